@@ -1,0 +1,162 @@
+package lamport
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+)
+
+// WindowTimes is how many Lamport times back from the clock duplicates are
+// recognised; older messages are refused. All members of a cluster have to agree.
+const WindowTimes = 512
+
+const (
+	// perTimeMax limits what is kept of one time. Members that stamp the same time did
+	// so without hearing of each other: a thousand different messages at once is a
+	// flood, and each new one is compared to all of them.
+	perTimeMax = 1024
+	// bytesMax limits what Events keeps in all. It is enough for an event of the
+	// largest size that can be configured (9 KiB) at each of the times, and
+	// little enough to go into the state of every push/pull.
+	bytesMax = 8 << 20
+	// eventOverhead is about what an event costs besides its name and payload.
+	eventOverhead = 64
+)
+
+// Verdict says what a window makes of a message.
+type Verdict uint8
+
+const (
+	// Fresh: not seen before; it is now.
+	Fresh Verdict = iota
+	// Duplicate: seen before.
+	Duplicate
+	// BeforeMin: older than the minimum that was set.
+	BeforeMin
+	// TooOld: the window has moved on, nobody can tell whether it was seen.
+	TooOld
+	// Ahead: not before the clock, which means that the clock refused the time.
+	Ahead
+	// Full: the limit of what is kept has been reached; not seen, and not kept.
+	Full
+)
+
+// Event is a user event as Events keeps it.
+type Event struct {
+	Name, Payload []byte
+}
+
+func (e Event) size() int { return len(e.Name) + len(e.Payload) + eventOverhead }
+
+// Events recognises user events by time, name and payload, and keeps them for
+// replay to others. The zero value is ready and takes no memory until used.
+type Events struct {
+	ring  ring[Event]
+	bytes int
+}
+
+// Add says whether an event of time t is fresh, and if so keeps a copy of it. now
+// is the reading of the clock after it has witnessed t.
+//
+// Beyond 8 MiB the oldest times are given up: they are TooOld from then on.
+func (w *Events) Add(now, t Time, name, payload []byte) Verdict {
+	w.ring.raise(windowFloor(now), w.forget)
+	if v := w.ring.judge(now, t); v != Fresh {
+		return v
+	}
+	e := Event{Name: name, Payload: payload}
+	kept := w.ring.at(t)
+	for _, k := range kept {
+		if bytes.Equal(k.Name, e.Name) && bytes.Equal(k.Payload, e.Payload) {
+			return Duplicate
+		}
+	}
+	if len(kept) >= perTimeMax || !w.makeRoom(t, e.size()) {
+		return Full
+	}
+	w.ring.add(t, e.clone())
+	w.bytes += e.size()
+	return Fresh
+}
+
+// SetMin refuses events before t from now on. It never goes back.
+func (w *Events) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
+
+// Min returns the minimum set by SetMin.
+func (w *Events) Min() Time { return w.ring.min }
+
+// Times returns how many times have events: the number of pairs of All.
+func (w *Events) Times() int { return w.ring.times }
+
+// All yields the kept events by time, oldest first, those of one time in
+// the order of arrival. The slices are borrowed: valid until the next Add, read-only.
+func (w *Events) All() iter.Seq2[Time, []Event] { return w.ring.all }
+
+// forget accounts for events that are being dropped.
+func (w *Events) forget(events []Event) {
+	for _, e := range events {
+		w.bytes -= e.size()
+	}
+}
+
+// makeRoom gives up times older than t until n more bytes fit, or says that
+// this isn't enough.
+func (w *Events) makeRoom(t Time, n int) bool {
+	if n > bytesMax {
+		return false
+	}
+	for w.bytes+n > bytesMax {
+		oldest, ok := w.ring.oldest()
+		if !ok || oldest >= t {
+			return false
+		}
+		w.ring.raise(oldest+1, w.forget)
+	}
+	return true
+}
+
+// clone returns a copy of e in one piece of memory.
+func (e Event) clone() Event {
+	b := make([]byte, 0, len(e.Name)+len(e.Payload))
+	b = append(append(b, e.Name...), e.Payload...)
+	n := len(e.Name)
+	return Event{Name: b[:n:n], Payload: b[n:]}
+}
+
+// Queries recognises queries by time and ID. The zero value is ready and takes
+// no memory until used.
+type Queries struct {
+	ring ring[uint32]
+}
+
+// Add says whether a query of time t is fresh, and if so remembers it. now is
+// the reading of the clock after it has witnessed t.
+func (w *Queries) Add(now, t Time, id uint32) Verdict {
+	w.ring.raise(windowFloor(now), func([]uint32) {})
+	if v := w.ring.judge(now, t); v != Fresh {
+		return v
+	}
+	seen := w.ring.at(t)
+	if slices.Contains(seen, id) {
+		return Duplicate
+	}
+	if len(seen) >= perTimeMax {
+		return Full
+	}
+	w.ring.add(t, id)
+	return Fresh
+}
+
+// SetMin refuses queries before t from now on. It never goes back.
+func (w *Queries) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
+
+// Min returns the minimum set by SetMin.
+func (w *Queries) Min() Time { return w.ring.min }
+
+// windowFloor is the oldest time that isn't too old at now.
+func windowFloor(now Time) Time {
+	if now < WindowTimes {
+		return 0
+	}
+	return now - WindowTimes
+}
