@@ -1,0 +1,76 @@
+package wire
+
+// CoordinateDimensions of a network coordinate. Those of another number are refused.
+const CoordinateDimensions = 8
+
+// ackPayloadVersion is the first byte of an ack's payload.
+const ackPayloadVersion = 1
+
+// Coordinate is a network coordinate; all in seconds but Error, which has no
+// unit. Values are as they came: they may be infinite or not numbers.
+type Coordinate struct {
+	Vec        [CoordinateDimensions]float64
+	Error      float64
+	Adjustment float64
+	Height     float64
+}
+
+// AppendAckPayload appends the payload of an ack that carries c.
+func AppendAckPayload(b []byte, c *Coordinate) []byte {
+	b = appendMapHeader(append(b, ackPayloadVersion), 4)
+	b = fieldFloat(b, "Adjustment", c.Adjustment)
+	b = fieldFloat(b, "Error", c.Error)
+	b = fieldFloat(b, "Height", c.Height)
+	b = appendArrayHeader(appendKey(b, "Vec"), len(c.Vec))
+	for _, x := range c.Vec {
+		b = appendFloat(b, x)
+	}
+	return b
+}
+
+// ParseAckPayload parses the payload of an ack. ErrType: it is of another version.
+// ErrFormat: it has no vector of CoordinateDimensions.
+func ParseAckPayload(payload []byte) (Coordinate, error) {
+	if len(payload) == 0 {
+		return Coordinate{}, ErrShort
+	}
+	if payload[0] != ackPayloadVersion {
+		return Coordinate{}, ErrType
+	}
+	return parseCoordinate(payload[1:])
+}
+
+func parseCoordinate(p []byte) (Coordinate, error) {
+	var m Coordinate
+	var vec bool
+	c := cursor{p: p}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "Adjustment":
+			m.Adjustment = c.float()
+		case "Error":
+			m.Error = c.float()
+		case "Height":
+			m.Height = c.float()
+		case "Vec":
+			vec = c.vector(&m.Vec)
+		default:
+			c.skip()
+		}
+	}
+	if !vec {
+		c.fail(ErrFormat)
+	}
+	return m, c.err
+}
+
+func (c *cursor) vector(vec *[CoordinateDimensions]float64) bool {
+	if n, _ := c.array(); n != len(vec) {
+		c.fail(ErrFormat)
+		return false
+	}
+	for i := range vec {
+		vec[i] = c.float()
+	}
+	return true
+}

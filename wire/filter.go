@@ -1,0 +1,96 @@
+package wire
+
+// FilterKind is the first byte of a filter.
+type FilterKind uint8
+
+// The kinds of filters.
+const (
+	FilterNode FilterKind = iota // a NodeFilter
+	FilterTag                    // a TagFilter
+)
+
+// FilterList is the filters of a query, encoded; all must match. The zero list is nil
+// on the wire and matches everybody. Borrowed when parsed, owned when built.
+type FilterList struct {
+	list List
+}
+
+// AddNodes adds a filter that only members of these names pass.
+func (l *FilterList) AddNodes(names ...string) {
+	f := appendArrayHeader([]byte{byte(FilterNode)}, len(names))
+	for _, n := range names {
+		f = appendName(f, n)
+	}
+	l.list.Add(f)
+}
+
+// AddTag adds a filter that only members pass whose tag matches the regular expression.
+func (l *FilterList) AddTag(tag, expr string) {
+	f := appendMapHeader([]byte{byte(FilterTag)}, 2)
+	f = fieldName(f, "Expr", expr)
+	f = fieldName(f, "Tag", tag)
+	l.list.Add(f)
+}
+
+// Len is the number of filters.
+func (l FilterList) Len() int { return l.list.n }
+
+// Iter returns an iterator over the filters.
+func (l FilterList) Iter() FilterIter { return FilterIter{list: l.list.Iter()} }
+
+// FilterIter yields filters: for it.Next() { use it.Kind and it.Body }.
+type FilterIter struct {
+	Kind FilterKind // kinds that aren't known may occur
+	Body []byte     // for ParseNodeFilter or ParseTagFilter; borrowed
+	// Err is set if Next stopped at a filter without a kind: the query matches nobody.
+	Err error
+
+	list ListIter
+}
+
+// Next moves to the next filter; false at the end.
+func (it *FilterIter) Next() bool {
+	if it.Err != nil || !it.list.Next() {
+		return false
+	}
+	if len(it.list.Elem) == 0 {
+		it.Err = ErrShort
+		return false
+	}
+	it.Kind, it.Body = FilterKind(it.list.Elem[0]), it.list.Elem[1:]
+	return true
+}
+
+// NodeFilter lets the members of these names pass.
+type NodeFilter struct {
+	Names List
+}
+
+// ParseNodeFilter parses the body of a FilterNode. The result borrows from body.
+func ParseNodeFilter(body []byte) (NodeFilter, error) {
+	c := cursor{p: body}
+	m := NodeFilter{Names: c.names()}
+	return m, c.err
+}
+
+// TagFilter lets the members pass whose Tag matches the regular expression Expr.
+type TagFilter struct {
+	Expr, Tag []byte
+}
+
+// ParseTagFilter parses the body of a FilterTag. The result borrows from body.
+func ParseTagFilter(body []byte) (TagFilter, error) {
+	var m TagFilter
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "Expr":
+			m.Expr = c.name()
+		case "Tag":
+			m.Tag = c.name()
+		default:
+			c.skip()
+		}
+	}
+	return m, c.err
+}

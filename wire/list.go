@@ -1,0 +1,68 @@
+package wire
+
+// List is a list of byte strings in its encoded form: borrowed when it was
+// parsed, owned when it was built by Add. The zero List is nil on the wire.
+type List struct {
+	n   int
+	raw []byte // the elements; not nil unless the list is
+}
+
+// NewList returns a list of the given elements, which are copied.
+func NewList[S text](elems ...S) List {
+	l := List{raw: []byte{}}
+	for _, e := range elems {
+		l.n++
+		l.raw = appendName(l.raw, e)
+	}
+	return l
+}
+
+// Add appends a copy of v. Only for lists that were built here: a parsed one borrows.
+func (l *List) Add(v []byte) {
+	l.n++
+	l.raw = appendName(l.raw, v)
+}
+
+// Len is the number of elements.
+func (l List) Len() int { return l.n }
+
+// Iter returns an iterator over the elements.
+func (l List) Iter() ListIter { return ListIter{c: cursor{p: l.raw}, left: l.n} }
+
+// ListIter yields the elements of a list: for it.Next() { use it.Elem }.
+type ListIter struct {
+	Elem []byte // borrowed; set by Next
+
+	c    cursor
+	left int
+}
+
+// Next moves to the next element; false at the end.
+func (it *ListIter) Next() bool {
+	if it.left == 0 {
+		return false
+	}
+	it.left--
+	it.Elem = it.c.name()
+	return it.c.ok()
+}
+
+func (l List) append(b []byte) []byte {
+	if l.raw == nil {
+		return append(b, mpNil)
+	}
+	return append(appendArrayHeader(b, l.n), l.raw...)
+}
+
+// names reads and checks a list of byte strings.
+func (c *cursor) names() List {
+	n, isNil := c.array()
+	if isNil {
+		return List{}
+	}
+	start := c.p
+	for i := 0; i < n && c.ok(); i++ {
+		c.bytes()
+	}
+	return List{n: n, raw: c.since(start)}
+}

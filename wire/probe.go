@@ -1,0 +1,184 @@
+package wire
+
+// Ping asks the receiver for an ack.
+type Ping struct {
+	Seq uint32
+	// Node is the name that the sender expects at the address. Empty means whoever is there.
+	Node []byte
+	// SourceAddr (4 or 16 bytes), SourcePort and SourceNode say who asks; each is left out if
+	// it is empty. Without them the ack goes where the packet came from.
+	SourceAddr []byte
+	SourcePort uint16
+	SourceNode []byte
+}
+
+// Append appends the message, type byte first.
+func (m *Ping) Append(b []byte) []byte {
+	n := 2 + sourceFields(m.SourceAddr, m.SourcePort, m.SourceNode)
+	b = appendMapHeader(append(b, byte(TypePing)), n)
+	b = fieldName(b, "Node", m.Node)
+	b = fieldUint(b, "SeqNo", uint64(m.Seq))
+	return appendSource(b, m.SourceAddr, m.SourcePort, m.SourceNode)
+}
+
+// ParsePing parses a ping without its type byte. The result borrows from body.
+func ParsePing(body []byte) (Ping, error) {
+	var m Ping
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "SeqNo":
+			m.Seq = c.uint32()
+		case "Node":
+			m.Node = c.name()
+		case "SourceAddr":
+			m.SourceAddr = c.bytes()
+		case "SourcePort":
+			m.SourcePort = c.uint16()
+		case "SourceNode":
+			m.SourceNode = c.name()
+		default:
+			c.skip()
+		}
+	}
+	return m, c.err
+}
+
+// IndirectPing asks the receiver to ping Node at Target and Port, and to pass its ack on.
+type IndirectPing struct {
+	Seq    uint32
+	Target []byte // 4 or 16 bytes
+	Port   uint16
+	Node   []byte
+	Nack   bool // answer with a nack if no ack comes
+	// See Ping.
+	SourceAddr []byte
+	SourcePort uint16
+	SourceNode []byte
+}
+
+// Append appends the message, type byte first.
+func (m *IndirectPing) Append(b []byte) []byte {
+	n := 5 + sourceFields(m.SourceAddr, m.SourcePort, m.SourceNode)
+	b = appendMapHeader(append(b, byte(TypeIndirectPing)), n)
+	b = fieldBool(b, "Nack", m.Nack)
+	b = fieldName(b, "Node", m.Node)
+	b = fieldUint(b, "Port", uint64(m.Port))
+	b = fieldUint(b, "SeqNo", uint64(m.Seq))
+	b = appendSource(b, m.SourceAddr, m.SourcePort, m.SourceNode)
+	return fieldBytes(b, "Target", m.Target)
+}
+
+// ParseIndirectPing parses an indirect ping without its type byte. The result
+// borrows from body.
+func ParseIndirectPing(body []byte) (IndirectPing, error) {
+	var m IndirectPing
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "SeqNo":
+			m.Seq = c.uint32()
+		case "Target":
+			m.Target = c.bytes()
+		case "Port":
+			m.Port = c.uint16()
+		case "Node":
+			m.Node = c.name()
+		case "Nack":
+			m.Nack = c.bool()
+		case "SourceAddr":
+			m.SourceAddr = c.bytes()
+		case "SourcePort":
+			m.SourcePort = c.uint16()
+		case "SourceNode":
+			m.SourceNode = c.name()
+		default:
+			c.skip()
+		}
+	}
+	return m, c.err
+}
+
+func sourceFields(addr []byte, port uint16, name []byte) int {
+	n := 0
+	if len(addr) > 0 {
+		n++
+	}
+	if port != 0 {
+		n++
+	}
+	if len(name) > 0 {
+		n++
+	}
+	return n
+}
+
+func appendSource(b, addr []byte, port uint16, name []byte) []byte {
+	if len(addr) > 0 {
+		b = fieldBytes(b, "SourceAddr", addr)
+	}
+	if len(name) > 0 {
+		b = fieldName(b, "SourceNode", name)
+	}
+	if port != 0 {
+		b = fieldUint(b, "SourcePort", uint64(port))
+	}
+	return b
+}
+
+// Ack answers the ping of the same Seq.
+type Ack struct {
+	Seq     uint32
+	Payload []byte // for the layer above; see AppendAckPayload
+}
+
+// Append appends the message, type byte first.
+func (m *Ack) Append(b []byte) []byte {
+	b = appendMapHeader(append(b, byte(TypeAck)), 2)
+	b = fieldBytes(b, "Payload", m.Payload)
+	return fieldUint(b, "SeqNo", uint64(m.Seq))
+}
+
+// ParseAck parses an ack without its type byte. The result borrows from body.
+func ParseAck(body []byte) (Ack, error) {
+	var m Ack
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "SeqNo":
+			m.Seq = c.uint32()
+		case "Payload":
+			m.Payload = c.bytes()
+		default:
+			c.skip()
+		}
+	}
+	return m, c.err
+}
+
+// Nack says that the indirect ping of the same Seq got no ack so far: the member
+// that was asked lives, whatever became of the target.
+type Nack struct {
+	Seq uint32
+}
+
+// Append appends the message, type byte first.
+func (m *Nack) Append(b []byte) []byte {
+	b = appendMapHeader(append(b, byte(TypeNack)), 1)
+	return fieldUint(b, "SeqNo", uint64(m.Seq))
+}
+
+// ParseNack parses a nack without its type byte.
+func ParseNack(body []byte) (Nack, error) {
+	var m Nack
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "SeqNo":
+			m.Seq = c.uint32()
+		default:
+			c.skip()
+		}
+	}
+	return m, c.err
+}

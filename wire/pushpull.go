@@ -1,0 +1,139 @@
+package wire
+
+// PushPullHeader opens a push/pull. Nodes node states and then UserStateLen bytes
+// of user state follow it.
+type PushPullHeader struct {
+	Join         bool
+	Nodes        int // at most NodeStatesMax
+	UserStateLen int // bytes, at most UserStateMax
+}
+
+// Append appends the header, type byte first.
+func (m *PushPullHeader) Append(b []byte) []byte {
+	b = appendMapHeader(append(b, byte(TypePushPull)), 3)
+	b = fieldBool(b, "Join", m.Join)
+	b = fieldInt(b, "Nodes", int64(m.Nodes))
+	return fieldInt(b, "UserStateLen", int64(m.UserStateLen))
+}
+
+func (m *PushPullHeader) parse(c *cursor) {
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "Join":
+			m.Join = c.bool()
+		case "Nodes":
+			m.Nodes = c.count(NodeStatesMax)
+		case "UserStateLen":
+			m.UserStateLen = c.count(UserStateMax)
+		default:
+			c.skip()
+		}
+	}
+}
+
+// NodeState is what one side of a push/pull knows of a member.
+type NodeState struct {
+	Addr  []byte // 4 or 16 bytes
+	Inc   uint32
+	Meta  []byte
+	Name  []byte
+	Port  uint16
+	State uint8 // StateAlive to StateLeft; others are the caller's to judge
+	Vsn   []byte
+}
+
+// States of a member in a push/pull.
+const (
+	StateAlive uint8 = iota
+	StateSuspect
+	StateDead
+	StateLeft
+)
+
+// Append appends the state. It has no type byte.
+func (m *NodeState) Append(b []byte) []byte {
+	b = appendMapHeader(b, 7)
+	b = fieldBytes(b, "Addr", m.Addr)
+	b = fieldUint(b, "Incarnation", uint64(m.Inc))
+	b = fieldBytes(b, "Meta", m.Meta)
+	b = fieldName(b, "Name", m.Name)
+	b = fieldUint(b, "Port", uint64(m.Port))
+	b = fieldInt(b, "State", int64(m.State))
+	return fieldBytes(b, "Vsn", m.Vsn)
+}
+
+func (m *NodeState) parse(c *cursor) {
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "Addr":
+			m.Addr = c.bytes()
+		case "Incarnation":
+			m.Inc = c.uint32()
+		case "Meta":
+			m.Meta = c.bytes()
+		case "Name":
+			m.Name = c.name()
+		case "Port":
+			m.Port = c.uint16()
+		case "State":
+			m.State = c.uint8()
+		case "Vsn":
+			m.Vsn = c.bytes()
+		default:
+			c.skip()
+		}
+	}
+}
+
+// PushPull is a whole push/pull, checked and borrowed.
+type PushPull struct {
+	Join      bool
+	Nodes     int
+	UserState []byte
+
+	states []byte
+}
+
+// ParsePushPull parses a push/pull without its type byte, all of it: what
+// States yields afterwards is sound. The result borrows from body; bytes
+// after the end are ignored.
+func ParsePushPull(body []byte) (PushPull, error) {
+	var h PushPullHeader
+	c := cursor{p: body}
+	h.parse(&c)
+	start := c.p
+	for n := h.Nodes; n > 0 && c.ok(); n-- {
+		var s NodeState
+		s.parse(&c)
+	}
+	states := c.since(start)
+	user := c.take(uint64(h.UserStateLen))
+	if c.err != nil {
+		return PushPull{}, c.err
+	}
+	return PushPull{Join: h.Join, Nodes: h.Nodes, UserState: user, states: states}, nil
+}
+
+// States returns an iterator over the node states.
+func (m *PushPull) States() StateIter {
+	return StateIter{c: cursor{p: m.states}, left: m.Nodes}
+}
+
+// StateIter yields node states: for it.Next() { use it.State }.
+type StateIter struct {
+	State NodeState // borrowed; set by Next
+
+	c    cursor
+	left int
+}
+
+// Next moves to the next state; false at the end.
+func (it *StateIter) Next() bool {
+	if it.left == 0 || !it.c.ok() {
+		return false
+	}
+	it.left--
+	it.State = NodeState{}
+	it.State.parse(&it.c)
+	return it.c.ok()
+}

@@ -1,0 +1,89 @@
+package wire
+
+// streamStep is the memory that a stream starts with: most messages are smaller.
+const streamStep = 4 << 10
+
+// StreamReader delimits the block that arrives on a stream. The driver reads into Space and
+// reports with Fed until that says that the block is whole:
+//
+//	r := NewStreamReader(s)
+//	for {
+//		n, err := conn.Read(r.Space())
+//		done, bad := r.Fed(n)
+//		...
+//	}
+//
+// Memory grows with what has arrived, not with what is announced, and a block
+// that the Sealer would refuse for its first bytes is refused at once.
+type StreamReader struct {
+	sealer  *Sealer
+	buf     []byte
+	f       framer
+	started bool // the label is off and the first byte admitted
+	done    bool
+	err     error
+}
+
+// NewStreamReader returns a reader of one block that s is to open.
+func NewStreamReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s} }
+
+// Space returns memory to read into, never empty.
+func (r *StreamReader) Space() []byte {
+	if len(r.buf) == cap(r.buf) {
+		r.buf = resized(r.buf, cap(r.buf)+r.growth())
+	}
+	return r.buf[len(r.buf):cap(r.buf)]
+}
+
+// growth doubles the memory, or adds what is missing if that is known and less.
+func (r *StreamReader) growth() int {
+	n := max(streamStep, cap(r.buf))
+	if missing := r.f.skip + r.f.tail; missing > 0 && r.f.need == 0 {
+		n = int(min(uint64(n), missing))
+	}
+	return n
+}
+
+// resized returns b with exactly that capacity, which append and slices.Grow exceed.
+func resized(b []byte, capacity int) []byte {
+	return append(make([]byte, 0, capacity), b...)
+}
+
+// Fed tells that the first n bytes of Space were read. When it returns true, Block is whole.
+// Errors stick. ErrShort is never one: whether more is to come is the driver's to know.
+func (r *StreamReader) Fed(n int) (done bool, err error) {
+	if r.done || r.err != nil {
+		return r.done, r.err
+	}
+	r.buf = r.buf[:len(r.buf)+n]
+	if !r.started {
+		r.started, r.err = r.start()
+	}
+	if r.started && r.err == nil {
+		r.done, r.err = r.f.scan(r.buf)
+	}
+	return r.done, r.err
+}
+
+func (r *StreamReader) start() (bool, error) {
+	rest, _, err := r.sealer.takeLabel(r.buf)
+	if err == ErrShort || err == nil && len(rest) == 0 {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r.f = framer{limit: StreamBlockMax, pos: len(r.buf) - len(rest)}
+	return true, r.sealer.admits(Type(rest[0]))
+}
+
+// Block returns the block once Fed has returned true, for Sealer.OpenStream. It is
+// the reader's memory, which the reader doesn't touch any more. Bytes that came
+// after the block are left out.
+func (r *StreamReader) Block() []byte {
+	invariant(r.done, "stream block taken before it is whole")
+	return r.buf[:r.f.pos:r.f.pos]
+}
+
+// Memory is how many bytes r holds, for a driver that bounds all streams together.
+func (r *StreamReader) Memory() int { return cap(r.buf) }

@@ -1,0 +1,317 @@
+package wire
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+)
+
+// Sealer puts the layers around what is sent, and takes them off what is received:
+// label, encryption, checksum and compression (spec 1.2, 1.4). It doesn't change, and is
+// safe for concurrent use if Nonce is; each user brings a Scratch of its own.
+// A nil Sealer has no label, no keys, and doesn't compress.
+type Sealer struct {
+	// Label separates clusters: what carries another one, or none, is refused. At
+	// most LabelMax bytes.
+	Label string
+	// Keys encrypts. Nil means plain text, out and in.
+	Keys *Keyring
+	// Nonce fills a nonce, of 12 bytes that must never repeat under one key. Needed
+	// with Keys unless PlainOut.
+	Nonce func([]byte)
+	// EncryptVersion is the version of encryption that is written, 0 or 1. Both are read. Members that
+	// speak protocol 1 write 0, all others 1.
+	EncryptVersion uint8
+	// PlainIn accepts plain text as well as what the keys open; PlainOut sends
+	// plain text. They are for turning encryption on in a running cluster.
+	PlainIn, PlainOut bool
+	// Compress compresses what is sent. Compressed messages are always read.
+	Compress bool
+}
+
+// Scratch is the memory that packets are sealed and opened with. The zero value is ready.
+// It serves one call at a time, of any Sealer.
+type Scratch struct {
+	enc  lzwEncoder
+	dec  lzwDecoder
+	lzw  []byte // compressed body of the packet being sealed
+	text []byte // decrypted packet
+	out  []byte // all decompressed parts of a packet; its capacity is PacketPlainMax
+}
+
+const (
+	labelHead     = 2 // type byte and length
+	crcHead       = 5 // type byte and CRC-32
+	nonceSize     = 12
+	tagSize       = 16
+	cryptHead     = 1 + nonceSize // version and nonce
+	cryptMin      = cryptHead + tagSize
+	padBlock      = 16 // version 0 pads to a multiple of this, by at least one byte
+	streamHead    = 5  // type byte and length of an encrypted stream
+	maxEncryption = 1
+
+	// compressHead is what a compress message has around its bytes, for those of 64 KiB at most.
+	compressHead = 1 + 1 + len("_Algo") + 1 + len("_Buf") + 3
+
+	// compressFloor is the size in bytes below which packets are not worth trying
+	// to compress: the header is 15 bytes, and LZW starts at 9 bits a byte. A
+	// ping or an ack is below it, two alive messages aren't.
+	compressFloor = 150
+)
+
+// Overhead is how many bytes the layers add to the body of a packet at most.
+func (s *Sealer) Overhead() int {
+	n := crcHead
+	if s == nil {
+		return n
+	}
+	if s.Label != "" {
+		n += labelHead + len(s.Label)
+	}
+	if s.encrypts() {
+		n += cryptMin
+		if s.EncryptVersion == 0 {
+			n += padBlock
+		}
+	}
+	return n
+}
+
+func (s *Sealer) encrypts() bool { return s != nil && s.Keys != nil && !s.PlainOut }
+
+// SealPacket appends to dst a packet with body, a message or a compound. With crc it
+// carries a checksum, which only receivers of protocol 5 and up expect.
+// dst must not overlap with body.
+func (s *Sealer) SealPacket(dst, body []byte, crc bool, sc *Scratch) []byte {
+	dst = slices.Grow(dst, s.Overhead()+len(body))
+	dst, label := s.appendLabel(dst)
+	start := len(dst)
+	if s.encrypts() {
+		dst = s.appendCryptHead(dst)
+	}
+	sum := len(dst)
+	if crc {
+		dst = append(dst, byte(TypeCRC), 0, 0, 0, 0)
+	}
+	dst = s.appendCompressed(dst, body, sc)
+	if crc {
+		binary.BigEndian.PutUint32(dst[sum+1:], crc32.ChecksumIEEE(dst[sum+crcHead:]))
+	}
+	if s.encrypts() {
+		dst = s.encrypt(dst, start, label)
+	}
+	return dst
+}
+
+// appendCompressed appends body, compressed if that makes it smaller.
+func (s *Sealer) appendCompressed(dst, body []byte, sc *Scratch) []byte {
+	if s == nil || !s.Compress || len(body) < compressFloor {
+		return append(dst, body...)
+	}
+	small, ok := sc.enc.encode(sc.lzw[:0], body, len(body)-compressHead-1)
+	sc.lzw = small[:0]
+	if !ok {
+		return append(dst, body...)
+	}
+	return appendCompress(dst, small)
+}
+
+func appendCompress(b, data []byte) []byte {
+	b = appendMapHeader(append(b, byte(TypeCompress)), 2)
+	b = fieldUint(b, "Algo", 0)
+	return fieldBytes(b, "Buf", data)
+}
+
+// parseCompress returns the compressed bytes of a compress message.
+func parseCompress(body []byte) ([]byte, error) {
+	var data []byte
+	var algo uint8
+	c := cursor{p: body}
+	for n := c.fields(); n > 0 && c.ok(); n-- {
+		switch string(c.key()) {
+		case "Algo":
+			algo = c.uint8()
+		case "Buf":
+			data = c.bytes()
+		default:
+			c.skip()
+		}
+	}
+	if algo != 0 {
+		c.fail(ErrCompress)
+	}
+	return data, c.err
+}
+
+// OpenPacket takes all layers off the packet p and appends the messages in it to
+// msgs, each with its type byte. They borrow from p and sc, until sc is used again.
+//
+// An error tells why p, or a part of it, was refused. The messages of the other parts are
+// sound, so handle what is returned in any case.
+func (s *Sealer) OpenPacket(p []byte, sc *Scratch, msgs [][]byte) ([][]byte, error) {
+	p, label, err := s.takeLabel(p)
+	if err != nil {
+		return msgs, err
+	}
+	if p, err = s.openCrypt(p, label, sc); err != nil {
+		return msgs, err
+	}
+	if p, err = openCRC(p); err != nil {
+		return msgs, err
+	}
+	sc.out = sc.out[:0]
+	u := unpacker{sc: sc, msgs: msgs, max: len(msgs) + PacketMessagesMax}
+	u.unpack(p, 0)
+	return u.msgs, u.err
+}
+
+// openCrypt decrypts p, if there are keys.
+func (s *Sealer) openCrypt(p, label []byte, sc *Scratch) ([]byte, error) {
+	if s == nil || s.Keys == nil {
+		return p, nil
+	}
+	sc.text = slices.Grow(sc.text[:0], len(p))
+	text, err := s.Keys.decrypt(sc.text, p, label)
+	if err == nil {
+		return text, nil
+	}
+	if s.PlainIn {
+		return p, nil
+	}
+	return nil, err
+}
+
+func openCRC(p []byte) ([]byte, error) {
+	if len(p) == 0 || Type(p[0]) != TypeCRC {
+		return p, nil
+	}
+	if len(p) < crcHead {
+		return nil, ErrShort
+	}
+	if binary.BigEndian.Uint32(p[1:]) != crc32.ChecksumIEEE(p[crcHead:]) {
+		return nil, ErrChecksum
+	}
+	return p[crcHead:], nil
+}
+
+// unpacker takes the compound and compress layers apart.
+type unpacker struct {
+	sc   *Scratch
+	msgs [][]byte
+	max  int
+	err  error // the first
+}
+
+func (u *unpacker) fail(err error) {
+	if u.err == nil {
+		u.err = err
+	}
+}
+
+// unpack handles one message with depth layers around it.
+func (u *unpacker) unpack(p []byte, depth int) {
+	switch {
+	case len(p) == 0:
+		u.fail(ErrShort)
+	case depth > NestingMax:
+		u.fail(ErrNesting)
+	case len(u.msgs) == u.max:
+		u.fail(ErrLimit)
+	default:
+		u.unpackType(p, depth)
+	}
+}
+
+func (u *unpacker) unpackType(p []byte, depth int) {
+	switch Type(p[0]) {
+	case TypeCompound:
+		u.unpackCompound(p[1:], depth+1)
+	case TypeCompress:
+		u.unpackCompress(p[1:], depth+1)
+	case TypeCRC, TypeEncrypt, TypeLabel: // these don't belong inside
+		u.fail(ErrType)
+	default:
+		u.msgs = append(u.msgs, p)
+	}
+}
+
+func (u *unpacker) unpackCompound(p []byte, depth int) {
+	if len(p) == 0 || len(p) < 1+compoundPerPart*int(p[0]) {
+		u.fail(ErrShort)
+		return
+	}
+	lens := p[1 : 1+compoundPerPart*int(p[0])]
+	p = p[1+len(lens):]
+	for ; len(lens) > 0; lens = lens[compoundPerPart:] {
+		n := int(binary.BigEndian.Uint16(lens))
+		if n > len(p) {
+			u.fail(ErrShort)
+			return
+		}
+		u.unpack(p[:n:n], depth)
+		p = p[n:]
+	}
+}
+
+func (u *unpacker) unpackCompress(body []byte, depth int) {
+	data, err := parseCompress(body)
+	if err != nil {
+		u.fail(err)
+		return
+	}
+	sc := u.sc
+	if sc.out == nil {
+		sc.out = make([]byte, 0, PacketPlainMax)
+	}
+	at := len(sc.out)
+	room := cap(sc.out) - at
+	sc.dec.start(data)
+	p, done, err := sc.dec.decode(sc.out[at:at], room+1, room)
+	sc.out = sc.out[:at+len(p)] // failures count too
+	if err != nil {
+		u.fail(err)
+		return
+	}
+	invariant(done, "decompressed beyond the limit")
+	u.unpack(p[:len(p):len(p)], depth)
+}
+
+// appendLabel appends the label header, and returns the label as it lies in dst.
+func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
+	if s == nil || s.Label == "" {
+		return dst, nil
+	}
+	invariant(len(s.Label) <= LabelMax, "label too long")
+	dst = append(dst, byte(TypeLabel), byte(len(s.Label)))
+	dst = append(dst, s.Label...)
+	return dst, dst[len(dst)-len(s.Label):]
+}
+
+// takeLabel takes the label header off p, which must have it if and only if there is a
+// label. ErrShort: p ends before that can be told.
+func (s *Sealer) takeLabel(p []byte) (rest, label []byte, err error) {
+	want := ""
+	if s != nil {
+		want = s.Label
+	}
+	switch {
+	case len(p) == 0:
+		return nil, nil, ErrShort
+	case Type(p[0]) != TypeLabel && want != "":
+		return nil, nil, ErrLabel
+	case Type(p[0]) != TypeLabel:
+		return p, nil, nil
+	case want == "" || len(p) > 1 && int(p[1]) != len(want):
+		return nil, nil, ErrLabel
+	case len(p) < labelHead+len(want):
+		return nil, nil, ErrShort
+	}
+	label, rest = p[labelHead:labelHead+len(want)], p[labelHead+len(want):]
+	if string(label) != want {
+		return nil, nil, ErrLabel
+	}
+	if len(rest) > 0 && Type(rest[0]) == TypeLabel { // one is all there can be
+		return nil, nil, ErrLabel
+	}
+	return rest, label, nil
+}

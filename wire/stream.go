@@ -1,0 +1,124 @@
+package wire
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// SealStream appends to dst the block that carries msg on a stream. msg is one whole
+// message of at most StreamBlockMax bytes; a larger one is refused by receivers.
+func (s *Sealer) SealStream(dst, msg []byte) []byte {
+	if s != nil && s.Compress {
+		enc := new(lzwEncoder)
+		// Always, even when it gets larger: 12 bits for a byte at worst.
+		small, _ := enc.encode(nil, msg, 2*len(msg)+streamHead)
+		msg = appendCompress(make([]byte, 0, len(small)+compressHead+2), small)
+	}
+	dst, label := s.appendLabel(dst)
+	if !s.encrypts() {
+		return append(dst, msg...)
+	}
+	n := s.cryptLen(len(msg))
+	start := len(dst)
+	dst = slices.Grow(dst, streamHead+n)
+	dst = binary.BigEndian.AppendUint32(append(dst, byte(TypeEncrypt)), uint32(n))
+	extra := slices.Concat(dst[start:], label)
+	dst = append(s.appendCryptHead(dst), msg...)
+	return s.encrypt(dst, start+streamHead, extra)
+}
+
+// OpenStream takes all layers off a block from a stream, as StreamReader delimits it, and
+// returns the message, type byte first: whole, but not parsed. It borrows from block,
+// or is new memory if block was encrypted or compressed; then at most StreamPlainMax bytes,
+// allocated as they are decompressed and found to be sound so far.
+func (s *Sealer) OpenStream(block []byte) ([]byte, error) {
+	p, label, err := s.takeLabel(block)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = s.openStreamCrypt(p, label); err != nil {
+		return nil, err
+	}
+	if len(p) > 0 && Type(p[0]) == TypeCompress {
+		return inflateStream(p[1:])
+	}
+	f := framer{limit: StreamBlockMax, bare: true}
+	done, err := f.scan(p)
+	if err == nil && !done {
+		err = ErrShort
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p[:f.pos], nil
+}
+
+func (s *Sealer) openStreamCrypt(p, label []byte) ([]byte, error) {
+	if len(p) == 0 {
+		return nil, ErrShort
+	}
+	if err := s.admits(Type(p[0])); err != nil {
+		return nil, err
+	}
+	if Type(p[0]) != TypeEncrypt {
+		return p, nil
+	}
+	if len(p) < streamHead {
+		return nil, ErrShort
+	}
+	n := binary.BigEndian.Uint32(p[1:])
+	if n > StreamBlockMax {
+		return nil, ErrLimit
+	}
+	if uint64(n) > uint64(len(p)-streamHead) {
+		return nil, ErrShort
+	}
+	extra := slices.Concat(p[:streamHead], label)
+	return s.Keys.decrypt(make([]byte, 0, n), p[streamHead:streamHead+int(n)], extra)
+}
+
+// admits says whether a stream may start with t, below the label.
+func (s *Sealer) admits(t Type) error {
+	keys := s != nil && s.Keys != nil
+	switch {
+	case t == TypeEncrypt && !keys:
+		return ErrEncrypted
+	case t != TypeEncrypt && keys && !s.PlainIn:
+		return ErrNotEncrypted
+	}
+	return nil
+}
+
+// inflateStep is how much of a compressed stream is decompressed before it is looked
+// at for the first time: enough to see whether it is a message at all.
+const inflateStep = 16 << 10
+
+// inflateStream decompresses a message. It looks at each step at what is there, so that
+// bombs that are no messages go off at the first, and doubles the memory only for more.
+func inflateStream(body []byte) ([]byte, error) {
+	data, err := parseCompress(body)
+	if err != nil {
+		return nil, err
+	}
+	dec := new(lzwDecoder)
+	dec.start(data)
+	f := framer{limit: StreamPlainMax, bare: true}
+	var out []byte
+	for size := inflateStep; ; size = min(2*size, StreamPlainMax+1) {
+		out = resized(out, min(size+lzwMaxCode, StreamPlainMax)) // a step may go too far by one code
+		var ended bool
+		out, ended, err = dec.decode(out, size, StreamPlainMax)
+		if err != nil {
+			return nil, err
+		}
+		done, err := f.scan(out)
+		switch {
+		case err != nil:
+			return nil, err
+		case done:
+			return out[:f.pos:f.pos], nil
+		case ended:
+			return nil, ErrShort
+		}
+	}
+}

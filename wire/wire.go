@@ -1,0 +1,153 @@
+// Package wire is the bytes of the gossip protocol and nothing else: the
+// MessagePack dialect, every message of the membership layer and of Serf, the
+// packing of messages into packets, and the layers around them (label,
+// encryption, checksum, compression) for packets and for streams.
+//
+// Messages are structs whose names and bytes are []byte. Append writes the type
+// byte and the body, and cannot fail. Parse takes what follows the type byte,
+// borrows from it and allocates nothing: what must live longer than the input
+// has to be copied. All bytes that come from the network are checked here; no
+// input makes this package panic or allocate on the word of a length.
+//
+// Two kinds of fields look alike in Go but not on the wire. A byte string that
+// is nil is written as nil, and one that is empty as an empty string; a name
+// (marked so by its meaning: a string for the reference) is always written as a
+// string. Parsing keeps the difference.
+package wire
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Type is the first byte of a message of the membership layer.
+type Type uint8
+
+// The types of messages and of the layers around them (spec 1.3).
+const (
+	TypePing Type = iota
+	TypeIndirectPing
+	TypeAck
+	TypeSuspect
+	TypeAlive
+	TypeDead
+	TypePushPull // streams only
+	TypeCompound
+	TypeUser
+	TypeCompress
+	TypeEncrypt // streams only; an encrypted packet starts with its version
+	TypeNack
+	TypeCRC
+	TypeErr // streams only
+
+	TypeLabel Type = 244
+)
+
+var typeNames = [...]string{
+	"ping", "indirect ping", "ack", "suspect", "alive", "dead", "push/pull",
+	"compound", "user", "compress", "encrypt", "nack", "crc", "err",
+}
+
+// String returns the name of t for logs.
+func (t Type) String() string {
+	switch {
+	case int(t) < len(typeNames):
+		return typeNames[t]
+	case t == TypeLabel:
+		return "label"
+	}
+	return "type " + strconv.Itoa(int(t))
+}
+
+// SerfType is the first byte of a Serf message.
+type SerfType uint8
+
+// The types of Serf messages (spec 1.6).
+const (
+	SerfLeave SerfType = iota
+	SerfJoin
+	SerfPushPull // only as the user state of a push/pull
+	SerfUserEvent
+	SerfQuery
+	SerfQueryResponse
+	SerfConflictAnswer // only as the payload of a query response, as the next two
+	SerfKeyRequest
+	SerfKeyAnswer
+	SerfRelay
+)
+
+var serfTypeNames = [...]string{
+	"leave", "join", "push/pull", "user event", "query", "query response",
+	"conflict answer", "key request", "key answer", "relay",
+}
+
+// String returns the name of t for logs.
+func (t SerfType) String() string {
+	if int(t) < len(serfTypeNames) {
+		return serfTypeNames[t]
+	}
+	return "serf type " + strconv.Itoa(int(t))
+}
+
+// Limits of the format. What exceeds one is refused with ErrLimit.
+const (
+	// LabelMax is what the length byte of a label can say.
+	LabelMax = 255
+
+	// PacketPlainMax bounds all that one packet may unfold to. Nobody packs more than
+	// one datagram holds before compressing it, and a datagram is at most 64 KiB.
+	PacketPlainMax = 64 << 10
+
+	// PacketMessagesMax bounds the messages in one packet. Senders put at most one
+	// compound of 255 parts into a packet; compounds of compounds get room for four.
+	PacketMessagesMax = 1024
+
+	// NestingMax bounds the compress and compound layers around one message. Senders
+	// use two (a compressed compound); a part may have been compressed before: three.
+	NestingMax = 4
+
+	// CompoundMax is what the count byte of a compound can say.
+	CompoundMax = 255
+
+	// StreamBlockMax bounds the bytes of one message on a stream as they travel, label and
+	// encryption header apart (spec 1.5).
+	StreamBlockMax = 20 << 20
+
+	// StreamPlainMax bounds a message from a stream after decompression (spec 1.5).
+	StreamPlainMax = 40 << 20
+
+	// StreamSmallMax bounds messages on a stream that are neither push/pulls nor user
+	// messages. They also fit in packets, so they need no more than one.
+	StreamSmallMax = 64 << 10
+
+	// NodeStatesMax bounds the node states of a push/pull (spec 1.5).
+	NodeStatesMax = 1 << 20
+
+	// UserStateMax bounds the user state of a push/pull, and a user message on a stream
+	// (spec 1.5).
+	UserStateMax = 20 << 20
+)
+
+// Reasons to refuse bytes from the network. Functions of this package return
+// them unwrapped, so that refusing allocates nothing and == tells them apart.
+var (
+	ErrShort        = errors.New("wire: message cut short")
+	ErrFormat       = errors.New("wire: malformed message")
+	ErrRange        = errors.New("wire: number doesn't fit its field")
+	ErrType         = errors.New("wire: unexpected message type")
+	ErrLimit        = errors.New("wire: message over a limit")
+	ErrNesting      = errors.New("wire: too many layers around a message")
+	ErrLabel        = errors.New("wire: label missing or not ours")
+	ErrNotEncrypted = errors.New("wire: not encrypted, or in an unknown way")
+	ErrEncrypted    = errors.New("wire: encrypted, and there are no keys")
+	ErrNoKey        = errors.New("wire: no key opens the message")
+	ErrChecksum     = errors.New("wire: checksum mismatch")
+	ErrCompress     = errors.New("wire: bad compressed data")
+)
+
+// invariant panics: a caller in this program broke a documented rule.
+func invariant(ok bool, what string) {
+	if !ok {
+		panic("BUG: wire: " + what)
+	}
+}
