@@ -1,0 +1,143 @@
+package coord
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// RTTMax is the longest round trip that counts as an observation. A longer one
+// tells of a stuck process, not of the network.
+const RTTMax = 10 * time.Second
+
+const (
+	errorGain    = 0.25 // Vivaldi's c_e: how much one observation changes the error
+	placeGain    = 0.25 // Vivaldi's c_c: and how much the place
+	gravityRho   = 150  // the higher, the weaker the pull to the origin
+	adjustWindow = 20   // observations that the adjustment averages
+	filterSize   = 3    // round trips per member whose median counts
+	// filterMembers limits for how many members the last round trips are kept
+	// (about 200 KiB). Those of further members count unfiltered: at one probe a second
+	// each is observed once an hour, and a stray value soon outweighed.
+	filterMembers = 4096
+)
+
+// Reasons to refuse an observation. Nothing changes then.
+var (
+	ErrCoordinate = errors.New("coordinate out of range")
+	ErrRTT        = errors.New("round trip time out of range")
+)
+
+// Client estimates the coordinate of one member from its observations of
+// others. Make it with New; a copy shares memory with its original.
+type Client struct {
+	here    Coordinate
+	adjust  [adjustWindow]float64 // by how much the last predictions fell short, seconds
+	adjustN int                   // next place in adjust
+	filters map[uint32]filter     // by member
+	resets  uint64
+}
+
+// New returns a client at the origin.
+func New() Client { return Client{here: Origin()} }
+
+// Coordinate returns the present estimate.
+func (c *Client) Coordinate() Coordinate { return c.here }
+
+// Resets returns how often the estimate went out of range and began anew.
+func (c *Client) Resets() uint64 { return c.resets }
+
+// Set moves the client to a coordinate, such as one estimated by an earlier run.
+func (c *Client) Set(to Coordinate) error {
+	if !to.Valid() {
+		return ErrCoordinate
+	}
+	c.here = to
+	return nil
+}
+
+// Forget drops the round trips kept of a member, known to Update by the same key.
+func (c *Client) Forget(member uint32) { delete(c.filters, member) }
+
+// Distance estimates the round trip time to the owner of another, valid coordinate.
+func (c *Client) Distance(other *Coordinate) time.Duration { return Distance(&c.here, other) }
+
+// Update moves the estimate by one observation: a round trip to a member that said it
+// was at other. The member's key is the caller's choice. rng returns numbers in
+// [0, 1) and is drawn from only when places coincide.
+func (c *Client) Update(member uint32, other Coordinate, rtt time.Duration, rng func() float64) error {
+	if !other.Valid() {
+		return ErrCoordinate
+	}
+	if rtt < 0 || rtt > RTTMax {
+		return fmt.Errorf("%v, limit %v: %w", rtt, RTTMax, ErrRTT)
+	}
+	seconds := c.median(member, rtt).Seconds()
+	c.observe(&other, seconds, rng)
+	c.readjust(&other, seconds)
+	c.gravitate(rng)
+	if !c.here.Valid() {
+		c.resets++
+		c.here, c.adjust = Origin(), [adjustWindow]float64{}
+	}
+	return nil
+}
+
+// observe is Vivaldi itself.
+func (c *Client) observe(other *Coordinate, rtt float64, rng func() float64) {
+	rtt = max(rtt, nearMin)
+	predicted := c.Distance(other).Seconds()
+	wrongness := math.Abs(predicted-rtt) / rtt
+	// The less sure one of the two moves more.
+	weight := c.here.Error / max(c.here.Error+other.Error, nearMin)
+	e := float64(errorGain*weight*wrongness) + float64(c.here.Error*(1-float64(errorGain*weight)))
+	c.here.Error = min(e, errorMax)
+	c.here = c.here.push(placeGain*weight*(rtt-predicted), other, rng)
+}
+
+// readjust averages what the place alone gets wrong. Half goes to each of the two ends.
+func (c *Client) readjust(other *Coordinate, rtt float64) {
+	c.adjust[c.adjustN] = rtt - rawDistance(&c.here, other)
+	c.adjustN = (c.adjustN + 1) % adjustWindow
+	sum := 0.0
+	for _, a := range c.adjust {
+		sum += a
+	}
+	c.here.Adjustment = sum / (2 * adjustWindow)
+}
+
+// gravitate keeps the whole cluster from drifting away from the origin.
+func (c *Client) gravitate(rng func() float64) {
+	origin := Origin()
+	g := Distance(&origin, &c.here).Seconds() / gravityRho
+	c.here = c.here.push(-(g * g), &origin, rng)
+}
+
+// filter holds the last round trips of one member.
+type filter struct {
+	rtts [filterSize]time.Duration
+	n    uint8 // how many of them there are
+}
+
+// median adds a round trip to a member's filter and returns the median of what it has.
+func (c *Client) median(member uint32, rtt time.Duration) time.Duration {
+	f, ok := c.filters[member]
+	if !ok && len(c.filters) >= filterMembers {
+		return rtt
+	}
+	if f.n == filterSize {
+		copy(f.rtts[:], f.rtts[1:])
+		f.n--
+	}
+	f.rtts[f.n] = rtt
+	f.n++
+	if c.filters == nil {
+		c.filters = make(map[uint32]filter)
+	}
+	c.filters[member] = f
+	sorted := f.rtts
+	slices.Sort(sorted[:f.n])
+	return sorted[f.n/2]
+}

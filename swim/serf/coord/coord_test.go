@@ -1,0 +1,196 @@
+package coord
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+)
+
+// near returns a usable coordinate, x seconds from the origin.
+func near(x float64) Coordinate {
+	return Coordinate{Vec: vector{x}, Error: 0.5, Height: 0.001}
+}
+
+func TestDistance(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		a, b Coordinate
+		want time.Duration
+	}{
+		{"heights alone", near(0), near(0), 2 * time.Millisecond},
+		{"a triangle of 3, 4, 5", Coordinate{Vec: vector{0: 0.003}}, Coordinate{Vec: vector{7: 0.004}}, 5 * time.Millisecond},
+		{"adjustments count", Coordinate{Vec: vector{0.010}, Adjustment: -0.001}, Coordinate{Adjustment: -0.002}, 7 * time.Millisecond},
+		{"unless nothing remains", Coordinate{Vec: vector{0.010}, Adjustment: -0.005}, Coordinate{Adjustment: -0.005}, 10 * time.Millisecond},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := Distance(&tc.a, &tc.b); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+			if got := Distance(&tc.b, &tc.a); got != tc.want {
+				t.Errorf("the way back: %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// parts are the components of a coordinate.
+var parts = []struct {
+	name string
+	of   func(*Coordinate) *float64
+	low  float64
+}{
+	{"first dimension", func(c *Coordinate) *float64 { return &c.Vec[0] }, -farMax},
+	{"last dimension", func(c *Coordinate) *float64 { return &c.Vec[Dimensions-1] }, -farMax},
+	{"error", func(c *Coordinate) *float64 { return &c.Error }, 0},
+	{"adjustment", func(c *Coordinate) *float64 { return &c.Adjustment }, -farMax},
+	{"height", func(c *Coordinate) *float64 { return &c.Height }, 0},
+}
+
+func TestValid(t *testing.T) {
+	for _, p := range parts {
+		for _, tc := range []struct {
+			v    float64
+			want bool
+		}{
+			{0, true},
+			{p.low, true},
+			{farMax, true},
+			{math.Nextafter(p.low, -math.MaxFloat64), false},
+			{math.Nextafter(farMax, math.MaxFloat64), false},
+			{math.NaN(), false},
+			{math.Inf(1), false},
+			{math.Inf(-1), false},
+		} {
+			c := near(0)
+			*p.of(&c) = tc.v
+			if got := c.Valid(); got != tc.want {
+				t.Errorf("%s %v: %v, want %v", p.name, tc.v, got, tc.want)
+			}
+		}
+	}
+}
+
+func TestOriginIsValid(t *testing.T) {
+	if o := Origin(); !o.Valid() {
+		t.Error("it isn't")
+	}
+}
+
+func TestPushWithoutLuckStillParts(t *testing.T) {
+	c, from := near(0), near(0)
+	// All dimensions draw zero: no direction either.
+	got := c.push(0.5, &from, func() float64 { return 0.5 })
+	if want := (vector{0.5}); got.Vec != want || got.Height != c.Height {
+		t.Errorf("moved to %+v, want %v", got, want)
+	}
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	broken := near(0)
+	broken.Height = math.NaN()
+	for _, tc := range []struct {
+		name  string
+		other Coordinate
+		rtt   time.Duration
+		want  error
+	}{
+		{"coordinate", broken, time.Millisecond, ErrCoordinate},
+		{"negative round trip", near(0.01), -1, ErrRTT},
+		{"endless round trip", near(0.01), RTTMax + 1, ErrRTT},
+		{"at the limit", near(0.01), RTTMax, nil},
+		{"no time at all", near(0.01), 0, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := New()
+			before := c.Coordinate()
+			if err := c.Update(1, tc.other, tc.rtt, unused(t)); !errors.Is(err, tc.want) {
+				t.Errorf("Update: %v, want %v", err, tc.want)
+			}
+			if moved := c.Coordinate() != before; moved != (tc.want == nil) {
+				t.Errorf("moved: %v", moved)
+			}
+		})
+	}
+}
+
+// unused is a source of random numbers that must not be drawn from.
+func unused(t *testing.T) func() float64 {
+	return func() float64 {
+		t.Error("a random number was drawn although no places coincide")
+		return 0
+	}
+}
+
+func TestSet(t *testing.T) {
+	c := New()
+	if err := c.Set(near(0.02)); err != nil || c.Coordinate() != near(0.02) {
+		t.Errorf("Set: %v, at %+v", err, c.Coordinate())
+	}
+	if err := c.Set(Coordinate{Error: -1}); !errors.Is(err, ErrCoordinate) || c.Coordinate() != near(0.02) {
+		t.Errorf("Set of an invalid one: %v, at %+v", err, c.Coordinate())
+	}
+}
+
+func TestFilterTakesTheMedianOfTheLastThree(t *testing.T) {
+	c := New()
+	for i, tc := range []struct{ rtt, want time.Duration }{{5, 5}, {9, 9}, {1, 5}, {100, 9}, {2, 2}, {3, 3}} {
+		if got := c.median(1, tc.rtt); got != tc.want {
+			t.Errorf("step %d: %d, want %d", i, got, tc.want)
+		}
+	}
+	if got := c.median(2, 77); got != 77 {
+		t.Errorf("another member: %d, want 77", got)
+	}
+}
+
+func TestForgetStartsTheFilterAnew(t *testing.T) {
+	c := New()
+	c.median(1, 5)
+	c.median(1, 5)
+	c.Forget(1)
+	if got := c.median(1, 50); got != 50 {
+		t.Errorf("%d, want 50", got)
+	}
+}
+
+func TestFilterMembersAreLimited(t *testing.T) {
+	c := New()
+	for m := range uint32(filterMembers + 1) {
+		c.median(m, 5)
+	}
+	if len(c.filters) != filterMembers {
+		t.Errorf("%d members filtered, limit %d", len(c.filters), filterMembers)
+	}
+	c.median(filterMembers, 6)
+	if got := c.median(filterMembers, 50); got != 50 {
+		t.Errorf("one beyond the limit: %d, want 50 as it came", got)
+	}
+	if got := c.median(0, 50); got != 50 || c.median(0, 1) != 5 {
+		t.Error("one within isn't filtered")
+	}
+	c.Forget(0)
+	if c.median(filterMembers, 6); len(c.filters) != filterMembers {
+		t.Errorf("%d members filtered: a free place isn't used", len(c.filters))
+	}
+}
+
+// Two places that nearly coincide while the round trip is long make the height
+// explode (a property of the algorithm). Then we begin anew.
+func TestEstimateOutOfRangeBeginsAnew(t *testing.T) {
+	c := New()
+	if err := c.Update(1, near(1), RTTMax, unused(t)); err != nil || c.Resets() != 0 {
+		t.Fatalf("Update: %v, %d resets", err, c.Resets())
+	}
+	twin := c.Coordinate()
+	twin.Vec[0] += 2 * nearMin
+	if err := c.Update(2, twin, RTTMax, unused(t)); err != nil {
+		t.Fatal(err)
+	}
+	if c.Resets() != 1 || c.Coordinate() != Origin() {
+		t.Errorf("%d resets, at %+v", c.Resets(), c.Coordinate())
+	}
+	if c.adjust != [adjustWindow]float64{} {
+		t.Errorf("the adjustment remembers: %v", c.adjust)
+	}
+}
