@@ -1,0 +1,195 @@
+package swim
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"serf/wire"
+)
+
+// Config is what a Node is made of. Start from LAN, WAN or Local, then set at
+// least Name and Addr. New copies it; nothing in it changes later.
+type Config struct {
+	// Name is this member's name, unique in the cluster: 1 to NameMax bytes.
+	Name string
+	// Addr is the address that the others are told to use.
+	Addr netip.AddrPort
+	// Meta is gossiped with this member, at most MetaMax bytes. The node copies it.
+	Meta []byte
+	// Versions as gossiped: protocol min, max, current, then those of the layer above (spec 1.3).
+	Versions [6]byte
+
+	// ProbeInterval is the time between probes, before the health score scales it.
+	ProbeInterval time.Duration
+	// ProbeTimeout is how long a direct ping may take before others are asked.
+	// Less than ProbeInterval.
+	ProbeTimeout time.Duration
+	// IndirectProbes is how many others are asked to ping for us.
+	IndirectProbes int
+	// DisableStreamPing turns off the fallback probe by stream.
+	DisableStreamPing bool
+
+	// GossipInterval is the time between gossip rounds while there is something to tell.
+	GossipInterval time.Duration
+	// GossipNodes is how many members a round tells.
+	GossipNodes int
+	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
+	GossipToTheDead time.Duration
+	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
+	RetransmitMult int
+
+	// PushPullInterval is the time between full exchanges with a random
+	// member, scaled up from 32 members on. 0 turns them off.
+	PushPullInterval time.Duration
+	// SuspicionMult: the least suspicion time is SuspicionMult * max(1, log10(n)) * ProbeInterval.
+	SuspicionMult int
+	// SuspicionMaxMult times the least is the greatest suspicion time.
+	SuspicionMaxMult int
+	// AwarenessMax bounds the health score: 0 .. AwarenessMax-1.
+	AwarenessMax int
+	// StreamTimeout bounds one exchange on a stream.
+	StreamTimeout time.Duration
+	// DeadRetention is how long the record of a dead or left member is kept, so that old
+	// news of it can't revive it. 0 means until Forget is called.
+	DeadRetention time.Duration
+	// LeaveTimeout bounds how long Leave tells the others.
+	LeaveTimeout time.Duration
+
+	// PacketMax is the size of the largest packet sent, all layers included.
+	PacketMax int
+	// Sealer wraps what goes out and opens what comes in. Nil means plain and uncompressed.
+	Sealer *wire.Sealer
+	// Seed of this node's random numbers; two nodes must not share one.
+	Seed uint64
+	// Roster interns identities; nodes of one simulation share one. Nil means an own one.
+	Roster *Roster
+	// Carrier is the layer above. Nil if there is none.
+	Carrier Carrier
+}
+
+// Limits of the protocol and of this node. Each is checked where it grows.
+const (
+	NameMax = 512 // bytes; longer names would crowd everything else out of a packet
+	MetaMax = 512 // bytes (spec 1.3)
+
+	// PacketDefault fits every common MTU with its headers.
+	PacketDefault = 1400
+	packetFloor   = 512   // less can't hold the largest alive message
+	packetCeiling = 65507 // what UDP over IPv4 can carry
+)
+
+// Versions of the membership protocol that this node speaks (spec 1.3).
+const (
+	ProtocolMin     = 1
+	ProtocolMax     = 5
+	ProtocolDefault = 2
+)
+
+// LAN returns the profile for a local network (spec 2.1).
+func LAN() Config {
+	return Config{
+		Versions:         [6]byte{ProtocolMin, ProtocolMax, ProtocolDefault, 0, 0, 0},
+		ProbeInterval:    time.Second,
+		ProbeTimeout:     500 * time.Millisecond,
+		IndirectProbes:   3,
+		GossipInterval:   200 * time.Millisecond,
+		GossipNodes:      3,
+		GossipToTheDead:  30 * time.Second,
+		RetransmitMult:   4,
+		PushPullInterval: 30 * time.Second,
+		SuspicionMult:    4,
+		SuspicionMaxMult: 6,
+		AwarenessMax:     8,
+		StreamTimeout:    10 * time.Second,
+		DeadRetention:    24 * time.Hour,
+		LeaveTimeout:     5 * time.Second,
+		PacketMax:        PacketDefault,
+	}
+}
+
+// WAN returns the profile for links across the internet.
+func WAN() Config {
+	c := LAN()
+	c.ProbeInterval = 5 * time.Second
+	c.ProbeTimeout = 3 * time.Second
+	c.GossipInterval = 500 * time.Millisecond
+	c.GossipNodes = 4
+	c.GossipToTheDead = 60 * time.Second
+	c.PushPullInterval = 60 * time.Second
+	c.SuspicionMult = 6
+	c.StreamTimeout = 30 * time.Second
+	return c
+}
+
+// Local returns the profile for members on one host.
+func Local() Config {
+	c := LAN()
+	c.ProbeTimeout = 200 * time.Millisecond
+	c.IndirectProbes = 1
+	c.GossipInterval = 100 * time.Millisecond
+	c.GossipToTheDead = 15 * time.Second
+	c.RetransmitMult = 2
+	c.PushPullInterval = 15 * time.Second
+	c.SuspicionMult = 3
+	c.StreamTimeout = time.Second
+	return c
+}
+
+// Validate reports every problem of c, joined, or nil.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(len(c.Name) >= 1 && len(c.Name) <= NameMax, "name: %d bytes, allowed 1 to %d", len(c.Name), NameMax)
+	bad(len(c.Meta) <= MetaMax, "metadata: %d bytes, limit %d: %w", len(c.Meta), MetaMax, ErrTooLarge)
+	if c.Addr.IsValid() {
+		err := unusable(c.Addr)
+		bad(err == nil, "address %v: %w", c.Addr, err)
+	} else {
+		bad(false, "address: not set")
+	}
+	bad(c.ProbeInterval >= time.Millisecond, "probe interval: %v, at least 1ms", c.ProbeInterval)
+	bad(c.ProbeTimeout >= time.Millisecond && c.ProbeTimeout < c.ProbeInterval,
+		"probe timeout: %v, at least 1ms and less than the probe interval %v", c.ProbeTimeout, c.ProbeInterval)
+	bad(c.IndirectProbes >= 0 && c.IndirectProbes <= 64, "indirect probes: %d, allowed 0 to 64", c.IndirectProbes)
+	bad(c.GossipInterval >= time.Millisecond, "gossip interval: %v, at least 1ms", c.GossipInterval)
+	bad(c.GossipNodes >= 1 && c.GossipNodes <= 64, "gossip nodes: %d, allowed 1 to 64", c.GossipNodes)
+	bad(c.GossipToTheDead >= 0, "gossip to the dead: %v is negative", c.GossipToTheDead)
+	bad(c.RetransmitMult >= 1 && c.RetransmitMult <= 100, "retransmit multiplier: %d, allowed 1 to 100", c.RetransmitMult)
+	bad(c.PushPullInterval == 0 || c.PushPullInterval >= 10*time.Millisecond, "push/pull interval: %v, allowed 0 or at least 10ms", c.PushPullInterval)
+	bad(c.SuspicionMult >= 1 && c.SuspicionMult <= 100, "suspicion multiplier: %d, allowed 1 to 100", c.SuspicionMult)
+	bad(c.SuspicionMaxMult >= 1 && c.SuspicionMaxMult <= 100, "suspicion max multiplier: %d, allowed 1 to 100", c.SuspicionMaxMult)
+	bad(c.AwarenessMax >= 1 && c.AwarenessMax <= 64, "awareness max: %d, allowed 1 to 64", c.AwarenessMax)
+	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
+	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)
+	bad(c.LeaveTimeout >= 0, "leave timeout: %v is negative", c.LeaveTimeout)
+	bad(c.PacketMax >= packetFloor && c.PacketMax <= packetCeiling, "packet size: %d, allowed %d to %d", c.PacketMax, packetFloor, packetCeiling)
+	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
+		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
+	return errors.Join(errs...)
+}
+
+// Carrier is the layer above, asked for bytes while a message is built. It
+// must not call the node.
+type Carrier interface {
+	// AppendBroadcasts adds messages to p for as long as they fit.
+	AppendBroadcasts(now Time, p *wire.Packer)
+	// BroadcastsQueued is how many messages wait: gossip is armed while there are any.
+	BroadcastsQueued() int
+	// AppendAckPayload appends what an ack of this node carries; nothing for no payload.
+	AppendAckPayload(b []byte) []byte
+	// AppendState appends this node's user state for a push/pull.
+	AppendState(b []byte, join bool) []byte
+}
+
+// Errors that callers can act on.
+var (
+	ErrTooLarge = errors.New("too large")
+	ErrLeaving  = errors.New("this node is leaving")
+	ErrUnknown  = errors.New("no such member")
+)

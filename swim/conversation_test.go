@@ -1,0 +1,356 @@
+package swim
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+// conversation is one node under test, fed by hand. What it does is collected as
+// lines such as
+//
+//	b: ping b              a packet's message, to b
+//	c: ping-req b nack     ask c to ping b
+//	b: stream ping b       a stream opened to b
+//	answer push/pull       on a stream that another opened
+//	event failed b
+//	note suspecting b
+//
+// and claimed by want. Others are called by one-letter names with the address 10.0.0.letter.
+type conversation struct {
+	t    *testing.T
+	n    *Node
+	out  Output
+	now  Time
+	did  []string
+	seqs map[string]uint32 // last sequence number by kind and name: "ping b"
+
+	streams map[string]StreamID
+	datas   map[string][]byte
+}
+
+var modern = [6]byte{1, 5, 2, 0, 0, 0}
+
+func addrOf(name string) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, name[0]}), 7946)
+}
+
+func nameOf(a netip.AddrPort) string {
+	if b := a.Addr().As4(); b[0] == 10 && b[3] >= 'a' && b[3] <= 'z' && a.Port() == 7946 {
+		return string(b[3:])
+	}
+	return a.String()
+}
+
+// converse returns a node a of the lan profile that knows others, with a probe just begun
+// no sooner than after the first advance.
+func converse(t *testing.T, others ...string) *conversation {
+	return converseWith(t, func(*Config) {}, others...)
+}
+
+func converseWith(t *testing.T, set func(*Config), others ...string) *conversation {
+	t.Helper()
+	c := LAN()
+	c.Name, c.Addr, c.Seed = "a", addrOf("a"), 1
+	c.PushPullInterval = 0 // tests that are about it turn it on
+	set(&c)
+	tn := &conversation{t: t, now: Time(time.Hour), seqs: map[string]uint32{}, streams: map[string]StreamID{}, datas: map[string][]byte{}}
+	n, err := New(tn.now, c, &tn.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn.n = n
+	for _, name := range others {
+		tn.recv(name, alive(name, 1))
+	}
+	for n.queue.Len() > 0 && len(others) > 0 {
+		n.tickGossip(tn.now, &tn.out)
+	}
+	n.probe.next = tn.now.Add(c.ProbeInterval)
+	n.gossiped = tn.now.Add(-c.GossipInterval) // the next news can go at once
+	tn.collect()
+	tn.did = nil
+	return tn
+}
+
+func alive(name string, inc uint32) []byte { return aliveAt(name, inc, addrOf(name), "") }
+
+func aliveAt(name string, inc uint32, addr netip.AddrPort, meta string) []byte {
+	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(), Meta: []byte(meta), Vsn: modern[:]}
+	return m.Append(nil)
+}
+
+func suspect(name string, inc uint32, from string) []byte {
+	m := wire.Suspect{Inc: inc, Node: []byte(name), From: []byte(from)}
+	return m.Append(nil)
+}
+
+func dead(name string, inc uint32, from string) []byte {
+	m := wire.Dead{Inc: inc, Node: []byte(name), From: []byte(from)}
+	return m.Append(nil)
+}
+
+func ping(seq uint32, name, source string) []byte {
+	m := wire.Ping{Seq: seq, Node: []byte(name)}
+	if source != "" {
+		a := addrOf(source)
+		m.SourceAddr, m.SourcePort, m.SourceNode = a.Addr().AsSlice(), a.Port(), []byte(source)
+	}
+	return m.Append(nil)
+}
+
+func ack(seq uint32) []byte {
+	m := wire.Ack{Seq: seq}
+	return m.Append(nil)
+}
+
+func nack(seq uint32) []byte {
+	m := wire.Nack{Seq: seq}
+	return m.Append(nil)
+}
+
+// recv delivers messages in one packet from a member.
+func (tn *conversation) recv(from string, msgs ...[]byte) {
+	tn.recvFrom(addrOf(from), msgs...)
+}
+
+func (tn *conversation) recvFrom(from netip.AddrPort, msgs ...[]byte) {
+	tn.t.Helper()
+	var p wire.Packer
+	p.Reset(1400)
+	for _, m := range msgs {
+		if !p.Add(m) {
+			tn.t.Fatal("test packet too large")
+		}
+	}
+	var sc wire.Scratch
+	packet := tn.n.Sealer().SealPacket(nil, p.AppendTo(nil), false, &sc)
+	tn.n.Packet(tn.now, from, packet, &tn.out)
+	tn.collect()
+}
+
+// advance lets time pass, with every tick that falls due.
+func (tn *conversation) advance(d time.Duration) {
+	tn.t.Helper()
+	until := tn.now.Add(d)
+	for ticks := 0; tn.n.Deadline() <= until; ticks++ {
+		if ticks > 100_000 {
+			tn.t.Fatal("deadline doesn't move: the node spins")
+		}
+		tn.now = max(tn.now, tn.n.Deadline())
+		tn.n.Tick(tn.now, &tn.out)
+		tn.collect()
+	}
+	tn.now = until
+}
+
+// want claims lines of what the node did; * matches anything.
+func (tn *conversation) want(reason string, patterns ...string) {
+	tn.t.Helper()
+	for _, p := range patterns {
+		i := slices.IndexFunc(tn.did, func(s string) bool { return matches(p, s) })
+		if i < 0 {
+			tn.t.Fatalf("%s: want %q, got\n\t%s", reason, p, strings.Join(tn.did, "\n\t"))
+		}
+		tn.did = slices.Delete(tn.did, i, i+1)
+	}
+}
+
+// wantNone fails if the node did something of the kind; what it did else stays.
+func (tn *conversation) wantNone(reason, pattern string) {
+	tn.t.Helper()
+	for _, s := range tn.did {
+		if matches(pattern, s) {
+			tn.t.Fatalf("%s: want no %q, got %q", reason, pattern, s)
+		}
+	}
+}
+
+// wantIdle fails if the node did anything that wasn't claimed.
+func (tn *conversation) wantIdle(reason string) {
+	tn.t.Helper()
+	if len(tn.did) > 0 {
+		tn.t.Fatalf("%s: want nothing, got\n\t%s", reason, strings.Join(tn.did, "\n\t"))
+	}
+}
+
+func (tn *conversation) forget() { tn.did = nil }
+
+// wantState checks what the node believes.
+func (tn *conversation) wantState(reason, name string, s State, inc uint32) {
+	tn.t.Helper()
+	id, ok := tn.n.Lookup([]byte(name))
+	if !ok {
+		tn.t.Fatalf("%s: %s isn't known", reason, name)
+	}
+	if m, _ := tn.n.View(id); m.State != s || m.Inc != inc {
+		tn.t.Fatalf("%s: %s is %v@%d, want %v@%d", reason, name, m.State, m.Inc, s, inc)
+	}
+}
+
+func matches(pattern, s string) bool {
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "|"), strings.ReplaceAll(s, "/", "|"))
+	return ok && err == nil
+}
+
+func (tn *conversation) log(format string, args ...any) {
+	tn.did = append(tn.did, fmt.Sprintf(format, args...))
+}
+
+// collect turns the output into lines.
+func (tn *conversation) collect() {
+	tn.t.Helper()
+	for _, p := range tn.out.Packets {
+		var sc wire.Scratch
+		msgs, err := tn.n.Sealer().OpenPacket(p.Data, &sc, nil)
+		if err != nil || len(msgs) == 0 {
+			tn.t.Fatalf("the node sent a packet that can't be opened: %v", err)
+		}
+		for _, m := range msgs {
+			tn.log("%s: %s", nameOf(p.To), tn.describe(m))
+		}
+	}
+	for _, s := range tn.out.Streams {
+		what := "stream " + tn.describe(s.Data)
+		line := "answer " + tn.describe(s.Data)
+		if s.Kind != StreamAnswer {
+			line = nameOf(s.To) + ": " + what
+		}
+		tn.log("%s", line)
+		tn.streams[line], tn.datas[line] = s.ID, s.Data
+	}
+	for _, e := range tn.out.Events {
+		tn.log("event %s", tn.describeEvent(e))
+	}
+	for _, x := range tn.out.Notes {
+		if s := noteNames[x.Code]; s != "" {
+			tn.log("note %s %s", s, tn.n.roster.Name(x.Member))
+		}
+	}
+	tn.out.Reset()
+}
+
+var noteNames = map[NoteCode]string{
+	NoteMessageDropped: "dropped", NoteWrongName: "wrong-name", NoteBadAddress: "bad-address", NoteBadVersions: "bad-versions",
+	NoteBadIncarnation: "bad-incarnation", NoteStreamOnly: "stream-only", NoteConflict: "conflict", NoteMoved: "moved",
+	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
+	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
+}
+
+func (tn *conversation) describeEvent(e Event) string {
+	names := map[EventKind]string{
+		EventJoined: "joined", EventFailed: "failed", EventLeft: "left", EventUpdated: "updated", EventSuspected: "suspected",
+		EventRefuted: "refuted", EventForgotten: "forgotten", EventConflict: "conflict", EventUser: "user", EventState: "state",
+		EventAcked: "acked", EventJoinDone: "join-done", EventLeaveDone: "leave-done",
+	}
+	switch e.Kind {
+	case EventUser, EventState:
+		return fmt.Sprintf("%s %q", names[e.Kind], e.Data)
+	case EventJoinDone, EventLeaveDone:
+		return fmt.Sprintf("%s %d %v", names[e.Kind], e.N, e.Err)
+	}
+	return names[e.Kind] + " " + tn.n.roster.Name(e.Member)
+}
+
+func (tn *conversation) describe(m []byte) string {
+	body := m[1:]
+	switch wire.Type(m[0]) {
+	case wire.TypePing:
+		x, _ := wire.ParsePing(body)
+		tn.seqs["ping "+string(x.Node)] = x.Seq
+		return "ping " + string(x.Node)
+	case wire.TypeIndirectPing:
+		x, _ := wire.ParseIndirectPing(body)
+		tn.seqs["ping-req "+string(x.Node)] = x.Seq
+		if x.Nack {
+			return "ping-req " + string(x.Node) + " nack"
+		}
+		return "ping-req " + string(x.Node)
+	case wire.TypeAck:
+		x, _ := wire.ParseAck(body)
+		return fmt.Sprintf("ack %d", x.Seq)
+	case wire.TypeNack:
+		x, _ := wire.ParseNack(body)
+		return fmt.Sprintf("nack %d", x.Seq)
+	case wire.TypeSuspect:
+		x, _ := wire.ParseSuspect(body)
+		return fmt.Sprintf("suspect %s@%d from %s", x.Node, x.Inc, x.From)
+	case wire.TypeDead:
+		x, _ := wire.ParseDead(body)
+		return fmt.Sprintf("dead %s@%d from %s", x.Node, x.Inc, x.From)
+	case wire.TypeAlive:
+		x, _ := wire.ParseAlive(body)
+		return fmt.Sprintf("alive %s@%d", x.Node, x.Inc)
+	case wire.TypePushPull:
+		x, _ := wire.ParsePushPull(body)
+		if x.Join {
+			return "push/pull join"
+		}
+		return "push/pull"
+	case wire.TypeUser:
+		return fmt.Sprintf("user %q", body)
+	}
+	return fmt.Sprintf("message of type %d", m[0])
+}
+
+// reply answers the stream that was opened with the line, e.g. "b: stream ping b".
+func (tn *conversation) reply(line string, data []byte) {
+	tn.t.Helper()
+	id, ok := tn.streams[line]
+	if !ok {
+		tn.t.Fatalf("no stream %q", line)
+	}
+	tn.n.Stream(tn.now, StreamIn{ID: id, Kind: StreamReply, Data: data}, &tn.out)
+	tn.collect()
+}
+
+func (tn *conversation) fail(line string) {
+	tn.t.Helper()
+	id, ok := tn.streams[line]
+	if !ok {
+		tn.t.Fatalf("no stream %q", line)
+	}
+	tn.n.Stream(tn.now, StreamIn{ID: id, Kind: StreamFailed, Err: errTest}, &tn.out)
+	tn.collect()
+}
+
+// request delivers the first message of a stream that another opened.
+func (tn *conversation) request(from string, data []byte) {
+	tn.t.Helper()
+	tn.n.Stream(tn.now, StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: addrOf(from), Data: data}, &tn.out)
+	tn.collect()
+}
+
+type testError string
+
+func (e testError) Error() string { return string(e) }
+
+const errTest = testError("test")
+
+// entry is one member in a push/pull.
+type entry struct {
+	name  string
+	state State
+	inc   uint32
+	vsn   [6]byte
+}
+
+func pushPull(join bool, user string, entries ...entry) []byte {
+	h := wire.PushPullHeader{Join: join, Nodes: len(entries), UserStateLen: len(user)}
+	b := h.Append(nil)
+	for _, e := range entries {
+		if e.vsn == ([6]byte{}) {
+			e.vsn = modern
+		}
+		a := addrOf(e.name)
+		s := wire.NodeState{Addr: a.Addr().AsSlice(), Inc: e.inc, Name: []byte(e.name), Port: a.Port(), State: uint8(e.state), Vsn: e.vsn[:]}
+		b = s.Append(b)
+	}
+	return append(b, user...)
+}

@@ -1,0 +1,148 @@
+package swim
+
+import (
+	"net/netip"
+	"slices"
+
+	"serf/wire"
+)
+
+// errand is a ping in flight besides the probe's: for another member, or of a
+// member that is taken for failed.
+type errand struct {
+	seq    uint32
+	member MemberID // who is pinged; NoMember if a stranger
+	knock  bool     // ours: is a failed member back?
+
+	// For another member: who asked, with which number.
+	asker    netip.AddrPort
+	askerID  MemberID
+	askerSeq uint32
+	nackAt   Time // Never: no nack wanted, or already sent
+	deadline Time // then forgotten
+}
+
+// errands are few and short-lived: a slice is searched.
+type errands struct{ list []errand }
+
+// maxErrands bounds pings in flight for others; beyond it we nack at once rather than queue.
+const maxErrands = 256
+
+func (e *errands) deadline() Time {
+	d := Never
+	for i := range e.list {
+		d = min(d, e.list[i].nackAt, e.list[i].deadline)
+	}
+	return d
+}
+
+// handleIndirectPing pings a member for another, which can't reach it.
+func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseIndirectPing(body)
+	if err != nil {
+		return false
+	}
+	ip, ok := netip.AddrFromSlice(m.Target)
+	if !ok || m.Port == 0 {
+		return false
+	}
+	target := netip.AddrPortFrom(ip.Unmap(), m.Port)
+	asker := n.member(m.SourceNode)
+	e := errand{
+		seq: n.nextSeq(), member: n.member(m.Node), asker: n.replyAddr(from, asker, m.SourceAddr, m.SourcePort),
+		askerID: asker, askerSeq: m.Seq, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval),
+	}
+	if m.Nack {
+		e.nackAt = now.Add(n.cfg.ProbeTimeout)
+	}
+	if !n.memberAt(e.member, target) && !n.trusts() {
+		n.counters.DroppedForwards++
+		out.note(Note{Level: Warn, Code: NoteForwardRefused, From: from})
+		return true
+	}
+	if len(n.errands.list) >= maxErrands {
+		n.counters.DroppedForwards++
+		if m.Nack {
+			n.sendNack(now, &e, out)
+		}
+		return true
+	}
+	n.errands.list = append(n.errands.list, e)
+	ping := wire.Ping{
+		Seq: e.seq, Node: m.Node,
+		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+	}
+	out.scratch.msg = ping.Append(out.scratch.msg[:0])
+	n.send(now, target, e.member, out, out.scratch.msg)
+	return true
+}
+
+// ackErrand passes an ack on, and says whether seq was an errand's.
+func (n *Node) ackErrand(now Time, from netip.AddrPort, seq uint32, out *Output) bool {
+	i := slices.IndexFunc(n.errands.list, func(e errand) bool { return e.seq == seq })
+	if i < 0 {
+		return false
+	}
+	e := n.errands.list[i]
+	n.errands.list = slices.Delete(n.errands.list, i, i+1)
+	if e.knock {
+		n.welcomeBack(now, e.member, out)
+		return true
+	}
+	ack := wire.Ack{Seq: e.askerSeq}
+	out.scratch.msg = ack.Append(out.scratch.msg[:0])
+	n.send(now, e.asker, n.stillKnown(e.askerID), out, out.scratch.msg)
+	return true
+}
+
+func (n *Node) sendNack(now Time, e *errand, out *Output) {
+	nack := wire.Nack{Seq: e.askerSeq}
+	out.scratch.msg = nack.Append(out.scratch.msg[:0])
+	n.send(now, e.asker, n.stillKnown(e.askerID), out, out.scratch.msg)
+}
+
+func (n *Node) expireErrands(now Time, out *Output) {
+	for i := range n.errands.list {
+		if e := &n.errands.list[i]; now >= e.nackAt {
+			e.nackAt = Never
+			n.sendNack(now, e, out)
+		}
+	}
+	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return now >= e.deadline })
+}
+
+// maybeKnock pings a member that failed, so often that over all members each
+// failed one hears from about one a probe interval. The record goes with the ping: if
+// it's back, it refutes. This heals partitions without waiting for a reconnect (F14).
+func (n *Node) maybeKnock(now Time, out *Output) {
+	gone := len(n.view.order) - n.view.live
+	if gone == 0 || n.rng.float()*float64(n.view.live) >= float64(gone) {
+		return
+	}
+	id := n.view.order[n.view.live+n.rng.below(gone)]
+	if n.view.recs[id].state != Dead || len(n.errands.list) >= maxErrands {
+		return
+	}
+	e := errand{seq: n.nextSeq(), member: id, knock: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
+	n.errands.list = append(n.errands.list, e)
+	n.sendPing(now, id, e.seq, out)
+}
+
+// welcomeBack exchanges states with a failed member that answered: after a partition
+// each side knows things that the other doesn't.
+func (n *Node) welcomeBack(now Time, id MemberID, out *Output) {
+	r := n.view.lookup(id)
+	if r == nil || r.state != Dead {
+		return
+	}
+	out.note(Note{Level: Info, Code: NoteReturned, Member: id})
+	n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
+}
+
+// stillKnown returns id, or NoMember if its record is gone by now.
+func (n *Node) stillKnown(id MemberID) MemberID {
+	if n.view.lookup(id) == nil {
+		return NoMember
+	}
+	return id
+}

@@ -1,0 +1,49 @@
+package swim
+
+import (
+	"math"
+	"time"
+)
+
+// The formulas of spec 2 with the rounding of the original, so that both
+// kinds of member judge alike. n counts members, this one included.
+
+// suspicionMin is the least time that a suspect is given to refute.
+func suspicionMin(mult, n int, interval time.Duration) time.Duration {
+	scale := math.Max(1, math.Log10(math.Max(1, float64(n))))
+	// In thousandths of the logarithm, as the original rounds.
+	return time.Duration(mult) * time.Duration(scale*1000) * interval / 1000
+}
+
+// suspicionFor is the time that a suspect is given in all when c of k
+// hoped-for confirmations have come.
+func suspicionFor(c, k int, least, most time.Duration) time.Duration {
+	if k <= 0 {
+		return least
+	}
+	share := math.Log(float64(c)+1) / math.Log(float64(k)+1)
+	d := most.Seconds() - share*(most.Seconds()-least.Seconds())
+	return max(least, time.Duration(math.Floor(1000*d))*time.Millisecond)
+}
+
+// confirmationsFor is how many confirmations shorten a suspicion among n members.
+func confirmationsFor(mult, n int) int {
+	if k := mult - 2; n-2 >= k {
+		return max(k, 0)
+	}
+	return 0
+}
+
+// retransmitLimit is how often a broadcast is sent among n members.
+func retransmitLimit(mult, n int) int {
+	return mult * int(math.Ceil(math.Log10(float64(n+1))))
+}
+
+// pushPullScaled is the time between full exchanges among n members.
+func pushPullScaled(interval time.Duration, n int) time.Duration {
+	const threshold = 32 // members; fewer don't load each other
+	if n <= threshold {
+		return interval
+	}
+	return interval * time.Duration(math.Ceil(math.Log2(float64(n))-math.Log2(threshold))+1)
+}

@@ -1,0 +1,79 @@
+package swim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+// chatter is a layer above that always has something to say.
+type chatter struct{ said int }
+
+func (c *chatter) BroadcastsQueued() int               { return 1 }
+func (c *chatter) AppendAckPayload(b []byte) []byte    { return append(b, "pay"...) }
+func (c *chatter) AppendState(b []byte, _ bool) []byte { return append(b, "state"...) }
+
+func (c *chatter) AppendBroadcasts(_ Time, p *wire.Packer) {
+	for p.Add([]byte("\x08news")) {
+		c.said++
+	}
+}
+
+// TestLayerAboveIsNotStarved is F22: however much membership has to tell, events get through.
+func TestLayerAboveIsNotStarved(t *testing.T) {
+	above := new(chatter)
+	tn := converseWith(t, func(c *Config) { c.Carrier = above }, "b")
+	above.said = 0
+	for i := range 400 {
+		tn.n.queue.Add(uint64(1000+i), message(300, 'm'))
+	}
+	tn.advance(4 * 200 * time.Millisecond)
+	if above.said == 0 {
+		t.Fatal("four packets of membership news and none of the layer above")
+	}
+}
+
+func TestAckCarriesPayload(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.Carrier = new(chatter) }, "b")
+	tn.recv("b", ping(1, "a", "b"))
+	tn.want("acked", "b: ack 1")
+	if !slices.ContainsFunc(tn.did, func(s string) bool { return strings.Contains(s, "news") }) {
+		t.Error("an ack has room for gossip")
+	}
+}
+
+// TestGossipGoesToTheRecentlyDead: they may not be dead, and refute; those long gone are left alone.
+func TestGossipGoesToTheRecentlyDead(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.n.probe.next = Never
+	tn.recv("c", dead("b", 1, "c"))
+	tn.advance(time.Second)
+	tn.want("it may live", "b: dead b@1 from c")
+	tn.advance(time.Minute)
+	tn.forget()
+	tn.recv("c", alive("d", 1))
+	tn.advance(time.Minute)
+	tn.wantNone("gone for good", "b: *")
+}
+
+func TestEachBroadcastIsSentItsTimesOnly(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.n.probe.next = Never
+	tn.recv("b", alive("e", 1))
+	tn.advance(time.Minute)
+	sent := 0
+	for _, s := range tn.did {
+		if strings.HasSuffix(s, ": alive e@1") {
+			sent++
+		}
+	}
+	if want := retransmitLimit(4, 5); sent != want {
+		t.Errorf("sent %d times, want %d", sent, want)
+	}
+	if tn.n.Queued() != 0 || tn.n.Deadline() != Never {
+		t.Error("an idle node has nothing to wake for")
+	}
+}

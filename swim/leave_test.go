@@ -1,0 +1,122 @@
+package swim
+
+import (
+	"testing"
+	"time"
+)
+
+func TestLeave(t *testing.T) {
+	tn := converse(t, "b", "c")
+	op := tn.n.Leave(tn.now, &tn.out)
+	if again := tn.n.Leave(tn.now, &tn.out); again != op {
+		t.Errorf("a second call is operation %d, not %d", again, op)
+	}
+	tn.advance(time.Second)
+	tn.want("told", "b: dead a@1 from a", "c: dead a@1 from a", "event leave-done 0 <nil>")
+	tn.forget()
+	tn.recv("b", suspect("a", 1, "b"), dead("a", 5, "b"), alive("a", 5))
+	tn.advance(10 * time.Second)
+	tn.wantIdle("a node that leaves refutes nothing, probes nobody, and is told once")
+	tn.recv("b", ping(1, "a", "b"))
+	tn.want("but answers", "b: ack 1*")
+}
+
+func TestLeaveAloneEndsAtOnce(t *testing.T) {
+	tn := converse(t)
+	tn.n.Leave(tn.now, &tn.out)
+	tn.collect()
+	tn.want("nobody to tell", "event leave-done 0 <nil>")
+}
+
+// TestLeaveTimesOut is F11: whatever the others do, it ends.
+func TestLeaveTimesOut(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.GossipInterval, c.LeaveTimeout = time.Hour, 5*time.Second }, "b")
+	tn.n.gossiped = tn.now
+	tn.n.Leave(tn.now, &tn.out)
+	tn.advance(4999 * time.Millisecond)
+	tn.wantNone("in time", "event leave-done*")
+	tn.advance(time.Millisecond)
+	tn.want("over", "event leave-done 0 not all could be told in time")
+}
+
+func TestSetMeta(t *testing.T) {
+	tn := converse(t, "b")
+	if err := tn.n.SetMeta(tn.now, []byte("x"), &tn.out); err != nil {
+		t.Fatal(err)
+	}
+	tn.advance(0)
+	tn.want("told under a new incarnation", "event updated a", "b: alive a@2")
+	tn.forget()
+	if err := tn.n.SetMeta(tn.now, []byte("x"), &tn.out); err != nil {
+		t.Fatal(err)
+	}
+	tn.collect()
+	tn.wantIdle("no change")
+	if err := tn.n.SetMeta(tn.now, make([]byte, MetaMax), &tn.out); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+	if err := tn.n.SetMeta(tn.now, make([]byte, MetaMax+1), &tn.out); err == nil {
+		t.Error("beyond the limit: no error")
+	}
+	tn.n.Leave(tn.now, &tn.out)
+	if err := tn.n.SetMeta(tn.now, nil, &tn.out); err != ErrLeaving {
+		t.Errorf("while leaving: %v", err)
+	}
+}
+
+func TestForget(t *testing.T) {
+	tn := converse(t, "b", "c")
+	b, _ := tn.n.Lookup([]byte("b"))
+	if tn.n.Forget(b) {
+		t.Fatal("a live member was forgotten")
+	}
+	tn.recv("c", dead("b", 1, "c"))
+	if !tn.n.Forget(b) {
+		t.Fatal("a dead member wasn't")
+	}
+	if got := tn.n.Roster().Name(b); got != "b" {
+		t.Fatalf("its name is gone during the call: %q", got)
+	}
+	tn.n.Tick(tn.now, &tn.out)
+	if tn.n.Roster().Len() != 2 || tn.n.Len() != 2 {
+		t.Fatalf("%d names, %d records left, want 2", tn.n.Roster().Len(), tn.n.Len())
+	}
+	if tn.n.Forget(b) || tn.n.Forget(tn.n.Self()) {
+		t.Fatal("nobody to forget")
+	}
+}
+
+func TestTombstonesAreForgottenInTime(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.DeadRetention = time.Hour }, "b", "c")
+	tn.recv("c", dead("b", 1, "b"))
+	tn.forget()
+	tn.n.moves = nil
+	for tn.now < Time(2*time.Hour)-Time(2*time.Second) {
+		tn.advance(time.Second)
+		tn.recv("c", ack(tn.n.probe.seq))
+	}
+	tn.wantNone("kept that old news can't revive it", "event forgotten b")
+	for range 4 {
+		tn.advance(time.Second)
+		tn.recv("c", ack(tn.n.probe.seq))
+	}
+	tn.want("then forgotten", "event forgotten b")
+}
+
+// TestChurnLeavesNothingBehind is F19: new names come and go, the table doesn't grow.
+func TestChurnLeavesNothingBehind(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.DeadRetention = time.Minute }, "b")
+	for i := range 3000 {
+		name := string([]byte{'n', byte(i >> 8), byte(i)})
+		tn.recv("b", aliveAt(name, 1, addrOf("n"), ""), dead(name, 1, name))
+		tn.advance(time.Second)
+		tn.recv("b", ack(tn.n.probe.seq))
+		tn.forget()
+	}
+	if got := tn.n.Len(); got > 2+120 {
+		t.Errorf("%d records after a minute's retention at one a second", got)
+	}
+	if got := len(tn.n.roster.members); got > 200 {
+		t.Errorf("%d places in the roster", got)
+	}
+}

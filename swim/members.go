@@ -1,0 +1,198 @@
+package swim
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"serf/wire"
+)
+
+// Member is what a node knows of one member. Meta is shared: read it only, until the
+// next call into the node.
+type Member struct {
+	ID       MemberID
+	Name     string
+	Addr     netip.AddrPort
+	Meta     []byte
+	Versions [6]byte
+	State    State
+	Inc      uint32
+	Since    Time // of State
+}
+
+// Self is this node's own ID.
+func (n *Node) Self() MemberID { return n.self }
+
+// Roster is where this node's members have their names.
+func (n *Node) Roster() *Roster { return n.roster }
+
+// Lookup returns the ID of a member that this node has a record of.
+func (n *Node) Lookup(name []byte) (MemberID, bool) {
+	id := n.member(name)
+	return id, id != NoMember
+}
+
+// View returns what is known of id; false if nothing is.
+func (n *Node) View(id MemberID) (Member, bool) {
+	r := n.view.lookup(id)
+	if r == nil {
+		return Member{}, false
+	}
+	d := n.identity(id)
+	return Member{
+		ID: id, Name: n.roster.members[id].name, Addr: d.addr, Meta: d.meta, Versions: d.versions,
+		State: r.state, Inc: r.inc, Since: r.since,
+	}, true
+}
+
+// State returns the state of id; false if it isn't known.
+func (n *Node) State(id MemberID) (State, bool) {
+	r := n.view.lookup(id)
+	if r == nil {
+		return 0, false
+	}
+	return r.state, true
+}
+
+// IDs returns the members that this node has records of, those alive or suspect first.
+// The slice is borrowed until the next call into the node.
+func (n *Node) IDs() []MemberID { return n.view.order }
+
+// Len is the number of records, those of the gone and this node's own included.
+func (n *Node) Len() int { return len(n.view.order) }
+
+// Live is the number of members alive or suspect, this one included unless it leaves.
+func (n *Node) Live() int { return n.view.live }
+
+// Health is the local health score: 0 healthy, Config.AwarenessMax-1 worst.
+func (n *Node) Health() int { return n.health }
+
+// Queued is the number of membership broadcasts that wait.
+func (n *Node) Queued() int { return n.queue.Len() }
+
+// Counters returns what this node did and dropped so far.
+func (n *Node) Counters() *Counters { return &n.counters }
+
+// Sealer is what packets and streams are sealed with now; nil for plain.
+func (n *Node) Sealer() *wire.Sealer { return n.cfg.Sealer }
+
+// SetSealer changes it, for what is sent and received from now on.
+func (n *Node) SetSealer(s *wire.Sealer) { n.cfg.Sealer = s }
+
+// Retransmits is how often a broadcast is sent at the present number of members.
+func (n *Node) Retransmits() int { return n.retransmits() }
+
+// RandomLive draws up to k members alive, not this one, for which ok holds (nil: all).
+func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []MemberID {
+	return n.pick(dst, min(k, maxPick), func(id MemberID, r *record) bool {
+		return r.state == Alive && (ok == nil || ok(id))
+	})
+}
+
+// Random returns a number in [0, n) from this node's own source; n > 0.
+func (n *Node) Random(below int) int { return n.rng.below(below) }
+
+// RandomFloat returns a number in [0, 1) from this node's own source.
+func (n *Node) RandomFloat() float64 { return n.rng.float() }
+
+// SetMeta changes the metadata that is gossiped with this node. It is copied.
+func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
+	if len(meta) > MetaMax {
+		return fmt.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax, ErrTooLarge)
+	}
+	if n.leaving.begun() {
+		return ErrLeaving
+	}
+	if bytes.Equal(meta, n.identity(n.self).meta) {
+		return nil
+	}
+	r := &n.view.recs[n.self]
+	old := r.ident
+	r.ident = n.roster.acquireIdent(n.self, n.cfg.Addr, meta, n.cfg.Versions)
+	n.roster.releaseIdent(n.self, old)
+	n.raise(now, n.inc)
+	n.announceAlive(n.self, out)
+	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
+	return nil
+}
+
+// SendUser sends one message of the layer above in a packet, with waiting gossip.
+// A message larger than MaxUser goes nowhere: callers check.
+func (n *Node) SendUser(now Time, to netip.AddrPort, msg []byte, out *Output) {
+	invariant(len(msg) <= n.MaxUser(), "user message over limit")
+	id := NoMember // whoever is at that address; without knowing, no checksum
+	out.scratch.msg = append(append(out.scratch.msg[:0], byte(wire.TypeUser)), msg...)
+	n.send(now, to, id, out, out.scratch.msg)
+}
+
+// MaxUser is the size of the largest user message that fits a packet.
+func (n *Node) MaxUser() int {
+	const compound, kind = 4, 1 // bytes: header with one part, message type
+	return n.room() - compound - kind
+}
+
+// SendUserStream sends one message of the layer above by a stream. Failures are counted.
+func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Output) {
+	head := wire.UserMsgHeader{Len: len(msg)}
+	n.openStream(StreamOut{
+		Kind: StreamSend, To: to, Data: append(head.Append(nil), msg...), Deadline: now.Add(n.cfg.StreamTimeout),
+	}, out)
+}
+
+// Forget drops the record of another member that is dead or left; false if it isn't. Its
+// ID and name stay valid until the next call into the node.
+func (n *Node) Forget(id MemberID) bool {
+	r := n.view.lookup(id)
+	if r == nil || r.state.live() || id == n.self {
+		return false
+	}
+	if n.probe.target == id {
+		n.probe.target = NoMember
+	}
+	n.moves = slices.DeleteFunc(n.moves, func(m move) bool { return m.member == id })
+	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
+	n.queue.Remove(uint64(id))
+	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
+	n.view.drop(id)
+	return true
+}
+
+// forgotten is a member whose references to the roster are given back at the next call.
+type forgotten struct {
+	id    MemberID
+	ident identID
+}
+
+func (n *Node) releaseForgotten() {
+	for _, f := range n.forgotten {
+		n.roster.releaseIdent(f.id, f.ident)
+		n.roster.releaseMember(f.id)
+	}
+	n.forgotten = n.forgotten[:0]
+}
+
+// sweepStep is how many records of the gone are looked at a probe interval.
+const sweepStep = 64
+
+// forgetOld forgets those who are gone for longer than Config.DeadRetention.
+func (n *Node) forgetOld(now Time, out *Output) {
+	if n.cfg.DeadRetention == 0 {
+		return
+	}
+	for range min(sweepStep, len(n.view.order)-n.view.live) {
+		if n.sweepAt < n.view.live || n.sweepAt >= len(n.view.order) {
+			n.sweepAt = n.view.live
+		}
+		if n.sweepAt == len(n.view.order) {
+			return
+		}
+		id := n.view.order[n.sweepAt]
+		if now.Sub(n.view.recs[id].since) >= n.cfg.DeadRetention && n.Forget(id) {
+			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
+		} else {
+			n.sweepAt++
+		}
+	}
+}

@@ -1,0 +1,368 @@
+package swim
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"serf/wire"
+)
+
+// claim is what an alive message or a push/pull entry says of a member. Slices are borrowed.
+type claim struct {
+	name     []byte
+	addr     netip.AddrPort
+	meta     []byte
+	versions [6]byte
+	inc      uint32
+}
+
+const (
+	// incMax is the greatest incarnation that is believed. Members raise theirs by one at a
+	// time from 1: nobody honest comes near, and nothing can wrap (F3).
+	incMax = 1 << 31
+	// incJump is how far ahead of what is known an incarnation may be.
+	incJump = 1 << 20
+)
+
+// The messages about a member.
+
+func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseAlive(body)
+	if err != nil {
+		return false
+	}
+	n.counters.AliveIn++
+	c := claim{name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port)}
+	copy(c.versions[:], m.Vsn)
+	if n.acceptable(&c, len(m.Vsn), from, out) {
+		n.applyAlive(now, &c, out)
+	}
+	return true
+}
+
+func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseSuspect(body)
+	if err != nil {
+		return false
+	}
+	n.counters.SuspectIn++
+	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
+	return true
+}
+
+func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseDead(body)
+	if err != nil {
+		return false
+	}
+	n.counters.DeadIn++
+	s := Dead
+	if string(m.From) == string(m.Node) {
+		s = Left
+	}
+	n.accuse(now, s, m.Node, m.Inc, m.From, out)
+	return true
+}
+
+// accuse handles news that a member is suspect, dead or left.
+func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, out *Output) {
+	id := n.member(name)
+	if id == NoMember {
+		return // nothing but alive makes a member known
+	}
+	if !n.credible(id, inc, out) {
+		return
+	}
+	switch {
+	case id == n.self:
+		n.maybeRefute(now, inc, from, out)
+	case s == Suspect:
+		n.applySuspect(now, id, inc, from, out)
+	default:
+		n.applyGone(now, id, s, inc, from, out)
+	}
+}
+
+// acceptable checks what a claim says, whoever it is about. versions is how many bytes of
+// versions it had; very old members send none.
+func (n *Node) acceptable(c *claim, versions int, from netip.AddrPort, out *Output) bool {
+	v := c.versions
+	switch {
+	case len(c.name) == 0 || len(c.name) > NameMax || len(c.meta) > MetaMax:
+		n.counters.DroppedMessages++
+		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: int64(wire.TypeAlive), Text: clip(c.name)})
+		return false
+	case versions != 0 && (versions != len(v) || v[0] == 0 || v[1] == 0 || v[0] > v[1]):
+		n.counters.DroppedVersions++
+		out.note(Note{Level: Warn, Code: NoteBadVersions, From: from, Text: clip(c.name)})
+		return false
+	}
+	if err := n.unreachable(c.addr); err != nil {
+		n.counters.DroppedAddresses++
+		out.note(Note{Level: Warn, Code: NoteBadAddress, From: c.addr, Text: clip(c.name), Err: err})
+		return false
+	}
+	return n.credible(n.member(c.name), c.inc, out)
+}
+
+// credible refuses incarnations that no honest member can have reached.
+func (n *Node) credible(id MemberID, inc uint32, out *Output) bool {
+	known := uint32(0)
+	if id != NoMember {
+		known = n.view.recs[id].inc
+	}
+	if inc <= incMax && (known == 0 || inc <= known || inc-known <= incJump) {
+		return true
+	}
+	n.counters.DroppedIncarnations++
+	out.note(Note{Level: Warn, Code: NoteBadIncarnation, Member: id, N: int64(inc)})
+	return false
+}
+
+// Why an address is no use (F6).
+var (
+	errNoIP        = errors.New("not an IP address")
+	errNoPort      = errors.New("port 0")
+	errUnspecified = errors.New("the unspecified address")
+	errMulticast   = errors.New("a multicast address")
+	errBroadcast   = errors.New("the broadcast address")
+	errLoopback    = errors.New("a loopback address, which only its own host can reach")
+)
+
+// unusable says why no member can have the address a, if so.
+func unusable(a netip.AddrPort) error {
+	switch ip := a.Addr().Unmap(); {
+	case !ip.IsValid():
+		return errNoIP
+	case a.Port() == 0:
+		return errNoPort
+	case ip.IsUnspecified():
+		return errUnspecified
+	case ip.IsMulticast():
+		return errMulticast
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return errBroadcast
+	}
+	return nil
+}
+
+// unreachable says why this node can't use a for another member, if so.
+func (n *Node) unreachable(a netip.AddrPort) error {
+	if a.Addr().IsLoopback() && !n.cfg.Addr.Addr().IsLoopback() {
+		return errLoopback
+	}
+	return unusable(a)
+}
+
+func addrPort(ip []byte, port uint16) netip.AddrPort {
+	a, _ := netip.AddrFromSlice(ip)
+	return netip.AddrPortFrom(a.Unmap(), port)
+}
+
+// applyAlive merges an acceptable claim.
+func (n *Node) applyAlive(now Time, c *claim, out *Output) {
+	id := n.member(c.name)
+	if id == NoMember {
+		n.admit(now, c, out)
+		return
+	}
+	if id == n.self {
+		n.applyOwnName(now, c, out)
+		return
+	}
+	r := &n.view.recs[id]
+	ident := n.identity(id)
+	if !r.yieldsTo(Alive, c.inc) {
+		n.counters.DroppedStale++
+		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3).
+		if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
+			n.tell(now, id, c.addr, out)
+		}
+		return
+	}
+	if ident.addr != c.addr && r.state.live() {
+		n.checkMove(now, id, c, out)
+		return
+	}
+	n.accept(now, id, c, out)
+}
+
+// admit makes a record for a member first heard of.
+func (n *Node) admit(now Time, c *claim, out *Output) {
+	id := n.roster.acquireMember(c.name)
+	if id == NoMember {
+		n.counters.DroppedMembers++
+		out.note(Note{Level: Error, Code: NoteTableFull, Text: clip(c.name)})
+		return
+	}
+	n.view.add(id, n.roster.acquireIdent(id, c.addr, c.meta, c.versions), Alive, c.inc, now)
+	n.announceAlive(id, out)
+	n.noteAdmitted(now)
+	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
+}
+
+// accept replaces what is known of id, another member, by a newer claim.
+func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
+	r := &n.view.recs[id]
+	was, old := r.state, r.ident
+	moved := n.identity(id).addr != c.addr
+	r.ident = n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
+	changed := r.ident != old
+	n.roster.releaseIdent(id, old)
+	n.view.set(id, Alive, c.inc, now)
+	n.suspicions.remove(id)
+	n.announceAlive(id, out)
+	e := Event{Member: id}
+	if moved {
+		e.N = 1
+	}
+	switch {
+	case !was.live():
+		e.Kind = EventJoined
+		out.Events = append(out.Events, e)
+		return
+	case was == Suspect:
+		out.Events = append(out.Events, Event{Kind: EventRefuted, Member: id})
+	}
+	if changed {
+		e.Kind = EventUpdated
+		out.Events = append(out.Events, e)
+	}
+}
+
+func (n *Node) announceAlive(id MemberID, out *Output) {
+	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
+	n.gossip(id, out.scratch.msg)
+}
+
+// applySuspect merges the suspicion of another member, by a peer or by this node.
+func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out *Output) {
+	r := &n.view.recs[id]
+	switch {
+	case r.state == Suspect && inc == r.inc:
+		if s := n.suspicions.lookup(id); s != nil && s.confirm(hashName(from)) {
+			n.suspicions.moved(id)
+			n.gossipAccusation(id, Suspect, inc, from, out)
+		}
+		return
+	case !r.yieldsTo(Suspect, inc):
+		n.counters.DroppedStale++
+		return
+	}
+	n.counters.Suspicions++
+	n.suspicions.remove(id) // of a lower incarnation: it had refuted that one
+	n.view.set(id, Suspect, inc, now)
+	members := n.view.live
+	least := suspicionMin(n.cfg.SuspicionMult, members, n.cfg.ProbeInterval)
+	most := least * time.Duration(n.cfg.SuspicionMaxMult)
+	n.suspicions.add(newSuspicion(id, now, hashName(from), confirmationsFor(n.cfg.SuspicionMult, members), least, most))
+	n.gossipAccusation(id, Suspect, inc, from, out)
+	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
+}
+
+// applyGone merges the death of another member, or that it left.
+func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte, out *Output) {
+	r := &n.view.recs[id]
+	if !r.yieldsTo(s, inc) {
+		n.counters.DroppedStale++
+		return
+	}
+	was := r.state
+	if was == Left {
+		s = Left // a higher death of one that left only moves its incarnation
+	}
+	n.view.set(id, s, inc, now)
+	n.suspicions.remove(id)
+	n.graveOpen = max(n.graveOpen, now.Add(n.cfg.GossipToTheDead))
+	n.gossipAccusation(id, s, inc, from, out)
+	switch {
+	case s == Left && was != Left:
+		out.Events = append(out.Events, Event{Kind: EventLeft, Member: id})
+	case was.live():
+		out.Events = append(out.Events, Event{Kind: EventFailed, Member: id})
+	}
+}
+
+func (n *Node) gossipAccusation(id MemberID, s State, inc uint32, from []byte, out *Output) {
+	name := n.roster.nameBytes(id)
+	if s == Left {
+		from = name
+	}
+	if s == Suspect {
+		m := wire.Suspect{Inc: inc, Node: name, From: from}
+		out.scratch.msg = m.Append(out.scratch.msg[:0])
+	} else {
+		m := wire.Dead{Inc: inc, Node: name, From: from}
+		out.scratch.msg = m.Append(out.scratch.msg[:0])
+	}
+	n.gossip(id, out.scratch.msg)
+}
+
+// expireSuspicions gives up the suspects whose time is over.
+func (n *Node) expireSuspicions(now Time, out *Output) {
+	for n.suspicions.deadline() <= now {
+		s := n.suspicions.heap[0]
+		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
+		r := n.view.recs[s.member]
+		invariant(r.state == Suspect, "suspicion of a member that isn't suspect")
+		n.applyGone(now, s.member, Dead, r.inc, n.roster.nameBytes(n.self), out)
+	}
+}
+
+// maybeRefute out-bids an accusation against this node, unless it's outdated or true.
+func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool {
+	if inc < n.inc || n.leaving.begun() {
+		return false
+	}
+	if m := n.retired(); m != nil {
+		m.inc = max(m.inc, inc)
+		return false
+	}
+	n.counters.Refutations++
+	n.raise(now, inc)
+	n.adjustHealth(1, out)
+	n.announceAlive(n.self, out)
+	out.note(Note{Level: Warn, Code: NoteRefuting, Text: clip(from), N: int64(n.inc)})
+	return true
+}
+
+// raise lifts the own incarnation above inc.
+func (n *Node) raise(now Time, inc uint32) {
+	n.inc = min(max(n.inc, inc)+1, incMax)
+	n.view.set(n.self, n.view.recs[n.self].state, n.inc, now)
+}
+
+// applyOwnName handles a claim on this node's own name.
+func (n *Node) applyOwnName(now Time, c *claim, out *Output) {
+	ident := n.identity(n.self)
+	switch {
+	case n.leaving.begun() || c.inc < n.inc:
+	case c.addr != ident.addr:
+		n.checkMove(now, n.self, c, out)
+	case c.inc > n.inc || !ident.same(c.addr, c.meta, c.versions):
+		// What we said before a restart: say it anew, with what holds now.
+		n.maybeRefute(now, c.inc, c.name, out)
+	}
+}
+
+// tolls bounds answers to outdated claims, which cost a packet each.
+type tolls struct {
+	until Time
+	n     int
+}
+
+const maxTolls = 8 // a gossip interval
+
+// tell lets a member know at addr what this node believes of it, so that it can refute.
+func (n *Node) tell(now Time, id MemberID, addr netip.AddrPort, out *Output) {
+	if now >= n.told.until {
+		n.told = tolls{until: now.Add(n.cfg.GossipInterval)}
+	}
+	if n.told.n >= maxTolls {
+		return
+	}
+	n.told.n++
+	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
+	n.send(now, addr, id, out, out.scratch.msg)
+}

@@ -1,0 +1,299 @@
+package swim
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+// TestYieldsTo is the whole rule of who wins, by what is known and what is said.
+func TestYieldsTo(t *testing.T) {
+	type news struct {
+		s   State
+		inc uint32
+	}
+	wins := map[State][]news{
+		// What replaces a record at incarnation 5.
+		Alive:   {{Alive, 6}, {Suspect, 5}, {Suspect, 6}, {Dead, 5}, {Dead, 6}, {Left, 5}, {Left, 6}},
+		Suspect: {{Alive, 6}, {Suspect, 6}, {Dead, 5}, {Dead, 6}, {Left, 5}, {Left, 6}},
+		Dead:    {{Alive, 6}, {Dead, 6}, {Left, 5}, {Left, 6}},
+		Left:    {{Alive, 6}, {Dead, 6}, {Left, 6}},
+	}
+	for known, list := range wins {
+		r := record{state: known, inc: 5}
+		for _, s := range []State{Alive, Suspect, Dead, Left} {
+			for _, inc := range []uint32{4, 5, 6} {
+				want := false
+				for _, x := range list {
+					want = want || x == news{s, inc}
+				}
+				if got := r.yieldsTo(s, inc); got != want {
+					t.Errorf("%v@5 yields to %v@%d: %v, want %v", known, s, inc, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestNewMemberJoinsAndIsGossiped(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", alive("c", 3))
+	tn.want("news", "event joined c")
+	tn.advance(0)
+	tn.want("passed on at once", "?: alive c@3")
+	tn.wantState("as told", "c", Alive, 3)
+	tn.forget()
+	tn.recv("b", alive("c", 3))
+	tn.wantNone("the same again is no news", "event *")
+}
+
+func TestNothingButAliveMakesAMemberKnown(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", suspect("c", 1, "b"), dead("c", 1, "b"), dead("c", 1, "c"))
+	tn.wantIdle("a stranger")
+}
+
+// TestDeathIsNotUndone is F3: a higher death outlives a late alive in between.
+func TestDeathIsNotUndone(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("b", dead("c", 1, "b"), dead("c", 10, "b"))
+	tn.want("once", "event failed c")
+	tn.wantNone("and only once", "event failed c")
+	tn.recv("b", alive("c", 2))
+	tn.wantState("late news", "c", Dead, 10)
+	tn.recv("b", alive("c", 11))
+	tn.want("a real return", "event joined c")
+}
+
+// TestStaleAliveLearnsWhatToOutbid is F3: a restarted member hears why nobody believes it.
+func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("b", dead("c", 9, "b"))
+	tn.forget()
+	tn.recv("c", alive("c", 1))
+	tn.want("told at its address", "c: dead c@9 from a")
+	tn.wantState("not believed yet", "c", Dead, 9)
+	tn.forget()
+	for range 100 {
+		tn.recv("c", alive("c", 1))
+	}
+	if len(tn.did) >= 100 {
+		t.Fatal("each stale claim costs a packet")
+	}
+}
+
+func TestRestartWithOtherTagsLearnsWhatToOutbid(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", aliveAt("b", 5, addrOf("b"), "old"))
+	tn.forget()
+	tn.recv("b", aliveAt("b", 1, addrOf("b"), "new"))
+	tn.want("it must say so louder", "b: alive b@5")
+}
+
+func TestRefutesSuspicion(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", suspect("a", 1, "b"))
+	tn.advance(0)
+	tn.want("louder than the accusation", "b: alive a@2")
+	if tn.n.Health() != 1 {
+		t.Error("to be suspected is a sign of bad health")
+	}
+	tn.forget()
+	tn.recv("b", suspect("a", 1, "b"))
+	tn.wantIdle("outdated")
+	tn.recv("b", dead("a", 7, "b"))
+	tn.advance(200 * time.Millisecond)
+	tn.want("a death too", "b: alive a@8")
+}
+
+func TestRefutationGoesWithTheAck(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", ping(5, "a", "b"), suspect("a", 1, "b"))
+	tn.want("in the same packet", "b: ack 5", "b: alive a@2")
+}
+
+func TestOwnOldSelfIsOutbid(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", alive("a", 1))
+	tn.wantIdle("that's us")
+	tn.recv("b", aliveAt("a", 1, addrOf("a"), "before the restart"))
+	tn.advance(0)
+	tn.want("what we say now counts", "b: alive a@2")
+}
+
+// TestIncarnationsDontWrap is F3: absurd ones are refused, whoever they are about.
+func TestIncarnationsDontWrap(t *testing.T) {
+	const top = 1<<32 - 1
+	tn := converse(t, "b")
+	for _, m := range [][]byte{suspect("a", top, "x"), dead("a", top, "x"), alive("b", top), alive("z", top), dead("b", top, "b"), suspect("b", incJump+2, "x")} {
+		tn.recv("x", m)
+		tn.want("refused", "note bad-incarnation*")
+		tn.wantIdle("no effect")
+	}
+	if got := tn.n.Counters().DroppedIncarnations; got != 6 {
+		t.Errorf("%d counted, want 6", got)
+	}
+	tn.recv("x", suspect("b", incJump+1, "x"))
+	tn.wantState("at the limit it counts", "b", Suspect, incJump+1)
+	tn.n.inc = incMax
+	tn.n.view.recs[tn.n.self].inc = incMax
+	tn.recv("x", suspect("a", incMax, "x"))
+	if tn.n.inc != incMax {
+		t.Errorf("own incarnation %d beyond the limit", tn.n.inc)
+	}
+}
+
+// TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else suffers.
+func TestBadClaims(t *testing.T) {
+	at := func(s string) []byte { return aliveAt("z", 1, netip.MustParseAddrPort(s), "") }
+	vsn := func(v ...byte) []byte {
+		m := wire.Alive{Inc: 1, Node: []byte("z"), Addr: []byte{10, 0, 0, 'z'}, Port: 1, Vsn: v}
+		return m.Append(nil)
+	}
+	for _, c := range []struct {
+		name, note string
+		msg        []byte
+	}{
+		{"unspecified", "bad-address", at("0.0.0.0:7946")},
+		{"loopback to others", "bad-address", at("127.0.0.1:7946")},
+		{"multicast", "bad-address", at("224.0.0.1:7946")},
+		{"multicast v6", "bad-address", at("[ff02::1]:7946")},
+		{"broadcast", "bad-address", at("255.255.255.255:7946")},
+		{"no port", "bad-address", at("10.0.0.9:0")},
+		{"mapped loopback", "bad-address", at("[::ffff:127.0.0.1]:7946")},
+		{"protocol 0", "bad-versions", vsn(0, 5, 2, 2, 5, 5)},
+		{"protocol max 0", "bad-versions", vsn(1, 0, 2, 2, 5, 5)},
+		{"protocol min above max", "bad-versions", vsn(3, 2, 2, 2, 5, 5)},
+		{"versions cut off", "bad-versions", vsn(1, 5, 2)},
+		{"no name", "dropped", aliveAt("", 1, addrOf("z"), "")},
+		{"long name", "dropped", aliveAt(strings.Repeat("z", NameMax+1), 1, addrOf("z"), "")},
+		{"long metadata", "dropped", aliveAt("z", 1, addrOf("z"), strings.Repeat("m", MetaMax+1))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tn := converse(t, "b")
+			tn.recv("b", c.msg, alive("y", 1))
+			tn.want("refused with a reason", "note "+c.note+"*")
+			tn.want("the rest of the packet counts", "event joined y")
+			tn.wantIdle("nothing else")
+		})
+	}
+}
+
+func TestClaimsAtTheLimit(t *testing.T) {
+	tn := converse(t, "b")
+	long := strings.Repeat("n", NameMax)
+	tn.recv("b", aliveAt(long, 1, addrOf("z"), strings.Repeat("m", MetaMax)))
+	tn.want("as large as allowed", "event joined "+long)
+}
+
+func TestLoopbackClusterTakesLoopback(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.Addr = netip.MustParseAddrPort("127.0.0.1:7946") })
+	tn.recv("b", aliveAt("z", 1, netip.MustParseAddrPort("127.0.0.2:7946"), ""))
+	tn.want("on one host it's fine", "event joined z")
+}
+
+func TestUpdate(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", aliveAt("b", 2, addrOf("b"), "tags"))
+	tn.want("other metadata", "event updated b")
+	tn.recv("b", aliveAt("b", 3, addrOf("b"), "tags"))
+	tn.wantNone("only a refutation", "event updated b")
+}
+
+func TestSuspectRefutedInTime(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.want("first", "event suspected b")
+	tn.recv("b", alive("b", 2))
+	tn.want("it lives", "event refuted b")
+	tn.n.probe.next = Never // no probes: this is about the suspicion's own end
+	tn.forget()
+	tn.advance(time.Minute)
+	tn.wantNone("its time was cancelled", "event failed b")
+}
+
+// TestSuspicionTimes: the more confirm, the sooner it ends, never before the least time. Among
+// five members of the lan profile that is 4 s to 24 s.
+func TestSuspicionTimes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		from    []string
+		timeout time.Duration
+	}{
+		{"nobody confirms", nil, 24 * time.Second},
+		{"the same again doesn't count", []string{"c", "c"}, 24 * time.Second},
+		{"one", []string{"d"}, suspicionFor(1, 2, 4*time.Second, 24*time.Second)},
+		{"two", []string{"d", "e"}, 4 * time.Second},
+		{"more than hoped for", []string{"d", "e", "f"}, 4 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tn := converse(t, "b", "c", "d", "e")
+			tn.n.probe.next = Never
+			tn.recv("c", suspect("b", 1, "c"))
+			for _, from := range c.from {
+				tn.recv("c", suspect("b", 1, from))
+			}
+			tn.advance(c.timeout - time.Millisecond)
+			tn.wantNone("too early", "event failed b")
+			tn.advance(time.Millisecond)
+			tn.want("time is over", "event failed b")
+			tn.wantState("given up", "b", Dead, 1)
+		})
+	}
+}
+
+func TestHigherSuspicionStartsAnew(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.n.probe.next = Never
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.advance(3 * time.Second)
+	tn.recv("c", suspect("b", 2, "c"))
+	tn.wantState("it had refuted the first", "b", Suspect, 2)
+	tn.advance(3 * time.Second)
+	tn.wantNone("the new one has its full time", "event failed b")
+	tn.advance(time.Second)
+	tn.want("then it ends", "event failed b")
+}
+
+func TestConfirmationsAreGossipedFirstKOnly(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.n.probe.next = Never
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.advance(5 * time.Second)
+	tn.forget()
+	tn.recv("c", suspect("b", 1, "d"))
+	tn.advance(5 * time.Second)
+	tn.want("news: d says so too", "?: suspect b@1 from d")
+	tn.recv("c", suspect("b", 1, "e"))
+	tn.advance(5 * time.Second)
+	tn.forget()
+	tn.recv("c", suspect("b", 1, "x"))
+	tn.advance(time.Second)
+	tn.wantNone("two are enough", "*from x")
+}
+
+func TestLeaveOfAnother(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("b", dead("b", 1, "b"))
+	tn.want("of its own will", "event left b")
+	tn.wantState("left", "b", Left, 1)
+	tn.recv("c", dead("b", 1, "c"))
+	tn.wantState("whoever missed it doesn't make it a failure", "b", Left, 1)
+	tn.recv("c", dead("c", 1, "x"))
+	tn.recv("c", dead("c", 1, "c"))
+	tn.want("taken for failed, but it had said goodbye", "event failed c", "event left c")
+}
+
+func TestMalformedMessagesAreCounted(t *testing.T) {
+	tn := converse(t, "b")
+	for kind := range 16 {
+		tn.recv("b", []byte{byte(kind), 0xff, 0x00})
+	}
+	if got := tn.n.Counters().DroppedMessages + tn.n.Counters().DroppedPackets; got < 12 {
+		t.Errorf("%d counted", got)
+	}
+	tn.wantNone("no effect", "event joined *")
+}

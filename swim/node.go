@@ -1,0 +1,292 @@
+package swim
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"serf/wire"
+)
+
+// Node is one member of a cluster: SWIM with Lifeguard's extensions, as spec 2
+// describes it. It is a Machine; see there for who owns what.
+type Node struct {
+	cfg    Config
+	roster *Roster
+	view   view
+	rng    rng
+
+	self    MemberID
+	ownAddr []byte // as messages carry it
+	inc     uint32 // own incarnation
+	meta    []byte
+	health  int // Lifeguard's local health multiplier: 0 is healthy
+
+	probe      probe
+	errands    errands // pings in flight besides the probe's
+	suspicions suspicions
+	moves      []move // claims to another address that are being checked
+	queue      Queue
+	gossiped   Time   // last round
+	fills      uint32 // packets filled with gossip so far
+	graveOpen  Time   // until then some dead member still gets gossip
+	pushPull   Time   // next one
+	admitted   int    // members first heard of since the last one
+	hurry      int    // exchanges to come in quick succession
+	leaving    leave
+	joins      []join
+	calls      []call // streams in flight
+	lastOp     OpID
+	lastStream StreamID
+	lastSeq    uint32
+	forgotten  []forgotten
+	sweepAt    int   // next of view.order that forgetOld looks at
+	told       tolls // stale members that were answered lately
+	dropsNoted uint64
+
+	counters Counters
+}
+
+// scratch is working memory that any number of nodes share through their Output.
+type scratch struct {
+	opened  wire.Scratch // backs the messages of the packet being read
+	sealed  wire.Scratch
+	packer  wire.Packer
+	msgs    [][]byte
+	msg     []byte // messages being built
+	payload []byte // of an ack
+	body    []byte // one packet being built
+	acks    []ackDue
+}
+
+// New returns a node that is alive at incarnation 1 and knows nobody else, or
+// every problem of c joined into one error.
+func New(now Time, c Config, out *Output) (*Node, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Roster == nil {
+		c.Roster = NewRoster()
+	}
+	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, meta: bytes.Clone(c.Meta), lastSeq: uint32(mix(c.Seed))}
+	own := addrBytes(c.Addr.Addr())
+	n.ownAddr = bytes.Clone(own.slice())
+	n.self = n.roster.acquireMember([]byte(c.Name))
+	if n.self == NoMember {
+		return nil, fmt.Errorf("roster: %d names, limit %d: %w", n.roster.Len(), maxMembers, ErrTooLarge)
+	}
+	n.cfg.Addr = unmapped(c.Addr)
+	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, n.meta, c.Versions)
+	n.view.add(n.self, ident, Alive, n.inc, now)
+	n.gossiped = now.Add(-c.GossipInterval)
+	// Staggered, so that members started together don't act in step.
+	n.probe.next = now.Add(n.stagger(c.ProbeInterval))
+	n.pushPull = Never
+	if c.PushPullInterval > 0 {
+		n.pushPull = now.Add(n.stagger(c.PushPullInterval))
+	}
+	n.leaving.deadline = Never
+	out.Events = append(out.Events, Event{Kind: EventJoined, Member: n.self})
+	return n, nil
+}
+
+func (n *Node) stagger(d time.Duration) time.Duration {
+	return time.Duration(n.rng.float() * float64(d))
+}
+
+// Release gives this node's references to the roster back. For simulations that share
+// one; the node must not be used after.
+func (n *Node) Release() {
+	for _, id := range n.view.order {
+		r := &n.view.recs[id]
+		n.roster.releaseIdent(id, r.ident)
+		n.roster.releaseMember(id)
+	}
+	n.view = view{}
+}
+
+// Deadline implements Machine.
+func (n *Node) Deadline() Time {
+	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.pushPull, n.leaveDeadline())
+	for i := range n.moves {
+		d = min(d, n.moves[i].deadline)
+	}
+	if n.gossipPending() {
+		d = min(d, n.gossiped.Add(n.cfg.GossipInterval))
+	}
+	return d
+}
+
+// Tick implements Machine.
+func (n *Node) Tick(now Time, out *Output) {
+	n.releaseForgotten()
+	n.expireErrands(now, out)
+	n.expireMoves(now, out)
+	n.expireSuspicions(now, out)
+	n.tickProbe(now, out)
+	if now >= n.pushPull {
+		n.tickPushPull(now, out)
+	}
+	if n.gossipPending() && now >= n.gossiped.Add(n.cfg.GossipInterval) {
+		n.tickGossip(now, out)
+	}
+	n.tickLeave(now, out)
+	n.noteDrops(out)
+}
+
+// Packet implements Machine.
+func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
+	n.releaseForgotten()
+	n.counters.PacketsIn++
+	n.counters.BytesIn += uint64(len(p))
+	from = unmapped(from)
+	sc := &out.scratch
+	msgs, err := n.cfg.Sealer.OpenPacket(p, &sc.opened, sc.msgs[:0])
+	sc.msgs = msgs
+	if err != nil {
+		n.counters.DroppedPackets++
+		out.note(Note{Level: Warn, Code: NotePacketDropped, From: from, Err: err})
+	}
+	sc.acks = sc.acks[:0]
+	for _, m := range msgs {
+		n.handleMessage(now, from, m, out)
+	}
+	// Acks go last, so that they carry what this packet made us say: a refutation, say.
+	for _, a := range sc.acks {
+		n.sendAck(now, a, out)
+	}
+}
+
+// handleMessage dispatches one message of a packet.
+func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Output) {
+	if len(m) == 0 {
+		n.dropMessage(from, m, out)
+		return
+	}
+	body, ok := m[1:], true
+	switch wire.Type(m[0]) {
+	case wire.TypePing:
+		ok = n.handlePing(from, body, out)
+	case wire.TypeIndirectPing:
+		ok = n.handleIndirectPing(now, from, body, out)
+	case wire.TypeAck:
+		ok = n.handleAck(now, from, body, out)
+	case wire.TypeNack:
+		ok = n.handleNack(body)
+	case wire.TypeSuspect:
+		ok = n.handleSuspect(now, from, body, out)
+	case wire.TypeAlive:
+		ok = n.handleAlive(now, from, body, out)
+	case wire.TypeDead:
+		ok = n.handleDead(now, from, body, out)
+	case wire.TypeUser:
+		out.Events = append(out.Events, Event{Kind: EventUser, Addr: from, Data: body})
+	default:
+		ok = false
+	}
+	if !ok {
+		n.dropMessage(from, m, out)
+	}
+}
+
+func (n *Node) dropMessage(from netip.AddrPort, m []byte, out *Output) {
+	n.counters.DroppedMessages++
+	kind := int64(-1)
+	if len(m) > 0 {
+		kind = int64(m[0])
+	}
+	out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: kind})
+}
+
+// send sends msg to a member or address, with as much waiting gossip as fits. to
+// decides about the checksum: NoMember if not known.
+func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+	p := &out.scratch.packer
+	p.Reset(n.room())
+	for _, m := range msgs {
+		p.Add(m)
+	}
+	n.fill(now, p)
+	n.flush(addr, to, p, out)
+}
+
+// room is what one packet may carry before it is sealed.
+func (n *Node) room() int { return n.cfg.PacketMax - n.cfg.Sealer.Overhead() }
+
+// trusts tells whether only holders of a key can have sent what is received.
+func (n *Node) trusts() bool {
+	s := n.cfg.Sealer
+	return s != nil && s.Keys != nil && !s.PlainIn
+}
+
+// flush seals what is in p and puts it out.
+func (n *Node) flush(addr netip.AddrPort, to MemberID, p *wire.Packer, out *Output) {
+	sc := &out.scratch
+	sc.body = p.AppendTo(sc.body[:0])
+	start := len(out.arena)
+	out.arena = n.cfg.Sealer.SealPacket(out.arena, sc.body, n.checksummed(to), &sc.sealed)
+	data := out.arena[start:len(out.arena):len(out.arena)]
+	out.Packets = append(out.Packets, Packet{To: addr, Data: data})
+	n.counters.PacketsOut++
+	n.counters.BytesOut += uint64(len(data))
+}
+
+// checksummed tells whether id is known to understand the CRC layer.
+func (n *Node) checksummed(id MemberID) bool {
+	const since = 5 // protocol
+	return id != NoMember && n.identity(id).versions[1] >= since
+}
+
+// identity returns what a known member says of itself.
+func (n *Node) identity(id MemberID) *identity {
+	return &n.roster.idents[n.view.recs[id].ident]
+}
+
+// member returns the ID of a name that this node has a record of, or NoMember.
+func (n *Node) member(name []byte) MemberID {
+	id := n.roster.Lookup(name)
+	if id == NoMember || n.view.lookup(id) == nil {
+		return NoMember
+	}
+	return id
+}
+
+// memberAt tells whether addr is the address of id as known here.
+func (n *Node) memberAt(id MemberID, addr netip.AddrPort) bool {
+	return id != NoMember && n.identity(id).addr == addr
+}
+
+func (n *Node) nextSeq() uint32 {
+	n.lastSeq++
+	return n.lastSeq
+}
+
+func (n *Node) nextOp() OpID {
+	n.lastOp++
+	return n.lastOp
+}
+
+// adjustHealth moves the health score within its bounds.
+func (n *Node) adjustHealth(by int, out *Output) {
+	was := n.health
+	n.health = min(max(n.health+by, 0), n.cfg.AwarenessMax-1)
+	if n.health != was {
+		out.note(Note{Level: Debug, Code: NoteDegraded, N: int64(n.health)})
+	}
+}
+
+// noteDrops says that the queue overflowed, once for all that fell out since the last turn.
+func (n *Node) noteDrops(out *Output) {
+	if d := n.queue.Drops(); d != n.dropsNoted {
+		n.dropsNoted = d
+		out.note(Note{Level: Warn, Code: NoteQueueFull, N: int64(d)})
+	}
+}
+
+func (o *Output) note(x Note) { o.Notes = append(o.Notes, x) }
+
+// unmapped gives an IPv4 address its short form, so that equal ones compare equal.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}

@@ -1,0 +1,291 @@
+package swim
+
+import (
+	"net/netip"
+	"time"
+
+	"serf/wire"
+)
+
+// probe is the failure detector's own state: one member at a time is asked
+// whether it lives (SWIM section 3.1, spec 2.3).
+type probe struct {
+	order  probeOrder
+	next   Time // start of the next probe
+	target MemberID
+	seq    uint32
+	sent   Time
+	ask    Time // then others are asked to ping the target
+	end    Time // then it's a suspect
+	asked  bool
+	stream bool // the target answered on a stream
+
+	nacksHoped int // members asked that can say "I couldn't reach it either"
+	nacks      int
+}
+
+// probeTries bounds the walk for a target: most of a view may have died in this round.
+const probeTries = 64
+
+func (p *probe) deadline() Time {
+	switch {
+	case p.target == NoMember:
+		return p.next
+	case !p.asked:
+		return min(p.ask, p.end)
+	}
+	return p.end
+}
+
+func (n *Node) tickProbe(now Time, out *Output) {
+	p := &n.probe
+	if p.target != NoMember && !n.view.recs[p.target].state.live() {
+		p.target = NoMember // others found out, or it left
+	}
+	if p.target != NoMember && !p.asked && now >= p.ask && now < p.end {
+		n.askOthers(now, out)
+	}
+	if p.target != NoMember && now >= p.end {
+		n.failProbe(now, out)
+	}
+	if p.target == NoMember && now >= p.next {
+		p.next = n.nextProbe(now)
+		n.forgetOld(now, out)
+		if n.leaving.begun() {
+			return
+		}
+		if id := n.pickTarget(); id != NoMember {
+			n.startProbe(now, id, out)
+		}
+		n.maybeKnock(now, out)
+	}
+}
+
+// nextProbe keeps the rhythm, but doesn't catch up on what a pause made it miss.
+func (n *Node) nextProbe(now Time) Time {
+	if next := n.probe.next.Add(n.cfg.ProbeInterval); next > now {
+		return next
+	}
+	return now.Add(n.cfg.ProbeInterval)
+}
+
+// pickTarget walks the round to the next member that is alive or suspect.
+func (n *Node) pickTarget() MemberID {
+	if n.others() == 0 {
+		return NoMember
+	}
+	for range probeTries {
+		i, ok := n.newcomer()
+		if !ok {
+			i, ok = n.probe.order.step()
+		}
+		if !ok {
+			n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
+			continue
+		}
+		if i < n.view.live && n.view.order[i] != n.self {
+			return n.view.order[i]
+		}
+	}
+	return NoMember
+}
+
+// newcomer draws, in proportion to their number, one of those who came since the round
+// began: with many members a round is long, and they would wait for the next.
+func (n *Node) newcomer() (int, bool) {
+	began := int(n.probe.order.n)
+	fresh := n.view.live - began
+	if fresh <= 0 || n.probe.order.over() || n.rng.below(n.view.live) < began {
+		return 0, false
+	}
+	return began + n.rng.below(fresh), true
+}
+
+func (n *Node) startProbe(now Time, id MemberID, out *Output) {
+	n.counters.Probes++
+	p := &n.probe
+	p.target, p.seq, p.sent = id, n.nextSeq(), now
+	p.ask = now.Add(n.cfg.ProbeTimeout)
+	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
+	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
+	n.sendPing(now, id, p.seq, out)
+}
+
+// sendPing pings a member. One that isn't alive as far as we know is told so in the
+// same packet, that it may refute at once (Lifeguard's buddy system).
+func (n *Node) sendPing(now Time, id MemberID, seq uint32, out *Output) {
+	sc := &out.scratch
+	ping := wire.Ping{
+		Seq: seq, Node: n.roster.nameBytes(id),
+		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+	}
+	sc.msg = ping.Append(sc.msg[:0])
+	addr := n.identity(id).addr
+	if n.view.recs[id].state == Alive {
+		n.send(now, addr, id, out, sc.msg)
+		return
+	}
+	cut := len(sc.msg)
+	sc.msg = n.appendNews(sc.msg, id)
+	n.send(now, addr, id, out, sc.msg[:cut], sc.msg[cut:])
+}
+
+// askOthers widens a probe without an answer: some members ping for us, and a
+// stream is tried in case only packets get lost.
+func (n *Node) askOthers(now Time, out *Output) {
+	p := &n.probe
+	p.asked = true
+	ident := n.identity(p.target)
+	addr := addrBytes(ident.addr.Addr())
+	var buf [maxPick]MemberID
+	for _, id := range n.pick(buf[:0], n.cfg.IndirectProbes, func(id MemberID, r *record) bool {
+		return r.state == Alive && id != p.target
+	}) {
+		nack := n.identity(id).versions[1] >= nackSince
+		if nack {
+			p.nacksHoped++
+		}
+		ask := wire.IndirectPing{
+			Seq: p.seq, Target: addr.slice(), Port: ident.addr.Port(), Node: n.roster.nameBytes(p.target), Nack: nack,
+			SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+		}
+		out.scratch.msg = ask.Append(out.scratch.msg[:0])
+		n.send(now, n.identity(id).addr, id, out, out.scratch.msg)
+	}
+	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince {
+		n.streamPing(now, p.target, out)
+	}
+}
+
+// Protocol versions from which on members understand a message (spec 2.3).
+const (
+	streamPingSince = 3
+	nackSince       = 4
+)
+
+func (n *Node) streamPing(now Time, id MemberID, out *Output) {
+	ping := wire.Ping{
+		Seq: n.probe.seq, Node: n.roster.nameBytes(id),
+		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+	}
+	n.callStream(StreamOut{
+		Kind: StreamCall, To: n.identity(id).addr, Data: ping.Append(nil), Deadline: n.probe.end,
+	}, call{kind: callPing, member: id, seq: n.probe.seq}, out)
+}
+
+// failProbe ends a probe without an ack.
+func (n *Node) failProbe(now Time, out *Output) {
+	p := &n.probe
+	id := p.target
+	p.target = NoMember
+	if p.stream {
+		n.counters.StreamAcks++
+		out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
+		return
+	}
+	n.counters.ProbesFailed++
+	// Those asked who didn't even say no tell that we are the one that is cut off or slow.
+	if missed := p.nacksHoped - p.nacks; p.nacksHoped > 0 {
+		n.adjustHealth(max(missed, 0), out)
+	} else {
+		n.adjustHealth(1, out)
+	}
+	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
+	n.applySuspect(now, id, n.view.recs[id].inc, n.roster.nameBytes(n.self), out)
+}
+
+// handlePing queues the ack; see Packet for when it's sent.
+func (n *Node) handlePing(from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParsePing(body)
+	if err != nil {
+		return false
+	}
+	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
+		n.counters.DroppedNames++
+		out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: clip(m.Node)})
+		return true
+	}
+	if len(out.scratch.acks) >= maxAcks {
+		n.counters.DroppedMessages++
+		return true
+	}
+	source := n.member(m.SourceNode)
+	out.scratch.acks = append(out.scratch.acks, ackDue{
+		to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source,
+	})
+	return true
+}
+
+// maxAcks bounds the answers to one packet, which is small and may be forged.
+const maxAcks = 8
+
+// ackDue is an ack to send when the packet that asked for it has been read.
+type ackDue struct {
+	to     netip.AddrPort
+	seq    uint32
+	source MemberID // who asks, if known
+}
+
+func (n *Node) sendAck(now Time, a ackDue, out *Output) {
+	sc := &out.scratch
+	ack := wire.Ack{Seq: a.seq}
+	if n.cfg.Carrier != nil {
+		sc.payload = n.cfg.Carrier.AppendAckPayload(sc.payload[:0])
+		if len(sc.payload) > 0 {
+			ack.Payload = sc.payload
+		}
+	}
+	sc.msg = ack.Append(sc.msg[:0])
+	if a.source == NoMember || n.view.recs[a.source].state == Alive {
+		n.send(now, a.to, a.source, out, sc.msg)
+		return
+	}
+	// It lives, and we know it as suspect or dead: let it refute.
+	cut := len(sc.msg)
+	sc.msg = n.appendNews(sc.msg, a.source)
+	n.send(now, a.to, a.source, out, sc.msg[:cut], sc.msg[cut:])
+}
+
+// replyAddr is where the answer to a ping goes: to the address it names, if
+// that is known to be the sender's. Otherwise anybody could make us send to anybody (F4).
+func (n *Node) replyAddr(from netip.AddrPort, source MemberID, addr []byte, port uint16) netip.AddrPort {
+	a, ok := netip.AddrFromSlice(addr)
+	if !ok || port == 0 {
+		return from
+	}
+	to := netip.AddrPortFrom(a.Unmap(), port)
+	if n.trusts() || n.memberAt(source, to) {
+		return to
+	}
+	return from
+}
+
+func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseAck(body)
+	if err != nil {
+		return false
+	}
+	switch p := &n.probe; {
+	case p.target != NoMember && m.Seq == p.seq:
+		if !p.asked || n.memberAt(p.target, from) {
+			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
+		}
+		p.target = NoMember
+		n.adjustHealth(-1, out)
+	case n.ackErrand(now, from, m.Seq, out):
+	default:
+		n.ackMove(now, m.Seq, out)
+	}
+	return true
+}
+
+func (n *Node) handleNack(body []byte) bool {
+	m, err := wire.ParseNack(body)
+	if err != nil {
+		return false
+	}
+	if p := &n.probe; p.target != NoMember && p.asked && m.Seq == p.seq && p.nacks < p.nacksHoped {
+		p.nacks++
+	}
+	return true
+}

@@ -1,0 +1,309 @@
+package swim
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+func TestProbeAcked(t *testing.T) {
+	tn := converse(t, "b")
+	tn.advance(time.Second)
+	tn.want("one probe an interval", "b: ping b")
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.want("a direct ack feeds the coordinates", "event acked b")
+	tn.advance(900 * time.Millisecond)
+	tn.wantIdle("an acked probe is over")
+}
+
+func TestProbeWithoutAckAsksOthersThenSuspects(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.advance(time.Second)
+	tn.want("the probe", "?: ping ?")
+	target := tn.lastPinged()
+	tn.advance(499 * time.Millisecond)
+	tn.wantIdle("the timeout isn't over")
+	tn.advance(time.Millisecond)
+	for range 3 {
+		tn.want("no ack: ask three others", "?: ping-req "+target+" nack")
+	}
+	tn.want("packets may be blocked: try a stream", target+": stream ping "+target)
+	tn.wantNone("three are enough", "?: ping-req *")
+	tn.fail(target + ": stream ping " + target)
+	tn.advance(500 * time.Millisecond)
+	tn.want("no ack in the interval: suspect", "event suspected "+target)
+	tn.want("and tell", "?: suspect "+target+"@1 from a")
+	tn.wantState("suspected", target, Suspect, 1)
+}
+
+// lastPinged returns the one member that was pinged.
+func (tn *conversation) lastPinged() string {
+	tn.t.Helper()
+	for _, name := range []string{"b", "c", "d", "e", "f"} {
+		if _, ok := tn.seqs["ping "+name]; ok {
+			return name
+		}
+	}
+	tn.t.Fatal("nobody was pinged")
+	return ""
+}
+
+func TestIndirectAckEndsProbe(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.advance(1500 * time.Millisecond)
+	target := tn.lastPinged()
+	tn.forget()
+	tn.recv("x", ack(tn.seqs["ping "+target]))
+	tn.wantNone("an ack through another says nothing of the round trip", "event acked *")
+	tn.advance(499 * time.Millisecond)
+	tn.wantNone("reached through another", "event suspected *")
+}
+
+func TestStreamAckAloneIsReachable(t *testing.T) {
+	tn := converse(t, "b")
+	tn.advance(1500 * time.Millisecond)
+	tn.forget()
+	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
+	tn.advance(500 * time.Millisecond)
+	tn.want("warn of UDP", "note stream-only b")
+	tn.wantNone("reachable", "event suspected b")
+}
+
+func TestStreamAckOfAnotherNumberIsNone(t *testing.T) {
+	tn := converse(t, "b")
+	tn.advance(1500 * time.Millisecond)
+	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]+1))
+	tn.advance(500 * time.Millisecond)
+	tn.want("a wrong answer is no answer", "event suspected b")
+}
+
+// TestHealthScore: missing nacks say that this node is the one in trouble; acks heal.
+func TestHealthScore(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		nacks int
+		want  int
+	}{{"all nacked: the target is the problem", 3, 0}, {"one nack missing", 2, 1}, {"nobody answered", 0, 3}} {
+		t.Run(c.name, func(t *testing.T) {
+			tn := converse(t, "b", "c", "d", "e", "f")
+			tn.advance(1500 * time.Millisecond)
+			target := tn.lastPinged()
+			for range c.nacks {
+				tn.recv("x", nack(tn.seqs["ping-req "+target]))
+			}
+			tn.advance(500 * time.Millisecond)
+			if got := tn.n.Health(); got != c.want {
+				t.Fatalf("health %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestHealthStretchesProbeInterval(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.health = 2
+	tn.advance(time.Second)
+	tn.advance(2999 * time.Millisecond)
+	tn.wantNone("three intervals are granted", "event suspected b")
+	tn.advance(time.Millisecond)
+	tn.want("and no more", "event suspected b")
+}
+
+func TestHealthIsBounded(t *testing.T) {
+	tn := converse(t, "b")
+	for range 20 {
+		tn.n.adjustHealth(1, &tn.out)
+	}
+	if got := tn.n.Health(); got != 7 {
+		t.Fatalf("health %d, want 7", got)
+	}
+	tn.n.adjustHealth(-100, &tn.out)
+	if got := tn.n.Health(); got != 0 {
+		t.Fatalf("health %d, want 0", got)
+	}
+}
+
+func TestNacksBeyondThoseAskedDontCount(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.advance(1500 * time.Millisecond)
+	target := tn.lastPinged()
+	for range 10 {
+		tn.recv("x", nack(tn.seqs["ping-req "+target]))
+	}
+	if got := tn.n.probe.nacks; got != 3 {
+		t.Fatalf("%d nacks counted, 3 asked", got)
+	}
+}
+
+func TestPingAcked(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", ping(7, "a", "b"))
+	tn.want("an ack to its address", "b: ack 7")
+	tn.recv("b", ping(8, "", ""))
+	tn.want("no name: whoever is there", "b: ack 8")
+	tn.recv("b", ping(9, "z", "b"))
+	tn.want("somebody else is meant", "note wrong-name*")
+	tn.wantIdle("and gets no ack from us")
+}
+
+// TestAckGoesToKnownAddressesOnly is F4: a packet can't make us send anywhere.
+func TestAckGoesToKnownAddressesOnly(t *testing.T) {
+	tn := converse(t, "b")
+	victim := wire.Ping{Seq: 1, Node: []byte("a"), SourceAddr: []byte{10, 0, 0, 'v'}, SourcePort: 7946, SourceNode: []byte("b")}
+	tn.recv("x", victim.Append(nil))
+	tn.want("back to where it came from", "x: ack 1")
+	tn.wantIdle("nothing to the address that it names")
+
+	elsewhere := netip.MustParseAddrPort("10.1.1.1:99") // b behind a translation
+	tn.recvFrom(elsewhere, ping(2, "a", "b"))
+	tn.want("b's known address is good", "b: ack 2")
+}
+
+func TestAckCarriesOurOpinionOfTheSource(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.forget()
+	tn.recv("b", ping(7, "a", "b"))
+	tn.want("it lives: let it refute", "b: ack 7", "b: suspect b@1 from a")
+}
+
+// TestAcksOfOnePacketAreBounded: a small packet with many pings mustn't make a flood.
+func TestAcksOfOnePacketAreBounded(t *testing.T) {
+	tn := converse(t, "b")
+	var msgs [][]byte
+	for i := range maxAcks + 1 {
+		msgs = append(msgs, ping(uint32(i), "a", ""))
+	}
+	tn.recv("b", msgs...)
+	if len(tn.did) != maxAcks {
+		t.Fatalf("%d answers, want %d", len(tn.did), maxAcks)
+	}
+}
+
+func TestSuspectIsToldWithThePing(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", suspect("b", 1, "c"))
+	for range 4 {
+		tn.advance(time.Second)
+	}
+	tn.want("ping and accusation in one packet", "b: ping b", "b: suspect b@1 from a")
+}
+
+func TestIndirectPing(t *testing.T) {
+	ask := func(target string, port uint16, nackWanted bool) []byte {
+		a := addrOf(target)
+		m := wire.IndirectPing{Seq: 70, Target: a.Addr().AsSlice(), Port: port, Node: []byte(target), Nack: nackWanted,
+			SourceAddr: addrOf("c").Addr().AsSlice(), SourcePort: 7946, SourceNode: []byte("c")}
+		return m.Append(nil)
+	}
+	t.Run("ack is passed on with the asker's number", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		tn.recv("c", ask("b", 7946, true))
+		tn.want("ping for c", "b: ping b")
+		tn.recv("b", ack(tn.seqs["ping b"]))
+		tn.want("pass it on", "c: ack 70")
+		tn.advance(900 * time.Millisecond)
+		tn.wantIdle("no nack after an ack")
+	})
+	t.Run("nack after the timeout, and a late ack still counts", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		tn.recv("c", ask("b", 7946, true))
+		tn.forget()
+		tn.advance(500 * time.Millisecond)
+		tn.want("no answer so far", "c: nack 70")
+		tn.recv("b", ack(tn.seqs["ping b"]))
+		tn.want("better late", "c: ack 70")
+	})
+	t.Run("no nack unless wanted", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		tn.recv("c", ask("b", 7946, false))
+		tn.forget()
+		tn.advance(999 * time.Millisecond)
+		tn.wantIdle("silence")
+	})
+	t.Run("strangers are not pinged for anybody", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		tn.recv("c", ask("v", 7946, true))
+		tn.want("refused (F4)", "note forward-refused *")
+		tn.wantIdle("nothing sent")
+		tn.recv("c", ask("b", 80, true))
+		tn.want("nor a member at another port", "note forward-refused *")
+		if got := tn.n.Counters().DroppedForwards; got != 2 {
+			t.Fatalf("%d refusals counted, want 2", got)
+		}
+	})
+	t.Run("beyond the limit a nack at once", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		for range maxErrands {
+			tn.recv("c", ask("b", 7946, true))
+		}
+		tn.forget()
+		tn.recv("c", ask("b", 7946, true))
+		tn.want("too busy", "c: nack 70")
+		tn.wantIdle("no further ping")
+	})
+}
+
+// TestKnockFindsReturnedMember is F14: those who failed keep being tried, and a
+// partition heals.
+func TestKnockFindsReturnedMember(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("c", dead("b", 1, "c"))
+	tn.forget()
+	tn.advance(time.Hour)
+	tn.want("after an hour still tried, with what it has to refute", "b: ping b", "b: dead b@1 from a")
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.want("it's back: exchange states", "note returned b", "b: stream push/pull")
+}
+
+func TestThoseWhoLeftAreNotKnockedAt(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", dead("b", 1, "b"))
+	tn.forget()
+	tn.advance(time.Hour)
+	tn.wantNone("it went of its own will", "b: ping b")
+}
+
+func TestLoneNodeIsQuiet(t *testing.T) {
+	tn := converse(t)
+	tn.advance(time.Hour)
+	tn.wantIdle("nobody to probe, nothing to say")
+}
+
+// TestEveryMemberIsProbedEachRound: with n others, n intervals find each once.
+func TestEveryMemberIsProbedEachRound(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.n.probe.order.start(tn.n.view.live, 42)
+	for range 5 {
+		tn.advance(time.Second)
+		tn.recv("x", ack(tn.n.probe.seq))
+	}
+	for _, name := range []string{"b", "c", "d", "e", "f"} {
+		tn.want("once a round", name+": ping "+name)
+	}
+	tn.wantNone("nobody twice", "?: ping ?")
+}
+
+// TestNewcomersAreProbedInThisRound: a round among many takes long, and a newcomer that
+// crashes right away must not wait for the next.
+func TestNewcomersAreProbedInThisRound(t *testing.T) {
+	node, out := crowd(t, 1000, nil)
+	now := node.probe.next
+	node.Tick(now, out)
+	invariant(!node.probe.order.over(), "a round is on")
+	out.Reset()
+	node.Packet(now, crowdAddr(1), alive("n", 1), out)
+	id, _ := node.Lookup([]byte("n"))
+	probed := 0
+	for range 20_000 {
+		node.probe.order.start(1001, 7) // the newcomer is number 1002
+		if node.pickTarget() == id {
+			probed++
+		}
+	}
+	if probed < 5 || probed > 60 {
+		t.Fatalf("probed %d times of 20,000, want about one in 1,002", probed)
+	}
+}

@@ -1,0 +1,226 @@
+package swim
+
+import (
+	"math/bits"
+
+	"serf/wire"
+)
+
+// Queue holds broadcasts, each to be sent a limited number of times. Those
+// sent least go first, of these the larger, of these the newer (spec 2.5), so that
+// fresh news travels at once and packets are filled well.
+//
+// Broadcasts of equal count lie in classes by size, each a list with the newest
+// in front: filling a packet looks at a few bits instead of at every broadcast.
+// The zero Queue is empty and holds QueueMax broadcasts.
+type Queue struct {
+	slots []slot
+	free  int16            // first free slot + 1, or 0
+	tiers []tier           // by times sent
+	byKey map[uint64]int16 // slot + 1
+	n     int
+	drops uint64
+}
+
+// QueueMax bounds a queue. More wait only if news comes faster than gossip
+// carries it away; then what was sent most is given up first.
+const QueueMax = 4096 // fits the 16 bits of a slot's number
+
+// keepSlots is how many slots an empty queue keeps for the next broadcasts.
+const keepSlots = 64
+
+// edgeLooks is how many broadcasts are tried that may not fit.
+const edgeLooks = 8
+
+const (
+	classBytes = 24 // width of a size class: 64 of them span a packet
+	classes    = 64
+)
+
+type slot struct {
+	msg        []byte // memory is kept for the next message
+	key        uint64
+	next, prev int16 // slot + 1 in the list of its class
+	sends      uint16
+}
+
+type tier struct {
+	first, last [classes]int16 // slot + 1
+	used        uint64         // bit c: class c isn't empty
+}
+
+// Len is the number of broadcasts that wait.
+func (q *Queue) Len() int { return q.n }
+
+// Drops is how many broadcasts were given up for want of room, since the start.
+func (q *Queue) Drops() uint64 { return q.drops }
+
+// Has tells whether a broadcast with this key waits.
+func (q *Queue) Has(key uint64) bool { return q.byKey[key] != 0 }
+
+// Add queues a copy of msg. A broadcast with the same key, unless 0, is replaced.
+func (q *Queue) Add(key uint64, msg []byte) {
+	if key != 0 {
+		if old := q.byKey[key]; old != 0 {
+			q.remove(old)
+		}
+	}
+	if q.n >= QueueMax {
+		q.dropOne()
+	}
+	s := q.take()
+	it := &q.slots[s-1]
+	it.msg = append(it.msg[:0], msg...)
+	it.key, it.sends = key, 0
+	if key != 0 {
+		if q.byKey == nil {
+			q.byKey = make(map[uint64]int16)
+		}
+		q.byKey[key] = s
+	}
+	q.n++
+	q.push(s)
+}
+
+// Remove takes the broadcast with this key out, if there is one.
+func (q *Queue) Remove(key uint64) {
+	if s := q.byKey[key]; s != 0 {
+		q.remove(s)
+	}
+}
+
+// Fill adds to p what fits, each broadcast once, and forgets what has now been sent
+// limit times.
+func (q *Queue) Fill(p *wire.Packer, limit int) {
+	var sent int16 // list of slots by next, back in their tiers when the packet is full
+	for t := 0; t < len(q.tiers) && q.n > 0; t++ {
+		for {
+			s := q.largest(t, p.Room())
+			if s == 0 || !p.Add(q.slots[s-1].msg) {
+				break
+			}
+			q.unlink(s)
+			q.slots[s-1].sends++
+			q.slots[s-1].next, sent = sent, s
+		}
+	}
+	for sent != 0 {
+		s := sent
+		sent = q.slots[s-1].next
+		if int(q.slots[s-1].sends) >= limit {
+			q.release(s)
+		} else {
+			q.push(s)
+		}
+	}
+}
+
+// largest returns the newest of the largest broadcasts of tier t with at most room
+// bytes. In the class that room itself falls in only the first few are looked at: it may
+// hold thousands that are all a little too large.
+func (q *Queue) largest(t, room int) int16 {
+	if room <= 0 {
+		return 0
+	}
+	tr := &q.tiers[t]
+	c := classOf(room)
+	s := tr.first[c]
+	for range edgeLooks {
+		if s == 0 {
+			break
+		}
+		if len(q.slots[s-1].msg) <= room {
+			return s
+		}
+		s = q.slots[s-1].next
+	}
+	if c = tr.below(c - 1); c < 0 {
+		return 0
+	}
+	return tr.first[c]
+}
+
+// below returns the highest used class up to c, or -1.
+func (t *tier) below(c int) int {
+	if c < 0 {
+		return -1
+	}
+	return bits.Len64(t.used&(^uint64(0)>>(classes-1-c))) - 1
+}
+
+func classOf(size int) int { return min(size/classBytes, classes-1) }
+
+// dropOne gives up the oldest of what was sent most.
+func (q *Queue) dropOne() {
+	for t := len(q.tiers) - 1; t >= 0; t-- {
+		if c := q.tiers[t].below(classes - 1); c >= 0 {
+			q.drops++
+			q.remove(q.tiers[t].last[c])
+			return
+		}
+	}
+}
+
+func (q *Queue) remove(s int16) {
+	q.unlink(s)
+	q.release(s)
+}
+
+// take returns a slot that is in no list.
+func (q *Queue) take() int16 {
+	if s := q.free; s != 0 {
+		q.free = q.slots[s-1].next
+		return s
+	}
+	q.slots = append(q.slots, slot{})
+	return int16(len(q.slots))
+}
+
+// release frees a slot that is in no list. An emptied queue gives a burst's memory back.
+func (q *Queue) release(s int16) {
+	it := &q.slots[s-1]
+	if it.key != 0 {
+		delete(q.byKey, it.key)
+	}
+	it.key, it.next = 0, q.free
+	q.free = s
+	q.n--
+	if q.n == 0 && len(q.slots) > keepSlots {
+		q.slots, q.free, q.tiers, q.byKey = nil, 0, nil, nil
+	}
+}
+
+// push puts s in front of its list.
+func (q *Queue) push(s int16) {
+	it := &q.slots[s-1]
+	for int(it.sends) >= len(q.tiers) {
+		q.tiers = append(q.tiers, tier{})
+	}
+	t, c := &q.tiers[it.sends], classOf(len(it.msg))
+	it.prev, it.next = 0, t.first[c]
+	if it.next != 0 {
+		q.slots[it.next-1].prev = s
+	} else {
+		t.last[c] = s
+	}
+	t.first[c] = s
+	t.used |= 1 << c
+}
+
+func (q *Queue) unlink(s int16) {
+	it := &q.slots[s-1]
+	t, c := &q.tiers[it.sends], classOf(len(it.msg))
+	if it.prev != 0 {
+		q.slots[it.prev-1].next = it.next
+	} else {
+		t.first[c] = it.next
+	}
+	if it.next != 0 {
+		q.slots[it.next-1].prev = it.prev
+	} else {
+		t.last[c] = it.prev
+	}
+	if t.first[c] == 0 {
+		t.used &^= 1 << c
+	}
+}

@@ -1,0 +1,34 @@
+package swim
+
+import (
+	"math/bits"
+	"math/rand/v2"
+)
+
+// rng is a node's own source of random numbers, a few words by value.
+type rng struct{ pcg rand.PCG }
+
+func newRNG(seed uint64) rng {
+	var r rng
+	r.pcg.Seed(mix(seed), mix(seed+0x9e3779b97f4a7c15))
+	return r
+}
+
+// below returns a number in [0, n), n > 0 (Lemire's method; the bias of 2^-32 and
+// less doesn't matter here, the fixed number of draws does).
+func (r *rng) below(n int) int {
+	hi, _ := bits.Mul64(r.pcg.Uint64(), uint64(n))
+	return int(hi)
+}
+
+// float returns a number in [0, 1).
+func (r *rng) float() float64 { return float64(r.pcg.Uint64()>>11) / (1 << 53) }
+
+// mix is splitmix64's finaliser.
+func mix(x uint64) uint64 {
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,155 @@
+package swim
+
+import (
+	"bytes"
+	"net/netip"
+)
+
+// MemberID stands for a member's name within one Roster. An ID is valid for as
+// long as some node that shares the roster keeps a record of the member.
+type MemberID uint32
+
+// NoMember is the ID of nobody.
+const NoMember MemberID = 0
+
+// identID stands for one identity: what a member says of itself. A member that
+// changes its metadata or moves has another identity under the same MemberID.
+type identID uint32
+
+// maxMembers bounds the names of one roster; a push/pull can't carry more (spec 1.5).
+const maxMembers = 1 << 20
+
+// Roster interns names and identities, so that a node's record of a member is
+// a few words. One roster serves one node in an agent, all nodes in a simulation.
+// The zero value is not usable; see NewRoster.
+type Roster struct {
+	byName  map[string]MemberID
+	members []rosterMember // by MemberID; 0 is nobody
+	idents  []identity     // by identID; 0 is none
+	freeM   []MemberID
+	freeI   []identID
+}
+
+type rosterMember struct {
+	name   string
+	bytes  []byte  // name, for building messages without copying it
+	idents identID // first of its identities
+	refs   int32
+}
+
+type identity struct {
+	addr     netip.AddrPort
+	meta     []byte
+	versions [6]byte
+	refs     int32
+	next     identID // next identity of the same member
+}
+
+// NewRoster returns an empty roster.
+func NewRoster() *Roster {
+	return &Roster{
+		byName:  make(map[string]MemberID),
+		members: make([]rosterMember, 1),
+		idents:  make([]identity, 1),
+	}
+}
+
+// Name returns the name of id, or "" for nobody.
+func (r *Roster) Name(id MemberID) string {
+	if int(id) >= len(r.members) {
+		return ""
+	}
+	return r.members[id].name
+}
+
+// Lookup returns the ID of name, or NoMember.
+func (r *Roster) Lookup(name []byte) MemberID { return r.byName[string(name)] }
+
+// Len is the number of names.
+func (r *Roster) Len() int { return len(r.byName) }
+
+func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
+
+// acquireMember interns name and takes a reference, or returns NoMember at the limit.
+func (r *Roster) acquireMember(name []byte) MemberID {
+	id, ok := r.byName[string(name)]
+	if !ok {
+		if len(r.byName) >= maxMembers {
+			return NoMember
+		}
+		m := rosterMember{name: string(name), bytes: bytes.Clone(name)}
+		if k := len(r.freeM); k > 0 {
+			id = r.freeM[k-1]
+			r.freeM = r.freeM[:k-1]
+			r.members[id] = m
+		} else {
+			id = MemberID(len(r.members))
+			r.members = append(r.members, m)
+		}
+		r.byName[m.name] = id
+	}
+	r.members[id].refs++
+	return id
+}
+
+func (r *Roster) releaseMember(id MemberID) {
+	m := &r.members[id]
+	m.refs--
+	invariant(m.refs >= 0, "member released twice")
+	if m.refs == 0 {
+		invariant(m.idents == 0, "member released before its identities")
+		delete(r.byName, m.name)
+		*m = rosterMember{}
+		r.freeM = append(r.freeM, id)
+	}
+}
+
+// acquireIdent interns an identity of id and takes a reference. It copies meta.
+func (r *Roster) acquireIdent(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) identID {
+	for i := r.members[id].idents; i != 0; i = r.idents[i].next {
+		if d := &r.idents[i]; d.same(addr, meta, versions) {
+			d.refs++
+			return i
+		}
+	}
+	d := identity{addr: addr, meta: bytes.Clone(meta), versions: versions, refs: 1, next: r.members[id].idents}
+	var i identID
+	if k := len(r.freeI); k > 0 {
+		i = r.freeI[k-1]
+		r.freeI = r.freeI[:k-1]
+		r.idents[i] = d
+	} else {
+		i = identID(len(r.idents))
+		r.idents = append(r.idents, d)
+	}
+	r.members[id].idents = i
+	return i
+}
+
+func (r *Roster) releaseIdent(id MemberID, i identID) {
+	d := &r.idents[i]
+	d.refs--
+	invariant(d.refs >= 0, "identity released twice")
+	if d.refs > 0 {
+		return
+	}
+	for at := &r.members[id].idents; *at != 0; at = &r.idents[*at].next {
+		if *at == i {
+			*at = d.next
+			break
+		}
+	}
+	*d = identity{}
+	r.freeI = append(r.freeI, i)
+}
+
+func (d *identity) same(addr netip.AddrPort, meta []byte, versions [6]byte) bool {
+	return d.addr == addr && d.versions == versions && bytes.Equal(d.meta, meta)
+}
+
+// invariant panics when this program, not a peer, is wrong.
+func invariant(ok bool, what string) {
+	if !ok {
+		panic("BUG: swim: " + what)
+	}
+}

@@ -1,0 +1,176 @@
+package swim
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"serf/wire"
+)
+
+// call is a stream in flight that this node opened.
+type call struct {
+	id     StreamID
+	kind   callKind
+	member MemberID // callPing, and callPushPull if known
+	seq    uint32   // callPing
+	op     OpID     // callJoin
+	to     netip.AddrPort
+}
+
+type callKind uint8
+
+const (
+	callPing callKind = iota
+	callPushPull
+	callJoin
+)
+
+// maxCalls bounds streams in flight; the driver ends each by its deadline.
+const maxCalls = 1024
+
+var (
+	errTooManyCalls = errors.New("too many streams in flight")
+	errBadAnswer    = errors.New("not the answer of a member")
+	errRefused      = errors.New("refused by the other side")
+)
+
+// callStream opens a stream for c and says whether there was room.
+func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
+	if len(n.calls) >= maxCalls {
+		return false
+	}
+	c.id, c.to = n.openStream(s, out), s.To
+	n.calls = append(n.calls, c)
+	return true
+}
+
+func (n *Node) openStream(s StreamOut, out *Output) StreamID {
+	n.lastStream++
+	s.ID, s.Sealer = n.lastStream, n.cfg.Sealer
+	n.counters.StreamsOut++
+	out.Streams = append(out.Streams, s)
+	return s.ID
+}
+
+// Stream implements Machine.
+func (n *Node) Stream(now Time, in StreamIn, out *Output) {
+	n.releaseForgotten()
+	in.From = unmapped(in.From)
+	if in.Kind == StreamRequest {
+		n.counters.StreamsIn++
+		if !n.serve(now, &in, out) {
+			n.dropMessage(in.From, in.Data, out)
+		}
+		return
+	}
+	if in.Kind == StreamFailed {
+		n.counters.StreamsFailed++
+	}
+	i := slices.IndexFunc(n.calls, func(c call) bool { return c.id == in.ID })
+	if i < 0 {
+		return // a message of the layer above, which isn't waited for
+	}
+	c := n.calls[i]
+	n.calls = slices.Delete(n.calls, i, i+1)
+	if in.Kind == StreamReply {
+		in.Err = n.handleReply(now, &c, &in, out)
+	}
+	n.endCall(now, &c, in.Err, out)
+}
+
+// serve handles a stream that another member opened.
+func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
+	if len(in.Data) == 0 {
+		return false
+	}
+	out.note(Note{Level: Debug, Code: NoteStreamServed, From: in.From, N: int64(in.Data[0])})
+	body := in.Data[1:]
+	switch wire.Type(in.Data[0]) {
+	case wire.TypePing:
+		return n.servePing(in, body, out)
+	case wire.TypeUser:
+		msg, err := wire.ParseUserMsg(body)
+		if err != nil {
+			return false
+		}
+		out.Events = append(out.Events, Event{Kind: EventUser, Addr: in.From, Data: msg})
+		return true
+	case wire.TypePushPull:
+		pp, err := wire.ParsePushPull(body)
+		if err != nil {
+			return false
+		}
+		// First what we know without the other's news: it has those already.
+		n.answer(in.ID, n.appendState(nil, pp.Join), out)
+		n.merge(now, &pp, in.From, out)
+		return true
+	}
+	return false
+}
+
+func (n *Node) answer(id StreamID, data []byte, out *Output) {
+	out.Streams = append(out.Streams, StreamOut{ID: id, Kind: StreamAnswer, Data: data, Sealer: n.cfg.Sealer, Deadline: Never})
+}
+
+func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
+	m, err := wire.ParsePing(body)
+	if err != nil {
+		return false
+	}
+	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
+		n.counters.DroppedNames++
+		out.note(Note{Level: Warn, Code: NoteWrongName, From: in.From, Text: clip(m.Node)})
+		return true
+	}
+	ack := wire.Ack{Seq: m.Seq}
+	n.answer(in.ID, ack.Append(nil), out)
+	return true
+}
+
+// handleReply takes the answer to a call; an error says that it is none.
+func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
+	if len(in.Data) == 0 {
+		return errBadAnswer
+	}
+	body := in.Data[1:]
+	kind := wire.Type(in.Data[0])
+	if kind == wire.TypeErr {
+		m, err := wire.ParseErr(body)
+		if err != nil {
+			return errBadAnswer
+		}
+		out.note(Note{Level: Warn, Code: NoteRefused, From: c.to, Text: clip(m.Text)})
+		return errRefused
+	}
+	switch {
+	case c.kind == callPing && kind == wire.TypeAck:
+		m, err := wire.ParseAck(body)
+		if err != nil || m.Seq != c.seq {
+			return errBadAnswer
+		}
+		if n.probe.target == c.member && n.probe.seq == c.seq {
+			n.probe.stream = true
+		}
+		return nil
+	case (c.kind == callPushPull || c.kind == callJoin) && kind == wire.TypePushPull:
+		pp, err := wire.ParsePushPull(body)
+		if err != nil {
+			return errBadAnswer
+		}
+		n.merge(now, &pp, c.to, out)
+		return nil
+	}
+	return errBadAnswer
+}
+
+// endCall tells whoever waits for a call.
+func (n *Node) endCall(now Time, c *call, err error, out *Output) {
+	switch {
+	case c.kind == callJoin:
+		n.joined(now, c, err, out)
+	case c.kind == callPushPull && err != nil:
+		n.counters.PushPullErrors++
+		out.note(Note{Level: Warn, Code: NotePushPullFailed, Member: n.stillKnown(c.member), From: c.to, Err: err})
+	}
+}

@@ -1,0 +1,212 @@
+package swim
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+func TestJoin(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.want("one exchange each", "b: stream push/pull join", "c: stream push/pull join")
+	tn.reply("b: stream push/pull join", pushPull(false, "state of b", entry{name: "b", inc: 2}, entry{name: "d", inc: 1}))
+	tn.want("merged", "event joined b", "event joined d", `event state "state of b"`)
+	tn.wantNone("one is missing", "event join-done*")
+	tn.fail("c: stream push/pull join")
+	tn.want("one of two is a success", "note join-failed *", "event join-done 1 <nil>")
+}
+
+func TestJoinThatReachesNobody(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, nil, &tn.out)
+	tn.collect()
+	tn.want("nothing to try", "event join-done 0 no address to join")
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+	tn.collect()
+	tn.fail("b: stream push/pull join")
+	tn.want("says why", "event join-done 0 10.0.0.98:7946: test")
+}
+
+func TestJoinTriesManyInTurn(t *testing.T) {
+	tn := converse(t)
+	var to []netip.AddrPort
+	for c := byte('b'); c < 'b'+joinAtOnce+1; c++ {
+		to = append(to, addrOf(string(c)))
+	}
+	tn.n.Join(tn.now, to, &tn.out)
+	tn.collect()
+	last := string([]byte{'b' + joinAtOnce})
+	tn.wantNone("a few at once", last+": stream *")
+	tn.fail("b: stream push/pull join")
+	tn.want("the next when one has ended", last+": stream push/pull join")
+}
+
+// TestAnswersThatAreNone: not a member on the other end.
+func TestAnswersThatAreNone(t *testing.T) {
+	refusal := wire.Err{Text: []byte("no")}
+	for name, data := range map[string][]byte{
+		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "a cut one": pushPull(false, "", entry{name: "z"})[:20],
+		"a refusal": refusal.Append(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn := converse(t)
+			tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+			tn.collect()
+			tn.reply("b: stream push/pull join", data)
+			tn.want("not joined", "event join-done 0 *")
+			tn.wantNone("and nothing believed", "event joined *")
+		})
+	}
+}
+
+func TestStreamRequests(t *testing.T) {
+	t.Run("ping", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.request("b", ping(3, "a", "b"))
+		tn.want("answered", "answer ack 3")
+		tn.request("b", ping(3, "z", "b"))
+		tn.wantNone("not for somebody else", "answer *")
+	})
+	t.Run("user message", func(t *testing.T) {
+		tn := converse(t, "b")
+		h := wire.UserMsgHeader{Len: 5}
+		tn.request("b", append(h.Append(nil), "hello"...))
+		tn.want("handed up", `event user "hello"`)
+	})
+	t.Run("push/pull", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.request("z", pushPull(true, "x", entry{name: "z", inc: 1}))
+		tn.want("answered, merged", "answer push/pull join", "event joined z", `event state "x"`)
+		pp, err := wire.ParsePushPull(tn.datas["answer push/pull join"][1:])
+		if err != nil || pp.Nodes != 2 {
+			t.Fatalf("answer has %d members (%v), want a and b: what the other just said needn't be told", pp.Nodes, err)
+		}
+	})
+	t.Run("garbage", func(t *testing.T) {
+		for _, data := range [][]byte{nil, {}, {6}, {99, 1}, []byte("GET / HTTP/1.1"), {2, 0x80}} {
+			tn := converse(t, "b")
+			tn.request("b", data)
+			tn.want("counted", "note dropped*")
+			tn.wantIdle("and dropped")
+		}
+	})
+}
+
+func TestMerge(t *testing.T) {
+	old := [6]byte{1, 1, 1, 0, 0, 0}
+	odd := [6]byte{1, 5, 7, 0, 0, 0}
+	tn := converse(t, "b", "c", "d", "e")
+	tn.n.probe.next = Never
+	tn.request("z", pushPull(false, "",
+		entry{name: "b", state: Dead, inc: 1},
+		entry{name: "c", state: Left, inc: 1},
+		entry{name: "d", state: Suspect, inc: 3},
+		entry{name: "e", state: 9, inc: 9},
+		entry{name: "f", state: Dead, inc: 1},
+		entry{name: "g", state: Suspect, inc: 1},
+		entry{name: "h", inc: 1, vsn: odd},
+		entry{name: "i", inc: 1, vsn: old},
+		entry{name: "a", state: Suspect, inc: 1},
+		entry{name: "z", inc: 1}))
+	tn.wantState("a death at second hand is a suspicion", "b", Suspect, 1)
+	tn.wantState("that it left, it said itself", "c", Left, 1)
+	tn.wantState("alive at 3, then suspect", "d", Suspect, 3)
+	tn.wantState("a state that doesn't exist", "e", Alive, 1)
+	tn.wantState("a suspect that we didn't know", "g", Suspect, 1)
+	tn.wantState("refuted", "a", Alive, 2)
+	tn.wantState("the last entry counts in spite of the bad ones (F5)", "z", Alive, 1)
+	for _, name := range []string{"f", "h", "i"} {
+		if _, ok := tn.n.Lookup([]byte(name)); ok {
+			t.Errorf("%s was taken in", name)
+		}
+	}
+	if got := tn.n.Counters().DroppedVersions; got != 2 {
+		t.Errorf("%d entries with other versions counted, want 2", got)
+	}
+}
+
+func TestPushPullRegularly(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.PushPullInterval = 30 * time.Second }, "b")
+	tn.n.probe.next = Never
+	tn.advance(30 * time.Second)
+	tn.want("within the first interval", "b: stream push/pull")
+	tn.fail("b: stream push/pull")
+	tn.want("says so", "note push/pull-failed b")
+	tn.advance(30 * time.Second)
+	tn.want("and again", "b: stream push/pull")
+}
+
+func TestStateCarriesTheGone(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", dead("b", 4, "c"))
+	pp, err := wire.ParsePushPull(tn.n.appendState(nil, false)[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for it := pp.States(); it.Next(); {
+		got = append(got, string(it.State.Name)+" "+State(it.State.State).String())
+	}
+	if s := strings.Join(got, ", "); !strings.Contains(s, "b dead") || len(got) != 3 {
+		t.Fatalf("state has %s: b must learn what to out-bid", s)
+	}
+}
+
+func TestStreamsInFlightAreBounded(t *testing.T) {
+	tn := converse(t, "b")
+	b, _ := tn.n.Lookup([]byte("b"))
+	for range maxCalls + 1 {
+		tn.n.PushPull(tn.now, b, &tn.out)
+	}
+	if got := len(tn.out.Streams); got != maxCalls {
+		t.Fatalf("%d streams, limit %d", got, maxCalls)
+	}
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.want("a join ends with a reason", "event join-done 0 too many streams in flight")
+}
+
+// TestManyNewcomersHurryTheNextExchange: a cluster that starts all at once knows itself in
+// seconds, without waiting for the regular exchange.
+func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
+	tn.n.probe.next = Never
+	for i := range hurryLeast {
+		tn.wantNone("a few are no crowd", "?: stream push/pull")
+		tn.recv("b", alive(string(rune('c'+i)), 1))
+	}
+	tn.advance(2 * time.Second)
+	tn.want("a crowd is", "?: stream push/pull")
+	for range 10 {
+		tn.advance(2 * time.Second)
+	}
+	exchanges := 0
+	for _, s := range tn.did {
+		if matches("?: stream push/pull", s) {
+			exchanges++
+		}
+	}
+	if exchanges > hurryIdle {
+		t.Fatalf("%d further exchanges though nobody new came", exchanges)
+	}
+}
+
+// TestUserStreamIsNotWaitedFor: nothing comes back from one that worked.
+func TestUserStreamIsNotWaitedFor(t *testing.T) {
+	tn := converse(t, "b")
+	for range maxCalls + 1 {
+		tn.n.SendUserStream(tn.now, addrOf("b"), []byte("x"), &tn.out)
+	}
+	if got := len(tn.out.Streams); got != maxCalls+1 {
+		t.Fatalf("%d streams went out, want all", got)
+	}
+	tn.n.Stream(tn.now, StreamIn{ID: tn.out.Streams[0].ID, Kind: StreamFailed, Err: errTest}, &tn.out)
+	if got := tn.n.Counters().StreamsFailed; got != 1 {
+		t.Fatalf("%d failures counted, want 1", got)
+	}
+}

@@ -1,0 +1,139 @@
+package swim
+
+import "time"
+
+// suspicion is the time that one suspect has left to refute (Lifeguard's
+// local-health-aware suspicion, spec 2.4): the more members confirm, the less.
+type suspicion struct {
+	member   MemberID
+	start    Time
+	deadline Time
+	least    time.Duration
+	most     time.Duration
+	hoped    uint8 // confirmations that shorten it
+	got      uint8
+	from     [maxConfirmations + 1]uint64 // who suspected: hashes of names, the first one's in front
+}
+
+// maxConfirmations bounds those that are remembered; the profiles hope for 4 at most.
+const maxConfirmations = 6
+
+func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most time.Duration) suspicion {
+	hoped = min(hoped, maxConfirmations)
+	s := suspicion{member: id, start: now, least: least, most: most, hoped: uint8(hoped)}
+	s.from[0] = from
+	s.deadline = now.Add(suspicionFor(0, hoped, least, most))
+	return s
+}
+
+// confirm counts a further accuser and says whether it was news.
+func (s *suspicion) confirm(from uint64) bool {
+	if s.got >= s.hoped {
+		return false
+	}
+	for _, f := range s.from[:s.got+1] {
+		if f == from {
+			return false
+		}
+	}
+	s.got++
+	s.from[s.got] = from
+	s.deadline = s.start.Add(suspicionFor(int(s.got), int(s.hoped), s.least, s.most))
+	return true
+}
+
+// suspicions is a heap by deadline, with an index by member. Nil until used.
+type suspicions struct {
+	heap []suspicion
+	pos  map[MemberID]int
+}
+
+func (s *suspicions) deadline() Time {
+	if len(s.heap) == 0 {
+		return Never
+	}
+	return s.heap[0].deadline
+}
+
+func (s *suspicions) lookup(id MemberID) *suspicion {
+	if i, ok := s.pos[id]; ok {
+		return &s.heap[i]
+	}
+	return nil
+}
+
+func (s *suspicions) add(x suspicion) {
+	if s.pos == nil {
+		s.pos = make(map[MemberID]int)
+	}
+	invariant(s.lookup(x.member) == nil, "member suspected twice")
+	s.heap = append(s.heap, x)
+	s.pos[x.member] = len(s.heap) - 1
+	s.up(len(s.heap) - 1)
+}
+
+// moved restores the order after id's deadline came nearer.
+func (s *suspicions) moved(id MemberID) { s.up(s.pos[id]) }
+
+// remove forgets the suspicion of id, if there is one.
+func (s *suspicions) remove(id MemberID) {
+	i, ok := s.pos[id]
+	if !ok {
+		return
+	}
+	last := len(s.heap) - 1
+	s.swap(i, last)
+	s.heap = s.heap[:last]
+	delete(s.pos, id)
+	if i < last {
+		s.down(i)
+		s.up(i)
+	}
+}
+
+// less orders by deadline; of equals the smaller ID is first, so that runs repeat.
+func (s *suspicions) less(i, j int) bool {
+	a, b := &s.heap[i], &s.heap[j]
+	if a.deadline != b.deadline {
+		return a.deadline < b.deadline
+	}
+	return a.member < b.member
+}
+
+func (s *suspicions) swap(i, j int) {
+	s.heap[i], s.heap[j] = s.heap[j], s.heap[i]
+	s.pos[s.heap[i].member], s.pos[s.heap[j].member] = i, j
+}
+
+func (s *suspicions) up(i int) {
+	for i > 0 && s.less(i, (i-1)/2) {
+		s.swap(i, (i-1)/2)
+		i = (i - 1) / 2
+	}
+}
+
+func (s *suspicions) down(i int) {
+	for {
+		c := 2*i + 1
+		if c >= len(s.heap) {
+			return
+		}
+		if c+1 < len(s.heap) && s.less(c+1, c) {
+			c++
+		}
+		if !s.less(c, i) {
+			return
+		}
+		s.swap(i, c)
+		i = c
+	}
+}
+
+// hashName is FNV-1a: accusers may be members that we don't know.
+func hashName(name []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range name {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
+}
