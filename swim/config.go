@@ -35,6 +35,9 @@ type Config struct {
 	GossipInterval time.Duration
 	// GossipNodes is how many members a round tells.
 	GossipNodes int
+	// GossipRate is how many bytes a second gossip rounds may send while more waits than a
+	// round carries: rounds then come sooner than GossipInterval. 0 means never sooner.
+	GossipRate int
 	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
 	GossipToTheDead time.Duration
 	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
@@ -96,6 +99,7 @@ func LAN() Config {
 		IndirectProbes:   3,
 		GossipInterval:   200 * time.Millisecond,
 		GossipNodes:      3,
+		GossipRate:       2 << 20,
 		GossipToTheDead:  30 * time.Second,
 		RetransmitMult:   4,
 		PushPullInterval: 30 * time.Second,
@@ -116,6 +120,7 @@ func WAN() Config {
 	c.ProbeTimeout = 3 * time.Second
 	c.GossipInterval = 500 * time.Millisecond
 	c.GossipNodes = 4
+	c.GossipRate = 256 << 10
 	c.GossipToTheDead = 60 * time.Second
 	c.PushPullInterval = 60 * time.Second
 	c.SuspicionMult = 6
@@ -129,6 +134,7 @@ func Local() Config {
 	c.ProbeTimeout = 200 * time.Millisecond
 	c.IndirectProbes = 1
 	c.GossipInterval = 100 * time.Millisecond
+	c.GossipRate = 8 << 20
 	c.GossipToTheDead = 15 * time.Second
 	c.RetransmitMult = 2
 	c.PushPullInterval = 15 * time.Second
@@ -159,6 +165,7 @@ func (c *Config) Validate() error {
 	bad(c.IndirectProbes >= 0 && c.IndirectProbes <= 64, "indirect probes: %d, allowed 0 to 64", c.IndirectProbes)
 	bad(c.GossipInterval >= time.Millisecond, "gossip interval: %v, at least 1ms", c.GossipInterval)
 	bad(c.GossipNodes >= 1 && c.GossipNodes <= 64, "gossip nodes: %d, allowed 1 to 64", c.GossipNodes)
+	bad(c.GossipRate >= 0, "gossip rate: %d is negative", c.GossipRate)
 	bad(c.GossipToTheDead >= 0, "gossip to the dead: %v is negative", c.GossipToTheDead)
 	bad(c.RetransmitMult >= 1 && c.RetransmitMult <= 100, "retransmit multiplier: %d, allowed 1 to 100", c.RetransmitMult)
 	bad(c.PushPullInterval == 0 || c.PushPullInterval >= 10*time.Millisecond, "push/pull interval: %v, allowed 0 or at least 10ms", c.PushPullInterval)
@@ -177,8 +184,9 @@ func (c *Config) Validate() error {
 // Carrier is the layer above, asked for bytes while a message is built. It
 // must not call the node.
 type Carrier interface {
-	// AppendBroadcasts adds messages to p for as long as they fit.
-	AppendBroadcasts(now Time, p *wire.Packer)
+	// AppendBroadcasts adds messages to p for as long as they fit. The packet goes to
+	// copies members.
+	AppendBroadcasts(now Time, p *wire.Packer, copies int)
 	// BroadcastsQueued is how many messages wait: gossip is armed while there are any.
 	BroadcastsQueued() int
 	// AppendAckPayload appends what an ack of this node carries; nothing for no payload.

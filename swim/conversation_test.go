@@ -73,7 +73,7 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 		n.tickGossip(tn.now, &tn.out)
 	}
 	n.probe.next = tn.now.Add(c.ProbeInterval)
-	n.gossiped = tn.now.Add(-c.GossipInterval) // the next news can go at once
+	n.gossiped, n.gossipPause = tn.now, 0 // the next news can go at once
 	tn.collect()
 	tn.did = nil
 	return tn

@@ -3,6 +3,7 @@ package swim
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"serf/wire"
 )
@@ -10,44 +11,85 @@ import (
 // gossipPending tells whether there is something to gossip and somebody to tell: an
 // idle node wakes for probes alone.
 func (n *Node) gossipPending() bool {
-	if n.queue.Len() == 0 && (n.cfg.Carrier == nil || n.cfg.Carrier.BroadcastsQueued() == 0) {
-		return false
-	}
-	return n.others() > 0 || n.gossiped.Add(n.cfg.GossipInterval) < n.graveOpen
+	return n.waiting() > 0 && (n.others() > 0 || n.gossipDue() < n.graveOpen)
 }
 
-// tickGossip tells some members what waits (spec 2.5). News that comes when nothing was
-// said for a while goes out at once.
-func (n *Node) tickGossip(now Time, out *Output) {
-	n.gossiped = now
-	var buf [maxPick]MemberID
-	p := &out.scratch.packer
-	for _, id := range n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r *record) bool {
-		return r.state.live() || now.Sub(r.since) < n.cfg.GossipToTheDead
-	}) {
-		p.Reset(n.room())
-		if n.fill(now, p); p.Count() == 0 {
-			return
-		}
-		n.flush(n.identity(id).addr, id, p, out)
-	}
-}
-
-// fill adds waiting broadcasts to p: membership first, but in every fourth packet last, so
-// that the layer above gets through while members come and go in numbers (F22).
-func (n *Node) fill(now Time, p *wire.Packer) {
-	n.fills++
+// waiting is how many broadcasts wait, those of the layer above included.
+func (n *Node) waiting() int {
 	if n.cfg.Carrier == nil {
-		n.queue.Fill(p, n.retransmits())
+		return n.queue.Len()
+	}
+	return n.queue.Len() + n.cfg.Carrier.BroadcastsQueued()
+}
+
+// gossipDue is when the next round may be. News that comes when nothing was said for a
+// while goes out at once.
+func (n *Node) gossipDue() Time { return n.gossiped.Add(n.gossipPause) }
+
+// tickGossip tells some members what waits (spec 2.5). All of them are told the same: what
+// one packet holds reaches each, in a small cluster everybody.
+func (n *Node) tickGossip(now Time, out *Output) {
+	n.gossiped, n.gossipPause = now, n.cfg.GossipInterval
+	var buf [maxPick]MemberID
+	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r *record) bool {
+		return r.state.live() || now.Sub(r.since) < n.cfg.GossipToTheDead
+	})
+	if len(to) == 0 {
 		return
 	}
-	if n.fills%carrierShare == 0 {
-		n.cfg.Carrier.AppendBroadcasts(now, p)
-		n.queue.Fill(p, n.retransmits())
+	waiting := n.waiting()
+	p := &out.scratch.packer
+	p.Reset(n.room())
+	n.fill(now, p, len(to))
+	if p.Count() == 0 {
 		return
 	}
-	n.queue.Fill(p, n.retransmits())
-	n.cfg.Carrier.AppendBroadcasts(now, p)
+	n.flushAll(to, p, out)
+	if p.Count() < waiting {
+		n.hurryGossip(p.Len() * len(to))
+	}
+}
+
+// flushAll seals what is in p, once for those who understand checksums and once for
+// those who don't, and puts it out for each of to.
+func (n *Node) flushAll(to []MemberID, p *wire.Packer, out *Output) {
+	var sealed [2][]byte
+	for _, id := range to {
+		kind := 0
+		if n.checksummed(id) {
+			kind = 1
+		}
+		if sealed[kind] == nil {
+			sealed[kind] = n.seal(p, kind == 1, out)
+		}
+		n.put(n.identity(id).addr, sealed[kind], out)
+	}
+}
+
+// hurryGossip shortens the pause after a round that left something behind: a burst of news
+// goes out as fast as Config.GossipRate allows, instead of a packet an interval.
+func (n *Node) hurryGossip(sent int) {
+	const leastPause = time.Millisecond // fewer timers, larger turns
+	if n.cfg.GossipRate > 0 {
+		pause := time.Duration(sent) * time.Second / time.Duration(n.cfg.GossipRate)
+		n.gossipPause = min(n.gossipPause, max(pause, leastPause))
+	}
+}
+
+// fill adds waiting broadcasts to p, which goes to so many members as copies says: membership
+// first, but in every fourth packet last, so that the layer above gets through while
+// members come and go in numbers (F22).
+func (n *Node) fill(now Time, p *wire.Packer, copies int) {
+	above := n.cfg.Carrier
+	n.fills++
+	if above != nil && n.fills%carrierShare == 0 {
+		above.AppendBroadcasts(now, p, copies)
+		above = nil
+	}
+	n.queue.Fill(p, n.retransmits(), copies)
+	if above != nil {
+		above.AppendBroadcasts(now, p, copies)
+	}
 }
 
 // carrierShare: of so many packets, one is the layer above's first.

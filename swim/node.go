@@ -23,27 +23,28 @@ type Node struct {
 	meta    []byte
 	health  int // Lifeguard's local health multiplier: 0 is healthy
 
-	probe      probe
-	errands    errands // pings in flight besides the probe's
-	suspicions suspicions
-	moves      []move // claims to another address that are being checked
-	queue      Queue
-	gossiped   Time   // last round
-	fills      uint32 // packets filled with gossip so far
-	graveOpen  Time   // until then some dead member still gets gossip
-	pushPull   Time   // next one
-	admitted   int    // members first heard of since the last one
-	hurry      int    // exchanges to come in quick succession
-	leaving    leave
-	joins      []join
-	calls      []call // streams in flight
-	lastOp     OpID
-	lastStream StreamID
-	lastSeq    uint32
-	forgotten  []forgotten
-	sweepAt    int   // next of view.order that forgetOld looks at
-	told       tolls // stale members that were answered lately
-	dropsNoted uint64
+	probe       probe
+	errands     errands // pings in flight besides the probe's
+	suspicions  suspicions
+	moves       []move // claims to another address that are being checked
+	queue       Queue
+	gossiped    Time          // last round
+	gossipPause time.Duration // after it
+	fills       uint32        // packets filled with gossip so far
+	graveOpen   Time          // until then some dead member still gets gossip
+	pushPull    Time          // next one
+	admitted    int           // members first heard of since the last one
+	hurry       int           // exchanges to come in quick succession
+	leaving     leave
+	joins       []join
+	calls       []call // streams in flight
+	lastOp      OpID
+	lastStream  StreamID
+	lastSeq     uint32
+	forgotten   []forgotten
+	sweepAt     int   // next of view.order that forgetOld looks at
+	told        tolls // stale members that were answered lately
+	dropsNoted  uint64
 
 	counters Counters
 }
@@ -113,7 +114,7 @@ func (n *Node) Deadline() Time {
 		d = min(d, n.moves[i].deadline)
 	}
 	if n.gossipPending() {
-		d = min(d, n.gossiped.Add(n.cfg.GossipInterval))
+		d = min(d, n.gossipDue())
 	}
 	return d
 }
@@ -128,7 +129,7 @@ func (n *Node) Tick(now Time, out *Output) {
 	if now >= n.pushPull {
 		n.tickPushPull(now, out)
 	}
-	if n.gossipPending() && now >= n.gossiped.Add(n.cfg.GossipInterval) {
+	if n.gossipPending() && now >= n.gossipDue() {
 		n.tickGossip(now, out)
 	}
 	n.tickLeave(now, out)
@@ -207,8 +208,8 @@ func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msg
 	for _, m := range msgs {
 		p.Add(m)
 	}
-	n.fill(now, p)
-	n.flush(addr, to, p, out)
+	n.fill(now, p, 1)
+	n.put(addr, n.seal(p, n.checksummed(to), out), out)
 }
 
 // room is what one packet may carry before it is sealed.
@@ -220,14 +221,18 @@ func (n *Node) trusts() bool {
 	return s != nil && s.Keys != nil && !s.PlainIn
 }
 
-// flush seals what is in p and puts it out.
-func (n *Node) flush(addr netip.AddrPort, to MemberID, p *wire.Packer, out *Output) {
+// seal returns what is in p as a packet, which stays valid until the output is reset.
+func (n *Node) seal(p *wire.Packer, checksum bool, out *Output) []byte {
 	sc := &out.scratch
 	sc.body = p.AppendTo(sc.body[:0])
 	start := len(out.arena)
-	out.arena = n.cfg.Sealer.SealPacket(out.arena, sc.body, n.checksummed(to), &sc.sealed)
-	data := out.arena[start:len(out.arena):len(out.arena)]
-	out.Packets = append(out.Packets, Packet{To: addr, Data: data})
+	out.arena = n.cfg.Sealer.SealPacket(out.arena, sc.body, checksum, &sc.sealed)
+	return out.arena[start:len(out.arena):len(out.arena)]
+}
+
+// put puts a packet out.
+func (n *Node) put(to netip.AddrPort, data []byte, out *Output) {
+	out.Packets = append(out.Packets, Packet{To: to, Data: data})
 	n.counters.PacketsOut++
 	n.counters.BytesOut += uint64(len(data))
 }

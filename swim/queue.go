@@ -14,6 +14,11 @@ import (
 // in front: filling a packet looks at a few bits instead of at every broadcast.
 // The zero Queue is empty and holds QueueMax broadcasts.
 type Queue struct {
+	// Fair sends of those sent equally often the oldest first, whatever its size:
+	// where the newest overtakes all others, the oldest may come too late. Set it before
+	// the first Add.
+	Fair bool
+
 	slots []slot
 	free  int16            // first free slot + 1, or 0
 	tiers []tier           // by times sent
@@ -90,18 +95,24 @@ func (q *Queue) Remove(key uint64) {
 }
 
 // Fill adds to p what fits, each broadcast once, and forgets what has now been sent
-// limit times.
-func (q *Queue) Fill(p *wire.Packer, limit int) {
+// limit times. The packet goes to so many members as copies says.
+func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 	var sent int16 // list of slots by next, back in their tiers when the packet is full
+	end := &sent
 	for t := 0; t < len(q.tiers) && q.n > 0; t++ {
 		for {
-			s := q.largest(t, p.Room())
+			s := q.next(t, p.Room())
 			if s == 0 || !p.Add(q.slots[s-1].msg) {
 				break
 			}
 			q.unlink(s)
-			q.slots[s-1].sends++
-			q.slots[s-1].next, sent = sent, s
+			it := &q.slots[s-1]
+			it.sends += uint16(copies)
+			if q.Fair { // keeps the order: the oldest goes back first
+				it.next, *end, end = 0, s, &it.next
+			} else {
+				it.next, sent = sent, s
+			}
 		}
 	}
 	for sent != 0 {
@@ -115,13 +126,33 @@ func (q *Queue) Fill(p *wire.Packer, limit int) {
 	}
 }
 
+// next returns what tier t sends next in at most room bytes.
+func (q *Queue) next(t, room int) int16 {
+	switch {
+	case room <= 0:
+		return 0
+	case q.Fair:
+		return q.oldest(t, room)
+	}
+	return q.largest(t, room)
+}
+
+// oldest returns the oldest broadcast of tier t, or the first of a few after it that fits.
+func (q *Queue) oldest(t, room int) int16 {
+	s := q.tiers[t].last[0]
+	for range edgeLooks {
+		if s == 0 || len(q.slots[s-1].msg) <= room {
+			return s
+		}
+		s = q.slots[s-1].prev
+	}
+	return 0
+}
+
 // largest returns the newest of the largest broadcasts of tier t with at most room
 // bytes. In the class that room itself falls in only the first few are looked at: it may
 // hold thousands that are all a little too large.
 func (q *Queue) largest(t, room int) int16 {
-	if room <= 0 {
-		return 0
-	}
 	tr := &q.tiers[t]
 	c := classOf(room)
 	s := tr.first[c]
@@ -146,6 +177,14 @@ func (t *tier) below(c int) int {
 		return -1
 	}
 	return bits.Len64(t.used&(^uint64(0)>>(classes-1-c))) - 1
+}
+
+// class is the list that it belongs to; a fair queue has one a tier.
+func (q *Queue) class(it *slot) int {
+	if q.Fair {
+		return 0
+	}
+	return classOf(len(it.msg))
 }
 
 func classOf(size int) int { return min(size/classBytes, classes-1) }
@@ -196,7 +235,7 @@ func (q *Queue) push(s int16) {
 	for int(it.sends) >= len(q.tiers) {
 		q.tiers = append(q.tiers, tier{})
 	}
-	t, c := &q.tiers[it.sends], classOf(len(it.msg))
+	t, c := &q.tiers[it.sends], q.class(it)
 	it.prev, it.next = 0, t.first[c]
 	if it.next != 0 {
 		q.slots[it.next-1].prev = s
@@ -209,7 +248,7 @@ func (q *Queue) push(s int16) {
 
 func (q *Queue) unlink(s int16) {
 	it := &q.slots[s-1]
-	t, c := &q.tiers[it.sends], classOf(len(it.msg))
+	t, c := &q.tiers[it.sends], q.class(it)
 	if it.prev != 0 {
 		q.slots[it.prev-1].next = it.next
 	} else {

@@ -13,7 +13,7 @@ import (
 func fill(q *Queue, room, limit int) [][]byte {
 	var p wire.Packer
 	p.Reset(room)
-	q.Fill(&p, limit)
+	q.Fill(&p, limit, 1)
 	var sc wire.Scratch
 	if p.Count() == 0 {
 		return nil
@@ -161,4 +161,38 @@ func TestQueueAgainstModel(t *testing.T) {
 			},
 		})
 	})
+}
+
+func TestFairQueueSendsTheOldestFirst(t *testing.T) {
+	q := Queue{Fair: true}
+	q.Add(1, message(100, 'a'))
+	fill(&q, 1400, 3)
+	q.Add(2, message(50, 'b'))
+	q.Add(3, message(200, 'c'))
+	q.Add(4, message(50, 'd'))
+	var order []byte
+	for _, m := range fill(&q, 1400, 3) {
+		order = append(order, m[1])
+	}
+	if want := "bcda"; string(order) != want {
+		t.Fatalf("order %s, want %s: least sent, then older", order, want)
+	}
+	if got := fill(&q, 60, 9); len(got) != 1 || got[0][1] != 'b' {
+		t.Fatal("what doesn't fit must not hold up what does")
+	}
+}
+
+func TestQueueCountsCopies(t *testing.T) {
+	var q Queue
+	var p wire.Packer
+	q.Add(1, message(40, 'a'))
+	for range 2 {
+		p.Reset(1400)
+		if q.Fill(&p, 4, 3); p.Count() != 1 {
+			t.Fatal("sent less often than the limit says")
+		}
+	}
+	if q.Len() != 0 {
+		t.Fatal("sent six times, limit four, and still there")
+	}
 }
