@@ -1,0 +1,140 @@
+package serf
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+func coalescing(c *Config) {
+	c.CoalescePeriod, c.QuiescentPeriod = 3*time.Second, time.Second
+	c.UserCoalescePeriod, c.UserQuiescentPeriod = 3*time.Second, time.Second
+}
+
+func TestMemberEventsAreCoalesced(t *testing.T) {
+	tn := converseWith(t, coalescing, "x")
+	for _, name := range []string{"d", "c", "b"} {
+		tn.member(name, alive(name, 1))
+	}
+	tn.wantIdleFor("nothing while members come", 900*time.Millisecond)
+	tn.advance(100 * time.Millisecond)
+	tn.want("one event when it's quiet, by name", "event join b c d")
+	tn.wantIdle("once")
+
+	tn.member("x", dead("b", "x", 1))
+	tn.member("b", alive("b", 2))
+	tn.advance(3 * time.Second)
+	tn.wantIdle("it failed and came back: nothing new to who knows it as joined")
+
+	tn.member("x", dead("b", "x", 2))
+	tn.member("c", dead("c", "c", 1))
+	tn.member("d", aliveWith("d", 2, addrOf("d"), map[string]string{"v": "2"}))
+	tn.advance(3 * time.Second)
+	if want := []string{"event leave c", "event failed b", "event update d"}; !slices.Equal(tn.did, want) {
+		t.Errorf("told %q, want %q", tn.did, want)
+	}
+	tn.did = nil
+	tn.member("d", aliveWith("d", 3, addrOf("d"), map[string]string{"v": "3"}))
+	tn.advance(3 * time.Second)
+	tn.want("updates are always news", "event update d")
+	tn.advance(10 * time.Second)
+	tn.wantIdle("and told once")
+}
+
+// wantIdleFor requires that nothing is done for d.
+func (tn *conversation) wantIdleFor(reason string, d time.Duration) {
+	tn.t.Helper()
+	tn.advance(d)
+	if len(tn.did) > 0 {
+		tn.t.Fatalf("%s: did %q", reason, tn.did)
+	}
+}
+
+func TestCoalescingEndsWhenItIsNeverQuiet(t *testing.T) {
+	tn := converseWith(t, coalescing, "x")
+	for i := range 6 {
+		name := string(rune('b' + i))
+		tn.member(name, alive(name, 1))
+		tn.advance(500 * time.Millisecond)
+	}
+	tn.want("after 3 s", "event join b c d e f g")
+}
+
+func TestUpdateDoesNotHideAJoin(t *testing.T) {
+	tn := converseWith(t, coalescing)
+	tn.member("b", alive("b", 1))
+	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
+	tn.advance(3 * time.Second)
+	tn.want("nobody has heard of it yet", "event join b")
+}
+
+func TestRestartSurvivesCoalescing(t *testing.T) {
+	tn := converseWith(t, coalescing, "b")
+	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
+	tn.recv("b", joinIntent("b", 9))
+	tn.member("b", aliveWith("b", 3, addrOf("b"), map[string]string{"v": "3"}))
+	tn.advance(3 * time.Second)
+	tn.want("the flag stays", "event update b !")
+}
+
+func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
+	tn := converseWith(t, coalescing, "b", "c")
+	tn.member("c", dead("b", "c", 1))
+	tn.recv("c", pruneIntent("b", 5))
+	tn.advance(3 * time.Second)
+	tn.want("only the last state counts", "event reap b")
+}
+
+func coalescible(name, payload string, t uint64) []byte {
+	m := wire.UserEvent{CC: true, LTime: t, Name: []byte(name), Payload: []byte(payload)}
+	return m.Append(nil)
+}
+
+func TestUserEventsAreCoalesced(t *testing.T) {
+	tn := converseWith(t, coalescing, "b")
+	tn.recv("b", coalescible("x", "old", 4))
+	tn.recv("b", coalescible("x", "new", 6))
+	tn.recv("b", coalescible("x", "newtoo", 6))
+	tn.recv("b", coalescible("x", "older", 3))
+	tn.recv("b", coalescible("y", "", 2))
+	tn.recv("b", userEventMsg("x", "at once", 5))
+	if want := []string{"event user x=at once@5"}; !slices.Equal(tn.did, want) {
+		t.Fatalf("did %q: only what may not be coalesced is told", tn.did)
+	}
+	tn.did = nil
+	tn.advance(3 * time.Second)
+	var events []string
+	for _, line := range tn.did {
+		if line[:5] == "event" {
+			events = append(events, line)
+		}
+	}
+	if want := []string{"event user y=@2", "event user x=new@6", "event user x=newtoo@6"}; !slices.Equal(events, want) {
+		t.Errorf("told %q, want %q", events, want)
+	}
+	if got := tn.n.Counters().Coalesced; got != 2 {
+		t.Errorf("%d counted, want the old and the older", got)
+	}
+}
+
+func TestHeldEventsAreBounded(t *testing.T) {
+	tn := converseWith(t, coalescing, "b")
+	for i := range heldEventsMax + 1 {
+		tn.recv("b", coalescible(fmt.Sprint(i), "", uint64(i+1)))
+	}
+	if got := len(tn.n.coalesce.events); got != 1 {
+		t.Errorf("%d held", got)
+	}
+	told := 0
+	for _, line := range tn.did {
+		if line[:5] == "event" {
+			told++
+		}
+	}
+	if told != heldEventsMax {
+		t.Errorf("%d told early", told)
+	}
+}

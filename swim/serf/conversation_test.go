@@ -1,0 +1,432 @@
+package serf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// conversation is one node "a" under test, fed by hand. What this layer does is collected as
+// lines such as
+//
+//	says leave b@5 prune   gossip, once however often it is repeated
+//	b: answer q 7          a message straight to b, or a relay through b
+//	b: push/pull           a stream opened to b
+//	event join b           an event
+//	line alive: b ...      a line for the snapshot, if tn.journal is set
+//
+// and claimed by want. What the membership below does isn't shown. Others are called by
+// one-letter names with the address 10.0.0.letter.
+type conversation struct {
+	t       *testing.T
+	n       *Node
+	out     swim.Output
+	now     swim.Time
+	did     []string
+	said    map[string]bool
+	notes   map[swim.NoteCode]int
+	lastOp  swim.OpID       // of the last EventQuery
+	stream  swim.StreamID   // last that another opened
+	opened  []swim.StreamID // by this node
+	journal bool
+	texts   []string // worded notes
+}
+
+func addrOf(name string) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, name[0]}), 7946)
+}
+
+func nameOf(a netip.AddrPort) string {
+	if b := a.Addr().As4(); b[0] == 10 && b[3] >= 'a' && b[3] <= 'z' && a.Port() == 7946 {
+		return string(b[3:])
+	}
+	return a.String()
+}
+
+// converse returns a node that knows others, all of which are alive, and that has nothing to say.
+func converse(t *testing.T, others ...string) *conversation {
+	return converseWith(t, func(*Config) {}, others...)
+}
+
+func testConfig(name string) Config {
+	c := DefaultConfig(swim.LAN())
+	c.Name, c.Addr, c.Seed = name, addrOf(name), uint64(name[0])
+	c.PushPullInterval, c.ReconnectInterval = 0, 0 // tests that are about them turn them on
+	c.ProbeInterval = 240 * time.Hour              // nobody fails but by hand
+	c.ProbeTimeout = time.Second
+	return c
+}
+
+func converseWith(t *testing.T, set func(*Config), others ...string) *conversation {
+	t.Helper()
+	c := testConfig("a")
+	set(&c)
+	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{}, notes: map[swim.NoteCode]int{}}
+	n, err := New(tn.now, c, &tn.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn.n = n
+	tn.collect()
+	for _, name := range others {
+		tn.member(name, alive(name, 1))
+	}
+	tn.advance(5 * time.Second)
+	tn.did = nil
+	clear(tn.notes)
+	return tn
+}
+
+var modern = [6]byte{1, 5, 2, 2, 5, 5}
+
+func alive(name string, inc uint32) []byte { return aliveWith(name, inc, addrOf(name), nil) }
+
+func aliveWith(name string, inc uint32, addr netip.AddrPort, tags map[string]string) []byte {
+	meta, _ := encodeTags(ProtocolMax, tags)
+	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(), Meta: meta, Vsn: modern[:]}
+	return m.Append(nil)
+}
+
+// dead is how a member says that it leaves, and how others say that it failed.
+func dead(name, from string, inc uint32) []byte {
+	m := wire.Dead{Inc: inc, Node: []byte(name), From: []byte(from)}
+	return m.Append(nil)
+}
+
+func joinIntent(name string, t uint64) []byte {
+	m := wire.JoinIntent{LTime: t, Node: []byte(name)}
+	return m.Append(nil)
+}
+
+func leaveIntent(name string, t uint64) []byte {
+	m := wire.LeaveIntent{LTime: t, Node: []byte(name)}
+	return m.Append(nil)
+}
+
+func pruneIntent(name string, t uint64) []byte {
+	m := wire.LeaveIntent{LTime: t, Node: []byte(name), Prune: true}
+	return m.Append(nil)
+}
+
+func userEventMsg(name, payload string, t uint64) []byte {
+	m := wire.UserEvent{LTime: t, Name: []byte(name), Payload: []byte(payload)}
+	return m.Append(nil)
+}
+
+// queryFrom is a query of b's; set changes it.
+func queryFrom(b string, t uint64, id uint32, set func(*wire.Query)) []byte {
+	m := wire.Query{
+		Addr: addrOf(b).Addr().AsSlice(), Port: addrOf(b).Port(), SourceNode: []byte(b),
+		ID: id, LTime: t, Name: []byte("q"), Timeout: int64(10 * time.Second),
+	}
+	if set != nil {
+		set(&m)
+	}
+	return m.Append(nil)
+}
+
+func answerMsg(from string, t uint64, id uint32, payload string) []byte {
+	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Payload: []byte(payload)}
+	return m.Append(nil)
+}
+
+func ackMsg(from string, t uint64, id uint32) []byte {
+	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Flags: wire.ResponseIsAck}
+	return m.Append(nil)
+}
+
+// member delivers a message of the membership, from the member itself.
+func (tn *conversation) member(from string, msg []byte) {
+	tn.t.Helper()
+	tn.packet(addrOf(from), msg)
+}
+
+// recv delivers one Serf message, and recvFrom from anywhere.
+func (tn *conversation) recv(from string, msg []byte) {
+	tn.t.Helper()
+	tn.recvFrom(addrOf(from), msg)
+}
+
+func (tn *conversation) recvFrom(from netip.AddrPort, msg []byte) {
+	tn.t.Helper()
+	tn.packet(from, wire.AppendUser(nil, msg))
+}
+
+func (tn *conversation) packet(from netip.AddrPort, msg []byte) {
+	tn.t.Helper()
+	var sc wire.Scratch
+	tn.n.Packet(tn.now, from, tn.n.Sealer().SealPacket(nil, msg, false, &sc), &tn.out)
+	tn.collect()
+}
+
+// state is what another member's push/pull carries for this layer.
+type state struct {
+	member, event, query uint64
+	left                 []string
+	status               map[string]uint64
+	events               map[uint64][]string // names by time, payload "p"
+	slots                []uint64            // times in the order of the buffer; 0 is an empty slot
+}
+
+func (s state) append(b []byte) []byte {
+	w := wire.AppendSerfState(b, s.event, len(s.slots))
+	for _, t := range s.slots {
+		if t == 0 {
+			w.EmptySlot()
+			continue
+		}
+		w.Slot(t, len(s.events[t]))
+		for _, name := range s.events[t] {
+			w.Event([]byte(name), []byte("p"))
+		}
+	}
+	w.LeftMembers(s.member, len(s.left))
+	for _, name := range s.left {
+		w.LeftMember(name)
+	}
+	w.StatusLTimes(s.query, len(s.status))
+	for _, p := range tagPairs(timesAsTags(s.status)) {
+		w.StatusLTime(p.Key, s.status[p.Key])
+	}
+	return w.Bytes()
+}
+
+func timesAsTags(m map[string]uint64) map[string]string {
+	tags := map[string]string{}
+	for k := range m {
+		tags[k] = ""
+	}
+	return tags
+}
+
+// merge has b open a push/pull with this state.
+func (tn *conversation) merge(from string, join bool, s state) {
+	tn.t.Helper()
+	user := s.append(nil)
+	head := wire.PushPullHeader{Join: join, UserStateLen: len(user)}
+	tn.stream++
+	tn.n.Stream(tn.now, swim.StreamIn{
+		ID: swim.Inbound | tn.stream, Kind: swim.StreamRequest, From: addrOf(from), Data: append(head.Append(nil), user...),
+	}, &tn.out)
+	tn.collect()
+}
+
+// advance lets time pass, with every tick that falls due.
+func (tn *conversation) advance(d time.Duration) {
+	tn.t.Helper()
+	until := tn.now.Add(d)
+	for ticks := 0; tn.n.Deadline() <= until; ticks++ {
+		if ticks > 100_000 {
+			tn.t.Fatal("deadline doesn't move: the node spins")
+		}
+		tn.now = max(tn.now, tn.n.Deadline())
+		tn.n.Tick(tn.now, &tn.out)
+		tn.collect()
+	}
+	tn.now = until
+}
+
+// do runs a call of the API.
+func (tn *conversation) do(f func(now swim.Time, out *swim.Output) error) {
+	tn.t.Helper()
+	if err := f(tn.now, &tn.out); err != nil {
+		tn.t.Fatal(err)
+	}
+	tn.collect()
+}
+
+// want claims lines, each of which must have been collected.
+func (tn *conversation) want(reason string, lines ...string) {
+	tn.t.Helper()
+	for _, line := range lines {
+		i := slices.Index(tn.did, line)
+		if i < 0 {
+			tn.t.Fatalf("%s: want %q, did:\n\t%s", reason, line, strings.Join(tn.did, "\n\t"))
+		}
+		tn.did = slices.Delete(tn.did, i, i+1)
+	}
+}
+
+// wantIdle requires that nothing unclaimed was done, after all gossip that waits went out.
+func (tn *conversation) wantIdle(reason string) {
+	tn.t.Helper()
+	tn.advance(2 * time.Second)
+	if len(tn.did) > 0 {
+		tn.t.Fatalf("%s: want nothing more, did:\n\t%s", reason, strings.Join(tn.did, "\n\t"))
+	}
+}
+
+// wantNote requires that a note was made since the last time it was asked for.
+func (tn *conversation) wantNote(reason string, code swim.NoteCode) {
+	tn.t.Helper()
+	if tn.notes[code] == 0 {
+		tn.t.Fatalf("%s: no note %d; there are %v", reason, code-NoteNone, tn.notes)
+	}
+	delete(tn.notes, code)
+}
+
+func (tn *conversation) wantStatus(reason, name string, want Status) {
+	tn.t.Helper()
+	m, _ := tn.n.Member(name)
+	if m.Status != want {
+		tn.t.Fatalf("%s: %s is %v, want %v", reason, name, m.Status, want)
+	}
+}
+
+func (tn *conversation) collect() {
+	for i := range tn.out.Events {
+		tn.collectEvent(&tn.out.Events[i])
+	}
+	for _, note := range tn.out.Notes {
+		tn.notes[note.Code]++
+		if text := tn.n.AppendNote(nil, note); len(text) > 0 {
+			tn.texts = append(tn.texts, string(text))
+		}
+	}
+	for _, p := range tn.out.Packets {
+		var sc wire.Scratch
+		msgs, err := tn.n.Sealer().OpenPacket(p.Data, &sc, nil)
+		if err != nil {
+			tn.t.Fatalf("own packet can't be opened: %v", err)
+		}
+		for _, m := range msgs {
+			if wire.Type(m[0]) == wire.TypeUser {
+				tn.collectMessage(nameOf(p.To), m[1:])
+			}
+		}
+	}
+	for _, s := range tn.out.Streams {
+		if s.Kind == swim.StreamCall {
+			tn.add("%s: push/pull", nameOf(s.To))
+			tn.opened = append(tn.opened, s.ID)
+		}
+	}
+	tn.out.Reset()
+}
+
+// failStreams has all streams that were opened fail.
+func (tn *conversation) failStreams() {
+	tn.t.Helper()
+	for _, id := range tn.opened {
+		tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, Err: swim.ErrUnknown}, &tn.out)
+	}
+	tn.opened = nil
+	tn.collect()
+}
+
+func (tn *conversation) add(format string, args ...any) {
+	tn.did = append(tn.did, fmt.Sprintf(format, args...))
+}
+
+// collectMessage takes down a Serf message. Gossip is taken down once, whoever got it first.
+func (tn *conversation) collectMessage(to string, msg []byte) {
+	line := describe(tn.t, msg)
+	switch wire.SerfType(msg[0]) {
+	case wire.SerfQueryResponse, wire.SerfRelay:
+		tn.add("%s: %s", to, line)
+	default:
+		if key := string(msg); !tn.said[key] {
+			tn.said[key] = true
+			tn.add("says %s", line)
+		}
+	}
+}
+
+func describe(t *testing.T, msg []byte) string {
+	var err error
+	line := ""
+	switch body := msg[1:]; wire.SerfType(msg[0]) {
+	case wire.SerfLeave:
+		var m wire.LeaveIntent
+		m, err = wire.ParseLeaveIntent(body)
+		line = fmt.Sprintf("leave %s@%d", m.Node, m.LTime)
+		if m.Prune {
+			line += " prune"
+		}
+	case wire.SerfJoin:
+		var m wire.JoinIntent
+		m, err = wire.ParseJoinIntent(body)
+		line = fmt.Sprintf("join %s@%d", m.Node, m.LTime)
+	case wire.SerfUserEvent:
+		var m wire.UserEvent
+		m, err = wire.ParseUserEvent(body)
+		line = fmt.Sprintf("user %s=%s@%d", m.Name, m.Payload, m.LTime)
+	case wire.SerfQuery:
+		var m wire.Query
+		m, err = wire.ParseQuery(body)
+		line = fmt.Sprintf("query %s@%d", m.Name, m.LTime)
+	case wire.SerfQueryResponse:
+		var m wire.QueryResponse
+		m, err = wire.ParseQueryResponse(body)
+		line = fmt.Sprintf("answer %s id %d", m.Payload, m.ID)
+		if m.Flags&wire.ResponseIsAck != 0 {
+			line = fmt.Sprintf("ack id %d", m.ID)
+		}
+	case wire.SerfRelay:
+		var m wire.Relay
+		m, err = wire.ParseRelay(body)
+		to, _ := addrFrom(m.DestIP, m.DestPort)
+		line = fmt.Sprintf("relay to %s: %s", nameOf(to), describe(t, m.Msg))
+	default:
+		t.Fatalf("unexpected message %x", msg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+func (tn *conversation) collectEvent(e *swim.Event) {
+	kinds := map[swim.EventKind]string{
+		EventMemberJoin: "join", EventMemberLeave: "leave", EventMemberFailed: "failed",
+		EventMemberUpdate: "update", EventMemberReap: "reap",
+	}
+	switch e.Kind {
+	case EventMemberJoin, EventMemberLeave, EventMemberFailed, EventMemberUpdate, EventMemberReap:
+		line := "event " + kinds[e.Kind]
+		for _, id := range e.Members {
+			m, ok := tn.n.ByID(id)
+			if !ok {
+				tn.t.Fatalf("%s: member %d isn't known", line, id)
+			}
+			line += " " + m.Name
+		}
+		if e.Flag {
+			line += " !"
+		}
+		tn.add("%s", line)
+	case EventUserEvent:
+		tn.add("event user %s=%s@%d", e.Name, e.Data, e.LTime)
+	case EventQuery:
+		tn.lastOp = e.Op
+		tn.add("event query %s=%s@%d", e.Name, e.Data, e.LTime)
+	case EventQueryAck:
+		tn.add("event ack %s", e.Name)
+	case EventQueryResponse:
+		tn.add("event answer %s=%s", e.Name, e.Data)
+	case EventQueryDone:
+		tn.add("event done %d", e.N)
+	case EventKeyring:
+		tn.add("event keyring")
+	case EventShutdown:
+		tn.add("event shutdown")
+	case swim.EventJoinDone:
+		if e.Err != nil {
+			tn.add("event join failed")
+		} else {
+			tn.add("event joined %d", e.N)
+		}
+	case swim.EventLeaveDone:
+		tn.add("event left %v", e.Err)
+	case EventJournal:
+		if tn.journal {
+			tn.add("line %s", strings.TrimSuffix(string(e.Data), "\n"))
+		}
+	}
+}

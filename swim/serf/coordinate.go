@@ -1,0 +1,67 @@
+package serf
+
+import (
+	"serf/swim"
+	"serf/swim/serf/coord"
+	"serf/wire"
+)
+
+// coordinates is where this node and the others are, in round trip times.
+type coordinates struct {
+	off    bool
+	client coord.Client
+	known  map[swim.MemberID]coord.Coordinate // of the members that we probed
+}
+
+func (c *coordinates) init(cfg *Config) {
+	c.off, c.client = cfg.DisableCoordinates, coord.New()
+}
+
+// appendPayload appends what acks of this node carry.
+func (c *coordinates) appendPayload(b []byte) []byte {
+	if c.off {
+		return b
+	}
+	w := wire.Coordinate(c.client.Coordinate())
+	return wire.AppendAckPayload(b, &w)
+}
+
+func (c *coordinates) forget(id swim.MemberID) {
+	c.client.Forget(uint32(id))
+	delete(c.known, id)
+}
+
+// handleAcked learns from a direct ping how far a member is.
+func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
+	c := &n.coords
+	if c.off || len(e.Data) == 0 {
+		return
+	}
+	w, err := wire.ParseAckPayload(e.Data)
+	other := coord.Coordinate(w)
+	if err == nil {
+		err = c.client.Update(uint32(e.Member), other, e.RTT, n.swim.RandomFloat)
+	}
+	if err != nil {
+		n.count.CoordinatesRefused++
+		n.note(out, swim.Note{Level: swim.Trace, Code: NoteCoordinateRefused, Member: e.Member, Err: err})
+		return
+	}
+	if c.known == nil {
+		c.known = make(map[swim.MemberID]coord.Coordinate)
+	}
+	c.known[e.Member] = other
+}
+
+// Coordinate returns where a member was when it was probed last, or where this node is; false if
+// that isn't known.
+func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
+	if n.coords.off {
+		return coord.Coordinate{}, false
+	}
+	if name == n.cfg.Name {
+		return n.coords.client.Coordinate(), true
+	}
+	c, ok := n.coords.known[n.lookup([]byte(name))]
+	return c, ok
+}

@@ -1,0 +1,200 @@
+package serf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/lamport"
+	"serf/swim"
+	"serf/wire"
+)
+
+func (tn *conversation) fire(name, payload string) {
+	tn.t.Helper()
+	tn.do(func(now swim.Time, out *swim.Output) error {
+		return tn.n.UserEvent(now, name, []byte(payload), false, out)
+	})
+}
+
+func TestUserEventIsDeliveredHereAndTold(t *testing.T) {
+	tn := converse(t, "b")
+	tn.fire("deploy", "v1")
+	tn.want("here at once", "event user deploy=v1@1")
+	tn.advance(time.Second)
+	tn.want("and to the others", "says user deploy=v1@1")
+	tn.recv("b", userEventMsg("deploy", "v1", 1))
+	tn.wantIdle("our own comes back")
+}
+
+func TestOwnEventsNeverShareATime(t *testing.T) {
+	tn := converse(t, "b")
+	for range 3 {
+		tn.fire("x", "")
+	}
+	tn.want("each has its own", "event user x=@1", "event user x=@2", "event user x=@3")
+}
+
+func TestUserEventsAreDeliveredOnceAndPassedOn(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", userEventMsg("x", "p", 7))
+	tn.recv("b", userEventMsg("x", "p", 7)) // a duplicate
+	tn.recv("b", userEventMsg("x", "q", 7)) // another one of that time
+	tn.recv("b", userEventMsg("y", "p", 7))
+	tn.want("three different ones", "event user x=p@7", "event user x=q@7", "event user y=p@7")
+	tn.advance(time.Second)
+	tn.want("all are passed on", "says user x=p@7", "says user x=q@7", "says user y=p@7")
+	tn.wantIdle("once")
+	if got := tn.n.Counters().EventDuplicates; got != 1 {
+		t.Errorf("%d duplicates counted", got)
+	}
+}
+
+func TestUserEventWindow(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", userEventMsg("new", "", 1000))
+	now := tn.n.Stats().EventTime
+	tn.recv("b", userEventMsg("edge", "", now-lamport.WindowTimes))
+	tn.recv("b", userEventMsg("old", "", now-lamport.WindowTimes-1))
+	tn.want("within the window", "event user new=@1000", fmt.Sprintf("event user edge=@%d", now-lamport.WindowTimes))
+	tn.wantNote("too old is told", NoteEventOld)
+	tn.advance(time.Second)
+	tn.want("passed on", "says user new=@1000", fmt.Sprintf("says user edge=@%d", now-lamport.WindowTimes))
+	tn.wantIdle("the old one is neither delivered nor passed on")
+	if got := tn.n.Counters().EventsOld; got != 1 {
+		t.Errorf("%d counted", got)
+	}
+}
+
+func TestUserEventSizes(t *testing.T) {
+	tn := converse(t, "b")
+	overhead := len((&wire.UserEvent{LTime: 1, Name: []byte("x"), Payload: make([]byte, 300)}).Append(nil)) - 301
+	fits := strings.Repeat("y", 512-1-overhead)
+	tn.fire("x", fits)
+	err := tn.n.UserEvent(tn.now, "x", []byte(fits+"y"), false, &tn.out)
+	var size *SizeError
+	if !errors.As(err, &size) || size.Size != 513 || size.Limit != 512 || !errors.Is(err, swim.ErrTooLarge) {
+		t.Errorf("one more byte: %v", err)
+	}
+}
+
+func TestHugeEventsOfOthersAreDropped(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.PacketMax = 60000 }, "b")
+	tn.recv("b", userEventMsg("x", strings.Repeat("y", EventSizeCeiling-1), 1))
+	if len(tn.did) != 1 {
+		t.Fatalf("at the limit: %d events", len(tn.did))
+	}
+	tn.did = nil
+	tn.recv("b", userEventMsg("x", strings.Repeat("y", EventSizeCeiling), 2))
+	tn.wantNote("one byte more", NoteEventTooLarge)
+	for _, line := range tn.did {
+		if strings.HasPrefix(line, "event") {
+			t.Error("one byte more is delivered")
+		}
+	}
+}
+
+func TestEventTooLargeForAPacketIsNotQueued(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.EventSizeMax = EventSizeCeiling }, "b")
+	tn.do(func(now swim.Time, out *swim.Output) error {
+		return tn.n.UserEvent(now, "x", make([]byte, 5000), false, out)
+	})
+	tn.wantNote("gossip can't carry it", NoteTooLargeToGossip)
+	if tn.n.Stats().EventQueue != 0 {
+		t.Error("it waits for ever")
+	}
+}
+
+func TestBurstWaitsForItsTurn(t *testing.T) {
+	tn := converse(t, "b")
+	for i := range 1000 {
+		tn.fire("x", fmt.Sprint(i))
+	}
+	s := tn.n.Stats()
+	if s.EventQueue != eventsInFlight || s.Backlog != 1000-eventsInFlight || s.EventTime != eventsInFlight+1 {
+		t.Fatalf("in flight %d, backlog %d, clock %d", s.EventQueue, s.Backlog, s.EventTime)
+	}
+	tn.advance(10 * time.Minute)
+	delivered, said, synced := 0, 0, 0
+	for _, line := range tn.did {
+		if strings.HasPrefix(line, "event user") {
+			want := fmt.Sprintf("event user x=%d@%d", delivered, delivered+1)
+			if line != want {
+				t.Fatalf("%q, want %q: out of order", line, want)
+			}
+			delivered++
+		} else if strings.HasPrefix(line, "says user") {
+			said++
+		} else if line == "b: push/pull" {
+			synced++
+		}
+	}
+	if synced < 1000/syncEvery-2 {
+		t.Errorf("states exchanged %d times in a burst of 1000", synced)
+	}
+	if delivered != 1000 || said != 1000 {
+		t.Errorf("%d delivered here, %d told, of 1000", delivered, said)
+	}
+}
+
+func TestNoEventOvertakesByTooMuch(t *testing.T) {
+	tn := converse(t, "b")
+	tn.fire("x", "1") // waits to be gossiped, at time 1
+	tn.recv("b", userEventMsg("y", "", eventsSpread-1))
+	tn.fire("x", "2")
+	tn.recv("b", userEventMsg("y", "", 2*eventsSpread))
+	tn.fire("x", "3")
+	tn.want("the second is near enough", "event user x=1@1", fmt.Sprintf("event user x=2@%d", eventsSpread))
+	if got := tn.n.Stats().Backlog; got != 1 {
+		t.Errorf("%d wait", got)
+	}
+	tn.advance(5 * time.Second)
+	tn.want("when the first two are told", fmt.Sprintf("event user x=3@%d", 2*eventsSpread+1))
+}
+
+func TestBacklogIsBounded(t *testing.T) {
+	tn := converse(t, "b")
+	for range eventsInFlight + backlogMax {
+		tn.fire("x", "")
+	}
+	if err := tn.n.UserEvent(tn.now, "x", nil, false, &tn.out); !errors.Is(err, ErrBusy) {
+		t.Errorf("beyond the limit: %v", err)
+	}
+	if tn.n.Counters().EventsRefused != 1 {
+		t.Error("not counted")
+	}
+}
+
+func TestAloneNothingIsQueued(t *testing.T) {
+	tn := converse(t)
+	for range 5000 {
+		tn.fire("x", "")
+	}
+	s := tn.n.Stats()
+	if s.EventQueue != 0 || s.Backlog != 0 || s.EventTime != 5001 {
+		t.Errorf("queue %d, backlog %d, clock %d: all should have been delivered", s.EventQueue, s.Backlog, s.EventTime)
+	}
+}
+
+func TestEventsBeforeTheSnapshotAreNotDeliveredAgain(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.MinEventTime, c.MinQueryTime, c.LastMemberTime = 50, 60, 70 }, "b")
+	if s := tn.n.Stats(); s.EventTime != 50 || s.QueryTime != 60 || s.MemberTime != 71 {
+		t.Errorf("clocks go on at %d, %d, %d", s.EventTime, s.QueryTime, s.MemberTime)
+	}
+	tn.recv("b", userEventMsg("old", "", 49))
+	tn.recv("b", queryFrom("b", 59, 1, nil))
+	tn.wantIdle("both had been seen before the restart")
+	tn.recv("b", userEventMsg("new", "", 50))
+	tn.recv("b", queryFrom("b", 60, 1, nil))
+	tn.want("both are new", "event user new=@50", "event query q=@60")
+}
+
+func TestImpossibleSnapshotIsRefused(t *testing.T) {
+	c := testConfig("a")
+	c.MinEventTime = ^uint64(0)
+	if _, err := New(0, c, new(swim.Output)); err == nil {
+		t.Error("a clock at the end of time is taken")
+	}
+}

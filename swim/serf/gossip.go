@@ -1,0 +1,105 @@
+package serf
+
+import (
+	"net/netip"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// gossip is what waits to be told to others by this layer. Each queue holds swim.QueueMax
+// messages; what was sent most is given up first, and counted.
+type gossip struct {
+	intents, queries, events swim.Queue
+
+	buf   []byte                           // a message with its type byte
+	turns uint8                            // packets filled
+	noted struct{ drops, tooLarge uint64 } // those that have been told
+}
+
+func (g *gossip) queued() int {
+	return g.intents.Len() + g.queries.Len() + g.events.Len()
+}
+
+func (g *gossip) drops() uint64 {
+	return g.intents.Drops() + g.queries.Drops() + g.events.Drops()
+}
+
+// user returns msg, one of Serf's, as a message of the layer below.
+func (g *gossip) user(msg []byte) []byte {
+	g.buf = wire.AppendUser(g.buf[:0], msg)
+	return g.buf
+}
+
+// spreadIntent queues msg, an intent about name. It replaces an older one about the same
+// member: with a queue of news the newest is all that counts.
+func (n *Node) spreadIntent(name, msg []byte) {
+	n.spread(&n.gossip.intents, uint64(n.lookup(name)), msg)
+}
+
+// spread queues a copy of msg. Somebody who is alone tells nobody: who comes
+// later learns by push/pull.
+func (n *Node) spread(q *swim.Queue, key uint64, msg []byte) {
+	if n.alone() {
+		return
+	}
+	if len(msg) > n.swim.MaxUser() {
+		// It would wait for ever, with gossip armed for nothing. Events still
+		// spread by push/pull.
+		n.count.TooLargeToGossip++
+		return
+	}
+	q.Add(key, n.gossip.user(msg))
+}
+
+// sendTo sends msg to a member: in a packet if it fits, else by a stream.
+func (n *Node) sendTo(now swim.Time, to netip.AddrPort, msg []byte, out *swim.Output) {
+	if len(msg) > n.swim.MaxUser() {
+		n.swim.SendUserStream(now, to, msg, out)
+		return
+	}
+	n.swim.SendUser(now, to, msg, out)
+}
+
+// carrier is this layer as swim sees it.
+type carrier struct{ n *Node }
+
+// fairTurn: in one packet of so many the order of the queues is reversed. Else a
+// storm of intents keeps user events waiting until it's over (F22). The membership gives way to this
+// layer in one of four: the two must not keep in step.
+const fairTurn = 3
+
+// AppendBroadcasts implements swim.Carrier.
+func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
+	g := &c.n.gossip
+	order := [3]*swim.Queue{&g.intents, &g.queries, &g.events}
+	if g.turns++; g.turns%fairTurn == 0 {
+		order[0], order[2] = order[2], order[0]
+	}
+	limit := c.n.swim.Retransmits()
+	for _, q := range order {
+		q.Fill(p, limit, copies)
+	}
+}
+
+// BroadcastsQueued implements swim.Carrier.
+func (c carrier) BroadcastsQueued() int { return c.n.gossip.queued() }
+
+// AppendAckPayload implements swim.Carrier.
+func (c carrier) AppendAckPayload(b []byte) []byte { return c.n.coords.appendPayload(b) }
+
+// AppendState implements swim.Carrier.
+func (c carrier) AppendState(b []byte, _ bool) []byte { return c.n.appendState(b) }
+
+// noteDrops tells what got no place in the queues, once for all since the last time.
+func (n *Node) noteDrops(out *swim.Output) {
+	g := &n.gossip
+	if d := g.drops(); d != g.noted.drops {
+		g.noted.drops = d
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQueueFull, N: int64(d)})
+	}
+	if d := n.count.TooLargeToGossip; d != g.noted.tooLarge {
+		g.noted.tooLarge = d
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteTooLargeToGossip, N: int64(d)})
+	}
+}

@@ -1,0 +1,117 @@
+package serf
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"serf/lamport"
+	"serf/swim"
+)
+
+// journalEvery is how often a clock that nothing else was told of is written down.
+const journalEvery = 500 * time.Millisecond
+
+// journal turns what happens into lines for a snapshot (spec 3.6). It writes clocks
+// as the last time seen.
+type journal struct {
+	event, query                        lamport.Time // newest seen
+	wroteMember, wroteEvent, wroteQuery lamport.Time
+	closed                              bool // after leave: what follows is not to be rejoined
+}
+
+// restore sets what the snapshot has already.
+func (j *journal) restore(n *Node) {
+	j.wroteMember = n.memberClock.Now() - 1
+	j.wroteEvent = n.eventClock.Now() - 1
+	j.wroteQuery = n.queryClock.Now() - 1
+	j.event, j.query = j.wroteEvent, j.wroteQuery
+}
+
+func (n *Node) journalAlive(id swim.MemberID) {
+	n.journalLine(func(b []byte) []byte {
+		return AppendJournalAlive(b, n.roster.Name(id), n.view(id).Addr)
+	})
+	n.journalClock()
+}
+
+func (n *Node) journalNotAlive(id swim.MemberID) {
+	n.journalLine(func(b []byte) []byte {
+		return append(appendJournalName(append(b, "not-alive: "...), n.roster.Name(id)), '\n')
+	})
+	n.journalClock()
+}
+
+// journalClock writes the members' clock down, if it has moved.
+func (n *Node) journalClock() {
+	n.arm(dutyJournal, swim.Never)
+	n.journalTime("clock: ", n.memberClock.Now()-1, &n.journal.wroteMember)
+}
+
+// journalTimes writes down, at the end of a call, what events and queries it has brought. The members' clock
+// moves with every intent: it can wait.
+func (n *Node) journalTimes(now swim.Time) {
+	j := &n.journal
+	n.journalTime("event-clock: ", j.event, &j.wroteEvent)
+	n.journalTime("query-clock: ", j.query, &j.wroteQuery)
+	if n.memberClock.Now()-1 > j.wroteMember && !j.closed {
+		n.due[dutyJournal] = min(n.due[dutyJournal], now.Add(journalEvery))
+	}
+}
+
+func (n *Node) journalTime(key string, t lamport.Time, wrote *lamport.Time) {
+	if t <= *wrote {
+		return
+	}
+	*wrote = t
+	n.journalLine(func(b []byte) []byte {
+		return append(strconv.AppendUint(append(b, key...), uint64(t), 10), '\n')
+	})
+}
+
+// journalLeave writes that this node leaves: after that nothing is written any more.
+func (n *Node) journalLeave() {
+	n.journalLine(func(b []byte) []byte { return append(b, "leave\n"...) })
+	n.journal.closed = true
+	n.arm(dutyJournal, swim.Never)
+}
+
+func (n *Node) journalLine(line func(b []byte) []byte) {
+	if n.journal.closed {
+		return
+	}
+	at := len(n.arena)
+	n.arena = line(n.arena)
+	n.tell(swim.Event{Kind: EventJournal, Data: n.arena[at:len(n.arena):len(n.arena)]})
+}
+
+// AppendJournalAlive appends the snapshot's line for a live member, newline included.
+func AppendJournalAlive(b []byte, name string, addr netip.AddrPort) []byte {
+	b = append(appendJournalName(append(b, "alive: "...), name), ' ')
+	return append(addr.AppendTo(b), '\n')
+}
+
+// appendJournalName appends a name so that it stays within its line. A name with
+// control characters, which could end the line and begin another (F25), is written as a Go
+// string literal, and so is one that looks like a literal already.
+func appendJournalName(b []byte, name string) []byte {
+	if name != "" && name[0] == '"' {
+		return strconv.AppendQuote(b, name)
+	}
+	for i := range len(name) {
+		if name[i] < ' ' || name[i] == 0x7f {
+			return strconv.AppendQuote(b, name)
+		}
+	}
+	return append(b, name...)
+}
+
+// ParseJournalName returns the name that a snapshot's line has as s.
+func ParseJournalName(s string) string {
+	if s != "" && s[0] == '"' {
+		if name, err := strconv.Unquote(s); err == nil {
+			return name
+		}
+	}
+	return s
+}

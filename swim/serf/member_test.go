@@ -1,0 +1,350 @@
+package serf
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"serf/swim"
+)
+
+func TestSelfJoinsAtStart(t *testing.T) {
+	c := testConfig("a")
+	c.Tags = map[string]string{"role": "web"}
+	var out swim.Output
+	n, err := New(0, c, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Events) == 0 || out.Events[0].Kind != EventJournal || out.Events[1].Kind != EventMemberJoin {
+		t.Errorf("events %v, want the journal's line and the join", out.Events)
+	}
+	self := n.Self()
+	if self.Name != "a" || self.Status != StatusAlive || self.Tags["role"] != "web" || self.Versions != modern {
+		t.Errorf("self is %+v", self)
+	}
+}
+
+func TestMemberLifecycles(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		steps  func(tn *conversation)
+		lines  []string
+		status Status
+	}{
+		{"fails", func(tn *conversation) { tn.member("c", dead("b", "c", 1)) }, []string{"event failed b"}, StatusFailed},
+		{"leaves after its intent", func(tn *conversation) {
+			tn.recv("b", leaveIntent("b", 5))
+			tn.member("b", dead("b", "b", 1))
+		}, []string{"says leave b@5", "event leave b"}, StatusLeft},
+		{"leaves, and its intent is lost", func(tn *conversation) { tn.member("b", dead("b", "b", 1)) }, []string{"event leave b"}, StatusLeft},
+		{"crashes after its intent", func(tn *conversation) {
+			tn.recv("b", leaveIntent("b", 5))
+			tn.member("c", dead("b", "c", 1))
+		}, []string{"says leave b@5", "event leave b"}, StatusLeft},
+		{"is forced out after it failed", func(tn *conversation) {
+			tn.member("c", dead("b", "c", 1))
+			tn.recv("c", leaveIntent("b", 5))
+		}, []string{"event failed b", "says leave b@5", "event leave b"}, StatusLeft},
+		{"is pruned after it failed", func(tn *conversation) {
+			tn.member("c", dead("b", "c", 1))
+			tn.recv("c", pruneIntent("b", 5))
+		}, []string{"event failed b", "says leave b@5 prune", "event leave b", "event reap b"}, StatusNone},
+		{"is pruned while it leaves", func(tn *conversation) {
+			tn.recv("b", leaveIntent("b", 5))
+			tn.recv("c", pruneIntent("b", 6))
+			tn.wantStatus("pruned, but it has not left yet", "b", StatusLeaving)
+			tn.member("b", dead("b", "b", 1))
+		}, []string{"says leave b@6 prune", "event leave b", "event reap b"}, StatusNone},
+		{"is pruned after it left", func(tn *conversation) {
+			tn.member("b", dead("b", "b", 1))
+			tn.recv("c", pruneIntent("b", 6))
+		}, []string{"event leave b", "says leave b@6 prune", "event reap b"}, StatusNone},
+		{"comes back from failure", func(tn *conversation) {
+			tn.member("c", dead("b", "c", 1))
+			tn.member("b", alive("b", 2))
+		}, []string{"event failed b", "event join b !"}, StatusAlive},
+		{"comes back after it left", func(tn *conversation) {
+			tn.member("b", dead("b", "b", 1))
+			tn.member("b", alive("b", 2))
+		}, []string{"event leave b", "event join b !"}, StatusAlive},
+		{"comes back after it was pruned", func(tn *conversation) {
+			tn.member("c", dead("b", "c", 1))
+			tn.recv("c", pruneIntent("b", 5))
+			tn.member("b", alive("b", 2))
+		}, []string{"event failed b", "says leave b@5 prune", "event leave b", "event reap b", "event join b"}, StatusAlive},
+		{"refutes that it leaves", func(tn *conversation) {
+			tn.recv("c", leaveIntent("b", 5))
+			tn.recv("b", joinIntent("b", 6))
+		}, []string{"says join b@6"}, StatusAlive},
+		{"leaves long after it refuted that it is to be pruned", func(tn *conversation) {
+			tn.recv("c", pruneIntent("b", 5))
+			tn.recv("b", joinIntent("b", 6))
+			tn.recv("b", leaveIntent("b", 7))
+			tn.member("b", dead("b", "b", 1))
+		}, []string{"says leave b@7", "event leave b"}, StatusLeft},
+		{"changes its tags", func(tn *conversation) {
+			tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"role": "db"}))
+		}, []string{"event update b"}, StatusAlive},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tt.steps(tn)
+			tn.advance(time.Second)
+			tn.want("told in this way", tt.lines...)
+			tn.wantStatus("at the end", "b", tt.status)
+		})
+	}
+}
+
+func TestStaleIntentsChangeNothingAndAreNotPassedOn(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", joinIntent("b", 8))
+	tn.advance(time.Second)
+	tn.want("news", "says join b@8")
+	tn.recv("b", leaveIntent("b", 8)) // as old
+	tn.recv("b", leaveIntent("b", 7)) // older
+	tn.recv("b", joinIntent("b", 8))  // a duplicate
+	tn.wantIdle("none of these is news")
+	tn.wantStatus("nothing newer came", "b", StatusAlive)
+}
+
+func TestSecondLeaveIntentIsPassedOnOnce(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("b", leaveIntent("b", 5))
+	tn.recv("c", leaveIntent("b", 6))
+	tn.advance(time.Second)
+	tn.want("the newer replaces the older in the queue", "says leave b@6")
+	tn.recv("c", leaveIntent("b", 6))
+	tn.recv("c", leaveIntent("b", 5))
+	tn.wantIdle("two that disagree don't go round for ever")
+}
+
+func TestLeaveIntentAboutSelfIsRefuted(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", leaveIntent("a", 40))
+	tn.advance(time.Second)
+	tn.want("a newer join refutes it, and it isn't passed on", "says join a@41")
+	tn.recv("b", leaveIntent("a", 41))
+	tn.wantIdle("not newer than the refutation")
+	tn.wantStatus("never in doubt", "a", StatusAlive)
+	if c := tn.n.Counters(); c.LeavesRefuted != 1 {
+		t.Errorf("%d refutations counted", c.LeavesRefuted)
+	}
+}
+
+func TestTimeOfOursThatWeNeverSentIsOutdone(t *testing.T) {
+	tn := converse(t, "b")
+	tn.merge("b", false, state{member: 9, status: map[string]uint64{"a": 8}})
+	tn.advance(time.Second)
+	tn.want("b may list us as leaving", "says join a@9")
+	tn.recv("b", joinIntent("a", 10))
+	tn.advance(time.Second)
+	tn.want("just passed on: another a would go on for ever", "says join a@10")
+	tn.advance(echoGap)
+	tn.recv("b", joinIntent("a", 20))
+	tn.advance(time.Second)
+	tn.want("later again", "says join a@21")
+}
+
+func TestLeavingMemberThatStaysIsAliveAgain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		sign func(tn *conversation)
+	}{
+		{"after a while", func(tn *conversation) { tn.advance(30 * time.Second) }},
+		{"when it says something new of itself", func(tn *conversation) {
+			tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"x": "y"}))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tn.recv("c", leaveIntent("b", 5))
+			tn.wantStatus("before", "b", StatusLeaving)
+			tt.sign(tn)
+			tn.wantStatus("it didn't leave", "b", StatusAlive)
+		})
+	}
+}
+
+func TestIntentAboutStrangerIsKeptUntilItAppears(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", leaveIntent("z", 5))
+	tn.recv("b", leaveIntent("z", 5))
+	tn.advance(time.Second)
+	tn.want("news", "says leave z@5")
+	tn.wantIdle("a duplicate isn't")
+	tn.member("b", alive("z", 1))
+	tn.want("known now", "event join z")
+	tn.wantStatus("it was about to leave", "z", StatusLeaving)
+	tn.recv("b", joinIntent("z", 5))
+	tn.wantStatus("not newer than the intent that was kept", "z", StatusLeaving)
+}
+
+func TestIntentAboutStrangerIsForgotten(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", leaveIntent("z", 5))
+	tn.advance(intentKeep)
+	tn.member("b", alive("z", 1))
+	tn.wantStatus("too long ago", "z", StatusAlive)
+}
+
+func TestIntentsAreBounded(t *testing.T) {
+	var s intents
+	for i := range intentsMax {
+		if news, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !news || dropped != 0 {
+			t.Fatalf("intent %d: news %v, %d dropped", i, news, dropped)
+		}
+	}
+	if _, dropped := s.add(0, []byte("one more"), intent{time: 1}); dropped != 1 || len(s.byName) != intentsMax {
+		t.Errorf("at the limit %d are dropped, %d kept", dropped, len(s.byName))
+	}
+	if _, ok := s.find(0, "m0"); ok {
+		t.Error("the oldest is still there")
+	}
+	if _, ok := s.find(0, "m1"); !ok {
+		t.Error("more than the oldest is gone")
+	}
+}
+
+func TestRenewedIntentsOutliveOlderOnes(t *testing.T) {
+	var s intents
+	s.add(0, []byte("x"), intent{time: 1})
+	s.add(1, []byte("y"), intent{time: 1})
+	s.add(10, []byte("x"), intent{time: 2})
+	at := swim.Time(1).Add(intentKeep)
+	if _, ok := s.find(at, "y"); ok {
+		t.Error("y is kept too long")
+	}
+	if it, ok := s.find(at, "x"); !ok || it.time != 2 {
+		t.Error("x, which has been renewed, is gone")
+	}
+}
+
+func TestTimesFarAheadAreRefused(t *testing.T) {
+	const tooFar = 1 << 63
+	tn := converse(t, "b", "c")
+	before := tn.n.Stats()
+	for _, msg := range [][]byte{
+		leaveIntent("b", tooFar), joinIntent("b", ^uint64(0)), joinIntent("a", tooFar), leaveIntent("stranger", tooFar),
+		userEventMsg("x", "", tooFar), queryFrom("b", ^uint64(0), 1, nil),
+	} {
+		tn.recv("c", msg)
+	}
+	tn.merge("b", false, state{member: ^uint64(0), event: tooFar, query: tooFar, status: map[string]uint64{"z": ^uint64(0)}, left: []string{"z"}})
+	tn.wantNote("each is told", NoteTimeRefused)
+	tn.wantIdle("nothing of it is acted on or passed on")
+	after := tn.n.Stats()
+	if after.MemberTime != before.MemberTime || after.EventTime != before.EventTime || after.QueryTime != before.QueryTime {
+		t.Errorf("clocks moved from %+v to %+v", before, after)
+	}
+	if got := tn.n.Counters().TimesRefused; got != 10 {
+		t.Errorf("%d refusals counted, want 10", got)
+	}
+}
+
+func TestRestartIsTold(t *testing.T) {
+	tagged := func(inc uint32) []byte {
+		return aliveWith("b", inc, addrOf("b"), map[string]string{"v": fmt.Sprint(inc)})
+	}
+	t.Run("by its join intent", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.member("b", tagged(2))
+		tn.want("at first it looks like a change of tags", "event update b")
+		tn.recv("b", joinIntent("b", 9))
+		tn.want("who joins has just started", "event update b !")
+		tn.wantNote("in the log too", NoteMemberRestarted)
+	})
+	t.Run("not twice if it was told as failed", func(t *testing.T) {
+		tn := converse(t, "b", "c")
+		tn.member("b", tagged(2))
+		tn.member("c", dead("b", "c", 2))
+		tn.member("b", tagged(3))
+		tn.recv("b", joinIntent("b", 9))
+		tn.advance(time.Second)
+		tn.want("failed and back", "event update b", "event failed b", "event join b !", "says join b@9")
+		tn.wantIdle("that says it all")
+	})
+	t.Run("not if it only changes its tags", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.member("b", tagged(2))
+		tn.want("a change of tags", "event update b")
+		tn.advance(2 * restartWindow)
+		tn.recv("b", joinIntent("b", 9))
+		tn.advance(time.Second)
+		tn.want("just another join", "says join b@9")
+		tn.wantIdle("it has been running")
+	})
+}
+
+func TestReapTakesOldMembersOffTheList(t *testing.T) {
+	set := func(c *Config) {
+		c.ReconnectTimeout, c.TombstoneTimeout = 2*time.Minute, 4*time.Minute
+	}
+	tn := converseWith(t, set, "b", "c", "d")
+	tn.member("c", dead("b", "c", 1))
+	tn.member("c", dead("c", "c", 1))
+	tn.did = nil
+	tn.advance(2*time.Minute - 15*time.Second)
+	tn.wantIdle("both are still listed")
+	tn.advance(30 * time.Second)
+	tn.want("failed for too long", "event reap b")
+	tn.wantStatus("the other one left", "c", StatusLeft)
+	tn.advance(2 * time.Minute)
+	tn.want("its tombstone is too old", "event reap c")
+	tn.wantIdle("d stays")
+	tn.advance(forgetMin + 2*time.Minute)
+	if got := tn.n.Swim().Len(); got != 2 {
+		t.Errorf("the membership remembers %d, want a and d", got)
+	}
+	if got := len(tn.n.table.sorted(tn.n.roster)); got != 2 || tn.n.Len() != 2 {
+		t.Errorf("%d in order, %d listed; want 2", got, tn.n.Len())
+	}
+}
+
+func TestTombstonesAreKeptForAsLongAsConfigured(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.TombstoneTimeout, c.ProbeInterval = 100*time.Hour, time.Hour }, "b")
+	tn.member("b", dead("b", "b", 1))
+	tn.advance(90 * time.Hour)
+	tn.wantStatus("the membership's own default is 24 h", "b", StatusLeft)
+}
+
+func TestLateNewsDoesNotBringThePrunedBack(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.member("c", dead("b", "c", 1))
+	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
+	tn.advance(20 * time.Second)
+	tn.did = nil
+	tn.member("c", alive("b", 1))
+	tn.wantIdle("alive at the incarnation that died")
+	tn.wantStatus("still pruned", "b", StatusNone)
+}
+
+func TestForceLeave(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.member("c", dead("b", "c", 1))
+	tn.want("before", "event failed b")
+	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
+	tn.advance(time.Second)
+	tn.want("here and elsewhere", "event leave b", "says leave b@1")
+	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "z", false, out) })
+	tn.advance(time.Second)
+	tn.want("others may know z", "says leave z@2")
+	if err := tn.n.ForceLeave(tn.now, "a", false, &tn.out); err != ErrSelf {
+		t.Errorf("forcing itself: %v", err)
+	}
+	if err := tn.n.ForceLeave(tn.now, "", false, &tn.out); err == nil {
+		t.Error("a name of no bytes is taken")
+	}
+}
+
+func TestMembersAreSortedByName(t *testing.T) {
+	tn := converse(t, "d", "b", "c")
+	var names string
+	for _, m := range tn.n.Members(nil) {
+		names += m.Name
+	}
+	if names != "abcd" {
+		t.Errorf("members %s", names)
+	}
+}

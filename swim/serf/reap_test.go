@@ -1,0 +1,70 @@
+package serf
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReconnect(t *testing.T) {
+	on := func(c *Config) { c.ReconnectInterval = 30 * time.Second }
+	tn := converseWith(t, on, "b", "c")
+	tn.wantIdleFor("nobody has failed", time.Minute)
+	tn.member("c", dead("b", "c", 1))
+	tn.member("c", dead("c", "b", 1))
+	tn.did = nil
+	tn.advance(30 * time.Second)
+	if len(tn.did) != 1 || tn.did[0] != "b: push/pull" && tn.did[0] != "c: push/pull" {
+		t.Errorf("with more failed than live, one is tried each interval: %q", tn.did)
+	}
+	tn.wantNote("told", NoteReconnect)
+	tn.recv("b", leaveIntent("b", 5))
+	tn.recv("b", leaveIntent("c", 5))
+	tn.did = nil
+	tn.wantIdleFor("nobody tries those who left", 5*time.Minute)
+}
+
+func TestReconnectIsRareAmongMany(t *testing.T) {
+	others := strings.Split("bcdefghijklmnopqrstuvwxy", "")
+	tn := converseWith(t, func(c *Config) { c.ReconnectInterval = 30 * time.Second }, others...)
+	tn.member("c", dead("b", "c", 1))
+	tn.did = nil
+	tn.advance(24 * 50 * 30 * time.Second)
+	tries := len(slices.DeleteFunc(slices.Clone(tn.did), func(s string) bool { return s != "b: push/pull" }))
+	if tries < 25 || tries > 100 {
+		t.Errorf("%d tries in 1200 intervals by one of 24 members, want about 50", tries)
+	}
+}
+
+func TestReapedMembersAreStillTried(t *testing.T) {
+	tn := converseWith(t, func(c *Config) {
+		c.ReconnectInterval, c.ReconnectTimeout = 30*time.Second, time.Minute
+	}, "b")
+	tn.member("c", dead("b", "c", 1))
+	tn.advance(10 * time.Minute)
+	tn.failStreams()
+	tn.did = nil
+	tn.wantStatus("long reaped", "b", StatusNone)
+	tn.advance(5 * time.Minute)
+	tn.want("a partition may last longer", "b: push/pull")
+	tn.failStreams()
+	tn.advance(lostKeep)
+	tn.failStreams()
+	tn.did = nil
+	tn.wantIdleFor("but not for ever: somebody else may have the address", 5*time.Minute)
+}
+
+func TestLostMembersAreBounded(t *testing.T) {
+	var l lost
+	for i := range lostMax + 1 {
+		l.add(lostMember{name: string(rune('0' + i))})
+	}
+	if len(l.list) != lostMax || l.list[0].name != "1" {
+		t.Errorf("%d kept, the first is %q", len(l.list), l.list[0].name)
+	}
+	l.add(lostMember{name: "5"})
+	if len(l.list) != lostMax || l.list[lostMax-1].name != "5" {
+		t.Error("the same member twice")
+	}
+}

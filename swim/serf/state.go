@@ -1,0 +1,113 @@
+package serf
+
+import (
+	"cmp"
+	"slices"
+
+	"serf/lamport"
+	"serf/swim"
+	"serf/wire"
+)
+
+// appendState appends what a push/pull carries of this layer (spec 1.6).
+func (n *Node) appendState(b []byte) []byte {
+	order := n.table.sorted(n.roster)
+	w := wire.AppendSerfState(b, uint64(n.eventClock.Now()), n.events.window.Times())
+	for t, events := range n.events.window.All() {
+		w.Slot(uint64(t), len(events))
+		for _, e := range events {
+			w.Event(e.Name, e.Payload)
+		}
+	}
+	w.LeftMembers(uint64(n.memberClock.Now()), n.table.count[StatusLeft])
+	for _, id := range order {
+		if n.table.at(id).status == StatusLeft {
+			w.LeftMember(n.roster.Name(id))
+		}
+	}
+	w.StatusLTimes(uint64(n.queryClock.Now()), len(order))
+	for _, id := range order {
+		w.StatusLTime(n.roster.Name(id), uint64(n.table.at(id).statusTime))
+	}
+	return w.Bytes()
+}
+
+// handleState merges the state of another member. Nothing of it is gossiped: it is
+// no news to the one that sent it, and others push and pull by themselves.
+func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
+	if len(e.Data) == 0 || wire.SerfType(e.Data[0]) != wire.SerfPushPull {
+		n.refuse(e.Addr, errNotState, out)
+		return
+	}
+	s, err := wire.ParseSerfState(e.Data[1:])
+	if err != nil {
+		n.refuse(e.Addr, err, out)
+		return
+	}
+	n.sync(&n.memberClock, s.LTime, out)
+	eventsOK := n.sync(&n.eventClock, s.EventLTime, out)
+	n.sync(&n.queryClock, s.QueryLTime, out)
+	n.mergeStatuses(now, &s, out)
+	if e.N == 1 && n.joins.ignoreOld() && eventsOK {
+		n.events.window.SetMin(lamport.Time(s.EventLTime))
+	}
+	n.replay(now, s.Events, out)
+}
+
+// sync moves a clock up to that of another member.
+func (n *Node) sync(c *lamport.Clock, other uint64, out *swim.Output) bool {
+	if other == 0 || c.Sync(lamport.Time(other)) {
+		return true
+	}
+	n.count.TimesRefused++
+	n.note(out, swim.Note{Level: swim.Warn, Code: NoteTimeRefused, N: int64(min(other, 1<<63-1))})
+	return false
+}
+
+// mergeStatuses takes the status times as intents: members that left first, so that
+// the times of the others can't hide it. When a member left isn't said; one
+// later than its status time is the least that is newer than its joining.
+//
+// Of a member that is alive here, left is outdated: had it really left, the membership's part of
+// the same exchange would have said so. Believed, it would hide a quick restart,
+// whose join intent may have that very time (F17).
+func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output) {
+	left := make(map[string]lamport.Time, s.LeftMembers.Len())
+	for it := s.LeftMembers.Iter(); it.Next(); {
+		left[string(it.Elem)] = 0
+	}
+	for it := s.StatusLTimes.Iter(); it.Next() && len(left) > 0; {
+		if _, ok := left[string(it.Name)]; ok {
+			left[string(it.Name)] = lamport.Time(it.LTime)
+		}
+	}
+	for it := s.LeftMembers.Iter(); it.Next(); {
+		id := n.lookup(it.Elem)
+		if r := n.table.at(id); id != n.self && r.known() && (r.status == StatusAlive || r.status == StatusLeaving) {
+			continue
+		}
+		// One more than a time that no clock takes is such a time too, but for the last.
+		t := min(left[string(it.Elem)], lamport.Max)
+		n.applyLeaveIntent(now, it.Elem, t+1, false, out)
+	}
+	for it := s.StatusLTimes.Iter(); it.Next(); {
+		if _, ok := left[string(it.Name)]; !ok {
+			n.applyJoinIntent(now, it.Name, lamport.Time(it.LTime), out)
+		}
+	}
+}
+
+// replay delivers the events of another member that this one has missed, in the
+// order of their times.
+func (n *Node) replay(now swim.Time, slots wire.EventSlots, out *swim.Output) {
+	var sorted []wire.EventSlot
+	for it := slots.Iter(); it.Next(); {
+		sorted = append(sorted, it.Slot)
+	}
+	slices.SortStableFunc(sorted, func(a, b wire.EventSlot) int { return cmp.Compare(a.LTime, b.LTime) })
+	for _, slot := range sorted {
+		for it := slot.Iter(); it.Next(); {
+			n.applyEvent(now, lamport.Time(slot.LTime), it.Event.Name, it.Event.Payload, false, out)
+		}
+	}
+}
