@@ -286,11 +286,16 @@ func (c *cursor) open(k kind) (shape, bool) {
 
 // bytes reads a byte string in any of its forms; nil if it is nil.
 func (c *cursor) bytes() []byte {
-	if len(c.p) > 0 && c.p[0]&^mpFixRawMax == mpFixRaw { // nearly all of them
-		n := uint64(c.p[0] & mpFixRawMax)
-		c.p = c.p[1:]
-		return c.take(n)
+	if p := c.p; len(p) > 0 && p[0]&^mpFixRawMax == mpFixRaw { // nearly all of them
+		if n := 1 + int(p[0]&mpFixRawMax); n <= len(p) {
+			c.p = p[n:]
+			return p[1:n:n]
+		}
 	}
+	return c.longBytes()
+}
+
+func (c *cursor) longBytes() []byte {
 	s, ok := c.open(kindRaw)
 	if !ok {
 		return nil
@@ -308,16 +313,26 @@ func (c *cursor) name() []byte {
 
 // integer reads any integer. If negative is set, v is its two's complement.
 func (c *cursor) integer() (v uint64, negative bool) {
-	if len(c.p) > 0 && c.p[0] < mpFixMap {
-		v = uint64(c.p[0])
-		c.p = c.p[1:]
-		return v, false
+	// What is written nearly always first: a read of these is a dozen instructions, that of
+	// any shape a hundred.
+	switch p := c.p; {
+	case len(p) >= 1 && p[0] < mpFixMap:
+		c.p = p[1:]
+		return uint64(p[0]), false
+	case len(p) >= 3 && p[0] == mpUint16:
+		c.p = p[3:]
+		return uint64(binary.BigEndian.Uint16(p[1:])), false
+	case len(p) >= 5 && p[0] == mpUint32:
+		c.p = p[5:]
+		return uint64(binary.BigEndian.Uint32(p[1:])), false
+	case len(p) >= 1 && p[0] >= mpNegFix:
+		c.p = p[1:]
+		return uint64(int8(p[0])), true
 	}
-	if len(c.p) > 0 && c.p[0] >= mpNegFix {
-		v = uint64(int8(c.p[0]))
-		c.p = c.p[1:]
-		return v, true
-	}
+	return c.wideInteger()
+}
+
+func (c *cursor) wideInteger() (v uint64, negative bool) {
 	signed := len(c.p) > 0 && c.p[0] >= mpInt8 && c.p[0] <= mpInt64
 	s, ok := c.open(kindInt)
 	if !ok {
@@ -419,6 +434,12 @@ func (c *cursor) list(k kind, valuesEach uint64) (n int, isNil bool) {
 
 // fields opens the map that a struct is; nil is a struct of zeros.
 func (c *cursor) fields() int {
+	if p := c.p; len(p) > 0 && p[0]&^mpFixCountMax == mpFixMap { // nearly all of them
+		if n := int(p[0] & mpFixCountMax); 2*n < len(p) {
+			c.p = p[1:]
+			return n
+		}
+	}
 	n, _ := c.mapping()
 	return n
 }
