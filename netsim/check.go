@@ -1,0 +1,100 @@
+package netsim
+
+import (
+	"fmt"
+	"time"
+
+	"serf/swim"
+)
+
+// checker holds a cluster to one rule. What it finds it gives to violate.
+type checker interface {
+	// event is called for each event, after the cluster has taken it in.
+	event(now swim.Time, host int, e *swim.Event)
+	// sweep is called every sweepInterval.
+	sweep()
+	// quiet is called when nothing is left to happen: all faults are healed, views
+	// have converged, and gossip has died down.
+	quiet()
+	// restarted is called when a member starts and knows nothing.
+	restarted(i int)
+}
+
+// passive is a checker that looks at nothing; others are built on it.
+type passive struct{ *Cluster }
+
+func (passive) event(swim.Time, int, *swim.Event) {}
+func (passive) sweep()                            {}
+func (passive) quiet()                            {}
+func (passive) restarted(int)                     {}
+
+func allCheckers(c *Cluster) []checker {
+	p := passive{c}
+	return []checker{
+		newIncarnationCheck(p), newRevivalCheck(p), newConnectedCheck(p), &agreementCheck{p},
+		&deliveryCheck{p}, newClockCheck(p), &limitCheck{p},
+	}
+}
+
+// sweepInterval is shorter than any member changes its mind twice.
+const sweepInterval = 100 * time.Millisecond
+
+func (c *Cluster) sweep() {
+	for _, k := range c.checks {
+		k.sweep()
+	}
+	c.sim.After(sweepInterval, c.sweep)
+}
+
+// CheckQuiet holds the cluster to what must be true when nothing is left to happen.
+func (c *Cluster) CheckQuiet() {
+	for _, k := range c.checks {
+		k.quiet()
+	}
+}
+
+// Violation is a rule that was broken.
+type Violation struct {
+	At    swim.Time
+	Check string
+	Text  string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
+}
+
+// maxViolations are more than anybody reads: one broken rule often breaks others.
+const maxViolations = 20
+
+func (c *Cluster) violate(check, format string, args ...any) {
+	if len(c.broken) < maxViolations {
+		c.broken = append(c.broken, Violation{c.Now(), check, fmt.Sprintf(format, args...)})
+	}
+}
+
+// Violations returns the rules broken so far, the first ones only if they are many.
+func (c *Cluster) Violations() []Violation { return c.broken }
+
+// eachView calls fn with what each running member knows of each member.
+func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
+	for s := range c.members {
+		id := c.roster.Lookup([]byte(c.members[s].name))
+		for o := range c.members {
+			if n := c.Node(o); n != nil {
+				v, _ := n.Swim().View(id)
+				fn(o, s, v)
+			}
+		}
+	}
+}
+
+// viewsIn calls fn with what a member knows of those that an event names.
+func (c *Cluster) viewsIn(e *swim.Event, observer int, fn func(observer, subject int, v swim.Member)) {
+	for _, id := range e.Members {
+		if s, ok := c.byName[c.roster.Name(id)]; ok && c.Node(observer) != nil {
+			v, _ := c.Node(observer).Swim().View(id)
+			fn(observer, s, v)
+		}
+	}
+}

@@ -1,0 +1,423 @@
+package netsim
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// ClusterConfig is what a cluster is made of.
+type ClusterConfig struct {
+	Members int // 1 to MaxMembers
+	Profile Profile
+	Link    Link // usually Profile.Link with some faults
+	Seed    uint64
+	// Seeds is how many members, the first ones, the others join through. 0 means 1.
+	Seeds int
+	// Apart has members join nobody by themselves.
+	Apart bool
+	// JoinOnce has members join when they start and not look after the seeds later:
+	// then only Serf's reconnecting brings separated members together.
+	JoinOnce bool
+	// Check watches the invariants, at a cost that grows with the square of Members.
+	Check bool
+	// Tune changes a member's configuration before each of its starts. May be nil.
+	Tune func(member int, c *serf.Config)
+	// Observers are called after the cluster has taken in the event.
+	Observers []Observer
+}
+
+// MaxMembers bounds a cluster: each pair of members takes some 30 bytes, mostly in the
+// observer's own view, so that this many take 3 GB.
+const MaxMembers = 10_000
+
+// member is one member of a cluster.
+type member struct {
+	name    string
+	starts  int
+	leaving bool
+	cut     bool      // Cut has it on either side
+	bad     bool      // its connection has faults
+	changed swim.Time // when any of what faulty looks at last changed
+}
+
+// Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and
+// named m1, m2 and so on.
+type Cluster struct {
+	cfg     ClusterConfig
+	sim     *Sim
+	roster  *swim.Roster
+	members []member
+	byName  map[string]int
+	beliefs *beliefs
+	metrics metrics
+	events  ledger
+	checks  []checker
+	broken  []Violation
+	random  draws // for what the cluster decides: who joins when
+	queries map[queryKey]*Query
+	split   bool // a partition is in force
+	base    base
+}
+
+// RetryJoin is how often a member looks whether it is together with the seeds, and
+// joins those that it isn't with: what the agent's retry-join does. Without it two halves
+// that have forgotten each other, as after a restart of all seeds, stay apart for ever.
+const RetryJoin = 30 * time.Second
+
+// NewCluster prepares a cluster. No member runs yet.
+func NewCluster(cfg ClusterConfig) (*Cluster, error) {
+	if cfg.Members < 1 || cfg.Members > MaxMembers {
+		return nil, fmt.Errorf("members: %d, allowed 1 to %d", cfg.Members, MaxMembers)
+	}
+	cfg.Seeds = min(max(cfg.Seeds, 1), cfg.Members)
+	c := &Cluster{
+		cfg:     cfg,
+		roster:  swim.NewRoster(),
+		members: make([]member, cfg.Members),
+		byName:  make(map[string]int, cfg.Members),
+		beliefs: newBeliefs(cfg.Members),
+		random:  newDraws(cfg.Seed, uint64(cfg.Members), 0),
+		queries: make(map[queryKey]*Query),
+	}
+	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...)})
+	for i := range c.members {
+		c.sim.Add()
+		c.members[i] = member{name: "m" + strconv.Itoa(i+1)}
+		c.byName[c.members[i].name] = i
+	}
+	if cfg.Check {
+		c.checks = allCheckers(c)
+		c.sim.After(sweepInterval, c.sweep)
+	}
+	return c, nil
+}
+
+// Sim is the network below, for its clock, counts and hosts. Faults are better
+// set through the cluster, which remembers whom they excuse.
+func (c *Cluster) Sim() *Sim { return c.sim }
+
+// Now is the virtual time.
+func (c *Cluster) Now() swim.Time { return c.sim.Now() }
+
+// Run lets d pass.
+func (c *Cluster) Run(d time.Duration) { c.sim.Run(c.sim.Now().Add(d)) }
+
+// RunUntilSettled lets time pass until all views agree with the truth, for d at
+// most, and reports whether they do.
+func (c *Cluster) RunUntilSettled(d time.Duration) bool {
+	for end := c.Now().Add(d); c.beliefs.wrong > 0 && c.sim.step(end); {
+	}
+	return c.Settled()
+}
+
+// Settled reports whether every running member takes exactly those for alive
+// that are.
+func (c *Cluster) Settled() bool { return c.beliefs.wrong == 0 }
+
+// Name of member i.
+func (c *Cluster) Name(i int) string { return c.members[i].name }
+
+// Len is the number of members, running or not.
+func (c *Cluster) Len() int { return len(c.members) }
+
+// Node is the Serf node of member i, nil when it is down. For reading.
+func (c *Cluster) Node(i int) *serf.Node {
+	n, _ := c.sim.Machine(i).(*serf.Node)
+	return n
+}
+
+// Alive reports whether member i runs, or is paused, and has not begun to leave.
+func (c *Cluster) Alive(i int) bool { return c.beliefs.isAlive(i) }
+
+// addr is where member i lives for the k-th time that it moves.
+func addr(i, k int) netip.AddrPort {
+	invariant(k <= movesMax, "member moved too often")
+	x := uint32(10)<<24 | uint32(k)<<20 | uint32(i+1)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)}), 7946)
+}
+
+// movesMax bounds the moves of one member: 10.0.0.0/8 holds 16 times 2^20 addresses.
+const movesMax = 15
+
+// moves is how often member i has moved.
+func (c *Cluster) moves(i int) int {
+	if a := c.sim.Addr(i); a.IsValid() {
+		return int(a.Addr().As4()[1] >> 4)
+	}
+	return 0
+}
+
+// Boot starts all members, at times spread evenly at random over the given
+// time, and has each join the seeds as it starts.
+func (c *Cluster) Boot(over time.Duration) {
+	c.metrics.begin(c, "cold start", none)
+	for i := range c.members {
+		c.beliefs.setTruth(i, true) // soon enough: the views are complete when all have started
+		at := Uniform(0, over).draw(c.random.next())
+		if i < c.cfg.Seeds {
+			at = 0
+		}
+		c.sim.After(at, func() { c.Start(i) })
+	}
+}
+
+// Start runs member i where it last was, knowing nothing, and has it join the seeds.
+func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i))) }
+
+// Move runs member i at a new address, knowing nothing, and has it join the seeds.
+func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1)) }
+
+func (c *Cluster) start(i int, where netip.AddrPort) {
+	c.Crash(i)
+	m := &c.members[i]
+	m.starts++
+	m.leaving = false
+	cfg := c.config(i, where)
+	c.beliefs.setTruth(i, true)
+	c.beliefs.setHolds(i, true)
+	c.members[i].changed = c.Now()
+	c.metrics.started(c, i)
+	for _, k := range c.checks {
+		k.restarted(i)
+	}
+	err := c.sim.Start(i, where, func(now swim.Time, out *swim.Output) (swim.Machine, error) {
+		return serf.New(now, cfg, out)
+	})
+	if err != nil {
+		panic("BUG: " + err.Error()) // the configuration is ours
+	}
+	c.JoinSeeds(i)
+}
+
+func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
+	m := &c.members[i]
+	cfg := serf.DefaultConfig(c.cfg.Profile.Timing)
+	cfg.Name, cfg.Addr, cfg.Roster = m.name, where, c.roster
+	if c.cfg.Tune != nil {
+		c.cfg.Tune(i, &cfg)
+	}
+	cfg.Seed = mix(mix(c.cfg.Seed, uint64(i)), uint64(m.starts))
+	return cfg
+}
+
+// JoinSeeds has member i join those seeds that it doesn't take for alive, now
+// and again every RetryJoin.
+func (c *Cluster) JoinSeeds(i int) {
+	if c.cfg.Apart {
+		return
+	}
+	var apart []int
+	for s := range c.cfg.Seeds {
+		if s != i && c.members[s].starts > 0 && !c.beliefs.believes(i, s) {
+			apart = append(apart, s)
+		}
+	}
+	if len(apart) > 0 {
+		c.Join(i, apart...)
+	}
+	if c.cfg.JoinOnce {
+		return
+	}
+	life := c.members[i].starts
+	c.sim.After(RetryJoin, func() {
+		if c.members[i].starts == life && !c.sim.Down(i) && !c.members[i].leaving {
+			c.JoinSeeds(i)
+		}
+	})
+}
+
+// Join has member i join through the given others, which must have run.
+func (c *Cluster) Join(i int, others ...int) {
+	var to []netip.AddrPort
+	for _, o := range others {
+		to = append(to, c.sim.Addr(o))
+	}
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Join(now, to, true, out) })
+}
+
+// do calls into a running member; it does nothing for one that is down or paused.
+func (c *Cluster) do(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output)) bool {
+	return c.sim.Do(i, func(m swim.Machine, now swim.Time, out *swim.Output) { fn(m.(*serf.Node), now, out) })
+}
+
+// Crash stops member i without a word.
+func (c *Cluster) Crash(i int) {
+	if c.sim.Down(i) {
+		return
+	}
+	n := c.Node(i)
+	c.metrics.observerGone(c, i)
+	c.events.observerGone(i)
+	c.sim.Crash(i)
+	c.beliefs.setHolds(i, false)
+	if c.beliefs.isAlive(i) {
+		c.metrics.crashed(c, i)
+		c.beliefs.setTruth(i, false)
+	}
+	n.Swim().Release()
+	c.settle()
+}
+
+// Leave has member i leave the cluster; it stops when it has.
+func (c *Cluster) Leave(i int) {
+	m := &c.members[i]
+	if m.leaving || !c.sim.Running(i) {
+		return
+	}
+	m.leaving = true
+	c.beliefs.setTruth(i, false)
+	c.metrics.begin(c, "leave", int32(i))
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Leave(now, out) })
+}
+
+// Pause stops the process of member i for d; its host stays up.
+func (c *Cluster) Pause(i int, d time.Duration) {
+	if !c.sim.Running(i) {
+		return
+	}
+	life := c.members[i].starts
+	c.members[i].changed = c.Now()
+	c.sim.Pause(i)
+	c.sim.After(d, func() {
+		if c.members[i].starts == life {
+			c.Resume(i)
+		}
+	})
+}
+
+// Resume lets a paused member run on.
+func (c *Cluster) Resume(i int) {
+	c.members[i].changed = c.Now()
+	c.sim.Resume(i)
+}
+
+// Cut stops packets and streams from one member to another, in that direction.
+func (c *Cluster) Cut(from, to int) {
+	for _, i := range []int{from, to} {
+		c.members[i].cut, c.members[i].changed = true, c.Now()
+	}
+	c.sim.Cut(from, to)
+}
+
+// Partition splits the cluster into the given groups; who is in none is with
+// the first.
+func (c *Cluster) Partition(groups ...[]int) {
+	group := make(map[int]int)
+	for g, members := range groups {
+		for _, i := range members {
+			group[i] = g
+		}
+	}
+	c.split = true
+	c.sim.Partition(group)
+}
+
+// SetFaults makes the connection of member i bad.
+func (c *Cluster) SetFaults(i int, f HostFaults) {
+	c.members[i].bad, c.members[i].changed = true, c.Now()
+	c.sim.SetFaults(i, f)
+}
+
+// SetLink changes the network between all members.
+func (c *Cluster) SetLink(l Link) { c.sim.SetLink(l) }
+
+// Heal mends everything about the network but the link. Paused and crashed
+// members stay so.
+func (c *Cluster) Heal() {
+	c.sim.Heal()
+	c.split = false
+	c.metrics.begin(c, "heal", none)
+	for i := range c.members {
+		m := &c.members[i]
+		m.cut, m.bad, m.changed = false, false, c.Now()
+	}
+	c.settle()
+}
+
+// calm reports whether member i has run, and has had a sound connection, for d or longer.
+func (c *Cluster) calm(i int, d time.Duration) bool {
+	m := &c.members[i]
+	return !c.split && !m.cut && !m.bad && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
+}
+
+// UserEvent fires a user event at member i and keeps account of who gets it.
+// It reports the error of the node, or that the member isn't running.
+func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
+	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		return n.UserEvent(now, name, payload, false, out)
+	})
+}
+
+// SetTags changes the tags of member i.
+func (c *Cluster) SetTags(i int, tags map[string]string) error {
+	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
+}
+
+// ForceLeave has member i declare another, named, as left.
+func (c *Cluster) ForceLeave(i int, name string, prune bool) error {
+	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
+}
+
+// ask is do for what can be refused.
+func (c *Cluster) ask(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
+	err := fmt.Errorf("%s is not running", c.Name(i))
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { err = fn(n, now, out) })
+	return err
+}
+
+// Event implements Observer.
+func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
+	switch e.Kind {
+	case serf.EventMemberJoin, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
+		for _, id := range e.Members {
+			if s, ok := c.byName[c.roster.Name(id)]; ok {
+				c.learned(host, s, e.Kind)
+			}
+		}
+		c.settle()
+	case serf.EventUserEvent:
+		c.events.got(c, host, e)
+	case serf.EventQuery:
+		c.answer(host, e)
+	case serf.EventQueryAck, serf.EventQueryResponse, serf.EventQueryDone:
+		c.collect(host, e)
+	case swim.EventSuspected:
+		c.metrics.suspicions++
+	case swim.EventRefuted:
+		c.metrics.refutations++
+	case swim.EventLeaveDone, serf.EventShutdown:
+		life := c.members[host].starts
+		c.sim.At(now, func() {
+			if c.members[host].starts == life {
+				c.Crash(host)
+			}
+		})
+	}
+	for _, k := range c.checks {
+		k.event(now, host, e)
+	}
+}
+
+// learned takes in what a member says of another.
+func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
+	alive := kind == serf.EventMemberJoin
+	if kind == serf.EventMemberFailed {
+		c.metrics.failed(c, observer, subject)
+	}
+	if !alive && c.beliefs.believes(observer, subject) {
+		c.metrics.gone(c, observer, subject)
+	}
+	c.beliefs.learn(observer, subject, alive)
+}
+
+// settle ends the episodes that wait for all views to agree, if they do.
+func (c *Cluster) settle() {
+	if c.Settled() {
+		c.metrics.settled(c.Now())
+	}
+}

@@ -1,0 +1,176 @@
+package netsim
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Dist is a distribution of delays. The zero value is no delay at all.
+//
+// It is kept as a table of quantiles, with straight lines between them: one
+// way to draw for every shape, in integers, so that the draws don't depend on
+// how a processor rounds.
+type Dist struct {
+	quantiles []time.Duration // ascending, evenly spaced in probability
+	text      string
+}
+
+// distSteps is the resolution of the curved shapes. The greatest draw is the
+// quantile at 1 - 1/(2*distSteps), which bounds the tail at about eight times
+// an exponential's mean.
+const distSteps = 1024
+
+// maxDelay bounds every quantile: interpolation multiplies it by 2^24, and
+// nobody waits for a packet that long.
+const maxDelay = time.Hour
+
+// Constant is always d.
+func Constant(d time.Duration) Dist {
+	return Dist{[]time.Duration{clampDelay(d)}, d.String()}
+}
+
+// Uniform is anything from lo to hi, all equally likely.
+func Uniform(lo, hi time.Duration) Dist {
+	lo = clampDelay(lo)
+	return Dist{[]time.Duration{lo, max(lo, clampDelay(hi))}, lo.String() + ".." + hi.String()}
+}
+
+// Exponential is least plus an exponential delay, mean on the whole.
+func Exponential(least, mean time.Duration) Dist {
+	return shaped(fmt.Sprintf("exp:%v,%v", least, mean), func(p float64) float64 {
+		return float64(least) + float64(mean-least)*-math.Log(1-p)
+	})
+}
+
+// LogNormal is least plus a log-normal delay. Half of the draws are below
+// median; sigma is the spread: 0.5 is a calm network, 1 a wild one.
+func LogNormal(least, median time.Duration, sigma float64) Dist {
+	return shaped(fmt.Sprintf("lognormal:%v,%v,%v", least, median, sigma), func(p float64) float64 {
+		return float64(least) + float64(median-least)*math.Exp(sigma*math.Sqrt2*math.Erfinv(2*p-1))
+	})
+}
+
+func shaped(text string, quantile func(p float64) float64) Dist {
+	q := make([]time.Duration, distSteps+1)
+	const half = 0.5 / distSteps // the ends, where the quantiles may be infinite
+	for i := range q {
+		p := min(max(float64(i)/distSteps, half), 1-half)
+		// Whole microseconds: floating point may differ in the last bit between machines.
+		q[i] = clampDelay(time.Duration(quantile(p))).Round(time.Microsecond)
+	}
+	return Dist{q, text}
+}
+
+func clampDelay(d time.Duration) time.Duration { return min(max(d, 0), maxDelay) }
+
+// draw maps a uniform random u to a delay.
+func (d Dist) draw(u uint64) time.Duration {
+	switch len(d.quantiles) {
+	case 0:
+		return 0
+	case 1:
+		return d.quantiles[0]
+	}
+	i, frac := bits.Mul64(u, uint64(len(d.quantiles)-1))
+	lo, hi := d.quantiles[i], d.quantiles[i+1]
+	const fracBits = 22 // maxDelay has 42
+	return lo + time.Duration(uint64(hi-lo)*(frac>>(64-fracBits))>>fracBits)
+}
+
+// Max is the greatest delay that can be drawn.
+func (d Dist) Max() time.Duration {
+	if len(d.quantiles) == 0 {
+		return 0
+	}
+	return d.quantiles[len(d.quantiles)-1]
+}
+
+// String is the form that ParseDist reads.
+func (d Dist) String() string {
+	if d.text == "" {
+		return "0s"
+	}
+	return d.text
+}
+
+// ParseDist reads "5ms" (constant), "1ms..20ms" (uniform), "exp:LEAST,MEAN" or
+// "lognormal:LEAST,MEDIAN,SIGMA".
+func ParseDist(s string) (Dist, error) {
+	shape, args, _ := strings.Cut(s, ":")
+	switch shape {
+	case "exp":
+		lo, hi, err := twoDelays(args)
+		return Exponential(lo, hi), err
+	case "lognormal":
+		last := max(strings.LastIndexByte(args, ','), 0)
+		lo, hi, err := twoDelays(args[:last])
+		if err != nil {
+			return Dist{}, err
+		}
+		sigma, err := strconv.ParseFloat(args[last+1:], 64)
+		if err != nil || !(sigma >= 0 && sigma <= maxSigma) {
+			return Dist{}, fmt.Errorf("spread %q: want a number from 0 to %v", args[last+1:], maxSigma)
+		}
+		return LogNormal(lo, hi, sigma), nil
+	}
+	if lo, hi, ok := strings.Cut(s, ".."); ok {
+		lo, hi, err := twoDelays(lo + "," + hi)
+		return Uniform(lo, hi), err
+	}
+	d, err := delay(s)
+	return Constant(d), err
+}
+
+// twoDelays reads two delays of which the first isn't the greater one.
+func twoDelays(s string) (lo, hi time.Duration, err error) {
+	first, second, ok := strings.Cut(s, ",")
+	if !ok {
+		return 0, 0, fmt.Errorf("%q: want two durations with a comma in between", s)
+	}
+	if lo, err = delay(first); err != nil {
+		return 0, 0, err
+	}
+	if hi, err = delay(second); err != nil {
+		return 0, 0, err
+	}
+	if lo > hi {
+		return 0, 0, fmt.Errorf("%v is more than %v", lo, hi)
+	}
+	return lo, hi, nil
+}
+
+// maxSigma keeps a log-normal's tail within what the clamp leaves meaningful.
+const maxSigma = 3.0
+
+func delay(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(strings.TrimSpace(s))
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration such as 5ms", s)
+	}
+	if d < 0 || d > maxDelay {
+		return 0, fmt.Errorf("%v: allowed 0 to %v", d, maxDelay)
+	}
+	return d, nil
+}
+
+// Chance is a probability in units of 2^-32: whole numbers make a draw exact.
+type Chance uint64
+
+// Always is the chance of what is certain.
+const Always Chance = 1 << 32
+
+// Probability returns p, from 0 to 1, as a Chance.
+func Probability(p float64) Chance {
+	return Chance(min(max(p, 0), 1) * float64(Always))
+}
+
+func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
+
+// String is the probability in percent.
+func (c Chance) String() string {
+	return strconv.FormatFloat(float64(c)*100/float64(Always), 'g', 4, 64) + "%"
+}

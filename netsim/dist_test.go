@@ -1,0 +1,91 @@
+package netsim
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestDistributionsHaveTheirMomentsAndBounds(t *testing.T) {
+	tests := []struct {
+		d                Dist
+		least, most      time.Duration
+		mean, middleLow  time.Duration
+		middleHigh, slop time.Duration
+	}{
+		{Dist{}, 0, 0, 0, 0, 0, 0},
+		{Constant(5 * tick), 5 * tick, 5 * tick, 5 * tick, 5 * tick, 5 * tick, 0},
+		{Uniform(tick, 3*tick), tick, 3 * tick, 2 * tick, 1900 * time.Microsecond, 2100 * time.Microsecond, tick / 50},
+		{Exponential(tick, 5*tick), tick, 40 * tick, 5 * tick, 3600 * time.Microsecond, 3950 * time.Microsecond, tick / 5},
+		{LogNormal(tick, 11*tick, 0.5), tick, 60 * tick, 12331 * time.Microsecond, 10800 * time.Microsecond, 11200 * time.Microsecond, tick / 4},
+	}
+	for _, tt := range tests {
+		t.Run(tt.d.String(), func(t *testing.T) {
+			const n = 100_000
+			d := newDraws(1, 2, 3)
+			var sum time.Duration
+			below := 0
+			for range n {
+				x := tt.d.draw(d.next())
+				if x < tt.least || x > tt.most {
+					t.Fatalf("drew %v, want %v to %v", x, tt.least, tt.most)
+				}
+				sum += x
+				if x <= tt.middleHigh {
+					below++
+				}
+			}
+			if mean := sum / n; (mean - tt.mean).Abs() > tt.slop {
+				t.Errorf("mean %v, want %v", mean, tt.mean)
+			}
+			if median := tt.d.draw(1 << 63); median < tt.middleLow || median > tt.middleHigh {
+				t.Errorf("median %v, want %v to %v", median, tt.middleLow, tt.middleHigh)
+			}
+			if below < n/2 {
+				t.Errorf("%d of %d draws under the median", below, n)
+			}
+			if got := tt.d.draw(math.MaxUint64); got > tt.d.Max() {
+				t.Errorf("drew %v, over Max %v", got, tt.d.Max())
+			}
+		})
+	}
+}
+
+func TestParseDistReadsWhatStringWrites(t *testing.T) {
+	for _, d := range []Dist{
+		{}, Constant(5 * tick), Uniform(tick, 20*tick), Exponential(tick, 5*tick), LogNormal(tick, 40*tick, 0.5), Constant(maxDelay),
+	} {
+		got, err := ParseDist(d.String())
+		if err != nil || got.String() != Constant(0).String() && got.String() != d.String() {
+			t.Errorf("ParseDist(%q) = %v, %v", d, got, err)
+		}
+	}
+}
+
+func TestParseDistRefusesNonsense(t *testing.T) {
+	for _, s := range []string{
+		"", "fast", "-1ms", "5", "2h", "5ms..1ms", "1ms..", "exp:1ms", "exp:5ms,1ms", "exp:1ms,2ms,3ms",
+		"lognormal:1ms,2ms", "lognormal:1ms,2ms,x", "lognormal:1ms,2ms,-1", "lognormal:1ms,2ms,NaN", "lognormal:1ms,2ms,3.1", "gauss:1ms,2ms",
+	} {
+		if d, err := ParseDist(s); err == nil {
+			t.Errorf("ParseDist(%q) = %v, want an error", s, d)
+		}
+	}
+}
+
+func TestDelaysAreClampedToTheLimit(t *testing.T) {
+	for _, d := range []Dist{Constant(2 * maxDelay), Uniform(0, 2*maxDelay), Exponential(0, maxDelay), LogNormal(0, maxDelay, maxSigma)} {
+		if d.Max() != maxDelay || d.draw(math.MaxUint64) > maxDelay {
+			t.Errorf("%v: greatest draw %v, limit %v", d, d.draw(math.MaxUint64), maxDelay)
+		}
+	}
+}
+
+func TestChanceIsExactAtItsEnds(t *testing.T) {
+	if Probability(0).hits(0) || !Probability(1).hits(math.MaxUint64) || Probability(-1) != 0 || Probability(2) != Always {
+		t.Error("never must never hit, always must always hit")
+	}
+	if got := Probability(0.25).String(); got != "25%" {
+		t.Errorf("a quarter prints as %s", got)
+	}
+}

@@ -1,0 +1,153 @@
+package netsim
+
+import (
+	"slices"
+	"time"
+
+	"serf/swim"
+)
+
+// Detection is how the others learned of one crash.
+type Detection struct {
+	Member int
+	At     swim.Time // of the crash
+	First  swim.Time // when the first member said so, or Never
+	All    swim.Time // when the last one did, or Never
+	Void   bool      // the member was back before that, so All has no meaning
+
+	waiting int // members that still take it for alive
+}
+
+// Episode is a change of the cluster and how long it took until all views
+// agreed with the truth again.
+type Episode struct {
+	What    string
+	Member  int // or -1
+	At      swim.Time
+	Settled swim.Time // or Never
+}
+
+// metrics are the figures of a run.
+type metrics struct {
+	detections  []Detection
+	open        []int // detections that wait for somebody
+	episodes    []Episode
+	unsettled   int // episodes at the end of the list that aren't settled
+	suspicions  uint64
+	refutations uint64
+	// falseFailures are about members that run, and whose connection, like that of who
+	// says so, is and was sound. excused are those about, or by, members in trouble.
+	falseFailures, excused uint64
+}
+
+func (m *metrics) begin(c *Cluster, what string, member int32) {
+	m.episodes = append(m.episodes, Episode{What: what, Member: int(member), At: c.Now(), Settled: swim.Never})
+	m.unsettled++
+}
+
+func (m *metrics) settled(now swim.Time) {
+	for ; m.unsettled > 0; m.unsettled-- {
+		m.episodes[len(m.episodes)-m.unsettled].Settled = now
+	}
+}
+
+// started begins the wait for a member's return to be known. The first start is
+// part of the cold start.
+func (m *metrics) started(c *Cluster, i int) {
+	if c.members[i].starts > 1 {
+		m.begin(c, "restart", int32(i))
+	}
+	for _, d := range m.open {
+		if m.detections[d].Member == i {
+			m.detections[d].Void = true
+		}
+	}
+	m.open = slices.DeleteFunc(m.open, func(d int) bool { return m.detections[d].Void })
+}
+
+func (m *metrics) crashed(c *Cluster, i int) {
+	d := Detection{Member: i, At: c.Now(), First: swim.Never, All: swim.Never}
+	for o := range c.members {
+		if c.beliefs.holds[o] && c.beliefs.believes(o, i) {
+			d.waiting++
+		}
+	}
+	m.detections = append(m.detections, d)
+	if d.waiting > 0 {
+		m.open = append(m.open, len(m.detections)-1)
+	}
+}
+
+// gone notes that observer no longer takes subject for alive.
+func (m *metrics) gone(c *Cluster, observer, subject int) {
+	for _, k := range m.open {
+		if d := &m.detections[k]; d.Member == subject {
+			d.First = min(d.First, c.Now())
+			m.wait(k, c.Now())
+			return
+		}
+	}
+}
+
+// observerGone stops the waiting for member i, who can't tell any more.
+func (m *metrics) observerGone(c *Cluster, i int) {
+	for _, k := range slices.Clone(m.open) {
+		if c.beliefs.believes(i, m.detections[k].Member) {
+			m.wait(k, c.Now())
+		}
+	}
+}
+
+func (m *metrics) wait(k int, now swim.Time) {
+	d := &m.detections[k]
+	d.waiting--
+	invariant(d.waiting >= 0, "more members noticed a crash than there were")
+	if d.waiting == 0 {
+		if d.First != swim.Never {
+			d.All = now
+		}
+		m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
+	}
+}
+
+// failed judges a failure that observer reports.
+func (m *metrics) failed(c *Cluster, observer, subject int) {
+	if !c.beliefs.isAlive(subject) {
+		return
+	}
+	grace := c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
+	if c.calm(observer, grace) && c.calm(subject, grace) {
+		m.falseFailures++
+	} else {
+		m.excused++
+	}
+}
+
+// Durations is the figures of some durations. The zero value is those of none.
+type Durations struct {
+	Count         int
+	Median, Worst time.Duration
+}
+
+func durationsOf(d []time.Duration) Durations {
+	if len(d) == 0 {
+		return Durations{}
+	}
+	slices.Sort(d)
+	return Durations{Count: len(d), Median: d[len(d)/2], Worst: d[len(d)-1]}
+}
+
+// detectionTimes returns how long it took until the first and the last member
+// said that a crashed one failed, for the crashes that have been noticed so far.
+func (m *metrics) detectionTimes() (first, all Durations) {
+	var f, a []time.Duration
+	for _, d := range m.detections {
+		if d.First != swim.Never {
+			f = append(f, d.First.Sub(d.At))
+		}
+		if d.All != swim.Never && !d.Void {
+			a = append(a, d.All.Sub(d.At))
+		}
+	}
+	return durationsOf(f), durationsOf(a)
+}

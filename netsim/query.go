@@ -1,0 +1,78 @@
+package netsim
+
+import (
+	"slices"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Query is a query on its way and what came back.
+type Query struct {
+	From    int
+	Acks    []string // names, sorted
+	Answers []string // "name: payload", sorted
+	Done    bool
+	DoneAt  swim.Time
+}
+
+type queryKey struct {
+	host int
+	op   swim.OpID
+}
+
+// Query asks all members, each of which answers with its name.
+func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
+	q := &Query{From: i, DoneAt: swim.Never}
+	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		op, err := n.Query(now, p, out)
+		if err == nil {
+			// Known before the effects are carried out: the first answer may be our own.
+			c.queries[queryKey{i, op}] = q
+		}
+		return err
+	})
+	return q, err
+}
+
+// answer responds to a query that reached a member.
+func (c *Cluster) answer(host int, e *swim.Event) {
+	op, life := e.Op, c.members[host].starts
+	c.sim.At(c.Now(), func() {
+		if c.members[host].starts != life {
+			return
+		}
+		c.do(host, func(n *serf.Node, now swim.Time, out *swim.Output) {
+			// Too late or unreachable is the network's doing, which the query's account shows.
+			_ = n.Respond(now, op, []byte(c.Name(host)), out)
+		})
+	})
+}
+
+// collect takes in what came back for a query.
+func (c *Cluster) collect(host int, e *swim.Event) {
+	key := queryKey{host, e.Op}
+	q := c.queries[key]
+	if q == nil {
+		return
+	}
+	switch e.Kind {
+	case serf.EventQueryAck:
+		q.Acks = c.insertOnce(q.Acks, string(e.Name))
+	case serf.EventQueryResponse:
+		q.Answers = c.insertOnce(q.Answers, string(e.Name)+": "+string(e.Data))
+	case serf.EventQueryDone:
+		q.Done, q.DoneAt = true, c.Now()
+		delete(c.queries, key)
+	}
+}
+
+// insertOnce keeps list sorted. A member that is heard twice breaks a rule: relayed copies of
+// an answer are the node's to recognize.
+func (c *Cluster) insertOnce(list []string, s string) []string {
+	i, found := slices.BinarySearch(list, s)
+	if found {
+		c.violate("query", "%q came twice", s)
+	}
+	return slices.Insert(list, i, s)
+}
