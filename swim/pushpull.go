@@ -48,7 +48,7 @@ func (n *Node) soon(now Time) Time {
 const (
 	hurryLeast = 4  // newcomers since the last exchange; fewer, gossip tells
 	hurryShare = 64 // and one in so many of all
-	hurryIdle  = 2  // hurried exchanges without a newcomer until the rhythm is the usual
+	hurryIdle  = 1  // hurried exchanges without a newcomer until the rhythm is the usual
 )
 
 // PushPull begins one exchange of states with a known member, whatever its state. Failures
