@@ -35,7 +35,8 @@ type call struct {
 	server   int32
 	from, to netip.AddrPort // when it called
 	block    []byte         // sealed: the request, then the reply
-	sealer   *wire.Sealer
+	sealer   *wire.Sealer   // of the request
+	answerer *wire.Sealer   // of the reply
 	deadline swim.Time
 	inbound  swim.StreamID // the server's name for it, while it is handled
 	err      error         // for kindRefused
@@ -65,12 +66,12 @@ func (s *Sim) schedule(kind eventKind, i int32, from, to int32, at swim.Time) {
 
 // open begins what host h wants done on a stream.
 func (s *Sim) open(h int32, o *swim.StreamOut) {
-	block := o.Sealer.SealStream(nil, o.Data)
-	s.stats.StreamBytes += uint64(len(block))
 	if o.Kind == swim.StreamAnswer {
-		s.answer(h, o.ID, block)
+		s.answer(o)
 		return
 	}
+	block := o.Sealer.SealStream(nil, o.Data)
+	s.stats.StreamBytes += uint64(len(block))
 	s.stats.Streams++
 	i := s.calls.take()
 	s.calls.slots[i] = call{
@@ -149,7 +150,8 @@ func (s *Sim) request(i int32) {
 		s.hangUp(i, ErrRefused)
 		return
 	}
-	msg, err := s.openBlock(p, c.block)
+	msg, answerer, err := s.openBlock(p, c.block)
+	c.answerer = answerer
 	if err != nil {
 		s.stats.StreamsUnreadable++
 		s.hangUp(i, io.EOF)
@@ -171,21 +173,22 @@ func (s *Sim) request(i int32) {
 	}
 }
 
-func (s *Sim) openBlock(p *host, block []byte) ([]byte, error) {
+func (s *Sim) openBlock(p *host, block []byte) (msg []byte, answerer *wire.Sealer, err error) {
 	var sealer *wire.Sealer
 	if p.sealer != nil {
 		sealer = p.sealer.Sealer()
 	}
-	return sealer.OpenStream(block)
+	return sealer.OpenRequest(block)
 }
 
 // answer sends the server's block back to the caller.
-func (s *Sim) answer(h int32, id swim.StreamID, block []byte) {
+func (s *Sim) answer(o *swim.StreamOut) {
 	i := s.answering
-	invariant(i != none && s.calls.slots[i].inbound == id, "answer to a stream that isn't being handled")
+	invariant(i != none && s.calls.slots[i].inbound == o.ID, "answer to a stream that isn't being handled")
 	c := &s.calls.slots[i]
 	invariant(c.kind == swim.StreamCall && !c.answered, "second answer, or answer to a one-way stream")
-	c.answered, c.block = true, block
+	c.answered, c.block = true, c.answerer.SealAnswer(nil, o.Data)
+	s.stats.StreamBytes += uint64(len(c.block))
 	s.back(kindReply, i)
 }
 
@@ -217,7 +220,7 @@ func (s *Sim) back(kind eventKind, i int32) {
 func (s *Sim) reply(i int32) {
 	c := &s.calls.slots[i]
 	c.done = true
-	msg, err := c.sealer.OpenStream(c.block)
+	msg, err := c.sealer.OpenAnswer(c.block)
 	c.block = nil
 	if err != nil {
 		s.stats.StreamsUnreadable++

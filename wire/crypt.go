@@ -32,30 +32,31 @@ func (s *Sealer) cryptLen(n int) int {
 }
 
 // decrypt decrypts p, which starts with its version, into the memory of buf, which
-// has room for it: otherwise each key that is tried would allocate.
-func (k *Keyring) decrypt(buf, p, extra []byte) ([]byte, error) {
+// has room for it: otherwise each key that is tried would allocate. key is the
+// number of the key that did it, 0 for the primary.
+func (k *Keyring) decrypt(buf, p, extra []byte) (text []byte, key int, err error) {
 	if len(p) == 0 {
-		return nil, ErrShort
+		return nil, 0, ErrShort
 	}
 	version := p[0]
 	if version > maxEncryption {
-		return nil, ErrNotEncrypted
+		return nil, 0, ErrNotEncrypted
 	}
 	if len(p) < cryptMin {
-		return nil, ErrShort
+		return nil, 0, ErrShort
 	}
 	nonce, sealed := p[1:cryptHead], p[cryptHead:]
-	for _, e := range k.entries {
+	for key, e := range k.entries {
 		text, err := e.aead.Open(buf[:0], nonce, sealed, extra)
 		if err != nil {
 			continue
 		}
 		if version == 0 {
-			return trimPadding(text)
+			text, err = trimPadding(text)
 		}
-		return text, nil
+		return text, key, err
 	}
-	return nil, ErrNoKey
+	return nil, 0, ErrNoKey
 }
 
 // appendPadding pads the last n bytes of b as PKCS#7 has it.

@@ -66,10 +66,12 @@ func (k *Keyring) Use(key []byte) (*Keyring, error) {
 	if i < 0 {
 		return nil, ErrKeyUnknown
 	}
-	entries := []keyEntry{k.entries[i]}
-	entries = append(entries, k.entries[:i]...)
-	entries = append(entries, k.entries[i+1:]...)
-	return &Keyring{entries}, nil
+	return k.lead(i), nil
+}
+
+// lead returns a keyring whose primary is key i of k.
+func (k *Keyring) lead(i int) *Keyring {
+	return &Keyring{slices.Concat(k.entries[i:i+1], k.entries[:i], k.entries[i+1:])}
 }
 
 // Remove returns a keyring without key, which must not be the primary; k itself if it

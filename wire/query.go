@@ -6,6 +6,17 @@ const (
 	QueryNoBroadcast uint32 = 1 << 1 // don't pass it on
 
 	ResponseIsAck uint32 = 1 << 0
+
+	// The rest is between members of this kind. Serf looks at the flags above only, so it
+	// takes what carries these for what it is without them.
+
+	// QueryExtended: the asker understands the two flags below. It may repeat the query to
+	// single members, with QueryNoBroadcast; who has replied then does so again.
+	QueryExtended uint32 = 1 << 8
+	// ResponseExtended, with ResponseIsAck: who acks replies again when the query is repeated.
+	ResponseExtended uint32 = 1 << 8
+	// ResponseDeclined, with ResponseIsAck: nobody there is going to answer.
+	ResponseDeclined uint32 = 1 << 9
 )
 
 // Query asks all members that pass its filters.

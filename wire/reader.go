@@ -17,6 +17,7 @@ const streamStep = 4 << 10
 // that the Sealer would refuse for its first bytes is refused at once.
 type StreamReader struct {
 	sealer  *Sealer
+	answer  bool // without a label header
 	buf     []byte
 	f       framer
 	started bool // the label is off and the first byte admitted
@@ -24,8 +25,11 @@ type StreamReader struct {
 	err     error
 }
 
-// NewStreamReader returns a reader of one block that s is to open.
+// NewStreamReader returns a reader of the block that opens a stream, for s.OpenStream.
 func NewStreamReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s} }
+
+// NewAnswerReader returns a reader of the block that answers, for s.OpenAnswer.
+func NewAnswerReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s, answer: true} }
 
 // Space returns memory to read into, never empty.
 func (r *StreamReader) Space() []byte {
@@ -66,7 +70,7 @@ func (r *StreamReader) Fed(n int) (done bool, err error) {
 }
 
 func (r *StreamReader) start() (bool, error) {
-	rest, _, err := r.sealer.takeLabel(r.buf)
+	rest, err := r.takeLabel()
 	if err == ErrShort || err == nil && len(rest) == 0 {
 		return false, nil
 	}
@@ -77,7 +81,18 @@ func (r *StreamReader) start() (bool, error) {
 	return true, r.sealer.admits(Type(rest[0]))
 }
 
-// Block returns the block once Fed has returned true, for Sealer.OpenStream. It is
+func (r *StreamReader) takeLabel() ([]byte, error) {
+	if !r.answer {
+		rest, _, err := r.sealer.takeLabel(r.buf)
+		return rest, err
+	}
+	if len(r.buf) > 0 && Type(r.buf[0]) == TypeLabel {
+		return nil, ErrLabel
+	}
+	return r.buf, nil
+}
+
+// Block returns the block once Fed has returned true, for the Sealer to open. It is
 // the reader's memory, which the reader doesn't touch any more. Bytes that came
 // after the block are left out.
 func (r *StreamReader) Block() []byte {

@@ -37,7 +37,15 @@ type Scratch struct {
 	lzw  []byte // compressed body of the packet being sealed
 	text []byte // decrypted packet
 	out  []byte // all decompressed parts of a packet; its capacity is PacketPlainMax
+	key  int    // that opened the packet
 }
+
+// NoKey says that something wasn't encrypted.
+const NoKey = -1
+
+// Key is the number of the key that the last packet was opened with: 0 for the
+// primary of the Sealer that opened it, or NoKey if it wasn't encrypted.
+func (sc *Scratch) Key() int { return sc.key }
 
 const (
 	labelHead     = 2 // type byte and length
@@ -78,6 +86,18 @@ func (s *Sealer) Overhead() int {
 }
 
 func (s *Sealer) encrypts() bool { return s != nil && s.Keys != nil && !s.PlainOut }
+
+// WithKey returns a Sealer that encrypts with another of its keys and opens all that s
+// does; s itself for its primary, NoKey, or if it doesn't encrypt. It is for those who
+// have been heard with that key and may not have the primary yet.
+func (s *Sealer) WithKey(key int) *Sealer {
+	if key <= 0 || !s.encrypts() {
+		return s
+	}
+	other := *s
+	other.Keys = s.Keys.lead(key)
+	return &other
+}
 
 // SealPacket appends to dst a packet with body, a message or a compound. With crc it
 // carries a checksum, which only receivers of protocol 5 and up expect.
@@ -149,6 +169,7 @@ func parseCompress(body []byte) ([]byte, error) {
 // An error tells why p, or a part of it, was refused. The messages of the other parts are
 // sound, so handle what is returned in any case.
 func (s *Sealer) OpenPacket(p []byte, sc *Scratch, msgs [][]byte) ([][]byte, error) {
+	sc.key = NoKey
 	p, label, err := s.takeLabel(p)
 	if err != nil {
 		return msgs, err
@@ -171,8 +192,9 @@ func (s *Sealer) openCrypt(p, label []byte, sc *Scratch) ([]byte, error) {
 		return p, nil
 	}
 	sc.text = slices.Grow(sc.text[:0], len(p))
-	text, err := s.Keys.decrypt(sc.text, p, label)
+	text, key, err := s.Keys.decrypt(sc.text, p, label)
 	if err == nil {
+		sc.key = key
 		return text, nil
 	}
 	if s.PlainIn {
@@ -298,7 +320,7 @@ func (s *Sealer) takeLabel(p []byte) (rest, label []byte, err error) {
 	case len(p) == 0:
 		return nil, nil, ErrShort
 	case Type(p[0]) != TypeLabel && want != "":
-		return nil, nil, ErrLabel
+		return nil, nil, ErrNoLabel
 	case Type(p[0]) != TypeLabel:
 		return p, nil, nil
 	case want == "" || len(p) > 1 && int(p[1]) != len(want):

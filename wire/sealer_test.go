@@ -248,7 +248,7 @@ func TestRefusals(t *testing.T) {
 		want   error
 	}{
 		{"empty", Sealer{}, nil, ErrShort},
-		{"no label", Sealer{Label: "blue"}, seal(Sealer{}), ErrLabel},
+		{"no label", Sealer{Label: "blue"}, seal(Sealer{}), ErrNoLabel},
 		{"unwanted label", Sealer{}, seal(Sealer{Label: "blue"}), ErrLabel},
 		{"other label", Sealer{Label: "blue"}, seal(Sealer{Label: "grey"}), ErrLabel},
 		{"longer label", Sealer{Label: "blue"}, seal(Sealer{Label: "blues"}), ErrLabel},
@@ -471,5 +471,31 @@ func TestBadPadding(t *testing.T) {
 		if msgs, err := s.OpenPacket(p, new(Scratch), nil); err != test.want || (len(msgs) == 1) != (err == nil) {
 			t.Errorf("%s: %x, error %v, want %v", test.name, msgs, err, test.want)
 		}
+	}
+}
+
+func TestKeyThatOpened(t *testing.T) {
+	alive := exampleAlive().Append(nil)
+	s := &Sealer{Keys: keyring(t, key(16, 1), key(24, 2), key(32, 3)), Nonce: countingNonce(), PlainIn: true}
+	ack := (&Ack{Seq: 7}).Append(nil)
+	var sc Scratch
+	for want := range 3 {
+		p := s.WithKey(want).SealPacket(nil, alive, false, new(Scratch))
+		if _, err := s.OpenPacket(p, &sc, nil); err != nil || sc.Key() != want {
+			t.Errorf("sealed with key %d: opened with %d, %v", want, sc.Key(), err)
+		}
+		block := s.WithKey(want).SealStream(nil, ack)
+		msg, answer, err := s.OpenRequest(block)
+		if err != nil || !bytes.Equal(msg, ack) || !bytes.Equal(answer.Keys.Primary(), s.Keys.Keys()[want]) {
+			t.Errorf("stream sealed with key %d: %v", want, err)
+		}
+	}
+	for name, p := range map[string][]byte{"plain": alive, "nothing": nil, "noise": bytes.Repeat([]byte{1}, 100)} {
+		if s.OpenPacket(p, &sc, nil); sc.Key() != NoKey {
+			t.Errorf("%s: opened with key %d", name, sc.Key())
+		}
+	}
+	if _, answer, err := s.OpenRequest(ack); err != nil || answer != s {
+		t.Errorf("a plain request is answered by %v, %v, want the usual", answer, err)
 	}
 }

@@ -5,16 +5,32 @@ import (
 	"slices"
 )
 
-// SealStream appends to dst the block that carries msg on a stream. msg is one whole
+// SealStream appends to dst the block that opens a stream with msg. msg is one whole
 // message of at most StreamBlockMax bytes; a larger one is refused by receivers.
 func (s *Sealer) SealStream(dst, msg []byte) []byte {
+	dst, label := s.appendLabel(dst)
+	return s.sealStream(dst, msg, label)
+}
+
+// SealAnswer is SealStream for the answer on a stream that another opened. It has no
+// label header: who opened it has said which cluster this is. The label vouches
+// for the encryption all the same.
+func (s *Sealer) SealAnswer(dst, msg []byte) []byte { return s.sealStream(dst, msg, s.label()) }
+
+func (s *Sealer) label() []byte {
+	if s == nil {
+		return nil
+	}
+	return []byte(s.Label)
+}
+
+func (s *Sealer) sealStream(dst, msg, label []byte) []byte {
 	if s != nil && s.Compress {
 		enc := new(lzwEncoder)
 		// Always, even when it gets larger: 12 bits for a byte at worst.
 		small, _ := enc.encode(nil, msg, 2*len(msg)+streamHead)
 		msg = appendCompress(make([]byte, 0, len(small)+compressHead+2), small)
 	}
-	dst, label := s.appendLabel(dst)
 	if !s.encrypts() {
 		return append(dst, msg...)
 	}
@@ -27,18 +43,51 @@ func (s *Sealer) SealStream(dst, msg []byte) []byte {
 	return s.encrypt(dst, start+streamHead, extra)
 }
 
-// OpenStream takes all layers off a block from a stream, as StreamReader delimits it, and
-// returns the message, type byte first: whole, but not parsed. It borrows from block,
+// OpenStream takes all layers off the block that opens a stream, as StreamReader delimits
+// it, and returns the message, type byte first: whole, but not parsed. It borrows from block,
 // or is new memory if block was encrypted or compressed; then at most StreamPlainMax bytes,
 // allocated as they are decompressed and found to be sound so far.
 func (s *Sealer) OpenStream(block []byte) ([]byte, error) {
+	msg, _, err := s.OpenRequest(block)
+	return msg, err
+}
+
+// OpenRequest is OpenStream for who is going to answer. It also returns what to seal the
+// answer with: s, or, if the block was encrypted with another key than the primary, s with
+// that key in front: who asks may have no other.
+func (s *Sealer) OpenRequest(block []byte) (msg []byte, answer *Sealer, err error) {
 	p, label, err := s.takeLabel(block)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if p, err = s.openStreamCrypt(p, label); err != nil {
-		return nil, err
+	msg, key, err := s.openStream(p, label)
+	if err != nil {
+		return nil, nil, err
 	}
+	return msg, s.WithKey(key), nil
+}
+
+// OpenAnswer is OpenStream for an answer, see SealAnswer.
+func (s *Sealer) OpenAnswer(block []byte) ([]byte, error) {
+	if len(block) > 0 && Type(block[0]) == TypeLabel {
+		return nil, ErrLabel
+	}
+	msg, _, err := s.openStream(block, s.label())
+	return msg, err
+}
+
+// openStream opens a block without its label. key is the number of the one that did it.
+func (s *Sealer) openStream(p, label []byte) (msg []byte, key int, err error) {
+	p, key, err = s.openStreamCrypt(p, label)
+	if err != nil {
+		return nil, key, err
+	}
+	msg, err = openFrame(p)
+	return msg, key, err
+}
+
+// openFrame decompresses p, if it is compressed, and sees that it is one message.
+func openFrame(p []byte) ([]byte, error) {
 	if len(p) > 0 && Type(p[0]) == TypeCompress {
 		return inflateStream(p[1:])
 	}
@@ -53,25 +102,25 @@ func (s *Sealer) OpenStream(block []byte) ([]byte, error) {
 	return p[:f.pos], nil
 }
 
-func (s *Sealer) openStreamCrypt(p, label []byte) ([]byte, error) {
+func (s *Sealer) openStreamCrypt(p, label []byte) (text []byte, key int, err error) {
 	if len(p) == 0 {
-		return nil, ErrShort
+		return nil, NoKey, ErrShort
 	}
 	if err := s.admits(Type(p[0])); err != nil {
-		return nil, err
+		return nil, NoKey, err
 	}
 	if Type(p[0]) != TypeEncrypt {
-		return p, nil
+		return p, NoKey, nil
 	}
 	if len(p) < streamHead {
-		return nil, ErrShort
+		return nil, NoKey, ErrShort
 	}
 	n := binary.BigEndian.Uint32(p[1:])
 	if n > StreamBlockMax {
-		return nil, ErrLimit
+		return nil, NoKey, ErrLimit
 	}
 	if uint64(n) > uint64(len(p)-streamHead) {
-		return nil, ErrShort
+		return nil, NoKey, ErrShort
 	}
 	extra := slices.Concat(p[:streamHead], label)
 	return s.Keys.decrypt(make([]byte, 0, n), p[streamHead:streamHead+int(n)], extra)

@@ -219,7 +219,7 @@ func TestStreamReaderRefusesAtOnce(t *testing.T) {
 		start  []byte
 		want   error
 	}{
-		{"no label", &Sealer{Label: "blue"}, []byte{6}, ErrLabel},
+		{"no label", &Sealer{Label: "blue"}, []byte{6}, ErrNoLabel},
 		{"unwanted label", nil, []byte{244}, ErrLabel},
 		{"label of another length", &Sealer{Label: "blue"}, []byte{244, 9}, ErrLabel},
 		{"two labels", &Sealer{Label: "b"}, []byte{244, 1, 'b', 244}, ErrLabel},
@@ -424,4 +424,41 @@ func ExampleStreamReader() {
 		}
 	}
 	// Output: true <nil> true
+}
+
+// TestAnswersHaveNoLabelHeader: members of the original read an answer without one, and
+// take it for a message of type 244 otherwise. Its label vouches for the encryption all the same.
+func TestAnswersHaveNoLabelHeader(t *testing.T) {
+	msg := (&Ack{Seq: 7}).Append(nil)
+	for _, s := range []*Sealer{
+		{Label: "blue"},
+		{Label: "blue", Compress: true},
+		{Label: "blue", Keys: keyring(t, key(32, 1)), Nonce: countingNonce(), EncryptVersion: 1},
+	} {
+		block := s.SealAnswer(nil, msg)
+		if Type(block[0]) == TypeLabel {
+			t.Fatal("an answer with a label header")
+		}
+		r := NewAnswerReader(s)
+		n := copy(r.Space(), block)
+		if done, err := r.Fed(n); !done || err != nil {
+			t.Fatalf("the reader says %v, %v", done, err)
+		}
+		if got, err := s.OpenAnswer(r.Block()); err != nil || !bytes.Equal(got, msg) {
+			t.Errorf("opened as %x, %v", got, err)
+		}
+		labelled := s.SealStream(nil, msg)
+		if _, err := s.OpenAnswer(labelled); err != ErrLabel {
+			t.Errorf("an answer with a label header: %v", err)
+		}
+		r = NewAnswerReader(s)
+		if _, err := r.Fed(copy(r.Space(), labelled)); err != ErrLabel {
+			t.Errorf("the reader of one: %v", err)
+		}
+		other := *s
+		other.Label = "green"
+		if _, err := other.OpenAnswer(block); s.Keys != nil && err == nil {
+			t.Error("encrypted under another label, and opened")
+		}
+	}
 }

@@ -137,10 +137,11 @@ var (
 	ErrType         = errors.New("wire: unexpected message type")
 	ErrLimit        = errors.New("wire: message over a limit")
 	ErrNesting      = errors.New("wire: too many layers around a message")
-	ErrLabel        = errors.New("wire: label missing or not ours")
+	ErrLabel        = errors.New("wire: labelled, and not as this cluster")
+	ErrNoLabel      = errors.New("wire: without the label of this cluster")
 	ErrNotEncrypted = errors.New("wire: not encrypted, or in an unknown way")
 	ErrEncrypted    = errors.New("wire: encrypted, and there are no keys")
-	ErrNoKey        = errors.New("wire: no key opens the message")
+	ErrNoKey        = errors.New("wire: no installed keys could decrypt the message") // people search for this text
 	ErrChecksum     = errors.New("wire: checksum mismatch")
 	ErrCompress     = errors.New("wire: bad compressed data")
 )
