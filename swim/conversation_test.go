@@ -339,6 +339,7 @@ type entry struct {
 	state State
 	inc   uint32
 	vsn   [6]byte
+	addr  netip.AddrPort // addrOf(name) if not set
 }
 
 func pushPull(join bool, user string, entries ...entry) []byte {
@@ -348,7 +349,10 @@ func pushPull(join bool, user string, entries ...entry) []byte {
 		if e.vsn == ([6]byte{}) {
 			e.vsn = modern
 		}
-		a := addrOf(e.name)
+		a := e.addr
+		if !a.IsValid() {
+			a = addrOf(e.name)
+		}
 		s := wire.NodeState{Addr: a.Addr().AsSlice(), Inc: e.inc, Name: []byte(e.name), Port: a.Port(), State: uint8(e.state), Vsn: e.vsn[:]}
 		b = s.Append(b)
 	}

@@ -31,16 +31,21 @@ func (n *Node) gossipDue() Time { return n.gossiped.Add(n.gossipPause) }
 func (n *Node) tickGossip(now Time, out *Output) {
 	n.gossiped, n.gossipPause = now, n.cfg.GossipInterval
 	var buf [maxPick]MemberID
-	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r *record) bool {
-		return r.state.live() || now.Sub(r.since) < n.cfg.GossipToTheDead
-	})
+	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r *record) bool { return r.state.live() })
+	living := len(to)
+	if now < n.graveOpen { // one more, who may live after all
+		to = n.pick(to, living+1, func(_ MemberID, r *record) bool {
+			return !r.state.live() && now.Sub(r.since) < n.cfg.GossipToTheDead
+		})
+	}
 	if len(to) == 0 {
 		return
 	}
 	waiting := n.waiting()
 	p := &out.scratch.packer
 	p.Reset(n.room())
-	n.fill(now, p, len(to))
+	// The dead don't count: in a small cluster they would use up what the living are to hear.
+	n.fill(now, p, max(living, 1))
 	if p.Count() == 0 {
 		return
 	}
@@ -60,9 +65,13 @@ func (n *Node) flushAll(to []MemberID, p *wire.Packer, out *Output) {
 			kind = 1
 		}
 		if sealed[kind] == nil {
-			sealed[kind] = n.seal(p, kind == 1, out)
+			sealed[kind] = n.seal(n.cfg.Sealer, p, kind == 1, out)
 		}
-		n.put(n.identity(id).addr, sealed[kind], out)
+		addr := n.identity(id).addr
+		n.put(addr, sealed[kind], out)
+		if s := n.laggardSealer(addr); s != nil {
+			n.put(addr, n.seal(s, p, kind == 1, out), out)
+		}
 	}
 }
 
@@ -98,8 +107,8 @@ const carrierShare = 4
 // retransmits is how often each broadcast is sent now.
 func (n *Node) retransmits() int { return retransmitLimit(n.cfg.RetransmitMult, n.view.live) }
 
-// maxPick bounds how many members are drawn at once; Config allows no more.
-const maxPick = 64
+// maxPick bounds how many members are drawn at once: Config allows 64, and one that may be dead.
+const maxPick = 64 + 1
 
 // pick draws up to k different members, not this one, for which ok holds. Few may be
 // ok among many that are gone, so the draw gives up after some misses.

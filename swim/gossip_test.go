@@ -113,3 +113,18 @@ func TestRoundTellsAllTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestTheDeadDontUseUpTransmits: what is told to somebody who is gone isn't told.
+func TestTheDeadDontUseUpTransmits(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.n.probe.next = Never
+	tn.recv("b", dead("c", 1, "b"), dead("d", 1, "b"))
+	tn.advance(5 * time.Second)
+	tn.forget()
+	tn.recv("b", alive("e", 1))
+	tn.recv("e", dead("e", 1, "e"))
+	tn.advance(5 * time.Second)
+	for range retransmitLimit(4, 2) {
+		tn.want("to the one that lives", "b: dead e@1 from e")
+	}
+}

@@ -104,7 +104,7 @@ type StreamOut struct {
 	Kind     StreamKind
 	To       netip.AddrPort // not for StreamAnswer
 	Data     []byte
-	Sealer   *wire.Sealer // immutable
+	Sealer   *wire.Sealer // immutable; answers are sealed with what Sealer.OpenRequest returned
 	Deadline Time         // give up then
 }
 

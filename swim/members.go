@@ -79,7 +79,10 @@ func (n *Node) Counters() *Counters { return &n.counters }
 func (n *Node) Sealer() *wire.Sealer { return n.cfg.Sealer }
 
 // SetSealer changes it, for what is sent and received from now on.
-func (n *Node) SetSealer(s *wire.Sealer) { n.cfg.Sealer = s }
+func (n *Node) SetSealer(s *wire.Sealer) {
+	n.cfg.Sealer = s
+	n.laggards = nil // keys have other numbers now
+}
 
 // Retransmits is how often a broadcast is sent at the present number of members.
 func (n *Node) Retransmits() int { return n.retransmits() }

@@ -93,3 +93,51 @@ func TestMovesAreBounded(t *testing.T) {
 		t.Fatalf("%d checks at once, limit %d", got, maxMoves)
 	}
 }
+
+// TestBuriedElsewhere: stock members that have our old self for dead believe neither our new
+// address nor that the dead one left. If our refutation doesn't help, it is revived, leaves, and
+// only then we appear.
+func TestBuriedElsewhere(t *testing.T) {
+	old := entry{name: "a", state: Dead, inc: 3, addr: elsewhere}
+	start := func(t *testing.T) *conversation {
+		tn := converse(t, "b")
+		tn.n.probe.next = Never
+		tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+		tn.collect()
+		tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "b", inc: 1}, old))
+		tn.advance(0)
+		tn.want("refuted as usual", "b: alive a@4")
+		tn.advance(time.Second)
+		tn.want("believed? the same member is asked", "b: stream push/pull")
+		tn.forget()
+		return tn
+	}
+	t.Run("believed", func(t *testing.T) {
+		tn := start(t)
+		tn.reply("b: stream push/pull", pushPull(false, "", entry{name: "b", inc: 1}, entry{name: "a", inc: 4}))
+		tn.advance(time.Minute)
+		tn.wantIdle("nothing else to do")
+	})
+	t.Run("still buried", func(t *testing.T) {
+		tn := start(t)
+		tn.reply("b: stream push/pull", pushPull(false, "", entry{name: "b", inc: 1}, old))
+		tn.advance(0)
+		tn.want("revived, where they know it", "b: alive a@5")
+		tn.wantNone("one step at a time", "b: dead a@*")
+		tn.recv("b", suspect("a", 5, "b"))
+		tn.wantNone("not refuted in between", "b: alive a@6")
+		tn.advance(stepRounds * 200 * time.Millisecond)
+		tn.want("then it leaves", "b: dead a@5 from a")
+		tn.forget()
+		tn.advance(stepRounds * 200 * time.Millisecond)
+		tn.want("then we appear", "b: alive a@6")
+		tn.wantState("alive all the time", "a", Alive, 6)
+	})
+	t.Run("by one whom we can't ask", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.n.probe.next = Never
+		tn.request("b", pushPull(false, "", old))
+		tn.advance(time.Minute)
+		tn.wantNone("only refuted", "b: stream *")
+	})
+}

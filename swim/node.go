@@ -43,7 +43,9 @@ type Node struct {
 	lastSeq     uint32
 	forgotten   []forgotten
 	sweepAt     int   // next of view.order that forgetOld looks at
+	metStranger Time  // until then no further exchange with one that we don't know
 	told        tolls // stale members that were answered lately
+	laggards    laggards
 	dropsNoted  uint64
 
 	counters Counters
@@ -146,9 +148,9 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	msgs, err := n.cfg.Sealer.OpenPacket(p, &sc.opened, sc.msgs[:0])
 	sc.msgs = msgs
 	if err != nil {
-		n.counters.DroppedPackets++
-		out.note(Note{Level: Warn, Code: NotePacketDropped, From: from, Err: err})
+		n.dropPacket(from, err, out)
 	}
+	n.noteKey(from, sc.opened.Key())
 	sc.acks = sc.acks[:0]
 	for _, m := range msgs {
 		n.handleMessage(now, from, m, out)
@@ -157,6 +159,18 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	for _, a := range sc.acks {
 		n.sendAck(now, a, out)
 	}
+}
+
+// dropPacket accounts for a packet that couldn't be opened, or not all of it.
+func (n *Node) dropPacket(from netip.AddrPort, err error, out *Output) {
+	n.counters.DroppedPackets++
+	switch err {
+	case wire.ErrLabel, wire.ErrNoLabel:
+		n.counters.DroppedLabels++
+	case wire.ErrNoKey, wire.ErrNotEncrypted:
+		n.counters.DroppedKeys++
+	}
+	out.note(Note{Level: Warn, Code: NotePacketDropped, From: from, Err: err})
 }
 
 // handleMessage dispatches one message of a packet.
@@ -168,7 +182,7 @@ func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Outpu
 	body, ok := m[1:], true
 	switch wire.Type(m[0]) {
 	case wire.TypePing:
-		ok = n.handlePing(from, body, out)
+		ok = n.handlePing(now, from, body, out)
 	case wire.TypeIndirectPing:
 		ok = n.handleIndirectPing(now, from, body, out)
 	case wire.TypeAck:
@@ -209,7 +223,11 @@ func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msg
 		p.Add(m)
 	}
 	n.fill(now, p, 1)
-	n.put(addr, n.seal(p, n.checksummed(to), out), out)
+	checksum := n.checksummed(to)
+	n.put(addr, n.seal(n.cfg.Sealer, p, checksum, out), out)
+	if s := n.laggardSealer(addr); s != nil {
+		n.put(addr, n.seal(s, p, checksum, out), out)
+	}
 }
 
 // room is what one packet may carry before it is sealed.
@@ -222,11 +240,11 @@ func (n *Node) trusts() bool {
 }
 
 // seal returns what is in p as a packet, which stays valid until the output is reset.
-func (n *Node) seal(p *wire.Packer, checksum bool, out *Output) []byte {
+func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) []byte {
 	sc := &out.scratch
 	sc.body = p.AppendTo(sc.body[:0])
 	start := len(out.arena)
-	out.arena = n.cfg.Sealer.SealPacket(out.arena, sc.body, checksum, &sc.sealed)
+	out.arena = s.SealPacket(out.arena, sc.body, checksum, &sc.sealed)
 	return out.arena[start:len(out.arena):len(out.arena)]
 }
 

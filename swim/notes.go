@@ -66,7 +66,9 @@ type Counters struct {
 	PushPullErrors uint64
 
 	// What was dropped, by reason.
-	DroppedPackets      uint64 // couldn't be opened
+	DroppedPackets      uint64 // couldn't be opened; the next two are among them
+	DroppedLabels       uint64 // of another cluster: a wrong label, or none
+	DroppedKeys         uint64 // encrypted with no key of ours, or not at all
 	DroppedMessages     uint64 // malformed or of unknown type
 	DroppedVersions     uint64
 	DroppedAddresses    uint64

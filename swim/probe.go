@@ -195,7 +195,7 @@ func (n *Node) failProbe(now Time, out *Output) {
 }
 
 // handlePing queues the ack; see Packet for when it's sent.
-func (n *Node) handlePing(from netip.AddrPort, body []byte, out *Output) bool {
+func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Output) bool {
 	m, err := wire.ParsePing(body)
 	if err != nil {
 		return false
@@ -210,11 +210,27 @@ func (n *Node) handlePing(from netip.AddrPort, body []byte, out *Output) bool {
 		return true
 	}
 	source := n.member(m.SourceNode)
+	if source == NoMember && len(m.Node) > 0 && len(m.SourceNode) > 0 {
+		n.meetStranger(now, from, out)
+	}
 	out.scratch.acks = append(out.scratch.acks, ackDue{
 		to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source,
 	})
 	return true
 }
+
+// meetStranger exchanges states with a member that knows us by name while we don't know it: we
+// restarted, and joined nobody. One at a time, and to where its packet came from: anybody
+// can send one.
+func (n *Node) meetStranger(now Time, from netip.AddrPort, out *Output) {
+	if now < n.metStranger || n.leaving.begun() {
+		return
+	}
+	n.metStranger = now.Add(strangerPause)
+	n.callPushPull(now, from, call{kind: callPushPull}, false, out)
+}
+
+const strangerPause = 5 * time.Second
 
 // maxAcks bounds the answers to one packet, which is small and may be forged.
 const maxAcks = 8

@@ -307,3 +307,18 @@ func TestNewcomersAreProbedInThisRound(t *testing.T) {
 		t.Fatalf("probed %d times of 20,000, want about one in 1,002", probed)
 	}
 }
+
+// TestStrangerIsMet: members that know us ping us by name. If we don't know them, because we
+// restarted and joined nobody, we ask.
+func TestStrangerIsMet(t *testing.T) {
+	tn := converse(t)
+	tn.recv("s", ping(1, "a", "s"))
+	tn.want("exchange states with it", "s: ack 1", "s: stream push/pull")
+	tn.recv("r", ping(1, "a", "r"))
+	tn.want("one at a time", "r: ack 1")
+	tn.wantIdle("anybody can send pings")
+	tn.advance(strangerPause)
+	tn.recv("r", ping(2, "", "r"))
+	tn.want("it doesn't know our name", "r: ack 2")
+	tn.wantIdle("and isn't of our cluster")
+}

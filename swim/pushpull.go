@@ -93,10 +93,11 @@ func (n *Node) appendState(b []byte, join bool) []byte {
 }
 
 // merge takes over what another member knows, entry by entry: one that makes no sense
-// doesn't keep the others out (F5).
-func (n *Node) merge(now Time, pp *wire.PushPull, from netip.AddrPort, out *Output) {
+// doesn't keep the others out (F5). peer is its address if we asked it; who asked us is
+// known by the address of a stream only.
+func (n *Node) merge(now Time, pp *wire.PushPull, from, peer netip.AddrPort, out *Output) {
 	for it := pp.States(); it.Next(); {
-		n.mergeEntry(now, &it.State, from, out)
+		n.mergeEntry(now, &it.State, from, peer, out)
 	}
 	var join int64
 	if pp.Join {
@@ -107,7 +108,7 @@ func (n *Node) merge(now Time, pp *wire.PushPull, from netip.AddrPort, out *Outp
 	}
 }
 
-func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out *Output) {
+func (n *Node) mergeEntry(now Time, s *wire.NodeState, from, peer netip.AddrPort, out *Output) {
 	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
@@ -120,9 +121,12 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out 
 		// that it left, it said itself (spec 2.2).
 		if state == Left {
 			n.accuse(now, Left, s.Name, s.Inc, s.Name, out)
-		} else {
-			n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
+			return
 		}
+		if n.member(s.Name) == n.self && c.addr != n.cfg.Addr && n.credible(n.self, c.inc, out) {
+			n.buriedElsewhere(now, &c, peer, out)
+		}
+		n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
 		return
 	}
 	if !n.compatible(&c, len(s.Vsn), from, out) || !n.acceptable(&c, len(s.Vsn), from, out) {

@@ -48,6 +48,9 @@ func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
 	n.lastStream++
 	s.ID, s.Sealer = n.lastStream, n.cfg.Sealer
+	if old := n.laggardSealer(s.To); old != nil {
+		s.Sealer = old // who lags behind can't read another, and who has the new one can read both
+	}
 	n.counters.StreamsOut++
 	out.Streams = append(out.Streams, s)
 	return s.ID
@@ -103,7 +106,7 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		}
 		// First what we know without the other's news: it has those already.
 		n.answer(in.ID, n.appendState(nil, pp.Join), out)
-		n.merge(now, &pp, in.From, out)
+		n.merge(now, &pp, in.From, netip.AddrPort{}, out)
 		return true
 	}
 	return false
@@ -158,7 +161,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, c.to, out)
+		n.merge(now, &pp, c.to, c.to, out)
 		return nil
 	}
 	return errBadAnswer

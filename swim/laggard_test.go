@@ -1,0 +1,96 @@
+package swim
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"serf/wire"
+)
+
+// laggardNode is a node with the keys 2, the primary, and 1; and the same the other way round.
+func laggardNode(t *testing.T) (n *Node, behind *wire.Sealer) {
+	t.Helper()
+	key := func(i byte) []byte { return slices.Repeat([]byte{i}, 16) }
+	sealer := func(primary, other byte) *wire.Sealer {
+		ring, err := wire.NewKeyring(key(primary), key(other))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &wire.Sealer{Keys: ring, EncryptVersion: 1, Nonce: func(b []byte) { clear(b) }}
+	}
+	c := LAN()
+	c.Name, c.Addr, c.Sealer = "a", netip.MustParseAddrPort("10.0.0.1:7946"), sealer(2, 1)
+	n, err := New(0, c, new(Output))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, sealer(1, 2)
+}
+
+var behindAddr = netip.MustParseAddrPort("10.0.0.2:7946")
+
+// keysOf handles a ping sealed by s and returns which keys open the packets sent in answer.
+func keysOf(t *testing.T, n *Node, s *wire.Sealer) (keys []int) {
+	t.Helper()
+	ping := wire.Ping{Seq: 7, Node: []byte("a")}
+	var sc wire.Scratch
+	out := new(Output)
+	n.Packet(0, behindAddr, s.SealPacket(nil, ping.Append(nil), false, &sc), out)
+	for _, p := range out.Packets {
+		if _, err := n.Sealer().OpenPacket(p.Data, &sc, nil); err != nil || p.To != behindAddr {
+			t.Fatalf("a packet to %v: %v", p.To, err)
+		}
+		keys = append(keys, sc.Key())
+	}
+	return keys
+}
+
+func TestLaggardIsSentBothKeysUntilItKnowsTheNew(t *testing.T) {
+	n, behind := laggardNode(t)
+	if got := keysOf(t, n, n.Sealer()); !slices.Equal(got, []int{0}) {
+		t.Errorf("who has the primary is answered with keys %v", got)
+	}
+	if got := keysOf(t, n, behind); !slices.Equal(got, []int{0, 1}) {
+		t.Errorf("who lags behind is answered with keys %v, want both", got)
+	}
+	out := new(Output)
+	n.openStream(StreamOut{To: behindAddr}, out)
+	if got := out.Streams[0].Sealer.Keys.Primary(); got[0] != 1 {
+		t.Errorf("a stream to it is sealed with key %d, want that it has", got[0])
+	}
+	if got := keysOf(t, n, n.Sealer()); !slices.Equal(got, []int{0}) {
+		t.Errorf("once it has the primary it is answered with keys %v", got)
+	}
+}
+
+func TestLaggardsAreForgottenWithTheKeys(t *testing.T) {
+	n, behind := laggardNode(t)
+	keysOf(t, n, behind)
+	n.SetSealer(behind) // numbers its keys otherwise
+	if s := n.laggardSealer(behindAddr); s != nil {
+		t.Errorf("it is still sent another key than the primary")
+	}
+}
+
+func TestLaggardsAreBounded(t *testing.T) {
+	n, _ := laggardNode(t)
+	for i := range maxLaggards + 1 {
+		n.noteKey(netip.AddrPortFrom(behindAddr.Addr(), uint16(i)), 1)
+		if len(n.laggards) > maxLaggards {
+			t.Fatalf("%d laggards, limit %d", len(n.laggards), maxLaggards)
+		}
+	}
+	if n.laggardSealer(netip.AddrPortFrom(behindAddr.Addr(), maxLaggards)) == nil {
+		t.Error("the last one found no room")
+	}
+}
+
+func TestPlainTextMakesNoLaggard(t *testing.T) {
+	n, behind := laggardNode(t)
+	keysOf(t, n, behind)
+	n.noteKey(behindAddr, wire.NoKey)
+	if n.laggardSealer(behindAddr) == nil {
+		t.Error("a forged plain packet, or one that can't be opened, made it forgotten")
+	}
+}
