@@ -12,9 +12,16 @@ import (
 	"serf/wire"
 )
 
-// askedMax bounds queries that wait for an answer from here. Handlers take seconds at most; beyond
-// it the oldest can't be answered any more.
-const askedMax = 1024
+const (
+	// askedMax bounds queries that wait for an answer from here, or for being repeated. Handlers
+	// take seconds at most; beyond it the oldest can't be answered any more.
+	askedMax = 1024
+	// keptMax bounds the answers that are kept for that: a thousand of the usual size.
+	keptMax = 1 << 20
+	// repliesMax bounds how often a query is replied to again: more than anybody asks in a day (see
+	// repeatShare), and few for who would use us to flood the asker.
+	repliesMax = 32
+)
 
 // asked is the queries that came here.
 type asked struct {
@@ -32,13 +39,26 @@ type question struct {
 	asker    string
 	to, from netip.AddrPort // what the asker said, and who passed the query on
 	relay    uint8
+
+	extended bool // the asker may ask again, and wants to know if nobody will answer
+	declined bool // nobody will
+	answered bool
+	answer   []byte // to be sent again
+	repeats  int
 }
+
+// done says whether there is nothing more to do for q than to repeat what was sent.
+func (q *question) done() bool { return q.answered || q.declined }
 
 // handleQuery takes a query from gossip, and passes it on if it's new.
 func (n *Node) handleQuery(now swim.Time, from netip.AddrPort, msg, body []byte, out *swim.Output) error {
 	m, err := wire.ParseQuery(body)
 	if err != nil {
 		return err
+	}
+	const again = wire.QueryNoBroadcast | wire.QueryExtended
+	if m.Flags&again == again && n.replyAgain(now, &m, out) {
+		return nil
 	}
 	if !n.witness(&n.queryClock, lamport.Time(m.LTime), out) {
 		return nil
@@ -72,14 +92,18 @@ func (n *Node) acceptQuery(now swim.Time, from netip.AddrPort, m *wire.Query, ow
 		deadline: now.Add(min(max(time.Duration(m.Timeout), 0), QueryTimeoutMax)),
 	}
 	q.to, _ = addrFrom(m.Addr, m.Port)
+	q.extended = m.Flags&wire.QueryExtended != 0
+	name := string(m.Name)
+	internal := strings.HasPrefix(name, internalPrefix)
+	q.declined = !internal && n.cfg.Listener != nil && !n.cfg.Listener.WantsQuery(m.Name)
 	if m.Flags&wire.QueryWantAck != 0 {
-		ack := wire.QueryResponse{Flags: wire.ResponseIsAck, From: []byte(n.cfg.Name), ID: q.id, LTime: uint64(q.time)}
-		if err := n.sendAnswer(now, &q, &ack, out); err != nil {
-			n.refuse(q.to, err, out)
-		}
+		n.sendAck(now, &q, out)
 	}
-	if name := string(m.Name); strings.HasPrefix(name, internalPrefix) {
+	if internal {
 		n.answerInternal(now, &q, name, m.Payload, out)
+		if q.extended {
+			n.keepQuestion(now, q, out)
+		}
 		return true
 	}
 	n.keepQuestion(now, q, out)
@@ -87,6 +111,27 @@ func (n *Node) acceptQuery(now swim.Time, from netip.AddrPort, m *wire.Query, ow
 		Kind: EventQuery, Op: q.op, Name: n.hold(m.Name), Data: n.hold(m.Payload), LTime: m.LTime,
 		Member: n.lookup(m.SourceNode), N: int64(q.deadline.Sub(now)),
 	})
+	return true
+}
+
+// replyAgain handles that an asker repeats its query: it misses something. It is false for a
+// query that isn't known here.
+func (n *Node) replyAgain(now swim.Time, m *wire.Query, out *swim.Output) bool {
+	i := slices.IndexFunc(n.asked.open, func(q question) bool { return q.id == m.ID && uint64(q.time) == m.LTime })
+	if i < 0 || n.asked.open[i].own {
+		return false
+	}
+	q := &n.asked.open[i]
+	if q.repeats >= repliesMax || now >= q.deadline {
+		return true
+	}
+	q.repeats++
+	n.count.RepliesRepeated++
+	if q.answer != nil && n.mayAnswer(q) {
+		n.post(now, q, q.answer, out)
+	} else {
+		n.sendAck(now, q, out)
+	}
 	return true
 }
 
@@ -106,18 +151,35 @@ func (n *Node) refuseQuery(v lamport.Verdict, m *wire.Query, out *swim.Output) {
 	}
 }
 
-// keepQuestion remembers a query until it is answered or over.
+// keepQuestion remembers a query until it is over.
 func (n *Node) keepQuestion(now swim.Time, q question, out *swim.Output) {
 	a := &n.asked
 	if len(a.open) >= askedMax {
 		n.expireQuestions(now)
 	}
 	if len(a.open) >= askedMax {
-		a.open = slices.Delete(a.open, 0, 1)
-		n.count.QuestionsDropped++
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQuestionsFull, N: askedMax})
+		drop := slices.IndexFunc(a.open, func(q question) bool { return q.done() })
+		if drop < 0 {
+			drop = 0
+			n.count.QuestionsDropped++
+			n.note(out, swim.Note{Level: swim.Warn, Code: NoteQuestionsFull, N: askedMax})
+		}
+		a.open = slices.Delete(a.open, drop, drop+1)
 	}
 	a.open = append(a.open, q)
+	a.limitKept()
+}
+
+// limitKept gives up the oldest of the answers that are kept, if they are too much together.
+func (a *asked) limitKept() {
+	sum := 0
+	for i := range a.open {
+		sum += len(a.open[i].answer)
+	}
+	for i := 0; sum > keptMax; i++ {
+		sum -= len(a.open[i].answer)
+		a.open[i].answer = nil
+	}
 }
 
 func (n *Node) expireQuestions(now swim.Time) {
@@ -127,44 +189,101 @@ func (n *Node) expireQuestions(now swim.Time) {
 // Respond answers the query that EventQuery named op, once. The error is ErrNoQuery, a *SizeError
 // (and the query can still be answered), or ErrUnreachable.
 func (n *Node) Respond(now swim.Time, op swim.OpID, payload []byte, out *swim.Output) error {
-	a := &n.asked
-	i, ok := slices.BinarySearchFunc(a.open, op, func(q question, op swim.OpID) int { return cmp.Compare(q.op, op) })
-	if !ok || now >= a.open[i].deadline {
+	q := n.question(now, op)
+	if q == nil {
 		return ErrNoQuery
 	}
 	n.begin(out)
-	q := a.open[i]
-	err := n.answer(now, &q, payload, out)
-	if err == nil {
-		a.open = slices.Delete(a.open, i, i+1)
-	}
+	err := n.answer(now, q, payload, out)
+	n.asked.limitKept()
 	n.finish(now, out)
 	return err
+}
+
+// Decline says that nobody here is going to answer the query that EventQuery named op, so that who
+// asked needn't wait for that; Respond still answers it. The error is ErrNoQuery, also if it has been answered.
+func (n *Node) Decline(now swim.Time, op swim.OpID, out *swim.Output) error {
+	q := n.question(now, op)
+	if q == nil {
+		return ErrNoQuery
+	}
+	n.begin(out)
+	n.decline(now, q, out)
+	n.finish(now, out)
+	return nil
+}
+
+// question returns the query of that name that may still be answered, or nil.
+func (n *Node) question(now swim.Time, op swim.OpID) *question {
+	a := &n.asked
+	i, ok := slices.BinarySearchFunc(a.open, op, func(q question, op swim.OpID) int { return cmp.Compare(q.op, op) })
+	if !ok || a.open[i].answered || now >= a.open[i].deadline {
+		return nil
+	}
+	return &a.open[i]
 }
 
 // answer sends payload to who asked q.
 func (n *Node) answer(now swim.Time, q *question, payload []byte, out *swim.Output) error {
 	m := wire.QueryResponse{From: []byte(n.cfg.Name), ID: q.id, LTime: uint64(q.time), Payload: payload}
-	return n.sendAnswer(now, q, &m, out)
+	msg, err := n.sendAnswer(now, q, &m, out)
+	if err != nil {
+		return err
+	}
+	q.answered = true
+	if q.extended && !q.own {
+		q.answer = msg
+	}
+	return nil
 }
 
-// sendAnswer sends an answer or ack: directly, and through some others if so asked.
-func (n *Node) sendAnswer(now swim.Time, q *question, m *wire.QueryResponse, out *swim.Output) error {
+// decline tells who asked q, if it understands that, that no answer is to come.
+func (n *Node) decline(now swim.Time, q *question, out *swim.Output) {
+	if q.declined {
+		return
+	}
+	q.declined = true
+	if q.extended {
+		n.sendAck(now, q, out)
+	}
+}
+
+// sendAck sends an ack, with what else there is to say of q as yet.
+func (n *Node) sendAck(now swim.Time, q *question, out *swim.Output) {
+	m := wire.QueryResponse{Flags: wire.ResponseIsAck, From: []byte(n.cfg.Name), ID: q.id, LTime: uint64(q.time)}
+	if q.extended {
+		m.Flags |= wire.ResponseExtended
+		if q.done() {
+			m.Flags |= wire.ResponseDeclined
+		}
+	}
+	if _, err := n.sendAnswer(now, q, &m, out); err != nil {
+		n.refuse(q.to, err, out)
+	}
+}
+
+// sendAnswer sends an answer or ack, and returns it encoded.
+func (n *Node) sendAnswer(now swim.Time, q *question, m *wire.QueryResponse, out *swim.Output) ([]byte, error) {
 	msg := m.Append(nil)
 	if len(msg) > n.cfg.QueryResponseSizeMax {
-		return &SizeError{What: "answer", Size: len(msg), Limit: n.cfg.QueryResponseSizeMax}
+		return nil, &SizeError{What: "answer", Size: len(msg), Limit: n.cfg.QueryResponseSizeMax}
 	}
 	if q.own {
 		n.applyAnswer(now, m, out)
-		return nil
+		return msg, nil
 	}
 	if !n.mayAnswer(q) {
 		n.count.AnswersRefused++
-		return ErrUnreachable
+		return nil, ErrUnreachable
 	}
+	n.post(now, q, msg, out)
+	return msg, nil
+}
+
+// post sends msg to who asked q: directly, and through some others if so asked.
+func (n *Node) post(now swim.Time, q *question, msg []byte, out *swim.Output) {
 	n.sendTo(now, q.to, msg, out)
 	n.relayAnswer(now, q, msg, out)
-	return nil
 }
 
 // mayAnswer says whether the asker's address is one to send to. Without encryption
@@ -204,8 +323,8 @@ func (n *Node) lives(name string, addr netip.AddrPort) bool {
 // relayAnswer sends msg also through as many members as q wants: packets get lost.
 func (n *Node) relayAnswer(now swim.Time, q *question, msg []byte, out *swim.Output) {
 	k := int(q.relay)
-	if k == 0 || n.table.len() < k+1 {
-		return // in a tiny cluster it isn't worth it
+	if k == 0 || n.table.len() < k+1 || len(msg) > n.swim.MaxUser() {
+		return // in a tiny cluster it isn't worth it, and a stream loses nothing
 	}
 	m := wire.Relay{DestIP: q.to.Addr().AsSlice(), DestPort: q.to.Port(), DestName: []byte(q.asker), Msg: msg}
 	relay := m.Append(nil)
@@ -256,7 +375,8 @@ func (n *Node) answerInternal(now swim.Time, q *question, name string, payload [
 	var answer []byte
 	switch name {
 	case PingQuery:
-		return // the ack is all
+		q.declined = true // the ack is all
+		return
 	case conflictQuery:
 		answer = n.answerConflict(payload)
 	case installKeyQuery, useKeyQuery, removeKeyQuery, listKeysQuery:
@@ -264,9 +384,9 @@ func (n *Node) answerInternal(now swim.Time, q *question, name string, payload [
 	default:
 		n.count.QueriesDropped++
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQueryUnknown, Text: clip([]byte(name))})
-		return
 	}
 	if answer == nil {
+		n.decline(now, q, out)
 		return
 	}
 	if err := n.answer(now, q, answer, out); err != nil {

@@ -67,7 +67,11 @@ type Config struct {
 	// DisableConflictResolution makes a conflict over the own name a matter of notes only.
 	DisableConflictResolution bool
 
-	// BroadcastTimeout bounds how long Leave waits for its intent to be gossiped.
+	// Listener says which queries somebody above may answer. Nil: any.
+	Listener Listener
+
+	// BroadcastTimeout bounds how long Leave waits for its intent, and the own user events that
+	// came before, to be gossiped.
 	BroadcastTimeout time.Duration
 	// LeavePropagateDelay is how long a node that left still answers probes.
 	LeavePropagateDelay time.Duration
@@ -75,6 +79,13 @@ type Config struct {
 	// LastMemberTime, MinEventTime and MinQueryTime go on where a snapshot ended: the last
 	// member time seen, and the first event and query time not seen. 0 without a snapshot.
 	LastMemberTime, MinEventTime, MinQueryTime uint64
+}
+
+// Listener is the layer above. It must not call the node.
+type Listener interface {
+	// WantsQuery says whether somebody may answer a query of this name. If not, whoever asks is
+	// told, and needn't wait; the query is handed out all the same, and may be answered. name is borrowed.
+	WantsQuery(name []byte) bool
 }
 
 // DefaultConfig returns the defaults on top of a membership profile: swim.LAN(),

@@ -18,6 +18,7 @@ import (
 //	says leave b@5 prune   gossip, once however often it is repeated
 //	b: answer q 7          a message straight to b, or a relay through b
 //	b: push/pull           a stream opened to b
+//	b: stream user x 5000  a message to b by stream, and its payload's size
 //	event join b           an event
 //	line alive: b ...      a line for the snapshot, if tn.journal is set
 //
@@ -36,6 +37,7 @@ type conversation struct {
 	opened  []swim.StreamID // by this node
 	journal bool
 	texts   []string // worded notes
+	repeats []string // whom a query was repeated to: only tests about that look
 }
 
 func addrOf(name string) netip.AddrPort {
@@ -138,6 +140,16 @@ func answerMsg(from string, t uint64, id uint32, payload string) []byte {
 
 func ackMsg(from string, t uint64, id uint32) []byte {
 	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Flags: wire.ResponseIsAck}
+	return m.Append(nil)
+}
+
+// extended makes a query one of a member of our kind, and again what it says when it repeats it.
+func extended(m *wire.Query) { m.Flags = wire.QueryWantAck | wire.QueryExtended }
+func again(m *wire.Query)    { m.Flags = wire.QueryWantAck | wire.QueryExtended | wire.QueryNoBroadcast }
+
+// flaggedAck is an ack of a member of our kind.
+func flaggedAck(from string, t uint64, id, flags uint32) []byte {
+	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Flags: wire.ResponseIsAck | wire.ResponseExtended | flags}
 	return m.Append(nil)
 }
 
@@ -306,6 +318,9 @@ func (tn *conversation) collect() {
 			tn.add("%s: push/pull", nameOf(s.To))
 			tn.opened = append(tn.opened, s.ID)
 		}
+		if s.Kind == swim.StreamSend {
+			tn.collectStream(&s)
+		}
 	}
 	tn.out.Reset()
 }
@@ -330,11 +345,42 @@ func (tn *conversation) collectMessage(to string, msg []byte) {
 	switch wire.SerfType(msg[0]) {
 	case wire.SerfQueryResponse, wire.SerfRelay:
 		tn.add("%s: %s", to, line)
-	default:
-		if key := string(msg); !tn.said[key] {
-			tn.said[key] = true
-			tn.add("says %s", line)
+	case wire.SerfQuery:
+		if m, err := wire.ParseQuery(msg[1:]); err == nil && m.Flags&wire.QueryNoBroadcast != 0 {
+			tn.repeats = append(tn.repeats, to)
+			return
 		}
+		tn.addOnce(msg, line)
+	default:
+		tn.addOnce(msg, line)
+	}
+}
+
+func (tn *conversation) addOnce(msg []byte, line string) {
+	if key := string(msg); !tn.said[key] {
+		tn.said[key] = true
+		tn.add("says %s", line)
+	}
+}
+
+// collectStream takes down a message that went by stream.
+func (tn *conversation) collectStream(s *swim.StreamOut) {
+	msg, err := wire.ParseUserMsg(s.Data[1:])
+	if err != nil {
+		tn.t.Fatal(err)
+	}
+	switch body := msg[1:]; wire.SerfType(msg[0]) {
+	case wire.SerfUserEvent:
+		m, _ := wire.ParseUserEvent(body)
+		tn.add("%s: stream user %s %d", nameOf(s.To), m.Name, len(m.Payload))
+	case wire.SerfQuery:
+		m, _ := wire.ParseQuery(body)
+		tn.add("%s: stream query %s %d", nameOf(s.To), m.Name, len(m.Payload))
+	case wire.SerfQueryResponse:
+		m, _ := wire.ParseQueryResponse(body)
+		tn.add("%s: stream answer %d", nameOf(s.To), len(m.Payload))
+	default:
+		tn.t.Fatalf("unexpected on a stream: %x", msg[:1])
 	}
 }
 
@@ -367,6 +413,12 @@ func describe(t *testing.T, msg []byte) string {
 		line = fmt.Sprintf("answer %s id %d", m.Payload, m.ID)
 		if m.Flags&wire.ResponseIsAck != 0 {
 			line = fmt.Sprintf("ack id %d", m.ID)
+			if m.Flags&wire.ResponseExtended != 0 {
+				line += ", repeats"
+			}
+			if m.Flags&wire.ResponseDeclined != 0 {
+				line += ", declines"
+			}
 		}
 	case wire.SerfRelay:
 		var m wire.Relay

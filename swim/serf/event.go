@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"errors"
 	"fmt"
 
 	"serf/lamport"
@@ -49,29 +50,40 @@ type userEvent struct {
 func (e *userEvent) size() int { return len(e.name) + len(e.payload) + eventOverhead }
 
 // UserEvent fires an event: it is delivered here too. With coalesce, members may keep
-// only the newest of its name. It copies payload. The error is a *SizeError, or
-// ErrBusy while too many wait to be told.
+// only the newest of its name. It copies payload. The error is that of CheckUserEvent.
 func (n *Node) UserEvent(now swim.Time, name string, payload []byte, coalesce bool, out *swim.Output) error {
-	if size := len(name) + len(payload); size > n.cfg.EventSizeMax {
-		return &SizeError{What: "user event", Size: size, Limit: n.cfg.EventSizeMax}
+	if err := n.CheckUserEvent(name, payload, coalesce); err != nil {
+		if errors.Is(err, ErrBusy) {
+			n.count.EventsRefused++
+		}
+		return err
 	}
 	e := userEvent{name: []byte(name), coalesce: coalesce}
 	if payload != nil {
 		e.payload = append([]byte{}, payload...)
 	}
+	n.begin(out)
+	s := &n.events
+	s.backlog = append(s.backlog, e)
+	s.backlogBytes += e.size()
+	n.finish(now, out)
+	return nil
+}
+
+// CheckUserEvent says whether UserEvent would take an event. The error is a *SizeError, or
+// ErrBusy while too many wait to be told.
+func (n *Node) CheckUserEvent(name string, payload []byte, coalesce bool) error {
+	if size := len(name) + len(payload); size > n.cfg.EventSizeMax {
+		return &SizeError{What: "user event", Size: size, Limit: n.cfg.EventSizeMax}
+	}
+	e := userEvent{name: []byte(name), payload: payload, coalesce: coalesce}
 	n.buf = n.appendEvent(n.buf[:0], n.eventClock.Now(), &e)
 	if len(n.buf) > n.cfg.EventSizeMax {
 		return &SizeError{What: "user event", Size: len(n.buf), Limit: n.cfg.EventSizeMax}
 	}
-	s := &n.events
-	if len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
-		n.count.EventsRefused++
+	if s := &n.events; len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
 		return fmt.Errorf("%d user events wait to be sent: %w", len(s.backlog), ErrBusy)
 	}
-	n.begin(out)
-	s.backlog = append(s.backlog, e)
-	s.backlogBytes += e.size()
-	n.finish(now, out)
 	return nil
 }
 
@@ -109,15 +121,29 @@ func (n *Node) syncBurst(now swim.Time, out *swim.Output) {
 // mayStamp says whether it is time for a further own event.
 func (n *Node) mayStamp() bool {
 	s := &n.events
-	for len(s.inFlight) > 0 && !n.gossip.events.Has(uint64(s.inFlight[0])) {
+	n.clearInFlight()
+	if len(s.inFlight) > 0 && n.eventClock.Now()-s.inFlight[0] >= eventsSpread {
+		return false
+	}
+	return n.gossip.events.Len() < eventsInFlight && len(n.large.queue) < largeInFlight
+}
+
+// clearInFlight forgets own events that have been told, up to the first that hasn't.
+func (n *Node) clearInFlight() {
+	s := &n.events
+	for len(s.inFlight) > 0 && !n.gossip.events.Has(uint64(s.inFlight[0])) && !n.large.has(uint64(s.inFlight[0])) {
 		s.inFlight = s.inFlight[1:]
 	}
 	if len(s.inFlight) == 0 {
 		s.inFlight = nil
-	} else if n.eventClock.Now()-s.inFlight[0] >= eventsSpread {
-		return false
 	}
-	return n.gossip.events.Len() < eventsInFlight
+}
+
+// unsent is about how many own events the others haven't been told enough: a few that have may be
+// counted with an older one.
+func (n *Node) unsent() int {
+	n.clearInFlight()
+	return len(n.events.backlog) + len(n.events.inFlight)
 }
 
 // fire delivers an own event here and tells the others.
@@ -129,7 +155,7 @@ func (n *Node) fire(now swim.Time, e *userEvent, out *swim.Output) {
 	}
 	n.tellEvent(now, t, e.name, e.payload, e.coalesce)
 	n.buf = n.appendEvent(n.buf[:0], t, e)
-	n.spread(&n.gossip.events, uint64(t), n.buf)
+	n.spreadEvent(now, uint64(t), n.buf)
 	s := &n.events
 	s.inFlight = append(s.inFlight, t)
 }
@@ -146,7 +172,7 @@ func (n *Node) handleUserEvent(now swim.Time, msg, body []byte, out *swim.Output
 		return err
 	}
 	if n.applyEvent(now, lamport.Time(m.LTime), m.Name, m.Payload, m.CC, out) {
-		n.spread(&n.gossip.events, 0, msg)
+		n.spreadEvent(now, 0, msg)
 	}
 	return nil
 }

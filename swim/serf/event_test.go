@@ -96,17 +96,6 @@ func TestHugeEventsOfOthersAreDropped(t *testing.T) {
 	}
 }
 
-func TestEventTooLargeForAPacketIsNotQueued(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.EventSizeMax = EventSizeCeiling }, "b")
-	tn.do(func(now swim.Time, out *swim.Output) error {
-		return tn.n.UserEvent(now, "x", make([]byte, 5000), false, out)
-	})
-	tn.wantNote("gossip can't carry it", NoteTooLargeToGossip)
-	if tn.n.Stats().EventQueue != 0 {
-		t.Error("it waits for ever")
-	}
-}
-
 func TestBurstWaitsForItsTurn(t *testing.T) {
 	tn := converse(t, "b")
 	for i := range 1000 {

@@ -12,9 +12,9 @@ import (
 type gossip struct {
 	intents, queries, events swim.Queue
 
-	buf   []byte                           // a message with its type byte
-	turns uint8                            // packets filled
-	noted struct{ drops, tooLarge uint64 } // those that have been told
+	buf   []byte                                  // a message with its type byte
+	turns uint8                                   // packets filled
+	noted struct{ drops, tooLarge, large uint64 } // those that have been told
 }
 
 func (g *gossip) queued() int {
@@ -44,8 +44,7 @@ func (n *Node) spread(q *swim.Queue, key uint64, msg []byte) {
 		return
 	}
 	if len(msg) > n.swim.MaxUser() {
-		// It would wait for ever, with gossip armed for nothing. Events still
-		// spread by push/pull.
+		// It would wait for ever, with gossip armed for nothing.
 		n.count.TooLargeToGossip++
 		return
 	}
@@ -101,5 +100,9 @@ func (n *Node) noteDrops(out *swim.Output) {
 	if d := n.count.TooLargeToGossip; d != g.noted.tooLarge {
 		g.noted.tooLarge = d
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteTooLargeToGossip, N: int64(d)})
+	}
+	if d := n.count.LargeEventsDropped; d != g.noted.large {
+		g.noted.large = d
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteLargeDropped, N: int64(d)})
 	}
 }

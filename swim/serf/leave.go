@@ -18,7 +18,7 @@ type leavePhase uint8
 
 const (
 	leaveNot     leavePhase = iota
-	leaveTelling            // the intent is being gossiped
+	leaveTelling            // the intent is being gossiped, and own events that wait
 	leaveGoing              // the membership is being told
 	leaveStaying            // still answering, until the others know
 	leaveLeft
@@ -63,11 +63,8 @@ func (n *Node) stepLeave(now swim.Time, out *swim.Output) {
 	l := &n.leave
 	switch l.phase {
 	case leaveTelling:
-		if n.gossip.intents.Has(uint64(n.self)) && !n.alone() {
-			if n.due[dutyLeave] != swim.Never {
-				return
-			}
-			n.note(out, swim.Note{Level: swim.Warn, Code: NoteLeaveTimeout})
+		if !n.alone() && !n.saidAll(out) {
+			return
 		}
 		l.phase = leaveGoing
 		n.arm(dutyLeave, swim.Never) // the membership has a deadline of its own
@@ -75,6 +72,22 @@ func (n *Node) stepLeave(now swim.Time, out *swim.Output) {
 	case leaveStaying:
 		n.endLeave()
 	}
+}
+
+// saidAll says whether the others have been told the intent to leave and the own user events, or the
+// time for that is over.
+func (n *Node) saidAll(out *swim.Output) bool {
+	untold, unsent := n.gossip.intents.Has(uint64(n.self)), n.unsent()
+	if n.due[dutyLeave] != swim.Never {
+		return !untold && unsent == 0
+	}
+	if untold {
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteLeaveTimeout})
+	}
+	if unsent > 0 {
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteEventsUnsent, N: int64(unsent)})
+	}
+	return true
 }
 
 // handleLeaveDone handles that the membership has told that we go.

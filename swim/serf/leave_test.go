@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -58,6 +59,56 @@ func TestLeaveHasADeadline(t *testing.T) {
 	tn.wantNote("the intent isn't told in time", NoteLeaveTimeout)
 	tn.advance(4 * time.Second)
 	tn.want("it ends all the same, and says why", "event leave a", "event left "+swim.ErrLeaveTimeout.Error())
+}
+
+func TestLeaveWaitsForOwnEvents(t *testing.T) {
+	const all = 1000
+	tn := converseWith(t, func(c *Config) { c.BroadcastTimeout = time.Minute }, "b")
+	for i := range all {
+		tn.fire("x", fmt.Sprint(i))
+	}
+	tn.leave()
+	for range 1000 {
+		if tn.n.leave.phase > leaveTelling {
+			break
+		}
+		tn.advance(100 * time.Millisecond)
+	}
+	for i := range all {
+		tn.want("before it is gone", fmt.Sprintf("says user x=%d@%d", i, i+1))
+	}
+	if tn.n.leave.phase == leaveTelling || tn.notes[NoteEventsUnsent] > 0 {
+		t.Error("they are sent, and it stays")
+	}
+}
+
+func TestLeaveWaitsForOwnEventsNotForEver(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.GossipRate, c.BroadcastTimeout = 0, 3*time.Second }, "b")
+	for i := range 5000 {
+		tn.fire("x", fmt.Sprint(i))
+	}
+	tn.leave()
+	tn.advance(3*time.Second - 1)
+	if tn.n.leave.phase != leaveTelling {
+		t.Fatal("it doesn't wait")
+	}
+	tn.advance(1)
+	tn.wantNote("some events won't be heard", NoteEventsUnsent)
+	if tn.n.leave.phase == leaveTelling || tn.notes[NoteLeaveTimeout] > 0 {
+		t.Error("the intent is told, and it goes")
+	}
+}
+
+func TestLeaveDoesNotWaitForEventsOfOthers(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.GossipRate, c.BroadcastTimeout = 0, time.Minute }, "b")
+	for i := range 400 {
+		tn.recv("b", userEventMsg("x", fmt.Sprint(i), uint64(i+1)))
+	}
+	tn.leave()
+	tn.advance(5 * time.Second)
+	if tn.n.leave.phase == leaveTelling || tn.n.gossip.events.Len() == 0 {
+		t.Errorf("phase %d with %d events waiting", tn.n.leave.phase, tn.n.gossip.events.Len())
+	}
 }
 
 func TestLeaveGoesOnWhenTheOthersAreGone(t *testing.T) {

@@ -38,7 +38,7 @@ const (
 	EventQueryAck
 	EventQueryResponse
 	// EventQueryDone ends a query: Op; N answers came. It comes when all live members it was meant for
-	// have answered, else at the deadline.
+	// have answered or said that they won't, else at the deadline.
 	EventQueryDone
 	// EventJournal: Data is one line for the snapshot, newline included (spec 3.6).
 	EventJournal
@@ -66,6 +66,7 @@ type Node struct {
 	table    table
 	intents  intents
 	gossip   gossip
+	large    large
 	events   events
 	asking   asking
 	asked    asked
@@ -102,6 +103,7 @@ const (
 	dutyJournal
 	dutyMembersTold
 	dutyEventsTold
+	dutyLarge
 	dutyLeave
 	duties
 )
@@ -210,13 +212,15 @@ func (n *Node) perform(d duty, now swim.Time, out *swim.Output) {
 		n.arm(dutyReconnect, now.Add(n.cfg.ReconnectInterval))
 		n.reconnect(now, out)
 	case dutyQueries:
-		n.endQueries(now, out)
+		n.stepQueries(now, out)
 	case dutyJournal:
 		n.journalClock()
 	case dutyMembersTold:
 		n.tellCoalescedMembers()
 	case dutyEventsTold:
 		n.tellCoalescedEvents()
+	case dutyLarge:
+		n.tellLarge(now, out)
 	case dutyLeave:
 		n.stepLeave(now, out)
 	}

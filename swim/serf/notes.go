@@ -45,6 +45,8 @@ const (
 	NoteReconnect
 	NoteReconnectLost
 	NoteCoordinateRefused
+	NoteEventsUnsent
+	NoteLargeDropped
 
 	noteEnd
 )
@@ -88,6 +90,8 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteReconnect - NoteNone:         "Attempting reconnect to {member} {addr}",
 	NoteReconnectLost - NoteNone:     "Attempting reconnect to {text} {from}, reaped long ago",
 	NoteCoordinateRefused - NoteNone: "Coordinate of {member} refused: {err}",
+	NoteEventsUnsent - NoteNone:      "Leaving, though {n} user events of this node could not be sent in time",
+	NoteLargeDropped - NoteNone:      "Too many user events that don't fit into packets, {n} left to push/pull so far",
 }
 
 // AppendNote appends the text of one of this layer's notes, for a log; nothing for others. It must be
@@ -147,6 +151,8 @@ type Counters struct {
 
 	Events, Queries uint64 // delivered, or at least new here
 	QueriesAsked    uint64
+	QueriesRepeated uint64 // messages to single members
+	RepliesRepeated uint64 // acks and answers sent again
 	Acks, Answers   uint64 // to own queries
 	Relays          uint64 // answers passed on for others
 	Coalesced       uint64 // events that gave way to newer ones of the same kind
@@ -172,6 +178,7 @@ type Counters struct {
 	RelaysRefused      uint64 // to strangers, or of something else than an answer
 	RelaysDropped      uint64 // too large
 	TooLargeToGossip   uint64
+	LargeEventsDropped uint64 // sent by stream no more, over the limit
 	KeyErrors          uint64
 	CoordinatesRefused uint64
 }
@@ -196,7 +203,7 @@ func (n *Node) Stats() Stats {
 	return Stats{
 		Members: n.table.len(), Failed: n.table.count[StatusFailed], Left: n.table.count[StatusLeft], Health: n.swim.Health(),
 		MemberTime: uint64(n.memberClock.Now()), EventTime: uint64(n.eventClock.Now()), QueryTime: uint64(n.queryClock.Now()),
-		IntentQueue: n.gossip.intents.Len(), EventQueue: n.gossip.events.Len(), QueryQueue: n.gossip.queries.Len(),
+		IntentQueue: n.gossip.intents.Len(), EventQueue: n.gossip.events.Len() + len(n.large.queue), QueryQueue: n.gossip.queries.Len(),
 		Backlog: len(n.events.backlog), QueueDrops: n.gossip.drops(),
 		Encrypted: s != nil && s.Keys != nil, CoordinateResets: n.coords.client.Resets(),
 	}

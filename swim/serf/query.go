@@ -3,6 +3,7 @@ package serf
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ type QueryParams struct {
 	Payload     []byte
 	Nodes       []string          // only these
 	Tags        map[string]string // only members whose tags match these regular expressions
-	WantAck     bool
+	WantAck     bool              // hand out acks; members send them anyway
 	RelayFactor uint8
 	Timeout     time.Duration // 0: DefaultQueryTimeout; at most QueryTimeoutMax
 }
@@ -59,16 +60,17 @@ type query struct {
 	id       uint32
 	name     string
 	deadline swim.Time
-	wantAck  bool
+	wantAck  bool // the user wants to see acks; members are always asked for them
 	audience audience
 
-	heard     map[string]replies // by the name of who answered
+	heard     map[string]replies // by the name of who replied
 	strangers int                // of those
 	answers   int64
-	// open are the live members that the query is meant for and that owe an
-	// answer: when the last one has answered or gone, done is set.
-	open idSet
-	done bool
+	// open are the live members that the query is meant for and that may still
+	// answer. over is when the query ends: at its deadline, or when nobody is open any more.
+	open   idSet
+	over   swim.Time
+	repeat repeat
 }
 
 // idSet is a set of members: a bit each, as a cluster may have many and many queries run.
@@ -101,22 +103,50 @@ func (s *idSet) remove(id swim.MemberID) bool {
 	return s.n == 0
 }
 
+func (s *idSet) has(id swim.MemberID) bool {
+	return int(id/64) < len(s.bits) && s.bits[id/64]&(1<<(id%64)) != 0
+}
+
+// from returns the first member of the set that isn't before id, and whether there is one.
+func (s *idSet) from(id swim.MemberID) (swim.MemberID, bool) {
+	for w := int(id / 64); w < len(s.bits); w++ {
+		if rest := s.bits[w] >> (id % 64); rest != 0 {
+			return id + swim.MemberID(bits.TrailingZeros64(rest)), true
+		}
+		id = swim.MemberID(w+1) * 64
+	}
+	return 0, false
+}
+
+// replies is what a member has sent to a query.
 type replies uint8
 
 const (
 	repliedAck replies = 1 << iota
 	repliedAnswer
+	repliedDecline
+	// repliedExtended: it repeats its replies when it is asked again.
+	repliedExtended
 )
 
-// needs is what a member owes before nothing more is to be expected of it.
-func (q *query) needs() replies {
-	switch {
-	case q.name == PingQuery && q.wantAck:
-		return repliedAck
-	case q.wantAck:
+// repliesOf says what a message tells. Who answers has got the query, whether its ack came or not.
+func repliesOf(m *wire.QueryResponse) replies {
+	if m.Flags&wire.ResponseIsAck == 0 {
 		return repliedAck | repliedAnswer
 	}
-	return repliedAnswer
+	r := repliedAck
+	if m.Flags&wire.ResponseExtended != 0 {
+		r |= repliedExtended
+	}
+	if m.Flags&wire.ResponseDeclined != 0 {
+		r |= repliedDecline
+	}
+	return r
+}
+
+// settles says whether nothing more is to be expected of a member that has replied r.
+func (q *query) settles(r replies) bool {
+	return r&(repliedAnswer|repliedDecline) != 0 || q.name == PingQuery && r&repliedAck != 0
 }
 
 // DefaultQueryTimeout is how long a query runs if nothing else is asked for.
@@ -156,9 +186,7 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 		Filters: filters, ID: uint32(n.swim.Random(1 << 31)), LTime: uint64(n.queryClock.Now()),
 		Name: []byte(p.Name), Payload: p.Payload, RelayFactor: p.RelayFactor, Timeout: int64(p.Timeout),
 	}
-	if p.WantAck {
-		m.Flags |= wire.QueryWantAck
-	}
+	m.Flags = wire.QueryWantAck | wire.QueryExtended
 	msg := m.Append(nil)
 	if len(msg) > n.cfg.QuerySizeMax {
 		return 0, &SizeError{What: "query", Size: len(msg), Limit: n.cfg.QuerySizeMax}
@@ -167,17 +195,22 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 		op: n.newOp(), time: n.queryClock.Next(), id: m.ID, name: p.Name, deadline: now.Add(p.Timeout),
 		wantAck: p.WantAck, audience: audience, heard: make(map[string]replies),
 	}
-	n.expectAnswers(q)
+	n.planRepeats(now, q, &m, p.Timeout)
+	n.expectAnswers(now, q)
 	n.asking.running = append(n.asking.running, q)
 	n.armQueries()
 	n.count.QueriesAsked++
-	n.spread(&n.gossip.queries, 0, msg)
+	if !q.repeat.only {
+		n.spread(&n.gossip.queries, 0, msg)
+	}
 	n.acceptQuery(now, n.cfg.Addr, &m, q.op, out)
 	return q.op, nil
 }
 
-// expectAnswers notes who may answer q.
-func (n *Node) expectAnswers(q *query) {
+// expectAnswers notes who may answer q. If it is nobody who is known here, q ends when somebody
+// who isn't would have been heard.
+func (n *Node) expectAnswers(now swim.Time, q *query) {
+	q.over = min(q.deadline, now.Add(q.repeat.gap))
 	for _, id := range n.table.sorted(n.roster) {
 		n.await(q, id)
 	}
@@ -189,13 +222,13 @@ func (n *Node) await(q *query, id swim.MemberID) {
 		return
 	}
 	name := n.roster.Name(id)
-	if q.heard[name]&q.needs() == q.needs() {
+	if q.settles(q.heard[name]) {
 		return
 	}
 	if len(q.audience.tags) == 0 && q.audience.includes(name, nil) ||
 		len(q.audience.tags) > 0 && q.audience.includes(name, n.tagsOf(id, n.view(id).Meta)) {
 		q.open.add(id)
-		q.done = false
+		q.over = q.deadline
 	}
 }
 
@@ -210,21 +243,26 @@ func (n *Node) dropTarget(now swim.Time, id swim.MemberID) {
 func (n *Node) armQueries() {
 	at := swim.Never
 	for _, q := range n.asking.running {
-		at = min(at, q.deadline)
+		at = min(at, q.over, q.repeat.at)
 	}
 	n.arm(dutyQueries, at)
 }
 
-// endQueries ends the own queries whose time is over, or that everybody has answered.
-func (n *Node) endQueries(now swim.Time, out *swim.Output) {
+// stepQueries ends the own queries that are over, and repeats others.
+func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 	var done []*query
 	n.asking.running = slices.DeleteFunc(n.asking.running, func(q *query) bool {
-		over := now >= q.deadline || q.done
+		over := now >= q.over
 		if over {
 			done = append(done, q)
 		}
 		return over
 	})
+	for _, q := range n.asking.running {
+		if now >= q.repeat.at {
+			n.repeatQuery(now, q, out)
+		}
+	}
 	n.armQueries()
 	for _, q := range done {
 		if q.op == n.conflict.op {
@@ -256,12 +294,10 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 		n.note(out, swim.Note{Level: swim.Debug, Code: NoteAnswerStray, Text: clip(m.From), N: int64(min(m.LTime, math.MaxInt64))})
 		return
 	}
-	q, kind := n.asking.running[i], repliedAnswer
-	if m.Flags&wire.ResponseIsAck != 0 {
-		kind = repliedAck
-	}
+	q := n.asking.running[i]
 	heard, met := q.heard[string(m.From)]
-	if heard&kind != 0 || kind == repliedAck && !q.wantAck {
+	fresh := repliesOf(m) &^ heard
+	if fresh == 0 {
 		n.count.AnswerDuplicates++
 		return
 	}
@@ -274,10 +310,14 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 		}
 		q.strangers++
 	}
-	heard |= kind
-	q.heard[string(m.From)] = heard
-	n.tellAnswer(q, kind, m)
-	if heard&q.needs() == q.needs() {
+	q.heard[string(m.From)] = heard | fresh
+	if fresh&repliedAck != 0 {
+		n.tellAck(q, m)
+	}
+	if fresh&repliedAnswer != 0 {
+		n.tellAnswer(q, m)
+	}
+	if id != swim.NoMember && q.settles(heard|fresh) {
 		n.settle(now, q, id)
 	}
 }
@@ -286,18 +326,19 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 // which is due at once, ends the query.
 func (n *Node) settle(now swim.Time, q *query, id swim.MemberID) {
 	if q.open.remove(id) {
-		q.done = true
+		q.over = now
 		n.arm(dutyQueries, now)
 	}
 }
 
-// tellAnswer hands out an answer or ack of q.
-func (n *Node) tellAnswer(q *query, kind replies, m *wire.QueryResponse) {
-	if kind == repliedAck {
-		n.count.Acks++
+func (n *Node) tellAck(q *query, m *wire.QueryResponse) {
+	n.count.Acks++
+	if q.wantAck {
 		n.tell(swim.Event{Kind: EventQueryAck, Op: q.op, Name: n.hold(m.From)})
-		return
 	}
+}
+
+func (n *Node) tellAnswer(q *query, m *wire.QueryResponse) {
 	n.count.Answers++
 	q.answers++
 	if q.op == n.conflict.op {

@@ -27,9 +27,19 @@ func (n *Node) appendState(b []byte) []byte {
 	}
 	w.StatusLTimes(uint64(n.queryClock.Now()), len(order))
 	for _, id := range order {
-		w.StatusLTime(n.roster.Name(id), uint64(n.table.at(id).statusTime))
+		w.StatusLTime(n.roster.Name(id), uint64(n.table.at(id).joinTime()))
 	}
 	return w.Bytes()
+}
+
+// joinTime is the status time as push/pull carries it for a member that hasn't left: others take
+// it for a join at that time. Of one that is leaving, told as it stands, it would hide
+// the leave itself, which has the same time.
+func (r record) joinTime() lamport.Time {
+	if r.status == StatusLeaving && r.statusTime > 0 {
+		return r.statusTime - 1
+	}
+	return r.statusTime
 }
 
 // handleState merges the state of another member. Nothing of it is gossiped: it is
