@@ -1,0 +1,320 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// DefaultPort is where members listen unless they are told otherwise.
+const DefaultPort = 7946
+
+// AddressSpec is what a user says about this member's address.
+type AddressSpec struct {
+	Bind      string // IP, IP:port, [v6]:port or :port; empty for any address
+	Interface string // whose address to bind to, or that must have Bind; empty for any
+	Advertise string // as Bind; empty for the address bound
+}
+
+// Addresses are what an AddressSpec comes to on one host.
+type Addresses struct {
+	Bind      netip.AddrPort // to listen on; may be the unspecified address
+	Advertise netip.AddrPort // to tell the others; its port is 0 if that of Bind is
+	// Reason says how Advertise (or Bind, on an interface) was picked; empty if the user named it.
+	Reason string
+}
+
+// NetInterface is what choosing an address needs to know of a network interface.
+type NetInterface struct {
+	Name  string
+	Up    bool
+	Addrs []netip.Addr
+}
+
+// NetInterfaces reads the interfaces of this host, in the system's order.
+// Addresses that can't be read are left out.
+func NetInterfaces() ([]NetInterface, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("network interfaces: %w", err)
+	}
+	list := make([]NetInterface, 0, len(all))
+	for _, i := range all {
+		n := NetInterface{Name: i.Name, Up: i.Flags&net.FlagUp != 0}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue // it went away meanwhile
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+				n.Addrs = append(n.Addrs, prefix.Addr().Unmap())
+			}
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+// ChooseAddresses decides where to listen and what to tell the others. Where
+// Bind leaves the address open, the others are told a private one if there is
+// any, else a public one, else a loopback one. IPv4 goes before IPv6, unless
+// Bind is [::].
+func ChooseAddresses(spec AddressSpec, interfaces []NetInterface) (Addresses, error) {
+	bind := netip.AddrPortFrom(netip.IPv4Unspecified(), DefaultPort)
+	if spec.Bind != "" {
+		var err error
+		if bind, err = ParseAddress(spec.Bind, DefaultPort); err != nil {
+			return Addresses{}, fmt.Errorf("bind: %w", err)
+		}
+	}
+	if bind.Addr().IsMulticast() {
+		return Addresses{}, fmt.Errorf("bind: %v is a multicast address", bind.Addr())
+	}
+	a := Addresses{Bind: bind, Advertise: bind}
+	if err := a.useInterface(spec.Interface, interfaces); err != nil {
+		return Addresses{}, err
+	}
+	if spec.Advertise != "" {
+		return a, a.advertise(spec.Advertise)
+	}
+	if !a.Bind.Addr().IsUnspecified() {
+		return a, a.checkAdvertised("bind")
+	}
+	picked, reason, ok := pickAddress(interfaces, a.Bind.Addr().Is6())
+	if !ok {
+		return Addresses{}, errors.New("no interface has an address to tell the others: set advertise, or bind to 127.0.0.1 to stay on this host")
+	}
+	a.Advertise, a.Reason = netip.AddrPortFrom(picked, a.Bind.Port()), reason
+	return a, nil
+}
+
+// useInterface picks the address of the named interface, or checks that it has
+// the one to bind to.
+func (a *Addresses) useInterface(name string, interfaces []NetInterface) error {
+	if name == "" {
+		return nil
+	}
+	i, err := findInterface(name, interfaces)
+	if err != nil {
+		return err
+	}
+	if ip := a.Bind.Addr(); !ip.IsUnspecified() {
+		for _, has := range i.Addrs {
+			if has.WithZone("") == ip.WithZone("") {
+				return nil
+			}
+		}
+		return fmt.Errorf("interface: %s doesn't have the address %v, it has %v", name, ip, i.Addrs)
+	}
+	picked, reason, ok := pickAddress([]NetInterface{i}, a.Bind.Addr().Is6())
+	if !ok {
+		return fmt.Errorf("interface: %s has no usable address, it has %v", name, i.Addrs)
+	}
+	a.Bind = netip.AddrPortFrom(picked, a.Bind.Port())
+	a.Advertise, a.Reason = a.Bind, reason
+	return nil
+}
+
+func findInterface(name string, interfaces []NetInterface) (NetInterface, error) {
+	var names []string
+	for _, i := range interfaces {
+		switch {
+		case i.Name == name && i.Up:
+			return i, nil
+		case i.Name == name:
+			return NetInterface{}, fmt.Errorf("interface: %s is down", name)
+		}
+		names = append(names, i.Name)
+	}
+	return NetInterface{}, fmt.Errorf("interface: no %q here, there are %s", name, strings.Join(names, ", "))
+}
+
+// advertise sets what to tell the others. Without a port it is that of Bind.
+func (a *Addresses) advertise(text string) error {
+	addr, err := ParseAddress(text, a.Bind.Port())
+	if err != nil {
+		return fmt.Errorf("advertise: %w", err)
+	}
+	if addr.Port() == 0 && a.Bind.Port() != 0 {
+		return fmt.Errorf("advertise: %q: nobody can reach port 0", text)
+	}
+	a.Advertise, a.Reason = addr, ""
+	return a.checkAdvertised("advertise")
+}
+
+// checkAdvertised refuses what would send the others nowhere, or to themselves.
+func (a *Addresses) checkAdvertised(option string) error {
+	ip := a.Advertise.Addr()
+	reason := ""
+	switch {
+	case ip.IsUnspecified():
+		reason = "the others can't send to the unspecified address"
+	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		reason = "one member's address can't be that of many"
+	case ip.Is6() && ip.IsLinkLocalUnicast():
+		reason = "a link-local address means nothing without its zone, which isn't told to the others"
+	case ip.IsLoopback() && !a.Bind.Addr().IsLoopback():
+		reason = "the others would send to themselves; bind to it to stay on this host"
+	}
+	if reason != "" {
+		return fmt.Errorf("%s: %v: %s", option, ip, reason)
+	}
+	return nil
+}
+
+// ParseAddress reads IP, IP:port, [v6], [v6]:port or :port, which is the
+// unspecified IPv4 address. Names are not looked up.
+func ParseAddress(text string, defaultPort uint16) (netip.AddrPort, error) {
+	host, port, err := splitPort(text, defaultPort)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if host == "" {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), port), nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%q: want IP, IP:port, [v6]:port or :port", text)
+	}
+	return netip.AddrPortFrom(ip.Unmap(), port), nil
+}
+
+// splitPort takes host, host:port, :port, v6, [v6] and [v6]:port apart. host has no brackets.
+func splitPort(text string, defaultPort uint16) (host string, port uint16, err error) {
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		if inner, ok := strings.CutSuffix(inner, "]"); ok {
+			return inner, defaultPort, nonEmpty(text, inner)
+		}
+	} else if n := strings.Count(text, ":"); n != 1 {
+		return text, defaultPort, nonEmpty(text, text) // without a port, or IPv6
+	}
+	host, digits, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q: want host, host:port or [v6]:port", text)
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q: port %q, allowed 0 to 65535", text, digits)
+	}
+	return host, uint16(n), nil
+}
+
+func nonEmpty(text, host string) error {
+	if host == "" {
+		return fmt.Errorf("%q: has no address", text)
+	}
+	return nil
+}
+
+// class of an address, for choosing what to tell the others.
+type class uint8
+
+const (
+	useless class = iota
+	private4
+	public4
+	private6
+	public6
+	loopback4
+	loopback6
+)
+
+// The most welcome first. Whoever binds to [::] gets an IPv6 address if there is one.
+var (
+	fourFirst = []class{private4, public4, private6, public6, loopback4, loopback6}
+	sixFirst  = []class{private6, public6, private4, public4, loopback6, loopback4}
+)
+
+var classNames = [...]string{
+	private4:  "private IPv4 address",
+	public4:   "public IPv4 address",
+	private6:  "private IPv6 address",
+	public6:   "public IPv6 address",
+	loopback4: "loopback address, which only this host can reach",
+	loopback6: "loopback address, which only this host can reach",
+}
+
+// pickAddress returns the most welcome address of the interfaces that are up,
+// the first among equals, and why it was taken.
+func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, reason string, ok bool) {
+	order := fourFirst
+	if six {
+		order = sixFirst
+	}
+	for rank, c := range order {
+		ip, name, ok := firstOf(c, interfaces)
+		if !ok {
+			continue
+		}
+		reason = fmt.Sprintf("on %s, %s", name, classNames[c])
+		if rank > 0 {
+			reason += fmt.Sprintf(" (no %s found)", classNames[order[0]])
+		}
+		return ip, reason, true
+	}
+	return netip.Addr{}, "", false
+}
+
+func firstOf(c class, interfaces []NetInterface) (ip netip.Addr, name string, ok bool) {
+	for _, i := range interfaces {
+		if !i.Up {
+			continue
+		}
+		for _, ip := range i.Addrs {
+			if classify(ip) == c {
+				return ip, i.Name, true
+			}
+		}
+	}
+	return netip.Addr{}, "", false
+}
+
+func classify(ip netip.Addr) class {
+	switch {
+	case ip.IsLoopback() && ip.Is4():
+		return loopback4
+	case ip.IsLoopback():
+		return loopback6
+	case !ip.IsGlobalUnicast(): // unspecified, multicast, link-local, broadcast
+		return useless
+	case ip.Is4() && (ip.IsPrivate() || carrierNAT.Contains(ip)):
+		return private4
+	case ip.Is4():
+		return public4
+	case ip.IsPrivate():
+		return private6
+	}
+	return public6
+}
+
+// carrierNAT is shared address space (RFC 6598); cloud networks use it as private.
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+
+// IsPublic tells whether ip can be reached from the internet: it is in none of the
+// ranges for special purposes of RFC 6890.
+func IsPublic(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	for _, p := range special {
+		if p.Contains(ip) {
+			return false
+		}
+	}
+	return ip.IsValid() && !ip.IsMulticast()
+}
+
+var special = parsePrefixes(
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	"::/128", "::1/128", "64:ff9b::/96", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10",
+)
+
+func parsePrefixes(texts ...string) []netip.Prefix {
+	prefixes := make([]netip.Prefix, len(texts))
+	for i, text := range texts {
+		prefixes[i] = netip.MustParsePrefix(text)
+	}
+	return prefixes
+}

@@ -1,0 +1,179 @@
+// Package agent runs one Serf node on real sockets and is the Go API for
+// programs that embed one.
+//
+// One goroutine, the loop, owns the node: packets, opened streams, the timer
+// and the calls of this API reach it through channels, and what the node wants
+// done is carried out when the loop has taken what was there. Nothing that can
+// wait (a dial, a disk, a script, a slow reader of events) runs on the loop.
+package agent
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/agent/handler"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+// Errors that callers can act on.
+var (
+	// ErrStopped: the agent was shut down, or is about to be.
+	ErrStopped = errors.New("the agent has stopped")
+	// ErrJoin: none of the addresses could be joined.
+	ErrJoin = errors.New("no member could be joined")
+)
+
+// Config is what Start needs. The agent copies it; maps and slices must not
+// be changed later.
+type Config struct {
+	// Serf configures the node. Its Addr is what the others are told: without
+	// one it is taken from Bind, and port 0 in it becomes the port bound. A Seed of 0 is
+	// replaced by a random one, and a Sealer without a nonce source gets crypto/rand. The
+	// Listener is the agent.
+	Serf serf.Config
+	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
+	Bind netip.AddrPort
+	// Log receives the agent's lines. Nil discards them.
+	Log *Log
+
+	// Join says whom to find, and when.
+	Join JoinConfig
+
+	// Handlers are the event handlers, scripts that run for events. See SetHandlers.
+	Handlers []handler.Handler
+	// HandlerTimeout is when a script is killed: 0 means handler.DefaultTimeout, negative never.
+	HandlerTimeout time.Duration
+	// ObserveHandler, if set, is told how long each script took. It is called by any goroutine.
+	ObserveHandler func(script string, took time.Duration)
+
+	// Resolver looks up the names of join addresses; nil means the system's.
+	Resolver Resolver
+	// Journal is given the lines of the snapshot, newline included, on the loop:
+	// it must return at once and copy what it keeps. Nil if there is no snapshot.
+	Journal func(line []byte)
+	// KeyringChanged is given the keys, primary first, after each change; calls
+	// come one at a time from a goroutine of the agent, and may be fewer than
+	// the changes. An error is logged. Nil to ignore.
+	KeyringChanged func(keys [][]byte) error
+
+	network network // nil: the operating system's; tests bring their own
+}
+
+// JoinConfig says whom an agent looks for by itself. Addresses are as in Agent.Join.
+type JoinConfig struct {
+	// Retry lists addresses that are joined in the background, at once and then
+	// every Interval until one answers. Later they are Seeds.
+	Retry []string
+	// Seeds lists addresses that are tried every Interval for as long as no living
+	// member has one of theirs: this heals partitions that outlast the
+	// memory of failed members.
+	Seeds []string
+	// Previous lists members of an earlier run: they are tried in random order, once, until one answers.
+	Previous []netip.AddrPort
+	// Replay asks for the events of the past on the first join.
+	Replay bool
+	// Interval between attempts: 0 means 30 s; at least 1 s.
+	Interval time.Duration
+	// Max is how many attempts Retry makes before its first success; then the
+	// agent stops with an error. 0 means no limit.
+	Max int
+}
+
+// Agent is a running node. Its methods may be called by any goroutine, except
+// from Config's callbacks. All but Members, Self and so on take a context
+// that bounds their waiting.
+type Agent struct {
+	conf  Config
+	log   *Log
+	addr  netip.AddrPort // bound
+	start time.Time      // zero of swim.Time
+
+	network   network
+	udp       packetConn
+	tcp       streamListener
+	transport transport
+
+	events   fanout
+	counts   counters
+	runner   *handler.Runner
+	handlers atomic.Pointer[[]handler.Handler] // the runner's, for Stats
+	sealer   atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
+	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
+
+	calls   chan func(swim.Time) // unbuffered: callers wait with their context
+	packets chan *datagram       // capacity packetQueue; the reader waits, the kernel drops
+	streams chan streamInput     // unbuffered: at most acceptMax+dialMax goroutines wait
+
+	ctx     context.Context // ends when the agent is to stop
+	stop    context.CancelCauseFunc
+	workers sync.WaitGroup // all goroutines but run
+	done    chan struct{}  // closed when all have ended and the ports are free
+	err     error          // set before done is closed
+
+	loop loop // owned by the loop goroutine
+}
+
+// Addr is where UDP and TCP listen.
+func (a *Agent) Addr() netip.AddrPort { return a.addr }
+
+// Log is the log of Config.
+func (a *Agent) Log() *Log { return a.log }
+
+// Done is closed when the agent has stopped: by Shutdown, or by itself. All
+// ports are free and all goroutines gone then.
+func (a *Agent) Done() <-chan struct{} { return a.done }
+
+// Err is why the agent stopped by itself; nil before, and after Shutdown.
+func (a *Agent) Err() error {
+	select {
+	case <-a.done:
+		return a.err
+	default:
+		return nil
+	}
+}
+
+// Shutdown stops the agent at once, without telling the cluster, and returns
+// when all is released. It may be called again, and at the same time.
+func (a *Agent) Shutdown() {
+	a.stop(nil)
+	<-a.done
+}
+
+// Subscribe returns a stream of the events that filter lets through (all if
+// nil), with room for capacity events. A reader that doesn't keep up is cut off, see
+// Subscription. filter runs on the loop: it must be quick and not call the agent. It may also be
+// asked for a QueryEvent with nothing but a name: a query of that name, if it lets it
+// through, may be answered by this subscription's reader, and who asks it waits for that.
+func (a *Agent) Subscribe(capacity int, filter func(Event) bool) *Subscription {
+	return a.events.subscribe(capacity, filter)
+}
+
+// do runs f on the loop and waits for it. If it returns an error f may
+// still run later: what f writes is to be read after a nil only.
+func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ran := make(chan struct{})
+	call := func(now swim.Time) {
+		defer close(ran)
+		f(now)
+	}
+	select {
+	case a.calls <- call:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.ctx.Done():
+		return ErrStopped
+	}
+	// The loop has it and runs it in this turn: there is nothing to wait for but f.
+	<-ran
+	return nil
+}

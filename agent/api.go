@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"maps"
+
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/swim/serf/coord"
+)
+
+// Members returns copies of all members, sorted by name, this one included.
+// It returns nil once the agent has stopped.
+func (a *Agent) Members() []serf.Member {
+	var members []serf.Member
+	if a.do(context.Background(), func(swim.Time) { members = a.loop.node.Members(nil) }) != nil {
+		return nil
+	}
+	return members
+}
+
+// Member returns a copy of the member of that name, and whether there is one.
+func (a *Agent) Member(name string) (m serf.Member, ok bool) {
+	var found serf.Member
+	var known bool
+	if a.do(context.Background(), func(swim.Time) { found, known = a.loop.node.Member(name) }) != nil {
+		return serf.Member{}, false
+	}
+	return found, known
+}
+
+// Self returns a copy of this member; the zero Member once the agent has stopped.
+func (a *Agent) Self() serf.Member {
+	var self serf.Member
+	if a.do(context.Background(), func(swim.Time) { self = a.loop.node.Self() }) != nil {
+		return serf.Member{}
+	}
+	return self
+}
+
+// Join contacts addresses (IP, IP:port, name or name:port; a name may stand
+// for several) and exchanges the whole state with each. It returns how many answered,
+// and an error only if none did. Without replay the events of the past are not delivered.
+func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
+	a.log.Infof("agent", "joining: %v replay: %v", addrs, replay)
+	n, err = a.join(ctx, addrs, replay)
+	if n > 0 {
+		a.log.Infof("agent", "joined: %d nodes", n)
+	}
+	if err != nil {
+		a.log.Warnf("agent", "error joining: %v", err)
+	}
+	return n, err
+}
+
+// Leave tells the others that this member goes, and returns when they had time
+// to hear it. The agent still runs, and is to be shut down. To leave again is to
+// wait for the same, or to be told how it ended.
+func (a *Agent) Leave(ctx context.Context) error {
+	result := make(chan opResult, 1)
+	err := a.do(ctx, func(now swim.Time) {
+		l := &a.loop
+		if l.left != nil {
+			result <- *l.left
+			return
+		}
+		l.wait(l.node.Leave(now, &l.out), result)
+	})
+	if err != nil {
+		return err
+	}
+	r, err := a.await(ctx, result)
+	if err != nil {
+		return err
+	}
+	return r.err
+}
+
+// ForceLeave turns a failed member into one that left; with prune it is
+// removed from the list altogether.
+func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
+	suffix := ""
+	if prune {
+		suffix = " (prune)"
+	}
+	a.log.Infof("agent", "Force leaving node%s: %s", suffix, name)
+	err := a.try(ctx, func(now swim.Time) error {
+		return a.loop.node.ForceLeave(now, name, prune, &a.loop.out)
+	})
+	if err != nil {
+		a.log.Warnf("agent", "failed to remove node%s: %v", suffix, err)
+	}
+	return err
+}
+
+// UserEvent fires an event at all members. With coalesce, receivers may drop it for a newer
+// one of the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
+// order of the calls; then the error is a serf.ErrBusy.
+func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
+	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %d bytes", name, coalesce, len(payload))
+	err := a.fire(ctx, name, payload, coalesce)
+	if err != nil {
+		a.log.Warnf("agent", "failed to send user event: %v", err)
+	}
+	return err
+}
+
+// Respond answers the query of a QueryEvent, once.
+func (a *Agent) Respond(ctx context.Context, id uint64, payload []byte) error {
+	return a.try(ctx, func(now swim.Time) error {
+		return a.loop.node.Respond(now, swim.OpID(id), payload, &a.loop.out)
+	})
+}
+
+// SetTags sets and deletes tags of this member and tells the others. A tag in
+// both is set.
+func (a *Agent) SetTags(ctx context.Context, set map[string]string, del []string) error {
+	return a.try(ctx, func(now swim.Time) error {
+		tags := maps.Clone(a.loop.node.Tags())
+		if tags == nil {
+			tags = make(map[string]string)
+		}
+		for _, key := range del {
+			delete(tags, key)
+		}
+		maps.Copy(tags, set)
+		if err := a.loop.node.SetTags(now, tags, &a.loop.out); err != nil {
+			return err
+		}
+		a.tags.Store(&tags)
+		return nil
+	})
+}
+
+// Tags returns a copy of this member's tags.
+func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
+
+// Coordinate returns the network coordinate of a member, as far as it is
+// known here; false if not.
+func (a *Agent) Coordinate(ctx context.Context, name string) (coord.Coordinate, bool, error) {
+	var c coord.Coordinate
+	var ok bool
+	err := a.do(ctx, func(swim.Time) { c, ok = a.loop.node.Coordinate(name) })
+	if err != nil {
+		return coord.Coordinate{}, false, err
+	}
+	return c, ok, nil
+}
+
+// try runs f on the loop and returns its error.
+func (a *Agent) try(ctx context.Context, f func(now swim.Time) error) error {
+	var result error
+	if err := a.do(ctx, func(now swim.Time) { result = f(now) }); err != nil {
+		return err
+	}
+	return result
+}
+
+// await waits for the end of an operation.
+func (a *Agent) await(ctx context.Context, result <-chan opResult) (opResult, error) {
+	select {
+	case r := <-result:
+		return r, nil
+	case <-ctx.Done():
+		return opResult{}, ctx.Err()
+	case <-a.ctx.Done():
+		return opResult{}, ErrStopped
+	}
+}

@@ -1,0 +1,392 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fakeEnv is a system with these files and the host name "host".
+func fakeEnv(files map[string]string) Env {
+	m := fstest.MapFS{}
+	for name, content := range files {
+		m[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	return Env{Files: m, Hostname: func() (string, error) { return "host", nil }}
+}
+
+// load loads args with the file c.json, if content isn't empty, named first.
+func load(t *testing.T, content string, args ...string) (Config, error) {
+	t.Helper()
+	env := fakeEnv(map[string]string{"c.json": content})
+	if content != "" {
+		args = append([]string{"-config-file=c.json"}, args...)
+	}
+	c, _, err := Load(args, env)
+	c.Paths = nil
+	return c, err
+}
+
+// settings are one value for each option and what it does to the defaults.
+var settings = []struct {
+	flag, json string // either may be empty
+	want       func(*Config)
+}{
+	{"-bind=127.0.0.1:1", `"bind": "127.0.0.1:1"`, func(c *Config) { c.Bind = "127.0.0.1:1" }},
+	{"-iface=eth0", `"interface": "eth0"`, func(c *Config) { c.Interface = "eth0" }},
+	{"-advertise=1.2.3.4", `"advertise": "1.2.3.4"`, func(c *Config) { c.Advertise = "1.2.3.4" }},
+	{"-node=n", `"node_name": "n"`, func(c *Config) { c.Node = "n" }},
+	{"", `"validate_node_names": true`, func(c *Config) { c.ValidateNodeNames = true }},
+	{"-profile=wan", `"profile": "wan"`, func(c *Config) { c.Profile = "wan" }},
+	{"-protocol=4", `"protocol": 4`, func(c *Config) { c.Protocol = 4 }},
+	{"-tag=a=b=c", `"tags": {"a": "b=c"}`, func(c *Config) { c.Tags = map[string]string{"a": "b=c"} }},
+	{"-tags-file=new.json", `"tags_file": "new.json"`, func(c *Config) { c.TagsFile = "new.json" }},
+	{"-role=r", `"role": "r"`, func(c *Config) { c.Role, c.Tags = "r", map[string]string{"role": "r"} }},
+	{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", `"encrypt_key": "MDEyMzQ1Njc4OWFiY2RlZg=="`, func(c *Config) {
+		c.EncryptKey, c.Keys = "MDEyMzQ1Njc4OWFiY2RlZg==", [][]byte{[]byte("0123456789abcdef")}
+	}},
+	{"-keyring-file=ring.json", `"keyring_file": "ring.json"`, func(c *Config) {
+		c.KeyringFile, c.Keys = "ring.json", [][]byte{[]byte("0123456789abcdef")}
+	}},
+	{"-label=blue", `"label": "blue"`, func(c *Config) { c.Label = "blue" }},
+	{"-join=a", `"start_join": ["a"]`, func(c *Config) { c.Join = []string{"a"} }},
+	{"-retry-join=a", `"retry_join": ["a"]`, func(c *Config) { c.RetryJoin = []string{"a"} }},
+	{"-retry-interval=90s", `"retry_interval": "1m30s"`, func(c *Config) { c.RetryInterval = 90 * time.Second }},
+	{"-retry-max=7", `"retry_max_attempts": 7`, func(c *Config) { c.RetryMax = 7 }},
+	{"-replay", `"replay_on_join": true`, func(c *Config) { c.Replay = true }},
+	{"-rejoin", `"rejoin_after_leave": true`, func(c *Config) { c.Rejoin = true }},
+	{"-snapshot=s", `"snapshot_path": "s"`, func(c *Config) { c.Snapshot = "s" }},
+	{"-event-handler=user:x=a.sh", `"event_handlers": ["user:x=a.sh"]`, func(c *Config) { c.EventHandlers = []string{"user:x=a.sh"} }},
+	{"-verify-incoming=false", `"verify_incoming": false`, func(c *Config) { c.VerifyIncoming = false }},
+	{"-verify-incoming=false -verify-outgoing=false", `"verify_incoming": false, "verify_outgoing": false`, func(c *Config) {
+		c.VerifyIncoming, c.VerifyOutgoing = false, false
+	}},
+	{"-log-level=DEBUG", `"log_level": "debug"`, func(c *Config) { c.LogLevel = "debug" }},
+	{"-syslog", `"enable_syslog": true`, func(c *Config) { c.Syslog = true }},
+	{"", `"syslog_facility": "LOCAL3"`, func(c *Config) { c.SyslogFacility = "LOCAL3" }},
+	{"", `"statsite_addr": "metrics:8125"`, func(c *Config) { c.StatsiteAddr = "metrics:8125" }},
+	{"", `"statsd_addr": "[::1]:8125"`, func(c *Config) { c.StatsdAddr = "[::1]:8125" }},
+	{"-discover=d", `"discover": "d"`, func(c *Config) { c.Discover = "d" }},
+	{"-discover=d -mdns-iface=eth0", `"discover": "d", "mdns": {"interface": "eth0"}`, func(c *Config) { c.Discover, c.MDNSInterface = "d", "eth0" }},
+	{"-discover=d -mdns-disable-ipv4", `"discover": "d", "mdns": {"disable_ipv4": true}`, func(c *Config) { c.Discover, c.MDNSDisableIPv4 = "d", true }},
+	{"-discover=d -mdns-disable-ipv6", `"discover": "d", "mdns": {"disable_ipv6": true}`, func(c *Config) { c.Discover, c.MDNSDisableIPv6 = "d", true }},
+	{"-rpc-addr=127.0.0.1:9", `"rpc_addr": "127.0.0.1:9"`, func(c *Config) { c.RPCAddr = "127.0.0.1:9" }},
+	{"", `"rpc_auth": "secret"`, func(c *Config) { c.RPCAuth = "secret" }},
+	{"-broadcast-timeout=7s", `"broadcast_timeout": "7s"`, func(c *Config) { c.BroadcastTimeout = 7 * time.Second }},
+	{"-disable-compression", `"enable_compression": false`, func(c *Config) { c.Compression = false }},
+	{"", `"disable_coordinates": true`, func(c *Config) { c.DisableCoordinates = true }},
+	{"", `"disable_name_resolution": true`, func(c *Config) { c.DisableNameResolution = true }},
+	{"", `"leave_on_terminate": true`, func(c *Config) { c.LeaveOnTerminate = true }},
+	{"", `"skip_leave_on_interrupt": true`, func(c *Config) { c.SkipLeaveOnInterrupt = true }},
+	{"", `"reconnect_interval": "15s"`, func(c *Config) { c.ReconnectInterval = 15 * time.Second }},
+	{"", `"reconnect_timeout": "48h"`, func(c *Config) { c.ReconnectTimeout = 48 * time.Hour }},
+	{"", `"tombstone_timeout": "72h"`, func(c *Config) { c.TombstoneTimeout = 72 * time.Hour }},
+	{"", `"query_response_size_limit": 2000`, func(c *Config) { c.QueryResponseSizeLimit = 2000 }},
+	{"", `"query_size_limit": 2001`, func(c *Config) { c.QuerySizeLimit = 2001 }},
+	{"", `"user_event_size_limit": 2002`, func(c *Config) { c.UserEventSizeLimit = 2002 }},
+}
+
+func TestEachOptionAndKey(t *testing.T) {
+	files := map[string]string{"ring.json": `["MDEyMzQ1Njc4OWFiY2RlZg=="]`}
+	check := func(t *testing.T, want func(*Config), args ...string) {
+		t.Helper()
+		expected := Default()
+		expected.Node = "host"
+		want(&expected)
+		got, _, err := Load(args, fakeEnv(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Paths = nil
+		if d := cmp.Diff(expected, got); d != "" {
+			t.Error("-want +got:\n", d)
+		}
+	}
+	for _, s := range settings {
+		if s.flag != "" {
+			t.Run(s.flag, func(t *testing.T) { check(t, s.want, strings.Fields(s.flag)...) })
+			t.Run("-"+s.flag, func(t *testing.T) { check(t, s.want, strings.Fields("-"+s.flag)...) })
+		}
+		t.Run(s.json, func(t *testing.T) {
+			files["c.json"] = "{" + s.json + "}"
+			check(t, s.want, "-config-file", "c.json")
+		})
+	}
+}
+
+// No option may be added without a line in the table above.
+func TestTableCoversAllOptions(t *testing.T) {
+	var all strings.Builder
+	for _, s := range settings {
+		fmt.Fprintln(&all, s.flag+"=", s.json)
+	}
+	for _, o := range options {
+		if o.flag != "" && !strings.HasPrefix(o.flag, "config-") && !strings.Contains(all.String(), "-"+o.flag+"=") {
+			t.Errorf("no test sets -%s", o.flag)
+		}
+		for part := range strings.SplitSeq(o.key, ".") {
+			if part != "" && !strings.Contains(all.String(), `"`+part+`"`) {
+				t.Errorf("no test sets %s", o.key)
+			}
+		}
+	}
+}
+
+func TestLaterWins(t *testing.T) {
+	env := fakeEnv(map[string]string{
+		"a.json":         `{"node_name": "a", "profile": "wan", "start_join": ["1"], "tags": {"x": "a", "y": "a"}, "replay_on_join": true}`,
+		"dir/1.json":     `{"node_name": "b", "start_join": ["2"], "tags": {"y": "b"}, "replay_on_join": false}`,
+		"dir/0.json":     `{"rpc_auth": "first", "log_level": "warn"}`,
+		"dir/2.json":     `{"rpc_auth": "last"}`,
+		"dir/notes.txt":  `not json`,
+		"dir/sub/x.json": `{"node_name": "too deep"}`,
+	})
+	c, _, err := Load([]string{"-join=3", "-log-level=err", "-tag", "z=f", "-config-file=a.json", "-config-dir=dir", "-join=4", "-bind="}, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Node, want.Profile, want.RPCAuth, want.LogLevel = "b", "wan", "last", "err"
+	want.Join = []string{"1", "2", "3", "4"}
+	want.Tags = map[string]string{"x": "a", "y": "b", "z": "f"}
+	want.Paths = []string{"a.json", "dir"}
+	if d := cmp.Diff(want, c); d != "" {
+		t.Error("files in order, then options; lists append: -want +got:\n", d)
+	}
+}
+
+func TestCompressionOptionBeatsFile(t *testing.T) {
+	c, err := load(t, `{"enable_compression": false}`, "-disable-compression=false")
+	if err != nil || !c.Compression {
+		t.Errorf("compression %v, error %v", c.Compression, err)
+	}
+}
+
+func TestKeysInAnyCase(t *testing.T) {
+	c, err := load(t, `{"Node_Name": "x"}`)
+	if err != nil || c.Node != "x" {
+		t.Errorf("node %q, error %v", c.Node, err)
+	}
+}
+
+func TestEmptyAndNullMeanUnset(t *testing.T) {
+	c, err := load(t, `{"rpc_addr": "", "log_level": null, "retry_interval": ""}`, "-profile=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Node = "host"
+	if d := cmp.Diff(want, c); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	c, warnings, err := Load([]string{"-retry-interval=1ms", "-broadcast-timeout=999ms", "-role=web", "-rejoin", "-verify-incoming=false"}, fakeEnv(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"retry_interval (-retry-interval): 1ms is too low, using 1s",
+		"broadcast_timeout (-broadcast-timeout): 999ms is too low, using 1s",
+		"role (-role) is deprecated, use -tag role=web",
+		"rejoin_after_leave (-rejoin) does nothing without a snapshot file",
+		"verify_incoming (-verify-incoming) and verify_outgoing (-verify-outgoing) do nothing without a key (-encrypt, -keyring-file)",
+	}
+	if d := cmp.Diff(want, warnings); d != "" {
+		t.Error(d)
+	}
+	if c.RetryInterval != time.Second || c.BroadcastTimeout != time.Second {
+		t.Errorf("times %v and %v", c.RetryInterval, c.BroadcastTimeout)
+	}
+}
+
+// texts are the problems of an error, one string each.
+func texts(err error) (list []string) {
+	for _, p := range Problems(err) {
+		list = append(list, p.Error())
+	}
+	return list
+}
+
+func TestProblemsOfOptions(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-nope"}, "flag provided but not defined: -nope"},
+		{[]string{"-node=a", "join"}, `unexpected argument "join": options start with a dash, switches take their value as -option=true`},
+		{[]string{"-retry-interval=10"}, `invalid value "10" for flag -retry-interval: want a time such as "10s"`},
+		{[]string{"-retry-max=x"}, `invalid value "x" for flag -retry-max: want a whole number`},
+		{[]string{"-replay=maybe"}, `invalid boolean value "maybe" for -replay: want true or false`},
+		{[]string{"-tag=novalue"}, `invalid value "novalue" for flag -tag: want key=value`},
+		{[]string{"-tag==v"}, `invalid value "=v" for flag -tag: want key=value`},
+		{[]string{"-bind"}, "flag needs an argument: -bind"},
+		{[]string{"-config-file=gone.json"}, "gone.json: file does not exist"},
+		{[]string{"-keyring-file=gone.json"}, "keyring_file (-keyring-file): gone.json: file does not exist"},
+		{[]string{"-keyring-file=bad.json"}, "keyring_file (-keyring-file): bad.json: want a JSON list of base64 keys"},
+		{[]string{"-keyring-file=empty.json"}, "keyring_file (-keyring-file): empty.json: has no keys"},
+		{[]string{"-tags-file=bad.json"}, "tags_file (-tags-file): bad.json: want a JSON object of texts"},
+		{[]string{"-tags-file=gone.json", "-tag=a=b"}, "tags_file (-tags-file): not together with tags (-tag, -role)"},
+		{[]string{"-tags-file=gone.json", "-role=a"}, "tags_file (-tags-file): not together with tags (-tag, -role)"},
+		{[]string{"-encrypt=*"}, "encrypt_key (-encrypt): not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints"},
+		{[]string{"-encrypt=c2hvcnQ="}, "encrypt_key (-encrypt): 5 bytes decoded, allowed 16, 24 or 32"},
+		{[]string{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-keyring-file=r"}, "encrypt_key (-encrypt): not together with keyring_file (-keyring-file)"},
+		{[]string{"-verify-outgoing=false", "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg=="},
+			"verify_outgoing (-verify-outgoing): off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it"},
+		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "label (-label): 256 bytes, at most 255"},
+		{[]string{"-log-level=loud"}, `log_level (-log-level): "loud", allowed trace, debug, info, warn, err`},
+		{[]string{"-profile=moon"}, `profile (-profile): "moon", allowed lan, wan, local`},
+		{[]string{"-rpc-addr=127.0.0.1"}, `rpc_addr (-rpc-addr): "127.0.0.1", want host:port`},
+		{[]string{"-rpc-addr=127.0.0.1:"}, `rpc_addr (-rpc-addr): "127.0.0.1:", want host:port`},
+		{[]string{"-protocol=1"}, "protocol (-protocol): 1, allowed 2 to 5"},
+		{[]string{"-protocol=6"}, "protocol (-protocol): 6, allowed 2 to 5"},
+		{[]string{"-retry-max=-1"}, "retry_max_attempts (-retry-max): -1, at least 0"},
+	} {
+		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
+			_, _, err := Load(tc.args, fakeEnv(map[string]string{"bad.json": `5`, "empty.json": `[]`}))
+			if d := cmp.Diff([]string{tc.want}, texts(err)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestProblemsOfFiles(t *testing.T) {
+	for _, tc := range []struct{ content, want string }{
+		{`{"nope": 1}`, `c.json: unknown key "nope"`},
+		{`{"mdns": {"nope": 1}}`, `c.json: unknown key "mdns.nope"`},
+		{`{"mdns": 1}`, `c.json: mdns: want an object, got 1`},
+		{`{"bind": 5}`, `c.json: bind: want text, got 5`},
+		{`{"protocol": "5"}`, `c.json: protocol: want a whole number, got "5"`},
+		{`{"protocol": 4.5}`, `c.json: protocol: want a whole number, got 4.5`},
+		{`{"replay_on_join": "yes"}`, `c.json: replay_on_join: want true or false, got "yes"`},
+		{`{"retry_interval": 30}`, `c.json: retry_interval: want a time such as "10s", got 30`},
+		{`{"retry_interval": "30"}`, `c.json: retry_interval: want a time such as "10s", got "30"`},
+		{`{"start_join": "a"}`, `c.json: start_join: want a list of texts, got "a"`},
+		{`{"tags": {"a": 1}}`, `c.json: tags: want an object of texts, got {"a": 1}`},
+		{`{"tags": ["` + strings.Repeat("x", 100) + `"]}`, `c.json: tags: want an object of texts, got ["` + strings.Repeat("x", 58) + `...`},
+		{`[]`, "c.json: want a JSON object"},
+		{"{\n\"bind\": \"a\",\n}", "c.json: line 3: invalid character '}' looking for beginning of object key string"},
+		{`{} {}`, "c.json: line 1: invalid character '{' after top-level value"},
+		{`{"config-file": "x"}`, `c.json: unknown key "config-file"`},
+		{`{"user_event_size_limit": 0}`, "user_event_size_limit: 0, allowed 1 to 9216"},
+		{`{"user_event_size_limit": 9217}`, "user_event_size_limit: 9217, allowed 1 to 9216"},
+		{`{"query_size_limit": 61441}`, "query_size_limit: 61441, allowed 1 to 61440"},
+		{`{"query_response_size_limit": -1}`, "query_response_size_limit: -1, allowed 1 to 61440"},
+		{`{"reconnect_timeout": "-1s"}`, "reconnect_timeout: -1s, at least 0s"},
+		{`{"syslog_facility": "LOCAL8"}`, `syslog_facility: "LOCAL8", allowed ` + strings.Join(facilities, ", ")},
+		{`{"statsd_addr": "127.0.0.1"}`, `statsd_addr: "127.0.0.1", want host:port, port 1 to 65535`},
+		{`{"statsd_addr": "127.0.0.1:0"}`, `statsd_addr: "127.0.0.1:0", want host:port, port 1 to 65535`},
+		{`{"statsite_addr": ":8125"}`, `statsite_addr: ":8125", want host:port, port 1 to 65535`},
+		{`{"statsite_addr": "metrics:65536"}`, `statsite_addr: "metrics:65536", want host:port, port 1 to 65535`},
+		{`{"tags": {"": "x"}}`, "tags (-tag): a tag has no name"},
+		{`{"validate_node_names": true, "node_name": "a_b"}`, `node_name (-node): "a_b": only letters, digits, dots and dashes with validate_node_names`},
+		{`{"validate_node_names": true, "node_name": "` + strings.Repeat("a", 129) + `"}`, "node_name (-node): 129 bytes, at most 128 with validate_node_names"},
+	} {
+		t.Run(tc.content, func(t *testing.T) {
+			_, err := load(t, tc.content)
+			if d := cmp.Diff([]string{tc.want}, texts(err)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestLimitsAreAllowed(t *testing.T) {
+	_, err := load(t, `{"user_event_size_limit": 9216, "query_size_limit": 61440, "query_response_size_limit": 1, "protocol": 2,
+		"validate_node_names": true, "retry_interval": "1s", "broadcast_timeout": "1s", "node_name": "`+strings.Repeat("a", 128)+`",
+		"label": "`+strings.Repeat("x", 255)+`"}`)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	_, err := load(t, `{"nope": 1, "bind": 2, "mdns": {"what": 1, "disable_ipv4": 3}}`, "-profile=moon", "-protocol=9")
+	want := []string{
+		"c.json: bind: want text, got 2",
+		"c.json: mdns.disable_ipv4: want true or false, got 3",
+		`c.json: unknown key "mdns.what"`,
+		`c.json: unknown key "nope"`,
+		`profile (-profile): "moon", allowed lan, wan, local`,
+		"protocol (-protocol): 9, allowed 2 to 5",
+	}
+	if d := cmp.Diff(want, texts(err)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMDNSSettings(t *testing.T) {
+	_, err := load(t, "", "-mdns-disable-ipv4", "-mdns-disable-ipv6")
+	want := []string{"mdns: set without discover (-discover)", "mdns: both IPv4 and IPv6 are disabled"}
+	if d := cmp.Diff(want, texts(err)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFileSizeLimit(t *testing.T) {
+	exactly := `{"node_name": "x"}`
+	exactly += strings.Repeat(" ", fileMax-len(exactly))
+	if _, err := load(t, exactly); err != nil {
+		t.Error("at the limit:", err)
+	}
+	_, err := load(t, exactly+" ")
+	if want := "c.json: 1048577 bytes, limit 1048576"; err == nil || err.Error() != want {
+		t.Errorf("over the limit: %v, want %s", err, want)
+	}
+}
+
+func TestNoHostName(t *testing.T) {
+	env := fakeEnv(nil)
+	env.Hostname = func() (string, error) { return "", errors.New("no idea") }
+	if _, _, err := Load([]string{"-node=n"}, env); err != nil {
+		t.Error("a name was given:", err)
+	}
+	_, _, err := Load(nil, env)
+	if err == nil || !strings.Contains(err.Error(), "host's name is unknown: no idea") {
+		t.Error(err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	_, _, err := Load([]string{"-h"}, fakeEnv(nil))
+	if !errors.Is(err, flag.ErrHelp) {
+		t.Error(err)
+	}
+	usage := Usage()
+	for _, o := range options {
+		if o.flag != "" && !strings.Contains(usage, "  -"+o.flag) || o.flag == "" && !strings.Contains(usage, "  "+o.key) {
+			t.Errorf("the help misses -%s %s", o.flag, o.key)
+		}
+	}
+}
+
+func TestNeedRestart(t *testing.T) {
+	before, err := load(t, `{"start_join": ["a"], "tags": {"a": "1"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := load(t, `{"start_join": ["a"], "tags": {"a": "2"}, "log_level": "err", "role": "r", "event_handlers": ["x"],
+		"leave_on_terminate": true, "skip_leave_on_interrupt": true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := NeedRestart(&before, &same); got != nil {
+		t.Errorf("these change while running, and %v doesn't", got)
+	}
+	after, err := load(t, `{"start_join": ["b"], "enable_compression": false}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"start_join (-join)", "enable_compression"}
+	if d := cmp.Diff(want, NeedRestart(&before, &after)); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTagsFile(t *testing.T) {
+	tags := map[string]string{"b": "2", "a": "1\t\"=", "": ""}
+	got, err := ParseTags(FormatTags(tags))
+	if d := cmp.Diff(tags, got); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	if got := string(FormatTags(nil)); got != "{}\n" {
+		t.Errorf("no tags are written as %q", got)
+	}
+	c, _, err := Load([]string{"-tags-file=t"}, fakeEnv(map[string]string{"t": `{"a": "b"}`}))
+	if d := cmp.Diff(map[string]string{"a": "b"}, c.Tags); d != "" || err != nil {
+		t.Error(err, d)
+	}
+}
+
+func TestKeyringFile(t *testing.T) {
+	keys := [][]byte{make([]byte, 32), make([]byte, 16), make([]byte, 24)}
+	for i, k := range keys {
+		k[0] = byte(i)
+	}
+	got, err := ParseKeyring(FormatKeyring(keys))
+	if d := cmp.Diff(keys, got); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	_, err = ParseKeyring([]byte(`["MDEyMzQ1Njc4OWFiY2RlZg==", "c2VjcmV0"]`))
+	if want := "key 2: 6 bytes decoded, allowed 16, 24 or 32"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestMergeTags(t *testing.T) {
+	type tags = map[string]string
+	for _, tc := range []struct {
+		name                      string
+		base, current, next, want tags
+	}{
+		{"nothing changed", tags{"a": "1"}, tags{"a": "1"}, tags{"a": "1"}, tags{"a": "1"}},
+		{"added to the file", nil, nil, tags{"a": "1"}, tags{"a": "1"}},
+		{"changed in the file", tags{"a": "1"}, tags{"a": "1"}, tags{"a": "2"}, tags{"a": "2"}},
+		{"removed from the file", tags{"a": "1"}, tags{"a": "1"}, nil, tags{}},
+		{"added at run time", tags{"a": "1"}, tags{"a": "1", "b": "2"}, tags{"a": "1"}, tags{"a": "1", "b": "2"}},
+		{"changed at run time", tags{"a": "1"}, tags{"a": "9"}, tags{"a": "1"}, tags{"a": "9"}},
+		{"deleted at run time", tags{"a": "1"}, tags{}, tags{"a": "1"}, tags{}},
+		{"changed in both", tags{"a": "1"}, tags{"a": "9"}, tags{"a": "2"}, tags{"a": "9"}},
+		{"changed at run time, removed from the file", tags{"a": "1"}, tags{"a": "9"}, nil, tags{"a": "9"}},
+		{"set empty at run time, in the file later", nil, tags{"a": ""}, tags{"a": "2"}, tags{"a": ""}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if d := cmp.Diff(tc.want, MergeTags(tc.base, tc.current, tc.next)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "tags.json")
+	for _, content := range []string{"first", "second"} {
+		if err := Replace(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != content {
+			t.Errorf("content %q, want %q", got, content)
+		}
+	}
+	if info, err := os.Stat(path); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0o600) {
+		t.Errorf("mode %v, error %v: others may read it", info.Mode(), err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestReplaceFailureLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	target := filepath.Join(dir, "taken")
+	if err := os.MkdirAll(filepath.Join(target, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(target, []byte("x")); err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}

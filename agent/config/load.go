@@ -1,0 +1,205 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Env is what Load may ask the system for.
+type Env struct {
+	Files interface {
+		ReadFile(name string) ([]byte, error)
+		ReadDir(name string) ([]fs.DirEntry, error) // sorted by name
+		Stat(name string) (fs.FileInfo, error)
+	}
+	Hostname func() (string, error)
+}
+
+// OS is the Env of this process.
+func OS() Env { return Env{Files: osFiles{}, Hostname: os.Hostname} }
+
+type osFiles struct{}
+
+func (osFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
+func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
+func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
+
+// fileMax is more than any configuration needs, in bytes: a path given by
+// mistake must not fill the memory.
+const fileMax = 1 << 20
+
+// Load returns the defaults, changed by the files that args name, in order,
+// and then by args themselves. Later values win; lists append, tags merge.
+// Warnings are for the user. The error has every problem found, joined, or is
+// flag.ErrHelp.
+func Load(args []string, env Env) (c Config, warnings []string, err error) {
+	var named Config // only to learn which files to read
+	if err := parseFlags(&named, args); err != nil {
+		return Config{}, nil, err
+	}
+	c = Default()
+	var errs []error
+	for _, path := range named.Paths {
+		errs = append(errs, applyPath(&c, path, env))
+	}
+	if err := parseFlags(&c, args); err != nil {
+		return Config{}, nil, err
+	}
+	c.LogLevel = strings.ToLower(c.LogLevel)
+	warnings = c.raise()
+	errs = append(errs, c.complete(env, &warnings), c.Validate())
+	return c, warnings, errors.Join(errs...)
+}
+
+// complete fills in what isn't in the options themselves.
+func (c *Config) complete(env Env, warnings *[]string) error {
+	var errs []error
+	if c.Node == "" {
+		host, err := env.Hostname()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("node_name (-node): not set, and the host's name is unknown: %w", err))
+		}
+		c.Node = host
+	}
+	if c.Role != "" {
+		*warnings = append(*warnings, "role (-role) is deprecated, use -tag role="+c.Role)
+		addTag(&c.Tags, "role", c.Role)
+	}
+	if c.Rejoin && c.Snapshot == "" {
+		*warnings = append(*warnings, "rejoin_after_leave (-rejoin) does nothing without a snapshot file")
+	}
+	if c.EncryptKey != "" {
+		if key, err := decodeKey(c.EncryptKey); err == nil { // Validate reports it otherwise
+			c.Keys = [][]byte{key}
+		}
+	}
+	if plain := !c.VerifyIncoming || !c.VerifyOutgoing; plain && c.EncryptKey == "" && c.KeyringFile == "" {
+		// No error: the options may be rolled out before the keys, and nothing is weaker than it was.
+		*warnings = append(*warnings, "verify_incoming (-verify-incoming) and verify_outgoing (-verify-outgoing) do nothing without a key (-encrypt, -keyring-file)")
+	}
+	return errors.Join(append(errs, c.loadTags(env), c.loadKeyring(env))...)
+}
+
+// loadTags takes the tags from the tags file, if there is one yet.
+func (c *Config) loadTags(env Env) error {
+	if c.TagsFile == "" {
+		return nil
+	}
+	if len(c.Tags) > 0 {
+		return fmt.Errorf("%s: not together with tags (-tag, -role)", label("tags_file"))
+	}
+	data, err := readFile(c.TagsFile, env)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // written when a tag is set
+	}
+	if err == nil {
+		c.Tags, err = ParseTags(data)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", label("tags_file"), c.TagsFile, err)
+	}
+	return nil
+}
+
+// loadKeyring takes the keys from the keyring file. It must be there: to
+// start in plain text instead would be a silent split.
+func (c *Config) loadKeyring(env Env) error {
+	if c.KeyringFile == "" || c.EncryptKey != "" {
+		return nil
+	}
+	data, err := readFile(c.KeyringFile, env)
+	if err == nil {
+		c.Keys, err = ParseKeyring(data)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", label("keyring_file"), c.KeyringFile, err)
+	}
+	return nil
+}
+
+// applyPath reads a file, or the *.json files of a folder in the order of their names.
+func applyPath(c *Config, path string, env Env) error {
+	info, err := env.Files.Stat(path)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	if !info.IsDir() {
+		return applyFile(c, path, env)
+	}
+	entries, err := env.Files.ReadDir(path)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if !e.IsDir() && strings.HasSuffix(e.Name(), ".json") {
+			errs = append(errs, applyFile(c, filepath.Join(path, e.Name()), env))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// applyFile adds the name of the file to each of its problems.
+func applyFile(c *Config, path string, env Env) error {
+	data, err := readFile(path, env)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	var errs []error
+	for _, err := range split(parseFile(c, data)) {
+		errs = append(errs, fmt.Errorf("%s: %w", path, err))
+	}
+	return errors.Join(errs...)
+}
+
+// split takes a joined error apart, all the way down.
+func split(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		if err == nil {
+			return nil
+		}
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, split(e)...)
+	}
+	return all
+}
+
+// Problems returns the single problems of an error of Load.
+func Problems(err error) []error {
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	return split(err)
+}
+
+func readFile(path string, env Env) ([]byte, error) {
+	info, err := env.Files.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	if info.Size() > fileMax {
+		return nil, fmt.Errorf("%d bytes, limit %d", info.Size(), fileMax)
+	}
+	data, err := env.Files.ReadFile(path)
+	return data, cause(err)
+}
+
+func unreadable(path string, err error) error { return fmt.Errorf("%s: %w", path, cause(err)) }
+
+// cause drops the path that the system adds: our messages begin with it.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+package config
+
+import "time"
+
+// option is one thing that can be set: by a flag, a key of a JSON file, or
+// both. The table below is the only place that lists them; flags, files and
+// help text are made from it.
+type option struct {
+	flag  string // without dashes; "" if only a file can set it
+	key   string // a dot separates the parts of a nested key; "" if only a flag can set it
+	arg   string // what the help calls the value; "" for a switch
+	usage string
+	// field points at what is set: *string, *bool, inverted, *int, *time.Duration,
+	// *[]string (each use appends) or *map[string]string (each use adds a pair).
+	field func(*Config) any
+}
+
+// inverted is a switch that turns off what the field turns on.
+type inverted struct{ on *bool }
+
+var options = []option{
+	{"bind", "bind", "addr", "address to listen on: IP, IP:port, [v6]:port or :port (default 0.0.0.0:7946)",
+		func(c *Config) any { return &c.Bind }},
+	{"iface", "interface", "name", "interface to listen on, instead of an address or to check one against",
+		func(c *Config) any { return &c.Interface }},
+	{"advertise", "advertise", "addr", "address to tell the other members, if not the one listened on",
+		func(c *Config) any { return &c.Advertise }},
+	{"node", "node_name", "name", "name of this node, unique in the cluster (default: the host's name)",
+		func(c *Config) any { return &c.Node }},
+	{"", "validate_node_names", "", "allow only letters, digits, dots and dashes in names, at most 128",
+		func(c *Config) any { return &c.ValidateNodeNames }},
+	{"profile", "profile", "name", "timing: lan, wan or local (default lan)",
+		func(c *Config) any { return &c.Profile }},
+	{"protocol", "protocol", "n", "version of the Serf protocol, 2 to 5 (default 5)",
+		func(c *Config) any { return &c.Protocol }},
+
+	{"config-file", "", "path", "JSON file to read options from; repeatable, later values win",
+		func(c *Config) any { return &c.Paths }},
+	{"config-dir", "", "path", "folder whose *.json files to read, in the order of their names; repeatable",
+		func(c *Config) any { return &c.Paths }},
+
+	{"tag", "tags", "key=value", "tag of this node; repeatable",
+		func(c *Config) any { return &c.Tags }},
+	{"tags-file", "tags_file", "path", "file that keeps the tags set at run time; not together with tags",
+		func(c *Config) any { return &c.TagsFile }},
+	{"role", "role", "name", "deprecated: same as -tag role=name",
+		func(c *Config) any { return &c.Role }},
+
+	{"encrypt", "encrypt_key", "key", "base64 key of 16, 24 or 32 bytes to encrypt all traffic with (see serf keygen)",
+		func(c *Config) any { return &c.EncryptKey }},
+	{"keyring-file", "keyring_file", "path", "file that keeps the keys, updated when they are rotated; not together with -encrypt",
+		func(c *Config) any { return &c.KeyringFile }},
+	{"verify-incoming", "verify_incoming", "", "refuse what isn't encrypted, with a key (default true)",
+		func(c *Config) any { return &c.VerifyIncoming }},
+	{"verify-outgoing", "verify_outgoing", "", "encrypt what is sent, with a key (default true)",
+		func(c *Config) any { return &c.VerifyOutgoing }},
+	{"label", "label", "text", "name of the cluster: nothing of clusters with another, or none, gets in; the same for all members",
+		func(c *Config) any { return &c.Label }},
+
+	{"join", "start_join", "addr", "member to join at start, fails if none answers; repeatable",
+		func(c *Config) any { return &c.Join }},
+	{"retry-join", "retry_join", "addr", "member to join at start, tried until one answers; repeatable",
+		func(c *Config) any { return &c.RetryJoin }},
+	{"retry-interval", "retry_interval", "time", "pause between attempts of -retry-join (default 30s, at least 1s)",
+		func(c *Config) any { return &c.RetryInterval }},
+	{"retry-max", "retry_max_attempts", "n", "give up after so many attempts of -retry-join (default 0: never)",
+		func(c *Config) any { return &c.RetryMax }},
+	{"replay", "replay_on_join", "", "also get the events from before the join",
+		func(c *Config) any { return &c.Replay }},
+	{"snapshot", "snapshot_path", "path", "file that keeps the members and the times of events, to rejoin after a restart",
+		func(c *Config) any { return &c.Snapshot }},
+	{"rejoin", "rejoin_after_leave", "", "rejoin from the snapshot even if this node had left",
+		func(c *Config) any { return &c.Rejoin }},
+	{"discover", "discover", "name", "find the members of this cluster by mDNS",
+		func(c *Config) any { return &c.Discover }},
+	{"mdns-iface", "mdns.interface", "name", "interface for mDNS (default: that of -iface)",
+		func(c *Config) any { return &c.MDNSInterface }},
+	{"mdns-disable-ipv4", "mdns.disable_ipv4", "", "no IPv4 for mDNS",
+		func(c *Config) any { return &c.MDNSDisableIPv4 }},
+	{"mdns-disable-ipv6", "mdns.disable_ipv6", "", "no IPv6 for mDNS",
+		func(c *Config) any { return &c.MDNSDisableIPv6 }},
+
+	{"event-handler", "event_handlers", "[filter=]script", "script to run on events; repeatable",
+		func(c *Config) any { return &c.EventHandlers }},
+	{"log-level", "log_level", "level", "trace, debug, info, warn or err (default info)",
+		func(c *Config) any { return &c.LogLevel }},
+	{"syslog", "enable_syslog", "", "send the log to syslog, too",
+		func(c *Config) any { return &c.Syslog }},
+	{"", "syslog_facility", "name", "facility for syslog (default LOCAL0)",
+		func(c *Config) any { return &c.SyslogFacility }},
+	{"", "statsite_addr", "addr", "send metrics to this statsite",
+		func(c *Config) any { return &c.StatsiteAddr }},
+	{"", "statsd_addr", "addr", "send metrics to this statsd",
+		func(c *Config) any { return &c.StatsdAddr }},
+
+	{"rpc-addr", "rpc_addr", "addr", "address to serve RPC on (default 127.0.0.1:7373)",
+		func(c *Config) any { return &c.RPCAddr }},
+	{"", "rpc_auth", "token", "token that RPC clients must present",
+		func(c *Config) any { return &c.RPCAuth }},
+
+	{"broadcast-timeout", "broadcast_timeout", "time", "how long leaving may tell the others (default 5s, at least 1s)",
+		func(c *Config) any { return &c.BroadcastTimeout }},
+	{"disable-compression", "", "", "send messages uncompressed",
+		func(c *Config) any { return inverted{&c.Compression} }},
+	{"", "enable_compression", "", "compress messages (default true)",
+		func(c *Config) any { return &c.Compression }},
+	{"", "disable_coordinates", "", "no network coordinates, so no rtt",
+		func(c *Config) any { return &c.DisableCoordinates }},
+	{"", "disable_name_resolution", "", "no vote when two members claim one name",
+		func(c *Config) any { return &c.DisableNameResolution }},
+	{"", "leave_on_terminate", "", "leave gracefully on TERM",
+		func(c *Config) any { return &c.LeaveOnTerminate }},
+	{"", "skip_leave_on_interrupt", "", "don't leave gracefully on INT",
+		func(c *Config) any { return &c.SkipLeaveOnInterrupt }},
+	{"", "reconnect_interval", "time", "pause between attempts to reach failed members",
+		func(c *Config) any { return &c.ReconnectInterval }},
+	{"", "reconnect_timeout", "time", "how long to try to reach a failed member",
+		func(c *Config) any { return &c.ReconnectTimeout }},
+	{"", "tombstone_timeout", "time", "how long to remember a member that left",
+		func(c *Config) any { return &c.TombstoneTimeout }},
+	{"", "query_response_size_limit", "bytes", "largest answer to a query (default 1024)",
+		func(c *Config) any { return &c.QueryResponseSizeLimit }},
+	{"", "query_size_limit", "bytes", "largest query (default 1024)",
+		func(c *Config) any { return &c.QuerySizeLimit }},
+	{"", "user_event_size_limit", "bytes", "largest user event, name and payload (default 512)",
+		func(c *Config) any { return &c.UserEventSizeLimit }},
+}
+
+// wants names the kind of value that a field takes, for messages.
+func wants(field any) string {
+	switch field.(type) {
+	case *string:
+		return "text"
+	case *bool, inverted:
+		return "true or false"
+	case *int:
+		return "a whole number"
+	case *time.Duration:
+		return `a time such as "10s"`
+	case *[]string:
+		return "a list of texts"
+	case *map[string]string:
+		return "an object of texts"
+	}
+	panic("BUG: option with a field of another kind")
+}

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+)
+
+// ParseTags reads a tags file: a JSON object of texts.
+func ParseTags(data []byte) (map[string]string, error) {
+	var tags map[string]string
+	if err := json.Unmarshal(data, &tags); err != nil {
+		return nil, errors.New("want a JSON object of texts")
+	}
+	return tags, nil
+}
+
+// FormatTags is the content of a tags file.
+func FormatTags(tags map[string]string) []byte {
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	data, err := json.MarshalIndent(tags, "", "  ") // in the order of the keys
+	if err != nil {
+		panic("BUG: tags don't marshal: " + err.Error())
+	}
+	return append(data, '\n')
+}
+
+// MergeTags returns the tags after a reload: what the configuration changed
+// from base to next is taken over, but a tag that was set or deleted at run
+// time, so that current differs from base, stays as it is.
+func MergeTags(base, current, next map[string]string) map[string]string {
+	merged := maps.Clone(current)
+	if merged == nil {
+		merged = make(map[string]string)
+	}
+	untouched := func(key string) bool {
+		was, had := base[key]
+		is, has := current[key]
+		return had == has && was == is
+	}
+	for key, value := range next { // order-free: each key by itself
+		if untouched(key) {
+			merged[key] = value
+		}
+	}
+	for key := range base {
+		if _, stays := next[key]; !stays && untouched(key) {
+			delete(merged, key)
+		}
+	}
+	return merged
+}

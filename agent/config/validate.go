@@ -1,0 +1,146 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Least times: shorter ones hammer the members to join, or tell nobody of a leave.
+const (
+	minRetryInterval    = time.Second
+	minBroadcastTimeout = time.Second
+)
+
+// Limits in bytes.
+const (
+	// userEventMax is what other implementations accept for the name and payload of a user event.
+	userEventMax = 9 << 10
+	// queryMax leaves room for the layers around a query in the largest datagram, 65,507 bytes.
+	queryMax = 60 << 10
+	// LabelMax is the longest label that messages can carry.
+	LabelMax = 255
+	// strictNameMax is the longest name under validate_node_names.
+	strictNameMax = 128
+)
+
+// facilities are what syslog_facility may name.
+var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
+	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
+
+// problems collects what is wrong, each with the names under which it was set.
+type problems []error
+
+func (p *problems) add(ok bool, key, format string, args ...any) {
+	if !ok {
+		*p = append(*p, fmt.Errorf("%s: %s", label(key), fmt.Sprintf(format, args...)))
+	}
+}
+
+// label names an option as it may have been set: "log_level (-log-level)".
+func label(key string) string {
+	for _, o := range options {
+		if o.key == key && o.flag != "" {
+			return fmt.Sprintf("%s (-%s)", key, o.flag)
+		}
+	}
+	return key
+}
+
+// Validate reports every problem of c, joined, or nil. Addresses and event
+// handlers are for the packages that use them to check.
+func (c *Config) Validate() error {
+	var p problems
+	c.checkIdentity(&p)
+	c.checkSecrets(&p)
+	c.checkLimits(&p)
+	c.checkMetrics(&p)
+	return errors.Join(p...)
+}
+
+func (c *Config) checkIdentity(p *problems) {
+	p.add(c.Node != "", "node_name", "empty")
+	if c.ValidateNodeNames {
+		p.add(len(c.Node) <= strictNameMax, "node_name", "%d bytes, at most %d with validate_node_names", len(c.Node), strictNameMax)
+		p.add(strings.IndexFunc(c.Node, notStrict) < 0, "node_name", "%q: only letters, digits, dots and dashes with validate_node_names", c.Node)
+	}
+	_, empty := c.Tags[""]
+	p.add(!empty, "tags", "a tag has no name")
+	p.add(slices.Contains(LogLevels, c.LogLevel), "log_level", "%q, allowed %s", c.LogLevel, strings.Join(LogLevels, ", "))
+	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile, strings.Join(Profiles, ", "))
+	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol", "%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
+	_, port, err := net.SplitHostPort(c.RPCAddr)
+	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port", c.RPCAddr)
+	p.add(slices.Contains(facilities, strings.ToUpper(c.SyslogFacility)), "syslog_facility", "%q, allowed %s", c.SyslogFacility, strings.Join(facilities, ", "))
+	if c.MDNSInterface != "" || c.MDNSDisableIPv4 || c.MDNSDisableIPv6 {
+		p.add(c.Discover != "", "mdns", "set without discover (-discover)")
+	}
+	p.add(!c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns", "both IPv4 and IPv6 are disabled")
+}
+
+func notStrict(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-')
+}
+
+// checkSecrets never shows a value: messages end up in logs.
+func (c *Config) checkSecrets(p *problems) {
+	if c.EncryptKey != "" {
+		_, err := decodeKey(c.EncryptKey)
+		p.add(err == nil, "encrypt_key", "%v", err)
+		p.add(c.KeyringFile == "", "encrypt_key", "not together with keyring_file (-keyring-file)")
+	}
+	// Members configured alike would not hear each other.
+	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing", "off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it")
+}
+
+func (c *Config) checkLimits(p *problems) {
+	atLeast := func(key string, d, least time.Duration) {
+		p.add(d >= least, key, "%v, at least %v", d, least)
+	}
+	atLeast("retry_interval", c.RetryInterval, minRetryInterval)
+	atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
+	atLeast("reconnect_interval", c.ReconnectInterval, 0)
+	atLeast("reconnect_timeout", c.ReconnectTimeout, 0)
+	atLeast("tombstone_timeout", c.TombstoneTimeout, 0)
+	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
+
+	size := func(key string, n, limit int) {
+		p.add(n >= 1 && n <= limit, key, "%d, allowed 1 to %d", n, limit)
+	}
+	p.add(len(c.Label) <= LabelMax, "label", "%d bytes, at most %d", len(c.Label), LabelMax)
+	size("user_event_size_limit", c.UserEventSizeLimit, userEventMax)
+	size("query_size_limit", c.QuerySizeLimit, queryMax)
+	size("query_response_size_limit", c.QueryResponseSizeLimit, queryMax)
+}
+
+// checkMetrics checks where metrics are sent to.
+func (c *Config) checkMetrics(p *problems) {
+	server := func(key, addr string) {
+		if addr == "" {
+			return
+		}
+		host, port, err := net.SplitHostPort(addr)
+		n, portErr := strconv.ParseUint(port, 10, 16)
+		p.add(err == nil && host != "" && portErr == nil && n > 0, key, "%q, want host:port, port 1 to 65535", addr)
+	}
+	server("statsite_addr", c.StatsiteAddr)
+	server("statsd_addr", c.StatsdAddr)
+}
+
+// raise lifts values that are too low to the least allowed, as the original
+// agent does, and says so.
+func (c *Config) raise() (warnings []string) {
+	lift := func(key string, d *time.Duration, least time.Duration) {
+		if *d < least {
+			warnings = append(warnings, fmt.Sprintf("%s: %v is too low, using %v", label(key), *d, least))
+			*d = least
+		}
+	}
+	lift("retry_interval", &c.RetryInterval, minRetryInterval)
+	lift("broadcast_timeout", &c.BroadcastTimeout, minBroadcastTimeout)
+	return warnings
+}

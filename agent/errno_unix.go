@@ -1,0 +1,14 @@
+//go:build unix
+
+package agent
+
+import "syscall"
+
+// What the system says when an address can't be bound.
+const (
+	errAddrInUse = syscall.EADDRINUSE
+	errNoAddr    = syscall.EADDRNOTAVAIL
+	errNoAccess  = syscall.EACCES
+
+	noAccessRemedy = "choose a port from 1024 on"
+)

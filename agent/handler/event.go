@@ -1,0 +1,149 @@
+package handler
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// Event is something to run scripts for. The runner keeps it until the scripts
+// have run: its slices and maps must not be changed after Handle.
+type Event struct {
+	Kind    string   // see the constants
+	Members []Member // of the member events
+
+	// The rest is for user events and queries.
+	Name    string
+	Payload []byte
+	LTime   uint64
+	// Respond answers a query with what a script printed. It is called on a worker's
+	// goroutine, at most once for each script that is run, and owns the bytes.
+	Respond func(output []byte) error
+	// Unanswered, if set, is called once when all scripts for a query have ended and none has
+	// answered it, on a worker's goroutine. It isn't called if one of them never saw the query.
+	Unanswered func()
+
+	open *atomic.Int32 // of a query: the scripts that may still answer
+}
+
+// passUp notes that one script of a query has ended without an answer.
+func (e *Event) passUp() {
+	if e.open.Add(-1) == 0 && e.Unanswered != nil {
+		e.Unanswered()
+	}
+}
+
+// Member is a subject of a member event.
+type Member struct {
+	Name string
+	Addr netip.Addr
+	Tags map[string]string
+}
+
+// roleTag is the tag that scripts are given apart from the others.
+const roleTag = "role"
+
+// named reports whether the event is a user event or a query.
+func (e *Event) named() bool { return e.Kind == User || e.Kind == Query }
+
+// String names the event as log lines do: "member-join", "user-event: NAME", "query: NAME".
+func (e *Event) String() string {
+	switch e.Kind {
+	case User:
+		return "user-event: " + e.Name
+	case Query:
+		return "query: " + e.Name
+	}
+	return e.Kind
+}
+
+// Rough costs in memory, for the limit of a queue.
+const (
+	eventCost  = 256
+	memberCost = 128
+	tagCost    = 32
+)
+
+// cost is about how many bytes the event holds.
+func (e *Event) cost() int {
+	n := eventCost + len(e.Name) + len(e.Payload)
+	for i := range e.Members {
+		m := &e.Members[i]
+		n += memberCost + len(m.Name)
+		for k, v := range m.Tags { // order-free: a sum
+			n += tagCost + len(k) + len(v)
+		}
+	}
+	return n
+}
+
+// environ returns the variables that describe the event and this member, "KEY=value".
+func (e *Event) environ(name string, tags map[string]string) []string {
+	env := []string{
+		"SERF_EVENT=" + e.Kind,
+		"SERF_SELF_NAME=" + name,
+		"SERF_SELF_ROLE=" + tags[roleTag],
+	}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		env = append(env, "SERF_TAG_"+variable(k)+"="+tags[k])
+	}
+	switch e.Kind {
+	case User:
+		env = append(env, "SERF_USER_EVENT="+e.Name, fmt.Sprintf("SERF_USER_LTIME=%d", e.LTime))
+	case Query:
+		env = append(env, "SERF_QUERY_NAME="+e.Name, fmt.Sprintf("SERF_QUERY_LTIME=%d", e.LTime))
+	}
+	for i := range env {
+		// No system can pass on a zero byte; whoever chose the name must not be able
+		// to keep the script from running.
+		env[i] = strings.ReplaceAll(env[i], "\x00", "")
+	}
+	return env
+}
+
+// variable returns a tag's name as it appears in the name of a variable.
+func variable(tag string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(tag))
+}
+
+// stdin returns what the script reads: a line per member, or the payload.
+func (e *Event) stdin() []byte {
+	if e.named() {
+		return withNewline(e.Payload)
+	}
+	var b []byte
+	for i := range e.Members {
+		b = e.Members[i].appendLine(b)
+	}
+	return b
+}
+
+// withNewline ends a payload as read in shells wants it. Nothing stays nothing.
+func withNewline(payload []byte) []byte {
+	if n := len(payload); n == 0 || payload[n-1] == '\n' {
+		return payload
+	}
+	return append(slices.Clip(payload), '\n') // a copy: the payload is shared
+}
+
+// appendLine appends name, address, role and tags, separated by tabs. The tags
+// are in the order of their names.
+func (m *Member) appendLine(b []byte) []byte {
+	tags := make([]string, 0, len(m.Tags))
+	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {
+		tags = append(tags, k+"="+m.Tags[k])
+	}
+	return fmt.Appendf(b, "%s\t%s\t%s\t%s\n", escape.Replace(m.Name), m.Addr,
+		escape.Replace(m.Tags[roleTag]), escape.Replace(strings.Join(tags, ",")))
+}
+
+// escape keeps a value in its column.
+var escape = strings.NewReplacer("\t", `\t`, "\n", `\n`)

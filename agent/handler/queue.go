@@ -1,0 +1,98 @@
+package handler
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// queueBytes limits what waits for one handler, besides the number of events:
+	// one event may be about thousands of members.
+	queueBytes = 4 << 20
+	// mergeMax is the most members of an event made of several.
+	mergeMax = 1024
+	// complainEvery is how often a handler that doesn't keep up is logged.
+	complainEvery = 30 * time.Second
+)
+
+// queue holds the events that wait for one handler. The runner's lock guards it.
+//
+// When there is no room, a member event joins the last one if that tells the
+// same of others. Failing that, the oldest event is dropped: of a member the last
+// news counts, and the asker of an old query has gone.
+type queue struct {
+	handler Handler
+	events  []waiting
+	bytes   int  // cost of the events
+	busy    bool // a goroutine drains it
+	counts  Counts
+
+	complained time.Time
+}
+
+// waiting is an event in a queue.
+type waiting struct {
+	Event
+	cost   int
+	merged bool // Members belongs to the queue
+}
+
+// add queues an event; it says whether others were dropped to make room.
+func (q *queue) add(w waiting, limit int) (dropped bool) {
+	if len(q.events) < limit || !q.maybeMerge(w) {
+		q.events = append(q.events, w)
+	}
+	q.bytes += w.cost
+	for len(q.events) > limit || q.bytes > queueBytes && len(q.events) > 1 {
+		q.pop()
+		q.counts.Dropped++
+		dropped = true
+	}
+	return dropped
+}
+
+// maybeMerge adds the members of w to the last event.
+func (q *queue) maybeMerge(w waiting) bool {
+	if len(q.events) == 0 || w.named() {
+		return false
+	}
+	last := &q.events[len(q.events)-1]
+	if last.Kind != w.Kind || len(last.Members)+len(w.Members) > mergeMax {
+		return false
+	}
+	if !last.merged {
+		last.Members, last.merged = slices.Clone(last.Members), true
+	}
+	last.Members = append(last.Members, w.Members...)
+	last.cost += w.cost
+	q.counts.Coalesced++
+	return true
+}
+
+// pop takes the oldest event, of which there must be one.
+func (q *queue) pop() Event {
+	w := q.events[0]
+	q.events[0] = waiting{} // don't pin it
+	q.events = q.events[1:]
+	q.bytes -= w.cost
+	return w.Event
+}
+
+// drop empties the queue.
+func (q *queue) drop() {
+	q.counts.Dropped += uint64(len(q.events))
+	q.events, q.bytes = nil, 0
+}
+
+func (q *queue) stats() HandlerStats {
+	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Busy: q.busy, Counts: q.counts}
+}
+
+// maybeComplain says whether it is time to log that events were dropped.
+func (q *queue) maybeComplain(now time.Time) bool {
+	if !q.complained.IsZero() && now.Sub(q.complained) < complainEvery {
+		return false
+	}
+	q.complained = now
+	return true
+}

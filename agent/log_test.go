@@ -1,0 +1,275 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// syncBuffer is a bytes.Buffer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// written closes l and returns what it wrote.
+func written(l *Log, out *syncBuffer) string {
+	l.Close()
+	return out.String()
+}
+
+func TestLogLine(t *testing.T) {
+	at := time.Date(2026, 11, 22, 9, 26, 31, 0, time.Local)
+	for _, tt := range []struct {
+		why  string
+		text string
+		want string
+	}{
+		{"as people grep for it", "EventMemberJoin: a 127.0.0.1", "2026/11/22 09:26:31 [INFO] serf: EventMemberJoin: a 127.0.0.1"},
+		{"a newline can't forge a line", "a\n2026/11/22 [ERR] x", `2026/11/22 09:26:31 [INFO] serf: a\n2026/11/22 [ERR] x`},
+		{"one at the end is the caller's habit", "a\n", "2026/11/22 09:26:31 [INFO] serf: a"},
+		{"an escape can't drive a terminal", "a\x1b[2Jb\x9bc", "2026/11/22 09:26:31 [INFO] serf: a?[2Jb\ufffdc"},
+		{"other languages are welcome", "größe 大", "2026/11/22 09:26:31 [INFO] serf: größe 大"},
+	} {
+		if got := makeLine(at, LevelInfo, "serf", tt.text).Text; got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.why, got, tt.want)
+		}
+	}
+}
+
+func TestLogLineIsCut(t *testing.T) {
+	got := makeLine(time.Now(), LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
+	if len(got) > logLineMax+len("...") || !strings.HasSuffix(got, "é...") {
+		t.Errorf("got %d bytes ending in %q, want at most %d and whole characters", len(got), got[len(got)-6:], logLineMax+3)
+	}
+}
+
+func TestParseLevel(t *testing.T) {
+	for text, want := range map[string]Level{"trace": LevelTrace, "DEBUG": LevelDebug, "Info": LevelInfo, "warn": LevelWarn, "err": LevelError} {
+		if got, err := ParseLevel(text); err != nil || got != want {
+			t.Errorf("ParseLevel(%q) = %v, %v, want %v", text, got, err, want)
+		}
+	}
+	if _, err := ParseLevel("loud"); err == nil || !strings.Contains(err.Error(), "loud") {
+		t.Errorf("ParseLevel(loud): got error %v, want one that names it", err)
+	}
+}
+
+func TestLogLevelChangesAtRunTime(t *testing.T) {
+	var out syncBuffer
+	l := NewLog(&out, LevelWarn)
+	l.Infof("agent", "one")
+	l.Warnf("agent", "two")
+	l.SetLevel(LevelInfo)
+	l.Infof("agent", "three")
+	got := written(l, &out)
+	if strings.Contains(got, "one") || !strings.Contains(got, "[WARN] agent: two") || !strings.Contains(got, "[INFO] agent: three") {
+		t.Errorf("got %q, want two and three", got)
+	}
+}
+
+func TestNilLogDiscards(t *testing.T) {
+	var l *Log
+	l.Errorf("agent", "x")
+	l.Repeatf(LevelError, "agent", "k", "x")
+	l.SetLevel(LevelTrace)
+	l.Flush()
+	l.Close()
+	if m := l.Monitor(LevelTrace, 1); len(m.Backlog) != 0 {
+		t.Errorf("backlog %v, want none", m.Backlog)
+	} else if _, ok := <-m.C; ok {
+		t.Error("the monitor of no log has a line")
+	}
+}
+
+func TestMonitorStartsWithTheLastLines(t *testing.T) {
+	var out syncBuffer
+	l := NewLog(&out, LevelError)
+	defer l.Close()
+	for i := range logRing + 10 {
+		l.Infof("agent", "line %d", i)
+	}
+	m := l.Monitor(LevelInfo, 1)
+	defer m.Close()
+	if len(m.Backlog) != logRing {
+		t.Fatalf("backlog of %d lines, want %d", len(m.Backlog), logRing)
+	}
+	first, last := m.Backlog[0].Text, m.Backlog[logRing-1].Text
+	if !strings.HasSuffix(first, "line 10") || !strings.HasSuffix(last, fmt.Sprintf("line %d", logRing+9)) {
+		t.Errorf("backlog from %q to %q, want line 10 to line %d", first, last, logRing+9)
+	}
+}
+
+func TestMonitorHasItsOwnLevel(t *testing.T) {
+	var out syncBuffer
+	l := NewLog(&out, LevelWarn)
+	m := l.Monitor(LevelTrace, 4)
+	l.Tracef("agent", "detail")
+	if line := <-m.C; line.Level != LevelTrace {
+		t.Errorf("got %v, want the trace line", line)
+	}
+	m.Close()
+	if l.Enabled(LevelTrace) {
+		t.Error("trace lines are still made after the monitor has gone")
+	}
+	if got := written(l, &out); got != "" {
+		t.Errorf("output %q, want nothing", got)
+	}
+}
+
+func TestMuteMonitorIsNotSpokenOf(t *testing.T) {
+	var out syncBuffer
+	l := NewLog(&out, LevelTrace)
+	m := l.Monitor(LevelTrace, 1)
+	for range 1000 {
+		l.Infof("agent", "x")
+	}
+	if got := m.Dropped(); got != 999 {
+		t.Errorf("dropped %d lines, want 999", got)
+	}
+	if lines := strings.Count(written(l, &out), "\n"); lines != 1000 {
+		t.Errorf("output has %d lines, want the 1000 logged and none about the monitor", lines)
+	}
+}
+
+// stuckWriter takes nothing until it is released.
+type stuckWriter struct {
+	syncBuffer
+	release chan struct{}
+}
+
+func (w *stuckWriter) Write(p []byte) (int, error) {
+	<-w.release
+	return w.syncBuffer.Write(p)
+}
+
+func TestSlowOutputLosesLinesAndSaysSo(t *testing.T) {
+	w := &stuckWriter{release: make(chan struct{})}
+	l := NewLog(w, LevelInfo)
+	const lines = 3 * logPendingMax / 40
+	for range lines {
+		l.Infof("agent", "a line of more than forty bytes") // must not wait
+	}
+	close(w.release)
+	l.Close()
+	got := w.String()
+	lost := 0
+	for _, m := range regexp.MustCompile(`(\d+) lines of the log were dropped`).FindAllStringSubmatch(got, -1) {
+		n, _ := strconv.Atoi(m[1])
+		lost += n
+	}
+	if lost == 0 {
+		t.Fatal("nothing in the log says that lines were dropped")
+	}
+	if n := strings.Count(got, "forty bytes"); n+lost != lines {
+		t.Errorf("%d of %d lines written and %d said to be lost", n, lines, lost)
+	}
+}
+
+func TestStuckOutputDoesNotHoldUpClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &stuckWriter{release: make(chan struct{})}
+		l := NewLog(w, LevelInfo)
+		l.Infof("agent", "x")
+		began := time.Now()
+		l.Flush()
+		l.Close()
+		if took := time.Since(began); took != 2*logCloseWait {
+			t.Errorf("Flush and Close took %v, want %v each", took, logCloseWait)
+		}
+		close(w.release) // let the writer go
+	})
+}
+
+func TestFlushWaitsForTheOutput(t *testing.T) {
+	var out syncBuffer
+	l := NewLog(&out, LevelInfo)
+	defer l.Close()
+	for i := range 100 {
+		l.Infof("agent", "line %d.", i)
+		l.Flush()
+		if want := fmt.Sprintf("line %d.", i); !strings.Contains(out.String(), want) {
+			t.Fatalf("%q isn't written after Flush", want)
+		}
+	}
+}
+
+func TestRepeatedConditionIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out syncBuffer
+		l := NewLog(&out, LevelInfo)
+		for range 100 {
+			l.Repeatf(LevelWarn, "memberlist", "key", "it is bad")
+		}
+		l.Repeatf(LevelWarn, "memberlist", "other", "so is this")
+		time.Sleep(repeatEvery + time.Second)
+		l.Repeatf(LevelWarn, "memberlist", "key", "it is bad")
+		time.Sleep(10 * repeatEvery)
+		l.Repeatf(LevelWarn, "memberlist", "key", "it is bad again")
+		var texts []string
+		for line := range strings.Lines(written(l, &out)) {
+			texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
+		}
+		want := []string{
+			"[WARN] memberlist: it is bad",
+			"[WARN] memberlist: so is this",
+			"[WARN] memberlist: it is bad (99 more in the last 30s)",
+			"[WARN] memberlist: it is bad (1 more in the last 30s)",
+			"[WARN] memberlist: it is bad again",
+		}
+		if strings.Join(texts, "\n") != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
+func TestRepeatedConditionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out syncBuffer
+		l := NewLog(&out, LevelInfo)
+		for i := range repeatKeysMax + 500 {
+			l.Repeatf(LevelWarn, "memberlist", fmt.Sprint(i), "from %d", i)
+		}
+		time.Sleep(repeatEvery + time.Second)
+		got := written(l, &out)
+		if n := strings.Count(got, "from "); n != repeatKeysMax {
+			t.Errorf("%d conditions told apart, limit %d", n, repeatKeysMax)
+		}
+		if !strings.Contains(got, "further conditions of this kind (500 more in the last 30s)") {
+			t.Error("the 500 beyond the limit aren't counted")
+		}
+	})
+}
+
+func TestRareConditionIsToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out syncBuffer
+		l := NewLog(&out, LevelInfo)
+		for range 10 * 60 {
+			l.repeat(LevelWarn, "memberlist", repeatKey{text: "key", rare: true}, func() string { return "a stranger" })
+			time.Sleep(time.Second)
+		}
+		got := written(l, &out)
+		if n := strings.Count(got, " more in the last 1m0s)"); n != 9 || strings.Count(got, "\n") != 10 {
+			t.Errorf("in ten minutes, at one a second:\n%s", got)
+		}
+	})
+}

@@ -1,0 +1,34 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"testing"
+	"time"
+)
+
+// TestMain fails if goroutines are left when all tests are done.
+func TestMain(m *testing.M) {
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	if code == 0 && leaked(before) {
+		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		fmt.Fprintln(os.Stderr, "goroutines were left behind by the tests, see above")
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaked gives goroutines that have said goodbye the time to go.
+func leaked(before int) bool {
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
+}

@@ -1,0 +1,78 @@
+package agent
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/swim/serf/coord"
+	"serf/wire"
+)
+
+// Metrics is one reading of all figures of an agent. Those of the node are of the same moment.
+type Metrics struct {
+	Membership swim.Counters
+	Above      serf.Counters
+	Node       serf.Stats
+	Traffic    Traffic
+	// Coordinate is where this member is; the zero value without coordinates.
+	Coordinate coord.Coordinate
+}
+
+// Metrics reads the figures. ok is false once the agent has stopped.
+func (a *Agent) Metrics() (m Metrics, ok bool) {
+	var read Metrics
+	err := a.do(context.Background(), func(swim.Time) {
+		node := a.loop.node
+		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(), node.Stats()
+		read.Coordinate, _ = node.Coordinate(a.conf.Serf.Name)
+	})
+	if err != nil {
+		return Metrics{}, false
+	}
+	read.Traffic = a.Traffic()
+	return read, true
+}
+
+// Timing counts how often something was done and how long that took altogether.
+type Timing struct {
+	N    uint64
+	Took time.Duration
+}
+
+// timing is a Timing that any goroutine may add to.
+type timing struct {
+	n    atomic.Uint64
+	took atomic.Int64
+}
+
+func (t *timing) add(took time.Duration) {
+	t.took.Add(int64(took))
+	t.n.Add(1)
+}
+
+func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
+
+// countNote counts what only notes tell.
+func (a *Agent) countNote(n *swim.Note) {
+	if n.Code == swim.NoteFailing && n.N < int64(hopedConfirmations(a.conf.Serf.SuspicionMult, a.loop.node.Swim().Live())) {
+		a.counts.earlyFailures.Add(1)
+	}
+}
+
+// hopedConfirmations is how many members may confirm a suspicion among n: none
+// in a cluster that has too few of them.
+func hopedConfirmations(mult, n int) int {
+	k := mult - 2
+	if k < 0 || n-2 < k {
+		return 0
+	}
+	return k
+}
+
+// isPushPull tells whether a stream that the node wants is an exchange of the whole state.
+func isPushPull(s *swim.StreamOut) bool {
+	return s.Kind == swim.StreamCall && len(s.Data) > 0 && wire.Type(s.Data[0]) == wire.TypePushPull
+}

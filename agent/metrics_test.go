@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// As the machine reckons: memberlist's k for the suspicion timer.
+func TestHopedConfirmations(t *testing.T) {
+	for _, tc := range []struct{ mult, n, want int }{
+		{4, 3, 0}, {4, 4, 2}, {4, 1000, 2}, {6, 5, 0}, {6, 6, 4}, {2, 10, 0}, {1, 10, 0},
+	} {
+		if got := hopedConfirmations(tc.mult, tc.n); got != tc.want {
+			t.Errorf("multiplier %d, %d members: %d, want %d", tc.mult, tc.n, got, tc.want)
+		}
+	}
+}
+
+func TestOnlyExchangesOfStateAreTimed(t *testing.T) {
+	for _, tc := range []struct {
+		stream swim.StreamOut
+		want   bool
+	}{
+		{swim.StreamOut{Kind: swim.StreamCall, Data: []byte{byte(wire.TypePushPull)}}, true},
+		{swim.StreamOut{Kind: swim.StreamCall, Data: []byte{byte(wire.TypePing)}}, false},
+		{swim.StreamOut{Kind: swim.StreamSend, Data: []byte{byte(wire.TypePushPull)}}, false},
+		{swim.StreamOut{Kind: swim.StreamCall}, false},
+	} {
+		if got := isPushPull(&tc.stream); got != tc.want {
+			t.Errorf("%+v: %v", tc.stream, got)
+		}
+	}
+}
+
+func TestMetricsOfAPair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		agents := beginJoined(t, n, 2)
+		m, ok := agents[1].Metrics()
+		if !ok || m.Above.Joins != 2 || m.Node.Members != 2 || m.Traffic.PushPulls.N != 1 || m.Traffic.StreamBytesOut == 0 || m.Traffic.Rounds.N == 0 {
+			t.Errorf("read: %v, %+v", ok, m)
+		}
+		if m.Coordinate.Height == 0 {
+			t.Error("no coordinate")
+		}
+		agents[1].Shutdown()
+		if _, ok := agents[1].Metrics(); ok {
+			t.Error("read after the agent has stopped")
+		}
+	})
+}

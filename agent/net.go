@@ -1,0 +1,157 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Limits of the sockets.
+const (
+	// socketBuffer is what the kernel is asked to hold while the loop is busy: some
+	// 1,500 full packets, a second of a busy cluster of thousands.
+	socketBuffer = 2 << 20
+	// bindAttempts is how many ports are tried when any will do: the one that TCP
+	// got may be taken on UDP.
+	bindAttempts = 16
+	// sendTimeout bounds how long one packet may wait for room in the kernel's
+	// buffer. Longer and it is dropped: UDP may lose packets, but the loop may not stall.
+	sendTimeout = 20 * time.Millisecond
+)
+
+// network makes sockets. The operating system's is osNetwork; tests bring one in memory.
+type network interface {
+	// Listen opens both sockets at bind; they have the same port.
+	Listen(bind netip.AddrPort) (packetConn, streamListener, error)
+	// Dial opens a stream from an address of this host; the unspecified one lets the
+	// system choose.
+	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
+}
+
+// packetConn is a UDP socket.
+type packetConn interface {
+	// ReadFrom waits for a packet. It fails with net.ErrClosed after Close.
+	ReadFrom(b []byte) (n int, from netip.AddrPort, err error)
+	WriteTo(b []byte, to netip.AddrPort) error
+	LocalAddr() netip.AddrPort
+	Close() error
+}
+
+// streamListener is a listening TCP socket.
+type streamListener interface {
+	Accept() (net.Conn, error)
+	Close() error
+}
+
+// BindError says which address couldn't be taken and what can be done about it.
+type BindError struct {
+	Addr netip.AddrPort
+	Err  error
+}
+
+// Error names the address and, if there is one, the remedy.
+func (e *BindError) Error() string {
+	return fmt.Sprintf("bind %v: %s", e.Addr, ExplainBind(e.Err, "-bind"))
+}
+
+// ExplainBind words why an address couldn't be bound, alike on all systems, and what can be
+// done about it with the option that names the address.
+func ExplainBind(err error, option string) string {
+	switch {
+	case errors.Is(err, errAddrInUse):
+		return "address already in use: another agent may be running there; stop it or choose another with " + option
+	case errors.Is(err, errNoAddr):
+		return "no interface of this host has that address; choose another with " + option
+	case errors.Is(err, errNoAccess), errors.Is(err, os.ErrPermission):
+		return "permission denied: " + noAccessRemedy + " with " + option
+	}
+	return reason(err).Error()
+}
+
+// Unwrap is the error of the operating system.
+func (e *BindError) Unwrap() error { return e.Err }
+
+// osNetwork is the operating system's network.
+type osNetwork struct{}
+
+func (osNetwork) Listen(bind netip.AddrPort) (packetConn, streamListener, error) {
+	attempts := 1
+	if bind.Port() == 0 {
+		attempts = bindAttempts
+	}
+	var failed error
+	for range attempts {
+		udp, tcp, err := listenPair(bind)
+		if err == nil {
+			return udp, tcp, nil
+		}
+		failed = err
+	}
+	return nil, nil, failed
+}
+
+// listenPair takes one port for both TCP and UDP.
+func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
+	suffix := family(bind.Addr())
+	tcp, err := net.ListenTCP("tcp"+suffix, net.TCPAddrFromAddrPort(bind))
+	if err != nil {
+		return nil, nil, &BindError{Addr: bind, Err: err}
+	}
+	port := tcp.Addr().(*net.TCPAddr).AddrPort().Port()
+	bound := netip.AddrPortFrom(bind.Addr(), port)
+	udp, err := net.ListenUDP("udp"+suffix, net.UDPAddrFromAddrPort(bound))
+	if err != nil {
+		tcp.Close()
+		return nil, nil, &BindError{Addr: bound, Err: err}
+	}
+	udp.SetReadBuffer(socketBuffer) // the kernel's limit may be lower: then it is what there is
+	return &udpSocket{conn: udp, local: bound}, tcp, nil
+}
+
+// family picks the sockets for an address: those of IPv6 serve IPv4 too if they
+// aren't bound to one address.
+func family(ip netip.Addr) string {
+	switch {
+	case ip.Is4():
+		return "4"
+	case ip.IsUnspecified():
+		return ""
+	}
+	return "6"
+}
+
+func (osNetwork) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	var d net.Dialer
+	if !from.IsUnspecified() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
+	return d.DialContext(ctx, "tcp", to.String())
+}
+
+type udpSocket struct {
+	conn  *net.UDPConn
+	local netip.AddrPort
+}
+
+func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
+	n, from, err := s.conn.ReadFromUDPAddrPort(b)
+	return n, unmap(from), err
+}
+
+func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
+	s.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	_, err := s.conn.WriteToUDPAddrPort(b, to)
+	return err
+}
+
+func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
+func (s *udpSocket) Close() error              { return s.conn.Close() }
+
+// unmap gives an IPv4 address that came over an IPv6 socket its short form.
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}

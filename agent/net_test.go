@@ -1,0 +1,257 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+// loopback is where the tests with real sockets listen; the port is any free one.
+var loopback = netip.MustParseAddrPort("127.0.9.100:0")
+
+func osConfig(name string, bind netip.AddrPort) Config {
+	c := Config{Serf: serf.DefaultConfig(swim.Local()), Bind: bind}
+	c.Serf.Name = name
+	return c
+}
+
+func TestTakenPortIsNamed(t *testing.T) {
+	a := begin(t, osConfig("a", loopback))
+	_, err := Start(background, osConfig("b", a.Addr()))
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("got %v, want EADDRINUSE", err)
+	}
+	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with -bind"
+	if err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
+func TestPortTakenOnUDPAloneIsNamed(t *testing.T) {
+	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(loopback))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	taken := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	if _, err := Start(background, osConfig("a", taken)); err == nil || !strings.Contains(err.Error(), taken.String()) {
+		t.Fatalf("got %v, want an error that names %v", err, taken)
+	}
+	tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(taken))
+	if err != nil {
+		t.Fatal("the TCP port is still held after the failed start:", err)
+	}
+	tcp.Close()
+}
+
+func TestForeignAddressIsNamed(t *testing.T) {
+	foreign := netip.MustParseAddrPort("192.0.2.1:7946") // reserved for documentation
+	_, err := Start(background, osConfig("a", foreign))
+	if !errors.Is(err, syscall.EADDRNOTAVAIL) || !strings.Contains(err.Error(), "192.0.2.1:7946") {
+		t.Errorf("got %v, want that no interface has 192.0.2.1", err)
+	}
+}
+
+func TestFailedStartReleasesAll(t *testing.T) {
+	c := osConfig("a", loopback)
+	c.Serf.Name = strings.Repeat("x", swim.NameMax+1)
+	c.KeyringChanged = func([][]byte) error { return nil }
+	if _, err := Start(background, c); err == nil {
+		t.Fatal("a name that is too long was taken")
+	} // TestMain sees what is left
+}
+
+func TestShutdownFreesThePort(t *testing.T) {
+	a := begin(t, osConfig("a", loopback))
+	addr := a.Addr()
+	for range 20 {
+		a.Shutdown()
+		b, err := Start(background, osConfig("a", addr))
+		if err != nil {
+			t.Fatal("the port isn't free when Shutdown has returned:", err)
+		}
+		a = b
+	}
+	a.Shutdown()
+}
+
+func TestRealSocketsCarryACluster(t *testing.T) {
+	a, b := begin(t, osConfig("a", loopback)), begin(t, osConfig("b", loopback))
+	mustJoin(t, b, a)
+	wantMembers(t, a, 2)
+	s := a.Subscribe(8, nil)
+	if err := b.UserEvent(background, "deploy", nil, false); err != nil {
+		t.Fatal(err)
+	}
+	if e := wantEvent(t, s, "the event crosses by packet"); e.String() != "user-event: deploy" {
+		t.Errorf("got %v, want deploy", e)
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	six := netip.MustParseAddrPort("[::1]:0")
+	c, err := net.ListenUDP("udp6", net.UDPAddrFromAddrPort(six))
+	if err != nil {
+		t.Skip("this system has no IPv6:", err)
+	}
+	c.Close()
+	a, b := begin(t, osConfig("a", six)), begin(t, osConfig("b", six))
+	mustJoin(t, b, a)
+	wantMembers(t, a, 2)
+}
+
+// ping asks the agent over c and reports whether it is the right ack that comes back.
+func ping(t *testing.T, c net.Conn, seq uint32) {
+	t.Helper()
+	m := wire.Ping{Seq: seq, Node: []byte("a")}
+	if _, err := c.Write(m.Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	b := make([]byte, 1500)
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			t.Fatalf("no ack of ping %d: %v", seq, err)
+		}
+		msgs, err := (*wire.Sealer)(nil).OpenPacket(b[:n], new(wire.Scratch), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, msg := range msgs {
+			if ack, err := wire.ParseAck(msg[1:]); wire.Type(msg[0]) == wire.TypeAck && err == nil && ack.Seq == seq {
+				return
+			}
+		}
+	}
+}
+
+func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
+	var out syncBuffer
+	conf := osConfig("a", loopback)
+	conf.Log = NewLog(&out, LevelDebug)
+	a := begin(t, conf)
+	c, err := net.DialUDP("udp4", net.UDPAddrFromAddrPort(loopback), net.UDPAddrFromAddrPort(a.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := rand.New(rand.NewPCG(1, 2))
+	seeds := garbageSeeds()
+	b := make([]byte, 0, 1400)
+	const packets = 20000
+	for i := range packets {
+		b = garbage(r, seeds, b[:0])
+		c.Write(b)
+		if i%100 == 99 {
+			ping(t, c, uint32(i)) // so that the kernel's buffer doesn't drop what it is about
+		}
+	}
+	counts, _, ok := a.Counters()
+	if !ok || counts.PacketsIn < packets {
+		t.Fatalf("%d packets came in, want all %d", counts.PacketsIn, packets)
+	}
+	if dropped := counts.DroppedPackets + counts.DroppedMessages; dropped < packets/2 {
+		t.Errorf("%d counted as dropped, want most of %d", dropped, packets)
+	}
+	a.Shutdown()
+	got := written(conf.Log, &out)
+	if lines := strings.Count(got, "\n"); lines > 300 {
+		t.Errorf("%d lines in the log, want repeated conditions told once:\n%.2000s", lines, got)
+	}
+}
+
+// garbageSeeds are sound messages, to be damaged.
+func garbageSeeds() [][]byte {
+	ping := wire.Ping{Seq: 7, Node: []byte("other")}
+	alive := wire.Alive{Inc: 1, Node: []byte("x"), Addr: []byte{127, 0, 0, 1}, Port: 1, Vsn: []byte{1, 5, 2, 2, 5, 5}}
+	return [][]byte{ping.Append(nil), alive.Append(nil), {byte(wire.TypeCompound), 255}, {byte(wire.TypeCompress), 0x82}, {byte(wire.TypeLabel), 9}}
+}
+
+// garbage appends random bytes, or a damaged message.
+func garbage(r *rand.Rand, seeds [][]byte, b []byte) []byte {
+	if r.IntN(4) == 0 {
+		seed := seeds[r.IntN(len(seeds))]
+		b = append(b, seed...)
+		b[r.IntN(len(b))] ^= byte(1 + r.IntN(255))
+		return b[:1+r.IntN(len(b))]
+	}
+	for range 1 + r.IntN(200) {
+		b = append(b, byte(r.Uint32()))
+	}
+	return b
+}
+
+func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
+	a := begin(t, osConfig("a", loopback))
+	for range acceptMax { // that say nothing
+		c, err := net.Dial("tcp4", a.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	c, err := net.Dial("tcp4", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	began := time.Now()
+	c.SetReadDeadline(began.Add(5 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("the stream beyond the limit: %v, want it closed", err)
+	}
+	if took := time.Since(began); took > a.conf.Serf.StreamTimeout/2 {
+		t.Errorf("refused after %v, want at once", took)
+	}
+	if got := a.Traffic(); got.StreamsRefused != 1 {
+		t.Errorf("%+v, want one refused", got)
+	}
+	udp, err := net.Dial("udp4", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	ping(t, udp, 1)
+}
+
+// Streams that announce the largest states and send a part of it cost what they sent.
+func TestHostileStreamsCostLittle(t *testing.T) {
+	a := begin(t, osConfig("a", loopback))
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	head := wire.PushPullHeader{Nodes: 1 << 20, UserStateLen: 20 << 20}
+	msg := head.Append(nil)
+	for range acceptMax {
+		c, err := net.Dial("tcp4", a.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write(msg)
+	}
+	encrypted := binary.BigEndian.AppendUint32([]byte{byte(wire.TypeEncrypt)}, 1<<31)
+	udp, err := net.Dial("udp4", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	udp.Write(encrypted)
+	ping(t, udp, 2)
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
+		t.Errorf("heap grew by %d MiB for headers alone", grown>>20)
+	}
+}

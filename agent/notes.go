@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// wording is how a note becomes a line of the log. In text, {member}, {other}, {addr} (of
+// member), {from}, {n}, {text} and {err} stand for the note's fields.
+type wording struct {
+	text string
+	// limited: others can cause it at will, or a lasting condition does. The first is
+	// written, the rest counted.
+	limited bool
+}
+
+// swimNotes words the notes of the membership, component memberlist.
+var swimNotes = map[swim.NoteCode]wording{
+	swim.NotePacketDropped:  {"Dropped a packet from {from}: {err}", true},
+	swim.NoteMessageDropped: {"Dropped a malformed message of type {n} from {from}", true},
+	swim.NoteWrongName:      {"Got ping for unexpected node '{text}' from {from}", true},
+	swim.NoteBadAddress:     {"Ignoring '{text}' at {from}: {err}", true},
+	swim.NoteBadVersions:    {"Ignoring '{text}': its protocol versions are not understood here", true},
+	swim.NoteBadIncarnation: {"Ignoring news of '{member}': incarnation {n} is too far ahead", true},
+	swim.NoteSuspecting:     {"Suspect {member} has failed, no acks received", false},
+	swim.NoteFailing:        {"Marking {member} as failed, suspect timeout reached ({n} peer confirmations)", false},
+	swim.NoteRefuting:       {"Refuting an accusation (from: {other}{text}), incarnation is now {n}", true},
+	swim.NoteStreamOnly:     {"Was able to connect to {member} over TCP but UDP probes failed, network may be misconfigured", true},
+	swim.NoteConflict:       {"Conflicting address for {member}. Known: {addr} Claimed: {from}", true},
+	swim.NoteMoved:          {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
+	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", true},
+	swim.NotePushPullFailed: {"Push/Pull with {member} failed: {err}", true},
+	swim.NoteRefused:        {"{from} refused an exchange: {text}", true},
+	swim.NoteReturned:       {"{member}, taken for failed, answers again", false},
+	swim.NoteTableFull:      {"No room for a further member, '{text}'", true},
+	swim.NoteDegraded:       {"Health score is now {n} (0 is healthy)", false},
+	swim.NoteForwardRefused: {"Refused to send for {from} to an address that is no member's", true},
+	swim.NoteQueueFull:      {"Broadcast queue is full, {n} messages given up so far", true},
+	swim.NotePushPull:       {"Initiating push/pull sync with: {member} {from}", false},
+	swim.NoteStreamServed:   {"Stream connection from {from}, message type {n}", false},
+}
+
+// tellNote writes a note to the log.
+func (a *Agent) tellNote(n *swim.Note) {
+	level := Level(n.Level)
+	if !a.log.Enabled(level) {
+		return
+	}
+	component, text, limited := a.describe(n)
+	if !limited {
+		a.log.Logf(level, component, "%s", text())
+		return
+	}
+	// Without the port: whoever floods us may use many.
+	key := repeatKey{code: n.Code, member: n.Member, from: n.From.Addr()}
+	if n.Code == swim.NotePacketDropped {
+		key.text, key.rare = n.Err.Error(), isForeign(n.Err)
+	}
+	a.log.repeat(level, component, key, text)
+}
+
+// isForeign tells whether something was dropped because its sender belongs to another
+// cluster, or lacks the key of this one.
+func isForeign(err error) bool { return isLabelError(err) || isKeyError(err) }
+
+func isLabelError(err error) bool {
+	return errors.Is(err, wire.ErrLabel) || errors.Is(err, wire.ErrNoLabel)
+}
+
+func isKeyError(err error) bool {
+	return errors.Is(err, wire.ErrNoKey) || errors.Is(err, wire.ErrNotEncrypted) || errors.Is(err, wire.ErrEncrypted)
+}
+
+// errText is err without the name of the package: who reads the log doesn't know it.
+func errText(err error) string { return strings.TrimPrefix(err.Error(), "wire: ") }
+
+// describe returns who speaks in a note, what is said, and whether it may be said too often.
+func (a *Agent) describe(n *swim.Note) (component string, text func() string, limited bool) {
+	if n.Code >= swim.NoteAbove {
+		text = func() string { return string(a.loop.node.AppendNote(nil, *n)) }
+		return "serf", text, n.Level >= swim.Warn
+	}
+	w, known := swimNotes[n.Code]
+	if !known {
+		w = wording{"note " + strconv.Itoa(int(n.Code)) + ": {member} {from} {n} {text} {err}", true}
+	}
+	return "memberlist", func() string { return a.word(w.text, n) }, w.limited
+}
+
+// word fills in a note's text.
+func (a *Agent) word(text string, n *swim.Note) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		field, after, _ := strings.Cut(rest, "}")
+		b.WriteString(a.noteField(field, n))
+		text = after
+	}
+}
+
+func (a *Agent) noteField(field string, n *swim.Note) string {
+	switch field {
+	case "member":
+		return a.nameOf(n.Member)
+	case "other":
+		return a.nameOf(n.Other)
+	case "addr":
+		if m, ok := a.loop.node.ByID(n.Member); ok {
+			return m.Addr.Addr().String()
+		}
+		return "?"
+	case "from":
+		return addrText(n.From)
+	case "n":
+		return strconv.FormatInt(n.N, 10)
+	case "text":
+		return n.Text
+	case "err":
+		if n.Err != nil {
+			return errText(n.Err)
+		}
+		return "unknown reason"
+	}
+	panic("BUG: a note is worded with the unknown field " + field)
+}
+
+// nameOf is a member's name, or nothing if there is none.
+func (a *Agent) nameOf(id swim.MemberID) string {
+	if id == swim.NoMember {
+		return ""
+	}
+	return a.loop.node.Swim().Roster().Name(id)
+}
+
+func addrText(addr netip.AddrPort) string {
+	if !addr.IsValid() {
+		return "an unknown address"
+	}
+	return addr.String()
+}

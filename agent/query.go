@@ -1,0 +1,196 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// queryAnswersMax bounds the answers that wait for their reader: two for each of 4,096
+// members. Further ones are dropped and counted.
+const queryAnswersMax = 8192
+
+// AnswerKind tells acks from responses.
+type AnswerKind uint8
+
+const (
+	// AnswerAck: the member got the query.
+	AnswerAck AnswerKind = iota
+	// AnswerResponse: the member answered, with a payload.
+	AnswerResponse
+)
+
+// String is "ack" or "response", as the RPC has it.
+func (k AnswerKind) String() string {
+	if k == AnswerAck {
+		return "ack"
+	}
+	return "response"
+}
+
+// Answer is what one member sent to a query.
+type Answer struct {
+	Kind    AnswerKind
+	From    string
+	Payload []byte // of a response
+}
+
+// Query is a running query of this agent. There is nothing to close: it ends by itself.
+type Query struct {
+	answers chan Answer
+	dropped atomic.Uint64
+}
+
+// Answers carries the answers as they come, and is closed when the query is
+// over: at its deadline, or when everyone asked has answered, or when the agent stops.
+func (q *Query) Answers() <-chan Answer { return q.answers }
+
+// Dropped is how many answers found no room because they weren't read.
+func (q *Query) Dropped() uint64 { return q.dropped.Load() }
+
+func (q *Query) offer(a Answer) {
+	select {
+	case q.answers <- a:
+	default:
+		q.dropped.Add(1)
+	}
+}
+
+// Query asks the members that p selects. ctx bounds the start only.
+func (a *Agent) Query(ctx context.Context, p serf.QueryParams) (*Query, error) {
+	a.log.Debugf("agent", "Requesting query send: %s. Payload: %d bytes", p.Name, len(p.Payload))
+	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
+		return a.loop.node.Query(now, p, &a.loop.out)
+	})
+	if err != nil {
+		a.log.Warnf("agent", "failed to start user query: %v", err)
+	}
+	return q, err
+}
+
+// ask starts a query on the loop and registers for its answers.
+func (a *Agent) ask(ctx context.Context, f func(swim.Time) (swim.OpID, error)) (*Query, error) {
+	var q *Query
+	err := a.try(ctx, func(now swim.Time) error {
+		op, err := f(now)
+		if err != nil {
+			return err
+		}
+		// An ack and a response each, and some for members that appear meanwhile.
+		room := 2*a.loop.node.Swim().Len() + 16
+		q = &Query{answers: make(chan Answer, min(room, queryAnswersMax))}
+		a.loop.queries[op] = q
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// KeyReport is what the members said to a change of keys, or about theirs.
+type KeyReport struct {
+	Messages map[string]string // by member: what went wrong, or a remark
+	NumErr   int               // members that refused
+	NumNodes int               // members asked
+	NumResp  int               // members that answered
+	Keys     map[string]int    // base64 key -> members that have it; ListKeys only
+	Primary  map[string]int    // base64 key -> members that encrypt with it; ListKeys only
+}
+
+// Failure is nil if all members answered and none refused.
+func (r *KeyReport) Failure() error {
+	switch {
+	case r.NumErr != 0:
+		return fmt.Errorf("%d/%d nodes reported failure", r.NumErr, r.NumNodes)
+	case r.NumResp != r.NumNodes:
+		return fmt.Errorf("%d/%d nodes reported success", r.NumResp, r.NumNodes)
+	}
+	return nil
+}
+
+// InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with.
+// The report is valid with an error too, which then says how many failed.
+func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
+	return a.keys(ctx, "install", key)
+}
+
+// UseKey makes an installed key the primary one on all members. As InstallKey.
+func (a *Agent) UseKey(ctx context.Context, key []byte) (KeyReport, error) {
+	return a.keys(ctx, "use", key)
+}
+
+// RemoveKey takes a key that isn't primary from all members. As InstallKey.
+func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
+	return a.keys(ctx, "remove", key)
+}
+
+// ListKeys asks all members for their keys. As InstallKey.
+func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
+	return a.keys(ctx, "list", nil)
+}
+
+// keys runs one key operation and sums up the answers.
+func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, error) {
+	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int), Primary: make(map[string]int)}
+	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
+		n := a.loop.node
+		r.NumNodes = n.Swim().Live()
+		switch op {
+		case "install":
+			return n.InstallKey(now, key, 0, &a.loop.out)
+		case "use":
+			return n.UseKey(now, key, 0, &a.loop.out)
+		case "remove":
+			return n.RemoveKey(now, key, 0, &a.loop.out)
+		default:
+			return n.ListKeys(now, 0, &a.loop.out)
+		}
+	})
+	if err != nil {
+		return r, err
+	}
+	for {
+		select {
+		case answer, ok := <-q.Answers():
+			if !ok {
+				return r, r.Failure()
+			}
+			r.add(answer)
+			if r.NumResp == r.NumNodes {
+				return r, r.Failure()
+			}
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
+}
+
+// add counts one member's answer.
+func (r *KeyReport) add(answer Answer) {
+	if answer.Kind != AnswerResponse {
+		return
+	}
+	r.NumResp++
+	k, err := serf.ParseKeyAnswer(answer.Payload)
+	switch {
+	case err != nil:
+		r.NumErr++
+		r.Messages[answer.From] = "answered something that is no key answer: " + err.Error()
+		return
+	case !k.OK:
+		r.NumErr++
+		r.Messages[answer.From] = k.Message
+	case k.Message != "":
+		r.Messages[answer.From] = k.Message
+	}
+	for _, key := range k.Keys {
+		r.Keys[key]++
+	}
+	if k.Primary != "" {
+		r.Primary[k.Primary]++
+	}
+}

@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"serf/agent/handler"
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// scriptGrace is how long scripts may go on after the agent has stopped; then they are killed.
+const scriptGrace = time.Second
+
+// newRunner returns the runner of this agent's event handlers.
+func (a *Agent) newRunner() *handler.Runner {
+	r := handler.New(handler.Config{
+		Self: func() (string, map[string]string) { return a.conf.Serf.Name, *a.tags.Load() },
+		Log: func(level slog.Level, format string, args ...any) {
+			a.log.Logf(scriptLevel(level), "agent", format, args...)
+		},
+		Timeout: a.conf.HandlerTimeout,
+		Observe: a.conf.ObserveHandler,
+	})
+	r.Set(a.conf.Handlers)
+	return r
+}
+
+func scriptLevel(level slog.Level) Level {
+	switch {
+	case level >= slog.LevelError:
+		return LevelError
+	case level >= slog.LevelWarn:
+		return LevelWarn
+	case level >= slog.LevelInfo:
+		return LevelInfo
+	}
+	return LevelDebug
+}
+
+// SetHandlers replaces the event handlers. Those that go still get the events that came before.
+func (a *Agent) SetHandlers(handlers []handler.Handler) {
+	a.runner.Set(handlers)
+	a.handlers.Store(&handlers)
+}
+
+// HandlerStats returns the figures of the event handlers.
+func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
+
+// handlerStats is the section event_handlers of Stats: filter, colon, name -> script.
+func (a *Agent) handlerStats() map[string]string {
+	section := make(map[string]string)
+	for _, h := range *a.handlers.Load() {
+		for _, f := range h.Filters {
+			key := f.Kind + ":" + f.Name
+			if other, taken := section[key]; taken {
+				section[key] = other + ", " + h.Script
+				continue
+			}
+			section[key] = h.Script
+		}
+	}
+	return section
+}
+
+// runScripts gives e to the event handlers. It doesn't wait for them.
+func (a *Agent) runScripts(e Event) {
+	switch e := e.(type) {
+	case MemberEvent:
+		a.runner.Handle(handler.Event{Kind: e.Type, Members: scriptMembers(e.Members)})
+	case UserEvent:
+		a.runner.Handle(handler.Event{Kind: handler.User, Name: e.Name, Payload: e.Payload, LTime: e.LTime})
+	case QueryEvent:
+		respond := func(output []byte) error { return a.Respond(context.Background(), e.ID, output) }
+		h := handler.Event{Kind: handler.Query, Name: e.Name, Payload: e.Payload, LTime: e.LTime, Respond: respond}
+		if !a.events.wants(e) { // else somebody besides the scripts may answer
+			h.Unanswered = func() { a.decline(e.ID) }
+		}
+		a.runner.Handle(h)
+	}
+}
+
+// decline tells who asked that nobody here will answer. It is no loss if that fails: the query is over.
+func (a *Agent) decline(id uint64) {
+	_ = a.try(context.Background(), func(now swim.Time) error {
+		return a.loop.node.Decline(now, swim.OpID(id), &a.loop.out)
+	})
+}
+
+// listener tells the node which queries may be answered here. The node calls it on the loop.
+type listener struct{ a *Agent }
+
+// WantsQuery implements serf.Listener: a handler runs for such a query, or a subscription
+// lets it through.
+func (l listener) WantsQuery(name []byte) bool {
+	query := QueryEvent{Name: string(name)}
+	for _, h := range *l.a.handlers.Load() {
+		if h.Filters.Match(handler.Query, query.Name) {
+			return true
+		}
+	}
+	return l.a.events.wants(query)
+}
+
+func scriptMembers(members []serf.Member) []handler.Member {
+	out := make([]handler.Member, len(members))
+	for i := range members {
+		m := &members[i]
+		out[i] = handler.Member{Name: m.Name, Addr: m.Addr.Addr(), Tags: m.Tags}
+	}
+	return out
+}
+
+// closeScripts ends the runner.
+func (a *Agent) closeScripts() {
+	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
+	defer cancel()
+	if err := a.runner.Close(ctx); err != nil {
+		a.log.Warnf("agent", "Event handlers that were still running have been killed")
+	}
+}

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// retryIntervalMin is the shortest interval between joins: shorter would load the
+// seeds, not find them sooner.
+const retryIntervalMin = time.Second
+
+// retryIntervalDefault is what the agent has always had.
+const retryIntervalDefault = 30 * time.Second
+
+// Start binds the sockets and runs the node. ctx bounds the start only: the
+// agent runs until Shutdown, or until Done tells that it had to give up.
+func Start(ctx context.Context, c Config) (*Agent, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	udp, tcp, err := c.network.Listen(c.Bind)
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		conf: c, log: c.Log, network: c.network, udp: udp, tcp: tcp,
+		addr:    udp.LocalAddr(),
+		start:   time.Now(),
+		calls:   make(chan func(swim.Time)),
+		packets: make(chan *datagram, packetQueue),
+		streams: make(chan streamInput),
+		done:    make(chan struct{}),
+	}
+	a.transport.opening = make(chan struct{}, openMax)
+	a.transport.budget.Store(streamBudget)
+	a.ctx, a.stop = context.WithCancelCause(context.Background())
+	a.handlers.Store(&c.Handlers)
+	a.tags.Store(&c.Serf.Tags)
+	a.runner = a.newRunner()
+	a.log.Infof("agent", "Serf agent starting")
+	if err := a.startNode(); err != nil {
+		udp.Close()
+		tcp.Close()
+		a.closeScripts()
+		a.workers.Wait()
+		return nil, err
+	}
+	a.workers.Go(a.readPackets)
+	a.workers.Go(a.acceptStreams)
+	a.startJoins()
+	go a.run()
+	return a, nil
+}
+
+// fill sets what Config leaves open.
+func (c *Config) fill() error {
+	if c.network == nil {
+		c.network = osNetwork{}
+	}
+	if c.Resolver == nil {
+		c.Resolver = net.DefaultResolver
+	}
+	if !c.Bind.IsValid() {
+		return errors.New("bind address: not set")
+	}
+	j := &c.Join
+	if j.Interval == 0 {
+		j.Interval = retryIntervalDefault
+	}
+	if j.Interval < retryIntervalMin {
+		return fmt.Errorf("join interval: %v, at least %v", j.Interval, retryIntervalMin)
+	}
+	if j.Max < 0 {
+		return fmt.Errorf("join attempts: %d is negative", j.Max)
+	}
+	if c.Serf.Seed == 0 {
+		var seed [8]byte
+		rand.Read(seed[:])
+		c.Serf.Seed = binary.LittleEndian.Uint64(seed[:])
+	}
+	if s := c.Serf.Sealer; s != nil && s.Nonce == nil {
+		sealer := *s
+		sealer.Nonce = func(b []byte) { rand.Read(b) }
+		c.Serf.Sealer = &sealer
+	}
+	return nil
+}
+
+// startNode makes the node and handles what it has to say at once.
+func (a *Agent) startNode() error {
+	c := &a.conf.Serf
+	c.Addr = advertised(c.Addr, a.addr)
+	if IsPublic(c.Addr.Addr()) && (c.Sealer == nil || c.Sealer.Keys == nil || c.Sealer.PlainOut) {
+		a.log.Warnf("memberlist", "Binding to public address without encryption!")
+	}
+	l := &a.loop
+	l.ops = make(map[swim.OpID][]chan<- opResult)
+	l.queries = make(map[swim.OpID]*Query)
+	if a.conf.KeyringChanged != nil {
+		l.keyring = make(chan [][]byte, 1)
+		changes := l.keyring
+		a.workers.Go(func() { a.keyringWorker(changes) })
+	}
+	c.Listener = listener{a}
+	node, err := serf.New(a.now(), *c, &l.out)
+	if err != nil {
+		a.stop(err)
+		if l.keyring != nil {
+			close(l.keyring)
+		}
+		return err
+	}
+	l.node = node
+	a.sealer.Store(node.Sealer())
+	a.drain()
+	return nil
+}
+
+// advertised is the address that others are told: addr as configured, with
+// what it leaves open taken from bound.
+func advertised(addr, bound netip.AddrPort) netip.AddrPort {
+	ip, port := addr.Addr(), addr.Port()
+	if !ip.IsValid() {
+		ip = bound.Addr()
+	}
+	if port == 0 {
+		port = bound.Port()
+	}
+	return netip.AddrPortFrom(ip, port)
+}
+
+// run owns the loop and all other goroutines of the agent: it ends when they have.
+func (a *Agent) run() {
+	defer close(a.done)
+	a.runLoop()
+	l := &a.loop
+	if cause := context.Cause(a.ctx); !errors.Is(cause, context.Canceled) {
+		a.err = cause
+		a.log.Errorf("agent", "stopping: %v", cause)
+	} else if l.left == nil {
+		a.log.Warnf("serf", "Shutdown without a Leave")
+	}
+	a.udp.Close()
+	a.tcp.Close()
+	a.transport.conns.closeAll()
+	if l.keyring != nil {
+		close(l.keyring)
+	}
+	for _, q := range l.queries { // in any order: all end
+		close(q.answers)
+	}
+	clear(l.queries)
+	a.events.close(ErrStopped)
+	a.closeScripts()
+	a.workers.Wait()
+}

@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Stats returns figures by section and name, as the RPC command stats does:
+// sections agent, runtime, serf, dropped, tags and event_handlers. Sections that need the
+// node are missing once the agent has stopped.
+func (a *Agent) Stats() map[string]map[string]string {
+	stats := map[string]map[string]string{
+		"agent":          {"name": a.conf.Serf.Name},
+		"runtime":        runtimeStats(),
+		"event_handlers": a.handlerStats(),
+	}
+	var s serf.Stats
+	var dropped swim.Counters
+	var tags map[string]string
+	err := a.do(context.Background(), func(swim.Time) {
+		s = a.loop.node.Stats()
+		dropped = *a.loop.node.Swim().Counters()
+		tags = maps.Clone(a.loop.node.Tags())
+	})
+	if err != nil {
+		return stats
+	}
+	stats["serf"] = serfStats(&s)
+	stats["dropped"] = droppedStats(&dropped, a.Traffic())
+	stats["tags"] = tags
+	return stats
+}
+
+func serfStats(s *serf.Stats) map[string]string {
+	return map[string]string{
+		"coordinate_resets": strconv.FormatUint(s.CoordinateResets, 10),
+		"encrypted":         strconv.FormatBool(s.Encrypted),
+		"event_queue":       strconv.Itoa(s.EventQueue),
+		"event_time":        strconv.FormatUint(s.EventTime, 10),
+		"failed":            strconv.Itoa(s.Failed),
+		"health_score":      strconv.Itoa(s.Health),
+		"intent_queue":      strconv.Itoa(s.IntentQueue),
+		"left":              strconv.Itoa(s.Left),
+		"member_time":       strconv.FormatUint(s.MemberTime, 10),
+		"members":           strconv.Itoa(s.Members),
+		"query_queue":       strconv.Itoa(s.QueryQueue),
+		"query_time":        strconv.FormatUint(s.QueryTime, 10),
+	}
+}
+
+// droppedStats is what arrived from members of other clusters, and from those whose key is
+// none of ours. A count that grows tells that somebody was left behind.
+func droppedStats(c *swim.Counters, t Traffic) map[string]string {
+	return map[string]string{
+		"packets_other_label": strconv.FormatUint(c.DroppedLabels, 10),
+		"packets_no_key":      strconv.FormatUint(c.DroppedKeys, 10),
+		"streams_other_label": strconv.FormatUint(t.StreamLabels, 10),
+		"streams_no_key":      strconv.FormatUint(t.StreamKeys, 10),
+	}
+}
+
+func runtimeStats() map[string]string {
+	return map[string]string{
+		"arch":       runtime.GOARCH,
+		"cpu_count":  strconv.Itoa(runtime.NumCPU()),
+		"goroutines": strconv.Itoa(runtime.NumGoroutine()),
+		"max_procs":  strconv.Itoa(runtime.GOMAXPROCS(0)),
+		"os":         runtime.GOOS,
+		"version":    runtime.Version(),
+	}
+}
+
+// Counters returns what the node did and what it dropped since its start: in the membership, and
+// in Serf above it. ok is false once the agent has stopped.
+func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bool) {
+	var m swim.Counters
+	var s serf.Counters
+	err := a.do(context.Background(), func(swim.Time) {
+		m, s = *a.loop.node.Swim().Counters(), *a.loop.node.Counters()
+	})
+	if err != nil {
+		return swim.Counters{}, serf.Counters{}, false
+	}
+	return m, s, true
+}
+
+// Traffic counts what the agent's sockets and readers did since the start. The
+// node's own counters, of packets and messages, are those of Counters.
+type Traffic struct {
+	SendErrors      uint64 // packets that the system refused to send
+	ReadErrors      uint64 // failures to read or accept
+	StreamsAccepted uint64
+	StreamsRefused  uint64 // too many at once
+	StreamErrors    uint64 // accepted streams that brought nothing usable
+	StreamLabels    uint64 // streams that carried another cluster's label, or none
+	StreamKeys      uint64 // streams that none of our keys opens
+	StreamsDialled  uint64
+	StreamBytesOut  uint64
+	SubscribersCut  uint64 // subscriptions that ended for slowness
+	EarlyFailures   uint64 // members given up although fewer than hoped for confirmed the suspicion
+	Rounds          Timing // of the node's own accord: gossip, probes and so on
+	PushPulls       Timing // exchanges of the whole state begun here that were answered
+}
+
+// counters count what the agent did; see Traffic.
+type counters struct {
+	sendErrors, readErrors                        atomic.Uint64
+	streamsAccepted, streamsRefused, streamErrors atomic.Uint64
+	streamsDialled, streamBytesOut                atomic.Uint64
+	streamLabels, streamKeys                      atomic.Uint64
+	earlyFailures                                 atomic.Uint64
+	rounds, pushPulls                             timing
+}
+
+// Traffic returns the current counts; at any time.
+func (a *Agent) Traffic() Traffic {
+	c := &a.counts
+	return Traffic{
+		SendErrors:      c.sendErrors.Load(),
+		ReadErrors:      c.readErrors.Load(),
+		StreamsAccepted: c.streamsAccepted.Load(),
+		StreamsRefused:  c.streamsRefused.Load(),
+		StreamErrors:    c.streamErrors.Load(),
+		StreamLabels:    c.streamLabels.Load(),
+		StreamKeys:      c.streamKeys.Load(),
+		StreamsDialled:  c.streamsDialled.Load(),
+		StreamBytesOut:  c.streamBytesOut.Load(),
+		SubscribersCut:  a.events.cut.Load(),
+		EarlyFailures:   c.earlyFailures.Load(),
+		Rounds:          c.rounds.load(),
+		PushPulls:       c.pushPulls.load(),
+	}
+}

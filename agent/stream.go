@@ -1,0 +1,348 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// Limits of streams.
+const (
+	// acceptMax is how many accepted streams are served at once (spec 1.5); further ones are closed at once,
+	// so that who asks needn't wait to hear it.
+	acceptMax = 128
+	// dialMax is how many streams are dialled at once, and dialQueue how many more may wait
+	// for that. Beyond, a stream fails at once.
+	dialMax   = 64
+	dialQueue = 256
+	// openMax is how many blocks are decrypted and decompressed at once. One can cost its
+	// limit of 40 MiB, and a processor, which probes need too.
+	openMax = 1
+	// streamFree is what each stream may bring before it draws on the budget that
+	// all share, streamBudget: enough for two blocks of the greatest size at once.
+	streamFree   = 64 << 10
+	streamBudget = 48 << 20
+)
+
+// Reasons why a stream failed here.
+var (
+	errBusy   = errors.New("too many streams at once")
+	errBudget = errors.New("too many large streams at once")
+)
+
+// streamInput is what a stream's goroutine tells the loop.
+type streamInput struct {
+	swim.StreamIn
+	silent  bool                   // there is nothing to tell the node: a StreamSend that went well
+	dialled bool                   // a dial goroutine ends with this
+	answer  chan<- *swim.StreamOut // of a request; capacity 1; nil is sent if there is no answer
+}
+
+// transport is what the goroutines of streams share.
+type transport struct {
+	accepted atomic.Uint64 // numbers the accepted streams
+	budget   atomic.Int64  // bytes left of streamBudget
+	opening  chan struct{} // holds a token for each block being opened
+	conns    conns
+}
+
+// conns are the open streams, to be closed when the agent stops.
+type conns struct {
+	mu     sync.Mutex
+	open   map[net.Conn]struct{}
+	closed bool
+}
+
+// add tracks c, or closes it and reports false if the agent is stopping.
+func (s *conns) add(c net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.Close()
+		return false
+	}
+	if s.open == nil {
+		s.open = make(map[net.Conn]struct{})
+	}
+	s.open[c] = struct{}{}
+	return true
+}
+
+// end closes c.
+func (s *conns) end(c net.Conn) {
+	s.mu.Lock()
+	delete(s.open, c)
+	s.mu.Unlock()
+	c.Close()
+}
+
+// closeAll closes what is open and what comes later.
+func (s *conns) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.open { // in any order: all are closed
+		c.Close()
+	}
+}
+
+// acceptStreams is the goroutine that accepts streams.
+func (a *Agent) acceptStreams() {
+	slots := make(chan struct{}, acceptMax)
+	for {
+		conn, err := a.tcp.Accept()
+		if err != nil {
+			if !a.retryRead("stream", err) {
+				return
+			}
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+		default:
+			a.counts.streamsRefused.Add(1)
+			a.log.Repeatf(LevelWarn, "memberlist", "streams", "Refused a stream: %d are open already", acceptMax)
+			conn.Close()
+			continue
+		}
+		if !a.transport.conns.add(conn) {
+			return
+		}
+		a.counts.streamsAccepted.Add(1)
+		a.workers.Go(func() {
+			defer func() { <-slots }()
+			a.serve(conn)
+		})
+	}
+}
+
+// serve is the goroutine of one accepted stream: a request, an answer.
+func (a *Agent) serve(conn net.Conn) {
+	defer a.transport.conns.end(conn)
+	deadline := time.Now().Add(a.conf.Serf.StreamTimeout)
+	conn.SetDeadline(deadline)
+	ctx, cancel := context.WithDeadline(a.ctx, deadline)
+	defer cancel()
+	from := remote(conn)
+	if err := a.serveRequest(ctx, conn, from); err != nil && a.ctx.Err() == nil {
+		a.counts.streamErrors.Add(1)
+		a.countForeign(err)
+		key := repeatKey{text: "serve", from: from.Addr(), rare: isForeign(err)}
+		a.log.repeat(LevelWarn, "memberlist", key, func() string { return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err)) })
+	}
+}
+
+// countForeign counts a stream that ended because it is of another cluster, or lacks our key.
+func (a *Agent) countForeign(err error) {
+	switch {
+	case isLabelError(err):
+		a.counts.streamLabels.Add(1)
+	case isKeyError(err):
+		a.counts.streamKeys.Add(1)
+	}
+}
+
+func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.AddrPort) error {
+	sealer := a.sealer.Load()
+	block, drawn, err := a.readBlock(conn, wire.NewStreamReader(sealer))
+	defer a.transport.budget.Add(drawn)
+	if err != nil {
+		return err
+	}
+	id := swim.Inbound | swim.StreamID(a.transport.accepted.Add(1))
+	answers := make(chan *swim.StreamOut, 1)
+	in := streamInput{StreamIn: swim.StreamIn{ID: id, Kind: swim.StreamRequest, From: from}, answer: answers}
+	sealer, err = a.openAndTell(ctx, sealer, block, in)
+	if err != nil {
+		return err
+	}
+	select {
+	case answer := <-answers:
+		if answer == nil {
+			return nil
+		}
+		n, err := conn.Write(sealer.SealAnswer(nil, answer.Data))
+		a.counts.streamBytesOut.Add(uint64(n))
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// openAndTell opens a block and hands its message to the loop as in.Data. It returns what
+// an answer is to be sealed with.
+func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []byte, in streamInput) (answer *wire.Sealer, err error) {
+	select {
+	case a.transport.opening <- struct{}{}:
+		defer func() { <-a.transport.opening }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if in.Kind == swim.StreamReply {
+		in.Data, err = sealer.OpenAnswer(block)
+	} else {
+		in.Data, answer, err = sealer.OpenRequest(block)
+	}
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case a.streams <- in:
+		return answer, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// readBlock reads one block as it comes. drawn is what it took of the budget, to be given
+// back, in any case, when the block isn't needed any more.
+func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, drawn int64, err error) {
+	for total := 0; ; {
+		space := r.Space()
+		if over := int64(r.Memory()-streamFree) - drawn; over > 0 {
+			drawn += over
+			if a.transport.budget.Add(-over) < 0 {
+				return nil, drawn, errBudget
+			}
+		}
+		n, err := conn.Read(space)
+		total += n
+		done, bad := r.Fed(n)
+		switch {
+		case bad != nil:
+			return nil, drawn, bad
+		case done:
+			return r.Block(), drawn, nil
+		case err != nil:
+			return nil, drawn, cutShort(total, err)
+		}
+	}
+}
+
+// cutShort words why a block ended after n bytes. Who closes without a word is often no
+// member at all.
+func cutShort(n int, err error) error {
+	if n == 0 && errors.Is(err, io.EOF) {
+		return errors.New("closed the connection without an answer: is that the gossip address of a member, with the same key and label?")
+	}
+	return fmt.Errorf("after %d bytes: %w", n, reason(err))
+}
+
+// reason takes the address off an error of the network: who words it has it already.
+func reason(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+// startStream carries out a stream that the node wants.
+func (a *Agent) startStream(s swim.StreamOut) {
+	l := &a.loop
+	switch {
+	case s.Kind == swim.StreamAnswer: // of a request that nobody waits for any more
+	case l.dialing < dialMax:
+		l.dialing++
+		a.workers.Go(func() { a.dial(s) })
+	case len(l.waiting) < dialQueue:
+		l.waiting = append(l.waiting, s)
+	default:
+		l.fail(s, errBusy)
+	}
+}
+
+// fail notes that s failed, to be told to the node in the next turn.
+func (l *loop) fail(s swim.StreamOut, err error) {
+	l.done = append(l.done, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To, Err: err})
+}
+
+// dialWaiting starts the streams that wait for a goroutine, and gives up those that are too late.
+func (a *Agent) dialWaiting() {
+	l := &a.loop
+	now := a.now()
+	for len(l.waiting) > 0 && l.dialing < dialMax {
+		s := l.waiting[0]
+		l.waiting[0] = swim.StreamOut{}
+		l.waiting = l.waiting[1:]
+		if now >= s.Deadline {
+			l.fail(s, context.DeadlineExceeded)
+			continue
+		}
+		a.startStream(s)
+	}
+}
+
+// dial is the goroutine of one stream that the node wants.
+func (a *Agent) dial(s swim.StreamOut) {
+	ctx, cancel := context.WithDeadline(a.ctx, a.start.Add(time.Duration(s.Deadline)))
+	defer cancel()
+	began := time.Now()
+	told, err := a.exchange(ctx, s)
+	if told {
+		if isPushPull(&s) {
+			a.counts.pushPulls.add(time.Since(began))
+		}
+		return
+	}
+	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, From: s.To}, dialled: true, silent: true}
+	if err != nil {
+		a.countForeign(err)
+		in.silent, in.Kind, in.Err = false, swim.StreamFailed, err
+	}
+	select {
+	case a.streams <- in:
+	case <-a.ctx.Done():
+	}
+}
+
+// exchange does what s says. told is true if the loop has the answer already.
+func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err error) {
+	// From the address that packets come from: others see one host, and an agent bound to
+	// loopback reaches nothing else.
+	conn, err := a.network.Dial(ctx, a.conf.Bind.Addr(), s.To)
+	if err != nil {
+		return false, reason(err)
+	}
+	if !a.transport.conns.add(conn) {
+		return false, ErrStopped
+	}
+	defer a.transport.conns.end(conn)
+	deadline, _ := ctx.Deadline()
+	conn.SetDeadline(deadline)
+	a.counts.streamsDialled.Add(1)
+	n, err := conn.Write(s.Sealer.SealStream(nil, s.Data))
+	a.counts.streamBytesOut.Add(uint64(n))
+	if err != nil {
+		return false, err
+	}
+	if s.Kind == swim.StreamSend {
+		return false, nil
+	}
+	block, drawn, err := a.readBlock(conn, wire.NewAnswerReader(s.Sealer))
+	defer a.transport.budget.Add(drawn)
+	if err != nil {
+		return false, err
+	}
+	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To}, dialled: true}
+	if _, err := a.openAndTell(ctx, s.Sealer, block, in); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// remote is who opened conn.
+func remote(conn net.Conn) netip.AddrPort {
+	if t, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return unmap(t.AddrPort())
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,95 @@
+package agent
+
+import (
+	"errors"
+	"testing"
+)
+
+// drainAll reads what there is in a subscription that has ended.
+func drainAll(s *Subscription) (events []Event) {
+	for e := range s.C {
+		events = append(events, e)
+	}
+	return events
+}
+
+func TestSlowSubscriptionIsCutOff(t *testing.T) {
+	var f fanout
+	slow, quick := f.subscribe(2, nil), f.subscribe(8, nil)
+	for i := range 5 {
+		f.publish(UserEvent{LTime: uint64(i)})
+	}
+	if got := drainAll(slow); len(got) != 2 {
+		t.Errorf("the slow one has %d events, want the 2 it had room for, then the end", len(got))
+	}
+	if err := slow.Err(); !errors.Is(err, ErrSlow) {
+		t.Errorf("the slow one ended with %v, want ErrSlow", err)
+	}
+	if f.cut.Load() != 1 {
+		t.Errorf("%d counted as cut off, want 1", f.cut.Load())
+	}
+	quick.Close()
+	got := drainAll(quick)
+	if len(got) != 5 || got[4].(UserEvent).LTime != 4 {
+		t.Errorf("the quick one has %v, want all 5 in order", got)
+	}
+	if quick.Err() != nil {
+		t.Errorf("closed by its reader, but Err is %v", quick.Err())
+	}
+}
+
+func TestSubscriptionFilters(t *testing.T) {
+	var f fanout
+	s := f.subscribe(1, func(e Event) bool { return e.String() == "user-event: b" })
+	f.publish(UserEvent{Name: "a"})
+	f.publish(UserEvent{Name: "b"})
+	f.publish(UserEvent{Name: "c"})
+	f.close(ErrStopped)
+	if got := drainAll(s); len(got) != 1 || got[0].String() != "user-event: b" {
+		t.Errorf("got %v, want b alone; what is filtered out takes no room", got)
+	}
+	if !errors.Is(s.Err(), ErrStopped) {
+		t.Errorf("ended with %v, want ErrStopped", s.Err())
+	}
+}
+
+func TestSubscriptionEndsOnce(t *testing.T) {
+	var f fanout
+	s := f.subscribe(1, nil)
+	s.Close()
+	s.Close()
+	f.publish(UserEvent{}) // not on the closed channel
+	f.close(ErrStopped)
+	if s.Err() != nil {
+		t.Errorf("Err is %v, want nil: it was closed before", s.Err())
+	}
+	late := f.subscribe(1, nil)
+	if _, open := <-late.C; open || !errors.Is(late.Err(), ErrStopped) {
+		t.Errorf("a subscription after the end: open %v, error %v", open, late.Err())
+	}
+}
+
+func TestSubscriptionsAreBounded(t *testing.T) {
+	var f fanout
+	for range subscriptionsMax {
+		f.subscribe(1, nil)
+	}
+	s := f.subscribe(1, nil)
+	if _, open := <-s.C; open || s.Err() == nil {
+		t.Errorf("one beyond the limit: open %v, error %v", open, s.Err())
+	}
+	if s := f.subs[0]; cap(s.c) != 1 {
+		t.Errorf("capacity %d, want 1", cap(s.c))
+	}
+	f.close(nil)
+}
+
+func TestSubscriptionCapacityIsBounded(t *testing.T) {
+	var f fanout
+	if s := f.subscribe(1<<30, nil); cap(s.c) != subscriptionMax {
+		t.Errorf("capacity %d, limit %d", cap(s.c), subscriptionMax)
+	}
+	if s := f.subscribe(-1, nil); cap(s.c) != 1 {
+		t.Errorf("capacity %d, want at least 1", cap(s.c))
+	}
+}

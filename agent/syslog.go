@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// syslogQueue is how many lines wait for a syslog daemon that is slow. Lines beyond
+	// are dropped and counted.
+	syslogQueue = 1024
+	// syslogCloseWait bounds how long Close waits for a daemon that takes nothing.
+	syslogCloseWait = 2 * time.Second
+)
+
+// syslogTag is how the lines are marked.
+const syslogTag = "serf"
+
+// syslogWriter sends lines of one severity each. *[log/syslog.Writer] is one.
+type syslogWriter interface {
+	Debug(line string) error
+	Info(line string) error
+	Notice(line string) error
+	Warning(line string) error
+	Err(line string) error
+	Close() error
+}
+
+// Syslog sends a log to the system's syslog, too. Nothing waits for it.
+type Syslog struct {
+	monitor *Monitor
+	writer  syslogWriter
+	told    uint64 // drops that were told of; the goroutine's
+	failed  atomic.Uint64
+	done    chan struct{}
+}
+
+// StartSyslog sends what l has, and will have, of level and above. facility is one of
+// SyslogFacilities, in any case. Close the Syslog before l, or after.
+func StartSyslog(l *Log, level Level, facility string) (*Syslog, error) {
+	w, err := openSyslog(facility)
+	if err != nil {
+		return nil, err
+	}
+	return newSyslog(l, level, w), nil
+}
+
+func newSyslog(l *Log, level Level, w syslogWriter) *Syslog {
+	s := &Syslog{monitor: l.Monitor(level, syslogQueue), writer: w, done: make(chan struct{})}
+	go s.run()
+	return s
+}
+
+// SetLevel changes what is sent from now on.
+func (s *Syslog) SetLevel(level Level) { s.monitor.SetLevel(level) }
+
+// Dropped is how many lines were lost: there was no room for them, or syslog refused them.
+func (s *Syslog) Dropped() uint64 { return s.monitor.Dropped() + s.failed.Load() }
+
+// Close sends what waits, for 2 s at most. It may be called again.
+func (s *Syslog) Close() {
+	s.monitor.Close()
+	t := time.NewTimer(syslogCloseWait)
+	defer t.Stop()
+	select {
+	case <-s.done:
+	case <-t.C:
+	}
+}
+
+// run is the goroutine that writes.
+func (s *Syslog) run() {
+	defer close(s.done)
+	defer s.writer.Close()
+	for _, line := range s.monitor.Backlog {
+		s.write(line)
+	}
+	for line := range s.monitor.C {
+		s.write(line)
+		if n := s.Dropped() - s.told; n > 0 && len(s.monitor.C) == 0 {
+			s.told += n
+			s.write(Line{LevelWarn, fmt.Sprintf("[WARN] agent: %d lines of the log were dropped: syslog takes no more", n)})
+		}
+	}
+}
+
+// write sends a line. Trace, debug and info get the severity above their own name,
+// as they always have: systems hide LOG_INFO and show LOG_NOTICE.
+func (s *Syslog) write(line Line) {
+	send := s.writer.Debug
+	switch line.Level {
+	case LevelDebug:
+		send = s.writer.Info
+	case LevelInfo:
+		send = s.writer.Notice
+	case LevelWarn:
+		send = s.writer.Warning
+	case LevelError:
+		send = s.writer.Err
+	}
+	if send(syslogText(line)) != nil {
+		s.failed.Add(1)
+	}
+}
+
+// syslogText leaves out the time and the level, which syslog adds itself.
+func syslogText(line Line) string {
+	if _, text, ok := strings.Cut(line.Text, "] "); ok {
+		return text
+	}
+	return line.Text
+}
+
+// SyslogFacilities are what StartSyslog takes.
+var SyslogFacilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
+	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
+
+// facilityNumber is the number that syslog has for a facility.
+func facilityNumber(name string) (int, error) {
+	for i, f := range SyslogFacilities {
+		if !strings.EqualFold(f, name) {
+			continue
+		}
+		if i >= syslogLocal0 {
+			i += syslogReserved
+		}
+		return i, nil
+	}
+	return 0, fmt.Errorf("syslog facility %q, allowed %s", name, strings.Join(SyslogFacilities, ", "))
+}
+
+// RFC 5424 numbers the facilities in the order of SyslogFacilities, but has
+// four for the system's own use before LOCAL0.
+const (
+	syslogLocal0   = 12
+	syslogReserved = 4
+)
