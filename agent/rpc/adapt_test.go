@@ -1,0 +1,110 @@
+package rpc
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"serf/agent"
+	"serf/swim/serf"
+)
+
+func TestEventsOfTheAgent(t *testing.T) {
+	m := serf.Member{
+		Name:     "a",
+		Addr:     netip.MustParseAddrPort("127.0.0.1:7946"),
+		Tags:     map[string]string{"k": "v"},
+		Status:   serf.StatusLeaving,
+		Versions: [6]byte{1, 5, 2, 3, 6, 4},
+	}
+	for _, tt := range []struct {
+		in   agent.Event
+		want Event
+	}{
+		{
+			agent.MemberEvent{Type: agent.MemberFailed, Members: []serf.Member{m}},
+			Event{Type: MemberFailed, Members: []Member{{
+				Name: "a", Addr: m.Addr, Tags: m.Tags, Status: "leaving",
+				Protocol: Versions{Min: 1, Max: 5, Current: 2}, Delegate: Versions{Min: 3, Max: 6, Current: 4},
+			}}},
+		},
+		{
+			agent.UserEvent{LTime: 3, Name: "n", Payload: []byte("p"), Coalesce: true},
+			Event{Type: UserEvent, LTime: 3, Name: "n", Payload: []byte("p"), Coalesce: true},
+		},
+		{
+			agent.QueryEvent{ID: 9, LTime: 3, Name: "n", Payload: []byte("p"), From: "b"},
+			Event{Type: QueryEvent, ID: 9, LTime: 3, Name: "n", Payload: []byte("p")},
+		},
+	} {
+		got := adaptEvent(tt.in)
+		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", tt.in, diff)
+		}
+		if !validKind(got.Type) {
+			t.Errorf("%v: type %q is none that clients know", tt.in, got.Type)
+		}
+	}
+}
+
+func TestStatusNames(t *testing.T) {
+	want := map[serf.Status]string{
+		serf.StatusNone: "none", serf.StatusAlive: "alive", serf.StatusLeaving: "leaving",
+		serf.StatusLeft: "left", serf.StatusFailed: "failed",
+	}
+	for s, name := range want {
+		if got := statusName(s); got != name {
+			t.Errorf("status %d is %q, want %q", s, got, name)
+		}
+	}
+}
+
+// A monitor that is too slow is told so itself; the log doesn't hear of it, or it would never end.
+func TestSlowMonitorFeedsNothingBack(t *testing.T) {
+	log := agent.NewLog(io.Discard, agent.LevelInfo)
+	defer log.Close()
+	log.Infof("agent", "before")
+	f := &lineFeed{m: log.Monitor(agent.LevelTrace, 2)}
+	const sent = 5
+	for i := range sent {
+		log.Infof("agent", "line %d", i)
+	}
+	f.wantNext(t, "before")
+	f.wantNext(t, "3 lines of the log were left out")
+	f.wantNext(t, "line 0")
+	f.wantNext(t, "line 1")
+	if n := f.Len(); n != 0 {
+		t.Errorf("%d more lines", n)
+	}
+	log.Infof("agent", "later")
+	f.wantNext(t, "later")
+	all := log.Monitor(agent.LevelTrace, 1)
+	defer all.Close()
+	if n := len(all.Backlog); n != sent+2 {
+		t.Errorf("the log has %d lines, want %d:\n%s", n, sent+2, fmt.Sprint(all.Backlog))
+	}
+	f.Close()
+	if _, ok := f.Next(); ok {
+		t.Error("a line after Close")
+	}
+}
+
+func (f *lineFeed) wantNext(t *testing.T, part string) {
+	t.Helper()
+	if line, ok := f.Next(); !ok || !strings.Contains(line, part) {
+		t.Errorf("next line is %q, %t; want %q", line, ok, part)
+	}
+}
+
+func TestStoppedAnswersEnd(t *testing.T) {
+	f := &answerFeed{c: make(chan agent.Answer), stopped: make(chan struct{})}
+	f.Close()
+	f.Close()
+	if _, ok := f.Next(); ok {
+		t.Error("an answer after Close")
+	}
+}

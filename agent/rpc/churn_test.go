@@ -1,0 +1,188 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hub gives events to any number of feeds, as an agent does: one that is full is ended.
+type hub struct {
+	mu    sync.Mutex
+	feeds map[*hubFeed]struct{}
+}
+
+type hubFeed struct {
+	hub *hub
+	c   chan Event
+}
+
+func (h *hub) subscribe(Filter) (Feed[Event], error) {
+	f := &hubFeed{hub: h, c: make(chan Event, 1<<14)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.feeds[f] = struct{}{}
+	return f, nil
+}
+
+func (h *hub) publish(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for f := range h.feeds {
+		select {
+		case f.c <- e:
+		default:
+			h.drop(f)
+		}
+	}
+}
+
+func (h *hub) drop(f *hubFeed) {
+	if _, ok := h.feeds[f]; ok {
+		delete(h.feeds, f)
+		close(f.c)
+	}
+}
+
+func (f *hubFeed) Next() (Event, bool) { e, ok := <-f.c; return e, ok }
+func (f *hubFeed) Len() int            { return len(f.c) }
+
+func (f *hubFeed) Close() {
+	f.hub.mu.Lock()
+	defer f.hub.mu.Unlock()
+	f.hub.drop(f)
+}
+
+// Clients come, stream and go in every way there is, while events fire. Those that stay get all
+// of them in order, and nothing is left of the others. (In the original this ends within a second in a
+// send on a closed channel.)
+func TestStreamClientsComeAndGo(t *testing.T) {
+	const clients = 500
+	h := &hub{feeds: make(map[*hubFeed]struct{})}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &fakeAgent{subscribe: h.subscribe}
+	s := Serve(ln, a, ServerOptions{})
+	defer s.Close()
+	dial := func() *Client {
+		c, err := Dial(t.Context(), ln.Addr().String(), Options{Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+
+	var staying sync.WaitGroup
+	seen := make(chan struct{}, 1) // a reader got an event that the publisher waits for
+	for i := range 5 {
+		c := dial()
+		defer c.Close()
+		stream, err := c.Stream(t.Context(), "user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		staying.Go(func() {
+			if i == 0 {
+				defer close(seen) // nobody waits for it any more
+			}
+			wantInOrder(t, stream, func(lt uint64) {
+				if i == 0 && lt%pace == 0 {
+					seen <- struct{}{}
+				}
+			})
+		})
+	}
+
+	var churn sync.WaitGroup
+	tickets := make(chan uint64, clients)
+	for i := range uint64(clients) {
+		tickets <- i
+	}
+	close(tickets)
+	for range 50 { // at a time
+		churn.Go(func() {
+			for i := range tickets {
+				if err := comeAndGo(ln.Addr().String(), rand.New(rand.NewPCG(1, i))); err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+			}
+		})
+	}
+	gone := make(chan struct{})
+	go func() { churn.Wait(); close(gone) }()
+	for i := uint64(0); ; i++ {
+		select {
+		case <-gone:
+			h.publish(Event{Type: UserEvent, Name: lastEvent, LTime: i})
+		default:
+			h.publish(Event{Type: UserEvent, Name: "e", LTime: i})
+			if i%pace == 0 {
+				<-seen
+			}
+			continue
+		}
+		break
+	}
+	staying.Wait()
+	if n := s.Counters().CutOff; n != 0 {
+		t.Errorf("%d clients cut off", n)
+	}
+	s.Close()
+	if len(h.feeds) != 0 {
+		t.Errorf("%d subscriptions left", len(h.feeds))
+	}
+}
+
+const (
+	pace      = 32 // events that the publisher fires before it waits for a reader
+	lastEvent = "last"
+)
+
+func wantInOrder(t *testing.T, s *Stream[Event], got func(ltime uint64)) {
+	for i := uint64(0); ; i++ {
+		e, err := s.Next(t.Context())
+		if err != nil || e.LTime != i {
+			t.Errorf("event %d: got %d, %v", i, e.LTime, err)
+			return
+		}
+		if e.Name == lastEvent {
+			return
+		}
+		got(i)
+	}
+}
+
+// comeAndGo connects, streams some events and leaves: with a stop, with a close, or both at once.
+func comeAndGo(addr string, rng *rand.Rand) error {
+	ctx := context.Background()
+	c, err := Dial(ctx, addr, Options{Timeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	streams := make([]*Stream[Event], 1+rng.IntN(3))
+	for i := range streams {
+		if streams[i], err = c.Stream(ctx, "*"); err != nil {
+			return err
+		}
+	}
+	if rng.IntN(4) == 0 {
+		return nil
+	}
+	for _, s := range streams {
+		if rng.IntN(2) == 0 {
+			go s.Stop(ctx)
+			continue
+		}
+		if err := s.Stop(ctx); err != nil {
+			return fmt.Errorf("stop: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,416 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"serf/swim/serf/coord"
+)
+
+// DefaultTimeout is what Options.Timeout is if left zero.
+const DefaultTimeout = 10 * time.Second
+
+// ErrClosed is returned by the methods of a client after Close.
+var ErrClosed = errors.New("rpc: client closed")
+
+// RemoteError is what the agent answered instead of doing what it was asked.
+type RemoteError string
+
+func (e RemoteError) Error() string { return string(e) }
+
+// What agents answer to a client that should have sent a key, or sent a wrong one.
+const (
+	ErrAuthRequired = RemoteError(textAuthRequired)
+	ErrInvalidToken = RemoteError(textInvalidToken)
+)
+
+// Options are the settings of a client. The zero value is usable.
+type Options struct {
+	// AuthKey is sent after the handshake, unless empty. Agents with a key answer nothing else before.
+	AuthKey string
+	// Timeout bounds connecting including handshake and auth, and how long the agent may take to
+	// read a request. Zero means DefaultTimeout. How long an answer may take is up to the
+	// context of each call.
+	Timeout time.Duration
+}
+
+// A Client is a connection to an agent. Its methods may be called concurrently.
+//
+// A method whose context is done returns at once; the agent may still do what it was asked. When
+// the connection breaks all calls and streams end with the reason; a client doesn't reconnect.
+type Client struct {
+	nc      net.Conn
+	in      *valueReader // of the reader goroutine
+	timeout time.Duration
+	done    chan struct{} // closed when the reader goroutine has ended
+
+	writing sync.Mutex
+
+	mu    sync.Mutex
+	seq   uint64
+	calls map[uint64]receiver
+	err   error // why the connection ended
+}
+
+// A receiver takes what arrives under one Seq. Its methods are called on the reader goroutine
+// and must not wait.
+type receiver interface {
+	// header takes the next header. more says that a body follows, last that nothing comes after it.
+	header(text string) (more, last bool)
+	// body takes a body, valid until it returns. An error ends the connection.
+	body(b []byte) (last bool, err error)
+	// fail is called instead if the connection ends before.
+	fail(err error)
+}
+
+// Dial connects to the agent whose RPC address is addr ("127.0.0.1:7373"). Close the client.
+func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout())
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(ctx, nc, o)
+}
+
+func (o *Options) timeout() time.Duration {
+	if o.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return o.Timeout
+}
+
+// NewClient is Dial for a connection that exists. It takes nc over, and closes it if it fails.
+func NewClient(ctx context.Context, nc net.Conn, o Options) (*Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout())
+	defer cancel()
+	c := &Client{
+		nc:      nc,
+		in:      newValueReader(nc, answerLimits),
+		timeout: o.timeout(),
+		done:    make(chan struct{}),
+		calls:   make(map[uint64]receiver),
+	}
+	go c.read()
+	if err := c.greet(ctx, o.AuthKey); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Client) greet(ctx context.Context, key string) error {
+	if err := c.call(ctx, cmdHandshake, &handshakeRequest{Version: version}, nil); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	if key == "" {
+		return nil
+	}
+	return c.call(ctx, cmdAuth, &authRequest{AuthKey: key}, nil)
+}
+
+// Close hangs up. All calls and streams end. It may be called again.
+func (c *Client) Close() error {
+	c.fail(ErrClosed)
+	<-c.done
+	return nil
+}
+
+// fail ends the connection for a reason, unless it has ended already.
+func (c *Client) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	c.nc.Close()
+	for _, r := range c.calls { // order-free: each is told once
+		r.fail(err)
+	}
+	clear(c.calls)
+}
+
+// read is the reader goroutine.
+func (c *Client) read() {
+	defer close(c.done)
+	for {
+		if err := c.readMessage(); err != nil {
+			if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = fmt.Errorf("the agent closed the connection: %w", io.ErrUnexpectedEOF)
+			}
+			c.fail(err)
+			return
+		}
+	}
+}
+
+func (c *Client) readMessage() error {
+	b, err := c.in.next()
+	if err != nil {
+		return err
+	}
+	var h responseHeader
+	if err := msgpack.Unmarshal(b, &h); err != nil {
+		return fmt.Errorf("answer header: %w", err)
+	}
+	c.mu.Lock()
+	r := c.calls[h.Seq]
+	c.mu.Unlock()
+	if r == nil {
+		return fmt.Errorf("answer to a request %d that isn't pending", h.Seq)
+	}
+	more, last := r.header(h.Error)
+	if more {
+		if b, err = c.in.next(); err != nil {
+			return noEOF(err)
+		}
+		if last, err = r.body(b); err != nil {
+			return fmt.Errorf("answer body: %w", err)
+		}
+	}
+	if last {
+		c.mu.Lock()
+		delete(c.calls, h.Seq)
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// request sends a command with its body, if any. What comes back goes to r. If there's an error, r
+// will get nothing.
+func (c *Client) request(name string, body any, r receiver) (seq uint64, err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return 0, c.err
+	}
+	c.seq++
+	seq = c.seq
+	c.calls[seq] = r
+	c.mu.Unlock()
+
+	b := appendValues(nil, &requestHeader{Command: name, Seq: seq})
+	if body != nil {
+		b = appendValues(b, body)
+	}
+	if err := c.write(b); err != nil {
+		c.fail(fmt.Errorf("sending %s: %w", name, err)) // r hears of it
+	}
+	return seq, nil
+}
+
+func (c *Client) write(b []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.nc.SetWriteDeadline(time.Now().Add(c.timeout))
+	_, err := c.nc.Write(b)
+	return err
+}
+
+// call makes a request and waits for its answer. The body of the answer, if it has one, goes into resp.
+func (c *Client) call(ctx context.Context, name string, req, resp any) error {
+	a := &pendingAnswer{resp: resp, done: make(chan error, 1)}
+	if _, err := c.request(name, req, a); err != nil {
+		return err
+	}
+	select {
+	case err := <-a.done:
+		return err
+	case <-ctx.Done():
+	}
+	if !a.abandon() {
+		return <-a.done // it has just arrived
+	}
+	return ctx.Err()
+}
+
+// pendingAnswer receives the one answer to a request.
+type pendingAnswer struct {
+	done chan error // capacity 1
+
+	text string // of the reader goroutine, between header and body
+
+	mu        sync.Mutex
+	resp      any // where the body goes; nil if there's none
+	abandoned bool
+}
+
+// abandon gives up waiting. It returns false if the answer is there. After it, resp is the
+// caller's again: the body will still be taken off the stream, but not decoded.
+func (a *pendingAnswer) abandon() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.done) > 0 {
+		return false
+	}
+	a.abandoned = true
+	return true
+}
+
+func (a *pendingAnswer) header(text string) (more, last bool) {
+	// Commands with a body in the answer have it even if they fail, but for those that
+	// are refused before the agent looks at them.
+	if a.resp == nil || text == textAuthRequired || text == textHandshakeRequired || text == textUnsupportedCommand {
+		a.finish(remoteError(text))
+		return false, true
+	}
+	a.text = text
+	return true, false
+}
+
+func (a *pendingAnswer) body(b []byte) (last bool, err error) {
+	a.mu.Lock()
+	if !a.abandoned {
+		err = msgpack.Unmarshal(b, a.resp)
+	}
+	a.mu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	a.finish(remoteError(a.text))
+	return true, nil
+}
+
+func (a *pendingAnswer) fail(err error) { a.finish(err) }
+
+func (a *pendingAnswer) finish(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case a.done <- err:
+	default: // finished already; the connection failed while the answer came
+	}
+}
+
+func remoteError(text string) error {
+	if text == "" {
+		return nil
+	}
+	return RemoteError(text)
+}
+
+// Members returns all members that the agent knows.
+func (c *Client) Members(ctx context.Context) ([]Member, error) {
+	var resp membersResponse
+	err := c.call(ctx, cmdMembers, nil, &resp)
+	return fromWire(resp.Members), err
+}
+
+// MemberFilter chooses members by regular expressions, each of which has to match the whole of a
+// text. Empty name and status match all; a member without a tag counts as having it empty.
+type MemberFilter struct {
+	Name, Status string
+	Tags         map[string]string
+}
+
+// MembersFiltered returns the members that match f.
+func (c *Client) MembersFiltered(ctx context.Context, f MemberFilter) ([]Member, error) {
+	req := &membersFilteredRequest{Name: f.Name, Status: f.Status, Tags: f.Tags}
+	if req.Tags == nil {
+		req.Tags = map[string]string{}
+	}
+	var resp membersResponse
+	err := c.call(ctx, cmdMembersFiltered, req, &resp)
+	return fromWire(resp.Members), err
+}
+
+// Join makes the agent contact the given addresses, and returns how many of them answered. With
+// replay it also hears the user events of the past.
+func (c *Client) Join(ctx context.Context, addrs []string, replay bool) (int, error) {
+	var resp joinResponse
+	err := c.call(ctx, cmdJoin, &joinRequest{Existing: addrs, Replay: replay}, &resp)
+	return int(resp.Num), err
+}
+
+// Leave makes the agent leave its cluster. It returns when the agent has left and is about to stop.
+func (c *Client) Leave(ctx context.Context) error {
+	return c.call(ctx, cmdLeave, nil, nil)
+}
+
+// ForceLeave turns a failed member into one that left; with prune it is forgotten altogether.
+func (c *Client) ForceLeave(ctx context.Context, name string, prune bool) error {
+	return c.call(ctx, cmdForceLeave, &forceLeaveRequest{Node: name, Prune: prune}, nil)
+}
+
+// UserEvent fires an event. With coalesce, members may be told only of the last of several
+// events with the same name.
+func (c *Client) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
+	return c.call(ctx, cmdEvent, &eventRequest{Name: name, Payload: payload, Coalesce: coalesce}, nil)
+}
+
+// SetTags sets some tags of the agent and deletes others. A tag that is in both is set.
+func (c *Client) SetTags(ctx context.Context, set map[string]string, remove []string) error {
+	return c.call(ctx, cmdTags, &tagsRequest{Tags: set, DeleteTags: remove}, nil)
+}
+
+// Respond answers a query that came as an Event.
+func (c *Client) Respond(ctx context.Context, id uint64, payload []byte) error {
+	return c.call(ctx, cmdRespond, &respondRequest{ID: id, Payload: payload}, nil)
+}
+
+// Stats returns the agent's description of itself: sections of names and values.
+func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error) {
+	var resp map[string]map[string]string
+	err := c.call(ctx, cmdStats, nil, &resp)
+	return resp, err
+}
+
+// Coordinate returns a member's network coordinate, and whether the agent knows it.
+func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate, bool, error) {
+	var resp coordinateResponse
+	if err := c.call(ctx, cmdCoordinate, &coordinateRequest{Node: name}, &resp); err != nil || !resp.Ok {
+		return coord.Coordinate{}, false, err
+	}
+	at := coord.Coordinate{
+		Adjustment: resp.Coord.Adjustment,
+		Error:      resp.Coord.Error,
+		Height:     resp.Coord.Height,
+	}
+	if n := copy(at.Vec[:], resp.Coord.Vec); n != coord.Dimensions || len(resp.Coord.Vec) != n {
+		return coord.Coordinate{}, false, fmt.Errorf("coordinate of %s has %d dimensions, want %d", name, len(resp.Coord.Vec), coord.Dimensions)
+	}
+	return at, true, nil
+}
+
+// InstallKey makes all members accept a key, base64 of 16, 24 or 32 bytes. The report is valid
+// with an error too, which then says how many members failed; so for the other operations on keys.
+func (c *Client) InstallKey(ctx context.Context, key string) (KeyReport, error) {
+	return c.keys(ctx, cmdInstallKey, &keyRequest{key})
+}
+
+// UseKey makes all members encrypt with a key that they have.
+func (c *Client) UseKey(ctx context.Context, key string) (KeyReport, error) {
+	return c.keys(ctx, cmdUseKey, &keyRequest{key})
+}
+
+// RemoveKey makes all members forget a key. The one in use can't be removed.
+func (c *Client) RemoveKey(ctx context.Context, key string) (KeyReport, error) {
+	return c.keys(ctx, cmdRemoveKey, &keyRequest{key})
+}
+
+// ListKeys asks all members for their keys.
+func (c *Client) ListKeys(ctx context.Context) (KeyReport, error) {
+	return c.keys(ctx, cmdListKeys, nil)
+}
+
+func (c *Client) keys(ctx context.Context, name string, req any) (KeyReport, error) {
+	var resp keyResponse
+	err := c.call(ctx, name, req, &resp)
+	return KeyReport{
+		Members:   int(resp.NumNodes),
+		Responses: int(resp.NumResp),
+		Errors:    int(resp.NumErr),
+		Messages:  resp.Messages,
+		Keys:      resp.Keys,
+	}, err
+}

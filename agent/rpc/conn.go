@@ -1,0 +1,235 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+const (
+	// greetTimeout is how long a client may take over handshake and auth.
+	greetTimeout = 10 * time.Second
+
+	// writeTimeout is how long a client may take to read writeStep bytes. One that doesn't is
+	// cut off; until then only its own requests and streams wait for it.
+	writeTimeout = 10 * time.Second
+	writeStep    = 64 << 10
+
+	// lingerTimeout is how long the server reads, and forgets, what a client still sends after
+	// an answer that ends the connection. Closing at once would reset the connection, and the
+	// client might lose the answer.
+	lingerTimeout = time.Second
+
+	// streamsMax bounds the streams, monitors and queries on one connection.
+	streamsMax = 64
+
+	// waitingMax bounds the requests of one connection that wait for the cluster. Further
+	// requests are not read until one of them is done.
+	waitingMax = 64
+
+	// batchMax is about how many bytes of records are gathered into one write when a stream
+	// has more than one record at hand.
+	batchMax = 16 << 10
+)
+
+// A conn is one client. Its reader goroutine (serve) owns greeted and authed and answers what needs no
+// waiting; requests that wait and streams have goroutines of their own.
+type conn struct {
+	s      *Server
+	nc     net.Conn
+	in     *valueReader
+	ctx    context.Context // done when the connection ends
+	cancel context.CancelFunc
+
+	greeted, authed bool
+
+	waiting chan struct{}  // one element for each request that waits; capacity waitingMax
+	work    sync.WaitGroup // waiting requests and streams
+
+	mu        sync.Mutex
+	streams   map[uint64]*stream // by Seq of the request
+	monitored bool
+
+	asked askedQueries
+
+	// writing holds an element while someone writes. (Not a mutex, so that tests in virtual
+	// time can see that those who wait for it are idle.)
+	writing chan struct{}
+	broken  bool // a write failed; guarded by writing
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{
+		s:       s,
+		nc:      nc,
+		in:      newValueReader(nc, requestLimits),
+		authed:  s.o.AuthKey == "",
+		waiting: make(chan struct{}, waitingMax),
+		streams: make(map[uint64]*stream),
+		writing: make(chan struct{}, 1),
+	}
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	return c
+}
+
+// hangUp ends the connection from any goroutine; serve does the rest.
+func (c *conn) hangUp() {
+	c.cancel()
+	c.nc.Close()
+}
+
+// serve reads and answers requests until the connection ends, and returns when nothing is left of it.
+func (c *conn) serve() {
+	defer c.s.forget(c)
+	c.nc.SetReadDeadline(time.Now().Add(greetTimeout))
+	err := c.serveRequests()
+	if c.ctx.Err() == nil && !isHangUp(err) {
+		c.s.o.Log.Warnf(component, "Closing connection of client %v: %v", c.nc.RemoteAddr(), err)
+	}
+	if errors.Is(err, errRefused) {
+		c.linger()
+	}
+	c.hangUp()
+	c.closeStreams()
+	c.work.Wait()
+}
+
+// isHangUp tells whether a client left in an orderly way, or was never one of ours: health checks
+// connect and hang up, or reset.
+func isHangUp(err error) bool {
+	var op *net.OpError
+	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.As(err, &op) && !op.Timeout()
+}
+
+// errRefused ends a connection after its last answer.
+var errRefused = errors.New("refused")
+
+// serveRequests returns why the connection can't go on.
+func (c *conn) serveRequests() error {
+	for {
+		var h requestHeader
+		if err := c.decode(&h); err != nil {
+			return err
+		}
+		c.s.commands.Add(1)
+		cmd, known := commandTable[h.Command]
+		if !known {
+			// Whether a body follows isn't known, so nor is where the next request begins.
+			c.reply(h.Seq, textUnsupportedCommand)
+			return errRefused
+		}
+		// The body is read whatever comes of the request: else it would be taken for a header.
+		var body []byte
+		if cmd.body {
+			var err error
+			if body, err = c.in.next(); err != nil {
+				return noEOF(err)
+			}
+		}
+		if err := c.handle(cmd, h, body); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
+	switch {
+	case h.Command == cmdHandshake:
+	case !c.greeted:
+		c.reply(h.Seq, textHandshakeRequired)
+		return errRefused
+	case h.Command == cmdAuth:
+	case !c.authed:
+		c.reply(h.Seq, textAuthRequired)
+		return nil
+	}
+	if err := cmd.handle(c, h.Seq, body); err != nil {
+		return err
+	}
+	if c.greeted && c.authed {
+		c.nc.SetReadDeadline(time.Time{})
+	}
+	return nil
+}
+
+// decode reads the next value into v.
+func (c *conn) decode(v any) error {
+	b, err := c.in.next()
+	if err != nil {
+		return err
+	}
+	return msgpack.Unmarshal(b, v)
+}
+
+// noEOF is for ends of the stream where there should be something.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// linger lets the client read the last answer before the connection closes.
+func (c *conn) linger() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, c.nc, int64(requestLimits.bytes))
+}
+
+// wait runs f, which may wait for the cluster, on a goroutine of its own. If too many run already it
+// waits itself.
+func (c *conn) wait(f func()) {
+	select {
+	case c.waiting <- struct{}{}:
+	case <-c.ctx.Done():
+		return
+	}
+	c.work.Go(func() {
+		defer func() { <-c.waiting }()
+		f()
+	})
+}
+
+// reply answers a request: with a text if it was refused, and with a body if it has one.
+func (c *conn) reply(seq uint64, text string, body ...any) {
+	values := append([]any{&responseHeader{Error: text, Seq: seq}}, body...)
+	c.send(appendValues(nil, values...))
+}
+
+// replyError is reply for the error of an operation, nil if it succeeded.
+func (c *conn) replyError(seq uint64, err error, body ...any) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	c.reply(seq, text, body...)
+}
+
+// send writes b and reports whether the client took it. If it doesn't in time, the connection ends.
+func (c *conn) send(b []byte) bool {
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
+	for len(b) > 0 && !c.broken {
+		step := b[:min(len(b), writeStep)]
+		c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := c.nc.Write(step); err != nil {
+			c.broken = true
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				c.s.cutOff.Add(1)
+				c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v", c.nc.RemoteAddr(), writeTimeout)
+			}
+			c.hangUp()
+		}
+		b = b[len(step):]
+	}
+	return !c.broken
+}

@@ -1,0 +1,125 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// filtersMax bounds the parts of an event filter: each is compared with each event.
+const filtersMax = 256
+
+// errInvalidFilter refuses an event filter.
+var errInvalidFilter = errors.New(textInvalidFilter)
+
+// A Filter chooses events by type and name. The zero Filter matches nothing.
+type Filter struct{ parts []filterPart }
+
+type filterPart struct{ kind, name string } // kind "*" is any; an empty name is any
+
+// ParseFilter reads a comma-separated list of member-join, member-leave, member-failed,
+// member-update, member-reap, user, user:NAME, query, query:NAME and *. An empty list is *.
+func ParseFilter(s string) (Filter, error) {
+	if s == "" {
+		s = "*"
+	}
+	if strings.Count(s, ",") >= filtersMax {
+		return Filter{}, errInvalidFilter
+	}
+	var f Filter
+	for text := range strings.SplitSeq(s, ",") {
+		p := filterPart{kind: text}
+		if kind, name, ok := strings.Cut(text, ":"); ok && (kind == UserEvent || kind == QueryEvent) {
+			p = filterPart{kind, name}
+		}
+		if !validKind(p.kind) {
+			return Filter{}, errInvalidFilter
+		}
+		f.parts = append(f.parts, p)
+	}
+	return f, nil
+}
+
+func validKind(kind string) bool {
+	switch kind {
+	case MemberJoin, MemberLeave, MemberFailed, MemberUpdate, MemberReap, UserEvent, QueryEvent, "*":
+		return true
+	}
+	return false
+}
+
+// Match tells whether an event of this type, and for user events and queries of this name, is wanted.
+func (f Filter) Match(kind, name string) bool {
+	return slices.ContainsFunc(f.parts, func(p filterPart) bool {
+		return (p.kind == "*" || p.kind == kind) && (p.name == "" || p.name == name)
+	})
+}
+
+// patternMax bounds a regular expression of a members filter. What a program compiles to can be
+// a thousand times its text.
+const patternMax = 1024
+
+// memberFilter chooses members by regular expressions that match the whole of a text.
+type memberFilter struct {
+	name, status *regexp.Regexp // nil: any
+	tags         map[string]*regexp.Regexp
+}
+
+func newMemberFilter(req membersFilteredRequest) (f memberFilter, err error) {
+	if f.name, err = compileFilter("name", req.Name); err != nil {
+		return memberFilter{}, err
+	}
+	if f.status, err = compileFilter("status", req.Status); err != nil {
+		return memberFilter{}, err
+	}
+	if len(req.Tags) > filtersMax {
+		return memberFilter{}, fmt.Errorf("%d tags to filter by, limit %d", len(req.Tags), filtersMax)
+	}
+	f.tags = make(map[string]*regexp.Regexp, len(req.Tags))
+	for tag, expr := range req.Tags { // order-free: a set of conditions
+		if f.tags[tag], err = compilePattern("tag "+tag, expr); err != nil {
+			return memberFilter{}, err
+		}
+	}
+	return f, nil
+}
+
+// compileFilter is compilePattern for a filter that is absent when empty. (An empty filter of a
+// tag is not: it wants members without the tag.)
+func compileFilter(what, expr string) (*regexp.Regexp, error) {
+	if expr == "" {
+		return nil, nil
+	}
+	return compilePattern(what, expr)
+}
+
+func compilePattern(what, expr string) (*regexp.Regexp, error) {
+	if len(expr) > patternMax {
+		return nil, fmt.Errorf("filter by %s: regular expression of %d bytes, limit %d", what, len(expr), patternMax)
+	}
+	if _, err := regexp.Compile(expr); err != nil { // by itself, so that the error shows what was given
+		return nil, fmt.Errorf("filter by %s: %w", what, err)
+	}
+	re, err := regexp.Compile("^(?:" + expr + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("filter by %s: %w", what, err)
+	}
+	return re, nil
+}
+
+func (f *memberFilter) match(m *Member) bool {
+	if f.name != nil && !f.name.MatchString(m.Name) {
+		return false
+	}
+	if f.status != nil && !f.status.MatchString(m.Status) {
+		return false
+	}
+	for tag, re := range f.tags { // order-free: all must match
+		if !re.MatchString(m.Tags[tag]) {
+			return false
+		}
+	}
+	return true
+}

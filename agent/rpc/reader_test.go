@@ -1,0 +1,200 @@
+package rpc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// One value of each form there is.
+var forms = map[string][]byte{
+	"positive fixnum": {0x7f},
+	"negative fixnum": {0xe0},
+	"fixmap":          {0x81, 0xa1, 'k', 0x01},
+	"fixarray":        {0x92, 0x01, 0xc0},
+	"fixstr":          {0xa2, 'h', 'i'},
+	"nil":             {0xc0},
+	"false":           {0xc2},
+	"true":            {0xc3},
+	"bin8":            {0xc4, 2, 1, 2},
+	"bin16":           {0xc5, 0, 1, 9},
+	"bin32":           {0xc6, 0, 0, 0, 1, 9},
+	"float32":         {0xca, 1, 2, 3, 4},
+	"float64":         {0xcb, 1, 2, 3, 4, 5, 6, 7, 8},
+	"uint8":           {0xcc, 1},
+	"uint16":          {0xcd, 1, 2},
+	"uint32":          {0xce, 1, 2, 3, 4},
+	"uint64":          {0xcf, 1, 2, 3, 4, 5, 6, 7, 8},
+	"int8":            {0xd0, 1},
+	"int16":           {0xd1, 1, 2},
+	"int32":           {0xd2, 1, 2, 3, 4},
+	"int64":           {0xd3, 1, 2, 3, 4, 5, 6, 7, 8},
+	"str8":            {0xd9, 1, 'x'},
+	"str16":           {0xda, 0, 1, 'x'},
+	"str32":           {0xdb, 0, 0, 0, 1, 'x'},
+	"array16":         {0xdc, 0, 2, 1, 2},
+	"array32":         {0xdd, 0, 0, 0, 1, 0xc0},
+	"map16":           {0xde, 0, 1, 1, 2},
+	"map32":           {0xdf, 0, 0, 0, 1, 1, 0x91, 0xc0},
+}
+
+func TestReaderFindsTheEndOfEachForm(t *testing.T) {
+	for name, b := range forms {
+		r := newValueReader(iotest.OneByteReader(bytes.NewReader(slices.Concat(b, []byte{0x05}))), requestLimits)
+		if got, err := r.next(); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%s: % x, %v; want % x", name, got, err, b)
+		}
+		if got, err := r.next(); err != nil || !bytes.Equal(got, []byte{5}) {
+			t.Errorf("%s: what follows is % x, %v", name, got, err)
+		}
+		if _, err := r.next(); err != io.EOF {
+			t.Errorf("%s: at the end %v, want EOF", name, err)
+		}
+		for n := 1; n < len(b); n++ {
+			_, err := newValueReader(bytes.NewReader(b[:n]), requestLimits).next()
+			if err != io.ErrUnexpectedEOF {
+				t.Errorf("%s cut to %d bytes: %v, want unexpected EOF", name, n, err)
+			}
+		}
+	}
+}
+
+func TestReaderRefusesWhatIsNoValue(t *testing.T) {
+	for _, code := range []byte{0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8} {
+		_, err := newValueReader(bytes.NewReader([]byte{code, 0, 0, 0, 0, 0}), requestLimits).next()
+		if !errors.Is(err, errMalformed) {
+			t.Errorf("0x%02x: %v, want %v", code, err, errMalformed)
+		}
+	}
+}
+
+func TestReaderLimits(t *testing.T) {
+	small := limits{bytes: 10, values: 5}
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		ok   bool
+	}{
+		{"as many bytes as allowed", slices.Concat([]byte{0xc4, 8}, make([]byte, 8)), true},
+		{"a byte too many", slices.Concat([]byte{0xc4, 9}, make([]byte, 9)), false},
+		{"as many values as allowed", []byte{0x94, 0, 0, 0, 0}, true},
+		{"a value too many", []byte{0x95, 0, 0, 0, 0, 0}, false},
+		{"a map counts twice", []byte{0x83, 0, 0, 0, 0, 0, 0}, false},
+		{"a length past the limit, and no more", []byte{0xc6, 0xff, 0xff, 0xff, 0xff}, false},
+		{"a count past the limit, and no more", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, false},
+	} {
+		_, err := newValueReader(bytes.NewReader(tt.b), small).next()
+		if tt.ok != (err == nil) || !tt.ok && !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+	nested := func(depth int) []byte {
+		return slices.Concat(bytes.Repeat([]byte{0x91}, depth-1), []byte{0x90})
+	}
+	if _, err := newValueReader(bytes.NewReader(nested(maxDepth)), requestLimits).next(); err != nil {
+		t.Errorf("nested %d deep: %v", maxDepth, err)
+	}
+	if _, err := newValueReader(bytes.NewReader(nested(maxDepth+1)), requestLimits).next(); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("nested %d deep: %v", maxDepth+1, err)
+	}
+}
+
+// A length claims what it likes; memory follows what arrives.
+func TestReaderAllocatesWhatArrives(t *testing.T) {
+	const claims = 1 << 20 // of 200 MB
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := newValueReader(bytes.NewReader([]byte{0xc6, 12, 0, 0, 0, 1, 2, 3}), answerLimits)
+	if _, err := r.next(); err != io.ErrUnexpectedEOF {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > claims {
+		t.Errorf("%d bytes allocated for a claim", got)
+	}
+}
+
+func TestSignedIsWrittenAsTheOriginalDoes(t *testing.T) {
+	for n, want := range map[signed]string{
+		0:        "\x00",
+		127:      "\x7f",
+		128:      "\xd1\x00\x80",
+		32767:    "\xd1\x7f\xff",
+		32768:    "\xd2\x00\x00\x80\x00",
+		1e9:      "\xd2\x3b\x9a\xca\x00",
+		1 << 31:  "\xd3\x00\x00\x00\x00\x80\x00\x00\x00",
+		-1:       "\xff",
+		-32:      "\xe0",
+		-33:      "\xd0\xdf",
+		-129:     "\xd1\xff\x7f",
+		-1 << 31: "\xd2\x80\x00\x00\x00",
+	} {
+		b := appendValues(nil, n)
+		if string(b) != want {
+			t.Errorf("%d: % x, want % x", n, b, want)
+		}
+		var back signed
+		if err := msgpack.Unmarshal(b, &back); err != nil || back != n {
+			t.Errorf("%d: read back %d, %v", n, back, err)
+		}
+	}
+}
+
+// Old clients write bytes as strings, and integers in any form.
+func TestOldEncodingsAreRead(t *testing.T) {
+	b := []byte("\x83\xa4Name\xa1x\xa7Payload\xa3abc\xa8Coalesce\xc3")
+	var req eventRequest
+	if err := decodeValue(b, &req); err != nil || string(req.Payload) != "abc" || req.Name != "x" || !req.Coalesce {
+		t.Errorf("%+v, %v", req, err)
+	}
+	var h requestHeader
+	if err := decodeValue([]byte("\x83\xa3Seq\xd1\x01\x00\xa7Command\xc4\x04auth\xa5Extra\x92\x01\x02"), &h); err != nil || h.Seq != 256 || h.Command != "auth" {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func FuzzRequests(f *testing.F) {
+	greeting := appendValues(nil, &requestHeader{cmdHandshake, 1}, &handshakeRequest{1})
+	for name, cmd := range commandTable {
+		b := appendValues(greeting, &requestHeader{name, 2})
+		if cmd.body {
+			b = appendValues(b, map[string]string{})
+		}
+		f.Add(b)
+	}
+	f.Add(appendValues(greeting, &requestHeader{cmdEvent, 2}, &eventRequest{Name: "x", Payload: []byte("y")}))
+	f.Add([]byte("\xdf\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := &Server{agent: &fakeAgent{}, o: ServerOptions{Log: discard{}}, conns: map[*conn]struct{}{}}
+		s.ctx, s.cancel = t.Context(), func() {}
+		nc := &scriptedConn{Reader: bytes.NewReader(b)}
+		c := newConn(s, nc)
+		c.serve()
+		// Whatever was answered, it's whole values, the first of them a header.
+		values := splitValues(nc.out.Bytes())
+		if n := len(slices.Concat(values...)); n != nc.out.Len() {
+			t.Errorf("%d bytes of values in an answer of %d", n, nc.out.Len())
+		}
+	})
+}
+
+func FuzzAnswers(f *testing.F) {
+	f.Add([]byte("\x82\xa5Error\xa0\xa3Seq\x01\x82\xa5Error\xa0\xa3Seq\x02\x81\xa7Members\x91\x8b"))
+	f.Add([]byte(strings.Repeat("\x82\xa5Error\xa0\xa3Seq\x01", 3)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		nc := &scriptedConn{Reader: bytes.NewReader(b)}
+		c, err := NewClient(t.Context(), nc, Options{})
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		c.Members(t.Context()) // fails or not; the stream of bytes ends, so it doesn't wait
+	})
+}

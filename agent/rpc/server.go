@@ -1,0 +1,170 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs three
+	// goroutines and a few buffers.
+	connsMax = 1024
+
+	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out
+	// of file descriptors or the like.
+	acceptWaitMax = time.Second
+)
+
+// ServerOptions are the settings of a server. The zero value serves everybody who can connect.
+type ServerOptions struct {
+	// AuthKey is what clients must send in auth before anything else. Empty: no need to.
+	AuthKey string
+	// Log gets a line for each client that comes, or is cut off. Nil: none.
+	Log Logger
+	// Left is called after a leave was carried out for a client and answered: the agent should
+	// stop. It is called on a goroutine that Close waits for, so it must not call Close.
+	Left func()
+}
+
+// Logger is where a server logs. *agent.Log is one.
+type Logger interface {
+	Infof(component, format string, args ...any)
+	Warnf(component, format string, args ...any)
+}
+
+// component is what this package's log lines are marked with.
+const component = "agent.ipc"
+
+// A Server answers RPC clients on behalf of an agent.
+type Server struct {
+	agent Agent
+	o     ServerOptions
+	ln    net.Listener
+
+	ctx    context.Context // of everything that clients asked for; done when the server closes
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept and the connections
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+
+	accepted, refused, commands, cutOff atomic.Uint64
+}
+
+// ServerCounters count since the start of a server.
+type ServerCounters struct {
+	Accepted uint64 // clients
+	Refused  uint64 // clients, because there were 1,024
+	Commands uint64
+	CutOff   uint64 // clients that didn't read
+}
+
+// Serve starts a server of a on ln, which it takes over. Close it.
+func Serve(ln net.Listener, a Agent, o ServerOptions) *Server {
+	if o.Log == nil {
+		o.Log = discard{}
+	}
+	s := &Server{agent: a, o: o, ln: ln, conns: make(map[*conn]struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.wg.Go(s.accept)
+	return s
+}
+
+type discard struct{}
+
+func (discard) Infof(string, string, ...any) {}
+func (discard) Warnf(string, string, ...any) {}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Counters returns the server's counters.
+func (s *Server) Counters() ServerCounters {
+	return ServerCounters{
+		Accepted: s.accepted.Load(),
+		Refused:  s.refused.Load(),
+		Commands: s.commands.Load(),
+		CutOff:   s.cutOff.Load(),
+	}
+}
+
+// Close hangs up on all clients, cancels what they wait for, and returns when no goroutine of
+// the server is left. It may be called again.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns { // order-free: all are closed
+		c.hangUp()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	err := s.ln.Close()
+	s.wg.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) accept() {
+	var wait time.Duration
+	for {
+		nc, err := s.ln.Accept()
+		if errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil {
+			if err == nil {
+				nc.Close()
+			}
+			return
+		}
+		if err != nil {
+			if wait == 0 {
+				s.o.Log.Warnf(component, "Failed to accept clients, trying again: %v", err)
+			}
+			wait = min(max(2*wait, 5*time.Millisecond), acceptWaitMax)
+			s.pause(wait)
+			continue
+		}
+		wait = 0
+		s.admit(nc)
+	}
+}
+
+func (s *Server) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.ctx.Done():
+	}
+}
+
+// admit starts to serve a client, if there is room for it.
+func (s *Server) admit(nc net.Conn) {
+	c := newConn(s, nc)
+	s.mu.Lock()
+	full := len(s.conns) >= connsMax
+	if s.closed || full {
+		s.mu.Unlock()
+		c.hangUp()
+		if full && s.refused.Add(1) == 1 {
+			s.o.Log.Warnf(component, "Refused client %v and perhaps more: %d are connected, the limit", nc.RemoteAddr(), connsMax)
+		}
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.wg.Go(c.serve)
+	s.mu.Unlock()
+	s.accepted.Add(1)
+	s.o.Log.Infof(component, "Accepted client: %v", nc.RemoteAddr())
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}

@@ -1,0 +1,540 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestFirstMustComeHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the server lingers
+		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		r := dialRaw(t, l)
+		r.ask(cmdEvent, 7, &eventRequest{Name: "x"}, textHandshakeRequired)
+		r.wantClosed()
+	})
+}
+
+func TestHandshake(t *testing.T) {
+	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	r := dialRaw(t, l)
+	r.ask(cmdHandshake, 1, &handshakeRequest{Version: 2}, textUnsupportedVersion)
+	r.ask(cmdHandshake, 2, &handshakeRequest{Version: 0}, textUnsupportedVersion)
+	r.ask(cmdHandshake, 3, &handshakeRequest{Version: 1}, "")
+	r.ask(cmdHandshake, 4, &handshakeRequest{Version: 1}, textDuplicateHandshake)
+}
+
+// Whatever is refused for want of auth, its body is taken off the stream, so that the next
+// request is understood.
+func TestRefusedRequestsAreReadWhole(t *testing.T) {
+	a := &fakeAgent{}
+	_, l := startServer(t, a, ServerOptions{AuthKey: "k"})
+	r := dialRaw(t, l)
+	r.greet()
+	bodies := map[string]any{
+		cmdEvent: &eventRequest{Name: "x"}, cmdForceLeave: &forceLeaveRequest{}, cmdJoin: &joinRequest{},
+		cmdMembersFiltered: &membersFilteredRequest{}, cmdTags: &tagsRequest{}, cmdStream: &streamRequest{},
+		cmdMonitor: &monitorRequest{}, cmdStop: &stopRequest{}, cmdQuery: &queryRequest{}, cmdRespond: &respondRequest{},
+		cmdInstallKey: &keyRequest{}, cmdUseKey: &keyRequest{}, cmdRemoveKey: &keyRequest{},
+		cmdCoordinate: &coordinateRequest{}, cmdMembers: nil, cmdLeave: nil, cmdListKeys: nil, cmdStats: nil,
+	}
+	seq := uint64(10)
+	for name := range commandTable { // order-free: none may have an effect
+		if name != cmdHandshake && name != cmdAuth {
+			seq++
+			r.ask(name, seq, bodies[name], textAuthRequired)
+		}
+	}
+	r.ask(cmdAuth, 90, &authRequest{"wrong"}, textInvalidToken)
+	r.ask(cmdEvent, 91, &eventRequest{Name: "x"}, textAuthRequired)
+	if len(a.calls) > 0 {
+		t.Fatalf("done without auth: %v", a.calls)
+	}
+	r.ask(cmdAuth, 92, &authRequest{"k"}, "")
+	r.ask(cmdEvent, 93, &eventRequest{Name: "x"}, "")
+}
+
+func TestUnknownCommandEndsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the server lingers
+		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		r := dialRaw(t, l)
+		r.greet()
+		r.ask("nonsense", 2, nil, textUnsupportedCommand)
+		r.wantClosed()
+	})
+}
+
+func TestBodyOfAnotherShapeEndsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the server lingers
+		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		r := dialRaw(t, l)
+		r.greet()
+		r.tell(cmdEvent, 2, "a string")
+		var h responseHeader
+		r.read(&h)
+		if h.Seq != 2 || !strings.HasPrefix(h.Error, "Invalid request: ") {
+			t.Errorf("answer %+v", h)
+		}
+		r.wantClosed()
+	})
+}
+
+// An answer to a bad filter has a body: clients wait for one.
+func TestBadMemberFilterIsAnswered(t *testing.T) {
+	_, l := startServer(t, &fakeAgent{members: []Member{{Name: "a"}}}, ServerOptions{})
+	c := connect(t, l, "")
+	for _, f := range []MemberFilter{
+		{Name: "("},
+		{Status: "["},
+		{Tags: map[string]string{"role": "*"}},
+		{Name: strings.Repeat("x", patternMax+1)},
+	} {
+		var remote RemoteError
+		if _, err := c.MembersFiltered(t.Context(), f); !errors.As(err, &remote) {
+			t.Errorf("%.40v: error %v, want one from the agent", f, err)
+		}
+	}
+	if m, err := c.MembersFiltered(t.Context(), MemberFilter{Name: strings.Repeat("x", patternMax)}); err != nil || len(m) != 0 {
+		t.Errorf("a pattern at the limit: %v, %v", m, err)
+	}
+	if m, err := c.Members(t.Context()); err != nil || len(m) != 1 {
+		t.Errorf("connection unusable afterwards: %v, %v", m, err)
+	}
+}
+
+// A join that takes its time keeps no other request waiting, and is answered when it's done.
+func TestWaitingRequestsBlockNobody(t *testing.T) {
+	release := make(chan struct{})
+	a := &fakeAgent{join: func(context.Context, []string) (int, error) { <-release; return 3, nil }}
+	_, l := startServer(t, a, ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	r.tell(cmdJoin, 2, &joinRequest{Existing: []string{"x"}})
+	r.ask(cmdEvent, 3, &eventRequest{Name: "meanwhile"}, "")
+	close(release)
+	r.want(2, "")
+	var j joinResponse
+	if r.read(&j); j.Num != 3 {
+		t.Errorf("joined %d, want 3", j.Num)
+	}
+}
+
+// Beyond waitingMax a connection's requests aren't read, and the other connections don't notice.
+func TestWaitingRequestsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		running, most := 0, 0
+		release := make(chan struct{})
+		a := &fakeAgent{join: func(context.Context, []string) (int, error) {
+			mu.Lock()
+			running++
+			most = max(most, running)
+			mu.Unlock()
+			<-release
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return 1, nil
+		}}
+		_, l := startServer(t, a, ServerOptions{})
+		r := dialRaw(t, l)
+		r.greet()
+		const n = waitingMax + 10
+		go func() {
+			for i := range uint64(n) {
+				r.nc.Write(appendValues(nil, &requestHeader{Command: cmdJoin, Seq: 10 + i}, &joinRequest{}))
+			}
+		}()
+		synctest.Wait()
+		if most != waitingMax {
+			t.Fatalf("%d joins at a time, want %d", most, waitingMax)
+		}
+		other := dialRaw(t, l)
+		other.greet()
+		close(release)
+		for range n {
+			var h responseHeader
+			var j joinResponse
+			r.read(&h)
+			r.read(&j)
+		}
+	})
+}
+
+func TestStreams(t *testing.T) {
+	events := newFeed[Event](8)
+	var filter Filter
+	a := &fakeAgent{subscribe: func(f Filter) (Feed[Event], error) { filter = f; return events, nil }}
+	_, l := startServer(t, a, ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	r.ask(cmdStream, 2, &streamRequest{"user:deploy,nonsense"}, textInvalidFilter)
+	r.ask(cmdStream, 3, &streamRequest{"user:deploy"}, "")
+	r.ask(cmdStream, 3, &streamRequest{"*"}, textStreamExists)
+	if !filter.Match(UserEvent, "deploy") || filter.Match(UserEvent, "other") {
+		t.Error("the filter isn't the one asked for")
+	}
+	events.c <- Event{Type: UserEvent, Name: "deploy", LTime: 5}
+	r.want(3, "")
+	var rec userEventRecord
+	if r.read(&rec); rec.Event != "user" || rec.Name != "deploy" || rec.LTime != 5 {
+		t.Errorf("record %+v", rec)
+	}
+	r.ask(cmdStop, 4, &stopRequest{3}, "")
+	events.c <- Event{Type: UserEvent, Name: "unwanted"}
+	r.ask(cmdStop, 5, &stopRequest{99}, "")
+}
+
+func TestMonitor(t *testing.T) {
+	a := &fakeAgent{monitor: func(level string) (Feed[string], error) {
+		if level != "debug" {
+			return nil, errors.New("Unknown log level: " + level)
+		}
+		return newFeed(0, "line"), nil
+	}}
+	_, l := startServer(t, a, ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	r.ask(cmdMonitor, 2, &monitorRequest{"loud"}, "Unknown log level: loud")
+	for seq := uint64(3); seq < 6; seq++ { // again after each stop
+		r.ask(cmdMonitor, seq, &monitorRequest{"debug"}, "")
+		r.want(seq, "")
+		var rec logRecord
+		if r.read(&rec); rec.Log != "line" {
+			t.Errorf("record %+v", rec)
+		}
+		r.ask(cmdMonitor, 90, &monitorRequest{"debug"}, textMonitorExists)
+		r.ask(cmdStop, 91, &stopRequest{seq}, "")
+	}
+}
+
+func TestStreamsOfAConnectionAreLimited(t *testing.T) {
+	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	for seq := uint64(100); seq < 100+streamsMax; seq++ {
+		r.ask(cmdStream, seq, &streamRequest{"*"}, "")
+	}
+	r.ask(cmdStream, 2, &streamRequest{"*"}, textTooManyStreams)
+	r.ask(cmdQuery, 3, &queryRequest{Name: "q"}, textTooManyStreams)
+	r.ask(cmdStop, 4, &stopRequest{100}, "")
+	r.ask(cmdStream, 5, &streamRequest{"*"}, "")
+}
+
+// A query makes room for another when it is over.
+func TestQueriesEnd(t *testing.T) {
+	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	c := connect(t, l, "")
+	for range streamsMax + 1 {
+		if _, err := allAnswers(t.Context(), c, QueryParams{Name: "q"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRespond(t *testing.T) {
+	const id = 1 << 60
+	var got string
+	a := &fakeAgent{
+		subscribe: func(Filter) (Feed[Event], error) { return newFeed(0, Event{Type: QueryEvent, ID: id}), nil },
+		respond: func(to uint64, payload []byte) error {
+			if to != id || got != "" {
+				return ErrNoSuchQuery
+			}
+			got = string(payload)
+			return nil
+		},
+	}
+	_, l := startServer(t, a, ServerOptions{})
+	c := connect(t, l, "")
+	s, err := c.Stream(t.Context(), "query")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Respond(t.Context(), e.ID, []byte("yes")); err != nil || got != "yes" {
+		t.Errorf("error %v, payload %q", err, got)
+	}
+	for what, id := range map[string]uint64{"again": e.ID, "never asked": e.ID + 1} {
+		if err := c.Respond(t.Context(), id, []byte("x")); err == nil || err.Error() != textNoSuchQuery {
+			t.Errorf("%s: error %v, want %q", what, err, textNoSuchQuery)
+		}
+	}
+}
+
+func TestAskedQueries(t *testing.T) {
+	var q askedQueries
+	const n = askedMax + 10
+	for i := range uint64(n) {
+		if got := q.add(1000 + i); got != i+1 {
+			t.Fatalf("query %d has number %d", i, got)
+		}
+	}
+	for number, want := range map[uint64]uint64{0: 0, n - askedMax: 0, n - askedMax + 1: 1000 + n - askedMax, n: 1000 + n - 1, n + 1: 0} {
+		if id, ok := q.find(number); id != want || ok != (want != 0) {
+			t.Errorf("number %d: %d, %t; want %d", number, id, ok, want)
+		}
+	}
+	if len(q.ids) != askedMax {
+		t.Errorf("%d kept, limit %d", len(q.ids), askedMax)
+	}
+}
+
+// The agent is told to stop after the client was told that it left.
+func TestLeaveIsAnsweredFirst(t *testing.T) {
+	left := make(chan struct{})
+	a := &fakeAgent{leave: func(context.Context) error { return errors.New("leave timed out") }}
+	_, l := startServer(t, a, ServerOptions{Left: func() { close(left) }})
+	r := dialRaw(t, l)
+	r.greet()
+	r.tell(cmdLeave, 2, nil)
+	select {
+	case <-left:
+		t.Fatal("stopping before the answer was read")
+	default:
+	}
+	r.want(2, "leave timed out")
+	<-left
+}
+
+// A leave goes on if the client hangs up, a join doesn't.
+func TestHangUpCancelsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		joined, left := make(chan error, 1), make(chan error, 1)
+		a := &fakeAgent{
+			join: func(ctx context.Context, _ []string) (int, error) {
+				<-ctx.Done()
+				joined <- ctx.Err()
+				return 0, ctx.Err()
+			},
+			leave: func(ctx context.Context) error { <-ctx.Done(); left <- ctx.Err(); return ctx.Err() },
+		}
+		s, l := startServer(t, a, ServerOptions{})
+		r := dialRaw(t, l)
+		r.greet()
+		r.tell(cmdJoin, 2, &joinRequest{})
+		r.tell(cmdLeave, 3, nil)
+		r.nc.Close()
+		synctest.Wait()
+		if len(joined) != 1 || len(left) != 0 {
+			t.Errorf("join ended: %d, leave ended: %d; want 1, 0", len(joined), len(left))
+		}
+		s.Close()
+		if len(left) != 1 {
+			t.Error("Close didn't end the leave")
+		}
+	})
+}
+
+// A client that stops reading is cut off after writeTimeout and logged once; until then neither
+// other clients nor those who feed its stream wait.
+func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := newFeed[string](4)
+		events := newFeed[Event](4)
+		a := &fakeAgent{
+			monitor:   func(string) (Feed[string], error) { return lines, nil },
+			subscribe: func(Filter) (Feed[Event], error) { return events, nil },
+		}
+		log := &recordedLog{}
+		s, l := startServer(t, a, ServerOptions{Log: log})
+		mute := dialRaw(t, l)
+		mute.greet()
+		mute.ask(cmdMonitor, 2, &monitorRequest{"trace"}, "")
+		mute.ask(cmdStream, 3, &streamRequest{"*"}, "")
+		lines.c <- "first"
+		events.c <- Event{Type: UserEvent}
+		synctest.Wait()
+
+		start := time.Now()
+		connect(t, l, "").UserEvent(t.Context(), "x", nil, false)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("another client waited %v", waited)
+		}
+		time.Sleep(writeTimeout - time.Nanosecond)
+		synctest.Wait()
+		if s.Counters().CutOff != 0 {
+			t.Error("cut off too early")
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if got := s.Counters().CutOff; got != 1 {
+			t.Errorf("%d clients cut off, want 1", got)
+		}
+		if n := log.count("cut off"); n != 1 {
+			t.Errorf("%d log lines about it, want 1:\n%s", n, log)
+		}
+		<-lines.closed
+		<-events.closed
+	})
+}
+
+// A stream that ends because its client was too slow for the agent must not look complete.
+func TestClientWhoseEventsWereCutIsCutOff(t *testing.T) {
+	a := &fakeAgent{subscribe: func(Filter) (Feed[Event], error) { return ended(Event{Type: UserEvent, Name: "last"}), nil }}
+	s, l := startServer(t, a, ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	r.ask(cmdStream, 2, &streamRequest{"*"}, "")
+	r.want(2, "")
+	var rec userEventRecord
+	r.read(&rec)
+	r.wantClosed()
+	if s.Counters().CutOff != 1 {
+		t.Error("not counted")
+	}
+}
+
+func TestSlowGreetingIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, l := startServer(t, &fakeAgent{}, ServerOptions{AuthKey: "k"})
+		r := dialRaw(t, l)
+		r.greet()
+		good := connect(t, l, "k")
+		start := time.Now()
+		r.wantClosed()
+		if d := time.Since(start); d != greetTimeout {
+			t.Errorf("closed after %v, want %v", d, greetTimeout)
+		}
+		time.Sleep(time.Hour)
+		if err := good.UserEvent(t.Context(), "x", nil, false); err != nil {
+			t.Errorf("a client that was greeted, after an hour: %v", err)
+		}
+	})
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	s, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	var first *rawClient
+	for range connsMax {
+		r := dialRaw(t, l)
+		if first == nil {
+			first = r
+		}
+	}
+	dialRaw(t, l).wantClosed()
+	if c := s.Counters(); c.Accepted != connsMax || c.Refused != 1 {
+		t.Errorf("%d accepted, %d refused", c.Accepted, c.Refused)
+	}
+	first.greet()
+}
+
+func TestOversizedRequests(t *testing.T) {
+	body := func(n int) []byte {
+		return appendValues(nil, &requestHeader{Command: cmdEvent, Seq: 2}, &eventRequest{Payload: make([]byte, n)})
+	}
+	overhead := len(appendValues(nil, &eventRequest{Payload: make([]byte, requestLimits.bytes/2)})) - requestLimits.bytes/2
+	for _, tt := range []struct {
+		name     string
+		request  []byte
+		answered bool
+	}{
+		{"at the limit", body(requestLimits.bytes - overhead), true},
+		{"over the limit", body(requestLimits.bytes - overhead + 1), false},
+		{"a string that claims 4 GB", []byte{0xdb, 0xff, 0xff, 0xff, 0xff}, false},
+		{"a map that claims 4 G entries", []byte{0xdf, 0xff, 0xff, 0xff, 0xff}, false},
+		{"deep nesting", bytes.Repeat([]byte{0x91}, 1000), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+			r := dialRaw(t, l)
+			r.greet()
+			go r.nc.Write(tt.request)
+			if !tt.answered {
+				r.wantClosed()
+				return
+			}
+			r.want(2, "")
+		})
+	}
+}
+
+// Close ends all that goes on, and nothing is left when it returns.
+func TestCloseWaitsForEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+		a := &fakeAgent{
+			join:  func(ctx context.Context, _ []string) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
+			query: func(QueryParams) (Feed[Answer], error) { return newFeed[Answer](1), nil },
+		}
+		s, l := startServer(t, a, ServerOptions{})
+		r := dialRaw(t, l)
+		r.greet()
+		r.ask(cmdStream, 2, &streamRequest{"*"}, "")
+		r.ask(cmdMonitor, 3, &monitorRequest{"info"}, "")
+		r.ask(cmdQuery, 4, &queryRequest{}, "")
+		r.tell(cmdJoin, 5, &joinRequest{})
+		dialRaw(t, l) // and one that says nothing
+		s.Close()
+		s.Close()
+	})
+}
+
+// failingListener fails to accept a few times before it works.
+type failingListener struct {
+	*memListener
+	failures int
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, errors.New("too many open files")
+	}
+	return l.memListener.Accept()
+}
+
+func TestAcceptIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &failingListener{memListener: newMemListener(), failures: 20}
+		log := &recordedLog{}
+		s := Serve(l, &fakeAgent{}, ServerOptions{Log: log})
+		defer s.Close()
+		dialRaw(t, l.memListener).greet()
+		if n := log.count("Failed to accept"); n != 1 {
+			t.Errorf("%d log lines, want 1", n)
+		}
+	})
+}
+
+// recordedLog keeps what a server logs.
+type recordedLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *recordedLog) Infof(component, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, component+": "+fmt.Sprintf(format, args...))
+}
+
+func (l *recordedLog) Warnf(component, format string, args ...any) {
+	l.Infof(component, format, args...)
+}
+
+func (l *recordedLog) count(part string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *recordedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
