@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"bytes"
+	"sync"
+)
+
+// queueMax is how many bytes of lines wait for the disk: some 4,000 members. What comes
+// when it is full is merged, so that a disk that hangs costs neither time nor memory without end.
+const queueMax = 256 << 10
+
+// queue takes lines from the agent's loop and never makes it wait: its lock is held
+// for no longer than it takes to copy one line.
+type queue struct {
+	rejoin bool
+
+	mu     sync.Mutex
+	lines  []byte // at most queueMax
+	merged merged // came after lines
+	spare  []byte // the next lines
+}
+
+// batch is what the writer takes from the queue at once: lines, then merged.
+type batch struct {
+	lines  []byte
+	merged merged
+}
+
+// merged are lines of which only the last word on each member and clock was kept. There
+// are no more of them than members, which the node holds as well.
+type merged struct {
+	last    map[string]record // by subject
+	cleared bool              // a leave came before, and took all with it
+	leaving bool              // a leave came last
+	merged  uint64            // lines
+	unknown uint64            // lines that weren't understood
+}
+
+// push adds a line with its newline, and reports whether it had to be merged.
+func (q *queue) push(line []byte) (merged bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.merged.last == nil && len(q.lines)+len(line) <= queueMax {
+		q.lines = append(q.lines, line...)
+		return false
+	}
+	q.merged.add(line, q.rejoin)
+	return true
+}
+
+// take takes all. The lines are valid until they are given back to recycle.
+func (q *queue) take() batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := batch{q.lines, q.merged}
+	q.lines, q.spare, q.merged = q.spare[:0], nil, merged{}
+	return b
+}
+
+func (q *queue) recycle(b batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.spare = b.lines
+}
+
+// subject is what a record replaces an older one about.
+func (r *record) subject() string {
+	switch r.key {
+	case keyAlive, keyNotAlive:
+		return keyAlive + r.name
+	}
+	return r.key
+}
+
+func (m *merged) add(line []byte, rejoin bool) {
+	if m.last == nil {
+		m.last = make(map[string]record)
+	}
+	r, ok := parseLine(string(bytes.TrimSuffix(line, []byte{'\n'})))
+	if !ok {
+		m.unknown++
+		return
+	}
+	m.merged++
+	m.leaving = r.key == lineLeave
+	switch {
+	case !m.leaving:
+		m.last[r.subject()] = r
+	case !rejoin:
+		m.cleared = true
+		clear(m.last)
+	}
+}
+
+// applyTo adds to s what the lines said.
+func (m *merged) applyTo(s *state, rejoin bool) {
+	leave := record{key: lineLeave}
+	if m.cleared {
+		s.apply(leave, rejoin)
+	}
+	for _, r := range m.last { // order-free: one for each subject
+		s.apply(r, rejoin)
+	}
+	if m.leaving {
+		s.apply(leave, rejoin)
+	}
+}

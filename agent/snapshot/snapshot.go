@@ -1,0 +1,248 @@
+// Package snapshot keeps the file from which an agent goes on after a restart: who was alive,
+// and which events and queries it has seen. The file is the original's (spec 3.6).
+//
+// Lines come from the agent's loop and wait in a bounded queue; one goroutine
+// appends them to the file, and rewrites the file when it has grown, or when
+// anything went wrong with it. It always knows the whole state, so
+// that a disk that was full, or a file that was removed, costs nothing once it works again.
+//
+// A name with control characters is a Go string literal in the file. The original takes it
+// for an odd name with the right address, which is all that a rejoin needs.
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/agent"
+)
+
+const (
+	// flushInterval is the pause after a write; the first line after a pause is written at
+	// once. What a killed agent saw within it may be delivered again. The original takes 500 ms.
+	flushInterval = 100 * time.Millisecond
+	// closeWait bounds how long Close waits for a disk that hangs.
+	closeWait = 5 * time.Second
+)
+
+// Config says where the file is. Path must be set.
+type Config struct {
+	Path string
+	// Rejoin lets a leave take nothing away: the next run rejoins the members of this one.
+	Rejoin bool
+	// Log receives what goes wrong. Nil discards it.
+	Log *agent.Log
+}
+
+// Member is one that was alive.
+type Member struct {
+	Name string
+	Addr netip.AddrPort
+}
+
+// State is what an earlier run knew: the last times seen, 0 if none was, and the
+// living members, itself included, sorted by name.
+type State struct {
+	Members                          []Member
+	MemberTime, EventTime, QueryTime uint64
+}
+
+// Counters count since Open.
+type Counters struct {
+	Lines    uint64 // appended, or to be
+	Merged   uint64 // lines that found the queue full and were merged into the next rewrite
+	Skipped  uint64 // lines that are too long, or wouldn't be read again
+	Rewrites uint64 // of the whole file, failed ones included
+	Failures uint64 // rewrites that failed
+}
+
+type counters struct{ lines, merged, skipped, rewrites, failures atomic.Uint64 }
+
+// Snapshot is an open file. Its methods may be called by any goroutine.
+type Snapshot struct {
+	path     string
+	log      *agent.Log
+	previous State
+	counts   counters
+
+	queue  queue
+	wake   chan struct{} // capacity 1: there are lines
+	urgent chan struct{} // capacity 1: they can't wait
+
+	writer    writer // owned by run until done is closed
+	closeOnce sync.Once
+	closing   chan struct{}
+	done      chan struct{} // closed when run has ended
+	err       error         // of the last save; set before done is closed
+}
+
+// Open reads the file, or creates it, and keeps it until Close. There is an error if
+// it is no file, can't be read or can't be written. Content that isn't understood is skipped.
+func Open(c Config) (*Snapshot, error) {
+	// A rewrite would replace a link, not the file that it leads to.
+	if path, err := filepath.EvalSymlinks(c.Path); err == nil {
+		c.Path = path
+	}
+	return open(c, osFiles{})
+}
+
+func open(c Config, disk files) (*Snapshot, error) {
+	s := &Snapshot{
+		path: c.Path, log: c.Log,
+		queue: queue{rejoin: c.Rejoin},
+		wake:  make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.writer = writer{disk: disk, path: c.Path, rejoin: c.Rejoin, counts: &s.counts}
+	read, err := s.writer.open()
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	s.tellContent(&read, c.Rejoin)
+	s.previous = read.export()
+	if s.writer.damaged {
+		signal(s.wake) // it needs a rewrite, which may fail here as well as later
+	}
+	go s.run()
+	return s, nil
+}
+
+func (s *Snapshot) tellContent(c *content, rejoin bool) {
+	if c.unknown > 0 {
+		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d: %q", s.path, c.unknown, c.at, c.first)
+	}
+	if c.torn {
+		s.log.Warnf("serf", "The last line of snapshot %s was cut off and is left out", s.path)
+	}
+	if c.left && rejoin {
+		s.log.Infof("serf", "Ignoring previous leave in snapshot")
+	}
+}
+
+// export copies the state.
+func (s *state) export() State {
+	e := State{MemberTime: s.member, EventTime: s.event, QueryTime: s.query}
+	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
+		e.Members = append(e.Members, Member{name, s.alive[name]})
+	}
+	return e
+}
+
+// Previous is what the file said when it was opened.
+func (s *Snapshot) Previous() State { return s.previous }
+
+// Configure makes the agent of c go on where the last run ended, and write its
+// lines here. The agent must have stopped before Close.
+func (s *Snapshot) Configure(c *agent.Config) {
+	p := &s.previous
+	// Of members the last time seen is wanted; of events and queries the first that is news.
+	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1, p.QueryTime+1
+	c.Join.Previous = nil
+	tried := make(map[netip.AddrPort]bool) // members that changed their name have the same
+	for _, m := range p.Members {
+		if m.Name != c.Serf.Name && !tried[m.Addr] {
+			tried[m.Addr] = true
+			c.Join.Previous = append(c.Join.Previous, m.Addr)
+		}
+	}
+	c.Journal = s.Append
+}
+
+// Append takes one line with its newline, and copies it. It never waits for the disk.
+func (s *Snapshot) Append(line []byte) {
+	if s.queue.push(line) {
+		s.log.Repeatf(agent.LevelWarn, "serf", "snapshot queue", "Snapshot %s: the disk is too slow, lines are merged", s.path)
+	}
+	signal(s.wake)
+	if bytes.Equal(line, []byte(lineLeave+"\n")) {
+		signal(s.urgent) // the process is about to end
+	}
+}
+
+// Counters returns the counts so far.
+func (s *Snapshot) Counters() Counters {
+	c := &s.counts
+	return Counters{
+		Lines: c.lines.Load(), Merged: c.merged.Load(), Skipped: c.skipped.Load(),
+		Rewrites: c.rewrites.Load(), Failures: c.failures.Load(),
+	}
+}
+
+// Close writes all lines down and to the disk, but gives up on a disk that hangs after a
+// while. It may be called again. An error means that the file isn't complete.
+func (s *Snapshot) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	timeout := time.NewTimer(closeWait)
+	defer timeout.Stop()
+	select {
+	case <-s.done:
+		return s.err
+	case <-timeout.C:
+		return fmt.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
+	}
+}
+
+// run is the goroutine that owns the file.
+func (s *Snapshot) run() {
+	defer close(s.done)
+	for s.next() {
+		s.save(false)
+		s.pause()
+	}
+	s.err = errors.Join(s.save(true), s.writer.close())
+}
+
+// next waits for something to do, and reports false for Close.
+func (s *Snapshot) next() bool {
+	var retry <-chan time.Time
+	if s.writer.failed != nil {
+		retry = time.After(time.Until(s.writer.retry))
+	}
+	select {
+	case <-s.closing:
+		return false
+	case <-s.wake:
+	case <-retry:
+	}
+	return true
+}
+
+// pause lets lines gather.
+func (s *Snapshot) pause() {
+	select {
+	case <-s.closing:
+	case <-s.urgent:
+	case <-time.After(flushInterval):
+	}
+}
+
+func (s *Snapshot) save(sync bool) error {
+	b := s.queue.take()
+	failing := s.writer.failed != nil
+	err := s.writer.save(b, time.Now(), sync)
+	s.queue.recycle(b)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("snapshot: %w", err)
+		s.log.Repeatf(agent.LevelError, "serf", "snapshot", "Failed to update snapshot, trying again every %v: %v", retryInterval, err)
+	case failing && s.writer.failed == nil:
+		s.log.Infof("serf", "Snapshot %s is complete again", s.path)
+	}
+	return err
+}
+
+// signal leaves a mark in a channel of capacity 1.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is there already
+	}
+}

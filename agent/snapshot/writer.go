@@ -1,0 +1,205 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+)
+
+// When a file is rewritten, as the original does it.
+const (
+	compactMin     = 128 << 10 // bytes; a smaller file isn't worth it
+	bytesPerMember = 128       // what a member is expected to take
+	compactFactor  = 2         // how much larger than expected a file may be
+)
+
+// retryInterval is the pause after a rewrite failed: a full disk doesn't get
+// emptier by being asked often.
+const retryInterval = 5 * time.Second
+
+// tempSuffix is added to the path for the file that a rewrite prepares. The name is always the same, so
+// that what a crash leaves behind is overwritten, not collected.
+const tempSuffix = ".compact"
+
+var errTooLarge = fmt.Errorf("file would exceed %d bytes", fileMax)
+
+// writer owns the file, and the state that it stands for. It is used by one goroutine.
+type writer struct {
+	disk   files
+	path   string
+	rejoin bool
+	counts *counters
+
+	state *state
+	file  file  // nil if it couldn't be opened again
+	size  int64 // bytes in it
+	base  int64 // its size after the last rewrite
+	// damaged: the file lacks something, or ends in the middle of a line. Nothing may
+	// be appended before it is rewritten.
+	damaged bool
+	failed  error     // of the last rewrite
+	retry   time.Time // if it failed: no other before
+
+	out []byte // scratch
+}
+
+// open reads the file and opens it for writing, or creates it.
+func (w *writer) open() (content, error) {
+	c := content{state: newState()}
+	r, err := w.disk.Open(w.path)
+	if err == nil {
+		c, err = load(r, w.rejoin)
+		r.Close() // it was only read
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", w.path, err)
+		}
+		w.file, err = w.disk.Append(w.path)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		if w.file, err = w.disk.Create(w.path); err == nil {
+			err = w.disk.SyncDir(filepath.Dir(w.path))
+		}
+	}
+	if err != nil {
+		return c, errors.Join(err, w.close())
+	}
+	w.state, w.size = c.state, c.size
+	// A line that was cut off mustn't be continued by the next one. And what came before a
+	// leave has to be repeated after it if it is still to count.
+	w.damaged = c.torn || c.left && w.rejoin
+	return c, nil
+}
+
+// save takes over a batch and writes it down as far as the disk allows; what it
+// refuses is kept for the next rewrite. sync asks for more than the system's promise to write
+// it, and for a rewrite that isn't due yet after a failure; a leave does as well. An error
+// means that the file isn't as it should be, or still isn't.
+func (w *writer) save(b batch, now time.Time, sync bool) error {
+	lines := w.apply(b)
+	sync = sync || w.state.left
+	if w.file == nil || !w.file.At(w.path) {
+		w.damaged = true // removed or replaced under us
+	}
+	var err error
+	if !w.damaged {
+		err = w.append(lines, sync)
+		w.damaged = err != nil
+	}
+	if !w.damaged && w.size <= w.limit() {
+		return nil
+	}
+	if w.failed == nil || sync || !now.Before(w.retry) {
+		w.failed, w.retry = w.rewrite(), now.Add(retryInterval)
+		if w.failed == nil {
+			return nil // whatever went wrong before, the state is in the file now
+		}
+		w.counts.failures.Add(1)
+	}
+	return errors.Join(err, w.failed)
+}
+
+// apply adds a batch to the state and returns what of it is to be appended. Lines that
+// couldn't be read again are left out.
+func (w *writer) apply(b batch) []byte {
+	w.out = w.out[:0]
+	for line := range bytes.Lines(b.lines) {
+		r, ok := parseLine(string(line[:len(line)-1]))
+		if !ok {
+			w.counts.skipped.Add(1)
+			continue
+		}
+		w.state.apply(r, w.rejoin)
+		w.out = append(w.out, line...)
+		w.counts.lines.Add(1)
+	}
+	w.counts.skipped.Add(b.merged.unknown)
+	w.counts.merged.Add(b.merged.merged)
+	if b.merged.last != nil {
+		b.merged.applyTo(w.state, w.rejoin)
+		w.damaged = true // these lines aren't there to be appended
+	}
+	return w.out
+}
+
+func (w *writer) append(lines []byte, sync bool) error {
+	if len(lines) > 0 {
+		if w.size+int64(len(lines)) > fileMax {
+			return errTooLarge
+		}
+		n, err := w.file.Write(lines)
+		w.size += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	if sync {
+		return w.file.Sync()
+	}
+	return nil
+}
+
+// limit is the size beyond which the file is rewritten. Twice what the last rewrite made of it
+// keeps long names from causing one after the other.
+func (w *writer) limit() int64 {
+	return max(compactMin, compactFactor*bytesPerMember*int64(len(w.state.alive)), compactFactor*w.base)
+}
+
+// rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the
+// old file or the new one.
+func (w *writer) rewrite() error {
+	w.counts.rewrites.Add(1)
+	temp := w.path + tempSuffix
+	w.out = w.state.appendTo(w.out[:0])
+	err := w.prepare(temp, w.out)
+	if err == nil {
+		w.close() // Windows doesn't let a file be replaced while it is open; an error is of no interest then
+		err = w.disk.Rename(temp, w.path)
+	}
+	if err != nil {
+		w.disk.Remove(temp) // if it fails too, the next rewrite overwrites it
+		return errors.Join(err, w.reopen())
+	}
+	w.size, w.base = int64(len(w.out)), int64(len(w.out))
+	err = errors.Join(w.reopen(), w.disk.SyncDir(filepath.Dir(w.path)))
+	w.damaged = err != nil
+	return err
+}
+
+// prepare writes data to a new file and down to the disk: else the rename could get there first.
+func (w *writer) prepare(path string, data []byte) error {
+	f, err := w.disk.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// reopen opens the file that is at the path now, if none is open.
+func (w *writer) reopen() error {
+	if w.file != nil {
+		return nil
+	}
+	f, err := w.disk.Append(w.path)
+	if err != nil {
+		w.damaged = true
+		return err
+	}
+	w.file = f
+	return nil
+}
+
+// close closes the file, if it is open.
+func (w *writer) close() error {
+	if w.file == nil {
+		return nil
+	}
+	err := w.file.Close()
+	w.file = nil
+	return err
+}
