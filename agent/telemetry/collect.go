@@ -1,0 +1,236 @@
+package telemetry
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"serf/agent"
+	"serf/swim/serf/coord"
+)
+
+const (
+	// readEvery is how often the agent's figures are read. Dashboards have had gauges of that age.
+	readEvery = time.Second
+	// eventQueue is how many events may come between two turns of the collector.
+	eventQueue = 1024
+	// flapTime is how soon after its failure a member must be back to be counted as flapping.
+	flapTime = time.Minute
+	// flapMembers bounds the failed members that are remembered: an outage of more isn't flapping.
+	flapMembers = 4096
+)
+
+// Source is the agent, as far as this package needs it.
+type Source interface {
+	Metrics() (agent.Metrics, bool)
+	Subscribe(capacity int, filter func(agent.Event) bool) *agent.Subscription
+}
+
+// IPC reads the counters of the RPC server: clients accepted, commands taken.
+type IPC func() (accepted, commands uint64)
+
+// Collector reads an agent's figures into Metrics.
+type Collector struct {
+	to     *Metrics
+	source Source
+	ipc    IPC
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+
+	last   reading              // of the turn before
+	failed map[string]time.Time // when members failed, for flapTime
+}
+
+// reading is one look at all figures that only grow, or change.
+type reading struct {
+	agent.Metrics
+	ipcAccepted, ipcCommands uint64
+	memory                   runtime.MemStats
+}
+
+// Collect reads at once and from then on every second. Close it before the Metrics.
+func Collect(to *Metrics, source Source, ipc IPC) *Collector {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &Collector{to: to, source: source, ipc: ipc, stop: stop, failed: make(map[string]time.Time)}
+	events := source.Subscribe(eventQueue, nil)
+	c.read()
+	c.wg.Go(func() { c.run(ctx, events) })
+	return c
+}
+
+// Close reads for the last time. It may be called again.
+func (c *Collector) Close() {
+	c.stop()
+	c.wg.Wait()
+}
+
+func (c *Collector) run(ctx context.Context, sub *agent.Subscription) {
+	tick := time.NewTicker(readEvery)
+	defer tick.Stop()
+	defer func() { sub.Close() }()
+	events := sub.C
+	for {
+		select {
+		case e, open := <-events:
+			if !open {
+				events = nil // until the next turn: the agent has stopped, or we were too slow
+				continue
+			}
+			c.observe(e)
+		case <-tick.C:
+			if !c.read() {
+				return // the agent has stopped
+			}
+			if events == nil { // what came meanwhile isn't counted by name
+				sub = c.source.Subscribe(eventQueue, nil)
+				events = sub.C
+			}
+		case <-ctx.Done():
+			c.read()
+			return
+		}
+	}
+}
+
+// observe counts what only events tell.
+func (c *Collector) observe(e agent.Event) {
+	switch e := e.(type) {
+	case agent.UserEvent:
+		c.to.Count("serf.events."+e.Name, 1, 1)
+	case agent.QueryEvent:
+		c.to.Count("serf.queries."+e.Name, 1, 1)
+	case agent.MemberEvent:
+		c.observeMembers(e, time.Now())
+	}
+}
+
+// observeMembers counts members that fail and are back soon.
+func (c *Collector) observeMembers(e agent.MemberEvent, now time.Time) {
+	for i := range e.Members {
+		name := e.Members[i].Name
+		switch e.Type {
+		case agent.MemberFailed:
+			if len(c.failed) < flapMembers {
+				c.failed[name] = now
+			}
+		case agent.MemberJoin:
+			if at, ok := c.failed[name]; ok && now.Sub(at) < flapTime {
+				c.to.Count("serf.member.flap", 1, 1)
+			}
+			delete(c.failed, name)
+		case agent.MemberLeave, agent.MemberReap:
+			delete(c.failed, name)
+		}
+	}
+}
+
+// read reads all figures and hands on what changed. It reports false if the agent has stopped.
+func (c *Collector) read() bool {
+	var r reading
+	var ok bool
+	if r.Metrics, ok = c.source.Metrics(); !ok {
+		return false
+	}
+	r.ipcAccepted, r.ipcCommands = c.ipc()
+	runtime.ReadMemStats(&r.memory)
+	for _, n := range counts {
+		n.read(c.to, &c.last, &r)
+	}
+	c.readGauges(&r)
+	c.readSamples(&r)
+	c.last = r
+	c.forget(time.Now())
+	c.to.Flush()
+	return true
+}
+
+// forget drops the failures that are too old for flapping.
+func (c *Collector) forget(now time.Time) {
+	for name, at := range c.failed { // order-free: each by itself
+		if now.Sub(at) >= flapTime {
+			delete(c.failed, name)
+		}
+	}
+}
+
+// count is a counter that is read from figures that only grow.
+type count struct {
+	name string
+	of   func(*reading) uint64
+	// each is, where one counts for more than one, how many there were: packets and their bytes.
+	each func(*reading) uint64
+}
+
+var counts = []count{
+	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveIn }, nil},
+	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectIn }, nil},
+	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadIn }, nil},
+	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut }, func(r *reading) uint64 { return r.Membership.PacketsOut }},
+	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn }, func(r *reading) uint64 { return r.Membership.PacketsIn }},
+	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut }, func(r *reading) uint64 { return r.Traffic.StreamsDialled }},
+	{"memberlist.tcp.accept", func(r *reading) uint64 { return r.Traffic.StreamsAccepted }, nil},
+	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
+	{"memberlist.dropped.label", func(r *reading) uint64 { return r.Membership.DroppedLabels + r.Traffic.StreamLabels }, nil},
+	{"memberlist.dropped.key", func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamKeys }, nil},
+	{"memberlist.degraded.timeout", func(r *reading) uint64 { return r.Traffic.EarlyFailures }, nil},
+	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
+	{"serf.member.left", func(r *reading) uint64 { return r.Above.Leaves }, nil},
+	{"serf.member.failed", func(r *reading) uint64 { return r.Above.Failures }, nil},
+	{"serf.member.update", func(r *reading) uint64 { return r.Above.Updates }, nil},
+	{"serf.events", func(r *reading) uint64 { return r.Above.Events }, nil},
+	{"serf.queries", func(r *reading) uint64 { return r.Above.Queries }, nil},
+	{"agent.ipc.accept", func(r *reading) uint64 { return r.ipcAccepted }, nil},
+	{"agent.ipc.command", func(r *reading) uint64 { return r.ipcCommands }, nil},
+}
+
+// read counts what was added since the last reading.
+func (n *count) read(to *Metrics, last, r *reading) {
+	sum := n.of(r) - n.of(last)
+	times := sum
+	if n.each != nil {
+		times = n.each(r) - n.each(last)
+		if times == 0 && sum > 0 {
+			times = 1 // the answer on a stream of before, for instance
+		}
+	}
+	to.Count(n.name, times, float64(sum))
+}
+
+func (c *Collector) readGauges(r *reading) {
+	m := &r.memory
+	c.to.Gauge("memberlist.health.score", float64(r.Node.Health))
+	c.to.Gauge("runtime.num_goroutines", float64(runtime.NumGoroutine()))
+	c.to.Gauge("runtime.alloc_bytes", float64(m.Alloc))
+	c.to.Gauge("runtime.sys_bytes", float64(m.Sys))
+	c.to.Gauge("runtime.malloc_count", float64(m.Mallocs))
+	c.to.Gauge("runtime.free_count", float64(m.Frees))
+	c.to.Gauge("runtime.heap_objects", float64(m.HeapObjects))
+	c.to.Gauge("runtime.total_gc_pause_ns", float64(m.PauseTotalNs))
+	c.to.Gauge("runtime.total_gc_runs", float64(m.NumGC))
+}
+
+func (c *Collector) readSamples(r *reading) {
+	last := &c.last
+	if r.Node.Health > 0 { // the probes since the last reading were slowed down
+		n := r.Membership.Probes - last.Membership.Probes
+		c.to.Count("memberlist.degraded.probe", n, float64(n))
+	}
+	c.to.Times("memberlist.gossip", since(r.Traffic.Rounds, last.Traffic.Rounds))
+	c.to.Times("memberlist.pushPullNode", since(r.Traffic.PushPulls, last.Traffic.PushPulls))
+	c.to.Sample("serf.queue.Intent", float64(r.Node.IntentQueue))
+	c.to.Sample("serf.queue.Event", float64(r.Node.EventQueue))
+	c.to.Sample("serf.queue.Query", float64(r.Node.QueryQueue))
+	if r.Coordinate != last.Coordinate && last.Coordinate != (coord.Coordinate{}) {
+		c.to.Time("serf.coordinate.adjustment-ms", coord.Distance(&last.Coordinate, &r.Coordinate))
+	}
+	if n := r.memory.NumGC - last.memory.NumGC; n > 0 {
+		pause := r.memory.PauseTotalNs - last.memory.PauseTotalNs
+		c.to.add(sampleKind, "runtime.gc_pause_ns", uint64(n), float64(pause))
+	}
+}
+
+// since is what was done after an earlier reading.
+func since(t, earlier agent.Timing) agent.Timing {
+	return agent.Timing{N: t.N - earlier.N, Took: t.Took - earlier.Took}
+}

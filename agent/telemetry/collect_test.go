@@ -1,0 +1,276 @@
+package telemetry
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"serf/agent"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/swim/serf/coord"
+)
+
+// fakeSource has the figures that a test sets.
+type fakeSource struct {
+	mu      sync.Mutex
+	metrics agent.Metrics
+	stopped bool
+}
+
+func (f *fakeSource) set(change func(*agent.Metrics)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.metrics)
+}
+
+func (f *fakeSource) Metrics() (agent.Metrics, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.metrics, !f.stopped
+}
+
+func noIPC() (accepted, commands uint64) { return 0, 0 }
+
+// newTestCollector returns a collector without a goroutine.
+func newTestCollector(t *testing.T, source *fakeSource, ipc IPC) *Collector {
+	return &Collector{to: newTestMetrics(t, Options{}), source: nowhere{source}, ipc: ipc, failed: make(map[string]time.Time)}
+}
+
+// nowhere is a fakeSource without events.
+type nowhere struct{ *fakeSource }
+
+func (nowhere) Subscribe(int, func(agent.Event) bool) *agent.Subscription {
+	panic("the test has no goroutine that wants events")
+}
+
+// values are the lines of a dump without times, runtime figures left out.
+func values(m *Metrics) []string {
+	text := regexp.MustCompile(`(?m)^\[.*?\]| LastUpdated: .*$`).ReplaceAllString(string(m.Dump()), "")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, ".runtime.") })
+}
+
+func TestCollectsAllFigures(t *testing.T) {
+	source := new(fakeSource)
+	accepted, commands := uint64(1), uint64(5)
+	c := newTestCollector(t, source, func() (uint64, uint64) { return accepted, commands })
+	figures := agent.Metrics{
+		Membership: swim.Counters{AliveIn: 1, SuspectIn: 2, DeadIn: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6},
+		Above:      serf.Counters{Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12},
+		Node:       serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15},
+		Traffic: agent.Traffic{
+			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17, EarlyFailures: 18,
+			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: agent.Timing{N: 2, Took: 8 * time.Millisecond},
+		},
+		Coordinate: coord.Coordinate{Height: 0.001},
+	}
+	source.set(func(m *agent.Metrics) { *m = figures })
+	if !c.read() {
+		t.Fatal("not read")
+	}
+	want := strings.Split(`[G] 'serf-agent.memberlist.health.score': 2.000
+[C] 'serf-agent.agent.ipc.accept': Count: 1 Sum: 1.000
+[C] 'serf-agent.agent.ipc.command': Count: 5 Sum: 5.000
+[C] 'serf-agent.memberlist.degraded.probe': Count: 6 Sum: 6.000
+[C] 'serf-agent.memberlist.degraded.timeout': Count: 18 Sum: 18.000
+[C] 'serf-agent.memberlist.msg.alive': Count: 1 Sum: 1.000
+[C] 'serf-agent.memberlist.msg.dead': Count: 3 Sum: 3.000
+[C] 'serf-agent.memberlist.msg.suspect': Count: 2 Sum: 2.000
+[C] 'serf-agent.memberlist.tcp.accept': Count: 16 Sum: 16.000
+[C] 'serf-agent.memberlist.tcp.connect': Count: 17 Sum: 17.000
+[C] 'serf-agent.memberlist.tcp.sent': Count: 17 Sum: 1000.000
+[C] 'serf-agent.memberlist.udp.received': Count: 5 Sum: 500.000
+[C] 'serf-agent.memberlist.udp.sent': Count: 4 Sum: 400.000
+[C] 'serf-agent.serf.events': Count: 11 Sum: 11.000
+[C] 'serf-agent.serf.member.failed': Count: 9 Sum: 9.000
+[C] 'serf-agent.serf.member.join': Count: 7 Sum: 7.000
+[C] 'serf-agent.serf.member.left': Count: 8 Sum: 8.000
+[C] 'serf-agent.serf.member.update': Count: 10 Sum: 10.000
+[C] 'serf-agent.serf.queries': Count: 12 Sum: 12.000
+[S] 'serf-agent.memberlist.gossip': Count: 10 Sum: 20.000
+[S] 'serf-agent.memberlist.pushPullNode': Count: 2 Sum: 8.000
+[S] 'serf-agent.serf.queue.Event': Count: 1 Sum: 14.000
+[S] 'serf-agent.serf.queue.Intent': Count: 1 Sum: 13.000
+[S] 'serf-agent.serf.queue.Query': Count: 1 Sum: 15.000`, "\n")
+	if d := cmp.Diff(want, values(c.to)); d != "" {
+		t.Error("-want +got:\n", d)
+	}
+}
+
+func TestCollectsDifferences(t *testing.T) {
+	source := new(fakeSource)
+	c := newTestCollector(t, source, noIPC)
+	source.set(func(m *agent.Metrics) {
+		m.Membership.AliveIn, m.Membership.Probes = 100, 50
+		m.Coordinate = coord.Coordinate{Height: 0.001}
+	})
+	c.read()
+	c.to = newTestMetrics(t, Options{})
+	source.set(func(m *agent.Metrics) {
+		m.Membership.AliveIn, m.Membership.Probes = 103, 51
+		m.Coordinate = coord.Coordinate{Height: 0.002}
+		m.Traffic.StreamBytesOut = 99
+	})
+	c.read()
+	text := strings.Join(values(c.to), "\n")
+	for _, want := range []string{
+		"[C] 'serf-agent.memberlist.msg.alive': Count: 3 Sum: 3.000",
+		"[C] 'serf-agent.memberlist.tcp.sent': Count: 1 Sum: 99.000",          // no stream was dialled
+		"[S] 'serf-agent.serf.coordinate.adjustment-ms': Count: 1 Sum: 3.000", // the original adds both heights, too
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	for _, name := range []string{"degraded.probe", "msg.dead"} {
+		if strings.Contains(text, name) {
+			t.Errorf("%s, though there was nothing:\n%s", name, text)
+		}
+	}
+}
+
+func TestCollectsRuntime(t *testing.T) {
+	c := newTestCollector(t, new(fakeSource), noIPC)
+	c.read()
+	text := string(c.to.Dump())
+	for _, name := range []string{"num_goroutines", "alloc_bytes", "sys_bytes", "malloc_count", "free_count", "heap_objects", "total_gc_pause_ns", "total_gc_runs"} {
+		if !strings.Contains(text, "[G] 'serf-agent.runtime."+name+"': ") {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+func members(names ...string) []serf.Member {
+	list := make([]serf.Member, len(names))
+	for i, n := range names {
+		list[i].Name = n
+	}
+	return list
+}
+
+func TestEventsByName(t *testing.T) {
+	c := newTestCollector(t, new(fakeSource), noIPC)
+	c.observe(agent.UserEvent{Name: "deploy"})
+	c.observe(agent.UserEvent{Name: "deploy"})
+	c.observe(agent.QueryEvent{Name: "load"})
+	want := []string{"[C] 'serf-agent.serf.events.deploy': Count: 2 Sum: 2.000", "[C] 'serf-agent.serf.queries.load': Count: 1 Sum: 1.000"}
+	if d := cmp.Diff(want, values(c.to)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFlap(t *testing.T) {
+	const flapped = "serf.member.flap"
+	for _, tc := range []struct {
+		name  string
+		after time.Duration
+		types []string
+		want  bool
+	}{
+		{"back soon", flapTime - 1, []string{agent.MemberFailed, agent.MemberJoin}, true},
+		{"back late", flapTime, []string{agent.MemberFailed, agent.MemberJoin}, false},
+		{"forgotten", 0, []string{agent.MemberFailed, agent.MemberReap, agent.MemberJoin}, false},
+		{"left", 0, []string{agent.MemberFailed, agent.MemberLeave, agent.MemberJoin}, false},
+		{"new", 0, []string{agent.MemberJoin}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newTestCollector(t, new(fakeSource), noIPC)
+			now := time.Now()
+			for _, typ := range tc.types {
+				c.observeMembers(agent.MemberEvent{Type: typ, Members: members("x")}, now)
+				now = now.Add(tc.after)
+			}
+			if got := strings.Contains(string(c.to.Dump()), flapped); got != tc.want || len(c.failed) > 0 {
+				t.Errorf("flap %v, want %v; %d members remembered", got, tc.want, len(c.failed))
+			}
+		})
+	}
+}
+
+func TestFailuresRememberedAreLimited(t *testing.T) {
+	c := newTestCollector(t, new(fakeSource), noIPC)
+	now := time.Now()
+	for i := range flapMembers + 1 {
+		c.observeMembers(agent.MemberEvent{Type: agent.MemberFailed, Members: members(fmt.Sprint(i))}, now)
+	}
+	if len(c.failed) != flapMembers {
+		t.Errorf("%d remembered, want %d", len(c.failed), flapMembers)
+	}
+	c.forget(now.Add(flapTime))
+	if len(c.failed) != 0 {
+		t.Errorf("%d remembered after their time", len(c.failed))
+	}
+}
+
+// realAgent starts an agent on loopback.
+func realAgent(t *testing.T) *agent.Agent {
+	t.Helper()
+	conf := serf.DefaultConfig(swim.Local())
+	conf.Name = "a"
+	a, err := agent.Start(t.Context(), agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.32.2:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Shutdown)
+	return a
+}
+
+func TestCollectorReadsAtOnceAndAtItsEnd(t *testing.T) {
+	m := newTestMetrics(t, Options{})
+	a := realAgent(t)
+	c := Collect(m, a, noIPC)
+	if text := string(m.Dump()); !strings.Contains(text, "[C] 'serf-agent.serf.member.join': Count: 1 ") {
+		t.Errorf("the agent itself joined:\n%s", text)
+	}
+	if err := a.UserEvent(t.Context(), "x", nil, false); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if text := string(m.Dump()); !strings.Contains(text, "[C] 'serf-agent.serf.events': Count: 1 ") {
+		t.Errorf("an event was fired:\n%s", text)
+	}
+}
+
+// subscriptions hands out those of a stopped agent, which have ended.
+type subscriptions struct {
+	*fakeSource
+	stopped *agent.Agent
+	handed  int
+}
+
+func (s *subscriptions) Subscribe(capacity int, filter func(agent.Event) bool) *agent.Subscription {
+	s.handed++
+	return s.stopped.Subscribe(capacity, filter)
+}
+
+func TestCollectorSubscribesAgainInItsTurn(t *testing.T) {
+	stopped := realAgent(t)
+	stopped.Shutdown()
+	synctest.Test(t, func(t *testing.T) {
+		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
+		c := Collect(newTestMetrics(t, Options{}), source, noIPC)
+		time.Sleep(3*readEvery + readEvery/2)
+		c.Close()
+		if source.handed != 4 {
+			t.Errorf("%d subscriptions, want one at first and one per second", source.handed)
+		}
+	})
+}
+
+func TestCollectorEndsWithTheAgent(t *testing.T) {
+	stopped := realAgent(t)
+	stopped.Shutdown()
+	synctest.Test(t, func(t *testing.T) {
+		c := Collect(newTestMetrics(t, Options{}), &subscriptions{fakeSource: &fakeSource{stopped: true}, stopped: stopped}, noIPC)
+		c.wg.Wait() // without Close
+	})
+}
