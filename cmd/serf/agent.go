@@ -1,0 +1,441 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"serf/agent"
+	"serf/agent/config"
+	"serf/agent/rpc"
+	"serf/agent/snapshot"
+)
+
+const (
+	// leaveTimeout is how long a graceful leave may take once a signal asked for
+	// it. Service managers kill what takes much longer.
+	leaveTimeout = 3 * time.Second
+	// reloadTimeout bounds how long a reload waits for the agent to take the tags.
+	reloadTimeout = 3 * time.Second
+)
+
+// signalQueue lets a burst of signals wait while one is dealt with.
+const signalQueue = 4
+
+// runAgent is `serf agent`: it runs until a signal, an RPC client's leave or a failure ends it.
+func runAgent(ctx context.Context, args []string, e env) int {
+	signals := make(chan os.Signal, signalQueue)
+	signal.Notify(signals, agentSignals...)
+	defer signal.Stop(signals)
+	return serveAgent(ctx, args, e, signals)
+}
+
+// serveAgent is runAgent with signals from anywhere. The end of ctx counts as an interrupt.
+func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Signal) int {
+	s, err := loadSetup(args)
+	if errors.Is(err, flag.ErrHelp) {
+		io.WriteString(e.Stdout, agentUsage())
+		return exitOK
+	}
+	out := newConsole(e.Stdout, e.Stderr)
+	defer out.close()
+	if err != nil {
+		out.problems(err)
+		out.fail("'serf agent -h' lists the options.")
+		return exitError
+	}
+	for _, w := range s.warnings {
+		out.step("Warning: %s", w)
+	}
+	d := &daemon{args: args, setup: s, out: out, stderr: e.Stderr, signals: signals, left: make(chan struct{}, 1)}
+	if err := d.start(ctx); err != nil {
+		out.fail("Error %v", err)
+		return exitError
+	}
+	code := d.run(ctx)
+	d.stop()
+	return code
+}
+
+func agentUsage() string {
+	return "Usage: serf agent [options]\n\nRuns a Serf agent in the foreground, until a signal ends it. " + signalUsage + "\n\n" + config.Usage()
+}
+
+// daemon is a running `serf agent`.
+type daemon struct {
+	args    []string
+	setup   setup // of the last start or reload
+	out     *console
+	stderr  io.Writer
+	signals <-chan os.Signal
+	left    chan struct{} // capacity 1: an RPC client made the agent leave
+
+	log      *agent.Log
+	snapshot *snapshot.Snapshot // nil without one
+	agent    *agent.Agent
+	rpc      *rpc.Server
+	extras   extras
+}
+
+// start starts the agent and its RPC server, or nothing.
+func (d *daemon) start(ctx context.Context) error {
+	conf := &d.setup.conf
+	d.out.step("Starting Serf agent...")
+	// First of all the RPC port: an agent that can't have it shall not be seen in the cluster.
+	ln, err := listenRPC(ctx, conf.RPCAddr)
+	if err != nil {
+		return err
+	}
+	d.log = agent.NewLog(d.out, d.setup.level())
+	ac, err := d.setup.agentConfig()
+	if err == nil {
+		err = d.openSnapshot(&ac)
+	}
+	if err == nil {
+		err = d.openExtras(&ac)
+	}
+	if err == nil {
+		ac.Log = d.log
+		d.agent, err = agent.Start(ctx, ac)
+	}
+	if err != nil {
+		ln.Close()
+		d.closeSnapshot()
+		d.closeExtras()
+		d.out.mute() // what was logged would only repeat the error
+		d.log.Close()
+		return fmt.Errorf("starting Serf agent: %w", err)
+	}
+	d.logStart(ln.Addr())
+	d.out.step("Starting Serf agent RPC...")
+	d.rpc = rpc.Serve(ln, d.rpcAgent(), rpc.ServerOptions{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.startExtras()
+	d.out.step("Serf agent running!")
+	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
+	return nil
+}
+
+// openSnapshot opens the snapshot, if there is to be one, and makes the agent go on where it ends.
+func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
+	conf := &d.setup.conf
+	if conf.Snapshot == "" {
+		return nil
+	}
+	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin, Log: d.log})
+	if err == nil {
+		d.snapshot.Configure(ac)
+	}
+	return err
+}
+
+// closeSnapshot writes down what the snapshot still has; the agent has stopped, or never ran.
+func (d *daemon) closeSnapshot() {
+	if d.snapshot == nil {
+		return
+	}
+	if err := d.snapshot.Close(); err != nil {
+		d.out.fail("Error closing the %v", err)
+	}
+}
+
+// noteLeft is called by the RPC server, and must not wait.
+func (d *daemon) noteLeft() {
+	select {
+	case d.left <- struct{}{}:
+	default: // another client was first
+	}
+}
+
+// listenRPC takes the RPC port.
+func listenRPC(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr, agent.ExplainBind(err, "-rpc-addr"))
+	}
+	return ln, nil
+}
+
+// logStart logs what was decided without being asked for, and what is unwise.
+func (d *daemon) logStart(rpcAddr net.Addr) {
+	if a := &d.setup.addrs; a.Reason != "" {
+		d.log.Infof("agent", "advertising %v: %s", a.Advertise.Addr(), a.Reason)
+	}
+	if tcp, ok := rpcAddr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && d.setup.conf.RPCAuth == "" {
+		d.log.Warnf("agent", "RPC on %v is open to everybody who can reach it: set rpc_auth, or bind it to 127.0.0.1", rpcAddr)
+	}
+}
+
+// shownAddr is addr as the user gave it, but with the port that was bound: the
+// system words 0.0.0.0 as [::].
+func shownAddr(addr string, bound net.Addr) string {
+	host, _, err := net.SplitHostPort(addr)
+	_, port, boundErr := net.SplitHostPort(bound.String())
+	if err != nil || boundErr != nil {
+		return bound.String()
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// encryption words how far messages are encrypted: true or false, and what is missing
+// while it is being turned on.
+func encryption(c *config.Config) string {
+	text := fmt.Sprint(len(c.Keys) > 0)
+	switch {
+	case len(c.Keys) == 0:
+	case !c.VerifyOutgoing:
+		text += " (plain text is sent and accepted)"
+	case !c.VerifyIncoming:
+		text += " (plain text is accepted)"
+	}
+	return text
+}
+
+// describe prints what the agent runs with.
+func (d *daemon) describe(rpcAddr string) {
+	conf := &d.setup.conf
+	d.out.value("Node name", "'"+conf.Node+"'")
+	d.out.value("Bind addr", "'"+d.agent.Addr().String()+"'")
+	if conf.Advertise != "" {
+		d.out.value("Advertise addr", "'"+d.setup.addrs.Advertise.String()+"'")
+	}
+	d.out.value("RPC addr", "'"+rpcAddr+"'")
+	d.out.value("Encrypted", encryption(conf))
+	if conf.Label != "" {
+		d.out.value("Label", fmt.Sprintf("%q", conf.Label))
+	}
+	d.out.value("Snapshot", fmt.Sprint(conf.Snapshot != ""))
+	d.out.value("Profile", conf.Profile)
+	d.out.value("Message Compression Enabled", fmt.Sprint(conf.Compression))
+	if conf.Discover != "" {
+		d.out.value("mDNS cluster", conf.Discover)
+	}
+}
+
+// run joins, then waits for whatever ends the agent. It returns the exit code.
+func (d *daemon) run(ctx context.Context) int {
+	if code, ended := d.join(ctx); ended {
+		return code
+	}
+	d.out.line("")
+	d.out.step("Log data will now stream in as it occurs:\n")
+	d.out.open()
+	for {
+		if code, ended := d.next(ctx, nil); ended {
+			return code
+		}
+	}
+}
+
+// next handles one thing that happens; done is one more to wait for, or nil. It
+// returns the exit code if that ended the agent.
+func (d *daemon) next(ctx context.Context, done <-chan struct{}) (code int, ended bool) {
+	select {
+	case s := <-d.signals:
+		return d.signal(s)
+	case <-ctx.Done():
+		return d.signal(os.Interrupt)
+	case <-d.left:
+		return exitOK, true
+	case <-d.agent.Done():
+		d.out.fail("The agent has stopped: %v", d.agent.Err())
+		return exitError, true
+	case <-done:
+		return 0, false
+	}
+}
+
+// join contacts the members of -join. If none answers, the agent ends.
+func (d *daemon) join(ctx context.Context) (code int, ended bool) {
+	conf := &d.setup.conf
+	if len(conf.Join) == 0 {
+		return 0, false
+	}
+	d.out.step("Joining cluster...(replay: %v)", conf.Replay)
+	joinCtx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	var n int
+	var err error
+	go func() {
+		defer close(done)
+		n, err = d.agent.Join(joinCtx, conf.Join, conf.Replay)
+	}()
+	defer func() { cancel(); <-done }()
+	for {
+		if code, ended := d.next(ctx, done); ended {
+			return code, true
+		}
+		select {
+		case <-done:
+		default:
+			continue // a signal that doesn't end the agent
+		}
+		if err != nil {
+			d.out.fail("Error joining the cluster: %v", err)
+			return exitError, true
+		}
+		d.out.detail("Join completed. Synced with %d initial agents", n)
+		return 0, false
+	}
+}
+
+// signal does what s asks for and returns the exit code if that ended the agent.
+func (d *daemon) signal(s os.Signal) (code int, ended bool) {
+	if s == dumpSignal {
+		d.dump()
+		return 0, false
+	}
+	d.out.step("Caught signal: %v", s)
+	conf := &d.setup.conf
+	switch {
+	case s == reloadSignal:
+		d.reload()
+		return 0, false
+	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt, s == syscall.SIGTERM && conf.LeaveOnTerminate:
+		return d.leave(), true
+	}
+	return exitError, true
+}
+
+// leave tells the cluster that this member goes, for as long as leaveTimeout
+// and the user's patience allow.
+func (d *daemon) leave() int {
+	d.out.step("Gracefully shutting down agent...")
+	d.log.Infof("agent", "requesting graceful leave from Serf")
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- d.agent.Leave(ctx) }()
+	return d.awaitLeave(done)
+}
+
+// awaitLeave waits for the end of a leave, or for one more signal to end.
+func (d *daemon) awaitLeave(done <-chan error) int {
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				d.out.fail("Error leaving the cluster: %v", err)
+				return exitError
+			}
+			return exitOK
+		case s := <-d.signals:
+			if s != reloadSignal && s != dumpSignal {
+				d.out.fail("Caught signal: %v, ending at once", s)
+				return exitError
+			}
+		}
+	}
+}
+
+// stop ends what start started.
+func (d *daemon) stop() {
+	d.log.Infof("agent", "requesting serf shutdown")
+	d.stopExtras()
+	d.rpc.Close()
+	d.agent.Shutdown()
+	d.closeSnapshot()
+	d.log.Infof("agent", "shutdown complete")
+	d.closeExtras()
+	d.out.mute() // unless the log is shown already
+	d.log.Close()
+}
+
+// reload reads the configuration again and takes over what can change while running:
+// log level, event handlers, tags, and what signals do.
+func (d *daemon) reload() {
+	d.out.step("Reloading configuration...")
+	s, err := loadSetup(d.args)
+	if err != nil {
+		d.out.problems(err)
+		d.out.fail("Failed to reload configs, nothing was changed")
+		return
+	}
+	for _, w := range s.warnings {
+		d.out.step("Warning: %s", w)
+	}
+	d.log.SetLevel(s.level())
+	if d.extras.syslog != nil {
+		d.extras.syslog.SetLevel(s.level())
+	}
+	d.agent.SetHandlers(s.handlers)
+	if err := d.reloadTags(s.conf.Tags); err != nil {
+		d.out.fail("Failed to update tags: %v", err)
+		s.conf.Tags = d.setup.conf.Tags // so that the next reload tries again
+	}
+	if fixed := config.NeedRestart(&d.setup.conf, &s.conf); len(fixed) > 0 {
+		d.out.step("Warning: changes of these take a restart: %s", strings.Join(fixed, ", "))
+	}
+	d.setup = s
+}
+
+// reloadTags takes over the changes of the configuration's tags. Tags set at
+// run time stay.
+func (d *daemon) reloadTags(next map[string]string) error {
+	current := d.agent.Tags()
+	merged := config.MergeTags(d.setup.conf.Tags, current, next)
+	set, gone := tagChanges(current, merged)
+	if len(set)+len(gone) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+	defer cancel()
+	return d.agent.SetTags(ctx, set, gone)
+}
+
+// tagChanges returns what to set and to delete to get from one set of tags to another.
+func tagChanges(from, to map[string]string) (set map[string]string, gone []string) {
+	set = make(map[string]string)
+	for key, value := range to { // order-free: each key by itself
+		if was, had := from[key]; !had || was != value {
+			set[key] = value
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(from)) {
+		if _, stays := to[key]; !stays {
+			gone = append(gone, key)
+		}
+	}
+	return set, gone
+}
+
+// rpcAgent is what the RPC server serves: the agent, and a file that keeps its tags.
+func (d *daemon) rpcAgent() rpc.Agent {
+	served := rpc.ForAgent(d.agent)
+	if path := d.setup.conf.TagsFile; path != "" {
+		return &tagKeeper{Agent: served, path: path, tags: d.agent.Tags}
+	}
+	return served
+}
+
+// tagKeeper writes the tags to a file when they are changed.
+type tagKeeper struct {
+	rpc.Agent
+	path string
+	tags func() map[string]string
+	mu   sync.Mutex // held while tags and file may differ
+}
+
+// SetTags changes the tags and then the file: what the file has, the cluster has accepted.
+func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove []string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.Agent.SetTags(ctx, set, remove); err != nil {
+		return err
+	}
+	if err := config.Replace(k.path, config.FormatTags(k.tags())); err != nil {
+		return fmt.Errorf("the tags are set, but will be lost with a restart: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"serf/agent/config"
+)
+
+const (
+	// consoleQueue is how many pieces of output wait for a slow terminal or
+	// pipe. Messages beyond are dropped; the log waits, and drops for itself.
+	consoleQueue = 64
+	// consoleCloseWait bounds how long the last words may take.
+	consoleCloseWait = 2 * time.Second
+	// valueColumn is where the colons of the start-up output stand.
+	valueColumn = 31
+)
+
+// console writes messages and the log, in order, without ever making the
+// caller of a message wait: an agent whose output nobody reads must still obey signals.
+type console struct {
+	out, err io.Writer
+	pieces   chan piece    // capacity consoleQueue
+	opened   chan struct{} // closed when the log may be shown
+	muted    chan struct{} // closed when the log is to be dropped
+	closed   chan struct{} // closed when no more is taken
+	done     chan struct{} // closed when all is written
+	logOnce  sync.Once
+	endOnce  sync.Once
+}
+
+type piece struct {
+	to   io.Writer
+	text []byte
+}
+
+// newConsole returns a console that must be closed. The log waits until open.
+func newConsole(out, err io.Writer) *console {
+	c := &console{
+		out: out, err: err,
+		pieces: make(chan piece, consoleQueue),
+		opened: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+	}
+	go c.write()
+	return c
+}
+
+// write is the goroutine that owns both outputs.
+func (c *console) write() {
+	defer close(c.done)
+	for {
+		select {
+		case p := <-c.pieces:
+			p.to.Write(p.text) // an output that fails has nowhere to be reported
+			continue
+		default:
+		}
+		select { // idle
+		case p := <-c.pieces:
+			p.to.Write(p.text)
+		case <-c.closed:
+			if len(c.pieces) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// queue hands over a piece of output, or drops it if too much waits.
+func (c *console) queue(to io.Writer, text []byte) {
+	select {
+	case c.pieces <- piece{to, text}:
+	default:
+	}
+}
+
+func (c *console) line(text string) { c.queue(c.out, []byte(text+"\n")) }
+
+// step prints what the agent does next.
+func (c *console) step(format string, args ...any) { c.line("==> " + fmt.Sprintf(format, args...)) }
+
+// detail prints more about a step.
+func (c *console) detail(format string, args ...any) { c.line("    " + fmt.Sprintf(format, args...)) }
+
+// value prints one thing that the agent runs with.
+func (c *console) value(name, value string) { c.line(fmt.Sprintf("%*s: %s", valueColumn, name, value)) }
+
+// fail prints a complaint to standard error.
+func (c *console) fail(format string, args ...any) {
+	c.queue(c.err, []byte("==> "+fmt.Sprintf(format, args...)+"\n"))
+}
+
+// problems prints each problem of a configuration.
+func (c *console) problems(err error) {
+	var b bytes.Buffer // one piece: none of them may be dropped
+	for _, p := range config.Problems(err) {
+		fmt.Fprintf(&b, "==> Error: %v\n", p)
+	}
+	c.queue(c.err, b.Bytes())
+}
+
+// Write takes whole lines of the log. It waits until the console is open and
+// has room; if it is muted or closed lines are dropped.
+func (c *console) Write(lines []byte) (int, error) {
+	var b bytes.Buffer
+	for line := range bytes.Lines(lines) {
+		b.WriteString("    ")
+		b.Write(line)
+	}
+	select {
+	case <-c.opened:
+	case <-c.muted:
+		return len(lines), nil
+	case <-c.closed:
+		return 0, io.ErrClosedPipe
+	}
+	select {
+	case c.pieces <- piece{c.out, b.Bytes()}:
+		return len(lines), nil
+	case <-c.closed:
+		return 0, io.ErrClosedPipe
+	}
+}
+
+// open lets the log through, and mute drops it. The first call of either decides.
+func (c *console) open() { c.logOnce.Do(func() { close(c.opened) }) }
+func (c *console) mute() { c.logOnce.Do(func() { close(c.muted) }) }
+
+// close writes what waits, for consoleCloseWait at most. It may be called again.
+func (c *console) close() {
+	c.endOnce.Do(func() { close(c.closed) })
+	t := time.NewTimer(consoleCloseWait)
+	defer t.Stop()
+	select {
+	case <-c.done:
+	case <-t.C:
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+
+	"serf/agent"
+	"serf/agent/mdns"
+	"serf/agent/telemetry"
+)
+
+// extras are what an agent has beside the cluster itself: all but metrics only if asked for.
+type extras struct {
+	syslog    *agent.Syslog
+	metrics   *telemetry.Metrics
+	collector *telemetry.Collector
+	discovery *mdns.Service
+}
+
+// checkDiscovery checks what mDNS needs.
+func (s *setup) checkDiscovery() error {
+	c := &s.conf
+	if c.Discover == "" {
+		return nil
+	}
+	if err := mdns.Check(c.Discover, c.Node); err != nil {
+		return err
+	}
+	return mdns.CheckInterface(s.mdnsInterface())
+}
+
+// mdnsInterface is the interface for mDNS; empty leaves it to the system.
+func (s *setup) mdnsInterface() string { return cmp.Or(s.conf.MDNSInterface, s.conf.Interface) }
+
+// openExtras starts what must be there before the agent is.
+func (d *daemon) openExtras(ac *agent.Config) (err error) {
+	conf := &d.setup.conf
+	if conf.Syslog {
+		if d.extras.syslog, err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility); err != nil {
+			return fmt.Errorf("syslog: %w", err)
+		}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = conf.Node
+	}
+	d.extras.metrics = telemetry.New(telemetry.Options{Statsd: conf.StatsdAddr, Statsite: conf.StatsiteAddr, Host: host, Log: d.log})
+	ac.ObserveHandler = d.extras.metrics.Script
+	return nil
+}
+
+// startExtras starts what needs the agent and its RPC server.
+func (d *daemon) startExtras() {
+	x, conf := &d.extras, &d.setup.conf
+	x.collector = telemetry.Collect(x.metrics, d.agent, func() (accepted, commands uint64) {
+		c := d.rpc.Counters()
+		return c.Accepted, c.Commands
+	})
+	if conf.Discover == "" {
+		return
+	}
+	iface := d.setup.mdnsInterface()
+	if iface != "" {
+		d.log.Infof("agent", "Starting mDNS listener on interface %s", iface)
+	}
+	replay := conf.Replay
+	var err error
+	x.discovery, err = mdns.Start(mdns.Config{
+		Cluster: conf.Discover, Node: conf.Node, Addr: d.agent.Self().Addr, Interface: iface,
+		DisableIPv4: conf.MDNSDisableIPv4, DisableIPv6: conf.MDNSDisableIPv6, Log: d.log,
+		Join: func(ctx context.Context, addrs []string) (int, error) { return d.agent.Join(ctx, addrs, replay) },
+	})
+	if err != nil { // the configuration was checked, so the system has changed since
+		d.log.Errorf("agent", "Error starting mDNS listener: %v", err)
+	}
+}
+
+// stopExtras ends what needs the agent.
+func (d *daemon) stopExtras() {
+	if d.extras.discovery != nil {
+		d.extras.discovery.Close()
+	}
+	if d.extras.collector != nil {
+		d.extras.collector.Close()
+	}
+}
+
+// closeExtras ends the rest. Syslog still gets what the log has.
+func (d *daemon) closeExtras() {
+	if d.extras.metrics != nil {
+		d.extras.metrics.Close()
+	}
+	if d.extras.syslog != nil {
+		d.extras.syslog.Close()
+	}
+}
+
+// dump writes the metrics of the last minute to standard error.
+func (d *daemon) dump() { d.out.queue(d.stderr, d.extras.metrics.Dump()) }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"time"
+
+	"serf/agent"
+	"serf/agent/config"
+	"serf/agent/handler"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+// setup is a configuration with everything in it parsed.
+type setup struct {
+	conf     config.Config
+	addrs    agent.Addresses
+	handlers []handler.Handler
+	warnings []string
+}
+
+// Events are collected for a while, so that handlers see one for many members.
+const (
+	coalescePeriod  = 3 * time.Second // at most
+	quiescentPeriod = time.Second     // after the last
+)
+
+// encryptVersion is how all Serf protocols since 2 encrypt: without padding.
+const encryptVersion = 1
+
+// loadSetup reads options and files. The error has all problems, joined.
+func loadSetup(args []string) (setup, error) {
+	conf, warnings, err := config.Load(args, config.OS())
+	if errors.Is(err, flag.ErrHelp) {
+		return setup{}, err
+	}
+	s := setup{conf: conf, warnings: warnings}
+	errs := []error{err}
+	for _, spec := range conf.EventHandlers {
+		h, err := handler.Parse(spec)
+		s.handlers = append(s.handlers, h)
+		errs = append(errs, err)
+	}
+	interfaces, err := agent.NetInterfaces()
+	errs = append(errs, err)
+	if err == nil {
+		spec := agent.AddressSpec{Bind: conf.Bind, Interface: conf.Interface, Advertise: conf.Advertise}
+		s.addrs, err = agent.ChooseAddresses(spec, interfaces)
+		errs = append(errs, err)
+	}
+	errs = append(errs, s.checkDiscovery())
+	return s, errors.Join(errs...)
+}
+
+// level is the log level; it has been checked.
+func (s *setup) level() agent.Level {
+	level, err := agent.ParseLevel(s.conf.LogLevel)
+	if err != nil {
+		panic("BUG: unchecked log level: " + err.Error())
+	}
+	return level
+}
+
+// agentConfig is the configuration as the agent takes it.
+func (s *setup) agentConfig() (agent.Config, error) {
+	c := &s.conf
+	sealer, err := s.sealer()
+	if err != nil {
+		return agent.Config{}, err
+	}
+	ac := agent.Config{
+		Serf:     s.serfConfig(),
+		Bind:     s.addrs.Bind,
+		Handlers: s.handlers,
+		Join: agent.JoinConfig{
+			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval, Max: c.RetryMax,
+		},
+	}
+	ac.Serf.Sealer = sealer
+	if path := c.KeyringFile; path != "" {
+		ac.KeyringChanged = func(keys [][]byte) error { return config.Replace(path, config.FormatKeyring(keys)) }
+	}
+	return ac, nil
+}
+
+// sealer is what wraps this member's messages.
+func (s *setup) sealer() (*wire.Sealer, error) {
+	sealer := &wire.Sealer{
+		Label: s.conf.Label, Compress: s.conf.Compression, EncryptVersion: encryptVersion,
+		PlainIn: !s.conf.VerifyIncoming, PlainOut: !s.conf.VerifyOutgoing,
+	}
+	if keys := s.conf.Keys; len(keys) > 0 {
+		ring, err := wire.NewKeyring(keys[0], keys[1:]...)
+		if err != nil {
+			return nil, err
+		}
+		sealer.Keys = ring
+	}
+	return sealer, nil
+}
+
+// serfConfig is the configuration as the node takes it.
+func (s *setup) serfConfig() serf.Config {
+	profiles := map[string]func() swim.Config{"lan": swim.LAN, "wan": swim.WAN, "local": swim.Local}
+	c := &s.conf
+	sc := serf.DefaultConfig(profiles[c.Profile]())
+	sc.Name, sc.Addr, sc.CheckNames = c.Node, s.addrs.Advertise, c.ValidateNodeNames
+	sc.Protocol = uint8(c.Protocol)
+	sc.Tags = c.Tags
+	sc.EventSizeMax = c.UserEventSizeLimit
+	sc.QuerySizeMax, sc.QueryResponseSizeMax = c.QuerySizeLimit, c.QueryResponseSizeLimit
+	sc.CoalescePeriod, sc.QuiescentPeriod = coalescePeriod, quiescentPeriod
+	sc.UserCoalescePeriod, sc.UserQuiescentPeriod = coalescePeriod, quiescentPeriod
+	sc.DisableCoordinates = c.DisableCoordinates
+	sc.DisableConflictResolution = c.DisableNameResolution
+	sc.BroadcastTimeout = c.BroadcastTimeout
+	// Zero means the default.
+	sc.ReconnectInterval = cmp.Or(c.ReconnectInterval, sc.ReconnectInterval)
+	sc.ReconnectTimeout = cmp.Or(c.ReconnectTimeout, sc.ReconnectTimeout)
+	sc.TombstoneTimeout = cmp.Or(c.TombstoneTimeout, sc.TombstoneTimeout)
+	return sc
+}

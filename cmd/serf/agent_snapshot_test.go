@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"serf/agent/rpc"
+)
+
+func sendEvent(t *testing.T, c *rpc.Client, name string) {
+	t.Helper()
+	if err := c.UserEvent(t.Context(), name, nil, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAgentRejoinsFromSnapshot(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "snapshot")
+	b := runTestAgent(t, "-node=b", "-bind=127.0.31.2:0").started()
+	first := runTestAgent(t, "-snapshot", path, "-join", b.addr("Bind")).started()
+	first.stdout.await(t, `Snapshot: true\n`)
+	sendEvent(t, b.client(), "old")
+	first.stdout.await(t, `Received event: user-event: old`)
+	first.send(syscall.SIGTERM)
+	first.wantExit(exitError)
+
+	second := runTestAgent(t, "-snapshot", path, "-bind", first.addr("Bind")).started()
+	second.stdout.await(t, `\[INFO\] serf: Re-joined to previously known node: `+b.addr("Bind"))
+	sendEvent(t, b.client(), "new")
+	second.stdout.await(t, `Received event: user-event: new`)
+	if strings.Contains(second.stdout.String(), "user-event: old") {
+		t.Errorf("an event of the last run was delivered again:\n%s", second.stdout)
+	}
+	for _, r := range []*running{second, b} { // an interrupt would leave, and take its time
+		r.send(syscall.SIGTERM)
+		r.wantExit(exitError)
+	}
+}
+
+func TestAgentLeaveAndSnapshot(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		option string
+		stays  bool
+	}{{"-rejoin=false", false}, {"-rejoin", true}} {
+		t.Run(tt.option, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "snapshot")
+			rewrite(t, path, "alive: gone 127.0.31.4:1\nclock: 5\n")
+			for range 2 {
+				r := runTestAgent(t, "-snapshot", path, tt.option).started()
+				r.send(os.Interrupt)
+				r.wantExit(exitOK)
+				data, err := os.ReadFile(path)
+				if err != nil || !strings.HasSuffix(string(data), "leave\n") {
+					t.Errorf("%q ends without a leave, error %v", data, err)
+				}
+			}
+			r := runTestAgent(t, "-snapshot", path, tt.option).started()
+			if tt.stays {
+				r.stdout.await(t, `Attempting re-join to previously known node: 127\.0\.31\.4:1\n`)
+			}
+			r.send(syscall.SIGTERM)
+			r.wantExit(exitError)
+			if !tt.stays && strings.Contains(r.stdout.String(), "re-join") {
+				t.Errorf("it rejoins although it had left:\n%s", r.stdout)
+			}
+		})
+	}
+}
+
+func TestAgentSnapshotThatIsNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := runTestAgent(t, "-snapshot", dir)
+	r.wantExit(exitError)
+	if want := "==> Error starting Serf agent: snapshot: " + dir + " is a directory, want a file\n"; r.errs.String() != want {
+		t.Errorf("complaints %q, want %q", r.errs, want)
+	}
+}

@@ -1,0 +1,661 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"serf/agent/config"
+	"serf/agent/rpc"
+)
+
+// testPatience is more than anything here takes; it only bounds a test that fails.
+const testPatience = 10 * time.Second
+
+// screen collects output and lets tests wait for it.
+type screen struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed and replaced by each write
+}
+
+func newScreen() *screen { return &screen{changed: make(chan struct{})} }
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text.Write(b)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return len(b), nil
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// await waits until the output matches the pattern, and returns its groups.
+func (s *screen) await(t *testing.T, pattern string) []string {
+	t.Helper()
+	expr := regexp.MustCompile(pattern)
+	late := time.After(testPatience)
+	for {
+		s.mu.Lock()
+		groups, changed := expr.FindStringSubmatch(s.text.String()), s.changed
+		s.mu.Unlock()
+		if groups != nil {
+			return groups
+		}
+		select {
+		case <-changed:
+		case <-late:
+			t.Fatalf("no %q in:\n%s", pattern, s)
+		}
+	}
+}
+
+// running is an agent under test.
+type running struct {
+	t            *testing.T
+	stdout, errs *screen
+	signals      chan os.Signal
+	exit         chan int
+}
+
+// runTestAgent starts an agent on loopback with ports of the system's choice.
+func runTestAgent(t *testing.T, args ...string) *running {
+	t.Helper()
+	r := &running{t: t, stdout: newScreen(), errs: newScreen(), signals: make(chan os.Signal), exit: make(chan int, 1)}
+	args = append([]string{"-node=a", "-bind=127.0.31.1:0", "-rpc-addr=127.0.31.1:0", "-profile=local"}, args...)
+	e := env{Stdout: r.stdout, Stderr: r.errs, Getenv: func(string) string { return "" }}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.exit <- serveAgent(ctx, args, e, r.signals)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return r
+}
+
+// started waits until the agent is up.
+func (r *running) started() *running {
+	r.t.Helper()
+	r.stdout.await(r.t, `agent: Serf agent starting`)
+	return r
+}
+
+// addr is the address that the start-up output has under a name.
+func (r *running) addr(name string) string {
+	r.t.Helper()
+	return r.stdout.await(r.t, name+` addr: '(.*)'`)[1]
+}
+
+func (r *running) send(s os.Signal) {
+	r.t.Helper()
+	select {
+	case r.signals <- s:
+	case <-time.After(testPatience):
+		r.t.Fatalf("nobody took signal %v", s)
+	}
+}
+
+func (r *running) wantExit(code int) {
+	r.t.Helper()
+	select {
+	case got := <-r.exit:
+		if got != code {
+			r.t.Errorf("exit code %d, want %d; output:\n%s%s", got, code, r.stdout, r.errs)
+		}
+	case <-time.After(testPatience):
+		r.t.Fatalf("still running; output:\n%s%s", r.stdout, r.errs)
+	}
+}
+
+// client connects to the agent's RPC port.
+func (r *running) client() *rpc.Client {
+	r.t.Helper()
+	c, err := rpc.Dial(r.t.Context(), r.addr("RPC"), rpc.Options{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestAgentOutput(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t).started()
+	r.send(syscall.SIGTERM)
+	r.wantExit(exitError)
+	ports := regexp.MustCompile(`(127\.0\.31\.1):\d+`)
+	times := regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`)
+	got := times.ReplaceAllString(ports.ReplaceAllString(r.stdout.String(), "$1:PORT"), "TIME")
+	want := `==> Starting Serf agent...
+==> Starting Serf agent RPC...
+==> Serf agent running!
+                      Node name: 'a'
+                      Bind addr: '127.0.31.1:PORT'
+                       RPC addr: '127.0.31.1:PORT'
+                      Encrypted: false
+                       Snapshot: false
+                        Profile: local
+    Message Compression Enabled: true
+
+==> Log data will now stream in as it occurs:
+
+    TIME [INFO] agent: Serf agent starting
+    TIME [INFO] serf: EventMemberJoin: a 127.0.31.1
+==> Caught signal: terminated
+    TIME [INFO] agent: requesting serf shutdown
+    TIME [WARN] serf: Shutdown without a Leave
+    TIME [INFO] agent: shutdown complete
+`
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error("-want +got:\n", d)
+	}
+	if errs := r.errs.String(); errs != "" {
+		t.Errorf("complaints: %s", errs)
+	}
+}
+
+func TestAgentShowsWhatIsSet(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t, "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-disable-compression", "-advertise=127.0.31.9:5", "-role=web")
+	r.started()
+	for _, line := range []string{
+		"==> Warning: role (-role) is deprecated, use -tag role=web\n",
+		"                 Advertise addr: '127.0.31.9:5'\n",
+		"                      Encrypted: true\n",
+		"    Message Compression Enabled: false\n",
+	} {
+		if !strings.Contains(r.stdout.String(), line) {
+			t.Errorf("no %q in:\n%s", line, r.stdout)
+		}
+	}
+}
+
+func TestAgentInterruptLeaves(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t).started()
+	r.send(os.Interrupt)
+	r.stdout.await(t, `==> Caught signal: interrupt\n==> Gracefully shutting down agent...\n`)
+	r.wantExit(exitOK)
+	r.stdout.await(t, `\[INFO\] agent: requesting graceful leave from Serf`)
+}
+
+func TestAgentSecondSignalEndsLeave(t *testing.T) {
+	errs := newScreen()
+	signals := make(chan os.Signal, 3)
+	d := &daemon{out: newConsole(errs, errs), signals: signals}
+	signals <- syscall.SIGHUP
+	signals <- dumpSignal
+	signals <- syscall.SIGTERM
+	never := make(chan error)
+	if code := d.awaitLeave(never); code != exitError {
+		t.Errorf("exit code %d", code)
+	}
+	d.out.close()
+	if got, want := errs.String(), "==> Caught signal: terminated, ending at once\n"; got != want {
+		t.Errorf("output %q, want %q: the first two end nothing", got, want)
+	}
+}
+
+func TestAgentFailedLeave(t *testing.T) {
+	errs := newScreen()
+	d := &daemon{out: newConsole(errs, errs)}
+	done := make(chan error, 1)
+	done <- context.DeadlineExceeded
+	if code := d.awaitLeave(done); code != exitError {
+		t.Errorf("exit code %d", code)
+	}
+	d.out.close()
+	errs.await(t, "==> Error leaving the cluster: context deadline exceeded\n")
+}
+
+func TestAgentEndOfContextLeaves(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	out := newScreen()
+	exit := make(chan int, 1)
+	go func() {
+		exit <- serveAgent(ctx, []string{"-node=a", "-bind=127.0.31.1:0", "-rpc-addr=127.0.31.1:0"}, env{Stdout: out, Stderr: out}, nil)
+	}()
+	out.await(t, "Serf agent starting")
+	cancel()
+	if code := <-exit; code != exitOK {
+		t.Errorf("exit code %d; output:\n%s", code, out)
+	}
+}
+
+// configFile writes a configuration file and returns its path.
+func configFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "agent.json")
+	rewrite(t, path, content)
+	return path
+}
+
+func rewrite(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAgentSignalsAsConfigured(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"leave_on_terminate": true, "skip_leave_on_interrupt": true}`)
+	t.Run("terminate leaves", func(t *testing.T) {
+		t.Parallel()
+		r := runTestAgent(t, "-config-file", path).started()
+		r.send(syscall.SIGTERM)
+		r.wantExit(exitOK)
+	})
+	t.Run("interrupt doesn't", func(t *testing.T) {
+		t.Parallel()
+		r := runTestAgent(t, "-config-file", path).started()
+		r.send(os.Interrupt)
+		r.wantExit(exitError)
+		if strings.Contains(r.stdout.String(), "Gracefully") {
+			t.Error("it left:\n", r.stdout)
+		}
+	})
+}
+
+func TestAgentRPCLeaveEndsIt(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t).started()
+	if err := r.client().Leave(t.Context()); err != nil {
+		t.Error(err)
+	}
+	r.wantExit(exitOK)
+}
+
+func TestAgentReload(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"tags": {"kept": "1", "changed": "1", "gone": "1", "mine": "1"}}`)
+	r := runTestAgent(t, "-config-file", path).started()
+	c := r.client()
+	if err := c.SetTags(t.Context(), map[string]string{"mine": "run time", "new": "run time"}, nil); err != nil {
+		t.Fatal(err)
+	}
+
+	rewrite(t, path, `{"tags": {"kept": "1", "changed": "2", "mine": "1", "added": "2"}, "log_level": "debug",
+		"event_handlers": ["user:x=true"], "start_join": ["127.0.31.2"]}`)
+	r.send(syscall.SIGHUP)
+	r.stdout.await(t, `==> Caught signal: hangup\n==> Reloading configuration...\n`)
+	r.stdout.await(t, `==> Warning: changes of these take a restart: start_join \(-join\)\n`)
+	r.send(syscall.SIGHUP) // is taken when the first has been dealt with
+
+	members, err := c.Members(t.Context())
+	if err != nil || len(members) != 1 {
+		t.Fatal(members, err)
+	}
+	want := map[string]string{"kept": "1", "changed": "2", "mine": "run time", "new": "run time", "added": "2"}
+	if d := cmp.Diff(want, members[0].Tags); d != "" {
+		t.Error("tags of the file over those set at run time: -want +got:\n", d)
+	}
+	stats, err := c.Stats(t.Context())
+	if d := cmp.Diff(map[string]string{"user:x": "true"}, stats["event_handlers"]); d != "" || err != nil {
+		t.Error(err, d)
+	}
+	if err := c.UserEvent(t.Context(), "noise", nil, false); err != nil {
+		t.Fatal(err)
+	}
+	r.stdout.await(t, `\[DEBUG\] agent: Requesting user event send: noise`)
+}
+
+func TestAgentReloadOfBrokenFileChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"tags": {"a": "1"}}`)
+	r := runTestAgent(t, "-config-file", path).started()
+	rewrite(t, path, `{"tags": {"a": "2"}, "nope": 1}`)
+	r.send(syscall.SIGHUP)
+	r.errs.await(t, `unknown key "nope"\n==> Failed to reload configs, nothing was changed\n`)
+	members, err := r.client().Members(t.Context())
+	if err != nil || len(members) != 1 || members[0].Tags["a"] != "1" {
+		t.Errorf("members %v, error %v", members, err)
+	}
+}
+
+func TestAgentJoins(t *testing.T) {
+	t.Parallel()
+	first := runTestAgent(t).started()
+	second := runTestAgent(t, "-node=b", "-bind=127.0.31.2:0", "-join", first.addr("Bind")).started()
+	second.stdout.await(t, `    Message Compression Enabled: true
+==> Joining cluster...\(replay: false\)
+    Join completed. Synced with 1 initial agents
+
+==> Log data`)
+	first.stdout.await(t, `\[INFO\] serf: EventMemberJoin: b 127\.0\.31\.2\n`)
+	for _, r := range []*running{first, second} { // an interrupt would leave, and take its time
+		r.send(syscall.SIGTERM)
+		r.wantExit(exitError)
+	}
+}
+
+func TestAgentFailingJoinEndsIt(t *testing.T) {
+	t.Parallel()
+	gone := unusedAddr(t)
+	r := runTestAgent(t, "-replay", "-join", gone)
+	r.wantExit(exitError)
+	r.stdout.await(t, `==> Joining cluster...\(replay: true\)\n`)
+	r.errs.await(t, `==> Error joining the cluster: .*`+regexp.QuoteMeta(gone))
+	if strings.Contains(r.stdout.String(), "[INFO]") {
+		t.Errorf("the log hides the error:\n%s", r.stdout)
+	}
+}
+
+// unusedAddr is an address at which nobody listens.
+func unusedAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.31.4:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func TestAgentInterruptDuringJoin(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.31.5:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	r := runTestAgent(t, "-profile=wan", "-join", ln.Addr().String())
+	r.stdout.await(t, "Joining cluster")
+	r.send(syscall.SIGTERM)
+	r.wantExit(exitError)
+}
+
+func TestAgentPortsTaken(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.31.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().String()
+	for option, want := range map[string]string{
+		"-rpc-addr": "==> Error starting RPC listener: " + taken + ": address already in use: .*-rpc-addr\n$",
+		"-bind":     "==> Error starting Serf agent: bind " + taken + ": address already in use: .*-bind\n$",
+	} {
+		r := runTestAgent(t, option+"="+taken)
+		r.wantExit(exitError)
+		r.errs.await(t, want)
+		if strings.Contains(r.stdout.String(), "running") {
+			t.Errorf("%s: it says that it runs:\n%s", option, r.stdout)
+		}
+	}
+}
+
+func TestAgentTellsAllProblems(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t, "-profile=moon", "-discover=?", "-event-handler=nope=x", "-event-handler=y=", "-advertise=0.0.0.0")
+	r.wantExit(exitError)
+	want := `==> Error: profile (-profile): "moon", allowed lan, wan, local
+==> Error: event handler "nope=x": event filter "nope": allowed are member-join, member-leave, member-failed, member-update, member-reap, user, query, *, user:NAME, query:NAME
+==> Error: event handler "y=" has no script: want [filter=]script
+==> Error: advertise: 0.0.0.0: the others can't send to the unspecified address
+==> Error: discover: "?": only letters, digits, dots, dashes and underscores, no part between dots empty or over 63 bytes
+==> 'serf agent -h' lists the options.
+`
+	if d := cmp.Diff(want, r.errs.String()); d != "" {
+		t.Error("-want +got:\n", d)
+	}
+	if out := r.stdout.String(); out != "" {
+		t.Errorf("it began to start: %s", out)
+	}
+}
+
+func TestAgentHelp(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t, "-h")
+	r.wantExit(exitOK)
+	r.stdout.await(t, `^Usage: serf agent \[options\]\n(?s:.*)-bind=addr `)
+}
+
+func TestAgentRetryJoinGivesUp(t *testing.T) {
+	t.Parallel()
+	r := runTestAgent(t, "-retry-join", unusedAddr(t), "-retry-max=1")
+	r.wantExit(exitError)
+	r.errs.await(t, `==> The agent has stopped: maximum retry join attempts made\n`)
+	r.stdout.await(t, `\[ERR\] agent: maximum retry join attempts made, exiting`)
+}
+
+func TestAgentKeepsTagsInFile(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"a": "1"}`)
+	r := runTestAgent(t, "-tags-file", path).started()
+	if err := r.client().SetTags(t.Context(), map[string]string{"b": "2"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := config.ParseTags(data)
+	if d := cmp.Diff(map[string]string{"a": "1", "b": "2"}, tags); d != "" || err != nil {
+		t.Error(err, d)
+	}
+}
+
+func TestAgentDumps(t *testing.T) {
+	t.Parallel()
+	if dumpSignal == nil {
+		t.Skip("this system has no signal for it")
+	}
+	r := runTestAgent(t).started()
+	r.send(dumpSignal)
+	r.errs.await(t, `\]\[G\] 'serf-agent\.runtime\.num_goroutines': \d(?s:.*)\]\[C\] 'serf-agent\.serf\.member\.join': Count: 1 Sum: 1\.000 LastUpdated: `)
+}
+
+// refusingAgent is an agent for RPC that refuses tags.
+type refusingAgent struct{ rpc.Agent }
+
+var errRefused = errors.New("refused")
+
+func (refusingAgent) SetTags(context.Context, map[string]string, []string) error { return errRefused }
+
+func TestTagKeeperKeepsNothingRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tags.json")
+	k := &tagKeeper{Agent: refusingAgent{}, path: path, tags: func() map[string]string { return nil }}
+	if err := k.SetTags(t.Context(), map[string]string{"a": "b"}, nil); !errors.Is(err, errRefused) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file was written: %v", err)
+	}
+}
+
+// stuck is an output that takes nothing until it's freed.
+type stuck struct{ free chan struct{} }
+
+func (s stuck) Write(b []byte) (int, error) {
+	<-s.free
+	return len(b), nil
+}
+
+func TestConsoleNeverWaitsForOutput(t *testing.T) {
+	out := stuck{make(chan struct{})}
+	c := newConsole(out, out)
+	c.open()
+	for i := range 10 * consoleQueue {
+		c.step("message %d", i)
+	}
+	close(out.free)
+	c.close()
+}
+
+func TestConsoleOrder(t *testing.T) {
+	out := newScreen()
+	c := newConsole(out, out)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		fmt.Fprint(c, "one\ntwo\n")
+	}()
+	c.step("first")
+	c.value("Name", "'x'")
+	c.open()
+	<-logged
+	c.detail("last")
+	c.close()
+	want := "==> first\n                           Name: 'x'\n    one\n    two\n    last\n"
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestShownAddr(t *testing.T) {
+	bound := &net.TCPAddr{IP: net.IPv6zero, Port: 7373}
+	for addr, want := range map[string]string{"0.0.0.0:7373": "0.0.0.0:7373", "localhost:0": "localhost:7373", "[::1]:0": "[::1]:7373"} {
+		if got := shownAddr(addr, bound); got != want {
+			t.Errorf("%s: shown as %s, want %s", addr, got, want)
+		}
+	}
+}
+
+func TestConsoleMuted(t *testing.T) {
+	out := newScreen()
+	c := newConsole(out, out)
+	c.mute()
+	c.open() // too late
+	fmt.Fprint(c, "log\n")
+	c.fail("why")
+	c.close()
+	if got := out.String(); got != "==> why\n" {
+		t.Errorf("output %q", got)
+	}
+}
+
+func TestSetupReachesTheNode(t *testing.T) {
+	path := configFile(t, `{"query_size_limit": 1001, "query_response_size_limit": 1002, "user_event_size_limit": 1003,
+		"disable_coordinates": true, "disable_name_resolution": true, "validate_node_names": true,
+		"reconnect_interval": "11s", "reconnect_timeout": "12s", "tombstone_timeout": "13s"}`)
+	s, err := loadSetup([]string{"-config-file", path, "-node=n", "-bind=127.0.31.1:5", "-profile=wan", "-protocol=4", "-tag=a=b",
+		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.agentConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &c.Serf
+	got := []any{n.Name, n.Addr.String(), c.Bind.String(), n.ProbeInterval, n.Protocol, n.Tags, n.Sealer.Keys.Keys(), n.Sealer.Compress,
+		n.QuerySizeMax, n.QueryResponseSizeMax, n.EventSizeMax, n.DisableCoordinates, n.DisableConflictResolution, n.CheckNames,
+		n.ReconnectInterval, n.ReconnectTimeout, n.TombstoneTimeout, n.BroadcastTimeout,
+		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay}
+	want := []any{"n", "127.0.31.1:5", "127.0.31.1:5", 5 * time.Second, uint8(4), map[string]string{"a": "b"}, [][]byte{[]byte("0123456789abcdef")}, true,
+		1001, 1002, 1003, true, true, true,
+		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second,
+		[]string{"x"}, 15 * time.Second, 16, true}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestTagChanges(t *testing.T) {
+	set, gone := tagChanges(map[string]string{"same": "1", "new value": "1", "z": "", "a": ""},
+		map[string]string{"same": "1", "new value": "2", "empty": ""})
+	if d := cmp.Diff(map[string]string{"new value": "2", "empty": ""}, set); d != "" {
+		t.Error("to set:", d)
+	}
+	if d := cmp.Diff([]string{"a", "z"}, gone); d != "" {
+		t.Error("to delete:", d)
+	}
+}
+
+func TestSetupSavesKeyring(t *testing.T) {
+	path := configFile(t, `["MDEyMzQ1Njc4OWFiY2RlZg=="]`)
+	s, err := loadSetup([]string{"-keyring-file", path, "-node=n", "-bind=127.0.31.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.agentConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := append([][]byte{make([]byte, 32)}, c.Serf.Sealer.Keys.Keys()...)
+	if err := c.KeyringChanged(keys); err != nil {
+		t.Fatal(err)
+	}
+	again, err := loadSetup([]string{"-keyring-file", path, "-node=n", "-bind=127.0.31.1"})
+	if d := cmp.Diff(keys, again.conf.Keys); d != "" || err != nil {
+		t.Error(err, d)
+	}
+}
+
+// What a configuration may say, the node must take: both have limits.
+func TestLimitsOfConfigurationAndNodeAgree(t *testing.T) {
+	for _, content := range []string{
+		`{"query_size_limit": 61440, "query_response_size_limit": 61440, "user_event_size_limit": 9216, "protocol": 5}`,
+		`{"query_size_limit": 1, "query_response_size_limit": 1, "user_event_size_limit": 1, "protocol": 2}`,
+	} {
+		s, err := loadSetup([]string{"-config-file", configFile(t, content), "-node=n", "-bind=127.0.31.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.serfConfig()
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", content, err)
+		}
+	}
+}
+
+func TestAgentShowsHowFarEncryptionIs(t *testing.T) {
+	for _, tc := range []struct {
+		args, want string
+	}{
+		{"", "false"},
+		{"-verify-incoming=false -verify-outgoing=false", "false"},
+		{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "true"},
+		{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg== -verify-incoming=false", "true (plain text is accepted)"},
+		{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg== -verify-incoming=false -verify-outgoing=false", "true (plain text is sent and accepted)"},
+	} {
+		s, err := loadSetup(append(strings.Fields(tc.args), "-bind=127.0.31.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := encryption(&s.conf); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.args, got, tc.want)
+		}
+		sealer, err := s.sealer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sealer.PlainIn == s.conf.VerifyIncoming || sealer.PlainOut == s.conf.VerifyOutgoing {
+			t.Errorf("%s: plain in %v, plain out %v", tc.args, sealer.PlainIn, sealer.PlainOut)
+		}
+	}
+}
+
+func TestAgentsOfOtherLabelsDoNotMeet(t *testing.T) {
+	t.Parallel()
+	blue := runTestAgent(t, "-label=blue").started()
+	blue.stdout.await(t, `Label: "blue"`)
+	green := runTestAgent(t, "-label=green", "-join="+blue.addr("Bind"))
+	green.wantExit(exitError)
+	blue.stdout.await(t, `Dropped a stream from 127\.0\.31\.1:\d+: labelled, and not as this cluster`)
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"serf/agent/rpc"
+)
+
+const eventHelp = `
+Usage: serf event [options] NAME [PAYLOAD]
+
+  Fires a user event at all members.
+
+Options:
+
+  -coalesce=true
+        Whether members may act on only the last of several events with this
+        name that arrive within a short time.
+`
+
+func runEvent(ctx context.Context, args []string, e env) int {
+	o := newOptions("event", eventHelp, e)
+	o.takes(1, 2, "NAME")
+	coalesce := o.flag("coalesce", true)
+	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
+		if err := c.UserEvent(ctx, args[0], payload(args), *coalesce); err != nil {
+			return fmt.Errorf("sending event: %w", err)
+		}
+		fmt.Fprintf(e.Stdout, "Event '%s' dispatched! Coalescing enabled: %t\n", args[0], *coalesce)
+		return nil
+	})
+}
+
+// payload is the optional second argument.
+func payload(args []string) []byte {
+	if len(args) < 2 {
+		return nil
+	}
+	return []byte(args[1])
+}

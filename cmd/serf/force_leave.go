@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"serf/agent/rpc"
+)
+
+const forceLeaveHelp = `
+Usage: serf force-leave [options] NAME
+
+  Turns a failed member into one that left, so that the cluster stops trying to
+  reach it. A member that is in fact alive soon shows up again.
+
+Options:
+
+  -prune
+        Remove the member from the list altogether.
+`
+
+func runForceLeave(ctx context.Context, args []string, e env) int {
+	o := newOptions("force-leave", forceLeaveHelp, e)
+	o.takes(1, 1, "NAME")
+	prune := o.flag("prune", false)
+	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
+		if err := c.ForceLeave(ctx, args[0], *prune); err != nil {
+			return fmt.Errorf("force leaving: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"serf/agent/rpc"
+)
+
+const keysHelp = `
+Usage: serf keys [options]
+
+  Changes or lists the encryption keys of all members. Of the keys that a member has
+  installed it accepts all and encrypts with one, the primary. To change the key of a cluster:
+  install the new one, use it, remove the old one, each when the step before succeeded
+  everywhere. Each step may be repeated.
+
+  Exactly one of the following four is needed. The exit code is 0 only if all members
+  answered and none failed.
+
+Options:
+
+  -install=KEY
+        Install a key: accept messages encrypted with it.
+
+  -use=KEY
+        Make an installed key the primary.
+
+  -remove=KEY
+        Remove a key, which must not be the primary.
+
+  -list
+        List the keys, and how many members have each.
+`
+
+// keyChange is what the commands that change keys have in common.
+type keyChange struct {
+	key       *string
+	begin     string
+	done      string
+	failure   string
+	operation func(*rpc.Client, context.Context, string) (rpc.KeyReport, error)
+}
+
+func runKeys(ctx context.Context, args []string, e env) int {
+	o := newOptions("keys", keysHelp, e)
+	list := o.flag("list", false)
+	changes := []keyChange{
+		{o.text("install", ""), "Installing key on all members...", "Successfully installed key!", "installing key", (*rpc.Client).InstallKey},
+		{o.text("use", ""), "Changing primary key on all members...", "Successfully changed primary key!", "changing primary key", (*rpc.Client).UseKey},
+		{o.text("remove", ""), "Removing key on all members...", "Successfully removed key!", "removing key", (*rpc.Client).RemoveKey},
+	}
+	chosen := func() (c []keyChange) {
+		for _, change := range changes {
+			if *change.key != "" {
+				c = append(c, change)
+			}
+		}
+		return c
+	}
+	o.check = func() error {
+		n := len(chosen())
+		if *list {
+			n++
+		}
+		if n != 1 {
+			return errors.New("exactly one of -install, -use, -remove and -list is needed")
+		}
+		return nil
+	}
+	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
+		if *list {
+			return listKeys(ctx, c, e)
+		}
+		return chosen()[0].run(ctx, c, e)
+	})
+}
+
+func (k keyChange) run(ctx context.Context, c *rpc.Client, e env) error {
+	fmt.Fprintf(e.Stdout, "==> %s\n", k.begin)
+	report, err := k.operation(c, ctx, *k.key)
+	if err != nil {
+		writeKeyFailures(e.Stdout, report)
+		return fmt.Errorf("%s: %w", k.failure, err)
+	}
+	fmt.Fprintf(e.Stdout, "==> %s\n", k.done)
+	return nil
+}
+
+func listKeys(ctx context.Context, c *rpc.Client, e env) error {
+	fmt.Fprintln(e.Stdout, "==> Asking all members for installed keys...")
+	report, err := c.ListKeys(ctx)
+	if err != nil {
+		writeKeyFailures(e.Stdout, report)
+		return fmt.Errorf("gathering member keys: %w", err)
+	}
+	fmt.Fprint(e.Stdout, "==> Keys gathered, listing cluster keys...\n\n")
+	var rows [][]string
+	for _, key := range sortedKeys(report.Keys) {
+		rows = append(rows, []string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
+	}
+	writeColumns(e.Stdout, rows)
+	return nil
+}
+
+// writeKeyFailures says which members failed, and why.
+func writeKeyFailures(w io.Writer, report rpc.KeyReport) {
+	var rows [][]string
+	for _, name := range sortedKeys(report.Messages) {
+		rows = append(rows, []string{"failed:", printable(name), printable(report.Messages[name])})
+	}
+	if len(rows) > 0 {
+		writeColumns(w, rows)
+	}
+}

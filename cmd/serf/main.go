@@ -1,0 +1,175 @@
+// Command serf runs a Serf agent and talks to one.
+//
+// Every subcommand but agent, sim, keygen and version is a small client of a running agent's RPC
+// port: it parses its options, makes one or two calls, prints, and exits 0, or 1 on any error.
+// Results go to standard output; complaints go to standard error.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+)
+
+// env is what a command sees of the world outside its arguments; tests replace it.
+type env struct {
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+}
+
+// Exit codes of every command.
+const (
+	exitOK    = 0
+	exitError = 1
+)
+
+// A command is one word of the command line.
+type command struct {
+	name     string
+	synopsis string
+	// run gets what follows the command's name. It answers -h itself.
+	run func(ctx context.Context, args []string, e env) int
+	// ownSignals: the command handles interrupts by itself. For all others an interrupt
+	// cancels ctx.
+	ownSignals bool
+}
+
+// commands is in the order of the help text. It's a function and not a variable, because
+// help refers to it.
+func commands() []command {
+	return []command{
+		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
+		{name: "event", synopsis: "Send a user event to the cluster", run: runEvent},
+		{name: "force-leave", synopsis: "Turn a failed member into one that left", run: runForceLeave},
+		{name: "info", synopsis: "Show counters and settings of an agent", run: runInfo},
+		{name: "join", synopsis: "Make an agent join a cluster", run: runJoin},
+		{name: "keygen", synopsis: "Print a new encryption key", run: runKeygen},
+		{name: "keys", synopsis: "Install, use, remove or list encryption keys", run: runKeys},
+		{name: "leave", synopsis: "Make an agent leave its cluster and stop", run: runLeave},
+		{name: "members", synopsis: "List the members of the cluster", run: runMembers},
+		{name: "monitor", synopsis: "Follow an agent's log and events", run: runMonitor},
+		{name: "query", synopsis: "Ask the cluster and print the answers", run: runQuery},
+		{name: "reachability", synopsis: "Test whether all live members answer", run: runReachability},
+		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
+		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim},
+		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
+		{name: "version", synopsis: "Print the version", run: runVersion},
+	}
+}
+
+func main() {
+	os.Exit(dispatch(context.Background(), os.Args[1:], env{
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+		Getenv: os.Getenv,
+	}))
+}
+
+// dispatch runs the command that args name and returns the exit code.
+func dispatch(ctx context.Context, args []string, e env) int {
+	if len(args) == 0 {
+		writeUsage(e.Stderr)
+		return exitError
+	}
+	switch args[0] {
+	case "-h", "-help", "--help", "help":
+		return help(ctx, args[1:], e)
+	case "-v", "-version", "--version":
+		return runVersion(ctx, nil, e)
+	}
+	c, ok := findCommand(args[0])
+	if !ok {
+		unknownCommand(args[0], e)
+		return exitError
+	}
+	if !c.ownSignals {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+	}
+	return c.run(ctx, args[1:], e)
+}
+
+// help is `serf help [command]`.
+func help(ctx context.Context, args []string, e env) int {
+	if len(args) == 0 {
+		writeUsage(e.Stdout)
+		return exitOK
+	}
+	c, ok := findCommand(args[0])
+	if !ok {
+		unknownCommand(args[0], e)
+		return exitError
+	}
+	return c.run(ctx, []string{"-h"}, e)
+}
+
+func findCommand(name string) (command, bool) {
+	all := commands()
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
+	if i < 0 {
+		return command{}, false
+	}
+	return all[i], true
+}
+
+func writeUsage(w io.Writer) {
+	var b strings.Builder
+	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\nCommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
+	}
+	b.WriteString("\n'serf COMMAND -h' tells more about one of them.\n")
+	io.WriteString(w, b.String())
+}
+
+func unknownCommand(name string, e env) {
+	fmt.Fprintf(e.Stderr, "serf: unknown command %q\n", name)
+	if near := nearest(name); near != "" {
+		fmt.Fprintf(e.Stderr, "Did you mean 'serf %s'?\n", near)
+	}
+	fmt.Fprintln(e.Stderr, "'serf -h' lists the commands.")
+}
+
+// maxTypos is how many letters of a command's name may be wrong for it to be suggested.
+const maxTypos = 2
+
+// nearest returns the command whose name is closest to name, or "" if none is close.
+func nearest(name string) string {
+	best, bestDistance := "", maxTypos+1
+	for _, c := range commands() {
+		d := editDistance(name, c.name)
+		if strings.HasPrefix(c.name, name) {
+			d = min(d, 1)
+		}
+		if d < bestDistance {
+			best, bestDistance = c.name, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the bytes to insert, delete or replace to get from a to b.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"serf/agent/rpc"
+	"serf/swim/serf/coord"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden outputs")
+
+// result is what a command line led to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// runLine runs a command line with an environment of variables.
+func runLine(ctx context.Context, vars map[string]string, args ...string) result {
+	var out, errOut bytes.Buffer
+	code := dispatch(ctx, args, env{
+		Stdout: &out,
+		Stderr: &errOut,
+		Getenv: func(name string) string { return vars[name] },
+	})
+	return result{code, out.String(), errOut.String()}
+}
+
+// cluster is what the agent of these tests knows. Methods that no test calls are missing.
+type cluster struct{ rpc.Agent }
+
+func (c *cluster) Members() []rpc.Member {
+	protocol := rpc.Versions{Min: 2, Max: 5, Current: 5}
+	return []rpc.Member{
+		{Name: "n1", Addr: netip.MustParseAddrPort("127.0.0.21:7946"), Status: "alive", Tags: map[string]string{"role": "web", "dc": "east"}, Delegate: protocol},
+		{Name: "node-two", Addr: netip.MustParseAddrPort("[::1]:7946"), Status: "failed", Delegate: protocol},
+		{Name: "evil\nn9 \x1b[31m", Addr: netip.MustParseAddrPort("127.0.0.23:80"), Status: "alive", Tags: map[string]string{"ü": "a|b"}, Delegate: protocol},
+	}
+}
+
+func (c *cluster) Stats() map[string]map[string]string {
+	return map[string]map[string]string{
+		"serf":           {"members": "3", "failed": "1"},
+		"agent":          {"name": "n1"},
+		"event_handlers": {},
+	}
+}
+
+func (c *cluster) Coordinate(_ context.Context, name string) (coord.Coordinate, bool, error) {
+	if name == "nosuch" {
+		return coord.Coordinate{}, false, nil
+	}
+	at := coord.Coordinate{Height: 0.0001}
+	at.Vec[0] = float64(len(name)) * 0.001
+	return at, true, nil
+}
+
+func (c *cluster) Join(_ context.Context, addrs []string, _ bool) (int, error) {
+	if addrs[0] == "bad" {
+		return 0, errors.New("no such host\n\n")
+	}
+	return len(addrs), nil
+}
+
+func (c *cluster) Leave(context.Context) error { return nil }
+
+func (c *cluster) ForceLeave(_ context.Context, name string, prune bool) error {
+	if prune {
+		return errors.New("can't prune " + name)
+	}
+	return nil
+}
+
+func (c *cluster) UserEvent(_ context.Context, name string, payload []byte, _ bool) error {
+	if len(payload) > 5 {
+		return errors.New("user event over the limit")
+	}
+	return nil
+}
+
+func (c *cluster) SetTags(_ context.Context, set map[string]string, remove []string) error {
+	if _, ok := set["bad"]; ok {
+		return errors.New("tags over the limit")
+	}
+	return nil
+}
+
+func (c *cluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyReport, error) {
+	r := rpc.KeyReport{Members: 3, Responses: 3}
+	if op == rpc.KeyList {
+		r.Keys = map[string]int{"bbbb": 3, "aaaa": 2}
+		return r, nil
+	}
+	if key == "bad" {
+		r.Errors = 2
+		r.Messages = map[string]string{"node-two": "no", "n1": "never"}
+		return r, errors.New("2/3 nodes reported failure")
+	}
+	return r, nil
+}
+
+func (c *cluster) Query(_ context.Context, q rpc.QueryParams) (rpc.Feed[rpc.Answer], error) {
+	answers := map[string][]rpc.Answer{
+		"_serf_ping": {{From: "n1", Ack: true}, {From: "n1", Ack: true}, {From: "node-two", Ack: true}},
+		"uptime":     {{From: "n1", Payload: []byte("3 days\n")}, {From: "node-two", Payload: []byte("2\nlines")}},
+		"silence":    {},
+	}
+	list, ok := answers[q.Name]
+	if !ok {
+		return nil, errors.New("query refused")
+	}
+	if q.WantAck && q.Name == "uptime" {
+		list = append([]rpc.Answer{{From: "n1", Ack: true}}, list...)
+	}
+	return newFeed(true, list...), nil
+}
+
+func (c *cluster) Subscribe(rpc.Filter) (rpc.Feed[rpc.Event], error) {
+	return newFeed[rpc.Event](false), nil
+}
+
+func (c *cluster) Monitor(level string) (rpc.Feed[string], error) {
+	endless := level == "err"
+	return newFeed(!endless, "a "+level+" line", "another"), nil
+}
+
+// feed gives values and then ends, or goes on without more.
+type feed[T any] struct{ c chan T }
+
+func newFeed[T any](end bool, values ...T) rpc.Feed[T] {
+	f := feed[T]{make(chan T, len(values))}
+	for _, v := range values {
+		f.c <- v
+	}
+	if end {
+		close(f.c)
+	}
+	return f
+}
+
+func (f feed[T]) Next() (T, bool) { v, ok := <-f.c; return v, ok }
+func (f feed[T]) Len() int        { return len(f.c) }
+func (f feed[T]) Close() {
+	defer func() { recover() }() // closed already
+	close(f.c)
+}
+
+// startAgent serves a cluster and returns the address.
+func startAgent(t *testing.T, key string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := rpc.Serve(ln, &cluster{}, rpc.ServerOptions{AuthKey: key})
+	t.Cleanup(func() { s.Close() })
+	return s.Addr().String()
+}
+
+// Outputs and exit codes of commands, in testdata/commands.txt: after a line with $ and the
+// arguments comes the standard output, then lines of standard error, marked with "2> ", then the
+// exit code unless it's 0. Regenerate with -update and look at the difference.
+func TestCommands(t *testing.T) {
+	const file = "testdata/commands.txt"
+	golden, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vars := map[string]string{"SERF_RPC_ADDR": startAgent(t, "")}
+	var got strings.Builder
+	for line := range strings.Lines(string(golden)) {
+		switch {
+		case strings.HasPrefix(line, "#"):
+			got.WriteString(line)
+		case strings.HasPrefix(line, "$ "):
+			got.WriteString(line)
+			got.WriteString(transcript(runLine(t.Context(), vars, strings.Fields(line[2:])...)))
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(golden), got.String()); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+func transcript(r result) string {
+	var b strings.Builder
+	b.WriteString(r.stdout)
+	for line := range strings.Lines(r.stderr) {
+		b.WriteString("2> " + line)
+	}
+	if r.code != exitOK {
+		b.WriteString("exit " + string(rune('0'+r.code)) + "\n")
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func TestAddressAndKeyOfTheAgent(t *testing.T) {
+	addr := startAgent(t, "sesame")
+	for _, tt := range []struct {
+		name string
+		vars map[string]string
+		args []string
+		want string // in standard error; empty: success
+	}{
+		{"environment", map[string]string{"SERF_RPC_ADDR": addr, "SERF_RPC_AUTH": "sesame"}, nil, ""},
+		{"options", nil, []string{"-rpc-addr=" + addr, "--rpc-auth", "sesame"}, ""},
+		{"options win", map[string]string{"SERF_RPC_ADDR": "127.0.0.1:1", "SERF_RPC_AUTH": "x"}, []string{"-rpc-addr", addr, "-rpc-auth=sesame"}, ""},
+		{"no key", nil, []string{"-rpc-addr", addr}, "Error leaving: Authentication required"},
+		{"wrong key", nil, []string{"-rpc-addr", addr, "-rpc-auth=x"}, "Error connecting to Serf agent: Invalid authentication token"},
+		{"nobody there", nil, []string{"-rpc-addr=127.0.0.1:1"}, "Error connecting to Serf agent: dial tcp 127.0.0.1:1: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := runLine(t.Context(), tt.vars, append([]string{"leave"}, tt.args...)...)
+			if tt.want == "" && r.code != exitOK || !strings.HasPrefix(r.stderr, tt.want) {
+				t.Errorf("exit %d, stderr %q, want %q", r.code, r.stderr, tt.want)
+			}
+			if tt.want != "" && (r.code != exitError || strings.Count(r.stderr, "\n") != 2) {
+				t.Errorf("exit %d, stderr without a hint: %q", r.code, r.stderr)
+			}
+		})
+	}
+}
+
+// An interrupt ends a command that waits.
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	vars := map[string]string{"SERF_RPC_ADDR": startAgent(t, "")}
+	if r := runLine(ctx, vars, "leave"); r.code != exitError {
+		t.Errorf("leave: exit %d, want %d", r.code, exitError)
+	}
+}
+
+// writerFunc is called with what is written.
+type writerFunc func(string)
+
+func (f writerFunc) Write(b []byte) (int, error) { f(string(b)); return len(b), nil }
+
+// An interrupt is the usual end of monitor, and no error.
+func TestMonitorIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	addr := startAgent(t, "")
+	code := dispatch(ctx, []string{"monitor", "-log-level=err", "-rpc-addr", addr}, env{
+		Stdout: writerFunc(func(line string) {
+			if line == "another\n" {
+				cancel()
+			}
+		}),
+		Stderr: writerFunc(func(s string) { t.Errorf("standard error: %q", s) }),
+		Getenv: func(string) string { return "" },
+	})
+	if code != exitOK {
+		t.Errorf("exit %d, want %d", code, exitOK)
+	}
+}
+
+func TestMonitorPrintsEvents(t *testing.T) {
+	m := rpc.Member{Name: "n\n1", Addr: netip.MustParseAddrPort("127.0.0.1:7946"), Status: "alive", Tags: map[string]string{"a": "b"}}
+	for _, tt := range []struct {
+		event rpc.Event
+		want  string
+	}{
+		{rpc.Event{Type: rpc.MemberJoin, Members: []rpc.Member{m}}, "Event Info:\n\tEvent: \"member-join\"\n\tMember: n\\n1 127.0.0.1:7946 alive a=b\n"},
+		{rpc.Event{Type: rpc.UserEvent, Name: "e", Payload: []byte("p\n"), LTime: 3}, "Event Info:\n\tEvent: \"user\"\n\tName: \"e\"\n\tPayload: \"p\\n\"\n\tLTime: 3\n\tCoalesce: false\n"},
+		{rpc.Event{Type: rpc.QueryEvent, Name: "q", LTime: 3, ID: 9}, "Event Info:\n\tEvent: \"query\"\n\tName: \"q\"\n\tPayload: \"\"\n\tLTime: 3\n\tID: 9\n"},
+	} {
+		if got := eventText(tt.event); got != tt.want {
+			t.Errorf("%s:\n%q, want\n%q", tt.event.Type, got, tt.want)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	plain := runLine(t.Context(), nil)
+	if plain.code != exitError || plain.stdout != "" || !strings.HasPrefix(plain.stderr, "Usage: serf ") {
+		t.Errorf("no command: %+v", plain)
+	}
+	for _, arg := range []string{"-h", "--help", "help"} {
+		if r := runLine(t.Context(), nil, arg); r.code != exitOK || r.stdout != plain.stderr || r.stderr != "" {
+			t.Errorf("%s: %+v", arg, r)
+		}
+	}
+	for _, c := range commands() {
+		if !strings.Contains(plain.stderr, "\n    "+c.name+" ") {
+			t.Errorf("usage doesn't list %s", c.name)
+		}
+	}
+}
+
+func TestUnknownCommand(t *testing.T) {
+	for arg, suggestion := range map[string]string{
+		"membrs": "members", "qurey": "query", "Join": "join", "reach": "reachability", "keysgen": "keygen", "xyzzy": "",
+	} {
+		r := runLine(t.Context(), nil, arg)
+		if r.code != exitError || !strings.Contains(r.stderr, "unknown command") {
+			t.Errorf("%s: %+v", arg, r)
+		}
+		if got := strings.Contains(r.stderr, "Did you mean"); got != (suggestion != "") || !strings.Contains(r.stderr, suggestion) {
+			t.Errorf("%s: suggestion %q expected in %q", arg, suggestion, r.stderr)
+		}
+	}
+}
+
+// own are the commands of this test; agent and sim have tests of their own.
+func own() (list []command) {
+	for _, c := range commands() {
+		if c.name != "agent" && c.name != "sim" {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+var helpOption = regexp.MustCompile(`(?m)^  (-[a-z-]+)`)
+
+// Each command has a help text, in two ways, and takes the options that it names.
+func TestHelpOfCommands(t *testing.T) {
+	for _, c := range own() {
+		short := runLine(t.Context(), nil, c.name, "-h")
+		if short.code != exitOK || !strings.HasPrefix(short.stdout, "Usage: serf "+c.name) || short.stderr != "" {
+			t.Errorf("%s -h: %+v", c.name, short)
+		}
+		if long := runLine(t.Context(), nil, "help", c.name); long != short {
+			t.Errorf("help %s differs: %+v", c.name, long)
+		}
+		for _, m := range helpOption.FindAllStringSubmatch(short.stdout, -1) {
+			r := runLine(t.Context(), nil, c.name, m[1], "-h")
+			if strings.Contains(r.stderr, "unknown option") {
+				t.Errorf("%s doesn't take %s", c.name, m[1])
+			}
+		}
+	}
+}
+
+func TestKeygen(t *testing.T) {
+	form := regexp.MustCompile(`^[A-Za-z0-9+/]{43}=\n$`)
+	a, b := runLine(t.Context(), nil, "keygen"), runLine(t.Context(), nil, "keygen")
+	if a == b || !form.MatchString(a.stdout) || a.code != exitOK {
+		t.Errorf("keys %+v, %+v", a, b)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	want := version + "\nAgent Protocol: 5 (Understands back to: 2)\n"
+	for _, arg := range []string{"version", "-v", "--version"} {
+		if r := runLine(t.Context(), nil, arg); r.code != exitOK || r.stdout != want {
+			t.Errorf("%s: %+v", arg, r)
+		}
+	}
+}
+
+func TestReachabilityOfAll(t *testing.T) {
+	var out bytes.Buffer
+	live := map[string]bool{"a": true, "b": true}
+	if err := judgeReachability(env{Stdout: &out}, live, map[string]int{"a": 1, "b": 1}); err != nil {
+		t.Error(err)
+	}
+	if got := out.String(); got != "Successfully contacted all live nodes\n" {
+		t.Errorf("prints %q", got)
+	}
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"serf/agent/rpc"
+)
+
+// defaultRPCAddr is where agents listen unless told otherwise.
+const defaultRPCAddr = "127.0.0.1:7373"
+
+// rpcHelp ends the help text of every command that talks to an agent.
+const rpcHelp = `
+  -rpc-addr=127.0.0.1:7373
+        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set.
+
+  -rpc-auth=KEY
+        The agent's RPC key. Default: $SERF_RPC_AUTH, if set.
+`
+
+// errReported ends a command that has already said what went wrong.
+var errReported = errors.New("reported")
+
+// options parses the options and arguments of one command and runs it.
+type options struct {
+	e    env
+	name string
+	help string
+	set  *flag.FlagSet
+
+	argsMin, argsMax int          // number of arguments after the options
+	argName          string       // of the first of them
+	check            func() error // of what was parsed; nil: nothing to check
+
+	rpcAddr, rpcAuth string
+}
+
+// flagWording turns the flag package's words into ours: what it calls flags are options here.
+var flagWording = strings.NewReplacer(
+	"flag provided but not defined:", "unknown option",
+	"flag needs an argument:", "option needs a value:",
+	"for flag -", "for option -",
+	"for -", "for option -",
+	": parse error", "",
+)
+
+// anyNumber is an argsMax without a limit.
+const anyNumber = 1 << 30
+
+func newOptions(name, help string, e env) *options {
+	o := &options{e: e, name: name, help: strings.TrimSpace(help) + "\n", set: flag.NewFlagSet(name, flag.ContinueOnError)}
+	o.set.SetOutput(io.Discard) // parse reports errors in its own way
+	return o
+}
+
+// takes says how many arguments there may be, and what the first one is.
+func (o *options) takes(argsMin, argsMax int, argName string) {
+	o.argsMin, o.argsMax, o.argName = argsMin, argsMax, argName
+}
+
+func (o *options) text(name, value string) *string { return o.set.String(name, value, "") }
+
+// oneOf is an option with a choice of values. The first is the default.
+func (o *options) oneOf(name string, values ...string) *string {
+	chosen := values[0]
+	o.set.Func(name, "", func(s string) error {
+		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(s, v) })
+		if i < 0 {
+			return fmt.Errorf("want %s", strings.Join(values, " or "))
+		}
+		chosen = values[i]
+		return nil
+	})
+	return &chosen
+}
+
+// flag is an option that may be given without a value.
+func (o *options) flag(name string, value bool) *bool {
+	o.set.BoolFunc(name, "", func(s string) error {
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return errors.New("want true or false")
+		}
+		value = b
+		return nil
+	})
+	return &value
+}
+
+func (o *options) duration(name string) *time.Duration {
+	var d time.Duration
+	o.set.Func(name, "", func(s string) (err error) {
+		if d, err = time.ParseDuration(s); err != nil || d < 0 {
+			return errors.New("want a duration such as 500ms or 15s")
+		}
+		return nil
+	})
+	return &d
+}
+
+// number is an option from 0 to 255.
+func (o *options) number(name string) *uint8 {
+	var n uint8
+	o.set.Func(name, "", func(s string) error {
+		v, err := strconv.ParseUint(s, 10, 8)
+		if err != nil {
+			return errors.New("want a number from 0 to 255")
+		}
+		n = uint8(v)
+		return nil
+	})
+	return &n
+}
+
+// list is an option that may be repeated.
+func (o *options) list(name string) *[]string {
+	var list []string
+	o.set.Func(name, "", func(s string) error {
+		list = append(list, s)
+		return nil
+	})
+	return &list
+}
+
+// pairs is an option KEY=VALUE that may be repeated. The last value of a key counts.
+func (o *options) pairs(name string) map[string]string {
+	pairs := make(map[string]string)
+	o.set.Func(name, "", func(s string) error {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return errors.New("want KEY=VALUE")
+		}
+		pairs[key] = value
+		return nil
+	})
+	return pairs
+}
+
+// parse returns the arguments after the options. If ok is false the command ends with code: help
+// was asked for, or the command line is wrong, and that has been said.
+func (o *options) parse(args []string) (rest []string, code int, ok bool) {
+	err := o.set.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		io.WriteString(o.e.Stdout, o.help)
+		return nil, exitOK, false
+	case err != nil:
+		return nil, o.misused("%s", flagWording.Replace(err.Error())), false
+	}
+	rest = o.set.Args()
+	switch {
+	case len(rest) < o.argsMin:
+		return nil, o.misused("missing argument %s", o.argName), false
+	case len(rest) > o.argsMax && o.argsMax == 0:
+		return nil, o.misused("unexpected argument %q", rest[0]), false
+	case len(rest) > o.argsMax:
+		return nil, o.misused("%d arguments, at most %d are allowed (options come before them)", len(rest), o.argsMax), false
+	}
+	return rest, exitOK, true
+}
+
+// misused says what is wrong with the command line and returns the exit code for it.
+func (o *options) misused(format string, args ...any) int {
+	fmt.Fprintf(o.e.Stderr, "serf %s: %s\n", o.name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(o.e.Stderr, "'serf %s -h' shows the usage.\n", o.name)
+	return exitError
+}
+
+// run adds the options of all commands that talk to an agent, parses, connects and calls f with the
+// arguments. An error of f is printed after the word Error.
+func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, args []string) error) int {
+	o.help += rpcHelp
+	addr := o.e.Getenv("SERF_RPC_ADDR")
+	if addr == "" {
+		addr = defaultRPCAddr
+	}
+	o.set.StringVar(&o.rpcAddr, "rpc-addr", addr, "")
+	o.set.StringVar(&o.rpcAuth, "rpc-auth", o.e.Getenv("SERF_RPC_AUTH"), "")
+	rest, code, ok := o.parse(args)
+	if !ok {
+		return code
+	}
+	if o.check != nil {
+		if err := o.check(); err != nil {
+			return o.misused("%v", err)
+		}
+	}
+	c, err := rpc.Dial(ctx, o.rpcAddr, rpc.Options{AuthKey: o.rpcAuth})
+	if err != nil {
+		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
+		o.hint(err, "Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
+		return exitError
+	}
+	defer c.Close()
+	err = f(c, rest)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errReported):
+	default:
+		fmt.Fprintf(o.e.Stderr, "Error %s\n", strings.TrimSpace(err.Error()))
+		o.hint(err, "")
+	}
+	return exitError
+}
+
+// hint says what to do about an error.
+func (o *options) hint(err error, otherwise string) {
+	switch {
+	case errors.Is(err, rpc.ErrAuthRequired), errors.Is(err, rpc.ErrInvalidToken):
+		fmt.Fprintln(o.e.Stderr, "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or SERF_RPC_AUTH.")
+	case otherwise != "":
+		fmt.Fprintln(o.e.Stderr, otherwise)
+	}
+}

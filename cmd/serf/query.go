@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"serf/agent/rpc"
+)
+
+const queryHelp = `
+Usage: serf query [options] NAME [PAYLOAD]
+
+  Asks members a question and prints their answers as they come. Ends when all who
+  were asked have answered, or at the timeout.
+
+Options:
+
+  -format=text
+        text or json.
+
+  -node=NAME
+        Ask only this member. May be repeated.
+
+  -tag KEY=REGEXP
+        Ask only members with such a value of a tag; the regular expression has to
+        match the whole value. Repeated: all must match.
+
+  -timeout=DURATION
+        When to stop waiting, for example 15s. Default: by the size of the cluster.
+
+  -no-ack
+        Don't ask members to acknowledge the query.
+
+  -relay-factor=0
+        How many other members pass on each answer, in case one gets lost; 0 to 255.
+`
+
+func runQuery(ctx context.Context, args []string, e env) int {
+	o := newOptions("query", queryHelp, e)
+	o.takes(1, 2, "NAME")
+	format := o.oneOf("format", formatText, formatJSON)
+	nodes := o.list("node")
+	tags := o.pairs("tag")
+	timeout := o.duration("timeout")
+	noAck := o.flag("no-ack", false)
+	relays := o.number("relay-factor")
+	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
+		answers, err := c.Query(ctx, rpc.QueryParams{
+			Name:        args[0],
+			Payload:     payload(args),
+			Nodes:       *nodes,
+			Tags:        tags,
+			WantAck:     !*noAck,
+			RelayFactor: *relays,
+			Timeout:     *timeout,
+		})
+		if err != nil {
+			return fmt.Errorf("sending query: %w", err)
+		}
+		if *format == formatJSON {
+			return writeAnswersJSON(ctx, e.Stdout, answers)
+		}
+		fmt.Fprintf(e.Stdout, "Query '%s' dispatched\n", args[0])
+		return writeAnswers(ctx, e.Stdout, answers, *noAck)
+	})
+}
+
+// eachAnswer calls f for all answers to a query.
+func eachAnswer(ctx context.Context, answers *rpc.Stream[rpc.Answer], f func(rpc.Answer)) error {
+	for {
+		a, err := answers.Next(ctx)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("waiting for answers: %w", err)
+		}
+		f(a)
+	}
+}
+
+func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer], noAck bool) error {
+	acks, responses := 0, 0
+	err := eachAnswer(ctx, answers, func(a rpc.Answer) {
+		if a.Ack {
+			acks++
+			fmt.Fprintf(w, "Ack from '%s'\n", printable(a.From))
+			return
+		}
+		responses++
+		fmt.Fprintf(w, "Response from '%s': %s\n", printable(a.From), bytes.TrimSuffix(a.Payload, []byte("\n")))
+	})
+	if err != nil {
+		return err
+	}
+	if !noAck {
+		fmt.Fprintf(w, "Total Acks: %d\n", acks)
+	}
+	fmt.Fprintf(w, "Total Responses: %d\n", responses)
+	return nil
+}
+
+func writeAnswersJSON(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer]) error {
+	var result = struct {
+		Acks      []string
+		Responses map[string]string
+	}{Acks: []string{}, Responses: map[string]string{}}
+	err := eachAnswer(ctx, answers, func(a rpc.Answer) {
+		if a.Ack {
+			result.Acks = append(result.Acks, a.From)
+			return
+		}
+		result.Responses[a.From] = string(a.Payload)
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, result)
+}

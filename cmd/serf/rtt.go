@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"serf/agent/rpc"
+	"serf/swim/serf/coord"
+)
+
+const rttHelp = `
+Usage: serf rtt [options] NAME [NAME]
+
+  Estimates the round trip time between two members from their network coordinates. If only
+  one is given, the other is the agent itself.
+
+Options:
+`
+
+func runRTT(ctx context.Context, args []string, e env) int {
+	o := newOptions("rtt", rttHelp, e)
+	o.takes(1, 2, "NAME")
+	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
+		if len(names) == 1 {
+			self, err := agentName(ctx, c)
+			if err != nil {
+				return err
+			}
+			names = append(names, self)
+		}
+		var at [2]coord.Coordinate
+		for i, name := range names {
+			var err error
+			if at[i], err = coordinateOf(ctx, c, name); err != nil {
+				return err
+			}
+		}
+		ms := coord.Distance(&at[0], &at[1]).Seconds() * 1000
+		fmt.Fprintf(e.Stdout, "Estimated %s <-> %s rtt: %.3f ms\n", names[0], names[1], ms)
+		return nil
+	})
+}
+
+func agentName(ctx context.Context, c *rpc.Client) (string, error) {
+	stats, err := c.Stats(ctx)
+	if err != nil {
+		return "", fmt.Errorf("querying agent: %w", err)
+	}
+	return stats["agent"]["name"], nil
+}
+
+func coordinateOf(ctx context.Context, c *rpc.Client, name string) (coord.Coordinate, error) {
+	at, ok, err := c.Coordinate(ctx, name)
+	switch {
+	case err != nil:
+		return at, fmt.Errorf("getting coordinates: %w", err)
+	case !ok:
+		return at, fmt.Errorf("getting coordinates: could not find a coordinate for node %q", name)
+	}
+	return at, nil
+}

@@ -1,0 +1,20 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// agentSignals are the signals that the agent handles.
+var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, reloadSignal, dumpSignal}
+
+// reloadSignal makes the agent read its configuration again.
+var reloadSignal os.Signal = syscall.SIGHUP
+
+// dumpSignal makes the agent print its figures.
+var dumpSignal os.Signal = syscall.SIGUSR1
+
+const signalUsage = "INT leaves the cluster first, TERM doesn't.\n" +
+	"HUP reads the configuration again, USR1 prints the agent's figures on standard error."

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+)
+
+// sim runs `serf sim` and returns what it wrote.
+func sim(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = runSim(ctx, args, env{Stdout: &out, Stderr: &err, Getenv: func(string) string { return "" }})
+	return code, out.String(), err.String()
+}
+
+func TestSimTellsWhatWasSimulatedAndHowItWent(t *testing.T) {
+	code, out, errs := sim(t, t.Context(), "-nodes=12", "-crash=2@10s", "-partition=30s,20s,0.25", "-loss=1%", "-latency=1ms..5ms", "-for=90s")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, want := range []string{
+		"nodes             12, profile lan, cold start, seed 1\n",
+		"network           latency 1ms..5ms, loss 1%, duplicates 0%\n",
+		"crash             2 at 10s\n",
+		"partition         25% of the nodes at 30s for 20s\n",
+		"simulated         1m30s, 10 of 12 members running at the end\n",
+		"crashes           2, of which 2 noticed, 2 by all\n",
+		"user events       3 fired, ",
+		"  per member ",
+		"\ntrace ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q isn't in the output:\n%s", want, out)
+		}
+	}
+	if !strings.Contains(errs, "of real time") || strings.Contains(out, "real time") {
+		t.Errorf("wall time belongs to standard error, which is %q", errs)
+	}
+}
+
+func TestSimRepeatsItself(t *testing.T) {
+	run := func(args ...string) string {
+		code, out, errs := sim(t, t.Context(), append([]string{"-for=20s", "-loss=0.05", "-profile=local"}, args...)...)
+		if code != exitOK {
+			t.Fatalf("exit %d: %s", code, errs)
+		}
+		return out
+	}
+	if a, b := run("-seed=3"), run("-seed=3"); a != b {
+		t.Errorf("one seed, two outputs:\n%s\n%s", a, b)
+	}
+	if run("-seed=3") == run("-seed=4") {
+		t.Error("two seeds, one output")
+	}
+}
+
+func TestSimWarmStartsMeasuringLater(t *testing.T) {
+	code, out, errs := sim(t, t.Context(), "-join=warm", "-for=10s", "-crash=1")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	if strings.Contains(out, "cold start") || !strings.Contains(out, "crash             1 at 3.333333333s\n") || !strings.Contains(out, "simulated         10s,") {
+		t.Errorf("output:\n%s", out)
+	}
+}
+
+func TestSimInterruptedPrintsWhatIsDone(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	code, out, _ := sim(t, ctx)
+	if code != exitError || !strings.Contains(out, "simulated         0s (interrupted), 0 of 10 members") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
+	tests := []struct{ arg, want string }{
+		{"-nodes=0", `-nodes 0: allowed 1 to 10000`},
+		{"-nodes=many", `invalid value "many" for option -nodes: want a whole number`},
+		{"-seed=-1", `invalid value "-1" for option -seed: want a whole number, 0 or more`},
+		{"-for=long", `invalid value "long" for option -for: want a duration such as 90s or 2h`},
+		{"-profile=moon", `invalid value "moon" for option -profile: want lan or wan or local`},
+		{"-join=hot", `invalid value "hot" for option -join: want cold or warm`},
+		{"-loss=101%", `invalid value "101%" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
+		{"-loss=NaN", `invalid value "NaN" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
+		{"-latency=fast", `invalid value "fast" for option -latency: "fast" is no duration such as 5ms`},
+		{"-crash=0", `invalid value "0" for option -crash: want N or N@TIME, such as 3@20s, with N at least 1`},
+		{"-crash=1@soon", `invalid value "1@soon" for option -crash: want N or N@TIME, such as 3@20s`},
+		{"-crash=11", `-crash 11: allowed 1 to the 10 nodes`},
+		{"-crash=1@2m", `-crash at 2m0s: allowed 0s to 1m0s, the length of the run`},
+		{"-partition=10s", `invalid value "10s" for option -partition: want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,0.5`},
+		{"-partition=10s,10s,2", `-partition share 2: allowed more than 0 and less than 1`},
+		{"-for=0s", `-for 0s: allowed more than 0, up to 720h0m0s`},
+		{"-events=-1", `-events -1: allowed 0 to 10000`},
+		{"-speed=9", `unknown option -speed`},
+		{"now", `unexpected argument "now"`},
+	}
+	for _, tt := range tests {
+		code, out, errs := sim(t, t.Context(), tt.arg)
+		if code != exitError || out != "" || !strings.HasPrefix(errs, "serf sim: "+tt.want) {
+			t.Errorf("%s: exit %d, %q, want %q", tt.arg, code, errs, tt.want)
+		}
+	}
+}
+
+func TestSimHelpListsAllOptions(t *testing.T) {
+	code, out, errs := sim(t, t.Context(), "-h")
+	if code != exitOK || errs != "" {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events"} {
+		if !strings.Contains(out, "\n  -"+name+"=") {
+			t.Errorf("-%s isn't there", name)
+		}
+	}
+}
