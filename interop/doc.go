@@ -1,0 +1,27 @@
+// Package interop tests this project against the programs that it has to live with: the published Serf and
+// memberlist as libraries, Serf's RPC client and command line, and Debian's serf. It is a
+// module of its own, so that the main one depends on none of them.
+//
+//	cd interop && go test ./...                            # about 30 s, two processors
+//	cd interop && go test -run TestRatios -ratios -v .     # our times and allocations next to the original's
+//	cd interop && go test -run NONE -bench Task/encode .   # the same as benchmarks: Task/WHAT/ours, Task/WHAT/original
+//
+// What there is:
+//
+//   - cluster, traffic, failure, keys: members of both makes in one process, each test with a cluster of its own
+//     and each make as the one that acts. Push/pulls are off where they would hide what gossip gets wrong.
+//   - rpc, commands: our server with the original's client and command line, and the other way around. The original by
+//     itself is always among them: what is asked for is what it does, not what we remember of it.
+//   - handlers, files, snapshot: event scripts that are given the same by both makes, and agents that go on with
+//     the files of the other: snapshot, keyring, tags.
+//   - agents: three processes, of Debian's serf, the published one and ours. Debian's is needed where CI is
+//     set in the environment; elsewhere these tests are skipped without it (apt-get install serf).
+//   - bench, codec_cases, path: the same work done by both codecs, and by whole nodes. The original's unexported
+//     functions are reached by linkname: a copy would not be what runs. That its
+//     bytes and ours agree, and that ours doesn't allocate on the path of a packet, is tested; times aren't.
+//
+// Everything listens on addresses of 127.0.0.0/8, a new one for each member, and one test on ::1. The programs are
+// built by the tests. A failure shows the logs of all members of its cluster.
+//
+// Where the original is at fault, a test says so at the place where it makes allowance for it.
+package interop

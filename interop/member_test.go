@@ -1,0 +1,371 @@
+package interop
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// kind is a make of member.
+type kind string
+
+const (
+	ours     kind = "ours"
+	original kind = "original"
+)
+
+// options are what a member starts with. The zero value of each but name is the default.
+type options struct {
+	name       string
+	ip         netip.Addr // one of its own otherwise
+	port       uint16     // 7946 otherwise
+	tags       map[string]string
+	keys       [][]byte // primary first
+	lenient    bool     // with keys: sends plain text, and takes it too
+	label      string
+	compress   bool
+	coalesce   bool // user events
+	protocol   uint8
+	reconnects bool // to failed members, soon
+	exchanges  bool // whole states now and then: off, they can't hide what gossip gets wrong
+}
+
+// Timing of all members here: fast, but with room for a machine that is busy.
+const (
+	probeInterval     = 300 * time.Millisecond
+	probeTimeout      = 120 * time.Millisecond
+	gossipInterval    = 20 * time.Millisecond
+	suspicionMult     = 3
+	retransmitMult    = 12 // with fewer, one in a hundred messages misses some member of five
+	streamTimeout     = 2 * time.Second
+	reconnectInterval = 500 * time.Millisecond
+	exchangeInterval  = time.Second
+	broadcastTimeout  = 2 * time.Second
+	leaveDelay        = 200 * time.Millisecond
+	coalescePeriod    = 3 * time.Second
+	quiescentPeriod   = 700 * time.Millisecond
+	queryTimeout      = 3 * time.Second
+)
+
+// member is a running member of either make.
+type member interface {
+	name() string
+	addr() netip.AddrPort
+	// join contacts the others, and fails if none answers.
+	join(replay bool, others ...member) error
+	// members is what it knows of everybody, itself included.
+	members() map[string]seen
+	setTags(tags map[string]string) error
+	event(name string, payload []byte, coalesce bool) error
+	query(q question) (answers, error)
+	forceLeave(name string, prune bool) error
+	leave() error // and stop
+	kill()        // without a word to the others
+	keys(op, key string) (keyReport, error)
+	// events is what it was told, in order: "member-join NAME", "user NAME PAYLOAD", "query NAME PAYLOAD".
+	events() []string
+}
+
+// seen is what one member knows of another.
+type seen struct {
+	Addr   netip.AddrPort
+	Status string
+	Tags   string // k=v,k=v sorted
+}
+
+// question is a query.
+type question struct {
+	name    string
+	payload string
+	nodes   []string
+	tags    map[string]string
+	ack     bool
+	relay   uint8
+	// acks and responses to wait for; fewer end the query at its timeout.
+	acks, responses int
+	timeout         time.Duration // 0: queryTimeout
+}
+
+// answers are what a query brought.
+type answers struct {
+	Acks      []string          // sorted
+	Responses map[string]string // by member
+}
+
+// keyReport is what the members said to a key operation.
+type keyReport struct {
+	Nodes, Answers, Errors int
+	Keys                   map[string]int
+	Messages               map[string]string
+}
+
+// bind is where the member listens.
+func (o *options) bind() netip.AddrPort {
+	if o.port == 0 {
+		return netip.AddrPortFrom(o.ip, gossipPort)
+	}
+	return netip.AddrPortFrom(o.ip, o.port)
+}
+
+// start starts a member and stops it with the test.
+func (k kind) start(t *testing.T, o options) member {
+	t.Helper()
+	if !o.ip.IsValid() {
+		o.ip = ownIP(t)
+	}
+	starter := startOriginal
+	if k == ours {
+		starter = startOwn
+	}
+	var m member
+	// A process that another test is about to start can hold a socket for a moment after it was
+	// closed here: it inherits all, and drops them when its program begins.
+	eventually(t, patience, "a start of "+o.name, func() (err error) {
+		m, err = starter(t, o)
+		if err != nil && !strings.Contains(err.Error(), "in use") {
+			t.Fatal(err)
+		}
+		return err
+	})
+	return m
+}
+
+// reply is what every member answers to a query of the name "echo". To others none answers.
+func reply(name string, payload []byte) string { return name + " heard " + string(payload) }
+
+const echoQuery = "echo"
+
+// recorder keeps what a member was told.
+type recorder struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *recorder) addf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) events() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lines)
+}
+
+// transcript keeps a member's log, and shows it if the test fails.
+type transcript struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func newTranscript(t *testing.T, name string) *transcript {
+	l := new(transcript)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", name, l.String())
+		}
+	})
+	return l
+}
+
+func (l *transcript) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *transcript) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const (
+	gossipPort = 7946
+	rpcPort    = 7373
+)
+
+// lastIP numbers addresses of this process.
+var lastIP atomic.Uint32
+
+// ownIP returns an address of 127.0.0.0/8 that nobody else uses.
+func ownIP(t *testing.T) netip.Addr {
+	t.Helper()
+	for range 200 {
+		n := lastIP.Add(1) + uint32(os.Getpid()%64)*250
+		ip := netip.AddrFrom4([4]byte{127, 0, byte(100 + n/250), byte(1 + n%250)})
+		err := tryAddr(netip.AddrPortFrom(ip, gossipPort))
+		switch {
+		case err == nil:
+			return ip
+		case strings.Contains(err.Error(), "cannot assign"):
+			t.Skipf("this system has no loopback addresses but 127.0.0.1: %v", err)
+		}
+	}
+	t.Fatal("no free loopback address found")
+	return netip.Addr{}
+}
+
+// tryAddr tells whether a member could listen there.
+func tryAddr(addr netip.AddrPort) error {
+	tcp, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		return err
+	}
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", addr.String())
+	if err != nil {
+		return err
+	}
+	return udp.Close()
+}
+
+// patience bounds waiting for what the other side does in its own time. It isn't reached
+// unless something is wrong.
+const patience = 20 * time.Second
+
+// eventually waits until check returns nil. The other side is a real program, with clocks of
+// its own: there's nothing to wait on but what it shows.
+func eventually(t *testing.T, within time.Duration, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v: %v", what, within, err)
+		}
+		<-tick.C
+	}
+}
+
+// wantStatus waits until every one of who has the member of that name in that status; "gone" is not listed.
+func wantStatus(t *testing.T, name, status string, who ...member) {
+	t.Helper()
+	for _, m := range who {
+		eventually(t, patience, name+" is "+status+" to "+m.name(), func() error {
+			s, ok := m.members()[name]
+			if !ok {
+				s.Status = "gone"
+			}
+			if s.Status != status {
+				return fmt.Errorf("it is %s", s.Status)
+			}
+			return nil
+		})
+	}
+}
+
+// wantDeparture waits until all of who have taken the leave of a member in. The original can show its own leave
+// as a failure: an exchange of states while it leaves carries the time of its leave as that of a
+// join, and then the leave itself is old news.
+func wantDeparture(t *testing.T, leaver *running, who ...member) {
+	t.Helper()
+	if leaver.program.name == ownProgram.name {
+		wantStatus(t, leaver.name(), "left", who...)
+		return
+	}
+	for _, m := range who {
+		eventually(t, patience, leaver.name()+" has gone to "+m.name(), func() error {
+			if s := m.members()[leaver.name()].Status; s != "left" && s != "failed" {
+				return fmt.Errorf("it is %s", s)
+			}
+			return nil
+		})
+	}
+}
+
+// wantAgreement waits until all know each other, and nobody else, alive at the right address and with the same tags.
+func wantAgreement(t *testing.T, all ...member) {
+	t.Helper()
+	for _, m := range all {
+		eventually(t, patience, "agreement of "+m.name(), func() error {
+			view := m.members()
+			for _, other := range all {
+				truth := other.members()[other.name()]
+				if truth.Addr != other.addr() || truth.Status != "alive" {
+					return fmt.Errorf("%s knows itself as %v", other.name(), truth)
+				}
+				if view[other.name()] != truth {
+					return fmt.Errorf("%s is %v, want %v", other.name(), view[other.name()], truth)
+				}
+			}
+			if len(view) != len(all) {
+				return fmt.Errorf("knows %d members, want %d: %v", len(view), len(all), view)
+			}
+			return nil
+		})
+	}
+}
+
+// wantEvent waits until all of who were told line.
+func wantEvent(t *testing.T, line string, who ...member) {
+	t.Helper()
+	for _, m := range who {
+		eventually(t, patience, m.name()+" hears "+line, func() error {
+			if events := m.events(); !slices.Contains(events, line) {
+				return fmt.Errorf("it heard %q", events)
+			}
+			return nil
+		})
+	}
+}
+
+// heard counts a line in what m was told.
+func heard(m member, line string) int {
+	n := 0
+	for _, l := range m.events() {
+		if l == line {
+			n++
+		}
+	}
+	return n
+}
+
+// tagText writes tags as seen.Tags has them.
+func tagText(tags map[string]string) string {
+	var pairs []string
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		pairs = append(pairs, k+"="+tags[k])
+	}
+	return strings.Join(pairs, ",")
+}
+
+// cluster starts a member of each kind given, named by kind and number, joined to the first.
+func cluster(t *testing.T, o options, kinds ...kind) []member {
+	t.Helper()
+	var all []member
+	for i, k := range kinds {
+		o.name, o.ip = fmt.Sprintf("%s-%d", k, i+1), netip.Addr{}
+		m := k.start(t, o)
+		if i > 0 {
+			must(t, m.join(false, all[0]))
+		}
+		all = append(all, m)
+	}
+	wantAgreement(t, all...)
+	return all
+}
+
+// bothWays runs a test with each make as the one that acts.
+func bothWays(t *testing.T, test func(t *testing.T, actor, other kind)) {
+	for _, p := range [][2]kind{{ours, original}, {original, ours}} {
+		t.Run(string(p[0])+" to "+string(p[1]), func(t *testing.T) {
+			t.Parallel()
+			test(t, p[0], p[1])
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package interop
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// atOnce is how many tests run in parallel: they wait for timers of the other side much more than they compute.
+const atOnce = "8"
+
+// binDir is where programs are built, once a run.
+var binDir string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "serf-interop-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binDir = dir
+		flag.Parse()
+		if flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) { // the default
+			flag.Set("test.parallel", atOnce)
+		}
+		return m.Run()
+	}())
+}
+
+// program is a make of agent and command line.
+type program struct {
+	name string
+	find func(t *testing.T) string // the path of its binary
+}
+
+var (
+	ownProgram      = program{"ours", builder("..", "./cmd/serf", "ours")}
+	originalProgram = program{"original", builder(".", "github.com/hashicorp/serf/cmd/serf", "original")}
+	debianProgram   = program{"debian", findDebian}
+)
+
+// builder returns a function that builds a program of the module in dir on its first call.
+func builder(dir, pkg, name string) func(t *testing.T) string {
+	build := sync.OnceValues(func() (string, error) {
+		path := filepath.Join(binDir, name)
+		cmd := exec.Command("go", "build", "-o", path, pkg)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+		}
+		return path, err
+	})
+	return func(t *testing.T) string {
+		t.Helper()
+		path, err := build()
+		must(t, err)
+		return path
+	}
+}
+
+const debianPath = "/usr/bin/serf"
+
+// findDebian returns the path of Debian's serf, of the protocol's years before 0.10.
+func findDebian(t *testing.T) string {
+	t.Helper()
+	_, err := os.Stat(debianPath)
+	switch {
+	case err == nil:
+		return debianPath
+	case os.Getenv("CI") != "":
+		t.Fatalf("Debian's serf is missing, which CI must have: apt-get install serf: %v", err)
+	}
+	t.Skipf("needs Debian's serf (apt-get install serf): %v", err)
+	return ""
+}
+
+// running is an agent in a process of its own, and a client's connection to it. It is a member.
+type running struct {
+	recorder
+	caller
+	program program
+	self    string
+	bind    netip.AddrPort
+	cmd     *exec.Cmd
+	ended   chan struct{} // closed when the process has
+	err     error         // how it ended
+}
+
+// start starts an agent and connects to it with the client dial. What options say of timing
+// and layers doesn't apply: these are as in args. The timing is that of the default profile: the one
+// for local clusters sends news so seldom that they all can go to members that are dead.
+func (p program) start(t *testing.T, o options, dial dialer, args ...string) *running {
+	t.Helper()
+	path := p.find(t)
+	if !o.ip.IsValid() {
+		o.ip = ownIP(t)
+	}
+	r := &running{program: p, self: o.name, bind: netip.AddrPortFrom(o.ip, gossipPort), ended: make(chan struct{})}
+	args = append([]string{
+		"agent", "-node=" + o.name, "-bind=" + r.bind.String(), "-rpc-addr=" + r.rpcAddr(), "-log-level=debug",
+	}, args...)
+	for k, v := range o.tags {
+		args = append(args, "-tag="+k+"="+v)
+	}
+	r.cmd = exec.Command(path, args...)
+	l := newTranscript(t, o.name)
+	r.cmd.Stdout, r.cmd.Stderr = l, l
+	must(t, r.cmd.Start())
+	go func() {
+		defer close(r.ended)
+		r.err = r.cmd.Wait()
+	}()
+	t.Cleanup(func() { r.kill() })
+	eventually(t, patience, "an RPC server of "+o.name, func() (err error) {
+		r.caller, err = dial(r.rpcAddr())
+		return err
+	})
+	t.Cleanup(r.caller.close)
+	_, err := r.caller.stream("*", r.hear)
+	must(t, err)
+	return r
+}
+
+func (r *running) hear(e rpcEvent) {
+	switch e.kind {
+	case "user":
+		r.addf("user %s %s", e.name, e.payload)
+	case "query":
+		r.addf("query %s %s", e.name, e.payload)
+		if e.name == echoQuery {
+			// On another goroutine: this one may be the client's reader.
+			go r.caller.respond(e.id, []byte(reply(r.self, e.payload)))
+		}
+	default:
+		for _, name := range e.members {
+			r.addf("%s %s", e.kind, name)
+		}
+	}
+}
+
+func (r *running) name() string         { return r.self }
+func (r *running) addr() netip.AddrPort { return r.bind }
+func (r *running) rpcAddr() string      { return netip.AddrPortFrom(r.bind.Addr(), rpcPort).String() }
+
+func (r *running) join(replay bool, others ...member) error {
+	_, err := r.caller.join(addrsOf(others), replay)
+	return err
+}
+
+func (r *running) members() map[string]seen {
+	all, err := r.caller.members(memberFilter{})
+	if err != nil {
+		return map[string]seen{"error": {Status: err.Error()}}
+	}
+	return all
+}
+
+func (r *running) setTags(tags map[string]string) error {
+	var gone []string
+	current, err := r.caller.stats()
+	if err != nil {
+		return err
+	}
+	for k := range current["tags"] {
+		if _, stays := tags[k]; !stays {
+			gone = append(gone, k)
+		}
+	}
+	slices.Sort(gone)
+	return r.caller.setTags(tags, gone)
+}
+
+// leave returns when the process has ended.
+func (r *running) leave() error {
+	if err := r.caller.leave(); err != nil {
+		return err
+	}
+	return r.wait()
+}
+
+// wait waits for the process to end.
+func (r *running) wait() error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case <-r.ended:
+		return r.err
+	case <-timeout.C:
+		return errors.New("the agent doesn't end")
+	}
+}
+
+// kill ends the process with no warning.
+func (r *running) kill() {
+	r.cmd.Process.Kill() // it may have ended already
+	<-r.ended
+}
