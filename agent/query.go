@@ -136,9 +136,15 @@ func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
 // keys runs one key operation and sums up the answers.
 func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, error) {
 	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int), Primary: make(map[string]int)}
+	silent := make(map[string]bool) // members that owe an answer
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		n := a.loop.node
 		r.NumNodes = n.Swim().Live()
+		for _, m := range n.Members(nil) {
+			if m.Status == serf.StatusAlive || m.Status == serf.StatusLeaving {
+				silent[m.Name] = true
+			}
+		}
 		switch op {
 		case "install":
 			return n.InstallKey(now, key, 0, &a.loop.out)
@@ -157,9 +163,15 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 		select {
 		case answer, ok := <-q.Answers():
 			if !ok {
+				for name := range silent { // order-free: a message each
+					r.Messages[name] = noAnswer
+				}
 				return r, r.Failure()
 			}
 			r.add(answer)
+			if answer.Kind == AnswerResponse {
+				delete(silent, answer.From)
+			}
 			if r.NumResp == r.NumNodes {
 				return r, r.Failure()
 			}
@@ -168,6 +180,10 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 		}
 	}
 }
+
+// noAnswer is what a report says of a member that didn't say anything: the change may
+// have reached it, or not.
+const noAnswer = "no answer"
 
 // add counts one member's answer.
 func (r *KeyReport) add(answer Answer) {
