@@ -1,10 +1,3 @@
-// Package agent runs one Serf node on real sockets and is the Go API for
-// programs that embed one.
-//
-// One goroutine, the loop, owns the node: packets, opened streams, the timer
-// and the calls of this API reach it through channels, and what the node wants
-// done is carried out when the loop has taken what was there. Nothing that can
-// wait (a dial, a disk, a script, a slow reader of events) runs on the loop.
 package agent
 
 import (

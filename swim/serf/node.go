@@ -1,9 +1,3 @@
-// Package serf is a Serf node on top of a swim.Node: statuses that tell a departure
-// from a failure, user events, queries, tags, keys and coordinates.
-//
-// It is a function of its inputs, as swim is: the driver says what happened and when,
-// and finds the effects in a swim.Output. Of the events there, those of the
-// membership below are replaced by the ones of this package.
 package serf
 
 import (

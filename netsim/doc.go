@@ -1,0 +1,24 @@
+// Package netsim runs many members in one process, on a clock and a network of
+// its own making, so that hours of a cluster's life pass in seconds and any
+// moment of it can be repeated from a seed.
+//
+// It has two layers. [Sim] drives any [swim.Machine]: it owns the clock, the
+// queue of what happens next, the links with their latency and faults, and the
+// hosts that crash, pause and move. [Cluster] puts Serf nodes on a Sim, tells
+// them what to do, measures what they make of it, and holds them to invariants
+// (the check_*.go files).
+//
+// Everything is a function of the configuration and its seed. There is one
+// goroutine, no wall clock and no shared random source. What happens at the
+// same instant has a total order, (time, to, from, the sender's sequence), and
+// the fate of a packet is a hash of (seed, from, the sender's sequence), so
+// that one more random draw inside a node doesn't change the weather for all
+// the others.
+//
+// A test of a cluster begins with a [Profile] and [NewCluster], starts the members with
+// [Cluster.Boot], lets time pass with [Cluster.Run] or [Cluster.RunUntilSettled], and
+// makes things happen in between: [Cluster.Crash], [Cluster.Partition], [Cluster.SetFaults],
+// [Cluster.UserEvent]. [Cluster.Report] has the figures and [Cluster.Violations] what
+// the checkers found. Longer courses are drawn from a seed (plan.go), or written down
+// as scripts (script.go).
+package netsim
