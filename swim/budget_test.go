@@ -20,9 +20,14 @@ func crowd(tb testing.TB, n int, s *wire.Sealer) (*Node, *Output) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	var sc wire.Scratch
 	for i := range n {
 		out.Reset()
-		node.Packet(0, crowdAddr(i), aliveAt(crowdName(i), 1, crowdAddr(i), "\xff\x81\xa4role\xa3web"), out)
+		m := aliveAt(crowdName(i), 1, crowdAddr(i), "\xff\x81\xa4role\xa3web")
+		node.Packet(0, crowdAddr(i), s.SealPacket(nil, m, false, &sc), out)
+	}
+	if node.Live() != n+1 {
+		tb.Fatalf("%d live members, want %d", node.Live(), n+1)
 	}
 	for t := Time(0); node.queue.Len() > 0; t = t.Add(c.GossipInterval) {
 		out.Reset()
