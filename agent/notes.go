@@ -43,6 +43,8 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteQueueFull:      {"Broadcast queue is full, {n} messages given up so far", true},
 	swim.NotePushPull:       {"Initiating push/pull sync with: {member} {from}", false},
 	swim.NoteStreamServed:   {"Stream connection from {from}, message type {n}", false},
+	swim.NotePaused:         {"Stood still for {n} ms; suspected members get that time back", true},
+	swim.NoteStateCut:       {"Too many members for one exchange of states, {n} are left out", true},
 }
 
 // tellNote writes a note to the log.

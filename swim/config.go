@@ -3,6 +3,7 @@ package swim
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -79,7 +80,6 @@ const (
 
 	// PacketDefault fits every common MTU with its headers.
 	PacketDefault = 1400
-	packetFloor   = 512   // less can't hold the largest alive message
 	packetCeiling = 65507 // what UDP over IPv4 can carry
 )
 
@@ -175,10 +175,22 @@ func (c *Config) Validate() error {
 	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
 	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)
 	bad(c.LeaveTimeout >= 0, "leave timeout: %v is negative", c.LeaveTimeout)
-	bad(c.PacketMax >= packetFloor && c.PacketMax <= packetCeiling, "packet size: %d, allowed %d to %d", c.PacketMax, packetFloor, packetCeiling)
+	floor := c.packetFloor()
+	bad(c.PacketMax >= floor && c.PacketMax <= packetCeiling, "packet size: %d, with this name and encryption allowed %d to %d", c.PacketMax, floor, packetCeiling)
 	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
 	return errors.Join(errs...)
+}
+
+// packetFloor is the size of the largest packet that this node can't do without: it says of itself
+// that it is alive, or pings a member with the longest name.
+func (c *Config) packetFloor() int {
+	var long [max(NameMax, MetaMax)]byte
+	const most, port = math.MaxUint32, math.MaxUint16
+	ip, own := long[:16], []byte(c.Name)
+	alive := wire.Alive{Inc: most, Node: own, Addr: ip, Port: port, Meta: long[:MetaMax], Vsn: c.Versions[:]}
+	ping := wire.Ping{Seq: most, Node: long[:NameMax], SourceAddr: ip, SourcePort: port, SourceNode: own}
+	return max(len(alive.Append(nil)), len(ping.Append(nil))) + c.Sealer.Overhead()
 }
 
 // Carrier is the layer above, asked for bytes while a message is built. It

@@ -241,6 +241,7 @@ var noteNames = map[NoteCode]string{
 	NoteBadIncarnation: "bad-incarnation", NoteStreamOnly: "stream-only", NoteConflict: "conflict", NoteMoved: "moved",
 	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
 	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
+	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full",
 }
 
 func (tn *conversation) describeEvent(e Event) string {

@@ -21,6 +21,7 @@
 //   - gossip.go, queue.go: news rides on every packet, and goes to some members in each round;
 //   - pushpull.go, join.go: the exchange of all that two members know;
 //   - move.go: a member that comes back at another address;
+//   - pause.go: time in which this node itself stood still;
 //   - laggard.go: members that haven't got the newest key yet.
 //
 // A layer above takes part in packets and exchanges as [Config].Carrier; that of Serf is package serf.

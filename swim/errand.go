@@ -22,6 +22,9 @@ type errand struct {
 	deadline Time // then forgotten
 }
 
+// maxForwards bounds the pings for others that one packet makes us send.
+const maxForwards = 8
+
 // errands are few and short-lived: a slice is searched.
 type errands struct{ list []errand }
 
@@ -46,6 +49,10 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	if !ok || m.Port == 0 {
 		return false
 	}
+	if out.scratch.forwards++; out.scratch.forwards > maxForwards {
+		n.counters.DroppedForwards++
+		return true
+	}
 	target := netip.AddrPortFrom(ip.Unmap(), m.Port)
 	asker := n.member(m.SourceNode)
 	e := errand{
@@ -55,14 +62,13 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	if m.Nack {
 		e.nackAt = now.Add(n.cfg.ProbeTimeout)
 	}
-	if !n.memberAt(e.member, target) && !n.trusts() {
-		n.counters.DroppedForwards++
+	stranger := !n.memberAt(e.member, target) && !n.trusts()
+	if stranger {
 		out.note(Note{Level: Warn, Code: NoteForwardRefused, From: from})
-		return true
 	}
-	if len(n.errands.list) >= maxErrands {
+	if stranger || len(n.errands.list) >= maxErrands {
 		n.counters.DroppedForwards++
-		if m.Nack {
+		if m.Nack { // else the asker's health would suffer for it
 			n.sendNack(now, &e, out)
 		}
 		return true
@@ -125,7 +131,8 @@ func (n *Node) maybeKnock(now Time, out *Output) {
 	}
 	e := errand{seq: n.nextSeq(), member: id, knock: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
 	n.errands.list = append(n.errands.list, e)
-	n.sendPing(now, id, e.seq, out)
+	ping, news := n.pingWithNews(id, e.seq, out)
+	n.sendBare(n.identity(id).addr, id, out, ping, news)
 }
 
 // welcomeBack exchanges states with a failed member that answered: after a partition

@@ -35,7 +35,7 @@ func (n *Node) tickGossip(now Time, out *Output) {
 	living := len(to)
 	if now < n.graveOpen { // one more, who may live after all
 		to = n.pick(to, living+1, func(_ MemberID, r *record) bool {
-			return !r.state.live() && now.Sub(r.since) < n.cfg.GossipToTheDead
+			return r.state == Dead && now.Sub(r.since) < n.cfg.GossipToTheDead
 		})
 	}
 	if len(to) == 0 {
@@ -160,8 +160,15 @@ func (n *Node) others() int {
 	return n.view.live
 }
 
-// gossip queues msg, built in scratch, as the news about id.
-func (n *Node) gossip(id MemberID, msg []byte) { n.queue.Add(uint64(id), msg) }
+// gossip queues msg, built in scratch, as the news about id, which replaces what is queued about
+// it; of NoMember it replaces nothing.
+func (n *Node) gossip(id MemberID, msg []byte) {
+	if len(msg) > n.room() {
+		n.counters.DroppedTooLarge++ // of a member with larger packets: it would wait for ever
+		return
+	}
+	n.queue.Add(uint64(id), msg)
+}
 
 // appendNews appends what this node knows of id as a message.
 func (n *Node) appendNews(b []byte, id MemberID) []byte {

@@ -114,6 +114,42 @@ func TestRoundTellsAllTheSame(t *testing.T) {
 	}
 }
 
+// TestThoseWhoLeftAreLeftAlone: they said themselves that they go.
+func TestThoseWhoLeftAreLeftAlone(t *testing.T) {
+	tn := converse(t, "b", "c", "e")
+	tn.n.probe.next = Never
+	tn.recv("b", dead("b", 1, "b"), dead("e", 1, "c"))
+	tn.recv("c", alive("d", 1))
+	tn.advance(5 * time.Second)
+	tn.wantNone("not even at once", "b: *")
+	tn.want("unlike the others, and one who may live", "c: alive d@1", "e: alive d@1")
+
+	tn = converse(t, "b")
+	tn.n.probe.next = Never
+	tn.recv("b", dead("b", 1, "b"))
+	if d := tn.n.Deadline(); d != Never {
+		t.Errorf("wakes at %v for nobody", d)
+	}
+}
+
+// TestNewsThatFitsNoPacketIsDropped: it would wait for ever.
+func TestNewsThatFitsNoPacketIsDropped(t *testing.T) {
+	small := func(c *Config) { c.PacketMax = c.packetFloor() }
+	tn := converseWith(t, small, "b")
+	tn.n.probe.next = Never
+	long := strings.Repeat("n", NameMax)
+	tn.recv("b", aliveAt(long, 1, addrOf("z"), strings.Repeat("m", MetaMax)))
+	tn.want("known", "event joined *")
+	if got := tn.n.Counters().DroppedTooLarge; got != 1 || tn.n.Queued() != 0 {
+		t.Fatalf("%d counted, %d wait", got, tn.n.Queued())
+	}
+	tn.recv("b", aliveAt(long, 1, addrOf("z"), ""))
+	tn.wantIdle("nor is an empty packet sent in answer")
+	if got := tn.n.Counters().DroppedTooLarge; got != 2 {
+		t.Fatalf("%d counted, want 2", got)
+	}
+}
+
 // TestTheDeadDontUseUpTransmits: what is told to somebody who is gone isn't told.
 func TestTheDeadDontUseUpTransmits(t *testing.T) {
 	tn := converse(t, "b", "c", "d")

@@ -21,6 +21,47 @@ func TestLeave(t *testing.T) {
 	tn.want("but answers", "b: ack 1*")
 }
 
+// TestLeaveOutbidsTheFormerSelf: those who know us elsewhere, louder, hear it too.
+func TestLeaveOutbidsTheFormerSelf(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
+	tn.n.Leave(tn.now, &tn.out)
+	tn.advance(400 * time.Millisecond)
+	tn.want("at 1 it would be stale", "b: dead a@4 from a")
+	tn.advance(10 * time.Second)
+	tn.wantNone("and it doesn't return", "b: alive a@*")
+}
+
+// TestLeaveSparesADouble: who lives elsewhere under our name stays.
+func TestLeaveSparesADouble(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
+	tn.recvFrom(elsewhere, ack(tn.seqs["ping a"]))
+	tn.n.Leave(tn.now, &tn.out)
+	tn.advance(400 * time.Millisecond)
+	tn.want("only we go", "b: dead a@1 from a")
+}
+
+// TestLeaveReachesTheLiving: with most of a cluster dead, what is told to those doesn't count.
+func TestLeaveReachesTheLiving(t *testing.T) {
+	names := []string{"b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	for seed := range uint64(100) {
+		tn := converseWith(t, func(c *Config) { c.Seed = seed + 1 }, names...)
+		for _, x := range names[:7] {
+			tn.recv("j", dead(x, 1, "j"))
+		}
+		for tn.n.queue.Len() > 0 {
+			tn.n.tickGossip(tn.now, &tn.out)
+		}
+		tn.collect()
+		tn.forget()
+		tn.n.probe.next = Never
+		tn.n.Leave(tn.now, &tn.out)
+		tn.advance(5 * time.Second)
+		tn.want("one of two who live", "[ij]: dead a@1 from a")
+	}
+}
+
 func TestLeaveAloneEndsAtOnce(t *testing.T) {
 	tn := converse(t)
 	tn.n.Leave(tn.now, &tn.out)
@@ -83,6 +124,33 @@ func TestForget(t *testing.T) {
 	}
 	if tn.n.Forget(b) || tn.n.Forget(tn.n.Self()) {
 		t.Fatal("nobody to forget")
+	}
+}
+
+// TestNewcomersTakeThePlaceOfTheGone: who left keeps nobody out.
+func TestNewcomersTakeThePlaceOfTheGone(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.n.roster.limit = 4
+	tn.recv("b", alive("e", 1))
+	tn.want("all live", "note table-full *")
+	tn.recv("d", dead("c", 1, "c"))
+	tn.now = tn.now.Add(time.Millisecond)
+	tn.recv("d", dead("d", 1, "d"))
+	tn.recv("b", alive("e", 1))
+	tn.want("gone for longest", "event forgotten c")
+	tn.recv("b", alive("e", 1))
+	tn.want("from the next packet on there is room", "event joined e")
+}
+
+// TestReleaseGivesAllNamesBack, of the forgotten too.
+func TestReleaseGivesAllNamesBack(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("b", dead("b", 1, "b"))
+	b, _ := tn.n.Lookup([]byte("b"))
+	tn.n.Forget(b)
+	tn.n.Release()
+	if got := tn.n.roster.Len(); got != 0 {
+		t.Fatalf("%d names left", got)
 	}
 }
 

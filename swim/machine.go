@@ -64,8 +64,19 @@ type Output struct {
 func (o *Output) Reset() {
 	clear(o.Streams) // their Data belongs to the driver: don't pin it
 	clear(o.Events)
-	o.Packets, o.Streams, o.Events, o.Notes = o.Packets[:0], o.Streams[:0], o.Events[:0], o.Notes[:0]
+	o.Packets, o.Streams, o.Events, o.Notes = emptied(o.Packets), emptied(o.Streams), emptied(o.Events), emptied(o.Notes)
 	o.arena = o.arena[:0]
+}
+
+// keepEffects is for how many effects of a kind an output keeps memory. A push/pull can make a
+// hundred thousand at once, as much as all that is then remembered of the members.
+const keepEffects = 4096
+
+func emptied[T any](s []T) []T {
+	if cap(s) > keepEffects {
+		return nil
+	}
+	return s[:0]
 }
 
 // Packet is one UDP datagram to send, ready for the wire.

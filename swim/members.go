@@ -185,17 +185,40 @@ func (n *Node) forgetOld(now Time, out *Output) {
 		return
 	}
 	for range min(sweepStep, len(n.view.order)-n.view.live) {
-		if n.sweepAt < n.view.live || n.sweepAt >= len(n.view.order) {
-			n.sweepAt = n.view.live
-		}
-		if n.sweepAt == len(n.view.order) {
-			return
-		}
-		id := n.view.order[n.sweepAt]
+		id := n.sweep()
 		if now.Sub(n.view.recs[id].since) >= n.cfg.DeadRetention && n.Forget(id) {
 			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
-		} else {
-			n.sweepAt++
+			n.sweepAt-- // where another one is now
 		}
 	}
 }
+
+// sweep walks the records of the gone, of which there must be one, round after round.
+func (n *Node) sweep() MemberID {
+	if n.sweepAt < n.view.live || n.sweepAt >= len(n.view.order) {
+		n.sweepAt = n.view.live
+	}
+	n.sweepAt++
+	return n.view.order[n.sweepAt-1]
+}
+
+// makeRoom forgets one of the gone if names run out: of those that it looks at, the one that is
+// gone for longest. Its name is free from the next call on, so the last few are kept spare.
+func (n *Node) makeRoom(out *Output) {
+	gone := len(n.view.order) - n.view.live
+	if gone == 0 || n.roster.spare() > spareNames {
+		return
+	}
+	oldest := n.sweep()
+	for range min(sweepStep, gone) - 1 {
+		if id := n.sweep(); n.view.recs[id].since < n.view.recs[oldest].since {
+			oldest = id
+		}
+	}
+	if n.Forget(oldest) {
+		out.Events = append(out.Events, Event{Kind: EventForgotten, Member: oldest})
+	}
+}
+
+// spareNames are for the newcomers of one push/pull.
+const spareNames = 4096

@@ -15,9 +15,11 @@ import (
 type move struct {
 	member   MemberID // the own ID: our name is known elsewhere
 	stage    moveStage
-	seq      uint32         // of the ping to the old address
-	peer     netip.AddrPort // who has us for dead
-	deadline Time
+	seq      uint32 // of the pings to the old address
+	pings    uint8  // of those, sent so far
+	loops    bool   // they came back to ourselves: nobody else is there
+	begun    Time
+	deadline Time // of the stage
 
 	// The claim: addr and so on of the member, or what others know of us.
 	addr     netip.AddrPort
@@ -29,61 +31,119 @@ type move struct {
 type moveStage uint8
 
 const (
-	moveAsked   moveStage = iota // the old address was pinged
-	moveRefused                  // the old address answered: a conflict, not asked again for a while
+	moveAsked   moveStage = iota // the old address is pinged
+	moveRefused                  // it answered, or our return has been told: not asked again for a while
 
-	// Our own name, known elsewhere:
-	moveRetired // the old self was declared gone; we come next
-	moveDoubted // a member has the old self for dead; in a moment we ask whether it still has
-	moveInsist  // it was asked
-	moveRevived // it still has: the old self was declared alive, and is gone next
+	// Our own name, known elsewhere, where nobody answers:
+	moveTold    // our new address was announced
+	moveRevived // the old self was declared alive once more
+	moveRetired // the old self left; we come last
 )
 
 const (
 	// maxMoves bounds claims that are checked at once; others wait until they are repeated.
 	maxMoves = 64
+	// movePings are spread over the wait: one lost packet must not give a name away.
+	movePings = 3
 	// conflictPause is how long a conflict, once told, isn't told again.
 	conflictPause = 30 * time.Second
-	// doubtPause is how long our own refutation has to be believed.
-	doubtPause = time.Second
-	// stepRounds is for how many gossip rounds each step of our former self's end spreads before the
+	// stepRounds is for how many gossip rounds each step of our return spreads before the
 	// next: who hears of the new address first takes it for a conflict.
 	stepRounds = 4
 )
 
-// checkMove pings the address that is known for id: its owner, or our former self, may
+func (n *Node) moveOf(id MemberID) *move {
+	for i := range n.moves {
+		if n.moves[i].member == id {
+			return &n.moves[i]
+		}
+	}
+	return nil
+}
+
+// checkMove asks at the address that is known for id: its owner, or our former self, may
 // still answer there.
 func (n *Node) checkMove(now Time, id MemberID, c *claim, out *Output) {
-	if len(n.moves) >= maxMoves || slices.ContainsFunc(n.moves, func(m move) bool { return m.member == id }) {
+	if m := n.moveOf(id); m != nil {
+		m.heed(c)
+		if id == n.self { // wherever else we were known: all of it is to be out-bid
+			m.inc = max(m.inc, c.inc)
+		}
 		return
 	}
-	old := n.identity(id).addr
-	if id == n.self {
-		old = c.addr // others know the old one
+	if len(n.moves) >= maxMoves && !n.evictRefused() {
+		return
 	}
 	n.moves = append(n.moves, move{
-		member: id, seq: n.nextSeq(), deadline: now.Add(n.cfg.ProbeTimeout),
+		member: id, seq: n.nextSeq(), begun: now,
 		addr: c.addr, meta: bytes.Clone(c.meta), versions: c.versions, inc: c.inc,
 	})
-	ping := wire.Ping{
-		Seq: n.lastSeq, Node: n.roster.nameBytes(id),
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+	m := &n.moves[len(n.moves)-1]
+	n.askOldAddress(now, m, out)
+	if c.versions[1] >= streamPingSince && !n.cfg.DisableStreamPing {
+		n.streamPing(id, n.oldAddress(m), m.seq, now.Add(n.cfg.ProbeTimeout), out)
 	}
-	out.scratch.msg = ping.Append(out.scratch.msg[:0])
-	n.send(now, old, NoMember, out, out.scratch.msg)
+}
+
+// heed takes a louder claim for the one that is being checked.
+func (m *move) heed(c *claim) {
+	if c.inc > m.inc && c.addr == m.addr {
+		m.inc, m.meta, m.versions = c.inc, bytes.Clone(c.meta), c.versions
+	}
+}
+
+// evictRefused makes room for a move that can still be made, and says whether it could.
+func (n *Node) evictRefused() bool {
+	i := slices.IndexFunc(n.moves, func(m move) bool { return m.stage == moveRefused && m.member != n.self })
+	if i >= 0 {
+		n.moves = slices.Delete(n.moves, i, i+1)
+	}
+	return i >= 0
+}
+
+// oldAddress is where m is checked: of our own name the others know the old one.
+func (n *Node) oldAddress(m *move) netip.AddrPort {
+	if m.member == n.self {
+		return m.addr
+	}
+	return n.identity(m.member).addr
+}
+
+func (n *Node) askOldAddress(now Time, m *move, out *Output) {
+	m.pings++
+	m.deadline = m.begun.Add(n.cfg.ProbeTimeout * time.Duration(m.pings) / movePings)
+	out.scratch.msg = n.appendPing(out.scratch.msg[:0], m.member, m.seq)
+	n.sendBare(n.oldAddress(m), NoMember, out, out.scratch.msg)
 }
 
 // ackMove handles the answer of an old address: both are there.
 func (n *Node) ackMove(now Time, seq uint32, out *Output) {
 	for i := range n.moves {
-		m := &n.moves[i]
-		if m.seq != seq || m.stage != moveAsked {
-			continue
+		if m := &n.moves[i]; m.seq == seq && !m.loops {
+			n.refuseMove(now, m, out)
 		}
-		m.stage, m.deadline = moveRefused, now.Add(conflictPause)
-		out.note(Note{Level: Error, Code: NoteConflict, Member: m.member, From: m.addr})
-		out.Events = append(out.Events, Event{Kind: EventConflict, Member: m.member, Addr: m.addr})
 	}
+}
+
+// refuseMove leaves the name with the address that has it. m may be nil.
+func (n *Node) refuseMove(now Time, m *move, out *Output) {
+	if m == nil || m.stage != moveAsked {
+		return
+	}
+	m.stage, m.deadline = moveRefused, now.Add(conflictPause)
+	out.note(Note{Level: Error, Code: NoteConflict, Member: m.member, From: m.addr})
+	out.Events = append(out.Events, Event{Kind: EventConflict, Member: m.member, Addr: m.addr})
+}
+
+// asksItself tells whether a ping is our own, to an address that we are known at and that
+// still leads here. There is no other, and nothing to answer.
+func (n *Node) asksItself(m *wire.Ping) bool {
+	own := n.moveOf(n.self)
+	if own == nil || m.Seq != own.seq || string(m.SourceNode) != n.cfg.Name {
+		return false
+	}
+	own.loops = true
+	return true
 }
 
 func (n *Node) expireMoves(now Time, out *Output) {
@@ -99,22 +159,15 @@ func (n *Node) expireMoves(now Time, out *Output) {
 // advanceMove takes m, whose time is over, to its next stage, or says that it is done.
 func (n *Node) advanceMove(now Time, m *move, out *Output) (goesOn bool) {
 	switch {
-	case m.stage == moveAsked && m.member != n.self:
+	case m.stage == moveRefused:
+	case m.stage == moveAsked && m.pings < movePings:
+		n.askOldAddress(now, m, out)
+		return true
+	case m.member != n.self:
 		n.acceptMove(now, m, out)
-	case n.leaving.begun():
-	case m.stage == moveAsked:
-		n.retireFormerSelf(now, m, out)
+	case !n.leaving.begun():
+		n.advanceReturn(now, m, out)
 		return true
-	case m.stage == moveRevived:
-		n.retireFormerSelf(now, m, out)
-		return true
-	case m.stage == moveDoubted:
-		m.stage, m.deadline = moveInsist, now.Add(conflictPause)
-		n.callPushPull(now, m.peer, call{kind: callPushPull}, false, out)
-		return true
-	case m.stage == moveRetired:
-		n.raise(now, m.inc)
-		n.announceAlive(n.self, out)
 	}
 	return false
 }
@@ -130,53 +183,43 @@ func (n *Node) acceptMove(now Time, m *move, out *Output) {
 	n.accept(now, m.member, &c, out)
 }
 
-// retireFormerSelf ends what is known of this name at its old address, in its own name:
-// members that would refuse another address for a living name accept it of one that left.
-func (n *Node) retireFormerSelf(now Time, m *move, out *Output) {
-	m.stage, m.deadline = moveRetired, n.nextStep(now)
-	out.note(Note{Level: Info, Code: NoteMoved, Member: n.self, From: n.cfg.Addr})
-	n.gossipAccusation(n.self, Left, m.inc, nil, out)
-}
-
-func (n *Node) nextStep(now Time) Time { return now.Add(stepRounds * n.cfg.GossipInterval) }
-
-// buriedElsewhere handles that a member has this name for dead at another address: we restarted
-// there too late. Refuting is enough for members of our kind. Those of the original call the new
-// address a conflict for as long as they remember, and can't be told that a dead
-// member left either. So if the same member still says so after our refutation, the former
-// self comes back, leaves as it should have, and then we appear (F15).
-func (n *Node) buriedElsewhere(now Time, c *claim, peer netip.AddrPort, out *Output) {
-	if n.leaving.begun() || !peer.IsValid() {
-		return
-	}
-	i := slices.IndexFunc(n.moves, func(m move) bool { return m.member == n.self })
-	if i < 0 {
-		if len(n.moves) < maxMoves {
-			n.moves = append(n.moves, move{
-				member: n.self, stage: moveDoubted, deadline: now.Add(doubtPause), peer: peer,
-				addr: c.addr, meta: bytes.Clone(c.meta), versions: c.versions, inc: c.inc,
-			})
-		}
-		return
-	}
-	if m := &n.moves[i]; m.stage == moveInsist && m.addr == c.addr {
-		m.stage, m.deadline = moveRevived, n.nextStep(now)
-		m.inc = max(n.inc, c.inc) + 1
-		alive := wire.Alive{Inc: m.inc, Node: n.roster.nameBytes(n.self), Port: c.addr.Port(), Meta: m.meta, Vsn: m.versions[:]}
-		ip := addrBytes(c.addr.Addr())
-		alive.Addr = ip.slice()
-		out.scratch.msg = alive.Append(out.scratch.msg[:0])
-		n.gossip(n.self, out.scratch.msg)
+// advanceReturn tells the others, step by step, that this node lives here and not where it
+// was known. First comes our new address, louder than anything known: members of our kind
+// check it and move. The original calls it a conflict, whatever the incarnation, unless the
+// old one left; and only a living member can leave, while the old one may be dead by now. So
+// the old one is revived, leaves, and then we appear. Both are quieter than our
+// new address: nobody else heeds them (F15).
+func (n *Node) advanceReturn(now Time, m *move, out *Output) {
+	m.deadline = now.Add(stepRounds * n.cfg.GossipInterval)
+	name := n.roster.nameBytes(n.self)
+	switch {
+	case m.stage == moveAsked, m.stage == moveTold && n.inc < m.inc+2:
+		m.stage = moveTold
+		out.note(Note{Level: Info, Code: NoteMoved, Member: n.self, From: n.cfg.Addr})
+		n.outbid(now, m.inc+1)
+		n.announceAlive(n.self, out)
+	case m.stage == moveTold:
+		m.stage = moveRevived
+		m.inc++
+		ip := addrBytes(m.addr.Addr())
+		old := wire.Alive{Inc: m.inc, Node: name, Addr: ip.slice(), Port: m.addr.Port(), Meta: m.meta, Vsn: m.versions[:]}
+		out.scratch.msg = old.Append(out.scratch.msg[:0])
+		n.gossip(NoMember, out.scratch.msg)
+	case m.stage == moveRevived:
+		m.stage = moveRetired
+		old := wire.Dead{Inc: m.inc, Node: name, From: name}
+		out.scratch.msg = old.Append(out.scratch.msg[:0])
+		n.gossip(NoMember, out.scratch.msg)
+	default:
+		m.stage, m.deadline = moveRefused, now.Add(conflictPause)
+		n.outbid(now, m.inc)
+		n.announceAlive(n.self, out)
 	}
 }
 
-// retired returns the claim on our name whose end is being told, or nil: until that is
-// done, nothing is refuted.
-func (n *Node) retired() *move {
-	for i := range n.moves {
-		if s := n.moves[i].stage; s == moveRetired || s == moveRevived {
-			return &n.moves[i]
-		}
+// outbid makes the own incarnation greater than inc, if it isn't.
+func (n *Node) outbid(now Time, inc uint32) {
+	if n.inc <= inc {
+		n.raise(now, inc)
 	}
-	return nil
 }

@@ -15,14 +15,22 @@ type claim struct {
 	meta     []byte
 	versions [6]byte
 	inc      uint32
+
+	vsn  int            // bytes of versions that came
+	from netip.AddrPort // who says so
 }
 
 const (
 	// incMax is the greatest incarnation that is believed. Members raise theirs by one at a
 	// time from 1: nobody honest comes near, and nothing can wrap (F3).
 	incMax = 1 << 31
-	// incJump is how far ahead of what is known an incarnation may be.
+	// incJump is how far ahead of what is known of another member an incarnation may be. About
+	// ourselves others may believe anything, and we must be able to out-bid it.
 	incJump = 1 << 20
+	// incSpare is how much less than that a claim about ourselves may be: what a return out-bids
+	// it by. Others believe what we answer, then, and one forged accusation can't drive us
+	// beyond what they do.
+	incSpare = 3
 )
 
 // The messages about a member.
@@ -33,9 +41,9 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 		return false
 	}
 	n.counters.AliveIn++
-	c := claim{name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port)}
+	c := claim{name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from}
 	copy(c.versions[:], m.Vsn)
-	if n.acceptable(&c, len(m.Vsn), from, out) {
+	if n.acceptable(&c, out) {
 		n.applyAlive(now, &c, out)
 	}
 	return true
@@ -43,7 +51,7 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 
 func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Output) bool {
 	m, err := wire.ParseSuspect(body)
-	if err != nil {
+	if err != nil || len(m.From) > NameMax {
 		return false
 	}
 	n.counters.SuspectIn++
@@ -53,7 +61,7 @@ func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Ou
 
 func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Output) bool {
 	m, err := wire.ParseDead(body)
-	if err != nil {
+	if err != nil || len(m.From) > NameMax {
 		return false
 	}
 	n.counters.DeadIn++
@@ -84,18 +92,16 @@ func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, o
 	}
 }
 
-// acceptable checks what a claim says, whoever it is about. versions is how many bytes of
-// versions it had; very old members send none.
-func (n *Node) acceptable(c *claim, versions int, from netip.AddrPort, out *Output) bool {
-	v := c.versions
+// acceptable checks what a claim says, whoever it is about.
+func (n *Node) acceptable(c *claim, out *Output) bool {
 	switch {
 	case len(c.name) == 0 || len(c.name) > NameMax || len(c.meta) > MetaMax:
 		n.counters.DroppedMessages++
-		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: int64(wire.TypeAlive), Text: clip(c.name)})
+		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: c.from, N: int64(wire.TypeAlive), Text: clip(c.name)})
 		return false
-	case versions != 0 && (versions != len(v) || v[0] == 0 || v[1] == 0 || v[0] > v[1]):
+	case !n.understands(c):
 		n.counters.DroppedVersions++
-		out.note(Note{Level: Warn, Code: NoteBadVersions, From: from, Text: clip(c.name)})
+		out.note(Note{Level: Warn, Code: NoteBadVersions, From: c.from, Text: clip(c.name)})
 		return false
 	}
 	if err := n.unreachable(c.addr); err != nil {
@@ -106,13 +112,33 @@ func (n *Node) acceptable(c *claim, versions int, from netip.AddrPort, out *Outp
 	return n.credible(n.member(c.name), c.inc, out)
 }
 
+// understands tells whether a member and this one speak versions that both know, in both
+// layers. Of one that doesn't the original refuses a whole push/pull: it must not be passed on.
+func (n *Node) understands(c *claim) bool {
+	own, v := n.cfg.Versions, c.versions
+	if c.vsn != len(v) || v[0] == 0 {
+		return false
+	}
+	within := func(x, least, most byte) bool { return least <= x && x <= most }
+	for _, at := range [...]int{0, 3} {
+		least, most, now := at, at+1, at+2
+		if !within(v[now], v[least], v[most]) || !within(v[now], own[least], own[most]) || !within(own[now], v[least], v[most]) {
+			return false
+		}
+	}
+	return true
+}
+
 // credible refuses incarnations that no honest member can have reached.
 func (n *Node) credible(id MemberID, inc uint32, out *Output) bool {
-	known := uint32(0)
+	most := uint32(incJump)
 	if id != NoMember {
-		known = n.view.recs[id].inc
+		most = min(n.view.recs[id].inc+incJump, incMax)
 	}
-	if inc <= incMax && (known == 0 || inc <= known || inc-known <= incJump) {
+	if id == n.self {
+		most -= incSpare
+	}
+	if inc <= most {
 		return true
 	}
 	n.counters.DroppedIncarnations++
@@ -177,7 +203,7 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		n.counters.DroppedStale++
 		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3).
 		if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
-			n.tell(now, id, c.addr, out)
+			n.tell(now, id, c, out)
 		}
 		return
 	}
@@ -190,6 +216,7 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 
 // admit makes a record for a member first heard of.
 func (n *Node) admit(now Time, c *claim, out *Output) {
+	n.makeRoom(out)
 	id := n.roster.acquireMember(c.name)
 	if id == NoMember {
 		n.counters.DroppedMembers++
@@ -274,7 +301,12 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 	}
 	n.view.set(id, s, inc, now)
 	n.suspicions.remove(id)
-	n.graveOpen = max(n.graveOpen, now.Add(n.cfg.GossipToTheDead))
+	if n.probe.target == id {
+		n.endProbe(now) // others found out, or it left
+	}
+	if s == Dead {
+		n.graveOpen = max(n.graveOpen, now.Add(n.cfg.GossipToTheDead))
+	}
 	n.gossipAccusation(id, s, inc, from, out)
 	switch {
 	case s == Left && was != Left:
@@ -315,10 +347,6 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 	if inc < n.inc || n.leaving.begun() {
 		return false
 	}
-	if m := n.retired(); m != nil {
-		m.inc = max(m.inc, inc)
-		return false
-	}
 	n.counters.Refutations++
 	n.raise(now, inc)
 	n.adjustHealth(1, out)
@@ -337,9 +365,10 @@ func (n *Node) raise(now Time, inc uint32) {
 func (n *Node) applyOwnName(now Time, c *claim, out *Output) {
 	ident := n.identity(n.self)
 	switch {
-	case n.leaving.begun() || c.inc < n.inc:
+	case n.leaving.begun():
 	case c.addr != ident.addr:
-		n.checkMove(now, n.self, c, out)
+		n.checkMove(now, n.self, c, out) // members of the original refuse us, whatever its incarnation
+	case c.inc < n.inc:
 	case c.inc > n.inc || !ident.same(c.addr, c.meta, c.versions):
 		// What we said before a restart: say it anew, with what holds now.
 		n.maybeRefute(now, c.inc, c.name, out)
@@ -354,8 +383,12 @@ type tolls struct {
 
 const maxTolls = 8 // a gossip interval
 
-// tell lets a member know at addr what this node believes of it, so that it can refute.
-func (n *Node) tell(now Time, id MemberID, addr netip.AddrPort, out *Output) {
+// tell lets a member know at its claimed address what this node believes of it, so that it can
+// refute. Without keys, only if it claims itself or is known there: anybody can claim any address (F4).
+func (n *Node) tell(now Time, id MemberID, c *claim, out *Output) {
+	if c.addr != c.from && !n.memberAt(id, c.addr) && !n.trusts() {
+		return
+	}
 	if now >= n.told.until {
 		n.told = tolls{until: now.Add(n.cfg.GossipInterval)}
 	}
@@ -364,5 +397,5 @@ func (n *Node) tell(now Time, id MemberID, addr netip.AddrPort, out *Output) {
 	}
 	n.told.n++
 	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
-	n.send(now, addr, id, out, out.scratch.msg)
+	n.sendBare(c.addr, id, out, out.scratch.msg)
 }

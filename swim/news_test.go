@@ -85,6 +85,23 @@ func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	}
 }
 
+// TestStaleClaimIsAnsweredAtKnownAddressesOnly is F4: anybody can claim anything, and the
+// answer goes perhaps to nobody.
+func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
+	victim := netip.MustParseAddrPort("10.8.8.8:53")
+	tn := converse(t, "b")
+	tn.recv("b", dead("b", 1, "b"))
+	tn.forget()
+	tn.recvFrom(elsewhere, aliveAt("b", 1, victim, ""))
+	tn.wantIdle("neither the source nor known")
+	tn.n.queue.Add(0, alive("z", 1))
+	tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))
+	tn.want("where the claim came from", elsewhere.String()+": dead b@1 from b")
+	tn.recvFrom(elsewhere, alive("b", 1))
+	tn.want("or where b is known", "b: dead b@1 from b")
+	tn.wantIdle("and no gossip with it")
+}
+
 func TestRestartWithOtherTagsLearnsWhatToOutbid(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", aliveAt("b", 5, addrOf("b"), "old"))
@@ -138,12 +155,40 @@ func TestIncarnationsDontWrap(t *testing.T) {
 	}
 	tn.recv("x", suspect("b", incJump+1, "x"))
 	tn.wantState("at the limit it counts", "b", Suspect, incJump+1)
-	tn.n.inc = incMax
-	tn.n.view.recs[tn.n.self].inc = incMax
-	tn.recv("x", suspect("a", incMax, "x"))
-	if tn.n.inc != incMax {
-		t.Errorf("own incarnation %d beyond the limit", tn.n.inc)
+}
+
+func TestFirstIncarnationIsBounded(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("x", alive("x", incJump+1))
+	tn.want("nobody starts there", "note bad-incarnation*")
+	tn.recv("x", alive("x", incJump))
+	tn.wantState("at the limit", "x", Alive, incJump)
+}
+
+// TestCredibleAccusationIsOutbid: what we heed we can out-bid so that others believe it, even by a
+// return from elsewhere. Anything beyond isn't heeded.
+func TestCredibleAccusationIsOutbid(t *testing.T) {
+	const most = 1 + incJump - incSpare
+	for accuse, m := range map[string]func(uint32) []byte{
+		"suspect": func(inc uint32) []byte { return suspect("a", inc, "b") },
+		"dead":    func(inc uint32) []byte { return dead("a", inc, "b") },
+		"alive":   func(inc uint32) []byte { return aliveAt("a", inc, addrOf("a"), "not ours") },
+	} {
+		t.Run(accuse, func(t *testing.T) {
+			tn := converse(t, "b")
+			tn.recv("b", m(most+1))
+			tn.want("beyond", "note bad-incarnation*")
+			tn.wantState("not heeded", "a", Alive, 1)
+			tn.recv("b", m(most))
+			tn.wantState("out-bid", "a", Alive, most+1)
+		})
 	}
+	tn := converse(t, "b")
+	tn.n.probe.next = Never
+	tn.recv("b", aliveAt("a", most, elsewhere, ""))
+	tn.advance(500*time.Millisecond + 4*step)
+	tn.want("all steps of a return fit", "b: dead a@* from a")
+	tn.wantState("above its own end, and credible", "a", Alive, 1+incJump-1)
 }
 
 // TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else suffers.
@@ -168,6 +213,13 @@ func TestBadClaims(t *testing.T) {
 		{"protocol max 0", "bad-versions", vsn(1, 0, 2, 2, 5, 5)},
 		{"protocol min above max", "bad-versions", vsn(3, 2, 2, 2, 5, 5)},
 		{"versions cut off", "bad-versions", vsn(1, 5, 2)},
+		{"no versions", "bad-versions", vsn()},
+		{"too many versions", "bad-versions", vsn(1, 5, 2, 0, 0, 0, 0)},
+		{"protocol that is none of its own", "bad-versions", vsn(1, 5, 6, 0, 0, 0)},
+		{"protocol that we don't speak", "bad-versions", vsn(1, 7, 6, 0, 0, 0)},
+		{"protocol above ours", "bad-versions", vsn(3, 5, 3, 0, 0, 0)},
+		{"layer above that we don't speak", "bad-versions", vsn(1, 5, 2, 2, 5, 5)},
+		{"layer above in disorder", "bad-versions", vsn(1, 5, 2, 3, 2, 9)},
 		{"no name", "dropped", aliveAt("", 1, addrOf("z"), "")},
 		{"long name", "dropped", aliveAt(strings.Repeat("z", NameMax+1), 1, addrOf("z"), "")},
 		{"long metadata", "dropped", aliveAt("z", 1, addrOf("z"), strings.Repeat("m", MetaMax+1))},
@@ -178,6 +230,23 @@ func TestBadClaims(t *testing.T) {
 			tn.want("refused with a reason", "note "+c.note+"*")
 			tn.want("the rest of the packet counts", "event joined y")
 			tn.wantIdle("nothing else")
+		})
+	}
+}
+
+// TestLongAccuserIsDropped: nobody has such a name, and no packet would hold it.
+func TestLongAccuserIsDropped(t *testing.T) {
+	for what, m := range map[string]func(from string) []byte{
+		"suspect": func(from string) []byte { return suspect("b", 1, from) },
+		"dead":    func(from string) []byte { return dead("b", 1, from) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tn.recv("c", m(strings.Repeat("x", NameMax+1)))
+			tn.want("counted", "note dropped*")
+			tn.wantState("no effect", "b", Alive, 1)
+			tn.recv("c", m(strings.Repeat("x", NameMax)))
+			tn.want("as long as allowed", "event *ed b")
 		})
 	}
 }

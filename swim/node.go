@@ -20,8 +20,7 @@ type Node struct {
 	self    MemberID
 	ownAddr []byte // as messages carry it
 	inc     uint32 // own incarnation
-	meta    []byte
-	health  int // Lifeguard's local health multiplier: 0 is healthy
+	health  int    // Lifeguard's local health multiplier: 0 is healthy
 
 	probe       probe
 	errands     errands // pings in flight besides the probe's
@@ -47,6 +46,8 @@ type Node struct {
 	told        tolls // stale members that were answered lately
 	laggards    laggards
 	dropsNoted  uint64
+	stateCut    bool // the last push/pull couldn't carry all
+	seen        Time // the last input
 
 	counters Counters
 }
@@ -61,6 +62,8 @@ type scratch struct {
 	payload []byte // of an ack
 	body    []byte // one packet being built
 	acks    []ackDue
+	// forwards is how many pings for others the packet being read asked for.
+	forwards int
 }
 
 // New returns a node that is alive at incarnation 1 and knows nobody else, or
@@ -72,15 +75,16 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	if c.Roster == nil {
 		c.Roster = NewRoster()
 	}
-	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, meta: bytes.Clone(c.Meta), lastSeq: uint32(mix(c.Seed))}
+	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)), seen: now}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
 		return nil, fmt.Errorf("roster: %d names, limit %d: %w", n.roster.Len(), maxMembers, ErrTooLarge)
 	}
-	n.cfg.Addr = unmapped(c.Addr)
-	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, n.meta, c.Versions)
+	// A zone means nothing to others: messages can't carry it.
+	n.cfg.Addr = netip.AddrPortFrom(c.Addr.Addr().Unmap().WithZone(""), c.Addr.Port())
+	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
 	n.view.add(n.self, ident, Alive, n.inc, now)
 	n.gossiped = now.Add(-c.GossipInterval)
 	// Staggered, so that members started together don't act in step.
@@ -101,6 +105,7 @@ func (n *Node) stagger(d time.Duration) time.Duration {
 // Release gives this node's references to the roster back. For simulations that share
 // one; the node must not be used after.
 func (n *Node) Release() {
+	n.releaseForgotten()
 	for _, id := range n.view.order {
 		r := &n.view.recs[id]
 		n.roster.releaseIdent(id, r.ident)
@@ -124,6 +129,7 @@ func (n *Node) Deadline() Time {
 // Tick implements Machine.
 func (n *Node) Tick(now Time, out *Output) {
 	n.releaseForgotten()
+	n.noticePause(now, out)
 	n.expireErrands(now, out)
 	n.expireMoves(now, out)
 	n.expireSuspicions(now, out)
@@ -141,6 +147,7 @@ func (n *Node) Tick(now Time, out *Output) {
 // Packet implements Machine.
 func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	n.releaseForgotten()
+	n.noticePause(now, out)
 	n.counters.PacketsIn++
 	n.counters.BytesIn += uint64(len(p))
 	from = unmapped(from)
@@ -151,7 +158,7 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 		n.dropPacket(from, err, out)
 	}
 	n.noteKey(from, sc.opened.Key())
-	sc.acks = sc.acks[:0]
+	sc.acks, sc.forwards = sc.acks[:0], 0
 	for _, m := range msgs {
 		n.handleMessage(now, from, m, out)
 	}
@@ -214,15 +221,37 @@ func (n *Node) dropMessage(from netip.AddrPort, m []byte, out *Output) {
 	out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: kind})
 }
 
-// send sends msg to a member or address, with as much waiting gossip as fits. to
-// decides about the checksum: NoMember if not known.
+// send sends msgs to a member or address, with as much waiting gossip as fits. to decides about
+// the checksum: NoMember if not known. An empty message is left out.
 func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+	n.pack(out, msgs)
+	n.fill(now, &out.scratch.packer, 1)
+	n.ship(addr, to, out)
+}
+
+// sendBare is send without gossip, for addresses where perhaps nobody is: what is told there
+// isn't told.
+func (n *Node) sendBare(addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+	n.pack(out, msgs)
+	n.ship(addr, to, out)
+}
+
+func (n *Node) pack(out *Output, msgs [][]byte) {
 	p := &out.scratch.packer
 	p.Reset(n.room())
 	for _, m := range msgs {
-		p.Add(m)
+		if len(m) > 0 && !p.Add(m) {
+			n.counters.DroppedTooLarge++
+		}
 	}
-	n.fill(now, p, 1)
+}
+
+// ship sends what is in the packer, if there is anything.
+func (n *Node) ship(addr netip.AddrPort, to MemberID, out *Output) {
+	p := &out.scratch.packer
+	if p.Count() == 0 {
+		return
+	}
 	checksum := n.checksummed(to)
 	n.put(addr, n.seal(n.cfg.Sealer, p, checksum, out), out)
 	if s := n.laggardSealer(addr); s != nil {

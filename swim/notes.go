@@ -1,5 +1,7 @@
 package swim
 
+import "time"
+
 // Codes of this layer's notes. In brackets: the fields that are set besides Level.
 const (
 	// NotePacketDropped: a packet from From was no use; Err says why.
@@ -46,6 +48,10 @@ const (
 	NotePushPull
 	// NoteStreamServed: From opened a stream, with a message of type N.
 	NoteStreamServed
+	// NotePaused: this node stood still for N ms; nobody is blamed for that time.
+	NotePaused
+	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any are.
+	NoteStateCut
 )
 
 // Counters count what a node did and what it dropped, since its start.
@@ -58,12 +64,16 @@ type Counters struct {
 	AliveIn, SuspectIn, DeadIn uint64
 
 	Probes         uint64
-	ProbesFailed   uint64 // no ack, direct or not
-	StreamAcks     uint64 // a probe that only the stream answered
-	Suspicions     uint64 // begun here
-	Refutations    uint64 // of accusations against this member
-	PushPulls      uint64 // begun here
+	ProbesFailed   uint64        // no ack, direct or not
+	ProbesEnded    uint64        // with or without
+	ProbeTime      time.Duration // that those took, together
+	StreamAcks     uint64        // a probe that only the stream answered
+	Suspicions     uint64        // begun here
+	Refutations    uint64        // of accusations against this member
+	PushPulls      uint64        // begun here
 	PushPullErrors uint64
+	StatesCut      uint64 // push/pulls that couldn't carry all members
+	Pauses         uint64 // of this node, in which it could do nothing
 
 	// What was dropped, by reason.
 	DroppedPackets      uint64 // couldn't be opened; the next two are among them
@@ -76,5 +86,6 @@ type Counters struct {
 	DroppedNames        uint64 // pings for somebody else
 	DroppedForwards     uint64 // pings for others refused: stranger, or too many at once
 	DroppedMembers      uint64 // table full
+	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
 	DroppedStale        uint64 // news older than what is known; normal in gossip
 }

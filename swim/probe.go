@@ -13,6 +13,7 @@ type probe struct {
 	order  probeOrder
 	next   Time // start of the next probe
 	target MemberID
+	inc    uint32 // of the target when the probe began
 	seq    uint32
 	sent   Time
 	ask    Time // then others are asked to ping the target
@@ -24,8 +25,12 @@ type probe struct {
 	nacks      int
 }
 
-// probeTries bounds the walk for a target: most of a view may have died in this round.
-const probeTries = 64
+const (
+	// probeTries bounds the walk for a target: many may have died in this round.
+	probeTries = 64
+	// shrunkRound: a round over so many times those who live is given up, most of it leads nowhere.
+	shrunkRound = 2
+)
 
 func (p *probe) deadline() Time {
 	switch {
@@ -39,9 +44,7 @@ func (p *probe) deadline() Time {
 
 func (n *Node) tickProbe(now Time, out *Output) {
 	p := &n.probe
-	if p.target != NoMember && !n.view.recs[p.target].state.live() {
-		p.target = NoMember // others found out, or it left
-	}
+	invariant(p.target == NoMember || n.view.recs[p.target].state.live(), "probe of one that is gone")
 	if p.target != NoMember && !p.asked && now >= p.ask && now < p.end {
 		n.askOthers(now, out)
 	}
@@ -79,7 +82,7 @@ func (n *Node) pickTarget() MemberID {
 		if !ok {
 			i, ok = n.probe.order.step()
 		}
-		if !ok {
+		if !ok || int(n.probe.order.n) > shrunkRound*n.view.live {
 			n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
 			continue
 		}
@@ -104,30 +107,39 @@ func (n *Node) newcomer() (int, bool) {
 func (n *Node) startProbe(now Time, id MemberID, out *Output) {
 	n.counters.Probes++
 	p := &n.probe
-	p.target, p.seq, p.sent = id, n.nextSeq(), now
+	p.target, p.inc, p.seq, p.sent = id, n.view.recs[id].inc, n.nextSeq(), now
 	p.ask = now.Add(n.cfg.ProbeTimeout)
 	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
 	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
-	n.sendPing(now, id, p.seq, out)
+	ping, news := n.pingWithNews(id, p.seq, out)
+	n.send(now, n.identity(id).addr, id, out, ping, news)
 }
 
-// sendPing pings a member. One that isn't alive as far as we know is told so in the
-// same packet, that it may refute at once (Lifeguard's buddy system).
-func (n *Node) sendPing(now Time, id MemberID, seq uint32, out *Output) {
-	sc := &out.scratch
+// appendPing appends a ping of a member by name.
+func (n *Node) appendPing(b []byte, id MemberID, seq uint32) []byte {
 	ping := wire.Ping{
 		Seq: seq, Node: n.roster.nameBytes(id),
 		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
 	}
-	sc.msg = ping.Append(sc.msg[:0])
-	addr := n.identity(id).addr
-	if n.view.recs[id].state == Alive {
-		n.send(now, addr, id, out, sc.msg)
-		return
-	}
+	return ping.Append(b)
+}
+
+// pingWithNews builds a ping in scratch, and what is to go with it: a member that isn't alive as
+// far as we know is told so, that it may refute at once (Lifeguard's buddy system).
+func (n *Node) pingWithNews(id MemberID, seq uint32, out *Output) (ping, news []byte) {
+	sc := &out.scratch
+	sc.msg = n.appendPing(sc.msg[:0], id, seq)
 	cut := len(sc.msg)
-	sc.msg = n.appendNews(sc.msg, id)
-	n.send(now, addr, id, out, sc.msg[:cut], sc.msg[cut:])
+	sc.msg = n.appendDoubts(sc.msg, id)
+	return sc.msg[:cut], sc.msg[cut:]
+}
+
+// appendDoubts appends what a member that lives ought to refute; nothing if there is nothing.
+func (n *Node) appendDoubts(b []byte, id MemberID) []byte {
+	if id == NoMember || n.view.recs[id].state == Alive {
+		return b
+	}
+	return n.appendNews(b, id)
 }
 
 // askOthers widens a probe without an answer: some members ping for us, and a
@@ -153,7 +165,7 @@ func (n *Node) askOthers(now Time, out *Output) {
 		n.send(now, n.identity(id).addr, id, out, out.scratch.msg)
 	}
 	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince {
-		n.streamPing(now, p.target, out)
+		n.streamPing(p.target, ident.addr, p.seq, p.end, out)
 	}
 }
 
@@ -163,23 +175,27 @@ const (
 	nackSince       = 4
 )
 
-func (n *Node) streamPing(now Time, id MemberID, out *Output) {
-	ping := wire.Ping{
-		Seq: n.probe.seq, Node: n.roster.nameBytes(id),
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
-	}
+func (n *Node) streamPing(id MemberID, to netip.AddrPort, seq uint32, deadline Time, out *Output) {
 	n.callStream(StreamOut{
-		Kind: StreamCall, To: n.identity(id).addr, Data: ping.Append(nil), Deadline: n.probe.end,
-	}, call{kind: callPing, member: id, seq: n.probe.seq}, out)
+		Kind: StreamCall, To: to, Data: n.appendPing(nil, id, seq), Deadline: deadline,
+	}, call{kind: callPing, member: id, seq: seq}, out)
+}
+
+// endProbe counts the probe that runs, and makes room for the next.
+func (n *Node) endProbe(now Time) {
+	n.probe.target = NoMember
+	n.counters.ProbesEnded++
+	n.counters.ProbeTime += now.Sub(n.probe.sent)
 }
 
 // failProbe ends a probe without an ack.
 func (n *Node) failProbe(now Time, out *Output) {
 	p := &n.probe
 	id := p.target
-	p.target = NoMember
+	n.endProbe(now)
 	if p.stream {
 		n.counters.StreamAcks++
+		n.adjustHealth(-1, out)
 		out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
 		return
 	}
@@ -191,7 +207,8 @@ func (n *Node) failProbe(now Time, out *Output) {
 		n.adjustHealth(1, out)
 	}
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
-	n.applySuspect(now, id, n.view.recs[id].inc, n.roster.nameBytes(n.self), out)
+	// What it said meanwhile under a higher incarnation, it said alive.
+	n.applySuspect(now, id, p.inc, n.roster.nameBytes(n.self), out)
 }
 
 // handlePing queues the ack; see Packet for when it's sent.
@@ -203,6 +220,9 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
 		n.counters.DroppedNames++
 		out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: clip(m.Node)})
+		return true
+	}
+	if n.asksItself(&m) {
 		return true
 	}
 	if len(out.scratch.acks) >= maxAcks {
@@ -252,13 +272,8 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 		}
 	}
 	sc.msg = ack.Append(sc.msg[:0])
-	if a.source == NoMember || n.view.recs[a.source].state == Alive {
-		n.send(now, a.to, a.source, out, sc.msg)
-		return
-	}
-	// It lives, and we know it as suspect or dead: let it refute.
 	cut := len(sc.msg)
-	sc.msg = n.appendNews(sc.msg, a.source)
+	sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
 	n.send(now, a.to, a.source, out, sc.msg[:cut], sc.msg[cut:])
 }
 
@@ -283,10 +298,14 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 	}
 	switch p := &n.probe; {
 	case p.target != NoMember && m.Seq == p.seq:
-		if !p.asked || n.memberAt(p.target, from) {
+		direct := n.memberAt(p.target, from)
+		if direct {
+			n.refuseMove(now, n.moveOf(p.target), out) // it's still there
+		}
+		if direct || !p.asked {
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
 		}
-		p.target = NoMember
+		n.endProbe(now)
 		n.adjustHealth(-1, out)
 	case n.ackErrand(now, from, m.Seq, out):
 	default:

@@ -71,6 +71,55 @@ func TestStreamAckAloneIsReachable(t *testing.T) {
 	tn.wantNone("reachable", "event suspected b")
 }
 
+// TestStreamAckHeals: the original counts it as an answer, and so do we.
+func TestStreamAckHeals(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.health = 3
+	tn.advance(1500 * time.Millisecond)
+	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
+	tn.advance(3500 * time.Millisecond)
+	if got := tn.n.Health(); got != 2 {
+		t.Fatalf("health %d, want 2", got)
+	}
+}
+
+// TestProbeSuspectsWhatItAsked: a member that said meanwhile that it lives isn't accused anew.
+func TestProbeSuspectsWhatItAsked(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.n.probe.next = Never
+	tn.recv("c", alive("b", 2))
+	tn.advance(time.Second)
+	tn.wantState("no ack, but proof of life", "b", Alive, 2)
+}
+
+// TestProbeEndsWithItsTarget: what is left of its time goes to the next.
+func TestProbeEndsWithItsTarget(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.n.health = 7
+	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.forget()
+	tn.recv("b", dead("b", 1, "b"))
+	tn.advance(time.Second)
+	tn.want("eight intervals were meant for b", "c: ping c")
+}
+
+// TestProbesGoOnAfterAMassDeath: a round over those who were there leads nowhere any more.
+func TestProbesGoOnAfterAMassDeath(t *testing.T) {
+	const crowded = 5000
+	node, out := crowd(t, crowded, nil)
+	node.probe.order.start(node.view.live, 7)
+	for i := range crowded - 3 {
+		node.Packet(0, crowdAddr(0), dead(crowdName(i), 1, crowdName(i)), out)
+		out.Reset()
+	}
+	for range 100 {
+		if node.pickTarget() == NoMember {
+			t.Fatal("an interval without a probe")
+		}
+	}
+}
+
 func TestStreamAckOfAnotherNumberIsNone(t *testing.T) {
 	tn := converse(t, "b")
 	tn.advance(1500 * time.Millisecond)
@@ -227,7 +276,8 @@ func TestIndirectPing(t *testing.T) {
 		tn := converse(t, "b", "c")
 		tn.recv("c", ask("v", 7946, true))
 		tn.want("refused (F4)", "note forward-refused *")
-		tn.wantIdle("nothing sent")
+		tn.want("the asker's health isn't to blame", "c: nack 70")
+		tn.wantIdle("nothing sent to the stranger")
 		tn.recv("c", ask("b", 80, true))
 		tn.want("nor a member at another port", "note forward-refused *")
 		if got := tn.n.Counters().DroppedForwards; got != 2 {
@@ -246,6 +296,23 @@ func TestIndirectPing(t *testing.T) {
 	})
 }
 
+// TestForwardsOfOnePacketAreBounded: a small packet with many requests mustn't make a flood.
+func TestForwardsOfOnePacketAreBounded(t *testing.T) {
+	tn := converse(t, "b", "c")
+	m := wire.IndirectPing{Seq: 70, Target: []byte{10, 0, 0, 'b'}, Port: 7946, Node: []byte("b"), Nack: true}
+	var msgs [][]byte
+	for range maxForwards + 1 {
+		msgs = append(msgs, m.Append(nil))
+	}
+	tn.recv("c", msgs...)
+	if len(tn.did) != maxForwards {
+		t.Fatalf("%d packets sent, want %d", len(tn.did), maxForwards)
+	}
+	tn.forget()
+	tn.recv("c", msgs[0])
+	tn.want("the next packet is another matter", "b: ping b")
+}
+
 // TestKnockFindsReturnedMember is F14: those who failed keep being tried, and a
 // partition heals.
 func TestKnockFindsReturnedMember(t *testing.T) {
@@ -256,6 +323,20 @@ func TestKnockFindsReturnedMember(t *testing.T) {
 	tn.want("after an hour still tried, with what it has to refute", "b: ping b", "b: dead b@1 from a")
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.want("it's back: exchange states", "note returned b", "b: stream push/pull")
+}
+
+// TestKnockCarriesNoGossip: what is told to nobody isn't told.
+func TestKnockCarriesNoGossip(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("c", dead("b", 1, "c"))
+	tn.forget()
+	tn.n.queue.Add(0, alive("z", 1))
+	for len(tn.did) == 0 {
+		tn.n.maybeKnock(tn.now, &tn.out)
+		tn.collect()
+	}
+	tn.want("only what is for b", "b: ping b", "b: dead b@1 from a")
+	tn.wantIdle("and nothing else")
 }
 
 func TestThoseWhoLeftAreNotKnockedAt(t *testing.T) {
@@ -321,4 +402,20 @@ func TestStrangerIsMet(t *testing.T) {
 	tn.recv("r", ping(2, "", "r"))
 	tn.want("it doesn't know our name", "r: ack 2")
 	tn.wantIdle("and isn't of our cluster")
+}
+
+func TestProbesAreTimed(t *testing.T) {
+	tn := converse(t, "b")
+	tn.advance(time.Second)
+	sent, seq := tn.n.probe.sent, tn.n.probe.seq
+	tn.advance(100 * time.Millisecond)
+	tn.recv("b", ack(seq))
+	c := tn.n.Counters()
+	if want := tn.now.Sub(sent); c.ProbesEnded != 1 || c.ProbeTime != want || want <= 0 {
+		t.Errorf("%d probes ended, which took %v; want 1 and %v", c.ProbesEnded, c.ProbeTime, want)
+	}
+	tn.advance(3 * time.Second) // the next goes unanswered
+	if c := tn.n.Counters(); c.ProbesEnded != 2 || c.ProbeTime < time.Second {
+		t.Errorf("%d probes ended, which took %v, want one more that took its whole time", c.ProbesEnded, c.ProbeTime)
+	}
 }

@@ -35,7 +35,7 @@ func (n *Node) scheduleNext(now Time) {
 // few half a minute after a large cluster started at once.
 func (n *Node) noteAdmitted(now Time) {
 	n.admitted++
-	if n.pushPull != Never && n.admitted == max(hurryLeast, n.view.live/hurryShare) {
+	if n.pushPull != Never && n.hurry < hurryIdle && n.admitted >= max(hurryLeast, n.view.live/hurryShare) {
 		n.hurry = hurryIdle
 		n.pushPull = min(n.pushPull, n.soon(now))
 	}
@@ -63,24 +63,26 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 	n.counters.PushPulls++
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
 	return n.callStream(StreamOut{
-		Kind: StreamCall, To: to, Data: n.appendState(nil, join), Deadline: now.Add(n.cfg.StreamTimeout),
+		Kind: StreamCall, To: to, Data: n.appendState(nil, join, out), Deadline: now.Add(n.cfg.StreamTimeout),
 	}, c, out)
 }
 
 // appendState appends a push/pull message: every record, those of the gone too, so
-// that who comes back learns what it has to out-bid.
-func (n *Node) appendState(b []byte, join bool) []byte {
+// that who comes back learns what it has to out-bid. If that is too much, of the last ones
+// nothing is told: they are gone.
+func (n *Node) appendState(b []byte, join bool, out *Output) []byte {
 	var user []byte
 	if n.cfg.Carrier != nil {
 		user = n.cfg.Carrier.AppendState(nil, join)
 	}
+	fit, size := n.fitState(out)
 	if b == nil {
-		const perMember = 128 // bytes, about
-		b = make([]byte, 0, 64+perMember*len(n.view.order)+len(user))
+		const header = 64
+		b = make([]byte, 0, header+size+len(user))
 	}
-	head := wire.PushPullHeader{Join: join, Nodes: len(n.view.order), UserStateLen: len(user)}
+	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: len(user)}
 	b = head.Append(b)
-	for _, id := range n.view.order {
+	for _, id := range n.view.order[:fit] {
 		r, d := &n.view.recs[id], n.identity(id)
 		addr := addrBytes(d.addr.Addr())
 		s := wire.NodeState{
@@ -92,12 +94,40 @@ func (n *Node) appendState(b []byte, join bool) []byte {
 	return append(b, user...)
 }
 
+const (
+	// statesMax bounds the records of a push/pull in bytes: receivers refuse a block above
+	// wire.StreamBlockMax, the state of the layer above included.
+	statesMax = 16 << 20
+	// stateHead is what a record takes besides name and metadata, at most.
+	stateHead = 96
+)
+
+// fitState returns how many records, those who live first, a push/pull can carry, and in how
+// many bytes at most.
+func (n *Node) fitState(out *Output) (fit, size int) {
+	for _, id := range n.view.order {
+		next := size + stateHead + len(n.roster.nameBytes(id)) + len(n.identity(id).meta)
+		if next > statesMax {
+			break
+		}
+		fit, size = fit+1, next
+	}
+	cut := fit < len(n.view.order)
+	if cut {
+		n.counters.StatesCut++
+	}
+	if cut && !n.stateCut {
+		out.note(Note{Level: Warn, Code: NoteStateCut, N: int64(len(n.view.order) - fit)})
+	}
+	n.stateCut = cut
+	return fit, size
+}
+
 // merge takes over what another member knows, entry by entry: one that makes no sense
-// doesn't keep the others out (F5). peer is its address if we asked it; who asked us is
-// known by the address of a stream only.
-func (n *Node) merge(now Time, pp *wire.PushPull, from, peer netip.AddrPort, out *Output) {
+// doesn't keep the others out (F5).
+func (n *Node) merge(now Time, pp *wire.PushPull, from netip.AddrPort, out *Output) {
 	for it := pp.States(); it.Next(); {
-		n.mergeEntry(now, &it.State, from, peer, out)
+		n.mergeEntry(now, &it.State, from, out)
 	}
 	var join int64
 	if pp.Join {
@@ -108,12 +138,19 @@ func (n *Node) merge(now Time, pp *wire.PushPull, from, peer netip.AddrPort, out
 	}
 }
 
-func (n *Node) mergeEntry(now Time, s *wire.NodeState, from, peer netip.AddrPort, out *Output) {
-	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc}
+func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out *Output) {
+	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {
 		n.dropMessage(from, []byte{byte(wire.TypePushPull)}, out)
+		return
+	}
+	if state != Left && c.addr != n.cfg.Addr && string(c.name) == n.cfg.Name {
+		// Alive or not: who holds this refuses our address (F15).
+		if n.acceptable(&c, out) {
+			n.applyAlive(now, &c, out)
+		}
 		return
 	}
 	if !state.live() {
@@ -123,13 +160,10 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from, peer netip.AddrPort
 			n.accuse(now, Left, s.Name, s.Inc, s.Name, out)
 			return
 		}
-		if n.member(s.Name) == n.self && c.addr != n.cfg.Addr && n.credible(n.self, c.inc, out) {
-			n.buriedElsewhere(now, &c, peer, out)
-		}
 		n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
 		return
 	}
-	if !n.compatible(&c, len(s.Vsn), from, out) || !n.acceptable(&c, len(s.Vsn), from, out) {
+	if !n.acceptable(&c, out) {
 		return
 	}
 	// A suspect that we don't know, or know less of, is alive at that incarnation first.
@@ -140,21 +174,4 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from, peer netip.AddrPort
 	if state == Suspect {
 		n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
 	}
-}
-
-// compatible tells whether a member and this one understand each other, in both layers.
-func (n *Node) compatible(c *claim, versions int, from netip.AddrPort, out *Output) bool {
-	own, v := n.cfg.Versions, c.versions
-	if versions < len(v) {
-		return true // acceptable decides
-	}
-	for _, at := range [...]int{0, 3} {
-		if v[at+2] < v[at] || v[at+2] > v[at+1] || v[at+2] < own[at] || v[at+2] > own[at+1] ||
-			own[at+2] < v[at] || own[at+2] > v[at+1] {
-			n.counters.DroppedVersions++
-			out.note(Note{Level: Warn, Code: NoteBadVersions, From: from, Text: clip(c.name)})
-			return false
-		}
-	}
-	return true
 }

@@ -28,6 +28,7 @@ type Roster struct {
 	idents  []identity     // by identID; 0 is none
 	freeM   []MemberID
 	freeI   []identID
+	limit   int // of names
 }
 
 type rosterMember struct {
@@ -51,6 +52,7 @@ func NewRoster() *Roster {
 		byName:  make(map[string]MemberID),
 		members: make([]rosterMember, 1),
 		idents:  make([]identity, 1),
+		limit:   maxMembers,
 	}
 }
 
@@ -68,13 +70,16 @@ func (r *Roster) Lookup(name []byte) MemberID { return r.byName[string(name)] }
 // Len is the number of names.
 func (r *Roster) Len() int { return len(r.byName) }
 
+// spare is how many further names there is room for.
+func (r *Roster) spare() int { return r.limit - len(r.byName) }
+
 func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
 
 // acquireMember interns name and takes a reference, or returns NoMember at the limit.
 func (r *Roster) acquireMember(name []byte) MemberID {
 	id, ok := r.byName[string(name)]
 	if !ok {
-		if len(r.byName) >= maxMembers {
+		if r.spare() <= 0 {
 			return NoMember
 		}
 		m := rosterMember{name: string(name), bytes: bytes.Clone(name)}

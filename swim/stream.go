@@ -59,6 +59,7 @@ func (n *Node) openStream(s StreamOut, out *Output) StreamID {
 // Stream implements Machine.
 func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	n.releaseForgotten()
+	n.noticePause(now, out)
 	in.From = unmapped(in.From)
 	if in.Kind == StreamRequest {
 		n.counters.StreamsIn++
@@ -105,8 +106,8 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 			return false
 		}
 		// First what we know without the other's news: it has those already.
-		n.answer(in.ID, n.appendState(nil, pp.Join), out)
-		n.merge(now, &pp, in.From, netip.AddrPort{}, out)
+		n.answer(in.ID, n.appendState(nil, pp.Join, out), out)
+		n.merge(now, &pp, in.From, out)
 		return true
 	}
 	return false
@@ -124,6 +125,9 @@ func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
 	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
 		n.counters.DroppedNames++
 		out.note(Note{Level: Warn, Code: NoteWrongName, From: in.From, Text: clip(m.Node)})
+		return true
+	}
+	if n.asksItself(&m) {
 		return true
 	}
 	ack := wire.Ack{Seq: m.Seq}
@@ -152,19 +156,29 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil || m.Seq != c.seq {
 			return errBadAnswer
 		}
-		if n.probe.target == c.member && n.probe.seq == c.seq {
-			n.probe.stream = true
-		}
+		n.handleStreamAck(now, c, out)
 		return nil
 	case (c.kind == callPushPull || c.kind == callJoin) && kind == wire.TypePushPull:
 		pp, err := wire.ParsePushPull(body)
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, c.to, c.to, out)
+		n.merge(now, &pp, c.to, out)
 		return nil
 	}
 	return errBadAnswer
+}
+
+// handleStreamAck takes the answer to a probe's or a move's ping by stream.
+func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
+	if n.probe.target != c.member || n.probe.seq != c.seq {
+		n.ackMove(now, c.seq, out)
+		return
+	}
+	n.probe.stream = true
+	if n.memberAt(c.member, c.to) {
+		n.refuseMove(now, n.moveOf(c.member), out)
+	}
 }
 
 // endCall tells whoever waits for a call.

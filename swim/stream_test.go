@@ -1,6 +1,8 @@
 package swim
 
 import (
+	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -144,7 +146,7 @@ func TestPushPullRegularly(t *testing.T) {
 func TestStateCarriesTheGone(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("c", dead("b", 4, "c"))
-	pp, err := wire.ParsePushPull(tn.n.appendState(nil, false)[1:])
+	pp, err := wire.ParsePushPull(tn.n.appendState(nil, false, &tn.out)[1:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +156,59 @@ func TestStateCarriesTheGone(t *testing.T) {
 	}
 	if s := strings.Join(got, ", "); !strings.Contains(s, "b dead") || len(got) != 3 {
 		t.Fatalf("state has %s: b must learn what to out-bid", s)
+	}
+}
+
+func TestRecordsTakeNoMoreThanCounted(t *testing.T) {
+	long := make([]byte, max(NameMax, MetaMax))
+	s := wire.NodeState{
+		Addr: long[:16], Inc: math.MaxUint32, Name: long[:NameMax], Meta: long[:MetaMax], Port: math.MaxUint16, State: uint8(Left),
+		Vsn: []byte{255, 255, 255, 255, 255, 255},
+	}
+	if got := len(s.Append(nil)) - NameMax - MetaMax; got > stateHead {
+		t.Fatalf("%d bytes besides name and metadata, want at most %d", got, stateHead)
+	}
+}
+
+// TestStateFitsABlock: nobody accepts a larger one. Those who live go first.
+func TestStateFitsABlock(t *testing.T) {
+	tn := converse(t, "b")
+	meta := strings.Repeat("m", MetaMax)
+	each := stateHead + NameMax + MetaMax
+	for i := range statesMax/each + 10 {
+		name := fmt.Sprintf("%0*d", NameMax, i)
+		tn.n.Packet(tn.now, addrOf("b"), aliveAt(name, 1, addrOf("b"), meta), &tn.out)
+		if i < 20 {
+			tn.n.Packet(tn.now, addrOf("b"), dead(name, 1, name), &tn.out)
+		}
+		tn.out.Reset()
+	}
+	for range 2 {
+		state := tn.n.appendState(nil, false, &tn.out)
+		pp, err := wire.ParsePushPull(state[1:])
+		if err != nil || len(state) > statesMax {
+			t.Fatalf("%d bytes (%v), limit %d", len(state), err, statesMax)
+		}
+		if pp.Nodes < tn.n.Live() || pp.Nodes >= tn.n.Len() {
+			t.Errorf("%d records of %d, %d live", pp.Nodes, tn.n.Len(), tn.n.Live())
+		}
+	}
+	tn.collect()
+	tn.want("said", "note state-cut *")
+	tn.wantNone("once", "note state-cut *")
+	if got := tn.n.Counters().StatesCut; got != 2 {
+		t.Errorf("%d counted, want 2", got)
+	}
+}
+
+// TestOutputGivesABurstsMemoryBack: it serves for as long as the node.
+func TestOutputGivesABurstsMemoryBack(t *testing.T) {
+	for events, want := range map[int]int{keepEffects: keepEffects, keepEffects + 1: 0} {
+		out := Output{Events: make([]Event, events)}
+		out.Reset()
+		if got := cap(out.Events); got != want {
+			t.Errorf("of memory for %d events %d are kept, want %d", events, got, want)
+		}
 	}
 }
 
@@ -194,6 +249,15 @@ func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 	if exchanges > hurryIdle {
 		t.Fatalf("%d further exchanges though nobody new came", exchanges)
 	}
+}
+
+// TestCrowdIsNoticedLate: the share may fall below those who came, when others go.
+func TestCrowdIsNoticedLate(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
+	tn.n.admitted = hurryLeast
+	tn.recv("b", alive("c", 1))
+	tn.advance(2 * time.Second)
+	tn.want("a crowd", "?: stream push/pull")
 }
 
 // TestUserStreamIsNotWaitedFor: nothing comes back from one that worked.

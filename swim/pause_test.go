@@ -1,0 +1,88 @@
+package swim
+
+import (
+	"testing"
+	"time"
+)
+
+// pause lets time pass in which the node isn't called.
+func (tn *conversation) pause(d time.Duration) {
+	tn.t.Helper()
+	tn.now = tn.now.Add(d)
+	tn.n.Tick(tn.now, &tn.out)
+	tn.collect()
+}
+
+// TestOwnPauseAccusesNobody: the answer waits to be read, or came when nobody read it.
+func TestOwnPauseAccusesNobody(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.advance(time.Second)
+	target := tn.lastPinged()
+	tn.forget()
+	tn.pause(16 * time.Second)
+	tn.want("says so", "note paused *")
+	tn.want("asked anew", target+": ping "+target)
+	tn.recv(target, ack(tn.seqs["ping "+target]))
+	tn.advance(900 * time.Millisecond)
+	tn.wantNone("it answers", "event suspected *")
+	if got := tn.n.Counters().Pauses; got != 1 {
+		t.Errorf("%d pauses counted", got)
+	}
+}
+
+func TestOwnPauseIsNoSuspectsFault(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.pause(time.Minute)
+	tn.wantNone("its refutation may wait to be read", "event failed b")
+	tn.n.probe.next, tn.n.probe.target = Never, NoMember
+	tn.advance(24*time.Second + 499*time.Millisecond)
+	tn.wantNone("it has all of its time", "event failed b")
+	tn.advance(time.Millisecond)
+	tn.want("and then no more", "event failed b")
+}
+
+// TestPauseEndsWithAPacket: it doesn't matter what comes first.
+func TestPauseEndsWithAPacket(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.now = tn.now.Add(time.Minute)
+	tn.recv("d", ping(1, "a", "d"))
+	tn.want("noticed", "note paused *")
+	tn.n.Tick(tn.now, &tn.out)
+	tn.collect()
+	tn.wantNone("the suspect's time is shifted all the same", "event failed b")
+}
+
+func TestOwnPauseGivesNoNameAway(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
+	tn.advance(400 * time.Millisecond) // it has been asked for the last time
+	tn.pause(10 * time.Second)
+	tn.advance(0) // whatever else seems due
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.want("its answer was there in time", "event conflict b")
+}
+
+// TestLatenessThatIsNoPause: timers are never exact, and a node without neighbours has none.
+func TestLatenessThatIsNoPause(t *testing.T) {
+	tn := converse(t, "b")
+	tn.pause(time.Second + tn.n.cfg.ProbeInterval)
+	tn.wantNone("at the limit", "note paused *")
+	tn = converse(t, "b")
+	tn.n.probe.next = Never
+	tn.pause(time.Hour)
+	tn.recv("b", alive("c", 1))
+	tn.wantNone("nothing was due", "note paused *")
+}
+
+// TestSlowProbeIsNoPause: in bad health a probe takes longer than an interval, and the next is
+// overdue when it ends.
+func TestSlowProbeIsNoPause(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.health = 7
+	tn.advance(time.Second + 6*time.Second)
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.advance(time.Second)
+	tn.wantNone("it was called all the time", "note paused *")
+}

@@ -1,0 +1,577 @@
+package swim
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"serf/wire"
+)
+
+// TestNodeHoldsItsInvariants feeds one node whatever a network, its peers, time and its own
+// program can do to it, sound or mutilated, and looks inside after each step. A twin
+// gets the same inputs: both must do the same, or something is drawn from map order.
+func TestNodeHoldsItsInvariants(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHarness(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"packet":  h.packet,
+			"packets": h.packet,
+			"crowd":   h.crowd,
+			"ack":     h.ack,
+			"request": h.request,
+			"reply":   h.reply,
+			"tick":    h.tick,
+			"wait":    h.wait,
+			"forget":  h.forget,
+			"call":    h.call,
+			"leave":   h.leave,
+			"":        h.check,
+		})
+		h.release(t)
+	})
+}
+
+// harness is a node, its twin, and what a driver and the layer above know of them.
+type harness struct {
+	now   Time
+	nodes [2]*Node
+	outs  [2]Output
+
+	pings []sentPing      // the last few, to be acked
+	calls []StreamID      // to be answered or failed
+	live  map[string]bool // others that are alive or suspect, as events tell
+	known map[string]record
+	inc   uint32
+}
+
+type sentPing struct {
+	to  netip.AddrPort
+	seq uint32
+}
+
+const (
+	harnessPings = 8  // remembered; older ones are late anyway
+	harnessTicks = 16 // in a row at one time: more would be a node that spins
+)
+
+func newHarness(t *rapid.T) *harness {
+	c := LAN()
+	c.Name, c.Addr = "a", addrOf("a")
+	c.Seed = rapid.Uint64().Draw(t, "seed")
+	c.DeadRetention = 30 * time.Second // short, so that records are forgotten
+	c.PushPullInterval = 5 * time.Second
+	c.PacketMax = rapid.SampledFrom([]int{PacketDefault, packetCeiling}).Draw(t, "packet max")
+	h := &harness{now: Time(time.Hour), live: map[string]bool{}, known: map[string]record{}}
+	for i := range h.nodes {
+		n, err := New(h.now, c, &h.outs[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.nodes[i] = n
+	}
+	for _, name := range []string{"b", "c", "d", "e"} {
+		h.both(t, func(n *Node, out *Output) { n.Packet(h.now, addrOf(name), alive(name, 1), out) })
+	}
+	return h
+}
+
+// both does the same to the node and its twin, and drains what they did.
+func (h *harness) both(t *rapid.T, do func(*Node, *Output)) {
+	for i, n := range h.nodes {
+		do(n, &h.outs[i])
+	}
+	h.compare(t)
+	h.drain(t)
+	for i := range h.outs {
+		h.outs[i].Reset()
+	}
+}
+
+// compare checks that both did the same.
+func (h *harness) compare(t *rapid.T) {
+	a, b := &h.outs[0], &h.outs[1]
+	if h.nodes[0].Deadline() != h.nodes[1].Deadline() || len(a.Events) != len(b.Events) || len(a.Streams) != len(b.Streams) {
+		t.Fatal("twins differ")
+	}
+	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q Packet) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
+		t.Fatal("twins send different packets")
+	}
+}
+
+func (h *harness) drain(t *rapid.T) {
+	n, out := h.nodes[0], &h.outs[0]
+	for _, p := range out.Packets {
+		h.sent(t, p)
+	}
+	for _, s := range out.Streams {
+		if s.Kind == StreamCall {
+			h.calls = append(h.calls, s.ID)
+		}
+	}
+	for _, e := range out.Events {
+		if e.Member == n.self {
+			continue
+		}
+		switch name := n.roster.Name(e.Member); e.Kind {
+		case EventJoined:
+			if h.live[name] {
+				t.Fatalf("%q joined twice", name)
+			}
+			h.live[name] = true
+		case EventFailed, EventLeft:
+			delete(h.live, name)
+		case EventForgotten:
+			if h.live[name] {
+				t.Fatalf("%q forgotten alive", name)
+			}
+			delete(h.known, name)
+		}
+	}
+}
+
+// sent checks one packet and remembers its pings.
+func (h *harness) sent(t *rapid.T, p Packet) {
+	var sc wire.Scratch
+	msgs, err := h.nodes[0].Sealer().OpenPacket(p.Data, &sc, nil)
+	if err != nil || len(msgs) == 0 || len(p.Data) > h.nodes[0].cfg.PacketMax || !p.To.IsValid() {
+		t.Fatalf("packet of %d bytes with %d messages to %v: %v", len(p.Data), len(msgs), p.To, err)
+	}
+	for _, m := range msgs {
+		if wire.Type(m[0]) != wire.TypePing {
+			continue
+		}
+		if x, err := wire.ParsePing(m[1:]); err == nil {
+			h.pings = append(h.pings, sentPing{p.To, x.Seq})
+		}
+	}
+	h.pings = h.pings[max(0, len(h.pings)-harnessPings):]
+}
+
+// What the network does.
+
+func (h *harness) packet(t *rapid.T) {
+	var p wire.Packer
+	p.Reset(packetCeiling)
+	for range rapid.IntRange(1, 4).Draw(t, "messages") {
+		p.Add(mutate(t, drawMessage(t)))
+	}
+	from, data := drawAddr(t), mutate(t, p.AppendTo(nil))
+	h.both(t, func(n *Node, out *Output) { n.Packet(h.now, from, data, out) })
+}
+
+// crowd makes a view larger than those that are drawn from by shuffling.
+func (h *harness) crowd(t *rapid.T) {
+	first := rapid.Byte().Draw(t, "first")
+	leave := rapid.Bool().Draw(t, "leave")
+	for i := range byte(smallView) {
+		name := string([]byte{'z', first + i})
+		msg := alive(name, 1)
+		if leave {
+			msg = dead(name, 1, name)
+		}
+		h.both(t, func(n *Node, out *Output) { n.Packet(h.now, addrOf("z"), msg, out) })
+	}
+}
+
+// ack answers one of the last pings: the probe's, an errand's or a move's.
+func (h *harness) ack(t *rapid.T) {
+	if len(h.pings) == 0 {
+		t.Skip("nothing was pinged")
+	}
+	p := rapid.SampledFrom(h.pings).Draw(t, "ping")
+	msg := rapid.SampledFrom([][]byte{ack(p.seq), nack(p.seq)}).Draw(t, "answer")
+	h.both(t, func(n *Node, out *Output) { n.Packet(h.now, p.to, msg, out) })
+}
+
+func (h *harness) request(t *rapid.T) {
+	user := wire.UserMsgHeader{Len: 2}
+	in := StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: drawAddr(t)}
+	in.Data = mutate(t, rapid.OneOf(
+		rapid.Custom(drawPushPull),
+		rapid.Just(ping(1, "a", "b")),
+		rapid.Just(append(user.Append(nil), "hi"...)),
+	).Draw(t, "request"))
+	h.both(t, func(n *Node, out *Output) { n.Stream(h.now, in, out) })
+}
+
+func (h *harness) reply(t *rapid.T) {
+	if len(h.calls) == 0 {
+		t.Skip("no stream is open")
+	}
+	i := rapid.IntRange(0, len(h.calls)-1).Draw(t, "call")
+	in := StreamIn{ID: h.calls[i], Kind: StreamFailed, Err: errTest}
+	if rapid.Bool().Draw(t, "answered") {
+		refusal := wire.Err{Text: []byte("no")}
+		in.Kind, in.Err = StreamReply, nil
+		in.Data = mutate(t, rapid.OneOf(
+			rapid.Custom(drawPushPull), rapid.Just(ack(h.nodes[0].probe.seq)), rapid.Just(refusal.Append(nil)), rapid.Just([]byte{}),
+		).Draw(t, "reply"))
+	}
+	h.calls = slices.Delete(h.calls, i, i+1)
+	h.both(t, func(n *Node, out *Output) { n.Stream(h.now, in, out) })
+}
+
+// What time does.
+
+// tick goes to the deadline, as a driver does.
+func (h *harness) tick(t *rapid.T) {
+	d := h.nodes[0].Deadline()
+	if d == Never {
+		t.Skip("nothing is armed")
+	}
+	h.settle(t, max(h.now, d))
+}
+
+// wait ticks late, or for nothing.
+func (h *harness) wait(t *rapid.T) {
+	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, 500 * time.Millisecond, 3 * time.Second, time.Minute}).Draw(t, "time")
+	h.settle(t, h.now.Add(d))
+}
+
+func (h *harness) settle(t *rapid.T, now Time) {
+	h.now = now
+	for range harnessTicks {
+		h.both(t, func(n *Node, out *Output) { n.Tick(h.now, out) })
+		if h.nodes[0].Deadline() > h.now {
+			return
+		}
+	}
+	t.Fatalf("%d ticks, and the deadline is still not later than now", harnessTicks)
+}
+
+// What the layer above does.
+
+func (h *harness) forget(t *rapid.T) {
+	name := drawName(t)
+	id, ok := h.nodes[0].Lookup([]byte(name))
+	if !ok {
+		t.Skip("not known")
+	}
+	state, _ := h.nodes[0].State(id)
+	want := !state.live() && id != h.nodes[0].self
+	h.both(t, func(n *Node, _ *Output) {
+		if n.Forget(id) != want {
+			t.Fatalf("%q, which is %v, forgotten: %v", name, state, !want)
+		}
+	})
+	if want {
+		delete(h.known, name)
+	}
+}
+
+// call makes use of the node as its owner may.
+func (h *harness) call(t *rapid.T) {
+	name, to := drawName(t), drawAddr(t)
+	meta := drawMeta(t)
+	which := rapid.IntRange(0, 3).Draw(t, "call")
+	h.both(t, func(n *Node, out *Output) {
+		switch id, ok := n.Lookup([]byte(name)); {
+		case which == 0:
+			if err := n.SetMeta(h.now, meta, out); (err == nil) == n.leaving.begun() {
+				t.Fatalf("metadata of %d bytes: %v", len(meta), err)
+			}
+		case which == 1:
+			n.Join(h.now, []netip.AddrPort{to, addrOf("b")}, out)
+		case which == 2 && ok:
+			n.PushPull(h.now, id, out)
+		case which == 3:
+			n.SendUser(h.now, to, meta, out)
+		}
+	})
+}
+
+// leave is rare: little happens after it.
+func (h *harness) leave(t *rapid.T) {
+	if rapid.IntRange(0, 19).Draw(t, "leave") > 0 {
+		t.Skip("stays")
+	}
+	h.both(t, func(n *Node, out *Output) { n.Leave(h.now, out) })
+}
+
+// What must hold at any time.
+
+func (h *harness) check(t *rapid.T) {
+	n := h.nodes[0]
+	checkView(t, n)
+	checkSuspicions(t, n)
+	checkRoster(t, n)
+	checkReferences(t, n)
+	checkBroadcasts(t, n)
+	h.checkSelf(t, n)
+	h.checkHistory(t, n)
+}
+
+// checkView: records and order name each other, those alive or suspect in front.
+func checkView(t *rapid.T, n *Node) {
+	v, records := &n.view, 0
+	for id := range v.recs {
+		r := &v.recs[id]
+		if r.ident == 0 {
+			if *r != (record{}) {
+				t.Fatalf("record %d dropped, but not cleared", id)
+			}
+			continue
+		}
+		records++
+		if int(r.pos) >= len(v.order) || v.order[r.pos] != MemberID(id) {
+			t.Fatalf("%d isn't where its record says", id)
+		}
+		if r.state.live() != (int(r.pos) < v.live) {
+			t.Fatalf("%d is %v at place %d, %d are live", id, r.state, r.pos, v.live)
+		}
+	}
+	if records != len(v.order) {
+		t.Fatalf("%d records, %d in order", records, len(v.order))
+	}
+}
+
+// checkSuspicions: one for each suspect and for nobody else, and the heap is one.
+func checkSuspicions(t *rapid.T, n *Node) {
+	s := &n.suspicions
+	if len(s.pos) != len(s.heap) {
+		t.Fatalf("%d suspicions, %d in the index", len(s.heap), len(s.pos))
+	}
+	suspects := 0
+	for _, id := range n.view.order {
+		if n.view.recs[id].state == Suspect {
+			suspects++
+		}
+	}
+	if suspects != len(s.heap) {
+		t.Fatalf("%d suspects, %d suspicions", suspects, len(s.heap))
+	}
+	for i := range s.heap {
+		x := &s.heap[i]
+		if st, ok := n.State(x.member); !ok || st != Suspect || s.pos[x.member] != i {
+			t.Fatalf("suspicion of %d, which is %v", x.member, st)
+		}
+		if i > 0 && s.less(i, (i-1)/2) {
+			t.Fatalf("suspicion %d is due before its parent", i)
+		}
+		if x.deadline < x.start.Add(x.least) || x.deadline > x.start.Add(x.most) {
+			t.Fatalf("suspicion of %d ends outside of its bounds", x.member)
+		}
+	}
+}
+
+// checkRoster: as many references as records, those just forgotten included.
+func checkRoster(t *rapid.T, n *Node) {
+	names, idents := map[MemberID]int32{}, map[identID]int32{}
+	for _, id := range n.view.order {
+		names[id]++
+		idents[n.view.recs[id].ident]++
+	}
+	for _, f := range n.forgotten {
+		names[f.id]++
+		idents[f.ident]++
+	}
+	r := n.roster
+	if len(names) != r.Len() || len(names) != len(r.members)-1-len(r.freeM) || len(idents) != len(r.idents)-1-len(r.freeI) {
+		t.Fatalf("%d members and %d identities in use, the roster has %d of %d and %d of %d", len(names), len(idents),
+			len(r.members)-1-len(r.freeM), len(r.members)-1, len(r.idents)-1-len(r.freeI), len(r.idents)-1)
+	}
+	for id, refs := range names {
+		if m := &r.members[id]; m.refs != refs || r.byName[m.name] != id || string(m.bytes) != m.name {
+			t.Fatalf("%q has %d references, want %d", m.name, m.refs, refs)
+		}
+	}
+	for i, refs := range idents {
+		if d := &r.idents[i]; d.refs != refs {
+			t.Fatalf("identity at %v has %d references, want %d", d.addr, d.refs, refs)
+		}
+	}
+}
+
+// checkReferences: what waits for a member, waits for one that is known.
+func checkReferences(t *rapid.T, n *Node) {
+	if len(n.moves) > maxMoves || len(n.errands.list) > maxErrands || len(n.calls) > maxCalls {
+		t.Fatalf("over a limit: %d moves, %d errands, %d calls", len(n.moves), len(n.errands.list), len(n.calls))
+	}
+	seqs := map[uint32]bool{}
+	wait := func(what string, id MemberID, seq uint32) {
+		if id != NoMember && n.view.lookup(id) == nil {
+			t.Fatalf("%s for %d, which isn't known", what, id)
+		}
+		if seqs[seq] {
+			t.Fatalf("%s with number %d, which is taken", what, seq)
+		}
+		seqs[seq] = true
+	}
+	if n.probe.target != NoMember {
+		wait("probe", n.probe.target, n.probe.seq)
+	}
+	for _, e := range n.errands.list {
+		wait("errand", e.member, e.seq)
+	}
+	moving := map[MemberID]bool{}
+	for _, m := range n.moves {
+		if moving[m.member] {
+			t.Fatalf("two moves of %d", m.member)
+		}
+		moving[m.member] = true
+		wait("move", m.member, m.seq)
+	}
+}
+
+// checkBroadcasts: each is about a member that is known, and can be sent.
+func checkBroadcasts(t *rapid.T, n *Node) {
+	q := &n.queue
+	if q.n > QueueMax || len(q.byKey) > q.n {
+		t.Fatalf("%d broadcasts wait, %d in the index", q.n, len(q.byKey))
+	}
+	for key, s := range q.byKey {
+		if n.view.lookup(MemberID(key)) == nil {
+			t.Fatalf("news about %d, which isn't known", key)
+		}
+		if size := len(q.slots[s-1].msg); size > n.room() {
+			t.Fatalf("broadcast of %d bytes waits for ever, room %d", size, n.room())
+		}
+	}
+}
+
+// checkSelf: alive until it leaves, and never quieter than before.
+func (h *harness) checkSelf(t *rapid.T, n *Node) {
+	me, ok := n.View(n.self)
+	want := Alive
+	if n.leaving.begun() {
+		want = Left
+	}
+	if !ok || me.State != want || me.Inc != n.inc {
+		t.Fatalf("self is %v@%d, want %v@%d", me.State, me.Inc, want, n.inc)
+	}
+	if n.inc < h.inc || n.inc > incMax {
+		t.Fatalf("own incarnation was %d, is %d", h.inc, n.inc)
+	}
+	if n.health < 0 || n.health >= n.cfg.AwarenessMax {
+		t.Fatalf("health score %d", n.health)
+	}
+	h.inc = n.inc
+}
+
+// checkHistory: incarnations only rise, who is gone comes back with a higher one only, and
+// the events told who is there.
+func (h *harness) checkHistory(t *rapid.T, n *Node) {
+	live := 0
+	for _, id := range n.view.order {
+		if id == n.self {
+			continue
+		}
+		name, r := n.roster.Name(id), n.view.recs[id]
+		was, ok := h.known[name]
+		if ok && r.inc < was.inc {
+			t.Fatalf("%q went from %d back to %d", name, was.inc, r.inc)
+		}
+		if ok && !was.state.live() && r.state.live() && r.inc == was.inc {
+			t.Fatalf("%q, %v, was revived at %d", name, was.state, r.inc)
+		}
+		h.known[name] = r
+		if r.state.live() {
+			live++
+		}
+		if r.state.live() != h.live[name] {
+			t.Fatalf("%q is %v, events say live: %v", name, r.state, h.live[name])
+		}
+	}
+	if live != len(h.live) {
+		t.Fatalf("%d others live, events say %d", live, len(h.live))
+	}
+}
+
+// release: a node that ends leaves nothing behind.
+func (h *harness) release(t *rapid.T) {
+	for _, n := range h.nodes {
+		n.Release()
+		if n.roster.Len() != 0 || len(n.roster.freeI) != len(n.roster.idents)-1 {
+			t.Fatalf("%d names left in the roster", n.roster.Len())
+		}
+	}
+}
+
+// What is drawn: few names, addresses and numbers, that they meet; and the extremes.
+
+var harnessNames = []string{"a", "a", "b", "b", "c", "c", "d", "e", "f", "g", "", "\x00", strings.Repeat("n", NameMax), strings.Repeat("m", NameMax+1)}
+
+func drawName(t *rapid.T) string { return rapid.SampledFrom(harnessNames).Draw(t, "name") }
+
+func drawInc(t *rapid.T) uint32 {
+	return rapid.OneOf(rapid.Uint32Range(0, 6),
+		rapid.SampledFrom([]uint32{incJump, incJump + 1, incMax - 1, incMax, incMax + 1, 1<<32 - 1})).Draw(t, "inc")
+}
+
+func drawAddr(t *rapid.T) netip.AddrPort {
+	return netip.MustParseAddrPort(rapid.SampledFrom([]string{
+		"10.0.0.97:7946", "10.0.0.98:7946", "10.0.0.98:7946", "10.0.0.99:7946", "10.0.9.9:7946", "[2001:db8::1]:7946",
+		"[::ffff:10.0.0.98]:7946", "127.0.0.1:7946", "224.0.0.1:7946", "10.0.0.98:0", "0.0.0.0:1",
+	}).Draw(t, "addr"))
+}
+
+func drawMeta(t *rapid.T) []byte {
+	return []byte(strings.Repeat("x", rapid.SampledFrom([]int{0, 1, MetaMax}).Draw(t, "meta")))
+}
+
+func drawVersions(t *rapid.T) []byte {
+	return rapid.SampledFrom([][]byte{modern[:], modern[:], modern[:], {1, 3, 2, 0, 0, 0}, {0, 5, 2, 0, 0, 0}, {1, 5, 9, 0, 0, 0}, {1, 5}, nil}).Draw(t, "versions")
+}
+
+func drawMessage(t *rapid.T) []byte {
+	name, inc, addr := []byte(drawName(t)), drawInc(t), drawAddr(t)
+	from := []byte(rapid.OneOf(rapid.SampledFrom(harnessNames), rapid.Just(strings.Repeat("f", 3000))).Draw(t, "from"))
+	seq := rapid.Uint32Range(0, 3).Draw(t, "seq")
+	ip, port := addr.Addr().AsSlice(), addr.Port()
+	var m interface{ Append([]byte) []byte }
+	switch rapid.SampledFrom([]wire.Type{
+		wire.TypeAlive, wire.TypeAlive, wire.TypeAlive, wire.TypeSuspect, wire.TypeSuspect, wire.TypeDead, wire.TypePing, wire.TypeIndirectPing,
+		wire.TypeAck, wire.TypeUser,
+	}).Draw(t, "type") {
+	case wire.TypeAlive:
+		m = &wire.Alive{Inc: inc, Node: name, Addr: ip, Port: port, Meta: drawMeta(t), Vsn: drawVersions(t)}
+	case wire.TypeSuspect:
+		m = &wire.Suspect{Inc: inc, Node: name, From: from}
+	case wire.TypeDead:
+		m = &wire.Dead{Inc: inc, Node: name, From: from}
+	case wire.TypePing:
+		m = &wire.Ping{Seq: seq, Node: name, SourceAddr: ip, SourcePort: port, SourceNode: from}
+	case wire.TypeIndirectPing:
+		m = &wire.IndirectPing{Seq: seq, Target: ip, Port: port, Node: name, Nack: seq > 1, SourceNode: from}
+	case wire.TypeAck:
+		m = &wire.Ack{Seq: seq}
+	default:
+		return []byte{byte(wire.TypeUser), 'u'}
+	}
+	return m.Append(nil)
+}
+
+func drawPushPull(t *rapid.T) []byte {
+	user := rapid.SampledFrom([]string{"", "state"}).Draw(t, "user state")
+	h := wire.PushPullHeader{Join: rapid.Bool().Draw(t, "join"), Nodes: rapid.IntRange(0, 5).Draw(t, "entries"), UserStateLen: len(user)}
+	b := h.Append(nil)
+	for range h.Nodes {
+		addr := drawAddr(t)
+		s := wire.NodeState{
+			Addr: addr.Addr().AsSlice(), Port: addr.Port(), Inc: drawInc(t), Name: []byte(drawName(t)), Meta: drawMeta(t), Vsn: drawVersions(t),
+			State: rapid.Uint8Range(0, uint8(Left)+1).Draw(t, "state"),
+		}
+		b = s.Append(b)
+	}
+	return append(b, user...)
+}
+
+// mutate changes or cuts one message in four.
+func mutate(t *rapid.T, b []byte) []byte {
+	if len(b) == 0 || rapid.IntRange(0, 3).Draw(t, "mutate") > 0 {
+		return b
+	}
+	b = bytes.Clone(b)
+	i := rapid.IntRange(0, len(b)-1).Draw(t, "at")
+	if rapid.Bool().Draw(t, "cut") {
+		return b[:i]
+	}
+	b[i] = rapid.Byte().Draw(t, "byte")
+	return b
+}
