@@ -28,6 +28,9 @@ const (
 type MemberEvent struct {
 	Type    string // MemberJoin and so on
 	Members []serf.Member
+	// Restarted comes with MemberUpdate: the members have been started anew, so what was set up
+	// with them before holds no more.
+	Restarted bool
 }
 
 // UserEvent is an event that some member fired by name.

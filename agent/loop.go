@@ -284,7 +284,10 @@ var memberEvents = map[swim.EventKind]string{
 
 // handleMembers copies the subjects of a member event and publishes it.
 func (a *Agent) handleMembers(e *swim.Event) {
-	ev := MemberEvent{Type: memberEvents[e.Kind], Members: make([]serf.Member, 0, len(e.Members))}
+	ev := MemberEvent{
+		Type: memberEvents[e.Kind], Members: make([]serf.Member, 0, len(e.Members)),
+		Restarted: e.Kind == serf.EventMemberUpdate && e.Flag,
+	}
 	for _, id := range e.Members {
 		if m, ok := a.loop.node.ByID(id); ok {
 			ev.Members = append(ev.Members, m)

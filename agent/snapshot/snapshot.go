@@ -40,6 +40,9 @@ type Config struct {
 	Rejoin bool
 	// Log receives what goes wrong. Nil discards it.
 	Log *agent.Log
+	// Observe is told how long it took to append lines or to rewrite the file: "appendLine" or
+	// "compact", as dashboards know them. Called by one goroutine at a time. May be nil.
+	Observe func(what string, took time.Duration)
 }
 
 // Member is one that was alive.
@@ -101,7 +104,7 @@ func open(c Config, disk files) (*Snapshot, error) {
 		wake:  make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.writer = writer{disk: disk, path: c.Path, rejoin: c.Rejoin, counts: &s.counts}
+	s.writer = writer{disk: disk, path: c.Path, rejoin: c.Rejoin, counts: &s.counts, observe: c.Observe}
 	read, err := s.writer.open()
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)

@@ -32,6 +32,8 @@ type writer struct {
 	path   string
 	rejoin bool
 	counts *counters
+	// observe is told how long what was done took. May be nil.
+	observe func(what string, took time.Duration)
 
 	state *state
 	file  file  // nil if it couldn't be opened again
@@ -84,20 +86,31 @@ func (w *writer) save(b batch, now time.Time, sync bool) error {
 	}
 	var err error
 	if !w.damaged {
-		err = w.append(lines, sync)
+		err = w.timed("appendLine", func() error { return w.append(lines, sync) })
 		w.damaged = err != nil
 	}
 	if !w.damaged && w.size <= w.limit() {
 		return nil
 	}
 	if w.failed == nil || sync || !now.Before(w.retry) {
-		w.failed, w.retry = w.rewrite(), now.Add(retryInterval)
+		w.failed, w.retry = w.timed("compact", w.rewrite), now.Add(retryInterval)
 		if w.failed == nil {
 			return nil // whatever went wrong before, the state is in the file now
 		}
 		w.counts.failures.Add(1)
 	}
 	return errors.Join(err, w.failed)
+}
+
+// timed does f and tells how long it took.
+func (w *writer) timed(what string, f func() error) error {
+	if w.observe == nil {
+		return f()
+	}
+	began := time.Now()
+	err := f()
+	w.observe(what, time.Since(began))
+	return err
 }
 
 // apply adds a batch to the state and returns what of it is to be appended. Lines that

@@ -455,3 +455,18 @@ func TestModel(t *testing.T) {
 		})
 	})
 }
+
+func TestWhatIsWrittenIsTimed(t *testing.T) {
+	w, _ := openWriter(t, newMemDisk(""), false)
+	var told []string
+	w.observe = func(what string, took time.Duration) { told = append(told, what) }
+	for range 2 {
+		if err := w.save(lines("clock: 1\n"), later(0), false); err != nil {
+			t.Fatal(err)
+		}
+		w.damaged = true // the next time it is rewritten
+	}
+	if diff := cmp.Diff([]string{"appendLine", "compact"}, told); diff != "" {
+		t.Error(diff)
+	}
+}

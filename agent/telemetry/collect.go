@@ -216,6 +216,7 @@ func (c *Collector) readSamples(r *reading) {
 		n := r.Membership.Probes - last.Membership.Probes
 		c.to.Count("memberlist.degraded.probe", n, float64(n))
 	}
+	c.to.Times("memberlist.probeNode", since(probes(r), probes(last)))
 	c.to.Times("memberlist.gossip", since(r.Traffic.Rounds, last.Traffic.Rounds))
 	c.to.Times("memberlist.pushPullNode", since(r.Traffic.PushPulls, last.Traffic.PushPulls))
 	c.to.Sample("serf.queue.Intent", float64(r.Node.IntentQueue))
@@ -228,6 +229,11 @@ func (c *Collector) readSamples(r *reading) {
 		pause := r.memory.PauseTotalNs - last.memory.PauseTotalNs
 		c.to.add(sampleKind, "runtime.gc_pause_ns", uint64(n), float64(pause))
 	}
+}
+
+// probes is how many have ended, and the time they took.
+func probes(r *reading) agent.Timing {
+	return agent.Timing{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
 }
 
 // since is what was done after an earlier reading.

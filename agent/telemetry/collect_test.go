@@ -64,7 +64,7 @@ func TestCollectsAllFigures(t *testing.T) {
 	accepted, commands := uint64(1), uint64(5)
 	c := newTestCollector(t, source, func() (uint64, uint64) { return accepted, commands })
 	figures := agent.Metrics{
-		Membership: swim.Counters{AliveIn: 1, SuspectIn: 2, DeadIn: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6},
+		Membership: swim.Counters{AliveIn: 1, SuspectIn: 2, DeadIn: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond},
 		Above:      serf.Counters{Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12},
 		Node:       serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15},
 		Traffic: agent.Traffic{
@@ -97,6 +97,7 @@ func TestCollectsAllFigures(t *testing.T) {
 [C] 'serf-agent.serf.member.update': Count: 10 Sum: 10.000
 [C] 'serf-agent.serf.queries': Count: 12 Sum: 12.000
 [S] 'serf-agent.memberlist.gossip': Count: 10 Sum: 20.000
+[S] 'serf-agent.memberlist.probeNode': Count: 5 Sum: 15.000
 [S] 'serf-agent.memberlist.pushPullNode': Count: 2 Sum: 8.000
 [S] 'serf-agent.serf.queue.Event': Count: 1 Sum: 14.000
 [S] 'serf-agent.serf.queue.Intent': Count: 1 Sum: 13.000

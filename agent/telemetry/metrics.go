@@ -115,6 +115,9 @@ func (m *Metrics) Times(name string, t agent.Timing) {
 // Script adds how long an event handler took. It fits agent.Config.ObserveHandler.
 func (m *Metrics) Script(script string, took time.Duration) { m.Time("agent.invoke."+script, took) }
 
+// Snapshot is for snapshot.Config.Observe.
+func (m *Metrics) Snapshot(what string, took time.Duration) { m.Time("serf.snapshot."+what, took) }
+
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 // add books n values that sum up to sum.

@@ -100,10 +100,10 @@ func (d *daemon) start(ctx context.Context) error {
 	d.log = agent.NewLog(d.out, d.setup.level())
 	ac, err := d.setup.agentConfig()
 	if err == nil {
-		err = d.openSnapshot(&ac)
+		err = d.openExtras(&ac)
 	}
 	if err == nil {
-		err = d.openExtras(&ac)
+		err = d.openSnapshot(&ac)
 	}
 	if err == nil {
 		ac.Log = d.log
@@ -132,7 +132,7 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 	if conf.Snapshot == "" {
 		return nil
 	}
-	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin, Log: d.log})
+	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin, Log: d.log, Observe: d.extras.metrics.Snapshot})
 	if err == nil {
 		d.snapshot.Configure(ac)
 	}

@@ -143,6 +143,7 @@ func (r *running) client() *rpc.Client {
 func TestAgentOutput(t *testing.T) {
 	t.Parallel()
 	r := runTestAgent(t).started()
+	r.stdout.await(t, `EventMemberJoin: a .*\n`) // the log has a writer of its own
 	r.send(syscall.SIGTERM)
 	r.wantExit(exitError)
 	ports := regexp.MustCompile(`(127\.0\.31\.1):\d+`)
@@ -658,4 +659,21 @@ func TestAgentsOfOtherLabelsDoNotMeet(t *testing.T) {
 	green := runTestAgent(t, "-label=green", "-join="+blue.addr("Bind"))
 	green.wantExit(exitError)
 	blue.stdout.await(t, `Dropped a stream from 127\.0\.31\.1:\d+: labelled, and not as this cluster`)
+}
+
+func TestAgentsOverIPv6(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 loopback here:", err)
+	}
+	ln.Close()
+	a := runTestAgent(t, "-bind=[::1]:0", "-rpc-addr=[::1]:0").started()
+	b := runTestAgent(t, "-bind=[::1]:0", "-rpc-addr=[::1]:0", "-node=b", "-join="+a.addr("Bind")).started()
+	b.stdout.await(t, `Join completed. Synced with 1 initial agents`)
+	a.stdout.await(t, `EventMemberJoin: b ::1\n`)
+	members, err := a.client().Members(t.Context())
+	if err != nil || len(members) != 2 {
+		t.Errorf("RPC over IPv6: %d members, %v", len(members), err)
+	}
 }

@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Members come and go, some without a word, and one can't send packets: nothing is left of them. F10.
+func TestChurnLeaksNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		agents := beginJoined(t, n, 3)
+		cycle := func(i int) {
+			c := memConfig(n, fmt.Sprint("guest-", i%3), 9)
+			if i%3 == 0 {
+				c.network = &troubled{network: c.network, writeErr: errors.New("operation not permitted")}
+			}
+			guest, err := Start(background, c) // and not begin, which keeps it to the end of the test
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustJoin(t, guest, agents[i%2])
+			n.isolate(hostAddr(3), i%2 == 0)
+			time.Sleep(20 * time.Second)
+			if i%4 == 0 {
+				_ = guest.Leave(background) // may fail: it can't tell anybody
+			}
+			guest.Shutdown()
+			time.Sleep(time.Minute)
+		}
+		for i := range 12 { // until buffers have their size
+			cycle(i)
+		}
+		synctest.Wait()
+		goroutines, before := runtime.NumGoroutine(), heapInUse()
+		for i := range 60 {
+			cycle(i)
+		}
+		synctest.Wait()
+		if got := runtime.NumGoroutine(); got > goroutines {
+			t.Errorf("%d goroutines, %d before", got, goroutines)
+		}
+		if grown := heapInUse() - before; grown > 2<<20 {
+			t.Errorf("%d KiB more after 60 guests", grown>>10)
+		}
+	})
+}
+
+// More events than fit into any window, as fast as the agent takes them: all get each of them once. F23.
+func TestTenThousandEventsReachAllOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const all = 10_000
+		agents := beginJoined(t, newMemNetwork(), 3)
+		var subs []*Subscription
+		for _, a := range agents {
+			subs = append(subs, a.Subscribe(subscriptionMax, func(e Event) bool { _, ok := e.(UserEvent); return ok }))
+		}
+		for i := range all {
+			if err := agents[i%3].UserEvent(background, "n", fmt.Append(nil, i), false); err != nil {
+				t.Fatalf("event %d: %v", i, err)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		for i, s := range subs {
+			s.Close()
+			got := make(map[string]int)
+			for _, e := range drainAll(s) {
+				got[string(e.(UserEvent).Payload)]++
+			}
+			total := 0
+			for payload, n := range got {
+				if total += n; n > 1 {
+					t.Errorf("%s got event %s %d times", memberName(i), payload, n)
+				}
+			}
+			if total != all {
+				t.Errorf("%s got %d events, want %d", memberName(i), total, all)
+			}
+		}
+	})
+}
+
+// A member that is back at once, with other tags, was never seen to fail: that it restarted is told. F21.
+func TestQuickRestartIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		agents := beginJoined(t, n, 3)
+		s := agents[0].Subscribe(8, nil)
+		agents[2].Shutdown()
+		c := memConfig(n, "c", 3)
+		c.Serf.Seed, c.Serf.Tags = 99, map[string]string{"version": "2"}
+		mustJoin(t, begin(t, c), agents[1])
+		for {
+			e := wantEvent(t, s, "c restarted").(MemberEvent)
+			if e.Type != MemberUpdate || e.Members[0].Name != "c" || e.Members[0].Tags["version"] != "2" {
+				t.Fatalf("got %+v, want updates of c alone", e)
+			}
+			if e.Restarted {
+				break // an update without it may come first: the tags travel faster than the intent to join
+			}
+		}
+		if err := agents[1].SetTags(background, map[string]string{"a": "b"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if e := wantEvent(t, s, "b has other tags").(MemberEvent); e.Members[0].Name != "b" || e.Restarted {
+			t.Errorf("got %+v, want b's update alone", e)
+		}
+	})
+}
+
+// Streams that say nothing keep others out, but not packets, and not for ever. F12.
+func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		a, b := begin(t, memConfig(n, "a", 1)), begin(t, memConfig(n, "b", 2))
+		for range acceptMax {
+			c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		if got, err := b.Join(background, []string{a.Addr().String()}, false); got != 0 || err == nil {
+			t.Fatalf("joined %d, %v, want to be refused", got, err)
+		}
+		if a.Traffic().StreamsRefused == 0 {
+			t.Error("not counted")
+		}
+		time.Sleep(a.conf.Serf.StreamTimeout)
+		mustJoin(t, b, a)
+	})
+}
+
+func TestPublicAddressWithoutEncryptionIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		addr string
+		key  string
+		want bool
+	}{
+		{"198.51.100.7:7946", "", false}, // for documentation: nobody's
+		{"9.9.9.9:7946", "", true},
+		{"9.9.9.9:7946", "0123456789abcdef", false},
+		{"10.0.0.1:7946", "", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out syncBuffer
+			c := memConfig(newMemNetwork(), "a", 1)
+			c.Serf.Addr = netip.MustParseAddrPort(tt.addr)
+			if tt.key != "" {
+				c = encrypted(c, tt.key)
+			}
+			c.Log = NewLog(&out, LevelWarn)
+			begin(t, c).Shutdown()
+			if got := strings.Contains(written(c.Log, &out), "[WARN] memberlist: Binding to public address without encryption!\n"); got != tt.want {
+				t.Errorf("%s, key %q: warned %v, want %v", tt.addr, tt.key, got, tt.want)
+			}
+		})
+	}
+}
+
+func heapInUse() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
