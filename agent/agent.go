@@ -47,9 +47,8 @@ type Config struct {
 
 	// Resolver looks up the names of join addresses; nil means the system's.
 	Resolver Resolver
-	// Journal is given the lines of the snapshot, newline included, on the loop:
-	// it must return at once and copy what it keeps. Nil if there is no snapshot.
-	Journal func(line []byte)
+	// Journal keeps the lines of the snapshot. Nil if there is none.
+	Journal Journal
 	// KeyringChanged is given the keys, primary first, after each change; calls
 	// come one at a time from a goroutine of the agent, and may be fewer than
 	// the changes. An error is logged. Nil to ignore.

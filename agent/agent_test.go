@@ -535,7 +535,7 @@ func TestJournalGetsLines(t *testing.T) {
 		var journal strings.Builder // written by the loop, read when it has ended
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Journal = func(line []byte) { journal.Write(line) }
+		c.Journal = &testJournal{lines: &journal}
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)

@@ -44,6 +44,7 @@ type loop struct {
 	waiting []swim.StreamOut                // for a dial goroutine, at most dialQueue
 	keyring chan [][]byte                   // capacity 1: the newest keys, for the worker that saves them
 	left    *opResult                       // of Leave, when it is done
+	hold    hold                            // events that wait for the journal
 }
 
 // opResult is how an operation of the node ended.
@@ -77,6 +78,7 @@ func (a *Agent) runLoop() {
 	for {
 		select {
 		case <-a.ctx.Done():
+			a.release(len(a.loop.hold.events))
 			return
 		case f := <-a.calls:
 			a.handleCall(f)
@@ -84,6 +86,7 @@ func (a *Agent) runLoop() {
 			a.handlePacket(d)
 		case in := <-a.streams:
 			a.handleStream(in)
+		case <-a.loop.hold.wake:
 		case <-timer.C:
 		}
 		a.takeMore()
@@ -169,12 +172,13 @@ func (a *Agent) idle() time.Duration {
 	if len(a.loop.done) > 0 {
 		return 0
 	}
-	return max(a.loop.node.Deadline().Sub(a.now()), 0)
+	return max(min(a.loop.node.Deadline(), a.loop.hold.deadline()).Sub(a.now()), 0)
 }
 
 // flush carries out the effects of a turn.
 func (a *Agent) flush() {
 	l := &a.loop
+	a.releaseWritten()
 	a.sendPackets(l.out.Packets)
 	for _, s := range l.out.Streams {
 		a.startStream(s)
@@ -215,6 +219,7 @@ func (a *Agent) drain() {
 	}
 	clear(out.Events)
 	out.Events, out.Notes = out.Events[:0], out.Notes[:0]
+	a.loop.hold.markHeld()
 }
 
 // wait registers a channel of capacity 1 that is to be told how op ends.
@@ -239,7 +244,7 @@ func (a *Agent) handleEvent(e *swim.Event) {
 	case serf.EventMemberJoin, serf.EventMemberLeave, serf.EventMemberFailed, serf.EventMemberUpdate, serf.EventMemberReap:
 		a.handleMembers(e)
 	case serf.EventUserEvent:
-		a.publish(UserEvent{LTime: e.LTime, Name: string(e.Name), Payload: bytes.Clone(e.Data), Coalesce: e.Flag})
+		a.deliver(UserEvent{LTime: e.LTime, Name: string(e.Name), Payload: bytes.Clone(e.Data), Coalesce: e.Flag})
 	case serf.EventQuery:
 		a.handleQuery(e)
 	case serf.EventQueryAck:
@@ -252,9 +257,7 @@ func (a *Agent) handleEvent(e *swim.Event) {
 			close(q.answers)
 		}
 	case serf.EventJournal:
-		if a.conf.Journal != nil {
-			a.conf.Journal(e.Data)
-		}
+		a.journal(e.Data)
 	case serf.EventKeyring:
 		a.saveKeyring()
 	case serf.EventShutdown:
@@ -310,7 +313,7 @@ func (a *Agent) handleQuery(e *swim.Event) {
 	if m, ok := a.loop.node.ByID(e.Member); ok {
 		q.From = m.Name
 	}
-	a.publish(q)
+	a.deliver(q)
 }
 
 // publish logs an event and hands it to everyone who wants it.

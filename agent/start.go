@@ -108,6 +108,7 @@ func (a *Agent) startNode() error {
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)
+	l.hold.init(a.conf.Journal)
 	if a.conf.KeyringChanged != nil {
 		l.keyring = make(chan [][]byte, 1)
 		changes := l.keyring

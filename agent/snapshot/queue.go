@@ -17,6 +17,7 @@ type queue struct {
 	mu     sync.Mutex
 	lines  []byte // at most queueMax
 	merged merged // came after lines
+	count  uint64 // lines in both
 	spare  []byte // the next lines
 }
 
@@ -24,6 +25,7 @@ type queue struct {
 type batch struct {
 	lines  []byte
 	merged merged
+	count  uint64
 }
 
 // merged are lines of which only the last word on each member and clock was kept. There
@@ -40,6 +42,7 @@ type merged struct {
 func (q *queue) push(line []byte) (merged bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.count++
 	if q.merged.last == nil && len(q.lines)+len(line) <= queueMax {
 		q.lines = append(q.lines, line...)
 		return false
@@ -52,8 +55,8 @@ func (q *queue) push(line []byte) (merged bool) {
 func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := batch{q.lines, q.merged}
-	q.lines, q.spare, q.merged = q.spare[:0], nil, merged{}
+	b := batch{q.lines, q.merged, q.count}
+	q.lines, q.spare, q.merged, q.count = q.spare[:0], nil, merged{}, 0
 	return b
 }
 

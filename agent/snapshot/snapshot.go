@@ -11,7 +11,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,9 +25,6 @@ import (
 )
 
 const (
-	// flushInterval is the pause after a write; the first line after a pause is written at
-	// once. What a killed agent saw within it may be delivered again. The original takes 500 ms.
-	flushInterval = 100 * time.Millisecond
 	// closeWait bounds how long Close waits for a disk that hangs.
 	closeWait = 5 * time.Second
 )
@@ -78,7 +74,9 @@ type Snapshot struct {
 
 	queue  queue
 	wake   chan struct{} // capacity 1: there are lines
-	urgent chan struct{} // capacity 1: they can't wait
+	notify atomic.Pointer[func(lines uint64)]
+	// written is how many lines the writer has taken. Owned by run.
+	written uint64
 
 	writer    writer // owned by run until done is closed
 	closeOnce sync.Once
@@ -101,8 +99,7 @@ func open(c Config, disk files) (*Snapshot, error) {
 	s := &Snapshot{
 		path: c.Path, log: c.Log,
 		queue: queue{rejoin: c.Rejoin},
-		wake:  make(chan struct{}, 1), urgent: make(chan struct{}, 1),
-		closing: make(chan struct{}), done: make(chan struct{}),
+		wake:  make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.writer = writer{disk: disk, path: c.Path, rejoin: c.Rejoin, counts: &s.counts, observe: c.Observe}
 	read, err := s.writer.open()
@@ -156,7 +153,7 @@ func (s *Snapshot) Configure(c *agent.Config) {
 			c.Join.Previous = append(c.Join.Previous, m.Addr)
 		}
 	}
-	c.Journal = s.Append
+	c.Journal = s
 }
 
 // Append takes one line with its newline, and copies it. It never waits for the disk.
@@ -165,10 +162,11 @@ func (s *Snapshot) Append(line []byte) {
 		s.log.Repeatf(agent.LevelWarn, "serf", "snapshot queue", "Snapshot %s: the disk is too slow, lines are merged", s.path)
 	}
 	signal(s.wake)
-	if bytes.Equal(line, []byte(lineLeave+"\n")) {
-		signal(s.urgent) // the process is about to end
-	}
 }
+
+// Notify has f told, after each write, how many lines so far a killed process leaves behind:
+// agent.Journal. What a disk refused counts too; it is in the next rewrite.
+func (s *Snapshot) Notify(f func(lines uint64)) { s.notify.Store(&f) }
 
 // Counters returns the counts so far.
 func (s *Snapshot) Counters() Counters {
@@ -198,7 +196,6 @@ func (s *Snapshot) run() {
 	defer close(s.done)
 	for s.next() {
 		s.save(false)
-		s.pause()
 	}
 	s.err = errors.Join(s.save(true), s.writer.close())
 }
@@ -218,20 +215,15 @@ func (s *Snapshot) next() bool {
 	return true
 }
 
-// pause lets lines gather.
-func (s *Snapshot) pause() {
-	select {
-	case <-s.closing:
-	case <-s.urgent:
-	case <-time.After(flushInterval):
-	}
-}
-
 func (s *Snapshot) save(sync bool) error {
 	b := s.queue.take()
 	failing := s.writer.failed != nil
 	err := s.writer.save(b, time.Now(), sync)
 	s.queue.recycle(b)
+	s.written += b.count
+	if f := s.notify.Load(); f != nil {
+		(*f)(s.written)
+	}
 	switch {
 	case err != nil:
 		err = fmt.Errorf("snapshot: %w", err)
