@@ -291,3 +291,16 @@ func TestMoveTakesTheLoudestClaim(t *testing.T) {
 		t.Fatalf("metadata %q is of another incarnation", m.Meta)
 	}
 }
+
+// TestTwoClaimsAtOneIncarnation: a member that joins under a taken name is known to all who hear of
+// it, not only to the two.
+func TestTwoClaimsAtOneIncarnation(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", aliveAt("b", 1, elsewhere, ""))
+	tn.want("say so", "note conflict b")
+	tn.wantAddr("the first keeps the name", "b", addrOf("b"))
+	tn.recv("c", aliveAt("b", 2, addrOf("b"), ""))
+	tn.forget()
+	tn.recv("c", aliveAt("b", 1, elsewhere, ""))
+	tn.wantNone("outdated gossip is no conflict", "note conflict b")
+}

@@ -205,6 +205,10 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
 			n.tell(now, id, c, out)
 		}
+		if r.state.live() && c.inc == r.inc && ident.addr != c.addr {
+			// Nobody moves without a louder claim: these are two.
+			out.note(Note{Level: Error, Code: NoteConflict, Member: id, From: c.addr})
+		}
 		return
 	}
 	if ident.addr != c.addr && r.state.live() {
@@ -351,7 +355,11 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 	n.raise(now, inc)
 	n.adjustHealth(1, out)
 	n.announceAlive(n.self, out)
-	out.note(Note{Level: Warn, Code: NoteRefuting, Text: clip(from), N: int64(n.inc)})
+	if string(from) == n.cfg.Name {
+		out.note(Note{Level: Info, Code: NoteOutbidding, N: int64(n.inc)})
+	} else {
+		out.note(Note{Level: Warn, Code: NoteRefuting, Text: clip(from), N: int64(n.inc)})
+	}
 	return true
 }
 

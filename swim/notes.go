@@ -52,6 +52,8 @@ const (
 	NotePaused
 	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any are.
 	NoteStateCut
+	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart.
+	NoteOutbidding
 )
 
 // Counters count what a node did and what it dropped, since its start.

@@ -182,7 +182,7 @@ var (
 	ErrInternalName = errors.New("names that begin with _serf_ are kept for Serf itself")
 	// ErrNoQuery: no query waits for an answer under this operation: it has
 	// been answered, its time is over, or it never was.
-	ErrNoQuery = errors.New("no such query waits for an answer")
+	ErrNoQuery = errors.New("the query is past its deadline, or was answered already")
 	// ErrUnreachable: who asked isn't at an address that this node answers to.
 	ErrUnreachable = errors.New("the asker is at an address that isn't a member's")
 	// ErrSelf: a node can't be forced to leave by itself; Leave does that.
