@@ -567,7 +567,7 @@ func TestEveryNoteHasItsWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
 		err := a.do(background, func(swim.Time) {
-			for code := swim.NotePacketDropped; code <= swim.NoteStateCut; code++ {
+			for code := swim.NotePacketDropped; code <= swim.NoteOutbidding; code++ {
 				n := swim.Note{Code: code, Member: a.loop.node.Swim().Self(), Other: swim.NoMember, From: hostAddr(2), N: 42, Err: ErrStopped}
 				component, text, _ := a.describe(&n)
 				got := text()

@@ -33,7 +33,7 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteStreamOnly:     {"Was able to connect to {member} over TCP but UDP probes failed, network may be misconfigured", true},
 	swim.NoteConflict:       {"Conflicting address for {member}. Known: {addr} Claimed: {from}", true},
 	swim.NoteMoved:          {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
-	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", true},
+	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false}, // of somebody's command, most of the time
 	swim.NotePushPullFailed: {"Push/Pull with {member} failed: {err}", true},
 	swim.NoteRefused:        {"{from} refused an exchange: {text}", true},
 	swim.NoteReturned:       {"{member}, taken for failed, answers again", false},
@@ -44,6 +44,7 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NotePushPull:       {"Initiating push/pull sync with: {member} {from}", false},
 	swim.NoteStreamServed:   {"Stream connection from {from}, message type {n}", false},
 	swim.NotePaused:         {"Stood still for {n} ms; suspected members get that time back", true},
+	swim.NoteOutbidding:     {"Others know this member from before its restart, incarnation is now {n}", true},
 	swim.NoteStateCut:       {"Too many members for one exchange of states, {n} are left out", true},
 }
 
