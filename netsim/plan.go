@@ -103,8 +103,13 @@ func (p *Plan) Run(ctx context.Context, progress func(c *Cluster, left time.Dura
 	return r, nil
 }
 
-// warm lets the cluster settle, and its first gossip die down, before the measuring begins.
+// warm lets the cluster settle, and its first gossip die down, before the measuring begins. That was
+// long ago, on a network that lost nothing.
 func (p *Plan) warm(ctx context.Context, c *Cluster, progress func(*Cluster, time.Duration)) {
+	calm := p.Link
+	calm.Loss, calm.Duplicate = 0, 0
+	c.SetLink(calm)
+	defer c.SetLink(p.Link)
 	c.Run(bootTime)
 	for limit := swim.Time(warmTime); c.Now() < limit && ctx.Err() == nil; {
 		c.Run(slice)
@@ -139,7 +144,7 @@ func (p *Plan) script(c *Cluster) {
 	}
 	for _, x := range p.Partitions {
 		c.sim.After(x.At, func() {
-			c.Partition(nil, c.pick(max(1, int(float64(p.Members)*x.Share+0.5))))
+			c.Partition(nil, c.pick(p.cutOff(x.Share)))
 		})
 		c.sim.After(x.At+x.For, c.Heal)
 	}
@@ -151,6 +156,11 @@ func (p *Plan) script(c *Cluster) {
 			}
 		})
 	}
+}
+
+// cutOff is how many members a share is: at least one on either side.
+func (p *Plan) cutOff(share float64) int {
+	return max(1, min(p.Members-1, int(float64(p.Members)*share+0.5)))
 }
 
 // pick draws k of the running members, or all if there are fewer.

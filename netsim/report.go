@@ -123,9 +123,12 @@ func (r *Report) writeViews(p *printer) {
 	if len(restarts) > 0 {
 		p.line("restarts, leaves", "all views agree after: %s", durationsOf(restarts))
 	}
-	if r.Settled {
+	switch {
+	case r.Running == 0:
+		p.line("at the end", "nobody is left")
+	case r.Settled:
 		p.line("at the end", "all views agree")
-	} else {
+	default:
 		p.line("at the end", "%d of %d views of another member are wrong", r.Wrong, r.Running*(r.Members-1))
 	}
 }
@@ -135,7 +138,7 @@ func (r *Report) writeDetections(p *printer) {
 		return
 	}
 	p.line("crashes", "%d, of which %d noticed, %d by all", len(r.Detections), r.FirstNoticed.Count, r.AllNoticed.Count)
-	p.line("  by the first", "%s (the protocol allows %v to %v)", r.FirstNoticed, r.Bounds[0].Round(time.Millisecond), r.Bounds[1].Round(time.Millisecond))
+	p.line("  by the first", "%s (with healthy members around, %v to %v)", r.FirstNoticed, r.Bounds[0].Round(time.Millisecond), r.Bounds[1].Round(time.Millisecond))
 	p.line("  by all", "%s", r.AllNoticed)
 }
 

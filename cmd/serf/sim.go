@@ -151,19 +151,25 @@ func parsed[T any](o *options, name string, v *T, parse func(string) (T, error),
 	})
 }
 
+// share reads a number from 0 to 1, or percent.
+func share(s string) (float64, error) {
+	number, percent := strings.CutSuffix(s, "%")
+	p, err := strconv.ParseFloat(number, 64)
+	if percent {
+		p /= 100
+	}
+	if err != nil || !(p >= 0 && p <= 1) {
+		return 0, errors.New("want a number from 0 to 1, or from 0% to 100%")
+	}
+	return p, nil
+}
+
 // chance is an option with a probability: a number from 0 to 1, or percent.
 func (o *options) chance(name string, c *netsim.Chance) {
 	o.set.Func(name, "", func(s string) error {
-		number, percent := strings.CutSuffix(s, "%")
-		p, err := strconv.ParseFloat(number, 64)
-		if percent {
-			p /= 100
-		}
-		if err != nil || !(p >= 0 && p <= 1) {
-			return errors.New("want a number from 0 to 1, or from 0% to 100%")
-		}
+		p, err := share(s)
 		*c = netsim.Probability(p)
-		return nil
+		return err
 	})
 }
 
@@ -185,7 +191,7 @@ func appendCrash(list []netsim.Crashes, s string) ([]netsim.Crashes, error) {
 
 // appendSplit reads START,LENGTH[,SHARE].
 func appendSplit(list []netsim.Split, s string) ([]netsim.Split, error) {
-	bad := errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,0.5")
+	bad := errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")
 	parts := strings.Split(s, ",")
 	if len(parts) < 2 || len(parts) > 3 {
 		return nil, bad
@@ -195,7 +201,7 @@ func appendSplit(list []netsim.Split, s string) ([]netsim.Split, error) {
 	x.At, err[0] = time.ParseDuration(parts[0])
 	x.For, err[1] = time.ParseDuration(parts[1])
 	if len(parts) == 3 {
-		x.Share, err[2] = strconv.ParseFloat(parts[2], 64)
+		x.Share, err[2] = share(parts[2])
 	}
 	if errors.Join(err[:]...) != nil || x.At < 0 {
 		return nil, bad
