@@ -188,3 +188,14 @@ func TestChurnLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%d places in the roster", got)
 	}
 }
+
+func TestHastenedGossip(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.probe.next = Never
+	tn.n.Hasten()
+	tn.n.Leave(tn.now, &tn.out)
+	tn.advance(3 * 200 * time.Millisecond / hasteFactor)
+	for range retransmitLimit(4, 2) {
+		tn.want("all rounds in less than one interval", "b: dead a@1 from a")
+	}
+}

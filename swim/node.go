@@ -29,6 +29,7 @@ type Node struct {
 	queue       Queue
 	gossiped    Time          // last round
 	gossipPause time.Duration // after it
+	hasty       bool          // about to leave
 	fills       uint32        // packets filled with gossip so far
 	graveOpen   Time          // until then some dead member still gets gossip
 	pushPull    Time          // next one

@@ -276,6 +276,11 @@ func (n *Node) ForceLeave(now swim.Time, name string, prune bool, out *swim.Outp
 		return &SizeError{What: "member name", Size: len(name), Limit: swim.NameMax}
 	}
 	n.begin(out)
+	if r := n.table.at(n.lookup([]byte(name))); r.known() && r.status == StatusLeft {
+		// Members of the original that hear of one that left by push/pull take one later than
+		// its status time: what is to be news for them has to be newer than that.
+		n.memberClock.Witness(r.statusTime + 1)
+	}
 	t := n.memberClock.Next()
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(name), Prune: prune}
 	n.applyLeaveIntent(now, m.Node, t, prune, out)

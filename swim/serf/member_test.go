@@ -348,3 +348,15 @@ func TestMembersAreSortedByName(t *testing.T) {
 		t.Errorf("members %s", names)
 	}
 }
+
+// Members of the original that have a leave by push/pull take it for one later than it was.
+func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.member("c", dead("b", "c", 1))
+	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
+	tn.advance(time.Second)
+	tn.want("first", "says leave b@1")
+	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
+	tn.advance(time.Second)
+	tn.want("two later", "says leave b@3 prune")
+}
