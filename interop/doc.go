@@ -2,7 +2,9 @@
 // memberlist as libraries, Serf's RPC client and command line, and Debian's serf. It is a
 // module of its own, so that the main one depends on none of them.
 //
-//	cd interop && go test ./...                            # about 30 s, two processors
+//	cd interop && go test ./...                            # about 40 s, two processors
+//	cd interop && go test -run 'TestBurst|TestNothingTaken' -burst 10000 -v .
+//	cd interop && go test -run TestKilled -kills 100 -v .
 //	cd interop && go test -run TestRatios -ratios -v .     # our times and allocations next to the original's
 //	cd interop && go test -run NONE -bench Task/encode .   # the same as benchmarks: Task/WHAT/ours, Task/WHAT/original
 //
@@ -16,6 +18,9 @@
 //     the files of the other: snapshot, keyring, tags.
 //   - agents: three processes, of Debian's serf, the published one and ours. Debian's is needed where CI is
 //     set in the environment; elsewhere these tests are skipped without it (apt-get install serf).
+//   - encrypted, burst, stuck, kills, mdns: agents in processes of their own, in what is asked of them at work: the life of an
+//     encrypted cluster of all three, bursts of events, handlers and clients that hang, being killed while events flow,
+//     and finding each other. The figures are printed with -v; mdns makes a network namespace for itself.
 //   - bench, codec_cases, path: the same work done by both codecs, and by whole nodes. The original's unexported
 //     functions are reached by linkname: a copy would not be what runs. That its
 //     bytes and ours agree, and that ours doesn't allocate on the path of a packet, is tested; times aren't.

@@ -54,7 +54,7 @@ func originalConfig(t *testing.T, o options) *stock.Config {
 	m := memberlist.DefaultLocalConfig()
 	m.BindAddr, m.BindPort, m.AdvertisePort = o.ip.String(), int(o.bind().Port()), int(o.bind().Port())
 	m.ProbeInterval, m.ProbeTimeout = probeInterval, probeTimeout
-	m.GossipInterval, m.RetransmitMult = gossipInterval, retransmitMult
+	m.GossipInterval, m.RetransmitMult = o.gossip(), retransmitMult
 	m.SuspicionMult, m.TCPTimeout = suspicionMult, streamTimeout
 	m.PushPullInterval = 0
 	if o.exchanges {

@@ -63,7 +63,7 @@ func startOwn(t *testing.T, o options) (member, error) {
 func ownConfig(t *testing.T, o options) serf.Config {
 	profile := swim.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = probeInterval, probeTimeout
-	profile.GossipInterval, profile.RetransmitMult = gossipInterval, retransmitMult
+	profile.GossipInterval, profile.RetransmitMult = o.gossip(), retransmitMult
 	profile.SuspicionMult, profile.StreamTimeout = suspicionMult, streamTimeout
 	profile.PushPullInterval = 0
 	if o.exchanges {

@@ -36,6 +36,7 @@ type options struct {
 	protocol   uint8
 	reconnects bool // to failed members, soon
 	exchanges  bool // whole states now and then: off, they can't hide what gossip gets wrong
+	patient    bool // queries, those for keys too, run four times longer, and gossip takes its time
 }
 
 // Timing of all members here: fast, but with room for a machine that is busy.
@@ -105,6 +106,15 @@ type keyReport struct {
 	Nodes, Answers, Errors int
 	Keys                   map[string]int
 	Messages               map[string]string
+}
+
+// gossip is the interval of gossip. The time that a query runs by itself is a multiple of it, and with the shortest
+// one a busy machine can stand still for longer.
+func (o *options) gossip() time.Duration {
+	if o.patient {
+		return 4 * gossipInterval
+	}
+	return gossipInterval
 }
 
 // bind is where the member listens.

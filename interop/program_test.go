@@ -21,15 +21,21 @@ const atOnce = "8"
 // binDir is where programs are built, once a run.
 var binDir string
 
+// programsEnv names the directory that has the programs already, for a test that runs itself once more.
+const programsEnv = "SERF_INTEROP_PROGRAMS"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "serf-interop-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+		binDir = os.Getenv(programsEnv)
+		if binDir == "" {
+			dir, err := os.MkdirTemp("", "serf-interop-")
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			defer os.RemoveAll(dir)
+			binDir = dir
 		}
-		defer os.RemoveAll(dir)
-		binDir = dir
 		flag.Parse()
 		if flag.Lookup("test.parallel").Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) { // the default
 			flag.Set("test.parallel", atOnce)
@@ -54,6 +60,9 @@ var (
 func builder(dir, pkg, name string) func(t *testing.T) string {
 	build := sync.OnceValues(func() (string, error) {
 		path := filepath.Join(binDir, name)
+		if os.Getenv(programsEnv) != "" {
+			return path, nil
+		}
 		cmd := exec.Command("go", "build", "-o", path, pkg)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
@@ -94,6 +103,7 @@ type running struct {
 	self    string
 	bind    netip.AddrPort
 	cmd     *exec.Cmd
+	log     *transcript   // all that it printed
 	ended   chan struct{} // closed when the process has
 	err     error         // how it ended
 }
@@ -115,8 +125,8 @@ func (p program) start(t *testing.T, o options, dial dialer, args ...string) *ru
 		args = append(args, "-tag="+k+"="+v)
 	}
 	r.cmd = exec.Command(path, args...)
-	l := newTranscript(t, o.name)
-	r.cmd.Stdout, r.cmd.Stderr = l, l
+	r.log = newTranscript(t, o.name)
+	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	must(t, r.cmd.Start())
 	go func() {
 		defer close(r.ended)
