@@ -77,6 +77,9 @@ type Config struct {
 	LeaveOnTerminate, SkipLeaveOnInterrupt bool
 	// BroadcastTimeout bounds how long leaving and force-leaving tell the others.
 	BroadcastTimeout time.Duration
+	// GossipRate is how many bytes a second gossip may send while more waits than a packet an
+	// interval carries. Zero means the default of the profile.
+	GossipRate int
 	// Compression packs messages before they are sent.
 	Compression bool
 	// DisableCoordinates turns network coordinates off.

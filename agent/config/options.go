@@ -100,6 +100,8 @@ var options = []option{
 
 	{"broadcast-timeout", "broadcast_timeout", "time", "how long leaving may tell the others (default 5s, at least 1s)",
 		func(c *Config) any { return &c.BroadcastTimeout }},
+	{"gossip-rate", "gossip_rate", "bytes", "most bytes a second that gossip sends in bursts (default: lan 2097152, wan 262144, local 8388608)",
+		func(c *Config) any { return &c.GossipRate }},
 	{"disable-compression", "", "", "send messages uncompressed",
 		func(c *Config) any { return inverted{&c.Compression} }},
 	{"", "enable_compression", "", "compress messages (default true)",

@@ -106,6 +106,7 @@ func (c *Config) checkLimits(p *problems) {
 	atLeast("reconnect_interval", c.ReconnectInterval, 0)
 	atLeast("reconnect_timeout", c.ReconnectTimeout, 0)
 	atLeast("tombstone_timeout", c.TombstoneTimeout, 0)
+	p.add(c.GossipRate >= 0, "gossip_rate", "%d, at least 0", c.GossipRate)
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
 
 	size := func(key string, n, limit int) {

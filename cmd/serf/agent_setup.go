@@ -118,6 +118,7 @@ func (s *setup) serfConfig() serf.Config {
 	sc.DisableConflictResolution = c.DisableNameResolution
 	sc.BroadcastTimeout = c.BroadcastTimeout
 	// Zero means the default.
+	sc.GossipRate = cmp.Or(c.GossipRate, sc.GossipRate)
 	sc.ReconnectInterval = cmp.Or(c.ReconnectInterval, sc.ReconnectInterval)
 	sc.ReconnectTimeout = cmp.Or(c.ReconnectTimeout, sc.ReconnectTimeout)
 	sc.TombstoneTimeout = cmp.Or(c.TombstoneTimeout, sc.TombstoneTimeout)

@@ -555,7 +555,7 @@ func TestSetupReachesTheNode(t *testing.T) {
 		"disable_coordinates": true, "disable_name_resolution": true, "validate_node_names": true,
 		"reconnect_interval": "11s", "reconnect_timeout": "12s", "tombstone_timeout": "13s"}`)
 	s, err := loadSetup([]string{"-config-file", path, "-node=n", "-bind=127.0.31.1:5", "-profile=wan", "-protocol=4", "-tag=a=b",
-		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay"})
+		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-gossip-rate=17", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -566,11 +566,11 @@ func TestSetupReachesTheNode(t *testing.T) {
 	n := &c.Serf
 	got := []any{n.Name, n.Addr.String(), c.Bind.String(), n.ProbeInterval, n.Protocol, n.Tags, n.Sealer.Keys.Keys(), n.Sealer.Compress,
 		n.QuerySizeMax, n.QueryResponseSizeMax, n.EventSizeMax, n.DisableCoordinates, n.DisableConflictResolution, n.CheckNames,
-		n.ReconnectInterval, n.ReconnectTimeout, n.TombstoneTimeout, n.BroadcastTimeout,
+		n.ReconnectInterval, n.ReconnectTimeout, n.TombstoneTimeout, n.BroadcastTimeout, n.GossipRate,
 		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay}
 	want := []any{"n", "127.0.31.1:5", "127.0.31.1:5", 5 * time.Second, uint8(4), map[string]string{"a": "b"}, [][]byte{[]byte("0123456789abcdef")}, true,
 		1001, 1002, 1003, true, true, true,
-		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second,
+		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second, 17,
 		[]string{"x"}, 15 * time.Second, 16, true}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
