@@ -163,6 +163,11 @@ func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prun
 	r := n.table.edit(id)
 	effect := r.onLeave(t)
 	if effect == intentStale {
+		if prune && t == r.statusTime && r.known() && r.status == StatusLeft {
+			// Forced from two places at one time: whichever comes first, the one that removes wins.
+			n.reapMember(now, id, NoteMemberReapForced, out)
+			return true
+		}
 		return false
 	}
 	if id == n.self && n.leave.phase == leaveNot {

@@ -2,6 +2,7 @@ package serf
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -359,4 +360,28 @@ func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
 	tn.advance(time.Second)
 	tn.want("two later", "says leave b@3 prune")
+}
+
+// Two places force one member to leave at one time, one of them to remove it: in whichever order members
+// hear of the two, it is removed.
+func TestPruneWinsATie(t *testing.T) {
+	for name, intents := range map[string][][]byte{
+		"prune last":  {leaveIntent("b", 5), pruneIntent("b", 5)},
+		"prune first": {pruneIntent("b", 5), leaveIntent("b", 5)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tn.member("c", dead("b", "c", 1))
+			for _, m := range intents {
+				tn.recv("c", m)
+			}
+			tn.want("removed", "event reap b")
+			tn.wantStatus("not left", "b", StatusNone)
+			tn.did = nil
+			tn.recv("c", pruneIntent("b", 5))
+			if strings.Contains(strings.Join(tn.did, "\n"), "event reap b") {
+				t.Error("removed twice")
+			}
+		})
+	}
 }
