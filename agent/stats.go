@@ -54,15 +54,28 @@ func serfStats(s *serf.Stats) map[string]string {
 	}
 }
 
-// droppedStats is what arrived from members of other clusters, and from those whose key is
-// none of ours. A count that grows tells that somebody was left behind.
+// droppedStats is what was received and not used, by reason. A count of other labels or missing
+// keys that grows tells that somebody was left behind.
 func droppedStats(c *swim.Counters, t Traffic) map[string]string {
-	return map[string]string{
-		"packets_other_label": strconv.FormatUint(c.DroppedLabels, 10),
-		"packets_no_key":      strconv.FormatUint(c.DroppedKeys, 10),
-		"streams_other_label": strconv.FormatUint(t.StreamLabels, 10),
-		"streams_no_key":      strconv.FormatUint(t.StreamKeys, 10),
+	stats := make(map[string]string)
+	for name, n := range map[string]uint64{
+		"packets":             c.DroppedPackets,
+		"packets_other_label": c.DroppedLabels,
+		"packets_no_key":      c.DroppedKeys,
+		"streams_other_label": t.StreamLabels,
+		"streams_no_key":      t.StreamKeys,
+		"messages":            c.DroppedMessages,
+		"versions":            c.DroppedVersions,
+		"addresses":           c.DroppedAddresses,
+		"incarnations":        c.DroppedIncarnations,
+		"names":               c.DroppedNames,
+		"forwards":            c.DroppedForwards,
+		"members":             c.DroppedMembers,
+		"too_large":           c.DroppedTooLarge,
+	} {
+		stats[name] = strconv.FormatUint(n, 10)
 	}
+	return stats
 }
 
 func runtimeStats() map[string]string {
