@@ -39,15 +39,18 @@ func TestChurnLeaksNothing(t *testing.T) {
 		}
 		synctest.Wait()
 		goroutines, before := runtime.NumGoroutine(), heapInUse()
-		for i := range 60 {
+		const guests = 60
+		for i := range guests {
 			cycle(i)
 		}
 		synctest.Wait()
-		if got := runtime.NumGoroutine(); got > goroutines {
+		// A few streams to the isolated one are in flight at any moment, some more or less than
+		// before. What leaks, leaks with each guest.
+		if got := runtime.NumGoroutine(); got >= goroutines+guests/10 {
 			t.Errorf("%d goroutines, %d before", got, goroutines)
 		}
 		if grown := heapInUse() - before; grown > 2<<20 {
-			t.Errorf("%d KiB more after 60 guests", grown>>10)
+			t.Errorf("%d KiB more after %d guests", grown>>10, guests)
 		}
 	})
 }
