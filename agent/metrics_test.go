@@ -39,6 +39,7 @@ func TestMetricsOfAPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
 		agents := beginJoined(t, n, 2)
+		synctest.Wait() // the time of the exchange is taken when its stream has ended
 		m, ok := agents[1].Metrics()
 		if !ok || m.Above.Joins != 2 || m.Node.Members != 2 || m.Traffic.PushPulls.N != 1 || m.Traffic.StreamBytesOut == 0 || m.Traffic.Rounds.N == 0 {
 			t.Errorf("read: %v, %+v", ok, m)
