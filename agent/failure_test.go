@@ -135,7 +135,8 @@ func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 		if a.Traffic().StreamsRefused == 0 {
 			t.Error("not counted")
 		}
-		time.Sleep(a.conf.Serf.StreamTimeout)
+		time.Sleep(a.conf.Serf.StreamTimeout + time.Second) // not at the very moment
+		synctest.Wait()
 		mustJoin(t, b, a)
 	})
 }
