@@ -10,57 +10,57 @@ import (
 	"serf/swim/serf"
 )
 
-// Fault is a kind of thing that a scenario does to a cluster.
-type Fault uint8
+// Mishap is a kind of thing that a story does to a cluster.
+type Mishap uint8
 
 const (
-	FaultCrash Fault = iota
-	FaultRestart
-	FaultMove
-	FaultPause
-	FaultCut
-	FaultPartition
-	FaultHeal
-	FaultLossyHost
-	FaultSlowHost
-	FaultBlockUDP
-	FaultLeave
-	FaultForceLeave
-	FaultTags
-	FaultEvent
-	FaultQuery
-	faultKinds
+	MishapCrash Mishap = iota
+	MishapRestart
+	MishapMove
+	MishapPause
+	MishapCut
+	MishapPartition
+	MishapHeal
+	MishapLossyHost
+	MishapSlowHost
+	MishapBlockUDP
+	MishapLeave
+	MishapForceLeave
+	MishapTags
+	MishapEvent
+	MishapQuery
+	mishapKinds
 )
 
-var faultNames = [faultKinds]string{
+var mishapNames = [mishapKinds]string{
 	"crash", "restart", "move", "pause", "cut", "partition", "heal", "lossy host", "slow host",
 	"UDP blocked", "leave", "force-leave", "tags", "event", "query",
 }
 
-func (f Fault) String() string { return faultNames[f] }
+func (f Mishap) String() string { return mishapNames[f] }
 
-// Scenario is a story drawn from a seed: what the network is like, and which
+// Story is what befalls a cluster, drawn from a seed: what the network is like, and which
 // faults come how often. Even the parameters of the distributions are drawn, so that
 // seeds differ in kind and not only in detail (swarm testing).
-type Scenario struct {
+type Story struct {
 	Seed    uint64
 	Profile Profile
 	Members int
 	Seeds   int
 	Link    Link
-	Weights [faultKinds]int // how likely each fault is, relative to the others
-	Gap     Dist            // between faults
-	Trouble time.Duration   // how long faults go on
-	Pauses  Dist            // how long a pause lasts
+	Weights [mishapKinds]int // how likely each fault is, relative to the others
+	Gap     Dist             // between faults
+	Trouble time.Duration    // how long faults go on
+	Pauses  Dist             // how long a pause lasts
 }
 
-// Outcome is what became of a scenario.
+// Outcome is what became of a story.
 type Outcome struct {
-	Scenario   Scenario
+	Story      Story
 	Violations []Violation
 	Healed     time.Duration // from the last fault until all views agreed
 	Trace      uint64
-	Faults     [faultKinds]int // that came to pass
+	Faults     [mishapKinds]int // that came to pass
 	Stats      Stats
 }
 
@@ -70,20 +70,20 @@ func (o *Outcome) Failed() bool { return len(o.Violations) > 0 }
 // String tells what happened, and how to have it happen again.
 func (o *Outcome) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n", o.Scenario)
+	fmt.Fprintf(&b, "%v\n", o.Story)
 	for _, v := range o.Violations {
 		fmt.Fprintf(&b, "  %v\n", v)
 	}
-	fmt.Fprintf(&b, "rerun: go test ./netsim -run TestScenarios -seed %d -v", o.Scenario.Seed)
+	fmt.Fprintf(&b, "rerun: go test ./netsim -run TestStories -seed %d -v", o.Story.Seed)
 	return b.String()
 }
 
-// DrawScenario makes up the story of a seed.
-func DrawScenario(seed uint64) Scenario {
+// DrawStory makes up the story of a seed.
+func DrawStory(seed uint64) Story {
 	d := newDraws(seed, 0, 0)
 	p := profiles[d.below(len(profiles))]
 	unit := p.Timing.ProbeInterval
-	s := Scenario{
+	s := Story{
 		Seed: seed, Profile: p, Members: drawMembers(&d), Seeds: 1 + d.below(3),
 		Link: drawLink(&d, &p),
 		Gap:  Exponential(unit/10, unit*time.Duration(1+d.below(8))),
@@ -97,7 +97,7 @@ func DrawScenario(seed uint64) Scenario {
 			s.Weights[f] = 1 + d.below(8)
 		}
 	}
-	s.Weights[FaultEvent] += 2 // delivery is always under test
+	s.Weights[MishapEvent] += 2 // delivery is always under test
 	return s
 }
 
@@ -134,20 +134,20 @@ func drawLink(d *draws, p *Profile) Link {
 }
 
 // String describes s in one line.
-func (s Scenario) String() string {
+func (s Story) String() string {
 	var kinds []string
 	for f, w := range s.Weights {
 		if w > 0 {
-			kinds = append(kinds, fmt.Sprintf("%v %d", Fault(f), w))
+			kinds = append(kinds, fmt.Sprintf("%v %d", Mishap(f), w))
 		}
 	}
 	return fmt.Sprintf("seed %d: %d members, profile %s, %d seeds; %v; for %v a fault every %v (%s), pauses %v",
 		s.Seed, s.Members, s.Profile.Name, s.Seeds, s.Link, s.Trouble, s.Gap, strings.Join(kinds, ", "), s.Pauses)
 }
 
-// Run plays the scenario: a phase with faults, in which nothing wrong may
+// Run plays the story: a phase with faults, in which nothing wrong may
 // happen; then all is healed, and what should happen must, within a bound.
-func (s Scenario) Run() Outcome {
+func (s Story) Run() Outcome {
 	c, err := NewCluster(ClusterConfig{
 		Members: s.Members, Seeds: s.Seeds, Profile: s.Profile, Link: s.Link, Seed: s.Seed, Check: true,
 	})
@@ -200,13 +200,13 @@ func (c *Cluster) Disagreement() string {
 	return strings.Join(out, ", ")
 }
 
-// play is a scenario under way.
+// play is a story that is under way.
 type play struct {
-	s    Scenario
+	s    Story
 	c    *Cluster
 	d    draws
 	end  swim.Time
-	done [faultKinds]int
+	done [mishapKinds]int
 	n    int // for texts that differ
 }
 
@@ -222,7 +222,7 @@ func (p *play) act() {
 	p.c.sim.After(p.s.Gap.draw(p.d.next()), p.act)
 }
 
-func (p *play) pick() Fault {
+func (p *play) pick() Mishap {
 	total := 0
 	for _, w := range p.s.Weights {
 		total += w
@@ -230,28 +230,28 @@ func (p *play) pick() Fault {
 	x := p.d.below(total)
 	for f, w := range p.s.Weights {
 		if x -= w; x < 0 {
-			return Fault(f)
+			return Mishap(f)
 		}
 	}
 	panic("BUG: weights don't add up")
 }
 
 // commit does f to member i, and to j where it takes two. It reports whether it could.
-func (p *play) commit(f Fault, i, j int) bool {
+func (p *play) commit(f Mishap, i, j int) bool {
 	c := p.c
 	up := c.sim.Running(i) && c.Alive(i)
 	switch f {
-	case FaultRestart, FaultMove:
+	case MishapRestart, MishapMove:
 		return p.revive(f, i)
-	case FaultCut:
+	case MishapCut:
 		if i != j {
 			c.Cut(i, j)
 		}
 		return i != j
-	case FaultPartition:
+	case MishapPartition:
 		c.Partition(nil, p.half())
 		return true
-	case FaultHeal:
+	case MishapHeal:
 		c.Heal()
 		return true
 	}
@@ -259,38 +259,38 @@ func (p *play) commit(f Fault, i, j int) bool {
 		return false
 	}
 	switch f {
-	case FaultCrash:
+	case MishapCrash:
 		c.Crash(i)
-	case FaultPause:
+	case MishapPause:
 		c.Pause(i, p.s.Pauses.draw(p.d.next()))
-	case FaultLossyHost:
+	case MishapLossyHost:
 		c.SetFaults(i, HostFaults{Loss: Probability(float64(1+p.d.below(10)) / 10)})
-	case FaultSlowHost:
+	case MishapSlowHost:
 		c.SetFaults(i, HostFaults{Delay: Exponential(0, p.s.Profile.Timing.ProbeTimeout)})
-	case FaultBlockUDP:
+	case MishapBlockUDP:
 		c.SetFaults(i, HostFaults{BlockIn: p.d.next()&1 == 0, BlockOut: p.d.next()&1 == 0})
-	case FaultLeave:
+	case MishapLeave:
 		c.Leave(i)
-	case FaultForceLeave:
+	case MishapForceLeave:
 		return c.ForceLeave(i, c.Name(j), false) == nil
-	case FaultQuery:
+	case MishapQuery:
 		_, err := c.Query(i, serf.QueryParams{Name: "who", WantAck: true, RelayFactor: uint8(p.d.below(3))})
 		return err == nil
-	case FaultTags:
+	case MishapTags:
 		return c.SetTags(i, map[string]string{"n": p.text()}) == nil
-	case FaultEvent:
+	case MishapEvent:
 		return c.UserEvent(i, "deploy", []byte(p.text())) == nil
 	}
 	return true
 }
 
 // revive starts member i again if it is down.
-func (p *play) revive(f Fault, i int) bool {
+func (p *play) revive(f Mishap, i int) bool {
 	c := p.c
 	if !c.sim.Down(i) {
 		return false
 	}
-	if f == FaultMove && c.moves(i) < movesMax {
+	if f == MishapMove && c.moves(i) < movesMax {
 		c.Move(i)
 	} else {
 		c.Start(i)
