@@ -60,7 +60,9 @@ type Cluster struct {
 	broken  []Violation
 	random  draws // for what the cluster decides: who joins when
 	queries map[queryKey]*Query
-	split   bool // a partition is in force
+	asked   []Spread // queries' answers, for the first maxEntries
+	split   bool     // a partition is in force
+	up      int      // members that run or are paused
 	base    base
 }
 
@@ -191,6 +193,7 @@ func (c *Cluster) start(i int, where netip.AddrPort) {
 	if err != nil {
 		panic("BUG: " + err.Error()) // the configuration is ours
 	}
+	c.up++
 	c.JoinSeeds(i)
 }
 
@@ -254,6 +257,7 @@ func (c *Cluster) Crash(i int) {
 	c.metrics.observerGone(c, i)
 	c.events.observerGone(i)
 	c.sim.Crash(i)
+	c.up--
 	c.beliefs.setHolds(i, false)
 	if c.beliefs.isAlive(i) {
 		c.metrics.crashed(c, i)
@@ -348,9 +352,13 @@ func (c *Cluster) calm(i int, d time.Duration) bool {
 // UserEvent fires a user event at member i and keeps account of who gets it.
 // It reports the error of the node, or that the member isn't running.
 func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
-	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		return n.UserEvent(now, name, payload, false, out)
 	})
+	if err == nil {
+		c.events.fired++
+	}
+	return err
 }
 
 // SetTags changes the tags of member i.
@@ -411,6 +419,9 @@ func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
 	}
 	if !alive && c.beliefs.believes(observer, subject) {
 		c.metrics.gone(c, observer, subject)
+	}
+	if alive && observer != subject && !c.beliefs.believes(observer, subject) {
+		c.metrics.misled(subject)
 	}
 	c.beliefs.learn(observer, subject, alive)
 }

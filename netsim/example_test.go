@@ -31,7 +31,7 @@ func Example() {
 	soonest, latest := profile.DetectionBounds(c.Len())
 	took := c.Now().Sub(began)
 	fmt.Println("in time:", soonest <= took && took <= latest)
-	fmt.Println("wrongly taken for failed:", c.Report().FalseFailures)
+	fmt.Println("wrongly taken for failed:", c.Report().FalseFailures.All)
 	fmt.Println("invariants broken:", len(c.Violations()))
 	// Output:
 	// all know all: true

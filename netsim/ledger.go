@@ -15,17 +15,16 @@ type ledger struct {
 	entries []entry
 	byKey   map[string]int
 	key     []byte // scratch
+	fired   int
 	total   uint64 // deliveries
 }
 
 // entry is one user event, from when it was fired.
 type entry struct {
-	text string
-	at   swim.Time
-	all  swim.Time // when the last of due had it, or Never
-	due  []uint64  // members that ran then and still do: they are to get it
-	got  []uint64  // members that have, in this life of theirs
-	left int       // bits of due that aren't in got
+	text   string
+	spread Spread
+	due    []uint64 // members that ran then and still do: they are to get it
+	got    []uint64 // members that have, in this life of theirs
 }
 
 // maxEntries bounds the account; the events of longer runs are counted only.
@@ -55,27 +54,20 @@ func (l *ledger) got(c *Cluster, host int, e *swim.Event) {
 	}
 	setBit(x.got, host, true)
 	if bit(x.due, host) {
-		x.settle(1, c.Now())
+		x.spread.reach(c.Now())
 	}
 }
 
 func newEntry(c *Cluster, text string) entry {
 	words := c.beliefs.words
-	x := entry{text: text, at: c.Now(), all: swim.Never, due: make([]uint64, words), got: make([]uint64, words)}
+	x := entry{text: text, spread: newSpread(c.Now(), 0), due: make([]uint64, words), got: make([]uint64, words)}
 	for i, holds := range c.beliefs.holds {
 		if holds && c.beliefs.isAlive(i) {
 			setBit(x.due, i, true)
-			x.left++
+			x.spread.Due++
 		}
 	}
 	return x
-}
-
-func (x *entry) settle(by int, now swim.Time) {
-	x.left -= by
-	if x.left == 0 {
-		x.all = now
-	}
 }
 
 // observerGone strikes member i from all accounts: it has crashed, and its
@@ -84,7 +76,7 @@ func (l *ledger) observerGone(i int) {
 	for k := range l.entries {
 		x := &l.entries[k]
 		if bit(x.due, i) && !bit(x.got, i) {
-			x.left--
+			x.spread.lose()
 		}
 		setBit(x.due, i, false)
 		setBit(x.got, i, false)
@@ -103,20 +95,18 @@ func (l *ledger) missing(c *Cluster) []string {
 		for w := range x.due {
 			for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
 				i := w*64 + bits.TrailingZeros64(rest)
-				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", c.Name(i), x.text, time.Duration(x.at)))
+				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", c.Name(i), x.text, time.Duration(x.spread.At)))
 			}
 		}
 	}
 	return out
 }
 
-// times is how long each event took to reach all who were to get it.
-func (l *ledger) times() Durations {
-	var d []time.Duration
+// spreads lists how each event got to those who were to get it.
+func (l *ledger) spreads() []Spread {
+	var list []Spread
 	for k := range l.entries {
-		if x := &l.entries[k]; x.all != swim.Never {
-			d = append(d, x.all.Sub(x.at))
-		}
+		list = append(list, l.entries[k].spread)
 	}
-	return durationsOf(d)
+	return list
 }

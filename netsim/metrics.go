@@ -14,9 +14,11 @@ type Detection struct {
 	First  swim.Time // when the first member said so, or Never
 	All    swim.Time // when the last one did, or Never
 	Void   bool      // the member was back before that, so All has no meaning
-
-	waiting int // members that still take it for alive
+	Spread Spread    // among those who took it for alive
 }
+
+// waiting is how many still take it for alive.
+func (d *Detection) waiting() int { return d.Spread.Due - d.Spread.Reached }
 
 // Episode is a change of the cluster and how long it took until all views
 // agreed with the truth again.
@@ -29,15 +31,17 @@ type Episode struct {
 
 // metrics are the figures of a run.
 type metrics struct {
-	detections  []Detection
-	open        []int // detections that wait for somebody
-	episodes    []Episode
-	unsettled   int // episodes at the end of the list that aren't settled
-	suspicions  uint64
-	refutations uint64
-	// falseFailures are about members that run, and whose connection, like that of who
-	// says so, is and was sound. excused are those about, or by, members in trouble.
-	falseFailures, excused uint64
+	counters
+	detections []Detection
+	open       []int // detections that wait for somebody
+	episodes   []Episode
+	unsettled  int // episodes at the end of the list that aren't settled
+}
+
+// counters are those figures that are just counts.
+type counters struct {
+	suspicions, refutations uint64
+	falseFailures           FalseFailures
 }
 
 func (m *metrics) begin(c *Cluster, what string, member int32) {
@@ -66,14 +70,15 @@ func (m *metrics) started(c *Cluster, i int) {
 }
 
 func (m *metrics) crashed(c *Cluster, i int) {
-	d := Detection{Member: i, At: c.Now(), First: swim.Never, All: swim.Never}
+	due := 0
 	for o := range c.members {
 		if c.beliefs.holds[o] && c.beliefs.believes(o, i) {
-			d.waiting++
+			due++
 		}
 	}
+	d := Detection{Member: i, At: c.Now(), First: swim.Never, All: swim.Never, Spread: newSpread(c.Now(), due)}
 	m.detections = append(m.detections, d)
-	if d.waiting > 0 {
+	if due > 0 {
 		m.open = append(m.open, len(m.detections)-1)
 	}
 }
@@ -83,7 +88,18 @@ func (m *metrics) gone(c *Cluster, observer, subject int) {
 	for _, k := range m.open {
 		if d := &m.detections[k]; d.Member == subject {
 			d.First = min(d.First, c.Now())
+			d.Spread.reach(c.Now())
 			m.wait(k, c.Now())
+			return
+		}
+	}
+}
+
+// misled notes that observer takes a crashed subject for alive only now: one more has to learn of the crash.
+func (m *metrics) misled(subject int) {
+	for _, k := range m.open {
+		if d := &m.detections[k]; d.Member == subject {
+			d.Spread.Due++
 			return
 		}
 	}
@@ -92,17 +108,17 @@ func (m *metrics) gone(c *Cluster, observer, subject int) {
 // observerGone stops the waiting for member i, who can't tell any more.
 func (m *metrics) observerGone(c *Cluster, i int) {
 	for _, k := range slices.Clone(m.open) {
-		if c.beliefs.believes(i, m.detections[k].Member) {
+		if d := &m.detections[k]; c.beliefs.believes(i, d.Member) {
+			d.Spread.lose()
 			m.wait(k, c.Now())
 		}
 	}
 }
 
+// wait ends the waiting for a crash to be known if nobody is left who doesn't.
 func (m *metrics) wait(k int, now swim.Time) {
 	d := &m.detections[k]
-	d.waiting--
-	invariant(d.waiting >= 0, "more members noticed a crash than there were")
-	if d.waiting == 0 {
+	if d.waiting() == 0 {
 		if d.First != swim.Never {
 			d.All = now
 		}
@@ -116,25 +132,25 @@ func (m *metrics) failed(c *Cluster, observer, subject int) {
 		return
 	}
 	grace := c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
-	if c.calm(observer, grace) && c.calm(subject, grace) {
-		m.falseFailures++
-	} else {
-		m.excused++
+	m.falseFailures.All++
+	if c.calm(observer, grace) {
+		m.falseFailures.AtHealthy++
+		if c.calm(subject, grace) {
+			m.falseFailures.OfHealthy++
+		}
 	}
 }
 
-// Durations is the figures of some durations. The zero value is those of none.
-type Durations struct {
-	Count         int
-	Median, Worst time.Duration
+// FalseFailures counts reports that a member failed that runs. Healthy is who has run, and
+// has had a sound connection, for as long as a suspicion and its gossip may take.
+type FalseFailures struct {
+	All       uint64
+	AtHealthy uint64 // reported by healthy members
+	OfHealthy uint64 // by healthy ones about healthy ones
 }
 
-func durationsOf(d []time.Duration) Durations {
-	if len(d) == 0 {
-		return Durations{}
-	}
-	slices.Sort(d)
-	return Durations{Count: len(d), Median: d[len(d)/2], Worst: d[len(d)-1]}
+func (f FalseFailures) since(earlier FalseFailures) FalseFailures {
+	return FalseFailures{f.All - earlier.All, f.AtHealthy - earlier.AtHealthy, f.OfHealthy - earlier.OfHealthy}
 }
 
 // detectionTimes returns how long it took until the first and the last member
@@ -149,5 +165,5 @@ func (m *metrics) detectionTimes() (first, all Durations) {
 			a = append(a, d.All.Sub(d.At))
 		}
 	}
-	return durationsOf(f), durationsOf(a)
+	return quantilesOf(f), quantilesOf(a)
 }

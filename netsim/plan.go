@@ -92,13 +92,16 @@ func (p *Plan) Run(ctx context.Context, progress func(c *Cluster, left time.Dura
 		p.warm(ctx, c, progress)
 	}
 	p.script(c)
+	rec := newRecorder(c, p.For)
 	for end := c.Now().Add(p.For); c.Now() < end && ctx.Err() == nil; {
-		c.Run(min(slice, end.Sub(c.Now())))
+		c.Run(min(slice, rec.due(), end.Sub(c.Now())))
+		rec.maybeSample()
 		if progress != nil {
 			progress(c, end.Sub(c.Now()))
 		}
 	}
 	r := c.Report()
+	r.Series, r.Queue = rec.series, rec.all.quantiles()
 	r.Cut = ctx.Err() != nil
 	return r, nil
 }

@@ -29,8 +29,8 @@ func TestPlanIsCarriedOutAndMeasured(t *testing.T) {
 	if r.UserEvents != 4 || r.EventSpread.Count == 0 {
 		t.Errorf("%d events, %d reached all", r.UserEvents, r.EventSpread.Count)
 	}
-	if r.ExcusedFailures == 0 || r.FalseFailures != 0 || r.Network.Cut == 0 {
-		t.Errorf("40s of partition: %d failures excused, %d false, %d packets cut", r.ExcusedFailures, r.FalseFailures, r.Network.Cut)
+	if r.FalseFailures.All == 0 || r.FalseFailures.OfHealthy != 0 || r.Network.Cut == 0 {
+		t.Errorf("40s of partition: false failures %+v, %d packets cut", r.FalseFailures, r.Network.Cut)
 	}
 }
 

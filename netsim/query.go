@@ -14,6 +14,8 @@ type Query struct {
 	Answers []string // "name: payload", sorted
 	Done    bool
 	DoneAt  swim.Time
+
+	account int32 // index in Cluster.asked, or -1
 }
 
 type queryKey struct {
@@ -23,16 +25,42 @@ type queryKey struct {
 
 // Query asks all members, each of which answers with its name.
 func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
-	q := &Query{From: i, DoneAt: swim.Never}
+	q := &Query{From: i, DoneAt: swim.Never, account: none}
 	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		op, err := n.Query(now, p, out)
 		if err == nil {
 			// Known before the effects are carried out: the first answer may be our own.
 			c.queries[queryKey{i, op}] = q
+			q.account = c.openAccount()
 		}
 		return err
 	})
 	return q, err
+}
+
+// openAccount begins to count the answers to a query that all who run are to get.
+func (c *Cluster) openAccount() int32 {
+	if len(c.asked) == maxEntries {
+		return none
+	}
+	due := 0
+	for i, holds := range c.beliefs.holds {
+		if holds && c.beliefs.isAlive(i) {
+			due++
+		}
+	}
+	c.asked = append(c.asked, newSpread(c.Now(), due))
+	return int32(len(c.asked) - 1)
+}
+
+// countAnswer leaves out those beyond what was due: members that have started since.
+func (c *Cluster) countAnswer(q *Query) {
+	if q.account == none {
+		return
+	}
+	if s := &c.asked[q.account]; s.Reached < s.Due {
+		s.reach(c.Now())
+	}
 }
 
 // answer responds to a query that reached a member.
@@ -58,21 +86,24 @@ func (c *Cluster) collect(host int, e *swim.Event) {
 	}
 	switch e.Kind {
 	case serf.EventQueryAck:
-		q.Acks = c.insertOnce(q.Acks, string(e.Name))
+		c.insertOnce(&q.Acks, string(e.Name))
 	case serf.EventQueryResponse:
-		q.Answers = c.insertOnce(q.Answers, string(e.Name)+": "+string(e.Data))
+		if c.insertOnce(&q.Answers, string(e.Name)+": "+string(e.Data)) {
+			c.countAnswer(q)
+		}
 	case serf.EventQueryDone:
 		q.Done, q.DoneAt = true, c.Now()
 		delete(c.queries, key)
 	}
 }
 
-// insertOnce keeps list sorted. A member that is heard twice breaks a rule: relayed copies of
-// an answer are the node's to recognize.
-func (c *Cluster) insertOnce(list []string, s string) []string {
-	i, found := slices.BinarySearch(list, s)
+// insertOnce keeps list sorted and reports whether s is new. A member that is heard twice breaks a
+// rule: relayed copies of an answer are the node's to recognize.
+func (c *Cluster) insertOnce(list *[]string, s string) bool {
+	i, found := slices.BinarySearch(*list, s)
 	if found {
 		c.violate("query", "%q came twice", s)
 	}
-	return slices.Insert(list, i, s)
+	*list = slices.Insert(*list, i, s)
+	return !found
 }

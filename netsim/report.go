@@ -1,8 +1,6 @@
 package netsim
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -14,175 +12,141 @@ type Report struct {
 	Members, Running int
 	Time             time.Duration // simulated
 	Settled          bool
-	Wrong            int // pairs of a member and another that it is wrong about
+	Wrong            int // pairs of a running member and another that it is wrong about
 	Episodes         []Episode
 	Detections       []Detection
-	FirstNoticed     Durations // of crashes, by the first other member
-	AllNoticed       Durations // by the last
-	Bounds           [2]time.Duration
-	FalseFailures    uint64
-	ExcusedFailures  uint64
+	FirstNoticed     Durations        // of crashes, by the first other member
+	AllNoticed       Durations        // by the last
+	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
+	FalseFailures    FalseFailures
 	Suspicions       uint64
 	Refutations      uint64
-	UserEvents       int
-	EventDeliveries  uint64
+	UserEvents       int      // fired
+	EventDeliveries  uint64   // of all of them, to anybody
+	Events           []Spread // how each got to those who ran when it was fired, for the first of very many
 	EventSpread      Durations
-	BusiestBytes     uint64 // sent by the member that sent most
+	Queries          []Spread // the answers to each, of those who ran when it was asked
+	QuerySpread      Durations
+	Packets, Bytes   Quantiles[float64] // sent in packets a second, by member that runs at the end
+	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
 	Network          Stats
+	Series           Series
 	Trace            uint64
 	Violations       []Violation
 	Cut              bool // interrupted before its time
 
-	start swim.Time // times in Episodes and Detections count from here
+	start swim.Time // times in Episodes, Detections, Events and Queries count from here
 }
+
+// Since is how long after the beginning of the measuring t was.
+func (r *Report) Since(t swim.Time) time.Duration { return t.Sub(r.start) }
 
 // base is the state of the counters when the measuring began.
 type base struct {
-	at    swim.Time
-	stats Stats
-	bytes []uint64 // sent by each member
+	at   swim.Time
+	sent []sent // by each member
+	Stats
 }
+
+// sent is what a member has sent in packets.
+type sent struct{ packets, bytes uint64 }
 
 // rebase forgets what was measured so far.
 func (c *Cluster) rebase() {
-	c.base = base{at: c.Now(), stats: c.sim.Stats(), bytes: make([]uint64, c.Len())}
-	for i := range c.members {
-		_, c.base.bytes[i] = c.sim.Sent(i)
+	c.base = base{at: c.Now(), Stats: c.sim.Stats(), sent: make([]sent, c.Len())}
+	for i := range c.base.sent {
+		s := &c.base.sent[i]
+		s.packets, s.bytes = c.sim.Sent(i)
 	}
-	c.metrics, c.events = metrics{}, ledger{}
+	c.metrics, c.events, c.asked = metrics{}, ledger{}, nil
+	for _, q := range c.queries { // order-free
+		q.account = none
+	}
 }
 
-// Report returns the figures so far.
+// Report returns the figures so far. Only [Plan.Run] takes samples: else Series and Queue are empty.
 func (c *Cluster) Report() Report {
+	m := &c.metrics
 	r := Report{
-		Members: c.Len(), Time: c.Now().Sub(c.base.at), start: c.base.at, Settled: c.Settled(), Wrong: c.beliefs.wrong,
-		Episodes: slices.Clone(c.metrics.episodes), Detections: slices.Clone(c.metrics.detections),
-		FalseFailures: c.metrics.falseFailures, ExcusedFailures: c.metrics.excused,
-		Suspicions: c.metrics.suspicions, Refutations: c.metrics.refutations,
-		UserEvents: len(c.events.entries), EventDeliveries: c.events.total, EventSpread: c.events.times(),
-		Network: c.sim.Stats().since(c.base.stats), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
+		Members: c.Len(), Running: c.up, Time: c.Now().Sub(c.base.at), start: c.base.at, Settled: c.Settled(), Wrong: c.beliefs.wrong,
+		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
+		FalseFailures: m.falseFailures, Suspicions: m.suspicions, Refutations: m.refutations,
+		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
+		Network: c.sim.Stats().since(c.base.Stats), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
-	r.FirstNoticed, r.AllNoticed = c.metrics.detectionTimes()
+	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
+	r.EventSpread, r.QuerySpread = toAll(r.Events), toAll(r.Queries)
 	r.Bounds[0], r.Bounds[1] = c.cfg.Profile.DetectionBounds(c.Len())
-	for i := range c.members {
-		if !c.sim.Down(i) {
-			r.Running++
-		}
-		_, bytes := c.sim.Sent(i)
-		if c.base.bytes != nil {
-			bytes -= c.base.bytes[i]
-		}
-		r.BusiestBytes = max(r.BusiestBytes, bytes)
-	}
+	r.Packets, r.Bytes = c.rates(r.Time)
 	return r
 }
 
-// WriteTo writes the figures for people to read.
-func (r *Report) WriteTo(w io.Writer) (int64, error) {
-	p := &printer{w: w}
-	cut := ""
-	if r.Cut {
-		cut = " (interrupted)"
+// rates is what the members that run have sent a second since the measuring began, d ago.
+func (c *Cluster) rates(d time.Duration) (packets, bytes Quantiles[float64]) {
+	if d <= 0 {
+		return packets, bytes
 	}
-	p.line("simulated", "%v%s, %d of %d members running at the end", r.Time, cut, r.Running, r.Members)
-	r.writeViews(p)
-	r.writeDetections(p)
-	p.line("false failures", "%d (and %d by or about members in trouble); %d suspicions, %d refuted",
-		r.FalseFailures, r.ExcusedFailures, r.Suspicions, r.Refutations)
-	if r.UserEvents > 0 {
-		p.line("user events", "%d fired, %d deliveries", r.UserEvents, r.EventDeliveries)
-		p.line("  to all", "%s", r.EventSpread)
+	var p, b []float64
+	for i := range c.members {
+		if c.sim.Down(i) {
+			continue
+		}
+		var s, before sent
+		s.packets, s.bytes = c.sim.Sent(i)
+		if c.base.sent != nil {
+			before = c.base.sent[i]
+		}
+		p = append(p, float64(s.packets-before.packets)/d.Seconds())
+		b = append(b, float64(s.bytes-before.bytes)/d.Seconds())
 	}
-	r.writeTraffic(p)
-	for _, v := range r.Violations {
-		p.line("BROKEN RULE", "%v", v)
-	}
-	p.line("trace", "%016x", r.Trace)
-	return p.n, p.err
+	return quantilesOf(p), quantilesOf(b)
 }
 
-// writeViews tells how long each change took until all views agreed, restarts together.
-func (r *Report) writeViews(p *printer) {
-	const most = 12 // lines
-	var restarts []time.Duration
-	shown := 0
+// toAll is how long news took that has reached all whom it was for.
+func toAll(list []Spread) Durations {
+	var d []time.Duration
+	for i := range list {
+		if took, ok := list[i].ToAll(); ok {
+			d = append(d, took)
+		}
+	}
+	return quantilesOf(d)
+}
+
+// Share is how many of those it was for each of list has reached, together, from 0 to 1.
+func Share(list []Spread) float64 {
+	var total Spread
+	for i := range list {
+		total.Due += list[i].Due
+		total.Reached += list[i].Reached
+	}
+	return total.Share()
+}
+
+// A Change is the episodes of one kind: what happened, and how long it took until all views agreed.
+type Change struct {
+	What   string
+	Count  int
+	Agreed Durations // of those after which they did
+}
+
+// Changes sums up Episodes by kind, in the order in which they first happened.
+func (r *Report) Changes() []Change {
+	var list []Change
+	var took [][]time.Duration
 	for _, e := range r.Episodes {
-		took := "views don't agree yet"
+		k := slices.IndexFunc(list, func(c Change) bool { return c.What == e.What })
+		if k < 0 {
+			k = len(list)
+			list, took = append(list, Change{What: e.What}), append(took, nil)
+		}
+		list[k].Count++
 		if e.Settled != swim.Never {
-			took = "all views agree after " + short(e.Settled.Sub(e.At))
-		}
-		switch {
-		case e.Member >= 0 && e.Settled != swim.Never:
-			restarts = append(restarts, e.Settled.Sub(e.At))
-		case e.Member >= 0:
-		case shown < most:
-			shown++
-			p.line(e.What, "at %v: %s", e.At.Sub(r.start), took)
+			took[k] = append(took[k], e.Settled.Sub(e.At))
 		}
 	}
-	if len(restarts) > 0 {
-		p.line("restarts, leaves", "all views agree after: %s", durationsOf(restarts))
+	for k := range list {
+		list[k].Agreed = quantilesOf(took[k])
 	}
-	switch {
-	case r.Running == 0:
-		p.line("at the end", "nobody is left")
-	case r.Settled:
-		p.line("at the end", "all views agree")
-	default:
-		p.line("at the end", "%d of %d views of another member are wrong", r.Wrong, r.Running*(r.Members-1))
-	}
-}
-
-func (r *Report) writeDetections(p *printer) {
-	if len(r.Detections) == 0 {
-		return
-	}
-	p.line("crashes", "%d, of which %d noticed, %d by all", len(r.Detections), r.FirstNoticed.Count, r.AllNoticed.Count)
-	p.line("  by the first", "%s (with healthy members around, %v to %v)", r.FirstNoticed, r.Bounds[0].Round(time.Millisecond), r.Bounds[1].Round(time.Millisecond))
-	p.line("  by all", "%s", r.AllNoticed)
-}
-
-func (r *Report) writeTraffic(p *printer) {
-	seconds := r.Time.Seconds() * float64(max(r.Members, 1))
-	if seconds == 0 {
-		return
-	}
-	n := &r.Network
-	p.line("packets", "%d sent, %d delivered, %d lost by chance, %d cut off, %d duplicated, %d to nobody",
-		n.Sent, n.Delivered, n.Lost, n.Cut, n.Duplicated, n.Nobody)
-	p.line("  per member", "%.1f packets and %.0f bytes a second; the busiest sent %.0f bytes a second",
-		float64(n.Sent)/seconds, float64(n.SentBytes)/seconds, float64(r.BusiestBytes)/r.Time.Seconds())
-	p.line("streams", "%d, %d failed, %.0f bytes a second and member", n.Streams, n.StreamsFailed, float64(n.StreamBytes)/seconds)
-}
-
-// String gives the median and the worst.
-func (s Durations) String() string {
-	if s.Count == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("median %s, worst %s", short(s.Median), short(s.Worst))
-}
-
-// short rounds d to what is worth reading.
-func short(d time.Duration) string {
-	if d < time.Second {
-		return d.Round(10 * time.Microsecond).String()
-	}
-	return d.Round(time.Millisecond).String()
-}
-
-// printer writes lines of a label and a text, and keeps the first error.
-type printer struct {
-	w   io.Writer
-	n   int64
-	err error
-}
-
-func (p *printer) line(label, format string, args ...any) {
-	if p.err != nil {
-		return
-	}
-	n, err := fmt.Fprintf(p.w, "%-18s"+format+"\n", append([]any{label}, args...)...)
-	p.n += int64(n)
-	p.err = err
+	return list
 }

@@ -25,10 +25,10 @@ func TestSimTellsWhatWasSimulatedAndHowItWent(t *testing.T) {
 		"network           latency 1ms..5ms, loss 1%, duplicates 0%\n",
 		"crash             2 at 10s\n",
 		"partition         25% of the nodes at 30s for 20s\n",
-		"simulated         1m30s, 10 of 12 members running at the end\n",
-		"crashes           2, of which 2 noticed, 2 by all\n",
-		"user events       3 fired, ",
-		"  per member ",
+		"simulated         1m30s; at the end 10 of 12 members run, all views agree\n",
+		"\ncrash known to all                 2 ",
+		"\nuser events       3 fired, ",
+		"\nbytes sent a second ",
 		"\ntrace ",
 	} {
 		if !strings.Contains(out, want) {
@@ -61,7 +61,7 @@ func TestSimWarmStartsMeasuringLater(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	if strings.Contains(out, "cold start") || !strings.Contains(out, "crash             1 at 3.333333333s\n") || !strings.Contains(out, "simulated         10s,") {
+	if strings.Contains(out, "cold start") || !strings.Contains(out, "crash             1 at 3.333333333s\n") || !strings.Contains(out, "simulated         10s;") {
 		t.Errorf("output:\n%s", out)
 	}
 }
@@ -70,7 +70,7 @@ func TestSimInterruptedPrintsWhatIsDone(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	code, out, _ := sim(t, ctx)
-	if code != exitError || !strings.Contains(out, "simulated         0s (interrupted), 0 of 10 members") {
+	if code != exitError || !strings.Contains(out, "simulated         0s (interrupted); at the end 0 of 10 members") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

@@ -1,0 +1,115 @@
+package netsim
+
+import (
+	"time"
+
+	"serf/swim"
+)
+
+// Series is how a run went over time: samples at even distances. A last interval that was cut short
+// by the end of the run is left out.
+type Series struct {
+	Every   time.Duration
+	Samples []Sample
+}
+
+// Sample is what happened in one interval, and how things stood at its end.
+type Sample struct {
+	At            time.Duration // the end, from when the measuring began
+	Running       int           // members, paused ones included
+	Wrong         int           // pairs of a running member and another that it is wrong about
+	Packets       uint64        // sent in the interval by all members together
+	PacketBytes   uint64
+	StreamBytes   uint64
+	Suspicions    uint64 // raised in the interval
+	Refutations   uint64
+	FalseFailures FalseFailures
+	Queue         Quantiles[int] // messages that wait to be gossiped, by member
+}
+
+const (
+	// maxSamples is more than a screen shows apart.
+	maxSamples = 600
+	// queueLooks is at how many members' queues a sample looks: all of them, in turn, would cost
+	// more than the members themselves when there are 10,000.
+	queueLooks = 256
+)
+
+// sampleSteps are the distances to choose from: those that people count in.
+var sampleSteps = []time.Duration{
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour,
+}
+
+// sampleEvery is the least distance with which length gives at most maxSamples.
+func sampleEvery(length time.Duration) time.Duration {
+	for _, step := range sampleSteps {
+		if length/step <= maxSamples {
+			return step
+		}
+	}
+	return sampleSteps[len(sampleSteps)-1]
+}
+
+// recorder takes the samples of one run. It only reads.
+type recorder struct {
+	c      *Cluster
+	series Series
+	start  swim.Time
+	next   swim.Time
+	stats  Stats // counters when the last interval ended
+	seen   counters
+	turn   int    // the member whose queue is looked at next
+	depths depths // of the sample at hand
+	all    depths // of all samples
+}
+
+func newRecorder(c *Cluster, length time.Duration) *recorder {
+	every := sampleEvery(length)
+	return &recorder{
+		c: c, series: Series{Every: every}, start: c.Now(), next: c.Now().Add(every),
+		stats: c.sim.Stats(), seen: c.metrics.counters,
+	}
+}
+
+// due is how long it is until the next sample.
+func (r *recorder) due() time.Duration { return r.next.Sub(r.c.Now()) }
+
+// maybeSample takes a sample if it is time, and reports whether it did.
+func (r *recorder) maybeSample() bool {
+	c := r.c
+	if c.Now() < r.next {
+		return false
+	}
+	stats, seen := c.sim.Stats(), c.metrics.counters
+	sent := stats.since(r.stats)
+	r.lookAtQueues()
+	r.series.Samples = append(r.series.Samples, Sample{
+		At: c.Now().Sub(r.start), Running: c.up, Wrong: c.beliefs.wrong,
+		Packets: sent.Sent, PacketBytes: sent.SentBytes, StreamBytes: sent.StreamBytes,
+		Suspicions: seen.suspicions - r.seen.suspicions, Refutations: seen.refutations - r.seen.refutations,
+		FalseFailures: seen.falseFailures.since(r.seen.falseFailures),
+		Queue:         r.depths.quantiles(),
+	})
+	r.stats, r.seen = stats, seen
+	r.next = r.next.Add(r.series.Every)
+	return true
+}
+
+// lookAtQueues looks at the next members in turn.
+func (r *recorder) lookAtQueues() {
+	r.depths.reset()
+	for range min(queueLooks, r.c.Len()) {
+		if n := r.c.Node(r.turn); n != nil {
+			s := n.Stats()
+			depth := n.Swim().Queued() + s.IntentQueue + s.EventQueue + s.QueryQueue
+			r.depths.add(depth)
+			r.all.add(depth)
+		}
+		r.turn = (r.turn + 1) % r.c.Len()
+	}
+}
