@@ -3,7 +3,6 @@ package netsim
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"serf/swim"
@@ -89,7 +88,7 @@ func NewCluster(cfg ClusterConfig) (*Cluster, error) {
 	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...)})
 	for i := range c.members {
 		c.sim.Add()
-		c.members[i] = member{name: "m" + strconv.Itoa(i+1)}
+		c.members[i] = member{name: memberName(i)}
 		c.byName[c.members[i].name] = i
 	}
 	if cfg.Check {

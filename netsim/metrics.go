@@ -144,9 +144,9 @@ func (m *metrics) failed(c *Cluster, observer, subject int) {
 // FalseFailures counts reports that a member failed that runs. Healthy is who has run, and
 // has had a sound connection, for as long as a suspicion and its gossip may take.
 type FalseFailures struct {
-	All       uint64
-	AtHealthy uint64 // reported by healthy members
-	OfHealthy uint64 // by healthy ones about healthy ones
+	All       uint64 `json:"all"`
+	AtHealthy uint64 `json:"at_healthy"` // reported by healthy members
+	OfHealthy uint64 `json:"of_healthy"` // by healthy ones about healthy ones
 }
 
 func (f FalseFailures) since(earlier FalseFailures) FalseFailures {

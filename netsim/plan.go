@@ -101,6 +101,7 @@ func (p *Plan) Run(ctx context.Context, progress func(c *Cluster, left time.Dura
 		}
 	}
 	r := c.Report()
+	r.Bands = p.bands()
 	r.Series, r.Queue = rec.series, rec.all.quantiles()
 	r.Cut = ctx.Err() != nil
 	return r, nil
@@ -159,6 +160,18 @@ func (p *Plan) script(c *Cluster) {
 			}
 		})
 	}
+}
+
+// bands says what is wrong when.
+func (p *Plan) bands() []Band {
+	var list []Band
+	for _, x := range p.Crashes {
+		list = append(list, Band{fmt.Sprintf("%d crash", x.Count), x.At, x.At})
+	}
+	for _, x := range p.Partitions {
+		list = append(list, Band{fmt.Sprintf("%g%% cut off", x.Share*100), x.At, x.At + x.For})
+	}
+	return list
 }
 
 // cutOff is how many members a share is: at least one on either side.

@@ -31,11 +31,19 @@ type Report struct {
 	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
 	Network          Stats
 	Series           Series
+	Bands            []Band
 	Trace            uint64
 	Violations       []Violation
 	Cut              bool // interrupted before its time
 
 	start swim.Time // times in Episodes, Detections, Events and Queries count from here
+}
+
+// Band is a time in which something was wrong, or, if it has no length, a moment at which something
+// happened. Times count from when the measuring began.
+type Band struct {
+	What     string
+	From, To time.Duration
 }
 
 // Since is how long after the beginning of the measuring t was.

@@ -1,6 +1,7 @@
 package netsim
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -71,6 +72,7 @@ func sampleReport() Report {
 			{At: 90 * time.Second, Running: 4, Wrong: 2, Packets: 400, PacketBytes: 40_000, StreamBytes: 5_000, Suspicions: 20, Refutations: 12,
 				FalseFailures: FalseFailures{7, 3, 1}, Queue: Quantiles[int]{4, 0, 4, 4}},
 		}},
+		Bands:      []Band{{"2 crash", d(30), d(30)}, {"40% cut off", d(35), d(49)}},
 		Trace:      0x123456789abcdef,
 		Violations: []Violation{{s(70), "connected", "m1 still doesn't take m4 for alive"}},
 	}
@@ -94,6 +96,30 @@ func TestSummaryOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "summary-nothing.txt", b.String())
+}
+
+// The names in this golden file are promised to programs that read them.
+func TestFiguresAsJSON(t *testing.T) {
+	r := sampleReport()
+	b, err := json.MarshalIndent(r.Figures(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "figures.json", string(b)+"\n")
+}
+
+func TestFiguresOfNothingHaveListsAndNoInfinities(t *testing.T) {
+	for _, r := range []Report{{}, {Series: Series{Samples: []Sample{{}}}}} {
+		b, err := json.Marshal(r.Figures())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`"changes":[]`, `"each":[]`, `"broken_rules":[]`, `"first_seconds":null`, `"gossip_queue":null`} {
+			if !strings.Contains(string(b), want) {
+				t.Errorf("%s isn't in %s", want, b)
+			}
+		}
+	}
 }
 
 func TestPercentIsWholeOnlyIfAllIs(t *testing.T) {

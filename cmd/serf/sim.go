@@ -58,6 +58,12 @@ Usage: serf sim [options]
 
   -events=3
         How many user events random nodes send.
+
+  -format=text
+        text: a summary to read. json: all figures, among them how each crash and
+        event spread, and a series of samples over the time simulated. Names of
+        fields don't change their meaning, times are in seconds; 'go doc
+        serf/netsim.Figures' describes them.
 `
 
 // Defaults of `serf sim`.
@@ -74,7 +80,7 @@ const (
 )
 
 func runSim(ctx context.Context, args []string, e env) int {
-	plan, code, ok := parseSim(args, e)
+	plan, to, code, ok := parseSim(args, e)
 	if !ok {
 		return code
 	}
@@ -86,8 +92,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 		fmt.Fprintf(e.Stderr, "Error %v\n", err) // checked by parseSim: can't be
 		return exitError
 	}
-	writePlan(e.Stdout, &plan)
-	if _, err := report.WriteTo(e.Stdout); err != nil {
+	if err := to.write(e, &plan, &report); err != nil {
 		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
 		return exitError
 	}
@@ -99,9 +104,11 @@ func runSim(ctx context.Context, args []string, e env) int {
 	return exitOK
 }
 
-// parseSim turns the command line into a plan. If ok is false the command ends with code.
-func parseSim(args []string, e env) (plan netsim.Plan, code int, ok bool) {
+// parseSim turns the command line into a plan and what to do with its report. If ok is false the
+// command ends with code.
+func parseSim(args []string, e env) (plan netsim.Plan, to simOutput, code int, ok bool) {
 	o := newOptions("sim", simHelp, e)
+	format := o.oneOf("format", formatText, formatJSON)
 	p := &netsim.Plan{Members: simNodes, For: simFor, Seed: simSeed, Events: simEvents}
 	profile := o.oneOf("profile", netsim.ProfileNames()...)
 	join := o.oneOf("join", "cold", "warm")
@@ -120,7 +127,7 @@ func parseSim(args []string, e env) (plan netsim.Plan, code int, ok bool) {
 	o.set.Func("crash", "", func(s string) (err error) { p.Crashes, err = appendCrash(p.Crashes, s); return })
 	o.set.Func("partition", "", func(s string) (err error) { p.Partitions, err = appendSplit(p.Partitions, s); return })
 	if _, code, ok = o.parse(args); !ok {
-		return plan, code, false
+		return plan, to, code, false
 	}
 	p.Profile, _ = netsim.ProfileByName(*profile) // oneOf allows no other
 	p.Link.Latency = p.Profile.Link.Latency
@@ -134,9 +141,9 @@ func parseSim(args []string, e env) (plan netsim.Plan, code int, ok bool) {
 		}
 	}
 	if err := p.Validate(); err != nil {
-		return plan, o.misused("%s", strings.ReplaceAll("-"+err.Error(), "\n", "; -")), false
+		return plan, to, o.misused("%s", strings.ReplaceAll("-"+err.Error(), "\n", "; -")), false
 	}
-	return *p, exitOK, true
+	return *p, simOutput{format: *format, command: simCommand(args)}, exitOK, true
 }
 
 // parsed is an option that parse reads. want says what it can read.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -66,6 +67,35 @@ func TestSimWarmStartsMeasuringLater(t *testing.T) {
 	}
 }
 
+func TestSimWritesJSONThatSaysHowToDoItAgain(t *testing.T) {
+	code, out, errs := sim(t, t.Context(), "-format=json", "-crash=1", "-seed=7", "-latency", "1ms..2ms")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var doc simDocument
+	d := json.NewDecoder(strings.NewReader(out))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	if doc.Command != "serf sim -format=json -crash=1 -seed=7 -latency 1ms..2ms" || doc.Seed != 7 || doc.Version != simDocumentVersion {
+		t.Errorf("version %d, seed %d, command %q", doc.Version, doc.Seed, doc.Command)
+	}
+	if r := &doc.Report; r.Crashes.Count != 1 || len(r.Series.AtSeconds) != 600 || r.SimulatedSeconds != 60 {
+		t.Errorf("%d crashes, %d samples in %v s", r.Crashes.Count, len(r.Series.AtSeconds), r.SimulatedSeconds)
+	}
+}
+
+func TestShellWordsAreQuotedIfNeeded(t *testing.T) {
+	for word, want := range map[string]string{
+		"-crash=1@2s": "-crash=1@2s", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "a;b": "'a;b'", "µ": "'µ'",
+	} {
+		if got := shellWord(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+}
+
 func TestSimInterruptedPrintsWhatIsDone(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -110,7 +140,7 @@ func TestSimHelpListsAllOptions(t *testing.T) {
 	if code != exitOK || errs != "" {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events"} {
+	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events", "format"} {
 		if !strings.Contains(out, "\n  -"+name+"=") {
 			t.Errorf("-%s isn't there", name)
 		}
