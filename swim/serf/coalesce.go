@@ -77,6 +77,13 @@ func (n *Node) coalesceMember(now swim.Time, kind swim.EventKind, id swim.Member
 	*ch = memberChange{id, kind, flag || ch.flag && ch.kind == kind}
 }
 
+// holds tells whether a change of id waits to be told. After a standstill it may have waited for so long that
+// the member is due to be forgotten: it mustn't be, before whoever is told can ask who it was.
+func (c *coalescer) holds(id swim.MemberID) bool {
+	_, held := c.byMember[id]
+	return held
+}
+
 // tellCoalescedMembers ends a collection: one event for each kind, with all its members
 // by name. Who would be reported as what it was reported last is left out.
 func (n *Node) tellCoalescedMembers() {

@@ -88,6 +88,21 @@ func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
 	tn.want("only the last state counts", "event reap b")
 }
 
+// The node stands still while an event is held back, for so long that the member is due to be forgotten.
+func TestReapedMembersAreNamedAfterAStandstill(t *testing.T) {
+	tn := converseWith(t, coalescing, "b", "c")
+	tn.member("c", dead("b", "c", 1))
+	tn.recv("c", pruneIntent("b", 5))
+	tn.now = tn.now.Add(time.Hour)
+	tn.n.Tick(tn.now, &tn.out)
+	tn.collect()
+	tn.want("with its name", "event reap b")
+	tn.advance(time.Minute)
+	if _, known := tn.n.Swim().Lookup([]byte("b")); known {
+		t.Error("it's never forgotten")
+	}
+}
+
 func coalescible(name, payload string, t uint64) []byte {
 	m := wire.UserEvent{CC: true, LTime: t, Name: []byte(name), Payload: []byte(payload)}
 	return m.Append(nil)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"serf/swim"
 	"serf/wire"
 )
@@ -100,7 +102,7 @@ func FuzzMessage(f *testing.F) {
 }
 
 // checkTable compares what the table counts with what it has.
-func checkTable(t *testing.T, n *Node) {
+func checkTable(t rapid.TB, n *Node) {
 	t.Helper()
 	var count [len(n.table.count)]int
 	for _, r := range n.table.recs {

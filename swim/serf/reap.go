@@ -36,7 +36,7 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 		r, age := n.table.at(id), now.Sub(n.table.recs[i].changed)
 		switch {
 		case r.marks&markReaped != 0:
-			if age > forgetAfter && n.swim.Forget(id) {
+			if age > forgetAfter && !n.coalesce.holds(id) && n.swim.Forget(id) {
 				n.handleForgotten(now, id, out)
 			}
 		case r.status == StatusLeaving && age > leavingMax:
