@@ -69,6 +69,9 @@ type Config struct {
 	Seed uint64
 	// Roster interns identities; nodes of one simulation share one. Nil means an own one.
 	Roster *Roster
+	// Base, if set, is what this node, one of its members, knows from the start, as if it had run for
+	// long: nothing tells of that in events. Roster, if set, must have been made from it.
+	Base *Base
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
 }
@@ -179,6 +182,7 @@ func (c *Config) Validate() error {
 	bad(c.PacketMax >= floor && c.PacketMax <= packetCeiling, "packet size: %d, with this name and encryption allowed %d to %d", c.PacketMax, floor, packetCeiling)
 	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
+	bad(c.Base == nil || c.Roster == nil || c.Roster.base == c.Base, "roster: not made from the base")
 	return errors.Join(errs...)
 }
 

@@ -121,12 +121,12 @@ func (n *Node) expireErrands(now Time, out *Output) {
 // failed one hears from about one a probe interval. The record goes with the ping: if
 // it's back, it refutes. This heals partitions without waiting for a reconnect (F14).
 func (n *Node) maybeKnock(now Time, out *Output) {
-	gone := len(n.view.order) - n.view.live
+	gone := n.view.gone()
 	if gone == 0 || n.rng.float()*float64(n.view.live) >= float64(gone) {
 		return
 	}
-	id := n.view.order[n.view.live+n.rng.below(gone)]
-	if n.view.recs[id].state != Dead || len(n.errands.list) >= maxErrands {
+	id := n.view.order.At(n.view.live + n.rng.below(gone))
+	if n.view.at(id).state != Dead || len(n.errands.list) >= maxErrands {
 		return
 	}
 	e := errand{seq: n.nextSeq(), member: id, knock: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
@@ -138,8 +138,7 @@ func (n *Node) maybeKnock(now Time, out *Output) {
 // welcomeBack exchanges states with a failed member that answered: after a partition
 // each side knows things that the other doesn't.
 func (n *Node) welcomeBack(now Time, id MemberID, out *Output) {
-	r := n.view.lookup(id)
-	if r == nil || r.state != Dead {
+	if r := n.view.at(id); !r.known() || r.state != Dead {
 		return
 	}
 	out.note(Note{Level: Info, Code: NoteReturned, Member: id})
@@ -148,7 +147,7 @@ func (n *Node) welcomeBack(now Time, id MemberID, out *Output) {
 
 // stillKnown returns id, or NoMember if its record is gone by now.
 func (n *Node) stillKnown(id MemberID) MemberID {
-	if n.view.lookup(id) == nil {
+	if !n.view.has(id) {
 		return NoMember
 	}
 	return id

@@ -34,10 +34,10 @@ func (n *Node) tickGossip(now Time, out *Output) {
 		n.gossipPause /= hasteFactor
 	}
 	var buf [maxPick]MemberID
-	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r *record) bool { return r.state.live() })
+	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r record) bool { return r.state.live() })
 	living := len(to)
 	if now < n.graveOpen { // one more, who may live after all
-		to = n.pick(to, living+1, func(_ MemberID, r *record) bool {
+		to = n.pick(to, living+1, func(_ MemberID, r record) bool {
 			return r.state == Dead && now.Sub(r.since) < n.cfg.GossipToTheDead
 		})
 	}
@@ -122,8 +122,8 @@ const maxPick = 64 + 1
 
 // pick draws up to k different members, not this one, for which ok holds. Few may be
 // ok among many that are gone, so the draw gives up after some misses.
-func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, *record) bool) []MemberID {
-	total := len(n.view.order)
+func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
+	total := n.view.len()
 	if total <= smallView {
 		return n.pickSmall(dst, k, ok)
 	}
@@ -133,8 +133,8 @@ func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, *record) bool) []Me
 		if misses&1 == 1 && n.view.live > 0 {
 			span = n.view.live
 		}
-		id := n.view.order[n.rng.below(span)]
-		if id == n.self || slices.Contains(dst, id) || !ok(id, &n.view.recs[id]) {
+		id := n.view.order.At(n.rng.below(span))
+		if id == n.self || slices.Contains(dst, id) || !ok(id, n.view.at(id)) {
 			misses++
 			continue
 		}
@@ -147,15 +147,18 @@ func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, *record) bool) []Me
 const smallView = 32
 
 // pickSmall draws from a shuffled copy: it finds everyone who is ok.
-func (n *Node) pickSmall(dst []MemberID, k int, ok func(MemberID, *record) bool) []MemberID {
+func (n *Node) pickSmall(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
 	var all [smallView]MemberID
-	rest := all[:copy(all[:], n.view.order)]
+	rest := all[:0]
+	for id := range n.view.all {
+		rest = append(rest, id)
+	}
 	for len(rest) > 0 && len(dst) < k {
 		i := n.rng.below(len(rest))
 		id := rest[i]
 		rest[i] = rest[len(rest)-1]
 		rest = rest[:len(rest)-1]
-		if id != n.self && ok(id, &n.view.recs[id]) {
+		if id != n.self && ok(id, n.view.at(id)) {
 			dst = append(dst, id)
 		}
 	}
@@ -164,7 +167,7 @@ func (n *Node) pickSmall(dst []MemberID, k int, ok func(MemberID, *record) bool)
 
 // others is the number of other members that are alive or suspect.
 func (n *Node) others() int {
-	if n.view.recs[n.self].state.live() {
+	if n.view.at(n.self).state.live() {
 		return n.view.live - 1
 	}
 	return n.view.live
@@ -182,7 +185,7 @@ func (n *Node) gossip(id MemberID, msg []byte) {
 
 // appendNews appends what this node knows of id as a message.
 func (n *Node) appendNews(b []byte, id MemberID) []byte {
-	r, name := n.view.recs[id], n.roster.nameBytes(id)
+	r, name := n.view.at(id), n.roster.nameBytes(id)
 	switch r.state {
 	case Suspect:
 		m := wire.Suspect{Inc: r.inc, Node: name, From: n.roster.nameBytes(n.self)}

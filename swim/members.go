@@ -36,8 +36,8 @@ func (n *Node) Lookup(name []byte) (MemberID, bool) {
 
 // View returns what is known of id; false if nothing is.
 func (n *Node) View(id MemberID) (Member, bool) {
-	r := n.view.lookup(id)
-	if r == nil {
+	r := n.view.at(id)
+	if !r.known() {
 		return Member{}, false
 	}
 	d := n.identity(id)
@@ -49,19 +49,12 @@ func (n *Node) View(id MemberID) (Member, bool) {
 
 // State returns the state of id; false if it isn't known.
 func (n *Node) State(id MemberID) (State, bool) {
-	r := n.view.lookup(id)
-	if r == nil {
-		return 0, false
-	}
-	return r.state, true
+	r := n.view.at(id)
+	return r.state, r.known()
 }
 
-// IDs returns the members that this node has records of, those alive or suspect first.
-// The slice is borrowed until the next call into the node.
-func (n *Node) IDs() []MemberID { return n.view.order }
-
 // Len is the number of records, those of the gone and this node's own included.
-func (n *Node) Len() int { return len(n.view.order) }
+func (n *Node) Len() int { return n.view.len() }
 
 // Live is the number of members alive or suspect, this one included unless it leaves.
 func (n *Node) Live() int { return n.view.live }
@@ -89,7 +82,7 @@ func (n *Node) Retransmits() int { return n.retransmits() }
 
 // RandomLive draws up to k members alive, not this one, for which ok holds (nil: all).
 func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []MemberID {
-	return n.pick(dst, min(k, maxPick), func(id MemberID, r *record) bool {
+	return n.pick(dst, min(k, maxPick), func(id MemberID, r record) bool {
 		return r.state == Alive && (ok == nil || ok(id))
 	})
 }
@@ -111,10 +104,7 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	if bytes.Equal(meta, n.identity(n.self).meta) {
 		return nil
 	}
-	r := &n.view.recs[n.self]
-	old := r.ident
-	r.ident = n.roster.acquireIdent(n.self, n.cfg.Addr, meta, n.cfg.Versions)
-	n.roster.releaseIdent(n.self, old)
+	n.identify(n.self, n.cfg.Addr, meta, n.cfg.Versions)
 	n.raise(now, n.inc)
 	n.announceAlive(n.self, out)
 	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
@@ -147,8 +137,8 @@ func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Outp
 // Forget drops the record of another member that is dead or left; false if it isn't. Its
 // ID and name stay valid until the next call into the node.
 func (n *Node) Forget(id MemberID) bool {
-	r := n.view.lookup(id)
-	if r == nil || r.state.live() || id == n.self {
+	r := n.view.at(id)
+	if !r.known() || r.state.live() || id == n.self {
 		return false
 	}
 	if n.probe.target == id {
@@ -158,6 +148,7 @@ func (n *Node) Forget(id MemberID) bool {
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
+	n.view.size -= n.roster.stateSize(id, r.ident)
 	n.view.drop(id)
 	return true
 }
@@ -184,9 +175,9 @@ func (n *Node) forgetOld(now Time, out *Output) {
 	if n.cfg.DeadRetention == 0 {
 		return
 	}
-	for range min(sweepStep, len(n.view.order)-n.view.live) {
+	for range min(sweepStep, n.view.gone()) {
 		id := n.sweep()
-		if now.Sub(n.view.recs[id].since) >= n.cfg.DeadRetention && n.Forget(id) {
+		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(id) {
 			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
 			n.sweepAt-- // where another one is now
 		}
@@ -195,23 +186,23 @@ func (n *Node) forgetOld(now Time, out *Output) {
 
 // sweep walks the records of the gone, of which there must be one, round after round.
 func (n *Node) sweep() MemberID {
-	if n.sweepAt < n.view.live || n.sweepAt >= len(n.view.order) {
+	if n.sweepAt < n.view.live || n.sweepAt >= n.view.len() {
 		n.sweepAt = n.view.live
 	}
 	n.sweepAt++
-	return n.view.order[n.sweepAt-1]
+	return n.view.order.At(n.sweepAt - 1)
 }
 
 // makeRoom forgets one of the gone if names run out: of those that it looks at, the one that is
 // gone for longest. Its name is free from the next call on, so the last few are kept spare.
 func (n *Node) makeRoom(out *Output) {
-	gone := len(n.view.order) - n.view.live
+	gone := n.view.gone()
 	if gone == 0 || n.roster.spare() > spareNames {
 		return
 	}
 	oldest := n.sweep()
 	for range min(sweepStep, gone) - 1 {
-		if id := n.sweep(); n.view.recs[id].since < n.view.recs[oldest].since {
+		if id := n.sweep(); n.view.at(id).since < n.view.at(oldest).since {
 			oldest = id
 		}
 	}

@@ -174,8 +174,8 @@ func (n *Node) advanceMove(now Time, m *move, out *Output) (goesOn bool) {
 
 // acceptMove takes a claim whose old address kept silent.
 func (n *Node) acceptMove(now Time, m *move, out *Output) {
-	r := n.view.lookup(m.member)
-	if r == nil || !r.yieldsTo(Alive, m.inc) {
+	r := n.view.at(m.member)
+	if !r.known() || !r.yieldsTo(Alive, m.inc) {
 		return // overtaken by other news
 	}
 	out.note(Note{Level: Info, Code: NoteMoved, Member: m.member, From: m.addr})

@@ -99,7 +99,7 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 		n.counters.DroppedMessages++
 		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: c.from, N: int64(wire.TypeAlive), Text: clip(c.name)})
 		return false
-	case !n.understands(c):
+	case c.vsn != len(c.versions) || !compatible(n.cfg.Versions, c.versions):
 		n.counters.DroppedVersions++
 		out.note(Note{Level: Warn, Code: NoteBadVersions, From: c.from, Text: clip(c.name)})
 		return false
@@ -112,11 +112,10 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 	return n.credible(n.member(c.name), c.inc, out)
 }
 
-// understands tells whether a member and this one speak versions that both know, in both
+// compatible tells whether a member and this one speak versions that both know, in both
 // layers. Of one that doesn't the original refuses a whole push/pull: it must not be passed on.
-func (n *Node) understands(c *claim) bool {
-	own, v := n.cfg.Versions, c.versions
-	if c.vsn != len(v) || v[0] == 0 {
+func compatible(own, v [6]byte) bool {
+	if v[0] == 0 {
 		return false
 	}
 	within := func(x, least, most byte) bool { return least <= x && x <= most }
@@ -133,7 +132,7 @@ func (n *Node) understands(c *claim) bool {
 func (n *Node) credible(id MemberID, inc uint32, out *Output) bool {
 	most := uint32(incJump)
 	if id != NoMember {
-		most = min(n.view.recs[id].inc+incJump, incMax)
+		most = min(n.view.at(id).inc+incJump, incMax)
 	}
 	if id == n.self {
 		most -= incSpare
@@ -197,8 +196,8 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		n.applyOwnName(now, c, out)
 		return
 	}
-	r := &n.view.recs[id]
-	ident := n.identity(id)
+	r := n.view.at(id)
+	ident := &n.roster.idents[r.ident]
 	if !r.yieldsTo(Alive, c.inc) {
 		n.counters.DroppedStale++
 		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3).
@@ -227,7 +226,9 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 		out.note(Note{Level: Error, Code: NoteTableFull, Text: clip(c.name)})
 		return
 	}
-	n.view.add(id, n.roster.acquireIdent(id, c.addr, c.meta, c.versions), Alive, c.inc, now)
+	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
+	n.view.add(id, ident, Alive, c.inc, now)
+	n.view.size += n.roster.stateSize(id, ident)
 	n.announceAlive(id, out)
 	n.noteAdmitted(now)
 	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
@@ -235,12 +236,10 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 
 // accept replaces what is known of id, another member, by a newer claim.
 func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
-	r := &n.view.recs[id]
-	was, old := r.state, r.ident
+	r := n.view.at(id)
+	was := r.state
 	moved := n.identity(id).addr != c.addr
-	r.ident = n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
-	changed := r.ident != old
-	n.roster.releaseIdent(id, old)
+	changed := n.identify(id, c.addr, c.meta, c.versions)
 	n.view.set(id, Alive, c.inc, now)
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
@@ -262,6 +261,17 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	}
 }
 
+// identify notes what id, who has a record, says of itself, and whether that is something else.
+func (n *Node) identify(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) (changed bool) {
+	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, addr, meta, versions)
+	if ident != old {
+		n.view.setIdent(id, ident)
+		n.view.size += n.roster.stateSize(id, ident) - n.roster.stateSize(id, old)
+	}
+	n.roster.releaseIdent(id, old)
+	return ident != old
+}
+
 func (n *Node) announceAlive(id MemberID, out *Output) {
 	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
 	n.gossip(id, out.scratch.msg)
@@ -269,7 +279,7 @@ func (n *Node) announceAlive(id MemberID, out *Output) {
 
 // applySuspect merges the suspicion of another member, by a peer or by this node.
 func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out *Output) {
-	r := &n.view.recs[id]
+	r := n.view.at(id)
 	switch {
 	case r.state == Suspect && inc == r.inc:
 		if s := n.suspicions.lookup(id); s != nil && s.confirm(hashName(from)) {
@@ -294,7 +304,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 
 // applyGone merges the death of another member, or that it left.
 func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte, out *Output) {
-	r := &n.view.recs[id]
+	r := n.view.at(id)
 	if !r.yieldsTo(s, inc) {
 		n.counters.DroppedStale++
 		return
@@ -340,7 +350,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 	for n.suspicions.deadline() <= now {
 		s := n.suspicions.heap[0]
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
-		r := n.view.recs[s.member]
+		r := n.view.at(s.member)
 		invariant(r.state == Suspect, "suspicion of a member that isn't suspect")
 		n.applyGone(now, s.member, Dead, r.inc, n.roster.nameBytes(n.self), out)
 	}
@@ -366,7 +376,7 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 // raise lifts the own incarnation above inc.
 func (n *Node) raise(now Time, inc uint32) {
 	n.inc = min(max(n.inc, inc)+1, incMax)
-	n.view.set(n.self, n.view.recs[n.self].state, n.inc, now)
+	n.view.set(n.self, n.view.at(n.self).state, n.inc, now)
 }
 
 // applyOwnName handles a claim on this node's own name.

@@ -74,29 +74,39 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 		return nil, err
 	}
 	if c.Roster == nil {
-		c.Roster = NewRoster()
+		c.Roster = c.Base.NewRoster()
 	}
 	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)), seen: now}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
+	n.cfg.Addr = plainAddr(c.Addr)
+	n.gossiped = now.Add(-c.GossipInterval)
+	n.leaving.deadline, n.pushPull = Never, Never
+	if c.Base != nil {
+		if err := n.startKnowing(now); err != nil {
+			return nil, err
+		}
+		return n, nil
+	}
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
 		return nil, fmt.Errorf("roster: %d names, limit %d: %w", n.roster.Len(), maxMembers, ErrTooLarge)
 	}
-	// A zone means nothing to others: messages can't carry it.
-	n.cfg.Addr = netip.AddrPortFrom(c.Addr.Addr().Unmap().WithZone(""), c.Addr.Port())
 	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
 	n.view.add(n.self, ident, Alive, n.inc, now)
-	n.gossiped = now.Add(-c.GossipInterval)
+	n.view.size = n.roster.stateSize(n.self, ident)
 	// Staggered, so that members started together don't act in step.
 	n.probe.next = now.Add(n.stagger(c.ProbeInterval))
-	n.pushPull = Never
 	if c.PushPullInterval > 0 {
 		n.pushPull = now.Add(n.stagger(c.PushPullInterval))
 	}
-	n.leaving.deadline = Never
 	out.Events = append(out.Events, Event{Kind: EventJoined, Member: n.self})
 	return n, nil
+}
+
+// plainAddr is a as messages carry it: without a zone, which means nothing to others.
+func plainAddr(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
 func (n *Node) stagger(d time.Duration) time.Duration {
@@ -107,9 +117,8 @@ func (n *Node) stagger(d time.Duration) time.Duration {
 // one; the node must not be used after.
 func (n *Node) Release() {
 	n.releaseForgotten()
-	for _, id := range n.view.order {
-		r := &n.view.recs[id]
-		n.roster.releaseIdent(id, r.ident)
+	for id := range n.view.all {
+		n.roster.releaseIdent(id, n.view.at(id).ident)
 		n.roster.releaseMember(id)
 	}
 	n.view = view{}
@@ -293,13 +302,13 @@ func (n *Node) checksummed(id MemberID) bool {
 
 // identity returns what a known member says of itself.
 func (n *Node) identity(id MemberID) *identity {
-	return &n.roster.idents[n.view.recs[id].ident]
+	return &n.roster.idents[n.view.at(id).ident]
 }
 
 // member returns the ID of a name that this node has a record of, or NoMember.
 func (n *Node) member(name []byte) MemberID {
 	id := n.roster.Lookup(name)
-	if id == NoMember || n.view.lookup(id) == nil {
+	if id == NoMember || !n.view.has(id) {
 		return NoMember
 	}
 	return id

@@ -44,7 +44,7 @@ func (p *probe) deadline() Time {
 
 func (n *Node) tickProbe(now Time, out *Output) {
 	p := &n.probe
-	invariant(p.target == NoMember || n.view.recs[p.target].state.live(), "probe of one that is gone")
+	invariant(p.target == NoMember || n.view.at(p.target).state.live(), "probe of one that is gone")
 	if p.target != NoMember && !p.asked && now >= p.ask && now < p.end {
 		n.askOthers(now, out)
 	}
@@ -86,8 +86,8 @@ func (n *Node) pickTarget() MemberID {
 			n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
 			continue
 		}
-		if i < n.view.live && n.view.order[i] != n.self {
-			return n.view.order[i]
+		if i < n.view.live && n.view.order.At(i) != n.self {
+			return n.view.order.At(i)
 		}
 	}
 	return NoMember
@@ -107,7 +107,7 @@ func (n *Node) newcomer() (int, bool) {
 func (n *Node) startProbe(now Time, id MemberID, out *Output) {
 	n.counters.Probes++
 	p := &n.probe
-	p.target, p.inc, p.seq, p.sent = id, n.view.recs[id].inc, n.nextSeq(), now
+	p.target, p.inc, p.seq, p.sent = id, n.view.at(id).inc, n.nextSeq(), now
 	p.ask = now.Add(n.cfg.ProbeTimeout)
 	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
 	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
@@ -136,7 +136,7 @@ func (n *Node) pingWithNews(id MemberID, seq uint32, out *Output) (ping, news []
 
 // appendDoubts appends what a member that lives ought to refute; nothing if there is nothing.
 func (n *Node) appendDoubts(b []byte, id MemberID) []byte {
-	if id == NoMember || n.view.recs[id].state == Alive {
+	if id == NoMember || n.view.at(id).state == Alive {
 		return b
 	}
 	return n.appendNews(b, id)
@@ -150,7 +150,7 @@ func (n *Node) askOthers(now Time, out *Output) {
 	ident := n.identity(p.target)
 	addr := addrBytes(ident.addr.Addr())
 	var buf [maxPick]MemberID
-	for _, id := range n.pick(buf[:0], n.cfg.IndirectProbes, func(id MemberID, r *record) bool {
+	for _, id := range n.pick(buf[:0], n.cfg.IndirectProbes, func(id MemberID, r record) bool {
 		return r.state == Alive && id != p.target
 	}) {
 		nack := n.identity(id).versions[1] >= nackSince

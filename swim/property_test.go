@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
@@ -79,6 +80,13 @@ func newHarness(t *rapid.T) *harness {
 	c.PushPullInterval = 5 * time.Second
 	c.PacketMax = rapid.SampledFrom([]int{PacketDefault, packetCeiling}).Draw(t, "packet max")
 	h := &harness{now: Time(time.Hour), live: map[string]bool{}, known: map[string]record{}}
+	if rapid.Bool().Draw(t, "warm") {
+		c.Base = harnessBase(h.now)
+		for id := MemberID(1); int(id) <= c.Base.Len(); id++ {
+			h.live[c.Base.Name(id)] = c.Base.Name(id) != c.Name
+		}
+		delete(h.live, c.Name)
+	}
 	for i := range h.nodes {
 		n, err := New(h.now, c, &h.outs[i])
 		if err != nil {
@@ -86,10 +94,41 @@ func newHarness(t *rapid.T) *harness {
 		}
 		h.nodes[i] = n
 	}
+	unshare(h.nodes[1])
 	for _, name := range []string{"b", "c", "d", "e"} {
 		h.both(t, func(n *Node, out *Output) { n.Packet(h.now, addrOf(name), alive(name, 1), out) })
 	}
 	return h
+}
+
+// harnessBase has a few pages of members.
+func harnessBase(now Time) *Base {
+	base, err := NewBase(now, func(yield func(Identity) bool) {
+		for i := range byte(2 * paged.PageLen) {
+			name := string([]byte{'a' + i})
+			if i > 5 {
+				name = string([]byte{'z', i})
+			}
+			if !yield(Identity{Name: name, Addr: addrOf(name), Versions: LAN().Versions}) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		panic(err)
+	}
+	return base
+}
+
+// unshare gives n all of its view's memory for itself. So of two that begin with a base one takes all the
+// short cuts for what is shared, and the other none.
+func unshare(n *Node) {
+	for i := range n.view.recs.Len() {
+		n.view.recs.Edit(i)
+	}
+	for i := range n.view.order.Len() {
+		n.view.order.Edit(i)
+	}
 }
 
 // both does the same to the node and its twin, and drains what they did.
@@ -112,6 +151,12 @@ func (h *harness) compare(t *rapid.T) {
 	}
 	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q Packet) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
 		t.Fatal("twins send different packets")
+	}
+	if !slices.EqualFunc(a.Streams, b.Streams, func(p, q StreamOut) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
+		t.Fatal("twins send different messages by stream")
+	}
+	if h.nodes[0].counters != h.nodes[1].counters {
+		t.Fatalf("twins count differently: %+v, %+v", h.nodes[0].counters, h.nodes[1].counters)
 	}
 }
 
@@ -321,24 +366,26 @@ func (h *harness) check(t *rapid.T) {
 // checkView: records and order name each other, those alive or suspect in front.
 func checkView(t *rapid.T, n *Node) {
 	v, records := &n.view, 0
-	for id := range v.recs {
-		r := &v.recs[id]
-		if r.ident == 0 {
-			if *r != (record{}) {
+	size := 0
+	for id := range v.recs.Len() {
+		r := v.at(MemberID(id))
+		if !r.known() {
+			if r != (record{}) {
 				t.Fatalf("record %d dropped, but not cleared", id)
 			}
 			continue
 		}
 		records++
-		if int(r.pos) >= len(v.order) || v.order[r.pos] != MemberID(id) {
+		if int(r.pos) >= v.len() || v.order.At(int(r.pos)) != MemberID(id) {
 			t.Fatalf("%d isn't where its record says", id)
 		}
+		size += n.roster.stateSize(MemberID(id), r.ident)
 		if r.state.live() != (int(r.pos) < v.live) {
 			t.Fatalf("%d is %v at place %d, %d are live", id, r.state, r.pos, v.live)
 		}
 	}
-	if records != len(v.order) {
-		t.Fatalf("%d records, %d in order", records, len(v.order))
+	if records != v.len() || size != v.size {
+		t.Fatalf("%d records of %d bytes, %d in order, of %d bytes", records, size, v.len(), v.size)
 	}
 }
 
@@ -349,8 +396,8 @@ func checkSuspicions(t *rapid.T, n *Node) {
 		t.Fatalf("%d suspicions, %d in the index", len(s.heap), len(s.pos))
 	}
 	suspects := 0
-	for _, id := range n.view.order {
-		if n.view.recs[id].state == Suspect {
+	for id := range n.view.all {
+		if n.view.at(id).state == Suspect {
 			suspects++
 		}
 	}
@@ -373,16 +420,21 @@ func checkSuspicions(t *rapid.T, n *Node) {
 
 // checkRoster: as many references as records, those just forgotten included.
 func checkRoster(t *rapid.T, n *Node) {
-	names, idents := map[MemberID]int32{}, map[identID]int32{}
-	for _, id := range n.view.order {
+	names, idents, r := map[MemberID]int32{}, map[identID]int32{}, n.roster
+	for id := range n.view.all {
 		names[id]++
-		idents[n.view.recs[id].ident]++
+		idents[n.view.at(id).ident]++
 	}
 	for _, f := range n.forgotten {
 		names[f.id]++
 		idents[f.ident]++
 	}
-	r := n.roster
+	for id := MemberID(1); uint32(id) <= r.baseM; id++ {
+		names[id] = 1 // for good
+	}
+	for i := identID(1); uint32(i) <= r.baseI; i++ {
+		idents[i] = 1
+	}
 	if len(names) != r.Len() || len(names) != len(r.members)-1-len(r.freeM) || len(idents) != len(r.idents)-1-len(r.freeI) {
 		t.Fatalf("%d members and %d identities in use, the roster has %d of %d and %d of %d", len(names), len(idents),
 			len(r.members)-1-len(r.freeM), len(r.members)-1, len(r.idents)-1-len(r.freeI), len(r.idents)-1)
@@ -406,7 +458,7 @@ func checkReferences(t *rapid.T, n *Node) {
 	}
 	seqs := map[uint32]bool{}
 	wait := func(what string, id MemberID, seq uint32) {
-		if id != NoMember && n.view.lookup(id) == nil {
+		if id != NoMember && !n.view.has(id) {
 			t.Fatalf("%s for %d, which isn't known", what, id)
 		}
 		if seqs[seq] {
@@ -437,7 +489,7 @@ func checkBroadcasts(t *rapid.T, n *Node) {
 		t.Fatalf("%d broadcasts wait, %d in the index", q.n, len(q.byKey))
 	}
 	for key, s := range q.byKey {
-		if n.view.lookup(MemberID(key)) == nil {
+		if !n.view.has(MemberID(key)) {
 			t.Fatalf("news about %d, which isn't known", key)
 		}
 		if size := len(q.slots[s-1].msg); size > n.room() {
@@ -469,11 +521,11 @@ func (h *harness) checkSelf(t *rapid.T, n *Node) {
 // the events told who is there.
 func (h *harness) checkHistory(t *rapid.T, n *Node) {
 	live := 0
-	for _, id := range n.view.order {
+	for id := range n.view.all {
 		if id == n.self {
 			continue
 		}
-		name, r := n.roster.Name(id), n.view.recs[id]
+		name, r := n.roster.Name(id), n.view.at(id)
 		was, ok := h.known[name]
 		if ok && r.inc < was.inc {
 			t.Fatalf("%q went from %d back to %d", name, was.inc, r.inc)
@@ -498,7 +550,7 @@ func (h *harness) checkHistory(t *rapid.T, n *Node) {
 func (h *harness) release(t *rapid.T) {
 	for _, n := range h.nodes {
 		n.Release()
-		if n.roster.Len() != 0 || len(n.roster.freeI) != len(n.roster.idents)-1 {
+		if n.roster.Len() != int(n.roster.baseM) || len(n.roster.freeI) != len(n.roster.idents)-1-int(n.roster.baseI) {
 			t.Fatalf("%d names left in the roster", n.roster.Len())
 		}
 	}

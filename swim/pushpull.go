@@ -3,6 +3,7 @@ package swim
 import (
 	"net/netip"
 
+	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
@@ -13,7 +14,7 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 		return
 	}
 	var buf [1]MemberID
-	for _, id := range n.pick(buf[:0], 1, func(_ MemberID, r *record) bool { return r.state == Alive }) {
+	for _, id := range n.pick(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
 		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
 	}
 }
@@ -54,7 +55,7 @@ const (
 // PushPull begins one exchange of states with a known member, whatever its state. Failures
 // are noted.
 func (n *Node) PushPull(now Time, id MemberID, out *Output) {
-	if n.view.lookup(id) != nil {
+	if n.view.has(id) {
 		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
 	}
 }
@@ -82,16 +83,56 @@ func (n *Node) appendState(b []byte, join bool, out *Output) []byte {
 	}
 	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: len(user)}
 	b = head.Append(b)
-	for _, id := range n.view.order[:fit] {
-		r, d := &n.view.recs[id], n.identity(id)
-		addr := addrBytes(d.addr.Addr())
-		s := wire.NodeState{
-			Addr: addr.slice(), Inc: r.inc, Meta: d.meta, Name: n.roster.nameBytes(id),
-			Port: d.addr.Port(), State: uint8(r.state), Vsn: d.versions[:],
-		}
-		b = s.Append(b)
+	if fit == n.view.len() {
+		b = n.appendAll(b)
+	} else {
+		b = n.appendFirst(b, fit)
 	}
 	return append(b, user...)
+}
+
+// appendAll appends all records in the order of their memory.
+func (n *Node) appendAll(b []byte) []byte {
+	for p := range n.view.recs.Pages() {
+		if n.view.recs.Shares(p) {
+			b = append(b, n.cfg.Base.states.Page(p)...)
+		} else {
+			b = n.roster.appendStates(b, &n.view.recs, p)
+		}
+	}
+	return b
+}
+
+// appendFirst appends the first records in the view's order: of those who live.
+func (n *Node) appendFirst(b []byte, fit int) []byte {
+	for id := range n.view.all {
+		if fit--; fit < 0 {
+			break
+		}
+		b = n.roster.appendState(b, id, n.view.at(id))
+	}
+	return b
+}
+
+// appendStates appends the records of one page.
+func (r *Roster) appendStates(b []byte, recs *paged.Array[record], page int) []byte {
+	first := MemberID(page * paged.PageLen)
+	for i, rec := range recs.Page(page) {
+		if rec.known() {
+			b = r.appendState(b, first+MemberID(i), rec)
+		}
+	}
+	return b
+}
+
+func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
+	d := &r.idents[rec.ident]
+	addr := addrBytes(d.addr.Addr())
+	s := wire.NodeState{
+		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(id),
+		Port: d.addr.Port(), State: uint8(rec.state), Vsn: d.versions[:],
+	}
+	return s.Append(b)
 }
 
 const (
@@ -105,21 +146,22 @@ const (
 // fitState returns how many records, those who live first, a push/pull can carry, and in how
 // many bytes at most.
 func (n *Node) fitState(out *Output) (fit, size int) {
-	for _, id := range n.view.order {
-		next := size + stateHead + len(n.roster.nameBytes(id)) + len(n.identity(id).meta)
+	if n.view.size <= statesMax {
+		n.stateCut = false
+		return n.view.len(), n.view.size
+	}
+	for id := range n.view.all {
+		next := size + n.roster.stateSize(id, n.view.at(id).ident)
 		if next > statesMax {
 			break
 		}
 		fit, size = fit+1, next
 	}
-	cut := fit < len(n.view.order)
-	if cut {
-		n.counters.StatesCut++
+	n.counters.StatesCut++
+	if !n.stateCut {
+		out.note(Note{Level: Warn, Code: NoteStateCut, N: int64(n.view.len() - fit)})
 	}
-	if cut && !n.stateCut {
-		out.note(Note{Level: Warn, Code: NoteStateCut, N: int64(len(n.view.order) - fit)})
-	}
-	n.stateCut = cut
+	n.stateCut = true
 	return fit, size
 }
 
@@ -168,7 +210,7 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out 
 	}
 	// A suspect that we don't know, or know less of, is alive at that incarnation first.
 	id := n.member(c.name)
-	if state == Alive || id == NoMember || n.view.recs[id].yieldsTo(Alive, c.inc) && id != n.self {
+	if state == Alive || id == NoMember || n.view.at(id).yieldsTo(Alive, c.inc) && id != n.self {
 		n.applyAlive(now, &c, out)
 	}
 	if state == Suspect {

@@ -29,6 +29,11 @@ type Roster struct {
 	freeM   []MemberID
 	freeI   []identID
 	limit   int // of names
+
+	// base is what the roster was made from, if it was. Its members and identities are the
+	// first and stay: references to them aren't counted.
+	base         *Base
+	baseM, baseI uint32 // the last of them
 }
 
 type rosterMember struct {
@@ -73,6 +78,11 @@ func (r *Roster) Len() int { return len(r.byName) }
 // spare is how many further names there is room for.
 func (r *Roster) spare() int { return r.limit - len(r.byName) }
 
+// stateSize is how many bytes a member's record takes in a push/pull, at most.
+func (r *Roster) stateSize(id MemberID, i identID) int {
+	return stateHead + len(r.members[id].name) + len(r.idents[i].meta)
+}
+
 func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
 
 // acquireMember interns name and takes a reference, or returns NoMember at the limit.
@@ -93,11 +103,16 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 		}
 		r.byName[m.name] = id
 	}
-	r.members[id].refs++
+	if uint32(id) > r.baseM {
+		r.members[id].refs++
+	}
 	return id
 }
 
 func (r *Roster) releaseMember(id MemberID) {
+	if uint32(id) <= r.baseM {
+		return
+	}
 	m := &r.members[id]
 	m.refs--
 	invariant(m.refs >= 0, "member released twice")
@@ -113,7 +128,9 @@ func (r *Roster) releaseMember(id MemberID) {
 func (r *Roster) acquireIdent(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) identID {
 	for i := r.members[id].idents; i != 0; i = r.idents[i].next {
 		if d := &r.idents[i]; d.same(addr, meta, versions) {
-			d.refs++
+			if uint32(i) > r.baseI {
+				d.refs++
+			}
 			return i
 		}
 	}
@@ -132,6 +149,9 @@ func (r *Roster) acquireIdent(id MemberID, addr netip.AddrPort, meta []byte, ver
 }
 
 func (r *Roster) releaseIdent(id MemberID, i identID) {
+	if uint32(i) <= r.baseI {
+		return
+	}
 	d := &r.idents[i]
 	d.refs--
 	invariant(d.refs >= 0, "identity released twice")

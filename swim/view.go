@@ -1,5 +1,7 @@
 package swim
 
+import "serf/swim/internal/paged"
+
 // State of a member, with the values that push/pull carries (spec 1.4).
 type State uint8
 
@@ -42,47 +44,62 @@ type record struct {
 // incarnations the worse state wins, but alive never wins over an equal.
 // A member that is gone takes a higher death too: otherwise an alive in between
 // would revive it.
-func (r *record) yieldsTo(s State, inc uint32) bool {
+func (r record) yieldsTo(s State, inc uint32) bool {
 	if s == Alive || inc != r.inc {
 		return inc > r.inc && (s != Suspect || r.state.live())
 	}
 	return s > r.state
 }
 
+// known tells whether there is a record.
+func (r record) known() bool { return r.ident != 0 }
+
 // view is one node's table of members: dense records by MemberID, and an order
-// to draw from, with those alive or suspect in front.
+// to draw from, with those alive or suspect in front. Both may be forks of a Base's.
 type view struct {
-	recs  []record
-	order []MemberID
-	live  int // order[:live] are alive or suspect
+	recs  paged.Array[record]
+	order paged.Array[MemberID]
+	live  int // of order, so many in front are alive or suspect
+	size  int // bytes of a push/pull with all records, at most; see Roster.stateSize
 }
 
-// lookup returns the record of id, or nil if this node has none.
-func (v *view) lookup(id MemberID) *record {
-	if int(id) >= len(v.recs) || v.recs[id].ident == 0 {
-		return nil
+// at returns the record of id, which isn't known if this node has none.
+func (v *view) at(id MemberID) record { return v.recs.At(int(id)) }
+
+// has tells whether this node has a record of id.
+func (v *view) has(id MemberID) bool { return v.at(id).known() }
+
+// len is the number of records.
+func (v *view) len() int { return v.order.Len() }
+
+// gone is the number of records of members that are dead or left.
+func (v *view) gone() int { return v.order.Len() - v.live }
+
+// all yields the members in order, to one who doesn't change the view.
+func (v *view) all(yield func(MemberID) bool) {
+	for i := range v.order.Len() {
+		if !yield(v.order.At(i)) {
+			return
+		}
 	}
-	return &v.recs[id]
 }
 
 // add makes a record for id, which must not have one.
 func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
-	if int(id) >= len(v.recs) {
-		v.recs = append(v.recs, make([]record, int(id)+1-len(v.recs))...)
-	}
-	invariant(v.recs[id].ident == 0, "record added twice")
-	v.recs[id] = record{since: now, inc: inc, ident: ident, pos: uint32(len(v.order)), state: s}
-	v.order = append(v.order, id)
+	invariant(!v.has(id), "record added twice")
+	last := v.order.Len()
+	*v.recs.Edit(int(id)) = record{since: now, inc: inc, ident: ident, pos: uint32(last), state: s}
+	v.order.Append(id)
 	if s.live() {
-		v.swap(len(v.order)-1, v.live)
+		v.swap(last, v.live)
 		v.live++
 	}
 }
 
 // set changes the state of id.
 func (v *view) set(id MemberID, s State, inc uint32, now Time) {
-	r := &v.recs[id]
-	was := r.state.live()
+	r := v.recs.Edit(int(id))
+	was, pos := r.state.live(), int(r.pos)
 	if r.state != s {
 		r.state, r.since = s, now
 	}
@@ -90,28 +107,32 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	switch is := s.live(); {
 	case was && !is:
 		v.live--
-		v.swap(int(r.pos), v.live)
+		v.swap(pos, v.live)
 	case !was && is:
-		v.swap(int(r.pos), v.live)
+		v.swap(pos, v.live)
 		v.live++
 	}
 }
 
+// setIdent changes what id says of itself.
+func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident = ident }
+
 // drop removes the record of id, whose state is not live.
 func (v *view) drop(id MemberID) {
-	r := &v.recs[id]
+	r := v.at(id)
 	invariant(!r.state.live(), "record of a live member dropped")
-	last := len(v.order) - 1
+	last := v.order.Len() - 1
 	v.swap(int(r.pos), last)
-	v.order = v.order[:last]
-	*r = record{}
+	v.order.Truncate(last)
+	*v.recs.Edit(int(id)) = record{}
 }
 
 func (v *view) swap(i, j int) {
 	if i == j {
 		return
 	}
-	a, b := v.order[i], v.order[j]
-	v.order[i], v.order[j] = b, a
-	v.recs[a].pos, v.recs[b].pos = uint32(j), uint32(i)
+	a, b := v.order.At(i), v.order.At(j)
+	*v.order.Edit(i), *v.order.Edit(j) = b, a
+	v.recs.Edit(int(a)).pos = uint32(j)
+	v.recs.Edit(int(b)).pos = uint32(i)
 }

@@ -6,7 +6,7 @@ package wire
 //	w := AppendSerfState(b, eventLTime, slots)
 //	w.EmptySlot() or w.Slot(ltime, events) and w.Event(name, payload) for each event
 //	w.LeftMembers(ltime, n); w.LeftMember(name)
-//	w.StatusLTimes(queryLTime, n); w.StatusLTime(name, ltime)    // sorted by name
+//	w.StatusLTimes(queryLTime, n); w.StatusLTime(name, ltime)    // in any order
 //	b = w.Bytes()
 //
 // Another order or number is a bug of the caller and panics.
@@ -87,7 +87,19 @@ func (w *SerfStateWriter) StatusLTimes(queryLTime uint64, n int) {
 // StatusLTime writes the Lamport time of the last intent about a member.
 func (w *SerfStateWriter) StatusLTime(name string, ltime uint64) {
 	w.element(stageStatus)
-	w.b = appendUint(appendName(w.b, name), ltime)
+	w.b = AppendStatusLTime(w.b, name, ltime)
+}
+
+// StatusRun writes n status times as AppendStatusLTime makes them.
+func (w *SerfStateWriter) StatusRun(run []byte, n int) {
+	invariant(w.stage == stageStatus && w.left >= n, "serf state out of order")
+	w.left -= n
+	w.b = append(w.b, run...)
+}
+
+// AppendStatusLTime appends one status time as it stands among those of a state.
+func AppendStatusLTime(b []byte, name string, ltime uint64) []byte {
+	return appendUint(appendName(b, name), ltime)
 }
 
 // Bytes ends the state and returns the buffer.

@@ -33,7 +33,7 @@ const (
 // Config is what a Node is made of. Start from DefaultConfig, then set at
 // least Name, Addr and Seed. New copies it; what may change later has a setter.
 type Config struct {
-	// Config is that of the membership below. Of it, New sets Meta, Carrier, DeadRetention and
+	// Config is that of the membership below. Of it, New sets Meta, Carrier, Base, DeadRetention and
 	// the last three of Versions.
 	swim.Config
 
@@ -69,6 +69,10 @@ type Config struct {
 
 	// Listener says which queries somebody above may answer. Nil: any.
 	Listener Listener
+
+	// Warm, if set, has the node begin as one of the members of a cluster that has run for long, all of
+	// whom it knows: see Base. No event tells of them.
+	Warm *Base
 
 	// BroadcastTimeout bounds how long Leave waits for its intent, and the own user events that
 	// came before, to be gossiped.

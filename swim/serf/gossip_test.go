@@ -105,13 +105,18 @@ func FuzzMessage(f *testing.F) {
 func checkTable(t rapid.TB, n *Node) {
 	t.Helper()
 	var count [len(n.table.count)]int
-	for _, r := range n.table.recs {
+	reaped := 0
+	for id := range n.table.recs.Len() {
+		r := n.table.at(swim.MemberID(id))
 		if r.known() {
 			count[r.status]++
 		}
+		if r.marks&markReaped != 0 {
+			reaped++
+		}
 	}
-	if count != n.table.count {
-		t.Fatalf("counted %v, there are %v", n.table.count, count)
+	if count != n.table.count || reaped != n.table.reaped {
+		t.Fatalf("counted %v and %d reaped, there are %v and %d", n.table.count, n.table.reaped, count, reaped)
 	}
 	if got := len(n.table.sorted(n.roster)); got != n.table.len() {
 		t.Fatalf("%d in order, %d listed", got, n.table.len())

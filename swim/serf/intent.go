@@ -160,7 +160,7 @@ func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prun
 	if id == swim.NoMember {
 		return n.keepIntent(now, name, intent{time: t, leave: true, prune: prune}, out)
 	}
-	r := n.table.edit(id)
+	r := n.table.at(id)
 	effect := r.onLeave(t)
 	if effect == intentStale {
 		if prune && t == r.statusTime && r.known() && r.status == StatusLeft {
@@ -174,9 +174,10 @@ func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prun
 		n.refuteLeave(now, out)
 		return false // the refutation is the news
 	}
-	r.statusTime = t
+	e := n.table.edit(id)
+	e.statusTime = t
 	if prune {
-		r.marks |= markPrune
+		e.marks |= markPrune
 	}
 	switch effect {
 	case intentLeaving:
@@ -225,11 +226,12 @@ func (n *Node) applyJoinIntent(now swim.Time, name []byte, t lamport.Time, out *
 	if id == swim.NoMember {
 		return n.keepIntent(now, name, intent{time: t}, out)
 	}
-	r := n.table.edit(id)
+	r := n.table.at(id)
 	if t <= r.statusTime {
 		return false
 	}
-	r.statusTime = t
+	e := n.table.edit(id)
+	e.statusTime = t
 	if id == n.self && n.leave.phase == leaveNot && now >= n.nextEcho {
 		// Not of this run. It may be the trace of a leave that never reached us: a stock
 		// node among two tells nobody but itself, and in a push/pull doesn't say which
@@ -239,7 +241,7 @@ func (n *Node) applyJoinIntent(now swim.Time, name []byte, t lamport.Time, out *
 		return false
 	}
 	if r.status == StatusLeaving && id != n.self {
-		r.marks &^= markPrune
+		e.marks &^= markPrune
 		n.table.set(id, StatusAlive, now)
 	} else if r.status == StatusAlive && r.known() {
 		n.maybeRestarted(now, id, out)

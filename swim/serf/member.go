@@ -120,11 +120,11 @@ func (n *Node) handleUpdated(now swim.Time, id swim.MemberID, moved bool, out *s
 // maybeRestarted handles a newer join intent of a live member. Shortly after an
 // update it shows that this was a restart, which is told as a further update (F21).
 func (n *Node) maybeRestarted(now swim.Time, id swim.MemberID, out *swim.Output) {
-	r := n.table.edit(id)
+	r := n.table.at(id)
 	if id == n.self || r.marks&markUpdated == 0 || now.Sub(r.changed) > restartWindow {
 		return
 	}
-	r.marks &^= markUpdated
+	n.table.edit(id).marks &^= markUpdated
 	n.noteRestart(id, out)
 	n.tellMember(now, EventMemberUpdate, id, true, out)
 }

@@ -120,26 +120,29 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	n.gossip.events.Fair, n.gossip.queries.Fair = true, true // each counts, and grows old
 	n.cfg.Tags = nil
 	n.tags = cloneTags(c.Tags)
-	meta, err := encodeTags(c.protocol(), c.Tags)
+	who, err := c.identity()
 	if err != nil {
 		return nil, err
 	}
 	if err := n.restoreClocks(); err != nil {
 		return nil, err
 	}
+	n.cfg.Base = c.Warm.membership()
 	if c.Roster == nil {
-		n.cfg.Roster = swim.NewRoster()
+		n.cfg.Roster = n.cfg.Base.NewRoster()
 	}
 	n.roster = n.cfg.Roster
-	n.cfg.Meta = meta
+	n.cfg.Meta, n.cfg.Versions = who.Meta, who.Versions
 	n.cfg.Carrier = carrier{n}
 	n.cfg.DeadRetention = 0 // forgetting is decided here, see reap
-	n.cfg.Versions[3], n.cfg.Versions[4], n.cfg.Versions[5] = ProtocolMin, ProtocolMax, c.protocol()
 	for i := range n.due {
 		n.due[i] = swim.Never
 	}
 	n.coords.init(&n.cfg)
 
+	if c.Warm != nil {
+		n.startWarm()
+	}
 	n.begin(out)
 	if n.swim, err = swim.New(now, n.cfg.Config, out); err != nil {
 		out.Events = out.Events[:n.mark]
@@ -151,6 +154,9 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 		n.becomeAlive(now, n.self, out)
 	}
 	n.arm(dutyReap, now.Add(n.cfg.ReapInterval))
+	if c.Warm != nil { // as long ago as for each other node
+		n.arm(dutyReap, now.Add(time.Duration(n.swim.RandomFloat()*float64(n.cfg.ReapInterval))))
+	}
 	if n.cfg.ReconnectInterval > 0 {
 		// Nodes that start together don't try the same member together.
 		n.arm(dutyReconnect, now.Add(time.Duration(n.swim.RandomFloat()*float64(n.cfg.ReconnectInterval))))

@@ -30,11 +30,12 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 	n.intents.expire(now)
 	n.lost.expire(now)
 	n.expireQuestions(now)
+	if n.table.quiet() {
+		return
+	}
 	forgetAfter := max(forgetMin, 2*n.cfg.GossipToTheDead, 2*n.cfg.CoalescePeriod)
-	for i := range n.table.recs {
-		id := swim.MemberID(i)
-		r, age := n.table.at(id), now.Sub(n.table.recs[i].changed)
-		switch {
+	for id, r := range n.table.own {
+		switch age := now.Sub(r.changed); {
 		case r.marks&markReaped != 0:
 			if age > forgetAfter && !n.coalesce.holds(id) && n.swim.Forget(id) {
 				n.handleForgotten(now, id, out)

@@ -6,12 +6,12 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
+	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
 // appendState appends what a push/pull carries of this layer (spec 1.6).
 func (n *Node) appendState(b []byte) []byte {
-	order := n.table.sorted(n.roster)
 	w := wire.AppendSerfState(b, uint64(n.eventClock.Now()), n.events.window.Times())
 	for t, events := range n.events.window.All() {
 		w.Slot(uint64(t), len(events))
@@ -20,14 +20,25 @@ func (n *Node) appendState(b []byte) []byte {
 		}
 	}
 	w.LeftMembers(uint64(n.memberClock.Now()), n.table.count[StatusLeft])
-	for _, id := range order {
-		if n.table.at(id).status == StatusLeft {
-			w.LeftMember(n.roster.Name(id))
+	if n.table.count[StatusLeft] > 0 {
+		for id, r := range n.table.own {
+			if r.known() && r.status == StatusLeft {
+				w.LeftMember(n.roster.Name(id))
+			}
 		}
 	}
-	w.StatusLTimes(uint64(n.queryClock.Now()), len(order))
-	for _, id := range order {
-		w.StatusLTime(n.roster.Name(id), uint64(n.table.at(id).joinTime()))
+	w.StatusLTimes(uint64(n.queryClock.Now()), n.table.len())
+	for p := range n.table.recs.Pages() {
+		if n.table.recs.Shares(p) {
+			w.StatusRun(n.cfg.Warm.times.Page(p), n.cfg.Warm.inPage(p))
+			continue
+		}
+		first := swim.MemberID(p * paged.PageLen)
+		for i, r := range n.table.recs.Page(p) {
+			if r.known() {
+				w.StatusLTime(n.roster.Name(first+swim.MemberID(i)), uint64(r.joinTime()))
+			}
+		}
 	}
 	return w.Bytes()
 }

@@ -6,6 +6,7 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
+	"serf/swim/internal/paged"
 )
 
 // record is what this layer adds to a member. It holds no pointers and is kept
@@ -27,50 +28,50 @@ const (
 	markReaped
 	// markUpdated: changed is the time of an update.
 	markUpdated
-	// markOrdered: the member is in table.order.
-	markOrdered
 )
 
 // known says whether the member is one that is listed.
 func (r record) known() bool { return r.status != StatusNone && r.marks&markReaped == 0 }
 
-// table has a record for each member, by MemberID.
+// table has a record for each member, by MemberID. It may be a fork of a Base's.
 type table struct {
-	recs  []record
-	order []swim.MemberID // by name, if sorted
-	dirty bool            // order has new members at the end, or some that are gone
-	count [StatusFailed + 1]int
+	recs   paged.Array[record]
+	count  [StatusFailed + 1]int // of those that are listed
+	reaped int                   // records of those that are listed no more
+
+	order   []swim.MemberID // those that are listed by name, if ordered; of a Base, shared
+	ordered bool            // somebody has asked for the order
+	dirty   bool            // order has new members at the end, or some that are gone, or some twice
 }
 
 // at returns the record of id, to read. It is the zero record for somebody unknown.
-func (t *table) at(id swim.MemberID) record {
-	if int(id) >= len(t.recs) {
-		return record{}
-	}
-	return t.recs[id]
-}
+func (t *table) at(id swim.MemberID) record { return t.recs.At(int(id)) }
 
 // edit returns the record of id to change, all but status; it is valid until the next call.
-func (t *table) edit(id swim.MemberID) *record {
-	if int(id) >= len(t.recs) {
-		t.recs = append(t.recs, make([]record, int(id)+1-len(t.recs))...)
-	}
-	return &t.recs[id]
-}
+func (t *table) edit(id swim.MemberID) *record { return t.recs.Edit(int(id)) }
 
 // set changes the status of id, and lists it if it isn't.
 func (t *table) set(id swim.MemberID, s Status, now swim.Time) {
 	r := t.edit(id)
 	if r.known() {
 		t.count[r.status]--
+	} else {
+		t.list(id)
 	}
+	t.unmarkReaped(r)
 	r.status, r.changed = s, now
-	r.marks &^= markReaped | markUpdated
+	r.marks &^= markUpdated
 	t.count[s]++
-	if r.marks&markOrdered == 0 {
-		r.marks |= markOrdered
-		t.order = append(t.order, id)
-		t.dirty = true
+}
+
+// list adds id to the order, if there is one.
+func (t *table) list(id swim.MemberID) {
+	const slack = 64 // members that came and went since the order was last asked for
+	if len(t.order) > 2*t.len()+slack {
+		t.order, t.ordered = nil, false
+	}
+	if t.ordered {
+		t.order, t.dirty = append(t.order, id), true
 	}
 }
 
@@ -79,9 +80,17 @@ func (t *table) reap(id swim.MemberID, now swim.Time) {
 	r := t.edit(id)
 	invariant(r.known(), "somebody unknown reaped")
 	t.count[r.status]--
-	r.marks = r.marks&markOrdered | markReaped
+	t.reaped++
+	r.marks = markReaped
 	r.changed = now
 	t.dirty = true
+}
+
+func (t *table) unmarkReaped(r *record) {
+	if r.marks&markReaped != 0 {
+		r.marks &^= markReaped
+		t.reaped--
+	}
 }
 
 // drop clears the record of id.
@@ -90,7 +99,8 @@ func (t *table) drop(id swim.MemberID) {
 	if r.known() {
 		t.count[r.status]--
 	}
-	*r = record{marks: r.marks & markOrdered}
+	t.unmarkReaped(r)
+	*r = record{}
 	t.dirty = true
 }
 
@@ -103,23 +113,49 @@ func (t *table) len() int {
 	return sum
 }
 
+// quiet tells whether all members are alive, and none was reaped.
+func (t *table) quiet() bool { return t.reaped == 0 && t.len() == t.count[StatusAlive] }
+
+// own yields the records that differ from a Base's, in which all are alive, and some that don't:
+// without a Base all. The caller may change the record.
+func (t *table) own(yield func(swim.MemberID, record) bool) {
+	for p := range t.recs.Pages() {
+		if t.recs.Shares(p) {
+			continue
+		}
+		for i, r := range t.recs.Page(p) {
+			if !yield(swim.MemberID(p*paged.PageLen+i), r) {
+				return
+			}
+		}
+	}
+}
+
 // sorted returns the members that are listed, by name. It is borrowed until
 // the next change.
 func (t *table) sorted(r *swim.Roster) []swim.MemberID {
-	if !t.dirty {
+	if t.ordered && !t.dirty {
 		return t.order
 	}
-	t.dirty = false
-	t.order = slices.DeleteFunc(t.order, func(id swim.MemberID) bool {
-		gone := !t.recs[id].known()
-		if gone {
-			t.recs[id].marks &^= markOrdered
+	order := make([]swim.MemberID, 0, t.len())
+	add := func(id swim.MemberID) {
+		if t.at(id).known() {
+			order = append(order, id)
 		}
-		return gone
-	})
-	slices.SortFunc(t.order, func(a, b swim.MemberID) int {
+	}
+	if t.ordered { // then it is nearly sorted
+		for _, id := range t.order {
+			add(id)
+		}
+	} else {
+		for id := range t.recs.Len() {
+			add(swim.MemberID(id))
+		}
+	}
+	slices.SortFunc(order, func(a, b swim.MemberID) int {
 		return strings.Compare(r.Name(a), r.Name(b))
 	})
+	t.order, t.ordered, t.dirty = slices.Compact(order), true, false
 	return t.order
 }
 

@@ -1,0 +1,122 @@
+// Package paged has arrays that share memory until they are written to. A simulation
+// of n members has n tables of n records, nearly all of them equal: each table begins as a
+// fork of one that is shared, and has pages of its own only where it differs.
+//
+// A table that isn't forked, such as an agent's, has all pages for itself: the code is the same.
+package paged
+
+const (
+	// PageLen is the number of elements of a page. One write copies a page, and one death in a view
+	// of its cluster writes to four: larger ones cost memory, smaller ones time for the whole.
+	PageLen  = 1 << pageBits
+	pageBits = 5
+
+	// dirLen is the number of pages of a directory. A fork's first write copies one directory
+	// and the list of all: with 100,000 elements 900 bytes in all, instead of 25,000 for a flat list.
+	dirLen  = 1 << dirBits
+	dirBits = 6
+)
+
+// Array is a growable array. The zero Array is empty. An Array isn't to be copied by
+// assignment if both are used after; see Fork.
+type Array[T any] struct {
+	dirs []*dir[T]
+	base *Array[T] // forked from: its directories and pages are read only. Nil if none
+	len  int
+}
+
+type dir[T any] [dirLen]*page[T]
+
+type page[T any] [PageLen]T
+
+// Fork returns an array of the same elements that shares all memory with a, which
+// must not change from then on. Forks may be used concurrently, each by one goroutine.
+func (a *Array[T]) Fork() Array[T] { return Array[T]{dirs: a.dirs, base: a, len: a.len} }
+
+// Len is the number of elements.
+func (a *Array[T]) Len() int { return a.len }
+
+// Pages is the number of pages that the elements take.
+func (a *Array[T]) Pages() int { return (a.len + PageLen - 1) >> pageBits }
+
+// At returns element i, or the zero value beyond the end.
+func (a *Array[T]) At(i int) T {
+	if uint(i) < uint(a.len) {
+		if p := a.dirs[i>>(pageBits+dirBits)][i>>pageBits%dirLen]; p != nil {
+			return p[i%PageLen]
+		}
+	}
+	var none T
+	return none
+}
+
+// Page returns the elements of page p, to read only: up to PageLen, nil if none was written.
+func (a *Array[T]) Page(p int) []T {
+	if page := a.dirs[p>>dirBits][p%dirLen]; page != nil {
+		return page[:min(PageLen, a.len-p<<pageBits)]
+	}
+	return nil
+}
+
+// Shares tells whether page p is as it was when the array was forked, because it is the same memory.
+func (a *Array[T]) Shares(p int) bool {
+	b := a.base
+	return b != nil && p < b.Pages() && a.dirs[p>>dirBits][p%dirLen] == b.dirs[p>>dirBits][p%dirLen]
+}
+
+// Edit returns element i to be changed, until the next call. It grows the array if it ends before i.
+func (a *Array[T]) Edit(i int) *T {
+	if i >= a.len {
+		a.grow(i + 1)
+	}
+	d, p := i>>(pageBits+dirBits), i>>pageBits%dirLen
+	if a.base != nil {
+		a.own(d, p)
+	}
+	at := &a.dirs[d][p]
+	if *at == nil {
+		*at = new(page[T])
+	}
+	return &(*at)[i%PageLen]
+}
+
+// Append adds an element at the end.
+func (a *Array[T]) Append(v T) { *a.Edit(a.len) = v }
+
+// Truncate cuts the array to n elements. Those cut off are not cleared.
+func (a *Array[T]) Truncate(n int) { a.len = min(a.len, n) }
+
+func (a *Array[T]) grow(n int) {
+	need := (n-1)>>(pageBits+dirBits) + 1
+	if a.base != nil && need > len(a.dirs) {
+		a.ownList()
+	}
+	for len(a.dirs) < need {
+		a.dirs = append(a.dirs, new(dir[T]))
+	}
+	a.len = n
+}
+
+// own makes page p of directory d the array's own, and what leads there.
+func (a *Array[T]) own(d, p int) {
+	b := a.base
+	if d >= len(b.dirs) {
+		return // beyond the end of what was forked
+	}
+	if a.dirs[d] == b.dirs[d] {
+		a.ownList()
+		copied := *b.dirs[d]
+		a.dirs[d] = &copied
+	}
+	if shared := b.dirs[d][p]; shared != nil && a.dirs[d][p] == shared {
+		copied := *shared
+		a.dirs[d][p] = &copied
+	}
+}
+
+// ownList makes the list of directories the array's own.
+func (a *Array[T]) ownList() {
+	if b := a.base; len(a.dirs) > 0 && len(b.dirs) > 0 && &a.dirs[0] == &b.dirs[0] {
+		a.dirs = append(make([]*dir[T], 0, len(a.dirs)+1), a.dirs...)
+	}
+}

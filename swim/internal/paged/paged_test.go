@@ -1,0 +1,131 @@
+package paged
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// A few directories, so that lists, directories and pages are all shared and copied.
+const manyElements = 2*PageLen*dirLen + PageLen/2
+
+func filled(n int) *Array[int] {
+	a := new(Array[int])
+	for i := range n {
+		a.Append(i)
+	}
+	return a
+}
+
+func elements(a *Array[int]) []int {
+	s := make([]int, a.Len())
+	for i := range s {
+		s[i] = a.At(i)
+	}
+	return s
+}
+
+// Two forks of one array are changed at random: each is what a slice would be, and neither
+// changes the other or what they come from.
+func TestForksAgainstSlices(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.SampledFrom([]int{0, 1, PageLen - 1, PageLen, PageLen*dirLen - 1, PageLen * dirLen, manyElements}).Draw(t, "elements")
+		base := filled(n)
+		arrays := [2]Array[int]{base.Fork(), base.Fork()}
+		models := [2][]int{elements(base), elements(base)}
+		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+			w := rapid.IntRange(0, 1).Draw(t, "which")
+			a, m := &arrays[w], &models[w]
+			switch v := rapid.Int().Draw(t, "value"); {
+			case v%3 == 0 && len(*m) > 0:
+				i := rapid.IntRange(0, len(*m)-1).Draw(t, "at")
+				*a.Edit(i), (*m)[i] = v, v
+			case v%7 == 0 && len(*m) > 0:
+				cut := rapid.IntRange(max(0, len(*m)-3), len(*m)).Draw(t, "cut")
+				a.Truncate(cut)
+				*m = (*m)[:cut]
+			default:
+				a.Append(v)
+				*m = append(*m, v)
+			}
+		}
+		for w := range arrays {
+			if !slices.Equal(elements(&arrays[w]), models[w]) {
+				t.Fatalf("fork %d isn't what it should be", w)
+			}
+		}
+		if !slices.Equal(elements(base), elements(filled(n))) {
+			t.Fatal("what they were forked from has changed")
+		}
+	})
+}
+
+func TestSharesAllButTheWrittenPage(t *testing.T) {
+	base := filled(manyElements)
+	a := base.Fork()
+	written := dirLen + 3
+	*a.Edit(written * PageLen) = -1
+	for p := range a.Pages() {
+		if a.Shares(p) == (p == written) {
+			t.Errorf("page %d shared: %v", p, a.Shares(p))
+		}
+	}
+	for range PageLen {
+		a.Append(1)
+	}
+	if last := a.Pages() - 1; a.Shares(last) || base.Shares(0) {
+		t.Error("a page that nobody else has is shared")
+	}
+}
+
+func TestPagesAreReadWhole(t *testing.T) {
+	var a Array[int]
+	*a.Edit(PageLen + 1) = 7
+	if p := a.Page(0); p != nil {
+		t.Errorf("a page that was never written has %v", p)
+	}
+	if p := a.Page(1); !slices.Equal(p, []int{0, 7}) || a.At(PageLen) != 0 || a.At(PageLen+2) != 0 || a.At(-1) != 0 {
+		t.Errorf("page of %v", p)
+	}
+}
+
+func TestForkAndReadAllocateNothing(t *testing.T) {
+	base, sum := filled(manyElements), 0
+	if n := testing.AllocsPerRun(10, func() {
+		a := base.Fork()
+		sum += a.At(manyElements / 2)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestFindKnowsItsOwnRunsOnly(t *testing.T) {
+	a := filled(3*PageLen + 1)
+	e := Encode(a, func(b []byte, page int) []byte {
+		for _, v := range a.Page(page) {
+			b = append(b, byte(v))
+		}
+		return b
+	})
+	for from := range a.Pages() {
+		for to := from + 1; to <= a.Pages(); to++ {
+			if f, u, ok := e.Find(e.Run(from, to)); !ok || f != from || u != to {
+				t.Errorf("run %d to %d: found as %d to %d, %v", from, to, f, u, ok)
+			}
+		}
+	}
+	page := e.Page(1)
+	for name, piece := range map[string][]byte{
+		"a copy": bytes.Clone(page), "a part": page[:3], "an inner part": page[1:], "nothing": page[:0], "a clipped one": slices.Clip(page),
+		"the next two but for one": e.Run(1, 3)[:PageLen+1],
+	} {
+		if _, _, ok := e.Find(piece); ok {
+			t.Errorf("%s is found", name)
+		}
+	}
+	if _, _, ok := (*Encoded)(nil).Find(page); ok {
+		t.Error("found where nothing is encoded")
+	}
+}

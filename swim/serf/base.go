@@ -1,0 +1,106 @@
+package serf
+
+import (
+	"iter"
+
+	"serf/lamport"
+	"serf/swim"
+	"serf/swim/internal/paged"
+	"serf/wire"
+)
+
+// Base is what all members of a cluster know that has run for long: see swim.Base. They joined one after the
+// other, and nothing else ever happened; where they are, in round-trip times, each has to find out.
+//
+// A Base doesn't change. It may be used by several goroutines at once.
+type Base struct {
+	swim  *swim.Base
+	table table
+	times *paged.Encoded // status times, of table.recs
+	clock lamport.Time   // of the members
+}
+
+// NewBase returns a base whose members, all alive since now, would begin with these configurations: what
+// they say of themselves counts. Their IDs are 1, 2 and so on, in this order. The configurations are
+// borrowed; the error joins those of all members.
+//
+//	base, err := serf.NewBase(now, configs)
+//	roster := base.NewRoster()             // one a goroutine
+//	c.Warm, c.Roster = base, roster        // for each node
+//	n, err := serf.New(now, c, &out)
+func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
+	var failed error
+	below, err := swim.NewBase(now, func(yield func(swim.Identity) bool) {
+		for c := range members {
+			var who swim.Identity
+			if who, failed = c.identity(); failed != nil || !yield(who) {
+				return
+			}
+		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &Base{swim: below, clock: 1}
+	for id := swim.MemberID(1); int(id) <= below.Len(); id++ {
+		b.table.set(id, StatusAlive, now)
+		b.table.edit(id).statusTime = b.clock
+		b.clock++
+	}
+	b.times = paged.Encode(&b.table.recs, func(buf []byte, page int) []byte {
+		first := swim.MemberID(page * paged.PageLen)
+		for i, r := range b.table.recs.Page(page) {
+			if r.known() {
+				buf = wire.AppendStatusLTime(buf, below.Name(first+swim.MemberID(i)), uint64(r.joinTime()))
+			}
+		}
+		return buf
+	})
+	return b, nil
+}
+
+// Len is the number of members.
+func (b *Base) Len() int { return b.swim.Len() }
+
+// NewRoster returns a roster for nodes that begin with b, all of one goroutine. The IDs of the
+// members are the same in each.
+func (b *Base) NewRoster() *swim.Roster { return b.swim.NewRoster() }
+
+// membership is the part of the layer below; nil of no base.
+func (b *Base) membership() *swim.Base {
+	if b == nil {
+		return nil
+	}
+	return b.swim
+}
+
+// identity is what a member with this configuration says of itself.
+func (c *Config) identity() (swim.Identity, error) {
+	meta, err := encodeTags(c.protocol(), c.Tags)
+	who := swim.Identity{Name: c.Name, Addr: c.Addr, Meta: meta, Versions: c.Versions}
+	who.Versions[3], who.Versions[4], who.Versions[5] = ProtocolMin, ProtocolMax, c.protocol()
+	return who, err
+}
+
+// startWarm takes over what the base knows at this layer.
+func (n *Node) startWarm() {
+	b := n.cfg.Warm
+	t := &b.table
+	n.table = table{recs: t.recs.Fork(), count: t.count}
+	n.memberClock.Sync(b.clock)
+	n.eventClock.Sync(1)
+	n.queryClock.Sync(1)
+	n.journal.wroteMember = b.clock - 1
+}
+
+// inPage is how many members a page of a table that is still as in the base has.
+func (b *Base) inPage(page int) int {
+	listed := len(b.table.recs.Page(page))
+	if page == 0 {
+		listed-- // nobody has ID 0
+	}
+	return listed
+}

@@ -1,0 +1,143 @@
+package serf
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// warmConfig is that of member i of a base.
+func warmConfig(i int) Config {
+	c := testConfig("m")
+	c.Name, c.Seed = fmt.Sprintf("m%d", i), uint64(i)
+	c.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 7946)
+	c.Tags = map[string]string{"number": fmt.Sprint(i)}
+	return c
+}
+
+func warmBase(t *testing.T, members int) *Base {
+	t.Helper()
+	b, err := NewBase(5, func(yield func(*Config) bool) {
+		for i := range members {
+			if c := warmConfig(i); !yield(&c) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// warmNodes returns the first two members of a base.
+func warmNodes(t *testing.T, b *Base) (nodes [2]*Node, out *swim.Output) {
+	t.Helper()
+	out = new(swim.Output)
+	r := b.NewRoster()
+	for i := range nodes {
+		c := warmConfig(i)
+		c.Warm, c.Roster = b, r
+		n, err := New(9, c, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes[i] = n
+	}
+	return nodes, out
+}
+
+func TestWarmNodeListsAll(t *testing.T) {
+	const members = 100
+	nodes, out := warmNodes(t, warmBase(t, members))
+	n := nodes[1]
+	if len(out.Events) != 0 || n.Len() != members || n.Count(StatusAlive) != members || n.Self().Name != "m1" {
+		t.Errorf("%d events, %d members, %d alive, self %q", len(out.Events), n.Len(), n.Count(StatusAlive), n.Self().Name)
+	}
+	if s := n.Stats(); s.MemberTime != members+1 || s.EventTime != 1 || s.QueryTime != 1 {
+		t.Errorf("clocks %d, %d, %d", s.MemberTime, s.EventTime, s.QueryTime)
+	}
+	all := n.Members(nil)
+	for i := range members {
+		want := warmConfig(i)
+		m, ok := n.Member(want.Name)
+		if !ok || m.Addr != want.Addr || m.Status != StatusAlive || m.Tags["number"] != fmt.Sprint(i) {
+			t.Errorf("%s is %+v", want.Name, m)
+		}
+	}
+	if len(all) != members || all[0].Name != "m0" || all[1].Name != "m1" || all[2].Name != "m10" {
+		t.Errorf("%d members, in front %q and %q", len(all), all[0].Name, all[2].Name)
+	}
+	checkTable(t, n)
+}
+
+// What one of them learns, the other doesn't.
+func TestWarmNodesDontSeeEachOther(t *testing.T) {
+	nodes, out := warmNodes(t, warmBase(t, 100))
+	leave := wire.LeaveIntent{LTime: 200, Node: []byte("m50")}
+	user := wire.AppendUser(nil, leave.Append(nil))
+	nodes[0].Packet(10, warmConfig(2).Addr, user, out)
+	if m, _ := nodes[0].Member("m50"); m.Status != StatusLeaving {
+		t.Errorf("told that it leaves: %v", m.Status)
+	}
+	if m, _ := nodes[1].Member("m50"); m.Status != StatusAlive {
+		t.Errorf("not told: %v", m.Status)
+	}
+	for _, n := range nodes {
+		checkTable(t, n)
+	}
+}
+
+// Nodes of a base have nothing new for each other, and reap nobody.
+func TestWarmNodesHaveNoNews(t *testing.T) {
+	nodes, out := warmNodes(t, warmBase(t, 100))
+	before := nodes[1].Stats()
+	out.Reset()
+	nodes[0].swim.PushPull(10, nodes[1].self, out)
+	request := out.Streams[0].Data
+	out.Reset()
+	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: request}
+	nodes[1].Stream(10, in, out)
+	nodes[1].Tick(swim.Time(time.Minute), out)
+	if len(out.Events) != 0 || len(out.Packets) > 1 {
+		t.Errorf("%d events, %d packets", len(out.Events), len(out.Packets))
+	}
+	after := nodes[1].Stats()
+	if before.MemberTime != after.MemberTime || after.Members != 100 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	for p := range nodes[1].table.recs.Pages() {
+		if !nodes[1].table.recs.Shares(p) {
+			t.Errorf("page %d was written to, for nothing", p)
+		}
+	}
+}
+
+func TestBaseRefusesTagsThatAreTooLarge(t *testing.T) {
+	c := warmConfig(0)
+	c.Tags["large"] = string(make([]byte, TagsMax))
+	if _, err := NewBase(0, func(yield func(*Config) bool) { yield(&c) }); !errors.Is(err, swim.ErrTooLarge) {
+		t.Errorf("NewBase: %v", err)
+	}
+}
+
+func TestOrderIsNotKeptForMembersThatComeAndGo(t *testing.T) {
+	tb, r := new(table), swim.NewRoster()
+	tb.set(1, StatusAlive, 0)
+	tb.sorted(r)
+	for range 1000 {
+		tb.set(2, StatusLeft, 0)
+		tb.reap(2, 0)
+	}
+	if len(tb.order) > 100 {
+		t.Errorf("order of %d for 1 member", len(tb.order))
+	}
+	if got := tb.sorted(r); len(got) != 1 || got[0] != 1 {
+		t.Errorf("sorted: %v", got)
+	}
+}
