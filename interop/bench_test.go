@@ -4,8 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"syscall"
 	"testing"
 	"text/tabwriter"
+	"time"
 )
 
 // ratios is off by default: figures are for people, and take half a minute.
@@ -17,14 +20,16 @@ const ratioRounds = 3
 
 // TestBothSidesAgree checks what is measured: the same work on both sides.
 func TestBothSidesAgree(t *testing.T) {
-	for _, d := range duels(t) {
-		t.Run(d.name, d.agree)
+	for _, d := range allDuels(t) {
+		if d.agree != nil {
+			t.Run(d.title(), d.agree)
+		}
 	}
 }
 
 // TestPacketsDontAllocate holds our side of every task on the path of a packet to no allocation at all.
 func TestPacketsDontAllocate(t *testing.T) {
-	for _, d := range append(duels(t), pathDuels(t)...) {
+	for _, d := range allDuels(t) {
 		if !d.packet {
 			continue
 		}
@@ -37,24 +42,35 @@ func TestPacketsDontAllocate(t *testing.T) {
 	}
 }
 
+// allDuels is all tasks, from the codec to whole nodes.
+func allDuels(tb testing.TB) []duel {
+	return slices.Concat(duels(tb), pathDuels(tb), aliveDuels(tb), exchangeDuels(tb), queueDuels())
+}
+
 func BenchmarkTask(b *testing.B) {
-	for _, d := range append(duels(b), pathDuels(b)...) {
-		b.Run(d.name+"/ours", d.bench(d.ours))
-		b.Run(d.name+"/original", d.bench(d.original))
+	for _, d := range allDuels(b) {
+		b.Run(d.title()+"/ours", d.bench(d.ours))
+		b.Run(d.title()+"/original", d.bench(d.original))
 	}
 }
 
 func (d *duel) bench(f func() error) func(*testing.B) {
 	return func(b *testing.B) {
 		b.ReportAllocs()
-		b.SetBytes(int64(d.bytes))
+		b.SetBytes(int64(d.bytes * d.perCall()))
+		began := processorTime()
 		for b.Loop() {
 			if err := f(); err != nil { // must would take longer than what is measured
 				b.Fatal(err)
 			}
 		}
+		b.ReportMetric(float64((processorTime()-began).Nanoseconds())/float64(b.N), processorUnit)
 	}
 }
+
+// processorUnit is the processor time of all threads: what else the machine does is not in it, and
+// what the original does on other goroutines is.
+const processorUnit = "cpu-ns/op"
 
 // TestRatios prints a table of all tasks. Nothing in it is asserted: times are facts about a machine.
 func TestRatios(t *testing.T) {
@@ -64,17 +80,33 @@ func TestRatios(t *testing.T) {
 	must(t, flag.Set("test.benchtime", "100ms"))
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer w.Flush()
-	fmt.Fprintln(w, "task\tours ns\tB\tallocs\toriginal ns\tB\tallocs\toriginal/ours\t")
-	for _, d := range append(duels(t), pathDuels(t)...) {
+	fmt.Fprintln(w, "task\tours CPU ns\tB\tallocs\toriginal CPU ns\tB\tallocs\toriginal/ours\t")
+	for _, d := range allDuels(t) {
 		var ours, original testing.BenchmarkResult
 		for range ratioRounds {
 			ours = faster(ours, testing.Benchmark(d.bench(d.ours)))
 			original = faster(original, testing.Benchmark(d.bench(d.original)))
 		}
-		fmt.Fprintf(w, "%s\t%.0f\t%d\t%d\t%.0f\t%d\t%d\t%.1f\t\n", d.name,
-			perOp(ours), ours.AllocedBytesPerOp(), ours.AllocsPerOp(),
-			perOp(original), original.AllocedBytesPerOp(), original.AllocsPerOp(), perOp(original)/perOp(ours))
+		a, b := d.cost(ours), d.cost(original)
+		fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.3g\t%.0f\t%.0f\t%.3g\t%.1f\t\n", d.title(),
+			a.ns, a.bytes, a.allocs, b.ns, b.bytes, b.allocs, b.ns/a.ns)
 	}
+}
+
+// title names the task and what it is compared with.
+func (d *duel) title() string {
+	if d.against == "" {
+		return d.name
+	}
+	return d.name + ", against " + d.against
+}
+
+// cost is what a task takes, done once.
+type cost struct{ ns, bytes, allocs float64 }
+
+func (d *duel) cost(r testing.BenchmarkResult) cost {
+	n := float64(d.perCall())
+	return cost{perOp(r) / n, float64(r.AllocedBytesPerOp()) / n, float64(r.AllocsPerOp()) / n}
 }
 
 func faster(a, b testing.BenchmarkResult) testing.BenchmarkResult {
@@ -84,8 +116,17 @@ func faster(a, b testing.BenchmarkResult) testing.BenchmarkResult {
 	return a
 }
 
-// perOp is nanoseconds, with fractions.
-func perOp(r testing.BenchmarkResult) float64 { return float64(r.T.Nanoseconds()) / float64(r.N) }
+// processorTime is what this process has used so far, in user and system mode.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0 // it can't fail with these arguments
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// perOp is processor time in nanoseconds.
+func perOp(r testing.BenchmarkResult) float64 { return r.Extra[processorUnit] }
 
 func must(tb testing.TB, err error) {
 	tb.Helper()

@@ -2,6 +2,8 @@ package interop
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -16,8 +18,10 @@ import (
 // its callers do; the original returns new memory, as it always does.
 type duel struct {
 	name     string
-	packet   bool // part of handling a packet: ours may not allocate
-	bytes    int  // size of the message, for the rate
+	packet   bool   // part of handling a packet: ours may not allocate
+	bytes    int    // size of the message, for the rate
+	times    int    // how often a call does the task; 0 is once
+	against  string // what "original" is, if not the published program
 	ours     func() error
 	original func() error
 	// agree checks that both do the same.
@@ -38,11 +42,14 @@ func duels(tb testing.TB) []duel {
 	for _, m := range packetMessages(tb) {
 		all = append(all, m.encodeDuel(tb, true), m.decodeDuel(tb, true))
 	}
-	all = append(all, packDuel(tb), unpackDuel(tb))
-	for _, m := range []message{serfStateMessage(tb), pushPullMessage(tb, smallCluster), pushPullMessage(tb, largeCluster)} {
+	all = append(all, packDuel(tb), unpackDuel(tb), splitDuel(tb))
+	for _, m := range []message{
+		serfStateMessage(smallCluster), serfStateMessage(largeCluster), pushPullMessage(tb, smallCluster), pushPullMessage(tb, largeCluster),
+	} {
 		all = append(all, m.encodeDuel(tb, false), m.decodeDuel(tb, false))
 	}
-	return append(all, compressDuels(tb)...)
+	all = append(all, compressDuels(tb)...)
+	return append(all, bareDuels(tb)...)
 }
 
 // message is one message as both sides handle it.
@@ -54,6 +61,9 @@ type message struct {
 	decode    func(message []byte) (any, error)
 	unordered bool // the original writes a map in random order
 }
+
+// perCall is how often one call does the task.
+func (d *duel) perCall() int { return max(d.times, 1) }
 
 func (m *message) encodeDuel(tb testing.TB, packet bool) duel {
 	buf := m.append(nil)
@@ -233,15 +243,55 @@ func unpackDuel(tb testing.TB) duel {
 	}
 }
 
-// serfStateMessage is the Serf part of a push/pull of a cluster of 100, with 20 remembered events.
-func serfStateMessage(tb testing.TB) message {
+// splitDuel is what a receiver does with a compound: takes it apart and reads each message.
+func splitDuel(tb testing.TB) duel {
+	packed := memberlistPack(tenAlives()).Bytes()
+	var sealer *wire.Sealer
+	var sc wire.Scratch
+	var messages [][]byte
+	var last wire.Alive
+	ours := func() (err error) {
+		if messages, err = sealer.OpenPacket(packed, &sc, messages[:0]); err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if last, err = wire.ParseAlive(m[1:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var lastOriginal originalAlive
+	original := func() error {
+		_, parts, err := memberlistUnpack(packed[1:])
+		for _, part := range parts {
+			lastOriginal = originalAlive{}
+			if err := memberlistDecode(part[1:], &lastOriginal); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+	return duel{
+		name: "split and decode compound of 10", packet: true, bytes: len(packed), ours: ours, original: original,
+		agree: func(t *testing.T) {
+			must(t, errors.Join(ours(), original()))
+			if string(last.Node) != lastOriginal.Node || last.Inc != lastOriginal.Incarnation || len(messages) != 10 {
+				t.Errorf("ours reads %d messages, of which the last is %+v, the original %+v", len(messages), last, lastOriginal)
+			}
+		},
+	}
+}
+
+// serfStateMessage is the Serf part of a push/pull of a cluster of n, with 20 remembered events.
+func serfStateMessage(n int) message {
 	const slots, filled = 512, 20
 	original := &originalSerfState{
 		LTime: 400, EventLTime: 300, QueryLTime: 200, StatusLTimes: make(map[string]uint64),
 		LeftMembers: []string{memberName(3)}, Events: make([]*originalSlot, slots),
 	}
 	var names []string
-	for i := range smallCluster {
+	for i := range n {
 		names = append(names, memberName(i))
 		original.StatusLTimes[memberName(i)] = uint64(200 + i)
 	}
@@ -268,7 +318,7 @@ func serfStateMessage(tb testing.TB) message {
 		}
 		return w.Bytes()
 	}
-	m := serfMessage("Serf state", wire.SerfPushPull, write, readSerfState, original)
+	m := serfMessage(fmt.Sprintf("Serf state of %d", n), wire.SerfPushPull, write, readSerfState, original)
 	m.unordered = true
 	return m
 }
@@ -296,8 +346,8 @@ func pushPullMessage(tb testing.TB, n int) message {
 	states := make([]wire.NodeState, n)
 	for i := range states {
 		addr := []byte{10, 0, byte(i >> 8), byte(i)}
-		states[i] = wire.NodeState{Addr: addr, Inc: uint32(i), Meta: exampleMeta, Name: []byte(memberName(i)), Port: 7946, Vsn: exampleVsn}
-		original.states = append(original.states, originalNodeState{memberName(i), addr, 7946, exampleMeta, uint32(i), 0, exampleVsn})
+		states[i] = wire.NodeState{Addr: addr, Inc: uint32(i + 1), Meta: exampleMeta, Name: []byte(memberName(i)), Port: 7946, Vsn: exampleVsn}
+		original.states = append(original.states, originalNodeState{memberName(i), addr, 7946, exampleMeta, uint32(i + 1), 0, exampleVsn})
 	}
 	return message{
 		name: fmt.Sprintf("push/pull of %d", n),
@@ -348,7 +398,10 @@ func compressDuels(tb testing.TB) []duel {
 	if err := memberlistEncrypt(1, key, body, nil, &encrypted); err != nil {
 		tb.Fatal(err)
 	}
+	ping := wire.Ping{Seq: 70_000, Node: []byte(exampleName), SourceAddr: exampleAddr, SourcePort: 7946, SourceNode: []byte(exampleOther)}
+	lone := ping.Append(nil)
 	return []duel{
+		loneDuel(lone),
 		sealDuel("compress", body, &wire.Sealer{Compress: true},
 			func() ([]byte, error) { b, err := memberlistCompress(body, false); return b.Bytes(), err },
 			func(b []byte) ([]byte, error) { return memberlistDecompress(b[1:]) }),
@@ -363,6 +416,65 @@ func compressDuels(tb testing.TB) []duel {
 			func(b []byte) ([]byte, error) { return memberlistDecrypt([][]byte{key}, b, nil) }),
 		openDuel("decrypt", body, encrypted.Bytes(), &wire.Sealer{Keys: ring, EncryptVersion: 1, Nonce: random},
 			func(b []byte) ([]byte, error) { return memberlistDecrypt([][]byte{key}, b, nil) }),
+	}
+}
+
+// loneDuel is a ping with compression on: the original tries it and throws the result away, ours doesn't try.
+func loneDuel(ping []byte) duel {
+	s := &wire.Sealer{Compress: true}
+	var sc wire.Scratch
+	var buf []byte
+	ours := func() error { buf = s.SealPacket(buf[:0], ping, false, &sc); return nil }
+	return duel{
+		name: "compress a lone ping", packet: true, bytes: len(ping), ours: ours,
+		original: func() error { _, err := memberlistCompress(ping, false); return err },
+		agree: func(t *testing.T) {
+			compressed, err := memberlistCompress(ping, false)
+			must(t, errors.Join(ours(), err))
+			if !bytes.Equal(buf, ping) || compressed.Len() < len(ping) {
+				t.Errorf("ours sends %x; compressed the ping has %d bytes of %d", buf, compressed.Len(), len(ping))
+			}
+		},
+	}
+}
+
+// bareDuels set encryption next to the standard library's AES-GCM alone, with one nonce for all: what is left is
+// what the layers cost.
+func bareDuels(tb testing.TB) []duel {
+	body, key, nonce := fullBody(), bytes.Repeat([]byte{7}, 32), make([]byte, 12)
+	ring, err := wire.NewKeyring(key)
+	must(tb, err)
+	block, err := aes.NewCipher(key)
+	must(tb, err)
+	gcm, err := cipher.NewGCM(block)
+	must(tb, err)
+	s := &wire.Sealer{Keys: ring, EncryptVersion: 1, Nonce: func(b []byte) { clear(b) }}
+	var sc wire.Scratch
+	var buf, bare, text []byte
+	var messages [][]byte
+	bare = gcm.Seal(nil, nonce, body, nil)
+	sealed := s.SealPacket(nil, body, false, &sc)
+	agree := func(t *testing.T) {
+		if !bytes.HasSuffix(sealed, bare) {
+			t.Errorf("ours %x, want at its end %x", sealed, bare)
+		}
+	}
+	return []duel{
+		{
+			name: "encrypt 1300 B", against: "crypto/cipher alone", packet: true, bytes: len(body), agree: agree,
+			ours:     func() error { buf = s.SealPacket(buf[:0], body, false, &sc); return nil },
+			original: func() error { bare = gcm.Seal(bare[:0], nonce, body, nil); return nil },
+		}, {
+			name: "decrypt 1300 B", against: "crypto/cipher alone", packet: true, bytes: len(body), agree: agree,
+			ours: func() (err error) {
+				messages, err = s.OpenPacket(sealed, &sc, messages[:0])
+				return err
+			},
+			original: func() (err error) {
+				text, err = gcm.Open(text[:0], nonce, bare, nil)
+				return err
+			},
+		},
 	}
 }
 

@@ -21,8 +21,9 @@
 //   - encrypted, burst, stuck, kills, mdns: agents in processes of their own, in what is asked of them at work: the life of an
 //     encrypted cluster of all three, bursts of events, handlers and clients that hang, being killed while events flow,
 //     and finding each other. The figures are printed with -v; mdns makes a network namespace for itself.
-//   - bench, codec_cases, path: the same work done by both codecs, and by whole nodes. The original's unexported
-//     functions are reached by linkname: a copy would not be what runs. That its
+//   - bench, codec_cases, path, alive_path, exchange_path, queue_path: the same work done by both codecs, by whole nodes
+//     and by queues. The original's unexported functions are reached by linkname: a copy would not be what runs; its nodes
+//     get their packets and streams through its in-memory network. That its
 //     bytes and ours agree, and that ours doesn't allocate on the path of a packet, is tested; times aren't.
 //
 // Everything listens on addresses of 127.0.0.0/8, a new one for each member, and one test on ::1. The programs are
