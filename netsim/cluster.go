@@ -111,9 +111,7 @@ func (c *Cluster) Run(d time.Duration) { c.sim.Run(c.sim.Now().Add(d)) }
 // RunUntilSettled lets time pass until all views agree with the truth, for d at
 // most, and reports whether they do.
 func (c *Cluster) RunUntilSettled(d time.Duration) bool {
-	for end := c.Now().Add(d); c.beliefs.wrong > 0 && c.sim.step(end); {
-	}
-	return c.Settled()
+	return c.Settled() || c.sim.RunUntil(c.Now().Add(d), c.Settled) || c.Settled()
 }
 
 // Settled reports whether every running member takes exactly those for alive

@@ -81,6 +81,14 @@ func (d Dist) draw(u uint64) time.Duration {
 	return lo + time.Duration(uint64(hi-lo)*(frac>>(64-fracBits))>>fracBits)
 }
 
+// Min is the least delay that can be drawn.
+func (d Dist) Min() time.Duration {
+	if len(d.quantiles) == 0 {
+		return 0
+	}
+	return d.quantiles[0]
+}
+
 // Max is the greatest delay that can be drawn.
 func (d Dist) Max() time.Duration {
 	if len(d.quantiles) == 0 {

@@ -3,17 +3,20 @@
 // moment of it can be repeated from a seed.
 //
 // It has two layers. [Sim] drives any [swim.Machine]: it owns the clock, the
-// queue of what happens next, the links with their latency and faults, and the
+// queues of what happens next, the links with their latency and faults, and the
 // hosts that crash, pause and move. [Cluster] puts Serf nodes on a Sim, tells
 // them what to do, measures what they make of it, and holds them to invariants
 // (the check_*.go files).
 //
-// Everything is a function of the configuration and its seed. There is one
-// goroutine, no wall clock and no shared random source. What happens at the
+// Everything is a function of the configuration and its seed. There is no wall clock and no
+// shared random source. What happens at the
 // same instant has a total order, (time, to, from, the sender's sequence), and
 // the fate of a packet is a hash of (seed, from, the sender's sequence), so
 // that one more random draw inside a node doesn't change the weather for all
 // the others.
+//
+// Several workers can share a large simulation: no packet is quicker than the least latency, so
+// for that long each goes ahead with its own hosts (windows.go). What comes out doesn't depend on how many there are.
 //
 // A test of a cluster begins with a [Profile] and [NewCluster], starts the members with
 // [Cluster.Boot], lets time pass with [Cluster.Run] or [Cluster.RunUntilSettled], and

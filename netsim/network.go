@@ -3,8 +3,6 @@ package netsim
 import (
 	"fmt"
 	"time"
-
-	"serf/swim"
 )
 
 // Link says how packets travel from one host to another.
@@ -37,7 +35,19 @@ type pair struct{ from, to int32 }
 func (s *Sim) SetLink(l Link) { s.link = l }
 
 // SetFaults replaces the faults of host h; the zero value mends it.
-func (s *Sim) SetFaults(h int, f HostFaults) { s.hosts[h].faults = f }
+func (s *Sim) SetFaults(h int, f HostFaults) {
+	p := &s.cold[h]
+	if p.faults.any() {
+		s.faulty--
+	}
+	if p.faults = f; f.any() {
+		s.faulty++
+	}
+}
+
+func (f *HostFaults) any() bool {
+	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
+}
 
 // Cut stops everything from one host to another, in that direction only.
 // Streams need both.
@@ -50,29 +60,34 @@ func (s *Sim) Mend(from, to int) { delete(s.cuts, pair{int32(from), int32(to)}) 
 // Hosts that aren't named are in group 0, and so is every host at first.
 func (s *Sim) Partition(group map[int]int) {
 	for h := range s.hosts {
-		s.hosts[h].group = int32(group[h])
+		s.SetGroup(h, group[h])
 	}
 }
 
 // SetGroup moves one host to another side of the partition.
-func (s *Sim) SetGroup(h, group int) { s.hosts[h].group = int32(group) }
+func (s *Sim) SetGroup(h, group int) {
+	s.cold[h].group = int32(group)
+	s.split = s.split || group != 0
+}
 
 // Heal ends partitions and cuts and mends every host's connection. Paused and
 // crashed hosts stay so, and the link stays as it is.
 func (s *Sim) Heal() {
 	clear(s.cuts)
-	for h := range s.hosts {
-		s.hosts[h].group, s.hosts[h].faults = 0, HostFaults{}
+	for h := range s.cold {
+		s.cold[h].group, s.cold[h].faults = 0, HostFaults{}
 	}
+	s.split, s.faulty = false, 0
 }
 
 // Reaches reports whether a packet from one host could get to the other, loss aside.
 func (s *Sim) Reaches(from, to int) bool {
-	return s.reaches(int32(from), int32(to)) && !s.hosts[from].faults.BlockOut && !s.hosts[to].faults.BlockIn
+	return s.reaches(int32(from), int32(to)) &&
+		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn)
 }
 
 func (s *Sim) reaches(from, to int32) bool {
-	if s.hosts[from].group != s.hosts[to].group {
+	if s.split && s.cold[from].group != s.cold[to].group {
 		return false
 	}
 	if len(s.cuts) == 0 {
@@ -82,113 +97,30 @@ func (s *Sim) reaches(from, to int32) bool {
 	return !cut
 }
 
-// draw returns the random numbers for the next thing that host h sends.
-func (s *Sim) draw(h int32) draws {
-	p := &s.hosts[h]
-	p.seq++
-	return newDraws(s.seed, uint64(h), p.seq)
-}
-
-// send gives one packet of host h to the network.
-func (s *Sim) send(h int32, p *swim.Packet) {
-	from := &s.hosts[h]
-	from.sent++
-	from.bytes += uint64(len(p.Data))
-	s.stats.Sent++
-	s.stats.SentBytes += uint64(len(p.Data))
-	d := s.draw(h)
-	seq := from.seq
-	to, known := s.byAddr[p.To]
-	switch {
-	case !known:
-		s.stats.Nobody++
-		return
-	case !s.Reaches(int(h), int(to)):
-		s.stats.Cut++
-		return
-	case s.lost(&d, h, to):
-		s.stats.Lost++
-		return
-	}
-	s.launch(&d, h, to, seq, p)
-	if s.link.Duplicate.hits(d.next()) {
-		s.stats.Duplicated++
-		from.seq++
-		s.launch(&d, h, to, from.seq, p)
-	}
-}
-
-// launch puts one copy of a packet on its way.
-func (s *Sim) launch(d *draws, from, to int32, seq uint64, p *swim.Packet) {
-	i := s.flights.take()
-	s.flights.slots[i].set(s.hosts[from].addr, p.To, p.Data)
-	s.queue.push(event{at: s.now.Add(s.delay(d, from, to)), to: to, from: from, seq: seq, kind: kindPacket, ref: i})
-}
+// quickest is the least time that any packet takes. Workers rely on it.
+func (s *Sim) quickest() time.Duration { return s.link.Latency.Min() }
 
 // lost decides whether chance takes a packet, on the link or at either end.
 func (s *Sim) lost(d *draws, from, to int32) bool {
-	return s.link.Loss.hits(d.next()) ||
-		s.hosts[from].faults.Loss.hits(d.next()) || s.hosts[to].faults.Loss.hits(d.next())
+	lost := d.hits(s.link.Loss)
+	if s.faulty == 0 {
+		d.skip(2)
+		return lost
+	}
+	lost = d.hits(s.cold[from].faults.Loss) || lost
+	return d.hits(s.cold[to].faults.Loss) || lost
 }
 
 // delay draws how long a packet travels.
 func (s *Sim) delay(d *draws, from, to int32) time.Duration {
-	t := s.link.Latency.draw(d.next()) + s.hosts[from].faults.Delay.draw(d.next()) + s.hosts[to].faults.Delay.draw(d.next())
-	if s.link.Reorder.hits(d.next()) {
+	t := s.link.Latency.draw(d.next())
+	if s.faulty == 0 {
+		d.skip(2)
+	} else {
+		t += s.cold[from].faults.Delay.draw(d.next()) + s.cold[to].faults.Delay.draw(d.next())
+	}
+	if d.hits(s.link.Reorder) {
 		t += s.link.HoldBack.draw(d.next())
 	}
 	return t
-}
-
-// deliverPacket hands a packet to the machine that lives at its address now.
-func (s *Sim) deliverPacket(e *event) {
-	p := &s.hosts[e.to]
-	f := &s.flights.slots[e.ref]
-	switch {
-	case p.state == down || p.addr != f.to:
-		s.stats.Nobody++
-		s.flights.drop(e.ref)
-		return
-	case p.state == paused:
-		s.hold(p, e)
-		return
-	}
-	s.stats.Delivered++
-	s.trace.packet(e, s.now, f.data)
-	s.enter()
-	p.machine.Packet(s.now, f.from, f.data, &s.out)
-	s.flights.drop(e.ref)
-	s.leave(e.to)
-}
-
-const (
-	// socketBuffer is what Linux grants a UDP socket by default
-	// (net.core.rmem_default), and packetOverhead about what it charges for each
-	// packet besides its bytes.
-	socketBuffer   = 212_992
-	packetOverhead = 768
-)
-
-// hold keeps a packet for a paused host as its socket would.
-func (s *Sim) hold(p *host, e *event) {
-	size := len(s.flights.slots[e.ref].data) + packetOverhead
-	if p.heldSize+size > socketBuffer {
-		s.stats.Overflowed++
-		s.flights.drop(e.ref)
-		return
-	}
-	p.heldSize += size
-	p.held = append(p.held, *e)
-}
-
-// dropHeld forgets what waited for a host that won't resume.
-func (s *Sim) dropHeld(p *host) {
-	for i := range p.held {
-		if e := &p.held[i]; e.kind == kindPacket {
-			s.flights.drop(e.ref)
-		} else {
-			s.release(e.ref)
-		}
-	}
-	p.held, p.heldSize = nil, 0
 }

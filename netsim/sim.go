@@ -9,9 +9,9 @@ import (
 	"serf/wire"
 )
 
-// Observer sees every event of every host at the moment it happens. It may
-// look at machines but not call into them: e and what it points to are
-// borrowed. What an observer wants done goes through [Sim.At].
+// Observer sees every event of every host, in the order of time and of hosts. It may
+// look at machines, which are up to the time of the quickest packet ahead of the event, but
+// not call into them: e and what it points to are borrowed. What an observer wants done goes through [Sim.At].
 type Observer interface {
 	Event(now swim.Time, host int, e *swim.Event)
 }
@@ -25,6 +25,10 @@ type Config struct {
 	Seed      uint64     // of the network; nodes have seeds of their own
 	Link      Link       // between any two hosts
 	Observers []Observer // called in this order
+	// Workers is how many processors may share the work, up to MaxWorkers; 0 means 1. What
+	// happens doesn't depend on it. Machines on hosts of different workers run at the same
+	// time and must not share anything that changes, see Sim.Worker.
+	Workers int
 }
 
 // Stats counts what the network did since the start.
@@ -43,6 +47,9 @@ type Stats struct {
 	Ticks             uint64
 	Events            uint64
 }
+
+// plus returns the sums of s and t.
+func (s Stats) plus(t Stats) Stats { return s.since(Stats{}.since(t)) }
 
 // since returns what was counted after earlier.
 func (s Stats) since(earlier Stats) Stats {
@@ -72,80 +79,112 @@ const (
 	paused
 )
 
-// host is one machine and where it is.
+// host is one machine and where it is: what every packet needs, in one cache line. A
+// worker writes to its own hosts only.
 type host struct {
-	addr     netip.AddrPort
-	machine  swim.Machine
-	sealer   sealerOf // machine, if it can say its sealer
-	state    hostState
-	lives    uint32 // starts so far: what was meant for an earlier life is dropped
-	seq      uint64 // of what this host gave to the network
-	accepted uint64 // streams, for their IDs
+	machine swim.Machine
+	trace   trace
+	seq     uint64    // of what this host gave to the network
+	armed   swim.Time // of the earliest timer in the queue, or Never
+	sent    uint64
+	bytes   uint64
+	place   place
+	state   hostState
+}
+
+// coldHost is the rest of a host.
+type coldHost struct {
+	sealer   sealerOf // the machine, if it can say its sealer
+	lives    uint32   // starts so far: what was meant for an earlier life is dropped
+	accepted uint64   // streams, for their IDs
 	faults   HostFaults
-	group    int32   // partition: only equal groups reach each other
-	held     []event // arrived while paused, in order of arrival
-	heldSize int     // bytes of socket buffer that held packets take
-	sent     uint64
-	bytes    uint64
+	group    int32  // partition: only equal groups reach each other
+	held     []held // arrived while paused, in order of arrival
+	heldSize int    // bytes of socket buffer that held packets take
 }
 
 // sealerOf is a machine whose streams are sealed.
 type sealerOf interface{ Sealer() *wire.Sealer }
 
-// Sim is a simulation. It belongs to one goroutine.
+// Sim is a simulation. It is used by one goroutine.
 type Sim struct {
 	now    swim.Time
 	seed   uint64
 	link   Link
 	hosts  []host
-	byAddr map[netip.AddrPort]int32
+	cold   []coldHost // by host
+	places places
 	cuts   map[pair]struct{} // one-way
+	split  bool              // some host is in another group than 0
+	faulty int               // hosts with faults
 
-	queue   eventQueue
-	timers  timerQueue
-	flights pool[flight]
-	calls   pool[call]
-	actions pool[func()]
+	workers  []*worker
+	gang     *gang // while several workers are at work
+	together bool  // they are at this moment
+	side     int   // of the outboxes that were filled last
+	crowd    int   // average of the events in a window, see pass
+
+	actions eventHeap
+	fns     pool[func()]
 	world   uint64 // sequence of actions
 
-	out       swim.Output
-	busy      bool  // a machine is being called
-	answering int32 // the call whose request is being handled, or none
 	observers []Observer
-	trace     trace
-	stats     Stats
-	spin      spinGuard
+	observing bool // they are being told
+	telling   []*toldEvent
 }
 
-// none is no slot of a pool.
+// none is no host.
 const none int32 = -1
 
-// worldHost is the sender and receiver of scripted actions. It sorts before every
-// host, so that an action at t happens before anything else at t.
-const worldHost int32 = -1
+// MaxWorkers bounds the workers of a simulation. Each exchanges with each other.
+const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
 func New(c Config) *Sim {
-	return &Sim{
-		seed:      c.Seed,
-		link:      c.Link,
-		byAddr:    make(map[netip.AddrPort]int32),
-		cuts:      make(map[pair]struct{}),
-		answering: none,
-		observers: c.Observers,
-		trace:     newTrace(c.Seed),
+	s := &Sim{seed: c.Seed, link: c.Link, cuts: make(map[pair]struct{}), observers: c.Observers}
+	workers := min(max(c.Workers, 1), MaxWorkers)
+	for id := range workers {
+		s.workers = append(s.workers, newWorker(s, id, workers))
 	}
+	return s
 }
+
+// worker simulates host h.
+func (s *Sim) worker(h int32) *worker {
+	if len(s.workers) == 1 {
+		return s.workers[0]
+	}
+	return s.workers[uint32(h)%uint32(len(s.workers))]
+}
+
+// Worker is the number of the worker, from 0 upwards, that simulates host h. Machines of one
+// worker never run at the same time, and may share memory.
+func (s *Sim) Worker(h int) int { return s.worker(int32(h)).id }
+
+// Workers is how many workers there are.
+func (s *Sim) Workers() int { return len(s.workers) }
 
 // Now is the virtual time.
 func (s *Sim) Now() swim.Time { return s.now }
 
 // Stats returns the counts so far.
-func (s *Sim) Stats() Stats { return s.stats }
+func (s *Sim) Stats() Stats {
+	var sum Stats
+	for _, w := range s.workers {
+		sum = sum.plus(w.stats)
+	}
+	return sum
+}
 
 // TraceHash is a digest of all that was delivered and all that was told until
 // now: equal for two runs of one seed, and different as soon as they differ.
-func (s *Sim) TraceHash() uint64 { return uint64(s.trace) }
+func (s *Sim) TraceHash() uint64 {
+	all := newTrace(s.seed, uint64(len(s.hosts)))
+	for h := range s.hosts {
+		all.add(uint64(s.hosts[h].trace))
+	}
+	return uint64(all)
+}
 
 // Hosts is how many hosts were added, running or not.
 func (s *Sim) Hosts() int { return len(s.hosts) }
@@ -157,7 +196,12 @@ func (s *Sim) Running(h int) bool { return s.hosts[h].state == running }
 func (s *Sim) Down(h int) bool { return s.hosts[h].state == down }
 
 // Addr is where host h is, or was when it crashed.
-func (s *Sim) Addr(h int) netip.AddrPort { return s.hosts[h].addr }
+func (s *Sim) Addr(h int) netip.AddrPort {
+	if at := s.hosts[h].place; at != nowhere {
+		return s.places.addrs[at]
+	}
+	return netip.AddrPort{}
+}
 
 // Machine is what runs on host h, nil when it is down. For reading only: calls
 // that change it go through Do.
@@ -169,32 +213,46 @@ func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.hosts[h].sent, s.ho
 // Add makes room for one more host and returns its number, from 0 upwards. It
 // is down until it is started.
 func (s *Sim) Add() int {
-	s.hosts = append(s.hosts, host{})
-	s.timers.grow(len(s.hosts))
-	return len(s.hosts) - 1
+	h := len(s.hosts)
+	s.hosts = append(s.hosts, host{trace: newTrace(s.seed, uint64(h)), armed: swim.Never, place: nowhere})
+	s.cold = append(s.cold, coldHost{})
+	return h
 }
+
+// enter readies the worker of host h for calls from outside.
+func (s *Sim) enter(h int) *worker {
+	invariant(!s.observing, "an observer changes something: use At")
+	w := s.worker(int32(h))
+	w.now = s.now
+	return w
+}
+
+// mark notes in the trace what is done to host h from outside.
+func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now)) }
 
 // Start runs a new machine, which knows nothing, on host h at addr. A host that
 // still runs crashes first.
 func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	s.Crash(h)
-	if other, taken := s.byAddr[addr]; taken {
+	if other := s.places.host(addr); other != none {
 		return fmt.Errorf("netsim: address %v is taken by host %d", addr, other)
 	}
-	s.enter()
-	m, err := f(s.now, &s.out)
+	w := s.enter(h)
+	w.enter()
+	m, err := f(s.now, &w.out)
 	if err != nil {
-		s.busy = false
-		s.out.Reset()
+		w.busy = false
+		w.out.Reset()
 		return fmt.Errorf("netsim: starting host %d: %w", h, err)
 	}
-	p := &s.hosts[h]
-	p.addr, p.machine, p.state = addr, m, running
-	p.sealer, _ = m.(sealerOf)
-	p.lives++
-	s.byAddr[addr] = int32(h)
-	s.trace.add(traceStart, uint64(s.now), uint64(uint32(h)))
-	s.leave(int32(h))
+	p, cold := &s.hosts[h], &s.cold[h]
+	p.place, p.machine, p.state = s.places.add(addr), m, running
+	s.places.hosts[p.place] = int32(h)
+	cold.sealer, _ = m.(sealerOf)
+	cold.lives++
+	s.mark(h, traceStart)
+	w.leave(int32(h))
+	s.tellObservers()
 	return nil
 }
 
@@ -205,23 +263,19 @@ func (s *Sim) Crash(h int) {
 	if p.state == down {
 		return
 	}
-	s.dropHeld(p)
-	delete(s.byAddr, p.addr)
-	s.timers.set(int32(h), swim.Never)
-	p.machine, p.sealer, p.state = nil, nil, down
-	s.trace.add(traceCrash, uint64(s.now), uint64(uint32(h)))
+	s.enter(h).dropHeld(int32(h))
+	s.places.hosts[p.place] = none
+	p.machine, s.cold[h].sealer, p.state = nil, nil, down
+	s.mark(h, traceCrash)
 }
 
 // Pause stops host h as SIGSTOP would: its timers don't fire, and packets and
 // streams wait for it, packets up to a socket buffer's worth.
 func (s *Sim) Pause(h int) {
-	p := &s.hosts[h]
-	if p.state != running {
-		return
+	if p := &s.hosts[h]; p.state == running {
+		p.state = paused
+		s.mark(h, tracePause)
 	}
-	p.state = paused
-	s.timers.set(int32(h), swim.Never)
-	s.trace.add(tracePause, uint64(s.now), uint64(uint32(h)))
 }
 
 // Resume lets a paused host run on. It finds its timers overdue and its
@@ -233,30 +287,46 @@ func (s *Sim) Resume(h int) {
 		return
 	}
 	p.state = running
-	s.trace.add(traceResume, uint64(s.now), uint64(uint32(h)))
-	d := s.draw(int32(h))
+	s.mark(h, traceResume)
+	w := s.enter(h)
+	d, _ := w.draw(int32(h))
 	if timersFirst := d.next()&1 == 0; timersFirst {
-		s.tick(int32(h))
+		w.tick(int32(h))
 	}
-	held := p.held
-	p.held, p.heldSize = nil, 0
-	for i := range held {
-		s.deliver(&held[i])
-	}
-	s.rearm(int32(h))
+	w.release(int32(h))
+	w.rearm(int32(h))
+	s.tellObservers()
 }
 
 // At runs fn at time t, before anything else that happens then. Actions for
-// the same time run in the order in which they were given.
+// the same time run in the order in which they were given. An observer's actions run as
+// long after what it is being told as the quickest packet travels, at least.
 func (s *Sim) At(t swim.Time, fn func()) {
+	soonest := s.now
+	if s.observing {
+		soonest = s.now.Add(s.window())
+	}
 	s.world++
-	i := s.actions.take()
-	s.actions.slots[i] = fn
-	s.queue.push(event{at: max(t, s.now), to: worldHost, from: worldHost, seq: s.world, kind: kindAction, ref: i})
+	s.actions.push(event{at: max(t, soonest), seq: s.world, ref: s.fns.put(fn)})
 }
 
 // After runs fn when d has passed.
 func (s *Sim) After(d time.Duration, fn func()) { s.At(s.now.Add(d), fn) }
+
+// nextAction is the time of the first action, or Never.
+func (s *Sim) nextAction() swim.Time {
+	if len(s.actions) == 0 {
+		return swim.Never
+	}
+	return s.actions[0].at
+}
+
+// act runs the first action.
+func (s *Sim) act() {
+	e := s.actions.pop()
+	s.now = e.at
+	s.fns.take(e.ref)()
+}
 
 // Do calls into the machine of host h, as its user would, and carries out what
 // comes of it. It reports false, and does nothing, if the host isn't running.
@@ -265,114 +335,34 @@ func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)
 	if p.state != running {
 		return false
 	}
-	s.enter()
-	fn(p.machine, s.now, &s.out)
-	s.leave(int32(h))
+	w := s.enter(h)
+	w.enter()
+	fn(p.machine, s.now, &w.out)
+	w.leave(int32(h))
+	s.tellObservers()
 	return true
 }
 
 // Run lets everything happen that is due before or at until.
-func (s *Sim) Run(until swim.Time) {
-	for s.step(until) {
-	}
-	s.now = max(s.now, until)
-}
+func (s *Sim) Run(until swim.Time) { s.RunUntil(until, func() bool { return false }) }
 
-// step does the next thing if it is due by until. What the network delivers at
-// an instant comes before the timers of that instant: an ack that is just in
-// time counts.
-func (s *Sim) step(until swim.Time) bool {
-	at, due := s.queue.next(), s.timers.next()
-	if min(at, due) > until {
-		return false
-	}
-	if at <= due {
-		e := s.queue.pop()
-		s.now = e.at
-		s.deliver(&e)
-		return true
-	}
-	invariant(due >= s.now, "timer in the past")
-	s.now = due
-	h := s.timers.host()
-	s.spin.check(h, due)
-	s.tick(h)
-	return true
-}
-
-func (s *Sim) deliver(e *event) {
-	switch e.kind {
-	case kindAction:
-		fn := s.actions.slots[e.ref]
-		s.actions.slots[e.ref] = nil
-		s.actions.drop(e.ref)
-		fn()
-	case kindPacket:
-		s.deliverPacket(e)
-	default:
-		s.deliverStream(e)
-	}
-}
-
-func (s *Sim) tick(h int32) {
-	s.stats.Ticks++
-	s.enter()
-	s.hosts[h].machine.Tick(s.now, &s.out)
-	s.leave(h)
-}
-
-// enter and leave bracket every call into a machine: they share one Output,
-// so that a call from within an observer would mix up two machines' effects.
-func (s *Sim) enter() {
-	invariant(!s.busy, "call into a machine from within another: use At")
-	s.busy = true
-}
-
-// leave carries out the effects of a call into host h's machine.
-func (s *Sim) leave(h int32) {
-	for i := range s.out.Events {
-		e := &s.out.Events[i]
-		s.stats.Events++
-		s.trace.event(s.now, h, e)
-		for _, o := range s.observers {
-			o.Event(s.now, int(h), e)
+// RunUntil is Run that stops when done says so. It is asked whenever an action was run or
+// observers were told something. RunUntil reports whether it stopped for that.
+func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
+	defer s.dismiss()
+	for s.advance(until) {
+		if done() {
+			return true
 		}
 	}
-	for i := range s.out.Packets {
-		s.send(h, &s.out.Packets[i])
-	}
-	for i := range s.out.Streams {
-		s.open(h, &s.out.Streams[i])
-	}
-	s.out.Reset()
-	s.busy = false
-	s.rearm(h)
+	return false
 }
 
-func (s *Sim) rearm(h int32) {
-	if p := &s.hosts[h]; p.state == running {
-		s.timers.set(h, max(p.machine.Deadline(), s.now))
-	}
-}
-
-// spinGuard finds a machine that is due again and again without time passing.
-type spinGuard struct {
-	at    swim.Time
-	host  int32
-	ticks int
-}
-
-// maxSpin is far more ticks than a machine has duties that can fall due at one
-// instant. Without a limit a machine that forgets to re-arm hangs the run.
-const maxSpin = 10_000
-
-func (g *spinGuard) check(h int32, at swim.Time) {
-	if g.host != h || g.at != at {
-		*g = spinGuard{at: at, host: h}
-	}
-	g.ticks++
-	if g.ticks > maxSpin {
-		panic(fmt.Sprintf("BUG: host %d ticked %d times at %v and is still due", h, maxSpin, time.Duration(at)))
+// dismiss sends the goroutines of the workers home.
+func (s *Sim) dismiss() {
+	if s.gang != nil {
+		s.gang.dismiss()
+		s.gang = nil
 	}
 }
 

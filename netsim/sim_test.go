@@ -27,6 +27,7 @@ type toy struct {
 	mute    bool     // leaves requests unanswered
 	log     []string // what arrived, nil to keep none
 	count   int
+	ticked  func() // may be nil
 	data    [8]byte
 }
 
@@ -57,6 +58,9 @@ func (m *toy) Tick(now swim.Time, out *swim.Output) {
 	}
 	m.due = now.Add(m.every)
 	m.sent++
+	if m.ticked != nil {
+		m.ticked()
+	}
 	binary.BigEndian.PutUint32(m.data[:], m.sent)
 	for _, to := range m.targets {
 		out.Packets = append(out.Packets, swim.Packet{To: to, Data: m.data[:]})
@@ -172,11 +176,12 @@ func TestDeliveryComesBeforeATimerOfTheSameInstant(t *testing.T) {
 			t.Error("actions come first")
 		}
 	})
-	for s.step(at(tick)) {
-		if m.sent == 1 && m.count == 0 {
+	m.ticked = func() {
+		if m.count == 0 {
 			t.Fatal("timer fired before the packet of the same instant")
 		}
 	}
+	s.Run(at(tick))
 	if m.sent != 1 || m.count != 1 {
 		t.Fatalf("%d ticks, %d packets, want one of each", m.sent, m.count)
 	}
@@ -453,14 +458,16 @@ func TestStreamOutcomes(t *testing.T) {
 			s.Run(at(time.Minute))
 			wantLog(t, "caller", ms[0], tt.caller...)
 			wantLog(t, "server", ms[1], tt.server...)
-			if used, free := len(s.calls.slots), len(s.calls.free); used != free && !s.hosts[1].holds() {
+			w := s.workers[0]
+			if used, free := len(w.calls.slots), len(w.calls.free); used != free {
 				t.Errorf("%d calls, %d freed", used, free)
+			}
+			if used, free := len(w.letters.slots), len(w.letters.free); used != free && len(s.cold[1].held) == 0 {
+				t.Errorf("%d letters, %d freed", used, free)
 			}
 		})
 	}
 }
-
-func (p *host) holds() bool { return len(p.held) > 0 }
 
 func TestLossDelaysStreamsButDoesNotBreakThem(t *testing.T) {
 	s, ms := toys(t, 2, Config{Seed: 5, Link: Link{Latency: Constant(tick), Loss: Probability(0.5)}})
@@ -480,7 +487,7 @@ func TestMachineThatStaysDueIsABug(t *testing.T) {
 		}
 	}()
 	s.hosts[0].machine = stuck{}
-	s.rearm(0)
+	s.workers[0].rearm(0)
 	s.Run(at(time.Second))
 }
 

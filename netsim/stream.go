@@ -26,109 +26,155 @@ const (
 	ephemeralPort   = 49152                  // streams come from a port nobody listens on
 )
 
-// call is one exchange. It is freed when no event in the queue refers to it.
+// call is one exchange as the caller knows it, from when it's begun to its deadline.
 type call struct {
 	id       swim.StreamID
 	kind     swim.StreamKind
 	caller   int32
 	life     uint32 // the caller's, when it called
-	server   int32
-	from, to netip.AddrPort // when it called
-	block    []byte         // sealed: the request, then the reply
-	sealer   *wire.Sealer   // of the request
-	answerer *wire.Sealer   // of the reply
+	seq      uint64 // tells it from other calls in the same slot
+	to       netip.AddrPort
+	block    []byte // sealed, until it is sent
+	sealer   *wire.Sealer
 	deadline swim.Time
-	inbound  swim.StreamID // the server's name for it, while it is handled
-	err      error         // for kindRefused
-	done     bool          // the caller knows the outcome, or wants none
+	sent     bool // the block is on its way
+	done     bool // the caller knows the outcome
+}
+
+// letter is what travels on a stream: a request, a reply, or that there is none. It says
+// whose call it belongs to, since the two ends may be simulated by different workers.
+type letter struct {
+	call   uint32
+	seq    uint64
+	id     swim.StreamID
+	kind   swim.StreamKind
+	caller int32
+	from   place // of the caller
+	to     place // of the server
+	block  []byte
+	err    error // with kindRefused
+}
+
+// serving is a request that a machine is handling.
+type serving struct {
+	letter   *letter
+	server   int32
+	id       swim.StreamID // the server's name for it
+	answerer *wire.Sealer
 	answered bool
-	refs     int
 }
 
-// release takes away one reference to call i.
-func (s *Sim) release(i int32) {
-	c := &s.calls.slots[i]
-	c.refs--
-	invariant(c.refs >= 0, "call released twice")
-	if c.refs == 0 {
-		*c = call{}
-		s.calls.drop(i)
+// schedule queues an event about a call of host h, at that host.
+func (w *worker) schedule(kind eventKind, i uint32, h int32, at swim.Time) {
+	w.queue.push(event{at: at, order: orderOf(h, h), seq: w.nextSeq(h), kind: kind, ref: i})
+}
+
+// post sends a letter from one host to another.
+func (w *worker) post(kind eventKind, x letter, from, to int32, at swim.Time) {
+	w.sendLetter(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
+}
+
+// seal wraps a message. One that needs no wrapping is sent as it is: with full exchanges
+// of a large cluster, copying would be most of the work.
+func seal(s *wire.Sealer, msg []byte, how func(dst, msg []byte) []byte) []byte {
+	if s.Bare() {
+		return msg
 	}
-}
-
-// schedule queues an event about call i, sent by host from.
-func (s *Sim) schedule(kind eventKind, i int32, from, to int32, at swim.Time) {
-	p := &s.hosts[from]
-	p.seq++
-	s.calls.slots[i].refs++
-	s.queue.push(event{at: at, to: to, from: from, seq: p.seq, kind: kind, ref: i})
+	return how(nil, msg)
 }
 
 // open begins what host h wants done on a stream.
-func (s *Sim) open(h int32, o *swim.StreamOut) {
+func (w *worker) open(h int32, o *swim.StreamOut) {
 	if o.Kind == swim.StreamAnswer {
-		s.answer(o)
+		w.answer(o)
 		return
 	}
-	block := o.Sealer.SealStream(nil, o.Data)
-	s.stats.StreamBytes += uint64(len(block))
-	s.stats.Streams++
-	i := s.calls.take()
-	s.calls.slots[i] = call{
-		id: o.ID, kind: o.Kind, caller: h, life: s.hosts[h].lives,
-		from: s.hosts[h].addr, to: o.To, block: block, sealer: o.Sealer, deadline: o.Deadline,
-	}
-	s.schedule(kindExpired, i, h, h, max(o.Deadline, s.now))
-	s.schedule(kindDial, i, h, h, s.now)
+	block := seal(o.Sealer, o.Data, o.Sealer.SealStream)
+	w.stats.StreamBytes += uint64(len(block))
+	w.stats.Streams++
+	i := w.calls.put(call{
+		id: o.ID, kind: o.Kind, caller: h, life: w.sim.cold[h].lives, seq: w.sim.hosts[h].seq,
+		to: o.To, block: block, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
+	})
+	w.schedule(kindExpired, i, h, max(o.Deadline, w.now))
+	w.schedule(kindDial, i, h, w.now)
 }
 
 // deliverStream handles one step of an exchange.
-func (s *Sim) deliverStream(e *event) {
-	p := &s.hosts[e.to]
+func (w *worker) deliverStream(e *event) {
+	h := e.to()
+	p := &w.sim.hosts[h]
 	if p.state == paused && e.kind != kindDial {
-		p.held = append(p.held, *e) // the kernel answers for it
+		cold := &w.sim.cold[h]
+		cold.held = append(cold.held, held{event: *e}) // the kernel answers for it
 		return
 	}
-	c := &s.calls.slots[e.ref]
-	s.trace.add(traceStream, uint64(e.kind), uint64(s.now), uint64(uint32(e.to)), uint64(c.id))
-	switch alive := s.hosts[c.caller].lives == c.life && s.hosts[c.caller].state != down; {
-	case c.done:
-	case e.kind == kindRequest:
-		s.request(e.ref) // also that of a caller who has crashed since
-	case !alive:
-		c.block = nil
-	case e.kind == kindDial:
-		s.dial(e.ref)
-	case e.kind == kindReply:
-		s.reply(e.ref)
-	case e.kind == kindRefused:
-		s.fail(e.ref, c.err)
-	case e.kind == kindExpired:
-		s.fail(e.ref, ErrTimeout)
+	p.trace.add(traceStream, uint64(e.kind), uint64(w.now), e.seq)
+	switch e.kind {
+	case kindDial:
+		w.dial(e.ref)
+	case kindExpired:
+		if c := &w.calls.slots[e.ref]; c.kind != swim.StreamSend || !c.sent {
+			w.end(e.ref, func(c *call) { w.fail(c, ErrTimeout) })
+		}
+		w.calls.take(e.ref)
+	case kindRequest:
+		x := w.letters.take(e.ref)
+		p.trace.bytes(x.block[:min(len(x.block), tracedBlock)])
+		w.request(h, &x)
+	case kindReply, kindRefused:
+		x := w.letters.take(e.ref)
+		p.trace.bytes(x.block[:min(len(x.block), tracedBlock)])
+		if c := &w.calls.slots[x.call]; c.caller == x.caller && c.seq == x.seq {
+			w.end(x.call, func(c *call) { w.outcome(c, &x) })
+		}
 	}
-	s.release(e.ref)
+}
+
+// tracedBlock is how many bytes of a block are in the trace: that two large blocks differ only
+// later shows in what follows from it.
+const tracedBlock = 4096
+
+// end ends call i if its caller still waits for that.
+func (w *worker) end(i uint32, how func(c *call)) {
+	c := w.calls.slots[i]
+	if c.done || !w.calling(&c) {
+		return
+	}
+	w.calls.slots[i].done, w.calls.slots[i].block = true, nil
+	how(&c)
+}
+
+// calling reports whether the machine that made a call still runs.
+func (w *worker) calling(c *call) bool {
+	return w.sim.hosts[c.caller].state != down && w.sim.cold[c.caller].lives == c.life
 }
 
 // dial connects and sends the request, or finds nobody listening, or tries again later.
-func (s *Sim) dial(i int32) {
-	c := &s.calls.slots[i]
-	h := c.caller
-	server, known := s.byAddr[c.to]
-	d := s.draw(h)
+func (w *worker) dial(i uint32) {
+	c := &w.calls.slots[i]
+	if c.done || !w.calling(c) {
+		c.block = nil
+		return
+	}
+	s, h := w.sim, c.caller
+	x := letter{call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h, from: s.hosts[h].place, to: s.places.find(c.to)}
+	server := s.places.host(c.to)
+	d, _ := w.draw(h)
 	switch {
-	case !known:
+	case server == none:
 		// The machine is there, its program is not: a crash, not a cable cut.
-		c.err = ErrRefused
-		s.schedule(kindRefused, i, h, h, s.now.Add(2*s.link.Latency.draw(d.next())))
+		x.err = ErrRefused
+		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.draw(d.next())))
 	case !s.reaches(h, server) || !s.reaches(server, h):
-		if again := s.now.Add(dialRetry); again < c.deadline {
-			s.schedule(kindDial, i, h, h, again)
+		if again := w.now.Add(dialRetry); again < c.deadline {
+			w.schedule(kindDial, i, h, again)
 		}
 	default:
-		c.server = server
 		// There and back to connect, then there with the request.
-		at := s.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
-		s.schedule(kindRequest, i, h, server, at)
+		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
+		x.block, c.block, c.sent = c.block, nil, true
+		w.post(kindRequest, x, h, server, at)
 	}
 }
 
@@ -143,103 +189,91 @@ func (s *Sim) passage(d *draws, from, to int32) time.Duration {
 }
 
 // request hands the request to the server's machine, which answers at once or not at all.
-func (s *Sim) request(i int32) {
-	c := &s.calls.slots[i]
-	p := &s.hosts[c.server]
-	if p.state == down || p.addr != c.to {
-		s.hangUp(i, ErrRefused)
+func (w *worker) request(h int32, x *letter) {
+	p, cold := &w.sim.hosts[h], &w.sim.cold[h]
+	if p.state == down || p.place != x.to {
+		w.hangUp(h, x, ErrRefused)
 		return
 	}
-	msg, answerer, err := s.openBlock(p, c.block)
-	c.answerer = answerer
+	msg, answerer, err := openRequest(cold.sealer, x.block)
 	if err != nil {
-		s.stats.StreamsUnreadable++
-		s.hangUp(i, io.EOF)
+		w.stats.StreamsUnreadable++
+		w.hangUp(h, x, io.EOF)
 		return
 	}
-	p.accepted++
-	c.inbound = swim.Inbound | swim.StreamID(p.accepted)
-	from := netip.AddrPortFrom(c.from.Addr(), ephemeralPort)
-	in := swim.StreamIn{ID: c.inbound, Kind: swim.StreamRequest, From: from, Data: msg}
-	server := c.server
-	c.block = nil
-	s.enter()
-	s.answering = i
-	p.machine.Stream(s.now, in, &s.out)
-	s.leave(server)
-	s.answering = none
-	if c = &s.calls.slots[i]; !c.answered {
-		s.hangUp(i, io.EOF)
+	cold.accepted++
+	v := serving{letter: x, server: h, id: swim.Inbound | swim.StreamID(cold.accepted), answerer: answerer}
+	from := netip.AddrPortFrom(w.sim.places.addrs[x.from].Addr(), ephemeralPort)
+	w.serving = &v
+	w.stream(h, swim.StreamIn{ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg})
+	w.serving = nil
+	if !v.answered {
+		w.hangUp(h, x, io.EOF)
 	}
 }
 
-func (s *Sim) openBlock(p *host, block []byte) (msg []byte, answerer *wire.Sealer, err error) {
+func openRequest(p sealerOf, block []byte) (msg []byte, answerer *wire.Sealer, err error) {
 	var sealer *wire.Sealer
-	if p.sealer != nil {
-		sealer = p.sealer.Sealer()
+	if p != nil {
+		sealer = p.Sealer()
 	}
 	return sealer.OpenRequest(block)
 }
 
 // answer sends the server's block back to the caller.
-func (s *Sim) answer(o *swim.StreamOut) {
-	i := s.answering
-	invariant(i != none && s.calls.slots[i].inbound == o.ID, "answer to a stream that isn't being handled")
-	c := &s.calls.slots[i]
-	invariant(c.kind == swim.StreamCall && !c.answered, "second answer, or answer to a one-way stream")
-	c.answered, c.block = true, c.answerer.SealAnswer(nil, o.Data)
-	s.stats.StreamBytes += uint64(len(c.block))
-	s.back(kindReply, i)
+func (w *worker) answer(o *swim.StreamOut) {
+	v := w.serving
+	invariant(v != nil && v.id == o.ID, "answer to a stream that isn't being handled")
+	invariant(v.letter.kind == swim.StreamCall && !v.answered, "second answer, or answer to a one-way stream")
+	v.answered = true
+	block := seal(v.answerer, o.Data, v.answerer.SealAnswer)
+	w.stats.StreamBytes += uint64(len(block))
+	w.back(v.server, kindReply, v.letter, block, nil)
 }
 
 // hangUp closes the stream from the server's end. Who only sends doesn't
 // notice, unless nobody was there to take it.
-func (s *Sim) hangUp(i int32, err error) {
-	c := &s.calls.slots[i]
-	c.block = nil
-	if c.kind == swim.StreamSend && err != ErrRefused {
-		c.done = true
-		return
+func (w *worker) hangUp(h int32, x *letter, err error) {
+	if x.kind != swim.StreamSend || err == ErrRefused {
+		w.back(h, kindRefused, x, nil, err)
 	}
-	c.err = err
-	s.back(kindRefused, i)
 }
 
-// back queues what the server's end sends, unless the way back is cut: then
-// the caller waits for its deadline.
-func (s *Sim) back(kind eventKind, i int32) {
-	c := &s.calls.slots[i]
-	if !s.reaches(c.server, c.caller) {
+// back posts what the server's end, host h, sends to the caller, unless the way back is cut:
+// then the caller waits for its deadline.
+func (w *worker) back(h int32, kind eventKind, x *letter, block []byte, err error) {
+	if !w.sim.reaches(h, x.caller) {
 		return
 	}
-	d := s.draw(c.server)
-	s.schedule(kind, i, c.server, c.caller, s.now.Add(s.passage(&d, c.server, c.caller)))
+	d, _ := w.draw(h)
+	answer := *x
+	answer.block, answer.err = block, err
+	w.post(kind, answer, h, x.caller, w.now.Add(w.sim.passage(&d, h, x.caller)))
 }
 
-// reply hands the answer to the caller's machine.
-func (s *Sim) reply(i int32) {
-	c := &s.calls.slots[i]
-	c.done = true
-	msg, err := c.sealer.OpenAnswer(c.block)
-	c.block = nil
+// outcome tells the caller's machine what came back.
+func (w *worker) outcome(c *call, x *letter) {
+	if x.err != nil {
+		w.fail(c, x.err)
+		return
+	}
+	msg, err := c.sealer.OpenAnswer(x.block)
 	if err != nil {
-		s.stats.StreamsUnreadable++
-		s.fail(i, err)
+		w.stats.StreamsUnreadable++
+		w.fail(c, err)
 		return
 	}
-	s.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg})
+	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg})
 }
 
 // fail tells the caller's machine that nothing came of it.
-func (s *Sim) fail(i int32, err error) {
-	c := &s.calls.slots[i]
-	c.done, c.block = true, nil
-	s.stats.StreamsFailed++
-	s.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamFailed, From: c.to, Err: err})
+func (w *worker) fail(c *call, err error) {
+	w.stats.StreamsFailed++
+	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamFailed, From: c.to, Err: err})
 }
 
-func (s *Sim) stream(h int32, in swim.StreamIn) {
-	s.enter()
-	s.hosts[h].machine.Stream(s.now, in, &s.out)
-	s.leave(h)
+func (w *worker) stream(h int32, in swim.StreamIn) {
+	w.enter()
+	w.sim.hosts[h].machine.Stream(w.now, in, &w.out)
+	w.leave(h)
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Bare says whether s seals blocks as they are: without a label, encryption or compression.
+func (s *Sealer) Bare() bool { return s == nil || s.Label == "" && !s.Compress && !s.encrypts() }
+
 // SealStream appends to dst the block that opens a stream with msg. msg is one whole
 // message of at most StreamBlockMax bytes; a larger one is refused by receivers.
 func (s *Sealer) SealStream(dst, msg []byte) []byte {

@@ -1,0 +1,84 @@
+//go:build unix
+
+package netsim
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"serf/swim"
+)
+
+// prober pings one other a second and answers pings: the traffic of an idle member, and
+// nothing of its thinking.
+type prober struct {
+	due    swim.Time
+	others int
+	own    uint32
+	state  uint64
+	data   [60]byte
+}
+
+func (m *prober) Packet(_ swim.Time, from netip.AddrPort, p []byte, out *swim.Output) {
+	if p[0] == 0 {
+		m.data[0] = 1
+		out.Packets = append(out.Packets, swim.Packet{To: from, Data: m.data[:]})
+	}
+}
+
+func (m *prober) Stream(swim.Time, swim.StreamIn, *swim.Output) {}
+
+func (m *prober) Tick(now swim.Time, out *swim.Output) {
+	if now < m.due {
+		return
+	}
+	m.due = now.Add(time.Second)
+	m.state = mix(m.state, uint64(now))
+	m.data[0] = 0
+	binary.BigEndian.PutUint32(m.data[1:], m.own)
+	to := addr(int(m.state%uint64(m.others)), 0)
+	out.Packets = append(out.Packets, swim.Packet{To: to, Data: m.data[:]})
+}
+
+func (m *prober) Deadline() swim.Time { return m.due }
+
+// cpuTime is the processor time that this process has used: on a busy machine it says more than the clock.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkEngine is what the simulation costs without the members: a packet out and in, an
+// answer, a timer, once a second.
+func BenchmarkEngine(b *testing.B) {
+	for _, hosts := range []int{1000, 10_000, 100_000} {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%d/workers=%d", hosts, workers), func(b *testing.B) { benchmarkEngine(b, hosts, workers) })
+		}
+	}
+}
+
+func benchmarkEngine(b *testing.B, hosts, workers int) {
+	s := New(Config{Seed: 1, Link: profiles[0].Link, Workers: workers})
+	for h := range hosts {
+		m := &prober{due: swim.Time(h) * swim.Time(time.Second) / swim.Time(hosts), others: hosts, own: uint32(h), state: uint64(h)}
+		if err := s.Start(s.Add(), addr(h, 0), func(swim.Time, *swim.Output) (swim.Machine, error) { return m, nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s.Run(swim.Time(2 * time.Second))
+	from := cpuTime()
+	for b.Loop() {
+		s.Run(s.Now().Add(time.Second))
+	}
+	seconds := float64(hosts) * float64(b.N)
+	b.ReportMetric(seconds/(cpuTime()-from).Seconds(), "host-s/cpu-s")
+	b.ReportMetric(seconds/b.Elapsed().Seconds(), "host-s/s")
+}

@@ -1,0 +1,82 @@
+package netsim
+
+import "encoding/binary"
+
+// flights are the packets on their way: their bytes, and between which places. They
+// lie one after the other in chunks, since they arrive about as they were sent: a
+// chunk is free again when all that is in it has landed. So they take as much memory as is
+// in the air, and the processor finds it in its cache.
+type flights struct {
+	chunks []chunk
+	spare  []uint32 // chunks with nothing in them
+	open   uint32   // the chunk that is being filled, if there are any
+}
+
+type chunk struct {
+	data []byte
+	live int // flights in it
+}
+
+const (
+	// A flight's number is its chunk, and in the low bits its offset in units of flightAlign.
+	chunkBits   = 16 // any UDP packet fits, with flightHead
+	chunkSize   = 1 << chunkBits
+	alignBits   = 3
+	flightAlign = 1 << alignBits // bytes
+	offsetBits  = chunkBits - alignBits
+	flightHead  = 12 // bytes: from, to, length
+	// flightMax is what UDP over IPv4 can carry, and fits a chunk.
+	flightMax = 65_507
+)
+
+// put stores a packet and returns its number.
+func (f *flights) put(from, to place, data []byte) uint32 {
+	invariant(len(data) <= flightMax, "packet larger than UDP can carry")
+	size := (flightHead + len(data) + flightAlign - 1) &^ (flightAlign - 1)
+	if len(f.chunks) == 0 || len(f.chunks[f.open].data)+size > chunkSize {
+		f.turn()
+	}
+	c := &f.chunks[f.open]
+	at := len(c.data)
+	c.data = c.data[:at+size]
+	b := c.data[at:]
+	binary.LittleEndian.PutUint32(b, uint32(from))
+	binary.LittleEndian.PutUint32(b[4:], uint32(to))
+	binary.LittleEndian.PutUint32(b[8:], uint32(len(data)))
+	copy(b[flightHead:], data)
+	c.live++
+	return f.open<<offsetBits | uint32(at>>alignBits)
+}
+
+// turn opens another chunk.
+func (f *flights) turn() {
+	if n := len(f.spare); n > 0 {
+		f.open = f.spare[n-1]
+		f.spare = f.spare[:n-1]
+		return
+	}
+	f.open = uint32(len(f.chunks))
+	invariant(f.open < 1<<(32-offsetBits), "too many packets on their way") // 32 GiB of them
+	f.chunks = append(f.chunks, chunk{data: make([]byte, 0, chunkSize)})
+}
+
+// at returns flight i. data is borrowed until it is dropped.
+func (f *flights) at(i uint32) (from, to place, data []byte) {
+	b := f.chunks[i>>offsetBits].data[i&(1<<offsetBits-1)<<alignBits:]
+	n := binary.LittleEndian.Uint32(b[8:])
+	return place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:])), b[flightHead : flightHead+n : flightHead+n]
+}
+
+// drop frees flight i.
+func (f *flights) drop(i uint32) {
+	c := &f.chunks[i>>offsetBits]
+	c.live--
+	invariant(c.live >= 0, "packet dropped twice")
+	if c.live > 0 {
+		return
+	}
+	c.data = c.data[:0]
+	if n := i >> offsetBits; n != f.open {
+		f.spare = append(f.spare, n)
+	}
+}

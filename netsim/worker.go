@@ -1,0 +1,285 @@
+package netsim
+
+import (
+	"fmt"
+	"time"
+
+	"serf/swim"
+)
+
+// worker simulates some of the hosts: what happens to them is in its queue, and what
+// it needs besides is its own. In between the exchanges of windows.go it touches nothing of
+// other workers, and what all share doesn't change.
+type worker struct {
+	sim     *Sim
+	id      int
+	now     swim.Time
+	queue   eventQueue
+	flights flights
+	calls   pool[call]
+	letters pool[letter]
+	out     swim.Output
+	busy    bool     // a machine is being called
+	serving *serving // the request that is being handled, or nil
+	stats   Stats
+	steps   uint64
+	spin    spinGuard
+	told    told        // for the observers
+	outbox  [2][]outbox // by receiving worker; one is filled while the other is emptied
+}
+
+func newWorker(s *Sim, id, workers int) *worker {
+	return &worker{sim: s, id: id, outbox: [2][]outbox{make([]outbox, workers), make([]outbox, workers)}}
+}
+
+// step does the next thing. There must be one.
+func (w *worker) step() {
+	e := w.queue.pop()
+	invariant(e.at >= w.now, "event in the past")
+	w.now = e.at
+	w.steps++
+	w.deliver(&e)
+}
+
+func (w *worker) deliver(e *event) {
+	switch e.kind {
+	case kindPacket:
+		w.deliverPacket(e)
+	case kindTimer:
+		w.fire(e.to())
+	default:
+		w.deliverStream(e)
+	}
+}
+
+// fire ticks host h if it is due. Deadlines change with nearly every call into a
+// machine, mostly to later times: then the entry in the queue stays, and is put back when it comes up.
+func (w *worker) fire(h int32) {
+	p := &w.sim.hosts[h]
+	if p.armed != w.now {
+		return // an earlier entry has done it
+	}
+	p.armed = swim.Never
+	if p.state != running {
+		return
+	}
+	if due := p.machine.Deadline(); due > w.now {
+		w.arm(h, due)
+		return
+	}
+	w.spin.check(h, w.now)
+	w.tick(h)
+}
+
+// arm sees to it that host h is looked at by the time that it's due.
+func (w *worker) arm(h int32, due swim.Time) {
+	if p := &w.sim.hosts[h]; due < p.armed {
+		p.armed = due
+		w.queue.push(event{at: due, order: lastOfInstant | orderOf(h, 0), kind: kindTimer})
+	}
+}
+
+func (w *worker) tick(h int32) {
+	w.stats.Ticks++
+	w.enter()
+	w.sim.hosts[h].machine.Tick(w.now, &w.out)
+	w.leave(h)
+}
+
+// deliverPacket hands a packet to the machine that lives at its address now.
+func (w *worker) deliverPacket(e *event) {
+	h := e.to()
+	p := &w.sim.hosts[h]
+	from, to, data := w.flights.at(e.ref)
+	switch {
+	case p.state == down || p.place != to:
+		w.stats.Nobody++
+	case p.state == paused:
+		w.hold(h, e, from, data)
+	default:
+		w.receive(h, e, from, data)
+	}
+	w.flights.drop(e.ref)
+}
+
+func (w *worker) receive(h int32, e *event, from place, data []byte) {
+	p := &w.sim.hosts[h]
+	w.stats.Delivered++
+	p.trace.packet(e, data)
+	w.enter()
+	p.machine.Packet(w.now, w.sim.places.addrs[from], data, &w.out)
+	w.leave(h)
+}
+
+// enter and leave bracket every call into a machine: they share one Output,
+// so that a call from within an observer would mix up two machines' effects.
+func (w *worker) enter() {
+	invariant(!w.busy, "call into a machine from within another")
+	w.busy = true
+}
+
+// leave carries out the effects of a call into host h's machine.
+func (w *worker) leave(h int32) {
+	if len(w.out.Events) > 0 {
+		w.tell(h)
+	}
+	for i := range w.out.Packets {
+		w.send(h, &w.out.Packets[i])
+	}
+	for i := range w.out.Streams {
+		w.open(h, &w.out.Streams[i])
+	}
+	w.out.Reset()
+	w.busy = false
+	w.rearm(h)
+}
+
+// tell notes events for the observers, who get them at the end of the window.
+func (w *worker) tell(h int32) {
+	p := &w.sim.hosts[h]
+	for i := range w.out.Events {
+		e := &w.out.Events[i]
+		w.stats.Events++
+		p.trace.event(w.now, e)
+		if len(w.sim.observers) > 0 {
+			w.told.add(w.now, h, e)
+		}
+	}
+}
+
+func (w *worker) rearm(h int32) {
+	if p := &w.sim.hosts[h]; p.state == running {
+		w.arm(h, max(p.machine.Deadline(), w.now))
+	}
+}
+
+// draw returns the random numbers for the next thing that host h sends, and its sequence number.
+func (w *worker) draw(h int32) (draws, uint64) {
+	seq := w.nextSeq(h)
+	return newDraws(w.sim.seed, uint64(h), seq), seq
+}
+
+func (w *worker) nextSeq(h int32) uint64 {
+	p := &w.sim.hosts[h]
+	p.seq++
+	return p.seq
+}
+
+// send gives one packet of host h to the network.
+func (w *worker) send(h int32, p *swim.Packet) {
+	s := w.sim
+	host := &s.hosts[h]
+	host.sent++
+	host.bytes += uint64(len(p.Data))
+	w.stats.Sent++
+	w.stats.SentBytes += uint64(len(p.Data))
+	d, seq := w.draw(h)
+	at := s.places.find(p.To)
+	to := none
+	if at != nowhere {
+		to = s.places.hosts[at]
+	}
+	switch {
+	case to == none:
+		w.stats.Nobody++
+		return
+	case !s.Reaches(int(h), int(to)):
+		w.stats.Cut++
+		return
+	case s.lost(&d, h, to):
+		w.stats.Lost++
+		return
+	}
+	w.launch(&d, h, to, seq, at, p.Data)
+	if d.hits(s.link.Duplicate) {
+		w.stats.Duplicated++
+		w.launch(&d, h, to, w.nextSeq(h), at, p.Data)
+	}
+}
+
+// launch puts one copy of a packet on its way.
+func (w *worker) launch(d *draws, from, to int32, seq uint64, at place, data []byte) {
+	e := event{at: w.now.Add(w.sim.delay(d, from, to)), order: orderOf(to, from), seq: seq, kind: kindPacket}
+	w.sendFlight(e, w.sim.hosts[from].place, at, data)
+}
+
+const (
+	// socketBuffer is what Linux grants a UDP socket by default
+	// (net.core.rmem_default), and packetOverhead about what it charges for each
+	// packet besides its bytes.
+	socketBuffer   = 212_992
+	packetOverhead = 768
+)
+
+// held is something that arrived at a paused host.
+type held struct {
+	event
+	from place
+	data []byte // of a packet
+}
+
+// hold keeps a packet for a paused host as its socket would.
+func (w *worker) hold(h int32, e *event, from place, data []byte) {
+	p := &w.sim.cold[h]
+	size := len(data) + packetOverhead
+	if p.heldSize+size > socketBuffer {
+		w.stats.Overflowed++
+		return
+	}
+	p.heldSize += size
+	p.held = append(p.held, held{*e, from, append([]byte(nil), data...)})
+}
+
+// release delivers what waited for a host that runs on.
+func (w *worker) release(h int32) {
+	p := &w.sim.cold[h]
+	waiting := p.held
+	p.held, p.heldSize = nil, 0
+	for i := range waiting {
+		if x := &waiting[i]; x.kind == kindPacket {
+			w.receive(h, &x.event, x.from, x.data)
+		} else {
+			w.deliver(&x.event)
+		}
+	}
+}
+
+// dropHeld forgets what waited for a host that won't resume.
+func (w *worker) dropHeld(h int32) {
+	p := &w.sim.cold[h]
+	for i := range p.held {
+		w.forget(&p.held[i].event)
+	}
+	p.held, p.heldSize = nil, 0
+}
+
+// forget frees what an event refers to that won't happen.
+func (w *worker) forget(e *event) {
+	switch e.kind {
+	case kindRequest, kindReply, kindRefused:
+		w.letters.take(e.ref)
+	case kindExpired:
+		w.calls.take(e.ref)
+	}
+}
+
+// spinGuard finds a machine that is due again and again without time passing.
+type spinGuard struct {
+	at    swim.Time
+	host  int32
+	ticks int
+}
+
+// maxSpin is far more ticks than a machine has duties that can fall due at one
+// instant. Without a limit a machine that forgets to re-arm hangs the run.
+const maxSpin = 10_000
+
+func (g *spinGuard) check(h int32, at swim.Time) {
+	if g.host != h || g.at != at {
+		*g = spinGuard{at: at, host: h}
+	}
+	g.ticks++
+	if g.ticks > maxSpin {
+		panic(fmt.Sprintf("BUG: host %d ticked %d times at %v and is still due", h, maxSpin, time.Duration(at)))
+	}
+}
