@@ -64,6 +64,10 @@ Usage: serf sim [options]
         event spread, and a series of samples over the time simulated. Names of
         fields don't change their meaning, times are in seconds; 'go doc
         serf/netsim.Figures' describes them.
+
+  -report=FILE.html
+        Also write a page with plots and tables to this file. It needs no
+        network and no other file.
 `
 
 // Defaults of `serf sim`.
@@ -85,6 +89,10 @@ func runSim(ctx context.Context, args []string, e env) int {
 		return code
 	}
 	bar := newProgress(e.Stderr)
+	if err := to.open(); err != nil {
+		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
+		return exitError
+	}
 	began := time.Now()
 	report, err := plan.Run(ctx, bar.draw)
 	bar.clear()
@@ -109,6 +117,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 func parseSim(args []string, e env) (plan netsim.Plan, to simOutput, code int, ok bool) {
 	o := newOptions("sim", simHelp, e)
 	format := o.oneOf("format", formatText, formatJSON)
+	page := o.text("report", "")
 	p := &netsim.Plan{Members: simNodes, For: simFor, Seed: simSeed, Events: simEvents}
 	profile := o.oneOf("profile", netsim.ProfileNames()...)
 	join := o.oneOf("join", "cold", "warm")
@@ -143,7 +152,7 @@ func parseSim(args []string, e env) (plan netsim.Plan, to simOutput, code int, o
 	if err := p.Validate(); err != nil {
 		return plan, to, o.misused("%s", strings.ReplaceAll("-"+err.Error(), "\n", "; -")), false
 	}
-	return *p, simOutput{format: *format, command: simCommand(args)}, exitOK, true
+	return *p, simOutput{format: *format, page: *page, command: simCommand(args)}, exitOK, true
 }
 
 // parsed is an option that parse reads. want says what it can read.

@@ -1,15 +1,32 @@
 package main
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"serf/netsim"
+	"serf/netsim/page"
 )
 
 // simOutput is where the report of a simulation goes.
 type simOutput struct {
 	format  string
+	page    string // file, or empty
 	command string // that does it again
+	file    *os.File
+}
+
+// open makes sure that the page can be written, before a run that may take long. What is in the file
+// already stays until there is something new.
+func (s *simOutput) open() (err error) {
+	if s.page != "" {
+		s.file, err = os.OpenFile(s.page, os.O_CREATE|os.O_WRONLY, 0o666)
+	}
+	return err
 }
 
 // simDocument is what `serf sim -format=json` writes.
@@ -23,13 +40,34 @@ type simDocument struct {
 // simDocumentVersion counts the changes of simDocument that programs must know of.
 const simDocumentVersion = 1
 
-func (s simOutput) write(e env, p *netsim.Plan, r *netsim.Report) error {
+func (s *simOutput) write(e env, p *netsim.Plan, r *netsim.Report) error {
+	if s.page != "" {
+		if err := s.writePage(p, r); err != nil {
+			return err
+		}
+	}
 	if s.format == formatJSON {
 		return writeJSON(e.Stdout, simDocument{simDocumentVersion, s.command, p.Seed, r.Figures()})
 	}
 	writePlan(e.Stdout, p)
 	_, err := r.WriteTo(e.Stdout)
 	return err
+}
+
+func (s *simOutput) writePage(p *netsim.Plan, r *netsim.Report) error {
+	var scenario strings.Builder
+	writePlan(&scenario, p)
+	run := page.Run{
+		Title:   fmt.Sprintf("%d members, profile %s", p.Members, p.Profile.Name),
+		Command: s.command, Scenario: scenario.String(), Seed: p.Seed, Figures: r.Figures(),
+	}
+	return replace(s.file, run.Write)
+}
+
+// replace writes a file's new contents and closes it.
+func replace(f *os.File, write func(io.Writer) error) error {
+	w := bufio.NewWriter(f)
+	return errors.Join(f.Truncate(0), write(w), w.Flush(), f.Close())
 }
 
 // simCommand is the command line with the given arguments, for a shell.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -86,6 +88,36 @@ func TestSimWritesJSONThatSaysHowToDoItAgain(t *testing.T) {
 	}
 }
 
+func TestSimWritesAPageThatReplacesAnOlderOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.html")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("old "), 1<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := sim(t, t.Context(), "-crash=1", "-report="+path)
+	if code != exitOK || !strings.Contains(out, "\ntrace ") {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"serf sim -crash=1 -report=", "How each crash became known", "latency exp:100µs,500µs"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%q isn't on the page", want)
+		}
+	}
+	if !strings.HasSuffix(string(page), "</html>\n") || strings.Contains(string(page), "old old") {
+		t.Error("the old contents are still there")
+	}
+}
+
+func TestSimSaysBeforeTheRunThatAPageCantBeWritten(t *testing.T) {
+	code, out, errs := sim(t, t.Context(), "-report="+filepath.Join(t.TempDir(), "nowhere", "a.html"))
+	if code != exitError || out != "" || !strings.HasPrefix(errs, "Error opening the report: open ") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
 func TestShellWordsAreQuotedIfNeeded(t *testing.T) {
 	for word, want := range map[string]string{
 		"-crash=1@2s": "-crash=1@2s", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "a;b": "'a;b'", "µ": "'µ'",
@@ -140,7 +172,7 @@ func TestSimHelpListsAllOptions(t *testing.T) {
 	if code != exitOK || errs != "" {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events", "format"} {
+	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events", "format", "report"} {
 		if !strings.Contains(out, "\n  -"+name+"=") {
 			t.Errorf("-%s isn't there", name)
 		}

@@ -1,0 +1,180 @@
+package page
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// chart is one plot: what is drawn, and what the script says about the place at which the reader points.
+type chart struct {
+	Title, Note string
+	X, Y        axis
+	Legend      []legend
+	Zones       []zone
+	Shapes      []shape
+	Data        data
+}
+
+// legend is the name of what has a colour. Class is one of the style sheet's.
+type legend struct{ Class, Name string }
+
+// zone is a shaded part of the X axis, or a line if it has no width. Both are in percent.
+type zone struct {
+	Left, Width float64
+	Label       string
+	Row         int // of the label, from the top
+	Class       string
+}
+
+// shape is a path in a drawing area of unit by unit.
+type shape struct{ Class, Path string }
+
+// unit is fine enough for any screen.
+const unit = 1000
+
+// data is what the script knows. Its keys are short, since there is much of it.
+type data struct {
+	Near  bool      `json:"near"` // tell about the nearest line only; else about all at the pointer's X
+	XUnit string    `json:"xu"`   // as package page's functions that write values: s, B/s, 1
+	YUnit string    `json:"yu"`
+	X     [3]any    `json:"x"` // low, top, whether logarithmic
+	Y     [3]any    `json:"y"`
+	At    []float64 `json:"at,omitempty"` // of all lines, or each has its own
+	Cats  []string  `json:"cats,omitempty"`
+	Lines []line    `json:"l"`
+	Zones []about   `json:"z,omitempty"`
+}
+
+// line is a line as the script knows it.
+type line struct {
+	Name string       `json:"n"`
+	Note string       `json:"d,omitempty"`
+	Y    []float64    `json:"v,omitempty"`
+	XY   [][2]float64 `json:"p,omitempty"`
+}
+
+// about is a zone as the script knows it.
+type about struct {
+	Name string  `json:"n"`
+	From float64 `json:"a"`
+	To   float64 `json:"b"`
+}
+
+// setAxes gives a chart its axes, and the script theirs.
+func (c *chart) setAxes(x, y axis) {
+	c.X, c.Y = x, y
+	c.Data.X, c.Data.Y = [3]any{x.Low, x.Top, x.Log}, [3]any{y.Low, y.Top, y.Log}
+}
+
+// draw adds a line through points.
+func (c *chart) draw(class string, points [][2]float64) {
+	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, false)})
+}
+
+// drawSteps adds a line that stays as it is until the next point.
+func (c *chart) drawSteps(class string, points [][2]float64) {
+	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, true)})
+}
+
+// drawArea fills what lies between two lines over the same xs.
+func (c *chart) drawArea(class string, xs, low, high []float64) {
+	var around [][2]float64
+	for i, x := range xs {
+		around = append(around, [2]float64{x, high[i]})
+	}
+	for i := len(xs) - 1; i >= 0; i-- {
+		around = append(around, [2]float64{xs[i], low[i]})
+	}
+	c.Shapes = append(c.Shapes, shape{"area " + class, c.path(around, false) + "Z"})
+}
+
+// drawDots adds dots: lines without length, which have round ends.
+func (c *chart) drawDots(class string, points [][2]float64) {
+	var b strings.Builder
+	for _, p := range points {
+		b.WriteString(c.path([][2]float64{p}, false))
+		b.WriteString("h0")
+	}
+	c.Shapes = append(c.Shapes, shape{"dots " + class, b.String()})
+}
+
+func (c *chart) path(points [][2]float64, steps bool) string {
+	var b []byte
+	coordinate := func(before byte, v float64) {
+		b = append(b, before)
+		b = strconv.AppendFloat(b, math.Round(v*unit*10)/10, 'f', -1, 64)
+	}
+	for i, p := range points {
+		x, y := c.X.at(p[0]), 1-c.Y.at(p[1])
+		switch {
+		case i == 0:
+			coordinate('M', x)
+			coordinate(' ', y)
+		case steps:
+			coordinate('H', x)
+			coordinate('V', y)
+		default:
+			coordinate('L', x)
+			coordinate(' ', y)
+		}
+	}
+	return string(b)
+}
+
+// shade marks a part of the X axis.
+func (c *chart) shade(class, label string, from, to float64) {
+	left := c.X.percent(from)
+	c.Zones = append(c.Zones, zone{left, c.X.percent(to) - left, label, c.freeRow(left, label), class})
+	c.Data.Zones = append(c.Data.Zones, about{label, from, to})
+}
+
+// letterWidth is that of a letter in percent of a plot on a phone.
+const letterWidth = 2
+
+// freeRow is the first row in which a label doesn't cover an earlier one.
+func (c *chart) freeRow(left float64, label string) int {
+	for row := 0; ; row++ {
+		taken := slices.ContainsFunc(c.Zones, func(z zone) bool {
+			return z.Row == row && z.Left < left+letterWidth*float64(len(label)) && left < z.Left+letterWidth*float64(len(z.Label))
+		})
+		if !taken {
+			return row
+		}
+	}
+}
+
+// pairs joins xs and ys.
+func pairs(xs, ys []float64) [][2]float64 {
+	list := make([][2]float64, len(xs))
+	for i := range xs {
+		list[i] = [2]float64{xs[i], ys[i]}
+	}
+	return list
+}
+
+// round keeps what a reader may ask for: four significant digits.
+func round(v float64) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
+}
+
+func rounded(list []float64) []float64 {
+	out := make([]float64, len(list))
+	for i, v := range list {
+		out[i] = round(v)
+	}
+	return out
+}
+
+func roundedPairs(list [][2]float64) [][2]float64 {
+	out := make([][2]float64, len(list))
+	for i, p := range list {
+		out[i] = [2]float64{round(p[0]), round(p[1])}
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+// Package page writes the results of simulations as web pages. A page is one file that needs nothing
+// else: no network, no other file. Its plots are SVG that the template draws, in colours that follow
+// the reader's light or dark mode; a small script adds what a pointer asks for, and without scripts
+// all is there but that. Whatever comes from outside, names and scenarios, is escaped by html/template.
+package page
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+var pages = template.Must(template.New("page").Parse(pageHTML))
+
+// document is what the template makes a page from.
+type document struct {
+	Title    string
+	Subtitle string
+	Alerts   []string // what went wrong, at the top
+	Tiles    []tile
+	Charts   []*chart
+	Tables   []table
+	Command  string
+	Scenario string // for readers
+	File     string // as a file; may be empty
+	Trace    string // may be empty
+}
+
+// tile is a figure to see at first glance.
+type tile struct {
+	Label, Value, Note string
+	Bad                bool
+}
+
+// table is figures in rows. The first column is text, the others are numbers.
+type table struct {
+	Title  string
+	Head   []string
+	Rows   [][]string
+	Closed bool // to be opened by the reader
+}
+
+func (d *document) CSS() template.CSS { return template.CSS(pageCSS) }
+func (d *document) JS() template.JS   { return template.JS(pageJS) }
+
+func (d *document) write(w io.Writer) error { return pages.Execute(w, d) }

@@ -1,0 +1,169 @@
+package page
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/netsim"
+)
+
+// figures are those of a small run in which something of everything happens.
+func figures(t *testing.T) netsim.Figures {
+	t.Helper()
+	profile, err := netsim.ProfileByName("lan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := profile.Link
+	link.Loss = netsim.Probability(0.02)
+	p := netsim.Plan{
+		Members: 12, Profile: profile, Link: link, Seed: 1, For: 100 * time.Second, Events: 5,
+		Crashes:    []netsim.Crashes{{Count: 2, At: 10 * time.Second}},
+		Partitions: []netsim.Split{{At: 40 * time.Second, For: 30 * time.Second, Share: 0.25}},
+	}
+	r, err := p.Run(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Figures()
+}
+
+func write(t *testing.T, w interface{ Write(io.Writer) error }) string {
+	t.Helper()
+	var b strings.Builder
+	if err := w.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var scripts = regexp.MustCompile(`(?s)<(script|style)[^>]*>.*?</(script|style)>`)
+
+// wantWhole fails unless page is well-formed and needs nothing but itself.
+func wantWhole(t *testing.T, page string) {
+	t.Helper()
+	for _, loads := range []string{"http:", "https:", "//cdn", "src=", "href=", "url(", "@import", "fetch(", "XMLHttpRequest", "import("} {
+		if i := strings.Index(page, loads); i >= 0 {
+			t.Errorf("the page may load something: %s", page[max(0, i-40):min(len(page), i+40)])
+		}
+	}
+	if i := strings.Index(page, "ZgotmplZ"); i >= 0 {
+		t.Errorf("the template refused a value: %s", page[max(0, i-60):i+20])
+	}
+	if strings.Contains(page, "NaN") || strings.Contains(scripts.ReplaceAllString(page, ""), "Inf") {
+		t.Error("a number isn't one")
+	}
+	d := xml.NewDecoder(strings.NewReader(scripts.ReplaceAllString(page, "")))
+	d.Entity = xml.HTMLEntity
+	for {
+		_, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("not well-formed: %v", err)
+		}
+	}
+}
+
+func TestPageOfARunIsWhole(t *testing.T) {
+	r := Run{Title: "12 members", Command: "serf sim -nodes=12", Scenario: "nodes 12", File: "{}", Seed: 5, Figures: figures(t)}
+	page := write(t, &r)
+	wantWhole(t, page)
+	for _, want := range []string{
+		"<title>12 members – serf sim</title>", "seed 5", "serf sim -nodes=12", r.Figures.Trace,
+		"How each crash became known", "How long detection takes", "How each event spread", "Views that are wrong",
+		"Bandwidth of a member", "Packets of a member", "Gossip queue of a member", "Suspicions and false failures",
+		"What was wrong when", "Each crash", "25% cut off",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q isn't on the page", want)
+		}
+	}
+	if strings.Contains(page, "How each query") {
+		t.Error("a plot of queries, and none was asked")
+	}
+}
+
+func TestPageEscapesWhatItIsGiven(t *testing.T) {
+	const evil = `</script><img onerror=alert(1) x="'&amp;>`
+	f := figures(t)
+	f.Faults[0].What, f.Crashes.Each[0].Member = evil, evil
+	f.BrokenRules = []netsim.BrokenRule{{Rule: evil, Text: evil}}
+	r := Run{Title: evil, Command: evil, Scenario: evil, File: evil, Figures: f}
+	page := write(t, &r)
+	wantWhole(t, page)
+	if strings.Contains(page, "<img") {
+		t.Error("markup got through")
+	}
+}
+
+func TestPageOfNothing(t *testing.T) {
+	for name, f := range map[string]netsim.Figures{
+		"zero":                  {},
+		"no member, no time":    (&netsim.Report{Cut: true}).Figures(),
+		"one sample of zeros":   (&netsim.Report{Series: netsim.Series{Every: time.Second, Samples: []netsim.Sample{{}}}}).Figures(),
+		"a crash unseen":        (&netsim.Report{Detections: []netsim.Detection{{}}}).Figures(),
+		"news that is for none": (&netsim.Report{Events: []netsim.Spread{{}}, UserEvents: 1}).Figures(),
+	} {
+		t.Run(name, func(t *testing.T) { wantWhole(t, write(t, &Run{Figures: f})) })
+	}
+}
+
+// What the script needs, it finds: axes, lines of equal length, one path for each line.
+func TestScriptsDataFitsThePlot(t *testing.T) {
+	f := figures(t)
+	for _, c := range runCharts(&f) {
+		b, err := json.Marshal(c.Data)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Title, err)
+		}
+		var d data
+		if err := json.Unmarshal(b, &d); err != nil {
+			t.Fatalf("%s: %v", c.Title, err)
+		}
+		if len(d.Lines) == 0 || len(d.Lines) != len(c.Shapes) {
+			t.Errorf("%s: %d lines, %d shapes", c.Title, len(d.Lines), len(c.Shapes))
+		}
+		for _, l := range d.Lines {
+			if l.XY == nil && len(l.Y) != len(d.At) {
+				t.Errorf("%s: line %s has %d values at %d places", c.Title, l.Name, len(l.Y), len(d.At))
+			}
+		}
+	}
+}
+
+func TestManyLinesAreThinnedOutEvenly(t *testing.T) {
+	var list []netsim.SpreadFigures
+	for i := range linesMost + 1 {
+		list = append(list, netsim.SpreadFigures{Spread: [][2]float64{{float64(i), 1}}})
+	}
+	if got := evenly(list[:linesMost]); len(got) != linesMost {
+		t.Errorf("%d of %d are drawn", len(got), linesMost)
+	}
+	got := evenly(list)
+	if len(got) != linesMost || lastStep(got[0]) != 0 || lastStep(got[linesMost-1]) != linesMost {
+		t.Errorf("%d of %d are drawn, from %v to %v", len(got), len(list), lastStep(got[0]), lastStep(got[len(got)-1]))
+	}
+}
+
+func TestBinsAreMeans(t *testing.T) {
+	at, values := make([]float64, binsMost+1), make([]float64, binsMost+1)
+	for i := range at {
+		at[i], values[i] = float64(i+1), float64(i%2)
+	}
+	ends, means := binned(at[:binsMost], values[:binsMost])
+	if len(ends) != binsMost || means[1] != 1 {
+		t.Errorf("up to %d nothing is to be merged; got %d", binsMost, len(ends))
+	}
+	ends, means = binned(at, values)
+	if len(ends) != binsMost/2+1 || ends[0] != 2 || means[0] != 0.5 || ends[len(ends)-1] != binsMost+1 {
+		t.Errorf("%d bins, the first %v up to %v, the last up to %v", len(ends), means[0], ends[0], ends[len(ends)-1])
+	}
+}
