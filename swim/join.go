@@ -58,6 +58,9 @@ func (n *Node) joined(now Time, c *call, err error, out *Output) {
 	i := slices.IndexFunc(n.joins, func(j join) bool { return j.op == c.op })
 	invariant(i >= 0, "exchange of no join")
 	j := &n.joins[i]
+	if err != nil && n.retryJoin(now, c, out) {
+		return
+	}
 	j.flying--
 	if err == nil {
 		j.reached++
@@ -66,4 +69,13 @@ func (n *Node) joined(now Time, c *call, err error, out *Output) {
 		out.note(Note{Level: Warn, Code: NoteJoinFailed, From: c.to, Err: err})
 	}
 	n.advanceJoin(now, i, out)
+}
+
+// retryJoin tries a join's exchange once more, with the next of the keys, and says whether it does. Who was away while the
+// key was changed can't read what the primary encrypts and hangs up; if it has forgotten us
+// it never speaks first, so that nobody would learn that it lags behind (F26). What can't be reached has
+// taken all the time there is, which the keys share.
+func (n *Node) retryJoin(now Time, c *call, out *Output) bool {
+	next := call{kind: callJoin, op: c.op, key: c.key + 1, deadline: c.deadline}
+	return now < c.deadline && next.key < n.cfg.Sealer.KeysOut() && n.callPushPull(now, c.to, next, true, out)
 }

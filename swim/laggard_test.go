@@ -64,6 +64,43 @@ func TestLaggardIsSentBothKeysUntilItKnowsTheNew(t *testing.T) {
 	}
 }
 
+// A member that was away while the key was changed, and has forgotten everybody, is joined: it hangs up on what it can't read.
+func TestJoinIsTriedWithEachKey(t *testing.T) {
+	n, _ := laggardNode(t)
+	out := new(Output)
+	op := n.Join(0, []netip.AddrPort{behindAddr}, out)
+	var primaries []byte
+	now := Time(0)
+	for done := false; !done; now++ {
+		s := out.Streams[0]
+		primaries = append(primaries, s.Sealer.Keys.Primary()[0])
+		if s.Deadline != Time(n.cfg.StreamTimeout) {
+			t.Errorf("tried with key %d until %v, want the deadline of the first", primaries, s.Deadline)
+		}
+		out.Reset()
+		n.Stream(now, StreamIn{ID: s.ID, Kind: StreamFailed, Err: errTest}, out)
+		done = len(out.Streams) == 0
+	}
+	if !slices.Equal(primaries, []byte{2, 1}) {
+		t.Errorf("tried with keys %d, want 2 and 1", primaries)
+	}
+	if e := out.Events; len(e) != 1 || e[0].Kind != EventJoinDone || e[0].Op != op || e[0].N != 0 {
+		t.Errorf("then told %v, want that nobody was reached", e)
+	}
+}
+
+func TestJoinThatTakesAllItsTimeIsNotTriedAgain(t *testing.T) {
+	n, _ := laggardNode(t)
+	out := new(Output)
+	n.Join(0, []netip.AddrPort{behindAddr}, out)
+	s := out.Streams[0]
+	out.Reset()
+	n.Stream(s.Deadline, StreamIn{ID: s.ID, Kind: StreamFailed, Err: errTest}, out)
+	if len(out.Streams) != 0 || len(out.Events) != 1 {
+		t.Errorf("%d more streams, %d events", len(out.Streams), len(out.Events))
+	}
+}
+
 func TestLaggardsAreForgottenWithTheKeys(t *testing.T) {
 	n, behind := laggardNode(t)
 	keysOf(t, n, behind)

@@ -63,9 +63,11 @@ func (n *Node) PushPull(now Time, id MemberID, out *Output) {
 func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out *Output) bool {
 	n.counters.PushPulls++
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
-	return n.callStream(StreamOut{
-		Kind: StreamCall, To: to, Data: n.appendState(nil, join, out), Deadline: now.Add(n.cfg.StreamTimeout),
-	}, c, out)
+	s := StreamOut{Kind: StreamCall, To: to, Data: n.appendState(nil, join, out), Deadline: now.Add(n.cfg.StreamTimeout)}
+	if c.key > 0 {
+		s.Sealer, s.Deadline = n.cfg.Sealer.WithKey(c.key), c.deadline
+	}
+	return n.callStream(s, c, out)
 }
 
 // appendState appends a push/pull message: every record, those of the gone too, so

@@ -15,7 +15,10 @@ type call struct {
 	member MemberID // callPing, and callPushPull if known
 	seq    uint32   // callPing
 	op     OpID     // callJoin
+	key    int      // callJoin: the number of the key it is tried with, see retryJoin
 	to     netip.AddrPort
+
+	deadline Time
 }
 
 type callKind uint8
@@ -40,16 +43,19 @@ func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
 	if len(n.calls) >= maxCalls {
 		return false
 	}
-	c.id, c.to = n.openStream(s, out), s.To
+	c.id, c.to, c.deadline = n.openStream(s, out), s.To, s.Deadline
 	n.calls = append(n.calls, c)
 	return true
 }
 
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
 	n.lastStream++
-	s.ID, s.Sealer = n.lastStream, n.cfg.Sealer
-	if old := n.laggardSealer(s.To); old != nil {
-		s.Sealer = old // who lags behind can't read another, and who has the new one can read both
+	s.ID = n.lastStream
+	if s.Sealer == nil {
+		s.Sealer = n.cfg.Sealer
+		if old := n.laggardSealer(s.To); old != nil {
+			s.Sealer = old // who lags behind can't read another, and who has the new one can read both
+		}
 	}
 	n.counters.StreamsOut++
 	out.Streams = append(out.Streams, s)

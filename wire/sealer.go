@@ -99,6 +99,14 @@ func (s *Sealer) WithKey(key int) *Sealer {
 	return &other
 }
 
+// KeysOut is how many keys s could encrypt with, see WithKey: 0 if it doesn't encrypt.
+func (s *Sealer) KeysOut() int {
+	if !s.encrypts() {
+		return 0
+	}
+	return s.Keys.Len()
+}
+
 // SealPacket appends to dst a packet with body, a message or a compound. With crc it
 // carries a checksum, which only receivers of protocol 5 and up expect.
 // dst must not overlap with body.
