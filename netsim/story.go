@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/lamport"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -29,12 +30,19 @@ const (
 	MishapTags
 	MishapEvent
 	MishapQuery
+	MishapPrune
+	MishapQuickRestart // before anybody has noticed
+	MishapRolling      // some restart one after the other
+	MishapStandstill   // half of all pause at once, as when their hypervisor does
+	MishapBurst        // of user events
+	MishapKeys         // an operator goes on with the rotation of keys; in an encrypted cluster only
 	mishapKinds
 )
 
 var mishapNames = [mishapKinds]string{
 	"crash", "restart", "move", "pause", "cut", "partition", "heal", "lossy host", "slow host",
-	"UDP blocked", "leave", "force-leave", "tags", "event", "query",
+	"UDP blocked", "leave", "force-leave", "tags", "event", "query", "prune", "quick restart", "rolling restart", "standstill",
+	"burst", "keys",
 }
 
 func (f Mishap) String() string { return mishapNames[f] }
@@ -43,16 +51,23 @@ func (f Mishap) String() string { return mishapNames[f] }
 // faults come how often. Even the parameters of the distributions are drawn, so that
 // seeds differ in kind and not only in detail (swarm testing).
 type Story struct {
-	Seed    uint64
-	Profile Profile
-	Members int
-	Seeds   int
-	Link    Link
-	Weights [mishapKinds]int // how likely each fault is, relative to the others
-	Gap     Dist             // between faults
-	Trouble time.Duration    // how long faults go on
-	Pauses  Dist             // how long a pause lasts
+	Seed      uint64
+	Largest   int // the largest cluster that could have been drawn
+	Profile   Profile
+	Members   int
+	Seeds     int
+	Link      Link
+	Encrypted bool
+	Compress  bool
+	Weights   [mishapKinds]int // how likely each fault is, relative to the others
+	Gap       Dist             // between faults
+	Trouble   time.Duration    // how long faults go on
+	Pauses    Dist             // how long a pause lasts
+	Payload   int              // of user events, in bytes: beyond a packet they go by streams
 }
+
+// SmallStories is the largest cluster in stories that are to be told quickly.
+const SmallStories = 40
 
 // Outcome is what became of a story.
 type Outcome struct {
@@ -74,22 +89,29 @@ func (o *Outcome) String() string {
 	for _, v := range o.Violations {
 		fmt.Fprintf(&b, "  %v\n", v)
 	}
-	fmt.Fprintf(&b, "rerun: go test ./netsim -run TestStories -seed %d -v", o.Story.Seed)
+	fmt.Fprintf(&b, "rerun: go test ./netsim -run TestStories -seed %d", o.Story.Seed)
+	if o.Story.Largest != SmallStories {
+		fmt.Fprintf(&b, " -largest %d", o.Story.Largest)
+	}
+	b.WriteString(" -v")
 	return b.String()
 }
 
-// DrawStory makes up the story of a seed.
-func DrawStory(seed uint64) Story {
+// DrawStory makes up the story of a seed, with a cluster of at most largest members, which is at
+// least SmallStories.
+func DrawStory(seed uint64, largest int) Story {
 	d := newDraws(seed, 0, 0)
 	p := profiles[d.below(len(profiles))]
 	unit := p.Timing.ProbeInterval
 	s := Story{
-		Seed: seed, Profile: p, Members: drawMembers(&d), Seeds: 1 + d.below(3),
+		Seed: seed, Largest: largest, Profile: p, Members: drawMembers(&d, largest), Seeds: 1 + d.below(3),
 		Link: drawLink(&d, &p),
 		Gap:  Exponential(unit/10, unit*time.Duration(1+d.below(8))),
 		// Some pauses are shorter than a probe, some are longer than every suspicion.
-		Pauses:  Exponential(0, unit*time.Duration(1+d.below(20))),
-		Trouble: unit * time.Duration(30+d.below(60)),
+		Pauses:    Exponential(0, unit*time.Duration(1+d.below(20))),
+		Trouble:   unit * time.Duration(30+d.below(60)),
+		Encrypted: d.below(3) == 0, Compress: d.below(4) == 0,
+		Payload: []int{0, 400, 3000}[d.below(3)],
 	}
 	s.Seeds = min(s.Seeds, s.Members-1)
 	for f := range s.Weights {
@@ -98,14 +120,19 @@ func DrawStory(seed uint64) Story {
 		}
 	}
 	s.Weights[MishapEvent] += 2 // delivery is always under test
+	if s.Encrypted {
+		s.Weights[MishapKeys] = 1 + d.below(8)
+	} else {
+		s.Weights[MishapKeys] = 0
+	}
 	return s
 }
 
 // drawMembers is for small clusters, where a fault concerns a large part, and
 // now and then one where gossip takes a few rounds.
-func drawMembers(d *draws) int {
+func drawMembers(d *draws, largest int) int {
 	if d.below(10) == 0 {
-		return 20 + d.below(20)
+		return 20 + d.below(largest-19)
 	}
 	return 3 + d.below(10)
 }
@@ -141,20 +168,26 @@ func (s Story) String() string {
 			kinds = append(kinds, fmt.Sprintf("%v %d", Mishap(f), w))
 		}
 	}
-	return fmt.Sprintf("seed %d: %d members, profile %s, %d seeds; %v; for %v a fault every %v (%s), pauses %v",
-		s.Seed, s.Members, s.Profile.Name, s.Seeds, s.Link, s.Trouble, s.Gap, strings.Join(kinds, ", "), s.Pauses)
+	return fmt.Sprintf("seed %d: %d members, profile %s, %d seeds, encrypted %t, compressed %t; %v; for %v a fault every %v (%s), pauses %v, events of %d bytes",
+		s.Seed, s.Members, s.Profile.Name, s.Seeds, s.Encrypted, s.Compress, s.Link, s.Trouble, s.Gap, strings.Join(kinds, ", "), s.Pauses, s.Payload)
 }
 
 // Run plays the story: a phase with faults, in which nothing wrong may
 // happen; then all is healed, and what should happen must, within a bound.
 func (s Story) Run() Outcome {
+	keys := newKeyFiles(s)
 	c, err := NewCluster(ClusterConfig{
 		Members: s.Members, Seeds: s.Seeds, Profile: s.Profile, Link: s.Link, Seed: s.Seed, Check: true,
+		Tune: func(i int, cfg *serf.Config) {
+			cfg.Sealer, cfg.EventSizeMax = keys.sealer(i), serf.EventSizeCeiling
+		},
+		Observers: []Observer{keys},
 	})
 	if err != nil {
 		panic("BUG: " + err.Error()) // drawn within the limits
 	}
-	p := &play{s: s, c: c, d: newDraws(s.Seed, 1, 0), end: swim.Time(s.Trouble)}
+	keys.c = c
+	p := &play{s: s, c: c, keys: keys, d: newDraws(s.Seed, 1, 0), end: swim.Time(s.Trouble)}
 	c.Boot(s.Profile.Timing.ProbeInterval)
 	c.sim.After(s.Gap.draw(p.d.next()), p.act)
 	c.Run(s.Trouble)
@@ -164,6 +197,9 @@ func (s Story) Run() Outcome {
 		c.violate("convergence", "views still differ %v after the last fault: %s", bound, c.Disagreement())
 	}
 	healed := c.Now().Sub(from)
+	if s.Encrypted && c.Settled() {
+		keys.finish()
+	}
 	c.Run(c.quietTime())
 	if c.Settled() {
 		c.CheckQuiet()
@@ -202,12 +238,14 @@ func (c *Cluster) Disagreement() string {
 
 // play is a story that is under way.
 type play struct {
-	s    Story
-	c    *Cluster
-	d    draws
-	end  swim.Time
-	done [mishapKinds]int
-	n    int // for texts that differ
+	s     Story
+	c     *Cluster
+	keys  *keyFiles
+	d     draws
+	end   swim.Time
+	done  [mishapKinds]int
+	n     int // for texts that differ
+	fired int // user events
 }
 
 // act commits one fault and arranges for the next.
@@ -254,6 +292,14 @@ func (p *play) commit(f Mishap, i, j int) bool {
 	case MishapHeal:
 		c.Heal()
 		return true
+	case MishapStandstill:
+		for _, i := range p.half() {
+			c.Pause(i, p.s.Pauses.draw(p.d.next()))
+		}
+		return true
+	case MishapRolling:
+		p.rolling(i)
+		return true
 	}
 	if !up {
 		return false
@@ -279,9 +325,51 @@ func (p *play) commit(f Mishap, i, j int) bool {
 	case MishapTags:
 		return c.SetTags(i, map[string]string{"n": p.text()}) == nil
 	case MishapEvent:
-		return c.UserEvent(i, "deploy", []byte(p.text())) == nil
+		return p.fire(i, 1)
+	case MishapBurst:
+		return p.fire(i, burstEvents)
+	case MishapPrune:
+		return c.ForceLeave(i, c.Name(j), true) == nil
+	case MishapQuickRestart:
+		c.Start(i)
+	case MishapKeys:
+		return p.keys.rotate(i)
 	}
 	return true
+}
+
+const (
+	burstEvents = 30
+	// storyEvents bounds the user events of a story: members that are cut off for long miss those that are
+	// more than a window behind, which is no fault.
+	storyEvents = lamport.WindowTimes / 2
+	// rollingMembers is how many restart in a row.
+	rollingMembers = 6
+)
+
+// fire has member i fire some user events at once.
+func (p *play) fire(i, events int) bool {
+	events = min(events, storyEvents-p.fired)
+	p.fired += events
+	for range events {
+		payload := p.text() + strings.Repeat("x", p.s.Payload)
+		if p.c.UserEvent(i, "deploy", []byte(payload)) != nil {
+			return false
+		}
+	}
+	return events > 0
+}
+
+// rolling restarts some members, from i on, one each probe interval.
+func (p *play) rolling(i int) {
+	for k := range min(rollingMembers, p.s.Members) {
+		next := (i + k) % p.s.Members
+		p.c.sim.After(time.Duration(k)*p.s.Profile.Timing.ProbeInterval, func() {
+			if p.c.Now() < p.end && p.c.sim.Running(next) && p.c.Alive(next) {
+				p.c.Start(next)
+			}
+		})
+	}
 }
 
 // revive starts member i again if it is down.
