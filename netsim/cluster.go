@@ -3,6 +3,7 @@ package netsim
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -41,6 +42,7 @@ type member struct {
 	leaving bool
 	cut     bool      // Cut has it on either side
 	bad     bool      // its connection has faults
+	ills    int       // impairments in force that it has a part in
 	changed swim.Time // when any of what faulty looks at last changed
 }
 
@@ -61,6 +63,7 @@ type Cluster struct {
 	queries map[queryKey]*Query
 	asked   []Spread // queries' answers, for the first maxEntries
 	split   bool     // a partition is in force
+	healed  int      // calls of Heal
 	up      int      // members that run or are paused
 	base    base
 }
@@ -153,9 +156,12 @@ func (c *Cluster) moves(i int) int {
 
 // Boot starts all members, at times spread evenly at random over the given
 // time, and has each join the seeds as it starts.
-func (c *Cluster) Boot(over time.Duration) {
+func (c *Cluster) Boot(over time.Duration) { c.boot(len(c.members), over) }
+
+// boot is Boot for the first members.
+func (c *Cluster) boot(members int, over time.Duration) {
 	c.metrics.begin(c, "cold start", none)
-	for i := range c.members {
+	for i := range members {
 		c.beliefs.setTruth(i, true) // soon enough: the views are complete when all have started
 		at := Uniform(0, over).draw(c.random.next())
 		if i < c.cfg.Seeds {
@@ -324,6 +330,34 @@ func (c *Cluster) SetFaults(i int, f HostFaults) {
 	c.sim.SetFaults(i, f)
 }
 
+// Impair makes the network worse for what passes between members and peers, nil for all, in the given
+// direction, until the function that it returns is called, or Heal.
+func (c *Cluster) Impair(members, peers []int, way Way, what Impairment) (end func()) {
+	concerned := append(slices.Clone(members), peers...)
+	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
+		concerned = members // each pair that is concerned has one of them
+	}
+	trouble := func(by int) {
+		for _, i := range concerned {
+			c.members[i].ills += by
+			c.members[i].changed = c.Now()
+		}
+	}
+	trouble(1)
+	id, healed := c.sim.Impair(members, peers, way, what), c.healed
+	return func() {
+		if c.healed != healed {
+			return
+		}
+		c.sim.Repair(id)
+		trouble(-1)
+		if what.Cut || what.BlockUDP {
+			c.metrics.begin(c, "heal", none)
+			c.settle()
+		}
+	}
+}
+
 // SetLink changes the network between all members.
 func (c *Cluster) SetLink(l Link) { c.sim.SetLink(l) }
 
@@ -332,10 +366,11 @@ func (c *Cluster) SetLink(l Link) { c.sim.SetLink(l) }
 func (c *Cluster) Heal() {
 	c.sim.Heal()
 	c.split = false
+	c.healed++
 	c.metrics.begin(c, "heal", none)
 	for i := range c.members {
 		m := &c.members[i]
-		m.cut, m.bad, m.changed = false, false, c.Now()
+		m.cut, m.bad, m.ills, m.changed = false, false, 0, c.Now()
 	}
 	c.settle()
 }
@@ -343,7 +378,7 @@ func (c *Cluster) Heal() {
 // calm reports whether member i has run, and has had a sound connection, for d or longer.
 func (c *Cluster) calm(i int, d time.Duration) bool {
 	m := &c.members[i]
-	return !c.split && !m.cut && !m.bad && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
+	return !c.split && !m.cut && !m.bad && m.ills == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
 // UserEvent fires a user event at member i and keeps account of who gets it.

@@ -471,13 +471,14 @@ func TestSharedRosterDoesNotGrowWithRestarts(t *testing.T) {
 
 // BenchmarkIdle is the price of simulating a large cluster in which nothing happens.
 func BenchmarkIdle(b *testing.B) {
-	p := Plan{Members: 300, Profile: profiles[0], Seed: 1, For: time.Second, Warm: true}
-	c, err := NewCluster(ClusterConfig{Members: p.Members, Profile: p.Profile, Link: p.Profile.Link, Seed: 1})
+	s := Scenario{Members: 300, Profile: "lan", Seed: 1, For: Duration(time.Second), Start: Start{Warm: true}}
+	run, err := newCourse(&s)
 	if err != nil {
 		b.Fatal(err)
 	}
+	c := run.c
 	c.Boot(bootTime)
-	p.warm(b.Context(), c, nil)
+	run.warm(b.Context(), nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Run(time.Second)

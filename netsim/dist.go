@@ -54,6 +54,13 @@ func LogNormal(least, median time.Duration, sigma float64) Dist {
 	})
 }
 
+// Normal is a normal distribution, cut off at 0.
+func Normal(mean, deviation time.Duration) Dist {
+	return shaped(fmt.Sprintf("normal:%v,%v", mean, deviation), func(p float64) float64 {
+		return float64(mean) + float64(deviation)*math.Sqrt2*math.Erfinv(2*p-1)
+	})
+}
+
 func shaped(text string, quantile func(p float64) float64) Dist {
 	q := make([]time.Duration, distSteps+1)
 	const half = 0.5 / distSteps // the ends, where the quantiles may be infinite
@@ -105,14 +112,17 @@ func (d Dist) String() string {
 	return d.text
 }
 
-// ParseDist reads "5ms" (constant), "1ms..20ms" (uniform), "exp:LEAST,MEAN" or
-// "lognormal:LEAST,MEDIAN,SIGMA".
+// ParseDist reads "5ms" (constant), "1ms..20ms" (uniform), "exp:LEAST,MEAN",
+// "normal:MEAN,DEVIATION" or "lognormal:LEAST,MEDIAN,SIGMA".
 func ParseDist(s string) (Dist, error) {
 	shape, args, _ := strings.Cut(s, ":")
 	switch shape {
 	case "exp":
 		lo, hi, err := twoDelays(args)
 		return Exponential(lo, hi), err
+	case "normal":
+		mean, deviation, err := pairOfDelays(args)
+		return Normal(mean, deviation), err
 	case "lognormal":
 		last := max(strings.LastIndexByte(args, ','), 0)
 		lo, hi, err := twoDelays(args[:last])
@@ -135,20 +145,25 @@ func ParseDist(s string) (Dist, error) {
 
 // twoDelays reads two delays of which the first isn't the greater one.
 func twoDelays(s string) (lo, hi time.Duration, err error) {
-	first, second, ok := strings.Cut(s, ",")
-	if !ok {
-		return 0, 0, fmt.Errorf("%q: want two durations with a comma in between", s)
-	}
-	if lo, err = delay(first); err != nil {
-		return 0, 0, err
-	}
-	if hi, err = delay(second); err != nil {
+	if lo, hi, err = pairOfDelays(s); err != nil {
 		return 0, 0, err
 	}
 	if lo > hi {
 		return 0, 0, fmt.Errorf("%v is more than %v", lo, hi)
 	}
 	return lo, hi, nil
+}
+
+func pairOfDelays(s string) (a, b time.Duration, err error) {
+	first, second, ok := strings.Cut(s, ",")
+	if !ok {
+		return 0, 0, fmt.Errorf("%q: want two durations with a comma in between", s)
+	}
+	if a, err = delay(first); err != nil {
+		return 0, 0, err
+	}
+	b, err = delay(second)
+	return a, b, err
 }
 
 // maxSigma keeps a log-normal's tail within what the clamp leaves meaningful.
@@ -178,7 +193,14 @@ func Probability(p float64) Chance {
 
 func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
 
-// String is the probability in percent.
+// String is the probability in percent, in as few digits as give c again.
 func (c Chance) String() string {
-	return strconv.FormatFloat(float64(c)*100/float64(Always), 'g', 4, 64) + "%"
+	const least, most = 4, 17 // digits
+	for digits := least; ; digits++ {
+		s := strconv.FormatFloat(float64(c)*100/float64(Always), 'g', digits, 64) + "%"
+		var again Chance
+		if err := again.UnmarshalText([]byte(s)); digits == most || err == nil && again == c {
+			return s
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 // Link says how packets travel from one host to another.
 type Link struct {
 	Latency   Dist   // one way
+	Jitter    Dist   // added to it
 	Loss      Chance // a packet vanishes
 	Duplicate Chance // a packet arrives twice, the second time with a latency of its own
 	Reorder   Chance // a packet is held back by HoldBack, so that later ones overtake it
@@ -31,8 +32,27 @@ type HostFaults struct {
 // pair is a direction.
 type pair struct{ from, to int32 }
 
-// SetLink changes how packets travel from now on.
+// SetLink changes how packets travel from now on, where SetPaths doesn't say otherwise.
 func (s *Sim) SetLink(l Link) { s.link = l }
+
+// SetPaths divides the hosts into regions, by number, and says how packets travel from one to
+// another: from region a to b by paths[a*n+b], where n*n is the number of paths. No paths end that. The
+// slices must not change after.
+func (s *Sim) SetPaths(region []uint8, paths []Link) {
+	invariant(len(paths) == 0 || len(region) == len(s.hosts), "regions of other hosts")
+	s.region, s.paths, s.regions = region, paths, 0
+	for s.regions*s.regions < len(paths) {
+		s.regions++
+	}
+}
+
+// linkOf is how packets travel from one host to another.
+func (s *Sim) linkOf(from, to int32) *Link {
+	if s.regions == 0 {
+		return &s.link
+	}
+	return &s.paths[int(s.region[from])*s.regions+int(s.region[to])]
+}
 
 // SetFaults replaces the faults of host h; the zero value mends it.
 func (s *Sim) SetFaults(h int, f HostFaults) {
@@ -70,24 +90,31 @@ func (s *Sim) SetGroup(h, group int) {
 	s.split = s.split || group != 0
 }
 
-// Heal ends partitions and cuts and mends every host's connection. Paused and
+// Heal ends partitions, cuts and impairments and mends every host's connection. Paused and
 // crashed hosts stay so, and the link stays as it is.
 func (s *Sim) Heal() {
 	clear(s.cuts)
 	for h := range s.cold {
-		s.cold[h].group, s.cold[h].faults = 0, HostFaults{}
+		p := &s.cold[h]
+		p.group, p.faults, p.out, p.in = 0, HostFaults{}, nil, nil
 	}
-	s.split, s.faulty = false, 0
+	s.split, s.faulty, s.impairments = false, 0, 0
 }
 
 // Reaches reports whether a packet from one host could get to the other, loss aside.
 func (s *Sim) Reaches(from, to int) bool {
-	return s.reaches(int32(from), int32(to)) &&
-		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn)
+	f, t := int32(from), int32(to)
+	return s.reaches(f, t) &&
+		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn) &&
+		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP }))
 }
 
+// reaches reports whether anything gets from one host to the other, packets or streams.
 func (s *Sim) reaches(from, to int32) bool {
 	if s.split && s.cold[from].group != s.cold[to].group {
+		return false
+	}
+	if s.impairments > 0 && s.rules(from, to, func(r *rule) bool { return r.Cut }) {
 		return false
 	}
 	if len(s.cuts) == 0 {
@@ -98,29 +125,69 @@ func (s *Sim) reaches(from, to int32) bool {
 }
 
 // quickest is the least time that any packet takes. Workers rely on it.
-func (s *Sim) quickest() time.Duration { return s.link.Latency.Min() }
+func (s *Sim) quickest() time.Duration {
+	least := s.link.Latency.Min()
+	for i := range s.paths {
+		least = min(least, s.paths[i].Latency.Min())
+	}
+	return least
+}
 
 // lost decides whether chance takes a packet, on the link or at either end.
 func (s *Sim) lost(d *draws, from, to int32) bool {
-	lost := d.hits(s.link.Loss)
+	lost := d.hits(s.linkOf(from, to).Loss)
 	if s.faulty == 0 {
 		d.skip(2)
-		return lost
+	} else {
+		lost = d.hits(s.cold[from].faults.Loss) || lost
+		lost = d.hits(s.cold[to].faults.Loss) || lost
 	}
-	lost = d.hits(s.cold[from].faults.Loss) || lost
-	return d.hits(s.cold[to].faults.Loss) || lost
+	if s.impairments > 0 {
+		s.rules(from, to, func(r *rule) bool {
+			lost = r.Loss > 0 && d.hits(r.Loss) || lost
+			return false
+		})
+	}
+	return lost
+}
+
+// twice decides whether a packet arrives twice.
+func (s *Sim) twice(d *draws, from, to int32) bool {
+	twice := d.hits(s.linkOf(from, to).Duplicate)
+	if s.impairments > 0 {
+		s.rules(from, to, func(r *rule) bool {
+			twice = r.Duplicate > 0 && d.hits(r.Duplicate) || twice
+			return false
+		})
+	}
+	return twice
 }
 
 // delay draws how long a packet travels.
 func (s *Sim) delay(d *draws, from, to int32) time.Duration {
-	t := s.link.Latency.draw(d.next())
+	link := s.linkOf(from, to)
+	t := link.Latency.draw(d.next())
 	if s.faulty == 0 {
 		d.skip(2)
 	} else {
 		t += s.cold[from].faults.Delay.draw(d.next()) + s.cold[to].faults.Delay.draw(d.next())
 	}
-	if d.hits(s.link.Reorder) {
-		t += s.link.HoldBack.draw(d.next())
+	if d.hits(link.Reorder) {
+		t += link.HoldBack.draw(d.next())
+	}
+	if !link.Jitter.IsZero() {
+		t += link.Jitter.draw(d.next())
+	}
+	if s.impairments > 0 {
+		s.rules(from, to, func(r *rule) bool {
+			if !r.Delay.IsZero() {
+				t += r.Delay.draw(d.next())
+			}
+			if r.Reorder > 0 && d.hits(r.Reorder) {
+				t += r.HoldBack.draw(d.next())
+			}
+			return false
+		})
 	}
 	return t
 }

@@ -25,9 +25,14 @@ type queryKey struct {
 
 // Query asks all members, each of which answers with its name.
 func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
+}
+
+// query has member i begin something that others answer.
+func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
 	q := &Query{From: i, DoneAt: swim.Never, account: none}
 	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
-		op, err := n.Query(now, p, out)
+		op, err := begin(n, now, out)
 		if err == nil {
 			// Known before the effects are carried out: the first answer may be our own.
 			c.queries[queryKey{i, op}] = q

@@ -72,7 +72,7 @@ func (c *Cluster) rebase() {
 	}
 }
 
-// Report returns the figures so far. Only [Plan.Run] takes samples: else Series and Queue are empty.
+// Report returns the figures so far. Only [Scenario.Run] takes samples: else Series and Queue are empty.
 func (c *Cluster) Report() Report {
 	m := &c.metrics
 	r := Report{

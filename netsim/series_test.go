@@ -25,8 +25,8 @@ func TestSamplesAreBoundedAndAtDistancesThatPeopleCountIn(t *testing.T) {
 // A series adds up to the counters of the run, whatever its interval.
 func TestSeriesAddsUp(t *testing.T) {
 	for _, length := range []time.Duration{2 * time.Minute, 90 * time.Second} {
-		p := examplePlan()
-		p.For = length
+		p := exampleScenario()
+		p.For = Duration(length)
 		r, err := p.Run(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -69,18 +69,19 @@ func TestQueuesOfAllMembersAreLookedAtInTurn(t *testing.T) {
 
 // The samples are for looking at a run: they change nothing about it.
 func TestSamplingLeavesTheRunAsItIs(t *testing.T) {
-	p := examplePlan()
+	p := exampleScenario()
 	with, err := p.Run(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewCluster(ClusterConfig{Members: p.Members, Profile: p.Profile, Link: p.Link, Seed: p.Seed})
+	run, err := newCourse(&p)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := run.c
 	c.Boot(bootTime)
-	p.script(c)
-	c.Run(p.For)
+	run.begin()
+	c.Run(time.Duration(p.For))
 	if without := c.Report(); with.Trace != without.Trace {
 		t.Errorf("trace %x with samples, %x without", with.Trace, without.Trace)
 	}

@@ -40,6 +40,7 @@ type Stats struct {
 	Duplicated        uint64
 	Nobody            uint64 // sent where no host runs
 	Overflowed        uint64 // by the full socket buffer of a paused host
+	Choked            uint64 // that the sender's bandwidth had no room for
 	Streams           uint64 // exchanges begun
 	StreamBytes       uint64 // in both directions
 	StreamsFailed     uint64 // that ended with StreamFailed
@@ -61,6 +62,7 @@ func (s Stats) since(earlier Stats) Stats {
 	s.Duplicated -= earlier.Duplicated
 	s.Nobody -= earlier.Nobody
 	s.Overflowed -= earlier.Overflowed
+	s.Choked -= earlier.Choked
 	s.Streams -= earlier.Streams
 	s.StreamBytes -= earlier.StreamBytes
 	s.StreamsFailed -= earlier.StreamsFailed
@@ -98,7 +100,9 @@ type coldHost struct {
 	lives    uint32   // starts so far: what was meant for an earlier life is dropped
 	accepted uint64   // streams, for their IDs
 	faults   HostFaults
-	group    int32  // partition: only equal groups reach each other
+	group    int32   // partition: only equal groups reach each other
+	out, in  []*rule // impairments of what this host sends, and of what is sent to it
+	uplink   uplink
 	held     []held // arrived while paused, in order of arrival
 	heldSize int    // bytes of socket buffer that held packets take
 }
@@ -111,12 +115,19 @@ type Sim struct {
 	now    swim.Time
 	seed   uint64
 	link   Link
+	region []uint8 // of each host, if there are paths
+	paths  []Link  // between regions
 	hosts  []host
 	cold   []coldHost // by host
 	places places
 	cuts   map[pair]struct{} // one-way
 	split  bool              // some host is in another group than 0
 	faulty int               // hosts with faults
+
+	regions     int  // paths has regions*regions
+	impairments int  // in force
+	impaired    int  // so far, for their IDs
+	uplinks     bool // some host has a limited one
 
 	workers  []*worker
 	gang     *gang // while several workers are at work

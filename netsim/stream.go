@@ -3,6 +3,7 @@ package netsim
 import (
 	"errors"
 	"io"
+	"math"
 	"net/netip"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	retransmitFirst = 200 * time.Millisecond // Linux's least retransmission time, doubled each time
 	retransmitMax   = 6                      // further losses in a row don't matter: deadlines come first
 	dialRetry       = time.Second            // between attempts to connect while nothing answers
+	forEver         = math.MaxInt64          // a stream waits for its turn to be sent: its deadline comes first
 	ephemeralPort   = 49152                  // streams come from a port nobody listens on
 )
 
@@ -173,8 +175,9 @@ func (w *worker) dial(i uint32) {
 	default:
 		// There and back to connect, then there with the request.
 		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
+		wait, _ := w.transmit(h, len(c.block), forEver)
 		x.block, c.block, c.sent = c.block, nil, true
-		w.post(kindRequest, x, h, server, at)
+		w.post(kindRequest, x, h, server, at.Add(wait))
 	}
 }
 
@@ -248,7 +251,8 @@ func (w *worker) back(h int32, kind eventKind, x *letter, block []byte, err erro
 	d, _ := w.draw(h)
 	answer := *x
 	answer.block, answer.err = block, err
-	w.post(kind, answer, h, x.caller, w.now.Add(w.sim.passage(&d, h, x.caller)))
+	wait, _ := w.transmit(h, len(block), forEver)
+	w.post(kind, answer, h, x.caller, w.now.Add(wait+w.sim.passage(&d, h, x.caller)))
 }
 
 // outcome tells the caller's machine what came back.

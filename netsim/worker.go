@@ -174,12 +174,16 @@ func (w *worker) send(h int32, p *swim.Packet) {
 	w.stats.Sent++
 	w.stats.SentBytes += uint64(len(p.Data))
 	d, seq := w.draw(h)
+	wait, room := w.transmit(h, len(p.Data), s.cold[h].uplink.queue)
 	at := s.places.find(p.To)
 	to := none
 	if at != nowhere {
 		to = s.places.hosts[at]
 	}
 	switch {
+	case !room:
+		w.stats.Choked++
+		return
 	case to == none:
 		w.stats.Nobody++
 		return
@@ -190,16 +194,17 @@ func (w *worker) send(h int32, p *swim.Packet) {
 		w.stats.Lost++
 		return
 	}
-	w.launch(&d, h, to, seq, at, p.Data)
-	if d.hits(s.link.Duplicate) {
+	w.launch(&d, h, to, seq, at, wait, p.Data)
+	if s.twice(&d, h, to) {
 		w.stats.Duplicated++
-		w.launch(&d, h, to, w.nextSeq(h), at, p.Data)
+		w.launch(&d, h, to, w.nextSeq(h), at, wait, p.Data)
 	}
 }
 
-// launch puts one copy of a packet on its way.
-func (w *worker) launch(d *draws, from, to int32, seq uint64, at place, data []byte) {
-	e := event{at: w.now.Add(w.sim.delay(d, from, to)), order: orderOf(to, from), seq: seq, kind: kindPacket}
+// launch puts one copy of a packet on its way, after it has waited to be sent.
+func (w *worker) launch(d *draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
+	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
+	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
 	w.sendFlight(e, w.sim.hosts[from].place, at, data)
 }
 

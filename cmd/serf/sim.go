@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -15,68 +16,8 @@ import (
 	"serf/netsim"
 )
 
-const simHelp = `
-Usage: serf sim [options]
-
-  Simulates a cluster of agents in virtual time and prints how it fared. The
-  agents run the same code as 'serf agent'; clock and network are simulated.
-  The same options and seed give the same output, on every machine.
-
-  -nodes=10
-        How many nodes.
-
-  -profile=lan
-        Timings, and the latency that goes with them: lan, wan or local.
-
-  -for=60s
-        How long to simulate.
-
-  -seed=1
-        Of all chance.
-
-  -join=cold
-        cold: all nodes start within the first second and join the first one.
-        warm: they have done so long ago.
-
-  -latency=DIST
-        One-way latency instead of the profile's: 5ms, 1ms..20ms (uniform),
-        exp:LEAST,MEAN or lognormal:LEAST,MEDIAN,SIGMA.
-
-  -loss=0
-        Chance of losing a packet: 1% or 0.01.
-
-  -duplicate=0
-        Chance of a packet arriving twice.
-
-  -crash=N[@TIME]
-        N random nodes crash together, by default after a third of the time.
-        May be repeated.
-
-  -partition=START,LENGTH[,SHARE]
-        From START a random share of the nodes, by default half of them, is cut
-        off for LENGTH. May be repeated, in order of time.
-
-  -events=3
-        How many user events random nodes send.
-
-  -format=text
-        text: a summary to read. json: all figures, among them how each crash and
-        event spread, and a series of samples over the time simulated. Names of
-        fields don't change their meaning, times are in seconds; 'go doc
-        serf/netsim.Figures' describes them.
-
-  -report=FILE.html
-        Also write a page with plots and tables to this file. It needs no
-        network and no other file.
-`
-
-// Defaults of `serf sim`.
-const (
-	simNodes  = 10
-	simFor    = 60 * time.Second
-	simEvents = 3
-	simSeed   = 1
-)
+// Defaults of options that aren't parameters of a scenario.
+const simShare = "50%" // of the nodes, that a partition cuts off
 
 const (
 	progressEvery = 200 * time.Millisecond // of real time, between two lines of progress
@@ -84,161 +25,275 @@ const (
 )
 
 func runSim(ctx context.Context, args []string, e env) int {
-	plan, to, code, ok := parseSim(args, e)
+	r, code, ok := parseSim(args, e)
 	if !ok {
 		return code
 	}
+	if r.print {
+		return printScenario(&r.scenario, e)
+	}
 	bar := newProgress(e.Stderr)
-	if err := to.open(); err != nil {
+	if err := r.to.open(); err != nil {
 		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
 		return exitError
 	}
 	began := time.Now()
-	report, err := plan.Run(ctx, bar.draw)
+	report, err := r.scenario.Run(ctx, bar.draw)
 	bar.clear()
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "Error %v\n", err) // checked by parseSim: can't be
 		return exitError
 	}
-	if err := to.write(e, &plan, &report); err != nil {
+	if err := r.to.write(e, &r.scenario, &report); err != nil {
 		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
 		return exitError
 	}
 	took := time.Since(began)
 	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n", took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
+	if len(report.Violations) > 0 {
+		fmt.Fprintf(e.Stderr, "Rules were broken. To run it again: %s\n", r.to.command)
+		return exitError
+	}
 	if report.Cut {
 		return exitError
 	}
 	return exitOK
 }
 
-// parseSim turns the command line into a plan and what to do with its report. If ok is false the
-// command ends with code.
-func parseSim(args []string, e env) (plan netsim.Plan, to simOutput, code int, ok bool) {
-	o := newOptions("sim", simHelp, e)
+// simRun is what a command line of `serf sim` asks for.
+type simRun struct {
+	scenario netsim.Scenario
+	print    bool // the scenario, instead of running it
+	to       simOutput
+}
+
+// setting is an option that changes the scenario, with what changes it.
+type setting struct {
+	name  string
+	apply func(s *netsim.Scenario) error
+}
+
+// simOptions collects what the command line says about the scenario: a file comes first, wherever it is named.
+type simOptions struct {
+	*options
+	file     string
+	print    bool
+	settings []setting
+}
+
+// parseSim turns the command line into a run. If ok is false the command ends with code.
+func parseSim(args []string, e env) (r simRun, code int, ok bool) {
+	o := &simOptions{options: newOptions("sim", simHelp(), e)}
+	o.define()
 	format := o.oneOf("format", formatText, formatJSON)
 	page := o.text("report", "")
-	p := &netsim.Plan{Members: simNodes, For: simFor, Seed: simSeed, Events: simEvents}
-	profile := o.oneOf("profile", netsim.ProfileNames()...)
-	join := o.oneOf("join", "cold", "warm")
-	var latency *netsim.Dist
-	parsed(o, "nodes", &p.Members, strconv.Atoi, "want a whole number")
-	parsed(o, "events", &p.Events, strconv.Atoi, "want a whole number")
-	parsed(o, "seed", &p.Seed, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, "want a whole number, 0 or more")
-	parsed(o, "for", &p.For, time.ParseDuration, "want a duration such as 90s or 2h")
-	o.set.Func("latency", "", func(s string) error {
-		d, err := netsim.ParseDist(s)
-		latency = &d
-		return err
-	})
-	o.chance("loss", &p.Link.Loss)
-	o.chance("duplicate", &p.Link.Duplicate)
-	o.set.Func("crash", "", func(s string) (err error) { p.Crashes, err = appendCrash(p.Crashes, s); return })
-	o.set.Func("partition", "", func(s string) (err error) { p.Partitions, err = appendSplit(p.Partitions, s); return })
 	if _, code, ok = o.parse(args); !ok {
-		return plan, to, code, false
+		return r, code, false
 	}
-	p.Profile, _ = netsim.ProfileByName(*profile) // oneOf allows no other
-	p.Link.Latency = p.Profile.Link.Latency
-	if latency != nil {
-		p.Link.Latency = *latency
-	}
-	p.Warm = *join == "warm"
-	for i := range p.Crashes {
-		if p.Crashes[i].At < 0 {
-			p.Crashes[i].At = p.For / 3
+	r = simRun{scenario: netsim.DefaultScenario(), print: o.print}
+	r.to = simOutput{format: *format, page: *page, command: simCommand(args)}
+	var places map[string]netsim.Place
+	if o.file != "" {
+		var err error
+		if r.scenario, places, err = readScenario(o.file); err != nil {
+			return r, o.misused("%s", prefixed(o.file+":", err)), false
 		}
 	}
-	if err := p.Validate(); err != nil {
-		return plan, to, o.misused("%s", strings.ReplaceAll("-"+err.Error(), "\n", "; -")), false
+	byOption := make(map[string]string) // keys, and the option that set them
+	for _, x := range o.settings {
+		faults, works := len(r.scenario.Faults), len(r.scenario.Work)
+		if err := x.apply(&r.scenario); err != nil {
+			return r, o.misused("-%s: %v", x.name, err), false
+		}
+		byOption[keyOf(x.name)] = x.name
+		byOption[addedKey("faults", faults, len(r.scenario.Faults))] = x.name
+		byOption[addedKey("work", works, len(r.scenario.Work))] = x.name
 	}
-	return *p, simOutput{format: *format, page: *page, command: simCommand(args)}, exitOK, true
+	if err := r.scenario.Validate(); err != nil {
+		return r, o.misused("%s", o.explain(err, byOption, places)), false
+	}
+	return r, exitOK, true
 }
 
-// parsed is an option that parse reads. want says what it can read.
-func parsed[T any](o *options, name string, v *T, parse func(string) (T, error), want string) {
-	o.set.Func(name, "", func(s string) error {
-		x, err := parse(s)
-		if err != nil {
-			return errors.New(want)
+// keyOf is the key that an option sets.
+func keyOf(option string) string {
+	for _, p := range netsim.Params() {
+		if p.Name == option {
+			return p.Key
 		}
-		*v = x
-		return nil
+	}
+	return option
+}
+
+// addedKey is the key of what has been added to a list, "" if nothing was.
+func addedKey(list string, before, after int) string {
+	if after == before {
+		return ""
+	}
+	return fmt.Sprintf("%s[%d]", list, before)
+}
+
+// define adds the options.
+func (o *simOptions) define() {
+	o.set.StringVar(&o.file, "scenario", "", "")
+	o.set.BoolVar(&o.print, "print-scenario", false, "")
+	for _, p := range netsim.Params() {
+		set := func(text string) error {
+			apply := func(s *netsim.Scenario) error { return s.Set(p.Name, text) }
+			o.settings = append(o.settings, setting{p.Name, apply})
+			scratch := netsim.DefaultScenario()
+			return apply(&scratch)
+		}
+		if p.Switch() {
+			o.set.BoolFunc(p.Name, "", set)
+		} else {
+			o.set.Func(p.Name, "", set)
+		}
+	}
+	o.adds("join", func(text string) (func(*netsim.Scenario), error) {
+		if text != "cold" && text != "warm" {
+			return nil, errors.New("want cold or warm")
+		}
+		return func(s *netsim.Scenario) { s.Start.Warm = text == "warm" }, nil
 	})
+	o.adds("fault", func(text string) (func(*netsim.Scenario), error) {
+		f, err := netsim.ParseFault(text)
+		return func(s *netsim.Scenario) { s.Faults = append(s.Faults, f) }, err
+	})
+	o.adds("work", func(text string) (func(*netsim.Scenario), error) {
+		w, err := netsim.ParseWork(text)
+		return func(s *netsim.Scenario) { s.Work = append(s.Work, w) }, err
+	})
+	o.adds("crash", parseCrash)
+	o.adds("partition", parseSplit)
 }
 
-// share reads a number from 0 to 1, or percent.
-func share(s string) (float64, error) {
-	number, percent := strings.CutSuffix(s, "%")
-	p, err := strconv.ParseFloat(number, 64)
-	if percent {
-		p /= 100
-	}
-	if err != nil || !(p >= 0 && p <= 1) {
-		return 0, errors.New("want a number from 0 to 1, or from 0% to 100%")
-	}
-	return p, nil
-}
-
-// chance is an option with a probability: a number from 0 to 1, or percent.
-func (o *options) chance(name string, c *netsim.Chance) {
-	o.set.Func(name, "", func(s string) error {
-		p, err := share(s)
-		*c = netsim.Probability(p)
+// adds is an option whose text is read at once and takes effect when the scenario is there.
+func (o *simOptions) adds(name string, parse func(text string) (func(*netsim.Scenario), error)) {
+	o.set.Func(name, "", func(text string) error {
+		apply, err := parse(text)
+		o.settings = append(o.settings, setting{name, func(s *netsim.Scenario) error { apply(s); return nil }})
 		return err
 	})
 }
 
-// appendCrash reads N[@TIME]. A time that isn't given is negative.
-func appendCrash(list []netsim.Crashes, s string) ([]netsim.Crashes, error) {
+// scenarioMax is more than anybody writes, in bytes: a path given by mistake must not fill the memory.
+const scenarioMax = 4 << 20
+
+func readScenario(path string) (netsim.Scenario, map[string]netsim.Place, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return netsim.Scenario{}, nil, cause(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, scenarioMax+1))
+	if err != nil {
+		return netsim.Scenario{}, nil, cause(err)
+	}
+	if len(data) > scenarioMax {
+		return netsim.Scenario{}, nil, fmt.Errorf(" more than %d bytes", scenarioMax)
+	}
+	return netsim.ParseScenario(data)
+}
+
+// cause drops the path that the system adds: the message begins with it.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf(" %w", p.Err)
+	}
+	return err
+}
+
+// prefixed puts prefix before each problem of err, one a line.
+func prefixed(prefix string, err error) string {
+	return prefix + strings.ReplaceAll(err.Error(), "\n", "\n"+prefix)
+}
+
+// explain says of each problem where it comes from: an option, or a place in the file.
+func (o *simOptions) explain(err error, byOption map[string]string, places map[string]netsim.Place) string {
+	var lines []string
+	for _, p := range netsim.Problems(err) {
+		lines = append(lines, o.explainOne(p, byOption, places))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (o *simOptions) explainOne(p *netsim.Problem, byOption map[string]string, places map[string]netsim.Place) string {
+	for key, rest := p.Key, ""; ; {
+		if name, ok := byOption[key]; ok {
+			return strings.Join(strings.Fields("-"+name+" "+rest+" "+p.Text), " ")
+		}
+		if place, ok := places[key]; ok {
+			return fmt.Sprintf("%s:%v: %v", o.file, place, p)
+		}
+		cut := strings.LastIndexByte(key, '.')
+		if cut < 0 {
+			break
+		}
+		key, rest = key[:cut], p.Key[cut+1:]
+	}
+	if o.file != "" {
+		return fmt.Sprintf("%s: %v", o.file, p)
+	}
+	for _, x := range netsim.Params() {
+		if x.Key == p.Key {
+			return "-" + x.Name + " " + p.Text
+		}
+	}
+	return p.Error()
+}
+
+// parseCrash reads N[@TIME]. By default they crash after a third of the time.
+func parseCrash(s string) (func(*netsim.Scenario), error) {
 	count, at, given := strings.Cut(s, "@")
-	x := netsim.Crashes{At: -1}
+	f := netsim.Fault{Kind: netsim.FaultCrash}
 	var err error
-	if x.Count, err = strconv.Atoi(count); err != nil || x.Count < 1 {
+	if f.Count, err = strconv.Atoi(count); err != nil || f.Count < 1 {
 		return nil, errors.New("want N or N@TIME, such as 3@20s, with N at least 1")
 	}
 	if given {
-		if x.At, err = time.ParseDuration(at); err != nil || x.At < 0 {
+		if err = f.Start.UnmarshalText([]byte(at)); err != nil || f.Start < 0 {
 			return nil, errors.New("want N or N@TIME, such as 3@20s")
 		}
 	}
-	return append(list, x), nil
+	return func(s *netsim.Scenario) {
+		f := f
+		if !given {
+			f.Start = s.For / 3
+		}
+		s.Faults = append(s.Faults, f)
+	}, nil
 }
 
-// appendSplit reads START,LENGTH[,SHARE].
-func appendSplit(list []netsim.Split, s string) ([]netsim.Split, error) {
-	bad := errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")
+// parseSplit reads START,LENGTH[,SHARE].
+func parseSplit(s string) (func(*netsim.Scenario), error) {
 	parts := strings.Split(s, ",")
-	if len(parts) < 2 || len(parts) > 3 {
-		return nil, bad
+	if len(parts) == 2 {
+		parts = append(parts, simShare)
 	}
-	x := netsim.Split{Share: 0.5}
-	var err [3]error
-	x.At, err[0] = time.ParseDuration(parts[0])
-	x.For, err[1] = time.ParseDuration(parts[1])
-	if len(parts) == 3 {
-		x.Share, err[2] = share(parts[2])
+	f := netsim.Fault{Kind: netsim.FaultPartition}
+	if len(parts) != 3 || errors.Join(f.Start.UnmarshalText([]byte(parts[0])), f.Length.UnmarshalText([]byte(parts[1])),
+		f.Share.UnmarshalText([]byte(parts[2]))) != nil || f.Start < 0 || f.Length <= 0 {
+		return nil, errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")
 	}
-	if errors.Join(err[:]...) != nil || x.At < 0 {
-		return nil, bad
-	}
-	return append(list, x), nil
+	return func(s *netsim.Scenario) { s.Faults = append(s.Faults, f) }, nil
 }
 
-// writePlan says what was simulated, so that the output stands for itself.
-func writePlan(w io.Writer, p *netsim.Plan) {
-	start := "cold start"
-	if p.Warm {
-		start = "warm cluster"
+// writeScenario says what was simulated, so that the output stands for itself.
+func writeScenario(w io.Writer, s *netsim.Scenario) {
+	for _, l := range s.Lines() {
+		fmt.Fprintf(w, "%-17s %s\n", l.Label, l.Text)
 	}
-	fmt.Fprintf(w, "%-18s%d, profile %s, %s, seed %d\n", "nodes", p.Members, p.Profile.Name, start, p.Seed)
-	fmt.Fprintf(w, "%-18slatency %v, loss %v, duplicates %v\n", "network", p.Link.Latency, p.Link.Loss, p.Link.Duplicate)
-	for _, x := range p.Crashes {
-		fmt.Fprintf(w, "%-18s%d at %v\n", "crash", x.Count, x.At)
+}
+
+// printScenario writes the scenario as a file to start from.
+func printScenario(s *netsim.Scenario, e env) int {
+	if _, err := s.WriteTo(e.Stdout); err != nil {
+		fmt.Fprintf(e.Stderr, "Error writing the scenario: %v\n", err)
+		return exitError
 	}
-	for _, x := range p.Partitions {
-		fmt.Fprintf(w, "%-18s%v%% of the nodes at %v for %v\n", "partition", x.Share*100, x.At, x.For)
-	}
+	return exitOK
 }
 
 // progress is a line that shows how far a run is, on a terminal only.

@@ -22,9 +22,9 @@ type simOutput struct {
 
 // open makes sure that the page can be written, before a run that may take long. What is in the file
 // already stays until there is something new.
-func (s *simOutput) open() (err error) {
-	if s.page != "" {
-		s.file, err = os.OpenFile(s.page, os.O_CREATE|os.O_WRONLY, 0o666)
+func (o *simOutput) open() (err error) {
+	if o.page != "" {
+		o.file, err = os.OpenFile(o.page, os.O_CREATE|os.O_WRONLY, 0o666)
 	}
 	return err
 }
@@ -40,28 +40,28 @@ type simDocument struct {
 // simDocumentVersion counts the changes of simDocument that programs must know of.
 const simDocumentVersion = 1
 
-func (s *simOutput) write(e env, p *netsim.Plan, r *netsim.Report) error {
-	if s.page != "" {
-		if err := s.writePage(p, r); err != nil {
+func (o *simOutput) write(e env, s *netsim.Scenario, r *netsim.Report) error {
+	if o.page != "" {
+		if err := o.writePage(s, r); err != nil {
 			return err
 		}
 	}
-	if s.format == formatJSON {
-		return writeJSON(e.Stdout, simDocument{simDocumentVersion, s.command, p.Seed, r.Figures()})
+	if o.format == formatJSON {
+		return writeJSON(e.Stdout, simDocument{simDocumentVersion, o.command, s.Seed, r.Figures()})
 	}
-	writePlan(e.Stdout, p)
+	writeScenario(e.Stdout, s)
 	_, err := r.WriteTo(e.Stdout)
 	return err
 }
 
-func (s *simOutput) writePage(p *netsim.Plan, r *netsim.Report) error {
+func (o *simOutput) writePage(s *netsim.Scenario, r *netsim.Report) error {
 	var scenario strings.Builder
-	writePlan(&scenario, p)
+	writeScenario(&scenario, s)
 	run := page.Run{
-		Title:   fmt.Sprintf("%d members, profile %s", p.Members, p.Profile.Name),
-		Command: s.command, Scenario: scenario.String(), Seed: p.Seed, Figures: r.Figures(),
+		Title:   fmt.Sprintf("%d members, profile %s", s.Members, s.Profile),
+		Command: o.command, Scenario: scenario.String(), Seed: s.Seed, Figures: r.Figures(),
 	}
-	return replace(s.file, run.Write)
+	return replace(o.file, run.Write)
 }
 
 // replace writes a file's new contents and closes it.

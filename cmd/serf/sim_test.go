@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"serf/netsim"
 )
 
 // sim runs `serf sim` and returns what it wrote.
@@ -26,7 +28,7 @@ func TestSimTellsWhatWasSimulatedAndHowItWent(t *testing.T) {
 	for _, want := range []string{
 		"nodes             12, profile lan, cold start, seed 1\n",
 		"network           latency 1ms..5ms, loss 1%, duplicates 0%\n",
-		"crash             2 at 10s\n",
+		"crash             2 nodes at 10s\n",
 		"partition         25% of the nodes at 30s for 20s\n",
 		"simulated         1m30s; at the end 10 of 12 members run, all views agree\n",
 		"\ncrash known to all                 2 ",
@@ -64,7 +66,7 @@ func TestSimWarmStartsMeasuringLater(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	if strings.Contains(out, "cold start") || !strings.Contains(out, "crash             1 at 3.333333333s\n") || !strings.Contains(out, "simulated         10s;") {
+	if strings.Contains(out, "cold start") || !strings.Contains(out, "crash             1 node at 3.333333333s\n") || !strings.Contains(out, "simulated         10s;") {
 		t.Errorf("output:\n%s", out)
 	}
 }
@@ -143,15 +145,15 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-nodes=many", `invalid value "many" for option -nodes: want a whole number`},
 		{"-seed=-1", `invalid value "-1" for option -seed: want a whole number, 0 or more`},
 		{"-for=long", `invalid value "long" for option -for: want a duration such as 90s or 2h`},
-		{"-profile=moon", `invalid value "moon" for option -profile: want lan or wan or local`},
+		{"-profile=moon", `-profile "moon": allowed are lan, wan, local`},
 		{"-join=hot", `invalid value "hot" for option -join: want cold or warm`},
 		{"-loss=101%", `invalid value "101%" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
 		{"-loss=NaN", `invalid value "NaN" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
 		{"-latency=fast", `invalid value "fast" for option -latency: "fast" is no duration such as 5ms`},
 		{"-crash=0", `invalid value "0" for option -crash: want N or N@TIME, such as 3@20s, with N at least 1`},
 		{"-crash=1@soon", `invalid value "1@soon" for option -crash: want N or N@TIME, such as 3@20s`},
-		{"-crash=11", `-crash 11: allowed 1 to the 10 nodes`},
-		{"-crash=1@2m", `-crash at 2m0s: allowed 0s to 1m0s, the length of the run`},
+		{"-crash=11", `-crash count 11: allowed 1 to the 10 nodes`},
+		{"-crash=1@2m", `-crash start 2m0s: allowed 0s to 1m0s, the length of the run`},
 		{"-partition=10s", `invalid value "10s" for option -partition: want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%`},
 		{"-partition=10s,10s,2", `invalid value "10s,10s,2" for option -partition: want START,LENGTH or START,LENGTH,SHARE`},
 		{"-for=0s", `-for 0s: allowed more than 0, up to 720h0m0s`},
@@ -172,7 +174,11 @@ func TestSimHelpListsAllOptions(t *testing.T) {
 	if code != exitOK || errs != "" {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	for _, name := range []string{"nodes", "profile", "for", "seed", "join", "latency", "loss", "duplicate", "crash", "partition", "events", "format", "report"} {
+	names := []string{"join", "crash", "partition", "fault", "work", "scenario", "format", "report"}
+	for _, p := range netsim.Params() {
+		names = append(names, p.Name)
+	}
+	for _, name := range names {
 		if !strings.Contains(out, "\n  -"+name+"=") {
 			t.Errorf("-%s isn't there", name)
 		}

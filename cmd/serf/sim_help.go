@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"serf/netsim"
+)
+
+const simHelpHead = `
+Usage: serf sim [options]
+
+  Simulates a cluster of agents in virtual time and prints how it fared. The
+  agents run the same code as 'serf agent'; clock and network are simulated.
+  The same options and seed give the same output, on every machine.
+
+  -scenario=FILE
+        Read a scenario from a JSON file, see below. Options change what it says.
+
+  -print-scenario
+        Print what the options mean as a file to start from, and run nothing.
+
+  -join=cold
+        cold: all nodes start within a second and join the first one.
+        warm: they have done so long ago.
+
+  -crash=N[@TIME]
+        N random nodes crash together, by default after a third of the time.
+        May be repeated.
+
+  -partition=START,LENGTH[,SHARE]
+        From START a random share of the nodes, by default half of them, is cut
+        off for LENGTH. May be repeated.
+
+  -fault=KIND,KEY=VALUE,...
+        What goes wrong, see below: -fault=pause,count=3,start=20s,length=5s.
+        May be repeated.
+
+  -work=KIND,KEY=VALUE,...
+        What users do, see below: -work=event,every=1s,size=100.
+        May be repeated.
+
+  -format=text
+        text: a summary to read. json: all figures, among them how each crash and
+        event spread, and a series of samples over the time simulated. Names of
+        fields don't change their meaning, times are in seconds; 'go doc
+        serf/netsim.Figures' describes them.
+
+  -report=FILE.html
+        Also write a page with plots and tables to this file. It needs no
+        network and no other file.
+
+`
+
+const simHelpFile = `
+Values
+
+  Times are 500ms, 90s or 1h30m. Delays have a distribution: 5ms (always), 1ms..20ms (uniform),
+  exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1% or 0.01, speeds
+  are 512kbit, 100mbit or 1gbit a second.
+
+Scenario files
+
+  A file is a JSON object. Its keys are those of the options above, with _ instead of -, those of the network in an
+  object "network", and the timings in "timing"; and these:
+
+  about     a text for readers
+  start     {"warm": true} or {"over": "10s", "seeds": 3, "later": 5}
+  regions   [{"name": "eu", "nodes": 20}, {"name": "us", "share": "30%"}, {"name": "asia"}]: parts of the nodes, in
+            their order; who has neither nodes nor share divides the rest
+  paths     [{"from": "eu", "to": "us", "latency": "normal:40ms,5ms", "loss": "0.1%"}]: the network between two
+            regions (or within one), and back unless "one_way": latency instead of the network's; jitter,
+            loss, duplicate and reorder (with hold_back) on top of it
+  faults    [{"kind": "crash", "start": "30s", "count": 3}, ...]
+  work      [{"kind": "event", "start": "10s", "every": "1s"}, ...]
+
+  Whom a fault befalls is drawn from the seed: count or share of those of the region and members (m1, m2 and so
+  on, or "m3..m9") that it names, or else all of these. It begins at start and ends after length, or
+  never. With every it befalls one after the other, so far apart; with repeat and gap it happens so
+  many times, with a pause in between.
+
+`
+
+const simHelpTail = `
+  to is whom the network is bad with, as {"region": "us"} (on the command line to.region=us), and way is in or out, as
+  seen from those whom it befalls. A delay, loss and so on are on top of what the network does anyway.
+  Work is done by a random node each time, or by those that count, share, region and members say.
+`
+
+// simHelp is the help text, with the options and kinds that there are.
+func simHelp() string {
+	var b strings.Builder
+	b.WriteString(strings.TrimLeft(simHelpHead, "\n"))
+	defaults := netsim.DefaultScenario()
+	for _, p := range netsim.Params() {
+		value, _ := defaults.Value(p.Name) // the table has no other names
+		if value == "" {
+			value = p.Arg()
+		}
+		fmt.Fprintf(&b, "  %-28s %s\n", "-"+p.Name+"="+value, p.Usage)
+	}
+	b.WriteString(simHelpFile)
+	b.WriteString("  Kinds of faults, and their keys besides start and those that say whom:\n\n")
+	writeKinds(&b, netsim.FaultKinds())
+	b.WriteString("\n  Kinds of work:\n\n")
+	writeKinds(&b, netsim.WorkKinds())
+	b.WriteString(simHelpTail)
+	return b.String()
+}
+
+func writeKinds(b *strings.Builder, kinds []netsim.KindInfo) {
+	for _, k := range kinds {
+		fmt.Fprintf(b, "  %-11s %s\n%14s%s\n", k.Name, k.Usage, "", strings.Join(k.OwnKeys(), ", "))
+	}
+}

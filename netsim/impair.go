@@ -1,0 +1,149 @@
+package netsim
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"serf/swim"
+)
+
+// Impairment is what is wrong with the network between some hosts and others, on top of what it
+// is like anyway. Several that fit a packet all apply.
+type Impairment struct {
+	Cut       bool // nothing passes
+	BlockUDP  bool // no packet passes; streams work
+	Loss      Chance
+	Duplicate Chance
+	Reorder   Chance // of being held back
+	HoldBack  Dist
+	Delay     Dist
+	Bandwidth Bandwidth // of what the hosts send, to whomever; 0: no limit
+}
+
+// rule is an impairment in force. It hangs on the hosts that it is about, and doesn't change while it does.
+type rule struct {
+	Impairment
+	id    int
+	way   Way
+	hosts []bool // whom it is about
+	peers []bool // whom it is with; nil: all
+}
+
+func (r *rule) with(h int32) bool { return r.peers == nil || r.peers[h] }
+
+// Way is a direction, as seen from the hosts that an impairment is about.
+type Way uint8
+
+const (
+	BothWays Way = iota
+	WayOut
+	WayIn
+)
+
+// Impair puts an impairment in force for what passes between hosts and peers, nil for all, in the
+// given direction, and returns what Repair takes.
+func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
+	s.impairments++
+	s.impaired++
+	r := &rule{Impairment: what, id: s.impaired, way: way, hosts: s.setOf(hosts)}
+	if peers != nil {
+		r.peers = s.setOf(peers)
+	}
+	for _, h := range hosts {
+		p := &s.cold[h]
+		if way != WayIn {
+			p.out = append(p.out, r)
+		}
+		if way != WayOut {
+			p.in = append(p.in, r)
+		}
+	}
+	return r.id
+}
+
+func (s *Sim) setOf(hosts []int) []bool {
+	set := make([]bool, len(s.hosts))
+	for _, h := range hosts {
+		set[h] = true
+	}
+	return set
+}
+
+// Repair ends an impairment, which must be in force.
+func (s *Sim) Repair(id int) {
+	s.impairments--
+	invariant(s.impairments >= 0, "more impairments ended than there were")
+	ended := func(r *rule) bool { return r.id == id }
+	for h := range s.cold {
+		p := &s.cold[h]
+		p.out, p.in = slices.DeleteFunc(p.out, ended), slices.DeleteFunc(p.in, ended)
+	}
+}
+
+// rules calls fn with each impairment of what passes from one host to another, until it returns true, and
+// reports whether it did.
+func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
+	for _, r := range s.cold[from].out {
+		if r.with(to) && fn(r) {
+			return true
+		}
+	}
+	for _, r := range s.cold[to].in {
+		// What both ends have applies once.
+		if again := r.way == BothWays && r.hosts[from] && r.with(to); !again && r.with(from) && fn(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// uplink is what a host can send.
+type uplink struct {
+	bandwidth Bandwidth     // 0: no limit
+	queue     time.Duration // how long a packet may wait
+	free      swim.Time     // when all that was given to it has been sent
+}
+
+// defaultQueue is what common interfaces and routers hold.
+const defaultQueue = 100 * time.Millisecond
+
+// SetUplink limits what host h can send. Packets that would have to wait for longer than queue are dropped; streams
+// wait. A bandwidth of 0 ends that; queue is then that of an impairment with a bandwidth, and 0 means defaultQueue.
+func (s *Sim) SetUplink(h int, w Bandwidth, queue time.Duration) {
+	s.uplinks = s.uplinks || w > 0
+	s.cold[h].uplink.bandwidth, s.cold[h].uplink.queue = w, queue
+}
+
+// bandwidth is the narrowest that applies to what the host sends.
+func (p *coldHost) bandwidth() Bandwidth {
+	w := p.uplink.bandwidth
+	for _, r := range p.out {
+		if r.Bandwidth > 0 && (w == 0 || r.Bandwidth < w) {
+			w = r.Bandwidth
+		}
+	}
+	return w
+}
+
+// transmit returns how long it takes until host h has sent so many bytes, what waits before them
+// included. It reports false, and sends nothing, if they would wait for longer than most.
+func (w *worker) transmit(h int32, size int, most time.Duration) (time.Duration, bool) {
+	if s := w.sim; !s.uplinks && s.impairments == 0 {
+		return 0, true
+	}
+	p := &w.sim.cold[h]
+	speed := p.bandwidth()
+	if speed == 0 {
+		return 0, true
+	}
+	begin := max(p.uplink.free, w.now)
+	if begin.Sub(w.now) > cmp.Or(most, defaultQueue) {
+		return 0, false
+	}
+	p.uplink.free = begin.Add(speed.time(size + ipHeader))
+	return p.uplink.free.Sub(w.now), true
+}
+
+// ipHeader is what IPv4 and UDP add to a packet, in bytes.
+const ipHeader = 28

@@ -1,0 +1,65 @@
+package netsim
+
+import "time"
+
+// links returns how packets travel where no path says otherwise, and, if there are regions, the table
+// of paths for SetPaths.
+func (s *Scenario) links() (base Link, paths []Link) {
+	n := &s.Network
+	base = Link{Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, HoldBack: n.HoldBack}
+	if base.Latency.IsZero() {
+		p := s.profile()
+		base.Latency = p.Link.Latency
+	}
+	base.setJitter(n.Jitter)
+	if len(s.Paths) == 0 {
+		return base, nil
+	}
+	r := len(s.Regions)
+	paths = make([]Link, r*r)
+	for i := range paths {
+		paths[i] = base
+	}
+	number := make(map[string]int)
+	for i := range s.Regions {
+		number[s.Regions[i].Name] = i
+	}
+	for i := range s.Paths {
+		p := &s.Paths[i]
+		from, to := number[p.From], number[p.To]
+		paths[from*r+to] = p.on(base, n.Jitter)
+		if !p.OneWay {
+			paths[to*r+from] = paths[from*r+to]
+		}
+	}
+	return base, paths
+}
+
+// on is the link of a path on top of that which is there anyway, with that jitter.
+func (p *Path) on(base Link, jitter Duration) Link {
+	l := base
+	if !p.Latency.IsZero() {
+		l.Latency = p.Latency
+	}
+	if !p.HoldBack.IsZero() {
+		l.HoldBack = p.HoldBack
+	}
+	l.setJitter(jitter + p.Jitter)
+	l.Loss, l.Duplicate, l.Reorder = base.Loss.or(p.Loss), base.Duplicate.or(p.Duplicate), base.Reorder.or(p.Reorder)
+	return l
+}
+
+// setJitter has packets take longer by up to so much. None takes no draw.
+func (l *Link) setJitter(most Duration) {
+	if most > 0 {
+		l.Jitter = Uniform(0, time.Duration(most))
+	}
+}
+
+// or is the chance that one or both of two things happen that have nothing to do with each other.
+func (c Chance) or(o Chance) Chance {
+	if c == 0 || o == 0 {
+		return c + o
+	}
+	return Always - (Always-c)*(Always-o)/Always
+}

@@ -1,0 +1,192 @@
+package netsim
+
+import (
+	"context"
+	"time"
+
+	"serf/swim"
+)
+
+// warmTime is more than any profile needs for all members to know each other.
+const warmTime = time.Hour
+
+// slice is how much time passes between two looks at ctx and at who wants to see progress.
+const slice = 20 * time.Millisecond
+
+// Run plays the scenario. It stops early when ctx ends: the report is then
+// about what was done until then. progress, if not nil, is called now and then with the
+// cluster and the time left; it must not change anything.
+func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.Duration)) (Report, error) {
+	if err := s.Validate(); err != nil {
+		return Report{}, err
+	}
+	run, err := newCourse(s)
+	if err != nil {
+		return Report{}, err
+	}
+	c := run.c
+	c.boot(s.Members-s.Start.Later, s.Start.over())
+	if s.Start.Warm {
+		run.warm(ctx, progress)
+	}
+	run.begin()
+	rec := newRecorder(c, time.Duration(s.For))
+	for end := c.Now().Add(time.Duration(s.For)); c.Now() < end && ctx.Err() == nil; {
+		c.Run(min(slice, rec.due(), end.Sub(c.Now())))
+		rec.maybeSample()
+		if progress != nil {
+			progress(c, end.Sub(c.Now()))
+		}
+	}
+	run.finish()
+	r := c.Report()
+	r.Series, r.Queue = rec.series, rec.all.quantiles()
+	r.Bands = s.bands()
+	r.Cut = ctx.Err() != nil
+	return r, nil
+}
+
+// course is a scenario that is under way.
+type course struct {
+	s      *Scenario
+	c      *Cluster
+	vault  *vault
+	memory map[int]memory // of those who are to come back with a snapshot
+	count  int            // of what users asked for, for texts that differ
+	asked  swim.Time      // when they last did
+	// rotations of the key so far
+	rotations int
+}
+
+// newCourse puts together the cluster of a scenario.
+func newCourse(s *Scenario) (*course, error) {
+	run := &course{s: s, memory: make(map[int]memory)}
+	p := s.profile()
+	base, paths := s.links()
+	p.Link.Latency = slowest(append(paths, base, p.Link))
+	cfg := ClusterConfig{
+		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
+	}
+	if s.Encrypt || s.Compress {
+		run.vault = newVault(s)
+		cfg.Observers = []Observer{run}
+	}
+	var err error
+	if run.c, err = NewCluster(cfg); err != nil {
+		return nil, err
+	}
+	run.setNetwork(false)
+	return run, nil
+}
+
+// slowest is the latency of that link which may take longest: what bounds have to allow for.
+func slowest(links []Link) Dist {
+	most := links[0].Latency
+	for _, l := range links[1:] {
+		if l.Latency.Max() > most.Max() {
+			most = l.Latency
+		}
+	}
+	return most
+}
+
+// setNetwork makes the network what the scenario says, or that without loss if it's to be calm.
+func (run *course) setNetwork(calm bool) {
+	base, paths := run.s.links()
+	if calm {
+		base.Loss, base.Duplicate, base.Reorder = 0, 0, 0
+		for i := range paths {
+			paths[i].Loss, paths[i].Duplicate, paths[i].Reorder = 0, 0, 0
+		}
+	}
+	run.c.SetLink(base)
+	if len(paths) > 0 {
+		run.c.sim.SetPaths(run.s.regionOf(), paths)
+	}
+	for i := range run.s.Members {
+		run.c.sim.SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
+	}
+}
+
+// warm lets the cluster settle, and its first gossip die down, before the measuring begins. That was
+// long ago, on a network that lost nothing.
+func (run *course) warm(ctx context.Context, progress func(*Cluster, time.Duration)) {
+	c := run.c
+	run.setNetwork(true)
+	defer run.setNetwork(false)
+	c.Run(run.s.Start.over())
+	for limit := swim.Time(warmTime); c.Now() < limit && ctx.Err() == nil; {
+		c.Run(slice)
+		if progress != nil {
+			progress(c, time.Duration(run.s.For))
+		}
+		if c.Settled() && c.idle() {
+			break
+		}
+	}
+	c.rebase()
+}
+
+// idle reports whether no running member has anything to gossip.
+func (c *Cluster) idle() bool {
+	for i := range c.members {
+		if n := c.Node(i); n != nil && n.Swim().Queued() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// begin arranges for what the scenario wants to happen.
+func (run *course) begin() {
+	s := run.s
+	for i := range s.Faults {
+		run.c.sim.After(time.Duration(s.Faults[i].Start), func() { run.fault(i) })
+	}
+	for i := range s.Work {
+		run.c.sim.After(time.Duration(s.Work[i].Start), func() { run.work(i) })
+	}
+	for k := range s.Events {
+		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
+		run.c.sim.After(at, func() { run.each(run.c.pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+	}
+}
+
+// pick draws k of the running members, or all if there are fewer.
+func (c *Cluster) pick(k int) []int {
+	var up []int
+	for i := range c.members {
+		if c.sim.Running(i) {
+			up = append(up, i)
+		}
+	}
+	return some(&c.random, up, min(k, len(up)))
+}
+
+// some draws k of list, which it puts out of order.
+func some(d *draws, list []int, k int) []int {
+	for i := range k {
+		j := i + d.below(len(list)-i)
+		list[i], list[j] = list[j], list[i]
+	}
+	return list[:k]
+}
+
+// finish holds a run that is under check, and in which all has been calm for long at its end, to
+// what must be true then.
+func (run *course) finish() {
+	c := run.c
+	if quiet := c.quietTime(); c.cfg.Check && c.Settled() && c.idle() && c.quietFor(quiet) && c.Now().Sub(run.asked) >= quiet {
+		c.CheckQuiet()
+	}
+}
+
+// quietFor reports whether all members that run have had no trouble for d or longer.
+func (c *Cluster) quietFor(d time.Duration) bool {
+	for i := range c.members {
+		if c.members[i].leaving || !c.sim.Down(i) && !c.calm(i, d) {
+			return false
+		}
+	}
+	return true
+}
