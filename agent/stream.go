@@ -170,7 +170,7 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 		if answer == nil {
 			return nil
 		}
-		n, err := conn.Write(sealer.SealAnswer(nil, answer.Data))
+		n, err := conn.Write(sealer.SealAnswer(nil, answer.Message()))
 		a.counts.streamBytesOut.Add(uint64(n))
 		return err
 	case <-ctx.Done():
@@ -319,7 +319,7 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
 	a.counts.streamsDialled.Add(1)
-	n, err := conn.Write(s.Sealer.SealStream(nil, s.Data))
+	n, err := conn.Write(s.Sealer.SealStream(nil, s.Message()))
 	a.counts.streamBytesOut.Add(uint64(n))
 	if err != nil {
 		return false, err

@@ -36,7 +36,7 @@ type call struct {
 	life     uint32 // the caller's, when it called
 	seq      uint64 // tells it from other calls in the same slot
 	to       netip.AddrPort
-	block    []byte // sealed, until it is sent
+	block    parcel // until it is sent
 	sealer   *wire.Sealer
 	deadline swim.Time
 	sent     bool // the block is on its way
@@ -53,7 +53,7 @@ type letter struct {
 	caller int32
 	from   place // of the caller
 	to     place // of the server
-	block  []byte
+	block  parcel
 	err    error // with kindRefused
 }
 
@@ -76,13 +76,44 @@ func (w *worker) post(kind eventKind, x letter, from, to int32, at swim.Time) {
 	w.sendLetter(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
 }
 
+// parcel is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
+// was sent in pieces.
+type parcel struct {
+	data []byte
+	more [][]byte
+}
+
+func (b *parcel) len() int {
+	n := len(b.data)
+	for _, p := range b.more {
+		n += len(p)
+	}
+	return n
+}
+
+// traced is what is in the trace of a block: that two large ones differ only later shows in what
+// follows from it.
+func (b *parcel) traced() []byte {
+	const most = 4096
+	return b.data[:min(len(b.data), most)]
+}
+
 // seal wraps a message. One that needs no wrapping is sent as it is: with full exchanges
 // of a large cluster, copying would be most of the work.
-func seal(s *wire.Sealer, msg []byte, how func(dst, msg []byte) []byte) []byte {
+func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) parcel {
 	if s.Bare() {
-		return msg
+		return parcel{o.Data, o.More}
 	}
-	return how(nil, msg)
+	return parcel{data: how(nil, o.Message())}
+}
+
+// open unwraps a block, unless who gets it has nothing to unwrap it with and it came in pieces.
+func (b *parcel) open(s *wire.Sealer, how func(data []byte) (msg []byte, err error)) (parcel, error) {
+	if b.more != nil && s.Bare() && (s == nil || s.Keys == nil) {
+		return *b, nil
+	}
+	msg, err := how(wire.Flatten(b.data, b.more))
+	return parcel{data: msg}, err
 }
 
 // open begins what host h wants done on a stream.
@@ -91,12 +122,12 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 		w.answer(o)
 		return
 	}
-	block := seal(o.Sealer, o.Data, o.Sealer.SealStream)
-	w.stats.StreamBytes += uint64(len(block))
+	sealed := seal(o.Sealer, o, o.Sealer.SealStream)
+	w.stats.StreamBytes += uint64(sealed.len())
 	w.stats.Streams++
 	i := w.calls.put(call{
 		id: o.ID, kind: o.Kind, caller: h, life: w.sim.cold[h].lives, seq: w.sim.hosts[h].seq,
-		to: o.To, block: block, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
+		to: o.To, block: sealed, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
 	})
 	w.schedule(kindExpired, i, h, max(o.Deadline, w.now))
 	w.schedule(kindDial, i, h, w.now)
@@ -122,20 +153,16 @@ func (w *worker) deliverStream(e *event) {
 		w.calls.take(e.ref)
 	case kindRequest:
 		x := w.letters.take(e.ref)
-		p.trace.bytes(x.block[:min(len(x.block), tracedBlock)])
+		p.trace.bytes(x.block.traced())
 		w.request(h, &x)
 	case kindReply, kindRefused:
 		x := w.letters.take(e.ref)
-		p.trace.bytes(x.block[:min(len(x.block), tracedBlock)])
+		p.trace.bytes(x.block.traced())
 		if c := &w.calls.slots[x.call]; c.caller == x.caller && c.seq == x.seq {
 			w.end(x.call, func(c *call) { w.outcome(c, &x) })
 		}
 	}
 }
-
-// tracedBlock is how many bytes of a block are in the trace: that two large blocks differ only
-// later shows in what follows from it.
-const tracedBlock = 4096
 
 // end ends call i if its caller still waits for that.
 func (w *worker) end(i uint32, how func(c *call)) {
@@ -143,7 +170,7 @@ func (w *worker) end(i uint32, how func(c *call)) {
 	if c.done || !w.calling(&c) {
 		return
 	}
-	w.calls.slots[i].done, w.calls.slots[i].block = true, nil
+	w.calls.slots[i].done, w.calls.slots[i].block = true, parcel{}
 	how(&c)
 }
 
@@ -156,7 +183,7 @@ func (w *worker) calling(c *call) bool {
 func (w *worker) dial(i uint32) {
 	c := &w.calls.slots[i]
 	if c.done || !w.calling(c) {
-		c.block = nil
+		c.block = parcel{}
 		return
 	}
 	s, h := w.sim, c.caller
@@ -175,8 +202,8 @@ func (w *worker) dial(i uint32) {
 	default:
 		// There and back to connect, then there with the request.
 		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
-		wait, _ := w.transmit(h, len(c.block), forEver)
-		x.block, c.block, c.sent = c.block, nil, true
+		wait, _ := w.transmit(h, c.block.len(), forEver)
+		x.block, c.block, c.sent = c.block, parcel{}, true
 		w.post(kindRequest, x, h, server, at.Add(wait))
 	}
 }
@@ -198,7 +225,7 @@ func (w *worker) request(h int32, x *letter) {
 		w.hangUp(h, x, ErrRefused)
 		return
 	}
-	msg, answerer, err := openRequest(cold.sealer, x.block)
+	msg, answerer, err := openRequest(cold.sealer, &x.block)
 	if err != nil {
 		w.stats.StreamsUnreadable++
 		w.hangUp(h, x, io.EOF)
@@ -208,19 +235,24 @@ func (w *worker) request(h int32, x *letter) {
 	v := serving{letter: x, server: h, id: swim.Inbound | swim.StreamID(cold.accepted), answerer: answerer}
 	from := netip.AddrPortFrom(w.sim.places.addrs[x.from].Addr(), ephemeralPort)
 	w.serving = &v
-	w.stream(h, swim.StreamIn{ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg})
+	w.stream(h, swim.StreamIn{ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg.data, More: msg.more})
 	w.serving = nil
 	if !v.answered {
 		w.hangUp(h, x, io.EOF)
 	}
 }
 
-func openRequest(p sealerOf, block []byte) (msg []byte, answerer *wire.Sealer, err error) {
+func openRequest(p sealerOf, sealed *parcel) (msg parcel, answerer *wire.Sealer, err error) {
 	var sealer *wire.Sealer
 	if p != nil {
 		sealer = p.Sealer()
 	}
-	return sealer.OpenRequest(block)
+	answerer = sealer
+	msg, err = sealed.open(sealer, func(data []byte) (msg []byte, err error) {
+		msg, answerer, err = sealer.OpenRequest(data)
+		return msg, err
+	})
+	return msg, answerer, err
 }
 
 // answer sends the server's block back to the caller.
@@ -229,29 +261,29 @@ func (w *worker) answer(o *swim.StreamOut) {
 	invariant(v != nil && v.id == o.ID, "answer to a stream that isn't being handled")
 	invariant(v.letter.kind == swim.StreamCall && !v.answered, "second answer, or answer to a one-way stream")
 	v.answered = true
-	block := seal(v.answerer, o.Data, v.answerer.SealAnswer)
-	w.stats.StreamBytes += uint64(len(block))
-	w.back(v.server, kindReply, v.letter, block, nil)
+	sealed := seal(v.answerer, o, v.answerer.SealAnswer)
+	w.stats.StreamBytes += uint64(sealed.len())
+	w.back(v.server, kindReply, v.letter, sealed, nil)
 }
 
 // hangUp closes the stream from the server's end. Who only sends doesn't
 // notice, unless nobody was there to take it.
 func (w *worker) hangUp(h int32, x *letter, err error) {
 	if x.kind != swim.StreamSend || err == ErrRefused {
-		w.back(h, kindRefused, x, nil, err)
+		w.back(h, kindRefused, x, parcel{}, err)
 	}
 }
 
 // back posts what the server's end, host h, sends to the caller, unless the way back is cut:
 // then the caller waits for its deadline.
-func (w *worker) back(h int32, kind eventKind, x *letter, block []byte, err error) {
+func (w *worker) back(h int32, kind eventKind, x *letter, sealed parcel, err error) {
 	if !w.sim.reaches(h, x.caller) {
 		return
 	}
 	d, _ := w.draw(h)
 	answer := *x
-	answer.block, answer.err = block, err
-	wait, _ := w.transmit(h, len(block), forEver)
+	answer.block, answer.err = sealed, err
+	wait, _ := w.transmit(h, sealed.len(), forEver)
 	w.post(kind, answer, h, x.caller, w.now.Add(wait+w.sim.passage(&d, h, x.caller)))
 }
 
@@ -261,13 +293,13 @@ func (w *worker) outcome(c *call, x *letter) {
 		w.fail(c, x.err)
 		return
 	}
-	msg, err := c.sealer.OpenAnswer(x.block)
+	msg, err := x.block.open(c.sealer, c.sealer.OpenAnswer)
 	if err != nil {
 		w.stats.StreamsUnreadable++
 		w.fail(c, err)
 		return
 	}
-	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg})
+	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg.data, More: msg.more})
 }
 
 // fail tells the caller's machine that nothing came of it.

@@ -102,6 +102,20 @@ func (b *Base) NewRoster() *Roster {
 	}
 }
 
+// find tells which pages of the base's states a piece of a message is, if it is their very memory.
+func (b *Base) find(piece []byte) (from, to int, ok bool) {
+	if b == nil {
+		return 0, 0, false
+	}
+	return b.states.Find(piece)
+}
+
+// inPages is how many members there are in pages from to to-1.
+func (b *Base) inPages(from, to int) int {
+	first := max(from*paged.PageLen, 1) // nobody has ID 0
+	return min(to*paged.PageLen, b.view.recs.Len()) - first
+}
+
 // startKnowing begins a node that knows all of its base. Its timers are in any phase, as those of
 // members that started long ago, and not together.
 func (n *Node) startKnowing(now Time) error {

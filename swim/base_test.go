@@ -157,7 +157,7 @@ func TestBaseIsToldAsItWouldBeLearnt(t *testing.T) {
 		alive := wire.Alive{Inc: 1, Node: []byte(m.Name), Addr: ip, Port: m.Addr.Port(), Meta: m.Meta, Vsn: m.Versions[:]}
 		cold.Packet(9, m.Addr, alive.Append(nil), new(Output))
 	}
-	if x, y := warm.appendState(nil, false, new(Output)), cold.appendState(nil, false, new(Output)); !slices.Equal(x, y) {
+	if x, y := flat(warm.state(false, new(Output))), flat(cold.state(false, new(Output))); !slices.Equal(x, y) {
 		t.Errorf("%d and %d bytes", len(x), len(y))
 	}
 }

@@ -207,8 +207,8 @@ type Carrier interface {
 	BroadcastsQueued() int
 	// AppendAckPayload appends what an ack of this node carries; nothing for no payload.
 	AppendAckPayload(b []byte) []byte
-	// AppendState appends this node's user state for a push/pull.
-	AppendState(b []byte, join bool) []byte
+	// State returns this node's user state for a push/pull.
+	State(join bool) wire.Rope
 }
 
 // Errors that callers can act on.

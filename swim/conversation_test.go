@@ -359,3 +359,6 @@ func pushPull(join bool, user string, entries ...entry) []byte {
 	}
 	return append(b, user...)
 }
+
+// flat is a message as it comes over a real network.
+func flat(data []byte, more [][]byte) []byte { return wire.Flatten(data, more) }

@@ -12,9 +12,9 @@ import (
 // chatter is a layer above that always has something to say.
 type chatter struct{ said int }
 
-func (c *chatter) BroadcastsQueued() int               { return 1 }
-func (c *chatter) AppendAckPayload(b []byte) []byte    { return append(b, "pay"...) }
-func (c *chatter) AppendState(b []byte, _ bool) []byte { return append(b, "state"...) }
+func (c *chatter) BroadcastsQueued() int            { return 1 }
+func (c *chatter) AppendAckPayload(b []byte) []byte { return append(b, "pay"...) }
+func (c *chatter) State(bool) wire.Rope             { return wire.Rope{Own: []byte("state")} }
 
 func (c *chatter) AppendBroadcasts(_ Time, p *wire.Packer, _ int) {
 	for p.Add([]byte("\x08news")) {

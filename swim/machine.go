@@ -107,7 +107,7 @@ const (
 	StreamAnswer
 )
 
-// StreamOut asks the driver for one exchange on a stream. Data is a plain
+// StreamOut asks the driver for one exchange on a stream. Data and then More are a plain
 // message (type byte first); the driver seals it with Sealer, and opens the
 // answer with it, outside of the machine: both can take long.
 type StreamOut struct {
@@ -115,9 +115,13 @@ type StreamOut struct {
 	Kind     StreamKind
 	To       netip.AddrPort // not for StreamAnswer
 	Data     []byte
+	More     [][]byte     // shared by nodes of one Base: read only. Nil without one
 	Sealer   *wire.Sealer // immutable; answers are sealed with what Sealer.OpenRequest returned
 	Deadline Time         // give up then
 }
+
+// Message returns the message as one piece: Data, or a copy.
+func (s *StreamOut) Message() []byte { return wire.Flatten(s.Data, s.More) }
 
 // StreamInKind tells what happened on a stream.
 type StreamInKind uint8
@@ -132,13 +136,15 @@ const (
 	StreamFailed
 )
 
-// StreamIn is an input from a stream. Data is one opened message, type byte first.
+// StreamIn is an input from a stream. Data is one opened message, type byte first. A simulator that
+// has nothing to seal may hand it over in the pieces in which it was sent: Data, then More.
 type StreamIn struct {
 	ID   StreamID
 	Kind StreamInKind
 	From netip.AddrPort
 	Data []byte // borrowed
-	Err  error  // StreamFailed only
+	More [][]byte
+	Err  error // StreamFailed only
 }
 
 // OpID names something that takes time and ends with an event that carries it.
@@ -169,7 +175,7 @@ const (
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser
-	// EventState: Data is the user state of a push/pull from Addr; N is 1 if it was a join.
+	// EventState: Data, then More, is the user state of a push/pull from Addr; N is 1 if it was a join.
 	EventState
 	// EventAcked: a direct ping of Member was acked after RTT; Data is the ack's payload.
 	EventAcked
@@ -196,6 +202,7 @@ type Event struct {
 	Addr    netip.AddrPort
 	Name    []byte // for the layer above
 	Data    []byte
+	More    [][]byte
 	Err     error
 }
 

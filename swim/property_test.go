@@ -39,6 +39,8 @@ func holdInvariants(t *rapid.T) {
 		"ack":     h.ack,
 		"request": h.request,
 		"reply":   h.reply,
+		"gossip":  h.gossipToPeer,
+		"state":   h.peerState,
 		"tick":    h.tick,
 		"wait":    h.wait,
 		"forget":  h.forget,
@@ -54,6 +56,7 @@ type harness struct {
 	now   Time
 	nodes [2]*Node
 	outs  [2]Output
+	peer  *Node // another one of the same base, if there is one
 
 	pings []sentPing      // the last few, to be acked
 	calls []StreamID      // to be answered or failed
@@ -95,6 +98,10 @@ func newHarness(t *rapid.T) *harness {
 		h.nodes[i] = n
 	}
 	unshare(h.nodes[1])
+	if c.Base != nil {
+		c.Name, c.Addr = "b", addrOf("b")
+		h.peer, _ = New(h.now, c, new(Output))
+	}
 	for _, name := range []string{"b", "c", "d", "e"} {
 		h.both(t, func(n *Node, out *Output) { n.Packet(h.now, addrOf(name), alive(name, 1), out) })
 	}
@@ -152,7 +159,7 @@ func (h *harness) compare(t *rapid.T) {
 	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q Packet) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
 		t.Fatal("twins send different packets")
 	}
-	if !slices.EqualFunc(a.Streams, b.Streams, func(p, q StreamOut) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
+	if !slices.EqualFunc(a.Streams, b.Streams, func(p, q StreamOut) bool { return p.To == q.To && bytes.Equal(p.Message(), q.Message()) }) {
 		t.Fatal("twins send different messages by stream")
 	}
 	if h.nodes[0].counters != h.nodes[1].counters {
@@ -254,6 +261,32 @@ func (h *harness) request(t *rapid.T) {
 		rapid.Just(append(user.Append(nil), "hi"...)),
 	).Draw(t, "request"))
 	h.both(t, func(n *Node, out *Output) { n.Stream(h.now, in, out) })
+}
+
+// gossipToPeer lets the peer learn something that the node doesn't.
+func (h *harness) gossipToPeer(t *rapid.T) {
+	if h.peer == nil {
+		t.Skip("alone in its base")
+	}
+	name := string([]byte{'z', rapid.ByteRange(6, 2*paged.PageLen).Draw(t, "member")})
+	msg := rapid.OneOf(rapid.Custom(drawMessage), rapid.Just(dead(name, 1, name)), rapid.Just(alive(name, 2))).Draw(t, "message")
+	h.peer.Packet(h.now, addrOf("c"), msg, new(Output))
+}
+
+// peerState has the peer tell all that it knows: in pieces, most of which the node has itself, and to its
+// twin as it comes over a real network.
+func (h *harness) peerState(t *rapid.T) {
+	if h.peer == nil {
+		t.Skip("alone in its base")
+	}
+	in := StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: addrOf("b")}
+	in.Data, in.More = h.peer.state(rapid.Bool().Draw(t, "join"), new(Output))
+	h.both(t, func(n *Node, out *Output) {
+		if n == h.nodes[1] {
+			in.Data, in.More = flat(in.Data, in.More), nil
+		}
+		n.Stream(h.now, in, out)
+	})
 }
 
 func (h *harness) reply(t *rapid.T) {

@@ -63,57 +63,61 @@ func (n *Node) PushPull(now Time, id MemberID, out *Output) {
 func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out *Output) bool {
 	n.counters.PushPulls++
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
-	s := StreamOut{Kind: StreamCall, To: to, Data: n.appendState(nil, join, out), Deadline: now.Add(n.cfg.StreamTimeout)}
+	s := StreamOut{Kind: StreamCall, To: to, Deadline: now.Add(n.cfg.StreamTimeout)}
+	s.Data, s.More = n.state(join, out)
 	if c.key > 0 {
 		s.Sealer, s.Deadline = n.cfg.Sealer.WithKey(c.key), c.deadline
 	}
 	return n.callStream(s, c, out)
 }
 
-// appendState appends a push/pull message: every record, those of the gone too, so
+// state returns a push/pull message: every record, those of the gone too, so
 // that who comes back learns what it has to out-bid. If that is too much, of the last ones
 // nothing is told: they are gone.
-func (n *Node) appendState(b []byte, join bool, out *Output) []byte {
-	var user []byte
+func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
+	var user wire.Rope
 	if n.cfg.Carrier != nil {
-		user = n.cfg.Carrier.AppendState(nil, join)
+		user = n.cfg.Carrier.State(join)
 	}
 	fit, size := n.fitState(out)
-	if b == nil {
+	var r wire.Rope
+	if n.cfg.Base == nil {
 		const header = 64
-		b = make([]byte, 0, header+size+len(user))
+		r.Own = make([]byte, 0, header+size+len(user.Own))
 	}
-	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: len(user)}
-	b = head.Append(b)
+	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: user.Len()}
+	r.Own = head.Append(r.Own)
 	if fit == n.view.len() {
-		b = n.appendAll(b)
+		n.appendAll(&r)
 	} else {
-		b = n.appendFirst(b, fit)
+		n.appendFirst(&r, fit)
 	}
-	return append(b, user...)
+	r.Join(&user)
+	return r.Pieces()
 }
 
-// appendAll appends all records in the order of their memory.
-func (n *Node) appendAll(b []byte) []byte {
-	for p := range n.view.recs.Pages() {
-		if n.view.recs.Shares(p) {
-			b = append(b, n.cfg.Base.states.Page(p)...)
-		} else {
-			b = n.roster.appendStates(b, &n.view.recs, p)
+// appendAll appends all records in the order of their memory, and shares what is as in the base.
+func (n *Node) appendAll(r *wire.Rope) {
+	recs := &n.view.recs
+	for p := 0; p < recs.Pages(); {
+		if run := recs.SharedRun(p); run > 0 {
+			r.Share(n.cfg.Base.states.Run(p, p+run))
+			p += run
+			continue
 		}
+		r.Own = n.roster.appendStates(r.Own, recs, p)
+		p++
 	}
-	return b
 }
 
 // appendFirst appends the first records in the view's order: of those who live.
-func (n *Node) appendFirst(b []byte, fit int) []byte {
+func (n *Node) appendFirst(r *wire.Rope, fit int) {
 	for id := range n.view.all {
 		if fit--; fit < 0 {
 			break
 		}
-		b = n.roster.appendState(b, id, n.view.at(id))
+		r.Own = n.roster.appendState(r.Own, id, n.view.at(id))
 	}
-	return b
 }
 
 // appendStates appends the records of one page.
@@ -167,19 +171,108 @@ func (n *Node) fitState(out *Output) (fit, size int) {
 	return fit, size
 }
 
+// fullState is a push/pull that was read and is sound.
+type fullState struct {
+	join     bool
+	parts    []statePart
+	user     []byte
+	userMore [][]byte
+}
+
+// statePart is node states, or, from to, those of so many pages of our base.
+type statePart struct {
+	states   wire.NodeStates
+	from, to int
+}
+
+// readPushPull reads all of a push/pull, but for runs of our base: those are known to be sound. The
+// result borrows from the message.
+func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
+	head, rest, err := wire.ParsePushPullHeader(body)
+	if err != nil {
+		return fullState{}, err
+	}
+	pp, left := fullState{join: head.Join, parts: make([]statePart, 0, 1+len(more))}, head.Nodes
+	for at := 0; ; at++ {
+		if from, to, ok := n.cfg.Base.find(rest); ok && n.cfg.Base.inPages(from, to) <= left {
+			left -= n.cfg.Base.inPages(from, to)
+			pp.parts, rest = append(pp.parts, statePart{from: from, to: to}), nil
+		} else {
+			var states wire.NodeStates
+			if states, rest, err = wire.ParseNodeStates(rest, left); err != nil {
+				return fullState{}, err
+			}
+			left -= states.Len()
+			pp.parts = append(pp.parts, statePart{states: states})
+		}
+		if left == 0 && len(rest) > 0 || at == len(more) {
+			pp.user, pp.userMore = rest, more[at:]
+			break
+		}
+		rest = more[at]
+	}
+	if left > 0 {
+		return fullState{}, wire.ErrShort
+	}
+	return pp, pp.cutUser(head.UserStateLen)
+}
+
+// cutUser cuts the user state to its size; pieces have to be of that size in all.
+func (pp *fullState) cutUser(size int) error {
+	if len(pp.user) >= size {
+		pp.user, pp.userMore = pp.user[:size:size], nil
+		return nil
+	}
+	size -= len(pp.user)
+	for _, p := range pp.userMore {
+		size -= len(p)
+	}
+	if size != 0 {
+		return wire.ErrShort
+	}
+	return nil
+}
+
 // merge takes over what another member knows, entry by entry: one that makes no sense
 // doesn't keep the others out (F5).
-func (n *Node) merge(now Time, pp *wire.PushPull, from netip.AddrPort, out *Output) {
-	for it := pp.States(); it.Next(); {
-		n.mergeEntry(now, &it.State, from, out)
+func (n *Node) merge(now Time, pp *fullState, from netip.AddrPort, out *Output) {
+	for i := range pp.parts {
+		part := &pp.parts[i]
+		n.mergeStates(now, part.states, from, out)
+		for page := part.from; page < part.to; page++ {
+			n.mergePage(now, page, from, out)
+		}
 	}
 	var join int64
-	if pp.Join {
+	if pp.join {
 		join = 1
 	}
-	if len(pp.UserState) > 0 {
-		out.Events = append(out.Events, Event{Kind: EventState, Addr: from, Data: pp.UserState, N: join})
+	if len(pp.user)+len(pp.userMore) > 0 {
+		out.Events = append(out.Events, Event{Kind: EventState, Addr: from, Data: pp.user, More: pp.userMore, N: join})
 	}
+}
+
+func (n *Node) mergeStates(now Time, states wire.NodeStates, from netip.AddrPort, out *Output) {
+	for it := states.Iter(); it.Next(); {
+		n.mergeEntry(now, &it.State, from, out)
+	}
+}
+
+// mergePage merges what a page of our base says. If ours is still the same, each of its entries would find
+// what it says known already, which the test of invariants shows, and be counted as stale but for our own.
+func (n *Node) mergePage(now Time, page int, from netip.AddrPort, out *Output) {
+	b := n.cfg.Base
+	members := b.inPages(page, page+1)
+	if !n.view.recs.Shares(page) {
+		states, _, err := wire.ParseNodeStates(b.states.Page(page), members)
+		invariant(err == nil, "the base can't be read")
+		n.mergeStates(now, states, from, out)
+		return
+	}
+	if int(n.self)/paged.PageLen == page {
+		members--
+	}
+	n.counters.DroppedStale += uint64(members)
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out *Output) {

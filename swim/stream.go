@@ -107,20 +107,21 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		out.Events = append(out.Events, Event{Kind: EventUser, Addr: in.From, Data: msg})
 		return true
 	case wire.TypePushPull:
-		pp, err := wire.ParsePushPull(body)
+		pp, err := n.readPushPull(body, in.More)
 		if err != nil {
 			return false
 		}
 		// First what we know without the other's news: it has those already.
-		n.answer(in.ID, n.appendState(nil, pp.Join, out), out)
+		data, more := n.state(pp.join, out)
+		n.answer(in.ID, data, more, out)
 		n.merge(now, &pp, in.From, out)
 		return true
 	}
 	return false
 }
 
-func (n *Node) answer(id StreamID, data []byte, out *Output) {
-	out.Streams = append(out.Streams, StreamOut{ID: id, Kind: StreamAnswer, Data: data, Sealer: n.cfg.Sealer, Deadline: Never})
+func (n *Node) answer(id StreamID, data []byte, more [][]byte, out *Output) {
+	out.Streams = append(out.Streams, StreamOut{ID: id, Kind: StreamAnswer, Data: data, More: more, Sealer: n.cfg.Sealer, Deadline: Never})
 }
 
 func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
@@ -137,7 +138,7 @@ func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
 		return true
 	}
 	ack := wire.Ack{Seq: m.Seq}
-	n.answer(in.ID, ack.Append(nil), out)
+	n.answer(in.ID, ack.Append(nil), nil, out)
 	return true
 }
 
@@ -165,7 +166,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		n.handleStreamAck(now, c, out)
 		return nil
 	case (c.kind == callPushPull || c.kind == callJoin) && kind == wire.TypePushPull:
-		pp, err := wire.ParsePushPull(body)
+		pp, err := n.readPushPull(body, in.More)
 		if err != nil {
 			return errBadAnswer
 		}

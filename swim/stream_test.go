@@ -146,7 +146,7 @@ func TestPushPullRegularly(t *testing.T) {
 func TestStateCarriesTheGone(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("c", dead("b", 4, "c"))
-	pp, err := wire.ParsePushPull(tn.n.appendState(nil, false, &tn.out)[1:])
+	pp, err := wire.ParsePushPull(flat(tn.n.state(false, &tn.out))[1:])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestStateFitsABlock(t *testing.T) {
 		tn.out.Reset()
 	}
 	for range 2 {
-		state := tn.n.appendState(nil, false, &tn.out)
+		state := flat(tn.n.state(false, &tn.out))
 		pp, err := wire.ParsePushPull(state[1:])
 		if err != nil || len(state) > statesMax {
 			t.Fatalf("%d bytes (%v), limit %d", len(state), err, statesMax)

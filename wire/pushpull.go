@@ -85,39 +85,70 @@ func (m *NodeState) parse(c *cursor) {
 	}
 }
 
+// ParsePushPullHeader parses the header of a push/pull without its type byte, and returns what follows it.
+func ParsePushPullHeader(body []byte) (h PushPullHeader, rest []byte, err error) {
+	c := cursor{p: body}
+	h.parse(&c)
+	return h, c.p, c.err
+}
+
+// NodeStates are node states as they follow each other in a push/pull, checked and borrowed.
+type NodeStates struct {
+	n   int
+	raw []byte
+}
+
+// ParseNodeStates parses the node states at the start of p, at most so many, and returns what follows
+// them: nothing unless all came.
+func ParseNodeStates(p []byte, most int) (s NodeStates, rest []byte, err error) {
+	c := cursor{p: p}
+	for ; s.n < most && len(c.p) > 0; s.n++ {
+		var state NodeState
+		state.parse(&c)
+	}
+	if c.err != nil {
+		return NodeStates{}, nil, c.err
+	}
+	s.raw = c.since(p)
+	return s, c.p, nil
+}
+
+// Len is the number of states.
+func (s NodeStates) Len() int { return s.n }
+
+// Iter returns an iterator over the states.
+func (s NodeStates) Iter() StateIter { return StateIter{c: cursor{p: s.raw}, left: s.n} }
+
 // PushPull is a whole push/pull, checked and borrowed.
 type PushPull struct {
 	Join      bool
 	Nodes     int
 	UserState []byte
 
-	states []byte
+	states NodeStates
 }
 
 // ParsePushPull parses a push/pull without its type byte, all of it: what
 // States yields afterwards is sound. The result borrows from body; bytes
 // after the end are ignored.
 func ParsePushPull(body []byte) (PushPull, error) {
-	var h PushPullHeader
-	c := cursor{p: body}
-	h.parse(&c)
-	start := c.p
-	for n := h.Nodes; n > 0 && c.ok(); n-- {
-		var s NodeState
-		s.parse(&c)
+	h, rest, err := ParsePushPullHeader(body)
+	if err != nil {
+		return PushPull{}, err
 	}
-	states := c.since(start)
-	user := c.take(uint64(h.UserStateLen))
-	if c.err != nil {
-		return PushPull{}, c.err
+	states, rest, err := ParseNodeStates(rest, h.Nodes)
+	if err != nil {
+		return PushPull{}, err
 	}
+	if states.n < h.Nodes || len(rest) < h.UserStateLen {
+		return PushPull{}, ErrShort
+	}
+	user := rest[:h.UserStateLen:h.UserStateLen]
 	return PushPull{Join: h.Join, Nodes: h.Nodes, UserState: user, states: states}, nil
 }
 
 // States returns an iterator over the node states.
-func (m *PushPull) States() StateIter {
-	return StateIter{c: cursor{p: m.states}, left: m.Nodes}
-}
+func (m *PushPull) States() StateIter { return m.states.Iter() }
 
 // StateIter yields node states: for it.Next() { use it.State }.
 type StateIter struct {

@@ -7,11 +7,11 @@ package wire
 //	w.EmptySlot() or w.Slot(ltime, events) and w.Event(name, payload) for each event
 //	w.LeftMembers(ltime, n); w.LeftMember(name)
 //	w.StatusLTimes(queryLTime, n); w.StatusLTime(name, ltime)    // in any order
-//	b = w.Bytes()
+//	b = w.Bytes() or r = w.Rope()
 //
 // Another order or number is a bug of the caller and panics.
 type SerfStateWriter struct {
-	b     []byte
+	r     Rope
 	stage stateStage
 	left  int // elements of this stage to come
 
@@ -32,19 +32,19 @@ func AppendSerfState(b []byte, eventLTime uint64, slots int) SerfStateWriter {
 	b = appendMapHeader(append(b, byte(SerfPushPull)), 6)
 	b = fieldUint(b, "EventLTime", eventLTime)
 	b = appendArrayHeader(appendKey(b, "Events"), slots)
-	return SerfStateWriter{b: b, stage: stageSlots, left: slots}
+	return SerfStateWriter{r: Rope{Own: b}, stage: stageSlots, left: slots}
 }
 
 // EmptySlot writes a slot of the event buffer that holds nothing.
 func (w *SerfStateWriter) EmptySlot() {
 	w.element(stageSlots)
-	w.b = append(w.b, mpNil)
+	w.r.Own = append(w.r.Own, mpNil)
 }
 
 // Slot opens a slot of the event buffer with that many events of one Lamport time.
 func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 	w.element(stageSlots)
-	w.b = appendArrayHeader(appendKey(appendMapHeader(w.b, 2), "Events"), events)
+	w.r.Own = appendArrayHeader(appendKey(appendMapHeader(w.r.Own, 2), "Events"), events)
 	w.events, w.ltime = events, ltime
 	w.maybeCloseSlot()
 }
@@ -52,49 +52,49 @@ func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 // Event writes one event of the open slot.
 func (w *SerfStateWriter) Event(name, payload []byte) {
 	invariant(w.events > 0, "more events than the slot announced")
-	w.b = fieldName(appendMapHeader(w.b, 2), "Name", name)
-	w.b = fieldBytes(w.b, "Payload", payload)
+	w.r.Own = fieldName(appendMapHeader(w.r.Own, 2), "Name", name)
+	w.r.Own = fieldBytes(w.r.Own, "Payload", payload)
 	w.events--
 	w.maybeCloseSlot()
 }
 
 func (w *SerfStateWriter) maybeCloseSlot() {
 	if w.events == 0 {
-		w.b = fieldUint(w.b, "LTime", w.ltime)
+		w.r.Own = fieldUint(w.r.Own, "LTime", w.ltime)
 	}
 }
 
 // LeftMembers writes the Lamport time of the members' clock, and announces n left members.
 func (w *SerfStateWriter) LeftMembers(ltime uint64, n int) {
 	w.next(stageLeft, n)
-	w.b = fieldUint(w.b, "LTime", ltime)
-	w.b = appendArrayHeader(appendKey(w.b, "LeftMembers"), n)
+	w.r.Own = fieldUint(w.r.Own, "LTime", ltime)
+	w.r.Own = appendArrayHeader(appendKey(w.r.Own, "LeftMembers"), n)
 }
 
 // LeftMember writes the name of a member that has left.
 func (w *SerfStateWriter) LeftMember(name string) {
 	w.element(stageLeft)
-	w.b = appendName(w.b, name)
+	w.r.Own = appendName(w.r.Own, name)
 }
 
 // StatusLTimes writes the Lamport time of the queries' clock, and announces n status times.
 func (w *SerfStateWriter) StatusLTimes(queryLTime uint64, n int) {
 	w.next(stageStatus, n)
-	w.b = fieldUint(w.b, "QueryLTime", queryLTime)
-	w.b = appendMapHeader(appendKey(w.b, "StatusLTimes"), n)
+	w.r.Own = fieldUint(w.r.Own, "QueryLTime", queryLTime)
+	w.r.Own = appendMapHeader(appendKey(w.r.Own, "StatusLTimes"), n)
 }
 
 // StatusLTime writes the Lamport time of the last intent about a member.
 func (w *SerfStateWriter) StatusLTime(name string, ltime uint64) {
 	w.element(stageStatus)
-	w.b = AppendStatusLTime(w.b, name, ltime)
+	w.r.Own = AppendStatusLTime(w.r.Own, name, ltime)
 }
 
-// StatusRun writes n status times as AppendStatusLTime makes them.
-func (w *SerfStateWriter) StatusRun(run []byte, n int) {
+// ShareStatusLTimes writes n status times as AppendStatusLTime makes them. Nobody may change run from now on.
+func (w *SerfStateWriter) ShareStatusLTimes(run []byte, n int) {
 	invariant(w.stage == stageStatus && w.left >= n, "serf state out of order")
 	w.left -= n
-	w.b = append(w.b, run...)
+	w.r.Share(run)
 }
 
 // AppendStatusLTime appends one status time as it stands among those of a state.
@@ -103,9 +103,12 @@ func AppendStatusLTime(b []byte, name string, ltime uint64) []byte {
 }
 
 // Bytes ends the state and returns the buffer.
-func (w *SerfStateWriter) Bytes() []byte {
+func (w *SerfStateWriter) Bytes() []byte { return Flatten(w.Rope().Pieces()) }
+
+// Rope ends the state and returns it with what it shares.
+func (w *SerfStateWriter) Rope() *Rope {
 	invariant(w.stage == stageStatus && w.left == 0, "serf state not complete")
-	return w.b
+	return &w.r
 }
 
 func (w *SerfStateWriter) element(s stateStage) {
@@ -129,7 +132,12 @@ type SerfState struct {
 
 // ParseSerfState parses a state without its type byte, all of it. The result
 // borrows from body.
-func ParseSerfState(body []byte) (SerfState, error) {
+func ParseSerfState(body []byte) (SerfState, error) { return ParseSerfStatePieces(body, nil, nil) }
+
+// ParseSerfStatePieces is ParseSerfState for a state in pieces: each of more has whole status times and
+// nothing else. known, if not nil, says of a piece how many there are in it if it is known to be sound,
+// and 0 otherwise: then it is parsed.
+func ParseSerfStatePieces(body []byte, more [][]byte, known func(piece []byte) int) (SerfState, error) {
 	var m SerfState
 	c := cursor{p: body}
 	for n := c.fields(); n > 0 && c.ok(); n-- {
@@ -145,10 +153,14 @@ func ParseSerfState(body []byte) (SerfState, error) {
 		case "QueryLTime":
 			m.QueryLTime = c.uint64()
 		case "StatusLTimes":
-			m.StatusLTimes = c.statusLTimes()
+			m.StatusLTimes = c.statusLTimes(more, known)
+			more = nil
 		default:
 			c.skip()
 		}
+	}
+	if more != nil {
+		c.fail(ErrFormat) // of something else
 	}
 	return m, c.err
 }
@@ -271,25 +283,58 @@ func (it *SlotEventIter) Next() bool {
 
 // StatusLTimes is the Lamport times of the last intents about members.
 type StatusLTimes struct {
-	n   int
-	raw []byte
+	n    int
+	raw  []byte
+	more [][]byte
 }
 
 // Len is the number of members.
 func (s StatusLTimes) Len() int { return s.n }
 
-// Iter returns an iterator over the members, in the order of the wire.
-func (s StatusLTimes) Iter() StatusIter { return StatusIter{c: cursor{p: s.raw}, left: s.n} }
-
-func (c *cursor) statusLTimes() StatusLTimes {
-	n, _ := c.mapping()
-	start := c.p
-	for i := 0; i < n && c.ok(); i++ {
-		c.name()
-		c.uint64()
+// Pieces calls do with each piece in turn, for StatusIter.
+func (s StatusLTimes) Pieces(do func(piece []byte)) {
+	do(s.raw)
+	for _, p := range s.more {
+		do(p)
 	}
-	return StatusLTimes{n: n, raw: c.since(start)}
 }
+
+// IterStatusLTimes returns an iterator over the status times of one piece.
+func IterStatusLTimes(piece []byte) StatusIter { return StatusIter{c: cursor{p: piece}} }
+
+// Iter returns an iterator over the members, in the order of the wire.
+func (s StatusLTimes) Iter() StatusIter { return StatusIter{c: cursor{p: s.raw}, more: s.more} }
+
+func (c *cursor) statusLTimes(more [][]byte, known func([]byte) int) StatusLTimes {
+	if len(more) == 0 {
+		n, _ := c.mapping()
+		start := c.p
+		for i := 0; i < n && c.ok(); i++ {
+			c.statusLTime()
+		}
+		return StatusLTimes{n: n, raw: c.since(start)}
+	}
+	h, _ := c.open(kindMap)
+	s := StatusLTimes{raw: c.p, more: more}
+	s.Pieces(func(piece []byte) {
+		if known != nil {
+			if n := known(piece); n > 0 {
+				s.n += n
+				return
+			}
+		}
+		c.p = piece
+		for ; len(c.p) > 0 && c.ok(); s.n++ {
+			c.statusLTime()
+		}
+	})
+	if uint64(s.n) != h.kids/2 {
+		c.fail(ErrShort)
+	}
+	return s
+}
+
+func (c *cursor) statusLTime() (name []byte, ltime uint64) { return c.name(), c.uint64() }
 
 // StatusIter yields status times: for it.Next() { use it.Name and it.LTime }.
 type StatusIter struct {
@@ -297,15 +342,17 @@ type StatusIter struct {
 	LTime uint64
 
 	c    cursor
-	left int
+	more [][]byte
 }
 
 // Next moves to the next member; false at the end.
 func (it *StatusIter) Next() bool {
-	if it.left == 0 {
-		return false
+	for len(it.c.p) == 0 {
+		if len(it.more) == 0 || !it.c.ok() {
+			return false
+		}
+		it.c.p, it.more = it.more[0], it.more[1:]
 	}
-	it.left--
-	it.Name, it.LTime = it.c.name(), it.c.uint64()
+	it.Name, it.LTime = it.c.statusLTime()
 	return it.c.ok()
 }

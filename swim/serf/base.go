@@ -96,11 +96,25 @@ func (n *Node) startWarm() {
 	n.journal.wroteMember = b.clock - 1
 }
 
-// inPage is how many members a page of a table that is still as in the base has.
-func (b *Base) inPage(page int) int {
-	listed := len(b.table.recs.Page(page))
-	if page == 0 {
-		listed-- // nobody has ID 0
+// find tells which pages of the base's status times a piece of a message is, if it is their very memory.
+func (b *Base) find(piece []byte) (from, to int, ok bool) {
+	if b == nil {
+		return 0, 0, false
 	}
-	return listed
+	return b.times.Find(piece)
+}
+
+// inPages is how many members there are in pages from to to-1.
+func (b *Base) inPages(from, to int) int {
+	first := max(from*paged.PageLen, 1) // nobody has ID 0
+	return min(to*paged.PageLen, b.table.recs.Len()) - first
+}
+
+// inPiece is how many there are in a piece that is some of the base's pages, or 0.
+func (b *Base) inPiece(piece []byte) int {
+	from, to, ok := b.find(piece)
+	if !ok {
+		return 0
+	}
+	return b.inPages(from, to)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"serf/swim"
 	"serf/wire"
 )
@@ -99,9 +101,9 @@ func TestWarmNodesHaveNoNews(t *testing.T) {
 	before := nodes[1].Stats()
 	out.Reset()
 	nodes[0].swim.PushPull(10, nodes[1].self, out)
-	request := out.Streams[0].Data
+	request := out.Streams[0]
 	out.Reset()
-	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: request}
+	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: request.Data, More: request.More}
 	nodes[1].Stream(10, in, out)
 	nodes[1].Tick(swim.Time(time.Minute), out)
 	if len(out.Events) != 0 || len(out.Packets) > 1 {
@@ -140,4 +142,60 @@ func TestOrderIsNotKeptForMembersThatComeAndGo(t *testing.T) {
 	if got := tb.sorted(r); len(got) != 1 || got[0] != 1 {
 		t.Errorf("sorted: %v", got)
 	}
+}
+
+// A state in pieces, most of which the receiver has itself and doesn't look at, does the same as one
+// that it has to read.
+func TestStateInPiecesDoesWhatAFlatOneDoes(t *testing.T) {
+	const members = 100
+	base := warmBase(t, members)
+	rapid.Check(t, func(rt *rapid.T) {
+		start := func(i int) (*Node, *swim.Output) {
+			c := warmConfig(i)
+			c.Warm = base
+			out := new(swim.Output)
+			n, err := New(9, c, out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n, out
+		}
+		sender, sent := start(0)
+		pieces, got := start(1)
+		twin, gotFlat := start(1)
+		now := swim.Time(time.Second)
+		for range rapid.IntRange(0, 12).Draw(rt, "news") {
+			name, ltime := fmt.Sprintf("m%d", rapid.IntRange(0, members+3).Draw(rt, "member")), rapid.Uint64Range(1, 2*members).Draw(rt, "time")
+			msg := rapid.SampledFrom([][]byte{
+				wire.AppendUser(nil, joinIntent(name, ltime)), wire.AppendUser(nil, leaveIntent(name, ltime)),
+				wire.AppendUser(nil, pruneIntent(name, ltime)), dead(name, name, 1), dead(name, "m5", 1),
+				wire.AppendUser(nil, userEventMsg(name, "", ltime)),
+			}).Draw(rt, "message")
+			if rapid.Bool().Draw(rt, "to the sender") {
+				sender.Packet(now, warmConfig(2).Addr, msg, sent)
+				continue
+			}
+			pieces.Packet(now, warmConfig(2).Addr, msg, got)
+			twin.Packet(now, warmConfig(2).Addr, msg, gotFlat)
+		}
+		sent.Reset()
+		sender.swim.PushPull(now, pieces.self, sent)
+		o := sent.Streams[0]
+		in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: o.Data, More: o.More}
+		pieces.Stream(now, in, got)
+		in.Data, in.More = o.Message(), nil
+		twin.Stream(now, in, gotFlat)
+		if pieces.Stats() != twin.Stats() || len(got.Events) != len(gotFlat.Events) || len(got.Notes) != len(gotFlat.Notes) {
+			rt.Fatalf("%+v, %d events, notes %v; as one %+v, %d events, notes %v", pieces.Stats(), len(got.Events), got.Notes, twin.Stats(), len(gotFlat.Events), gotFlat.Notes)
+		}
+		for id := range swim.MemberID(members + 8) {
+			if a, b := pieces.table.at(id), twin.table.at(id); a != b {
+				rt.Fatalf("%d is %+v, as one %+v", id, a, b)
+			}
+		}
+		if *pieces.swim.Counters() != *twin.swim.Counters() {
+			rt.Fatalf("counted %+v, as one %+v", *pieces.swim.Counters(), *twin.swim.Counters())
+		}
+		checkTable(t, pieces)
+	})
 }

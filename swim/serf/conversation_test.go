@@ -482,3 +482,6 @@ func (tn *conversation) collectEvent(e *swim.Event) {
 		}
 	}
 }
+
+// flat is a state as it comes over a real network.
+func flat(r *wire.Rope) []byte { return wire.Flatten(r.Pieces()) }

@@ -87,8 +87,8 @@ func (c carrier) BroadcastsQueued() int { return c.n.gossip.queued() }
 // AppendAckPayload implements swim.Carrier.
 func (c carrier) AppendAckPayload(b []byte) []byte { return c.n.coords.appendPayload(b) }
 
-// AppendState implements swim.Carrier.
-func (c carrier) AppendState(b []byte, _ bool) []byte { return c.n.appendState(b) }
+// State implements swim.Carrier.
+func (c carrier) State(bool) wire.Rope { return *c.n.state() }
 
 // noteDrops tells what got no place in the queues, once for all since the last time.
 func (n *Node) noteDrops(out *swim.Output) {

@@ -10,9 +10,9 @@ import (
 	"serf/wire"
 )
 
-// appendState appends what a push/pull carries of this layer (spec 1.6).
-func (n *Node) appendState(b []byte) []byte {
-	w := wire.AppendSerfState(b, uint64(n.eventClock.Now()), n.events.window.Times())
+// state returns what a push/pull carries of this layer (spec 1.6).
+func (n *Node) state() *wire.Rope {
+	w := wire.AppendSerfState(nil, uint64(n.eventClock.Now()), n.events.window.Times())
 	for t, events := range n.events.window.All() {
 		w.Slot(uint64(t), len(events))
 		for _, e := range events {
@@ -28,9 +28,10 @@ func (n *Node) appendState(b []byte) []byte {
 		}
 	}
 	w.StatusLTimes(uint64(n.queryClock.Now()), n.table.len())
-	for p := range n.table.recs.Pages() {
-		if n.table.recs.Shares(p) {
-			w.StatusRun(n.cfg.Warm.times.Page(p), n.cfg.Warm.inPage(p))
+	for p := 0; p < n.table.recs.Pages(); {
+		if run := n.table.recs.SharedRun(p); run > 0 {
+			w.ShareStatusLTimes(n.cfg.Warm.times.Run(p, p+run), n.cfg.Warm.inPages(p, p+run))
+			p += run
 			continue
 		}
 		first := swim.MemberID(p * paged.PageLen)
@@ -39,8 +40,9 @@ func (n *Node) appendState(b []byte) []byte {
 				w.StatusLTime(n.roster.Name(first+swim.MemberID(i)), uint64(r.joinTime()))
 			}
 		}
+		p++
 	}
-	return w.Bytes()
+	return w.Rope()
 }
 
 // joinTime is the status time as push/pull carries it for a member that hasn't left: others take
@@ -60,7 +62,7 @@ func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 		n.refuse(e.Addr, errNotState, out)
 		return
 	}
-	s, err := wire.ParseSerfState(e.Data[1:])
+	s, err := wire.ParseSerfStatePieces(e.Data[1:], e.More, n.cfg.Warm.inPiece)
 	if err != nil {
 		n.refuse(e.Addr, err, out)
 		return
@@ -93,15 +95,7 @@ func (n *Node) sync(c *lamport.Clock, other uint64, out *swim.Output) bool {
 // the same exchange would have said so. Believed, it would hide a quick restart,
 // whose join intent may have that very time (F17).
 func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output) {
-	left := make(map[string]lamport.Time, s.LeftMembers.Len())
-	for it := s.LeftMembers.Iter(); it.Next(); {
-		left[string(it.Elem)] = 0
-	}
-	for it := s.StatusLTimes.Iter(); it.Next() && len(left) > 0; {
-		if _, ok := left[string(it.Name)]; ok {
-			left[string(it.Name)] = lamport.Time(it.LTime)
-		}
-	}
+	left := leftAt(s)
 	for it := s.LeftMembers.Iter(); it.Next(); {
 		id := n.lookup(it.Elem)
 		if r := n.table.at(id); id != n.self && r.known() && (r.status == StatusAlive || r.status == StatusLeaving) {
@@ -111,10 +105,46 @@ func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output)
 		t := min(left[string(it.Elem)], lamport.Max)
 		n.applyLeaveIntent(now, it.Elem, t+1, false, out)
 	}
-	for it := s.StatusLTimes.Iter(); it.Next(); {
-		if _, ok := left[string(it.Name)]; !ok {
-			n.applyJoinIntent(now, it.Name, lamport.Time(it.LTime), out)
+	s.StatusLTimes.Pieces(func(piece []byte) {
+		from, to, ok := n.cfg.Warm.find(piece)
+		if !ok {
+			n.mergeJoins(now, piece, left, out)
 		}
+		for page := from; page < to; page++ {
+			// Of a page that is still as in the base each time is known already.
+			if !n.table.recs.Shares(page) {
+				n.mergeJoins(now, n.cfg.Warm.times.Page(page), left, out)
+			}
+		}
+	})
+}
+
+// leftAt returns the status times of those who left.
+func leftAt(s *wire.SerfState) map[string]lamport.Time {
+	if s.LeftMembers.Len() == 0 {
+		return nil
+	}
+	left := make(map[string]lamport.Time, s.LeftMembers.Len())
+	for it := s.LeftMembers.Iter(); it.Next(); {
+		left[string(it.Elem)] = 0
+	}
+	for it := s.StatusLTimes.Iter(); it.Next(); {
+		if _, ok := left[string(it.Name)]; ok {
+			left[string(it.Name)] = lamport.Time(it.LTime)
+		}
+	}
+	return left
+}
+
+// mergeJoins takes the status times of one piece as join intents, but for those who left.
+func (n *Node) mergeJoins(now swim.Time, piece []byte, left map[string]lamport.Time, out *swim.Output) {
+	for it := wire.IterStatusLTimes(piece); it.Next(); {
+		if len(left) > 0 {
+			if _, ok := left[string(it.Name)]; ok {
+				continue
+			}
+		}
+		n.applyJoinIntent(now, it.Name, lamport.Time(it.LTime), out)
 	}
 }
 

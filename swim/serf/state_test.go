@@ -17,7 +17,7 @@ func TestStateCarriesStatusesAndEvents(t *testing.T) {
 	tn.member("c", dead("d", "c", 1)) // failed: neither left nor unknown
 	tn.fire("x", "p")
 	tn.fire("y", "q")
-	b := tn.n.appendState(nil)
+	b := flat(tn.n.state())
 	s, err := wire.ParseSerfState(b[1:])
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestStateCarriesStatusesAndEvents(t *testing.T) {
 	if events != 2 {
 		t.Errorf("%d events", events)
 	}
-	if again := tn.n.appendState(nil); string(again) != string(b) {
+	if again := flat(tn.n.state()); string(again) != string(b) {
 		t.Error("the same state has other bytes the second time")
 	}
 }

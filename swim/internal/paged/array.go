@@ -64,6 +64,25 @@ func (a *Array[T]) Shares(p int) bool {
 	return b != nil && p < b.Pages() && a.dirs[p>>dirBits][p%dirLen] == b.dirs[p>>dirBits][p%dirLen]
 }
 
+// SharedRun is the number of pages from p on that are shared.
+func (a *Array[T]) SharedRun(p int) int {
+	if a.base == nil {
+		return 0
+	}
+	from, end := p, min(a.Pages(), a.base.Pages())
+	for p < end {
+		switch d := p >> dirBits; {
+		case a.dirs[d] == a.base.dirs[d]:
+			p = min(end, (d+1)<<dirBits)
+		case a.Shares(p):
+			p++
+		default:
+			return p - from
+		}
+	}
+	return max(p-from, 0)
+}
+
 // Edit returns element i to be changed, until the next call. It grows the array if it ends before i.
 func (a *Array[T]) Edit(i int) *T {
 	if i >= a.len {
