@@ -141,10 +141,19 @@ func (s *Scenario) bands() []Band {
 
 // label names f in a few words.
 func (f *Fault) label() string {
-	if f.Kind == FaultChurn {
+	verb := map[string]string{
+		FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join", FaultPause: "paused", FaultPartition: "cut off",
+		FaultBlockUDP: "without UDP", FaultNetwork: "with a worse network",
+	}[f.Kind]
+	switch {
+	case f.Kind == FaultChurn:
 		return f.Kind
+	case f.Count > 0:
+		return fmt.Sprintf("%d %s", f.Count, verb)
+	case f.Share > 0:
+		return fmt.Sprintf("%v %s", f.Share, verb)
 	}
-	return f.Kind + " of " + f.Who.String()
+	return f.Who.String() + " " + verb
 }
 
 // endOf is when a fault that began at start ends. Without a length a crash, leave or join is over at once, and

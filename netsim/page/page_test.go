@@ -16,16 +16,14 @@ import (
 // figures are those of a small run in which something of everything happens.
 func figures(t *testing.T) netsim.Figures {
 	t.Helper()
-	profile, err := netsim.ProfileByName("lan")
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := profile.Link
-	link.Loss = netsim.Probability(0.02)
-	p := netsim.Plan{
-		Members: 12, Profile: profile, Link: link, Seed: 1, For: 100 * time.Second, Events: 5,
-		Crashes:    []netsim.Crashes{{Count: 2, At: 10 * time.Second}},
-		Partitions: []netsim.Split{{At: 40 * time.Second, For: 30 * time.Second, Share: 0.25}},
+	p := netsim.Scenario{
+		Members: 12, Profile: "lan", Network: netsim.Network{Loss: netsim.Probability(0.02)},
+		Seed: 1, For: netsim.Duration(100 * time.Second), Events: 5,
+		Faults: []netsim.Fault{
+			{Kind: netsim.FaultCrash, Who: netsim.Who{Count: 2}, Start: netsim.Duration(10 * time.Second)},
+			{Kind: netsim.FaultPartition, Who: netsim.Who{Share: netsim.Probability(0.25)},
+				Start: netsim.Duration(40 * time.Second), Length: netsim.Duration(30 * time.Second)},
+		},
 	}
 	r, err := p.Run(t.Context(), nil)
 	if err != nil {
