@@ -27,6 +27,8 @@ type ClusterConfig struct {
 	Check bool
 	// Tune changes a member's configuration before each of its starts. May be nil.
 	Tune func(member int, c *serf.Config)
+	// TimersFirst has paused members notice that time has passed before they read what waits.
+	TimersFirst bool
 	// Observers are called after the cluster has taken in the event.
 	Observers []Observer
 }
@@ -88,7 +90,7 @@ func NewCluster(cfg ClusterConfig) (*Cluster, error) {
 		random:  newDraws(cfg.Seed, uint64(cfg.Members), 0),
 		queries: make(map[queryKey]*Query),
 	}
-	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...)})
+	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...), TimersFirst: cfg.TimersFirst})
 	for i := range c.members {
 		c.sim.Add()
 		c.members[i] = member{name: memberName(i)}

@@ -25,6 +25,9 @@ type Config struct {
 	Seed      uint64     // of the network; nodes have seeds of their own
 	Link      Link       // between any two hosts
 	Observers []Observer // called in this order
+	// TimersFirst: a host that runs on after a pause finds that its timers are overdue
+	// before it finds what waits for it. Otherwise the seed says what comes first.
+	TimersFirst bool
 	// Workers is how many processors may share the work, up to MaxWorkers; 0 means 1. What
 	// happens doesn't depend on it. Machines on hosts of different workers run at the same
 	// time and must not share anything that changes, see Sim.Worker.
@@ -79,7 +82,11 @@ const (
 	down hostState = iota
 	running
 	paused
+	stalling // runs, reads nothing, and is paused when it sends
 )
+
+// deaf reports whether what reaches a host waits.
+func (s hostState) deaf() bool { return s == paused || s == stalling }
 
 // host is one machine and where it is: what every packet needs, in one cache line. A
 // worker writes to its own hosts only.
@@ -103,8 +110,9 @@ type coldHost struct {
 	group    int32   // partition: only equal groups reach each other
 	out, in  []*rule // impairments of what this host sends, and of what is sent to it
 	uplink   uplink
-	held     []held // arrived while paused, in order of arrival
-	heldSize int    // bytes of socket buffer that held packets take
+	held     []held        // arrived while paused, in order of arrival
+	heldSize int           // bytes of socket buffer that held packets take
+	unsent   []swim.Packet // those in which it stalled
 }
 
 // sealerOf is a machine whose streams are sealed.
@@ -114,6 +122,7 @@ type sealerOf interface{ Sealer() *wire.Sealer }
 type Sim struct {
 	now    swim.Time
 	seed   uint64
+	hasty  bool // Config.TimersFirst
 	link   Link
 	region []uint8 // of each host, if there are paths
 	paths  []Link  // between regions
@@ -152,7 +161,7 @@ const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
 func New(c Config) *Sim {
-	s := &Sim{seed: c.Seed, link: c.Link, cuts: make(map[pair]struct{}), observers: c.Observers}
+	s := &Sim{seed: c.Seed, hasty: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{}), observers: c.Observers}
 	workers := min(max(c.Workers, 1), MaxWorkers)
 	for id := range workers {
 		s.workers = append(s.workers, newWorker(s, id, workers))
@@ -289,19 +298,29 @@ func (s *Sim) Pause(h int) {
 	}
 }
 
+// Stall stops host h like Pause, but not before it sends a packet: as a process that blocks when it
+// writes to its socket. Until then its timers fire, and nothing is read.
+func (s *Sim) Stall(h int) {
+	if p := &s.hosts[h]; p.state == running {
+		p.state = stalling
+		s.mark(h, tracePause)
+	}
+}
+
 // Resume lets a paused host run on. It finds its timers overdue and its
 // packets waiting; which of them it looks at first is for the seed to say, as
 // it is for the scheduler in a real process.
 func (s *Sim) Resume(h int) {
 	p := &s.hosts[h]
-	if p.state != paused {
+	if !p.state.deaf() {
 		return
 	}
 	p.state = running
 	s.mark(h, traceResume)
 	w := s.enter(h)
+	w.sendStalled(int32(h))
 	d, _ := w.draw(int32(h))
-	if timersFirst := d.next()&1 == 0; timersFirst {
+	if timersFirst := d.next()&1 == 0 || s.hasty; timersFirst {
 		w.tick(int32(h))
 	}
 	w.release(int32(h))

@@ -365,6 +365,47 @@ func TestPausedHostFindsItsPacketsAndItsTimersLate(t *testing.T) {
 	}
 }
 
+// TestStallingHostStopsWhenItSends: in the middle, what it sends comes out when it runs on.
+func TestStallingHostStopsWhenItSends(t *testing.T) {
+	s, ms := toys(t, 1, fixed(tick))
+	m := &toy{every: 10 * tick, due: at(10 * tick), targets: nil, log: []string{}}
+	addToy(t, s, toyAddr(1), m)
+	s.Stall(1)
+	say(s, 0, 1, 1)
+	s.Run(at(25 * tick))
+	if m.count != 0 || m.sent != 2 {
+		t.Fatalf("%d packets and %d ticks until it sends, want 0 and 2", m.count, m.sent)
+	}
+	m.targets = []netip.AddrPort{toyAddr(0)}
+	s.Run(at(time.Second))
+	if m.sent != 3 {
+		t.Fatalf("%d ticks, want no more than the one in which it sends", m.sent)
+	}
+	wantLog(t, "and that doesn't come out", ms[0])
+	m.targets = nil
+	s.Resume(1)
+	s.Run(at(time.Second + tick))
+	wantLog(t, "now it does", ms[0], "1.001s packet 3 from 10.0.0.2:7946")
+	wantLog(t, "and what waited is read", m, "1s packet 1 from 10.0.0.1:7946")
+}
+
+// TestTimersFirst: whatever the seed.
+func TestTimersFirst(t *testing.T) {
+	for seed := range uint64(16) {
+		c := fixed(tick)
+		c.Seed, c.TimersFirst = seed, true
+		s, _ := toys(t, 1, c)
+		m := &toy{every: 10 * tick, due: at(10 * tick), log: []string{}}
+		m.ticked = func() { m.log = append(m.log, "tick") }
+		addToy(t, s, toyAddr(1), m)
+		s.Pause(1)
+		say(s, 0, 1, 1)
+		s.Run(at(15 * tick))
+		s.Resume(1)
+		wantLog(t, "on resuming", m, "tick", "15ms packet 1 from 10.0.0.1:7946")
+	}
+}
+
 func TestPausedHostKeepsASocketBufferOfPackets(t *testing.T) {
 	s, ms := toys(t, 2, fixed(0))
 	s.Pause(1)

@@ -137,7 +137,7 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 func (w *worker) deliverStream(e *event) {
 	h := e.to()
 	p := &w.sim.hosts[h]
-	if p.state == paused && e.kind != kindDial {
+	if p.state.deaf() && e.kind != kindDial {
 		cold := &w.sim.cold[h]
 		cold.held = append(cold.held, held{event: *e}) // the kernel answers for it
 		return

@@ -1,6 +1,7 @@
 package netsim
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -60,7 +61,7 @@ func (w *worker) fire(h int32) {
 		return // an earlier entry has done it
 	}
 	p.armed = swim.Never
-	if p.state != running {
+	if p.state != running && p.state != stalling {
 		return
 	}
 	if due := p.machine.Deadline(); due > w.now {
@@ -94,7 +95,7 @@ func (w *worker) deliverPacket(e *event) {
 	switch {
 	case p.state == down || p.place != to:
 		w.stats.Nobody++
-	case p.state == paused:
+	case p.state.deaf():
 		w.hold(h, e, from, data)
 	default:
 		w.receive(h, e, from, data)
@@ -123,8 +124,10 @@ func (w *worker) leave(h int32) {
 	if len(w.out.Events) > 0 {
 		w.tell(h)
 	}
-	for i := range w.out.Packets {
-		w.send(h, &w.out.Packets[i])
+	if !w.maybeStall(h) {
+		for i := range w.out.Packets {
+			w.send(h, &w.out.Packets[i])
+		}
 	}
 	for i := range w.out.Streams {
 		w.open(h, &w.out.Streams[i])
@@ -148,7 +151,7 @@ func (w *worker) tell(h int32) {
 }
 
 func (w *worker) rearm(h int32) {
-	if p := &w.sim.hosts[h]; p.state == running {
+	if p := &w.sim.hosts[h]; p.state == running || p.state == stalling {
 		w.arm(h, max(p.machine.Deadline(), w.now))
 	}
 }
@@ -249,13 +252,36 @@ func (w *worker) release(h int32) {
 	}
 }
 
+// maybeStall pauses a host that is to stall if it sends something now, and keeps that.
+func (w *worker) maybeStall(h int32) bool {
+	p := &w.sim.hosts[h]
+	if p.state != stalling || len(w.out.Packets) == 0 {
+		return false
+	}
+	cold := &w.sim.cold[h]
+	for _, x := range w.out.Packets {
+		cold.unsent = append(cold.unsent, swim.Packet{To: x.To, Data: bytes.Clone(x.Data)})
+	}
+	p.state = paused
+	return true
+}
+
+// sendStalled sends what a host stalled in.
+func (w *worker) sendStalled(h int32) {
+	p := &w.sim.cold[h]
+	for i := range p.unsent {
+		w.send(h, &p.unsent[i])
+	}
+	p.unsent = nil
+}
+
 // dropHeld forgets what waited for a host that won't resume.
 func (w *worker) dropHeld(h int32) {
 	p := &w.sim.cold[h]
 	for i := range p.held {
 		w.forget(&p.held[i].event)
 	}
-	p.held, p.heldSize = nil, 0
+	p.held, p.heldSize, p.unsent = nil, 0, nil
 }
 
 // forget frees what an event refers to that won't happen.

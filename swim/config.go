@@ -53,6 +53,8 @@ type Config struct {
 	SuspicionMaxMult int
 	// AwarenessMax bounds the health score: 0 .. AwarenessMax-1.
 	AwarenessMax int
+	// Without is what this node does without, for comparisons. 0, nothing, in earnest.
+	Without Mechanism
 	// StreamTimeout bounds one exchange on a stream.
 	StreamTimeout time.Duration
 	// DeadRetention is how long the record of a dead or left member is kept, so that old

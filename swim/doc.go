@@ -22,6 +22,7 @@
 //   - pushpull.go, join.go: the exchange of all that two members know;
 //   - move.go: a member that comes back at another address;
 //   - pause.go: time in which this node itself stood still;
+//   - mechanism.go: what of this a node can do without, for comparisons;
 //   - laggard.go: members that haven't got the newest key yet.
 //
 // A layer above takes part in packets and exchanges as [Config].Carrier; that of Serf is package serf.

@@ -122,7 +122,7 @@ func (n *Node) expireErrands(now Time, out *Output) {
 // it's back, it refutes. This heals partitions without waiting for a reconnect (F14).
 func (n *Node) maybeKnock(now Time, out *Output) {
 	gone := n.view.gone()
-	if gone == 0 || n.rng.float()*float64(n.view.live) >= float64(gone) {
+	if gone == 0 || !n.has(Knock) || n.rng.float()*float64(n.view.live) >= float64(gone) {
 		return
 	}
 	id := n.view.order.At(n.view.live + n.rng.below(gone))

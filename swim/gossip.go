@@ -11,6 +11,9 @@ import (
 // gossipPending tells whether there is something to gossip and somebody to tell: an
 // idle node wakes for probes alone.
 func (n *Node) gossipPending() bool {
+	if !n.has(Prompt) {
+		return true
+	}
 	return n.waiting() > 0 && (n.others() > 0 || n.gossipDue() < n.graveOpen)
 }
 
@@ -26,10 +29,19 @@ func (n *Node) waiting() int {
 // while goes out at once.
 func (n *Node) gossipDue() Time { return n.gossiped.Add(n.gossipPause) }
 
+// gossipBeat is when the round that is due at now counts as begun.
+func (n *Node) gossipBeat(now Time) Time {
+	if n.has(Prompt) {
+		return now
+	}
+	// A ticker: rounds that were missed are left out, the others stay in step.
+	return now.Add(-(now.Sub(n.gossiped) % n.cfg.GossipInterval))
+}
+
 // tickGossip tells some members what waits (spec 2.5). All of them are told the same: what
 // one packet holds reaches each, in a small cluster everybody.
 func (n *Node) tickGossip(now Time, out *Output) {
-	n.gossiped, n.gossipPause = now, n.cfg.GossipInterval
+	n.gossiped, n.gossipPause = n.gossipBeat(now), n.cfg.GossipInterval
 	if n.hasty {
 		n.gossipPause /= hasteFactor
 	}
@@ -89,7 +101,7 @@ func (n *Node) flushAll(to []MemberID, p *wire.Packer, out *Output) {
 // goes out as fast as Config.GossipRate allows, instead of a packet an interval.
 func (n *Node) hurryGossip(sent int) {
 	const leastPause = time.Millisecond // fewer timers, larger turns
-	if n.cfg.GossipRate > 0 {
+	if n.cfg.GossipRate > 0 && n.has(Prompt) {
 		pause := time.Duration(sent) * time.Second / time.Duration(n.cfg.GossipRate)
 		n.gossipPause = min(n.gossipPause, max(pause, leastPause))
 	}

@@ -297,7 +297,11 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	members := n.view.live
 	least := suspicionMin(n.cfg.SuspicionMult, members, n.cfg.ProbeInterval)
 	most := least * time.Duration(n.cfg.SuspicionMaxMult)
-	n.suspicions.add(newSuspicion(id, now, hashName(from), confirmationsFor(n.cfg.SuspicionMult, members), least, most))
+	hoped := 0
+	if n.has(Confirmation) {
+		hoped = confirmationsFor(n.cfg.SuspicionMult, members)
+	}
+	n.suspicions.add(newSuspicion(id, now, hashName(from), hoped, least, most))
 	n.gossipAccusation(id, Suspect, inc, from, out)
 	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
 }

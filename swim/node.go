@@ -81,6 +81,9 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n.ownAddr = bytes.Clone(own.slice())
 	n.cfg.Addr = plainAddr(c.Addr)
 	n.gossiped = now.Add(-c.GossipInterval)
+	if !n.has(Prompt) {
+		n.gossiped, n.gossipPause = now.Add(-n.stagger(c.GossipInterval)), c.GossipInterval
+	}
 	n.leaving.deadline, n.pushPull = Never, Never
 	if c.Base != nil {
 		if err := n.startKnowing(now); err != nil {
@@ -331,6 +334,9 @@ func (n *Node) nextOp() OpID {
 
 // adjustHealth moves the health score within its bounds.
 func (n *Node) adjustHealth(by int, out *Output) {
+	if !n.has(LocalHealth) {
+		return
+	}
 	was := n.health
 	n.health = min(max(n.health+by, 0), n.cfg.AwarenessMax-1)
 	if n.health != was {

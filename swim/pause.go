@@ -10,6 +10,9 @@ func (n *Node) noticePause(now Time, out *Output) {
 	due := max(n.seen, min(n.probe.deadline(), n.suspicions.deadline()))
 	gap := now.Sub(n.seen)
 	n.seen = now
+	if !n.has(Standstill) {
+		return
+	}
 	if now.Sub(due) <= n.cfg.ProbeInterval {
 		return
 	}

@@ -45,8 +45,8 @@ func (p *probe) deadline() Time {
 func (n *Node) tickProbe(now Time, out *Output) {
 	p := &n.probe
 	invariant(p.target == NoMember || n.view.at(p.target).state.live(), "probe of one that is gone")
-	if p.target != NoMember && !p.asked && now >= p.ask && now < p.end {
-		n.askOthers(now, out)
+	if p.target != NoMember && !p.asked && now >= p.ask {
+		n.askOthers(now, out) // even if it's late: then nobody says no, and we know who is slow
 	}
 	if p.target != NoMember && now >= p.end {
 		n.failProbe(now, out)
@@ -130,7 +130,9 @@ func (n *Node) pingWithNews(id MemberID, seq uint32, out *Output) (ping, news []
 	sc := &out.scratch
 	sc.msg = n.appendPing(sc.msg[:0], id, seq)
 	cut := len(sc.msg)
-	sc.msg = n.appendDoubts(sc.msg, id)
+	if n.has(Buddy) {
+		sc.msg = n.appendDoubts(sc.msg, id)
+	}
 	return sc.msg[:cut], sc.msg[cut:]
 }
 
@@ -153,7 +155,7 @@ func (n *Node) askOthers(now Time, out *Output) {
 	for _, id := range n.pick(buf[:0], n.cfg.IndirectProbes, func(id MemberID, r record) bool {
 		return r.state == Alive && id != p.target
 	}) {
-		nack := n.identity(id).versions[1] >= nackSince
+		nack := n.identity(id).versions[1] >= nackSince && n.has(LocalHealth)
 		if nack {
 			p.nacksHoped++
 		}
@@ -233,9 +235,12 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if source == NoMember && len(m.Node) > 0 && len(m.SourceNode) > 0 {
 		n.meetStranger(now, from, out)
 	}
-	out.scratch.acks = append(out.scratch.acks, ackDue{
-		to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source,
-	})
+	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
+	if n.has(FrankAck) {
+		out.scratch.acks = append(out.scratch.acks, due)
+	} else {
+		n.sendAck(now, due, out)
+	}
 	return true
 }
 
@@ -273,7 +278,9 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	}
 	sc.msg = ack.Append(sc.msg[:0])
 	cut := len(sc.msg)
-	sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
+	if n.has(FrankAck) {
+		sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
+	}
 	n.send(now, a.to, a.source, out, sc.msg[:cut], sc.msg[cut:])
 }
 

@@ -25,6 +25,9 @@ const (
 )
 
 func runSim(ctx context.Context, args []string, e env) int {
+	if len(args) > 0 && args[0] == "lifeguard" {
+		return runLifeguard(ctx, args[1:], e)
+	}
 	r, code, ok := parseSim(args, e)
 	if !ok {
 		return code
