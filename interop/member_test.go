@@ -37,6 +37,8 @@ type options struct {
 	reconnects bool // to failed members, soon
 	exchanges  bool // whole states now and then: off, they can't hide what gossip gets wrong
 	patient    bool // queries, those for keys too, run four times longer, and gossip takes its time
+
+	began func(pid int) // called as soon as the process of an agent runs
 }
 
 // Timing of all members here: fast, but with room for a machine that is busy.
@@ -265,8 +267,13 @@ func eventually(t *testing.T, within time.Duration, what string, check func() er
 // wantStatus waits until every one of who has the member of that name in that status; "gone" is not listed.
 func wantStatus(t *testing.T, name, status string, who ...member) {
 	t.Helper()
+	wantStatusWithin(t, patience, name, status, who...)
+}
+
+func wantStatusWithin(t *testing.T, within time.Duration, name, status string, who ...member) {
+	t.Helper()
 	for _, m := range who {
-		eventually(t, patience, name+" is "+status+" to "+m.name(), func() error {
+		eventually(t, within, name+" is "+status+" to "+m.name(), func() error {
 			s, ok := m.members()[name]
 			if !ok {
 				s.Status = "gone"
@@ -301,8 +308,13 @@ func wantDeparture(t *testing.T, leaver *running, who ...member) {
 // wantAgreement waits until all know each other, and nobody else, alive at the right address and with the same tags.
 func wantAgreement(t *testing.T, all ...member) {
 	t.Helper()
+	wantAgreementWithin(t, patience, all...)
+}
+
+func wantAgreementWithin(t *testing.T, within time.Duration, all ...member) {
+	t.Helper()
 	for _, m := range all {
-		eventually(t, patience, "agreement of "+m.name(), func() error {
+		eventually(t, within, "agreement of "+m.name(), func() error {
 			view := m.members()
 			for _, other := range all {
 				truth := other.members()[other.name()]

@@ -102,6 +102,7 @@ type running struct {
 	program program
 	self    string
 	bind    netip.AddrPort
+	public  netip.AddrPort // that it tells the others, if it isn't bind
 	cmd     *exec.Cmd
 	log     *transcript   // all that it printed
 	ended   chan struct{} // closed when the process has
@@ -128,6 +129,9 @@ func (p program) start(t *testing.T, o options, dial dialer, args ...string) *ru
 	r.log = newTranscript(t, o.name)
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	must(t, r.cmd.Start())
+	if o.began != nil {
+		o.began(r.cmd.Process.Pid)
+	}
 	go func() {
 		defer close(r.ended)
 		r.err = r.cmd.Wait()
@@ -160,9 +164,15 @@ func (r *running) hear(e rpcEvent) {
 	}
 }
 
-func (r *running) name() string         { return r.self }
-func (r *running) addr() netip.AddrPort { return r.bind }
-func (r *running) rpcAddr() string      { return netip.AddrPortFrom(r.bind.Addr(), rpcPort).String() }
+func (r *running) name() string    { return r.self }
+func (r *running) rpcAddr() string { return netip.AddrPortFrom(r.bind.Addr(), rpcPort).String() }
+
+func (r *running) addr() netip.AddrPort {
+	if r.public.IsValid() {
+		return r.public
+	}
+	return r.bind
+}
 
 func (r *running) join(replay bool, others ...member) error {
 	_, err := r.caller.join(addrsOf(others), replay)
