@@ -40,14 +40,16 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// runInNamespace runs the calling test again in a network namespace of its own, with programs that are built here.
-func runInNamespace(t *testing.T) {
+// runInNamespace runs the calling test again in a network namespace of its own, with programs that are built here and with
+// these flags.
+func runInNamespace(t *testing.T, flags ...string) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skipf("a network namespace can't be set up: %v", err)
 	}
 	ownProgram.find(t)
 	originalProgram.find(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=2m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=0")
+	cmd.Args = append(cmd.Args, flags...)
 	cmd.Env = append(os.Environ(), namespaceEnv+"=1", programsEnv+"="+binDir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if uid := os.Getuid(); uid != 0 {
@@ -63,6 +65,12 @@ func runInNamespace(t *testing.T) {
 		t.Skip(string(out))
 	case err != nil:
 		t.Errorf("%v\n%s", err, out)
+	default:
+		for _, line := range strings.Split(string(out), "\n") {
+			if strings.Contains(line, "_test.go:") { // what it had to say
+				t.Log(strings.TrimSpace(line))
+			}
+		}
 	}
 }
 
