@@ -19,6 +19,9 @@ const (
 	// lanReconnect is within which those who take each other for failed have met again without being told: half the
 	// members of one side try one of the other side, every 30 s, so that in two rounds some do.
 	lanReconnect = 2*30*time.Second + lanFailed/4
+	// lanExchange is within which each member has exchanged states with another, and a return that somebody missed has been
+	// told again.
+	lanExchange = (30 + 30) * time.Second
 )
 
 // badNetwork is what lines are like that are bad, but not too bad for a cluster.

@@ -126,8 +126,9 @@ func TestRelayBlockedUDP(t *testing.T) {
 	wantAgreementWithin(t, lanFailed, membersOf(all)...)
 }
 
-// TestRelayMove (F15) kills a member and starts it anew at another address, after a while, on bad lines. All show the new
-// address within seconds; who is of the original, as soon as it has given the old one up.
+// TestRelayMove (F15) kills a member and starts it anew at another address, after a while, on bad lines. The first of ours shows the
+// new address within seconds, and so do all others but for one that gossip leaves out, now and then, as it does in so small
+// a cluster: an exchange of states brings it to one of ours, and the next return that is told to one of the original.
 func TestRelayMove(t *testing.T) {
 	t.Parallel()
 	delays := []time.Duration{0, 5 * time.Second}
@@ -145,10 +146,12 @@ func TestRelayMove(t *testing.T) {
 			<-time.After(delay) // what it is about
 			began := time.Now()
 			back := r.start(t, ownProgram, victim.name(), "-join="+rest[0].addr().String(), "-tag=life=second")
-			wantShown(t, settled, back, all[0], all[2])
+			first := wantShownByOne(t, settled, back, all[0], all[2])
+			wantShown(t, lanExchange, back, all[0], all[2])
 			ownTook := time.Since(began)
-			wantAgreementWithin(t, lanFailed+settled, append(membersOf(rest), back)...)
-			t.Logf("killed for %v: all of ours show the new address after %v, all after %v", delay, ownTook, time.Since(began))
+			wantAgreementWithin(t, lanFailed+2*lanExchange, append(membersOf(rest), back)...)
+			t.Logf("killed for %v: the first of ours shows the new address after %v, all of ours after %v, all after %v",
+				delay, first.Sub(began), ownTook, time.Since(began))
 		})
 	}
 }
@@ -157,13 +160,23 @@ func TestRelayMove(t *testing.T) {
 func wantShown(t *testing.T, within time.Duration, m *running, who ...*running) {
 	t.Helper()
 	for _, w := range who {
-		eventually(t, within, m.name()+" as it is now, to "+w.name(), func() error {
-			if got, want := w.members()[m.name()], m.members()[m.name()]; got != want {
-				return fmt.Errorf("it is %v, want %v", got, want)
-			}
-			return nil
-		})
+		wantShownByOne(t, within, m, w)
 	}
+}
+
+// wantShownByOne waits until one of who shows a member as it knows itself, and returns when.
+func wantShownByOne(t *testing.T, within time.Duration, m *running, who ...*running) time.Time {
+	t.Helper()
+	eventually(t, within, m.name()+" as it is now", func() error {
+		want := m.members()[m.name()]
+		for _, w := range who {
+			if w.members()[m.name()] == want {
+				return nil
+			}
+		}
+		return fmt.Errorf("to %s it is %v, want %v", who[0].name(), who[0].members()[m.name()], want)
+	})
+	return time.Now()
 }
 
 // TestRelayQuery (F24) asks five members with handlers by the command, with a time-out of half a minute: it ends with the

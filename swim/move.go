@@ -50,6 +50,9 @@ const (
 	// stepRounds is for how many gossip rounds each step of our return spreads before the
 	// next: who hears of the new address first takes it for a conflict.
 	stepRounds = 4
+	// returnTells is how many members are told the middle steps of our return straight away, besides gossip. Members of our
+	// kind don't pass these steps on, and one of the original that misses them has it wrong until the next return is told.
+	returnTells = maxPick
 )
 
 func (n *Node) moveOf(id MemberID) *move {
@@ -204,16 +207,24 @@ func (n *Node) advanceReturn(now Time, m *move, out *Output) {
 		ip := addrBytes(m.addr.Addr())
 		old := wire.Alive{Inc: m.inc, Node: name, Addr: ip.slice(), Port: m.addr.Port(), Meta: m.meta, Vsn: m.versions[:]}
 		out.scratch.msg = old.Append(out.scratch.msg[:0])
-		n.gossip(NoMember, out.scratch.msg)
+		n.tellStep(out.scratch.msg, out)
 	case m.stage == moveRevived:
 		m.stage = moveRetired
 		old := wire.Dead{Inc: m.inc, Node: name, From: name}
 		out.scratch.msg = old.Append(out.scratch.msg[:0])
-		n.gossip(NoMember, out.scratch.msg)
+		n.tellStep(out.scratch.msg, out)
 	default:
 		m.stage, m.deadline = moveRefused, now.Add(conflictPause)
 		n.outbid(now, m.inc)
 		n.announceAlive(n.self, out)
+	}
+}
+
+func (n *Node) tellStep(msg []byte, out *Output) {
+	n.gossip(NoMember, msg)
+	var buf [returnTells]MemberID
+	for _, id := range n.pick(buf[:0], returnTells, func(_ MemberID, r record) bool { return r.state.live() }) {
+		n.sendBare(n.identity(id).addr, id, out, msg)
 	}
 }
 

@@ -137,6 +137,18 @@ func TestReturnIsToldAgainIfTheOldSelfGotLouder(t *testing.T) {
 	tn.want("then as usual", "b: dead a@10 from a")
 }
 
+// TestReturnIsToldToEachMember: gossip alone would leave some out, as nobody of our kind passes it on.
+func TestReturnIsToldToEachMember(t *testing.T) {
+	others := []string{"b", "c", "d", "e", "f", "g", "h"}
+	tn := converse(t, others...)
+	tn.n.probe.next = Never
+	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
+	tn.advance(500*time.Millisecond + 2*step)
+	for _, name := range others {
+		tn.want("the old one is revived, then leaves", name+": alive a@5", name+": dead a@5 from a")
+	}
+}
+
 // TestReturnIsToldOnce: forged claims on our name must not have us leave and come back all the time.
 func TestReturnIsToldOnce(t *testing.T) {
 	tn := converse(t, "b")
