@@ -88,6 +88,7 @@ func TestWithoutStandstill(t *testing.T) {
 	target := tn.lastPinged()
 	tn.pause(16 * time.Second)
 	tn.want("its own standstill is the other's fault", "event suspected "+target)
+	tn.wantNone("there's no time left for a stream", "*: stream *")
 	if got := tn.n.Health(); got != 3 {
 		t.Errorf("health %d, want 3: three were asked when it was too late for their answers", got)
 	}

@@ -166,7 +166,7 @@ func (n *Node) askOthers(now Time, out *Output) {
 		out.scratch.msg = ask.Append(out.scratch.msg[:0])
 		n.send(now, n.identity(id).addr, id, out, out.scratch.msg)
 	}
-	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince {
+	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince && now < p.end {
 		n.streamPing(p.target, ident.addr, p.seq, p.end, out)
 	}
 }
