@@ -32,7 +32,7 @@ type network interface {
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
 }
 
-// packetConn is a UDP socket.
+// packetConn is a UDP socket. One goroutine reads from it, and one writes to it.
 type packetConn interface {
 	// ReadFrom waits for a packet. It fails with net.ErrClosed after Close.
 	ReadFrom(b []byte) (n int, from netip.AddrPort, err error)
@@ -109,7 +109,13 @@ func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
 		return nil, nil, &BindError{Addr: bound, Err: err}
 	}
 	udp.SetReadBuffer(socketBuffer) // the kernel's limit may be lower: then it is what there is
-	return &udpSocket{conn: udp, local: bound}, tcp, nil
+	sender, err := newSender(udp, bind.Addr())
+	if err != nil {
+		udp.Close()
+		tcp.Close()
+		return nil, nil, &BindError{Addr: bound, Err: err}
+	}
+	return &udpSocket{conn: udp, sender: sender, local: bound}, tcp, nil
 }
 
 // family picks the sockets for an address: those of IPv6 serve IPv4 too if they
@@ -133,8 +139,9 @@ func (osNetwork) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (
 }
 
 type udpSocket struct {
-	conn  *net.UDPConn
-	local netip.AddrPort
+	conn   *net.UDPConn
+	sender *sender
+	local  netip.AddrPort
 }
 
 func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
@@ -143,6 +150,9 @@ func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
+	if done, err := s.sender.send(b, to); done {
+		return err
+	}
 	s.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 	_, err := s.conn.WriteToUDPAddrPort(b, to)
 	return err

@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	// readEvery is how often the agent's figures are read. Dashboards have had gauges of that age.
-	readEvery = time.Second
+	// sentEvery is how often the agent's figures are read if they are sent on. Dashboards have had gauges of that age.
+	sentEvery = time.Second
+	// keptEvery is how often if they are only kept: once for each interval. An agent that does
+	// little wakes up for nothing else as often.
+	keptEvery = Interval
 	// eventQueue is how many events may come between two turns of the collector.
 	eventQueue = 1024
 	// flapTime is how soon after its failure a member must be back to be counted as flapping.
@@ -35,6 +38,8 @@ type Collector struct {
 	to     *Metrics
 	source Source
 	ipc    IPC
+	ask    chan chan<- struct{} // to be closed after a reading; unbuffered
+	done   <-chan struct{}      // closed when nobody takes from ask any more
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 
@@ -49,14 +54,36 @@ type reading struct {
 	memory                   runtime.MemStats
 }
 
-// Collect reads at once and from then on every second. Close it before the Metrics.
+// Collect reads at once and from then on every second, or every Interval if to sends nothing on. Close it
+// before the Metrics.
 func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Collector{to: to, source: source, ipc: ipc, stop: stop, failed: make(map[string]time.Time)}
+	done := make(chan struct{})
+	c := &Collector{
+		to: to, source: source, ipc: ipc, stop: stop, failed: make(map[string]time.Time),
+		ask: make(chan chan<- struct{}), done: done,
+	}
 	events := source.Subscribe(eventQueue, nil)
 	c.read()
-	c.wg.Go(func() { c.run(ctx, events) })
+	every := keptEvery
+	if to.sends() {
+		every = sentEvery
+	}
+	c.wg.Go(func() {
+		defer close(done)
+		c.run(ctx, events, every)
+	})
 	return c
+}
+
+// Read reads now, and returns when that is done; at once if the agent has stopped.
+func (c *Collector) Read() {
+	read := make(chan struct{})
+	select {
+	case c.ask <- read:
+		<-read
+	case <-c.done:
+	}
 }
 
 // Close reads for the last time. It may be called again.
@@ -65,8 +92,8 @@ func (c *Collector) Close() {
 	c.wg.Wait()
 }
 
-func (c *Collector) run(ctx context.Context, sub *agent.Subscription) {
-	tick := time.NewTicker(readEvery)
+func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	defer func() { sub.Close() }()
 	events := sub.C
@@ -86,6 +113,9 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription) {
 				sub = c.source.Subscribe(eventQueue, nil)
 				events = sub.C
 			}
+		case read := <-c.ask:
+			c.read()
+			close(read)
 		case <-ctx.Done():
 			c.read()
 			return

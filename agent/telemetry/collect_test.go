@@ -259,11 +259,66 @@ func TestCollectorSubscribesAgainInItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
 		c := Collect(newTestMetrics(t, Options{}), source, noIPC)
-		time.Sleep(3*readEvery + readEvery/2)
+		time.Sleep(3*keptEvery + keptEvery/2)
 		c.Close()
 		if source.handed != 4 {
-			t.Errorf("%d subscriptions, want one at first and one per second", source.handed)
+			t.Errorf("%d subscriptions, want one at first and one per reading", source.handed)
 		}
+	})
+}
+
+// countedSource counts the readings, and has no events.
+type countedSource struct {
+	*subscriptions
+	readings int
+}
+
+func (s *countedSource) Metrics() (agent.Metrics, bool) {
+	s.readings++
+	return s.subscriptions.Metrics()
+}
+
+func TestCollectorReadsOftenOnlyToSend(t *testing.T) {
+	stopped := realAgent(t)
+	stopped.Shutdown()
+	for _, tc := range []struct {
+		name  string
+		sinks []*sink
+		want  int // at first, in the time, at the end
+	}{
+		{"kept", nil, 1 + 2 + 1},
+		{"sent", []*sink{newSink("statsd", "udp", "", nil)}, 1 + 25 + 1}, // nobody runs it: its lines wait
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := &countedSource{subscriptions: &subscriptions{fakeSource: new(fakeSource), stopped: stopped}}
+				m := newTestMetrics(t, Options{})
+				m.sinks = tc.sinks
+				c := Collect(m, source, noIPC)
+				time.Sleep(25*time.Second + time.Second/2)
+				c.Close()
+				if source.readings != tc.want {
+					t.Errorf("%d readings in 25 s, want %d", source.readings, tc.want)
+				}
+			})
+		})
+	}
+}
+
+func TestReadOnDemand(t *testing.T) {
+	stopped := realAgent(t)
+	stopped.Shutdown()
+	synctest.Test(t, func(t *testing.T) {
+		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
+		m := newTestMetrics(t, Options{})
+		c := Collect(m, source, noIPC)
+		source.set(func(m *agent.Metrics) { m.Membership.AliveIn = 7 })
+		c.Read()
+		if text := string(m.Dump()); !strings.Contains(text, "memberlist.msg.alive': Count: 7 ") {
+			t.Errorf("not read:\n%s", text)
+		}
+		c.Close()
+		c.Read() // returns
 	})
 }
 

@@ -1,6 +1,6 @@
 // Package telemetry keeps the figures of an agent for the last minute, shows
 // them, and sends them to statsd and statsite. Most are read from the agent's own
-// counters once a second; nobody who does real work waits for this package.
+// counters, once a second if they are sent; nobody who does real work waits for this package.
 package telemetry
 
 import (
@@ -79,6 +79,9 @@ func New(o Options) *Metrics {
 	}
 	return m
 }
+
+// sends tells whether there is a server to send to.
+func (m *Metrics) sends() bool { return len(m.sinks) > 0 }
 
 // Close sends what waits to servers that take it at once, and returns when all
 // goroutines have ended. It may be called again.

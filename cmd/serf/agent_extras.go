@@ -98,4 +98,7 @@ func (d *daemon) closeExtras() {
 }
 
 // dump writes the metrics of the last minute to standard error.
-func (d *daemon) dump() { d.out.queue(d.stderr, d.extras.metrics.Dump()) }
+func (d *daemon) dump() {
+	d.extras.collector.Read()
+	d.out.queue(d.stderr, d.extras.metrics.Dump())
+}
