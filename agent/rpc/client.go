@@ -270,7 +270,9 @@ func (a *pendingAnswer) header(text string) (more, last bool) {
 
 func (a *pendingAnswer) body(b []byte) (last bool, err error) {
 	a.mu.Lock()
-	if !a.abandoned {
+	if p, ok := a.resp.(bodyParser); ok && !a.abandoned {
+		err = p.parseBody(b)
+	} else if !a.abandoned {
 		err = msgpack.Unmarshal(b, a.resp)
 	}
 	a.mu.Unlock()
@@ -303,7 +305,7 @@ func remoteError(text string) error {
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	var resp membersResponse
 	err := c.call(ctx, cmdMembers, nil, &resp)
-	return fromWire(resp.Members), err
+	return resp.Members, err
 }
 
 // MemberFilter chooses members by regular expressions, each of which has to match the whole of a
@@ -321,7 +323,7 @@ func (c *Client) MembersFiltered(ctx context.Context, f MemberFilter) ([]Member,
 	}
 	var resp membersResponse
 	err := c.call(ctx, cmdMembersFiltered, req, &resp)
-	return fromWire(resp.Members), err
+	return resp.Members, err
 }
 
 // Join makes the agent contact the given addresses, and returns how many of them answered. With

@@ -125,14 +125,14 @@ func (c *conn) handleLeave(seq uint64) {
 }
 
 func (c *conn) handleMembers(seq uint64) {
-	c.reply(seq, "", &membersResponse{wireMembers(c.s.agent.Members())})
+	c.reply(seq, "", &membersResponse{c.s.agent.Members()})
 }
 
 func (c *conn) handleMembersFiltered(seq uint64, req membersFilteredRequest) {
 	f, err := newMemberFilter(req)
 	if err != nil {
 		// Clients expect a body here, whatever the header says.
-		c.replyError(seq, err, &membersResponse{[]wireMember{}})
+		c.replyError(seq, err, &membersResponse{})
 		return
 	}
 	var chosen []Member
@@ -141,7 +141,7 @@ func (c *conn) handleMembersFiltered(seq uint64, req membersFilteredRequest) {
 			chosen = append(chosen, m)
 		}
 	}
-	c.reply(seq, "", &membersResponse{wireMembers(chosen)})
+	c.reply(seq, "", &membersResponse{chosen})
 }
 
 func (c *conn) handleStats(seq uint64) {

@@ -13,7 +13,6 @@
 package rpc
 
 import (
-	"bytes"
 	"errors"
 	"net/netip"
 
@@ -112,8 +111,6 @@ type membersFilteredRequest struct {
 	Status string
 	Tags   map[string]string
 }
-
-type membersResponse struct{ Members []wireMember }
 
 type wireMember struct {
 	Addr        []byte
@@ -243,19 +240,42 @@ func (n *signed) DecodeMsgpack(d *msgpack.Decoder) error {
 	return err
 }
 
+// bodyAppender is a value that is written without the library.
+type bodyAppender interface{ appendBody(b []byte) []byte }
+
+// bodyParser is a value that is read without the library, from bytes that hold it as a whole.
+type bodyParser interface{ parseBody(p []byte) error }
+
 // appendValues appends the encodings of values to b. It panics if one can't be encoded: they
-// are all types of this file.
+// are all types of this package.
 func appendValues(b []byte, values ...any) []byte {
-	buf := bytes.NewBuffer(b)
-	e := msgpack.NewEncoder(buf)
+	var to encodeBuffer = b
+	e := msgpack.NewEncoder(&to)
 	e.UseCompactInts(true)
 	e.SetSortMapKeys(true)
 	for _, v := range values {
+		if a, ok := v.(bodyAppender); ok {
+			to = a.appendBody(to)
+			continue
+		}
 		if err := e.Encode(v); err != nil {
 			panic("BUG: rpc: encode: " + err.Error())
 		}
 	}
-	return buf.Bytes()
+	return to
+}
+
+// encodeBuffer is where the library writes to.
+type encodeBuffer []byte
+
+func (b *encodeBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+func (b *encodeBuffer) WriteByte(c byte) error {
+	*b = append(*b, c)
+	return nil
 }
 
 func wireMembers(members []Member) []wireMember {

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,9 +14,14 @@ const (
 	// their tags, has four levels.
 	maxDepth = 8
 
-	// readStep is how much of a string is taken at a time, so that memory grows with what
-	// arrived and not with what a length promised.
-	readStep = 4 << 10
+	// bufferMin is how much is read at a time at first. The buffer doubles when it is full, so that memory grows with
+	// what arrived and not with what a length promised.
+	bufferMin = 4 << 10
+	// bufferKept is how large a buffer may stay: a larger message was an exception.
+	bufferKept = 64 << 10
+
+	// emptyReads is how often in a row a connection may give nothing and no error.
+	emptyReads = 100
 )
 
 // limits bounds one value that comes from the other side.
@@ -46,30 +50,35 @@ var errMalformed = errors.New("not MessagePack")
 // A valueReader takes whole MessagePack values off a stream and checks their size and shape
 // before anything is decoded.
 type valueReader struct {
-	r   *bufio.Reader
+	r   io.Reader
 	max limits
-	buf []byte
+
+	buf   []byte
+	start int   // of the value that is being read, or was returned last
+	pos   int   // up to here buf was looked at
+	err   error // of the last read, told when what came with it is used up
 }
 
 func newValueReader(r io.Reader, max limits) *valueReader {
-	return &valueReader{r: bufio.NewReader(r), max: max}
+	return &valueReader{r: r, max: max}
 }
 
 // next returns the bytes of the next value, valid until the call after. The error is io.EOF if
 // the stream ends before a value, io.ErrUnexpectedEOF if it ends within one.
 func (v *valueReader) next() ([]byte, error) {
-	if cap(v.buf) > readStep {
-		v.buf = nil // a large message was an exception: don't keep its memory
+	v.start = v.pos
+	if rest := v.buf[v.start:]; cap(v.buf) > bufferKept && len(rest) <= bufferMin {
+		v.buf = append(make([]byte, 0, bufferMin), rest...)
+		v.start, v.pos = 0, 0
 	}
-	v.buf = v.buf[:0]
 	err := v.read()
-	if err == io.EOF && len(v.buf) > 0 {
+	if err == io.EOF && v.pos > v.start {
 		err = io.ErrUnexpectedEOF
 	}
-	return v.buf, err
+	return v.buf[v.start:v.pos:v.pos], err
 }
 
-// read appends one value to the buffer, with a counter of values still to come for each level.
+// read takes one value, with a counter of values still to come for each level.
 func (v *valueReader) read() error {
 	var left [maxDepth]int
 	left[0] = 1
@@ -98,7 +107,7 @@ func (v *valueReader) read() error {
 	return nil
 }
 
-// token appends one value, without what a map or list contains: of that it returns the number.
+// token takes one value, without what a map or list contains: of that it returns the number.
 func (v *valueReader) token() (children int, err error) {
 	code, err := v.byte()
 	if err != nil {
@@ -157,12 +166,11 @@ func (v *valueReader) sized(width int) error {
 
 // length takes a big-endian number of width bytes.
 func (v *valueReader) length(width int) (int, error) {
-	start := len(v.buf)
 	if err := v.bytes(width); err != nil {
 		return 0, err
 	}
 	var full [4]byte
-	copy(full[4-width:], v.buf[start:])
+	copy(full[4-width:], v.buf[v.pos-width:v.pos])
 	n := binary.BigEndian.Uint32(full[:])
 	if uint64(n) > uint64(v.max.bytes) {
 		return 0, fmt.Errorf("%w: a length of %d", ErrTooLarge, n)
@@ -174,27 +182,54 @@ func (v *valueReader) byte() (byte, error) {
 	if err := v.bytes(1); err != nil {
 		return 0, err
 	}
-	return v.buf[len(v.buf)-1], nil
+	return v.buf[v.pos-1], nil
 }
 
-// bytes takes the next n bytes of the stream.
+// bytes takes the next n bytes of the stream. If they don't all come, it takes those that do.
 func (v *valueReader) bytes(n int) error {
-	if len(v.buf)+n > v.max.bytes {
+	if v.pos-v.start+n > v.max.bytes {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, v.max.bytes)
 	}
-	for n > 0 {
-		step := min(n, readStep)
-		start := len(v.buf)
-		v.buf = append(v.buf, make([]byte, step)...)
-		got, err := io.ReadFull(v.r, v.buf[start:])
-		v.buf = v.buf[:start+got]
-		if err == io.ErrUnexpectedEOF {
-			err = io.EOF // next tells the two apart by what was read before
-		}
-		if err != nil {
+	for len(v.buf)-v.pos < n {
+		if err := v.fill(); err != nil {
+			v.pos = len(v.buf)
 			return err
 		}
-		n -= step
 	}
+	v.pos += n
 	return nil
+}
+
+// fill reads what there is, and waits if there is nothing.
+func (v *valueReader) fill() error {
+	if v.err != nil {
+		return v.err
+	}
+	if len(v.buf) == cap(v.buf) {
+		v.makeRoom()
+	}
+	for range emptyReads {
+		n, err := v.r.Read(v.buf[len(v.buf):cap(v.buf)])
+		v.buf = v.buf[:len(v.buf)+n]
+		v.err = err
+		switch {
+		case n > 0:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// makeRoom moves what isn't used up to the front, of a larger buffer if it takes more than half of this one.
+func (v *valueReader) makeRoom() {
+	rest := v.buf[v.start:]
+	to := v.buf[:0]
+	if 2*len(rest) > cap(v.buf) || cap(v.buf) == 0 {
+		to = make([]byte, 0, max(2*cap(v.buf), bufferMin))
+	}
+	v.buf = append(to, rest...)
+	v.pos -= v.start
+	v.start = 0
 }
