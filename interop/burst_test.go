@@ -68,14 +68,20 @@ type tally struct {
 
 func newTally(t *testing.T, m *running) *tally {
 	t.Helper()
+	return tallyAt(t, m.name(), m.rpcAddr())
+}
+
+// tallyAt counts at an RPC address.
+func tallyAt(t *testing.T, name, addr string) *tally {
+	t.Helper()
 	c := &tally{seen: make(map[int]int)}
-	client, err := dialOwn(m.rpcAddr())
+	client, err := dialOwn(addr)
 	must(t, err)
 	t.Cleanup(client.close)
 	_, err = client.stream("user:burst", func(e rpcEvent) {
 		n, err := strconv.Atoi(string(e.payload[:8]))
 		if err != nil || len(e.payload) != burstPayload {
-			t.Errorf("%s was told %q", m.name(), e.payload)
+			t.Errorf("%s was told %q", name, e.payload)
 		}
 		c.add(n)
 	})
@@ -90,6 +96,12 @@ func (c *tally) add(n int) {
 	if c.seen[n] == 1 {
 		c.last = time.Now()
 	}
+}
+
+func (c *tally) has(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen[n] > 0
 }
 
 func (c *tally) different() int {

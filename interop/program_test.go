@@ -57,13 +57,13 @@ var (
 )
 
 // builder returns a function that builds a program of the module in dir on its first call.
-func builder(dir, pkg, name string) func(t *testing.T) string {
+func builder(dir, pkg, name string, flags ...string) func(t *testing.T) string {
 	build := sync.OnceValues(func() (string, error) {
 		path := filepath.Join(binDir, name)
 		if os.Getenv(programsEnv) != "" {
 			return path, nil
 		}
-		cmd := exec.Command("go", "build", "-o", path, pkg)
+		cmd := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{pkg})...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err != nil {
