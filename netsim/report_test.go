@@ -128,7 +128,7 @@ func TestPercentIsWholeOnlyIfAllIs(t *testing.T) {
 		want  string
 	}{{1, "100%"}, {0.9999999, "99.99%"}, {0.99996, "99.99%"}, {0.5, "50%"}, {0.12345, "12.34%"}, {0, "0%"}}
 	for _, tt := range tests {
-		if got := percent(tt.share); got != tt.want {
+		if got := Percent(tt.share); got != tt.want {
 			t.Errorf("%v is %s, want %s", tt.share, got, tt.want)
 		}
 	}

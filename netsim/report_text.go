@@ -86,10 +86,10 @@ func (r *Report) writeNews(p *printer) {
 	}
 	p.line("suspicions", "%d, of which %d refuted", r.Suspicions, r.Refutations)
 	if r.UserEvents > 0 {
-		p.line("user events", "%d fired, %s delivered", r.UserEvents, percent(Share(r.Events)))
+		p.line("user events", "%d fired, %s delivered", r.UserEvents, Percent(Share(r.Events)))
 	}
 	if len(r.Queries) > 0 {
-		p.line("queries", "%d asked, %s answered", len(r.Queries), percent(Share(r.Queries)))
+		p.line("queries", "%d asked, %s answered", len(r.Queries), Percent(Share(r.Queries)))
 	}
 }
 
@@ -145,8 +145,8 @@ func number(x float64) string {
 	return strconv.FormatFloat(x, 'f', 0, 64)
 }
 
-// percent never rounds to 100 what isn't all.
-func percent(share float64) string {
+// Percent writes a share from 0 to 1. It never rounds to 100 what isn't all.
+func Percent(share float64) string {
 	p := share * 100
 	if share < 1 {
 		p = min(p, 99.99)

@@ -11,18 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"serf/netsim"
 )
 
 // Defaults of options that aren't parameters of a scenario.
 const simShare = "50%" // of the nodes, that a partition cuts off
-
-const (
-	progressEvery = 200 * time.Millisecond // of real time, between two lines of progress
-	progressStep  = 100 * time.Millisecond // of virtual time, as shown
-)
 
 func runSim(ctx context.Context, args []string, e env) int {
 	if len(args) > 0 && args[0] == "lifeguard" {
@@ -35,13 +28,16 @@ func runSim(ctx context.Context, args []string, e env) int {
 	if r.print {
 		return printScenario(&r.scenario, e)
 	}
+	if r.sweep != nil {
+		return r.sweep.run(ctx, e)
+	}
 	bar := newProgress(e.Stderr)
 	if err := r.to.open(); err != nil {
 		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
 		return exitError
 	}
 	began := time.Now()
-	report, err := r.scenario.Run(ctx, bar.draw)
+	report, err := r.scenario.Run(ctx, bar.run(time.Duration(r.scenario.For)))
 	bar.clear()
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "Error %v\n", err) // checked by parseSim: can't be
@@ -68,6 +64,7 @@ type simRun struct {
 	scenario netsim.Scenario
 	print    bool // the scenario, instead of running it
 	to       simOutput
+	sweep    *simSweep // instead of a single run, or nil
 }
 
 // setting is an option that changes the scenario, with what changes it.
@@ -82,6 +79,8 @@ type simOptions struct {
 	file     string
 	print    bool
 	settings []setting
+	sweeps   *[]string
+	seeds    int
 }
 
 // parseSim turns the command line into a run. If ok is false the command ends with code.
@@ -90,6 +89,7 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	o.define()
 	format := o.oneOf("format", formatText, formatJSON)
 	page := o.text("report", "")
+	o.addSweep()
 	if _, code, ok = o.parse(args); !ok {
 		return r, code, false
 	}
@@ -111,6 +111,13 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 		byOption[keyOf(x.name)] = x.name
 		byOption[addedKey("faults", faults, len(r.scenario.Faults))] = x.name
 		byOption[addedKey("work", works, len(r.scenario.Work))] = x.name
+	}
+	if o.wantsSweep() { // the scenario need make sense with the values of each point only
+		var err error
+		if r.sweep, err = o.sweep(&r, args); err != nil {
+			return r, o.misused("%v", err), false
+		}
+		return r, exitOK, true
 	}
 	if err := r.scenario.Validate(); err != nil {
 		return r, o.misused("%s", o.explain(err, byOption, places)), false
@@ -166,6 +173,14 @@ func (o *simOptions) define() {
 	o.adds("work", func(text string) (func(*netsim.Scenario), error) {
 		w, err := netsim.ParseWork(text)
 		return func(s *netsim.Scenario) { s.Work = append(s.Work, w) }, err
+	})
+	o.set.Func("set", "", func(text string) error {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("want KEY=VALUE, such as faults[0].count=3")
+		}
+		o.settings = append(o.settings, setting{"set", func(s *netsim.Scenario) error { return s.Set(key, value) }})
+		return nil
 	})
 	o.adds("crash", parseCrash)
 	o.adds("partition", parseSplit)
@@ -297,38 +312,4 @@ func printScenario(s *netsim.Scenario, e env) int {
 		return exitError
 	}
 	return exitOK
-}
-
-// progress is a line that shows how far a run is, on a terminal only.
-type progress struct {
-	w    io.Writer // nil: nothing to draw on
-	last time.Time
-}
-
-func newProgress(w io.Writer) *progress {
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &progress{w: w}
-	}
-	return &progress{}
-}
-
-func (p *progress) draw(c *netsim.Cluster, left time.Duration) {
-	if p.w == nil || time.Since(p.last) < progressEvery {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(p.w, "\r\x1b[Ksimulated %v, %v to go, %s", time.Duration(c.Now()).Truncate(progressStep), left.Truncate(progressStep), views(c))
-}
-
-func views(c *netsim.Cluster) string {
-	if c.Settled() {
-		return "all views agree"
-	}
-	return "views differ"
-}
-
-func (p *progress) clear() {
-	if p.w != nil {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }

@@ -51,6 +51,20 @@ Usage: serf sim [options]
         Also write a page with plots and tables to this file. It needs no
         network and no other file.
 
+  -set=KEY=VALUE
+        Give one value of the scenario by its key in a file, see below:
+        -set=faults[0].count=3. May be repeated.
+
+  -sweep=NAME=VALUE,VALUE,...
+        Run with each of these values of an option, as loss=0,1,5 (chances are in
+        percent), or of a key, as faults[0].count=1,10, and print a table. Values
+        with commas are separated by semicolons. May be repeated: then all
+        combinations are run. An interrupt keeps what is done.
+
+  -seeds=N
+        Do each run with N seeds, those from -seed on, and print the median and
+        from least to most.
+
 `
 
 const simHelpFile = `

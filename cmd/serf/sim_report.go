@@ -31,10 +31,11 @@ func (o *simOutput) open() (err error) {
 
 // simDocument is what `serf sim -format=json` writes.
 type simDocument struct {
-	Version int            `json:"version"`
-	Command string         `json:"command"` // that does it again
-	Seed    uint64         `json:"seed"`
-	Report  netsim.Figures `json:"report"`
+	Version  int             `json:"version"`
+	Command  string          `json:"command"` // that does it again
+	Seed     uint64          `json:"seed"`
+	Scenario netsim.Scenario `json:"scenario"` // what the options mean, in the form of a file
+	Report   netsim.Figures  `json:"report"`
 }
 
 // simDocumentVersion counts the changes of simDocument that programs must know of.
@@ -47,7 +48,7 @@ func (o *simOutput) write(e env, s *netsim.Scenario, r *netsim.Report) error {
 		}
 	}
 	if o.format == formatJSON {
-		return writeJSON(e.Stdout, simDocument{simDocumentVersion, o.command, s.Seed, r.Figures()})
+		return writeJSON(e.Stdout, simDocument{simDocumentVersion, o.command, s.Seed, *s, r.Figures()})
 	}
 	writeScenario(e.Stdout, s)
 	_, err := r.WriteTo(e.Stdout)
@@ -55,11 +56,14 @@ func (o *simOutput) write(e env, s *netsim.Scenario, r *netsim.Report) error {
 }
 
 func (o *simOutput) writePage(s *netsim.Scenario, r *netsim.Report) error {
-	var scenario strings.Builder
+	var scenario, file strings.Builder
 	writeScenario(&scenario, s)
+	if _, err := s.WriteTo(&file); err != nil {
+		return err
+	}
 	run := page.Run{
 		Title:   fmt.Sprintf("%d members, profile %s", s.Members, s.Profile),
-		Command: o.command, Scenario: scenario.String(), Seed: s.Seed, Figures: r.Figures(),
+		Command: o.command, Scenario: scenario.String(), File: file.String(), Seed: s.Seed, Figures: r.Figures(),
 	}
 	return replace(o.file, run.Write)
 }

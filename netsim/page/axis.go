@@ -44,6 +44,9 @@ func linear(name string, top, unit float64, roundUp bool) axis {
 	return a
 }
 
+// counting is an axis of whole numbers, up to top at least.
+func counting(name string, top float64) axis { return linear(name, max(top, ticksUpward), 1, true) }
+
 // logarithmic is an axis from low, more than 0, to top. label writes the value at a mark.
 func logarithmic(name string, low, top float64, label func(float64) string) axis {
 	a := axis{Name: name, Log: true}

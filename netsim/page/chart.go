@@ -51,7 +51,8 @@ type data struct {
 type line struct {
 	Name string       `json:"n"`
 	Note string       `json:"d,omitempty"`
-	Y    []float64    `json:"v,omitempty"`
+	Y    values       `json:"v,omitempty"`
+	Text []string     `json:"t,omitempty"` // instead of the number in Y
 	XY   [][2]float64 `json:"p,omitempty"`
 }
 

@@ -6,6 +6,7 @@ package page
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 )
@@ -30,9 +31,11 @@ type document struct {
 	Charts   []*chart
 	Tables   []table
 	Command  string
-	Scenario string // for readers
-	File     string // as a file; may be empty
-	Trace    string // may be empty
+	Commands [][2]string // more of them, each with what it is for
+	Scenario string      // for readers
+	File     string      // as a file; may be empty
+	Trace    string      // may be empty
+	Wide     bool        // tables need all of the width
 }
 
 // tile is a figure to see at first glance.
@@ -52,4 +55,12 @@ type table struct {
 func (d *document) CSS() template.CSS { return template.CSS(pageCSS) }
 func (d *document) JS() template.JS   { return template.JS(pageJS) }
 
-func (d *document) write(w io.Writer) error { return pages.Execute(w, d) }
+// alertsMost is how much goes wrong until more of it tells nothing new.
+const alertsMost = 20
+
+func (d *document) write(w io.Writer) error {
+	if n := len(d.Alerts) - alertsMost; n > 0 {
+		d.Alerts = append(d.Alerts[:alertsMost:alertsMost], fmt.Sprintf("… and %d more.", n))
+	}
+	return pages.Execute(w, d)
+}

@@ -165,3 +165,86 @@ func TestBinsAreMeans(t *testing.T) {
 		t.Errorf("%d bins, the first %v up to %v, the last up to %v", len(ends), means[0], ends[0], ends[len(ends)-1])
 	}
 }
+
+// sweep is a made-up sweep over loss and members, in which some runs are missing.
+func sweep() Sweep {
+	measures := netsim.Measures()
+	run := func(seed uint64, x float64) netsim.Run {
+		r := netsim.Run{Seed: seed, Figures: make([]netsim.Figure, len(measures))}
+		for i := range r.Figures {
+			r.Figures[i] = netsim.Figure{Value: x / 20, There: true}
+		}
+		return r
+	}
+	s := Sweep{Title: "Sweep", Command: "serf sim -sweep=loss=0,5 -sweep=nodes=10,20,30", Sweep: netsim.Sweep{
+		Base: netsim.DefaultScenario(), Seeds: 2,
+		Knobs: []netsim.Knob{{Name: "loss", Values: []string{"0%", "5%"}}, {Name: "nodes", Values: []string{"10", "20", "30"}}},
+	}}
+	points, err := s.Sweep.Points()
+	if err != nil {
+		panic(err)
+	}
+	for i := range points {
+		points[i].Runs = []netsim.Run{run(1, float64(i+1)), run(2, float64(2*i+1))}
+		s.Commands = append(s.Commands, "serf sim -seed=1")
+	}
+	points[4].Runs, points[4].Missing = nil, []uint64{1, 2}
+	s.Points = points
+	return s
+}
+
+func TestPageOfASweepIsWhole(t *testing.T) {
+	s := sweep()
+	page := write(t, &s)
+	wantWhole(t, page)
+	for _, want := range []string{
+		"<title>Sweep – serf sim</title>", "6 points, 2 runs each with seeds from 1", "Missing: 2 runs.",
+		"Views agree, worst", "loss 0%", "loss 5%", "loss=5% nodes=30", "serf sim -seed=1",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q isn't on the page", want)
+		}
+	}
+	if !strings.Contains(page, `"v":[0.35,null,0.55]`) {
+		t.Error("the script doesn't know that a point is missing")
+	}
+}
+
+func TestPageOfManySeedsShowsDistributions(t *testing.T) {
+	s := sweep()
+	s.Sweep.Knobs, s.Points = nil, s.Points[:1]
+	s.Points[0].Values = nil
+	page := write(t, &s)
+	wantWhole(t, page)
+	for _, want := range []string{"1 point, ", "How many of the runs have this value", "Over all seeds"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q isn't on the page", want)
+		}
+	}
+}
+
+func TestPageOfASweepThatWasInterruptedAtOnce(t *testing.T) {
+	s := sweep()
+	for i := range s.Points {
+		s.Points[i].Runs, s.Points[i].Missing = nil, []uint64{1, 2}
+	}
+	page := write(t, &s)
+	wantWhole(t, page)
+	if !strings.Contains(page, "Missing: 12 runs.") {
+		t.Error("nothing says so")
+	}
+}
+
+func TestAlertsAreBounded(t *testing.T) {
+	var d document
+	for range alertsMost + 3 {
+		d.Alerts = append(d.Alerts, "an alert")
+	}
+	var b strings.Builder
+	if err := d.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "an alert"); n != alertsMost || !strings.Contains(b.String(), "… and 3 more.") {
+		t.Errorf("%d alerts are shown", n)
+	}
+}

@@ -182,7 +182,7 @@ func running(f *netsim.Figures) *chart {
 	if len(s.AtSeconds) == 0 || slices.Max(s.Running) == slices.Min(s.Running) {
 		return nil
 	}
-	c := overTime(f, "Members that run", "Paused ones included.", linear("members", float64(f.Members), 1, true), "1")
+	c := overTime(f, "Members that run", "Paused ones included.", counting("members", float64(f.Members)), "1")
 	c.add("c4", "running", s.AtSeconds, floats(s.Running))
 	c.Legend = nil
 	return c
@@ -239,7 +239,7 @@ func queues(f *netsim.Figures) *chart {
 	}
 	top := float64(slices.Max(s.GossipQueueWorst))
 	c := overTime(f, "Gossip queue of a member", "Messages that wait to be gossiped, at the end of each interval.",
-		linear("messages", top, 1, true), "1")
+		counting("messages", top), "1")
 	c.add("c3", "worst", s.AtSeconds, floats(s.GossipQueueWorst))
 	c.add("c2", "99th", s.AtSeconds, floats(s.GossipQueueP99))
 	c.add("c1", "median", s.AtSeconds, floats(s.GossipQueueMedian))
@@ -256,7 +256,7 @@ func doubts(f *netsim.Figures) *chart {
 	failures, atHealthy := sums(s.FalseFailures), sums(s.FalseFailuresAtHealthy)
 	last := len(suspicions) - 1
 	top := max(suspicions[last], refuted[last], failures[last])
-	c := overTime(f, "Suspicions and false failures", "Counted from the start, at all members together.", linear("so far", top, 1, true), "1")
+	c := overTime(f, "Suspicions and false failures", "Counted from the start, at all members together.", counting("so far", top), "1")
 	c.add("c1", "suspicions", s.AtSeconds, suspicions)
 	c.add("c2", "refuted", s.AtSeconds, refuted)
 	c.add("bad", "false failures", s.AtSeconds, failures)

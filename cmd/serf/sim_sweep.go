@@ -1,0 +1,373 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"serf/netsim"
+	"serf/netsim/page"
+)
+
+// simSweep is what a command line with -sweep or -seeds asks for.
+type simSweep struct {
+	netsim.Sweep
+	to   simOutput
+	args []string // those that all runs have in common
+}
+
+// addSweep adds the options of sweeps.
+func (o *simOptions) addSweep() {
+	o.sweeps = o.list("sweep")
+	o.set.Func("seeds", "", func(text string) (err error) {
+		if o.seeds, err = strconv.Atoi(text); err != nil || o.seeds < 1 {
+			return errors.New("want a whole number, 1 or more")
+		}
+		return nil
+	})
+}
+
+func (o *simOptions) wantsSweep() bool { return len(*o.sweeps) > 0 || o.seeds != 0 }
+
+// sweep is what the options about sweeps mean. args is the command line.
+func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
+	s := &simSweep{to: r.to, args: without(o.set, args, "sweep", "seeds", "seed", "report", "format")}
+	s.Base, s.Seeds = r.scenario, o.seeds
+	if s.Seeds == 0 {
+		s.Seeds = 1
+	}
+	for _, text := range *o.sweeps {
+		k, err := netsim.ParseKnob(text, &s.Base)
+		if err != nil {
+			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
+		}
+		if slices.ContainsFunc(s.Knobs, func(other netsim.Knob) bool { return other.Name == k.Name }) {
+			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
+		}
+		s.args = without(o.set, s.args, k.Name)
+		s.Knobs = append(s.Knobs, k)
+	}
+	if _, err := s.Points(); err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return s, nil
+}
+
+// without returns args, which set has parsed, less some options.
+func without(set *flag.FlagSet, args []string, names ...string) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		from := i
+		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		f := set.Lookup(name)
+		if f == nil { // can't be: it was parsed
+			continue
+		}
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !hasValue && !(ok && b.IsBoolFlag()) {
+			i++ // its value is a word of its own
+		}
+		if !slices.Contains(names, name) {
+			kept = append(kept, args[from:i+1]...)
+		}
+	}
+	return kept
+}
+
+// command is what does one run of a point.
+func (s *simSweep) command(p *netsim.Point, seed string) string {
+	args := slices.Clone(s.args)
+	for j, v := range p.Values {
+		args = append(args, s.setting(j, v))
+	}
+	return simCommand(append(args, "-seed="+seed))
+}
+
+// setting is the option that gives a knob a value.
+func (s *simSweep) setting(knob int, value string) string {
+	name := s.Knobs[knob].Name
+	if slices.ContainsFunc(netsim.Params(), func(p netsim.Param) bool { return p.Name == name }) {
+		return "-" + name + "=" + value
+	}
+	return "-set=" + name + "=" + value
+}
+
+// run does the sweep and writes what came of it.
+func (s *simSweep) run(ctx context.Context, e env) int {
+	if err := s.to.open(); err != nil {
+		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
+		return exitError
+	}
+	bar := newProgress(e.Stderr)
+	began := time.Now()
+	points, err := s.Run(ctx, runtime.GOMAXPROCS(0), func(done float64) {
+		bar.draw(done, func() string { return "sweeping" })
+	})
+	bar.clear()
+	if err == nil {
+		err = s.write(e, points)
+	}
+	if err != nil {
+		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
+		return exitError
+	}
+	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Millisecond))
+	return s.verdict(e, points)
+}
+
+// verdict says what is missing and what is broken.
+func (s *simSweep) verdict(e env, points []netsim.Point) int {
+	code := exitOK
+	for i := range points {
+		p := &points[i]
+		if len(p.Missing) > 0 {
+			code = exitError
+			fmt.Fprintf(e.Stderr, "Missing: %s\n", strings.TrimSpace(s.Name(p)+" "+seedList(p.Missing)))
+		}
+		for _, r := range p.Runs {
+			if len(r.Violations) > 0 {
+				code = exitError
+				fmt.Fprintf(e.Stderr, "Broken rule: %v\nTo run it again: %s\n", r.Violations[0], s.command(p, strconv.FormatUint(r.Seed, 10)))
+			}
+		}
+	}
+	return code
+}
+
+// seedList writes seeds, which are in order, as "seed 3" or "seeds 3, 5 to 9".
+func seedList(seeds []uint64) string {
+	var parts []string
+	for i := 0; i < len(seeds); {
+		k := i
+		for k+1 < len(seeds) && seeds[k+1] == seeds[k]+1 {
+			k++
+		}
+		part := strconv.FormatUint(seeds[i], 10)
+		if k > i {
+			part += " to " + strconv.FormatUint(seeds[k], 10)
+		}
+		parts = append(parts, part)
+		i = k + 1
+	}
+	word := "seeds "
+	if len(seeds) == 1 {
+		word = "seed "
+	}
+	return word + strings.Join(parts, ", ")
+}
+
+func (s *simSweep) write(e env, points []netsim.Point) error {
+	if s.to.file != nil {
+		if err := s.writePage(points); err != nil {
+			return err
+		}
+	}
+	if s.to.format == formatJSON {
+		return writeJSON(e.Stdout, s.document(points))
+	}
+	return s.writeText(e.Stdout, points)
+}
+
+// writeText writes a table, with a row for each point.
+func (s *simSweep) writeText(w io.Writer, points []netsim.Point) error {
+	writeScenario(w, &s.Base)
+	fmt.Fprintf(w, "%-17s %s\n\n", "sweep", s.describe())
+	writeColumns(w, s.rows(points))
+	_, err := fmt.Fprintf(w, "\n%sAny of the runs again:\n  %s\n", s.explain(), s.pattern())
+	return err
+}
+
+func (s *simSweep) explain() string {
+	if s.Seeds == 1 {
+		return ""
+	}
+	return "Each is the median of the runs, and from least to most where they differ.\n"
+}
+
+// describe says what is swept, in a line.
+func (s *simSweep) describe() string {
+	var parts []string
+	for _, k := range s.Knobs {
+		parts = append(parts, k.Name+" "+strings.Join(k.Values, " "))
+	}
+	seeds := fmt.Sprintf("seeds %d to %d", s.Base.Seed, s.Base.Seed+uint64(s.Seeds)-1)
+	if s.Seeds == 1 {
+		seeds = fmt.Sprintf("seed %d", s.Base.Seed)
+	}
+	return strings.Join(append(parts, seeds), "; ")
+}
+
+// pattern is the command of any run, with words in capitals for what differs.
+func (s *simSweep) pattern() string {
+	p := netsim.Point{Values: make([]string, len(s.Knobs))}
+	for j, k := range s.Knobs {
+		p.Values[j] = strings.ToUpper(k.Name)
+	}
+	return s.command(&p, "SEED")
+}
+
+func (s *simSweep) rows(points []netsim.Point) [][]string {
+	var head []string
+	for _, k := range s.Knobs {
+		head = append(head, k.Name)
+	}
+	head = append(head, "runs")
+	measures := netsim.Measures()
+	var shown []int
+	for m, x := range measures {
+		told := func(p netsim.Point) bool { return p.Range(m).Count > 0 }
+		if x.Head != "" && slices.ContainsFunc(points, told) {
+			shown = append(shown, m)
+			head = append(head, x.Head)
+		}
+	}
+	rows := [][]string{head}
+	for i := range points {
+		p := &points[i]
+		row := append(slices.Clone(p.Values), strconv.Itoa(len(p.Runs)))
+		for _, m := range shown {
+			row = append(row, rangeCell(measures[m].Unit, p.Range(m)))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// rangeCell is a range without its unit, which the column's head has: "9.74 (8.1-12.9)".
+func rangeCell(u netsim.Unit, r netsim.Range) string {
+	if r.Count == 0 {
+		return "-"
+	}
+	text := figureText(u, r.Median)
+	if low, high := figureText(u, r.Least), figureText(u, r.Most); low != high {
+		text += " (" + low + "-" + high + ")"
+	}
+	return text
+}
+
+// figureText has three significant digits, or all of a count, and not more than three after the point. A share
+// is in percent, and 100 only if it's all.
+func figureText(u netsim.Unit, v float64) string {
+	switch {
+	case u == netsim.UnitCount || v >= 1000:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case u == netsim.UnitShare:
+		return strings.TrimSuffix(netsim.Percent(v), "%")
+	case v < 1:
+		return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+func (s *simSweep) writePage(points []netsim.Point) error {
+	var scenario, file strings.Builder
+	writeScenario(&scenario, &s.Base)
+	fmt.Fprintf(&scenario, "%-17s %s\n", "sweep", s.describe())
+	if _, err := s.Base.WriteTo(&file); err != nil {
+		return err
+	}
+	var names []string
+	for _, k := range s.Knobs {
+		names = append(names, k.Name)
+	}
+	title := "Sweep over " + strings.Join(names, " and ")
+	if len(names) == 0 {
+		title = fmt.Sprintf("%d members, profile %s, %d seeds", s.Base.Members, s.Base.Profile, s.Seeds)
+	}
+	p := page.Sweep{
+		Title: title, Command: s.to.command, Scenario: scenario.String(), File: file.String(), Sweep: s.Sweep, Points: points,
+	}
+	for i := range points {
+		p.Commands = append(p.Commands, s.command(&points[i], strconv.FormatUint(s.Base.Seed, 10)))
+	}
+	return replace(s.to.file, p.Write)
+}
+
+// sweepDocument is what `serf sim -sweep -format=json` writes.
+type sweepDocument struct {
+	Version   int             `json:"version"`
+	Command   string          `json:"command"`
+	Scenario  netsim.Scenario `json:"scenario"` // that all points change
+	Knobs     []sweepKnob     `json:"knobs"`
+	FirstSeed uint64          `json:"first_seed"`
+	Seeds     int             `json:"seeds"` // of each point
+	Points    []sweepPoint    `json:"points"`
+}
+
+type sweepKnob struct {
+	Name   string   `json:"name"`
+	Values []string `json:"values"`
+}
+
+type sweepPoint struct {
+	Values  map[string]string      `json:"values"`  // of knobs
+	Command string                 `json:"command"` // of its first run
+	Figures map[string]*sweepRange `json:"figures"` // null: nothing to measure
+	Runs    []sweepRun             `json:"runs"`
+	Missing []uint64               `json:"missing"` // seeds of runs that weren't finished
+}
+
+type sweepRange struct {
+	Runs   int     `json:"runs"`
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
+}
+
+type sweepRun struct {
+	Seed        uint64              `json:"seed"`
+	Figures     map[string]*float64 `json:"figures"`
+	BrokenRules []string            `json:"broken_rules"`
+	Trace       string              `json:"trace"`
+}
+
+func (s *simSweep) document(points []netsim.Point) sweepDocument {
+	d := sweepDocument{
+		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base, Knobs: []sweepKnob{},
+		FirstSeed: s.Base.Seed, Seeds: s.Seeds,
+	}
+	for _, k := range s.Knobs {
+		d.Knobs = append(d.Knobs, sweepKnob(k))
+	}
+	for i := range points {
+		d.Points = append(d.Points, s.documentPoint(&points[i]))
+	}
+	return d
+}
+
+func (s *simSweep) documentPoint(p *netsim.Point) sweepPoint {
+	x := sweepPoint{
+		Values: make(map[string]string), Command: s.command(p, strconv.FormatUint(s.Base.Seed, 10)),
+		Figures: make(map[string]*sweepRange), Runs: []sweepRun{}, Missing: append([]uint64{}, p.Missing...),
+	}
+	for j, v := range p.Values {
+		x.Values[s.Knobs[j].Name] = v
+	}
+	for m, measure := range netsim.Measures() {
+		x.Figures[measure.Name] = nil
+		if r := p.Range(m); r.Count > 0 {
+			x.Figures[measure.Name] = &sweepRange{r.Count, r.Median, r.Least, r.Most}
+		}
+	}
+	for _, r := range p.Runs {
+		run := sweepRun{Seed: r.Seed, Figures: make(map[string]*float64), BrokenRules: []string{}, Trace: fmt.Sprintf("%016x", r.Trace)}
+		for m, measure := range netsim.Measures() {
+			run.Figures[measure.Name] = nil
+			if f := r.Figures[m]; f.There {
+				run.Figures[measure.Name] = &f.Value
+			}
+		}
+		for _, v := range r.Violations {
+			run.BrokenRules = append(run.BrokenRules, v.String())
+		}
+		x.Runs = append(x.Runs, run)
+	}
+	return x
+}
