@@ -90,7 +90,8 @@ func slowest(links []Link) Dist {
 	return most
 }
 
-// setNetwork makes the network what the scenario says, or that without loss if it's to be calm.
+// setNetwork makes the network what the scenario says; if it's to be calm, one with the same latencies that
+// carries everything.
 func (run *course) setNetwork(calm bool) {
 	base, paths := run.s.links()
 	if calm {
@@ -103,8 +104,12 @@ func (run *course) setNetwork(calm bool) {
 	if len(paths) > 0 {
 		run.c.sim.SetPaths(run.s.regionOf(), paths)
 	}
+	limit := run.s.Network.Bandwidth
+	if calm {
+		limit = 0
+	}
 	for i := range run.s.Members {
-		run.c.sim.SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
+		run.c.sim.SetUplink(i, limit, time.Duration(run.s.Network.Queue))
 	}
 }
 
