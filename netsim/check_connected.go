@@ -16,7 +16,7 @@ func newConnectedCheck(p passive) *connectedCheck {
 }
 
 func (k *connectedCheck) sweep() {
-	if k.Settled() {
+	if k.Settled() || !k.sim.sound() {
 		return
 	}
 	for o := range k.members {
@@ -32,6 +32,20 @@ func (k *connectedCheck) sweep() {
 			}
 		}
 	}
+}
+
+// soundLoss is the loss up to which a network is a sound one. With more, three probes in a row get lost now and then, and
+// a refutation: failures that aren't true are the network's doing.
+const soundLoss = Always / 10
+
+// sound reports whether the network between hosts that have no faults carries nearly all that it's given.
+func (s *Sim) sound() bool {
+	for i := range s.paths {
+		if s.paths[i].Loss > soundLoss {
+			return false
+		}
+	}
+	return !s.uplinks && (len(s.paths) > 0 || s.link.Loss <= soundLoss)
 }
 
 // reconnectInterval is how often a Serf node tries one of those that it takes for failed (spec 3.2).

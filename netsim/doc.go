@@ -22,6 +22,11 @@
 // [Cluster.Boot], lets time pass with [Cluster.Run] or [Cluster.RunUntilSettled], and
 // makes things happen in between: [Cluster.Crash], [Cluster.Partition], [Cluster.SetFaults],
 // [Cluster.UserEvent]. [Cluster.Report] has the figures and [Cluster.Violations] what
-// the checkers found. Longer courses are drawn from a seed (plan.go), or written down
-// as scripts (script.go).
+// the checkers found.
+//
+// What users simulate is a [Scenario]: one value that says what the cluster and its network are
+// like, and which [Fault] and [Work] comes when. It is read from a file by [ParseScenario], or put together by
+// options that [Scenario.Set] understands; [Scenario.Validate] names every problem; [Scenario.Run] plays
+// it and returns a [Report]. testdata/scenarios has examples. Courses under check are drawn from a seed
+// ([DrawStory]), or written down step by step as scripts ([RunScript]).
 package netsim

@@ -108,6 +108,7 @@ type PacketFigures struct {
 	Duplicated uint64 `json:"duplicated"`
 	Nobody     uint64 `json:"nobody"` // sent where nobody runs
 	Overflowed uint64 `json:"overflowed"`
+	Choked     uint64 `json:"choked"` // the sender's bandwidth had no room for them
 }
 
 // SeriesFigures is a Series by column: the n-th entries of all are the n-th sample. Rates are by
@@ -229,7 +230,7 @@ func (r *Report) trafficFigures() TrafficFigures {
 		StreamBytesPerSecond: r.StreamRate(),
 		Packets: PacketFigures{
 			Sent: n.Sent, SentBytes: n.SentBytes, Delivered: n.Delivered, Lost: n.Lost, Cut: n.Cut,
-			Duplicated: n.Duplicated, Nobody: n.Nobody, Overflowed: n.Overflowed,
+			Duplicated: n.Duplicated, Nobody: n.Nobody, Overflowed: n.Overflowed, Choked: n.Choked,
 		},
 		Streams: n.Streams, StreamsFailed: n.StreamsFailed, StreamBytes: n.StreamBytes,
 	}

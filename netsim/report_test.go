@@ -65,7 +65,7 @@ func sampleReport() Report {
 		Queries: queries, QuerySpread: toAll(queries),
 		Packets: quantilesOf([]float64{2.5, 3, 4, 120}), Bytes: quantilesOf([]float64{250, 300, 400, 1234.5}),
 		Queue: Quantiles[int]{Count: 8, Median: 0, P99: 4, Worst: 6},
-		Network: Stats{Sent: 1000, SentBytes: 90_000, Delivered: 950, Lost: 30, Cut: 15, Nobody: 5, Duplicated: 2, Overflowed: 1,
+		Network: Stats{Sent: 1000, SentBytes: 90_000, Delivered: 950, Lost: 30, Cut: 15, Nobody: 5, Duplicated: 2, Overflowed: 1, Choked: 2,
 			Streams: 40, StreamBytes: 45_000, StreamsFailed: 4},
 		Series: Series{Every: 45 * time.Second, Samples: []Sample{
 			{At: 45 * time.Second, Running: 5, Packets: 600, PacketBytes: 50_000, StreamBytes: 40_000, Suspicions: 10, Queue: Quantiles[int]{4, 0, 6, 6}},

@@ -101,7 +101,7 @@ func (r *Report) writeTraffic(p *printer) {
 		how string
 	}{
 		{n.Delivered, "delivered"}, {n.Lost, "lost by chance"}, {n.Cut, "cut off"}, {n.Duplicated, "duplicated"},
-		{n.Nobody, "to nobody"}, {n.Overflowed, "overflowed"},
+		{n.Nobody, "to nobody"}, {n.Overflowed, "overflowed"}, {n.Choked, "choked by bandwidth"},
 	} {
 		if f.n > 0 {
 			fates = append(fates, fmt.Sprintf(", %d %s", f.n, f.how))

@@ -217,6 +217,15 @@ type Work struct {
 	Size int `json:"size,omitzero"`
 }
 
+// who is Who as it is meant: a single member if it doesn't say how many, nor name any.
+func (w *Work) who() Who {
+	who := w.Who
+	if who.Count == 0 && who.Share == 0 && len(who.Names) == 0 {
+		who.Count = 1
+	}
+	return who
+}
+
 // The kinds of work.
 const (
 	WorkEvent     = "event"
@@ -235,11 +244,7 @@ var workKinds = []KindInfo{
 
 // String describes w in one line.
 func (w Work) String() string {
-	by := w.Who.String()
-	if w.all() {
-		by = "1 node"
-	}
-	s := fmt.Sprintf("by %s at %v", by, w.Start)
+	s := fmt.Sprintf("by %v at %v", w.who(), w.Start)
 	switch {
 	case w.Kind == WorkRotateKey:
 		return s + fmt.Sprintf(", a step every %v", w.Every)

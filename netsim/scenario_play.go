@@ -278,10 +278,7 @@ func (run *course) work(i int) {
 
 // workers draws who does it this time.
 func (run *course) workers(d *draws, w *Work) []int {
-	who := w.Who
-	if who.Count == 0 && who.Share == 0 && len(who.Names) == 0 {
-		who.Count = 1
-	}
+	who := w.who()
 	return run.choose(d, &who, func(i int) bool { return run.c.sim.Running(i) && run.c.Alive(i) })
 }
 

@@ -40,7 +40,11 @@ func (s *Scenario) Lines() []Line {
 		add("packets", "compressed")
 	}
 	for _, f := range s.Faults {
-		add(f.Kind, "%v", f)
+		label := f.Kind
+		if label == FaultNetwork {
+			label = "worse network" // "network" is what it's like otherwise
+		}
+		add(label, "%v", f)
 	}
 	for _, w := range s.Work {
 		add(strings.TrimSpace(w.Kind+" "+w.Name), "%v", w)

@@ -49,8 +49,13 @@ func runSim(ctx context.Context, args []string, e env) int {
 	}
 	took := time.Since(began)
 	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n", took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
-	if len(report.Violations) > 0 {
-		fmt.Fprintf(e.Stderr, "Rules were broken. To run it again: %s\n", r.to.command)
+	return r.judge(e, &report)
+}
+
+// judge is the exit code for a report. Of broken rules it says how to see them again.
+func (r *simRun) judge(e env, report *netsim.Report) int {
+	if n := len(report.Violations); n > 0 {
+		fmt.Fprintf(e.Stderr, "Rules were broken: %d. To see it again:\n  %s\n", n, r.to.command)
 		return exitError
 	}
 	if report.Cut {

@@ -184,3 +184,85 @@ func TestSimHelpListsAllOptions(t *testing.T) {
 		}
 	}
 }
+
+// writeScenarioFile puts text into a file and returns its path.
+func writeScenarioFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s.json")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestSimPlaysAFileAndOptionsChangeIt(t *testing.T) {
+	path := writeScenarioFile(t, `{"nodes": 20, "for": "30s", "events": 0, "faults": [{"kind": "crash", "start": "5s", "count": 2}]}`)
+	code, out, errs := sim(t, t.Context(), "-nodes=8", "-scenario="+path, "-loss=1%", "-fault=pause,count=1,start=10s,length=2s")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, want := range []string{
+		"nodes             8, profile lan, cold start, seed 1\n", "loss 1%", "crash             2 nodes at 5s\n",
+		"pause             1 node at 10s for 2s\n", "simulated         30s; at the end 6 of 8 members run",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q isn't in the output:\n%s", want, out)
+		}
+	}
+}
+
+func TestSimPrintsAScenarioThatMeansTheSame(t *testing.T) {
+	args := []string{
+		"-nodes=9", "-for=40s", "-seed=3", "-profile=local", "-join=warm", "-crash=2", "-partition=20s,5s", "-gossip-nodes=4", "-jitter=1ms",
+		"-work=event,every=7s,size=50", "-encrypt",
+	}
+	code, file, errs := sim(t, t.Context(), append(args, "-print-scenario")...)
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	_, want, _ := sim(t, t.Context(), args...)
+	if _, got, errs := sim(t, t.Context(), "-scenario="+writeScenarioFile(t, file)); got != want || got == "" {
+		t.Errorf("%s\nby options:\n%s\nby file %s:\n%s", errs, want, file, got)
+	}
+}
+
+func TestSimNamesThePlaceInTheFile(t *testing.T) {
+	path := writeScenarioFile(t, "{\n  \"nodes\": 20,\n  \"faults\": [{\"kind\": \"crash\", \"count\": 30}]\n}")
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-scenario=" + path}, path + ":3:32: faults[0].count 30: allowed 1 to the 20 nodes\n"},
+		{[]string{"-scenario=" + path, "-nodes=30", "-for=0s"}, "-for 0s: allowed more than 0, up to 720h0m0s\n"},
+		{[]string{"-scenario=" + path, "-nodes=30", "-crash=31"}, "-crash count 31: allowed 1 to the 30 nodes\n"},
+		{[]string{"-scenario=" + path + "x"}, path + "x: no such file or directory\n"},
+		{[]string{"-scenario=" + writeScenarioFile(t, `{"node": 1, "for": 3}`)}, ":1:2: node is no key here; allowed are "},
+		{[]string{"-start-over=1s", "-join=warm"}, "-start-over not together with warm: all have been there for long\n"},
+		{[]string{"-fault=crash,count=3,start=2h"}, "-fault start 2h0m0s: allowed 0s to 1m0s, the length of the run\n"},
+		{[]string{"-fault=crash"}, "-fault kind crash needs one of count, share, region, members\n"},
+		{[]string{"-fault=boom"}, `invalid value "boom" for option -fault: kind "boom": allowed are crash, leave, `},
+		{[]string{"-work=rotate-key,every=1s"}, "-work there is no key to rotate: set encrypt\n"},
+		{[]string{"-probe-timeout=1m"}, "timing probe timeout: 1m0s, at least 1ms and less than the probe interval 1s\n"},
+	}
+	for _, tt := range tests {
+		code, out, errs := sim(t, t.Context(), tt.args...)
+		if code != exitError || out != "" || !strings.Contains(errs, tt.want) {
+			t.Errorf("%v: exit %d, %q, want %q", tt.args, code, errs, tt.want)
+		}
+	}
+}
+
+func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
+	r, code, ok := parseSim([]string{"-scenario", writeScenarioFile(t, "{}"), "-seed=7", "-check"}, env{})
+	if !ok {
+		t.Fatal(code)
+	}
+	var errs bytes.Buffer
+	code = r.judge(env{Stderr: &errs}, &netsim.Report{Violations: make([]netsim.Violation, 2)})
+	if want := "Rules were broken: 2. To see it again:\n  " + r.to.command + "\n"; code != exitError || errs.String() != want {
+		t.Errorf("exit %d, %q, want %q", code, errs.String(), want)
+	}
+	if !strings.HasPrefix(r.to.command, "serf sim -scenario /") || !strings.HasSuffix(r.to.command, "/s.json -seed=7 -check") {
+		t.Errorf("command %q", r.to.command)
+	}
+}

@@ -178,6 +178,7 @@ func countTable(f *netsim.Figures) table {
 		{"… duplicated", p.Duplicated, false},
 		{"… sent to nobody", p.Nobody, false},
 		{"… overflowed", p.Overflowed, false},
+		{"… choked by bandwidth", p.Choked, false},
 		{"streams", f.Traffic.Streams, true},
 		{"… failed", f.Traffic.StreamsFailed, false},
 	} {

@@ -1,0 +1,106 @@
+package netsim
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// examples are the scenarios in testdata/scenarios, which users start from.
+func examples(t *testing.T) map[string]Scenario {
+	t.Helper()
+	files, err := filepath.Glob("testdata/scenarios/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, error %v", len(files), err)
+	}
+	list := make(map[string]Scenario)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _, err := ParseScenario(data)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		list[strings.TrimSuffix(filepath.Base(file), ".json")] = s
+	}
+	return list
+}
+
+// shown is what an example's figures have to show, for those that are about a single thing.
+var shown = map[string]func(r *Report) bool{
+	"slow-machines":   func(r *Report) bool { return r.Suspicions > 0 && r.FalseFailures.OfHealthy == 0 },
+	"blocked-udp":     func(r *Report) bool { return r.Network.Cut > 0 && r.FalseFailures.All == 0 },
+	"rolling-restart": func(r *Report) bool { return len(r.Detections) == 0 && r.UserEvents > 40 && Share(r.Events) == 1 },
+	"key-rotation": func(r *Report) bool {
+		return len(r.Queries) > 10 && Share(r.Queries) > 0.99 && r.Network.StreamsUnreadable == 0
+	},
+	"thin-uplinks": func(r *Report) bool { return r.Network.Choked > 0 },
+	"split-brain":  func(r *Report) bool { return r.FalseFailures.All > 0 && Share(r.Events) == 1 },
+	"churn":        func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
+}
+
+func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
+	for name, s := range examples(t) {
+		s.Check = true
+		r, err := s.Run(t.Context(), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, v := range r.Violations {
+			t.Errorf("%s: %v", name, v)
+		}
+		if !r.Settled || Share(r.Events) < 0.98 || s.About == "" {
+			t.Errorf("%s: settled %v, %.1f%% of events delivered", name, r.Settled, 100*Share(r.Events))
+		}
+		if show := shown[name]; show != nil && !show(&r) {
+			var b strings.Builder
+			_, _ = r.WriteTo(&b) // into memory
+			t.Errorf("%s doesn't show what it's about:\n%s", name, b.String())
+		}
+	}
+}
+
+func TestExamplesUseEachKindOfFaultAndWork(t *testing.T) {
+	used := map[string]bool{FaultJoin: true, WorkTags: true} // too plain for an example
+	for _, s := range examples(t) {
+		for _, f := range s.Faults {
+			used[f.Kind] = true
+		}
+		for _, w := range s.Work {
+			used[w.Kind] = true
+		}
+	}
+	for _, k := range append(FaultKinds(), WorkKinds()...) {
+		if !used[k.Name] {
+			t.Errorf("no example has a %s", k.Name)
+		}
+	}
+}
+
+// A scenario that is printed and read again takes the same course.
+func TestPrintedScenarioTakesTheSameCourse(t *testing.T) {
+	s := examples(t)["key-rotation"]
+	var b bytes.Buffer
+	if _, err := s.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := ParseScenario(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := s.Run(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := again.Run(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Trace != second.Trace {
+		t.Errorf("trace %x, then %x", first.Trace, second.Trace)
+	}
+}
