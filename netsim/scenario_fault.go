@@ -82,6 +82,16 @@ type Fault struct {
 	Crashes float64 `json:"crashes,omitzero"`
 }
 
+// network reports whether f is one of the network.
+func (f *Fault) network() bool {
+	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNetwork
+}
+
+// lasts reports whether f goes on until it ends. A crash, leave or join is over at once.
+func (f *Fault) lasts() bool {
+	return f.network() || f.Kind == FaultPause || f.Kind == FaultChurn
+}
+
 // The kinds of faults.
 const (
 	FaultCrash     = "crash"
@@ -185,6 +195,8 @@ func (f *Fault) appendTimes(b *strings.Builder) {
 		fmt.Fprintf(b, ", one every %v", f.Every)
 	}
 	switch {
+	case f.Length == 0 && f.lasts():
+		b.WriteString(" to the end")
 	case f.Length == 0:
 	case f.Kind == FaultCrash || f.Kind == FaultLeave:
 		fmt.Fprintf(b, ", back after %v", f.Length)

@@ -27,15 +27,26 @@ func (run *course) fault(i int) {
 		return
 	}
 	members := run.choose(&d, &f.Who, run.canHit(f))
+	if len(members) == 0 {
+		return
+	}
+	var peers []int // nil: all
+	if f.To != nil {
+		peers = run.choose(&d, f.To, func(int) bool { return true })
+	}
 	for k := range max(1, f.Repeat) {
-		run.c.sim.After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members) })
+		run.c.sim.After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members, peers) })
 	}
 }
 
-// canHit says whom a fault may befall: who runs and isn't about to leave, or for a join who doesn't.
+// canHit says whom a fault may befall: who runs and isn't about to leave, or for a join who doesn't. A
+// network is that of hosts, whether anything runs on them or not, unless it's for some to be drawn.
 func (run *course) canHit(f *Fault) func(i int) bool {
-	if f.Kind == FaultJoin {
+	switch {
+	case f.Kind == FaultJoin:
 		return run.c.sim.Down
+	case f.network() && f.Count == 0 && f.Share == 0:
+		return func(int) bool { return true }
 	}
 	return func(i int) bool { return run.c.sim.Running(i) && run.c.Alive(i) }
 }
@@ -43,6 +54,15 @@ func (run *course) canHit(f *Fault) func(i int) bool {
 // choose draws those members that w means among the eligible ones that are acceptable, in the
 // order in which they were drawn, or in their own if it's all of them.
 func (run *course) choose(d *draws, w *Who, ok func(i int) bool) []int {
+	if w.Count == 1 && w.Region == "" && len(w.Names) == 0 {
+		// The usual case of work and churn: no need to look at everybody.
+		const tries = 32
+		for range tries {
+			if i := d.below(run.s.Members); ok(i) {
+				return []int{i}
+			}
+		}
+	}
 	list := run.s.eligible(w)
 	most := w.of(len(list)) // a share is one of all, not only of those who are there
 	list = slices.DeleteFunc(list, func(i int) bool { return !ok(i) })
@@ -53,25 +73,22 @@ func (run *course) choose(d *draws, w *Who, ok func(i int) bool) []int {
 }
 
 // strike has f befall the members, together or one after the other.
-func (run *course) strike(f *Fault, members []int) {
-	if len(members) == 0 {
-		return
-	}
+func (run *course) strike(f *Fault, members, peers []int) {
 	if f.Every == 0 {
-		run.befall(f, members)
+		run.befall(f, members, peers)
 		return
 	}
 	for k := range members {
-		run.c.sim.After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1]) })
+		run.c.sim.After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1], peers) })
 	}
 }
 
 // befall has f happen to the members now, and end after its length.
-func (run *course) befall(f *Fault, members []int) {
+func (run *course) befall(f *Fault, members, peers []int) {
 	c := run.c
 	switch f.Kind {
 	case FaultPartition, FaultBlockUDP, FaultNetwork:
-		run.impair(f, members)
+		run.impair(f, members, peers)
 		return
 	case FaultPause:
 		for _, i := range members {
@@ -98,17 +115,12 @@ func (run *course) befall(f *Fault, members []int) {
 }
 
 // impair makes the network worse for the length of f.
-func (run *course) impair(f *Fault, members []int) {
+func (run *course) impair(f *Fault, members, peers []int) {
 	what := Impairment{
 		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP,
 		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack, Delay: f.Delay, Bandwidth: f.Bandwidth,
 	}
-	var peers []int // nil: all
-	switch {
-	case f.To != nil:
-		d := newDraws(run.s.Seed, faultStream, uint64(run.c.Now()))
-		peers = run.choose(&d, f.To, func(int) bool { return true })
-	case what.Cut:
+	if what.Cut && f.To == nil {
 		peers = run.others(members)
 	}
 	way := map[string]Way{"out": WayOut, "in": WayIn}[f.Way] // else both

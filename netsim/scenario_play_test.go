@@ -248,6 +248,15 @@ func TestBlockedUDPLeavesTCP(t *testing.T) {
 	p.wantReach("ended", "12 32 42", "")
 }
 
+// A region's switch doesn't care which of its machines run.
+func TestNetworkFaultOfARegionConcernsWhoComesBackMeanwhile(t *testing.T) {
+	p := playOut(t, `{"nodes": 4, "regions": [{"name": "a", "nodes": 2}, {"name": "b"}], "faults": [
+		{"kind": "crash", "start": "5s", "length": "10s", "members": ["m4"]}, {"kind": "partition", "start": "10s", "region": "b"}]}`)
+	p.at(20 * time.Second)
+	p.wantUp("back", 1, 2, 3, 4)
+	p.wantReach("cut off", "12 34 43", "14 41 13")
+}
+
 func TestWorseNetworkLosesAndDelaysWhileItLasts(t *testing.T) {
 	p := playOut(t, `{"nodes": 10, "faults": [{"kind": "network", "start": "10s", "length": "20s", "share": "50%", "loss": "50%", "duplicate": "10%"}]}`)
 	counted := func(until time.Duration) (lost, duplicated uint64) {

@@ -165,7 +165,7 @@ func (f *Fault) label() string {
 func (s *Scenario) endOf(f *Fault, start time.Duration) time.Duration {
 	run := time.Duration(s.For)
 	end := start + time.Duration(f.Length)
-	if lasts := f.Kind != FaultCrash && f.Kind != FaultLeave && f.Kind != FaultJoin; lasts && f.Length == 0 {
+	if f.Length == 0 && f.lasts() {
 		end = run
 	}
 	if f.Every > 0 {
