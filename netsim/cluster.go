@@ -202,10 +202,15 @@ func (c *Cluster) start(i int, where netip.AddrPort) {
 	c.JoinSeeds(i)
 }
 
+// coordinatesMax is of how many others all members together remember the coordinate: 256 MB. Up to 1,448
+// members, each can remember all.
+const coordinatesMax = 1 << 21
+
 func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
 	m := &c.members[i]
 	cfg := serf.DefaultConfig(c.cfg.Profile.Timing)
 	cfg.Name, cfg.Addr, cfg.Roster = m.name, where, c.roster
+	cfg.CoordinatesMax = min(cfg.CoordinatesMax, coordinatesMax/c.cfg.Members)
 	if c.cfg.Tune != nil {
 		c.cfg.Tune(i, &cfg)
 	}

@@ -117,7 +117,9 @@ func (n *Node) fill(now Time, p *wire.Packer, copies int) {
 		above.AppendBroadcasts(now, p, copies)
 		above = nil
 	}
-	n.queue.Fill(p, n.retransmits(), copies)
+	if n.queue.Len() > 0 {
+		n.queue.Fill(p, n.retransmits(), copies)
+	}
 	if above != nil {
 		above.AppendBroadcasts(now, p, copies)
 	}

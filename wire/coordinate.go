@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"encoding/binary"
+	"math"
+)
+
 // CoordinateDimensions of a network coordinate. Those of another number are refused.
 const CoordinateDimensions = 8
 
@@ -37,7 +42,37 @@ func ParseAckPayload(payload []byte) (Coordinate, error) {
 	if payload[0] != ackPayloadVersion {
 		return Coordinate{}, ErrType
 	}
+	if m, ok := usualCoordinate(payload[1:]); ok {
+		return m, nil
+	}
 	return parseCoordinate(payload[1:])
+}
+
+// usualCoordinate reads a coordinate that is written as all known senders write it, bytes for
+// bytes. It comes with each ack, and to read it as any map of any numbers takes ten times as long.
+func usualCoordinate(p []byte) (m Coordinate, ok bool) {
+	const adjustment, other, height, vec = "\x84\xaaAdjustment\xcb", "\xa5Error\xcb", "\xa6Height\xcb", "\xa3Vec\x98"
+	const width, marked = 8, 9 // bytes of a number, without and with its type byte
+	const size = len(adjustment) + width + len(other) + width + len(height) + width + len(vec) + marked*CoordinateDimensions
+	if len(p) != size {
+		return m, false
+	}
+	ok = true
+	take := func(mark string) float64 {
+		ok = ok && string(p[:len(mark)]) == mark
+		bits := binary.BigEndian.Uint64(p[len(mark):])
+		p = p[len(mark)+width:]
+		return math.Float64frombits(bits)
+	}
+	m.Adjustment, m.Error, m.Height = take(adjustment), take(other), take(height)
+	ok = ok && string(p[:len(vec)]) == vec
+	p = p[len(vec):]
+	for i := range m.Vec {
+		at := p[i*marked : (i+1)*marked]
+		ok = ok && at[0] == mpFloat64
+		m.Vec[i] = math.Float64frombits(binary.BigEndian.Uint64(at[1:]))
+	}
+	return m, ok
 }
 
 func parseCoordinate(p []byte) (Coordinate, error) {

@@ -64,6 +64,9 @@ type Config struct {
 
 	// DisableCoordinates stops this node from estimating round trip times.
 	DisableCoordinates bool
+	// CoordinatesMax is of how many others, about, the last coordinate and round trips are remembered, at 128 bytes
+	// each. Of 0 to 7 nobody's is.
+	CoordinatesMax int
 	// DisableConflictResolution makes a conflict over the own name a matter of notes only.
 	DisableConflictResolution bool
 
@@ -107,6 +110,7 @@ func DefaultConfig(profile swim.Config) Config {
 		QueryResponseSizeMax: 1024,
 		BroadcastTimeout:     5 * time.Second,
 		LeavePropagateDelay:  time.Second,
+		CoordinatesMax:       1 << 14,
 	}
 }
 
@@ -139,6 +143,7 @@ func (c *Config) Validate() error {
 	atLeast("user quiescent period", c.UserQuiescentPeriod, 0)
 	atLeast("broadcast timeout", c.BroadcastTimeout, 0)
 	atLeast("leave propagate delay", c.LeavePropagateDelay, 0)
+	bad(c.CoordinatesMax >= 0, "coordinates: at most %d are remembered, which is negative", c.CoordinatesMax)
 	size("user event size", c.EventSizeMax, EventSizeCeiling)
 	size("query size", c.QuerySizeMax, messageCeiling)
 	size("query response size", c.QueryResponseSizeMax, messageCeiling)

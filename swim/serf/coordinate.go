@@ -10,11 +10,10 @@ import (
 type coordinates struct {
 	off    bool
 	client coord.Client
-	known  map[swim.MemberID]coord.Coordinate // of the members that we probed
 }
 
 func (c *coordinates) init(cfg *Config) {
-	c.off, c.client = cfg.DisableCoordinates, coord.New()
+	c.off, c.client = cfg.DisableCoordinates, coord.New(cfg.CoordinatesMax)
 }
 
 // appendPayload appends what acks of this node carry.
@@ -26,10 +25,7 @@ func (c *coordinates) appendPayload(b []byte) []byte {
 	return wire.AppendAckPayload(b, &w)
 }
 
-func (c *coordinates) forget(id swim.MemberID) {
-	c.client.Forget(uint32(id))
-	delete(c.known, id)
-}
+func (c *coordinates) forget(id swim.MemberID) { c.client.Forget(uint32(id)) }
 
 // handleAcked learns from a direct ping how far a member is.
 func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
@@ -45,12 +41,7 @@ func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
 	if err != nil {
 		n.count.CoordinatesRefused++
 		n.note(out, swim.Note{Level: swim.Trace, Code: NoteCoordinateRefused, Member: e.Member, Err: err})
-		return
 	}
-	if c.known == nil {
-		c.known = make(map[swim.MemberID]coord.Coordinate)
-	}
-	c.known[e.Member] = other
 }
 
 // Coordinate returns where a member was when it was probed last, or where this node is; false if
@@ -62,6 +53,5 @@ func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
 	if name == n.cfg.Name {
 		return n.coords.client.Coordinate(), true
 	}
-	c, ok := n.coords.known[n.lookup([]byte(name))]
-	return c, ok
+	return n.coords.client.Last(uint32(n.lookup([]byte(name))))
 }

@@ -71,8 +71,12 @@ const fairTurn = 3
 // AppendBroadcasts implements swim.Carrier.
 func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	g := &c.n.gossip
+	g.turns++
+	if g.queued() == 0 {
+		return
+	}
 	order := [3]*swim.Queue{&g.intents, &g.queries, &g.events}
-	if g.turns++; g.turns%fairTurn == 0 {
+	if g.turns%fairTurn == 0 {
 		order[0], order[2] = order[2], order[0]
 	}
 	limit := c.n.swim.Retransmits()

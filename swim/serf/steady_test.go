@@ -142,7 +142,7 @@ func (s *steady) exchange(i int, o *swim.StreamOut) {
 
 // BenchmarkSteadyState is the price of nodes in a cluster in which nothing happens, in member-seconds.
 func BenchmarkSteadyState(b *testing.B) {
-	for _, members := range []int{1000, 10_000} {
+	for _, members := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
 			s := newSteady(b, members)
 			s.run()

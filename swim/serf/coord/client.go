@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 )
 
@@ -18,10 +17,6 @@ const (
 	gravityRho   = 150  // the higher, the weaker the pull to the origin
 	adjustWindow = 20   // observations that the adjustment averages
 	filterSize   = 3    // round trips per member whose median counts
-	// filterMembers limits for how many members the last round trips are kept
-	// (about 200 KiB). Those of further members count unfiltered: at one probe a second
-	// each is observed once an hour, and a stray value soon outweighed.
-	filterMembers = 4096
 )
 
 // Reasons to refuse an observation. Nothing changes then.
@@ -36,12 +31,14 @@ type Client struct {
 	here    Coordinate
 	adjust  [adjustWindow]float64 // by how much the last predictions fell short, seconds
 	adjustN int                   // next place in adjust
-	filters map[uint32]filter     // by member
 	resets  uint64
+	heard   heard
 }
 
-// New returns a client at the origin.
-func New() Client { return Client{here: Origin()} }
+// New returns a client at the origin that remembers up to so many others, at 128 bytes each. Of further ones
+// the round trips count unfiltered: in a large cluster each is observed so rarely that a stray value
+// is soon outweighed.
+func New(others int) Client { return Client{here: Origin(), heard: heard{most: others}} }
 
 // Coordinate returns the present estimate.
 func (c *Client) Coordinate() Coordinate { return c.here }
@@ -58,8 +55,20 @@ func (c *Client) Set(to Coordinate) error {
 	return nil
 }
 
-// Forget drops the round trips kept of a member, known to Update by the same key.
-func (c *Client) Forget(member uint32) { delete(c.filters, member) }
+// Forget drops what is remembered of a member, known to Update by the same key.
+func (c *Client) Forget(member uint32) {
+	if o := c.heard.find(member); o != nil {
+		o.n = 0
+	}
+}
+
+// Last returns where a member was when it was observed last; false if that isn't remembered.
+func (c *Client) Last(member uint32) (Coordinate, bool) {
+	if o := c.heard.find(member); o != nil {
+		return o.at, true
+	}
+	return Coordinate{}, false
+}
 
 // Distance estimates the round trip time to the owner of another, valid coordinate.
 func (c *Client) Distance(other *Coordinate) time.Duration { return Distance(&c.here, other) }
@@ -74,7 +83,9 @@ func (c *Client) Update(member uint32, other Coordinate, rtt time.Duration, rng 
 	if rtt < 0 || rtt > RTTMax {
 		return fmt.Errorf("%v, limit %v: %w", rtt, RTTMax, ErrRTT)
 	}
-	seconds := c.median(member, rtt).Seconds()
+	o := c.heard.take(member)
+	o.at = other
+	seconds := o.median(rtt).Seconds()
 	c.observe(&other, seconds, rng)
 	c.readjust(&other, seconds)
 	c.gravitate(rng)
@@ -88,13 +99,14 @@ func (c *Client) Update(member uint32, other Coordinate, rtt time.Duration, rng 
 // observe is Vivaldi itself.
 func (c *Client) observe(other *Coordinate, rtt float64, rng func() float64) {
 	rtt = max(rtt, nearMin)
-	predicted := c.Distance(other).Seconds()
+	g := between(&c.here.Vec, &other.Vec)
+	predicted := adjusted(g.length+c.here.Height+other.Height, &c.here, other).Seconds()
 	wrongness := math.Abs(predicted-rtt) / rtt
 	// The less sure one of the two moves more.
 	weight := c.here.Error / max(c.here.Error+other.Error, nearMin)
 	e := float64(errorGain*weight*wrongness) + float64(c.here.Error*(1-float64(errorGain*weight)))
 	c.here.Error = min(e, errorMax)
-	c.here = c.here.push(placeGain*weight*(rtt-predicted), other, rng)
+	c.here.push(placeGain*weight*(rtt-predicted), other, &g, rng)
 }
 
 // readjust averages what the place alone gets wrong. Half goes to each of the two ends.
@@ -111,33 +123,7 @@ func (c *Client) readjust(other *Coordinate, rtt float64) {
 // gravitate keeps the whole cluster from drifting away from the origin.
 func (c *Client) gravitate(rng func() float64) {
 	origin := Origin()
-	g := Distance(&origin, &c.here).Seconds() / gravityRho
-	c.here = c.here.push(-(g * g), &origin, rng)
-}
-
-// filter holds the last round trips of one member.
-type filter struct {
-	rtts [filterSize]time.Duration
-	n    uint8 // how many of them there are
-}
-
-// median adds a round trip to a member's filter and returns the median of what it has.
-func (c *Client) median(member uint32, rtt time.Duration) time.Duration {
-	f, ok := c.filters[member]
-	if !ok && len(c.filters) >= filterMembers {
-		return rtt
-	}
-	if f.n == filterSize {
-		copy(f.rtts[:], f.rtts[1:])
-		f.n--
-	}
-	f.rtts[f.n] = rtt
-	f.n++
-	if c.filters == nil {
-		c.filters = make(map[uint32]filter)
-	}
-	c.filters[member] = f
-	sorted := f.rtts
-	slices.Sort(sorted[:f.n])
-	return sorted[f.n/2]
+	way := between(&c.here.Vec, &origin.Vec) // as long in the other direction
+	g := adjusted(way.length+origin.Height+c.here.Height, &origin, &c.here).Seconds() / gravityRho
+	c.here.push(-(g * g), &origin, &way, rng)
 }

@@ -35,7 +35,7 @@ func TestUpdateVectors(t *testing.T) {
 	if len(v.Steps) == 0 {
 		t.Fatal("no steps")
 	}
-	c := New()
+	c := New(64)
 	if err := c.Set(v.Start); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ type network struct {
 func newNetwork(seed uint64, places [][2]float64, access []float64) *network {
 	n := &network{places: places, access: access, rng: rand.New(rand.NewPCG(seed, 0))}
 	for range places {
-		n.clients = append(n.clients, New())
+		n.clients = append(n.clients, New(64))
 	}
 	return n
 }
@@ -149,7 +149,7 @@ func TestSameSeedSameCoordinates(t *testing.T) {
 // Whatever others claim, the estimate stays one that others accept.
 func TestEstimateStaysValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := New()
+		c := New(64)
 		rng := rand.New(rand.NewPCG(1, 2))
 		for range rapid.IntRange(1, 50).Draw(t, "updates") {
 			var other Coordinate
@@ -174,7 +174,7 @@ func TestEstimateStaysValid(t *testing.T) {
 }
 
 func TestUpdateAllocatesNothing(t *testing.T) {
-	c := New()
+	c := New(64)
 	rng := rand.New(rand.NewPCG(1, 2))
 	update := func() {
 		if err := c.Update(1, near(0.01), time.Millisecond, rng.Float64); err != nil {
@@ -188,7 +188,7 @@ func TestUpdateAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkUpdate(b *testing.B) {
-	c := New()
+	c := New(64)
 	other := near(0.01)
 	for b.Loop() {
 		_ = c.Update(1, other, time.Millisecond, rand.Float64)

@@ -59,8 +59,10 @@ func (c *Coordinate) Valid() bool {
 func within(v, low float64) bool { return v >= low && v <= farMax }
 
 // Distance estimates the round trip time between the owners of two valid coordinates.
-func Distance(a, b *Coordinate) time.Duration {
-	d := rawDistance(a, b)
+func Distance(a, b *Coordinate) time.Duration { return adjusted(rawDistance(a, b), a, b) }
+
+// adjusted is the estimate for two coordinates whose raw distance is d seconds.
+func adjusted(d float64, a, b *Coordinate) time.Duration {
 	if adjusted := d + a.Adjustment + b.Adjustment; adjusted > 0 {
 		d = adjusted
 	}
@@ -69,63 +71,70 @@ func Distance(a, b *Coordinate) time.Duration {
 
 // rawDistance is the distance in seconds without the adjustments.
 func rawDistance(a, b *Coordinate) float64 {
-	v := sub(a.Vec, b.Vec)
-	return length(v) + a.Height + b.Height
+	g := between(&a.Vec, &b.Vec)
+	return g.length + a.Height + b.Height
 }
 
-// push returns c after a force (in seconds) from the direction of from; a
-// negative one draws it closer. Coinciding places part in a random direction.
-func (c Coordinate) push(force float64, from *Coordinate, rng func() float64) Coordinate {
-	unit, apart := direction(c.Vec, from.Vec, rng)
+// push moves c by a force (in seconds) from the direction of from; a negative one draws it
+// closer. g is the gap between them. Coinciding places part in a random direction.
+func (c *Coordinate) push(force float64, from *Coordinate, g *gap, rng func() float64) {
+	unit := g.direction(rng)
 	for i := range c.Vec {
 		c.Vec[i] += float64(unit[i] * force)
 	}
-	if apart > nearMin {
-		c.Height += (c.Height + from.Height) * force / apart
+	if g.length > nearMin {
+		c.Height += (c.Height + from.Height) * force / g.length
 		c.Height = max(c.Height, heightMin)
 	}
-	return c
 }
 
 type vector = [Dimensions]float64
 
-// direction returns the unit vector from b to a and how far they are apart; if
-// that can't be told from nothing, a random unit vector and 0.
-func direction(a, b vector, rng func() float64) (unit vector, apart float64) {
-	v := sub(a, b)
-	if apart = length(v); apart > nearMin {
-		return scale(v, 1/apart), apart
-	}
-	for i := range v {
-		v[i] = rng() - 0.5
-	}
-	if l := length(v); l > nearMin {
-		return scale(v, 1/l), 0
-	}
-	return vector{1}, 0
+// gap is the way from one place to another.
+type gap struct {
+	v      vector
+	length float64
 }
 
 // The conversions of products to float64 below and in client.go keep the compiler from
 // fusing them with the sum: results are the same on all processors.
 
-func sub(a, b vector) vector {
-	for i := range a {
-		a[i] -= b[i]
+// between returns the gap from b to a.
+func between(a, b *vector) (g gap) {
+	for i := range g.v {
+		g.v[i] = a[i] - b[i]
 	}
-	return a
+	g.measure()
+	return g
 }
 
-func scale(v vector, f float64) vector {
-	for i := range v {
-		v[i] *= f
-	}
-	return v
-}
-
-func length(v vector) float64 {
+func (g *gap) measure() {
 	sum := 0.0
-	for _, x := range v {
+	for _, x := range g.v {
 		sum += float64(x * x)
 	}
-	return math.Sqrt(sum)
+	g.length = math.Sqrt(sum)
+}
+
+// direction returns the unit vector along g; if it can't be told from nothing, a random one.
+func (g *gap) direction(rng func() float64) vector {
+	if g.length > nearMin {
+		return g.unit()
+	}
+	var r gap
+	for i := range r.v {
+		r.v[i] = rng() - 0.5
+	}
+	if r.measure(); r.length > nearMin {
+		return r.unit()
+	}
+	return vector{1}
+}
+
+func (g *gap) unit() (v vector) {
+	f := 1 / g.length
+	for i := range v {
+		v[i] = g.v[i] * f
+	}
+	return v
 }

@@ -3,6 +3,7 @@ package coord
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -80,7 +81,8 @@ func TestOriginIsValid(t *testing.T) {
 func TestPushWithoutLuckStillParts(t *testing.T) {
 	c, from := near(0), near(0)
 	// All dimensions draw zero: no direction either.
-	got := c.push(0.5, &from, func() float64 { return 0.5 })
+	got, g := c, between(&c.Vec, &from.Vec)
+	got.push(0.5, &from, &g, func() float64 { return 0.5 })
 	if want := (vector{0.5}); got.Vec != want || got.Height != c.Height {
 		t.Errorf("moved to %+v, want %v", got, want)
 	}
@@ -102,7 +104,7 @@ func TestUpdateRefuses(t *testing.T) {
 		{"no time at all", near(0.01), 0, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := New()
+			c := New(64)
 			before := c.Coordinate()
 			if err := c.Update(1, tc.other, tc.rtt, unused(t)); !errors.Is(err, tc.want) {
 				t.Errorf("Update: %v, want %v", err, tc.want)
@@ -123,7 +125,7 @@ func unused(t *testing.T) func() float64 {
 }
 
 func TestSet(t *testing.T) {
-	c := New()
+	c := New(64)
 	if err := c.Set(near(0.02)); err != nil || c.Coordinate() != near(0.02) {
 		t.Errorf("Set: %v, at %+v", err, c.Coordinate())
 	}
@@ -133,52 +135,74 @@ func TestSet(t *testing.T) {
 }
 
 func TestFilterTakesTheMedianOfTheLastThree(t *testing.T) {
-	c := New()
+	c := New(64)
 	for i, tc := range []struct{ rtt, want time.Duration }{{5, 5}, {9, 9}, {1, 5}, {100, 9}, {2, 2}, {3, 3}} {
-		if got := c.median(1, tc.rtt); got != tc.want {
+		if got := c.heard.take(1).median(tc.rtt); got != tc.want {
 			t.Errorf("step %d: %d, want %d", i, got, tc.want)
 		}
 	}
-	if got := c.median(2, 77); got != 77 {
+	if got := c.heard.take(2).median(77); got != 77 {
 		t.Errorf("another member: %d, want 77", got)
 	}
 }
 
 func TestForgetStartsTheFilterAnew(t *testing.T) {
-	c := New()
-	c.median(1, 5)
-	c.median(1, 5)
+	c := New(64)
+	c.heard.take(1).median(5)
+	c.heard.take(1).median(5)
 	c.Forget(1)
-	if got := c.median(1, 50); got != 50 {
+	if _, ok := c.Last(1); ok {
+		t.Error("its coordinate is still there")
+	}
+	if got := c.heard.take(1).median(50); got != 50 {
 		t.Errorf("%d, want 50", got)
 	}
 }
 
-func TestFilterMembersAreLimited(t *testing.T) {
-	c := New()
-	for m := range uint32(filterMembers + 1) {
-		c.median(m, 5)
+// remember observes members from 1 on, each at a place of its own, and returns how many are remembered right.
+func remember(t *testing.T, c *Client, members uint32) (right int) {
+	t.Helper()
+	for m := uint32(1); m <= members; m++ {
+		if err := c.Update(m, near(float64(m)*1e-5), time.Millisecond, rand.Float64); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if len(c.filters) != filterMembers {
-		t.Errorf("%d members filtered, limit %d", len(c.filters), filterMembers)
+	for m := uint32(1); m <= members; m++ {
+		at, ok := c.Last(m)
+		if ok && at == near(float64(m)*1e-5) {
+			right++
+		} else if ok {
+			t.Errorf("%d is at %+v", m, at)
+		}
 	}
-	c.median(filterMembers, 6)
-	if got := c.median(filterMembers, 50); got != 50 {
-		t.Errorf("one beyond the limit: %d, want 50 as it came", got)
+	return right
+}
+
+func TestOthersAreRemembered(t *testing.T) {
+	c := New(1 << 14)
+	const members = 5000
+	if n := remember(t, &c, members); n < members*999/1000 {
+		t.Errorf("%d of %d, with room for three times as many", n, members)
 	}
-	if got := c.median(0, 50); got != 50 || c.median(0, 1) != 5 {
-		t.Error("one within isn't filtered")
-	}
-	c.Forget(0)
-	if c.median(filterMembers, 6); len(c.filters) != filterMembers {
-		t.Errorf("%d members filtered: a free place isn't used", len(c.filters))
+}
+
+func TestRememberedOthersAreLimited(t *testing.T) {
+	for _, most := range []int{0, heardStart - 1, heardStart, 100} {
+		c := New(most)
+		n := remember(t, &c, 1000)
+		if n > most || len(c.heard.slots) > most {
+			t.Errorf("limit %d: %d are remembered in %d slots", most, n, len(c.heard.slots))
+		}
+		if _, ok := c.Last(1000); ok != (most >= heardStart) {
+			t.Errorf("limit %d: the last one is remembered: %v", most, ok)
+		}
 	}
 }
 
 // Two places that nearly coincide while the round trip is long make the height
 // explode (a property of the algorithm). Then we begin anew.
 func TestEstimateOutOfRangeBeginsAnew(t *testing.T) {
-	c := New()
+	c := New(64)
 	if err := c.Update(1, near(1), RTTMax, unused(t)); err != nil || c.Resets() != 0 {
 		t.Fatalf("Update: %v, %d resets", err, c.Resets())
 	}
