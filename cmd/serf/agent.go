@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -30,11 +31,18 @@ const (
 	reloadTimeout = 3 * time.Second
 )
 
+// gcPercent is how much an agent's memory may grow before garbage is collected: half of what is in use. It shares
+// its host with what it is there for, and has so little to do that the time for it isn't noticed. GOGC overrides it.
+const gcPercent = 50
+
 // signalQueue lets a burst of signals wait while one is dealt with.
 const signalQueue = 4
 
 // runAgent is `serf agent`: it runs until a signal, an RPC client's leave or a failure ends it.
 func runAgent(ctx context.Context, args []string, e env) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	signals := make(chan os.Signal, signalQueue)
 	signal.Notify(signals, agentSignals...)
 	defer signal.Stop(signals)

@@ -72,6 +72,7 @@ type Node struct {
 	leave    leaving
 	joins    joins
 	tagCache map[swim.MemberID]map[string]string // decoded when asked for
+	tagSets  map[string]map[string]string        // by metadata, for members that have the same; at most tagSetsMax
 	due      [duties]swim.Time
 	ops      swim.OpID
 	nextEcho swim.Time // see echoGap
@@ -233,11 +234,23 @@ func (n *Node) begin(out *swim.Output) {
 	n.mark = len(out.Events)
 	clear(n.inbox)
 	clear(n.news)
-	n.inbox, n.news, n.ids = n.inbox[:0], n.news[:0], n.ids[:0]
+	n.inbox, n.news, n.ids = kept(n.inbox), kept(n.news), kept(n.ids)
 	if cap(n.arena) > arenaKeep {
 		n.arena = nil
 	}
 	n.arena = n.arena[:0]
+}
+
+// listKeep is for how many events or members a list keeps its memory from call to call. A push/pull can bring
+// news of all members at once, and seldom does it twice.
+const listKeep = 256
+
+// kept empties a list.
+func kept[T any](list []T) []T {
+	if cap(list) > listKeep {
+		return nil
+	}
+	return list[:0]
 }
 
 // finish ends a call: handles the rest of the membership's events and hands out ours.

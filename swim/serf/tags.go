@@ -82,11 +82,29 @@ func (n *Node) tagsOf(id swim.MemberID, meta []byte) map[string]string {
 	}
 	tags, ok := n.tagCache[id]
 	if !ok {
-		tags = decodeTags(meta)
+		tags = n.sharedTags(meta)
 		if n.tagCache == nil {
 			n.tagCache = make(map[swim.MemberID]map[string]string)
 		}
 		n.tagCache[id] = tags
 	}
+	return tags
+}
+
+// tagSetsMax bounds the sets of tags that are remembered for sharing: members have few different ones, or
+// each its own. When there are more, all are forgotten, and the sharing begins anew.
+const tagSetsMax = 256
+
+// sharedTags decodes metadata, to the same map for the same bytes: thousands of members with
+// a map each are most of what an agent would have in memory.
+func (n *Node) sharedTags(meta []byte) map[string]string {
+	if tags, ok := n.tagSets[string(meta)]; ok {
+		return tags
+	}
+	if n.tagSets == nil || len(n.tagSets) >= tagSetsMax {
+		n.tagSets = make(map[string]map[string]string)
+	}
+	tags := decodeTags(meta)
+	n.tagSets[string(meta)] = tags
 	return tags
 }
