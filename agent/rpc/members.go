@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -15,7 +16,7 @@ import (
 // would write of wireMember.
 
 // memberSize is about what a member takes on the wire, with some tags.
-const memberSize = 256
+const memberSize = 160
 
 // memberFloor is less than any member takes that is written with all its fields.
 const memberFloor = 100
@@ -29,15 +30,15 @@ func (r *membersResponse) appendBody(b []byte) []byte {
 	b = append(b, msgpcode.FixedMapLow|1)
 	b = appendText(b, "Members")
 	b = appendCount(b, len(r.Members), msgpcode.FixedArrayLow, msgpcode.Array16)
-	var keys []string
+	tags := tagWriter{written: make(map[uintptr][2]int)}
 	for i := range r.Members {
-		b = appendMember(b, &r.Members[i], &keys)
+		b = tags.append(appendMember(b, &r.Members[i]), r.Members[i].Tags)
 	}
 	return b
 }
 
-// appendMember appends one member; keys is scratch.
-func appendMember(b []byte, m *Member, keys *[]string) []byte {
+// appendMember appends one member but for its tags, which come last.
+func appendMember(b []byte, m *Member) []byte {
 	const fields = 11
 	b = append(b, msgpcode.FixedMapLow|fields)
 	b = appendAddr(appendText(b, "Addr"), m.Addr.Addr())
@@ -50,14 +51,37 @@ func appendMember(b []byte, m *Member, keys *[]string) []byte {
 	b = appendByte(appendText(b, "ProtocolMax"), m.Protocol.Max)
 	b = appendByte(appendText(b, "ProtocolMin"), m.Protocol.Min)
 	b = appendText(appendText(b, "Status"), m.Status)
-	return appendTags(appendText(b, "Tags"), m.Tags, keys)
+	return appendText(b, "Tags")
 }
 
-// appendTags appends tags in the order of their keys; none are an empty map.
-func appendTags(b []byte, tags map[string]string, keys *[]string) []byte {
-	sorted := slices.AppendSeq((*keys)[:0], maps.Keys(tags))
+// tagSetsMax bounds the sets of tags that are looked up while a list is written or read: most members share a few.
+const tagSetsMax = 256
+
+// tagWriter writes the tags of one list. Members may share the map of their tags: then they are copied from
+// where they were written before.
+type tagWriter struct {
+	written map[uintptr][2]int // by map, which the list keeps where it is: begin and end
+	keys    []string
+}
+
+func (w *tagWriter) append(b []byte, tags map[string]string) []byte {
+	id := reflect.ValueOf(tags).Pointer()
+	if at, ok := w.written[id]; ok {
+		return append(b, b[at[0]:at[1]]...)
+	}
+	begin := len(b)
+	b = w.appendSorted(b, tags)
+	if len(w.written) < tagSetsMax {
+		w.written[id] = [2]int{begin, len(b)}
+	}
+	return b
+}
+
+// appendSorted appends tags in the order of their keys; none are an empty map.
+func (w *tagWriter) appendSorted(b []byte, tags map[string]string) []byte {
+	sorted := slices.AppendSeq(w.keys[:0], maps.Keys(tags))
 	slices.Sort(sorted)
-	*keys = sorted
+	w.keys = sorted
 	b = appendCount(b, len(tags), msgpcode.FixedMapLow, msgpcode.Map16)
 	for _, key := range sorted {
 		b = appendText(appendText(b, key), tags[key])
@@ -116,9 +140,6 @@ func appendText(b []byte, s string) []byte {
 	}
 	return append(b, s...)
 }
-
-// tagSetsMax bounds the sets of tags that are looked up while a list is read: most members share a few.
-const tagSetsMax = 256
 
 // parseBody implements bodyParser.
 func (r *membersResponse) parseBody(p []byte) error {

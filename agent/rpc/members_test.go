@@ -36,7 +36,13 @@ func someMembers() *rapid.Generator[[]Member] {
 			Protocol: versions.Draw(t, "protocol"), Delegate: versions.Draw(t, "delegate"),
 		}
 	})
-	return rapid.SliceOfN(member, 0, 17)
+	return rapid.Custom(func(t *rapid.T) []Member {
+		list := rapid.SliceOfN(member, 0, 17).Draw(t, "list")
+		for i := 1; i < len(list); i += 3 {
+			list[i].Tags = list[i-1].Tags // the same map
+		}
+		return list
+	})
 }
 
 var sameAddrs = cmpopts.EquateComparable(netip.AddrPort{})
@@ -140,10 +146,14 @@ func TestMembersThatAreNone(t *testing.T) {
 // manyMembers is a cluster with a few sets of tags.
 func manyMembers(n int) []Member {
 	members := make([]Member, n)
+	var tags []map[string]string
+	for i := range 5 {
+		tags = append(tags, map[string]string{"dc": "east", "role": fmt.Sprint("role-", i)})
+	}
 	for i := range members {
 		members[i] = Member{
 			Name: fmt.Sprintf("member-%05d", i), Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 7946),
-			Tags: map[string]string{"dc": "east", "role": fmt.Sprint("role-", i%5)}, Status: "alive",
+			Tags: tags[i%len(tags)], Status: "alive",
 			Protocol: Versions{1, 5, 2}, Delegate: Versions{2, 5, 5},
 		}
 	}

@@ -2,6 +2,7 @@ package serf
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -230,6 +231,7 @@ func (n *Node) Member(name string) (Member, bool) {
 
 // Members appends all members to dst, sorted by name.
 func (n *Node) Members(dst []Member) []Member {
+	dst = slices.Grow(dst, n.table.len())
 	for _, id := range n.table.sorted(n.roster) {
 		if m, ok := n.ByID(id); ok {
 			dst = append(dst, m)
