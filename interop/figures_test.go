@@ -367,7 +367,7 @@ func askAll(t *testing.T, a *agentProcess, n int, dial func(*testing.T, string) 
 
 // measureEvents fires events at one of three agents as fast as it takes them.
 func measureEvents(t *testing.T, f *figures) {
-	var lost, perEvent [2]float64
+	var lost, perEvent, processor [2]float64
 	for i, p := range sides {
 		agents := launchCluster(t, p, 3)
 		var tallies []*tally
@@ -376,12 +376,15 @@ func measureEvents(t *testing.T, f *figures) {
 		}
 		c, err := rpc.Dial(t.Context(), agents[0].rpcAddr(), rpc.Options{})
 		must(t, err)
+		before := sumOf(t, agents)
 		began := time.Now()
 		for n := range eventCount {
 			must(t, c.UserEvent(t.Context(), "burst", numbered(n), false))
 		}
 		accepted := time.Since(began)
 		lost[i], perEvent[i] = share(tallies, began)
+		delivered := eventCount * (1 - lost[i]/100)
+		processor[i] = float64((sumOf(t, agents) - before).Microseconds()) / max(delivered, 1)
 		t.Logf("%s: %d events accepted in %v", p.name, eventCount, accepted.Round(time.Millisecond))
 		c.Close()
 		for _, a := range agents {
@@ -390,6 +393,15 @@ func measureEvents(t *testing.T, f *figures) {
 	}
 	f.add(fmt.Sprintf("%d events by RPC, not delivered on all of 3", eventCount), "%", lost)
 	f.add(fmt.Sprintf("%d events by RPC, time for each that is", eventCount), "µs", perEvent)
+	f.add(fmt.Sprintf("%d events by RPC, processor time of all 3 for each that is", eventCount), "µs", processor)
+}
+
+// sumOf is the processor time of all.
+func sumOf(t *testing.T, agents []*agentProcess) (sum time.Duration) {
+	for _, a := range agents {
+		sum += a.usage(t).processor
+	}
+	return sum
 }
 
 // share waits until nothing comes any more. It returns how many percent of the events were not delivered on all, and
