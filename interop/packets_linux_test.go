@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/swim"
 	"serf/wire"
 )
 
@@ -26,9 +27,15 @@ const (
 	packetsAtOnce = 64
 	bytesAtOnce   = 96 << 10
 	// hostileMemory and hostileLog bound what the second half of the packets may add to the agent's resident memory and
-	// log, in bytes: all that is news has been said in the first.
-	hostileMemory = 16 << 20
+	// log, in bytes: nearly all that is news has been said in the first. What is left is names that came about by
+	// damage: where nothing is encrypted, whoever says that it is a member is one, with memberMemory and memberLog for its life.
+	hostileMemory = 8 << 20
 	hostileLog    = 64 << 10
+	memberMemory  = 4 << 10
+	memberLog     = 2 << 10
+	// notLeaving is within which a member that somebody said is leaving, and that stays, is alive again at the latest: it is
+	// looked for every 15 s, and believed for 15 s. Usually it says itself that it stays.
+	notLeaving = 40 * time.Second
 	// looks is how often the agent is asked for its members meanwhile.
 	looks = 40
 )
@@ -65,7 +72,7 @@ func TestHostilePackets(t *testing.T) {
 			a.run(t, *hostilePackets)
 			for _, m := range []*running{victim, peer} {
 				for _, name := range []string{"victim", "peer"} {
-					wantStatus(t, name, "alive", m)
+					wantStatusWithin(t, notLeaving, name, "alive", m)
 				}
 			}
 		})
@@ -121,12 +128,12 @@ func recordedPackets(t *testing.T) (all [][]byte) {
 // run sends count packets, and looks at the victim meanwhile.
 func (a *attack) run(t *testing.T, count int) {
 	t.Helper()
-	half, memory, log := false, 0, 0
+	half, members, memory, log := false, 0, 0, 0
 	began, worst, kinds := time.Now(), time.Duration(0), map[string]int{}
 	for sent, look := 0, 0; sent < count; {
 		sent += a.burst(t, min(packetsAtOnce, count-sent), kinds)
 		if sent >= count/2 && !half {
-			half, memory, log = true, residentMemory(t, a.victim), len(a.victim.log.String())
+			half, members, memory, log = true, len(a.victim.members()), residentMemory(t, a.victim), len(a.victim.log.String())
 		}
 		if sent*looks/count > look {
 			look = sent * looks / count
@@ -137,14 +144,18 @@ func (a *attack) run(t *testing.T, count int) {
 			worst = max(worst, time.Since(asked))
 		}
 	}
+	members = len(a.victim.members()) - members
 	grown, logged := residentMemory(t, a.victim)-memory, len(a.victim.log.String())-log
-	t.Logf("%d packets in %v (%v); members took %v at worst; resident %d KiB at half, %+d KiB at the end; log %d bytes, %d of the second half",
-		count, time.Since(began).Round(time.Millisecond), kinds, worst, memory>>10, grown>>10, log+logged, logged)
+	t.Logf("%d packets in %v (%v); members took %v at worst; resident %d KiB at half, %+d KiB at the end; log %d bytes, %d of the second half, which brought %d members",
+		count, time.Since(began).Round(time.Millisecond), kinds, worst, memory>>10, grown>>10, log+logged, logged, members)
 	if worst > quickMembers {
 		t.Errorf("members took %v, want %v at most", worst, quickMembers)
 	}
-	if grown > hostileMemory || logged > hostileLog {
-		t.Errorf("memory grew by %d bytes, allowed %d; the log by %d, allowed %d", grown, hostileMemory, logged, hostileLog)
+	if limit := hostileMemory + members*memberMemory; grown > limit {
+		t.Errorf("memory grew by %d bytes, allowed %d", grown, limit)
+	}
+	if limit := hostileLog + members*memberLog; logged > limit {
+		t.Errorf("the log grew by %d bytes, allowed %d", logged, limit)
 	}
 }
 
@@ -286,7 +297,10 @@ func (a *attack) pack() []byte {
 // lie is a sound message that isn't true, about few names, times and addresses, and at the edges of what there is.
 func (a *attack) lie() []byte {
 	r := a.random
-	name := []byte([]string{"victim", "peer", "ghost-1", "ghost-2", "ghost-3", "evil\nleave", "", strings.Repeat("n", 512), strings.Repeat("n", 600)}[r.IntN(9)])
+	name := []byte([]string{"victim", "peer", "ghost-1", "ghost-2", "ghost-3", "evil\nleave", ""}[r.IntN(7)])
+	if r.IntN(100) == 0 {
+		name = []byte(strings.Repeat("n", swim.NameMax+r.IntN(2)))
+	}
 	from := []byte([]string{"victim", "peer", "ghost-1"}[r.IntN(3)])
 	inc := []uint32{0, 1, 2, 3, 4, 5, 1 << 31, 1<<32 - 1}[r.IntN(8)]
 	addr := []netip.AddrPort{a.victim.bind, a.peer.bind, netip.MustParseAddrPort("127.0.9.9:7946"), netip.MustParseAddrPort("224.0.0.1:1"), netip.MustParseAddrPort("0.0.0.0:0"), netip.MustParseAddrPort("[::1]:7946")}[r.IntN(6)]
