@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -8,6 +9,16 @@ import (
 	"testing"
 	"time"
 )
+
+var long = flag.Bool("long", false, "give the tests of failures their full size; each takes a minute")
+
+// sized is how large a test is: short, unless -long is given.
+func sized(short, full int) int {
+	if *long {
+		return full
+	}
+	return short
+}
 
 // TestMain fails if goroutines are left when all tests are done.
 func TestMain(m *testing.M) {

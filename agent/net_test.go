@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func TestFailedStartReleasesAll(t *testing.T) {
 func TestShutdownFreesThePort(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	addr := a.Addr()
-	for range 20 {
+	for range sized(20, 1000) {
 		a.Shutdown()
 		b, err := Start(background, osConfig("a", addr))
 		if err != nil {
@@ -224,6 +225,65 @@ func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	}
 	defer udp.Close()
 	ping(t, udp, 1)
+}
+
+// Many push/pulls that are as large as they may be, at once: what they share is bounded, and the agent answers. F1.
+func TestWholeStatesAtOnce(t *testing.T) {
+	a := begin(t, osConfig("a", loopback))
+	runtime.GC()
+	before := heapNow()
+	piece := make([]byte, 64<<10)
+	head := wire.PushPullHeader{UserStateLen: wire.UserStateMax - len(piece)}    // with its header it is a block
+	streams, pieces := sized(16, 128), sized(80, head.UserStateLen/len(piece)-1) // never whole: it would be taken in, and be over
+	var senders sync.WaitGroup
+	for range streams {
+		c, err := net.Dial("tcp4", a.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		senders.Go(func() {
+			if _, err := c.Write(head.Append(nil)); err != nil {
+				return
+			}
+			for range pieces {
+				if _, err := c.Write(piece); err != nil {
+					return // beyond the budget it is hung up on
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		senders.Wait()
+		close(done)
+	}()
+	peak := before
+	udp, err := net.Dial("udp4", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	for seq := uint32(1); ; seq++ {
+		peak = max(peak, heapNow())
+		ping(t, udp, seq)
+		select {
+		case <-done:
+			t.Logf("%d streams of %d KiB: heap grew by %d MiB at most, garbage included", streams, pieces*len(piece)>>10, (peak-before)>>20)
+			// The garbage collector lets the heap grow to twice of what lives.
+			if grown := peak - before; grown > 2*(streamBudget+int64(streams)*streamFree) {
+				t.Errorf("heap grew by %d MiB, the budget is %d MiB", grown>>20, streamBudget>>20)
+			}
+			return
+		default:
+		}
+	}
+}
+
+func heapNow() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // Streams that announce the largest states and send a part of it cost what they sent.

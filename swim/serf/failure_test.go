@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"flag"
 	"runtime"
 	"strconv"
 	"testing"
@@ -39,10 +40,16 @@ func TestAloneForADayMemoryIsFlat(t *testing.T) {
 	}
 }
 
+var long = flag.Bool("long", false, "give the tests of failures their full size; each takes a minute")
+
 // New names come, leave and are never seen again: the table holds the living and the tombstones, and
 // the memory of the others is used again. F19.
 func TestStrangersThatLeaveAreForgotten(t *testing.T) {
-	const strangers, perSecond = 200_000, 1000
+	const perSecond = 1000
+	strangers := 200_000
+	if *long {
+		strangers = 1_000_000
+	}
 	const tombstones = 30 * time.Second
 	c := testConfig("a")
 	c.TombstoneTimeout, c.CoalescePeriod = tombstones, 0
@@ -64,6 +71,7 @@ func TestStrangersThatLeaveAreForgotten(t *testing.T) {
 		}
 		out.Reset()
 	}
+	t.Logf("%d strangers, %d records at most, a table of %d places", strangers, most, n.table.recs.Len())
 	kept := tombstones + forgetMin + 2*c.ReapInterval
 	if limit := (int(kept/time.Second) + 1) * perSecond; most > limit || n.table.recs.Len() > limit {
 		t.Errorf("%d records, and a table of %d places, limit %d", most, n.table.recs.Len(), limit)
