@@ -16,7 +16,8 @@
 // What it does, by file:
 //
 //   - probe.go, errand.go: one member at a time is pinged, and others are asked to try too;
-//   - suspicion.go: who didn't answer has time to refute, less the more members agree;
+//   - suspicion.go: who didn't answer has time to refute, less the more members agree, and is
+//     asked once more if few do;
 //   - news.go, view.go: what beats what (by incarnation and state), and the records of all members;
 //   - gossip.go, queue.go: news rides on every packet, and goes to some members in each round;
 //   - pushpull.go, join.go: the exchange of all that two members know;

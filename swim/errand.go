@@ -13,6 +13,7 @@ type errand struct {
 	seq    uint32
 	member MemberID // who is pinged; NoMember if a stranger
 	knock  bool     // ours: is a failed member back?
+	last   bool     // ours: does a suspect answer, whose time is over?
 
 	// For another member: who asked, with which number.
 	asker    netip.AddrPort
@@ -91,8 +92,12 @@ func (n *Node) ackErrand(now Time, from netip.AddrPort, seq uint32, out *Output)
 	}
 	e := n.errands.list[i]
 	n.errands.list = slices.Delete(n.errands.list, i, i+1)
-	if e.knock {
+	switch {
+	case e.knock:
 		n.welcomeBack(now, e.member, out)
+		return true
+	case e.last:
+		n.spare(now, e.member)
 		return true
 	}
 	ack := wire.Ack{Seq: e.askerSeq}

@@ -19,6 +19,8 @@ const (
 const (
 	// Standstill: a node that stood still gives all whom it is about to judge the time back.
 	Standstill Mechanism = 1 << (iota + 8)
+	// LastAsk: a suspect is asked once more before it is given up.
+	LastAsk
 	// FrankAck: an ack is sent when its whole packet has been read, and says what that made this
 	// node say, and what the pinger ought to refute.
 	FrankAck
@@ -31,7 +33,7 @@ const (
 
 // Sets of mechanisms to go without.
 const (
-	WithoutOurs = Standstill | FrankAck | Prompt | Knock           // Lifeguard, as the original has it
+	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock // Lifeguard, as the original has it
 	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy // SWIM
 )
 
@@ -40,7 +42,7 @@ func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 
 var mechanismNames = map[Mechanism]string{
 	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
-	Standstill: "standstill", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
+	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
 }
 
 // String is the name of a single mechanism.

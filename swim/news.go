@@ -301,7 +301,11 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	if n.has(Confirmation) {
 		hoped = confirmationsFor(n.cfg.SuspicionMult, members)
 	}
-	n.suspicions.add(newSuspicion(id, now, hashName(from), hoped, least, most))
+	s := newSuspicion(id, now, hashName(from), hoped, least, most)
+	if n.has(LastAsk) {
+		s.lead = min(n.cfg.ProbeTimeout, least/2)
+	}
+	n.suspicions.add(s)
 	n.gossipAccusation(id, Suspect, inc, from, out)
 	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
 }
@@ -353,6 +357,10 @@ func (n *Node) gossipAccusation(id MemberID, s State, inc uint32, from []byte, o
 func (n *Node) expireSuspicions(now Time, out *Output) {
 	for n.suspicions.deadline() <= now {
 		s := n.suspicions.heap[0]
+		if !s.sure() {
+			n.askOnceMore(now, s.member, out)
+			continue
+		}
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
 		r := n.view.at(s.member)
 		invariant(r.state == Suspect, "suspicion of a member that isn't suspect")

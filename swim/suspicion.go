@@ -8,9 +8,12 @@ type suspicion struct {
 	member   MemberID
 	start    Time
 	deadline Time
+	floor    Time // of deadline: it has answered, or has just been asked
 	least    time.Duration
 	most     time.Duration
-	hoped    uint8 // confirmations that shorten it
+	lead     time.Duration // it is asked once more so long before the deadline; 0: it isn't
+	asked    bool          // it has been
+	hoped    uint8         // confirmations that shorten it
 	got      uint8
 	from     [maxConfirmations + 1]uint64 // who suspected: hashes of names, the first one's in front
 }
@@ -38,11 +41,26 @@ func (s *suspicion) confirm(from uint64) bool {
 	}
 	s.got++
 	s.from[s.got] = from
-	s.deadline = s.start.Add(suspicionFor(int(s.got), int(s.hoped), s.least, s.most))
+	s.deadline = max(s.floor, s.start.Add(suspicionFor(int(s.got), int(s.hoped), s.least, s.most)))
 	return true
 }
 
-// suspicions is a heap by deadline, with an index by member. Nil until used.
+// due is when there is something to do about it.
+func (s *suspicion) due() Time {
+	if s.sure() {
+		return s.deadline
+	}
+	return s.deadline.Add(-s.lead)
+}
+
+// sure tells whether nothing is left to do but to wait: the suspect has been asked for the last time, or
+// needn't be, because as many others as were hoped for got no answer either.
+func (s *suspicion) sure() bool { return s.asked || s.lead == 0 || s.hoped > 0 && s.got >= s.hoped }
+
+// hold keeps the deadline from being before t.
+func (s *suspicion) hold(t Time) { s.floor, s.deadline = t, max(s.deadline, t) }
+
+// suspicions is a heap by what is due first, with an index by member. Nil until used.
 type suspicions struct {
 	heap []suspicion
 	pos  map[MemberID]int
@@ -52,7 +70,7 @@ func (s *suspicions) deadline() Time {
 	if len(s.heap) == 0 {
 		return Never
 	}
-	return s.heap[0].deadline
+	return s.heap[0].due()
 }
 
 func (s *suspicions) lookup(id MemberID) *suspicion {
@@ -72,8 +90,11 @@ func (s *suspicions) add(x suspicion) {
 	s.up(len(s.heap) - 1)
 }
 
-// moved restores the order after id's deadline came nearer.
-func (s *suspicions) moved(id MemberID) { s.up(s.pos[id]) }
+// moved restores the order after id's deadline changed.
+func (s *suspicions) moved(id MemberID) {
+	s.down(s.pos[id])
+	s.up(s.pos[id])
+}
 
 // remove forgets the suspicion of id, if there is one.
 func (s *suspicions) remove(id MemberID) {
@@ -91,11 +112,11 @@ func (s *suspicions) remove(id MemberID) {
 	}
 }
 
-// less orders by deadline; of equals the smaller ID is first, so that runs repeat.
+// less orders by what is due first; of equals the smaller ID is first, so that runs repeat.
 func (s *suspicions) less(i, j int) bool {
 	a, b := &s.heap[i], &s.heap[j]
-	if a.deadline != b.deadline {
-		return a.deadline < b.deadline
+	if x, y := a.due(), b.due(); x != y {
+		return x < y
 	}
 	return a.member < b.member
 }
@@ -126,6 +147,32 @@ func (s *suspicions) down(i int) {
 		}
 		s.swap(i, c)
 		i = c
+	}
+}
+
+// askOnceMore pings a suspect whose time is nearly over, and tells it what is said of it. It may have
+// refuted, and only this node not heard of it. The suspect has the rest of its time to answer.
+func (n *Node) askOnceMore(now Time, id MemberID, out *Output) {
+	s := n.suspicions.lookup(id)
+	s.asked = true
+	s.hold(now.Add(s.lead))
+	n.suspicions.moved(id)
+	if len(n.errands.list) >= maxErrands {
+		return
+	}
+	e := errand{seq: n.nextSeq(), member: id, last: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
+	n.errands.list = append(n.errands.list, e)
+	ping, news := n.pingWithNews(id, e.seq, out)
+	n.sendBare(n.identity(id).addr, id, out, ping, news)
+}
+
+// spare gives a suspect that answered the least time anew: its refutation is on its way, or some
+// other hears worse than we do.
+func (n *Node) spare(now Time, id MemberID) {
+	if s := n.suspicions.lookup(id); s != nil {
+		s.asked = false
+		s.hold(now.Add(s.least))
+		n.suspicions.moved(id)
 	}
 }
 
