@@ -65,9 +65,11 @@ func TestWithoutPrompt(t *testing.T) {
 	tn.want("whatever there is to say", "c: suspect *")
 	tn.forget()
 	tn.pause(3*tn.n.cfg.GossipInterval + 10*time.Millisecond)
-	tn.forget()
-	tn.advance(tn.n.cfg.GossipInterval - 10*time.Millisecond)
-	tn.want("and stay in step when some were missed", "c: suspect *")
+	tn.recv("c", alive("b", 2))
+	tn.advance(tn.n.cfg.GossipInterval - 10*time.Millisecond - 1)
+	tn.wantNone("and stay in step", "?: alive *")
+	tn.advance(1)
+	tn.want("when some were missed", "c: alive b@2*")
 }
 
 func TestWithoutKnock(t *testing.T) {

@@ -49,6 +49,7 @@ type Node struct {
 	dropsNoted  uint64
 	stateCut    bool // the last push/pull couldn't carry all
 	seen        Time // the last input
+	lateAgain   Time // until then short delays aren't given back: who is always late must get on
 
 	counters Counters
 }

@@ -10,16 +10,17 @@ import (
 // probe is the failure detector's own state: one member at a time is asked
 // whether it lives (SWIM section 3.1, spec 2.3).
 type probe struct {
-	order  probeOrder
-	next   Time // start of the next probe
-	target MemberID
-	inc    uint32 // of the target when the probe began
-	seq    uint32
-	sent   Time
-	ask    Time // then others are asked to ping the target
-	end    Time // then it's a suspect
-	asked  bool
-	stream bool // the target answered on a stream
+	order   probeOrder
+	next    Time // start of the next probe
+	target  MemberID
+	inc     uint32 // of the target when the probe began
+	seq     uint32
+	sent    Time
+	ask     Time // then others are asked to ping the target
+	end     Time // then it's a suspect
+	asked   bool
+	stream  bool // the target answered on a stream
+	untimed bool // this node stood still meanwhile: how long the answer took says nothing
 
 	nacksHoped int // members asked that can say "I couldn't reach it either"
 	nacks      int
@@ -110,6 +111,7 @@ func (n *Node) startProbe(now Time, id MemberID, out *Output) {
 	p.target, p.inc, p.seq, p.sent = id, n.view.at(id).inc, n.nextSeq(), now
 	p.ask = now.Add(n.cfg.ProbeTimeout)
 	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
+	p.untimed = false
 	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
 	ping, news := n.pingWithNews(id, p.seq, out)
 	n.send(now, n.identity(id).addr, id, out, ping, news)
@@ -309,7 +311,7 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 		if direct {
 			n.refuseMove(now, n.moveOf(p.target), out) // it's still there
 		}
-		if direct || !p.asked {
+		if (direct || !p.asked) && !p.untimed {
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
 		}
 		n.endProbe(now)
