@@ -213,8 +213,8 @@ func (run *course) tune(i int, cfg *serf.Config) {
 		cfg.LastMemberTime = m.stats.MemberTime - 1
 		cfg.MinEventTime, cfg.MinQueryTime = m.stats.EventTime, m.stats.QueryTime
 	}
-	if run.vault != nil {
-		cfg.Sealer = run.vault.sealer(i)
+	if run.keys != nil {
+		cfg.Sealer = run.keys.sealer(i)
 	}
 }
 

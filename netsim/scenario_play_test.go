@@ -346,7 +346,7 @@ func TestRotationChangesTheKeyOfAll(t *testing.T) {
 			ring := p.c.Node(i).Swim().Sealer().Keys.Keys()
 			var have [][]byte
 			for _, k := range want {
-				have = append(have, p.vault.key(k))
+				have = append(have, p.s.key(k))
 			}
 			if !slices.EqualFunc(ring, have, slices.Equal[[]byte]) {
 				t.Errorf("%s: m%d has %x, want %x", why, i+1, ring, have)

@@ -50,7 +50,7 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.
 type course struct {
 	s      *Scenario
 	c      *Cluster
-	vault  *vault
+	keys   *keyrings      // nil if packets are as they are
 	memory map[int]memory // of those who are to come back with a snapshot
 	count  int            // of what users asked for, for texts that differ
 	asked  swim.Time      // when they last did
@@ -68,12 +68,19 @@ func newCourse(s *Scenario) (*course, error) {
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
 	}
 	if s.Encrypt || s.Compress {
-		run.vault = newVault(s)
-		cfg.Observers = []Observer{run}
+		var first []byte
+		if s.Encrypt {
+			first = s.key(0)
+		}
+		run.keys = newKeyrings(s.Members, first, s.Compress)
+		cfg.Observers = []Observer{run.keys}
 	}
 	var err error
 	if run.c, err = NewCluster(cfg); err != nil {
 		return nil, err
+	}
+	if run.keys != nil {
+		run.keys.c = run.c
 	}
 	run.setNetwork(false)
 	return run, nil

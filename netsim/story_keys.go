@@ -2,7 +2,6 @@ package netsim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"serf/swim"
@@ -10,16 +9,14 @@ import (
 	"serf/wire"
 )
 
-// keyFiles are the keyring files of a story's members, which outlive their processes, and the
-// operator who rotates keys: one key more is installed and then used, now here, now there, whatever
-// the network does. Only when all is well again are the old ones removed, as an operator should.
+// keyFiles are the keyring files of a story's members, and the operator who rotates keys: one key
+// more is installed and then used, now here, now there, whatever the network does. Only when all is
+// well again are the old ones removed, as an operator should.
 type keyFiles struct {
+	*keyrings
 	s         Story
-	c         *Cluster
-	rings     []*wire.Keyring // by member
-	nonces    []uint64        // given out so far, in all lives
-	newest    int             // number of the last key installed
-	installed bool            // the next step is to use it
+	newest    int  // number of the last key installed
+	installed bool // the next step is to use it
 	agreed    map[swim.OpID]int
 }
 
@@ -27,43 +24,24 @@ type keyFiles struct {
 const storyKeys = 4
 
 func newKeyFiles(s Story) *keyFiles {
-	k := &keyFiles{s: s, rings: make([]*wire.Keyring, s.Members), nonces: make([]uint64, s.Members), agreed: map[swim.OpID]int{}}
-	for i := range k.rings {
-		ring, err := wire.NewKeyring(storyKey(0))
-		if err != nil {
-			panic("BUG: " + err.Error())
-		}
-		k.rings[i] = ring
+	var first []byte
+	if s.Encrypted {
+		first = storyKey(0)
 	}
-	return k
+	return &keyFiles{keyrings: newKeyrings(s.Members, first, s.Compress), s: s, agreed: map[swim.OpID]int{}}
 }
 
 func storyKey(n int) []byte { return bytes.Repeat([]byte{byte(n + 1)}, 16) }
 
-// sealer is what member i starts with.
-func (k *keyFiles) sealer(i int) *wire.Sealer {
-	s := &wire.Sealer{Compress: k.s.Compress}
-	if k.s.Encrypted {
-		s.Keys, s.EncryptVersion = k.rings[i], 1
-		s.Nonce = func(b []byte) {
-			k.nonces[i]++
-			binary.BigEndian.PutUint32(b, uint32(i))
-			binary.BigEndian.PutUint64(b[4:], k.nonces[i])
-		}
-	}
-	return s
-}
-
 // Event implements Observer.
-func (k *keyFiles) Event(_ swim.Time, host int, e *swim.Event) {
-	switch e.Kind {
-	case serf.EventKeyring:
-		k.rings[host] = k.c.Node(host).Sealer().Keys
-	case serf.EventQueryResponse:
-		// Operations are numbered by each member: only one at a time is looked at, the operator's last.
-		if a, err := serf.ParseKeyAnswer(e.Data); err == nil && a.OK {
-			k.agreed[e.Op]++
-		}
+func (k *keyFiles) Event(now swim.Time, host int, e *swim.Event) {
+	k.keyrings.Event(now, host, e)
+	if e.Kind != serf.EventQueryResponse {
+		return
+	}
+	// Operations are numbered by each member: only one at a time is looked at, the operator's last.
+	if a, err := serf.ParseKeyAnswer(e.Data); err == nil && a.OK {
+		k.agreed[e.Op]++
 	}
 }
 

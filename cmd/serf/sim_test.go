@@ -85,6 +85,9 @@ func TestSimWritesJSONThatSaysHowToDoItAgain(t *testing.T) {
 	if doc.Command != "serf sim -format=json -crash=1 -seed=7 -latency 1ms..2ms" || doc.Seed != 7 || doc.Version != simDocumentVersion {
 		t.Errorf("version %d, seed %d, command %q", doc.Version, doc.Seed, doc.Command)
 	}
+	if err := doc.Scenario.Validate(); err != nil || doc.Scenario.Seed != 7 || len(doc.Scenario.Faults) != 1 {
+		t.Errorf("scenario %+v, error %v", doc.Scenario, err)
+	}
 	if r := &doc.Report; r.Crashes.Count != 1 || len(r.Series.AtSeconds) != 600 || r.SimulatedSeconds != 60 {
 		t.Errorf("%d crashes, %d samples in %v s", r.Crashes.Count, len(r.Series.AtSeconds), r.SimulatedSeconds)
 	}
