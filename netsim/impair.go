@@ -26,11 +26,24 @@ type rule struct {
 	Impairment
 	id    int
 	way   Way
-	hosts []bool // whom it is about
-	peers []bool // whom it is with; nil: all
+	hosts hostSet // whom it is about
+	peers hostSet // whom it is with; nil: all
 }
 
-func (r *rule) with(h int32) bool { return r.peers == nil || r.peers[h] }
+func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
+
+// hostSet has a bit for each host: thousands of impairments of thousands of hosts fit into memory.
+type hostSet []uint64
+
+func (s hostSet) has(h int32) bool { return s[h/64]>>(h%64)&1 != 0 }
+
+func (s *Sim) setOf(hosts []int) hostSet {
+	set := make(hostSet, (len(s.hosts)+63)/64)
+	for _, h := range hosts {
+		set[h/64] |= 1 << (h % 64)
+	}
+	return set
+}
 
 // Way is a direction, as seen from the hosts that an impairment is about.
 type Way uint8
@@ -62,14 +75,6 @@ func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 	return r.id
 }
 
-func (s *Sim) setOf(hosts []int) []bool {
-	set := make([]bool, len(s.hosts))
-	for _, h := range hosts {
-		set[h] = true
-	}
-	return set
-}
-
 // Repair ends an impairment, which must be in force.
 func (s *Sim) Repair(id int) {
 	s.impairments--
@@ -91,7 +96,7 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 	}
 	for _, r := range s.cold[to].in {
 		// What both ends have applies once.
-		if again := r.way == BothWays && r.hosts[from] && r.with(to); !again && r.with(from) && fn(r) {
+		if again := r.way == BothWays && r.hosts.has(from) && r.with(to); !again && r.with(from) && fn(r) {
 			return true
 		}
 	}
