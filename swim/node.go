@@ -33,8 +33,7 @@ type Node struct {
 	fills       uint32        // packets filled with gossip so far
 	graveOpen   Time          // until then some dead member still gets gossip
 	pushPull    Time          // next one
-	admitted    int           // members first heard of since the last one
-	hurry       int           // exchanges to come in quick succession
+	hurry       hurry
 	leaving     leave
 	joins       []join
 	calls       []call // streams in flight

@@ -2,6 +2,7 @@ package swim
 
 import (
 	"net/netip"
+	"time"
 
 	"serf/swim/internal/paged"
 	"serf/wire"
@@ -19,38 +20,54 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 	}
 }
 
-// scheduleNext sets when the next exchange is due: soon, if members come in numbers.
-func (n *Node) scheduleNext(now Time) {
-	if n.admitted == 0 && n.hurry > 0 {
-		n.hurry--
-	}
-	n.admitted = 0
-	n.pushPull = now.Add(pushPullScaled(n.cfg.PushPullInterval, n.view.live))
-	if n.hurry > 0 {
-		n.pushPull = min(n.pushPull, n.soon(now))
-	}
-}
-
-// noteAdmitted brings the next exchange forward when many members come at once. Their
-// news is more than gossip carries in time: without this, some are still unknown to a
-// few half a minute after a large cluster started at once.
-func (n *Node) noteAdmitted(now Time) {
-	n.admitted++
-	if n.pushPull != Never && n.hurry < hurryIdle && n.admitted >= max(hurryLeast, n.view.live/hurryShare) {
-		n.hurry = hurryIdle
-		n.pushPull = min(n.pushPull, n.soon(now))
-	}
-}
-
-func (n *Node) soon(now Time) Time {
-	return now.Add(n.cfg.ProbeInterval + n.stagger(n.cfg.ProbeInterval))
+// hurry has exchanges come sooner than usual when many members come at once: their news is more
+// than gossip carries to everybody, and without this some would stay unknown to a few
+// until the usual exchange, half a minute later or, in a large cluster, three.
+//
+// The first comes when gossip has told nearly all, and more come at doubled distances until no newcomer
+// has been heard of since the last one. So who is missed by the first, because the other had missed them
+// too, is found by the second, and a cluster that keeps growing doesn't exchange without end.
+type hurry struct {
+	newcomers int           // members first heard of since the last exchange
+	gap       time.Duration // least time to the next exchange; 0: the usual rhythm
 }
 
 const (
-	hurryLeast = 4  // newcomers since the last exchange; fewer, gossip tells
-	hurryShare = 64 // and one in so many of all
-	hurryIdle  = 1  // hurried exchanges without a newcomer until the rhythm is the usual
+	hurryLeast = 4 // newcomers since the last exchange; fewer, gossip tells
+	// hurryShare: and one in so many of all. Gossip about that many costs about as much as the exchange.
+	hurryShare = 8
 )
+
+// scheduleNext sets when the next exchange is due, at the time of one.
+func (n *Node) scheduleNext(now Time) {
+	h := &n.hurry
+	usual := pushPullScaled(n.cfg.PushPullInterval, n.view.live)
+	h.gap *= 2
+	if h.newcomers == 0 || h.gap >= usual/2 {
+		h.gap = 0
+	}
+	h.newcomers = 0
+	n.pushPull = now.Add(usual)
+	n.maybeHurry(now)
+}
+
+// noteAdmitted counts a newcomer, and brings the next exchange forward when there are many.
+func (n *Node) noteAdmitted(now Time) {
+	h := &n.hurry
+	h.newcomers++
+	if h.newcomers >= max(hurryLeast, n.view.live/hurryShare) && h.gap != n.cfg.GossipInterval {
+		h.gap = n.cfg.GossipInterval
+		n.maybeHurry(now)
+	}
+}
+
+// maybeHurry brings the next exchange forward if it's a time for that. Members that start together
+// don't call all at the same moment.
+func (n *Node) maybeHurry(now Time) {
+	if h := &n.hurry; h.gap > 0 && n.pushPull != Never {
+		n.pushPull = min(n.pushPull, now.Add(h.gap+n.stagger(h.gap)))
+	}
+}
 
 // PushPull begins one exchange of states with a known member, whatever its state. Failures
 // are noted.

@@ -226,38 +226,91 @@ func TestStreamsInFlightAreBounded(t *testing.T) {
 	tn.want("a join ends with a reason", "event join-done 0 too many streams in flight")
 }
 
-// TestManyNewcomersHurryTheNextExchange: a cluster that starts all at once knows itself in
-// seconds, without waiting for the regular exchange.
+// TestManyNewcomersHurryTheNextExchange: a cluster that starts all at once knows itself as soon as
+// gossip is through, without waiting for the regular exchange.
 func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
-	tn.n.probe.next = Never
+	tn, exchanges := converseInHurry(t)
 	for i := range hurryLeast {
 		tn.wantNone("a few are no crowd", "?: stream push/pull")
 		tn.recv("b", alive(string(rune('c'+i)), 1))
 	}
-	tn.advance(2 * time.Second)
+	tn.advance(2 * tn.n.cfg.GossipInterval)
 	tn.want("a crowd is", "?: stream push/pull")
-	for range 10 {
-		tn.advance(2 * time.Second)
+	tn.advance(time.Hour - time.Minute)
+	if got := exchanges(); got != 1 {
+		t.Fatalf("%d further exchanges though nobody new came, want 1 to make sure", got)
 	}
-	exchanges := 0
-	for _, s := range tn.did {
-		if matches("?: stream push/pull", s) {
-			exchanges++
-		}
+}
+
+// TestCrowdIsRelative: what is many among few is a few among many.
+func TestCrowdIsRelative(t *testing.T) {
+	const crowd = 2 * hurryLeast
+	tn, exchanges := converseInHurry(t)
+	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
+	for i := range crowd*hurryShare - 2 { // with a and b
+		newcomer(i)
 	}
-	if exchanges > hurryIdle {
-		t.Fatalf("%d further exchanges though nobody new came", exchanges)
+	tn.advance(time.Minute)
+	exchanges()
+	for i := range crowd - 1 {
+		newcomer(-i - 1)
+	}
+	tn.advance(time.Minute)
+	if got := exchanges(); got != 0 {
+		t.Fatalf("%d exchanges for less than one newcomer in %d", got, hurryShare)
+	}
+	newcomer(-crowd - hurryLeast)
+	newcomer(-crowd - hurryLeast - 1)
+	tn.advance(time.Minute)
+	if got := exchanges(); got == 0 {
+		t.Fatalf("no exchange for one newcomer in %d", hurryShare)
+	}
+}
+
+// TestHurriedExchangesGetRarer: a few newcomers all the time, which gossip tells well, don't keep a
+// cluster exchanging all that it knows all the time.
+func TestHurriedExchangesGetRarer(t *testing.T) {
+	tn, exchanges := converseInHurry(t)
+	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
+	const halfMinute = 150                      // gossip intervals
+	const crowd = (halfMinute + 2) * hurryShare // so that the newcomers of half a minute are none
+	for i := range crowd {
+		newcomer(i)
+	}
+	for i := range halfMinute {
+		tn.advance(tn.n.cfg.GossipInterval)
+		newcomer(crowd + i)
+	}
+	// After 0.2 s to 0.4 s, then twice that and so on.
+	if got := exchanges(); got < 5 || got > 8 {
+		t.Fatalf("%d exchanges in half a minute, want one at each doubling of their distance", got)
 	}
 }
 
 // TestCrowdIsNoticedLate: the share may fall below those who came, when others go.
 func TestCrowdIsNoticedLate(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
-	tn.n.admitted = hurryLeast
+	tn, _ := converseInHurry(t)
+	tn.n.hurry.newcomers = hurryLeast
 	tn.recv("b", alive("c", 1))
 	tn.advance(2 * time.Second)
 	tn.want("a crowd", "?: stream push/pull")
+}
+
+// converseInHurry has exchanges only if they are hurried; the function returned counts those
+// since its last call.
+func converseInHurry(t *testing.T) (*conversation, func() int) {
+	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
+	tn.n.probe.next = Never
+	tn.n.pushPull = tn.now.Add(time.Hour)
+	return tn, func() (count int) {
+		for _, s := range tn.did {
+			if matches("?: stream push/pull", s) {
+				count++
+			}
+		}
+		tn.forget()
+		return count
+	}
 }
 
 // TestUserStreamIsNotWaitedFor: nothing comes back from one that worked.
