@@ -13,6 +13,7 @@ type join struct {
 	waiting []netip.AddrPort // not tried yet
 	flying  int
 	reached int
+	alone   bool  // we knew nobody when it began, and nobody has answered yet
 	err     error // the last failure
 }
 
@@ -24,7 +25,7 @@ var errNoAddress = errors.New("no address to join")
 // Join exchanges states with the members at these addresses. It ends with an
 // EventJoinDone that says how many answered; each failure is noted.
 func (n *Node) Join(now Time, to []netip.AddrPort, out *Output) OpID {
-	j := join{op: n.nextOp(), waiting: slices.Clone(to), err: errNoAddress}
+	j := join{op: n.nextOp(), waiting: slices.Clone(to), alone: n.others() == 0, err: errNoAddress}
 	n.joins = append(n.joins, j)
 	n.advanceJoin(now, len(n.joins)-1, out)
 	return j.op
@@ -51,6 +52,19 @@ func (n *Node) advanceJoin(now Time, i int, out *Output) {
 	}
 	n.joins = slices.Delete(n.joins, i, i+1)
 	out.Events = append(out.Events, e)
+}
+
+// startsFrom says whether the answer to c is the first that this node hears of a cluster. Of it nothing is
+// gossiped: those who could be told are all in it, and know each other from who answers. (The
+// original tells a thousand members who they are, a dozen times each.) A second address may be of
+// another cluster, so what it adds is news again.
+func (n *Node) startsFrom(c *call) bool {
+	i := slices.IndexFunc(n.joins, func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone })
+	if i < 0 {
+		return false
+	}
+	n.joins[i].alone = false
+	return true
 }
 
 // joined takes the end of one of a join's exchanges.

@@ -17,6 +17,7 @@ type claim struct {
 	inc      uint32
 
 	vsn  int            // bytes of versions that came
+	told bool           // whoever we could tell this knows it
 	from netip.AddrPort // who says so
 }
 
@@ -229,7 +230,9 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
 	n.view.add(id, ident, Alive, c.inc, now)
 	n.view.size += n.roster.stateSize(id, ident)
-	n.announceAlive(id, out)
+	if !c.told {
+		n.announceAlive(id, out)
+	}
 	n.noteAdmitted(now)
 	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
 }

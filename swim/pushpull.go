@@ -250,9 +250,15 @@ func (pp *fullState) cutUser(size int) error {
 	return nil
 }
 
+// source is where states come from.
+type source struct {
+	addr netip.AddrPort
+	told bool // whoever we could tell of them knows them: see startsFrom
+}
+
 // merge takes over what another member knows, entry by entry: one that makes no sense
 // doesn't keep the others out (F5).
-func (n *Node) merge(now Time, pp *fullState, from netip.AddrPort, out *Output) {
+func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 	for i := range pp.parts {
 		part := &pp.parts[i]
 		n.mergeStates(now, part.states, from, out)
@@ -265,11 +271,11 @@ func (n *Node) merge(now Time, pp *fullState, from netip.AddrPort, out *Output) 
 		join = 1
 	}
 	if len(pp.user)+len(pp.userMore) > 0 {
-		out.Events = append(out.Events, Event{Kind: EventState, Addr: from, Data: pp.user, More: pp.userMore, N: join})
+		out.Events = append(out.Events, Event{Kind: EventState, Addr: from.addr, Data: pp.user, More: pp.userMore, N: join})
 	}
 }
 
-func (n *Node) mergeStates(now Time, states wire.NodeStates, from netip.AddrPort, out *Output) {
+func (n *Node) mergeStates(now Time, states wire.NodeStates, from source, out *Output) {
 	for it := states.Iter(); it.Next(); {
 		n.mergeEntry(now, &it.State, from, out)
 	}
@@ -277,7 +283,7 @@ func (n *Node) mergeStates(now Time, states wire.NodeStates, from netip.AddrPort
 
 // mergePage merges what a page of our base says. If ours is still the same, each of its entries would find
 // what it says known already, which the test of invariants shows, and be counted as stale but for our own.
-func (n *Node) mergePage(now Time, page int, from netip.AddrPort, out *Output) {
+func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 	b := n.cfg.Base
 	members := b.inPages(page, page+1)
 	if !n.view.recs.Shares(page) {
@@ -292,12 +298,12 @@ func (n *Node) mergePage(now Time, page int, from netip.AddrPort, out *Output) {
 	n.counters.DroppedStale += uint64(members)
 }
 
-func (n *Node) mergeEntry(now Time, s *wire.NodeState, from netip.AddrPort, out *Output) {
-	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from}
+func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
+	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {
-		n.dropMessage(from, []byte{byte(wire.TypePushPull)}, out)
+		n.dropMessage(from.addr, []byte{byte(wire.TypePushPull)}, out)
 		return
 	}
 	if state != Left && c.addr != n.cfg.Addr && string(c.name) == n.cfg.Name {

@@ -114,7 +114,7 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		// First what we know without the other's news: it has those already.
 		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
-		n.merge(now, &pp, in.From, out)
+		n.merge(now, &pp, source{addr: in.From}, out)
 		return true
 	}
 	return false
@@ -170,7 +170,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, c.to, out)
+		n.merge(now, &pp, source{c.to, n.startsFrom(c)}, out)
 		return nil
 	}
 	return errBadAnswer

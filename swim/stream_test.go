@@ -23,6 +23,32 @@ func TestJoin(t *testing.T) {
 	tn.want("one of two is a success", "note join-failed *", "event join-done 1 <nil>")
 }
 
+// TestFirstAnswerIsNoNews: who joins doesn't tell a whole cluster of itself.
+func TestFirstAnswerIsNoNews(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.recv("b", alive("b", 1)) // who answers tells of us, and of itself, before its answer is here
+	tn.advance(time.Second)
+	tn.want("others may not know that", "?: alive b@1")
+	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
+	tn.advance(time.Second)
+	tn.wantNone("b knows d, and so do they all", "?: alive d@*")
+	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}, entry{name: "e", inc: 1}))
+	tn.advance(time.Second)
+	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
+}
+
+// TestOnlyFirstAnswerIsNoNews: who knows somebody tells them of a cluster that it joins.
+func TestOnlyFirstAnswerIsNoNews(t *testing.T) {
+	tn := converse(t, "z")
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+	tn.collect()
+	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}))
+	tn.advance(time.Second)
+	tn.want("z doesn't know d", "?: alive d@*")
+}
+
 func TestJoinThatReachesNobody(t *testing.T) {
 	tn := converse(t)
 	tn.n.Join(tn.now, nil, &tn.out)
