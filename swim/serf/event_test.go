@@ -29,6 +29,31 @@ func TestUserEventIsDeliveredHereAndTold(t *testing.T) {
 	tn.wantIdle("our own comes back")
 }
 
+// TestEventsEchoInAcks: who missed what was gossiped within a second finds it in the packets that it gets
+// in any case.
+func TestEventsEchoInAcks(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", userEventMsg("deploy", "v1", 1))
+	tn.advance(5 * time.Second)
+	if n := tn.n.Swim().Queued() + tn.n.gossip.queued(); n > 0 {
+		t.Fatalf("%d broadcasts wait, want none: this is about what comes after", n)
+	}
+	if tn.n.gossip.echoes.Len() != 1 {
+		t.Fatal("the event has no echo")
+	}
+	var p wire.Packer
+	gossip, ack := 3, 1 // members that a packet goes to
+	p.Reset(1400)
+	carrier{tn.n}.AppendBroadcasts(tn.now, &p, gossip)
+	if p.Count() != 0 {
+		t.Error("an echo in a packet of gossip's own")
+	}
+	carrier{tn.n}.AppendBroadcasts(tn.now, &p, ack)
+	if p.Count() != 1 {
+		t.Errorf("%d messages come with an ack, want the event", p.Count())
+	}
+}
+
 func TestOwnEventsNeverShareATime(t *testing.T) {
 	tn := converse(t, "b")
 	for range 3 {

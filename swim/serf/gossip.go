@@ -11,6 +11,7 @@ import (
 // messages; what was sent most is given up first, and counted.
 type gossip struct {
 	intents, queries, events swim.Queue
+	echoes                   swim.Echoes // of events: unlike queries, nobody repeats them
 
 	buf   []byte                                  // a message with its type byte
 	turns uint8                                   // packets filled
@@ -82,6 +83,9 @@ func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	limit := c.n.swim.Retransmits()
 	for _, q := range order {
 		q.Fill(p, limit, copies)
+	}
+	if copies == 1 { // a ping or an ack, which goes out anyway
+		g.echoes.Fill(p)
 	}
 }
 

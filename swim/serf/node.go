@@ -119,6 +119,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	}
 	n := &Node{cfg: c, start: now}
 	n.gossip.events.Fair, n.gossip.queries.Fair = true, true // each counts, and grows old
+	n.gossip.events.Echoes = &n.gossip.echoes
 	n.cfg.Tags = nil
 	n.tags = cloneTags(c.Tags)
 	who, err := c.identity()

@@ -1,0 +1,108 @@
+package swim
+
+import (
+	"slices"
+	"testing"
+
+	"serf/wire"
+)
+
+func fillEchoes(e *Echoes, room int) string {
+	var p wire.Packer
+	p.Reset(room)
+	e.Fill(&p)
+	return tags(&p)
+}
+
+// tags lists the messages in p by their second byte.
+func tags(p *wire.Packer) string {
+	if p.Count() == 0 {
+		return ""
+	}
+	var sc wire.Scratch
+	var s *wire.Sealer
+	msgs, err := s.OpenPacket(s.SealPacket(nil, p.AppendTo(nil), false, &sc), &sc, nil)
+	if err != nil {
+		panic(err)
+	}
+	var b []byte
+	for _, m := range msgs {
+		b = append(b, m[1])
+	}
+	return string(b)
+}
+
+func TestQueueLeavesEchoes(t *testing.T) {
+	const limit = 3
+	var e Echoes
+	q := Queue{Echoes: &e}
+	q.Add(1, message(10, 'a'))
+	q.Add(2, message(10, 'b'))
+	q.Remove(2)
+	for range limit {
+		if e.Len() != 0 {
+			t.Fatal("an echo of what is still gossiped")
+		}
+		fill(&q, 1400, limit)
+	}
+	if q.Len() != 0 || e.Len() != 1 {
+		t.Fatalf("%d broadcasts and %d echoes, want the echo of what was sent often enough alone", q.Len(), e.Len())
+	}
+	for i := range echoTimes {
+		if got := fillEchoes(&e, 1400); got != "a" {
+			t.Fatalf("packet %d echoes %q, want a", i+1, got)
+		}
+	}
+	if got := fillEchoes(&e, 1400); got != "" || e.Len() != 0 || e.list != nil || e.free != nil {
+		t.Errorf("%q after the last time, %d kept", got, e.Len())
+	}
+}
+
+func TestEchoesTakeTurns(t *testing.T) {
+	var e Echoes
+	for _, tag := range []byte("abc") {
+		e.add(message(100, tag))
+	}
+	var got []string
+	for range 4 {
+		got = append(got, fillEchoes(&e, 250))
+	}
+	if want := []string{"ab", "ca", "bc", "ab"}; !slices.Equal(got, want) {
+		t.Errorf("packets with room for two echo %q, want %q", got, want)
+	}
+}
+
+func TestEchoesAreBounded(t *testing.T) {
+	var e Echoes
+	for i := range EchoesMax {
+		e.add(message(10, byte(i)))
+	}
+	fillEchoes(&e, 250) // the next to send isn't the first any more
+	e.add(message(10, EchoesMax))
+	if e.Len() != EchoesMax || e.list[0].msg[1] != 1 {
+		t.Fatalf("%d echoes from %d on, want the newest %d", e.Len(), e.list[0].msg[1], EchoesMax)
+	}
+	left := 0
+	for e.Len() > 0 {
+		fillEchoes(&e, 60000)
+		if left++; left > echoTimes {
+			t.Fatal("echoes without end")
+		}
+	}
+}
+
+func TestEchoesDontAllocate(t *testing.T) {
+	var e Echoes
+	var p wire.Packer
+	msg := message(50, 'a')
+	for range EchoesMax {
+		e.add(msg)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		e.add(msg)
+		p.Reset(1400)
+		e.Fill(&p)
+	}); n > 0 {
+		t.Errorf("%v allocations for an event in a stream of them", n)
+	}
+}
