@@ -27,6 +27,8 @@
 // What users simulate is a [Scenario]: one value that says what the cluster and its network are
 // like, and which [Fault] and [Work] comes when. It is read from a file by [ParseScenario], or put together by
 // options that [Scenario.Set] understands; [Scenario.Validate] names every problem; [Scenario.Run] plays
-// it and returns a [Report]. testdata/scenarios has examples. Courses under check are drawn from a seed
-// ([DrawStory]), or written down step by step as scripts ([RunScript]).
+// it and returns a [Report], which [Report.WriteTo] writes for people, [Report.Figures] gives to programs, and package
+// page makes a web page of. [Sweep] runs a scenario with many values and seeds. testdata/scenarios has
+// examples. Courses under check are drawn from a seed ([DrawStory]), or written down step by step as
+// scripts ([RunScript]).
 package netsim

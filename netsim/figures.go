@@ -59,6 +59,7 @@ type FaultFigures struct {
 // CrashFigures is how crashes were detected.
 type CrashFigures struct {
 	Count                int              `json:"count"`
+	Returned             int              `json:"returned"`               // members that were back before all knew
 	ExpectedLeastSeconds float64          `json:"expected_least_seconds"` // of FirstSeconds, with healthy members around
 	ExpectedMostSeconds  float64          `json:"expected_most_seconds"`
 	FirstSeconds         *QuantileFigures `json:"first_seconds"` // until the first other member said so
@@ -77,7 +78,8 @@ type NewsFigures struct {
 
 // SpreadFigures is how one piece of news became known.
 type SpreadFigures struct {
-	Member       string   `json:"member,omitempty"` // that crashed
+	Member       string   `json:"member,omitempty"`   // that crashed
+	Returned     bool     `json:"returned,omitempty"` // it was back before all knew
 	AtSeconds    float64  `json:"at_seconds"`
 	Due          int      `json:"due"` // members that it was for
 	Reached      int      `json:"reached"`
@@ -171,6 +173,7 @@ func quantileFigures[T int | float64 | time.Duration](q Quantiles[T], number fun
 func (r *Report) crashFigures() CrashFigures {
 	f := CrashFigures{
 		Count:                len(r.Detections),
+		Returned:             r.Returned,
 		ExpectedLeastSeconds: r.Bounds[0].Seconds(), ExpectedMostSeconds: r.Bounds[1].Seconds(),
 		FirstSeconds: quantileFigures(r.FirstNoticed, time.Duration.Seconds),
 		AllSeconds:   quantileFigures(r.AllNoticed, time.Duration.Seconds),
@@ -179,7 +182,7 @@ func (r *Report) crashFigures() CrashFigures {
 	for i := range r.Detections {
 		d := &r.Detections[i]
 		s := r.spreadFigures(&d.Spread)
-		s.Member, s.AllSeconds = memberName(d.Member), nil
+		s.Member, s.Returned, s.AllSeconds = memberName(d.Member), d.Void, nil
 		if d.All != swim.Never && !d.Void {
 			all := d.All.Sub(d.At).Seconds()
 			s.AllSeconds = &all

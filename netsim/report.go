@@ -15,6 +15,7 @@ type Report struct {
 	Wrong            int // pairs of a running member and another that it is wrong about
 	Episodes         []Episode
 	Detections       []Detection
+	Returned         int              // crashed members that were back before all knew
 	FirstNoticed     Durations        // of crashes, by the first other member
 	AllNoticed       Durations        // by the last
 	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
@@ -83,6 +84,11 @@ func (c *Cluster) Report() Report {
 		Network: c.sim.Stats().since(c.base.Stats), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
 	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
+	for i := range m.detections {
+		if m.detections[i].Void {
+			r.Returned++
+		}
+	}
 	r.EventSpread, r.QuerySpread = toAll(r.Events), toAll(r.Queries)
 	r.Bounds[0], r.Bounds[1] = c.cfg.Profile.DetectionBounds(c.Len())
 	r.Packets, r.Bytes = c.rates(r.Time)

@@ -56,9 +56,9 @@ func sampleReport() Report {
 		},
 		Detections: []Detection{
 			{Member: 1, At: s(31), First: s(35), All: s(36.25), Spread: first},
-			{Member: 2, At: s(41), First: s(47.5), All: swim.Never, Spread: second},
+			{Member: 2, At: s(41), First: s(47.5), All: swim.Never, Void: true, Spread: second},
 		},
-		FirstNoticed: quantilesOf([]time.Duration{d(4), d(6.5)}), AllNoticed: quantilesOf([]time.Duration{d(5.25)}),
+		Returned: 1, FirstNoticed: quantilesOf([]time.Duration{d(4), d(6.5)}), AllNoticed: quantilesOf([]time.Duration{d(5.25)}),
 		Bounds:        [2]time.Duration{d(3), d(20.125)},
 		FalseFailures: FalseFailures{All: 7, AtHealthy: 3, OfHealthy: 1}, Suspicions: 30, Refutations: 12,
 		UserEvents: 2, EventDeliveries: 6, Events: events, EventSpread: toAll(events),

@@ -53,7 +53,11 @@ func (r *Report) writeTimes(p *printer) {
 	}
 	if n := len(r.Detections); n > 0 {
 		p.times("crash noticed by one", n, r.FirstNoticed, fmt.Sprintf("  expected %s to %s", short(r.Bounds[0]), short(r.Bounds[1])))
-		p.times("crash known to all", n, r.AllNoticed, "")
+		back := ""
+		if r.Returned > 0 {
+			back = fmt.Sprintf("  %d back before", r.Returned)
+		}
+		p.times("crash known to all", n, r.AllNoticed, back)
 	}
 	if n := len(r.Events); n > 0 {
 		p.times("event delivered to all", n, r.EventSpread, "")

@@ -41,6 +41,7 @@ func TestNumbersForReaders(t *testing.T) {
 		{seconds(0), "0 s"}, {seconds(0.00035), "350 µs"}, {seconds(0.2024), "202 ms"}, {seconds(9.7361), "9.74 s"},
 		{seconds(12), "12 s"}, {seconds(119.96), "120 s"}, {seconds(120), "2 min"}, {seconds(125.4), "2 min 5 s"},
 		{seconds(3600), "1 h"}, {seconds(26.5 * 3600), "26 h 30 min"},
+		{decade(0.1), "100 ms"}, {decade(1000), "1000 s"},
 		{bytes(0), "0 B"}, {bytes(999), "999 B"}, {bytes(1765), "1.76 kB"}, {bytes(2.5e6), "2.5 MB"},
 		{count(0), "0"}, {count(999), "999"}, {count(1000), "1\u202f000"}, {count(uint64(12345678)), "12\u202f345\u202f678"},
 		{percent(1), "100 %"}, {percent(0.99999), "99.99 %"}, {percent(0.5), "50 %"},

@@ -25,6 +25,14 @@ func seconds(s float64) string {
 	return twoUnits(whole/60, "min", whole%60, "s")
 }
 
+// decade writes the time at a mark of a logarithmic axis, where 1000 s says more than 16 min 40 s.
+func decade(s float64) string {
+	if s < 100 {
+		return seconds(s)
+	}
+	return digits(s, 3) + " s"
+}
+
 func twoUnits(a int, unitA string, b int, unitB string) string {
 	text := strconv.Itoa(a) + " " + unitA
 	if b > 0 {

@@ -53,17 +53,18 @@ func tiles(f *netsim.Figures) []tile {
 	var list []tile
 	for _, c := range f.Changes {
 		if c.What == "cold start" && c.AgreedSeconds != nil {
-			list = append(list, tile{Label: "All members know all", Value: seconds(c.AgreedSeconds.Worst), Note: "after the cold start"})
+			list = append(list, tile{Label: "All know all", Value: seconds(c.AgreedSeconds.Worst), Note: "after the cold start"})
 		}
 	}
 	if c := &f.Crashes; c.Count > 0 {
-		t := tile{Label: "Crash known to all", Value: "not yet", Bad: c.AllSeconds == nil}
+		t := tile{Label: "Crash known to all", Value: "–", Note: fmt.Sprintf("%d of %d", detected(c), c.Count)}
 		if q := c.AllSeconds; q != nil {
-			t.Value, t.Note, t.Bad = seconds(q.Median), "median; worst "+seconds(q.Worst), q.Count < c.Count
+			t.Value, t.Note = seconds(q.Median), "median; worst "+seconds(q.Worst)+"; "+t.Note
 		}
-		if n := detected(c); n < c.Count {
-			t.Note += fmt.Sprintf("; %d of %d", n, c.Count)
+		if c.Returned > 0 {
+			t.Note += fmt.Sprintf("; %d back before", c.Returned)
 		}
+		t.Bad = detected(c)+c.Returned < c.Count
 		list = append(list, t)
 	}
 	list = append(list, tile{

@@ -43,16 +43,17 @@ func (c *chart) spreads(each []netsim.SpreadFigures, x, y string, name func(*net
 		return nil
 	}
 	var steps []float64
-	late := false
+	late, back := false, false
 	for _, s := range list {
 		for _, p := range s.Spread {
 			steps = append(steps, p[0])
 		}
-		late = late || s.AllSeconds == nil
+		back = back || s.Returned
+		late = late || s.AllSeconds == nil && !s.Returned
 	}
 	low, top, unequal := spanOf(steps)
 	if unequal {
-		c.setAxes(logarithmic(x, low, top, seconds), shareAxis(y))
+		c.setAxes(logarithmic(x, low, top, decade), shareAxis(y))
 	} else {
 		c.setAxes(durationAxis(x, top*1.04), shareAxis(y))
 	}
@@ -60,10 +61,16 @@ func (c *chart) spreads(each []netsim.SpreadFigures, x, y string, name func(*net
 	for _, s := range list {
 		c.spread(s, name(s))
 	}
-	if late {
-		c.Legend = []legend{{"c1", "reached all"}, {"bad", "has not reached all"}}
+	if late || back {
+		c.Legend = []legend{{"c1", "reached all"}}
 	}
-	if len(each) > len(list) {
+	if late {
+		c.Legend = append(c.Legend, legend{"bad", "has not reached all"})
+	}
+	if back {
+		c.Legend = append(c.Legend, legend{"c6", "was back before all knew"})
+	}
+	if len(list) == linesMost && len(each) > linesMost {
 		c.Note += fmt.Sprintf(" %d of %d are drawn.", len(list), len(each))
 	}
 	return c
@@ -73,7 +80,9 @@ func (c *chart) spread(s *netsim.SpreadFigures, name string) {
 	class := "c1 thin"
 	note := fmt.Sprintf("first after %s, all after %s", orDash(s.FirstSeconds), orDash(s.AllSeconds))
 	if s.AllSeconds == nil {
-		class = "bad thin"
+		if class = "bad thin"; s.Returned {
+			class = "c6 thin"
+		}
 		note = fmt.Sprintf("first after %s, %s of %s reached", orDash(s.FirstSeconds), count(s.Reached), count(s.Due))
 	}
 	points := append([][2]float64{{c.X.Low, 0}}, s.Spread...)
@@ -85,10 +94,14 @@ func (c *chart) spread(s *netsim.SpreadFigures, name string) {
 // noticed shows the distributions of detection times.
 func noticed(f *netsim.Figures) *chart {
 	var first, all []float64
+	unseen := 0 // that were back before anybody noticed
 	for i := range f.Crashes.Each {
 		s := &f.Crashes.Each[i]
-		if s.FirstSeconds != nil {
+		switch {
+		case s.FirstSeconds != nil:
 			first = append(first, *s.FirstSeconds)
+		case s.Returned:
+			unseen++
 		}
 		if s.AllSeconds != nil {
 			all = append(all, *s.AllSeconds)
@@ -99,6 +112,9 @@ func noticed(f *netsim.Figures) *chart {
 	}
 	c := &chart{Title: "How long detection takes",
 		Note: "How many of the crashes had been noticed by one other member, and by all, after so long. Shaded: when the first should notice if members around are healthy."}
+	if f.Crashes.Returned > 0 {
+		c.Note += fmt.Sprintf(" Left out: who was back before, %d in all.", f.Crashes.Returned)
+	}
 	slices.Sort(first)
 	slices.Sort(all)
 	top := max(first[len(first)-1], f.Crashes.ExpectedMostSeconds)
@@ -108,13 +124,16 @@ func noticed(f *netsim.Figures) *chart {
 	c.setAxes(durationAxis("after the crash", top*1.04), shareAxis("of crashes"))
 	c.Data.XUnit, c.Data.YUnit = "s", "%"
 	c.shade("expected", "expected", f.Crashes.ExpectedLeastSeconds, f.Crashes.ExpectedMostSeconds)
-	c.distribution("c1", "noticed by one", first, f.Crashes.Count)
-	c.distribution("c2", "known to all", all, f.Crashes.Count)
+	c.distribution("c1", "noticed by one", first, f.Crashes.Count-unseen)
+	c.distribution("c2", "known to all", all, max(f.Crashes.Count-f.Crashes.Returned, len(all)))
 	return c
 }
 
 // distribution draws how many of so many values there are up to each. values are sorted.
 func (c *chart) distribution(class, name string, values []float64, of int) {
+	if of == 0 {
+		return
+	}
 	points := [][2]float64{{0, 0}}
 	for i, v := range values {
 		points = append(points, [2]float64{v, float64(i+1) / float64(of)})

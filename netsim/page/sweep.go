@@ -305,7 +305,12 @@ func categories(k *netsim.Knob) axis {
 func valueAxis(u netsim.Unit, what string, list []float64, roundUp bool) axis {
 	low, top, unequal := spanOf(list)
 	if roundUp && unequal && slices.Min(list) > 0 {
-		return logarithmic(what, low, top, func(v float64) string { return value(u, v) })
+		return logarithmic(what, low, top, func(v float64) string {
+			if u == netsim.UnitSeconds {
+				return decade(v)
+			}
+			return value(u, v)
+		})
 	}
 	name := func(unit string) string { return strings.TrimPrefix(what+", "+unit, ", ") }
 	switch u {
