@@ -78,3 +78,21 @@ func (c *crowd) join(t *testing.T, agent string) {
 		t.Fatal(errors.Join(errNotAnswered, err))
 	}
 }
+
+// TestCrowdIsListed has an agent of each make learn of a thousand members at once, and both makes of client ask for them.
+func TestCrowdIsListed(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	for _, p := range []program{ownProgram, originalProgram} {
+		a, _ := launch(t, p, "asked")
+		newCrowd(t, n-1).join(t, a.bind())
+		wantCount(t, a, n)
+		for _, dial := range []func(*testing.T, string) (memberCounter, func()){dialOwnMembers, dialOriginalMembers} {
+			ask, end := dial(t, a.rpcAddr())
+			if got, err := ask(); got != n || err != nil {
+				t.Errorf("%s lists %d members, %v", p.name, got, err)
+			}
+			end()
+		}
+	}
+}

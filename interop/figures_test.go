@@ -444,9 +444,9 @@ func measureQueries(t *testing.T, f *figures) {
 	must(t, os.WriteFile(script, []byte("#!/bin/sh\necho 0.5\n"), 0o700))
 	for i, p := range sides {
 		agents := launchCluster(t, p, 3, "-event-handler=query:load="+script)
-		time.Sleep(settleTime / 2) // what is told of the joins would be ahead of the query
 		var all []time.Duration
 		for range queryRounds {
+			time.Sleep(settleTime / 4) // gossip that is under way would be ahead of the query
 			began := time.Now()
 			out, err := exec.Command(p.find(t), "query", "-rpc-addr="+agents[0].rpcAddr(), "load").CombinedOutput()
 			all = append(all, time.Since(began))
