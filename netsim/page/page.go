@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 )
 
 //go:embed page.html
@@ -20,7 +21,8 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-var pages = template.Must(template.New("page").Parse(pageHTML))
+// pages is parsed when the first page is written: every start of the program would have to wait for it.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageHTML)) })
 
 // document is what the template makes a page from.
 type document struct {
@@ -62,5 +64,5 @@ func (d *document) write(w io.Writer) error {
 	if n := len(d.Alerts) - alertsMost; n > 0 {
 		d.Alerts = append(d.Alerts[:alertsMost:alertsMost], fmt.Sprintf("… and %d more.", n))
 	}
-	return pages.Execute(w, d)
+	return pages().Execute(w, d)
 }
