@@ -85,10 +85,9 @@ func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
 	turns := (c.Len()*c.Len() + sweepViews - 1) / sweepViews
 	turn := int(c.Now()/swim.Time(sweepInterval)) % turns
 	for s := range c.members {
-		id := c.roster.Lookup([]byte(c.members[s].name))
 		for o := turn; o < c.Len(); o += turns {
 			if n := c.Node(o); n != nil {
-				v, _ := n.Swim().View(id)
+				v, _ := n.Swim().View(id(s))
 				fn(o, s, v)
 			}
 		}
@@ -98,7 +97,7 @@ func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
 // viewsIn calls fn with what a member knows of those that an event names.
 func (c *Cluster) viewsIn(e *swim.Event, observer int, fn func(observer, subject int, v swim.Member)) {
 	for _, id := range e.Members {
-		if s, ok := c.byName[c.roster.Name(id)]; ok && c.Node(observer) != nil {
+		if s, ok := c.subject(id); ok && c.Node(observer) != nil {
 			v, _ := c.Node(observer).Swim().View(id)
 			fn(observer, s, v)
 		}

@@ -23,7 +23,7 @@ type ClusterConfig struct {
 	// JoinOnce has members join when they start and not look after the seeds later:
 	// then only Serf's reconnecting brings separated members together.
 	JoinOnce bool
-	// Check watches the invariants, at a cost that grows with the square of Members.
+	// Check watches the invariants, at a cost that grows with the square of Members: MaxChecked at most.
 	Check bool
 	// Tune changes a member's configuration before each of its starts. May be nil.
 	Tune func(member int, c *serf.Config)
@@ -31,11 +31,23 @@ type ClusterConfig struct {
 	TimersFirst bool
 	// Observers are called after the cluster has taken in the event.
 	Observers []Observer
+	// Workers is how many processors may share the work; 0 means 1. What comes out doesn't depend on it.
+	// With several, Tune must not give members of different workers (see [Sim.Worker]) anything
+	// that changes while they run.
+	Workers int
 }
 
-// MaxMembers bounds a cluster: each pair of members takes some 30 bytes, mostly in the
-// observer's own view, so that this many take 3 GB.
-const MaxMembers = 10_000
+// Limits of a cluster.
+const (
+	// MaxMembers have room in the addresses of any move, and in 8 GB if they start warm.
+	MaxMembers = 100_000
+	// MaxCold is how many may start cold: each pair of members then takes some 50 bytes, as each
+	// view is its own.
+	MaxCold = 10_000
+	// MaxChecked is how many may be under check: checkers take 100 bytes a pair, and look at
+	// each ten times a second.
+	MaxChecked = 1000
+)
 
 // member is one member of a cluster.
 type member struct {
@@ -53,9 +65,8 @@ type member struct {
 type Cluster struct {
 	cfg     ClusterConfig
 	sim     *Sim
-	roster  *swim.Roster
+	rosters []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
 	members []member
-	byName  map[string]int
 	beliefs *beliefs
 	metrics metrics
 	events  ledger
@@ -80,21 +91,24 @@ func NewCluster(cfg ClusterConfig) (*Cluster, error) {
 	if cfg.Members < 1 || cfg.Members > MaxMembers {
 		return nil, fmt.Errorf("members: %d, allowed 1 to %d", cfg.Members, MaxMembers)
 	}
+	if cfg.Check && cfg.Members > MaxChecked {
+		return nil, fmt.Errorf("members: %d, under check allowed are %d", cfg.Members, MaxChecked)
+	}
 	cfg.Seeds = min(max(cfg.Seeds, 1), cfg.Members)
 	c := &Cluster{
 		cfg:     cfg,
-		roster:  swim.NewRoster(),
 		members: make([]member, cfg.Members),
-		byName:  make(map[string]int, cfg.Members),
 		beliefs: newBeliefs(cfg.Members),
 		random:  newDraws(cfg.Seed, uint64(cfg.Members), 0),
 		queries: make(map[queryKey]*Query),
 	}
-	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...), TimersFirst: cfg.TimersFirst})
+	c.sim = New(Config{
+		Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...),
+		TimersFirst: cfg.TimersFirst, Workers: cfg.Workers,
+	})
 	for i := range c.members {
 		c.sim.Add()
 		c.members[i] = member{name: memberName(i)}
-		c.byName[c.members[i].name] = i
 	}
 	if cfg.Check {
 		c.checks = allCheckers(c)
@@ -173,20 +187,80 @@ func (c *Cluster) boot(members int, over time.Duration) {
 	}
 }
 
+// BootWarm starts all members at once as if they had been running for long: everybody knows everybody.
+// It must come before anything else is started. An error comes from the configurations that
+// Tune makes, which is asked twice for each member.
+func (c *Cluster) BootWarm() error { return c.bootWarm(len(c.members)) }
+
+// bootWarm is BootWarm for the first members.
+func (c *Cluster) bootWarm(members int) error {
+	warm, err := serf.NewBase(c.Now(), func(yield func(*serf.Config) bool) {
+		for i := range members {
+			if cfg := c.config(i, addr(i, 0)); !yield(&cfg) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("warm start: %w", err)
+	}
+	c.makeRosters(warm.NewRoster)
+	for i := range members {
+		c.beliefs.setTruth(i, true)
+		c.beliefs.expect(i)
+	}
+	for i := range members {
+		c.start(i, addr(i, 0), warm)
+	}
+	return nil
+}
+
+// makeRosters prepares a roster for each worker. Those who start warm have those of their base; in any case
+// all members have their names, and IDs, from the beginning.
+func (c *Cluster) makeRosters(make func() *swim.Roster) {
+	for range c.sim.Workers() {
+		r := make()
+		for i := range c.members {
+			got := r.Keep([]byte(c.members[i].name))
+			invariant(got == id(i), "IDs out of order")
+		}
+		c.rosters = append(c.rosters, r)
+	}
+}
+
+// roster is where member i has its names.
+func (c *Cluster) roster(i int) *swim.Roster {
+	if c.rosters == nil {
+		c.makeRosters(swim.NewRoster)
+	}
+	return c.rosters[c.sim.Worker(i)]
+}
+
+// id is the ID of member i in all rosters.
+func id(i int) swim.MemberID { return swim.MemberID(i + 1) }
+
+// subject is which member an ID stands for; false for one that is none of ours.
+func (c *Cluster) subject(id swim.MemberID) (int, bool) {
+	i := int(id) - 1
+	return i, i >= 0 && i < len(c.members)
+}
+
 // Start runs member i where it last was, knowing nothing, and has it join the seeds.
-func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i))) }
+func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i)), nil) }
 
 // Move runs member i at a new address, knowing nothing, and has it join the seeds.
-func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1)) }
+func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1), nil) }
 
-func (c *Cluster) start(i int, where netip.AddrPort) {
+// start runs member i, knowing what is in warm if that isn't nil.
+func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.Crash(i)
 	m := &c.members[i]
 	m.starts++
 	m.leaving = false
 	cfg := c.config(i, where)
+	cfg.Roster, cfg.Warm = c.roster(i), warm
 	c.beliefs.setTruth(i, true)
-	c.beliefs.setHolds(i, true)
+	c.beliefs.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
 	c.metrics.started(c, i)
 	for _, k := range c.checks {
@@ -209,7 +283,7 @@ const coordinatesMax = 1 << 21
 func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
 	m := &c.members[i]
 	cfg := serf.DefaultConfig(c.cfg.Profile.Timing)
-	cfg.Name, cfg.Addr, cfg.Roster = m.name, where, c.roster
+	cfg.Name, cfg.Addr = m.name, where
 	cfg.CoordinatesMax = min(cfg.CoordinatesMax, coordinatesMax/c.cfg.Members)
 	if c.cfg.Tune != nil {
 		c.cfg.Tune(i, &cfg)
@@ -268,7 +342,7 @@ func (c *Cluster) Crash(i int) {
 	c.events.observerGone(i)
 	c.sim.Crash(i)
 	c.up--
-	c.beliefs.setHolds(i, false)
+	c.beliefs.end(i)
 	if c.beliefs.isAlive(i) {
 		c.metrics.crashed(c, i)
 		c.beliefs.setTruth(i, false)
@@ -422,7 +496,7 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	switch e.Kind {
 	case serf.EventMemberJoin, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
 		for _, id := range e.Members {
-			if s, ok := c.byName[c.roster.Name(id)]; ok {
+			if s, ok := c.subject(id); ok {
 				c.learned(host, s, e.Kind)
 			}
 		}
@@ -457,7 +531,7 @@ func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
 		c.metrics.failed(c, observer, subject)
 	}
 	if !alive && c.beliefs.believes(observer, subject) {
-		c.metrics.gone(c, observer, subject)
+		c.metrics.gone(c, subject)
 	}
 	if alive && observer != subject && !c.beliefs.believes(observer, subject) {
 		c.metrics.misled(subject)

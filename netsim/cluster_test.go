@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -267,13 +268,22 @@ func failuresAmong(c *Cluster, in func(int) bool) int {
 	for i := range c.members {
 		if in(i) && c.Node(i) != nil {
 			for _, m := range c.Node(i).Members(nil) {
-				if m.Status == serf.StatusFailed && in(c.byName[m.Name]) {
+				if m.Status == serf.StatusFailed && in(numberOf(m.Name)) {
 					n++
 				}
 			}
 		}
 	}
 	return n
+}
+
+// numberOf is the member with a name.
+func numberOf(name string) int {
+	var n int
+	if _, err := fmt.Sscanf(name, "m%d", &n); err != nil {
+		panic(err)
+	}
+	return n - 1
 }
 
 // flips counts how often members were said to fail or to be back.
@@ -331,7 +341,7 @@ func (f *falseAlarms) Event(_ swim.Time, host int, e *swim.Event) {
 		return
 	}
 	for _, id := range e.Members {
-		if f.c.byName[f.c.roster.Name(id)] < f.c.Len()-f.slow {
+		if s, _ := f.c.subject(id); s < f.c.Len()-f.slow {
 			f.n++
 		}
 	}
@@ -463,27 +473,10 @@ func TestSharedRosterDoesNotGrowWithRestarts(t *testing.T) {
 		c.Move(3)
 		c.Run(10 * time.Second)
 	}
-	if n := c.roster.Len(); n != 5 {
+	if n := c.roster(0).Len(); n != 5 {
 		t.Errorf("%d names, want 5", n)
 	}
 	wantSettled(t, c, "last move", 10*time.Second)
-}
-
-// BenchmarkIdle is the price of simulating a large cluster in which nothing happens.
-func BenchmarkIdle(b *testing.B) {
-	s := Scenario{Members: 300, Profile: "lan", Seed: 1, For: Duration(time.Second), Start: Start{Warm: true}}
-	run, err := newCourse(&s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	c := run.c
-	c.Boot(bootTime)
-	run.warm(b.Context(), nil)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Run(time.Second)
-	}
-	b.ReportMetric(float64(c.Len())*float64(b.N)/b.Elapsed().Seconds(), "member-seconds/s")
 }
 
 func TestMembersHaveDistinctAddressesWhereverTheyMove(t *testing.T) {
@@ -505,5 +498,37 @@ func TestClusterRefusesSizesOutOfRange(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("%d members: %v", members, err)
 		}
+	}
+	if _, err := NewCluster(ClusterConfig{Members: MaxChecked + 1, Profile: profiles[0], Check: true}); err == nil {
+		t.Error("more members under check than checkers have memory for")
+	}
+}
+
+func TestWarmMembersKnowEachOther(t *testing.T) {
+	c := newCluster(t, 30, "lan")
+	if err := c.BootWarm(); err != nil {
+		t.Fatal(err)
+	}
+	if !c.Settled() {
+		t.Fatalf("at once: %s", c.Disagreement())
+	}
+	c.Run(time.Minute)
+	if !c.Settled() || c.metrics.suspicions > 0 {
+		t.Errorf("after a minute: %d suspicions, %s", c.metrics.suspicions, c.Disagreement())
+	}
+	c.CheckQuiet()
+	c.Crash(3)
+	c.Run(time.Minute)
+	wantSettled(t, c, "crash", 0)
+	c.Move(3)
+	wantSettled(t, c, "return", 10*time.Second)
+}
+
+func TestWarmStartTellsWhatTuneGotWrong(t *testing.T) {
+	c := newCluster(t, 3, "lan", func(cfg *ClusterConfig) {
+		cfg.Tune = func(_ int, c *serf.Config) { c.Tags = map[string]string{"much": strings.Repeat("x", 1000)} }
+	})
+	if err := c.BootWarm(); err == nil {
+		t.Error("no error for tags that are too large")
 	}
 }

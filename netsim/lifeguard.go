@@ -53,6 +53,9 @@ func (a *Anomaly) validate() error {
 	return nil
 }
 
+// warmTime is more than any profile needs for all members to know each other.
+const warmTime = time.Hour
+
 // Simulate carries out the experiment.
 func (a *Anomaly) Simulate() (AnomalyResult, error) {
 	if err := a.validate(); err != nil {
@@ -142,7 +145,7 @@ func (w *anomalyWatch) Event(now swim.Time, host int, e *swim.Event) {
 		return
 	}
 	for _, id := range e.Members {
-		i := w.c.byName[w.c.roster.Name(id)]
+		i, _ := w.c.subject(id)
 		switch {
 		case !w.stops[i]:
 			w.result.False++

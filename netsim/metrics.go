@@ -33,7 +33,8 @@ type Episode struct {
 type metrics struct {
 	counters
 	detections []Detection
-	open       []int // detections that wait for somebody
+	open       []int       // detections that wait for somebody, in order
+	openOf     map[int]int // the same by member
 	episodes   []Episode
 	unsettled  int // episodes at the end of the list that aren't settled
 }
@@ -61,47 +62,39 @@ func (m *metrics) started(c *Cluster, i int) {
 	if c.members[i].starts > 1 {
 		m.begin(c, "restart", int32(i))
 	}
-	for _, d := range m.open {
-		if m.detections[d].Member == i {
-			m.detections[d].Void = true
-		}
+	if k, ok := m.openOf[i]; ok {
+		m.detections[k].Void = true
+		m.shut(k)
 	}
-	m.open = slices.DeleteFunc(m.open, func(d int) bool { return m.detections[d].Void })
 }
 
 func (m *metrics) crashed(c *Cluster, i int) {
-	due := 0
-	for o := range c.members {
-		if c.beliefs.holds[o] && c.beliefs.believes(o, i) {
-			due++
-		}
-	}
+	due := c.beliefs.believers(i)
 	d := Detection{Member: i, At: c.Now(), First: swim.Never, All: swim.Never, Spread: newSpread(c.Now(), due)}
 	m.detections = append(m.detections, d)
 	if due > 0 {
+		if m.openOf == nil {
+			m.openOf = make(map[int]int)
+		}
+		m.openOf[i] = len(m.detections) - 1
 		m.open = append(m.open, len(m.detections)-1)
 	}
 }
 
-// gone notes that observer no longer takes subject for alive.
-func (m *metrics) gone(c *Cluster, observer, subject int) {
-	for _, k := range m.open {
-		if d := &m.detections[k]; d.Member == subject {
-			d.First = min(d.First, c.Now())
-			d.Spread.reach(c.Now())
-			m.wait(k, c.Now())
-			return
-		}
+// gone notes that one more observer no longer takes subject for alive.
+func (m *metrics) gone(c *Cluster, subject int) {
+	if k, ok := m.openOf[subject]; ok {
+		d := &m.detections[k]
+		d.First = min(d.First, c.Now())
+		d.Spread.reach(c.Now())
+		m.wait(k, c.Now())
 	}
 }
 
-// misled notes that observer takes a crashed subject for alive only now: one more has to learn of the crash.
+// misled notes that an observer takes a crashed subject for alive only now: one more has to learn of the crash.
 func (m *metrics) misled(subject int) {
-	for _, k := range m.open {
-		if d := &m.detections[k]; d.Member == subject {
-			d.Spread.Due++
-			return
-		}
+	if k, ok := m.openOf[subject]; ok {
+		m.detections[k].Spread.Due++
 	}
 }
 
@@ -122,8 +115,14 @@ func (m *metrics) wait(k int, now swim.Time) {
 		if d.First != swim.Never {
 			d.All = now
 		}
-		m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
+		m.shut(k)
 	}
+}
+
+// shut ends the waiting for detection k.
+func (m *metrics) shut(k int) {
+	delete(m.openOf, m.detections[k].Member)
+	m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
 }
 
 // failed judges a failure that observer reports.

@@ -50,7 +50,7 @@ func (v *validator) within(key string, d Duration, least, most time.Duration) {
 // Validate reports every problem of s, joined, or nil. Each is a *Problem.
 func (s *Scenario) Validate() error {
 	v := &validator{s: s}
-	v.bad(s.Members >= 1 && s.Members <= MaxMembers, "nodes", "%d: allowed 1 to %d", s.Members, MaxMembers)
+	v.members()
 	v.bad(s.For > 0 && s.For <= Duration(MaxTime), "for", "%v: allowed more than 0, up to %v", s.For, MaxTime)
 	v.bad(s.Events >= 0 && s.Events <= maxEvents, "events", "%d: allowed 0 to %d", s.Events, maxEvents)
 	v.profile()
@@ -81,6 +81,18 @@ func (v *validator) profile() {
 	if err := c.Validate(); err != nil {
 		v.bad(false, "timing", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+}
+
+func (v *validator) members() {
+	s := v.s
+	most, how := MaxMembers, "with a warm start"
+	if !s.Start.Warm {
+		most, how = MaxCold, "from a cold start"
+	}
+	if s.Check {
+		most, how = MaxChecked, "under check"
+	}
+	v.bad(s.Members >= 1 && s.Members <= most, "nodes", "%d: allowed 1 to %d %s", s.Members, most, how)
 }
 
 func (v *validator) start() {

@@ -34,8 +34,9 @@ func playOut(t *testing.T, text string, adjust ...func(s *Scenario)) *playing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.c.boot(s.Members-s.Start.Later, s.Start.over())
-	run.warm(t.Context(), nil)
+	if err := run.c.bootWarm(s.Members - s.Start.Later); err != nil {
+		t.Fatal(err)
+	}
 	if !run.c.Settled() {
 		t.Fatal("not settled")
 	}

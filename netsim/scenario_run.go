@@ -7,9 +7,6 @@ import (
 	"serf/swim"
 )
 
-// warmTime is more than any profile needs for all members to know each other.
-const warmTime = time.Hour
-
 // slice is how much time passes between two looks at ctx and at who wants to see progress.
 const slice = 20 * time.Millisecond
 
@@ -25,9 +22,10 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.
 		return Report{}, err
 	}
 	c := run.c
-	c.boot(s.Members-s.Start.Later, s.Start.over())
-	if s.Start.Warm {
-		run.warm(ctx, progress)
+	if members := s.Members - s.Start.Later; !s.Start.Warm {
+		c.boot(members, s.Start.over())
+	} else if err := c.bootWarm(members); err != nil {
+		return Report{}, err
 	}
 	run.begin()
 	rec := newRecorder(c, time.Duration(s.For))
@@ -82,7 +80,7 @@ func newCourse(s *Scenario) (*course, error) {
 	if run.keys != nil {
 		run.keys.c = run.c
 	}
-	run.setNetwork(false)
+	run.setNetwork()
 	return run, nil
 }
 
@@ -97,46 +95,16 @@ func slowest(links []Link) Dist {
 	return most
 }
 
-// setNetwork makes the network what the scenario says; if it's to be calm, one with the same latencies that
-// carries everything.
-func (run *course) setNetwork(calm bool) {
+// setNetwork makes the network what the scenario says.
+func (run *course) setNetwork() {
 	base, paths := run.s.links()
-	if calm {
-		base.Loss, base.Duplicate, base.Reorder = 0, 0, 0
-		for i := range paths {
-			paths[i].Loss, paths[i].Duplicate, paths[i].Reorder = 0, 0, 0
-		}
-	}
 	run.c.SetLink(base)
 	if len(paths) > 0 {
 		run.c.sim.SetPaths(run.s.regionOf(), paths)
 	}
-	limit := run.s.Network.Bandwidth
-	if calm {
-		limit = 0
-	}
 	for i := range run.s.Members {
-		run.c.sim.SetUplink(i, limit, time.Duration(run.s.Network.Queue))
+		run.c.sim.SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
 	}
-}
-
-// warm lets the cluster settle, and its first gossip die down, before the measuring begins. That was
-// long ago, on a network that lost nothing.
-func (run *course) warm(ctx context.Context, progress func(*Cluster, time.Duration)) {
-	c := run.c
-	run.setNetwork(true)
-	defer run.setNetwork(false)
-	c.Run(run.s.Start.over())
-	for limit := swim.Time(warmTime); c.Now() < limit && ctx.Err() == nil; {
-		c.Run(slice)
-		if progress != nil {
-			progress(c, time.Duration(run.s.For))
-		}
-		if c.Settled() && c.idle() {
-			break
-		}
-	}
-	c.rebase()
 }
 
 // idle reports whether no running member has anything to gossip.

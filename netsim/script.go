@@ -123,7 +123,9 @@ func (s *script) Event(_ swim.Time, host int, e *swim.Event) {
 	switch {
 	case ok:
 		for _, id := range e.Members {
-			s.log = append(s.log, fmt.Sprintf("%s: %s %s", who, verb, s.cluster.roster.Name(id)))
+			if i, ok := s.cluster.subject(id); ok {
+				s.log = append(s.log, fmt.Sprintf("%s: %s %s", who, verb, s.cluster.Name(i)))
+			}
 		}
 	case e.Kind == serf.EventUserEvent:
 		s.log = append(s.log, strings.TrimSpace(fmt.Sprintf("%s: event %s %s", who, e.Name, e.Data)))

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/swim"
+	"serf/swim/serf"
 )
 
 // gossipToy answers packets, opens streams and tells events, so that all that can pass between hosts does.
@@ -184,5 +185,52 @@ func TestWorkersGoHome(t *testing.T) {
 	s.Run(at(20 * tick))
 	if s.gang != nil {
 		t.Error("goroutines are left when Run has returned")
+	}
+}
+
+// clusterRun is some seconds of a cluster with crashes, a partition, events and queries.
+func clusterRun(t *testing.T, seed uint64, workers int, warm bool) (Report, *Cluster) {
+	t.Helper()
+	c := newCluster(t, 50, "lan", withSeed(seed), func(cfg *ClusterConfig) { cfg.Workers, cfg.Link.Loss = workers, Probability(0.01) })
+	if warm {
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		c.Boot(bootTime / 4)
+	}
+	c.sim.After(time.Second, func() {
+		for _, i := range c.pick(4) {
+			c.Crash(i)
+		}
+	})
+	c.sim.After(3*time.Second, func() {
+		if err := c.UserEvent(c.pick(1)[0], "deploy", []byte("now")); err != nil {
+			t.Error(err)
+		}
+	})
+	c.sim.After(4*time.Second, func() {
+		c.Leave(c.pick(1)[0])
+		if _, err := c.Query(c.pick(1)[0], serf.QueryParams{Name: "who", WantAck: true}); err != nil {
+			t.Error(err)
+		}
+	})
+	c.Run(5 * time.Second)
+	c.RunUntilSettled(8 * time.Second)
+	return c.Report(), c
+}
+
+func TestNumberOfWorkersChangesNothingInAReport(t *testing.T) {
+	for _, warm := range []bool{false, true} {
+		want, _ := clusterRun(t, 7, 1, warm)
+		for _, workers := range []int{2, 3} {
+			got, c := clusterRun(t, 7, workers, warm)
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(Report{})); diff != "" {
+				t.Errorf("%d workers, warm %v, report otherwise than one:\n%.2000s", workers, warm, diff)
+			}
+			if len(c.Violations()) > 0 {
+				t.Error(c.Violations())
+			}
+		}
 	}
 }
