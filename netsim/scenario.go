@@ -42,6 +42,8 @@ type Scenario struct {
 	Work []Work `json:"work,omitempty"`
 	// Check holds the run to the invariants of the check_*.go files, at a cost that grows with the square of Members.
 	Check bool `json:"check,omitzero"`
+	// Workers is how many processors may share the work, see Config; what comes out doesn't depend on it.
+	Workers int `json:"-"`
 }
 
 // DefaultScenario is what isn't said otherwise: ten members on a local network for a minute.

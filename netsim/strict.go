@@ -183,7 +183,7 @@ func fieldOf(v reflect.Value, name string) reflect.Value {
 			if found := fieldOf(v.Field(i), name); found.IsValid() {
 				return found
 			}
-		} else if jsonName(f) == name {
+		} else if jsonName(f) == name && name != noKey {
 			return v.Field(i)
 		}
 	}
@@ -196,12 +196,15 @@ func keysOf(t reflect.Type) []string {
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Anonymous {
 			keys = append(keys, keysOf(f.Type)...)
-		} else {
-			keys = append(keys, jsonName(f))
+		} else if name := jsonName(f); name != noKey {
+			keys = append(keys, name)
 		}
 	}
 	return keys
 }
+
+// noKey is the name of a field that isn't in the file.
+const noKey = "-"
 
 func jsonName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,7 @@ type simOptions struct {
 	*options
 	file     string
 	print    bool
+	workers  int
 	settings []setting
 	sweeps   *[]string
 	seeds    int
@@ -127,7 +129,24 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	if err := r.scenario.Validate(); err != nil {
 		return r, o.misused("%s", o.explain(err, byOption, places)), false
 	}
+	if o.workers < 0 || o.workers > netsim.MaxWorkers {
+		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
+	}
+	r.scenario.Workers = simWorkers(o.workers, r.scenario.Members)
 	return r, exitOK, true
+}
+
+// simWorkers is how many processors a simulation gets if the user leaves it to us: in small clusters
+// they would wait for each other more than they work.
+func simWorkers(asked, members int) int {
+	const worthwhile, most = 5000, 8 // members; processors
+	switch {
+	case asked > 0:
+		return asked
+	case members < worthwhile:
+		return 1
+	}
+	return min(runtime.NumCPU(), most)
 }
 
 // keyOf is the key that an option sets.
@@ -152,6 +171,7 @@ func addedKey(list string, before, after int) string {
 func (o *simOptions) define() {
 	o.set.StringVar(&o.file, "scenario", "", "")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
+	o.set.IntVar(&o.workers, "workers", 0, "")
 	for _, p := range netsim.Params() {
 		set := func(text string) error {
 			apply := func(s *netsim.Scenario) error { return s.Set(p.Name, text) }

@@ -47,6 +47,10 @@ Usage: serf sim [options]
         fields don't change their meaning, times are in seconds; 'go doc
         serf/netsim.Figures' describes them.
 
+  -workers=0
+        How many processors share the work. It changes nothing but how long it
+        takes. 0: one, or up to 8 for clusters of 5000 nodes and more.
+
   -report=FILE.html
         Also write a page with plots and tables to this file. It needs no
         network and no other file.
