@@ -73,19 +73,22 @@ const fairTurn = 3
 func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	g := &c.n.gossip
 	g.turns++
-	if g.queued() == 0 {
-		return
+	if g.queued() > 0 {
+		g.fill(p, c.n.swim.Retransmits(), copies)
 	}
+	if copies == 1 { // a ping or an ack, which goes out anyway
+		g.echoes.Fill(p)
+	}
+}
+
+// fill adds what waits to p, which goes to so many members.
+func (g *gossip) fill(p *wire.Packer, limit, copies int) {
 	order := [3]*swim.Queue{&g.intents, &g.queries, &g.events}
 	if g.turns%fairTurn == 0 {
 		order[0], order[2] = order[2], order[0]
 	}
-	limit := c.n.swim.Retransmits()
 	for _, q := range order {
 		q.Fill(p, limit, copies)
-	}
-	if copies == 1 { // a ping or an ack, which goes out anyway
-		g.echoes.Fill(p)
 	}
 }
 
