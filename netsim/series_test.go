@@ -86,3 +86,20 @@ func TestSamplingLeavesTheRunAsItIs(t *testing.T) {
 		t.Errorf("trace %x with samples, %x without", with.Trace, without.Trace)
 	}
 }
+
+// BenchmarkSample is to stay far below what a member costs: there are 600 samples in a run.
+func BenchmarkSample(b *testing.B) {
+	c, err := NewCluster(ClusterConfig{Members: 2000, Profile: profiles[0], Link: profiles[0].Link, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range c.members {
+		c.Start(i)
+	}
+	r := newRecorder(c, time.Hour)
+	for b.Loop() {
+		r.next = c.Now()
+		r.maybeSample()
+		r.series.Samples = r.series.Samples[:0]
+	}
+}

@@ -62,7 +62,7 @@ func (o *simOutput) writePage(s *netsim.Scenario, r *netsim.Report) error {
 		return err
 	}
 	run := page.Run{
-		Title:   fmt.Sprintf("%d members, profile %s", s.Members, s.Profile),
+		Title: fmt.Sprintf("%d members, profile %s", s.Members, s.Profile), About: s.About,
 		Command: o.command, Scenario: scenario.String(), File: file.String(), Seed: s.Seed, Figures: r.Figures(),
 	}
 	return replace(o.file, run.Write)

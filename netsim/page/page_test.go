@@ -71,11 +71,11 @@ func wantWhole(t *testing.T, page string) {
 }
 
 func TestPageOfARunIsWhole(t *testing.T) {
-	r := Run{Title: "12 members", Command: "serf sim -nodes=12", Scenario: "nodes 12", File: "{}", Seed: 5, Figures: figures(t)}
+	r := Run{Title: "12 members", About: "A story.", Command: "serf sim -nodes=12", Scenario: "nodes 12", File: "{}", Seed: 5, Figures: figures(t)}
 	page := write(t, &r)
 	wantWhole(t, page)
 	for _, want := range []string{
-		"<title>12 members – serf sim</title>", "seed 5", "serf sim -nodes=12", r.Figures.Trace,
+		"<title>12 members – serf sim</title>", "A story. 100 s simulated, seed 5.", "serf sim -nodes=12", r.Figures.Trace,
 		"How each crash became known", "How long detection takes", "How each event spread", "Views that are wrong",
 		"Bandwidth of a member", "Packets of a member", "Gossip queue of a member", "Suspicions and false failures",
 		"What was wrong when", "Each crash", "25% cut off",
@@ -94,7 +94,7 @@ func TestPageEscapesWhatItIsGiven(t *testing.T) {
 	f := figures(t)
 	f.Faults[0].What, f.Crashes.Each[0].Member = evil, evil
 	f.BrokenRules = []netsim.BrokenRule{{Rule: evil, Text: evil}}
-	r := Run{Title: evil, Command: evil, Scenario: evil, File: evil, Figures: f}
+	r := Run{Title: evil, About: evil, Command: evil, Scenario: evil, File: evil, Figures: f}
 	page := write(t, &r)
 	wantWhole(t, page)
 	if strings.Contains(page, "<img") {

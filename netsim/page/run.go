@@ -13,6 +13,7 @@ import (
 // Run is a simulation to make a page of.
 type Run struct {
 	Title    string // what was simulated, in a few words
+	About    string // what it is about, or empty
 	Command  string // that does it again
 	Scenario string // in full, for readers
 	File     string // the scenario as a file, or empty
@@ -27,6 +28,9 @@ func (r *Run) Write(w io.Writer) error {
 		Title:    r.Title,
 		Subtitle: fmt.Sprintf("%s simulated, seed %d", seconds(f.SimulatedSeconds), r.Seed),
 		Tiles:    tiles(f), Command: r.Command, Scenario: r.Scenario, File: r.File, Trace: f.Trace,
+	}
+	if r.About != "" {
+		d.Subtitle = r.About + " " + d.Subtitle + "."
 	}
 	if f.Interrupted {
 		d.Alerts = append(d.Alerts, "The run was interrupted: this is what was done until then.")
