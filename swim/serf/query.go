@@ -70,6 +70,7 @@ type query struct {
 	// answer. over is when the query ends: at its deadline, or when nobody is open any more.
 	open   idSet
 	over   swim.Time
+	late   bool // this node wasn't there when its time was over: it has got some more
 	repeat repeat
 }
 
@@ -252,7 +253,7 @@ func (n *Node) armQueries() {
 func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 	var done []*query
 	n.asking.running = slices.DeleteFunc(n.asking.running, func(q *query) bool {
-		over := now >= q.over
+		over := now >= q.over && !q.maybeExtend(now)
 		if over {
 			done = append(done, q)
 		}
@@ -272,6 +273,24 @@ func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 		n.tell(swim.Event{Kind: EventQueryDone, Op: q.op, N: q.answers})
 	}
 }
+
+// maybeExtend gives a query whose end is overdue the time to read the answers that wait: this node
+// stood still meanwhile.
+func (q *query) maybeExtend(now swim.Time) bool {
+	late := now.Sub(q.over)
+	if q.late || late < queryLate || q.over != q.deadline { // else nobody is left to answer
+		return false
+	}
+	q.late = true
+	q.over = now.Add(min(late, queryExtension))
+	q.deadline = q.over
+	return true
+}
+
+const (
+	queryLate      = 100 * time.Millisecond // timers are never exact
+	queryExtension = 500 * time.Millisecond // reading a full socket buffer takes some ms; the lost may be repeated
+)
 
 // handleAnswer takes an answer from the network.
 func (n *Node) handleAnswer(now swim.Time, body []byte, out *swim.Output) error {

@@ -448,3 +448,20 @@ func TestUnknownInternalQueryIsNotDelivered(t *testing.T) {
 	tn.want("others may know it", "says query _serf_new-thing@4")
 	tn.wantIdle("handlers don't see it")
 }
+
+// TestQueryOutlastsOwnStandstill: the answers wait to be read.
+func TestQueryOutlastsOwnStandstill(t *testing.T) {
+	tn := converse(t, "b", "c")
+	q := tn.ask(QueryParams{Timeout: 10 * time.Second})
+	tn.advance(time.Second)
+	tn.now = tn.now.Add(time.Minute)
+	tn.n.Tick(tn.now, &tn.out)
+	tn.collect()
+	tn.recv("b", answerMsg("b", 1, q.id, "yes"))
+	tn.want("in time, as far as we can tell", "event answer b=yes")
+	tn.advance(queryExtension - 1)
+	tn.recv("c", answerMsg("c", 1, q.id, "no"))
+	tn.want("there's time to read", "event answer c=no")
+	tn.advance(1)
+	tn.want("once", "event done 2")
+}
