@@ -76,7 +76,7 @@ func PaperStudy() LifeguardStudy {
 // ReducedStudy is a small part of it, with most of what there is to see.
 func ReducedStudy() LifeguardStudy {
 	s := PaperStudy()
-	s.Stopped = []int{16}
+	s.Stopped = []int{4, 16, 32}
 	s.Stops = millis(2048, 16384, 32768)
 	s.Runs = millis(1, 64, 1024)
 	return s

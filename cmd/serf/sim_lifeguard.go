@@ -27,7 +27,7 @@ Usage: serf sim lifeguard [options]
   netsim/lifeguard.md tells what the figures mean.
 
   -reduced
-        A small part of the combinations, in half a minute.
+        A part of the combinations, in two minutes.
 
   -variant=NAME
         swim, lha-probe, lha-suspicion, buddy, lifeguard, ours, or no-NAME, which

@@ -22,7 +22,7 @@ func TestLifeguardIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	code, out, errs := sim(t, ctx, "lifeguard", "-reduced")
-	if code != exitError || !strings.HasPrefix(out, "0 of 12 combinations\n") || !strings.Contains(errs, "Interrupted") {
+	if code != exitError || !strings.HasPrefix(out, "0 of 36 combinations\n") || !strings.Contains(errs, "Interrupted") {
 		t.Errorf("exit %d\n%s\n%s", code, out, errs)
 	}
 }
