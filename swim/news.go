@@ -10,6 +10,7 @@ import (
 
 // claim is what an alive message or a push/pull entry says of a member. Slices are borrowed.
 type claim struct {
+	id       MemberID // of name, or NoMember if it isn't known here
 	name     []byte
 	addr     netip.AddrPort
 	meta     []byte
@@ -42,7 +43,7 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 		return false
 	}
 	n.counters.AliveIn++
-	c := claim{name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from}
+	c := claim{id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from}
 	copy(c.versions[:], m.Vsn)
 	if n.acceptable(&c, out) {
 		n.applyAlive(now, &c, out)
@@ -110,7 +111,7 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 		out.note(Note{Level: Warn, Code: NoteBadAddress, From: c.addr, Text: clip(c.name), Err: err})
 		return false
 	}
-	return n.credible(n.member(c.name), c.inc, out)
+	return n.credible(c.id, c.inc, out)
 }
 
 // compatible tells whether a member and this one speak versions that both know, in both
@@ -188,7 +189,7 @@ func addrPort(ip []byte, port uint16) netip.AddrPort {
 
 // applyAlive merges an acceptable claim.
 func (n *Node) applyAlive(now Time, c *claim, out *Output) {
-	id := n.member(c.name)
+	id := c.id
 	if id == NoMember {
 		n.admit(now, c, out)
 		return

@@ -12,45 +12,46 @@ import (
 // Node is one member of a cluster: SWIM with Lifeguard's extensions, as spec 2
 // describes it. It is a Machine; see there for who owns what.
 type Node struct {
-	cfg    Config
+	// What most inputs look at comes first and together: with thousands of nodes in one process an input costs
+	// what it takes to get its node's memory into the cache.
 	roster *Roster
+	self   MemberID
+	inc    uint32 // own incarnation
+	seen   Time   // the last input
 	view   view
-	rng    rng
+	probe  probe
 
-	self    MemberID
-	ownAddr []byte // as messages carry it
-	inc     uint32 // own incarnation
-	health  int    // Lifeguard's local health multiplier: 0 is healthy
-
-	probe       probe
-	errands     errands // pings in flight besides the probe's
-	suspicions  suspicions
-	moves       []move // claims to another address that are being checked
+	health      int         // Lifeguard's local health multiplier: 0 is healthy
+	suspicions  suspicions  // of others
+	errands     errands     // pings in flight besides the probe's
+	moves       []move      // claims to another address that are being checked
+	forgotten   []forgotten // in the last call
+	laggards    laggards
+	pushPull    Time // next one
+	leaving     leave
 	queue       Queue
+	dropsNoted  uint64
 	gossiped    Time          // last round
 	gossipPause time.Duration // after it
-	hasty       bool          // about to leave
-	fills       uint32        // packets filled with gossip so far
 	graveOpen   Time          // until then some dead member still gets gossip
-	pushPull    Time          // next one
+	fills       uint32        // packets filled with gossip so far
+	lastSeq     uint32
+	rng         rng
+	counters    Counters
+
+	cfg         Config
+	ownAddr     []byte // as messages carry it
+	hasty       bool   // about to leave
+	stateCut    bool   // the last push/pull couldn't carry all
+	lateAgain   Time   // until then short delays aren't given back: who is always late must get on
 	hurry       hurry
-	leaving     leave
 	joins       []join
 	calls       []call // streams in flight
 	lastOp      OpID
 	lastStream  StreamID
-	lastSeq     uint32
-	forgotten   []forgotten
 	sweepAt     int   // next of view.order that forgetOld looks at
 	metStranger Time  // until then no further exchange with one that we don't know
 	told        tolls // stale members that were answered lately
-	laggards    laggards
-	dropsNoted  uint64
-	stateCut    bool // the last push/pull couldn't carry all
-	seen        Time // the last input
-	lateAgain   Time // until then short delays aren't given back: who is always late must get on
-
-	counters Counters
 }
 
 // scratch is working memory that any number of nodes share through their Output.

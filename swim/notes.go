@@ -60,19 +60,21 @@ const (
 type Counters struct {
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64
+
+	Probes      uint64
+	ProbesEnded uint64        // with an ack or without
+	ProbeTime   time.Duration // that those took, together
+
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
 
 	AliveIn, SuspectIn, DeadIn uint64
 
-	Probes         uint64
-	ProbesFailed   uint64        // no ack, direct or not
-	ProbesEnded    uint64        // with or without
-	ProbeTime      time.Duration // that those took, together
-	StreamAcks     uint64        // a probe that only the stream answered
-	Suspicions     uint64        // begun here
-	Refutations    uint64        // of accusations against this member
-	PushPulls      uint64        // begun here
+	ProbesFailed   uint64 // no ack, direct or not
+	StreamAcks     uint64 // a probe that only the stream answered
+	Suspicions     uint64 // begun here
+	Refutations    uint64 // of accusations against this member
+	PushPulls      uint64 // begun here
 	PushPullErrors uint64
 	StatesCut      uint64 // push/pulls that couldn't carry all members
 	Pauses         uint64 // of this node, in which it could do nothing

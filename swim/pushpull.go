@@ -299,7 +299,7 @@ func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
-	c := claim{name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told}
+	c := claim{id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {
@@ -327,7 +327,7 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		return
 	}
 	// A suspect that we don't know, or know less of, is alive at that incarnation first.
-	id := n.member(c.name)
+	id := c.id
 	if state == Alive || id == NoMember || n.view.at(id).yieldsTo(Alive, c.inc) && id != n.self {
 		n.applyAlive(now, &c, out)
 	}

@@ -82,6 +82,32 @@ func (m *Alive) Append(b []byte) []byte {
 // ParseAlive parses an alive without its type byte. The result borrows from
 // body. Lengths of Addr, Meta and Vsn are the caller's to judge.
 func ParseAlive(body []byte) (Alive, error) {
+	if m, ok := usualAlive(body); ok {
+		return m, nil
+	}
+	return parseAlive(body)
+}
+
+// usualAlive reads an alive whose fields are in the order in which all known senders write them. While
+// many members come at once, most of what arrives is alives.
+func usualAlive(body []byte) (m Alive, ok bool) {
+	c := cursor{p: body}
+	ok = c.lit("\x86\xa4Addr")
+	m.Addr = c.bytes()
+	ok = ok && c.lit("\xabIncarnation")
+	m.Inc = c.uint32()
+	ok = ok && c.lit("\xa4Meta")
+	m.Meta = c.bytes()
+	ok = ok && c.lit("\xa4Node")
+	m.Node = c.name()
+	ok = ok && c.lit("\xa4Port")
+	m.Port = c.uint16()
+	ok = ok && c.lit("\xa3Vsn")
+	m.Vsn = c.bytes()
+	return m, ok && c.ok()
+}
+
+func parseAlive(body []byte) (Alive, error) {
 	var m Alive
 	c := cursor{p: body}
 	for n := c.fields(); n > 0 && c.ok(); n-- {

@@ -444,6 +444,15 @@ func (c *cursor) fields() int {
 	return n
 }
 
+// lit passes the bytes of s, if they are next.
+func (c *cursor) lit(s string) bool {
+	if len(c.p) < len(s) || string(c.p[:len(s)]) != s {
+		return false
+	}
+	c.p = c.p[len(s):]
+	return true
+}
+
 // key reads the key of a field, nil for one that can't be any of ours.
 func (c *cursor) key() []byte { return c.bytes() }
 

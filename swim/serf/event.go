@@ -34,12 +34,12 @@ const (
 
 // events is what this node has heard and wants to tell of user events.
 type events struct {
-	window lamport.Events
-
 	backlog      []userEvent // own, not stamped yet, oldest first
 	backlogBytes int
 	inFlight     []lamport.Time // own, queued, oldest first; those that are done may still be there
 	unsynced     int            // own, stamped in this burst since the last exchange of states
+
+	window lamport.Events
 }
 
 type userEvent struct {
@@ -90,6 +90,9 @@ func (n *Node) CheckUserEvent(name string, payload []byte, coalesce bool) error 
 // releaseEvents stamps, delivers and queues own events, as many as may be in flight.
 func (n *Node) releaseEvents(now swim.Time, out *swim.Output) {
 	s := &n.events
+	if s.backlog == nil {
+		return
+	}
 	for len(s.backlog) > 0 && n.mayStamp() {
 		e := s.backlog[0]
 		s.backlog[0] = userEvent{}

@@ -10,17 +10,18 @@ import (
 // gossip is what waits to be told to others by this layer. Each queue holds swim.QueueMax
 // messages; what was sent most is given up first, and counted.
 type gossip struct {
+	turns   uint8 // packets filled
+	fresh   bool  // something was queued, or couldn't be, since noteDrops looked
+	waiting int   // messages in all queues, as they are counted after each change
+
 	intents, queries, events swim.Queue
 	echoes                   swim.Echoes // of events: unlike queries, nobody repeats them
 
 	buf   []byte                                  // a message with its type byte
-	turns uint8                                   // packets filled
 	noted struct{ drops, tooLarge, large uint64 } // those that have been told
 }
 
-func (g *gossip) queued() int {
-	return g.intents.Len() + g.queries.Len() + g.events.Len()
-}
+func (g *gossip) recount() { g.waiting = g.intents.Len() + g.queries.Len() + g.events.Len() }
 
 func (g *gossip) drops() uint64 {
 	return g.intents.Drops() + g.queries.Drops() + g.events.Drops()
@@ -44,12 +45,14 @@ func (n *Node) spread(q *swim.Queue, key uint64, msg []byte) {
 	if n.alone() {
 		return
 	}
+	n.gossip.fresh = true
 	if len(msg) > n.swim.MaxUser() {
 		// It would wait for ever, with gossip armed for nothing.
 		n.count.TooLargeToGossip++
 		return
 	}
 	q.Add(key, n.gossip.user(msg))
+	n.gossip.recount()
 }
 
 // sendTo sends msg to a member: in a packet if it fits, else by a stream.
@@ -73,7 +76,7 @@ const fairTurn = 3
 func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	g := &c.n.gossip
 	g.turns++
-	if g.queued() > 0 {
+	if g.waiting > 0 {
 		g.fill(p, c.n.swim.Retransmits(), copies)
 	}
 	if copies == 1 { // a ping or an ack, which goes out anyway
@@ -90,10 +93,11 @@ func (g *gossip) fill(p *wire.Packer, limit, copies int) {
 	for _, q := range order {
 		q.Fill(p, limit, copies)
 	}
+	g.recount()
 }
 
 // BroadcastsQueued implements swim.Carrier.
-func (c carrier) BroadcastsQueued() int { return c.n.gossip.queued() }
+func (c carrier) BroadcastsQueued() int { return c.n.gossip.waiting }
 
 // AppendAckPayload implements swim.Carrier.
 func (c carrier) AppendAckPayload(b []byte) []byte { return c.n.coords.appendPayload(b) }
@@ -104,6 +108,10 @@ func (c carrier) State(bool) wire.Rope { return *c.n.state() }
 // noteDrops tells what got no place in the queues, once for all since the last time.
 func (n *Node) noteDrops(out *swim.Output) {
 	g := &n.gossip
+	if !g.fresh {
+		return
+	}
+	g.fresh = false
 	if d := g.drops(); d != g.noted.drops {
 		g.noted.drops = d
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQueueFull, N: int64(d)})

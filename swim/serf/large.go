@@ -46,6 +46,7 @@ func (n *Node) spreadEvent(now swim.Time, key uint64, msg []byte) {
 	l := &n.large
 	if len(l.queue) >= largeMax {
 		l.queue = slices.Delete(l.queue, 0, 1)
+		n.gossip.fresh = true
 		n.count.LargeEventsDropped++
 	}
 	l.queue = append(l.queue, largeEvent{key: key, msg: slices.Clone(msg)})

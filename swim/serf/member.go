@@ -150,6 +150,7 @@ func (n *Node) handleForgotten(now swim.Time, id swim.MemberID, out *swim.Output
 		n.tellMember(now, EventMemberReap, id, false, out)
 	}
 	n.gossip.intents.Remove(uint64(id))
+	n.gossip.recount()
 	n.coords.forget(id)
 	delete(n.tagCache, id)
 	n.table.drop(id)
@@ -253,7 +254,8 @@ func (n *Node) Count(s Status) int {
 
 // lookup returns the ID of a member that this node has a record of, or swim.NoMember.
 func (n *Node) lookup(name []byte) swim.MemberID {
-	if id, ok := n.swim.Lookup(name); ok && n.table.at(id).status != StatusNone {
+	// Whoever has a status here has a record in the membership: both end with EventForgotten.
+	if id := n.roster.Lookup(name); n.table.at(id).status != StatusNone {
 		return id
 	}
 	return swim.NoMember

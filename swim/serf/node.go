@@ -48,44 +48,43 @@ const (
 // and now never goes back. Operations that take time return an OpID and end with
 // an event that carries it.
 type Node struct {
-	cfg    Config
-	swim   *swim.Node
-	roster *swim.Roster
-	self   swim.MemberID
-	tags   map[string]string
-	start  swim.Time // of this run, for judging who was here first
+	// What each call looks at comes first and together, as in swim.Node.
+	swim    *swim.Node
+	roster  *swim.Roster
+	self    swim.MemberID
+	mark    int             // out.Events beyond are from swim, not handled yet
+	news    []swim.Event    // to be appended to out at the end of the call
+	ids     []swim.MemberID // of the call: backs Event.Members
+	arena   []byte          // of the call: backs bytes of events
+	due     [duties]swim.Time
+	leave   leaving
+	journal journal
 
 	memberClock, eventClock, queryClock lamport.Clock
 
+	events events
+	gossip gossip
+	coords coordinates
+	count  Counters
+
+	cfg      Config
+	tags     map[string]string
+	start    swim.Time // of this run, for judging who was here first
 	table    table
 	intents  intents
-	gossip   gossip
 	large    large
-	events   events
 	asking   asking
 	asked    asked
 	conflict conflict
 	coalesce coalescer
-	journal  journal
-	coords   coordinates
 	lost     lost
-	leave    leaving
 	joins    joins
 	tagCache map[swim.MemberID]map[string]string // decoded when asked for
 	tagSets  map[string]map[string]string        // by metadata, for members that have the same; at most tagSetsMax
-	due      [duties]swim.Time
 	ops      swim.OpID
-	nextEcho swim.Time // see echoGap
-
-	// Of the call that runs:
-	mark  int             // out.Events beyond are from swim, not handled yet
-	inbox []swim.Event    // taken from there
-	news  []swim.Event    // to be appended to out at the end
-	ids   []swim.MemberID // backs Event.Members
-	arena []byte          // backs bytes of events
-	buf   []byte          // the message being built
-	picks []swim.MemberID // members drawn
-	count Counters
+	nextEcho swim.Time       // see echoGap
+	buf      []byte          // the message being built
+	picks    []swim.MemberID // members drawn
 }
 
 // duty indexes the deadlines of a node.
@@ -233,9 +232,8 @@ func (n *Node) arm(d duty, at swim.Time) { n.due[d] = at }
 // begin starts a call into this node: what the last one lent is over.
 func (n *Node) begin(out *swim.Output) {
 	n.mark = len(out.Events)
-	clear(n.inbox)
 	clear(n.news)
-	n.inbox, n.news, n.ids = kept(n.inbox), kept(n.news), kept(n.ids)
+	n.news, n.ids = kept(n.news), kept(n.ids)
 	if cap(n.arena) > arenaKeep {
 		n.arena = nil
 	}
@@ -267,21 +265,18 @@ func (n *Node) finish(now swim.Time, out *swim.Output) {
 	out.Events = append(out.Events, n.news...)
 }
 
-// drain handles the events that swim has appended, and those that come of that.
+// drain handles the events that swim has appended, and those that come of that. Their bytes are those of
+// the input: calling swim again doesn't touch them.
 func (n *Node) drain(now swim.Time, out *swim.Output) {
-	for len(out.Events) > n.mark {
-		n.inbox = n.inbox[:0]
-		for _, e := range out.Events[n.mark:] {
-			// Handling one event may call swim, which invalidates the bytes of the next.
-			e.Data = n.hold(e.Data)
-			n.inbox = append(n.inbox, e)
-		}
-		clear(out.Events[n.mark:])
-		out.Events = out.Events[:n.mark]
-		for i := range n.inbox {
-			n.handle(now, &n.inbox[i], out)
-		}
+	if len(out.Events) == n.mark {
+		return
 	}
+	for i := n.mark; i < len(out.Events); i++ {
+		e := out.Events[i]
+		n.handle(now, &e, out)
+	}
+	clear(out.Events[n.mark:])
+	out.Events = out.Events[:n.mark]
 }
 
 // handle turns one event of the membership into what it means here.

@@ -56,11 +56,7 @@ func (c *Client) Set(to Coordinate) error {
 }
 
 // Forget drops what is remembered of a member, known to Update by the same key.
-func (c *Client) Forget(member uint32) {
-	if o := c.heard.find(member); o != nil {
-		o.n = 0
-	}
-}
+func (c *Client) Forget(member uint32) { c.heard.forget(member) }
 
 // Last returns where a member was when it was observed last; false if that isn't remembered.
 func (c *Client) Last(member uint32) (Coordinate, bool) {

@@ -9,16 +9,16 @@ import (
 // heard is a bounded table of the members that were observed. It is a hash table in one piece, not a map: one is
 // looked up with each ack, and in a simulation each time in other memory. The zero heard remembers nobody.
 type heard struct {
-	slots []other // as many as a power of two; a member is in one of the few from its own on
+	keys  []uint32 // of the slots: the member plus one, or 0 for a free one; apart, for the search to stay in one cache line
+	slots []other  // as many as a power of two; a member is in one of the few from its own on
 	most  int
 }
 
 // other is what is remembered of one member.
 type other struct {
-	member uint32
-	n      uint8 // how many round trips there are; 0: the slot is free
-	rtts   [filterSize]time.Duration
-	at     Coordinate
+	at   Coordinate
+	rtts [filterSize]time.Duration
+	n    uint8 // how many of them there are
 }
 
 const (
@@ -34,64 +34,66 @@ func (h *heard) home(member uint32) int {
 	return int(member * golden >> (32 - bits.Len(uint(len(h.slots)-1))))
 }
 
-// find returns what is remembered of a member, or nil.
-func (h *heard) find(member uint32) *other {
+// search returns the slot of a key, or -1.
+func (h *heard) search(key, member uint32) int {
 	if len(h.slots) == 0 {
-		return nil
+		return -1
 	}
 	for i, k := h.home(member), 0; k < heardProbe; k++ {
-		if o := &h.slots[(i+k)&(len(h.slots)-1)]; o.n > 0 && o.member == member {
-			return o
+		if at := (i + k) & (len(h.slots) - 1); h.keys[at] == key {
+			return at
 		}
 	}
+	return -1
+}
+
+// find returns what is remembered of a member, or nil.
+func (h *heard) find(member uint32) *other {
+	if at := h.search(member+1, member); at >= 0 {
+		return &h.slots[at]
+	}
 	return nil
+}
+
+// forget frees the slot of a member, if it has one.
+func (h *heard) forget(member uint32) {
+	if at := h.search(member+1, member); at >= 0 {
+		h.keys[at] = 0
+	}
 }
 
 // take returns what is remembered of a member, who is remembered from now on.
 func (h *heard) take(member uint32) *other {
 	if h.most < heardStart {
-		return &other{member: member}
+		return new(other)
 	}
 	if o := h.find(member); o != nil {
 		return o
 	}
-	if len(h.slots) == 0 {
-		h.slots = make([]other, heardStart)
-	}
 	for {
-		if o := h.free(member); o != nil {
-			*o = other{member: member}
-			return o
+		at := h.search(0, member)
+		if at < 0 && 2*len(h.slots) > h.most {
+			at = h.home(member)
 		}
-		if 2*len(h.slots) > h.most {
-			o := &h.slots[h.home(member)]
-			*o = other{member: member}
-			return o
+		if at >= 0 {
+			h.keys[at], h.slots[at] = member+1, other{}
+			return &h.slots[at]
 		}
 		h.grow()
 	}
 }
 
-// free returns a slot for a member that has none, or nil.
-func (h *heard) free(member uint32) *other {
-	for i, k := h.home(member), 0; k < heardProbe; k++ {
-		if o := &h.slots[(i+k)&(len(h.slots)-1)]; o.n == 0 {
-			return o
-		}
-	}
-	return nil
-}
-
 // grow doubles the slots. Whoever finds no place among the new ones, hardly anybody, is forgotten.
 func (h *heard) grow() {
-	old := h.slots
-	h.slots = make([]other, 2*len(old))
-	for i := range old {
-		if old[i].n == 0 {
+	old := *h
+	n := max(2*len(old.slots), heardStart)
+	h.keys, h.slots = make([]uint32, n), make([]other, n)
+	for i, key := range old.keys {
+		if key == 0 {
 			continue
 		}
-		if o := h.free(old[i].member); o != nil {
-			*o = old[i]
+		if at := h.search(0, key-1); at >= 0 {
+			h.keys[at], h.slots[at] = key, old.slots[i]
 		}
 	}
 }
