@@ -43,6 +43,8 @@ func NewBase(now Time, members iter.Seq[Identity]) (*Base, error) {
 			errs = append(errs, err)
 		}
 	}
+	b.view.recs.Seal()
+	b.view.order.Seal()
 	r := b.roster
 	b.states = paged.Encode(&b.view.recs, func(buf []byte, page int) []byte {
 		return r.appendStates(buf, &b.view.recs, page)

@@ -50,6 +50,7 @@ func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 		b.table.edit(id).statusTime = b.clock
 		b.clock++
 	}
+	b.table.recs.Seal()
 	b.times = paged.Encode(&b.table.recs, func(buf []byte, page int) []byte {
 		first := swim.MemberID(page * paged.PageLen)
 		for i, r := range b.table.recs.Page(page) {

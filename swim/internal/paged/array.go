@@ -2,7 +2,7 @@
 // of n members has n tables of n records, nearly all of them equal: each table begins as a
 // fork of one that is shared, and has pages of its own only where it differs.
 //
-// A table that isn't forked, such as an agent's, has all pages for itself: the code is the same.
+// A table that isn't forked, such as an agent's, lies in one piece: whoever uses it sees no difference.
 package paged
 
 const (
@@ -20,27 +20,54 @@ const (
 // Array is a growable array. The zero Array is empty. An Array isn't to be copied by
 // assignment if both are used after; see Fork.
 type Array[T any] struct {
-	dirs []*dir[T]
+	flat []T       // all elements, unless this is a fork
+	dirs []*dir[T] // of the pages of a fork, or of flat for forks: see Seal
 	base *Array[T] // forked from: its directories and pages are read only. Nil if none
-	len  int
+	len  int       // of a fork
 }
 
 type dir[T any] [dirLen]*page[T]
 
 type page[T any] [PageLen]T
 
-// Fork returns an array of the same elements that shares all memory with a, which
-// must not change from then on. Forks may be used concurrently, each by one goroutine.
-func (a *Array[T]) Fork() Array[T] { return Array[T]{dirs: a.dirs, base: a, len: a.len} }
+// Seal prepares an array that isn't to change any more for being forked.
+func (a *Array[T]) Seal() {
+	n := len(a.flat)
+	padded := append(a.flat, make([]T, a.Pages()*PageLen-n)...)
+	a.flat = padded[:n]
+	for p := range a.Pages() {
+		if p%dirLen == 0 {
+			a.dirs = append(a.dirs, new(dir[T]))
+		}
+		a.dirs[p>>dirBits][p%dirLen] = (*page[T])(padded[p*PageLen:])
+	}
+}
+
+// Fork returns an array of the same elements that shares all memory with a, which must have been
+// sealed. Forks may be used concurrently, each by one goroutine.
+func (a *Array[T]) Fork() Array[T] { return Array[T]{dirs: a.dirs, base: a, len: len(a.flat)} }
 
 // Len is the number of elements.
-func (a *Array[T]) Len() int { return a.len }
+func (a *Array[T]) Len() int {
+	if a.base == nil {
+		return len(a.flat)
+	}
+	return a.len
+}
 
 // Pages is the number of pages that the elements take.
-func (a *Array[T]) Pages() int { return (a.len + PageLen - 1) >> pageBits }
+func (a *Array[T]) Pages() int { return (a.Len() + PageLen - 1) >> pageBits }
 
 // At returns element i, or the zero value beyond the end.
 func (a *Array[T]) At(i int) T {
+	if uint(i) < uint(len(a.flat)) {
+		return a.flat[i]
+	}
+	return a.inPage(i)
+}
+
+// inPage is At for a fork.
+func (a *Array[T]) inPage(i int) T {
 	if uint(i) < uint(a.len) {
 		if p := a.dirs[i>>(pageBits+dirBits)][i>>pageBits%dirLen]; p != nil {
 			return p[i%PageLen]
@@ -52,6 +79,9 @@ func (a *Array[T]) At(i int) T {
 
 // Page returns the elements of page p, to read only: up to PageLen, nil if none was written.
 func (a *Array[T]) Page(p int) []T {
+	if a.base == nil {
+		return a.flat[p<<pageBits : min(len(a.flat), (p+1)<<pageBits)]
+	}
 	if page := a.dirs[p>>dirBits][p%dirLen]; page != nil {
 		return page[:min(PageLen, a.len-p<<pageBits)]
 	}
@@ -85,13 +115,17 @@ func (a *Array[T]) SharedRun(p int) int {
 
 // Edit returns element i to be changed, until the next call. It grows the array if it ends before i.
 func (a *Array[T]) Edit(i int) *T {
+	if a.base == nil {
+		if i >= len(a.flat) {
+			a.flat = append(a.flat, make([]T, i+1-len(a.flat))...)
+		}
+		return &a.flat[i]
+	}
 	if i >= a.len {
 		a.grow(i + 1)
 	}
 	d, p := i>>(pageBits+dirBits), i>>pageBits%dirLen
-	if a.base != nil {
-		a.own(d, p)
-	}
+	a.own(d, p)
 	at := &a.dirs[d][p]
 	if *at == nil {
 		*at = new(page[T])
@@ -100,14 +134,17 @@ func (a *Array[T]) Edit(i int) *T {
 }
 
 // Append adds an element at the end.
-func (a *Array[T]) Append(v T) { *a.Edit(a.len) = v }
+func (a *Array[T]) Append(v T) { *a.Edit(a.Len()) = v }
 
 // Truncate cuts the array to n elements. Those cut off are not cleared.
-func (a *Array[T]) Truncate(n int) { a.len = min(a.len, n) }
+func (a *Array[T]) Truncate(n int) {
+	a.flat, a.len = a.flat[:min(len(a.flat), n)], min(a.len, n)
+}
 
+// grow makes room for n elements in a fork.
 func (a *Array[T]) grow(n int) {
 	need := (n-1)>>(pageBits+dirBits) + 1
-	if a.base != nil && need > len(a.dirs) {
+	if need > len(a.dirs) {
 		a.ownList()
 	}
 	for len(a.dirs) < need {

@@ -16,6 +16,7 @@ func filled(n int) *Array[int] {
 	for i := range n {
 		a.Append(i)
 	}
+	a.Seal()
 	return a
 }
 
@@ -25,6 +26,22 @@ func elements(a *Array[int]) []int {
 		s[i] = a.At(i)
 	}
 	return s
+}
+
+func TestArrayInOnePiece(t *testing.T) {
+	var a Array[int]
+	*a.Edit(PageLen + 1) = 7
+	a.Append(8)
+	if a.Len() != PageLen+3 || a.At(0) != 0 || a.At(PageLen+2) != 8 || a.At(PageLen+3) != 0 || a.At(-1) != 0 {
+		t.Errorf("elements %v", elements(&a))
+	}
+	if p := a.Page(1); !slices.Equal(p, []int{0, 7, 8}) || a.Pages() != 2 || a.Shares(0) || a.SharedRun(0) != 0 {
+		t.Errorf("page of %v", p)
+	}
+	a.Truncate(PageLen)
+	if a.Len() != PageLen || a.At(PageLen+1) != 0 {
+		t.Errorf("after the cut: %v", elements(&a))
+	}
 }
 
 // Two forks of one array are changed at random: each is what a slice would be, and neither
@@ -81,7 +98,8 @@ func TestSharesAllButTheWrittenPage(t *testing.T) {
 }
 
 func TestPagesAreReadWhole(t *testing.T) {
-	var a Array[int]
+	base := filled(0)
+	a := base.Fork()
 	*a.Edit(PageLen + 1) = 7
 	if p := a.Page(0); p != nil {
 		t.Errorf("a page that was never written has %v", p)
