@@ -19,8 +19,15 @@ import (
 const simShare = "50%" // of the nodes, that a partition cuts off
 
 func runSim(ctx context.Context, args []string, e env) int {
-	if len(args) > 0 && args[0] == "lifeguard" {
-		return runLifeguard(ctx, args[1:], e)
+	if len(args) > 0 {
+		switch args[0] {
+		case "lifeguard":
+			return runLifeguard(ctx, args[1:], e)
+		case "convergence":
+			return runConvergence(ctx, args[1:], e)
+		case "events":
+			return runEvents(ctx, args[1:], e)
+		}
 	}
 	r, code, ok := parseSim(args, e)
 	if !ok {

@@ -13,7 +13,8 @@ Usage: serf sim [options]
   Simulates a cluster of agents in virtual time and prints how it fared. The
   agents run the same code as 'serf agent'; clock and network are simulated.
   The same options and seed give the same output, on every machine.
-  'serf sim lifeguard -h' tells of a comparison with the literature.
+  'serf sim lifeguard -h' tells of a comparison with the literature,
+  'serf sim convergence -h' and 'serf sim events -h' of experiments with many seeds.
 
   -scenario=FILE
         Read a scenario from a JSON file, see below. Options change what it says.
