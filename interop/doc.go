@@ -6,6 +6,7 @@
 //	cd interop && go test -run 'TestBurst|TestNothingTaken' -burst 10000 -v .
 //	cd interop && go test -run TestKilled -kills 100 -v .
 //	cd interop && go test -run TestRelay -long -v .        # partitions of minutes, more stops; next to the original alone
+//	cd interop && go test -run TestMute -long -v .
 //	cd interop && go test -run TestHostilePackets -packets 1000000 -timeout 0 -v .
 //	cd interop && go test -run TestRatios -ratios -v .     # our times and allocations next to the original's
 //	cd interop && go test -run TestFigures -ratios -v .    # agents next to the original's; TestFigures/members is a part
@@ -27,6 +28,7 @@
 //   - relay: agents of all makes in processes of their own, behind a relay that delays, drops, duplicates, reorders and cuts
 //     what goes from one to another, each direction by itself: partitions and islands, stopped processes, a member that reaches one
 //     other, blocked UDP, moves and queries on bad lines.
+//   - mute: clients that ask for everything and read nothing, at an agent that logs everything.
 //   - packets: an agent, plain or encrypted, that is sent random, damaged, replayed and lying packets in a network namespace.
 //   - bench, codec_cases, path, alive_path, exchange_path, queue_path: the same work done by both codecs, by whole nodes
 //     and by queues. The original's unexported functions are reached by linkname: a copy would not be what runs; its nodes
