@@ -18,8 +18,8 @@ var (
 	storyTwice   = flag.Bool("twice", false, "play each story twice: it must take the same course")
 )
 
-// TestStories plays made-up stories under check, as many at a time as there are processors (-cpu). The long form, half a
-// night's work:
+// TestStories plays made-up stories under check, as many at a time as there are processors (-cpu). The long form takes half an
+// hour of processor time:
 //
 //	go test ./netsim -run TestStories -stories 1000 -largest 200 -twice -timeout 0 -v
 func TestStories(t *testing.T) {
