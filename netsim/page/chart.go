@@ -63,6 +63,60 @@ type about struct {
 	To   float64 `json:"b"`
 }
 
+// put adds the plot to a page: marks and labels are HTML around the drawing, so that they keep their size.
+func (c *chart) put(m *markup) error {
+	m.put("<figure class=\"chart\">\n<figcaption><h2>%s</h2>", c.Title)
+	m.putIf("<p>%s</p>", c.Note)
+	m.put("</figcaption>\n")
+	c.putLegend(m)
+	m.put("<div class=\"frame\">\n<div class=\"yname\">%s</div>\n<div class=\"yticks\">", c.Y.Name)
+	for _, t := range c.Y.Ticks {
+		m.put(`<span style="bottom:%s%%">%s</span>`, number(t.At), t.Label)
+	}
+	m.put("</div>\n<div class=\"plot\">\n")
+	c.putPlot(m)
+	m.put("</div>\n<div class=\"xticks\">")
+	for _, t := range c.X.Ticks {
+		m.put(`<span style="left:%s%%">%s</span>`, number(t.At), t.Label)
+	}
+	m.put("</div>\n<div class=\"xname\">%s</div>\n</div>\n<script type=\"application/json\">", c.X.Name)
+	if err := m.putJSON(&c.Data); err != nil {
+		return err
+	}
+	m.put("</script>\n</figure>\n")
+	return nil
+}
+
+func (c *chart) putLegend(m *markup) {
+	if len(c.Legend) == 0 {
+		return
+	}
+	m.put(`<p class="legend">`)
+	for _, l := range c.Legend {
+		m.put(`<span><i class="%s"></i>%s</span>`, l.Class, l.Name)
+	}
+	m.put("</p>\n")
+}
+
+// putPlot adds what lies between the axes, from the back to the front.
+func (c *chart) putPlot(m *markup) {
+	for _, z := range c.Zones {
+		m.put(`<div class="zone %s" style="left:%s%%;width:%s%%">`, z.Class, number(z.Left), number(z.Width))
+		if z.Label != "" {
+			m.put(`<b style="top:%sem">%s</b>`, strconv.Itoa(z.Row), z.Label)
+		}
+		m.put("</div>")
+	}
+	for _, t := range c.Y.Ticks {
+		m.put(`<div class="grid" style="bottom:%s%%"></div>`, number(t.At))
+	}
+	m.put("\n<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s\">", c.Title)
+	for _, s := range c.Shapes {
+		m.put(`<path class="%s" d="%s"/>`, s.Class, s.Path)
+	}
+	m.put("</svg>\n")
+}
+
 // setAxes gives a chart its axes, and the script theirs.
 func (c *chart) setAxes(x, y axis) {
 	c.X, c.Y = x, y

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -51,8 +52,8 @@ func wantWhole(t *testing.T, page string) {
 			t.Errorf("the page may load something: %s", page[max(0, i-40):min(len(page), i+40)])
 		}
 	}
-	if i := strings.Index(page, "ZgotmplZ"); i >= 0 {
-		t.Errorf("the template refused a value: %s", page[max(0, i-60):i+20])
+	if i := strings.Index(page, "%!"); i >= 0 {
+		t.Errorf("a text too many or too few: %s", page[max(0, i-60):i+20])
 	}
 	if strings.Contains(page, "NaN") || strings.Contains(scripts.ReplaceAllString(page, ""), "Inf") {
 		t.Error("a number isn't one")
@@ -99,6 +100,43 @@ func TestPageEscapesWhatItIsGiven(t *testing.T) {
 	wantWhole(t, page)
 	if strings.Contains(page, "<img") {
 		t.Error("markup got through")
+	}
+}
+
+func TestEveryTextOfADocumentIsEscaped(t *testing.T) {
+	const evil = `</script></style>"'<img/>&`
+	marks := axis{Name: evil, Top: 1, Ticks: []tick{{50, evil}}}
+	d := document{
+		Title: evil, Subtitle: evil, Alerts: []string{evil}, Tiles: []tile{{evil, evil, evil, true}},
+		Charts: []*chart{{
+			Title: evil, Note: evil, X: marks, Y: marks, Legend: []legend{{evil, evil}}, Zones: []zone{{0, 1, evil, 0, evil}}, Shapes: []shape{{evil, evil}},
+			Data: data{XUnit: evil, Cats: []string{evil}, Lines: []line{{Name: evil, Note: evil, Text: []string{evil}}}, Zones: []about{{Name: evil}}},
+		}},
+		Tables:  []table{{Title: evil, Head: []string{evil}, Rows: [][]string{{evil}}}},
+		Command: evil, Commands: [][2]string{{evil, evil}}, Scenario: evil, File: evil, Trace: evil,
+	}
+	var b strings.Builder
+	if err := d.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, b.String())
+	if strings.Contains(b.String(), "<img") {
+		t.Error("markup got through")
+	}
+	const inElements, inAttributes, forTheScript = 24, 5, 6
+	if n := strings.Count(b.String(), "&lt;/script&gt;&lt;/style&gt;&#34;&#39;&lt;img/&gt;&amp;"); n != inElements+inAttributes {
+		t.Errorf("%d texts are on the page, want %d", n, inElements+inAttributes)
+	}
+	if n := strings.Count(b.String(), `\u003c/script\u003e`); n != forTheScript {
+		t.Errorf("the script is given %d texts, want %d", n, forTheScript)
+	}
+}
+
+func TestPageThatCannotBeWritten(t *testing.T) {
+	d := document{Charts: []*chart{{Title: "endless", Data: data{At: []float64{math.Inf(1)}}}}}
+	var b strings.Builder
+	if err := d.write(&b); err == nil || b.Len() > 0 {
+		t.Errorf("%d bytes are written, error %v; JSON has no infinity", b.Len(), err)
 	}
 }
 

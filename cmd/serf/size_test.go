@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestProgramHasNoTemplateEngine: one calls methods by names that the linker doesn't know, which then
+// keeps all methods of all packages, 2.6 MB of them.
+func TestProgramHasNoTemplateEngine(t *testing.T) {
+	list, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(list))
+	if !slices.Contains(packages, "serf/agent") {
+		t.Fatalf("these aren't the program's packages: %q", packages)
+	}
+	for _, engine := range []string{"text/template", "html/template"} {
+		if slices.Contains(packages, engine) {
+			t.Errorf("the program has %s in it", engine)
+		}
+	}
+}
