@@ -94,12 +94,14 @@ type host struct {
 	machine swim.Machine
 	trace   trace
 	seq     uint64    // of what this host gave to the network
+	due     swim.Time // when the machine wants to be ticked
 	armed   swim.Time // of the earliest timer in the queue, or Never
-	sent    uint64
-	bytes   uint64
 	place   place
 	state   hostState
 }
+
+// traffic is what a host has sent in packets.
+type traffic struct{ packets, bytes uint64 }
 
 // coldHost is the rest of a host.
 type coldHost struct {
@@ -128,6 +130,7 @@ type Sim struct {
 	paths  []Link  // between regions
 	hosts  []host
 	cold   []coldHost // by host
+	sent   []traffic  // by host
 	places places
 	cuts   map[pair]struct{} // one-way
 	split  bool              // some host is in another group than 0
@@ -228,13 +231,14 @@ func (s *Sim) Addr(h int) netip.AddrPort {
 func (s *Sim) Machine(h int) swim.Machine { return s.hosts[h].machine }
 
 // Sent returns how many packets and bytes host h has sent.
-func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.hosts[h].sent, s.hosts[h].bytes }
+func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.sent[h].packets, s.sent[h].bytes }
 
 // Add makes room for one more host and returns its number, from 0 upwards. It
 // is down until it is started.
 func (s *Sim) Add() int {
 	h := len(s.hosts)
 	s.hosts = append(s.hosts, host{trace: newTrace(s.seed, uint64(h)), armed: swim.Never, place: nowhere})
+	s.sent = append(s.sent, traffic{})
 	s.cold = append(s.cold, coldHost{})
 	return h
 }

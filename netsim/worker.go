@@ -64,8 +64,8 @@ func (w *worker) fire(h int32) {
 	if p.state != running && p.state != stalling {
 		return
 	}
-	if due := p.machine.Deadline(); due > w.now {
-		w.arm(h, due)
+	if p.due > w.now {
+		w.arm(h, p.due)
 		return
 	}
 	w.spin.check(h, w.now)
@@ -152,7 +152,8 @@ func (w *worker) tell(h int32) {
 
 func (w *worker) rearm(h int32) {
 	if p := &w.sim.hosts[h]; p.state == running || p.state == stalling {
-		w.arm(h, max(p.machine.Deadline(), w.now))
+		p.due = max(p.machine.Deadline(), w.now)
+		w.arm(h, p.due)
 	}
 }
 
@@ -171,9 +172,9 @@ func (w *worker) nextSeq(h int32) uint64 {
 // send gives one packet of host h to the network.
 func (w *worker) send(h int32, p *swim.Packet) {
 	s := w.sim
-	host := &s.hosts[h]
-	host.sent++
-	host.bytes += uint64(len(p.Data))
+	sent := &s.sent[h]
+	sent.packets++
+	sent.bytes += uint64(len(p.Data))
 	w.stats.Sent++
 	w.stats.SentBytes += uint64(len(p.Data))
 	d, seq := w.draw(h)
