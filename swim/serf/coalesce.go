@@ -95,12 +95,13 @@ func (n *Node) tellCoalescedMembers() {
 	for rest := c.members; len(rest) > 0; {
 		kind, at, flag := rest[0].kind, len(n.ids), false
 		for ; len(rest) > 0 && rest[0].kind == kind; rest = rest[1:] {
-			r := n.table.edit(rest[0].id)
-			if r.told == kind && kind != EventMemberUpdate {
-				n.count.Coalesced++
-				continue
+			if r := n.table.edit(rest[0].id); kind != EventMemberUpdate {
+				if r.told == kind {
+					n.count.Coalesced++
+					continue
+				}
+				r.told = kind // an update leaves open whether it is there
 			}
-			r.told = kind
 			flag = flag || rest[0].flag
 			n.ids = append(n.ids, rest[0].id)
 		}

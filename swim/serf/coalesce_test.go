@@ -71,6 +71,17 @@ func TestUpdateDoesNotHideAJoin(t *testing.T) {
 	tn.want("nobody has heard of it yet", "event join b")
 }
 
+func TestUpdateLeavesOpenWhetherAMemberIsThere(t *testing.T) {
+	tn := converseWith(t, coalescing, "b", "x")
+	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
+	tn.advance(3 * time.Second)
+	tn.want("told to have joined before, and now", "event update b")
+	tn.member("x", dead("b", "x", 2))
+	tn.member("b", alive("b", 3))
+	tn.advance(3 * time.Second)
+	tn.wantIdle("it failed and came back: it isn't told to join twice")
+}
+
 func TestRestartSurvivesCoalescing(t *testing.T) {
 	tn := converseWith(t, coalescing, "b")
 	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))

@@ -15,7 +15,7 @@ type record struct {
 	statusTime lamport.Time // of the newest intent about it
 	changed    swim.Time    // when its status became what it is, or its identity was updated
 	status     Status
-	told       swim.EventKind // last reported by the coalescer
+	told       swim.EventKind // last reported by the coalescer, updates aside
 	marks      marks
 }
 
