@@ -57,28 +57,33 @@ type member struct {
 	cut     bool      // Cut has it on either side
 	bad     bool      // its connection has faults
 	ills    int       // impairments in force that it has a part in
-	changed swim.Time // when any of what faulty looks at last changed
+	changed swim.Time // when any of what calm looks at last changed
+
+	troubles []*trouble // those that hang on it, the latest of which are over
+	faults   *trouble   // that of SetFaults; may be nil
 }
 
 // Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and
 // named m1, m2 and so on.
 type Cluster struct {
-	cfg     ClusterConfig
-	sim     *Sim
-	rosters []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
-	members []member
-	beliefs *beliefs
-	metrics metrics
-	events  ledger
-	checks  []checker
-	broken  []Violation
-	random  draws // for what the cluster decides: who joins when
-	queries map[queryKey]*Query
-	asked   []Spread // queries' answers, for the first maxEntries
-	split   bool     // a partition is in force
-	healed  int      // calls of Heal
-	up      int      // members that run or are paused
-	base    base
+	cfg      ClusterConfig
+	sim      *Sim
+	rosters  []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
+	members  []member
+	beliefs  *beliefs
+	metrics  metrics
+	events   ledger
+	checks   []checker
+	broken   []Violation
+	random   draws // for what the cluster decides: who joins when
+	queries  map[queryKey]*Query
+	asked    []Spread   // queries' answers, for the first maxEntries
+	split    bool       // a partition is in force
+	healed   int        // calls of Heal
+	sides    []*trouble // those of the partition in force
+	troubled bool       // the network has had faults
+	up       int        // members that run or are paused
+	base     base
 }
 
 // RetryJoin is how often a member looks whether it is together with the seeds, and
@@ -262,6 +267,9 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.beliefs.setTruth(i, true)
 	c.beliefs.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
+	if warm != nil {
+		c.members[i].changed = c.Now().Add(-MaxTime) // it has run for long
+	}
 	c.metrics.started(c, i)
 	for _, k := range c.checks {
 		k.restarted(i)
@@ -389,6 +397,7 @@ func (c *Cluster) Cut(from, to int) {
 	for _, i := range []int{from, to} {
 		c.members[i].cut, c.members[i].changed = true, c.Now()
 	}
+	c.trouble([]int{from}, []int{to})
 	c.sim.Cut(from, to)
 }
 
@@ -401,13 +410,33 @@ func (c *Cluster) Partition(groups ...[]int) {
 			group[i] = g
 		}
 	}
+	for _, t := range c.sides {
+		t.stop(c.Now())
+	}
+	c.sides = c.sides[:0]
+	for g := 1; g < len(groups); g++ {
+		var others []int
+		for i := range c.members {
+			if group[i] != g {
+				others = append(others, i)
+			}
+		}
+		c.sides = append(c.sides, c.trouble(groups[g], others))
+	}
 	c.split = true
 	c.sim.Partition(group)
 }
 
 // SetFaults makes the connection of member i bad.
 func (c *Cluster) SetFaults(i int, f HostFaults) {
-	c.members[i].bad, c.members[i].changed = true, c.Now()
+	m := &c.members[i]
+	m.bad, m.changed = f.any(), c.Now()
+	if m.faults != nil {
+		m.faults.stop(c.Now())
+	}
+	if m.bad {
+		m.faults = c.trouble([]int{i}, nil)
+	}
 	c.sim.SetFaults(i, f)
 }
 
@@ -418,20 +447,22 @@ func (c *Cluster) Impair(members, peers []int, way Way, what Impairment) (end fu
 	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
 		concerned = members // each pair that is concerned has one of them
 	}
-	trouble := func(by int) {
+	count := func(by int) {
 		for _, i := range concerned {
 			c.members[i].ills += by
 			c.members[i].changed = c.Now()
 		}
 	}
-	trouble(1)
+	count(1)
+	t := c.trouble(members, peers)
 	id, healed := c.sim.Impair(members, peers, way, what), c.healed
 	return func() {
 		if c.healed != healed {
 			return
 		}
 		c.sim.Repair(id)
-		trouble(-1)
+		count(-1)
+		t.stop(c.Now())
 		if what.Cut || what.BlockUDP {
 			c.metrics.begin(c, "heal", none)
 			c.settle()
@@ -452,11 +483,15 @@ func (c *Cluster) Heal() {
 	for i := range c.members {
 		m := &c.members[i]
 		m.cut, m.bad, m.ills, m.changed = false, false, 0, c.Now()
+		for _, t := range m.troubles {
+			t.stop(c.Now())
+		}
 	}
 	c.settle()
 }
 
-// calm reports whether member i has run, and has had a sound connection, for d or longer.
+// calm reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
+// only the side that was cut off has one.
 func (c *Cluster) calm(i int, d time.Duration) bool {
 	m := &c.members[i]
 	return !c.split && !m.cut && !m.bad && m.ills == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d

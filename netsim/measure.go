@@ -44,6 +44,7 @@ var measures = []Measure{
 	{"false_failures", "false failures", "false", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.All })},
 	{"false_failures_at_healthy", "false failures at healthy members", "", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.AtHealthy })},
 	{"false_failures_of_healthy", "false failures at and about healthy members", "", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.OfHealthy })},
+	{"failures_across_faults", "failures told across faults of the network", "across", UnitCount, acrossFaults},
 	{"events_median_seconds", "event delivered to all, median", "event s", UnitSeconds, medianOf(func(r *Report) *Durations { return &r.EventSpread })},
 	{"events_worst_seconds", "event delivered to all, worst", "", UnitSeconds, worstOf(func(r *Report) *Durations { return &r.EventSpread })},
 	{"events_delivered", "events delivered", "delivered %", UnitShare, reachedOf(func(r *Report) []Spread { return r.Events })},
@@ -69,6 +70,9 @@ func agreedWorst(r *Report) Figure {
 	}
 	return Figure{worst.Seconds(), worst >= 0}
 }
+
+// acrossFaults isn't there if the network had no faults.
+func acrossFaults(r *Report) Figure { return Figure{float64(r.FalseFailures.AcrossFaults), r.Troubled} }
 
 func medianOf(of func(*Report) *Durations) func(*Report) Figure {
 	return func(r *Report) Figure { d := of(r); return Figure{d.Median.Seconds(), d.Count > 0} }

@@ -130,26 +130,34 @@ func (m *metrics) failed(c *Cluster, observer, subject int) {
 	if !c.beliefs.isAlive(subject) {
 		return
 	}
-	grace := c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
-	m.falseFailures.All++
-	if c.calm(observer, grace) {
-		m.falseFailures.AtHealthy++
-		if c.calm(subject, grace) {
-			m.falseFailures.OfHealthy++
+	lag, f := c.lag(), &m.falseFailures
+	if c.parted(observer, subject, lag) {
+		f.AcrossFaults++
+		return
+	}
+	f.All++
+	if c.calm(observer, lag) {
+		f.AtHealthy++
+		if c.calm(subject, lag) {
+			f.OfHealthy++
 		}
 	}
 }
 
-// FalseFailures counts reports that a member failed that runs. Healthy is who has run, and
-// has had a sound connection, for as long as a suspicion and its gossip may take.
+// FalseFailures counts reports that a member failed that runs, or whose process stands still. Healthy is who, for as
+// long as a suspicion and its gossip may take, has run and had no fault of its connection;
+// what the network is like for all is no fault.
 type FalseFailures struct {
 	All       uint64 `json:"all"`
 	AtHealthy uint64 `json:"at_healthy"` // reported by healthy members
 	OfHealthy uint64 `json:"of_healthy"` // by healthy ones about healthy ones
+	// AcrossFaults aren't among All: a fault of the network (a partition, blocked UDP, loss, delay and so on) is between
+	// the two members, or was so shortly before, and may have kept one from reaching the other.
+	AcrossFaults uint64 `json:"across_faults"`
 }
 
 func (f FalseFailures) since(earlier FalseFailures) FalseFailures {
-	return FalseFailures{f.All - earlier.All, f.AtHealthy - earlier.AtHealthy, f.OfHealthy - earlier.OfHealthy}
+	return FalseFailures{f.All - earlier.All, f.AtHealthy - earlier.AtHealthy, f.OfHealthy - earlier.OfHealthy, f.AcrossFaults - earlier.AcrossFaults}
 }
 
 // detectionTimes returns how long it took until the first and the last member

@@ -20,6 +20,7 @@ type Report struct {
 	AllNoticed       Durations        // by the last
 	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
 	FalseFailures    FalseFailures
+	Troubled         bool // the network had faults
 	Suspicions       uint64
 	Refutations      uint64
 	UserEvents       int      // fired
@@ -79,7 +80,7 @@ func (c *Cluster) Report() Report {
 	r := Report{
 		Members: c.Len(), Running: c.up, Time: c.Now().Sub(c.base.at), start: c.base.at, Settled: c.Settled(), Wrong: c.beliefs.wrong,
 		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
-		FalseFailures: m.falseFailures, Suspicions: m.suspicions, Refutations: m.refutations,
+		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
 		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
 		Network: c.sim.Stats().since(c.base.Stats), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}

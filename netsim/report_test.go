@@ -60,7 +60,7 @@ func sampleReport() Report {
 		},
 		Returned: 1, FirstNoticed: quantilesOf([]time.Duration{d(4), d(6.5)}), AllNoticed: quantilesOf([]time.Duration{d(5.25)}),
 		Bounds:        [2]time.Duration{d(3), d(20.125)},
-		FalseFailures: FalseFailures{All: 7, AtHealthy: 3, OfHealthy: 1}, Suspicions: 30, Refutations: 12,
+		FalseFailures: FalseFailures{All: 7, AtHealthy: 3, OfHealthy: 1, AcrossFaults: 5}, Suspicions: 30, Refutations: 12,
 		UserEvents: 2, EventDeliveries: 6, Events: events, EventSpread: toAll(events),
 		Queries: queries, QuerySpread: toAll(queries),
 		Packets: quantilesOf([]float64{2.5, 3, 4, 120}), Bytes: quantilesOf([]float64{250, 300, 400, 1234.5}),
@@ -70,7 +70,7 @@ func sampleReport() Report {
 		Series: Series{Every: 45 * time.Second, Samples: []Sample{
 			{At: 45 * time.Second, Running: 5, Packets: 600, PacketBytes: 50_000, StreamBytes: 40_000, Suspicions: 10, Queue: Quantiles[int]{4, 0, 6, 6}},
 			{At: 90 * time.Second, Running: 4, Wrong: 2, Packets: 400, PacketBytes: 40_000, StreamBytes: 5_000, Suspicions: 20, Refutations: 12,
-				FalseFailures: FalseFailures{7, 3, 1}, Queue: Quantiles[int]{4, 0, 4, 4}},
+				FalseFailures: FalseFailures{7, 3, 1, 5}, Queue: Quantiles[int]{4, 0, 4, 4}},
 		}},
 		Bands:      []Band{{"2 crash", d(30), d(30)}, {"40% cut off", d(35), d(49)}},
 		Trace:      0x123456789abcdef,

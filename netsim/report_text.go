@@ -83,10 +83,15 @@ func (r *Report) writeMembers(p *printer) {
 
 // writeNews is about what members said of others, and what users had them say.
 func (r *Report) writeNews(p *printer) {
-	if f := r.FalseFailures; f.All > 0 {
-		p.line("false failures", "%d, of which %d at healthy members, %d of these about healthy ones", f.All, f.AtHealthy, f.OfHealthy)
+	f := &r.FalseFailures
+	across := ""
+	if f.AcrossFaults > 0 {
+		across = fmt.Sprintf("; and %d across faults of the network", f.AcrossFaults)
+	}
+	if f.All > 0 {
+		p.line("false failures", "%d, of which %d at healthy members, %d of these about healthy ones%s", f.All, f.AtHealthy, f.OfHealthy, across)
 	} else {
-		p.line("false failures", "none")
+		p.line("false failures", "none%s", across)
 	}
 	p.line("suspicions", "%d, of which %d refuted", r.Suspicions, r.Refutations)
 	if r.UserEvents > 0 {

@@ -33,14 +33,16 @@ func examples(t *testing.T) map[string]Scenario {
 // shown is what an example's figures have to show, for those that are about a single thing.
 var shown = map[string]func(r *Report) bool{
 	"slow-machines":   func(r *Report) bool { return r.Suspicions > 0 && r.FalseFailures.OfHealthy == 0 },
-	"blocked-udp":     func(r *Report) bool { return r.Network.Cut > 0 && r.FalseFailures.All == 0 },
+	"blocked-udp":     func(r *Report) bool { return r.Network.Cut > 0 && r.FalseFailures == FalseFailures{} },
 	"rolling-restart": func(r *Report) bool { return len(r.Detections) == 0 && r.UserEvents > 40 && Share(r.Events) == 1 },
 	"key-rotation": func(r *Report) bool {
 		return len(r.Queries) > 10 && Share(r.Queries) > 0.99 && r.Network.StreamsUnreadable == 0
 	},
 	"thin-uplinks": func(r *Report) bool { return r.Network.Choked > 0 },
-	"split-brain":  func(r *Report) bool { return r.FalseFailures.All > 0 && Share(r.Events) == 1 },
-	"churn":        func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
+	"split-brain": func(r *Report) bool {
+		return r.FalseFailures == FalseFailures{AcrossFaults: 2 * 15 * 10} && Share(r.Events) == 1
+	},
+	"churn": func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
 }
 
 func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {

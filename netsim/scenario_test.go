@@ -30,7 +30,7 @@ func TestScenarioIsCarriedOutAndMeasured(t *testing.T) {
 	if r.UserEvents != 4 || r.EventSpread.Count == 0 {
 		t.Errorf("%d events, %d reached all", r.UserEvents, r.EventSpread.Count)
 	}
-	if r.FalseFailures.All == 0 || r.FalseFailures.OfHealthy != 0 || r.Network.Cut == 0 {
+	if r.FalseFailures.AcrossFaults == 0 || r.FalseFailures.All != 0 || r.Network.Cut == 0 {
 		t.Errorf("40s of partition: false failures %+v, %d packets cut", r.FalseFailures, r.Network.Cut)
 	}
 }

@@ -71,10 +71,14 @@ func tiles(f *netsim.Figures) []tile {
 		t.Bad = detected(c)+c.Returned < c.Count
 		list = append(list, t)
 	}
-	list = append(list, tile{
+	ff := tile{
 		Label: "False failures", Value: count(f.FalseFailures.All), Bad: f.FalseFailures.OfHealthy > 0,
 		Note: fmt.Sprintf("%s at healthy members", count(f.FalseFailures.AtHealthy)),
-	})
+	}
+	if n := f.FalseFailures.AcrossFaults; n > 0 {
+		ff.Note += fmt.Sprintf("; %s more across faults of the network", count(n))
+	}
+	list = append(list, ff)
 	list = append(list, newsTiles("Events delivered", &f.Events)...)
 	list = append(list, newsTiles("Queries answered", &f.Queries)...)
 	if q := f.Traffic.PacketBytesPerSecond; q != nil {
@@ -170,6 +174,7 @@ func countTable(f *netsim.Figures) table {
 		{"members falsely reported as failed", f.FalseFailures.All, true},
 		{"… by healthy members", f.FalseFailures.AtHealthy, true},
 		{"… by healthy members about healthy members", f.FalseFailures.OfHealthy, true},
+		{"… not counted: across faults of the network", f.FalseFailures.AcrossFaults, true},
 		{"suspicions", f.Suspicions, true},
 		{"… refuted", f.Refutations, true},
 		{"user events", uint64(f.Events.Count), false},
