@@ -19,6 +19,19 @@ func (a *Agent) Members() []serf.Member {
 	return members
 }
 
+// EachMember calls f for each member in the order of Members, with how many are still to come; for none once
+// the agent has stopped. It is for those who would only translate the list. The agent does nothing else
+// meanwhile, so f must not call it, and must be quick.
+func (a *Agent) EachMember(f func(m serf.Member, left int)) {
+	a.do(context.Background(), func(swim.Time) {
+		left := a.loop.node.Len()
+		for m := range a.loop.node.All() {
+			left--
+			f(m, left)
+		}
+	})
+}
+
 // Member returns a copy of the member of that name, and whether there is one.
 func (a *Agent) Member(name string) (m serf.Member, ok bool) {
 	var found serf.Member

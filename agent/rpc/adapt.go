@@ -27,22 +27,32 @@ func ForAgent(a *agent.Agent) Agent { return &adapter{a} }
 
 type adapter struct{ a *agent.Agent }
 
-func (x *adapter) Members() []Member { return adaptMembers(x.a.Members()) }
+func (x *adapter) EachMember(f func(*Member, int)) {
+	var adapted Member // one for all
+	x.a.EachMember(func(m serf.Member, left int) {
+		adapted = adaptMember(&m)
+		f(&adapted, left)
+	})
+}
 
 func adaptMembers(list []serf.Member) []Member {
 	members := make([]Member, len(list))
-	for i, m := range list {
-		v := m.Versions
-		members[i] = Member{
-			Name:     m.Name,
-			Addr:     m.Addr,
-			Tags:     m.Tags,
-			Status:   statusName(m.Status),
-			Protocol: Versions{Min: v[0], Max: v[1], Current: v[2]},
-			Delegate: Versions{Min: v[3], Max: v[4], Current: v[5]},
-		}
+	for i := range list {
+		members[i] = adaptMember(&list[i])
 	}
 	return members
+}
+
+func adaptMember(m *serf.Member) Member {
+	v := &m.Versions
+	return Member{
+		Name:     m.Name,
+		Addr:     m.Addr,
+		Tags:     m.Tags,
+		Status:   statusName(m.Status),
+		Protocol: Versions{Min: v[0], Max: v[1], Current: v[2]},
+		Delegate: Versions{Min: v[3], Max: v[4], Current: v[5]},
+	}
 }
 
 func statusName(s serf.Status) string {

@@ -12,7 +12,10 @@ import (
 // All methods may be called concurrently. Those with a context may wait for the cluster until it's
 // done; the others answer at once. The texts of their errors reach the clients.
 type Agent interface {
-	Members() []Member
+	// EachMember calls f for each member, by name, with how many are still to come. The agent may do nothing
+	// else meanwhile, so f doesn't call it and is quick. m is f's until f returns; what it refers to is shared
+	// and stays.
+	EachMember(f func(m *Member, left int))
 	Stats() map[string]map[string]string
 	Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error)
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -125,7 +126,14 @@ func (c *conn) handleLeave(seq uint64) {
 }
 
 func (c *conn) handleMembers(seq uint64) {
-	c.reply(seq, "", &membersResponse{c.s.agent.Members()})
+	l, _ := c.s.listings.Get().(*listing)
+	if l == nil {
+		l = newListing()
+	}
+	defer c.s.listings.Put(l)
+	l.reset()
+	c.s.agent.EachMember(l.add)
+	c.send(l.answer(seq))
 }
 
 func (c *conn) handleMembersFiltered(seq uint64, req membersFilteredRequest) {
@@ -135,12 +143,11 @@ func (c *conn) handleMembersFiltered(seq uint64, req membersFilteredRequest) {
 		c.replyError(seq, err, &membersResponse{})
 		return
 	}
-	var chosen []Member
-	for _, m := range c.s.agent.Members() {
-		if f.match(&m) {
-			chosen = append(chosen, m)
-		}
-	}
+	var all []Member
+	c.s.agent.EachMember(func(m *Member, left int) {
+		all = append(slices.Grow(all, left+1), *m)
+	})
+	chosen := slices.DeleteFunc(all, func(m Member) bool { return !f.match(&m) }) // the agent needn't wait for that
 	c.reply(seq, "", &membersResponse{chosen})
 }
 

@@ -38,7 +38,12 @@ func (a *fakeAgent) note(call string) {
 	a.calls = append(a.calls, call)
 }
 
-func (a *fakeAgent) Members() []Member                   { return a.members }
+func (a *fakeAgent) EachMember(f func(*Member, int)) {
+	for i, m := range a.members {
+		f(&m, len(a.members)-1-i)
+	}
+}
+
 func (a *fakeAgent) Stats() map[string]map[string]string { return a.stats }
 
 func (a *fakeAgent) Coordinate(_ context.Context, name string) (coord.Coordinate, bool, error) {

@@ -27,14 +27,56 @@ type membersResponse struct{ Members []Member }
 // appendBody implements bodyAppender.
 func (r *membersResponse) appendBody(b []byte) []byte {
 	b = slices.Grow(b, memberSize*(len(r.Members)+1))
-	b = append(b, msgpcode.FixedMapLow|1)
-	b = appendText(b, "Members")
-	b = appendCount(b, len(r.Members), msgpcode.FixedArrayLow, msgpcode.Array16)
+	b = appendMembersHead(b, len(r.Members))
 	tags := tagWriter{written: make(map[uintptr][2]int)}
 	for i := range r.Members {
 		b = tags.append(appendMember(b, &r.Members[i]), r.Members[i].Tags)
 	}
 	return b
+}
+
+// listing is an answer that lists all members, written as the agent tells of them, since a list of what is only
+// to be written would be as large again. The next answer is written to the same memory; when none has been asked
+// for during two collections of garbage, it is garbage too.
+type listing struct {
+	b    []byte // members, after room for what precedes them
+	n    int    // members
+	tags tagWriter
+}
+
+// listingRoom is for the header of a response (30 bytes at most), the field's name and the count.
+const listingRoom = 64
+
+func newListing() *listing {
+	return &listing{b: make([]byte, listingRoom), tags: tagWriter{written: make(map[uintptr][2]int)}}
+}
+
+func (l *listing) reset() {
+	l.b, l.n = l.b[:listingRoom], 0
+	clear(l.tags.written)
+}
+
+// add appends a member of which so many follow.
+func (l *listing) add(m *Member, left int) {
+	if l.n == 0 {
+		l.b = slices.Grow(l.b, memberSize*(left+1))
+	}
+	l.b = l.tags.append(appendMember(l.b, m), m.Tags)
+	l.n++
+}
+
+// answer returns the whole answer, until the next reset.
+func (l *listing) answer(seq uint64) []byte {
+	head := appendValues(make([]byte, 0, listingRoom), &responseHeader{Seq: seq})
+	head = appendMembersHead(head, l.n)
+	b := l.b[listingRoom-len(head):]
+	copy(b, head)
+	return b
+}
+
+func appendMembersHead(b []byte, n int) []byte {
+	b = appendText(append(b, msgpcode.FixedMapLow|1), "Members")
+	return appendCount(b, n, msgpcode.FixedArrayLow, msgpcode.Array16)
 }
 
 // appendMember appends one member but for its tags, which come last.
@@ -60,7 +102,7 @@ const tagSetsMax = 256
 // tagWriter writes the tags of one list. Members may share the map of their tags: then they are copied from
 // where they were written before.
 type tagWriter struct {
-	written map[uintptr][2]int // by map, which the list keeps where it is: begin and end
+	written map[uintptr][2]int // by map, which the list or the agent keeps where it is: begin and end
 	keys    []string
 }
 

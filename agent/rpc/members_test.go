@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
@@ -64,6 +65,37 @@ func TestMembersAreWrittenAsTheLibraryWouldWrite(t *testing.T) {
 			t.Fatal(d)
 		}
 	})
+}
+
+// TestListingIsTheAnswer writes one listing after the other to the same memory.
+func TestListingIsTheAnswer(t *testing.T) {
+	l := newListing()
+	for _, n := range []int{0, 16, 15, 65536, 3} {
+		members := manyMembers(n)
+		l.reset()
+		for i := range members {
+			l.add(&members[i], len(members)-1-i)
+		}
+		want := appendValues(nil, &responseHeader{Seq: math.MaxUint64}, &membersResponse{members})
+		if !bytes.Equal(l.answer(math.MaxUint64), want) {
+			t.Errorf("%d members are listed otherwise", n)
+		}
+	}
+}
+
+// TestListingTakesMemoryOnce: what the first has grown to serves those that follow.
+func TestListingTakesMemoryOnce(t *testing.T) {
+	l, members := newListing(), manyMembers(1000)
+	const budget = 5 // for the header, by the library
+	if got := testing.AllocsPerRun(10, func() {
+		l.reset()
+		for i := range members {
+			l.add(&members[i], len(members)-1-i)
+		}
+		l.answer(1)
+	}); got > budget {
+		t.Errorf("%v allocations", got)
+	}
 }
 
 // TestMembersOfAnyCount checks the three forms of a count.

@@ -53,6 +53,8 @@ type Server struct {
 	conns  map[*conn]struct{}
 	closed bool
 
+	listings sync.Pool // of *listing
+
 	accepted, refused, commands, cutOff atomic.Uint64
 }
 

@@ -40,12 +40,15 @@ func runLine(ctx context.Context, vars map[string]string, args ...string) result
 // cluster is what the agent of these tests knows. Methods that no test calls are missing.
 type cluster struct{ rpc.Agent }
 
-func (c *cluster) Members() []rpc.Member {
+func (c *cluster) EachMember(f func(*rpc.Member, int)) {
 	protocol := rpc.Versions{Min: 2, Max: 5, Current: 5}
-	return []rpc.Member{
+	members := []rpc.Member{
 		{Name: "n1", Addr: netip.MustParseAddrPort("127.0.0.21:7946"), Status: "alive", Tags: map[string]string{"role": "web", "dc": "east"}, Delegate: protocol},
 		{Name: "node-two", Addr: netip.MustParseAddrPort("[::1]:7946"), Status: "failed", Delegate: protocol},
 		{Name: "evil\nn9 \x1b[31m", Addr: netip.MustParseAddrPort("127.0.0.23:80"), Status: "alive", Tags: map[string]string{"ü": "a|b"}, Delegate: protocol},
+	}
+	for i := range members {
+		f(&members[i], len(members)-1-i)
 	}
 }
 

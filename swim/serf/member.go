@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -232,13 +233,18 @@ func (n *Node) Member(name string) (Member, bool) {
 
 // Members appends all members to dst, sorted by name.
 func (n *Node) Members(dst []Member) []Member {
-	dst = slices.Grow(dst, n.table.len())
-	for _, id := range n.table.sorted(n.roster) {
-		if m, ok := n.ByID(id); ok {
-			dst = append(dst, m)
+	return slices.AppendSeq(slices.Grow(dst, n.table.len()), n.All())
+}
+
+// All yields what Members returns, one at a time. The node must not be changed meanwhile.
+func (n *Node) All() iter.Seq[Member] {
+	return func(yield func(Member) bool) {
+		for _, id := range n.table.sorted(n.roster) {
+			if m, ok := n.ByID(id); ok && !yield(m) {
+				return
+			}
 		}
 	}
-	return dst
 }
 
 // Len is the number of members that are listed, whatever their status.
