@@ -36,6 +36,8 @@ type command struct {
 	// ownSignals: the command handles interrupts by itself. For all others an interrupt
 	// cancels ctx.
 	ownSignals bool
+	// parts are words after the name that stand for commands of their own, with a help of their own.
+	parts []string
 }
 
 // commands is in the order of the help text. It's a function and not a variable, because
@@ -55,7 +57,7 @@ func commands() []command {
 		{name: "query", synopsis: "Ask the cluster and print the answers", run: runQuery},
 		{name: "reachability", synopsis: "Test whether all live members answer", run: runReachability},
 		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
-		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim},
+		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, parts: []string{"lifeguard", "convergence", "events"}},
 		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
 		{name: "version", synopsis: "Print the version", run: runVersion},
 	}
@@ -94,7 +96,7 @@ func dispatch(ctx context.Context, args []string, e env) int {
 	return c.run(ctx, args[1:], e)
 }
 
-// help is `serf help [command]`.
+// help is `serf help [command]`, or `serf help sim lifeguard`.
 func help(ctx context.Context, args []string, e env) int {
 	if len(args) == 0 {
 		writeUsage(e.Stdout)
@@ -104,6 +106,9 @@ func help(ctx context.Context, args []string, e env) int {
 	if !ok {
 		unknownCommand(args[0], e)
 		return exitError
+	}
+	if len(args) > 1 && slices.Contains(c.parts, args[1]) {
+		return c.run(ctx, []string{args[1], "-h"}, e)
 	}
 	return c.run(ctx, []string{"-h"}, e)
 }

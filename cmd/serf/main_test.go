@@ -353,6 +353,17 @@ func TestHelpOfCommands(t *testing.T) {
 	}
 }
 
+func TestHelpOfPartsOfACommand(t *testing.T) {
+	for _, c := range commands() {
+		for _, part := range c.parts {
+			r := runLine(t.Context(), nil, "help", c.name, part)
+			if r.code != exitOK || !strings.HasPrefix(r.stdout, "Usage: serf "+c.name+" "+part+" ") {
+				t.Errorf("help %s %s: %+v", c.name, part, r)
+			}
+		}
+	}
+}
+
 func TestKeygen(t *testing.T) {
 	form := regexp.MustCompile(`^[A-Za-z0-9+/]{43}=\n$`)
 	a, b := runLine(t.Context(), nil, "keygen"), runLine(t.Context(), nil, "keygen")

@@ -73,6 +73,23 @@ Usage: serf sim [options]
 `
 
 const simHelpFile = `
+What it prints
+
+  views agree      from a change until each running node takes exactly those for alive that are
+  crash noticed    from the crash until the first of the others, and all of them, took the node for failed. Expected:
+                   when the first one should, if the nodes around it are healthy. Back before: it ran again
+                   before all knew.
+  event delivered  from when it was sent until all nodes that ran then have it
+  per member       what each running node sends by UDP: in the middle, and at most; messages to gossip are how many wait
+  false failures   how often a node said of another that it failed while it ran. Healthy is who had no fault and did not
+                   start for as long as a suspicion may take. Across faults of the network: said of a
+                   node while, or soon after, a fault was between the two; these are not among the others.
+  suspicions       how often a node began to suspect another, rightly or not, added up over all nodes;
+                   refuted: it was told better
+  trace            a hash of all that happened, equal for equal runs
+
+  With -check rules that must hold at any time are watched; if one is broken, it says so and the exit code is 1.
+
 Values
 
   Times are 500ms, 90s or 1h30m. Delays have a distribution: 5ms (always), 1ms..20ms (uniform),
@@ -95,7 +112,7 @@ Scenario files
   work      [{"kind": "event", "start": "10s", "every": "1s"}, ...]
 
   Whom a fault befalls is drawn from the seed: count or share of those of the region and members (m1, m2 and so
-  on, or "m3..m9") that it names, or else all of these. It begins at start and ends after length, or
+  on, or "m3..m9"; on the command line members=m1+m3..m9) that it names, or else all of these. It begins at start and ends after length, or
   never. With every it befalls one after the other, so far apart; with repeat and gap it happens so
   many times, with a pause in between.
 
