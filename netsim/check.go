@@ -64,16 +64,16 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
 }
 
-// maxViolations are more than anybody reads: one broken rule often breaks others.
-const maxViolations = 20
+// MaxViolations are kept, the first ones. They are more than anybody reads: one broken rule often breaks others.
+const MaxViolations = 20
 
 func (c *Cluster) violate(check, format string, args ...any) {
-	if len(c.broken) < maxViolations {
+	if len(c.broken) < MaxViolations {
 		c.broken = append(c.broken, Violation{c.Now(), check, fmt.Sprintf(format, args...)})
 	}
 }
 
-// Violations returns the rules broken so far, the first ones only if they are many.
+// Violations returns the rules broken so far, the first MaxViolations only if they are more.
 func (c *Cluster) Violations() []Violation { return c.broken }
 
 // sweepViews is about how many views a sweep looks at: in larger clusters it is some observers' turn each

@@ -169,11 +169,11 @@ func TestEventThatDiedWithItsMembersIsExcused(t *testing.T) {
 
 func TestViolationsAreLimited(t *testing.T) {
 	c := broken(t)
-	for range maxViolations + 1 {
+	for range MaxViolations + 1 {
 		c.violate("test", "again")
 	}
-	if n := len(c.Violations()); n != maxViolations {
-		t.Errorf("%d kept, limit %d", n, maxViolations)
+	if n := len(c.Violations()); n != MaxViolations {
+		t.Errorf("%d kept, limit %d", n, MaxViolations)
 	}
 }
 

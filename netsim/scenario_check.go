@@ -92,6 +92,9 @@ func (v *validator) members() {
 	if s.Check {
 		most, how = MaxChecked, "under check"
 	}
+	if s.Members > MaxCold && !s.Start.Warm && !s.Check {
+		how += fmt.Sprintf(", and %d with a warm start", MaxMembers)
+	}
 	v.bad(s.Members >= 1 && s.Members <= most, "nodes", "%d: allowed 1 to %d %s", s.Members, most, how)
 }
 

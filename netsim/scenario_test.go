@@ -95,7 +95,7 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 		{func(s *Scenario) { s.Members = 1; s.Faults = nil }, ""},
 		{func(s *Scenario) { s.Members = 0; s.Faults = nil }, "nodes 0: allowed 1 to 10000 from a cold start"},
 		{func(s *Scenario) { s.Members = MaxCold; s.Faults = nil }, ""},
-		{func(s *Scenario) { s.Members = MaxCold + 1 }, "nodes 10001: allowed 1 to 10000 from a cold start"},
+		{func(s *Scenario) { s.Members = MaxCold + 1 }, "nodes 10001: allowed 1 to 10000 from a cold start, and 100000 with a warm start"},
 		{func(s *Scenario) { s.Members, s.Start.Warm = MaxMembers, true }, ""},
 		{func(s *Scenario) { s.Members, s.Start.Warm = MaxMembers+1, true }, "nodes 100001: allowed 1 to 100000 with a warm start"},
 		{func(s *Scenario) { s.Members, s.Check = MaxChecked+1, true }, "nodes 1001: allowed 1 to 1000 under check"},

@@ -63,7 +63,11 @@ func runSim(ctx context.Context, args []string, e env) int {
 // judge is the exit code for a report. Of broken rules it says how to see them again.
 func (r *simRun) judge(e env, report *netsim.Report) int {
 	if n := len(report.Violations); n > 0 {
-		fmt.Fprintf(e.Stderr, "Rules were broken: %d. To see it again:\n  %s\n", n, r.to.command)
+		times := strconv.Itoa(n)
+		if n == netsim.MaxViolations {
+			times += " or more"
+		}
+		fmt.Fprintf(e.Stderr, "Rules were broken: %s. To see it again:\n  %s\n", times, r.to.command)
 		return exitError
 	}
 	if report.Cut {
@@ -126,6 +130,9 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 		byOption[addedKey("faults", faults, len(r.scenario.Faults))] = x.name
 		byOption[addedKey("work", works, len(r.scenario.Work))] = x.name
 	}
+	if o.workers < 0 || o.workers > netsim.MaxWorkers {
+		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
+	}
 	if o.wantsSweep() { // the scenario need make sense with the values of each point only
 		var err error
 		if r.sweep, err = o.sweep(&r, args); err != nil {
@@ -135,9 +142,6 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	}
 	if err := r.scenario.Validate(); err != nil {
 		return r, o.misused("%s", o.explain(err, byOption, places)), false
-	}
-	if o.workers < 0 || o.workers > netsim.MaxWorkers {
-		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
 	}
 	r.scenario.Workers = simWorkers(o.workers, r.scenario.Members)
 	return r, exitOK, true

@@ -269,3 +269,12 @@ func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
 		t.Errorf("command %q", r.to.command)
 	}
 }
+
+func TestMoreBrokenRulesThanAreKept(t *testing.T) {
+	var errs bytes.Buffer
+	r := simRun{to: simOutput{command: "serf sim -seed=5"}}
+	r.judge(env{Stderr: &errs}, &netsim.Report{Violations: make([]netsim.Violation, netsim.MaxViolations)})
+	if want := "Rules were broken: 20 or more. "; !strings.HasPrefix(errs.String(), want) {
+		t.Errorf("%q, want %q", errs.String(), want)
+	}
+}
