@@ -83,7 +83,6 @@ type Cluster struct {
 	sides    []*trouble // those of the partition in force
 	troubled bool       // the network has had faults
 	up       int        // members that run or are paused
-	base     base
 }
 
 // RetryJoin is how often a member looks whether it is together with the seeds, and

@@ -10,7 +10,7 @@ import (
 
 // Figures is a [Report] in the form in which programs get it: its JSON is what `serf sim -format=json`
 // writes and what report pages are made from. Names of fields are stable: new ones may come, none
-// changes its meaning. Times are in seconds, and count from when the measuring began; a field that
+// changes its meaning. Times are in seconds, and count from the start; a field that
 // has nothing to say is null.
 type Figures struct {
 	SimulatedSeconds float64          `json:"simulated_seconds"`
@@ -158,7 +158,7 @@ func (r *Report) Figures() Figures {
 		f.Faults = append(f.Faults, FaultFigures{b.What, b.From.Seconds(), b.To.Seconds()})
 	}
 	for _, v := range r.Violations {
-		f.BrokenRules = append(f.BrokenRules, BrokenRule{r.Since(v.At).Seconds(), v.Check, v.Text})
+		f.BrokenRules = append(f.BrokenRules, BrokenRule{time.Duration(v.At).Seconds(), v.Check, v.Text})
 	}
 	return f
 }
@@ -211,7 +211,7 @@ func reached(list []Spread) (n uint64) {
 }
 
 func (r *Report) spreadFigures(s *Spread) SpreadFigures {
-	f := SpreadFigures{AtSeconds: r.Since(s.At).Seconds(), Due: s.Due, Reached: s.Reached, Spread: [][2]float64{}}
+	f := SpreadFigures{AtSeconds: time.Duration(s.At).Seconds(), Due: s.Due, Reached: s.Reached, Spread: [][2]float64{}}
 	for _, x := range s.Steps {
 		f.Spread = append(f.Spread, [2]float64{x.After.Seconds(), float64(x.Reached) / float64(s.Due)})
 	}

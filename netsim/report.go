@@ -37,52 +37,24 @@ type Report struct {
 	Trace            uint64
 	Violations       []Violation
 	Cut              bool // interrupted before its time
-
-	start swim.Time // times in Episodes, Detections, Events and Queries count from here
 }
 
 // Band is a time in which something was wrong, or, if it has no length, a moment at which something
-// happened. Times count from when the measuring began.
+// happened. Times count from the start.
 type Band struct {
 	What     string
 	From, To time.Duration
-}
-
-// Since is how long after the beginning of the measuring t was.
-func (r *Report) Since(t swim.Time) time.Duration { return t.Sub(r.start) }
-
-// base is the state of the counters when the measuring began.
-type base struct {
-	at   swim.Time
-	sent []sent // by each member
-	Stats
-}
-
-// sent is what a member has sent in packets.
-type sent struct{ packets, bytes uint64 }
-
-// rebase forgets what was measured so far.
-func (c *Cluster) rebase() {
-	c.base = base{at: c.Now(), Stats: c.sim.Stats(), sent: make([]sent, c.Len())}
-	for i := range c.base.sent {
-		s := &c.base.sent[i]
-		s.packets, s.bytes = c.sim.Sent(i)
-	}
-	c.metrics, c.events, c.asked = metrics{}, ledger{}, nil
-	for _, q := range c.queries { // order-free
-		q.account = none
-	}
 }
 
 // Report returns the figures so far. Only [Scenario.Run] takes samples: else Series and Queue are empty.
 func (c *Cluster) Report() Report {
 	m := &c.metrics
 	r := Report{
-		Members: c.Len(), Running: c.up, Time: c.Now().Sub(c.base.at), start: c.base.at, Settled: c.Settled(), Wrong: c.beliefs.wrong,
+		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.beliefs.wrong,
 		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
 		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
 		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
-		Network: c.sim.Stats().since(c.base.Stats), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
+		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
 	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
 	for i := range m.detections {
@@ -96,7 +68,7 @@ func (c *Cluster) Report() Report {
 	return r
 }
 
-// rates is what the members that run have sent a second since the measuring began, d ago.
+// rates is what the members that run have sent a second since the start, d ago.
 func (c *Cluster) rates(d time.Duration) (packets, bytes Quantiles[float64]) {
 	if d <= 0 {
 		return packets, bytes
@@ -106,13 +78,9 @@ func (c *Cluster) rates(d time.Duration) (packets, bytes Quantiles[float64]) {
 		if c.sim.Down(i) {
 			continue
 		}
-		var s, before sent
-		s.packets, s.bytes = c.sim.Sent(i)
-		if c.base.sent != nil {
-			before = c.base.sent[i]
-		}
-		p = append(p, float64(s.packets-before.packets)/d.Seconds())
-		b = append(b, float64(s.bytes-before.bytes)/d.Seconds())
+		packets, bytes := c.sim.Sent(i)
+		p = append(p, float64(packets)/d.Seconds())
+		b = append(b, float64(bytes)/d.Seconds())
 	}
 	return quantilesOf(p), quantilesOf(b)
 }

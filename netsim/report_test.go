@@ -37,7 +37,7 @@ func golden(t *testing.T, name, got string) {
 // sampleReport has something of everything, made up, so that golden files change with the form of
 // reports and not with the behaviour of members.
 func sampleReport() Report {
-	s := func(x float64) swim.Time { return swim.Time(x * float64(time.Second)) }
+	s := func(x float64) swim.Time { return swim.Time((x - 1) * float64(time.Second)) } // what is below began at 1 s
 	d := func(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }
 	spread := func(at float64, due int, after ...float64) Spread {
 		x := newSpread(s(at), due)
@@ -50,7 +50,7 @@ func sampleReport() Report {
 	events := []Spread{spread(11, 4, 0, 0.2, 0.21, 0.4), spread(21, 4, 0, 0.3)}
 	queries := []Spread{spread(26, 4, 0.001, 0.002, 0.003, 0.0355)}
 	r := Report{
-		Members: 5, Running: 4, Time: 90 * time.Second, Wrong: 2, start: s(1),
+		Members: 5, Running: 4, Time: 90 * time.Second, Wrong: 2,
 		Episodes: []Episode{
 			{"cold start", -1, s(1), s(2.25)}, {"heal", -1, s(20), s(21)}, {"heal", -1, s(50), s(54)}, {"restart", 2, s(60), swim.Never},
 		},

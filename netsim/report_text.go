@@ -24,7 +24,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	r.writeNews(p)
 	r.writeTraffic(p)
 	for _, v := range r.Violations {
-		p.line("BROKEN RULE", "at %v: %s: %s", r.Since(v.At), v.Check, v.Text)
+		p.line("BROKEN RULE", "at %v: %s: %s", time.Duration(v.At), v.Check, v.Text)
 	}
 	p.line("trace", "%016x", r.Trace)
 	return p.n, p.err

@@ -10,8 +10,7 @@ import (
 
 // Scenario is a simulation to run and measure: a cluster, its network, how long, and what befalls it when.
 // It is what a file for `serf sim -scenario` has, key by key; ParseScenario reads one, json.Marshal
-// writes one. Start from DefaultScenario. Times count from when the measuring begins: at the cold
-// start, or once a warm cluster has settled.
+// writes one. Start from DefaultScenario. Times count from the start.
 type Scenario struct {
 	// About is for readers.
 	About string `json:"about,omitempty"`

@@ -45,7 +45,7 @@ func playOut(t *testing.T, text string, adjust ...func(s *Scenario)) *playing {
 }
 
 // at lets time pass until d after the beginning.
-func (p *playing) at(d time.Duration) { p.c.sim.Run(p.c.base.at.Add(d)) }
+func (p *playing) at(d time.Duration) { p.c.sim.Run(swim.Time(d)) }
 
 // up lists the members that run, by number from 1.
 func (p *playing) up() []int {
@@ -61,7 +61,7 @@ func (p *playing) up() []int {
 func (p *playing) wantUp(why string, want ...int) {
 	p.t.Helper()
 	if got := p.up(); !slices.Equal(got, want) {
-		p.t.Errorf("at %v %s: up are %v, want %v", p.c.Now().Sub(p.c.base.at), why, got, want)
+		p.t.Errorf("at %v %s: up are %v, want %v", time.Duration(p.c.Now()), why, got, want)
 	}
 }
 
@@ -72,7 +72,7 @@ func (p *playing) wantReach(why string, yes, no string) {
 		for i := 0; i+1 < len(pairs); i += 3 {
 			from, to := int(pairs[i]-'1'), int(pairs[i+1]-'1')
 			if p.c.sim.Reaches(from, to) != want {
-				p.t.Errorf("at %v %s: m%d reaches m%d: %v", p.c.Now().Sub(p.c.base.at), why, from+1, to+1, !want)
+				p.t.Errorf("at %v %s: m%d reaches m%d: %v", time.Duration(p.c.Now()), why, from+1, to+1, !want)
 			}
 		}
 	}

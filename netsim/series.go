@@ -15,7 +15,7 @@ type Series struct {
 
 // Sample is what happened in one interval, and how things stood at its end.
 type Sample struct {
-	At            time.Duration // the end, from when the measuring began
+	At            time.Duration // the end, from the start
 	Running       int           // members, paused ones included
 	Wrong         int           // pairs of a running member and another that it is wrong about
 	Packets       uint64        // sent in the interval by all members together

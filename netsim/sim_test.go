@@ -533,7 +533,7 @@ func TestMachineThatStaysDueIsABug(t *testing.T) {
 }
 
 // stuck never gets its work done.
-type stuck struct{ toy }
+type stuck struct{}
 
 func (stuck) Packet(swim.Time, netip.AddrPort, []byte, *swim.Output) {}
 func (stuck) Stream(swim.Time, swim.StreamIn, *swim.Output)          {}
