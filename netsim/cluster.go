@@ -385,9 +385,15 @@ func (c *Cluster) Pause(i int, d time.Duration) {
 	})
 }
 
-// Resume lets a paused member run on.
+// Resume lets a paused member run on. It does nothing for any other.
 func (c *Cluster) Resume(i int) {
+	if c.sim.Down(i) || c.sim.Running(i) {
+		return
+	}
 	c.members[i].changed = c.Now()
+	if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+		c.metrics.begin(c, "resume", int32(i))
+	}
 	c.sim.Resume(i)
 }
 
@@ -462,11 +468,24 @@ func (c *Cluster) Impair(members, peers []int, way Way, what Impairment) (end fu
 		c.sim.Repair(id)
 		count(-1)
 		t.stop(c.Now())
-		if what.Cut || what.BlockUDP {
+		if what.Cut || what.BlockUDP || c.misjudges() {
 			c.metrics.begin(c, "heal", none)
 			c.settle()
 		}
 	}
+}
+
+// misjudges reports whether anybody takes a member that is alive for something else.
+func (c *Cluster) misjudges() bool {
+	if c.Settled() {
+		return false
+	}
+	for i := range c.members {
+		if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // SetLink changes the network between all members.
