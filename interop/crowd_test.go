@@ -79,7 +79,7 @@ func (c *crowd) join(t *testing.T, agent string) {
 	}
 }
 
-// TestCrowdIsListed has an agent of each make learn of a thousand members at once, and both makes of client ask for them.
+// TestCrowdIsListed has an agent of each make learn of a thousand members at once, and all clients ask for them.
 func TestCrowdIsListed(t *testing.T) {
 	t.Parallel()
 	const n = 1000
@@ -87,7 +87,7 @@ func TestCrowdIsListed(t *testing.T) {
 		a, _ := launch(t, p, "asked")
 		newCrowd(t, n-1).join(t, a.bind())
 		wantCount(t, a, n)
-		for _, dial := range []func(*testing.T, string) (memberCounter, func()){dialOwnMembers, dialOriginalMembers} {
+		for _, dial := range []func(*testing.T, string) (memberCounter, func()){dialOwnMembers, dialOriginalMembers, dialRaw} {
 			ask, end := dial(t, a.rpcAddr())
 			if got, err := ask(); got != n || err != nil {
 				t.Errorf("%s lists %d members, %v", p.name, got, err)

@@ -3,7 +3,6 @@ package interop
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,8 +16,6 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
-
-	"github.com/hashicorp/serf/client"
 
 	"serf/agent/rpc"
 )
@@ -288,81 +285,6 @@ func usages(t *testing.T, clusters [2][]*agentProcess) (all [2][]usage) {
 		}
 	}
 	return all
-}
-
-// measureMembers asks for the members, with the client of the same make; of 1,000 and 10,000 by one crowd that
-// answers for all of them. The largest is also looked at in memory.
-func measureMembers(t *testing.T, f *figures) {
-	for _, n := range []int{3, 1000, largeCluster} {
-		var agents [2]*agentProcess
-		for i, p := range sides {
-			agents[i], _ = launch(t, p, "asked")
-			defer agents[i].kill()
-			newCrowd(t, n-1).join(t, agents[i].bind())
-			wantCount(t, agents[i], n)
-		}
-		time.Sleep(settleTime / 2)
-		own, theirs := askAll(t, agents[0], n, dialOwnMembers), askAll(t, agents[1], n, dialOriginalMembers)
-		crossed := askAll(t, agents[0], n, dialOriginalMembers)
-		what := fmt.Sprintf("members by RPC, %d", n)
-		f.add(what+": time", "ms", [2]float64{own.took, theirs.took})
-		f.add(what+": processor time of both ends", "ms", [2]float64{own.agent + own.client, theirs.agent + theirs.client})
-		f.add(what+": of the agent, both asked by the original's client", "ms", [2]float64{crossed.agent, theirs.agent})
-		if n < largeCluster {
-			continue
-		}
-		time.Sleep(settleTime)
-		var resident, private [2]float64
-		for i, a := range agents {
-			u := a.usage(t)
-			resident[i], private[i] = u.resident, u.private
-		}
-		f.add(fmt.Sprintf("resident memory, %d members", n), "MB", resident)
-		f.add(fmt.Sprintf("of it not of files, %d members", n), "MB", private)
-	}
-}
-
-// memberCounter asks an agent for its members and returns how many there are.
-type memberCounter func() (int, error)
-
-func dialOwnMembers(t *testing.T, addr string) (ask memberCounter, end func()) {
-	c, err := rpc.Dial(t.Context(), addr, rpc.Options{})
-	must(t, err)
-	return func() (int, error) {
-		all, err := c.Members(context.Background())
-		return len(all), err
-	}, func() { c.Close() }
-}
-
-func dialOriginalMembers(t *testing.T, addr string) (ask memberCounter, end func()) {
-	c, err := client.NewRPCClient(addr)
-	must(t, err)
-	return func() (int, error) {
-		all, err := c.Members()
-		return len(all), err
-	}, func() { c.Close() }
-}
-
-// asked is what an answer takes, in milliseconds: time that passes, the median, and processor time, the mean.
-type asked struct{ took, agent, client float64 }
-
-func askAll(t *testing.T, a *agentProcess, n int, dial func(*testing.T, string) (memberCounter, func())) asked {
-	t.Helper()
-	ask, end := dial(t, a.rpcAddr())
-	defer end()
-	var took []time.Duration
-	agent, client := a.usage(t).processor, processorTime()
-	for range askRounds {
-		began := time.Now()
-		got, err := ask()
-		took = append(took, time.Since(began))
-		if err == nil && got != n {
-			err = fmt.Errorf("%d members, want %d", got, n)
-		}
-		must(t, err)
-	}
-	client, agent = processorTime()-client, a.usage(t).processor-agent
-	return asked{milliseconds(middle(took)), milliseconds(agent) / askRounds, milliseconds(client) / askRounds}
 }
 
 // measureEvents fires events at one of three agents as fast as it takes them.
