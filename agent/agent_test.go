@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -472,6 +473,25 @@ func TestKeys(t *testing.T) {
 		if len(last) != 1 || string(last[0]) != second {
 			t.Errorf("saved last: %q, want the second key alone", last)
 		}
+	})
+}
+
+func TestEachMemberIsToldOnceWithHowManyAreLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		a, b := begin(t, memConfig(n, "a", 1)), begin(t, memConfig(n, "b", 2))
+		mustJoin(t, a, b)
+		var told []serf.Member
+		a.EachMember(func(m serf.Member, left int) {
+			if told = append(told, m); len(told)+left != 2 {
+				t.Errorf("%d are left after %d of 2", left, len(told))
+			}
+		})
+		if want := a.Members(); !reflect.DeepEqual(told, want) {
+			t.Errorf("told of %v, want %v", told, want)
+		}
+		a.Shutdown()
+		a.EachMember(func(m serf.Member, _ int) { t.Errorf("told of %v after the end", m) })
 	})
 }
 

@@ -67,7 +67,7 @@ func TestMembersAreWrittenAsTheLibraryWouldWrite(t *testing.T) {
 	})
 }
 
-// TestListingIsTheAnswer writes one listing after the other to the same memory.
+// TestListingIsTheAnswer writes one listing after the other to the same memory, with the longest header there can be.
 func TestListingIsTheAnswer(t *testing.T) {
 	l := newListing()
 	for _, n := range []int{0, 16, 15, 65536, 3} {
