@@ -234,7 +234,7 @@ func TestWholeStatesAtOnce(t *testing.T) {
 	before := heapNow()
 	piece := make([]byte, 64<<10)
 	head := wire.PushPullHeader{UserStateLen: wire.UserStateMax - len(piece)}    // with its header it is a block
-	streams, pieces := sized(16, 128), sized(80, head.UserStateLen/len(piece)-1) // never whole: it would be taken in, and be over
+	streams, pieces := sized(32, 128), sized(80, head.UserStateLen/len(piece)-1) // never whole: it would be taken in, and be over
 	var senders sync.WaitGroup
 	for range streams {
 		c, err := net.Dial("tcp4", a.Addr().String())
@@ -269,10 +269,13 @@ func TestWholeStatesAtOnce(t *testing.T) {
 		ping(t, udp, seq)
 		select {
 		case <-done:
-			t.Logf("%d streams of %d KiB: heap grew by %d MiB at most, garbage included", streams, pieces*len(piece)>>10, (peak-before)>>20)
-			// The garbage collector lets the heap grow to twice of what lives.
-			if grown := peak - before; grown > 2*(streamBudget+int64(streams)*streamFree) {
-				t.Errorf("heap grew by %d MiB, the budget is %d MiB", grown>>20, streamBudget>>20)
+			runtime.GC() // how much garbage there was on the way is up to the collector
+			live := heapNow() - before
+			t.Logf("%d streams of %d KiB: heap grew by %d MiB, and by %d MiB at most, garbage included",
+				streams, pieces*len(piece)>>10, live>>20, (peak-before)>>20)
+			// A buffer has room to grow, and is there twice while it does.
+			if budget := streamBudget + int64(streams)*streamFree; live > budget+budget/2 {
+				t.Errorf("heap grew by %d MiB, the budget is %d MiB", live>>20, budget>>20)
 			}
 			return
 		default:
