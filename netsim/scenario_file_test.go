@@ -183,7 +183,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{"for": 60, "profile": null, "about": 1e999}`,
 			`1:9: for 60: want a duration such as "90s"|1:24: profile null: want a text|1:39: about 1e999: want a text`},
 		{`{"network": {"latency": "fast", "loss": 2, "bandwidth": "1bit"}}`,
-			`1:25: network.latency "fast": "fast" is no duration such as 5ms|1:41: network.loss 2: want a number from 0 to 1, or from 0% to 100%` +
+			`1:25: network.latency "fast": "fast" is no duration such as 5ms|1:41: network.loss 2: want a percentage from 0% to 100%, or a number from 0 to less than 1` +
 				`|1:57: network.bandwidth "1bit": want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
 		{`{"start": true, "faults": {}}`, `1:11: start want an object in { and }|1:27: faults want a list in [ and ]`},
 		{"{\"faults\": [{\"kind\": \"crash\"},\n  {\"kind\": 1, \"who\": 3, \"to\": {\"al\": 1}}]}",

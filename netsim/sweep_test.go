@@ -33,7 +33,7 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		{"=1", "want NAME=VALUE", nil},
 		{"loss=", "want NAME=VALUE", nil},
 		{"loss=1,1%", `loss "1%" is there twice`, nil},
-		{"loss=101", `loss "101%": want a number`, nil},
+		{"loss=101", `loss "101%": want a percentage`, nil},
 		{"nodes=ten", `nodes "ten": `, nil},
 		{"seed=1,2", "seed: every point has several", nil},
 		{"speed=9", "speed doesn't exist; there are nodes, for, ", nil},

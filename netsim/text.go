@@ -45,21 +45,21 @@ func (d Dist) IsZero() bool { return d.text == "" }
 // MarshalText implements encoding.TextMarshaler.
 func (c Chance) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads a number from 0 to 1, or percent: "0.05" or "5%".
+// UnmarshalText reads a number below 1, or percent: "0.05" or "5%". A bare 1 is refused: who writes it means 1% as often as 100%.
 func (c *Chance) UnmarshalText(b []byte) error {
 	number, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
 	p, err := strconv.ParseFloat(number, 64)
 	if percent {
 		p /= 100
 	}
-	if err != nil || !(p >= 0 && p <= 1) {
-		return errors.New("want a number from 0 to 1, or from 0% to 100%")
+	if err != nil || !(p >= 0 && (p < 1 || percent && p == 1)) {
+		return errors.New("want a percentage from 0% to 100%, or a number from 0 to less than 1")
 	}
 	*c = Probability(p)
 	return nil
 }
 
-// UnmarshalJSON reads a number from 0 to 1, or the text of one as UnmarshalText does.
+// UnmarshalJSON reads a number below 1, or a text as UnmarshalText does.
 func (c *Chance) UnmarshalJSON(b []byte) error { return unmarshalBare(b, c.UnmarshalText) }
 
 // Bandwidth is a speed in bits a second, written as "100mbit". 0 means no limit.

@@ -150,8 +150,9 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-for=long", `invalid value "long" for option -for: want a duration such as 90s or 2h`},
 		{"-profile=moon", `-profile "moon": allowed are lan, wan, local`},
 		{"-join=hot", `invalid value "hot" for option -join: want cold or warm`},
-		{"-loss=101%", `invalid value "101%" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
-		{"-loss=NaN", `invalid value "NaN" for option -loss: want a number from 0 to 1, or from 0% to 100%`},
+		{"-loss=101%", `invalid value "101%" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
+		{"-loss=1", `invalid value "1" for option -loss: want a percentage`}, // 1% or 100%?
+		{"-loss=NaN", `invalid value "NaN" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
 		{"-latency=fast", `invalid value "fast" for option -latency: "fast" is no duration such as 5ms`},
 		{"-crash=0", `invalid value "0" for option -crash: want N or N@TIME, such as 3@20s, with N at least 1`},
 		{"-crash=1@soon", `invalid value "1@soon" for option -crash: want N or N@TIME, such as 3@20s`},
