@@ -155,6 +155,7 @@ func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
 	}
 	s.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
 	_, err := s.conn.WriteToUDPAddrPort(b, to)
+	s.conn.SetWriteDeadline(time.Time{}) // once it is over, nothing more could be sent
 	return err
 }
 
