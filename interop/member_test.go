@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -227,8 +228,11 @@ func ownIP(t *testing.T) netip.Addr {
 	return netip.Addr{}
 }
 
-// tryAddr tells whether a member could listen there.
+// tryAddr tells whether a member could listen there. No program is started meanwhile: it would have a copy of the sockets
+// for the moment until it runs, and the address would still be taken when this has returned.
 func tryAddr(addr netip.AddrPort) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	tcp, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		return err
