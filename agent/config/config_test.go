@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -148,7 +149,7 @@ func TestLaterWins(t *testing.T) {
 		"dir/notes.txt":  `not json`,
 		"dir/sub/x.json": `{"node_name": "too deep"}`,
 	})
-	c, _, err := Load([]string{"-join=3", "-log-level=err", "-tag", "z=f", "-config-file=a.json", "-config-dir=dir", "-join=4", "-bind="}, env)
+	c, _, err := Load([]string{"-join=3", "-log-level=err", "-tag", "z=f", "-config-file=a.json", "-config-dir=dir", "-join=4"}, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,15 +177,58 @@ func TestKeysInAnyCase(t *testing.T) {
 	}
 }
 
-func TestEmptyAndNullMeanUnset(t *testing.T) {
-	c, err := load(t, `{"rpc_addr": "", "log_level": null, "retry_interval": ""}`, "-profile=")
-	if err != nil {
-		t.Fatal(err)
+// What is given but empty stands for a variable that isn't set: it is neither the default nor nothing.
+func TestEmptyIsAnError(t *testing.T) {
+	for _, o := range options {
+		switch o.field(new(Config)).(type) {
+		case *string, *time.Duration:
+		default:
+			continue
+		}
+		for _, text := range []string{"", " \t"} {
+			if o.flag != "" {
+				_, err := load(t, "", "-"+o.flag+"="+text)
+				wantProblem(t, err, "-"+o.flag)
+			}
+			value := fmt.Sprintf("%q", text)
+			if parts := strings.Split(o.key, "."); len(parts) == 2 {
+				value = fmt.Sprintf("{%q: %s}", parts[1], value)
+			}
+			key, _, _ := strings.Cut(o.key, ".")
+			_, err := load(t, fmt.Sprintf("{%q: %s}", key, value))
+			wantProblem(t, err, "c.json", o.key+": "+errBlank.Error())
+		}
 	}
-	want := Default()
-	want.Node = "host"
-	if d := cmp.Diff(want, c); d != "" {
-		t.Error(d)
+	for _, option := range []string{"-config-file", "-config-dir"} {
+		_, err := load(t, "", option+"=")
+		wantProblem(t, err, option, errBlank.Error())
+	}
+}
+
+// wantProblem wants exactly one problem that has all of words.
+func wantProblem(t *testing.T, err error, words ...string) {
+	t.Helper()
+	list := texts(err)
+	if len(list) != 1 || slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(list[0], w) }) {
+		t.Errorf("problems %q, want one with %q", list, words)
+	}
+}
+
+func TestNullMeansUnsetButForGuards(t *testing.T) {
+	for _, o := range options {
+		if o.key == "" || strings.Contains(o.key, ".") {
+			continue
+		}
+		c, err := load(t, fmt.Sprintf(`{%q: null}`, o.key))
+		if guards[o.key] {
+			wantProblem(t, err, "c.json", o.key+": "+errBlank.Error())
+			continue
+		}
+		want := Default()
+		want.Node = "host"
+		if d := cmp.Diff(want, c); d != "" || err != nil {
+			t.Error(o.key, err, d)
+		}
 	}
 }
 

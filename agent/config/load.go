@@ -45,6 +45,10 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	c = Default()
 	var errs []error
 	for _, path := range named.Paths {
+		if blank(path) {
+			errs = append(errs, fmt.Errorf("-config-file or -config-dir: %w", errBlank))
+			continue
+		}
 		errs = append(errs, applyPath(&c, path, env))
 	}
 	if err := parseFlags(&c, args); err != nil {

@@ -50,7 +50,7 @@ func (v flagValue) IsBoolFlag() bool {
 func (v flagValue) Set(s string) (err error) {
 	switch f := v.field.(type) {
 	case *string:
-		setText(f, s)
+		return setText(f, s)
 	case *bool:
 		*f, err = parseBool(s)
 	case inverted:
@@ -81,11 +81,18 @@ func (v flagValue) Set(s string) (err error) {
 
 func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
 
-// setText leaves *f alone when s is empty, so that -bind=$UNSET means the default.
-func setText(f *string, s string) {
-	if s != "" {
-		*f = s
+// errBlank: an empty text stands for a variable that isn't set. To take the default instead would turn
+// encryption off, or listen on all addresses, without a word.
+var errBlank = errors.New("given, but empty; for the default leave it out")
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
+func setText(f *string, s string) error {
+	if blank(s) {
+		return errBlank
 	}
+	*f = s
+	return nil
 }
 
 func setDuration(f *time.Duration, s string) error {
@@ -133,7 +140,7 @@ func applyKey(c *Config, key string, raw json.RawMessage) error {
 			continue
 		}
 		if strings.EqualFold(o.key, key) {
-			if err := setJSON(o.field(c), raw); err != nil {
+			if err := setKey(c, &o, raw); err != nil {
 				return fmt.Errorf("%s: %w", key, err)
 			}
 			return nil
@@ -149,17 +156,29 @@ func applyKey(c *Config, key string, raw json.RawMessage) error {
 	return fmt.Errorf("unknown key %q", key)
 }
 
-// setJSON sets a field from a JSON value. null leaves it alone.
-func setJSON(field any, raw json.RawMessage) error {
-	if bytes.Equal(raw, []byte("null")) {
-		return nil
+// guards are the keys without which an agent is open to more than it should be. null, which leaves all others
+// alone, is for them what an empty text is.
+var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true, "label": true}
+
+// setKey sets what a key of a file is for. null leaves it alone.
+func setKey(c *Config, o *option, raw json.RawMessage) error {
+	switch {
+	case !bytes.Equal(raw, []byte("null")):
+		return setJSON(o.field(c), raw)
+	case guards[o.key]:
+		return errBlank
 	}
+	return nil
+}
+
+// setJSON sets a field from a JSON value.
+func setJSON(field any, raw json.RawMessage) error {
 	var err error
 	switch f := field.(type) {
 	case *string:
 		var s string
 		if err = json.Unmarshal(raw, &s); err == nil {
-			setText(f, s)
+			return setText(f, s)
 		}
 	case *bool:
 		var b bool
@@ -173,7 +192,10 @@ func setJSON(field any, raw json.RawMessage) error {
 		}
 	case *time.Duration:
 		var s string
-		if err = json.Unmarshal(raw, &s); err == nil && s != "" {
+		if err = json.Unmarshal(raw, &s); err == nil {
+			if blank(s) {
+				return errBlank
+			}
 			err = setDuration(f, s)
 		}
 	case *[]string:

@@ -81,7 +81,7 @@ func runTestAgent(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, stdout: newScreen(), errs: newScreen(), signals: make(chan os.Signal), exit: make(chan int, 1)}
 	args = append([]string{"-node=a", "-bind=127.0.31.1:0", "-rpc-addr=127.0.31.1:0", "-profile=local"}, args...)
-	e := env{Stdout: r.stdout, Stderr: r.errs, Getenv: func(string) string { return "" }}
+	e := env{Stdout: r.stdout, Stderr: r.errs, LookupEnv: func(string) (string, bool) { return "", false }}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

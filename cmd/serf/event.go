@@ -22,6 +22,7 @@ Options:
 func runEvent(ctx context.Context, args []string, e env) int {
 	o := newOptions("event", eventHelp, e)
 	o.takes(1, 2, "NAME")
+	o.payloadAfter = 1
 	coalesce := o.flag("coalesce", true)
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		if err := c.UserEvent(ctx, args[0], payload(args), *coalesce); err != nil {

@@ -18,7 +18,7 @@ import (
 // env is what a command sees of the world outside its arguments; tests replace it.
 type env struct {
 	Stdout, Stderr io.Writer
-	Getenv         func(string) string
+	LookupEnv      func(string) (string, bool)
 }
 
 // Exit codes of every command.
@@ -65,9 +65,9 @@ func commands() []command {
 
 func main() {
 	os.Exit(dispatch(context.Background(), os.Args[1:], env{
-		Stdout: os.Stdout,
-		Stderr: os.Stderr,
-		Getenv: os.Getenv,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		LookupEnv: os.LookupEnv,
 	}))
 }
 

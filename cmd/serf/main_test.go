@@ -30,9 +30,9 @@ type result struct {
 func runLine(ctx context.Context, vars map[string]string, args ...string) result {
 	var out, errOut bytes.Buffer
 	code := dispatch(ctx, args, env{
-		Stdout: &out,
-		Stderr: &errOut,
-		Getenv: func(name string) string { return vars[name] },
+		Stdout:    &out,
+		Stderr:    &errOut,
+		LookupEnv: func(name string) (string, bool) { v, ok := vars[name]; return v, ok },
 	})
 	return result{code, out.String(), errOut.String()}
 }
@@ -267,8 +267,8 @@ func TestMonitorIsInterrupted(t *testing.T) {
 				cancel()
 			}
 		}),
-		Stderr: writerFunc(func(s string) { t.Errorf("standard error: %q", s) }),
-		Getenv: func(string) string { return "" },
+		Stderr:    writerFunc(func(s string) { t.Errorf("standard error: %q", s) }),
+		LookupEnv: func(string) (string, bool) { return "", false },
 	})
 	if code != exitOK {
 		t.Errorf("exit %d, want %d", code, exitOK)
@@ -389,5 +389,60 @@ func TestReachabilityOfAll(t *testing.T) {
 	}
 	if got := out.String(); got != "Successfully contacted all live nodes\n" {
 		t.Errorf("prints %q", got)
+	}
+}
+
+// What is given but empty stands for a variable that isn't set: it must not mean all members, or another agent.
+func TestEmptyTextsAreRefused(t *testing.T) {
+	addr := startAgent(t, "")
+	const empty = "given, but empty"
+	for _, tt := range []struct {
+		line string
+		want string
+	}{
+		{"members -name=", `-name: ` + empty}, {"members -status=", `-status: ` + empty}, {"members -role=", `-role: ` + empty},
+		{"query -node= load", `-node: ` + empty}, {"tags -delete=", `-delete: ` + empty},
+		{"keys -list -install=", `-install: ` + empty}, {"keys -use=", `-use: ` + empty}, {"keys -remove=", `-remove: ` + empty},
+		{"members -rpc-auth=", `-rpc-auth: ` + empty}, {"members -rpc-addr=", `-rpc-addr: ` + empty},
+		{"force-leave EMPTY", `argument NAME: ` + empty}, {"join n1 EMPTY", `argument ADDRESS: ` + empty},
+		{"rtt n1 EMPTY", `argument NAME: ` + empty}, {"event EMPTY", `argument NAME: ` + empty}, {"query EMPTY x", `argument NAME: ` + empty},
+		{"sim -report=", `-report: ` + empty}, {"sim -scenario=", `-scenario: ` + empty},
+	} {
+		args := strings.Fields(tt.line)
+		for i, a := range args {
+			if a == "EMPTY" {
+				args[i] = ""
+			}
+		}
+		got := runLine(t.Context(), map[string]string{"SERF_RPC_ADDR": addr}, args...)
+		if got.code != exitError || !strings.Contains(got.stderr, tt.want) || got.stdout != "" {
+			t.Errorf("%s: exit %d, %q, want %q", tt.line, got.code, got.stderr, tt.want)
+		}
+	}
+}
+
+func TestEmptyEnvironmentIsRefused(t *testing.T) {
+	addr := startAgent(t, "")
+	for _, variable := range []string{"SERF_RPC_ADDR", "SERF_RPC_AUTH"} {
+		vars := map[string]string{"SERF_RPC_ADDR": addr, variable: " "}
+		got := runLine(t.Context(), vars, "members")
+		if want := variable + ": set in the environment, but empty"; got.code != exitError || !strings.Contains(got.stderr, want) {
+			t.Errorf("exit %d, %q, want %q", got.code, got.stderr, want)
+		}
+	}
+	vars := map[string]string{"SERF_RPC_ADDR": ""}
+	if got := runLine(t.Context(), vars, "members", "-rpc-addr", addr); got.code != exitOK {
+		t.Errorf("an option is given, but: %q", got.stderr)
+	}
+}
+
+// Empty is meant: a payload, the value of a tag, a pattern for it.
+func TestTextsThatMayBeEmpty(t *testing.T) {
+	addr := startAgent(t, "")
+	for _, args := range [][]string{{"event", "deploy", ""}, {"members", "-tag", "role="}} {
+		got := runLine(t.Context(), map[string]string{"SERF_RPC_ADDR": addr}, args...)
+		if strings.Contains(got.stderr, "empty") {
+			t.Errorf("%q: %q", args, got.stderr)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -20,10 +21,10 @@ const defaultRPCAddr = "127.0.0.1:7373"
 // rpcHelp ends the help text of every command that talks to an agent.
 const rpcHelp = `
   -rpc-addr=127.0.0.1:7373
-        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set.
+        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set; set but empty it's an error.
 
   -rpc-auth=KEY
-        The agent's RPC key. Default: $SERF_RPC_AUTH, if set.
+        The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.
 `
 
 // errReported ends a command that has already said what went wrong.
@@ -38,9 +39,8 @@ type options struct {
 
 	argsMin, argsMax int          // number of arguments after the options
 	argName          string       // of the first of them
+	payloadAfter     int          // if not 0, arguments after so many are payload, which may be empty
 	check            func() error // of what was parsed; nil: nothing to check
-
-	rpcAddr, rpcAuth string
 }
 
 // flagWording turns the flag package's words into ours: what it calls flags are options here.
@@ -66,7 +66,27 @@ func (o *options) takes(argsMin, argsMax int, argName string) {
 	o.argsMin, o.argsMax, o.argName = argsMin, argsMax, argName
 }
 
-func (o *options) text(name, value string) *string { return o.set.String(name, value, "") }
+// errBlank: an empty text stands for a variable that isn't set. What the default would do instead, such as to act on
+// another agent or on all members, isn't what was asked for.
+var errBlank = errors.New("given, but empty; for the default leave it out")
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
+// text is an option whose value can't be empty.
+func (o *options) text(name, value string) *string {
+	o.textVar(&value, name)
+	return &value
+}
+
+func (o *options) textVar(value *string, name string) {
+	o.set.Func(name, "", func(s string) error {
+		if blank(s) {
+			return errBlank
+		}
+		*value = s
+		return nil
+	})
+}
 
 // oneOf is an option with a choice of values. The first is the default.
 func (o *options) oneOf(name string, values ...string) *string {
@@ -120,10 +140,13 @@ func (o *options) number(name string) *uint8 {
 	return &n
 }
 
-// list is an option that may be repeated.
+// list is an option that may be repeated, with values that can't be empty.
 func (o *options) list(name string) *[]string {
 	var list []string
 	o.set.Func(name, "", func(s string) error {
+		if blank(s) {
+			return errBlank
+		}
 		list = append(list, s)
 		return nil
 	})
@@ -164,7 +187,28 @@ func (o *options) parse(args []string) (rest []string, code int, ok bool) {
 	case len(rest) > o.argsMax:
 		return nil, o.misused("%d arguments, at most %d are allowed (options come before them)", len(rest), o.argsMax), false
 	}
+	names := rest
+	if o.payloadAfter > 0 {
+		names = rest[:min(o.payloadAfter, len(rest))]
+	}
+	if slices.ContainsFunc(names, blank) {
+		return nil, o.misused("argument %s: given, but empty", o.argName), false
+	}
 	return rest, exitOK, true
+}
+
+// fromEnv is the variable's value. One that is set but empty is an error, unless the option is given.
+func (o *options) fromEnv(variable, option, otherwise string) (value *string, check func() error) {
+	v, set := o.e.LookupEnv(variable)
+	value = o.text(option, cmp.Or(v, otherwise))
+	return value, func() error {
+		given := false
+		o.set.Visit(func(f *flag.Flag) { given = given || f.Name == option })
+		if set && blank(v) && !given {
+			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it", variable)
+		}
+		return nil
+	}
 }
 
 // misused says what is wrong with the command line and returns the exit code for it.
@@ -178,22 +222,21 @@ func (o *options) misused(format string, args ...any) int {
 // arguments. An error of f is printed after the word Error.
 func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, args []string) error) int {
 	o.help += rpcHelp
-	addr := o.e.Getenv("SERF_RPC_ADDR")
-	if addr == "" {
-		addr = defaultRPCAddr
-	}
-	o.set.StringVar(&o.rpcAddr, "rpc-addr", addr, "")
-	o.set.StringVar(&o.rpcAuth, "rpc-auth", o.e.Getenv("SERF_RPC_AUTH"), "")
+	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr)
+	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "")
 	rest, code, ok := o.parse(args)
 	if !ok {
 		return code
 	}
-	if o.check != nil {
-		if err := o.check(); err != nil {
+	for _, check := range []func() error{checkAddr, checkAuth, o.check} {
+		if check == nil {
+			continue
+		}
+		if err := check(); err != nil {
 			return o.misused("%v", err)
 		}
 	}
-	c, err := rpc.Dial(ctx, o.rpcAddr, rpc.Options{AuthKey: o.rpcAuth})
+	c, err := rpc.Dial(ctx, *addr, rpc.Options{AuthKey: *auth})
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
 		o.hint(err, "Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")

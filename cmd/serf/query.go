@@ -40,6 +40,7 @@ Options:
 func runQuery(ctx context.Context, args []string, e env) int {
 	o := newOptions("query", queryHelp, e)
 	o.takes(1, 2, "NAME")
+	o.payloadAfter = 1
 	format := o.oneOf("format", formatText, formatJSON)
 	nodes := o.list("node")
 	tags := o.pairs("tag")

@@ -180,7 +180,7 @@ func addedKey(list string, before, after int) string {
 
 // define adds the options.
 func (o *simOptions) define() {
-	o.set.StringVar(&o.file, "scenario", "", "")
+	o.textVar(&o.file, "scenario")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")
 	for _, p := range netsim.Params() {

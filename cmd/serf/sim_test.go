@@ -16,7 +16,7 @@ import (
 func sim(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = runSim(ctx, args, env{Stdout: &out, Stderr: &err, Getenv: func(string) string { return "" }})
+	code = runSim(ctx, args, env{Stdout: &out, Stderr: &err, LookupEnv: func(string) (string, bool) { return "", false }})
 	return code, out.String(), err.String()
 }
 
