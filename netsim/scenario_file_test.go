@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"serf/internal/jsonfile"
 )
 
 // everything is a scenario in which each key is set.
@@ -151,12 +153,12 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 	if _, err := s.WriteTo(&b); err != nil || b.String() != everything {
 		t.Errorf("error %v, written:\n%s", err, b.String())
 	}
-	for _, key := range append(keysOf(reflect.TypeFor[Scenario]()), keysOf(reflect.TypeFor[Fault]())...) {
+	for _, key := range append(jsonfile.KeysOf(reflect.TypeFor[Scenario]()), jsonfile.KeysOf(reflect.TypeFor[Fault]())...) {
 		if !strings.Contains(everything, `"`+key+`"`) {
 			t.Errorf("no %q: the test doesn't show that it works", key)
 		}
 	}
-	if got := places["faults[1].way"]; got != (Place{96, 7}) {
+	if got := places["faults[1].way"]; got != (Place{Line: 96, Column: 7}) {
 		t.Errorf("way is at %v", got)
 	}
 }
@@ -172,23 +174,25 @@ func TestScenarioFileSaysOnlyWhatDiffers(t *testing.T) {
 
 func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 	tests := []struct{ file, want string }{
-		{``, `1:1: unexpected end of JSON input`},
-		{"{\n  \"nodes\": 5,\n}", `3:1: invalid character '}' looking for beginning of object key string`},
-		{`{} {}`, `1:4: invalid character '{' after top-level value`},
-		{`[]`, `1:1: want an object in { and }`},
-		{`{"node": 5}`, `1:2: node is no key here; allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, encrypt, compress, events, faults, work, check`},
-		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes is no key here; allowed are *|1:26: nodes is there twice`},
+		{``, `1:1: the file is empty`},
+		{"{\n  \"nodes\": 5,\n}", `2:13: nothing follows this comma: the last one before a } must go`},
+		{`{} {}`, `1:4: something follows the end of the object`},
+		{`[]`, `1:1: [], want an object in { and }`},
+		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
+			`encrypt, compress, events, faults, work, check`},
+		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
-			`1:11: nodes "5": want a whole number|1:24: seed -1: want a whole number, 0 or more|1:38: events 1.5: want a whole number|1:52: check 1: want true or false`},
+			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},
 		{`{"for": 60, "profile": null, "about": 1e999}`,
-			`1:9: for 60: want a duration such as "90s"|1:24: profile null: want a text|1:39: about 1e999: want a text`},
+			`1:9: for: 60, want a duration such as "90s"|1:24: profile: null, want a text|1:39: about: 1e999, want a text`},
 		{`{"network": {"latency": "fast", "loss": 2, "bandwidth": "1bit"}}`,
-			`1:25: network.latency "fast": "fast" is no duration such as 5ms|1:41: network.loss 2: want a percentage from 0% to 100%, or a number from 0 to less than 1` +
-				`|1:57: network.bandwidth "1bit": want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
-		{`{"start": true, "faults": {}}`, `1:11: start want an object in { and }|1:27: faults want a list in [ and ]`},
+			`1:25: network.latency: "fast", "fast" is no duration such as 5ms|1:41: network.loss: 2, want a percentage from 0% to 100%, or a number from 0 to less than 1` +
+				`|1:57: network.bandwidth: "1bit", want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
+		{`{"start": true, "faults": {}}`, `1:11: start: true, want an object in { and }|1:27: faults: {}, want a list in [ and ]`},
 		{"{\"faults\": [{\"kind\": \"crash\"},\n  {\"kind\": 1, \"who\": 3, \"to\": {\"al\": 1}}]}",
-			`2:12: faults[1].kind 1: want a text|2:15: faults[1].who is no key here; allowed are kind, start, length, count, *|2:32: faults[1].to.al is no key here; allowed are count, share, region, members`},
-		{`{"timing": {"gossip_nodes": "` + strings.Repeat("x", 100) + `"}}`, `1:29: timing.gossip_nodes "` + strings.Repeat("x", 59) + `...: want a whole number`},
+			`2:12: faults[1].kind: 1, want a text|2:15: faults[1].who: is no key here; allowed are kind, start, length, count, *` +
+				`|2:32: faults[1].to.al: is no key here; allowed are count, share, region, members`},
+		{`{"timing": {"gossip_nodes": "` + strings.Repeat("x", 100) + `"}}`, `1:29: timing.gossip_nodes: "` + strings.Repeat("x", 59) + `..., want a whole number`},
 	}
 	for _, tt := range tests {
 		_, _, err := ParseScenario([]byte(tt.file))
@@ -270,8 +274,8 @@ func TestSetReachesIntoLists(t *testing.T) {
 
 func TestSetNamesWhatIsWrong(t *testing.T) {
 	tests := []struct{ key, value, want string }{
-		{"speed", "1", "speed doesn't exist; there are nodes, for, "},
-		{"network.speed", "1", "network.speed doesn't exist; there are latency, jitter, "},
+		{"speed", "1", "speed doesn't exist; did you mean seed? allowed are nodes, for, "},
+		{"network.speed", "1", "network.speed doesn't exist; allowed are latency, jitter, "},
 		{"faults[0].count", "1", "faults[0] doesn't exist"},
 		{"faults[-1].count", "1", "faults[-1] doesn't exist"},
 		{"nodes[0]", "1", "nodes[0] doesn't exist"},
@@ -304,9 +308,9 @@ func TestFaultIsReadFromAnOption(t *testing.T) {
 		"":                `kind "": allowed are crash, leave, `,
 		"fire,count=1":    `kind "fire": allowed are crash, leave, `,
 		"crash,3":         `"3": want KEY=VALUE`,
-		"crash,coun=3":    `coun=3: coun doesn't exist; there are kind, start, `,
+		"crash,coun=3":    `coun=3: coun doesn't exist; did you mean count? allowed are kind, start, `,
 		"crash,count=few": `count=few: want a whole number`,
-		"crash,to.x=few":  `to.x=few: to.x doesn't exist; there are `,
+		"crash,to.x=few":  `to.x=few: to.x doesn't exist; allowed are `,
 	} {
 		if _, err := ParseFault(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

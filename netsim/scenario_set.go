@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"serf/internal/jsonfile"
 )
 
 // ParseScenario reads a scenario from JSON. What data doesn't say is as in DefaultScenario. The error
@@ -17,8 +19,9 @@ import (
 // sense is for Validate to say. places has the place of each key that is in data.
 func ParseScenario(data []byte) (s Scenario, places map[string]Place, err error) {
 	s = DefaultScenario()
-	places, err = readStrict(data, &s)
-	return s, places, err
+	f := jsonfile.Parse("", data).Whole()
+	f.Root().Read(&s)
+	return s, f.Places(), f.Err()
 }
 
 // Param is something of a scenario that has one value: an option of the command line, or what
@@ -201,6 +204,13 @@ func pairsOf(text string) []string {
 	return pairs
 }
 
+func joinKey(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
 // lookup follows key from v on.
 func lookup(v reflect.Value, key string) (reflect.Value, error) {
 	done := ""
@@ -209,9 +219,9 @@ func lookup(v reflect.Value, key string) (reflect.Value, error) {
 		if !hasParts(v) {
 			return v, &Problem{done, "has no parts"}
 		}
-		field := fieldOf(v, name)
+		field := jsonfile.FieldOf(v, name)
 		if !field.IsValid() {
-			return v, &Problem{joinKey(done, name), "doesn't exist; there are " + strings.Join(namesAt(v), ", ")}
+			return v, &Problem{joinKey(done, name), "doesn't exist; " + jsonfile.Advice(name, namesAt(v))}
 		}
 		v, done = field, joinKey(done, part)
 		if indexed {
@@ -236,13 +246,13 @@ func lookup(v reflect.Value, key string) (reflect.Value, error) {
 
 // hasParts reports whether v is a struct whose fields have keys.
 func hasParts(v reflect.Value) bool {
-	return v.Kind() == reflect.Struct && !isText(v.Addr().Interface())
+	return v.Kind() == reflect.Struct && !jsonfile.IsText(v)
 }
 
 // namesAt lists what may stand at a place: at the top, the names of the options.
 func namesAt(v reflect.Value) []string {
 	if v.Type() != reflect.TypeFor[Scenario]() {
-		return keysOf(v.Type())
+		return jsonfile.KeysOf(v.Type())
 	}
 	var names []string
 	for _, p := range params {
@@ -294,7 +304,7 @@ func setText(v reflect.Value, text string) error {
 		return fmt.Errorf("can't be set to %q", text)
 	}
 	if err != nil {
-		return fmt.Errorf("want %s", wantOf(v))
+		return fmt.Errorf("want %s", jsonfile.WantOf(v))
 	}
 	return nil
 }

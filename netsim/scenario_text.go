@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"serf/internal/jsonfile"
 )
 
 // Line is one line of a description: what it is about, and what there is to say.
@@ -76,7 +78,7 @@ func (t *Timing) String() string {
 	v := reflect.ValueOf(t).Elem()
 	for i := range v.NumField() {
 		if f := v.Field(i); !f.IsNil() {
-			name := strings.ReplaceAll(jsonName(v.Type().Field(i)), "_", " ")
+			name := strings.ReplaceAll(jsonfile.JSONName(v.Type().Field(i)), "_", " ")
 			set = append(set, fmt.Sprintf("%s %v", name, f.Elem().Interface()))
 		}
 	}

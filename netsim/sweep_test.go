@@ -36,7 +36,7 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		{"loss=101", `loss "101%": want a percentage`, nil},
 		{"nodes=ten", `nodes "ten": `, nil},
 		{"seed=1,2", "seed: every point has several", nil},
-		{"speed=9", "speed doesn't exist; there are nodes, for, ", nil},
+		{"speed=9", "speed doesn't exist; did you mean seed? allowed are nodes, for, ", nil},
 		{"faults[1].count=2", "faults[1]", nil},
 	}
 	for _, tt := range tests {

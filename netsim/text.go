@@ -14,6 +14,9 @@ import (
 // Duration is a time.Duration that is written as "10s" or "1m30s".
 type Duration time.Duration
 
+// Want names what is wanted where a Duration is.
+func (Duration) Want() string { return `a duration such as "90s"` }
+
 // String is the form that UnmarshalText reads.
 func (d Duration) String() string { return time.Duration(d).String() }
 
@@ -30,6 +33,9 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// Want names what is wanted where a Dist is.
+func (Dist) Want() string { return `a delay such as "5ms", "1ms..20ms" or "exp:100µs,500µs"` }
+
 // MarshalText implements encoding.TextMarshaler.
 func (d Dist) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
@@ -41,6 +47,9 @@ func (d *Dist) UnmarshalText(b []byte) (err error) {
 
 // IsZero reports whether d was never set. A distribution that is always 0s was.
 func (d Dist) IsZero() bool { return d.text == "" }
+
+// Want names what is wanted where a Chance is.
+func (Chance) Want() string { return `a chance such as 0.05 or "5%"` }
 
 // MarshalText implements encoding.TextMarshaler.
 func (c Chance) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
@@ -64,6 +73,9 @@ func (c *Chance) UnmarshalJSON(b []byte) error { return unmarshalBare(b, c.Unmar
 
 // Bandwidth is a speed in bits a second, written as "100mbit". 0 means no limit.
 type Bandwidth int64
+
+// Want names what is wanted where a Bandwidth is.
+func (Bandwidth) Want() string { return `a speed such as "100mbit"` }
 
 // The units of Bandwidth, the greatest first.
 var bandwidthUnits = []struct {

@@ -235,26 +235,35 @@ func (o *simOptions) adds(name string, parse func(text string) (func(*netsim.Sce
 const scenarioMax = 4 << 20
 
 func readScenario(path string) (netsim.Scenario, map[string]netsim.Place, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path, scenarioMax)
 	if err != nil {
-		return netsim.Scenario{}, nil, cause(err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, scenarioMax+1))
-	if err != nil {
-		return netsim.Scenario{}, nil, cause(err)
-	}
-	if len(data) > scenarioMax {
-		return netsim.Scenario{}, nil, fmt.Errorf(" more than %d bytes", scenarioMax)
+		return netsim.Scenario{}, nil, fmt.Errorf(" %w", err)
 	}
 	return netsim.ParseScenario(data)
+}
+
+// readFile reads a file of at most limit bytes. The error doesn't name it.
+func readFile(path string, limit int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err != nil {
+		return nil, cause(err)
+	}
+	if len(data) > limit {
+		return nil, fmt.Errorf("more than %d bytes", limit)
+	}
+	return data, nil
 }
 
 // cause drops the path that the system adds: the message begins with it.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		return fmt.Errorf(" %w", p.Err)
+		return p.Err
 	}
 	return err
 }

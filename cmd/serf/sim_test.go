@@ -240,7 +240,7 @@ func TestSimNamesThePlaceInTheFile(t *testing.T) {
 		{[]string{"-scenario=" + path, "-nodes=30", "-for=0s"}, "-for 0s: allowed more than 0, up to 720h0m0s\n"},
 		{[]string{"-scenario=" + path, "-nodes=30", "-crash=31"}, "-crash count 31: allowed 1 to the 30 nodes\n"},
 		{[]string{"-scenario=" + path + "x"}, path + "x: no such file or directory\n"},
-		{[]string{"-scenario=" + writeScenarioFile(t, `{"node": 1, "for": 3}`)}, ":1:2: node is no key here; allowed are "},
+		{[]string{"-scenario=" + writeScenarioFile(t, `{"node": 1, "for": 3}`)}, ":1:2: node: is no key here; did you mean nodes? allowed are "},
 		{[]string{"-start-over=1s", "-join=warm"}, "-start-over not together with warm: all have been there for long\n"},
 		{[]string{"-fault=crash,count=3,start=2h"}, "-fault start 2h0m0s: allowed 0s to 1m0s, the length of the run\n"},
 		{[]string{"-fault=crash"}, "-fault kind crash needs one of count, share, region, members\n"},
