@@ -93,6 +93,9 @@ type Config struct {
 
 	// Paths are the files and folders that -config-file and -config-dir named, in order.
 	Paths []string
+	// Origins say what set a key last: "-bind", or file, line and column. Items of lists and tags have origins of
+	// their own, "start_join[0]", "tags.role". Filled in by Load.
+	Origins map[string]string
 }
 
 // Versions of the Serf protocol that can be asked for.

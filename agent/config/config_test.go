@@ -30,7 +30,7 @@ func load(t *testing.T, content string, args ...string) (Config, error) {
 		args = append([]string{"-config-file=c.json"}, args...)
 	}
 	c, _, err := Load(args, env)
-	c.Paths = nil
+	c.Paths, c.Origins = nil, nil
 	return c, err
 }
 
@@ -105,7 +105,7 @@ func TestEachOptionAndKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got.Paths = nil
+		got.Paths, got.Origins = nil, nil
 		if d := cmp.Diff(expected, got); d != "" {
 			t.Error("-want +got:\n", d)
 		}
@@ -158,8 +158,68 @@ func TestLaterWins(t *testing.T) {
 	want.Join = []string{"1", "2", "3", "4"}
 	want.Tags = map[string]string{"x": "a", "y": "b", "z": "f"}
 	want.Paths = []string{"a.json", "dir"}
+	want.Origins = map[string]string{
+		"node_name": "dir/1.json:1:2", "profile": "a.json:1:20", "rpc_auth": "dir/2.json:1:2", "log_level": "-log-level",
+		"replay_on_join": "dir/1.json:1:61", "start_join": "dir/1.json:1:20", "tags": "-tag",
+		"start_join[0]": "a.json:1:53", "start_join[1]": "dir/1.json:1:35", "start_join[2]": "-join", "start_join[3]": "-join",
+		"tags.x": "a.json:1:68", "tags.y": "dir/1.json:1:50", "tags.z": "-tag",
+	}
 	if d := cmp.Diff(want, c); d != "" {
 		t.Error("files in order, then options; lists append: -want +got:\n", d)
+	}
+}
+
+// What Windows editors put before a text, what editors and copying leave in a folder, and what follows the first object,
+// which the original doesn't read either.
+func TestWhatIsSkippedInFiles(t *testing.T) {
+	env := fakeEnv(map[string]string{
+		"dir/a.json":  "\ufeff{\"node_name\": \"a\"}\n[",
+		"dir/.a.json": "{", "dir/b.json.bak": "{", "empty/readme": "",
+		"tags.json": "\ufeff{\"role\": \"web\"}\r\n",
+		"ring.json": "\ufeff[\"MDEyMzQ1Njc4OWFiY2RlZg==\"]",
+	})
+	c, warnings, err := Load([]string{"-config-dir=dir", "-config-dir=empty", "-tags-file=tags.json", "-keyring-file=ring.json"}, env)
+	if err != nil || c.Node != "a" || c.Tags["role"] != "web" || len(c.Keys) != 1 {
+		t.Errorf("error %v, %+v", err, c)
+	}
+	want := []string{"dir/.a.json is skipped: its name begins with a dot", "dir/a.json:2:1: what follows the first object is ignored", "empty has no files *.json"}
+	if d := cmp.Diff(want, warnings); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	for key, want := range map[string]string{
+		"bnid": "did you mean bind?", "join": "did you mean start_join?", "retry_max": "did you mean retry_max_attempts?", "encrypt": "did you mean encrypt_key?",
+		"log-level": "did you mean log_level?", "iface": "did you mean interface?", "mdns_iface": "did you mean mdns.interface?", "frobnicate": "'serf agent -h' lists the keys",
+	} {
+		_, err := load(t, `{"`+key+`": 1}`)
+		wantProblem(t, err, "c.json:1:2: "+key+": is no key here; "+want)
+	}
+	for flag, want := range map[string]string{
+		"-bnid": ", did you mean -bind?", "-start-join=a": ", did you mean -join?", "--node-name=a": ", did you mean -node?",
+		"-rpc-auth=x": ": rpc_auth is a key of configuration files", "-log_level": ", did you mean -log-level?", "-frobnicate": "",
+	} {
+		_, err := load(t, "", flag)
+		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
+		if want = "unknown option -" + name + want; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestWhere(t *testing.T) {
+	c, _, err := Load([]string{"-config-file=c.json", "-bind=1.2.3.4"}, fakeEnv(map[string]string{"c.json": `{"event_handlers": ["a", "b"], "bind": "x"}`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"bind": "-bind", "event_handlers[1]": "c.json:1:26: event_handlers", "event_handlers": "c.json:1:2: event_handlers",
+		"profile": "profile (-profile)", "rpc_auth": "rpc_auth", "start_join[0]": "start_join (-join)",
+	} {
+		if got := c.Where(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
 	}
 }
 
@@ -238,10 +298,10 @@ func TestWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"retry_interval (-retry-interval): 1ms is too low, using 1s",
-		"broadcast_timeout (-broadcast-timeout): 999ms is too low, using 1s",
-		"role (-role) is deprecated, use -tag role=web",
-		"rejoin_after_leave (-rejoin) does nothing without a snapshot file",
+		"-retry-interval: 1ms is too low, using 1s",
+		"-broadcast-timeout: 999ms is too low, using 1s",
+		"-role is deprecated, use -tag role=web",
+		"-rejoin does nothing without a snapshot file",
 		"verify_incoming (-verify-incoming) and verify_outgoing (-verify-outgoing) do nothing without a key (-encrypt, -keyring-file)",
 	}
 	if d := cmp.Diff(want, warnings); d != "" {
@@ -265,34 +325,34 @@ func TestProblemsOfOptions(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-nope"}, "flag provided but not defined: -nope"},
+		{[]string{"-nope"}, "unknown option -nope, did you mean -node?"},
 		{[]string{"-node=a", "join"}, `unexpected argument "join": options start with a dash, switches take their value as -option=true`},
-		{[]string{"-retry-interval=10"}, `invalid value "10" for flag -retry-interval: want a time such as "10s"`},
-		{[]string{"-retry-max=x"}, `invalid value "x" for flag -retry-max: want a whole number`},
-		{[]string{"-replay=maybe"}, `invalid boolean value "maybe" for -replay: want true or false`},
-		{[]string{"-tag=novalue"}, `invalid value "novalue" for flag -tag: want key=value`},
-		{[]string{"-tag==v"}, `invalid value "=v" for flag -tag: want key=value`},
-		{[]string{"-bind"}, "flag needs an argument: -bind"},
+		{[]string{"-retry-interval=10"}, `invalid value "10" for option -retry-interval: want a time such as "10s"`},
+		{[]string{"-retry-max=x"}, `invalid value "x" for option -retry-max: want a whole number`},
+		{[]string{"-replay=maybe"}, `invalid boolean value "maybe" for option -replay: want true or false`},
+		{[]string{"-tag=novalue"}, `invalid value "novalue" for option -tag: want key=value`},
+		{[]string{"-tag==v"}, `invalid value "=v" for option -tag: want key=value`},
+		{[]string{"-bind"}, "option needs a value: -bind"},
 		{[]string{"-config-file=gone.json"}, "gone.json: file does not exist"},
-		{[]string{"-keyring-file=gone.json"}, "keyring_file (-keyring-file): gone.json: file does not exist"},
-		{[]string{"-keyring-file=bad.json"}, "keyring_file (-keyring-file): bad.json: want a JSON list of base64 keys"},
-		{[]string{"-keyring-file=empty.json"}, "keyring_file (-keyring-file): empty.json: has no keys"},
-		{[]string{"-tags-file=bad.json"}, "tags_file (-tags-file): bad.json: want a JSON object of texts"},
-		{[]string{"-tags-file=gone.json", "-tag=a=b"}, "tags_file (-tags-file): not together with tags (-tag, -role)"},
-		{[]string{"-tags-file=gone.json", "-role=a"}, "tags_file (-tags-file): not together with tags (-tag, -role)"},
-		{[]string{"-encrypt=*"}, "encrypt_key (-encrypt): not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints"},
-		{[]string{"-encrypt=c2hvcnQ="}, "encrypt_key (-encrypt): 5 bytes decoded, allowed 16, 24 or 32"},
-		{[]string{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-keyring-file=r"}, "encrypt_key (-encrypt): not together with keyring_file (-keyring-file)"},
+		{[]string{"-keyring-file=gone.json"}, "-keyring-file: gone.json: file does not exist"},
+		{[]string{"-keyring-file=bad.json"}, "bad.json:1:1: want a list in [ and ]"},
+		{[]string{"-keyring-file=empty.json"}, "empty.json:1:1: contains no keys"},
+		{[]string{"-tags-file=bad.json"}, "bad.json:1:1: 5, want an object in { and }"},
+		{[]string{"-tags-file=gone.json", "-tag=a=b"}, "-tags-file: not together with tags (-tag, -role)"},
+		{[]string{"-tags-file=gone.json", "-role=a"}, "-tags-file: not together with tags (-tag, -role)"},
+		{[]string{"-encrypt=*"}, "-encrypt: not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints"},
+		{[]string{"-encrypt=c2hvcnQ="}, "-encrypt: 5 bytes decoded, allowed 16, 24 or 32"},
+		{[]string{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-keyring-file=r"}, "-encrypt: not together with keyring_file (-keyring-file)"},
 		{[]string{"-verify-outgoing=false", "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg=="},
-			"verify_outgoing (-verify-outgoing): off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it"},
-		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "label (-label): 256 bytes, at most 255"},
-		{[]string{"-log-level=loud"}, `log_level (-log-level): "loud", allowed trace, debug, info, warn, err`},
-		{[]string{"-profile=moon"}, `profile (-profile): "moon", allowed lan, wan, local`},
-		{[]string{"-rpc-addr=127.0.0.1"}, `rpc_addr (-rpc-addr): "127.0.0.1", want host:port`},
-		{[]string{"-rpc-addr=127.0.0.1:"}, `rpc_addr (-rpc-addr): "127.0.0.1:", want host:port`},
-		{[]string{"-protocol=1"}, "protocol (-protocol): 1, allowed 2 to 5"},
-		{[]string{"-protocol=6"}, "protocol (-protocol): 6, allowed 2 to 5"},
-		{[]string{"-retry-max=-1"}, "retry_max_attempts (-retry-max): -1, at least 0"},
+			"-verify-outgoing: off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it"},
+		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "-label: 256 bytes, at most 255"},
+		{[]string{"-log-level=loud"}, `-log-level: "loud", allowed trace, debug, info, warn, err`},
+		{[]string{"-profile=moon"}, `-profile: "moon", allowed lan, wan, local`},
+		{[]string{"-rpc-addr=127.0.0.1"}, `-rpc-addr: "127.0.0.1", want host:port`},
+		{[]string{"-rpc-addr=127.0.0.1:"}, `-rpc-addr: "127.0.0.1:", want host:port`},
+		{[]string{"-protocol=1"}, "-protocol: 1, allowed 2 to 5"},
+		{[]string{"-protocol=6"}, "-protocol: 6, allowed 2 to 5"},
+		{[]string{"-retry-max=-1"}, "-retry-max: -1, at least 0"},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
 			_, _, err := Load(tc.args, fakeEnv(map[string]string{"bad.json": `5`, "empty.json": `[]`}))
@@ -305,36 +365,35 @@ func TestProblemsOfOptions(t *testing.T) {
 
 func TestProblemsOfFiles(t *testing.T) {
 	for _, tc := range []struct{ content, want string }{
-		{`{"nope": 1}`, `c.json: unknown key "nope"`},
-		{`{"mdns": {"nope": 1}}`, `c.json: unknown key "mdns.nope"`},
-		{`{"mdns": 1}`, `c.json: mdns: want an object, got 1`},
-		{`{"bind": 5}`, `c.json: bind: want text, got 5`},
-		{`{"protocol": "5"}`, `c.json: protocol: want a whole number, got "5"`},
-		{`{"protocol": 4.5}`, `c.json: protocol: want a whole number, got 4.5`},
-		{`{"replay_on_join": "yes"}`, `c.json: replay_on_join: want true or false, got "yes"`},
-		{`{"retry_interval": 30}`, `c.json: retry_interval: want a time such as "10s", got 30`},
-		{`{"retry_interval": "30"}`, `c.json: retry_interval: want a time such as "10s", got "30"`},
-		{`{"start_join": "a"}`, `c.json: start_join: want a list of texts, got "a"`},
-		{`{"tags": {"a": 1}}`, `c.json: tags: want an object of texts, got {"a": 1}`},
-		{`{"tags": ["` + strings.Repeat("x", 100) + `"]}`, `c.json: tags: want an object of texts, got ["` + strings.Repeat("x", 58) + `...`},
-		{`[]`, "c.json: want a JSON object"},
-		{"{\n\"bind\": \"a\",\n}", "c.json: line 3: invalid character '}' looking for beginning of object key string"},
-		{`{} {}`, "c.json: line 1: invalid character '{' after top-level value"},
-		{`{"config-file": "x"}`, `c.json: unknown key "config-file"`},
-		{`{"user_event_size_limit": 0}`, "user_event_size_limit: 0, allowed 1 to 9216"},
-		{`{"user_event_size_limit": 9217}`, "user_event_size_limit: 9217, allowed 1 to 9216"},
-		{`{"gossip_rate": -1}`, "gossip_rate (-gossip-rate): -1, at least 0"},
-		{`{"query_size_limit": 61441}`, "query_size_limit: 61441, allowed 1 to 61440"},
-		{`{"query_response_size_limit": -1}`, "query_response_size_limit: -1, allowed 1 to 61440"},
-		{`{"reconnect_timeout": "-1s"}`, "reconnect_timeout: -1s, at least 0s"},
-		{`{"syslog_facility": "LOCAL8"}`, `syslog_facility: "LOCAL8", allowed ` + strings.Join(facilities, ", ")},
-		{`{"statsd_addr": "127.0.0.1"}`, `statsd_addr: "127.0.0.1", want host:port, port 1 to 65535`},
-		{`{"statsd_addr": "127.0.0.1:0"}`, `statsd_addr: "127.0.0.1:0", want host:port, port 1 to 65535`},
-		{`{"statsite_addr": ":8125"}`, `statsite_addr: ":8125", want host:port, port 1 to 65535`},
-		{`{"statsite_addr": "metrics:65536"}`, `statsite_addr: "metrics:65536", want host:port, port 1 to 65535`},
-		{`{"tags": {"": "x"}}`, "tags (-tag): a tag has no name"},
-		{`{"validate_node_names": true, "node_name": "a_b"}`, `node_name (-node): "a_b": only letters, digits, dots and dashes with validate_node_names`},
-		{`{"validate_node_names": true, "node_name": "` + strings.Repeat("a", 129) + `"}`, "node_name (-node): 129 bytes, at most 128 with validate_node_names"},
+		{`{"nope": 1}`, `c.json:1:2: nope: is no key here; 'serf agent -h' lists the keys`},
+		{`{"mdns": {"nope": 1}}`, `c.json:1:11: mdns.nope: is no key here; allowed are interface, disable_ipv4, disable_ipv6`},
+		{`{"mdns": 1}`, `c.json:1:10: mdns: 1, want an object in { and }`},
+		{`{"bind": 5}`, `c.json:1:10: bind: 5, want a text`},
+		{`{"protocol": "5"}`, `c.json:1:14: protocol: "5", want a whole number`},
+		{`{"protocol": 4.5}`, `c.json:1:14: protocol: 4.5, want a whole number`},
+		{`{"replay_on_join": "yes"}`, `c.json:1:20: replay_on_join: "yes", want true or false`},
+		{`{"retry_interval": 30}`, `c.json:1:20: retry_interval: 30, want a time such as "10s"`},
+		{`{"retry_interval": "30"}`, `c.json:1:20: retry_interval: "30", want a time such as "10s"`},
+		{`{"start_join": "a"}`, `c.json:1:16: start_join: "a", want a list in [ and ]`},
+		{`{"tags": {"a": 1}}`, `c.json:1:16: tags.a: 1, want a text`},
+		{`{"tags": ["` + strings.Repeat("x", 100) + `"]}`, `c.json:1:10: tags: ["` + strings.Repeat("x", 58) + `..., want an object in { and }`},
+		{`[]`, "c.json:1:1: [], want an object in { and }"},
+		{"{\n\"bind\": \"a\",\n}", "c.json:2:12: nothing follows this comma: the last one before a } must go"},
+		{`{"config-file": "x"}`, `c.json:1:2: config-file: is no key here; 'serf agent -h' lists the keys`},
+		{`{"user_event_size_limit": 0}`, "c.json:1:2: user_event_size_limit: 0, allowed 1 to 9216"},
+		{`{"user_event_size_limit": 9217}`, "c.json:1:2: user_event_size_limit: 9217, allowed 1 to 9216"},
+		{`{"gossip_rate": -1}`, "c.json:1:2: gossip_rate: -1, at least 0"},
+		{`{"query_size_limit": 61441}`, "c.json:1:2: query_size_limit: 61441, allowed 1 to 61440"},
+		{`{"query_response_size_limit": -1}`, "c.json:1:2: query_response_size_limit: -1, allowed 1 to 61440"},
+		{`{"reconnect_timeout": "-1s"}`, "c.json:1:2: reconnect_timeout: -1s, at least 0s"},
+		{`{"syslog_facility": "LOCAL8"}`, `c.json:1:2: syslog_facility: "LOCAL8", allowed ` + strings.Join(facilities, ", ")},
+		{`{"statsd_addr": "127.0.0.1"}`, `c.json:1:2: statsd_addr: "127.0.0.1", want host:port, port 1 to 65535`},
+		{`{"statsd_addr": "127.0.0.1:0"}`, `c.json:1:2: statsd_addr: "127.0.0.1:0", want host:port, port 1 to 65535`},
+		{`{"statsite_addr": ":8125"}`, `c.json:1:2: statsite_addr: ":8125", want host:port, port 1 to 65535`},
+		{`{"statsite_addr": "metrics:65536"}`, `c.json:1:2: statsite_addr: "metrics:65536", want host:port, port 1 to 65535`},
+		{`{"tags": {"": "x"}}`, "c.json:1:2: tags: a tag has no name"},
+		{`{"validate_node_names": true, "node_name": "a_b"}`, `c.json:1:31: node_name: "a_b": only letters, digits, dots and dashes with validate_node_names`},
+		{`{"validate_node_names": true, "node_name": "` + strings.Repeat("a", 129) + `"}`, "c.json:1:31: node_name: 129 bytes, at most 128 with validate_node_names"},
 	} {
 		t.Run(tc.content, func(t *testing.T) {
 			_, err := load(t, tc.content)
@@ -357,12 +416,12 @@ func TestLimitsAreAllowed(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := load(t, `{"nope": 1, "bind": 2, "mdns": {"what": 1, "disable_ipv4": 3}}`, "-profile=moon", "-protocol=9")
 	want := []string{
-		"c.json: bind: want text, got 2",
-		"c.json: mdns.disable_ipv4: want true or false, got 3",
-		`c.json: unknown key "mdns.what"`,
-		`c.json: unknown key "nope"`,
-		`profile (-profile): "moon", allowed lan, wan, local`,
-		"protocol (-protocol): 9, allowed 2 to 5",
+		"c.json:1:2: nope: is no key here; 'serf agent -h' lists the keys",
+		"c.json:1:21: bind: 2, want a text",
+		"c.json:1:33: mdns.what: is no key here; allowed are interface, disable_ipv4, disable_ipv6",
+		"c.json:1:60: mdns.disable_ipv4: 3, want true or false",
+		`-profile: "moon", allowed lan, wan, local`,
+		"-protocol: 9, allowed 2 to 5",
 	}
 	if d := cmp.Diff(want, texts(err)); d != "" {
 		t.Error(d)

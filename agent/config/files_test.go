@@ -11,7 +11,7 @@ import (
 
 func TestTagsFile(t *testing.T) {
 	tags := map[string]string{"b": "2", "a": "1\t\"=", "": ""}
-	got, err := ParseTags(FormatTags(tags))
+	got, err := ParseTags("", FormatTags(tags))
 	if d := cmp.Diff(tags, got); d != "" || err != nil {
 		t.Error(err, d)
 	}
@@ -29,12 +29,12 @@ func TestKeyringFile(t *testing.T) {
 	for i, k := range keys {
 		k[0] = byte(i)
 	}
-	got, err := ParseKeyring(FormatKeyring(keys))
+	got, err := ParseKeyring("", FormatKeyring(keys))
 	if d := cmp.Diff(keys, got); d != "" || err != nil {
 		t.Error(err, d)
 	}
-	_, err = ParseKeyring([]byte(`["MDEyMzQ1Njc4OWFiY2RlZg==", "c2VjcmV0"]`))
-	if want := "key 2: 6 bytes decoded, allowed 16, 24 or 32"; err == nil || err.Error() != want {
+	_, err = ParseKeyring("ring.json", []byte(`["MDEyMzQ1Njc4OWFiY2RlZg==", "c2VjcmV0"]`))
+	if want := "ring.json:1:30: [1]: 6 bytes decoded, allowed 16, 24 or 32"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

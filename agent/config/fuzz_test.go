@@ -49,14 +49,14 @@ func FuzzFiles(f *testing.F) {
 	f.Add([]byte(`["MDEyMzQ1Njc4OWFiY2RlZg==", ""]`))
 	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if tags, err := ParseTags(data); err == nil {
-			again, err := ParseTags(FormatTags(tags))
+		if tags, err := ParseTags("", data); err == nil {
+			again, err := ParseTags("", FormatTags(tags))
 			if err != nil || !maps.Equal(tags, again) {
 				t.Fatalf("tags %q, then %q, %v", tags, again, err)
 			}
 		}
-		if keys, err := ParseKeyring(data); err == nil {
-			again, err := ParseKeyring(FormatKeyring(keys))
+		if keys, err := ParseKeyring("", data); err == nil {
+			again, err := ParseKeyring("", FormatKeyring(keys))
 			if err != nil || !slices.EqualFunc(keys, again, slices.Equal) {
 				t.Fatalf("keys %x, then %x, %v", keys, again, err)
 			}

@@ -5,25 +5,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"serf/internal/jsonfile"
 )
 
-// ParseKeyring reads a keyring file: a JSON list of base64 keys, the primary
+// ParseKeyring reads data, the content of the keyring file called name: a JSON list of base64 keys, the primary
 // first, at least one. Errors don't show keys.
-func ParseKeyring(data []byte) ([][]byte, error) {
-	var texts []string
-	if err := json.Unmarshal(data, &texts); err != nil {
-		return nil, errors.New("want a JSON list of base64 keys")
-	}
-	if len(texts) == 0 {
-		return nil, errors.New("has no keys")
-	}
-	keys := make([][]byte, len(texts))
-	for i, text := range texts {
+func ParseKeyring(name string, data []byte) ([][]byte, error) {
+	f := jsonfile.Parse(name, data).Whole()
+	root := f.Root().Secret()
+	var keys [][]byte
+	for item := range root.Items() {
+		var text string
+		if !item.Read(&text) {
+			continue
+		}
 		key, err := decodeKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("key %d: %w", i+1, err)
+			item.Fail("%v", err)
 		}
-		keys[i] = key
+		keys = append(keys, key)
+	}
+	if f.Err() == nil && len(keys) == 0 {
+		root.Fail("contains no keys")
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
 	}
 	return keys, nil
 }

@@ -49,13 +49,14 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 			errs = append(errs, fmt.Errorf("-config-file or -config-dir: %w", errBlank))
 			continue
 		}
-		errs = append(errs, applyPath(&c, path, env))
+		more, err := applyPath(&c, path, env)
+		warnings, errs = append(warnings, more...), append(errs, err)
 	}
 	if err := parseFlags(&c, args); err != nil {
 		return Config{}, nil, err
 	}
 	c.LogLevel = strings.ToLower(c.LogLevel)
-	warnings = c.raise()
+	warnings = append(warnings, c.raise()...)
 	errs = append(errs, c.complete(env, &warnings), c.Validate())
 	return c, warnings, errors.Join(errs...)
 }
@@ -66,16 +67,16 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 	if c.Node == "" {
 		host, err := env.Hostname()
 		if err != nil {
-			errs = append(errs, fmt.Errorf("node_name (-node): not set, and the host's name is unknown: %w", err))
+			errs = append(errs, fmt.Errorf("%s: not set, and the host's name is unknown: %w", label("node_name"), err))
 		}
 		c.Node = host
 	}
 	if c.Role != "" {
-		*warnings = append(*warnings, "role (-role) is deprecated, use -tag role="+c.Role)
+		*warnings = append(*warnings, c.Where("role")+" is deprecated, use -tag role="+c.Role)
 		addTag(&c.Tags, "role", c.Role)
 	}
 	if c.Rejoin && c.Snapshot == "" {
-		*warnings = append(*warnings, "rejoin_after_leave (-rejoin) does nothing without a snapshot file")
+		*warnings = append(*warnings, c.Where("rejoin_after_leave")+" does nothing without a snapshot file")
 	}
 	if c.EncryptKey != "" {
 		if key, err := decodeKey(c.EncryptKey); err == nil { // Validate reports it otherwise
@@ -95,19 +96,17 @@ func (c *Config) loadTags(env Env) error {
 		return nil
 	}
 	if len(c.Tags) > 0 {
-		return fmt.Errorf("%s: not together with tags (-tag, -role)", label("tags_file"))
+		return fmt.Errorf("%s: not together with tags (-tag, -role)", c.Where("tags_file"))
 	}
 	data, err := readFile(c.TagsFile, env)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // written when a tag is set
 	}
-	if err == nil {
-		c.Tags, err = ParseTags(data)
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %s: %w", label("tags_file"), c.TagsFile, err)
+		return fmt.Errorf("%s: %s: %w", c.Where("tags_file"), c.TagsFile, err)
 	}
-	return nil
+	c.Tags, err = ParseTags(c.TagsFile, data)
+	return err
 }
 
 // loadKeyring takes the keys from the keyring file. It must be there: to
@@ -117,48 +116,53 @@ func (c *Config) loadKeyring(env Env) error {
 		return nil
 	}
 	data, err := readFile(c.KeyringFile, env)
-	if err == nil {
-		c.Keys, err = ParseKeyring(data)
-	}
 	if err != nil {
-		return fmt.Errorf("%s: %s: %w", label("keyring_file"), c.KeyringFile, err)
+		return fmt.Errorf("%s: %s: %w", c.Where("keyring_file"), c.KeyringFile, err)
 	}
-	return nil
+	c.Keys, err = ParseKeyring(c.KeyringFile, data)
+	return err
 }
 
 // applyPath reads a file, or the *.json files of a folder in the order of their names.
-func applyPath(c *Config, path string, env Env) error {
+func applyPath(c *Config, path string, env Env) (warnings []string, err error) {
 	info, err := env.Files.Stat(path)
 	if err != nil {
-		return unreadable(path, err)
+		return nil, unreadable(path, err)
 	}
 	if !info.IsDir() {
 		return applyFile(c, path, env)
 	}
 	entries, err := env.Files.ReadDir(path)
 	if err != nil {
-		return unreadable(path, err)
+		return nil, unreadable(path, err)
 	}
 	var errs []error
+	read := 0
 	for _, e := range entries {
-		if !e.IsDir() && strings.HasSuffix(e.Name(), ".json") {
-			errs = append(errs, applyFile(c, filepath.Join(path, e.Name()), env))
+		name := filepath.Join(path, e.Name())
+		switch {
+		case e.IsDir() || !strings.HasSuffix(e.Name(), ".json"):
+			continue
+		case strings.HasPrefix(e.Name(), "."): // what editors and copying leave behind
+			warnings = append(warnings, name+" is skipped: its name begins with a dot")
+			continue
 		}
+		read++
+		more, err := applyFile(c, name, env)
+		warnings, errs = append(warnings, more...), append(errs, err)
 	}
-	return errors.Join(errs...)
+	if read == 0 {
+		warnings = append(warnings, path+" has no files *.json")
+	}
+	return warnings, errors.Join(errs...)
 }
 
-// applyFile adds the name of the file to each of its problems.
-func applyFile(c *Config, path string, env Env) error {
+func applyFile(c *Config, path string, env Env) (warnings []string, err error) {
 	data, err := readFile(path, env)
 	if err != nil {
-		return unreadable(path, err)
+		return nil, unreadable(path, err)
 	}
-	var errs []error
-	for _, err := range split(parseFile(c, data)) {
-		errs = append(errs, fmt.Errorf("%s: %w", path, err))
-	}
-	return errors.Join(errs...)
+	return parseFile(c, path, data)
 }
 
 // split takes a joined error apart, all the way down.

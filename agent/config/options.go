@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"reflect"
+
+	"serf/internal/jsonfile"
+)
 
 // option is one thing that can be set: by a flag, a key of a JSON file, or
 // both. The table below is the only place that lists them; flags, files and
@@ -128,21 +132,23 @@ var options = []option{
 		func(c *Config) any { return &c.UserEventSizeLimit }},
 }
 
-// wants names the kind of value that a field takes, for messages.
+// secrets are the keys whose values no message shows.
+var secrets = map[string]bool{"encrypt_key": true, "rpc_auth": true}
+
+// keyOf is the key that o sets, whichever way it is named there.
+func (o *option) keyOf() string {
+	if o.flag == "disable-compression" {
+		return "enable_compression"
+	}
+	return o.key
+}
+
+// wants names the kind of value that a flag takes, for messages.
 func wants(field any) string {
 	switch field.(type) {
-	case *string:
-		return "text"
-	case *bool, inverted:
+	case inverted:
 		return "true or false"
-	case *int:
-		return "a whole number"
-	case *time.Duration:
-		return `a time such as "10s"`
-	case *[]string:
-		return "a list of texts"
-	case *map[string]string:
-		return "an object of texts"
+	default:
+		return jsonfile.WantOf(reflect.ValueOf(field).Elem())
 	}
-	panic("BUG: option with a field of another kind")
 }

@@ -2,17 +2,17 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
+
+	"serf/internal/jsonfile"
 )
 
-// ParseTags reads a tags file: a JSON object of texts.
-func ParseTags(data []byte) (map[string]string, error) {
+// ParseTags reads data, the content of the tags file called name: a JSON object of texts.
+func ParseTags(name string, data []byte) (map[string]string, error) {
+	f := jsonfile.Parse(name, data).Whole()
 	var tags map[string]string
-	if err := json.Unmarshal(data, &tags); err != nil {
-		return nil, errors.New("want a JSON object of texts")
-	}
-	return tags, nil
+	f.Root().Read(&tags)
+	return tags, f.Err()
 }
 
 // FormatTags is the content of a tags file.

@@ -44,8 +44,10 @@ const usageWidth = 110
 // notes are what doesn't fit into a line of an option.
 const notes = `
 A configuration file is a JSON object, such as {"node_name": "a", "start_join": ["10.0.0.1"], "tags": {"role": "web"},
-"event_handlers": ["member-failed=./page.sh"], "retry_interval": "10s"}. HUP reads the files again: log level, event handlers and
-tags change at once, tags set at run time stay; what else has changed is named in the log and needs a restart.
+"event_handlers": ["member-failed=./page.sh"], "retry_interval": "10s"}, in UTF-8. Unknown keys, keys that come twice and
+values of the wrong kind are errors. In a folder, files whose names begin with a dot are skipped. HUP reads the files again:
+log level, event handlers and tags change at once, tags set at run time stay; what else has changed is named in the log and
+needs a restart.
 An option or key whose value is empty, as that of a variable that isn't set, is an error: for the default leave it out.
 
 A handler is [FILTER=]SCRIPT. The filter is a list with commas of member-join, member-leave, member-failed, member-update,

@@ -32,12 +32,15 @@ const (
 var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
 	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
 
-// problems collects what is wrong, each with the names under which it was set.
-type problems []error
+// problems collects what is wrong, each with what set it.
+type problems struct {
+	c    *Config
+	errs []error
+}
 
 func (p *problems) add(ok bool, key, format string, args ...any) {
 	if !ok {
-		*p = append(*p, fmt.Errorf("%s: %s", label(key), fmt.Sprintf(format, args...)))
+		p.errs = append(p.errs, fmt.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -54,12 +57,12 @@ func label(key string) string {
 // Validate reports every problem of c, joined, or nil. Addresses and event
 // handlers are for the packages that use them to check.
 func (c *Config) Validate() error {
-	var p problems
+	p := problems{c: c}
 	c.checkIdentity(&p)
 	c.checkSecrets(&p)
 	c.checkLimits(&p)
 	c.checkMetrics(&p)
-	return errors.Join(p...)
+	return errors.Join(p.errs...)
 }
 
 func (c *Config) checkIdentity(p *problems) {
@@ -91,10 +94,10 @@ func (c *Config) checkSecrets(p *problems) {
 	if c.EncryptKey != "" {
 		_, err := decodeKey(c.EncryptKey)
 		p.add(err == nil, "encrypt_key", "%v", err)
-		p.add(c.KeyringFile == "", "encrypt_key", "not together with keyring_file (-keyring-file)")
+		p.add(c.KeyringFile == "", "encrypt_key", "not together with %s", c.other("keyring_file"))
 	}
 	// Members configured alike would not hear each other.
-	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing", "off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it")
+	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing", "off, so that plain text is sent, while %s refuses it", c.other("verify_incoming"))
 }
 
 func (c *Config) checkLimits(p *problems) {
@@ -137,7 +140,7 @@ func (c *Config) checkMetrics(p *problems) {
 func (c *Config) raise() (warnings []string) {
 	lift := func(key string, d *time.Duration, least time.Duration) {
 		if *d < least {
-			warnings = append(warnings, fmt.Sprintf("%s: %v is too low, using %v", label(key), *d, least))
+			warnings = append(warnings, fmt.Sprintf("%s: %v is too low, using %v", c.Where(key), *d, least))
 			*d = least
 		}
 	}

@@ -59,8 +59,8 @@ func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Sig
 	out := newConsole(e.Stdout, e.Stderr)
 	defer out.close()
 	if err != nil {
-		out.problems(err)
-		out.fail("'serf agent -h' lists the options.")
+		out.fail("'serf agent -h' lists the options and keys.")
+		out.problems(err) // last: programs that start agents show the last line
 		return exitError
 	}
 	for _, w := range s.warnings {

@@ -26,9 +26,13 @@ func (s *setup) checkDiscovery() error {
 		return nil
 	}
 	if err := mdns.Check(c.Discover, c.Node); err != nil {
-		return err
+		return s.fromKey(err)
 	}
-	return mdns.CheckInterface(s.mdnsInterface())
+	key := "mdns.interface"
+	if c.MDNSInterface == "" {
+		key = "interface"
+	}
+	return s.from(key, mdns.CheckInterface(s.mdnsInterface()))
 }
 
 // mdnsInterface is the interface for mDNS; empty leaves it to the system.

@@ -34,10 +34,10 @@ func TestAgentChecksDiscovery(t *testing.T) {
 	t.Parallel()
 	r := runTestAgent(t, "-discover=?")
 	r.wantExit(exitError)
-	r.errs.await(t, `==> Error: discover: "\?": only letters, digits, dots, dashes and underscores`)
+	r.errs.await(t, `==> Error: -discover: "\?": only letters, digits, dots, dashes and underscores`)
 	r = runTestAgent(t, "-discover=x", "-mdns-iface=no-such-one")
 	r.wantExit(exitError)
-	r.errs.await(t, `==> Error: mdns interface "no-such-one": there is no such interface\n`)
+	r.errs.await(t, `==> Error: -mdns-iface: mdns interface "no-such-one": there is no such interface\n`)
 }
 
 func TestMDNSInterface(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"flag"
+	"fmt"
+	"strings"
 	"time"
 
 	"serf/agent"
@@ -39,20 +41,39 @@ func loadSetup(args []string) (setup, error) {
 	}
 	s := setup{conf: conf, warnings: warnings}
 	errs := []error{err}
-	for _, spec := range conf.EventHandlers {
+	for i, spec := range conf.EventHandlers {
 		h, err := handler.Parse(spec)
 		s.handlers = append(s.handlers, h)
-		errs = append(errs, err)
+		errs = append(errs, s.from(fmt.Sprintf("event_handlers[%d]", i), err))
 	}
 	interfaces, err := agent.NetInterfaces()
 	errs = append(errs, err)
 	if err == nil {
 		spec := agent.AddressSpec{Bind: conf.Bind, Interface: conf.Interface, Advertise: conf.Advertise}
 		s.addrs, err = agent.ChooseAddresses(spec, interfaces)
-		errs = append(errs, err)
+		errs = append(errs, s.fromKey(err))
 	}
 	errs = append(errs, s.checkDiscovery())
 	return s, errors.Join(errs...)
+}
+
+// from says which option, or which place in a file, an error comes from.
+func (s *setup) from(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", s.conf.Where(key), err)
+}
+
+// fromKey is from for an error that begins with the key that it is about.
+func (s *setup) fromKey(err error) error {
+	if err == nil {
+		return nil
+	}
+	if key, text, ok := strings.Cut(err.Error(), ": "); ok && !strings.Contains(key, " ") {
+		return fmt.Errorf("%s: %s", s.conf.Where(key), text)
+	}
+	return err
 }
 
 // level is the log level; it has been checked.

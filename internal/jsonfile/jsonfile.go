@@ -143,6 +143,12 @@ func (v Value) Fail(format string, args ...any) { v.file.fail(v.at, v.Path, form
 // IsNull reports whether the value is null.
 func (v Value) IsNull() bool { return string(v.raw) == "null" }
 
+// IsBlank reports whether the value is a text with nothing but white space.
+func (v Value) IsBlank() bool {
+	var s string
+	return json.Unmarshal(v.raw, &s) == nil && !v.IsNull() && strings.TrimSpace(s) == ""
+}
+
 // kind names what the value is.
 func (v Value) kind() string {
 	switch v.raw[0] {

@@ -4,14 +4,14 @@ package nearest
 import "strings"
 
 // maxTypos is how many letters of a name may be wrong for it to be suggested. Of short names fewer
-// may be: all of "-x" is no typing error.
+// may be: half of "role" is no slip.
 const maxTypos = 2
 
 // Of returns the one of names that is closest to word, or "" if none is close. Case doesn't count, nor
 // do the words that - and _ divide have to be divided by the right one.
 func Of(word string, names []string) string {
 	word = plain(word)
-	best, bestDistance := "", min(maxTypos, len(word)/2)+1
+	best, bestDistance := "", min(maxTypos, (len(word)+1)/3)+1
 	for _, name := range names {
 		known := plain(name)
 		d := distance(word, known)

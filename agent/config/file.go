@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"serf/internal/jsonfile"
+	"serf/internal/nearest"
+)
+
+// parseFile sets on c what the JSON object in data says, the content of the file called name. The error
+// has every problem of its form, joined, each with its place.
+func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
+	f := jsonfile.Parse(name, data)
+	fileReader{c, name, f}.keys(f.Root(), "")
+	if at, more := f.More(); more {
+		warnings = append(warnings, fmt.Sprintf("%s:%v: what follows the first object is ignored", name, at))
+	}
+	return warnings, f.Err()
+}
+
+// fileReader sets what a file says.
+type fileReader struct {
+	c    *Config
+	name string
+	f    *jsonfile.File
+}
+
+// keys reads an object whose keys all follow prefix. Keys are found whatever their case, as files written for
+// the original agent may have it.
+func (r fileReader) keys(object jsonfile.Value, prefix string) {
+	for k := range object.Keys(strings.ToLower) {
+		r.key(k, prefix)
+	}
+}
+
+func (r fileReader) key(k jsonfile.Key, prefix string) {
+	key := prefix + strings.ToLower(k.Name)
+	if i := slices.IndexFunc(options, func(o option) bool { return o.key == key }); i >= 0 {
+		v := k.Value
+		if secrets[key] {
+			v = v.Secret()
+		}
+		r.value(v, k.Place(), &options[i])
+		return
+	}
+	if slices.ContainsFunc(options, func(o option) bool { return strings.HasPrefix(o.key, key+".") }) {
+		r.keys(k.Value, key+".")
+		return
+	}
+	k.FailUnknown(keyAdvice(key, prefix))
+}
+
+// keyAdvice says what there is instead of a key that doesn't exist.
+func keyAdvice(key, prefix string) string {
+	var names []string
+	for _, o := range options {
+		if o.key != "" && strings.ReplaceAll(o.flag, "-", "_") == key { // named after its option
+			return "did you mean " + o.key + "?"
+		}
+		if name, ok := strings.CutPrefix(o.key, prefix); ok && name != "" {
+			name, _, _ = strings.Cut(name, ".")
+			names = append(names, name)
+		}
+	}
+	if prefix != "" {
+		return jsonfile.Advice(strings.TrimPrefix(key, prefix), names)
+	}
+	if near := nearest.Of(key, names); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "'serf agent -h' lists the keys"
+}
+
+// guards are the keys without which an agent is open to more than it should be. null, which leaves all others
+// alone, is for them what an empty text is.
+var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true, "label": true}
+
+// value sets what an option's key says. null leaves it alone.
+func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
+	if v.IsNull() {
+		if guards[o.key] {
+			v.Fail("%v", errBlank)
+		}
+		return
+	}
+	switch f := o.field(r.c).(type) {
+	case *string:
+		var s string
+		if !v.Read(&s) {
+			return
+		}
+		if err := setText(f, s); err != nil {
+			v.Fail("%v", err)
+		}
+	case *time.Duration:
+		if v.IsBlank() {
+			v.Fail("%v", errBlank)
+			return
+		}
+		v.Read(f)
+	case *[]string:
+		r.list(v, f, o.key)
+	case *map[string]string:
+		var more map[string]string
+		v.Read(&more)
+		for key, value := range more { // order-free: each key by itself
+			addTag(f, key, value)
+			r.note(o.key+"."+key, r.f.Places()[v.Path+"."+key])
+		}
+	default:
+		v.Read(f)
+	}
+	r.note(o.key, at)
+}
+
+// list appends the items of a list.
+func (r fileReader) list(v jsonfile.Value, f *[]string, key string) {
+	for item := range v.Items() {
+		var s string
+		if item.Read(&s) {
+			r.note(fmt.Sprintf("%s[%d]", key, len(*f)), item.Place())
+			*f = append(*f, s)
+		}
+	}
+}
+
+// note notes where a key was set last.
+func (r fileReader) note(key string, at jsonfile.Place) {
+	r.c.noteOrigin(key, fmt.Sprintf("%s:%v", r.name, at))
+}
