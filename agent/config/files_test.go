@@ -3,7 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,36 +64,30 @@ func TestMergeTags(t *testing.T) {
 	}
 }
 
-func TestReplace(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "tags.json")
-	for _, content := range []string{"first", "second"} {
-		if err := Replace(path, []byte(content)); err != nil {
-			t.Fatal(err)
+// What isn't what the agent has put there is somebody's, however it got there.
+func TestOthersContentIsNotOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	saves := map[string]func() error{
+		"keyring": func() error { return SaveKeyring(path, [][]byte{make([]byte, 16)}) },
+		"tags":    func() error { return SaveTags(path, map[string]string{"a": "b"}) },
+	}
+	for name, save := range saves {
+		for _, content := range []string{"db_host = a\n", `{"a": {}}`, `["x"]`, "5"} {
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := save()
+			if got, _ := os.ReadFile(path); err == nil || !strings.Contains(err.Error(), path+" isn't overwritten") || string(got) != content {
+				t.Errorf("%s over %q: it has %q, error %v", name, content, got, err)
+			}
 		}
-		if got, _ := os.ReadFile(path); string(got) != content {
-			t.Errorf("content %q, want %q", got, content)
+		for _, content := range []string{"", "again"} { // nothing there, or emptied; then its own
+			if content == "" {
+				os.WriteFile(path, nil, 0o600)
+			}
+			if err := save(); err != nil {
+				t.Error(name, err)
+			}
 		}
-	}
-	if info, err := os.Stat(path); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0o600) {
-		t.Errorf("mode %v, error %v: others may read it", info.Mode(), err)
-	}
-	entries, _ := os.ReadDir(dir)
-	if len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-}
-
-func TestReplaceFailureLeavesNothing(t *testing.T) {
-	dir := t.TempDir()
-	target := filepath.Join(dir, "taken")
-	if err := os.MkdirAll(filepath.Join(target, "x"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := Replace(target, []byte("x")); err == nil {
-		t.Error("a folder was replaced by a file")
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
 	}
 }

@@ -48,6 +48,14 @@ func FormatKeyring(keys [][]byte) []byte {
 	return append(data, '\n')
 }
 
+// SaveKeyring puts keys, the primary first, into a keyring file.
+func SaveKeyring(path string, keys [][]byte) error {
+	return save(path, FormatKeyring(keys), func(data []byte) error {
+		_, err := ParseKeyring(path, data)
+		return err
+	})
+}
+
 // decodeKey decodes a base64 key for AES-128, -192 or -256. The error doesn't show the key.
 func decodeKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(text)

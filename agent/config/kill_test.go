@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"serf/agent/disk"
 )
 
 // replacerVar makes this program, started again, replace a file for ever; see TestMain.
@@ -38,7 +40,7 @@ func replaceForEver(path string) {
 	a, b := rings()
 	for {
 		fmt.Println("again")
-		if err := Replace(path, a); err != nil {
+		if err := disk.Replace(path, a); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -50,7 +52,7 @@ func replaceForEver(path string) {
 func TestKillWhileReplacing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyring.json")
 	a, b := rings()
-	if err := Replace(path, a); err != nil {
+	if err := disk.Replace(path, a); err != nil {
 		t.Fatal(err)
 	}
 	for kill := range 12 {

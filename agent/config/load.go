@@ -57,7 +57,7 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	}
 	c.LogLevel = strings.ToLower(c.LogLevel)
 	warnings = append(warnings, c.raise()...)
-	errs = append(errs, c.complete(env, &warnings), c.Validate())
+	errs = append(errs, c.complete(env, &warnings), c.checkFiles(env), c.Validate())
 	return c, warnings, errors.Join(errs...)
 }
 

@@ -27,6 +27,14 @@ func FormatTags(tags map[string]string) []byte {
 	return append(data, '\n')
 }
 
+// SaveTags puts tags into a tags file.
+func SaveTags(path string, tags map[string]string) error {
+	return save(path, FormatTags(tags), func(data []byte) error {
+		_, err := ParseTags(path, data)
+		return err
+	})
+}
+
 // MergeTags returns the tags after a reload: what the configuration changed
 // from base to next is taken over, but a tag that was set or deleted at run
 // time, so that current differs from base, stays as it is.

@@ -50,6 +50,9 @@ log level, event handlers and tags change at once, tags set at run time stay; wh
 needs a restart.
 An option or key whose value is empty, as that of a variable that isn't set, is an error: for the default leave it out.
 
+The files of -snapshot, -tags-file and -keyring-file belong to one agent each, with FILE.lock beside it while that runs: a
+second one is refused. So is a file with something else in it: none is overwritten that an agent hasn't written.
+
 A handler is [FILTER=]SCRIPT. The filter is a list with commas of member-join, member-leave, member-failed, member-update,
 member-reap, user, user:NAME, query, query:NAME or *, which is the default. The script is run by the shell with SERF_EVENT,
 SERF_SELF_NAME, SERF_SELF_ROLE, SERF_TAG_<NAME>, and SERF_USER_EVENT and SERF_USER_LTIME or SERF_QUERY_NAME and SERF_QUERY_LTIME in its environment.

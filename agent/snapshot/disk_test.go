@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/agent/disk"
 )
 
 var (
@@ -96,7 +98,15 @@ func (d *memDisk) Append(path string) (file, error) {
 	return &memFile{d, f}, nil
 }
 
-func (d *memDisk) Create(path string) (file, error) {
+func (d *memDisk) New(path string) (file, error) {
+	f, err := d.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.(*memFile), nil
+}
+
+func (d *memDisk) Create(path string) (disk.File, error) {
 	defer d.mu.Unlock()
 	if err := d.begin(); err != nil {
 		return nil, err

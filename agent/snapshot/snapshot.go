@@ -15,13 +15,13 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"serf/agent"
+	"serf/agent/disk"
 )
 
 const (
@@ -78,7 +78,8 @@ type Snapshot struct {
 	// written is how many lines the writer has taken. Owned by run.
 	written uint64
 
-	writer    writer // owned by run until done is closed
+	lock      *disk.Lock // nil if the file can't be locked; owned by run, as is the writer
+	writer    writer     // until done is closed
 	closeOnce sync.Once
 	closing   chan struct{}
 	done      chan struct{} // closed when run has ended
@@ -86,22 +87,37 @@ type Snapshot struct {
 }
 
 // Open reads the file, or creates it, and keeps it until Close. There is an error if
-// it is no file, can't be read or can't be written. Content that isn't understood is skipped.
+// it is no file or no snapshot, another agent has it open (disk.ErrInUse), or it can't be read or written. Single
+// lines that aren't understood are skipped.
 func Open(c Config) (*Snapshot, error) {
 	// A rewrite would replace a link, not the file that it leads to.
-	if path, err := filepath.EvalSymlinks(c.Path); err == nil {
-		c.Path = path
+	path, err := disk.Follow(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	return open(c, osFiles{})
+	c.Path = path
+	lock, err := disk.LockFile(path)
+	if errors.Is(err, disk.ErrInUse) {
+		return nil, fmt.Errorf("snapshot: %s: %w", path, err)
+	}
+	if err != nil {
+		c.Log.Warnf("serf", "Snapshot %s can't be locked: another agent that uses it goes unnoticed: %v", path, err)
+	}
+	s, err := open(c, osFiles{}, lock)
+	if err != nil {
+		lock.Release()
+		return nil, err
+	}
+	return s, nil
 }
 
-func open(c Config, disk files) (*Snapshot, error) {
+func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 	s := &Snapshot{
-		path: c.Path, log: c.Log,
+		path: c.Path, log: c.Log, lock: lock,
 		queue: queue{rejoin: c.Rejoin},
 		wake:  make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.writer = writer{disk: disk, path: c.Path, rejoin: c.Rejoin, counts: &s.counts, observe: c.Observe}
+	s.writer = writer{disk: on, path: c.Path, rejoin: c.Rejoin, counts: &s.counts, observe: c.Observe}
 	read, err := s.writer.open()
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
@@ -198,6 +214,7 @@ func (s *Snapshot) run() {
 		s.save(false)
 	}
 	s.err = errors.Join(s.save(true), s.writer.close())
+	s.lock.Release()
 }
 
 // next waits for something to do, and reports false for Close.

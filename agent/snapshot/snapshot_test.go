@@ -16,12 +16,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent"
+	"serf/agent/disk"
 )
 
 // begin opens a snapshot on a disk; the test must close it.
 func begin(t *testing.T, d *memDisk, rejoin bool) *Snapshot {
 	t.Helper()
-	s, err := open(Config{Path: testPath, Rejoin: rejoin}, d)
+	s, err := open(Config{Path: testPath, Rejoin: rejoin}, d, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +165,7 @@ func TestFullDiskIsToldOfOnceAndThatItIsOver(t *testing.T) {
 		d := newMemDisk("alive: a 10.0.0.1:1\n")
 		var out bytes.Buffer // written by the log, read when it is closed
 		log := agent.NewLog(&out, agent.LevelInfo)
-		s, err := open(Config{Path: testPath, Log: log}, d)
+		s, err := open(Config{Path: testPath, Log: log}, d, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +192,7 @@ func TestContentIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := agent.NewLog(&out, agent.LevelInfo)
-		s, err := open(Config{Path: testPath, Log: log, Rejoin: true}, newMemDisk("x\n#\ny\nleave\nclock: 1"))
+		s, err := open(Config{Path: testPath, Log: log, Rejoin: true}, newMemDisk("x\n#\ny\nclock: 1\nleave\nclock: 1"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -297,7 +298,7 @@ func TestRealFileBehindLink(t *testing.T) {
 func TestStaleTemporaryFileIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "snapshot")
-	for _, p := range []string{path, path + tempSuffix} {
+	for _, p := range []string{path, path + disk.TempSuffix} {
 		if err := os.WriteFile(p, []byte("clock: 1\ntorn"), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"time"
+
+	"serf/agent/disk"
 )
 
 // When a file is rewritten, as the original does it.
@@ -19,10 +21,6 @@ const (
 // retryInterval is the pause after a rewrite failed: a full disk doesn't get
 // emptier by being asked often.
 const retryInterval = 5 * time.Second
-
-// tempSuffix is added to the path for the file that a rewrite prepares. The name is always the same, so
-// that what a crash leaves behind is overwritten, not collected.
-const tempSuffix = ".compact"
 
 var errTooLarge = fmt.Errorf("file would exceed %d bytes", fileMax)
 
@@ -55,12 +53,15 @@ func (w *writer) open() (content, error) {
 	if err == nil {
 		c, err = load(r, w.rejoin)
 		r.Close() // it was only read
+		if err == nil {
+			err = c.foreign()
+		}
 		if err != nil {
 			return c, fmt.Errorf("%s: %w", w.path, err)
 		}
 		w.file, err = w.disk.Append(w.path)
 	} else if errors.Is(err, fs.ErrNotExist) {
-		if w.file, err = w.disk.Create(w.path); err == nil {
+		if w.file, err = w.disk.New(w.path); err == nil {
 			err = w.disk.SyncDir(filepath.Dir(w.path))
 		}
 	}
@@ -163,34 +164,41 @@ func (w *writer) limit() int64 {
 // old file or the new one.
 func (w *writer) rewrite() error {
 	w.counts.rewrites.Add(1)
-	temp := w.path + tempSuffix
+	if err := w.checkPlace(); err != nil {
+		return err
+	}
+	w.close() // Windows doesn't let a file be replaced while it is open; an error is of no interest then
 	w.out = w.state.appendTo(w.out[:0])
-	err := w.prepare(temp, w.out)
+	err := disk.ReplaceIn(w.disk, w.path, w.out)
 	if err == nil {
-		w.close() // Windows doesn't let a file be replaced while it is open; an error is of no interest then
-		err = w.disk.Rename(temp, w.path)
+		w.size, w.base = int64(len(w.out)), int64(len(w.out))
 	}
-	if err != nil {
-		w.disk.Remove(temp) // if it fails too, the next rewrite overwrites it
-		return errors.Join(err, w.reopen())
-	}
-	w.size, w.base = int64(len(w.out)), int64(len(w.out))
-	err = errors.Join(w.reopen(), w.disk.SyncDir(filepath.Dir(w.path)))
+	err = errors.Join(err, w.reopen())
 	w.damaged = err != nil
 	return err
 }
 
-// prepare writes data to a new file and down to the disk: else the rename could get there first.
-func (w *writer) prepare(path string, data []byte) error {
-	f, err := w.disk.Create(path)
+// checkPlace says why what has come to the place of the file meanwhile isn't to be replaced: it is no snapshot.
+func (w *writer) checkPlace() error {
+	if w.file != nil && w.file.At(w.path) {
+		return nil
+	}
+	r, err := w.disk.Open(w.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	c, err := load(r, w.rejoin)
+	r.Close() // it was only read
 	if err == nil {
-		err = f.Sync()
+		err = c.foreign()
 	}
-	return errors.Join(err, f.Close())
+	if err != nil {
+		return fmt.Errorf("%s, which has come to the place of the snapshot: %w", w.path, err)
+	}
+	return nil
 }
 
 // reopen opens the file that is at the path now, if none is open.

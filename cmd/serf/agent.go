@@ -90,6 +90,7 @@ type daemon struct {
 	left    chan struct{} // capacity 1: an RPC client made the agent leave
 
 	log      *agent.Log
+	locks    config.Locks
 	snapshot *snapshot.Snapshot // nil without one
 	agent    *agent.Agent
 	rpc      *rpc.Server
@@ -108,6 +109,9 @@ func (d *daemon) start(ctx context.Context) error {
 	d.log = agent.NewLog(d.out, d.setup.level())
 	ac, err := d.setup.agentConfig()
 	if err == nil {
+		err = d.lockFiles()
+	}
+	if err == nil {
 		err = d.openExtras(&ac)
 	}
 	if err == nil {
@@ -121,6 +125,7 @@ func (d *daemon) start(ctx context.Context) error {
 		ln.Close()
 		d.closeSnapshot()
 		d.closeExtras()
+		d.locks.Release()
 		d.out.mute() // what was logged would only repeat the error
 		d.log.Close()
 		return fmt.Errorf("starting Serf agent: %w", err)
@@ -132,6 +137,16 @@ func (d *daemon) start(ctx context.Context) error {
 	d.out.step("Serf agent running!")
 	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
 	return nil
+}
+
+// lockFiles keeps other agents from the files that this one writes.
+func (d *daemon) lockFiles() (err error) {
+	var warnings []string
+	d.locks, warnings, err = d.setup.conf.Lock()
+	for _, w := range warnings {
+		d.out.step("Warning: %s", w)
+	}
+	return err
 }
 
 // openSnapshot opens the snapshot, if there is to be one, and makes the agent go on where it ends.
@@ -354,6 +369,7 @@ func (d *daemon) stop() {
 	d.rpc.Close()
 	d.agent.Shutdown()
 	d.closeSnapshot()
+	d.locks.Release()
 	d.log.Infof("agent", "shutdown complete")
 	d.closeExtras()
 	d.out.mute() // unless the log is shown already
@@ -442,7 +458,7 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 	if err := k.Agent.SetTags(ctx, set, remove); err != nil {
 		return err
 	}
-	if err := config.Replace(k.path, config.FormatTags(k.tags())); err != nil {
+	if err := config.SaveTags(k.path, k.tags()); err != nil {
 		return fmt.Errorf("the tags are set, but will be lost with a restart: %w", err)
 	}
 	return nil

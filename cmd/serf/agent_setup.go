@@ -102,7 +102,7 @@ func (s *setup) agentConfig() (agent.Config, error) {
 	}
 	ac.Serf.Sealer = sealer
 	if path := c.KeyringFile; path != "" {
-		ac.KeyringChanged = func(keys [][]byte) error { return config.Replace(path, config.FormatKeyring(keys)) }
+		ac.KeyringChanged = func(keys [][]byte) error { return config.SaveKeyring(path, keys) }
 	}
 	return ac, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -80,5 +81,42 @@ func TestAgentSnapshotThatIsNoFile(t *testing.T) {
 	r.wantExit(exitError)
 	if want := "==> Error starting Serf agent: snapshot: " + dir + " is a directory, want a file\n"; r.errs.String() != want {
 		t.Errorf("complaints %q, want %q", r.errs, want)
+	}
+}
+
+// Whatever file an agent is given to write: two agents on it are refused, and who has it is told by name.
+func TestTwoAgentsOnOneFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ring := filepath.Join(dir, "ring")
+	rewrite(t, ring, `["MDEyMzQ1Njc4OWFiY2RlZg=="]`)
+	for option, path := range map[string]string{
+		"-snapshot": filepath.Join(dir, "snapshot"), "-tags-file": filepath.Join(dir, "tags"), "-keyring-file": ring,
+	} {
+		t.Run(option, func(t *testing.T) {
+			t.Parallel()
+			first := runTestAgent(t, option, path).started()
+			second := runTestAgent(t, option, path)
+			second.wantExit(exitError)
+			second.errs.await(t, `Error starting Serf agent: .*`+regexp.QuoteMeta(path)+`: another agent uses this file`)
+			first.send(syscall.SIGTERM)
+			first.wantExit(exitError)
+			third := runTestAgent(t, option, path).started()
+			third.send(syscall.SIGTERM)
+			third.wantExit(exitError)
+		})
+	}
+}
+
+func TestAgentLeavesForeignSnapshotAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "db.conf")
+	const content = "db_host = a\ndb_pass = b\nlast = c"
+	rewrite(t, path, content)
+	r := runTestAgent(t, "-snapshot", path)
+	r.wantExit(exitError)
+	r.errs.await(t, `snapshot: `+regexp.QuoteMeta(path)+`: not a snapshot`)
+	if data, err := os.ReadFile(path); string(data) != content || err != nil {
+		t.Errorf("it has %q, error %v", data, err)
 	}
 }

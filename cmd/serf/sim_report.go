@@ -20,11 +20,31 @@ type simOutput struct {
 	file    *os.File
 }
 
-// open makes sure that the page can be written, before a run that may take long. What is in the file
-// already stays until there is something new.
+// open makes sure that the page can be written, before a run that may take long. An older page stays until there is something
+// new; a file that is no page is somebody's, and an error.
 func (o *simOutput) open() (err error) {
-	if o.page != "" {
-		o.file, err = os.OpenFile(o.page, os.O_CREATE|os.O_WRONLY, 0o666)
+	if o.page == "" {
+		return nil
+	}
+	if info, err := os.Stat(o.page); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		if err := checkPage(o.page); err != nil {
+			return err
+		}
+	}
+	o.file, err = os.OpenFile(o.page, os.O_CREATE|os.O_WRONLY, 0o666)
+	return err
+}
+
+// checkPage says why a file isn't to be replaced by a page.
+func checkPage(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, page.HeadMax))
+	if err == nil && !page.Is(head) {
+		err = fmt.Errorf("%s is there already, and no page of serf sim", path)
 	}
 	return err
 }

@@ -95,7 +95,14 @@ func TestSimWritesJSONThatSaysHowToDoItAgain(t *testing.T) {
 
 func TestSimWritesAPageThatReplacesAnOlderOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.html")
-	if err := os.WriteFile(path, bytes.Repeat([]byte("old "), 1<<20), 0o644); err != nil {
+	if code, out, errs := sim(t, t.Context(), "-nodes=3", "-for=1s", "-report="+path); code != exitOK {
+		t.Fatalf("exit %d: %s%s", code, out, errs)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(bytes.Repeat([]byte("old "), 1<<20)); err != nil || f.Close() != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := sim(t, t.Context(), "-crash=1", "-report="+path)
@@ -113,6 +120,29 @@ func TestSimWritesAPageThatReplacesAnOlderOne(t *testing.T) {
 	}
 	if !strings.HasSuffix(string(page), "</html>\n") || strings.Contains(string(page), "old old") {
 		t.Error("the old contents are still there")
+	}
+}
+
+// A file that is no page is somebody's: a scenario, say.
+func TestSimDoesntReplaceWhatIsNoPage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.html")
+	for _, content := range []string{"precious\n", "<!DOCTYPE html>\n<title>Mine</title>\n", `{"members": 3}`} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for _, option := range []string{"-seed=1", "-sweep=nodes=3,5"} {
+			code, out, errs := sim(t, t.Context(), "-nodes=3", "-for=1s", option, "-report="+path)
+			want := "Error opening the report: " + path + " is there already, and no page of serf sim\n"
+			if got, _ := os.ReadFile(path); code != exitError || out != "" || errs != want || string(got) != content {
+				t.Errorf("%s: exit %d: %s%s; the file has %q", option, code, out, errs, got)
+			}
+		}
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := sim(t, t.Context(), "-nodes=3", "-for=1s", "-report="+path); code != exitOK {
+		t.Errorf("an empty file, exit %d: %s", code, errs)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"strings"
 )
 
 //go:embed page.css
@@ -71,17 +72,28 @@ func (d *document) write(w io.Writer) error {
 	return err
 }
 
+// HeadMax is how many bytes of a file tell whether it is a page.
+const HeadMax = 4 << 10
+
+// Is says whether a file that begins with head is a page of this package, of this version or an older one.
+func Is(head []byte) bool {
+	return strings.HasPrefix(string(head), doctype) && strings.Contains(string(head), titleEnd)
+}
+
+const (
+	doctype  = "<!DOCTYPE html>\n"
+	titleEnd = " – serf sim</title>\n"
+)
+
 // putHead begins the page, up to the alerts.
 func (d *document) putHead(m *markup) {
-	m.put(`<!DOCTYPE html>
-<html lang="en">
+	m.put(doctype+`<html lang="en">
 <head>
 <meta charset="utf-8"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <meta name="color-scheme" content="light dark"/>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"/>
-<title>%s – serf sim</title>
-<style>`, d.Title)
+<title>%s`+titleEnd+`<style>`, d.Title)
 	m.embed(pageCSS)
 	m.put(`</style>
 </head>

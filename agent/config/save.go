@@ -1,0 +1,22 @@
+package config
+
+import (
+	"fmt"
+	"os"
+
+	"serf/agent/disk"
+)
+
+// save replaces a file that the agent keeps, unless something else than check takes has come to its place since it was read.
+func save(path string, data []byte, check func([]byte) error) error {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		there, err := readFile(path, OS())
+		if err == nil {
+			err = check(there)
+		}
+		if err != nil {
+			return fmt.Errorf("%s isn't overwritten, it has become something else: %w", path, err)
+		}
+	}
+	return disk.Replace(path, data)
+}

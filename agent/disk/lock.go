@@ -1,0 +1,82 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// lockSuffix is added to the name of a file for the one that is locked in its stead: the file itself is
+// replaced now and then.
+const lockSuffix = ".lock"
+
+// ErrInUse: another process, or another part of this one, has the file.
+var ErrInUse = errors.New("another agent uses this file; each needs one of its own")
+
+// errLocked: somebody else has the lock just now.
+var errLocked = errors.New("locked")
+
+const (
+	// lockWait is how long the lock of a process that has just been killed may stay: the system gives it
+	// back when it has cleaned up.
+	lockWait = 200 * time.Millisecond
+	// lockPause is the time between two tries.
+	lockPause = 20 * time.Millisecond
+)
+
+// Lock keeps others from using a file. It ends with the process, however that ends.
+type Lock struct {
+	path string
+	f    *os.File
+}
+
+// LockFile locks the file at path, which need not exist. The error is ErrInUse if somebody else has it; any other
+// means that it can't be locked, in a folder that can't be written for instance, where it can't be replaced either.
+func LockFile(path string) (*Lock, error) {
+	path, err := Follow(path)
+	if err != nil {
+		return nil, err
+	}
+	path += lockSuffix
+	for waited := time.Duration(0); ; waited += lockPause {
+		if err := ownLock(path); err != nil {
+			return nil, err
+		}
+		f, err := openLock(path)
+		switch {
+		case err == nil:
+			return &Lock{path, f}, nil
+		case errors.Is(err, errLocked) && waited >= lockWait:
+			return nil, ErrInUse
+		case !errors.Is(err, errLocked) && (!heldOpen(err) || waited >= lockWait):
+			return nil, err
+		}
+		time.Sleep(lockPause)
+	}
+}
+
+// ownLock says why what is at path isn't a lock, which is always empty.
+func ownLock(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular() || info.Size() > 0:
+		return fmt.Errorf("%s is in the way of a lock", path)
+	}
+	return nil
+}
+
+// Release gives the file back. It may be called again, and of nil.
+func (l *Lock) Release() {
+	if l == nil || l.f == nil {
+		return
+	}
+	l.remove()
+	l.f.Close()
+	l.f = nil
+}

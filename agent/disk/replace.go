@@ -1,0 +1,178 @@
+// Package disk replaces, locks and reads the files that an agent keeps.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// TempSuffix is added to the name of a file for the one that is to replace it. It is always the same, so
+// that what a crash leaves behind is overwritten, not collected; and nobody else's files are named so.
+const TempSuffix = ".serf-new"
+
+// fileMode keeps others out: keys are secrets, and who is in a cluster and where is nobody's business.
+const fileMode = 0o600
+
+// FS is what replacing a file needs of the file system. Tests bring one that fails.
+type FS interface {
+	// Create makes a new file for writing, in the place of one that a crash left there.
+	Create(path string) (File, error)
+	// Rename moves a file, in the place of one that is there already, at once.
+	Rename(from, to string) error
+	Remove(path string) error
+	// SyncDir makes what Create, Rename and Remove did in a directory outlast a loss of power.
+	SyncDir(path string) error
+}
+
+// File is open for writing.
+type File interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// Replace puts data into the file at path, readable by its owner alone, so that a crash at any moment leaves
+// either the old content or the new. A link stays one, and the file that it leads to is replaced.
+func Replace(path string, data []byte) error {
+	path, err := Follow(path)
+	if err != nil {
+		return err
+	}
+	if err := replaceable(path); err != nil {
+		return err
+	}
+	return ReplaceIn(OS{}, path, data)
+}
+
+// ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file mustn't be open.
+func ReplaceIn(disk FS, path string, data []byte) error {
+	temp := path + TempSuffix
+	err := write(disk, temp, data)
+	if err == nil {
+		err = disk.Rename(temp, path)
+	}
+	if err != nil {
+		disk.Remove(temp) // if it fails too, the next one overwrites it
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(path))
+}
+
+// write writes data to a new file and down to the disk: else the rename could get there first.
+func write(disk FS, path string, data []byte) error {
+	f, err := disk.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// linksMax is how many links in a row are followed, as systems do.
+const linksMax = 40
+
+// Follow returns what path leads to, also where there is nothing yet.
+func Follow(path string) (string, error) {
+	for range linksMax {
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link; whatever else is wrong will show
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return "", fmt.Errorf("%s: too many links", path)
+}
+
+// replaceable says why what is at path isn't to be replaced by a file: a device or a pipe would be gone.
+func replaceable(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", path)
+	}
+	return nil
+}
+
+// OS is the file system of this machine.
+type OS struct{}
+
+// Create doesn't write into a file that is there: it could be a link to another.
+func (OS) Create(path string) (File, error) {
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(path, flags, fileMode)
+	if errors.Is(err, fs.ErrExist) {
+		if err := removeLeftover(path); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(path, flags, fileMode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// removeLeftover removes a file or link, and nothing else.
+func removeLeftover(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if kind := info.Mode().Type(); kind != 0 && kind != fs.ModeSymlink {
+		return fmt.Errorf("%s is in the way", path)
+	}
+	return os.Remove(path)
+}
+
+const (
+	// renameWait is how long a file that somebody reads for a moment, a virus scanner or a backup, may keep
+	// a new one from its place. Only Windows lets it.
+	renameWait = time.Second
+	// renamePause is the time between two tries.
+	renamePause = 20 * time.Millisecond
+)
+
+func (OS) Rename(from, to string) error {
+	for waited := time.Duration(0); ; waited += renamePause {
+		err := os.Rename(from, to)
+		if err == nil || !heldOpen(err) || waited >= renameWait {
+			return err
+		}
+		time.Sleep(renamePause)
+	}
+}
+
+func (OS) Remove(path string) error { return os.Remove(path) }
+
+// SyncDir does nothing where directories can't be synced: on Windows, on some network
+// file systems, and in directories that may be written but not read. What it adds is
+// protection from a loss of power only.
+func (OS) SyncDir(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path)
+	if err == nil {
+		err = errors.Join(d.Sync(), d.Close())
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
