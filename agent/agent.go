@@ -40,8 +40,11 @@ type Config struct {
 
 	// Handlers are the event handlers, scripts that run for events. See SetHandlers.
 	Handlers []handler.Handler
-	// HandlerTimeout is when a script is killed: 0 means handler.DefaultTimeout, negative never.
+	// HandlerTimeout is when a script is killed that has no time-out of its own: 0 means
+	// handler.DefaultTimeout, negative never. See SetHandlerTimeout.
 	HandlerTimeout time.Duration
+	// HandlerRPC is where this agent answers RPC, if it does: scripts find it in their environment.
+	HandlerRPC handler.RPC
 	// ObserveHandler, if set, is told how long each script took. It is called by any goroutine.
 	ObserveHandler func(script string, took time.Duration)
 

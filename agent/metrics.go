@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"serf/agent/handler"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -17,6 +18,7 @@ type Metrics struct {
 	Above      serf.Counters
 	Node       serf.Stats
 	Traffic    Traffic
+	Handlers   handler.Stats
 	// Coordinate is where this member is; the zero value without coordinates.
 	Coordinate coord.Coordinate
 }
@@ -32,7 +34,7 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 	if err != nil {
 		return Metrics{}, false
 	}
-	read.Traffic = a.Traffic()
+	read.Traffic, read.Handlers = a.Traffic(), a.HandlerStats()
 	return read, true
 }
 

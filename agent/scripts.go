@@ -1,8 +1,12 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"serf/agent/handler"
@@ -20,6 +24,7 @@ func (a *Agent) newRunner() *handler.Runner {
 		Log: func(level slog.Level, format string, args ...any) {
 			a.log.Logf(scriptLevel(level), "agent", format, args...)
 		},
+		RPC:     a.conf.HandlerRPC,
 		Timeout: a.conf.HandlerTimeout,
 		Observe: a.conf.ObserveHandler,
 	})
@@ -45,8 +50,40 @@ func (a *Agent) SetHandlers(handlers []handler.Handler) {
 	a.handlers.Store(&handlers)
 }
 
-// HandlerStats returns the figures of the event handlers.
+// SetHandlerTimeout replaces Config.HandlerTimeout for scripts that begin from now on.
+func (a *Agent) SetHandlerTimeout(d time.Duration) {
+	a.runner.SetTimeout(cmp.Or(d, handler.DefaultTimeout))
+}
+
+// HandlerStats returns the figures of the event handlers; after the agent has stopped, the last ones.
 func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
+
+// backlogStats is the section handlers of Stats: the figures of all, and a line for each.
+func backlogStats(s handler.Stats, now time.Time) map[string]string {
+	section := map[string]string{
+		"waiting":   strconv.Itoa(s.Waiting),
+		"running":   strconv.Itoa(s.Running),
+		"runs":      strconv.FormatUint(s.Total.Runs, 10),
+		"failed":    strconv.FormatUint(s.Total.Failed, 10),
+		"timed_out": strconv.FormatUint(s.Total.TimedOut, 10),
+		"dropped":   strconv.FormatUint(s.Total.Dropped, 10),
+		"merged":    strconv.FormatUint(s.Total.Coalesced, 10),
+	}
+	for i := range s.Handlers {
+		h := &s.Handlers[i]
+		key := h.Handler
+		for n := 2; section[key] != ""; n++ { // handlers may be alike
+			key = fmt.Sprintf("%s (%d)", h.Handler, n)
+		}
+		doing := "idle"
+		if !h.Began.IsZero() {
+			doing = fmt.Sprintf("running for %v", now.Sub(h.Began).Round(time.Millisecond))
+		}
+		section[key] = fmt.Sprintf("%s, %d waiting, %d runs, %d failed, %d timed out, %d dropped",
+			doing, h.Waiting, h.Runs, h.Failed, h.TimedOut, h.Dropped)
+	}
+	return section
+}
 
 // handlerStats is the section event_handlers of Stats: filter, colon, name -> script.
 func (a *Agent) handlerStats() map[string]string {
@@ -112,11 +149,28 @@ func scriptMembers(members []serf.Member) []handler.Member {
 	return out
 }
 
-// closeScripts ends the runner.
-func (a *Agent) closeScripts() {
-	ctx, cancel := context.WithTimeout(context.Background(), scriptGrace)
+// closeScripts ends the runner after some time, and says what is lost by that.
+func (a *Agent) closeScripts(grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	if err := a.runner.Close(ctx); err != nil {
-		a.log.Warnf("agent", "Event handlers that were still running have been killed")
+	if a.runner.Close(ctx) == nil {
+		return
 	}
+	s := a.runner.Stats()
+	a.log.Warnf("agent", "Event handlers didn't end within %v; scripts killed: %d, events lost that waited: %d%s",
+		grace, s.Total.Killed, s.Total.Lost, losers(s.Handlers))
+}
+
+// losers names the handlers that lost something.
+func losers(handlers []handler.HandlerStats) string {
+	var names []string
+	for i := range handlers {
+		if h := &handlers[i]; h.Killed+h.Lost > 0 {
+			names = append(names, fmt.Sprintf("'%s' killed %d, lost %d", h.Handler, h.Killed, h.Lost))
+		}
+	}
+	if names == nil { // those of a configuration before
+		return ""
+	}
+	return "; " + strings.Join(names, "; ")
 }

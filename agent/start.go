@@ -53,7 +53,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := a.startNode(); err != nil {
 		udp.Close()
 		tcp.Close()
-		a.closeScripts()
+		a.closeScripts(scriptGrace)
 		a.workers.Wait()
 		return nil, err
 	}
@@ -164,6 +164,6 @@ func (a *Agent) run() {
 	}
 	clear(l.queries)
 	a.events.close(ErrStopped)
-	a.closeScripts()
+	a.closeScripts(scriptGrace)
 	a.workers.Wait()
 }

@@ -6,19 +6,21 @@ import (
 	"runtime"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"serf/swim"
 	"serf/swim/serf"
 )
 
 // Stats returns figures by section and name, as the RPC command stats does:
-// sections agent, runtime, serf, dropped, tags and event_handlers. Sections that need the
+// sections agent, runtime, serf, dropped, tags, event_handlers and handlers. Sections that need the
 // node are missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
 		"agent":          {"name": a.conf.Serf.Name},
 		"runtime":        runtimeStats(),
 		"event_handlers": a.handlerStats(),
+		"handlers":       backlogStats(a.HandlerStats(), time.Now()),
 	}
 	var s serf.Stats
 	var dropped swim.Counters

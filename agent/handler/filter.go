@@ -65,44 +65,25 @@ func (f Filters) String() string {
 // "query:NAME" or "*". Nothing at all means "*".
 func ParseFilters(s string) (Filters, error) {
 	if s == "" {
+		return parseFilters(nil)
+	}
+	return parseFilters(strings.Split(s, ","))
+}
+
+func parseFilters(texts []string) (Filters, error) {
+	if len(texts) == 0 {
 		return Filters{{Kind: anyKind}}, nil
 	}
 	var all Filters
-	for text := range strings.SplitSeq(s, ",") {
+	for _, text := range texts {
 		f := Filter{Kind: text}
 		if kind, name, ok := strings.Cut(text, ":"); ok && (kind == User || kind == Query) {
 			f = Filter{Kind: kind, Name: name}
 		}
 		if !slices.Contains(kinds, f.Kind) {
-			return nil, fmt.Errorf("event filter %q: allowed are %s, user:NAME, query:NAME", text, strings.Join(kinds, ", "))
+			return nil, fmt.Errorf("event filter %q: allowed are %s, user:NAME, query:NAME, %sTIME", text, strings.Join(kinds, ", "), timeoutPrefix)
 		}
 		all = append(all, f)
 	}
 	return all, nil
-}
-
-// Handler is a script and the events that it is run for.
-type Handler struct {
-	Filters Filters
-	Script  string // for the shell
-}
-
-// String returns the handler as Parse reads it.
-func (h Handler) String() string { return h.Filters.String() + "=" + h.Script }
-
-// Parse reads a specification: "[filter=]script", see ParseFilters. A script
-// that contains "=" needs a filter before it.
-func Parse(spec string) (Handler, error) {
-	filters, script, ok := strings.Cut(spec, "=")
-	if !ok {
-		filters, script = "", spec
-	}
-	if strings.TrimSpace(script) == "" {
-		return Handler{}, fmt.Errorf("event handler %q has no script: want [filter=]script", spec)
-	}
-	f, err := ParseFilters(filters)
-	if err != nil {
-		return Handler{}, fmt.Errorf("event handler %q: %w", spec, err)
-	}
-	return Handler{Filters: f, Script: script}, nil
 }

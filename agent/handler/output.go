@@ -1,8 +1,22 @@
 package handler
 
-// outputMax is how much of a script's output is kept: the end, where the result or the
-// error is. It limits memory, and a query's answer is smaller by far.
-const outputMax = 8 << 10
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+)
+
+const (
+	// outputMax is how much of a script's output is kept: the end, where the result or the
+	// error is. It limits memory, and a query's answer is smaller by far.
+	outputMax = 8 << 10
+	// linesMax is how many lines of it are logged, the last ones: the log keeps some hundred
+	// for those who ask later.
+	linesMax = 64
+	// textMax is how many bytes an error has of each thing that it tells: of the script, of the event's
+	// name, and of the last line of output. A line of the log has room for all.
+	textMax = 512
+)
 
 // tail keeps the last outputMax bytes written to it.
 type tail struct {
@@ -20,4 +34,43 @@ func (t *tail) Write(p []byte) (int, error) {
 	}
 	t.buf = append(t.buf, p...)
 	return n, nil
+}
+
+// lines returns the last lines of an output, at least one, and how many came before them.
+func lines(output []byte) (last [][]byte, before int) {
+	all := bytes.Split(bytes.TrimSuffix(output, []byte("\n")), []byte("\n"))
+	before = max(0, len(all)-linesMax)
+	return all[before:], before
+}
+
+// lastLine is the last line with something in it, as excerpt shows it; empty if there is none.
+func lastLine(output []byte) string {
+	output = bytes.TrimSpace(output)
+	return excerpt(bytes.TrimSpace(output[bytes.LastIndexByte(output, '\n')+1:]))
+}
+
+// excerpt is the beginning of a text, escaped.
+func excerpt[T string | []byte](text T) string {
+	if len(text) > textMax {
+		return escaped([]byte(text[:textMax])) + "..."
+	}
+	return escaped([]byte(text))
+}
+
+// escaped is text for one line of a log: what isn't printable is written as in a Go string. The end
+// of a line of Windows is no news.
+func escaped(text []byte) string {
+	text = bytes.TrimSuffix(text, []byte("\r"))
+	b := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == '\t' || strconv.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+			b = append(b, text[:n]...)
+		} else {
+			quoted := strconv.Quote(string(text[:n]))
+			b = append(b, quoted[1:len(quoted)-1]...)
+		}
+		text = text[n:]
+	}
+	return string(b)
 }

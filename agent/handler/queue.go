@@ -23,9 +23,13 @@ const (
 type queue struct {
 	handler Handler
 	events  []waiting
-	bytes   int  // cost of the events
-	busy    bool // a goroutine drains it
+	bytes   int           // cost of the events
+	busy    bool          // a goroutine drains it
+	wake    chan struct{} // capacity 1: what the goroutine waits for may have changed
 	counts  Counts
+
+	began time.Time // of the script that runs; zero if none does
+	slow  bool      // it has run for slowAfter
 
 	complained time.Time
 }
@@ -35,20 +39,51 @@ type waiting struct {
 	Event
 	cost   int
 	merged bool // Members belongs to the queue
+	step   *step
 }
+
+func newQueue(h Handler) *queue { return &queue{handler: h, wake: make(chan struct{}, 1)} }
 
 // add queues an event; it says whether others were dropped to make room.
 func (q *queue) add(w waiting, limit int) (dropped bool) {
 	if len(q.events) < limit || !q.maybeMerge(w) {
 		q.events = append(q.events, w)
+	} else {
+		w.step.pass()
+	}
+	if q.slow {
+		w.step.pass()
 	}
 	q.bytes += w.cost
 	for len(q.events) > limit || q.bytes > queueBytes && len(q.events) > 1 {
-		q.pop()
+		q.pop().step.pass()
 		q.counts.Dropped++
 		dropped = true
 	}
+	if dropped || q.crowded(limit) {
+		q.signal()
+	}
 	return dropped
+}
+
+// crowded tells whether so much waits that some will be lost if it isn't dealt with.
+func (q *queue) crowded(limit int) bool { return len(q.events) > limit/2 || q.bytes > queueBytes/2 }
+
+// signal has the queue's goroutine look again.
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// noteSlow lets other handlers run for all that this one still has to do.
+func (q *queue) noteSlow(running *step) {
+	q.slow = true
+	running.pass()
+	for i := range q.events {
+		q.events[i].step.pass()
+	}
 }
 
 // maybeMerge adds the members of w to the last event.
@@ -70,22 +105,24 @@ func (q *queue) maybeMerge(w waiting) bool {
 }
 
 // pop takes the oldest event, of which there must be one.
-func (q *queue) pop() Event {
+func (q *queue) pop() waiting {
 	w := q.events[0]
 	q.events[0] = waiting{} // don't pin it
 	q.events = q.events[1:]
 	q.bytes -= w.cost
-	return w.Event
+	return w
 }
 
-// drop empties the queue.
-func (q *queue) drop() {
-	q.counts.Dropped += uint64(len(q.events))
-	q.events, q.bytes = nil, 0
+// lose empties the queue of a runner that was closed.
+func (q *queue) lose() {
+	for len(q.events) > 0 {
+		q.pop().step.pass()
+		q.counts.Lost++
+	}
 }
 
 func (q *queue) stats() HandlerStats {
-	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Busy: q.busy, Counts: q.counts}
+	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Began: q.began, Counts: q.counts}
 }
 
 // maybeComplain says whether it is time to log that events were dropped.

@@ -141,3 +141,25 @@ func TestQueueComplainsAtIntervals(t *testing.T) {
 		}
 	}
 }
+
+// What leaves the queue without having been run is waited for by nobody.
+func TestQueuePassesWhatIsNotRun(t *testing.T) {
+	add := func(q *queue, e Event) *step {
+		s := newStep(nil, time.Time{})
+		q.add(waiting{Event: e, cost: e.cost(), step: s}, 2)
+		return s
+	}
+	var q queue
+	dropped, lost, merged := add(&q, user("1")), add(&q, join("a")), add(&q, join("b"))
+	if dropped.passed || lost.passed || !merged.passed {
+		t.Errorf("two wait and one was merged, passed: %v, %v, %v", dropped.passed, lost.passed, merged.passed)
+	}
+	other := add(&q, leave("a"))
+	if !dropped.passed || lost.passed || other.passed {
+		t.Errorf("the first was dropped, passed: %v, %v, %v", dropped.passed, lost.passed, other.passed)
+	}
+	q.lose()
+	if !lost.passed || !other.passed || q.counts.Lost != 2 || q.bytes != 0 {
+		t.Errorf("the runner was closed, passed: %v, %v; %+v, %d bytes", lost.passed, other.passed, q.counts, q.bytes)
+	}
+}

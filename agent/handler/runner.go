@@ -26,10 +26,12 @@ const (
 )
 
 const (
-	slowAfter = time.Second // of running; then we warn
 	// outputGrace is how long the output stays open after the script ended or was
 	// killed: children may have inherited it, and daemons never close it.
 	outputGrace = time.Second
+	// slowMax is how many slow scripts run besides Config.Workers. They sleep or hang, most of them,
+	// and must not keep others from running; but those of former handlers may add up.
+	slowMax = 256
 )
 
 // Config of a Runner. Zero values are defaults, except for the functions.
@@ -41,25 +43,33 @@ type Config struct {
 	Log func(level slog.Level, format string, args ...any)
 	// Observe, if set, is told how long each run took.
 	Observe func(script string, took time.Duration)
-	// Timeout is when a script is killed; negative means never.
+	// RPC says how a script reaches this agent.
+	RPC RPC
+	// Timeout is when a script is killed that has no time-out of its own; negative means never.
 	Timeout time.Duration
-	// Workers is how many scripts run at the same time. Each handler runs one.
+	// Workers is how many scripts run at the same time, besides those that are slow. Each handler
+	// runs one.
 	Workers int
 	// Queue is how many events wait for one handler. (So do 4 MiB at most, about.)
 	Queue int
 }
 
+// RPC is an address where an agent answers, and the key that it wants, empty for none.
+type RPC struct{ Addr, Auth string }
+
 // Stats are the figures of a runner.
 type Stats struct {
 	Handlers []HandlerStats // those of the last Set, in its order
+	Waiting  int            // events queued for all handlers, former ones too
+	Running  int            // scripts
 	Total    Counts         // of all handlers there have been
 }
 
 // HandlerStats are the figures of one handler.
 type HandlerStats struct {
-	Handler string // its specification
-	Waiting int    // events queued
-	Busy    bool   // a script runs, or waits for a worker
+	Handler string    // its specification
+	Waiting int       // events queued
+	Began   time.Time // of the script that runs; zero if none does
 	Counts
 }
 
@@ -67,34 +77,40 @@ type HandlerStats struct {
 type Counts struct {
 	Runs      uint64 // scripts that ended, however they did
 	Failed    uint64 // of these: could not be started, were killed, or exit code not 0
-	Killed    uint64 // of those: ran out of time, or the runner was closed
-	Dropped   uint64 // events that the script never saw: queue full, or runner closed
+	TimedOut  uint64 // of those: killed when their time was over
+	Killed    uint64 // and killed because the runner was closed
+	Dropped   uint64 // events that the script never saw because too many waited
+	Lost      uint64 // events that still waited when the runner was closed
 	Coalesced uint64 // member events whose members were added to another's
 }
 
 func (c *Counts) add(d Counts) {
 	c.Runs += d.Runs
 	c.Failed += d.Failed
+	c.TimedOut += d.TimedOut
 	c.Killed += d.Killed
 	c.Dropped += d.Dropped
+	c.Lost += d.Lost
 	c.Coalesced += d.Coalesced
 }
 
-// Runner runs scripts for events: those of one handler one after the other, in
-// the order of the events; different handlers side by side. All methods may be
-// called at the same time. Make it with New.
+// Runner runs scripts for events: those of one handler one after the other, in the order of the
+// events; those for one event in the order of the handlers, each as soon as the one before
+// has ended or become slow. All methods may be called at the same time. Make it with New.
 type Runner struct {
-	cfg         Config
-	slow, grace time.Duration // slowAfter, outputGrace
-	workers     chan struct{} // holds an item per running script
-	life        context.Context
-	kill        context.CancelCauseFunc // ends life and with it all scripts
-	draining    sync.WaitGroup          // a goroutine per busy queue
+	cfg               Config
+	slow, grace, hold time.Duration // slowAfter, outputGrace, holdMax
+	workers           chan struct{} // holds an item per running script that isn't slow
+	life              context.Context
+	kill              context.CancelCauseFunc // ends life and with it all scripts
+	draining          sync.WaitGroup          // a goroutine per busy queue
 
 	mu      sync.Mutex
 	queues  []*queue // of the present handlers, in their order
 	retired []*queue // of former handlers, still busy
 	past    Counts   // of former handlers that are done
+	timeout time.Duration
+	slowRun int // slow scripts that have given their worker back
 	closed  bool
 }
 
@@ -103,7 +119,10 @@ func New(cfg Config) *Runner {
 	cfg.Timeout = cmp.Or(cfg.Timeout, DefaultTimeout)
 	cfg.Workers = cmp.Or(cfg.Workers, DefaultWorkers)
 	cfg.Queue = cmp.Or(cfg.Queue, DefaultQueue)
-	r := &Runner{cfg: cfg, slow: slowAfter, grace: outputGrace, workers: make(chan struct{}, cfg.Workers)}
+	r := &Runner{
+		cfg: cfg, timeout: cfg.Timeout, slow: slowAfter, grace: outputGrace, hold: holdMax,
+		workers: make(chan struct{}, cfg.Workers),
+	}
 	r.life, r.kill = context.WithCancelCause(context.Background())
 	return r
 }
@@ -116,17 +135,26 @@ func (r *Runner) Set(handlers []Handler) {
 	former := r.queues
 	r.queues = make([]*queue, len(handlers))
 	for i, h := range handlers {
-		same := slices.IndexFunc(former, func(q *queue) bool { return q.handler.String() == h.String() })
+		same := slices.IndexFunc(former, func(q *queue) bool { return q.handler.same(h) })
 		if same < 0 {
-			r.queues[i] = &queue{handler: h}
+			r.queues[i] = newQueue(h)
 			continue
 		}
 		r.queues[i] = former[same]
+		r.queues[i].handler = h
 		former = slices.Delete(former, same, same+1)
 	}
 	for _, q := range former {
 		r.retire(q)
 	}
+}
+
+// SetTimeout changes when scripts are killed that begin from now on and have no time-out of their own; negative
+// means never.
+func (r *Runner) SetTimeout(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timeout = d
 }
 
 // Handle gives the event to the handlers whose filters it passes. It never
@@ -151,8 +179,15 @@ func (r *Runner) enqueue(e Event) (behind []HandlerStats) {
 		e.open = new(atomic.Int32)
 		e.open.Store(int32(len(queues)))
 	}
+	now := time.Now()
+	var last *step
 	for _, q := range queues {
-		if q.add(waiting{Event: e, cost: cost}, r.cfg.Queue) && q.maybeComplain(time.Now()) {
+		w := waiting{Event: e, cost: cost}
+		if len(queues) > 1 {
+			last = newStep(last, now.Add(r.hold))
+			w.step = last
+		}
+		if q.add(w, r.cfg.Queue) && q.maybeComplain(now) {
 			behind = append(behind, q.stats())
 		}
 		if !q.busy {
@@ -180,12 +215,20 @@ func (r *Runner) Stats() Stats {
 	s := Stats{Total: r.past}
 	for _, q := range r.queues {
 		s.Handlers = append(s.Handlers, q.stats())
-		s.Total.add(q.counts)
+		s.add(q)
 	}
 	for _, q := range r.retired {
-		s.Total.add(q.counts)
+		s.add(q)
 	}
 	return s
+}
+
+func (s *Stats) add(q *queue) {
+	s.Waiting += len(q.events)
+	if !q.began.IsZero() {
+		s.Running++
+	}
+	s.Total.add(q.counts)
 }
 
 // Close takes no more events, lets the scripts deal with those that wait, kills
@@ -206,46 +249,97 @@ func (r *Runner) Close(ctx context.Context) error {
 
 // drain runs a queue's handler until there is nothing left to do.
 func (r *Runner) drain(q *queue) {
-	for r.pending(q) {
+	for r.await(q) {
 		select {
 		case r.workers <- struct{}{}:
 		case <-r.life.Done():
-			continue // pending drops the rest
+			continue // await loses the rest
 		}
-		e := r.pop(q)
-		began := time.Now()
-		err := r.run(q.handler.Script, &e)
-		<-r.workers
-		r.account(q, err)
-		if r.cfg.Observe != nil {
-			r.cfg.Observe(q.handler.Script, time.Since(began))
-		}
+		r.runOne(q, r.pop(q))
 	}
 }
 
-// pending says whether there is an event for the queue's goroutine, which has to
-// end if not: the next event starts another.
-func (r *Runner) pending(q *queue) bool {
+// runOne runs a queue's handler for what was taken from it, and gives the worker back.
+func (r *Runner) runOne(q *queue, w waiting) {
+	began := time.Now()
+	worker := true // is still held
+	err := r.run(q, &w, func() { worker = !r.noteSlow(q, w.step) })
+	r.account(q, &w, err, worker)
+	if worker {
+		<-r.workers
+	}
+	if r.cfg.Observe != nil {
+		r.cfg.Observe(q.handler.Script, time.Since(began))
+	}
+}
+
+// await waits until the queue's next event may be handled. It reports false if there is none: then the queue's
+// goroutine has to end, and the next event starts another.
+func (r *Runner) await(q *queue) bool {
+	for {
+		head, ok := r.pending(q)
+		if !ok || head == nil {
+			return ok
+		}
+		left := time.NewTimer(time.Until(head.until))
+		select {
+		case <-head.before.done:
+		case <-left.C:
+		case <-q.wake:
+		case <-r.life.Done():
+		}
+		left.Stop()
+	}
+}
+
+// pending says whether there is an event for the queue's goroutine, and what it has to wait for, if
+// anything.
+func (r *Runner) pending(q *queue) (head *step, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.life.Err() != nil {
-		q.drop()
+		q.lose()
 	}
 	if len(q.events) > 0 {
-		return true
+		if r.mayRun(q) {
+			return nil, true
+		}
+		return q.events[0].step, true
 	}
 	q.busy = false
 	if i := slices.Index(r.retired, q); i >= 0 {
 		r.retired = slices.Delete(r.retired, i, i+1)
 		r.past.add(q.counts)
 	}
-	return false
+	return nil, false
 }
 
-func (r *Runner) pop(q *queue) Event {
+// mayRun tells whether a queue's next event can be handled now.
+func (r *Runner) mayRun(q *queue) bool {
+	return q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
+}
+
+// pop takes a queue's next event to run its handler. There is one since await said so: where events are
+// dropped, others wait, and more than those could wait for.
+func (r *Runner) pop(q *queue) waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	q.began = time.Now()
 	return q.pop()
+}
+
+// noteSlow notes that a queue's script is slow: nobody waits for it any more. It reports whether its worker
+// is free for another.
+func (r *Runner) noteSlow(q *queue, running *step) (free bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q.noteSlow(running)
+	if r.slowRun >= slowMax {
+		return false
+	}
+	r.slowRun++
+	<-r.workers
+	return true
 }
 
 // retire puts a queue aside whose handler is gone.
@@ -257,15 +351,23 @@ func (r *Runner) retire(q *queue) {
 	r.past.add(q.counts)
 }
 
-// account counts the end of a script.
-func (r *Runner) account(q *queue, err error) {
+// account counts the end of a script, which has held its worker to the end or not.
+func (r *Runner) account(q *queue, w *waiting, err error, worker bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	q.began, q.slow = time.Time{}, false
+	w.step.pass()
+	if !worker {
+		r.slowRun--
+	}
 	q.counts.Runs++
 	if err != nil {
 		q.counts.Failed++
 	}
-	if errors.Is(err, errKilled) {
+	if errors.Is(err, errTimeout) {
+		q.counts.TimedOut++
+	}
+	if errors.Is(err, errClosed) {
 		q.counts.Killed++
 	}
 }

@@ -33,12 +33,21 @@ type fixture struct {
 	mu    sync.Mutex
 	lines []string
 	logs  chan string // the same as they come
+	ran   chan string // scripts that have ended
 }
 
 func newFixture(t *testing.T, cfg Config) *fixture {
-	f := &fixture{t: t, dir: t.TempDir(), logs: make(chan string, 100)}
+	f := &fixture{t: t, dir: t.TempDir(), logs: make(chan string, 100), ran: make(chan string, 100)}
 	cfg.Self = func() (string, map[string]string) { return "n1", map[string]string{"role": "web", "dc": "east"} }
 	cfg.Log = f.log
+	if cfg.Observe == nil {
+		cfg.Observe = func(script string, _ time.Duration) {
+			select {
+			case f.ran <- script:
+			default: // nobody waits for that many
+			}
+		}
+	}
 	f.Runner = New(cfg)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -94,6 +103,38 @@ func (f *fixture) wantLog(want string) {
 		}
 	}
 	f.t.Errorf("no log line %q, but:\n%s", want, strings.Join(f.lines, "\n"))
+}
+
+// wantLogged waits for a line.
+func (f *fixture) wantLogged(want string) {
+	f.t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case line := <-f.logs:
+			if strings.Contains(line, want) {
+				return
+			}
+		case <-late:
+			f.t.Fatalf("nothing logged that has %q", want)
+		}
+	}
+}
+
+// wantRun waits until a script with this text has run so many times more.
+func (f *fixture) wantRun(text string, n int) {
+	f.t.Helper()
+	late := time.After(patience)
+	for n > 0 {
+		select {
+		case script := <-f.ran:
+			if strings.Contains(script, text) {
+				n--
+			}
+		case <-late:
+			f.t.Fatalf("%q has still to run %d times; %+v", text, n, f.Stats())
+		}
+	}
 }
 
 // read returns a file that scripts wrote.
@@ -175,8 +216,8 @@ func TestQueryIsAnsweredWithTheOutput(t *testing.T) {
 	for _, tc := range []struct {
 		name, script, want, log string
 	}{
-		{"both outputs", "cat; echo err >&2", "ping\nerr\n", "DEBUG Event 'query' script output: ping\nerr\n"},
-		{"failure", "echo no; exit 3", "", "ERROR Error invoking script 'echo no; exit 3': exit status 3"},
+		{"both outputs", "cat; echo err >&2", "ping\nerr\n", "DEBUG Event 'query' script output: err"},
+		{"failure", "echo no; exit 3", "", "ERROR Error invoking script 'echo no; exit 3': exit status 3, for query: load; its last line of output: no"},
 		{"no output", "true", "", "DEBUG Event 'query' script output: "},
 		{"the end of long output", "printf %08192d 1; printf %08192d 2", strings.Repeat("0", outputMax-1) + "2",
 			"generated 16384 bytes of output, truncated to 8192"},
@@ -185,7 +226,7 @@ func TestQueryIsAnsweredWithTheOutput(t *testing.T) {
 			f := newFixture(t, Config{})
 			f.set(tc.script)
 			var got string
-			f.Handle(Event{Kind: Query, Payload: []byte("ping"), Respond: func(b []byte) error {
+			f.Handle(Event{Kind: Query, Name: "load", Payload: []byte("ping"), Respond: func(b []byte) error {
 				got = string(b)
 				return nil
 			}})
@@ -222,6 +263,7 @@ func TestHandlerKeepsOrder(t *testing.T) {
 
 func TestSlowHandlerDelaysNoOther(t *testing.T) {
 	f := newFixture(t, Config{})
+	f.slow = time.Millisecond
 	slow, quick := f.gate("slow"), f.gate("quick")
 	f.set("cat "+slow, "cat "+quick)
 	f.Handle(user("1"))
@@ -233,13 +275,14 @@ func TestSlowHandlerDelaysNoOther(t *testing.T) {
 
 func TestWorkersLimitScriptsAtOnce(t *testing.T) {
 	f := newFixture(t, Config{Workers: 1})
+	f.slow = time.Hour
 	gate := f.gate("gate")
 	f.set("user:1=cat "+gate, "user:2=echo ran > DIR/out")
 	f.Handle(user("1"))
 	open := f.arrive(gate)
 	f.Handle(user("2"))
-	if s := f.Stats().Handlers[1]; s.Waiting != 1 || !s.Busy {
-		t.Errorf("the only worker is taken, but the second handler: %+v", s)
+	if s := f.Stats(); s.Waiting != 1 || s.Running != 1 || !s.Handlers[1].Began.IsZero() {
+		t.Errorf("the only worker is taken, but: %+v", s)
 	}
 	open()
 	f.finish()
@@ -261,10 +304,16 @@ func TestHangingHandlerIsBounded(t *testing.T) {
 		f.Handle(leave(fmt.Sprint(i)))
 	}
 	want := Stats{
-		Handlers: []HandlerStats{{Handler: "*=cat " + gate, Waiting: 10, Busy: true, Counts: Counts{Dropped: 9990}}},
-		Total:    Counts{Dropped: 9990},
+		Handlers: []HandlerStats{{Handler: "*=cat " + gate, Waiting: 10, Counts: Counts{Dropped: 9990}}},
+		Waiting:  10, Running: 1,
+		Total: Counts{Dropped: 9990},
 	}
-	if diff := cmp.Diff(want, f.Stats()); diff != "" {
+	got := f.Stats()
+	if since := time.Since(got.Handlers[0].Began); since < 0 || since > patience {
+		t.Errorf("the script has run for %v", since)
+	}
+	got.Handlers[0].Began = time.Time{}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	f.wantLog("doesn't keep up, 1 events dropped so far")
@@ -278,10 +327,10 @@ func TestTimeoutKillsScript(t *testing.T) {
 	f.set("cat " + f.gate("never")) // until killed
 	f.Handle(user("1"))
 	f.finish()
-	if diff := cmp.Diff(Counts{Runs: 1, Failed: 1, Killed: 1}, f.Stats().Total); diff != "" {
+	if diff := cmp.Diff(Counts{Runs: 1, Failed: 1, TimedOut: 1}, f.Stats().Total); diff != "" {
 		t.Error(diff)
 	}
-	f.wantLog("killed: not done after 1ms")
+	f.wantLog("killed: not done after 1ms, for user-event: 1; it printed nothing")
 }
 
 func TestCloseKillsTheWholeProcessGroup(t *testing.T) {
@@ -301,7 +350,7 @@ func TestCloseKillsTheWholeProcessGroup(t *testing.T) {
 	if _, err := io.ReadAll(alive); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(Counts{Runs: 1, Failed: 1, Killed: 1, Dropped: 1}, f.Stats().Total); diff != "" {
+	if diff := cmp.Diff(Counts{Runs: 1, Failed: 1, Killed: 1, Lost: 1}, f.Stats().Total); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -345,6 +394,7 @@ func TestSlowScriptIsLogged(t *testing.T) {
 
 func TestSetKeepsTheQueueOfAHandlerThatStays(t *testing.T) {
 	f := newFixture(t, Config{})
+	f.slow = time.Millisecond
 	gateStays, gateGoes := f.gate("gate1"), f.gate("gate2")
 	stays, goes, comes := "cat "+gateStays+" - >> DIR/stays", "cat "+gateGoes+" - >> DIR/goes", "cat >> DIR/comes"
 	f.set(stays, goes)

@@ -8,65 +8,100 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 )
 
+// Why a script was killed.
 var (
-	errKilled = errors.New("killed")        // a script was
-	errClosed = errors.New("runner closed") // and this is why
+	errTimeout = errors.New("not done after")
+	errClosed  = errors.New("the agent stops")
 )
 
-// run runs a script for one event, to its end or that of its time.
-func (r *Runner) run(script string, e *Event) error {
-	ctx, cancel := r.limit()
+// run runs a queue's handler for one event, to its end or that of its time. slow is called if it
+// comes to that, and has returned when run does.
+func (r *Runner) run(q *queue, w *waiting, slow func()) error {
+	h, e := r.handlerOf(q), &w.Event
+	ctx, cancel := r.limit(h.Timeout)
 	defer cancel()
 	var out tail
-	cmd := shell(ctx, script)
-	name, tags := r.cfg.Self()
-	cmd.Env = append(os.Environ(), e.environ(name, tags)...)
-	cmd.Stdin = bytes.NewReader(e.stdin())
-	cmd.Stdout, cmd.Stderr = &out, &out // the same: written by one goroutine, in order
-	cmd.WaitDelay = r.grace
-
-	warned := make(chan struct{})
-	slow := time.AfterFunc(r.slow, func() {
-		defer close(warned)
-		r.cfg.Log(slog.LevelWarn, "Script '%s' slow, execution exceeding %v", script, r.slow)
-	})
-	err := cmd.Run()
-	if !slow.Stop() {
-		<-warned
-	}
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well; only a child of it still holds its output
+	cmd, err := command(ctx, &h)
+	if err == nil {
+		name, tags := r.cfg.Self()
+		cmd.Env = slices.Concat(inherited(os.Environ(), r.cfg.RPC), r.cfg.RPC.environ(), e.environ(name, tags))
+		cmd.Stdin = bytes.NewReader(e.stdin())
+		cmd.Stdout, cmd.Stderr = &out, &out // the same: written by one goroutine, in order
+		cmd.WaitDelay = r.grace
+		err = r.watch(cmd, &h, slow)
 	}
 	if ctx.Err() != nil && err != nil {
-		err = fmt.Errorf("%w: %w", errKilled, context.Cause(ctx))
+		err = fmt.Errorf("killed: %w", context.Cause(ctx))
 	}
-	r.report(script, e, &out, err)
+	r.report(&h, e, &out, err)
 	if e.Kind == Query && !(err == nil && len(out.buf) > 0 && r.respond(e, out.buf)) {
 		e.passUp()
 	}
 	return err
 }
 
+// watch runs cmd, and warns when it is slow.
+func (r *Runner) watch(cmd *exec.Cmd, h *Handler, slow func()) error {
+	warned := make(chan struct{})
+	timer := time.AfterFunc(r.slow, func() {
+		defer close(warned)
+		slow()
+		r.cfg.Log(slog.LevelWarn, "Script '%s' slow, execution exceeding %v", h.Script, r.slow)
+	})
+	err := cmd.Run()
+	if !timer.Stop() {
+		<-warned
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well; only a child of it still holds its output
+	}
+	return err
+}
+
+// handlerOf returns a queue's handler, with the time-out that holds now.
+func (r *Runner) handlerOf(q *queue) Handler {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := q.handler
+	if h.Timeout == 0 {
+		h.Timeout = r.timeout
+	}
+	return h
+}
+
 // limit returns the context of one script.
-func (r *Runner) limit() (context.Context, context.CancelFunc) {
-	if r.cfg.Timeout < 0 {
+func (r *Runner) limit(timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout < 0 {
 		return context.WithCancel(r.life)
 	}
-	return context.WithTimeoutCause(r.life, r.cfg.Timeout, fmt.Errorf("not done after %v", r.cfg.Timeout))
+	return context.WithTimeoutCause(r.life, timeout, fmt.Errorf("%w %v", errTimeout, timeout))
 }
 
 // report logs how a script ended.
-func (r *Runner) report(script string, e *Event, out *tail, err error) {
+func (r *Runner) report(h *Handler, e *Event, out *tail, err error) {
 	if out.total > outputMax {
-		r.cfg.Log(slog.LevelWarn, "Script '%s' generated %d bytes of output, truncated to %d", script, out.total, outputMax)
+		r.cfg.Log(slog.LevelWarn, "Script '%s' generated %d bytes of output, truncated to %d", h.Script, out.total, outputMax)
 	}
-	r.cfg.Log(slog.LevelDebug, "Event '%s' script output: %s", e.Kind, out.buf)
-	if err != nil {
-		r.cfg.Log(slog.LevelError, "Error invoking script '%s': %v", script, err)
+	last, before := lines(out.buf)
+	if before > 0 {
+		r.cfg.Log(slog.LevelDebug, "Event '%s' script output: (%d lines left out)", e.Kind, before)
 	}
+	for _, line := range last {
+		r.cfg.Log(slog.LevelDebug, "Event '%s' script output: %s", e.Kind, escaped(line))
+	}
+	if err == nil {
+		return
+	}
+	said := "it printed nothing"
+	if line := lastLine(out.buf); line != "" {
+		said = "its last line of output: " + line
+	}
+	r.cfg.Log(slog.LevelError, "Error invoking script '%s': %v, for %s; %s", excerpt(h.Script), err, excerpt(e.String()), said)
 }
 
 // respond answers a query, and says whether that worked.
@@ -79,4 +114,36 @@ func (r *Runner) respond(e *Event, output []byte) bool {
 		return false
 	}
 	return true
+}
+
+// The variables that scripts are given, by their beginnings.
+var (
+	eventVariables = []string{"SERF_EVENT=", "SERF_SELF_NAME=", "SERF_SELF_ROLE=", "SERF_TAG_",
+		"SERF_USER_EVENT=", "SERF_USER_LTIME=", "SERF_QUERY_NAME=", "SERF_QUERY_LTIME="}
+	rpcVariables = []string{rpcAddr, rpcAuth}
+)
+
+const (
+	rpcAddr = "SERF_RPC_ADDR="
+	rpcAuth = "SERF_RPC_AUTH="
+)
+
+// inherited returns what a script gets of the agent's own environment. An agent that was itself started
+// by a handler must not tell its scripts of that one's event.
+func inherited(environ []string, rpc RPC) []string {
+	return slices.DeleteFunc(environ, func(v string) bool {
+		set := func(prefix string) bool { return strings.HasPrefix(v, prefix) }
+		return slices.ContainsFunc(eventVariables, set) || rpc.Addr != "" && slices.ContainsFunc(rpcVariables, set)
+	})
+}
+
+// environ returns the variables that commands find this agent by.
+func (r RPC) environ() (env []string) {
+	if r.Addr != "" {
+		env = append(env, rpcAddr+r.Addr)
+		if r.Auth != "" {
+			env = append(env, rpcAuth+r.Auth)
+		}
+	}
+	return env
 }

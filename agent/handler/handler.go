@@ -1,0 +1,133 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Handler is what is run for events, and for which.
+type Handler struct {
+	Filters Filters
+	// Script is for the shell, or, with Args, how those were written.
+	Script string
+	// Args are a program and its arguments, to be run without a shell; nil for a script.
+	Args []string
+	// Timeout is when it is killed: 0 means that of the runner, negative never.
+	Timeout time.Duration
+}
+
+const (
+	// execPrefix begins a program that is run without a shell. No filter and no kind of event
+	// is called so.
+	execPrefix = "exec:"
+	// timeoutPrefix begins a time among the filters.
+	timeoutPrefix = "timeout:"
+)
+
+// String returns the handler as Parse reads it.
+func (h Handler) String() string {
+	when := h.Filters.String()
+	switch {
+	case h.Timeout > 0:
+		when += "," + timeoutPrefix + h.Timeout.String()
+	case h.Timeout < 0:
+		when += "," + timeoutPrefix + "0s"
+	}
+	return when + "=" + h.Script
+}
+
+// same tells whether both run the same for the same events. Their time-outs may differ.
+func (h Handler) same(other Handler) bool {
+	return h.Script == other.Script && h.Filters.String() == other.Filters.String()
+}
+
+// Parse reads a specification: "[filter=]script" or "[filter=]exec:program argument...", see
+// ParseFilters; one of the filters may be "timeout:TIME". A script that contains "=" needs a filter
+// before it.
+func Parse(spec string) (Handler, error) {
+	when, script, ok := strings.Cut(spec, "=")
+	if !ok || strings.HasPrefix(spec, execPrefix) {
+		when, script = "", spec
+	}
+	if strings.TrimSpace(script) == "" {
+		return Handler{}, fmt.Errorf("event handler %q has no script: want [filter=]script", spec)
+	}
+	h := Handler{Script: script}
+	err := h.parseWhen(when)
+	if program, ok := strings.CutPrefix(strings.TrimLeft(script, " \t"), execPrefix); ok && err == nil {
+		h.Args, err = splitArgs(program)
+	}
+	if err != nil {
+		return Handler{}, fmt.Errorf("event handler %q: %w", spec, err)
+	}
+	return h, nil
+}
+
+// parseWhen reads what stands before the script.
+func (h *Handler) parseWhen(s string) (err error) {
+	var filters []string
+	for text := range strings.SplitSeq(s, ",") {
+		if after, ok := strings.CutPrefix(text, timeoutPrefix); !ok {
+			filters = append(filters, text)
+		} else if h.Timeout != 0 {
+			return fmt.Errorf("a second %q", text)
+		} else if h.Timeout, err = parseTimeout(after); err != nil {
+			return err
+		}
+	}
+	if s == "" {
+		filters = nil
+	}
+	h.Filters, err = parseFilters(filters)
+	return err
+}
+
+// parseTimeout reads the time-out of one handler.
+func parseTimeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil || d < 0:
+		return 0, fmt.Errorf("%s%s: want a time such as 30s, or 0 for none", timeoutPrefix, s)
+	case d == 0:
+		return -1, nil
+	}
+	return d, nil
+}
+
+// splitArgs splits a program and its arguments at spaces. Quotes of either kind keep spaces in one;
+// nothing else has a meaning, backslashes least of all, which are in each path of Windows.
+func splitArgs(s string) (args []string, err error) {
+	var arg strings.Builder
+	var quote rune
+	began := false
+	for _, r := range s {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, began = r, true
+		case quote == 0 && (r == ' ' || r == '\t' || r == '\n' || r == '\r'):
+			if began {
+				args, began = append(args, arg.String()), false
+				arg.Reset()
+			}
+		default:
+			arg.WriteRune(r)
+			began = true
+		}
+	}
+	if began {
+		args = append(args, arg.String())
+	}
+	switch {
+	case quote != 0:
+		return nil, fmt.Errorf("a quote %c that isn't closed", quote)
+	case len(args) == 0 || args[0] == "":
+		return nil, errors.New("no program after " + execPrefix)
+	case strings.Contains(s, "\x00"):
+		return nil, errors.New("a zero byte, which no system can pass on")
+	}
+	return args, checkProgram(args[0])
+}
