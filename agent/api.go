@@ -110,7 +110,7 @@ func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 // one of the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
 // order of the calls; then the error is a serf.ErrBusy.
 func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
-	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %d bytes", name, coalesce, len(payload))
+	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q", name, coalesce, payload)
 	err := a.fire(ctx, name, payload, coalesce)
 	if err != nil {
 		a.log.Warnf("agent", "failed to send user event: %v", err)

@@ -61,7 +61,7 @@ func (q *Query) offer(a Answer) {
 
 // Query asks the members that p selects. ctx bounds the start only.
 func (a *Agent) Query(ctx context.Context, p serf.QueryParams) (*Query, error) {
-	a.log.Debugf("agent", "Requesting query send: %s. Payload: %d bytes", p.Name, len(p.Payload))
+	a.log.Debugf("agent", "Requesting query send: %s. Payload: %q", p.Name, p.Payload)
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		return a.loop.node.Query(now, p, &a.loop.out)
 	})
