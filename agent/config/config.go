@@ -72,6 +72,8 @@ type Config struct {
 	LogLevel string
 	// EventHandlers are specifications "[filter=]script".
 	EventHandlers []string
+	// HandlerTimeout is when a script is killed that has no time-out of its own; zero means never.
+	HandlerTimeout time.Duration
 
 	// LeaveOnTerminate and SkipLeaveOnInterrupt say what TERM and INT do.
 	LeaveOnTerminate, SkipLeaveOnInterrupt bool
@@ -123,6 +125,7 @@ func Default() Config {
 		VerifyOutgoing:         true,
 		RetryInterval:          30 * time.Second,
 		BroadcastTimeout:       5 * time.Second,
+		HandlerTimeout:         time.Hour,
 		SyslogFacility:         "LOCAL0",
 		QueryResponseSizeLimit: 1024,
 		QuerySizeLimit:         1024,

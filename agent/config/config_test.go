@@ -63,6 +63,7 @@ var settings = []struct {
 	{"-replay", `"replay_on_join": true`, func(c *Config) { c.Replay = true }},
 	{"-rejoin", `"rejoin_after_leave": true`, func(c *Config) { c.Rejoin = true }},
 	{"-snapshot=s", `"snapshot_path": "s"`, func(c *Config) { c.Snapshot = "s" }},
+	{"-handler-timeout=5m", `"handler_timeout": "5m"`, func(c *Config) { c.HandlerTimeout = 5 * time.Minute }},
 	{"-event-handler=user:x=a.sh", `"event_handlers": ["user:x=a.sh"]`, func(c *Config) { c.EventHandlers = []string{"user:x=a.sh"} }},
 	{"-verify-incoming=false", `"verify_incoming": false`, func(c *Config) { c.VerifyIncoming = false }},
 	{"-verify-incoming=false -verify-outgoing=false", `"verify_incoming": false, "verify_outgoing": false`, func(c *Config) {
@@ -473,12 +474,22 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+func TestHelpWarnsOfCmdOnWindows(t *testing.T) {
+	const warning = "an event named x&COMMAND runs COMMAND"
+	if !strings.Contains(usage("windows"), warning) {
+		t.Error("no warning on Windows")
+	}
+	if other := usage("linux"); strings.Contains(other, warning) || !strings.Contains(other, "exec:PROGRAM") {
+		t.Error("elsewhere there is a warning, or no way without a shell")
+	}
+}
+
 func TestNeedRestart(t *testing.T) {
 	before, err := load(t, `{"start_join": ["a"], "tags": {"a": "1"}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same, err := load(t, `{"start_join": ["a"], "tags": {"a": "2"}, "log_level": "err", "role": "r", "event_handlers": ["x"],
+	same, err := load(t, `{"start_join": ["a"], "tags": {"a": "2"}, "log_level": "err", "role": "r", "event_handlers": ["x"], "handler_timeout": "1m",
 		"leave_on_terminate": true, "skip_leave_on_interrupt": true}`)
 	if err != nil {
 		t.Fatal(err)

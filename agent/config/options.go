@@ -86,6 +86,8 @@ var options = []option{
 
 	{"event-handler", "event_handlers", "[filter=]script", "script to run on events; repeatable",
 		func(c *Config) any { return &c.EventHandlers }},
+	{"handler-timeout", "handler_timeout", "time", "when a script that runs is killed (default 1h, 0 for never)",
+		func(c *Config) any { return &c.HandlerTimeout }},
 	{"log-level", "log_level", "level", "trace, debug, info, warn or err (default info)",
 		func(c *Config) any { return &c.LogLevel }},
 	{"syslog", "enable_syslog", "", "send the log to syslog, too",

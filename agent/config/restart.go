@@ -4,7 +4,7 @@ import "reflect"
 
 // live are the keys whose changes a running agent takes over.
 var live = map[string]bool{
-	"log_level": true, "event_handlers": true, "tags": true, "role": true,
+	"log_level": true, "event_handlers": true, "handler_timeout": true, "tags": true, "role": true,
 	"leave_on_terminate": true, "skip_leave_on_interrupt": true,
 }
 

@@ -2,11 +2,15 @@ package config
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 )
 
 // Usage lists the options, one or two lines each, and the keys that only files have.
-func Usage() string {
+func Usage() string { return usage(runtime.GOOS) }
+
+// usage is Usage for a system.
+func usage(system string) string {
 	var flags, keys strings.Builder
 	for _, o := range options {
 		switch {
@@ -17,7 +21,15 @@ func Usage() string {
 		}
 	}
 	return "Options:\n" + flags.String() + "\nKeys of configuration files without an option:\n" + keys.String() +
-		"\nKeys that are named otherwise than their option:\n" + otherNames() + notes
+		"\nKeys that are named otherwise than their option:\n" + otherNames() + notesFor(system)
+}
+
+// notesFor are what doesn't fit into a line of an option.
+func notesFor(system string) string {
+	if system == "windows" {
+		return notes + windowsNotes + moreNotes
+	}
+	return notes + moreNotes
 }
 
 // otherNames lists the keys of options that have another name.
@@ -41,24 +53,44 @@ func otherNames() string {
 // usageWidth is where lines of names end.
 const usageWidth = 110
 
-// notes are what doesn't fit into a line of an option.
+// notes are about files and handlers.
 const notes = `
 A configuration file is a JSON object, such as {"node_name": "a", "start_join": ["10.0.0.1"], "tags": {"role": "web"},
 "event_handlers": ["member-failed=./page.sh"], "retry_interval": "10s"}, in UTF-8. Unknown keys, keys that come twice and
 values of the wrong kind are errors. In a folder, files whose names begin with a dot are skipped. HUP reads the files again:
-log level, event handlers and tags change at once, tags set at run time stay; what else has changed is named in the log and
-needs a restart.
+log level, event handlers and their time-out and tags change at once, tags set at run time stay; what else has changed is
+named in the log and needs a restart.
 An option or key whose value is empty, as that of a variable that isn't set, is an error: for the default leave it out.
 
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each, with FILE.lock beside it while that runs: a
 second one is refused. So is a file with something else in it: none is overwritten that an agent hasn't written.
 
 A handler is [FILTER=]SCRIPT. The filter is a list with commas of member-join, member-leave, member-failed, member-update,
-member-reap, user, user:NAME, query, query:NAME or *, which is the default. The script is run by the shell with SERF_EVENT,
-SERF_SELF_NAME, SERF_SELF_ROLE, SERF_TAG_<NAME>, and SERF_USER_EVENT and SERF_USER_LTIME or SERF_QUERY_NAME and SERF_QUERY_LTIME in its environment.
-On standard input it has the payload, or a line for each member: name, address, role and tags between tabs. What it prints
-answers a query. Each handler gets its events in order; different handlers run side by side.
+member-reap, user, user:NAME, query, query:NAME or *, which is the default, and of timeout:TIME, such as timeout:30s, for a time-out
+of its own (0 for none). The script is run by the shell with SERF_EVENT, SERF_SELF_NAME, SERF_SELF_ROLE, SERF_TAG_<NAME>, and
+SERF_USER_EVENT and SERF_USER_LTIME or SERF_QUERY_NAME and SERF_QUERY_LTIME in its environment, and SERF_RPC_ADDR and, with rpc_auth,
+SERF_RPC_AUTH, by which serf commands find this agent. On standard input it has the payload, or a line for each member: name,
+address, role and tags between tabs. What it prints answers a query. One that fails is told in the log at err.
 
+exec:PROGRAM ARGUMENT... in place of a script runs a program without a shell: it is split at spaces, which quotes of either kind
+keep, and nothing in it is expanded. What members choose, such as names of events, is data to a program; a script has to quote it.
+
+Each handler gets its events in order. Those for one event run in the order of the configuration, each when the one before
+has ended or is slow (1s). When more than 1024 wait for a handler the oldest are dropped. serf info shows, under handlers, what
+waits, runs, failed, timed out and was dropped.
+`
+
+// windowsNotes are for Windows alone.
+const windowsNotes = `
+On Windows a script is run by cmd, which expands %VARIABLES% before it looks for commands: in a script or batch file that
+has %SERF_USER_EVENT%, an event named x&COMMAND runs COMMAND, and whoever can fire events chooses their names. It is the same with
+a payload that was read into a variable. In batch files use delayed expansion (setlocal EnableDelayedExpansion, then
+!SERF_USER_EVENT!), or use exec: with a program, such as exec:powershell -NoProfile -File C:\serf\deploy.ps1. exec: refuses
+batch files, since cmd would run them.
+`
+
+// moreNotes follow those of handlers.
+const moreNotes = `
 Addresses of members to join are IP, IP:port, [v6]:port, name or name:port. A name stands for all its addresses, and is
 looked up again at each attempt. A name such as _serf._tcp.example.com, without a port, stands for what its SRV records say,
 if it has any; dnssrv+NAME does so for any name.

@@ -106,6 +106,7 @@ func (c *Config) checkLimits(p *problems) {
 	}
 	atLeast("retry_interval", c.RetryInterval, minRetryInterval)
 	atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
+	atLeast("handler_timeout", c.HandlerTimeout, 0)
 	atLeast("reconnect_interval", c.ReconnectInterval, 0)
 	atLeast("reconnect_timeout", c.ReconnectTimeout, 0)
 	atLeast("tombstone_timeout", c.TombstoneTimeout, 0)

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/config"
+	"serf/agent/handler"
 	"serf/agent/rpc"
 	"serf/agent/snapshot"
 )
@@ -119,6 +121,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	if err == nil {
 		ac.Log = d.log
+		ac.HandlerRPC = handler.RPC{Addr: dialAddr(conf.RPCAddr, ln.Addr()), Auth: conf.RPCAuth}
 		d.agent, err = agent.Start(ctx, ac)
 	}
 	if err != nil {
@@ -209,6 +212,20 @@ func shownAddr(addr string, bound net.Addr) string {
 		return bound.String()
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// dialAddr is where commands on this host reach a listener that was given as addr. One on all addresses
+// is also on the loopback one.
+func dialAddr(addr string, bound net.Addr) string {
+	tcp, ok := bound.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return bound.String()
+	}
+	loopback := "127.0.0.1"
+	if host, _, _ := net.SplitHostPort(addr); strings.Contains(host, ":") {
+		loopback = "::1"
+	}
+	return net.JoinHostPort(loopback, strconv.Itoa(tcp.Port))
 }
 
 // encryption words how far messages are encrypted: true or false, and what is missing
@@ -394,6 +411,7 @@ func (d *daemon) reload() {
 		d.extras.syslog.SetLevel(s.level())
 	}
 	d.agent.SetHandlers(s.handlers)
+	d.agent.SetHandlerTimeout(s.handlerTimeout())
 	if err := d.reloadTags(s.conf.Tags); err != nil {
 		d.out.fail("Failed to update tags: %v", err)
 		s.conf.Tags = d.setup.conf.Tags // so that the next reload tries again

@@ -95,7 +95,7 @@ func (s *setup) agentConfig() (agent.Config, error) {
 	ac := agent.Config{
 		Serf:     s.serfConfig(),
 		Bind:     s.addrs.Bind,
-		Handlers: s.handlers,
+		Handlers: s.handlers, HandlerTimeout: s.handlerTimeout(),
 		Join: agent.JoinConfig{
 			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval, Max: c.RetryMax,
 		},
@@ -106,6 +106,9 @@ func (s *setup) agentConfig() (agent.Config, error) {
 	}
 	return ac, nil
 }
+
+// handlerTimeout is when scripts are killed, as the agent takes it: zero would be its own default.
+func (s *setup) handlerTimeout() time.Duration { return cmp.Or(s.conf.HandlerTimeout, -1) }
 
 // sealer is what wraps this member's messages.
 func (s *setup) sealer() (*wire.Sealer, error) {

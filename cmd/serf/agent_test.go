@@ -416,7 +416,7 @@ func TestAgentTellsAllProblems(t *testing.T) {
 	r.wantExit(exitError)
 	want := `==> 'serf agent -h' lists the options and keys.
 ==> Error: -profile: "moon", allowed lan, wan, local
-==> Error: -event-handler: event handler "nope=x": event filter "nope": allowed are member-join, member-leave, member-failed, member-update, member-reap, user, query, *, user:NAME, query:NAME
+==> Error: -event-handler: event handler "nope=x": event filter "nope": allowed are member-join, member-leave, member-failed, member-update, member-reap, user, query, *, user:NAME, query:NAME, timeout:TIME
 ==> Error: -event-handler: event handler "y=" has no script: want [filter=]script
 ==> Error: -advertise: 0.0.0.0: the others can't send to the unspecified address
 ==> Error: -discover: "?": only letters, digits, dots, dashes and underscores, no part between dots empty or over 63 bytes
@@ -533,6 +533,26 @@ func TestShownAddr(t *testing.T) {
 	for addr, want := range map[string]string{"0.0.0.0:7373": "0.0.0.0:7373", "localhost:0": "localhost:7373", "[::1]:0": "[::1]:7373"} {
 		if got := shownAddr(addr, bound); got != want {
 			t.Errorf("%s: shown as %s, want %s", addr, got, want)
+		}
+	}
+}
+
+func TestDialAddr(t *testing.T) {
+	all := &net.TCPAddr{IP: net.IPv6zero, Port: 7373} // so the system calls 0.0.0.0, too
+	for _, tc := range []struct {
+		addr  string
+		bound net.Addr
+		want  string
+	}{
+		{"0.0.0.0:0", all, "127.0.0.1:7373"},
+		{":0", all, "127.0.0.1:7373"},
+		{"[::]:0", all, "[::1]:7373"},
+		{"0.0.0.0:0", &net.TCPAddr{IP: net.IPv4zero, Port: 1}, "127.0.0.1:1"},
+		{"localhost:0", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7373}, "127.0.0.1:7373"},
+		{"[fe80::1%lo]:0", &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "lo", Port: 7373}, "[fe80::1%lo]:7373"},
+	} {
+		if got := dialAddr(tc.addr, tc.bound); got != tc.want {
+			t.Errorf("%s, bound %v: %s, want %s", tc.addr, tc.bound, got, tc.want)
 		}
 	}
 }
