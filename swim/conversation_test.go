@@ -248,7 +248,7 @@ func (tn *conversation) describeEvent(e Event) string {
 	names := map[EventKind]string{
 		EventJoined: "joined", EventFailed: "failed", EventLeft: "left", EventUpdated: "updated", EventSuspected: "suspected",
 		EventRefuted: "refuted", EventForgotten: "forgotten", EventConflict: "conflict", EventUser: "user", EventState: "state",
-		EventAcked: "acked", EventJoinDone: "join-done", EventLeaveDone: "leave-done",
+		EventAcked: "acked", EventJoinDone: "join-done", EventLeaveDone: "leave-done", EventClaimed: "claimed",
 	}
 	switch e.Kind {
 	case EventUser, EventState:

@@ -171,7 +171,8 @@ const (
 	// EventForgotten: Member's record is gone. Its ID is valid during this call only.
 	EventForgotten
 	// EventConflict: the address Addr claims the name of Member, who lives elsewhere.
-	// Member is this node's own ID when it claims ours.
+	// Member is this node's own ID when it claims ours; then N is 1 if this node was told of it
+	// by whom it asked for the state: it is the one that came later.
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser
@@ -183,6 +184,9 @@ const (
 	EventJoinDone
 	// EventLeaveDone ends Leave: the others have been told, or could not be in time (Err).
 	EventLeaveDone
+	// EventClaimed: the address Addr claims the name of Member, another one, who lives elsewhere. Who
+	// is right isn't known yet; it comes with each such claim, and anybody can make one.
+	EventClaimed
 
 	// EventAbove is the first kind of the layer above, which gives the
 	// fields its own meaning.

@@ -18,6 +18,7 @@ type move struct {
 	seq      uint32 // of the pings to the old address
 	pings    uint8  // of those, sent so far
 	loops    bool   // they came back to ourselves: nobody else is there
+	met      bool   // told in answer to our question
 	begun    Time
 	deadline Time // of the stage
 
@@ -79,7 +80,7 @@ func (n *Node) checkMove(now Time, id MemberID, c *claim, out *Output) {
 	}
 	n.moves = append(n.moves, move{
 		member: id, seq: n.nextSeq(), begun: now,
-		addr: c.addr, meta: bytes.Clone(c.meta), versions: c.versions, inc: c.inc,
+		addr: c.addr, meta: bytes.Clone(c.meta), versions: c.versions, inc: c.inc, met: c.met,
 	})
 	m := &n.moves[len(n.moves)-1]
 	n.askOldAddress(now, m, out)
@@ -133,9 +134,15 @@ func (n *Node) refuseMove(now Time, m *move, out *Output) {
 	if m == nil || m.stage != moveAsked {
 		return
 	}
-	m.stage, m.deadline = moveRefused, now.Add(conflictPause)
+	if m.stage = moveRefused; m.member != n.self || m.pings == movePings {
+		m.deadline = now.Add(conflictPause)
+	}
 	out.note(Note{Level: Error, Code: NoteConflict, Member: m.member, From: m.addr})
-	out.Events = append(out.Events, Event{Kind: EventConflict, Member: m.member, Addr: m.addr})
+	e := Event{Kind: EventConflict, Member: m.member, Addr: m.addr}
+	if m.met && m.member == n.self {
+		e.N = 1
+	}
+	out.Events = append(out.Events, e)
 }
 
 // asksItself tells whether a ping is our own, to an address that we are known at and that
@@ -162,6 +169,13 @@ func (n *Node) expireMoves(now Time, out *Output) {
 // advanceMove takes m, whose time is over, to its next stage, or says that it is done.
 func (n *Node) advanceMove(now Time, m *move, out *Output) (goesOn bool) {
 	switch {
+	case m.stage == moveRefused && m.member == n.self && m.pings < movePings:
+		// The original, alone, has nobody to gossip to: what it asks of us comes with its acks.
+		n.askOldAddress(now, m, out)
+		if m.pings == movePings {
+			m.deadline = now.Add(conflictPause)
+		}
+		return true
 	case m.stage == moveRefused:
 	case m.stage == moveAsked && m.pings < movePings:
 		n.askOldAddress(now, m, out)

@@ -34,12 +34,14 @@ func TestMovedMember(t *testing.T) {
 func TestTwoMembersOfOneName(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
+	tn.want("told at once, that it may be asked who is right", "event claimed b")
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.want("both are there", "note conflict b", "event conflict b")
 	tn.wantAddr("the first keeps the name", "b", addrOf("b"))
 	tn.forget()
 	tn.recvFrom(elsewhere, aliveAt("b", 3, elsewhere, ""))
-	tn.wantIdle("not again for a while")
+	tn.want("it still claims the name", "event claimed b")
+	tn.wantIdle("not asked again for a while")
 	tn.n.probe.next = Never
 	tn.advance(conflictPause)
 	tn.recvFrom(elsewhere, aliveAt("b", 4, elsewhere, ""))

@@ -20,6 +20,7 @@ type claim struct {
 	vsn  int            // bytes of versions that came
 	told bool           // whoever we could tell this knows it
 	from netip.AddrPort // who says so
+	met  bool           // in answer to our question
 }
 
 const (
@@ -200,6 +201,9 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	}
 	r := n.view.at(id)
 	ident := &n.roster.idents[r.ident]
+	if ident.addr != c.addr && r.state.live() {
+		out.Events = append(out.Events, Event{Kind: EventClaimed, Member: id, Addr: c.addr})
+	}
 	if !r.yieldsTo(Alive, c.inc) {
 		n.counters.DroppedStale++
 		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3).

@@ -254,6 +254,7 @@ func (pp *fullState) cutUser(size int) error {
 type source struct {
 	addr netip.AddrPort
 	told bool // whoever we could tell of them knows them: see startsFrom
+	met  bool // we asked for them
 }
 
 // merge takes over what another member knows, entry by entry: one that makes no sense
@@ -299,7 +300,7 @@ func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
-	c := claim{id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told}
+	c := claim{id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told, met: from.met}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {

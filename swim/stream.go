@@ -170,7 +170,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, source{c.to, n.startsFrom(c)}, out)
+		n.merge(now, &pp, source{addr: c.to, told: n.startsFrom(c), met: true}, out)
 		return nil
 	}
 	return errBadAnswer

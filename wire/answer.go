@@ -10,6 +10,9 @@ type ConflictAnswer struct {
 	Versions [6]byte // protocol min, max, current, Serf protocol min, max, current
 	Status   uint8   // 1 alive, 2 leaving, 3 left, 4 failed
 	Tags     Tags
+	// Uptime, in ms, is for who is asked about its own name and tells that it has it. 0: not told.
+	// The original has no such field, and skips it.
+	Uptime uint64
 }
 
 // Append appends the message, Serf type byte first.
@@ -18,7 +21,11 @@ func (m *ConflictAnswer) Append(b []byte) []byte {
 	if !m.Known {
 		return append(b, mpNil)
 	}
-	b = appendMapHeader(b, 11)
+	fields := 11
+	if m.Uptime > 0 {
+		fields++
+	}
+	b = appendMapHeader(b, fields)
 	b = fieldBytes(b, "Addr", m.Addr)
 	b = fieldUint(b, "DelegateCur", uint64(m.Versions[5]))
 	b = fieldUint(b, "DelegateMax", uint64(m.Versions[4]))
@@ -29,7 +36,11 @@ func (m *ConflictAnswer) Append(b []byte) []byte {
 	b = fieldUint(b, "ProtocolMax", uint64(m.Versions[1]))
 	b = fieldUint(b, "ProtocolMin", uint64(m.Versions[0]))
 	b = fieldInt(b, "Status", int64(m.Status))
-	return m.Tags.append(appendKey(b, "Tags"))
+	b = m.Tags.append(appendKey(b, "Tags"))
+	if m.Uptime > 0 {
+		b = fieldUint(b, "Uptime", m.Uptime)
+	}
+	return b
 }
 
 // ParseConflictAnswer parses a conflict answer without its type byte. The
@@ -61,6 +72,8 @@ func ParseConflictAnswer(body []byte) (ConflictAnswer, error) {
 			m.Status = c.uint8()
 		case "Tags":
 			m.Tags = c.tags()
+		case "Uptime":
+			m.Uptime = c.uint64()
 		default:
 			c.skip()
 		}

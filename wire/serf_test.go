@@ -3,8 +3,11 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // rewritten writes a parsed state again.
@@ -313,5 +316,25 @@ func TestTypeNames(t *testing.T) {
 		if got := test.t.String(); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
+	}
+}
+
+// The original's decoder skips the field that it doesn't know, and its answers don't have it.
+func TestConflictAnswerWithUptime(t *testing.T) {
+	m := ConflictAnswer{Known: true, Name: []byte("a"), Tags: NewTags(nil), Uptime: math.MaxUint64}
+	again, err := ParseConflictAnswer(m.Append(nil)[1:])
+	if err != nil || again.Uptime != math.MaxUint64 || string(again.Name) != "a" {
+		t.Errorf("%+v, %v", again, err)
+	}
+	var o struct {
+		Name string
+		Tags map[string]string
+	}
+	if err := msgpack.Unmarshal(m.Append(nil)[1:], &o); err != nil || o.Name != "a" {
+		t.Errorf("without the field: %+v, %v", o, err)
+	}
+	m.Uptime = 0
+	if bytes.Contains(m.Append(nil), []byte("Uptime")) {
+		t.Error("sent though there is nothing to tell")
 	}
 }

@@ -33,6 +33,7 @@ type asked struct {
 type question struct {
 	op       swim.OpID
 	own      bool // asked by this node
+	vote     bool // who has a name, which the asker and another claim
 	time     lamport.Time
 	id       uint32
 	deadline swim.Time
@@ -57,7 +58,7 @@ func (n *Node) handleQuery(now swim.Time, from netip.AddrPort, msg, body []byte,
 		return err
 	}
 	const again = wire.QueryNoBroadcast | wire.QueryExtended
-	if m.Flags&again == again && n.replyAgain(now, &m, out) {
+	if m.Flags&again == again && n.replyAgain(now, from, &m, out) {
 		return nil
 	}
 	if !n.witness(&n.queryClock, lamport.Time(m.LTime), out) {
@@ -94,6 +95,12 @@ func (n *Node) acceptQuery(now swim.Time, from netip.AddrPort, m *wire.Query, ow
 	q.to, _ = addrFrom(m.Addr, m.Port)
 	q.extended = m.Flags&wire.QueryExtended != 0
 	name := string(m.Name)
+	if q.vote = name == conflictQuery; q.vote {
+		q.relay = 0
+		if q.own {
+			return true // the other one answers in our place
+		}
+	}
 	internal := strings.HasPrefix(name, internalPrefix)
 	q.declined = !internal && n.cfg.Listener != nil && !n.cfg.Listener.WantsQuery(m.Name)
 	if m.Flags&wire.QueryWantAck != 0 {
@@ -116,7 +123,7 @@ func (n *Node) acceptQuery(now swim.Time, from netip.AddrPort, m *wire.Query, ow
 
 // replyAgain handles that an asker repeats its query: it misses something. It is false for a
 // query that isn't known here.
-func (n *Node) replyAgain(now swim.Time, m *wire.Query, out *swim.Output) bool {
+func (n *Node) replyAgain(now swim.Time, from netip.AddrPort, m *wire.Query, out *swim.Output) bool {
 	i := slices.IndexFunc(n.asked.open, func(q question) bool { return q.id == m.ID && uint64(q.time) == m.LTime })
 	if i < 0 || n.asked.open[i].own {
 		return false
@@ -126,8 +133,11 @@ func (n *Node) replyAgain(now swim.Time, m *wire.Query, out *swim.Output) bool {
 		return true
 	}
 	q.repeats++
+	if from == q.to {
+		q.from = from // it came through another before, and now it shows where the asker is
+	}
 	n.count.RepliesRepeated++
-	if q.answer != nil && n.mayAnswer(q) {
+	if q.answer != nil && n.mayAnswer(now, q) {
 		n.post(now, q, q.answer, out)
 	} else {
 		n.sendAck(now, q, out)
@@ -187,7 +197,7 @@ func (n *Node) expireQuestions(now swim.Time) {
 }
 
 // Respond answers the query that EventQuery named op, once. The error is ErrNoQuery, a *SizeError
-// (and the query can still be answered), or ErrUnreachable.
+// (and the query can still be answered), or ErrUnreachable, unless the asker is to ask again.
 func (n *Node) Respond(now swim.Time, op swim.OpID, payload []byte, out *swim.Output) error {
 	q := n.question(now, op)
 	if q == nil {
@@ -227,7 +237,7 @@ func (n *Node) question(now swim.Time, op swim.OpID) *question {
 func (n *Node) answer(now swim.Time, q *question, payload []byte, out *swim.Output) error {
 	m := wire.QueryResponse{From: []byte(n.cfg.Name), ID: q.id, LTime: uint64(q.time), Payload: payload}
 	msg, err := n.sendAnswer(now, q, &m, out)
-	if err != nil {
+	if err != nil && (err != ErrUnreachable || !q.extended) { // else it is sent when the asker asks again itself
 		return err
 	}
 	q.answered = true
@@ -272,9 +282,9 @@ func (n *Node) sendAnswer(now swim.Time, q *question, m *wire.QueryResponse, out
 		n.applyAnswer(now, m, out)
 		return msg, nil
 	}
-	if !n.mayAnswer(q) {
+	if !n.mayAnswer(now, q) {
 		n.count.AnswersRefused++
-		return nil, ErrUnreachable
+		return msg, ErrUnreachable
 	}
 	n.post(now, q, msg, out)
 	return msg, nil
@@ -288,15 +298,15 @@ func (n *Node) post(now swim.Time, q *question, msg []byte, out *swim.Output) {
 
 // mayAnswer says whether the asker's address is one to send to. Without encryption
 // anybody can put any address into a query: it must be that of the member who asks, or
-// where the query came from (F4).
-func (n *Node) mayAnswer(q *question) bool {
+// where the query came from (F4). Who claims another's name may ask for a vote.
+func (n *Node) mayAnswer(now swim.Time, q *question) bool {
 	switch {
 	case !q.to.IsValid():
 		return false
 	case n.trusted():
 		return true
 	}
-	return q.to == q.from || n.lives(q.asker, q.to)
+	return q.to == q.from || n.lives(q.asker, q.to) || n.maybeAnswerRival(now, q)
 }
 
 // trusted says whether all that comes in is from somebody with a key.
@@ -378,7 +388,7 @@ func (n *Node) answerInternal(now swim.Time, q *question, name string, payload [
 		q.declined = true // the ack is all
 		return
 	case conflictQuery:
-		answer = n.answerConflict(payload)
+		answer = n.answerConflict(now, q, payload)
 	case installKeyQuery, useKeyQuery, removeKeyQuery, listKeysQuery:
 		answer = n.answerKeys(q, name, payload, out)
 	default:

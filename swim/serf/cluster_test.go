@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,6 +21,7 @@ type cluster struct {
 	order   []*clusterNode
 	packets []clusterPacket
 	drop    func(from, to netip.AddrPort) bool
+	delay   func() time.Duration // of a packet; nil for packetDelay
 }
 
 type clusterNode struct {
@@ -120,7 +122,7 @@ func (c *cluster) flush(n *clusterNode) {
 	}
 	for _, p := range n.out.Packets {
 		if c.drop == nil || !c.drop(n.addr, p.To) {
-			c.packets = append(c.packets, clusterPacket{c.now.Add(packetDelay), n.addr, p.To, slices.Clone(p.Data)})
+			c.send(clusterPacket{from: n.addr, to: p.To, data: slices.Clone(p.Data)})
 		}
 	}
 	streams := slices.Clone(n.out.Streams)
@@ -136,6 +138,18 @@ func (c *cluster) flush(n *clusterNode) {
 		}
 		c.flush(n)
 	}
+}
+
+// send puts a packet on its way: in order of arrival, and of sending among equals.
+func (c *cluster) send(p clusterPacket) {
+	p.at = c.now.Add(packetDelay)
+	if c.delay != nil {
+		p.at = c.now.Add(c.delay())
+	}
+	at, _ := slices.BinarySearchFunc(c.packets, p.at, func(q clusterPacket, at swim.Time) int {
+		return cmp.Or(cmp.Compare(q.at, at), -1) // behind its equals
+	})
+	c.packets = slices.Insert(c.packets, at, p)
 }
 
 // stream lets a node call another: the answer comes at once.

@@ -107,7 +107,7 @@ func TestMessagesAreThoseOfTheReference(t *testing.T) {
 		t.Errorf("no tags %s, want %s", got, hex["tags-empty"])
 	}
 	tn := converse(t, "b")
-	if got := fmt.Sprintf("%x", tn.n.answerConflict([]byte("z"))); got != hex["conflict-response-unknown"] {
+	if got := fmt.Sprintf("%x", tn.n.answerConflict(tn.now, &question{}, []byte("z"))); got != hex["conflict-response-unknown"] {
 		t.Errorf("unknown %s", got)
 	}
 }

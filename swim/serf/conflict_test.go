@@ -1,6 +1,10 @@
 package serf
 
 import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,4 +137,213 @@ func TestConflictQueriesAreAnswered(t *testing.T) {
 	tn.advance(time.Second)
 	tn.want("passed on", "says query _serf_conflict@1", "says query _serf_conflict@2", "says query _serf_conflict@3")
 	tn.wantIdle("nobody is a judge of its own case")
+}
+
+// rivalOf makes addr claim the name of another member.
+func (tn *conversation) rivalOf(name string, addr netip.AddrPort) {
+	tn.t.Helper()
+	tn.packet(addr, aliveWith(name, 2, addr, nil))
+}
+
+// vote is a query of a rival, at addr, about a name, that came through others.
+func vote(name string, addr netip.AddrPort, flags uint32) func(*wire.Query) {
+	return func(m *wire.Query) {
+		m.Name, m.Payload, m.SourceNode, m.Flags = []byte(conflictQuery), []byte(name), []byte(name), flags
+		m.Addr, m.Port = addr.Addr().AsSlice(), addr.Port()
+	}
+}
+
+// unhurried takes its time until a member that doesn't answer at its old address has moved.
+func unhurried(c *Config) { c.ProbeTimeout = 100 * time.Hour }
+
+// Who claims the name of a member asks from an address that isn't a member's. It is answered by whoever has
+// heard it, a few times; so that nobody can have this node send to any address at will (F4).
+func TestRivalOfAMemberIsAnswered(t *testing.T) {
+	x := netip.MustParseAddrPort("10.9.9.9:7946")
+	tn := converseWith(t, unhurried, "b", "c")
+	tn.recv("c", queryFrom("b", 1, 1, vote("b", x, wire.QueryWantAck)))
+	tn.advance(time.Second)
+	tn.want("nobody has claimed the name", "says query _serf_conflict@1")
+	tn.rivalOf("b", x)
+	tn.recv("c", queryFrom("b", 2, 2, vote("b", x, wire.QueryWantAck)))
+	tn.want("it has", x.String()+": ack id 2", x.String()+": answer "+conflictAnswerAbout(tn, "b")+" id 2")
+	tn.advance(time.Second)
+	for name, set := range map[string]func(*wire.Query){
+		"at another address": vote("b", netip.MustParseAddrPort("10.9.9.8:7946"), wire.QueryWantAck),
+		"of another name":    vote("c", x, wire.QueryWantAck),
+		"something else": func(m *wire.Query) {
+			vote("b", x, wire.QueryWantAck)(m)
+			m.Name = []byte(PingQuery)
+		},
+	} {
+		tn.did = nil
+		tn.recv("c", queryFrom("b", 3, uint32(len(name)), set))
+		tn.advance(time.Second)
+		if len(tn.did) > 1 { // but for the gossip
+			t.Errorf("%s: %q", name, tn.did)
+		}
+	}
+}
+
+func conflictAnswerAbout(tn *conversation, name string) string {
+	return string(tn.n.answerConflict(tn.now, &question{}, []byte(name)))
+}
+
+func TestAnswersToRivalsAreBounded(t *testing.T) {
+	tn := converseWith(t, unhurried, "b", "c")
+	at := func(i int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}), 7946)
+	}
+	sent := map[string]int{}
+	id := uint32(0)
+	forge := func(victims int) {
+		for i := range victims {
+			tn.rivalOf("b", at(i))
+			for k := range uint64(10) {
+				tn.did = nil
+				id++
+				set := func(m *wire.Query) { vote("b", at(i), wire.QueryWantAck)(m); m.RelayFactor = 2 }
+				tn.recv("c", queryFrom("b", 1+k, id, set))
+				for _, line := range tn.did {
+					if to, _, ok := strings.Cut(line, ": "); ok {
+						sent[to]++
+					}
+				}
+			}
+		}
+	}
+	forge(rivalsMax + 1)
+	for i := range rivalsMax {
+		if got := sent[at(i).String()]; got != rivalReplies {
+			t.Errorf("%d messages to %v, limit %d", got, at(i), rivalReplies)
+		}
+		delete(sent, at(i).String())
+	}
+	if len(sent) > 0 {
+		t.Errorf("further victims, or helpers: %v", sent)
+	}
+	forge(1)
+	if len(sent) > 0 {
+		t.Errorf("and again: %v", sent)
+	}
+	tn.advance(rivalTime)
+	forge(1)
+	if got := sent[at(0).String()]; got != rivalReplies || len(sent) != 1 {
+		t.Errorf("after a while: %v", sent)
+	}
+}
+
+// A query that came through others is answered when the asker repeats it itself: it shows where it is.
+func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
+	stranger := netip.MustParseAddrPort("10.9.9.9:7946")
+	tn := converse(t, "b", "c")
+	from := func(flags uint32) []byte {
+		return queryFrom("z", 4, 7, func(m *wire.Query) {
+			m.Addr, m.Port, m.Flags = stranger.Addr().AsSlice(), stranger.Port(), flags
+		})
+	}
+	tn.recv("c", from(wire.QueryWantAck|wire.QueryExtended))
+	tn.want("delivered", "event query q=@4")
+	if err := tn.respond("x"); err != nil {
+		t.Errorf("the answer can't be kept: %v", err)
+	}
+	tn.wantNote("not sent to anywhere yet", NoteBadMessage)
+	again := from(wire.QueryWantAck | wire.QueryExtended | wire.QueryNoBroadcast)
+	tn.recv("c", again)
+	tn.recvFrom(stranger, again)
+	tn.want("now it is", stranger.String()+": answer x id 7")
+	tn.advance(time.Second)
+	tn.want("passed on", "says query q@4")
+	tn.wantIdle("once, and not through others")
+}
+
+// TestRivalsAnswerEachOther: the two whom a vote is about have no say in it, but one each about their age.
+func TestRivalsAnswerEachOther(t *testing.T) {
+	x := netip.MustParseAddrPort("10.9.9.9:7946")
+	answer := func(m wire.ConflictAnswer) string { return x.String() + ": answer " + string(m.Append(nil)) + " id 3" }
+	own := wire.ConflictAnswer{Known: true, Name: []byte("a"), Status: uint8(StatusAlive), Tags: wire.NewTags(nil)}
+	for _, tt := range []struct {
+		name  string
+		flags uint32
+		late  bool
+		want  func(n *Node, now swim.Time, m *wire.ConflictAnswer)
+	}{
+		{"one of our kind is told our age", wire.QueryExtended, false, func(n *Node, now swim.Time, m *wire.ConflictAnswer) {
+			m.Addr, m.Port = n.cfg.Addr.Addr().AsSlice(), n.cfg.Addr.Port()
+			m.Uptime = uint64(now.Sub(n.start)/time.Millisecond) + 1
+		}},
+		{"the original nothing", 0, false, nil},
+		{"unless it was there first", 0, true, func(_ *Node, _ swim.Time, m *wire.ConflictAnswer) {
+			m.Addr, m.Port = x.Addr().AsSlice(), x.Port()
+		}},
+	} {
+		tn := converse(t, "b")
+		n := tn.n
+		n.conflict.rival, n.conflict.late = x, tt.late
+		tn.recvFrom(x, queryFrom("a", 3, 3, vote("a", x, tt.flags)))
+		if tt.want != nil {
+			m := own
+			m.Versions = n.cfg.Versions
+			tt.want(n, tn.now, &m)
+			tn.want(tt.name, answer(m))
+		}
+		tn.advance(time.Second)
+		tn.want(tt.name, "says query _serf_conflict@3")
+		tn.wantIdle(tt.name)
+	}
+}
+
+func TestWhoCededItsNameQuits(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		late, asked bool
+		answers     []string
+		quits       bool
+	}{
+		{"it came later and voted for the other", true, true, nil, true},
+		{"the other has not asked", true, false, nil, false},
+		{"it was there first", false, true, nil, false},
+		{"others know it better", true, true, []string{conflictAnswer(true, "a")}, false},
+	} {
+		tn := converse(t, "b")
+		e := swim.Event{Kind: swim.EventConflict, Member: tn.n.self, Addr: addrOf("x")}
+		if tt.late {
+			e.N = 1
+		}
+		tn.n.begin(&tn.out)
+		tn.n.handle(tn.now, &e, &tn.out)
+		tn.n.finish(tn.now, &tn.out)
+		tn.collect()
+		if tt.asked {
+			tn.recv("x", queryFrom("a", 3, 3, vote("a", addrOf("x"), 0)))
+		}
+		q := tn.n.asking.running[0]
+		for _, a := range tt.answers {
+			tn.recv("b", answerMsg("b", uint64(q.time), q.id, a))
+		}
+		tn.advance(time.Minute)
+		if quits := slices.Contains(tn.did, "event shutdown"); quits != tt.quits {
+			t.Errorf("%s: quits %v", tt.name, quits)
+		}
+	}
+}
+
+func TestRivalsCompareTheirAge(t *testing.T) {
+	tn := converse(t)
+	n, now := tn.n, tn.n.start.Add(time.Hour)
+	up := uint64(time.Hour / time.Millisecond)
+	lower, higher := netip.MustParseAddrPort("10.0.0.1:7946"), netip.MustParseAddrPort("10.255.0.1:7946")
+	for _, tt := range []struct {
+		rival  netip.AddrPort
+		uptime uint64
+		yields bool
+	}{
+		{higher, up + 1000, true}, {lower, up - 1000, false}, // a second is enough
+		{higher, up + 999, false}, {lower, up - 999, true}, {higher, up, false}, {lower, up, true}, // less isn't
+		{higher, math.MaxUint64, true}, {lower, 1, false},
+	} {
+		if got := n.yieldsTo(now, tt.rival, tt.uptime); got != tt.yields {
+			t.Errorf("to %v, up for %d: yields %v", tt.rival, tt.uptime, got)
+		}
+	}
 }

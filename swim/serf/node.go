@@ -76,6 +76,7 @@ type Node struct {
 	asking   asking
 	asked    asked
 	conflict conflict
+	rivals   []rival // at most rivalsMax
 	coalesce coalescer
 	lost     lost
 	joins    joins
@@ -297,6 +298,8 @@ func (n *Node) handle(now swim.Time, e *swim.Event, out *swim.Output) {
 		n.handleForgotten(now, e.Member, out)
 	case swim.EventConflict:
 		n.handleConflict(now, e, out)
+	case swim.EventClaimed:
+		n.handleClaim(now, e)
 	case swim.EventUser:
 		n.handleMessage(now, e.Addr, e.Data, out)
 	case swim.EventState:

@@ -48,6 +48,8 @@ type QueryParams struct {
 	WantAck     bool              // hand out acks; members send them anyway
 	RelayFactor uint8
 	Timeout     time.Duration // 0: DefaultQueryTimeout; at most QueryTimeoutMax
+
+	rival netip.AddrPort // of a vote over this node's name: who else claims it
 }
 
 // asking is the own queries that run: few, so that a slice is searched.
@@ -62,6 +64,7 @@ type query struct {
 	deadline swim.Time
 	wantAck  bool // the user wants to see acks; members are always asked for them
 	audience audience
+	rival    netip.AddrPort // answers in this node's place, if it is set
 
 	heard     map[string]replies // by the name of who replied
 	strangers int                // of those
@@ -194,7 +197,7 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 	}
 	q := &query{
 		op: n.newOp(), time: n.queryClock.Next(), id: m.ID, name: p.Name, deadline: now.Add(p.Timeout),
-		wantAck: p.WantAck, audience: audience, heard: make(map[string]replies),
+		wantAck: p.WantAck, audience: audience, rival: p.rival, heard: make(map[string]replies),
 	}
 	n.planRepeats(now, q, &m, p.Timeout)
 	n.expectAnswers(now, q)
@@ -205,6 +208,9 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 		n.spread(&n.gossip.queries, 0, msg)
 	}
 	n.acceptQuery(now, n.cfg.Addr, &m, q.op, out)
+	if q.rival.IsValid() { // it isn't a member here: gossip doesn't reach it
+		n.sendTo(now, q.rival, q.repeat.msg, out)
+	}
 	return q.op, nil
 }
 
@@ -334,7 +340,7 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 		n.tellAck(q, m)
 	}
 	if fresh&repliedAnswer != 0 {
-		n.tellAnswer(q, m)
+		n.tellAnswer(now, q, m)
 	}
 	if id != swim.NoMember && q.settles(heard|fresh) {
 		n.settle(now, q, id)
@@ -357,11 +363,11 @@ func (n *Node) tellAck(q *query, m *wire.QueryResponse) {
 	}
 }
 
-func (n *Node) tellAnswer(q *query, m *wire.QueryResponse) {
+func (n *Node) tellAnswer(now swim.Time, q *query, m *wire.QueryResponse) {
 	n.count.Answers++
 	q.answers++
 	if q.op == n.conflict.op {
-		n.countVote(m.Payload)
+		n.countVote(now, m.Payload)
 		return
 	}
 	n.tell(swim.Event{Kind: EventQueryResponse, Op: q.op, Name: n.hold(m.From), Data: n.hold(m.Payload)})

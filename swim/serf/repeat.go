@@ -67,9 +67,13 @@ func (n *Node) repeatQuery(now swim.Time, q *query, out *swim.Output) {
 			return
 		}
 		r.next = id + 1
-		if id != n.self && !q.deaf(n.roster.Name(id)) {
+		to := n.view(id).Addr
+		if id == n.self {
+			to = q.rival
+		}
+		if to.IsValid() && !q.deaf(n.roster.Name(id)) {
 			n.count.QueriesRepeated++
-			n.sendTo(now, n.view(id).Addr, r.msg, out)
+			n.sendTo(now, to, r.msg, out)
 			room--
 		}
 	}
