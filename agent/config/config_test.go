@@ -444,7 +444,7 @@ func TestFileSizeLimit(t *testing.T) {
 		t.Error("at the limit:", err)
 	}
 	_, err := load(t, exactly+" ")
-	if want := "c.json: 1048577 bytes, limit 1048576"; err == nil || err.Error() != want {
+	if want := "c.json: more than 1048576 bytes"; err == nil || err.Error() != want {
 		t.Errorf("over the limit: %v, want %s", err, want)
 	}
 }

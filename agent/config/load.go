@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"serf/agent/disk"
 )
 
 // Env is what Load may ask the system for.
 type Env struct {
 	Files interface {
-		ReadFile(name string) ([]byte, error)
+		Open(name string) (fs.File, error)
 		ReadDir(name string) ([]fs.DirEntry, error) // sorted by name
 		Stat(name string) (fs.FileInfo, error)
 	}
@@ -25,7 +27,7 @@ func OS() Env { return Env{Files: osFiles{}, Hostname: os.Hostname} }
 
 type osFiles struct{}
 
-func (osFiles) ReadFile(name string) ([]byte, error)       { return os.ReadFile(name) }
+func (osFiles) Open(name string) (fs.File, error)          { return os.Open(name) }
 func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 
@@ -189,15 +191,14 @@ func Problems(err error) []error {
 	return split(err)
 }
 
+// readFile reads a file of any kind: of a pipe or a device nothing says beforehand how much it has.
 func readFile(path string, env Env) ([]byte, error) {
-	info, err := env.Files.Stat(path)
+	f, err := env.Files.Open(path)
 	if err != nil {
 		return nil, cause(err)
 	}
-	if info.Size() > fileMax {
-		return nil, fmt.Errorf("%d bytes, limit %d", info.Size(), fileMax)
-	}
-	data, err := env.Files.ReadFile(path)
+	defer f.Close() // it was only read
+	data, err := disk.ReadAll(f, fileMax)
 	return data, cause(err)
 }
 

@@ -53,29 +53,57 @@ func runAgent(ctx context.Context, args []string, e env) int {
 
 // serveAgent is runAgent with signals from anywhere. The end of ctx counts as an interrupt.
 func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Signal) int {
-	s, err := loadSetup(args)
-	if errors.Is(err, flag.ErrHelp) {
-		io.WriteString(e.Stdout, agentUsage())
-		return exitOK
-	}
 	out := newConsole(e.Stdout, e.Stderr)
 	defer out.close()
-	if err != nil {
-		out.fail("'serf agent -h' lists the options and keys.")
-		out.problems(err) // last: programs that start agents show the last line
+	d := &daemon{
+		args: args, out: out, stderr: e.Stderr, signals: signals,
+		left: make(chan struct{}, 1), loaded: make(chan loading, 1),
+	}
+	var code int
+	var runs bool
+	caught, ended := d.await(ctx, func() { code, runs = d.begin(ctx) })
+	switch {
+	case !ended:
+		out.fail("Caught signal: %v, ending before the start is done", caught)
 		return exitError
+	case !runs:
+		return code
+	}
+	code, over := exitOK, false
+	if caught != nil {
+		code, over = d.signal(caught)
+	}
+	if !over {
+		code = d.run(ctx)
+	}
+	if caught, ended = d.await(context.Background(), d.stop); !ended {
+		out.fail("Caught signal: %v, ending before all is written", caught)
+		return exitError
+	}
+	return code
+}
+
+// begin reads the configuration and starts the agent. If it doesn't run, code is that to exit with.
+func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
+	s, err := loadSetup(d.args)
+	if errors.Is(err, flag.ErrHelp) {
+		io.WriteString(d.out.out, agentUsage())
+		return exitOK, false
+	}
+	if err != nil {
+		d.out.fail("'serf agent -h' lists the options and keys.")
+		d.out.problems(err) // last: programs that start agents show the last line
+		return exitError, false
 	}
 	for _, w := range s.warnings {
-		out.step("Warning: %s", w)
+		d.out.step("Warning: %s", w)
 	}
-	d := &daemon{args: args, setup: s, out: out, stderr: e.Stderr, signals: signals, left: make(chan struct{}, 1)}
+	d.setup = s
 	if err := d.start(ctx); err != nil {
-		out.fail("Error %v", err)
-		return exitError
+		d.out.fail("Error %v", err)
+		return exitError, false
 	}
-	code := d.run(ctx)
-	d.stop()
-	return code
+	return exitOK, true
 }
 
 func agentUsage() string {
@@ -90,6 +118,10 @@ type daemon struct {
 	stderr  io.Writer
 	signals <-chan os.Signal
 	left    chan struct{} // capacity 1: an RPC client made the agent leave
+
+	loaded   chan loading // capacity 1: what a reload has read
+	loading  bool         // it is still being read
+	loadNext bool         // and again, as another reload was asked for meanwhile
 
 	log      *agent.Log
 	locks    config.Locks
@@ -288,6 +320,9 @@ func (d *daemon) next(ctx context.Context, done <-chan struct{}) (code int, ende
 		return d.signal(os.Interrupt)
 	case <-d.left:
 		return exitOK, true
+	case l := <-d.loaded:
+		d.reload(l)
+		return 0, false
 	case <-d.agent.Done():
 		d.out.fail("The agent has stopped: %v", d.agent.Err())
 		return exitError, true
@@ -340,7 +375,7 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	conf := &d.setup.conf
 	switch {
 	case s == reloadSignal:
-		d.reload()
+		d.load()
 		return 0, false
 	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt, s == syscall.SIGTERM && conf.LeaveOnTerminate:
 		return d.leave(), true
@@ -393,12 +428,16 @@ func (d *daemon) stop() {
 	d.log.Close()
 }
 
-// reload reads the configuration again and takes over what can change while running:
+// reload takes over what can change while running of a configuration that was read again:
 // log level, event handlers, tags, and what signals do.
-func (d *daemon) reload() {
-	d.out.step("Reloading configuration...")
-	s, err := loadSetup(d.args)
-	if err != nil {
+func (d *daemon) reload(l loading) {
+	d.loading = false
+	if d.loadNext {
+		d.load()
+		return
+	}
+	s := l.setup
+	if err := l.err; err != nil {
 		d.out.problems(err)
 		d.out.fail("Failed to reload configs, nothing was changed")
 		return

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"time"
 )
 
 // env is what a command sees of the world outside its arguments; tests replace it.
@@ -88,13 +89,36 @@ func dispatch(ctx context.Context, args []string, e env) int {
 		unknownCommand(args[0], e)
 		return exitError
 	}
-	if !c.ownSignals {
-		var stop context.CancelFunc
-		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
-		defer stop()
+	if c.ownSignals {
+		return c.run(ctx, args[1:], e)
 	}
-	return c.run(ctx, args[1:], e)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	return interruptible(ctx, stop, e, c.name, func() int { return c.run(ctx, args[1:], e) })
 }
+
+// interruptible runs a command. When ctx ends, stop lets another interrupt end the program at once.
+func interruptible(ctx context.Context, stop func(), e env, name string, run func() int) int {
+	code := make(chan int, 1)
+	go func() { code <- run() }()
+	select {
+	case n := <-code:
+		return n
+	case <-ctx.Done():
+		stop()
+	}
+	select {
+	case n := <-code:
+		return n
+	case <-time.After(interruptGrace):
+		fmt.Fprintf(e.Stderr, "serf %s: interrupted\n", name)
+		return exitError
+	}
+}
+
+// interruptGrace is how long a command may take to end, with what it has, after an interrupt. What waits for a file that
+// never comes doesn't notice one.
+const interruptGrace = 3 * time.Second
 
 // help is `serf help [command]`, or `serf help sim lifeguard`.
 func help(ctx context.Context, args []string, e env) int {
