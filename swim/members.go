@@ -90,6 +90,9 @@ func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []Membe
 // Random returns a number in [0, n) from this node's own source; n > 0.
 func (n *Node) Random(below int) int { return n.rng.below(below) }
 
+// RandomID returns a number of 31 bits from this node's own source, more than an int is sure to hold.
+func (n *Node) RandomID() uint32 { return n.rng.id() }
+
 // RandomFloat returns a number in [0, 1) from this node's own source.
 func (n *Node) RandomFloat() float64 { return n.rng.float() }
 

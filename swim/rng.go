@@ -21,6 +21,9 @@ func (r *rng) below(n int) int {
 	return int(hi)
 }
 
+// id returns a number of 31 bits.
+func (r *rng) id() uint32 { return uint32(r.pcg.Uint64() >> 33) }
+
 // float returns a number in [0, 1).
 func (r *rng) float() float64 { return float64(r.pcg.Uint64()>>11) / (1 << 53) }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"math"
 	"testing"
 )
 
@@ -43,7 +44,7 @@ func hostile(t testing.TB) map[string][]byte {
 		"nil nodes":             append((&PushPullHeader{Nodes: 1000}).Append(nil), bytes.Repeat([]byte{0xc0}, 1000)...),
 		"negative nodes":        (&PushPullHeader{Nodes: -1, UserStateLen: -1}).Append(nil),
 		"user state":            (&PushPullHeader{UserStateLen: UserStateMax}).Append(nil),
-		"user message":          (&UserMsgHeader{Len: 1 << 40}).Append(nil),
+		"user message":          (&UserMsgHeader{Len: math.MaxInt}).Append(nil),
 		"negative user message": (&UserMsgHeader{Len: -1}).Append(nil),
 	}
 }

@@ -187,7 +187,7 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 	}
 	m := wire.Query{
 		Addr: n.cfg.Addr.Addr().Unmap().AsSlice(), Port: n.cfg.Addr.Port(), SourceNode: []byte(n.cfg.Name),
-		Filters: filters, ID: uint32(n.swim.Random(1 << 31)), LTime: uint64(n.queryClock.Now()),
+		Filters: filters, ID: n.swim.RandomID(), LTime: uint64(n.queryClock.Now()),
 		Name: []byte(p.Name), Payload: p.Payload, RelayFactor: p.RelayFactor, Timeout: int64(p.Timeout),
 	}
 	m.Flags = wire.QueryWantAck | wire.QueryExtended
