@@ -23,7 +23,9 @@ func suspicionFor(c, k int, least, most time.Duration) time.Duration {
 	}
 	share := math.Log(float64(c)+1) / math.Log(float64(k)+1)
 	d := most.Seconds() - share*(most.Seconds()-least.Seconds())
-	return max(least, time.Duration(math.Floor(1000*d))*time.Millisecond)
+	// Whole milliseconds, rounded down. Processors differ in the last bit, which must not cost one of them a millisecond.
+	const lastBits = 1e-6
+	return max(least, time.Duration(math.Floor(1000*d+lastBits))*time.Millisecond)
 }
 
 // confirmationsFor is how many confirmations shorten a suspicion among n members.

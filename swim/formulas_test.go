@@ -2,7 +2,10 @@ package swim
 
 import (
 	"encoding/json"
+	"fmt"
+	"hash/fnv"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -67,6 +70,25 @@ func TestFormulasAsRecorded(t *testing.T) {
 		if got != time.Duration(c.Timeout)*time.Microsecond {
 			t.Errorf("least suspicion of %d members: %v, want %dus", c.N, got, c.Timeout)
 		}
+	}
+}
+
+// TestFormulasAreTheSameOnEveryProcessor: some round twice where others round once, and a simulation must not show it.
+func TestFormulasAreTheSameOnEveryProcessor(t *testing.T) {
+	h := fnv.New64a()
+	for n := 1; n <= 20_000; n++ {
+		fmt.Fprintln(h, suspicionMin(4, n, time.Second), retransmitLimit(4, n), pushPullScaled(time.Second, n))
+	}
+	for k := 1; k <= 16; k++ {
+		for c := range k + 1 {
+			for n := 1; n <= 200; n++ {
+				least := time.Duration(n) * 10 * time.Millisecond
+				fmt.Fprintln(h, suspicionFor(c, k, least, 6*least))
+			}
+		}
+	}
+	if got, want := fmt.Sprintf("%x", h.Sum64()), "9eab7f0da561bd6b"; got != want {
+		t.Errorf("the formulas' values have the sum %s on %s, on others %s", got, runtime.GOARCH, want)
 	}
 }
 
