@@ -17,6 +17,8 @@ type Metrics struct {
 	Membership swim.Counters
 	Above      serf.Counters
 	Node       serf.Stats
+	States     [swim.Left + 1]int // members by state, as the membership knows them
+	Queued     int                // messages of the membership that wait to be gossiped
 	Traffic    Traffic
 	Handlers   handler.Stats
 	// Coordinate is where this member is; the zero value without coordinates.
@@ -29,6 +31,7 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 	err := a.do(context.Background(), func(swim.Time) {
 		node := a.loop.node
 		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(), node.Stats()
+		read.States, read.Queued = node.Swim().States(), node.Swim().Queued()
 		read.Coordinate, _ = node.Coordinate(a.conf.Serf.Name)
 	})
 	if err != nil {
@@ -75,6 +78,24 @@ func hopedConfirmations(mult, n int) int {
 }
 
 // isPushPull tells whether a stream that the node wants is an exchange of the whole state.
-func isPushPull(s *swim.StreamOut) bool {
-	return s.Kind == swim.StreamCall && len(s.Data) > 0 && wire.Type(s.Data[0]) == wire.TypePushPull
+func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }
+
+// isState tells whether a message of a stream is a whole state.
+func isState(message []byte) bool {
+	return len(message) > 0 && wire.Type(message[0]) == wire.TypePushPull
+}
+
+// countStateOut notes the size of a message that is sent, if it is a whole state.
+func (a *Agent) countStateOut(message []byte) {
+	if isState(message) {
+		a.counts.stateOut.Store(uint64(len(message)))
+	}
+}
+
+// countStateIn counts a message that came, if it is a whole state.
+func (a *Agent) countStateIn(message []byte) {
+	if isState(message) {
+		a.counts.statesIn.Add(1)
+		a.counts.stateBytesIn.Add(uint64(len(message)))
+	}
 }

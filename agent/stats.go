@@ -121,6 +121,9 @@ type Traffic struct {
 	EarlyFailures   uint64 // members given up although fewer than hoped for confirmed the suspicion
 	Rounds          Timing // of the node's own accord: gossip, probes and so on
 	PushPulls       Timing // exchanges of the whole state begun here that were answered
+	StateOut        uint64 // bytes of the last whole state that was sent, before it was sealed
+	StatesIn        uint64 // whole states that came, and their bytes
+	StateBytesIn    uint64
 }
 
 // counters count what the agent did; see Traffic.
@@ -131,6 +134,7 @@ type counters struct {
 	streamLabels, streamKeys                      atomic.Uint64
 	earlyFailures                                 atomic.Uint64
 	rounds, pushPulls                             timing
+	stateOut, statesIn, stateBytesIn              atomic.Uint64
 }
 
 // Traffic returns the current counts; at any time.
@@ -150,5 +154,8 @@ func (a *Agent) Traffic() Traffic {
 		EarlyFailures:   c.earlyFailures.Load(),
 		Rounds:          c.rounds.load(),
 		PushPulls:       c.pushPulls.load(),
+		StateOut:        c.stateOut.Load(),
+		StatesIn:        c.statesIn.Load(),
+		StateBytesIn:    c.stateBytesIn.Load(),
 	}
 }

@@ -170,7 +170,9 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 		if answer == nil {
 			return nil
 		}
-		n, err := conn.Write(sealer.SealAnswer(nil, answer.Message()))
+		message := answer.Message()
+		a.countStateOut(message)
+		n, err := conn.Write(sealer.SealAnswer(nil, message))
 		a.counts.streamBytesOut.Add(uint64(n))
 		return err
 	case <-ctx.Done():
@@ -195,6 +197,7 @@ func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []by
 	if err != nil {
 		return nil, err
 	}
+	a.countStateIn(in.Data)
 	select {
 	case a.streams <- in:
 		return answer, nil
@@ -319,7 +322,9 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
 	a.counts.streamsDialled.Add(1)
-	n, err := conn.Write(s.Sealer.SealStream(nil, s.Message()))
+	message := s.Message()
+	a.countStateOut(message)
+	n, err := conn.Write(s.Sealer.SealStream(nil, message))
 	a.counts.streamBytesOut.Add(uint64(n))
 	if err != nil {
 		return false, err

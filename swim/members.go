@@ -59,6 +59,16 @@ func (n *Node) Len() int { return n.view.len() }
 // Live is the number of members alive or suspect, this one included unless it leaves.
 func (n *Node) Live() int { return n.view.live }
 
+// States counts the records by their state.
+func (n *Node) States() (s [Left + 1]int) {
+	s[Suspect] = len(n.suspicions.heap)
+	s[Alive] = n.view.live - s[Suspect]
+	for i := n.view.live; i < n.view.len(); i++ {
+		s[n.view.at(n.view.order.At(i)).state]++
+	}
+	return s
+}
+
 // Health is the local health score: 0 healthy, Config.AwarenessMax-1 worst.
 func (n *Node) Health() int { return n.health }
 
@@ -109,6 +119,7 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	}
 	n.identify(n.self, n.cfg.Addr, meta, n.cfg.Versions)
 	n.raise(now, n.inc)
+	n.counters.AliveNews++
 	n.announceAlive(n.self, out)
 	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
 	return nil

@@ -43,7 +43,6 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 	if err != nil {
 		return false
 	}
-	n.counters.AliveIn++
 	c := claim{id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from}
 	copy(c.versions[:], m.Vsn)
 	if n.acceptable(&c, out) {
@@ -57,7 +56,6 @@ func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Ou
 	if err != nil || len(m.From) > NameMax {
 		return false
 	}
-	n.counters.SuspectIn++
 	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
 	return true
 }
@@ -67,7 +65,6 @@ func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if err != nil || len(m.From) > NameMax {
 		return false
 	}
-	n.counters.DeadIn++
 	s := Dead
 	if string(m.From) == string(m.Node) {
 		s = Left
@@ -234,6 +231,7 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	}
 	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
 	n.view.add(id, ident, Alive, c.inc, now)
+	n.counters.AliveNews++
 	n.view.size += n.roster.stateSize(id, ident)
 	if !c.told {
 		n.announceAlive(id, out)
@@ -249,6 +247,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	moved := n.identity(id).addr != c.addr
 	changed := n.identify(id, c.addr, c.meta, c.versions)
 	n.view.set(id, Alive, c.inc, now)
+	n.counters.AliveNews++
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
 	e := Event{Member: id}
@@ -300,6 +299,9 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 		return
 	}
 	n.counters.Suspicions++
+	if r.state != Suspect {
+		n.counters.SuspectNews++
+	}
 	n.suspicions.remove(id) // of a lower incarnation: it had refuted that one
 	n.view.set(id, Suspect, inc, now)
 	members := n.view.live
@@ -330,6 +332,9 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 		s = Left // a higher death of one that left only moves its incarnation
 	}
 	n.view.set(id, s, inc, now)
+	if was.live() {
+		n.counters.DeadNews++
+	}
 	n.suspicions.remove(id)
 	if n.probe.target == id {
 		n.endProbe(now) // others found out, or it left

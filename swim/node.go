@@ -98,6 +98,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	}
 	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
 	n.view.add(n.self, ident, Alive, n.inc, now)
+	n.counters.AliveNews++
 	n.view.size = n.roster.stateSize(n.self, ident)
 	// Staggered, so that members started together don't act in step.
 	n.probe.next = now.Add(n.stagger(c.ProbeInterval))

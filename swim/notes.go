@@ -68,7 +68,9 @@ type Counters struct {
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
 
-	AliveIn, SuspectIn, DeadIn uint64
+	// News of members that changed what this node knows, by gossip, by full exchange, or of its own; a
+	// suspicion of a member that is suspect already isn't any.
+	AliveNews, SuspectNews, DeadNews uint64
 
 	ProbesFailed   uint64 // no ack, direct or not
 	StreamAcks     uint64 // a probe that only the stream answered

@@ -27,6 +27,8 @@ type Queue struct {
 	byKey map[uint64]int16 // slot + 1
 	n     int
 	drops uint64
+
+	sent, sentBytes uint64
 }
 
 // QueueMax bounds a queue. More wait only if news comes faster than gossip
@@ -61,6 +63,10 @@ func (q *Queue) Len() int { return q.n }
 
 // Drops is how many broadcasts were given up for want of room, since the start.
 func (q *Queue) Drops() uint64 { return q.drops }
+
+// Sent is how many messages were put into packets, counted for each member that a packet goes to, and their
+// bytes.
+func (q *Queue) Sent() (messages, bytes uint64) { return q.sent, q.sentBytes }
 
 // Has tells whether a broadcast with this key waits.
 func (q *Queue) Has(key uint64) bool { return q.byKey[key] != 0 }
@@ -110,6 +116,8 @@ func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 			q.unlink(s)
 			it := &q.slots[s-1]
 			it.sends += uint16(copies)
+			q.sent += uint64(copies)
+			q.sentBytes += uint64(copies * len(it.msg))
 			if q.Fair { // keeps the order: the oldest goes back first
 				it.next, *end, end = 0, s, &it.next
 			} else {

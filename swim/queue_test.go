@@ -196,3 +196,17 @@ func TestQueueCountsCopies(t *testing.T) {
 		t.Fatal("sent six times, limit four, and still there")
 	}
 }
+
+func TestQueueCountsWhatItSent(t *testing.T) {
+	var q Queue
+	q.Add(0, make([]byte, 100))
+	q.Add(0, make([]byte, 300))
+	var p wire.Packer
+	p.Reset(1000)
+	q.Fill(&p, 4, 3)
+	p.Reset(150)
+	q.Fill(&p, 4, 1)
+	if n, b := q.Sent(); n != 2*3+1 || b != 3*400+100 {
+		t.Errorf("counted %d messages, %d bytes, want 7 and 1300", n, b)
+	}
+}

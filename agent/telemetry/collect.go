@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/handler"
+	"serf/swim"
 	"serf/swim/serf/coord"
 )
 
@@ -175,6 +177,16 @@ func (c *Collector) read() bool {
 	return true
 }
 
+// CloseHandlers reads the last figures of the event handlers, which end after Close.
+func (c *Collector) CloseHandlers(s handler.Stats) {
+	r := c.last
+	r.Handlers = s
+	for _, n := range counts {
+		n.read(c.to, &c.last, &r)
+	}
+	c.last = r
+}
+
 // forget drops the failures that are too old for flapping.
 func (c *Collector) forget(now time.Time) {
 	for name, at := range c.failed { // order-free: each by itself
@@ -193,9 +205,9 @@ type count struct {
 }
 
 var counts = []count{
-	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveIn }, nil},
-	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectIn }, nil},
-	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadIn }, nil},
+	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveNews }, nil},
+	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectNews }, nil},
+	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadNews }, nil},
 	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut }, func(r *reading) uint64 { return r.Membership.PacketsOut }},
 	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn }, func(r *reading) uint64 { return r.Membership.PacketsIn }},
 	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut }, func(r *reading) uint64 { return r.Traffic.StreamsDialled }},
@@ -210,6 +222,19 @@ var counts = []count{
 	{"serf.member.update", func(r *reading) uint64 { return r.Above.Updates }, nil},
 	{"serf.events", func(r *reading) uint64 { return r.Above.Events }, nil},
 	{"serf.queries", func(r *reading) uint64 { return r.Above.Queries }, nil},
+	{"serf.query_acks", func(r *reading) uint64 { return r.Above.Acks }, nil},
+	{"serf.query_responses", func(r *reading) uint64 { return r.Above.Answers }, nil},
+	{"serf.query_duplicate_acks", func(r *reading) uint64 { return r.Above.AckDuplicates }, nil},
+	{"serf.query_duplicate_responses", func(r *reading) uint64 { return r.Above.AnswerDuplicates }, nil},
+	{"serf.coordinate.rejected", func(r *reading) uint64 { return r.Above.CoordinatesRefused }, nil},
+	{"serf.coordinate.zero-rtt", func(r *reading) uint64 { return r.Above.ZeroRTTs }, nil},
+	{"agent.handlers.runs", func(r *reading) uint64 { return r.Handlers.Total.Runs }, nil},
+	{"agent.handlers.failed", func(r *reading) uint64 { return r.Handlers.Total.Failed }, nil},
+	{"agent.handlers.timed_out", func(r *reading) uint64 { return r.Handlers.Total.TimedOut }, nil},
+	{"agent.handlers.dropped", func(r *reading) uint64 { return r.Handlers.Total.Dropped }, nil},
+	{"agent.handlers.merged", func(r *reading) uint64 { return r.Handlers.Total.Coalesced }, nil},
+	{"agent.handlers.killed", func(r *reading) uint64 { return r.Handlers.Total.Killed }, nil},
+	{"agent.handlers.lost", func(r *reading) uint64 { return r.Handlers.Total.Lost }, nil},
 	{"agent.ipc.accept", func(r *reading) uint64 { return r.ipcAccepted }, nil},
 	{"agent.ipc.command", func(r *reading) uint64 { return r.ipcCommands }, nil},
 }
@@ -230,6 +255,14 @@ func (n *count) read(to *Metrics, last, r *reading) {
 func (c *Collector) readGauges(r *reading) {
 	m := &r.memory
 	c.to.Gauge("memberlist.health.score", float64(r.Node.Health))
+	for state, n := range r.States {
+		c.to.Gauge("memberlist.node.instances."+swim.State(state).String(), float64(n))
+	}
+	if r.Traffic.StateOut > 0 {
+		c.to.Gauge("memberlist.size.local", float64(r.Traffic.StateOut))
+	}
+	c.to.Gauge("agent.handlers.waiting", float64(r.Handlers.Waiting))
+	c.to.Gauge("agent.handlers.running", float64(r.Handlers.Running))
 	c.to.Gauge("runtime.num_goroutines", float64(runtime.NumGoroutine()))
 	c.to.Gauge("runtime.alloc_bytes", float64(m.Alloc))
 	c.to.Gauge("runtime.sys_bytes", float64(m.Sys))
@@ -249,6 +282,10 @@ func (c *Collector) readSamples(r *reading) {
 	c.to.Times("memberlist.probeNode", since(probes(r), probes(last)))
 	c.to.Times("memberlist.gossip", since(r.Traffic.Rounds, last.Traffic.Rounds))
 	c.to.Times("memberlist.pushPullNode", since(r.Traffic.PushPulls, last.Traffic.PushPulls))
+	c.to.Samples("memberlist.size.remote", r.Traffic.StatesIn-last.Traffic.StatesIn, r.Traffic.StateBytesIn-last.Traffic.StateBytesIn)
+	c.to.Samples("serf.msgs.received", r.Above.MessagesIn-last.Above.MessagesIn, r.Above.MessageBytesIn-last.Above.MessageBytesIn)
+	c.to.Samples("serf.msgs.sent", r.Node.MessagesOut-last.Node.MessagesOut, r.Node.MessageBytesOut-last.Node.MessageBytesOut)
+	c.to.Sample("memberlist.queue.broadcasts", float64(r.Queued))
 	c.to.Sample("serf.queue.Intent", float64(r.Node.IntentQueue))
 	c.to.Sample("serf.queue.Event", float64(r.Node.EventQueue))
 	c.to.Sample("serf.queue.Query", float64(r.Node.QueryQueue))

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent"
+	"serf/agent/handler"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -64,12 +65,18 @@ func TestCollectsAllFigures(t *testing.T) {
 	accepted, commands := uint64(1), uint64(5)
 	c := newTestCollector(t, source, func() (uint64, uint64) { return accepted, commands })
 	figures := agent.Metrics{
-		Membership: swim.Counters{AliveIn: 1, SuspectIn: 2, DeadIn: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond},
-		Above:      serf.Counters{Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12},
-		Node:       serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15},
+		Membership: swim.Counters{AliveNews: 1, SuspectNews: 2, DeadNews: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond},
+		Above: serf.Counters{
+			Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12, Acks: 19, Answers: 20, AckDuplicates: 21, AnswerDuplicates: 22,
+			CoordinatesRefused: 23, ZeroRTTs: 24, MessagesIn: 2, MessageBytesIn: 50,
+		},
+		Node:   serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15, MessagesOut: 3, MessageBytesOut: 90},
+		States: [...]int{31, 32, 33, 34}, Queued: 35,
+		Handlers: handler.Stats{Waiting: 41, Running: 42, Total: handler.Counts{Runs: 43, Failed: 44, TimedOut: 45, Killed: 46, Dropped: 47, Lost: 48, Coalesced: 49}},
 		Traffic: agent.Traffic{
 			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17, EarlyFailures: 18,
 			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: agent.Timing{N: 2, Took: 8 * time.Millisecond},
+			StateOut: 5000, StatesIn: 2, StateBytesIn: 7000,
 		},
 		Coordinate: coord.Coordinate{Height: 0.001},
 	}
@@ -77,7 +84,21 @@ func TestCollectsAllFigures(t *testing.T) {
 	if !c.read() {
 		t.Fatal("not read")
 	}
-	want := strings.Split(`[G] 'serf-agent.memberlist.health.score': 2.000
+	want := strings.Split(`[G] 'serf-agent.agent.handlers.running': 42.000
+[G] 'serf-agent.agent.handlers.waiting': 41.000
+[G] 'serf-agent.memberlist.health.score': 2.000
+[G] 'serf-agent.memberlist.node.instances.alive': 31.000
+[G] 'serf-agent.memberlist.node.instances.dead': 33.000
+[G] 'serf-agent.memberlist.node.instances.left': 34.000
+[G] 'serf-agent.memberlist.node.instances.suspect': 32.000
+[G] 'serf-agent.memberlist.size.local': 5000.000
+[C] 'serf-agent.agent.handlers.dropped': Count: 47 Sum: 47.000
+[C] 'serf-agent.agent.handlers.failed': Count: 44 Sum: 44.000
+[C] 'serf-agent.agent.handlers.killed': Count: 46 Sum: 46.000
+[C] 'serf-agent.agent.handlers.lost': Count: 48 Sum: 48.000
+[C] 'serf-agent.agent.handlers.merged': Count: 49 Sum: 49.000
+[C] 'serf-agent.agent.handlers.runs': Count: 43 Sum: 43.000
+[C] 'serf-agent.agent.handlers.timed_out': Count: 45 Sum: 45.000
 [C] 'serf-agent.agent.ipc.accept': Count: 1 Sum: 1.000
 [C] 'serf-agent.agent.ipc.command': Count: 5 Sum: 5.000
 [C] 'serf-agent.memberlist.degraded.probe': Count: 6 Sum: 6.000
@@ -90,15 +111,25 @@ func TestCollectsAllFigures(t *testing.T) {
 [C] 'serf-agent.memberlist.tcp.sent': Count: 17 Sum: 1000.000
 [C] 'serf-agent.memberlist.udp.received': Count: 5 Sum: 500.000
 [C] 'serf-agent.memberlist.udp.sent': Count: 4 Sum: 400.000
+[C] 'serf-agent.serf.coordinate.rejected': Count: 23 Sum: 23.000
+[C] 'serf-agent.serf.coordinate.zero-rtt': Count: 24 Sum: 24.000
 [C] 'serf-agent.serf.events': Count: 11 Sum: 11.000
 [C] 'serf-agent.serf.member.failed': Count: 9 Sum: 9.000
 [C] 'serf-agent.serf.member.join': Count: 7 Sum: 7.000
 [C] 'serf-agent.serf.member.left': Count: 8 Sum: 8.000
 [C] 'serf-agent.serf.member.update': Count: 10 Sum: 10.000
 [C] 'serf-agent.serf.queries': Count: 12 Sum: 12.000
+[C] 'serf-agent.serf.query_acks': Count: 19 Sum: 19.000
+[C] 'serf-agent.serf.query_duplicate_acks': Count: 21 Sum: 21.000
+[C] 'serf-agent.serf.query_duplicate_responses': Count: 22 Sum: 22.000
+[C] 'serf-agent.serf.query_responses': Count: 20 Sum: 20.000
 [S] 'serf-agent.memberlist.gossip': Count: 10 Sum: 20.000
 [S] 'serf-agent.memberlist.probeNode': Count: 5 Sum: 15.000
 [S] 'serf-agent.memberlist.pushPullNode': Count: 2 Sum: 8.000
+[S] 'serf-agent.memberlist.queue.broadcasts': Count: 1 Sum: 35.000
+[S] 'serf-agent.memberlist.size.remote': Count: 2 Sum: 7000.000
+[S] 'serf-agent.serf.msgs.received': Count: 2 Sum: 50.000
+[S] 'serf-agent.serf.msgs.sent': Count: 3 Sum: 90.000
 [S] 'serf-agent.serf.queue.Event': Count: 1 Sum: 14.000
 [S] 'serf-agent.serf.queue.Intent': Count: 1 Sum: 13.000
 [S] 'serf-agent.serf.queue.Query': Count: 1 Sum: 15.000`, "\n")
@@ -111,13 +142,13 @@ func TestCollectsDifferences(t *testing.T) {
 	source := new(fakeSource)
 	c := newTestCollector(t, source, noIPC)
 	source.set(func(m *agent.Metrics) {
-		m.Membership.AliveIn, m.Membership.Probes = 100, 50
+		m.Membership.AliveNews, m.Membership.Probes = 100, 50
 		m.Coordinate = coord.Coordinate{Height: 0.001}
 	})
 	c.read()
 	c.to = newTestMetrics(t, Options{})
 	source.set(func(m *agent.Metrics) {
-		m.Membership.AliveIn, m.Membership.Probes = 103, 51
+		m.Membership.AliveNews, m.Membership.Probes = 103, 51
 		m.Coordinate = coord.Coordinate{Height: 0.002}
 		m.Traffic.StreamBytesOut = 99
 	})
@@ -136,6 +167,25 @@ func TestCollectsDifferences(t *testing.T) {
 		if strings.Contains(text, name) {
 			t.Errorf("%s, though there was nothing:\n%s", name, text)
 		}
+	}
+}
+
+// What the end of the agent costs its handlers comes after the last reading of it.
+func TestCollectsTheEndOfHandlers(t *testing.T) {
+	source := new(fakeSource)
+	c := newTestCollector(t, source, noIPC)
+	source.set(func(m *agent.Metrics) {
+		m.Membership.AliveNews, m.Handlers.Total = 1, handler.Counts{Runs: 5, Failed: 1}
+	})
+	c.read()
+	c.to = newTestMetrics(t, Options{})
+	c.CloseHandlers(handler.Stats{Total: handler.Counts{Runs: 6, Failed: 2, Killed: 1, Lost: 3}})
+	want := strings.Split(`[C] 'serf-agent.agent.handlers.failed': Count: 1 Sum: 1.000
+[C] 'serf-agent.agent.handlers.killed': Count: 1 Sum: 1.000
+[C] 'serf-agent.agent.handlers.lost': Count: 3 Sum: 3.000
+[C] 'serf-agent.agent.handlers.runs': Count: 1 Sum: 1.000`, "\n")
+	if d := cmp.Diff(want, values(c.to)); d != "" {
+		t.Error("-want +got:\n", d)
 	}
 }
 
@@ -312,7 +362,7 @@ func TestReadOnDemand(t *testing.T) {
 		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
 		m := newTestMetrics(t, Options{})
 		c := Collect(m, source, noIPC)
-		source.set(func(m *agent.Metrics) { m.Membership.AliveIn = 7 })
+		source.set(func(m *agent.Metrics) { m.Membership.AliveNews = 7 })
 		c.Read()
 		if text := string(m.Dump()); !strings.Contains(text, "memberlist.msg.alive': Count: 7 ") {
 			t.Errorf("not read:\n%s", text)

@@ -104,6 +104,13 @@ func (m *Metrics) Gauge(name string, value float64) { m.add(gaugeKind, m.gauges+
 // Sample adds one measurement.
 func (m *Metrics) Sample(name string, value float64) { m.add(sampleKind, name, 1, value) }
 
+// Samples adds n measurements that sum up to sum.
+func (m *Metrics) Samples(name string, n, sum uint64) {
+	if n > 0 {
+		m.add(sampleKind, name, n, float64(sum))
+	}
+}
+
 // Time adds how long something took, in milliseconds.
 func (m *Metrics) Time(name string, took time.Duration) { m.Sample(name, milliseconds(took)) }
 

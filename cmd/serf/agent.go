@@ -420,6 +420,7 @@ func (d *daemon) stop() {
 	d.stopExtras()
 	d.rpc.Close()
 	d.agent.Shutdown()
+	d.extras.collector.CloseHandlers(d.agent.HandlerStats())
 	d.closeSnapshot()
 	d.locks.Release()
 	d.log.Infof("agent", "shutdown complete")

@@ -36,6 +36,9 @@ func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
 	w, err := wire.ParseAckPayload(e.Data)
 	other := coord.Coordinate(w)
 	if err == nil {
+		if e.RTT == 0 {
+			n.count.ZeroRTTs++
+		}
 		err = c.client.Update(uint32(e.Member), other, e.RTT, n.swim.RandomFloat)
 	}
 	if err != nil {

@@ -27,6 +27,15 @@ func (g *gossip) drops() uint64 {
 	return g.intents.Drops() + g.queries.Drops() + g.events.Drops()
 }
 
+// sent is how many messages have been gossiped, counted for each member that they went to, and their bytes.
+func (g *gossip) sent() (messages, bytes uint64) {
+	for _, q := range [...]*swim.Queue{&g.intents, &g.queries, &g.events} {
+		m, b := q.Sent()
+		messages, bytes = messages+m, bytes+b
+	}
+	return messages, bytes - messages // without the type byte of the layer below
+}
+
 // user returns msg, one of Serf's, as a message of the layer below.
 func (g *gossip) user(msg []byte) []byte {
 	g.buf = wire.AppendUser(g.buf[:0], msg)

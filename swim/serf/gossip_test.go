@@ -122,3 +122,19 @@ func checkTable(t rapid.TB, n *Node) {
 		t.Fatalf("%d in order, %d listed", got, n.table.len())
 	}
 }
+
+func TestMessagesAreCounted(t *testing.T) {
+	tn := converse(t, "b", "c")
+	before, sentBefore := *tn.n.Counters(), tn.n.Stats()
+	msg := userEventMsg("x", "payload", 5)
+	tn.recv("b", msg)
+	tn.recv("b", msg) // for the second time, and ignored
+	if c := tn.n.Counters(); c.MessagesIn-before.MessagesIn != 2 || c.MessageBytesIn-before.MessageBytesIn != uint64(2*len(msg)) {
+		t.Errorf("received: %d of %d bytes, want 2 of %d", c.MessagesIn-before.MessagesIn, c.MessageBytesIn-before.MessageBytesIn, 2*len(msg))
+	}
+	tn.advance(200 * time.Millisecond)
+	s := tn.n.Stats()
+	if n, b := s.MessagesOut-sentBefore.MessagesOut, s.MessageBytesOut-sentBefore.MessageBytesOut; n == 0 || b != n*uint64(len(msg)) {
+		t.Errorf("sent: %d messages of %d bytes, want some of %d each", n, b, len(msg))
+	}
+}

@@ -317,6 +317,8 @@ func (n *Node) handle(now swim.Time, e *swim.Event, out *swim.Output) {
 
 // handleMessage takes one Serf message that came from addr, by packet or stream.
 func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out *swim.Output) {
+	n.count.MessagesIn++
+	n.count.MessageBytesIn += uint64(len(msg))
 	if len(msg) == 0 || len(msg) > messageCeiling {
 		n.refuse(from, errMessageSize, out)
 		return

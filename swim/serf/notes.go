@@ -153,14 +153,14 @@ type Counters struct {
 	QueriesAsked    uint64
 	QueriesRepeated uint64 // messages to single members
 	RepliesRepeated uint64 // acks and answers sent again
-	Acks, Answers   uint64 // to own queries
+	Acks, Answers   uint64 // to own queries; acks if they were asked for
 	Relays          uint64 // answers passed on for others
 	Coalesced       uint64 // events that gave way to newer ones of the same kind
 
 	// What is normal in gossip.
 	EventDuplicates, EventsBeforeMin  uint64
 	QueryDuplicates, QueriesBeforeMin uint64
-	AnswerDuplicates                  uint64
+	AckDuplicates, AnswerDuplicates   uint64
 
 	// What was dropped, by reason.
 	BadMessages        uint64 // malformed, of unknown type, or not to be acted on
@@ -181,6 +181,9 @@ type Counters struct {
 	LargeEventsDropped uint64 // sent by stream no more, over the limit
 	KeyErrors          uint64
 	CoordinatesRefused uint64
+
+	MessagesIn, MessageBytesIn uint64 // of this layer, whatever came of them
+	ZeroRTTs                   uint64 // pings whose round trip the clock is too coarse for
 }
 
 // Counters returns what this layer did and dropped so far; the queues' drops are in Stats.
@@ -193,6 +196,7 @@ type Stats struct {
 	IntentQueue, EventQueue, QueryQueue int
 	Backlog                             int // own user events that wait to be sent
 	QueueDrops                          uint64
+	MessagesOut, MessageBytesOut        uint64 // gossiped, counted for each member that they went to
 	Encrypted                           bool
 	CoordinateResets                    uint64
 }
@@ -200,7 +204,9 @@ type Stats struct {
 // Stats returns the figures of now.
 func (n *Node) Stats() Stats {
 	s := n.swim.Sealer()
+	messages, bytes := n.gossip.sent()
 	return Stats{
+		MessagesOut: messages, MessageBytesOut: bytes,
 		Members: n.table.len(), Failed: n.table.count[StatusFailed], Left: n.table.count[StatusLeft], Health: n.swim.Health(),
 		MemberTime: uint64(n.memberClock.Now()), EventTime: uint64(n.eventClock.Now()), QueryTime: uint64(n.queryClock.Now()),
 		IntentQueue: n.gossip.intents.Len(), EventQueue: n.gossip.events.Len() + len(n.large.queue), QueryQueue: n.gossip.queries.Len(),

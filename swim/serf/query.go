@@ -323,7 +323,11 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 	heard, met := q.heard[string(m.From)]
 	fresh := repliesOf(m) &^ heard
 	if fresh == 0 {
-		n.count.AnswerDuplicates++
+		if m.Flags&wire.ResponseIsAck != 0 {
+			n.count.AckDuplicates++
+		} else {
+			n.count.AnswerDuplicates++
+		}
 		return
 	}
 	id := n.lookup(m.From)
@@ -357,8 +361,8 @@ func (n *Node) settle(now swim.Time, q *query, id swim.MemberID) {
 }
 
 func (n *Node) tellAck(q *query, m *wire.QueryResponse) {
-	n.count.Acks++
 	if q.wantAck {
+		n.count.Acks++
 		n.tell(swim.Event{Kind: EventQueryAck, Op: q.op, Name: n.hold(m.From)})
 	}
 }

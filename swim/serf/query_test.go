@@ -61,7 +61,7 @@ func TestOwnQuery(t *testing.T) {
 	tn.recv("c", answerMsg("c", 1, q.id, "late"))
 	tn.wantNote("nobody listens any more", NoteAnswerStray)
 	tn.wantIdle("it is over")
-	if c := tn.n.Counters(); c.AnswerDuplicates != 2 || c.AnswersStray != 1 {
+	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.AnswerDuplicates != 1 || c.Acks != 2 || c.Answers != 1 || c.AnswersStray != 1 {
 		t.Errorf("counted %+v", c)
 	}
 }
