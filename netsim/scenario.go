@@ -4,8 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"serf/swim"
-	"serf/swim/serf"
+	"serf/internal/timing"
 )
 
 // Scenario is a simulation to run and measure: a cluster, its network, how long, and what befalls it when.
@@ -50,64 +49,8 @@ func DefaultScenario() Scenario {
 	return Scenario{Members: 10, For: Duration(time.Minute), Seed: 1, Profile: "lan", Events: 3}
 }
 
-// Timing replaces single timings of the profile; nil leaves the profile's. The names are those of
-// memberlist's and Serf's configuration, and mean what the fields of swim.Config and serf.Config of
-// the same name do.
-type Timing struct {
-	ProbeInterval     *Duration `json:"probe_interval,omitempty"`
-	ProbeTimeout      *Duration `json:"probe_timeout,omitempty"`
-	IndirectProbes    *int      `json:"indirect_probes,omitempty"`
-	StreamPing        *bool     `json:"stream_ping,omitempty"`
-	GossipInterval    *Duration `json:"gossip_interval,omitempty"`
-	GossipNodes       *int      `json:"gossip_nodes,omitempty"`
-	GossipRate        *int      `json:"gossip_rate,omitempty"` // bytes a second
-	GossipToTheDead   *Duration `json:"gossip_to_the_dead,omitempty"`
-	RetransmitMult    *int      `json:"retransmit_mult,omitempty"`
-	PushPullInterval  *Duration `json:"push_pull_interval,omitempty"` // 0s: never
-	SuspicionMult     *int      `json:"suspicion_mult,omitempty"`
-	SuspicionMaxMult  *int      `json:"suspicion_max_mult,omitempty"`
-	AwarenessMax      *int      `json:"awareness_max,omitempty"`
-	StreamTimeout     *Duration `json:"stream_timeout,omitempty"`
-	ReconnectInterval *Duration `json:"reconnect_interval,omitempty"` // 0s: never
-	ReconnectTimeout  *Duration `json:"reconnect_timeout,omitempty"`
-	TombstoneTimeout  *Duration `json:"tombstone_timeout,omitempty"`
-	ReapInterval      *Duration `json:"reap_interval,omitempty"`
-}
-
-// apply changes the timings of a profile. Those of Serf are for tune.
-func (t *Timing) apply(c *swim.Config) {
-	override(&c.ProbeInterval, t.ProbeInterval)
-	override(&c.ProbeTimeout, t.ProbeTimeout)
-	override(&c.IndirectProbes, t.IndirectProbes)
-	if t.StreamPing != nil {
-		c.DisableStreamPing = !*t.StreamPing
-	}
-	override(&c.GossipInterval, t.GossipInterval)
-	override(&c.GossipNodes, t.GossipNodes)
-	override(&c.GossipRate, t.GossipRate)
-	override(&c.GossipToTheDead, t.GossipToTheDead)
-	override(&c.RetransmitMult, t.RetransmitMult)
-	override(&c.PushPullInterval, t.PushPullInterval)
-	override(&c.SuspicionMult, t.SuspicionMult)
-	override(&c.SuspicionMaxMult, t.SuspicionMaxMult)
-	override(&c.AwarenessMax, t.AwarenessMax)
-	override(&c.StreamTimeout, t.StreamTimeout)
-}
-
-// tune changes what apply doesn't.
-func (t *Timing) tune(c *serf.Config) {
-	override(&c.ReconnectInterval, t.ReconnectInterval)
-	override(&c.ReconnectTimeout, t.ReconnectTimeout)
-	override(&c.TombstoneTimeout, t.TombstoneTimeout)
-	override(&c.ReapInterval, t.ReapInterval)
-}
-
-// override sets *v to what given points at, if it does.
-func override[T, G int | time.Duration | Duration](v *T, given *G) {
-	if given != nil {
-		*v = T(*given)
-	}
-}
+// Timing replaces single timings of the profile. Agents have the same ones in their configuration.
+type Timing = timing.Timing
 
 // Start says how the cluster comes to be.
 type Start struct {
@@ -199,6 +142,6 @@ func (s *Scenario) profile() Profile {
 	if err != nil {
 		panic("BUG: " + err.Error()) // validated
 	}
-	s.Timing.apply(&p.Timing)
+	s.Timing.ApplySwim(&p.Timing)
 	return p
 }

@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"serf/swim/serf"
 )
 
 // Limits of a scenario.
@@ -74,12 +71,9 @@ func (v *validator) profile() {
 		v.bad(false, "profile", "%q: allowed are %s", v.s.Profile, strings.Join(ProfileNames(), ", "))
 		return
 	}
-	p := v.s.profile()
-	c := serf.DefaultConfig(p.Timing)
-	v.s.Timing.tune(&c)
-	c.Name, c.Addr = "m1", netip.MustParseAddrPort("10.0.0.1:7946")
-	if err := c.Validate(); err != nil {
-		v.bad(false, "timing", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	base, _ := ProfileByName(v.s.Profile)
+	for _, p := range v.s.Timing.Problems(base.Timing) {
+		v.bad(false, "timing."+p.Key, "%s", p.Text)
 	}
 }
 

@@ -207,7 +207,7 @@ func (run *course) remember(f *Fault, i int) {
 
 // tune completes the configuration of a member that starts.
 func (run *course) tune(i int, cfg *serf.Config) {
-	run.s.Timing.tune(cfg)
+	run.s.Timing.Apply(cfg)
 	if m, ok := run.memory[i]; ok {
 		// A snapshot has the last times seen; the clocks are at the next.
 		cfg.LastMemberTime = m.stats.MemberTime - 1

@@ -23,7 +23,7 @@ func (s *Scenario) Lines() []Line {
 		add("about", "%s", s.About)
 	}
 	add("nodes", "%d, profile %s, %s, seed %d", s.Members, s.Profile, s.Start, s.Seed)
-	if set := s.Timing.String(); set != "" {
+	if set := timingText(&s.Timing); set != "" {
 		add("timing", "%s", set)
 	}
 	add("network", "%v", s.networkText())
@@ -72,8 +72,8 @@ func (s Start) String() string {
 	return text
 }
 
-// String lists what is set.
-func (t *Timing) String() string {
+// timingText lists what is set.
+func timingText(t *Timing) string {
 	var set []string
 	v := reflect.ValueOf(t).Elem()
 	for i := range v.NumField() {

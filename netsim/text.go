@@ -7,31 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"serf/internal/timing"
 )
 
 // The values of a scenario have one text each, which files and options share.
 
 // Duration is a time.Duration that is written as "10s" or "1m30s".
-type Duration time.Duration
-
-// Want names what is wanted where a Duration is.
-func (Duration) Want() string { return `a duration such as "90s"` }
-
-// String is the form that UnmarshalText reads.
-func (d Duration) String() string { return time.Duration(d).String() }
-
-// MarshalText implements encoding.TextMarshaler.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
-// UnmarshalText reads what time.ParseDuration does.
-func (d *Duration) UnmarshalText(b []byte) error {
-	x, err := time.ParseDuration(strings.TrimSpace(string(b)))
-	if err != nil {
-		return errors.New("want a duration such as 90s or 2h")
-	}
-	*d = Duration(x)
-	return nil
-}
+type Duration = timing.Duration
 
 // Want names what is wanted where a Dist is.
 func (Dist) Want() string { return `a delay such as "5ms", "1ms..20ms" or "exp:100µs,500µs"` }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"serf/wire"
@@ -148,12 +149,32 @@ func Local() Config {
 	return c
 }
 
-// Validate reports every problem of c, joined, or nil.
+// Problem is one thing that is wrong with a Config: "probe interval: 0s, at least 1ms".
+type Problem struct {
+	Field string // as files call it, "probe_interval"; "" for what isn't one thing
+	Text  string // without the field
+	err   error
+}
+
+// NewProblem words a problem. It begins with the field and a colon, if there is one.
+func NewProblem(format string, args ...any) *Problem {
+	p := &Problem{err: fmt.Errorf(format, args...)}
+	p.Text = p.err.Error()
+	if field, _, ok := strings.Cut(format, ": "); ok && !strings.Contains(field, "%") {
+		p.Field, p.Text = strings.ReplaceAll(field, " ", "_"), p.Text[len(field)+2:]
+	}
+	return p
+}
+
+func (p *Problem) Error() string { return p.err.Error() }
+func (p *Problem) Unwrap() error { return errors.Unwrap(p.err) }
+
+// Validate reports every problem of c, joined, or nil. Each is a *Problem.
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
+			errs = append(errs, NewProblem(format, args...))
 		}
 	}
 	bad(len(c.Name) >= 1 && len(c.Name) <= NameMax, "name: %d bytes, allowed 1 to %d", len(c.Name), NameMax)
@@ -172,10 +193,10 @@ func (c *Config) Validate() error {
 	bad(c.GossipNodes >= 1 && c.GossipNodes <= 64, "gossip nodes: %d, allowed 1 to 64", c.GossipNodes)
 	bad(c.GossipRate >= 0, "gossip rate: %d is negative", c.GossipRate)
 	bad(c.GossipToTheDead >= 0, "gossip to the dead: %v is negative", c.GossipToTheDead)
-	bad(c.RetransmitMult >= 1 && c.RetransmitMult <= 100, "retransmit multiplier: %d, allowed 1 to 100", c.RetransmitMult)
-	bad(c.PushPullInterval == 0 || c.PushPullInterval >= 10*time.Millisecond, "push/pull interval: %v, allowed 0 or at least 10ms", c.PushPullInterval)
-	bad(c.SuspicionMult >= 1 && c.SuspicionMult <= 100, "suspicion multiplier: %d, allowed 1 to 100", c.SuspicionMult)
-	bad(c.SuspicionMaxMult >= 1 && c.SuspicionMaxMult <= 100, "suspicion max multiplier: %d, allowed 1 to 100", c.SuspicionMaxMult)
+	bad(c.RetransmitMult >= 1 && c.RetransmitMult <= 100, "retransmit mult: %d, allowed 1 to 100", c.RetransmitMult)
+	bad(c.PushPullInterval == 0 || c.PushPullInterval >= 10*time.Millisecond, "push pull interval: %v, allowed 0 or at least 10ms", c.PushPullInterval)
+	bad(c.SuspicionMult >= 1 && c.SuspicionMult <= 100, "suspicion mult: %d, allowed 1 to 100", c.SuspicionMult)
+	bad(c.SuspicionMaxMult >= 1 && c.SuspicionMaxMult <= 100, "suspicion max mult: %d, allowed 1 to 100", c.SuspicionMaxMult)
 	bad(c.AwarenessMax >= 1 && c.AwarenessMax <= 64, "awareness max: %d, allowed 1 to 64", c.AwarenessMax)
 	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
 	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)

@@ -5,6 +5,8 @@ package config
 
 import (
 	"time"
+
+	"serf/internal/timing"
 )
 
 // Config is everything that `serf agent` can be told. Build it with Load.
@@ -79,17 +81,14 @@ type Config struct {
 	LeaveOnTerminate, SkipLeaveOnInterrupt bool
 	// BroadcastTimeout bounds how long leaving and force-leaving tell the others.
 	BroadcastTimeout time.Duration
-	// GossipRate is how many bytes a second gossip may send while more waits than a packet an
-	// interval carries. Zero means the default of the profile.
-	GossipRate int
 	// Compression packs messages before they are sent.
 	Compression bool
 	// DisableCoordinates turns network coordinates off.
 	DisableCoordinates bool
 	// DisableNameResolution lets a name conflict stand, without a vote.
 	DisableNameResolution bool
-	// Zero means the default of the profile.
-	ReconnectInterval, ReconnectTimeout, TombstoneTimeout time.Duration
+	// Timing replaces single timings of the profile.
+	Timing timing.Timing
 	// Limits in bytes.
 	QueryResponseSizeLimit, QuerySizeLimit, UserEventSizeLimit int
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/timing"
 )
 
 // fakeEnv is a system with these files and the host name "host".
@@ -33,6 +36,8 @@ func load(t *testing.T, content string, args ...string) (Config, error) {
 	c.Paths, c.Origins = nil, nil
 	return c, err
 }
+
+func of[T any](v T) *T { return &v }
 
 // settings are one value for each option and what it does to the defaults.
 var settings = []struct {
@@ -80,16 +85,31 @@ var settings = []struct {
 	{"-discover=d -mdns-disable-ipv6", `"discover": "d", "mdns": {"disable_ipv6": true}`, func(c *Config) { c.Discover, c.MDNSDisableIPv6 = "d", true }},
 	{"-rpc-addr=127.0.0.1:9", `"rpc_addr": "127.0.0.1:9"`, func(c *Config) { c.RPCAddr = "127.0.0.1:9" }},
 	{"", `"rpc_auth": "secret"`, func(c *Config) { c.RPCAuth = "secret" }},
-	{"-gossip-rate=70000", `"gossip_rate": 70000`, func(c *Config) { c.GossipRate = 70000 }},
+	{"-gossip-rate=70000", `"gossip_rate": 70000`, func(c *Config) { c.Timing.GossipRate = of(70000) }},
+	{"", `"gossip_rate": 0`, func(c *Config) { c.Timing.GossipRate = of(0) }},
+	{"", `"probe_interval": "2s"`, func(c *Config) { c.Timing.ProbeInterval = of(timing.Duration(2 * time.Second)) }},
+	{"", `"probe_timeout": "20ms"`, func(c *Config) { c.Timing.ProbeTimeout = of(timing.Duration(20 * time.Millisecond)) }},
+	{"", `"indirect_probes": 0`, func(c *Config) { c.Timing.IndirectProbes = of(0) }},
+	{"", `"stream_ping": false`, func(c *Config) { c.Timing.StreamPing = of(false) }},
+	{"", `"gossip_interval": "1s"`, func(c *Config) { c.Timing.GossipInterval = of(timing.Duration(time.Second)) }},
+	{"", `"gossip_nodes": 5`, func(c *Config) { c.Timing.GossipNodes = of(5) }},
+	{"", `"gossip_to_the_dead": "1h"`, func(c *Config) { c.Timing.GossipToTheDead = of(timing.Duration(time.Hour)) }},
+	{"", `"retransmit_mult": 6`, func(c *Config) { c.Timing.RetransmitMult = of(6) }},
+	{"", `"push_pull_interval": "0s"`, func(c *Config) { c.Timing.PushPullInterval = of(timing.Duration(0)) }},
+	{"", `"suspicion_mult": 7`, func(c *Config) { c.Timing.SuspicionMult = of(7) }},
+	{"", `"suspicion_max_mult": 8`, func(c *Config) { c.Timing.SuspicionMaxMult = of(8) }},
+	{"", `"awareness_max": 1`, func(c *Config) { c.Timing.AwarenessMax = of(1) }},
+	{"", `"stream_timeout": "3s"`, func(c *Config) { c.Timing.StreamTimeout = of(timing.Duration(3 * time.Second)) }},
+	{"", `"reap_interval": "4s"`, func(c *Config) { c.Timing.ReapInterval = of(timing.Duration(4 * time.Second)) }},
 	{"-broadcast-timeout=7s", `"broadcast_timeout": "7s"`, func(c *Config) { c.BroadcastTimeout = 7 * time.Second }},
 	{"-disable-compression", `"enable_compression": false`, func(c *Config) { c.Compression = false }},
 	{"", `"disable_coordinates": true`, func(c *Config) { c.DisableCoordinates = true }},
 	{"", `"disable_name_resolution": true`, func(c *Config) { c.DisableNameResolution = true }},
 	{"", `"leave_on_terminate": true`, func(c *Config) { c.LeaveOnTerminate = true }},
 	{"", `"skip_leave_on_interrupt": true`, func(c *Config) { c.SkipLeaveOnInterrupt = true }},
-	{"", `"reconnect_interval": "15s"`, func(c *Config) { c.ReconnectInterval = 15 * time.Second }},
-	{"", `"reconnect_timeout": "48h"`, func(c *Config) { c.ReconnectTimeout = 48 * time.Hour }},
-	{"", `"tombstone_timeout": "72h"`, func(c *Config) { c.TombstoneTimeout = 72 * time.Hour }},
+	{"", `"reconnect_interval": "15s"`, func(c *Config) { c.Timing.ReconnectInterval = of(timing.Duration(15 * time.Second)) }},
+	{"", `"reconnect_timeout": "48h"`, func(c *Config) { c.Timing.ReconnectTimeout = of(timing.Duration(48 * time.Hour)) }},
+	{"", `"tombstone_timeout": "72h"`, func(c *Config) { c.Timing.TombstoneTimeout = of(timing.Duration(72 * time.Hour)) }},
 	{"", `"query_response_size_limit": 2000`, func(c *Config) { c.QueryResponseSizeLimit = 2000 }},
 	{"", `"query_size_limit": 2001`, func(c *Config) { c.QuerySizeLimit = 2001 }},
 	{"", `"user_event_size_limit": 2002`, func(c *Config) { c.UserEventSizeLimit = 2002 }},
@@ -383,7 +403,12 @@ func TestProblemsOfFiles(t *testing.T) {
 		{`{"config-file": "x"}`, `c.json:1:2: config-file: is no key here; 'serf agent -h' lists the keys`},
 		{`{"user_event_size_limit": 0}`, "c.json:1:2: user_event_size_limit: 0, allowed 1 to 9216"},
 		{`{"user_event_size_limit": 9217}`, "c.json:1:2: user_event_size_limit: 9217, allowed 1 to 9216"},
-		{`{"gossip_rate": -1}`, "c.json:1:2: gossip_rate: -1, at least 0"},
+		{`{"gossip_rate": -1}`, "c.json:1:2: gossip_rate: -1 is negative"},
+		{`{"probe_interval": "400ms"}`, "c.json:1:2: probe_interval: 400ms, must be more than probe_timeout, 500ms"},
+		{`{"profile": "wan", "probe_timeout": "5s"}`, "c.json:1:20: probe_timeout: 5s, at least 1ms and less than the probe interval 5s"},
+		{`{"suspicion_mult": 0}`, "c.json:1:2: suspicion_mult: 0, allowed 1 to 100"},
+		{`{"gossip_nodes": "3"}`, `c.json:1:18: gossip_nodes: "3", want a whole number`},
+		{`{"push_pull_interval": 30}`, `c.json:1:24: push_pull_interval: 30, want a duration such as "90s"`},
 		{`{"query_size_limit": 61441}`, "c.json:1:2: query_size_limit: 61441, allowed 1 to 61440"},
 		{`{"query_response_size_limit": -1}`, "c.json:1:2: query_response_size_limit: -1, allowed 1 to 61440"},
 		{`{"reconnect_timeout": "-1s"}`, "c.json:1:2: reconnect_timeout: -1s, at least 0s"},
@@ -411,6 +436,31 @@ func TestLimitsAreAllowed(t *testing.T) {
 		"label": "`+strings.Repeat("x", 255)+`"}`)
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// All timings that scenarios know are keys of the configuration.
+func TestTimings(t *testing.T) {
+	for _, key := range timing.Keys() {
+		if !slices.ContainsFunc(options, func(o option) bool { return o.key == key }) {
+			t.Errorf("%s is no key", key)
+		}
+		c := Default()
+		value := map[bool]string{true: `"90m"`, false: `9`}[strings.Contains(key, "interval") || strings.Contains(key, "timeout") || key == "gossip_to_the_dead"]
+		if key == "stream_ping" {
+			value = "false"
+		}
+		if _, err := parseFile(&c, "c.json", []byte(`{"`+key+`": `+value+`}`)); err != nil || reflect.DeepEqual(c.Timing, timing.Timing{}) {
+			t.Errorf("%s: error %v, %+v", key, err, c.Timing)
+		}
+	}
+}
+
+func TestReadFilesSaysOnlyWhatFilesDo(t *testing.T) {
+	c, _, err := ReadFiles([]string{"c.json"}, fakeEnv(map[string]string{"c.json": `{"gossip_nodes": 99, "keyring_file": "gone"}`}))
+	want := Config{KeyringFile: "gone", Timing: timing.Timing{GossipNodes: of(99)}, Origins: map[string]string{"gossip_nodes": "c.json:1:2", "keyring_file": "c.json:1:22"}}
+	if d := cmp.Diff(want, c); d != "" || err != nil {
+		t.Error(err, d)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"serf/internal/jsonfile"
 	"serf/internal/nearest"
+	"serf/internal/timing"
 )
 
 // parseFile sets on c what the JSON object in data says, the content of the file called name. The error
@@ -95,7 +96,7 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 		if err := setText(f, s); err != nil {
 			v.Fail("%v", err)
 		}
-	case *time.Duration:
+	case *time.Duration, **timing.Duration:
 		if v.IsBlank() {
 			v.Fail("%v", errBlank)
 			return

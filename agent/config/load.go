@@ -63,6 +63,17 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	return c, warnings, errors.Join(errs...)
 }
 
+// ReadFiles returns what the files and folders at paths say, and no defaults. Only their form is checked: whether an
+// agent can be started with it is another matter.
+func ReadFiles(paths []string, env Env) (c Config, warnings []string, err error) {
+	var errs []error
+	for _, path := range paths {
+		more, err := applyPath(&c, path, env)
+		warnings, errs = append(warnings, more...), append(errs, err)
+	}
+	return c, warnings, errors.Join(errs...)
+}
+
 // complete fills in what isn't in the options themselves.
 func (c *Config) complete(env Env, warnings *[]string) error {
 	var errs []error

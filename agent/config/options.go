@@ -14,8 +14,8 @@ type option struct {
 	key   string // a dot separates the parts of a nested key; "" if only a flag can set it
 	arg   string // what the help calls the value; "" for a switch
 	usage string
-	// field points at what is set: *string, *bool, inverted, *int, *time.Duration,
-	// *[]string (each use appends) or *map[string]string (each use adds a pair).
+	// field points at what is set: *string, *bool, inverted, *int, *time.Duration, *[]string (each use
+	// appends), *map[string]string (each use adds a pair) or a pointer of Timing.
 	field func(*Config) any
 }
 
@@ -106,8 +106,6 @@ var options = []option{
 
 	{"broadcast-timeout", "broadcast_timeout", "time", "how long leaving may tell the others (default 5s, at least 1s)",
 		func(c *Config) any { return &c.BroadcastTimeout }},
-	{"gossip-rate", "gossip_rate", "bytes", "most bytes a second that gossip sends in bursts (default: lan 2097152, wan 262144, local 8388608)",
-		func(c *Config) any { return &c.GossipRate }},
 	{"disable-compression", "", "", "send messages uncompressed",
 		func(c *Config) any { return inverted{&c.Compression} }},
 	{"", "enable_compression", "", "compress messages (default true)",
@@ -120,18 +118,50 @@ var options = []option{
 		func(c *Config) any { return &c.LeaveOnTerminate }},
 	{"", "skip_leave_on_interrupt", "", "don't leave gracefully on INT",
 		func(c *Config) any { return &c.SkipLeaveOnInterrupt }},
-	{"", "reconnect_interval", "time", "pause between attempts to reach failed members",
-		func(c *Config) any { return &c.ReconnectInterval }},
-	{"", "reconnect_timeout", "time", "how long to try to reach a failed member",
-		func(c *Config) any { return &c.ReconnectTimeout }},
-	{"", "tombstone_timeout", "time", "how long to remember a member that left",
-		func(c *Config) any { return &c.TombstoneTimeout }},
 	{"", "query_response_size_limit", "bytes", "largest answer to a query (default 1024)",
 		func(c *Config) any { return &c.QueryResponseSizeLimit }},
 	{"", "query_size_limit", "bytes", "largest query (default 1024)",
 		func(c *Config) any { return &c.QuerySizeLimit }},
 	{"", "user_event_size_limit", "bytes", "largest user event, name and payload (default 512)",
 		func(c *Config) any { return &c.UserEventSizeLimit }},
+
+	// Timings, as scenarios of the simulator have them.
+	{"", "probe_interval", "time", "pause between two probes (default: lan and local 1s, wan 5s)",
+		func(c *Config) any { return &c.Timing.ProbeInterval }},
+	{"", "probe_timeout", "time", "how long a direct answer to a probe may take (default: lan 500ms, wan 3s, local 200ms)",
+		func(c *Config) any { return &c.Timing.ProbeTimeout }},
+	{"", "indirect_probes", "n", "how many others are asked then (default: lan and wan 3, local 1)",
+		func(c *Config) any { return &c.Timing.IndirectProbes }},
+	{"", "stream_ping", "", "probe by TCP, too, when UDP fails (default true)",
+		func(c *Config) any { return &c.Timing.StreamPing }},
+	{"", "gossip_interval", "time", "pause between two rounds of gossip (default: lan 200ms, wan 500ms, local 100ms)",
+		func(c *Config) any { return &c.Timing.GossipInterval }},
+	{"", "gossip_nodes", "n", "how many members a round tells (default: lan and local 3, wan 4)",
+		func(c *Config) any { return &c.Timing.GossipNodes }},
+	{"gossip-rate", "gossip_rate", "bytes", "most bytes a second of bursts of gossip, 0: no bursts (default: lan 2097152, wan 262144, local 8388608)",
+		func(c *Config) any { return &c.Timing.GossipRate }},
+	{"", "gossip_to_the_dead", "time", "how long a failed member is still told (default: lan 30s, wan 1m, local 15s)",
+		func(c *Config) any { return &c.Timing.GossipToTheDead }},
+	{"", "retransmit_mult", "n", "how often each message is gossiped, times log of the members (default: lan and wan 4, local 2)",
+		func(c *Config) any { return &c.Timing.RetransmitMult }},
+	{"", "push_pull_interval", "time", "pause between two full exchanges, 0s: none (default: lan 30s, wan 1m, local 15s)",
+		func(c *Config) any { return &c.Timing.PushPullInterval }},
+	{"", "suspicion_mult", "n", "least time to refute a suspicion, in probe intervals, times log of the members (default: lan 4, wan 6, local 3)",
+		func(c *Config) any { return &c.Timing.SuspicionMult }},
+	{"", "suspicion_max_mult", "n", "the longest, as a multiple of the least (default 6)",
+		func(c *Config) any { return &c.Timing.SuspicionMaxMult }},
+	{"", "awareness_max", "n", "bound of the health score, which stretches probes (default 8)",
+		func(c *Config) any { return &c.Timing.AwarenessMax }},
+	{"", "stream_timeout", "time", "how long an exchange by TCP may take (default: lan 10s, wan 30s, local 1s)",
+		func(c *Config) any { return &c.Timing.StreamTimeout }},
+	{"", "reconnect_interval", "time", "pause between attempts to reach failed members (default 30s)",
+		func(c *Config) any { return &c.Timing.ReconnectInterval }},
+	{"", "reconnect_timeout", "time", "how long to try to reach a failed member (default 24h)",
+		func(c *Config) any { return &c.Timing.ReconnectTimeout }},
+	{"", "tombstone_timeout", "time", "how long to remember a member that left (default 24h)",
+		func(c *Config) any { return &c.Timing.TombstoneTimeout }},
+	{"", "reap_interval", "time", "pause between looks for those to forget (default 15s)",
+		func(c *Config) any { return &c.Timing.ReapInterval }},
 }
 
 // secrets are the keys whose values no message shows.
@@ -150,6 +180,8 @@ func wants(field any) string {
 	switch field.(type) {
 	case inverted:
 		return "true or false"
+	case **int:
+		return wants(new(int))
 	default:
 		return jsonfile.WantOf(reflect.ValueOf(field).Elem())
 	}

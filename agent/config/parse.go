@@ -66,6 +66,11 @@ func (v flagValue) Set(s string) (err error) {
 		if n, err = strconv.Atoi(s); err == nil {
 			*f = n
 		}
+	case **int:
+		var n int
+		if n, err = strconv.Atoi(s); err == nil {
+			*f = &n
+		}
 	case *time.Duration:
 		err = setDuration(f, s)
 	case *[]string:

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"serf/internal/timing"
 )
 
 // Least times: shorter ones hammer the members to join, or tell nobody of a leave.
@@ -107,10 +109,11 @@ func (c *Config) checkLimits(p *problems) {
 	atLeast("retry_interval", c.RetryInterval, minRetryInterval)
 	atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
 	atLeast("handler_timeout", c.HandlerTimeout, 0)
-	atLeast("reconnect_interval", c.ReconnectInterval, 0)
-	atLeast("reconnect_timeout", c.ReconnectTimeout, 0)
-	atLeast("tombstone_timeout", c.TombstoneTimeout, 0)
-	p.add(c.GossipRate >= 0, "gossip_rate", "%d, at least 0", c.GossipRate)
+	if profile, ok := timing.Profile(c.Profile); ok {
+		for _, problem := range c.Timing.Problems(profile) {
+			p.add(false, problem.Key, "%s", problem.Text)
+		}
+	}
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
 
 	size := func(key string, n, limit int) {

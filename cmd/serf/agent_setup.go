@@ -11,7 +11,7 @@ import (
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/handler"
-	"serf/swim"
+	"serf/internal/timing"
 	"serf/swim/serf"
 	"serf/wire"
 )
@@ -128,9 +128,10 @@ func (s *setup) sealer() (*wire.Sealer, error) {
 
 // serfConfig is the configuration as the node takes it.
 func (s *setup) serfConfig() serf.Config {
-	profiles := map[string]func() swim.Config{"lan": swim.LAN, "wan": swim.WAN, "local": swim.Local}
 	c := &s.conf
-	sc := serf.DefaultConfig(profiles[c.Profile]())
+	profile, _ := timing.Profile(c.Profile) // checked
+	sc := serf.DefaultConfig(profile)
+	c.Timing.Apply(&sc)
 	sc.Name, sc.Addr, sc.CheckNames = c.Node, s.addrs.Advertise, c.ValidateNodeNames
 	sc.Protocol = uint8(c.Protocol)
 	sc.Tags = c.Tags
@@ -141,10 +142,5 @@ func (s *setup) serfConfig() serf.Config {
 	sc.DisableCoordinates = c.DisableCoordinates
 	sc.DisableConflictResolution = c.DisableNameResolution
 	sc.BroadcastTimeout = c.BroadcastTimeout
-	// Zero means the default.
-	sc.GossipRate = cmp.Or(c.GossipRate, sc.GossipRate)
-	sc.ReconnectInterval = cmp.Or(c.ReconnectInterval, sc.ReconnectInterval)
-	sc.ReconnectTimeout = cmp.Or(c.ReconnectTimeout, sc.ReconnectTimeout)
-	sc.TombstoneTimeout = cmp.Or(c.TombstoneTimeout, sc.TombstoneTimeout)
 	return sc
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"serf/agent/config"
+	"serf/internal/timing"
 	"serf/netsim"
 )
 
@@ -94,6 +96,7 @@ type setting struct {
 type simOptions struct {
 	*options
 	file     string
+	agents   *[]string // configuration files
 	print    bool
 	workers  int
 	settings []setting
@@ -120,6 +123,10 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 			return r, o.misused("%s", prefixed(o.file+":", err)), false
 		}
 	}
+	byAgent, err := o.takeTimings(&r.scenario)
+	if err != nil {
+		return r, o.misused("%v", err), false
+	}
 	byOption := make(map[string]string) // keys, and the option that set them
 	for _, x := range o.settings {
 		faults, works := len(r.scenario.Faults), len(r.scenario.Work)
@@ -141,7 +148,7 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 		return r, exitOK, true
 	}
 	if err := r.scenario.Validate(); err != nil {
-		return r, o.misused("%s", o.explain(err, byOption, places)), false
+		return r, o.misused("%s", o.explain(err, byOption, byAgent, places)), false
 	}
 	r.scenario.Workers = simWorkers(o.workers, r.scenario.Members)
 	return r, exitOK, true
@@ -181,6 +188,7 @@ func addedKey(list string, before, after int) string {
 // define adds the options.
 func (o *simOptions) define() {
 	o.textVar(&o.file, "scenario")
+	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")
 	for _, p := range netsim.Params() {
@@ -231,6 +239,26 @@ func (o *simOptions) adds(name string, parse func(text string) (func(*netsim.Sce
 	})
 }
 
+// takeTimings sets the profile and timings that agents are configured with. It returns the keys of the scenario that were
+// set, and where each is in its file.
+func (o *simOptions) takeTimings(s *netsim.Scenario) (origins map[string]string, err error) {
+	c, _, err := config.ReadFiles(*o.agents, config.OS())
+	if err != nil {
+		return nil, err
+	}
+	origins = make(map[string]string)
+	if c.Profile != "" {
+		s.Profile, origins["profile"] = c.Profile, c.Origins["profile"]
+	}
+	s.Timing.Take(&c.Timing)
+	for _, key := range timing.Keys() {
+		if origin, ok := c.Origins[key]; ok {
+			origins["timing."+key] = origin
+		}
+	}
+	return origins, nil
+}
+
 // scenarioMax is more than anybody writes, in bytes: a path given by mistake must not fill the memory.
 const scenarioMax = 4 << 20
 
@@ -274,18 +302,21 @@ func prefixed(prefix string, err error) string {
 }
 
 // explain says of each problem where it comes from: an option, or a place in the file.
-func (o *simOptions) explain(err error, byOption map[string]string, places map[string]netsim.Place) string {
+func (o *simOptions) explain(err error, byOption, byAgent map[string]string, places map[string]netsim.Place) string {
 	var lines []string
 	for _, p := range netsim.Problems(err) {
-		lines = append(lines, o.explainOne(p, byOption, places))
+		lines = append(lines, o.explainOne(p, byOption, byAgent, places))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (o *simOptions) explainOne(p *netsim.Problem, byOption map[string]string, places map[string]netsim.Place) string {
+func (o *simOptions) explainOne(p *netsim.Problem, byOption, byAgent map[string]string, places map[string]netsim.Place) string {
 	for key, rest := p.Key, ""; ; {
 		if name, ok := byOption[key]; ok {
 			return strings.Join(strings.Fields("-"+name+" "+rest+" "+p.Text), " ")
+		}
+		if origin, ok := byAgent[key]; ok {
+			return fmt.Sprintf("%s: %s %s", origin, strings.TrimPrefix(p.Key, "timing."), p.Text)
 		}
 		if place, ok := places[key]; ok {
 			return fmt.Sprintf("%s:%v: %v", o.file, place, p)

@@ -19,6 +19,10 @@ Usage: serf sim [options]
   -scenario=FILE
         Read a scenario from a JSON file, see below. Options change what it says.
 
+  -agent-config=PATH
+        Take the profile and the timings of an agent's configuration file, or of a
+        folder of such files. They replace those of the scenario. May be repeated.
+
   -print-scenario
         Print what the options mean as a file to start from, and run nothing.
 
@@ -100,7 +104,7 @@ Values
 Scenario files
 
   A file is a JSON object. Its keys are those of the options above, with _ instead of -, those of the network in an
-  object "network", and the timings in "timing"; and these:
+  object "network", and the timings in "timing"; and these. The timings are keys of an agent's configuration, too.
 
   about     a text for readers
   start     {"warm": true} or {"over": "10s", "seeds": 3, "later": 5}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"serf/netsim"
 )
@@ -276,12 +277,39 @@ func TestSimNamesThePlaceInTheFile(t *testing.T) {
 		{[]string{"-fault=crash"}, "-fault kind crash needs one of count, share, region, members\n"},
 		{[]string{"-fault=boom"}, `invalid value "boom" for option -fault: kind "boom": allowed are crash, leave, `},
 		{[]string{"-work=rotate-key,every=1s"}, "-work there is no key to rotate: set encrypt\n"},
-		{[]string{"-probe-timeout=1m"}, "timing probe timeout: 1m0s, at least 1ms and less than the probe interval 1s\n"},
+		{[]string{"-probe-timeout=1m"}, "-probe-timeout 1m0s, at least 1ms and less than the probe interval 1s\n"},
 	}
 	for _, tt := range tests {
 		code, out, errs := sim(t, t.Context(), tt.args...)
 		if code != exitError || out != "" || !strings.Contains(errs, tt.want) {
 			t.Errorf("%v: exit %d, %q, want %q", tt.args, code, errs, tt.want)
+		}
+	}
+}
+
+// An agent's configuration is simulated as it is, and the other way round.
+func TestSimTakesTheTimingsOfAgents(t *testing.T) {
+	agentFile := configFile(t, `{"node_name": "a", "profile": "wan", "keyring_file": "/nowhere", "probe_interval": "7s", "gossip_nodes": 5, "reap_interval": "9s"}`)
+	scenario := writeScenarioFile(t, `{"profile": "local", "timing": {"gossip_nodes": 4, "suspicion_mult": 3}}`)
+	r, _, ok := parseSim([]string{"-gossip-nodes=6", "-agent-config", agentFile, "-scenario", scenario}, env{})
+	s := &r.scenario
+	if !ok || s.Profile != "wan" || s.Timing.ProbeInterval.String() != "7s" || *s.Timing.GossipNodes != 6 || *s.Timing.SuspicionMult != 3 || s.Timing.ReapInterval.String() != "9s" {
+		t.Errorf("%v, profile %s, timing %+v", ok, s.Profile, s.Timing)
+	}
+	conf, err := loadSetup([]string{"-config-file", configFile(t, `{"probe_interval": "7s", "gossip_nodes": 5, "reap_interval": "9s"}`), "-node=a", "-bind=127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := conf.serfConfig(); c.ProbeInterval != 7*time.Second || c.GossipNodes != 5 || c.ReapInterval != 9*time.Second {
+		t.Errorf("the agent has %v, %v, %v", c.ProbeInterval, c.GossipNodes, c.ReapInterval)
+	}
+	for content, want := range map[string]string{
+		`{"gossip_nodes": 99}`: ":1:2: gossip_nodes 99, allowed 1 to 64\n", `{"gossip_nods": 9}`: ":1:2: gossip_nods: is no key here; did you mean gossip_nodes?\n",
+	} {
+		path := configFile(t, content)
+		code, out, errs := sim(t, t.Context(), "-agent-config", path)
+		if code != exitError || out != "" || !strings.HasPrefix(errs, "serf sim: "+path+want) {
+			t.Errorf("%s: exit %d, %q, want %q", content, code, errs, want)
 		}
 	}
 }

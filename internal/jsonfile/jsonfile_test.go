@@ -164,6 +164,12 @@ func TestKeysInSeveralSpellings(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrongIsLeftUnset(t *testing.T) {
+	if v, err := read(`{"p": "x", "n": "y"}`); err == nil || v.P != nil || v.N != 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	f := Parse("", []byte("{\"parts\": [\n{}, {\"deep\"\n : 1}],\n\"tags\": {}}"))
 	var v all

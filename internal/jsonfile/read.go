@@ -33,8 +33,10 @@ func (v Value) read(to reflect.Value) {
 	case IsText(to):
 		v.leaf(to)
 	case to.Kind() == reflect.Pointer:
-		to.Set(reflect.New(to.Type().Elem()))
-		v.read(to.Elem())
+		fresh := reflect.New(to.Type().Elem())
+		if v.Read(fresh.Interface()) {
+			to.Set(fresh)
+		}
 	case to.Kind() == reflect.Struct:
 		v.object(to)
 	case to.Kind() == reflect.Map:

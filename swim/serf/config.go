@@ -114,19 +114,19 @@ func DefaultConfig(profile swim.Config) Config {
 	}
 }
 
-// Validate reports every problem of c, joined, or nil.
+// Validate reports every problem of c, joined, or nil. Each is a *swim.Problem.
 func (c *Config) Validate() error {
 	errs := []error{c.Config.Validate()}
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
+			errs = append(errs, swim.NewProblem(format, args...))
 		}
 	}
 	atLeast := func(name string, d, least time.Duration) {
-		bad(d >= least, "%s: %v, at least %v", name, d, least)
+		bad(d >= least, name+": %v, at least %v", d, least)
 	}
 	size := func(name string, n, most int) {
-		bad(n >= 1 && n <= most, "%s: %d bytes, allowed 1 to %d", name, n, most)
+		bad(n >= 1 && n <= most, name+": %d bytes, allowed 1 to %d", n, most)
 	}
 	bad(c.Protocol == 0 || c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax,
 		"Serf protocol %d: allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)

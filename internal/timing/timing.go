@@ -1,0 +1,178 @@
+// Package timing has the timings of a node as files give them: the configuration of an agent, and a scenario to simulate. Both have
+// the same keys, with the same meaning and bounds.
+package timing
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"serf/internal/jsonfile"
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Duration is a time.Duration that is written as "10s" or "1m30s".
+type Duration time.Duration
+
+// Want names what is wanted where a Duration is.
+func (Duration) Want() string { return `a duration such as "90s"` }
+
+// String is the form that UnmarshalText reads.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what time.ParseDuration does.
+func (d *Duration) UnmarshalText(b []byte) error {
+	x, err := time.ParseDuration(strings.TrimSpace(string(b)))
+	if err != nil {
+		return errors.New("want a duration such as 90s or 2h")
+	}
+	*d = Duration(x)
+	return nil
+}
+
+// Timing replaces single timings of the profile; nil leaves the profile's. The names are those of
+// memberlist's and Serf's configuration, and mean what the fields of swim.Config and serf.Config of
+// the same name do.
+type Timing struct {
+	ProbeInterval     *Duration `json:"probe_interval,omitempty"`
+	ProbeTimeout      *Duration `json:"probe_timeout,omitempty"`
+	IndirectProbes    *int      `json:"indirect_probes,omitempty"`
+	StreamPing        *bool     `json:"stream_ping,omitempty"`
+	GossipInterval    *Duration `json:"gossip_interval,omitempty"`
+	GossipNodes       *int      `json:"gossip_nodes,omitempty"`
+	GossipRate        *int      `json:"gossip_rate,omitempty"` // bytes a second; 0: no bursts
+	GossipToTheDead   *Duration `json:"gossip_to_the_dead,omitempty"`
+	RetransmitMult    *int      `json:"retransmit_mult,omitempty"`
+	PushPullInterval  *Duration `json:"push_pull_interval,omitempty"` // 0s: never
+	SuspicionMult     *int      `json:"suspicion_mult,omitempty"`
+	SuspicionMaxMult  *int      `json:"suspicion_max_mult,omitempty"`
+	AwarenessMax      *int      `json:"awareness_max,omitempty"`
+	StreamTimeout     *Duration `json:"stream_timeout,omitempty"`
+	ReconnectInterval *Duration `json:"reconnect_interval,omitempty"` // 0s: never
+	ReconnectTimeout  *Duration `json:"reconnect_timeout,omitempty"`
+	TombstoneTimeout  *Duration `json:"tombstone_timeout,omitempty"`
+	ReapInterval      *Duration `json:"reap_interval,omitempty"`
+}
+
+// Profile returns the timings of the profile lan, wan or local.
+func Profile(name string) (c swim.Config, ok bool) {
+	profiles := map[string]func() swim.Config{"lan": swim.LAN, "wan": swim.WAN, "local": swim.Local}
+	if profiles[name] == nil {
+		return c, false
+	}
+	return profiles[name](), true
+}
+
+// ApplySwim changes the timings of a profile that are those of membership.
+func (t *Timing) ApplySwim(c *swim.Config) {
+	override(&c.ProbeInterval, t.ProbeInterval)
+	override(&c.ProbeTimeout, t.ProbeTimeout)
+	override(&c.IndirectProbes, t.IndirectProbes)
+	if t.StreamPing != nil {
+		c.DisableStreamPing = !*t.StreamPing
+	}
+	override(&c.GossipInterval, t.GossipInterval)
+	override(&c.GossipNodes, t.GossipNodes)
+	override(&c.GossipRate, t.GossipRate)
+	override(&c.GossipToTheDead, t.GossipToTheDead)
+	override(&c.RetransmitMult, t.RetransmitMult)
+	override(&c.PushPullInterval, t.PushPullInterval)
+	override(&c.SuspicionMult, t.SuspicionMult)
+	override(&c.SuspicionMaxMult, t.SuspicionMaxMult)
+	override(&c.AwarenessMax, t.AwarenessMax)
+	override(&c.StreamTimeout, t.StreamTimeout)
+}
+
+// Apply changes all timings.
+func (t *Timing) Apply(c *serf.Config) {
+	t.ApplySwim(&c.Config)
+	override(&c.ReconnectInterval, t.ReconnectInterval)
+	override(&c.ReconnectTimeout, t.ReconnectTimeout)
+	override(&c.TombstoneTimeout, t.TombstoneTimeout)
+	override(&c.ReapInterval, t.ReapInterval)
+}
+
+// override sets *v to what given points at, if it does.
+func override[T, G int | time.Duration | Duration](v *T, given *G) {
+	if given != nil {
+		*v = T(*given)
+	}
+}
+
+// Take replaces the timings that other has.
+func (t *Timing) Take(other *Timing) {
+	to, from := reflect.ValueOf(t).Elem(), reflect.ValueOf(other).Elem()
+	for i := range from.NumField() {
+		if f := from.Field(i); !f.IsNil() {
+			to.Field(i).Set(f)
+		}
+	}
+}
+
+// Problem is a timing that a node can't work with.
+type Problem struct{ Key, Text string }
+
+// The longest times: with the largest multipliers they can still be added to the time of day.
+const (
+	intervalMax = time.Hour                  // of what is done all the time
+	timeMax     = 100 * 365 * 24 * time.Hour // of all others: for ever
+)
+
+var intervals = map[string]bool{"probe_interval": true, "probe_timeout": true, "gossip_interval": true, "stream_timeout": true}
+
+// Problems lists what is wrong with the timings of t on top of a profile's.
+func (t *Timing) Problems(profile swim.Config) (list []Problem) {
+	c := serf.DefaultConfig(profile)
+	t.Apply(&c)
+	c.Name, c.Addr = "m", netip.MustParseAddrPort("10.0.0.1:7946")
+	for _, err := range flatten(c.Validate()) {
+		var p *swim.Problem
+		if !errors.As(err, &p) || p.Field == "" {
+			panic("BUG: no problem of a timing: " + err.Error())
+		}
+		list = append(list, t.problem(p, &c))
+	}
+	v := reflect.ValueOf(t).Elem()
+	for i, key := range Keys() {
+		d, ok := v.Field(i).Interface().(*Duration)
+		most := timeMax
+		if intervals[key] {
+			most = intervalMax
+		}
+		if ok && d != nil && time.Duration(*d) > most {
+			list = append(list, Problem{key, fmt.Sprintf("%v, at most %v", *d, Duration(most))})
+		}
+	}
+	return list
+}
+
+// problem blames what was given: an interval that is shorter than the time-out of the profile.
+func (t *Timing) problem(p *swim.Problem, c *serf.Config) Problem {
+	if p.Field == "probe_timeout" && t.ProbeTimeout == nil {
+		return Problem{"probe_interval", fmt.Sprintf("%v, must be more than probe_timeout, %v", c.ProbeInterval, c.ProbeTimeout)}
+	}
+	return Problem{p.Field, p.Text}
+}
+
+func flatten(err error) (list []error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			list = append(list, flatten(e)...)
+		}
+		return list
+	}
+	if err != nil {
+		list = append(list, err)
+	}
+	return list
+}
+
+// Keys are the names of all timings, in the order of the fields.
+func Keys() []string { return jsonfile.KeysOf(reflect.TypeFor[Timing]()) }
