@@ -37,6 +37,10 @@ type Config struct {
 
 	// Join says whom to find, and when.
 	Join JoinConfig
+	// Subscriptions hear of everything from the start on: of this member itself, and of those that Join finds,
+	// before Start has returned. Each is from NewSubscription, for this agent alone; if Start
+	// fails they end with its error.
+	Subscriptions []*Subscription
 
 	// Handlers are the event handlers, scripts that run for events. See SetHandlers.
 	Handlers []handler.Handler
@@ -82,7 +86,7 @@ type JoinConfig struct {
 
 // Agent is a running node. Its methods may be called by any goroutine, except
 // from Config's callbacks. All but Members, Self and so on take a context
-// that bounds their waiting.
+// that bounds their waiting; those tell, after the end, what was so at the end.
 type Agent struct {
 	conf  Config
 	log   *Log
@@ -108,10 +112,12 @@ type Agent struct {
 	ctx     context.Context // ends when the agent is to stop
 	stop    context.CancelCauseFunc
 	workers sync.WaitGroup // all goroutines but run
+	idled   chan struct{}  // closed when run has ended the loop: the node changes no more
 	done    chan struct{}  // closed when all have ended and the ports are free
 	err     error          // set before done is closed
 
-	loop loop // owned by the loop goroutine
+	loop  loop       // owned by the loop goroutine
+	after sync.Mutex // held by who reads the node once idled is closed
 }
 
 // Addr is where UDP and TCP listen.
@@ -148,6 +154,17 @@ func (a *Agent) Shutdown() {
 // through, may be answered by this subscription's reader, and who asks it waits for that.
 func (a *Agent) Subscribe(capacity int, filter func(Event) bool) *Subscription {
 	return a.events.subscribe(capacity, filter)
+}
+
+// read runs f, which changes nothing, on the loop, or in its place when it has ended.
+func (a *Agent) read(f func()) {
+	if a.do(context.Background(), func(swim.Time) { f() }) == nil {
+		return
+	}
+	<-a.idled
+	a.after.Lock()
+	defer a.after.Unlock()
+	f()
 }
 
 // do runs f on the loop and waits for it. If it returns an error f may

@@ -276,9 +276,6 @@ func TestStoppedAgentSaysSo(t *testing.T) {
 		if err := a.Leave(background); !errors.Is(err, ErrStopped) {
 			t.Errorf("Leave: %v, want ErrStopped", err)
 		}
-		if m := a.Members(); m != nil {
-			t.Errorf("Members: %v, want none", m)
-		}
 		if stats := a.Stats(); stats["agent"]["name"] != "a" || stats["serf"] != nil {
 			t.Errorf("Stats: %v, want what needs no node", stats)
 		}
@@ -290,6 +287,30 @@ func TestStoppedAgentSaysSo(t *testing.T) {
 		if a.Err() != nil {
 			t.Errorf("Err: %v, want nil after Shutdown", a.Err())
 		}
+	})
+}
+
+// Who has seen the end of an agent may still ask what it knew.
+func TestMembersAreKnownAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		agents := beginJoined(t, newMemNetwork(), 3)
+		a := agents[0]
+		want := a.Members()
+		a.Shutdown()
+		if got := a.Members(); !reflect.DeepEqual(got, want) || len(got) != 3 {
+			t.Errorf("Members: %v, want as before the end %v", got, want)
+		}
+		told := 0
+		a.EachMember(func(serf.Member, int) { told++ })
+		_, known := a.Member("b")
+		if self := a.Self(); told != 3 || !known || self.Name != "a" {
+			t.Errorf("%d members told, b known %t, self %v", told, known, self)
+		}
+		var asking sync.WaitGroup
+		for range 8 { // which is what the race detector is for
+			asking.Go(func() { a.Members(); a.Tags() })
+		}
+		asking.Wait()
 	})
 }
 
@@ -397,6 +418,29 @@ func TestSetTags(t *testing.T) {
 	})
 }
 
+func TestReplaceTags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		c := memConfig(n, "a", 1)
+		c.Serf.Tags = map[string]string{"old": "1", "both": "1"}
+		a := begin(t, c)
+		next := map[string]string{"both": "2", "new": "3"}
+		if err := a.ReplaceTags(background, next); err != nil {
+			t.Fatal(err)
+		}
+		next["later"] = "x"
+		if got, want := a.Tags(), map[string]string{"both": "2", "new": "3"}; !reflect.DeepEqual(got, want) {
+			t.Errorf("tags %v, want %v: none of the old ones, and not what the caller does later", got, want)
+		}
+		if err := a.ReplaceTags(background, map[string]string{"x": strings.Repeat("y", 512)}); err == nil {
+			t.Error("tags over the limit were taken")
+		}
+		if err := a.ReplaceTags(background, nil); err != nil || len(a.Tags()) != 0 {
+			t.Errorf("none: %v, %v", a.Tags(), err)
+		}
+	})
+}
+
 func TestStatsHasTheSectionsOfTheRPC(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
@@ -490,8 +534,6 @@ func TestEachMemberIsToldOnceWithHowManyAreLeft(t *testing.T) {
 		if want := a.Members(); !reflect.DeepEqual(told, want) {
 			t.Errorf("told of %v, want %v", told, want)
 		}
-		a.Shutdown()
-		a.EachMember(func(m serf.Member, _ int) { t.Errorf("told of %v after the end", m) })
 	})
 }
 

@@ -10,20 +10,16 @@ import (
 )
 
 // Members returns copies of all members, sorted by name, this one included.
-// It returns nil once the agent has stopped.
-func (a *Agent) Members() []serf.Member {
-	var members []serf.Member
-	if a.do(context.Background(), func(swim.Time) { members = a.loop.node.Members(nil) }) != nil {
-		return nil
-	}
+func (a *Agent) Members() (members []serf.Member) {
+	a.read(func() { members = a.loop.node.Members(nil) })
 	return members
 }
 
-// EachMember calls f for each member in the order of Members, with how many are still to come; for none once
-// the agent has stopped. It is for those who would only translate the list. The agent does nothing else
-// meanwhile, so f must not call it, and must be quick.
+// EachMember calls f for each member in the order of Members, with how many are still to come. It is for those
+// who would only translate the list. The agent does nothing else meanwhile, so f must not call it, and must be
+// quick.
 func (a *Agent) EachMember(f func(m serf.Member, left int)) {
-	a.do(context.Background(), func(swim.Time) {
+	a.read(func() {
 		left := a.loop.node.Len()
 		for m := range a.loop.node.All() {
 			left--
@@ -34,26 +30,19 @@ func (a *Agent) EachMember(f func(m serf.Member, left int)) {
 
 // Member returns a copy of the member of that name, and whether there is one.
 func (a *Agent) Member(name string) (m serf.Member, ok bool) {
-	var found serf.Member
-	var known bool
-	if a.do(context.Background(), func(swim.Time) { found, known = a.loop.node.Member(name) }) != nil {
-		return serf.Member{}, false
-	}
-	return found, known
+	a.read(func() { m, ok = a.loop.node.Member(name) })
+	return m, ok
 }
 
-// Self returns a copy of this member; the zero Member once the agent has stopped.
-func (a *Agent) Self() serf.Member {
-	var self serf.Member
-	if a.do(context.Background(), func(swim.Time) { self = a.loop.node.Self() }) != nil {
-		return serf.Member{}
-	}
+// Self returns a copy of this member.
+func (a *Agent) Self() (self serf.Member) {
+	a.read(func() { self = a.loop.node.Self() })
 	return self
 }
 
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand
 // for several) and exchanges the whole state with each. It returns how many answered,
-// and an error only if none did. Without replay the events of the past are not delivered.
+// and an error only if none of at least one did. Without replay the events of the past are not delivered.
 func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	a.log.Infof("agent", "joining: %v replay: %v", addrs, replay)
 	n, err = a.join(ctx, addrs, replay)
@@ -128,15 +117,30 @@ func (a *Agent) Respond(ctx context.Context, id uint64, payload []byte) error {
 // SetTags sets and deletes tags of this member and tells the others. A tag in
 // both is set.
 func (a *Agent) SetTags(ctx context.Context, set map[string]string, del []string) error {
+	return a.changeTags(ctx, func(tags map[string]string) map[string]string {
+		for _, key := range del {
+			delete(tags, key)
+		}
+		maps.Copy(tags, set)
+		return tags
+	})
+}
+
+// ReplaceTags gives this member exactly these tags and tells the others.
+func (a *Agent) ReplaceTags(ctx context.Context, tags map[string]string) error {
+	next := make(map[string]string, len(tags))
+	maps.Copy(next, tags) // the caller may go on with its own
+	return a.changeTags(ctx, func(map[string]string) map[string]string { return next })
+}
+
+// changeTags gives this member what change makes of a copy of its tags.
+func (a *Agent) changeTags(ctx context.Context, change func(tags map[string]string) map[string]string) error {
 	return a.try(ctx, func(now swim.Time) error {
 		tags := maps.Clone(a.loop.node.Tags())
 		if tags == nil {
 			tags = make(map[string]string)
 		}
-		for _, key := range del {
-			delete(tags, key)
-		}
-		maps.Copy(tags, set)
+		tags = change(tags)
 		if err := a.loop.node.SetTags(now, tags, &a.loop.out); err != nil {
 			return err
 		}
@@ -150,13 +154,11 @@ func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 
 // Coordinate returns the network coordinate of a member, as far as it is
 // known here; false if not.
-func (a *Agent) Coordinate(ctx context.Context, name string) (coord.Coordinate, bool, error) {
-	var c coord.Coordinate
-	var ok bool
-	err := a.do(ctx, func(swim.Time) { c, ok = a.loop.node.Coordinate(name) })
-	if err != nil {
+func (a *Agent) Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error) {
+	if err := ctx.Err(); err != nil {
 		return coord.Coordinate{}, false, err
 	}
+	a.read(func() { c, ok = a.loop.node.Coordinate(name) })
 	return c, ok, nil
 }
 

@@ -27,22 +27,45 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := c.fill(); err != nil {
-		return nil, err
-	}
-	udp, tcp, err := c.network.Listen(c.Bind)
-	if err != nil {
-		return nil, err
-	}
 	a := &Agent{
-		conf: c, log: c.Log, network: c.network, udp: udp, tcp: tcp,
-		addr:    udp.LocalAddr(),
-		start:   time.Now(),
 		calls:   make(chan func(swim.Time)),
 		packets: make(chan *datagram, packetQueue),
 		streams: make(chan streamInput),
+		idled:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
+	err := a.adopt(c.Subscriptions)
+	if err == nil {
+		err = c.fill()
+	}
+	if err == nil {
+		err = a.begin(c)
+	}
+	if err != nil {
+		a.events.close(err)
+		return nil, err
+	}
+	return a, nil
+}
+
+// adopt takes over the subscriptions that are there before the agent.
+func (a *Agent) adopt(subs []*Subscription) error {
+	for i, s := range subs {
+		if s == nil || !a.events.adopt(s) {
+			return fmt.Errorf("subscriptions: number %d is nil, or has been given to an agent before", i)
+		}
+	}
+	return nil
+}
+
+// begin is Start with a configuration that is complete.
+func (a *Agent) begin(c Config) error {
+	udp, tcp, err := c.network.Listen(c.Bind)
+	if err != nil {
+		return err
+	}
+	a.conf, a.log, a.network = c, c.Log, c.network
+	a.udp, a.tcp, a.addr, a.start = udp, tcp, udp.LocalAddr(), time.Now()
 	a.transport.opening = make(chan struct{}, openMax)
 	a.transport.budget.Store(streamBudget)
 	a.ctx, a.stop = context.WithCancelCause(context.Background())
@@ -55,13 +78,13 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 		tcp.Close()
 		a.closeScripts(scriptGrace)
 		a.workers.Wait()
-		return nil, err
+		return err
 	}
 	a.workers.Go(a.readPackets)
 	a.workers.Go(a.acceptStreams)
 	a.startJoins()
 	go a.run()
-	return a, nil
+	return nil
 }
 
 // fill sets what Config leaves open.
@@ -146,6 +169,7 @@ func advertised(addr, bound netip.AddrPort) netip.AddrPort {
 func (a *Agent) run() {
 	defer close(a.done)
 	a.runLoop()
+	close(a.idled)
 	l := &a.loop
 	if cause := context.Cause(a.ctx); !errors.Is(cause, context.Canceled) {
 		a.err = cause

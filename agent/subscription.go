@@ -12,11 +12,13 @@ var ErrSlow = errors.New("subscription cut off: events came faster than they wer
 
 // Limits of subscriptions.
 const (
-	// subscriptionsMax bounds the cost of one event: beyond it Subscribe returns
-	// a subscription that has ended already.
-	subscriptionsMax = 4096
+	// subscriptionsMax bounds the cost of one event, some milliseconds of the loop: beyond it Subscribe
+	// returns a subscription that has ended already.
+	subscriptionsMax = 1 << 16
 	// subscriptionMax bounds what a slow reader can pin.
 	subscriptionMax = 1 << 16
+	// backlogsMax bounds what all slow readers of backlogs together can pin: 64 MB, besides the events.
+	backlogsMax = 1 << 22
 )
 
 // Subscription is a stream of events. Nobody waits for its reader: when the
@@ -28,50 +30,120 @@ type Subscription struct {
 
 	c      chan Event
 	filter func(Event) bool
-	owner  *fanout
-	err    error // guarded by owner.mu until C is closed
+
+	mu    sync.Mutex // held for one channel operation at most
+	owner *fanout    // nil before Start
+	ended bool
+	err   error
+}
+
+// NewSubscription makes a subscription for [Config.Subscriptions], which hears of everything from the start on.
+// It is otherwise as one of [Agent.Subscribe]; its reader may begin before the agent.
+func NewSubscription(capacity int, filter func(Event) bool) *Subscription {
+	c := make(chan Event, min(max(capacity, 1), subscriptionMax))
+	return &Subscription{C: c, c: c, filter: filter}
 }
 
 // Err is why the subscription ended: ErrSlow, ErrStopped or, after Close, nil.
 // It is nil while the subscription lives.
 func (s *Subscription) Err() error {
-	s.owner.mu.Lock()
-	defer s.owner.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.err
 }
 
 // Close ends the subscription and closes C. It may be called at any time, again too.
-func (s *Subscription) Close() { s.owner.end(s, nil) }
+func (s *Subscription) Close() {
+	if owner := s.end(nil); owner != nil {
+		owner.remove(s)
+	}
+}
 
-// fanout hands events to any number of subscriptions. A mutex rather than the
+// subscriber is a reader of events, as the fanout sees it.
+type subscriber interface {
+	wants(e Event) bool
+	// offer reports false if there is no room: it has ended then, with ErrSlow.
+	offer(e Event) bool
+	// end ends it, unless it has ended, and returns whose it was.
+	end(err error) *fanout
+}
+
+func (s *Subscription) wants(e Event) bool { return s.filter == nil || s.filter(e) }
+
+func (s *Subscription) offer(e Event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return true // somebody closes it at this moment
+	}
+	select {
+	case s.c <- e:
+		return true
+	default:
+		s.endLocked(ErrSlow)
+		return false
+	}
+}
+
+func (s *Subscription) end(err error) *fanout {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.endLocked(err)
+	}
+	return s.owner
+}
+
+func (s *Subscription) endLocked(err error) {
+	s.ended, s.err = true, err
+	close(s.c)
+}
+
+// fanout hands events to any number of subscribers. A mutex rather than the
 // loop guards it, so that subscribing needs no turn of the loop and works at
 // any time; it is held for as long as a few channel operations take.
 type fanout struct {
 	mu     sync.Mutex
-	subs   []*Subscription // in order of subscription
-	closed error           // why no more can subscribe
+	subs   []subscriber // in order of subscription
+	closed error        // why no more can subscribe
 
-	cut atomic.Uint64 // subscriptions ended for slowness
+	cut    atomic.Uint64 // subscribers ended for slowness
+	queued atomic.Int64  // events that wait in backlogs
 }
 
 // subscribe adds a subscription with room for capacity events. filter, if not
 // nil, runs on the loop: it must be quick and must not call the agent.
 func (f *fanout) subscribe(capacity int, filter func(Event) bool) *Subscription {
-	c := make(chan Event, min(max(capacity, 1), subscriptionMax))
-	s := &Subscription{C: c, c: c, filter: filter, owner: f}
+	s := NewSubscription(capacity, filter)
+	f.adopt(s)
+	return s
+}
+
+// adopt adds a new subscription, and reports whether it was new.
+func (f *fanout) adopt(s *Subscription) bool {
+	s.mu.Lock()
+	fresh := s.owner == nil
+	if fresh {
+		s.owner = f
+	}
+	s.mu.Unlock()
+	if fresh {
+		f.add(s)
+	}
+	return fresh
+}
+
+func (f *fanout) add(s subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.closed != nil:
-		s.err = f.closed
-		close(c)
+		s.end(f.closed)
 	case len(f.subs) >= subscriptionsMax:
-		s.err = errTooManySubscriptions
-		close(c)
+		s.end(errTooManySubscriptions)
 	default:
 		f.subs = append(f.subs, s)
 	}
-	return s
 }
 
 var errTooManySubscriptions = errors.New("too many subscriptions")
@@ -82,12 +154,10 @@ func (f *fanout) publish(e Event) (cut int) {
 	defer f.mu.Unlock()
 	kept := f.subs[:0]
 	for _, s := range f.subs {
-		if s.offer(e) {
+		if !s.wants(e) || s.offer(e) {
 			kept = append(kept, s)
 			continue
 		}
-		s.err = ErrSlow
-		close(s.c)
 		cut++
 	}
 	clear(f.subs[len(kept):])
@@ -96,47 +166,28 @@ func (f *fanout) publish(e Event) (cut int) {
 	return cut
 }
 
-// offer reports whether s could take e, or doesn't want it.
-func (s *Subscription) offer(e Event) bool {
-	if s.filter != nil && !s.filter(e) {
-		return true
-	}
-	select {
-	case s.c <- e:
-		return true
-	default:
-		return false
-	}
-}
-
-// wants says whether a subscription lets e through. Whether its reader would answer a query
+// wants says whether a subscriber lets e through. Whether its reader would answer a query
 // can't be known: for all that is known it would.
 func (f *fanout) wants(e Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.subs, func(s *Subscription) bool { return s.filter == nil || s.filter(e) })
+	return slices.ContainsFunc(f.subs, func(s subscriber) bool { return s.wants(e) })
 }
 
-func (f *fanout) end(s *Subscription, err error) {
+func (f *fanout) remove(s subscriber) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, other := range f.subs {
-		if other == s {
-			f.subs = append(f.subs[:i], f.subs[i+1:]...)
-			s.err = err
-			close(s.c)
-			return
-		}
+	if i := slices.Index(f.subs, s); i >= 0 {
+		f.subs = slices.Delete(f.subs, i, i+1)
 	}
 }
 
-// close ends all subscriptions, and those to come, with err.
+// close ends all subscribers, and those to come, with err.
 func (f *fanout) close(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, s := range f.subs {
-		s.err = err
-		close(s.c)
+		s.end(err)
 	}
 	f.subs, f.closed = nil, err
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 )
 
 // drainAll reads what there is in a subscription that has ended.
@@ -72,16 +73,12 @@ func TestSubscriptionEndsOnce(t *testing.T) {
 func TestSubscriptionsAreBounded(t *testing.T) {
 	var f fanout
 	for range subscriptionsMax {
-		f.subscribe(1, nil)
+		f.add(new(Backlog))
 	}
 	s := f.subscribe(1, nil)
 	if _, open := <-s.C; open || s.Err() == nil {
 		t.Errorf("one beyond the limit: open %v, error %v", open, s.Err())
 	}
-	if s := f.subs[0]; cap(s.c) != 1 {
-		t.Errorf("capacity %d, want 1", cap(s.c))
-	}
-	f.close(nil)
 }
 
 func TestSubscriptionCapacityIsBounded(t *testing.T) {
@@ -91,5 +88,55 @@ func TestSubscriptionCapacityIsBounded(t *testing.T) {
 	}
 	if s := f.subscribe(-1, nil); cap(s.c) != 1 {
 		t.Errorf("capacity %d, want at least 1", cap(s.c))
+	}
+}
+
+// What happens before Start returns is heard by who is there already.
+func TestSubscriptionFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		begin(t, memConfig(n, "b", 2))
+		s, joins := NewSubscription(8, nil), 0
+		c := memConfig(n, "a", 1)
+		c.Join.Retry = []string{hostAddr(2).String()}
+		c.Subscriptions = []*Subscription{s}
+		a := begin(t, c)
+		for joins < 2 {
+			e := wantEvent(t, s, "a and b join").(MemberEvent)
+			if e.Type != MemberJoin || joins == 0 && e.Members[0].Name != "a" {
+				t.Fatalf("got %v of %v, want first of all that a itself joins", e, e.Members)
+			}
+			joins += len(e.Members)
+		}
+		if other, err := Start(background, c); err == nil {
+			other.Shutdown()
+			t.Error("a second agent has taken the subscription")
+		}
+		if err := s.Err(); err != nil {
+			t.Errorf("the first agent's subscription ended when another couldn't have it: %v", err)
+		}
+		a.Shutdown()
+		if drainAll(s); !errors.Is(s.Err(), ErrStopped) {
+			t.Errorf("ended with %v, want ErrStopped", s.Err())
+		}
+	})
+}
+
+// A reader of a subscription learns that there will be no agent.
+func TestSubscriptionEndsWithAFailedStart(t *testing.T) {
+	s, closed := NewSubscription(1, nil), NewSubscription(1, nil)
+	closed.Close()
+	c := memConfig(newMemNetwork(), "a", 1)
+	c.Subscriptions = []*Subscription{s, closed}
+	c.Join.Max = -1
+	_, err := Start(background, c)
+	if _, open := <-s.C; open || err == nil || !errors.Is(s.Err(), err) {
+		t.Errorf("open %v, ended with %v, want %v", open, s.Err(), err)
+	}
+	if closed.Err() != nil {
+		t.Errorf("closed by its reader, but Err is %v", closed.Err())
+	}
+	if _, err := Start(background, Config{Subscriptions: []*Subscription{nil}}); err == nil {
+		t.Error("a subscription that is nil was taken")
 	}
 }
