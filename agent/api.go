@@ -99,8 +99,14 @@ func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 // one of the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
 // order of the calls; then the error is a serf.ErrBusy.
 func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
+	return a.UserEventBefore(ctx, name, payload, coalesce, func() {})
+}
+
+// UserEventBefore is UserEvent for those who have to know that what they hear from then on may come of it: before
+// is called on the loop when the event is about to go out. It must be quick and not call the agent.
+func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
 	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q", name, coalesce, payload)
-	err := a.fire(ctx, name, payload, coalesce)
+	err := a.fire(ctx, &firing{name, payload, coalesce, before, make(chan error, 1)})
 	if err != nil {
 		a.log.Warnf("agent", "failed to send user event: %v", err)
 	}

@@ -24,15 +24,15 @@ type firing struct {
 	name     string
 	payload  []byte
 	coalesce bool
+	before   func()
 	result   chan error // capacity 1
 }
 
 // fire hands an event to the node, or waits until the loop can.
-func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool) error {
-	f := &firing{name, payload, coalesce, make(chan error, 1)}
+func (a *Agent) fire(ctx context.Context, f *firing) error {
 	err := a.try(ctx, func(now swim.Time) error {
 		l := &a.loop
-		err := l.node.CheckUserEvent(name, payload, coalesce)
+		err := l.node.CheckUserEvent(f.name, f.payload, f.coalesce)
 		switch {
 		case err != nil && !errors.Is(err, serf.ErrBusy):
 			return err
@@ -92,5 +92,6 @@ func (a *Agent) fireMore() {
 
 // fire hands f to the node, and the outcome to who waits for it.
 func (l *loop) fire(now swim.Time, f *firing) {
+	f.before()
 	f.result <- l.node.UserEvent(now, f.name, f.payload, f.coalesce, &l.out)
 }

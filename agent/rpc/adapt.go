@@ -85,8 +85,8 @@ func (x *adapter) ForceLeave(ctx context.Context, name string, prune bool) error
 	return x.a.ForceLeave(ctx, name, prune)
 }
 
-func (x *adapter) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
-	return x.a.UserEvent(ctx, name, payload, coalesce)
+func (x *adapter) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
+	return x.a.UserEventBefore(ctx, name, payload, coalesce, before)
 }
 
 func (x *adapter) SetTags(ctx context.Context, set map[string]string, remove []string) error {

@@ -22,7 +22,8 @@ type Agent interface {
 	Join(ctx context.Context, addrs []string, replay bool) (contacted int, err error)
 	Leave(ctx context.Context) error
 	ForceLeave(ctx context.Context, name string, prune bool) error
-	UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error
+	// UserEvent fires an event, and calls before right before it does. It may wait for room until then.
+	UserEvent(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error
 	SetTags(ctx context.Context, set map[string]string, remove []string) error
 	Keys(ctx context.Context, op KeyOp, key string) (KeyReport, error)
 

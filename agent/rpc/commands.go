@@ -90,7 +90,9 @@ func (c *conn) handleAuth(seq uint64, req authRequest) {
 // of their own. The same holds for tags.
 
 func (c *conn) handleEvent(seq uint64, req eventRequest) {
-	c.replyError(seq, c.s.agent.UserEvent(c.ctx, req.Name, req.Payload, req.Coalesce))
+	turn := c.turn
+	fired := func() { c.turns.renew(turn) } // it may have waited for room
+	c.replyError(seq, c.s.agent.UserEvent(c.ctx, req.Name, req.Payload, req.Coalesce, fired))
 }
 
 func (c *conn) handleTags(seq uint64, req tagsRequest) {
@@ -119,6 +121,7 @@ func (c *conn) handleLeave(seq uint64) {
 			c.s.o.Log.Warnf(component, "Leave failed: %v", err)
 		}
 		c.replyError(seq, err)
+		c.stopAll() // with what the leave has caused, before the agent stops
 		if c.s.o.Left != nil {
 			c.s.o.Left()
 		}
@@ -237,6 +240,7 @@ const doneGrace = 50 * time.Millisecond
 func (c *conn) endQuery(seq uint64) {
 	select {
 	case <-time.After(doneGrace):
+		c.turns.wait(c.ctx.Done())
 		c.reply(seq, "", &queryRecord{Type: recordDone})
 	case <-c.ctx.Done():
 	}

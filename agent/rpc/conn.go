@@ -48,6 +48,7 @@ type conn struct {
 	cancel context.CancelFunc
 
 	greeted, authed bool
+	turn            *turn // of the request that serve is at; nil if another goroutine answers it
 
 	waiting chan struct{}  // one element for each request that waits; capacity waitingMax
 	work    sync.WaitGroup // waiting requests and streams
@@ -57,6 +58,7 @@ type conn struct {
 	monitored bool
 
 	asked askedQueries
+	turns turns
 
 	// writing holds an element while someone writes. (Not a mutex, so that tests in virtual
 	// time can see that those who wait for it are idle.)
@@ -150,7 +152,12 @@ func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
 		c.reply(h.Seq, textAuthRequired)
 		return nil
 	}
-	if err := cmd.handle(c, h.Seq, body); err != nil {
+	c.turn = c.turns.begin()
+	err := cmd.handle(c, h.Seq, body)
+	if c.turn != nil {
+		c.turns.end(c.turn)
+	}
+	if err != nil {
 		return err
 	}
 	if c.greeted && c.authed {
@@ -186,15 +193,18 @@ func (c *conn) linger() {
 }
 
 // wait runs f, which may wait for the cluster, on a goroutine of its own. If too many run already it
-// waits itself.
+// waits itself. The request has been answered when f returns.
 func (c *conn) wait(f func()) {
 	select {
 	case c.waiting <- struct{}{}:
 	case <-c.ctx.Done():
 		return
 	}
+	turn := c.turn
+	c.turn = nil
 	c.work.Go(func() {
 		defer func() { <-c.waiting }()
+		defer c.turns.end(turn)
 		f()
 	})
 }

@@ -71,7 +71,8 @@ func (a *fakeAgent) ForceLeave(_ context.Context, name string, prune bool) error
 	return nil
 }
 
-func (a *fakeAgent) UserEvent(_ context.Context, name string, payload []byte, _ bool) error {
+func (a *fakeAgent) UserEvent(_ context.Context, name string, payload []byte, _ bool, before func()) error {
+	before()
 	a.note("event " + name + " " + string(payload))
 	if a.userEvent == nil {
 		return nil

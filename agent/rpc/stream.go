@@ -1,10 +1,18 @@
 package rpc
 
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
 // A stream sends to a client what a feed gives, until the feed or the connection ends. The
 // connection's reader goroutine begins streams and stops them.
 type stream struct {
 	monitor bool
+	// Set once the feed has begun, guarded by conn.mu.
 	close   func()        // ends the feed
+	stopped chan struct{} // closed when it is to end: its records wait for no answer then
 	done    chan struct{} // closed when the last record was sent
 }
 
@@ -41,12 +49,32 @@ func (c *conn) release(seq uint64, st *stream) bool {
 func (c *conn) stop(seq uint64) {
 	c.mu.Lock()
 	st := c.streams[seq]
+	begun := st != nil && st.close != nil
 	c.mu.Unlock()
-	if st == nil || !c.release(seq, st) {
+	if !begun || !c.release(seq, st) {
 		return
 	}
+	close(st.stopped)
 	st.close()
 	<-st.done
+}
+
+// stopAll stops all streams, and waits until what they have was sent, but not for long.
+func (c *conn) stopAll() {
+	c.mu.Lock()
+	seqs := slices.Collect(maps.Keys(c.streams)) // in any order: all are stopped
+	c.mu.Unlock()
+	stopped := make(chan struct{})
+	c.work.Go(func() {
+		defer close(stopped)
+		for _, seq := range seqs {
+			c.stop(seq)
+		}
+	})
+	select {
+	case <-stopped:
+	case <-time.After(lingerTimeout):
+	}
 }
 
 // closeStreams ends all feeds, and so all streams.
@@ -54,7 +82,9 @@ func (c *conn) closeStreams() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, st := range c.streams { // order-free: all are closed
-		st.close()
+		if st.close != nil {
+			st.close()
+		}
 	}
 }
 
@@ -71,20 +101,26 @@ func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], er
 		c.replyError(seq, err)
 		return
 	}
-	st.close, st.done = feed.Close, make(chan struct{})
+	c.mu.Lock()
+	st.close, st.stopped, st.done = feed.Close, make(chan struct{}), make(chan struct{})
+	c.mu.Unlock()
 	c.reply(seq, "")
 	c.work.Go(func() {
 		defer close(st.done)
-		sent := pump(c, seq, feed, convert)
+		sent := pump(c, seq, feed, convert, st.stopped)
 		feed.Close()
+		for ok := !sent; ok; { // nobody will read what waits
+			_, ok = feed.Next()
+		}
 		if c.release(seq, st) && sent && c.ctx.Err() == nil {
 			ended()
 		}
 	})
 }
 
-// pump sends the records of a feed until it ends, and reports whether all went out.
-func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any) bool {
+// pump sends the records of a feed until it ends, and reports whether all went out. Each waits its turn, unless
+// stopped is closed.
+func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any, stopped <-chan struct{}) bool {
 	header := &responseHeader{Seq: seq}
 	var b []byte
 	for {
@@ -99,6 +135,7 @@ func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any) bool {
 			}
 			b = appendValues(b, header, convert(v))
 		}
+		c.turns.wait(stopped)
 		if !c.send(b) {
 			return false
 		}

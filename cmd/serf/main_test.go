@@ -85,7 +85,7 @@ func (c *cluster) ForceLeave(_ context.Context, name string, prune bool) error {
 	return nil
 }
 
-func (c *cluster) UserEvent(_ context.Context, name string, payload []byte, _ bool) error {
+func (c *cluster) UserEvent(_ context.Context, name string, payload []byte, _ bool, _ func()) error {
 	if len(payload) > 5 {
 		return errors.New("user event over the limit")
 	}

@@ -1,0 +1,170 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serf/agent"
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// causing is an agent that tells of an event before the call that causes it returns.
+func causing(after time.Duration) *fakeAgent {
+	events := newFeed[Event](64)
+	cause := func() {
+		events.c <- Event{Type: UserEvent, Name: "caused"}
+		time.Sleep(after)
+	}
+	return &fakeAgent{
+		subscribe: func(Filter) (Feed[Event], error) { return events, nil },
+		userEvent: func(string) error { cause(); return nil },
+		join:      func(context.Context, []string) (int, error) { cause(); return 1, nil },
+		leave:     func(context.Context) error { cause(); return nil },
+		respond:   func(uint64, []byte) error { cause(); return nil },
+		query: func(QueryParams) (Feed[Answer], error) {
+			cause()
+			return newFeed[Answer](1), nil
+		},
+	}
+}
+
+// follow greets, streams all events under 2 and lets the server become idle.
+func (r *rawClient) follow() {
+	r.t.Helper()
+	r.greet()
+	r.ask(cmdStream, 2, &streamRequest{"*"}, "")
+	synctest.Wait()
+}
+
+func (r *rawClient) wantRecord() {
+	r.t.Helper()
+	r.want(2, "")
+	var rec userEventRecord
+	if r.read(&rec); rec.Name != "caused" {
+		r.t.Errorf("record %+v", rec)
+	}
+}
+
+// Clients that read on one connection take what comes next for their answer.
+func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
+	for _, tt := range []struct {
+		cmd  string
+		body any
+		resp any
+	}{
+		{cmdEvent, &eventRequest{Name: "x"}, nil},
+		{cmdJoin, &joinRequest{Existing: []string{"x"}}, &joinResponse{}},
+		{cmdLeave, nil, nil},
+		{cmdQuery, &queryRequest{Name: "x"}, nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, l := startServer(t, causing(turnWait-time.Millisecond), ServerOptions{})
+			r := dialRaw(t, l)
+			r.follow()
+			r.ask(tt.cmd, 3, tt.body, "")
+			if tt.resp != nil {
+				r.read(tt.resp)
+			}
+			r.wantRecord()
+		})
+	}
+}
+
+// The same with an agent, which tells of an event while it fires it.
+func TestAnswersOfAnAgentComeFirst(t *testing.T) {
+	c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c.Serf.Name = "a"
+	a, err := agent.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Shutdown)
+	_, l := startServer(t, ForAgent(a), ServerOptions{})
+	r := dialRaw(t, l)
+	r.greet()
+	r.ask(cmdStream, 2, &streamRequest{"user,query"}, "")
+	for seq := uint64(10); seq < 110; seq++ {
+		name := fmt.Sprint(seq)
+		r.ask(cmdEvent, seq, &eventRequest{Name: name}, "")
+		r.want(2, "")
+		var rec userEventRecord
+		if r.read(&rec); rec.Name != name {
+			t.Fatalf("record %+v, want %s", rec, name)
+		}
+	}
+	r.ask(cmdQuery, 200, &queryRequest{Name: "x", Timeout: signed(time.Minute)}, "")
+	r.want(2, "")
+}
+
+// A request that takes long holds nothing up but for turnWait, once.
+func TestRecordsDontWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := causing(0)
+		events, _ := a.subscribe(Filter{})
+		a.join = func(context.Context, []string) (int, error) {
+			time.Sleep(10 * time.Second)
+			return 1, nil
+		}
+		_, l := startServer(t, a, ServerOptions{})
+		r := dialRaw(t, l)
+		r.follow()
+		began := time.Now()
+		r.tell(cmdJoin, 3, &joinRequest{Existing: []string{"x"}})
+		for i, want := range []time.Duration{turnWait, turnWait} {
+			events.(*feed[Event]).c <- Event{Type: UserEvent, Name: "caused"}
+			r.wantRecord()
+			if took := time.Since(began); took != want {
+				t.Errorf("record %d came after %v, want %v: only the first waits", i, took, want)
+			}
+		}
+		r.ask(cmdEvent, 4, &eventRequest{Name: "x"}, "")
+		r.wantRecord() // the order is kept for what is asked in the meantime
+		r.want(3, "")
+	})
+}
+
+// An event may have to wait for room: from then on records wait for its answer, however long it took.
+func TestEventThatWaitedForRoomIsAnsweredFirst(t *testing.T) {
+	var turns turns
+	x := turns.begin()
+	turns.lapse()
+	if turns.next() != nil {
+		t.Error("a turn that lapsed is waited for")
+	}
+	turns.renew(x)
+	if turns.next() != x {
+		t.Error("an event that goes out only now isn't waited for")
+	}
+	turns.end(x)
+	turns.wait(nil)
+}
+
+func TestStoppedStreamWaitsForNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := causing(0)
+		a.join = func(context.Context, []string) (int, error) {
+			time.Sleep(time.Second / 2)
+			return 1, nil
+		}
+		events, _ := a.subscribe(Filter{})
+		_, l := startServer(t, a, ServerOptions{})
+		r := dialRaw(t, l)
+		r.follow()
+		r.tell(cmdJoin, 3, &joinRequest{Existing: []string{"x"}})
+		events.(*feed[Event]).c <- Event{Type: UserEvent, Name: "caused"}
+		synctest.Wait()
+		began := time.Now()
+		r.tell(cmdStop, 4, &stopRequest{2})
+		r.wantRecord()
+		r.want(4, "")
+		if took := time.Since(began); took != 0 {
+			t.Errorf("a stop took %v while another request waited", took)
+		}
+		r.want(3, "")
+	})
+}
