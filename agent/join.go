@@ -39,6 +39,9 @@ func (a *Agent) startJoins() {
 // join is Join without its log lines. This member's own addresses count as
 // joined without more ado: to list all seeds on all of them is common.
 func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
+	if len(addrs) == 0 {
+		return 0, nil
+	}
 	others, own, err := a.resolve(ctx, addrs)
 	if len(others) == 0 {
 		if own > 0 {

@@ -54,6 +54,15 @@ func TestJoinSkipsOwnAddress(t *testing.T) {
 	})
 }
 
+func TestJoinOfNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := begin(t, memConfig(newMemNetwork(), "a", 1))
+		if n, err := a.Join(background, nil, false); n != 0 || err != nil {
+			t.Errorf("joined %d, %v, want nobody and no error", n, err)
+		}
+	})
+}
+
 func TestJoinNamesWhatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := memConfig(newMemNetwork(), "a", 1)

@@ -166,11 +166,11 @@ func (f *answerFeed) Len() int { return len(f.c) }
 func (f *answerFeed) Close()   { f.stop.Do(func() { close(f.stopped) }) }
 
 func (x *adapter) Subscribe(f Filter) (Feed[Event], error) {
-	s := x.a.Subscribe(eventsMax, func(e agent.Event) bool { return f.Match(kindAndName(e)) })
-	if err := s.Err(); err != nil {
+	b := x.a.SubscribeBacklog(eventsMax, func(e agent.Event) bool { return f.Match(kindAndName(e)) })
+	if err := b.Err(); err != nil {
 		return nil, err
 	}
-	return eventFeed{s}, nil
+	return eventFeed{b}, nil
 }
 
 func kindAndName(e agent.Event) (kind, name string) {
@@ -185,18 +185,15 @@ func kindAndName(e agent.Event) (kind, name string) {
 	panic(fmt.Sprintf("BUG: rpc: event %T", e))
 }
 
-type eventFeed struct{ s *agent.Subscription }
+type eventFeed struct{ *agent.Backlog }
 
 func (f eventFeed) Next() (Event, bool) {
-	e, ok := <-f.s.C
+	e, ok := f.Backlog.Next()
 	if !ok {
 		return Event{}, false
 	}
 	return adaptEvent(e), true
 }
-
-func (f eventFeed) Len() int { return len(f.s.C) }
-func (f eventFeed) Close()   { f.s.Close() }
 
 func adaptEvent(e agent.Event) Event {
 	kind, name := kindAndName(e)
@@ -233,6 +230,7 @@ func (f *lineFeed) Next() (string, bool) {
 		f.sent++
 		return f.m.Backlog[f.sent-1].Text, true
 	}
+	f.m.Backlog, f.sent = nil, 0 // there may be many monitors
 	if dropped := f.m.Dropped(); dropped != f.told {
 		text := fmt.Sprintf("[WARN] %s: %d lines of the log were left out: this monitor reads too slowly", component, dropped-f.told)
 		f.told = dropped

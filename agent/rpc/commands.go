@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A command is how the server answers one kind of request.
@@ -41,10 +39,13 @@ var commandTable = map[string]command{
 }
 
 // withBody makes a command of a function that takes the request's body.
-func withBody[T any](f func(c *conn, seq uint64, req T)) command {
+func withBody[T any, P interface {
+	*T
+	request
+}](f func(c *conn, seq uint64, req T)) command {
 	return command{body: true, handle: func(c *conn, seq uint64, body []byte) error {
 		var req T
-		if err := msgpack.Unmarshal(body, &req); err != nil {
+		if err := parseRequest(body, P(&req)); err != nil {
 			// A body of another shape is likely no body: the client and this server
 			// no longer agree where requests begin.
 			c.reply(seq, "Invalid request: "+err.Error())

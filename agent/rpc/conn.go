@@ -3,13 +3,12 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"sync"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 const (
@@ -25,9 +24,6 @@ const (
 	// an answer that ends the connection. Closing at once would reset the connection, and the
 	// client might lose the answer.
 	lingerTimeout = time.Second
-
-	// streamsMax bounds the streams, monitors and queries on one connection.
-	streamsMax = 64
 
 	// waitingMax bounds the requests of one connection that wait for the cluster. Further
 	// requests are not read until one of them is done.
@@ -115,9 +111,15 @@ var errRefused = errors.New("refused")
 
 // serveRequests returns why the connection can't go on.
 func (c *conn) serveRequests() error {
+	bare := false // the last request should have had no body
 	for {
-		var h requestHeader
-		if err := c.decode(&h); err != nil {
+		h, err := c.header()
+		if bare && (h.Command == "" && err == nil || errors.Is(err, errNoHeader)) {
+			// Some clients send a body with each request; this one isn't needed.
+			bare = false
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		c.s.commands.Add(1)
@@ -129,8 +131,7 @@ func (c *conn) serveRequests() error {
 		}
 		// The body is read whatever comes of the request: else it would be taken for a header.
 		var body []byte
-		if cmd.body {
-			var err error
+		if bare = !cmd.body; cmd.body {
 			if body, err = c.in.next(); err != nil {
 				return noEOF(err)
 			}
@@ -139,6 +140,21 @@ func (c *conn) serveRequests() error {
 			return err
 		}
 	}
+}
+
+// errNoHeader is a value that begins no request.
+var errNoHeader = errors.New("not the header of a request")
+
+// header reads the next header.
+func (c *conn) header() (h requestHeader, err error) {
+	b, err := c.in.next()
+	if err != nil {
+		return h, err
+	}
+	if err := parseRequest(b, &h); err != nil {
+		return h, fmt.Errorf("%w: %w", errNoHeader, err)
+	}
+	return h, nil
 }
 
 func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
@@ -164,15 +180,6 @@ func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
 		c.nc.SetReadDeadline(time.Time{})
 	}
 	return nil
-}
-
-// decode reads the next value into v.
-func (c *conn) decode(v any) error {
-	b, err := c.in.next()
-	if err != nil {
-		return err
-	}
-	return msgpack.Unmarshal(b, v)
 }
 
 // noEOF is for ends of the stream where there should be something.

@@ -17,15 +17,21 @@ type cursor struct {
 type kind uint8
 
 const (
-	kindNil   kind = iota
-	kindOther      // booleans and floats, which this has no reader for
-	kindNumber
-	kindText // strings and bytes: some write the one for the other
+	kindNil kind = iota
+	kindFloat
+	kindFlag     // a boolean: 0 or 1
+	kindNumber   // not below 0
+	kindNegative // as two's complement
+	kindText     // strings and bytes: some write the one for the other
 	kindList
 	kindMap
 )
 
-// next takes a value, without what a list or map contains. n is a number, or how much a list or map contains.
+func (k kind) String() string {
+	return [...]string{"nil", "a float", "a boolean", "a number", "a negative number", "text or bytes", "a list", "a map"}[k]
+}
+
+// next takes a value, without what a list or map contains. n is a number or flag, or how much a list or map contains.
 func (c *cursor) next() (k kind, n uint64, text []byte) {
 	code := c.take(1)
 	if code == nil {
@@ -35,7 +41,7 @@ func (c *cursor) next() (k kind, n uint64, text []byte) {
 	case b <= msgpcode.PosFixedNumHigh:
 		return kindNumber, uint64(b), nil
 	case msgpcode.IsFixedNum(b):
-		return kindNumber, uint64(int64(int8(b))), nil
+		return kindNegative, uint64(int64(int8(b))), nil
 	case msgpcode.IsFixedString(b):
 		return kindText, 0, c.take(uint64(b & msgpcode.FixedStrMask))
 	case msgpcode.IsFixedMap(b):
@@ -53,19 +59,23 @@ func (c *cursor) wide(code byte) (k kind, n uint64, text []byte) {
 	case msgpcode.Nil:
 		return kindNil, 0, nil
 	case msgpcode.False, msgpcode.True:
-		return kindOther, 0, nil
+		return kindFlag, uint64(code - msgpcode.False), nil
 	case msgpcode.Float:
 		c.take(4)
-		return kindOther, 0, nil
+		return kindFloat, 0, nil
 	case msgpcode.Double:
 		c.take(8)
-		return kindOther, 0, nil
+		return kindFloat, 0, nil
 	case msgpcode.Uint8, msgpcode.Uint16, msgpcode.Uint32, msgpcode.Uint64:
 		return kindNumber, c.integer(1 << (code - msgpcode.Uint8)), nil
 	case msgpcode.Int8, msgpcode.Int16, msgpcode.Int32, msgpcode.Int64:
 		width := 1 << (code - msgpcode.Int8)
 		unused := 64 - 8*width
-		return kindNumber, uint64(int64(c.integer(width)<<unused) >> unused), nil
+		n := int64(c.integer(width)<<unused) >> unused
+		if n < 0 {
+			return kindNegative, uint64(n), nil
+		}
+		return kindNumber, uint64(n), nil
 	case msgpcode.Str8, msgpcode.Str16, msgpcode.Str32:
 		return kindText, 0, c.take(c.integer(1 << (code - msgpcode.Str8)))
 	case msgpcode.Bin8, msgpcode.Bin16, msgpcode.Bin32:

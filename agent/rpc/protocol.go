@@ -34,7 +34,7 @@ const (
 	textNoSuchQuery        = "No pending queries matching ID"
 	textAuthRequired       = "Authentication required"
 	textInvalidToken       = "Invalid authentication token"
-	textTooManyStreams     = "Too many streams on this connection"
+	textTooManyStreams     = "Too many streams"
 )
 
 // Commands.

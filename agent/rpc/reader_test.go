@@ -147,19 +147,6 @@ func TestSignedIsWrittenAsTheOriginalDoes(t *testing.T) {
 	}
 }
 
-// Old clients write bytes as strings, and integers in any form.
-func TestOldEncodingsAreRead(t *testing.T) {
-	b := []byte("\x83\xa4Name\xa1x\xa7Payload\xa3abc\xa8Coalesce\xc3")
-	var req eventRequest
-	if err := decodeValue(b, &req); err != nil || string(req.Payload) != "abc" || req.Name != "x" || !req.Coalesce {
-		t.Errorf("%+v, %v", req, err)
-	}
-	var h requestHeader
-	if err := decodeValue([]byte("\x83\xa3Seq\xd1\x01\x00\xa7Command\xc4\x04auth\xa5Extra\x92\x01\x02"), &h); err != nil || h.Seq != 256 || h.Command != "auth" {
-		t.Errorf("%+v, %v", h, err)
-	}
-}
-
 func FuzzRequests(f *testing.F) {
 	greeting := appendValues(nil, &requestHeader{cmdHandshake, 1}, &handshakeRequest{1})
 	for name, cmd := range commandTable {
@@ -172,7 +159,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add(appendValues(greeting, &requestHeader{cmdEvent, 2}, &eventRequest{Name: "x", Payload: []byte("y")}))
 	f.Add([]byte("\xdf\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &Server{agent: &fakeAgent{}, o: ServerOptions{Log: discard{}}, conns: map[*conn]struct{}{}}
+		s := &Server{agent: &fakeAgent{}, o: ServerOptions{Log: discard{}, conns: 1, streams: 64}, conns: map[*conn]struct{}{}}
 		s.ctx, s.cancel = t.Context(), func() {}
 		nc := &scriptedConn{Reader: bytes.NewReader(b)}
 		c := newConn(s, nc)

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -10,9 +11,10 @@ import (
 )
 
 const (
-	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs three
-	// goroutines and a few buffers.
-	connsMax = 1024
+	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs some 20 KB.
+	connsMax = 1 << 14
+	// streamsMax bounds the streams, monitors and queries of all clients. Each costs some 10 KB.
+	streamsMax = 1 << 15
 
 	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out
 	// of file descriptors or the like.
@@ -28,6 +30,8 @@ type ServerOptions struct {
 	// Left is called after a leave was carried out for a client and answered: the agent should
 	// stop. It is called on a goroutine that Close waits for, so it must not call Close.
 	Left func()
+
+	conns, streams int // limits; 0: connsMax and streamsMax. Tests make them small.
 }
 
 // Logger is where a server logs. *agent.Log is one.
@@ -55,13 +59,14 @@ type Server struct {
 
 	listings sync.Pool // of *listing
 
+	streams                             atomic.Int64 // of all clients
 	accepted, refused, commands, cutOff atomic.Uint64
 }
 
 // ServerCounters count since the start of a server.
 type ServerCounters struct {
 	Accepted uint64 // clients
-	Refused  uint64 // clients, because there were 1,024
+	Refused  uint64 // clients, because there were too many
 	Commands uint64
 	CutOff   uint64 // clients that didn't read
 }
@@ -71,6 +76,7 @@ func Serve(ln net.Listener, a Agent, o ServerOptions) *Server {
 	if o.Log == nil {
 		o.Log = discard{}
 	}
+	o.conns, o.streams = cmp.Or(o.conns, connsMax), cmp.Or(o.streams, streamsMax)
 	s := &Server{agent: a, o: o, ln: ln, conns: make(map[*conn]struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
@@ -149,12 +155,12 @@ func (s *Server) pause(d time.Duration) {
 func (s *Server) admit(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
-	full := len(s.conns) >= connsMax
+	full := len(s.conns) >= s.o.conns
 	if s.closed || full {
 		s.mu.Unlock()
 		c.hangUp()
 		if full && s.refused.Add(1) == 1 {
-			s.o.Log.Warnf(component, "Refused client %v and perhaps more: %d are connected, the limit", nc.RemoteAddr(), connsMax)
+			s.o.Log.Warnf(component, "Refused client %v and perhaps more: %d are connected, the limit", nc.RemoteAddr(), s.o.conns)
 		}
 		return
 	}

@@ -215,24 +215,29 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-func TestStreamsOfAConnectionAreLimited(t *testing.T) {
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
-	r := dialRaw(t, l)
+func TestStreamsAreLimited(t *testing.T) {
+	const most = 64
+	_, l := startServer(t, &fakeAgent{}, ServerOptions{streams: most})
+	r, other := dialRaw(t, l), dialRaw(t, l)
 	r.greet()
-	for seq := uint64(100); seq < 100+streamsMax; seq++ {
+	other.greet()
+	for seq := uint64(100); seq < 100+most; seq++ {
 		r.ask(cmdStream, seq, &streamRequest{"*"}, "")
 	}
-	r.ask(cmdStream, 2, &streamRequest{"*"}, textTooManyStreams)
+	other.ask(cmdStream, 2, &streamRequest{"*"}, textTooManyStreams)
 	r.ask(cmdQuery, 3, &queryRequest{Name: "q"}, textTooManyStreams)
 	r.ask(cmdStop, 4, &stopRequest{100}, "")
-	r.ask(cmdStream, 5, &streamRequest{"*"}, "")
+	other.ask(cmdStream, 5, &streamRequest{"*"}, "")
+	other.ask(cmdStop, 6, &stopRequest{5}, "")
+	r.ask(cmdStream, 7, &streamRequest{"*"}, "")
 }
 
 // A query makes room for another when it is over.
 func TestQueriesEnd(t *testing.T) {
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	const most = 10
+	_, l := startServer(t, &fakeAgent{}, ServerOptions{streams: most})
 	c := connect(t, l, "")
-	for range streamsMax + 1 {
+	for range most + 1 {
 		if _, err := allAnswers(t.Context(), c, QueryParams{Name: "q"}); err != nil {
 			t.Fatal(err)
 		}
@@ -414,16 +419,17 @@ func TestSlowGreetingIsCutOff(t *testing.T) {
 }
 
 func TestConnectionsAreLimited(t *testing.T) {
-	s, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	const most = 10
+	s, l := startServer(t, &fakeAgent{}, ServerOptions{conns: most})
 	var first *rawClient
-	for range connsMax {
+	for range most {
 		r := dialRaw(t, l)
 		if first == nil {
 			first = r
 		}
 	}
 	dialRaw(t, l).wantClosed()
-	if c := s.Counters(); c.Accepted != connsMax || c.Refused != 1 {
+	if c := s.Counters(); c.Accepted != most || c.Refused != 1 {
 		t.Errorf("%d accepted, %d refused", c.Accepted, c.Refused)
 	}
 	first.greet()

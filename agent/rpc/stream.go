@@ -25,7 +25,8 @@ func (c *conn) reserve(seq uint64, st *stream) string {
 		return textStreamExists
 	case st.monitor && c.monitored:
 		return textMonitorExists
-	case len(c.streams) >= streamsMax:
+	case c.s.streams.Add(1) > int64(c.s.o.streams):
+		c.s.streams.Add(-1)
 		return textTooManyStreams
 	}
 	c.streams[seq] = st
@@ -41,6 +42,7 @@ func (c *conn) release(seq uint64, st *stream) bool {
 		return false
 	}
 	delete(c.streams, seq)
+	c.s.streams.Add(-1)
 	c.monitored = c.monitored && !st.monitor
 	return true
 }
