@@ -3,6 +3,7 @@ package serf
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"serf/swim"
 	"serf/wire"
@@ -66,6 +67,7 @@ func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Ou
 	if name == listKeysQuery {
 		return n.listKeys(q, out)
 	}
+	n.noteKeysAsked(name, out)
 	m := wire.KeyAnswer{Result: true}
 	if err := n.changeKeys(name, payload); err != nil {
 		m.Result, m.Message = false, []byte(err.Error())
@@ -75,6 +77,11 @@ func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Ou
 		n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysChanged, Text: name})
 	}
 	return m.Append(nil)
+}
+
+// noteKeysAsked tells which query about keys came, in the words that people look for.
+func (n *Node) noteKeysAsked(name string, out *swim.Output) {
+	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysAsked, Text: strings.TrimPrefix(name, internalPrefix)})
 }
 
 // changeKeys changes the keyring: packets are sealed with the new one from now on.
@@ -110,6 +117,7 @@ func (n *Node) changeKeys(name string, payload []byte) error {
 
 // listKeys returns an answer with as many of this node's keys as fit into one.
 func (n *Node) listKeys(q *question, out *swim.Output) []byte {
+	n.noteKeysAsked(listKeysQuery, out)
 	s := n.swim.Sealer()
 	if s == nil || s.Keys == nil {
 		n.note(out, swim.Note{Level: swim.Error, Code: NoteKeysRefused, Text: listKeysQuery, Err: ErrNotEncrypted})

@@ -116,6 +116,17 @@ func TestBadKeyQueries(t *testing.T) {
 	tn.wantNote("told", NoteKeysRefused)
 }
 
+// People look for these lines in the log.
+func TestKeyQueriesAreTold(t *testing.T) {
+	tn := converseWith(t, withKeys(1), "b")
+	for i, name := range []string{"list-keys", "install-key", "use-key", "remove-key"} {
+		tn.recv("b", keyQuery(internalPrefix+name, uint64(i+1), testKey(1)))
+		if want := "Received " + name + " query"; !slices.Contains(tn.texts, want) {
+			t.Errorf("no %q among %q", want, tn.texts)
+		}
+	}
+}
+
 func TestKeyQueriesWithoutEncryption(t *testing.T) {
 	tn := converse(t, "b")
 	for i, name := range []string{installKeyQuery, useKeyQuery, removeKeyQuery, listKeysQuery} {

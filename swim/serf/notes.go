@@ -47,6 +47,7 @@ const (
 	NoteCoordinateRefused
 	NoteEventsUnsent
 	NoteLargeDropped
+	NoteKeysAsked
 
 	noteEnd
 )
@@ -91,6 +92,7 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteReconnectLost - NoteNone:     "Attempting reconnect to {text} {from}, reaped long ago",
 	NoteCoordinateRefused - NoteNone: "Coordinate of {member} refused: {err}",
 	NoteEventsUnsent - NoteNone:      "Leaving, though {n} user events of this node could not be sent in time",
+	NoteKeysAsked - NoteNone:         "Received {text} query",
 	NoteLargeDropped - NoteNone:      "Too many user events that don't fit into packets, {n} left to push/pull so far",
 }
 
