@@ -61,8 +61,9 @@ func NetInterfaces() ([]NetInterface, error) {
 // ChooseAddresses decides where to listen and what to tell the others. Where
 // Bind leaves the address open, the others are told a private one if there is
 // any, else a public one, else a loopback one. IPv4 goes before IPv6, unless
-// Bind is [::].
-func ChooseAddresses(spec AddressSpec, interfaces []NetInterface) (Addresses, error) {
+// Bind is [::]. Interfaces lists those of this host, see NetInterfaces. It is called only if the choice depends on it:
+// some systems don't let everybody list them.
+func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)) (Addresses, error) {
 	bind := netip.AddrPortFrom(netip.IPv4Unspecified(), DefaultPort)
 	if spec.Bind != "" {
 		var err error
@@ -74,7 +75,14 @@ func ChooseAddresses(spec AddressSpec, interfaces []NetInterface) (Addresses, er
 		return Addresses{}, fmt.Errorf("bind: %v is a multicast address", bind.Addr())
 	}
 	a := Addresses{Bind: bind, Advertise: bind}
-	if err := a.useInterface(spec.Interface, interfaces); err != nil {
+	var list []NetInterface
+	if spec.Interface != "" || spec.Advertise == "" && bind.Addr().IsUnspecified() {
+		var err error
+		if list, err = interfaces(); err != nil {
+			return Addresses{}, fmt.Errorf("%w; name an address with bind or advertise instead", err)
+		}
+	}
+	if err := a.useInterface(spec.Interface, list); err != nil {
 		return Addresses{}, err
 	}
 	if spec.Advertise != "" {
@@ -83,7 +91,7 @@ func ChooseAddresses(spec AddressSpec, interfaces []NetInterface) (Addresses, er
 	if !a.Bind.Addr().IsUnspecified() {
 		return a, a.checkAdvertised("bind")
 	}
-	picked, reason, ok := pickAddress(interfaces, a.Bind.Addr().Is6())
+	picked, reason, ok := pickAddress(list, a.Bind.Addr().Is6())
 	if !ok {
 		return Addresses{}, errors.New("no interface has an address to tell the others: set advertise, or bind to 127.0.0.1 to stay on this host")
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,6 +16,11 @@ func iface(name string, addrs ...string) NetInterface {
 		i.Addrs = append(i.Addrs, netip.MustParseAddr(a))
 	}
 	return i
+}
+
+// these are all the interfaces of a host.
+func these(all ...NetInterface) func() ([]NetInterface, error) {
+	return func() ([]NetInterface, error) { return all, nil }
 }
 
 func TestParseAddress(t *testing.T) {
@@ -87,7 +93,7 @@ func TestChooseAddresses(t *testing.T) {
 		{"link-local bind, other advertised", AddressSpec{Bind: "fe80::1%eth0", Advertise: "2600::9"}, nil, "[fe80::1%eth0]:7946", "[2600::9]:7946", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := ChooseAddresses(tc.spec, tc.interfaces)
+			got, err := ChooseAddresses(tc.spec, these(tc.interfaces...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,6 +102,34 @@ func TestChooseAddresses(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// Where an address is named, no list of interfaces is needed, and none that can't be had is missed.
+func TestInterfacesAreListedIfNeeded(t *testing.T) {
+	errDenied := errors.New("netlink: permission denied")
+	for _, tc := range []struct {
+		spec   AddressSpec
+		needed bool
+	}{
+		{AddressSpec{Bind: "10.1.2.3"}, false},
+		{AddressSpec{Bind: "[2600::1]:5"}, false},
+		{AddressSpec{Bind: "127.0.0.1:0"}, false},
+		{AddressSpec{Advertise: "10.1.2.3"}, false},
+		{AddressSpec{Bind: "[::]:5", Advertise: "10.1.2.3"}, false},
+		{AddressSpec{}, true},
+		{AddressSpec{Bind: ":5"}, true},
+		{AddressSpec{Bind: "::"}, true},
+		{AddressSpec{Bind: "10.1.2.3", Interface: "eth0"}, true},
+		{AddressSpec{Advertise: "10.1.2.3", Interface: "eth0"}, true},
+	} {
+		_, err := ChooseAddresses(tc.spec, func() ([]NetInterface, error) { return nil, errDenied })
+		if tc.needed != errors.Is(err, errDenied) || !tc.needed && err != nil {
+			t.Errorf("%+v: %v", tc.spec, err)
+		}
+		if tc.needed && !strings.Contains(err.Error(), "name an address with bind or advertise") {
+			t.Errorf("%+v: no way out: %v", tc.spec, err)
+		}
 	}
 }
 
@@ -126,12 +160,12 @@ func TestChooseAddressesRefuses(t *testing.T) {
 		{AddressSpec{Advertise: "9.9.9.9:0"}, `advertise: "9.9.9.9:0": nobody can reach port 0`},
 		{AddressSpec{Advertise: "name"}, `advertise: "name": want IP`},
 	} {
-		_, err := ChooseAddresses(tc.spec, []NetInterface{lo, eth, empty, off})
+		_, err := ChooseAddresses(tc.spec, these(lo, eth, empty, off))
 		if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 			t.Errorf("%+v: got %v, want %s", tc.spec, err, tc.want)
 		}
 	}
-	_, err := ChooseAddresses(AddressSpec{}, []NetInterface{empty, off})
+	_, err := ChooseAddresses(AddressSpec{}, these(empty, off))
 	if err == nil || !strings.Contains(err.Error(), "set advertise, or bind to 127.0.0.1") {
 		t.Errorf("no address at all: %v", err)
 	}

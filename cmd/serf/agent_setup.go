@@ -46,15 +46,14 @@ func loadSetup(args []string) (setup, error) {
 		s.handlers = append(s.handlers, h)
 		errs = append(errs, s.from(fmt.Sprintf("event_handlers[%d]", i), err))
 	}
-	interfaces, err := agent.NetInterfaces()
-	errs = append(errs, err)
-	if err == nil {
-		spec := agent.AddressSpec{Bind: conf.Bind, Interface: conf.Interface, Advertise: conf.Advertise}
-		s.addrs, err = agent.ChooseAddresses(spec, interfaces)
-		errs = append(errs, s.fromKey(err))
-	}
-	errs = append(errs, s.checkDiscovery())
+	s.addrs, err = agent.ChooseAddresses(s.addressSpec(), agent.NetInterfaces)
+	errs = append(errs, s.fromKey(err), s.checkDiscovery())
 	return s, errors.Join(errs...)
+}
+
+// addressSpec is what the user says about this member's address.
+func (s *setup) addressSpec() agent.AddressSpec {
+	return agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface, Advertise: s.conf.Advertise}
 }
 
 // from says which option, or which place in a file, an error comes from.
