@@ -38,7 +38,9 @@ var shown = map[string]func(r *Report) bool{
 	"key-rotation": func(r *Report) bool {
 		return len(r.Queries) > 10 && Share(r.Queries) > 0.99 && r.Network.StreamsUnreadable == 0
 	},
-	"thin-uplinks": func(r *Report) bool { return r.Network.Choked > 0 },
+	"mute-members":  func(r *Report) bool { return r.Suspicions > 1000 && r.FalseFailures.AtHealthy == 0 },
+	"lossy-senders": func(r *Report) bool { return r.Suspicions > 1000 && r.FalseFailures.AtHealthy == 0 },
+	"thin-uplinks":  func(r *Report) bool { return r.Network.Choked > 0 },
 	"split-brain": func(r *Report) bool {
 		return r.FalseFailures == FalseFailures{AcrossFaults: 2 * 15 * 10} && Share(r.Events) == 1
 	},
@@ -47,22 +49,25 @@ var shown = map[string]func(r *Report) bool{
 
 func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 	for name, s := range examples(t) {
-		s.Check = true
-		r, err := s.Run(t.Context(), nil)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		for _, v := range r.Violations {
-			t.Errorf("%s: %v", name, v)
-		}
-		if !r.Settled || Share(r.Events) < 0.98 || s.About == "" {
-			t.Errorf("%s: settled %v, %.1f%% of events delivered", name, r.Settled, 100*Share(r.Events))
-		}
-		if show := shown[name]; show != nil && !show(&r) {
-			var b strings.Builder
-			_, _ = r.WriteTo(&b) // into memory
-			t.Errorf("%s doesn't show what it's about:\n%s", name, b.String())
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.Check = true
+			r, err := s.Run(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range r.Violations {
+				t.Error(v)
+			}
+			if !r.Settled || Share(r.Events) < 0.98 || s.About == "" {
+				t.Errorf("settled %v, %.1f%% of events delivered", r.Settled, 100*Share(r.Events))
+			}
+			if show := shown[name]; show != nil && !show(&r) {
+				var b strings.Builder
+				_, _ = r.WriteTo(&b) // into memory
+				t.Errorf("it doesn't show what it's about:\n%s", b.String())
+			}
+		})
 	}
 }
 

@@ -49,7 +49,7 @@ func TestAckCarriesPayload(t *testing.T) {
 func TestGossipGoesToTheRecentlyDead(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
-	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.advance(time.Second)
 	tn.want("it may live", "b: dead b@1 from c")
 	tn.advance(time.Minute)

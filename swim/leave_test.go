@@ -48,7 +48,7 @@ func TestLeaveReachesTheLiving(t *testing.T) {
 	for seed := range uint64(100) {
 		tn := converseWith(t, func(c *Config) { c.Seed = seed + 1 }, names...)
 		for _, x := range names[:7] {
-			tn.recv("j", dead(x, 1, "j"))
+			tn.recv("j", suspect(x, 1, "j"), dead(x, 1, "j"))
 		}
 		for tn.n.queue.Len() > 0 {
 			tn.n.tickGossip(tn.now, &tn.out)
@@ -111,7 +111,7 @@ func TestForget(t *testing.T) {
 	if tn.n.Forget(b) {
 		t.Fatal("a live member was forgotten")
 	}
-	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	if !tn.n.Forget(b) {
 		t.Fatal("a dead member wasn't")
 	}

@@ -29,12 +29,14 @@ const (
 	Prompt
 	// Knock: failed members are pinged now and then.
 	Knock
+	// FirstHand: only who found that a member doesn't answer accuses it. What a full exchange says confirms nothing.
+	FirstHand
 )
 
 // Sets of mechanisms to go without.
 const (
-	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock // Lifeguard, as the original has it
-	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy // SWIM
+	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand // Lifeguard, as the original has it
+	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy             // SWIM
 )
 
 // has tells whether the node uses m.
@@ -43,6 +45,7 @@ func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 var mechanismNames = map[Mechanism]string{
 	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
 	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
+	FirstHand: "first-hand",
 }
 
 // String is the name of a single mechanism.

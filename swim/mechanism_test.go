@@ -74,7 +74,7 @@ func TestWithoutPrompt(t *testing.T) {
 
 func TestWithoutKnock(t *testing.T) {
 	tn := without(t, Knock, "b", "c")
-	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.n.queue = Queue{}
 	tn.forget()
 	for range 100 {

@@ -51,7 +51,7 @@ func TestTwoMembersOfOneName(t *testing.T) {
 func TestGoneMemberMayComeBackElsewhere(t *testing.T) {
 	for _, from := range []string{"b", "c"} { // left, failed
 		tn := converse(t, "b", "c")
-		tn.recv("c", dead("b", 1, from))
+		tn.recv("c", suspect("b", 1, "c"), dead("b", 1, from))
 		tn.forget()
 		tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))
 		tn.want("not louder than what is known: told so at the new address", elsewhere.String()+": dead b@1 from *")

@@ -87,6 +87,7 @@ func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, o
 		n.maybeRefute(now, inc, from, out)
 	case s == Suspect:
 		n.applySuspect(now, id, inc, from, out)
+	case s == Dead && n.doubtsDeath(now, id, inc, from, out):
 	default:
 		n.applyGone(now, id, s, inc, from, out)
 	}
@@ -289,7 +290,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	r := n.view.at(id)
 	switch {
 	case r.state == Suspect && inc == r.inc:
-		if s := n.suspicions.lookup(id); s != nil && s.confirm(hashName(from)) {
+		if s := n.suspicions.lookup(id); s != nil && s.confirm(n.accuser(id, from)) {
 			n.suspicions.moved(id)
 			n.gossipAccusation(id, Suspect, inc, from, out)
 		}
@@ -311,13 +312,39 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	if n.has(Confirmation) {
 		hoped = confirmationsFor(n.cfg.SuspicionMult, members)
 	}
-	s := newSuspicion(id, now, hashName(from), hoped, least, most)
+	s := newSuspicion(id, now, n.accuser(id, from), hoped, least, most)
 	if n.has(LastAsk) {
 		s.lead = min(n.cfg.ProbeTimeout, least/2)
 	}
 	n.suspicions.add(s)
 	n.gossipAccusation(id, Suspect, inc, from, out)
 	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
+}
+
+// doubtsDeath tells whether the death of a member isn't believed yet. Another calls it dead whom nobody here suspected
+// at that incarnation: who is cut off for longer than a suspicion lasts calls members dead that all others hear. It
+// is asked at once, and has as long to answer as any suspect that is asked for the last time.
+func (n *Node) doubtsDeath(now Time, id MemberID, inc uint32, from []byte, out *Output) bool {
+	r := n.view.at(id)
+	if !n.has(LastAsk) || !r.state.live() || !r.yieldsTo(Dead, inc) {
+		return false
+	}
+	if r.state == Suspect && r.inc == inc {
+		return n.suspicions.lookup(id).doubted
+	}
+	n.applySuspect(now, id, inc, from, out)
+	s := n.suspicions.lookup(id)
+	s.doubted, s.hoped, s.deadline = true, 0, now // its time is over, whoever else accuses it
+	n.askOnceMore(now, id, out)
+	return true
+}
+
+// accuser names who suspects id, as confirmations count it.
+func (n *Node) accuser(id MemberID, from []byte) uint64 {
+	if n.has(FirstHand) && string(from) == n.roster.members[id].name {
+		return nobody
+	}
+	return hashName(from)
 }
 
 // applyGone merges the death of another member, or that it left.

@@ -59,7 +59,7 @@ func TestNothingButAliveMakesAMemberKnown(t *testing.T) {
 // TestDeathIsNotUndone is F3: a higher death outlives a late alive in between.
 func TestDeathIsNotUndone(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.recv("b", dead("c", 1, "b"), dead("c", 10, "b"))
+	tn.recv("b", suspect("c", 1, "b"), dead("c", 1, "b"), dead("c", 10, "b"))
 	tn.want("once", "event failed c")
 	tn.wantNone("and only once", "event failed c")
 	tn.recv("b", alive("c", 2))
@@ -71,7 +71,7 @@ func TestDeathIsNotUndone(t *testing.T) {
 // TestStaleAliveLearnsWhatToOutbid is F3: a restarted member hears why nobody believes it.
 func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.recv("b", dead("c", 9, "b"))
+	tn.recv("b", suspect("c", 9, "b"), dead("c", 9, "b"))
 	tn.forget()
 	tn.recv("c", alive("c", 1))
 	tn.want("told at its address", "c: dead c@9 from a")
@@ -351,7 +351,7 @@ func TestLeaveOfAnother(t *testing.T) {
 	tn.wantState("left", "b", Left, 1)
 	tn.recv("c", dead("b", 1, "c"))
 	tn.wantState("whoever missed it doesn't make it a failure", "b", Left, 1)
-	tn.recv("c", dead("c", 1, "x"))
+	tn.recv("c", suspect("c", 1, "x"), dead("c", 1, "x"))
 	tn.recv("c", dead("c", 1, "c"))
 	tn.want("taken for failed, but it had said goodbye", "event failed c", "event left c")
 }

@@ -25,11 +25,11 @@ func TestNewsIsCountedOnce(t *testing.T) {
 	want("suspected by two, and of a stranger", 5, 1, 0, [...]int{4, 1, 0, 0})
 	tn.recv("c", alive("c", 2), suspect("c", 1, "b"))
 	want("refuted", 6, 1, 0, [...]int{5, 0, 0, 0})
-	tn.recv("b", dead("d", 1, "b"), dead("d", 1, "c"), dead("d", 2, "c"))
+	tn.recv("b", suspect("d", 1, "b"), dead("d", 1, "b"), dead("d", 1, "c"), dead("d", 2, "c"))
 	tn.recv("e", dead("e", 1, "e"))
-	want("one dead, one left", 6, 1, 2, [...]int{3, 0, 1, 1})
+	want("one dead, one left", 6, 2, 2, [...]int{3, 0, 1, 1})
 	if err := tn.n.SetMeta(tn.now, []byte("m"), &tn.out); err != nil {
 		t.Fatal(err)
 	}
-	want("own news", 7, 1, 2, [...]int{3, 0, 1, 1})
+	want("own news", 7, 2, 2, [...]int{3, 0, 1, 1})
 }

@@ -317,7 +317,7 @@ func TestForwardsOfOnePacketAreBounded(t *testing.T) {
 // partition heals.
 func TestKnockFindsReturnedMember(t *testing.T) {
 	tn := converse(t, "b")
-	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
 	tn.advance(time.Hour)
 	tn.want("after an hour still tried, with what it has to refute", "b: ping b", "b: dead b@1 from a")
@@ -328,7 +328,7 @@ func TestKnockFindsReturnedMember(t *testing.T) {
 // TestKnockCarriesNoGossip: what is told to nobody isn't told.
 func TestKnockCarriesNoGossip(t *testing.T) {
 	tn := converse(t, "b")
-	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
 	tn.n.queue.Add(0, alive("z", 1))
 	for len(tn.did) == 0 {

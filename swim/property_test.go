@@ -445,7 +445,11 @@ func checkSuspicions(t *rapid.T, n *Node) {
 		if i > 0 && s.less(i, (i-1)/2) {
 			t.Fatalf("suspicion %d is due before its parent", i)
 		}
-		if x.deadline < x.start.Add(x.least) || x.deadline > x.start.Add(x.most) {
+		least := x.least
+		if x.doubted {
+			least = x.lead
+		}
+		if x.deadline < x.start.Add(least) || x.deadline > x.start.Add(x.most) {
 			t.Fatalf("suspicion of %d ends outside of its bounds", x.member)
 		}
 	}

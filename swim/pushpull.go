@@ -321,7 +321,7 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 			n.accuse(now, Left, s.Name, s.Inc, s.Name, out)
 			return
 		}
-		n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
+		n.accuse(now, Suspect, s.Name, s.Inc, n.hearsay(s.Name), out)
 		return
 	}
 	if !n.acceptable(&c, out) {
@@ -333,6 +333,16 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		n.applyAlive(now, &c, out)
 	}
 	if state == Suspect {
-		n.accuse(now, Suspect, s.Name, s.Inc, n.roster.nameBytes(n.self), out)
+		n.accuse(now, Suspect, s.Name, s.Inc, n.hearsay(s.Name), out)
 	}
+}
+
+// hearsay is who accuses the member of this name by its state in a full exchange: it doesn't say who found that out.
+// Gossiped as an accusation of this node it would come back to who did, as the word of one more witness. On the
+// wire a suspicion by nobody is one by the member itself, which no member ever raises.
+func (n *Node) hearsay(name []byte) []byte {
+	if n.has(FirstHand) {
+		return name
+	}
+	return n.roster.nameBytes(n.self)
 }

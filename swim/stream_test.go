@@ -171,7 +171,7 @@ func TestPushPullRegularly(t *testing.T) {
 
 func TestStateCarriesTheGone(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.recv("c", dead("b", 4, "c"))
+	tn.recv("c", suspect("b", 4, "c"), dead("b", 4, "c"))
 	pp, err := wire.ParsePushPull(flat(tn.n.state(false, &tn.out))[1:])
 	if err != nil {
 		t.Fatal(err)

@@ -13,10 +13,15 @@ type suspicion struct {
 	most     time.Duration
 	lead     time.Duration // it is asked once more so long before the deadline; 0: it isn't
 	asked    bool          // it has been
+	doubted  bool          // another called it dead before it was a suspect here
 	hoped    uint8         // confirmations that shorten it
 	got      uint8
-	from     [maxConfirmations + 1]uint64 // who suspected: hashes of names, the first one's in front
+	from     [maxConfirmations + 1]uint64 // who suspected: hashes of names, the first one's in front, or nobody
 }
+
+// nobody is the accuser of a member whose suspicion was read in a full exchange: who found that the
+// member doesn't answer isn't said there.
+const nobody = 0
 
 // maxConfirmations bounds those that are remembered; the profiles hope for 4 at most.
 const maxConfirmations = 6
@@ -29,10 +34,15 @@ func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most tim
 	return s
 }
 
-// confirm counts a further accuser and says whether it was news.
+// confirm counts a further accuser and says whether it was news. The first that accuses a member suspected by
+// hearsay confirms nothing yet, and is passed on: others may have heard of it only from there.
 func (s *suspicion) confirm(from uint64) bool {
-	if s.got >= s.hoped {
+	if from == nobody || s.got >= s.hoped {
 		return false
+	}
+	if s.from[0] == nobody {
+		s.from[0] = from
+		return true
 	}
 	for _, f := range s.from[:s.got+1] {
 		if f == from {
@@ -53,9 +63,9 @@ func (s *suspicion) due() Time {
 	return s.deadline.Add(-s.lead)
 }
 
-// sure tells whether nothing is left to do but to wait: the suspect has been asked for the last time, or
-// needn't be, because as many others as were hoped for got no answer either.
-func (s *suspicion) sure() bool { return s.asked || s.lead == 0 || s.hoped > 0 && s.got >= s.hoped }
+// sure tells whether nothing is left to do but to wait: the suspect has been asked for the last time. However
+// many accuse it, it is asked: they may all have it from one that is cut off.
+func (s *suspicion) sure() bool { return s.asked || s.lead == 0 }
 
 // hold keeps the deadline from being before t.
 func (s *suspicion) hold(t Time) { s.floor, s.deadline = t, max(s.deadline, t) }

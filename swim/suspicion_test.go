@@ -41,14 +41,102 @@ func TestSuspectThatAnswersIsSpared(t *testing.T) {
 	tn.want("no answer this time", "event failed b")
 }
 
-// TestSuspectOfManyIsNotAsked: a crash of one costs no packet of each other.
-func TestSuspectOfManyIsNotAsked(t *testing.T) {
+// TestSuspectOfManyIsAsked: those who accuse it may all be cut off from it, and this node not.
+func TestSuspectOfManyIsAsked(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.recv("d", suspect("b", 1, "d"))
 	tn.recv("e", suspect("b", 1, "e"))
-	tn.advance(4 * time.Second)
-	tn.wantNone("others got no answer either", "b: ping *")
-	tn.want("in time", "event failed b")
+	tn.advance(3500*time.Millisecond - 1)
+	tn.wantNone("not yet", "b: ping *")
+	tn.advance(1)
+	tn.want("before it's given up, and told why", "b: ping b", "b: suspect b@1*")
+	tn.advance(500 * time.Millisecond)
+	tn.want("and no later for that", "event failed b")
+}
+
+// TestHearsayConfirmsNothing: of a full exchange nobody knows who accuses, perhaps the one that it comes back to.
+func TestHearsayConfirmsNothing(t *testing.T) {
+	for _, s := range []State{Suspect, Dead} {
+		tn := suspecting(t, func(*Config) {})
+		tn.request("d", pushPull(false, "", entry{"b", s, 1, modern, addrOf("b")}))
+		tn.request("e", pushPull(false, "", entry{"b", s, 1, modern, addrOf("b")}))
+		tn.advance(23500*time.Millisecond - 1)
+		tn.wantNone("not even asked", "b: ping *")
+		tn.wantNone("nor passed on", "*: suspect b@1 from [abde]")
+		tn.advance(500*time.Millisecond + 1)
+		tn.want("as late as if nobody had said so", "event failed b")
+	}
+}
+
+// TestHearsayIsGossipedAsNobodys: else it would come back to who accused first as the word of a second.
+func TestHearsayIsGossipedAsNobodys(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.n.probe.next = Never
+	tn.request("d", pushPull(false, "", entry{"b", Suspect, 1, modern, addrOf("b")}))
+	tn.want("a suspect all the same", "event suspected b")
+	tn.advance(time.Second)
+	tn.want("told to others, that it may refute", "*: suspect b@1 from b")
+	tn.wantNone("this node accuses nobody", "*: suspect b@1 from a")
+}
+
+// TestGossipedHearsayConfirmsNothing: nor does what others read in a full exchange.
+func TestGossipedHearsayConfirmsNothing(t *testing.T) {
+	tn := suspecting(t, func(*Config) {})
+	tn.recv("d", suspect("b", 1, "b"))
+	tn.recv("e", suspect("b", 1, "b"))
+	tn.advance(23500*time.Millisecond - 1)
+	tn.wantNone("as late as if nobody had said so", "b: ping *")
+}
+
+// TestFirstAccuserAfterHearsay: a suspicion by hearsay has no accuser yet. The first confirms nothing, those after
+// it do.
+func TestFirstAccuserAfterHearsay(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.n.probe.next = Never
+	tn.recv("d", suspect("b", 1, "b"))
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.advance(time.Second)
+	tn.want("others may not know", "*: suspect b@1 from c")
+	tn.advance(19 * time.Second)
+	tn.wantNone("one accuser has 24 s", "b: ping *")
+	tn.recv("e", suspect("b", 1, "e"))
+	tn.advance(0)
+	tn.want("with two its time is over", "b: ping b")
+}
+
+// TestDeathOfOneThatNobodySuspectedIsDoubted: who was cut off for long calls all others dead when it's back.
+func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.n.probe.next = Never
+	tn.recv("c", dead("b", 1, "c"))
+	tn.want("asked, and told why", "b: ping b", "b: suspect b@1*", "event suspected b")
+	tn.advance(500*time.Millisecond - 1)
+	tn.recv("d", suspect("b", 1, "d"), dead("b", 1, "c"), dead("b", 1, "d"))
+	tn.wantNone("it may answer, however often it is said", "event failed b")
+	tn.advance(1)
+	tn.want("or not", "event failed b")
+	tn.advance(200 * time.Millisecond)
+	tn.want("told to others", "*: dead b@1 from a")
+}
+
+// TestDeathAtAnotherIncarnationIsDoubted: it refuted what it is suspected of here, and lived.
+func TestDeathAtAnotherIncarnationIsDoubted(t *testing.T) {
+	tn := suspecting(t, func(*Config) {})
+	tn.recv("c", dead("b", 2, "c"))
+	tn.want("asked", "b: ping b")
+	tn.wantNone("not believed yet", "event failed b")
+	tn.advance(500 * time.Millisecond)
+	tn.want("no answer", "event failed b")
+}
+
+func TestDoubtedDeadThatAnswersIsSpared(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.n.probe.next = Never
+	tn.recv("c", dead("b", 1, "c"))
+	tn.recv("b", ack(tn.seqs["ping b"]), alive("b", 2))
+	tn.advance(time.Minute)
+	tn.wantNone("it lives", "event failed b")
+	tn.wantState("it lives", "b", Alive, 2)
 }
 
 // TestLateConfirmationLeavesTimeToAnswer: with it the suspect's time is over at once.

@@ -24,12 +24,12 @@ func TestMemberEventsAreCoalesced(t *testing.T) {
 	tn.want("one event when it's quiet, by name", "event join b c d")
 	tn.wantIdle("once")
 
-	tn.member("x", dead("b", "x", 1))
+	tn.fails("b", "x", 1)
 	tn.member("b", alive("b", 2))
 	tn.advance(3 * time.Second)
 	tn.wantIdle("it failed and came back: nothing new to who knows it as joined")
 
-	tn.member("x", dead("b", "x", 2))
+	tn.fails("b", "x", 2)
 	tn.member("c", dead("c", "c", 1))
 	tn.member("d", aliveWith("d", 2, addrOf("d"), map[string]string{"v": "2"}))
 	tn.advance(3 * time.Second)
@@ -76,7 +76,7 @@ func TestUpdateLeavesOpenWhetherAMemberIsThere(t *testing.T) {
 	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
 	tn.advance(3 * time.Second)
 	tn.want("told to have joined before, and now", "event update b")
-	tn.member("x", dead("b", "x", 2))
+	tn.fails("b", "x", 2)
 	tn.member("b", alive("b", 3))
 	tn.advance(3 * time.Second)
 	tn.wantIdle("it failed and came back: it isn't told to join twice")
@@ -93,7 +93,7 @@ func TestRestartSurvivesCoalescing(t *testing.T) {
 
 func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
 	tn := converseWith(t, coalescing, "b", "c")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.recv("c", pruneIntent("b", 5))
 	tn.advance(3 * time.Second)
 	tn.want("only the last state counts", "event reap b")
@@ -102,7 +102,7 @@ func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
 // The node stands still while an event is held back, for so long that the member is due to be forgotten.
 func TestReapedMembersAreNamedAfterAStandstill(t *testing.T) {
 	tn := converseWith(t, coalescing, "b", "c")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.recv("c", pruneIntent("b", 5))
 	tn.now = tn.now.Add(time.Hour)
 	tn.n.Tick(tn.now, &tn.out)

@@ -101,6 +101,14 @@ func dead(name, from string, inc uint32) []byte {
 	return m.Append(nil)
 }
 
+// fails has one that suspects a member call it dead.
+func (tn *conversation) fails(name, from string, inc uint32) {
+	tn.t.Helper()
+	m := wire.Suspect{Inc: inc, Node: []byte(name), From: []byte(from)}
+	tn.member(from, m.Append(nil))
+	tn.member(from, dead(name, from, inc))
+}
+
 func joinIntent(name string, t uint64) []byte {
 	m := wire.JoinIntent{LTime: t, Node: []byte(name)}
 	return m.Append(nil)

@@ -14,7 +14,7 @@ func TestJournal(t *testing.T) {
 	tn.journal = true
 	tn.member("c", alive("c", 1))
 	tn.want("who is there", "line alive: c 10.0.0.99:7946")
-	tn.member("b", dead("c", "b", 1))
+	tn.fails("c", "b", 1)
 	tn.want("and who isn't", "line not-alive: c")
 	tn.member("c", alive("c", 2))
 	tn.want("back", "line alive: c 10.0.0.99:7946")

@@ -33,7 +33,7 @@ func TestMemberLifecycles(t *testing.T) {
 		lines  []string
 		status Status
 	}{
-		{"fails", func(tn *conversation) { tn.member("c", dead("b", "c", 1)) }, []string{"event failed b"}, StatusFailed},
+		{"fails", func(tn *conversation) { tn.fails("b", "c", 1) }, []string{"event failed b"}, StatusFailed},
 		{"leaves after its intent", func(tn *conversation) {
 			tn.recv("b", leaveIntent("b", 5))
 			tn.member("b", dead("b", "b", 1))
@@ -41,14 +41,14 @@ func TestMemberLifecycles(t *testing.T) {
 		{"leaves, and its intent is lost", func(tn *conversation) { tn.member("b", dead("b", "b", 1)) }, []string{"event leave b"}, StatusLeft},
 		{"crashes after its intent", func(tn *conversation) {
 			tn.recv("b", leaveIntent("b", 5))
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 		}, []string{"says leave b@5", "event leave b"}, StatusLeft},
 		{"is forced out after it failed", func(tn *conversation) {
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 			tn.recv("c", leaveIntent("b", 5))
 		}, []string{"event failed b", "says leave b@5", "event leave b"}, StatusLeft},
 		{"is pruned after it failed", func(tn *conversation) {
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 			tn.recv("c", pruneIntent("b", 5))
 		}, []string{"event failed b", "says leave b@5 prune", "event leave b", "event reap b"}, StatusNone},
 		{"is pruned while it leaves", func(tn *conversation) {
@@ -62,7 +62,7 @@ func TestMemberLifecycles(t *testing.T) {
 			tn.recv("c", pruneIntent("b", 6))
 		}, []string{"event leave b", "says leave b@6 prune", "event reap b"}, StatusNone},
 		{"comes back from failure", func(tn *conversation) {
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 			tn.member("b", alive("b", 2))
 		}, []string{"event failed b", "event join b !"}, StatusAlive},
 		{"comes back after it left", func(tn *conversation) {
@@ -70,7 +70,7 @@ func TestMemberLifecycles(t *testing.T) {
 			tn.member("b", alive("b", 2))
 		}, []string{"event leave b", "event join b !"}, StatusAlive},
 		{"comes back after it was pruned", func(tn *conversation) {
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 			tn.recv("c", pruneIntent("b", 5))
 			tn.member("b", alive("b", 2))
 		}, []string{"event failed b", "says leave b@5 prune", "event leave b", "event reap b", "event join b"}, StatusAlive},
@@ -259,7 +259,7 @@ func TestRestartIsTold(t *testing.T) {
 	t.Run("not twice if it was told as failed", func(t *testing.T) {
 		tn := converse(t, "b", "c")
 		tn.member("b", tagged(2))
-		tn.member("c", dead("b", "c", 2))
+		tn.fails("b", "c", 2)
 		tn.member("b", tagged(3))
 		tn.recv("b", joinIntent("b", 9))
 		tn.advance(time.Second)
@@ -283,7 +283,7 @@ func TestReapTakesOldMembersOffTheList(t *testing.T) {
 		c.ReconnectTimeout, c.TombstoneTimeout = 2*time.Minute, 4*time.Minute
 	}
 	tn := converseWith(t, set, "b", "c", "d")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.member("c", dead("c", "c", 1))
 	tn.did = nil
 	tn.advance(2*time.Minute - 15*time.Second)
@@ -312,7 +312,7 @@ func TestTombstonesAreKeptForAsLongAsConfigured(t *testing.T) {
 
 func TestLateNewsDoesNotBringThePrunedBack(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
 	tn.advance(20 * time.Second)
 	tn.did = nil
@@ -323,7 +323,7 @@ func TestLateNewsDoesNotBringThePrunedBack(t *testing.T) {
 
 func TestForceLeave(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.want("before", "event failed b")
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
 	tn.advance(time.Second)
@@ -353,7 +353,7 @@ func TestMembersAreSortedByName(t *testing.T) {
 // Members of the original that have a leave by push/pull take it for one later than it was.
 func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
 	tn.advance(time.Second)
 	tn.want("first", "says leave b@1")
@@ -371,7 +371,7 @@ func TestPruneWinsATie(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := converse(t, "b", "c")
-			tn.member("c", dead("b", "c", 1))
+			tn.fails("b", "c", 1)
 			for _, m := range intents {
 				tn.recv("c", m)
 			}

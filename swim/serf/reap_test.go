@@ -11,8 +11,8 @@ func TestReconnect(t *testing.T) {
 	on := func(c *Config) { c.ReconnectInterval = 30 * time.Second }
 	tn := converseWith(t, on, "b", "c")
 	tn.wantIdleFor("nobody has failed", time.Minute)
-	tn.member("c", dead("b", "c", 1))
-	tn.member("c", dead("c", "b", 1))
+	tn.fails("b", "c", 1)
+	tn.fails("c", "b", 1)
 	tn.did = nil
 	tn.advance(30 * time.Second)
 	if len(tn.did) != 1 || tn.did[0] != "b: push/pull" && tn.did[0] != "c: push/pull" {
@@ -28,7 +28,7 @@ func TestReconnect(t *testing.T) {
 func TestReconnectIsRareAmongMany(t *testing.T) {
 	others := strings.Split("bcdefghijklmnopqrstuvwxy", "")
 	tn := converseWith(t, func(c *Config) { c.ReconnectInterval = 30 * time.Second }, others...)
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.did = nil
 	tn.advance(24 * 50 * 30 * time.Second)
 	tries := len(slices.DeleteFunc(slices.Clone(tn.did), func(s string) bool { return s != "b: push/pull" }))
@@ -41,7 +41,7 @@ func TestReapedMembersAreStillTried(t *testing.T) {
 	tn := converseWith(t, func(c *Config) {
 		c.ReconnectInterval, c.ReconnectTimeout = 30*time.Second, time.Minute
 	}, "b")
-	tn.member("c", dead("b", "c", 1))
+	tn.fails("b", "c", 1)
 	tn.advance(10 * time.Minute)
 	tn.failStreams()
 	tn.did = nil

@@ -14,7 +14,7 @@ func TestStateCarriesStatusesAndEvents(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.recv("c", joinIntent("c", 4))
 	tn.member("b", dead("b", "b", 1))
-	tn.member("c", dead("d", "c", 1)) // failed: neither left nor unknown
+	tn.fails("d", "c", 1) // failed: neither left nor unknown
 	tn.fire("x", "p")
 	tn.fire("y", "q")
 	b := flat(tn.n.state())
@@ -60,7 +60,7 @@ func TestMergeMovesClocks(t *testing.T) {
 
 func TestMergeTakesStatusTimesAsIntents(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
-	tn.member("c", dead("d", "c", 1))
+	tn.fails("d", "c", 1)
 	tn.want("before", "event failed d")
 	tn.merge("b", false, state{member: 9, left: []string{"d", "z"}, status: map[string]uint64{"b": 3, "d": 5, "z": 6}})
 	tn.want("failed here, force-left there", "event leave d")
