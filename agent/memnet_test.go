@@ -14,11 +14,15 @@ type memNetwork struct {
 	mu    sync.Mutex
 	hosts map[netip.AddrPort]*memHost
 	cut   map[netip.AddrPort]bool // hosts that nothing reaches, and that reach nobody
+
+	packetMax int // bytes; larger ones are refused
 }
 
 func newMemNetwork() *memNetwork {
-	return &memNetwork{hosts: make(map[netip.AddrPort]*memHost), cut: make(map[netip.AddrPort]bool)}
+	return &memNetwork{hosts: make(map[netip.AddrPort]*memHost), cut: make(map[netip.AddrPort]bool), packetMax: 65507}
 }
+
+func (n *memNetwork) PacketMax() int { return n.packetMax }
 
 // isolate cuts a host off, or connects it again.
 func (n *memNetwork) isolate(addr netip.AddrPort, cut bool) {
@@ -105,6 +109,9 @@ func (h *memHost) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (h *memHost) WriteTo(b []byte, to netip.AddrPort) error {
+	if len(b) > h.net.packetMax {
+		return syscall.EMSGSIZE
+	}
 	other := h.net.reach(h.addr, to)
 	if other == nil {
 		return nil // lost

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -27,6 +29,8 @@ const (
 type network interface {
 	// Listen opens both sockets at bind; they have the same port.
 	Listen(bind netip.AddrPort) (packetConn, streamListener, error)
+	// PacketMax is the size of the largest packet that can be sent.
+	PacketMax() int
 	// Dial opens a stream from an address of this host; the unspecified one lets the
 	// system choose.
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
@@ -108,7 +112,7 @@ func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
 		tcp.Close()
 		return nil, nil, &BindError{Addr: bound, Err: err}
 	}
-	udp.SetReadBuffer(socketBuffer) // the kernel's limit may be lower: then it is what there is
+	askForRoom(udp.SetReadBuffer)
 	sender, err := newSender(udp, bind.Addr())
 	if err != nil {
 		udp.Close()
@@ -116,6 +120,26 @@ func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
 		return nil, nil, &BindError{Addr: bound, Err: err}
 	}
 	return &udpSocket{conn: udp, sender: sender, local: bound}, tcp, nil
+}
+
+// askForRoom has the kernel hold as much as it is willing to, up to socketBuffer. Some make less of what is
+// too much, others refuse it.
+func askForRoom(set func(bytes int) error) {
+	const least = 32 << 10 // every system has more by itself
+	for size := socketBuffer; size >= least && set(size) != nil; size /= 2 {
+	}
+}
+
+// PacketMax is less than UDP has room for on systems that have a limit of their own for what is sent. On others
+// the configuration's is the only one.
+func (osNetwork) PacketMax() int { return packetMaxOf(runtime.GOOS) }
+
+func packetMaxOf(system string) int {
+	switch system {
+	case "darwin", "ios", "freebsd", "netbsd", "openbsd", "dragonfly":
+		return 9216
+	}
+	return math.MaxInt
 }
 
 // family picks the sockets for an address: those of IPv6 serve IPv4 too if they

@@ -1,9 +1,16 @@
 package agent
 
 import (
+	"math"
 	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"serf/swim/serf"
 )
 
 // listenPacket opens a UDP socket of the operating system.
@@ -21,7 +28,7 @@ func listenPacket(t *testing.T, bind string) packetConn {
 }
 
 func TestPacketsAreSentWithoutGarbage(t *testing.T) {
-	for name, bind := range map[string]string{"IPv4": "127.0.33.1:0", "IPv6": ipv6Loopback(t).String()} {
+	for name, bind := range map[string]string{"IPv4": "127.0.0.1:0", "IPv6": ipv6Loopback(t).String()} {
 		t.Run(name, func(t *testing.T) {
 			a, b := listenPacket(t, bind), listenPacket(t, bind)
 			packet, received := []byte("hello"), make([]byte, 100)
@@ -42,7 +49,7 @@ func TestPacketsAreSentWithoutGarbage(t *testing.T) {
 }
 
 func TestPacketsThatCannotBeSent(t *testing.T) {
-	a := listenPacket(t, "127.0.33.1:0")
+	a := listenPacket(t, "127.0.0.1:0")
 	for name, tc := range map[string]struct {
 		size int
 		to   netip.AddrPort
@@ -60,4 +67,61 @@ func TestPacketsThatCannotBeSent(t *testing.T) {
 	if err := a.WriteTo([]byte("hello"), a.LocalAddr()); err != nil {
 		t.Errorf("the next packet: %v", err)
 	}
+}
+
+func TestReceiveBufferIsHalvedUntilTaken(t *testing.T) {
+	for name, tc := range map[string]struct {
+		limit int // of the kernel
+		want  []int
+	}{
+		"all":     {2 << 20, []int{2 << 20}},
+		"a third": {700_000, []int{2 << 20, 1 << 20, 512 << 10}},
+		"nothing": {0, []int{2 << 20, 1 << 20, 512 << 10, 256 << 10, 128 << 10, 64 << 10, 32 << 10}},
+	} {
+		var asked []int
+		askForRoom(func(size int) error {
+			asked = append(asked, size)
+			if size > tc.limit {
+				return syscall.ENOBUFS
+			}
+			return nil
+		})
+		if !slices.Equal(asked, tc.want) {
+			t.Errorf("%s: asked for %d, want %d", name, asked, tc.want)
+		}
+	}
+}
+
+func TestPacketLimitOfTheSystem(t *testing.T) {
+	for system, want := range map[string]int{"linux": math.MaxInt, "windows": math.MaxInt, "darwin": 9216, "freebsd": 9216, "openbsd": 9216} {
+		if got := packetMaxOf(system); got != want {
+			t.Errorf("%s: %d, want %d", system, got, want)
+		}
+	}
+}
+
+// What is too large for the system's packets, but not for those that are configured, goes by stream.
+func TestMessageBeyondTheSystemsPacketsArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		n.packetMax = packetMaxOf("darwin")
+		var agents []*Agent
+		for i := range 2 {
+			c := memConfig(n, string(rune('a'+i)), i+1)
+			c.Serf.PacketMax, c.Serf.QueryResponseSizeMax = 60_000, 60_000
+			agents = append(agents, begin(t, c))
+		}
+		mustJoin(t, agents[1], agents[0])
+		s := agents[1].Subscribe(1, func(e Event) bool { _, ok := e.(QueryEvent); return ok })
+		answer := strings.Repeat("x", 20_000)
+		go func() {
+			if err := agents[1].Respond(background, (<-s.C).(QueryEvent).ID, []byte(answer)); err != nil {
+				t.Error(err)
+			}
+		}()
+		got, _ := ask(t, agents[0], serf.QueryParams{Name: "all", Timeout: 5 * time.Second})
+		if !slices.Equal(got, []string{"response b " + answer}) {
+			t.Errorf("%d answers, want one of %d bytes", len(got), len(answer))
+		}
+	})
 }

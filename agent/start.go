@@ -125,6 +125,7 @@ func (c *Config) fill() error {
 func (a *Agent) startNode() error {
 	c := &a.conf.Serf
 	c.Addr = advertised(c.Addr, a.addr)
+	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // what is larger goes by stream
 	if IsPublic(c.Addr.Addr()) && (c.Sealer == nil || c.Sealer.Keys == nil || c.Sealer.PlainOut) {
 		a.log.Warnf("memberlist", "Binding to public address without encryption!")
 	}
