@@ -19,7 +19,7 @@ import (
 )
 
 // loopback is where the tests with real sockets listen; the port is any free one.
-var loopback = netip.MustParseAddrPort("127.0.9.100:0")
+var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 func osConfig(name string, bind netip.AddrPort) Config {
 	c := Config{Serf: serf.DefaultConfig(swim.Local()), Bind: bind}

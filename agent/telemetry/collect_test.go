@@ -267,7 +267,7 @@ func realAgent(t *testing.T) *agent.Agent {
 	t.Helper()
 	conf := serf.DefaultConfig(swim.Local())
 	conf.Name = "a"
-	a, err := agent.Start(t.Context(), agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.32.2:0")})
+	a, err := agent.Start(t.Context(), agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.0.1:0")})
 	if err != nil {
 		t.Fatal(err)
 	}

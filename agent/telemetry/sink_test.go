@@ -18,7 +18,7 @@ import (
 )
 
 func TestStatsd(t *testing.T) {
-	server, err := net.ListenPacket("udp", "127.0.32.1:0")
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestStatsd(t *testing.T) {
 }
 
 func TestStatsite(t *testing.T) {
-	server, err := net.Listen("tcp", "127.0.32.1:0")
+	server, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestAgentSendsToStatsd(t *testing.T) {
 	t.Parallel()
-	server, err := net.ListenPacket("udp", "127.0.31.6:0")
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

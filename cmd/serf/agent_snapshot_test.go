@@ -21,7 +21,7 @@ func sendEvent(t *testing.T, c *rpc.Client, name string) {
 func TestAgentRejoinsFromSnapshot(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "snapshot")
-	b := runTestAgent(t, "-node=b", "-bind=127.0.31.2:0").started()
+	b := runTestAgent(t, "-node=b", "-bind=127.0.0.1:0").started()
 	first := runTestAgent(t, "-snapshot", path, "-join", b.addr("Bind")).started()
 	first.stdout.await(t, `Snapshot: true\n`)
 	sendEvent(t, b.client(), "old")
@@ -51,7 +51,7 @@ func TestAgentLeaveAndSnapshot(t *testing.T) {
 		t.Run(tt.option, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "snapshot")
-			rewrite(t, path, "alive: gone 127.0.31.4:1\nclock: 5\n")
+			rewrite(t, path, "alive: gone 127.0.0.1:1\nclock: 5\n")
 			for range 2 {
 				r := runTestAgent(t, "-snapshot", path, tt.option).started()
 				r.send(os.Interrupt)
@@ -63,7 +63,7 @@ func TestAgentLeaveAndSnapshot(t *testing.T) {
 			}
 			r := runTestAgent(t, "-snapshot", path, tt.option).started()
 			if tt.stays {
-				r.stdout.await(t, `Attempting re-join to previously known node: 127\.0\.31\.4:1\n`)
+				r.stdout.await(t, `Attempting re-join to previously known node: 127\.0\.0\.1:1\n`)
 			}
 			r.send(syscall.SIGTERM)
 			r.wantExit(exitError)

@@ -80,7 +80,7 @@ type running struct {
 func runTestAgent(t *testing.T, args ...string) *running {
 	t.Helper()
 	r := &running{t: t, stdout: newScreen(), errs: newScreen(), signals: make(chan os.Signal), exit: make(chan int, 1)}
-	args = append([]string{"-node=a", "-bind=127.0.31.1:0", "-rpc-addr=127.0.31.1:0", "-profile=local"}, args...)
+	args = append([]string{"-node=a", "-bind=127.0.0.1:0", "-rpc-addr=127.0.0.1:0", "-profile=local"}, args...)
 	e := env{Stdout: r.stdout, Stderr: r.errs, LookupEnv: func(string) (string, bool) { return "", false }}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -146,15 +146,15 @@ func TestAgentOutput(t *testing.T) {
 	r.stdout.await(t, `EventMemberJoin: a .*\n`) // the log has a writer of its own
 	r.send(syscall.SIGTERM)
 	r.wantExit(exitError)
-	ports := regexp.MustCompile(`(127\.0\.31\.1):\d+`)
+	ports := regexp.MustCompile(`(127\.0\.0\.1):\d+`)
 	times := regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`)
 	got := times.ReplaceAllString(ports.ReplaceAllString(r.stdout.String(), "$1:PORT"), "TIME")
 	want := `==> Starting Serf agent...
 ==> Starting Serf agent RPC...
 ==> Serf agent running!
                       Node name: 'a'
-                      Bind addr: '127.0.31.1:PORT'
-                       RPC addr: '127.0.31.1:PORT'
+                      Bind addr: '127.0.0.1:PORT'
+                       RPC addr: '127.0.0.1:PORT'
                       Encrypted: false
                        Snapshot: false
                         Profile: local
@@ -163,7 +163,7 @@ func TestAgentOutput(t *testing.T) {
 ==> Log data will now stream in as it occurs:
 
     TIME [INFO] agent: Serf agent starting
-    TIME [INFO] serf: EventMemberJoin: a 127.0.31.1
+    TIME [INFO] serf: EventMemberJoin: a 127.0.0.1
 ==> Caught signal: terminated
     TIME [INFO] agent: requesting serf shutdown
     TIME [WARN] serf: Shutdown without a Leave
@@ -237,7 +237,7 @@ func TestAgentEndOfContextLeaves(t *testing.T) {
 	out := newScreen()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- serveAgent(ctx, []string{"-node=a", "-bind=127.0.31.1:0", "-rpc-addr=127.0.31.1:0"}, env{Stdout: out, Stderr: out}, nil)
+		exit <- serveAgent(ctx, []string{"-node=a", "-bind=127.0.0.1:0", "-rpc-addr=127.0.0.1:0"}, env{Stdout: out, Stderr: out}, nil)
 	}()
 	out.await(t, "Serf agent starting")
 	cancel()
@@ -340,13 +340,13 @@ func TestAgentReloadOfBrokenFileChangesNothing(t *testing.T) {
 func TestAgentJoins(t *testing.T) {
 	t.Parallel()
 	first := runTestAgent(t).started()
-	second := runTestAgent(t, "-node=b", "-bind=127.0.31.2:0", "-join", first.addr("Bind")).started()
+	second := runTestAgent(t, "-node=b", "-bind=127.0.0.1:0", "-join", first.addr("Bind")).started()
 	second.stdout.await(t, `    Message Compression Enabled: true
 ==> Joining cluster...\(replay: false\)
     Join completed. Synced with 1 initial agents
 
 ==> Log data`)
-	first.stdout.await(t, `\[INFO\] serf: EventMemberJoin: b 127\.0\.31\.2\n`)
+	first.stdout.await(t, `\[INFO\] serf: EventMemberJoin: b 127\.0\.0\.1\n`)
 	for _, r := range []*running{first, second} { // an interrupt would leave, and take its time
 		r.send(syscall.SIGTERM)
 		r.wantExit(exitError)
@@ -368,7 +368,7 @@ func TestAgentFailingJoinEndsIt(t *testing.T) {
 // unusedAddr is an address at which nobody listens.
 func unusedAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.31.4:0")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +378,7 @@ func unusedAddr(t *testing.T) string {
 
 func TestAgentInterruptDuringJoin(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.31.5:0") // takes connections and says nothing
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestAgentInterruptDuringJoin(t *testing.T) {
 
 func TestAgentPortsTaken(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.31.3:0")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -678,7 +678,7 @@ func TestAgentsOfOtherLabelsDoNotMeet(t *testing.T) {
 	blue.stdout.await(t, `Label: "blue"`)
 	green := runTestAgent(t, "-label=green", "-join="+blue.addr("Bind"))
 	green.wantExit(exitError)
-	blue.stdout.await(t, `Dropped a stream from 127\.0\.31\.1:\d+: labelled, and not as this cluster`)
+	blue.stdout.await(t, `Dropped a stream from 127\.0\.0\.1:\d+: labelled, and not as this cluster`)
 }
 
 func TestAgentsOverIPv6(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 func TestQueryDoesNotTakeItsWholeTimeout(t *testing.T) {
 	t.Parallel()
 	first := runTestAgent(t, "-event-handler=query:load=echo 1").started()
-	second := runTestAgent(t, "-node=b", "-bind=127.0.31.2:0", "-join", first.addr("Bind"), "-event-handler=query:load=echo 2").started()
+	second := runTestAgent(t, "-node=b", "-bind=127.0.0.1:0", "-join", first.addr("Bind"), "-event-handler=query:load=echo 2").started()
 	first.stdout.await(t, `EventMemberJoin: b `)
 	began := time.Now()
 	r := runLine(t.Context(), nil, "query", "-timeout=30s", "-rpc-addr="+second.addr("RPC"), "load")
