@@ -2,8 +2,10 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // drainAll reads what there is in a subscription that has ended.
@@ -139,4 +141,26 @@ func TestSubscriptionEndsWithAFailedStart(t *testing.T) {
 	if _, err := Start(background, Config{Subscriptions: []*Subscription{nil}}); err == nil {
 		t.Error("a subscription that is nil was taken")
 	}
+}
+
+// What is held back to be told with what follows is not lost when nothing follows.
+func TestHeldEventsAreToldAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := memConfig(newMemNetwork(), "a", 1)
+		c.Serf.CoalescePeriod, c.Serf.QuiescentPeriod = time.Hour, time.Hour
+		c.Serf.UserCoalescePeriod, c.Serf.UserQuiescentPeriod = time.Hour, time.Hour
+		a := begin(t, c)
+		s := a.Subscribe(8, nil)
+		if err := a.UserEvent(background, "deploy", nil, true); err != nil {
+			t.Fatal(err)
+		}
+		a.Shutdown()
+		var got []string
+		for _, e := range drainAll(s) {
+			got = append(got, e.String())
+		}
+		if want := []string{"member-join", "user-event: deploy"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
 }

@@ -112,6 +112,14 @@ func (n *Node) tellCoalescedMembers() {
 	c.members, c.byMember, c.membersQ = nil, nil, window{}
 }
 
+// TellHeld tells at once what is held back to be coalesced: for who is about to stop this node.
+func (n *Node) TellHeld(now swim.Time, out *swim.Output) {
+	n.begin(out)
+	n.tellCoalescedMembers()
+	n.tellCoalescedEvents()
+	n.finish(now, out)
+}
+
 // coalesceEvent holds a user event back.
 func (n *Node) coalesceEvent(now swim.Time, t lamport.Time, name, payload []byte) {
 	c := &n.coalesce
