@@ -28,7 +28,7 @@ type Config struct {
 	// Serf configures the node. Its Addr is what the others are told: without
 	// one it is taken from Bind, and port 0 in it becomes the port bound. A Seed of 0 is
 	// replaced by a random one, and a Sealer without a nonce source gets crypto/rand. The
-	// Listener is the agent.
+	// Listener is the agent, and Keeping follows from KeyringChanged.
 	Serf serf.Config
 	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
 	Bind netip.AddrPort
@@ -56,9 +56,10 @@ type Config struct {
 	Resolver Resolver
 	// Journal keeps the lines of the snapshot. Nil if there is none.
 	Journal Journal
-	// KeyringChanged is given the keys, primary first, after each change; calls
-	// come one at a time from a goroutine of the agent, and may be fewer than
-	// the changes. An error is logged. Nil to ignore.
+	// KeyringChanged is given the keys, primary first, after each change, to save them; calls
+	// come one at a time from a goroutine of the agent, and may be fewer than the changes. Who asked for the change has
+	// an answer when it returns. An error is part of that, and is logged; the agent calls again until there is none,
+	// and once more when it stops. Nil if nobody saves the keys: answers say then that they are lost with a restart.
 	KeyringChanged func(keys [][]byte) error
 
 	network network // nil: the operating system's; tests bring their own

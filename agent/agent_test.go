@@ -492,8 +492,11 @@ func TestKeys(t *testing.T) {
 		wantMembers(t, a, 2)
 
 		r, err := b.InstallKey(background, []byte(second))
-		if err != nil || r.NumNodes != 2 || r.NumResp != 2 || r.NumErr != 0 {
-			t.Fatalf("install: %+v, %v, want 2 of 2", r, err)
+		if err != nil || r.NumNodes != 2 || r.NumResp != 2 || r.NumErr != 0 || fmt.Sprint(r.InMemory()) != "[b]" {
+			t.Fatalf("install: %+v, %v, want 2 of 2, in memory only on b", r, err)
+		}
+		if len(saved) != 1 {
+			t.Errorf("a has answered, but saved its keys %d times", len(saved))
 		}
 		if r, err = b.UseKey(background, []byte(second)); err != nil {
 			t.Fatalf("use: %+v, %v", r, err)

@@ -13,6 +13,7 @@ import (
 
 	"serf/swim"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // Limits of the loop.
@@ -42,7 +43,7 @@ type loop struct {
 	done    []swim.StreamIn                 // streams that failed at once: told in the next turn
 	dialing int                             // dial goroutines in flight
 	waiting []swim.StreamOut                // for a dial goroutine, at most dialQueue
-	keyring chan [][]byte                   // capacity 1: the newest keys, for the worker that saves them
+	keyring chan *wire.Keyring              // capacity 1: the newest keys, for the worker that saves them
 	left    *opResult                       // of Leave, when it is done
 	hold    hold                            // events that wait for the journal
 }
@@ -330,31 +331,6 @@ func (a *Agent) publish(e Event) {
 func (l *loop) answerQuery(e *swim.Event, kind AnswerKind) {
 	if q := l.queries[e.Op]; q != nil {
 		q.offer(Answer{Kind: kind, From: string(e.Name), Payload: bytes.Clone(e.Data)})
-	}
-}
-
-// saveKeyring leaves the newest keys for the worker; older ones that it hasn't taken are replaced.
-func (a *Agent) saveKeyring() {
-	if a.loop.keyring == nil {
-		return
-	}
-	s := a.loop.node.Sealer()
-	if s == nil || s.Keys == nil {
-		return
-	}
-	select {
-	case <-a.loop.keyring:
-	default:
-	}
-	a.loop.keyring <- s.Keys.Keys() // room was made, and nobody else sends
-}
-
-// keyringWorker saves keys until the loop closes the channel.
-func (a *Agent) keyringWorker(changes <-chan [][]byte) {
-	for keys := range changes {
-		if err := a.conf.KeyringChanged(keys); err != nil {
-			a.log.Errorf("agent", "failed to save the keyring: %v", err)
-		}
 	}
 }
 

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"serf/swim"
@@ -166,19 +168,42 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 				for name := range silent { // order-free: a message each
 					r.Messages[name] = noAnswer
 				}
-				return r, r.Failure()
+				return r, a.concludeKeys(op, &r)
 			}
 			r.add(answer)
 			if answer.Kind == AnswerResponse {
 				delete(silent, answer.From)
 			}
 			if r.NumResp == r.NumNodes {
-				return r, r.Failure()
+				return r, a.concludeKeys(op, &r)
 			}
 		case <-ctx.Done():
 			return r, ctx.Err()
 		}
 	}
+}
+
+// concludeKeys logs what an operation on keys came to, and returns the error of it.
+func (a *Agent) concludeKeys(op string, r *KeyReport) error {
+	if names := r.InMemory(); len(names) > 0 {
+		a.log.Warnf("agent", "keys: %s is done in memory only on %s", op, strings.Join(names, ", "))
+	}
+	err := r.Failure()
+	if err != nil {
+		a.log.Errorf("agent", "keys: %s: %v", op, err)
+	}
+	return err
+}
+
+// InMemory lists the members that did what was asked for as long as they run only: they have no file for their keys.
+func (r *KeyReport) InMemory() (names []string) {
+	for name, message := range r.Messages { // order-free: sorted below
+		if message == serf.KeysInMemory {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // noAnswer is what a report says of a member that didn't say anything: the change may

@@ -12,6 +12,7 @@ import (
 
 	"serf/swim"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // retryIntervalMin is the shortest interval between joins: shorter would load the
@@ -133,8 +134,10 @@ func (a *Agent) startNode() error {
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)
 	l.hold.init(a.conf.Journal)
+	c.Keeping = serf.KeepNot
 	if a.conf.KeyringChanged != nil {
-		l.keyring = make(chan [][]byte, 1)
+		c.Keeping = serf.KeepAndTell
+		l.keyring = make(chan *wire.Keyring, 1)
 		changes := l.keyring
 		a.workers.Go(func() { a.keyringWorker(changes) })
 	}

@@ -93,8 +93,10 @@ func TestLeftoverIsOverwritten(t *testing.T) {
 	if err := os.Mkdir(path+TempSuffix, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := Replace(path, []byte("y")); err == nil || !strings.Contains(err.Error(), TempSuffix+" is in the way") {
-		t.Errorf("error %v", err)
+	for range 2 {
+		if err := Replace(path, []byte("y")); err == nil || !strings.Contains(err.Error(), TempSuffix+" is in the way") {
+			t.Errorf("error %v", err)
+		}
 	}
 	wantFile(t, path, "x")
 }

@@ -53,8 +53,11 @@ func Replace(path string, data []byte) error {
 // ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file mustn't be open.
 func ReplaceIn(disk FS, path string, data []byte) error {
 	temp := path + TempSuffix
-	err := write(disk, temp, data)
-	if err == nil {
+	f, err := disk.Create(temp)
+	if err != nil {
+		return err
+	}
+	if err = write(f, data); err == nil {
 		err = disk.Rename(temp, path)
 	}
 	if err != nil {
@@ -64,13 +67,9 @@ func ReplaceIn(disk FS, path string, data []byte) error {
 	return disk.SyncDir(filepath.Dir(path))
 }
 
-// write writes data to a new file and down to the disk: else the rename could get there first.
-func write(disk FS, path string, data []byte) error {
-	f, err := disk.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
+// write writes data down to the disk, else the rename could get there first, and closes the file.
+func write(f File, data []byte) error {
+	_, err := f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}

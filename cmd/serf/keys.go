@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"serf/agent/rpc"
+	"serf/swim/serf"
 )
 
 const keysHelp = `
@@ -18,7 +20,9 @@ Usage: serf keys [options]
   everywhere. Each step may be repeated.
 
   Exactly one of the following four is needed. The exit code is 0 only if all members
-  answered and none failed.
+  answered and none failed. A member answers when its keyring file is written; if that can't be,
+  it says why, uses the key all the same, and tries again until it can. Members without a
+  keyring file are listed: what was changed there is lost with a restart.
 
 Options:
 
@@ -86,6 +90,7 @@ func (k keyChange) run(ctx context.Context, c *rpc.Client, e env) error {
 		return fmt.Errorf("%s: %w", k.failure, err)
 	}
 	fmt.Fprintf(e.Stdout, "==> %s\n", k.done)
+	writeKeyRemarks(e.Stdout, report)
 	return nil
 }
 
@@ -102,16 +107,41 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 		rows = append(rows, []string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
 	}
 	writeColumns(e.Stdout, rows)
+	writeKeyRemarks(e.Stdout, report)
 	return nil
 }
 
-// writeKeyFailures says which members failed, and why.
+// writeKeyFailures says which members failed, and why; then what the others remarked.
 func writeKeyFailures(w io.Writer, report rpc.KeyReport) {
 	var rows [][]string
 	for _, name := range sortedKeys(report.Messages) {
-		rows = append(rows, []string{"failed:", printable(name), printable(report.Messages[name])})
+		if text := report.Messages[name]; text != serf.KeysInMemory {
+			rows = append(rows, []string{"failed:", printable(name), printable(text)})
+			delete(report.Messages, name)
+		}
 	}
 	if len(rows) > 0 {
 		writeColumns(w, rows)
+	}
+	writeKeyRemarks(w, report)
+}
+
+// writeKeyRemarks says what members that did what was asked have to say about it. Those without a keyring file are
+// listed together.
+func writeKeyRemarks(w io.Writer, report rpc.KeyReport) {
+	var inMemory []string
+	var rows [][]string
+	for _, name := range sortedKeys(report.Messages) {
+		if text := report.Messages[name]; text == serf.KeysInMemory {
+			inMemory = append(inMemory, printable(name))
+		} else {
+			rows = append(rows, []string{"remark:", printable(name), printable(text)})
+		}
+	}
+	if len(rows) > 0 {
+		writeColumns(w, rows)
+	}
+	if len(inMemory) > 0 {
+		fmt.Fprintf(w, "==> Warning: in memory only on %s: without a keyring file it is lost with a restart\n", strings.Join(inMemory, ", "))
 	}
 }

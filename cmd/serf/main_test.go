@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent/rpc"
+	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
 
@@ -109,6 +110,14 @@ func (c *cluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyRepo
 		r.Errors = 2
 		r.Messages = map[string]string{"node-two": "no", "n1": "never"}
 		return r, errors.New("2/3 nodes reported failure")
+	}
+	if key == "volatile" {
+		r.Messages = map[string]string{"n1": serf.KeysInMemory, "node-two": "old friend", "evil\nn9": serf.KeysInMemory}
+	}
+	if key == "half" {
+		r.Errors = 1
+		r.Messages = map[string]string{"n1": serf.KeysInMemory, "node-two": "disk full"}
+		return r, errors.New("1/3 nodes reported failure")
 	}
 	return r, nil
 }

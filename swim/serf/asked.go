@@ -107,8 +107,8 @@ func (n *Node) acceptQuery(now swim.Time, from netip.AddrPort, m *wire.Query, ow
 		n.sendAck(now, &q, out)
 	}
 	if internal {
-		n.answerInternal(now, &q, name, m.Payload, out)
-		if q.extended {
+		later := n.answerInternal(now, &q, name, m.Payload, out)
+		if later || q.extended {
 			n.keepQuestion(now, q, out)
 		}
 		return true
@@ -380,26 +380,31 @@ func (n *Node) handleRelay(now swim.Time, from netip.AddrPort, body []byte, out 
 	return nil
 }
 
-// answerInternal handles a query that is for Serf itself.
-func (n *Node) answerInternal(now swim.Time, q *question, name string, payload []byte, out *swim.Output) {
+// answerInternal handles a query that is for Serf itself, and says whether the answer comes later.
+func (n *Node) answerInternal(now swim.Time, q *question, name string, payload []byte, out *swim.Output) (later bool) {
 	var answer []byte
 	switch name {
 	case PingQuery:
 		q.declined = true // the ack is all
-		return
+		return false
 	case conflictQuery:
 		answer = n.answerConflict(now, q, payload)
-	case installKeyQuery, useKeyQuery, removeKeyQuery, listKeysQuery:
-		answer = n.answerKeys(q, name, payload, out)
+	case listKeysQuery:
+		answer = n.listKeys(q, out)
+	case installKeyQuery, useKeyQuery, removeKeyQuery:
+		if answer = n.answerKeys(q, name, payload, out); answer == nil {
+			return true
+		}
 	default:
 		n.count.QueriesDropped++
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQueryUnknown, Text: clip([]byte(name))})
 	}
 	if answer == nil {
 		n.decline(now, q, out)
-		return
+		return false
 	}
 	if err := n.answer(now, q, answer, out); err != nil {
 		n.refuse(q.to, err, out)
 	}
+	return false
 }

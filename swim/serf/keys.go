@@ -3,6 +3,7 @@ package serf
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"serf/swim"
@@ -62,20 +63,59 @@ func ParseKeyAnswer(data []byte) (KeyAnswer, error) {
 	return a, nil
 }
 
-// answerKeys does what a query about keys asks for, and returns the answer.
+// Keeping says what becomes of a keyring that was changed.
+type Keeping uint8
+
+const (
+	// KeepSurely: whoever runs the node keeps the keyring without fail, as a simulator does.
+	KeepSurely Keeping = iota
+	// KeepAndTell: whoever runs the node keeps the keyring, and says by KeyringSaved how that went. Answers about
+	// changes wait for it.
+	KeepAndTell
+	// KeepNot: nobody keeps the keyring, and answers about changes say so.
+	KeepNot
+	keepings
+)
+
+// KeysInMemory is the remark of a member that has done what was asked of its keys, for as long as it runs.
+const KeysInMemory = "in memory only: without a keyring file it is lost with a restart"
+
+// unsavedMax bounds the questions that wait for the keyring to be saved. One operator asks one at a time.
+const unsavedMax = 64
+
+// unsaved is what a keyring that isn't saved yet holds up.
+type unsaved struct {
+	is      bool        // the keyring, as far as is known
+	waiting []swim.OpID // questions, oldest first; at most unsavedMax
+}
+
+// answerKeys changes the keyring as a query asks for, and returns the answer; nil if it comes when the keyring is saved.
 func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Output) []byte {
-	if name == listKeysQuery {
-		return n.listKeys(q, out)
-	}
 	n.noteKeysAsked(name, out)
 	m := wire.KeyAnswer{Result: true}
-	if err := n.changeKeys(name, payload); err != nil {
+	changed, err := n.changeKeys(name, payload)
+	if err != nil {
 		m.Result, m.Message = false, []byte(err.Error())
 		n.count.KeyErrors++
 		n.note(out, swim.Note{Level: swim.Error, Code: NoteKeysRefused, Text: name, Err: err})
-	} else {
-		n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysChanged, Text: name})
+		return m.Append(nil)
 	}
+	switch n.cfg.Keeping {
+	case KeepAndTell:
+		n.unsaved.is = n.unsaved.is || changed
+		if n.unsaved.is { // also if it was changed before, and that was in vain: it's tried again
+			n.tell(swim.Event{Kind: EventKeyring})
+			n.unsaved.add(q.op)
+			return nil
+		}
+	case KeepNot:
+		m.Message = []byte(KeysInMemory)
+		n.note(out, swim.Note{Level: swim.Warn, Code: NoteKeysInMemory, Text: name})
+	}
+	if changed {
+		n.tell(swim.Event{Kind: EventKeyring})
+	}
+	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysChanged, Text: name})
 	return m.Append(nil)
 }
 
@@ -84,18 +124,57 @@ func (n *Node) noteKeysAsked(name string, out *swim.Output) {
 	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysAsked, Text: strings.TrimPrefix(name, internalPrefix)})
 }
 
-// changeKeys changes the keyring: packets are sealed with the new one from now on.
-func (n *Node) changeKeys(name string, payload []byte) error {
+// add makes a question wait. The oldest may be over already.
+func (u *unsaved) add(op swim.OpID) {
+	if len(u.waiting) == unsavedMax {
+		u.waiting = slices.Delete(u.waiting, 0, 1)
+	}
+	u.waiting = append(u.waiting, op)
+}
+
+// KeyringSaved says, after EventKeyring, that keys have been saved, or why not. Who asked for changes is told so. If keys are
+// no longer the newest it does nothing: there is another EventKeyring. It may be called again.
+func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *swim.Output) {
+	if s := n.swim.Sealer(); s == nil || s.Keys != keys {
+		return
+	}
+	n.unsaved.is = err != nil
+	m := wire.KeyAnswer{Result: err == nil}
+	if err != nil {
+		m.Message = fmt.Appendf(nil, "changed, but in memory only, as the keyring can't be saved: %.*s", reasonMax, err.Error())
+		n.count.KeyErrors += uint64(len(n.unsaved.waiting))
+	}
+	n.begin(out)
+	for _, op := range n.unsaved.waiting {
+		if q := n.question(now, op); q != nil {
+			if err := n.answer(now, q, m.Append(nil), out); err != nil {
+				n.refuse(q.to, err, out)
+			}
+		}
+	}
+	if err == nil && len(n.unsaved.waiting) > 0 {
+		n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysSaved})
+	}
+	n.unsaved.waiting = n.unsaved.waiting[:0]
+	n.asked.limitKept()
+	n.finish(now, out)
+}
+
+// reasonMax is how much of a reason an answer has, in runes: the smallest answers that may be configured leave less.
+const reasonMax = 200
+
+// changeKeys changes the keyring, if it isn't as asked for already: packets are sealed with the new one from now on.
+func (n *Node) changeKeys(name string, payload []byte) (changed bool, err error) {
 	if len(payload) == 0 || wire.SerfType(payload[0]) != wire.SerfKeyRequest {
-		return wire.ErrType
+		return false, wire.ErrType
 	}
 	req, err := wire.ParseKeyRequest(payload[1:])
 	if err != nil {
-		return err
+		return false, err
 	}
 	old := n.swim.Sealer()
 	if old == nil || old.Keys == nil {
-		return ErrNotEncrypted
+		return false, ErrNotEncrypted
 	}
 	change := old.Keys.Install
 	switch name {
@@ -106,13 +185,12 @@ func (n *Node) changeKeys(name string, payload []byte) error {
 	}
 	keys, err := change(req.Key)
 	if err != nil || keys == old.Keys {
-		return err
+		return false, err
 	}
 	sealer := *old
 	sealer.Keys = keys
 	n.swim.SetSealer(&sealer)
-	n.tell(swim.Event{Kind: EventKeyring})
-	return nil
+	return true, nil
 }
 
 // listKeys returns an answer with as many of this node's keys as fit into one.

@@ -36,7 +36,7 @@ const (
 	EventQueryDone
 	// EventJournal: Data is one line for the snapshot, newline included (spec 3.6).
 	EventJournal
-	// EventKeyring: the keyring changed; see Sealer.
+	// EventKeyring: the keyring changed, see Sealer, or is still to be saved. See Config.Keeping.
 	EventKeyring
 	// EventShutdown: this node lost a vote over its name and must stop. Err says why.
 	EventShutdown
@@ -78,6 +78,7 @@ type Node struct {
 	conflict conflict
 	rivals   []rival // at most rivalsMax
 	coalesce coalescer
+	unsaved  unsaved
 	lost     lost
 	joins    joins
 	tagCache map[swim.MemberID]map[string]string // decoded when asked for

@@ -40,6 +40,8 @@ const (
 	NoteVoteWon
 	NoteVoteLost
 	NoteKeysChanged
+	NoteKeysSaved
+	NoteKeysInMemory
 	NoteKeysRefused
 	NoteKeysTruncated
 	NoteReconnect
@@ -86,6 +88,8 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteVoteWon - NoteNone:           "Name conflict: this node keeps its name [{text}]",
 	NoteVoteLost - NoteNone:          "Name conflict: this node loses its name and quits [{text}]",
 	NoteKeysChanged - NoteNone:       "Keyring: {text} done",
+	NoteKeysSaved - NoteNone:         "Keyring: changed and saved",
+	NoteKeysInMemory - NoteNone:      "Keyring: {text} is done in memory only, and lost with a restart: there is no keyring file",
 	NoteKeysRefused - NoteNone:       "Keyring: {text} refused: {err}",
 	NoteKeysTruncated - NoteNone:     "Keyring: only the first {n} keys fit into the answer",
 	NoteReconnect - NoteNone:         "Attempting reconnect to {member} {addr}",
@@ -181,7 +185,7 @@ type Counters struct {
 	RelaysDropped      uint64 // too large
 	TooLargeToGossip   uint64
 	LargeEventsDropped uint64 // sent by stream no more, over the limit
-	KeyErrors          uint64
+	KeyErrors          uint64 // changes of keys that weren't done, or not saved
 	CoordinatesRefused uint64
 
 	MessagesIn, MessageBytesIn uint64 // of this layer, whatever came of them

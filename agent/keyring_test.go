@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// ringFile is a keyring file that can't be written for a while.
+type ringFile struct {
+	mu     sync.Mutex
+	broken error
+	took   time.Duration // of each write
+	tries  int
+	keys   [][]byte
+}
+
+func (f *ringFile) save(keys [][]byte) error {
+	time.Sleep(f.took)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tries++
+	if f.broken == nil {
+		f.keys = keys
+	}
+	return f.broken
+}
+
+func (f *ringFile) mend(err error) (tries int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = err
+	return f.tries
+}
+
+// ringCluster is two members, of which the second has f as its keyring file. The log is the second's.
+func ringCluster(t *testing.T, f *ringFile) (asker, keeper *Agent, log func() string) {
+	n := newMemNetwork()
+	var out syncBuffer
+	l := NewLog(&out, LevelInfo)
+	t.Cleanup(func() { l.Close() })
+	c := encrypted(memConfig(n, "b", 2), "0123456789abcdef")
+	c.KeyringChanged, c.Log = f.save, l
+	asker, keeper = begin(t, encrypted(memConfig(n, "a", 1), "0123456789abcdef")), begin(t, c)
+	mustJoin(t, keeper, asker)
+	wantMembers(t, asker, 2)
+	return asker, keeper, func() string { return written(l, &out) }
+}
+
+var newKey = []byte("fedcba9876543210")
+
+func TestKeyringThatCantBeWrittenIsAnAnswerAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &ringFile{broken: errors.New("ring.json: permission denied")}
+		a, b, log := ringCluster(t, f)
+		for range 2 { // a step that is repeated isn't done for being in memory
+			r, err := a.InstallKey(background, newKey)
+			if err == nil || err.Error() != "1/2 nodes reported failure" || !strings.Contains(r.Messages["b"], f.broken.Error()) {
+				t.Errorf("%+v, error %v", r, err)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		tries := f.mend(nil)
+		if tries < 10 || tries > 20 {
+			t.Errorf("%d tries in ten minutes", tries)
+		}
+		time.Sleep(keyringPauseMax)
+		if f.mend(nil) != tries+1 || len(f.keys) != 2 {
+			t.Errorf("%d tries, keys %q, though it can be written again", f.mend(nil), f.keys)
+		}
+		if r, err := a.InstallKey(background, newKey); err != nil || len(r.InMemory()) != 1 {
+			t.Errorf("%+v, error %v", r, err)
+		}
+		b.Shutdown()
+		text := log()
+		if !strings.Contains(text, "[ERR] agent: failed to save the keyring, it will be tried again: ring.json: permission denied") ||
+			strings.Count(text, "the keyring is saved now") != 1 || strings.Count(text, "[ERR] agent: failed") > 12 {
+			t.Errorf("log:\n%s", text)
+		}
+	})
+}
+
+func TestKeyringIsTriedOnceMoreAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &ringFile{broken: errors.New("held open")}
+		a, b, _ := ringCluster(t, f)
+		if _, err := a.InstallKey(background, newKey); err == nil {
+			t.Error("not saved, but no error")
+		}
+		f.mend(nil)
+		b.Shutdown()
+		if len(f.keys) != 2 {
+			t.Errorf("keys %q", f.keys)
+		}
+	})
+}
+
+// A disk that hangs keeps only the answer from coming: the member gossips, and the asker hears who is silent.
+func TestKeyringOnADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &ringFile{took: time.Hour}
+		a, b, _ := ringCluster(t, f)
+		r, err := a.InstallKey(background, newKey)
+		if err == nil || r.Messages["b"] != noAnswer {
+			t.Errorf("%+v, error %v", r, err)
+		}
+		if err := b.UserEvent(background, "lives", nil, false); err != nil {
+			t.Error(err)
+		}
+		wantMembers(t, a, 2)
+		time.Sleep(2 * f.took)
+		if f.mend(nil) != 1 || len(f.keys) != 2 {
+			t.Errorf("%d tries, keys %q", f.tries, f.keys)
+		}
+	})
+}
+
+func TestKeysInMemoryAreLoggedByWhoAsksAndWhoHasThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, log := ringCluster(t, new(ringFile))
+		if _, err := b.InstallKey(background, newKey); err != nil {
+			t.Fatal(err)
+		}
+		b.Shutdown()
+		if text := log(); !strings.Contains(text, "[WARN] agent: keys: install is done in memory only on a\n") {
+			t.Errorf("log:\n%s", text)
+		}
+		a.Shutdown()
+	})
+}
