@@ -166,6 +166,7 @@ func TestAgentOutput(t *testing.T) {
     TIME [INFO] serf: EventMemberJoin: a 127.0.0.1
 ==> Caught signal: terminated
     TIME [INFO] agent: requesting serf shutdown
+    TIME [INFO] agent: Received event: member-join
     TIME [WARN] serf: Shutdown without a Leave
     TIME [INFO] agent: shutdown complete
 `
