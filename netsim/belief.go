@@ -39,7 +39,8 @@ func setBit(row []uint64, i int, on bool) {
 	}
 }
 
-// believes reports whether observer, if its view counts, takes subject for alive. Of itself it does.
+// believes reports whether observer, if its view counts, takes subject for alive, at the address that it has. Of
+// itself it does.
 func (b *beliefs) believes(observer, subject int) bool {
 	if !b.holds[observer] || observer == subject {
 		return b.holds[observer]
@@ -111,6 +112,13 @@ func (b *beliefs) setTruth(subject int, alive bool) {
 	before := b.wrongAbout(subject)
 	setBit(b.truth, subject, alive)
 	b.wrong += b.wrongAbout(subject) - before
+}
+
+// forget has nobody take subject for alive: it is somewhere else now, and nobody knows that.
+func (b *beliefs) forget(subject int) {
+	for o := range b.holds {
+		b.learn(o, subject, false)
+	}
 }
 
 // expect makes it usual to take subject for alive, before any view counts.

@@ -138,7 +138,7 @@ func (c *Cluster) RunUntilSettled(d time.Duration) bool {
 }
 
 // Settled reports whether every running member takes exactly those for alive
-// that are.
+// that are, where they are.
 func (c *Cluster) Settled() bool { return c.beliefs.wrong == 0 }
 
 // Name of member i.
@@ -259,6 +259,9 @@ func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1), nil) }
 func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.Crash(i)
 	m := &c.members[i]
+	if m.starts > 0 && where != c.sim.Addr(i) {
+		c.beliefs.forget(i) // who knows it, knows it elsewhere
+	}
 	m.starts++
 	m.leaving = false
 	cfg := c.config(i, where)
@@ -547,7 +550,7 @@ func (c *Cluster) ask(i int, fn func(n *serf.Node, now swim.Time, out *swim.Outp
 // Event implements Observer.
 func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	switch e.Kind {
-	case serf.EventMemberJoin, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
+	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
 		for _, id := range e.Members {
 			if s, ok := c.subject(id); ok {
 				c.learned(host, s, e.Kind)
@@ -577,9 +580,12 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	}
 }
 
-// learned takes in what a member says of another.
+// learned takes in what a member says of another. Who takes it for alive somewhere else doesn't know it.
 func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
-	alive := kind == serf.EventMemberJoin
+	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
+	if kind == serf.EventMemberUpdate && alive == c.beliefs.believes(observer, subject) {
+		return
+	}
 	if kind == serf.EventMemberFailed {
 		c.metrics.failed(c, observer, subject)
 	}
@@ -590,6 +596,16 @@ func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
 		c.metrics.misled(subject)
 	}
 	c.beliefs.learn(observer, subject, alive)
+}
+
+// found reports whether a member knows where another lives.
+func (c *Cluster) found(observer, subject int) bool {
+	n := c.Node(observer)
+	if n == nil {
+		return false
+	}
+	v, _ := n.Swim().View(id(subject))
+	return v.Addr == c.sim.Addr(subject)
 }
 
 // settle ends the episodes that wait for all views to agree, if they do.

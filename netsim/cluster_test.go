@@ -173,6 +173,20 @@ func TestMovedMemberIsKnownEverywhereWithinFiveSeconds(t *testing.T) { // F15
 	}
 }
 
+// Its old address is as wrong as its end: nobody gets to it.
+func TestViewsThatHaveAMemberAtItsOldAddressAreWrong(t *testing.T) {
+	c := bootCluster(t, 10, "lan")
+	c.Move(4)
+	if got := c.beliefs.wrongAbout(4); got != 9 {
+		t.Errorf("%d views of it are wrong when it starts elsewhere, want 9", got)
+	}
+	c.Run(5 * time.Second)
+	r := c.Report()
+	if got := r.Changes(); !c.Settled() || got[len(got)-1].What != "restart" || got[len(got)-1].Agreed.Worst < 500*time.Millisecond {
+		t.Errorf("settled %v, changes %+v: want a restart that took as long as its old address was asked", c.Settled(), got)
+	}
+}
+
 func TestRestartedMemberIsAliveEverywhereWithinTenSeconds(t *testing.T) { // F3
 	for _, away := range []time.Duration{0, time.Second, 20 * time.Second, 10 * time.Minute} {
 		t.Run(away.String(), func(t *testing.T) {

@@ -79,8 +79,8 @@ Usage: serf sim [options]
 const simHelpFile = `
 What it prints
 
-  views agree      from a change until each running node takes exactly those for alive that are; heal and resume are the
-                   ends of faults of the network and of pauses after which some were taken for failed
+  views agree      from a change until each running node takes exactly those for alive that are, where they are; heal
+                   and resume are the ends of faults of the network and of pauses after which some were taken for failed
   crash noticed    from the crash until the first of the others, and all of them, took the node for failed. Expected:
                    when the first one should, if the nodes around it are healthy. Back before: it ran again
                    before all knew.
