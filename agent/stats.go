@@ -73,6 +73,7 @@ func droppedStats(c *swim.Counters, t Traffic) map[string]string {
 		"names":               c.DroppedNames,
 		"forwards":            c.DroppedForwards,
 		"members":             c.DroppedMembers,
+		"moves":               c.DroppedMoves,
 		"too_large":           c.DroppedTooLarge,
 	} {
 		stats[name] = strconv.FormatUint(n, 10)

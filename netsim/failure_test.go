@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -233,6 +234,56 @@ func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 			t.Logf("%d false alarms", healthy.n)
 			if healthy.n > 0 {
 				t.Errorf("healthy members were said by healthy ones to have failed %d times", healthy.n)
+			}
+		})
+	}
+}
+
+// departures counts what members say of others' ends.
+type departures struct{ left, failed int }
+
+func (d *departures) Event(_ swim.Time, _ int, e *swim.Event) {
+	switch e.Kind {
+	case serf.EventMemberLeave:
+		d.left += len(e.Members)
+	case serf.EventMemberFailed:
+		d.failed += len(e.Members)
+	}
+}
+
+// Half of a cluster restarts at new addresses at once, on a network that loses packets. Everybody
+// knows everybody there within seconds, and nobody is told that any of them had gone.
+func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
+	for _, loss := range []int{0, 20} { // percent
+		t.Run(fmt.Sprintf("%d%%", loss), func(t *testing.T) {
+			p, _ := ProfileByName("lan")
+			link := p.Link
+			link.Loss = Probability(float64(loss) / 100)
+			gone := &departures{}
+			c, err := NewCluster(ClusterConfig{Members: 150, Profile: p, Link: link, Seed: 1, Check: true, Observers: []Observer{gone}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.BootWarm(); err != nil {
+				t.Fatal(err)
+			}
+			c.Run(time.Second)
+			for i := 75; i < c.Len(); i++ {
+				c.Crash(i)
+			}
+			c.Run(2 * time.Second)
+			for i := 75; i < c.Len(); i++ {
+				c.Move(i)
+			}
+			if c.Settled() || !c.RunUntilSettled(10*time.Second) {
+				t.Errorf("10 s later %d views are wrong", c.beliefs.wrong)
+			}
+			c.Run(10 * time.Second)
+			if gone.left > loss || gone.failed > 0 || !c.Settled() {
+				t.Errorf("told that they left: %d times, that they failed: %d times; settled %v", gone.left, gone.failed, c.Settled())
+			}
+			for _, v := range c.Violations() {
+				t.Error(v)
 			}
 		})
 	}

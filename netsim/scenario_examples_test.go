@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // examples are the scenarios in testdata/scenarios, which users start from.
@@ -43,6 +44,11 @@ var shown = map[string]func(r *Report) bool{
 	"thin-uplinks":  func(r *Report) bool { return r.Network.Choked > 0 },
 	"split-brain": func(r *Report) bool {
 		return r.FalseFailures == FalseFailures{AcrossFaults: 2 * 15 * 10} && Share(r.Events) == 1
+	},
+	"rescheduled": func(r *Report) bool {
+		back := r.Changes()
+		return len(back) == 1 && back[0].Count == 75 && back[0].Agreed.Worst < 5*time.Second && Share(r.Events) == 1 &&
+			r.FalseFailures == FalseFailures{}
 	},
 	"churn": func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
 }

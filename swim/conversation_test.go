@@ -360,5 +360,19 @@ func pushPull(join bool, user string, entries ...entry) []byte {
 	return append(b, user...)
 }
 
+// answered is what the last push/pull that the node answered with says of members.
+func (tn *conversation) answered() map[string]State {
+	tn.t.Helper()
+	pp, err := wire.ParsePushPull(tn.datas["answer push/pull"][1:])
+	if err != nil {
+		tn.t.Fatal(err)
+	}
+	states := make(map[string]State)
+	for it := pp.States(); it.Next(); {
+		states[string(it.State.Name)] = State(it.State.State)
+	}
+	return states
+}
+
 // flat is a message as it comes over a real network.
 func flat(data []byte, more [][]byte) []byte { return wire.Flatten(data, more) }

@@ -22,7 +22,7 @@ func (n *Node) Leave(now Time, out *Output) OpID {
 	}
 	alone := n.others() == 0
 	n.leaving = leave{op: n.nextOp(), deadline: now.Add(n.cfg.LeaveTimeout)}
-	if m := n.moveOf(n.self); m != nil && m.stage != moveRefused {
+	if m := n.moves.of(n.self); m != nil && m.stage != moveRefused {
 		n.inc = max(n.inc, m.inc) // those who know us elsewhere are told as well
 	}
 	n.view.set(n.self, Left, n.inc, now)

@@ -158,7 +158,7 @@ func TestTombstonesAreForgottenInTime(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.DeadRetention = time.Hour }, "b", "c")
 	tn.recv("c", dead("b", 1, "b"))
 	tn.forget()
-	tn.n.moves = nil
+	tn.n.moves = moves{}
 	for tn.now < Time(2*time.Hour)-Time(2*time.Second) {
 		tn.advance(time.Second)
 		tn.recv("c", ack(tn.n.probe.seq))

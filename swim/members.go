@@ -158,7 +158,7 @@ func (n *Node) Forget(id MemberID) bool {
 	if n.probe.target == id {
 		n.probe.target = NoMember
 	}
-	n.moves = slices.DeleteFunc(n.moves, func(m move) bool { return m.member == id })
+	n.moves.remove(id)
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})

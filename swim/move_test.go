@@ -1,6 +1,7 @@
 package swim
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -93,9 +94,10 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 			tn.wantNone("it has time to answer", "b: *")
 			tn.advance(time.Millisecond)
 			tn.want("nobody: we are here, louder than the old self and its end", "b: alive a@6")
-			tn.wantNone("one step at a time", "b: alive a@5")
-			tn.advance(step)
-			tn.want("the old one is revived", "b: alive a@5")
+			tn.advance(tn.n.moveSpread() - time.Millisecond)
+			tn.wantNone("those of our kind are given time to check it", "b: alive a@5")
+			tn.advance(time.Millisecond)
+			tn.want("told anew, for those who couldn't be reached then; the old one is revived", "b: alive a@7", "b: alive a@5")
 			tn.wantNone("one step at a time", "b: dead a@*")
 			tn.recv("b", aliveAt("a", 5, elsewhere, ""), suspect("a", 5, "b"))
 			tn.advance(step)
@@ -103,8 +105,8 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 			tn.forget()
 			tn.recv("b", dead("a", 5, "a"))
 			tn.advance(step)
-			tn.want("and we appear", "b: alive a@6")
-			tn.wantState("no echo was refuted", "a", Alive, 6)
+			tn.want("and we appear", "b: alive a@7")
+			tn.wantState("no echo was refuted", "a", Alive, 7)
 			tn.forget()
 			tn.recv("b", aliveAt("a", 5, elsewhere, ""))
 			tn.wantIdle("news of the old self may still go round")
@@ -121,7 +123,7 @@ func TestOwnNameElsewhereAtALowerIncarnation(t *testing.T) {
 	}
 	tn.request("b", pushPull(false, "", entry{"a", Alive, 1, modern, elsewhere}))
 	tn.want("b refuses a@2 here as long as it knows a@1 there", elsewhere.String()+": ping a")
-	tn.advance(500*time.Millisecond + 3*step)
+	tn.advance(500*time.Millisecond + tn.n.moveSpread() + 2*step)
 	tn.want("all the steps", "b: alive a@3", "b: dead a@2 from a")
 }
 
@@ -133,21 +135,26 @@ func TestReturnIsToldAgainIfTheOldSelfGotLouder(t *testing.T) {
 	tn.advance(500 * time.Millisecond)
 	tn.want("told", "b: alive a@6")
 	tn.recv("b", aliveAt("a", 9, elsewhere, ""))
-	tn.advance(step)
+	tn.advance(tn.n.moveSpread())
 	tn.want("not loud enough", "b: alive a@11")
-	tn.advance(2 * step)
+	tn.advance(tn.n.moveSpread() + step)
 	tn.want("then as usual", "b: dead a@10 from a")
 }
 
-// TestReturnIsToldToEachMember: gossip alone would leave some out, as nobody of our kind passes it on.
+// TestReturnIsToldToEachMember: gossip alone would leave some out, as nobody of our kind passes the
+// middle steps on, and our new address only when it's checked.
 func TestReturnIsToldToEachMember(t *testing.T) {
 	others := []string{"b", "c", "d", "e", "f", "g", "h"}
 	tn := converse(t, others...)
 	tn.n.probe.next = Never
 	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
-	tn.advance(500*time.Millisecond + 2*step)
+	tn.advance(500 * time.Millisecond)
 	for _, name := range others {
-		tn.want("the old one is revived, then leaves", name+": alive a@5", name+": dead a@5 from a")
+		tn.want("our new address", name+": alive a@6")
+	}
+	tn.advance(tn.n.moveSpread() + step)
+	for _, name := range others {
+		tn.want("again; the old one is revived, then leaves", name+": alive a@7", name+": alive a@5", name+": dead a@5 from a")
 	}
 }
 
@@ -159,7 +166,7 @@ func TestReturnIsToldOnce(t *testing.T) {
 	for range 20 {
 		tn.recvFrom(elsewhere, aliveAt("a", tn.n.inc, elsewhere, ""))
 		tn.advance(2 * time.Second)
-		for _, m := range tn.n.moves {
+		for _, m := range tn.n.moves.list {
 			if m.stage == moveTold {
 				returns++
 			}
@@ -210,31 +217,62 @@ func TestOwnNameTakenByAnother(t *testing.T) {
 	tn.wantNone("nobody is declared gone", "*: dead a@*")
 }
 
+// moveName is the name of one of very many members.
+func moveName(i int) string { return fmt.Sprintf("m%04d", i) }
+
+// claimMoves has so many members, who live at m, claim to be elsewhere.
+func (tn *conversation) claimMoves(count int) {
+	for i := range count {
+		tn.recv("x", aliveAt(moveName(i), 1, addrOf("m"), ""))
+		tn.recv("x", aliveAt(moveName(i), 2, elsewhere, ""))
+	}
+}
+
 func TestMovesAreBounded(t *testing.T) {
 	tn := converse(t)
-	for i := range maxMoves + 1 {
-		name := string([]byte{'m', byte(i)})
-		tn.recv("x", aliveAt(name, 1, addrOf("m"), ""))
-		tn.recv("x", aliveAt(name, 2, elsewhere, ""))
+	tn.claimMoves(maxMoves)
+	if got := len(tn.n.moves.list); got != maxMoves || tn.n.counters.DroppedMoves != 0 {
+		t.Fatalf("%d claims, %d dropped, limit %d", got, tn.n.counters.DroppedMoves, maxMoves)
 	}
-	if got := len(tn.n.moves); got != maxMoves {
-		t.Fatalf("%d checks at once, limit %d", got, maxMoves)
+	tn.recv("x", alive("b", 1), aliveAt("b", 2, elsewhere, ""))
+	if got := len(tn.n.moves.list); got != maxMoves || tn.n.counters.DroppedMoves != 1 {
+		t.Fatalf("%d claims, %d dropped, limit %d", got, tn.n.counters.DroppedMoves, maxMoves)
+	}
+}
+
+// TestMovesAreCheckedInTurn: claims can be forged, and what they have us ask mustn't become a
+// flood; but none is forgotten.
+func TestMovesAreCheckedInTurn(t *testing.T) {
+	const many = 3*moveWave + 1
+	tn := converse(t)
+	tn.n.probe.next = Never
+	tn.claimMoves(many)
+	tn.want("a wave at once, the first of which by stream too", "m: ping "+moveName(moveWave-1), "m: stream ping "+moveName(moveWave-1))
+	tn.wantNone("no more than that", "m: ping "+moveName(moveWave))
+	tn.advance(125 * time.Millisecond)
+	tn.want("then the next", "m: ping "+moveName(2*moveWave-1))
+	tn.wantNone("in a crowd pings must do", "m: stream ping "+moveName(moveWave))
+	tn.wantNone("no more than that", "m: ping "+moveName(2*moveWave))
+	tn.advance(3*125*time.Millisecond + 500*time.Millisecond)
+	for i := range many {
+		tn.want("the old address is silent", "event updated "+moveName(i))
 	}
 }
 
 // TestRefusedMovesMakeRoom: a conflict isn't told again for a while, but keeps nobody from moving.
 func TestRefusedMovesMakeRoom(t *testing.T) {
 	tn := converse(t, "b")
-	for i := range maxMoves {
-		name := string([]byte{'m', byte(i)})
-		tn.recv("x", aliveAt(name, 1, addrOf("m"), ""))
-		tn.recv("x", aliveAt(name, 2, elsewhere, ""))
-		tn.recv("m", ack(tn.n.lastSeq))
+	tn.claimMoves(maxMoves)
+	for i := range tn.n.moves.list {
+		tn.n.refuseMove(tn.now, &tn.n.moves.list[i], &tn.out)
 	}
+	tn.collect()
+	tn.n.probe.next = Never
+	tn.advance(maxMoves / moveWave * 125 * time.Millisecond)
 	tn.forget()
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 	tn.want("an honest move is checked", "b: ping b")
-	if got := len(tn.n.moves); got != maxMoves {
+	if got := len(tn.n.moves.list); got != maxMoves {
 		t.Fatalf("%d moves, limit %d", got, maxMoves)
 	}
 }
@@ -303,6 +341,69 @@ func TestMoveTakesTheLoudestClaim(t *testing.T) {
 	tn.wantState("as it said last", "b", Alive, 4)
 	if m, _ := tn.n.View(tn.n.member([]byte("b"))); string(m.Meta) != "second" {
 		t.Fatalf("metadata %q is of another incarnation", m.Meta)
+	}
+}
+
+// TestSecondMoveDuringTheCheckOfTheFirst: whoever is at the first new address, if the name is given
+// there, is asked, too.
+func TestSecondMoveDuringTheCheckOfTheFirst(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.probe.next = Never
+	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
+	tn.recv("z", aliveAt("b", 4, addrOf("z"), ""))
+	tn.recv("y", aliveAt("b", 3, addrOf("y"), "not the loudest"))
+	tn.advance(500 * time.Millisecond)
+	tn.wantAddr("the first is true", "b", elsewhere)
+	tn.want("does it hold still?", elsewhere.String()+": ping b")
+	tn.advance(500 * time.Millisecond)
+	tn.wantAddr("no", "b", addrOf("z"))
+	tn.wantState("as it said last", "b", Alive, 4)
+}
+
+// TestReturnsStepsAreNoDeparture: that the old self leaves is said to members of the original. Who
+// has heard the louder claim waits for what comes of it.
+func TestReturnsStepsAreNoDeparture(t *testing.T) {
+	t.Run("it moved", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.recvFrom(elsewhere, aliveAt("b", 3, elsewhere, ""))
+		tn.recv("c", aliveAt("b", 2, addrOf("b"), ""), dead("b", 2, "b"))
+		tn.advance(500 * time.Millisecond)
+		tn.want("once", "event updated b")
+		tn.wantNone("it never left", "event left b")
+		tn.wantState("at the new address", "b", Alive, 3)
+	})
+	t.Run("the claim was another's", func(t *testing.T) {
+		tn := converse(t, "b")
+		tn.recvFrom(elsewhere, aliveAt("b", 3, elsewhere, ""))
+		tn.recv("b", dead("b", 1, "b"))
+		tn.wantNone("not yet", "event left b")
+		tn.recv("b", ack(tn.seqs["ping b"]))
+		tn.want("it was there, and leaves", "event conflict b", "event left b")
+	})
+}
+
+// TestAccusationAtAnIncarnationThatIsNotKnown: who accuses has heard where the member lives by now,
+// we have not.
+func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
+	for _, s := range []State{Suspect, Dead} {
+		tn := converse(t, "b", "c")
+		tn.n.probe.next = Never
+		if s == Suspect {
+			tn.recv("c", suspect("b", 3, "c"))
+		} else {
+			tn.recv("c", dead("b", 3, "c"))
+		}
+		tn.request("c", pushPull(false, ""))
+		if states := tn.answered(); states["b"] != Dead {
+			t.Errorf("told as %v: it would be taken for what it says of itself at this incarnation", states["b"])
+		}
+		tn.recv("c", aliveAt("b", 3, elsewhere, "moved"))
+		tn.wantNone("these aren't two", "note conflict *")
+		tn.advance(500 * time.Millisecond)
+		tn.wantAddr("where it said that it is", "b", elsewhere)
+		tn.wantState("accused all the same", "b", s, 3)
+		tn.recv("c", aliveAt("b", 3, addrOf("b"), "again elsewhere"))
+		tn.wantAddr("known as of then", "b", elsewhere)
 	}
 }
 

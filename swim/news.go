@@ -17,10 +17,11 @@ type claim struct {
 	versions [6]byte
 	inc      uint32
 
-	vsn  int            // bytes of versions that came
-	told bool           // whoever we could tell this knows it
-	from netip.AddrPort // who says so
-	met  bool           // in answer to our question
+	vsn    int            // bytes of versions that came
+	told   bool           // whoever we could tell this knows it
+	from   netip.AddrPort // who says so
+	met    bool           // in answer to our question
+	packet bool           // in a packet: it can be answered there
 }
 
 const (
@@ -43,7 +44,10 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 	if err != nil {
 		return false
 	}
-	c := claim{id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from}
+	c := claim{
+		id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port),
+		vsn: len(m.Vsn), from: from, packet: true,
+	}
 	copy(c.versions[:], m.Vsn)
 	if n.acceptable(&c, out) {
 		n.applyAlive(now, &c, out)
@@ -56,6 +60,7 @@ func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Ou
 	if err != nil || len(m.From) > NameMax {
 		return false
 	}
+	n.correct(now, m.Node, m.Inc, from, out)
 	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
 	return true
 }
@@ -69,6 +74,7 @@ func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if string(m.From) == string(m.Node) {
 		s = Left
 	}
+	n.correct(now, m.Node, m.Inc, from, out)
 	n.accuse(now, s, m.Node, m.Inc, m.From, out)
 	return true
 }
@@ -202,11 +208,19 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	if ident.addr != c.addr && r.state.live() {
 		out.Events = append(out.Events, Event{Kind: EventClaimed, Member: id, Addr: c.addr})
 	}
+	if r.lacks(c.inc) && !ident.same(c.addr, c.meta, c.versions) {
+		n.learnLate(now, id, c, out)
+		return
+	}
 	if !r.yieldsTo(Alive, c.inc) {
 		n.counters.DroppedStale++
-		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3).
+		// Nothing new, unless a member that restarted doesn't know what it has to out-bid (F3), or
+		// another that it has moved.
 		if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
-			n.tell(now, id, c, out)
+			n.answerClaim(now, id, c, out)
+		}
+		if c.packet && c.addr != ident.addr {
+			n.correct(now, c.name, c.inc, c.from, out)
 		}
 		if r.state.live() && c.inc == r.inc && ident.addr != c.addr {
 			// Nobody moves without a louder claim: these are two.
@@ -219,6 +233,29 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		return
 	}
 	n.accept(now, id, c, out)
+}
+
+// learnLate handles what id said of itself at an incarnation at which it has been accused since, by
+// one who had heard it. It's accused still, but at the address that it has.
+func (n *Node) learnLate(now Time, id MemberID, c *claim, out *Output) {
+	if n.identity(id).addr != c.addr && n.view.at(id).state.live() {
+		n.checkMove(now, id, c, out)
+		return
+	}
+	n.complete(id, c, out)
+}
+
+// complete notes what id, accused at the same incarnation, says of itself.
+func (n *Node) complete(id MemberID, c *claim, out *Output) {
+	e := Event{Kind: EventUpdated, Member: id}
+	if n.identity(id).addr != c.addr {
+		e.N = 1
+	}
+	n.identify(id, c.addr, c.meta, c.versions)
+	n.view.heard(id)
+	if n.view.at(id).state.live() {
+		out.Events = append(out.Events, e)
+	}
 }
 
 // admit makes a record for a member first heard of.
@@ -237,7 +274,7 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	if !c.told {
 		n.announceAlive(id, out)
 	}
-	n.noteAdmitted(now)
+	n.noteArrival(now)
 	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
 }
 
@@ -251,6 +288,9 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	n.counters.AliveNews++
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
+	if moved || !was.live() {
+		n.noteArrival(now)
+	}
 	e := Event{Member: id}
 	if moved {
 		e.N = 1
@@ -354,6 +394,9 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 		n.counters.DroppedStale++
 		return
 	}
+	if s == Left && n.deferLeft(id, inc) {
+		return
+	}
 	was := r.state
 	if was == Left {
 		s = Left // a higher death of one that left only moves its incarnation
@@ -445,7 +488,7 @@ func (n *Node) applyOwnName(now Time, c *claim, out *Output) {
 	}
 }
 
-// tolls bounds answers to outdated claims, which cost a packet each.
+// tolls bounds answers to outdated news, which can be forged and cost a packet each.
 type tolls struct {
 	until Time
 	n     int
@@ -453,19 +496,41 @@ type tolls struct {
 
 const maxTolls = 8 // a gossip interval
 
-// tell lets a member know at its claimed address what this node believes of it, so that it can
+// answerClaim lets a member know at its claimed address what this node believes of it, so that it can
 // refute. Without keys, only if it claims itself or is known there: anybody can claim any address (F4).
-func (n *Node) tell(now Time, id MemberID, c *claim, out *Output) {
-	if c.addr != c.from && !n.memberAt(id, c.addr) && !n.trusts() {
+func (n *Node) answerClaim(now Time, id MemberID, c *claim, out *Output) {
+	if c.addr == c.from || n.memberAt(id, c.addr) || n.trusts() {
+		n.tell(now, id, c.addr, out)
+	}
+}
+
+// correct lets whoever passes on news of another member that has refuted it, or moved, know better.
+// It has missed what was gossiped since, and nobody would say that again: its view would stay wrong
+// until a full exchange.
+func (n *Node) correct(now Time, name []byte, inc uint32, from netip.AddrPort, out *Output) {
+	id := n.member(name)
+	if r := n.view.at(id); id != NoMember && id != n.self && r.state.live() && inc < r.inc {
+		n.tell(now, id, from, out)
+	}
+}
+
+// tell sends what this node believes of id, unless it has told others enough of late.
+func (n *Node) tell(now Time, id MemberID, to netip.AddrPort, out *Output) {
+	if !n.mayTell(now) {
 		return
 	}
+	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
+	n.sendBare(to, id, out, out.scratch.msg)
+}
+
+// mayTell counts an answer to outdated news, if it may be given.
+func (n *Node) mayTell(now Time) bool {
 	if now >= n.told.until {
 		n.told = tolls{until: now.Add(n.cfg.GossipInterval)}
 	}
 	if n.told.n >= maxTolls {
-		return
+		return false
 	}
 	n.told.n++
-	out.scratch.msg = n.appendNews(out.scratch.msg[:0], id)
-	n.sendBare(c.addr, id, out, out.scratch.msg)
+	return true
 }

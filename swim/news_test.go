@@ -102,6 +102,56 @@ func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
 	tn.wantIdle("and no gossip with it")
 }
 
+// TestOutdatedNewsIsAnswered: whoever passes it on has missed what was gossiped since, and gossip
+// isn't repeated.
+func TestOutdatedNewsIsAnswered(t *testing.T) {
+	for name, news := range map[string][]byte{
+		"suspicion": suspect("b", 1, "d"), "death": dead("b", 1, "d"), "departure": dead("b", 1, "b"), "old address": aliveAt("b", 1, elsewhere, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tn.recv("b", alive("b", 2))
+			tn.forget()
+			tn.recv("c", news)
+			tn.want("told what is newer", "c: alive b@2")
+			for range maxTolls {
+				tn.recv("c", news)
+			}
+			tn.forget()
+			tn.recv("c", news)
+			tn.wantNone("but not without end: anybody can send it under any address", "c: *")
+			tn.advance(tn.n.cfg.GossipInterval)
+			tn.forget()
+			tn.recv("c", news)
+			tn.want("then as before", "c: alive b@2")
+		})
+	}
+	tn := converse(t, "b", "c")
+	tn.recv("b", alive("b", 2))
+	tn.recv("c", dead("b", 2, "c"))
+	tn.advance(time.Second)
+	tn.forget()
+	tn.n.probe.next = Never
+	tn.recv("c", suspect("b", 1, "d"), dead("b", 1, "d"))
+	tn.wantIdle("the dead are not defended")
+}
+
+// TestPingFromElsewhereIsAnsweredWithWhatIsKnown: a member that restarted, and joined nobody who
+// knows it, learns from the first that it probes that it has to say louder where it is.
+func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
+	tn := converse(t, "b")
+	m := wire.Ping{Seq: 7, Node: []byte("a"), SourceAddr: elsewhere.Addr().AsSlice(), SourcePort: elsewhere.Port(), SourceNode: []byte("b")}
+	tn.recvFrom(elsewhere, m.Append(nil))
+	tn.want("with the ack", elsewhere.String()+": ack 7", elsewhere.String()+": alive b@1")
+	for range maxTolls {
+		tn.recvFrom(elsewhere, m.Append(nil))
+	}
+	tn.forget()
+	tn.recvFrom(elsewhere, m.Append(nil))
+	tn.want("anybody can send it", elsewhere.String()+": ack 7")
+	tn.wantIdle("and the answer is longer than it is")
+}
+
 func TestRestartWithOtherTagsLearnsWhatToOutbid(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", aliveAt("b", 5, addrOf("b"), "old"))
@@ -186,9 +236,9 @@ func TestCredibleAccusationIsOutbid(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	tn.recv("b", aliveAt("a", most, elsewhere, ""))
-	tn.advance(500*time.Millisecond + 4*step)
+	tn.advance(500*time.Millisecond + tn.n.moveSpread() + 3*step)
 	tn.want("all steps of a return fit", "b: dead a@* from a")
-	tn.wantState("above its own end, and credible", "a", Alive, 1+incJump-1)
+	tn.wantState("above its own end, and credible", "a", Alive, 1+incJump)
 }
 
 // TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else suffers.

@@ -24,7 +24,7 @@ type Node struct {
 	health      int         // Lifeguard's local health multiplier: 0 is healthy
 	suspicions  suspicions  // of others
 	errands     errands     // pings in flight besides the probe's
-	moves       []move      // claims to another address that are being checked
+	moves       moves       // claims to another address
 	forgotten   []forgotten // in the last call
 	laggards    laggards
 	pushPull    Time // next one
@@ -131,10 +131,7 @@ func (n *Node) Release() {
 
 // Deadline implements Machine.
 func (n *Node) Deadline() Time {
-	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.pushPull, n.leaveDeadline())
-	for i := range n.moves {
-		d = min(d, n.moves[i].deadline)
-	}
+	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull, n.leaveDeadline())
 	if n.gossipPending() {
 		d = min(d, n.gossipDue())
 	}

@@ -92,6 +92,7 @@ type Counters struct {
 	DroppedNames        uint64 // pings for somebody else
 	DroppedForwards     uint64 // pings for others refused: stranger, or too many at once
 	DroppedMembers      uint64 // table full
+	DroppedMoves        uint64 // claims to another address: too many at once
 	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
 	DroppedStale        uint64 // news older than what is known; normal in gossip
 }

@@ -32,10 +32,7 @@ const pauseShare = 4
 // in which to read what waits.
 func (n *Node) giveBack(d time.Duration) {
 	n.suspicions.shift(d)
-	for i := range n.moves {
-		n.moves[i].begun = n.moves[i].begun.Add(d)
-		n.moves[i].deadline = n.moves[i].deadline.Add(d)
-	}
+	n.moves.shift(d)
 	for i := range n.errands.list { // a nack is due to whoever asked, an ack may wait
 		n.errands.list[i].deadline = n.errands.list[i].deadline.Add(d)
 	}

@@ -238,6 +238,9 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 		n.meetStranger(now, from, out)
 	}
 	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
+	if own := addrPort(m.SourceAddr, m.SourcePort); source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) {
+		due.moved = n.mayTell(now)
+	}
 	if n.has(FrankAck) {
 		out.scratch.acks = append(out.scratch.acks, due)
 	} else {
@@ -267,6 +270,7 @@ type ackDue struct {
 	to     netip.AddrPort
 	seq    uint32
 	source MemberID // who asks, if known
+	moved  bool     // it does so from elsewhere, and may not know that it has to say so louder
 }
 
 func (n *Node) sendAck(now Time, a ackDue, out *Output) {
@@ -280,7 +284,10 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	}
 	sc.msg = ack.Append(sc.msg[:0])
 	cut := len(sc.msg)
-	if n.has(FrankAck) {
+	switch {
+	case a.moved:
+		sc.msg = n.appendNews(sc.msg, a.source)
+	case n.has(FrankAck):
 		sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
 	}
 	n.send(now, a.to, a.source, out, sc.msg[:cut], sc.msg[cut:])
@@ -309,7 +316,7 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 	case p.target != NoMember && m.Seq == p.seq:
 		direct := n.memberAt(p.target, from)
 		if direct {
-			n.refuseMove(now, n.moveOf(p.target), out) // it's still there
+			n.refuseMove(now, n.moves.of(p.target), out) // it's still there
 		}
 		if (direct || !p.asked) && !p.untimed {
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})

@@ -202,7 +202,7 @@ func TestAckGoesToKnownAddressesOnly(t *testing.T) {
 	tn := converse(t, "b")
 	victim := wire.Ping{Seq: 1, Node: []byte("a"), SourceAddr: []byte{10, 0, 0, 'v'}, SourcePort: 7946, SourceNode: []byte("b")}
 	tn.recv("x", victim.Append(nil))
-	tn.want("back to where it came from", "x: ack 1")
+	tn.want("back to where it came from, with where b is known", "x: ack 1", "x: alive b@1")
 	tn.wantIdle("nothing to the address that it names")
 
 	elsewhere := netip.MustParseAddrPort("10.1.1.1:99") // b behind a translation

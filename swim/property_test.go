@@ -490,8 +490,8 @@ func checkRoster(t *rapid.T, n *Node) {
 
 // checkReferences: what waits for a member, waits for one that is known.
 func checkReferences(t *rapid.T, n *Node) {
-	if len(n.moves) > maxMoves || len(n.errands.list) > maxErrands || len(n.calls) > maxCalls {
-		t.Fatalf("over a limit: %d moves, %d errands, %d calls", len(n.moves), len(n.errands.list), len(n.calls))
+	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) || len(n.errands.list) > maxErrands || len(n.calls) > maxCalls {
+		t.Fatalf("over a limit: %d moves, %d errands, %d calls", len(n.moves.list), len(n.errands.list), len(n.calls))
 	}
 	seqs := map[uint32]bool{}
 	wait := func(what string, id MemberID, seq uint32) {
@@ -510,7 +510,10 @@ func checkReferences(t *rapid.T, n *Node) {
 		wait("errand", e.member, e.seq)
 	}
 	moving := map[MemberID]bool{}
-	for _, m := range n.moves {
+	for i, m := range n.moves.list {
+		if n.moves.at[m.member] != i || m.deadline < n.moves.due {
+			t.Fatalf("move of %d is not where it should be, or due before the first one", m.member)
+		}
 		if moving[m.member] {
 			t.Fatalf("two moves of %d", m.member)
 		}

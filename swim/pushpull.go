@@ -51,8 +51,8 @@ func (n *Node) scheduleNext(now Time) {
 	n.maybeHurry(now)
 }
 
-// noteAdmitted counts a newcomer, and brings the next exchange forward when there are many.
-func (n *Node) noteAdmitted(now Time) {
+// noteArrival counts a newcomer, and brings the next exchange forward when there are many.
+func (n *Node) noteArrival(now Time) {
 	h := &n.hurry
 	h.newcomers++
 	if h.newcomers >= max(hurryLeast, n.view.live/hurryShare) && h.gap != n.cfg.GossipInterval {
@@ -151,9 +151,13 @@ func (r *Roster) appendStates(b []byte, recs *paged.Array[record], page int) []b
 func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
 	d := &r.idents[rec.ident]
 	addr := addrBytes(d.addr.Addr())
+	state := rec.state
+	if state == Suspect && rec.hearsay {
+		state = Dead // others suspect it then, too, but don't take from us what it hasn't said at this incarnation
+	}
 	s := wire.NodeState{
 		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(id),
-		Port: d.addr.Port(), State: uint8(rec.state), Vsn: d.versions[:],
+		Port: d.addr.Port(), State: uint8(state), Vsn: d.versions[:],
 	}
 	return s.Append(b)
 }

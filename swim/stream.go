@@ -184,7 +184,7 @@ func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	}
 	n.probe.stream = true
 	if n.memberAt(c.member, c.to) {
-		n.refuseMove(now, n.moveOf(c.member), out)
+		n.refuseMove(now, n.moves.of(c.member), out)
 	}
 }
 

@@ -37,6 +37,9 @@ type record struct {
 	ident identID // 0: not known
 	pos   uint32  // index in view.order
 	state State
+	// hearsay: inc is from an accusation; what the member itself said at it hasn't come here. It
+	// may live elsewhere since.
+	hearsay bool
 }
 
 // yieldsTo says whether news of a member in state s at incarnation inc
@@ -50,6 +53,9 @@ func (r record) yieldsTo(s State, inc uint32) bool {
 	}
 	return s > r.state
 }
+
+// lacks says whether what the member said at inc is of use, though it doesn't replace r.
+func (r record) lacks(inc uint32) bool { return r.hearsay && inc == r.inc }
 
 // known tells whether there is a record.
 func (r record) known() bool { return r.ident != 0 }
@@ -103,6 +109,7 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	if r.state != s {
 		r.state, r.since = s, now
 	}
+	r.hearsay = s != Alive && (inc > r.inc || r.hearsay)
 	r.inc = inc
 	switch is := s.live(); {
 	case was && !is:
@@ -113,6 +120,9 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 		v.live++
 	}
 }
+
+// heard notes that what id says of itself is known as of its incarnation.
+func (v *view) heard(id MemberID) { v.recs.Edit(int(id)).hearsay = false }
 
 // setIdent changes what id says of itself.
 func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident = ident }
