@@ -323,7 +323,7 @@ func TestWarnings(t *testing.T) {
 		"-broadcast-timeout: 999ms is too low, using 1s",
 		"-role is deprecated, use -tag role=web",
 		"-rejoin does nothing without a snapshot file",
-		"verify_incoming (-verify-incoming) and verify_outgoing (-verify-outgoing) do nothing without a key (-encrypt, -keyring-file)",
+		"-verify-incoming does nothing without a key (-encrypt, -keyring-file)",
 	}
 	if d := cmp.Diff(want, warnings); d != "" {
 		t.Error(d)
@@ -347,7 +347,7 @@ func TestProblemsOfOptions(t *testing.T) {
 		want string
 	}{
 		{[]string{"-nope"}, "unknown option -nope, did you mean -node?"},
-		{[]string{"-node=a", "join"}, `unexpected argument "join": options start with a dash, switches take their value as -option=true`},
+		{[]string{"-node=a", "join", "-join=x"}, `unexpected argument "join" before -join=x: options start with a dash, switches take their value as -option=true`},
 		{[]string{"-retry-interval=10"}, `invalid value "10" for option -retry-interval: want a time such as "10s"`},
 		{[]string{"-retry-max=x"}, `invalid value "x" for option -retry-max: want a whole number`},
 		{[]string{"-replay=maybe"}, `invalid boolean value "maybe" for option -replay: want true or false`},
@@ -359,11 +359,11 @@ func TestProblemsOfOptions(t *testing.T) {
 		{[]string{"-keyring-file=bad.json"}, "bad.json:1:1: want a list in [ and ]"},
 		{[]string{"-keyring-file=empty.json"}, "empty.json:1:1: contains no keys"},
 		{[]string{"-tags-file=bad.json"}, "bad.json:1:1: 5, want an object in { and }"},
-		{[]string{"-tags-file=gone.json", "-tag=a=b"}, "-tags-file: not together with tags (-tag, -role)"},
-		{[]string{"-tags-file=gone.json", "-role=a"}, "-tags-file: not together with tags (-tag, -role)"},
+		{[]string{"-tags-file=gone.json", "-tag=a=b"}, "-tags-file: not allowed together with tags (-tag, -role)"},
+		{[]string{"-tags-file=gone.json", "-role=a"}, "-tags-file: not allowed together with tags (-tag, -role)"},
 		{[]string{"-encrypt=*"}, "-encrypt: not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints"},
 		{[]string{"-encrypt=c2hvcnQ="}, "-encrypt: 5 bytes decoded, allowed 16, 24 or 32"},
-		{[]string{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-keyring-file=r"}, "-encrypt: not together with keyring_file (-keyring-file)"},
+		{[]string{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-keyring-file=r"}, "-encrypt: not allowed together with keyring_file (-keyring-file)"},
 		{[]string{"-verify-outgoing=false", "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg=="},
 			"-verify-outgoing: off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it"},
 		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "-label: 256 bytes, at most 255"},
@@ -373,7 +373,8 @@ func TestProblemsOfOptions(t *testing.T) {
 		{[]string{"-rpc-addr=127.0.0.1:"}, `-rpc-addr: "127.0.0.1:", want host:port`},
 		{[]string{"-protocol=1"}, "-protocol: 1, allowed 2 to 5"},
 		{[]string{"-protocol=6"}, "-protocol: 6, allowed 2 to 5"},
-		{[]string{"-retry-max=-1"}, "-retry-max: -1, at least 0"},
+		{[]string{"-retry-interval=-5s"}, "-retry-interval: -5s is negative, want at least 1s"},
+		{[]string{"-broadcast-timeout=-1ms"}, "-broadcast-timeout: -1ms is negative, want at least 1s"},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
 			_, _, err := Load(tc.args, fakeEnv(map[string]string{"bad.json": `5`, "empty.json": `[]`}))
@@ -401,25 +402,24 @@ func TestProblemsOfFiles(t *testing.T) {
 		{`[]`, "c.json:1:1: [], want an object in { and }"},
 		{"{\n\"bind\": \"a\",\n}", "c.json:2:12: nothing follows this comma: the last one before a } must go"},
 		{`{"config-file": "x"}`, `c.json:1:2: config-file: is no key here; 'serf agent -h' lists the keys`},
-		{`{"user_event_size_limit": 0}`, "c.json:1:2: user_event_size_limit: 0, allowed 1 to 9216"},
-		{`{"user_event_size_limit": 9217}`, "c.json:1:2: user_event_size_limit: 9217, allowed 1 to 9216"},
+		{`{"user_event_size_limit": -1}`, "c.json:1:2: user_event_size_limit: -1, allowed 1 to 9216"},
+		{`{"user_event_size_limit": 9217}`, "c.json:1:2: user_event_size_limit: 9217 exceeds limit of 9216 bytes"},
 		{`{"gossip_rate": -1}`, "c.json:1:2: gossip_rate: -1 is negative"},
 		{`{"probe_interval": "400ms"}`, "c.json:1:2: probe_interval: 400ms, must be more than probe_timeout, 500ms"},
 		{`{"profile": "wan", "probe_timeout": "5s"}`, "c.json:1:20: probe_timeout: 5s, at least 1ms and less than the probe interval 5s"},
 		{`{"suspicion_mult": 0}`, "c.json:1:2: suspicion_mult: 0, allowed 1 to 100"},
 		{`{"gossip_nodes": "3"}`, `c.json:1:18: gossip_nodes: "3", want a whole number`},
 		{`{"push_pull_interval": 30}`, `c.json:1:24: push_pull_interval: 30, want a duration such as "90s"`},
-		{`{"query_size_limit": 61441}`, "c.json:1:2: query_size_limit: 61441, allowed 1 to 61440"},
 		{`{"query_response_size_limit": -1}`, "c.json:1:2: query_response_size_limit: -1, allowed 1 to 61440"},
 		{`{"reconnect_timeout": "-1s"}`, "c.json:1:2: reconnect_timeout: -1s, at least 0s"},
-		{`{"syslog_facility": "LOCAL8"}`, `c.json:1:2: syslog_facility: "LOCAL8", allowed ` + strings.Join(facilities, ", ")},
+		{`{"syslog_facility": "LOCAL8", "enable_syslog": true}`, `c.json:1:2: syslog_facility: "LOCAL8", allowed ` + strings.Join(facilities, ", ")},
 		{`{"statsd_addr": "127.0.0.1"}`, `c.json:1:2: statsd_addr: "127.0.0.1", want host:port, port 1 to 65535`},
 		{`{"statsd_addr": "127.0.0.1:0"}`, `c.json:1:2: statsd_addr: "127.0.0.1:0", want host:port, port 1 to 65535`},
 		{`{"statsite_addr": ":8125"}`, `c.json:1:2: statsite_addr: ":8125", want host:port, port 1 to 65535`},
 		{`{"statsite_addr": "metrics:65536"}`, `c.json:1:2: statsite_addr: "metrics:65536", want host:port, port 1 to 65535`},
 		{`{"tags": {"": "x"}}`, "c.json:1:2: tags: a tag has no name"},
-		{`{"validate_node_names": true, "node_name": "a_b"}`, `c.json:1:31: node_name: "a_b": only letters, digits, dots and dashes with validate_node_names`},
-		{`{"validate_node_names": true, "node_name": "` + strings.Repeat("a", 129) + `"}`, "c.json:1:31: node_name: 129 bytes, at most 128 with validate_node_names"},
+		{`{"validate_node_names": true, "node_name": "a_b"}`, `c.json:1:31: node_name: "a_b" has invalid characters: only letters, digits, dots and dashes with validate_node_names`},
+		{`{"validate_node_names": true, "node_name": "` + strings.Repeat("a", 129) + `"}`, "c.json:1:31: node_name: 129 bytes. Valid length is 1 to 128 with validate_node_names"},
 	} {
 		t.Run(tc.content, func(t *testing.T) {
 			_, err := load(t, tc.content)
@@ -480,10 +480,68 @@ func TestAllProblemsAtOnce(t *testing.T) {
 }
 
 func TestMDNSSettings(t *testing.T) {
-	_, err := load(t, "", "-mdns-disable-ipv4", "-mdns-disable-ipv6")
-	want := []string{"mdns: set without discover (-discover)", "mdns: both IPv4 and IPv6 are disabled"}
-	if d := cmp.Diff(want, texts(err)); d != "" {
-		t.Error(d)
+	_, err := load(t, "", "-discover=d", "-mdns-disable-ipv4", "-mdns-disable-ipv6")
+	wantProblem(t, err, "-mdns-disable-ipv6: not together with mdns.disable_ipv4 (-mdns-disable-ipv4): nothing is left")
+	_, err = load(t, `{"mdns": {"interface": "eth0"}}`)
+	wantProblem(t, err, "c.json:1:11: mdns.interface: not without discover (-discover)")
+}
+
+// What the original agent takes is taken, to the same effect. What does nothing is told.
+func TestTakenAsTheOriginalDoes(t *testing.T) {
+	for _, tt := range []struct {
+		file, args string
+		warnings   string
+		want       func(*Config)
+	}{
+		{`{"protocol": 4.0}`, "", "", func(c *Config) { c.Protocol = 4 }},
+		{`{"protocol": 0}`, "", "c.json:1:2: protocol: this value does nothing: the default holds", nil},
+		{`{"protocol": -1}`, "", "c.json:1:2: protocol: this value does nothing: the default holds", nil},
+		{`{"protocol": 4}`, "-protocol=0", "-protocol: 0 does nothing: the default holds", func(c *Config) { c.Protocol = 4 }},
+		{`{"user_event_size_limit": 0, "query_size_limit": 0, "query_response_size_limit": 0}`, "",
+			"c.json:1:2: user_event_size_limit: this value*|c.json:1:30: query_size_limit: *|c.json:1:53: query_response_size_limit: *", nil},
+		{`{"retry_interval": "0s", "broadcast_timeout": "0s"}`, "", "c.json:1:2: retry_interval: *|c.json:1:26: broadcast_timeout: *", nil},
+		{`{"reconnect_interval": "0s", "reconnect_timeout": "0", "tombstone_timeout": "0ms"}`, "",
+			"c.json:1:2: reconnect_interval: *|c.json:1:30: reconnect_timeout: *|c.json:1:56: tombstone_timeout: *", nil},
+		{`{"retry_max_attempts": -1}`, "", "c.json:1:2: retry_max_attempts: *", nil},
+		{"", "-retry-interval=0s -retry-max=-3", "-retry-interval: 0s does nothing: the default holds|-retry-max: -3 does nothing: the default holds", nil},
+		{`{"query_size_limit": 61441, "query_response_size_limit": 1000000}`, "",
+			"c.json:1:2: query_size_limit: 61441 is more than a message can have, using 61440|c.json:1:29: query_response_size_limit: 1000000 is more*",
+			func(c *Config) { c.QuerySizeLimit, c.QueryResponseSizeLimit = queryMax, queryMax }},
+		{"{\"node_name\": \"n\"}\n{\"node_name\": \"m\"}", "", "c.json:2:1: what follows the first object is ignored", func(c *Config) { c.Node = "n" }},
+		{"null", "", "", nil},
+		{`{"event_handlers": ["", "a.sh"]}`, "-event-handler=", "c.json:1:21: event_handlers: given, but empty: it does nothing|-event-handler: given, but empty: it does nothing",
+			func(c *Config) { c.EventHandlers = []string{"a.sh"} }},
+		{`{"mdns": {"disable_ipv4": true, "disable_ipv6": true}}`, "",
+			"c.json:1:11: mdns.disable_ipv4 does nothing without discover (-discover)|c.json:1:33: mdns.disable_ipv6 does nothing without discover (-discover)",
+			func(c *Config) { c.MDNSDisableIPv4, c.MDNSDisableIPv6 = true, true }},
+		{`{"syslog_facility": "NONE"}`, "", "c.json:1:2: syslog_facility does nothing without enable_syslog (-syslog), and isn't one of KERN*", func(c *Config) { c.SyslogFacility = "NONE" }},
+		{"", "start now", `"start" does nothing: the agent takes options only`, nil},
+		{"", "-replay -- join", `"join" does nothing: the agent takes options only`, func(c *Config) { c.Replay = true }},
+	} {
+		args := strings.Fields(tt.args)
+		if tt.file != "" {
+			args = append([]string{"-config-file=c.json"}, args...)
+		}
+		c, warnings, err := Load(args, fakeEnv(map[string]string{"c.json": tt.file}))
+		want := Default()
+		want.Node = "host"
+		if tt.want != nil {
+			tt.want(&want)
+		}
+		c.Paths, c.Origins = nil, nil
+		if d := cmp.Diff(want, c); d != "" || err != nil {
+			t.Errorf("%s %s: error %v, %s", tt.file, tt.args, err, d)
+		}
+		wanted := strings.Split(tt.warnings, "|")
+		if len(warnings) != len(wanted) && tt.warnings+strings.Join(warnings, "") != "" {
+			t.Errorf("%s %s: warnings %q, want %q", tt.file, tt.args, warnings, wanted)
+			continue
+		}
+		for i, w := range warnings {
+			if start, any := strings.CutSuffix(wanted[i], "*"); w != wanted[i] && !(any && strings.HasPrefix(w, start)) {
+				t.Errorf("%s %s: warning %q, want %q", tt.file, tt.args, w, wanted[i])
+			}
+		}
 	}
 }
 

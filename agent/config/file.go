@@ -15,7 +15,10 @@ import (
 // has every problem of its form, joined, each with its place.
 func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
 	f := jsonfile.Parse(name, data)
-	fileReader{c, name, f}.keys(f.Root(), "")
+	r := fileReader{c, name, f, func(text string) { warnings = append(warnings, text) }}
+	if !f.Root().IsNull() { // which says nothing
+		r.keys(f.Root(), "")
+	}
 	if at, more := f.More(); more {
 		warnings = append(warnings, fmt.Sprintf("%s:%v: what follows the first object is ignored", name, at))
 	}
@@ -27,6 +30,7 @@ type fileReader struct {
 	c    *Config
 	name string
 	f    *jsonfile.File
+	warn func(text string)
 }
 
 // keys reads an object whose keys all follow prefix. Keys are found whatever their case, as files written for
@@ -87,6 +91,7 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 		}
 		return
 	}
+	restore := keep(o.field(r.c))
 	switch f := o.field(r.c).(type) {
 	case *string:
 		var s string
@@ -114,6 +119,11 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 	default:
 		v.Read(f)
 	}
+	if saysNothing(o.key, o.field(r.c)) {
+		restore()
+		r.warn(fmt.Sprintf("%s:%v: %s: this value does nothing: the default holds", r.name, at, o.key))
+		return
+	}
 	r.note(o.key, at)
 }
 
@@ -121,10 +131,15 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 func (r fileReader) list(v jsonfile.Value, f *[]string, key string) {
 	for item := range v.Items() {
 		var s string
-		if item.Read(&s) {
-			r.note(fmt.Sprintf("%s[%d]", key, len(*f)), item.Place())
-			*f = append(*f, s)
+		if !item.Read(&s) {
+			continue
 		}
+		if key == "event_handlers" && blank(s) {
+			r.warn(fmt.Sprintf("%s:%v: %s: %s", r.name, item.Place(), key, blankHandler))
+			continue
+		}
+		r.note(fmt.Sprintf("%s[%d]", key, len(*f)), item.Place())
+		*f = append(*f, s)
 	}
 }
 

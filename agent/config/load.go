@@ -41,7 +41,7 @@ const fileMax = 1 << 20
 // flag.ErrHelp.
 func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	var named Config // only to learn which files to read
-	if err := parseFlags(&named, args); err != nil {
+	if _, err := parseFlags(&named, args); err != nil {
 		return Config{}, nil, err
 	}
 	c = Default()
@@ -54,11 +54,13 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 		more, err := applyPath(&c, path, env)
 		warnings, errs = append(warnings, more...), append(errs, err)
 	}
-	if err := parseFlags(&c, args); err != nil {
+	more, err := parseFlags(&c, args)
+	if err != nil {
 		return Config{}, nil, err
 	}
+	warnings = append(warnings, more...)
 	c.LogLevel = strings.ToLower(c.LogLevel)
-	warnings = append(warnings, c.raise()...)
+	warnings = append(warnings, c.adjust()...)
 	errs = append(errs, c.complete(env, &warnings), c.checkFiles(env), c.Validate())
 	return c, warnings, errors.Join(errs...)
 }
@@ -88,18 +90,12 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 		*warnings = append(*warnings, c.Where("role")+" is deprecated, use -tag role="+c.Role)
 		addTag(&c.Tags, "role", c.Role)
 	}
-	if c.Rejoin && c.Snapshot == "" {
-		*warnings = append(*warnings, c.Where("rejoin_after_leave")+" does nothing without a snapshot file")
-	}
 	if c.EncryptKey != "" {
 		if key, err := decodeKey(c.EncryptKey); err == nil { // Validate reports it otherwise
 			c.Keys = [][]byte{key}
 		}
 	}
-	if plain := !c.VerifyIncoming || !c.VerifyOutgoing; plain && c.EncryptKey == "" && c.KeyringFile == "" {
-		// No error: the options may be rolled out before the keys, and nothing is weaker than it was.
-		*warnings = append(*warnings, "verify_incoming (-verify-incoming) and verify_outgoing (-verify-outgoing) do nothing without a key (-encrypt, -keyring-file)")
-	}
+	*warnings = append(*warnings, c.useless()...)
 	return errors.Join(append(errs, c.loadTags(env), c.loadKeyring(env))...)
 }
 
@@ -109,7 +105,7 @@ func (c *Config) loadTags(env Env) error {
 		return nil
 	}
 	if len(c.Tags) > 0 {
-		return fmt.Errorf("%s: not together with tags (-tag, -role)", c.Where("tags_file"))
+		return fmt.Errorf("%s: not allowed together with tags (-tag, -role)", c.Where("tags_file"))
 	}
 	data, err := readFile(c.TagsFile, env)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -5,31 +5,39 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"serf/internal/nearest"
+	"serf/internal/timing"
 )
 
 // parseFlags sets on c what args say. Lists and tags are added to what c has.
 // It returns flag.ErrHelp if help was asked for.
-func parseFlags(c *Config, args []string) error {
+func parseFlags(c *Config, args []string) (warnings []string, err error) {
+	warn := func(text string) { warnings = append(warnings, text) }
 	set := flag.NewFlagSet("agent", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // the caller prints the error
 	for i := range options {
 		if o := &options[i]; o.flag != "" {
-			set.Var(flagValue{o.field(c), o, c}, o.flag, o.usage)
+			set.Var(flagValue{o.field(c), o, c, warn}, o.flag, o.usage)
 		}
 	}
 	if err := set.Parse(args); err != nil {
-		return flagProblem(err)
+		return nil, flagProblem(err)
 	}
-	if set.NArg() > 0 {
-		// What follows it would be dropped without a word, -join x for instance.
-		return fmt.Errorf("unexpected argument %q: options start with a dash, switches take their value as -option=true", set.Arg(0))
+	for i, arg := range set.Args() {
+		if strings.HasPrefix(arg, "-") && len(arg) > 1 {
+			// It would be dropped without a word, -join=x for instance.
+			return nil, fmt.Errorf("unexpected argument %q before %s: options start with a dash, switches take their value as -option=true", set.Arg(0), arg)
+		}
+		if i == 0 {
+			warn(fmt.Sprintf("%q does nothing: the agent takes options only", arg))
+		}
 	}
-	return nil
+	return warnings, nil
 }
 
 // flagValue makes a field of Config a flag.Value.
@@ -37,6 +45,7 @@ type flagValue struct {
 	field any
 	o     *option
 	c     *Config
+	warn  func(text string)
 }
 
 func (v flagValue) String() string { return "" }
@@ -50,6 +59,7 @@ func (v flagValue) IsBoolFlag() bool {
 }
 
 func (v flagValue) Set(s string) (err error) {
+	restore := keep(v.field)
 	switch f := v.field.(type) {
 	case *string:
 		if err := setText(f, s); err != nil {
@@ -74,6 +84,10 @@ func (v flagValue) Set(s string) (err error) {
 	case *time.Duration:
 		err = setDuration(f, s)
 	case *[]string:
+		if v.o.key == "event_handlers" && blank(s) {
+			v.warn("-" + v.o.flag + ": " + blankHandler)
+			return nil
+		}
 		*f = append(*f, s)
 	case *map[string]string:
 		key, value, ok := strings.Cut(s, "=")
@@ -86,8 +100,43 @@ func (v flagValue) Set(s string) (err error) {
 	if err != nil {
 		return fmt.Errorf("want %s", wants(v.field))
 	}
+	if saysNothing(v.o.key, v.field) {
+		restore()
+		v.warn(fmt.Sprintf("-%s: %s does nothing: the default holds", v.o.flag, s))
+		return nil
+	}
 	v.c.noteOrigin(v.o.itemKey(v.field), "-"+v.o.flag)
 	return nil
+}
+
+// keep returns what gives a field the value back that it has now.
+func keep(field any) (restore func()) {
+	v := reflect.ValueOf(field)
+	if v.Kind() != reflect.Pointer {
+		return func() {}
+	}
+	old := reflect.ValueOf(v.Elem().Interface())
+	return func() { v.Elem().Set(old) }
+}
+
+// saysNothing reports whether a key has a value that means nothing to the original agent, as if it weren't there.
+func saysNothing(key string, field any) bool {
+	switch f := field.(type) {
+	case *int:
+		switch key {
+		case "protocol":
+			return *f <= 0
+		case "retry_max_attempts":
+			return *f < 0
+		case "query_response_size_limit", "query_size_limit", "user_event_size_limit":
+			return *f == 0
+		}
+	case *time.Duration:
+		return *f == 0 && (key == "retry_interval" || key == "broadcast_timeout")
+	case **timing.Duration:
+		return *f != nil && **f == 0 && (key == "reconnect_interval" || key == "reconnect_timeout" || key == "tombstone_timeout")
+	}
+	return false
 }
 
 // flagProblem turns the flag package's words into ours: what it calls flags are options here.
@@ -133,6 +182,9 @@ func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
 // errBlank: an empty text stands for a variable that isn't set. To take the default instead would turn
 // encryption off, or listen on all addresses, without a word.
 var errBlank = errors.New("given, but empty; for the default leave it out")
+
+// blankHandler: what isn't set runs nothing, and the original agent takes it.
+const blankHandler = "given, but empty: it does nothing"
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 

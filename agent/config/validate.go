@@ -70,8 +70,8 @@ func (c *Config) Validate() error {
 func (c *Config) checkIdentity(p *problems) {
 	p.add(c.Node != "", "node_name", "empty")
 	if c.ValidateNodeNames {
-		p.add(len(c.Node) <= strictNameMax, "node_name", "%d bytes, at most %d with validate_node_names", len(c.Node), strictNameMax)
-		p.add(strings.IndexFunc(c.Node, notStrict) < 0, "node_name", "%q: only letters, digits, dots and dashes with validate_node_names", c.Node)
+		p.add(len(c.Node) <= strictNameMax, "node_name", "%d bytes. Valid length is 1 to %d with validate_node_names", len(c.Node), strictNameMax)
+		p.add(strings.IndexFunc(c.Node, notStrict) < 0, "node_name", "%q has invalid characters: only letters, digits, dots and dashes with validate_node_names", c.Node)
 	}
 	_, empty := c.Tags[""]
 	p.add(!empty, "tags", "a tag has no name")
@@ -80,12 +80,12 @@ func (c *Config) checkIdentity(p *problems) {
 	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol", "%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
 	_, port, err := net.SplitHostPort(c.RPCAddr)
 	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port", c.RPCAddr)
-	p.add(slices.Contains(facilities, strings.ToUpper(c.SyslogFacility)), "syslog_facility", "%q, allowed %s", c.SyslogFacility, strings.Join(facilities, ", "))
-	if c.MDNSInterface != "" || c.MDNSDisableIPv4 || c.MDNSDisableIPv6 {
-		p.add(c.Discover != "", "mdns", "set without discover (-discover)")
-	}
-	p.add(!c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns", "both IPv4 and IPv6 are disabled")
+	p.add(!c.Syslog || knownFacility(c.SyslogFacility), "syslog_facility", "%q, allowed %s", c.SyslogFacility, strings.Join(facilities, ", "))
+	p.add(c.Discover != "" || c.MDNSInterface == "", "mdns.interface", "not without discover (-discover)")
+	p.add(c.Discover == "" || !c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns.disable_ipv6", "not together with %s: nothing is left", c.other("mdns.disable_ipv4"))
 }
+
+func knownFacility(name string) bool { return slices.Contains(facilities, strings.ToUpper(name)) }
 
 func notStrict(r rune) bool {
 	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-')
@@ -96,7 +96,7 @@ func (c *Config) checkSecrets(p *problems) {
 	if c.EncryptKey != "" {
 		_, err := decodeKey(c.EncryptKey)
 		p.add(err == nil, "encrypt_key", "%v", err)
-		p.add(c.KeyringFile == "", "encrypt_key", "not together with %s", c.other("keyring_file"))
+		p.add(c.KeyringFile == "", "encrypt_key", "not allowed together with %s", c.other("keyring_file"))
 	}
 	// Members configured alike would not hear each other.
 	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing", "off, so that plain text is sent, while %s refuses it", c.other("verify_incoming"))
@@ -104,7 +104,8 @@ func (c *Config) checkSecrets(p *problems) {
 
 func (c *Config) checkLimits(p *problems) {
 	atLeast := func(key string, d, least time.Duration) {
-		p.add(d >= least, key, "%v, at least %v", d, least)
+		p.add(d >= 0, key, "%v is negative, want at least %v", d, least)
+		p.add(d < 0 || d >= least, key, "%v, at least %v", d, least)
 	}
 	atLeast("retry_interval", c.RetryInterval, minRetryInterval)
 	atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
@@ -117,7 +118,8 @@ func (c *Config) checkLimits(p *problems) {
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
 
 	size := func(key string, n, limit int) {
-		p.add(n >= 1 && n <= limit, key, "%d, allowed 1 to %d", n, limit)
+		p.add(n >= 1, key, "%d, allowed 1 to %d", n, limit)
+		p.add(n <= limit, key, "%d exceeds limit of %d bytes", n, limit)
 	}
 	p.add(len(c.Label) <= LabelMax, "label", "%d bytes, at most %d", len(c.Label), LabelMax)
 	size("user_event_size_limit", c.UserEventSizeLimit, userEventMax)
@@ -139,16 +141,44 @@ func (c *Config) checkMetrics(p *problems) {
 	server("statsd_addr", c.StatsdAddr)
 }
 
-// raise lifts values that are too low to the least allowed, as the original
-// agent does, and says so.
-func (c *Config) raise() (warnings []string) {
+// adjust brings values that are too low or too high, but taken by the original agent, within bounds, and says so.
+func (c *Config) adjust() (warnings []string) {
+	warn := func(key, format string, args ...any) {
+		warnings = append(warnings, c.Where(key)+": "+fmt.Sprintf(format, args...))
+	}
 	lift := func(key string, d *time.Duration, least time.Duration) {
-		if *d < least {
-			warnings = append(warnings, fmt.Sprintf("%s: %v is too low, using %v", c.Where(key), *d, least))
+		if *d >= 0 && *d < least {
+			warn(key, "%v is too low, using %v", *d, least)
 			*d = least
 		}
 	}
 	lift("retry_interval", &c.RetryInterval, minRetryInterval)
 	lift("broadcast_timeout", &c.BroadcastTimeout, minBroadcastTimeout)
+	lower := func(key string, n *int) {
+		if *n > queryMax {
+			warn(key, "%d is more than a message can have, using %d", *n, queryMax)
+			*n = queryMax
+		}
+	}
+	lower("query_size_limit", &c.QuerySizeLimit)
+	lower("query_response_size_limit", &c.QueryResponseSizeLimit)
+	return warnings
+}
+
+// useless names what is set and does nothing.
+func (c *Config) useless() (warnings []string) {
+	warn := func(useless bool, key, why string) {
+		if useless {
+			warnings = append(warnings, c.Where(key)+" does nothing "+why)
+		}
+	}
+	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
+	// No error: the options may be rolled out before the keys, and nothing is weaker than it was.
+	plain := c.EncryptKey == "" && c.KeyringFile == ""
+	warn(plain && !c.VerifyIncoming, "verify_incoming", "without a key (-encrypt, -keyring-file)")
+	warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")
+	warn(c.Discover == "" && c.MDNSDisableIPv4, "mdns.disable_ipv4", "without discover (-discover)")
+	warn(c.Discover == "" && c.MDNSDisableIPv6, "mdns.disable_ipv6", "without discover (-discover)")
+	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility", "without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
 	return warnings
 }

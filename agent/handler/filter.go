@@ -79,6 +79,9 @@ func parseFilters(texts []string) (Filters, error) {
 		f := Filter{Kind: text}
 		if kind, name, ok := strings.Cut(text, ":"); ok && (kind == User || kind == Query) {
 			f = Filter{Kind: kind, Name: name}
+			if strings.TrimSpace(name) == "" { // a variable that isn't set
+				return nil, fmt.Errorf("event filter %q has no name; for all of them it's %q", text, kind)
+			}
 		}
 		if !slices.Contains(kinds, f.Kind) {
 			return nil, fmt.Errorf("event filter %q: allowed are %s, user:NAME, query:NAME, %sTIME", text, strings.Join(kinds, ", "), timeoutPrefix)

@@ -43,6 +43,9 @@ func (h Handler) same(other Handler) bool {
 	return h.Script == other.Script && h.Filters.String() == other.Filters.String()
 }
 
+// ErrNoScript: a specification has nothing to run, as when a variable isn't set.
+var ErrNoScript = errors.New("has no script")
+
 // Parse reads a specification: "[filter=]script" or "[filter=]exec:program argument...", see
 // ParseFilters; one of the filters may be "timeout:TIME". A script that contains "=" needs a filter
 // before it.
@@ -52,7 +55,7 @@ func Parse(spec string) (Handler, error) {
 		when, script = "", spec
 	}
 	if strings.TrimSpace(script) == "" {
-		return Handler{}, fmt.Errorf("event handler %q has no script: want [filter=]script", spec)
+		return Handler{}, fmt.Errorf("event handler %q %w: want [filter=]script", spec, ErrNoScript)
 	}
 	h := Handler{Script: script}
 	err := h.parseWhen(when)

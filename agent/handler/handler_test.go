@@ -57,6 +57,8 @@ func TestParseRefuses(t *testing.T) {
 		{"member-join:a=x", allowed},
 		{"user,=x", allowed},
 		{"user, query=x", allowed},
+		{"user:=x.sh", `event filter "user:" has no name; for all of them it's "user"`},
+		{"member-join,query: =x.sh", `event filter "query: " has no name; for all of them it's "query"`},
 		{"A=1 x", `event filter "A"`},
 		{"timeout:5s,=x", allowed},
 		{"timeout:=x", "want a time such as 30s"},

@@ -20,7 +20,7 @@ func TestHandlerTimeoutReachesTheAgent(t *testing.T) {
 		}
 	}
 	_, err := loadSetup([]string{"-node=n", "-bind=127.0.31.1", "-handler-timeout=-1s"})
-	if err == nil || err.Error() != "-handler-timeout: -1s, at least 0s" {
+	if err == nil || err.Error() != "-handler-timeout: -1s is negative, want at least 0s" {
 		t.Errorf("below zero: %v", err)
 	}
 }

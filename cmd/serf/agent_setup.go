@@ -43,8 +43,13 @@ func loadSetup(args []string) (setup, error) {
 	errs := []error{err}
 	for i, spec := range conf.EventHandlers {
 		h, err := handler.Parse(spec)
+		err = s.from(fmt.Sprintf("event_handlers[%d]", i), err)
+		if errors.Is(err, handler.ErrNoScript) { // the original takes it
+			s.warnings = append(s.warnings, err.Error()+": it does nothing")
+			continue
+		}
 		s.handlers = append(s.handlers, h)
-		errs = append(errs, s.from(fmt.Sprintf("event_handlers[%d]", i), err))
+		errs = append(errs, err)
 	}
 	s.addrs, err = agent.ChooseAddresses(s.addressSpec(), agent.NetInterfaces)
 	errs = append(errs, s.fromKey(err), s.checkDiscovery())

@@ -180,10 +180,12 @@ func TestAgentOutput(t *testing.T) {
 
 func TestAgentShowsWhatIsSet(t *testing.T) {
 	t.Parallel()
-	r := runTestAgent(t, "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-disable-compression", "-advertise=127.0.31.9:5", "-role=web")
+	r := runTestAgent(t, "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-disable-compression", "-advertise=127.0.31.9:5", "-role=web", "-event-handler=", "-event-handler=user=")
 	r.started()
 	for _, line := range []string{
 		"==> Warning: -role is deprecated, use -tag role=web\n",
+		"==> Warning: -event-handler: given, but empty: it does nothing\n",
+		"==> Warning: -event-handler: event handler \"user=\" has no script: want [filter=]script: it does nothing\n",
 		"                 Advertise addr: '127.0.31.9:5'\n",
 		"                      Encrypted: true\n",
 		"    Message Compression Enabled: false\n",
@@ -413,12 +415,12 @@ func TestAgentPortsTaken(t *testing.T) {
 
 func TestAgentTellsAllProblems(t *testing.T) {
 	t.Parallel()
-	r := runTestAgent(t, "-profile=moon", "-discover=?", "-event-handler=nope=x", "-event-handler=y=", "-advertise=0.0.0.0")
+	r := runTestAgent(t, "-profile=moon", "-discover=?", "-event-handler=nope=x", "-event-handler=user:=y", "-advertise=0.0.0.0")
 	r.wantExit(exitError)
 	want := `==> 'serf agent -h' lists the options and keys.
 ==> Error: -profile: "moon", allowed lan, wan, local
 ==> Error: -event-handler: event handler "nope=x": event filter "nope": allowed are member-join, member-leave, member-failed, member-update, member-reap, user, query, *, user:NAME, query:NAME, timeout:TIME
-==> Error: -event-handler: event handler "y=" has no script: want [filter=]script
+==> Error: -event-handler: event handler "user:=y": event filter "user:" has no name; for all of them it's "user"
 ==> Error: -advertise: 0.0.0.0: the others can't send to the unspecified address
 ==> Error: -discover: "?": only letters, digits, dots, dashes and underscores, no part between dots empty or over 63 bytes
 `

@@ -11,7 +11,7 @@ const eventHelp = `
 Usage: serf event [options] NAME [PAYLOAD]
 
   Fires a user event at all members.
-
+` + payloadHelp + `
 Options:
 
   -coalesce=true
@@ -21,22 +21,13 @@ Options:
 
 func runEvent(ctx context.Context, args []string, e env) int {
 	o := newOptions("event", eventHelp, e)
-	o.takes(1, 2, "NAME")
-	o.payloadAfter = 1
+	o.takesPayload("an event name")
 	coalesce := o.flag("coalesce", true)
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
-		if err := c.UserEvent(ctx, args[0], payload(args), *coalesce); err != nil {
+		if err := c.UserEvent(ctx, args[0], o.sent, *coalesce); err != nil {
 			return fmt.Errorf("sending event: %w", err)
 		}
 		fmt.Fprintf(e.Stdout, "Event '%s' dispatched! Coalescing enabled: %t\n", args[0], *coalesce)
 		return nil
 	})
-}
-
-// payload is the optional second argument.
-func payload(args []string) []byte {
-	if len(args) < 2 {
-		return nil
-	}
-	return []byte(args[1])
 }

@@ -21,7 +21,7 @@ Options:
 
 func runForceLeave(ctx context.Context, args []string, e env) int {
 	o := newOptions("force-leave", forceLeaveHelp, e)
-	o.takes(1, 1, "NAME")
+	o.takes(1, 1, "a node name")
 	prune := o.flag("prune", false)
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		if err := c.ForceLeave(ctx, args[0], *prune); err != nil {

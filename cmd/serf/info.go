@@ -22,7 +22,7 @@ Options:
 
 func runInfo(ctx context.Context, args []string, e env) int {
 	o := newOptions("info", infoHelp, e)
-	format := o.oneOf("format", formatText, formatJSON)
+	format := o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		sections, err := c.Stats(ctx)
 		if err != nil {

@@ -21,7 +21,7 @@ Options:
 
 func runJoin(ctx context.Context, args []string, e env) int {
 	o := newOptions("join", joinHelp, e)
-	o.takes(1, anyNumber, "ADDRESS")
+	o.takes(1, anyNumber, "at least one address")
 	replay := o.flag("replay", false)
 	return o.run(ctx, args, func(c *rpc.Client, addrs []string) error {
 		n, err := c.Join(ctx, addrs, *replay)

@@ -18,7 +18,7 @@ const keySize = 32
 
 func runKeygen(_ context.Context, args []string, e env) int {
 	o := newOptions("keygen", keygenHelp, e)
-	if _, code, ok := o.parse(args); !ok {
+	if code, ok := o.parseAnything(args); !ok {
 		return code
 	}
 	key := make([]byte, keySize)

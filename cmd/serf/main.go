@@ -14,18 +14,22 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"serf/internal/nearest"
 )
 
 // env is what a command sees of the world outside its arguments; tests replace it.
 type env struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
 }
 
-// Exit codes of every command.
+// Exit codes of every command. That of a command that doesn't exist is a shell's.
 const (
-	exitOK    = 0
-	exitError = 1
+	exitOK        = 0
+	exitError     = 1
+	exitNoCommand = 127
 )
 
 // A command is one word of the command line.
@@ -66,6 +70,7 @@ func commands() []command {
 
 func main() {
 	os.Exit(dispatch(context.Background(), os.Args[1:], env{
+		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		LookupEnv: os.LookupEnv,
@@ -76,7 +81,10 @@ func main() {
 func dispatch(ctx context.Context, args []string, e env) int {
 	if len(args) == 0 {
 		writeUsage(e.Stderr)
-		return exitError
+		return exitNoCommand
+	}
+	if len(args) == 2 && (args[1] == "-v" || args[1] == "--version") {
+		return runVersion(ctx, nil, e)
 	}
 	switch args[0] {
 	case "-h", "-help", "--help", "help":
@@ -87,7 +95,7 @@ func dispatch(ctx context.Context, args []string, e env) int {
 	c, ok := findCommand(args[0])
 	if !ok {
 		unknownCommand(args[0], e)
-		return exitError
+		return exitNoCommand
 	}
 	if c.ownSignals {
 		return c.run(ctx, args[1:], e)
@@ -129,9 +137,13 @@ func help(ctx context.Context, args []string, e env) int {
 	c, ok := findCommand(args[0])
 	if !ok {
 		unknownCommand(args[0], e)
-		return exitError
+		return exitNoCommand
 	}
-	if len(args) > 1 && slices.Contains(c.parts, args[1]) {
+	if len(args) > 1 && len(c.parts) > 0 {
+		if !slices.Contains(c.parts, args[1]) {
+			fmt.Fprintf(e.Stderr, "serf help %s: %s\n", c.name, unknownPart(c.name, args[1]))
+			return exitNoCommand
+		}
 		return c.run(ctx, []string{args[1], "-h"}, e)
 	}
 	return c.run(ctx, []string{"-h"}, e)
@@ -148,7 +160,7 @@ func findCommand(name string) (command, bool) {
 
 func writeUsage(w io.Writer) {
 	var b strings.Builder
-	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\nCommands:\n")
+	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\nAvailable commands are:\n")
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
 	}
@@ -156,49 +168,26 @@ func writeUsage(w io.Writer) {
 	io.WriteString(w, b.String())
 }
 
+// unknownCommand says what there is instead.
 func unknownCommand(name string, e env) {
-	fmt.Fprintf(e.Stderr, "serf: unknown command %q\n", name)
-	if near := nearest(name); near != "" {
-		fmt.Fprintf(e.Stderr, "Did you mean 'serf %s'?\n", near)
-	}
-	fmt.Fprintln(e.Stderr, "'serf -h' lists the commands.")
-}
-
-// maxTypos is how many letters of a command's name may be wrong for it to be suggested.
-const maxTypos = 2
-
-// nearest returns the command whose name is closest to name, or "" if none is close.
-func nearest(name string) string {
-	best, bestDistance := "", maxTypos+1
+	writeUsage(e.Stderr)
+	var all []string
 	for _, c := range commands() {
-		d := editDistance(name, c.name)
-		if strings.HasPrefix(c.name, name) {
-			d = min(d, 1)
-		}
-		if d < bestDistance {
-			best, bestDistance = c.name, d
-		}
+		all = append(all, c.name)
 	}
-	return best
+	text := fmt.Sprintf("\nserf: unknown command %q", name)
+	if near := nearest.Of(name, all); near != "" {
+		text += fmt.Sprintf(". Did you mean 'serf %s'?", near)
+	}
+	fmt.Fprintln(e.Stderr, text)
 }
 
-// editDistance counts the bytes to insert, delete or replace to get from a to b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+// unknownPart says what there is instead of a word after a command.
+func unknownPart(name, word string) string {
+	c, _ := findCommand(name)
+	text := fmt.Sprintf("unknown argument %q", word)
+	if near := nearest.Of(word, c.parts); near != "" {
+		return text + fmt.Sprintf(". Did you mean 'serf %s %s'?", name, near)
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return text + "; there are " + strings.Join(c.parts, ", ")
 }

@@ -39,7 +39,7 @@ Options:
 func runMembers(ctx context.Context, args []string, e env) int {
 	o := newOptions("members", membersHelp, e)
 	detailed := o.flag("detailed", false)
-	format := o.oneOf("format", formatText, formatJSON)
+	format := o.format()
 	name := o.text("name", "")
 	status := o.text("status", "")
 	tags := o.pairs("tag")

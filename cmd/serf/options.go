@@ -37,23 +37,19 @@ type options struct {
 	help string
 	set  *flag.FlagSet
 
-	argsMin, argsMax int          // number of arguments after the options
-	argName          string       // of the first of them
-	payloadAfter     int          // if not 0, arguments after so many are payload, which may be empty
-	check            func() error // of what was parsed; nil: nothing to check
+	rule  argumentRule
+	check func() error // of what was parsed; nil: nothing to check
+	sent  []byte       // the payload, if the rule has one
 }
 
 // flagWording turns the flag package's words into ours: what it calls flags are options here.
 var flagWording = strings.NewReplacer(
-	"flag provided but not defined:", "unknown option",
+	"flag provided but not defined: ", "unknown option ",
 	"flag needs an argument:", "option needs a value:",
 	"for flag -", "for option -",
 	"for -", "for option -",
 	": parse error", "",
 )
-
-// anyNumber is an argsMax without a limit.
-const anyNumber = 1 << 30
 
 func newOptions(name, help string, e env) *options {
 	o := &options{e: e, name: name, help: strings.TrimSpace(help) + "\n", set: flag.NewFlagSet(name, flag.ContinueOnError)}
@@ -61,9 +57,14 @@ func newOptions(name, help string, e env) *options {
 	return o
 }
 
-// takes says how many arguments there may be, and what the first one is.
-func (o *options) takes(argsMin, argsMax int, argName string) {
-	o.argsMin, o.argsMax, o.argName = argsMin, argsMax, argName
+// takes says how many arguments there may be, and what one of them is.
+func (o *options) takes(least, most int, one string) {
+	o.rule = argumentRule{least: least, most: most, one: one}
+}
+
+// takesPayload is for a name and a payload.
+func (o *options) takesPayload(name string) {
+	o.rule = argumentRule{least: 1, most: 2, one: name, payload: true}
 }
 
 // errBlank: an empty text stands for a variable that isn't set. What the default would do instead, such as to act on
@@ -86,6 +87,18 @@ func (o *options) textVar(value *string, name string) {
 		*value = s
 		return nil
 	})
+}
+
+// format is the option for the form of the output.
+func (o *options) format() *string {
+	chosen := formatText
+	o.set.Func("format", "", func(s string) error {
+		if chosen = strings.ToLower(s); chosen != formatText && chosen != formatJSON {
+			return errors.New("Invalid output format, want text or json")
+		}
+		return nil
+	})
+	return &chosen
 }
 
 // oneOf is an option with a choice of values. The first is the default.
@@ -118,21 +131,24 @@ func (o *options) flag(name string, value bool) *bool {
 func (o *options) duration(name string) *time.Duration {
 	var d time.Duration
 	o.set.Func(name, "", func(s string) (err error) {
-		if d, err = time.ParseDuration(s); err != nil || d < 0 {
+		switch d, err = time.ParseDuration(s); {
+		case err != nil:
 			return errors.New("want a duration such as 500ms or 15s")
+		case d < 0:
+			return errors.New("a duration can't be negative")
 		}
 		return nil
 	})
 	return &d
 }
 
-// number is an option from 0 to 255.
-func (o *options) number(name string) *uint8 {
+// number is an option from 0 to 255, as rule says.
+func (o *options) number(name, rule string) *uint8 {
 	var n uint8
 	o.set.Func(name, "", func(s string) error {
 		v, err := strconv.ParseUint(s, 10, 8)
 		if err != nil {
-			return errors.New("want a number from 0 to 255")
+			return errors.New(rule)
 		}
 		n = uint8(v)
 		return nil
@@ -176,25 +192,30 @@ func (o *options) parse(args []string) (rest []string, code int, ok bool) {
 		io.WriteString(o.e.Stdout, o.help)
 		return nil, exitOK, false
 	case err != nil:
-		return nil, o.misused("%s", flagWording.Replace(err.Error())), false
+		return nil, o.misused("%s", o.unknownOption(flagWording.Replace(err.Error()))), false
 	}
-	rest = o.set.Args()
-	switch {
-	case len(rest) < o.argsMin:
-		return nil, o.misused("missing argument %s", o.argName), false
-	case len(rest) > o.argsMax && o.argsMax == 0:
-		return nil, o.misused("unexpected argument %q", rest[0]), false
-	case len(rest) > o.argsMax:
-		return nil, o.misused("%d arguments, at most %d are allowed (options come before them)", len(rest), o.argsMax), false
+	found, err := o.split(args)
+	if err != nil {
+		return nil, o.misused("%v", err), false
 	}
-	names := rest
-	if o.payloadAfter > 0 {
-		names = rest[:min(o.payloadAfter, len(rest))]
+	warning, err := o.rule.check(found)
+	if err != nil {
+		return nil, o.misused("%v", err), false
 	}
-	if slices.ContainsFunc(names, blank) {
-		return nil, o.misused("argument %s: given, but empty", o.argName), false
+	if warning != "" {
+		o.warn("%s", warning)
 	}
-	return rest, exitOK, true
+	if o.rule.payload {
+		if o.sent, err = o.payload(found); err != nil {
+			return nil, o.misused("%v", err), false
+		}
+	}
+	return found.list, exitOK, true
+}
+
+// warn says what is done otherwise than one may think.
+func (o *options) warn(format string, args ...any) {
+	fmt.Fprintf(o.e.Stderr, "serf %s: warning: %s\n", o.name, fmt.Sprintf(format, args...))
 }
 
 // fromEnv is the variable's value. One that is set but empty is an error, unless the option is given.

@@ -14,7 +14,7 @@ Usage: serf query [options] NAME [PAYLOAD]
 
   Asks members a question and prints their answers as they come. Ends when all who
   were asked have answered, or at the timeout.
-
+` + payloadHelp + `
 Options:
 
   -format=text
@@ -39,18 +39,17 @@ Options:
 
 func runQuery(ctx context.Context, args []string, e env) int {
 	o := newOptions("query", queryHelp, e)
-	o.takes(1, 2, "NAME")
-	o.payloadAfter = 1
-	format := o.oneOf("format", formatText, formatJSON)
+	o.takesPayload("a query name")
+	format := o.format()
 	nodes := o.list("node")
 	tags := o.pairs("tag")
 	timeout := o.duration("timeout")
 	noAck := o.flag("no-ack", false)
-	relays := o.number("relay-factor")
+	relays := o.number("relay-factor", "Relay factor must be from 0 to 255")
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		answers, err := c.Query(ctx, rpc.QueryParams{
 			Name:        args[0],
-			Payload:     payload(args),
+			Payload:     o.sent,
 			Nodes:       *nodes,
 			Tags:        tags,
 			WantAck:     !*noAck,

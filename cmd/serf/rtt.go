@@ -19,7 +19,7 @@ Options:
 
 func runRTT(ctx context.Context, args []string, e env) int {
 	o := newOptions("rtt", rttHelp, e)
-	o.takes(1, 2, "NAME")
+	o.takes(1, 2, "a node name")
 	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
 		if len(names) == 1 {
 			self, err := agentName(ctx, c)

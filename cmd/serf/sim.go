@@ -30,6 +30,9 @@ func runSim(ctx context.Context, args []string, e env) int {
 		case "events":
 			return runEvents(ctx, args[1:], e)
 		}
+		if !strings.HasPrefix(args[0], "-") {
+			return newOptions("sim", "", e).misused("%s", unknownPart("sim", args[0]))
+		}
 	}
 	r, code, ok := parseSim(args, e)
 	if !ok {
@@ -107,8 +110,9 @@ type simOptions struct {
 // parseSim turns the command line into a run. If ok is false the command ends with code.
 func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	o := &simOptions{options: newOptions("sim", simHelp(), e)}
+	o.rule.strict = true
 	o.define()
-	format := o.oneOf("format", formatText, formatJSON)
+	format := o.format()
 	page := o.text("report", "")
 	o.addSweep()
 	if _, code, ok = o.parse(args); !ok {
@@ -277,14 +281,8 @@ func readFile(path string, limit int) ([]byte, error) {
 		return nil, cause(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(data) > limit {
-		return nil, fmt.Errorf("more than %d bytes", limit)
-	}
-	return data, nil
+	data, err := readAll(f, limit)
+	return data, cause(err)
 }
 
 // cause drops the path that the system adds: the message begins with it.

@@ -87,6 +87,7 @@ func parseLifeguard(args []string, e env) (study netsim.LifeguardStudy, code int
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
 	}
 	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, strings.Join(additions, ", ")), e)
+	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
 	var variants []netsim.Variant

@@ -194,7 +194,7 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-for=0s", `-for 0s: allowed more than 0, up to 720h0m0s`},
 		{"-events=-1", `-events -1: allowed 0 to 10000`},
 		{"-speed=9", `unknown option -speed`},
-		{"now", `unexpected argument "now"`},
+		{"now", `unknown argument "now"`},
 	}
 	for _, tt := range tests {
 		code, out, errs := sim(t, t.Context(), tt.arg)

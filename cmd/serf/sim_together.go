@@ -150,6 +150,7 @@ func (t *together) each(e env, run func(nodes, loss int, progress func(done, all
 // runConvergence is `serf sim convergence`.
 func runConvergence(ctx context.Context, args []string, e env) int {
 	o := newOptions("sim convergence", convergenceHelp, e)
+	o.rule.strict = true
 	t := together{nodes: []int{50, 100, 200}, loss: []int{0}}
 	finish := t.add(o)
 	join := 1
@@ -183,6 +184,7 @@ func runConvergence(ctx context.Context, args []string, e env) int {
 // runEvents is `serf sim events`.
 func runEvents(ctx context.Context, args []string, e env) int {
 	o := newOptions("sim events", eventsHelp, e)
+	o.rule.strict = true
 	t := together{nodes: []int{1000}, loss: []int{0, 5, 20}}
 	finish := t.add(o)
 	x := netsim.Dissemination{Bursts: 10, Events: 1, Every: eventsEvery}

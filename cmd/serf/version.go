@@ -3,16 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 )
 
 const versionHelp = `
 Usage: serf version
 
-  Prints the version of this program and the Serf protocols that its agent speaks.
+  Prints the version of this program, the Serf protocols that its agent speaks, and what
+  it was built from.
 `
 
 // version of this program.
-const version = "0.1.0"
+const version = "1.0.0"
 
 // The Serf protocols that the agent speaks.
 const (
@@ -22,10 +25,30 @@ const (
 
 func runVersion(_ context.Context, args []string, e env) int {
 	o := newOptions("version", versionHelp, e)
-	if _, code, ok := o.parse(args); !ok {
+	if code, ok := o.parseAnything(args); !ok {
 		return code
 	}
-	fmt.Fprintln(e.Stdout, version)
+	info, _ := debug.ReadBuildInfo()
+	fmt.Fprintf(e.Stdout, "Serf v%s\n", version)
 	fmt.Fprintf(e.Stdout, "Agent Protocol: %d (Understands back to: %d)\n", protocolMax, protocolMin)
+	fmt.Fprintf(e.Stdout, "Commit: %s\n", commitOf(info))
+	fmt.Fprintf(e.Stdout, "Go: %s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK
+}
+
+// commitOf is what the program was built from, as the go command noted it down.
+func commitOf(info *debug.BuildInfo) string {
+	commit, changed := "unknown", ""
+	if info == nil {
+		return commit
+	}
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = ", changed since"
+		}
+	}
+	return commit + changed
 }

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"serf/internal/nearest"
+)
+
+// argumentRule says what may follow the options of a command.
+type argumentRule struct {
+	least, most int
+	one         string // what one of them is: "an event name"
+	payload     bool   // the last one is payload, which may be empty and may come from elsewhere
+	strict      bool   // one too many is an error though there may be none
+}
+
+// none is the rule of commands that take no arguments.
+func (r *argumentRule) none() bool { return r.most == 0 }
+
+// anyNumber is a most without a limit.
+const anyNumber = 1 << 30
+
+// arguments are what follows the options.
+type arguments struct {
+	list    []string
+	literal bool // they follow --, so that none of them is taken for anything else
+}
+
+// split finds the arguments of a command line that o.set has parsed. An option among them would be taken for a name or payload.
+func (o *options) split(args []string) (arguments, error) {
+	rest := o.set.Args()
+	before := args[:len(args)-len(rest)]
+	if len(before) > 0 && before[len(before)-1] == "--" {
+		return arguments{rest, true}, nil
+	}
+	if err := o.misplacedValue(before, rest); err != nil {
+		return arguments{}, err
+	}
+	for i, arg := range rest {
+		if arg == "--" {
+			return arguments{slices.Concat(rest[:i], rest[i+1:]), true}, nil
+		}
+		if o.isOption(arg) {
+			return arguments{}, fmt.Errorf("option %s follows an argument: options come first, and what follows -- is no option", arg)
+		}
+	}
+	return arguments{list: rest}, nil
+}
+
+// isOption says whether an argument is one of the command's options.
+func (o *options) isOption(arg string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+	return strings.HasPrefix(arg, "-") && (o.set.Lookup(name) != nil || name == "h" || name == "help")
+}
+
+// misplacedValue finds the value of a switch, given as a word of its own: it would be the first argument.
+func (o *options) misplacedValue(before, rest []string) error {
+	if len(before) == 0 || len(rest) == 0 || rest[0] != "true" && rest[0] != "false" {
+		return nil
+	}
+	last := before[len(before)-1]
+	if f := o.set.Lookup(strings.TrimLeft(last, "-")); f == nil || !isSwitch(f) {
+		return nil
+	}
+	return fmt.Errorf("%s %s: a switch takes its value as %s=%s", last, rest[0], last, rest[0])
+}
+
+func isSwitch(f *flag.Flag) bool {
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// check holds arguments to the rule. What a command without arguments is given does nothing, as with the original.
+func (r *argumentRule) check(a arguments) (warning string, err error) {
+	n := len(a.list)
+	switch {
+	case r.none() && r.strict && n > 0:
+		return "", fmt.Errorf("unexpected argument %q", a.list[0])
+	case r.none() && n > 0:
+		return strings.Join(quoted(a.list), " ") + " does nothing: this command takes no arguments", nil
+	case n < r.least:
+		return "", fmt.Errorf("missing argument: %s", r.one)
+	case n > r.most:
+		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n, r.most, r.one)
+	}
+	names := a.list
+	if r.payload && n == r.most {
+		names = names[:n-1]
+	}
+	if slices.ContainsFunc(names, blank) {
+		return "", fmt.Errorf("%s: given, but empty", r.one)
+	}
+	return "", nil
+}
+
+func quoted(list []string) (q []string) {
+	for _, s := range list {
+		q = append(q, fmt.Sprintf("%q", s))
+	}
+	return q
+}
+
+// payloadHelp is part of the help of commands that send something.
+const payloadHelp = `
+  PAYLOAD is a text, - for what stands on standard input, or @FILE for what is in a file;
+  @@ stands for an @ at the beginning of a text. After -- the text is taken as it is:
+  serf event -- NAME "$PAYLOAD".
+`
+
+// payloadMax is more than any agent takes, in bytes: what never ends must not fill the memory.
+const payloadMax = 64 << 10
+
+// payload is the last of the arguments, if it is there: a text, - for what stands on standard input or @FILE for what is in a
+// file. @@ stands for an @ of the text; a text that follows -- is taken as it is.
+func (o *options) payload(a arguments) ([]byte, error) {
+	if len(a.list) < o.rule.most {
+		return nil, nil
+	}
+	text := a.list[o.rule.most-1]
+	file, isFile := strings.CutPrefix(text, "@")
+	switch {
+	case a.literal:
+		return []byte(text), nil
+	case text == "-":
+		data, err := readAll(o.e.Stdin, payloadMax)
+		if err != nil {
+			return nil, fmt.Errorf("payload from standard input: %w", err)
+		}
+		return data, nil
+	case strings.HasPrefix(text, "@@"):
+		return []byte(text[1:]), nil
+	case isFile && blank(file):
+		return nil, errors.New("payload @: want the name of a file after @, or @@ for an @")
+	case isFile:
+		data, err := readFile(file, payloadMax)
+		if err != nil {
+			return nil, fmt.Errorf("payload @%s: %w", file, err)
+		}
+		return data, nil
+	}
+	return []byte(text), nil
+}
+
+// readAll reads r up to its end, at most limit bytes.
+func readAll(r io.Reader, limit int) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		return nil, fmt.Errorf("more than %d bytes", limit)
+	}
+	return data, err
+}
+
+// parseAnything is parse for commands that do the same whatever they are given, as the original's do: that is told. If
+// ok is false the command ends with code.
+func (o *options) parseAnything(args []string) (code int, ok bool) {
+	if slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
+		io.WriteString(o.e.Stdout, o.help)
+		return exitOK, false
+	}
+	if len(args) > 0 {
+		o.warn("%s does nothing: this command takes no options or arguments", strings.Join(quoted(args), " "))
+	}
+	return exitOK, true
+}
+
+// unknownOption adds what may have been meant to the problem of an option that doesn't exist.
+func (o *options) unknownOption(problem string) string {
+	name, ok := strings.CutPrefix(problem, "unknown option -")
+	if !ok {
+		return problem
+	}
+	var names []string
+	o.set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	if near := nearest.Of(strings.TrimLeft(name, "-"), names); near != "" {
+		return problem + ", did you mean -" + near + "?"
+	}
+	return problem
+}
