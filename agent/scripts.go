@@ -111,7 +111,7 @@ func (a *Agent) runScripts(e Event) {
 	case QueryEvent:
 		respond := func(output []byte) error { return a.Respond(context.Background(), e.ID, output) }
 		h := handler.Event{Kind: handler.Query, Name: e.Name, Payload: e.Payload, LTime: e.LTime, Respond: respond}
-		if !a.events.wants(e) { // else somebody besides the scripts may answer
+		if !a.events.wants(QueryEvent{Name: e.Name}) { // else somebody besides the scripts may answer
 			h.Unanswered = func() { a.decline(e.ID) }
 		}
 		a.runner.Handle(h)

@@ -65,7 +65,7 @@ func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 		to: to, source: source, ipc: ipc, stop: stop, failed: make(map[string]time.Time),
 		ask: make(chan chan<- struct{}), done: done,
 	}
-	events := source.Subscribe(eventQueue, nil)
+	events := source.Subscribe(eventQueue, listensOnly)
 	c.read()
 	every := keptEvery
 	if to.sends() {
@@ -112,7 +112,7 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time
 				return // the agent has stopped
 			}
 			if events == nil { // what came meanwhile isn't counted by name
-				sub = c.source.Subscribe(eventQueue, nil)
+				sub = c.source.Subscribe(eventQueue, listensOnly)
 				events = sub.C
 			}
 		case read := <-c.ask:
@@ -123,6 +123,13 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time
 			return
 		}
 	}
+}
+
+// listensOnly lets all events through. But who asks whether a query of some name may be answered, by an event with
+// nothing else in it, is told no: else all queries would wait for us.
+func listensOnly(e agent.Event) bool {
+	q, ok := e.(agent.QueryEvent)
+	return !ok || q.ID != 0
 }
 
 // observe counts what only events tell.

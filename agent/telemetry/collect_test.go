@@ -219,6 +219,23 @@ func TestEventsByName(t *testing.T) {
 	}
 }
 
+// Counting queries isn't answering them: who asks needn't wait for that.
+func TestCollectorAnswersNoQueries(t *testing.T) {
+	for _, tc := range []struct {
+		event agent.Event
+		want  bool
+	}{
+		{agent.QueryEvent{Name: "load", ID: 1}, true},
+		{agent.QueryEvent{Name: "load"}, false},
+		{agent.UserEvent{Name: "deploy"}, true},
+		{agent.MemberEvent{Type: agent.MemberJoin}, true},
+	} {
+		if got := listensOnly(tc.event); got != tc.want {
+			t.Errorf("%+v: %v", tc.event, got)
+		}
+	}
+}
+
 func TestFlap(t *testing.T) {
 	const flapped = "serf.member.flap"
 	for _, tc := range []struct {

@@ -8,6 +8,22 @@ import (
 )
 
 // F24: a query is over when all have answered, however long it might have taken.
+// Agents as they run have nobody who answers, unless there is a handler; and a handler may fail.
+func TestQueryThatNobodyAnswersEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	a := runTestAgent(t, "-event-handler=query:fails=exit 1").started()
+	for _, name := range []string{"nobody", "fails"} {
+		began := time.Now()
+		r := runLine(t.Context(), nil, "query", "-timeout=30s", "-rpc-addr="+a.addr("RPC"), name)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: it took %v though nobody will answer", name, took)
+		}
+		if !strings.Contains(r.stdout, "Total Acks: 1\nTotal Responses: 0\n") {
+			t.Errorf("%s: exit %d\n%s%s", name, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
 func TestQueryDoesNotTakeItsWholeTimeout(t *testing.T) {
 	t.Parallel()
 	first := runTestAgent(t, "-event-handler=query:load=echo 1").started()
