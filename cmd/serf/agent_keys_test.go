@@ -46,7 +46,7 @@ func TestKeysSaysWhoHasThemInMemoryOnly(t *testing.T) {
 	t.Parallel()
 	r := runTestAgent(t, "-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==").started()
 	got := runLine(t.Context(), nil, "keys", "-install="+otherKey, "-rpc-addr="+r.addr("RPC"))
-	if got.code != exitOK || !strings.Contains(got.stdout, "==> Warning: in memory only on a: without a keyring file it is lost with a restart\n") {
+	if got.code != exitOK || !strings.Contains(got.stderr, "==> Warning: in memory only on a: without a keyring file it is lost with a restart\n") {
 		t.Errorf("exit %d: %s%s", got.code, got.stdout, got.stderr)
 	}
 	r.send(syscall.SIGTERM)

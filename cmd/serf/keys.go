@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"serf/agent/rpc"
@@ -86,11 +85,11 @@ func (k keyChange) run(ctx context.Context, c *rpc.Client, e env) error {
 	fmt.Fprintf(e.Stdout, "==> %s\n", k.begin)
 	report, err := k.operation(c, ctx, *k.key)
 	if err != nil {
-		writeKeyFailures(e.Stdout, report)
+		writeKeyFailures(e, report)
 		return fmt.Errorf("%s: %w", k.failure, err)
 	}
 	fmt.Fprintf(e.Stdout, "==> %s\n", k.done)
-	writeKeyRemarks(e.Stdout, report)
+	writeKeyRemarks(e, report)
 	return nil
 }
 
@@ -98,7 +97,7 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	fmt.Fprintln(e.Stdout, "==> Asking all members for installed keys...")
 	report, err := c.ListKeys(ctx)
 	if err != nil {
-		writeKeyFailures(e.Stdout, report)
+		writeKeyFailures(e, report)
 		return fmt.Errorf("gathering member keys: %w", err)
 	}
 	fmt.Fprint(e.Stdout, "==> Keys gathered, listing cluster keys...\n\n")
@@ -107,12 +106,12 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 		rows = append(rows, []string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
 	}
 	writeColumns(e.Stdout, rows)
-	writeKeyRemarks(e.Stdout, report)
+	writeKeyRemarks(e, report)
 	return nil
 }
 
 // writeKeyFailures says which members failed, and why; then what the others remarked.
-func writeKeyFailures(w io.Writer, report rpc.KeyReport) {
+func writeKeyFailures(e env, report rpc.KeyReport) {
 	var rows [][]string
 	for _, name := range sortedKeys(report.Messages) {
 		if text := report.Messages[name]; text != serf.KeysInMemory {
@@ -121,14 +120,14 @@ func writeKeyFailures(w io.Writer, report rpc.KeyReport) {
 		}
 	}
 	if len(rows) > 0 {
-		writeColumns(w, rows)
+		writeColumns(e.Stdout, rows)
 	}
-	writeKeyRemarks(w, report)
+	writeKeyRemarks(e, report)
 }
 
-// writeKeyRemarks says what members that did what was asked have to say about it. Those without a keyring file are
-// listed together.
-func writeKeyRemarks(w io.Writer, report rpc.KeyReport) {
+// writeKeyRemarks says what members that did what was asked have to say about it, on standard error: programs know what
+// success looks like. Those without a keyring file are listed together.
+func writeKeyRemarks(e env, report rpc.KeyReport) {
 	var inMemory []string
 	var rows [][]string
 	for _, name := range sortedKeys(report.Messages) {
@@ -139,9 +138,9 @@ func writeKeyRemarks(w io.Writer, report rpc.KeyReport) {
 		}
 	}
 	if len(rows) > 0 {
-		writeColumns(w, rows)
+		writeColumns(e.Stderr, rows)
 	}
 	if len(inMemory) > 0 {
-		fmt.Fprintf(w, "==> Warning: in memory only on %s: without a keyring file it is lost with a restart\n", strings.Join(inMemory, ", "))
+		fmt.Fprintf(e.Stderr, "==> Warning: in memory only on %s: without a keyring file it is lost with a restart\n", strings.Join(inMemory, ", "))
 	}
 }
