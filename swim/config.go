@@ -201,6 +201,8 @@ func (c *Config) Validate() error {
 	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
 	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)
 	bad(c.LeaveTimeout >= 0, "leave timeout: %v is negative", c.LeaveTimeout)
+	sealerErr := c.Sealer.Validate()
+	bad(sealerErr == nil, "%w", sealerErr)
 	floor := c.packetFloor()
 	bad(c.PacketMax >= floor && c.PacketMax <= packetCeiling, "packet size: %d, with this name and encryption allowed %d to %d", c.PacketMax, floor, packetCeiling)
 	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"slices"
 )
@@ -27,6 +29,22 @@ type Sealer struct {
 	PlainIn, PlainOut bool
 	// Compress compresses what is sent. Compressed messages are always read.
 	Compress bool
+}
+
+// Validate says why nothing can be sealed as s says, or nil.
+func (s *Sealer) Validate() error {
+	switch {
+	case s == nil:
+	case len(s.Label) > LabelMax:
+		return fmt.Errorf("label: %d bytes, at most %d", len(s.Label), LabelMax)
+	case s.EncryptVersion > maxEncryption:
+		return fmt.Errorf("version of encryption: %d, allowed 0 to %d", s.EncryptVersion, maxEncryption)
+	case s.Keys != nil && s.Keys.Len() == 0:
+		return errors.New("keyring: has no keys")
+	case s.encrypts() && s.Nonce == nil:
+		return errors.New("nonces: no source, with keys")
+	}
+	return nil
 }
 
 // Scratch is the memory that packets are sealed and opened with. The zero value is ready.

@@ -499,3 +499,30 @@ func TestKeyThatOpened(t *testing.T) {
 		t.Errorf("a plain request is answered by %v, %v, want the usual", answer, err)
 	}
 }
+
+func TestSealerValidate(t *testing.T) {
+	ring, err := NewKeyring(make([]byte, 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := func([]byte) {}
+	for _, tt := range []struct {
+		name string
+		s    *Sealer
+		ok   bool
+	}{
+		{"none", nil, true},
+		{"plain", &Sealer{}, true},
+		{"label at the limit", &Sealer{Label: strings.Repeat("x", LabelMax)}, true},
+		{"label beyond", &Sealer{Label: strings.Repeat("x", LabelMax+1)}, false},
+		{"keys", &Sealer{Keys: ring, Nonce: nonce, EncryptVersion: maxEncryption}, true},
+		{"another version", &Sealer{Keys: ring, Nonce: nonce, EncryptVersion: maxEncryption + 1}, false},
+		{"no key", &Sealer{Keys: new(Keyring), Nonce: nonce}, false},
+		{"no nonces", &Sealer{Keys: ring}, false},
+		{"no nonces needed", &Sealer{Keys: ring, PlainOut: true}, true},
+	} {
+		if err := tt.s.Validate(); (err == nil) != tt.ok {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serf/wire"
+)
+
+// extremes are values that no field of such a kind is likely to be made for. Nil for kinds that aren't tried.
+func extremes(kind reflect.Kind) (values []any) {
+	switch kind {
+	case reflect.String:
+		for _, n := range []int{0, 1, 128, 255, 256, 512, 513, 70_000} {
+			values = append(values, strings.Repeat("x", n))
+		}
+		return append(values, "\xff\x00\n")
+	case reflect.Bool:
+		return []any{false, true}
+	case reflect.Int, reflect.Int64:
+		return []any{0, 1, -1, 7, 64, 1000, math.MaxInt32, math.MinInt32, int64(time.Hour), int64(math.MaxInt64), int64(math.MinInt64)}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return []any{0, 1, 2, 6, 9, 255, uint64(1) << 61, uint64(1)<<61 + 1, uint64(math.MaxUint64)}
+	}
+	return nil
+}
+
+// set sets a field to a value, if it has room for it.
+func set(f reflect.Value, value any) bool {
+	v := reflect.ValueOf(value)
+	if back := v.Convert(f.Type()).Convert(v.Type()); !back.Equal(v) {
+		return false
+	}
+	f.Set(v.Convert(f.Type()))
+	return true
+}
+
+// eachField calls f for each field of a structure that has extremes, also of structures in it.
+func eachField(v reflect.Value, path string, f func(path string, field reflect.Value)) {
+	for i := range v.NumField() {
+		field, kind := v.Field(i), v.Type().Field(i)
+		switch {
+		case !kind.IsExported():
+		case kind.Type.Kind() == reflect.Struct && kind.Type != reflect.TypeFor[netip.AddrPort]():
+			eachField(field, path+kind.Name+".", f)
+		case kind.Type == reflect.TypeFor[*wire.Sealer]():
+			eachField(field.Elem(), path+kind.Name+".", f)
+		case extremes(kind.Type.Kind()) != nil:
+			f(path+kind.Name, field)
+		}
+	}
+}
+
+// Whatever a program puts into a Config, Start refuses it or the agent lives with it: it joins, sends, and sees a
+// member go.
+func TestNoValueOfConfigIsTooMuch(t *testing.T) {
+	t.Parallel()
+	fields, refused := 0, 0
+	template := encrypted(memConfig(newMemNetwork(), "a", 1), "0123456789abcdef")
+	eachField(reflect.ValueOf(&template).Elem(), "", func(path string, field reflect.Value) {
+		fields++
+		for _, value := range extremes(field.Kind()) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newMemNetwork()
+				c := encrypted(memConfig(n, "a", 1), "0123456789abcdef")
+				given := false
+				eachField(reflect.ValueOf(&c).Elem(), "", func(p string, f reflect.Value) { given = given || p == path && set(f, value) })
+				if given && !lives(t, n, c) {
+					refused++
+				}
+			})
+		}
+	})
+	if fields < 50 || refused < 100 {
+		t.Errorf("%d fields tried, %d values refused: the test doesn't see the Config", fields, refused)
+	}
+}
+
+// lives starts an agent and makes it do something, or returns false if it doesn't start.
+func lives(t *testing.T, n *memNetwork, c Config) bool {
+	other := begin(t, encrypted(memConfig(n, "b", 2), "0123456789abcdef"))
+	a, err := Start(background, c)
+	if err != nil {
+		return false
+	}
+	defer a.Shutdown()
+	a.Join(background, []string{other.Addr().String()}, true) // of another cluster, it may be
+	a.UserEvent(background, "x", []byte("y"), false)
+	a.InstallKey(background, newKey)
+	time.Sleep(20 * time.Second)
+	other.Shutdown()
+	time.Sleep(20 * time.Second)
+	a.Stats()
+	return true
+}
+
+func TestWhatASealerCantDoIsRefusedByStart(t *testing.T) {
+	for want, change := range map[string]func(s *wire.Sealer){
+		"label: 256 bytes, at most 255":            func(s *wire.Sealer) { s.Label = strings.Repeat("x", 256) },
+		"version of encryption: 2, allowed 0 to 1": func(s *wire.Sealer) { s.EncryptVersion = 2 },
+		"keyring: has no keys":                     func(s *wire.Sealer) { s.Keys = new(wire.Keyring) },
+		"":                                         func(s *wire.Sealer) { s.Label = strings.Repeat("x", 255) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := encrypted(memConfig(newMemNetwork(), "a", 1), "0123456789abcdef")
+			change(c.Serf.Sealer)
+			a, err := Start(background, c)
+			if err == nil {
+				a.Shutdown()
+			}
+			if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+				t.Errorf("error %s, want %q", got, want)
+			}
+		})
+	}
+}
