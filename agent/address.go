@@ -25,6 +25,8 @@ type Addresses struct {
 	Advertise netip.AddrPort // to tell the others; its port is 0 if that of Bind is
 	// Reason says how Advertise (or Bind, on an interface) was picked; empty if the user named it.
 	Reason string
+	// Interface has the address to tell, if that was picked while Bind leaves it open.
+	Interface string
 }
 
 // NetInterface is what choosing an address needs to know of a network interface.
@@ -43,19 +45,35 @@ func NetInterfaces() ([]NetInterface, error) {
 	}
 	list := make([]NetInterface, 0, len(all))
 	for _, i := range all {
-		n := NetInterface{Name: i.Name, Up: i.Flags&net.FlagUp != 0}
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // it went away meanwhile
+		if n, err := readInterface(&i); err == nil { // else it went away meanwhile
+			list = append(list, n)
 		}
-		for _, a := range addrs {
-			if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-				n.Addrs = append(n.Addrs, prefix.Addr().Unmap())
-			}
-		}
-		list = append(list, n)
 	}
 	return list, nil
+}
+
+// readInterface reads the addresses of an interface. Those that can't be read are left out.
+func readInterface(i *net.Interface) (NetInterface, error) {
+	n := NetInterface{Name: i.Name, Up: i.Flags&net.FlagUp != 0}
+	addrs, err := i.Addrs()
+	if err != nil {
+		return n, fmt.Errorf("interface %s: %w", i.Name, err)
+	}
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			n.Addrs = append(n.Addrs, prefix.Addr().Unmap())
+		}
+	}
+	return n, nil
+}
+
+func (i *NetInterface) has(ip netip.Addr) bool {
+	for _, a := range i.Addrs {
+		if a.WithZone("") == ip.WithZone("") {
+			return true
+		}
+	}
+	return false
 }
 
 // ChooseAddresses decides where to listen and what to tell the others. Where
@@ -91,11 +109,14 @@ func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)
 	if !a.Bind.Addr().IsUnspecified() {
 		return a, a.checkAdvertised("bind")
 	}
-	picked, reason, ok := pickAddress(list, a.Bind.Addr().Is6())
+	picked, name, reason, ok := pickAddress(list, a.Bind.Addr().Is6())
 	if !ok {
 		return Addresses{}, errors.New("no interface has an address to tell the others: set advertise, or bind to 127.0.0.1 to stay on this host")
 	}
-	a.Advertise, a.Reason = netip.AddrPortFrom(picked, a.Bind.Port()), reason
+	if picked.Is6() && a.Bind.Addr().Is4() {
+		a.Bind = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Bind.Port()) // which takes both families
+	}
+	a.Advertise, a.Reason, a.Interface = netip.AddrPortFrom(picked, a.Bind.Port()), reason, name
 	return a, nil
 }
 
@@ -110,14 +131,12 @@ func (a *Addresses) useInterface(name string, interfaces []NetInterface) error {
 		return err
 	}
 	if ip := a.Bind.Addr(); !ip.IsUnspecified() {
-		for _, has := range i.Addrs {
-			if has.WithZone("") == ip.WithZone("") {
-				return nil
-			}
+		if i.has(ip) {
+			return nil
 		}
 		return fmt.Errorf("interface: %s doesn't have the address %v, it has %v", name, ip, i.Addrs)
 	}
-	picked, reason, ok := pickAddress([]NetInterface{i}, a.Bind.Addr().Is6())
+	picked, _, reason, ok := pickAddress([]NetInterface{i}, a.Bind.Addr().Is6())
 	if !ok {
 		return fmt.Errorf("interface: %s has no usable address, it has %v", name, i.Addrs)
 	}
@@ -246,8 +265,8 @@ var classNames = [...]string{
 }
 
 // pickAddress returns the most welcome address of the interfaces that are up,
-// the first among equals, and why it was taken.
-func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, reason string, ok bool) {
+// the first among equals, the interface that has it, and why it was taken.
+func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, name, reason string, ok bool) {
 	order := fourFirst
 	if six {
 		order = sixFirst
@@ -261,9 +280,9 @@ func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, reason str
 		if rank > 0 {
 			reason += fmt.Sprintf(" (no %s found)", classNames[order[0]])
 		}
-		return ip, reason, true
+		return ip, name, reason, true
 	}
-	return netip.Addr{}, "", false
+	return netip.Addr{}, "", "", false
 }
 
 func firstOf(c class, interfaces []NetInterface) (ip netip.Addr, name string, ok bool) {

@@ -71,7 +71,7 @@ func TestChooseAddresses(t *testing.T) {
 		{"shared address space is private", AddressSpec{}, []NetInterface{lo, public, shared}, "0.0.0.0:7946", "100.64.0.9:7946", "on wan0, private IPv4 address"},
 		{"the first among equals", AddressSpec{}, []NetInterface{shared, private}, "0.0.0.0:7946", "100.64.0.9:7946", "on wan0, private IPv4 address"},
 		{"else a public one", AddressSpec{}, []NetInterface{lo, six, linkLocal, public}, "0.0.0.0:7946", "8.8.4.4:7946", "on eth1, public IPv4 address (no private IPv4 address found)"},
-		{"else IPv6", AddressSpec{}, []NetInterface{lo, six, linkLocal}, "0.0.0.0:7946", "[fd00::2]:7946", "on eth6, private IPv6 address (no private IPv4 address found)"},
+		{"else IPv6", AddressSpec{}, []NetInterface{lo, six, linkLocal}, "[::]:7946", "[fd00::2]:7946", "on eth6, private IPv6 address (no private IPv4 address found)"},
 		{"else this host alone", AddressSpec{}, []NetInterface{linkLocal, lo, down}, "0.0.0.0:7946", "127.0.0.1:7946",
 			"on lo, loopback address, which only this host can reach (no private IPv4 address found)"},
 		{"[::] wants IPv6", AddressSpec{Bind: "[::]:5"}, []NetInterface{lo, private, public}, "[::]:5", "[2600::1]:5", "on eth1, public IPv6 address (no private IPv6 address found)"},

@@ -32,6 +32,12 @@ type Config struct {
 	Serf serf.Config
 	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
 	Bind netip.AddrPort
+	// Interface, if set, says that nobody named the address Serf.Addr: it was chosen, and is this interface's
+	// (see Addresses). When this host loses it, another one is chosen, and the others are told.
+	Interface string
+	// AddressChanged is given the address that the others are told instead; on a goroutine of the agent, which
+	// waits for it. Nil to ignore.
+	AddressChanged func(netip.AddrPort)
 	// Log receives the agent's lines. Nil discards them.
 	Log *Log
 
@@ -62,7 +68,8 @@ type Config struct {
 	// and once more when it stops. Nil if nobody saves the keys: answers say then that they are lost with a restart.
 	KeyringChanged func(keys [][]byte) error
 
-	network network // nil: the operating system's; tests bring their own
+	network network   // nil: the operating system's; tests bring their own
+	host    hostAddrs // the same, and nothing is watched without it
 }
 
 // JoinConfig says whom an agent looks for by itself. Addresses are as in Agent.Join.
@@ -104,6 +111,7 @@ type Agent struct {
 	runner   *handler.Runner
 	handlers atomic.Pointer[[]handler.Handler] // the runner's, for Stats
 	sealer   atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
+	told     atomic.Pointer[netip.AddrPort]    // the address that the others are told
 	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context

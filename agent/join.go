@@ -106,7 +106,7 @@ func (a *Agent) resolve(ctx context.Context, addrs []string) (others []netip.Add
 
 // localAddrs are the addresses at which this agent itself would answer.
 func (a *Agent) localAddrs() map[netip.AddrPort]bool {
-	local := map[netip.AddrPort]bool{a.addr: true, a.conf.Serf.Addr: true}
+	local := map[netip.AddrPort]bool{a.addr: true, *a.told.Load(): true}
 	if !a.addr.Addr().IsUnspecified() {
 		return local
 	}

@@ -84,6 +84,7 @@ func (a *Agent) begin(c Config) error {
 	a.workers.Go(a.readPackets)
 	a.workers.Go(a.acceptStreams)
 	a.startJoins()
+	a.startAddressWatch()
 	go a.run()
 	return nil
 }
@@ -91,7 +92,7 @@ func (a *Agent) begin(c Config) error {
 // fill sets what Config leaves open.
 func (c *Config) fill() error {
 	if c.network == nil {
-		c.network = osNetwork{}
+		c.network, c.host = osNetwork{}, systemAddrs
 	}
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver
@@ -127,9 +128,8 @@ func (a *Agent) startNode() error {
 	c := &a.conf.Serf
 	c.Addr = advertised(c.Addr, a.addr)
 	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // what is larger goes by stream
-	if IsPublic(c.Addr.Addr()) && (c.Sealer == nil || c.Sealer.Keys == nil || c.Sealer.PlainOut) {
-		a.log.Warnf("memberlist", "Binding to public address without encryption!")
-	}
+	a.told.Store(&c.Addr)
+	a.warnPublic(c.Addr.Addr())
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)

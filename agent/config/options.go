@@ -27,7 +27,7 @@ var options = []option{
 		func(c *Config) any { return &c.Bind }},
 	{"iface", "interface", "name", "interface to listen on, instead of an address or to check one against",
 		func(c *Config) any { return &c.Interface }},
-	{"advertise", "advertise", "addr", "address to tell the other members, if not the one listened on",
+	{"advertise", "advertise", "addr", "address to tell the other members, if not the one listened on (default: one of this host's, and another when that is lost)",
 		func(c *Config) any { return &c.Advertise }},
 	{"node", "node_name", "name", "name of this node, unique in the cluster (default: the host's name)",
 		func(c *Config) any { return &c.Node }},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -57,7 +58,7 @@ func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Sig
 	defer out.close()
 	d := &daemon{
 		args: args, out: out, stderr: e.Stderr, signals: signals,
-		left: make(chan struct{}, 1), loaded: make(chan loading, 1),
+		left: make(chan struct{}, 1), moved: make(chan struct{}, 1), loaded: make(chan loading, 1),
 	}
 	var code int
 	var runs bool
@@ -118,6 +119,7 @@ type daemon struct {
 	stderr  io.Writer
 	signals <-chan os.Signal
 	left    chan struct{} // capacity 1: an RPC client made the agent leave
+	moved   chan struct{} // capacity 1: the others are told another address
 
 	loaded   chan loading // capacity 1: what a reload has read
 	loading  bool         // it is still being read
@@ -152,7 +154,7 @@ func (d *daemon) start(ctx context.Context) error {
 		err = d.openSnapshot(&ac)
 	}
 	if err == nil {
-		ac.Log = d.log
+		ac.Log, ac.AddressChanged = d.log, d.noteMoved
 		ac.HandlerRPC = handler.RPC{Addr: dialAddr(conf.RPCAddr, ln.Addr()), Auth: conf.RPCAuth}
 		d.agent, err = agent.Start(ctx, ac)
 	}
@@ -212,6 +214,14 @@ func (d *daemon) noteLeft() {
 	select {
 	case d.left <- struct{}{}:
 	default: // another client was first
+	}
+}
+
+// noteMoved is called by the agent, and must not wait.
+func (d *daemon) noteMoved(netip.AddrPort) {
+	select {
+	case d.moved <- struct{}{}:
+	default: // where it is now is asked for when that is dealt with
 	}
 }
 
@@ -322,6 +332,9 @@ func (d *daemon) next(ctx context.Context, done <-chan struct{}) (code int, ende
 		return exitOK, true
 	case l := <-d.loaded:
 		d.reload(l)
+		return 0, false
+	case <-d.moved:
+		d.restartDiscovery()
 		return 0, false
 	case <-d.agent.Done():
 		d.out.fail("The agent has stopped: %v", d.agent.Err())

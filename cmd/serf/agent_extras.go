@@ -57,11 +57,17 @@ func (d *daemon) openExtras(ac *agent.Config) (err error) {
 
 // startExtras starts what needs the agent and its RPC server.
 func (d *daemon) startExtras() {
-	x, conf := &d.extras, &d.setup.conf
+	x := &d.extras
 	x.collector = telemetry.Collect(x.metrics, d.agent, func() (accepted, commands uint64) {
 		c := d.rpc.Counters()
 		return c.Accepted, c.Commands
 	})
+	d.startDiscovery()
+}
+
+// startDiscovery looks for others by mDNS, if that is asked for.
+func (d *daemon) startDiscovery() {
+	x, conf := &d.extras, &d.setup.conf
 	if conf.Discover == "" {
 		return
 	}
@@ -78,6 +84,14 @@ func (d *daemon) startExtras() {
 	})
 	if err != nil { // the configuration was checked, so the system has changed since
 		d.log.Errorf("agent", "Error starting mDNS listener: %v", err)
+	}
+}
+
+// restartDiscovery lets others find this member at its new address.
+func (d *daemon) restartDiscovery() {
+	if d.extras.discovery != nil {
+		d.extras.discovery.Close()
+		d.startDiscovery()
 	}
 }
 

@@ -97,9 +97,10 @@ func (s *setup) agentConfig() (agent.Config, error) {
 		return agent.Config{}, err
 	}
 	ac := agent.Config{
-		Serf:     s.serfConfig(),
-		Bind:     s.addrs.Bind,
-		Handlers: s.handlers, HandlerTimeout: s.handlerTimeout(),
+		Serf:      s.serfConfig(),
+		Bind:      s.addrs.Bind,
+		Interface: s.addrs.Interface,
+		Handlers:  s.handlers, HandlerTimeout: s.handlerTimeout(),
 		Join: agent.JoinConfig{
 			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval, Max: c.RetryMax,
 		},

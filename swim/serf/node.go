@@ -18,8 +18,8 @@ const (
 	EventMemberLeave
 	// EventMemberFailed: Members don't answer.
 	EventMemberFailed
-	// EventMemberUpdate: Members have other tags, versions or addresses. Flag: they
-	// restarted, so nothing that was set up with them before holds.
+	// EventMemberUpdate: Members have other tags, versions or addresses. Flag: they restarted, or
+	// are at another address, so nothing that was set up with them before holds.
 	EventMemberUpdate
 	// EventMemberReap: Members are listed no more. ByID knows them for this one time.
 	EventMemberReap

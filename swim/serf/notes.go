@@ -63,7 +63,7 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteMemberUpdate - NoteNone:      "EventMemberUpdate: {member}",
 	NoteMemberReap - NoteNone:        "EventMemberReap: {member}",
 	NoteMemberReapForced - NoteNone:  "EventMemberReap (forced): {member} {ip}",
-	NoteMemberRestarted - NoteNone:   "{member} at {addr} has restarted",
+	NoteMemberRestarted - NoteNone:   "{member} at {addr} has restarted, or its host has a new address",
 	NoteBadMessage - NoteNone:        "Message from {from} refused: {err}",
 	NoteTimeRefused - NoteNone:       "Lamport time {n} is too far ahead, its message is ignored",
 	NoteIntentsFull - NoteNone:       "More than {n} intents about unknown members, the oldest are dropped",

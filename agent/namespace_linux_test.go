@@ -1,0 +1,276 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// namespaceEnv tells the test binary that it runs in a network namespace of its own.
+const namespaceEnv = "SERF_TEST_AGENT_NAMESPACE"
+
+// inNamespace runs the calling test again in a network namespace of its own, which ends with it, and says whether
+// this is that.
+func inNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(namespaceEnv) != "" {
+		return true
+	}
+	t.Parallel()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skipf("a network namespace can't be set up: %v", err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	out, err := cmd.CombinedOutput()
+	switch {
+	case errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOSPC):
+		t.Skipf("no network namespace is permitted here: %v", err)
+	case strings.Contains(string(out), "--- SKIP: "+t.Name()):
+		t.Skip(string(out))
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// lan is some hosts on one wire: a bridge in the namespace of the test, and a namespace for each of them.
+type lan struct {
+	t     *testing.T
+	hosts int
+}
+
+func newLAN(t *testing.T) *lan {
+	l := &lan{t: t}
+	l.ip("link", "add", "br0", "type", "bridge")
+	l.ip("link", "set", "br0", "up")
+	return l
+}
+
+// ip runs the command ip where the test is.
+func (l *lan) ip(args ...string) {
+	l.t.Helper()
+	l.must(ip(args...))
+}
+
+func ip(args ...string) error {
+	out, err := exec.Command("ip", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// must ends the test if err isn't nil. It skips it where the system permits a namespace, but nothing in it.
+func (l *lan) must(err error) {
+	l.t.Helper()
+	if err == nil {
+		return
+	}
+	for _, denied := range []string{"not permitted", "denied", "not supported", "no space left"} {
+		if strings.Contains(err.Error(), denied) {
+			l.t.Skipf("a network can't be set up: %v", err)
+		}
+	}
+	l.t.Fatal(err)
+}
+
+// lanHost is one host: a network for agents.
+type lanHost struct {
+	*lan
+	ns int // a file descriptor
+}
+
+// add makes a host with these addresses, such as 10.0.0.1/24, on eth0.
+func (l *lan) add(addrs ...string) *lanHost {
+	l.t.Helper()
+	h := &lanHost{lan: l}
+	var err error
+	apart(func() {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			h.ns, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		}
+	})
+	l.must(err)
+	l.t.Cleanup(func() { unix.Close(h.ns) })
+	l.hosts++
+	h.plug("eth0", l.hosts, addrs...)
+	h.ip("link", "set", "lo", "up")
+	return h
+}
+
+// plug gives the host an interface; n is one that no other has.
+func (h *lanHost) plug(name string, n int, addrs ...string) {
+	h.t.Helper()
+	here, there := fmt.Sprint("v", n), fmt.Sprint("e", n)
+	h.lan.ip("link", "add", here, "type", "veth", "peer", "name", there)
+	h.lan.ip("link", "set", here, "master", "br0", "up")
+	h.lan.ip("link", "set", there, "netns", fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), h.ns))
+	h.ip("link", "set", there, "name", name)
+	h.ip("link", "set", name, "up")
+	for _, a := range addrs {
+		h.address("add", a, name)
+	}
+}
+
+// address adds or deletes one.
+func (h *lanHost) address(what, addr, name string) {
+	h.t.Helper()
+	args := []string{"address", what, addr, "dev", name}
+	if strings.Contains(addr, ":") && what == "add" {
+		args = append(args, "nodad") // usable at once
+	}
+	h.ip(args...)
+}
+
+// ip runs the command ip on the host.
+func (h *lanHost) ip(args ...string) {
+	h.t.Helper()
+	var err error
+	h.on(func() { err = ip(args...) })
+	h.must(err)
+}
+
+// on runs f on the host: on a thread that is in its namespace, and that ends with f.
+func (h *lanHost) on(f func()) {
+	apart(func() {
+		if err := unix.Setns(h.ns, unix.CLONE_NEWNET); err != nil {
+			panic(err) // f must not run elsewhere
+		}
+		f()
+	})
+}
+
+// apart runs f on a thread of its own.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: it ends with the goroutine
+		f()
+	}()
+	<-done
+}
+
+func (h *lanHost) PacketMax() int { return osNetwork{}.PacketMax() }
+
+func (h *lanHost) Listen(bind netip.AddrPort) (udp packetConn, tcp streamListener, err error) {
+	h.on(func() { udp, tcp, err = osNetwork{}.Listen(bind) })
+	return udp, tcp, err
+}
+
+func (h *lanHost) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (conn net.Conn, err error) {
+	h.on(func() { conn, err = osNetwork{}.Dial(ctx, from, to) })
+	return conn, err
+}
+
+// addrs is what the host says of its addresses.
+func (h *lanHost) addrs() hostAddrs {
+	s := systemAddrs
+	return hostAddrs{
+		all:   func() (l []NetInterface, err error) { h.on(func() { l, err = s.all() }); return l, err },
+		named: func(name string) (i NetInterface, err error) { h.on(func() { i, err = s.named(name) }); return i, err },
+		has:   func(ip netip.Addr) (has bool, err error) { h.on(func() { has, err = s.has(ip) }); return has, err },
+	}
+}
+
+// agent starts an agent on the host, as the command does, and joins it to others.
+func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
+	h.t.Helper()
+	host := h.addrs()
+	addrs, err := ChooseAddresses(spec, host.all)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c := Config{Serf: serf.DefaultConfig(swim.LAN()), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
+	c.Serf.Name, c.Serf.Addr = name, addrs.Advertise
+	a := begin(h.t, c)
+	if len(join) > 0 {
+		if n, err := a.Join(background, join, false); n != len(join) {
+			h.t.Fatalf("%s joined %d of %v: %v", name, n, join, err)
+		}
+	}
+	return a
+}
+
+// wantPlaces waits until all agents have a member alive at an address.
+func wantPlaces(t *testing.T, within time.Duration, name, at string, agents ...*Agent) {
+	t.Helper()
+	want := netip.AddrPortFrom(netip.MustParseAddr(at), DefaultPort)
+	limit := time.After(within)
+	for _, a := range agents {
+		s := a.Subscribe(64, nil)
+		for {
+			m, _ := a.Member(name)
+			if m.Addr == want && m.Status == serf.StatusAlive {
+				break
+			}
+			select {
+			case <-s.C:
+			case <-limit:
+				t.Fatalf("%s has %s at %v, %v, want alive at %v after %v", a.conf.Serf.Name, name, m.Addr, m.Status, want, within)
+			}
+		}
+		s.Close()
+	}
+}
+
+// The address of a running host changes, while the agent is bound to all: it notices and tells the others. Who
+// was told which address to advertise keeps it.
+func TestAddressOfARunningHostChanges(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	l := newLAN(t)
+	one, two, three := l.add("10.77.0.1/16"), l.add("10.77.0.2/16", "10.77.1.2/16"), l.add("10.77.0.3/16")
+	a := one.agent("a", AddressSpec{})
+	b := two.agent("b", AddressSpec{Advertise: "10.77.0.2"}, "10.77.0.1")
+	c := three.agent("c", AddressSpec{}, "10.77.0.1")
+	wantPlaces(t, 10*time.Second, "c", "10.77.0.3", a, b, c)
+	events := a.Subscribe(64, func(e Event) bool { m, ok := e.(MemberEvent); return ok && m.Type == MemberFailed })
+	defer events.Close()
+
+	three.address("del", "10.77.0.3/16", "eth0")
+	three.address("add", "10.77.9.3/16", "eth0")
+	wantPlaces(t, 10*time.Second, "c", "10.77.9.3", a, b, c)
+	if err := c.UserEvent(background, "hello", nil, false); err != nil {
+		t.Error(err)
+	}
+
+	// Another interface gets one, and the first is unplugged.
+	three.plug("eth1", 9, "10.77.9.4/16")
+	three.ip("link", "set", "eth0", "down")
+	two.address("del", "10.77.0.2/16", "eth0")
+	wantPlaces(t, 10*time.Second, "c", "10.77.9.4", a, c)
+	if got := b.Self().Addr.Addr().String(); got != "10.77.0.2" {
+		t.Errorf("b, that was given its address, tells %s", got)
+	}
+	select {
+	case e := <-events.C:
+		if ms := e.(MemberEvent).Members; slices.ContainsFunc(ms, func(m serf.Member) bool { return m.Name == "c" }) {
+			t.Errorf("c, which never stopped, is told to have failed")
+		}
+	default:
+	}
+}

@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"serf/swim"
+)
+
+const (
+	// addressPoll is how often the agent looks whether this host still has its address: reading one
+	// interface takes a tenth of a millisecond.
+	addressPoll = time.Second
+	// addressGrace is how long an interface that lost its address has to get another, before one of other
+	// interfaces is told: while a lease changes there is none.
+	addressGrace = 3 * time.Second
+)
+
+// hostAddrs tells the addresses of this host; tests bring their own.
+type hostAddrs struct {
+	all   func() ([]NetInterface, error)
+	named func(name string) (NetInterface, error) // of one; it costs much less
+	has   func(ip netip.Addr) (bool, error)       // on any interface
+}
+
+var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostHas}
+
+// errNoInterface: there is none of that name (any more).
+var errNoInterface = errors.New("no such interface")
+
+func interfaceNamed(name string) (NetInterface, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil { // the system doesn't tell apart that there is none and that it can't be read
+		return NetInterface{}, errNoInterface
+	}
+	return readInterface(i)
+}
+
+func hostHas(ip netip.Addr) (bool, error) {
+	addrs, err := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap() == ip {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// addressWatch follows the address that the others are told.
+type addressWatch struct {
+	host hostAddrs
+	six  bool           // the sockets take IPv6, too
+	told netip.AddrPort // to the others
+	on   string         // the interface that has it; empty if it was given by the user
+
+	// home is where it was chosen at the start, and like what kind it was: that is gone back to. What
+	// else there is may not lead to the others: the bridge of some virtual machines, say.
+	home string
+	like class
+
+	lost  time.Time // when told was first missed; zero if it's there
+	noted bool      // the loss has been logged
+}
+
+// step is what a look comes to.
+type step struct {
+	move   netip.Addr // to be told from now on, if valid
+	on     string
+	reason string
+
+	lost, back bool // to be logged: told is gone, and no other in sight; and is there again
+}
+
+// look decides what to do now. alone: there is nobody to whom the present address may be of use.
+func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
+	switch {
+	case w.on == "":
+		has, err := w.host.has(w.told.Addr())
+		return w.note(has || err != nil, now), err
+	case w.told.Addr().IsLoopback() && alone: // no interface was up at the start
+		return w.elsewhere(step{})
+	case w.told.Addr().IsLoopback():
+		return step{}, nil
+	}
+	present, err := w.present()
+	if err != nil {
+		return step{}, err
+	}
+	if present && w.on == w.home && classify(w.told.Addr()) == w.like {
+		return w.note(true, now), nil // nearly always
+	}
+	if ip, ok := w.atHome(); ok {
+		return step{move: ip, on: w.home, reason: "on " + w.home + ", as before"}, nil
+	}
+	s := w.note(present, now)
+	if present || now.Sub(w.lost) < addressGrace {
+		return s, nil
+	}
+	return w.elsewhere(s)
+}
+
+// note remembers whether the address is there, and tells of changes.
+func (w *addressWatch) note(present bool, now time.Time) step {
+	if present {
+		back := w.noted
+		w.lost, w.noted = time.Time{}, false
+		return step{back: back}
+	}
+	if w.lost.IsZero() {
+		w.lost = now
+	}
+	first := !w.noted && now.Sub(w.lost) >= addressGrace
+	w.noted = w.noted || first
+	return step{lost: first}
+}
+
+// present says whether the address is still where it was.
+func (w *addressWatch) present() (bool, error) {
+	i, err := w.host.named(w.on)
+	if errors.Is(err, errNoInterface) {
+		return false, nil
+	}
+	if err != nil || !i.Up {
+		return false, err
+	}
+	return i.has(w.told.Addr()), nil
+}
+
+// atHome is an address like the first one on its interface.
+func (w *addressWatch) atHome() (netip.Addr, bool) {
+	i, err := w.host.named(w.home)
+	if err != nil || !i.Up {
+		return netip.Addr{}, false
+	}
+	for _, ip := range i.Addrs {
+		if classify(ip) == w.like && ip != w.told.Addr() {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// elsewhere is the address of any interface that the others can use; s if there is none.
+func (w *addressWatch) elsewhere(s step) (step, error) {
+	all, err := w.host.all()
+	if err != nil {
+		return s, err
+	}
+	var usable []NetInterface
+	for _, i := range all {
+		i.Addrs = w.usable(i.Addrs)
+		usable = append(usable, i)
+	}
+	ip, name, reason, ok := pickAddress(usable, w.six)
+	if !ok || ip == w.told.Addr() && name == w.on {
+		return s, nil
+	}
+	if w.told.Addr().IsLoopback() {
+		w.home, w.like = name, classify(ip) // it wasn't at home yet
+	}
+	return step{move: ip, on: name, reason: reason}, nil
+}
+
+func (w *addressWatch) usable(ips []netip.Addr) (usable []netip.Addr) {
+	for _, ip := range ips {
+		if (ip.Is4() || w.six) && !ip.IsLoopback() {
+			usable = append(usable, ip)
+		}
+	}
+	return usable
+}
+
+// moved notes that the others are told another address.
+func (w *addressWatch) moved(s *step) netip.AddrPort {
+	w.told, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.told.Port()), s.on, time.Time{}, false
+	return w.told
+}
+
+// startAddressWatch begins to watch the address, unless the user named one that this host needn't have.
+func (a *Agent) startAddressWatch() {
+	told := a.conf.Serf.Addr
+	w := &addressWatch{
+		host: a.conf.host, six: !a.addr.Addr().Is4(), told: told,
+		on: a.conf.Interface, home: a.conf.Interface, like: classify(told.Addr()),
+	}
+	bound := a.addr.Addr() == told.Addr() && !told.Addr().IsLoopback()
+	if (w.on == "" && !bound) || a.conf.host.all == nil {
+		return
+	}
+	a.workers.Go(func() {
+		for sleep(a.ctx, addressPoll) {
+			a.watchAddress(w)
+		}
+	})
+}
+
+// watchAddress looks once.
+func (a *Agent) watchAddress(w *addressWatch) {
+	alone := false
+	if w.told.Addr().IsLoopback() {
+		a.read(func() { alone = a.loop.node.Swim().Live() <= 1 })
+	}
+	s, err := w.look(time.Now(), alone)
+	if err != nil {
+		a.log.Repeatf(LevelDebug, "agent", "interfaces", "Can't see whether this host still has its address: %v", err)
+	}
+	switch {
+	case s.move.IsValid():
+		a.readdress(w, &s)
+	case s.lost && w.on == "":
+		a.log.Warnf("agent", "this host has no longer %v, where this agent listens: nobody can reach it until that is back, "+
+			"or it is started with another -bind", w.told.Addr())
+	case s.lost:
+		a.log.Warnf("agent", "this host has no longer %v, which others are told, and no other address for them yet", w.told.Addr())
+	case s.back:
+		a.log.Infof("agent", "this host has %v again", w.told.Addr())
+	}
+}
+
+// readdress tells the others another address.
+func (a *Agent) readdress(w *addressWatch, s *step) {
+	was := w.told
+	addr := netip.AddrPortFrom(s.move, was.Port())
+	err := a.try(a.ctx, func(now swim.Time) error { return a.loop.node.SetAddr(now, addr, &a.loop.out) })
+	if err != nil {
+		a.log.Repeatf(LevelError, "agent", "readdress", "The others can't be told the new address %v: %v", addr, err)
+		return
+	}
+	w.moved(s)
+	a.told.Store(&addr)
+	a.log.Warnf("agent", "advertising %v instead of %v, which %s: %s", s.move, was.Addr(), lossOf(was.Addr()), s.reason)
+	a.warnPublic(s.move)
+	if f := a.conf.AddressChanged; f != nil {
+		f(addr)
+	}
+}
+
+func lossOf(ip netip.Addr) string {
+	if ip.IsLoopback() {
+		return "only this host can reach"
+	}
+	return "this host has no longer"
+}
+
+// warnPublic warns of an address that all the world can send to.
+func (a *Agent) warnPublic(ip netip.Addr) {
+	if s := a.conf.Serf.Sealer; IsPublic(ip) && (s == nil || s.Keys == nil || s.PlainOut) {
+		a.log.Warnf("memberlist", "Binding to public address without encryption!")
+	}
+}

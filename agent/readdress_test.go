@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// fakeHost is a host whose addresses a test changes.
+type fakeHost struct {
+	list []NetInterface
+	err  error
+}
+
+func (h *fakeHost) addrs() hostAddrs {
+	return hostAddrs{
+		all: func() ([]NetInterface, error) { return h.list, h.err },
+		named: func(name string) (NetInterface, error) {
+			for _, i := range h.list {
+				if i.Name == name {
+					return i, h.err
+				}
+			}
+			return NetInterface{}, errNoInterface
+		},
+		has: func(ip netip.Addr) (bool, error) {
+			for _, i := range h.list {
+				if i.has(ip) {
+					return true, h.err
+				}
+			}
+			return false, h.err
+		},
+	}
+}
+
+// watched is an address watch of such a host, at one moment after the other.
+type watched struct {
+	t   *testing.T
+	h   fakeHost
+	w   addressWatch
+	now time.Time
+}
+
+func watch(t *testing.T, told, on string, six bool) *watched {
+	ip := netip.MustParseAddr(told)
+	x := &watched{t: t, now: time.Unix(1, 0)}
+	x.w = addressWatch{
+		host: x.h.addrs(), six: six, told: netip.AddrPortFrom(ip, 7946), on: on, home: on, like: classify(ip),
+	}
+	return x
+}
+
+// has says what interfaces the host has from now on.
+func (x *watched) has(list ...NetInterface) { x.h.list = list }
+
+// wantLooks looks so many times, one addressPoll apart, and requires that only the last comes to something: an
+// address to tell, "lost", "back", or nothing at all.
+func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
+	x.t.Helper()
+	for i := range times {
+		s, err := x.w.look(x.now, alone)
+		x.now = x.now.Add(addressPoll)
+		got := ""
+		switch {
+		case err != nil && x.h.err == nil:
+			x.t.Fatalf("%s: %v", reason, err)
+		case s.move.IsValid():
+			got = s.move.String()
+			x.w.moved(&s)
+		case s.lost:
+			got = "lost"
+		case s.back:
+			got = "back"
+		}
+		if i < times-1 && got != "" || i == times-1 && got != want {
+			x.t.Fatalf("%s: look %d comes to %q, want %q after %d", reason, i+1, got, want, times)
+		}
+	}
+}
+
+// graced is how many looks it takes until an address is given up.
+const graced = int(addressGrace/addressPoll) + 1
+
+func down(i NetInterface) NetInterface {
+	i.Up = false
+	return i
+}
+
+func TestAddressWatch(t *testing.T) {
+	lo := iface("lo", "127.0.0.1", "::1")
+	bridge := iface("docker0", "172.17.0.1")
+	eth := iface("eth0", "10.0.0.5", "2600::5")
+	other := iface("eth0", "10.0.7.5", "2600::7")
+	wlan := iface("wlan0", "192.168.1.5")
+
+	x := watch(t, "10.0.0.5", "eth0", false)
+	x.has(lo, eth, bridge)
+	x.wantLooks("nothing changes", 100, false, "")
+	x.has(lo, other, bridge)
+	x.wantLooks("a new lease", 1, false, "10.0.7.5")
+	x.wantLooks("that is all", 10, false, "")
+
+	x.has(lo, iface("eth0", "fe80::1", "2600::7"), bridge)
+	x.wantLooks("between two leases", graced-1, false, "")
+	x.has(lo, eth, bridge)
+	x.wantLooks("the old one again", 1, false, "10.0.0.5")
+
+	x.has(lo, bridge)
+	x.wantLooks("the interface is gone", graced, false, "172.17.0.1")
+	x.has(lo, bridge, down(eth))
+	x.wantLooks("it's still down", 10, false, "")
+	x.has(lo, bridge, eth)
+	x.wantLooks("it's back: others may not reach the bridge", 1, false, "10.0.0.5")
+
+	x.has(lo, down(eth), wlan)
+	x.wantLooks("unplugged, with its address: another network", graced, false, "192.168.1.5")
+	x.has(lo, wlan, bridge)
+	x.wantLooks("for good", 10, false, "")
+
+	x.has(lo, down(wlan), iface("eth0", "fe80::1", "169.254.1.1"))
+	x.wantLooks("no network at all", graced, false, "lost")
+	x.wantLooks("told once", 100, false, "")
+	x.has(lo, wlan)
+	x.wantLooks("the same address is back", 1, false, "back")
+	x.has(lo, iface("eth1", "2600::5"))
+	x.wantLooks("one that the sockets can't take", graced, false, "lost")
+	x.has(lo, other)
+	x.wantLooks("and another one", 1, false, "10.0.7.5")
+}
+
+func TestAddressWatchOfBothFamilies(t *testing.T) {
+	lo := iface("lo", "127.0.0.1", "::1")
+	x := watch(t, "2600::5", "eth0", true)
+	x.has(lo, iface("eth0", "10.0.0.5", "2600::5", "2600::6"))
+	x.wantLooks("it has several", 10, false, "")
+	x.has(lo, iface("eth0", "10.0.0.5", "2600::6"))
+	x.wantLooks("a temporary address has ended", 1, false, "2600::6")
+	x.has(lo, iface("eth0", "10.0.0.5"))
+	x.wantLooks("no longer any", graced, false, "10.0.0.5")
+	x.has(lo, iface("eth0", "10.0.0.5", "2600::7"))
+	x.wantLooks("what others were told first is the better one", 1, false, "2600::7")
+}
+
+// An agent that starts before the network has only a loopback address to tell. When there is a better one it is told,
+// unless others know this one: they are on this host, and reach it there.
+func TestAddressWatchOfALateInterface(t *testing.T) {
+	lo, eth := iface("lo", "127.0.0.1"), iface("eth0", "10.0.0.5")
+	x := watch(t, "127.0.0.1", "lo", false)
+	x.has(lo, down(eth))
+	x.wantLooks("not yet", 10, true, "")
+	x.has(lo, eth)
+	x.wantLooks("others on this host", 10, false, "")
+	x.wantLooks("alone", 1, true, "10.0.0.5")
+	x.has(lo, iface("eth0", "10.0.0.6"))
+	x.wantLooks("as if it had been there at the start", 1, true, "10.0.0.6")
+}
+
+func TestAddressWatchOfAGivenAddress(t *testing.T) {
+	lo, eth, other := iface("lo", "127.0.0.1"), iface("eth0", "10.0.0.5"), iface("eth0", "10.0.7.5")
+	x := watch(t, "10.0.0.5", "", false)
+	x.has(lo, eth)
+	x.wantLooks("there", 10, false, "")
+	x.has(lo, other)
+	x.wantLooks("gone: said once, and nothing else is told to others", graced, false, "lost")
+	x.wantLooks("once", 100, false, "")
+	x.has(lo, other, eth)
+	x.wantLooks("there again", 1, false, "back")
+}
+
+func TestAddressWatchThatSeesNothing(t *testing.T) {
+	for _, on := range []string{"eth0", ""} {
+		x := watch(t, "10.0.0.5", on, false)
+		x.has(iface("eth0"))
+		x.h.err = errNoAddr
+		x.wantLooks("what can't be read isn't gone", 10, false, "")
+	}
+}
