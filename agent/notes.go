@@ -44,8 +44,12 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NotePushPull:       {"Initiating push/pull sync with: {member} {from}", false},
 	swim.NoteStreamServed:   {"Stream connection from {from}, message type {n}", false},
 	swim.NotePaused:         {"Stood still for {n} ms; suspected members get that time back", true},
-	swim.NoteOutbidding:     {"Others know this member from before its restart, incarnation is now {n}", true},
-	swim.NoteStateCut:       {"Too many members for one exchange of states, {n} are left out", true},
+	swim.NoteOutbidding:     {"Others have outdated news of this member, incarnation is now {n}", true},
+	swim.NoteUnreachable: {"{member} says that it is alive, but nothing answers at {from}: is that its address, and is the port open " +
+		"for UDP and TCP? Not believed for {n} s unless it answers", true},
+	swim.NoteUnheard: {"Called failed {n} times, and nobody's probe has arrived: is {from} this member's address for the others, " +
+		"and the port open for UDP and TCP? See -advertise", true},
+	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
 }
 
 // tellNote writes a note to the log.

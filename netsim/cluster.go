@@ -471,7 +471,7 @@ func (c *Cluster) Impair(members, peers []int, way Way, what Impairment) (end fu
 		c.sim.Repair(id)
 		count(-1)
 		t.stop(c.Now())
-		if what.Cut || what.BlockUDP || c.misjudges() {
+		if what.Cut || what.BlockUDP || what.NAT || c.misjudges() {
 			c.metrics.begin(c, "heal", none)
 			c.settle()
 		}

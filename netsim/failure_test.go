@@ -288,3 +288,27 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 		})
 	}
 }
+
+// A member stands still while others reap one that crashed, and wakes up with the belief that it lives.
+func TestWokenMemberBringsNobodyBack(t *testing.T) {
+	f := &flips{}
+	c := bootCluster(t, 8, "lan", unchecked, func(cfg *ClusterConfig) {
+		cfg.Observers = []Observer{f}
+		cfg.Tune = func(_ int, c *serf.Config) {
+			c.ReconnectTimeout, c.TombstoneTimeout, c.ReapInterval = 20*time.Second, time.Hour, time.Second
+		}
+	})
+	c.Pause(7, 8*time.Minute)
+	c.Run(2 * time.Minute) // nobody tells it anything any more
+	c.Crash(6)
+	c.Run(5*time.Minute + 50*time.Second)
+	if got := c.statuses(c.Name(6)); got[serf.StatusNone] != 6 {
+		t.Fatalf("seen as %v, want it reaped by six", got)
+	}
+	*f = flips{}
+	c.Run(5 * time.Minute)
+	// The woken is said to be back to the six others, and finds by itself that the other crashed.
+	if f.joined > 6 || f.failed > 1 {
+		t.Errorf("%d joins and %d failures after it woke up, want 6 and 1", f.joined, f.failed)
+	}
+}

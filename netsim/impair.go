@@ -13,6 +13,7 @@ import (
 type Impairment struct {
 	Cut       bool // nothing passes
 	BlockUDP  bool // no packet passes; streams work
+	NAT       bool // the hosts get answers on streams that they opened, and nothing else
 	Loss      Chance
 	Duplicate Chance
 	Reorder   Chance // of being held back
@@ -31,6 +32,11 @@ type rule struct {
 }
 
 func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
+
+// behindNAT reports whether nothing gets to host h but answers on streams that it opened.
+func (s *Sim) behindNAT(h int32) bool {
+	return s.impairments > 0 && slices.ContainsFunc(s.cold[h].in, func(r *rule) bool { return r.NAT })
+}
 
 // hostSet has a bit for each host: thousands of impairments of thousands of hosts fit into memory.
 type hostSet []uint64

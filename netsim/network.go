@@ -106,7 +106,7 @@ func (s *Sim) Reaches(from, to int) bool {
 	f, t := int32(from), int32(to)
 	return s.reaches(f, t) &&
 		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn) &&
-		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP }))
+		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP })) && !s.behindNAT(t)
 }
 
 // reaches reports whether anything gets from one host to the other, packets or streams.

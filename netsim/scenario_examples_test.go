@@ -41,7 +41,9 @@ var shown = map[string]func(r *Report) bool{
 	},
 	"mute-members":  func(r *Report) bool { return r.Suspicions > 1000 && r.FalseFailures.AtHealthy == 0 },
 	"lossy-senders": func(r *Report) bool { return r.Suspicions > 1000 && r.FalseFailures.AtHealthy == 0 },
-	"thin-uplinks":  func(r *Report) bool { return r.Network.Choked > 0 },
+	// At each of five others: twice within half a minute, and once more after 1 and 2 minutes each.
+	"unreachable-member": func(r *Report) bool { return r.FalseFailures == FalseFailures{AcrossFaults: 5 * 4} },
+	"thin-uplinks":       func(r *Report) bool { return r.Network.Choked > 0 },
 	"split-brain": func(r *Report) bool {
 		return r.FalseFailures == FalseFailures{AcrossFaults: 2 * 15 * 10} && Share(r.Events) == 1
 	},

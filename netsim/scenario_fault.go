@@ -84,7 +84,7 @@ type Fault struct {
 
 // network reports whether f is one of the network.
 func (f *Fault) network() bool {
-	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNetwork
+	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNAT || f.Kind == FaultNetwork
 }
 
 // lasts reports whether f goes on until it ends. A crash, leave or join is over at once.
@@ -101,6 +101,7 @@ const (
 	FaultChurn     = "churn"
 	FaultPartition = "partition"
 	FaultBlockUDP  = "block-udp"
+	FaultNAT       = "nat"
 	FaultNetwork   = "network"
 )
 
@@ -144,6 +145,8 @@ var faultKinds = []KindInfo{
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
 	{FaultBlockUDP, "no packet passes; TCP works",
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
+	{FaultNAT, "a NAT forwards nothing to members: they get answers on TCP connections that they opened, and no packet",
+		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
 		slices.Concat(whoKeys, oftenKeys, wayKeys, wrongKeys), wrongKeys},
 }

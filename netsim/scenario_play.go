@@ -87,7 +87,7 @@ func (run *course) strike(f *Fault, members, peers []int) {
 func (run *course) befall(f *Fault, members, peers []int) {
 	c := run.c
 	switch f.Kind {
-	case FaultPartition, FaultBlockUDP, FaultNetwork:
+	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork:
 		run.impair(f, members, peers)
 		return
 	case FaultPause:
@@ -117,7 +117,7 @@ func (run *course) befall(f *Fault, members, peers []int) {
 // impair makes the network worse for the length of f.
 func (run *course) impair(f *Fault, members, peers []int) {
 	what := Impairment{
-		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP,
+		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP, NAT: f.Kind == FaultNAT,
 		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack, Delay: f.Delay, Bandwidth: f.Bandwidth,
 	}
 	if what.Cut && f.To == nil {

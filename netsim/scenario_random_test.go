@@ -91,7 +91,7 @@ func drawFault(d *draws, s *Scenario) Fault {
 	case d.below(4) == 0:
 		f.Every = s.For / 50
 	}
-	if f.network() {
+	if f.network() && f.Kind != FaultNAT {
 		f.Way = []string{"", "in", "out"}[d.below(3)]
 		if d.below(2) == 0 {
 			to := drawWho(d, s)

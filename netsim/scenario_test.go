@@ -127,7 +127,7 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 				`|faults[0].members[2] "m4..m3": allowed are m1 to m12, or several as m2..m5` +
 				`|faults[0].members[3] "m01": allowed are m1 to m12, or several as m2..m5`},
 		{func(s *Scenario) { s.Faults[0].Kind = "fire" },
-			`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, network`},
+			`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, nat, network`},
 		{func(s *Scenario) { s.Faults[0].Loss, s.Faults[0].Way = Always, "in" },
 			"faults[0].loss means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move" +
 				"|faults[0].way means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move"},

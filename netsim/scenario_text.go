@@ -149,7 +149,7 @@ func (s *Scenario) bands() []Band {
 func (f *Fault) label() string {
 	verb := map[string]string{
 		FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join", FaultPause: "paused", FaultPartition: "cut off",
-		FaultBlockUDP: "without UDP", FaultNetwork: "with a worse network",
+		FaultBlockUDP: "without UDP", FaultNAT: "behind a NAT", FaultNetwork: "with a worse network",
 	}[f.Kind]
 	switch {
 	case f.Kind == FaultChurn:

@@ -195,7 +195,7 @@ func (w *worker) dial(i uint32) {
 		// The machine is there, its program is not: a crash, not a cable cut.
 		x.err = ErrRefused
 		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.draw(d.next())))
-	case !s.reaches(h, server) || !s.reaches(server, h):
+	case s.behindNAT(server) || !s.reaches(h, server) || !s.reaches(server, h):
 		if again := w.now.Add(dialRetry); again < c.deadline {
 			w.schedule(kindDial, i, h, again)
 		}

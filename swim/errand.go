@@ -14,6 +14,7 @@ type errand struct {
 	member MemberID // who is pinged; NoMember if a stranger
 	knock  bool     // ours: is a failed member back?
 	last   bool     // ours: does a suspect answer, whose time is over?
+	claim  *claim   // ours: what counts if the ping is answered
 
 	// For another member: who asked, with which number.
 	asker    netip.AddrPort
@@ -92,7 +93,11 @@ func (n *Node) ackErrand(now Time, from netip.AddrPort, seq uint32, out *Output)
 	}
 	e := n.errands.list[i]
 	n.errands.list = slices.Delete(n.errands.list, i, i+1)
+	n.comebacks.proven(e.member)
 	switch {
+	case e.claim != nil:
+		n.believe(now, e.claim, out)
+		return true
 	case e.knock:
 		n.welcomeBack(now, e.member, out)
 		return true
@@ -114,9 +119,13 @@ func (n *Node) sendNack(now Time, e *errand, out *Output) {
 
 func (n *Node) expireErrands(now Time, out *Output) {
 	for i := range n.errands.list {
-		if e := &n.errands.list[i]; now >= e.nackAt {
+		e := &n.errands.list[i]
+		if now >= e.nackAt {
 			e.nackAt = Never
 			n.sendNack(now, e, out)
+		}
+		if now >= e.deadline && e.claim != nil {
+			n.noteSilent(now, e.claim, out)
 		}
 	}
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return now >= e.deadline })

@@ -108,11 +108,11 @@ func TestSetMeta(t *testing.T) {
 func TestForget(t *testing.T) {
 	tn := converse(t, "b", "c")
 	b, _ := tn.n.Lookup([]byte("b"))
-	if tn.n.Forget(b) {
+	if tn.n.Forget(tn.now, b) {
 		t.Fatal("a live member was forgotten")
 	}
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
-	if !tn.n.Forget(b) {
+	if !tn.n.Forget(tn.now, b) {
 		t.Fatal("a dead member wasn't")
 	}
 	if got := tn.n.Roster().Name(b); got != "b" {
@@ -122,7 +122,7 @@ func TestForget(t *testing.T) {
 	if tn.n.Roster().Len() != 2 || tn.n.Len() != 2 {
 		t.Fatalf("%d names, %d records left, want 2", tn.n.Roster().Len(), tn.n.Len())
 	}
-	if tn.n.Forget(b) || tn.n.Forget(tn.n.Self()) {
+	if tn.n.Forget(tn.now, b) || tn.n.Forget(tn.now, tn.n.Self()) {
 		t.Fatal("nobody to forget")
 	}
 }
@@ -147,7 +147,7 @@ func TestReleaseGivesAllNamesBack(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", dead("b", 1, "b"))
 	b, _ := tn.n.Lookup([]byte("b"))
-	tn.n.Forget(b)
+	tn.n.Forget(tn.now, b)
 	tn.n.Release()
 	if got := tn.n.roster.Len(); got != 0 {
 		t.Fatalf("%d names left", got)

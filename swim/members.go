@@ -149,8 +149,9 @@ func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Outp
 }
 
 // Forget drops the record of another member that is dead or left; false if it isn't. Its
-// ID and name stay valid until the next call into the node.
-func (n *Node) Forget(id MemberID) bool {
+// ID and name stay valid until the next call into the node. For Config.Hearsay from now others
+// are not believed that it lives unless it answers.
+func (n *Node) Forget(now Time, id MemberID) bool {
 	r := n.view.at(id)
 	if !r.known() || r.state.live() || id == n.self {
 		return false
@@ -161,6 +162,10 @@ func (n *Node) Forget(id MemberID) bool {
 	n.moves.remove(id)
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
+	n.comebacks.proven(id)
+	if n.cfg.Hearsay > 0 {
+		n.comebacks.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.Hearsay))
+	}
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
 	n.view.size -= n.roster.stateSize(id, r.ident)
 	n.view.drop(id)
@@ -191,7 +196,7 @@ func (n *Node) forgetOld(now Time, out *Output) {
 	}
 	for range min(sweepStep, n.view.gone()) {
 		id := n.sweep()
-		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(id) {
+		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(now, id) {
 			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
 			n.sweepAt-- // where another one is now
 		}
@@ -209,7 +214,7 @@ func (n *Node) sweep() MemberID {
 
 // makeRoom forgets one of the gone if names run out: of those that it looks at, the one that is
 // gone for longest. Its name is free from the next call on, so the last few are kept spare.
-func (n *Node) makeRoom(out *Output) {
+func (n *Node) makeRoom(now Time, out *Output) {
 	gone := n.view.gone()
 	if gone == 0 || n.roster.spare() > spareNames {
 		return
@@ -220,7 +225,7 @@ func (n *Node) makeRoom(out *Output) {
 			oldest = id
 		}
 	}
-	if n.Forget(oldest) {
+	if n.Forget(now, oldest) {
 		out.Events = append(out.Events, Event{Kind: EventForgotten, Member: oldest})
 	}
 }

@@ -196,7 +196,7 @@ func addrPort(ip []byte, port uint16) netip.AddrPort {
 func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	id := c.id
 	if id == NoMember {
-		n.admit(now, c, out)
+		n.meet(now, c, out)
 		return
 	}
 	if id == n.self {
@@ -232,6 +232,10 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		n.checkMove(now, id, c, out)
 		return
 	}
+	if n.comebacks.waits(now, id) {
+		n.askClaimed(now, c, out)
+		return
+	}
 	n.accept(now, id, c, out)
 }
 
@@ -258,9 +262,20 @@ func (n *Node) complete(id MemberID, c *claim, out *Output) {
 	}
 }
 
+// meet takes a claim of somebody that has no record here.
+func (n *Node) meet(now Time, c *claim, out *Output) {
+	// What it says itself is no hearsay. Streams come from other ports.
+	if c.from.Addr() != c.addr.Addr() && n.comebacks.buried(now, c.name, c.inc) {
+		n.askClaimed(now, c, out)
+		return
+	}
+	n.admit(now, c, out)
+}
+
 // admit makes a record for a member first heard of.
 func (n *Node) admit(now Time, c *claim, out *Output) {
-	n.makeRoom(out)
+	n.makeRoom(now, out)
+	n.comebacks.exhume(c.name)
 	id := n.roster.acquireMember(c.name)
 	if id == NoMember {
 		n.counters.DroppedMembers++
@@ -297,6 +312,9 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	}
 	switch {
 	case !was.live():
+		if was == Dead {
+			n.comebacks.watch(id)
+		}
 		e.Kind = EventJoined
 		out.Events = append(out.Events, e)
 		return
@@ -410,6 +428,7 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 		n.endProbe(now) // others found out, or it left
 	}
 	if s == Dead {
+		n.comebacks.failed(now, id)
 		n.graveOpen = max(n.graveOpen, now.Add(n.cfg.GossipToTheDead))
 	}
 	n.gossipAccusation(id, s, inc, from, out)
@@ -460,6 +479,9 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 	n.raise(now, inc)
 	n.adjustHealth(1, out)
 	n.announceAlive(n.self, out)
+	if n.unheard++; n.unheard == unheardMax {
+		out.note(Note{Level: Warn, Code: NoteUnheard, From: n.cfg.Addr, N: unheardMax})
+	}
 	if string(from) == n.cfg.Name {
 		out.note(Note{Level: Info, Code: NoteOutbidding, N: int64(n.inc)})
 	} else {
@@ -467,6 +489,9 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 	}
 	return true
 }
+
+// unheardMax: who has refuted so often, and meanwhile had no ping of any other, is told that nobody reaches it.
+const unheardMax = 4
 
 // raise lifts the own incarnation above inc.
 func (n *Node) raise(now Time, inc uint32) {

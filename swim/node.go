@@ -50,6 +50,8 @@ type Node struct {
 	lastOp      OpID
 	lastStream  StreamID
 	sweepAt     int   // next of view.order that forgetOld looks at
+	unheard     uint8 // refutations since the last ping of another
+	comebacks   comebacks
 	metStranger Time  // until then no further exchange with one that we don't know
 	told        tolls // stale members that were answered lately
 }

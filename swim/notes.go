@@ -52,8 +52,13 @@ const (
 	NotePaused
 	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any are.
 	NoteStateCut
-	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart.
+	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart, or worse by hearsay.
 	NoteOutbidding
+	// NoteUnreachable: Member, failed, says that it lives at From, where nothing answers; N is for how many
+	// seconds it isn't believed.
+	NoteUnreachable
+	// NoteUnheard: we refuted N accusations, and no ping has reached us meanwhile at From, our own address.
+	NoteUnheard
 )
 
 // Counters count what a node did and what it dropped, since its start.

@@ -233,6 +233,7 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 		n.counters.DroppedMessages++
 		return true
 	}
+	n.unheard = 0
 	source := n.member(m.SourceNode)
 	if source == NoMember && len(m.Node) > 0 && len(m.SourceNode) > 0 {
 		n.meetStranger(now, from, out)
@@ -321,6 +322,7 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 		if (direct || !p.asked) && !p.untimed {
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
 		}
+		n.comebacks.proven(p.target)
 		n.endProbe(now)
 		n.adjustHealth(-1, out)
 	case n.ackErrand(now, from, m.Seq, out):

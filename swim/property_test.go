@@ -345,7 +345,7 @@ func (h *harness) forget(t *rapid.T) {
 	state, _ := h.nodes[0].State(id)
 	want := !state.live() && id != h.nodes[0].self
 	h.both(t, func(n *Node, _ *Output) {
-		if n.Forget(id) != want {
+		if n.Forget(h.now, id) != want {
 			t.Fatalf("%q, which is %v, forgotten: %v", name, state, !want)
 		}
 	})

@@ -137,6 +137,7 @@ func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
 	if n.asksItself(&m) {
 		return true
 	}
+	n.unheard = 0
 	ack := wire.Ack{Seq: m.Seq}
 	n.answer(in.ID, ack.Append(nil), nil, out)
 	return true
@@ -176,12 +177,15 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 	return errBadAnswer
 }
 
-// handleStreamAck takes the answer to a probe's or a move's ping by stream.
+// handleStreamAck takes the answer to a ping by stream: a probe's, of a claim to be back, or a move's.
 func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	if n.probe.target != c.member || n.probe.seq != c.seq {
-		n.ackMove(now, c.seq, out)
+		if !n.ackErrand(now, c.to, c.seq, out) {
+			n.ackMove(now, c.seq, out)
+		}
 		return
 	}
+	n.comebacks.proven(c.member)
 	n.probe.stream = true
 	if n.memberAt(c.member, c.to) {
 		n.refuseMove(now, n.moves.of(c.member), out)

@@ -138,6 +138,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	n.cfg.Meta, n.cfg.Versions = who.Meta, who.Versions
 	n.cfg.Carrier = carrier{n}
 	n.cfg.DeadRetention = 0 // forgetting is decided here, see reap
+	n.cfg.Hearsay = c.TombstoneTimeout
 	for i := range n.due {
 		n.due[i] = swim.Never
 	}

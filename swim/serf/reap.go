@@ -37,7 +37,7 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 	for id, r := range n.table.own {
 		switch age := now.Sub(r.changed); {
 		case r.marks&markReaped != 0:
-			if age > forgetAfter && !n.coalesce.holds(id) && n.swim.Forget(id) {
+			if age > forgetAfter && !n.coalesce.holds(id) && n.swim.Forget(now, id) {
 				n.handleForgotten(now, id, out)
 			}
 		case r.status == StatusLeaving && age > leavingMax:

@@ -1,0 +1,203 @@
+package swim
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// bury has c suspect a member and call it dead.
+func (tn *conversation) bury(name string, inc uint32) {
+	tn.t.Helper()
+	tn.recv("c", suspect(name, inc, "c"), dead(name, inc, "c"))
+	tn.want("failed", "event failed "+name)
+	tn.forget()
+}
+
+// unanswering returns a conversation with a node among four for which b has failed, is back, and has failed again.
+func unanswering(t *testing.T) *conversation {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.n.probe.next = Never
+	tn.bury("b", 1)
+	tn.recv("c", alive("b", 2))
+	tn.want("the first claim to be back is believed at once", "event joined b")
+	tn.bury("b", 2)
+	return tn
+}
+
+func TestSecondComebackHasToAnswer(t *testing.T) {
+	tn := unanswering(t)
+	tn.recv("c", alive("b", 3))
+	tn.want("asked where it says that it lives, both ways", "b: ping b", "b: stream ping b")
+	tn.wantState("not believed yet", "b", Dead, 2)
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.want("it answered", "event joined b")
+	tn.wantState("believed", "b", Alive, 3)
+	tn.bury("b", 3)
+	tn.recv("c", alive("b", 4))
+	tn.want("and is as credible as any other then", "event joined b")
+}
+
+func TestSecondComebackMayAnswerByStream(t *testing.T) {
+	tn := unanswering(t)
+	tn.recv("c", alive("b", 3))
+	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
+	tn.want("it answered", "event joined b")
+}
+
+// TestSilentComebacksAreBelievedEverMoreSlowly: 1, 2, 4 and so on up to 32 minutes after each failure.
+func TestSilentComebacksAreBelievedEverMoreSlowly(t *testing.T) {
+	tn := unanswering(t)
+	inc := uint32(3)
+	for _, minutes := range []time.Duration{1, 2, 4, 8, 16, 32, 32, 32} {
+		tn.recv("c", alive("b", inc))
+		tn.advance(time.Second)
+		tn.want("said, with what to look at", "note unreachable b")
+		tn.advance(minutes*time.Minute - time.Second - 1)
+		tn.recv("c", alive("b", inc))
+		tn.wantState("not yet", "b", Dead, inc-1)
+		tn.advance(1)
+		tn.recv("c", alive("b", inc))
+		tn.wantState("given another chance", "b", Alive, inc)
+		tn.forget()
+		tn.bury("b", inc)
+		inc++
+	}
+}
+
+// TestProbedComebackIsCredible: any answer will do, not only one to the ping that asks for it.
+func TestProbedComebackIsCredible(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.n.probe.next = Never
+	tn.bury("b", 1)
+	tn.recv("c", alive("b", 2))
+	b, _ := tn.n.Lookup([]byte("b"))
+	tn.n.startProbe(tn.now, b, &tn.out)
+	tn.collect()
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.bury("b", 2)
+	tn.recv("c", alive("b", 3))
+	tn.wantState("at once", "b", Alive, 3)
+}
+
+func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
+	tn := unanswering(t)
+	tn.recv("c", alive("b", 3), alive("b", 4))
+	tn.want("once at a time", "b: ping b")
+	tn.wantNone("once at a time", "b: ping b")
+	for len(tn.n.errands.list) < maxErrands {
+		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
+	}
+	tn.bury("d", 1)
+	tn.recv("c", alive("d", 2))
+	tn.bury("d", 2)
+	stale := tn.n.Counters().DroppedStale
+	tn.recv("c", alive("d", 3))
+	tn.wantNone("no room", "d: ping d")
+	if got := tn.n.Counters().DroppedStale - stale; got != 1 {
+		t.Errorf("%d claims dropped, want 1 counted", got)
+	}
+}
+
+func TestWatchedComebacksAreBounded(t *testing.T) {
+	var c comebacks
+	for id := range MemberID(maxComebacks + 1) {
+		c.watch(id)
+		c.failed(0, id)
+	}
+	if len(c.returned) != maxComebacks || c.waits(0, 0) || !c.waits(0, 1) || !c.waits(0, maxComebacks) {
+		t.Errorf("%d watched, want the last %d", len(c.returned), maxComebacks)
+	}
+}
+
+func TestTombstonesAreBounded(t *testing.T) {
+	var c comebacks
+	name := func(i int) []byte { return fmt.Appendf(nil, "m%d", i) }
+	for i := range maxTombstones + 1 {
+		c.bury(name(i), 1, 10)
+	}
+	if len(c.forgotten) != maxTombstones || c.buried(0, name(0), 1) || !c.buried(0, name(1), 1) {
+		t.Errorf("%d remembered, want the last %d", len(c.forgotten), maxTombstones)
+	}
+}
+
+// forgotten returns a conversation with a node among three that has forgotten b, who had failed at incarnation 5.
+func forgetful(t *testing.T) *conversation {
+	tn := converseWith(t, func(c *Config) { c.Hearsay = time.Hour }, "c", "d")
+	tn.n.probe.next = Never
+	tn.recv("c", alive("b", 5))
+	tn.bury("b", 5)
+	b, _ := tn.n.Lookup([]byte("b"))
+	tn.n.Forget(tn.now, b)
+	return tn
+}
+
+// TestForgottenMemberDoesntComeBackByHearsay: a member that slept while others forgot it still takes it for alive.
+func TestForgottenMemberDoesntComeBackByHearsay(t *testing.T) {
+	says := func(tn *conversation, s State) func(inc uint32) {
+		return func(inc uint32) {
+			tn.request("d", pushPull(false, "", entry{"b", s, inc, modern, addrOf("b")}))
+		}
+	}
+	for what, f := range map[string]func(tn *conversation) func(inc uint32){
+		"alive in an exchange":   func(tn *conversation) func(inc uint32) { return says(tn, Alive) },
+		"suspect in an exchange": func(tn *conversation) func(inc uint32) { return says(tn, Suspect) },
+		"by gossip": func(tn *conversation) func(inc uint32) {
+			return func(inc uint32) { tn.recv("d", alive("b", inc)) }
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			tn := forgetful(t)
+			hear := f(tn)
+			hear(5)
+			tn.want("asked whether it's there", "b: ping b", "b: stream ping b")
+			tn.wantNone("not believed", "event joined b")
+			tn.advance(time.Hour - 1)
+			hear(5)
+			tn.wantNone("for as long as configured", "event joined b")
+			tn.advance(1)
+			hear(5)
+			tn.want("no longer", "event joined b")
+		})
+	}
+}
+
+func TestForgottenMemberThatAnswersIsBack(t *testing.T) {
+	tn := forgetful(t)
+	tn.recv("d", alive("b", 5))
+	tn.recv("b", ack(tn.seqs["ping b"]))
+	tn.want("it's there", "event joined b")
+	tn.wantState("as claimed", "b", Alive, 5)
+}
+
+func TestForgottenMemberThatRefutedIsBack(t *testing.T) {
+	tn := forgetful(t)
+	tn.recv("d", alive("b", 6))
+	tn.want("it lived to say so", "event joined b")
+}
+
+func TestForgottenMemberThatSpeaksIsBack(t *testing.T) {
+	tn := forgetful(t)
+	tn.recv("b", alive("b", 1))
+	tn.want("restarted, it begins anew", "event joined b")
+}
+
+// TestMemberThatNobodyPingsIsTold what is wrong, as it hears of nothing but what others say of it.
+func TestMemberThatNobodyPingsIsTold(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.n.probe.next = Never
+	accuse := func(times int) {
+		for range times {
+			tn.request("b", pushPull(false, "", entry{"a", Dead, tn.n.inc, modern, addrOf("a")}))
+		}
+	}
+	accuse(unheardMax - 1)
+	tn.wantNone("it may be chance", "note unheard *")
+	tn.recv("b", ping(1, "a", "b"))
+	accuse(unheardMax - 1)
+	tn.wantNone("one reached it meanwhile", "note unheard *")
+	accuse(1)
+	tn.want("nobody reaches it", "note unheard *")
+	accuse(100)
+	tn.wantNone("once", "note unheard *")
+}
