@@ -12,17 +12,16 @@ import (
 
 // command returns what runs a handler: when ctx ends, it is killed with its descendants.
 func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
-	var cmd *exec.Cmd
+	cmd := exec.CommandContext(ctx, "cmd")
+	// cmd doesn't follow the usual rules of quoting: with /S it takes what is between
+	// the outermost quotes as it is.
+	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: `cmd /S /C "` + h.Script + `"`}
 	if h.Args != nil {
-		cmd = exec.CommandContext(ctx, h.Args[0], h.Args[1:]...)
-		if err := checkProgram(cmd.Path); err != nil { // found by its name alone
+		path, err := findProgram(h.Args[0])
+		if err != nil {
 			return nil, err
 		}
-	} else {
-		cmd = exec.CommandContext(ctx, "cmd")
-		// cmd doesn't follow the usual rules of quoting: with /S it takes what is between
-		// the outermost quotes as it is.
-		cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: `cmd /S /C "` + h.Script + `"`}
+		cmd = exec.CommandContext(ctx, path, h.Args[1:]...)
 	}
 	cmd.Cancel = func() error {
 		tree := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid))
@@ -32,6 +31,15 @@ func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 		return cmd.Process.Kill()
 	}
 	return cmd, nil
+}
+
+// findProgram returns the file that a program's name stands for: the system would add an extension.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		err = checkProgram(path)
+	}
+	return path, err
 }
 
 // checkProgram refuses batch files, which the system hands to cmd: who wants no shell must not get one.
