@@ -3,6 +3,8 @@
 package handler
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -148,6 +150,33 @@ func TestEventDroppedByOneHandlerIsNotWaitedFor(t *testing.T) {
 	f.wantRun("echo ran", 1)
 	open()
 	f.finish()
+}
+
+// deadlined is a context that says when it ends, but is ended by the test.
+type deadlined struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadlined) Deadline() (time.Time, bool) { return d.at, true }
+
+// A handler that hangs mustn't cost the others the time that the end leaves them.
+func TestCloseWaitsForOrderHalfOfItsTime(t *testing.T) {
+	f := newFixture(t, Config{})
+	f.slow, f.hold = time.Hour, time.Hour
+	f.set("user=cat "+f.gate("never"), "user=echo ran > DIR/out")
+	f.Handle(user("1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	closed := make(chan error)
+	go func() { closed <- f.Close(deadlined{ctx, time.Now().Add(20 * time.Millisecond)}) }()
+	f.wantRun("echo ran", 1)
+	cancel()
+	if err := <-closed; !errors.Is(err, context.Canceled) {
+		t.Errorf("Close: %v, want that it had to kill", err)
+	}
+	if diff := cmp.Diff(Counts{Runs: 2, Failed: 1, Killed: 1}, f.Stats().Total); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestReloadThatTurnsTheOrderRound(t *testing.T) {

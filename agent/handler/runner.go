@@ -112,6 +112,7 @@ type Runner struct {
 	timeout time.Duration
 	slowRun int // slow scripts that have given their worker back
 	closed  bool
+	hurry   bool // it was, and nobody waits for other handlers any more
 }
 
 // New returns a runner without handlers. It must be closed.
@@ -233,11 +234,15 @@ func (s *Stats) add(q *queue) {
 
 // Close takes no more events, lets the scripts deal with those that wait, kills
 // what still runs when ctx ends, and returns when nothing of the runner is left. It
-// returns ctx's error if it came to that. Calling it again waits too.
+// returns ctx's error if it came to that. Calling it again waits too. From half of the time that ctx has no handler
+// waits for another.
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	if deadline, ok := ctx.Deadline(); ok {
+		defer time.AfterFunc(time.Until(deadline)/2, r.waitNoMore).Stop()
+	}
 	stop := context.AfterFunc(ctx, func() { r.kill(errClosed) })
 	r.draining.Wait()
 	r.kill(errClosed)
@@ -245,6 +250,16 @@ func (r *Runner) Close(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// waitNoMore lets the handlers of one event run side by side.
+func (r *Runner) waitNoMore() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hurry = true
+	for _, q := range slices.Concat(r.queues, r.retired) {
+		q.signal()
+	}
 }
 
 // drain runs a queue's handler until there is nothing left to do.
@@ -316,7 +331,7 @@ func (r *Runner) pending(q *queue) (head *step, ok bool) {
 
 // mayRun tells whether a queue's next event can be handled now.
 func (r *Runner) mayRun(q *queue) bool {
-	return q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
+	return r.hurry || q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
 }
 
 // pop takes a queue's next event to run its handler. There is one since await said so: where events are

@@ -47,11 +47,11 @@ func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 
 // watch runs cmd, and warns when it is slow.
 func (r *Runner) watch(cmd *exec.Cmd, h *Handler, slow func()) error {
-	warned := make(chan struct{})
-	timer := time.AfterFunc(r.slow, func() {
+	warned, limit := make(chan struct{}), r.slow
+	timer := time.AfterFunc(limit, func() {
 		defer close(warned)
 		slow()
-		r.cfg.Log(slog.LevelWarn, "Script '%s' slow, execution exceeding %v", h.Script, r.slow)
+		r.cfg.Log(slog.LevelWarn, "Script '%s' slow, execution exceeding %v", h.Script, limit)
 	})
 	err := cmd.Run()
 	if !timer.Stop() {
