@@ -11,8 +11,8 @@ import (
 const infoHelp = `
 Usage: serf info [options]
 
-  Shows what the agent says about itself: its name, event handlers, runtime, tags, and
-  counters of the Serf protocol.
+  Shows what the agent says about itself: its name, event handlers and what waits for
+  them, runtime, tags, and counters of the Serf protocol.
 
 Options:
 
