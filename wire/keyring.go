@@ -16,7 +16,7 @@ const KeysMax = 64
 var (
 	ErrKeySize    = errors.New("key must be 16, 24 or 32 bytes")
 	ErrKeyUnknown = errors.New("key is not in the keyring")
-	ErrKeyPrimary = errors.New("the primary key can't be removed")
+	ErrKeyPrimary = errors.New("removing the primary key is not allowed: use another one first")
 	ErrKeyLimit   = errors.New("keyring is full")
 )
 

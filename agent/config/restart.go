@@ -1,6 +1,10 @@
 package config
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
 
 // live are the keys whose changes a running agent takes over.
 var live = map[string]bool{
@@ -20,4 +24,32 @@ func NeedRestart(running, next *Config) (names []string) {
 		}
 	}
 	return names
+}
+
+// LiveChanges says what a running agent takes over from a new configuration, but for tags, one text for each key:
+// "log_level is debug, was info".
+func LiveChanges(running, next *Config) (changes []string) {
+	for _, o := range options {
+		if o.key == "" || !live[o.key] || o.key == "tags" || o.key == "role" {
+			continue
+		}
+		was, is := shown(o.field(running)), shown(o.field(next))
+		if was != is {
+			changes = append(changes, fmt.Sprintf("%s is %s, was %s", o.key, is, was))
+		}
+	}
+	return changes
+}
+
+// shown is a value for a message.
+func shown(field any) string {
+	switch f := field.(type) {
+	case *[]string:
+		if len(*f) == 0 {
+			return "empty"
+		}
+		return fmt.Sprintf("%q", strings.Join(*f, ", "))
+	default:
+		return fmt.Sprint(reflect.ValueOf(field).Elem().Interface())
+	}
 }

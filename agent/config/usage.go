@@ -58,8 +58,8 @@ const notes = `
 A configuration file is a JSON object, such as {"node_name": "a", "start_join": ["10.0.0.1"], "tags": {"role": "web"},
 "event_handlers": ["member-failed=./page.sh"], "retry_interval": "10s"}, in UTF-8. Unknown keys, keys that come twice and
 values of the wrong kind are errors. In a folder, files whose names begin with a dot are skipped. HUP reads the files again:
-log level, event handlers and their time-out and tags change at once, tags set at run time stay; what else has changed is
-named in the log and needs a restart.
+log level, event handlers and their time-out and tags change at once, tags set at run time stay; it says what has changed, and
+what of it needs a restart.
 An option or key whose value is empty, as that of a variable that isn't set, is an error: for the default leave it out.
 
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each, with FILE.lock beside it while that runs: a

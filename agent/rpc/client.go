@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,18 @@ import (
 	"serf/swim/serf/coord"
 )
 
-// DefaultTimeout is what Options.Timeout is if left zero.
-const DefaultTimeout = 10 * time.Second
+const (
+	// DefaultTimeout is what Options.Timeout is if left zero.
+	DefaultTimeout = 10 * time.Second
+	// handshakeTimeout is how long the handshake may take then. Agents answer it at once; what isn't an agent may never.
+	handshakeTimeout = 4 * time.Second
+)
+
+// strangeMax is how much of what is no answer is shown, in bytes.
+const strangeMax = 20
+
+// ErrNeedlessKey: a key was given to an agent that has none.
+var ErrNeedlessKey = errors.New("the agent has no RPC key, so none can be given")
 
 // ErrClosed is returned by the methods of a client after Close.
 var ErrClosed = errors.New("rpc: client closed")
@@ -37,8 +48,11 @@ type Options struct {
 	AuthKey string
 	// Timeout bounds connecting including handshake and auth, and how long the agent may take to
 	// read a request. Zero means DefaultTimeout. How long an answer may take is up to the
-	// context of each call.
+	// context of each call, and AnswerTimeout.
 	Timeout time.Duration
+	// AnswerTimeout is how long the agent may take to answer a request, and to begin a stream. Zero means
+	// for ever.
+	AnswerTimeout time.Duration
 }
 
 // A Client is a connection to an agent. Its methods may be called concurrently.
@@ -49,6 +63,7 @@ type Client struct {
 	nc      net.Conn
 	in      *valueReader // of the reader goroutine
 	timeout time.Duration
+	answer  time.Duration // Options.AnswerTimeout
 	done    chan struct{} // closed when the reader goroutine has ended
 
 	writing sync.Mutex
@@ -97,25 +112,81 @@ func NewClient(ctx context.Context, nc net.Conn, o Options) (*Client, error) {
 		nc:      nc,
 		in:      newValueReader(nc, answerLimits),
 		timeout: o.timeout(),
+		answer:  o.AnswerTimeout,
 		done:    make(chan struct{}),
 		calls:   make(map[uint64]receiver),
 	}
 	go c.read()
-	if err := c.greet(ctx, o.AuthKey); err != nil {
+	if err := c.greet(ctx, &o); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Client) greet(ctx context.Context, key string) error {
-	if err := c.call(ctx, cmdHandshake, &handshakeRequest{Version: version}, nil); err != nil {
-		return fmt.Errorf("handshake: %w", err)
+func (c *Client) greet(ctx context.Context, o *Options) error {
+	if o.Timeout <= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, handshakeTimeout)
+		defer cancel()
 	}
-	if key == "" {
+	if err := c.call(ctx, cmdHandshake, &handshakeRequest{Version: version}, nil); err != nil {
+		return c.noAgent(err)
+	}
+	if o.AuthKey == "" {
 		return nil
 	}
-	return c.call(ctx, cmdAuth, &authRequest{AuthKey: key}, nil)
+	err := c.call(ctx, cmdAuth, &authRequest{AuthKey: o.AuthKey}, nil)
+	if errors.Is(err, ErrInvalidToken) && c.isOpen(ctx) {
+		return ErrNeedlessKey
+	}
+	return err
+}
+
+// isOpen reports whether the agent answers without a key. Stopping a stream that doesn't exist changes nothing.
+func (c *Client) isOpen(ctx context.Context) bool {
+	return !errors.Is(c.call(ctx, cmdStop, &stopRequest{}, nil), ErrAuthRequired)
+}
+
+// noAgent words why a handshake failed: somebody else may be listening there.
+func (c *Client) noAgent(err error) error {
+	var strange *notAnAnswerError
+	why := err.Error()
+	switch {
+	case errors.As(err, &strange):
+		why = "no agent's RPC is there: it sends " + strange.what()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		why = "it hangs up. Is that the agent's RPC port, and not the one for gossip?"
+	case errors.Is(err, context.DeadlineExceeded):
+		why = "no answer in time. Is that an agent's RPC port?"
+	}
+	return &handshakeError{fmt.Sprintf("handshake with %v: %s", c.nc.RemoteAddr(), why), err}
+}
+
+// handshakeError says in words what err means.
+type handshakeError struct {
+	text string
+	err  error
+}
+
+func (e *handshakeError) Error() string { return e.text }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// notAnAnswerError is what came in place of an answer.
+type notAnAnswerError struct {
+	start []byte // of what came, at most strangeMax
+	err   error
+}
+
+func (e *notAnAnswerError) Error() string { return e.err.Error() }
+func (e *notAnAnswerError) Unwrap() error { return e.err }
+
+// what says who speaks like that.
+func (e *notAnAnswerError) what() string {
+	if bytes.HasPrefix(e.start, []byte("HTTP/")) {
+		return "what a web server does"
+	}
+	return fmt.Sprintf("%q", e.start)
 }
 
 // Close hangs up. All calls and streams end. It may be called again.
@@ -156,12 +227,15 @@ func (c *Client) read() {
 
 func (c *Client) readMessage() error {
 	b, err := c.in.next()
+	if errors.Is(err, errMalformed) {
+		err = &notAnAnswerError{c.in.arrived(), err}
+	}
 	if err != nil {
 		return err
 	}
 	var h responseHeader
 	if err := msgpack.Unmarshal(b, &h); err != nil {
-		return fmt.Errorf("answer header: %w", err)
+		return &notAnAnswerError{c.in.arrived(), fmt.Errorf("answer header: %w", err)}
 	}
 	c.mu.Lock()
 	r := c.calls[h.Seq]
@@ -219,6 +293,8 @@ func (c *Client) write(b []byte) error {
 
 // call makes a request and waits for its answer. The body of the answer, if it has one, goes into resp.
 func (c *Client) call(ctx context.Context, name string, req, resp any) error {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
 	a := &pendingAnswer{resp: resp, done: make(chan error, 1)}
 	if _, err := c.request(name, req, a); err != nil {
 		return err
@@ -231,7 +307,15 @@ func (c *Client) call(ctx context.Context, name string, req, resp any) error {
 	if !a.abandon() {
 		return <-a.done // it has just arrived
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
+}
+
+// within bounds the time for an answer.
+func (c *Client) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.answer <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, c.answer, fmt.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded))
 }
 
 // pendingAnswer receives the one answer to a request.

@@ -69,6 +69,8 @@ func (c *Client) Query(ctx context.Context, q QueryParams) (*Stream[Answer], err
 }
 
 func start[T any](ctx context.Context, c *Client, name string, req any, d decoder[T]) (*Stream[T], error) {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
 	s := &Stream[T]{c: c, rec: d, ready: make(chan struct{}, 1), begun: make(chan error, 1)}
 	seq, err := c.request(name, req, s)
 	if err != nil {
@@ -82,9 +84,10 @@ func start[T any](ctx context.Context, c *Client, name string, req any, d decode
 		}
 		return s, nil
 	case <-ctx.Done():
-		s.end(ctx.Err())
+		err := context.Cause(ctx)
+		s.end(err)
 		s.tellStop()
-		return nil, ctx.Err()
+		return nil, err
 	}
 }
 

@@ -182,6 +182,84 @@ func TestMuteAgent(t *testing.T) {
 	})
 }
 
+// What isn't an agent is told from one that is, with its address, and in a time that nobody minds.
+func TestSomebodyElseListens(t *testing.T) {
+	for _, tt := range []struct {
+		name, says, want string
+		after            time.Duration
+	}{
+		{"web server", "HTTP/1.0 400 Bad request\r\n", "no agent's RPC is there: it sends what a web server does", 0},
+		{"mail server", "220 mail.example.org ESMTP\r\n", `no agent's RPC is there: it sends "220 mail.example.org"`, 0},
+		{"no value", "\xc1 and more than is shown", `no agent's RPC is there: it sends "\xc1 and more than is s"`, 0},
+		{"gossip", "", "it hangs up. Is that the agent's RPC port, and not the one for gossip?", 0},
+		{"mute", "", "no answer in time. Is that an agent's RPC port?", handshakeTimeout},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				nc, other := net.Pipe()
+				defer other.Close()
+				go func() {
+					splitOne(other)
+					if tt.after == 0 {
+						other.Write([]byte(tt.says))
+						other.Close()
+					}
+				}()
+				start := time.Now()
+				_, err := NewClient(t.Context(), nc, Options{})
+				if want := "handshake with pipe: " + tt.want; err == nil || err.Error() != want {
+					t.Errorf("%v, want %s", err, want)
+				}
+				if d := time.Since(start); d != tt.after {
+					t.Errorf("after %v, want %v", d, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestNeedlessKey(t *testing.T) {
+	_, open := startServer(t, &fakeAgent{}, ServerOptions{})
+	if _, err := NewClient(t.Context(), open.dial(), Options{AuthKey: "key"}); err != ErrNeedlessKey {
+		t.Errorf("an agent without a key: %v, want %v", err, ErrNeedlessKey)
+	}
+	_, guarded := startServer(t, &fakeAgent{}, ServerOptions{AuthKey: "other"})
+	if _, err := NewClient(t.Context(), guarded.dial(), Options{AuthKey: "key"}); err != error(ErrInvalidToken) {
+		t.Errorf("an agent with another key: %v, want %v", err, ErrInvalidToken)
+	}
+}
+
+// AnswerTimeout bounds calls and the beginning of streams, and nothing after it.
+func TestAnswerTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := newFeed[Event](1)
+		a := &fakeAgent{
+			join:      func(ctx context.Context, _ []string) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
+			subscribe: func(Filter) (Feed[Event], error) { return events, nil },
+		}
+		_, l := startServer(t, a, ServerOptions{})
+		c, err := NewClient(t.Context(), l.dial(), Options{AnswerTimeout: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		s, err := c.Stream(t.Context(), "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = c.Join(t.Context(), []string{"x"}, false)
+		if d := time.Since(start); err == nil || err.Error() != "no answer within 3s: context deadline exceeded" || d != 3*time.Second {
+			t.Errorf("%v after %v", err, d)
+		}
+		time.Sleep(time.Minute)
+		events.c <- Event{Type: UserEvent, Name: "late"}
+		if e, err := s.Next(t.Context()); err != nil || e.Name != "late" {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
+}
+
 func TestAnswerToNobodyEndsConnection(t *testing.T) {
 	nc, agent := net.Pipe()
 	defer agent.Close()

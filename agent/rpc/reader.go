@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
@@ -61,6 +62,12 @@ type valueReader struct {
 
 func newValueReader(r io.Reader, max limits) *valueReader {
 	return &valueReader{r: r, max: max}
+}
+
+// arrived is the start of what was read last and of what has come after it, for a message.
+func (v *valueReader) arrived() []byte {
+	rest := v.buf[v.start:]
+	return slices.Clone(rest[:min(len(rest), strangeMax)])
 }
 
 // next returns the bytes of the next value, valid until the call after. The error is io.EOF if

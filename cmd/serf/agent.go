@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -144,6 +145,9 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.log = agent.NewLog(d.out, d.setup.level())
 	ac, err := d.setup.agentConfig()
+	if err == nil {
+		err = d.setup.checkPorts(ln.Addr())
+	}
 	if err == nil {
 		err = d.lockFiles()
 	}
@@ -465,28 +469,43 @@ func (d *daemon) reload(l loading) {
 	}
 	d.agent.SetHandlers(s.handlers)
 	d.agent.SetHandlerTimeout(s.handlerTimeout())
-	if err := d.reloadTags(s.conf.Tags); err != nil {
+	changes := config.LiveChanges(&d.setup.conf, &s.conf)
+	tags, err := d.reloadTags(s.conf.Tags)
+	if err != nil {
 		d.out.fail("Failed to update tags: %v", err)
 		s.conf.Tags = d.setup.conf.Tags // so that the next reload tries again
+	} else if tags != "" {
+		changes = append(changes, tags)
 	}
+	d.out.step("Configuration reloaded: %s", cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
 	if fixed := config.NeedRestart(&d.setup.conf, &s.conf); len(fixed) > 0 {
 		d.out.step("Warning: changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}
 	d.setup = s
 }
 
-// reloadTags takes over the changes of the configuration's tags. Tags set at
+// reloadTags takes over the changes of the configuration's tags, and says which. Tags set at
 // run time stay.
-func (d *daemon) reloadTags(next map[string]string) error {
+func (d *daemon) reloadTags(next map[string]string) (changes string, err error) {
 	current := d.agent.Tags()
 	merged := config.MergeTags(d.setup.conf.Tags, current, next)
 	set, gone := tagChanges(current, merged)
 	if len(set)+len(gone) == 0 {
-		return nil
+		return "", nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
 	defer cancel()
-	return d.agent.SetTags(ctx, set, gone)
+	if err := d.agent.SetTags(ctx, set, gone); err != nil {
+		return "", err
+	}
+	var parts []string
+	if len(set) > 0 {
+		parts = append(parts, "tags set: "+tagList(set))
+	}
+	if len(gone) > 0 {
+		parts = append(parts, "tags deleted: "+printable(strings.Join(gone, ",")))
+	}
+	return strings.Join(parts, "; "), nil
 }
 
 // tagChanges returns what to set and to delete to get from one set of tags to another.

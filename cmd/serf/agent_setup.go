@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -59,6 +60,20 @@ func loadSetup(args []string) (setup, error) {
 // addressSpec is what the user says about this member's address.
 func (s *setup) addressSpec() agent.AddressSpec {
 	return agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface, Advertise: s.conf.Advertise}
+}
+
+// checkPorts finds the RPC port in the way of gossip: the system would only say that somebody has it.
+func (s *setup) checkPorts(rpc net.Addr) error {
+	tcp, ok := rpc.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	at, bind := tcp.AddrPort(), s.addrs.Bind
+	same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() || bind.Addr().IsUnspecified()
+	if !same || at.Port() != bind.Port() {
+		return nil
+	}
+	return fmt.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different ports", s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
 }
 
 // from says which option, or which place in a file, an error comes from.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/rpc"
 )
@@ -306,8 +308,10 @@ func TestAgentReload(t *testing.T) {
 		"event_handlers": ["user:x=true"], "start_join": ["127.0.31.2"]}`)
 	r.send(syscall.SIGHUP)
 	r.stdout.await(t, `==> Caught signal: hangup\n==> Reloading configuration...\n`)
-	r.stdout.await(t, `==> Warning: changes of these take a restart: start_join \(-join\)\n`)
+	r.stdout.await(t, `==> Configuration reloaded: event_handlers is "user:x=true", was empty; log_level is debug, was info; `+
+		`tags set: added=2,changed=2; tags deleted: gone\n==> Warning: changes of these take a restart: start_join \(-join\)\n`)
 	r.send(syscall.SIGHUP) // is taken when the first has been dealt with
+	r.stdout.await(t, `==> Configuration reloaded: nothing has changed that can while it runs\n`)
 
 	members, err := c.Members(t.Context())
 	if err != nil || len(members) != 1 {
@@ -409,6 +413,23 @@ func TestAgentPortsTaken(t *testing.T) {
 		r.errs.await(t, want)
 		if strings.Contains(r.stdout.String(), "running") {
 			t.Errorf("%s: it says that it runs:\n%s", option, r.stdout)
+		}
+	}
+}
+
+// An agent that is in its own way says so.
+func TestOwnPortIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		bind, rpc string
+		same      bool
+	}{
+		{"127.0.0.1:7", "127.0.0.1:7", true}, {"127.0.0.1:7", "127.0.0.1:8", false}, {"127.0.0.1:7", "127.0.0.2:7", false},
+		{"0.0.0.0:7", "127.0.0.1:7", true}, {"127.0.0.1:7", "[::]:7", true}, {"127.0.0.1:0", "127.0.0.1:7", false}, {"[::1]:7", "[::1]:7", true},
+	} {
+		s := setup{addrs: agent.Addresses{Bind: netip.MustParseAddrPort(tt.bind)}}
+		err := s.checkPorts(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))
+		if (err != nil) != tt.same || err != nil && !strings.Contains(err.Error(), "is taken for RPC, by rpc_addr (-rpc-addr) of this agent") {
+			t.Errorf("gossip at %s, RPC at %s: %v", tt.bind, tt.rpc, err)
 		}
 	}
 }

@@ -11,7 +11,8 @@ const forceLeaveHelp = `
 Usage: serf force-leave [options] NAME
 
   Turns a failed member into one that left, so that the cluster stops trying to
-  reach it. A member that is in fact alive soon shows up again.
+  reach it. A member that is in fact alive soon shows up again. A name that the agent
+  doesn't know is told to the others all the same, with a warning.
 
 Options:
 
@@ -24,6 +25,9 @@ func runForceLeave(ctx context.Context, args []string, e env) int {
 	o.takes(1, 1, "a node name")
 	prune := o.flag("prune", false)
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
+		if err := warnOfStrangers(ctx, o, c, args); err != nil {
+			return err
+		}
 		if err := c.ForceLeave(ctx, args[0], *prune); err != nil {
 			return fmt.Errorf("force leaving: %w", err)
 		}

@@ -49,6 +49,7 @@ func runMembers(ctx context.Context, args []string, e env) int {
 			fmt.Fprintln(e.Stderr, "-role is deprecated: use -tag role="+*role)
 			tags["role"] = *role
 		}
+		warnOfStatus(o, *status)
 		members, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: *name, Status: *status, Tags: tags})
 		if err != nil {
 			return fmt.Errorf("retrieving members: %w", err)

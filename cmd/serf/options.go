@@ -25,6 +25,11 @@ const rpcHelp = `
 
   -rpc-auth=KEY
         The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.
+
+  -rpc-timeout=DURATION
+        How long to wait for the connection, and for each answer of the agent, such as
+        5s. What follows an answer, as those to a query do, is not bounded by it. Default:
+        10s for the connection, for ever for answers.
 `
 
 // errReported ends a command that has already said what went wrong.
@@ -142,6 +147,21 @@ func (o *options) duration(name string) *time.Duration {
 	return &d
 }
 
+// patience is a duration of more than nothing.
+func (o *options) patience(name string) *time.Duration {
+	var d time.Duration
+	o.set.Func(name, "", func(s string) (err error) {
+		switch d, err = time.ParseDuration(s); {
+		case err != nil:
+			return errors.New("want a duration such as 500ms or 15s")
+		case d <= 0:
+			return errors.New("want a duration of more than 0")
+		}
+		return nil
+	})
+	return &d
+}
+
 // number is an option from 0 to 255, as rule says.
 func (o *options) number(name, rule string) *uint8 {
 	var n uint8
@@ -245,6 +265,7 @@ func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, 
 	o.help += rpcHelp
 	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr)
 	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "")
+	timeout := o.patience("rpc-timeout")
 	rest, code, ok := o.parse(args)
 	if !ok {
 		return code
@@ -257,7 +278,7 @@ func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, 
 			return o.misused("%v", err)
 		}
 	}
-	c, err := rpc.Dial(ctx, *addr, rpc.Options{AuthKey: *auth})
+	c, err := rpc.Dial(ctx, *addr, rpc.Options{AuthKey: *auth, Timeout: *timeout, AnswerTimeout: *timeout})
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
 		o.hint(err, "Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
@@ -279,9 +300,14 @@ func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, 
 // hint says what to do about an error.
 func (o *options) hint(err error, otherwise string) {
 	switch {
-	case errors.Is(err, rpc.ErrAuthRequired), errors.Is(err, rpc.ErrInvalidToken):
-		fmt.Fprintln(o.e.Stderr, "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or SERF_RPC_AUTH.")
-	case otherwise != "":
+	case errors.Is(err, rpc.ErrAuthRequired):
+		otherwise = "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or SERF_RPC_AUTH."
+	case errors.Is(err, rpc.ErrInvalidToken):
+		otherwise = "The key isn't the agent's (rpc_auth): give that one with -rpc-auth or SERF_RPC_AUTH."
+	case errors.Is(err, rpc.ErrNeedlessKey):
+		otherwise = "Leave out -rpc-auth, unset SERF_RPC_AUTH, or give the agent the key as rpc_auth."
+	}
+	if otherwise != "" {
 		fmt.Fprintln(o.e.Stderr, otherwise)
 	}
 }

@@ -47,6 +47,9 @@ func runQuery(ctx context.Context, args []string, e env) int {
 	noAck := o.flag("no-ack", false)
 	relays := o.number("relay-factor", "Relay factor must be from 0 to 255")
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
+		if err := warnOfNobody(ctx, o, c, *nodes, tags); err != nil {
+			return err
+		}
 		answers, err := c.Query(ctx, rpc.QueryParams{
 			Name:        args[0],
 			Payload:     o.sent,

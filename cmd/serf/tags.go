@@ -34,6 +34,9 @@ func runTags(ctx context.Context, args []string, e env) int {
 		return nil
 	}
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
+		if err := warnOfMissingTags(ctx, o, c, *remove); err != nil {
+			return err
+		}
 		if err := c.SetTags(ctx, set, *remove); err != nil {
 			return fmt.Errorf("setting tags: %w", err)
 		}

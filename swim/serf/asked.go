@@ -276,7 +276,7 @@ func (n *Node) sendAck(now swim.Time, q *question, out *swim.Output) {
 func (n *Node) sendAnswer(now swim.Time, q *question, m *wire.QueryResponse, out *swim.Output) ([]byte, error) {
 	msg := m.Append(nil)
 	if len(msg) > n.cfg.QueryResponseSizeMax {
-		return nil, &SizeError{What: "answer", Size: len(msg), Limit: n.cfg.QueryResponseSizeMax}
+		return nil, &SizeError{What: "answer", Size: len(msg), Limit: n.cfg.QueryResponseSizeMax, Setting: "query_response_size_limit"}
 	}
 	if q.own {
 		n.applyAnswer(now, m, out)

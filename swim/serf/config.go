@@ -132,7 +132,8 @@ func (c *Config) Validate() error {
 	}
 	bad(c.Protocol == 0 || c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax,
 		"Serf protocol %d: allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
-	bad(!c.CheckNames || plainName(c.Name), "name %q: allowed are at most %d letters, digits, dots and dashes", c.Name, checkedNameMax)
+	bad(!c.CheckNames || len(c.Name) <= checkedNameMax, "name: %d bytes. Valid length is 1 to %d when names are checked", len(c.Name), checkedNameMax)
+	bad(!c.CheckNames || plainName(c.Name), "name: %q has invalid characters: allowed are letters, digits, dots and dashes", c.Name)
 	_, err := encodeTags(c.protocol(), c.Tags)
 	bad(err == nil, "%w", err)
 	atLeast("reap interval", c.ReapInterval, time.Millisecond)
@@ -161,7 +162,7 @@ func (c *Config) protocol() uint8 {
 	return c.Protocol
 }
 
-// plainName says whether a name is what CheckNames allows.
+// plainName says whether a name has the characters that CheckNames allows.
 func plainName(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -170,17 +171,22 @@ func plainName(name string) bool {
 			return false
 		}
 	}
-	return len(name) <= checkedNameMax
+	return true
 }
 
 // SizeError says that something given by the caller is too large. It is an ErrTooLarge of package swim.
 type SizeError struct {
 	What        string
-	Size, Limit int // bytes
+	Size, Limit int    // bytes
+	Setting     string // what agents call the limit in their configuration; "" if it can't be set
 }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("%s: %d bytes encoded, limit %d", e.What, e.Size, e.Limit)
+	text := fmt.Sprintf("%s: %d bytes encoded, which exceeds limit of %d bytes", e.What, e.Size, e.Limit)
+	if e.Setting != "" {
+		text += " (" + e.Setting + ")"
+	}
+	return text
 }
 
 // Is makes errors.Is(e, swim.ErrTooLarge) true.
@@ -191,7 +197,7 @@ var (
 	// ErrBusy: a queue is full; try again when some of it has gone out.
 	ErrBusy = errors.New("too much of this is under way")
 	// ErrInternalName: the name begins with what Serf keeps for itself.
-	ErrInternalName = errors.New("names that begin with _serf_ are kept for Serf itself")
+	ErrInternalName = errors.New("names of queries cannot contain the prefix _serf_, which Serf keeps for itself")
 	// ErrNoQuery: no query waits for an answer under this operation: it has
 	// been answered, its time is over, or it never was.
 	ErrNoQuery = errors.New("the query is past its deadline, or was answered already")

@@ -74,12 +74,12 @@ func (n *Node) UserEvent(now swim.Time, name string, payload []byte, coalesce bo
 // ErrBusy while too many wait to be told.
 func (n *Node) CheckUserEvent(name string, payload []byte, coalesce bool) error {
 	if size := len(name) + len(payload); size > n.cfg.EventSizeMax {
-		return &SizeError{What: "user event", Size: size, Limit: n.cfg.EventSizeMax}
+		return &SizeError{What: "user event", Size: size, Limit: n.cfg.EventSizeMax, Setting: "user_event_size_limit"}
 	}
 	e := userEvent{name: []byte(name), payload: payload, coalesce: coalesce}
 	n.buf = n.appendEvent(n.buf[:0], n.eventClock.Now(), &e)
 	if len(n.buf) > n.cfg.EventSizeMax {
-		return &SizeError{What: "user event", Size: len(n.buf), Limit: n.cfg.EventSizeMax}
+		return &SizeError{What: "user event", Size: len(n.buf), Limit: n.cfg.EventSizeMax, Setting: "user_event_size_limit"}
 	}
 	if s := &n.events; len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
 		return fmt.Errorf("%d user events wait to be sent: %w", len(s.backlog), ErrBusy)

@@ -193,7 +193,7 @@ func (n *Node) ask(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, e
 	m.Flags = wire.QueryWantAck | wire.QueryExtended
 	msg := m.Append(nil)
 	if len(msg) > n.cfg.QuerySizeMax {
-		return 0, &SizeError{What: "query", Size: len(msg), Limit: n.cfg.QuerySizeMax}
+		return 0, &SizeError{What: "query", Size: len(msg), Limit: n.cfg.QuerySizeMax, Setting: "query_size_limit"}
 	}
 	q := &query{
 		op: n.newOp(), time: n.queryClock.Next(), id: m.ID, name: p.Name, deadline: now.Add(p.Timeout),

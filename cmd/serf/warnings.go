@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"serf/agent/rpc"
+	"serf/internal/nearest"
+)
+
+// The original does what it's asked without a word though it can have no effect. So does this program, for those who count on
+// its exit code, but it says so.
+
+// warnOfStrangers names those that aren't members.
+func warnOfStrangers(ctx context.Context, o *options, c *rpc.Client, names []string) error {
+	var strangers []string
+	for _, name := range names {
+		found, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: regexp.QuoteMeta(name)})
+		if err != nil {
+			return fmt.Errorf("retrieving members: %w", err)
+		}
+		if len(found) == 0 {
+			strangers = append(strangers, name)
+		}
+	}
+	if len(strangers) == 0 {
+		return nil
+	}
+	members, err := c.Members(ctx) // all of them, which may be many, only now
+	if err != nil {
+		return fmt.Errorf("retrieving members: %w", err)
+	}
+	var known []string
+	for _, m := range members {
+		known = append(known, m.Name)
+	}
+	for _, name := range strangers {
+		o.warn("no member is called %q%s", name, suggestion(name, known))
+	}
+	return nil
+}
+
+func suggestion(name string, known []string) string {
+	if near := nearest.Of(name, known); near != "" {
+		return fmt.Sprintf(", did you mean %q?", near)
+	}
+	return ""
+}
+
+// warnOfNobody says which of those who are asked can't answer.
+func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string, tags map[string]string) error {
+	if len(names) > 0 {
+		if err := warnOfStrangers(ctx, o, c, names); err != nil {
+			return err
+		}
+	}
+	if len(tags) == 0 {
+		return nil
+	}
+	members, err := c.MembersFiltered(ctx, rpc.MemberFilter{Status: "alive", Tags: tags})
+	if err != nil {
+		return fmt.Errorf("retrieving members: %w", err)
+	}
+	if len(members) == 0 {
+		o.warn("no member that is alive has such tags: %s", tagList(tags))
+	}
+	return nil
+}
+
+// statuses are what members can have.
+var statuses = []string{"none", "alive", "leaving", "left", "failed"}
+
+// warnOfStatus says that a pattern is that of no status. What is no pattern at all the agent refuses.
+func warnOfStatus(o *options, pattern string) {
+	expr, err := regexp.Compile("^(?:" + pattern + ")$")
+	if pattern == "" || err != nil {
+		return
+	}
+	for _, s := range statuses {
+		if expr.MatchString(s) {
+			return
+		}
+	}
+	o.warn("-status=%s matches no status: there are %s%s", pattern, strings.Join(statuses[1:], ", "), suggestion(pattern, statuses))
+}
+
+// warnOfMissingTags names the tags that can't be deleted.
+func warnOfMissingTags(ctx context.Context, o *options, c *rpc.Client, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	stats, err := c.Stats(ctx)
+	if err != nil {
+		return fmt.Errorf("querying agent: %w", err)
+	}
+	tags := stats["tags"]
+	for _, key := range keys {
+		if _, ok := tags[key]; !ok {
+			o.warn("there is no tag %q to delete%s", key, suggestion(key, sortedKeys(tags)))
+		}
+	}
+	return nil
+}
