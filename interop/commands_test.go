@@ -124,19 +124,19 @@ func sortArrays(v any) any {
 	return v
 }
 
-// ownSection is a section of `info` that our agents have besides those of the original: what
-// they dropped.
-const ownSection = "dropped:"
+// ownSections are those of `info` that our agents have besides those of the original: what they dropped, and
+// what waits for their handlers.
+var ownSections = []string{"dropped:", "handlers:"}
 
 // keysOnly leaves the names of `info`, whose values are of the machine and the moment, without
-// our own section.
+// our own sections.
 func keysOnly(out string) string {
 	var lines []string
 	own := false
 	for line := range strings.Lines(out) {
 		line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), " = ")
 		if !strings.HasPrefix(line, "\t") {
-			own = line == ownSection
+			own = slices.Contains(ownSections, line)
 		}
 		if !own {
 			lines = append(lines, line)

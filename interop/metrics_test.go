@@ -79,19 +79,22 @@ func metricsOf(t *testing.T, p program) map[string]string {
 	must(t, a.event("deploy", []byte("x"), false))
 	_, err = a.query(question{name: echoQuery, ack: true, acks: 2, responses: 2})
 	must(t, err)
-	must(t, mate.leave())
-	wantStatus(t, "mate", "left", a)
-	wanted := []string{"memberlist.probeNode", "memberlist.gossip", "serf.events.deploy", "serf.member.left", "agent.invoke.true", "serf.coordinate.adjustment-ms"}
-	eventually(t, patience, "metrics of "+p.name, func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, name := range wanted {
-			if names[name] == "" {
-				return fmt.Errorf("no %s", name)
+	wantMetrics := func(wanted ...string) {
+		t.Helper()
+		eventually(t, patience, "metrics of "+p.name, func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range wanted {
+				if names[name] == "" {
+					return fmt.Errorf("no %s", name)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
+	wantMetrics("memberlist.probeNode", "memberlist.gossip", "serf.events.deploy", "agent.invoke.true", "serf.coordinate.adjustment-ms")
+	must(t, mate.leave())
+	wantMetrics("serf.member.left", "memberlist.msg.dead")
 	a.kill()
 	mu.Lock()
 	defer mu.Unlock()
