@@ -50,6 +50,11 @@ func runAgent(ctx context.Context, args []string, e env) int {
 	signals := make(chan os.Signal, signalQueue)
 	signal.Notify(signals, agentSignals...)
 	defer signal.Stop(signals)
+	if len(surviveSignals) > 0 { // none would mean all
+		unread := make(chan os.Signal, 1)
+		signal.Notify(unread, surviveSignals...)
+		defer signal.Stop(unread)
+	}
 	return serveAgent(ctx, args, e, signals)
 }
 

@@ -12,5 +12,8 @@ var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 // reloadSignal and dumpSignal are never sent here.
 var reloadSignal, dumpSignal os.Signal
 
+// surviveSignals: there are none here.
+var surviveSignals []os.Signal
+
 const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session doesn't.\n" +
 	"To read the configuration again, restart it."
