@@ -1,0 +1,165 @@
+// Command mutate measures what the tests would miss: it makes small random changes to the code, one at a time, and
+// runs the tests that could notice. A change that no test fails for is printed.
+//
+//	go run ./internal/mutate -n 150 -seed 1
+//
+// The tree isn't touched: each changed file is given to the go command as an overlay. The packages are drawn from in
+// proportion to their lines, and the same seed draws the same changes from the same tree.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	count := flag.Int("n", 150, "how many changes")
+	seed := flag.Uint64("seed", 1, "of the draw")
+	first := flag.Int("first", 0, "the number of the first change to try, to go on where an earlier run ended")
+	timeout := flag.Duration("timeout", 3*time.Minute, "for the tests of one package; a change that makes them hang is caught")
+	list := flag.Bool("list", false, "print the changes and try none")
+	flag.Parse()
+	if err := run(*count, *seed, *first, *timeout, *list, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run tries changes to the packages that the patterns name.
+func run(count int, seed uint64, first int, timeout time.Duration, list bool, patterns []string) error {
+	if len(patterns) == 0 {
+		patterns = []string{"./lamport", "./wire", "./swim/...", "./netsim", "./agent/...", "./cmd/serf"}
+	}
+	packages, err := load(patterns)
+	if err != nil {
+		return err
+	}
+	changes, err := draw(packages, count, rand.New(rand.NewPCG(seed, seed)))
+	if err != nil {
+		return err
+	}
+	results := make(map[verdict]int)
+	for i, c := range changes {
+		if i < first {
+			continue
+		}
+		fmt.Printf("%3d %s\n", i, c)
+		if list {
+			continue
+		}
+		v, by, err := try(c, packages, timeout)
+		if err != nil {
+			return err
+		}
+		results[v]++
+		fmt.Printf("    %s %s\n", v, by)
+	}
+	if !list {
+		tried := results[caught] + results[missed]
+		fmt.Printf("%d tried, %d caught, %d missed; %d more don't compile\n", tried, results[caught], results[missed], results[invalid])
+	}
+	return nil
+}
+
+// pkg is one package of the module, as go list tells of it.
+type pkg struct {
+	ImportPath, Dir                    string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports, TestImports, XTestImports []string
+}
+
+func load(patterns []string) ([]pkg, error) {
+	out, err := exec.Command("go", append([]string{"list", "-json"}, patterns...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	var list []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p pkg
+		if err := d.Decode(&p); err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+type verdict string
+
+const (
+	caught  verdict = "caught"
+	missed  verdict = "MISSED"
+	invalid verdict = "doesn't compile"
+)
+
+// try runs the tests of the changed package, then of those that import it, the nearest first, until one fails.
+func try(c *change, packages []pkg, timeout time.Duration) (v verdict, by string, err error) {
+	dir, err := os.MkdirTemp("", "mutate-")
+	if err != nil {
+		return "", "", err
+	}
+	defer os.RemoveAll(dir)
+	changed, overlay := filepath.Join(dir, filepath.Base(c.file)), filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {c.file: changed}})
+	if err != nil {
+		return "", "", err
+	}
+	if err := errors.Join(os.WriteFile(changed, c.text, 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
+		return "", "", err
+	}
+	if exec.Command("go", "build", "-overlay", overlay, "-o", os.DevNull, c.pkg).Run() != nil {
+		return invalid, "", nil
+	}
+	for _, p := range importers(c.pkg, packages) {
+		if name, failed := test(p, overlay, timeout); failed {
+			return caught, "by " + strings.TrimPrefix(p, "serf/") + " " + name, nil
+		}
+	}
+	return missed, "", nil
+}
+
+// test runs the tests of a package and returns the first that fails.
+func test(path, overlay string, timeout time.Duration) (name string, failed bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-vet=off", "-timeout", timeout.String(), "-overlay", overlay, path)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return "", false
+	}
+	for line := range strings.Lines(string(out)) {
+		if _, name, ok := strings.Cut(line, "--- FAIL: "); ok {
+			name, _, _ = strings.Cut(name, " ")
+			return name, true
+		}
+	}
+	if bytes.Contains(out, []byte("panic: test timed out")) {
+		return "(time-out)", true
+	}
+	return "(panic)", true
+}
+
+// importers returns path and the packages that import it, in whatever way, those with the shortest way first.
+func importers(path string, packages []pkg) []string {
+	found := []string{path}
+	for i := 0; i < len(found); i++ {
+		for _, p := range packages {
+			imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
+			if slices.Contains(imports, found[i]) && !slices.Contains(found, p.ImportPath) {
+				found = append(found, p.ImportPath)
+			}
+		}
+	}
+	return found
+}
