@@ -276,6 +276,9 @@ func (tn *conversation) describe(m []byte) string {
 		return "ping-req " + string(x.Node)
 	case wire.TypeAck:
 		x, _ := wire.ParseAck(body)
+		if len(x.Payload) > 0 {
+			return fmt.Sprintf("ack %d with %s", x.Seq, x.Payload)
+		}
 		return fmt.Sprintf("ack %d", x.Seq)
 	case wire.TypeNack:
 		x, _ := wire.ParseNack(body)

@@ -39,7 +39,7 @@ func TestLayerAboveIsNotStarved(t *testing.T) {
 func TestAckCarriesPayload(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.Carrier = new(chatter) }, "b")
 	tn.recv("b", ping(1, "a", "b"))
-	tn.want("acked", "b: ack 1")
+	tn.want("acked", "b: ack 1 with pay")
 	if !slices.ContainsFunc(tn.did, func(s string) bool { return strings.Contains(s, "news") }) {
 		t.Error("an ack has room for gossip")
 	}

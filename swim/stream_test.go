@@ -78,7 +78,7 @@ func TestJoinTriesManyInTurn(t *testing.T) {
 func TestAnswersThatAreNone(t *testing.T) {
 	refusal := wire.Err{Text: []byte("no")}
 	for name, data := range map[string][]byte{
-		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "a cut one": pushPull(false, "", entry{name: "z"})[:20],
+		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "an ack of no ping": ack(0), "a cut one": pushPull(false, "", entry{name: "z"})[:20],
 		"a refusal": refusal.Append(nil),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,28 @@ func TestMessagesAreThoseOfTheReference(t *testing.T) {
 	}
 }
 
+// ackPayload is what the ack of a ping from a member carries.
+func (tn *conversation) ackPayload(from string) []byte {
+	tn.t.Helper()
+	ping := wire.Ping{Seq: 9, Node: []byte("a")}
+	var sc wire.Scratch
+	tn.n.Packet(tn.now, addrOf(from), tn.n.Sealer().SealPacket(nil, ping.Append(nil), false, &sc), &tn.out)
+	defer tn.out.Reset()
+	for _, p := range tn.out.Packets {
+		msgs, err := tn.n.Sealer().OpenPacket(p.Data, &sc, nil)
+		if err != nil {
+			tn.t.Fatal(err)
+		}
+		for _, m := range msgs {
+			if ack, err := wire.ParseAck(m[1:]); err == nil && wire.Type(m[0]) == wire.TypeAck && ack.Seq == 9 {
+				return slices.Clone(ack.Payload)
+			}
+		}
+	}
+	tn.t.Fatal("no ack")
+	return nil
+}
+
 func TestCoordinates(t *testing.T) {
 	tn := converse(t, "b")
 	if _, ok := tn.n.Coordinate("b"); ok {
@@ -142,13 +165,13 @@ func TestCoordinates(t *testing.T) {
 	if got := tn.n.Counters().CoordinatesRefused; got != 2 {
 		t.Errorf("%d refused", got)
 	}
-	payload, err := wire.ParseAckPayload(carrier{tn.n}.AppendAckPayload(nil))
+	payload, err := wire.ParseAckPayload(tn.ackPayload("b"))
 	if err != nil || coord.Coordinate(payload) != here {
 		t.Errorf("our acks carry %v, %v", payload, err)
 	}
 
 	off := converseWith(t, func(c *Config) { c.DisableCoordinates = true }, "b")
-	if _, ok := off.n.Coordinate("a"); ok || len(carrier{off.n}.AppendAckPayload(nil)) != 0 {
+	if _, ok := off.n.Coordinate("a"); ok || len(off.ackPayload("b")) != 0 {
 		t.Error("turned off, and there still is one")
 	}
 }

@@ -84,6 +84,19 @@ func TestLargeEventsArePaced(t *testing.T) {
 	}
 }
 
+// TestLargeEventsWithoutARate: then rounds are a gossip interval apart.
+func TestLargeEventsWithoutARate(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { largeEvents(c); c.GossipNodes, c.GossipRate = 1, 0 }, "b", "c")
+	tn.fireLarge("x")
+	tn.advance(0)
+	tn.advance(tn.n.cfg.GossipInterval - 1)
+	if got := len(tn.did); got != 1 {
+		t.Errorf("%d streams before the gossip interval is over, want 1", got)
+	}
+	tn.advance(1)
+	tn.want("each goes to all", "b: stream user x 5000", "c: stream user x 5000")
+}
+
 func TestOwnLargeEventsWaitForTheirTurn(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { largeEvents(c); c.GossipNodes = 1 }, "b", "c")
 	const all = 100
