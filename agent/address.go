@@ -12,7 +12,7 @@ import (
 // DefaultPort is where members listen unless they are told otherwise.
 const DefaultPort = 7946
 
-// AddressSpec is what a user says about this member's address.
+// AddressSpec is what a user says about this member's address. ResolveNames turns names of hosts into addresses.
 type AddressSpec struct {
 	Bind      string // IP, IP:port, [v6]:port or :port; empty for any address
 	Interface string // whose address to bind to, or that must have Bind; empty for any
@@ -204,7 +204,7 @@ func ParseAddress(text string, defaultPort uint16) (netip.AddrPort, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q: want IP, IP:port, [v6]:port or :port", text)
+		return netip.AddrPort{}, fmt.Errorf("%q: want IP, IP:port, [v6]:port, :port or the name of a host", text)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }

@@ -142,7 +142,7 @@ func TestChooseAddressesRefuses(t *testing.T) {
 		spec AddressSpec
 		want string // what the error tells
 	}{
-		{AddressSpec{Bind: "host"}, `bind: "host": want IP, IP:port, [v6]:port or :port`},
+		{AddressSpec{Bind: "host"}, `bind: "host": want IP, IP:port, [v6]:port, :port or the name of a host`},
 		{AddressSpec{Bind: "224.0.0.1"}, "bind: 224.0.0.1 is a multicast address"},
 		{AddressSpec{Bind: "fe80::1%eth0"}, "bind: fe80::1%eth0: a link-local address means nothing"},
 		{AddressSpec{Interface: "eth7"}, `interface: no "eth7" here, there are lo, eth0, tun0, off`},

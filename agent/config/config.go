@@ -23,7 +23,7 @@ type Config struct {
 	// Role is the deprecated spelling of the tag "role"; Load has added it to Tags.
 	Role string
 
-	// Bind is IP, IP:port, [v6]:port or :port.
+	// Bind is IP, IP:port, [v6]:port, :port, name or name:port.
 	Bind string
 	// Interface names the interface whose address to bind to.
 	Interface string

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 // setup is a configuration with everything in it parsed.
 type setup struct {
 	conf     config.Config
+	spec     agent.AddressSpec // without names
 	addrs    agent.Addresses
 	handlers []handler.Handler
 	warnings []string
@@ -52,14 +54,21 @@ func loadSetup(args []string) (setup, error) {
 		s.handlers = append(s.handlers, h)
 		errs = append(errs, err)
 	}
-	s.addrs, err = agent.ChooseAddresses(s.addressSpec(), agent.NetInterfaces)
-	errs = append(errs, s.fromKey(err), s.checkDiscovery())
+	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery())
 	return s, errors.Join(errs...)
 }
 
-// addressSpec is what the user says about this member's address.
-func (s *setup) addressSpec() agent.AddressSpec {
-	return agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface, Advertise: s.conf.Advertise}
+// chooseAddresses finds out what the user says about this member's address.
+func (s *setup) chooseAddresses() (err error) {
+	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface, Advertise: s.conf.Advertise}
+	var names string
+	if s.spec, names, err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec); err != nil {
+		return err
+	}
+	if s.addrs, err = agent.ChooseAddresses(s.spec, agent.NetInterfaces); s.addrs.Reason == "" {
+		s.addrs.Reason = names
+	}
+	return err
 }
 
 // checkPorts finds the RPC port in the way of gossip: the system would only say that somebody has it.

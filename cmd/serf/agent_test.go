@@ -621,6 +621,24 @@ func TestSetupReachesTheNode(t *testing.T) {
 	}
 }
 
+// Host names stand for addresses, by option and by key.
+func TestHostNamesAreResolved(t *testing.T) {
+	for _, args := range [][]string{
+		{"-bind=localhost:5"},
+		{"-bind=127.0.0.1:5", "-advertise=localhost"},
+		{"-config-file=" + configFile(t, `{"bind": "localhost:5", "advertise": "localhost:5"}`)},
+	} {
+		s, err := loadSetup(append(args, "-node=n"))
+		if err != nil || s.addrs.Bind.String() != "127.0.0.1:5" || s.addrs.Advertise != s.addrs.Bind || s.addrs.Reason == "" {
+			t.Errorf("%q: %v, %+v", args, err, s.addrs)
+		}
+	}
+	_, err := loadSetup([]string{"-config-file=" + configFile(t, `{"bind": "300.1.1.1"}`), "-node=n"})
+	if err == nil || !strings.HasSuffix(err.Error(), `agent.json:1:2: bind: "300.1.1.1": want IP, IP:port, [v6]:port, :port or the name of a host`) {
+		t.Error(err)
+	}
+}
+
 func TestTagChanges(t *testing.T) {
 	set, gone := tagChanges(map[string]string{"same": "1", "new value": "1", "z": "", "a": ""},
 		map[string]string{"same": "1", "new value": "2", "empty": ""})
