@@ -399,7 +399,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		{`{"start_join": "a"}`, `c.json:1:16: start_join: "a", want a list in [ and ]`},
 		{`{"tags": {"a": 1}}`, `c.json:1:16: tags.a: 1, want a text`},
 		{`{"tags": ["` + strings.Repeat("x", 100) + `"]}`, `c.json:1:10: tags: ["` + strings.Repeat("x", 58) + `..., want an object in { and }`},
-		{`[]`, "c.json:1:1: [], want an object in { and }"},
+		{`["MDEyMzQ1Njc4OWFiY2RlZg=="]`, "c.json:1:1: want an object in { and }"}, // a keyring: its keys aren't shown
 		{"{\n\"bind\": \"a\",\n}", "c.json:2:12: nothing follows this comma: the last one before a } must go"},
 		{`{"config-file": "x"}`, `c.json:1:2: config-file: is no key here; 'serf agent -h' lists the keys`},
 		{`{"user_event_size_limit": -1}`, "c.json:1:2: user_event_size_limit: -1, allowed 1 to 9216"},

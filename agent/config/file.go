@@ -16,8 +16,12 @@ import (
 func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
 	f := jsonfile.Parse(name, data)
 	r := fileReader{c, name, f, func(text string) { warnings = append(warnings, text) }}
-	if !f.Root().IsNull() { // which says nothing
-		r.keys(f.Root(), "")
+	root := f.Root()
+	if root.IsList() { // a keyring, by mistake
+		root = root.Secret()
+	}
+	if !root.IsNull() { // which says nothing
+		r.keys(root, "")
 	}
 	if at, more := f.More(); more {
 		warnings = append(warnings, fmt.Sprintf("%s:%v: what follows the first object is ignored", name, at))

@@ -149,6 +149,9 @@ func (v Value) IsBlank() bool {
 	return json.Unmarshal(v.raw, &s) == nil && !v.IsNull() && strings.TrimSpace(s) == ""
 }
 
+// IsList reports whether the value is a list.
+func (v Value) IsList() bool { return bytes.HasPrefix(v.raw, []byte{'['}) }
+
 // kind names what the value is.
 func (v Value) kind() string {
 	switch v.raw[0] {
