@@ -9,7 +9,8 @@ import (
 
 // FuzzParse reads arbitrary specifications. One that is understood is written, and read as the same.
 func FuzzParse(f *testing.F) {
-	for _, spec := range []string{"", "a.sh", "member-join,user:deploy=a.sh -x=1", "query:=b", "*=", "user:a,b=c", "=x"} {
+	for _, spec := range []string{"", "a.sh", "member-join,user:deploy=a.sh -x=1", "query:=b", "*=", "user:a,b=c", "=x",
+		"exec:a b=c", "timeout:3s,user=exec:\"a b\" 'c'd", "timeout:0=a"} {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
@@ -18,7 +19,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		again, err := Parse(h.String())
-		if err != nil || again.Script != h.Script || !slices.Equal(again.Filters, h.Filters) {
+		if err != nil || !again.same(h) || !slices.Equal(again.Args, h.Args) || again.Timeout != h.Timeout {
 			t.Fatalf("%q, then %q, %v", h, again, err)
 		}
 	})
