@@ -3,14 +3,17 @@ package handler
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/windows"
 )
 
-// command returns what runs a handler: when ctx ends, it is killed with its descendants.
+// command returns what runs a handler: when ctx ends, it is killed with its descendants, also those whose
+// own parents have ended.
 func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "cmd")
 	// cmd doesn't follow the usual rules of quoting: with /S it takes what is between
@@ -23,13 +26,6 @@ func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 		}
 		cmd = exec.CommandContext(ctx, path, h.Args[1:]...)
 	}
-	cmd.Cancel = func() error {
-		tree := exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid))
-		if tree.Run() == nil {
-			return nil
-		}
-		return cmd.Process.Kill()
-	}
 	return cmd, nil
 }
 
@@ -40,6 +36,30 @@ func findProgram(name string) (string, error) {
 		err = checkProgram(path)
 	}
 	return path, err
+}
+
+// run runs cmd in a job of its own, to which all belongs that it starts. A job that ends with its handle
+// would take along what a script leaves running on purpose.
+func run(cmd *exec.Cmd) error {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return os.NewSyscallError("CreateJobObject", err)
+	}
+	defer windows.CloseHandle(job)
+	cmd.Cancel = func() error {
+		const exitCode = 1
+		err := windows.TerminateJobObject(job, exitCode)
+		if kill := cmd.Process.Kill(); err != nil {
+			return kill
+		}
+		return nil // the second kill has nothing to do then, and may complain of that
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// One that has ended already can't join any more.
+	_ = cmd.Process.WithHandle(func(h uintptr) { _ = windows.AssignProcessToJobObject(job, windows.Handle(h)) })
+	return cmd.Wait()
 }
 
 // checkProgram refuses batch files, which the system hands to cmd: who wants no shell must not get one.

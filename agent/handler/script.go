@@ -53,7 +53,7 @@ func (r *Runner) watch(cmd *exec.Cmd, h *Handler, slow func()) error {
 		slow()
 		r.cfg.Log(slog.LevelWarn, "Script '%s' slow, execution exceeding %v", h.Script, limit)
 	})
-	err := cmd.Run()
+	err := run(cmd)
 	if !timer.Stop() {
 		<-warned
 	}
