@@ -222,7 +222,7 @@ func makeLine(now time.Time, level Level, component, text string) Line {
 	b = append(b, "] "...)
 	b = append(b, component...)
 	b = append(b, ": "...)
-	b = appendPrintable(b, strings.TrimRight(text, "\n"))
+	b = appendPrintable(b, strings.TrimRight(text, "\r\n"))
 	if len(b) > logLineMax {
 		b = append(bytes.ToValidUTF8(b[:logLineMax], nil), "..."...)
 	}
@@ -234,6 +234,8 @@ func appendPrintable(b []byte, text string) []byte {
 		switch {
 		case r == '\n':
 			b = append(b, `\n`...)
+		case r == '\r':
+			b = append(b, `\r`...)
 		case r == '\t' || r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f):
 			b = append(b, string(r)...)
 		default:

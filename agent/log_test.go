@@ -46,6 +46,7 @@ func TestLogLine(t *testing.T) {
 		{"as people grep for it", "EventMemberJoin: a 127.0.0.1", "2026/11/22 09:26:31 [INFO] serf: EventMemberJoin: a 127.0.0.1"},
 		{"a newline can't forge a line", "a\n2026/11/22 [ERR] x", `2026/11/22 09:26:31 [INFO] serf: a\n2026/11/22 [ERR] x`},
 		{"one at the end is the caller's habit", "a\n", "2026/11/22 09:26:31 [INFO] serf: a"},
+		{"the end of a line of Windows is none in the middle", "a\r\nb\rc\r\n", `2026/11/22 09:26:31 [INFO] serf: a\r\nb\rc`},
 		{"an escape can't drive a terminal", "a\x1b[2Jb\x9bc", "2026/11/22 09:26:31 [INFO] serf: a?[2Jb\ufffdc"},
 		{"other languages are welcome", "größe 大", "2026/11/22 09:26:31 [INFO] serf: größe 大"},
 	} {

@@ -93,7 +93,7 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 			return
 		}
 		responses++
-		fmt.Fprintf(w, "Response from '%s': %s\n", printable(a.From), bytes.TrimSuffix(a.Payload, []byte("\n")))
+		fmt.Fprintf(w, "Response from '%s': %s\n", printable(a.From), trimLineEnd(a.Payload))
 	})
 	if err != nil {
 		return err
@@ -103,6 +103,11 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 	}
 	fmt.Fprintf(w, "Total Responses: %d\n", responses)
 	return nil
+}
+
+// trimLineEnd takes off the end of a line as any system writes it.
+func trimLineEnd(b []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 }
 
 func writeAnswersJSON(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer]) error {
