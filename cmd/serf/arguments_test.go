@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"serf/internal/systest"
 )
 
 // parseEvent parses the arguments of a command with a name and a payload.
@@ -73,7 +75,7 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 		{[]string{"-colaesce", "deploy"}, "unknown option -colaesce, did you mean -coalesce?"},
 		{[]string{"-nothing-like-it", "deploy"}, "unknown option -nothing-like-it\n"},
 		{[]string{"deploy", "@"}, "payload @: want the name of a file after @, or @@ for an @"},
-		{[]string{"deploy", "@" + gone}, "payload @" + gone + ": no such file or directory"},
+		{[]string{"deploy", "@" + gone}, "payload @" + gone + ": " + systest.NoSuchFile(t)},
 	} {
 		_, _, ok, errs := parseEvent("", tt.args...)
 		if ok || !strings.HasPrefix(errs, "serf event: "+tt.want) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"serf/netsim"
@@ -105,11 +106,43 @@ func simCommand(args []string) string {
 	return b.String()
 }
 
-// shellWord quotes a for a POSIX shell if it must be.
+// shellWord quotes a for the system's shell if it must be.
 func shellWord(a string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=.,:/@%+"
-	if a != "" && strings.Trim(a, plain) == "" {
+	if runtime.GOOS == "windows" {
+		return windowsWord(a)
+	}
+	return posixWord(a)
+}
+
+// plainText is what no shell takes for anything but text.
+const plainText = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=:/+"
+
+func posixWord(a string) string {
+	if a != "" && strings.Trim(a, plainText+".,@%") == "" {
 		return a
 	}
 	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+}
+
+// windowsWord is for cmd and PowerShell: the latter splits words at commas and dots. Both leave alone what is in
+// quotation marks, but for variables. A program takes backslashes for themselves, except before such a mark.
+func windowsWord(a string) string {
+	if a != "" && strings.Trim(a, plainText+`\`) == "" {
+		return a
+	}
+	b := []byte{'"'}
+	slashes := 0 // at the end of b
+	for i := range len(a) {
+		switch a[i] {
+		case '\\':
+			slashes++
+		case '"':
+			b = append(b, strings.Repeat(`\`, slashes+1)...)
+			slashes = 0
+		default:
+			slashes = 0
+		}
+		b = append(b, a[i])
+	}
+	return string(append(append(b, strings.Repeat(`\`, slashes)...), '"'))
 }

@@ -44,13 +44,13 @@ func TestSweepCommandsReproduceTheirPoints(t *testing.T) {
 		t.Fatalf("%d points, %d seeds from %d, %d knobs", len(doc.Points), doc.Seeds, doc.FirstSeed, len(doc.Knobs))
 	}
 	p := &doc.Points[1]
-	if p.Command != "serf sim -for=20s -crash=1@2s '-set=faults[0].count=2' -loss=10% -seed=5" || p.Values["loss"] != "10%" {
+	if p.Command != simCommand([]string{"-for=20s", "-crash=1@2s", "-set=faults[0].count=2", "-loss=10%", "-seed=5"}) || p.Values["loss"] != "10%" {
 		t.Errorf("command %s, values %v", p.Command, p.Values)
 	}
 	if len(p.Figures) != len(netsim.Measures()) || p.Figures["known_median_seconds"].Runs != 2 || p.Figures["queries_answered"] != nil {
 		t.Errorf("figures %v", p.Figures)
 	}
-	args := strings.Fields(strings.ReplaceAll(strings.TrimPrefix(p.Command, "serf sim "), "'", ""))
+	args := strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(strings.TrimPrefix(p.Command, "serf sim ")))
 	code, out, errs = sim(t, t.Context(), append(args, "-format=json")...)
 	var alone simDocument
 	if err := json.Unmarshal([]byte(out), &alone); err != nil || code != exitOK {

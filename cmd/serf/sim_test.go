@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"html"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 )
 
@@ -83,7 +85,8 @@ func TestSimWritesJSONThatSaysHowToDoItAgain(t *testing.T) {
 	if err := d.Decode(&doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Command != "serf sim -format=json -crash=1 -seed=7 -latency 1ms..2ms" || doc.Seed != 7 || doc.Version != simDocumentVersion {
+	want := simCommand([]string{"-format=json", "-crash=1", "-seed=7", "-latency", "1ms..2ms"})
+	if doc.Command != want || doc.Seed != 7 || doc.Version != simDocumentVersion {
 		t.Errorf("version %d, seed %d, command %q", doc.Version, doc.Seed, doc.Command)
 	}
 	if err := doc.Scenario.Validate(); err != nil || doc.Scenario.Seed != 7 || len(doc.Scenario.Faults) != 1 {
@@ -114,7 +117,7 @@ func TestSimWritesAPageThatReplacesAnOlderOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"serf sim -crash=1 -report=", "How each crash became known", "latency exp:100µs,500µs"} {
+	for _, want := range []string{"serf sim -crash=1 " + html.EscapeString(shellWord("-report="+path)), "How each crash became known", "latency exp:100µs,500µs"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("%q isn't on the page", want)
 		}
@@ -158,7 +161,18 @@ func TestShellWordsAreQuotedIfNeeded(t *testing.T) {
 	for word, want := range map[string]string{
 		"-crash=1@2s": "-crash=1@2s", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "$x": "'$x'", "a;b": "'a;b'", "µ": "'µ'",
 	} {
-		if got := shellWord(word); got != want {
+		if got := posixWord(word); got != want {
+			t.Errorf("%q becomes %s, want %s", word, got, want)
+		}
+	}
+}
+
+func TestWindowsWordsAreQuotedIfNeeded(t *testing.T) {
+	for word, want := range map[string]string{
+		"-nodes=3": "-nodes=3", `C:\tmp\x`: `C:\tmp\x`, "": `""`, "a b": `"a b"`, "it's": `"it's"`, "a&b": `"a&b"`, "loss=0,5.5": `"loss=0,5.5"`,
+		`C:\a b\`: `"C:\a b\\"`, `say "x"`: `"say \"x\""`, `\"`: `"\\\""`, `a\b c`: `"a\b c"`,
+	} {
+		if got := windowsWord(word); got != want {
 			t.Errorf("%q becomes %s, want %s", word, got, want)
 		}
 	}
@@ -270,7 +284,7 @@ func TestSimNamesThePlaceInTheFile(t *testing.T) {
 		{[]string{"-scenario=" + path}, path + ":3:32: faults[0].count 30: allowed 1 to the 20 nodes\n"},
 		{[]string{"-scenario=" + path, "-nodes=30", "-for=0s"}, "-for 0s: allowed more than 0, up to 720h0m0s\n"},
 		{[]string{"-scenario=" + path, "-nodes=30", "-crash=31"}, "-crash count 31: allowed 1 to the 30 nodes\n"},
-		{[]string{"-scenario=" + path + "x"}, path + "x: no such file or directory\n"},
+		{[]string{"-scenario=" + path + "x"}, path + "x: " + systest.NoSuchFile(t) + "\n"},
 		{[]string{"-scenario=" + writeScenarioFile(t, `{"node": 1, "for": 3}`)}, ":1:2: node: is no key here; did you mean nodes? allowed are "},
 		{[]string{"-start-over=1s", "-join=warm"}, "-start-over not together with warm: all have been there for long\n"},
 		{[]string{"-fault=crash,count=3,start=2h"}, "-fault start 2h0m0s: allowed 0s to 1m0s, the length of the run\n"},
@@ -315,7 +329,8 @@ func TestSimTakesTheTimingsOfAgents(t *testing.T) {
 }
 
 func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
-	r, code, ok := parseSim([]string{"-scenario", writeScenarioFile(t, "{}"), "-seed=7", "-check"}, env{})
+	path := writeScenarioFile(t, "{}")
+	r, code, ok := parseSim([]string{"-scenario", path, "-seed=7", "-check"}, env{})
 	if !ok {
 		t.Fatal(code)
 	}
@@ -324,7 +339,7 @@ func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
 	if want := "Rules were broken: 2. To see it again:\n  " + r.to.command + "\n"; code != exitError || errs.String() != want {
 		t.Errorf("exit %d, %q, want %q", code, errs.String(), want)
 	}
-	if !strings.HasPrefix(r.to.command, "serf sim -scenario /") || !strings.HasSuffix(r.to.command, "/s.json -seed=7 -check") {
+	if want := "serf sim -scenario " + shellWord(path) + " -seed=7 -check"; r.to.command != want {
 		t.Errorf("command %q", r.to.command)
 	}
 }
