@@ -4,6 +4,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,8 +24,13 @@ func fakeEnv(files map[string]string) Env {
 	for name, content := range files {
 		m[name] = &fstest.MapFile{Data: []byte(content)}
 	}
-	return Env{Files: m, Hostname: func() (string, error) { return "host", nil }}
+	return Env{Files: localFS{m}, Hostname: func() (string, error) { return "host", nil }}
 }
+
+// localFS takes names as this system writes them.
+type localFS struct{ fstest.MapFS }
+
+func (f localFS) Open(name string) (fs.File, error) { return f.MapFS.Open(filepath.ToSlash(name)) }
 
 // load loads args with the file c.json, if content isn't empty, named first.
 func load(t *testing.T, content string, args ...string) (Config, error) {
@@ -185,6 +192,9 @@ func TestLaterWins(t *testing.T) {
 		"start_join[0]": "a.json:1:53", "start_join[1]": "dir/1.json:1:35", "start_join[2]": "-join", "start_join[3]": "-join",
 		"tags.x": "a.json:1:68", "tags.y": "dir/1.json:1:50", "tags.z": "-tag",
 	}
+	for key, origin := range want.Origins {
+		want.Origins[key] = filepath.FromSlash(origin)
+	}
 	if d := cmp.Diff(want, c); d != "" {
 		t.Error("files in order, then options; lists append: -want +got:\n", d)
 	}
@@ -203,7 +213,8 @@ func TestWhatIsSkippedInFiles(t *testing.T) {
 	if err != nil || c.Node != "a" || c.Tags["role"] != "web" || len(c.Keys) != 1 {
 		t.Errorf("error %v, %+v", err, c)
 	}
-	want := []string{"dir/.a.json is skipped: its name begins with a dot", "dir/a.json:2:1: what follows the first object is ignored", "empty has no files *.json"}
+	dir := "dir" + string(filepath.Separator)
+	want := []string{dir + ".a.json is skipped: its name begins with a dot", dir + "a.json:2:1: what follows the first object is ignored", "empty has no files *.json"}
 	if d := cmp.Diff(want, warnings); d != "" {
 		t.Error(d)
 	}
@@ -589,6 +600,16 @@ func TestHelpWarnsOfCmdOnWindows(t *testing.T) {
 	}
 	if other := usage("linux"); strings.Contains(other, warning) || !strings.Contains(other, "exec:PROGRAM") {
 		t.Error("elsewhere there is a warning, or no way without a shell")
+	}
+}
+
+func TestHelpTellsOfSignalsThatThereAre(t *testing.T) {
+	const reload, restart = "HUP reads the files again: log level", "a change of them needs a restart"
+	if other := usage("linux"); !strings.Contains(other, reload) || strings.Contains(other, restart) {
+		t.Error("elsewhere HUP isn't told of")
+	}
+	if text := usage("windows"); strings.Contains(text, "HUP") || !strings.Contains(text, restart) {
+		t.Error("on Windows HUP is told of, or not what is to be done instead")
 	}
 }
 

@@ -27,10 +27,18 @@ func usage(system string) string {
 // notesFor are what doesn't fit into a line of an option.
 func notesFor(system string) string {
 	if system == "windows" {
-		return notes + windowsNotes + moreNotes
+		return strings.Replace(notes, reloadPlace, noReload, 1) + windowsNotes + moreNotes
 	}
-	return notes + moreNotes
+	return strings.Replace(notes, reloadPlace, reload, 1) + moreNotes
 }
+
+// Windows has no signal for a reload.
+const (
+	reloadPlace = "%RELOAD%"
+	noReload    = "They are read when the agent starts: a change of them needs a restart."
+	reload      = `HUP reads the files again: log level, event handlers and their time-out and tags change at once, tags set at run time
+stay; it says what has changed, and what of it needs a restart.`
+)
 
 // otherNames lists the keys of options that have another name.
 func otherNames() string {
@@ -57,9 +65,8 @@ const usageWidth = 110
 const notes = `
 A configuration file is a JSON object, such as {"node_name": "a", "start_join": ["10.0.0.1"], "tags": {"role": "web"},
 "event_handlers": ["member-failed=./page.sh"], "retry_interval": "10s"}, in UTF-8. Unknown keys, keys that come twice and
-values of the wrong kind are errors. In a folder, files whose names begin with a dot are skipped. HUP reads the files again:
-log level, event handlers and their time-out and tags change at once, tags set at run time stay; it says what has changed, and
-what of it needs a restart.
+values of the wrong kind are errors. In a folder, files whose names begin with a dot are skipped.
+%RELOAD%
 An option or key whose value is empty, as that of a variable that isn't set, is an error: for the default leave it out.
 
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each, with FILE.lock beside it while that runs: a
