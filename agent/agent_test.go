@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -661,7 +662,11 @@ func TestUnknownNoteIsTold(t *testing.T) {
 
 func TestHandlersRun(t *testing.T) {
 	c := osConfig("a", loopback)
-	h, err := handler.Parse("query:load=echo $SERF_SELF_NAME $SERF_QUERY_NAME")
+	script, want := "echo $SERF_SELF_NAME $SERF_QUERY_NAME", "a load\n"
+	if runtime.GOOS == "windows" {
+		script, want = "echo %SERF_SELF_NAME% %SERF_QUERY_NAME%", "a load\r\n"
+	}
+	h, err := handler.Parse("query:load=" + script)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -671,8 +676,8 @@ func TestHandlersRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := <-q.Answers(); got.From != "a" || string(got.Payload) != "a load\n" {
-		t.Errorf("got %+v, want what the script printed", got)
+	if got := <-q.Answers(); got.From != "a" || string(got.Payload) != want {
+		t.Errorf("got %+v, want what the script printed, %q", got, want)
 	}
 	if got := a.Stats()["event_handlers"]["query:load"]; got != h.Script {
 		t.Errorf("stats tell of %q, want %q", got, h.Script)

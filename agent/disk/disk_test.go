@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/internal/systest"
 )
 
 // lockVar makes this program, started again, lock a file and keep it; see TestMain.
@@ -101,19 +103,12 @@ func TestLeftoverIsOverwritten(t *testing.T) {
 	wantFile(t, path, "x")
 }
 
-func symlink(t *testing.T, to, path string) {
-	t.Helper()
-	if err := os.Symlink(to, path); err != nil {
-		t.Skip("links can't be made here: ", err)
-	}
-}
-
 func TestLinkStaysALink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	target := filepath.Join(dir, "target")
-	symlink(t, "target", filepath.Join(dir, "near"))
-	symlink(t, filepath.Join(dir, "near"), filepath.Join(dir, "far"))
+	systest.Symlink(t, "target", filepath.Join(dir, "near"))
+	systest.Symlink(t, filepath.Join(dir, "near"), filepath.Join(dir, "far"))
 	for _, content := range []string{"new", "replaced"} { // the first time it leads nowhere
 		if err := Replace(filepath.Join(dir, "far"), []byte(content)); err != nil {
 			t.Fatal(err)
@@ -123,7 +118,7 @@ func TestLinkStaysALink(t *testing.T) {
 	if to, err := os.Readlink(filepath.Join(dir, "far")); err != nil || to != filepath.Join(dir, "near") {
 		t.Errorf("leads to %q, error %v", to, err)
 	}
-	symlink(t, "loop", filepath.Join(dir, "loop"))
+	systest.Symlink(t, "loop", filepath.Join(dir, "loop"))
 	if err := Replace(filepath.Join(dir, "loop"), nil); err == nil {
 		t.Error("a link to itself was replaced")
 	}
@@ -133,7 +128,7 @@ func TestLinkStaysALink(t *testing.T) {
 func TestDeviceIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	symlink(t, os.DevNull, filepath.Join(dir, "link"))
+	systest.Symlink(t, os.DevNull, filepath.Join(dir, "link"))
 	for _, path := range []string{os.DevNull, filepath.Join(dir, "link")} {
 		if err := Replace(path, []byte("x")); err == nil {
 			t.Errorf("%s was replaced", path)
@@ -174,7 +169,7 @@ func TestLockFollowsLinks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		symlink(t, "snapshot", filepath.Join(dir, "link"))
+		systest.Symlink(t, "snapshot", filepath.Join(dir, "link"))
 		l, err := LockFile(filepath.Join(dir, "snapshot"))
 		if err != nil {
 			t.Fatal(err)

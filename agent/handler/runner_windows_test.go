@@ -284,18 +284,10 @@ func TestDelayedExpansionRunsNothing(t *testing.T) {
 	f.wantHarmless(hostile + "\r\n")
 }
 
-func TestBatchFileIsNoProgram(t *testing.T) {
-	f := newFixture(t, Config{})
-	path := f.batch("echo x")
-	if _, err := Parse(`exec:"` + path + `"`); err == nil || !strings.Contains(err.Error(), "is a batch file") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestProgramThatIsMissing(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set(`exec:C:\does\not\exist.exe a`)
 	f.Handle(user("1"))
 	f.finish()
-	f.wantLog(`ERROR Error invoking script 'exec:C:\does\not\exist.exe a': fork/exec`)
+	f.wantLog(`ERROR Error invoking script 'exec:C:\does\not\exist.exe a': exec: `)
 }
