@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -133,6 +132,7 @@ type daemon struct {
 
 	log      *agent.Log
 	locks    config.Locks
+	tags     *tagKeeper         // nil without a tags file
 	snapshot *snapshot.Snapshot // nil without one
 	agent    *agent.Agent
 	rpc      *rpc.Server
@@ -533,28 +533,8 @@ func tagChanges(from, to map[string]string) (set map[string]string, gone []strin
 func (d *daemon) rpcAgent() rpc.Agent {
 	served := rpc.ForAgent(d.agent)
 	if path := d.setup.conf.TagsFile; path != "" {
-		return &tagKeeper{Agent: served, path: path, tags: d.agent.Tags}
+		d.tags = &tagKeeper{Agent: served, path: path, tags: d.agent.Tags, log: d.log}
+		return d.tags
 	}
 	return served
-}
-
-// tagKeeper writes the tags to a file when they are changed.
-type tagKeeper struct {
-	rpc.Agent
-	path string
-	tags func() map[string]string
-	mu   sync.Mutex // held while tags and file may differ
-}
-
-// SetTags changes the tags and then the file: what the file has, the cluster has accepted.
-func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove []string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.Agent.SetTags(ctx, set, remove); err != nil {
-		return err
-	}
-	if err := config.SaveTags(k.path, k.tags()); err != nil {
-		return fmt.Errorf("the tags are set, but will be lost with a restart: %w", err)
-	}
-	return nil
 }

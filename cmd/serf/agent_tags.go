@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"serf/agent"
+	"serf/agent/config"
+	"serf/agent/rpc"
+)
+
+// How long after a failure the tags file is written again: soon, and then ever more seldom.
+const (
+	tagsPauseMin = time.Second
+	tagsPauseMax = time.Minute
+)
+
+// tagKeeper writes the tags to a file when they are changed. A file that can't be written is tried again.
+type tagKeeper struct {
+	rpc.Agent
+	path string
+	tags func() map[string]string
+	log  *agent.Log
+
+	mu    sync.Mutex  // held while tags and file may differ
+	retry *time.Timer // nil if the file is as it should be
+	pause time.Duration
+}
+
+// SetTags changes the tags and then the file: what the file has, the cluster has accepted.
+func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove []string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.Agent.SetTags(ctx, set, remove); err != nil {
+		return err
+	}
+	k.stopRetry()
+	k.pause = tagsPauseMin
+	if err := k.save(); err != nil {
+		return fmt.Errorf("the tags are set, but lost with a restart as long as their file can't be written: %w", err)
+	}
+	return nil
+}
+
+// save writes the file, or has it tried again.
+func (k *tagKeeper) save() error {
+	err := config.SaveTags(k.path, k.tags())
+	if err != nil {
+		k.log.Repeatf(agent.LevelError, "agent", "tags file", "failed to save the tags, it will be tried again: %v", err)
+		k.retry = time.AfterFunc(k.pause, k.again)
+		k.pause = min(2*k.pause, tagsPauseMax)
+	}
+	return err
+}
+
+// again is called by the timer.
+func (k *tagKeeper) again() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.retry == nil {
+		return // somebody else was first
+	}
+	k.retry = nil
+	if k.save() == nil {
+		k.log.Infof("agent", "the tags are saved now")
+	}
+}
+
+// close tries once more, if the file isn't as it should be. It is called when tags change no more, also of nil.
+func (k *tagKeeper) close() {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stopRetry() {
+		k.save()
+		k.stopRetry()
+	}
+}
+
+// stopRetry reports whether there was something to try again.
+func (k *tagKeeper) stopRetry() bool {
+	if k.retry == nil {
+		return false
+	}
+	k.retry.Stop()
+	k.retry = nil
+	return true
+}
