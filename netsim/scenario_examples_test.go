@@ -47,6 +47,9 @@ var shown = map[string]func(r *Report) bool{
 	"split-brain": func(r *Report) bool {
 		return r.FalseFailures == FalseFailures{AcrossFaults: 2 * 15 * 10} && Share(r.Events) == 1
 	},
+	"hub-and-spoke": func(r *Report) bool {
+		return r.FalseFailures == FalseFailures{} && r.Suspicions < 100 && Share(r.Events) == 1
+	},
 	"rescheduled": func(r *Report) bool {
 		back := r.Changes()
 		return len(back) == 1 && back[0].Count == 75 && back[0].Agreed.Worst < 5*time.Second && Share(r.Events) == 1 &&

@@ -80,8 +80,13 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 		Seq: e.seq, Node: m.Node,
 		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
 	}
-	out.scratch.msg = ping.Append(out.scratch.msg[:0])
-	n.send(now, target, e.member, out, out.scratch.msg)
+	sc := &out.scratch
+	sc.msg = ping.Append(sc.msg[:0])
+	cut := len(sc.msg)
+	if n.has(Bridge) && n.memberAt(e.member, target) {
+		sc.msg = n.appendDoubts(sc.msg, e.member)
+	}
+	n.send(now, target, e.member, out, sc.msg[:cut], sc.msg[cut:])
 	return true
 }
 

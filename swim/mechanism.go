@@ -31,12 +31,17 @@ const (
 	Knock
 	// FirstHand: only who found that a member doesn't answer accuses it. What a full exchange says confirms nothing.
 	FirstHand
+	// Correct: outdated news is answered with what is newer.
+	Correct
+	// Bridge: who passed on the ack of a member that we couldn't reach is asked again about such members, before
+	// they are suspected and before they are given up.
+	Bridge
 )
 
 // Sets of mechanisms to go without.
 const (
-	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand // Lifeguard, as the original has it
-	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy             // SWIM
+	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge // Lifeguard, as the original has it
+	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy                                // SWIM
 )
 
 // has tells whether the node uses m.
@@ -45,7 +50,7 @@ func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 var mechanismNames = map[Mechanism]string{
 	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
 	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
-	FirstHand: "first-hand",
+	FirstHand: "first-hand", Correct: "correct", Bridge: "bridge",
 }
 
 // String is the name of a single mechanism.

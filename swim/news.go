@@ -373,6 +373,9 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	s := newSuspicion(id, now, n.accuser(id, from), hoped, least, most)
 	if n.has(LastAsk) {
 		s.lead = min(n.cfg.ProbeTimeout, least/2)
+		if string(from) != n.cfg.Name && n.has(Bridge) {
+			s.early = now.Add(least / 2)
+		}
 	}
 	n.suspicions.add(s)
 	n.gossipAccusation(id, Suspect, inc, from, out)
@@ -460,7 +463,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 	for n.suspicions.deadline() <= now {
 		s := n.suspicions.heap[0]
 		if !s.sure() {
-			n.askOnceMore(now, s.member, out)
+			n.askAgain(now, &n.suspicions.heap[0], out)
 			continue
 		}
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
@@ -534,7 +537,7 @@ func (n *Node) answerClaim(now Time, id MemberID, c *claim, out *Output) {
 // until a full exchange.
 func (n *Node) correct(now Time, name []byte, inc uint32, from netip.AddrPort, out *Output) {
 	id := n.member(name)
-	if r := n.view.at(id); id != NoMember && id != n.self && r.state.live() && inc < r.inc {
+	if r := n.view.at(id); id != NoMember && r.state.live() && inc < r.inc && n.has(Correct) {
 		n.tell(now, id, from, out)
 	}
 }

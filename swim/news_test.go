@@ -170,7 +170,8 @@ func TestRefutesSuspicion(t *testing.T) {
 	}
 	tn.forget()
 	tn.recv("b", suspect("a", 1, "b"))
-	tn.wantIdle("outdated")
+	tn.want("outdated: b hasn't heard", "b: alive a@2")
+	tn.wantState("and that's all", "a", Alive, 2)
 	tn.recv("b", dead("a", 7, "b"))
 	tn.advance(200 * time.Millisecond)
 	tn.want("a death too", "b: alive a@8")

@@ -54,6 +54,7 @@ type Node struct {
 	comebacks   comebacks
 	metStranger Time  // until then no further exchange with one that we don't know
 	told        tolls // stale members that were answered lately
+	bridges     bridges
 }
 
 // scratch is working memory that any number of nodes share through their Output.

@@ -47,5 +47,6 @@ func (s *suspicions) shift(by time.Duration) {
 		s.heap[i].start = s.heap[i].start.Add(by)
 		s.heap[i].deadline = s.heap[i].deadline.Add(by)
 		s.heap[i].floor = s.heap[i].floor.Add(by)
+		s.heap[i].early = s.heap[i].early.Add(by)
 	}
 }

@@ -22,7 +22,8 @@ type probe struct {
 	stream  bool // the target answered on a stream
 	untimed bool // this node stood still meanwhile: how long the answer took says nothing
 
-	nacksHoped int // members asked that can say "I couldn't reach it either"
+	helpers    [helpersMax]MemberID // who was asked, as far as is remembered
+	nacksHoped int                  // members asked that can say "I couldn't reach it either"
 	nacks      int
 }
 
@@ -151,22 +152,18 @@ func (n *Node) appendDoubts(b []byte, id MemberID) []byte {
 func (n *Node) askOthers(now Time, out *Output) {
 	p := &n.probe
 	p.asked = true
+	p.helpers = [helpersMax]MemberID{}
 	ident := n.identity(p.target)
-	addr := addrBytes(ident.addr.Addr())
-	var buf [maxPick]MemberID
-	for _, id := range n.pick(buf[:0], n.cfg.IndirectProbes, func(id MemberID, r record) bool {
-		return r.state == Alive && id != p.target
-	}) {
+	var buf [maxPick + len(bridges{})]MemberID
+	for i, id := range n.pickHelpers(buf[:0], p.target) {
 		nack := n.identity(id).versions[1] >= nackSince && n.has(LocalHealth)
 		if nack {
 			p.nacksHoped++
 		}
-		ask := wire.IndirectPing{
-			Seq: p.seq, Target: addr.slice(), Port: ident.addr.Port(), Node: n.roster.nameBytes(p.target), Nack: nack,
-			SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+		if i < helpersMax {
+			p.helpers[i] = id
 		}
-		out.scratch.msg = ask.Append(out.scratch.msg[:0])
-		n.send(now, n.identity(id).addr, id, out, out.scratch.msg)
+		n.askThrough(now, id, p.target, p.seq, nack, out)
 	}
 	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince && now < p.end {
 		n.streamPing(p.target, ident.addr, p.seq, p.end, out)
@@ -318,6 +315,9 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 		direct := n.memberAt(p.target, from)
 		if direct {
 			n.refuseMove(now, n.moves.of(p.target), out) // it's still there
+		}
+		if !direct && p.asked {
+			n.noteBridge(from, p.helpers[:])
 		}
 		if (direct || !p.asked) && !p.untimed {
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})

@@ -268,6 +268,34 @@ func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 	}
 }
 
+// TestManyWhoComeBackHurryTheNextExchange, at their old addresses or elsewhere: what some say of others is outdated then.
+func TestManyWhoComeBackHurryTheNextExchange(t *testing.T) {
+	for name, back := range map[string]func(tn *conversation, who string){
+		"elsewhere": func(tn *conversation, who string) { tn.recv("b", aliveAt(who, 2, addrOf("z"), "")) },
+		"after they left": func(tn *conversation, who string) {
+			tn.recv("b", dead(who, 1, who))
+			tn.recv("b", alive(who, 2))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn, exchanges := converseInHurry(t)
+			for i := range hurryLeast {
+				tn.recv("b", alive(string(rune('c'+i)), 1))
+			}
+			tn.n.hurry = hurry{}
+			tn.n.pushPull = tn.now.Add(time.Hour)
+			tn.forget()
+			for i := range hurryLeast {
+				back(tn, string(rune('c'+i)))
+			}
+			tn.advance(time.Minute)
+			if got := exchanges(); got == 0 {
+				t.Fatal("no exchange")
+			}
+		})
+	}
+}
+
 // TestCrowdIsRelative: what is many among few is a few among many.
 func TestCrowdIsRelative(t *testing.T) {
 	const crowd = 2 * hurryLeast

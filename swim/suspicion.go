@@ -11,6 +11,7 @@ type suspicion struct {
 	floor    Time // of deadline: it has answered, or has just been asked
 	least    time.Duration
 	most     time.Duration
+	early    Time          // it is asked for the first time then; Never: it has been, or isn't
 	lead     time.Duration // it is asked once more so long before the deadline; 0: it isn't
 	asked    bool          // it has been
 	doubted  bool          // another called it dead before it was a suspect here
@@ -28,7 +29,7 @@ const maxConfirmations = 6
 
 func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most time.Duration) suspicion {
 	hoped = min(hoped, maxConfirmations)
-	s := suspicion{member: id, start: now, least: least, most: most, hoped: uint8(hoped)}
+	s := suspicion{member: id, start: now, early: Never, least: least, most: most, hoped: uint8(hoped)}
 	s.from[0] = from
 	s.deadline = now.Add(suspicionFor(0, hoped, least, most))
 	return s
@@ -60,7 +61,7 @@ func (s *suspicion) due() Time {
 	if s.sure() {
 		return s.deadline
 	}
-	return s.deadline.Add(-s.lead)
+	return min(s.early, s.deadline.Add(-s.lead))
 }
 
 // sure tells whether nothing is left to do but to wait: the suspect has been asked for the last time. However
@@ -160,13 +161,30 @@ func (s *suspicions) down(i int) {
 	}
 }
 
+// askAgain asks a suspect for which it's time: for the last time, or early, if others accuse it. Those may be cut off
+// from it, and this node not: then it has refuted here by the time that they call it dead.
+func (n *Node) askAgain(now Time, s *suspicion, out *Output) {
+	if now >= s.deadline.Add(-s.lead) {
+		n.askOnceMore(now, s.member, out)
+		return
+	}
+	s.early = Never
+	n.suspicions.moved(s.member)
+	n.ask(now, s.member, out)
+}
+
 // askOnceMore pings a suspect whose time is nearly over, and tells it what is said of it. It may have
 // refuted, and only this node not heard of it. The suspect has the rest of its time to answer.
 func (n *Node) askOnceMore(now Time, id MemberID, out *Output) {
 	s := n.suspicions.lookup(id)
-	s.asked = true
+	s.asked, s.early = true, Never
 	s.hold(now.Add(s.lead))
 	n.suspicions.moved(id)
+	n.ask(now, id, out)
+}
+
+// ask pings a suspect, and has the bridges do so: it may be heard there.
+func (n *Node) ask(now Time, id MemberID, out *Output) {
 	if len(n.errands.list) >= maxErrands {
 		return
 	}
@@ -174,6 +192,10 @@ func (n *Node) askOnceMore(now Time, id MemberID, out *Output) {
 	n.errands.list = append(n.errands.list, e)
 	ping, news := n.pingWithNews(id, e.seq, out)
 	n.sendBare(n.identity(id).addr, id, out, ping, news)
+	var buf [len(bridges{})]MemberID
+	for _, helper := range n.pickBridges(buf[:0], id) {
+		n.askThrough(now, helper, id, e.seq, false, out)
+	}
 }
 
 // spare gives a suspect that answered the least time anew: its refutation is on its way, or some

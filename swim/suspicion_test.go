@@ -6,13 +6,22 @@ import (
 )
 
 // suspecting returns a conversation with a node among six that doesn't probe, and to which c has
-// just accused b: that has 24 s, 4 s if two others agree, and is asked half a second before.
+// just accused b: that has 24 s, 4 s if two others agree, and is asked half a second before; not earlier.
 func suspecting(t *testing.T, set func(*Config)) *conversation {
 	tn := converseWith(t, set, "b", "c", "d", "e", "f")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.n.probe.next = Never
-	tn.forget()
+	tn.askLate()
 	return tn
+}
+
+// askLate has suspects not asked before their time is nearly over.
+func (tn *conversation) askLate() {
+	for i := range tn.n.suspicions.heap {
+		tn.n.suspicions.heap[i].early = Never
+		tn.n.suspicions.moved(tn.n.suspicions.heap[i].member)
+	}
+	tn.forget()
 }
 
 func TestSuspectIsAskedOnceMore(t *testing.T) {
@@ -39,6 +48,28 @@ func TestSuspectThatAnswersIsSpared(t *testing.T) {
 	tn.want("it still hasn't refuted: asked again", "b: ping b")
 	tn.advance(500 * time.Millisecond)
 	tn.want("no answer this time", "event failed b")
+}
+
+// TestWhomOthersAccuseIsAskedEarly: they may be cut off from it, and call it dead soon.
+func TestWhomOthersAccuseIsAskedEarly(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.n.probe.next = Never
+	tn.forget()
+	tn.advance(2*time.Second - 1)
+	tn.wantNone("gossip gets to it sooner, as a rule", "b: ping *")
+	tn.advance(1)
+	tn.want("half of the least time is over", "b: ping b", "b: suspect b@1 from a")
+	tn.recv("b", ack(tn.seqs["ping b"]), alive("b", 2))
+	tn.recv("c", dead("b", 1, "c"))
+	tn.wantState("it has refuted", "b", Alive, 2)
+
+	tn.n.startProbe(tn.now, tn.n.member([]byte("d")), &tn.out)
+	tn.collect()
+	tn.advance(time.Second)
+	tn.want("found by ourselves", "d: ping d", "event suspected d")
+	tn.advance(2 * time.Second)
+	tn.wantNone("then we have just asked", "d: ping d")
 }
 
 // TestSuspectOfManyIsAsked: those who accuse it may all be cut off from it, and this node not.
@@ -97,6 +128,7 @@ func TestFirstAccuserAfterHearsay(t *testing.T) {
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.advance(time.Second)
 	tn.want("others may not know", "*: suspect b@1 from c")
+	tn.askLate()
 	tn.advance(19 * time.Second)
 	tn.wantNone("one accuser has 24 s", "b: ping *")
 	tn.recv("e", suspect("b", 1, "e"))
