@@ -505,11 +505,11 @@ func TestTakenAsTheOriginalDoes(t *testing.T) {
 		want       func(*Config)
 	}{
 		{`{"protocol": 4.0}`, "", "", func(c *Config) { c.Protocol = 4 }},
-		{`{"protocol": 0}`, "", "c.json:1:2: protocol: this value does nothing: the default holds", nil},
-		{`{"protocol": -1}`, "", "c.json:1:2: protocol: this value does nothing: the default holds", nil},
+		{`{"protocol": 0}`, "", "c.json:1:2: protocol: 0 does nothing: the default holds", nil},
+		{`{"protocol": -1}`, "", "c.json:1:2: protocol: -1 does nothing: the default holds", nil},
 		{`{"protocol": 4}`, "-protocol=0", "-protocol: 0 does nothing: the default holds", func(c *Config) { c.Protocol = 4 }},
 		{`{"user_event_size_limit": 0, "query_size_limit": 0, "query_response_size_limit": 0}`, "",
-			"c.json:1:2: user_event_size_limit: this value*|c.json:1:30: query_size_limit: *|c.json:1:53: query_response_size_limit: *", nil},
+			"c.json:1:2: user_event_size_limit: 0 does nothing*|c.json:1:30: query_size_limit: *|c.json:1:53: query_response_size_limit: *", nil},
 		{`{"retry_interval": "0s", "broadcast_timeout": "0s"}`, "", "c.json:1:2: retry_interval: *|c.json:1:26: broadcast_timeout: *", nil},
 		{`{"reconnect_interval": "0s", "reconnect_timeout": "0", "tombstone_timeout": "0ms"}`, "",
 			"c.json:1:2: reconnect_interval: *|c.json:1:30: reconnect_timeout: *|c.json:1:56: tombstone_timeout: *", nil},
@@ -520,6 +520,7 @@ func TestTakenAsTheOriginalDoes(t *testing.T) {
 			func(c *Config) { c.QuerySizeLimit, c.QueryResponseSizeLimit = queryMax, queryMax }},
 		{"{\"node_name\": \"n\"}\n{\"node_name\": \"m\"}", "", "c.json:2:1: what follows the first object is ignored", func(c *Config) { c.Node = "n" }},
 		{"null", "", "", nil},
+		{`{"mdns": null, "tags": {"a": null, "b": ""}}`, "", "", func(c *Config) { c.Tags = map[string]string{"a": "", "b": ""} }},
 		{`{"event_handlers": ["", "a.sh"]}`, "-event-handler=", "c.json:1:21: event_handlers: given, but empty: it does nothing|-event-handler: given, but empty: it does nothing",
 			func(c *Config) { c.EventHandlers = []string{"a.sh"} }},
 		{`{"mdns": {"disable_ipv4": true, "disable_ipv6": true}}`, "",

@@ -15,7 +15,7 @@ import (
 // has every problem of its form, joined, each with its place.
 func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
 	f := jsonfile.Parse(name, data)
-	r := fileReader{c, name, f, func(text string) { warnings = append(warnings, text) }}
+	r := fileReader{c, name, func(text string) { warnings = append(warnings, text) }}
 	root := f.Root()
 	if root.IsList() { // a keyring, by mistake
 		root = root.Secret()
@@ -33,7 +33,6 @@ func parseFile(c *Config, name string, data []byte) (warnings []string, err erro
 type fileReader struct {
 	c    *Config
 	name string
-	f    *jsonfile.File
 	warn func(text string)
 }
 
@@ -56,7 +55,9 @@ func (r fileReader) key(k jsonfile.Key, prefix string) {
 		return
 	}
 	if slices.ContainsFunc(options, func(o option) bool { return strings.HasPrefix(o.key, key+".") }) {
-		r.keys(k.Value, key+".")
+		if !k.Value.IsNull() {
+			r.keys(k.Value, key+".")
+		}
 		return
 	}
 	k.FailUnknown(keyAdvice(key, prefix))
@@ -114,18 +115,19 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 	case *[]string:
 		r.list(v, f, o.key)
 	case *map[string]string:
-		var more map[string]string
-		v.Read(&more)
-		for key, value := range more { // order-free: each key by itself
-			addTag(f, key, value)
-			r.note(o.key+"."+key, r.f.Places()[v.Path+"."+key])
+		for k := range v.Keys(nil) {
+			var text string
+			if k.Value.IsNull() || k.Value.Read(&text) { // null is an empty text, as for the original
+				addTag(f, k.Name, text)
+				r.note(o.key+"."+k.Name, k.Place())
+			}
 		}
 	default:
 		v.Read(f)
 	}
 	if saysNothing(o.key, o.field(r.c)) {
 		restore()
-		r.warn(fmt.Sprintf("%s:%v: %s: this value does nothing: the default holds", r.name, at, o.key))
+		r.warn(fmt.Sprintf("%s:%v: %s: %v does nothing: the default holds", r.name, at, o.key, v))
 		return
 	}
 	r.note(o.key, at)

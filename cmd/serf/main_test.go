@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -388,6 +389,21 @@ func TestVersion(t *testing.T) {
 	for _, arg := range []string{"version", "-v", "--version", "agent -v", "members --version"} {
 		if r := runLine(t.Context(), nil, strings.Fields(arg)...); r.code != exitOK || !form.MatchString(r.stdout) || r.stderr != "" {
 			t.Errorf("%s: %+v", arg, r)
+		}
+	}
+}
+
+func TestCommitOf(t *testing.T) {
+	for _, tt := range []struct {
+		info *debug.BuildInfo
+		want string
+	}{
+		{nil, "unknown"}, {&debug.BuildInfo{}, "unknown"},
+		{&debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "false"}}}, "abc"},
+		{&debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}, "abc, changed since"},
+	} {
+		if got := commitOf(tt.info); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.info, got, tt.want)
 		}
 	}
 }

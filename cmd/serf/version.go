@@ -17,6 +17,9 @@ Usage: serf version
 // version of this program.
 const version = "1.0.0"
 
+// commit is what the program was built from, where the go command doesn't know: -ldflags="-X main.commit=...".
+var commit string
+
 // The Serf protocols that the agent speaks.
 const (
 	protocolMax = 5
@@ -38,17 +41,20 @@ func runVersion(_ context.Context, args []string, e env) int {
 
 // commitOf is what the program was built from, as the go command noted it down.
 func commitOf(info *debug.BuildInfo) string {
-	commit, changed := "unknown", ""
-	if info == nil {
+	if commit != "" {
 		return commit
+	}
+	revision, changed := "unknown", ""
+	if info == nil {
+		return revision
 	}
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			commit = s.Value
+			revision = s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
 			changed = ", changed since"
 		}
 	}
-	return commit + changed
+	return revision + changed
 }

@@ -165,6 +165,25 @@ func (v Value) kind() string {
 	return "value"
 }
 
+// String is the value as it is written, or the start of it; that of a secret isn't told.
+func (v Value) String() string {
+	if v.secret {
+		return "..."
+	}
+	got := v.raw
+	switch v.raw[0] {
+	case '{', '[': // the start says enough
+		got, _, _ = bytes.Cut(got, []byte{'\n'})
+	}
+	if len(got) > shownMax {
+		got = bytes.ToValidUTF8(got[:shownMax], nil)
+	}
+	if len(got) < len(v.raw) {
+		return string(got) + "..."
+	}
+	return string(got)
+}
+
 // shownMax is how much of a value a message shows, in bytes.
 const shownMax = 60
 
@@ -177,19 +196,7 @@ func (v Value) failValue(text string) {
 		v.Fail("%s", text)
 		return
 	}
-	got := v.raw
-	switch v.raw[0] {
-	case '{', '[': // the start says enough
-		got, _, _ = bytes.Cut(got, []byte{'\n'})
-	}
-	if len(got) > shownMax {
-		got = bytes.ToValidUTF8(got[:shownMax], nil)
-	}
-	more := ""
-	if len(got) < len(v.raw) {
-		more = "..."
-	}
-	v.Fail("%s%s, %s", got, more, text)
+	v.Fail("%v, %s", v, text)
 }
 
 // Key is a key of an object with its value.
