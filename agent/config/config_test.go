@@ -253,6 +253,11 @@ func TestWhere(t *testing.T) {
 			t.Errorf("%s: %s, want %s", key, got, want)
 		}
 	}
+	for key, want := range map[string]string{"bind": "-bind", "event_handlers": "event_handlers in c.json:1:2", "profile": "profile (-profile)"} {
+		if got := c.Setting(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
 }
 
 func TestCompressionOptionBeatsFile(t *testing.T) {

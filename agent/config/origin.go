@@ -41,6 +41,18 @@ func (c *Config) Where(key string) string {
 	return origin + ": " + name
 }
 
+// Setting names a key, and what set it, within a sentence: "-bind", or "bind in c.json:3:5".
+func (c *Config) Setting(key string) string {
+	switch origin := c.Origins[key]; {
+	case origin == "":
+		return label(key)
+	case strings.HasPrefix(origin, "-"):
+		return origin
+	default:
+		return key + " in " + origin
+	}
+}
+
 // other names another key that is at odds with one: "keyring_file (c.json:3:5)".
 func (c *Config) other(key string) string {
 	if origin := c.Origins[key]; origin != "" {

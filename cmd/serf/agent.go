@@ -144,7 +144,7 @@ func (d *daemon) start(ctx context.Context) error {
 	conf := &d.setup.conf
 	d.out.step("Starting Serf agent...")
 	// First of all the RPC port: an agent that can't have it shall not be seen in the cluster.
-	ln, err := listenRPC(ctx, conf.RPCAddr)
+	ln, err := d.listenRPC(ctx)
 	if err != nil {
 		return err
 	}
@@ -174,6 +174,10 @@ func (d *daemon) start(ctx context.Context) error {
 		d.locks.Release()
 		d.out.mute() // what was logged would only repeat the error
 		d.log.Close()
+		var bind *agent.BindError
+		if errors.As(err, &bind) {
+			err = fmt.Errorf("bind %v: %s", bind.Addr, agent.ExplainBind(bind.Err, conf.Setting("bind")))
+		}
 		return fmt.Errorf("starting Serf agent: %w", err)
 	}
 	d.logStart(ln.Addr())
@@ -235,11 +239,13 @@ func (d *daemon) noteMoved(netip.AddrPort) {
 }
 
 // listenRPC takes the RPC port.
-func listenRPC(ctx context.Context, addr string) (net.Listener, error) {
+func (d *daemon) listenRPC(ctx context.Context) (net.Listener, error) {
+	conf := &d.setup.conf
+	addr := conf.RPCAddr
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr, agent.ExplainBind(err, "-rpc-addr"))
+		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr, agent.ExplainBind(err, conf.Setting("rpc_addr")))
 	}
 	return ln, nil
 }

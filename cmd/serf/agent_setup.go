@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -55,7 +56,27 @@ func loadSetup(args []string) (setup, error) {
 		errs = append(errs, err)
 	}
 	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery())
-	return s, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return s, err
+	}
+	return s, s.checkNode()
+}
+
+// checkNode finds what the node wouldn't take, such as too many tags: here it is known what set it.
+func (s *setup) checkNode() error {
+	c := s.serfConfig()
+	if c.Addr.Port() == 0 { // chosen when it is bound
+		c.Addr = netip.AddrPortFrom(c.Addr.Addr(), agent.DefaultPort)
+	}
+	var errs []error
+	for _, err := range config.Problems(c.Validate()) {
+		if text, ok := strings.CutPrefix(err.Error(), "name: "); ok {
+			errs = append(errs, s.from("node_name", errors.New(text)))
+			continue
+		}
+		errs = append(errs, s.fromKey(err))
+	}
+	return errors.Join(errs...)
 }
 
 // chooseAddresses finds out what the user says about this member's address.
