@@ -3,7 +3,12 @@
 package main
 
 import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"serf/agent/rpc"
 )
@@ -26,5 +31,50 @@ func TestHandlersFindTheirAgent(t *testing.T) {
 	a, err := answers.Next(t.Context())
 	if want := addr + " secret\n"; err != nil || string(a.Payload) != want {
 		t.Errorf("a script finds %q, %v, want %q", a.Payload, err, want)
+	}
+}
+
+func TestReloadTakesOverTheHandlerTimeout(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"event_handlers": ["user:hang=sleep 100"]}`)
+	r := runTestAgent(t, "-config-file", path).started()
+	rewrite(t, path, `{"event_handlers": ["user:hang=sleep 100"], "handler_timeout": "20ms"}`)
+	r.send(syscall.SIGHUP)
+	r.stdout.await(t, `==> Configuration reloaded: handler_timeout is 20ms, was 1h0m0s\n`)
+	if err := r.client().UserEvent(t.Context(), "hang", nil, false); err != nil {
+		t.Fatal(err)
+	}
+	r.stdout.await(t, `Error invoking script 'sleep 100': killed: not done after 20ms, for user-event: hang; it printed nothing\n`)
+}
+
+// The last that is heard of an agent is what its end cost.
+func TestEndIsCountedInTheMetrics(t *testing.T) {
+	t.Parallel()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	path := configFile(t, fmt.Sprintf(`{"statsd_addr": %q, "event_handlers": ["user:hang=sleep 100"]}`, server.LocalAddr()))
+	r := runTestAgent(t, "-config-file", path).started()
+	c := r.client()
+	for range 2 {
+		if err := c.UserEvent(t.Context(), "hang", nil, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.send(syscall.SIGTERM)
+	r.wantExit(exitError)
+	got := ""
+	b := make([]byte, 1<<16)
+	for server.SetReadDeadline(time.Now().Add(testPatience)); !strings.Contains(got, "agent.handlers.lost:1.000000|c"); {
+		n, _, err := server.ReadFrom(b)
+		if err != nil {
+			t.Fatalf("%v; sent:\n%s", err, got)
+		}
+		got += string(b[:n])
+	}
+	if !strings.Contains(got, "agent.handlers.killed:1.000000|c") {
+		t.Errorf("the script that was killed isn't among:\n%s", got)
 	}
 }
