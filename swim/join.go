@@ -5,48 +5,106 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // join is a Join in progress.
 type join struct {
 	op      OpID
 	waiting []netip.AddrPort // not tried yet
-	flying  int
 	reached int
 	alone   bool  // we knew nobody when it began, and nobody has answered yet
+	one     bool  // one answer is enough
 	err     error // the last failure
+	// slots is how many exchanges may be in flight. It grows at widen, with the number of those that seem
+	// stuck: many addresses may belong to hosts that are gone, and each takes its whole time to fail.
+	slots int
+	widen Time
 }
 
-// joinAtOnce bounds a join's exchanges in flight: each carries the whole state.
-const joinAtOnce = 8
+const (
+	// joinAtOnce is how many exchanges of a join may be in flight at first: each carries the whole state.
+	joinAtOnce = 8
+	// joinsFlying bounds those of all joins. Of 300 addresses that swallow packets the last has then been
+	// tried when the first have failed.
+	joinsFlying = 256
+	// joinsFlyingSize bounds them in bytes of state, beyond joinAtOnce.
+	joinsFlyingSize = 64 << 20
+	// joinWidenMax is the time after which an exchange counts as stuck, or a tenth of what it may take.
+	joinWidenMax = time.Second
+)
 
 var errNoAddress = errors.New("no address to join")
 
 // Join exchanges states with the members at these addresses. It ends with an
 // EventJoinDone that says how many answered; each failure is noted.
 func (n *Node) Join(now Time, to []netip.AddrPort, out *Output) OpID {
-	j := join{op: n.nextOp(), waiting: slices.Clone(to), alone: n.others() == 0, err: errNoAddress}
+	return n.beginJoin(now, join{waiting: slices.Clone(to), slots: joinAtOnce}, out)
+}
+
+// JoinOne exchanges states with the first of these addresses that answers, trying more and more at once
+// as time goes.
+func (n *Node) JoinOne(now Time, to []netip.AddrPort, out *Output) OpID {
+	return n.beginJoin(now, join{waiting: slices.Clone(to), slots: 1, one: true}, out)
+}
+
+func (n *Node) beginJoin(now Time, j join, out *Output) OpID {
+	j.op, j.alone, j.err = n.nextOp(), n.others() == 0, errNoAddress
+	j.widen = now.Add(n.joinWiden())
 	n.joins = append(n.joins, j)
-	n.advanceJoin(now, len(n.joins)-1, out)
+	n.advanceJoins(now, out)
 	return j.op
 }
 
-func (n *Node) advanceJoin(now Time, i int, out *Output) {
-	j := &n.joins[i]
-	for j.flying < joinAtOnce && len(j.waiting) > 0 {
-		to := unmapped(j.waiting[0])
-		j.waiting = j.waiting[1:]
-		if !n.callPushPull(now, to, call{kind: callJoin, op: j.op}, true, out) {
-			j.err = errTooManyCalls
-			out.note(Note{Level: Warn, Code: NoteJoinFailed, From: to, Err: j.err})
+func (n *Node) joinWiden() time.Duration { return min(n.cfg.StreamTimeout/10, joinWidenMax) }
+
+// advanceJoins starts what exchanges there is room for, and ends the joins that are over.
+func (n *Node) advanceJoins(now Time, out *Output) {
+	most := min(max(joinsFlyingSize/max(n.view.size, 1), joinAtOnce), joinsFlying)
+	flying := n.joining(func(*call) bool { return true })
+	for i := 0; i < len(n.joins); {
+		j := &n.joins[i]
+		own := n.joining(func(c *call) bool { return c.op == j.op })
+		for own < j.slots && flying < most && len(j.waiting) > 0 {
+			to := unmapped(j.waiting[0])
+			j.waiting = j.waiting[1:]
+			if n.callPushPull(now, to, call{kind: callJoin, op: j.op}, true, out) {
+				own, flying = own+1, flying+1
+			} else {
+				n.failJoin(j, to, errTooManyCalls, out)
+			}
+		}
+		if own+len(j.waiting) > 0 {
+			i++
 			continue
 		}
-		j.flying++
+		n.endJoin(i, netip.AddrPort{}, out)
 	}
-	if j.flying > 0 {
-		return
+}
+
+// joining counts exchanges of joins in flight.
+func (n *Node) joining(which func(*call) bool) (count int) {
+	for i := range n.calls {
+		if c := &n.calls[i]; c.kind == callJoin && which(c) {
+			count++
+		}
 	}
-	e := Event{Kind: EventJoinDone, Op: j.op, N: int64(j.reached)}
+	return count
+}
+
+func (n *Node) failJoin(j *join, to netip.AddrPort, err error, out *Output) {
+	j.err = fmt.Errorf("%v: %w", to, err)
+	level := Warn
+	if j.one {
+		level = Debug // it isn't expected of each
+	}
+	out.note(Note{Level: level, Code: NoteJoinFailed, From: to, Err: err})
+}
+
+// endJoin ends join number i, whose last answer came from the given address.
+func (n *Node) endJoin(i int, from netip.AddrPort, out *Output) {
+	j := &n.joins[i]
+	e := Event{Kind: EventJoinDone, Op: j.op, N: int64(j.reached), Addr: from}
 	if j.reached == 0 {
 		e.Err = j.err
 	}
@@ -54,35 +112,67 @@ func (n *Node) advanceJoin(now Time, i int, out *Output) {
 	out.Events = append(out.Events, e)
 }
 
+// joinsDeadline is when a join may have more exchanges in flight.
+func (n *Node) joinsDeadline() Time {
+	d := Never
+	for i := range n.joins {
+		if j := &n.joins[i]; len(j.waiting) > 0 {
+			d = min(d, j.widen)
+		}
+	}
+	return d
+}
+
+// tickJoins makes room beside the exchanges that seem stuck.
+func (n *Node) tickJoins(now Time, out *Output) {
+	if now < n.joinsDeadline() {
+		return
+	}
+	age := n.joinWiden()
+	for i := range n.joins {
+		j := &n.joins[i]
+		if now < j.widen {
+			continue
+		}
+		j.widen = now.Add(age)
+		stuck := n.joining(func(c *call) bool { return c.op == j.op && c.deadline.Sub(now) <= n.cfg.StreamTimeout-age })
+		j.slots = max(j.slots, min(2*stuck+1, joinsFlying))
+	}
+	n.advanceJoins(now, out)
+}
+
 // startsFrom says whether the answer to c is the first that this node hears of a cluster. Of it nothing is
 // gossiped: those who could be told are all in it, and know each other from who answers. (The
 // original tells a thousand members who they are, a dozen times each.) A second address may be of
-// another cluster, so what it adds is news again.
+// another cluster, so what it adds is news again, also if another join brings it.
 func (n *Node) startsFrom(c *call) bool {
 	i := slices.IndexFunc(n.joins, func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone })
 	if i < 0 {
 		return false
 	}
-	n.joins[i].alone = false
+	for i := range n.joins {
+		n.joins[i].alone = false
+	}
 	return true
 }
 
 // joined takes the end of one of a join's exchanges.
 func (n *Node) joined(now Time, c *call, err error, out *Output) {
-	i := slices.IndexFunc(n.joins, func(j join) bool { return j.op == c.op })
-	invariant(i >= 0, "exchange of no join")
-	j := &n.joins[i]
 	if err != nil && n.retryJoin(now, c, out) {
 		return
 	}
-	j.flying--
-	if err == nil {
-		j.reached++
-	} else {
-		j.err = fmt.Errorf("%v: %w", c.to, err)
-		out.note(Note{Level: Warn, Code: NoteJoinFailed, From: c.to, Err: err})
+	i := slices.IndexFunc(n.joins, func(j join) bool { return j.op == c.op })
+	switch {
+	case i < 0: // one answer was enough, and there was one
+	case err != nil:
+		n.failJoin(&n.joins[i], c.to, err, out)
+	default:
+		n.joins[i].reached++
+		if n.joins[i].one {
+			n.endJoin(i, c.to, out)
+		}
 	}
-	n.advanceJoin(now, i, out)
+	n.advanceJoins(now, out)
 }
 
 // retryJoin tries a join's exchange once more, with the next of the keys, and says whether it does. Who was away while the

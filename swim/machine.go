@@ -180,7 +180,8 @@ const (
 	EventState
 	// EventAcked: a direct ping of Member was acked after RTT; Data is the ack's payload.
 	EventAcked
-	// EventJoinDone ends Join: N addresses answered; Err is the last failure if none did.
+	// EventJoinDone ends Join: N addresses answered; Err is the last failure if none did. That of
+	// JoinOne has in Addr who answered.
 	EventJoinDone
 	// EventLeaveDone ends Leave: the others have been told, or could not be in time (Err).
 	EventLeaveDone

@@ -134,7 +134,8 @@ func (n *Node) Release() {
 
 // Deadline implements Machine.
 func (n *Node) Deadline() Time {
-	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull, n.leaveDeadline())
+	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull,
+		n.leaveDeadline(), n.joinsDeadline())
 	if n.gossipPending() {
 		d = min(d, n.gossipDue())
 	}
@@ -155,6 +156,7 @@ func (n *Node) Tick(now Time, out *Output) {
 	if n.gossipPending() && now >= n.gossipDue() {
 		n.tickGossip(now, out)
 	}
+	n.tickJoins(now, out)
 	n.tickLeave(now, out)
 	n.noteDrops(out)
 }

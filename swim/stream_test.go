@@ -249,7 +249,7 @@ func TestStreamsInFlightAreBounded(t *testing.T) {
 	}
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("c")}, &tn.out)
 	tn.collect()
-	tn.want("a join ends with a reason", "event join-done 0 too many streams in flight")
+	tn.want("a join ends with a reason", "event join-done 0 *: too many streams in flight")
 }
 
 // TestManyNewcomersHurryTheNextExchange: a cluster that starts all at once knows itself as soon as

@@ -1,0 +1,148 @@
+package swim
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// swallow joins through addresses of which none answers, each until its exchange's deadline, and returns
+// when the last was tried and how many were in flight at most.
+func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration, most int) {
+	t.Helper()
+	cfg.Name, cfg.Addr, cfg.Seed = "a", addrOf("a"), 1
+	var out Output
+	start := Time(time.Hour)
+	n, err := New(start, cfg, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Join(start, to, &out)
+	var flying []StreamOut
+	done, tried := false, 0
+	for now := start; !done; now = now.Add(10 * time.Millisecond) {
+		if now >= n.Deadline() {
+			n.Tick(now, &out)
+		}
+		for len(flying) > 0 && now >= flying[0].Deadline {
+			n.Stream(now, StreamIn{ID: flying[0].ID, Kind: StreamFailed, Err: ErrUnknown}, &out)
+			flying = flying[1:]
+		}
+		for _, s := range out.Streams {
+			flying, tried, last = append(flying, s), tried+1, now.Sub(start)
+		}
+		most = max(most, len(flying))
+		for _, e := range out.Events {
+			done = done || e.Kind == EventJoinDone && e.N == 0 && e.Err != nil
+		}
+		out.Reset()
+		if now > start.Add(time.Hour) {
+			t.Fatalf("%d tried after an hour", tried)
+		}
+	}
+	if tried != len(to) {
+		t.Errorf("%d tried, want each of %d once", tried, len(to))
+	}
+	return last, most
+}
+
+// deadAddrs are addresses of nobody.
+func deadAddrs(n int) (list []netip.AddrPort) {
+	for i := range n {
+		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 7946))
+	}
+	return list
+}
+
+// Addresses of hosts that are gone swallow packets: each takes its whole time, but they don't take it one after the other.
+func TestJoinOfManyDeadAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		cfg    Config
+		count  int
+		within time.Duration
+	}{
+		{"lan, 300", LAN(), 300, 15 * time.Second},
+		{"lan, 512", LAN(), 512, 20 * time.Second},
+		{"local, 300", Local(), 300, 2 * time.Second},
+		{"lan, 8", LAN(), joinAtOnce, 0},
+		{"lan, 20", LAN(), 20, 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			last, most := swallow(t, tt.cfg, deadAddrs(tt.count))
+			t.Logf("the last after %v, %d in flight", last, most)
+			if last > tt.within || most > joinsFlying {
+				t.Errorf("the last was tried after %v, %d in flight; want within %v, at most %d", last, most, tt.within, joinsFlying)
+			}
+		})
+	}
+}
+
+// Joins share what may be in flight, and none is forgotten for that.
+func TestJoinsShareWhatIsInFlight(t *testing.T) {
+	tn := converse(t)
+	for range joinsFlying/joinAtOnce + 1 {
+		tn.n.Join(tn.now, deadAddrs(joinAtOnce), &tn.out)
+	}
+	if got := len(tn.n.calls); got != joinsFlying {
+		t.Errorf("%d in flight, limit %d", got, joinsFlying)
+	}
+	done := 0
+	for len(tn.n.calls) > 0 {
+		tn.n.Stream(tn.now, StreamIn{ID: tn.n.calls[0].id, Kind: StreamFailed, Err: ErrUnknown}, &tn.out)
+	}
+	for _, e := range tn.out.Events {
+		if e.Kind == EventJoinDone {
+			done++
+		}
+	}
+	if want := joinsFlying/joinAtOnce + 1; done != want {
+		t.Errorf("%d joins have ended, want %d", done, want)
+	}
+}
+
+// A large state isn't sent to hundreds at once.
+func TestJoinsInFlightAreBoundedInBytes(t *testing.T) {
+	tn := converse(t)
+	tn.n.view.size = joinsFlyingSize / 10
+	tn.n.Join(tn.now, deadAddrs(100), &tn.out)
+	tn.out.Reset()
+	for range 5 {
+		tn.now = tn.now.Add(time.Second)
+		tn.n.tickJoins(tn.now, &tn.out)
+	}
+	if got := len(tn.n.calls); got != 10 {
+		t.Errorf("%d exchanges of a tenth of the limit, want 10", got)
+	}
+}
+
+func TestJoinOneEndsWithTheFirstAnswer(t *testing.T) {
+	tn := converse(t)
+	tn.n.JoinOne(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c"), addrOf("d"), addrOf("e")}, &tn.out)
+	tn.collect()
+	tn.want("one at first", "b: stream push/pull join")
+	tn.wantNone("not more", "?: stream push/pull join")
+	tn.advance(joinWidenMax)
+	tn.want("b seems stuck", "c: stream push/pull join", "d: stream push/pull join")
+	tn.reply("d: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}))
+	tn.want("one is enough", "event joined d", "event join-done 1 <nil>")
+	tn.advance(5 * time.Second)
+	tn.wantNone("nobody else is asked", "e: stream push/pull join")
+	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "c", inc: 1}))
+	tn.want("what comes late is news all the same", "event joined c")
+	tn.fail("b: stream push/pull join")
+	tn.wantNone("and ends nothing again", "event join-done*")
+}
+
+// Two joins at a time, as of a retry and a snapshot: the answer to the second is news.
+func TestFirstAnswerOfTwoJoins(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
+	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "c", inc: 1}, entry{name: "e", inc: 1}))
+	tn.advance(time.Second)
+	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
+}
