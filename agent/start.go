@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -130,6 +131,8 @@ func (a *Agent) startNode() error {
 	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // what is larger goes by stream
 	a.told.Store(&c.Addr)
 	a.warnPublic(c.Addr.Addr())
+	local := a.localAddrs()
+	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous), func(p serf.Previous) bool { return local[p.Addr] })
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)

@@ -63,6 +63,9 @@ type Start struct {
 	Seeds int `json:"seeds,omitzero"`
 	// Later is how many members, the last ones, aren't started: they wait for a join.
 	Later int `json:"later,omitzero"`
+	// Apart has members join nobody by themselves, as without seeds: who is started again has its snapshot,
+	// if the fault gives it one, or stays alone. Only with Warm.
+	Apart bool `json:"apart,omitzero"`
 }
 
 // bootTime is within the time that a small set-up tool takes.

@@ -98,6 +98,7 @@ func (v *validator) start() {
 		v.within("start.over", *s.Over, 0, MaxTime)
 		v.bad(!s.Warm, "start.over", "not together with warm: all have been there for long")
 	}
+	v.bad(!s.Apart || s.Warm, "start.apart", "only together with warm: nobody would meet anybody")
 	members := max(v.s.Members, 1)
 	seeds := min(max(s.Seeds, 1), members)
 	v.bad(s.Seeds >= 0 && s.Seeds <= members, "start.seeds", "%d: allowed 0 (for 1) to the %d nodes", s.Seeds, members)
@@ -251,7 +252,7 @@ func (v *validator) fault(key string, f *Fault) {
 	v.times(key, f)
 	v.churn(key, f)
 	if f.Kind == FaultPartition {
-		v.bad(f.To != nil || v.s.Members == 1 || len(v.errs) > 0 || v.s.number(&f.Who) < v.s.Members, key, "nobody is left on the other side")
+		v.bad(f.To != nil || f.Every > 0 || v.s.Members == 1 || len(v.errs) > 0 || v.s.number(&f.Who) < v.s.Members, key, "nobody is left on the other side")
 	}
 }
 

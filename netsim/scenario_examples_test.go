@@ -55,7 +55,8 @@ var shown = map[string]func(r *Report) bool{
 		return len(back) == 1 && back[0].Count == 75 && back[0].Agreed.Worst < 5*time.Second && Share(r.Events) == 1 &&
 			r.FalseFailures == FalseFailures{}
 	},
-	"churn": func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
+	"outage-restart": func(r *Report) bool { return r.FalseFailures.AcrossFaults == 30*29 && Share(r.Events) == 1 },
+	"churn":          func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
 }
 
 func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
@@ -79,6 +80,26 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 				t.Errorf("it doesn't show what it's about:\n%s", b.String())
 			}
 		})
+	}
+}
+
+// After an outage in which everybody was taken for failed by everybody, and a restart of all with nothing but their
+// snapshots, the cluster is whole within ten seconds.
+func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
+	t.Parallel()
+	s := examples(t)["outage-restart"]
+	const back, within = 11*time.Minute + 30*time.Second, 10 * time.Second
+	for seed := range uint64(20) {
+		s.Seed = seed + 1
+		s.For = Duration(back + within)
+		s.Work = nil
+		r, err := s.Run(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Settled || r.FalseFailures.AcrossFaults != 30*29 {
+			t.Errorf("seed %d: settled %t, %d members taken for failed before", s.Seed, r.Settled, r.FalseFailures.AcrossFaults)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package netsim
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -162,27 +161,19 @@ func (run *course) start(f *Fault, i int) {
 	if !c.sim.Down(i) {
 		return
 	}
-	m, remembers := run.memory[i]
 	if f.Move && c.moves(i) < movesMax && c.members[i].starts > 0 {
 		c.Move(i)
 	} else {
 		c.Start(i)
 	}
 	delete(run.memory, i)
-	if remembers && len(m.previous) > 0 {
-		c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Join(now, m.previous, true, out) })
-	}
 }
 
 // memory is what a snapshot has.
 type memory struct {
 	stats    serf.Stats
-	previous []netip.AddrPort // of members that were alive
+	previous []serf.Previous // members that were alive, or had failed but never left
 }
-
-// rejoins is how many members of its snapshot one that is back joins. An agent tries one after the other until
-// one answers: of so many one does, unless the cluster is gone.
-const rejoins = 3
 
 // remember takes the snapshot of a member that f is about to stop, if it's to have one.
 func (run *course) remember(f *Fault, i int) {
@@ -191,16 +182,10 @@ func (run *course) remember(f *Fault, i int) {
 		return
 	}
 	m := memory{stats: n.Stats()}
-	var alive []netip.AddrPort
 	for _, x := range n.Members(nil) {
-		if x.Status == serf.StatusAlive && x.Name != run.c.Name(i) {
-			alive = append(alive, x.Addr)
+		if x.Status == serf.StatusAlive || x.Status == serf.StatusFailed {
+			m.previous = append(m.previous, serf.Previous{Name: x.Name, Addr: x.Addr})
 		}
-	}
-	for range min(rejoins, len(alive)) {
-		k := run.c.random.below(len(alive))
-		m.previous = append(m.previous, alive[k])
-		alive = slices.Delete(alive, k, k+1)
 	}
 	run.memory[i] = m
 }
@@ -212,6 +197,7 @@ func (run *course) tune(i int, cfg *serf.Config) {
 		// A snapshot has the last times seen; the clocks are at the next.
 		cfg.LastMemberTime = m.stats.MemberTime - 1
 		cfg.MinEventTime, cfg.MinQueryTime = m.stats.EventTime, m.stats.QueryTime
+		cfg.Previous = m.previous
 	}
 	if run.keys != nil {
 		cfg.Sealer = run.keys.sealer(i)

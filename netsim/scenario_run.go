@@ -64,7 +64,7 @@ func newCourse(s *Scenario) (*course, error) {
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := ClusterConfig{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
-		Workers: s.Workers,
+		Workers: s.Workers, Apart: s.Start.Apart,
 	}
 	if s.Encrypt || s.Compress {
 		var first []byte

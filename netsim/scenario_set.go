@@ -69,6 +69,7 @@ var params = []Param{
 	{"start-over", "start.over", "time in which the nodes of a cold start are started"},
 	{"start-seeds", "start.seeds", "how many nodes, the first ones, the others join through; 0 means 1"},
 	{"start-later", "start.later", "how many nodes, the last ones, wait for a fault of kind join or churn to start them"},
+	{"start-apart", "start.apart", "nodes of a warm start have no seeds to join when they start again"},
 	{"events", "events", "how many user events random nodes send"},
 	{"encrypt", "encrypt", "seal all traffic"},
 	{"compress", "compress", "compress messages, as agents do by default"},

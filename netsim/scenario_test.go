@@ -110,6 +110,7 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 		{func(s *Scenario) { s.Start.Seeds = 12 }, ""},
 		{func(s *Scenario) { s.Start.Seeds = 13 }, "start.seeds 13: allowed 0 (for 1) to the 12 nodes"},
 		{func(s *Scenario) { s.Start.Later = 11 }, ""},
+		{func(s *Scenario) { s.Start.Apart = true }, "start.apart only together with warm: nobody would meet anybody"},
 		{func(s *Scenario) { s.Start.Later = 12 }, "start.later 12: allowed 0 to 11, the nodes that are not seeds"},
 		{func(s *Scenario) { s.Start.Over = late(-1) }, "start.over -1ns: allowed 0s to 720h0m0s"},
 		{func(s *Scenario) { s.Start.Warm, s.Start.Over = true, late(1) }, "start.over not together with warm: all have been there for long"},

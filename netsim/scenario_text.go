@@ -69,6 +69,9 @@ func (s Start) String() string {
 	if s.Later > 0 {
 		text += fmt.Sprintf(", %d later", s.Later)
 	}
+	if s.Apart {
+		text += ", no seeds"
+	}
 	return text
 }
 

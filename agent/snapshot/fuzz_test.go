@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"testing"
 
 	"serf/lamport"
@@ -13,7 +14,7 @@ import (
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{
 		"", "alive: b 10.0.0.2:7946\nalive: a c [::1]:7946\nclock: 1\nevent-clock: 5\nquery-clock: 6\n",
-		"alive: b 10.0.0.2:7946\nnot-alive: b\nleave\n", aliveLine(evil, "10.0.0.1:1") + "leave\nclock: 4",
+		"alive: b 10.0.0.2:7946\nnot-alive: b\nleave\n", "# failed: b 10.0.0.2:7946\n# failed: \"\\n\" 1.2.3.4:5\n", aliveLine(evil, "10.0.0.1:1") + "leave\nclock: 4",
 		"coordinate: {}\n# comment\nalive: \"\\xff\" 1.2.3.4:5\nalive: \"x 1.2.3.4:5\nclock: 18446744073709551615\n",
 	} {
 		f.Add([]byte(text), false)
@@ -36,7 +37,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil || again.unknown > 0 || again.torn {
 			t.Fatalf("written, it has %d lines that mean nothing, torn: %t, %v", again.unknown, again.torn, err)
 		}
-		if !maps.Equal(c.alive, again.alive) || c.clocks != again.clocks {
+		if !maps.Equal(c.alive, again.alive) || !slices.Equal(c.failed, again.failed) || c.clocks != again.clocks {
 			t.Fatalf("%v at %v, but written and read again %v at %v", c.alive, c.clocks, again.alive, again.clocks)
 		}
 	})

@@ -107,7 +107,7 @@ func readLine(in *bufio.Reader) (line []byte, n int64, err error) {
 func (c *content) add(line []byte, number int, rejoin bool) {
 	r, ok := parseLine(string(line))
 	switch {
-	case ok && bytes.HasPrefix(line, []byte("#")):
+	case ok && r.key == "" && bytes.HasPrefix(line, []byte("#")):
 		c.comments++
 	case ok:
 		c.known++

@@ -2,6 +2,9 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -69,7 +72,7 @@ func (q *queue) recycle(b batch) {
 // subject is what a record replaces an older one about.
 func (r *record) subject() string {
 	switch r.key {
-	case keyAlive, keyNotAlive:
+	case keyAlive, keyNotAlive, keyFailed:
 		return keyAlive + r.name
 	}
 	return r.key
@@ -85,6 +88,7 @@ func (m *merged) add(line []byte, rejoin bool) {
 		return
 	}
 	m.merged++
+	r.order = m.merged
 	m.leaving = r.key == lineLeave
 	switch {
 	case !m.leaving:
@@ -101,7 +105,8 @@ func (m *merged) applyTo(s *state, rejoin bool) {
 	if m.cleared {
 		s.apply(leave, rejoin)
 	}
-	for _, r := range m.last { // order-free: one for each subject
+	byOrder := func(a, b record) int { return cmp.Compare(a.order, b.order) } // that of those who failed counts
+	for _, r := range slices.SortedFunc(maps.Values(m.last), byOrder) {
 		s.apply(r, rejoin)
 	}
 	if m.leaving {

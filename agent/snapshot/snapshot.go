@@ -1,4 +1,4 @@
-// Package snapshot keeps the file from which an agent goes on after a restart: who was alive,
+// Package snapshot keeps the file from which an agent goes on after a restart: who was alive, or failed but never left,
 // and which events and queries it has seen. The file is the original's (spec 3.6).
 //
 // Lines come from the agent's loop and wait in a bounded queue; one goroutine
@@ -22,6 +22,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/disk"
+	"serf/swim/serf"
 )
 
 const (
@@ -41,16 +42,13 @@ type Config struct {
 	Observe func(what string, took time.Duration)
 }
 
-// Member is one that was alive.
-type Member struct {
-	Name string
-	Addr netip.AddrPort
-}
+// Member is one that was known.
+type Member = serf.Previous
 
-// State is what an earlier run knew: the last times seen, 0 if none was, and the
-// living members, itself included, sorted by name.
+// State is what an earlier run knew: the last times seen, 0 if none was; the
+// living members, itself included, sorted by name; and those that had failed but never left, oldest first.
 type State struct {
-	Members                          []Member
+	Members, Failed                  []Member
 	MemberTime, EventTime, QueryTime uint64
 }
 
@@ -147,8 +145,9 @@ func (s *Snapshot) tellContent(c *content, rejoin bool) {
 func (s *state) export() State {
 	e := State{MemberTime: s.member, EventTime: s.event, QueryTime: s.query}
 	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
-		e.Members = append(e.Members, Member{name, s.alive[name]})
+		e.Members = append(e.Members, Member{Name: name, Addr: s.alive[name]})
 	}
+	e.Failed = append(e.Failed, s.failed...) // nil if there are none
 	return e
 }
 
@@ -161,12 +160,12 @@ func (s *Snapshot) Configure(c *agent.Config) {
 	p := &s.previous
 	// Of members the last time seen is wanted; of events and queries the first that is news.
 	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1, p.QueryTime+1
-	c.Join.Previous = nil
+	c.Serf.Previous = nil
 	tried := make(map[netip.AddrPort]bool) // members that changed their name have the same
-	for _, m := range p.Members {
+	for _, m := range slices.Concat(p.Members, p.Failed) {
 		if m.Name != c.Serf.Name && !tried[m.Addr] {
 			tried[m.Addr] = true
-			c.Join.Previous = append(c.Join.Previous, m.Addr)
+			c.Serf.Previous = append(c.Serf.Previous, m)
 		}
 	}
 	c.Journal = s

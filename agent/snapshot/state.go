@@ -20,6 +20,7 @@ const lineMax = 4*swim.NameMax + 128
 const (
 	keyAlive      = "alive: "
 	keyNotAlive   = "not-alive: "
+	keyFailed     = "# failed: " // ours: a comment for the original, which forgets who failed
 	keyClock      = "clock: "
 	keyEventClock = "event-clock: "
 	keyQueryClock = "query-clock: "
@@ -30,9 +31,14 @@ const (
 // clocks are the last times seen.
 type clocks struct{ member, event, query uint64 }
 
+// failedMax bounds the members kept that failed and may be back: beyond it the oldest is forgotten. Any one of them
+// knows the others, and in a cluster where many come and go without a word nearly all are gone for good.
+const failedMax = 512
+
 // state is what the lines of a file amount to.
 type state struct {
-	alive map[string]netip.AddrPort
+	alive  map[string]netip.AddrPort
+	failed []Member // that failed and never left, oldest first, none of them in alive; at most failedMax
 	clocks
 	left bool // this member left, and nothing was told since
 }
@@ -45,6 +51,7 @@ type record struct {
 	name  string
 	addr  netip.AddrPort
 	clock uint64
+	order uint64 // of merged lines
 }
 
 // parseLine parses a line without its newline. It reports false for one that isn't understood.
@@ -54,6 +61,11 @@ func parseLine(line string) (record, bool) {
 		return record{}, false
 	case line == lineLeave:
 		return record{key: lineLeave}, true
+	case strings.HasPrefix(line, keyFailed):
+		if r, ok := parseMember(keyFailed, line[len(keyFailed):]); ok {
+			return r, true
+		}
+		return record{}, true // somebody's comment
 	case strings.HasPrefix(line, keyCoordinate), strings.HasPrefix(line, "#"):
 		return record{}, true
 	}
@@ -63,7 +75,7 @@ func parseLine(line string) (record, bool) {
 	}
 	switch key {
 	case keyAlive:
-		return parseAlive(rest)
+		return parseMember(key, rest)
 	case keyNotAlive:
 		return record{key: key, name: serf.ParseJournalName(rest)}, true
 	case keyClock, keyEventClock, keyQueryClock:
@@ -72,14 +84,14 @@ func parseLine(line string) (record, bool) {
 	return record{}, false
 }
 
-// parseAlive parses a name, which may have spaces, and an address.
-func parseAlive(s string) (record, bool) {
+// parseMember parses a name, which may have spaces, and an address.
+func parseMember(key, s string) (record, bool) {
 	i := strings.LastIndexByte(s, ' ')
 	if i < 0 {
 		return record{}, false
 	}
 	addr, err := netip.ParseAddrPort(s[i+1:])
-	return record{key: keyAlive, name: serf.ParseJournalName(s[:i]), addr: addr}, err == nil
+	return record{key: key, name: serf.ParseJournalName(s[:i]), addr: addr}, err == nil
 }
 
 // parseClock parses a time. One that the node's clock wouldn't take is damage, or
@@ -96,9 +108,16 @@ func (s *state) apply(r record, rejoin bool) {
 	s.left = r.key == lineLeave || s.left && r.key == ""
 	switch r.key {
 	case keyAlive:
+		s.forget(r.name)
 		s.alive[r.name] = r.addr
 	case keyNotAlive:
-		delete(s.alive, r.name)
+		s.forget(r.name)
+	case keyFailed:
+		s.forget(r.name)
+		if len(s.failed) >= failedMax {
+			s.failed = slices.Delete(s.failed, 0, 1)
+		}
+		s.failed = append(s.failed, Member{Name: r.name, Addr: r.addr})
 	case keyClock:
 		s.member = r.clock
 	case keyEventClock:
@@ -108,15 +127,25 @@ func (s *state) apply(r record, rejoin bool) {
 	case lineLeave:
 		if !rejoin {
 			clear(s.alive)
+			s.failed = nil
 			s.clocks = clocks{}
 		}
 	}
 }
 
-// appendTo appends the shortest file that says all of s: members by name, then clocks.
+// forget takes a member off the lists.
+func (s *state) forget(name string) {
+	delete(s.alive, name)
+	s.failed = slices.DeleteFunc(s.failed, func(m Member) bool { return m.Name == name })
+}
+
+// appendTo appends the shortest file that says all of s: members by name, those that failed by age, then clocks.
 func (s *state) appendTo(b []byte) []byte {
 	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
 		b = serf.AppendJournalAlive(b, name, s.alive[name])
+	}
+	for _, m := range s.failed {
+		b = serf.AppendJournalFailed(b, m.Name, m.Addr)
 	}
 	clock := func(key string, t uint64) { b = append(strconv.AppendUint(append(b, key...), t, 10), '\n') }
 	clock(keyClock, s.member)

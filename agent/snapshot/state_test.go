@@ -15,7 +15,7 @@ import (
 
 var cmpAddr = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 
-func member(name, addr string) Member { return Member{name, netip.MustParseAddrPort(addr)} }
+func member(name, addr string) Member { return Member{Name: name, Addr: netip.MustParseAddrPort(addr)} }
 
 // evil is a name that would be three lines.
 const evil = "evil\nleave\nalive: x"
@@ -40,6 +40,15 @@ func TestLoad(t *testing.T) {
 		{"leave clears", members + "clock: 4\nevent-clock: 5\nquery-clock: 6\nleave\n", false, State{}},
 		{"after a leave", members + "leave\nalive: b 10.0.0.2:7946\nclock: 7\n", false, State{Members: two[1:], MemberTime: 7}},
 		{"leave with rejoin", members + "clock: 4\nleave\n", true, State{Members: two, MemberTime: 4}},
+		{"failed, oldest first", members + "not-alive: b\n# failed: b 10.0.0.2:7946\n# failed: a c 10.0.0.1:1\n", false,
+			State{Failed: []Member{two[1], member("a c", "10.0.0.1:1")}}},
+		{"failed again", "# failed: b 10.0.0.2:1\n# failed: c 10.0.0.3:1\n# failed: b 10.0.0.2:7946\n", false,
+			State{Failed: []Member{member("c", "10.0.0.3:1"), two[1]}}},
+		{"failed and back", "# failed: b 10.0.0.2:1\nalive: b 10.0.0.2:7946\n", false, State{Members: two[1:]}},
+		{"failed and left", "# failed: b 10.0.0.2:1\nnot-alive: b\n", false, State{}},
+		{"failed, and this member left", "# failed: b 10.0.0.2:1\nleave\n", false, State{}},
+		{"the same with rejoin", "# failed: b 10.0.0.2:1\nleave\n", true, State{Failed: []Member{member("b", "10.0.0.2:1")}}},
+		{"a comment of somebody", "# failed: to see why\n" + members, false, State{Members: two}},
 		{"skipped lines", "coordinate: {}\n# comment\n" + members, false, State{Members: two}},
 		{"no newline at the end", members + "event-clock: 12", false, State{Members: two}},
 		{"evil name", aliveLine(evil, "10.0.0.1:1") + members, false,
@@ -89,6 +98,20 @@ func TestEveryPrefixLoads(t *testing.T) {
 		if c.torn != (whole != text) {
 			t.Errorf("%d bytes: torn %v", n, c.torn)
 		}
+	}
+}
+
+func TestFailedMembersAreBounded(t *testing.T) {
+	s := newState()
+	for i := range failedMax + 1 {
+		s.apply(record{key: keyFailed, name: fmt.Sprint(i)}, false)
+	}
+	if len(s.failed) != failedMax || s.failed[0].Name != "1" {
+		t.Errorf("%d kept, the oldest is %q", len(s.failed), s.failed[0].Name)
+	}
+	s.apply(record{key: keyFailed, name: "5"}, false)
+	if len(s.failed) != failedMax || s.failed[0].Name != "1" || s.failed[failedMax-1].Name != "5" {
+		t.Error("who fails again is there twice, or costs another its place")
 	}
 }
 

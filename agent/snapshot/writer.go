@@ -157,7 +157,7 @@ func (w *writer) append(lines []byte, sync bool) error {
 // limit is the size beyond which the file is rewritten. Twice what the last rewrite made of it
 // keeps long names from causing one after the other.
 func (w *writer) limit() int64 {
-	return max(compactMin, compactFactor*bytesPerMember*int64(len(w.state.alive)), compactFactor*w.base)
+	return max(compactMin, compactFactor*bytesPerMember*int64(len(w.state.alive)+len(w.state.failed)), compactFactor*w.base)
 }
 
 // rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the

@@ -2,12 +2,15 @@ package snapshot
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"serf/swim/serf"
 )
 
 func newWriter(d *memDisk, rejoin bool) *writer {
@@ -361,7 +364,7 @@ func TestLinesThatWouldNotBeReadAreNotWritten(t *testing.T) {
 // drawLine draws a line for one of few members, with names of all kinds, or for a clock.
 func drawLine(t *rapid.T, clock *uint64) string {
 	names := []string{"a", "b c", evil, `"quoted"`, "\xff", ""}
-	switch rapid.IntRange(0, 5).Draw(t, "kind") {
+	switch rapid.IntRange(0, 6).Draw(t, "kind") {
 	case 0:
 		return "not-alive: a\n"
 	case 1:
@@ -372,6 +375,8 @@ func drawLine(t *rapid.T, clock *uint64) string {
 			return "leave\n"
 		}
 		return "not-alive: b c\n"
+	case 3:
+		return string(serf.AppendJournalFailed(nil, rapid.SampledFrom(names).Draw(t, "name"), netip.MustParseAddrPort("10.0.0.2:1")))
 	}
 	return aliveLine(rapid.SampledFrom(names).Draw(t, "name"), fmt.Sprintf("10.0.0.1:%d", rapid.IntRange(1, 3).Draw(t, "port")))
 }

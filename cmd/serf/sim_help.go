@@ -107,7 +107,7 @@ Scenario files
   object "network", and the timings in "timing"; and these. The timings are keys of an agent's configuration, too.
 
   about     a text for readers
-  start     {"warm": true} or {"over": "10s", "seeds": 3, "later": 5}
+  start     {"warm": true, "apart": true} or {"over": "10s", "seeds": 3, "later": 5}
   regions   [{"name": "eu", "nodes": 20}, {"name": "us", "share": "30%"}, {"name": "asia"}]: parts of the nodes, in
             their order; who has neither nodes nor share divides the rest
   paths     [{"from": "eu", "to": "us", "latency": "normal:40ms,5ms", "loss": "0.1%"}]: the network between two

@@ -88,6 +88,9 @@ type Config struct {
 	// LastMemberTime, MinEventTime and MinQueryTime go on where a snapshot ended: the last
 	// member time seen, and the first event and query time not seen. 0 without a snapshot.
 	LastMemberTime, MinEventTime, MinQueryTime uint64
+	// Previous are the members of an earlier run, by its snapshot, living or failed: the node looks for each until
+	// something is known of it. Those with its own name or address are passed over.
+	Previous []Previous
 }
 
 // Listener is the layer above. It must not call the node.

@@ -16,18 +16,27 @@ func (j *joins) ignoreOld() bool { return len(j.quiet) > 0 }
 // before are not delivered. It ends with swim.EventJoinDone: N is how many
 // answered, Err why the last didn't if none did.
 func (n *Node) Join(now swim.Time, to []netip.AddrPort, replay bool, out *swim.Output) swim.OpID {
+	return n.beginJoin(now, replay, out, func() swim.OpID { return n.swim.Join(now, to, out) })
+}
+
+// JoinOne exchanges states with the first of these addresses that answers, and events from before are delivered. It
+// ends as Join does.
+func (n *Node) JoinOne(now swim.Time, to []netip.AddrPort, out *swim.Output) swim.OpID {
+	return n.beginJoin(now, true, out, func() swim.OpID { return n.swim.JoinOne(now, to, out) })
+}
+
+func (n *Node) beginJoin(now swim.Time, replay bool, out *swim.Output, begin func() swim.OpID) swim.OpID {
 	n.begin(out)
+	defer n.finish(now, out)
 	if n.leave.phase != leaveNot {
 		op := n.newOp()
 		n.tell(swim.Event{Kind: swim.EventJoinDone, Op: op, Err: swim.ErrLeaving})
-		n.finish(now, out)
 		return op
 	}
-	op := n.swim.Join(now, to, out)
+	op := begin()
 	if !replay {
 		n.joins.quiet = append(n.joins.quiet, op)
 	}
-	n.finish(now, out)
 	return op
 }
 
@@ -35,6 +44,10 @@ func (n *Node) Join(now swim.Time, to []netip.AddrPort, replay bool, out *swim.O
 func (n *Node) handleJoinDone(now swim.Time, e *swim.Event, out *swim.Output) {
 	if e.Op == n.lost.op {
 		n.lost.op = 0 // a reconnect of ours, which nobody waits for
+		return
+	}
+	if e.Op == n.rejoin.op {
+		n.handleRejoinDone(now, e, out)
 		return
 	}
 	n.joins.quiet = slices.DeleteFunc(n.joins.quiet, func(op swim.OpID) bool { return op == e.Op })

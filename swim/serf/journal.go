@@ -36,10 +36,24 @@ func (n *Node) journalAlive(id swim.MemberID) {
 }
 
 func (n *Node) journalNotAlive(id swim.MemberID) {
+	n.journalGone(n.roster.Name(id))
+	n.journalClock()
+}
+
+// journalFailed writes that id is not alive but may be back, where it was: after an outage in which all have failed for
+// all, the next run has nobody else to ask. The second line is a comment for the original.
+func (n *Node) journalFailed(id swim.MemberID) {
+	n.journalGone(n.roster.Name(id))
 	n.journalLine(func(b []byte) []byte {
-		return append(appendJournalName(append(b, "not-alive: "...), n.roster.Name(id)), '\n')
+		return AppendJournalFailed(b, n.roster.Name(id), n.view(id).Addr)
 	})
 	n.journalClock()
+}
+
+func (n *Node) journalGone(name string) {
+	n.journalLine(func(b []byte) []byte {
+		return append(appendJournalName(append(b, "not-alive: "...), name), '\n')
+	})
 }
 
 // journalClock writes the members' clock down, if it has moved.
@@ -87,7 +101,16 @@ func (n *Node) journalLine(line func(b []byte) []byte) {
 
 // AppendJournalAlive appends the snapshot's line for a live member, newline included.
 func AppendJournalAlive(b []byte, name string, addr netip.AddrPort) []byte {
-	b = append(appendJournalName(append(b, "alive: "...), name), ' ')
+	return appendJournalAddr(append(b, "alive: "...), name, addr)
+}
+
+// AppendJournalFailed appends the snapshot's line for a member that failed and may be back, newline included.
+func AppendJournalFailed(b []byte, name string, addr netip.AddrPort) []byte {
+	return appendJournalAddr(append(b, "# failed: "...), name, addr)
+}
+
+func appendJournalAddr(b []byte, name string, addr netip.AddrPort) []byte {
+	b = append(appendJournalName(b, name), ' ')
 	return append(addr.AppendTo(b), '\n')
 }
 

@@ -15,7 +15,7 @@ func TestJournal(t *testing.T) {
 	tn.member("c", alive("c", 1))
 	tn.want("who is there", "line alive: c 10.0.0.99:7946")
 	tn.fails("c", "b", 1)
-	tn.want("and who isn't", "line not-alive: c")
+	tn.want("and who isn't", "line not-alive: c", "line # failed: c 10.0.0.99:7946")
 	tn.member("c", alive("c", 2))
 	tn.want("back", "line alive: c 10.0.0.99:7946")
 	tn.did = nil

@@ -171,7 +171,7 @@ func (n *Node) tellMember(now swim.Time, kind swim.EventKind, id swim.MemberID, 
 	case EventMemberFailed:
 		code = NoteMemberFailed
 		n.count.Failures++
-		n.journalNotAlive(id)
+		n.journalFailed(id)
 	case EventMemberUpdate:
 		code = NoteMemberUpdate
 	case EventMemberReap:

@@ -80,6 +80,7 @@ type Node struct {
 	coalesce coalescer
 	unsaved  unsaved
 	lost     lost
+	rejoin   rejoin
 	joins    joins
 	tagCache map[swim.MemberID]map[string]string // decoded when asked for
 	tagSets  map[string]map[string]string        // by metadata, for members that have the same; at most tagSetsMax
@@ -95,6 +96,7 @@ type duty int
 const (
 	dutyReap duty = iota
 	dutyReconnect
+	dutyRejoin
 	dutyQueries
 	dutyJournal
 	dutyMembersTold
@@ -121,7 +123,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	n := &Node{cfg: c, start: now}
 	n.gossip.events.Fair, n.gossip.queries.Fair = true, true // each counts, and grows old
 	n.gossip.events.Echoes = &n.gossip.echoes
-	n.cfg.Tags = nil
+	n.cfg.Tags, n.cfg.Previous = nil, nil
 	n.tags = cloneTags(c.Tags)
 	who, err := c.identity()
 	if err != nil {
@@ -165,6 +167,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 		// Nodes that start together don't try the same member together.
 		n.arm(dutyReconnect, now.Add(time.Duration(n.swim.RandomFloat()*float64(n.cfg.ReconnectInterval))))
 	}
+	n.startRejoin(now, &c)
 	n.finish(now, out)
 	return n, nil
 }
@@ -215,6 +218,8 @@ func (n *Node) perform(d duty, now swim.Time, out *swim.Output) {
 	case dutyReconnect:
 		n.arm(dutyReconnect, now.Add(n.cfg.ReconnectInterval))
 		n.reconnect(now, out)
+	case dutyRejoin:
+		n.stepRejoin(now, out)
 	case dutyQueries:
 		n.stepQueries(now, out)
 	case dutyJournal:

@@ -50,6 +50,9 @@ const (
 	NoteEventsUnsent
 	NoteLargeDropped
 	NoteKeysAsked
+	NoteRejoin
+	NoteRejoined
+	NoteRejoinFailed
 
 	noteEnd
 )
@@ -98,6 +101,9 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteEventsUnsent - NoteNone:      "Leaving, though {n} user events of this node could not be sent in time",
 	NoteKeysAsked - NoteNone:         "Received {text} query",
 	NoteLargeDropped - NoteNone:      "Too many user events that don't fit into packets, {n} left to push/pull so far",
+	NoteRejoin - NoteNone:            "Attempting re-join to previously known node: {from}",
+	NoteRejoined - NoteNone:          "Re-joined to previously known node: {from}",
+	NoteRejoinFailed - NoteNone:      "Failed to re-join any previously known node, trying on: {err}",
 }
 
 // AppendNote appends the text of one of this layer's notes, for a log; nothing for others. It must be

@@ -1,0 +1,191 @@
+package serf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// returning is a node that knows others from an earlier run, and that has just started.
+func returning(t *testing.T, previous ...string) *conversation {
+	t.Helper()
+	c := testConfig("a")
+	for _, name := range previous {
+		c.Previous = append(c.Previous, Previous{name, addrOf(name)})
+	}
+	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{}, notes: map[swim.NoteCode]int{}}
+	n, err := New(tn.now, c, &tn.out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn.n = n
+	tn.collect()
+	tn.did = nil
+	tn.advance(0)
+	return tn
+}
+
+// tried returns whom the node has called since, and forgets it.
+func (tn *conversation) tried() (names []string) {
+	for _, line := range tn.did {
+		var name string
+		if n, err := fmt.Sscanf(line, "%1s: push/pull", &name); n == 1 && err == nil {
+			names = append(names, name)
+		}
+	}
+	tn.did = nil
+	slices.Sort(names)
+	return names
+}
+
+// answerStreams has all exchanges that were begun answered by members that know nothing.
+func (tn *conversation) answerStreams() {
+	tn.t.Helper()
+	user := (&state{}).append(nil)
+	head := wire.PushPullHeader{UserStateLen: len(user)}
+	answer := append(head.Append(nil), user...)
+	for _, id := range tn.opened {
+		tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamReply, Data: answer}, &tn.out)
+	}
+	tn.opened = nil
+	tn.collect()
+}
+
+func TestRejoinTriesOneAfterTheOther(t *testing.T) {
+	tn := returning(t, "b", "c", "d")
+	var all []string
+	for range 3 {
+		got := tn.tried()
+		if len(got) != 1 {
+			t.Fatalf("%v tried at once, want one", got)
+		}
+		all = append(all, got...)
+		tn.failStreams()
+	}
+	slices.Sort(all)
+	if !slices.Equal(all, []string{"b", "c", "d"}) {
+		t.Errorf("tried %v, want each", all)
+	}
+	tn.wantNote("told once", NoteRejoinFailed)
+	if got := tn.tried(); len(got) != 0 {
+		t.Errorf("tried %v without a pause", got)
+	}
+	tn.advance(rejoinSoon)
+	if got := tn.tried(); len(got) != 1 {
+		t.Errorf("tried %v, want another attempt: they may all be starting", got)
+	}
+}
+
+// One that answers may be as lonely as this node was: the others are looked for as well.
+func TestRejoinLooksForAll(t *testing.T) {
+	tn := returning(t, "b", "c", "d")
+	first := tn.tried()[0]
+	tn.member(first, alive(first, 1))
+	tn.answerStreams()
+	tn.wantNote("told", NoteRejoined)
+	tn.advance(2 * tn.n.cfg.GossipInterval)
+	second := tn.tried()
+	if len(second) != 1 || second[0] == first {
+		t.Fatalf("tried %v after %s, want one of the others", second, first)
+	}
+	for _, name := range []string{"b", "c", "d"} { // whom the second knows
+		tn.member(second[0], alive(name, 1))
+	}
+	tn.answerStreams()
+	tn.advance(time.Minute)
+	if got := tn.tried(); len(got) != 0 || len(tn.n.rejoin.left) != 0 {
+		t.Errorf("tried %v, %v are left, though all are found", got, tn.n.rejoin.left)
+	}
+}
+
+// Who isn't found soon is left to reconnecting, unless there is nobody else.
+func TestRejoinGoesOnWhileAlone(t *testing.T) {
+	tn := returning(t, "b", "c")
+	for range 1000 {
+		tn.failStreams()
+		tn.advance(time.Second)
+	}
+	if len(tn.tried()) < 100 || len(tn.n.rejoin.left) != 2 {
+		t.Errorf("gave up after a quarter of an hour alone, %v are left", tn.n.rejoin.left)
+	}
+	tn.member("b", alive("b", 1))
+	for range 60 {
+		tn.failStreams()
+		tn.advance(time.Second)
+	}
+	if l := &tn.n.lost; len(tn.n.rejoin.left) != 0 || len(l.list) != 1 || l.list[0].name != "c" {
+		t.Errorf("with company %v are left, reconnecting has %v", tn.n.rejoin.left, l.list)
+	}
+}
+
+func TestRejoinIsBounded(t *testing.T) {
+	tn := returning(t)
+	tn.n.rejoin.pause = rejoinMost
+	for i := range 3 * rejoinFew {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), 7946)
+		tn.n.rejoin.left = append(tn.n.rejoin.left, Previous{fmt.Sprint(i), addr})
+	}
+	tn.n.arm(dutyRejoin, tn.now)
+	tn.advance(0)
+	tries := 0
+	for len(tn.opened) > 0 {
+		tries += len(tn.opened)
+		tn.failStreams()
+	}
+	if tries != rejoinFew {
+		t.Errorf("%d tries in an attempt, want %d", tries, rejoinFew)
+	}
+}
+
+// Those of whom something is known are known as any other member is.
+func TestRejoinLeavesOutWhoIsKnown(t *testing.T) {
+	tn := returning(t, "b", "c", "d", "a")
+	tn.journal = true
+	tn.failStreams()
+	tn.failStreams()
+	tn.failStreams()
+	tn.did = nil
+	tn.member("b", alive("b", 1))
+	tn.member("b", dead("b", "b", 1))
+	tn.member("c", aliveWith("e", 1, addrOf("c"), nil)) // c has another name now
+	tn.did = nil
+	tn.advance(rejoinSoon)
+	tn.want("b has left and c is no more: the next run needn't look for them", "line not-alive: b", "line not-alive: c")
+	tn.failStreams()
+	if left := tn.n.rejoin.left; len(left) != 1 || left[0].Name != "d" {
+		t.Errorf("%v are left, want d", left)
+	}
+}
+
+func TestRejoinEndsWithALeave(t *testing.T) {
+	tn := returning(t, "b")
+	tn.failStreams()
+	tn.n.Leave(tn.now, &tn.out)
+	tn.collect()
+	tn.did = nil
+	tn.advance(time.Minute)
+	if got := tn.tried(); len(got) != 0 {
+		t.Errorf("tried %v while leaving", got)
+	}
+}
+
+// A snapshot says of those who failed that they may be back, and where; of those who left it doesn't.
+func TestJournalOfFailedMembers(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.journal = true
+	tn.fails("b", "c", 1)
+	tn.want("failed", "line not-alive: b", "line # failed: b 10.0.0.98:7946")
+	tn.recv("c", leaveIntent("b", 9))
+	tn.want("it had left, as is heard later", "line not-alive: b")
+	tn.member("c", dead("c", "c", 1))
+	for _, line := range tn.did {
+		if line == "line # failed: c 10.0.0.99:7946" {
+			t.Errorf("%q of one that left", line)
+		}
+	}
+}
