@@ -74,21 +74,19 @@ type Config struct {
 
 // JoinConfig says whom an agent looks for by itself. Addresses are as in Agent.Join.
 type JoinConfig struct {
-	// Retry lists addresses that are joined in the background, at once and then
-	// every Interval until one answers. Later they are Seeds.
+	// Retry lists addresses that are joined in the background, at once, soon again, then ever later up to
+	// every Interval, until one answers. Later they are Seeds.
 	Retry []string
 	// Seeds lists addresses that are tried every Interval for as long as no living
 	// member has one of theirs: this heals partitions that outlast the
 	// memory of failed members.
 	Seeds []string
-	// Previous lists members of an earlier run: they are tried in random order, once, until one answers.
-	Previous []netip.AddrPort
 	// Replay asks for the events of the past on the first join.
 	Replay bool
 	// Interval between attempts: 0 means 30 s; at least 1 s.
 	Interval time.Duration
-	// Max is how many attempts Retry makes before its first success; then the
-	// agent stops with an error. 0 means no limit.
+	// Max is how many attempts Retry makes before its first success, at distances of Interval; then the
+	// agent stops with an error. Those that come sooner take none of them away. 0 means no limit.
 	Max int
 }
 

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"serf/swim"
@@ -15,10 +17,10 @@ import (
 
 // Limits of looking for others.
 const (
-	// seekAtOnce is how many seeds one attempt to heal contacts: one that answers is enough.
+	// seekAtOnce is how many seeds one attempt to heal contacts: one that answers is enough, and other members
+	// contact others.
 	seekAtOnce = 3
-	// seekTimeout bounds one attempt: DNS and dead addresses take their time, but the next
-	// attempt shall come.
+	// seekTimeout bounds how long names are looked up for one attempt: the next shall come.
 	seekTimeout = time.Minute
 )
 
@@ -27,11 +29,7 @@ var errExhausted = errors.New("maximum retry join attempts made")
 
 // startJoins starts the goroutines that look for others by themselves.
 func (a *Agent) startJoins() {
-	j := a.conf.Join
-	if len(j.Previous) > 0 {
-		a.workers.Go(a.rejoin)
-	}
-	if len(j.Retry)+len(j.Seeds) > 0 {
+	if j := a.conf.Join; len(j.Retry)+len(j.Seeds) > 0 {
 		a.workers.Go(a.seek)
 	}
 }
@@ -42,27 +40,101 @@ func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, e
 	if len(addrs) == 0 {
 		return 0, nil
 	}
-	others, own, err := a.resolve(ctx, addrs)
-	if len(others) == 0 {
-		if own > 0 {
-			return own, nil
+	n, own, err := a.reach(ctx, addrs, replay)
+	if n+own > 0 {
+		return n + own, nil
+	}
+	return 0, joinError(len(addrs), err)
+}
+
+// gatherTime is how long addresses wait for others that are still being looked up, to be contacted together.
+const gatherTime = 50 * time.Millisecond
+
+// reach contacts the members at join addresses and returns how many answered, and how many of the addresses are this
+// member's own. A name that takes long to look up holds up none of the others. err, if nobody answered, says why the last
+// didn't; it also tells of names that couldn't be resolved.
+func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own int, err error) {
+	var mu sync.Mutex // of n and failed
+	var failed error
+	var contacts sync.WaitGroup
+	own, err = a.resolveInBatches(ctx, addrs, func(batch []netip.AddrPort) {
+		contacts.Go(func() {
+			reached, err := a.contact(ctx, batch, replay)
+			mu.Lock()
+			defer mu.Unlock()
+			n += reached
+			if err != nil {
+				failed = err
+			}
+		})
+	})
+	contacts.Wait()
+	if n > 0 {
+		failed = nil
+	}
+	return n, own, errors.Join(failed, err)
+}
+
+// resolveInBatches resolves join addresses and hands them on as they come, each once. It counts this
+// member's own instead. err tells of names that couldn't be resolved.
+func (a *Agent) resolveInBatches(ctx context.Context, addrs []string, contact func(batch []netip.AddrPort)) (own int, err error) {
+	local := a.localAddrs()
+	seen := make(map[netip.AddrPort]bool)
+	results := resolveEach(ctx, a.conf.Resolver, addrs, a.addr.Port())
+	errs := make([]error, len(addrs), len(addrs)+1)
+	batch := make([][]netip.AddrPort, len(addrs)) // in the order of addrs
+	var full <-chan time.Time
+	flush := func() {
+		if all := slices.Concat(batch...); len(all) > 0 {
+			contact(all)
 		}
-		return 0, joinError(len(addrs), err)
+		clear(batch)
+		full = nil
 	}
-	n, joinErr := a.contact(ctx, others, replay)
-	if joinErr != nil && own == 0 {
-		return 0, errors.Join(joinErr, err)
+	for {
+		select {
+		case r, ok := <-results:
+			if !ok {
+				flush()
+				if len(seen) > joinTargets {
+					errs = append(errs, tooManyTargets(len(seen)))
+				}
+				return own, errors.Join(errs...)
+			}
+			errs[r.index] = r.err
+			for _, addr := range r.targets {
+				switch fresh := !seen[addr]; {
+				case fresh && local[addr]:
+					own++
+				case fresh && len(seen) < joinTargets:
+					batch[r.index] = append(batch[r.index], addr)
+				}
+				seen[addr] = true
+			}
+			if full == nil {
+				full = time.After(gatherTime)
+			}
+		case <-full:
+			flush()
+		}
 	}
-	return n + own, nil
 }
 
 // contact exchanges states with addrs and returns how many answered; an error only if none did.
 func (a *Agent) contact(ctx context.Context, addrs []netip.AddrPort, replay bool) (int, error) {
+	return a.runJoin(ctx, func(now swim.Time) swim.OpID { return a.loop.node.Join(now, addrs, replay, &a.loop.out) })
+}
+
+// contactOne exchanges states with the first of addrs that answers.
+func (a *Agent) contactOne(ctx context.Context, addrs []netip.AddrPort) error {
+	_, err := a.runJoin(ctx, func(now swim.Time) swim.OpID { return a.loop.node.JoinOne(now, addrs, &a.loop.out) })
+	return err
+}
+
+// runJoin waits for a join of the node.
+func (a *Agent) runJoin(ctx context.Context, begin func(now swim.Time) swim.OpID) (int, error) {
 	result := make(chan opResult, 1)
-	err := a.do(ctx, func(now swim.Time) {
-		l := &a.loop
-		l.wait(l.node.Join(now, addrs, replay, &l.out), result)
-	})
+	err := a.do(ctx, func(now swim.Time) { a.loop.wait(begin(now), result) })
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +143,7 @@ func (a *Agent) contact(ctx context.Context, addrs []netip.AddrPort, replay bool
 		return 0, err
 	}
 	if r.n == 0 {
-		return 0, joinError(len(addrs), r.err)
+		return 0, r.err
 	}
 	return r.n, nil
 }
@@ -86,22 +158,6 @@ func joinError(n int, last error) error {
 		return fmt.Errorf("%w: %s", ErrJoin, tried)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrJoin, tried, last)
-}
-
-// resolve turns addrs into addresses, each once, and counts this member's own
-// instead of returning them. err tells of names that couldn't be
-// resolved; the others are good nevertheless.
-func (a *Agent) resolve(ctx context.Context, addrs []string) (others []netip.AddrPort, own int, err error) {
-	found, err := ResolveJoin(ctx, a.conf.Resolver, addrs, a.addr.Port())
-	local := a.localAddrs()
-	for _, addr := range found {
-		if local[addr] {
-			own++
-			continue
-		}
-		others = append(others, addr)
-	}
-	return others, own, err
 }
 
 // localAddrs are the addresses at which this agent itself would answer.
@@ -124,34 +180,6 @@ func (a *Agent) localAddrs() map[netip.AddrPort]bool {
 	return local
 }
 
-// rejoin tries the members of an earlier run, one after the other, until one answers.
-func (a *Agent) rejoin() {
-	previous := make([]netip.AddrPort, 0, len(a.conf.Join.Previous))
-	local := a.localAddrs()
-	for _, addr := range a.conf.Join.Previous {
-		if !local[unmap(addr)] {
-			previous = append(previous, addr)
-		}
-	}
-	if len(previous) == 0 {
-		return
-	}
-	rand.Shuffle(len(previous), func(i, j int) { previous[i], previous[j] = previous[j], previous[i] })
-	for _, addr := range previous {
-		a.log.Infof("serf", "Attempting re-join to previously known node: %v", addr)
-		// With replay: the snapshot's clocks keep out what this member has seen already.
-		_, err := a.contact(a.ctx, []netip.AddrPort{addr}, true)
-		if err == nil {
-			a.log.Infof("serf", "Re-joined to previously known node: %v", addr)
-			return
-		}
-		if a.ctx.Err() != nil {
-			return
-		}
-	}
-	a.log.Warnf("serf", "Failed to re-join any previously known node")
-}
-
 // seek joins the addresses of Retry, then looks every Interval whether there are
 // seeds that no living member has: they are joined again. So an agent that was cut off finds
 // back however long it took, and so do two halves of a cluster.
@@ -164,11 +192,17 @@ func (a *Agent) seek() {
 	}
 }
 
-// joinRetrying joins the addresses of Retry, and reports false if the agent is stopping.
+// retrySoon is the pause after the first attempt, which may have come a moment too early: a cluster is often
+// started all at once. It doubles each time, up to Interval.
+const retrySoon = 250 * time.Millisecond
+
+// joinRetrying joins the addresses of Retry, and reports false if the agent is stopping. Attempts that come sooner
+// than Interval count for Max as what they are of it, so that it is a time, as it would be without them.
 func (a *Agent) joinRetrying() bool {
 	j := &a.conf.Join
 	a.log.Infof("agent", "Joining cluster...(replay: %v)", j.Replay)
-	for attempt := 1; ; attempt++ {
+	left := time.Duration(j.Max-1) * j.Interval // of all pauses; counts if there is a Max
+	for soon := retrySoon; ; soon *= 2 {
 		n, err := a.tryRetry()
 		switch {
 		case a.ctx.Err() != nil:
@@ -176,74 +210,81 @@ func (a *Agent) joinRetrying() bool {
 		case err == nil:
 			a.log.Infof("agent", "Join completed. Synced with %d initial agents", n)
 			return true
-		case j.Max > 0 && attempt >= j.Max:
+		case j.Max > 0 && left <= 0:
 			a.log.Errorf("agent", "maximum retry join attempts made, exiting")
 			a.stop(errExhausted)
 			return false
 		}
-		a.log.Repeatf(LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err, j.Interval)
-		if !sleep(a.ctx, j.Interval) {
+		soon = min(soon, j.Interval)
+		// Those who start together don't all ask at the same moments.
+		pause := soon - rand.N(soon/4)
+		if j.Max > 0 {
+			pause = min(pause, left)
+			left -= pause
+		}
+		a.log.Repeatf(LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err, pause.Round(time.Millisecond))
+		if !sleep(a.ctx, pause) {
 			return false
 		}
 	}
 }
 
-// tryRetry makes one attempt. To find nobody but oneself is no failure: that is
+// tryRetry makes one attempt, in an order of its own. To find nobody but oneself is no failure: that is
 // how the first member of a cluster starts; the seeds are looked at again later.
 func (a *Agent) tryRetry() (n int, err error) {
-	ctx, cancel := context.WithTimeout(a.ctx, seekTimeout)
-	defer cancel()
 	j := &a.conf.Join
-	others, own, err := a.resolve(ctx, j.Retry)
-	if len(others) == 0 {
-		if own > 0 && err == nil {
-			return 0, nil
-		}
-		return 0, joinError(len(j.Retry), err)
+	seeds := slices.Clone(j.Retry)
+	rand.Shuffle(len(seeds), func(i, k int) { seeds[i], seeds[k] = seeds[k], seeds[i] })
+	n, own, err := a.reach(a.ctx, seeds, j.Replay)
+	if n > 0 || own > 0 && err == nil {
+		return n, nil
 	}
-	return a.contact(ctx, others, j.Replay)
+	return 0, joinError(len(j.Retry), err)
 }
 
-// seekLost joins some of the seeds that no living member has.
+// seekLost joins some of the seeds that no living member has, others each time; all of them, until one answers, if
+// there is nobody at all.
 func (a *Agent) seekLost() {
 	ctx, cancel := context.WithTimeout(a.ctx, seekTimeout)
 	defer cancel()
-	j := &a.conf.Join
-	seeds := append(append([]string(nil), j.Retry...), j.Seeds...)
-	others, _, err := a.resolve(ctx, seeds)
+	seeds := slices.Concat(a.conf.Join.Retry, a.conf.Join.Seeds)
+	found, err := ResolveJoin(ctx, a.conf.Resolver, seeds, a.addr.Port())
 	if err != nil {
 		a.log.Repeatf(LevelDebug, "agent", "seek resolve", "seeds: %v", err)
 	}
-	lost := a.withoutLiving(others)
+	lost, alone := a.withoutLiving(found)
 	if len(lost) == 0 {
 		return
 	}
 	rand.Shuffle(len(lost), func(i, j int) { lost[i], lost[j] = lost[j], lost[i] })
-	lost = lost[:min(len(lost), seekAtOnce)]
+	if !alone {
+		lost = lost[:min(len(lost), seekAtOnce)]
+	}
 	// With replay, as in any exchange between members: these events are news
 	// here, and those that aren't are known as duplicates.
-	n, err := a.contact(ctx, lost, true)
+	err = a.contactOne(a.ctx, lost)
 	switch {
 	case err == nil:
-		a.log.Infof("agent", "joined: %d nodes of the seeds that no living member had", n)
+		a.log.Infof("agent", "joined: one of %d seeds that no living member had", len(lost))
 	case a.ctx.Err() == nil:
 		a.log.Repeatf(LevelDebug, "agent", "seek", "seeds that no living member has: %v", err)
 	}
 }
 
-// withoutLiving returns those of addrs that no living member has.
-func (a *Agent) withoutLiving(addrs []netip.AddrPort) []netip.AddrPort {
-	living := make(map[netip.AddrPort]bool)
-	for _, m := range a.Members() {
+// withoutLiving returns those of addrs that no living member has, and whether there is none but this one.
+func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, alone bool) {
+	living := a.localAddrs()
+	others := 0
+	a.EachMember(func(m serf.Member, _ int) {
 		if m.Status == serf.StatusAlive || m.Status == serf.StatusLeaving {
 			living[m.Addr] = true
+			others++
 		}
-	}
-	var lost []netip.AddrPort
+	})
 	for _, addr := range addrs {
 		if !living[addr] {
 			lost = append(lost, addr)
 		}
 	}
-	return lost
+	return lost, others < 2
 }

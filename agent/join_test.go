@@ -3,12 +3,17 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
 )
 
 // names is a Resolver. Names without addresses don't exist.
@@ -109,6 +114,143 @@ func TestRetryJoinGivesUp(t *testing.T) {
 	})
 }
 
+// Attempts in the first moments take nothing away from Max, and the last comes when it would without them.
+func TestRetryJoinTriesUntilTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		c := memConfig(n, "a", 1)
+		c.Join = JoinConfig{Retry: []string{hostAddr(2).String()}, Interval: 5 * time.Second, Max: 3}
+		a := begin(t, c)
+		time.Sleep(2*c.Join.Interval - time.Millisecond)
+		begin(t, memConfig(n, "b", 2))
+		time.Sleep(2 * time.Millisecond)
+		wantMembers(t, a, 2)
+	})
+}
+
+// Agents that are started at the same moment are together at once, not after an interval.
+func TestRetryJoinThatComesTooEarly(t *testing.T) {
+	for run := range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			n := newMemNetwork()
+			var agents []*Agent
+			for i := range 4 {
+				c := memConfig(n, string(rune('b'+i)), i+2)
+				c.Serf.Seed = uint64(4*run + i + 1)
+				c.Join = JoinConfig{Retry: []string{hostAddr(1).String()}, Interval: 30 * time.Second}
+				agents = append(agents, begin(t, c))
+			}
+			late := time.Duration(run) * 50 * time.Millisecond
+			time.Sleep(late)
+			begin(t, memConfig(n, "a", 1))
+			time.Sleep(max(3*late, retrySoon)) // pauses double, less up to a quarter
+			for _, a := range agents {
+				if _, in := a.Member("a"); !in {
+					t.Errorf("the seed was %v late, but %s isn't in soon after", late, a.conf.Serf.Name)
+				}
+			}
+		})
+	}
+}
+
+// deadSeeds are join addresses where nothing answers, and nothing refuses either.
+func deadSeeds(n int) (list []string) {
+	for i := range n {
+		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 8, byte(i >> 8), byte(i)}), DefaultPort).String())
+	}
+	return list
+}
+
+// joinInBackground has a join those addresses, until the end of the test.
+func joinInBackground(t *testing.T, a *Agent, addrs []string) {
+	ctx, cancel := context.WithCancel(background)
+	var joining sync.WaitGroup
+	joining.Go(func() { _, _ = a.Join(ctx, addrs, false) })
+	t.Cleanup(func() { cancel(); joining.Wait() })
+}
+
+func TestManyDeadSeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		n.deaf = true
+		good := begin(t, memConfig(n, "b", 2))
+		c := memConfig(n, "a", 1)
+		c.Serf.Config.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
+		began := time.Now()
+		a := begin(t, c)
+		joinInBackground(t, a, append(deadSeeds(300), good.Addr().String())) // in this order
+		s := a.Subscribe(8, nil)
+		defer s.Close()
+		for living(a) < 2 {
+			select {
+			case <-s.C:
+			case <-time.After(time.Second):
+			}
+			if took := time.Since(began); took > 30*time.Second {
+				t.Fatalf("not in after %v", took)
+			}
+		}
+		t.Logf("in after %v", time.Since(began))
+	})
+}
+
+// With as many, the first attempt is over before there is another, and it, too, tries each once.
+func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const seeds = 300
+		n := newMemNetwork()
+		n.deaf = true
+		c := memConfig(n, "a", 1)
+		c.Serf.Config.StreamTimeout = swim.LAN().StreamTimeout
+		c.Join = JoinConfig{Retry: deadSeeds(seeds), Interval: time.Second}
+		a := begin(t, c)
+		most := 0
+		for range 600 {
+			time.Sleep(100 * time.Millisecond)
+			if err := a.do(background, func(swim.Time) { most = max(most, a.loop.dialing+len(a.loop.waiting)) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if most == 0 || most > seeds {
+			t.Errorf("%d streams at once, want those of one attempt at most", most)
+		}
+	})
+}
+
+// A name that takes long to look up holds up nobody else.
+func TestJoinDoesNotWaitForNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		good := begin(t, memConfig(n, "b", 2))
+		c := memConfig(n, "a", 1)
+		slow := fakeNames{}
+		c.Resolver = slow
+		seeds := append(hanging(slow, 300), good.Addr().String())
+		began := time.Now()
+		a := begin(t, c)
+		joinInBackground(t, a, seeds)
+		wantMembers(t, a, 2)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("in after %v", took)
+		}
+	})
+}
+
+// An agent that has lost all tries all of its seeds; one that has company leaves most to the others.
+func TestSeeksAmongManyDeadSeeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		n.deaf = true
+		c := memConfig(n, "a", 1)
+		c.Join = JoinConfig{Seeds: append(deadSeeds(300), hostAddr(2).String()), Interval: 30 * time.Second}
+		a := begin(t, c)
+		time.Sleep(time.Hour)
+		begin(t, memConfig(n, "b", 2))
+		time.Sleep(time.Minute)
+		wantMembers(t, a, 2)
+	})
+}
+
 func TestFirstMemberFindsOnlyItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -184,7 +326,9 @@ func TestRejoinTriesPreviousMembersUntilOneAnswers(t *testing.T) {
 		n := newMemNetwork()
 		begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
-		c.Join.Previous = []netip.AddrPort{hostAddr(1), hostAddr(2), hostAddr(3), hostAddr(4)}
+		for i := range 4 {
+			c.Serf.Previous = append(c.Serf.Previous, serf.Previous{Name: fmt.Sprint(i), Addr: hostAddr(i + 1)})
+		}
 		a := begin(t, c)
 		wantMembers(t, a, 2)
 	})
@@ -194,6 +338,10 @@ func TestJoinConfigIsChecked(t *testing.T) {
 	for why, j := range map[string]JoinConfig{
 		"an interval under 1 s would load the seeds": {Interval: time.Second - 1},
 		"attempts can't be negative":                 {Max: -1},
+		"no address has two colons":                  {Retry: []string{"127.0.0.1", "a:b:c"}},
+		"no port is that large":                      {Seeds: []string{"127.0.0.1:99999"}},
+		"nothing is no address":                      {Retry: []string{""}},
+		"a list is no address":                       {Seeds: []string{"x,y"}},
 	} {
 		c := memConfig(newMemNetwork(), "a", 1)
 		c.Join = j

@@ -15,7 +15,8 @@ type memNetwork struct {
 	hosts map[netip.AddrPort]*memHost
 	cut   map[netip.AddrPort]bool // hosts that nothing reaches, and that reach nobody
 
-	packetMax int // bytes; larger ones are refused
+	packetMax int  // bytes; larger ones are refused
+	deaf      bool // where no host is, packets are swallowed: nobody refuses a stream
 }
 
 func newMemNetwork() *memNetwork {
@@ -67,6 +68,10 @@ func (v memView) Listen(bind netip.AddrPort) (packetConn, streamListener, error)
 
 func (v memView) Dial(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	h := v.reach(v.addr, to)
+	if h == nil && v.deaf {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if h == nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: syscall.ECONNREFUSED}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Resolver looks names up. [net.Resolver] is one.
@@ -24,8 +25,8 @@ const (
 	// joinTargets bounds the addresses that one join contacts; each costs a
 	// stream and a whole exchange of state, and any one of them suffices.
 	joinTargets = 512
-	// joinLookups bounds the names that are looked up at the same time.
-	joinLookups = 16
+	// joinLookups bounds the names that are looked up at the same time: each may take its whole time.
+	joinLookups = 128
 	// joinLookupTimeout bounds one lookup, so that names that hang don't keep
 	// the others from their turn. It allows for a retry at a second server.
 	joinLookupTimeout = 10 * time.Second
@@ -52,13 +53,9 @@ type lookups struct {
 func ResolveJoin(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(addrs))
 	errs := make([]error, len(addrs), len(addrs)+1)
-	l := lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
-	var wg sync.WaitGroup
-	for i, text := range addrs {
-		wg.Go(func() { found[i], errs[i] = l.resolve(ctx, text, defaultPort) })
+	for r := range resolveEach(ctx, r, addrs, defaultPort) {
+		found[r.index], errs[r.index] = r.targets, r.err
 	}
-	wg.Wait()
-
 	var targets []netip.AddrPort
 	seen := make(map[netip.AddrPort]bool)
 	for _, list := range found {
@@ -71,37 +68,116 @@ func ResolveJoin(ctx context.Context, r Resolver, addrs []string, defaultPort ui
 	}
 	if n := len(targets); n > joinTargets {
 		targets = targets[:joinTargets]
-		errs = append(errs, fmt.Errorf("%d addresses to join, the first %d are used", n, joinTargets))
+		errs = append(errs, tooManyTargets(n))
 	}
 	return targets, errors.Join(errs...)
 }
 
+func tooManyTargets(n int) error {
+	return fmt.Errorf("%d addresses to join, the first %d are used", n, joinTargets)
+}
+
+// resolved is what became of one join address.
+type resolved struct {
+	index   int
+	targets []netip.AddrPort
+	err     error
+}
+
+// resolveEach resolves join addresses side by side. What it returns gets each as soon as it is there, and is
+// closed then; nobody needs to read it.
+func resolveEach(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) <-chan resolved {
+	results := make(chan resolved, len(addrs))
+	l := lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
+	var wg sync.WaitGroup
+	for i, text := range addrs {
+		wg.Go(func() {
+			targets, err := l.resolve(ctx, text, defaultPort)
+			results <- resolved{i, targets, err}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(results)
+	}()
+	return results
+}
+
+// CheckJoin says what is wrong with a join address, as far as can be told without looking it up.
+func CheckJoin(text string) error {
+	_, err := parseTarget(text, DefaultPort)
+	return err
+}
+
+// target is a join address that can be one.
+type target struct {
+	host string
+	port uint16
+	ip   netip.Addr // of an address; else host is a name
+	srv  bool       // the name is that of a service, which says the port itself
+}
+
+// parseTarget takes a join address apart and checks its form.
+func parseTarget(text string, defaultPort uint16) (t target, err error) {
+	if t.host, t.port, err = parseJoin(text, defaultPort); err != nil {
+		return t, err
+	}
+	if t.ip, err = netip.ParseAddr(t.host); err == nil {
+		_, err = usableTargets(text, []netip.Addr{t.ip}, t.port)
+		return t, err
+	}
+	if t.host, t.srv = strings.CutPrefix(t.host, srvPrefix); t.srv && hasPort(text) {
+		return t, fmt.Errorf("%q: SRV records say the port themselves", text)
+	}
+	if !canBeName(t.host) {
+		return t, fmt.Errorf("%q: neither an address nor a name", text) // not worth a question
+	}
+	return t, nil
+}
+
+// Lengths of a host's name in DNS, in bytes.
+const (
+	hostNameMax  = 253
+	hostLabelMax = 63
+)
+
+// canBeName says whether a host, or a service, can have that name. Digits and dots alone are an address that is none.
+func canBeName(name string) bool {
+	name = strings.TrimSuffix(name, ".")
+	if len(name) > hostNameMax || strings.Trim(name, "0123456789.") == "" {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > hostLabelMax || strings.IndexFunc(label, notInName) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func notInName(r rune) bool {
+	return r < utf8.RuneSelf && !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+}
+
 // resolve resolves one join address.
 func (l *lookups) resolve(ctx context.Context, text string, defaultPort uint16) ([]netip.AddrPort, error) {
-	host, port, err := parseJoin(text, defaultPort)
+	t, err := parseTarget(text, defaultPort)
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(host, srvPrefix) && hasPort(text) {
-		return nil, fmt.Errorf("%q: SRV records say the port themselves", text)
+	if t.ip.IsValid() {
+		return usableTargets(text, []netip.Addr{t.ip}, t.port)
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return usableTargets(text, []netip.Addr{ip}, port)
-	}
-	service, explicit := strings.CutPrefix(host, srvPrefix)
-	if strings.ContainsAny(service, ":[]% ") {
-		return nil, fmt.Errorf("%q: neither an address nor a name", text) // not worth a question
-	}
-	if !hasPort(text) && (explicit || looksLikeService(host)) {
-		records, err := l.services(ctx, service)
+	if !hasPort(text) && (t.srv || looksLikeService(t.host)) {
+		records, err := l.services(ctx, t.host)
 		switch {
 		case err == nil:
-			return l.resolveRecords(ctx, service, records)
-		case explicit || !isNotFound(err):
+			return l.resolveRecords(ctx, t.host, records)
+		case t.srv || !isNotFound(err):
 			return nil, err
 		}
 	}
-	return l.resolveHost(ctx, host, port)
+	return l.resolveHost(ctx, t.host, t.port)
 }
 
 // hasPort tells whether a join address that isn't an IP says its port.

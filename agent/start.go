@@ -111,6 +111,11 @@ func (c *Config) fill() error {
 	if j.Max < 0 {
 		return fmt.Errorf("join attempts: %d is negative", j.Max)
 	}
+	for _, addr := range slices.Concat(j.Retry, j.Seeds) {
+		if err := CheckJoin(addr); err != nil {
+			return fmt.Errorf("join address: %w", err)
+		}
+	}
 	if c.Serf.Seed == 0 {
 		var seed [8]byte
 		rand.Read(seed[:])

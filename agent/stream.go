@@ -20,10 +20,14 @@ const (
 	// acceptMax is how many accepted streams are served at once (spec 1.5); further ones are closed at once,
 	// so that who asks needn't wait to hear it.
 	acceptMax = 128
-	// dialMax is how many streams are dialled at once, and dialQueue how many more may wait
-	// for that. Beyond, a stream fails at once.
-	dialMax   = 64
+	// dialMax is how many streams are dialled at once: as many as joins may have in flight, which may all be
+	// addresses that swallow packets, and 64 more for what else there is. dialQueue is how many more may wait for
+	// that. Beyond, a stream fails at once.
+	dialMax   = 320
 	dialQueue = 256
+	// connectTimeout bounds how long a connection may take, of what the whole stream may: by then the system has
+	// tried four times.
+	connectTimeout = 10 * time.Second
 	// openMax is how many blocks are decrypted and decompressed at once. One can cost its
 	// limit of 40 MiB, and a processor, which probes need too.
 	openMax = 1
@@ -311,7 +315,9 @@ func (a *Agent) dial(s swim.StreamOut) {
 func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err error) {
 	// From the address that packets come from: others see one host, and an agent bound to
 	// loopback reaches nothing else.
-	conn, err := a.network.Dial(ctx, a.conf.Bind.Addr(), s.To)
+	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	conn, err := a.network.Dial(connecting, a.conf.Bind.Addr(), s.To)
 	if err != nil {
 		return false, reason(err)
 	}

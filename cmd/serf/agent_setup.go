@@ -55,6 +55,7 @@ func loadSetup(args []string) (setup, error) {
 		s.handlers = append(s.handlers, h)
 		errs = append(errs, err)
 	}
+	errs = append(errs, s.checkJoins("start_join", conf.Join), s.checkJoins("retry_join", conf.RetryJoin))
 	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery())
 	if err := errors.Join(errs...); err != nil {
 		return s, err
@@ -75,6 +76,15 @@ func (s *setup) checkNode() error {
 			continue
 		}
 		errs = append(errs, s.fromKey(err))
+	}
+	return errors.Join(errs...)
+}
+
+// checkJoins checks the form of addresses to join, which would else only fail later, again and again.
+func (s *setup) checkJoins(key string, addrs []string) error {
+	var errs []error
+	for i, addr := range addrs {
+		errs = append(errs, s.from(fmt.Sprintf("%s[%d]", key, i), agent.CheckJoin(addr)))
 	}
 	return errors.Join(errs...)
 }
