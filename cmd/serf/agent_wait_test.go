@@ -68,8 +68,8 @@ func TestInterruptEndsACommandThatDoesntNotice(t *testing.T) {
 		stopped := false
 		began := time.Now()
 		time.AfterFunc(time.Minute, cancel)
-		code := interruptible(ctx, func() { stopped = true }, env{Stderr: &errs}, "sim", func() int { time.Sleep(forEver); return exitOK })
-		if code != exitError || errs.String() != "serf sim: interrupted\n" || !stopped || time.Since(began) != time.Minute+interruptGrace {
+		code := interruptible(ctx, func() { stopped = true }, env{Stderr: &errs}, &command{name: "sim", grace: simGrace}, func() int { time.Sleep(forEver); return exitOK })
+		if code != exitError || errs.String() != "serf sim: interrupted\n" || !stopped || time.Since(began) != time.Minute+simGrace {
 			t.Errorf("exit %d after %v, a second interrupt heard: %v; %s", code, time.Since(began), stopped, &errs)
 		}
 		time.Sleep(forEver)
@@ -81,7 +81,7 @@ func TestInterruptedCommandEndsWithWhatItHas(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		var errs strings.Builder
-		code := interruptible(ctx, func() {}, env{Stderr: &errs}, "sim", func() int { time.Sleep(interruptGrace / 2); return 7 })
+		code := interruptible(ctx, func() {}, env{Stderr: &errs}, &command{name: "event"}, func() int { time.Sleep(interruptGrace / 2); return 7 })
 		if code != 7 || errs.Len() > 0 {
 			t.Errorf("exit %d: %s", code, &errs)
 		}

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -41,6 +42,8 @@ type command struct {
 	// ownSignals: the command handles interrupts by itself. For all others an interrupt
 	// cancels ctx.
 	ownSignals bool
+	// grace is how long the command may take to end after an interrupt, with what it has; 0: interruptGrace.
+	grace time.Duration
 	// parts are words after the name that stand for commands of their own, with a help of their own.
 	parts []string
 }
@@ -62,7 +65,7 @@ func commands() []command {
 		{name: "query", synopsis: "Ask the cluster and print the answers", run: runQuery},
 		{name: "reachability", synopsis: "Test whether all live members answer", run: runReachability},
 		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
-		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, parts: []string{"lifeguard", "convergence", "events"}},
+		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, grace: simGrace, parts: []string{"lifeguard", "convergence", "events"}},
 		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
 		{name: "version", synopsis: "Print the version", run: runVersion},
 	}
@@ -102,11 +105,11 @@ func dispatch(ctx context.Context, args []string, e env) int {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	return interruptible(ctx, stop, e, c.name, func() int { return c.run(ctx, args[1:], e) })
+	return interruptible(ctx, stop, e, &c, func() int { return c.run(ctx, args[1:], e) })
 }
 
 // interruptible runs a command. When ctx ends, stop lets another interrupt end the program at once.
-func interruptible(ctx context.Context, stop func(), e env, name string, run func() int) int {
+func interruptible(ctx context.Context, stop func(), e env, c *command, run func() int) int {
 	code := make(chan int, 1)
 	go func() { code <- run() }()
 	select {
@@ -118,15 +121,18 @@ func interruptible(ctx context.Context, stop func(), e env, name string, run fun
 	select {
 	case n := <-code:
 		return n
-	case <-time.After(interruptGrace):
-		fmt.Fprintf(e.Stderr, "serf %s: interrupted\n", name)
+	case <-time.After(cmp.Or(c.grace, interruptGrace)):
+		fmt.Fprintf(e.Stderr, "serf %s: interrupted\n", c.name)
 		return exitError
 	}
 }
 
-// interruptGrace is how long a command may take to end, with what it has, after an interrupt. What waits for a file that
-// never comes doesn't notice one.
-const interruptGrace = 3 * time.Second
+// How long commands may take to end after an interrupt. What waits for input, or for a file that never comes, doesn't
+// notice one; a simulation finishes its report.
+const (
+	interruptGrace = 200 * time.Millisecond
+	simGrace       = 3 * time.Second
+)
 
 // help is `serf help [command]`, or `serf help sim lifeguard`.
 func help(ctx context.Context, args []string, e env) int {
