@@ -83,12 +83,6 @@ const KeysInMemory = "in memory only: without a keyring file it is lost with a r
 // unsavedMax bounds the questions that wait for the keyring to be saved. One operator asks one at a time.
 const unsavedMax = 64
 
-// unsaved is what a keyring that isn't saved yet holds up.
-type unsaved struct {
-	is      bool        // the keyring, as far as is known
-	waiting []swim.OpID // questions, oldest first; at most unsavedMax
-}
-
 // answerKeys changes the keyring as a query asks for, and returns the answer; nil if it comes when the keyring is saved.
 func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Output) []byte {
 	n.noteKeysAsked(name, out)
@@ -101,13 +95,10 @@ func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Ou
 		return m.Append(nil)
 	}
 	switch n.cfg.Keeping {
-	case KeepAndTell:
-		n.unsaved.is = n.unsaved.is || changed
-		if n.unsaved.is { // also if it was changed before, and that was in vain: it's tried again
-			n.tell(swim.Event{Kind: EventKeyring})
-			n.unsaved.add(q.op)
-			return nil
-		}
+	case KeepAndTell: // also if nothing changed: saving it may have failed the last time, or been undone
+		n.tell(swim.Event{Kind: EventKeyring})
+		n.awaitSave(q.op)
+		return nil
 	case KeepNot:
 		m.Message = []byte(KeysInMemory)
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteKeysInMemory, Text: name})
@@ -124,12 +115,12 @@ func (n *Node) noteKeysAsked(name string, out *swim.Output) {
 	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysAsked, Text: strings.TrimPrefix(name, internalPrefix)})
 }
 
-// add makes a question wait. The oldest may be over already.
-func (u *unsaved) add(op swim.OpID) {
-	if len(u.waiting) == unsavedMax {
-		u.waiting = slices.Delete(u.waiting, 0, 1)
+// awaitSave makes a question wait until the keyring is saved. The oldest that does may be over already.
+func (n *Node) awaitSave(op swim.OpID) {
+	if len(n.unsaved) == unsavedMax {
+		n.unsaved = slices.Delete(n.unsaved, 0, 1)
 	}
-	u.waiting = append(u.waiting, op)
+	n.unsaved = append(n.unsaved, op)
 }
 
 // KeyringSaved says, after EventKeyring, that keys have been saved, or why not. Who asked for changes is told so. If keys are
@@ -138,24 +129,23 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 	if s := n.swim.Sealer(); s == nil || s.Keys != keys {
 		return
 	}
-	n.unsaved.is = err != nil
 	m := wire.KeyAnswer{Result: err == nil}
 	if err != nil {
 		m.Message = fmt.Appendf(nil, "changed, but in memory only, as the keyring can't be saved: %.*s", reasonMax, err.Error())
-		n.count.KeyErrors += uint64(len(n.unsaved.waiting))
+		n.count.KeyErrors += uint64(len(n.unsaved))
 	}
 	n.begin(out)
-	for _, op := range n.unsaved.waiting {
+	for _, op := range n.unsaved {
 		if q := n.question(now, op); q != nil {
 			if err := n.answer(now, q, m.Append(nil), out); err != nil {
 				n.refuse(q.to, err, out)
 			}
 		}
 	}
-	if err == nil && len(n.unsaved.waiting) > 0 {
+	if err == nil && len(n.unsaved) > 0 {
 		n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysSaved})
 	}
-	n.unsaved.waiting = n.unsaved.waiting[:0]
+	n.unsaved = n.unsaved[:0]
 	n.asked.limitKept()
 	n.finish(now, out)
 }

@@ -36,7 +36,7 @@ const (
 	EventQueryDone
 	// EventJournal: Data is one line for the snapshot, newline included (spec 3.6).
 	EventJournal
-	// EventKeyring: the keyring changed, see Sealer, or is still to be saved. See Config.Keeping.
+	// EventKeyring: the keyring changed, see Sealer, or is to be saved again. See Config.Keeping.
 	EventKeyring
 	// EventShutdown: this node lost a vote over its name and must stop. Err says why.
 	EventShutdown
@@ -78,7 +78,7 @@ type Node struct {
 	conflict conflict
 	rivals   []rival // at most rivalsMax
 	coalesce coalescer
-	unsaved  unsaved
+	unsaved  []swim.OpID // questions that wait until the keyring is saved, oldest first; at most unsavedMax
 	lost     lost
 	rejoin   rejoin
 	joins    joins

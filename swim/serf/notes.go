@@ -91,7 +91,7 @@ var wordings = [noteEnd - NoteNone]string{
 	NoteVoteWon - NoteNone:           "Name conflict: this node keeps its name [{text}]",
 	NoteVoteLost - NoteNone:          "Name conflict: this node loses its name and quits [{text}]",
 	NoteKeysChanged - NoteNone:       "Keyring: {text} done",
-	NoteKeysSaved - NoteNone:         "Keyring: changed and saved",
+	NoteKeysSaved - NoteNone:         "Keyring: saved",
 	NoteKeysInMemory - NoteNone:      "Keyring: {text} is done in memory only, and lost with a restart: there is no keyring file",
 	NoteKeysRefused - NoteNone:       "Keyring: {text} refused: {err}",
 	NoteKeysTruncated - NoteNone:     "Keyring: only the first {n} keys fit into the answer",
