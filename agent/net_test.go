@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -195,7 +195,9 @@ func garbage(r *rand.Rand, seeds [][]byte, b []byte) []byte {
 }
 
 func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
-	a := begin(t, osConfig("a", loopback))
+	conf := osConfig("a", loopback)
+	conf.Serf.StreamTimeout = time.Minute // none ends before the last has come, however busy the machine is
+	a := begin(t, conf)
 	for range acceptMax { // that say nothing
 		c, err := net.Dial("tcp4", a.Addr().String())
 		if err != nil {
@@ -208,13 +210,9 @@ func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	began := time.Now()
-	c.SetReadDeadline(began.Add(5 * time.Second))
-	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, syscall.EAGAIN) {
-		t.Errorf("the stream beyond the limit: %v, want it closed", err)
-	}
-	if took := time.Since(began); took > a.conf.Serf.StreamTimeout/2 {
-		t.Errorf("refused after %v, want at once", took)
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the stream beyond the limit: %v, want it closed at once", err)
 	}
 	if got := a.Traffic(); got.StreamsRefused != 1 {
 		t.Errorf("%+v, want one refused", got)

@@ -5,14 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"serf/internal/systest"
 )
 
 // TestProgramHasNoTemplateEngine: one calls methods by names that the linker doesn't know, which then
 // keeps all methods of all packages, 2.6 MB of them.
 func TestProgramHasNoTemplateEngine(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("where the go command isn't at hand; the list is the same everywhere")
-	}
+	systest.NeedGo(t) // the list is the same everywhere
 	list, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)

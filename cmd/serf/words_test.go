@@ -49,7 +49,7 @@ func TestWordsOfAFailedStart(t *testing.T) {
 		{"-config-file=" + configFile(t, `{"user_event_size_limit": 10000}`), "exceeds limit of 9216 bytes"},
 		{"-node=a_b -config-file=" + configFile(t, `{"validate_node_names": true}`), "invalid characters"},
 		{"-node=" + long + " -config-file=" + configFile(t, `{"validate_node_names": true}`), "Valid length"},
-		{"-join=127.0.0.1:1", "joining the cluster: .*connection refused"},
+		{"-join=127.0.0.1:1", "joining the cluster: .*refused"},
 	} {
 		r := runTestAgent(t, strings.Fields(tt.options)...)
 		r.wantExit(exitError)

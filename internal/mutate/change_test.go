@@ -8,9 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"serf/internal/systest"
 )
 
 func TestTheSameSeedDrawsTheSameChanges(t *testing.T) {
+	systest.NeedGo(t)
 	packages, err := load([]string{"."})
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +78,7 @@ func TestPlaces(t *testing.T) {
 
 // A change that the tests notice is caught, one that they don't is missed, and the tree stays as it is.
 func TestTry(t *testing.T) {
+	systest.NeedGo(t)
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("GOFLAGS", "-mod=mod")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -18,6 +19,14 @@ func NoSuchFile(t testing.TB) string {
 		t.Fatal("a file that isn't there:", err)
 	}
 	return of.Err.Error()
+}
+
+// NeedGo skips a test where the go command isn't at hand, as under Wine.
+func NeedGo(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip(err)
+	}
 }
 
 // Symlink makes a link at path. The test is skipped where that isn't allowed, or where one is made that isn't one, as by Wine.
