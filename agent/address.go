@@ -59,12 +59,17 @@ func readInterface(i *net.Interface) (NetInterface, error) {
 	if err != nil {
 		return n, fmt.Errorf("interface %s: %w", i.Name, err)
 	}
+	n.Addrs = addrsOf(addrs)
+	return n, nil
+}
+
+func addrsOf(addrs []net.Addr) (ips []netip.Addr) {
 	for _, a := range addrs {
 		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			n.Addrs = append(n.Addrs, prefix.Addr().Unmap())
+			ips = append(ips, prefix.Addr().Unmap())
 		}
 	}
-	return n, nil
+	return ips
 }
 
 func (i *NetInterface) has(ip netip.Addr) bool {

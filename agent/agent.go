@@ -28,7 +28,7 @@ type Config struct {
 	// Serf configures the node. Its Addr is what the others are told: without
 	// one it is taken from Bind, and port 0 in it becomes the port bound. A Seed of 0 is
 	// replaced by a random one, and a Sealer without a nonce source gets crypto/rand. The
-	// Listener is the agent, and Keeping follows from KeyringChanged.
+	// Listener is the agent, Keeping follows from KeyringChanged, and Families from the socket and the host.
 	Serf serf.Config
 	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
 	Bind netip.AddrPort
@@ -110,6 +110,7 @@ type Agent struct {
 	handlers atomic.Pointer[[]handler.Handler] // the runner's, for Stats
 	sealer   atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
 	told     atomic.Pointer[netip.AddrPort]    // the address that the others are told
+	sendable swim.Families                     // of the node; of the goroutine that watches the address
 	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context

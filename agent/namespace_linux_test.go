@@ -59,6 +59,7 @@ func inNamespace(t *testing.T) bool {
 type lan struct {
 	t     *testing.T
 	hosts int
+	hasty bool // members probe ten times as often as usual
 }
 
 func newLAN(t *testing.T) *lan {
@@ -191,7 +192,7 @@ func (h *lanHost) addrs() hostAddrs {
 	return hostAddrs{
 		all:   func() (l []NetInterface, err error) { h.on(func() { l, err = s.all() }); return l, err },
 		named: func(name string) (i NetInterface, err error) { h.on(func() { i, err = s.named(name) }); return i, err },
-		has:   func(ip netip.Addr) (has bool, err error) { h.on(func() { has, err = s.has(ip) }); return has, err },
+		ips:   func() (ips []netip.Addr, err error) { h.on(func() { ips, err = s.ips() }); return ips, err },
 	}
 }
 
@@ -205,6 +206,9 @@ func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	}
 	c := Config{Serf: serf.DefaultConfig(swim.LAN()), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
 	c.Serf.Name, c.Serf.Addr = name, addrs.Advertise
+	if h.hasty {
+		c.Serf.ProbeInterval, c.Serf.ProbeTimeout = 100*time.Millisecond, 30*time.Millisecond
+	}
 	a := begin(h.t, c)
 	if len(join) > 0 {
 		if n, err := a.Join(background, join, false); n != len(join) {
@@ -272,5 +276,52 @@ func TestAddressOfARunningHostChanges(t *testing.T) {
 			t.Errorf("c, which never stopped, is told to have failed")
 		}
 	default:
+	}
+}
+
+// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses it tells, nobody takes anybody
+// for failed, and all hear of the one that is.
+func TestFamiliesOfHosts(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	l := newLAN(t)
+	l.hasty = true
+	both, four, six := l.add("10.77.0.3/16", "fd00::3/64"), l.add("10.77.0.1/16"), l.add("fd00::2/64")
+	for _, told := range []string{"fd00::3", "10.77.0.3"} {
+		c := both.agent("c", AddressSpec{Bind: "[::]", Advertise: told})
+		a := four.agent("a", AddressSpec{}, "10.77.0.3")
+		b := six.agent("b", AddressSpec{}, "fd00::3")
+		all := []*Agent{a, b, c}
+		var failed []*Subscription
+		for _, x := range all {
+			wantMembers(t, x, len(all))
+			failed = append(failed, x.Subscribe(64, func(e Event) bool { m, ok := e.(MemberEvent); return ok && m.Type == MemberFailed }))
+		}
+		quiet := time.After(1500 * time.Millisecond) // some 15 probes each; a suspicion lasts for 0.4 s at least
+		for i := range failed {
+			select {
+			case e := <-failed[i].C:
+				t.Fatalf("c tells %s: at %s: %v %v", told, all[i].conf.Serf.Name, e, e.(MemberEvent).Members)
+			case <-quiet:
+				quiet = time.After(0)
+			}
+		}
+		for _, x := range []struct {
+			from, to *Agent
+			want     bool
+		}{{a, b, false}, {b, a, false}, {c, a, true}, {c, b, true}, {a, c, true}, {b, c, true}} {
+			to, reaches := x.to.Self().Addr, false
+			x.from.read(func() { reaches = x.from.loop.node.Swim().Reaches(to) })
+			if reaches != x.want {
+				t.Errorf("c tells %s: from %s to %v there is a way: %v", told, x.from.conf.Serf.Name, to, reaches)
+			}
+		}
+		b.Shutdown()
+		wantEvent(t, failed[0], "the one with IPv6 is gone")
+		wantEvent(t, failed[2], "the one with IPv6 is gone")
+		for _, x := range all {
+			x.Shutdown()
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -22,10 +23,10 @@ const (
 type hostAddrs struct {
 	all   func() ([]NetInterface, error)
 	named func(name string) (NetInterface, error) // of one; it costs much less
-	has   func(ip netip.Addr) (bool, error)       // on any interface
+	ips   func() ([]netip.Addr, error)            // of all, up or not
 }
 
-var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostHas}
+var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostIPs}
 
 // errNoInterface: there is none of that name (any more).
 var errNoInterface = errors.New("no such interface")
@@ -38,14 +39,9 @@ func interfaceNamed(name string) (NetInterface, error) {
 	return readInterface(i)
 }
 
-func hostHas(ip netip.Addr) (bool, error) {
+func hostIPs() ([]netip.Addr, error) {
 	addrs, err := net.InterfaceAddrs()
-	for _, a := range addrs {
-		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap() == ip {
-			return true, nil
-		}
-	}
-	return false, err
+	return addrsOf(addrs), err
 }
 
 // addressWatch follows the address that the others are told.
@@ -77,8 +73,8 @@ type step struct {
 func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
 	switch {
 	case w.on == "":
-		has, err := w.host.has(w.told.Addr())
-		return w.note(has || err != nil, now), err
+		ips, err := w.host.ips()
+		return w.note(err != nil || slices.Contains(ips, w.told.Addr()), now), err
 	case w.told.Addr().IsLoopback() && alone: // no interface was up at the start
 		return w.elsewhere(step{})
 	case w.told.Addr().IsLoopback():
@@ -186,14 +182,61 @@ func (a *Agent) startAddressWatch() {
 		on: a.conf.Interface, home: a.conf.Interface, like: classify(told.Addr()),
 	}
 	bound := a.addr.Addr() == told.Addr() && !told.Addr().IsLoopback()
-	if (w.on == "" && !bound) || a.conf.host.all == nil {
+	followed, open := w.on != "" || bound, a.addr.Addr() == netip.IPv6Unspecified()
+	if a.conf.host.all == nil || !followed && !open {
 		return
 	}
 	a.workers.Go(func() {
 		for sleep(a.ctx, addressPoll) {
-			a.watchAddress(w)
+			if followed {
+				a.watchAddress(w)
+			}
+			if open {
+				a.watchFamilies()
+			}
 		}
 	})
+}
+
+// families are the versions of IP that can be sent to: those of the socket, as far as the host has addresses of
+// them. 0 is both, or unknown.
+func (a *Agent) families() swim.Families {
+	switch bound := a.addr.Addr(); {
+	case bound.Is4():
+		return swim.IPv4
+	case !bound.IsUnspecified():
+		return swim.IPv6
+	case a.conf.host.ips == nil:
+		return 0
+	}
+	ips, err := a.conf.host.ips()
+	if err != nil {
+		return 0
+	}
+	return familiesOf(ips, a.told.Load().Addr().IsLoopback())
+}
+
+// familiesOf are the versions of IP of a host's addresses: those for other hosts, or those for itself.
+func familiesOf(ips []netip.Addr, loopback bool) (f swim.Families) {
+	for _, ip := range ips {
+		switch {
+		case ip.IsLoopback() != loopback:
+		case ip.Is4():
+			f |= swim.IPv4
+		case !ip.IsLinkLocalUnicast(): // which all interfaces have that are up
+			f |= swim.IPv6
+		}
+	}
+	return f
+}
+
+// watchFamilies looks once for what the host has.
+func (a *Agent) watchFamilies() {
+	if f := a.families(); f != a.sendable {
+		if a.do(a.ctx, func(swim.Time) { a.loop.node.SetFamilies(f) }) == nil {
+			a.sendable = f
+		}
+	}
 }
 
 // watchAddress looks once.

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"serf/swim"
 )
 
 // fakeHost is a host whose addresses a test changes.
@@ -23,13 +25,11 @@ func (h *fakeHost) addrs() hostAddrs {
 			}
 			return NetInterface{}, errNoInterface
 		},
-		has: func(ip netip.Addr) (bool, error) {
+		ips: func() (ips []netip.Addr, err error) {
 			for _, i := range h.list {
-				if i.has(ip) {
-					return true, h.err
-				}
+				ips = append(ips, i.Addrs...)
 			}
-			return false, h.err
+			return ips, h.err
 		},
 	}
 }
@@ -174,5 +174,38 @@ func TestAddressWatchThatSeesNothing(t *testing.T) {
 		x.has(iface("eth0"))
 		x.h.err = errNoAddr
 		x.wantLooks("what can't be read isn't gone", 10, false, "")
+	}
+}
+
+// What can be sent to is what the socket takes and the host has.
+func TestFamiliesOfAHost(t *testing.T) {
+	lo := iface("lo", "127.0.0.1", "::1")
+	four, six := iface("eth0", "10.0.0.5", "fe80::1"), iface("eth1", "2600::5", "fe80::2")
+	for _, tc := range []struct {
+		bound, told string
+		host        []NetInterface
+		want        swim.Families
+	}{
+		{"0.0.0.0", "10.0.0.5", []NetInterface{lo, four, six}, swim.IPv4},
+		{"10.0.0.5", "10.0.0.5", []NetInterface{lo, four, six}, swim.IPv4},
+		{"2600::5", "2600::5", []NetInterface{lo, four, six}, swim.IPv6},
+		{"::", "2600::5", []NetInterface{lo, four, six}, swim.IPv4 | swim.IPv6},
+		{"::", "10.0.0.5", []NetInterface{lo, four}, swim.IPv4},
+		{"::", "2600::5", []NetInterface{lo, six}, swim.IPv6},
+		{"::", "::1", []NetInterface{lo, six}, swim.IPv4 | swim.IPv6},
+		{"::", "2600::5", nil, 0}, // unknown
+	} {
+		h := fakeHost{list: tc.host}
+		a := &Agent{addr: netip.AddrPortFrom(netip.MustParseAddr(tc.bound), 7946), conf: Config{host: h.addrs()}}
+		told := netip.AddrPortFrom(netip.MustParseAddr(tc.told), 7946)
+		a.told.Store(&told)
+		if got := a.families(); got != tc.want {
+			t.Errorf("bound to %s, telling %s: %d, want %d", tc.bound, tc.told, got, tc.want)
+		}
+	}
+	h := fakeHost{list: []NetInterface{lo, four}, err: errNoAddr}
+	a := &Agent{addr: netip.MustParseAddrPort("[::]:7946"), conf: Config{host: h.addrs()}}
+	if got := a.families(); got != 0 {
+		t.Errorf("what can't be read is taken for %d", got)
 	}
 }

@@ -138,6 +138,8 @@ func (a *Agent) startNode() error {
 	a.warnPublic(c.Addr.Addr())
 	local := a.localAddrs()
 	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous), func(p serf.Previous) bool { return local[p.Addr] })
+	a.sendable = a.families()
+	c.Families = a.sendable
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)

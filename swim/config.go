@@ -18,6 +18,8 @@ type Config struct {
 	Name string
 	// Addr is the address that the others are told to use.
 	Addr netip.AddrPort
+	// Families are the versions of IP that this node's sockets and host can send to. 0 means both.
+	Families Families
 	// Meta is gossiped with this member, at most MetaMax bytes. The node copies it.
 	Meta []byte
 	// Versions as gossiped: protocol min, max, current, then those of the layer above (spec 1.3).

@@ -42,6 +42,9 @@ func addrOf(name string) netip.AddrPort {
 }
 
 func nameOf(a netip.AddrPort) string {
+	if !a.Addr().Is4() {
+		return a.String()
+	}
 	if b := a.Addr().As4(); b[0] == 10 && b[3] >= 'a' && b[3] <= 'z' && a.Port() == 7946 {
 		return string(b[3:])
 	}
@@ -242,7 +245,7 @@ var noteNames = map[NoteCode]string{
 	NoteUnreachable: "unreachable", NoteUnheard: "unheard",
 	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
 	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
-	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full",
+	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoWay: "no-way", NoteDetour: "detour",
 }
 
 func (tn *conversation) describeEvent(e Event) string {

@@ -14,6 +14,7 @@ type errand struct {
 	member MemberID // who is pinged; NoMember if a stranger
 	knock  bool     // ours: is a failed member back?
 	last   bool     // ours: does a suspect answer, whose time is over?
+	detour bool     // ours: does it answer at asker, an address that it doesn't tell?
 	claim  *claim   // ours: what counts if the ping is answered
 
 	// For another member: who asked, with which number.
@@ -68,7 +69,8 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	if stranger {
 		out.note(Note{Level: Warn, Code: NoteForwardRefused, From: from})
 	}
-	if stranger || len(n.errands.list) >= maxErrands {
+	n.hearFrom(now, asker, from, out)
+	if stranger || len(n.errands.list) >= maxErrands || !n.Reaches(target) {
 		n.counters.DroppedForwards++
 		if m.Nack { // else the asker's health would suffer for it
 			n.sendNack(now, &e, out)
@@ -108,6 +110,9 @@ func (n *Node) ackErrand(now Time, from netip.AddrPort, seq uint32, out *Output)
 		return true
 	case e.last:
 		n.spare(now, e.member)
+		return true
+	case e.detour:
+		n.takeDetour(now, &e, from, out)
 		return true
 	}
 	ack := wire.Ack{Seq: e.askerSeq}

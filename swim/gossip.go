@@ -134,7 +134,7 @@ func (n *Node) retransmits() int { return retransmitLimit(n.cfg.RetransmitMult, 
 // maxPick bounds how many members are drawn at once: Config allows 64, and one that may be dead.
 const maxPick = 64 + 1
 
-// pick draws up to k different members, not this one, for which ok holds. Few may be
+// pick draws up to k different members, not this one, for which ok holds and to whom there is a way. Few may be
 // ok among many that are gone, so the draw gives up after some misses.
 func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
 	total := n.view.len()
@@ -148,7 +148,7 @@ func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, record) bool) []Mem
 			span = n.view.live
 		}
 		id := n.view.order.At(n.rng.below(span))
-		if id == n.self || slices.Contains(dst, id) || !ok(id, n.view.at(id)) {
+		if id == n.self || slices.Contains(dst, id) || !ok(id, n.view.at(id)) || !n.reachesMember(id) {
 			misses++
 			continue
 		}
@@ -172,7 +172,7 @@ func (n *Node) pickSmall(dst []MemberID, k int, ok func(MemberID, record) bool) 
 		id := rest[i]
 		rest[i] = rest[len(rest)-1]
 		rest = rest[:len(rest)-1]
-		if id != n.self && ok(id, n.view.at(id)) {
+		if id != n.self && ok(id, n.view.at(id)) && n.reachesMember(id) {
 			dst = append(dst, id)
 		}
 	}

@@ -232,7 +232,7 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		n.checkMove(now, id, c, out)
 		return
 	}
-	if n.comebacks.waits(now, id) {
+	if n.comebacks.waits(now, id) && n.Reaches(c.addr) {
 		n.askClaimed(now, c, out)
 		return
 	}

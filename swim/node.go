@@ -39,6 +39,8 @@ type Node struct {
 	rng         rng
 	counters    Counters
 
+	families    Families // see Config.Families
+	detours     detours
 	cfg         Config
 	ownAddr     []byte // as messages carry it
 	hasty       bool   // about to leave
@@ -83,6 +85,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)), seen: now}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
+	n.families = c.Families
 	n.cfg.Addr = plainAddr(c.Addr)
 	n.gossiped = now.Add(-c.GossipInterval)
 	if !n.has(Prompt) {
@@ -294,8 +297,13 @@ func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) 
 	return out.arena[start:len(out.arena):len(out.arena)]
 }
 
-// put puts a packet out.
+// put puts a packet out, if there is a way.
 func (n *Node) put(to netip.AddrPort, data []byte, out *Output) {
+	to, ok := n.way(to)
+	if !ok {
+		n.counters.DroppedNoWay++
+		return
+	}
 	out.Packets = append(out.Packets, Packet{To: to, Data: data})
 	n.counters.PacketsOut++
 	n.counters.BytesOut += uint64(len(data))
@@ -321,9 +329,13 @@ func (n *Node) member(name []byte) MemberID {
 	return id
 }
 
-// memberAt tells whether addr is the address of id as known here.
+// memberAt tells whether addr is the address of id as known here, or the detour to it.
 func (n *Node) memberAt(id MemberID, addr netip.AddrPort) bool {
-	return id != NoMember && n.identity(id).addr == addr
+	if id == NoMember {
+		return false
+	}
+	known := n.identity(id).addr
+	return known == addr || n.families != 0 && n.detours.via[known] == addr
 }
 
 func (n *Node) nextSeq() uint32 {

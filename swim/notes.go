@@ -59,6 +59,10 @@ const (
 	NoteUnreachable
 	// NoteUnheard: we refuted N accusations, and no ping has reached us meanwhile at From, our own address.
 	NoteUnheard
+	// NoteNoWay: Member tells the address From, to which this member can't send: they have no version of IP in common.
+	NoteNoWay
+	// NoteDetour: to such a Member there is a way after all: it answers at From, too.
+	NoteDetour
 )
 
 // Counters count what a node did and what it dropped, since its start.
@@ -99,5 +103,6 @@ type Counters struct {
 	DroppedMembers      uint64 // table full
 	DroppedMoves        uint64 // claims to another address: too many at once
 	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
+	DroppedNoWay        uint64 // ours, to addresses of a family that can't be sent to
 	DroppedStale        uint64 // news older than what is known; normal in gossip
 }

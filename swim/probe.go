@@ -114,6 +114,9 @@ func (n *Node) startProbe(now Time, id MemberID, out *Output) {
 	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
 	p.untimed = false
 	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
+	if !n.reachesMember(id) {
+		p.ask = now // others may reach it
+	}
 	ping, news := n.pingWithNews(id, p.seq, out)
 	n.send(now, n.identity(id).addr, id, out, ping, news)
 }
@@ -197,7 +200,13 @@ func (n *Node) failProbe(now Time, out *Output) {
 	if p.stream {
 		n.counters.StreamAcks++
 		n.adjustHealth(-1, out)
-		out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
+		if n.reachesMember(id) {
+			out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
+		}
+		n.noteVouched(now, id, n.detours.helper, out)
+		return
+	}
+	if n.mayLive(now, id, out) {
 		return
 	}
 	n.counters.ProbesFailed++
@@ -235,6 +244,7 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if source == NoMember && len(m.Node) > 0 && len(m.SourceNode) > 0 {
 		n.meetStranger(now, from, out)
 	}
+	n.hearFrom(now, source, from, out)
 	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
 	if own := addrPort(m.SourceAddr, m.SourcePort); source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) {
 		due.moved = n.mayTell(now)
@@ -292,13 +302,14 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 }
 
 // replyAddr is where the answer to a ping goes: to the address it names, if
-// that is known to be the sender's. Otherwise anybody could make us send to anybody (F4).
+// that is known to be the sender's. Otherwise anybody could make us send to anybody (F4). And it
+// goes by the version of IP that the ping came by: whether the other one passes isn't known.
 func (n *Node) replyAddr(from netip.AddrPort, source MemberID, addr []byte, port uint16) netip.AddrPort {
 	a, ok := netip.AddrFromSlice(addr)
-	if !ok || port == 0 {
+	to := netip.AddrPortFrom(a.Unmap(), port)
+	if !ok || port == 0 || familyOf(to.Addr()) != familyOf(from.Addr()) {
 		return from
 	}
-	to := netip.AddrPortFrom(a.Unmap(), port)
 	if n.trusts() || n.memberAt(source, to) {
 		return to
 	}
@@ -323,6 +334,7 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
 		}
 		n.comebacks.proven(p.target)
+		n.noteVouched(now, p.target, from, out)
 		n.endProbe(now)
 		n.adjustHealth(-1, out)
 	case n.ackErrand(now, from, m.Seq, out):

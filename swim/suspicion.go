@@ -196,6 +196,9 @@ func (n *Node) ask(now Time, id MemberID, out *Output) {
 	for _, helper := range n.pickBridges(buf[:0], id) {
 		n.askThrough(now, helper, id, e.seq, false, out)
 	}
+	if !n.reachesMember(id) {
+		n.askHelpers(now, id, n.identity(id).addr, e.seq, out)
+	}
 }
 
 // spare gives a suspect that answered the least time anew: its refutation is on its way, or some

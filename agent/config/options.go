@@ -23,7 +23,7 @@ type option struct {
 type inverted struct{ on *bool }
 
 var options = []option{
-	{"bind", "bind", "addr", "address to listen on: IP, IP:port, [v6]:port, :port, name or name:port (default 0.0.0.0:7946)",
+	{"bind", "bind", "addr", "address to listen on: IP, IP:port, [v6]:port, :port, name or name:port; [::] takes IPv4 and IPv6 (default 0.0.0.0:7946)",
 		func(c *Config) any { return &c.Bind }},
 	{"iface", "interface", "name", "interface to listen on, instead of an address or to check one against",
 		func(c *Config) any { return &c.Interface }},

@@ -330,11 +330,20 @@ func (n *Node) lives(name string, addr netip.AddrPort) bool {
 	return false
 }
 
+// farRelays is through how many members an answer goes to one that can't be reached from here, whatever it asked for:
+// not all of them can reach it.
+const farRelays = 4
+
 // relayAnswer sends msg also through as many members as q wants: packets get lost.
 func (n *Node) relayAnswer(now swim.Time, q *question, msg []byte, out *swim.Output) {
-	k := int(q.relay)
-	if k == 0 || n.table.len() < k+1 || len(msg) > n.swim.MaxUser() {
-		return // in a tiny cluster it isn't worth it, and a stream loses nothing
+	k, far := int(q.relay), !n.swim.Reaches(q.to)
+	switch {
+	case len(msg) > n.swim.MaxUser():
+		return // a stream loses nothing
+	case far:
+		k = max(k, farRelays)
+	case k == 0 || n.table.len() < k+1:
+		return // in a tiny cluster it isn't worth it
 	}
 	m := wire.Relay{DestIP: q.to.Addr().AsSlice(), DestPort: q.to.Port(), DestName: []byte(q.asker), Msg: msg}
 	relay := m.Append(nil)
@@ -342,10 +351,18 @@ func (n *Node) relayAnswer(now swim.Time, q *question, msg []byte, out *swim.Out
 		n.count.RelaysDropped++
 		return
 	}
-	n.picks = n.swim.RandomLive(n.picks[:0], k, func(id swim.MemberID) bool {
+	relays := func(id swim.MemberID) bool {
 		v := n.view(id)
 		return n.table.at(id).status == StatusAlive && v.Versions[1] >= membershipForRelay && v.Addr != q.to
-	})
+	}
+	n.picks = n.picks[:0]
+	if far { // first those that are known to have both versions of IP
+		if to := n.swim.Helper(); to.IsValid() {
+			n.sendTo(now, to, relay, out)
+		}
+		n.picks = n.swim.RandomLive(n.picks, k, func(id swim.MemberID) bool { return relays(id) && n.swim.Detoured(n.view(id).Addr) })
+	}
+	n.picks = n.swim.RandomLive(n.picks, k, relays)
 	for _, id := range n.picks {
 		n.sendTo(now, n.view(id).Addr, relay, out)
 	}

@@ -28,6 +28,7 @@ type clusterNode struct {
 	*Node
 	name   string
 	addr   netip.AddrPort
+	alt    netip.AddrPort // of the other version of IP; invalid if it has none
 	out    swim.Output
 	events []string
 	heard  map[string]int // user events
@@ -63,7 +64,7 @@ func (c *cluster) start(name, at string, set func(*Config)) *clusterNode {
 	cfg := DefaultConfig(swim.LAN())
 	cfg.Name, cfg.Addr, cfg.Seed = name, addrOf(at), uint64(at[0])+uint64(c.now)
 	set(&cfg)
-	n := &clusterNode{name: name, addr: addrOf(at), heard: map[string]int{}}
+	n := &clusterNode{name: name, addr: cfg.Addr, heard: map[string]int{}}
 	var err error
 	if n.Node, err = New(c.now, cfg, &n.out); err != nil {
 		c.t.Fatal(err)
@@ -121,8 +122,8 @@ func (c *cluster) flush(n *clusterNode) {
 		c.record(n, &n.out.Events[i])
 	}
 	for _, p := range n.out.Packets {
-		if c.drop == nil || !c.drop(n.addr, p.To) {
-			c.send(clusterPacket{from: n.addr, to: p.To, data: slices.Clone(p.Data)})
+		if from := n.source(p.To); from.IsValid() && (c.drop == nil || !c.drop(from, p.To)) {
+			c.send(clusterPacket{from: from, to: p.To, data: slices.Clone(p.Data)})
 		}
 	}
 	streams := slices.Clone(n.out.Streams)
@@ -155,7 +156,7 @@ func (c *cluster) send(p clusterPacket) {
 // stream lets a node call another: the answer comes at once.
 func (c *cluster) stream(n *clusterNode, s swim.StreamOut) {
 	to := c.nodes[s.To]
-	if to == nil || to == n || c.drop != nil && c.drop(n.addr, s.To) {
+	if to == nil || to == n || !n.source(s.To).IsValid() || c.drop != nil && c.drop(n.addr, s.To) {
 		n.Stream(c.now, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To, Err: swim.ErrUnknown}, &n.out)
 		c.flush(n)
 		return
@@ -208,6 +209,14 @@ func (c *cluster) record(n *clusterNode, e *swim.Event) {
 	case swim.EventLeaveDone:
 		add("left %v", e.Err)
 	}
+}
+
+// source is the address from which n sends to another, if it can.
+func (n *clusterNode) source(to netip.AddrPort) netip.AddrPort {
+	if n.addr.Addr().Is4() == to.Addr().Is4() {
+		return n.addr
+	}
+	return n.alt
 }
 
 func (n *clusterNode) forget() { n.events = nil }

@@ -1,0 +1,181 @@
+package swim
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+// sixOf is the IPv6 address that a member tells in these tests; what it sends by IPv4 comes from addrOf(name).
+func sixOf(name string) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xfd, 15: name[0]}), 7946)
+}
+
+func aliveSix(name string, inc uint32) []byte { return aliveAt(name, inc, sixOf(name), "") }
+
+// converseFour returns a node that can send to IPv4 alone, and that knows others.
+func converseFour(t *testing.T, others ...string) *conversation {
+	tn := converseWith(t, func(c *Config) { c.Families = IPv4 }, others...)
+	tn.n.probe.next = Never
+	return tn
+}
+
+// meet has b tell of a member that has an IPv6 address.
+func (tn *conversation) meet(name string) {
+	tn.t.Helper()
+	tn.recv("b", aliveSix(name, 1))
+	tn.advance(2 * time.Second)
+	tn.forget()
+}
+
+func pingSix(seq uint32, name, source string) []byte {
+	a := sixOf(source)
+	m := wire.Ping{Seq: seq, Node: []byte(name), SourceAddr: a.Addr().AsSlice(), SourcePort: a.Port(), SourceNode: []byte(source)}
+	return m.Append(nil)
+}
+
+// A ping is answered by the version of IP that it came by, whatever address it names, known or not.
+func TestAckGoesByTheFamilyOfThePing(t *testing.T) {
+	for _, f := range []Families{0, IPv4, IPv4 | IPv6} {
+		tn := converseWith(t, func(c *Config) { c.Families = f }, "b")
+		tn.n.probe.next = Never
+		tn.meet("s")
+		tn.recv("s", pingSix(7, "a", "s"))
+		tn.want(fmt.Sprint("with families ", f), "s: ack 7")
+		tn.wantNone("its own address", sixOf("s").String()+": ack *")
+	}
+}
+
+// A member that has both versions of IP, and tells the one that can't be sent to, is sent to where it was heard from, as
+// soon as it has answered there.
+func TestDetour(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	id := tn.n.member([]byte("s"))
+	tn.recv("s", pingSix(7, "a", "s"))
+	tn.want("does it answer there?", "s: ack 7", "s: ping s")
+	if tn.n.reachesMember(id) {
+		t.Error("anybody can claim to be s")
+	}
+	tn.recv("s", pingSix(8, "a", "s"))
+	tn.wantNone("asked already", "s: ping s")
+	tn.forget()
+	tn.recv("s", ack(tn.seqs["ping s"]))
+	tn.want("said", "note detour s")
+	if !tn.n.memberAt(id, addrOf("s")) || !tn.n.memberAt(id, sixOf("s")) || !tn.n.Detoured(sixOf("s")) {
+		t.Error("it isn't s that is there")
+	}
+	tn.n.startProbe(tn.now, id, &tn.out)
+	tn.collect()
+	tn.want("probed there", "s: ping s")
+	tn.recv("s", ack(tn.seqs["ping s"]))
+	tn.want("as any other", "event acked s")
+	tn.recv("s", pingSix(9, "a", "s"))
+	tn.wantNone("and known", "s: ping s")
+	tn.n.callPushPull(tn.now, sixOf("s"), call{kind: callPushPull, member: id}, false, &tn.out)
+	tn.collect()
+	tn.want("streams go there, too", "s: stream push/pull")
+}
+
+func TestDetourIsTakenFromItsOwnAckOnly(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	tn.recv("s", pingSix(7, "a", "s"))
+	tn.recv("v", ack(tn.seqs["ping s"]))
+	if tn.n.Reaches(sixOf("s")) {
+		t.Error("somebody else answered")
+	}
+}
+
+func TestDetoursAreBounded(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	e := errand{member: tn.n.member([]byte("s")), asker: addrOf("s")}
+	for i := range maxDetours + 1 {
+		tn.n.identify(e.member, netip.AddrPortFrom(sixOf("s").Addr(), uint16(i+1)), nil, modern)
+		tn.n.takeDetour(tn.now, &e, e.asker, &tn.out)
+		if got := len(tn.n.detours.via); got > maxDetours {
+			t.Fatalf("%d detours", got)
+		}
+	}
+	if !tn.n.Reaches(netip.AddrPortFrom(sixOf("s").Addr(), maxDetours+1)) {
+		t.Error("the last one isn't known")
+	}
+}
+
+// A member to which there is no way isn't pinged, nor gossiped to: others are asked at once. While some such member
+// is heard of through others, none is suspected for want of an answer; that is up to those who can reach it.
+func TestMemberWithoutAWay(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	tn.meet("t")
+	s, other := tn.n.member([]byte("s")), tn.n.member([]byte("t"))
+	probe := func(id MemberID) {
+		tn.n.startProbe(tn.now, id, &tn.out)
+		tn.collect()
+	}
+	probe(s)
+	tn.advance(0)
+	tn.want("others may reach it", "b: ping-req s nack")
+	tn.wantNone("it can't be sent to", sixOf("s").String()+": ping *")
+	tn.recv("b", ack(tn.seqs["ping-req s"]))
+	tn.want("said once", "note no-way s")
+	probe(s)
+	tn.advance(2 * time.Second)
+	tn.wantNone("it may live", "event suspected s")
+	if tn.n.health != 0 {
+		t.Error("that there is no way is nobody's illness")
+	}
+	tn.wantNone("once", "note no-way s")
+	probe(other)
+	tn.advance(2 * time.Second)
+	tn.want("of the other, too", "note no-way t")
+	tn.advance(vouchPatience * time.Second)
+	probe(s)
+	tn.advance(2 * time.Second)
+	tn.want("nobody is heard of for long: the way between is lost", "event suspected s")
+}
+
+// Who is asked to ping a member to which it has no way says so at once.
+func TestNackWithoutAWay(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	a := sixOf("s")
+	m := wire.IndirectPing{Seq: 5, Target: a.Addr().AsSlice(), Port: a.Port(), Node: []byte("s"), Nack: true, SourceNode: []byte("b")}
+	tn.recv("b", m.Append(nil))
+	tn.want("others are to be asked", "b: nack 5")
+}
+
+// A claim to the name of a member to which there is no way is checked by others.
+func TestMoveOfAMemberWithoutAWay(t *testing.T) {
+	for _, answers := range []bool{true, false} {
+		tn := converseFour(t, "b")
+		tn.meet("s")
+		tn.recvFrom(elsewhere, aliveAt("s", 2, elsewhere, ""))
+		tn.want("is the old one still there?", "b: ping-req s")
+		want := elsewhere
+		if answers {
+			tn.recv("b", ack(tn.seqs["ping-req s"]))
+			want = sixOf("s")
+		}
+		tn.advance(2 * time.Second)
+		tn.wantAddr(fmt.Sprint("answers: ", answers), "s", want)
+	}
+}
+
+func TestFamiliesChange(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.meet("s")
+	for _, f := range []Families{IPv4 | IPv6, 0, IPv6} {
+		tn.n.SetFamilies(f)
+		if !tn.n.Reaches(sixOf("s")) {
+			t.Errorf("with %d it can be sent to", f)
+		}
+	}
+	if tn.n.Reaches(addrOf("b")) {
+		t.Error("no longer to IPv4")
+	}
+}
