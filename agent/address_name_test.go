@@ -27,7 +27,7 @@ func (hosts) LookupSRV(context.Context, string, string, string) (string, []*net.
 }
 
 func TestNamesOfOwnAddressesAreResolved(t *testing.T) {
-	known := hosts{"localhost": {"::1", "127.0.0.1"}, "node-1": {"10.1.2.3"}, "six": {"2600::1"}, "both": {"2600::9", "9.9.9.9"}, "mapped.": {"::ffff:10.1.2.4"}, "1a.b": {"10.0.0.1"}}
+	known := hosts{"localhost": {"::1", "127.0.0.1"}, "node-1": {"10.1.2.3"}, "six": {"2600::1"}, "both": {"2600::9", "9.9.9.9"}, "mapped.": {"::ffff:10.1.2.4"}, "3com": {"10.0.0.1"}}
 	for _, tt := range []struct {
 		spec, want AddressSpec
 		reason     string
@@ -37,7 +37,7 @@ func TestNamesOfOwnAddressesAreResolved(t *testing.T) {
 		{AddressSpec{Bind: "six"}, AddressSpec{Bind: "2600::1"}, "six is 2600::1"},
 		{AddressSpec{Bind: "six:0"}, AddressSpec{Bind: "[2600::1]:0"}, "six is 2600::1"},
 		{AddressSpec{Bind: "mapped."}, AddressSpec{Bind: "10.1.2.4"}, "mapped. is 10.1.2.4"},
-		{AddressSpec{Bind: "1a.b"}, AddressSpec{Bind: "10.0.0.1"}, "1a.b is 10.0.0.1"},
+		{AddressSpec{Bind: "3com"}, AddressSpec{Bind: "10.0.0.1"}, "3com is 10.0.0.1"},
 		{AddressSpec{Advertise: "both"}, AddressSpec{Advertise: "9.9.9.9"}, "both is 9.9.9.9"},
 		{AddressSpec{Bind: "six", Advertise: "both:7"}, AddressSpec{Bind: "2600::1", Advertise: "[2600::9]:7"}, "six is 2600::1, both is 2600::9"},
 		{AddressSpec{Bind: "::", Advertise: "both"}, AddressSpec{Bind: "::", Advertise: "9.9.9.9"}, "both is 9.9.9.9"},

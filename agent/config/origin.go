@@ -29,9 +29,6 @@ func (o *option) itemKey(field any) string {
 func (c *Config) Where(key string) string {
 	name, _, _ := strings.Cut(key, "[")
 	origin := c.Origins[key]
-	if origin == "" {
-		origin = c.Origins[name]
-	}
 	switch {
 	case origin == "":
 		return label(name)

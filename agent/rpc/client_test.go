@@ -260,6 +260,28 @@ func TestAnswerTimeout(t *testing.T) {
 	})
 }
 
+func TestAnswerTimeoutOfAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nc, agent := net.Pipe()
+		defer agent.Close()
+		go func() {
+			splitOne(agent)
+			agent.Write(appendValues(nil, &responseHeader{Seq: 1}))
+			io.Copy(io.Discard, agent) // and nothing more is answered
+		}()
+		c, err := NewClient(t.Context(), nc, Options{AnswerTimeout: 3 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		start := time.Now()
+		_, err = c.Monitor(t.Context(), "info")
+		if d := time.Since(start); err == nil || err.Error() != "no answer within 3s: context deadline exceeded" || d != 3*time.Second {
+			t.Errorf("%v after %v", err, d)
+		}
+	})
+}
+
 func TestAnswerToNobodyEndsConnection(t *testing.T) {
 	nc, agent := net.Pipe()
 	defer agent.Close()
