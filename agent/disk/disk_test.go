@@ -124,21 +124,6 @@ func TestLinkStaysALink(t *testing.T) {
 	}
 }
 
-// Whoever may write to /dev would otherwise turn a device into a file.
-func TestDeviceIsNotReplaced(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	systest.Symlink(t, os.DevNull, filepath.Join(dir, "link"))
-	for _, path := range []string{os.DevNull, filepath.Join(dir, "link")} {
-		if err := Replace(path, []byte("x")); err == nil {
-			t.Errorf("%s was replaced", path)
-		}
-	}
-	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
-		t.Errorf("%s is a file now: %v", os.DevNull, err)
-	}
-}
-
 func TestLockKeepsOthersOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // the wait for the second lock takes no time

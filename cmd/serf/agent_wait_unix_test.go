@@ -50,10 +50,14 @@ func TestAgentRunsWhileAReloadReadsFromAPipe(t *testing.T) {
 	pipe(t, path)
 	r.send(syscall.SIGHUP)
 	r.stdout.await(t, `Reloading configuration\.\.\.`)
-	r.send(syscall.SIGHUP)
+	r.send(syscall.SIGHUP) // for when the first is done
 	if _, err := r.client().Members(t.Context()); err != nil {
 		t.Error(err)
 	}
+	rewrite(t, path, `{"log_level": "warn"}`)
+	r.stdout.await(t, `(?s)Reloading configuration.*Reloading configuration`)
+	rewrite(t, path, `{"log_level": "info", "label": "x"}`)
+	r.stdout.await(t, `changes of these take a restart: .*label`)
 	r.send(syscall.SIGTERM)
 	r.wantExit(exitError)
 	r.stdout.await(t, `agent: shutdown complete`)
