@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -55,4 +56,21 @@ func (r *running) killOnceWritten(t *testing.T, path string) {
 		return err
 	})
 	r.kill()
+}
+
+// TestOriginalReadsWhoFailed has the original go on with a snapshot that says who failed, which it takes for comments.
+func TestOriginalReadsWhoFailed(t *testing.T) {
+	t.Parallel()
+	witness := ownProgram.start(t, options{name: "witness"}, dialOwn)
+	path := filepath.Join(t.TempDir(), "snapshot")
+	lines := fmt.Sprintf("alive: witness %v\nalive: gone 127.0.0.1:1\nclock: 3\nnot-alive: gone\n# failed: gone 127.0.0.1:1\nevent-clock: 1\n"+
+		"query-clock: 1\n# failed: \"odd\\nname\" 127.0.0.1:2\n", witness.bind)
+	must(t, os.WriteFile(path, []byte(lines), 0o600))
+	second := originalProgram.start(t, options{name: "kept"}, dialOwn, "-snapshot="+path)
+	wantAgreement(t, second, witness)
+	for _, word := range []string{"Unrecognized", "Failed to parse"} {
+		if out := second.log.String(); strings.Contains(out, word) {
+			t.Errorf("%s in its log:\n%s", word, out)
+		}
+	}
 }
