@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// pollEvery is how often others are looked for.
+	// pollEvery is how often others are looked for, and pollSoon the first pause, which doubles up to that: the first
+	// query may get lost, or come before there is a network, or anybody.
 	pollEvery = time.Minute
+	pollSoon  = 2 * time.Second
 	// quiet is how long nothing must have been found before what was found is joined.
 	quiet = 100 * time.Millisecond
 	// batchMax is how many addresses are joined together: any one suffices, and anybody on the
@@ -108,7 +110,8 @@ func (s *Service) Close() {
 }
 
 func (s *Service) run(ctx context.Context) {
-	poll := time.NewTicker(pollEvery)
+	pause := pollSoon
+	poll := time.NewTimer(pause)
 	defer poll.Stop()
 	defer func() {
 		if s.mute != nil {
@@ -123,6 +126,8 @@ func (s *Service) run(ctx context.Context) {
 		case <-s.quiet:
 			s.join(ctx)
 		case <-poll.C:
+			pause = min(2*pause, pollEvery)
+			poll.Reset(pause)
 			s.poll(ctx)
 		case <-ctx.Done():
 			return
