@@ -104,7 +104,7 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 	for _, w := range s.warnings {
 		d.out.step("Warning: %s", w)
 	}
-	d.setup = s
+	d.setup, d.began = s, s.conf
 	if err := d.start(ctx); err != nil {
 		d.out.fail("Error %v", err)
 		return exitError, false
@@ -119,7 +119,8 @@ func agentUsage() string {
 // daemon is a running `serf agent`.
 type daemon struct {
 	args    []string
-	setup   setup // of the last start or reload
+	setup   setup         // of the last start or reload
+	began   config.Config // of the start: what can't change since
 	out     *console
 	stderr  io.Writer
 	signals <-chan os.Signal
@@ -489,7 +490,7 @@ func (d *daemon) reload(l loading) {
 		changes = append(changes, tags)
 	}
 	d.out.step("Configuration reloaded: %s", cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
-	if fixed := config.NeedRestart(&d.setup.conf, &s.conf); len(fixed) > 0 {
+	if fixed := config.NeedRestart(&d.began, &s.conf); len(fixed) > 0 {
 		d.out.step("Warning: changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}
 	d.setup = s

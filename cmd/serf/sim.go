@@ -246,7 +246,10 @@ func (o *simOptions) adds(name string, parse func(text string) (func(*netsim.Sce
 // takeTimings sets the profile and timings that agents are configured with. It returns the keys of the scenario that were
 // set, and where each is in its file.
 func (o *simOptions) takeTimings(s *netsim.Scenario) (origins map[string]string, err error) {
-	c, _, err := config.ReadFiles(*o.agents, config.OS())
+	c, warnings, err := config.ReadFiles(*o.agents, config.OS())
+	for _, w := range warnings {
+		o.warn("%s", w)
+	}
 	if err != nil {
 		return nil, err
 	}

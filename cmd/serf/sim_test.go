@@ -310,6 +310,11 @@ func TestSimTakesTheTimingsOfAgents(t *testing.T) {
 	if !ok || s.Profile != "wan" || s.Timing.ProbeInterval.String() != "7s" || *s.Timing.GossipNodes != 6 || *s.Timing.SuspicionMult != 3 || s.Timing.ReapInterval.String() != "9s" {
 		t.Errorf("%v, profile %s, timing %+v", ok, s.Profile, s.Timing)
 	}
+	var warned bytes.Buffer
+	twice := configFile(t, `{"gossip_nodes": 5} {}`)
+	if _, _, ok := parseSim([]string{"-agent-config", twice}, env{Stderr: &warned}); !ok || warned.String() != "serf sim: warning: "+twice+":1:21: what follows the first object is ignored\n" {
+		t.Errorf("%v, %q", ok, warned.String())
+	}
 	conf, err := loadSetup([]string{"-config-file", configFile(t, `{"probe_interval": "7s", "gossip_nodes": 5, "reap_interval": "9s"}`), "-node=a", "-bind=127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
