@@ -33,12 +33,19 @@ func (n *Node) pickBridges(dst []MemberID, target MemberID) []MemberID {
 	return dst
 }
 
-// pickHelpers appends members that are to ping target for us: as many as usual, and the bridges besides.
-func (n *Node) pickHelpers(dst []MemberID, target MemberID) []MemberID {
+// pickHelpers appends members that are to ping target for us: as many as usual, and the bridges besides. Of these the
+// first ones owe us an answer: all, but when most members are silent only the bridges and those heard lately.
+func (n *Node) pickHelpers(dst []MemberID, target MemberID) (to []MemberID, owing int) {
 	dst = n.pickBridges(dst, target)
-	return n.pick(dst, len(dst)+n.cfg.IndirectProbes, func(id MemberID, r record) bool {
+	most := len(dst) + n.cfg.IndirectProbes
+	ok := func(id MemberID, r record) bool {
 		return r.state == Alive && id != target && !slices.Contains(n.bridges[:], id)
-	})
+	}
+	to = n.pickHeard(dst, most, ok)
+	if owing = len(to); owing == len(dst) {
+		owing = most
+	}
+	return n.pick(to, most, ok), owing
 }
 
 // askThrough has helper ping target for us, with our number seq. What we think of the target goes first: the helper

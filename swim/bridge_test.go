@@ -12,7 +12,7 @@ func bridged(t *testing.T, without Mechanism) *conversation {
 	tn := converseWith(t, func(c *Config) { c.Without = without }, "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	tn.n.probe.next = Never
 	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
-	tn.n.askOthers(tn.now, &tn.out)
+	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.n.probe.helpers[0] = tn.n.member([]byte("h"))
 	tn.collect()
 	tn.recv("h", ack(tn.n.probe.seq))
@@ -23,7 +23,7 @@ func bridged(t *testing.T, without Mechanism) *conversation {
 // asks probes a member in vain, and counts whom the node asked about it.
 func (tn *conversation) asks(target string) map[string]int {
 	tn.n.startProbe(tn.now, tn.n.member([]byte(target)), &tn.out)
-	tn.n.askOthers(tn.now, &tn.out)
+	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.collect()
 	asked := make(map[string]int)
 	for _, s := range tn.did {
@@ -31,7 +31,7 @@ func (tn *conversation) asks(target string) map[string]int {
 			asked[s[:1]]++
 		}
 	}
-	tn.n.endProbe(tn.now)
+	tn.n.endProbe(tn.now, &tn.n.probe.inquiry)
 	tn.forget()
 	return asked
 }
@@ -58,7 +58,7 @@ func TestBridgeIsAskedAgain(t *testing.T) {
 func TestOnlyWhoWasAskedIsABridge(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
-	tn.n.askOthers(tn.now, &tn.out)
+	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.recv("z", ack(tn.n.probe.seq))
 	if tn.n.bridges != (bridges{}) {
 		t.Errorf("bridges %v: anybody can send an ack", tn.n.bridges)

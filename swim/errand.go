@@ -3,6 +3,7 @@ package swim
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"serf/wire"
 )
@@ -16,6 +17,8 @@ type errand struct {
 	last   bool     // ours: does a suspect answer, whose time is over?
 	detour bool     // ours: does it answer at asker, an address that it doesn't tell?
 	claim  *claim   // ours: what counts if the ping is answered
+	check  bool     // ours: do we hear in time from those who would answer?
+	known  bool     // of a check: it was heard lately
 
 	// For another member: who asked, with which number.
 	asker    netip.AddrPort
@@ -58,12 +61,15 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	}
 	target := netip.AddrPortFrom(ip.Unmap(), m.Port)
 	asker := n.member(m.SourceNode)
+	if n.memberAt(asker, from) {
+		n.hear(now, asker)
+	}
 	e := errand{
 		seq: n.nextSeq(), member: n.member(m.Node), asker: n.replyAddr(from, asker, m.SourceAddr, m.SourcePort),
 		askerID: asker, askerSeq: m.Seq, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval),
 	}
 	if m.Nack {
-		e.nackAt = now.Add(n.cfg.ProbeTimeout)
+		e.nackAt = now.Add(n.nackAfter())
 	}
 	stranger := !n.memberAt(e.member, target) && !n.trusts()
 	if stranger {
@@ -88,8 +94,19 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	if n.has(Bridge) && n.memberAt(e.member, target) {
 		sc.msg = n.appendDoubts(sc.msg, e.member)
 	}
-	n.send(now, target, e.member, out, sc.msg[:cut], sc.msg[cut:])
+	n.sendUnlessMute(now, target, e.member, out, sc.msg[:cut], sc.msg[cut:])
 	return true
+}
+
+// nackAfter is how long somebody is pinged for another before we say that it doesn't answer. With the profile for
+// local networks ProbeTimeout is too long: the nack comes just when the asker's probe, if it doesn't doubt itself, is over, and
+// makes it doubt. So when most members are silent half of what is left of the probe is for the
+// way. If an ack comes yet, it is passed on all the same.
+func (n *Node) nackAfter() time.Duration {
+	if !n.silence.on {
+		return n.cfg.ProbeTimeout
+	}
+	return min(n.cfg.ProbeTimeout, (n.cfg.ProbeInterval-n.cfg.ProbeTimeout)/2)
 }
 
 // ackErrand passes an ack on, and says whether seq was an errand's.
@@ -101,9 +118,13 @@ func (n *Node) ackErrand(now Time, from netip.AddrPort, seq uint32, out *Output)
 	e := n.errands.list[i]
 	n.errands.list = slices.Delete(n.errands.list, i, i+1)
 	n.comebacks.proven(e.member)
+	n.hear(now, e.member)
 	switch {
 	case e.claim != nil:
 		n.believe(now, e.claim, out)
+		return true
+	case e.check:
+		n.checked(now, &e, true, out)
 		return true
 	case e.knock:
 		n.welcomeBack(now, e.member, out)
@@ -134,8 +155,12 @@ func (n *Node) expireErrands(now Time, out *Output) {
 			e.nackAt = Never
 			n.sendNack(now, e, out)
 		}
-		if now >= e.deadline && e.claim != nil {
+		switch {
+		case now < e.deadline:
+		case e.claim != nil:
 			n.noteSilent(now, e.claim, out)
+		case e.check:
+			n.checked(now, e, false, out)
 		}
 	}
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return now >= e.deadline })
@@ -150,13 +175,20 @@ func (n *Node) maybeKnock(now Time, out *Output) {
 		return
 	}
 	id := n.view.order.At(n.view.live + n.rng.below(gone))
-	if n.view.at(id).state != Dead || len(n.errands.list) >= maxErrands {
+	if n.view.at(id).state == Dead {
+		n.ping(now, errand{member: id, knock: true}, out)
+	}
+}
+
+// ping pings a member for ourselves, as the errand e, unless too many are under way.
+func (n *Node) ping(now Time, e errand, out *Output) {
+	if len(n.errands.list) >= maxErrands {
 		return
 	}
-	e := errand{seq: n.nextSeq(), member: id, knock: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
+	e.seq, e.nackAt, e.deadline = n.nextSeq(), Never, now.Add(n.cfg.ProbeInterval)
 	n.errands.list = append(n.errands.list, e)
-	ping, news := n.pingWithNews(id, e.seq, out)
-	n.sendBare(n.identity(id).addr, id, out, ping, news)
+	ping, news := n.pingWithNews(e.member, e.seq, out)
+	n.sendBare(n.identity(e.member).addr, e.member, out, ping, news)
 }
 
 // welcomeBack exchanges states with a failed member that answered: after a partition

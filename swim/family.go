@@ -108,8 +108,8 @@ func (n *Node) takeDetour(now Time, e *errand, from netip.AddrPort, out *Output)
 	}
 	d.via[n.identity(e.member).addr] = from
 	out.note(Note{Level: Info, Code: NoteDetour, Member: e.member, From: from})
-	if n.probe.target == e.member {
-		n.endProbe(now) // it was asked where it can't hear us
+	if q := n.inquiryOf(e.member); q != nil {
+		n.endProbe(now, q) // it was asked where it can't hear us
 	}
 }
 

@@ -46,10 +46,16 @@ func (n *Node) tickGossip(now Time, out *Output) {
 		n.gossipPause /= hasteFactor
 	}
 	var buf [maxPick]MemberID
-	to := n.pick(buf[:0], n.cfg.GossipNodes, func(_ MemberID, r record) bool { return r.state.live() })
+	ok := func(_ MemberID, r record) bool { return r.state.live() }
+	to := n.pickHeard(buf[:0], n.cfg.GossipNodes, ok)
 	living := len(to)
+	to = n.pick(to, max(n.cfg.GossipNodes, living+1), ok)
+	if living == 0 {
+		living = len(to)
+	}
+	all := len(to)
 	if now < n.graveOpen { // one more, who may live after all
-		to = n.pick(to, living+1, func(_ MemberID, r record) bool {
+		to = n.pick(to, all+1, func(_ MemberID, r record) bool {
 			return r.state == Dead && now.Sub(r.since) < n.cfg.GossipToTheDead
 		})
 	}
@@ -59,7 +65,8 @@ func (n *Node) tickGossip(now Time, out *Output) {
 	waiting := n.waiting()
 	p := &out.scratch.packer
 	p.Reset(n.room())
-	// The dead don't count: in a small cluster they would use up what the living are to hear.
+	// The dead don't count: in a small cluster they would use up what the living are to hear. Neither do those
+	// who may be dead, if there is somebody who isn't.
 	n.fill(now, p, max(living, 1))
 	if p.Count() == 0 {
 		return
@@ -131,11 +138,11 @@ const carrierShare = 4
 // retransmits is how often each broadcast is sent now.
 func (n *Node) retransmits() int { return retransmitLimit(n.cfg.RetransmitMult, n.view.live) }
 
-// maxPick bounds how many members are drawn at once: Config allows 64, and one that may be dead.
-const maxPick = 64 + 1
+// maxPick bounds how many members are drawn at once: Config allows 64, one that may be dead, and one that is.
+const maxPick = 64 + 2
 
 // pick draws up to k different members, not this one, for which ok holds and to whom there is a way. Few may be
-// ok among many that are gone, so the draw gives up after some misses.
+// ok among many that are gone, so the draw gives up after some misses. Those in dst stay.
 func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
 	total := n.view.len()
 	if total <= smallView {
@@ -172,7 +179,7 @@ func (n *Node) pickSmall(dst []MemberID, k int, ok func(MemberID, record) bool) 
 		id := rest[i]
 		rest[i] = rest[len(rest)-1]
 		rest = rest[:len(rest)-1]
-		if id != n.self && ok(id, n.view.at(id)) && n.reachesMember(id) {
+		if id != n.self && !slices.Contains(dst, id) && ok(id, n.view.at(id)) && n.reachesMember(id) {
 			dst = append(dst, id)
 		}
 	}

@@ -2,7 +2,7 @@ package swim
 
 // Mechanism is one of the means against accusing members that live. A node has all of them;
 // what each is worth shows when Config.Without leaves it out.
-type Mechanism uint16
+type Mechanism uint32
 
 // What SWIM (Das, Gupta, Motivala 2002) lacks and Lifeguard (Dadgar, Phillips, Currey 2017) adds.
 const (
@@ -36,12 +36,17 @@ const (
 	// Bridge: who passed on the ack of a member that we couldn't reach is asked again about such members, before
 	// they are suspected and before they are given up.
 	Bridge
+	// Heard: while most members are silent, those who were heard are preferred, and tell whether this node is ill.
+	Heard
+	// Sweep: while most members are silent, a node that isn't ill probes many at a time.
+	Sweep
 )
 
 // Sets of mechanisms to go without.
 const (
-	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge // Lifeguard, as the original has it
-	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy                                // SWIM
+	// WithoutOurs is Lifeguard, as the original has it, WithoutAny SWIM.
+	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge | Heard | Sweep
+	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy
 )
 
 // has tells whether the node uses m.
@@ -50,7 +55,7 @@ func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 var mechanismNames = map[Mechanism]string{
 	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
 	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
-	FirstHand: "first-hand", Correct: "correct", Bridge: "bridge",
+	FirstHand: "first-hand", Correct: "correct", Bridge: "bridge", Heard: "heard", Sweep: "sweep",
 }
 
 // String is the name of a single mechanism.

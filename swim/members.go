@@ -90,9 +90,10 @@ func (n *Node) SetSealer(s *wire.Sealer) {
 // Retransmits is how often a broadcast is sent at the present number of members.
 func (n *Node) Retransmits() int { return n.retransmits() }
 
-// RandomLive draws up to k members alive, not this one, for which ok holds (nil: all).
+// RandomLive draws up to k members alive, not this one, for which ok holds (nil: all). While most members are
+// silent, those who were heard come first.
 func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []MemberID {
-	return n.pick(dst, min(k, maxPick), func(id MemberID, r record) bool {
+	return n.pickLikely(dst, min(k, maxPick), func(id MemberID, r record) bool {
 		return r.state == Alive && (ok == nil || ok(id))
 	})
 }
@@ -156,10 +157,11 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	if !r.known() || r.state.live() || id == n.self {
 		return false
 	}
-	if n.probe.target == id {
-		n.probe.target = NoMember
+	if q := n.inquiryOf(id); q != nil {
+		q.target = NoMember
 	}
 	n.moves.remove(id)
+	n.unhear(id)
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
 	n.comebacks.proven(id)

@@ -350,6 +350,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	case r.state == Suspect && inc == r.inc:
 		if s := n.suspicions.lookup(id); s != nil && s.confirm(n.accuser(id, from)) {
 			n.suspicions.moved(id)
+			n.hearAccuser(now, id, from)
 			n.gossipAccusation(id, Suspect, inc, from, out)
 		}
 		return
@@ -361,6 +362,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	if r.state != Suspect {
 		n.counters.SuspectNews++
 	}
+	n.hearAccuser(now, id, from)
 	n.suspicions.remove(id) // of a lower incarnation: it had refuted that one
 	n.view.set(id, Suspect, inc, now)
 	members := n.view.live
@@ -427,11 +429,12 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 		n.counters.DeadNews++
 	}
 	n.suspicions.remove(id)
-	if n.probe.target == id {
-		n.endProbe(now) // others found out, or it left
+	if q := n.inquiryOf(id); q != nil {
+		n.endProbe(now, q) // others found out, or it left
 	}
 	if s == Dead {
 		n.comebacks.failed(now, id)
+		n.hearAccuser(now, id, from)
 		n.graveOpen = max(n.graveOpen, now.Add(n.cfg.GossipToTheDead))
 	}
 	n.gossipAccusation(id, s, inc, from, out)

@@ -24,6 +24,7 @@ type Node struct {
 	health      int         // Lifeguard's local health multiplier: 0 is healthy
 	suspicions  suspicions  // of others
 	errands     errands     // pings in flight besides the probe's
+	silence     silence     // of most members
 	moves       moves       // claims to another address
 	forgotten   []forgotten // in the last call
 	laggards    laggards
@@ -137,7 +138,7 @@ func (n *Node) Release() {
 
 // Deadline implements Machine.
 func (n *Node) Deadline() Time {
-	d := min(n.probe.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull,
+	d := min(n.probe.deadline(), n.silence.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull,
 		n.leaveDeadline(), n.joinsDeadline())
 	if n.gossipPending() {
 		d = min(d, n.gossipDue())
@@ -153,6 +154,7 @@ func (n *Node) Tick(now Time, out *Output) {
 	n.expireMoves(now, out)
 	n.expireSuspicions(now, out)
 	n.tickProbe(now, out)
+	n.tickSilence(now, out)
 	if now >= n.pushPull {
 		n.tickPushPull(now, out)
 	}
@@ -254,6 +256,15 @@ func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msg
 func (n *Node) sendBare(addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
 	n.pack(out, msgs)
 	n.ship(addr, to, out)
+}
+
+// sendUnlessMute is send if to is likely to hear it, else sendBare.
+func (n *Node) sendUnlessMute(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+	if n.mute(to) {
+		n.sendBare(addr, to, out, msgs...)
+		return
+	}
+	n.send(now, addr, to, out, msgs...)
 }
 
 func (n *Node) pack(out *Output, msgs [][]byte) {

@@ -36,8 +36,13 @@ func (n *Node) giveBack(d time.Duration) {
 	for i := range n.errands.list { // a nack is due to whoever asked, an ack may wait
 		n.errands.list[i].deadline = n.errands.list[i].deadline.Add(d)
 	}
-	if p := &n.probe; p.target != NoMember {
-		p.ask, p.end, p.untimed = p.ask.Add(d), p.end.Add(d), true
+	n.probe.giveBack(d)
+	n.silence.giveBack(d)
+}
+
+func (q *inquiry) giveBack(d time.Duration) {
+	if q.target != NoMember {
+		q.ask, q.end, q.untimed = q.ask.Add(d), q.end.Add(d), true
 	}
 }
 

@@ -10,10 +10,15 @@ import (
 // probe is the failure detector's own state: one member at a time is asked
 // whether it lives (SWIM section 3.1, spec 2.3).
 type probe struct {
-	order   probeOrder
-	next    Time // start of the next probe
-	target  MemberID
-	inc     uint32 // of the target when the probe began
+	order probeOrder
+	next  Time // start of the next probe
+	inquiry
+}
+
+// inquiry is what is under way to find out whether one member lives.
+type inquiry struct {
+	target  MemberID // NoMember: it is over
+	inc     uint32   // of the target when it began
 	seq     uint32
 	sent    Time
 	ask     Time // then others are asked to ping the target
@@ -34,25 +39,29 @@ const (
 	shrunkRound = 2
 )
 
-func (p *probe) deadline() Time {
-	switch {
-	case p.target == NoMember:
+func (p *probe) deadline() Time { return min(p.inquiry.deadline(), p.whenIdle()) }
+
+// whenIdle is when the next probe begins, if none is under way.
+func (p *probe) whenIdle() Time {
+	if p.target == NoMember {
 		return p.next
-	case !p.asked:
-		return min(p.ask, p.end)
 	}
-	return p.end
+	return Never
+}
+
+func (q *inquiry) deadline() Time {
+	switch {
+	case q.target == NoMember:
+		return Never
+	case !q.asked:
+		return min(q.ask, q.end)
+	}
+	return q.end
 }
 
 func (n *Node) tickProbe(now Time, out *Output) {
 	p := &n.probe
-	invariant(p.target == NoMember || n.view.at(p.target).state.live(), "probe of one that is gone")
-	if p.target != NoMember && !p.asked && now >= p.ask {
-		n.askOthers(now, out) // even if it's late: then nobody says no, and we know who is slow
-	}
-	if p.target != NoMember && now >= p.end {
-		n.failProbe(now, out)
-	}
+	n.tickInquiry(now, &p.inquiry, out)
 	if p.target == NoMember && now >= p.next {
 		p.next = n.nextProbe(now)
 		n.forgetOld(now, out)
@@ -66,6 +75,16 @@ func (n *Node) tickProbe(now Time, out *Output) {
 	}
 }
 
+func (n *Node) tickInquiry(now Time, q *inquiry, out *Output) {
+	invariant(q.target == NoMember || n.view.at(q.target).state.live(), "probe of one that is gone")
+	if q.target != NoMember && !q.asked && now >= q.ask {
+		n.askOthers(now, q, out) // even if it's late: then nobody says no, and we know who is slow
+	}
+	if q.target != NoMember && now >= q.end {
+		n.failProbe(now, q, out)
+	}
+}
+
 // nextProbe keeps the rhythm, but doesn't catch up on what a pause made it miss.
 func (n *Node) nextProbe(now Time) Time {
 	if next := n.probe.next.Add(n.cfg.ProbeInterval); next > now {
@@ -76,20 +95,28 @@ func (n *Node) nextProbe(now Time) Time {
 
 // pickTarget walks the round to the next member that is alive or suspect.
 func (n *Node) pickTarget() MemberID {
+	return n.walkRound(func(id MemberID) bool { return len(n.silence.also) == 0 || n.inquiryOf(id) == nil })
+}
+
+// walkRound walks the round to the next member, alive or suspect, for which ok holds.
+func (n *Node) walkRound(ok func(MemberID) bool) MemberID {
 	if n.others() == 0 {
 		return NoMember
 	}
 	for range probeTries {
-		i, ok := n.newcomer()
-		if !ok {
-			i, ok = n.probe.order.step()
+		i, found := n.newcomer()
+		if !found {
+			i, found = n.probe.order.step()
 		}
-		if !ok || int(n.probe.order.n) > shrunkRound*n.view.live {
+		if !found || int(n.probe.order.n) > shrunkRound*n.view.live {
 			n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
 			continue
 		}
-		if i < n.view.live && n.view.order.At(i) != n.self {
-			return n.view.order.At(i)
+		if i >= n.view.live {
+			continue
+		}
+		if id := n.view.order.At(i); id != n.self && ok(id) {
+			return id
 		}
 	}
 	return NoMember
@@ -107,18 +134,21 @@ func (n *Node) newcomer() (int, bool) {
 }
 
 func (n *Node) startProbe(now Time, id MemberID, out *Output) {
+	n.inquire(now, &n.probe.inquiry, id, out)
+}
+
+// inquire begins q, about id. A ping into the void takes no gossip with it.
+func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 	n.counters.Probes++
-	p := &n.probe
-	p.target, p.inc, p.seq, p.sent = id, n.view.at(id).inc, n.nextSeq(), now
-	p.ask = now.Add(n.cfg.ProbeTimeout)
-	p.end = now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1))
-	p.untimed = false
-	p.asked, p.stream, p.nacksHoped, p.nacks = false, false, 0, 0
-	if !n.reachesMember(id) {
-		p.ask = now // others may reach it
+	*q = inquiry{
+		target: id, inc: n.view.at(id).inc, seq: n.nextSeq(), sent: now,
+		ask: now.Add(n.cfg.ProbeTimeout), end: now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1)),
 	}
-	ping, news := n.pingWithNews(id, p.seq, out)
-	n.send(now, n.identity(id).addr, id, out, ping, news)
+	if !n.reachesMember(id) {
+		q.ask = now // others may reach it
+	}
+	ping, news := n.pingWithNews(id, q.seq, out)
+	n.sendUnlessMute(now, n.identity(id).addr, id, out, ping, news)
 }
 
 // appendPing appends a ping of a member by name.
@@ -152,25 +182,49 @@ func (n *Node) appendDoubts(b []byte, id MemberID) []byte {
 
 // askOthers widens a probe without an answer: some members ping for us, and a
 // stream is tried in case only packets get lost.
-func (n *Node) askOthers(now Time, out *Output) {
-	p := &n.probe
-	p.asked = true
-	p.helpers = [helpersMax]MemberID{}
-	ident := n.identity(p.target)
+//
+// When most members are silent, only those heard lately owe us an answer.
+func (n *Node) askOthers(now Time, q *inquiry, out *Output) {
+	q.asked = true
+	q.helpers = [helpersMax]MemberID{}
+	ident := n.identity(q.target)
 	var buf [maxPick + len(bridges{})]MemberID
-	for i, id := range n.pickHelpers(buf[:0], p.target) {
+	to, owing := n.pickHelpers(buf[:0], q.target)
+	for i, id := range to {
 		nack := n.identity(id).versions[1] >= nackSince && n.has(LocalHealth)
-		if nack {
-			p.nacksHoped++
+		if nack && i < owing {
+			q.nacksHoped++
 		}
 		if i < helpersMax {
-			p.helpers[i] = id
+			q.helpers[i] = id
 		}
-		n.askThrough(now, id, p.target, p.seq, nack, out)
+		n.askThrough(now, id, q.target, q.seq, nack, out)
 	}
-	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince && now < p.end {
-		n.streamPing(p.target, ident.addr, p.seq, p.end, out)
+	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince && now < q.end {
+		n.streamPing(q.target, ident.addr, q.seq, q.end, out)
 	}
+}
+
+// inquiryNo returns the inquiry with this number, or nil.
+func (n *Node) inquiryNo(seq uint32) *inquiry {
+	return n.inquiryFor(func(q *inquiry) bool { return q.seq == seq })
+}
+
+// inquiryOf returns the inquiry about id, or nil.
+func (n *Node) inquiryOf(id MemberID) *inquiry {
+	return n.inquiryFor(func(q *inquiry) bool { return q.target == id })
+}
+
+func (n *Node) inquiryFor(is func(*inquiry) bool) *inquiry {
+	if q := &n.probe.inquiry; q.target != NoMember && is(q) {
+		return q
+	}
+	for i := range n.silence.also {
+		if q := &n.silence.also[i]; q.target != NoMember && is(q) {
+			return q
+		}
+	}
+	return nil
 }
 
 // Protocol versions from which on members understand a message (spec 2.3).
@@ -185,21 +239,30 @@ func (n *Node) streamPing(id MemberID, to netip.AddrPort, seq uint32, deadline T
 	}, call{kind: callPing, member: id, seq: seq}, out)
 }
 
-// endProbe counts the probe that runs, and makes room for the next.
-func (n *Node) endProbe(now Time) {
-	n.probe.target = NoMember
+// endProbe counts a probe that runs, and makes room for the next.
+func (n *Node) endProbe(now Time, q *inquiry) {
+	q.target = NoMember
 	n.counters.ProbesEnded++
-	n.counters.ProbeTime += now.Sub(n.probe.sent)
+	n.counters.ProbeTime += now.Sub(q.sent)
+}
+
+// endProbes ends all that run.
+func (n *Node) endProbes(now Time) {
+	n.inquiryFor(func(q *inquiry) bool {
+		n.endProbe(now, q)
+		return false
+	})
 }
 
 // failProbe ends a probe without an ack.
-func (n *Node) failProbe(now Time, out *Output) {
-	p := &n.probe
-	id := p.target
-	n.endProbe(now)
-	if p.stream {
+func (n *Node) failProbe(now Time, q *inquiry, out *Output) {
+	id := q.target
+	n.endProbe(now, q)
+	if q.stream {
 		n.counters.StreamAcks++
 		n.adjustHealth(-1, out)
+		n.hear(now, id)
+		n.sample(now, q, false)
 		if n.reachesMember(id) {
 			out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
 		}
@@ -209,16 +272,17 @@ func (n *Node) failProbe(now Time, out *Output) {
 	if n.mayLive(now, id, out) {
 		return
 	}
+	n.sample(now, q, true)
 	n.counters.ProbesFailed++
 	// Those asked who didn't even say no tell that we are the one that is cut off or slow.
-	if missed := p.nacksHoped - p.nacks; p.nacksHoped > 0 {
+	if missed := q.nacksHoped - q.nacks; q.nacksHoped > 0 {
 		n.adjustHealth(max(missed, 0), out)
 	} else {
 		n.adjustHealth(1, out)
 	}
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
 	// What it said meanwhile under a higher incarnation, it said alive.
-	n.applySuspect(now, id, p.inc, n.roster.nameBytes(n.self), out)
+	n.applySuspect(now, id, q.inc, n.roster.nameBytes(n.self), out)
 }
 
 // handlePing queues the ack; see Packet for when it's sent.
@@ -245,6 +309,9 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 		n.meetStranger(now, from, out)
 	}
 	n.hearFrom(now, source, from, out)
+	if n.memberAt(source, from) {
+		n.hear(now, source)
+	}
 	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
 	if own := addrPort(m.SourceAddr, m.SourcePort); source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) {
 		due.moved = n.mayTell(now)
@@ -321,22 +388,25 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 	if err != nil {
 		return false
 	}
-	switch p := &n.probe; {
-	case p.target != NoMember && m.Seq == p.seq:
-		direct := n.memberAt(p.target, from)
-		if direct {
-			n.refuseMove(now, n.moves.of(p.target), out) // it's still there
+	switch q := n.inquiryNo(m.Seq); {
+	case q != nil:
+		direct := n.memberAt(q.target, from)
+		if (direct || !q.asked) && !q.untimed {
+			out.Events = append(out.Events, Event{Kind: EventAcked, Member: q.target, RTT: now.Sub(q.sent), Data: m.Payload})
 		}
-		if !direct && p.asked {
-			n.noteBridge(from, p.helpers[:])
+		id := q.target
+		if !direct && q.asked {
+			n.noteBridge(from, q.helpers[:])
 		}
-		if (direct || !p.asked) && !p.untimed {
-			out.Events = append(out.Events, Event{Kind: EventAcked, Member: p.target, RTT: now.Sub(p.sent), Data: m.Payload})
-		}
-		n.comebacks.proven(p.target)
-		n.noteVouched(now, p.target, from, out)
-		n.endProbe(now)
+		n.comebacks.proven(id)
+		n.noteVouched(now, id, from, out)
+		n.hear(now, id)
+		n.endProbe(now, q)
+		n.sample(now, q, false)
 		n.adjustHealth(-1, out)
+		if direct {
+			n.refuseMove(now, n.moves.of(id), out) // it's still there
+		}
 	case n.ackErrand(now, from, m.Seq, out):
 	default:
 		n.ackMove(now, m.Seq, out)
@@ -349,8 +419,8 @@ func (n *Node) handleNack(body []byte) bool {
 	if err != nil {
 		return false
 	}
-	if p := &n.probe; p.target != NoMember && p.asked && m.Seq == p.seq && p.nacks < p.nacksHoped {
-		p.nacks++
+	if q := n.inquiryNo(m.Seq); q != nil && q.asked && q.nacks < q.nacksHoped {
+		q.nacks++
 	}
 	return true
 }

@@ -45,6 +45,7 @@ func holdInvariants(t *rapid.T) {
 		"wait":    h.wait,
 		"forget":  h.forget,
 		"call":    h.call,
+		"silence": h.silence,
 		"leave":   h.leave,
 		"":        h.check,
 	})
@@ -375,6 +376,14 @@ func (h *harness) call(t *rapid.T) {
 	})
 }
 
+// silence is as if most probes had failed lately.
+func (h *harness) silence(t *rapid.T) {
+	h.both(t, func(n *Node, _ *Output) {
+		n.silence.on, n.silence.last, n.silence.next = true, 1<<silenceOf-1, h.now
+		n.health = 0
+	})
+}
+
 // leave is rare: little happens after it.
 func (h *harness) leave(t *rapid.T) {
 	if rapid.IntRange(0, 19).Draw(t, "leave") > 0 {
@@ -503,8 +512,19 @@ func checkReferences(t *rapid.T, n *Node) {
 		}
 		seqs[seq] = true
 	}
-	if n.probe.target != NoMember {
-		wait("probe", n.probe.target, n.probe.seq)
+	s := &n.silence
+	for _, q := range append(slices.Clone(s.also), n.probe.inquiry) {
+		if q.target != NoMember {
+			wait("probe", q.target, q.seq)
+		}
+	}
+	if len(s.also) > alsoMax || len(s.heard) > heardMax || !s.on && s.heard != nil {
+		t.Fatalf("%d probes besides, %d heard, silence %v", len(s.also), len(s.heard), s.on)
+	}
+	for _, h := range s.heard {
+		if !n.view.has(h.id) || h.id == n.self {
+			t.Fatalf("%d was heard, who isn't known as another", h.id)
+		}
 	}
 	for _, e := range n.errands.list {
 		wait("errand", e.member, e.seq)

@@ -15,7 +15,7 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 		return
 	}
 	var buf [1]MemberID
-	for _, id := range n.pick(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
+	for _, id := range n.pickLikely(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
 		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
 	}
 }

@@ -25,9 +25,7 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	own := addrBytes(addr.Addr())
 	n.cfg.Addr, n.ownAddr = addr, bytes.Clone(own.slice())
 	n.identify(n.self, addr, old.meta, old.versions)
-	if n.probe.target != NoMember {
-		n.endProbe(now) // its answer went to the old address
-	}
+	n.endProbes(now) // their answers went to the old address
 	n.moves.remove(n.self)
 	// Nobody needs to be asked who is there: this host lost it.
 	m := n.moves.add(move{member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old})

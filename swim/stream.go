@@ -182,14 +182,15 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 
 // handleStreamAck takes the answer to a ping by stream: a probe's, of a claim to be back, or a move's.
 func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
-	if n.probe.target != c.member || n.probe.seq != c.seq {
+	q := n.inquiryNo(c.seq)
+	if q == nil || q.target != c.member {
 		if !n.ackErrand(now, c.to, c.seq, out) {
 			n.ackMove(now, c.seq, out)
 		}
 		return
 	}
 	n.comebacks.proven(c.member)
-	n.probe.stream = true
+	q.stream = true
 	if n.memberAt(c.member, c.to) {
 		n.refuseMove(now, n.moves.of(c.member), out)
 	}

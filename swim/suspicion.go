@@ -1,6 +1,9 @@
 package swim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // suspicion is the time that one suspect has left to refute (Lifeguard's
 // local-health-aware suspicion, spec 2.4): the more members confirm, the less.
@@ -38,22 +41,22 @@ func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most tim
 // confirm counts a further accuser and says whether it was news. The first that accuses a member suspected by
 // hearsay confirms nothing yet, and is passed on: others may have heard of it only from there.
 func (s *suspicion) confirm(from uint64) bool {
-	if from == nobody || s.got >= s.hoped {
+	if !s.wants(from) {
 		return false
 	}
 	if s.from[0] == nobody {
 		s.from[0] = from
 		return true
 	}
-	for _, f := range s.from[:s.got+1] {
-		if f == from {
-			return false
-		}
-	}
 	s.got++
 	s.from[s.got] = from
 	s.deadline = max(s.floor, s.start.Add(suspicionFor(int(s.got), int(s.hoped), s.least, s.most)))
 	return true
+}
+
+// wants tells whether it would be news that so accuses it.
+func (s *suspicion) wants(from uint64) bool {
+	return from != nobody && s.got < s.hoped && !slices.Contains(s.from[:s.got+1], from)
 }
 
 // due is when there is something to do about it.
