@@ -57,6 +57,9 @@ var shown = map[string]func(r *Report) bool{
 	},
 	"outage-restart": func(r *Report) bool { return r.FalseFailures.AcrossFaults == 30*29 && Share(r.Events) == 1 },
 	"churn":          func(r *Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
+	"lost-zone": func(r *Report) bool {
+		return r.AllNoticed.Count == 285 && r.AllNoticed.Worst < 60*time.Second && Share(r.Events) == 1 && r.FalseFailures == FalseFailures{}
+	},
 }
 
 func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
