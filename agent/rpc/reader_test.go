@@ -106,6 +106,47 @@ func TestReaderLimits(t *testing.T) {
 	}
 }
 
+// TestReaderAfterALargeValue: the buffer of a large value isn't kept, and what came with its end isn't lost. Values are
+// the same however the bytes of the stream are cut.
+func TestReaderAfterALargeValue(t *testing.T) {
+	blob := func(n int, fill byte) []byte {
+		return slices.Concat([]byte{0xc6, 0, byte(n >> 16), byte(n >> 8), byte(n)}, bytes.Repeat([]byte{fill}, n))
+	}
+	values := [][]byte{
+		{0x01}, blob(70_000, 'a'), {0x93, 1, 2, 3}, {0x02}, blob(bufferKept+1, 'b'), blob(3, 'c'), blob(200_000, 'd'), []byte("\xa5short"),
+	}
+	for _, cut := range []int{1 << 20, 65_000, 4096, 1000} {
+		r := newValueReader(&choppedReader{slices.Concat(values...), cut}, limits{bytes: 1 << 20, values: 100})
+		for i, want := range values {
+			got, err := r.next()
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("in pieces of %d, value %d: %d bytes, error %v, want %d bytes", cut, i, len(got), err, len(want))
+			}
+		}
+		if _, err := r.next(); err != io.EOF {
+			t.Errorf("in pieces of %d, at the end: %v", cut, err)
+		}
+		if cap(r.buf) > bufferKept {
+			t.Errorf("in pieces of %d: a buffer of %d bytes is kept, limit %d", cut, cap(r.buf), bufferKept)
+		}
+	}
+}
+
+// choppedReader reads so many bytes at a time at most.
+type choppedReader struct {
+	left []byte
+	most int
+}
+
+func (r *choppedReader) Read(b []byte) (int, error) {
+	if len(r.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, r.left[:min(r.most, len(r.left))])
+	r.left = r.left[n:]
+	return n, nil
+}
+
 // A length claims what it likes; memory follows what arrives.
 func TestReaderAllocatesWhatArrives(t *testing.T) {
 	const claims = 1 << 20 // of 200 MB
