@@ -226,6 +226,9 @@ func (a *Agent) joinRetrying() bool {
 		if !sleep(a.ctx, pause) {
 			return false
 		}
+		if soon == j.Interval && len(j.Seeds) > 0 {
+			a.seekLost() // who was cut off may find back by those, while none of Retry answers
+		}
 	}
 }
 

@@ -291,34 +291,47 @@ func TestNoIslands(t *testing.T) {
 	}
 }
 
-// The partition outlasts the memory of failed members: only the seeds know the way back.
+// The partition outlasts the memory of failed members, and nothing else tries those that were reaped: only the
+// seeds know the way back.
 func TestSeedsHealPartition(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		var agents []*Agent
-		for i := range 2 {
-			c := memConfig(n, string(rune('a'+i)), i+1)
-			c.Serf.ReconnectTimeout = time.Minute
-			c.Serf.TombstoneTimeout = time.Minute
-			c.Join = JoinConfig{Retry: []string{hostAddr(1).String()}, Interval: 30 * time.Second}
-			agents = append(agents, begin(t, c))
-		}
-		for _, a := range agents {
-			wantMembers(t, a, 2)
-		}
-		n.isolate(hostAddr(1), true)
-		time.Sleep(10 * time.Minute)
-		for _, a := range agents {
-			if members := a.Members(); len(members) != 1 {
-				t.Fatalf("%v after 10 min, want the other forgotten", members)
-			}
-		}
-		n.isolate(hostAddr(1), false)
-		time.Sleep(31 * time.Second)
-		for _, a := range agents {
-			wantMembers(t, a, 2)
-		}
-	})
+	seed := []string{hostAddr(1).String()}
+	for what, join := range map[string]JoinConfig{
+		"seeds":             {Seeds: seed, Interval: 30 * time.Second},
+		"retries":           {Retry: seed, Interval: 30 * time.Second},
+		"seeds and retries": {Seeds: seed, Retry: []string{hostAddr(9).String()}, Interval: 30 * time.Second},
+		"retries and seeds": {Seeds: []string{hostAddr(9).String()}, Retry: seed, Interval: 30 * time.Second},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newMemNetwork()
+				var agents []*Agent
+				for i := range 2 {
+					c := memConfig(n, string(rune('a'+i)), i+1)
+					c.Serf.ReconnectInterval, c.Serf.ReconnectTimeout, c.Serf.TombstoneTimeout = 0, time.Minute, time.Minute
+					c.Join = join
+					agents = append(agents, begin(t, c))
+				}
+				if _, err := agents[1].Join(t.Context(), seed, false); err != nil {
+					t.Fatal(err)
+				}
+				for _, a := range agents {
+					wantMembers(t, a, 2)
+				}
+				n.isolate(hostAddr(1), true)
+				time.Sleep(10 * time.Minute)
+				for _, a := range agents {
+					if members := a.Members(); len(members) != 1 {
+						t.Fatalf("%v after 10 min, want the other forgotten", members)
+					}
+				}
+				n.isolate(hostAddr(1), false)
+				time.Sleep(61 * time.Second)
+				for _, a := range agents {
+					wantMembers(t, a, 2)
+				}
+			})
+		})
+	}
 }
 
 func TestRejoinTriesPreviousMembersUntilOneAnswers(t *testing.T) {
