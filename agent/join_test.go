@@ -143,7 +143,7 @@ func TestRetryJoinThatComesTooEarly(t *testing.T) {
 			late := time.Duration(run) * 50 * time.Millisecond
 			time.Sleep(late)
 			begin(t, memConfig(n, "a", 1))
-			time.Sleep(max(3*late, retrySoon)) // pauses double, less up to a quarter
+			time.Sleep(max(3*late, 250*time.Millisecond)) // pauses double, less up to a quarter
 			for _, a := range agents {
 				if _, in := a.Member("a"); !in {
 					t.Errorf("the seed was %v late, but %s isn't in soon after", late, a.conf.Serf.Name)
