@@ -80,6 +80,27 @@ func TestReplaceFailureLeavesNothing(t *testing.T) {
 	wantAlone(t, dir)
 }
 
+// stiff is a file system that moves nothing.
+type stiff struct{ OS }
+
+var errStiff = errors.New("moves nothing")
+
+func (stiff) Rename(string, string) error { return errStiff }
+
+func TestFailedReplacementIsRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := Replace(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := ReplaceIn(stiff{}, path, []byte("new")); !errors.Is(err, errStiff) {
+		t.Errorf("error %v", err)
+	}
+	wantFile(t, path, "old")
+	wantAlone(t, dir)
+}
+
 // What a crash left behind is overwritten; anything else of that name isn't removed.
 func TestLeftoverIsOverwritten(t *testing.T) {
 	t.Parallel()
