@@ -317,6 +317,12 @@ func TestFamiliesOfHosts(t *testing.T) {
 				t.Errorf("c tells %s: from %s to %v there is a way: %v", told, x.from.conf.Serf.Name, to, reaches)
 			}
 		}
+		for addr, x := range map[string]*Agent{"10.77.0.3": a, "fd00::3": b} {
+			seed := netip.AddrPortFrom(netip.MustParseAddr(addr), DefaultPort)
+			if lost, _ := x.withoutLiving([]netip.AddrPort{seed}); len(lost) > 0 {
+				t.Errorf("c tells %s: to %s its other address is nobody's", told, x.conf.Serf.Name)
+			}
+		}
 		b.Shutdown()
 		wantEvent(t, failed[0], "the one with IPv6 is gone")
 		wantEvent(t, failed[2], "the one with IPv6 is gone")

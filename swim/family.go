@@ -47,8 +47,8 @@ const (
 	vouchPatience = 30
 )
 
-// way is where to send what is for addr; false if there is no way.
-func (n *Node) way(addr netip.AddrPort) (netip.AddrPort, bool) {
+// Way is where to send what is for the member that tells the address addr; false if there is no way.
+func (n *Node) Way(addr netip.AddrPort) (netip.AddrPort, bool) {
 	if !n.families.lacks(addr.Addr()) {
 		return addr, true
 	}
@@ -58,13 +58,13 @@ func (n *Node) way(addr netip.AddrPort) (netip.AddrPort, bool) {
 
 // Reaches tells whether this node can send to the member that tells the address addr.
 func (n *Node) Reaches(addr netip.AddrPort) bool {
-	_, ok := n.way(addr)
+	_, ok := n.Way(addr)
 	return ok
 }
 
 // Detoured tells whether the member that tells the address addr is reached at another one, of the other version of IP.
 func (n *Node) Detoured(addr netip.AddrPort) bool {
-	via, ok := n.way(addr)
+	via, ok := n.Way(addr)
 	return ok && via != addr
 }
 

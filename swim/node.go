@@ -310,7 +310,7 @@ func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) 
 
 // put puts a packet out, if there is a way.
 func (n *Node) put(to netip.AddrPort, data []byte, out *Output) {
-	to, ok := n.way(to)
+	to, ok := n.Way(to)
 	if !ok {
 		n.counters.DroppedNoWay++
 		return

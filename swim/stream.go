@@ -49,7 +49,7 @@ func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
 }
 
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
-	if to, ok := n.way(s.To); ok {
+	if to, ok := n.Way(s.To); ok {
 		s.To = to // else the driver may still have one: a stream isn't bound to the socket for packets
 	}
 	n.lastStream++
