@@ -70,7 +70,11 @@ func (n *Node) stepRejoin(now swim.Time, out *swim.Output) {
 	if r.pause >= rejoinMost {
 		to = to[:min(len(to), rejoinFew)]
 	}
-	n.note(out, swim.Note{Level: swim.Info, Code: NoteRejoin, From: to[0]})
+	level := swim.Info
+	if r.told {
+		level = swim.Debug // for as long as it takes
+	}
+	n.note(out, swim.Note{Level: level, Code: NoteRejoin, From: to[0]})
 	r.op = n.swim.JoinOne(now, to, out)
 }
 

@@ -103,6 +103,26 @@ func TestRejoinLooksForAll(t *testing.T) {
 	}
 }
 
+// A node that is alone for long doesn't fill its log.
+func TestRejoinIsQuiet(t *testing.T) {
+	tn := returning(t, "b")
+	loud := 0
+	for range 100 {
+		tn.failStreams()
+		tn.now = tn.now.Add(rejoinMost)
+		tn.n.Tick(tn.now, &tn.out)
+		for _, note := range tn.out.Notes {
+			if note.Level >= swim.Info {
+				loud++
+			}
+		}
+		tn.collect()
+	}
+	if loud > 0 {
+		t.Errorf("%d notes in 100 attempts after the first", loud)
+	}
+}
+
 // Who isn't found soon is left to reconnecting, unless there is nobody else.
 func TestRejoinGoesOnWhileAlone(t *testing.T) {
 	tn := returning(t, "b", "c")
