@@ -60,7 +60,7 @@ func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Ou
 	if err != nil || len(m.From) > NameMax {
 		return false
 	}
-	n.correct(now, m.Node, m.Inc, from, out)
+	n.correct(now, n.member(m.Node), m.Inc, out)
 	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
 	return true
 }
@@ -74,7 +74,7 @@ func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if string(m.From) == string(m.Node) {
 		s = Left
 	}
-	n.correct(now, m.Node, m.Inc, from, out)
+	n.correct(now, n.member(m.Node), m.Inc, out)
 	n.accuse(now, s, m.Node, m.Inc, m.From, out)
 	return true
 }
@@ -219,8 +219,8 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
 			n.answerClaim(now, id, c, out)
 		}
-		if c.packet && c.addr != ident.addr {
-			n.correct(now, c.name, c.inc, c.from, out)
+		if c.packet && c.addr != ident.addr && c.addr != c.from {
+			n.correct(now, id, c.inc, out)
 		}
 		if r.state.live() && c.inc == r.inc && ident.addr != c.addr {
 			// Nobody moves without a louder claim: these are two.
@@ -303,7 +303,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	n.counters.AliveNews++
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
-	if moved || !was.live() {
+	if moved {
 		n.noteArrival(now)
 	}
 	e := Event{Member: id}
@@ -532,16 +532,6 @@ const maxTolls = 8 // a gossip interval
 func (n *Node) answerClaim(now Time, id MemberID, c *claim, out *Output) {
 	if c.addr == c.from || n.memberAt(id, c.addr) || n.trusts() {
 		n.tell(now, id, c.addr, out)
-	}
-}
-
-// correct lets whoever passes on news of another member that has refuted it, or moved, know better.
-// It has missed what was gossiped since, and nobody would say that again: its view would stay wrong
-// until a full exchange.
-func (n *Node) correct(now Time, name []byte, inc uint32, from netip.AddrPort, out *Output) {
-	id := n.member(name)
-	if r := n.view.at(id); id != NoMember && r.state.live() && inc < r.inc && n.has(Correct) {
-		n.tell(now, id, from, out)
 	}
 }
 

@@ -114,6 +114,7 @@ func TestOutdatedNewsIsAnswered(t *testing.T) {
 			tn.forget()
 			tn.recv("c", news)
 			tn.want("told what is newer", "c: alive b@2")
+			tn.wantNone("once", "*: alive b@2")
 			for range maxTolls {
 				tn.recv("c", news)
 			}
@@ -150,6 +151,39 @@ func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
 	tn.recvFrom(elsewhere, m.Append(nil))
 	tn.want("anybody can send it", elsewhere.String()+": ack 7")
 	tn.wantIdle("and the answer is longer than it is")
+}
+
+// TestCorrectionsGoTogether: with the ack, if there is one, or in one packet, with no more than there is room for.
+func TestCorrectionsGoTogether(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.recv("b", alive("b", 2), alive("d", 2))
+	tn.n.queue = Queue{}
+	tn.forget()
+	stale := [][]byte{suspect("b", 1, "x"), suspect("d", 1, "x"), suspect("b", 1, "y")}
+	sent := tn.n.counters.PacketsOut
+	tn.recv("c", append(stale, ping(7, "a", "c"))...)
+	tn.want("with the ack", "c: ack 7", "c: alive b@2", "c: alive d@2")
+	tn.recv("c", stale...)
+	tn.want("alone", "c: alive b@2", "c: alive d@2")
+	tn.wantIdle("each once")
+	if got := tn.n.counters.PacketsOut - sent; got != 2 {
+		t.Errorf("%d packets, want one each", got)
+	}
+
+	stale = nil
+	for i := range correctionsMax + 1 {
+		name := string(rune('k' + i))
+		tn.recv("c", alive(name, 2))
+		stale = append(stale, suspect(name, 1, "x"))
+	}
+	tn.advance(time.Second)
+	tn.forget()
+	tn.n.probe.next = Never
+	tn.recv("c", stale...)
+	for i := range correctionsMax {
+		tn.want("as many as are allowed", "c: alive "+string(rune('k'+i))+"@2")
+	}
+	tn.wantIdle("and no more")
 }
 
 func TestRestartWithOtherTagsLearnsWhatToOutbid(t *testing.T) {

@@ -70,6 +70,8 @@ type scratch struct {
 	payload []byte // of an ack
 	body    []byte // one packet being built
 	acks    []ackDue
+	// corrections are due to the sender of the packet being read.
+	corrections []MemberID
 	// forwards is how many pings for others the packet being read asked for.
 	forwards int
 }
@@ -180,7 +182,7 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 		n.dropPacket(from, err, out)
 	}
 	n.noteKey(from, sc.opened.Key())
-	sc.acks, sc.forwards = sc.acks[:0], 0
+	sc.acks, sc.forwards, sc.corrections = sc.acks[:0], 0, sc.corrections[:0]
 	for _, m := range msgs {
 		n.handleMessage(now, from, m, out)
 	}
@@ -188,6 +190,7 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	for _, a := range sc.acks {
 		n.sendAck(now, a, out)
 	}
+	n.sendCorrections(from, out)
 }
 
 // dropPacket accounts for a packet that couldn't be opened, or not all of it.

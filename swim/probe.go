@@ -313,8 +313,10 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 		n.hear(now, source)
 	}
 	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
-	if own := addrPort(m.SourceAddr, m.SourcePort); source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) {
-		due.moved = n.mayTell(now)
+	due.back = due.to == from
+	own := addrPort(m.SourceAddr, m.SourcePort)
+	if source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) && n.view.at(source).state == Alive {
+		n.correctSender(now, source, out) // it doesn't know that it has to say louder where it is
 	}
 	if n.has(FrankAck) {
 		out.scratch.acks = append(out.scratch.acks, due)
@@ -345,7 +347,7 @@ type ackDue struct {
 	to     netip.AddrPort
 	seq    uint32
 	source MemberID // who asks, if known
-	moved  bool     // it does so from elsewhere, and may not know that it has to say so louder
+	back   bool     // it goes where the ping came from
 }
 
 func (n *Node) sendAck(now Time, a ackDue, out *Output) {
@@ -359,13 +361,15 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	}
 	sc.msg = ack.Append(sc.msg[:0])
 	cut := len(sc.msg)
-	switch {
-	case a.moved:
-		sc.msg = n.appendNews(sc.msg, a.source)
-	case n.has(FrankAck):
+	if n.has(FrankAck) {
 		sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
 	}
-	n.send(now, a.to, a.source, out, sc.msg[:cut], sc.msg[cut:])
+	n.pack(out, [][]byte{sc.msg[:cut], sc.msg[cut:]})
+	if a.back {
+		n.packCorrections(out)
+	}
+	n.fill(now, &sc.packer, 1)
+	n.ship(a.to, a.source, out)
 }
 
 // replyAddr is where the answer to a ping goes: to the address it names, if

@@ -268,31 +268,21 @@ func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 	}
 }
 
-// TestManyWhoComeBackHurryTheNextExchange, at their old addresses or elsewhere: what some say of others is outdated then.
-func TestManyWhoComeBackHurryTheNextExchange(t *testing.T) {
-	for name, back := range map[string]func(tn *conversation, who string){
-		"elsewhere": func(tn *conversation, who string) { tn.recv("b", aliveAt(who, 2, addrOf("z"), "")) },
-		"after they left": func(tn *conversation, who string) {
-			tn.recv("b", dead(who, 1, who))
-			tn.recv("b", alive(who, 2))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tn, exchanges := converseInHurry(t)
-			for i := range hurryLeast {
-				tn.recv("b", alive(string(rune('c'+i)), 1))
-			}
-			tn.n.hurry = hurry{}
-			tn.n.pushPull = tn.now.Add(time.Hour)
-			tn.forget()
-			for i := range hurryLeast {
-				back(tn, string(rune('c'+i)))
-			}
-			tn.advance(time.Minute)
-			if got := exchanges(); got == 0 {
-				t.Fatal("no exchange")
-			}
-		})
+// TestManyMovesHurryTheNextExchange: what some say of where others live is outdated then.
+func TestManyMovesHurryTheNextExchange(t *testing.T) {
+	tn, exchanges := converseInHurry(t)
+	names := []string{"c", "d", "e", "f"}[:hurryLeast]
+	for _, name := range names {
+		tn.recv("b", alive(name, 1))
+	}
+	tn.n.hurry, tn.n.pushPull = hurry{}, tn.now.Add(time.Hour)
+	tn.forget()
+	for _, name := range names {
+		tn.recv("b", aliveAt(name, 2, addrOf("z"), ""))
+	}
+	tn.advance(time.Minute)
+	if got := exchanges(); got == 0 {
+		t.Fatal("no exchange")
 	}
 }
 
