@@ -32,9 +32,10 @@ const (
 	// limit of 40 MiB, and a processor, which probes need too.
 	openMax = 1
 	// streamFree is what each stream may bring before it draws on the budget that
-	// all share, streamBudget: enough for two blocks of the greatest size at once.
+	// all share, streamBudget: enough for two blocks of the greatest size at once, of which one
+	// is being copied into its last buffer.
 	streamFree   = 64 << 10
-	streamBudget = 48 << 20
+	streamBudget = 56 << 20
 )
 
 // Reasons why a stream failed here.
@@ -213,14 +214,17 @@ func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []by
 // readBlock reads one block as it comes. drawn is what it took of the budget, to be given
 // back, in any case, when the block isn't needed any more.
 func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, drawn int64, err error) {
+	hold := func(bytes int) (within bool) {
+		more := max(0, int64(bytes-streamFree)) - drawn
+		drawn += more
+		return a.transport.budget.Add(-more) >= 0 || more <= 0
+	}
 	for total := 0; ; {
-		space := r.Space()
-		if over := int64(r.Memory()-streamFree) - drawn; over > 0 {
-			drawn += over
-			if a.transport.budget.Add(-over) < 0 {
-				return nil, drawn, errBudget
-			}
+		if n := r.Taking(); n > 0 && !hold(r.Memory()+n) { // before it is taken: many may be about to do so
+			return nil, drawn, errBudget
 		}
+		space := r.Space()
+		hold(r.Memory())
 		n, err := conn.Read(space)
 		total += n
 		done, bad := r.Fed(n)

@@ -19,13 +19,17 @@ import (
 
 // feed writes b to the other end of a pipe, and returns what readBlock makes of it.
 func feed(a *Agent, b []byte) (block []byte, drawn int64, err error) {
+	return feedTo(a, b, wire.NewStreamReader(nil))
+}
+
+func feedTo(a *Agent, b []byte, r *wire.StreamReader) (block []byte, drawn int64, err error) {
 	here, there := net.Pipe()
 	defer here.Close()
 	go func() {
 		there.Write(b)
 		there.Close()
 	}()
-	return a.readBlock(here, wire.NewStreamReader(nil))
+	return a.readBlock(here, r)
 }
 
 // large is a user message of n bytes for a stream.
@@ -49,6 +53,25 @@ func TestReadBlockDrawsOnTheBudget(t *testing.T) {
 	}
 	if _, _, err := feed(a, large(900<<10)); !errors.Is(err, errBudget) {
 		t.Errorf("beyond the budget: %v, want errBudget", err)
+	}
+}
+
+// TestNothingIsTakenBeyondTheBudget, not for a moment: on a busy machine all streams may be at that moment together.
+func TestNothingIsTakenBeyondTheBudget(t *testing.T) {
+	for budget := int64(0); budget <= 5<<19; budget += 64 << 10 {
+		a := new(Agent)
+		a.transport.budget.Store(budget)
+		r := wire.NewStreamReader(nil)
+		_, drawn, err := feedTo(a, large(1<<20), r)
+		if held := int64(r.Memory()); held > budget+streamFree {
+			t.Errorf("%d bytes held, the budget is %d and %d are free", held, budget, streamFree)
+		}
+		if enough := budget >= 2<<20; enough != (err == nil) { // for the block, and for where it was before
+			t.Errorf("budget %d: %v", budget, err)
+		}
+		if a.transport.budget.Add(drawn); a.transport.budget.Load() != budget {
+			t.Errorf("%d of a budget of %d is left in the end", a.transport.budget.Load(), budget)
+		}
 	}
 }
 

@@ -33,10 +33,19 @@ func NewAnswerReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s, 
 
 // Space returns memory to read into, never empty.
 func (r *StreamReader) Space() []byte {
-	if len(r.buf) == cap(r.buf) {
-		r.buf = resized(r.buf, cap(r.buf)+r.growth())
+	if n := r.Taking(); n > 0 {
+		r.buf = resized(r.buf, n)
 	}
 	return r.buf[len(r.buf):cap(r.buf)]
+}
+
+// Taking is how many bytes the next call of Space will take: none while there is room. What is held already stays
+// until it has been copied.
+func (r *StreamReader) Taking() int {
+	if len(r.buf) < cap(r.buf) {
+		return 0
+	}
+	return cap(r.buf) + r.growth()
 }
 
 // growth doubles the memory, or adds what is missing if that is known and less.

@@ -349,7 +349,12 @@ func TestStreamReaderMemory(t *testing.T) {
 		r := NewStreamReader(s)
 		sizes := map[int]bool{}
 		for used, done := 0, false; !done; {
-			n := copy(r.Space(), block[used:min(used+1<<14, len(block))])
+			taking, held := r.Taking(), r.Memory()
+			space := r.Space()
+			if got := r.Memory() - held; got > 0 && r.Memory() != taking || got == 0 && taking > 0 {
+				t.Fatalf("%s: %d bytes were to be taken, %d are held now and %d were", layers, taking, r.Memory(), held)
+			}
+			n := copy(space, block[used:min(used+1<<14, len(block))])
 			used += n
 			var err error
 			if done, err = r.Fed(n); err != nil {
