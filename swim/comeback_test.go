@@ -38,6 +38,16 @@ func TestSecondComebackHasToAnswer(t *testing.T) {
 	tn.want("and is as credible as any other then", "event joined b")
 }
 
+func TestWithoutProof(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.Without = Proof }, "b", "c", "d", "e")
+	tn.n.probe.next = Never
+	for inc := uint32(1); inc < 5; inc++ {
+		tn.bury("b", inc)
+		tn.recv("c", alive("b", inc+1))
+		tn.want("believed each time", "event joined b")
+	}
+}
+
 func TestSecondComebackMayAnswerByStream(t *testing.T) {
 	tn := unanswering(t)
 	tn.recv("c", alive("b", 3))

@@ -40,12 +40,14 @@ const (
 	Heard
 	// Sweep: while most members are silent, a node that isn't ill probes many at a time.
 	Sweep
+	// Proof: who was back, and failed again without having answered anything, has to answer before it's believed.
+	Proof
 )
 
 // Sets of mechanisms to go without.
 const (
 	// WithoutOurs is Lifeguard, as the original has it, WithoutAny SWIM.
-	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge | Heard | Sweep
+	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge | Heard | Sweep | Proof
 	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy
 )
 
@@ -56,6 +58,7 @@ var mechanismNames = map[Mechanism]string{
 	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
 	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
 	FirstHand: "first-hand", Correct: "correct", Bridge: "bridge", Heard: "heard", Sweep: "sweep",
+	Proof: "proof",
 }
 
 // String is the name of a single mechanism.

@@ -312,7 +312,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	}
 	switch {
 	case !was.live():
-		if was == Dead {
+		if was == Dead && n.has(Proof) {
 			n.comebacks.watch(id)
 		}
 		e.Kind = EventJoined
