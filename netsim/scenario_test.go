@@ -183,3 +183,30 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoReadsAsAPartOfASentence(t *testing.T) {
+	for want, w := range map[string]Who{
+		"all nodes":        {},
+		"1 node":           {Count: 1},
+		"3 nodes":          {Count: 3},
+		"30% of the nodes": {Share: Probability(0.3)},
+		"region eu":        {Region: "eu"},
+		"2 of region eu":   {Region: "eu", Count: 2},
+		"m1, m3..m5":       {Names: []string{"m1", "m3..m5"}},
+		"1 of m1, m2":      {Names: []string{"m1", "m2"}, Count: 1},
+		"m1 of region eu":  {Names: []string{"m1"}, Region: "eu"},
+		"50% of m1, m2":    {Names: []string{"m1", "m2"}, Share: Probability(0.5)},
+	} {
+		if got := w.String(); got != want {
+			t.Errorf("%+v: %q, want %q", w, got, want)
+		}
+	}
+	churn := Fault{Kind: FaultChurn, Joins: 1, Leaves: 2, Crashes: 3, Start: Duration(time.Second)}
+	if got, want := churn.String(), "1 joins, 2 leaves, 3 crashes a minute at 1s to the end"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	churn.Region = "eu"
+	if got, want := churn.String(), "1 joins, 2 leaves, 3 crashes a minute among region eu at 1s to the end"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package swim
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,29 @@ func TestAckCarriesPayload(t *testing.T) {
 	tn.want("acked", "b: ack 1 with pay")
 	if !slices.ContainsFunc(tn.did, func(s string) bool { return strings.Contains(s, "news") }) {
 		t.Error("an ack has room for gossip")
+	}
+}
+
+// TestPickAmongTheGone: with this member all have left, and many are remembered.
+func TestPickAmongTheGone(t *testing.T) {
+	var names []string
+	for i := range smallView + 8 {
+		names = append(names, fmt.Sprintf("m%02d", i))
+	}
+	tn := converse(t, names...)
+	for _, x := range names {
+		tn.recv(x, dead(x, 1, x))
+	}
+	tn.n.Leave(tn.now, &tn.out)
+	tn.advance(time.Minute)
+	if tn.n.view.live != 0 {
+		t.Fatalf("%d live", tn.n.view.live)
+	}
+	if got := tn.n.pick(nil, 3, func(_ MemberID, r record) bool { return r.state == Left }); len(got) != 3 {
+		t.Errorf("%d drawn, want 3", len(got))
+	}
+	if got := tn.n.pick(nil, 3, func(_ MemberID, r record) bool { return r.state.live() }); len(got) != 0 {
+		t.Errorf("%d drawn of nobody", len(got))
 	}
 }
 

@@ -73,6 +73,9 @@ func TestSlowMonitorFeedsNothingBack(t *testing.T) {
 	for i := range sent {
 		log.Infof("agent", "line %d", i)
 	}
+	if n := f.Len(); n != 3 {
+		t.Errorf("%d lines wait, want one from before and two", n)
+	}
 	f.wantNext(t, "before")
 	f.wantNext(t, "3 lines of the log were left out")
 	f.wantNext(t, "line 0")

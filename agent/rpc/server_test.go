@@ -420,7 +420,8 @@ func TestSlowGreetingIsCutOff(t *testing.T) {
 
 func TestConnectionsAreLimited(t *testing.T) {
 	const most = 10
-	s, l := startServer(t, &fakeAgent{}, ServerOptions{conns: most})
+	log := &recordedLog{}
+	s, l := startServer(t, &fakeAgent{}, ServerOptions{conns: most, Log: log})
 	var first *rawClient
 	for range most {
 		r := dialRaw(t, l)
@@ -428,9 +429,14 @@ func TestConnectionsAreLimited(t *testing.T) {
 			first = r
 		}
 	}
-	dialRaw(t, l).wantClosed()
-	if c := s.Counters(); c.Accepted != most || c.Refused != 1 {
+	for range 3 {
+		dialRaw(t, l).wantClosed()
+	}
+	if c := s.Counters(); c.Accepted != most || c.Refused != 3 {
 		t.Errorf("%d accepted, %d refused", c.Accepted, c.Refused)
+	}
+	if log.count("Refused client") != 1 {
+		t.Errorf("refusals are to be told once, in\n%s", log)
 	}
 	first.greet()
 }
