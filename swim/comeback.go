@@ -114,12 +114,16 @@ func (c *comebacks) buried(now Time, name []byte, inc uint32) bool {
 // Claims are repeated, with each exchange at least: while one is checked or there is no room, others are dropped.
 func (n *Node) askClaimed(now Time, c *claim, out *Output) {
 	asked := func(e errand) bool { return e.claim != nil && bytes.Equal(e.claim.name, c.name) }
-	if len(n.errands.list) >= maxErrands || slices.ContainsFunc(n.errands.list, asked) {
+	if len(n.errands.list) >= maxDeferrable || slices.ContainsFunc(n.errands.list, asked) {
 		n.counters.DroppedStale++
 		return
 	}
+	if out.scratch.forwards++; c.packet && out.scratch.forwards > maxForwards {
+		n.counters.DroppedForwards++
+		return
+	}
 	own := *c
-	own.name, own.meta = bytes.Clone(c.name), bytes.Clone(c.meta)
+	own.name, own.meta, own.packet = bytes.Clone(c.name), bytes.Clone(c.meta), false
 	e := errand{seq: n.nextSeq(), member: c.id, claim: &own, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
 	n.errands.list = append(n.errands.list, e)
 	p := wire.Ping{
@@ -128,7 +132,8 @@ func (n *Node) askClaimed(now Time, c *claim, out *Output) {
 	}
 	out.scratch.msg = p.Append(out.scratch.msg[:0])
 	n.sendBare(c.addr, c.id, out, out.scratch.msg)
-	if c.versions[1] >= streamPingSince && !n.cfg.DisableStreamPing {
+	// A packet may be forged, and is to cost whoever lives at the address that it names no more than another.
+	if c.versions[1] >= streamPingSince && !n.cfg.DisableStreamPing && (n.trusts() || !c.packet) {
 		n.callStream(StreamOut{Kind: StreamCall, To: c.addr, Data: p.Append(nil), Deadline: e.deadline},
 			call{kind: callPing, member: c.id, seq: e.seq}, out)
 	}
@@ -137,13 +142,10 @@ func (n *Node) askClaimed(now Time, c *claim, out *Output) {
 // believe takes over a claim whose subject answered.
 func (n *Node) believe(now Time, c *claim, out *Output) {
 	n.comebacks.exhume(c.name)
-	switch c.id = n.member(c.name); {
-	case c.id == NoMember:
-		n.admit(now, c, out)
-	case n.view.at(c.id).yieldsTo(Alive, c.inc):
-		n.accept(now, c.id, c, out)
-		n.comebacks.proven(c.id)
-	}
+	c.id = n.member(c.name)
+	n.comebacks.proven(c.id)
+	n.applyAlive(now, c, out)
+	n.comebacks.proven(c.id)
 }
 
 // noteSilent says of a member that keeps saying that it lives that it didn't answer.

@@ -2,6 +2,7 @@ package swim
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +28,7 @@ func unanswering(t *testing.T) *conversation {
 
 func TestSecondComebackHasToAnswer(t *testing.T) {
 	tn := unanswering(t)
-	tn.recv("c", alive("b", 3))
+	tn.request("c", pushPull(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.want("asked where it says that it lives, both ways", "b: ping b", "b: stream ping b")
 	tn.wantState("not believed yet", "b", Dead, 2)
 	tn.recv("b", ack(tn.seqs["ping b"]))
@@ -50,7 +51,7 @@ func TestWithoutProof(t *testing.T) {
 
 func TestSecondComebackMayAnswerByStream(t *testing.T) {
 	tn := unanswering(t)
-	tn.recv("c", alive("b", 3))
+	tn.request("c", pushPull(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
 	tn.want("it answered", "event joined b")
 }
@@ -95,7 +96,7 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	tn.recv("c", alive("b", 3), alive("b", 4))
 	tn.want("once at a time", "b: ping b")
 	tn.wantNone("once at a time", "b: ping b")
-	for len(tn.n.errands.list) < maxErrands {
+	for len(tn.n.errands.list) < maxDeferrable {
 		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
 	}
 	tn.bury("d", 1)
@@ -107,6 +108,40 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	if got := tn.n.Counters().DroppedStale - stale; got != 1 {
 		t.Errorf("%d claims dropped, want 1 counted", got)
 	}
+}
+
+// TestClaimsOfOnePacketAreBounded: it may be forged, and name one address for all.
+func TestClaimsOfOnePacketAreBounded(t *testing.T) {
+	tn := converse(t, "c", "d")
+	tn.n.probe.next = Never
+	var claims [][]byte
+	for i := range maxForwards + 4 {
+		name := fmt.Sprintf("m%02d", i)
+		claims = append(claims, aliveAt(name, 1, addrOf("z"), ""))
+		tn.n.comebacks.bury([]byte(name), 1, Never)
+	}
+	tn.recv("d", claims...)
+	pings := 0
+	for _, line := range tn.did {
+		if strings.HasPrefix(line, "z: ping ") {
+			pings++
+		}
+	}
+	if got := tn.n.Counters().DroppedForwards; pings != maxForwards || got != 4 {
+		t.Errorf("%d pings, %d claims dropped, want %d and 4", pings, got, maxForwards)
+	}
+}
+
+// TestLateAnswerIsNotBelievedOfAnother: the member has come back elsewhere by itself meanwhile.
+func TestLateAnswerIsNotBelievedOfAnother(t *testing.T) {
+	tn := unanswering(t)
+	tn.recv("c", aliveAt("b", 9, addrOf("z"), ""))
+	tn.want("asked where it's said to be", "z: ping b")
+	b, _ := tn.n.Lookup([]byte("b"))
+	tn.n.comebacks.proven(b)
+	tn.recv("b", alive("b", 3))
+	tn.recvFrom(addrOf("z"), ack(tn.seqs["ping b"]))
+	tn.wantAddr("its own address is asked first", "b", addrOf("b"))
 }
 
 func TestWatchedComebacksAreBounded(t *testing.T) {
@@ -160,7 +195,10 @@ func TestForgottenMemberDoesntComeBackByHearsay(t *testing.T) {
 			tn := forgetful(t)
 			hear := f(tn)
 			hear(5)
-			tn.want("asked whether it's there", "b: ping b", "b: stream ping b")
+			tn.want("asked whether it's there", "b: ping b")
+			if what == "by gossip" {
+				tn.wantNone("who could be anybody doesn't make us connect", "b: stream ping b")
+			}
 			tn.wantNone("not believed", "event joined b")
 			tn.advance(time.Hour - 1)
 			hear(5)

@@ -191,6 +191,7 @@ func (c *Config) Validate() error {
 	} else {
 		bad(false, "address: not set")
 	}
+	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
 	bad(c.ProbeInterval >= time.Millisecond, "probe interval: %v, at least 1ms", c.ProbeInterval)
 	bad(c.ProbeTimeout >= time.Millisecond && c.ProbeTimeout < c.ProbeInterval,
 		"probe timeout: %v, at least 1ms and less than the probe interval %v", c.ProbeTimeout, c.ProbeInterval)

@@ -16,12 +16,16 @@
 // What it does, by file:
 //
 //   - probe.go, errand.go: one member at a time is pinged, and others are asked to try too;
+//   - bridge.go, family.go: who is asked about members that this node can't reach, for good or by its version of IP;
+//   - silence.go: most members are silent, and many are probed at a time;
 //   - suspicion.go: who didn't answer has time to refute, less the more members agree, and is
-//     asked once more if few do;
+//     asked once more;
 //   - news.go, view.go: what beats what (by incarnation and state), and the records of all members;
 //   - gossip.go, queue.go: news rides on every packet, and goes to some members in each round;
 //   - pushpull.go, join.go: the exchange of all that two members know;
-//   - move.go: a member that comes back at another address;
+//   - move.go, readdress.go: a member that comes back at another address, or this one gets another;
+//   - comeback.go: who isn't believed to be back unless it answers;
+//   - correct.go, echoes.go: who missed news is told it later;
 //   - pause.go: time in which this node itself stood still;
 //   - mechanism.go: what of this a node can do without, for comparisons;
 //   - laggard.go: members that haven't got the newest key yet.

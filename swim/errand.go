@@ -37,6 +37,10 @@ type errands struct{ list []errand }
 // maxErrands bounds pings in flight for others; beyond it we nack at once rather than queue.
 const maxErrands = 256
 
+// maxDeferrable is beyond how many what can wait isn't begun: claims that are repeated, and suspects that
+// are asked again later. The rest is for suspects whose time is over, and for others.
+const maxDeferrable = maxErrands / 2
+
 func (e *errands) deadline() Time {
 	d := Never
 	for i := range e.list {

@@ -125,7 +125,7 @@ func (n *Node) noWay(id MemberID, out *Output) {
 // noteVouched notes that helper, or a stream, has heard of id, to which there is no way.
 func (n *Node) noteVouched(now Time, id MemberID, helper netip.AddrPort, out *Output) {
 	if !n.reachesMember(id) {
-		n.detours.vouched, n.detours.helper = now, helper
+		n.detours.vouched, n.detours.helper = 0, helper
 		n.noWay(id, out)
 	}
 }

@@ -139,6 +139,25 @@ func TestMemberWithoutAWay(t *testing.T) {
 	tn.want("nobody is heard of for long: the way between is lost", "event suspected s")
 }
 
+// TestPatienceWithoutAWayBeginsWithSilence: in a large cluster it is long since anybody was asked.
+func TestPatienceWithoutAWayBeginsWithSilence(t *testing.T) {
+	tn := converseFour(t, "b")
+	tn.n.probe.next = Never
+	tn.meet("s")
+	s := tn.n.member([]byte("s"))
+	probe := func() {
+		tn.n.startProbe(tn.now, s, &tn.out)
+		tn.collect()
+		tn.advance(0)
+	}
+	probe()
+	tn.recv("b", ack(tn.seqs["ping-req s"]))
+	tn.advance(2 * vouchPatience * time.Second)
+	probe()
+	tn.advance(2 * time.Second)
+	tn.wantNone("one helper's silence says little", "event suspected s")
+}
+
 // Who is asked to ping a member to which it has no way says so at once.
 func TestNackWithoutAWay(t *testing.T) {
 	tn := converseFour(t, "b")

@@ -35,6 +35,9 @@ func (n *Node) noteKey(from netip.AddrPort, key int) {
 
 // laggardSealer returns what to is also to be sent with, or nil.
 func (n *Node) laggardSealer(to netip.AddrPort) *wire.Sealer {
+	if via, ok := n.Way(to); ok {
+		to = via
+	}
 	if key := n.laggards[to]; key > 0 {
 		return n.cfg.Sealer.WithKey(key)
 	}

@@ -40,7 +40,8 @@ const (
 	Heard
 	// Sweep: while most members are silent, a node that isn't ill probes many at a time.
 	Sweep
-	// Proof: who was back, and failed again without having answered anything, has to answer before it's believed.
+	// Proof: who was back, and failed again without having answered anything, has to answer before it's believed, and
+	// who is forgotten before others are believed that it lives.
 	Proof
 )
 

@@ -165,7 +165,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
 	n.comebacks.proven(id)
-	if n.cfg.Hearsay > 0 {
+	if n.cfg.Hearsay > 0 && n.has(Proof) {
 		n.comebacks.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.Hearsay))
 	}
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})

@@ -265,7 +265,7 @@ func (n *Node) complete(id MemberID, c *claim, out *Output) {
 // meet takes a claim of somebody that has no record here.
 func (n *Node) meet(now Time, c *claim, out *Output) {
 	// What it says itself is no hearsay. Streams come from other ports.
-	if c.from.Addr() != c.addr.Addr() && n.comebacks.buried(now, c.name, c.inc) {
+	if c.from.Addr() != c.addr.Addr() && n.Reaches(c.addr) && n.comebacks.buried(now, c.name, c.inc) {
 		n.askClaimed(now, c, out)
 		return
 	}
@@ -392,10 +392,11 @@ func (n *Node) doubtsDeath(now Time, id MemberID, inc uint32, from []byte, out *
 	if !n.has(LastAsk) || !r.state.live() || !r.yieldsTo(Dead, inc) {
 		return false
 	}
-	if r.state == Suspect && r.inc == inc {
-		return n.suspicions.lookup(id).doubted
+	if r.state != Suspect || r.inc != inc {
+		n.applySuspect(now, id, inc, from, out)
+	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody {
+		return s.doubted
 	}
-	n.applySuspect(now, id, inc, from, out)
 	s := n.suspicions.lookup(id)
 	s.doubted, s.hoped, s.deadline = true, 0, now // its time is over, whoever else accuses it
 	n.askOnceMore(now, id, out)

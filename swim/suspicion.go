@@ -173,7 +173,9 @@ func (n *Node) askAgain(now Time, s *suspicion, out *Output) {
 	}
 	s.early = Never
 	n.suspicions.moved(s.member)
-	n.ask(now, s.member, out)
+	if len(n.errands.list) < maxDeferrable {
+		n.ask(now, s.member, out)
+	}
 }
 
 // askOnceMore pings a suspect whose time is nearly over, and tells it what is said of it. It may have

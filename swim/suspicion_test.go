@@ -151,6 +151,31 @@ func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
 	tn.want("told to others", "*: dead b@1 from a")
 }
 
+// TestDeathAfterHearsayIsDoubted: one that was cut off exchanges states first, and then gossips whom it buried.
+func TestDeathAfterHearsayIsDoubted(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.n.probe.next = Never
+	tn.request("b", pushPull(false, "", entry{"c", Dead, 1, modern, addrOf("c")}))
+	tn.recv("b", dead("c", 1, "b"))
+	tn.want("asked", "c: ping c")
+	tn.advance(500*time.Millisecond - 1)
+	tn.wantNone("it may answer", "event failed c")
+	tn.advance(1)
+	tn.want("or not", "event failed c")
+}
+
+// TestEarlyAsksLeaveRoomForTheLast: in a mass failure those whose time is over are asked all the same.
+func TestEarlyAsksLeaveRoomForTheLast(t *testing.T) {
+	tn := suspecting(t, func(*Config) {})
+	for len(tn.n.errands.list) < maxDeferrable {
+		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
+	}
+	tn.advance(20 * time.Second)
+	tn.wantNone("it will be asked later", "b: ping b")
+	tn.advance(3500 * time.Millisecond)
+	tn.want("for the last time", "b: ping b")
+}
+
 // TestDeathAtAnotherIncarnationIsDoubted: it refuted what it is suspected of here, and lived.
 func TestDeathAtAnotherIncarnationIsDoubted(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})

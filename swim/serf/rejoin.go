@@ -103,6 +103,7 @@ func (n *Node) handleRejoinDone(now swim.Time, e *swim.Event, out *swim.Output) 
 	case e.N > 0:
 		n.note(out, swim.Note{Level: swim.Info, Code: NoteRejoined, From: e.Addr})
 		r.pause = max(rejoinSoon, 2*n.cfg.GossipInterval)
+		r.left = slices.DeleteFunc(r.left, func(p Previous) bool { return p.Addr == e.Addr })
 		if n.leave.phase == leaveNot {
 			n.sendJoinIntent()
 		}

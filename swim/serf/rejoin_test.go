@@ -209,3 +209,25 @@ func TestJournalOfFailedMembers(t *testing.T) {
 		}
 	}
 }
+
+// TestPreviousAddressOfAnotherIsTriedOnce: who answers there has another name and tells another address. It may be a
+// second address of a member that is known, and nobody else will ever be found there.
+func TestPreviousAddressOfAnotherIsTriedOnce(t *testing.T) {
+	tn := returning(t, "b", "c")
+	tn.member("b", alive("b", 1)) // and b answers at c's address, too
+	tried := tn.tried()
+	for range 600 {
+		tn.answerStreams()
+		tn.advance(time.Second)
+		tried = append(tried, tn.tried()...)
+	}
+	times := 0
+	for _, name := range tried {
+		if name == "c" {
+			times++
+		}
+	}
+	if times != 1 || len(tn.n.rejoin.left) != 0 {
+		t.Errorf("c's address was tried %d times, %d are still looked for", times, len(tn.n.rejoin.left))
+	}
+}
