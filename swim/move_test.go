@@ -32,6 +32,28 @@ func TestMovedMember(t *testing.T) {
 	tn.wantNone("one member all the time", "event failed *")
 }
 
+// TestOldAddressIsAskedByStreamToo, in case only packets don't get there, unless who claims it speaks a protocol
+// without that, or it's turned off.
+func TestOldAddressIsAskedByStreamToo(t *testing.T) {
+	for _, c := range []struct {
+		max     byte
+		off     bool
+		streams bool
+	}{{5, false, true}, {3, false, true}, {2, false, false}, {5, true, false}, {2, true, false}} {
+		tn := converseWith(t, func(cfg *Config) { cfg.DisableStreamPing = c.off }, "b")
+		m := wire.Alive{
+			Inc: 2, Node: []byte("b"), Addr: elsewhere.Addr().AsSlice(), Port: elsewhere.Port(),
+			Vsn: []byte{1, c.max, 2, 0, 0, 0},
+		}
+		tn.recvFrom(elsewhere, m.Append(nil))
+		tn.want("asked", "b: ping b")
+		if c.streams {
+			tn.want("in both ways", "b: stream ping b")
+		}
+		tn.wantNone("it would not be understood, or isn't wanted", "b: stream ping b")
+	}
+}
+
 func TestTwoMembersOfOneName(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))

@@ -141,3 +141,20 @@ func TestSeedsAreListedByRanges(t *testing.T) {
 		}
 	}
 }
+
+func TestFigureText(t *testing.T) {
+	for _, c := range []struct {
+		unit netsim.Unit
+		v    float64
+		want string
+	}{
+		{netsim.UnitCount, 0, "0"}, {netsim.UnitCount, 12345, "12345"}, {netsim.UnitSeconds, 1234.5, "1234"}, {netsim.UnitSeconds, 1000, "1000"},
+		{netsim.UnitSeconds, 999.4, "999"}, {netsim.UnitSeconds, 12.345, "12.3"}, {netsim.UnitSeconds, 1, "1"}, {netsim.UnitSeconds, 1.2345, "1.23"},
+		{netsim.UnitSeconds, 0.99951, "1"}, {netsim.UnitSeconds, 0.12345, "0.123"}, {netsim.UnitSeconds, 0.0004, "0"},
+		{netsim.UnitShare, 1, "100"}, {netsim.UnitShare, 0.99999, "99.99"}, {netsim.UnitShare, 0.5, "50"},
+	} {
+		if got := figureText(c.unit, c.v); got != c.want {
+			t.Errorf("%v of unit %v: %q, want %q", c.v, c.unit, got, c.want)
+		}
+	}
+}
