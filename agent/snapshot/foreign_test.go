@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"serf/agent"
 	"serf/agent/disk"
 )
 
@@ -125,4 +127,34 @@ func TestRefusedFileIsNotLocked(t *testing.T) {
 		t.Error(err)
 	}
 	l.Release()
+}
+
+// TestLinesOfOthersAreKept: a file of another program that reads like a snapshot for the most part is rewritten, but
+// what it was stays, and none of it gets into the log.
+func TestLinesOfOthersAreKept(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	for run, text := range []string{"clock: 5\npassword: hunter2\nclock: 7", "clock: 8\nother: x\nclock: 9"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		log := agent.NewLog(&out, agent.LevelInfo)
+		s, err := Open(Config{Path: path, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantClosed(t, s)
+		log.Close()
+		if got, err := os.ReadFile(path + oldSuffix); err != nil || !strings.Contains(string(got), "hunter2") {
+			t.Errorf("run %d: %q is kept, error %v", run, got, err)
+		}
+		if !strings.Contains(out.String(), path+oldSuffix) || strings.Contains(out.String(), "hunter2") {
+			t.Errorf("run %d: the log has\n%s", run, &out)
+		}
+		if now, _ := os.ReadFile(path); strings.Contains(string(now), "hunter2") {
+			t.Errorf("run %d: it wasn't rewritten: %q", run, now)
+		}
+		os.Remove(path)
+	}
 }

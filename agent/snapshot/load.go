@@ -13,18 +13,14 @@ import (
 // keeps the file of a million members within it, so that a larger one is something else.
 const fileMax = 256 << 20
 
-// shownMax is how much of a line that isn't understood is logged.
-const shownMax = 64
-
 // content is what was read from a file.
 type content struct {
 	*state
 	size    int64
-	torn    bool   // the last line has no newline: it is left out
-	left    bool   // the file ends with a leave
-	unknown int    // lines that weren't understood
-	first   string // of these, cut
-	at      int    // its number, from 1
+	torn    bool // the last line has no newline: it is left out
+	left    bool // the file ends with a leave
+	unknown int  // lines that weren't understood
+	at      int  // its number, from 1
 
 	known    int // lines that say something
 	comments int
@@ -120,6 +116,6 @@ func (c *content) add(line []byte, number int, rejoin bool) {
 	}
 	c.unknown++
 	if c.unknown == 1 {
-		c.first, c.at = string(line[:min(len(line), shownMax)]), number
+		c.at = number
 	}
 }

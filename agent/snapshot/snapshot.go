@@ -13,8 +13,10 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +42,8 @@ type Config struct {
 	// Observe is told how long it took to append lines or to rewrite the file: "appendLine" or
 	// "compact", as dashboards know them. Called by one goroutine at a time. May be nil.
 	Observe func(what string, took time.Duration)
+
+	keep func(path string) (old string, err error) // keepOld, but for tests in memory
 }
 
 // Member is one that was known.
@@ -93,7 +97,7 @@ func Open(c Config) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	c.Path = path
+	c.Path, c.keep = path, keepOld
 	lock, err := disk.LockFile(path)
 	if errors.Is(err, disk.ErrInUse) {
 		return nil, fmt.Errorf("snapshot: %s: %w", path, err)
@@ -109,6 +113,19 @@ func Open(c Config) (*Snapshot, error) {
 	return s, nil
 }
 
+// oldSuffix is added to the name of a snapshot that is kept as it was.
+const oldSuffix = ".old"
+
+// keepOld gives the file at path a second name, under which it stays when it is rewritten without the lines that
+// weren't understood: they may be somebody else's. What is kept from an earlier time stays.
+func keepOld(path string) (old string, err error) {
+	old = path + oldSuffix
+	if err := os.Link(path, old); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return old, nil
+}
+
 func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 	s := &Snapshot{
 		path: c.Path, log: c.Log, lock: lock,
@@ -120,7 +137,7 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}
-	s.tellContent(&read, c.Rejoin)
+	s.tellContent(&read, &c)
 	s.previous = read.export()
 	if s.writer.damaged {
 		signal(s.wake) // it needs a rewrite, which may fail here as well as later
@@ -129,14 +146,23 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 	return s, nil
 }
 
-func (s *Snapshot) tellContent(c *content, rejoin bool) {
+func (s *Snapshot) tellContent(c *content, conf *Config) {
 	if c.unknown > 0 {
-		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d: %q", s.path, c.unknown, c.at, c.first)
+		// What they say may be a secret of another program.
+		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d", s.path, c.unknown, c.at)
+		if conf.keep != nil {
+			old, err := conf.keep(s.path)
+			if err != nil {
+				s.log.Warnf("serf", "Snapshot %s can't be kept as it was: %v", s.path, err)
+			} else {
+				s.log.Infof("serf", "Snapshot %s is kept as it was in %s", s.path, old)
+			}
+		}
 	}
 	if c.torn {
 		s.log.Warnf("serf", "The last line of snapshot %s was cut off and is left out", s.path)
 	}
-	if c.left && rejoin {
+	if c.left && conf.Rejoin {
 		s.log.Infof("serf", "Ignoring previous leave in snapshot")
 	}
 }

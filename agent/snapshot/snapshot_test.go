@@ -200,7 +200,7 @@ func TestContentIsToldOf(t *testing.T) {
 		wantClosed(t, s)
 		log.Close()
 		for _, want := range []string{
-			`[WARN] serf: Unrecognized snapshot lines in dir/snapshot: 2 skipped, the first is line 1: "x"` + "\n",
+			`[WARN] serf: Unrecognized snapshot lines in dir/snapshot: 2 skipped, the first is line 1` + "\n",
 			"[WARN] serf: The last line of snapshot dir/snapshot was cut off and is left out\n",
 			"[INFO] serf: Ignoring previous leave in snapshot\n",
 		} {
