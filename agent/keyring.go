@@ -60,7 +60,7 @@ func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	if err != nil {
 		a.log.Repeatf(LevelError, "agent", "keyring", "failed to save the keyring, it will be tried again: %v", err)
 	} else if again {
-		a.log.Infof("agent", "the keyring is saved now")
+		a.log.Overf(LevelInfo, "agent", "keyring", "the keyring is saved now")
 	}
 	// An agent that has stopped has nobody to answer any more.
 	a.do(context.Background(), func(now swim.Time) { a.loop.node.KeyringSaved(now, keys, err, &a.loop.out) })

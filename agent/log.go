@@ -171,6 +171,26 @@ func (l *Log) Repeatf(level Level, component, key, format string, args ...any) {
 	l.repeat(level, component, repeatKey{text: key}, func() string { return fmt.Sprintf(format, args...) })
 }
 
+// Overf adds a line that says that what Repeatf told with this key is over. What was counted since is told
+// before it, not later, and when it comes again it is told at once.
+func (l *Log) Overf(level Level, component, key, format string, args ...any) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	now := time.Now()
+	if r, ok := l.repeats.over(repeatKey{text: key}); ok && r.count > 0 {
+		l.add(makeLine(now, r.level, r.component, fmt.Sprintf("%s (%d more)", r.text, r.count)))
+	}
+	if l.Enabled(level) {
+		l.add(makeLine(now, level, component, fmt.Sprintf(format, args...)))
+	}
+}
+
 // repeat is Repeatf; text is called for the first line only.
 func (l *Log) repeat(level Level, component string, key repeatKey, text func() string) {
 	if !l.Enabled(level) {

@@ -242,6 +242,36 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 	})
 }
 
+// TestConditionThatIsOver: what was counted isn't told after it's over, and it is news when it comes again.
+func TestConditionThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out syncBuffer
+		l := NewLog(&out, LevelInfo)
+		for range 3 {
+			l.Repeatf(LevelError, "agent", "disk", "it is full")
+		}
+		l.Overf(LevelInfo, "agent", "disk", "it has room")
+		time.Sleep(2 * repeatEvery)
+		l.Overf(LevelInfo, "agent", "disk", "it still has")
+		l.Repeatf(LevelError, "agent", "disk", "it is full")
+		time.Sleep(2 * repeatEvery)
+		var texts []string
+		for line := range strings.Lines(written(l, &out)) {
+			texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
+		}
+		want := []string{
+			"[ERR] agent: it is full",
+			"[ERR] agent: it is full (2 more)",
+			"[INFO] agent: it has room",
+			"[INFO] agent: it still has",
+			"[ERR] agent: it is full",
+		}
+		if strings.Join(texts, "\n") != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
 func TestRepeatedConditionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer

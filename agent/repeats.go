@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -104,6 +105,17 @@ func (r *repeats) due() []repeat {
 		r.rest.count = 0
 	}
 	return told
+}
+
+// over forgets a condition that has ended, and returns it: what was repeated since it was told last.
+func (r *repeats) over(key repeatKey) (ended repeat, ok bool) {
+	e := r.byKey[key]
+	if e == nil {
+		return repeat{}, false
+	}
+	delete(r.byKey, key)
+	r.order = slices.DeleteFunc(r.order, func(o *repeat) bool { return o == e })
+	return *e, true
 }
 
 func (r *repeats) empty() bool { return len(r.order) == 0 }

@@ -64,7 +64,7 @@ func (k *tagKeeper) again() {
 	}
 	k.retry = nil
 	if k.save() == nil {
-		k.log.Infof("agent", "the tags are saved now")
+		k.log.Overf(agent.LevelInfo, "agent", "tags file", "the tags are saved now")
 	}
 }
 
