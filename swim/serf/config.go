@@ -177,7 +177,7 @@ func plainName(name string) bool {
 	return true
 }
 
-// SizeError says that something given by the caller is too large. It is an ErrTooLarge of package swim.
+// SizeError says that something given by the caller is too large, or empty where it must not be. It is an ErrTooLarge of package swim.
 type SizeError struct {
 	What        string
 	Size, Limit int    // bytes
@@ -185,6 +185,9 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
+	if e.Size == 0 {
+		return fmt.Sprintf("%s: empty, 1 to %d bytes are allowed", e.What, e.Limit)
+	}
 	text := fmt.Sprintf("%s: %d bytes encoded, which exceeds limit of %d bytes", e.What, e.Size, e.Limit)
 	if e.Setting != "" {
 		text += " (" + e.Setting + ")"
