@@ -79,7 +79,10 @@ func (c *Config) checkIdentity(p *problems) {
 	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile, strings.Join(Profiles, ", "))
 	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol", "%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
 	_, port, err := net.SplitHostPort(c.RPCAddr)
-	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port", c.RPCAddr)
+	if err == nil && port != "" {
+		_, err = net.LookupPort("tcp", port) // it may have a name
+	}
+	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port, port 0 to 65535", c.RPCAddr)
 	p.add(!c.Syslog || knownFacility(c.SyslogFacility), "syslog_facility", "%q, allowed %s", c.SyslogFacility, strings.Join(facilities, ", "))
 	p.add(c.Discover != "" || c.MDNSInterface == "", "mdns.interface", "not without discover (-discover)")
 	p.add(c.Discover == "" || !c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns.disable_ipv6", "not together with %s: nothing is left", c.other("mdns.disable_ipv4"))

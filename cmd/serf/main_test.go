@@ -473,3 +473,18 @@ func TestTextsThatMayBeEmpty(t *testing.T) {
 		}
 	}
 }
+
+// An address that nobody can be at is the user's slip, not a sign of an agent that doesn't run.
+func TestImpossibleRPCAddress(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:99999", "127.0.0.1:", ":0", "127.0.0.1", "tcp://127.0.0.1:7373", "127.0.0.1:0"} {
+		want := fmt.Sprintf("serf members: invalid value %q of option -rpc-addr, want host:port, port 1 to 65535\n", addr)
+		if got := runLine(t.Context(), nil, "members", "-rpc-addr="+addr); got.code != exitError || !strings.HasPrefix(got.stderr, want) {
+			t.Errorf("code %d, %q, want %q", got.code, got.stderr, want)
+		}
+		env := map[string]string{"SERF_RPC_ADDR": addr}
+		want = strings.Replace(want, "option -rpc-addr", "environment variable SERF_RPC_ADDR", 1)
+		if got := runLine(t.Context(), env, "members"); got.code != exitError || !strings.HasPrefix(got.stderr, want) {
+			t.Errorf("code %d, %q, want %q", got.code, got.stderr, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -238,8 +239,11 @@ func (o *options) warn(format string, args ...any) {
 	fmt.Fprintf(o.e.Stderr, "serf %s: warning: %s\n", o.name, fmt.Sprintf(format, args...))
 }
 
-// fromEnv is the variable's value. One that is set but empty is an error, unless the option is given.
-func (o *options) fromEnv(variable, option, otherwise string) (value *string, check func() error) {
+// fromEnv is the variable's value. One that is set but empty is an error, unless the option is given, and so is
+// one that isn't valid, if that can be told (nil: it can't); want says what is.
+func (o *options) fromEnv(
+	variable, option, otherwise, want string, valid func(string) bool,
+) (value *string, check func() error) {
 	v, set := o.e.LookupEnv(variable)
 	value = o.text(option, cmp.Or(v, otherwise))
 	return value, func() error {
@@ -248,8 +252,26 @@ func (o *options) fromEnv(variable, option, otherwise string) (value *string, ch
 		if set && blank(v) && !given {
 			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it", variable)
 		}
+		if set && !given {
+			variable = "environment variable " + variable
+		} else {
+			variable = "option -" + option
+		}
+		if valid != nil && !valid(*value) {
+			return fmt.Errorf("invalid value %q of %s, want %s", *value, variable, want)
+		}
 		return nil
 	}
+}
+
+// dialable tells whether addr is one that an agent's RPC can be at: a port may have a name.
+func dialable(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return false
+	}
+	n, err := net.LookupPort("tcp", port)
+	return err == nil && n > 0
 }
 
 // misused says what is wrong with the command line and returns the exit code for it.
@@ -263,8 +285,8 @@ func (o *options) misused(format string, args ...any) int {
 // arguments. An error of f is printed after the word Error.
 func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, args []string) error) int {
 	o.help += rpcHelp
-	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr)
-	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "")
+	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr, "host:port, port 1 to 65535", dialable)
+	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", "", nil)
 	timeout := o.patience("rpc-timeout")
 	rest, code, ok := o.parse(args)
 	if !ok {
