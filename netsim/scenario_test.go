@@ -210,3 +210,33 @@ func TestWhoReadsAsAPartOfASentence(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestFaultsHaveLabels(t *testing.T) {
+	for want, f := range map[string]Fault{
+		"churn":                  {Kind: FaultChurn, Who: Who{Count: 3}},
+		"3 crash":                {Kind: FaultCrash, Who: Who{Count: 3}},
+		"50% cut off":            {Kind: FaultPartition, Who: Who{Share: Probability(0.5)}},
+		"region eu without UDP":  {Kind: FaultBlockUDP, Who: Who{Region: "eu"}},
+		"m5 behind a NAT":        {Kind: FaultNAT, Who: Who{Names: []string{"m5"}}},
+		"1 with a worse network": {Kind: FaultNetwork, Who: Who{Count: 1}},
+		"all nodes paused":       {Kind: FaultPause},
+		"2 leave":                {Kind: FaultLeave, Who: Who{Count: 2}},
+		"region eu join":         {Kind: FaultJoin, Who: Who{Region: "eu"}},
+	} {
+		if got := f.label(); got != want {
+			t.Errorf("%+v: %q, want %q", f, got, want)
+		}
+	}
+}
+
+func TestChancesTogether(t *testing.T) {
+	half, tenth := Probability(0.5), Probability(0.1)
+	for _, c := range []struct{ a, b, want Chance }{
+		{0, 0, 0}, {half, 0, half}, {0, half, half}, {half, half, Probability(0.75)}, {half, tenth, Probability(0.55)},
+		{Always, tenth, Always}, {tenth, Always, Always},
+	} {
+		if got := c.a.or(c.b); got+2 < c.want || got > c.want+2 {
+			t.Errorf("%v or %v: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -12,7 +12,11 @@ func TestProbeAcked(t *testing.T) {
 	tn := converse(t, "b")
 	tn.advance(time.Second)
 	tn.want("one probe an interval", "b: ping b")
+	tn.now = tn.now.Add(time.Millisecond)
 	tn.recv("b", ack(tn.seqs["ping b"]))
+	if c := tn.n.Counters(); c.Probes != 1 || c.ProbesEnded != 1 || c.ProbeTime != time.Millisecond || c.ProbesFailed != 0 {
+		t.Errorf("%d probes, %d ended after %v in all, %d failed", c.Probes, c.ProbesEnded, c.ProbeTime, c.ProbesFailed)
+	}
 	tn.want("a direct ack feeds the coordinates", "event acked b")
 	tn.advance(900 * time.Millisecond)
 	tn.wantIdle("an acked probe is over")
