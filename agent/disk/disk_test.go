@@ -247,3 +247,17 @@ func TestReadAllStopsAtTheLimit(t *testing.T) {
 		t.Errorf("error %v, %d bytes were read", err, 1000-endless.Len())
 	}
 }
+
+// TestLockOfALock: who took the lock of another's file for its own file would undo it.
+func TestLockOfALock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	lock, err := LockFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if other, err := LockFile(path + lockSuffix); !errors.Is(err, ErrInUse) {
+		t.Errorf("locked: %v, error %v", other, err)
+	}
+}

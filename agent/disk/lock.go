@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,9 @@ func LockFile(path string) (*Lock, error) {
 	path, err := Follow(path)
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasSuffix(path, lockSuffix) { // it would be replaced, and lock nothing any more
+		return nil, fmt.Errorf("a name in %s is that of a lock: %w", lockSuffix, ErrInUse)
 	}
 	path += lockSuffix
 	for waited := time.Duration(0); ; waited += lockPause {
