@@ -67,6 +67,14 @@ func TestPickAmongTheGone(t *testing.T) {
 	if got := tn.n.pick(nil, 3, func(_ MemberID, r record) bool { return r.state.live() }); len(got) != 0 {
 		t.Errorf("%d drawn of nobody", len(got))
 	}
+	// All draws are from those that there are: 20 of 41 find one in 39 of 100 tries, half as many one in 22.
+	one, found := tn.n.view.order.At(20), 0
+	for range 1000 {
+		found += len(tn.n.pick(nil, 1, func(id MemberID, _ record) bool { return id == one }))
+	}
+	if found < 330 || found > 450 {
+		t.Errorf("one of %d is found in %d of 1000 tries, want some 390", tn.n.view.len(), found)
+	}
 }
 
 // TestGossipGoesToTheRecentlyDead: they may not be dead, and refute; those long gone are left alone.
