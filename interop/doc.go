@@ -34,8 +34,8 @@
 //     and by queues. The original's unexported functions are reached by linkname: a copy would not be what runs; its nodes
 //     get their packets and streams through its in-memory network. That its
 //     bytes and ours agree, and that ours doesn't allocate on the path of a packet, is tested; times aren't.
-//   - figures, crowd: agents of both makes as they are shipped, in memory, processor time and what they do by RPC. figures.md
-//     has what came of it.
+//   - figures, crowd: agents of both makes as they are shipped, in memory, processor time and what they do by RPC.
+//     docs/figures/original.md has what came of it.
 //
 // Everything listens on addresses of 127.0.0.0/8, a new one for each member, and one test on ::1. The programs are
 // built by the tests. A failure shows the logs of all members of its cluster.

@@ -12,7 +12,7 @@ import (
 )
 
 // Convergence is an experiment: members start together, and how long does it take until each
-// knows all others? convergence.md tells what came of it.
+// knows all others? docs/figures/convergence.md tells what came of it.
 type Convergence struct {
 	Members int
 	Seeds   int           // how many members, the first ones, the others join through; 0 means 1

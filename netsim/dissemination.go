@@ -13,7 +13,7 @@ import (
 )
 
 // Dissemination is an experiment: bursts of user events in a cluster that has been together for long, and what
-// share of the members has them after which time. convergence.md tells what came of it.
+// share of the members has them after which time. docs/figures/convergence.md tells what came of it.
 type Dissemination struct {
 	Members int
 	Profile Profile

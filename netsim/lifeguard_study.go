@@ -42,7 +42,7 @@ const PaperVariants = 6
 
 // LifeguardStudy is a set of Anomalies, each carried out with every variant: all combinations of
 // Stopped, Stops and Runs for false positives, and all of Stopped and Stops with
-// a single stop for how soon true failures are found. lifeguard.md has results. All fields must be set.
+// a single stop for how soon true failures are found. docs/figures/lifeguard.md has results. All fields must be set.
 type LifeguardStudy struct {
 	Variants []Variant
 	Stopped  []int

@@ -24,7 +24,7 @@ Usage: serf sim lifeguard [options]
   minutes. Prints how often others, that never stop, are taken for failed, and
   how soon members that do stop are found, for SWIM, for each part of Lifeguard,
   for all of it, and for this program. It takes half an hour of two processors.
-  netsim/lifeguard.md tells what the figures mean.
+  docs/figures/lifeguard.md tells what the figures mean.
 
   -reduced
         A part of the combinations, in two minutes.

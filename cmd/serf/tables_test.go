@@ -116,8 +116,8 @@ func TestTables(t *testing.T) {
 		}
 		return known[pkg]
 	}
-	failures := readTables(t, filepath.Join(root, "testdata", "failures.md"))
-	parity := readTables(t, "parity.md")
+	failures := readTables(t, filepath.Join(root, "docs", "failures.md"))
+	parity := readTables(t, filepath.Join(root, "docs", "parity.md"))
 	for _, table := range []struct {
 		file  string
 		rows  []tableRow

@@ -1,0 +1,122 @@
+// Package docs_test holds the documents to the tree that they describe.
+package docs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// root is the top of the source tree.
+const root = ".."
+
+// eachFile calls f with the path, relative to the top, and the text of every file of the tree with one of the given
+// endings.
+func eachFile(t *testing.T, f func(path, text string), endings ...string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return filepath.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		for _, ending := range endings {
+			if strings.HasSuffix(path, ending) {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				relative, err := filepath.Rel(root, path)
+				if err != nil {
+					return err
+				}
+				f(filepath.ToSlash(relative), string(text))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// failureNumber is how comments and documents name a row of failures.md.
+var failureNumber = regexp.MustCompile(`\bF[1-9][0-9]?\b`)
+
+// A number such as F14 in a comment leads to a row of failures.md.
+func TestFailureNumbersResolve(t *testing.T) {
+	rows := make(map[string]bool)
+	for line := range strings.Lines(read(t, "docs/failures.md")) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			rows[strings.TrimSpace(cells[1])] = true
+		}
+	}
+	seen := 0
+	eachFile(t, func(path, text string) {
+		for _, number := range failureNumber.FindAllString(text, -1) {
+			if seen++; !rows[number] {
+				t.Errorf("%s names %s, of which docs/failures.md has no row", path, number)
+			}
+		}
+	}, ".go", ".md")
+	if seen < 50 {
+		t.Errorf("%d numbers found in the tree: does the pattern still match?", seen)
+	}
+}
+
+// link is a link of Markdown to a file of the tree.
+var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
+
+// A link in a document leads to a file, and a heading in it where it names one.
+func TestLinksResolve(t *testing.T) {
+	seen := 0
+	eachFile(t, func(path, text string) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			seen++
+			target := filepath.Join(root, filepath.Dir(path), m[1])
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s leads nowhere", path, m[1])
+				continue
+			}
+			if m[2] != "" && !anchors(t, target)[m[2]] {
+				t.Errorf("%s: %s has no heading %s", path, m[1], m[2])
+			}
+		}
+	}, ".md")
+	if seen < 10 {
+		t.Errorf("%d links found: does the pattern still match?", seen)
+	}
+}
+
+// anchors are what the headings of a document are linked by, as hosts of repositories make them.
+func anchors(t *testing.T, path string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for line := range strings.Lines(string(text)) {
+		if heading, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			heading = strings.ToLower(strings.TrimSpace(heading))
+			heading = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(heading, "")
+			found["#"+strings.ReplaceAll(heading, " ", "-")] = true
+		}
+	}
+	return found
+}
