@@ -237,7 +237,7 @@ func TestSlowSubscriberDoesNotStopTheNode(t *testing.T) {
 func TestConsumersMayCallTheAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
-		for i := range 1000 { // each a cycle of its own
+		for i := range sized(200, 1000) { // each a cycle of its own
 			a, b := begin(t, memConfig(n, "a", 1)), begin(t, memConfig(n, "b", 2))
 			var consumers sync.WaitGroup
 			for _, agent := range []*Agent{a, b} {

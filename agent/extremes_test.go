@@ -60,6 +60,9 @@ func eachField(v reflect.Value, path string, f func(path string, field reflect.V
 // Whatever a program puts into a Config, Start refuses it or the agent lives with it: it joins, sends, and sees a
 // member go.
 func TestNoValueOfConfigIsTooMuch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts some 700 agents")
+	}
 	t.Parallel()
 	fields, refused := 0, 0
 	template := encrypted(memConfig(newMemNetwork(), "a", 1), "0123456789abcdef")

@@ -91,7 +91,7 @@ func TestRetryJoinFindsLateSeed(t *testing.T) {
 		c := memConfig(n, "a", 1)
 		c.Join = JoinConfig{Retry: []string{hostAddr(2).String()}, Interval: 5 * time.Second}
 		a := begin(t, c)
-		time.Sleep(time.Hour)
+		time.Sleep(10 * time.Minute)
 		begin(t, memConfig(n, "b", 2))
 		time.Sleep(5*time.Second + time.Millisecond)
 		wantMembers(t, a, 2)

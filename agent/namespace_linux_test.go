@@ -2,99 +2,58 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"serf/internal/systest"
 	"serf/swim"
 	"serf/swim/serf"
 )
 
-// namespaceEnv tells the test binary that it runs in a network namespace of its own.
-const namespaceEnv = "SERF_TEST_AGENT_NAMESPACE"
-
-// inNamespace runs the calling test again in a network namespace of its own, which ends with it, and says whether
-// this is that.
+// inNamespace runs the calling test again in a network namespace of its own, which ends with it, and
+// reports whether this is that second run.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv(namespaceEnv) != "" {
+	if systest.InNamespace() {
 		return true
 	}
+	if testing.Short() {
+		t.Skip("what hosts go through here takes them seconds")
+	}
 	t.Parallel()
-	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skipf("a network namespace can't be set up: %v", err)
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), namespaceEnv+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOSPC):
-		t.Skipf("no network namespace is permitted here: %v", err)
-	case strings.Contains(string(out), "--- SKIP: "+t.Name()):
-		t.Skip(string(out))
-	case err != nil:
-		t.Errorf("%v\n%s", err, out)
-	}
+	systest.RunInNamespace(t, nil)
 	return false
 }
 
-// lan is some hosts on one wire: a bridge in the namespace of the test, and a namespace for each of them.
+// lan is some hosts on one wire: a bridge in the namespace of the test, and a namespace for each of
+// them. Everything watched there goes ten times as fast as usual.
 type lan struct {
-	t     *testing.T
-	hosts int
-	hasty bool // members probe ten times as often as usual
+	t      *testing.T
+	bridge string
+	hosts  int
 }
 
-func newLAN(t *testing.T) *lan {
-	l := &lan{t: t}
-	l.ip("link", "add", "br0", "type", "bridge")
-	l.ip("link", "set", "br0", "up")
+// newLAN makes a LAN; n tells it from others of the same namespace.
+func newLAN(t *testing.T, n int) *lan {
+	l := &lan{t: t, bridge: fmt.Sprint("br", n), hosts: 100 * n}
+	l.ip("link", "add", l.bridge, "type", "bridge")
+	l.ip("link", "set", l.bridge, "up")
 	return l
 }
 
 // ip runs the command ip where the test is.
 func (l *lan) ip(args ...string) {
 	l.t.Helper()
-	l.must(ip(args...))
-}
-
-func ip(args ...string) error {
-	out, err := exec.Command("ip", args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
-	}
-	return nil
-}
-
-// must ends the test if err isn't nil. It skips it where the system permits a namespace, but nothing in it.
-func (l *lan) must(err error) {
-	l.t.Helper()
-	if err == nil {
-		return
-	}
-	for _, denied := range []string{"not permitted", "denied", "not supported", "no space left"} {
-		if strings.Contains(err.Error(), denied) {
-			l.t.Skipf("a network can't be set up: %v", err)
-		}
-	}
-	l.t.Fatal(err)
+	systest.MustSetUp(l.t, systest.IP(l.t.Context(), args...))
 }
 
 // lanHost is one host: a network for agents.
@@ -113,7 +72,7 @@ func (l *lan) add(addrs ...string) *lanHost {
 			h.ns, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		}
 	})
-	l.must(err)
+	systest.MustSetUp(l.t, err)
 	l.t.Cleanup(func() { unix.Close(h.ns) })
 	l.hosts++
 	h.plug("eth0", l.hosts, addrs...)
@@ -126,7 +85,7 @@ func (h *lanHost) plug(name string, n int, addrs ...string) {
 	h.t.Helper()
 	here, there := fmt.Sprint("v", n), fmt.Sprint("e", n)
 	h.lan.ip("link", "add", here, "type", "veth", "peer", "name", there)
-	h.lan.ip("link", "set", here, "master", "br0", "up")
+	h.lan.ip("link", "set", here, "master", h.bridge, "up")
 	h.lan.ip("link", "set", there, "netns", fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), h.ns))
 	h.ip("link", "set", there, "name", name)
 	h.ip("link", "set", name, "up")
@@ -149,8 +108,8 @@ func (h *lanHost) address(what, addr, name string) {
 func (h *lanHost) ip(args ...string) {
 	h.t.Helper()
 	var err error
-	h.on(func() { err = ip(args...) })
-	h.must(err)
+	h.on(func() { err = systest.IP(h.t.Context(), args...) })
+	systest.MustSetUp(h.t, err)
 }
 
 // on runs f on the host: on a thread that is in its namespace, and that ends with f.
@@ -193,6 +152,8 @@ func (h *lanHost) addrs() hostAddrs {
 		all:   func() (l []NetInterface, err error) { h.on(func() { l, err = s.all() }); return l, err },
 		named: func(name string) (i NetInterface, err error) { h.on(func() { i, err = s.named(name) }); return i, err },
 		ips:   func() (ips []netip.Addr, err error) { h.on(func() { ips, err = s.ips() }); return ips, err },
+		poll:  s.poll / 10,
+		grace: s.grace / 10,
 	}
 }
 
@@ -206,9 +167,8 @@ func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	}
 	c := Config{Serf: serf.DefaultConfig(swim.LAN()), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
 	c.Serf.Name, c.Serf.Addr = name, addrs.Advertise
-	if h.hasty {
-		c.Serf.ProbeInterval, c.Serf.ProbeTimeout = 100*time.Millisecond, 30*time.Millisecond
-	}
+	c.Serf.ProbeInterval /= 10
+	c.Serf.ProbeTimeout /= 10
 	a := begin(h.t, c)
 	if len(join) > 0 {
 		if n, err := a.Join(background, join, false); n != len(join) {
@@ -246,13 +206,13 @@ func TestAddressOfARunningHostChanges(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	l := newLAN(t)
+	l := newLAN(t, 1)
 	one, two, three := l.add("10.77.0.1/16"), l.add("10.77.0.2/16", "10.77.1.2/16"), l.add("10.77.0.3/16")
 	a := one.agent("a", AddressSpec{})
 	b := two.agent("b", AddressSpec{Advertise: "10.77.0.2"}, "10.77.0.1")
 	c := three.agent("c", AddressSpec{}, "10.77.0.1")
 	wantPlaces(t, 10*time.Second, "c", "10.77.0.3", a, b, c)
-	events := a.Subscribe(64, func(e Event) bool { m, ok := e.(MemberEvent); return ok && m.Type == MemberFailed })
+	events := a.Subscribe(64, isFailure)
 	defer events.Close()
 
 	three.address("del", "10.77.0.3/16", "eth0")
@@ -279,55 +239,64 @@ func TestAddressOfARunningHostChanges(t *testing.T) {
 	}
 }
 
-// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses it tells, nobody takes anybody
-// for failed, and all hear of the one that is.
+// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses the third
+// tells the others, nobody considers anybody failed, and all hear of the one that is.
 func TestFamiliesOfHosts(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	l := newLAN(t)
-	l.hasty = true
+	for i, told := range []string{"fd00::3", "10.77.0.3"} {
+		t.Run(told, func(t *testing.T) {
+			t.Parallel()
+			testFamilies(t, newLAN(t, i), told)
+		})
+	}
+}
+
+// testFamilies is TestFamiliesOfHosts with a third host that tells one of its addresses.
+func testFamilies(t *testing.T, l *lan, told string) {
 	both, four, six := l.add("10.77.0.3/16", "fd00::3/64"), l.add("10.77.0.1/16"), l.add("fd00::2/64")
-	for _, told := range []string{"fd00::3", "10.77.0.3"} {
-		c := both.agent("c", AddressSpec{Bind: "[::]", Advertise: told})
-		a := four.agent("a", AddressSpec{}, "10.77.0.3")
-		b := six.agent("b", AddressSpec{}, "fd00::3")
-		all := []*Agent{a, b, c}
-		var failed []*Subscription
-		for _, x := range all {
-			wantMembers(t, x, len(all))
-			failed = append(failed, x.Subscribe(64, func(e Event) bool { m, ok := e.(MemberEvent); return ok && m.Type == MemberFailed }))
-		}
-		quiet := time.After(1500 * time.Millisecond) // some 15 probes each; a suspicion lasts for 0.4 s at least
-		for i := range failed {
-			select {
-			case e := <-failed[i].C:
-				t.Fatalf("c tells %s: at %s: %v %v", told, all[i].conf.Serf.Name, e, e.(MemberEvent).Members)
-			case <-quiet:
-				quiet = time.After(0)
-			}
-		}
-		for _, x := range []struct {
-			from, to *Agent
-			want     bool
-		}{{a, b, false}, {b, a, false}, {c, a, true}, {c, b, true}, {a, c, true}, {b, c, true}} {
-			to, reaches := x.to.Self().Addr, false
-			x.from.read(func() { reaches = x.from.loop.node.Swim().Reaches(to) })
-			if reaches != x.want {
-				t.Errorf("c tells %s: from %s to %v there is a way: %v", told, x.from.conf.Serf.Name, to, reaches)
-			}
-		}
-		for addr, x := range map[string]*Agent{"10.77.0.3": a, "fd00::3": b} {
-			seed := netip.AddrPortFrom(netip.MustParseAddr(addr), DefaultPort)
-			if lost, _ := x.withoutLiving([]netip.AddrPort{seed}); len(lost) > 0 {
-				t.Errorf("c tells %s: to %s its other address is nobody's", told, x.conf.Serf.Name)
-			}
-		}
-		b.Shutdown()
-		wantEvent(t, failed[0], "the one with IPv6 is gone")
-		wantEvent(t, failed[2], "the one with IPv6 is gone")
-		for _, x := range all {
-			x.Shutdown()
+	c := both.agent("c", AddressSpec{Bind: "[::]", Advertise: told})
+	a := four.agent("a", AddressSpec{}, "10.77.0.3")
+	b := six.agent("b", AddressSpec{}, "fd00::3")
+	all := []*Agent{a, b, c}
+	var failed []*Subscription
+	for _, x := range all {
+		wantMembers(t, x, len(all))
+		failed = append(failed, x.Subscribe(64, isFailure))
+	}
+	quiet := time.After(1500 * time.Millisecond) // some 15 probes each; a suspicion lasts for 0.4 s at least
+	for i := range failed {
+		select {
+		case e := <-failed[i].C:
+			t.Fatalf("at %s: %v %v", all[i].conf.Serf.Name, e, e.(MemberEvent).Members)
+		case <-quiet:
+			quiet = time.After(0)
 		}
 	}
+	for _, x := range []struct {
+		from, to *Agent
+		want     bool
+	}{{a, b, false}, {b, a, false}, {c, a, true}, {c, b, true}, {a, c, true}, {b, c, true}} {
+		to, reaches := x.to.Self().Addr, false
+		x.from.read(func() { reaches = x.from.loop.node.Swim().Reaches(to) })
+		if reaches != x.want {
+			t.Errorf("from %s to %v there is a way: %v", x.from.conf.Serf.Name, to, reaches)
+		}
+	}
+	for addr, x := range map[string]*Agent{"10.77.0.3": a, "fd00::3": b} {
+		seed := netip.AddrPortFrom(netip.MustParseAddr(addr), DefaultPort)
+		if lost, _ := x.withoutLiving([]netip.AddrPort{seed}); len(lost) > 0 {
+			t.Errorf("to %s the other address of c is nobody's", x.conf.Serf.Name)
+		}
+	}
+	b.Shutdown()
+	wantEvent(t, failed[0], "the one with IPv6 is gone")
+	wantEvent(t, failed[2], "the one with IPv6 is gone")
+}
+
+// isFailure lets the events of failed members through.
+func isFailure(e Event) bool {
+	m, ok := e.(MemberEvent)
+	return ok && m.Type == MemberFailed
 }

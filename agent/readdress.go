@@ -24,9 +24,11 @@ type hostAddrs struct {
 	all   func() ([]NetInterface, error)
 	named func(name string) (NetInterface, error) // of one; it costs much less
 	ips   func() ([]netip.Addr, error)            // of all, up or not
+
+	poll, grace time.Duration // addressPoll, addressGrace
 }
 
-var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostIPs}
+var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostIPs, addressPoll, addressGrace}
 
 // errNoInterface: there is none of that name (any more).
 var errNoInterface = errors.New("no such interface")
@@ -91,7 +93,7 @@ func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
 		return step{move: ip, on: w.home, reason: "on " + w.home + ", as before"}, nil
 	}
 	s := w.note(present, now)
-	if present || now.Sub(w.lost) < addressGrace {
+	if present || now.Sub(w.lost) < w.host.grace {
 		return s, nil
 	}
 	return w.elsewhere(s)
@@ -107,7 +109,7 @@ func (w *addressWatch) note(present bool, now time.Time) step {
 	if w.lost.IsZero() {
 		w.lost = now
 	}
-	first := !w.noted && now.Sub(w.lost) >= addressGrace
+	first := !w.noted && now.Sub(w.lost) >= w.host.grace
 	w.noted = w.noted || first
 	return step{lost: first}
 }
@@ -187,7 +189,7 @@ func (a *Agent) startAddressWatch() {
 		return
 	}
 	a.workers.Go(func() {
-		for sleep(a.ctx, addressPoll) {
+		for sleep(a.ctx, a.conf.host.poll) {
 			if followed {
 				a.watchAddress(w)
 			}

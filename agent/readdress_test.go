@@ -31,6 +31,7 @@ func (h *fakeHost) addrs() hostAddrs {
 			}
 			return ips, h.err
 		},
+		poll: addressPoll, grace: addressGrace,
 	}
 }
 

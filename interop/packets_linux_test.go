@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/swim"
 	"serf/wire"
 )
@@ -44,12 +45,12 @@ const (
 // original and then damaged, and sound messages that lie. The encrypted one gets plain text, replays of what its peer could have
 // sent, and damaged ciphertexts as well. It answers all the time, and neither its memory nor its log grows.
 func TestHostilePackets(t *testing.T) {
-	if os.Getenv(namespaceEnv) == "" {
+	if !systest.InNamespace() {
 		t.Parallel()
 		runInNamespace(t, fmt.Sprintf("-packets=%d", *hostilePackets))
 		return
 	}
-	raiseLoopback(t)
+	systest.RaiseLoopback(t)
 	key := []byte(strings.Repeat("k", 16))
 	ring, err := wire.NewKeyring(key)
 	must(t, err)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"serf/agent/disk"
@@ -38,8 +37,7 @@ func TestKeysSaysThatAKeyringCantBeWritten(t *testing.T) {
 	if data, err := os.ReadFile(ring); !strings.Contains(string(data), otherKey) || err != nil {
 		t.Errorf("it has %q, error %v", data, err)
 	}
-	r.send(syscall.SIGTERM)
-	r.wantExit(exitError)
+	stop(r)
 }
 
 func TestKeysSaysWhoHasThemInMemoryOnly(t *testing.T) {
@@ -49,6 +47,5 @@ func TestKeysSaysWhoHasThemInMemoryOnly(t *testing.T) {
 	if got.code != exitOK || !strings.Contains(got.stderr, "==> Warning: in memory only on a: without a keyring file it is lost with a restart\n") {
 		t.Errorf("exit %d: %s%s", got.code, got.stdout, got.stderr)
 	}
-	r.send(syscall.SIGTERM)
-	r.wantExit(exitError)
+	stop(r)
 }

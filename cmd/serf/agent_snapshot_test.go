@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"serf/agent/rpc"
@@ -26,8 +25,7 @@ func TestAgentRejoinsFromSnapshot(t *testing.T) {
 	first.stdout.await(t, `Snapshot: true\n`)
 	sendEvent(t, b.client(), "old")
 	first.stdout.await(t, `Received event: user-event: old`)
-	first.send(syscall.SIGTERM)
-	first.wantExit(exitError)
+	stop(first)
 
 	second := runTestAgent(t, "-snapshot", path, "-bind", first.addr("Bind")).started()
 	second.stdout.await(t, `\[INFO\] serf: Re-joined to previously known node: `+b.addr("Bind"))
@@ -36,10 +34,7 @@ func TestAgentRejoinsFromSnapshot(t *testing.T) {
 	if strings.Contains(second.stdout.String(), "user-event: old") {
 		t.Errorf("an event of the last run was delivered again:\n%s", second.stdout)
 	}
-	for _, r := range []*running{second, b} { // an interrupt would leave, and take its time
-		r.send(syscall.SIGTERM)
-		r.wantExit(exitError)
-	}
+	stop(second, b)
 }
 
 func TestAgentLeaveAndSnapshot(t *testing.T) {
@@ -65,8 +60,7 @@ func TestAgentLeaveAndSnapshot(t *testing.T) {
 			if tt.stays {
 				r.stdout.await(t, `Attempting re-join to previously known node: 127\.0\.0\.1:1\n`)
 			}
-			r.send(syscall.SIGTERM)
-			r.wantExit(exitError)
+			stop(r)
 			if !tt.stays && strings.Contains(r.stdout.String(), "re-join") {
 				t.Errorf("it rejoins although it had left:\n%s", r.stdout)
 			}
@@ -99,11 +93,9 @@ func TestTwoAgentsOnOneFile(t *testing.T) {
 			second := runTestAgent(t, option, path)
 			second.wantExit(exitError)
 			second.errs.await(t, `Error starting Serf agent: .*`+regexp.QuoteMeta(path)+`: another agent uses this file`)
-			first.send(syscall.SIGTERM)
-			first.wantExit(exitError)
+			stop(first)
 			third := runTestAgent(t, option, path).started()
-			third.send(syscall.SIGTERM)
-			third.wantExit(exitError)
+			stop(third)
 		})
 	}
 }

@@ -131,6 +131,15 @@ func (r *running) wantExit(code int) {
 	}
 }
 
+// stop ends the agents without a leave, which would take a second.
+func stop(agents ...*running) {
+	for _, r := range agents {
+		r.t.Helper()
+		r.send(syscall.SIGTERM)
+		r.wantExit(exitError)
+	}
+}
+
 // client connects to the agent's RPC port.
 func (r *running) client() *rpc.Client {
 	r.t.Helper()
@@ -146,8 +155,7 @@ func TestAgentOutput(t *testing.T) {
 	t.Parallel()
 	r := runTestAgent(t).started()
 	r.stdout.await(t, `EventMemberJoin: a .*\n`) // the log has a writer of its own
-	r.send(syscall.SIGTERM)
-	r.wantExit(exitError)
+	stop(r)
 	ports := regexp.MustCompile(`(127\.0\.0\.1):\d+`)
 	times := regexp.MustCompile(`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d`)
 	got := times.ReplaceAllString(ports.ReplaceAllString(r.stdout.String(), "$1:PORT"), "TIME")
@@ -364,10 +372,7 @@ func TestAgentJoins(t *testing.T) {
 
 ==> Log data`)
 	first.stdout.await(t, `\[INFO\] serf: EventMemberJoin: b 127\.0\.0\.1\n`)
-	for _, r := range []*running{first, second} { // an interrupt would leave, and take its time
-		r.send(syscall.SIGTERM)
-		r.wantExit(exitError)
-	}
+	stop(first, second)
 }
 
 func TestAgentFailingJoinEndsIt(t *testing.T) {
@@ -402,8 +407,7 @@ func TestAgentInterruptDuringJoin(t *testing.T) {
 	defer ln.Close()
 	r := runTestAgent(t, "-profile=wan", "-join", ln.Addr().String())
 	r.stdout.await(t, "Joining cluster")
-	r.send(syscall.SIGTERM)
-	r.wantExit(exitError)
+	stop(r)
 }
 
 func TestAgentPortsTaken(t *testing.T) {
@@ -748,4 +752,5 @@ func TestAgentsOverIPv6(t *testing.T) {
 	if err != nil || len(members) != 2 {
 		t.Errorf("RPC over IPv6: %d members, %v", len(members), err)
 	}
+	stop(a, b)
 }

@@ -58,7 +58,6 @@ func TestAgentRunsWhileAReloadReadsFromAPipe(t *testing.T) {
 	r.stdout.await(t, `(?s)Reloading configuration.*Reloading configuration`)
 	rewrite(t, path, `{"log_level": "info", "label": "x"}`)
 	r.stdout.await(t, `changes of these take a restart: .*label`)
-	r.send(syscall.SIGTERM)
-	r.wantExit(exitError)
+	stop(r)
 	r.stdout.await(t, `agent: shutdown complete`)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -39,8 +38,5 @@ func TestQueryDoesNotTakeItsWholeTimeout(t *testing.T) {
 			t.Errorf("exit %d, no %q in\n%s%s", r.code, want, r.stdout, r.stderr)
 		}
 	}
-	for _, r := range []*running{first, second} { // an interrupt would leave, and take its time
-		r.send(syscall.SIGTERM)
-		r.wantExit(exitError)
-	}
+	stop(first, second)
 }

@@ -13,6 +13,10 @@ import (
 // keeps all methods of all packages, 2.6 MB of them.
 func TestProgramHasNoTemplateEngine(t *testing.T) {
 	systest.NeedGo(t) // the list is the same everywhere
+	if testing.Short() {
+		t.Skip("the go command takes its time")
+	}
+	t.Parallel()
 	list, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {
 		t.Fatal(err)
