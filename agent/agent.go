@@ -28,7 +28,7 @@ type Config struct {
 	// Serf configures the node. Its Addr is what the others are told: without
 	// one it is taken from Bind, and port 0 in it becomes the port bound. A Seed of 0 is
 	// replaced by a random one, and a Sealer without a nonce source gets crypto/rand. The
-	// Listener is the agent, Keeping follows from KeyringChanged, and Families from the socket and the host.
+	// Listener is the agent, KeyringStore follows from KeyringChanged, and Families from the socket and the host.
 	Serf serf.Config
 	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
 	Bind netip.AddrPort

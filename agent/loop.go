@@ -79,7 +79,7 @@ func (a *Agent) runLoop() {
 	for {
 		select {
 		case <-a.ctx.Done():
-			a.loop.node.TellHeld(a.now(), &a.loop.out)
+			a.loop.node.FlushCoalesced(a.now(), &a.loop.out)
 			a.drain()
 			a.release(len(a.loop.hold.events))
 			return

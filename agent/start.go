@@ -144,9 +144,9 @@ func (a *Agent) startNode() error {
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)
 	l.hold.init(a.conf.Journal)
-	c.Keeping = serf.KeepNot
+	c.KeyringStore = serf.StoreNone
 	if a.conf.KeyringChanged != nil {
-		c.Keeping = serf.KeepAndTell
+		c.KeyringStore = serf.StoreReports
 		l.keyring = make(chan *wire.Keyring, 1)
 		changes := l.keyring
 		a.workers.Go(func() { a.keyringWorker(changes) })

@@ -67,7 +67,7 @@ func TestCollectsAllFigures(t *testing.T) {
 	figures := agent.Metrics{
 		Membership: swim.Counters{AliveNews: 1, SuspectNews: 2, DeadNews: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond},
 		Above: serf.Counters{
-			Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12, Acks: 19, Answers: 20, AckDuplicates: 21, AnswerDuplicates: 22,
+			Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12, Acks: 19, Responses: 20, AckDuplicates: 21, ResponseDuplicates: 22,
 			CoordinatesRefused: 23, ZeroRTTs: 24, MessagesIn: 2, MessageBytesIn: 50,
 		},
 		Node:   serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15, MessagesOut: 3, MessageBytesOut: 90},

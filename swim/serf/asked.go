@@ -171,8 +171,8 @@ func (n *Node) keepQuestion(now swim.Time, q question, out *swim.Output) {
 		drop := slices.IndexFunc(a.open, func(q question) bool { return q.done() })
 		if drop < 0 {
 			drop = 0
-			n.count.QuestionsDropped++
-			n.note(out, swim.Note{Level: swim.Warn, Code: NoteQuestionsFull, N: askedMax})
+			n.count.InboundQueriesDropped++
+			n.note(out, swim.Note{Level: swim.Warn, Code: NoteInboundQueriesFull, N: askedMax})
 		}
 		a.open = slices.Delete(a.open, drop, drop+1)
 	}
@@ -283,7 +283,7 @@ func (n *Node) sendAnswer(now swim.Time, q *question, m *wire.QueryResponse, out
 		return msg, nil
 	}
 	if !n.mayAnswer(now, q) {
-		n.count.AnswersRefused++
+		n.count.RepliesRefused++
 		return msg, ErrUnreachable
 	}
 	n.post(now, q, msg, out)

@@ -112,8 +112,8 @@ func (n *Node) tellCoalescedMembers() {
 	c.members, c.byMember, c.membersQ = nil, nil, window{}
 }
 
-// TellHeld tells at once what is held back to be coalesced: for who is about to stop this node.
-func (n *Node) TellHeld(now swim.Time, out *swim.Output) {
+// FlushCoalesced tells at once what is held back to be coalesced: for who is about to stop this node.
+func (n *Node) FlushCoalesced(now swim.Time, out *swim.Output) {
 	n.begin(out)
 	n.tellCoalescedMembers()
 	n.tellCoalescedEvents()

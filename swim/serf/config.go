@@ -70,8 +70,8 @@ type Config struct {
 	// DisableConflictResolution makes a conflict over the own name a matter of notes only.
 	DisableConflictResolution bool
 
-	// Keeping says whether somebody keeps the keyring when it is changed.
-	Keeping Keeping
+	// KeyringStore says whether somebody keeps the keyring when it is changed.
+	KeyringStore KeyringStore
 	// Listener says which queries somebody above may answer. Nil: any.
 	Listener Listener
 
@@ -149,7 +149,7 @@ func (c *Config) Validate() error {
 	atLeast("user quiescent period", c.UserQuiescentPeriod, 0)
 	atLeast("broadcast timeout", c.BroadcastTimeout, 0)
 	atLeast("leave propagate delay", c.LeavePropagateDelay, 0)
-	bad(c.Keeping < keepings, "keeping of keys: %d, allowed 0 to %d", c.Keeping, keepings-1)
+	bad(c.KeyringStore < keyringStores, "keeping of keys: %d, allowed 0 to %d", c.KeyringStore, keyringStores-1)
 	bad(c.CoordinatesMax >= 0, "coordinates: at most %d are remembered, which is negative", c.CoordinatesMax)
 	size("user event size", c.EventSizeMax, EventSizeCeiling)
 	size("query size", c.QuerySizeMax, messageCeiling)

@@ -63,18 +63,18 @@ func ParseKeyAnswer(data []byte) (KeyAnswer, error) {
 	return a, nil
 }
 
-// Keeping says what becomes of a keyring that was changed.
-type Keeping uint8
+// KeyringStore says what becomes of a keyring that was changed.
+type KeyringStore uint8
 
 const (
-	// KeepSurely: whoever runs the node keeps the keyring without fail, as a simulator does.
-	KeepSurely Keeping = iota
-	// KeepAndTell: whoever runs the node keeps the keyring, and says by KeyringSaved how that went. Answers about
+	// StoreReliable: whoever runs the node keeps the keyring without fail, as a simulator does.
+	StoreReliable KeyringStore = iota
+	// StoreReports: whoever runs the node keeps the keyring, and says by KeyringSaved how that went. Answers about
 	// changes wait for it.
-	KeepAndTell
-	// KeepNot: nobody keeps the keyring, and answers about changes say so.
-	KeepNot
-	keepings
+	StoreReports
+	// StoreNone: nobody keeps the keyring, and answers about changes say so.
+	StoreNone
+	keyringStores
 )
 
 // KeysInMemory is the remark of a member that has done what was asked of its keys, for as long as it runs.
@@ -94,12 +94,12 @@ func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Ou
 		n.note(out, swim.Note{Level: swim.Error, Code: NoteKeysRefused, Text: name, Err: err})
 		return m.Append(nil)
 	}
-	switch n.cfg.Keeping {
-	case KeepAndTell: // also if nothing changed: saving it may have failed the last time, or been undone
+	switch n.cfg.KeyringStore {
+	case StoreReports: // also if nothing changed: saving it may have failed the last time, or been undone
 		n.tell(swim.Event{Kind: EventKeyring})
 		n.awaitSave(q.op)
 		return nil
-	case KeepNot:
+	case StoreNone:
 		m.Message = []byte(KeysInMemory)
 		n.note(out, swim.Note{Level: swim.Warn, Code: NoteKeysInMemory, Text: name})
 	}

@@ -11,10 +11,10 @@ import (
 	"serf/wire"
 )
 
-func keeping(k Keeping) func(*Config) {
+func keeping(k KeyringStore) func(*Config) {
 	return func(c *Config) {
 		withKeys(1)(c)
-		c.Keeping = k
+		c.KeyringStore = k
 	}
 }
 
@@ -39,7 +39,7 @@ func (tn *conversation) wantKeyring(reason string) {
 }
 
 func TestAnswerComesWhenTheKeyringIsSaved(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	tn.wantKeyring("the answer waits")
 	if tn.n.Sealer().Keys.Len() != 2 {
@@ -59,7 +59,7 @@ func TestAnswerComesWhenTheKeyringIsSaved(t *testing.T) {
 
 // Who repeats a step that couldn't be saved isn't told that all is well because the key is there.
 func TestKeyringThatCantBeSavedIsAFailure(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	broken := errors.New("read-only " + strings.Repeat("x", 5000))
 	for i := range uint64(2) {
 		tn.recv("b", quietKeyQuery(installKeyQuery, i+1, testKey(2)))
@@ -84,7 +84,7 @@ func TestKeyringThatCantBeSavedIsAFailure(t *testing.T) {
 }
 
 func TestRefusalDoesntWaitForTheKeyring(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(useKeyQuery, 1, testKey(2)))
 	if a := tn.keyAnswer(); a.OK {
 		t.Errorf("%+v", a)
@@ -94,7 +94,7 @@ func TestRefusalDoesntWaitForTheKeyring(t *testing.T) {
 
 // A writer that is behind says nothing of what has come since.
 func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	older := tn.n.Sealer().Keys
 	tn.recv("b", quietKeyQuery(installKeyQuery, 2, testKey(3)))
@@ -114,7 +114,7 @@ func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
 }
 
 func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	tn.wantKeyring("the answer waits")
 	tn.advance(11 * time.Second)
@@ -123,7 +123,7 @@ func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
 }
 
 func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell))
+	tn := converseWith(t, keeping(StoreReports))
 	op, err := tn.n.InstallKey(tn.now, testKey(2), 0, &tn.out)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
 }
 
 func TestQuestionsThatWaitForTheKeyringAreBounded(t *testing.T) {
-	tn := converseWith(t, keeping(KeepAndTell), "b")
+	tn := converseWith(t, keeping(StoreReports), "b")
 	for i := range uint64(unsavedMax + 1) {
 		tn.recv("b", quietKeyQuery(installKeyQuery, i+1, testKey(2)))
 	}
@@ -156,7 +156,7 @@ func TestQuestionsThatWaitForTheKeyringAreBounded(t *testing.T) {
 }
 
 func TestKeysThatNobodyKeepsAreRemarked(t *testing.T) {
-	tn := converseWith(t, keeping(KeepNot), "b")
+	tn := converseWith(t, keeping(StoreNone), "b")
 	for i, query := range []string{installKeyQuery, installKeyQuery, useKeyQuery} {
 		tn.recv("b", quietKeyQuery(query, uint64(i+1), testKey(2)))
 		if a := tn.keyAnswer(); !a.OK || a.Message != KeysInMemory {

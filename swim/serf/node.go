@@ -36,7 +36,7 @@ const (
 	EventQueryDone
 	// EventJournal: Data is one line for the snapshot, newline included (spec 3.6).
 	EventJournal
-	// EventKeyring: the keyring changed, see Sealer, or is to be saved again. See Config.Keeping.
+	// EventKeyring: the keyring changed, see Sealer, or is to be saved again. See Config.KeyringStore.
 	EventKeyring
 	// EventShutdown: this node lost a vote over its name and must stop. Err says why.
 	EventShutdown

@@ -315,8 +315,8 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 		return q.time == lamport.Time(m.LTime) && q.id == m.ID
 	})
 	if i < 0 {
-		n.count.AnswersStray++
-		n.note(out, swim.Note{Level: swim.Debug, Code: NoteAnswerStray, Text: clip(m.From), N: int64(min(m.LTime, math.MaxInt64))})
+		n.count.ResponsesStray++
+		n.note(out, swim.Note{Level: swim.Debug, Code: NoteResponseStray, Text: clip(m.From), N: int64(min(m.LTime, math.MaxInt64))})
 		return
 	}
 	q := n.asking.running[i]
@@ -326,15 +326,15 @@ func (n *Node) applyAnswer(now swim.Time, m *wire.QueryResponse, out *swim.Outpu
 		if m.Flags&wire.ResponseIsAck != 0 {
 			n.count.AckDuplicates++
 		} else {
-			n.count.AnswerDuplicates++
+			n.count.ResponseDuplicates++
 		}
 		return
 	}
 	id := n.lookup(m.From)
 	if !met && id == swim.NoMember {
 		if q.strangers >= strangersMax {
-			n.count.AnswersDropped++
-			n.note(out, swim.Note{Level: swim.Warn, Code: NoteStrangersAnswer, N: strangersMax})
+			n.count.ResponsesDropped++
+			n.note(out, swim.Note{Level: swim.Warn, Code: NoteUnknownResponders, N: strangersMax})
 			return
 		}
 		q.strangers++
@@ -368,7 +368,7 @@ func (n *Node) tellAck(q *query, m *wire.QueryResponse) {
 }
 
 func (n *Node) tellAnswer(now swim.Time, q *query, m *wire.QueryResponse) {
-	n.count.Answers++
+	n.count.Responses++
 	q.answers++
 	if q.op == n.conflict.op {
 		n.countVote(now, m.Payload)

@@ -59,9 +59,9 @@ func TestOwnQuery(t *testing.T) {
 	tn.advance(10 * time.Second)
 	tn.want("c never answered", "event done 1")
 	tn.recv("c", answerMsg("c", 1, q.id, "late"))
-	tn.wantNote("nobody listens any more", NoteAnswerStray)
+	tn.wantNote("nobody listens any more", NoteResponseStray)
 	tn.wantIdle("it is over")
-	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.AnswerDuplicates != 1 || c.Acks != 2 || c.Answers != 1 || c.AnswersStray != 1 {
+	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.ResponseDuplicates != 1 || c.Acks != 2 || c.Responses != 1 || c.ResponsesStray != 1 {
 		t.Errorf("counted %+v", c)
 	}
 }
@@ -198,7 +198,7 @@ func TestStrangersMayAnswerButNotWithoutEnd(t *testing.T) {
 	if q.answers != strangersMax {
 		t.Errorf("%d answers of strangers", q.answers)
 	}
-	tn.wantNote("over the limit", NoteStrangersAnswer)
+	tn.wantNote("over the limit", NoteUnknownResponders)
 	tn.recv("b", answerMsg("b", 1, q.id, ""))
 	if q.answers != strangersMax+1 {
 		t.Error("they keep a member out")
@@ -406,7 +406,7 @@ func TestOpenQuestionsAreBounded(t *testing.T) {
 	if got := len(tn.n.asked.open); got != askedMax {
 		t.Errorf("%d open", got)
 	}
-	tn.wantNote("told", NoteQuestionsFull)
+	tn.wantNote("told", NoteInboundQueriesFull)
 	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != ErrNoQuery {
 		t.Errorf("the oldest: %v", err)
 	}

@@ -222,7 +222,7 @@ func TestQuestionsThatAreDoneGiveWayFirst(t *testing.T) {
 			tn.respond("yes")
 		}
 	}
-	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != nil || tn.notes[NoteQuestionsFull] > 0 {
+	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != nil || tn.notes[NoteInboundQueriesFull] > 0 {
 		t.Errorf("the first can't be answered: %v", err)
 	}
 }
