@@ -633,17 +633,36 @@ func TestEveryNoteHasItsWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
 		err := a.do(background, func(swim.Time) {
-			for code := swim.NotePacketDropped; code <= swim.NoteOutbidding; code++ {
-				n := swim.Note{Code: code, Member: a.loop.node.Swim().Self(), Other: swim.NoMember, From: hostAddr(2), N: 42, Err: ErrStopped}
+			n := swim.Note{Member: a.loop.node.Self().ID, Other: swim.NoMember, From: hostAddr(2), N: 42, Err: ErrStopped}
+			words := func(code swim.NoteCode) string {
+				n.Code = code
 				component, text, _ := a.describe(&n)
-				got := text()
-				if component != "memberlist" || swimNotes[code].text == "" || strings.ContainsAny(got, "{}") {
-					t.Errorf("note %d of %s reads %q, want words for all of it", code, component, got)
+				return component + ": " + text()
+			}
+			for code := swim.NotePacketDropped; code <= swim.NoteDetour; code++ {
+				if got := words(code); !strings.HasPrefix(got, "memberlist: ") || swimNotes[code].text == "" || strings.ContainsAny(got, "{}") {
+					t.Errorf("note %d reads %q, want words for all of it", code, got)
 				}
 			}
-			component, text, _ := a.describe(&swim.Note{Code: serf.NoteMemberJoin, Member: a.loop.node.Swim().Self()})
-			if got := component + ": " + text(); got != "serf: EventMemberJoin: a 127.0.9.1" {
-				t.Errorf("got %q", got)
+			for code := serf.NoteNone + 1; code < serf.NoteEnd; code++ {
+				if got := words(code); !strings.HasPrefix(got, "serf: ") || serfNotes[code] == "" || strings.ContainsAny(got, "{}") {
+					t.Errorf("note %d of serf reads %q, want words for all of it", code-serf.NoteNone, got)
+				}
+			}
+			for code, want := range map[swim.NoteCode]string{
+				serf.NoteMemberJoin:       "EventMemberJoin: a 127.0.9.1",
+				serf.NoteMemberLeave:      "EventMemberLeave: a 127.0.9.1",
+				serf.NoteMemberFailed:     "EventMemberFailed: a 127.0.9.1",
+				serf.NoteMemberUpdate:     "EventMemberUpdate: a",
+				serf.NoteMemberReap:       "EventMemberReap: a",
+				serf.NoteMemberReapForced: "EventMemberReap (forced): a 127.0.9.1",
+			} {
+				if got := words(code); got != "serf: "+want {
+					t.Errorf("%q, want %q: people grep for it", got, want)
+				}
+			}
+			if got, want := words(serf.NoteReconnect), "serf: Attempting reconnect to a "+a.loop.node.Self().Addr.String(); got != want {
+				t.Errorf("%q, want %q", got, want)
 			}
 		})
 		if err != nil {

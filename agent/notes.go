@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"serf/swim"
+	"serf/swim/serf"
 	"serf/wire"
 )
 
-// wording is how a note becomes a line of the log. In text, {member}, {other}, {addr} (of
-// member), {from}, {n}, {text} and {err} stand for the note's fields.
+// wording is how a note becomes a line of the log. In text, {member}, {other}, {from}, {n}, {text} and {err} stand for
+// the note's fields, {addr} for the member's address, and {ip} for the same without its port.
 type wording struct {
 	text string
 	// limited: others can cause it at will, or a lasting condition does. The first is
@@ -31,7 +32,7 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteFailing:        {"Marking {member} as failed, suspect timeout reached ({n} peer confirmations)", false},
 	swim.NoteRefuting:       {"Refuting an accusation (from: {other}{text}), incarnation is now {n}", true},
 	swim.NoteStreamOnly:     {"Was able to connect to {member} over TCP but UDP probes failed, network may be misconfigured", true},
-	swim.NoteConflict:       {"Conflicting address for {member}. Known: {addr} Claimed: {from}", true},
+	swim.NoteConflict:       {"Conflicting address for {member}. Known: {ip} Claimed: {from}", true},
 	swim.NoteMoved:          {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
 	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false}, // of somebody's command, most of the time
 	swim.NotePushPullFailed: {"Push/Pull with {member} failed: {err}", true},
@@ -49,10 +50,59 @@ var swimNotes = map[swim.NoteCode]wording{
 		"for UDP and TCP? Not believed for {n} s unless it answers", true},
 	swim.NoteUnheard: {"Called failed {n} times, and nobody's probe has arrived: is {from} this member's address for the others, " +
 		"and the port open for UDP and TCP? See -advertise", true},
-	swim.NoteDetour: {"{member} at {addr}, to which this member can't send, answers at {from}", false},
+	swim.NoteDetour: {"{member} at {ip}, to which this member can't send, answers at {from}", false},
 	swim.NoteNoWay: {"{member} at {from} can't be reached from here: this member and it have no version of IP in common, " +
 		"others that have both pass on what they say", false},
 	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
+}
+
+// serfNotes words the notes of package serf, component serf. Those of level Warn and above are limited.
+// People grep for the EventMember lines.
+var serfNotes = map[swim.NoteCode]string{
+	serf.NoteMemberJoin:         "EventMemberJoin: {member} {ip}",
+	serf.NoteMemberLeave:        "EventMemberLeave: {member} {ip}",
+	serf.NoteMemberFailed:       "EventMemberFailed: {member} {ip}",
+	serf.NoteMemberUpdate:       "EventMemberUpdate: {member}",
+	serf.NoteMemberReap:         "EventMemberReap: {member}",
+	serf.NoteMemberReapForced:   "EventMemberReap (forced): {member} {ip}",
+	serf.NoteMemberRestarted:    "{member} at {addr} has restarted, or its host has a new address",
+	serf.NoteBadMessage:         "Message from {from} refused: {err}",
+	serf.NoteTimeRefused:        "Lamport time {n} is too far ahead: message ignored",
+	serf.NoteIntentsFull:        "More than {n} intents about unknown members: the oldest are dropped",
+	serf.NoteLeaveRefuted:       "Refuting that this node leaves",
+	serf.NoteLeaveTimeout:       "The leave intent could not be gossiped in time, leaving anyway",
+	serf.NoteEventOld:           "User event {text} of time {n} is too old, dropped",
+	serf.NoteEventDropped:       "User event {text} of time {n} dropped, too many are remembered",
+	serf.NoteEventTooLarge:      "User event of {n} bytes is too large, dropped",
+	serf.NoteQueryOld:           "Query {text} of time {n} is too old, dropped",
+	serf.NoteQueryDropped:       "Query {text} of time {n} dropped, too many are remembered",
+	serf.NoteQueryUnknown:       "Internal query {text} is unknown, ignored",
+	serf.NoteInboundQueriesFull: "More than {n} queries are open: the oldest can't be answered any more",
+	serf.NoteResponseStray:      "Reply from {text} to a query (time {n}) that isn't running",
+	serf.NoteUnknownResponders:  "More than {n} unknown members replied to a query: reply dropped",
+	serf.NoteRelayRefused:       "Refused to relay for {from} to {text}: no member has that name and address",
+	serf.NoteQueueFull:          "Broadcast queues are full, {n} messages dropped so far",
+	serf.NoteTooLargeToGossip:   "Messages that don't fit into a packet are not gossiped, {n} so far",
+	serf.NoteConflict:           "Name conflict: {member} is at {addr}, and {from} claims the name",
+	serf.NoteOwnConflict:        "Name conflict: {from} claims the name of this node",
+	serf.NoteVote:               "Name conflict: {from} claims the name of this node, asking the members",
+	serf.NoteVoteFailed:         "Can't ask the members about the name conflict: {err}",
+	serf.NoteVoteWon:            "Name conflict: this node keeps its name [{text}]",
+	serf.NoteVoteLost:           "Name conflict: this node loses its name and quits [{text}]",
+	serf.NoteKeysChanged:        "Keyring: {text} done",
+	serf.NoteKeysSaved:          "Keyring: saved",
+	serf.NoteKeysInMemory:       "Keyring: {text} is done in memory only, and is lost with a restart: there is no keyring file",
+	serf.NoteKeysRefused:        "Keyring: {text} refused: {err}",
+	serf.NoteKeysTruncated:      "Keyring: only the first {n} keys fit into the answer",
+	serf.NoteReconnect:          "Attempting reconnect to {member} {addr}",
+	serf.NoteReconnectLost:      "Attempting reconnect to {text} {from}, reaped long ago",
+	serf.NoteCoordinateRefused:  "Coordinate of {member} refused: {err}",
+	serf.NoteEventsUnsent:       "Leaving, though {n} user events of this node could not be sent in time",
+	serf.NoteKeysAsked:          "Received {text} query",
+	serf.NoteLargeDropped:       "Too many user events that don't fit into packets: {n} left to push/pull so far",
+	serf.NoteRejoin:             "Attempting re-join to previously known node: {from}",
+	serf.NoteRejoined:           "Re-joined to previously known node: {from}",
+	serf.NoteRejoinFailed:       "Failed to re-join any previously known node, will keep trying: {err}",
 }
 
 // tellNote writes a note to the log.
@@ -91,15 +141,17 @@ func errText(err error) string { return strings.TrimPrefix(err.Error(), "wire: "
 
 // describe returns who speaks in a note, what is said, and whether it may be said too often.
 func (a *Agent) describe(n *swim.Note) (component string, text func() string, limited bool) {
-	if n.Code >= swim.NoteAbove {
-		text = func() string { return string(a.loop.node.AppendNote(nil, *n)) }
-		return "serf", text, n.Level >= swim.Warn
-	}
+	component = "memberlist"
 	w, known := swimNotes[n.Code]
+	if n.Code >= swim.NoteAbove {
+		component = "serf"
+		w.text, known = serfNotes[n.Code]
+		w.limited = n.Level >= swim.Warn
+	}
 	if !known {
 		w = wording{"note " + strconv.Itoa(int(n.Code)) + ": {member} {from} {n} {text} {err}", true}
 	}
-	return "memberlist", func() string { return a.word(w.text, n) }, w.limited
+	return component, func() string { return a.word(w.text, n) }, w.limited
 }
 
 // word fills in a note's text.
@@ -123,11 +175,15 @@ func (a *Agent) noteField(field string, n *swim.Note) string {
 		return a.nameOf(n.Member)
 	case "other":
 		return a.nameOf(n.Other)
-	case "addr":
-		if m, ok := a.loop.node.ByID(n.Member); ok {
+	case "addr", "ip":
+		m, ok := a.loop.node.ByID(n.Member)
+		switch {
+		case !ok:
+			return "?"
+		case field == "ip":
 			return m.Addr.Addr().String()
 		}
-		return "?"
+		return m.Addr.String()
 	case "from":
 		return addrText(n.From)
 	case "n":

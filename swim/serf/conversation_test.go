@@ -36,8 +36,13 @@ type conversation struct {
 	stream  swim.StreamID   // last that another opened
 	opened  []swim.StreamID // by this node
 	journal bool
-	texts   []string // worded notes
-	repeats []string // whom a query was repeated to: only tests about that look
+	texts   []noteText // of notes
+	repeats []string   // whom a query was repeated to: only tests about that look
+}
+
+type noteText struct {
+	code swim.NoteCode
+	text string
 }
 
 func addrOf(name string) netip.AddrPort {
@@ -305,9 +310,7 @@ func (tn *conversation) collect() {
 	}
 	for _, note := range tn.out.Notes {
 		tn.notes[note.Code]++
-		if text := tn.n.AppendNote(nil, note); len(text) > 0 {
-			tn.texts = append(tn.texts, string(text))
-		}
+		tn.texts = append(tn.texts, noteText{note.Code, note.Text})
 	}
 	for _, p := range tn.out.Packets {
 		var sc wire.Scratch

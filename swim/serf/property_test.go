@@ -140,9 +140,6 @@ func (h *harness) drain(t *rapid.T) {
 	for i := range a.Events {
 		h.told(t, &a.Events[i])
 	}
-	for _, note := range a.Notes {
-		h.nodes[0].AppendNote(nil, note)
-	}
 	for i := range h.outs {
 		h.outs[i].Reset()
 	}
