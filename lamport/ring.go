@@ -1,5 +1,7 @@
 package lamport
 
+import "serf/internal/invariant"
+
 const (
 	ringStart = 4 // slots of the first allocation; they double up to WindowTimes
 	// reuseMax is the most items for which a slot keeps its memory for the next time.
@@ -69,9 +71,7 @@ func (r *ring[T]) add(t Time, item T) {
 // grow doubles the slots. Two times of one window never meet in WindowTimes slots.
 func (r *ring[T]) grow() {
 	n := max(2*len(r.slots), ringStart)
-	if n > WindowTimes {
-		panic("BUG: lamport: a time outside of the window was added")
-	}
+	invariant.Check(n <= WindowTimes, "lamport: a time outside of the window was added")
 	old := r.slots
 	r.slots = make([]slot[T], n)
 	for _, s := range old {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"serf/internal/invariant"
 	"serf/wire"
 )
 
@@ -129,7 +130,7 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 // SendUser sends one message of the layer above in a packet, with waiting gossip.
 // A message larger than MaxUser goes nowhere: callers check.
 func (n *Node) SendUser(now Time, to netip.AddrPort, msg []byte, out *Output) {
-	invariant(len(msg) <= n.MaxUser(), "user message over limit")
+	invariant.Check(len(msg) <= n.MaxUser(), "swim: user message over limit")
 	id := NoMember // whoever is at that address; without knowing, no checksum
 	out.scratch.msg = append(append(out.scratch.msg[:0], byte(wire.TypeUser)), msg...)
 	n.send(now, to, id, out, out.scratch.msg)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/wire"
 )
 
@@ -472,7 +473,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 		}
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
 		r := n.view.at(s.member)
-		invariant(r.state == Suspect, "suspicion of a member that isn't suspect")
+		invariant.Check(r.state == Suspect, "swim: suspicion of a member that isn't suspect")
 		n.applyGone(now, s.member, Dead, r.inc, n.roster.nameBytes(n.self), out)
 	}
 }

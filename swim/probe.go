@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/wire"
 )
 
@@ -76,7 +77,7 @@ func (n *Node) tickProbe(now Time, out *Output) {
 }
 
 func (n *Node) tickInquiry(now Time, q *inquiry, out *Output) {
-	invariant(q.target == NoMember || n.view.at(q.target).state.live(), "probe of one that is gone")
+	invariant.Check(q.target == NoMember || n.view.at(q.target).state.live(), "swim: probe of one that is gone")
 	if q.target != NoMember && !q.asked && now >= q.ask {
 		n.askOthers(now, q, out) // even if it's late: then nobody says no, and we know who is slow
 	}

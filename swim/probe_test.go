@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/wire"
 )
 
@@ -377,7 +378,7 @@ func TestNewcomersAreProbedInThisRound(t *testing.T) {
 	node, out := crowd(t, 1000, nil)
 	now := node.probe.next
 	node.Tick(now, out)
-	invariant(!node.probe.order.over(), "a round is on")
+	invariant.Check(!node.probe.order.over(), "swim: a round is on")
 	out.Reset()
 	node.Packet(now, crowdAddr(1), alive("n", 1), out)
 	id, _ := node.Lookup([]byte("n"))

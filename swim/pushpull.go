@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim/internal/paged"
 	"serf/wire"
 )
@@ -293,7 +294,7 @@ func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 	members := b.inPages(page, page+1)
 	if !n.view.recs.Shares(page) {
 		states, _, err := wire.ParseNodeStates(b.states.Page(page), members)
-		invariant(err == nil, "the base can't be read")
+		invariant.Check(err == nil, "swim: the base can't be read")
 		n.mergeStates(now, states, from, out)
 		return
 	}

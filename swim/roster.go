@@ -3,6 +3,8 @@ package swim
 import (
 	"bytes"
 	"net/netip"
+
+	"serf/internal/invariant"
 )
 
 // MemberID stands for a member's name within one Roster. An ID is valid for as
@@ -119,9 +121,9 @@ func (r *Roster) releaseMember(id MemberID) {
 	}
 	m := &r.members[id]
 	m.refs--
-	invariant(m.refs >= 0, "member released twice")
+	invariant.Check(m.refs >= 0, "swim: member released twice")
 	if m.refs == 0 {
-		invariant(m.idents == 0, "member released before its identities")
+		invariant.Check(m.idents == 0, "swim: member released before its identities")
 		delete(r.byName, m.name)
 		*m = rosterMember{}
 		r.freeM = append(r.freeM, id)
@@ -158,7 +160,7 @@ func (r *Roster) releaseIdent(id MemberID, i identID) {
 	}
 	d := &r.idents[i]
 	d.refs--
-	invariant(d.refs >= 0, "identity released twice")
+	invariant.Check(d.refs >= 0, "swim: identity released twice")
 	if d.refs > 0 {
 		return
 	}
@@ -174,11 +176,4 @@ func (r *Roster) releaseIdent(id MemberID, i identID) {
 
 func (d *identity) same(addr netip.AddrPort, meta []byte, versions [6]byte) bool {
 	return d.addr == addr && d.versions == versions && bytes.Equal(d.meta, meta)
-}
-
-// invariant panics when this program, not a peer, is wrong.
-func invariant(ok bool, what string) {
-	if !ok {
-		panic("BUG: swim: " + what)
-	}
 }

@@ -3,6 +3,8 @@ package swim
 import (
 	"slices"
 	"time"
+
+	"serf/internal/invariant"
 )
 
 // suspicion is the time that one suspect has left to refute (Lifeguard's
@@ -98,7 +100,7 @@ func (s *suspicions) add(x suspicion) {
 	if s.pos == nil {
 		s.pos = make(map[MemberID]int)
 	}
-	invariant(s.lookup(x.member) == nil, "member suspected twice")
+	invariant.Check(s.lookup(x.member) == nil, "swim: member suspected twice")
 	s.heap = append(s.heap, x)
 	s.pos[x.member] = len(s.heap) - 1
 	s.up(len(s.heap) - 1)

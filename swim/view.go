@@ -1,6 +1,9 @@
 package swim
 
-import "serf/swim/internal/paged"
+import (
+	"serf/internal/invariant"
+	"serf/swim/internal/paged"
+)
 
 // State of a member, with the values that push/pull carries (spec 1.4).
 type State uint8
@@ -92,7 +95,7 @@ func (v *view) all(yield func(MemberID) bool) {
 
 // add makes a record for id, which must not have one.
 func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
-	invariant(!v.has(id), "record added twice")
+	invariant.Check(!v.has(id), "swim: record added twice")
 	last := v.order.Len()
 	*v.recs.Edit(int(id)) = record{since: now, inc: inc, ident: ident, pos: uint32(last), state: s}
 	v.order.Append(id)
@@ -130,7 +133,7 @@ func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident
 // drop removes the record of id, whose state is not live.
 func (v *view) drop(id MemberID) {
 	r := v.at(id)
-	invariant(!r.state.live(), "record of a live member dropped")
+	invariant.Check(!r.state.live(), "swim: record of a live member dropped")
 	last := v.order.Len() - 1
 	v.swap(int(r.pos), last)
 	v.order.Truncate(last)

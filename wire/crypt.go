@@ -1,11 +1,15 @@
 package wire
 
-import "bytes"
+import (
+	"bytes"
+
+	"serf/internal/invariant"
+)
 
 // appendCryptHead appends the version and a fresh nonce.
 func (s *Sealer) appendCryptHead(dst []byte) []byte {
-	invariant(s.EncryptVersion <= maxEncryption, "unknown version of encryption")
-	invariant(s.Nonce != nil, "keys without a source of nonces")
+	invariant.Check(s.EncryptVersion <= maxEncryption, "wire: unknown version of encryption")
+	invariant.Check(s.Nonce != nil, "wire: keys without a source of nonces")
 	dst = append(dst, s.EncryptVersion)
 	dst = append(dst, make([]byte, nonceSize)...)
 	s.Nonce(dst[len(dst)-nonceSize:])

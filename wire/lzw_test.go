@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"serf/internal/invariant"
 )
 
 // lzwInput draws data that compresses in different ways: runs, repeated words, noise.
@@ -22,7 +24,7 @@ func lzwInput(t *rapid.T) []byte {
 
 func (e *lzwEncoder) all(src []byte) []byte {
 	out, ok := e.encode(nil, src, 2*len(src)+10)
-	invariant(ok, "limit too low for a test")
+	invariant.Check(ok, "wire: limit too low for a test")
 	return out
 }
 

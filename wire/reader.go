@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/invariant"
+
 // streamStep is the memory that a stream starts with: most messages are smaller.
 const streamStep = 4 << 10
 
@@ -105,7 +107,7 @@ func (r *StreamReader) takeLabel() ([]byte, error) {
 // the reader's memory, which the reader doesn't touch any more. Bytes that came
 // after the block are left out.
 func (r *StreamReader) Block() []byte {
-	invariant(r.done, "stream block taken before it is whole")
+	invariant.Check(r.done, "wire: stream block taken before it is whole")
 	return r.buf[:r.f.pos:r.f.pos]
 }
 

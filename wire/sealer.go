@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+
+	"serf/internal/invariant"
 )
 
 // Sealer puts the layers around what is sent, and takes them off what is received:
@@ -320,7 +322,7 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 		u.fail(err)
 		return
 	}
-	invariant(done, "decompressed beyond the limit")
+	invariant.Check(done, "wire: decompressed beyond the limit")
 	u.unpack(p[:len(p):len(p)], depth)
 }
 
@@ -329,7 +331,7 @@ func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	if s == nil || s.Label == "" {
 		return dst, nil
 	}
-	invariant(len(s.Label) <= LabelMax, "label too long")
+	invariant.Check(len(s.Label) <= LabelMax, "wire: label too long")
 	dst = append(dst, byte(TypeLabel), byte(len(s.Label)))
 	dst = append(dst, s.Label...)
 	return dst, dst[len(dst)-len(s.Label):]

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/invariant"
+
 // SerfStateWriter appends the state that Serf adds to a push/pull, whose parts have
 // a fixed order. Call, with as many elements as announced each time:
 //
@@ -51,7 +53,7 @@ func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 
 // Event writes one event of the open slot.
 func (w *SerfStateWriter) Event(name, payload []byte) {
-	invariant(w.events > 0, "more events than the slot announced")
+	invariant.Check(w.events > 0, "wire: more events than the slot announced")
 	w.r.Own = fieldName(appendMapHeader(w.r.Own, 2), "Name", name)
 	w.r.Own = fieldBytes(w.r.Own, "Payload", payload)
 	w.events--
@@ -92,7 +94,7 @@ func (w *SerfStateWriter) StatusLTime(name string, ltime uint64) {
 
 // ShareStatusLTimes writes n status times as AppendStatusLTime makes them. Nobody may change run from now on.
 func (w *SerfStateWriter) ShareStatusLTimes(run []byte, n int) {
-	invariant(w.stage == stageStatus && w.left >= n, "serf state out of order")
+	invariant.Check(w.stage == stageStatus && w.left >= n, "wire: serf state out of order")
 	w.left -= n
 	w.r.Share(run)
 }
@@ -107,17 +109,17 @@ func (w *SerfStateWriter) Bytes() []byte { return Flatten(w.Rope().Pieces()) }
 
 // Rope ends the state and returns it with what it shares.
 func (w *SerfStateWriter) Rope() *Rope {
-	invariant(w.stage == stageStatus && w.left == 0, "serf state not complete")
+	invariant.Check(w.stage == stageStatus && w.left == 0, "wire: serf state not complete")
 	return &w.r
 }
 
 func (w *SerfStateWriter) element(s stateStage) {
-	invariant(w.stage == s && w.left > 0 && w.events == 0, "serf state out of order")
+	invariant.Check(w.stage == s && w.left > 0 && w.events == 0, "wire: serf state out of order")
 	w.left--
 }
 
 func (w *SerfStateWriter) next(s stateStage, n int) {
-	invariant(w.stage == s-1 && w.left == 0 && w.events == 0, "serf state out of order")
+	invariant.Check(w.stage == s-1 && w.left == 0 && w.events == 0, "wire: serf state out of order")
 	w.stage, w.left = s, n
 }
 

@@ -130,10 +130,3 @@ var (
 	ErrChecksum     = errors.New("wire: checksum mismatch")
 	ErrCompress     = errors.New("wire: bad compressed data")
 )
-
-// invariant panics: a caller in this program broke a documented rule.
-func invariant(ok bool, what string) {
-	if !ok {
-		panic("BUG: wire: " + what)
-	}
-}

@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"serf/internal/invariant"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -94,7 +95,7 @@ func (n *Node) saidAll(out *swim.Output) bool {
 // handleLeaveDone handles that the membership has told that we go.
 func (n *Node) handleLeaveDone(now swim.Time, e *swim.Event, out *swim.Output) {
 	l := &n.leave
-	invariant(l.phase == leaveGoing, "left without leaving")
+	invariant.Check(l.phase == leaveGoing, "serf: left without leaving")
 	l.err = e.Err
 	n.becomeGone(now, n.self, true, out)
 	if n.alone() {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"serf/internal/invariant"
 	"serf/lamport"
 	"serf/swim"
 	"serf/swim/internal/paged"
@@ -78,7 +79,7 @@ func (t *table) list(id swim.MemberID) {
 // reap takes id off the list. The record stays.
 func (t *table) reap(id swim.MemberID, now swim.Time) {
 	r := t.edit(id)
-	invariant(r.known(), "somebody unknown reaped")
+	invariant.Check(r.known(), "serf: somebody unknown reaped")
 	t.count[r.status]--
 	t.reaped++
 	r.marks = markReaped
@@ -157,11 +158,4 @@ func (t *table) sorted(r *swim.Roster) []swim.MemberID {
 	})
 	t.order, t.ordered, t.dirty = slices.Compact(order), true, false
 	return t.order
-}
-
-// invariant panics when this program, not a peer, is wrong.
-func invariant(ok bool, what string) {
-	if !ok {
-		panic("BUG: serf: " + what)
-	}
 }
