@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // ConflictAnswer says what the answering member knows of the one asked about.
 // It is nil on the wire if Known is false.
 type ConflictAnswer struct {
@@ -19,26 +21,26 @@ type ConflictAnswer struct {
 func (m *ConflictAnswer) Append(b []byte) []byte {
 	b = append(b, byte(SerfConflictAnswer))
 	if !m.Known {
-		return append(b, mpNil)
+		return append(b, msgpack.Nil)
 	}
 	fields := 11
 	if m.Uptime > 0 {
 		fields++
 	}
-	b = appendMapHeader(b, fields)
-	b = fieldBytes(b, "Addr", m.Addr)
-	b = fieldUint(b, "DelegateCur", uint64(m.Versions[5]))
-	b = fieldUint(b, "DelegateMax", uint64(m.Versions[4]))
-	b = fieldUint(b, "DelegateMin", uint64(m.Versions[3]))
-	b = fieldName(b, "Name", m.Name)
-	b = fieldUint(b, "Port", uint64(m.Port))
-	b = fieldUint(b, "ProtocolCur", uint64(m.Versions[2]))
-	b = fieldUint(b, "ProtocolMax", uint64(m.Versions[1]))
-	b = fieldUint(b, "ProtocolMin", uint64(m.Versions[0]))
-	b = fieldInt(b, "Status", int64(m.Status))
-	b = m.Tags.append(appendKey(b, "Tags"))
+	b = msgpack.AppendMap(b, fields)
+	b = msgpack.RawOrNilField(b, "Addr", m.Addr)
+	b = msgpack.UintField(b, "DelegateCur", uint64(m.Versions[5]))
+	b = msgpack.UintField(b, "DelegateMax", uint64(m.Versions[4]))
+	b = msgpack.UintField(b, "DelegateMin", uint64(m.Versions[3]))
+	b = msgpack.RawField(b, "Name", m.Name)
+	b = msgpack.UintField(b, "Port", uint64(m.Port))
+	b = msgpack.UintField(b, "ProtocolCur", uint64(m.Versions[2]))
+	b = msgpack.UintField(b, "ProtocolMax", uint64(m.Versions[1]))
+	b = msgpack.UintField(b, "ProtocolMin", uint64(m.Versions[0]))
+	b = msgpack.IntField(b, "Status", int64(m.Status))
+	b = m.Tags.append(msgpack.AppendKey(b, "Tags"))
 	if m.Uptime > 0 {
-		b = fieldUint(b, "Uptime", m.Uptime)
+		b = msgpack.UintField(b, "Uptime", m.Uptime)
 	}
 	return b
 }
@@ -46,39 +48,39 @@ func (m *ConflictAnswer) Append(b []byte) []byte {
 // ParseConflictAnswer parses a conflict answer without its type byte. The
 // result borrows from body.
 func ParseConflictAnswer(body []byte) (ConflictAnswer, error) {
-	m := ConflictAnswer{Known: len(body) > 0 && body[0] != mpNil}
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	m := ConflictAnswer{Known: len(body) > 0 && body[0] != msgpack.Nil}
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Addr":
-			m.Addr = c.bytes()
+			m.Addr = c.Bytes()
 		case "DelegateCur":
-			m.Versions[5] = c.uint8()
+			m.Versions[5] = c.Uint8()
 		case "DelegateMax":
-			m.Versions[4] = c.uint8()
+			m.Versions[4] = c.Uint8()
 		case "DelegateMin":
-			m.Versions[3] = c.uint8()
+			m.Versions[3] = c.Uint8()
 		case "Name":
-			m.Name = c.name()
+			m.Name = c.Name()
 		case "Port":
-			m.Port = c.uint16()
+			m.Port = c.Uint16()
 		case "ProtocolCur":
-			m.Versions[2] = c.uint8()
+			m.Versions[2] = c.Uint8()
 		case "ProtocolMax":
-			m.Versions[1] = c.uint8()
+			m.Versions[1] = c.Uint8()
 		case "ProtocolMin":
-			m.Versions[0] = c.uint8()
+			m.Versions[0] = c.Uint8()
 		case "Status":
-			m.Status = c.uint8()
+			m.Status = c.Uint8()
 		case "Tags":
-			m.Tags = c.tags()
+			m.Tags = parseTagPairs(&c)
 		case "Uptime":
-			m.Uptime = c.uint64()
+			m.Uptime = c.Uint64()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // KeyRequest asks to install, use, remove or (without a key) list keys; the name
@@ -89,24 +91,24 @@ type KeyRequest struct {
 
 // Append appends the message, Serf type byte first.
 func (m *KeyRequest) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfKeyRequest)), 1)
-	return fieldBytes(b, "Key", m.Key)
+	b = msgpack.AppendMap(append(b, byte(SerfKeyRequest)), 1)
+	return msgpack.RawOrNilField(b, "Key", m.Key)
 }
 
 // ParseKeyRequest parses a key request without its type byte. The result
 // borrows from body.
 func ParseKeyRequest(body []byte) (KeyRequest, error) {
 	var m KeyRequest
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Key":
-			m.Key = c.bytes()
+			m.Key = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // KeyAnswer answers a key request.
@@ -119,31 +121,31 @@ type KeyAnswer struct {
 
 // Append appends the message, Serf type byte first.
 func (m *KeyAnswer) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfKeyAnswer)), 4)
-	b = m.Keys.append(appendKey(b, "Keys"))
-	b = fieldName(b, "Message", m.Message)
-	b = fieldName(b, "PrimaryKey", m.PrimaryKey)
-	return fieldBool(b, "Result", m.Result)
+	b = msgpack.AppendMap(append(b, byte(SerfKeyAnswer)), 4)
+	b = m.Keys.append(msgpack.AppendKey(b, "Keys"))
+	b = msgpack.RawField(b, "Message", m.Message)
+	b = msgpack.RawField(b, "PrimaryKey", m.PrimaryKey)
+	return msgpack.BoolField(b, "Result", m.Result)
 }
 
 // ParseKeyAnswer parses a key answer without its type byte. The result borrows
 // from body.
 func ParseKeyAnswer(body []byte) (KeyAnswer, error) {
 	var m KeyAnswer
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Keys":
-			m.Keys = c.names()
+			m.Keys = parseList(&c)
 		case "Message":
-			m.Message = c.name()
+			m.Message = c.Name()
 		case "PrimaryKey":
-			m.PrimaryKey = c.name()
+			m.PrimaryKey = c.Name()
 		case "Result":
-			m.Result = c.bool()
+			m.Result = c.Bool()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // Suspect claims that Node doesn't answer From.
 type Suspect struct {
 	Inc        uint32
@@ -35,27 +37,27 @@ func ParseDead(body []byte) (Dead, error) {
 }
 
 func appendClaim(b []byte, inc uint32, node, from []byte) []byte {
-	b = appendMapHeader(b, 3)
-	b = fieldName(b, "From", from)
-	b = fieldUint(b, "Incarnation", uint64(inc))
-	return fieldName(b, "Node", node)
+	b = msgpack.AppendMap(b, 3)
+	b = msgpack.RawField(b, "From", from)
+	b = msgpack.UintField(b, "Incarnation", uint64(inc))
+	return msgpack.RawField(b, "Node", node)
 }
 
 func parseClaim(body []byte) (inc uint32, node, from []byte, err error) {
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Incarnation":
-			inc = c.uint32()
+			inc = c.Uint32()
 		case "Node":
-			node = c.name()
+			node = c.Name()
 		case "From":
-			from = c.name()
+			from = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return inc, node, from, c.err
+	return inc, node, from, c.Err
 }
 
 // Alive claims that Node is alive, and says where and what it is.
@@ -70,13 +72,13 @@ type Alive struct {
 
 // Append appends the message, type byte first.
 func (m *Alive) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeAlive)), 6)
-	b = fieldBytes(b, "Addr", m.Addr)
-	b = fieldUint(b, "Incarnation", uint64(m.Inc))
-	b = fieldBytes(b, "Meta", m.Meta)
-	b = fieldName(b, "Node", m.Node)
-	b = fieldUint(b, "Port", uint64(m.Port))
-	return fieldBytes(b, "Vsn", m.Vsn)
+	b = msgpack.AppendMap(append(b, byte(TypeAlive)), 6)
+	b = msgpack.RawOrNilField(b, "Addr", m.Addr)
+	b = msgpack.UintField(b, "Incarnation", uint64(m.Inc))
+	b = msgpack.RawOrNilField(b, "Meta", m.Meta)
+	b = msgpack.RawField(b, "Node", m.Node)
+	b = msgpack.UintField(b, "Port", uint64(m.Port))
+	return msgpack.RawOrNilField(b, "Vsn", m.Vsn)
 }
 
 // ParseAlive parses an alive without its type byte. The result borrows from
@@ -91,42 +93,42 @@ func ParseAlive(body []byte) (Alive, error) {
 // usualAlive reads an alive whose fields are in the order in which all known senders write them. While
 // many members come at once, most of what arrives is alives.
 func usualAlive(body []byte) (m Alive, ok bool) {
-	c := cursor{p: body}
-	ok = c.lit("\x86\xa4Addr")
-	m.Addr = c.bytes()
-	ok = ok && c.lit("\xabIncarnation")
-	m.Inc = c.uint32()
-	ok = ok && c.lit("\xa4Meta")
-	m.Meta = c.bytes()
-	ok = ok && c.lit("\xa4Node")
-	m.Node = c.name()
-	ok = ok && c.lit("\xa4Port")
-	m.Port = c.uint16()
-	ok = ok && c.lit("\xa3Vsn")
-	m.Vsn = c.bytes()
-	return m, ok && c.ok()
+	c := msgpack.Cursor{P: body}
+	ok = c.Literal("\x86\xa4Addr")
+	m.Addr = c.Bytes()
+	ok = ok && c.Literal("\xabIncarnation")
+	m.Inc = c.Uint32()
+	ok = ok && c.Literal("\xa4Meta")
+	m.Meta = c.Bytes()
+	ok = ok && c.Literal("\xa4Node")
+	m.Node = c.Name()
+	ok = ok && c.Literal("\xa4Port")
+	m.Port = c.Uint16()
+	ok = ok && c.Literal("\xa3Vsn")
+	m.Vsn = c.Bytes()
+	return m, ok && c.OK()
 }
 
 func parseAlive(body []byte) (Alive, error) {
 	var m Alive
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Incarnation":
-			m.Inc = c.uint32()
+			m.Inc = c.Uint32()
 		case "Node":
-			m.Node = c.name()
+			m.Node = c.Name()
 		case "Addr":
-			m.Addr = c.bytes()
+			m.Addr = c.Bytes()
 		case "Port":
-			m.Port = c.uint16()
+			m.Port = c.Uint16()
 		case "Meta":
-			m.Meta = c.bytes()
+			m.Meta = c.Bytes()
 		case "Vsn":
-			m.Vsn = c.bytes()
+			m.Vsn = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

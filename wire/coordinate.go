@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"math"
+
+	"serf/internal/msgpack"
 )
 
 // CoordinateDimensions of a network coordinate. Those of another number are refused.
@@ -22,13 +24,13 @@ type Coordinate struct {
 
 // AppendAckPayload appends the payload of an ack that carries c.
 func AppendAckPayload(b []byte, c *Coordinate) []byte {
-	b = appendMapHeader(append(b, ackPayloadVersion), 4)
-	b = fieldFloat(b, "Adjustment", c.Adjustment)
-	b = fieldFloat(b, "Error", c.Error)
-	b = fieldFloat(b, "Height", c.Height)
-	b = appendArrayHeader(appendKey(b, "Vec"), len(c.Vec))
+	b = msgpack.AppendMap(append(b, ackPayloadVersion), 4)
+	b = msgpack.FloatField(b, "Adjustment", c.Adjustment)
+	b = msgpack.FloatField(b, "Error", c.Error)
+	b = msgpack.FloatField(b, "Height", c.Height)
+	b = msgpack.AppendArray(msgpack.AppendKey(b, "Vec"), len(c.Vec))
 	for _, x := range c.Vec {
-		b = appendFloat(b, x)
+		b = msgpack.AppendFloat(b, x)
 	}
 	return b
 }
@@ -69,7 +71,7 @@ func usualCoordinate(p []byte) (m Coordinate, ok bool) {
 	p = p[len(vec):]
 	for i := range m.Vec {
 		at := p[i*marked : (i+1)*marked]
-		ok = ok && at[0] == mpFloat64
+		ok = ok && at[0] == msgpack.Float64
 		m.Vec[i] = math.Float64frombits(binary.BigEndian.Uint64(at[1:]))
 	}
 	return m, ok
@@ -78,34 +80,34 @@ func usualCoordinate(p []byte) (m Coordinate, ok bool) {
 func parseCoordinate(p []byte) (Coordinate, error) {
 	var m Coordinate
 	var vec bool
-	c := cursor{p: p}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: p}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Adjustment":
-			m.Adjustment = c.float()
+			m.Adjustment = c.Float()
 		case "Error":
-			m.Error = c.float()
+			m.Error = c.Float()
 		case "Height":
-			m.Height = c.float()
+			m.Height = c.Float()
 		case "Vec":
-			vec = c.vector(&m.Vec)
+			vec = parseVector(&c, &m.Vec)
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 	if !vec {
-		c.fail(ErrFormat)
+		c.Fail(ErrFormat)
 	}
-	return m, c.err
+	return m, c.Err
 }
 
-func (c *cursor) vector(vec *[CoordinateDimensions]float64) bool {
-	if n, _ := c.array(); n != len(vec) {
-		c.fail(ErrFormat)
+func parseVector(c *msgpack.Cursor, vec *[CoordinateDimensions]float64) bool {
+	if n, _ := c.Array(); n != len(vec) {
+		c.Fail(ErrFormat)
 		return false
 	}
 	for i := range vec {
-		vec[i] = c.float()
+		vec[i] = c.Float()
 	}
 	return true
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // UserEvent is an event that a user fired.
 type UserEvent struct {
 	CC      bool // may be coalesced with others of its name
@@ -10,31 +12,31 @@ type UserEvent struct {
 
 // Append appends the message, Serf type byte first.
 func (m *UserEvent) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfUserEvent)), 4)
-	b = fieldBool(b, "CC", m.CC)
-	b = fieldUint(b, "LTime", m.LTime)
-	b = fieldName(b, "Name", m.Name)
-	return fieldBytes(b, "Payload", m.Payload)
+	b = msgpack.AppendMap(append(b, byte(SerfUserEvent)), 4)
+	b = msgpack.BoolField(b, "CC", m.CC)
+	b = msgpack.UintField(b, "LTime", m.LTime)
+	b = msgpack.RawField(b, "Name", m.Name)
+	return msgpack.RawOrNilField(b, "Payload", m.Payload)
 }
 
 // ParseUserEvent parses a user event without its type byte. The result borrows
 // from body.
 func ParseUserEvent(body []byte) (UserEvent, error) {
 	var m UserEvent
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "CC":
-			m.CC = c.bool()
+			m.CC = c.Bool()
 		case "LTime":
-			m.LTime = c.uint64()
+			m.LTime = c.Uint64()
 		case "Name":
-			m.Name = c.name()
+			m.Name = c.Name()
 		case "Payload":
-			m.Payload = c.bytes()
+			m.Payload = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // FilterKind is the first byte of a filter.
 type FilterKind uint8
 
@@ -17,18 +19,18 @@ type FilterList struct {
 
 // AddNodes adds a filter that only members of these names pass.
 func (l *FilterList) AddNodes(names ...string) {
-	f := appendArrayHeader([]byte{byte(FilterNode)}, len(names))
+	f := msgpack.AppendArray([]byte{byte(FilterNode)}, len(names))
 	for _, n := range names {
-		f = appendName(f, n)
+		f = msgpack.AppendRaw(f, n)
 	}
 	l.list.Add(f)
 }
 
 // AddTag adds a filter that only members pass whose tag matches the regular expression.
 func (l *FilterList) AddTag(tag, expr string) {
-	f := appendMapHeader([]byte{byte(FilterTag)}, 2)
-	f = fieldName(f, "Expr", expr)
-	f = fieldName(f, "Tag", tag)
+	f := msgpack.AppendMap([]byte{byte(FilterTag)}, 2)
+	f = msgpack.RawField(f, "Expr", expr)
+	f = msgpack.RawField(f, "Tag", tag)
 	l.list.Add(f)
 }
 
@@ -68,9 +70,9 @@ type NodeFilter struct {
 
 // ParseNodeFilter parses the body of a FilterNode. The result borrows from body.
 func ParseNodeFilter(body []byte) (NodeFilter, error) {
-	c := cursor{p: body}
-	m := NodeFilter{Names: c.names()}
-	return m, c.err
+	c := msgpack.Cursor{P: body}
+	m := NodeFilter{Names: parseList(&c)}
+	return m, c.Err
 }
 
 // TagFilter lets the members pass whose Tag matches the regular expression Expr.
@@ -81,16 +83,16 @@ type TagFilter struct {
 // ParseTagFilter parses the body of a FilterTag. The result borrows from body.
 func ParseTagFilter(body []byte) (TagFilter, error) {
 	var m TagFilter
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Expr":
-			m.Expr = c.name()
+			m.Expr = c.Name()
 		case "Tag":
-			m.Tag = c.name()
+			m.Tag = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"serf/internal/msgpack"
+)
 
 // framer finds the end of the message that a growing buffer starts with. It looks at
 // each byte once, keeps no stack, and allocates nothing.
@@ -94,7 +98,7 @@ func (f *framer) openEncrypt(p []byte) (bool, error) {
 
 // header sets what a header says that follows it.
 func (f *framer) header(body []byte) error {
-	c := cursor{p: body}
+	c := msgpack.Cursor{P: body}
 	switch f.typ {
 	case TypePushPull:
 		var h PushPullHeader
@@ -105,8 +109,8 @@ func (f *framer) header(body []byte) error {
 		h.parse(&c)
 		f.tail = uint64(h.Len)
 	}
-	if c.err != nil {
-		return c.err
+	if c.Err != nil {
+		return c.Err
 	}
 	return f.check()
 }
@@ -123,16 +127,16 @@ func (f *framer) pass(p []byte) (done bool, err error) {
 		if f.need == 0 {
 			return true, nil
 		}
-		s, err := shapeOf(p[f.pos:])
+		h, err := msgpack.ReadHead(p[f.pos:])
 		if err == ErrShort {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		f.pos += s.head
-		f.skip = s.body
-		f.need += s.kids - 1
+		f.pos += h.Size
+		f.skip = h.Body
+		f.need += h.Kids - 1
 		if err := f.check(); err != nil {
 			return false, err
 		}

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // LeaveIntent tells that Node is about to leave, or, with Prune, that it is to be
 // forgotten.
 type LeaveIntent struct {
@@ -10,30 +12,30 @@ type LeaveIntent struct {
 
 // Append appends the message, Serf type byte first.
 func (m *LeaveIntent) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfLeave)), 3)
-	b = fieldUint(b, "LTime", m.LTime)
-	b = fieldName(b, "Node", m.Node)
-	return fieldBool(b, "Prune", m.Prune)
+	b = msgpack.AppendMap(append(b, byte(SerfLeave)), 3)
+	b = msgpack.UintField(b, "LTime", m.LTime)
+	b = msgpack.RawField(b, "Node", m.Node)
+	return msgpack.BoolField(b, "Prune", m.Prune)
 }
 
 // ParseLeaveIntent parses a leave intent without its type byte. The result
 // borrows from body.
 func ParseLeaveIntent(body []byte) (LeaveIntent, error) {
 	var m LeaveIntent
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "LTime":
-			m.LTime = c.uint64()
+			m.LTime = c.Uint64()
 		case "Node":
-			m.Node = c.name()
+			m.Node = c.Name()
 		case "Prune":
-			m.Prune = c.bool()
+			m.Prune = c.Bool()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // JoinIntent tells that Node joined at LTime.
@@ -44,9 +46,9 @@ type JoinIntent struct {
 
 // Append appends the message, Serf type byte first.
 func (m *JoinIntent) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfJoin)), 2)
-	b = fieldUint(b, "LTime", m.LTime)
-	return fieldName(b, "Node", m.Node)
+	b = msgpack.AppendMap(append(b, byte(SerfJoin)), 2)
+	b = msgpack.UintField(b, "LTime", m.LTime)
+	return msgpack.RawField(b, "Node", m.Node)
 }
 
 // ParseJoinIntent parses a join intent without its type byte. The result

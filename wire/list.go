@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // List is a list of byte strings in its encoded form: borrowed when it was
 // parsed, owned when it was built by Add. The zero List is nil on the wire.
 type List struct {
@@ -8,11 +10,11 @@ type List struct {
 }
 
 // NewList returns a list of the given elements, which are copied.
-func NewList[S text](elems ...S) List {
+func NewList[S msgpack.Text](elems ...S) List {
 	l := List{raw: []byte{}}
 	for _, e := range elems {
 		l.n++
-		l.raw = appendName(l.raw, e)
+		l.raw = msgpack.AppendRaw(l.raw, e)
 	}
 	return l
 }
@@ -20,20 +22,20 @@ func NewList[S text](elems ...S) List {
 // Add appends a copy of v. Only for lists that were built here: a parsed one borrows.
 func (l *List) Add(v []byte) {
 	l.n++
-	l.raw = appendName(l.raw, v)
+	l.raw = msgpack.AppendRaw(l.raw, v)
 }
 
 // Len is the number of elements.
 func (l List) Len() int { return l.n }
 
 // Iter returns an iterator over the elements.
-func (l List) Iter() ListIter { return ListIter{c: cursor{p: l.raw}, left: l.n} }
+func (l List) Iter() ListIter { return ListIter{c: msgpack.Cursor{P: l.raw}, left: l.n} }
 
 // ListIter yields the elements of a list: for it.Next() { use it.Elem }.
 type ListIter struct {
 	Elem []byte // borrowed; set by Next
 
-	c    cursor
+	c    msgpack.Cursor
 	left int
 }
 
@@ -43,26 +45,26 @@ func (it *ListIter) Next() bool {
 		return false
 	}
 	it.left--
-	it.Elem = it.c.name()
-	return it.c.ok()
+	it.Elem = it.c.Name()
+	return it.c.OK()
 }
 
 func (l List) append(b []byte) []byte {
 	if l.raw == nil {
-		return append(b, mpNil)
+		return append(b, msgpack.Nil)
 	}
-	return append(appendArrayHeader(b, l.n), l.raw...)
+	return append(msgpack.AppendArray(b, l.n), l.raw...)
 }
 
 // names reads and checks a list of byte strings.
-func (c *cursor) names() List {
-	n, isNil := c.array()
+func parseList(c *msgpack.Cursor) List {
+	n, isNil := c.Array()
 	if isNil {
 		return List{}
 	}
-	start := c.p
-	for i := 0; i < n && c.ok(); i++ {
-		c.bytes()
+	start := c.P
+	for i := 0; i < n && c.OK(); i++ {
+		c.Bytes()
 	}
-	return List{n: n, raw: c.since(start)}
+	return List{n: n, raw: c.Since(start)}
 }

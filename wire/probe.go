@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // Ping asks the receiver for an ack.
 type Ping struct {
 	Seq uint32
@@ -15,33 +17,33 @@ type Ping struct {
 // Append appends the message, type byte first.
 func (m *Ping) Append(b []byte) []byte {
 	n := 2 + sourceFields(m.SourceAddr, m.SourcePort, m.SourceNode)
-	b = appendMapHeader(append(b, byte(TypePing)), n)
-	b = fieldName(b, "Node", m.Node)
-	b = fieldUint(b, "SeqNo", uint64(m.Seq))
+	b = msgpack.AppendMap(append(b, byte(TypePing)), n)
+	b = msgpack.RawField(b, "Node", m.Node)
+	b = msgpack.UintField(b, "SeqNo", uint64(m.Seq))
 	return appendSource(b, m.SourceAddr, m.SourcePort, m.SourceNode)
 }
 
 // ParsePing parses a ping without its type byte. The result borrows from body.
 func ParsePing(body []byte) (Ping, error) {
 	var m Ping
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "SeqNo":
-			m.Seq = c.uint32()
+			m.Seq = c.Uint32()
 		case "Node":
-			m.Node = c.name()
+			m.Node = c.Name()
 		case "SourceAddr":
-			m.SourceAddr = c.bytes()
+			m.SourceAddr = c.Bytes()
 		case "SourcePort":
-			m.SourcePort = c.uint16()
+			m.SourcePort = c.Uint16()
 		case "SourceNode":
-			m.SourceNode = c.name()
+			m.SourceNode = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // IndirectPing asks the receiver to ping Node at Target and Port, and to pass its ack on.
@@ -60,43 +62,43 @@ type IndirectPing struct {
 // Append appends the message, type byte first.
 func (m *IndirectPing) Append(b []byte) []byte {
 	n := 5 + sourceFields(m.SourceAddr, m.SourcePort, m.SourceNode)
-	b = appendMapHeader(append(b, byte(TypeIndirectPing)), n)
-	b = fieldBool(b, "Nack", m.Nack)
-	b = fieldName(b, "Node", m.Node)
-	b = fieldUint(b, "Port", uint64(m.Port))
-	b = fieldUint(b, "SeqNo", uint64(m.Seq))
+	b = msgpack.AppendMap(append(b, byte(TypeIndirectPing)), n)
+	b = msgpack.BoolField(b, "Nack", m.Nack)
+	b = msgpack.RawField(b, "Node", m.Node)
+	b = msgpack.UintField(b, "Port", uint64(m.Port))
+	b = msgpack.UintField(b, "SeqNo", uint64(m.Seq))
 	b = appendSource(b, m.SourceAddr, m.SourcePort, m.SourceNode)
-	return fieldBytes(b, "Target", m.Target)
+	return msgpack.RawOrNilField(b, "Target", m.Target)
 }
 
 // ParseIndirectPing parses an indirect ping without its type byte. The result
 // borrows from body.
 func ParseIndirectPing(body []byte) (IndirectPing, error) {
 	var m IndirectPing
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "SeqNo":
-			m.Seq = c.uint32()
+			m.Seq = c.Uint32()
 		case "Target":
-			m.Target = c.bytes()
+			m.Target = c.Bytes()
 		case "Port":
-			m.Port = c.uint16()
+			m.Port = c.Uint16()
 		case "Node":
-			m.Node = c.name()
+			m.Node = c.Name()
 		case "Nack":
-			m.Nack = c.bool()
+			m.Nack = c.Bool()
 		case "SourceAddr":
-			m.SourceAddr = c.bytes()
+			m.SourceAddr = c.Bytes()
 		case "SourcePort":
-			m.SourcePort = c.uint16()
+			m.SourcePort = c.Uint16()
 		case "SourceNode":
-			m.SourceNode = c.name()
+			m.SourceNode = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 func sourceFields(addr []byte, port uint16, name []byte) int {
@@ -115,13 +117,13 @@ func sourceFields(addr []byte, port uint16, name []byte) int {
 
 func appendSource(b, addr []byte, port uint16, name []byte) []byte {
 	if len(addr) > 0 {
-		b = fieldBytes(b, "SourceAddr", addr)
+		b = msgpack.RawOrNilField(b, "SourceAddr", addr)
 	}
 	if len(name) > 0 {
-		b = fieldName(b, "SourceNode", name)
+		b = msgpack.RawField(b, "SourceNode", name)
 	}
 	if port != 0 {
-		b = fieldUint(b, "SourcePort", uint64(port))
+		b = msgpack.UintField(b, "SourcePort", uint64(port))
 	}
 	return b
 }
@@ -134,26 +136,26 @@ type Ack struct {
 
 // Append appends the message, type byte first.
 func (m *Ack) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeAck)), 2)
-	b = fieldBytes(b, "Payload", m.Payload)
-	return fieldUint(b, "SeqNo", uint64(m.Seq))
+	b = msgpack.AppendMap(append(b, byte(TypeAck)), 2)
+	b = msgpack.RawOrNilField(b, "Payload", m.Payload)
+	return msgpack.UintField(b, "SeqNo", uint64(m.Seq))
 }
 
 // ParseAck parses an ack without its type byte. The result borrows from body.
 func ParseAck(body []byte) (Ack, error) {
 	var m Ack
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "SeqNo":
-			m.Seq = c.uint32()
+			m.Seq = c.Uint32()
 		case "Payload":
-			m.Payload = c.bytes()
+			m.Payload = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // Nack says that the indirect ping of the same Seq got no ack so far: the member
@@ -164,21 +166,21 @@ type Nack struct {
 
 // Append appends the message, type byte first.
 func (m *Nack) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeNack)), 1)
-	return fieldUint(b, "SeqNo", uint64(m.Seq))
+	b = msgpack.AppendMap(append(b, byte(TypeNack)), 1)
+	return msgpack.UintField(b, "SeqNo", uint64(m.Seq))
 }
 
 // ParseNack parses a nack without its type byte.
 func ParseNack(body []byte) (Nack, error) {
 	var m Nack
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "SeqNo":
-			m.Seq = c.uint32()
+			m.Seq = c.Uint32()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // PushPullHeader opens a push/pull. Nodes node states and then UserStateLen bytes
 // of user state follow it.
 type PushPullHeader struct {
@@ -10,23 +12,23 @@ type PushPullHeader struct {
 
 // Append appends the header, type byte first.
 func (m *PushPullHeader) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypePushPull)), 3)
-	b = fieldBool(b, "Join", m.Join)
-	b = fieldInt(b, "Nodes", int64(m.Nodes))
-	return fieldInt(b, "UserStateLen", int64(m.UserStateLen))
+	b = msgpack.AppendMap(append(b, byte(TypePushPull)), 3)
+	b = msgpack.BoolField(b, "Join", m.Join)
+	b = msgpack.IntField(b, "Nodes", int64(m.Nodes))
+	return msgpack.IntField(b, "UserStateLen", int64(m.UserStateLen))
 }
 
-func (m *PushPullHeader) parse(c *cursor) {
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+func (m *PushPullHeader) parse(c *msgpack.Cursor) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Join":
-			m.Join = c.bool()
+			m.Join = c.Bool()
 		case "Nodes":
-			m.Nodes = c.count(NodeStatesMax)
+			m.Nodes = parseCount(c, NodeStatesMax)
 		case "UserStateLen":
-			m.UserStateLen = c.count(UserStateMax)
+			m.UserStateLen = parseCount(c, UserStateMax)
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 }
@@ -52,44 +54,44 @@ const (
 
 // Append appends the state. It has no type byte.
 func (m *NodeState) Append(b []byte) []byte {
-	b = appendMapHeader(b, 7)
-	b = fieldBytes(b, "Addr", m.Addr)
-	b = fieldUint(b, "Incarnation", uint64(m.Inc))
-	b = fieldBytes(b, "Meta", m.Meta)
-	b = fieldName(b, "Name", m.Name)
-	b = fieldUint(b, "Port", uint64(m.Port))
-	b = fieldInt(b, "State", int64(m.State))
-	return fieldBytes(b, "Vsn", m.Vsn)
+	b = msgpack.AppendMap(b, 7)
+	b = msgpack.RawOrNilField(b, "Addr", m.Addr)
+	b = msgpack.UintField(b, "Incarnation", uint64(m.Inc))
+	b = msgpack.RawOrNilField(b, "Meta", m.Meta)
+	b = msgpack.RawField(b, "Name", m.Name)
+	b = msgpack.UintField(b, "Port", uint64(m.Port))
+	b = msgpack.IntField(b, "State", int64(m.State))
+	return msgpack.RawOrNilField(b, "Vsn", m.Vsn)
 }
 
-func (m *NodeState) parse(c *cursor) {
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+func (m *NodeState) parse(c *msgpack.Cursor) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Addr":
-			m.Addr = c.bytes()
+			m.Addr = c.Bytes()
 		case "Incarnation":
-			m.Inc = c.uint32()
+			m.Inc = c.Uint32()
 		case "Meta":
-			m.Meta = c.bytes()
+			m.Meta = c.Bytes()
 		case "Name":
-			m.Name = c.name()
+			m.Name = c.Name()
 		case "Port":
-			m.Port = c.uint16()
+			m.Port = c.Uint16()
 		case "State":
-			m.State = c.uint8()
+			m.State = c.Uint8()
 		case "Vsn":
-			m.Vsn = c.bytes()
+			m.Vsn = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 }
 
 // ParsePushPullHeader parses the header of a push/pull without its type byte, and returns what follows it.
 func ParsePushPullHeader(body []byte) (h PushPullHeader, rest []byte, err error) {
-	c := cursor{p: body}
+	c := msgpack.Cursor{P: body}
 	h.parse(&c)
-	return h, c.p, c.err
+	return h, c.P, c.Err
 }
 
 // NodeStates are node states as they follow each other in a push/pull, checked and borrowed.
@@ -101,23 +103,23 @@ type NodeStates struct {
 // ParseNodeStates parses the node states at the start of p, at most so many, and returns what follows
 // them: nothing unless all came.
 func ParseNodeStates(p []byte, most int) (s NodeStates, rest []byte, err error) {
-	c := cursor{p: p}
-	for ; s.n < most && len(c.p) > 0; s.n++ {
+	c := msgpack.Cursor{P: p}
+	for ; s.n < most && len(c.P) > 0; s.n++ {
 		var state NodeState
 		state.parse(&c)
 	}
-	if c.err != nil {
-		return NodeStates{}, nil, c.err
+	if c.Err != nil {
+		return NodeStates{}, nil, c.Err
 	}
-	s.raw = c.since(p)
-	return s, c.p, nil
+	s.raw = c.Since(p)
+	return s, c.P, nil
 }
 
 // Len is the number of states.
 func (s NodeStates) Len() int { return s.n }
 
 // Iter returns an iterator over the states.
-func (s NodeStates) Iter() StateIter { return StateIter{c: cursor{p: s.raw}, left: s.n} }
+func (s NodeStates) Iter() StateIter { return StateIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
 
 // PushPull is a whole push/pull, checked and borrowed.
 type PushPull struct {
@@ -154,17 +156,17 @@ func (m *PushPull) States() StateIter { return m.states.Iter() }
 type StateIter struct {
 	State NodeState // borrowed; set by Next
 
-	c    cursor
+	c    msgpack.Cursor
 	left int
 }
 
 // Next moves to the next state; false at the end.
 func (it *StateIter) Next() bool {
-	if it.left == 0 || !it.c.ok() {
+	if it.left == 0 || !it.c.OK() {
 		return false
 	}
 	it.left--
 	it.State = NodeState{}
 	it.State.parse(&it.c)
-	return it.c.ok()
+	return it.c.OK()
 }

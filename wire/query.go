@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // Flags of a query and of a response to one.
 const (
 	QueryWantAck     uint32 = 1 << 0
@@ -36,54 +38,54 @@ type Query struct {
 
 // Append appends the message, Serf type byte first.
 func (m *Query) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfQuery)), 11)
-	b = fieldBytes(b, "Addr", m.Addr)
-	b = m.Filters.list.append(appendKey(b, "Filters"))
-	b = fieldUint(b, "Flags", uint64(m.Flags))
-	b = fieldUint(b, "ID", uint64(m.ID))
-	b = fieldUint(b, "LTime", m.LTime)
-	b = fieldName(b, "Name", m.Name)
-	b = fieldBytes(b, "Payload", m.Payload)
-	b = fieldUint(b, "Port", uint64(m.Port))
-	b = fieldUint(b, "RelayFactor", uint64(m.RelayFactor))
-	b = fieldName(b, "SourceNode", m.SourceNode)
-	return fieldInt(b, "Timeout", m.Timeout)
+	b = msgpack.AppendMap(append(b, byte(SerfQuery)), 11)
+	b = msgpack.RawOrNilField(b, "Addr", m.Addr)
+	b = m.Filters.list.append(msgpack.AppendKey(b, "Filters"))
+	b = msgpack.UintField(b, "Flags", uint64(m.Flags))
+	b = msgpack.UintField(b, "ID", uint64(m.ID))
+	b = msgpack.UintField(b, "LTime", m.LTime)
+	b = msgpack.RawField(b, "Name", m.Name)
+	b = msgpack.RawOrNilField(b, "Payload", m.Payload)
+	b = msgpack.UintField(b, "Port", uint64(m.Port))
+	b = msgpack.UintField(b, "RelayFactor", uint64(m.RelayFactor))
+	b = msgpack.RawField(b, "SourceNode", m.SourceNode)
+	return msgpack.IntField(b, "Timeout", m.Timeout)
 }
 
 // ParseQuery parses a query without its type byte. The result borrows from
 // body. What is inside the filters is checked as they are read.
 func ParseQuery(body []byte) (Query, error) {
 	var m Query
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Addr":
-			m.Addr = c.bytes()
+			m.Addr = c.Bytes()
 		case "Filters":
-			m.Filters.list = c.names()
+			m.Filters.list = parseList(&c)
 		case "Flags":
-			m.Flags = c.uint32()
+			m.Flags = c.Uint32()
 		case "ID":
-			m.ID = c.uint32()
+			m.ID = c.Uint32()
 		case "LTime":
-			m.LTime = c.uint64()
+			m.LTime = c.Uint64()
 		case "Name":
-			m.Name = c.name()
+			m.Name = c.Name()
 		case "Payload":
-			m.Payload = c.bytes()
+			m.Payload = c.Bytes()
 		case "Port":
-			m.Port = c.uint16()
+			m.Port = c.Uint16()
 		case "RelayFactor":
-			m.RelayFactor = c.uint8()
+			m.RelayFactor = c.Uint8()
 		case "SourceNode":
-			m.SourceNode = c.name()
+			m.SourceNode = c.Name()
 		case "Timeout":
-			m.Timeout = c.int64()
+			m.Timeout = c.Int64()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // QueryResponse answers the query of the same ID and LTime.
@@ -97,34 +99,34 @@ type QueryResponse struct {
 
 // Append appends the message, Serf type byte first.
 func (m *QueryResponse) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfQueryResponse)), 5)
-	b = fieldUint(b, "Flags", uint64(m.Flags))
-	b = fieldName(b, "From", m.From)
-	b = fieldUint(b, "ID", uint64(m.ID))
-	b = fieldUint(b, "LTime", m.LTime)
-	return fieldBytes(b, "Payload", m.Payload)
+	b = msgpack.AppendMap(append(b, byte(SerfQueryResponse)), 5)
+	b = msgpack.UintField(b, "Flags", uint64(m.Flags))
+	b = msgpack.RawField(b, "From", m.From)
+	b = msgpack.UintField(b, "ID", uint64(m.ID))
+	b = msgpack.UintField(b, "LTime", m.LTime)
+	return msgpack.RawOrNilField(b, "Payload", m.Payload)
 }
 
 // ParseQueryResponse parses a query response without its type byte. The result
 // borrows from body.
 func ParseQueryResponse(body []byte) (QueryResponse, error) {
 	var m QueryResponse
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Flags":
-			m.Flags = c.uint32()
+			m.Flags = c.Uint32()
 		case "From":
-			m.From = c.name()
+			m.From = c.Name()
 		case "ID":
-			m.ID = c.uint32()
+			m.ID = c.Uint32()
 		case "LTime":
-			m.LTime = c.uint64()
+			m.LTime = c.Uint64()
 		case "Payload":
-			m.Payload = c.bytes()
+			m.Payload = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

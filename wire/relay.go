@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // Relay asks the receiver to pass Msg on to the member DestName at DestIP and DestPort.
 type Relay struct {
 	DestIP   []byte // 4 or 16 bytes
@@ -11,12 +13,12 @@ type Relay struct {
 
 // Append appends the message, Serf type byte first.
 func (m *Relay) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(SerfRelay)), 2)
-	b = appendMapHeader(appendKey(b, "DestAddr"), 3)
-	b = fieldBytes(b, "IP", m.DestIP)
-	b = fieldInt(b, "Port", int64(m.DestPort))
-	b = fieldName(b, "Zone", m.DestZone)
-	b = fieldName(b, "DestName", m.DestName)
+	b = msgpack.AppendMap(append(b, byte(SerfRelay)), 2)
+	b = msgpack.AppendMap(msgpack.AppendKey(b, "DestAddr"), 3)
+	b = msgpack.RawOrNilField(b, "IP", m.DestIP)
+	b = msgpack.IntField(b, "Port", int64(m.DestPort))
+	b = msgpack.RawField(b, "Zone", m.DestZone)
+	b = msgpack.RawField(b, "DestName", m.DestName)
 	return append(b, m.Msg...)
 }
 
@@ -24,35 +26,35 @@ func (m *Relay) Append(b []byte) []byte {
 // body. Msg has at least its type byte.
 func ParseRelay(body []byte) (Relay, error) {
 	var m Relay
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "DestAddr":
 			m.parseAddr(&c)
 		case "DestName":
-			m.DestName = c.name()
+			m.DestName = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	m.Msg = c.p
+	m.Msg = c.P
 	if len(m.Msg) == 0 {
-		c.fail(ErrShort)
+		c.Fail(ErrShort)
 	}
-	return m, c.err
+	return m, c.Err
 }
 
-func (m *Relay) parseAddr(c *cursor) {
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+func (m *Relay) parseAddr(c *msgpack.Cursor) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "IP":
-			m.DestIP = c.bytes()
+			m.DestIP = c.Bytes()
 		case "Port":
-			m.DestPort = c.uint16()
+			m.DestPort = c.Uint16()
 		case "Zone":
-			m.DestZone = c.name()
+			m.DestZone = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"serf/internal/invariant"
+	"serf/internal/msgpack"
 )
 
 // Sealer puts the layers around what is sent, and takes them off what is received:
@@ -165,30 +166,30 @@ func (s *Sealer) appendCompressed(dst, body []byte, sc *Scratch) []byte {
 }
 
 func appendCompress(b, data []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeCompress)), 2)
-	b = fieldUint(b, "Algo", 0)
-	return fieldBytes(b, "Buf", data)
+	b = msgpack.AppendMap(append(b, byte(TypeCompress)), 2)
+	b = msgpack.UintField(b, "Algo", 0)
+	return msgpack.RawOrNilField(b, "Buf", data)
 }
 
 // parseCompress returns the compressed bytes of a compress message.
 func parseCompress(body []byte) ([]byte, error) {
 	var data []byte
 	var algo uint8
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Algo":
-			algo = c.uint8()
+			algo = c.Uint8()
 		case "Buf":
-			data = c.bytes()
+			data = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 	if algo != 0 {
-		c.fail(ErrCompress)
+		c.Fail(ErrCompress)
 	}
-	return data, c.err
+	return data, c.Err
 }
 
 // OpenPacket takes all layers off the packet p and appends the messages in it to

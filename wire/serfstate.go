@@ -1,6 +1,9 @@
 package wire
 
-import "serf/internal/invariant"
+import (
+	"serf/internal/invariant"
+	"serf/internal/msgpack"
+)
 
 // SerfStateWriter appends the state that Serf adds to a push/pull, whose parts have
 // a fixed order. Call, with as many elements as announced each time:
@@ -31,22 +34,22 @@ const (
 
 // AppendSerfState starts a state after b, Serf type byte first.
 func AppendSerfState(b []byte, eventLTime uint64, slots int) SerfStateWriter {
-	b = appendMapHeader(append(b, byte(SerfPushPull)), 6)
-	b = fieldUint(b, "EventLTime", eventLTime)
-	b = appendArrayHeader(appendKey(b, "Events"), slots)
+	b = msgpack.AppendMap(append(b, byte(SerfPushPull)), 6)
+	b = msgpack.UintField(b, "EventLTime", eventLTime)
+	b = msgpack.AppendArray(msgpack.AppendKey(b, "Events"), slots)
 	return SerfStateWriter{r: Rope{Own: b}, stage: stageSlots, left: slots}
 }
 
 // EmptySlot writes a slot of the event buffer that holds nothing.
 func (w *SerfStateWriter) EmptySlot() {
 	w.element(stageSlots)
-	w.r.Own = append(w.r.Own, mpNil)
+	w.r.Own = append(w.r.Own, msgpack.Nil)
 }
 
 // Slot opens a slot of the event buffer with that many events of one Lamport time.
 func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 	w.element(stageSlots)
-	w.r.Own = appendArrayHeader(appendKey(appendMapHeader(w.r.Own, 2), "Events"), events)
+	w.r.Own = msgpack.AppendArray(msgpack.AppendKey(msgpack.AppendMap(w.r.Own, 2), "Events"), events)
 	w.events, w.ltime = events, ltime
 	w.maybeCloseSlot()
 }
@@ -54,36 +57,36 @@ func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 // Event writes one event of the open slot.
 func (w *SerfStateWriter) Event(name, payload []byte) {
 	invariant.Check(w.events > 0, "wire: more events than the slot announced")
-	w.r.Own = fieldName(appendMapHeader(w.r.Own, 2), "Name", name)
-	w.r.Own = fieldBytes(w.r.Own, "Payload", payload)
+	w.r.Own = msgpack.RawField(msgpack.AppendMap(w.r.Own, 2), "Name", name)
+	w.r.Own = msgpack.RawOrNilField(w.r.Own, "Payload", payload)
 	w.events--
 	w.maybeCloseSlot()
 }
 
 func (w *SerfStateWriter) maybeCloseSlot() {
 	if w.events == 0 {
-		w.r.Own = fieldUint(w.r.Own, "LTime", w.ltime)
+		w.r.Own = msgpack.UintField(w.r.Own, "LTime", w.ltime)
 	}
 }
 
 // LeftMembers writes the Lamport time of the members' clock, and announces n left members.
 func (w *SerfStateWriter) LeftMembers(ltime uint64, n int) {
 	w.next(stageLeft, n)
-	w.r.Own = fieldUint(w.r.Own, "LTime", ltime)
-	w.r.Own = appendArrayHeader(appendKey(w.r.Own, "LeftMembers"), n)
+	w.r.Own = msgpack.UintField(w.r.Own, "LTime", ltime)
+	w.r.Own = msgpack.AppendArray(msgpack.AppendKey(w.r.Own, "LeftMembers"), n)
 }
 
 // LeftMember writes the name of a member that has left.
 func (w *SerfStateWriter) LeftMember(name string) {
 	w.element(stageLeft)
-	w.r.Own = appendName(w.r.Own, name)
+	w.r.Own = msgpack.AppendRaw(w.r.Own, name)
 }
 
 // StatusLTimes writes the Lamport time of the queries' clock, and announces n status times.
 func (w *SerfStateWriter) StatusLTimes(queryLTime uint64, n int) {
 	w.next(stageStatus, n)
-	w.r.Own = fieldUint(w.r.Own, "QueryLTime", queryLTime)
-	w.r.Own = appendMapHeader(appendKey(w.r.Own, "StatusLTimes"), n)
+	w.r.Own = msgpack.UintField(w.r.Own, "QueryLTime", queryLTime)
+	w.r.Own = msgpack.AppendMap(msgpack.AppendKey(w.r.Own, "StatusLTimes"), n)
 }
 
 // StatusLTime writes the Lamport time of the last intent about a member.
@@ -101,7 +104,7 @@ func (w *SerfStateWriter) ShareStatusLTimes(run []byte, n int) {
 
 // AppendStatusLTime appends one status time as it stands among those of a state.
 func AppendStatusLTime(b []byte, name string, ltime uint64) []byte {
-	return appendUint(appendName(b, name), ltime)
+	return msgpack.AppendUint(msgpack.AppendRaw(b, name), ltime)
 }
 
 // Bytes ends the state and returns the buffer.
@@ -141,30 +144,30 @@ func ParseSerfState(body []byte) (SerfState, error) { return ParseSerfStatePiece
 // and 0 otherwise: then it is parsed.
 func ParseSerfStatePieces(body []byte, more [][]byte, known func(piece []byte) int) (SerfState, error) {
 	var m SerfState
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "EventLTime":
-			m.EventLTime = c.uint64()
+			m.EventLTime = c.Uint64()
 		case "Events":
-			m.Events = c.eventSlots()
+			m.Events = parseEventSlots(&c)
 		case "LTime":
-			m.LTime = c.uint64()
+			m.LTime = c.Uint64()
 		case "LeftMembers":
-			m.LeftMembers = c.names()
+			m.LeftMembers = parseList(&c)
 		case "QueryLTime":
-			m.QueryLTime = c.uint64()
+			m.QueryLTime = c.Uint64()
 		case "StatusLTimes":
-			m.StatusLTimes = c.statusLTimes(more, known)
+			m.StatusLTimes = parseStatusLTimes(&c, more, known)
 			more = nil
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 	if more != nil {
-		c.fail(ErrFormat) // of something else
+		c.Fail(ErrFormat) // of something else
 	}
-	return m, c.err
+	return m, c.Err
 }
 
 // EventSlots is the event buffer of a Serf state.
@@ -178,35 +181,35 @@ func (s EventSlots) Len() int { return s.n }
 
 // Iter returns an iterator over the slots that hold something, in the order of the
 // buffer, which isn't that of time.
-func (s EventSlots) Iter() SlotIter { return SlotIter{c: cursor{p: s.raw}, left: s.n} }
+func (s EventSlots) Iter() SlotIter { return SlotIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
 
-func (c *cursor) eventSlots() EventSlots {
-	n, _ := c.array()
-	start := c.p
-	for i := 0; i < n && c.ok(); i++ {
-		c.eventSlot()
+func parseEventSlots(c *msgpack.Cursor) EventSlots {
+	n, _ := c.Array()
+	start := c.P
+	for i := 0; i < n && c.OK(); i++ {
+		parseEventSlot(c)
 	}
-	return EventSlots{n: n, raw: c.since(start)}
+	return EventSlots{n: n, raw: c.Since(start)}
 }
 
 // SlotIter yields slots: for it.Next() { use it.Slot }.
 type SlotIter struct {
 	Slot EventSlot // borrowed; set by Next
 
-	c    cursor
+	c    msgpack.Cursor
 	left int
 }
 
 // Next moves to the next slot that isn't nil; false at the end.
 func (it *SlotIter) Next() bool {
-	for it.left > 0 && it.c.ok() {
+	for it.left > 0 && it.c.OK() {
 		it.left--
-		if len(it.c.p) > 0 && it.c.p[0] == mpNil {
-			it.c.p = it.c.p[1:]
+		if len(it.c.P) > 0 && it.c.P[0] == msgpack.Nil {
+			it.c.P = it.c.P[1:]
 			continue
 		}
-		it.Slot = it.c.eventSlot()
-		return it.c.ok()
+		it.Slot = parseEventSlot(&it.c)
+		return it.c.OK()
 	}
 	return false
 }
@@ -219,22 +222,22 @@ type EventSlot struct {
 	raw []byte
 }
 
-func (c *cursor) eventSlot() EventSlot {
+func parseEventSlot(c *msgpack.Cursor) EventSlot {
 	var s EventSlot
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Events":
-			s.n, _ = c.array()
-			start := c.p
-			for i := 0; i < s.n && c.ok(); i++ {
+			s.n, _ = c.Array()
+			start := c.P
+			for i := 0; i < s.n && c.OK(); i++ {
 				var e SlotEvent
 				e.parse(c)
 			}
-			s.raw = c.since(start)
+			s.raw = c.Since(start)
 		case "LTime":
-			s.LTime = c.uint64()
+			s.LTime = c.Uint64()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 	return s
@@ -244,22 +247,22 @@ func (c *cursor) eventSlot() EventSlot {
 func (s EventSlot) Len() int { return s.n }
 
 // Iter returns an iterator over the events.
-func (s EventSlot) Iter() SlotEventIter { return SlotEventIter{c: cursor{p: s.raw}, left: s.n} }
+func (s EventSlot) Iter() SlotEventIter { return SlotEventIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
 
 // SlotEvent is one event of a slot.
 type SlotEvent struct {
 	Name, Payload []byte
 }
 
-func (m *SlotEvent) parse(c *cursor) {
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+func (m *SlotEvent) parse(c *msgpack.Cursor) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Name":
-			m.Name = c.name()
+			m.Name = c.Name()
 		case "Payload":
-			m.Payload = c.bytes()
+			m.Payload = c.Bytes()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 }
@@ -268,7 +271,7 @@ func (m *SlotEvent) parse(c *cursor) {
 type SlotEventIter struct {
 	Event SlotEvent // borrowed; set by Next
 
-	c    cursor
+	c    msgpack.Cursor
 	left int
 }
 
@@ -280,7 +283,7 @@ func (it *SlotEventIter) Next() bool {
 	it.left--
 	it.Event = SlotEvent{}
 	it.Event.parse(&it.c)
-	return it.c.ok()
+	return it.c.OK()
 }
 
 // StatusLTimes is the Lamport times of the last intents about members.
@@ -302,22 +305,22 @@ func (s StatusLTimes) Pieces(do func(piece []byte)) {
 }
 
 // IterStatusLTimes returns an iterator over the status times of one piece.
-func IterStatusLTimes(piece []byte) StatusIter { return StatusIter{c: cursor{p: piece}} }
+func IterStatusLTimes(piece []byte) StatusIter { return StatusIter{c: msgpack.Cursor{P: piece}} }
 
 // Iter returns an iterator over the members, in the order of the wire.
-func (s StatusLTimes) Iter() StatusIter { return StatusIter{c: cursor{p: s.raw}, more: s.more} }
+func (s StatusLTimes) Iter() StatusIter { return StatusIter{c: msgpack.Cursor{P: s.raw}, more: s.more} }
 
-func (c *cursor) statusLTimes(more [][]byte, known func([]byte) int) StatusLTimes {
+func parseStatusLTimes(c *msgpack.Cursor, more [][]byte, known func([]byte) int) StatusLTimes {
 	if len(more) == 0 {
-		n, _ := c.mapping()
-		start := c.p
-		for i := 0; i < n && c.ok(); i++ {
-			c.statusLTime()
+		n, _ := c.Map()
+		start := c.P
+		for i := 0; i < n && c.OK(); i++ {
+			parseStatusLTime(c)
 		}
-		return StatusLTimes{n: n, raw: c.since(start)}
+		return StatusLTimes{n: n, raw: c.Since(start)}
 	}
-	h, _ := c.open(kindMap)
-	s := StatusLTimes{raw: c.p, more: more}
+	h, _ := c.Open(msgpack.KindMap)
+	s := StatusLTimes{raw: c.P, more: more}
 	s.Pieces(func(piece []byte) {
 		if known != nil {
 			if n := known(piece); n > 0 {
@@ -325,36 +328,36 @@ func (c *cursor) statusLTimes(more [][]byte, known func([]byte) int) StatusLTime
 				return
 			}
 		}
-		c.p = piece
-		for ; len(c.p) > 0 && c.ok(); s.n++ {
-			c.statusLTime()
+		c.P = piece
+		for ; len(c.P) > 0 && c.OK(); s.n++ {
+			parseStatusLTime(c)
 		}
 	})
-	if uint64(s.n) != h.kids/2 {
-		c.fail(ErrShort)
+	if uint64(s.n) != h.Kids/2 {
+		c.Fail(ErrShort)
 	}
 	return s
 }
 
-func (c *cursor) statusLTime() (name []byte, ltime uint64) { return c.name(), c.uint64() }
+func parseStatusLTime(c *msgpack.Cursor) (name []byte, ltime uint64) { return c.Name(), c.Uint64() }
 
 // StatusIter yields status times: for it.Next() { use it.Name and it.LTime }.
 type StatusIter struct {
 	Name  []byte // borrowed; set by Next
 	LTime uint64
 
-	c    cursor
+	c    msgpack.Cursor
 	more [][]byte
 }
 
 // Next moves to the next member; false at the end.
 func (it *StatusIter) Next() bool {
-	for len(it.c.p) == 0 {
-		if len(it.more) == 0 || !it.c.ok() {
+	for len(it.c.P) == 0 {
+		if len(it.more) == 0 || !it.c.OK() {
 			return false
 		}
-		it.c.p, it.more = it.more[0], it.more[1:]
+		it.c.P, it.more = it.more[0], it.more[1:]
 	}
-	it.Name, it.LTime = it.c.statusLTime()
-	return it.c.ok()
+	it.Name, it.LTime = parseStatusLTime(&it.c)
+	return it.c.OK()
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // tagsMagic starts node metadata that is a map of tags. Members from before there were
 // tags have a role there instead, as plain text.
 const tagsMagic = 255
@@ -27,12 +29,12 @@ func NewTags(pairs []Tag) Tags {
 
 // AppendTags appends node metadata with pairs, which the caller has sorted by key.
 func AppendTags(b []byte, pairs []Tag) []byte {
-	return appendPairs(appendMapHeader(append(b, tagsMagic), len(pairs)), pairs)
+	return appendPairs(msgpack.AppendMap(append(b, tagsMagic), len(pairs)), pairs)
 }
 
 func appendPairs(b []byte, pairs []Tag) []byte {
 	for _, p := range pairs {
-		b = appendName(appendName(b, p.Key), p.Value)
+		b = msgpack.AppendRaw(msgpack.AppendRaw(b, p.Key), p.Value)
 	}
 	return b
 }
@@ -44,46 +46,46 @@ func ParseTags(meta []byte) (Tags, error) {
 	if len(meta) == 0 || meta[0] != tagsMagic {
 		return Tags{n: 1, role: meta, hasRole: true}, nil
 	}
-	c := cursor{p: meta[1:]}
-	t := c.tags()
-	return t, c.err
+	c := msgpack.Cursor{P: meta[1:]}
+	t := parseTagPairs(&c)
+	return t, c.Err
 }
 
-func (c *cursor) tags() Tags {
-	n, isNil := c.mapping()
+func parseTagPairs(c *msgpack.Cursor) Tags {
+	n, isNil := c.Map()
 	if isNil {
 		return Tags{}
 	}
-	start := c.p
-	for i := 0; i < n && c.ok(); i++ {
-		c.name()
-		c.name()
+	start := c.P
+	for i := 0; i < n && c.OK(); i++ {
+		c.Name()
+		c.Name()
 	}
-	return Tags{n: n, raw: c.since(start)}
+	return Tags{n: n, raw: c.Since(start)}
 }
 
 func (t Tags) append(b []byte) []byte {
 	switch {
 	case t.hasRole:
-		return appendName(appendName(appendMapHeader(b, 1), roleTag), t.role)
+		return msgpack.AppendRaw(msgpack.AppendRaw(msgpack.AppendMap(b, 1), roleTag), t.role)
 	case t.raw == nil:
-		return append(b, mpNil)
+		return append(b, msgpack.Nil)
 	}
-	return append(appendMapHeader(b, t.n), t.raw...)
+	return append(msgpack.AppendMap(b, t.n), t.raw...)
 }
 
 // Len is the number of tags. A key may occur more than once: the last one counts.
 func (t Tags) Len() int { return t.n }
 
 // Iter returns an iterator over the tags, in the order of the wire.
-func (t Tags) Iter() TagIter { return TagIter{tags: t, c: cursor{p: t.raw}, left: t.n} }
+func (t Tags) Iter() TagIter { return TagIter{tags: t, c: msgpack.Cursor{P: t.raw}, left: t.n} }
 
 // TagIter yields tags: for it.Next() { use it.Key and it.Value }.
 type TagIter struct {
 	Key, Value []byte // borrowed; set by Next
 
 	tags Tags
-	c    cursor
+	c    msgpack.Cursor
 	left int
 }
 
@@ -97,6 +99,6 @@ func (it *TagIter) Next() bool {
 		it.Key, it.Value = []byte(roleTag), it.tags.role
 		return true
 	}
-	it.Key, it.Value = it.c.name(), it.c.name()
-	return it.c.ok()
+	it.Key, it.Value = it.c.Name(), it.c.Name()
+	return it.c.OK()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"serf/internal/msgpack"
 )
 
 // structures returns where the maps of a message begin that have fields: those of names to values can hold any key.
@@ -18,8 +20,8 @@ func structures(t *testing.T, msg []byte) (at []int) {
 				if maps {
 					start := p
 					p = walk(p, "")
-					c := cursor{p: msg[start:p]}
-					key = string(c.name())
+					c := msgpack.Cursor{P: msg[start:p]}
+					key = string(c.Name())
 				}
 				p = walk(p, key)
 			}
@@ -42,11 +44,11 @@ func structures(t *testing.T, msg []byte) (at []int) {
 			elements(n, false)
 			return p
 		}
-		c := cursor{p: msg[p:]}
-		if c.skip(); c.err != nil {
-			t.Fatalf("at %d of %x: %v", p, msg, c.err)
+		c := msgpack.Cursor{P: msg[p:]}
+		if c.Skip(); c.Err != nil {
+			t.Fatalf("at %d of %x: %v", p, msg, c.Err)
 		}
-		return len(msg) - len(c.p)
+		return len(msg) - len(c.P)
 	}
 	for p := 0; p < len(msg); {
 		p = walk(p, "")

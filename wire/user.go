@@ -1,5 +1,7 @@
 package wire
 
+import "serf/internal/msgpack"
+
 // AppendUser appends a user message as packets carry it: the type byte and msg.
 func AppendUser(b, msg []byte) []byte {
 	return append(append(b, byte(TypeUser)), msg...)
@@ -12,17 +14,17 @@ type UserMsgHeader struct {
 
 // Append appends the header, type byte first.
 func (m *UserMsgHeader) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeUser)), 1)
-	return fieldInt(b, "UserMsgLen", int64(m.Len))
+	b = msgpack.AppendMap(append(b, byte(TypeUser)), 1)
+	return msgpack.IntField(b, "UserMsgLen", int64(m.Len))
 }
 
-func (m *UserMsgHeader) parse(c *cursor) {
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+func (m *UserMsgHeader) parse(c *msgpack.Cursor) {
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "UserMsgLen":
-			m.Len = c.count(UserStateMax)
+			m.Len = parseCount(c, UserStateMax)
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
 }
@@ -31,10 +33,10 @@ func (m *UserMsgHeader) parse(c *cursor) {
 // returns the bytes that it carries, borrowed. Bytes after the end are ignored.
 func ParseUserMsg(body []byte) ([]byte, error) {
 	var h UserMsgHeader
-	c := cursor{p: body}
+	c := msgpack.Cursor{P: body}
 	h.parse(&c)
-	msg := c.take(uint64(h.Len))
-	return msg, c.err
+	msg := c.Take(uint64(h.Len))
+	return msg, c.Err
 }
 
 // Err answers a push/pull that was refused.
@@ -44,21 +46,21 @@ type Err struct {
 
 // Append appends the message, type byte first.
 func (m *Err) Append(b []byte) []byte {
-	b = appendMapHeader(append(b, byte(TypeErr)), 1)
-	return fieldName(b, "Error", m.Text)
+	b = msgpack.AppendMap(append(b, byte(TypeErr)), 1)
+	return msgpack.RawField(b, "Error", m.Text)
 }
 
 // ParseErr parses an err without its type byte. The result borrows from body.
 func ParseErr(body []byte) (Err, error) {
 	var m Err
-	c := cursor{p: body}
-	for n := c.fields(); n > 0 && c.ok(); n-- {
-		switch string(c.key()) {
+	c := msgpack.Cursor{P: body}
+	for n := c.Fields(); n > 0 && c.OK(); n-- {
+		switch string(c.Bytes()) {
 		case "Error":
-			m.Text = c.name()
+			m.Text = c.Name()
 		default:
-			c.skip()
+			c.Skip()
 		}
 	}
-	return m, c.err
+	return m, c.Err
 }

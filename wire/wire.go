@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"strconv"
+
+	"serf/internal/msgpack"
 )
 
 // Type is the first byte of a message of the membership layer.
@@ -116,9 +118,9 @@ const (
 // Reasons to refuse bytes from the network. Functions of this package return
 // them unwrapped, so that refusing allocates nothing and == tells them apart.
 var (
-	ErrShort        = errors.New("wire: message cut short")
-	ErrFormat       = errors.New("wire: malformed message")
-	ErrRange        = errors.New("wire: number doesn't fit its field")
+	ErrShort        = msgpack.ErrShort
+	ErrFormat       = msgpack.ErrFormat
+	ErrRange        = msgpack.ErrRange
 	ErrType         = errors.New("wire: unexpected message type")
 	ErrLimit        = errors.New("wire: message over a limit")
 	ErrNesting      = errors.New("wire: too many layers around a message")
@@ -130,3 +132,17 @@ var (
 	ErrChecksum     = errors.New("wire: checksum mismatch")
 	ErrCompress     = errors.New("wire: bad compressed data")
 )
+
+// parseCount reads a length or number of things that is at most most.
+func parseCount(c *msgpack.Cursor, most int) int {
+	n := c.Int64()
+	if n < 0 {
+		c.Fail(ErrRange)
+		return 0
+	}
+	if n > int64(most) {
+		c.Fail(ErrLimit)
+		return 0
+	}
+	return int(n)
+}
