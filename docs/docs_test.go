@@ -13,8 +13,8 @@ import (
 // root is the top of the source tree.
 const root = ".."
 
-// eachFile calls f with the path, relative to the top, and the text of every file of the tree with one of the given
-// endings.
+// eachFile calls f with the path, relative to the top, and the text of every file of the tree with
+// one of the given endings.
 func eachFile(t *testing.T, f func(path, text string), endings ...string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
