@@ -214,7 +214,6 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 func (a *Agent) drain() {
 	out := &a.loop.out
 	for i := range out.Notes {
-		a.countNote(&out.Notes[i])
 		a.tellNote(&out.Notes[i])
 	}
 	for i := range out.Events {

@@ -60,23 +60,6 @@ func (t *timing) add(took time.Duration) {
 
 func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
 
-// countNote counts what only notes tell.
-func (a *Agent) countNote(n *swim.Note) {
-	if n.Code == swim.NoteFailing && n.N < int64(hopedConfirmations(a.conf.Serf.SuspicionMult, a.loop.node.Swim().Live())) {
-		a.counts.earlyFailures.Add(1)
-	}
-}
-
-// hopedConfirmations is how many members may confirm a suspicion among n: none
-// in a cluster that has too few of them.
-func hopedConfirmations(mult, n int) int {
-	k := mult - 2
-	if k < 0 || n-2 < k {
-		return 0
-	}
-	return k
-}
-
 // isPushPull tells whether a stream that the node wants is an exchange of the whole state.
 func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }
 

@@ -8,17 +8,6 @@ import (
 	"serf/wire"
 )
 
-// As the machine reckons: memberlist's k for the suspicion timer.
-func TestHopedConfirmations(t *testing.T) {
-	for _, tc := range []struct{ mult, n, want int }{
-		{4, 3, 0}, {4, 4, 2}, {4, 1000, 2}, {6, 5, 0}, {6, 6, 4}, {2, 10, 0}, {1, 10, 0},
-	} {
-		if got := hopedConfirmations(tc.mult, tc.n); got != tc.want {
-			t.Errorf("multiplier %d, %d members: %d, want %d", tc.mult, tc.n, got, tc.want)
-		}
-	}
-}
-
 func TestOnlyExchangesOfStateAreTimed(t *testing.T) {
 	for _, tc := range []struct {
 		stream swim.StreamOut

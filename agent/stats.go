@@ -120,7 +120,6 @@ type Traffic struct {
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
 	SubscribersCut  uint64 // subscriptions that ended for slowness
-	EarlyFailures   uint64 // members given up although fewer than hoped for confirmed the suspicion
 	Rounds          Timing // of the node's own accord: gossip, probes and so on
 	PushPulls       Timing // exchanges of the whole state begun here that were answered
 	StateOut        uint64 // bytes of the last whole state that was sent, before it was sealed
@@ -134,7 +133,6 @@ type counters struct {
 	streamsAccepted, streamsRefused, streamErrors atomic.Uint64
 	streamsDialled, streamBytesOut                atomic.Uint64
 	streamLabels, streamKeys                      atomic.Uint64
-	earlyFailures                                 atomic.Uint64
 	rounds, pushPulls                             timing
 	stateOut, statesIn, stateBytesIn              atomic.Uint64
 }
@@ -153,7 +151,6 @@ func (a *Agent) Traffic() Traffic {
 		StreamsDialled:  c.streamsDialled.Load(),
 		StreamBytesOut:  c.streamBytesOut.Load(),
 		SubscribersCut:  a.events.cut.Load(),
-		EarlyFailures:   c.earlyFailures.Load(),
 		Rounds:          c.rounds.load(),
 		PushPulls:       c.pushPulls.load(),
 		StateOut:        c.stateOut.Load(),

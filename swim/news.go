@@ -471,6 +471,9 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 			n.askAgain(now, &n.suspicions.heap[0], out)
 			continue
 		}
+		if s.got < s.hoped {
+			n.counters.FailuresUnconfirmed++
+		}
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
 		r := n.view.at(s.member)
 		invariant.Check(r.state == Suspect, "swim: suspicion of a member that isn't suspect")

@@ -81,14 +81,15 @@ type Counters struct {
 	// suspicion of a member that is suspect already isn't any.
 	AliveNews, SuspectNews, DeadNews uint64
 
-	ProbesFailed   uint64 // no ack, direct or not
-	StreamAcks     uint64 // a probe that only the stream answered
-	Suspicions     uint64 // begun here
-	Refutations    uint64 // of accusations against this member
-	PushPulls      uint64 // begun here
-	PushPullErrors uint64
-	StatesCut      uint64 // push/pulls that couldn't carry all members
-	Pauses         uint64 // of this node, in which it could do nothing
+	ProbesFailed        uint64 // no ack, direct or not
+	StreamAcks          uint64 // a probe that only the stream answered
+	Suspicions          uint64 // begun here
+	FailuresUnconfirmed uint64 // suspicions that ran out with fewer confirmations than shorten them
+	Refutations         uint64 // of accusations against this member
+	PushPulls           uint64 // begun here
+	PushPullErrors      uint64
+	StatesCut           uint64 // push/pulls that couldn't carry all members
+	Pauses              uint64 // of this node, in which it could do nothing
 
 	// What was dropped, by reason.
 	DroppedPackets      uint64 // couldn't be opened; the next two are among them

@@ -35,6 +35,9 @@ func TestSuspectIsAskedOnceMore(t *testing.T) {
 	tn.advance(1)
 	tn.want("and no more than it would have had anyway", "event failed b")
 	tn.wantNone("once", "b: ping *")
+	if got := tn.n.counters.FailuresUnconfirmed; got != 1 {
+		t.Errorf("%d unconfirmed failures counted", got)
+	}
 }
 
 func TestSuspectThatAnswersIsSpared(t *testing.T) {
@@ -83,6 +86,9 @@ func TestSuspectOfManyIsAsked(t *testing.T) {
 	tn.want("before it's given up, and told why", "b: ping b", "b: suspect b@1*")
 	tn.advance(500 * time.Millisecond)
 	tn.want("and no later for that", "event failed b")
+	if got := tn.n.counters.FailuresUnconfirmed; got != 0 {
+		t.Errorf("%d unconfirmed failures counted, of one that two confirmed", got)
+	}
 }
 
 // TestHearsayConfirmsNothing: of a full exchange nobody knows who accuses, perhaps the one that it comes back to.

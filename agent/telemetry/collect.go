@@ -222,7 +222,7 @@ var counts = []count{
 	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
 	{"memberlist.dropped.label", func(r *reading) uint64 { return r.Membership.DroppedLabels + r.Traffic.StreamLabels }, nil},
 	{"memberlist.dropped.key", func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamKeys }, nil},
-	{"memberlist.degraded.timeout", func(r *reading) uint64 { return r.Traffic.EarlyFailures }, nil},
+	{"memberlist.degraded.timeout", func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
 	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
 	{"serf.member.left", func(r *reading) uint64 { return r.Above.Leaves }, nil},
 	{"serf.member.failed", func(r *reading) uint64 { return r.Above.Failures }, nil},

@@ -65,7 +65,7 @@ func TestCollectsAllFigures(t *testing.T) {
 	accepted, commands := uint64(1), uint64(5)
 	c := newTestCollector(t, source, func() (uint64, uint64) { return accepted, commands })
 	figures := agent.Metrics{
-		Membership: swim.Counters{AliveNews: 1, SuspectNews: 2, DeadNews: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond},
+		Membership: swim.Counters{AliveNews: 1, SuspectNews: 2, DeadNews: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond, FailuresUnconfirmed: 18},
 		Above: serf.Counters{
 			Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12, Acks: 19, Responses: 20, AckDuplicates: 21, ResponseDuplicates: 22,
 			CoordinatesRefused: 23, ZeroRTTs: 24, MessagesIn: 2, MessageBytesIn: 50,
@@ -74,7 +74,7 @@ func TestCollectsAllFigures(t *testing.T) {
 		States: [...]int{31, 32, 33, 34}, Queued: 35,
 		Handlers: handler.Stats{Waiting: 41, Running: 42, Total: handler.Counts{Runs: 43, Failed: 44, TimedOut: 45, Killed: 46, Dropped: 47, Lost: 48, Coalesced: 49}},
 		Traffic: agent.Traffic{
-			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17, EarlyFailures: 18,
+			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17,
 			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: agent.Timing{N: 2, Took: 8 * time.Millisecond},
 			StateOut: 5000, StatesIn: 2, StateBytesIn: 7000,
 		},
