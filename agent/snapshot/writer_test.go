@@ -287,6 +287,7 @@ func TestRejoinEndsLeave(t *testing.T) {
 func TestCompaction(t *testing.T) {
 	d := newMemDisk("alive: a 10.0.0.1:1\n")
 	w, _ := openWriter(t, d, false)
+	comment := "#" + strings.Repeat("x", lineMax-1) + "\n"
 	pad := func(n int64) { // comments count for the size alone
 		for n > w.size {
 			line := comment
