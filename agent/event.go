@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -17,11 +18,11 @@ type Event interface {
 
 // What MemberEvent.Type may be.
 const (
-	MemberJoin   = "member-join"
-	MemberLeave  = "member-leave"
-	MemberFailed = "member-failed"
-	MemberUpdate = "member-update"
-	MemberReap   = "member-reap"
+	MemberJoin   = eventfilter.MemberJoin
+	MemberLeave  = eventfilter.MemberLeave
+	MemberFailed = eventfilter.MemberFailed
+	MemberUpdate = eventfilter.MemberUpdate
+	MemberReap   = eventfilter.MemberReap
 )
 
 // MemberEvent tells that the same thing happened to one or more members.

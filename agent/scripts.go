@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/internal/eventfilter"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -107,10 +108,10 @@ func (a *Agent) runScripts(e Event) {
 	case MemberEvent:
 		a.runner.Handle(handler.Event{Kind: e.Type, Members: scriptMembers(e.Members)})
 	case UserEvent:
-		a.runner.Handle(handler.Event{Kind: handler.User, Name: e.Name, Payload: e.Payload, LTime: e.LTime})
+		a.runner.Handle(handler.Event{Kind: eventfilter.User, Name: e.Name, Payload: e.Payload, LTime: e.LTime})
 	case QueryEvent:
 		respond := func(output []byte) error { return a.Respond(context.Background(), e.ID, output) }
-		h := handler.Event{Kind: handler.Query, Name: e.Name, Payload: e.Payload, LTime: e.LTime, Respond: respond}
+		h := handler.Event{Kind: eventfilter.Query, Name: e.Name, Payload: e.Payload, LTime: e.LTime, Respond: respond}
 		if !a.events.wants(QueryEvent{Name: e.Name}) { // else somebody besides the scripts may answer
 			h.Unanswered = func() { a.decline(e.ID) }
 		}
@@ -133,7 +134,7 @@ type listener struct{ a *Agent }
 func (l listener) WantsQuery(name []byte) bool {
 	query := QueryEvent{Name: string(name)}
 	for _, h := range *l.a.handlers.Load() {
-		if h.Filters.Match(handler.Query, query.Name) {
+		if h.Filters.Match(eventfilter.Query, query.Name) {
 			return true
 		}
 	}

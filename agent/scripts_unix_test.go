@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"serf/agent/handler"
+	"serf/internal/eventfilter"
 )
 
 // What still ran or waited when the agent stopped is counted and said.
@@ -30,7 +31,7 @@ func TestEndSaysWhatHandlersLose(t *testing.T) {
 	}
 	a.runner.Set([]handler.Handler{h})
 	for range 3 {
-		a.runner.Handle(handler.Event{Kind: handler.User, Name: "x"})
+		a.runner.Handle(handler.Event{Kind: eventfilter.User, Name: "x"})
 	}
 	f, err := os.OpenFile(gate, os.O_WRONLY, 0) // as soon as the script runs
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"serf/internal/eventfilter"
 )
 
 // Event is something to run scripts for. The runner keeps it until the scripts
@@ -47,14 +49,14 @@ type Member struct {
 const roleTag = "role"
 
 // named reports whether the event is a user event or a query.
-func (e *Event) named() bool { return e.Kind == User || e.Kind == Query }
+func (e *Event) named() bool { return e.Kind == eventfilter.User || e.Kind == eventfilter.Query }
 
 // String names the event as log lines do: "member-join", "user-event: NAME", "query: NAME".
 func (e *Event) String() string {
 	switch e.Kind {
-	case User:
+	case eventfilter.User:
 		return "user-event: " + e.Name
-	case Query:
+	case eventfilter.Query:
 		return "query: " + e.Name
 	}
 	return e.Kind
@@ -91,9 +93,9 @@ func (e *Event) environ(name string, tags map[string]string) []string {
 		env = append(env, "SERF_TAG_"+variable(k)+"="+tags[k])
 	}
 	switch e.Kind {
-	case User:
+	case eventfilter.User:
 		env = append(env, "SERF_USER_EVENT="+e.Name, fmt.Sprintf("SERF_USER_LTIME=%d", e.LTime))
-	case Query:
+	case eventfilter.Query:
 		env = append(env, "SERF_QUERY_NAME="+e.Name, fmt.Sprintf("SERF_QUERY_LTIME=%d", e.LTime))
 	}
 	for i := range env {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"serf/internal/eventfilter"
 )
 
 func TestEnviron(t *testing.T) {
@@ -20,13 +22,13 @@ func TestEnviron(t *testing.T) {
 		event       Event
 		first, last []string
 	}{
-		{Event{Kind: MemberReap}, []string{"SERF_EVENT=member-reap"}, nil},
+		{Event{Kind: eventfilter.MemberReap}, []string{"SERF_EVENT=member-reap"}, nil},
 		{
-			Event{Kind: User, Name: "deploy", LTime: 7},
+			Event{Kind: eventfilter.User, Name: "deploy", LTime: 7},
 			[]string{"SERF_EVENT=user"}, []string{"SERF_USER_EVENT=deploy", "SERF_USER_LTIME=7"},
 		},
 		{
-			Event{Kind: Query, Name: "load", LTime: 1 << 63},
+			Event{Kind: eventfilter.Query, Name: "load", LTime: 1 << 63},
 			[]string{"SERF_EVENT=query"}, []string{"SERF_QUERY_NAME=load", "SERF_QUERY_LTIME=9223372036854775808"},
 		},
 	} {
@@ -38,7 +40,7 @@ func TestEnviron(t *testing.T) {
 }
 
 func TestEnvironDropsZeroBytes(t *testing.T) {
-	e := Event{Kind: User, Name: "a\x00b"}
+	e := Event{Kind: eventfilter.User, Name: "a\x00b"}
 	for _, v := range e.environ("n\x001", map[string]string{"k": "\x00v"}) {
 		if bytes.IndexByte([]byte(v), 0) >= 0 {
 			t.Errorf("%q has a zero byte", v)
@@ -57,12 +59,12 @@ func TestStdin(t *testing.T) {
 		event Event
 		want  string
 	}{
-		{"members", Event{Kind: MemberJoin, Members: members},
+		{"members", Event{Kind: eventfilter.MemberJoin, Members: members},
 			"n1\t10.0.0.1\tweb\tdc=east,role=web\n" + "n2\tfd00::2\t\t\n" + `a\tb\nc` + "\t10.0.0.3\t" + `x\ty` + "\t" + `role=x\ty,z=1\n2` + "\n"},
-		{"no payload", Event{Kind: User}, ""},
-		{"newline added", Event{Kind: User, Payload: []byte("v1")}, "v1\n"},
-		{"newline there", Event{Kind: Query, Payload: []byte("v1\n")}, "v1\n"},
-		{"binary", Event{Kind: Query, Payload: []byte("\x00\n\xff")}, "\x00\n\xff\n"},
+		{"no payload", Event{Kind: eventfilter.User}, ""},
+		{"newline added", Event{Kind: eventfilter.User, Payload: []byte("v1")}, "v1\n"},
+		{"newline there", Event{Kind: eventfilter.Query, Payload: []byte("v1\n")}, "v1\n"},
+		{"binary", Event{Kind: eventfilter.Query, Payload: []byte("\x00\n\xff")}, "\x00\n\xff\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, string(tc.event.stdin())); diff != "" {
@@ -74,7 +76,7 @@ func TestStdin(t *testing.T) {
 
 func TestStdinLeavesTheSharedPayloadAlone(t *testing.T) {
 	backing := []byte("v1!")
-	e := Event{Kind: User, Payload: backing[:2]}
+	e := Event{Kind: eventfilter.User, Payload: backing[:2]}
 	e.stdin()
 	if string(backing) != "v1!" {
 		t.Errorf("payload's memory is %q now", backing)

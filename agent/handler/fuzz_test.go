@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"serf/internal/eventfilter"
 )
 
 // FuzzParse reads arbitrary specifications. One that is understood is written, and read as the same.
@@ -33,13 +35,13 @@ func FuzzEvent(f *testing.F) {
 	f.Add("n", "SERF", "\xff", []byte("line\n"))
 	f.Fuzz(func(t *testing.T, name, key, value string, payload []byte) {
 		tags := map[string]string{key: value, key + "_": "other"}
-		user := Event{Kind: User, Name: name, Payload: payload}
+		user := Event{Kind: eventfilter.User, Name: name, Payload: payload}
 		for _, v := range user.environ(name, tags) {
 			if strings.Contains(v, "\x00") || !strings.Contains(v, "=") {
 				t.Fatalf("variable %q", v)
 			}
 		}
-		joined := Event{Kind: MemberJoin, Members: []Member{{Name: name, Tags: tags}, {Name: name + "2", Tags: tags}}}
+		joined := Event{Kind: eventfilter.MemberJoin, Members: []Member{{Name: name, Tags: tags}, {Name: name + "2", Tags: tags}}}
 		if lines := bytes.Count(joined.stdin(), []byte("\n")); lines != len(joined.Members) {
 			t.Fatalf("%d lines for %d members: %q", lines, len(joined.Members), joined.stdin())
 		}

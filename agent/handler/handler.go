@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"serf/internal/eventfilter"
 )
 
-// Handler is what is run for events, and for which.
+// Filters say which events a script is run for.
+type Filters = eventfilter.Filters
+
+// Handler is a script or program and the events that it is run for.
 type Handler struct {
 	Filters Filters
 	// Script is for the shell, or, with Args, how those were written.
@@ -46,9 +51,9 @@ func (h Handler) same(other Handler) bool {
 // ErrNoScript: a specification has nothing to run, as when a variable isn't set.
 var ErrNoScript = errors.New("has no script")
 
-// Parse reads a specification: "[filter=]script" or "[filter=]exec:program argument...", see
-// ParseFilters; one of the filters may be "timeout:TIME". A script that contains "=" needs a filter
-// before it.
+// Parse reads a specification: "[filter,...=]script" or "[filter,...=]exec:program argument...". A
+// filter is a kind of event, "user:NAME", "query:NAME" or "*"; one of them may be "timeout:TIME". A
+// script that contains "=" needs a filter before it.
 func Parse(spec string) (Handler, error) {
 	when, script, ok := strings.Cut(spec, "=")
 	if !ok || strings.HasPrefix(spec, execPrefix) {
@@ -68,23 +73,38 @@ func Parse(spec string) (Handler, error) {
 	return h, nil
 }
 
-// parseWhen reads what stands before the script.
-func (h *Handler) parseWhen(s string) (err error) {
-	var filters []string
-	for text := range strings.SplitSeq(s, ",") {
-		if after, ok := strings.CutPrefix(text, timeoutPrefix); !ok {
-			filters = append(filters, text)
-		} else if h.Timeout != 0 {
-			return fmt.Errorf("a second %q", text)
-		} else if h.Timeout, err = parseTimeout(after); err != nil {
-			return err
+// parseWhen reads what stands before the script: filters, and at most one time-out.
+func (h *Handler) parseWhen(s string) error {
+	if s != "" {
+		for text := range strings.SplitSeq(s, ",") {
+			if err := h.parseCondition(text); err != nil {
+				return err
+			}
 		}
 	}
-	if s == "" {
-		filters = nil
+	if h.Filters == nil {
+		h.Filters = Filters{{Kind: eventfilter.Any}}
 	}
-	h.Filters, err = parseFilters(filters)
-	return err
+	return nil
+}
+
+func (h *Handler) parseCondition(text string) (err error) {
+	if after, ok := strings.CutPrefix(text, timeoutPrefix); ok {
+		if h.Timeout != 0 {
+			return fmt.Errorf("a second %q", text)
+		}
+		h.Timeout, err = parseTimeout(after)
+		return err
+	}
+	f, err := eventfilter.ParseOne(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w, %sTIME", err, timeoutPrefix)
+	case f.Kind != text && strings.TrimSpace(f.Name) == "": // a variable that isn't set
+		return fmt.Errorf("event filter %q has no name; for all of them it's %q", text, f.Kind)
+	}
+	h.Filters = append(h.Filters, f)
+	return nil
 }
 
 // parseTimeout reads the time-out of one handler.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/eventfilter"
 )
 
 func TestHandlersOfOneEventRunInTheOrderOfTheConfiguration(t *testing.T) {
@@ -52,7 +54,7 @@ func TestFirstHandlerAnswersFirst(t *testing.T) {
 	f.slow, f.hold = time.Hour, time.Hour
 	f.set("sleep 0.05; echo first", "echo second")
 	var answers []string
-	f.Handle(Event{Kind: Query, Respond: func(b []byte) error {
+	f.Handle(Event{Kind: eventfilter.Query, Respond: func(b []byte) error {
 		answers = append(answers, string(b))
 		return nil
 	}})
@@ -73,7 +75,7 @@ func TestSlowHandlerIsWaitedForOnce(t *testing.T) {
 	open := f.arrive(slow)
 	f.wantLogged("slow")
 	for range 20 {
-		f.Handle(Event{Kind: User, Payload: []byte("x")})
+		f.Handle(Event{Kind: eventfilter.User, Payload: []byte("x")})
 	}
 	f.Handle(user("last"))
 	f.wantRun("echo last", 1) // the third waits for the second, which had 23 to do
@@ -257,7 +259,7 @@ func TestProgramWithoutShell(t *testing.T) {
 	f := newFixture(t, Config{})
 	t.Setenv("SERF_TEST_X", "expanded")
 	f.set(`user=exec:/bin/sh -c 'printf "%s|" "$@" > DIR/out; cat >> DIR/out' sh $SERF_TEST_X "a  b" *;id %PATH%`)
-	f.Handle(Event{Kind: User, Name: "x&id>y", Payload: []byte("in")})
+	f.Handle(Event{Kind: eventfilter.User, Name: "x&id>y", Payload: []byte("in")})
 	f.finish()
 	if diff := cmp.Diff("$SERF_TEST_X|a  b|*;id|%PATH%|in\n", f.read("out")); diff != "" {
 		t.Error(diff)

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/eventfilter"
 )
 
-func join(names ...string) Event  { return memberEvent(MemberJoin, names) }
-func leave(names ...string) Event { return memberEvent(MemberLeave, names) }
-func user(name string) Event      { return Event{Kind: User, Name: name} }
+func join(names ...string) Event  { return memberEvent(eventfilter.MemberJoin, names) }
+func leave(names ...string) Event { return memberEvent(eventfilter.MemberLeave, names) }
+func user(name string) Event      { return Event{Kind: eventfilter.User, Name: name} }
 
 func memberEvent(kind string, names []string) Event {
 	e := Event{Kind: kind}
@@ -71,7 +73,7 @@ func TestQueueWhenFull(t *testing.T) {
 func TestQueueMergesUpToTheLimit(t *testing.T) {
 	var q queue
 	q.push(user("1"))
-	q.push(memberEvent(MemberJoin, make([]string, mergeMax-1)))
+	q.push(memberEvent(eventfilter.MemberJoin, make([]string, mergeMax-1)))
 	if q.push(join("last")); len(q.events[1].Members) != mergeMax {
 		t.Errorf("%d members, want %d", len(q.events[1].Members), mergeMax)
 	}
@@ -84,7 +86,7 @@ func TestQueueMergingLeavesTheSharedEventAlone(t *testing.T) {
 	shared := join("a", "b")
 	var q queue
 	q.push(user("1"))
-	q.push(Event{Kind: MemberJoin, Members: shared.Members[:1]})
+	q.push(Event{Kind: eventfilter.MemberJoin, Members: shared.Members[:1]})
 	q.push(join("c"))
 	if got := shared.Members[1].Name; got != "b" {
 		t.Errorf("the event of another handler has member %q now", got)
@@ -93,7 +95,7 @@ func TestQueueMergingLeavesTheSharedEventAlone(t *testing.T) {
 
 func TestQueueLimitsBytes(t *testing.T) {
 	var q queue
-	big := Event{Kind: User, Payload: make([]byte, queueBytes/2-eventCost)}
+	big := Event{Kind: eventfilter.User, Payload: make([]byte, queueBytes/2-eventCost)}
 	add := func(e Event) bool { return q.add(waiting{Event: e, cost: e.cost()}, 100) }
 	if add(big) || add(big) {
 		t.Fatal("dropped at the limit")
@@ -108,7 +110,7 @@ func TestQueueLimitsBytes(t *testing.T) {
 
 func TestQueueTakesOneEventBeyondItsBytes(t *testing.T) {
 	var q queue
-	if q.push(Event{Kind: User, Name: "huge", Payload: make([]byte, 2*queueBytes)}); len(q.events) != 1 {
+	if q.push(Event{Kind: eventfilter.User, Name: "huge", Payload: make([]byte, 2*queueBytes)}); len(q.events) != 1 {
 		t.Fatalf("%d events", len(q.events))
 	}
 	if q.pop(); q.bytes != 0 {
@@ -119,7 +121,7 @@ func TestQueueTakesOneEventBeyondItsBytes(t *testing.T) {
 func TestQueueAccountsMergedBytes(t *testing.T) {
 	var q queue
 	for i := range 10 {
-		q.push(memberEvent(MemberJoin, []string{fmt.Sprint(i), strings.Repeat("x", i)}))
+		q.push(memberEvent(eventfilter.MemberJoin, []string{fmt.Sprint(i), strings.Repeat("x", i)}))
 	}
 	for len(q.events) > 0 {
 		q.pop()

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"serf/internal/eventfilter"
 )
 
 // Defaults of Config.
@@ -176,7 +178,7 @@ func (r *Runner) enqueue(e Event) (behind []HandlerStats) {
 	}
 	cost := e.cost()
 	queues := r.matching(&e)
-	if e.Kind == Query {
+	if e.Kind == eventfilter.Query {
 		e.open = new(atomic.Int32)
 		e.open.Store(int32(len(queues)))
 	}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/eventfilter"
 )
 
 // gate makes a named pipe. A script that reads it is held up.
@@ -63,7 +65,7 @@ func (f *fixture) open(path string, flag int) *os.File {
 func TestScriptGetsEnvironmentAndStdin(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("member-join=env | grep ^SERF_ | sort > DIR/env; cat > DIR/stdin")
-	f.Handle(Event{Kind: MemberJoin, Members: []Member{{Name: "n2", Addr: netip.MustParseAddr("10.0.0.2")}}})
+	f.Handle(Event{Kind: eventfilter.MemberJoin, Members: []Member{{Name: "n2", Addr: netip.MustParseAddr("10.0.0.2")}}})
 	f.finish()
 	want := "SERF_EVENT=member-join\nSERF_SELF_NAME=n1\nSERF_SELF_ROLE=web\nSERF_TAG_DC=east\nSERF_TAG_ROLE=web\n"
 	if diff := cmp.Diff(want, f.read("env")); diff != "" {
@@ -77,7 +79,7 @@ func TestScriptGetsEnvironmentAndStdin(t *testing.T) {
 func TestScriptNeedNotReadItsInput(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("exit 0")
-	f.Handle(Event{Kind: User, Payload: make([]byte, 1<<20)}) // more than a pipe holds
+	f.Handle(Event{Kind: eventfilter.User, Payload: make([]byte, 1<<20)}) // more than a pipe holds
 	f.finish()
 	if diff := cmp.Diff(Counts{Runs: 1}, f.Stats().Total); diff != "" {
 		t.Error(diff)
@@ -98,7 +100,7 @@ func TestQueryIsAnsweredWithTheOutput(t *testing.T) {
 			f := newFixture(t, Config{})
 			f.set(tc.script)
 			var got string
-			f.Handle(Event{Kind: Query, Name: "load", Payload: []byte("ping"), Respond: func(b []byte) error {
+			f.Handle(Event{Kind: eventfilter.Query, Name: "load", Payload: []byte("ping"), Respond: func(b []byte) error {
 				got = string(b)
 				return nil
 			}})
@@ -114,7 +116,7 @@ func TestQueryIsAnsweredWithTheOutput(t *testing.T) {
 func TestAnswerThatFailsIsLogged(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("echo late")
-	f.Handle(Event{Kind: Query, Name: "load", Respond: func([]byte) error { return errors.New("past deadline") }})
+	f.Handle(Event{Kind: eventfilter.Query, Name: "load", Respond: func([]byte) error { return errors.New("past deadline") }})
 	f.finish()
 	f.wantLog("WARN Failed to respond to query 'query: load': past deadline")
 }
@@ -124,7 +126,7 @@ func TestHandlerKeepsOrder(t *testing.T) {
 	f.set("user=cat >> DIR/out")
 	var want strings.Builder
 	for i := range 30 {
-		f.Handle(Event{Kind: User, Payload: fmt.Append(nil, i)})
+		f.Handle(Event{Kind: eventfilter.User, Payload: fmt.Append(nil, i)})
 		fmt.Fprintln(&want, i)
 	}
 	f.finish()
@@ -233,7 +235,7 @@ func TestChildThatHoldsTheOutputDoesNotHang(t *testing.T) {
 	gate := f.gate("gate")
 	f.set("cat " + gate + " & echo started")
 	var got string
-	f.Handle(Event{Kind: Query, Respond: func(b []byte) error { got = string(b); return nil }})
+	f.Handle(Event{Kind: eventfilter.Query, Respond: func(b []byte) error { got = string(b); return nil }})
 	open := f.arrive(gate)
 	f.finish()
 	open() // only now may the child end
@@ -270,7 +272,7 @@ func TestSetKeepsTheQueueOfAHandlerThatStays(t *testing.T) {
 	gateStays, gateGoes := f.gate("gate1"), f.gate("gate2")
 	stays, goes, comes := "cat "+gateStays+" - >> DIR/stays", "cat "+gateGoes+" - >> DIR/goes", "cat >> DIR/comes"
 	f.set(stays, goes)
-	handle := func(payload string) { f.Handle(Event{Kind: User, Payload: []byte(payload)}) }
+	handle := func(payload string) { f.Handle(Event{Kind: eventfilter.User, Payload: []byte(payload)}) }
 	handle("1")
 	openStays, openGoes := f.arrive(gateStays), f.arrive(gateGoes)
 	handle("2")
@@ -350,7 +352,7 @@ func TestUnansweredQueries(t *testing.T) {
 			f.set(tc.handlers...)
 			var mu sync.Mutex
 			got := 0
-			f.Handle(Event{Kind: Query, Name: "q",
+			f.Handle(Event{Kind: eventfilter.Query, Name: "q",
 				Respond: func([]byte) error {
 					if tc.refused {
 						return errors.New("too large")

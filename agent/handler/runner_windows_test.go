@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/eventfilter"
 )
 
 // TestMain lets scripts run this program, too: with an address it comes to the gate there, and ends when it is let
@@ -85,7 +87,7 @@ func (f *fixture) batch(lines ...string) string {
 func TestScriptGetsEnvironmentAndStdin(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set(`member-join=(set SERF_) > DIR\env & sort > DIR\stdin`)
-	f.Handle(Event{Kind: MemberJoin, Members: []Member{{Name: "n2", Addr: netip.MustParseAddr("10.0.0.2")}}})
+	f.Handle(Event{Kind: eventfilter.MemberJoin, Members: []Member{{Name: "n2", Addr: netip.MustParseAddr("10.0.0.2")}}})
 	f.finish()
 	want := "SERF_EVENT=member-join\r\nSERF_SELF_NAME=n1\r\nSERF_SELF_ROLE=web\r\nSERF_TAG_DC=east\r\nSERF_TAG_ROLE=web\r\n"
 	if diff := cmp.Diff(want, f.read("env")); diff != "" {
@@ -99,7 +101,7 @@ func TestScriptGetsEnvironmentAndStdin(t *testing.T) {
 func TestScriptNeedNotReadItsInput(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("exit 0")
-	f.Handle(Event{Kind: User, Payload: make([]byte, 1<<20)}) // more than a pipe holds
+	f.Handle(Event{Kind: eventfilter.User, Payload: make([]byte, 1<<20)}) // more than a pipe holds
 	f.finish()
 	if diff := cmp.Diff(Counts{Runs: 1}, f.Stats().Total); diff != "" {
 		t.Error(diff)
@@ -133,7 +135,7 @@ func TestQueryIsAnsweredWithTheOutput(t *testing.T) {
 			f := newFixture(t, Config{})
 			f.set(tc.script)
 			var got string
-			f.Handle(Event{Kind: Query, Name: "load", Payload: []byte("ping"), Respond: func(b []byte) error {
+			f.Handle(Event{Kind: eventfilter.Query, Name: "load", Payload: []byte("ping"), Respond: func(b []byte) error {
 				got = string(b)
 				return nil
 			}})
@@ -235,7 +237,7 @@ func TestChildThatHoldsTheOutputDoesNotHang(t *testing.T) {
 	g := f.gate()
 	f.set(`start /B "" ` + g.command + ` & echo started`)
 	var got string
-	f.Handle(Event{Kind: Query, Respond: func(b []byte) error { got = string(b); return nil }})
+	f.Handle(Event{Kind: eventfilter.Query, Respond: func(b []byte) error { got = string(b); return nil }})
 	c := f.arrive(g)
 	f.finish()
 	c.Close() // only now may the child end
@@ -267,7 +269,7 @@ func TestProgramWithoutShell(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("query=exec:" + program(t) + ` %SERF_QUERY_NAME% "a  b" *&id`)
 	var got string
-	f.Handle(Event{Kind: Query, Name: hostile, Respond: func(b []byte) error { got = string(b); return nil }})
+	f.Handle(Event{Kind: eventfilter.Query, Name: hostile, Respond: func(b []byte) error { got = string(b); return nil }})
 	f.finish()
 	if want := `["%SERF_QUERY_NAME%" "a  b" "*&id"]`; got != want {
 		t.Errorf("its arguments are %s, want %s", got, want)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"serf/internal/eventfilter"
 )
 
 // Why a script was killed.
@@ -39,7 +41,7 @@ func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 		err = fmt.Errorf("killed: %w", context.Cause(ctx))
 	}
 	r.report(&h, e, &out, err)
-	if e.Kind == Query && !(err == nil && len(out.buf) > 0 && r.respond(e, out.buf)) {
+	if e.Kind == eventfilter.Query && !(err == nil && len(out.buf) > 0 && r.respond(e, out.buf)) {
 		e.passUp()
 	}
 	return err

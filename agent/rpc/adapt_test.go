@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent"
+	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -45,7 +47,7 @@ func TestEventsOfTheAgent(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", tt.in, diff)
 		}
-		if !validKind(got.Type) {
+		if !slices.Contains(eventfilter.Kinds, got.Type) {
 			t.Errorf("%v: type %q is none that clients know", tt.in, got.Type)
 		}
 	}

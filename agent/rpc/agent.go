@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"serf/internal/eventfilter"
 	"serf/swim/serf/coord"
 )
 
@@ -88,13 +89,13 @@ type Answer struct {
 
 // Types of events.
 const (
-	MemberJoin   = "member-join"
-	MemberLeave  = "member-leave"
-	MemberFailed = "member-failed"
-	MemberUpdate = "member-update"
-	MemberReap   = "member-reap"
-	UserEvent    = "user"
-	QueryEvent   = "query"
+	MemberJoin   = eventfilter.MemberJoin
+	MemberLeave  = eventfilter.MemberLeave
+	MemberFailed = eventfilter.MemberFailed
+	MemberUpdate = eventfilter.MemberUpdate
+	MemberReap   = eventfilter.MemberReap
+	UserEvent    = eventfilter.User
+	QueryEvent   = eventfilter.Query
 )
 
 // Event is something that happened in the cluster. Which fields are set depends on its type.

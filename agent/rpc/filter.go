@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
+
+	"serf/internal/eventfilter"
 )
 
 // filtersMax bounds the parts of an event filter: each is compared with each event.
@@ -14,47 +15,20 @@ const filtersMax = 256
 // errInvalidFilter refuses an event filter.
 var errInvalidFilter = errors.New(textInvalidFilter)
 
-// A Filter chooses events by type and name. The zero Filter matches nothing.
-type Filter struct{ parts []filterPart }
-
-type filterPart struct{ kind, name string } // kind "*" is any; an empty name is any
+// A Filter chooses events by kind and name. The zero Filter matches nothing.
+type Filter = eventfilter.Filters
 
 // ParseFilter reads a comma-separated list of member-join, member-leave, member-failed,
 // member-update, member-reap, user, user:NAME, query, query:NAME and *. An empty list is *.
 func ParseFilter(s string) (Filter, error) {
-	if s == "" {
-		s = "*"
-	}
 	if strings.Count(s, ",") >= filtersMax {
-		return Filter{}, errInvalidFilter
+		return nil, errInvalidFilter
 	}
-	var f Filter
-	for text := range strings.SplitSeq(s, ",") {
-		p := filterPart{kind: text}
-		if kind, name, ok := strings.Cut(text, ":"); ok && (kind == UserEvent || kind == QueryEvent) {
-			p = filterPart{kind, name}
-		}
-		if !validKind(p.kind) {
-			return Filter{}, errInvalidFilter
-		}
-		f.parts = append(f.parts, p)
+	f, err := eventfilter.Parse(s)
+	if err != nil {
+		return nil, errInvalidFilter
 	}
 	return f, nil
-}
-
-func validKind(kind string) bool {
-	switch kind {
-	case MemberJoin, MemberLeave, MemberFailed, MemberUpdate, MemberReap, UserEvent, QueryEvent, "*":
-		return true
-	}
-	return false
-}
-
-// Match tells whether an event of this type, and for user events and queries of this name, is wanted.
-func (f Filter) Match(kind, name string) bool {
-	return slices.ContainsFunc(f.parts, func(p filterPart) bool {
-		return (p.kind == "*" || p.kind == kind) && (p.name == "" || p.name == name)
-	})
 }
 
 // patternMax bounds a regular expression of a members filter. What a program compiles to can be

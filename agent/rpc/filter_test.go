@@ -5,40 +5,6 @@ import (
 	"testing"
 )
 
-func TestFilter(t *testing.T) {
-	for _, tt := range []struct {
-		filter        string
-		wants, leaves string // kind:name, space-separated
-	}{
-		{"", "user:x query:y member-join: member-reap:", ""},
-		{"*", "user:x query:y member-join: member-reap:", ""},
-		{"user", "user:x user:", "query:x member-join:"},
-		{"user:deploy", "user:deploy", "user:x query:deploy member-join:"},
-		{"query:a,query:b", "query:a query:b", "query:c user:a"},
-		{"member-leave,user", "member-leave: user:x", "member-join: query:x"},
-		{"user:a:b", "user:a:b", "user:a"},
-		{"user:", "user:x", "query:x"},
-	} {
-		f, err := ParseFilter(tt.filter)
-		if err != nil {
-			t.Errorf("%q: %v", tt.filter, err)
-		}
-		for _, e := range strings.Fields(tt.wants) {
-			if kind, name, _ := strings.Cut(e, ":"); !f.Match(kind, name) {
-				t.Errorf("%q doesn't match %s", tt.filter, e)
-			}
-		}
-		for _, e := range strings.Fields(tt.leaves) {
-			if kind, name, _ := strings.Cut(e, ":"); f.Match(kind, name) {
-				t.Errorf("%q matches %s", tt.filter, e)
-			}
-		}
-	}
-	if new(Filter).Match(UserEvent, "x") {
-		t.Error("the zero filter matches")
-	}
-}
-
 func TestBadFilters(t *testing.T) {
 	for _, s := range []string{"member", "user,", "member-join:x", "*:x", " user", strings.Repeat("user,", filtersMax) + "user"} {
 		if _, err := ParseFilter(s); err != errInvalidFilter {

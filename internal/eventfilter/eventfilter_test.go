@@ -1,31 +1,60 @@
-package handler
+package eventfilter
 
-import "testing"
+import (
+	"errors"
+	"strings"
+	"testing"
+)
 
-func TestFiltersMatch(t *testing.T) {
+func TestMatch(t *testing.T) {
 	for _, tc := range []struct {
-		filters, kind, name string
-		want                bool
+		filters         string
+		passes, stopped string // kind:name, separated by spaces
 	}{
-		{"*", MemberJoin, "", true},
-		{"*", User, "deploy", true},
-		{"member-join", MemberJoin, "", true},
-		{"member-join", MemberLeave, "", false},
-		{"user", User, "deploy", true},
-		{"user", Query, "deploy", false},
-		{"user:deploy", User, "deploy", true},
-		{"user:deploy", User, "undeploy", false},
-		{"user:deploy", Query, "deploy", false},
-		{"query:load", Query, "load", true},
-		{"member-leave,query:load", MemberLeave, "", true},
-		{"member-leave,query:load", Query, "uptime", false},
+		{"", "user:x query:y member-join: member-reap:", ""},
+		{"*", "user:x query:y member-join: member-reap:", ""},
+		{"user", "user:x user:", "query:x member-join:"},
+		{"user:deploy", "user:deploy", "user:undeploy query:deploy member-join:"},
+		{"query:a,query:b", "query:a query:b", "query:c user:a"},
+		{"member-leave,user", "member-leave: user:x", "member-join: query:x"},
+		{"user:a:b", "user:a:b", "user:a"},
+		{"user:", "user:x", "query:x"},
 	} {
-		f, err := ParseFilters(tc.filters)
+		fs, err := Parse(tc.filters)
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("%q: %v", tc.filters, err)
 		}
-		if got := f.Match(tc.kind, tc.name); got != tc.want {
-			t.Errorf("%q matches %s %q: %v, want %v", tc.filters, tc.kind, tc.name, got, tc.want)
+		for _, e := range strings.Fields(tc.passes) {
+			if kind, name, _ := strings.Cut(e, ":"); !fs.Match(kind, name) {
+				t.Errorf("%q stops %s", tc.filters, e)
+			}
 		}
+		for _, e := range strings.Fields(tc.stopped) {
+			if kind, name, _ := strings.Cut(e, ":"); fs.Match(kind, name) {
+				t.Errorf("%q lets %s through", tc.filters, e)
+			}
+		}
+		if again, err := Parse(fs.String()); err != nil || again.String() != fs.String() {
+			t.Errorf("%q: String %q, read as %v, %v", tc.filters, fs, again, err)
+		}
+	}
+	if Filters(nil).Match(User, "x") {
+		t.Error("no filters let something through")
+	}
+}
+
+func TestUnknownFilters(t *testing.T) {
+	for _, text := range []string{"member", "user,", ",", "member-join:x", "*:x", " user", "user, query"} {
+		_, err := Parse(text)
+		unknown, ok := errors.AsType[*UnknownError](err)
+		if !ok || !strings.Contains(text, unknown.Filter) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	_, err := Parse("user,member")
+	const want = `event filter "member": allowed are member-join, member-leave, member-failed, ` +
+		`member-update, member-reap, user, query, *, user:NAME, query:NAME`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
