@@ -228,7 +228,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 		s.Run(at(time.Second))
 		return s.TraceHash()
 	}
-	if first, again := run(1), run(1); first != again {
+	if run(1) != run(1) {
 		t.Error("two runs of one seed differ")
 	}
 	if run(1) == run(2) {
