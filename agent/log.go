@@ -127,8 +127,8 @@ func (l *Log) updateLowest() {
 	l.lowest.Store(lowest)
 }
 
-// Tracef, Debugf, Infof, Warnf and Errorf add a line of that level. component
-// is who speaks: agent, serf, memberlist, agent.ipc.
+// Tracef adds a line of the lowest level; Debugf, Infof, Warnf and Errorf add one of theirs. The
+// component is the part that reports: agent, serf, memberlist, agent.ipc.
 func (l *Log) Tracef(component, format string, args ...any) {
 	l.Logf(LevelTrace, component, format, args...)
 }

@@ -228,7 +228,7 @@ func TestSameSeedSameTrace(t *testing.T) {
 		s.Run(at(time.Second))
 		return s.TraceHash()
 	}
-	if run(1) != run(1) {
+	if first, again := run(1), run(1); first != again {
 		t.Error("two runs of one seed differ")
 	}
 	if run(1) == run(2) {

@@ -13,7 +13,7 @@ import (
 // replaced now and then.
 const lockSuffix = ".lock"
 
-// ErrInUse: another process, or another part of this one, has the file.
+// ErrInUse means that another process, or another part of this one, has the file.
 var ErrInUse = errors.New("another agent uses this file; each needs one of its own")
 
 // errLocked: somebody else has the lock just now.

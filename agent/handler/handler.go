@@ -48,7 +48,7 @@ func (h Handler) same(other Handler) bool {
 	return h.Script == other.Script && h.Filters.String() == other.Filters.String()
 }
 
-// ErrNoScript: a specification has nothing to run, as when a variable isn't set.
+// ErrNoScript means that a specification has nothing to run, as when a variable isn't set.
 var ErrNoScript = errors.New("has no script")
 
 // Parse reads a specification: "[filter,...=]script" or "[filter,...=]exec:program argument...". A
@@ -148,6 +148,7 @@ func splitArgs(s string) (args []string, err error) {
 	case quote != 0:
 		return nil, fmt.Errorf("a quote %c that isn't closed", quote)
 	case len(args) == 0 || args[0] == "":
+		//lint:ignore ST1005 the prefix ends with a colon
 		return nil, errors.New("no program after " + execPrefix)
 	case strings.Contains(s, "\x00"):
 		return nil, errors.New("a zero byte, which no system can pass on")

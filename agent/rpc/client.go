@@ -25,7 +25,7 @@ const (
 // strangeMax is how much of what is no answer is shown, in bytes.
 const strangeMax = 20
 
-// ErrNeedlessKey: a key was given to an agent that has none.
+// ErrNeedlessKey means that a key was given to an agent that has none.
 var ErrNeedlessKey = errors.New("the agent has no RPC key, so none can be given")
 
 // ErrClosed is returned by the methods of a client after Close.

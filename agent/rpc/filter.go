@@ -13,6 +13,8 @@ import (
 const filtersMax = 256
 
 // errInvalidFilter refuses an event filter.
+//
+//lint:ignore ST1005 clients know these words of the original
 var errInvalidFilter = errors.New(textInvalidFilter)
 
 // A Filter chooses events by kind and name. The zero Filter matches nothing.

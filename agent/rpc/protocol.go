@@ -69,6 +69,8 @@ const (
 )
 
 // ErrNoSuchQuery is what [Agent.Respond] returns for a query that is over or never was.
+//
+//lint:ignore ST1005 clients know these words of the original
 var ErrNoSuchQuery = errors.New(textNoSuchQuery)
 
 // The fields of every struct below are in the order of their names, because that's how the

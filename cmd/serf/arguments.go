@@ -86,6 +86,7 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	case n < r.least:
 		return "", fmt.Errorf("missing argument: %s", r.one)
 	case n > r.most:
+		//lint:ignore ST1005 the original begins with these words
 		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n, r.most, r.one)
 	}
 	names := a.list

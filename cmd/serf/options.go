@@ -100,6 +100,7 @@ func (o *options) format() *string {
 	chosen := formatText
 	o.set.Func("format", "", func(s string) error {
 		if chosen = strings.ToLower(s); chosen != formatText && chosen != formatJSON {
+			//lint:ignore ST1005 the original begins with these words
 			return errors.New("Invalid output format, want text or json")
 		}
 		return nil
