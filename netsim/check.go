@@ -53,17 +53,6 @@ func (c *Cluster) CheckQuiet() {
 	}
 }
 
-// Violation is a rule that was broken.
-type Violation struct {
-	At    swim.Time
-	Check string
-	Text  string
-}
-
-func (v Violation) String() string {
-	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
-}
-
 // MaxViolations are kept, the first ones. They are more than anybody reads: one broken rule often breaks others.
 const MaxViolations = 20
 
@@ -97,7 +86,7 @@ func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
 // viewsIn calls fn with what a member knows of those that an event names.
 func (c *Cluster) viewsIn(e *swim.Event, observer int, fn func(observer, subject int, v swim.Member)) {
 	for _, id := range e.Members {
-		if s, ok := c.subject(id); ok && c.Node(observer) != nil {
+		if s, ok := c.Index(id); ok && c.Node(observer) != nil {
 			v, _ := c.Node(observer).Swim().View(id)
 			fn(observer, s, v)
 		}

@@ -16,7 +16,7 @@ func newConnectedCheck(p passive) *connectedCheck {
 }
 
 func (k *connectedCheck) sweep() {
-	if k.Settled() || !k.sim.sound() {
+	if k.Settled() || !k.sound() {
 		return
 	}
 	for o := range k.members {
@@ -39,14 +39,7 @@ func (k *connectedCheck) sweep() {
 const soundLoss = Always / 10
 
 // sound reports whether the network between hosts that have no faults carries nearly all that it's given.
-func (s *Sim) sound() bool {
-	for i := range s.paths {
-		if s.paths[i].Loss > soundLoss {
-			return false
-		}
-	}
-	return !s.uplinks && (len(s.paths) > 0 || s.link.Loss <= soundLoss)
-}
+func (c *Cluster) sound() bool { return c.sim.MaxLoss() <= soundLoss && !c.sim.Choking() }
 
 // reconnectInterval is how often a Serf node tries one of those that it takes for failed (spec 3.2).
 const reconnectInterval = 30 * time.Second

@@ -1,9 +1,12 @@
 package netsim
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"serf/swim"
@@ -29,8 +32,12 @@ type ClusterConfig struct {
 	Tune func(member int, c *serf.Config)
 	// TimersFirst has paused members notice that time has passed before they read what waits.
 	TimersFirst bool
-	// Observers are called after the cluster has taken in the event.
-	Observers []Observer
+	// Later is how many members, the last ones, Boot and BootWarm leave out.
+	Later int
+	// Key, if set, seals all traffic: it is the first key of everybody's keyring.
+	Key []byte
+	// Compress has members compress what they send.
+	Compress bool
 	// Workers is how many processors may share the work; 0 means 1. What comes out doesn't depend on it.
 	// With several, Tune must not give members of different workers (see [Sim.Worker]) anything
 	// that changes while they run.
@@ -66,23 +73,25 @@ type member struct {
 // Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and
 // named m1, m2 and so on.
 type Cluster struct {
-	cfg      ClusterConfig
-	sim      *Sim
-	rosters  []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
-	members  []member
-	beliefs  *beliefs
-	metrics  metrics
-	events   ledger
-	checks   []checker
-	broken   []Violation
-	random   draws // for what the cluster decides: who joins when
-	queries  map[queryKey]*Query
-	asked    []Spread   // queries' answers, for the first maxEntries
-	split    bool       // a partition is in force
-	healed   int        // calls of Heal
-	sides    []*trouble // those of the partition in force
-	troubled bool       // the network has had faults
-	up       int        // members that run or are paused
+	cfg       ClusterConfig
+	sim       *Sim
+	keys      *keyrings
+	rosters   []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
+	members   []member
+	beliefs   *beliefs
+	metrics   metrics
+	events    ledger
+	checks    []checker
+	broken    []Violation
+	random    draws // for what the cluster decides: who joins when
+	queries   map[queryKey]*Query
+	asked     []Spread   // queries' answers, for the first maxEntries
+	split     bool       // a partition is in force
+	healed    int        // calls of Heal
+	sides     []*trouble // those of the partition in force
+	troubled  bool       // the network has had faults
+	up        int        // members that run or are paused
+	requested swim.Time  // when users last wanted something of a member
 }
 
 // RetryJoin is how often a member looks whether it is together with the seeds, and
@@ -105,14 +114,13 @@ func NewCluster(cfg ClusterConfig) (*Cluster, error) {
 		beliefs: newBeliefs(cfg.Members),
 		random:  newDraws(cfg.Seed, uint64(cfg.Members), 0),
 		queries: make(map[queryKey]*Query),
+		keys:    newKeyrings(cfg.Members, cfg.Key, cfg.Compress),
 	}
-	c.sim = New(Config{
-		Seed: cfg.Seed, Link: cfg.Link, Observers: append([]Observer{c}, cfg.Observers...),
-		TimersFirst: cfg.TimersFirst, Workers: cfg.Workers,
-	})
+	c.sim = New(Config{Seed: cfg.Seed, Link: cfg.Link, TimersFirst: cfg.TimersFirst, Workers: cfg.Workers})
+	c.sim.Observe(c)
 	for i := range c.members {
 		c.sim.Add()
-		c.members[i] = member{name: memberName(i)}
+		c.members[i] = member{name: "m" + strconv.Itoa(i+1)}
 	}
 	if cfg.Check {
 		c.checks = allCheckers(c)
@@ -131,6 +139,18 @@ func (c *Cluster) Now() swim.Time { return c.sim.Now() }
 // Run lets d pass.
 func (c *Cluster) Run(d time.Duration) { c.sim.Run(c.sim.Now().Add(d)) }
 
+// RunContext lets d pass, or less if ctx ends, and then returns its error.
+func (c *Cluster) RunContext(ctx context.Context, d time.Duration) error {
+	const look = 20 * time.Millisecond // between looks at ctx
+	for end := c.Now().Add(d); c.Now() < end; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.Run(min(look, end.Sub(c.Now())))
+	}
+	return nil
+}
+
 // RunUntilSettled lets time pass until all views agree with the truth, for d at
 // most, and reports whether they do.
 func (c *Cluster) RunUntilSettled(d time.Duration) bool {
@@ -140,6 +160,9 @@ func (c *Cluster) RunUntilSettled(d time.Duration) bool {
 // Settled reports whether every running member takes exactly those for alive
 // that are, where they are.
 func (c *Cluster) Settled() bool { return c.beliefs.wrong == 0 }
+
+// Episodes are the changes so far. They are borrowed until time passes.
+func (c *Cluster) Episodes() []Episode { return c.metrics.episodes }
 
 // Name of member i.
 func (c *Cluster) Name(i int) string { return c.members[i].name }
@@ -166,6 +189,9 @@ func addr(i, k int) netip.AddrPort {
 // movesMax bounds the moves of one member: 10.0.0.0/8 holds 16 times 2^20 addresses.
 const movesMax = 15
 
+// canMove reports whether there is another address for member i to move to.
+func (c *Cluster) canMove(i int) bool { return c.members[i].starts > 0 && c.moves(i) < movesMax }
+
 // moves is how often member i has moved.
 func (c *Cluster) moves(i int) int {
 	if a := c.sim.Addr(i); a.IsValid() {
@@ -174,14 +200,11 @@ func (c *Cluster) moves(i int) int {
 	return 0
 }
 
-// Boot starts all members, at times spread evenly at random over the given
+// Boot starts all members but those for later, at times spread evenly at random over the given
 // time, and has each join the seeds as it starts.
-func (c *Cluster) Boot(over time.Duration) { c.boot(len(c.members), over) }
-
-// boot is Boot for the first members.
-func (c *Cluster) boot(members int, over time.Duration) {
-	c.metrics.begin(c, "cold start", none)
-	for i := range members {
+func (c *Cluster) Boot(over time.Duration) {
+	c.metrics.begin(c, "cold start", nobody)
+	for i := range c.Len() - c.cfg.Later {
 		c.beliefs.setTruth(i, true) // soon enough: the views are complete when all have started
 		at := Uniform(0, over).draw(c.random.next())
 		if i < c.cfg.Seeds {
@@ -191,13 +214,11 @@ func (c *Cluster) boot(members int, over time.Duration) {
 	}
 }
 
-// BootWarm starts all members at once as if they had been running for long: everybody knows everybody.
+// BootWarm starts all members but those for later, at once and as if they had been running for long: everybody knows everybody.
 // It must come before anything else is started. An error comes from the configurations that
 // Tune makes, which is asked twice for each member.
-func (c *Cluster) BootWarm() error { return c.bootWarm(len(c.members)) }
-
-// bootWarm is BootWarm for the first members.
-func (c *Cluster) bootWarm(members int) error {
+func (c *Cluster) BootWarm() error {
+	members := c.Len() - c.cfg.Later
 	warm, err := serf.NewBase(c.Now(), func(yield func(*serf.Config) bool) {
 		for i := range members {
 			if cfg := c.config(i, addr(i, 0)); !yield(&cfg) {
@@ -243,8 +264,8 @@ func (c *Cluster) roster(i int) *swim.Roster {
 // id is the ID of member i in all rosters.
 func id(i int) swim.MemberID { return swim.MemberID(i + 1) }
 
-// subject is which member an ID stands for; false for one that is none of ours.
-func (c *Cluster) subject(id swim.MemberID) (int, bool) {
+// Index is which member an ID stands for; false for one that is none of ours.
+func (c *Cluster) Index(id swim.MemberID) (int, bool) {
 	i := int(id) - 1
 	return i, i >= 0 && i < len(c.members)
 }
@@ -270,7 +291,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.beliefs.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
 	if warm != nil {
-		c.members[i].changed = c.Now().Add(-MaxTime) // it has run for long
+		c.members[i].changed = c.Now().Add(-forLong) // it has run for longer than anybody looks back
 	}
 	c.metrics.started(c, i)
 	for _, k := range c.checks {
@@ -286,6 +307,9 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.JoinSeeds(i)
 }
 
+// forLong is longer than any time for which calm is asked.
+const forLong = 30 * 24 * time.Hour
+
 // coordinatesMax is of how many others all members together remember the coordinate: 256 MB. Up to 1,448
 // members, each can remember all.
 const coordinatesMax = 1 << 21
@@ -293,7 +317,7 @@ const coordinatesMax = 1 << 21
 func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
 	m := &c.members[i]
 	cfg := serf.DefaultConfig(c.cfg.Profile.Timing)
-	cfg.Name, cfg.Addr = m.name, where
+	cfg.Name, cfg.Addr, cfg.Sealer = m.name, where, c.keys.sealer(i)
 	cfg.CoordinatesMax = min(cfg.CoordinatesMax, coordinatesMax/c.cfg.Members)
 	if c.cfg.Tune != nil {
 		c.cfg.Tune(i, &cfg)
@@ -369,7 +393,7 @@ func (c *Cluster) Leave(i int) {
 	}
 	m.leaving = true
 	c.beliefs.setTruth(i, false)
-	c.metrics.begin(c, "leave", int32(i))
+	c.metrics.begin(c, "leave", i)
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Leave(now, out) })
 }
 
@@ -395,7 +419,7 @@ func (c *Cluster) Resume(i int) {
 	}
 	c.members[i].changed = c.Now()
 	if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
-		c.metrics.begin(c, "resume", int32(i))
+		c.metrics.begin(c, "resume", i)
 	}
 	c.sim.Resume(i)
 }
@@ -472,7 +496,7 @@ func (c *Cluster) Impair(members, peers []int, way Way, what Impairment) (end fu
 		count(-1)
 		t.stop(c.Now())
 		if what.Cut || what.BlockUDP || what.NAT || c.misjudges() {
-			c.metrics.begin(c, "heal", none)
+			c.metrics.begin(c, "heal", nobody)
 			c.settle()
 		}
 	}
@@ -500,7 +524,7 @@ func (c *Cluster) Heal() {
 	c.sim.Heal()
 	c.split = false
 	c.healed++
-	c.metrics.begin(c, "heal", none)
+	c.metrics.begin(c, "heal", nobody)
 	for i := range c.members {
 		m := &c.members[i]
 		m.cut, m.bad, m.ills, m.changed = false, false, 0, c.Now()
@@ -511,6 +535,28 @@ func (c *Cluster) Heal() {
 	c.settle()
 }
 
+// Disagreement names some of those who are wrong about whom.
+func (c *Cluster) Disagreement() string {
+	const most = 5
+	var out []string
+	for o := range c.members {
+		for s := range c.members {
+			if o == s || !c.beliefs.holds[o] || c.beliefs.believes(o, s) == c.beliefs.isAlive(s) {
+				continue
+			}
+			if len(out) == most {
+				return strings.Join(append(out, "and others"), ", ")
+			}
+			is := "gone"
+			if c.beliefs.isAlive(s) {
+				is = "alive"
+			}
+			out = append(out, fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
 // calm reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
 // only the side that was cut off has one.
 func (c *Cluster) calm(i int, d time.Duration) bool {
@@ -518,10 +564,24 @@ func (c *Cluster) calm(i int, d time.Duration) bool {
 	return !c.split && !m.cut && !m.bad && m.ills == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
+// leaving reports whether member i has begun to leave, and still runs or hasn't been started since.
+func (c *Cluster) leaving(i int) bool { return c.members[i].leaving }
+
+// Pick draws k of the running members, or all if there are fewer.
+func (c *Cluster) Pick(k int) []int {
+	var up []int
+	for i := range c.members {
+		if c.sim.Running(i) {
+			up = append(up, i)
+		}
+	}
+	return c.random.some(up, min(k, len(up)))
+}
+
 // UserEvent fires a user event at member i and keeps account of who gets it.
 // It reports the error of the node, or that the member isn't running.
 func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
-	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		return n.UserEvent(now, name, payload, false, out)
 	})
 	if err == nil {
@@ -532,16 +592,17 @@ func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
 
 // SetTags changes the tags of member i.
 func (c *Cluster) SetTags(i int, tags map[string]string) error {
-	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
 }
 
 // ForceLeave has member i declare another, named, as left.
 func (c *Cluster) ForceLeave(i int, name string, prune bool) error {
-	return c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
 }
 
-// ask is do for what can be refused.
-func (c *Cluster) ask(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
+// request is do for what a user wants, and the node can refuse.
+func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
+	c.requested = c.Now()
 	err := fmt.Errorf("%s is not running", c.Name(i))
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { err = fn(n, now, out) })
 	return err
@@ -552,13 +613,15 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	switch e.Kind {
 	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
 		for _, id := range e.Members {
-			if s, ok := c.subject(id); ok {
+			if s, ok := c.Index(id); ok {
 				c.learned(host, s, e.Kind)
 			}
 		}
 		c.settle()
 	case serf.EventUserEvent:
 		c.events.got(c, host, e)
+	case serf.EventKeyring:
+		c.keys.save(host, c.Node(host))
 	case serf.EventQuery:
 		c.answer(host, e)
 	case serf.EventQueryAck, serf.EventQueryResponse, serf.EventQueryDone:
@@ -613,4 +676,36 @@ func (c *Cluster) settle() {
 	if c.Settled() {
 		c.metrics.settled(c.Now())
 	}
+}
+
+// idle reports whether no running member has anything to gossip.
+func (c *Cluster) idle() bool {
+	for i := range c.members {
+		if n := c.Node(i); n != nil && n.Swim().Queued() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// quietTime is how long gossip and full exchanges need to die down once views agree.
+func (c *Cluster) quietTime() time.Duration {
+	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
+}
+
+// quiet reports whether all has been calm for so long that nothing is left to happen: views agree, nobody has
+// anything to gossip, and neither users nor faults have stirred anything up for quietTime.
+func (c *Cluster) quiet() bool {
+	d := c.quietTime()
+	return c.Settled() && c.idle() && c.quietFor(d) && c.Now().Sub(c.requested) >= d
+}
+
+// quietFor reports whether all members that run have had no trouble for d or longer.
+func (c *Cluster) quietFor(d time.Duration) bool {
+	for i := range c.members {
+		if c.members[i].leaving || !c.sim.Down(i) && !c.calm(i, d) {
+			return false
+		}
+	}
+	return true
 }

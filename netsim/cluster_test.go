@@ -314,8 +314,8 @@ func (f *flips) Event(_ swim.Time, _ int, e *swim.Event) {
 
 func TestBlockedUDPDoesNotFlap(t *testing.T) { // F13
 	f := &flips{}
-	c := bootCluster(t, 6, "lan", func(cfg *ClusterConfig) { cfg.Observers = []Observer{f} })
-	*f = flips{}
+	c := bootCluster(t, 6, "lan")
+	c.sim.Observe(f)
 	c.SetFaults(5, HostFaults{BlockIn: true, BlockOut: true})
 	c.Run(5 * time.Minute)
 	// By stream it is reachable. If some do take it for failed, or it them, they do so once.
@@ -328,7 +328,7 @@ func TestPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 	const members, slow = 40, 12
 	c := bootCluster(t, members, "lan", func(cfg *ClusterConfig) { cfg.Check = false })
 	healthy := &falseAlarms{c: c, slow: slow}
-	c.sim.observers = append(c.sim.observers, healthy)
+	c.sim.Observe(healthy)
 	for range 8 {
 		for i := range slow {
 			c.Pause(members-1-i, 16*time.Second)
@@ -355,7 +355,7 @@ func (f *falseAlarms) Event(_ swim.Time, host int, e *swim.Event) {
 		return
 	}
 	for _, id := range e.Members {
-		if s, _ := f.c.subject(id); s < f.c.Len()-f.slow {
+		if s, _ := f.c.Index(id); s < f.c.Len()-f.slow {
 			f.n++
 		}
 	}

@@ -58,32 +58,21 @@ func (x *Convergence) Run(ctx context.Context, seed uint64) (Converged, error) {
 		return Converged{}, err
 	}
 	c.Boot(x.Over)
-	if err := c.runFor(ctx, TrafficTime); err != nil {
+	if err := c.RunContext(ctx, TrafficTime); err != nil {
 		return Converged{}, err
 	}
 	r := Converged{Sent: c.Sim().Stats(), Took: x.Limit}
-	start := &c.metrics.episodes[0]
+	start := &c.Episodes()[0]
 	for start.Settled == swim.Never && c.Now() < swim.Time(x.Limit) {
-		if err := c.runFor(ctx, slice); err != nil {
+		if err := c.RunContext(ctx, slice); err != nil {
 			return Converged{}, err
 		}
-		start = &c.metrics.episodes[0]
+		start = &c.Episodes()[0]
 	}
 	if start.Settled != swim.Never {
 		r.Agreed, r.Took = true, start.Settled.Sub(start.At)
 	}
 	return r, nil
-}
-
-// runFor lets d pass, or less if ctx ends, and then returns its error.
-func (c *Cluster) runFor(ctx context.Context, d time.Duration) error {
-	for end := c.Now().Add(d); c.Now() < end; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		c.Run(min(slice, end.Sub(c.Now())))
-	}
-	return nil
 }
 
 // Convergences sums up some runs of one experiment.

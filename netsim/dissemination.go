@@ -91,10 +91,11 @@ func (x *Dissemination) Run(ctx context.Context, seed uint64) (Disseminated, err
 		return Disseminated{}, err
 	}
 	s := &dissemination{}
-	c, err := NewCluster(ClusterConfig{Members: x.Members, Profile: x.Profile, Link: x.Link, Seed: seed, Observers: []Observer{s}})
+	c, err := NewCluster(ClusterConfig{Members: x.Members, Profile: x.Profile, Link: x.Link, Seed: seed})
 	if err != nil {
 		return Disseminated{}, err
 	}
+	c.sim.Observe(s)
 	if err := c.BootWarm(); err != nil {
 		return Disseminated{}, err
 	}
@@ -106,7 +107,7 @@ func (x *Dissemination) Run(ctx context.Context, seed uint64) (Disseminated, err
 			c.sim.After(at, func() { x.fire(c, s) })
 		}
 	}
-	if err := c.runFor(ctx, time.Duration(x.Bursts-1)*x.Every+x.Over+eventFollowed); err != nil {
+	if err := c.RunContext(ctx, time.Duration(x.Bursts-1)*x.Every+x.Over+eventFollowed); err != nil {
 		return Disseminated{}, err
 	}
 	sent := c.Sim().Stats().since(before)
@@ -122,7 +123,7 @@ func (x *Dissemination) Run(ctx context.Context, seed uint64) (Disseminated, err
 func (x *Dissemination) fire(c *Cluster, s *dissemination) {
 	k := len(s.fired)
 	s.fired, s.left = append(s.fired, c.Now()), append(s.left, x.Members)
-	err := c.UserEvent(c.random.below(x.Members), "event", strconv.AppendInt(nil, int64(k), 10))
+	err := c.UserEvent(c.Pick(1)[0], "event", strconv.AppendInt(nil, int64(k), 10))
 	invariant(err == nil, "event refused by a member that has nothing else to do")
 }
 

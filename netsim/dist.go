@@ -193,6 +193,14 @@ func Probability(p float64) Chance {
 
 func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
 
+// or is the chance that one or both of two things happen that have nothing to do with each other.
+func (c Chance) or(o Chance) Chance {
+	if c == 0 || o == 0 {
+		return c + o
+	}
+	return Always - (Always-c)*(Always-o)/Always
+}
+
 // String is the probability in percent, in as few digits as give c again.
 func (c Chance) String() string {
 	const least, most = 4, 17 // digits

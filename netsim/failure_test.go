@@ -224,7 +224,7 @@ func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 			const members = 100
 			c := bootCluster(t, members, "lan", unchecked)
 			healthy := &falseAlarms{c: c, slow: slow}
-			c.sim.observers = append(c.sim.observers, healthy)
+			c.sim.Observe(healthy)
 			for range sized(4, 30) {
 				for i := range slow {
 					c.Pause(members-1-i, 16*time.Second)
@@ -260,10 +260,11 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 			link := p.Link
 			link.Loss = Probability(float64(loss) / 100)
 			gone := &departures{}
-			c, err := NewCluster(ClusterConfig{Members: 150, Profile: p, Link: link, Seed: 1, Check: true, Observers: []Observer{gone}})
+			c, err := NewCluster(ClusterConfig{Members: 150, Profile: p, Link: link, Seed: 1, Check: true})
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.sim.Observe(gone)
 			if err := c.BootWarm(); err != nil {
 				t.Fatal(err)
 			}
@@ -293,11 +294,11 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 func TestWokenMemberBringsNobodyBack(t *testing.T) {
 	f := &flips{}
 	c := bootCluster(t, 8, "lan", unchecked, func(cfg *ClusterConfig) {
-		cfg.Observers = []Observer{f}
 		cfg.Tune = func(_ int, c *serf.Config) {
 			c.ReconnectTimeout, c.TombstoneTimeout, c.ReapInterval = 20*time.Second, time.Hour, time.Second
 		}
 	})
+	c.sim.Observe(f)
 	c.Pause(7, 8*time.Minute)
 	c.Run(2 * time.Minute) // nobody tells it anything any more
 	c.Crash(6)

@@ -2,7 +2,6 @@ package netsim
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"serf/swim"
@@ -182,7 +181,7 @@ func (r *Report) crashFigures() CrashFigures {
 	for i := range r.Detections {
 		d := &r.Detections[i]
 		s := r.spreadFigures(&d.Spread)
-		s.Member, s.Returned, s.AllSeconds = memberName(d.Member), d.Void, nil
+		s.Member, s.Returned, s.AllSeconds = d.Name, d.Void, nil
 		if d.All != swim.Never && !d.Void {
 			all := d.All.Sub(d.At).Seconds()
 			s.AllSeconds = &all
@@ -238,41 +237,3 @@ func (r *Report) trafficFigures() TrafficFigures {
 		Streams: n.Streams, StreamsFailed: n.StreamsFailed, StreamBytes: n.StreamBytes,
 	}
 }
-
-func (s *Series) figures() SeriesFigures {
-	every := s.Every.Seconds()
-	rate := func(count uint64, x *Sample) float64 {
-		if x.Running == 0 {
-			return 0
-		}
-		return float64(count) / every / float64(x.Running)
-	}
-	return SeriesFigures{
-		EverySeconds:           every,
-		AtSeconds:              column(s.Samples, func(x *Sample) float64 { return x.At.Seconds() }),
-		Running:                column(s.Samples, func(x *Sample) int { return x.Running }),
-		WrongViews:             column(s.Samples, func(x *Sample) int { return x.Wrong }),
-		PacketsPerSecond:       column(s.Samples, func(x *Sample) float64 { return rate(x.Packets, x) }),
-		PacketBytesPerSecond:   column(s.Samples, func(x *Sample) float64 { return rate(x.PacketBytes, x) }),
-		StreamBytesPerSecond:   column(s.Samples, func(x *Sample) float64 { return rate(x.StreamBytes, x) }),
-		Suspicions:             column(s.Samples, func(x *Sample) uint64 { return x.Suspicions }),
-		Refutations:            column(s.Samples, func(x *Sample) uint64 { return x.Refutations }),
-		FalseFailures:          column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.All }),
-		FalseFailuresAtHealthy: column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.AtHealthy }),
-		FalseFailuresOfHealthy: column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.OfHealthy }),
-		GossipQueueMedian:      column(s.Samples, func(x *Sample) int { return x.Queue.Median }),
-		GossipQueueP99:         column(s.Samples, func(x *Sample) int { return x.Queue.P99 }),
-		GossipQueueWorst:       column(s.Samples, func(x *Sample) int { return x.Queue.Worst }),
-	}
-}
-
-func column[T any](samples []Sample, of func(*Sample) T) []T {
-	list := make([]T, len(samples))
-	for i := range list {
-		list[i] = of(&samples[i])
-	}
-	return list
-}
-
-// memberName is what member i is called.
-func memberName(i int) string { return "m" + strconv.Itoa(i+1) }

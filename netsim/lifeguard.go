@@ -107,14 +107,17 @@ func (w *anomalyWatch) cluster() (c *Cluster, err error) {
 		return nil, err
 	}
 	w.c, err = NewCluster(ClusterConfig{
-		Members: w.Members, Profile: p, Link: p.Link, Seed: w.Seed, TimersFirst: true, Observers: []Observer{w},
+		Members: w.Members, Profile: p, Link: p.Link, Seed: w.Seed, TimersFirst: true,
 		Tune: func(_ int, c *serf.Config) { c.SuspicionMult, c.Without = lifeguardMult, w.Without },
 	})
+	if err == nil {
+		w.c.sim.Observe(w)
+	}
 	return w.c, err
 }
 
 func (w *anomalyWatch) begin() {
-	w.chosen, w.stops = w.c.pick(w.Stopped), make([]bool, w.Members)
+	w.chosen, w.stops = w.c.Pick(w.Stopped), make([]bool, w.Members)
 	for _, i := range w.chosen {
 		w.stops[i] = true
 	}
@@ -145,7 +148,7 @@ func (w *anomalyWatch) Event(now swim.Time, host int, e *swim.Event) {
 		return
 	}
 	for _, id := range e.Members {
-		i, _ := w.c.subject(id)
+		i, _ := w.c.Index(id)
 		switch {
 		case !w.stops[i]:
 			w.result.False++

@@ -55,7 +55,7 @@ var measures = []Measure{
 	{"wrong_views_at_end", "wrong views at the end", "wrong", UnitCount, func(r *Report) Figure { return Figure{float64(r.Wrong), true} }},
 }
 
-// Measures lists the figures of runs, in the order of Run.Figures.
+// Measures lists the figures of runs, in the order of Report.Measured.
 func Measures() []Measure { return slices.Clone(measures) }
 
 // agreedWorst is the longest that views took to agree after a change. It isn't there if they
@@ -98,24 +98,11 @@ func perMemberSecond(of func(*Stats) uint64) func(*Report) Figure {
 	}
 }
 
-// Range is the values of one measure in several runs: the middle one, and how far they differ. All are
-// zero if no run has it.
-type Range struct {
-	Count               int
-	Median, Least, Most float64
-}
-
-// Range sums up a measure, by its index, over the runs of p.
-func (p *Point) Range(measure int) Range {
-	var list []float64
-	for i := range p.Runs {
-		if f := p.Runs[i].Figures[measure]; f.There {
-			list = append(list, f.Value)
-		}
+// Measured returns the figures of r, in the order of Measures.
+func (r *Report) Measured() []Figure {
+	list := make([]Figure, len(measures))
+	for i := range list {
+		list[i] = measures[i].of(r)
 	}
-	if len(list) == 0 {
-		return Range{}
-	}
-	slices.Sort(list)
-	return Range{len(list), list[len(list)/2], list[0], list[len(list)-1]}
+	return list
 }

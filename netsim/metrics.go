@@ -7,28 +7,6 @@ import (
 	"serf/swim"
 )
 
-// Detection is how the others learned of one crash.
-type Detection struct {
-	Member int
-	At     swim.Time // of the crash
-	First  swim.Time // when the first member said so, or Never
-	All    swim.Time // when the last one did, or Never
-	Void   bool      // the member was back before that, so All has no meaning
-	Spread Spread    // among those who took it for alive
-}
-
-// waiting is how many still take it for alive.
-func (d *Detection) waiting() int { return d.Spread.Due - d.Spread.Reached }
-
-// Episode is a change of the cluster and how long it took until all views
-// agreed with the truth again.
-type Episode struct {
-	What    string
-	Member  int // or -1
-	At      swim.Time
-	Settled swim.Time // or Never
-}
-
 // metrics are the figures of a run.
 type metrics struct {
 	counters
@@ -45,8 +23,11 @@ type counters struct {
 	falseFailures           FalseFailures
 }
 
-func (m *metrics) begin(c *Cluster, what string, member int32) {
-	m.episodes = append(m.episodes, Episode{What: what, Member: int(member), At: c.Now(), Settled: swim.Never})
+// nobody is the member of an episode that is about several.
+const nobody = -1
+
+func (m *metrics) begin(c *Cluster, what string, member int) {
+	m.episodes = append(m.episodes, Episode{What: what, Member: member, At: c.Now(), Settled: swim.Never})
 	m.unsettled++
 }
 
@@ -60,7 +41,7 @@ func (m *metrics) settled(now swim.Time) {
 // part of the cold start.
 func (m *metrics) started(c *Cluster, i int) {
 	if c.members[i].starts > 1 {
-		m.begin(c, "restart", int32(i))
+		m.begin(c, "restart", i)
 	}
 	if k, ok := m.openOf[i]; ok {
 		m.detections[k].Void = true
@@ -70,7 +51,7 @@ func (m *metrics) started(c *Cluster, i int) {
 
 func (m *metrics) crashed(c *Cluster, i int) {
 	due := c.beliefs.believers(i)
-	d := Detection{Member: i, At: c.Now(), First: swim.Never, All: swim.Never, Spread: newSpread(c.Now(), due)}
+	d := Detection{Member: i, Name: c.Name(i), At: c.Now(), First: swim.Never, All: swim.Never, Spread: newSpread(c.Now(), due)}
 	m.detections = append(m.detections, d)
 	if due > 0 {
 		if m.openOf == nil {
@@ -111,7 +92,7 @@ func (m *metrics) observerGone(c *Cluster, i int) {
 // wait ends the waiting for a crash to be known if nobody is left who doesn't.
 func (m *metrics) wait(k int, now swim.Time) {
 	d := &m.detections[k]
-	if d.waiting() == 0 {
+	if d.Spread.waiting() == 0 {
 		if d.First != swim.Never {
 			d.All = now
 		}
@@ -142,22 +123,6 @@ func (m *metrics) failed(c *Cluster, observer, subject int) {
 			f.OfHealthy++
 		}
 	}
-}
-
-// FalseFailures counts reports that a member failed that runs, or whose process stands still. Healthy is who, for as
-// long as a suspicion and its gossip may take, has run and had no fault of its connection;
-// what the network is like for all is no fault.
-type FalseFailures struct {
-	All       uint64 `json:"all"`
-	AtHealthy uint64 `json:"at_healthy"` // reported by healthy members
-	OfHealthy uint64 `json:"of_healthy"` // by healthy ones about healthy ones
-	// AcrossFaults aren't among All: a fault of the network (a partition, blocked UDP, loss, delay and so on) is between
-	// the two members, or was so shortly before, and may have kept one from reaching the other.
-	AcrossFaults uint64 `json:"across_faults"`
-}
-
-func (f FalseFailures) since(earlier FalseFailures) FalseFailures {
-	return FalseFailures{f.All - earlier.All, f.AtHealthy - earlier.AtHealthy, f.OfHealthy - earlier.OfHealthy, f.AcrossFaults - earlier.AcrossFaults}
 }
 
 // detectionTimes returns how long it took until the first and the last member

@@ -133,6 +133,21 @@ func (s *Sim) quickest() time.Duration {
 	return least
 }
 
+// MaxLoss is the greatest chance of losing a packet that any link has, faults aside.
+func (s *Sim) MaxLoss() Chance {
+	if len(s.paths) == 0 {
+		return s.link.Loss
+	}
+	most := Chance(0)
+	for i := range s.paths {
+		most = max(most, s.paths[i].Loss)
+	}
+	return most
+}
+
+// Choking reports whether some host's uplink has had a limit.
+func (s *Sim) Choking() bool { return s.uplinks }
+
 // lost decides whether chance takes a packet, on the link or at either end.
 func (s *Sim) lost(d *draws, from, to int32) bool {
 	lost := d.hits(s.linkOf(from, to).Loss)

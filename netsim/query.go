@@ -15,8 +15,11 @@ type Query struct {
 	Done    bool
 	DoneAt  swim.Time
 
-	account int32 // index in Cluster.asked, or -1
+	account int // index in Cluster.asked, or uncounted
 }
+
+// uncounted is the account of a query that is one too many.
+const uncounted = -1
 
 type queryKey struct {
 	host int
@@ -30,8 +33,8 @@ func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
 
 // query has member i begin something that others answer.
 func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
-	q := &Query{From: i, DoneAt: swim.Never, account: none}
-	err := c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+	q := &Query{From: i, DoneAt: swim.Never, account: uncounted}
+	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		op, err := begin(n, now, out)
 		if err == nil {
 			// Known before the effects are carried out: the first answer may be our own.
@@ -43,10 +46,31 @@ func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim
 	return q, err
 }
 
+// InstallKey has member i ask all members to add a key to their keyrings.
+func (c *Cluster) InstallKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.InstallKey(now, key, 0, out)
+	})
+}
+
+// UseKey has member i ask all members to encrypt with a key that they have.
+func (c *Cluster) UseKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.UseKey(now, key, 0, out)
+	})
+}
+
+// RemoveKey has member i ask all members to forget a key.
+func (c *Cluster) RemoveKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.RemoveKey(now, key, 0, out)
+	})
+}
+
 // openAccount begins to count the answers to a query that all who run are to get.
-func (c *Cluster) openAccount() int32 {
+func (c *Cluster) openAccount() int {
 	if len(c.asked) == maxEntries {
-		return none
+		return uncounted
 	}
 	due := 0
 	for i, holds := range c.beliefs.holds {
@@ -55,12 +79,12 @@ func (c *Cluster) openAccount() int32 {
 		}
 	}
 	c.asked = append(c.asked, newSpread(c.Now(), due))
-	return int32(len(c.asked) - 1)
+	return len(c.asked) - 1
 }
 
 // countAnswer leaves out those beyond what was due: members that have started since.
 func (c *Cluster) countAnswer(q *Query) {
-	if q.account == none {
+	if q.account == uncounted {
 		return
 	}
 	if s := &c.asked[q.account]; s.Reached < s.Due {

@@ -1,7 +1,7 @@
 package netsim
 
 import (
-	"slices"
+	"fmt"
 	"time"
 
 	"serf/swim"
@@ -46,43 +46,15 @@ type Band struct {
 	From, To time.Duration
 }
 
-// Report returns the figures so far. Only [Scenario.Run] takes samples: else Series and Queue are empty.
-func (c *Cluster) Report() Report {
-	m := &c.metrics
-	r := Report{
-		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.beliefs.wrong,
-		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
-		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
-		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
-		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
-	}
-	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
-	for i := range m.detections {
-		if m.detections[i].Void {
-			r.Returned++
-		}
-	}
-	r.EventSpread, r.QuerySpread = toAll(r.Events), toAll(r.Queries)
-	r.Bounds[0], r.Bounds[1] = c.cfg.Profile.DetectionBounds(c.Len())
-	r.Packets, r.Bytes = c.rates(r.Time)
-	return r
+// Violation is a rule that was broken.
+type Violation struct {
+	At    swim.Time
+	Check string
+	Text  string
 }
 
-// rates is what the members that run have sent a second since the start, d ago.
-func (c *Cluster) rates(d time.Duration) (packets, bytes Quantiles[float64]) {
-	if d <= 0 {
-		return packets, bytes
-	}
-	var p, b []float64
-	for i := range c.members {
-		if c.sim.Down(i) {
-			continue
-		}
-		packets, bytes := c.sim.Sent(i)
-		p = append(p, float64(packets)/d.Seconds())
-		b = append(b, float64(bytes)/d.Seconds())
-	}
-	return quantilesOf(p), quantilesOf(b)
+func (v Violation) String() string {
+	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
 }
 
 // toAll is how long news took that has reached all whom it was for.
@@ -104,32 +76,4 @@ func Share(list []Spread) float64 {
 		total.Reached += list[i].Reached
 	}
 	return total.Share()
-}
-
-// A Change is the episodes of one kind: what happened, and how long it took until all views agreed.
-type Change struct {
-	What   string
-	Count  int
-	Agreed Durations // of those after which they did
-}
-
-// Changes sums up Episodes by kind, in the order in which they first happened.
-func (r *Report) Changes() []Change {
-	var list []Change
-	var took [][]time.Duration
-	for _, e := range r.Episodes {
-		k := slices.IndexFunc(list, func(c Change) bool { return c.What == e.What })
-		if k < 0 {
-			k = len(list)
-			list, took = append(list, Change{What: e.What}), append(took, nil)
-		}
-		list[k].Count++
-		if e.Settled != swim.Never {
-			took[k] = append(took[k], e.Settled.Sub(e.At))
-		}
-	}
-	for k := range list {
-		list[k].Agreed = quantilesOf(took[k])
-	}
-	return list
 }

@@ -55,8 +55,8 @@ func sampleReport() Report {
 			{"cold start", -1, s(1), s(2.25)}, {"heal", -1, s(20), s(21)}, {"heal", -1, s(50), s(54)}, {"restart", 2, s(60), swim.Never},
 		},
 		Detections: []Detection{
-			{Member: 1, At: s(31), First: s(35), All: s(36.25), Spread: first},
-			{Member: 2, At: s(41), First: s(47.5), All: swim.Never, Void: true, Spread: second},
+			{Member: 1, Name: "m2", At: s(31), First: s(35), All: s(36.25), Spread: first},
+			{Member: 2, Name: "m3", At: s(41), First: s(47.5), All: swim.Never, Void: true, Spread: second},
 		},
 		Returned: 1, FirstNoticed: quantilesOf([]time.Duration{d(4), d(6.5)}), AllNoticed: quantilesOf([]time.Duration{d(5.25)}),
 		Bounds:        [2]time.Duration{d(3), d(20.125)},

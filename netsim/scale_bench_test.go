@@ -50,7 +50,7 @@ func BenchmarkCrashes(b *testing.B) {
 				c := warmCluster(b, members, workers)
 				cpu, begun := cpuTime(), c.Now()
 				for b.Loop() {
-					for _, i := range c.pick(10) {
+					for _, i := range c.Pick(10) {
 						c.Crash(i)
 					}
 					if !c.RunUntilSettled(5 * time.Minute) {

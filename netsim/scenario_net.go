@@ -11,7 +11,7 @@ func (s *Scenario) links() (base Link, paths []Link) {
 		p := s.profile()
 		base.Latency = p.Link.Latency
 	}
-	base.setJitter(n.Jitter)
+	base.Jitter = upTo(n.Jitter)
 	if len(s.Paths) == 0 {
 		return base, nil
 	}
@@ -44,22 +44,15 @@ func (p *Path) on(base Link, jitter Duration) Link {
 	if !p.HoldBack.IsZero() {
 		l.HoldBack = p.HoldBack
 	}
-	l.setJitter(jitter + p.Jitter)
+	l.Jitter = upTo(jitter + p.Jitter)
 	l.Loss, l.Duplicate, l.Reorder = base.Loss.or(p.Loss), base.Duplicate.or(p.Duplicate), base.Reorder.or(p.Reorder)
 	return l
 }
 
-// setJitter has packets take longer by up to so much. None takes no draw.
-func (l *Link) setJitter(most Duration) {
-	if most > 0 {
-		l.Jitter = Uniform(0, time.Duration(most))
+// upTo is the jitter by which packets take longer by up to so much. None takes no draw.
+func upTo(most Duration) Dist {
+	if most == 0 {
+		return Dist{}
 	}
-}
-
-// or is the chance that one or both of two things happen that have nothing to do with each other.
-func (c Chance) or(o Chance) Chance {
-	if c == 0 || o == 0 {
-		return c + o
-	}
-	return Always - (Always-c)*(Always-o)/Always
+	return Uniform(0, time.Duration(most))
 }

@@ -68,7 +68,7 @@ func (run *course) choose(d *draws, w *Who, ok func(i int) bool) []int {
 	if w.Count == 0 && (w.Share == 0 || w.Share == Always) {
 		return list
 	}
-	return some(d, list, min(most, len(list)))
+	return d.some(list, min(most, len(list)))
 }
 
 // strike has f befall the members, together or one after the other.
@@ -150,7 +150,7 @@ func (run *course) back(f *Fault, i int) {
 	switch {
 	case run.c.sim.Down(i):
 		run.start(f, i)
-	case run.c.members[i].leaving:
+	case run.c.leaving(i):
 		run.c.sim.After(again, func() { run.back(f, i) })
 	}
 }
@@ -161,7 +161,7 @@ func (run *course) start(f *Fault, i int) {
 	if !c.sim.Down(i) {
 		return
 	}
-	if f.Move && c.moves(i) < movesMax && c.members[i].starts > 0 {
+	if f.Move && c.canMove(i) {
 		c.Move(i)
 	} else {
 		c.Start(i)
@@ -199,9 +199,6 @@ func (run *course) tune(i int, cfg *serf.Config) {
 		cfg.MinEventTime, cfg.MinQueryTime = m.stats.EventTime, m.stats.QueryTime
 		cfg.Previous = m.previous
 	}
-	if run.keys != nil {
-		cfg.Sealer = run.keys.sealer(i)
-	}
 }
 
 // churn has members come and go at random, each kind of change by itself.
@@ -214,7 +211,7 @@ func (run *course) churn(f *Fault, d draws) {
 	})
 	stays := func(i int) bool {
 		// The seeds stay unless they are named: without them nobody could join.
-		return !run.c.sim.Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < run.c.cfg.Seeds
+		return !run.c.sim.Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
 	}
 	goes := func(i int) bool { return !stays(i) }
 	run.stream(f.Leaves, d.next(), end, func(d *draws) {
@@ -284,7 +281,6 @@ func (run *course) workers(d *draws, w *Work) []int {
 // report shows so much less of it.
 func (run *course) each(members []int, w *Work) {
 	c := run.c
-	run.asked = c.Now()
 	for _, i := range members {
 		run.count++
 		text := fmt.Appendf(nil, "%d", run.count)

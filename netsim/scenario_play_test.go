@@ -34,7 +34,7 @@ func playOut(t *testing.T, text string, adjust ...func(s *Scenario)) *playing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run.c.bootWarm(s.Members - s.Start.Later); err != nil {
+	if err := run.c.BootWarm(); err != nil {
 		t.Fatal(err)
 	}
 	if !run.c.Settled() {
@@ -296,7 +296,7 @@ func TestSnapshotKeepsAMemberFromHearingOldEventsAgain(t *testing.T) {
 			"faults": [{"kind": "crash", "start": "10s", "length": "10s", "members": ["m4"], "snapshot": `+tt.snapshot+`}]}`)
 		p.at(9 * time.Second)
 		heard.host = 3
-		p.c.sim.observers = append(p.c.sim.observers, &heard)
+		p.c.sim.Observe(&heard)
 		p.at(40 * time.Second)
 		if heard.n != tt.again || !p.c.Settled() {
 			t.Errorf("snapshot %s: heard %d old events, want %d; %s", tt.snapshot, heard.n, tt.again, p.c.Disagreement())

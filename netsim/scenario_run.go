@@ -3,8 +3,6 @@ package netsim
 import (
 	"context"
 	"time"
-
-	"serf/swim"
 )
 
 // slice is how much time passes between two looks at ctx and at who wants to see progress.
@@ -22,9 +20,9 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.
 		return Report{}, err
 	}
 	c := run.c
-	if members := s.Members - s.Start.Later; !s.Start.Warm {
-		c.boot(members, s.Start.over())
-	} else if err := c.bootWarm(members); err != nil {
+	if !s.Start.Warm {
+		c.Boot(s.Start.over())
+	} else if err := c.BootWarm(); err != nil {
 		return Report{}, err
 	}
 	run.begin()
@@ -48,10 +46,8 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.
 type course struct {
 	s      *Scenario
 	c      *Cluster
-	keys   *keyrings      // nil if packets are as they are
 	memory map[int]memory // of those who are to come back with a snapshot
 	count  int            // of what users asked for, for texts that differ
-	asked  swim.Time      // when they last did
 	// rotations of the key so far
 	rotations int
 }
@@ -64,22 +60,14 @@ func newCourse(s *Scenario) (*course, error) {
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := ClusterConfig{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
-		Workers: s.Workers, Apart: s.Start.Apart,
+		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
 	}
-	if s.Encrypt || s.Compress {
-		var first []byte
-		if s.Encrypt {
-			first = s.key(0)
-		}
-		run.keys = newKeyrings(s.Members, first, s.Compress)
-		cfg.Observers = []Observer{run.keys}
+	if s.Encrypt {
+		cfg.Key = s.key(0)
 	}
 	var err error
 	if run.c, err = NewCluster(cfg); err != nil {
 		return nil, err
-	}
-	if run.keys != nil {
-		run.keys.c = run.c
 	}
 	run.setNetwork()
 	return run, nil
@@ -108,16 +96,6 @@ func (run *course) setNetwork() {
 	}
 }
 
-// idle reports whether no running member has anything to gossip.
-func (c *Cluster) idle() bool {
-	for i := range c.members {
-		if n := c.Node(i); n != nil && n.Swim().Queued() > 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // begin arranges for what the scenario wants to happen.
 func (run *course) begin() {
 	s := run.s
@@ -129,45 +107,14 @@ func (run *course) begin() {
 	}
 	for k := range s.Events {
 		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.sim.After(at, func() { run.each(run.c.pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+		run.c.sim.After(at, func() { run.each(run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
-}
-
-// pick draws k of the running members, or all if there are fewer.
-func (c *Cluster) pick(k int) []int {
-	var up []int
-	for i := range c.members {
-		if c.sim.Running(i) {
-			up = append(up, i)
-		}
-	}
-	return some(&c.random, up, min(k, len(up)))
-}
-
-// some draws k of list, which it puts out of order.
-func some(d *draws, list []int, k int) []int {
-	for i := range k {
-		j := i + d.below(len(list)-i)
-		list[i], list[j] = list[j], list[i]
-	}
-	return list[:k]
 }
 
 // finish holds a run that is under check, and in which all has been calm for long at its end, to
 // what must be true then.
 func (run *course) finish() {
-	c := run.c
-	if quiet := c.quietTime(); c.cfg.Check && c.Settled() && c.idle() && c.quietFor(quiet) && c.Now().Sub(run.asked) >= quiet {
+	if c := run.c; run.s.Check && c.quiet() {
 		c.CheckQuiet()
 	}
-}
-
-// quietFor reports whether all members that run have had no trouble for d or longer.
-func (c *Cluster) quietFor(d time.Duration) bool {
-	for i := range c.members {
-		if c.members[i].leaving || !c.sim.Down(i) && !c.calm(i, d) {
-			return false
-		}
-	}
-	return true
 }

@@ -123,7 +123,7 @@ func (s *script) Event(_ swim.Time, host int, e *swim.Event) {
 	switch {
 	case ok:
 		for _, id := range e.Members {
-			if i, ok := s.cluster.subject(id); ok {
+			if i, ok := s.cluster.Index(id); ok {
 				s.log = append(s.log, fmt.Sprintf("%s: %s %s", who, verb, s.cluster.Name(i)))
 			}
 		}
@@ -202,11 +202,11 @@ func (s *script) nodes(args []string) error {
 		return fmt.Errorf("%q: allowed are 1 to %d", args[0], scriptMembersMax)
 	}
 	s.cfg.Members, s.cfg.Link = n, s.cfg.Profile.Link
-	s.cfg.Observers = []Observer{s}
 	s.cfg.Apart = len(args) > 1 && args[1] == "apart"
 	if s.cluster, err = NewCluster(s.cfg); err != nil {
 		return err
 	}
+	s.cluster.sim.Observe(s)
 	s.cluster.Boot(0)
 	s.cluster.Run(0) // they run when the next command is read
 	return nil

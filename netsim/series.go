@@ -6,27 +6,6 @@ import (
 	"serf/swim"
 )
 
-// Series is how a run went over time: samples at even distances. A last interval that was cut short
-// by the end of the run is left out.
-type Series struct {
-	Every   time.Duration
-	Samples []Sample
-}
-
-// Sample is what happened in one interval, and how things stood at its end.
-type Sample struct {
-	At            time.Duration // the end, from the start
-	Running       int           // members, paused ones included
-	Wrong         int           // pairs of a running member and another that it is wrong about
-	Packets       uint64        // sent in the interval by all members together
-	PacketBytes   uint64
-	StreamBytes   uint64
-	Suspicions    uint64 // raised in the interval
-	Refutations   uint64
-	FalseFailures FalseFailures
-	Queue         Quantiles[int] // messages that wait to be gossiped, by member
-}
-
 const (
 	// maxSamples is more than a screen shows apart.
 	maxSamples = 600

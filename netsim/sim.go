@@ -22,9 +22,8 @@ type Factory func(now swim.Time, out *swim.Output) (swim.Machine, error)
 
 // Config is what a simulation is made of.
 type Config struct {
-	Seed      uint64     // of the network; nodes have seeds of their own
-	Link      Link       // between any two hosts
-	Observers []Observer // called in this order
+	Seed uint64 // of the network; nodes have seeds of their own
+	Link Link   // between any two hosts
 	// TimersFirst: a host that runs on after a pause finds that its timers are overdue
 	// before it finds what waits for it. Otherwise the seed says what comes first.
 	TimersFirst bool
@@ -164,13 +163,16 @@ const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
 func New(c Config) *Sim {
-	s := &Sim{seed: c.Seed, hasty: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{}), observers: c.Observers}
+	s := &Sim{seed: c.Seed, hasty: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{})}
 	workers := min(max(c.Workers, 1), MaxWorkers)
 	for id := range workers {
 		s.workers = append(s.workers, newWorker(s, id, workers))
 	}
 	return s
 }
+
+// Observe adds an observer. They are called in the order in which they were added.
+func (s *Sim) Observe(o Observer) { s.observers = append(s.observers, o) }
 
 // worker simulates host h.
 func (s *Sim) worker(h int32) *worker {

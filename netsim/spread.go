@@ -48,6 +48,9 @@ func (s *Spread) lose() {
 	invariant(s.Due >= s.Reached, "news was for fewer members than it reached")
 }
 
+// waiting is how many haven't heard of it yet.
+func (s *Spread) waiting() int { return s.Due - s.Reached }
+
 // Share is how many of those it was for have heard of it, from 0 to 1.
 func (s *Spread) Share() float64 {
 	if s.Due == 0 {

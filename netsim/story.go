@@ -178,15 +178,14 @@ func (s Story) Run() Outcome {
 	keys := newKeyFiles(s)
 	c, err := NewCluster(ClusterConfig{
 		Members: s.Members, Seeds: s.Seeds, Profile: s.Profile, Link: s.Link, Seed: s.Seed, Check: true,
-		Tune: func(i int, cfg *serf.Config) {
-			cfg.Sealer, cfg.EventSizeMax = keys.sealer(i), serf.EventSizeCeiling
-		},
-		Observers: []Observer{keys},
+		Key: keys.first(), Compress: s.Compress,
+		Tune: func(_ int, cfg *serf.Config) { cfg.EventSizeMax = serf.EventSizeCeiling },
 	})
 	if err != nil {
 		panic("BUG: " + err.Error()) // drawn within the limits
 	}
 	keys.c = c
+	c.sim.Observe(keys)
 	p := &play{s: s, c: c, keys: keys, d: newDraws(s.Seed, 1, 0), end: swim.Time(s.Trouble)}
 	c.Boot(s.Profile.Timing.ProbeInterval)
 	c.sim.After(s.Gap.draw(p.d.next()), p.act)
@@ -207,33 +206,6 @@ func (s Story) Run() Outcome {
 		c.violate("convergence", "views agreed, and differ again without a fault: %s", c.Disagreement())
 	}
 	return Outcome{s, c.Violations(), healed, c.sim.TraceHash(), p.done, c.sim.Stats()}
-}
-
-// quietTime is how long gossip and full exchanges need to die down once views agree.
-func (c *Cluster) quietTime() time.Duration {
-	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
-}
-
-// Disagreement names some of those who are wrong about whom.
-func (c *Cluster) Disagreement() string {
-	const most = 5
-	var out []string
-	for o := range c.members {
-		for s := range c.members {
-			if o == s || !c.beliefs.holds[o] || c.beliefs.believes(o, s) == c.beliefs.isAlive(s) {
-				continue
-			}
-			if len(out) == most {
-				return strings.Join(append(out, "and others"), ", ")
-			}
-			is := "gone"
-			if c.beliefs.isAlive(s) {
-				is = "alive"
-			}
-			out = append(out, fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))
-		}
-	}
-	return strings.Join(out, ", ")
 }
 
 // play is a story that is under way.

@@ -13,7 +13,7 @@ import (
 // more is installed and then used, now here, now there, whatever the network does. Only when all is
 // well again are the old ones removed, as an operator should.
 type keyFiles struct {
-	*keyrings
+	c         *Cluster
 	s         Story
 	newest    int  // number of the last key installed
 	installed bool // the next step is to use it
@@ -23,19 +23,20 @@ type keyFiles struct {
 // storyKeys bounds the keys of a story: as many as fit a keyring several times over would test its limit only.
 const storyKeys = 4
 
-func newKeyFiles(s Story) *keyFiles {
-	var first []byte
-	if s.Encrypted {
-		first = storyKey(0)
+func newKeyFiles(s Story) *keyFiles { return &keyFiles{s: s, agreed: map[swim.OpID]int{}} }
+
+// first is the key that all start with, nil if there is none.
+func (k *keyFiles) first() []byte {
+	if !k.s.Encrypted {
+		return nil
 	}
-	return &keyFiles{keyrings: newKeyrings(s.Members, first, s.Compress), s: s, agreed: map[swim.OpID]int{}}
+	return storyKey(0)
 }
 
 func storyKey(n int) []byte { return bytes.Repeat([]byte{byte(n + 1)}, 16) }
 
 // Event implements Observer.
-func (k *keyFiles) Event(now swim.Time, host int, e *swim.Event) {
-	k.keyrings.Event(now, host, e)
+func (k *keyFiles) Event(_ swim.Time, _ int, e *swim.Event) {
 	if e.Kind != serf.EventQueryResponse {
 		return
 	}
@@ -54,7 +55,7 @@ func (k *keyFiles) rotate(i int) bool {
 		return k.tell(i, (*serf.Node).UseKey, k.newest) != 0
 	}
 	k.installed = true
-	if k.newest < storyKeys-1 && !slices.ContainsFunc(k.rings, k.lags) {
+	if k.newest < storyKeys-1 && !slices.ContainsFunc(k.c.keys.rings, k.lags) {
 		k.newest++
 	}
 	return k.tell(i, (*serf.Node).InstallKey, k.newest) != 0
@@ -69,7 +70,7 @@ type keyCall func(n *serf.Node, now swim.Time, key []byte, relay uint8, out *swi
 
 // tell starts a query about a key at member i, and returns 0 if it couldn't.
 func (k *keyFiles) tell(i int, call keyCall, key int) (op swim.OpID) {
-	err := k.c.ask(i, func(n *serf.Node, now swim.Time, out *swim.Output) (err error) {
+	err := k.c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) (err error) {
 		op, err = call(n, now, storyKey(key), 0, out)
 		return err
 	})

@@ -208,11 +208,7 @@ func (w *sweepWork) run(ctx context.Context, point, k int) *Run {
 	if err != nil || r.Cut { // err can't be: the points are valid
 		return nil
 	}
-	run := &Run{Seed: s.Seed, Trace: r.Trace, Violations: r.Violations}
-	for i := range measures {
-		run.Figures = append(run.Figures, measures[i].of(&r))
-	}
-	return run
+	return &Run{Seed: s.Seed, Figures: r.Measured(), Trace: r.Trace, Violations: r.Violations}
 }
 
 // gather gives the runs to their points.
@@ -225,4 +221,26 @@ func (w *sweepWork) gather() {
 			p.Runs = append(p.Runs, *r)
 		}
 	}
+}
+
+// Range is the values of one measure in several runs: the middle one, and how far they differ. All are
+// zero if no run has it.
+type Range struct {
+	Count               int
+	Median, Least, Most float64
+}
+
+// Range sums up a measure, by its index, over the runs of p.
+func (p *Point) Range(measure int) Range {
+	var list []float64
+	for i := range p.Runs {
+		if f := p.Runs[i].Figures[measure]; f.There {
+			list = append(list, f.Value)
+		}
+	}
+	if len(list) == 0 {
+		return Range{}
+	}
+	slices.Sort(list)
+	return Range{len(list), list[len(list)/2], list[0], list[len(list)-1]}
 }

@@ -11,7 +11,7 @@ import (
 // while after its end, as what members say of each other lags behind. Which direction is bad doesn't matter: an
 // answer needs both.
 type trouble struct {
-	peers hostSet   // nil: all
+	peers []uint64  // nil: all
 	end   swim.Time // or Never
 }
 
@@ -20,7 +20,10 @@ func (c *Cluster) trouble(members, peers []int) *trouble {
 	c.troubled = true
 	t := &trouble{end: swim.Never}
 	if peers != nil {
-		t.peers = c.sim.setOf(peers)
+		t.peers = make([]uint64, c.beliefs.words)
+		for _, i := range peers {
+			setBit(t.peers, i, true)
+		}
 	}
 	lag := c.lag()
 	for _, i := range members {
@@ -49,7 +52,7 @@ func (c *Cluster) lag() time.Duration {
 func (c *Cluster) parted(a, b int, d time.Duration) bool {
 	from := func(a, b int) bool {
 		return slices.ContainsFunc(c.members[a].troubles, func(t *trouble) bool {
-			return (t.peers == nil || t.peers.has(int32(b))) && t.within(c.Now(), d)
+			return (t.peers == nil || bit(t.peers, b)) && t.within(c.Now(), d)
 		})
 	}
 	return from(a, b) || from(b, a)

@@ -69,10 +69,11 @@ func crowd(t *testing.T, seed uint64, latency Dist, workers int) (*Sim, *diary) 
 	t.Helper()
 	const hosts = 24
 	d := &diary{}
-	s := New(Config{Seed: seed, Workers: workers, Observers: []Observer{d}, Link: Link{
+	s := New(Config{Seed: seed, Workers: workers, Link: Link{
 		Latency: latency, Loss: Probability(0.05), Duplicate: Probability(0.05), Reorder: Probability(0.1), HoldBack: Uniform(0, 9*tick),
 	}})
 	d.sim = s
+	s.Observe(d)
 	for h := range hosts {
 		m := &gossipToy{toy: toy{every: time.Duration(h+5) * tick / 2}, self: h, hosts: hosts}
 		for to := range hosts {
@@ -200,18 +201,18 @@ func clusterRun(t *testing.T, seed uint64, workers int, warm bool) (Report, *Clu
 		c.Boot(bootTime / 4)
 	}
 	c.sim.After(time.Second, func() {
-		for _, i := range c.pick(4) {
+		for _, i := range c.Pick(4) {
 			c.Crash(i)
 		}
 	})
 	c.sim.After(3*time.Second, func() {
-		if err := c.UserEvent(c.pick(1)[0], "deploy", []byte("now")); err != nil {
+		if err := c.UserEvent(c.Pick(1)[0], "deploy", []byte("now")); err != nil {
 			t.Error(err)
 		}
 	})
 	c.sim.After(4*time.Second, func() {
-		c.Leave(c.pick(1)[0])
-		if _, err := c.Query(c.pick(1)[0], serf.QueryParams{Name: "who", WantAck: true}); err != nil {
+		c.Leave(c.Pick(1)[0])
+		if _, err := c.Query(c.Pick(1)[0], serf.QueryParams{Name: "who", WantAck: true}); err != nil {
 			t.Error(err)
 		}
 	})

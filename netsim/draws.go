@@ -1,0 +1,59 @@
+package netsim
+
+import "math/bits"
+
+// Odd constants without structure: the fractional parts of the golden ratio
+// and of square roots.
+const (
+	mixA = 0x9e3779b97f4a7c15
+	mixB = 0x6a09e667f3bcc909
+	mixC = 0xbb67ae8584caa73b
+)
+
+// mix folds two words into one. Every bit of either moves about half of the result's.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^mixA, b^mixB)
+	hi, lo = bits.Mul64(hi^lo^mixC, a+bits.RotateLeft64(b, 32)+mixA|1)
+	return hi ^ lo
+}
+
+// draws is a stream of random numbers: a network has one for each thing that a host sends.
+type draws struct{ state uint64 }
+
+func newDraws(seed, from, seq uint64) draws { return draws{mix(mix(seed, from), seq)} }
+
+// next is splitmix64, which is fine with any seed.
+func (d *draws) next() uint64 {
+	d.state += mixA
+	z := d.state
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// skip passes over n numbers: what is drawn after them is the same as if they had been used.
+func (d *draws) skip(n uint64) { d.state += n * mixA }
+
+// hits draws whether something of that chance happens.
+func (d *draws) hits(c Chance) bool {
+	if c == 0 {
+		d.skip(1)
+		return false
+	}
+	return c.hits(d.next())
+}
+
+// below draws from 0 to n-1, n > 0.
+func (d *draws) below(n int) int {
+	hi, _ := bits.Mul64(d.next(), uint64(n))
+	return int(hi)
+}
+
+// some draws k of list, which it puts out of order.
+func (d *draws) some(list []int, k int) []int {
+	for i := range k {
+		j := i + d.below(len(list)-i)
+		list[i], list[j] = list[j], list[i]
+	}
+	return list[:k]
+}

@@ -1,0 +1,40 @@
+package netsim
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+const (
+	keySize   = 32 // bytes: AES-256
+	keyStream = 1 << 42
+)
+
+// key is number k of the keys that a scenario's cluster uses one after the other.
+func (s *Scenario) key(k int) []byte {
+	d := newDraws(s.Seed, keyStream, uint64(k))
+	var key []byte
+	for len(key) < keySize {
+		key = binary.LittleEndian.AppendUint64(key, d.next())
+	}
+	return key
+}
+
+// rotate changes the key: one member asks all to install a new one, to use it, and to
+// remove the old one, a step every w.Every. Members that are out of reach then keep the old.
+func (run *course) rotate(w *Work, d draws) {
+	k := run.rotations
+	run.rotations++
+	fresh, old := run.s.key(k+1), run.s.key(k)
+	for i, step := range []func(by int) (*Query, error){
+		func(by int) (*Query, error) { return run.c.InstallKey(by, fresh) },
+		func(by int) (*Query, error) { return run.c.UseKey(by, fresh) },
+		func(by int) (*Query, error) { return run.c.RemoveKey(by, old) },
+	} {
+		run.c.sim.After(time.Duration(i)*time.Duration(w.Every), func() {
+			if by := run.workers(&d, w); len(by) > 0 {
+				_, _ = step(by[0]) // refused by a member that has too much to do: the key stays as it is
+			}
+		})
+	}
+}
