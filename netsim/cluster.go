@@ -189,6 +189,9 @@ func addr(i, k int) netip.AddrPort {
 // movesMax bounds the moves of one member: 10.0.0.0/8 holds 16 times 2^20 addresses.
 const movesMax = 15
 
+// Starts is how often member i has been started.
+func (c *Cluster) Starts(i int) int { return c.members[i].starts }
+
 // canMove reports whether there is another address for member i to move to.
 func (c *Cluster) canMove(i int) bool { return c.members[i].starts > 0 && c.moves(i) < movesMax }
 

@@ -62,14 +62,12 @@ func (x *Convergence) Run(ctx context.Context, seed uint64) (Converged, error) {
 		return Converged{}, err
 	}
 	r := Converged{Sent: c.Sim().Stats(), Took: x.Limit}
-	start := &c.Episodes()[0]
-	for start.Settled == swim.Never && c.Now() < swim.Time(x.Limit) {
-		if err := c.RunContext(ctx, slice); err != nil {
+	for c.Episodes()[0].Settled == swim.Never && c.Now() < swim.Time(x.Limit) {
+		if err := c.RunContext(ctx, look); err != nil {
 			return Converged{}, err
 		}
-		start = &c.Episodes()[0]
 	}
-	if start.Settled != swim.Never {
+	if start := c.Episodes()[0]; start.Settled != swim.Never {
 		r.Agreed, r.Took = true, start.Settled.Sub(start.At)
 	}
 	return r, nil

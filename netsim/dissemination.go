@@ -56,8 +56,8 @@ func (x *Dissemination) Validate() error {
 		}
 	}
 	bad(x.Members >= 2 && x.Members <= MaxMembers, "nodes %d: allowed 2 to %d", x.Members, MaxMembers)
-	bad(x.Bursts >= 1 && x.Bursts <= maxEvents, "bursts %d: allowed 1 to %d", x.Bursts, maxEvents)
-	bad(x.Events >= 0 && x.Events*x.Bursts <= maxEvents, "events %d in each of %d bursts: allowed are %d in all", x.Events, x.Bursts, maxEvents)
+	bad(x.Bursts >= 1 && x.Bursts <= maxEntries, "bursts %d: allowed 1 to %d", x.Bursts, maxEntries)
+	bad(x.Events >= 0 && x.Events*x.Bursts <= maxEntries, "events %d in each of %d bursts: allowed are %d in all", x.Events, x.Bursts, maxEntries)
 	bad(x.Over >= 0 && x.Over <= x.Every, "over %v: allowed 0s to %v, when the next burst begins", x.Over, x.Every)
 	return errors.Join(errs...)
 }

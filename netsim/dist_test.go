@@ -89,3 +89,15 @@ func TestChanceIsExactAtItsEnds(t *testing.T) {
 		t.Errorf("a quarter prints as %s", got)
 	}
 }
+
+func TestChancesTogether(t *testing.T) {
+	half, tenth := Probability(0.5), Probability(0.1)
+	for _, c := range []struct{ a, b, want Chance }{
+		{0, 0, 0}, {half, 0, half}, {0, half, half}, {half, half, Probability(0.75)}, {half, tenth, Probability(0.55)},
+		{Always, tenth, Always}, {tenth, Always, Always},
+	} {
+		if got := c.a.or(c.b); got+2 < c.want || got > c.want+2 {
+			t.Errorf("%v or %v: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

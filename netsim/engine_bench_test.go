@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"syscall"
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/swim"
 )
 
@@ -40,19 +40,15 @@ func (m *prober) Tick(now swim.Time, out *swim.Output) {
 	m.state = mix(m.state, uint64(now))
 	m.data[0] = 0
 	binary.BigEndian.PutUint32(m.data[1:], m.own)
-	to := addr(int(m.state%uint64(m.others)), 0)
+	to := crowdAddr(int(m.state % uint64(m.others)))
 	out.Packets = append(out.Packets, swim.Packet{To: to, Data: m.data[:]})
 }
 
 func (m *prober) Deadline() swim.Time { return m.due }
 
-// cpuTime is the processor time that this process has used: on a busy machine it says more than the clock.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+// crowdAddr is where one of very many hosts lives.
+func crowdAddr(h int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(h >> 16), byte(h >> 8), byte(h)}), 7946)
 }
 
 // BenchmarkEngine is what the simulation costs without the members: a packet out and in, an
@@ -66,19 +62,19 @@ func BenchmarkEngine(b *testing.B) {
 }
 
 func benchmarkEngine(b *testing.B, hosts, workers int) {
-	s := New(Config{Seed: 1, Link: profiles[0].Link, Workers: workers})
+	s := New(Config{Seed: 1, Link: Link{Latency: Exponential(100*time.Microsecond, 500*time.Microsecond)}, Workers: workers})
 	for h := range hosts {
 		m := &prober{due: swim.Time(h) * swim.Time(time.Second) / swim.Time(hosts), others: hosts, own: uint32(h), state: uint64(h)}
-		if err := s.Start(s.Add(), addr(h, 0), func(swim.Time, *swim.Output) (swim.Machine, error) { return m, nil }); err != nil {
+		if err := s.Start(s.Add(), crowdAddr(h), func(swim.Time, *swim.Output) (swim.Machine, error) { return m, nil }); err != nil {
 			b.Fatal(err)
 		}
 	}
 	s.Run(swim.Time(2 * time.Second))
-	from := cpuTime()
+	from := systest.CPUTime()
 	for b.Loop() {
 		s.Run(s.Now().Add(time.Second))
 	}
 	seconds := float64(hosts) * float64(b.N)
-	b.ReportMetric(seconds/(cpuTime()-from).Seconds(), "host-s/cpu-s")
+	b.ReportMetric(seconds/(systest.CPUTime()-from).Seconds(), "host-s/cpu-s")
 	b.ReportMetric(seconds/b.Elapsed().Seconds(), "host-s/s")
 }

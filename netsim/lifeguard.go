@@ -53,6 +53,11 @@ func (a *Anomaly) validate() error {
 	return nil
 }
 
+const (
+	startTime = time.Second           // until all have been started
+	look      = 20 * time.Millisecond // between looks at whether all is quiet
+)
+
 // warmTime is more than any profile needs for all members to know each other.
 const warmTime = time.Hour
 
@@ -66,10 +71,10 @@ func (a *Anomaly) Simulate() (AnomalyResult, error) {
 	if err != nil {
 		return AnomalyResult{}, err
 	}
-	c.Boot(bootTime)
-	c.Run(bootTime)
+	c.Boot(startTime)
+	c.Run(startTime)
 	for limit := swim.Time(warmTime); c.Now() < limit && !(c.Settled() && c.idle()); {
-		c.Run(slice)
+		c.Run(look)
 	}
 	c.Run(lifeguardQuiet)
 	before := c.sim.Stats()

@@ -7,24 +7,54 @@ import (
 
 // A fault that ends has views to put right only if it had members taken for failed.
 func TestEndOfAFaultThatMadeFailuresIsAChange(t *testing.T) {
-	for fault, want := range map[string]string{
-		`"kind": "network", "loss": "100%", "length": "1m"`: "heal",
-		`"kind": "network", "loss": "95%", "length": "1m"`:  "heal",
-		`"kind": "network", "loss": "5%", "length": "1m"`:   "",
-		`"kind": "pause", "length": "1m"`:                   "resume",
-		`"kind": "pause", "length": "1s"`:                   "",
+	lossy := func(p float64) func(c *Cluster) {
+		return func(c *Cluster) {
+			end := c.Impair([]int{1}, nil, BothWays, Impairment{Loss: Probability(p)})
+			c.sim.After(time.Minute, end)
+		}
+	}
+	paused := func(d time.Duration) func(c *Cluster) { return func(c *Cluster) { c.Pause(1, d) } }
+	for name, test := range map[string]struct {
+		fault func(c *Cluster)
+		want  string
+	}{
+		"all is lost":         {lossy(1), "heal"},
+		"nearly all is lost":  {lossy(0.95), "heal"},
+		"little is lost":      {lossy(0.05), ""},
+		"paused for long":     {paused(time.Minute), "resume"},
+		"paused for a moment": {paused(time.Second), ""},
 	} {
-		p := playOut(t, `{"nodes": 10, "for": "3m", "faults": [{"members": ["m2"], "start": "10s", `+fault+`}]}`)
-		p.c.Run(time.Duration(p.s.For))
+		c := newCluster(t, 10, "lan")
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+		c.Run(10 * time.Second)
+		test.fault(c)
+		c.Run(3 * time.Minute)
 		got := ""
-		for _, e := range p.c.metrics.episodes {
+		for _, e := range c.Episodes() {
 			got += e.What
 			if e.Settled <= e.At {
-				t.Errorf("%s: settled at %v", fault, e.Settled)
+				t.Errorf("%s: settled at %v", name, e.Settled)
 			}
 		}
-		if got != want {
-			t.Errorf("%s: changes %q, want %q", fault, got, want)
+		if got != test.want {
+			t.Errorf("%s: changes %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestCrashSpreadsToEachWhoTookItForAlive(t *testing.T) {
+	c := bootCluster(t, 20, "lan")
+	c.Crash(3)
+	c.Run(time.Second)
+	c.Crash(4) // before it can learn of the first
+	wantSettled(t, c, "two crashed", c.HealBound())
+	d := c.Report().Detections
+	for i, due := range []int{18, 18} {
+		s := d[i].Spread
+		if took, all := s.ToAll(); s.Due != due || !all || took != d[i].All.Sub(d[i].At) {
+			t.Errorf("crash %d: %d of %d know, all %v after %v", i, s.Reached, s.Due, all, took)
 		}
 	}
 }

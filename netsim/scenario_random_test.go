@@ -41,7 +41,7 @@ func drawScenario(seed uint64) Scenario {
 	s := DefaultScenario()
 	s.Seed, s.Members, s.Check = seed, 2+d.below(14), true
 	s.For = Duration(20+d.below(200)) * Duration(time.Second)
-	s.Profile = profiles[d.below(len(profiles))].Name
+	s.Profile = ProfileNames()[d.below(len(ProfileNames()))]
 	s.Start = Start{Warm: d.below(2) == 0, Seeds: 1 + d.below(2)}
 	s.Start.Later = d.below(s.Members - s.Start.Seeds + 1)
 	s.Encrypt, s.Compress = d.below(2) == 0, d.below(2) == 0

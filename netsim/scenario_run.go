@@ -35,8 +35,7 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *Cluster, left time.
 		}
 	}
 	run.finish()
-	r := c.Report()
-	r.Series, r.Queue = rec.series, rec.all.quantiles()
+	r := rec.report()
 	r.Bands = s.bands()
 	r.Cut = ctx.Err() != nil
 	return r, nil

@@ -79,6 +79,13 @@ func (r *recorder) maybeSample() bool {
 	return true
 }
 
+// report is that of the cluster, with the samples.
+func (r *recorder) report() Report {
+	x := r.c.Report()
+	x.Series, x.Queue = r.series, r.all.quantiles()
+	return x
+}
+
 // lookAtQueues looks at the next members in turn.
 func (r *recorder) lookAtQueues() {
 	r.depths.reset()

@@ -41,18 +41,3 @@ func TestNewsForNobodyReachesNobody(t *testing.T) {
 		t.Errorf("all %v, share %v", all, s.Share())
 	}
 }
-
-func TestCrashSpreadsToEachWhoTookItForAlive(t *testing.T) {
-	c := bootCluster(t, 20, "lan")
-	c.Crash(3)
-	c.Run(time.Second)
-	c.Crash(4) // before it can learn of the first
-	wantSettled(t, c, "two crashed", c.HealBound())
-	d := c.Report().Detections
-	for i, due := range []int{18, 18} {
-		s := d[i].Spread
-		if took, all := s.ToAll(); s.Due != due || !all || took != d[i].All.Sub(d[i].At) {
-			t.Errorf("crash %d: %d of %d know, all %v after %v", i, s.Reached, s.Due, all, took)
-		}
-	}
-}

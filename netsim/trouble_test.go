@@ -24,33 +24,55 @@ func verdict(c *Cluster, observer, subject int) string {
 	}
 }
 
+// faultFor10s has the network between m1 to m3 and peers, nil for all, be faulty for 10 seconds.
+func faultFor10s(peers []int, way Way, what Impairment) func(c *Cluster) {
+	return func(c *Cluster) { c.sim.After(10*time.Second, c.Impair([]int{0, 1, 2}, peers, way, what)) }
+}
+
+// forEach3 has something befall each of m1 to m3.
+func forEach3(befall func(c *Cluster, i int)) func(c *Cluster) {
+	return func(c *Cluster) {
+		for i := range 3 {
+			befall(c, i)
+		}
+	}
+}
+
+// backIn10s starts a member again that is about to stop.
+func backIn10s(c *Cluster, i int) { c.sim.After(10*time.Second, func() { c.Start(i) }) }
+
 // A fault befalls m1 to m3, from 10s to 20s; where it is with some only, these are m4 and m5.
 func TestFailuresAreJudgedByFaultsThatAreOrWere(t *testing.T) {
 	const hit, hit2, peer, other, other2 = 0, 1, 3, 7, 8
-	for _, test := range []struct {
-		fault                                       string
+	others, some := []int{3, 4, 5, 6, 7, 8, 9}, []int{3, 4}
+	for name, test := range map[string]struct {
+		fault                                       func(c *Cluster)
 		hitOfHit, hitOfPeer, hitOfOther             string // what hit ones say
 		peerOfHit, peerOfOther, otherOfHit, ofOther string
 	}{
-		{`"kind": "partition"`, "false", "across", "across", "across", "of healthy", "across", "of healthy"},
-		{`"kind": "partition", "way": "in"`, "false", "across", "across", "across", "of healthy", "across", "of healthy"},
-		{`"kind": "partition", "to": {"members": ["m4", "m5"]}`, "false", "across", "false", "across", "false", "at healthy", "of healthy"},
-		{`"kind": "block-udp"`, "across", "across", "across", "across", "of healthy", "across", "of healthy"},
-		{`"kind": "block-udp", "way": "out", "to": {"members": ["m4", "m5"]}`, "false", "across", "false", "across", "false", "at healthy", "of healthy"},
-		{`"kind": "network", "loss": "40%", "way": "out"`, "across", "across", "across", "across", "of healthy", "across", "of healthy"},
-		{`"kind": "network", "delay": "2s", "to": {"members": ["m4", "m5"]}`, "false", "across", "false", "across", "false", "at healthy", "of healthy"},
-		{`"kind": "network", "bandwidth": "1kbit"`, "across", "across", "across", "across", "of healthy", "across", "of healthy"},
-		{`"kind": "pause"`, "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
-		{`"kind": "crash"`, "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
-		{`"kind": "leave"`, "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+		"partition":            {faultFor10s(others, BothWays, Impairment{Cut: true}), "false", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"partition, inwards":   {faultFor10s(others, WayIn, Impairment{Cut: true}), "false", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"partition from some":  {faultFor10s(some, BothWays, Impairment{Cut: true}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"no UDP":               {faultFor10s(nil, BothWays, Impairment{BlockUDP: true}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"no UDP to some":       {faultFor10s(some, WayOut, Impairment{BlockUDP: true}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"loss":                 {faultFor10s(nil, WayOut, Impairment{Loss: Probability(0.4)}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"delay, to some":       {faultFor10s(some, BothWays, Impairment{Delay: Constant(2 * time.Second)}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"little bandwidth":     {faultFor10s(nil, BothWays, Impairment{Bandwidth: 1000}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"pause":                {forEach3(func(c *Cluster, i int) { c.Pause(i, 10*time.Second) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+		"crash and restart":    {forEach3(func(c *Cluster, i int) { c.Crash(i); backIn10s(c, i) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+		"leave and come again": {forEach3(func(c *Cluster, i int) { c.Leave(i); backIn10s(c, i) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
 	} {
-		p := playOut(t, `{"nodes": 10, "for": "3m", "faults": [{"members": ["m1..m3"], "start": "10s", "length": "10s", `+test.fault+`}]}`)
-		c, lag := p.c, p.c.lag()
+		c := newCluster(t, 10, "lan")
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+		lag := c.lag()
+		c.sim.After(10*time.Second, func() { test.fault(c) })
 		judge := func(when string, want ...string) {
 			t.Helper()
 			for i, pair := range [][2]int{{hit, hit2}, {hit, peer}, {hit, other}, {peer, hit}, {peer, other}, {other, hit}, {other, other2}} {
 				if got := verdict(c, pair[0], pair[1]); c.Alive(pair[0]) && c.Alive(pair[1]) && got != want[i] {
-					t.Errorf("%s, %s: m%d says that m%d failed: %s, want %s", test.fault, when, pair[0]+1, pair[1]+1, got, want[i])
+					t.Errorf("%s, %s: m%d says that m%d failed: %s, want %s", name, when, pair[0]+1, pair[1]+1, got, want[i])
 				}
 			}
 		}
@@ -102,10 +124,17 @@ func TestFailuresAreJudgedByFaultsOfTheCluster(t *testing.T) {
 
 // What is over is forgotten: the list of a member stays short however often something befalls it.
 func TestTroublesAreForgotten(t *testing.T) {
-	p := playOut(t, `{"nodes": 5, "for": "20m", "faults": [
-		{"kind": "block-udp", "members": ["m1"], "length": "5s", "gap": "5s", "repeat": 100}]}`)
-	p.c.Run(17 * time.Minute)
-	if n, most := len(p.c.members[0].troubles), 1+int(p.c.lag()/(10*time.Second))+1; n == 0 || n > most {
+	c := newCluster(t, 5, "lan")
+	if err := c.BootWarm(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		end := c.Impair([]int{0}, nil, BothWays, Impairment{BlockUDP: true})
+		c.Run(5 * time.Second)
+		end()
+		c.Run(5 * time.Second)
+	}
+	if n, most := len(c.members[0].troubles), 1+int(c.lag()/(10*time.Second))+1; n == 0 || n > most {
 		t.Errorf("%d troubles, at most %d can still show", n, most)
 	}
 }

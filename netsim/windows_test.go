@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/swim"
-	"serf/swim/serf"
 )
 
 // gossipToy answers packets, opens streams and tells events, so that all that can pass between hosts does.
@@ -186,88 +185,5 @@ func TestWorkersGoHome(t *testing.T) {
 	s.Run(at(20 * tick))
 	if s.gang != nil {
 		t.Error("goroutines are left when Run has returned")
-	}
-}
-
-// clusterRun is some seconds of a cluster with crashes, a partition, events and queries.
-func clusterRun(t *testing.T, seed uint64, workers int, warm bool) (Report, *Cluster) {
-	t.Helper()
-	c := newCluster(t, 50, "lan", withSeed(seed), func(cfg *ClusterConfig) { cfg.Workers, cfg.Link.Loss = workers, Probability(0.01) })
-	if warm {
-		if err := c.BootWarm(); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		c.Boot(bootTime / 4)
-	}
-	c.sim.After(time.Second, func() {
-		for _, i := range c.Pick(4) {
-			c.Crash(i)
-		}
-	})
-	c.sim.After(3*time.Second, func() {
-		if err := c.UserEvent(c.Pick(1)[0], "deploy", []byte("now")); err != nil {
-			t.Error(err)
-		}
-	})
-	c.sim.After(4*time.Second, func() {
-		c.Leave(c.Pick(1)[0])
-		if _, err := c.Query(c.Pick(1)[0], serf.QueryParams{Name: "who", WantAck: true}); err != nil {
-			t.Error(err)
-		}
-	})
-	c.Run(5 * time.Second)
-	c.RunUntilSettled(8 * time.Second)
-	return c.Report(), c
-}
-
-func TestNumberOfWorkersChangesNothingInAReport(t *testing.T) {
-	for _, warm := range []bool{false, true} {
-		want, _ := clusterRun(t, 7, 1, warm)
-		for _, workers := range []int{2, 3} {
-			got, c := clusterRun(t, 7, workers, warm)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(Report{})); diff != "" {
-				t.Errorf("%d workers, warm %v, report otherwise than one:\n%.2000s", workers, warm, diff)
-			}
-			if len(c.Violations()) > 0 {
-				t.Error(c.Violations())
-			}
-		}
-	}
-}
-
-// A scenario with all that can go on at once.
-const allAtOnce = `{
-	"nodes": 60, "for": "25s", "seed": 3, "profile": "lan", "encrypt": true, "compress": true, "events": 5,
-	"network": {"bandwidth": "2Mbit", "jitter": "1ms"},
-	"regions": [{"name": "eu", "share": "50%"}, {"name": "us", "share": "50%"}],
-	"paths": [{"from": "eu", "to": "us", "latency": "20ms..30ms", "loss": "1%"}],
-	"faults": [
-		{"kind": "churn", "joins": 30, "leaves": 20, "crashes": 30, "start": "1s", "length": "15s"},
-		{"kind": "pause", "count": 5, "start": "3s", "length": "4s"},
-		{"kind": "block-udp", "count": 5, "start": "4s", "length": "5s"},
-		{"kind": "partition", "share": "30%", "start": "10s", "length": "4s"},
-		{"kind": "network", "loss": "10%", "duplicate": "5%", "start": "5s", "length": "5s"}
-	],
-	"work": [
-		{"kind": "event", "every": "1s", "size": 100}, {"kind": "query", "every": "3s"},
-		{"kind": "tags", "every": "2s"}, {"kind": "rotate-key", "start": "8s", "every": "4s"}
-	]
-}`
-
-func TestNumberOfWorkersChangesNothingInAScenario(t *testing.T) {
-	reports := make([]Report, 2)
-	for i := range reports {
-		s, _, err := ParseScenario([]byte(allAtOnce))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Workers = i + 1
-		if reports[i], err = s.Run(t.Context(), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(reports[0], reports[1], cmp.AllowUnexported(Report{})); diff != "" {
-		t.Errorf("two workers report otherwise than one:\n%.2000s", diff)
 	}
 }
