@@ -3,6 +3,8 @@ package netsim
 import (
 	"math/bits"
 	"slices"
+
+	"serf/internal/invariant"
 )
 
 // beliefs compares what every member takes the others for with what they are, and keeps count of
@@ -123,7 +125,7 @@ func (b *beliefs) forget(subject int) {
 
 // expect makes it usual to take subject for alive, before any view counts.
 func (b *beliefs) expect(subject int) {
-	invariant(b.holders == 0, "views count already")
+	invariant.Check(b.holders == 0, "cluster: views count already")
 	setBit(b.usual, subject, true)
 }
 

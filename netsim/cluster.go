@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -181,7 +182,7 @@ func (c *Cluster) Alive(i int) bool { return c.beliefs.isAlive(i) }
 
 // addr is where member i lives for the k-th time that it moves.
 func addr(i, k int) netip.AddrPort {
-	invariant(k <= movesMax, "member moved too often")
+	invariant.Check(k <= movesMax, "cluster: member moved too often")
 	x := uint32(10)<<24 | uint32(k)<<20 | uint32(i+1)
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)}), 7946)
 }
@@ -250,7 +251,7 @@ func (c *Cluster) makeRosters(make func() *swim.Roster) {
 		r := make()
 		for i := range c.members {
 			got := r.Keep([]byte(c.members[i].name))
-			invariant(got == id(i), "IDs out of order")
+			invariant.Check(got == id(i), "cluster: IDs out of order")
 		}
 		c.rosters = append(c.rosters, r)
 	}

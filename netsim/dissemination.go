@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -75,7 +76,7 @@ func (s *dissemination) Event(now swim.Time, _ int, e *swim.Event) {
 		return
 	}
 	k, err := strconv.Atoi(string(e.Data))
-	invariant(err == nil && k < len(s.fired), "event that wasn't fired")
+	invariant.Check(err == nil && k < len(s.fired), "study: event that wasn't fired")
 	took := now.Sub(s.fired[k])
 	for i := len(EventMarks) - 1; i >= 0 && took <= EventMarks[i]; i-- {
 		s.Reached[i]++
@@ -124,7 +125,7 @@ func (x *Dissemination) fire(c *Cluster, s *dissemination) {
 	k := len(s.fired)
 	s.fired, s.left = append(s.fired, c.Now()), append(s.left, x.Members)
 	err := c.UserEvent(c.Pick(1)[0], "event", strconv.AppendInt(nil, int64(k), 10))
-	invariant(err == nil, "event refused by a member that has nothing else to do")
+	invariant.Check(err == nil, "study: event refused by a member that has nothing else to do")
 }
 
 // Study runs the experiment with several seeds: see Convergence.Study.

@@ -1,6 +1,10 @@
 package netsim
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"serf/internal/invariant"
+)
 
 // flights are the packets on their way: their bytes, and between which places. They
 // lie one after the other in chunks, since they arrive about as they were sent: a
@@ -31,7 +35,7 @@ const (
 
 // put stores a packet and returns its number.
 func (f *flights) put(from, to place, data []byte) uint32 {
-	invariant(len(data) <= flightMax, "packet larger than UDP can carry")
+	invariant.Check(len(data) <= flightMax, "netsim: packet larger than UDP can carry")
 	size := (flightHead + len(data) + flightAlign - 1) &^ (flightAlign - 1)
 	if len(f.chunks) == 0 || len(f.chunks[f.open].data)+size > chunkSize {
 		f.turn()
@@ -56,7 +60,7 @@ func (f *flights) turn() {
 		return
 	}
 	f.open = uint32(len(f.chunks))
-	invariant(f.open < 1<<(32-offsetBits), "too many packets on their way") // 32 GiB of them
+	invariant.Check(f.open < 1<<(32-offsetBits), "netsim: too many packets on their way") // 32 GiB of them
 	f.chunks = append(f.chunks, chunk{data: make([]byte, 0, chunkSize)})
 }
 
@@ -71,7 +75,7 @@ func (f *flights) at(i uint32) (from, to place, data []byte) {
 func (f *flights) drop(i uint32) {
 	c := &f.chunks[i>>offsetBits]
 	c.live--
-	invariant(c.live >= 0, "packet dropped twice")
+	invariant.Check(c.live >= 0, "netsim: packet dropped twice")
 	if c.live > 0 {
 		return
 	}

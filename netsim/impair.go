@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 )
 
@@ -84,7 +85,7 @@ func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 // Repair ends an impairment, which must be in force.
 func (s *Sim) Repair(id int) {
 	s.impairments--
-	invariant(s.impairments >= 0, "more impairments ended than there were")
+	invariant.Check(s.impairments >= 0, "netsim: more impairments ended than there were")
 	ended := func(r *rule) bool { return r.id == id }
 	for h := range s.cold {
 		p := &s.cold[h]

@@ -3,6 +3,7 @@ package netsim
 import (
 	"encoding/binary"
 
+	"serf/internal/invariant"
 	"serf/swim/serf"
 	"serf/wire"
 )
@@ -21,7 +22,7 @@ func newKeyrings(members int, first []byte, compress bool) *keyrings {
 		return k
 	}
 	ring, err := wire.NewKeyring(first)
-	invariant(err == nil, "a key of our own is refused")
+	invariant.Check(err == nil, "cluster: a key of our own is refused")
 	k.rings, k.nonces = make([]*wire.Keyring, members), make([]uint64, members)
 	for i := range k.rings {
 		k.rings[i] = ring

@@ -3,6 +3,8 @@ package netsim
 import (
 	"fmt"
 	"time"
+
+	"serf/internal/invariant"
 )
 
 // Link says how packets travel from one host to another.
@@ -39,7 +41,7 @@ func (s *Sim) SetLink(l Link) { s.link = l }
 // another: from region a to b by paths[a*n+b], where n*n is the number of paths. No paths end that. The
 // slices must not change after.
 func (s *Sim) SetPaths(region []uint8, paths []Link) {
-	invariant(len(paths) == 0 || len(region) == len(s.hosts), "regions of other hosts")
+	invariant.Check(len(paths) == 0 || len(region) == len(s.hosts), "netsim: regions of other hosts")
 	s.region, s.paths, s.regions = region, paths, 0
 	for s.regions*s.regions < len(paths) {
 		s.regions++

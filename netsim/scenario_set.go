@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serf/internal/invariant"
 	"serf/internal/jsonfile"
 )
 
@@ -36,7 +37,7 @@ type Param struct {
 func (p *Param) Switch() bool {
 	s := DefaultScenario()
 	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
-	invariant(err == nil, "parameter with a wrong key")
+	invariant.Check(err == nil, "scenario: parameter with a wrong key")
 	return v.Kind() == reflect.Bool
 }
 
@@ -44,7 +45,7 @@ func (p *Param) Switch() bool {
 func (p *Param) Arg() string {
 	s := DefaultScenario()
 	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
-	invariant(err == nil, "parameter with a wrong key")
+	invariant.Check(err == nil, "scenario: parameter with a wrong key")
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -1,5 +1,7 @@
 package netsim
 
+import "serf/internal/invariant"
+
 // regionSizes is how many members each region has. Those with a count have as many; those with a share
 // that much of all, so that rounding never adds up to a member too many or too few; the others divide what is left.
 func (s *Scenario) regionSizes() []int {
@@ -49,7 +51,7 @@ func (s *Scenario) eligible(w *Who) []int {
 	}
 	for _, name := range w.Names {
 		from, to, err := memberRange(name, s.Members)
-		invariant(err == nil, "members of a choice that wasn't validated")
+		invariant.Check(err == nil, "scenario: members of a choice that wasn't validated")
 		for i := from; i < to; i++ {
 			in[i] = true
 		}

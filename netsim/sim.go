@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 	"serf/wire"
 )
@@ -247,7 +248,7 @@ func (s *Sim) Add() int {
 
 // enter readies the worker of host h for calls from outside.
 func (s *Sim) enter(h int) *worker {
-	invariant(!s.observing, "an observer changes something: use At")
+	invariant.Check(!s.observing, "netsim: an observer changes something: use At")
 	w := s.worker(int32(h))
 	w.now = s.now
 	return w
@@ -399,11 +400,5 @@ func (s *Sim) dismiss() {
 	if s.gang != nil {
 		s.gang.dismiss()
 		s.gang = nil
-	}
-}
-
-func invariant(ok bool, what string) {
-	if !ok {
-		panic("BUG: netsim: " + what)
 	}
 }

@@ -3,6 +3,7 @@ package netsim
 import (
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 )
 
@@ -35,7 +36,7 @@ func newSpread(at swim.Time, due int) Spread {
 func (s *Spread) reach(now swim.Time) {
 	s.Reached++
 	s.Last = now
-	invariant(s.Reached <= s.Due, "news reached more members than there are")
+	invariant.Check(s.Reached <= s.Due, "report: news reached more members than there are")
 	first := s.Reached == 1
 	if first || s.Reached == s.Due || s.Reached*maxSteps/s.Due > (s.Reached-1)*maxSteps/s.Due {
 		s.Steps = append(s.Steps, Step{now.Sub(s.At), s.Reached})
@@ -45,7 +46,7 @@ func (s *Spread) reach(now swim.Time) {
 // lose strikes a member off that stopped before it heard of it. Those who stop later have heard.
 func (s *Spread) lose() {
 	s.Due--
-	invariant(s.Due >= s.Reached, "news was for fewer members than it reached")
+	invariant.Check(s.Due >= s.Reached, "report: news was for fewer members than it reached")
 }
 
 // waiting is how many haven't heard of it yet.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 	"serf/wire"
 )
@@ -258,8 +259,8 @@ func openRequest(p sealerOf, sealed *parcel) (msg parcel, answerer *wire.Sealer,
 // answer sends the server's block back to the caller.
 func (w *worker) answer(o *swim.StreamOut) {
 	v := w.serving
-	invariant(v != nil && v.id == o.ID, "answer to a stream that isn't being handled")
-	invariant(v.letter.kind == swim.StreamCall && !v.answered, "second answer, or answer to a one-way stream")
+	invariant.Check(v != nil && v.id == o.ID, "netsim: answer to a stream that isn't being handled")
+	invariant.Check(v.letter.kind == swim.StreamCall && !v.answered, "netsim: second answer, or answer to a one-way stream")
 	v.answered = true
 	sealed := seal(v.answerer, o, v.answerer.SealAnswer)
 	w.stats.StreamBytes += uint64(sealed.len())

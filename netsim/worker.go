@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"serf/internal/invariant"
 	"serf/swim"
 )
 
@@ -36,7 +37,7 @@ func newWorker(s *Sim, id, workers int) *worker {
 // step does the next thing. There must be one.
 func (w *worker) step() {
 	e := w.queue.pop()
-	invariant(e.at >= w.now, "event in the past")
+	invariant.Check(e.at >= w.now, "netsim: event in the past")
 	w.now = e.at
 	w.steps++
 	w.deliver(&e)
@@ -115,7 +116,7 @@ func (w *worker) receive(h int32, e *event, from place, data []byte) {
 // enter and leave bracket every call into a machine: they share one Output,
 // so that a call from within an observer would mix up two machines' effects.
 func (w *worker) enter() {
-	invariant(!w.busy, "call into a machine from within another")
+	invariant.Check(!w.busy, "netsim: call into a machine from within another")
 	w.busy = true
 }
 
