@@ -96,7 +96,7 @@ func (x *Dissemination) Run(ctx context.Context, seed uint64) (Disseminated, err
 	if err != nil {
 		return Disseminated{}, err
 	}
-	c.sim.Observe(s)
+	c.Sim().Observe(s)
 	if err := c.BootWarm(); err != nil {
 		return Disseminated{}, err
 	}
@@ -105,7 +105,7 @@ func (x *Dissemination) Run(ctx context.Context, seed uint64) (Disseminated, err
 	for b := range x.Bursts {
 		for k := range x.Events {
 			at := time.Duration(b)*x.Every + x.Over*time.Duration(k)/time.Duration(x.Events)
-			c.sim.After(at, func() { x.fire(c, s) })
+			c.Sim().After(at, func() { x.fire(c, s) })
 		}
 	}
 	if err := c.RunContext(ctx, time.Duration(x.Bursts-1)*x.Every+x.Over+eventFollowed); err != nil {

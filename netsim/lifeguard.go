@@ -77,7 +77,7 @@ func (a *Anomaly) Simulate() (AnomalyResult, error) {
 		c.Run(look)
 	}
 	c.Run(lifeguardQuiet)
-	before := c.sim.Stats()
+	before := c.Sim().Stats()
 	w.begin()
 	for end := c.Now().Add(lifeguardFor); c.Now() < end; {
 		w.stop()
@@ -89,7 +89,7 @@ func (a *Anomaly) Simulate() (AnomalyResult, error) {
 		}
 		c.Run(a.Run)
 	}
-	n := c.sim.Stats().since(before)
+	n := c.Sim().Stats().since(before)
 	w.result.Packets, w.result.Bytes = n.Sent+n.Streams, n.SentBytes+n.StreamBytes
 	return w.result, nil
 }
@@ -116,7 +116,7 @@ func (w *anomalyWatch) cluster() (c *Cluster, err error) {
 		Tune: func(_ int, c *serf.Config) { c.SuspicionMult, c.Without = lifeguardMult, w.Without },
 	})
 	if err == nil {
-		w.c.sim.Observe(w)
+		w.c.Sim().Observe(w)
 	}
 	return w.c, err
 }
@@ -133,9 +133,9 @@ func (w *anomalyWatch) stop() {
 	clear(w.deaths)
 	for _, i := range w.chosen {
 		if w.Anywhere {
-			w.c.sim.Pause(i)
+			w.c.Sim().Pause(i)
 		} else {
-			w.c.sim.Stall(i)
+			w.c.Sim().Stall(i)
 		}
 	}
 }
@@ -143,7 +143,7 @@ func (w *anomalyWatch) stop() {
 func (w *anomalyWatch) resume() {
 	w.stopped = false
 	for _, i := range w.chosen {
-		w.c.sim.Resume(i)
+		w.c.Sim().Resume(i)
 	}
 }
 

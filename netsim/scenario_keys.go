@@ -31,7 +31,7 @@ func (run *course) rotate(w *Work, d draws) {
 		func(by int) (*Query, error) { return run.c.UseKey(by, fresh) },
 		func(by int) (*Query, error) { return run.c.RemoveKey(by, old) },
 	} {
-		run.c.sim.After(time.Duration(i)*time.Duration(w.Every), func() {
+		run.c.Sim().After(time.Duration(i)*time.Duration(w.Every), func() {
 			if by := run.workers(&d, w); len(by) > 0 {
 				_, _ = step(by[0]) // refused by a member that has too much to do: the key stays as it is
 			}

@@ -34,7 +34,7 @@ func (run *course) fault(i int) {
 		peers = run.choose(&d, f.To, func(int) bool { return true })
 	}
 	for k := range max(1, f.Repeat) {
-		run.c.sim.After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members, peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members, peers) })
 	}
 }
 
@@ -43,11 +43,11 @@ func (run *course) fault(i int) {
 func (run *course) canHit(f *Fault) func(i int) bool {
 	switch {
 	case f.Kind == FaultJoin:
-		return run.c.sim.Down
+		return run.c.Sim().Down
 	case f.network() && f.Count == 0 && f.Share == 0:
 		return func(int) bool { return true }
 	}
-	return func(i int) bool { return run.c.sim.Running(i) && run.c.Alive(i) }
+	return func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) }
 }
 
 // choose draws those members that w means among the eligible ones that are acceptable, in the
@@ -78,7 +78,7 @@ func (run *course) strike(f *Fault, members, peers []int) {
 		return
 	}
 	for k := range members {
-		run.c.sim.After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1], peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1], peers) })
 	}
 }
 
@@ -108,7 +108,7 @@ func (run *course) befall(f *Fault, members, peers []int) {
 			continue
 		}
 		if f.Length > 0 {
-			c.sim.After(time.Duration(f.Length), func() { run.back(f, i) })
+			c.Sim().After(time.Duration(f.Length), func() { run.back(f, i) })
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (run *course) impair(f *Fault, members, peers []int) {
 	way := map[string]Way{"out": WayOut, "in": WayIn}[f.Way] // else both
 	end := run.c.Impair(members, peers, way, what)
 	if f.Length > 0 {
-		run.c.sim.After(time.Duration(f.Length), end)
+		run.c.Sim().After(time.Duration(f.Length), end)
 	}
 }
 
@@ -148,17 +148,17 @@ func (run *course) others(members []int) []int {
 func (run *course) back(f *Fault, i int) {
 	const again = 500 * time.Millisecond // short, compared to leaving
 	switch {
-	case run.c.sim.Down(i):
+	case run.c.Sim().Down(i):
 		run.start(f, i)
 	case run.c.leaving(i):
-		run.c.sim.After(again, func() { run.back(f, i) })
+		run.c.Sim().After(again, func() { run.back(f, i) })
 	}
 }
 
 // start runs a member that is down, as f says.
 func (run *course) start(f *Fault, i int) {
 	c := run.c
-	if !c.sim.Down(i) {
+	if !c.Sim().Down(i) {
 		return
 	}
 	if f.Move && c.canMove(i) {
@@ -205,13 +205,13 @@ func (run *course) tune(i int, cfg *serf.Config) {
 func (run *course) churn(f *Fault, d draws) {
 	end := run.c.Now().Add(time.Duration(cmp.Or(f.Length, run.s.For-f.Start)))
 	run.stream(f.Joins, d.next(), end, func(d *draws) {
-		for _, i := range run.one(d, f, run.c.sim.Down) {
+		for _, i := range run.one(d, f, run.c.Sim().Down) {
 			run.start(f, i)
 		}
 	})
 	stays := func(i int) bool {
 		// The seeds stay unless they are named: without them nobody could join.
-		return !run.c.sim.Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
+		return !run.c.Sim().Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
 	}
 	goes := func(i int) bool { return !stays(i) }
 	run.stream(f.Leaves, d.next(), end, func(d *draws) {
@@ -246,10 +246,10 @@ func (run *course) stream(rate float64, seed uint64, end swim.Time, fn func(d *d
 	next = func() {
 		if run.c.Now() < end {
 			fn(&d)
-			run.c.sim.After(pause.draw(d.next()), next)
+			run.c.Sim().After(pause.draw(d.next()), next)
 		}
 	}
-	run.c.sim.After(pause.draw(d.next()), next)
+	run.c.Sim().After(pause.draw(d.next()), next)
 }
 
 // work begins work number i.
@@ -265,7 +265,7 @@ func (run *course) work(i int) {
 	again = func() {
 		run.each(run.workers(&d, w), w)
 		if w.Every > 0 && run.c.Now().Add(time.Duration(w.Every)) < end {
-			run.c.sim.After(time.Duration(w.Every), again)
+			run.c.Sim().After(time.Duration(w.Every), again)
 		}
 	}
 	again()
@@ -274,7 +274,7 @@ func (run *course) work(i int) {
 // workers draws who does it this time.
 func (run *course) workers(d *draws, w *Work) []int {
 	who := w.who()
-	return run.choose(d, &who, func(i int) bool { return run.c.sim.Running(i) && run.c.Alive(i) })
+	return run.choose(d, &who, func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) })
 }
 
 // each has members do the work. What a member refuses, for it has too much to do already, isn't done: the

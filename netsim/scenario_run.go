@@ -88,10 +88,10 @@ func (run *course) setNetwork() {
 	base, paths := run.s.links()
 	run.c.SetLink(base)
 	if len(paths) > 0 {
-		run.c.sim.SetPaths(run.s.regionOf(), paths)
+		run.c.Sim().SetPaths(run.s.regionOf(), paths)
 	}
 	for i := range run.s.Members {
-		run.c.sim.SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
+		run.c.Sim().SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
 	}
 }
 
@@ -99,14 +99,14 @@ func (run *course) setNetwork() {
 func (run *course) begin() {
 	s := run.s
 	for i := range s.Faults {
-		run.c.sim.After(time.Duration(s.Faults[i].Start), func() { run.fault(i) })
+		run.c.Sim().After(time.Duration(s.Faults[i].Start), func() { run.fault(i) })
 	}
 	for i := range s.Work {
-		run.c.sim.After(time.Duration(s.Work[i].Start), func() { run.work(i) })
+		run.c.Sim().After(time.Duration(s.Work[i].Start), func() { run.work(i) })
 	}
 	for k := range s.Events {
 		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.sim.After(at, func() { run.each(run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+		run.c.Sim().After(at, func() { run.each(run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
 }
 
