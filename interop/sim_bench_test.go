@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 
-	"serf/netsim"
+	sim "serf/netsim/cluster"
 )
 
 // Many members in one process: the original on memberlist's in-memory network, in real time, since it has no other;
@@ -48,9 +48,9 @@ func benchmarkOriginalCrowd(b *testing.B) {
 func benchmarkOwnCrowd(b *testing.B) {
 	for b.Loop() {
 		before := liveHeap()
-		lan, err := netsim.ProfileByName("lan")
+		lan, err := sim.ProfileByName("lan")
 		must(b, err)
-		c, err := netsim.NewCluster(netsim.ClusterConfig{Members: crowdMembers, Profile: lan, Link: lan.Link, Seed: 1})
+		c, err := sim.New(sim.Config{Members: crowdMembers, Profile: lan, Link: lan.Link, Seed: 1})
 		must(b, err)
 		must(b, c.BootWarm())
 		c.Run(crowdTime) // in the middle of their life, too

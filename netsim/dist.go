@@ -26,7 +26,7 @@ const distSteps = 1024
 
 // maxDelay bounds every quantile: interpolation multiplies it by 2^24, and
 // nobody waits for a packet that long.
-const maxDelay = time.Hour
+const MaxDelay = time.Hour
 
 // Constant is always d.
 func Constant(d time.Duration) Dist {
@@ -72,10 +72,10 @@ func shaped(text string, quantile func(p float64) float64) Dist {
 	return Dist{q, text}
 }
 
-func clampDelay(d time.Duration) time.Duration { return min(max(d, 0), maxDelay) }
+func clampDelay(d time.Duration) time.Duration { return min(max(d, 0), MaxDelay) }
 
 // draw maps a uniform random u to a delay.
-func (d Dist) draw(u uint64) time.Duration {
+func (d Dist) Draw(u uint64) time.Duration {
 	switch len(d.quantiles) {
 	case 0:
 		return 0
@@ -174,8 +174,8 @@ func delay(s string) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is no duration such as 5ms", s)
 	}
-	if d < 0 || d > maxDelay {
-		return 0, fmt.Errorf("%v: allowed 0 to %v", d, maxDelay)
+	if d < 0 || d > MaxDelay {
+		return 0, fmt.Errorf("%v: allowed 0 to %v", d, MaxDelay)
 	}
 	return d, nil
 }
@@ -194,7 +194,7 @@ func Probability(p float64) Chance {
 func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
 
 // or is the chance that one or both of two things happen that have nothing to do with each other.
-func (c Chance) or(o Chance) Chance {
+func (c Chance) Or(o Chance) Chance {
 	if c == 0 || o == 0 {
 		return c + o
 	}

@@ -22,11 +22,11 @@ func TestDistributionsHaveTheirMomentsAndBounds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.d.String(), func(t *testing.T) {
 			const n = 100_000
-			d := newDraws(1, 2, 3)
+			d := NewDraws(1, 2, 3)
 			var sum time.Duration
 			below := 0
 			for range n {
-				x := tt.d.draw(d.next())
+				x := tt.d.Draw(d.Next())
 				if x < tt.least || x > tt.most {
 					t.Fatalf("drew %v, want %v to %v", x, tt.least, tt.most)
 				}
@@ -38,13 +38,13 @@ func TestDistributionsHaveTheirMomentsAndBounds(t *testing.T) {
 			if mean := sum / n; (mean - tt.mean).Abs() > tt.slop {
 				t.Errorf("mean %v, want %v", mean, tt.mean)
 			}
-			if median := tt.d.draw(1 << 63); median < tt.middleLow || median > tt.middleHigh {
+			if median := tt.d.Draw(1 << 63); median < tt.middleLow || median > tt.middleHigh {
 				t.Errorf("median %v, want %v to %v", median, tt.middleLow, tt.middleHigh)
 			}
 			if below < n/2 {
 				t.Errorf("%d of %d draws under the median", below, n)
 			}
-			if got := tt.d.draw(math.MaxUint64); got > tt.d.Max() {
+			if got := tt.d.Draw(math.MaxUint64); got > tt.d.Max() {
 				t.Errorf("drew %v, over Max %v", got, tt.d.Max())
 			}
 		})
@@ -53,7 +53,7 @@ func TestDistributionsHaveTheirMomentsAndBounds(t *testing.T) {
 
 func TestParseDistReadsWhatStringWrites(t *testing.T) {
 	for _, d := range []Dist{
-		{}, Constant(5 * tick), Uniform(tick, 20*tick), Exponential(tick, 5*tick), LogNormal(tick, 40*tick, 0.5), Constant(maxDelay),
+		{}, Constant(5 * tick), Uniform(tick, 20*tick), Exponential(tick, 5*tick), LogNormal(tick, 40*tick, 0.5), Constant(MaxDelay),
 	} {
 		got, err := ParseDist(d.String())
 		if err != nil || got.String() != Constant(0).String() && got.String() != d.String() {
@@ -74,9 +74,9 @@ func TestParseDistRefusesNonsense(t *testing.T) {
 }
 
 func TestDelaysAreClampedToTheLimit(t *testing.T) {
-	for _, d := range []Dist{Constant(2 * maxDelay), Uniform(0, 2*maxDelay), Exponential(0, maxDelay), LogNormal(0, maxDelay, maxSigma)} {
-		if d.Max() != maxDelay || d.draw(math.MaxUint64) > maxDelay {
-			t.Errorf("%v: greatest draw %v, limit %v", d, d.draw(math.MaxUint64), maxDelay)
+	for _, d := range []Dist{Constant(2 * MaxDelay), Uniform(0, 2*MaxDelay), Exponential(0, MaxDelay), LogNormal(0, MaxDelay, maxSigma)} {
+		if d.Max() != MaxDelay || d.Draw(math.MaxUint64) > MaxDelay {
+			t.Errorf("%v: greatest draw %v, limit %v", d, d.Draw(math.MaxUint64), MaxDelay)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestChancesTogether(t *testing.T) {
 		{0, 0, 0}, {half, 0, half}, {0, half, half}, {half, half, Probability(0.75)}, {half, tenth, Probability(0.55)},
 		{Always, tenth, Always}, {tenth, Always, Always},
 	} {
-		if got := c.a.or(c.b); got+2 < c.want || got > c.want+2 {
+		if got := c.a.Or(c.b); got+2 < c.want || got > c.want+2 {
 			t.Errorf("%v or %v: %v, want %v", c.a, c.b, got, c.want)
 		}
 	}

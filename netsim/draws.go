@@ -11,19 +11,19 @@ const (
 )
 
 // mix folds two words into one. Every bit of either moves about half of the result's.
-func mix(a, b uint64) uint64 {
+func Mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^mixA, b^mixB)
 	hi, lo = bits.Mul64(hi^lo^mixC, a+bits.RotateLeft64(b, 32)+mixA|1)
 	return hi ^ lo
 }
 
 // draws is a stream of random numbers: a network has one for each thing that a host sends.
-type draws struct{ state uint64 }
+type Draws struct{ state uint64 }
 
-func newDraws(seed, from, seq uint64) draws { return draws{mix(mix(seed, from), seq)} }
+func NewDraws(seed, from, seq uint64) Draws { return Draws{Mix(Mix(seed, from), seq)} }
 
 // next is splitmix64, which is fine with any seed.
-func (d *draws) next() uint64 {
+func (d *Draws) Next() uint64 {
 	d.state += mixA
 	z := d.state
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
@@ -32,27 +32,27 @@ func (d *draws) next() uint64 {
 }
 
 // skip passes over n numbers: what is drawn after them is the same as if they had been used.
-func (d *draws) skip(n uint64) { d.state += n * mixA }
+func (d *Draws) skip(n uint64) { d.state += n * mixA }
 
 // hits draws whether something of that chance happens.
-func (d *draws) hits(c Chance) bool {
+func (d *Draws) hits(c Chance) bool {
 	if c == 0 {
 		d.skip(1)
 		return false
 	}
-	return c.hits(d.next())
+	return c.hits(d.Next())
 }
 
 // below draws from 0 to n-1, n > 0.
-func (d *draws) below(n int) int {
-	hi, _ := bits.Mul64(d.next(), uint64(n))
+func (d *Draws) Below(n int) int {
+	hi, _ := bits.Mul64(d.Next(), uint64(n))
 	return int(hi)
 }
 
 // some draws k of list, which it puts out of order.
-func (d *draws) some(list []int, k int) []int {
+func (d *Draws) Some(list []int, k int) []int {
 	for i := range k {
-		j := i + d.below(len(list)-i)
+		j := i + d.Below(len(list)-i)
 		list[i], list[j] = list[j], list[i]
 	}
 	return list[:k]

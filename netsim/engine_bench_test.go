@@ -37,7 +37,7 @@ func (m *prober) Tick(now swim.Time, out *swim.Output) {
 		return
 	}
 	m.due = now.Add(time.Second)
-	m.state = mix(m.state, uint64(now))
+	m.state = Mix(m.state, uint64(now))
 	m.data[0] = 0
 	binary.BigEndian.PutUint32(m.data[1:], m.own)
 	to := crowdAddr(int(m.state % uint64(m.others)))

@@ -12,12 +12,12 @@ func FuzzParseDist(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := d.draw(u); got < 0 || got > d.Max() || d.Max() > maxDelay {
+		if got := d.Draw(u); got < 0 || got > d.Max() || d.Max() > MaxDelay {
 			t.Fatalf("%q draws %v of at most %v", s, got, d.Max())
 		}
 		again, err := ParseDist(d.String())
-		if err != nil || again.draw(u) != d.draw(u) {
-			t.Fatalf("%q is written as %v, which draws %v, not %v; %v", s, d, again.draw(u), d.draw(u), err)
+		if err != nil || again.Draw(u) != d.Draw(u) {
+			t.Fatalf("%q is written as %v, which draws %v, not %v; %v", s, d, again.Draw(u), d.Draw(u), err)
 		}
 	})
 }

@@ -118,7 +118,7 @@ type uplink struct {
 }
 
 // defaultQueue is what common interfaces and routers hold.
-const defaultQueue = 100 * time.Millisecond
+const DefaultQueue = 100 * time.Millisecond
 
 // SetUplink limits what host h can send. Packets that would have to wait for longer than queue are dropped; streams
 // wait. A bandwidth of 0 ends that; queue is then that of an impairment with a bandwidth, and 0 means defaultQueue.
@@ -150,7 +150,7 @@ func (w *worker) transmit(h int32, size int, most time.Duration) (time.Duration,
 		return 0, true
 	}
 	begin := max(p.uplink.free, w.now)
-	if begin.Sub(w.now) > cmp.Or(most, defaultQueue) {
+	if begin.Sub(w.now) > cmp.Or(most, DefaultQueue) {
 		return 0, false
 	}
 	p.uplink.free = begin.Add(speed.time(size + ipHeader))

@@ -59,15 +59,15 @@ func (s *Sim) linkOf(from, to int32) *Link {
 // SetFaults replaces the faults of host h; the zero value mends it.
 func (s *Sim) SetFaults(h int, f HostFaults) {
 	p := &s.cold[h]
-	if p.faults.any() {
+	if p.faults.Any() {
 		s.faulty--
 	}
-	if p.faults = f; f.any() {
+	if p.faults = f; f.Any() {
 		s.faulty++
 	}
 }
 
-func (f *HostFaults) any() bool {
+func (f *HostFaults) Any() bool {
 	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
 }
 
@@ -151,7 +151,7 @@ func (s *Sim) MaxLoss() Chance {
 func (s *Sim) Choking() bool { return s.uplinks }
 
 // lost decides whether chance takes a packet, on the link or at either end.
-func (s *Sim) lost(d *draws, from, to int32) bool {
+func (s *Sim) lost(d *Draws, from, to int32) bool {
 	lost := d.hits(s.linkOf(from, to).Loss)
 	if s.faulty == 0 {
 		d.skip(2)
@@ -169,7 +169,7 @@ func (s *Sim) lost(d *draws, from, to int32) bool {
 }
 
 // twice decides whether a packet arrives twice.
-func (s *Sim) twice(d *draws, from, to int32) bool {
+func (s *Sim) twice(d *Draws, from, to int32) bool {
 	twice := d.hits(s.linkOf(from, to).Duplicate)
 	if s.impairments > 0 {
 		s.rules(from, to, func(r *rule) bool {
@@ -181,27 +181,27 @@ func (s *Sim) twice(d *draws, from, to int32) bool {
 }
 
 // delay draws how long a packet travels.
-func (s *Sim) delay(d *draws, from, to int32) time.Duration {
+func (s *Sim) delay(d *Draws, from, to int32) time.Duration {
 	link := s.linkOf(from, to)
-	t := link.Latency.draw(d.next())
+	t := link.Latency.Draw(d.Next())
 	if s.faulty == 0 {
 		d.skip(2)
 	} else {
-		t += s.cold[from].faults.Delay.draw(d.next()) + s.cold[to].faults.Delay.draw(d.next())
+		t += s.cold[from].faults.Delay.Draw(d.Next()) + s.cold[to].faults.Delay.Draw(d.Next())
 	}
 	if d.hits(link.Reorder) {
-		t += link.HoldBack.draw(d.next())
+		t += link.HoldBack.Draw(d.Next())
 	}
 	if !link.Jitter.IsZero() {
-		t += link.Jitter.draw(d.next())
+		t += link.Jitter.Draw(d.Next())
 	}
 	if s.impairments > 0 {
 		s.rules(from, to, func(r *rule) bool {
 			if !r.Delay.IsZero() {
-				t += r.Delay.draw(d.next())
+				t += r.Delay.Draw(d.Next())
 			}
 			if r.Reorder > 0 && d.hits(r.Reorder) {
-				t += r.HoldBack.draw(d.next())
+				t += r.HoldBack.Draw(d.Next())
 			}
 			return false
 		})

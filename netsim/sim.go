@@ -53,10 +53,10 @@ type Stats struct {
 }
 
 // plus returns the sums of s and t.
-func (s Stats) plus(t Stats) Stats { return s.since(Stats{}.since(t)) }
+func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
 
 // since returns what was counted after earlier.
-func (s Stats) since(earlier Stats) Stats {
+func (s Stats) Since(earlier Stats) Stats {
 	s.Sent -= earlier.Sent
 	s.SentBytes -= earlier.SentBytes
 	s.Delivered -= earlier.Delivered
@@ -327,7 +327,7 @@ func (s *Sim) Resume(h int) {
 	w := s.enter(h)
 	w.sendStalled(int32(h))
 	d, _ := w.draw(int32(h))
-	if timersFirst := d.next()&1 == 0 || s.hasty; timersFirst {
+	if timersFirst := d.Next()&1 == 0 || s.hasty; timersFirst {
 		w.tick(int32(h))
 	}
 	w.release(int32(h))

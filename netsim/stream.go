@@ -195,7 +195,7 @@ func (w *worker) dial(i uint32) {
 	case server == none:
 		// The machine is there, its program is not: a crash, not a cable cut.
 		x.err = ErrRefused
-		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.draw(d.next())))
+		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.Draw(d.Next())))
 	case s.behindNAT(server) || !s.reaches(h, server) || !s.reaches(server, h):
 		if again := w.now.Add(dialRetry); again < c.deadline {
 			w.schedule(kindDial, i, h, again)
@@ -210,7 +210,7 @@ func (w *worker) dial(i uint32) {
 }
 
 // passage is how long a block takes one way, with retransmissions for what gets lost.
-func (s *Sim) passage(d *draws, from, to int32) time.Duration {
+func (s *Sim) passage(d *Draws, from, to int32) time.Duration {
 	t := s.delay(d, from, to)
 	for wait, n := retransmitFirst, 0; n < retransmitMax && s.lost(d, from, to); n++ {
 		t += wait

@@ -7,14 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"serf/internal/timing"
 )
 
-// The values of a scenario have one text each, which files and options share.
-
-// Duration is a time.Duration that is written as "10s" or "1m30s".
-type Duration = timing.Duration
+// Delays, chances and speeds have one text each, which files and options share.
 
 // Want names what is wanted where a Dist is.
 func (Dist) Want() string { return `a delay such as "5ms", "1ms..20ms" or "exp:100µs,500µs"` }

@@ -13,7 +13,7 @@ import (
 // nothing to it.
 type trace uint64
 
-func newTrace(seed, host uint64) trace { return trace(mix(mix(seed, mixC), host)) }
+func newTrace(seed, host uint64) trace { return trace(Mix(Mix(seed, mixC), host)) }
 
 // What else than packets and events changes a run.
 const (
@@ -28,17 +28,17 @@ const (
 func (t *trace) add(words ...uint64) {
 	h := uint64(*t)
 	for _, w := range words {
-		h = mix(h, w)
+		h = Mix(h, w)
 	}
 	*t = trace(h)
 }
 
-func (t *trace) bytes(b []byte) { *t = trace(mix(uint64(*t), hashBytes(b))) }
+func (t *trace) bytes(b []byte) { *t = trace(Mix(uint64(*t), hashBytes(b))) }
 
 // packet takes in a packet that arrives. from and sequence tell all packets to one host apart.
 func (t *trace) packet(e *event, data []byte) {
-	h := mix(uint64(*t)^uint64(e.at), uint64(uint32(e.from()))<<40^e.seq)
-	*t = trace(mix(h, hashBytes(data)))
+	h := Mix(uint64(*t)^uint64(e.at), uint64(uint32(e.from()))<<40^e.seq)
+	*t = trace(Mix(h, hashBytes(data)))
 }
 
 func (t *trace) event(now swim.Time, e *swim.Event) {
@@ -75,14 +75,14 @@ func hashBytes(b []byte) uint64 {
 			lanes[2] = fold(lanes[2], binary.LittleEndian.Uint64(b[16:]))
 			lanes[3] = fold(lanes[3], binary.LittleEndian.Uint64(b[24:]))
 		}
-		h = mix(mix(lanes[0], lanes[1]), mix(lanes[2], lanes[3]))
+		h = Mix(Mix(lanes[0], lanes[1]), Mix(lanes[2], lanes[3]))
 	}
 	for ; len(b) >= 8; b = b[8:] {
 		h = fold(h, binary.LittleEndian.Uint64(b))
 	}
 	var tail [8]byte
 	copy(tail[:], b)
-	return mix(h, binary.LittleEndian.Uint64(tail[:]))
+	return Mix(h, binary.LittleEndian.Uint64(tail[:]))
 }
 
 func fold(h, word uint64) uint64 {

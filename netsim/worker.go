@@ -159,9 +159,9 @@ func (w *worker) rearm(h int32) {
 }
 
 // draw returns the random numbers for the next thing that host h sends, and its sequence number.
-func (w *worker) draw(h int32) (draws, uint64) {
+func (w *worker) draw(h int32) (Draws, uint64) {
 	seq := w.nextSeq(h)
-	return newDraws(w.sim.seed, uint64(h), seq), seq
+	return NewDraws(w.sim.seed, uint64(h), seq), seq
 }
 
 func (w *worker) nextSeq(h int32) uint64 {
@@ -207,7 +207,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 }
 
 // launch puts one copy of a packet on its way, after it has waited to be sent.
-func (w *worker) launch(d *draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
+func (w *worker) launch(d *Draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
 	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
 	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
 	w.sendFlight(e, w.sim.hosts[from].place, at, data)

@@ -41,10 +41,10 @@ func runLine(ctx context.Context, vars map[string]string, args ...string) result
 	return result{code, out.String(), errOut.String()}
 }
 
-// cluster is what the agent of these tests knows. Methods that no test calls are missing.
-type cluster struct{ rpc.Agent }
+// knownCluster is what the agent of these tests knows. Methods that no test calls are missing.
+type knownCluster struct{ rpc.Agent }
 
-func (c *cluster) EachMember(f func(*rpc.Member, int)) {
+func (c *knownCluster) EachMember(f func(*rpc.Member, int)) {
 	protocol := rpc.Versions{Min: 2, Max: 5, Current: 5}
 	members := []rpc.Member{
 		{Name: "n1", Addr: netip.MustParseAddrPort("127.0.0.21:7946"), Status: "alive", Tags: map[string]string{"role": "web", "dc": "east"}, Delegate: protocol},
@@ -56,7 +56,7 @@ func (c *cluster) EachMember(f func(*rpc.Member, int)) {
 	}
 }
 
-func (c *cluster) Stats() map[string]map[string]string {
+func (c *knownCluster) Stats() map[string]map[string]string {
 	return map[string]map[string]string{
 		"serf":           {"members": "3", "failed": "1"},
 		"agent":          {"name": "n1"},
@@ -64,7 +64,7 @@ func (c *cluster) Stats() map[string]map[string]string {
 	}
 }
 
-func (c *cluster) Coordinate(_ context.Context, name string) (coord.Coordinate, bool, error) {
+func (c *knownCluster) Coordinate(_ context.Context, name string) (coord.Coordinate, bool, error) {
 	if name == "nosuch" {
 		return coord.Coordinate{}, false, nil
 	}
@@ -73,37 +73,37 @@ func (c *cluster) Coordinate(_ context.Context, name string) (coord.Coordinate, 
 	return at, true, nil
 }
 
-func (c *cluster) Join(_ context.Context, addrs []string, _ bool) (int, error) {
+func (c *knownCluster) Join(_ context.Context, addrs []string, _ bool) (int, error) {
 	if addrs[0] == "bad" {
 		return 0, errors.New("no such host\n\n")
 	}
 	return len(addrs), nil
 }
 
-func (c *cluster) Leave(context.Context) error { return nil }
+func (c *knownCluster) Leave(context.Context) error { return nil }
 
-func (c *cluster) ForceLeave(_ context.Context, name string, prune bool) error {
+func (c *knownCluster) ForceLeave(_ context.Context, name string, prune bool) error {
 	if prune {
 		return errors.New("can't prune " + name)
 	}
 	return nil
 }
 
-func (c *cluster) UserEvent(_ context.Context, name string, payload []byte, _ bool, _ func()) error {
+func (c *knownCluster) UserEvent(_ context.Context, name string, payload []byte, _ bool, _ func()) error {
 	if len(payload) > 5 {
 		return errors.New("user event over the limit")
 	}
 	return nil
 }
 
-func (c *cluster) SetTags(_ context.Context, set map[string]string, remove []string) error {
+func (c *knownCluster) SetTags(_ context.Context, set map[string]string, remove []string) error {
 	if _, ok := set["bad"]; ok {
 		return errors.New("tags over the limit")
 	}
 	return nil
 }
 
-func (c *cluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyReport, error) {
+func (c *knownCluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyReport, error) {
 	r := rpc.KeyReport{Members: 3, Responses: 3}
 	if op == rpc.KeyList {
 		r.Keys = map[string]int{"bbbb": 3, "aaaa": 2}
@@ -125,7 +125,7 @@ func (c *cluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyRepo
 	return r, nil
 }
 
-func (c *cluster) Query(_ context.Context, q rpc.QueryParams) (rpc.Feed[rpc.Answer], error) {
+func (c *knownCluster) Query(_ context.Context, q rpc.QueryParams) (rpc.Feed[rpc.Answer], error) {
 	answers := map[string][]rpc.Answer{
 		"_serf_ping": {{From: "n1", Ack: true}, {From: "n1", Ack: true}, {From: "node-two", Ack: true}},
 		"uptime":     {{From: "n1", Payload: []byte("3 days\n")}, {From: "node-two", Payload: []byte("2\nlines")}},
@@ -141,11 +141,11 @@ func (c *cluster) Query(_ context.Context, q rpc.QueryParams) (rpc.Feed[rpc.Answ
 	return newFeed(true, list...), nil
 }
 
-func (c *cluster) Subscribe(rpc.Filter) (rpc.Feed[rpc.Event], error) {
+func (c *knownCluster) Subscribe(rpc.Filter) (rpc.Feed[rpc.Event], error) {
 	return newFeed[rpc.Event](false), nil
 }
 
-func (c *cluster) Monitor(level string) (rpc.Feed[string], error) {
+func (c *knownCluster) Monitor(level string) (rpc.Feed[string], error) {
 	endless := level == "err"
 	return newFeed(!endless, "a "+level+" line", "another"), nil
 }
@@ -178,7 +178,7 @@ func startAgent(t *testing.T, key string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := rpc.Serve(ln, &cluster{}, rpc.ServerOptions{AuthKey: key})
+	s := rpc.Serve(ln, &knownCluster{}, rpc.ServerOptions{AuthKey: key})
 	t.Cleanup(func() { s.Close() })
 	return s.Addr().String()
 }

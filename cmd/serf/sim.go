@@ -15,6 +15,9 @@ import (
 	"serf/agent/config"
 	"serf/internal/timing"
 	"serf/netsim"
+	"serf/netsim/cluster"
+	"serf/netsim/report"
+	"serf/netsim/scenario"
 )
 
 // Defaults of options that aren't parameters of a scenario.
@@ -66,10 +69,10 @@ func runSim(ctx context.Context, args []string, e env) int {
 }
 
 // judge is the exit code for a report. Of broken rules it says how to see them again.
-func (r *simRun) judge(e env, report *netsim.Report) int {
+func (r *simRun) judge(e env, report *report.Report) int {
 	if n := len(report.Violations); n > 0 {
 		times := strconv.Itoa(n)
-		if n == netsim.MaxViolations {
+		if n == cluster.MaxViolations {
 			times += " or more"
 		}
 		fmt.Fprintf(e.Stderr, "Rules were broken: %s. To see it again:\n  %s\n", times, r.to.command)
@@ -83,7 +86,7 @@ func (r *simRun) judge(e env, report *netsim.Report) int {
 
 // simRun is what a command line of `serf sim` asks for.
 type simRun struct {
-	scenario netsim.Scenario
+	scenario scenario.Scenario
 	print    bool // the scenario, instead of running it
 	to       simOutput
 	sweep    *simSweep // instead of a single run, or nil
@@ -92,7 +95,7 @@ type simRun struct {
 // setting is an option that changes the scenario, with what changes it.
 type setting struct {
 	name  string
-	apply func(s *netsim.Scenario) error
+	apply func(s *scenario.Scenario) error
 }
 
 // simOptions collects what the command line says about the scenario: a file comes first, wherever it is named.
@@ -118,9 +121,9 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	if _, code, ok = o.parse(args); !ok {
 		return r, code, false
 	}
-	r = simRun{scenario: netsim.DefaultScenario(), print: o.print}
+	r = simRun{scenario: scenario.Default(), print: o.print}
 	r.to = simOutput{format: *format, page: *page, command: simCommand(args)}
-	var places map[string]netsim.Place
+	var places map[string]scenario.Place
 	if o.file != "" {
 		var err error
 		if r.scenario, places, err = readScenario(o.file); err != nil {
@@ -173,7 +176,7 @@ func simWorkers(asked, members int) int {
 
 // keyOf is the key that an option sets.
 func keyOf(option string) string {
-	for _, p := range netsim.Params() {
+	for _, p := range scenario.Params() {
 		if p.Name == option {
 			return p.Key
 		}
@@ -195,11 +198,11 @@ func (o *simOptions) define() {
 	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")
-	for _, p := range netsim.Params() {
+	for _, p := range scenario.Params() {
 		set := func(text string) error {
-			apply := func(s *netsim.Scenario) error { return s.Set(p.Name, text) }
+			apply := func(s *scenario.Scenario) error { return s.Set(p.Name, text) }
 			o.settings = append(o.settings, setting{p.Name, apply})
-			scratch := netsim.DefaultScenario()
+			scratch := scenario.Default()
 			return apply(&scratch)
 		}
 		if p.Switch() {
@@ -208,26 +211,26 @@ func (o *simOptions) define() {
 			o.set.Func(p.Name, "", set)
 		}
 	}
-	o.adds("join", func(text string) (func(*netsim.Scenario), error) {
+	o.adds("join", func(text string) (func(*scenario.Scenario), error) {
 		if text != "cold" && text != "warm" {
 			return nil, errors.New("want cold or warm")
 		}
-		return func(s *netsim.Scenario) { s.Start.Warm = text == "warm" }, nil
+		return func(s *scenario.Scenario) { s.Start.Warm = text == "warm" }, nil
 	})
-	o.adds("fault", func(text string) (func(*netsim.Scenario), error) {
-		f, err := netsim.ParseFault(text)
-		return func(s *netsim.Scenario) { s.Faults = append(s.Faults, f) }, err
+	o.adds("fault", func(text string) (func(*scenario.Scenario), error) {
+		f, err := scenario.ParseFault(text)
+		return func(s *scenario.Scenario) { s.Faults = append(s.Faults, f) }, err
 	})
-	o.adds("work", func(text string) (func(*netsim.Scenario), error) {
-		w, err := netsim.ParseWork(text)
-		return func(s *netsim.Scenario) { s.Work = append(s.Work, w) }, err
+	o.adds("work", func(text string) (func(*scenario.Scenario), error) {
+		w, err := scenario.ParseWork(text)
+		return func(s *scenario.Scenario) { s.Work = append(s.Work, w) }, err
 	})
 	o.set.Func("set", "", func(text string) error {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return errors.New("want KEY=VALUE, such as faults[0].count=3")
 		}
-		o.settings = append(o.settings, setting{"set", func(s *netsim.Scenario) error { return s.Set(key, value) }})
+		o.settings = append(o.settings, setting{"set", func(s *scenario.Scenario) error { return s.Set(key, value) }})
 		return nil
 	})
 	o.adds("crash", parseCrash)
@@ -235,17 +238,17 @@ func (o *simOptions) define() {
 }
 
 // adds is an option whose text is read at once and takes effect when the scenario is there.
-func (o *simOptions) adds(name string, parse func(text string) (func(*netsim.Scenario), error)) {
+func (o *simOptions) adds(name string, parse func(text string) (func(*scenario.Scenario), error)) {
 	o.set.Func(name, "", func(text string) error {
 		apply, err := parse(text)
-		o.settings = append(o.settings, setting{name, func(s *netsim.Scenario) error { apply(s); return nil }})
+		o.settings = append(o.settings, setting{name, func(s *scenario.Scenario) error { apply(s); return nil }})
 		return err
 	})
 }
 
 // takeTimings sets the profile and timings that agents are configured with. It returns the keys of the scenario that were
 // set, and where each is in its file.
-func (o *simOptions) takeTimings(s *netsim.Scenario) (origins map[string]string, err error) {
+func (o *simOptions) takeTimings(s *scenario.Scenario) (origins map[string]string, err error) {
 	c, warnings, err := config.ReadFiles(*o.agents, config.OS())
 	for _, w := range warnings {
 		o.warn("%s", w)
@@ -269,12 +272,12 @@ func (o *simOptions) takeTimings(s *netsim.Scenario) (origins map[string]string,
 // scenarioMax is more than anybody writes, in bytes: a path given by mistake must not fill the memory.
 const scenarioMax = 4 << 20
 
-func readScenario(path string) (netsim.Scenario, map[string]netsim.Place, error) {
+func readScenario(path string) (scenario.Scenario, map[string]scenario.Place, error) {
 	data, err := readFile(path, scenarioMax)
 	if err != nil {
-		return netsim.Scenario{}, nil, fmt.Errorf(" %w", err)
+		return scenario.Scenario{}, nil, fmt.Errorf(" %w", err)
 	}
-	return netsim.ParseScenario(data)
+	return scenario.Parse(data)
 }
 
 // readFile reads a file of at most limit bytes. The error doesn't name it.
@@ -303,15 +306,15 @@ func prefixed(prefix string, err error) string {
 }
 
 // explain says of each problem where it comes from: an option, or a place in the file.
-func (o *simOptions) explain(err error, byOption, byAgent map[string]string, places map[string]netsim.Place) string {
+func (o *simOptions) explain(err error, byOption, byAgent map[string]string, places map[string]scenario.Place) string {
 	var lines []string
-	for _, p := range netsim.Problems(err) {
+	for _, p := range scenario.Problems(err) {
 		lines = append(lines, o.explainOne(p, byOption, byAgent, places))
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (o *simOptions) explainOne(p *netsim.Problem, byOption, byAgent map[string]string, places map[string]netsim.Place) string {
+func (o *simOptions) explainOne(p *scenario.Problem, byOption, byAgent map[string]string, places map[string]scenario.Place) string {
 	for key, rest := p.Key, ""; ; {
 		if name, ok := byOption[key]; ok {
 			return strings.Join(strings.Fields("-"+name+" "+rest+" "+p.Text), " ")
@@ -331,7 +334,7 @@ func (o *simOptions) explainOne(p *netsim.Problem, byOption, byAgent map[string]
 	if o.file != "" {
 		return fmt.Sprintf("%s: %v", o.file, p)
 	}
-	for _, x := range netsim.Params() {
+	for _, x := range scenario.Params() {
 		if x.Key == p.Key {
 			return "-" + x.Name + " " + p.Text
 		}
@@ -340,9 +343,9 @@ func (o *simOptions) explainOne(p *netsim.Problem, byOption, byAgent map[string]
 }
 
 // parseCrash reads N[@TIME]. By default they crash after a third of the time.
-func parseCrash(s string) (func(*netsim.Scenario), error) {
+func parseCrash(s string) (func(*scenario.Scenario), error) {
 	count, at, given := strings.Cut(s, "@")
-	f := netsim.Fault{Kind: netsim.FaultCrash}
+	f := scenario.Fault{Kind: scenario.FaultCrash}
 	var err error
 	if f.Count, err = strconv.Atoi(count); err != nil || f.Count < 1 {
 		return nil, errors.New("want N or N@TIME, such as 3@20s, with N at least 1")
@@ -352,7 +355,7 @@ func parseCrash(s string) (func(*netsim.Scenario), error) {
 			return nil, errors.New("want N or N@TIME, such as 3@20s")
 		}
 	}
-	return func(s *netsim.Scenario) {
+	return func(s *scenario.Scenario) {
 		f := f
 		if !given {
 			f.Start = s.For / 3
@@ -362,28 +365,28 @@ func parseCrash(s string) (func(*netsim.Scenario), error) {
 }
 
 // parseSplit reads START,LENGTH[,SHARE].
-func parseSplit(s string) (func(*netsim.Scenario), error) {
+func parseSplit(s string) (func(*scenario.Scenario), error) {
 	parts := strings.Split(s, ",")
 	if len(parts) == 2 {
 		parts = append(parts, simShare)
 	}
-	f := netsim.Fault{Kind: netsim.FaultPartition}
+	f := scenario.Fault{Kind: scenario.FaultPartition}
 	if len(parts) != 3 || errors.Join(f.Start.UnmarshalText([]byte(parts[0])), f.Length.UnmarshalText([]byte(parts[1])),
 		f.Share.UnmarshalText([]byte(parts[2]))) != nil || f.Start < 0 || f.Length <= 0 {
 		return nil, errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")
 	}
-	return func(s *netsim.Scenario) { s.Faults = append(s.Faults, f) }, nil
+	return func(s *scenario.Scenario) { s.Faults = append(s.Faults, f) }, nil
 }
 
 // writeScenario says what was simulated, so that the output stands for itself.
-func writeScenario(w io.Writer, s *netsim.Scenario) {
+func writeScenario(w io.Writer, s *scenario.Scenario) {
 	for _, l := range s.Lines() {
 		fmt.Fprintf(w, "%-17s %s\n", l.Label, l.Text)
 	}
 }
 
 // printScenario writes the scenario as a file to start from.
-func printScenario(s *netsim.Scenario, e env) int {
+func printScenario(s *scenario.Scenario, e env) int {
 	if _, err := s.WriteTo(e.Stdout); err != nil {
 		fmt.Fprintf(e.Stderr, "Error writing the scenario: %v\n", err)
 		return exitError

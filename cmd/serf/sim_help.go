@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"serf/netsim"
+	"serf/netsim/scenario"
 )
 
 const simHelpHead = `
@@ -50,7 +50,7 @@ Usage: serf sim [options]
         text: a summary to read. json: all figures, among them how each crash and
         event spread, and a series of samples over the time simulated. Names of
         fields don't change their meaning, times are in seconds; 'go doc
-        serf/netsim.Figures' describes them.
+        serf/netsim/report.Figures' describes them.
 
   -workers=0
         How many processors share the work. It changes nothing but how long it
@@ -133,8 +133,8 @@ const simHelpTail = `
 func simHelp() string {
 	var b strings.Builder
 	b.WriteString(strings.TrimLeft(simHelpHead, "\n"))
-	defaults := netsim.DefaultScenario()
-	for _, p := range netsim.Params() {
+	defaults := scenario.Default()
+	for _, p := range scenario.Params() {
 		value, _ := defaults.Value(p.Name) // the table has no other names
 		if value == "" {
 			value = p.Arg()
@@ -143,14 +143,14 @@ func simHelp() string {
 	}
 	b.WriteString(simHelpFile)
 	b.WriteString("  Kinds of faults, and their keys besides start and those that say whom:\n\n")
-	writeKinds(&b, netsim.FaultKinds())
+	writeKinds(&b, scenario.FaultKinds())
 	b.WriteString("\n  Kinds of work:\n\n")
-	writeKinds(&b, netsim.WorkKinds())
+	writeKinds(&b, scenario.WorkKinds())
 	b.WriteString(simHelpTail)
 	return b.String()
 }
 
-func writeKinds(b *strings.Builder, kinds []netsim.KindInfo) {
+func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
 		fmt.Fprintf(b, "  %-11s %s\n%14s%s\n", k.Name, k.Usage, "", strings.Join(k.OwnKeys(), ", "))
 	}

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/term"
 
-	"serf/netsim"
+	"serf/netsim/study"
 )
 
 const lifeguardHelp = `
@@ -51,13 +51,13 @@ Usage: serf sim lifeguard [options]
 
 // runLifeguard is `serf sim lifeguard`.
 func runLifeguard(ctx context.Context, args []string, e env) int {
-	study, code, ok := parseLifeguard(args, e)
+	x, code, ok := parseLifeguard(args, e)
 	if !ok {
 		return code
 	}
 	progress, clear := countProgress(e.Stderr)
 	began := time.Now()
-	result, err := study.Run(ctx, progress)
+	result, err := x.Run(ctx, progress)
 	clear()
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -80,17 +80,17 @@ const (
 	workersMax = 256
 )
 
-func parseLifeguard(args []string, e env) (study netsim.LifeguardStudy, code int, ok bool) {
-	known := netsim.Variants()
+func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool) {
+	known := study.Variants()
 	var additions []string
-	for _, v := range known[netsim.PaperVariants:] {
+	for _, v := range known[study.PaperVariants:] {
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
 	}
 	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, strings.Join(additions, ", ")), e)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
-	var variants []netsim.Variant
+	var variants []study.Variant
 	repeat, seed, workers := 1, uint64(1), runtime.GOMAXPROCS(0)
 	o.set.Func("variant", "", func(s string) error {
 		for _, v := range known {
@@ -105,18 +105,18 @@ func parseLifeguard(args []string, e env) (study netsim.LifeguardStudy, code int
 	o.whole("workers", &workers, workersMax)
 	o.set.Uint64Var(&seed, "seed", seed, "")
 	if _, code, ok = o.parse(args); !ok {
-		return study, code, false
+		return x, code, false
 	}
-	study = netsim.PaperStudy()
+	x = study.PaperStudy()
 	if *reduced {
-		study = netsim.ReducedStudy()
+		x = study.ReducedStudy()
 	}
 	if len(variants) > 0 {
-		study.Variants = variants
+		x.Variants = variants
 	}
-	study.Anywhere = *stop == "anywhere"
-	study.Repeat, study.Seed, study.Workers = repeat, seed, workers
-	return study, exitOK, true
+	x.Anywhere = *stop == "anywhere"
+	x.Repeat, x.Seed, x.Workers = repeat, seed, workers
+	return x, exitOK, true
 }
 
 // whole is an option from 1 to most.

@@ -10,7 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"serf/netsim"
+	"serf/netsim/cluster"
 )
 
 const (
@@ -55,8 +55,8 @@ func (p *progress) draw(done float64, text func() string) {
 }
 
 // run shows how far a single run of the given length is.
-func (p *progress) run(length time.Duration) func(*netsim.Cluster, time.Duration) {
-	return func(c *netsim.Cluster, left time.Duration) {
+func (p *progress) run(length time.Duration) func(*cluster.Cluster, time.Duration) {
+	return func(c *cluster.Cluster, left time.Duration) {
 		p.draw(1-left.Seconds()/length.Seconds(), func() string {
 			views := "views differ"
 			if c.Settled() {

@@ -9,8 +9,9 @@ import (
 	"runtime"
 	"strings"
 
-	"serf/netsim"
-	"serf/netsim/page"
+	"serf/netsim/report"
+	"serf/netsim/report/page"
+	"serf/netsim/scenario"
 )
 
 // simOutput is where the report of a simulation goes.
@@ -52,17 +53,17 @@ func checkPage(path string) error {
 
 // simDocument is what `serf sim -format=json` writes.
 type simDocument struct {
-	Version  int             `json:"version"`
-	Command  string          `json:"command"` // that does it again
-	Seed     uint64          `json:"seed"`
-	Scenario netsim.Scenario `json:"scenario"` // what the options mean, in the form of a file
-	Report   netsim.Figures  `json:"report"`
+	Version  int               `json:"version"`
+	Command  string            `json:"command"` // that does it again
+	Seed     uint64            `json:"seed"`
+	Scenario scenario.Scenario `json:"scenario"` // what the options mean, in the form of a file
+	Report   report.Figures    `json:"report"`
 }
 
 // simDocumentVersion counts the changes of simDocument that programs must know of.
 const simDocumentVersion = 1
 
-func (o *simOutput) write(e env, s *netsim.Scenario, r *netsim.Report) error {
+func (o *simOutput) write(e env, s *scenario.Scenario, r *report.Report) error {
 	if o.page != "" {
 		if err := o.writePage(s, r); err != nil {
 			return err
@@ -76,7 +77,7 @@ func (o *simOutput) write(e env, s *netsim.Scenario, r *netsim.Report) error {
 	return err
 }
 
-func (o *simOutput) writePage(s *netsim.Scenario, r *netsim.Report) error {
+func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
 	var scenario, file strings.Builder
 	writeScenario(&scenario, s)
 	if _, err := s.WriteTo(&file); err != nil {

@@ -13,13 +13,14 @@ import (
 	"strings"
 	"time"
 
-	"serf/netsim"
-	"serf/netsim/page"
+	"serf/netsim/report"
+	"serf/netsim/report/page"
+	"serf/netsim/scenario"
 )
 
 // simSweep is what a command line with -sweep or -seeds asks for.
 type simSweep struct {
-	netsim.Sweep
+	scenario.Sweep
 	to   simOutput
 	args []string // those that all runs have in common
 }
@@ -45,11 +46,11 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 		s.Seeds = 1
 	}
 	for _, text := range *o.sweeps {
-		k, err := netsim.ParseKnob(text, &s.Base)
+		k, err := scenario.ParseKnob(text, &s.Base)
 		if err != nil {
 			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
 		}
-		if slices.ContainsFunc(s.Knobs, func(other netsim.Knob) bool { return other.Name == k.Name }) {
+		if slices.ContainsFunc(s.Knobs, func(other scenario.Knob) bool { return other.Name == k.Name }) {
 			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
 		s.args = without(o.set, s.args, k.Name)
@@ -82,7 +83,7 @@ func without(set *flag.FlagSet, args []string, names ...string) []string {
 }
 
 // command is what does one run of a point.
-func (s *simSweep) command(p *netsim.Point, seed string) string {
+func (s *simSweep) command(p *scenario.Point, seed string) string {
 	args := slices.Clone(s.args)
 	for j, v := range p.Values {
 		args = append(args, s.setting(j, v))
@@ -93,7 +94,7 @@ func (s *simSweep) command(p *netsim.Point, seed string) string {
 // setting is the option that gives a knob a value.
 func (s *simSweep) setting(knob int, value string) string {
 	name := s.Knobs[knob].Name
-	if slices.ContainsFunc(netsim.Params(), func(p netsim.Param) bool { return p.Name == name }) {
+	if slices.ContainsFunc(scenario.Params(), func(p scenario.Param) bool { return p.Name == name }) {
 		return "-" + name + "=" + value
 	}
 	return "-set=" + name + "=" + value
@@ -123,7 +124,7 @@ func (s *simSweep) run(ctx context.Context, e env) int {
 }
 
 // verdict says what is missing and what is broken.
-func (s *simSweep) verdict(e env, points []netsim.Point) int {
+func (s *simSweep) verdict(e env, points []scenario.Point) int {
 	code := exitOK
 	for i := range points {
 		p := &points[i]
@@ -163,7 +164,7 @@ func seedList(seeds []uint64) string {
 	return word + strings.Join(parts, ", ")
 }
 
-func (s *simSweep) write(e env, points []netsim.Point) error {
+func (s *simSweep) write(e env, points []scenario.Point) error {
 	if s.to.file != nil {
 		if err := s.writePage(points); err != nil {
 			return err
@@ -176,7 +177,7 @@ func (s *simSweep) write(e env, points []netsim.Point) error {
 }
 
 // writeText writes a table, with a row for each point.
-func (s *simSweep) writeText(w io.Writer, points []netsim.Point) error {
+func (s *simSweep) writeText(w io.Writer, points []scenario.Point) error {
 	writeScenario(w, &s.Base)
 	fmt.Fprintf(w, "%-17s %s\n\n", "sweep", s.describe())
 	writeColumns(w, s.rows(points))
@@ -206,23 +207,23 @@ func (s *simSweep) describe() string {
 
 // pattern is the command of any run, with words in capitals for what differs.
 func (s *simSweep) pattern() string {
-	p := netsim.Point{Values: make([]string, len(s.Knobs))}
+	p := scenario.Point{Values: make([]string, len(s.Knobs))}
 	for j, k := range s.Knobs {
 		p.Values[j] = strings.ToUpper(k.Name)
 	}
 	return s.command(&p, "SEED")
 }
 
-func (s *simSweep) rows(points []netsim.Point) [][]string {
+func (s *simSweep) rows(points []scenario.Point) [][]string {
 	var head []string
 	for _, k := range s.Knobs {
 		head = append(head, k.Name)
 	}
 	head = append(head, "runs")
-	measures := netsim.Measures()
+	measures := report.Measures()
 	var shown []int
 	for m, x := range measures {
-		told := func(p netsim.Point) bool { return p.Range(m).Count > 0 }
+		told := func(p scenario.Point) bool { return p.Range(m).Count > 0 }
 		if x.Head != "" && slices.ContainsFunc(points, told) {
 			shown = append(shown, m)
 			head = append(head, x.Head)
@@ -241,7 +242,7 @@ func (s *simSweep) rows(points []netsim.Point) [][]string {
 }
 
 // rangeCell is a range without its unit, which the column's head has: "9.74 (8.1-12.9)".
-func rangeCell(u netsim.Unit, r netsim.Range) string {
+func rangeCell(u report.Unit, r scenario.Range) string {
 	if r.Count == 0 {
 		return "-"
 	}
@@ -254,19 +255,19 @@ func rangeCell(u netsim.Unit, r netsim.Range) string {
 
 // figureText has three significant digits, or all of a count, and not more than three after the point. A share
 // is in percent, and 100 only if it's all.
-func figureText(u netsim.Unit, v float64) string {
+func figureText(u report.Unit, v float64) string {
 	switch {
-	case u == netsim.UnitCount || v >= 1000:
+	case u == report.UnitCount || v >= 1000:
 		return strconv.FormatFloat(v, 'f', 0, 64)
-	case u == netsim.UnitShare:
-		return strings.TrimSuffix(netsim.Percent(v), "%")
+	case u == report.UnitShare:
+		return strings.TrimSuffix(report.Percent(v), "%")
 	case v < 1:
 		return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-func (s *simSweep) writePage(points []netsim.Point) error {
+func (s *simSweep) writePage(points []scenario.Point) error {
 	var scenario, file strings.Builder
 	writeScenario(&scenario, &s.Base)
 	fmt.Fprintf(&scenario, "%-17s %s\n", "sweep", s.describe())
@@ -292,13 +293,13 @@ func (s *simSweep) writePage(points []netsim.Point) error {
 
 // sweepDocument is what `serf sim -sweep -format=json` writes.
 type sweepDocument struct {
-	Version   int             `json:"version"`
-	Command   string          `json:"command"`
-	Scenario  netsim.Scenario `json:"scenario"` // that all points change
-	Knobs     []sweepKnob     `json:"knobs"`
-	FirstSeed uint64          `json:"first_seed"`
-	Seeds     int             `json:"seeds"` // of each point
-	Points    []sweepPoint    `json:"points"`
+	Version   int               `json:"version"`
+	Command   string            `json:"command"`
+	Scenario  scenario.Scenario `json:"scenario"` // that all points change
+	Knobs     []sweepKnob       `json:"knobs"`
+	FirstSeed uint64            `json:"first_seed"`
+	Seeds     int               `json:"seeds"` // of each point
+	Points    []sweepPoint      `json:"points"`
 }
 
 type sweepKnob struct {
@@ -328,7 +329,7 @@ type sweepRun struct {
 	Trace       string              `json:"trace"`
 }
 
-func (s *simSweep) document(points []netsim.Point) sweepDocument {
+func (s *simSweep) document(points []scenario.Point) sweepDocument {
 	d := sweepDocument{
 		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base, Knobs: []sweepKnob{},
 		FirstSeed: s.Base.Seed, Seeds: s.Seeds,
@@ -342,7 +343,7 @@ func (s *simSweep) document(points []netsim.Point) sweepDocument {
 	return d
 }
 
-func (s *simSweep) documentPoint(p *netsim.Point) sweepPoint {
+func (s *simSweep) documentPoint(p *scenario.Point) sweepPoint {
 	x := sweepPoint{
 		Values: make(map[string]string), Command: s.command(p, strconv.FormatUint(s.Base.Seed, 10)),
 		Figures: make(map[string]*sweepRange), Runs: []sweepRun{}, Missing: append([]uint64{}, p.Missing...),
@@ -350,7 +351,7 @@ func (s *simSweep) documentPoint(p *netsim.Point) sweepPoint {
 	for j, v := range p.Values {
 		x.Values[s.Knobs[j].Name] = v
 	}
-	for m, measure := range netsim.Measures() {
+	for m, measure := range report.Measures() {
 		x.Figures[measure.Name] = nil
 		if r := p.Range(m); r.Count > 0 {
 			x.Figures[measure.Name] = &sweepRange{r.Count, r.Median, r.Least, r.Most}
@@ -358,7 +359,7 @@ func (s *simSweep) documentPoint(p *netsim.Point) sweepPoint {
 	}
 	for _, r := range p.Runs {
 		run := sweepRun{Seed: r.Seed, Figures: make(map[string]*float64), BrokenRules: []string{}, Trace: fmt.Sprintf("%016x", r.Trace)}
-		for m, measure := range netsim.Measures() {
+		for m, measure := range report.Measures() {
 			run.Figures[measure.Name] = nil
 			if f := r.Figures[m]; f.There {
 				run.Figures[measure.Name] = &f.Value

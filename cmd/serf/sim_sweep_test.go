@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"serf/netsim"
+	"serf/netsim/report"
 )
 
 func TestSweepPrintsARowForEachPoint(t *testing.T) {
@@ -47,7 +47,7 @@ func TestSweepCommandsReproduceTheirPoints(t *testing.T) {
 	if p.Command != simCommand([]string{"-for=20s", "-crash=1@2s", "-set=faults[0].count=2", "-loss=10%", "-seed=5"}) || p.Values["loss"] != "10%" {
 		t.Errorf("command %s, values %v", p.Command, p.Values)
 	}
-	if len(p.Figures) != len(netsim.Measures()) || p.Figures["known_median_seconds"].Runs != 2 || p.Figures["queries_answered"] != nil {
+	if len(p.Figures) != len(report.Measures()) || p.Figures["known_median_seconds"].Runs != 2 || p.Figures["queries_answered"] != nil {
 		t.Errorf("figures %v", p.Figures)
 	}
 	args := strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(strings.TrimPrefix(p.Command, "serf sim ")))
@@ -144,14 +144,14 @@ func TestSeedsAreListedByRanges(t *testing.T) {
 
 func TestFigureText(t *testing.T) {
 	for _, c := range []struct {
-		unit netsim.Unit
+		unit report.Unit
 		v    float64
 		want string
 	}{
-		{netsim.UnitCount, 0, "0"}, {netsim.UnitCount, 12345, "12345"}, {netsim.UnitSeconds, 1234.5, "1234"}, {netsim.UnitSeconds, 1000, "1000"},
-		{netsim.UnitSeconds, 999.4, "999"}, {netsim.UnitSeconds, 12.345, "12.3"}, {netsim.UnitSeconds, 1, "1"}, {netsim.UnitSeconds, 1.2345, "1.23"},
-		{netsim.UnitSeconds, 0.99951, "1"}, {netsim.UnitSeconds, 0.12345, "0.123"}, {netsim.UnitSeconds, 0.0004, "0"},
-		{netsim.UnitShare, 1, "100"}, {netsim.UnitShare, 0.99999, "99.99"}, {netsim.UnitShare, 0.5, "50"},
+		{report.UnitCount, 0, "0"}, {report.UnitCount, 12345, "12345"}, {report.UnitSeconds, 1234.5, "1234"}, {report.UnitSeconds, 1000, "1000"},
+		{report.UnitSeconds, 999.4, "999"}, {report.UnitSeconds, 12.345, "12.3"}, {report.UnitSeconds, 1, "1"}, {report.UnitSeconds, 1.2345, "1.23"},
+		{report.UnitSeconds, 0.99951, "1"}, {report.UnitSeconds, 0.12345, "0.123"}, {report.UnitSeconds, 0.0004, "0"},
+		{report.UnitShare, 1, "100"}, {report.UnitShare, 0.99999, "99.99"}, {report.UnitShare, 0.5, "50"},
 	} {
 		if got := figureText(c.unit, c.v); got != c.want {
 			t.Errorf("%v of unit %v: %q, want %q", c.v, c.unit, got, c.want)

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"serf/internal/systest"
-	"serf/netsim"
+	"serf/netsim/cluster"
+	"serf/netsim/report"
+	"serf/netsim/scenario"
 )
 
 // sim runs `serf sim` and returns what it wrote.
@@ -224,7 +226,7 @@ func TestSimHelpListsAllOptions(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 	names := []string{"join", "crash", "partition", "fault", "work", "scenario", "format", "report"}
-	for _, p := range netsim.Params() {
+	for _, p := range scenario.Params() {
 		names = append(names, p.Name)
 	}
 	for _, name := range names {
@@ -340,7 +342,7 @@ func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
 		t.Fatal(code)
 	}
 	var errs bytes.Buffer
-	code = r.judge(env{Stderr: &errs}, &netsim.Report{Violations: make([]netsim.Violation, 2)})
+	code = r.judge(env{Stderr: &errs}, &report.Report{Violations: make([]report.Violation, 2)})
 	if want := "Rules were broken: 2. To see it again:\n  " + r.to.command + "\n"; code != exitError || errs.String() != want {
 		t.Errorf("exit %d, %q, want %q", code, errs.String(), want)
 	}
@@ -352,7 +354,7 @@ func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
 func TestMoreBrokenRulesThanAreKept(t *testing.T) {
 	var errs bytes.Buffer
 	r := simRun{to: simOutput{command: "serf sim -seed=5"}}
-	r.judge(env{Stderr: &errs}, &netsim.Report{Violations: make([]netsim.Violation, netsim.MaxViolations)})
+	r.judge(env{Stderr: &errs}, &report.Report{Violations: make([]report.Violation, cluster.MaxViolations)})
 	if want := "Rules were broken: 20 or more. "; !strings.HasPrefix(errs.String(), want) {
 		t.Errorf("%q, want %q", errs.String(), want)
 	}

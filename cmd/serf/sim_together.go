@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"serf/netsim"
+	"serf/netsim/cluster"
+	"serf/netsim/study"
 )
 
 const convergenceHelp = `
@@ -72,7 +74,7 @@ const togetherHelp = `
 // together is what the experiments with many seeds have in common.
 type together struct {
 	nodes, loss []int
-	profile     netsim.Profile
+	profile     cluster.Profile
 	seed        uint64
 	seeds       int
 	workers     int
@@ -90,13 +92,13 @@ const (
 // add declares the options; what is returned completes t once they are parsed.
 func (t *together) add(o *options) (finish func()) {
 	*t = together{nodes: t.nodes, loss: t.loss, seed: 1, seeds: 20, workers: runtime.GOMAXPROCS(0)}
-	profile := o.oneOf("profile", netsim.ProfileNames()...)
-	o.numbers("nodes", &t.nodes, netsim.MaxMembers)
+	profile := o.oneOf("profile", cluster.ProfileNames()...)
+	o.numbers("nodes", &t.nodes, cluster.MaxMembers)
 	o.numbers("loss", &t.loss, lossMax)
 	o.whole("seeds", &t.seeds, seedsMax)
 	o.whole("workers", &t.workers, workersMax)
 	o.set.Uint64Var(&t.seed, "seed", t.seed, "")
-	return func() { t.profile, _ = netsim.ProfileByName(*profile) } // oneOf allows no other
+	return func() { t.profile, _ = cluster.ProfileByName(*profile) } // oneOf allows no other
 }
 
 // numbers is an option with one or several whole numbers from 0 to most.
@@ -160,7 +162,7 @@ func runConvergence(ctx context.Context, args []string, e env) int {
 		return code
 	}
 	finish()
-	x := netsim.Convergence{Seeds: join, Over: *over, Profile: t.profile, Limit: convergenceLimit}
+	x := study.Convergence{Seeds: join, Over: *over, Profile: t.profile, Limit: convergenceLimit}
 	for _, x.Members = range t.nodes {
 		if err := x.Validate(); err != nil {
 			return o.misused("%s", optionErrors(err))
@@ -187,7 +189,7 @@ func runEvents(ctx context.Context, args []string, e env) int {
 	o.rule.strict = true
 	t := together{nodes: []int{1000}, loss: []int{0, 5, 20}}
 	finish := t.add(o)
-	x := netsim.Dissemination{Bursts: 10, Events: 1, Every: eventsEvery}
+	x := study.Dissemination{Bursts: 10, Events: 1, Every: eventsEvery}
 	o.whole("bursts", &x.Bursts, seedsMax)
 	o.whole("burst", &x.Events, seedsMax)
 	over := o.duration("over")
@@ -210,12 +212,12 @@ func runEvents(ctx context.Context, args []string, e env) int {
 	})
 }
 
-func writeEvents(w io.Writer, nodes, loss int, r *netsim.Disseminated) {
+func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {
 	fmt.Fprintf(w, "\n%d nodes, loss %d%%, %d runs, %d events\n", nodes, loss, r.Runs, r.Events)
 	if r.Runs == 0 || r.Pairs == 0 {
 		return
 	}
-	for i, after := range netsim.EventMarks {
+	for i, after := range study.EventMarks {
 		reached := r.Reached[i]
 		fmt.Fprintf(w, "  %6s  %10.5f%%  %d missing\n", after, 100*float64(reached)/float64(r.Pairs), r.Pairs-reached)
 		if reached == r.Pairs {

@@ -39,7 +39,7 @@ func main() {
 // run tries changes to the packages that the patterns name.
 func run(count int, seed uint64, first int, timeout time.Duration, list bool, patterns []string) error {
 	if len(patterns) == 0 {
-		patterns = []string{"./lamport", "./wire", "./swim/...", "./netsim", "./agent/...", "./cmd/serf"}
+		patterns = []string{"./lamport", "./wire", "./swim/...", "./netsim/...", "./agent/...", "./cmd/serf"}
 	}
 	packages, err := load(patterns)
 	if err != nil {

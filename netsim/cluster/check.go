@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+
+	"serf/netsim/report"
+	"serf/swim"
+)
+
+// checker holds a cluster to one rule. What it finds it gives to violate.
+type checker interface {
+	// event is called for each event, after the cluster has taken it in.
+	event(now swim.Time, host int, e *swim.Event)
+	// sweep is called every sweepInterval.
+	sweep()
+	// quiet is called when nothing is left to happen: all faults are healed, views
+	// have converged, and gossip has died down.
+	quiet()
+	// restarted is called when a member starts and knows nothing.
+	restarted(i int)
+}
+
+// passive is a checker that looks at nothing; others are built on it.
+type passive struct{ *Cluster }
+
+func (passive) event(swim.Time, int, *swim.Event) {}
+func (passive) sweep()                            {}
+func (passive) quiet()                            {}
+func (passive) restarted(int)                     {}
+
+func allCheckers(c *Cluster) []checker {
+	p := passive{c}
+	return []checker{
+		newIncarnationCheck(p), newRevivalCheck(p), newConnectedCheck(p), &agreementCheck{p},
+		&deliveryCheck{p}, newClockCheck(p), &limitCheck{p},
+	}
+}
+
+// sweepInterval is shorter than any member changes its mind twice.
+const sweepInterval = 100 * time.Millisecond
+
+func (c *Cluster) sweep() {
+	for _, k := range c.checks {
+		k.sweep()
+	}
+	c.sim.After(sweepInterval, c.sweep)
+}
+
+// CheckQuiet holds the cluster to what must be true when nothing is left to happen.
+func (c *Cluster) CheckQuiet() {
+	for _, k := range c.checks {
+		k.quiet()
+	}
+}
+
+// MaxViolations are kept, the first ones. They are more than anybody reads: one broken rule often breaks others.
+const MaxViolations = 20
+
+func (c *Cluster) violate(check, format string, args ...any) {
+	if len(c.broken) < MaxViolations {
+		c.broken = append(c.broken, report.Violation{At: c.Now(), Check: check, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Violations returns the rules broken so far, the first MaxViolations only if they are more.
+func (c *Cluster) Violations() []report.Violation { return c.broken }
+
+// sweepViews is about how many views a sweep looks at: in larger clusters it is some observers' turn each
+// time. What comes with an event is looked at in any case, by event.
+const sweepViews = 4000
+
+// eachView calls fn with what each running member whose turn it is knows of each member.
+func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
+	turns := (c.Len()*c.Len() + sweepViews - 1) / sweepViews
+	turn := int(c.Now()/swim.Time(sweepInterval)) % turns
+	for s := range c.members {
+		for o := turn; o < c.Len(); o += turns {
+			if n := c.Node(o); n != nil {
+				v, _ := n.Swim().View(id(s))
+				fn(o, s, v)
+			}
+		}
+	}
+}
+
+// viewsIn calls fn with what a member knows of those that an event names.
+func (c *Cluster) viewsIn(e *swim.Event, observer int, fn func(observer, subject int, v swim.Member)) {
+	for _, id := range e.Members {
+		if s, ok := c.Index(id); ok && c.Node(observer) != nil {
+			v, _ := c.Node(observer).Swim().View(id)
+			fn(observer, s, v)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"serf/swim/serf"
+)
+
+// agreementCheck: when nothing is left to happen, all members list the same
+// members, alive ones with the same addresses and tags, and the list is the truth.
+type agreementCheck struct{ passive }
+
+func (k *agreementCheck) quiet() {
+	first, want := -1, ""
+	for i := range k.members {
+		if k.Node(i) == nil {
+			continue
+		}
+		got := k.listAlive(i)
+		if first < 0 {
+			first, want = i, got
+			k.compareToTruth(i)
+		} else if got != want {
+			k.violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first), want)
+		}
+	}
+}
+
+func (k *agreementCheck) compareToTruth(i int) {
+	var got, want []string
+	for _, m := range k.Node(i).Members(nil) {
+		if m.Status == serf.StatusAlive {
+			got = append(got, fmt.Sprintf("%s %v", m.Name, m.Addr))
+		}
+	}
+	for s := range k.members {
+		if k.Alive(s) {
+			want = append(want, fmt.Sprintf("%s %v", k.Name(s), k.sim.Addr(s)))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		k.violate("agreement", "%s lists %q as alive, the truth is %q", k.Name(i), got, want)
+	}
+}
+
+// listAlive is what member i says of those that it takes for alive.
+func (k *agreementCheck) listAlive(i int) string {
+	var b strings.Builder
+	for _, m := range k.Node(i).Members(nil) {
+		if m.Status == serf.StatusAlive {
+			fmt.Fprintf(&b, "[%s %v %s]", m.Name, m.Addr, tagText(m.Tags))
+		}
+	}
+	return b.String()
+}
+
+// tagText writes tags in key order.
+func tagText(tags map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		parts = append(parts, k+"="+tags[k])
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,28 @@
+package cluster
+
+// clockCheck: the Lamport clocks of a member never go back while it lives.
+type clockCheck struct {
+	passive
+	last [][3]uint64 // member, event and query time
+}
+
+func newClockCheck(p passive) *clockCheck { return &clockCheck{p, make([][3]uint64, p.Len())} }
+
+func (k *clockCheck) restarted(i int) { k.last[i] = [3]uint64{} }
+
+func (k *clockCheck) sweep() {
+	for i := range k.members {
+		n := k.Node(i)
+		if n == nil {
+			continue
+		}
+		s := n.Stats()
+		now := [3]uint64{s.MemberTime, s.EventTime, s.QueryTime}
+		for c, what := range [3]string{"member", "event", "query"} {
+			if now[c] < k.last[i][c] {
+				k.violate("clock", "%s clock of %s went from %d to %d", what, k.Name(i), k.last[i][c], now[c])
+			}
+		}
+		k.last[i] = now
+	}
+}

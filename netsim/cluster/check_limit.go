@@ -1,0 +1,38 @@
+package cluster
+
+import "serf/swim"
+
+// limitCheck: queues are bounded, those of news about members by the number of
+// members, and empty when nothing is left to tell.
+type limitCheck struct{ passive }
+
+func (k *limitCheck) sweep() {
+	for i := range k.members {
+		n := k.Node(i)
+		if n == nil {
+			continue
+		}
+		s := n.Stats()
+		k.bound(i, "membership queue", n.Swim().Queued(), k.Len())
+		k.bound(i, "intent queue", s.IntentQueue, 2*k.Len()) // a join and a leave of each
+		k.bound(i, "event queue", s.EventQueue, swim.QueueMax)
+		k.bound(i, "query queue", s.QueryQueue, swim.QueueMax)
+		k.bound(i, "table of members", n.Swim().Len(), k.Len())
+		k.bound(i, "health score", n.Swim().Health(), k.cfg.Profile.Timing.AwarenessMax-1)
+	}
+}
+
+func (k *limitCheck) quiet() {
+	for i := range k.members {
+		if n := k.Node(i); n != nil {
+			s := n.Stats()
+			k.bound(i, "news that nobody was told", n.Swim().Queued()+s.IntentQueue+s.EventQueue+s.QueryQueue, 0)
+		}
+	}
+}
+
+func (k *limitCheck) bound(i int, what string, n, limit int) {
+	if n > limit {
+		k.violate("limit", "%s of %s: %d, limit %d", what, k.Name(i), n, limit)
+	}
+}

@@ -1,0 +1,53 @@
+package cluster
+
+import (
+	"encoding/binary"
+
+	"serf/internal/invariant"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+// keyrings are the keyring files of a cluster's members, which outlive their processes. Without a
+// first key nothing is encrypted.
+type keyrings struct {
+	compress bool
+	rings    []*wire.Keyring // by member; nil without encryption
+	nonces   []uint64        // that each member has used so far, in all its lives
+}
+
+func newKeyrings(members int, first []byte, compress bool) *keyrings {
+	k := &keyrings{compress: compress}
+	if first == nil {
+		return k
+	}
+	ring, err := wire.NewKeyring(first)
+	invariant.Check(err == nil, "cluster: a key of our own is refused")
+	k.rings, k.nonces = make([]*wire.Keyring, members), make([]uint64, members)
+	for i := range k.rings {
+		k.rings[i] = ring
+	}
+	return k
+}
+
+// sealer is what member i starts with.
+func (k *keyrings) sealer(i int) *wire.Sealer {
+	s := &wire.Sealer{Compress: k.compress}
+	if k.rings == nil {
+		return s
+	}
+	s.Keys, s.EncryptVersion = k.rings[i], 1
+	s.Nonce = func(b []byte) { // a count: no two members that share a key have the same
+		k.nonces[i]++
+		binary.BigEndian.PutUint32(b, uint32(i))
+		binary.BigEndian.PutUint64(b[4:], k.nonces[i])
+	}
+	return s
+}
+
+// save writes the file of member i, whose keys have changed.
+func (k *keyrings) save(i int, n *serf.Node) {
+	if n != nil { // else it has crashed since, and had no time for that
+		k.rings[i] = n.Sealer().Keys
+	}
+}

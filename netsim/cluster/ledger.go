@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"time"
+
+	"serf/netsim/report"
+	"serf/swim"
+)
+
+// ledger keeps account of user events: who is to get each, and who has.
+type ledger struct {
+	entries []entry
+	byKey   map[string]int
+	key     []byte // scratch
+	fired   int
+	total   uint64 // deliveries
+}
+
+// entry is one user event, from when it was fired.
+type entry struct {
+	text   string
+	spread report.Spread
+	due    []uint64 // members that ran then and still do: they are to get it
+	got    []uint64 // members that have, in this life of theirs
+}
+
+// maxEntries bounds the account; the events of longer runs are counted only.
+const MaxEvents = 10_000
+
+// got takes in that a member delivered an event. The first to do so is who fired it.
+func (l *ledger) got(c *Cluster, host int, e *swim.Event) {
+	l.total++
+	l.key = binary.BigEndian.AppendUint64(l.key[:0], e.LTime)
+	l.key = append(append(append(l.key, e.Name...), 0), e.Data...)
+	k, known := l.byKey[string(l.key)]
+	if !known {
+		if len(l.entries) == MaxEvents {
+			return
+		}
+		if l.byKey == nil {
+			l.byKey = make(map[string]int)
+		}
+		k = len(l.entries)
+		l.byKey[string(l.key)] = k
+		l.entries = append(l.entries, newEntry(c, fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime)))
+	}
+	x := &l.entries[k]
+	if bit(x.got, host) {
+		c.violate("delivery", "%s delivered event %s twice", c.Name(host), x.text)
+		return
+	}
+	setBit(x.got, host, true)
+	if bit(x.due, host) {
+		x.spread.Reach(c.Now())
+	}
+}
+
+func newEntry(c *Cluster, text string) entry {
+	words := c.beliefs.words
+	x := entry{text: text, spread: report.NewSpread(c.Now(), 0), due: make([]uint64, words), got: make([]uint64, words)}
+	for i, holds := range c.beliefs.holds {
+		if holds && c.beliefs.isAlive(i) {
+			setBit(x.due, i, true)
+			x.spread.Due++
+		}
+	}
+	return x
+}
+
+// observerGone strikes member i from all accounts: it has crashed, and its
+// next life may get events again.
+func (l *ledger) observerGone(i int) {
+	for k := range l.entries {
+		x := &l.entries[k]
+		if bit(x.due, i) && !bit(x.got, i) {
+			x.spread.Lose()
+		}
+		setBit(x.due, i, false)
+		setBit(x.got, i, false)
+	}
+}
+
+// missing describes the events that some member should have by now and hasn't. An
+// event that died with all who had it is nobody's fault.
+func (l *ledger) missing(c *Cluster) []string {
+	var out []string
+	for k := range l.entries {
+		x := &l.entries[k]
+		if !slices.ContainsFunc(x.got, func(w uint64) bool { return w != 0 }) {
+			continue
+		}
+		for w := range x.due {
+			for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
+				i := w*64 + bits.TrailingZeros64(rest)
+				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", c.Name(i), x.text, time.Duration(x.spread.At)))
+			}
+		}
+	}
+	return out
+}
+
+// spreads lists how each event got to those who were to get it.
+func (l *ledger) spreads() []report.Spread {
+	var list []report.Spread
+	for k := range l.entries {
+		list = append(list, l.entries[k].spread)
+	}
+	return list
+}

@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+
+	"serf/netsim/report"
+)
+
+// Report returns the figures so far. Series and Queue are those of a [Recorder]; here they are empty.
+func (c *Cluster) Report() report.Report {
+	m := &c.metrics
+	r := report.Report{
+		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.beliefs.wrong,
+		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
+		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
+		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
+		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
+	}
+	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
+	for i := range m.detections {
+		if m.detections[i].Void {
+			r.Returned++
+		}
+	}
+	r.EventSpread, r.QuerySpread = report.TimesToAll(r.Events), report.TimesToAll(r.Queries)
+	r.Bounds[0], r.Bounds[1] = c.cfg.Profile.DetectionBounds(c.Len())
+	r.Packets, r.Bytes = c.rates(r.Time)
+	return r
+}
+
+// rates is what the members that run have sent a second since the start, d ago.
+func (c *Cluster) rates(d time.Duration) (packets, bytes report.Quantiles[float64]) {
+	if d <= 0 {
+		return packets, bytes
+	}
+	var p, b []float64
+	for i := range c.members {
+		if c.sim.Down(i) {
+			continue
+		}
+		packets, bytes := c.sim.Sent(i)
+		p = append(p, float64(packets)/d.Seconds())
+		b = append(b, float64(bytes)/d.Seconds())
+	}
+	return report.QuantilesOf(p), report.QuantilesOf(b)
+}

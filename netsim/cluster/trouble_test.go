@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"serf/netsim"
+	"serf/netsim/report"
+)
+
+// verdict says how a report of observer that subject failed would be counted now.
+func verdict(c *Cluster, observer, subject int) string {
+	before := c.metrics.falseFailures
+	c.metrics.failed(c, observer, subject)
+	switch d := c.metrics.falseFailures.Since(before); d {
+	case report.FalseFailures{AcrossFaults: 1}:
+		return "across"
+	case report.FalseFailures{All: 1}:
+		return "false"
+	case report.FalseFailures{All: 1, AtHealthy: 1}:
+		return "at healthy"
+	case report.FalseFailures{All: 1, AtHealthy: 1, OfHealthy: 1}:
+		return "of healthy"
+	default:
+		return fmt.Sprintf("%+v", d)
+	}
+}
+
+// faultFor10s has the network between m1 to m3 and peers, nil for all, be faulty for 10 seconds.
+func faultFor10s(peers []int, way netsim.Way, what netsim.Impairment) func(c *Cluster) {
+	return func(c *Cluster) { c.sim.After(10*time.Second, c.Impair([]int{0, 1, 2}, peers, way, what)) }
+}
+
+// forEach3 has something befall each of m1 to m3.
+func forEach3(befall func(c *Cluster, i int)) func(c *Cluster) {
+	return func(c *Cluster) {
+		for i := range 3 {
+			befall(c, i)
+		}
+	}
+}
+
+// backIn10s starts a member again that is about to stop.
+func backIn10s(c *Cluster, i int) { c.sim.After(10*time.Second, func() { c.Start(i) }) }
+
+// A fault befalls m1 to m3, from 10s to 20s; where it is with some only, these are m4 and m5.
+func TestFailuresAreJudgedByFaultsThatAreOrWere(t *testing.T) {
+	const hit, hit2, peer, other, other2 = 0, 1, 3, 7, 8
+	others, some := []int{3, 4, 5, 6, 7, 8, 9}, []int{3, 4}
+	for name, test := range map[string]struct {
+		fault                                       func(c *Cluster)
+		hitOfHit, hitOfPeer, hitOfOther             string // what hit ones say
+		peerOfHit, peerOfOther, otherOfHit, ofOther string
+	}{
+		"partition":            {faultFor10s(others, netsim.BothWays, netsim.Impairment{Cut: true}), "false", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"partition, inwards":   {faultFor10s(others, netsim.WayIn, netsim.Impairment{Cut: true}), "false", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"partition from some":  {faultFor10s(some, netsim.BothWays, netsim.Impairment{Cut: true}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"no UDP":               {faultFor10s(nil, netsim.BothWays, netsim.Impairment{BlockUDP: true}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"no UDP to some":       {faultFor10s(some, netsim.WayOut, netsim.Impairment{BlockUDP: true}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"loss":                 {faultFor10s(nil, netsim.WayOut, netsim.Impairment{Loss: netsim.Probability(0.4)}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"delay, to some":       {faultFor10s(some, netsim.BothWays, netsim.Impairment{Delay: netsim.Constant(2 * time.Second)}), "false", "across", "false", "across", "false", "at healthy", "of healthy"},
+		"little bandwidth":     {faultFor10s(nil, netsim.BothWays, netsim.Impairment{Bandwidth: 1000}), "across", "across", "across", "across", "of healthy", "across", "of healthy"},
+		"pause":                {forEach3(func(c *Cluster, i int) { c.Pause(i, 10*time.Second) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+		"crash and restart":    {forEach3(func(c *Cluster, i int) { c.Crash(i); backIn10s(c, i) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+		"leave and come again": {forEach3(func(c *Cluster, i int) { c.Leave(i); backIn10s(c, i) }), "false", "false", "false", "at healthy", "of healthy", "at healthy", "of healthy"},
+	} {
+		c := newCluster(t, 10, "lan")
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+		lag := c.lag()
+		c.sim.After(10*time.Second, func() { test.fault(c) })
+		judge := func(when string, want ...string) {
+			t.Helper()
+			for i, pair := range [][2]int{{hit, hit2}, {hit, peer}, {hit, other}, {peer, hit}, {peer, other}, {other, hit}, {other, other2}} {
+				if got := verdict(c, pair[0], pair[1]); c.Alive(pair[0]) && c.Alive(pair[1]) && got != want[i] {
+					t.Errorf("%s, %s: m%d says that m%d failed: %s, want %s", name, when, pair[0]+1, pair[1]+1, got, want[i])
+				}
+			}
+		}
+		sound := []string{"of healthy", "of healthy", "of healthy", "of healthy", "of healthy", "of healthy", "of healthy"}
+		bad := []string{test.hitOfHit, test.hitOfPeer, test.hitOfOther, test.peerOfHit, test.peerOfOther, test.otherOfHit, test.ofOther}
+		c.Run(9 * time.Second)
+		judge("before", sound...)
+		c.Run(2 * time.Second)
+		judge("while it lasts", bad...)
+		c.Run(10 * time.Second)
+		judge("soon after", bad...)
+		c.Run(lag - 2*time.Second)
+		judge("as long after as it takes effect", bad...)
+		c.Run(2 * time.Second)
+		judge("later", sound...)
+	}
+}
+
+func TestFailuresAreJudgedByFaultsOfTheCluster(t *testing.T) {
+	for name, fault := range map[string]func(c *Cluster){
+		"cut":       func(c *Cluster) { c.Cut(0, 1) },
+		"partition": func(c *Cluster) { c.Partition([]int{0, 2}, []int{1}) },
+		"bad host":  func(c *Cluster) { c.SetFaults(0, netsim.HostFaults{BlockIn: true}) },
+		"impaired":  func(c *Cluster) { c.Impair([]int{0}, []int{1}, netsim.BothWays, netsim.Impairment{Cut: true}) },
+	} {
+		c := newCluster(t, 6, "lan")
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+		fault(c)
+		if got := verdict(c, 1, 0); got != "across" {
+			t.Errorf("%s: %s", name, got)
+		}
+		if got := verdict(c, 2, 4); got == "across" {
+			t.Errorf("%s: two others: %s", name, got)
+		}
+		c.Run(time.Second)
+		c.Heal()
+		c.Run(c.lag() - 1)
+		if got := verdict(c, 1, 0); got != "across" {
+			t.Errorf("%s, mended: %s", name, got)
+		}
+		c.Run(1)
+		if got := verdict(c, 1, 0); got != "of healthy" {
+			t.Errorf("%s, mended for long: %s", name, got)
+		}
+	}
+}
+
+// What is over is forgotten: the list of a member stays short however often something befalls it.
+func TestTroublesAreForgotten(t *testing.T) {
+	c := newCluster(t, 5, "lan")
+	if err := c.BootWarm(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		end := c.Impair([]int{0}, nil, netsim.BothWays, netsim.Impairment{BlockUDP: true})
+		c.Run(5 * time.Second)
+		end()
+		c.Run(5 * time.Second)
+	}
+	if n, most := len(c.members[0].troubles), 1+int(c.lag()/(10*time.Second))+1; n == 0 || n > most {
+		t.Errorf("%d troubles, at most %d can still show", n, most)
+	}
+}

@@ -1,0 +1,257 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"serf/netsim/report"
+)
+
+// Run is a simulation to make a page of.
+type Run struct {
+	Title    string // what was simulated, in a few words
+	About    string // what it is about, or empty
+	Command  string // that does it again
+	Scenario string // in full, for readers
+	File     string // the scenario as a file, or empty
+	Seed     uint64
+	Figures  report.Figures
+}
+
+// Write writes the page.
+func (r *Run) Write(w io.Writer) error {
+	f := &r.Figures
+	d := document{
+		Title:    r.Title,
+		Subtitle: fmt.Sprintf("%s simulated, seed %d", seconds(f.SimulatedSeconds), r.Seed),
+		Tiles:    tiles(f), Command: r.Command, Scenario: r.Scenario, File: r.File, Trace: f.Trace,
+	}
+	if r.About != "" {
+		d.Subtitle = r.About + " " + d.Subtitle + "."
+	}
+	if f.Interrupted {
+		d.Alerts = append(d.Alerts, "The run was interrupted: this is what was done until then.")
+	}
+	for _, b := range f.BrokenRules {
+		d.Alerts = append(d.Alerts, fmt.Sprintf("Broken rule at %s: %s: %s", seconds(b.AtSeconds), b.Rule, b.Text))
+	}
+	d.Charts, d.Tables = runCharts(f), tables(f)
+	return d.write(w)
+}
+
+// runCharts are the plots for which there is something to plot.
+func runCharts(f *report.Figures) []*chart {
+	list := []*chart{
+		crashSpread(f), noticed(f), newsSpread("How each event spread", "event", "have it", &f.Events),
+		newsSpread("How each query was answered", "query", "have answered", &f.Queries),
+		agreement(f), running(f), bytesSent(f), packetsSent(f), queues(f), doubts(f),
+	}
+	return slices.DeleteFunc(list, func(c *chart) bool { return c == nil })
+}
+
+// tiles are the figures that most people come for.
+func tiles(f *report.Figures) []tile {
+	var list []tile
+	for _, c := range f.Changes {
+		if c.What == "cold start" && c.AgreedSeconds != nil {
+			list = append(list, tile{Label: "All know all", Value: seconds(c.AgreedSeconds.Worst), Note: "after the cold start"})
+		}
+	}
+	if c := &f.Crashes; c.Count > 0 {
+		t := tile{Label: "Crash known to all", Value: "–", Note: fmt.Sprintf("%d of %d", detected(c), c.Count)}
+		if q := c.AllSeconds; q != nil {
+			t.Value, t.Note = seconds(q.Median), "median; worst "+seconds(q.Worst)+"; "+t.Note
+		}
+		if c.Returned > 0 {
+			t.Note += fmt.Sprintf("; %d back before", c.Returned)
+		}
+		t.Bad = detected(c)+c.Returned < c.Count
+		list = append(list, t)
+	}
+	ff := tile{
+		Label: "False failures", Value: count(f.FalseFailures.All), Bad: f.FalseFailures.OfHealthy > 0,
+		Note: fmt.Sprintf("%s at healthy members", count(f.FalseFailures.AtHealthy)),
+	}
+	if n := f.FalseFailures.AcrossFaults; n > 0 {
+		ff.Note += fmt.Sprintf("; %s more across faults of the network", count(n))
+	}
+	list = append(list, ff)
+	list = append(list, newsTiles("Events delivered", &f.Events)...)
+	list = append(list, newsTiles("Queries answered", &f.Queries)...)
+	if q := f.Traffic.PacketBytesPerSecond; q != nil {
+		list = append(list, tile{Label: "Sent by a member", Value: bytes(q.Median) + "/s", Note: "median, in packets; busiest " + bytes(q.Worst) + "/s"})
+	}
+	views := tile{Label: "Views at the end", Value: "agree", Note: fmt.Sprintf("%s of %s members run", count(f.Running), count(f.Members))}
+	if !f.ViewsAgree {
+		views.Value, views.Bad = "differ", true
+		views.Note += fmt.Sprintf("; %s views are wrong", count(f.WrongViews))
+	}
+	return append(list, views)
+}
+
+func newsTiles(label string, n *report.NewsFigures) []tile {
+	if n.Count == 0 {
+		return nil
+	}
+	t := tile{Label: label, Value: percent(n.Share), Bad: n.Share < 1, Note: count(n.Count) + " in all"}
+	if q := n.AllSeconds; q != nil {
+		t.Note += "; median " + seconds(q.Median)
+	}
+	return []tile{t}
+}
+
+func detected(c *report.CrashFigures) int {
+	if c.AllSeconds == nil {
+		return 0
+	}
+	return c.AllSeconds.Count
+}
+
+// tables are all figures again, for those who want to read or copy them.
+func tables(f *report.Figures) []table {
+	list := []table{{Title: "How long things took", Head: []string{"Time until", "Count", "Median", "99th", "Worst"}}}
+	times := &list[0]
+	addTimes := func(label string, of int, q *report.QuantileFigures) {
+		if of == 0 {
+			return
+		}
+		row := []string{label, count(of), "–", "–", "–"}
+		if q != nil {
+			if q.Count < of {
+				row[1] = fmt.Sprintf("%s of %s", count(q.Count), count(of))
+			}
+			row[2], row[3], row[4] = seconds(q.Median), seconds(q.P99), seconds(q.Worst)
+		}
+		times.Rows = append(times.Rows, row)
+	}
+	for _, c := range f.Changes {
+		addTimes("views agree, "+c.What, c.Count, c.AgreedSeconds)
+	}
+	addTimes("a crash is noticed by one", f.Crashes.Count, f.Crashes.FirstSeconds)
+	addTimes("a crash is known to all", f.Crashes.Count, f.Crashes.AllSeconds)
+	addTimes("an event is delivered to all", len(f.Events.Each), f.Events.AllSeconds)
+	addTimes("a query is answered by all", len(f.Queries.Each), f.Queries.AllSeconds)
+	if len(times.Rows) == 0 {
+		list = nil
+	}
+	list = append(list, memberTable(f), countTable(f))
+	if len(f.Faults) > 0 {
+		list = append(list, faultTable(f))
+	}
+	if f.Crashes.Count > 0 {
+		list = append(list, crashTable(f))
+	}
+	return list
+}
+
+func memberTable(f *report.Figures) table {
+	t := table{Title: "What each member has to do", Head: []string{"Per member", "Median", "99th", "Worst"}}
+	if q := f.Traffic.PacketsPerSecond; q != nil {
+		t.Rows = append(t.Rows, []string{"packets sent a second", digits(q.Median, 3), digits(q.P99, 3), digits(q.Worst, 3)})
+	}
+	if q := f.Traffic.PacketBytesPerSecond; q != nil {
+		t.Rows = append(t.Rows, []string{"sent in packets a second", bytes(q.Median), bytes(q.P99), bytes(q.Worst)})
+	}
+	t.Rows = append(t.Rows, []string{"in streams a second, on average", bytes(f.Traffic.StreamBytesPerSecond), "", ""})
+	if q := f.GossipQueue; q != nil {
+		whole := func(x float64) string { return strconv.FormatFloat(x, 'f', 0, 64) }
+		t.Rows = append(t.Rows, []string{"messages that wait to be gossiped", whole(q.Median), whole(q.P99), whole(q.Worst)})
+	}
+	return t
+}
+
+func countTable(f *report.Figures) table {
+	t := table{Title: "What happened how often", Head: []string{"What", "Count"}}
+	p := &f.Traffic.Packets
+	for _, x := range []struct {
+		what   string
+		n      uint64
+		always bool
+	}{
+		{"members falsely reported as failed", f.FalseFailures.All, true},
+		{"… by healthy members", f.FalseFailures.AtHealthy, true},
+		{"… by healthy members about healthy members", f.FalseFailures.OfHealthy, true},
+		{"… not counted: across faults of the network", f.FalseFailures.AcrossFaults, true},
+		{"suspicions", f.Suspicions, true},
+		{"… refuted", f.Refutations, true},
+		{"user events", uint64(f.Events.Count), false},
+		{"… deliveries", f.Events.Deliveries, false},
+		{"queries", uint64(f.Queries.Count), false},
+		{"… answers", f.Queries.Deliveries, false},
+		{"packets sent", p.Sent, true},
+		{"… delivered, copies included", p.Delivered, true},
+		{"… lost by chance", p.Lost, false},
+		{"… cut off", p.Cut, false},
+		{"… duplicated", p.Duplicated, false},
+		{"… sent to nobody", p.Nobody, false},
+		{"… overflowed", p.Overflowed, false},
+		{"… choked by bandwidth", p.Choked, false},
+		{"streams", f.Traffic.Streams, true},
+		{"… failed", f.Traffic.StreamsFailed, false},
+	} {
+		if x.n > 0 || x.always {
+			t.Rows = append(t.Rows, []string{x.what, count(x.n)})
+		}
+	}
+	return t
+}
+
+func faultTable(f *report.Figures) table {
+	t := table{Title: "What was wrong when", Head: []string{"What", "From", "To"}, Closed: len(f.Faults) > rowsOpen}
+	for _, x := range f.Faults {
+		t.Rows = append(t.Rows, []string{x.What, seconds(x.FromSeconds), seconds(x.ToSeconds)})
+	}
+	return t
+}
+
+const (
+	rowsOpen = 12  // a longer table is closed at first
+	rowsMost = 500 // more are left out: the JSON has them
+)
+
+func crashTable(f *report.Figures) table {
+	t := table{Title: "Each crash", Head: []string{"Member", "Crashed at", "Noticed after", "Known to all after", "Know of it"}}
+	for i := range f.Crashes.Each[:min(rowsMost, len(f.Crashes.Each))] {
+		c := &f.Crashes.Each[i]
+		t.Rows = append(t.Rows, []string{
+			c.Member, seconds(c.AtSeconds), orDash(c.FirstSeconds), orDash(c.AllSeconds), fmt.Sprintf("%s of %s", count(c.Reached), count(c.Due)),
+		})
+	}
+	t.Closed = len(t.Rows) > rowsOpen
+	return t
+}
+
+func orDash(s *float64) string {
+	if s == nil {
+		return "–"
+	}
+	return seconds(*s)
+}
+
+// linesMost is how many lines of a kind are drawn. More would only make one dark patch.
+const linesMost = 80
+
+// evenly picks at most linesMost of list, among them the slowest and the fastest to reach all.
+func evenly(list []report.SpreadFigures) []*report.SpreadFigures {
+	var all []*report.SpreadFigures
+	for i := range list {
+		if len(list[i].Spread) > 0 {
+			all = append(all, &list[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *report.SpreadFigures) int { return cmp.Compare(lastStep(a), lastStep(b)) })
+	if len(all) <= linesMost {
+		return all
+	}
+	picked := make([]*report.SpreadFigures, linesMost)
+	for i := range picked {
+		picked[i] = all[i*(len(all)-1)/(linesMost-1)]
+	}
+	return picked
+}
+
+// lastStep is when news last reached somebody. It has.
+func lastStep(s *report.SpreadFigures) float64 { return s.Spread[len(s.Spread)-1][0] }

@@ -1,0 +1,70 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Quantiles sums up some values: how many, the middle one, the one that 99 of 100 don't exceed, and
+// the greatest. The zero value is that of none.
+type Quantiles[T cmp.Ordered] struct {
+	Count              int
+	Median, P99, Worst T
+}
+
+// Durations sums up durations.
+type Durations = Quantiles[time.Duration]
+
+// quantilesOf sorts list.
+func QuantilesOf[T cmp.Ordered](list []T) Quantiles[T] {
+	if len(list) == 0 {
+		return Quantiles[T]{}
+	}
+	slices.Sort(list)
+	n := len(list)
+	return Quantiles[T]{Count: n, Median: list[n/2], P99: list[rank99(n)], Worst: list[n-1]}
+}
+
+// rank99 is the index, in a sorted list of n, of the least value that 99 % don't exceed.
+func rank99(n int) int { return (n*99+99)/100 - 1 }
+
+// depths counts small numbers by value, so that a run's worth of samples is summed up exactly.
+type Counts struct {
+	count []int // by value; what is more than maxDepth counts as maxDepth
+	total int
+}
+
+// maxDepth is above every queue's limit, several of which make up a depth.
+const maxDepth = 1 << 16
+
+func (d *Counts) Add(depth int) {
+	depth = min(depth, maxDepth)
+	for len(d.count) <= depth {
+		d.count = append(d.count, 0)
+	}
+	d.count[depth]++
+	d.total++
+}
+
+func (d *Counts) Quantiles() Quantiles[int] {
+	if d.total == 0 {
+		return Quantiles[int]{}
+	}
+	return Quantiles[int]{d.total, d.at(d.total / 2), d.at(rank99(d.total)), d.at(d.total - 1)}
+}
+
+// at is the value with index k of all in order.
+func (d *Counts) at(k int) int {
+	for depth, n := range d.count {
+		if k -= n; k < 0 {
+			return depth
+		}
+	}
+	panic("BUG: netsim: rank beyond the count")
+}
+
+func (d *Counts) Reset() {
+	clear(d.count)
+	d.count, d.total = d.count[:0], 0
+}

@@ -1,0 +1,84 @@
+// Package report has what a simulation measured, as values: a [Report] with its spreads, quantiles
+// and samples. [Report.WriteTo] writes it for people, [Report.Figures] gives it to programs as JSON,
+// and [Measures] are the figures by which runs are compared. Reports are filled by package cluster;
+// package page makes web pages of them.
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"serf/netsim"
+	"serf/swim"
+)
+
+// Report is the figures of a run so far.
+type Report struct {
+	Members, Running int
+	Time             time.Duration // simulated
+	Settled          bool
+	Wrong            int // pairs of a running member and another that it is wrong about
+	Episodes         []Episode
+	Detections       []Detection
+	Returned         int              // crashed members that were back before all knew
+	FirstNoticed     Durations        // of crashes, by the first other member
+	AllNoticed       Durations        // by the last
+	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
+	FalseFailures    FalseFailures
+	Troubled         bool // the network had faults
+	Suspicions       uint64
+	Refutations      uint64
+	UserEvents       int      // fired
+	EventDeliveries  uint64   // of all of them, to anybody
+	Events           []Spread // how each got to those who ran when it was fired, for the first of very many
+	EventSpread      Durations
+	Queries          []Spread // the answers to each, of those who ran when it was asked
+	QuerySpread      Durations
+	Packets, Bytes   Quantiles[float64] // sent in packets a second, by member that runs at the end
+	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
+	Network          netsim.Stats
+	Series           Series
+	Bands            []Band
+	Trace            uint64
+	Violations       []Violation
+	Cut              bool // interrupted before its time
+}
+
+// Band is a time in which something was wrong, or, if it has no length, a moment at which something
+// happened. Times count from the start.
+type Band struct {
+	What     string
+	From, To time.Duration
+}
+
+// Violation is a rule that was broken.
+type Violation struct {
+	At    swim.Time
+	Check string
+	Text  string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
+}
+
+// toAll is how long news took that has reached all whom it was for.
+func TimesToAll(list []Spread) Durations {
+	var d []time.Duration
+	for i := range list {
+		if took, ok := list[i].ToAll(); ok {
+			d = append(d, took)
+		}
+	}
+	return QuantilesOf(d)
+}
+
+// Share is how many of those it was for each of list has reached, together, from 0 to 1.
+func Share(list []Spread) float64 {
+	var total Spread
+	for i := range list {
+		total.Due += list[i].Due
+		total.Reached += list[i].Reached
+	}
+	return total.Share()
+}

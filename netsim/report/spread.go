@@ -1,0 +1,69 @@
+package report
+
+import (
+	"time"
+
+	"serf/internal/invariant"
+	"serf/swim"
+)
+
+// Spread is how one piece of news, an event or a crash, became known: when it had reached how many
+// of the members that it was for.
+type Spread struct {
+	At      swim.Time // when it happened
+	Last    swim.Time // when the latest of Reached heard of it, or Never
+	Due     int       // members that it was for, less those that stopped before they heard of it
+	Reached int       // of Due
+	// Steps are some of the moments at which Reached grew, in order: the first, the last, and
+	// in between at most maxSteps, evenly distributed over Due.
+	Steps []Step
+}
+
+// Step is a moment of a spread.
+type Step struct {
+	After   time.Duration
+	Reached int
+}
+
+// maxSteps keeps a spread over thousands of members as small as a drawing of it.
+const maxSteps = 100
+
+func NewSpread(at swim.Time, due int) Spread {
+	return Spread{At: at, Last: swim.Never, Due: due}
+}
+
+// reach takes in that one more member heard of it.
+func (s *Spread) Reach(now swim.Time) {
+	s.Reached++
+	s.Last = now
+	invariant.Check(s.Reached <= s.Due, "report: news reached more members than there are")
+	first := s.Reached == 1
+	if first || s.Reached == s.Due || s.Reached*maxSteps/s.Due > (s.Reached-1)*maxSteps/s.Due {
+		s.Steps = append(s.Steps, Step{now.Sub(s.At), s.Reached})
+	}
+}
+
+// lose strikes a member off that stopped before it heard of it. Those who stop later have heard.
+func (s *Spread) Lose() {
+	s.Due--
+	invariant.Check(s.Due >= s.Reached, "report: news was for fewer members than it reached")
+}
+
+// waiting is how many haven't heard of it yet.
+func (s *Spread) Waiting() int { return s.Due - s.Reached }
+
+// Share is how many of those it was for have heard of it, from 0 to 1.
+func (s *Spread) Share() float64 {
+	if s.Due == 0 {
+		return 1
+	}
+	return float64(s.Reached) / float64(s.Due)
+}
+
+// ToAll is how long it took to reach all, and whether it has.
+func (s *Spread) ToAll() (time.Duration, bool) {
+	if s.Reached < s.Due || s.Reached == 0 {
+		return 0, false
+	}
+	return s.Last.Sub(s.At), true
+}

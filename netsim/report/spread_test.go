@@ -1,0 +1,43 @@
+package report
+
+import (
+	"testing"
+	"time"
+
+	"serf/swim"
+)
+
+func TestSpreadOverFewKeepsEachStep(t *testing.T) {
+	s := NewSpread(swim.Time(time.Second), 4)
+	for i := range 3 {
+		s.Reach(swim.Time(time.Second) + swim.Time(i))
+	}
+	if _, all := s.ToAll(); all || s.Share() != 0.75 || len(s.Steps) != 3 {
+		t.Errorf("3 of 4: all %v, share %v, %d steps", all, s.Share(), len(s.Steps))
+	}
+	s.Lose()
+	if took, all := s.ToAll(); !all || took != 2 || s.Share() != 1 {
+		t.Errorf("the 4th is gone: all %v after %v, share %v", all, took, s.Share())
+	}
+}
+
+func TestSpreadOverManyIsBounded(t *testing.T) {
+	const due = 10_007
+	s := NewSpread(0, due)
+	for i := range due {
+		s.Reach(swim.Time(i))
+	}
+	if n := len(s.Steps); n > maxSteps+1 || n < maxSteps {
+		t.Errorf("%d steps, want the first and %d", n, maxSteps)
+	}
+	if first, last := s.Steps[0], s.Steps[len(s.Steps)-1]; first.Reached != 1 || last.Reached != due || last.After != due-1 {
+		t.Errorf("from %+v to %+v", first, last)
+	}
+}
+
+func TestNewsForNobodyReachesNobody(t *testing.T) {
+	s := NewSpread(0, 0)
+	if _, all := s.ToAll(); all || s.Share() != 1 {
+		t.Errorf("all %v, share %v", all, s.Share())
+	}
+}

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// WriteTo writes the figures for people to read.
+func (r *Report) WriteTo(w io.Writer) (int64, error) {
+	p := &printer{w: w}
+	cut := ""
+	if r.Cut {
+		cut = " (interrupted)"
+	}
+	p.line("simulated", "%v%s; at the end %d of %d members run, %s", r.Time, cut, r.Running, r.Members, r.agreement())
+	r.writeTimes(p)
+	r.writeMembers(p)
+	p.blank()
+	r.writeNews(p)
+	r.writeTraffic(p)
+	for _, v := range r.Violations {
+		p.line("BROKEN RULE", "at %v: %s: %s", time.Duration(v.At), v.Check, v.Text)
+	}
+	p.line("trace", "%016x", r.Trace)
+	return p.n, p.err
+}
+
+// agreement is how views stand at the end.
+func (r *Report) agreement() string {
+	switch {
+	case r.Running == 0:
+		return "nobody is left to look"
+	case r.Settled:
+		return "all views agree"
+	}
+	return fmt.Sprintf("%d of %d views of another member are wrong", r.Wrong, r.Running*(r.Members-1))
+}
+
+// writeTimes is the table of how long things took.
+func (r *Report) writeTimes(p *printer) {
+	if len(r.Episodes)+len(r.Detections)+len(r.Events)+len(r.Queries) == 0 {
+		return
+	}
+	p.blank()
+	p.row("time until", "count", "median", "99th", "worst")
+	for _, c := range r.Changes() {
+		p.times("views agree, "+c.What, c.Count, c.Agreed, "")
+	}
+	if n := len(r.Detections); n > 0 {
+		p.times("crash noticed by one", n, r.FirstNoticed, fmt.Sprintf("  expected %s to %s", short(r.Bounds[0]), short(r.Bounds[1])))
+		back := ""
+		if r.Returned > 0 {
+			back = fmt.Sprintf("  %d back before", r.Returned)
+		}
+		p.times("crash known to all", n, r.AllNoticed, back)
+	}
+	if n := len(r.Events); n > 0 {
+		p.times("event delivered to all", n, r.EventSpread, "")
+	}
+	if n := len(r.Queries); n > 0 {
+		p.times("query answered by all", n, r.QuerySpread, "")
+	}
+}
+
+// writeMembers is the table of what each member has to do.
+func (r *Report) writeMembers(p *printer) {
+	if r.Packets.Count == 0 {
+		return
+	}
+	p.blank()
+	p.row("per member", "", "median", "99th", "worst")
+	p.row("packets sent a second", "", number(r.Packets.Median), number(r.Packets.P99), number(r.Packets.Worst))
+	p.row("bytes sent a second", "", number(r.Bytes.Median), number(r.Bytes.P99), number(r.Bytes.Worst))
+	if q := r.Queue; q.Count > 0 {
+		p.row("messages to gossip", "", strconv.Itoa(q.Median), strconv.Itoa(q.P99), strconv.Itoa(q.Worst))
+	}
+}
+
+// writeNews is about what members said of others, and what users had them say.
+func (r *Report) writeNews(p *printer) {
+	f := &r.FalseFailures
+	across := ""
+	if f.AcrossFaults > 0 {
+		across = fmt.Sprintf("; and %d across faults of the network", f.AcrossFaults)
+	}
+	if f.All > 0 {
+		p.line("false failures", "%d, of which %d at healthy members, %d of these about healthy ones%s", f.All, f.AtHealthy, f.OfHealthy, across)
+	} else {
+		p.line("false failures", "none%s", across)
+	}
+	p.line("suspicions", "%d, of which %d refuted", r.Suspicions, r.Refutations)
+	if r.UserEvents > 0 {
+		p.line("user events", "%d fired, %s delivered", r.UserEvents, Percent(Share(r.Events)))
+	}
+	if len(r.Queries) > 0 {
+		p.line("queries", "%d asked, %s answered", len(r.Queries), Percent(Share(r.Queries)))
+	}
+}
+
+func (r *Report) writeTraffic(p *printer) {
+	n := &r.Network
+	var fates []string
+	for _, f := range []struct {
+		n   uint64
+		how string
+	}{
+		{n.Delivered, "delivered"}, {n.Lost, "lost by chance"}, {n.Cut, "cut off"}, {n.Duplicated, "duplicated"},
+		{n.Nobody, "to nobody"}, {n.Overflowed, "overflowed"}, {n.Choked, "choked by bandwidth"},
+	} {
+		if f.n > 0 {
+			fates = append(fates, fmt.Sprintf(", %d %s", f.n, f.how))
+		}
+	}
+	p.line("packets", "%d sent%s", n.Sent, strings.Join(fates, ""))
+	failed := ""
+	if n.StreamsFailed > 0 {
+		failed = fmt.Sprintf(", %d failed", n.StreamsFailed)
+	}
+	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed, number(r.StreamRate()))
+}
+
+// StreamRate is the bytes that streams carried, a second and member.
+func (r *Report) StreamRate() float64 {
+	seconds := r.Time.Seconds() * float64(r.Members)
+	if seconds == 0 {
+		return 0
+	}
+	return float64(r.Network.StreamBytes) / seconds
+}
+
+// short rounds d to what is worth reading.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(100 * time.Microsecond).String()
+	case d < 100*time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// number writes x with one decimal if it is small, else without.
+func number(x float64) string {
+	if x < 100 {
+		return strconv.FormatFloat(x, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(x, 'f', 0, 64)
+}
+
+// Percent writes a share from 0 to 1. It never rounds to 100 what isn't all.
+func Percent(share float64) string {
+	p := share * 100
+	if share < 1 {
+		p = min(p, 99.99)
+	}
+	return strconv.FormatFloat(math.Floor(p*100)/100, 'f', -1, 64) + "%"
+}
+
+// printer writes lines of a label and a text, and keeps the first error.
+type printer struct {
+	w   io.Writer
+	n   int64
+	err error
+}
+
+func (p *printer) write(s string) {
+	if p.err != nil {
+		return
+	}
+	n, err := io.WriteString(p.w, strings.TrimRight(s, " ")+"\n")
+	p.n += int64(n)
+	p.err = err
+}
+
+func (p *printer) blank() { p.write("") }
+
+func (p *printer) line(label, format string, args ...any) {
+	p.write(fmt.Sprintf("%-18s"+format, append([]any{label}, args...)...))
+}
+
+// Columns of tables.
+const (
+	tableLabel = 26
+	tableCell  = 10
+)
+
+// row is a line of a table. It pads by letters and not by bytes: durations have a µ.
+func (p *printer) row(label string, cells ...string) {
+	var b strings.Builder
+	b.WriteString(label)
+	b.WriteString(strings.Repeat(" ", max(0, tableLabel-utf8.RuneCountInString(label))))
+	for _, c := range cells {
+		b.WriteString(strings.Repeat(" ", max(0, tableCell-utf8.RuneCountInString(c))))
+		b.WriteString(c)
+	}
+	p.write(b.String())
+}
+
+// times is a row about durations. What isn't over yet shows in the count; a single one needs no quantiles.
+func (p *printer) times(label string, of int, d Durations, remark string) {
+	count := strconv.Itoa(of)
+	if d.Count < of {
+		count = fmt.Sprintf("%d of %d", d.Count, of)
+	}
+	cells := []string{count}
+	switch d.Count {
+	case 0:
+	case 1:
+		cells = append(cells, short(d.Median))
+	default:
+		cells = append(cells, short(d.Median), short(d.P99), short(d.Worst))
+	}
+	if remark != "" {
+		for len(cells) < 4 {
+			cells = append(cells, "")
+		}
+		cells = append(cells, remark)
+	}
+	p.row(label, cells...)
+}

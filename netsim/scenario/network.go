@@ -1,0 +1,62 @@
+package scenario
+
+import (
+	"time"
+
+	"serf/netsim"
+)
+
+// links returns how packets travel where no path says otherwise, and, if there are regions, the table
+// of paths for SetPaths.
+func (s *Scenario) links() (base netsim.Link, paths []netsim.Link) {
+	n := &s.Network
+	base = netsim.Link{Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, HoldBack: n.HoldBack}
+	if base.Latency.IsZero() {
+		p := s.profile()
+		base.Latency = p.Link.Latency
+	}
+	base.Jitter = upTo(n.Jitter)
+	if len(s.Paths) == 0 {
+		return base, nil
+	}
+	r := len(s.Regions)
+	paths = make([]netsim.Link, r*r)
+	for i := range paths {
+		paths[i] = base
+	}
+	number := make(map[string]int)
+	for i := range s.Regions {
+		number[s.Regions[i].Name] = i
+	}
+	for i := range s.Paths {
+		p := &s.Paths[i]
+		from, to := number[p.From], number[p.To]
+		paths[from*r+to] = p.on(base, n.Jitter)
+		if !p.OneWay {
+			paths[to*r+from] = paths[from*r+to]
+		}
+	}
+	return base, paths
+}
+
+// on is the link of a path on top of that which is there anyway, with that jitter.
+func (p *Path) on(base netsim.Link, jitter Duration) netsim.Link {
+	l := base
+	if !p.Latency.IsZero() {
+		l.Latency = p.Latency
+	}
+	if !p.HoldBack.IsZero() {
+		l.HoldBack = p.HoldBack
+	}
+	l.Jitter = upTo(jitter + p.Jitter)
+	l.Loss, l.Duplicate, l.Reorder = base.Loss.Or(p.Loss), base.Duplicate.Or(p.Duplicate), base.Reorder.Or(p.Reorder)
+	return l
+}
+
+// upTo is the jitter by which packets take longer by up to so much. None takes no draw.
+func upTo(most Duration) netsim.Dist {
+	if most == 0 {
+		return netsim.Dist{}
+	}
+	return netsim.Uniform(0, time.Duration(most))
+}

@@ -1,0 +1,33 @@
+package scenario
+
+import (
+	"errors"
+	"strings"
+
+	"serf/internal/jsonfile"
+)
+
+// Place is where a key of a file is: line and column, both from 1.
+type Place = jsonfile.Place
+
+// Problem is one thing that is wrong with a scenario. Key says where, as "faults[2].count".
+type Problem struct {
+	Key, Text string
+}
+
+func (p *Problem) Error() string { return strings.TrimPrefix(p.Key+" ", " ") + p.Text }
+
+// Problems returns the single problems of an error of Validate.
+func Problems(err error) []*Problem {
+	var list []*Problem
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			list = append(list, Problems(e)...)
+		}
+		return list
+	}
+	if p := (*Problem)(nil); errors.As(err, &p) {
+		list = append(list, p)
+	}
+	return list
+}

@@ -1,0 +1,313 @@
+package scenario
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serf/internal/invariant"
+	"serf/internal/jsonfile"
+	"serf/netsim"
+)
+
+// ParseScenario reads a scenario from JSON. What data doesn't say is as in DefaultScenario. The error
+// has every problem of the form, joined, each with its place; whether the values make
+// sense is for Validate to say. places has the place of each key that is in data.
+func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
+	s = Default()
+	f := jsonfile.Parse("", data).Whole()
+	f.Root().Read(&s)
+	return s, f.Places(), f.Err()
+}
+
+// Param is something of a scenario that has one value: an option of the command line, or what
+// a sweep goes through.
+type Param struct {
+	Name  string // of the option
+	Key   string // in a file, and for Scenario.Set
+	Usage string
+}
+
+// Switch reports whether p is on or off.
+func (p *Param) Switch() bool {
+	s := Default()
+	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
+	invariant.Check(err == nil, "scenario: parameter with a wrong key")
+	return v.Kind() == reflect.Bool
+}
+
+// Arg is what a value of p looks like.
+func (p *Param) Arg() string {
+	s := Default()
+	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
+	invariant.Check(err == nil, "scenario: parameter with a wrong key")
+	t := v.Type()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch reflect.Zero(t).Interface().(type) {
+	case Duration:
+		return "TIME"
+	case netsim.Dist:
+		return "DELAY"
+	case bool:
+		return "true"
+	}
+	return "N"
+}
+
+// params is the only place that says which options set what.
+var params = []Param{
+	{"nodes", "nodes", "how many nodes"},
+	{"for", "for", "how long to simulate"},
+	{"seed", "seed", "of all chance"},
+	{"profile", "profile", "timings, and the latency that goes with them: lan, wan or local"},
+	{"start-over", "start.over", "time in which the nodes of a cold start are started"},
+	{"start-seeds", "start.seeds", "how many nodes, the first ones, the others join through; 0 means 1"},
+	{"start-later", "start.later", "how many nodes, the last ones, wait for a fault of kind join or churn to start them"},
+	{"start-apart", "start.apart", "nodes of a warm start have no seeds to join when they start again"},
+	{"events", "events", "how many user events random nodes send"},
+	{"encrypt", "encrypt", "seal all traffic"},
+	{"compress", "compress", "compress messages, as agents do by default"},
+	{"check", "check", "hold the run to the invariants"},
+
+	{"latency", "network.latency", "one-way latency instead of the profile's"},
+	{"jitter", "network.jitter", "by how much a packet may be later than that"},
+	{"loss", "network.loss", "chance of losing a packet"},
+	{"duplicate", "network.duplicate", "chance of a packet arriving twice"},
+	{"reorder", "network.reorder", "chance of a packet being held back"},
+	{"hold-back", "network.hold_back", "by how much"},
+	{"bandwidth", "network.bandwidth", "what each node can send a second"},
+	{"queue", "network.queue", "how long a packet may wait to be sent"},
+
+	{"probe-interval", "timing.probe_interval", "between two probes of a node"},
+	{"probe-timeout", "timing.probe_timeout", "for a direct answer"},
+	{"indirect-probes", "timing.indirect_probes", "how many others are asked then"},
+	{"stream-ping", "timing.stream_ping", "probe by TCP, too, when UDP fails"},
+	{"gossip-interval", "timing.gossip_interval", "between two rounds of gossip"},
+	{"gossip-nodes", "timing.gossip_nodes", "how many others a round tells"},
+	{"gossip-rate", "timing.gossip_rate", "most bytes a second that bursts of gossip take"},
+	{"gossip-to-the-dead", "timing.gossip_to_the_dead", "how long a failed node is told"},
+	{"retransmit-mult", "timing.retransmit_mult", "how often each message is gossiped, times log n"},
+	{"push-pull-interval", "timing.push_pull_interval", "between two full exchanges of a node"},
+	{"suspicion-mult", "timing.suspicion_mult", "least time to refute a suspicion, in probe intervals, times log n"},
+	{"suspicion-max-mult", "timing.suspicion_max_mult", "the longest, as a multiple of the least"},
+	{"awareness-max", "timing.awareness_max", "bound of the health score"},
+	{"stream-timeout", "timing.stream_timeout", "for an exchange by TCP"},
+	{"reconnect-interval", "timing.reconnect_interval", "between attempts to reach failed nodes"},
+	{"reconnect-timeout", "timing.reconnect_timeout", "how long a failed node is tried"},
+	{"tombstone-timeout", "timing.tombstone_timeout", "how long one that left is remembered"},
+	{"reap-interval", "timing.reap_interval", "between looks for those that are to be forgotten"},
+}
+
+// Params lists what options can set.
+func Params() []Param { return slices.Clone(params) }
+
+// Set gives one value of s by the name of its option, or by its key: "loss", "network.loss",
+// "faults[0].count". value is in the form that options take. Lists must have the item that key names.
+func (s *Scenario) Set(key, value string) error {
+	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
+		key = params[i].Key
+	}
+	v, err := lookup(reflect.ValueOf(s).Elem(), key)
+	if err != nil {
+		return err
+	}
+	return setText(v, value)
+}
+
+// Value is the value of a key, in the form that Set takes; "" where nothing is set.
+func (s *Scenario) Value(key string) (string, error) {
+	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
+		key = params[i].Key
+	}
+	c := s.Clone()
+	v, err := lookup(reflect.ValueOf(&c).Elem(), key)
+	if err != nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return "", err
+	}
+	if d, ok := v.Interface().(netsim.Dist); ok && d.IsZero() {
+		return "", nil
+	}
+	return fmt.Sprint(reflect.Indirect(v).Interface()), nil
+}
+
+// WriteTo writes s as ParseScenario reads it, indented.
+func (s *Scenario) WriteTo(w io.Writer) (int64, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return 0, err
+	}
+	return b.WriteTo(w)
+}
+
+// ParseFault reads a fault as "KIND,KEY=VALUE,...", with the keys of a file: "crash,count=3,start=20s". Several
+// members are joined by +, as members=m1+m4..m6, and the keys of to begin with to. as in to.region=eu.
+func ParseFault(text string) (Fault, error) {
+	var f Fault
+	err := parseKeys(text, &f.Kind, faultKinds, reflect.ValueOf(&f).Elem(), func(key string) {
+		if strings.HasPrefix(key, "to.") && f.To == nil {
+			f.To = new(Who)
+		}
+	})
+	return f, err
+}
+
+// ParseWork reads a work as "KIND,KEY=VALUE,...", with the keys of a file: "event,every=1s,size=100".
+func ParseWork(text string) (Work, error) {
+	var w Work
+	err := parseKeys(text, &w.Kind, workKinds, reflect.ValueOf(&w).Elem(), func(string) {})
+	return w, err
+}
+
+// parseKeys reads a kind and then pairs of key and value into v. prepare is called with each key before it is set.
+func parseKeys(text string, kind *string, kinds []KindInfo, v reflect.Value, prepare func(key string)) error {
+	name, rest, _ := strings.Cut(text, ",")
+	*kind = name
+	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
+		return fmt.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
+	}
+	for _, pair := range pairsOf(rest) {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("%q: want KEY=VALUE", pair)
+		}
+		prepare(key)
+		field, err := lookup(v, key)
+		if err == nil {
+			err = setText(field, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", pair, err)
+		}
+	}
+	return nil
+}
+
+// pairsOf splits text at its commas, but for those within a value, as in delay=exp:1ms,5ms.
+func pairsOf(text string) []string {
+	var pairs []string
+	for part := range strings.SplitSeq(text, ",") {
+		switch last := len(pairs) - 1; {
+		case strings.Contains(part, "=") || part != "" && last < 0:
+			pairs = append(pairs, part)
+		case part != "":
+			pairs[last] += "," + part
+		}
+	}
+	return pairs
+}
+
+func joinKey(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}
+
+// lookup follows key from v on.
+func lookup(v reflect.Value, key string) (reflect.Value, error) {
+	done := ""
+	for part := range strings.SplitSeq(key, ".") {
+		name, index, indexed := strings.Cut(part, "[")
+		if !hasParts(v) {
+			return v, &Problem{done, "has no parts"}
+		}
+		field := jsonfile.FieldOf(v, name)
+		if !field.IsValid() {
+			return v, &Problem{joinKey(done, name), "doesn't exist; " + jsonfile.Advice(name, namesAt(v))}
+		}
+		v, done = field, joinKey(done, part)
+		if indexed {
+			i, err := strconv.Atoi(strings.TrimSuffix(index, "]"))
+			if err != nil || v.Kind() != reflect.Slice || i < 0 || i >= v.Len() {
+				return v, &Problem{done, "doesn't exist"}
+			}
+			v = v.Index(i)
+		}
+		if v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct {
+			if v.IsNil() {
+				return v, &Problem{done, "doesn't exist"}
+			}
+			v = v.Elem()
+		}
+	}
+	if hasParts(v) || v.Kind() == reflect.Slice && v.Type() != reflect.TypeFor[[]string]() {
+		return v, &Problem{done, "has no value of its own"}
+	}
+	return v, nil
+}
+
+// hasParts reports whether v is a struct whose fields have keys.
+func hasParts(v reflect.Value) bool {
+	return v.Kind() == reflect.Struct && !jsonfile.IsText(v)
+}
+
+// namesAt lists what may stand at a place: at the top, the names of the options.
+func namesAt(v reflect.Value) []string {
+	if v.Type() != reflect.TypeFor[Scenario]() {
+		return jsonfile.KeysOf(v.Type())
+	}
+	var names []string
+	for _, p := range params {
+		names = append(names, p.Name)
+	}
+	return append(names, "and the keys of scenario files, such as faults[0].count")
+}
+
+// setText sets v to what text says.
+func setText(v reflect.Value, text string) error {
+	if v.Kind() == reflect.Pointer {
+		fresh := reflect.New(v.Type().Elem())
+		if err := setText(fresh.Elem(), text); err != nil {
+			return err
+		}
+		v.Set(fresh)
+		return nil
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		return u.UnmarshalText([]byte(text))
+	}
+	var err error
+	switch v.Kind() {
+	case reflect.Slice:
+		v.Set(reflect.ValueOf(strings.Split(text, "+")))
+	case reflect.Bool:
+		var x bool
+		if x, err = strconv.ParseBool(text); err == nil {
+			v.SetBool(x)
+		}
+	case reflect.Int:
+		var x int
+		if x, err = strconv.Atoi(text); err == nil {
+			v.SetInt(int64(x))
+		}
+	case reflect.Uint64:
+		var x uint64
+		if x, err = strconv.ParseUint(text, 10, 64); err == nil {
+			v.SetUint(x)
+		}
+	case reflect.Float64:
+		var x float64
+		if x, err = strconv.ParseFloat(text, 64); err == nil {
+			v.SetFloat(x)
+		}
+	case reflect.String:
+		v.SetString(text)
+	default:
+		return fmt.Errorf("can't be set to %q", text)
+	}
+	if err != nil {
+		return fmt.Errorf("want %s", jsonfile.WantOf(v))
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/netsim/cluster"
+	"serf/netsim/report"
+)
+
+// Sweep runs a scenario at each point of a grid: with each combination of the values of some knobs, and
+// with several seeds.
+type Sweep struct {
+	Base  Scenario
+	Knobs []Knob // at most maxKnobs; the last one changes fastest
+	Seeds int    // for each point: Base.Seed and those that follow it
+}
+
+// Knob is something of the scenario that a sweep changes.
+type Knob struct {
+	Name   string // an option of `serf sim` or a key: see Scenario.Set
+	Values []string
+}
+
+// Limits of a sweep.
+const (
+	maxKnobs = 4      // more than a table or a plot shows
+	maxRuns  = 10_000 // a day on two cores, at some seconds each
+)
+
+// ParseKnob reads "NAME=VALUE,VALUE". Values that have commas of their own are separated by semicolons.
+// A chance may be given in percent without the sign: 5 is 5%.
+func ParseKnob(text string, base *Scenario) (Knob, error) {
+	name, list, ok := strings.Cut(text, "=")
+	if !ok || name == "" || list == "" {
+		return Knob{}, errors.New("want NAME=VALUE,VALUE,..., such as loss=0,1,5")
+	}
+	if err := sweepable(name); err != nil {
+		return Knob{}, err
+	}
+	was, err := base.Value(name)
+	if err != nil {
+		return Knob{}, err
+	}
+	separator := ","
+	if strings.Contains(list, ";") {
+		separator = ";"
+	}
+	k := Knob{Name: name}
+	for v := range strings.SplitSeq(list, separator) {
+		v = strings.TrimSpace(v)
+		if _, err := strconv.ParseFloat(v, 64); err == nil && strings.HasSuffix(was, "%") {
+			v += "%"
+		}
+		scratch := base.Clone()
+		if err := scratch.Set(name, v); err != nil {
+			return Knob{}, fmt.Errorf("%s %q: %w", name, v, err)
+		}
+		if slices.Contains(k.Values, v) {
+			return Knob{}, fmt.Errorf("%s %q is there twice", name, v)
+		}
+		k.Values = append(k.Values, v)
+	}
+	return k, nil
+}
+
+// sweepable refuses what a sweep itself sets.
+func sweepable(name string) error {
+	if name == "seed" {
+		return errors.New("seed: every point has several, as many as -seeds says")
+	}
+	return nil
+}
+
+// Point is a combination of the knobs' values.
+type Point struct {
+	Values   []string // one for each knob
+	Scenario Scenario // with Base.Seed
+	Runs     []Run    // those that were done, in the order of their seeds
+	Missing  []uint64 // seeds of those that weren't
+}
+
+// Run is what came of one run. Its figures are those of Measures, by their index.
+type Run struct {
+	Seed       uint64
+	Figures    []report.Figure
+	Trace      uint64
+	Violations []report.Violation
+}
+
+// Points returns the points of the grid, without runs, or every problem of theirs.
+func (s *Sweep) Points() ([]Point, error) {
+	if len(s.Knobs) > maxKnobs {
+		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Knobs), maxKnobs)
+	}
+	total := 1
+	for _, k := range s.Knobs {
+		total = min(total*len(k.Values), maxRuns+1)
+	}
+	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
+		return nil, fmt.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs", s.Seeds, maxRuns)
+	}
+	points := make([]Point, total)
+	var errs []error
+	for i := range points {
+		p := &points[i]
+		p.Scenario = s.Base.Clone()
+		p.Values = s.valuesAt(i)
+		for j, v := range p.Values {
+			if err := p.Scenario.Set(s.Knobs[j].Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
+			}
+		}
+		if err := p.Scenario.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
+		}
+	}
+	return points, errors.Join(errs...)
+}
+
+func (s *Sweep) valuesAt(i int) []string {
+	values := make([]string, len(s.Knobs))
+	for j := len(s.Knobs) - 1; j >= 0; j-- {
+		n := len(s.Knobs[j].Values)
+		values[j] = s.Knobs[j].Values[i%n]
+		i /= n
+	}
+	return values
+}
+
+// Name says which point p is, as "loss=5% nodes=100".
+func (s *Sweep) Name(p *Point) string {
+	var parts []string
+	for j, v := range p.Values {
+		parts = append(parts, s.Knobs[j].Name+"="+v)
+	}
+	return strings.Join(parts, " ")
+}
+
+// Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many. It
+// stops early when ctx ends; then runs that weren't finished are missing. progress, if not nil, is called
+// often, by several goroutines, with the share of the work that is done, from 0 to 1.
+func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float64)) ([]Point, error) {
+	points, err := s.Points()
+	if err != nil {
+		return nil, err
+	}
+	w := &sweepWork{points: points, seeds: s.Seeds, runs: make([]*Run, len(points)*s.Seeds), progress: progress}
+	for i := range points {
+		w.total += w.weight(i) * float64(s.Seeds)
+	}
+	var group sync.WaitGroup
+	for range min(max(parallel, 1), len(w.runs)) {
+		group.Go(func() { w.work(ctx) })
+	}
+	group.Wait()
+	w.gather()
+	return points, nil
+}
+
+// sweepWork is what the goroutines of a sweep share.
+type sweepWork struct {
+	points   []Point // only read while they work
+	seeds    int
+	next     atomic.Int64 // the run that is taken next
+	runs     []*Run       // each is written by who took it
+	total    float64      // weight of all
+	done     atomic.Uint64
+	progress func(done float64)
+}
+
+// weight is how much work a run of a point is, in member-seconds.
+func (w *sweepWork) weight(point int) float64 {
+	s := &w.points[point].Scenario
+	return float64(s.Members) * time.Duration(s.For).Seconds()
+}
+
+// work takes runs until there is none left.
+func (w *sweepWork) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		i := int(w.next.Add(1) - 1)
+		if i >= len(w.runs) {
+			return
+		}
+		w.runs[i] = w.run(ctx, i/w.seeds, i%w.seeds)
+	}
+}
+
+// progressUnit is the unit in which progress is added up, in parts of a member-second.
+const progressUnit = 1000
+
+// run does one run. It returns nil if it was cut short.
+func (w *sweepWork) run(ctx context.Context, point, k int) *Run {
+	s := w.points[point].Scenario.Clone()
+	s.Seed += uint64(k)
+	last := time.Duration(s.For)
+	r, err := s.Run(ctx, func(_ *cluster.Cluster, left time.Duration) {
+		if w.progress != nil {
+			part := (last - left).Seconds() * float64(s.Members)
+			last = left
+			w.progress(float64(w.done.Add(uint64(part*progressUnit))) / progressUnit / w.total)
+		}
+	})
+	if err != nil || r.Cut { // err can't be: the points are valid
+		return nil
+	}
+	return &Run{Seed: s.Seed, Figures: r.Measured(), Trace: r.Trace, Violations: r.Violations}
+}
+
+// gather gives the runs to their points.
+func (w *sweepWork) gather() {
+	for i, r := range w.runs {
+		p := &w.points[i/w.seeds]
+		if r == nil {
+			p.Missing = append(p.Missing, p.Scenario.Seed+uint64(i%w.seeds))
+		} else {
+			p.Runs = append(p.Runs, *r)
+		}
+	}
+}
+
+// Range is the values of one measure in several runs: the middle one, and how far they differ. All are
+// zero if no run has it.
+type Range struct {
+	Count               int
+	Median, Least, Most float64
+}
+
+// Range sums up a measure, by its index, over the runs of p.
+func (p *Point) Range(measure int) Range {
+	var list []float64
+	for i := range p.Runs {
+		if f := p.Runs[i].Figures[measure]; f.There {
+			list = append(list, f.Value)
+		}
+	}
+	if len(list) == 0 {
+		return Range{}
+	}
+	slices.Sort(list)
+	return Range{len(list), list[len(list)/2], list[0], list[len(list)-1]}
+}

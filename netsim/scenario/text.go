@@ -1,0 +1,182 @@
+package scenario
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"serf/internal/jsonfile"
+	"serf/netsim"
+	"serf/netsim/report"
+)
+
+// Line is one line of a description: what it is about, and what there is to say.
+type Line struct{ Label, Text string }
+
+// Lines describes s, so that what is printed about a run stands for itself.
+func (s *Scenario) Lines() []Line {
+	var out []Line
+	add := func(label, format string, args ...any) {
+		out = append(out, Line{label, fmt.Sprintf(format, args...)})
+	}
+	if s.About != "" {
+		add("about", "%s", s.About)
+	}
+	add("nodes", "%d, profile %s, %s, seed %d", s.Members, s.Profile, s.Start, s.Seed)
+	if set := timingText(&s.Timing); set != "" {
+		add("timing", "%s", set)
+	}
+	add("network", "%v", s.networkText())
+	for i, n := range s.regionSizes() {
+		add("region "+s.Regions[i].Name, "%d nodes", n)
+	}
+	for i := range s.Paths {
+		add("path", "%v", s.Paths[i])
+	}
+	switch {
+	case s.Encrypt && s.Compress:
+		add("packets", "compressed and encrypted")
+	case s.Encrypt:
+		add("packets", "encrypted")
+	case s.Compress:
+		add("packets", "compressed")
+	}
+	for _, f := range s.Faults {
+		label := f.Kind
+		if label == FaultNetwork {
+			label = "worse network" // "network" is what it's like otherwise
+		}
+		add(label, "%v", f)
+	}
+	for _, w := range s.Work {
+		add(strings.TrimSpace(w.Kind+" "+w.Name), "%v", w)
+	}
+	return out
+}
+
+// String describes s as a part of a sentence.
+func (s Start) String() string {
+	text := "cold start"
+	if s.Warm {
+		text = "warm cluster"
+	}
+	if s.Over != nil {
+		text += " over " + s.Over.String()
+	}
+	if s.Seeds > 1 {
+		text += fmt.Sprintf(" through %d seeds", s.Seeds)
+	}
+	if s.Later > 0 {
+		text += fmt.Sprintf(", %d later", s.Later)
+	}
+	if s.Apart {
+		text += ", no seeds"
+	}
+	return text
+}
+
+// timingText lists what is set.
+func timingText(t *Timing) string {
+	var set []string
+	v := reflect.ValueOf(t).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsNil() {
+			name := strings.ReplaceAll(jsonfile.JSONName(v.Type().Field(i)), "_", " ")
+			set = append(set, fmt.Sprintf("%s %v", name, f.Elem().Interface()))
+		}
+	}
+	return strings.Join(set, ", ")
+}
+
+func (s *Scenario) networkText() string {
+	n := &s.Network
+	base, _ := s.links()
+	b := &strings.Builder{}
+	fmt.Fprintf(b, "latency %v", base.Latency)
+	if n.Jitter > 0 {
+		fmt.Fprintf(b, " and up to %v", n.Jitter)
+	}
+	fmt.Fprintf(b, ", loss %v, duplicates %v", n.Loss, n.Duplicate)
+	if n.Reorder > 0 {
+		fmt.Fprintf(b, ", reordered %v by %v", n.Reorder, n.HoldBack)
+	}
+	if n.Bandwidth > 0 {
+		fmt.Fprintf(b, ", %v a node with a queue of %v", n.Bandwidth, cmp.Or(time.Duration(n.Queue), netsim.DefaultQueue))
+	}
+	return b.String()
+}
+
+// String describes p in one line.
+func (p Path) String() string {
+	arrow := " and "
+	if p.OneWay {
+		arrow = " to "
+	}
+	text := p.From + arrow + p.To
+	if p.From == p.To {
+		text = "within " + p.From
+	}
+	for _, x := range []struct {
+		name  string
+		value fmt.Stringer
+		set   bool
+	}{
+		{"latency", p.Latency, !p.Latency.IsZero()}, {"jitter", p.Jitter, p.Jitter > 0}, {"loss", p.Loss, p.Loss > 0},
+		{"duplicates", p.Duplicate, p.Duplicate > 0}, {"reordered", p.Reorder, p.Reorder > 0}, {"by", p.HoldBack, !p.HoldBack.IsZero()},
+	} {
+		if x.set {
+			text += fmt.Sprintf(", %s %v", x.name, x.value)
+		}
+	}
+	return text
+}
+
+// maxBands are more than a plot can show side by side.
+const maxBands = 500
+
+// bands says what is wrong when.
+func (s *Scenario) bands() []report.Band {
+	var list []report.Band
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		start := time.Duration(f.Start)
+		for range min(max(1, f.Repeat), maxBands-len(list)) {
+			list = append(list, report.Band{What: f.label(), From: start, To: s.endOf(f, start)})
+			start += time.Duration(f.Length + f.Gap)
+		}
+	}
+	return list
+}
+
+// label names f in a few words.
+func (f *Fault) label() string {
+	verb := map[string]string{
+		FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join", FaultPause: "paused", FaultPartition: "cut off",
+		FaultBlockUDP: "without UDP", FaultNAT: "behind a NAT", FaultNetwork: "with a worse network",
+	}[f.Kind]
+	switch {
+	case f.Kind == FaultChurn:
+		return f.Kind
+	case f.Count > 0:
+		return fmt.Sprintf("%d %s", f.Count, verb)
+	case f.Share > 0:
+		return fmt.Sprintf("%v %s", f.Share, verb)
+	}
+	return f.Who.String() + " " + verb
+}
+
+// endOf is when a fault that began at start ends. Without a length a crash, leave or join is over at once, and
+// all else goes on to the end; but who comes one after the other takes that long.
+func (s *Scenario) endOf(f *Fault, start time.Duration) time.Duration {
+	run := time.Duration(s.For)
+	end := start + time.Duration(f.Length)
+	if f.Length == 0 && f.lasts() {
+		end = run
+	}
+	if f.Every > 0 {
+		end += time.Duration(s.number(&f.Who)-1) * time.Duration(f.Every)
+	}
+	return min(end, run)
+}
