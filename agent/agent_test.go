@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"reflect"
 	"runtime"
@@ -560,7 +561,7 @@ func TestLogTellsWhatPeopleGrepFor(t *testing.T) {
 		var out syncBuffer
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Log = NewLog(&out, LevelInfo)
+		c.Log = NewLog(&out, slog.LevelInfo)
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func (s *story) start(i int) {
 		}
 	}
 	s.outs[i] = new(syncBuffer)
-	c.Log = NewLog(s.outs[i], LevelWarn)
+	c.Log = NewLog(s.outs[i], slog.LevelWarn)
 	s.t.Cleanup(c.Log.Close)
 	a := begin(s.t, c)
 	s.agents[i] = a
@@ -163,7 +164,7 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 		blue := newStory(t, 3, wire.Sealer{Label: "blue"})
 		blue.agents[2].Shutdown()
 		var out syncBuffer
-		log := NewLog(&out, LevelWarn)
+		log := NewLog(&out, slog.LevelWarn)
 		c := memConfig(blue.net, "g1", 3)
 		c.Serf.Sealer, c.Log = &wire.Sealer{Label: "green"}, log
 		c.Join.Retry = []string{hostAddr(4).String()}

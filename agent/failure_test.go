@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -162,7 +163,7 @@ func TestPublicAddressWithoutEncryptionIsTold(t *testing.T) {
 			if tt.key != "" {
 				c = encrypted(c, tt.key)
 			}
-			c.Log = NewLog(&out, LevelWarn)
+			c.Log = NewLog(&out, slog.LevelWarn)
 			begin(t, c).Shutdown()
 			if got := strings.Contains(written(c.Log, &out), "[WARN] memberlist: Binding to public address without encryption!\n"); got != tt.want {
 				t.Errorf("%s, key %q: warned %v, want %v", tt.addr, tt.key, got, tt.want)

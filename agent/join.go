@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -222,7 +223,7 @@ func (a *Agent) joinRetrying() bool {
 			pause = min(pause, left)
 			left -= pause
 		}
-		a.log.Repeatf(LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err, pause.Round(time.Millisecond))
+		a.log.Repeatf(slog.LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err, pause.Round(time.Millisecond))
 		if !sleep(a.ctx, pause) {
 			return false
 		}
@@ -253,7 +254,7 @@ func (a *Agent) seekLost() {
 	seeds := slices.Concat(a.conf.Join.Retry, a.conf.Join.Seeds)
 	found, err := ResolveJoin(ctx, a.conf.Resolver, seeds, a.addr.Port())
 	if err != nil {
-		a.log.Repeatf(LevelDebug, "agent", "seek resolve", "seeds: %v", err)
+		a.log.Repeatf(slog.LevelDebug, "agent", "seek resolve", "seeds: %v", err)
 	}
 	lost, alone := a.withoutLiving(found)
 	if len(lost) == 0 {
@@ -270,7 +271,7 @@ func (a *Agent) seekLost() {
 	case err == nil:
 		a.log.Infof("agent", "joined: one of %d seeds that no living member had", len(lost))
 	case a.ctx.Err() == nil:
-		a.log.Repeatf(LevelDebug, "agent", "seek", "seeds that no living member has: %v", err)
+		a.log.Repeatf(slog.LevelDebug, "agent", "seek", "seeds that no living member has: %v", err)
 	}
 }
 

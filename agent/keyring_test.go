@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ func (f *ringFile) mend(err error) (tries int) {
 func ringCluster(t *testing.T, f *ringFile) (asker, keeper *Agent, log func() string) {
 	n := newMemNetwork()
 	var out syncBuffer
-	l := NewLog(&out, LevelInfo)
+	l := NewLog(&out, slog.LevelInfo)
 	t.Cleanup(func() { l.Close() })
 	c := encrypted(memConfig(n, "b", 2), "0123456789abcdef")
 	c.KeyringChanged, c.Log = f.save, l

@@ -4,38 +4,43 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// Level of a log line.
-type Level uint8
+// LevelTrace is the level of lines that are made only if somebody asks for them. The others are slog's.
+const LevelTrace = slog.LevelDebug - 4
 
-const (
-	LevelTrace Level = iota
-	LevelDebug
-	LevelInfo
-	LevelWarn
-	LevelError
-)
+// levels are the levels of lines and their names, the least important first.
+var levels = []struct {
+	level slog.Level
+	name  string
+}{
+	{LevelTrace, "TRACE"},
+	{slog.LevelDebug, "DEBUG"},
+	{slog.LevelInfo, "INFO"},
+	{slog.LevelWarn, "WARN"},
+	{slog.LevelError, "ERR"},
+}
 
-var levelNames = [...]string{"TRACE", "DEBUG", "INFO", "WARN", "ERR"}
-
-// String is the level as lines have it: TRACE, DEBUG, INFO, WARN or ERR.
-func (l Level) String() string {
-	if int(l) < len(levelNames) {
-		return levelNames[l]
+// levelName is a level as lines have it: TRACE, DEBUG, INFO, WARN or ERR.
+func levelName(level slog.Level) string {
+	name := levels[0].name
+	for _, l := range levels {
+		if level >= l.level {
+			name = l.name
+		}
 	}
-	return fmt.Sprintf("LEVEL%d", uint8(l))
+	return name
 }
 
 // ParseLevel reads a level's name in any case.
-func ParseLevel(s string) (Level, error) {
-	for i, name := range levelNames {
-		if strings.EqualFold(s, name) {
-			return Level(i), nil
+func ParseLevel(s string) (slog.Level, error) {
+	for _, l := range levels {
+		if strings.EqualFold(s, l.name) {
+			return l.level, nil
 		}
 	}
 	return 0, fmt.Errorf("log level %q: want trace, debug, info, warn or err", s)
@@ -43,12 +48,14 @@ func ParseLevel(s string) (Level, error) {
 
 // Limits of the log.
 const (
-	// logRing is how many lines a new monitor is given first (spec 4.5).
+	// logRing is how many lines a new monitor is given first, as clients of the RPC expect.
 	logRing = 512
-	// logLineMax cuts longer lines: what others put into names must not flood the log.
+	// logLineMax cuts longer lines, in bytes: what others put into names must not flood the log.
 	logLineMax = 4096
-	// logPendingMax bounds the bytes that wait for a slow output; lines beyond are dropped and counted.
-	logPendingMax = 256 << 10
+	// logQueue is how many lines wait for a slow output; lines beyond are dropped and counted.
+	logQueue = 2048
+	// logWriteMax is from how many bytes on lines that wait aren't written together.
+	logWriteMax = 64 << 10
 	// logCloseWait bounds how long Close waits for an output that takes nothing.
 	logCloseWait = 2 * time.Second
 )
@@ -57,74 +64,56 @@ const (
 //
 //	2026/11/22 09:26:31 [INFO] agent: Serf agent starting
 //
-// and hands them to monitors. No call waits for the output or for a monitor:
-// one goroutine writes, and what doesn't fit is dropped and counted. A nil *Log discards.
+// and hands them to monitors. No call waits for the output or for a monitor: one goroutine writes, and
+// what doesn't fit is dropped and counted. A nil *Log discards.
 type Log struct {
-	level  atomic.Uint32 // of the output
-	lowest atomic.Uint32 // the most verbose level that anyone wants
+	out    *Monitor      // what the output gets
+	lowest slog.LevelVar // the lowest level that anyone wants
+	done   chan struct{} // closed when the output has all it gets
 
 	mu       sync.Mutex
 	ring     [logRing]Line
 	ringLen  int
 	ringNext int
-	monitors []*Monitor
+	monitors []*Monitor // out is one of them
 	repeats  repeats
-	pending  []byte
-	writing  bool // the writer has taken lines and isn't done
-	lost     uint64
+	written  uint64        // of out.accepted, those that are written
 	idle     chan struct{} // closed when all is written; nil if nobody waits
-
-	wake   chan struct{} // capacity 1: the writer has work, or shall end
-	closed bool
-	done   chan struct{}
+	closed   bool
 }
 
 // Line is one line of the log, without a newline.
 type Line struct {
-	Level Level
+	Level slog.Level
 	Text  string
 }
 
 // NewLog starts a log that writes the lines of level and above to w. Close it.
-func NewLog(w io.Writer, level Level) *Log {
-	l := &Log{wake: make(chan struct{}, 1), done: make(chan struct{})}
-	l.level.Store(uint32(level))
-	l.updateLowest()
+func NewLog(w io.Writer, level slog.Level) *Log {
+	l := &Log{done: make(chan struct{})}
+	l.out = l.Monitor(level, logQueue, "the output is too slow")
 	go l.write(w)
 	return l
 }
 
 // SetLevel changes what the output gets.
-func (l *Log) SetLevel(level Level) {
-	if l == nil {
-		return
+func (l *Log) SetLevel(level slog.Level) {
+	if l != nil {
+		l.out.SetLevel(level)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.level.Store(uint32(level))
-	l.updateLowest()
 }
 
-// Level is what the output gets.
-func (l *Log) Level() Level {
-	if l == nil {
-		return LevelError
-	}
-	return Level(l.level.Load())
-}
+// Enabled reports whether a line of this level goes anywhere.
+func (l *Log) Enabled(level slog.Level) bool { return l != nil && level >= l.lowest.Level() }
 
-// Enabled tells whether a line of this level goes anywhere.
-func (l *Log) Enabled(level Level) bool { return l != nil && uint32(level) >= l.lowest.Load() }
-
-// updateLowest computes lowest; l.mu is held, or nobody else has l. The ring
-// keeps debug lines whatever the output's level, for monitors to come; trace
-// lines are only made when someone asks for them.
+// updateLowest computes lowest; l.mu is held. The ring keeps debug lines whatever the output's level,
+// for monitors to come; trace lines are only made when someone asks for them.
 func (l *Log) updateLowest() {
-	lowest := min(l.level.Load(), uint32(LevelDebug))
+	lowest := slog.LevelDebug
 	for _, m := range l.monitors {
-		lowest = min(lowest, uint32(m.level))
+		lowest = min(lowest, m.level)
 	}
-	l.lowest.Store(lowest)
+	l.lowest.Set(lowest)
 }
 
 // Tracef adds a line of the lowest level; Debugf, Infof, Warnf and Errorf add one of theirs. The
@@ -135,26 +124,26 @@ func (l *Log) Tracef(component, format string, args ...any) {
 
 // Debugf is like Tracef.
 func (l *Log) Debugf(component, format string, args ...any) {
-	l.Logf(LevelDebug, component, format, args...)
+	l.Logf(slog.LevelDebug, component, format, args...)
 }
 
 // Infof is like Tracef.
 func (l *Log) Infof(component, format string, args ...any) {
-	l.Logf(LevelInfo, component, format, args...)
+	l.Logf(slog.LevelInfo, component, format, args...)
 }
 
 // Warnf is like Tracef.
 func (l *Log) Warnf(component, format string, args ...any) {
-	l.Logf(LevelWarn, component, format, args...)
+	l.Logf(slog.LevelWarn, component, format, args...)
 }
 
 // Errorf is like Tracef.
 func (l *Log) Errorf(component, format string, args ...any) {
-	l.Logf(LevelError, component, format, args...)
+	l.Logf(slog.LevelError, component, format, args...)
 }
 
 // Logf adds a line.
-func (l *Log) Logf(level Level, component, format string, args ...any) {
+func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 	if !l.Enabled(level) {
 		return
 	}
@@ -167,13 +156,13 @@ func (l *Log) Logf(level Level, component, format string, args ...any) {
 // Repeatf adds a line about a condition that may come again and again: the
 // first line with this key is written, further ones are counted, and the count
 // is written every 30 s for as long as there are any.
-func (l *Log) Repeatf(level Level, component, key, format string, args ...any) {
+func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
 	l.repeat(level, component, repeatKey{text: key}, func() string { return fmt.Sprintf(format, args...) })
 }
 
 // Overf adds a line that says that what Repeatf told with this key is over. What was counted since is told
 // before it, not later, and when it comes again it is told at once.
-func (l *Log) Overf(level Level, component, key, format string, args ...any) {
+func (l *Log) Overf(level slog.Level, component, key, format string, args ...any) {
 	if l == nil {
 		return
 	}
@@ -192,7 +181,7 @@ func (l *Log) Overf(level Level, component, key, format string, args ...any) {
 }
 
 // repeat is Repeatf; text is called for the first line only.
-func (l *Log) repeat(level Level, component string, key repeatKey, text func() string) {
+func (l *Log) repeat(level slog.Level, component string, key repeatKey, text func() string) {
 	if !l.Enabled(level) {
 		return
 	}
@@ -234,11 +223,11 @@ func (l *Log) tellRepeats() {
 
 // makeLine words a line. Control characters are replaced: a name or payload of
 // another member can't forge a line or drive a terminal.
-func makeLine(now time.Time, level Level, component, text string) Line {
+func makeLine(now time.Time, level slog.Level, component, text string) Line {
 	b := make([]byte, 0, 64+len(text))
 	b = now.AppendFormat(b, "2006/01/02 15:04:05")
 	b = append(b, " ["...)
-	b = append(b, level.String()...)
+	b = append(b, levelName(level)...)
 	b = append(b, "] "...)
 	b = append(b, component...)
 	b = append(b, ": "...)
@@ -265,7 +254,7 @@ func appendPrintable(b []byte, text string) []byte {
 	return b
 }
 
-// add hands a line to the ring, the monitors and the writer. l.mu is held.
+// add hands a line to the ring and the monitors. l.mu is held.
 func (l *Log) add(line Line) {
 	if l.closed {
 		return
@@ -276,59 +265,35 @@ func (l *Log) add(line Line) {
 	for _, m := range l.monitors {
 		m.offer(line)
 	}
-	if uint32(line.Level) < l.level.Load() {
-		return
-	}
-	if len(l.pending)+len(line.Text)+1 > logPendingMax {
-		l.lost++
-		return
-	}
-	l.pending = append(append(l.pending, line.Text...), '\n')
-	l.signal()
 }
 
-func (l *Log) signal() {
-	select {
-	case l.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-// write is the goroutine that owns the output.
+// write is the goroutine that owns the output. An output that fails has nowhere to be reported.
 func (l *Log) write(w io.Writer) {
 	defer close(l.done)
 	var b []byte
-	for range l.wake {
-		var closed bool
-		for {
-			b, closed = l.take(b)
-			if len(b) == 0 {
-				break
-			}
-			w.Write(b) // an output that fails has nowhere to be reported
-		}
-		if closed {
+	for {
+		line, ok := l.out.Next()
+		if !ok {
 			return
 		}
+		b = append(append(b[:0], line.Text...), '\n')
+		for l.out.Len() > 0 && len(b) < logWriteMax {
+			line, _ = l.out.Next()
+			b = append(append(b, line.Text...), '\n')
+		}
+		w.Write(b)
+		l.noteWritten()
 	}
 }
 
-// take swaps the pending lines for the written buffer b.
-func (l *Log) take(b []byte) (lines []byte, closed bool) {
+func (l *Log) noteWritten() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lines, l.pending = l.pending, b[:0]
-	if l.lost > 0 && len(lines) > 0 {
-		text := fmt.Sprintf("%d lines of the log were dropped: the output is too slow", l.lost)
-		lines = append(append(lines, makeLine(time.Now(), LevelWarn, "agent", text).Text...), '\n')
-		l.lost = 0
-	}
-	l.writing = len(lines) > 0
-	if !l.writing && l.idle != nil {
+	l.written = l.out.accepted - uint64(l.out.Len())
+	if l.written == l.out.accepted && l.idle != nil {
 		close(l.idle)
 		l.idle = nil
 	}
-	return lines, l.closed
 }
 
 // Flush waits until everything logged so far is written, for 2 s at most.
@@ -337,7 +302,7 @@ func (l *Log) Flush() {
 		return
 	}
 	l.mu.Lock()
-	if len(l.pending) == 0 && !l.writing {
+	if l.written == l.out.accepted {
 		l.mu.Unlock()
 		return
 	}
@@ -349,8 +314,8 @@ func (l *Log) Flush() {
 	l.wait(idle)
 }
 
-// Close writes what is pending, for 2 s at most, and ends the log and its
-// monitors. Lines that come later are discarded.
+// Close writes what is pending, for 2 s at most, and ends the log and its monitors. Lines that come
+// later are discarded.
 func (l *Log) Close() {
 	if l == nil {
 		return
@@ -365,7 +330,6 @@ func (l *Log) Close() {
 			close(m.c)
 		}
 		l.monitors = nil
-		l.signal()
 	}
 	l.mu.Unlock()
 	l.wait(l.done)

@@ -3,6 +3,8 @@ package agent
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,21 +52,21 @@ func TestLogLine(t *testing.T) {
 		{"an escape can't drive a terminal", "a\x1b[2Jb\x9bc", "2026/11/22 09:26:31 [INFO] serf: a?[2Jb\ufffdc"},
 		{"other languages are welcome", "größe 大", "2026/11/22 09:26:31 [INFO] serf: größe 大"},
 	} {
-		if got := makeLine(at, LevelInfo, "serf", tt.text).Text; got != tt.want {
+		if got := makeLine(at, slog.LevelInfo, "serf", tt.text).Text; got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.why, got, tt.want)
 		}
 	}
 }
 
 func TestLogLineIsCut(t *testing.T) {
-	got := makeLine(time.Now(), LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
+	got := makeLine(time.Now(), slog.LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
 	if len(got) > logLineMax+len("...") || !strings.HasSuffix(got, "é...") {
 		t.Errorf("got %d bytes ending in %q, want at most %d and whole characters", len(got), got[len(got)-6:], logLineMax+3)
 	}
 }
 
 func TestParseLevel(t *testing.T) {
-	for text, want := range map[string]Level{"trace": LevelTrace, "DEBUG": LevelDebug, "Info": LevelInfo, "warn": LevelWarn, "err": LevelError} {
+	for text, want := range map[string]slog.Level{"trace": LevelTrace, "DEBUG": slog.LevelDebug, "Info": slog.LevelInfo, "warn": slog.LevelWarn, "err": slog.LevelError} {
 		if got, err := ParseLevel(text); err != nil || got != want {
 			t.Errorf("ParseLevel(%q) = %v, %v, want %v", text, got, err, want)
 		}
@@ -76,10 +78,10 @@ func TestParseLevel(t *testing.T) {
 
 func TestLogLevelChangesAtRunTime(t *testing.T) {
 	var out syncBuffer
-	l := NewLog(&out, LevelWarn)
+	l := NewLog(&out, slog.LevelWarn)
 	l.Infof("agent", "one")
 	l.Warnf("agent", "two")
-	l.SetLevel(LevelInfo)
+	l.SetLevel(slog.LevelInfo)
 	l.Infof("agent", "three")
 	got := written(l, &out)
 	if strings.Contains(got, "one") || !strings.Contains(got, "[WARN] agent: two") || !strings.Contains(got, "[INFO] agent: three") {
@@ -90,41 +92,41 @@ func TestLogLevelChangesAtRunTime(t *testing.T) {
 func TestNilLogDiscards(t *testing.T) {
 	var l *Log
 	l.Errorf("agent", "x")
-	l.Repeatf(LevelError, "agent", "k", "x")
+	l.Repeatf(slog.LevelError, "agent", "k", "x")
 	l.SetLevel(LevelTrace)
 	l.Flush()
 	l.Close()
-	if m := l.Monitor(LevelTrace, 1); len(m.Backlog) != 0 {
-		t.Errorf("backlog %v, want none", m.Backlog)
-	} else if _, ok := <-m.C; ok {
-		t.Error("the monitor of no log has a line")
+	if line, ok := l.Monitor(LevelTrace, 1, "").Next(); ok {
+		t.Errorf("the monitor of no log has the line %v", line)
 	}
 }
 
 func TestMonitorStartsWithTheLastLines(t *testing.T) {
 	var out syncBuffer
-	l := NewLog(&out, LevelError)
+	l := NewLog(&out, slog.LevelError)
 	defer l.Close()
 	for i := range logRing + 10 {
 		l.Infof("agent", "line %d", i)
 	}
-	m := l.Monitor(LevelInfo, 1)
+	m := l.Monitor(slog.LevelInfo, 1, "")
 	defer m.Close()
-	if len(m.Backlog) != logRing {
-		t.Fatalf("backlog of %d lines, want %d", len(m.Backlog), logRing)
+	if m.Len() != logRing {
+		t.Fatalf("%d lines from before, want %d", m.Len(), logRing)
 	}
-	first, last := m.Backlog[0].Text, m.Backlog[logRing-1].Text
-	if !strings.HasSuffix(first, "line 10") || !strings.HasSuffix(last, fmt.Sprintf("line %d", logRing+9)) {
-		t.Errorf("backlog from %q to %q, want line 10 to line %d", first, last, logRing+9)
+	for i := range logRing {
+		line, _ := m.Next()
+		if want := fmt.Sprintf("line %d", i+10); !strings.HasSuffix(line.Text, want) {
+			t.Fatalf("%q, want %q", line.Text, want)
+		}
 	}
 }
 
 func TestMonitorHasItsOwnLevel(t *testing.T) {
 	var out syncBuffer
-	l := NewLog(&out, LevelWarn)
-	m := l.Monitor(LevelTrace, 4)
+	l := NewLog(&out, slog.LevelWarn)
+	m := l.Monitor(LevelTrace, 4, "")
 	l.Tracef("agent", "detail")
-	if line := <-m.C; line.Level != LevelTrace {
+	if line, _ := m.Next(); line.Level != LevelTrace {
 		t.Errorf("got %v, want the trace line", line)
 	}
 	m.Close()
@@ -139,7 +141,7 @@ func TestMonitorHasItsOwnLevel(t *testing.T) {
 func TestMuteMonitorIsNotSpokenOf(t *testing.T) {
 	var out syncBuffer
 	l := NewLog(&out, LevelTrace)
-	m := l.Monitor(LevelTrace, 1)
+	m := l.Monitor(LevelTrace, 1, "")
 	for range 1000 {
 		l.Infof("agent", "x")
 	}
@@ -148,6 +150,25 @@ func TestMuteMonitorIsNotSpokenOf(t *testing.T) {
 	}
 	if lines := strings.Count(written(l, &out), "\n"); lines != 1000 {
 		t.Errorf("output has %d lines, want the 1000 logged and none about the monitor", lines)
+	}
+}
+
+// A reader that never catches up is told how much it misses all the same, and not after each line.
+func TestMonitorThatIsAlwaysBehindIsTold(t *testing.T) {
+	l := NewLog(io.Discard, slog.LevelError)
+	defer l.Close()
+	m := l.Monitor(slog.LevelInfo, 4, "slow")
+	told := 0
+	for range 50 {
+		for range 5 {
+			l.Infof("agent", "x")
+		}
+		if line, _ := m.Next(); strings.Contains(line.Text, "dropped: slow") {
+			told++
+		}
+	}
+	if told < 5 || told > 10 {
+		t.Errorf("told %d times in 50 lines, want once in 5", told)
 	}
 }
 
@@ -164,8 +185,8 @@ func (w *stuckWriter) Write(p []byte) (int, error) {
 
 func TestSlowOutputLosesLinesAndSaysSo(t *testing.T) {
 	w := &stuckWriter{release: make(chan struct{})}
-	l := NewLog(w, LevelInfo)
-	const lines = 3 * logPendingMax / 40
+	l := NewLog(w, slog.LevelInfo)
+	const lines = 3 * logQueue
 	for range lines {
 		l.Infof("agent", "a line of more than forty bytes") // must not wait
 	}
@@ -188,7 +209,7 @@ func TestSlowOutputLosesLinesAndSaysSo(t *testing.T) {
 func TestStuckOutputDoesNotHoldUpClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &stuckWriter{release: make(chan struct{})}
-		l := NewLog(w, LevelInfo)
+		l := NewLog(w, slog.LevelInfo)
 		l.Infof("agent", "x")
 		began := time.Now()
 		l.Flush()
@@ -202,7 +223,7 @@ func TestStuckOutputDoesNotHoldUpClose(t *testing.T) {
 
 func TestFlushWaitsForTheOutput(t *testing.T) {
 	var out syncBuffer
-	l := NewLog(&out, LevelInfo)
+	l := NewLog(&out, slog.LevelInfo)
 	defer l.Close()
 	for i := range 100 {
 		l.Infof("agent", "line %d.", i)
@@ -216,15 +237,15 @@ func TestFlushWaitsForTheOutput(t *testing.T) {
 func TestRepeatedConditionIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
-		l := NewLog(&out, LevelInfo)
+		l := NewLog(&out, slog.LevelInfo)
 		for range 100 {
-			l.Repeatf(LevelWarn, "memberlist", "key", "it is bad")
+			l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad")
 		}
-		l.Repeatf(LevelWarn, "memberlist", "other", "so is this")
+		l.Repeatf(slog.LevelWarn, "memberlist", "other", "so is this")
 		time.Sleep(repeatEvery + time.Second)
-		l.Repeatf(LevelWarn, "memberlist", "key", "it is bad")
+		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad")
 		time.Sleep(10 * repeatEvery)
-		l.Repeatf(LevelWarn, "memberlist", "key", "it is bad again")
+		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad again")
 		var texts []string
 		for line := range strings.Lines(written(l, &out)) {
 			texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
@@ -246,14 +267,14 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 func TestConditionThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
-		l := NewLog(&out, LevelInfo)
+		l := NewLog(&out, slog.LevelInfo)
 		for range 3 {
-			l.Repeatf(LevelError, "agent", "disk", "it is full")
+			l.Repeatf(slog.LevelError, "agent", "disk", "it is full")
 		}
-		l.Overf(LevelInfo, "agent", "disk", "it has room")
+		l.Overf(slog.LevelInfo, "agent", "disk", "it has room")
 		time.Sleep(2 * repeatEvery)
-		l.Overf(LevelInfo, "agent", "disk", "it still has")
-		l.Repeatf(LevelError, "agent", "disk", "it is full")
+		l.Overf(slog.LevelInfo, "agent", "disk", "it still has")
+		l.Repeatf(slog.LevelError, "agent", "disk", "it is full")
 		time.Sleep(2 * repeatEvery)
 		var texts []string
 		for line := range strings.Lines(written(l, &out)) {
@@ -275,9 +296,9 @@ func TestConditionThatIsOver(t *testing.T) {
 func TestRepeatedConditionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
-		l := NewLog(&out, LevelInfo)
+		l := NewLog(&out, slog.LevelInfo)
 		for i := range repeatKeysMax + 500 {
-			l.Repeatf(LevelWarn, "memberlist", fmt.Sprint(i), "from %d", i)
+			l.Repeatf(slog.LevelWarn, "memberlist", fmt.Sprint(i), "from %d", i)
 		}
 		time.Sleep(repeatEvery + time.Second)
 		got := written(l, &out)
@@ -293,9 +314,9 @@ func TestRepeatedConditionsAreBounded(t *testing.T) {
 func TestRareConditionIsToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
-		l := NewLog(&out, LevelInfo)
+		l := NewLog(&out, slog.LevelInfo)
 		for range 10*60 - 1 { // and not up to the moment of the tenth summary
-			l.repeat(LevelWarn, "memberlist", repeatKey{text: "key", rare: true}, func() string { return "a stranger" })
+			l.repeat(slog.LevelWarn, "memberlist", repeatKey{text: "key", rare: true}, func() string { return "a stranger" })
 			time.Sleep(time.Second)
 		}
 		got := written(l, &out)

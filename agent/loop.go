@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -200,11 +201,11 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			a.counts.sendErrors.Add(uint64(len(packets) - i))
-			a.log.Repeatf(LevelWarn, "memberlist", "send blocked", "Failed to send packets: the system takes no more")
+			a.log.Repeatf(slog.LevelWarn, "memberlist", "send blocked", "Failed to send packets: the system takes no more")
 			return
 		default:
 			a.counts.sendErrors.Add(1)
-			a.log.Repeatf(LevelDebug, "memberlist", "send "+p.To.Addr().String(), "Failed to send a packet to %v: %v", p.To, err)
+			a.log.Repeatf(slog.LevelDebug, "memberlist", "send "+p.To.Addr().String(), "Failed to send a packet to %v: %v", p.To, err)
 		}
 	}
 }
@@ -323,7 +324,7 @@ func (a *Agent) publish(e Event) {
 	a.log.Infof("agent", "Received event: %v", e)
 	a.runScripts(e)
 	if cut := a.events.publish(e); cut > 0 {
-		a.log.Repeatf(LevelWarn, "agent", "cut", "%d subscriptions cut off: their readers are too slow", cut)
+		a.log.Repeatf(slog.LevelWarn, "agent", "cut", "%d subscriptions cut off: their readers are too slow", cut)
 	}
 }
 
@@ -360,7 +361,7 @@ func (a *Agent) retryRead(what string, err error) bool {
 		return false
 	}
 	a.counts.readErrors.Add(1)
-	a.log.Repeatf(LevelError, "memberlist", "read "+what, "Failed to receive (%s): %v", what, err)
+	a.log.Repeatf(slog.LevelError, "memberlist", "read "+what, "Failed to receive (%s): %v", what, err)
 	return sleep(a.ctx, readBackoff)
 }
 

@@ -1,31 +1,38 @@
 package agent
 
-import "sync/atomic"
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+)
 
 // monitorMax bounds the lines that a monitor can hold.
 const monitorMax = 1 << 16
 
-// Monitor is a reader of the log. Nobody waits for it: lines that it has no room
-// for are dropped, counted and never spoken of.
+// Monitor is a reader of the log. Nothing waits for it: lines that it has no room for are dropped and
+// counted, and a line of its own says so. One goroutine may call Next and Len at a time.
 type Monitor struct {
-	// Backlog holds the lines from before, oldest first.
-	Backlog []Line
-	// C carries the lines that follow. Closed by Close and by the end of the log.
-	C <-chan Line
+	log   *Log
+	level slog.Level // guarded by log.mu
+	slow  string     // what a line about dropped ones gives as the reason
 
-	c       chan Line
-	level   Level
-	log     *Log
-	dropped atomic.Uint64
+	backlog  []Line // lines from before, oldest first; the reader's
+	c        chan Line
+	accepted uint64        // lines put into c; guarded by log.mu
+	dropped  atomic.Uint64 // lines that found no room, or were lost later
+	told     uint64        // those of dropped that the reader has been told of
+	since    int           // lines read since then
 }
 
-// Monitor starts a reader of the lines of level and above, whatever the
-// output's level, with room for capacity lines. Close it.
-func (l *Log) Monitor(level Level, capacity int) *Monitor {
-	c := make(chan Line, min(max(capacity, 1), monitorMax))
-	m := &Monitor{C: c, c: c, level: level, log: l}
+// Monitor starts a reader of the lines of level and above, whatever the output's level, which begins
+// with those that the log still has. capacity is how many lines may wait; slow says in the log's words
+// why more are dropped. Close it.
+func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
+	m := &Monitor{log: l, level: level, slow: slow, c: make(chan Line, min(max(capacity, 1), monitorMax))}
 	if l == nil {
-		close(c)
+		close(m.c)
 		return m
 	}
 	l.mu.Lock()
@@ -33,17 +40,42 @@ func (l *Log) Monitor(level Level, capacity int) *Monitor {
 	for i := range l.ringLen {
 		line := l.ring[(l.ringNext-l.ringLen+i+logRing)%logRing]
 		if line.Level >= level {
-			m.Backlog = append(m.Backlog, line)
+			m.backlog = append(m.backlog, line)
 		}
 	}
 	if l.closed {
-		close(c)
+		close(m.c)
 		return m
 	}
 	l.monitors = append(l.monitors, m)
 	l.updateLowest()
 	return m
 }
+
+// Next waits for the next line. It returns false when the monitor or the log was closed, and all lines
+// have been read.
+func (m *Monitor) Next() (Line, bool) {
+	if len(m.backlog) > 0 {
+		line := m.backlog[0]
+		m.backlog = m.backlog[1:]
+		return line, true
+	}
+	m.backlog = nil
+	// Dropped lines are told of where they are missing, as far as possible, and once at a time: that
+	// line may get lost, too.
+	dropped := m.Dropped()
+	if dropped > m.told && m.since > 0 && (len(m.c) == 0 || m.since > cap(m.c)) {
+		text := fmt.Sprintf("%d lines of the log were dropped: %s", dropped-m.told, m.slow)
+		m.told, m.since = dropped, 0
+		return makeLine(time.Now(), slog.LevelWarn, "agent", text), true
+	}
+	line, ok := <-m.c
+	m.since++
+	return line, ok
+}
+
+// Len is how many lines Next returns without waiting, at least.
+func (m *Monitor) Len() int { return len(m.backlog) + len(m.c) }
 
 // offer gives m a line if it wants it and has room. The log's lock is held.
 func (m *Monitor) offer(line Line) {
@@ -52,27 +84,27 @@ func (m *Monitor) offer(line Line) {
 	}
 	select {
 	case m.c <- line:
+		m.accepted++
 	default:
 		m.dropped.Add(1)
 	}
 }
 
 // SetLevel changes which lines the monitor gets from now on.
-func (m *Monitor) SetLevel(level Level) {
-	l := m.log
-	if l == nil {
+func (m *Monitor) SetLevel(level slog.Level) {
+	if m.log == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	m.log.mu.Lock()
+	defer m.log.mu.Unlock()
 	m.level = level
-	l.updateLowest()
+	m.log.updateLowest()
 }
 
 // Dropped is how many lines found no room.
 func (m *Monitor) Dropped() uint64 { return m.dropped.Load() }
 
-// Close ends the monitor and closes C. It may be called again.
+// Close ends the monitor. It may be called again.
 func (m *Monitor) Close() {
 	l := m.log
 	if l == nil {
@@ -80,12 +112,9 @@ func (m *Monitor) Close() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, other := range l.monitors {
-		if other == m {
-			l.monitors = append(l.monitors[:i], l.monitors[i+1:]...)
-			close(m.c)
-			break
-		}
+	if i := slices.Index(l.monitors, m); i >= 0 {
+		l.monitors = slices.Delete(l.monitors, i, i+1)
+		close(m.c)
 	}
 	l.updateLowest()
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -141,7 +142,7 @@ func ping(t *testing.T, c net.Conn, seq uint32) {
 func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 	var out syncBuffer
 	conf := osConfig("a", loopback)
-	conf.Log = NewLog(&out, LevelDebug)
+	conf.Log = NewLog(&out, slog.LevelDebug)
 	a := begin(t, conf)
 	c, err := net.DialUDP("udp4", net.UDPAddrFromAddrPort(loopback), net.UDPAddrFromAddrPort(a.Addr()))
 	if err != nil {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -107,7 +108,7 @@ var serfNotes = map[swim.NoteCode]string{
 
 // tellNote writes a note to the log.
 func (a *Agent) tellNote(n *swim.Note) {
-	level := Level(n.Level)
+	level := slog.Level(n.Level)
 	if !a.log.Enabled(level) {
 		return
 	}

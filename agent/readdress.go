@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -249,7 +250,7 @@ func (a *Agent) watchAddress(w *addressWatch) {
 	}
 	s, err := w.look(time.Now(), alone)
 	if err != nil {
-		a.log.Repeatf(LevelDebug, "agent", "interfaces", "Can't see whether this host still has its address: %v", err)
+		a.log.Repeatf(slog.LevelDebug, "agent", "interfaces", "Can't see whether this host still has its address: %v", err)
 	}
 	switch {
 	case s.move.IsValid():
@@ -270,7 +271,7 @@ func (a *Agent) readdress(w *addressWatch, s *step) {
 	addr := netip.AddrPortFrom(s.move, was.Port())
 	err := a.try(a.ctx, func(now swim.Time) error { return a.loop.node.SetAddr(now, addr, &a.loop.out) })
 	if err != nil {
-		a.log.Repeatf(LevelError, "agent", "readdress", "The others can't be told the new address %v: %v", addr, err)
+		a.log.Repeatf(slog.LevelError, "agent", "readdress", "The others can't be told the new address %v: %v", addr, err)
 		return
 	}
 	w.moved(s)

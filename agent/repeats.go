@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -40,7 +41,7 @@ type repeatKey struct {
 
 type repeat struct {
 	key       repeatKey
-	level     Level
+	level     slog.Level
 	component string
 	text      string // of the first occurrence
 	count     uint64 // since the last line
@@ -57,7 +58,7 @@ func (e *repeat) period() int {
 
 // note counts one occurrence of key. first says that it is to be written,
 // arm that the timer has to be started.
-func (r *repeats) note(key repeatKey, level Level, component string) (first, arm bool) {
+func (r *repeats) note(key repeatKey, level slog.Level, component string) (first, arm bool) {
 	if e := r.byKey[key]; e != nil {
 		e.count++
 		return false, false
@@ -100,7 +101,7 @@ func (r *repeats) due() []repeat {
 	r.order = kept
 	if r.rest.count > 0 {
 		rest := r.rest
-		rest.level, rest.component, rest.text = LevelWarn, "agent", "further conditions of this kind"
+		rest.level, rest.component, rest.text = slog.LevelWarn, "agent", "further conditions of this kind"
 		told = append(told, rest)
 		r.rest.count = 0
 	}

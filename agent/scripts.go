@@ -23,7 +23,7 @@ func (a *Agent) newRunner() *handler.Runner {
 	r := handler.New(handler.Config{
 		Self: func() (string, map[string]string) { return a.conf.Serf.Name, *a.tags.Load() },
 		Log: func(level slog.Level, format string, args ...any) {
-			a.log.Logf(scriptLevel(level), "agent", format, args...)
+			a.log.Logf(level, "agent", format, args...)
 		},
 		RPC:     a.conf.HandlerRPC,
 		Timeout: a.conf.HandlerTimeout,
@@ -31,18 +31,6 @@ func (a *Agent) newRunner() *handler.Runner {
 	})
 	r.Set(a.conf.Handlers)
 	return r
-}
-
-func scriptLevel(level slog.Level) Level {
-	switch {
-	case level >= slog.LevelError:
-		return LevelError
-	case level >= slog.LevelWarn:
-		return LevelWarn
-	case level >= slog.LevelInfo:
-		return LevelInfo
-	}
-	return LevelDebug
 }
 
 // SetHandlers replaces the event handlers. Those that go still get the events that came before.

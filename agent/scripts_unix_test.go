@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ func TestEndSaysWhatHandlersLose(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out syncBuffer
-	log := NewLog(&out, LevelWarn)
+	log := NewLog(&out, slog.LevelWarn)
 	a := &Agent{log: log}
 	a.tags.Store(&map[string]string{})
 	a.runner = a.newRunner()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -115,7 +116,7 @@ func (a *Agent) acceptStreams() {
 		case slots <- struct{}{}:
 		default:
 			a.counts.streamsRefused.Add(1)
-			a.log.Repeatf(LevelWarn, "memberlist", "streams", "Refused a stream: %d are open already", acceptMax)
+			a.log.Repeatf(slog.LevelWarn, "memberlist", "streams", "Refused a stream: %d are open already", acceptMax)
 			conn.Close()
 			continue
 		}
@@ -142,7 +143,7 @@ func (a *Agent) serve(conn net.Conn) {
 		a.counts.streamErrors.Add(1)
 		a.countForeign(err)
 		key := repeatKey{text: "serve", from: from.Addr(), rare: isForeign(err)}
-		a.log.repeat(LevelWarn, "memberlist", key, func() string { return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err)) })
+		a.log.repeat(slog.LevelWarn, "memberlist", key, func() string { return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err)) })
 	}
 }
 

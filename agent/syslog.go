@@ -2,8 +2,8 @@ package agent
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -32,14 +32,12 @@ type syslogWriter interface {
 type Syslog struct {
 	monitor *Monitor
 	writer  syslogWriter
-	told    uint64 // drops that were told of; the goroutine's
-	failed  atomic.Uint64
 	done    chan struct{}
 }
 
-// StartSyslog sends what l has, and will have, of level and above. facility is one of
+// StartSyslog sends the lines of level and above that l has, and will have. facility is one of
 // SyslogFacilities, in any case. Close the Syslog before l, or after.
-func StartSyslog(l *Log, level Level, facility string) (*Syslog, error) {
+func StartSyslog(l *Log, level slog.Level, facility string) (*Syslog, error) {
 	w, err := openSyslog(facility)
 	if err != nil {
 		return nil, err
@@ -47,17 +45,20 @@ func StartSyslog(l *Log, level Level, facility string) (*Syslog, error) {
 	return newSyslog(l, level, w), nil
 }
 
-func newSyslog(l *Log, level Level, w syslogWriter) *Syslog {
-	s := &Syslog{monitor: l.Monitor(level, syslogQueue), writer: w, done: make(chan struct{})}
+func newSyslog(l *Log, level slog.Level, w syslogWriter) *Syslog {
+	s := &Syslog{
+		monitor: l.Monitor(level, syslogQueue, "syslog takes no more"),
+		writer:  w, done: make(chan struct{}),
+	}
 	go s.run()
 	return s
 }
 
 // SetLevel changes what is sent from now on.
-func (s *Syslog) SetLevel(level Level) { s.monitor.SetLevel(level) }
+func (s *Syslog) SetLevel(level slog.Level) { s.monitor.SetLevel(level) }
 
 // Dropped is how many lines were lost: there was no room for them, or syslog refused them.
-func (s *Syslog) Dropped() uint64 { return s.monitor.Dropped() + s.failed.Load() }
+func (s *Syslog) Dropped() uint64 { return s.monitor.Dropped() }
 
 // Close sends what waits, for 2 s at most. It may be called again.
 func (s *Syslog) Close() {
@@ -74,15 +75,12 @@ func (s *Syslog) Close() {
 func (s *Syslog) run() {
 	defer close(s.done)
 	defer s.writer.Close()
-	for _, line := range s.monitor.Backlog {
-		s.write(line)
-	}
-	for line := range s.monitor.C {
-		s.write(line)
-		if n := s.Dropped() - s.told; n > 0 && len(s.monitor.C) == 0 {
-			s.told += n
-			s.write(Line{LevelWarn, fmt.Sprintf("[WARN] agent: %d lines of the log were dropped: syslog takes no more", n)})
+	for {
+		line, ok := s.monitor.Next()
+		if !ok {
+			return
 		}
+		s.write(line)
 	}
 }
 
@@ -91,17 +89,17 @@ func (s *Syslog) run() {
 func (s *Syslog) write(line Line) {
 	send := s.writer.Debug
 	switch line.Level {
-	case LevelDebug:
+	case slog.LevelDebug:
 		send = s.writer.Info
-	case LevelInfo:
+	case slog.LevelInfo:
 		send = s.writer.Notice
-	case LevelWarn:
+	case slog.LevelWarn:
 		send = s.writer.Warning
-	case LevelError:
+	case slog.LevelError:
 		send = s.writer.Err
 	}
 	if send(syslogText(line)) != nil {
-		s.failed.Add(1)
+		s.monitor.dropped.Add(1)
 	}
 }
 

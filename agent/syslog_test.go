@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func (f *fakeSyslog) Err(s string) error     { return f.take("err", s) }
 func (f *fakeSyslog) Close() error           { f.closed = true; return nil }
 
 func TestSyslogMapsLevels(t *testing.T) {
-	log := NewLog(io.Discard, LevelError) // whatever the output shows
+	log := NewLog(io.Discard, slog.LevelError) // whatever the output shows
 	defer log.Close()
 	log.Infof("agent", "before [it] began")
 	w := &fakeSyslog{}
@@ -54,10 +55,10 @@ func TestSyslogMapsLevels(t *testing.T) {
 }
 
 func TestSyslogFollowsLevel(t *testing.T) {
-	log := NewLog(io.Discard, LevelError)
+	log := NewLog(io.Discard, slog.LevelError)
 	defer log.Close()
 	w := &fakeSyslog{}
-	s := newSyslog(log, LevelWarn, w)
+	s := newSyslog(log, slog.LevelWarn, w)
 	log.Infof("a", "hidden")
 	if log.Enabled(LevelTrace) {
 		t.Error("trace lines are made although nobody wants them")
@@ -72,10 +73,10 @@ func TestSyslogFollowsLevel(t *testing.T) {
 
 func TestSyslogDropsWhatFindsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(io.Discard, LevelError)
+		log := NewLog(io.Discard, slog.LevelError)
 		defer log.Close()
 		w := &fakeSyslog{hold: make(chan struct{})}
-		s := newSyslog(log, LevelInfo, w)
+		s := newSyslog(log, slog.LevelInfo, w)
 		log.Infof("a", "in hand")
 		synctest.Wait()
 		for range syslogQueue + 3 {
@@ -95,10 +96,10 @@ func TestSyslogDropsWhatFindsNoRoom(t *testing.T) {
 
 func TestSyslogCloseDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(io.Discard, LevelError)
+		log := NewLog(io.Discard, slog.LevelError)
 		defer log.Close()
 		w := &fakeSyslog{hold: make(chan struct{})}
-		s := newSyslog(log, LevelInfo, w)
+		s := newSyslog(log, slog.LevelInfo, w)
 		log.Infof("a", "stuck")
 		began := time.Now()
 		s.Close()
@@ -110,9 +111,9 @@ func TestSyslogCloseDoesNotWaitForEver(t *testing.T) {
 }
 
 func TestSyslogCountsFailures(t *testing.T) {
-	log := NewLog(io.Discard, LevelError)
+	log := NewLog(io.Discard, slog.LevelError)
 	w := &fakeSyslog{err: errors.New("gone")}
-	s := newSyslog(log, LevelInfo, w)
+	s := newSyslog(log, slog.LevelInfo, w)
 	log.Infof("a", "lost")
 	log.Close() // ends the monitor
 	s.Close()

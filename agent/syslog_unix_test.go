@@ -4,6 +4,7 @@ package agent
 
 import (
 	"io"
+	"log/slog"
 	"log/syslog"
 	"net"
 	"path/filepath"
@@ -27,9 +28,9 @@ func TestSyslogOnTheSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := NewLog(io.Discard, LevelError)
+	log := NewLog(io.Discard, slog.LevelError)
 	defer log.Close()
-	s := newSyslog(log, LevelInfo, w)
+	s := newSyslog(log, slog.LevelInfo, w)
 	log.Errorf("serf", "bad news")
 	s.Close()
 	b := make([]byte, 1024)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -33,7 +34,7 @@ func callContext() (context.Context, context.CancelFunc) {
 
 func startOwn(t *testing.T, o options) (member, error) {
 	t.Helper()
-	l := agent.NewLog(newTranscript(t, o.name), agent.LevelDebug)
+	l := agent.NewLog(newTranscript(t, o.name), slog.LevelDebug)
 	c := agent.Config{Serf: ownConfig(t, o), Bind: o.bind(), Log: l}
 	ctx, cancel := callContext()
 	defer cancel()

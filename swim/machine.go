@@ -211,15 +211,15 @@ type Event struct {
 	Err     error
 }
 
-// Level of a note, as log lines have it.
-type Level uint8
+// Level of a note: the values of log/slog, and Trace below them.
+type Level int8
 
 const (
-	Trace Level = iota
-	Debug
-	Info
-	Warn
-	Error
+	Trace Level = -8
+	Debug Level = -4
+	Info  Level = 0
+	Warn  Level = 4
+	Error Level = 8
 )
 
 // NoteCode names a note's text. Codes of the layer above start at NoteAbove.

@@ -5,6 +5,7 @@ package mdns
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -140,7 +141,7 @@ func (s *Service) poll(ctx context.Context) {
 	if s.mute == nil {
 		mute, err := s.c.network.announce()
 		if err != nil {
-			s.c.Log.Repeatf(agent.LevelWarn, component, "announce", "Can't be found by others, trying again every %v: %v", pollEvery, err)
+			s.c.Log.Repeatf(slog.LevelWarn, component, "announce", "Can't be found by others, trying again every %v: %v", pollEvery, err)
 		}
 		s.mute = mute
 	}
@@ -168,9 +169,9 @@ func (s *Service) query(ctx context.Context) {
 			failed++
 		}
 	}
-	level := agent.LevelDebug
+	level := slog.LevelDebug
 	if failed == len(families) {
-		level = agent.LevelWarn
+		level = slog.LevelWarn
 	}
 	for i, err := range errs {
 		if err != nil && ctx.Err() == nil {
@@ -223,7 +224,7 @@ func (s *Service) join(ctx context.Context) {
 		delete(s.seen, addr)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.c.Log.Repeatf(agent.LevelWarn, component, "join", "Failed to join, trying again when they are found again: %v", err)
+		s.c.Log.Repeatf(slog.LevelWarn, component, "join", "Failed to join, trying again when they are found again: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -170,12 +171,12 @@ func TestSeenIsLimited(t *testing.T) {
 func TestAnswersUntilClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNetwork{announceErr: errors.New("no multicast")}
-		log := agent.NewLog(io.Discard, agent.LevelError)
+		log := agent.NewLog(io.Discard, slog.LevelError)
 		defer log.Close()
-		monitor := log.Monitor(agent.LevelWarn, 10)
+		monitor := log.Monitor(slog.LevelWarn, 10, "")
 		s, _ := startTest(t, Config{Log: log}, n)
 		synctest.Wait()
-		if line := <-monitor.C; !strings.Contains(line.Text, "[WARN] agent.mdns: Can't be found by others, trying again every 1m0s: no multicast") {
+		if line, _ := monitor.Next(); !strings.Contains(line.Text, "[WARN] agent.mdns: Can't be found by others, trying again every 1m0s: no multicast") {
 			t.Error(line.Text)
 		}
 		n.mu.Lock()
@@ -205,16 +206,16 @@ func TestOneFamilyIsEnough(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				log := agent.NewLog(io.Discard, agent.LevelError)
+				log := agent.NewLog(io.Discard, slog.LevelError)
 				defer log.Close()
-				monitor := log.Monitor(agent.LevelWarn, 10)
+				monitor := log.Monitor(slog.LevelWarn, 10, "")
 				n := &fakeNetwork{err4: tc.err4, err6: tc.err6}
 				tc.c.Log = log
 				startTest(t, tc.c, n)
 				synctest.Wait()
 				monitor.Close()
 				var text string
-				for line := range monitor.C {
+				for line, ok := monitor.Next(); ok; line, ok = monitor.Next() {
 					text += line.Text
 				}
 				if len(n.asked) != tc.asked || !strings.Contains(text, tc.want) || (text == "") != (tc.want == "") {

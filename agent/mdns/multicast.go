@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -101,6 +102,6 @@ func (w logWriter) Write(b []byte) (int, error) {
 		text = after
 	}
 	what, _, _ := strings.Cut(text, ":")
-	w.to.Repeatf(agent.LevelDebug, component, "library "+what, "%s", text)
+	w.to.Repeatf(slog.LevelDebug, component, "library "+what, "%s", text)
 	return len(b), nil
 }

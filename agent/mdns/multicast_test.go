@@ -3,6 +3,7 @@ package mdns
 import (
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -82,16 +83,16 @@ func TestAnnouncement(t *testing.T) {
 }
 
 func TestLibraryLogsThroughTheAgent(t *testing.T) {
-	l := agent.NewLog(io.Discard, agent.LevelError)
+	l := agent.NewLog(io.Discard, slog.LevelError)
 	defer l.Close()
-	m := l.Monitor(agent.LevelDebug, 10)
+	m := l.Monitor(slog.LevelDebug, 10, "")
 	out := log.New(logWriter{l}, "", 0)
 	out.Printf("[ERR] mdns: Failed to unpack packet: %v", "first")
 	out.Printf("[ERR] mdns: Failed to unpack packet: %v", "second") // a repetition: counted
 	out.Printf("no level")
 	m.Close()
 	var got []string
-	for line := range m.C {
+	for line, ok := m.Next(); ok; line, ok = m.Next() {
 		got = append(got, line.Text[len("2006/01/02 15:04:05 "):])
 	}
 	if d := cmp.Diff([]string{"[DEBUG] agent.mdns: Failed to unpack packet: first", "[DEBUG] agent.mdns: no level"}, got); d != "" {

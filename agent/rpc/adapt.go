@@ -213,32 +213,13 @@ func (x *adapter) Monitor(level string) (Feed[string], error) {
 	if err != nil {
 		return nil, errors.New("Unknown log level: " + strings.ToUpper(level))
 	}
-	return &lineFeed{m: x.a.Log().Monitor(l, linesMax)}, nil
+	return lineFeed{x.a.Log().Monitor(l, linesMax, "this monitor reads too slowly")}, nil
 }
 
-// lineFeed is a monitor of the log: first the lines from before, then those that follow.
-type lineFeed struct {
-	m    *agent.Monitor
-	sent int    // of the backlog
-	told uint64 // how many dropped lines the reader knows of
-}
+// lineFeed is a monitor of the log: the lines from before, then those that follow.
+type lineFeed struct{ *agent.Monitor }
 
-// Next tells the reader, and nobody else, when lines were dropped: a line in the log about
-// it would be dropped too, and so on for ever.
-func (f *lineFeed) Next() (string, bool) {
-	if f.sent < len(f.m.Backlog) {
-		f.sent++
-		return f.m.Backlog[f.sent-1].Text, true
-	}
-	f.m.Backlog, f.sent = nil, 0 // there may be many monitors
-	if dropped := f.m.Dropped(); dropped != f.told {
-		text := fmt.Sprintf("[WARN] %s: %d lines of the log were left out: this monitor reads too slowly", component, dropped-f.told)
-		f.told = dropped
-		return text, true
-	}
-	line, ok := <-f.m.C
+func (f lineFeed) Next() (string, bool) {
+	line, ok := f.Monitor.Next()
 	return line.Text, ok
 }
-
-func (f *lineFeed) Len() int { return len(f.m.Backlog) - f.sent + len(f.m.C) }
-func (f *lineFeed) Close()   { f.m.Close() }

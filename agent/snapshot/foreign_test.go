@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,7 +140,7 @@ func TestLinesOfOthersAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		log := agent.NewLog(&out, agent.LevelInfo)
+		log := agent.NewLog(&out, slog.LevelInfo)
 		s, err := Open(Config{Path: path, Log: log})
 		if err != nil {
 			t.Fatal(err)

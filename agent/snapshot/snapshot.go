@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"os"
@@ -200,7 +201,7 @@ func (s *Snapshot) Configure(c *agent.Config) {
 // Append takes one line with its newline, and copies it. It never waits for the disk.
 func (s *Snapshot) Append(line []byte) {
 	if s.queue.push(line) {
-		s.log.Repeatf(agent.LevelWarn, "serf", "snapshot queue", "Snapshot %s: the disk is too slow, lines are merged", s.path)
+		s.log.Repeatf(slog.LevelWarn, "serf", "snapshot queue", "Snapshot %s: the disk is too slow, lines are merged", s.path)
 	}
 	signal(s.wake)
 }
@@ -269,7 +270,7 @@ func (s *Snapshot) save(sync bool) error {
 	switch {
 	case err != nil:
 		err = fmt.Errorf("snapshot: %w", err)
-		s.log.Repeatf(agent.LevelError, "serf", "snapshot", "Failed to update snapshot, trying again every %v: %v", retryInterval, err)
+		s.log.Repeatf(slog.LevelError, "serf", "snapshot", "Failed to update snapshot, trying again every %v: %v", retryInterval, err)
 	case failing && s.writer.failed == nil:
 		s.log.Infof("serf", "Snapshot %s is complete again", s.path)
 	}

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -165,7 +166,7 @@ func TestFullDiskIsToldOfOnceAndThatItIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk("alive: a 10.0.0.1:1\n")
 		var out bytes.Buffer // written by the log, read when it is closed
-		log := agent.NewLog(&out, agent.LevelInfo)
+		log := agent.NewLog(&out, slog.LevelInfo)
 		s, err := open(Config{Path: testPath, Log: log}, d, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -192,7 +193,7 @@ func TestFullDiskIsToldOfOnceAndThatItIsOver(t *testing.T) {
 func TestContentIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		log := agent.NewLog(&out, agent.LevelInfo)
+		log := agent.NewLog(&out, slog.LevelInfo)
 		s, err := open(Config{Path: testPath, Log: log, Rejoin: true}, newMemDisk("x\n#\ny\nclock: 1\nleave\nclock: 1"), nil)
 		if err != nil {
 			t.Fatal(err)

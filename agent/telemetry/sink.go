@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func (s *sink) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Repeatf(agent.LevelWarn, "agent", "telemetry "+s.name, "Failed to send metrics to %s, trying again every %v: %v", s.name, retryWait, err)
+		s.log.Repeatf(slog.LevelWarn, "agent", "telemetry "+s.name, "Failed to send metrics to %s, trying again every %v: %v", s.name, retryWait, err)
 		t := time.NewTimer(retryWait)
 		select {
 		case <-t.C:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -118,9 +119,9 @@ func TestSinkConnectsAgain(t *testing.T) {
 
 func TestSinkKeepsTryingWithoutServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := agent.NewLog(io.Discard, agent.LevelError)
+		log := agent.NewLog(io.Discard, slog.LevelError)
 		defer log.Close()
-		monitor := log.Monitor(agent.LevelWarn, 10)
+		monitor := log.Monitor(slog.LevelWarn, 10, "")
 		s := newSink("statsd", "udp", "", log)
 		p := &pipes{err: errors.New("no such host")}
 		s.dial = p.dial
@@ -130,10 +131,10 @@ func TestSinkKeepsTryingWithoutServer(t *testing.T) {
 		if p.dials != 3 {
 			t.Errorf("%d attempts, want 3: one per %v", p.dials, retryWait)
 		}
-		if got := len(monitor.C); got != 1 {
+		if got := monitor.Len(); got != 1 {
 			t.Errorf("%d lines in the log, want one for the same failure", got)
 		}
-		if line := <-monitor.C; !strings.Contains(line.Text, "Failed to send metrics to statsd, trying again every 5s: no such host") {
+		if line, _ := monitor.Next(); !strings.Contains(line.Text, "Failed to send metrics to statsd, trying again every 5s: no such host") {
 			t.Error(line.Text)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -136,7 +137,7 @@ func (s *setup) fromKey(err error) error {
 }
 
 // level is the log level; it has been checked.
-func (s *setup) level() agent.Level {
+func (s *setup) level() slog.Level {
 	level, err := agent.ParseLevel(s.conf.LogLevel)
 	if err != nil {
 		panic("BUG: unchecked log level: " + err.Error())

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 func (k *tagKeeper) save() error {
 	err := config.SaveTags(k.path, k.tags())
 	if err != nil {
-		k.log.Repeatf(agent.LevelError, "agent", "tags file", "failed to save the tags, it will be tried again: %v", err)
+		k.log.Repeatf(slog.LevelError, "agent", "tags file", "failed to save the tags, it will be tried again: %v", err)
 		k.retry = time.AfterFunc(k.pause, k.again)
 		k.pause = min(2*k.pause, tagsPauseMax)
 	}
@@ -64,7 +65,7 @@ func (k *tagKeeper) again() {
 	}
 	k.retry = nil
 	if k.save() == nil {
-		k.log.Overf(agent.LevelInfo, "agent", "tags file", "the tags are saved now")
+		k.log.Overf(slog.LevelInfo, "agent", "tags file", "the tags are saved now")
 	}
 }
 
