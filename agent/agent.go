@@ -114,6 +114,8 @@ type Agent struct {
 	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context
+	fires   chan func(swim.Time) // the same for user events, which wait until the node has room
+	firing  atomic.Int32         // calls that fire user events, at most firingMax
 	packets chan *datagram       // capacity packetQueue; the reader waits, the kernel drops
 	streams chan streamInput     // unbuffered: at most acceptMax+dialMax goroutines wait
 
@@ -175,9 +177,13 @@ func (a *Agent) read(f func()) {
 	f()
 }
 
-// do runs f on the loop and waits for it. If it returns an error f may
-// still run later: what f writes is to be read after a nil only.
+// do runs f on the loop and waits for it. If it returns an error f was not run.
 func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
+	return a.doBy(ctx, a.calls, f)
+}
+
+// doBy is do by one of the channels that the loop takes calls from.
+func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time), f func(now swim.Time)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -187,7 +193,7 @@ func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
 		f(now)
 	}
 	select {
-	case a.calls <- call:
+	case calls <- call:
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-a.ctx.Done():

@@ -106,7 +106,7 @@ func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coal
 // is called on the loop when the event is about to go out. It must be quick and not call the agent.
 func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
 	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q", name, coalesce, payload)
-	err := a.fire(ctx, &firing{name, payload, coalesce, before, make(chan error, 1)})
+	err := a.fire(ctx, name, payload, coalesce, before)
 	if err != nil {
 		a.log.Warnf("agent", "failed to send user event: %v", err)
 	}

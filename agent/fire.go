@@ -2,9 +2,7 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"serf/swim"
@@ -14,84 +12,41 @@ import (
 const (
 	// fireWait is how long an event waits for room. The node sends some hundred a second.
 	fireWait = 30 * time.Second
-	// unfiredMax bounds the events that wait: clients wait with one each, and Go
-	// programs may call from as many goroutines as they like.
-	unfiredMax = 4096
+	// firingMax bounds the events that wait: clients wait with one each, and Go programs may call from
+	// as many goroutines as they like.
+	firingMax = 4096
 )
 
-// firing is a user event for which the node has no room yet.
-type firing struct {
-	name     string
-	payload  []byte
-	coalesce bool
-	before   func()
-	result   chan error // capacity 1
-}
-
-// fire hands an event to the node, or waits until the loop can.
-func (a *Agent) fire(ctx context.Context, f *firing) error {
-	err := a.try(ctx, func(now swim.Time) error {
-		l := &a.loop
-		err := l.node.CheckUserEvent(f.name, f.payload, f.coalesce)
-		switch {
-		case err != nil && !errors.Is(err, serf.ErrBusy):
-			return err
-		case err == nil && len(l.unfired) == 0:
-			l.fire(now, f)
-		case len(l.unfired) >= unfiredMax:
-			return fmt.Errorf("%d user events wait for room: %w", unfiredMax, serf.ErrBusy)
-		default:
-			l.unfired = append(l.unfired, f)
-		}
-		return nil
-	})
-	if err != nil {
+// fire has the loop hand an event to the node as soon as the node has room for it, in the order of the
+// calls. before is called on the loop when that is about to happen.
+func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
+	if err := a.conf.Serf.CheckEventSize(len(name) + len(payload)); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeoutCause(ctx, fireWait, fmt.Errorf("no room for a user event within %v: %w", fireWait, serf.ErrBusy))
+	defer a.firing.Add(-1)
+	if a.firing.Add(1) > firingMax {
+		return fmt.Errorf("%d user events wait for room: %w", firingMax, serf.ErrBusy)
+	}
+	wait, cancel := context.WithTimeout(ctx, fireWait)
 	defer cancel()
-	select {
-	case err := <-f.result:
-		return err
-	case <-a.ctx.Done():
-		return ErrStopped
-	case <-wait.Done():
-		return a.withdraw(f, context.Cause(wait))
-	}
-}
-
-// withdraw takes back an event that waits, and returns why; or what became of it, if it was fired meanwhile.
-func (a *Agent) withdraw(f *firing, why error) error {
-	err := a.do(context.Background(), func(swim.Time) {
-		l := &a.loop
-		if i := slices.Index(l.unfired, f); i >= 0 {
-			l.unfired = slices.Delete(l.unfired, i, i+1)
-			f.result <- why
-		}
+	var result error
+	err := a.doBy(wait, a.fires, func(now swim.Time) {
+		before()
+		result = a.loop.node.UserEvent(now, name, payload, coalesce, &a.loop.out)
 	})
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+		return result
+	case wait.Err() != nil && ctx.Err() == nil:
+		return fmt.Errorf("no room for a user event within %v: %w", fireWait, serf.ErrBusy)
 	}
-	return <-f.result
+	return err
 }
 
-// fireMore fires events that wait, as many as there is room for now.
-func (a *Agent) fireMore() {
-	l := &a.loop
-	for len(l.unfired) > 0 {
-		f := l.unfired[0]
-		if errors.Is(l.node.CheckUserEvent(f.name, f.payload, f.coalesce), serf.ErrBusy) {
-			return
-		}
-		l.unfired[0] = nil
-		l.unfired = l.unfired[1:]
-		l.fire(a.now(), f)
-		a.drain()
+// fireable is where events to fire come from: nil, which nothing comes from, while the node has no room.
+func (a *Agent) fireable() <-chan func(swim.Time) {
+	if a.loop.node.EventRoom() {
+		return a.fires
 	}
-}
-
-// fire hands f to the node, and the outcome to who waits for it.
-func (l *loop) fire(now swim.Time, f *firing) {
-	f.before()
-	f.result <- l.node.UserEvent(now, f.name, f.payload, f.coalesce, &l.out)
+	return nil
 }

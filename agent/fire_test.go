@@ -13,23 +13,23 @@ import (
 	"serf/swim/serf"
 )
 
-// stuffed returns an agent whose node has no room for a further event. It makes some in an hour:
-// neither gossip nor probes, which carry gossip, go out before.
-func stuffed(t *testing.T) *Agent {
+// stuffed returns an agent whose node has no room for a further event before it gossips: neither gossip
+// nor probes, which carry gossip, go out before the time is over.
+func stuffed(t *testing.T, gossip time.Duration) *Agent {
 	t.Helper()
 	n := newMemNetwork()
 	quiet := func(name string, i int) *Agent {
 		c := memConfig(n, name, i)
-		c.Serf.GossipInterval, c.Serf.GossipRate, c.Serf.ProbeInterval = time.Hour, 0, time.Hour
+		c.Serf.GossipInterval, c.Serf.GossipRate, c.Serf.ProbeInterval = gossip, 0, time.Hour
 		return begin(t, c)
 	}
 	a := quiet("a", 1)
 	mustJoin(t, quiet("b", 2), a)
 	wantMembers(t, a, 2)
-	time.Sleep(time.Second) // what there is to gossip of the join is out
+	time.Sleep(gossip + time.Second) // what there is to gossip of the join is out
 	err := a.do(background, func(now swim.Time) {
 		l := &a.loop
-		for i := 0; l.node.CheckUserEvent("x", nil, false) == nil; i++ {
+		for l.node.EventRoom() {
 			if err := l.node.UserEvent(now, "x", nil, false, &l.out); err != nil {
 				t.Error(err)
 			}
@@ -66,31 +66,31 @@ func TestUserEventWaitsForRoom(t *testing.T) {
 
 func TestUserEventsWaitInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := stuffed(t)
-		const waiting = 5
+		a := stuffed(t, fireWait/2)
 		var callers sync.WaitGroup
-		for i := range waiting {
+		var fired []int // appended to on the loop
+		for i := range 5 {
 			callers.Go(func() {
-				_ = a.UserEvent(background, fmt.Sprint(i), nil, false)
+				err := a.UserEventBefore(background, "y", nil, false, func() { fired = append(fired, i) })
+				if err != nil {
+					t.Error(err)
+				}
 			})
-			synctest.Wait() // it waits
+			synctest.Wait()
 		}
-		var got []string
-		_ = a.do(background, func(swim.Time) {
-			for _, f := range a.loop.unfired {
-				got = append(got, f.name)
-			}
-		})
-		if fmt.Sprint(got) != "[0 1 2 3 4]" {
-			t.Errorf("in line are %v", got)
+		if len(fired) != 0 {
+			t.Errorf("fired at once: %v", fired)
 		}
 		callers.Wait()
+		if fmt.Sprint(fired) != "[0 1 2 3 4]" {
+			t.Errorf("fired in the order %v", fired)
+		}
 	})
 }
 
 func TestUserEventDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := stuffed(t)
+		a := stuffed(t, time.Hour)
 		began := time.Now()
 		err := a.UserEvent(background, "y", nil, false)
 		if took := time.Since(began); !errors.Is(err, serf.ErrBusy) || took != fireWait {
@@ -106,7 +106,7 @@ func TestUserEventDoesNotWaitForEver(t *testing.T) {
 		if err := a.UserEvent(background, "y", make([]byte, 600), false); !errors.Is(err, swim.ErrTooLarge) {
 			t.Errorf("too large: %v, want to hear so without waiting", err)
 		}
-		if n := len(a.loop.unfired); n != 0 {
+		if n := a.firing.Load(); n != 0 {
 			t.Errorf("%d still wait", n)
 		}
 		done := make(chan error)
@@ -121,10 +121,10 @@ func TestUserEventDoesNotWaitForEver(t *testing.T) {
 
 func TestUserEventsThatWaitAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := stuffed(t)
+		a := stuffed(t, time.Hour)
 		ctx, cancel := context.WithCancel(background)
 		var callers sync.WaitGroup
-		for range unfiredMax {
+		for range firingMax {
 			callers.Go(func() { _ = a.UserEvent(ctx, "y", nil, false) })
 		}
 		synctest.Wait()

@@ -40,7 +40,6 @@ type loop struct {
 
 	ops     map[swim.OpID][]chan<- opResult // operations that someone waits for
 	queries map[swim.OpID]*Query            // running ones
-	unfired []*firing                       // events for which the node has no room, oldest first; at most unfiredMax
 	done    []swim.StreamIn                 // streams that failed at once: told in the next turn
 	dialing int                             // dial goroutines in flight
 	waiting []swim.StreamOut                // for a dial goroutine, at most dialQueue
@@ -86,6 +85,8 @@ func (a *Agent) runLoop() {
 			return
 		case f := <-a.calls:
 			a.handleCall(f)
+		case f := <-a.fireable():
+			a.handleCall(f)
 		case d := <-a.packets:
 			a.handlePacket(d)
 		case in := <-a.streams:
@@ -95,7 +96,6 @@ func (a *Agent) runLoop() {
 		}
 		a.takeMore()
 		a.handleTimer()
-		a.fireMore()
 		a.flush()
 		timer.Reset(a.idle())
 	}
@@ -106,6 +106,8 @@ func (a *Agent) takeMore() {
 	for range turnInputs - 1 {
 		select {
 		case f := <-a.calls:
+			a.handleCall(f)
+		case f := <-a.fireable():
 			a.handleCall(f)
 		case d := <-a.packets:
 			a.handlePacket(d)

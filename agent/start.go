@@ -31,6 +31,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	}
 	a := &Agent{
 		calls:   make(chan func(swim.Time)),
+		fires:   make(chan func(swim.Time)),
 		packets: make(chan *datagram, packetQueue),
 		streams: make(chan streamInput),
 		idled:   make(chan struct{}),

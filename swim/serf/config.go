@@ -157,6 +157,15 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// CheckEventSize returns a *SizeError if a user event is too large: its name with its payload, or all of
+// it encoded, in bytes.
+func (c *Config) CheckEventSize(size int) error {
+	if size > c.EventSizeMax {
+		return &SizeError{What: "user event", Size: size, Limit: c.EventSizeMax, Setting: "user_event_size_limit"}
+	}
+	return nil
+}
+
 // protocol is the Serf protocol to speak.
 func (c *Config) protocol() uint8 {
 	if c.Protocol == 0 {

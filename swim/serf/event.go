@@ -1,7 +1,7 @@
 package serf
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 
 	"serf/lamport"
@@ -49,18 +49,12 @@ type userEvent struct {
 
 func (e *userEvent) size() int { return len(e.name) + len(e.payload) + eventOverhead }
 
-// UserEvent fires an event: it is delivered here too. With coalesce, members may keep
-// only the newest of its name. It copies payload. The error is that of CheckUserEvent.
+// UserEvent fires an event: it is delivered here too. With coalesce, members may keep only the newest of
+// its name. It copies payload. The error is a *SizeError, or ErrBusy while there is no room for it.
 func (n *Node) UserEvent(now swim.Time, name string, payload []byte, coalesce bool, out *swim.Output) error {
-	if err := n.CheckUserEvent(name, payload, coalesce); err != nil {
-		if errors.Is(err, ErrBusy) {
-			n.count.EventsRefused++
-		}
+	e := userEvent{name: []byte(name), payload: bytes.Clone(payload), coalesce: coalesce}
+	if err := n.checkEvent(&e); err != nil {
 		return err
-	}
-	e := userEvent{name: []byte(name), coalesce: coalesce}
-	if payload != nil {
-		e.payload = append([]byte{}, payload...)
 	}
 	n.begin(out)
 	s := &n.events
@@ -70,21 +64,27 @@ func (n *Node) UserEvent(now swim.Time, name string, payload []byte, coalesce bo
 	return nil
 }
 
-// CheckUserEvent says whether UserEvent would take an event. The error is a *SizeError, or
-// ErrBusy while too many wait to be told.
-func (n *Node) CheckUserEvent(name string, payload []byte, coalesce bool) error {
-	if size := len(name) + len(payload); size > n.cfg.EventSizeMax {
-		return &SizeError{What: "user event", Size: size, Limit: n.cfg.EventSizeMax, Setting: "user_event_size_limit"}
+func (n *Node) checkEvent(e *userEvent) error {
+	const encoding = 64 // bytes around name and payload at most
+	size := len(e.name) + len(e.payload)
+	if size <= n.cfg.EventSizeMax && size+encoding > n.cfg.EventSizeMax {
+		n.buf = n.appendEvent(n.buf[:0], n.eventClock.Now(), e)
+		size = len(n.buf)
 	}
-	e := userEvent{name: []byte(name), payload: payload, coalesce: coalesce}
-	n.buf = n.appendEvent(n.buf[:0], n.eventClock.Now(), &e)
-	if len(n.buf) > n.cfg.EventSizeMax {
-		return &SizeError{What: "user event", Size: len(n.buf), Limit: n.cfg.EventSizeMax, Setting: "user_event_size_limit"}
+	if err := n.cfg.CheckEventSize(size); err != nil {
+		return err
 	}
 	if s := &n.events; len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
+		n.count.EventsRefused++
 		return fmt.Errorf("%d user events wait to be sent: %w", len(s.backlog), ErrBusy)
 	}
 	return nil
+}
+
+// EventRoom reports whether UserEvent has room for an event, whatever its size.
+func (n *Node) EventRoom() bool {
+	s := &n.events
+	return len(s.backlog) < backlogMax && s.backlogBytes+n.cfg.EventSizeMax+eventOverhead <= backlogBytesMax
 }
 
 // releaseEvents stamps, delivers and queues own events, as many as may be in flight.
