@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"iter"
 	"maps"
 
 	"serf/swim"
@@ -186,5 +187,17 @@ func (a *Agent) await(ctx context.Context, result <-chan opResult) (opResult, er
 		return opResult{}, ctx.Err()
 	case <-a.ctx.Done():
 		return opResult{}, ErrStopped
+	}
+}
+
+// AllMembers returns how many members there are, and yields them by name.
+func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
+	list := a.Members()
+	return len(list), func(yield func(*serf.Member) bool) {
+		for i := range list {
+			if !yield(&list[i]) {
+				return
+			}
+		}
 	}
 }

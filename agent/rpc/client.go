@@ -10,15 +10,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-
+	"serf/agent/rpc/internal/protocol"
 	"serf/swim/serf/coord"
 )
 
 const (
 	// DefaultTimeout is what Options.Timeout is if left zero.
 	DefaultTimeout = 10 * time.Second
-	// handshakeTimeout is how long the handshake may take then. Agents answer it at once; what isn't an agent may never.
+	// handshakeTimeout is how long the handshake may take then. Agents answer it at once; what
+	// isn't an agent may never.
 	handshakeTimeout = 4 * time.Second
 )
 
@@ -38,20 +38,21 @@ func (e RemoteError) Error() string { return string(e) }
 
 // What agents answer to a client that should have sent a key, or sent a wrong one.
 const (
-	ErrAuthRequired = RemoteError(textAuthRequired)
-	ErrInvalidToken = RemoteError(textInvalidToken)
+	ErrAuthRequired = RemoteError(protocol.TextAuthRequired)
+	ErrInvalidToken = RemoteError(protocol.TextInvalidToken)
 )
 
 // Options are the settings of a client. The zero value is usable.
 type Options struct {
-	// AuthKey is sent after the handshake, unless empty. Agents with a key answer nothing else before.
+	// AuthKey is sent after the handshake, unless empty. Agents with a key answer nothing else
+	// before.
 	AuthKey string
 	// Timeout bounds connecting including handshake and auth, and how long the agent may take to
-	// read a request. Zero means DefaultTimeout. How long an answer may take is up to the
-	// context of each call, and AnswerTimeout.
+	// read a request. Zero means DefaultTimeout. How long an answer may take is up to the context
+	// of each call, and AnswerTimeout.
 	Timeout time.Duration
-	// AnswerTimeout is how long the agent may take to answer a request, and to begin a stream. Zero means
-	// for ever.
+	// AnswerTimeout is how long the agent may take to answer a request, and to begin a stream. Zero
+	// means for ever.
 	AnswerTimeout time.Duration
 }
 
@@ -61,7 +62,7 @@ type Options struct {
 // the connection breaks all calls and streams end with the reason; a client doesn't reconnect.
 type Client struct {
 	nc      net.Conn
-	in      *valueReader // of the reader goroutine
+	in      *protocol.Reader // of the reader goroutine
 	timeout time.Duration
 	answer  time.Duration // Options.AnswerTimeout
 	done    chan struct{} // closed when the reader goroutine has ended
@@ -74,10 +75,11 @@ type Client struct {
 	err   error // why the connection ended
 }
 
-// A receiver takes what arrives under one Seq. Its methods are called on the reader goroutine
-// and must not wait.
+// A receiver takes what arrives under one Seq. Its methods are called on the reader goroutine and
+// must not wait.
 type receiver interface {
-	// header takes the next header. more says that a body follows, last that nothing comes after it.
+	// header takes the next header. more says that a body follows, last that nothing comes after
+	// it.
 	header(text string) (more, last bool)
 	// body takes a body, valid until it returns. An error ends the connection.
 	body(b []byte) (last bool, err error)
@@ -110,7 +112,7 @@ func NewClient(ctx context.Context, nc net.Conn, o Options) (*Client, error) {
 	defer cancel()
 	c := &Client{
 		nc:      nc,
-		in:      newValueReader(nc, answerLimits),
+		in:      protocol.NewReader(nc, protocol.AnswerLimits),
 		timeout: o.timeout(),
 		answer:  o.AnswerTimeout,
 		done:    make(chan struct{}),
@@ -130,22 +132,23 @@ func (c *Client) greet(ctx context.Context, o *Options) error {
 		ctx, cancel = context.WithTimeout(ctx, handshakeTimeout)
 		defer cancel()
 	}
-	if err := c.call(ctx, cmdHandshake, &handshakeRequest{Version: version}, nil); err != nil {
+	if err := c.call(ctx, protocol.CmdHandshake, &protocol.HandshakeRequest{Version: protocol.Version}, nil); err != nil {
 		return c.noAgent(err)
 	}
 	if o.AuthKey == "" {
 		return nil
 	}
-	err := c.call(ctx, cmdAuth, &authRequest{AuthKey: o.AuthKey}, nil)
+	err := c.call(ctx, protocol.CmdAuth, &protocol.AuthRequest{AuthKey: o.AuthKey}, nil)
 	if errors.Is(err, ErrInvalidToken) && c.isOpen(ctx) {
 		return ErrNeedlessKey
 	}
 	return err
 }
 
-// isOpen reports whether the agent answers without a key. Stopping a stream that doesn't exist changes nothing.
+// isOpen reports whether the agent answers without a key. Stopping a stream that doesn't exist
+// changes nothing.
 func (c *Client) isOpen(ctx context.Context) bool {
-	return !errors.Is(c.call(ctx, cmdStop, &stopRequest{}, nil), ErrAuthRequired)
+	return !errors.Is(c.call(ctx, protocol.CmdStop, &protocol.StopRequest{}, nil), ErrAuthRequired)
 }
 
 // noAgent words why a handshake failed: somebody else may be listening there.
@@ -226,16 +229,16 @@ func (c *Client) read() {
 }
 
 func (c *Client) readMessage() error {
-	b, err := c.in.next()
-	if errors.Is(err, errMalformed) {
-		err = &notAnAnswerError{c.in.arrived(), err}
+	b, err := c.in.Next()
+	if errors.Is(err, protocol.ErrMalformed) {
+		err = &notAnAnswerError{c.in.Arrived(strangeMax), err}
 	}
 	if err != nil {
 		return err
 	}
-	var h responseHeader
-	if err := msgpack.Unmarshal(b, &h); err != nil {
-		return &notAnAnswerError{c.in.arrived(), fmt.Errorf("answer header: %w", err)}
+	var h protocol.ResponseHeader
+	if err := protocol.Parse(b, &h); err != nil {
+		return &notAnAnswerError{c.in.Arrived(strangeMax), fmt.Errorf("answer header: %w", err)}
 	}
 	c.mu.Lock()
 	r := c.calls[h.Seq]
@@ -245,8 +248,8 @@ func (c *Client) readMessage() error {
 	}
 	more, last := r.header(h.Error)
 	if more {
-		if b, err = c.in.next(); err != nil {
-			return noEOF(err)
+		if b, err = c.in.NextBody(); err != nil {
+			return err
 		}
 		if last, err = r.body(b); err != nil {
 			return fmt.Errorf("answer body: %w", err)
@@ -273,9 +276,9 @@ func (c *Client) request(name string, body any, r receiver) (seq uint64, err err
 	c.calls[seq] = r
 	c.mu.Unlock()
 
-	b := appendValues(nil, &requestHeader{Command: name, Seq: seq})
+	b := protocol.Append(nil, &protocol.RequestHeader{Command: name, Seq: seq})
 	if body != nil {
-		b = appendValues(b, body)
+		b = protocol.Append(b, body)
 	}
 	if err := c.write(b); err != nil {
 		c.fail(fmt.Errorf("sending %s: %w", name, err)) // r hears of it
@@ -291,7 +294,8 @@ func (c *Client) write(b []byte) error {
 	return err
 }
 
-// call makes a request and waits for its answer. The body of the answer, if it has one, goes into resp.
+// call makes a request and waits for its answer. The body of the answer, if it has one, goes into
+// resp.
 func (c *Client) call(ctx context.Context, name string, req, resp any) error {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
@@ -329,8 +333,8 @@ type pendingAnswer struct {
 	abandoned bool
 }
 
-// abandon gives up waiting. It returns false if the answer is there. After it, resp is the
-// caller's again: the body will still be taken off the stream, but not decoded.
+// abandon gives up waiting. It returns false if the answer is there. After it, resp is the caller's
+// again: the body will still be taken off the stream, but not decoded.
 func (a *pendingAnswer) abandon() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -342,9 +346,9 @@ func (a *pendingAnswer) abandon() bool {
 }
 
 func (a *pendingAnswer) header(text string) (more, last bool) {
-	// Commands with a body in the answer have it even if they fail, but for those that
-	// are refused before the agent looks at them.
-	if a.resp == nil || text == textAuthRequired || text == textHandshakeRequired || text == textUnsupportedCommand {
+	// Commands with a body in the answer have it even if they fail, but for those that are refused
+	// before the agent looks at them.
+	if a.resp == nil || text == protocol.TextAuthRequired || text == protocol.TextHandshakeRequired || text == protocol.TextUnsupportedCommand {
 		a.finish(remoteError(text))
 		return false, true
 	}
@@ -354,10 +358,8 @@ func (a *pendingAnswer) header(text string) (more, last bool) {
 
 func (a *pendingAnswer) body(b []byte) (last bool, err error) {
 	a.mu.Lock()
-	if p, ok := a.resp.(bodyParser); ok && !a.abandoned {
-		err = p.parseBody(b)
-	} else if !a.abandoned {
-		err = msgpack.Unmarshal(b, a.resp)
+	if !a.abandoned {
+		err = protocol.Parse(b, a.resp)
 	}
 	a.mu.Unlock()
 	if err != nil {
@@ -388,7 +390,7 @@ func remoteError(text string) error {
 // Members returns all members that the agent knows.
 func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	var resp membersResponse
-	err := c.call(ctx, cmdMembers, nil, &resp)
+	err := c.call(ctx, protocol.CmdMembers, nil, &resp)
 	return resp.Members, err
 }
 
@@ -401,60 +403,60 @@ type MemberFilter struct {
 
 // MembersFiltered returns the members that match f.
 func (c *Client) MembersFiltered(ctx context.Context, f MemberFilter) ([]Member, error) {
-	req := &membersFilteredRequest{Name: f.Name, Status: f.Status, Tags: f.Tags}
+	req := &protocol.MembersFilteredRequest{Name: f.Name, Status: f.Status, Tags: f.Tags}
 	if req.Tags == nil {
 		req.Tags = map[string]string{}
 	}
 	var resp membersResponse
-	err := c.call(ctx, cmdMembersFiltered, req, &resp)
+	err := c.call(ctx, protocol.CmdMembersFiltered, req, &resp)
 	return resp.Members, err
 }
 
 // Join makes the agent contact the given addresses, and returns how many of them answered. With
 // replay it also hears the user events of the past.
 func (c *Client) Join(ctx context.Context, addrs []string, replay bool) (int, error) {
-	var resp joinResponse
-	err := c.call(ctx, cmdJoin, &joinRequest{Existing: addrs, Replay: replay}, &resp)
+	var resp protocol.JoinResponse
+	err := c.call(ctx, protocol.CmdJoin, &protocol.JoinRequest{Existing: addrs, Replay: replay}, &resp)
 	return int(resp.Num), err
 }
 
 // Leave makes the agent leave its cluster. It returns when the agent has left and is about to stop.
 func (c *Client) Leave(ctx context.Context) error {
-	return c.call(ctx, cmdLeave, nil, nil)
+	return c.call(ctx, protocol.CmdLeave, nil, nil)
 }
 
 // ForceLeave turns a failed member into one that left; with prune it is forgotten altogether.
 func (c *Client) ForceLeave(ctx context.Context, name string, prune bool) error {
-	return c.call(ctx, cmdForceLeave, &forceLeaveRequest{Node: name, Prune: prune}, nil)
+	return c.call(ctx, protocol.CmdForceLeave, &protocol.ForceLeaveRequest{Node: name, Prune: prune}, nil)
 }
 
-// UserEvent fires an event. With coalesce, members may be told only of the last of several
-// events with the same name.
+// UserEvent fires an event. With coalesce, members may be told only of the last of several events
+// with the same name.
 func (c *Client) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
-	return c.call(ctx, cmdEvent, &eventRequest{Name: name, Payload: payload, Coalesce: coalesce}, nil)
+	return c.call(ctx, protocol.CmdEvent, &protocol.EventRequest{Name: name, Payload: payload, Coalesce: coalesce}, nil)
 }
 
 // SetTags sets some tags of the agent and deletes others. A tag that is in both is set.
 func (c *Client) SetTags(ctx context.Context, set map[string]string, remove []string) error {
-	return c.call(ctx, cmdTags, &tagsRequest{Tags: set, DeleteTags: remove}, nil)
+	return c.call(ctx, protocol.CmdTags, &protocol.TagsRequest{Tags: set, DeleteTags: remove}, nil)
 }
 
 // Respond answers a query that came as an Event.
 func (c *Client) Respond(ctx context.Context, id uint64, payload []byte) error {
-	return c.call(ctx, cmdRespond, &respondRequest{ID: id, Payload: payload}, nil)
+	return c.call(ctx, protocol.CmdRespond, &protocol.RespondRequest{ID: id, Payload: payload}, nil)
 }
 
 // Stats returns the agent's description of itself: sections of names and values.
 func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error) {
 	var resp map[string]map[string]string
-	err := c.call(ctx, cmdStats, nil, &resp)
+	err := c.call(ctx, protocol.CmdStats, nil, &resp)
 	return resp, err
 }
 
 // Coordinate returns a member's network coordinate, and whether the agent knows it.
 func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate, bool, error) {
-	var resp coordinateResponse
-	if err := c.call(ctx, cmdCoordinate, &coordinateRequest{Node: name}, &resp); err != nil || !resp.Ok {
+	var resp protocol.CoordinateResponse
+	if err := c.call(ctx, protocol.CmdCoordinate, &protocol.CoordinateRequest{Node: name}, &resp); err != nil || !resp.Ok {
 		return coord.Coordinate{}, false, err
 	}
 	at := coord.Coordinate{
@@ -468,29 +470,29 @@ func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate,
 	return at, true, nil
 }
 
-// InstallKey makes all members accept a key, base64 of 16, 24 or 32 bytes. The report is valid
-// with an error too, which then says how many members failed; so for the other operations on keys.
+// InstallKey makes all members accept a key, base64 of 16, 24 or 32 bytes. The report is valid with
+// an error too, which then says how many members failed; so for the other operations on keys.
 func (c *Client) InstallKey(ctx context.Context, key string) (KeyReport, error) {
-	return c.keys(ctx, cmdInstallKey, &keyRequest{key})
+	return c.keys(ctx, protocol.CmdInstallKey, &protocol.KeyRequest{Key: key})
 }
 
 // UseKey makes all members encrypt with a key that they have.
 func (c *Client) UseKey(ctx context.Context, key string) (KeyReport, error) {
-	return c.keys(ctx, cmdUseKey, &keyRequest{key})
+	return c.keys(ctx, protocol.CmdUseKey, &protocol.KeyRequest{Key: key})
 }
 
 // RemoveKey makes all members forget a key. The one in use can't be removed.
 func (c *Client) RemoveKey(ctx context.Context, key string) (KeyReport, error) {
-	return c.keys(ctx, cmdRemoveKey, &keyRequest{key})
+	return c.keys(ctx, protocol.CmdRemoveKey, &protocol.KeyRequest{Key: key})
 }
 
 // ListKeys asks all members for their keys.
 func (c *Client) ListKeys(ctx context.Context) (KeyReport, error) {
-	return c.keys(ctx, cmdListKeys, nil)
+	return c.keys(ctx, protocol.CmdListKeys, nil)
 }
 
 func (c *Client) keys(ctx context.Context, name string, req any) (KeyReport, error) {
-	var resp keyResponse
+	var resp protocol.KeyResponse
 	err := c.call(ctx, name, req, &resp)
 	return KeyReport{
 		Members:   int(resp.NumNodes),

@@ -7,7 +7,10 @@ import (
 	"log"
 	"net"
 
+	"serf/agent"
 	"serf/agent/rpc"
+	"serf/agent/rpc/server"
+	"serf/swim/serf"
 )
 
 // A program asks the cluster, and prints who answers what.
@@ -38,28 +41,28 @@ func Example() {
 	// web-2: 5 hours
 }
 
-// agentAddr starts what stands for an agent here and returns its RPC address.
+// agentAddr starts a stand-in for an agent and returns its RPC address.
 func agentAddr() string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
-	rpc.Serve(ln, cluster{}, rpc.ServerOptions{AuthKey: "secret"})
+	server.Serve(ln, cluster{}, server.Options{AuthKey: "secret"})
 	return ln.Addr().String()
 }
 
-type cluster struct{ rpc.Agent }
+type cluster struct{ server.Agent }
 
-func (cluster) Query(context.Context, rpc.QueryParams) (rpc.Feed[rpc.Answer], error) {
+func (cluster) StartQuery(context.Context, serf.QueryParams) (server.Feed[agent.Answer], error) {
 	c := make(answers, 2)
-	c <- rpc.Answer{From: "web-1", Payload: []byte("3 days")}
-	c <- rpc.Answer{From: "web-2", Payload: []byte("5 hours")}
+	c <- agent.Answer{Kind: agent.AnswerResponse, From: "web-1", Payload: []byte("3 days")}
+	c <- agent.Answer{Kind: agent.AnswerResponse, From: "web-2", Payload: []byte("5 hours")}
 	close(c)
 	return c, nil
 }
 
-type answers chan rpc.Answer
+type answers chan agent.Answer
 
-func (c answers) Next() (rpc.Answer, bool) { a, ok := <-c; return a, ok }
-func (c answers) Len() int                 { return len(c) }
-func (c answers) Close()                   {}
+func (c answers) Next() (agent.Answer, bool) { a, ok := <-c; return a, ok }
+func (c answers) Len() int                   { return len(c) }
+func (c answers) Close()                     {}

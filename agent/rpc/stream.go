@@ -1,145 +1,239 @@
 package rpc
 
 import (
-	"maps"
-	"slices"
-	"time"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"serf/agent/rpc/internal/protocol"
 )
 
-// A stream sends to a client what a feed gives, until the feed or the connection ends. The
-// connection's reader goroutine begins streams and stops them.
-type stream struct {
-	monitor bool
-	// Set once the feed has begun, guarded by conn.mu.
-	close   func()        // ends the feed
-	stopped chan struct{} // closed when it is to end: its records wait for no answer then
-	done    chan struct{} // closed when the last record was sent
+// backlogMax bounds the records that wait in a client for Next: two for each member of a large
+// cluster, or some seconds of a debug log. A stream that falls further behind ends with ErrBehind,
+// so that the other streams and calls on the connection need not wait for it.
+const backlogMax = 1 << 16
+
+// ErrBehind ends a stream whose records weren't taken fast enough.
+var ErrBehind = fmt.Errorf("rpc: stream fell more than %d records behind", backlogMax)
+
+// A Stream is a sequence of records from the agent: events, log lines or the answers to a query.
+// Next may be called by one goroutine at a time.
+type Stream[T any] struct {
+	c   *Client
+	seq uint64
+	rec decoder[T]
+
+	ready chan struct{} // capacity 1: something changed for Next to see
+	begun chan error    // capacity 1: how the request was answered
+
+	mu      sync.Mutex
+	queue   []T
+	err     error // why there will be no more; nil while there may be
+	started bool
 }
 
-// reserve makes room for a stream under seq, or returns the text to refuse it with.
-func (c *conn) reserve(seq uint64, st *stream) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.streams[seq] != nil:
-		return textStreamExists
-	case st.monitor && c.monitored:
-		return textMonitorExists
-	case c.s.streams.Add(1) > int64(c.s.o.streams):
-		c.s.streams.Add(-1)
-		return textTooManyStreams
-	}
-	c.streams[seq] = st
-	c.monitored = c.monitored || st.monitor
-	return ""
+// A decoder makes a record of its encoding. last says that it is no record but the mark at the end.
+type decoder[T any] func(b []byte) (v T, last bool, err error)
+
+// errNothing is a record that says nothing, and is passed over.
+var errNothing = errors.New("empty record")
+
+// Stream starts a stream of events. filter is a comma-separated list of member-join, member-leave,
+// member-failed, member-update, member-reap, user, user:NAME, query, query:NAME and *. Queries can
+// be answered with Respond.
+func (c *Client) Stream(ctx context.Context, filter string) (*Stream[Event], error) {
+	return start(ctx, c, protocol.CmdStream, &protocol.StreamRequest{Type: filter}, decodeEvent)
 }
 
-// release forgets a stream and reports whether it was there.
-func (c *conn) release(seq uint64, st *stream) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.streams[seq] != st {
-		return false
-	}
-	delete(c.streams, seq)
-	c.s.streams.Add(-1)
-	c.monitored = c.monitored && !st.monitor
-	return true
+// Monitor starts a stream of the agent's log lines of a level (trace, debug, info, warn, err) and
+// above, beginning with the last 512. There can be one at a time on a connection.
+func (c *Client) Monitor(ctx context.Context, level string) (*Stream[string], error) {
+	return start(ctx, c, protocol.CmdMonitor, &protocol.MonitorRequest{LogLevel: level}, decodeLog)
 }
 
-// stop ends the stream under seq, if there is one. After it returns no record of it is sent.
-func (c *conn) stop(seq uint64) {
-	c.mu.Lock()
-	st := c.streams[seq]
-	begun := st != nil && st.close != nil
-	c.mu.Unlock()
-	if !begun || !c.release(seq, st) {
-		return
+// Query starts a query and returns the stream of its answers, which ends with io.EOF when the query
+// is over.
+func (c *Client) Query(ctx context.Context, q QueryParams) (*Stream[Answer], error) {
+	req := &protocol.QueryRequest{
+		FilterNodes: q.Nodes,
+		FilterTags:  q.Tags,
+		Name:        q.Name,
+		Payload:     q.Payload,
+		RelayFactor: q.RelayFactor,
+		RequestAck:  q.WantAck,
+		Timeout:     int64(q.Timeout),
 	}
-	close(st.stopped)
-	st.close()
-	<-st.done
+	return start(ctx, c, protocol.CmdQuery, req, decodeAnswer)
 }
 
-// stopAll stops all streams, and waits until what they have was sent, but not for long.
-func (c *conn) stopAll() {
-	c.mu.Lock()
-	seqs := slices.Collect(maps.Keys(c.streams)) // in any order: all are stopped
-	c.mu.Unlock()
-	stopped := make(chan struct{})
-	c.work.Go(func() {
-		defer close(stopped)
-		for _, seq := range seqs {
-			c.stop(seq)
-		}
-	})
-	select {
-	case <-stopped:
-	case <-time.After(lingerTimeout):
-	}
-}
-
-// closeStreams ends all feeds, and so all streams.
-func (c *conn) closeStreams() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, st := range c.streams { // order-free: all are closed
-		if st.close != nil {
-			st.close()
-		}
-	}
-}
-
-// begin answers a request for a stream and starts it. subscribe begins the feed, convert makes
-// the body of a record, and ended is called if the feed ends without having been stopped.
-func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], error), convert func(T) any, ended func()) {
-	if text := c.reserve(seq, st); text != "" {
-		c.reply(seq, text)
-		return
-	}
-	feed, err := subscribe()
+func start[T any](ctx context.Context, c *Client, name string, req any, d decoder[T]) (*Stream[T], error) {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	s := &Stream[T]{c: c, rec: d, ready: make(chan struct{}, 1), begun: make(chan error, 1)}
+	seq, err := c.request(name, req, s)
 	if err != nil {
-		c.release(seq, st)
-		c.replyError(seq, err)
-		return
+		return nil, err
 	}
-	c.mu.Lock()
-	st.close, st.stopped, st.done = feed.Close, make(chan struct{}), make(chan struct{})
-	c.mu.Unlock()
-	c.reply(seq, "")
-	c.work.Go(func() {
-		defer close(st.done)
-		sent := pump(c, seq, feed, convert, st.stopped)
-		feed.Close()
-		for ok := !sent; ok; { // nobody will read what waits
-			_, ok = feed.Next()
+	s.seq = seq
+	select {
+	case err := <-s.begun:
+		if err != nil {
+			return nil, err
 		}
-		if c.release(seq, st) && sent && c.ctx.Err() == nil {
-			ended()
-		}
-	})
+		return s, nil
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		s.end(err)
+		s.tellStop()
+		return nil, err
+	}
 }
 
-// pump sends the records of a feed until it ends, and reports whether all went out. Each waits its turn, unless
-// stopped is closed.
-func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any, stopped <-chan struct{}) bool {
-	header := &responseHeader{Seq: seq}
-	var b []byte
+// Next waits for the next record. After the last one the error is io.EOF if the stream came to its
+// end or was stopped, and else says what happened. If ctx ends first, no record is lost.
+func (s *Stream[T]) Next(ctx context.Context) (T, error) {
 	for {
-		v, ok := feed.Next()
-		if !ok {
-			return true
+		if v, ok, err := s.take(); ok || err != nil {
+			return v, err
 		}
-		b = appendValues(b[:0], header, convert(v))
-		for len(b) < batchMax && feed.Len() > 0 {
-			if v, ok = feed.Next(); !ok {
-				break
-			}
-			b = appendValues(b, header, convert(v))
-		}
-		c.turns.wait(stopped)
-		if !c.send(b) {
-			return false
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			var zero T
+			return zero, ctx.Err()
 		}
 	}
+}
+
+// take returns the oldest record in the queue, or the error at the end of it.
+func (s *Stream[T]) take() (v T, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		return v, false, s.err
+	}
+	v = s.queue[0]
+	var zero T
+	s.queue[0] = zero // don't pin it
+	s.queue = s.queue[1:]
+	return v, true, nil
+}
+
+// Stop ends the stream, here and at the agent. It may be called again, and concurrently with Next.
+func (s *Stream[T]) Stop(ctx context.Context) error {
+	s.end(io.EOF)
+	return s.c.call(ctx, protocol.CmdStop, &protocol.StopRequest{Stop: s.seq}, nil)
+}
+
+// tellStop is Stop without waiting for the agent's answer.
+func (s *Stream[T]) tellStop() {
+	s.c.request(protocol.CmdStop, &protocol.StopRequest{Stop: s.seq}, &pendingAnswer{done: make(chan error, 1)})
+}
+
+// end gives Next an error for when it has taken what is there.
+func (s *Stream[T]) end(err error) {
+	s.mu.Lock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *Stream[T]) wake() {
+	select {
+	case s.ready <- struct{}{}:
+	default: // Next will look anyway
+	}
+}
+
+// The methods of a receiver. A stream stays registered after Stop, because the agent may have sent
+// more records before it knew.
+
+func (s *Stream[T]) header(text string) (more, last bool) {
+	if s.started {
+		return true, false
+	}
+	s.started = true
+	s.begin(remoteError(text))
+	return false, text != ""
+}
+
+func (s *Stream[T]) body(b []byte) (last bool, err error) {
+	v, last, err := s.rec(b)
+	if err == errNothing {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if last {
+		s.end(io.EOF)
+		return true, nil
+	}
+	s.mu.Lock()
+	if s.err == nil && len(s.queue) >= backlogMax {
+		s.err = ErrBehind
+	}
+	if s.err == nil {
+		s.queue = append(s.queue, v)
+	}
+	s.mu.Unlock()
+	s.wake()
+	return false, nil
+}
+
+func (s *Stream[T]) fail(err error) {
+	s.end(err)
+	s.begin(err)
+}
+
+// begin tells start how the request went. Only the first call counts: the connection may fail while
+// the answer arrives.
+func (s *Stream[T]) begin(err error) {
+	select {
+	case s.begun <- err:
+	default:
+	}
+}
+
+func decodeEvent(b []byte) (e Event, last bool, err error) {
+	var r eventRecord
+	err = protocol.Parse(b, &r)
+	return Event{
+		Type:     r.Event,
+		Members:  r.Members,
+		Name:     r.Name,
+		Payload:  r.Payload,
+		LTime:    r.LTime,
+		Coalesce: r.Coalesce,
+		ID:       r.ID,
+	}, false, err
+}
+
+func decodeLog(b []byte) (line string, last bool, err error) {
+	var r protocol.LogRecord
+	err = protocol.Parse(b, &r)
+	return r.Log, false, err
+}
+
+func decodeAnswer(b []byte) (a Answer, last bool, err error) {
+	var r protocol.QueryRecord
+	if err := protocol.Parse(b, &r); err != nil {
+		return Answer{}, false, err
+	}
+	if r.From == "" && r.Type != protocol.RecordDone {
+		return Answer{}, false, errNothing // the original's agent sends some when a query ends
+	}
+	switch r.Type {
+	case protocol.RecordAck:
+		return Answer{From: r.From, Ack: true}, false, nil
+	case protocol.RecordResponse:
+		return Answer{From: r.From, Payload: r.Payload}, false, nil
+	case protocol.RecordDone:
+		return Answer{}, true, nil
+	}
+	return Answer{}, false, fmt.Errorf("query record of type %q", r.Type)
 }

@@ -22,7 +22,7 @@ import (
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/handler"
-	"serf/agent/rpc"
+	"serf/agent/rpc/server"
 	"serf/agent/snapshot"
 )
 
@@ -136,7 +136,7 @@ type daemon struct {
 	tags     *tagKeeper         // nil without a tags file
 	snapshot *snapshot.Snapshot // nil without one
 	agent    *agent.Agent
-	rpc      *rpc.Server
+	rpc      *server.Server
 	extras   extras
 }
 
@@ -183,7 +183,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	d.logStart(ln.Addr())
 	d.out.step("Starting Serf agent RPC...")
-	d.rpc = rpc.Serve(ln, d.rpcAgent(), rpc.ServerOptions{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.rpc = server.Serve(ln, d.rpcAgent(), server.Options{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
 	d.startExtras()
 	d.out.step("Serf agent running!")
 	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
@@ -537,8 +537,8 @@ func tagChanges(from, to map[string]string) (set map[string]string, gone []strin
 }
 
 // rpcAgent is what the RPC server serves: the agent, and a file that keeps its tags.
-func (d *daemon) rpcAgent() rpc.Agent {
-	served := rpc.ForAgent(d.agent)
+func (d *daemon) rpcAgent() server.Agent {
+	served := server.ForAgent(d.agent)
 	if path := d.setup.conf.TagsFile; path != "" {
 		d.tags = &tagKeeper{Agent: served, path: path, tags: d.agent.Tags, log: d.log}
 		return d.tags

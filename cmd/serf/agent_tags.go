@@ -9,7 +9,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/config"
-	"serf/agent/rpc"
+	"serf/agent/rpc/server"
 )
 
 // How long after a failure the tags file is written again: soon, and then ever more seldom.
@@ -20,7 +20,7 @@ const (
 
 // tagKeeper writes the tags to a file when they are changed. A file that can't be written is tried again.
 type tagKeeper struct {
-	rpc.Agent
+	server.Agent
 	path string
 	tags func() map[string]string
 	log  *agent.Log

@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"serf/agent/disk"
-	"serf/agent/rpc"
+	"serf/agent/rpc/server"
 )
 
 // tagged is an agent that has tags, and nothing else.
 type tagged struct {
-	rpc.Agent
+	server.Agent
 	tags map[string]string
 }
 

@@ -21,6 +21,7 @@ import (
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/rpc"
+	"serf/agent/rpc/server"
 )
 
 // testPatience is more than anything here takes; it only bounds a test that fails.
@@ -510,7 +511,7 @@ func TestAgentDumps(t *testing.T) {
 }
 
 // refusingAgent is an agent for RPC that refuses tags.
-type refusingAgent struct{ rpc.Agent }
+type refusingAgent struct{ server.Agent }
 
 var errRefused = errors.New("refused")
 

@@ -3,20 +3,26 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"serf/agent"
 	"serf/agent/rpc"
+	"serf/agent/rpc/server"
+	"serf/internal/eventfilter"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
@@ -42,18 +48,22 @@ func runLine(ctx context.Context, vars map[string]string, args ...string) result
 }
 
 // knownCluster is what the agent of these tests knows. Methods that no test calls are missing.
-type knownCluster struct{ rpc.Agent }
+type knownCluster struct{ server.Agent }
 
-func (c *knownCluster) EachMember(f func(*rpc.Member, int)) {
-	protocol := rpc.Versions{Min: 2, Max: 5, Current: 5}
-	members := []rpc.Member{
-		{Name: "n1", Addr: netip.MustParseAddrPort("127.0.0.21:7946"), Status: "alive", Tags: map[string]string{"role": "web", "dc": "east"}, Delegate: protocol},
-		{Name: "node-two", Addr: netip.MustParseAddrPort("[::1]:7946"), Status: "failed", Delegate: protocol},
-		{Name: "evil\nn9 \x1b[31m", Addr: netip.MustParseAddrPort("127.0.0.23:80"), Status: "alive", Tags: map[string]string{"ü": "a|b"}, Delegate: protocol},
+func (c *knownCluster) AllMembers() (int, iter.Seq[*serf.Member]) {
+	versions := [6]byte{0, 0, 0, 2, 5, 5}
+	members := []*serf.Member{
+		{
+			Name: "n1", Addr: netip.MustParseAddrPort("127.0.0.21:7946"), Status: serf.StatusAlive,
+			Tags: map[string]string{"role": "web", "dc": "east"}, Versions: versions,
+		},
+		{Name: "node-two", Addr: netip.MustParseAddrPort("[::1]:7946"), Status: serf.StatusFailed, Versions: versions},
+		{
+			Name: "evil\nn9 \x1b[31m", Addr: netip.MustParseAddrPort("127.0.0.23:80"), Status: serf.StatusAlive,
+			Tags: map[string]string{"ü": "a|b"}, Versions: versions,
+		},
 	}
-	for i := range members {
-		f(&members[i], len(members)-1-i)
-	}
+	return len(members), slices.Values(members)
 }
 
 func (c *knownCluster) Stats() map[string]map[string]string {
@@ -89,7 +99,7 @@ func (c *knownCluster) ForceLeave(_ context.Context, name string, prune bool) er
 	return nil
 }
 
-func (c *knownCluster) UserEvent(_ context.Context, name string, payload []byte, _ bool, _ func()) error {
+func (c *knownCluster) UserEventBefore(_ context.Context, name string, payload []byte, _ bool, _ func()) error {
 	if len(payload) > 5 {
 		return errors.New("user event over the limit")
 	}
@@ -103,49 +113,59 @@ func (c *knownCluster) SetTags(_ context.Context, set map[string]string, remove 
 	return nil
 }
 
-func (c *knownCluster) Keys(_ context.Context, op rpc.KeyOp, key string) (rpc.KeyReport, error) {
-	r := rpc.KeyReport{Members: 3, Responses: 3}
-	if op == rpc.KeyList {
-		r.Keys = map[string]int{"bbbb": 3, "aaaa": 2}
-		return r, nil
-	}
-	if key == "bad" {
-		r.Errors = 2
+func (c *knownCluster) ListKeys(context.Context) (agent.KeyReport, error) {
+	return agent.KeyReport{NumNodes: 3, NumResp: 3, Keys: map[string]int{"bbbb": 3, "aaaa": 2}}, nil
+}
+
+func (c *knownCluster) InstallKey(_ context.Context, key []byte) (agent.KeyReport, error) {
+	r := agent.KeyReport{NumNodes: 3, NumResp: 3}
+	switch base64.StdEncoding.EncodeToString(key) {
+	case "evil":
+		r.NumErr = 2
 		r.Messages = map[string]string{"node-two": "no", "n1": "never"}
 		return r, errors.New("2/3 nodes reported failure")
-	}
-	if key == "volatile" {
+	case "volatile":
 		r.Messages = map[string]string{"n1": serf.KeysInMemory, "node-two": "old friend", "evil\nn9": serf.KeysInMemory}
-	}
-	if key == "half" {
-		r.Errors = 1
+	case "half":
+		r.NumErr = 1
 		r.Messages = map[string]string{"n1": serf.KeysInMemory, "node-two": "disk full"}
 		return r, errors.New("1/3 nodes reported failure")
 	}
 	return r, nil
 }
 
-func (c *knownCluster) Query(_ context.Context, q rpc.QueryParams) (rpc.Feed[rpc.Answer], error) {
-	answers := map[string][]rpc.Answer{
-		"_serf_ping": {{From: "n1", Ack: true}, {From: "n1", Ack: true}, {From: "node-two", Ack: true}},
-		"uptime":     {{From: "n1", Payload: []byte("3 days\n")}, {From: "node-two", Payload: []byte("2\nlines")}},
-		"silence":    {},
+func (c *knownCluster) UseKey(ctx context.Context, key []byte) (agent.KeyReport, error) {
+	return c.InstallKey(ctx, key)
+}
+
+func (c *knownCluster) RemoveKey(ctx context.Context, key []byte) (agent.KeyReport, error) {
+	return c.InstallKey(ctx, key)
+}
+
+func (c *knownCluster) StartQuery(_ context.Context, q serf.QueryParams) (server.Feed[agent.Answer], error) {
+	answers := map[string][]agent.Answer{
+		"_serf_ping": {{From: "n1"}, {From: "n1"}, {From: "node-two"}},
+		"uptime": {
+			{Kind: agent.AnswerResponse, From: "n1", Payload: []byte("3 days\n")},
+			{Kind: agent.AnswerResponse, From: "node-two", Payload: []byte("2\nlines")},
+		},
+		"silence": {},
 	}
 	list, ok := answers[q.Name]
 	if !ok {
 		return nil, errors.New("query refused")
 	}
 	if q.WantAck && q.Name == "uptime" {
-		list = append([]rpc.Answer{{From: "n1", Ack: true}}, list...)
+		list = append([]agent.Answer{{From: "n1"}}, list...)
 	}
 	return newFeed(true, list...), nil
 }
 
-func (c *knownCluster) Subscribe(rpc.Filter) (rpc.Feed[rpc.Event], error) {
-	return newFeed[rpc.Event](false), nil
+func (c *knownCluster) StreamEvents(eventfilter.Filters) (server.Feed[agent.Event], error) {
+	return newFeed[agent.Event](false), nil
 }
 
-func (c *knownCluster) Monitor(level string) (rpc.Feed[string], error) {
+func (c *knownCluster) Monitor(level string) (server.Feed[string], error) {
 	endless := level == "err"
 	return newFeed(!endless, "a "+level+" line", "another"), nil
 }
@@ -153,7 +173,7 @@ func (c *knownCluster) Monitor(level string) (rpc.Feed[string], error) {
 // feed gives values and then ends, or goes on without more.
 type feed[T any] struct{ c chan T }
 
-func newFeed[T any](end bool, values ...T) rpc.Feed[T] {
+func newFeed[T any](end bool, values ...T) server.Feed[T] {
 	f := feed[T]{make(chan T, len(values))}
 	for _, v := range values {
 		f.c <- v
@@ -178,7 +198,7 @@ func startAgent(t *testing.T, key string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := rpc.Serve(ln, &knownCluster{}, rpc.ServerOptions{AuthKey: key})
+	s := server.Serve(ln, &knownCluster{}, server.Options{AuthKey: key})
 	t.Cleanup(func() { s.Close() })
 	return s.Addr().String()
 }

@@ -222,8 +222,8 @@ func optionNames(t *testing.T) (list []string) {
 // rpcCommands reads the constants of the RPC commands.
 func rpcCommands(t *testing.T) (list []string) {
 	t.Helper()
-	eachValue(parseSource(t, "agent/rpc/protocol.go"), func(name string, value ast.Expr) {
-		if strings.HasPrefix(name, "cmd") {
+	eachValue(parseSource(t, "agent/rpc/internal/protocol/messages.go"), func(name string, value ast.Expr) {
+		if strings.HasPrefix(name, "Cmd") {
 			list = append(list, literal(t, value))
 		}
 	})

@@ -1,7 +1,6 @@
 package serf
 
 import (
-	"slices"
 	"time"
 
 	"serf/lamport"
@@ -25,7 +24,7 @@ const echoGap = 10 * time.Second
 // intents are the newest intents about members that aren't known.
 type intents struct {
 	byName map[string]intent
-	queue  []queuedIntent // by when they were queued; some have been taken since
+	queue  []queuedIntent // each name once, by when it was queued
 }
 
 type queuedIntent struct {
@@ -55,11 +54,11 @@ func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped
 	if ok && it.time <= old.time {
 		return false, 0
 	}
-	if was := len(s.byName); !ok {
+	if !ok {
 		for len(s.byName) >= intentsMax {
 			s.dropOldest()
+			dropped++
 		}
-		dropped = was - len(s.byName)
 		if s.byName == nil {
 			s.byName = make(map[string]intent)
 		}
@@ -70,26 +69,11 @@ func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped
 	return true, dropped
 }
 
-// take returns the intent about name, which has become known, and forgets it: from now on the member's
-// record has its time. When many start together, intents about most of them come first.
-func (s *intents) take(now swim.Time, name string) (intent, bool) {
+// find returns the intent about name, which has become known.
+func (s *intents) find(now swim.Time, name string) (intent, bool) {
 	s.expire(now)
 	it, ok := s.byName[name]
-	if !ok {
-		return intent{}, false
-	}
-	delete(s.byName, name)
-	const slack = 64 // entries of the queue whose intents were taken
-	switch {
-	case len(s.byName) == 0:
-		*s = intents{}
-	case len(s.queue) > 2*len(s.byName)+slack:
-		s.queue = slices.DeleteFunc(s.queue, func(q queuedIntent) bool {
-			_, waits := s.byName[q.name]
-			return !waits
-		})
-	}
-	return it, true
+	return it, ok
 }
 
 // expire forgets the intents that are too old. One that has been renewed since it

@@ -1,40 +1,29 @@
-package rpc
+package server
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
+	"serf/agent/rpc/internal/protocol"
 	"serf/internal/eventfilter"
+	"serf/swim/serf"
 )
 
-// filtersMax bounds the parts of an event filter: each is compared with each event.
+// filtersMax bounds the parts of a filter: each is compared with each event or member.
 const filtersMax = 256
 
-// errInvalidFilter refuses an event filter.
-//
-//lint:ignore ST1005 clients know these words of the original
-var errInvalidFilter = errors.New(textInvalidFilter)
-
-// A Filter chooses events by kind and name. The zero Filter matches nothing.
-type Filter = eventfilter.Filters
-
-// ParseFilter reads a comma-separated list of member-join, member-leave, member-failed,
-// member-update, member-reap, user, user:NAME, query, query:NAME and *. An empty list is *.
-func ParseFilter(s string) (Filter, error) {
+// parseFilter reads the filter of a stream of events; false if it is none.
+func parseFilter(s string) (eventfilter.Filters, bool) {
 	if strings.Count(s, ",") >= filtersMax {
-		return nil, errInvalidFilter
+		return nil, false
 	}
 	f, err := eventfilter.Parse(s)
-	if err != nil {
-		return nil, errInvalidFilter
-	}
-	return f, nil
+	return f, err == nil
 }
 
-// patternMax bounds a regular expression of a members filter. What a program compiles to can be
-// a thousand times its text.
+// patternMax bounds a regular expression of a members filter. What a program compiles to can be a
+// thousand times its text.
 const patternMax = 1024
 
 // memberFilter chooses members by regular expressions that match the whole of a text.
@@ -43,7 +32,7 @@ type memberFilter struct {
 	tags         map[string]*regexp.Regexp
 }
 
-func newMemberFilter(req membersFilteredRequest) (f memberFilter, err error) {
+func newMemberFilter(req protocol.MembersFilteredRequest) (f memberFilter, err error) {
 	if f.name, err = compileFilter("name", req.Name); err != nil {
 		return memberFilter{}, err
 	}
@@ -62,8 +51,8 @@ func newMemberFilter(req membersFilteredRequest) (f memberFilter, err error) {
 	return f, nil
 }
 
-// compileFilter is compilePattern for a filter that is absent when empty. (An empty filter of a
-// tag is not: it wants members without the tag.)
+// compileFilter is compilePattern for a filter that is absent when empty. (An empty filter of a tag
+// is not: it wants members without the tag.)
 func compileFilter(what, expr string) (*regexp.Regexp, error) {
 	if expr == "" {
 		return nil, nil
@@ -85,11 +74,11 @@ func compilePattern(what, expr string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-func (f *memberFilter) match(m *Member) bool {
+func (f *memberFilter) match(m *serf.Member) bool {
 	if f.name != nil && !f.name.MatchString(m.Name) {
 		return false
 	}
-	if f.status != nil && !f.status.MatchString(m.Status) {
+	if f.status != nil && !f.status.MatchString(m.Status.String()) {
 		return false
 	}
 	for tag, re := range f.tags { // order-free: all must match

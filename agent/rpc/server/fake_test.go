@@ -1,30 +1,36 @@
-package rpc
+package server
 
 import (
 	"bytes"
 	"context"
+	"iter"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
+	"serf/agent"
+	"serf/agent/rpc"
+	"serf/agent/rpc/internal/protocol"
+	"serf/internal/eventfilter"
+	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
 
 // fakeAgent answers with what its fields say. Functions that are nil succeed.
 type fakeAgent struct {
-	members []Member
+	members []serf.Member
 	stats   map[string]map[string]string
 	coords  map[string]coord.Coordinate
-	report  KeyReport
+	report  agent.KeyReport
 	keysErr error
 
 	join      func(ctx context.Context, addrs []string) (int, error)
 	leave     func(ctx context.Context) error
 	userEvent func(name string) error
 	respond   func(id uint64, payload []byte) error
-	query     func(q QueryParams) (Feed[Answer], error)
-	subscribe func(f Filter) (Feed[Event], error)
+	query     func(q serf.QueryParams) (Feed[agent.Answer], error)
+	subscribe func(f eventfilter.Filters) (Feed[agent.Event], error)
 	monitor   func(level string) (Feed[string], error)
 
 	mu    sync.Mutex
@@ -38,9 +44,13 @@ func (a *fakeAgent) note(call string) {
 	a.calls = append(a.calls, call)
 }
 
-func (a *fakeAgent) EachMember(f func(*Member, int)) {
-	for i, m := range a.members {
-		f(&m, len(a.members)-1-i)
+func (a *fakeAgent) AllMembers() (int, iter.Seq[*serf.Member]) {
+	return len(a.members), func(yield func(*serf.Member) bool) {
+		for i := range a.members {
+			if !yield(&a.members[i]) {
+				return
+			}
+		}
 	}
 }
 
@@ -71,7 +81,7 @@ func (a *fakeAgent) ForceLeave(_ context.Context, name string, prune bool) error
 	return nil
 }
 
-func (a *fakeAgent) UserEvent(_ context.Context, name string, payload []byte, _ bool, before func()) error {
+func (a *fakeAgent) UserEventBefore(_ context.Context, name string, payload []byte, _ bool, before func()) error {
 	before()
 	a.note("event " + name + " " + string(payload))
 	if a.userEvent == nil {
@@ -95,27 +105,34 @@ func (a *fakeAgent) SetTags(_ context.Context, set map[string]string, remove []s
 	return nil
 }
 
-func (a *fakeAgent) Keys(_ context.Context, op KeyOp, key string) (KeyReport, error) {
+func (a *fakeAgent) InstallKey(context.Context, []byte) (agent.KeyReport, error) {
 	return a.report, a.keysErr
 }
+func (a *fakeAgent) UseKey(context.Context, []byte) (agent.KeyReport, error) {
+	return a.report, a.keysErr
+}
+func (a *fakeAgent) RemoveKey(context.Context, []byte) (agent.KeyReport, error) {
+	return a.report, a.keysErr
+}
+func (a *fakeAgent) ListKeys(context.Context) (agent.KeyReport, error) { return a.report, a.keysErr }
 
-func (a *fakeAgent) Query(_ context.Context, q QueryParams) (Feed[Answer], error) {
+func (a *fakeAgent) StartQuery(_ context.Context, q serf.QueryParams) (Feed[agent.Answer], error) {
 	if a.query == nil {
-		return ended[Answer](), nil
+		return ended[agent.Answer](), nil
 	}
 	return a.query(q)
 }
 
 func (a *fakeAgent) Respond(_ context.Context, id uint64, payload []byte) error {
 	if a.respond == nil {
-		return ErrNoSuchQuery
+		return serf.ErrNoQuery
 	}
 	return a.respond(id, payload)
 }
 
-func (a *fakeAgent) Subscribe(f Filter) (Feed[Event], error) {
+func (a *fakeAgent) StreamEvents(f eventfilter.Filters) (Feed[agent.Event], error) {
 	if a.subscribe == nil {
-		return newFeed[Event](1), nil
+		return newFeed[agent.Event](1), nil
 	}
 	return a.subscribe(f)
 }
@@ -192,7 +209,7 @@ func (l *memListener) dial() net.Conn {
 }
 
 // startServer serves a on memory and closes the server at the end of the test.
-func startServer(t testing.TB, a Agent, o ServerOptions) (*Server, *memListener) {
+func startServer(t testing.TB, a Agent, o Options) (*Server, *memListener) {
 	t.Helper()
 	l := newMemListener()
 	s := Serve(l, a, o)
@@ -201,9 +218,9 @@ func startServer(t testing.TB, a Agent, o ServerOptions) (*Server, *memListener)
 }
 
 // connect is a client of a server on memory.
-func connect(t testing.TB, l *memListener, key string) *Client {
+func connect(t testing.TB, l *memListener, key string) *rpc.Client {
 	t.Helper()
-	c, err := NewClient(t.Context(), l.dial(), Options{AuthKey: key})
+	c, err := rpc.NewClient(t.Context(), l.dial(), rpc.Options{AuthKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,13 +232,13 @@ func connect(t testing.TB, l *memListener, key string) *Client {
 type rawClient struct {
 	t  *testing.T
 	nc net.Conn
-	in *valueReader
+	in *protocol.Reader
 }
 
 func dialRaw(t *testing.T, l *memListener) *rawClient {
 	nc := l.dial()
 	t.Cleanup(func() { nc.Close() })
-	return &rawClient{t: t, nc: nc, in: newValueReader(nc, answerLimits)}
+	return &rawClient{t: t, nc: nc, in: protocol.NewReader(nc, protocol.AnswerLimits)}
 }
 
 // ask sends a request and expects a header with the given error text. body nil: none is sent.
@@ -233,18 +250,18 @@ func (r *rawClient) ask(name string, seq uint64, body any, want string) {
 
 func (r *rawClient) tell(name string, seq uint64, body any) {
 	r.t.Helper()
-	values := []any{&requestHeader{Command: name, Seq: seq}}
+	values := []any{&protocol.RequestHeader{Command: name, Seq: seq}}
 	if body != nil {
 		values = append(values, body)
 	}
-	if _, err := r.nc.Write(appendValues(nil, values...)); err != nil {
+	if _, err := r.nc.Write(protocol.Append(nil, values...)); err != nil {
 		r.t.Fatalf("%s: %v", name, err)
 	}
 }
 
 func (r *rawClient) want(seq uint64, text string) {
 	r.t.Helper()
-	var h responseHeader
+	var h protocol.ResponseHeader
 	r.read(&h)
 	if h.Seq != seq || h.Error != text {
 		r.t.Fatalf("answer %d %q, want %d %q", h.Seq, h.Error, seq, text)
@@ -254,7 +271,7 @@ func (r *rawClient) want(seq uint64, text string) {
 func (r *rawClient) read(v any) {
 	r.t.Helper()
 	r.nc.SetReadDeadline(time.Now().Add(time.Minute)) // only so that a failure is told
-	b, err := r.in.next()
+	b, err := r.in.Next()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -266,14 +283,14 @@ func (r *rawClient) read(v any) {
 func (r *rawClient) wantClosed() {
 	r.t.Helper()
 	r.nc.SetReadDeadline(time.Now().Add(time.Minute))
-	if b, err := r.in.next(); err == nil {
+	if b, err := r.in.Next(); err == nil {
 		r.t.Fatalf("connection still open, got % x", b)
 	}
 }
 
 func (r *rawClient) greet() {
 	r.t.Helper()
-	r.ask(cmdHandshake, 1, &handshakeRequest{Version: 1}, "")
+	r.ask(protocol.CmdHandshake, 1, &protocol.HandshakeRequest{Version: 1}, "")
 }
 
 // scriptedConn is a connection on which all that comes is known, and what is sent is kept.

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"slices"
@@ -9,9 +9,10 @@ import (
 // turnWait is how long records of a connection wait, at most, for the answer to a request on it.
 const turnWait = time.Second
 
-// turns sees to it that on one connection the answer to a request comes before the records of what the request
-// causes: many clients take what comes next for their answer. While a request is being answered, records wait. They
-// don't wait for ever: a join may take long, and what else happens is news in the meantime.
+// turns sees to it that on one connection the answer to a request comes before the records of what
+// the request causes: many clients take what comes next for their answer. While a request is being
+// answered, records wait. They don't wait for ever: a join may take long, and what else happens is
+// news in the meantime.
 type turns struct {
 	mu      sync.Mutex
 	pending []*turn
@@ -68,7 +69,8 @@ func (t *turns) lapse() {
 	}
 }
 
-// wait returns when records that are at hand may be sent: at the latest after turnWait, or when stop is closed.
+// wait returns when records that are at hand may be sent: at the latest after turnWait, or when
+// stop is closed.
 func (t *turns) wait(stop <-chan struct{}) {
 	var timeout *time.Timer
 	for {

@@ -1,4 +1,4 @@
-package rpc
+package protocol
 
 import (
 	"bytes"
@@ -6,11 +6,8 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"testing/iotest"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // One value of each form there is.
@@ -47,18 +44,18 @@ var forms = map[string][]byte{
 
 func TestReaderFindsTheEndOfEachForm(t *testing.T) {
 	for name, b := range forms {
-		r := newValueReader(iotest.OneByteReader(bytes.NewReader(slices.Concat(b, []byte{0x05}))), requestLimits)
-		if got, err := r.next(); err != nil || !bytes.Equal(got, b) {
+		r := NewReader(iotest.OneByteReader(bytes.NewReader(slices.Concat(b, []byte{0x05}))), RequestLimits)
+		if got, err := r.Next(); err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%s: % x, %v; want % x", name, got, err, b)
 		}
-		if got, err := r.next(); err != nil || !bytes.Equal(got, []byte{5}) {
+		if got, err := r.Next(); err != nil || !bytes.Equal(got, []byte{5}) {
 			t.Errorf("%s: what follows is % x, %v", name, got, err)
 		}
-		if _, err := r.next(); err != io.EOF {
+		if _, err := r.Next(); err != io.EOF {
 			t.Errorf("%s: at the end %v, want EOF", name, err)
 		}
 		for n := 1; n < len(b); n++ {
-			_, err := newValueReader(bytes.NewReader(b[:n]), requestLimits).next()
+			_, err := NewReader(bytes.NewReader(b[:n]), RequestLimits).Next()
 			if err != io.ErrUnexpectedEOF {
 				t.Errorf("%s cut to %d bytes: %v, want unexpected EOF", name, n, err)
 			}
@@ -68,15 +65,15 @@ func TestReaderFindsTheEndOfEachForm(t *testing.T) {
 
 func TestReaderRefusesWhatIsNoValue(t *testing.T) {
 	for _, code := range []byte{0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8} {
-		_, err := newValueReader(bytes.NewReader([]byte{code, 0, 0, 0, 0, 0}), requestLimits).next()
-		if !errors.Is(err, errMalformed) {
-			t.Errorf("0x%02x: %v, want %v", code, err, errMalformed)
+		_, err := NewReader(bytes.NewReader([]byte{code, 0, 0, 0, 0, 0}), RequestLimits).Next()
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("0x%02x: %v, want %v", code, err, ErrMalformed)
 		}
 	}
 }
 
 func TestReaderLimits(t *testing.T) {
-	small := limits{bytes: 10, values: 5}
+	small := Limits{Bytes: 10, Values: 5}
 	for _, tt := range []struct {
 		name string
 		b    []byte
@@ -90,7 +87,7 @@ func TestReaderLimits(t *testing.T) {
 		{"a length past the limit, and no more", []byte{0xc6, 0xff, 0xff, 0xff, 0xff}, false},
 		{"a count past the limit, and no more", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, false},
 	} {
-		_, err := newValueReader(bytes.NewReader(tt.b), small).next()
+		_, err := NewReader(bytes.NewReader(tt.b), small).Next()
 		if tt.ok != (err == nil) || !tt.ok && !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -98,10 +95,10 @@ func TestReaderLimits(t *testing.T) {
 	nested := func(depth int) []byte {
 		return slices.Concat(bytes.Repeat([]byte{0x91}, depth-1), []byte{0x90})
 	}
-	if _, err := newValueReader(bytes.NewReader(nested(maxDepth)), requestLimits).next(); err != nil {
+	if _, err := NewReader(bytes.NewReader(nested(maxDepth)), RequestLimits).Next(); err != nil {
 		t.Errorf("nested %d deep: %v", maxDepth, err)
 	}
-	if _, err := newValueReader(bytes.NewReader(nested(maxDepth+1)), requestLimits).next(); !errors.Is(err, ErrTooLarge) {
+	if _, err := NewReader(bytes.NewReader(nested(maxDepth+1)), RequestLimits).Next(); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("nested %d deep: %v", maxDepth+1, err)
 	}
 }
@@ -116,14 +113,14 @@ func TestReaderAfterALargeValue(t *testing.T) {
 		{0x01}, blob(70_000, 'a'), {0x93, 1, 2, 3}, {0x02}, blob(bufferKept+1, 'b'), blob(3, 'c'), blob(200_000, 'd'), []byte("\xa5short"),
 	}
 	for _, cut := range []int{1 << 20, 65_000, 4096, 1000} {
-		r := newValueReader(&choppedReader{slices.Concat(values...), cut}, limits{bytes: 1 << 20, values: 100})
+		r := NewReader(&choppedReader{slices.Concat(values...), cut}, Limits{Bytes: 1 << 20, Values: 100})
 		for i, want := range values {
-			got, err := r.next()
+			got, err := r.Next()
 			if err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("in pieces of %d, value %d: %d bytes, error %v, want %d bytes", cut, i, len(got), err, len(want))
 			}
 		}
-		if _, err := r.next(); err != io.EOF {
+		if _, err := r.Next(); err != io.EOF {
 			t.Errorf("in pieces of %d, at the end: %v", cut, err)
 		}
 		if cap(r.buf) > bufferKept {
@@ -152,77 +149,12 @@ func TestReaderAllocatesWhatArrives(t *testing.T) {
 	const claims = 1 << 20 // of 200 MB
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	r := newValueReader(bytes.NewReader([]byte{0xc6, 12, 0, 0, 0, 1, 2, 3}), answerLimits)
-	if _, err := r.next(); err != io.ErrUnexpectedEOF {
+	r := NewReader(bytes.NewReader([]byte{0xc6, 12, 0, 0, 0, 1, 2, 3}), AnswerLimits)
+	if _, err := r.Next(); err != io.ErrUnexpectedEOF {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
 	if got := after.TotalAlloc - before.TotalAlloc; got > claims {
 		t.Errorf("%d bytes allocated for a claim", got)
 	}
-}
-
-func TestSignedIsWrittenAsTheOriginalDoes(t *testing.T) {
-	for n, want := range map[signed]string{
-		0:        "\x00",
-		127:      "\x7f",
-		128:      "\xd1\x00\x80",
-		32767:    "\xd1\x7f\xff",
-		32768:    "\xd2\x00\x00\x80\x00",
-		1e9:      "\xd2\x3b\x9a\xca\x00",
-		1 << 31:  "\xd3\x00\x00\x00\x00\x80\x00\x00\x00",
-		-1:       "\xff",
-		-32:      "\xe0",
-		-33:      "\xd0\xdf",
-		-129:     "\xd1\xff\x7f",
-		-1 << 31: "\xd2\x80\x00\x00\x00",
-	} {
-		b := appendValues(nil, n)
-		if string(b) != want {
-			t.Errorf("%d: % x, want % x", n, b, want)
-		}
-		var back signed
-		if err := msgpack.Unmarshal(b, &back); err != nil || back != n {
-			t.Errorf("%d: read back %d, %v", n, back, err)
-		}
-	}
-}
-
-func FuzzRequests(f *testing.F) {
-	greeting := appendValues(nil, &requestHeader{cmdHandshake, 1}, &handshakeRequest{1})
-	for name, cmd := range commandTable {
-		b := appendValues(greeting, &requestHeader{name, 2})
-		if cmd.body {
-			b = appendValues(b, map[string]string{})
-		}
-		f.Add(b)
-	}
-	f.Add(appendValues(greeting, &requestHeader{cmdEvent, 2}, &eventRequest{Name: "x", Payload: []byte("y")}))
-	f.Add([]byte("\xdf\xff\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &Server{agent: &fakeAgent{}, o: ServerOptions{Log: discard{}, conns: 1, streams: 64}, conns: map[*conn]struct{}{}}
-		s.ctx, s.cancel = t.Context(), func() {}
-		nc := &scriptedConn{Reader: bytes.NewReader(b)}
-		c := newConn(s, nc)
-		c.serve()
-		// Whatever was answered, it's whole values, the first of them a header.
-		values := splitValues(nc.out.Bytes())
-		if n := len(slices.Concat(values...)); n != nc.out.Len() {
-			t.Errorf("%d bytes of values in an answer of %d", n, nc.out.Len())
-		}
-	})
-}
-
-func FuzzAnswers(f *testing.F) {
-	f.Add([]byte("\x82\xa5Error\xa0\xa3Seq\x01\x82\xa5Error\xa0\xa3Seq\x02\x81\xa7Members\x91\x8b"))
-	f.Add([]byte(strings.Repeat("\x82\xa5Error\xa0\xa3Seq\x01", 3)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		nc := &scriptedConn{Reader: bytes.NewReader(b)}
-		c, err := NewClient(t.Context(), nc, Options{})
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		c.Members(t.Context()) // fails or not; the stream of bytes ends, so it doesn't wait
-	})
 }

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"bytes"
@@ -11,73 +11,79 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/agent"
+	"serf/agent/rpc"
+	"serf/agent/rpc/internal/protocol"
+	"serf/internal/eventfilter"
+	"serf/swim/serf"
 )
 
 func TestFirstMustComeHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the server lingers
-		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		_, l := startServer(t, &fakeAgent{}, Options{})
 		r := dialRaw(t, l)
-		r.ask(cmdEvent, 7, &eventRequest{Name: "x"}, textHandshakeRequired)
+		r.ask(protocol.CmdEvent, 7, &protocol.EventRequest{Name: "x"}, protocol.TextHandshakeRequired)
 		r.wantClosed()
 	})
 }
 
 func TestHandshake(t *testing.T) {
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+	_, l := startServer(t, &fakeAgent{}, Options{})
 	r := dialRaw(t, l)
-	r.ask(cmdHandshake, 1, &handshakeRequest{Version: 2}, textUnsupportedVersion)
-	r.ask(cmdHandshake, 2, &handshakeRequest{Version: 0}, textUnsupportedVersion)
-	r.ask(cmdHandshake, 3, &handshakeRequest{Version: 1}, "")
-	r.ask(cmdHandshake, 4, &handshakeRequest{Version: 1}, textDuplicateHandshake)
+	r.ask(protocol.CmdHandshake, 1, &protocol.HandshakeRequest{Version: 2}, protocol.TextUnsupportedVersion)
+	r.ask(protocol.CmdHandshake, 2, &protocol.HandshakeRequest{Version: 0}, protocol.TextUnsupportedVersion)
+	r.ask(protocol.CmdHandshake, 3, &protocol.HandshakeRequest{Version: 1}, "")
+	r.ask(protocol.CmdHandshake, 4, &protocol.HandshakeRequest{Version: 1}, protocol.TextDuplicateHandshake)
 }
 
 // Whatever is refused for want of auth, its body is taken off the stream, so that the next
 // request is understood.
 func TestRefusedRequestsAreReadWhole(t *testing.T) {
 	a := &fakeAgent{}
-	_, l := startServer(t, a, ServerOptions{AuthKey: "k"})
+	_, l := startServer(t, a, Options{AuthKey: "k"})
 	r := dialRaw(t, l)
 	r.greet()
 	bodies := map[string]any{
-		cmdEvent: &eventRequest{Name: "x"}, cmdForceLeave: &forceLeaveRequest{}, cmdJoin: &joinRequest{},
-		cmdMembersFiltered: &membersFilteredRequest{}, cmdTags: &tagsRequest{}, cmdStream: &streamRequest{},
-		cmdMonitor: &monitorRequest{}, cmdStop: &stopRequest{}, cmdQuery: &queryRequest{}, cmdRespond: &respondRequest{},
-		cmdInstallKey: &keyRequest{}, cmdUseKey: &keyRequest{}, cmdRemoveKey: &keyRequest{},
-		cmdCoordinate: &coordinateRequest{}, cmdMembers: nil, cmdLeave: nil, cmdListKeys: nil, cmdStats: nil,
+		protocol.CmdEvent: &protocol.EventRequest{Name: "x"}, protocol.CmdForceLeave: &protocol.ForceLeaveRequest{}, protocol.CmdJoin: &protocol.JoinRequest{},
+		protocol.CmdMembersFiltered: &protocol.MembersFilteredRequest{}, protocol.CmdTags: &protocol.TagsRequest{}, protocol.CmdStream: &protocol.StreamRequest{},
+		protocol.CmdMonitor: &protocol.MonitorRequest{}, protocol.CmdStop: &protocol.StopRequest{}, protocol.CmdQuery: &protocol.QueryRequest{}, protocol.CmdRespond: &protocol.RespondRequest{},
+		protocol.CmdInstallKey: &protocol.KeyRequest{}, protocol.CmdUseKey: &protocol.KeyRequest{}, protocol.CmdRemoveKey: &protocol.KeyRequest{},
+		protocol.CmdCoordinate: &protocol.CoordinateRequest{}, protocol.CmdMembers: nil, protocol.CmdLeave: nil, protocol.CmdListKeys: nil, protocol.CmdStats: nil,
 	}
 	seq := uint64(10)
 	for name := range commandTable { // order-free: none may have an effect
-		if name != cmdHandshake && name != cmdAuth {
+		if name != protocol.CmdHandshake && name != protocol.CmdAuth {
 			seq++
-			r.ask(name, seq, bodies[name], textAuthRequired)
+			r.ask(name, seq, bodies[name], protocol.TextAuthRequired)
 		}
 	}
-	r.ask(cmdAuth, 90, &authRequest{"wrong"}, textInvalidToken)
-	r.ask(cmdEvent, 91, &eventRequest{Name: "x"}, textAuthRequired)
+	r.ask(protocol.CmdAuth, 90, &protocol.AuthRequest{AuthKey: "wrong"}, protocol.TextInvalidToken)
+	r.ask(protocol.CmdEvent, 91, &protocol.EventRequest{Name: "x"}, protocol.TextAuthRequired)
 	if len(a.calls) > 0 {
 		t.Fatalf("done without auth: %v", a.calls)
 	}
-	r.ask(cmdAuth, 92, &authRequest{"k"}, "")
-	r.ask(cmdEvent, 93, &eventRequest{Name: "x"}, "")
+	r.ask(protocol.CmdAuth, 92, &protocol.AuthRequest{AuthKey: "k"}, "")
+	r.ask(protocol.CmdEvent, 93, &protocol.EventRequest{Name: "x"}, "")
 }
 
 func TestUnknownCommandEndsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the server lingers
-		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		_, l := startServer(t, &fakeAgent{}, Options{})
 		r := dialRaw(t, l)
 		r.greet()
-		r.ask("nonsense", 2, nil, textUnsupportedCommand)
+		r.ask("nonsense", 2, nil, protocol.TextUnsupportedCommand)
 		r.wantClosed()
 	})
 }
 
 func TestBodyOfAnotherShapeEndsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the server lingers
-		_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+		_, l := startServer(t, &fakeAgent{}, Options{})
 		r := dialRaw(t, l)
 		r.greet()
-		r.tell(cmdEvent, 2, "a string")
-		var h responseHeader
+		r.tell(protocol.CmdEvent, 2, "a string")
+		var h protocol.ResponseHeader
 		r.read(&h)
 		if h.Seq != 2 || !strings.HasPrefix(h.Error, "Invalid request: ") {
 			t.Errorf("answer %+v", h)
@@ -88,20 +94,20 @@ func TestBodyOfAnotherShapeEndsConnection(t *testing.T) {
 
 // An answer to a bad filter has a body: clients wait for one.
 func TestBadMemberFilterIsAnswered(t *testing.T) {
-	_, l := startServer(t, &fakeAgent{members: []Member{{Name: "a"}}}, ServerOptions{})
+	_, l := startServer(t, &fakeAgent{members: []serf.Member{{Name: "a"}}}, Options{})
 	c := connect(t, l, "")
-	for _, f := range []MemberFilter{
+	for _, f := range []rpc.MemberFilter{
 		{Name: "("},
 		{Status: "["},
 		{Tags: map[string]string{"role": "*"}},
 		{Name: strings.Repeat("x", patternMax+1)},
 	} {
-		var remote RemoteError
+		var remote rpc.RemoteError
 		if _, err := c.MembersFiltered(t.Context(), f); !errors.As(err, &remote) {
 			t.Errorf("%.40v: error %v, want one from the agent", f, err)
 		}
 	}
-	if m, err := c.MembersFiltered(t.Context(), MemberFilter{Name: strings.Repeat("x", patternMax)}); err != nil || len(m) != 0 {
+	if m, err := c.MembersFiltered(t.Context(), rpc.MemberFilter{Name: strings.Repeat("x", patternMax)}); err != nil || len(m) != 0 {
 		t.Errorf("a pattern at the limit: %v, %v", m, err)
 	}
 	if m, err := c.Members(t.Context()); err != nil || len(m) != 1 {
@@ -113,14 +119,14 @@ func TestBadMemberFilterIsAnswered(t *testing.T) {
 func TestWaitingRequestsBlockNobody(t *testing.T) {
 	release := make(chan struct{})
 	a := &fakeAgent{join: func(context.Context, []string) (int, error) { <-release; return 3, nil }}
-	_, l := startServer(t, a, ServerOptions{})
+	_, l := startServer(t, a, Options{})
 	r := dialRaw(t, l)
 	r.greet()
-	r.tell(cmdJoin, 2, &joinRequest{Existing: []string{"x"}})
-	r.ask(cmdEvent, 3, &eventRequest{Name: "meanwhile"}, "")
+	r.tell(protocol.CmdJoin, 2, &protocol.JoinRequest{Existing: []string{"x"}})
+	r.ask(protocol.CmdEvent, 3, &protocol.EventRequest{Name: "meanwhile"}, "")
 	close(release)
 	r.want(2, "")
-	var j joinResponse
+	var j protocol.JoinResponse
 	if r.read(&j); j.Num != 3 {
 		t.Errorf("joined %d, want 3", j.Num)
 	}
@@ -143,13 +149,13 @@ func TestWaitingRequestsAreLimited(t *testing.T) {
 			mu.Unlock()
 			return 1, nil
 		}}
-		_, l := startServer(t, a, ServerOptions{})
+		_, l := startServer(t, a, Options{})
 		r := dialRaw(t, l)
 		r.greet()
 		const n = waitingMax + 10
 		go func() {
 			for i := range uint64(n) {
-				r.nc.Write(appendValues(nil, &requestHeader{Command: cmdJoin, Seq: 10 + i}, &joinRequest{}))
+				r.nc.Write(protocol.Append(nil, &protocol.RequestHeader{Command: protocol.CmdJoin, Seq: 10 + i}, &protocol.JoinRequest{}))
 			}
 		}()
 		synctest.Wait()
@@ -160,8 +166,8 @@ func TestWaitingRequestsAreLimited(t *testing.T) {
 		other.greet()
 		close(release)
 		for range n {
-			var h responseHeader
-			var j joinResponse
+			var h protocol.ResponseHeader
+			var j protocol.JoinResponse
 			r.read(&h)
 			r.read(&j)
 		}
@@ -169,27 +175,27 @@ func TestWaitingRequestsAreLimited(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	events := newFeed[Event](8)
-	var filter Filter
-	a := &fakeAgent{subscribe: func(f Filter) (Feed[Event], error) { filter = f; return events, nil }}
-	_, l := startServer(t, a, ServerOptions{})
+	events := newFeed[agent.Event](8)
+	var filter eventfilter.Filters
+	a := &fakeAgent{subscribe: func(f eventfilter.Filters) (Feed[agent.Event], error) { filter = f; return events, nil }}
+	_, l := startServer(t, a, Options{})
 	r := dialRaw(t, l)
 	r.greet()
-	r.ask(cmdStream, 2, &streamRequest{"user:deploy,nonsense"}, textInvalidFilter)
-	r.ask(cmdStream, 3, &streamRequest{"user:deploy"}, "")
-	r.ask(cmdStream, 3, &streamRequest{"*"}, textStreamExists)
-	if !filter.Match(UserEvent, "deploy") || filter.Match(UserEvent, "other") {
+	r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "user:deploy,nonsense"}, protocol.TextInvalidFilter)
+	r.ask(protocol.CmdStream, 3, &protocol.StreamRequest{Type: "user:deploy"}, "")
+	r.ask(protocol.CmdStream, 3, &protocol.StreamRequest{Type: "*"}, protocol.TextStreamExists)
+	if !filter.Match(eventfilter.User, "deploy") || filter.Match(eventfilter.User, "other") {
 		t.Error("the filter isn't the one asked for")
 	}
-	events.c <- Event{Type: UserEvent, Name: "deploy", LTime: 5}
+	events.c <- agent.UserEvent{Name: "deploy", LTime: 5}
 	r.want(3, "")
 	var rec userEventRecord
 	if r.read(&rec); rec.Event != "user" || rec.Name != "deploy" || rec.LTime != 5 {
 		t.Errorf("record %+v", rec)
 	}
-	r.ask(cmdStop, 4, &stopRequest{3}, "")
-	events.c <- Event{Type: UserEvent, Name: "unwanted"}
-	r.ask(cmdStop, 5, &stopRequest{99}, "")
+	r.ask(protocol.CmdStop, 4, &protocol.StopRequest{Stop: 3}, "")
+	events.c <- agent.UserEvent{Name: "unwanted"}
+	r.ask(protocol.CmdStop, 5, &protocol.StopRequest{Stop: 99}, "")
 }
 
 func TestMonitor(t *testing.T) {
@@ -199,46 +205,46 @@ func TestMonitor(t *testing.T) {
 		}
 		return newFeed(0, "line"), nil
 	}}
-	_, l := startServer(t, a, ServerOptions{})
+	_, l := startServer(t, a, Options{})
 	r := dialRaw(t, l)
 	r.greet()
-	r.ask(cmdMonitor, 2, &monitorRequest{"loud"}, "Unknown log level: loud")
+	r.ask(protocol.CmdMonitor, 2, &protocol.MonitorRequest{LogLevel: "loud"}, "Unknown log level: loud")
 	for seq := uint64(3); seq < 6; seq++ { // again after each stop
-		r.ask(cmdMonitor, seq, &monitorRequest{"debug"}, "")
+		r.ask(protocol.CmdMonitor, seq, &protocol.MonitorRequest{LogLevel: "debug"}, "")
 		r.want(seq, "")
-		var rec logRecord
+		var rec protocol.LogRecord
 		if r.read(&rec); rec.Log != "line" {
 			t.Errorf("record %+v", rec)
 		}
-		r.ask(cmdMonitor, 90, &monitorRequest{"debug"}, textMonitorExists)
-		r.ask(cmdStop, 91, &stopRequest{seq}, "")
+		r.ask(protocol.CmdMonitor, 90, &protocol.MonitorRequest{LogLevel: "debug"}, protocol.TextMonitorExists)
+		r.ask(protocol.CmdStop, 91, &protocol.StopRequest{Stop: seq}, "")
 	}
 }
 
 func TestStreamsAreLimited(t *testing.T) {
 	const most = 64
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{streams: most})
+	_, l := startServer(t, &fakeAgent{}, Options{streams: most})
 	r, other := dialRaw(t, l), dialRaw(t, l)
 	r.greet()
 	other.greet()
 	for seq := uint64(100); seq < 100+most; seq++ {
-		r.ask(cmdStream, seq, &streamRequest{"*"}, "")
+		r.ask(protocol.CmdStream, seq, &protocol.StreamRequest{Type: "*"}, "")
 	}
-	other.ask(cmdStream, 2, &streamRequest{"*"}, textTooManyStreams)
-	r.ask(cmdQuery, 3, &queryRequest{Name: "q"}, textTooManyStreams)
-	r.ask(cmdStop, 4, &stopRequest{100}, "")
-	other.ask(cmdStream, 5, &streamRequest{"*"}, "")
-	other.ask(cmdStop, 6, &stopRequest{5}, "")
-	r.ask(cmdStream, 7, &streamRequest{"*"}, "")
+	other.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "*"}, protocol.TextTooManyStreams)
+	r.ask(protocol.CmdQuery, 3, &protocol.QueryRequest{Name: "q"}, protocol.TextTooManyStreams)
+	r.ask(protocol.CmdStop, 4, &protocol.StopRequest{Stop: 100}, "")
+	other.ask(protocol.CmdStream, 5, &protocol.StreamRequest{Type: "*"}, "")
+	other.ask(protocol.CmdStop, 6, &protocol.StopRequest{Stop: 5}, "")
+	r.ask(protocol.CmdStream, 7, &protocol.StreamRequest{Type: "*"}, "")
 }
 
 // A query makes room for another when it is over.
 func TestQueriesEnd(t *testing.T) {
 	const most = 10
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{streams: most})
+	_, l := startServer(t, &fakeAgent{}, Options{streams: most})
 	c := connect(t, l, "")
 	for range most + 1 {
-		if _, err := allAnswers(t.Context(), c, QueryParams{Name: "q"}); err != nil {
+		if _, err := allAnswers(t.Context(), c, rpc.QueryParams{Name: "q"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -248,16 +254,18 @@ func TestRespond(t *testing.T) {
 	const id = 1 << 60
 	var got string
 	a := &fakeAgent{
-		subscribe: func(Filter) (Feed[Event], error) { return newFeed(0, Event{Type: QueryEvent, ID: id}), nil },
+		subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) {
+			return newFeed[agent.Event](0, agent.QueryEvent{ID: id}), nil
+		},
 		respond: func(to uint64, payload []byte) error {
 			if to != id || got != "" {
-				return ErrNoSuchQuery
+				return serf.ErrNoQuery
 			}
 			got = string(payload)
 			return nil
 		},
 	}
-	_, l := startServer(t, a, ServerOptions{})
+	_, l := startServer(t, a, Options{})
 	c := connect(t, l, "")
 	s, err := c.Stream(t.Context(), "query")
 	if err != nil {
@@ -271,8 +279,8 @@ func TestRespond(t *testing.T) {
 		t.Errorf("error %v, payload %q", err, got)
 	}
 	for what, id := range map[string]uint64{"again": e.ID, "never asked": e.ID + 1} {
-		if err := c.Respond(t.Context(), id, []byte("x")); err == nil || err.Error() != textNoSuchQuery {
-			t.Errorf("%s: error %v, want %q", what, err, textNoSuchQuery)
+		if err := c.Respond(t.Context(), id, []byte("x")); err == nil || err.Error() != protocol.TextNoSuchQuery {
+			t.Errorf("%s: error %v, want %q", what, err, protocol.TextNoSuchQuery)
 		}
 	}
 }
@@ -299,10 +307,10 @@ func TestAskedQueries(t *testing.T) {
 func TestLeaveIsAnsweredFirst(t *testing.T) {
 	left := make(chan struct{})
 	a := &fakeAgent{leave: func(context.Context) error { return errors.New("leave timed out") }}
-	_, l := startServer(t, a, ServerOptions{Left: func() { close(left) }})
+	_, l := startServer(t, a, Options{Left: func() { close(left) }})
 	r := dialRaw(t, l)
 	r.greet()
-	r.tell(cmdLeave, 2, nil)
+	r.tell(protocol.CmdLeave, 2, nil)
 	select {
 	case <-left:
 		t.Fatal("stopping before the answer was read")
@@ -324,11 +332,11 @@ func TestHangUpCancelsWhatWaits(t *testing.T) {
 			},
 			leave: func(ctx context.Context) error { <-ctx.Done(); left <- ctx.Err(); return ctx.Err() },
 		}
-		s, l := startServer(t, a, ServerOptions{})
+		s, l := startServer(t, a, Options{})
 		r := dialRaw(t, l)
 		r.greet()
-		r.tell(cmdJoin, 2, &joinRequest{})
-		r.tell(cmdLeave, 3, nil)
+		r.tell(protocol.CmdJoin, 2, &protocol.JoinRequest{})
+		r.tell(protocol.CmdLeave, 3, nil)
 		r.nc.Close()
 		synctest.Wait()
 		if len(joined) != 1 || len(left) != 0 {
@@ -346,19 +354,19 @@ func TestHangUpCancelsWhatWaits(t *testing.T) {
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := newFeed[string](4)
-		events := newFeed[Event](4)
+		events := newFeed[agent.Event](4)
 		a := &fakeAgent{
 			monitor:   func(string) (Feed[string], error) { return lines, nil },
-			subscribe: func(Filter) (Feed[Event], error) { return events, nil },
+			subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil },
 		}
 		log := &recordedLog{}
-		s, l := startServer(t, a, ServerOptions{Log: log})
+		s, l := startServer(t, a, Options{Log: log})
 		mute := dialRaw(t, l)
 		mute.greet()
-		mute.ask(cmdMonitor, 2, &monitorRequest{"trace"}, "")
-		mute.ask(cmdStream, 3, &streamRequest{"*"}, "")
+		mute.ask(protocol.CmdMonitor, 2, &protocol.MonitorRequest{LogLevel: "trace"}, "")
+		mute.ask(protocol.CmdStream, 3, &protocol.StreamRequest{Type: "*"}, "")
 		lines.c <- "first"
-		events.c <- Event{Type: UserEvent}
+		events.c <- agent.UserEvent{}
 		synctest.Wait()
 
 		start := time.Now()
@@ -386,11 +394,13 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 
 // A stream that ends because its client was too slow for the agent must not look complete.
 func TestClientWhoseEventsWereCutIsCutOff(t *testing.T) {
-	a := &fakeAgent{subscribe: func(Filter) (Feed[Event], error) { return ended(Event{Type: UserEvent, Name: "last"}), nil }}
-	s, l := startServer(t, a, ServerOptions{})
+	a := &fakeAgent{subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) {
+		return ended[agent.Event](agent.UserEvent{Name: "last"}), nil
+	}}
+	s, l := startServer(t, a, Options{})
 	r := dialRaw(t, l)
 	r.greet()
-	r.ask(cmdStream, 2, &streamRequest{"*"}, "")
+	r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "*"}, "")
 	r.want(2, "")
 	var rec userEventRecord
 	r.read(&rec)
@@ -402,7 +412,7 @@ func TestClientWhoseEventsWereCutIsCutOff(t *testing.T) {
 
 func TestSlowGreetingIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, l := startServer(t, &fakeAgent{}, ServerOptions{AuthKey: "k"})
+		_, l := startServer(t, &fakeAgent{}, Options{AuthKey: "k"})
 		r := dialRaw(t, l)
 		r.greet()
 		good := connect(t, l, "k")
@@ -421,7 +431,7 @@ func TestSlowGreetingIsCutOff(t *testing.T) {
 func TestConnectionsAreLimited(t *testing.T) {
 	const most = 10
 	log := &recordedLog{}
-	s, l := startServer(t, &fakeAgent{}, ServerOptions{conns: most, Log: log})
+	s, l := startServer(t, &fakeAgent{}, Options{conns: most, Log: log})
 	var first *rawClient
 	for range most {
 		r := dialRaw(t, l)
@@ -443,22 +453,22 @@ func TestConnectionsAreLimited(t *testing.T) {
 
 func TestOversizedRequests(t *testing.T) {
 	body := func(n int) []byte {
-		return appendValues(nil, &requestHeader{Command: cmdEvent, Seq: 2}, &eventRequest{Payload: make([]byte, n)})
+		return protocol.Append(nil, &protocol.RequestHeader{Command: protocol.CmdEvent, Seq: 2}, &protocol.EventRequest{Payload: make([]byte, n)})
 	}
-	overhead := len(appendValues(nil, &eventRequest{Payload: make([]byte, requestLimits.bytes/2)})) - requestLimits.bytes/2
+	overhead := len(protocol.Append(nil, &protocol.EventRequest{Payload: make([]byte, protocol.RequestLimits.Bytes/2)})) - protocol.RequestLimits.Bytes/2
 	for _, tt := range []struct {
 		name     string
 		request  []byte
 		answered bool
 	}{
-		{"at the limit", body(requestLimits.bytes - overhead), true},
-		{"over the limit", body(requestLimits.bytes - overhead + 1), false},
+		{"at the limit", body(protocol.RequestLimits.Bytes - overhead), true},
+		{"over the limit", body(protocol.RequestLimits.Bytes - overhead + 1), false},
 		{"a string that claims 4 GB", []byte{0xdb, 0xff, 0xff, 0xff, 0xff}, false},
 		{"a map that claims 4 G entries", []byte{0xdf, 0xff, 0xff, 0xff, 0xff}, false},
 		{"deep nesting", bytes.Repeat([]byte{0x91}, 1000), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, l := startServer(t, &fakeAgent{}, ServerOptions{})
+			_, l := startServer(t, &fakeAgent{}, Options{})
 			r := dialRaw(t, l)
 			r.greet()
 			go r.nc.Write(tt.request)
@@ -476,15 +486,15 @@ func TestCloseWaitsForEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 		a := &fakeAgent{
 			join:  func(ctx context.Context, _ []string) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
-			query: func(QueryParams) (Feed[Answer], error) { return newFeed[Answer](1), nil },
+			query: func(serf.QueryParams) (Feed[agent.Answer], error) { return newFeed[agent.Answer](1), nil },
 		}
-		s, l := startServer(t, a, ServerOptions{})
+		s, l := startServer(t, a, Options{})
 		r := dialRaw(t, l)
 		r.greet()
-		r.ask(cmdStream, 2, &streamRequest{"*"}, "")
-		r.ask(cmdMonitor, 3, &monitorRequest{"info"}, "")
-		r.ask(cmdQuery, 4, &queryRequest{}, "")
-		r.tell(cmdJoin, 5, &joinRequest{})
+		r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "*"}, "")
+		r.ask(protocol.CmdMonitor, 3, &protocol.MonitorRequest{LogLevel: "info"}, "")
+		r.ask(protocol.CmdQuery, 4, &protocol.QueryRequest{}, "")
+		r.tell(protocol.CmdJoin, 5, &protocol.JoinRequest{})
 		dialRaw(t, l) // and one that says nothing
 		s.Close()
 		s.Close()
@@ -509,7 +519,7 @@ func TestAcceptIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &failingListener{memListener: newMemListener(), failures: 20}
 		log := &recordedLog{}
-		s := Serve(l, &fakeAgent{}, ServerOptions{Log: log})
+		s := Serve(l, &fakeAgent{}, Options{Log: log})
 		defer s.Close()
 		dialRaw(t, l.memListener).greet()
 		if n := log.count("Failed to accept"); n != 1 {

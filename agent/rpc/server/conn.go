@@ -1,45 +1,49 @@
-package rpc
+package server
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
+
+	"serf/agent/rpc/internal/protocol"
 )
 
 const (
 	// greetTimeout is how long a client may take over handshake and auth.
 	greetTimeout = 10 * time.Second
 
-	// writeTimeout is how long a client may take to read writeStep bytes. One that doesn't is
-	// cut off; until then only its own requests and streams wait for it.
+	// writeTimeout is how long a client may take to read writeStep bytes. One that doesn't is cut
+	// off; until then only its own requests and streams wait for it.
 	writeTimeout = 10 * time.Second
 	writeStep    = 64 << 10
 
-	// lingerTimeout is how long the server reads, and forgets, what a client still sends after
-	// an answer that ends the connection. Closing at once would reset the connection, and the
-	// client might lose the answer.
+	// lingerTimeout is how long the server reads, and forgets, what a client still sends after an
+	// answer that ends the connection. Closing at once would reset the connection, and the client
+	// might lose the answer.
 	lingerTimeout = time.Second
 
-	// waitingMax bounds the requests of one connection that wait for the cluster. Further
-	// requests are not read until one of them is done.
+	// waitingMax bounds the requests of one connection that wait for the cluster. Further requests
+	// are not read until one of them is done.
 	waitingMax = 64
 
-	// batchMax is about how many bytes of records are gathered into one write when a stream
-	// has more than one record at hand.
+	// batchMax is about how many bytes of records are gathered into one write when a stream has
+	// more than one record at hand.
 	batchMax = 16 << 10
 )
 
-// A conn is one client. Its reader goroutine (serve) owns greeted and authed and answers what needs no
-// waiting; requests that wait and streams have goroutines of their own.
+// A conn is one client. Its reader goroutine (serve) owns greeted and authed and answers what needs
+// no waiting; requests that wait and streams have goroutines of their own.
 type conn struct {
 	s      *Server
 	nc     net.Conn
-	in     *valueReader
+	in     *protocol.Reader
 	ctx    context.Context // done when the connection ends
 	cancel context.CancelFunc
 
@@ -56,8 +60,8 @@ type conn struct {
 	asked askedQueries
 	turns turns
 
-	// writing holds an element while someone writes. (Not a mutex, so that tests in virtual
-	// time can see that those who wait for it are idle.)
+	// writing holds an element while someone writes. (Not a mutex, so that tests in virtual time
+	// can see that those who wait for it are idle.)
 	writing chan struct{}
 	broken  bool // a write failed; guarded by writing
 }
@@ -66,7 +70,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{
 		s:       s,
 		nc:      nc,
-		in:      newValueReader(nc, requestLimits),
+		in:      protocol.NewReader(nc, protocol.RequestLimits),
 		authed:  s.o.AuthKey == "",
 		waiting: make(chan struct{}, waitingMax),
 		streams: make(map[uint64]*stream),
@@ -82,7 +86,8 @@ func (c *conn) hangUp() {
 	c.nc.Close()
 }
 
-// serve reads and answers requests until the connection ends, and returns when nothing is left of it.
+// serve reads and answers requests until the connection ends, and returns when nothing is left of
+// it.
 func (c *conn) serve() {
 	defer c.s.forget(c)
 	c.nc.SetReadDeadline(time.Now().Add(greetTimeout))
@@ -126,14 +131,14 @@ func (c *conn) serveRequests() error {
 		cmd, known := commandTable[h.Command]
 		if !known {
 			// Whether a body follows isn't known, so nor is where the next request begins.
-			c.reply(h.Seq, textUnsupportedCommand)
+			c.reply(h.Seq, protocol.TextUnsupportedCommand)
 			return errRefused
 		}
 		// The body is read whatever comes of the request: else it would be taken for a header.
 		var body []byte
 		if bare = !cmd.body; cmd.body {
-			if body, err = c.in.next(); err != nil {
-				return noEOF(err)
+			if body, err = c.in.NextBody(); err != nil {
+				return err
 			}
 		}
 		if err := c.handle(cmd, h, body); err != nil {
@@ -146,26 +151,26 @@ func (c *conn) serveRequests() error {
 var errNoHeader = errors.New("not the header of a request")
 
 // header reads the next header.
-func (c *conn) header() (h requestHeader, err error) {
-	b, err := c.in.next()
+func (c *conn) header() (h protocol.RequestHeader, err error) {
+	b, err := c.in.Next()
 	if err != nil {
 		return h, err
 	}
-	if err := parseRequest(b, &h); err != nil {
+	if err := protocol.Parse(b, &h); err != nil {
 		return h, fmt.Errorf("%w: %w", errNoHeader, err)
 	}
 	return h, nil
 }
 
-func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
+func (c *conn) handle(cmd command, h protocol.RequestHeader, body []byte) error {
 	switch {
-	case h.Command == cmdHandshake:
+	case h.Command == protocol.CmdHandshake:
 	case !c.greeted:
-		c.reply(h.Seq, textHandshakeRequired)
+		c.reply(h.Seq, protocol.TextHandshakeRequired)
 		return errRefused
-	case h.Command == cmdAuth:
+	case h.Command == protocol.CmdAuth:
 	case !c.authed:
-		c.reply(h.Seq, textAuthRequired)
+		c.reply(h.Seq, protocol.TextAuthRequired)
 		return nil
 	}
 	c.turn = c.turns.begin()
@@ -182,25 +187,17 @@ func (c *conn) handle(cmd command, h requestHeader, body []byte) error {
 	return nil
 }
 
-// noEOF is for ends of the stream where there should be something.
-func noEOF(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // linger lets the client read the last answer before the connection closes.
 func (c *conn) linger() {
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 	}
 	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
-	io.CopyN(io.Discard, c.nc, int64(requestLimits.bytes))
+	io.CopyN(io.Discard, c.nc, int64(protocol.RequestLimits.Bytes))
 }
 
-// wait runs f, which may wait for the cluster, on a goroutine of its own. If too many run already it
-// waits itself. The request has been answered when f returns.
+// wait runs f, which may wait for the cluster, on a goroutine of its own. If too many run already
+// it waits itself. The request has been answered when f returns.
 func (c *conn) wait(f func()) {
 	select {
 	case c.waiting <- struct{}{}:
@@ -218,8 +215,8 @@ func (c *conn) wait(f func()) {
 
 // reply answers a request: with a text if it was refused, and with a body if it has one.
 func (c *conn) reply(seq uint64, text string, body ...any) {
-	values := append([]any{&responseHeader{Error: text, Seq: seq}}, body...)
-	c.send(appendValues(nil, values...))
+	values := append([]any{&protocol.ResponseHeader{Error: text, Seq: seq}}, body...)
+	c.send(protocol.Append(nil, values...))
 }
 
 // replyError is reply for the error of an operation, nil if it succeeded.
@@ -232,21 +229,34 @@ func (c *conn) replyError(seq uint64, err error, body ...any) {
 }
 
 // send writes b and reports whether the client took it. If it doesn't in time, the connection ends.
-func (c *conn) send(b []byte) bool {
+func (c *conn) send(b []byte) bool { return c.sendPieces(slices.Values([][]byte{b})) }
+
+// sendPieces is send for an answer in pieces, between which nothing else is sent.
+func (c *conn) sendPieces(pieces iter.Seq[[]byte]) bool {
 	c.writing <- struct{}{}
 	defer func() { <-c.writing }()
-	for len(b) > 0 && !c.broken {
-		step := b[:min(len(b), writeStep)]
-		c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if _, err := c.nc.Write(step); err != nil {
-			c.broken = true
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				c.s.cutOff.Add(1)
-				c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v", c.nc.RemoteAddr(), writeTimeout)
+	for b := range pieces {
+		for step := range slices.Chunk(b, writeStep) {
+			if c.broken {
+				return false
 			}
-			c.hangUp()
+			c.write(step)
 		}
-		b = b[len(step):]
 	}
 	return !c.broken
+}
+
+// write writes up to writeStep bytes, or breaks the connection.
+func (c *conn) write(b []byte) {
+	c.nc.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, err := c.nc.Write(b)
+	if err == nil {
+		return
+	}
+	c.broken = true
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.s.cutOff.Add(1)
+		c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v", c.nc.RemoteAddr(), writeTimeout)
+	}
+	c.hangUp()
 }

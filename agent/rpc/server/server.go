@@ -1,4 +1,6 @@
-package rpc
+// Package server is an agent's control port: it answers the clients of package rpc, the Serf
+// command line and other client libraries on behalf of an agent. The protocol is described there.
+package server
 
 import (
 	"cmp"
@@ -11,18 +13,19 @@ import (
 )
 
 const (
-	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs some 20 KB.
+	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs some 20
+	// KB.
 	connsMax = 1 << 14
 	// streamsMax bounds the streams, monitors and queries of all clients. Each costs some 10 KB.
 	streamsMax = 1 << 15
 
-	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out
-	// of file descriptors or the like.
+	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out of
+	// file descriptors or the like.
 	acceptWaitMax = time.Second
 )
 
-// ServerOptions are the settings of a server. The zero value serves everybody who can connect.
-type ServerOptions struct {
+// Options are the settings of a server. The zero value serves everybody who can connect.
+type Options struct {
 	// AuthKey is what clients must send in auth before anything else. Empty: no need to.
 	AuthKey string
 	// Log gets a line for each client that comes, or is cut off. Nil: none.
@@ -46,7 +49,7 @@ const component = "agent.ipc"
 // A Server answers RPC clients on behalf of an agent.
 type Server struct {
 	agent Agent
-	o     ServerOptions
+	o     Options
 	ln    net.Listener
 
 	ctx    context.Context // of everything that clients asked for; done when the server closes
@@ -57,14 +60,12 @@ type Server struct {
 	conns  map[*conn]struct{}
 	closed bool
 
-	listings sync.Pool // of *listing
-
 	streams                             atomic.Int64 // of all clients
 	accepted, refused, commands, cutOff atomic.Uint64
 }
 
-// ServerCounters count since the start of a server.
-type ServerCounters struct {
+// Counters count since the start of a server.
+type Counters struct {
 	Accepted uint64 // clients
 	Refused  uint64 // clients, because there were too many
 	Commands uint64
@@ -72,7 +73,7 @@ type ServerCounters struct {
 }
 
 // Serve starts a server of a on ln, which it takes over. Close it.
-func Serve(ln net.Listener, a Agent, o ServerOptions) *Server {
+func Serve(ln net.Listener, a Agent, o Options) *Server {
 	if o.Log == nil {
 		o.Log = discard{}
 	}
@@ -92,8 +93,8 @@ func (discard) Warnf(string, string, ...any) {}
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Counters returns the server's counters.
-func (s *Server) Counters() ServerCounters {
-	return ServerCounters{
+func (s *Server) Counters() Counters {
+	return Counters{
 		Accepted: s.accepted.Load(),
 		Refused:  s.refused.Load(),
 		Commands: s.commands.Load(),
@@ -101,8 +102,8 @@ func (s *Server) Counters() ServerCounters {
 	}
 }
 
-// Close hangs up on all clients, cancels what they wait for, and returns when no goroutine of
-// the server is left. It may be called again.
+// Close hangs up on all clients, cancels what they wait for, and returns when no goroutine of the
+// server is left. It may be called again.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -8,6 +8,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"serf/agent"
+	"serf/agent/rpc"
+	"serf/internal/eventfilter"
 )
 
 // hub gives events to any number of feeds, as an agent does: one that is full is ended.
@@ -18,18 +22,18 @@ type hub struct {
 
 type hubFeed struct {
 	hub *hub
-	c   chan Event
+	c   chan agent.Event
 }
 
-func (h *hub) subscribe(Filter) (Feed[Event], error) {
-	f := &hubFeed{hub: h, c: make(chan Event, 1<<14)}
+func (h *hub) subscribe(eventfilter.Filters) (Feed[agent.Event], error) {
+	f := &hubFeed{hub: h, c: make(chan agent.Event, 1<<14)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.feeds[f] = struct{}{}
 	return f, nil
 }
 
-func (h *hub) publish(e Event) {
+func (h *hub) publish(e agent.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for f := range h.feeds {
@@ -48,8 +52,8 @@ func (h *hub) drop(f *hubFeed) {
 	}
 }
 
-func (f *hubFeed) Next() (Event, bool) { e, ok := <-f.c; return e, ok }
-func (f *hubFeed) Len() int            { return len(f.c) }
+func (f *hubFeed) Next() (agent.Event, bool) { e, ok := <-f.c; return e, ok }
+func (f *hubFeed) Len() int                  { return len(f.c) }
 
 func (f *hubFeed) Close() {
 	f.hub.mu.Lock()
@@ -68,10 +72,10 @@ func TestStreamClientsComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &fakeAgent{subscribe: h.subscribe}
-	s := Serve(ln, a, ServerOptions{})
+	s := Serve(ln, a, Options{})
 	defer s.Close()
-	dial := func() *Client {
-		c, err := Dial(t.Context(), ln.Addr().String(), Options{Timeout: time.Minute})
+	dial := func() *rpc.Client {
+		c, err := rpc.Dial(t.Context(), ln.Addr().String(), rpc.Options{Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,9 +123,9 @@ func TestStreamClientsComeAndGo(t *testing.T) {
 	for i := uint64(0); ; i++ {
 		select {
 		case <-gone:
-			h.publish(Event{Type: UserEvent, Name: lastEvent, LTime: i})
+			h.publish(agent.UserEvent{Name: lastEvent, LTime: i})
 		default:
-			h.publish(Event{Type: UserEvent, Name: "e", LTime: i})
+			h.publish(agent.UserEvent{Name: "e", LTime: i})
 			if i%pace == 0 {
 				<-seen
 			}
@@ -144,7 +148,7 @@ const (
 	lastEvent = "last"
 )
 
-func wantInOrder(t *testing.T, s *Stream[Event], got func(ltime uint64)) {
+func wantInOrder(t *testing.T, s *rpc.Stream[rpc.Event], got func(ltime uint64)) {
 	for i := uint64(0); ; i++ {
 		e, err := s.Next(t.Context())
 		if err != nil || e.LTime != i {
@@ -161,12 +165,12 @@ func wantInOrder(t *testing.T, s *Stream[Event], got func(ltime uint64)) {
 // comeAndGo connects, streams some events and leaves: with a stop, with a close, or both at once.
 func comeAndGo(addr string, rng *rand.Rand) error {
 	ctx := context.Background()
-	c, err := Dial(ctx, addr, Options{Timeout: time.Minute})
+	c, err := rpc.Dial(ctx, addr, rpc.Options{Timeout: time.Minute})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	streams := make([]*Stream[Event], 1+rng.IntN(3))
+	streams := make([]*rpc.Stream[rpc.Event], 1+rng.IntN(3))
 	for i := range streams {
 		if streams[i], err = c.Stream(ctx, "*"); err != nil {
 			return err

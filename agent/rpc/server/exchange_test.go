@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"bytes"
@@ -21,6 +21,11 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 
+	"serf/agent"
+	"serf/agent/rpc"
+	"serf/agent/rpc/internal/protocol"
+	"serf/internal/eventfilter"
+	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
 
@@ -34,7 +39,7 @@ type exchange struct {
 
 func loadExchanges(t *testing.T) []exchange {
 	t.Helper()
-	b, err := os.ReadFile("../../testdata/rpc.json")
+	b, err := os.ReadFile("../../../testdata/rpc.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,9 +67,9 @@ func (x exchange) bytesFrom(t *testing.T, side string) [][]byte {
 }
 
 func splitValues(b []byte) (values [][]byte) {
-	r := newValueReader(bytes.NewReader(b), answerLimits)
+	r := protocol.NewReader(bytes.NewReader(b), protocol.AnswerLimits)
 	for {
-		v, err := r.next()
+		v, err := r.Next()
 		if err != nil {
 			return values
 		}
@@ -104,7 +109,7 @@ func canonicalFirst(b []byte) (v, rest []byte) {
 		}
 		return v, rest
 	}
-	first, err := newValueReader(bytes.NewReader(b), answerLimits).next()
+	first, err := protocol.NewReader(bytes.NewReader(b), protocol.AnswerLimits).Next()
 	if err != nil {
 		panic(err)
 	}
@@ -122,7 +127,7 @@ func bySeq(t *testing.T, values [][]byte) map[uint64][]string {
 			t.Fatal(err)
 		}
 		if _, isHeader := keys["Seq"]; isHeader {
-			var h responseHeader
+			var h protocol.ResponseHeader
 			if err := decodeValue(v, &h); err != nil {
 				t.Fatal(err)
 			}
@@ -137,14 +142,13 @@ const authKey = "sekret" // of the recorded agent
 
 // recordedAgent is an agent in the state that one of the recorded agents was in.
 func recordedAgent(t *testing.T, x exchange) *fakeAgent {
-	member := func(name, addr string, tags map[string]string) Member {
-		return Member{
+	member := func(name, addr string, tags map[string]string) serf.Member {
+		return serf.Member{
 			Name:     name,
 			Addr:     netip.MustParseAddrPort(addr),
-			Status:   "alive",
+			Status:   serf.StatusAlive,
 			Tags:     tags,
-			Protocol: Versions{1, 5, 2},
-			Delegate: Versions{2, 5, 5},
+			Versions: [6]byte{1, 5, 2, 2, 5, 5},
 		}
 	}
 	tags := map[string]string{"role": "web", "dc": "east"}
@@ -152,16 +156,18 @@ func recordedAgent(t *testing.T, x exchange) *fakeAgent {
 		tags = map[string]string{"role": "web", "a": "b"}
 	}
 	a := &fakeAgent{
-		members: []Member{
+		members: []serf.Member{
 			member("n1", "127.0.0.21:7496", tags),
 			member("n2", "127.0.0.22:7496", nil),
 		},
 		coords: make(map[string]coord.Coordinate),
 	}
-	a.query = func(q QueryParams) (Feed[Answer], error) {
-		answers := []Answer{{From: "n1", Ack: true}, {From: "n2", Ack: true}}
+	a.query = func(q serf.QueryParams) (Feed[agent.Answer], error) {
+		answers := []agent.Answer{{From: "n1"}, {From: "n2"}}
 		if q.Name == "ping-q" {
-			answers = append(answers, Answer{From: "n2", Payload: []byte("hi\n")})
+			answers = append(answers, agent.Answer{
+				From: "n2", Kind: agent.AnswerResponse, Payload: []byte("hi\n"),
+			})
 		}
 		return ended(answers...), nil
 	}
@@ -172,14 +178,14 @@ func recordedAgent(t *testing.T, x exchange) *fakeAgent {
 		return len(addrs), nil
 	}
 	if strings.HasPrefix(x.CLI, "keys") {
-		a.report = KeyReport{Members: 2, Responses: 2}
+		a.report = agent.KeyReport{NumNodes: 2, NumResp: 2}
 	}
 	switch x.CLI {
 	case "keys -list":
 		a.report.Keys = map[string]int{"AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwNDg8=": 2}
 	case "keys -remove=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=":
 		const refusal = "removing the primary key is not allowed"
-		a.report.Errors = 2
+		a.report.NumErr = 2
 		a.report.Messages = map[string]string{"n1": refusal, "n2": refusal}
 		a.keysErr = errors.New("2/2 nodes reported failure")
 	}
@@ -190,7 +196,7 @@ func recordedAgent(t *testing.T, x exchange) *fakeAgent {
 // takeRecorded fills in what can only be known from the recording: figures, log lines, events.
 func (a *fakeAgent) takeRecorded(t *testing.T, x exchange) {
 	var lines []string
-	var events []Event
+	var events []agent.Event
 	names := []string{"n2", "n1"} // the order in which rtt asks
 	for _, v := range x.bytesFrom(t, "agent") {
 		var keys map[string]any
@@ -205,13 +211,9 @@ func (a *fakeAgent) takeRecorded(t *testing.T, x exchange) {
 		case keys["Log"] != nil:
 			lines = append(lines, keys["Log"].(string))
 		case keys["Event"] != nil:
-			e, _, err := decodeEvent(v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			events = append(events, e)
+			events = append(events, recordedEvent(t, v))
 		case keys["Coord"] != nil:
-			var r coordinateResponse
+			var r protocol.CoordinateResponse
 			if err := decodeValue(v, &r); err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +224,25 @@ func (a *fakeAgent) takeRecorded(t *testing.T, x exchange) {
 		}
 	}
 	a.monitor = func(string) (Feed[string], error) { return newFeed(0, lines...), nil }
-	a.subscribe = func(Filter) (Feed[Event], error) { return newFeed(0, events...), nil }
+	a.subscribe = func(eventfilter.Filters) (Feed[agent.Event], error) { return newFeed(0, events...), nil }
+}
+
+// recordedEvent reads the record of an event.
+func recordedEvent(t *testing.T, record []byte) agent.Event {
+	t.Helper()
+	var e struct {
+		Event, Name string
+		ID, LTime   uint64
+		Payload     []byte
+		Coalesce    bool
+	}
+	if err := decodeValue(record, &e); err != nil {
+		t.Fatal(err)
+	}
+	if e.Event == eventfilter.Query {
+		return agent.QueryEvent{ID: e.ID, LTime: e.LTime, Name: e.Name, Payload: e.Payload}
+	}
+	return agent.UserEvent{LTime: e.LTime, Name: e.Name, Payload: e.Payload, Coalesce: e.Coalesce}
 }
 
 // The server answers the original's command line as the original's agent does, byte for byte
@@ -236,7 +256,7 @@ func TestServerAnswersAsRecorded(t *testing.T) {
 				// request and refuses that too. Not so here.
 				want = want[:2]
 			}
-			_, l := startServer(t, recordedAgent(t, x), ServerOptions{AuthKey: authKey})
+			_, l := startServer(t, recordedAgent(t, x), Options{AuthKey: authKey})
 			client := l.dial()
 			defer client.Close()
 			requests := bytes.Join(x.bytesFrom(t, "client"), nil)
@@ -252,9 +272,9 @@ func TestServerAnswersAsRecorded(t *testing.T) {
 func readValues(t *testing.T, nc net.Conn, n int) (values [][]byte) {
 	t.Helper()
 	nc.SetReadDeadline(time.Now().Add(time.Minute)) // only so that a failure is told
-	r := newValueReader(nc, answerLimits)
+	r := protocol.NewReader(nc, protocol.AnswerLimits)
 	for range n {
-		v, err := r.next()
+		v, err := r.Next()
 		if err != nil {
 			t.Fatalf("after %d of %d values: %v", len(values), n, err)
 		}
@@ -265,32 +285,32 @@ func readValues(t *testing.T, nc net.Conn, n int) (values [][]byte) {
 
 // replayed are the calls that make a client send what the original's command line sent, and
 // results to expect.
-var replayed = map[string]func(ctx context.Context, c *Client) (got, want any, err error){
-	"members": func(ctx context.Context, c *Client) (any, any, error) {
-		m, err := c.MembersFiltered(ctx, MemberFilter{})
+var replayed = map[string]func(ctx context.Context, c *rpc.Client) (got, want any, err error){
+	"members": func(ctx context.Context, c *rpc.Client) (any, any, error) {
+		m, err := c.MembersFiltered(ctx, rpc.MemberFilter{})
 		return memberNames(m), []string{"n1 127.0.0.21:7496 alive", "n2 127.0.0.22:7496 alive"}, err
 	},
-	"members -status=alive -tag role=web -name=n.*": func(ctx context.Context, c *Client) (any, any, error) {
-		m, err := c.MembersFiltered(ctx, MemberFilter{Name: "n.*", Status: "alive", Tags: map[string]string{"role": "web"}})
+	"members -status=alive -tag role=web -name=n.*": func(ctx context.Context, c *rpc.Client) (any, any, error) {
+		m, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: "n.*", Status: "alive", Tags: map[string]string{"role": "web"}})
 		return memberNames(m), []string{"n1 127.0.0.21:7496 alive"}, err
 	},
-	"event -coalesce=false deploy v1 payload": func(ctx context.Context, c *Client) (any, any, error) {
+	"event -coalesce=false deploy v1 payload": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		return nil, nil, c.UserEvent(ctx, "deploy", []byte("v1 payload"), false)
 	},
-	"tags -set a=b -delete dc": func(ctx context.Context, c *Client) (any, any, error) {
+	"tags -set a=b -delete dc": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		return nil, nil, c.SetTags(ctx, map[string]string{"a": "b"}, []string{"dc"})
 	},
-	"query -timeout=1s ping-q x": func(ctx context.Context, c *Client) (any, any, error) {
-		q := QueryParams{Name: "ping-q", Payload: []byte("x"), Tags: map[string]string{}, WantAck: true, Timeout: time.Second}
+	"query -timeout=1s ping-q x": func(ctx context.Context, c *rpc.Client) (any, any, error) {
+		q := rpc.QueryParams{Name: "ping-q", Payload: []byte("x"), Tags: map[string]string{}, WantAck: true, Timeout: time.Second}
 		got, err := allAnswers(ctx, c, q)
-		want := []Answer{{From: "n1", Ack: true}, {From: "n2", Ack: true}, {From: "n2", Payload: []byte("hi\n")}}
+		want := []rpc.Answer{{From: "n1", Ack: true}, {From: "n2", Ack: true}, {From: "n2", Payload: []byte("hi\n")}}
 		return got, want, err
 	},
-	"info": func(ctx context.Context, c *Client) (any, any, error) {
+	"info": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		s, err := c.Stats(ctx)
 		return s["serf"]["members"] + s["tags"]["a"] + s["agent"]["name"], "2bn1", err
 	},
-	"rtt n2": func(ctx context.Context, c *Client) (any, any, error) {
+	"rtt n2": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		if _, err := c.Stats(ctx); err != nil {
 			return nil, nil, err
 		}
@@ -302,41 +322,41 @@ var replayed = map[string]func(ctx context.Context, c *Client) (got, want any, e
 		got := []uint64{math.Float64bits(a.Error), math.Float64bits(a.Vec[0]), math.Float64bits(b.Height), math.Float64bits(b.Vec[7])}
 		return got, []uint64{0x3ff63701992294e1, 0xbef5d49b0e190ef6, 0x3efb9dbdbf762d44, 0xbf0c69152b8dd132}, err
 	},
-	"keys -list": func(ctx context.Context, c *Client) (any, any, error) {
+	"keys -list": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		r, err := c.ListKeys(ctx)
-		return r, KeyReport{Members: 2, Responses: 2, Messages: map[string]string{}, Keys: map[string]int{"AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwNDg8=": 2}}, err
+		return r, rpc.KeyReport{Members: 2, Responses: 2, Messages: map[string]string{}, Keys: map[string]int{"AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwNDg8=": 2}}, err
 	},
-	"keys -install=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *Client) (any, any, error) {
+	"keys -install=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		_, err := c.InstallKey(ctx, "Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=")
 		return nil, nil, err
 	},
-	"keys -use=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *Client) (any, any, error) {
+	"keys -use=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		_, err := c.UseKey(ctx, "Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=")
 		return nil, nil, err
 	},
-	"keys -remove=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *Client) (any, any, error) {
+	"keys -remove=Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		r, err := c.RemoveKey(ctx, "Hziy3LTQVC6/XFDUz0qKLpPBOfq91+UDrQgfK+uh8L4=")
-		return []any{r.Errors, len(r.Messages), err}, []any{2, 2, RemoteError("2/2 nodes reported failure")}, nil
+		return []any{r.Errors, len(r.Messages), err}, []any{2, 2, rpc.RemoteError("2/2 nodes reported failure")}, nil
 	},
-	"force-leave nosuch": func(ctx context.Context, c *Client) (any, any, error) {
+	"force-leave nosuch": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		return nil, nil, c.ForceLeave(ctx, "nosuch", false)
 	},
-	"join 127.0.0.22:7496": func(ctx context.Context, c *Client) (any, any, error) {
+	"join 127.0.0.22:7496": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		n, err := c.Join(ctx, []string{"127.0.0.22:7496"}, false)
 		return n, 1, err
 	},
-	"join 127.0.0.99:1": func(ctx context.Context, c *Client) (any, any, error) {
+	"join 127.0.0.99:1": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		_, err := c.Join(ctx, []string{"127.0.0.99:1"}, false)
 		return strings.Contains(err.Error(), "connection refused"), true, nil
 	},
-	"reachability": func(ctx context.Context, c *Client) (any, any, error) {
+	"reachability": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		if _, err := c.Members(ctx); err != nil {
 			return nil, nil, err
 		}
-		got, err := allAnswers(ctx, c, QueryParams{Name: "_serf_ping", WantAck: true})
-		return got, []Answer{{From: "n1", Ack: true}, {From: "n2", Ack: true}}, err
+		got, err := allAnswers(ctx, c, rpc.QueryParams{Name: "_serf_ping", WantAck: true})
+		return got, []rpc.Answer{{From: "n1", Ack: true}, {From: "n2", Ack: true}}, err
 	},
-	"monitor -log-level=debug (with a user event and a query arriving)": func(ctx context.Context, c *Client) (any, any, error) {
+	"monitor -log-level=debug (with a user event and a query arriving)": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		events, err := c.Stream(ctx, "*")
 		if err != nil {
 			return nil, nil, err
@@ -350,19 +370,19 @@ var replayed = map[string]func(ctx context.Context, c *Client) (got, want any, e
 			return nil, nil, err
 		}
 		e, err := events.Next(ctx)
-		return []any{first, e.Type, e.Name}, []any{"2026/11/22 09:31:48 [INFO] agent: Serf agent starting", QueryEvent, "qq"}, err
+		return []any{first, e.Type, e.Name}, []any{"2026/11/22 09:31:48 [INFO] agent: Serf agent starting", rpc.QueryEvent, "qq"}, err
 	},
-	"leave": func(ctx context.Context, c *Client) (any, any, error) { return nil, nil, c.Leave(ctx) },
+	"leave": func(ctx context.Context, c *rpc.Client) (any, any, error) { return nil, nil, c.Leave(ctx) },
 }
 
-func memberNames(members []Member) (list []string) {
+func memberNames(members []rpc.Member) (list []string) {
 	for _, m := range members {
 		list = append(list, m.Name+" "+m.Addr.String()+" "+m.Status)
 	}
 	return list
 }
 
-func allAnswers(ctx context.Context, c *Client, q QueryParams) (list []Answer, err error) {
+func allAnswers(ctx context.Context, c *rpc.Client, q rpc.QueryParams) (list []rpc.Answer, err error) {
 	s, err := c.Query(ctx, q)
 	if err != nil {
 		return nil, err
@@ -393,7 +413,7 @@ func TestClientSpeaksAsRecorded(t *testing.T) {
 			nc, script := net.Pipe()
 			failed := make(chan string, 1)
 			go func() { failed <- playAgent(script, x) }()
-			c, err := NewClient(t.Context(), nc, Options{AuthKey: authKey})
+			c, err := rpc.NewClient(t.Context(), nc, rpc.Options{AuthKey: authKey})
 			if err != nil {
 				t.Fatalf("%v; %s", err, <-failed)
 			}
@@ -443,12 +463,12 @@ func errText(err error) string {
 
 // A client that is refused says so with the error that its user can act on.
 func TestClientIsRefused(t *testing.T) {
-	_, l := startServer(t, &fakeAgent{}, ServerOptions{AuthKey: authKey})
-	if _, err := NewClient(t.Context(), l.dial(), Options{AuthKey: "wrong"}); !errors.Is(err, ErrInvalidToken) {
-		t.Errorf("wrong key: %v, want %v", err, ErrInvalidToken)
+	_, l := startServer(t, &fakeAgent{}, Options{AuthKey: authKey})
+	if _, err := rpc.NewClient(t.Context(), l.dial(), rpc.Options{AuthKey: "wrong"}); !errors.Is(err, rpc.ErrInvalidToken) {
+		t.Errorf("wrong key: %v, want %v", err, rpc.ErrInvalidToken)
 	}
 	c := connect(t, l, "")
-	if _, err := c.Members(t.Context()); !errors.Is(err, ErrAuthRequired) {
-		t.Errorf("no key: %v, want %v", err, ErrAuthRequired)
+	if _, err := c.Members(t.Context()); !errors.Is(err, rpc.ErrAuthRequired) {
+		t.Errorf("no key: %v, want %v", err, rpc.ErrAuthRequired)
 	}
 }

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -9,26 +9,28 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/rpc/internal/protocol"
+	"serf/internal/eventfilter"
 	"serf/swim"
 	"serf/swim/serf"
 )
 
 // causing is an agent that tells of an event before the call that causes it returns.
 func causing(after time.Duration) *fakeAgent {
-	events := newFeed[Event](64)
+	events := newFeed[agent.Event](64)
 	cause := func() {
-		events.c <- Event{Type: UserEvent, Name: "caused"}
+		events.c <- agent.UserEvent{Name: "caused"}
 		time.Sleep(after)
 	}
 	return &fakeAgent{
-		subscribe: func(Filter) (Feed[Event], error) { return events, nil },
+		subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil },
 		userEvent: func(string) error { cause(); return nil },
 		join:      func(context.Context, []string) (int, error) { cause(); return 1, nil },
 		leave:     func(context.Context) error { cause(); return nil },
 		respond:   func(uint64, []byte) error { cause(); return nil },
-		query: func(QueryParams) (Feed[Answer], error) {
+		query: func(serf.QueryParams) (Feed[agent.Answer], error) {
 			cause()
-			return newFeed[Answer](1), nil
+			return newFeed[agent.Answer](1), nil
 		},
 	}
 }
@@ -37,7 +39,7 @@ func causing(after time.Duration) *fakeAgent {
 func (r *rawClient) follow() {
 	r.t.Helper()
 	r.greet()
-	r.ask(cmdStream, 2, &streamRequest{"*"}, "")
+	r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "*"}, "")
 	synctest.Wait()
 }
 
@@ -57,13 +59,13 @@ func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
 		body any
 		resp any
 	}{
-		{cmdEvent, &eventRequest{Name: "x"}, nil},
-		{cmdJoin, &joinRequest{Existing: []string{"x"}}, &joinResponse{}},
-		{cmdLeave, nil, nil},
-		{cmdQuery, &queryRequest{Name: "x"}, nil},
+		{protocol.CmdEvent, &protocol.EventRequest{Name: "x"}, nil},
+		{protocol.CmdJoin, &protocol.JoinRequest{Existing: []string{"x"}}, &protocol.JoinResponse{}},
+		{protocol.CmdLeave, nil, nil},
+		{protocol.CmdQuery, &protocol.QueryRequest{Name: "x"}, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			_, l := startServer(t, causing(turnWait-time.Millisecond), ServerOptions{})
+			_, l := startServer(t, causing(turnWait-time.Millisecond), Options{})
 			r := dialRaw(t, l)
 			r.follow()
 			r.ask(tt.cmd, 3, tt.body, "")
@@ -84,20 +86,20 @@ func TestAnswersOfAnAgentComeFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.Shutdown)
-	_, l := startServer(t, ForAgent(a), ServerOptions{})
+	_, l := startServer(t, ForAgent(a), Options{})
 	r := dialRaw(t, l)
 	r.greet()
-	r.ask(cmdStream, 2, &streamRequest{"user,query"}, "")
+	r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "user,query"}, "")
 	for seq := uint64(10); seq < 110; seq++ {
 		name := fmt.Sprint(seq)
-		r.ask(cmdEvent, seq, &eventRequest{Name: name}, "")
+		r.ask(protocol.CmdEvent, seq, &protocol.EventRequest{Name: name}, "")
 		r.want(2, "")
 		var rec userEventRecord
 		if r.read(&rec); rec.Name != name {
 			t.Fatalf("record %+v, want %s", rec, name)
 		}
 	}
-	r.ask(cmdQuery, 200, &queryRequest{Name: "x", Timeout: signed(time.Minute)}, "")
+	r.ask(protocol.CmdQuery, 200, &protocol.QueryRequest{Name: "x", Timeout: int64(time.Minute)}, "")
 	r.want(2, "")
 }
 
@@ -105,24 +107,24 @@ func TestAnswersOfAnAgentComeFirst(t *testing.T) {
 func TestRecordsDontWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := causing(0)
-		events, _ := a.subscribe(Filter{})
+		events, _ := a.subscribe(nil)
 		a.join = func(context.Context, []string) (int, error) {
 			time.Sleep(10 * time.Second)
 			return 1, nil
 		}
-		_, l := startServer(t, a, ServerOptions{})
+		_, l := startServer(t, a, Options{})
 		r := dialRaw(t, l)
 		r.follow()
 		began := time.Now()
-		r.tell(cmdJoin, 3, &joinRequest{Existing: []string{"x"}})
+		r.tell(protocol.CmdJoin, 3, &protocol.JoinRequest{Existing: []string{"x"}})
 		for i, want := range []time.Duration{turnWait, turnWait} {
-			events.(*feed[Event]).c <- Event{Type: UserEvent, Name: "caused"}
+			events.(*feed[agent.Event]).c <- agent.UserEvent{Name: "caused"}
 			r.wantRecord()
 			if took := time.Since(began); took != want {
 				t.Errorf("record %d came after %v, want %v: only the first waits", i, took, want)
 			}
 		}
-		r.ask(cmdEvent, 4, &eventRequest{Name: "x"}, "")
+		r.ask(protocol.CmdEvent, 4, &protocol.EventRequest{Name: "x"}, "")
 		r.wantRecord() // the order is kept for what is asked in the meantime
 		r.want(3, "")
 	})
@@ -151,15 +153,15 @@ func TestStoppedStreamWaitsForNoAnswer(t *testing.T) {
 			time.Sleep(time.Second / 2)
 			return 1, nil
 		}
-		events, _ := a.subscribe(Filter{})
-		_, l := startServer(t, a, ServerOptions{})
+		events, _ := a.subscribe(nil)
+		_, l := startServer(t, a, Options{})
 		r := dialRaw(t, l)
 		r.follow()
-		r.tell(cmdJoin, 3, &joinRequest{Existing: []string{"x"}})
-		events.(*feed[Event]).c <- Event{Type: UserEvent, Name: "caused"}
+		r.tell(protocol.CmdJoin, 3, &protocol.JoinRequest{Existing: []string{"x"}})
+		events.(*feed[agent.Event]).c <- agent.UserEvent{Name: "caused"}
 		synctest.Wait()
 		began := time.Now()
-		r.tell(cmdStop, 4, &stopRequest{2})
+		r.tell(protocol.CmdStop, 4, &protocol.StopRequest{Stop: 2})
 		r.wantRecord()
 		r.want(4, "")
 		if took := time.Since(began); took != 0 {

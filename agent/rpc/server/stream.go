@@ -1,0 +1,147 @@
+package server
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"serf/agent/rpc/internal/protocol"
+)
+
+// A stream sends to a client what a feed gives, until the feed or the connection ends. The
+// connection's reader goroutine begins streams and stops them.
+type stream struct {
+	monitor bool
+	// Set once the feed has begun, guarded by conn.mu.
+	close   func()        // ends the feed
+	stopped chan struct{} // closed when it is to end: its records wait for no answer then
+	done    chan struct{} // closed when the last record was sent
+}
+
+// reserve makes room for a stream under seq, or returns the text to refuse it with.
+func (c *conn) reserve(seq uint64, st *stream) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.streams[seq] != nil:
+		return protocol.TextStreamExists
+	case st.monitor && c.monitored:
+		return protocol.TextMonitorExists
+	case c.s.streams.Add(1) > int64(c.s.o.streams):
+		c.s.streams.Add(-1)
+		return protocol.TextTooManyStreams
+	}
+	c.streams[seq] = st
+	c.monitored = c.monitored || st.monitor
+	return ""
+}
+
+// release forgets a stream and reports whether it was there.
+func (c *conn) release(seq uint64, st *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.streams[seq] != st {
+		return false
+	}
+	delete(c.streams, seq)
+	c.s.streams.Add(-1)
+	c.monitored = c.monitored && !st.monitor
+	return true
+}
+
+// stop ends the stream under seq, if there is one. After it returns no record of it is sent.
+func (c *conn) stop(seq uint64) {
+	c.mu.Lock()
+	st := c.streams[seq]
+	begun := st != nil && st.close != nil
+	c.mu.Unlock()
+	if !begun || !c.release(seq, st) {
+		return
+	}
+	close(st.stopped)
+	st.close()
+	<-st.done
+}
+
+// stopAll stops all streams, and waits until what they have was sent, but not for long.
+func (c *conn) stopAll() {
+	c.mu.Lock()
+	seqs := slices.Collect(maps.Keys(c.streams)) // in any order: all are stopped
+	c.mu.Unlock()
+	stopped := make(chan struct{})
+	c.work.Go(func() {
+		defer close(stopped)
+		for _, seq := range seqs {
+			c.stop(seq)
+		}
+	})
+	select {
+	case <-stopped:
+	case <-time.After(lingerTimeout):
+	}
+}
+
+// closeStreams ends all feeds, and so all streams.
+func (c *conn) closeStreams() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, st := range c.streams { // order-free: all are closed
+		if st.close != nil {
+			st.close()
+		}
+	}
+}
+
+// begin answers a request for a stream and starts it. subscribe begins the feed, convert makes the
+// body of a record, and ended is called if the feed ends without having been stopped.
+func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], error), convert func(T) any, ended func()) {
+	if text := c.reserve(seq, st); text != "" {
+		c.reply(seq, text)
+		return
+	}
+	feed, err := subscribe()
+	if err != nil {
+		c.release(seq, st)
+		c.replyError(seq, err)
+		return
+	}
+	c.mu.Lock()
+	st.close, st.stopped, st.done = feed.Close, make(chan struct{}), make(chan struct{})
+	c.mu.Unlock()
+	c.reply(seq, "")
+	c.work.Go(func() {
+		defer close(st.done)
+		sent := pump(c, seq, feed, convert, st.stopped)
+		feed.Close()
+		for ok := !sent; ok; { // nobody will read what waits
+			_, ok = feed.Next()
+		}
+		if c.release(seq, st) && sent && c.ctx.Err() == nil {
+			ended()
+		}
+	})
+}
+
+// pump sends the records of a feed until it ends, and reports whether all went out. Each waits its
+// turn, unless stopped is closed.
+func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any, stopped <-chan struct{}) bool {
+	header := &protocol.ResponseHeader{Seq: seq}
+	var b []byte
+	for {
+		v, ok := feed.Next()
+		if !ok {
+			return true
+		}
+		b = protocol.Append(b[:0], header, convert(v))
+		for len(b) < batchMax && feed.Len() > 0 {
+			if v, ok = feed.Next(); !ok {
+				break
+			}
+			b = protocol.Append(b, header, convert(v))
+		}
+		c.turns.wait(stopped)
+		if !c.send(b) {
+			return false
+		}
+	}
+}
