@@ -12,7 +12,8 @@ import (
 // DefaultPort is where members listen unless they are told otherwise.
 const DefaultPort = 7946
 
-// AddressSpec is what a user says about this member's address. ResolveNames turns names of hosts into addresses.
+// AddressSpec is what a user says about this member's address. ResolveNames turns names of hosts
+// into addresses.
 type AddressSpec struct {
 	Bind      string // IP, IP:port, [v6]:port or :port; empty for any address
 	Interface string // whose address to bind to, or that must have Bind; empty for any
@@ -36,8 +37,8 @@ type NetInterface struct {
 	Addrs []netip.Addr
 }
 
-// NetInterfaces reads the interfaces of this host, in the system's order.
-// Addresses that can't be read are left out.
+// NetInterfaces reads the interfaces of this host, in the system's order. Addresses that can't be
+// read are left out.
 func NetInterfaces() ([]NetInterface, error) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -81,11 +82,11 @@ func (i *NetInterface) has(ip netip.Addr) bool {
 	return false
 }
 
-// ChooseAddresses decides where to listen and what to tell the others. Where
-// Bind leaves the address open, the others are told a private one if there is
-// any, else a public one, else a loopback one. IPv4 goes before IPv6, unless
-// Bind is [::]. Interfaces lists those of this host, see NetInterfaces. It is called only if the choice depends on it:
-// some systems don't let everybody list them.
+// ChooseAddresses decides where to listen and what to tell the others. Where Bind leaves the
+// address open, the others are told a private one if there is any, else a public one, else a
+// loopback one. IPv4 goes before IPv6, unless Bind is [::]. Interfaces lists those of this host,
+// see NetInterfaces. It is called only if the choice depends on it: some systems don't let
+// everybody list them.
 func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)) (Addresses, error) {
 	bind := netip.AddrPortFrom(netip.IPv4Unspecified(), DefaultPort)
 	if spec.Bind != "" {
@@ -125,8 +126,7 @@ func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)
 	return a, nil
 }
 
-// useInterface picks the address of the named interface, or checks that it has
-// the one to bind to.
+// useInterface picks the address of the named interface, or checks that it has the one to bind to.
 func (a *Addresses) useInterface(name string, interfaces []NetInterface) error {
 	if name == "" {
 		return nil
@@ -197,8 +197,8 @@ func (a *Addresses) checkAdvertised(option string) error {
 	return nil
 }
 
-// ParseAddress reads IP, IP:port, [v6], [v6]:port or :port, which is the
-// unspecified IPv4 address. Names are not looked up.
+// ParseAddress reads IP, IP:port, [v6], [v6]:port or :port, which is the unspecified IPv4 address.
+// Names are not looked up.
 func ParseAddress(text string, defaultPort uint16) (netip.AddrPort, error) {
 	host, port, err := splitPort(text, defaultPort)
 	if err != nil {
@@ -269,8 +269,8 @@ var classNames = [...]string{
 	loopback6: "loopback address, which only this host can reach",
 }
 
-// pickAddress returns the most welcome address of the interfaces that are up,
-// the first among equals, the interface that has it, and why it was taken.
+// pickAddress returns the most welcome address of the interfaces that are up, the first among
+// equals, the interface that has it, and why it was taken.
 func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, name, reason string, ok bool) {
 	order := fourFirst
 	if six {
@@ -325,8 +325,8 @@ func classify(ip netip.Addr) class {
 // carrierNAT is shared address space (RFC 6598); cloud networks use it as private.
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// IsPublic tells whether ip can be reached from the internet: it is in none of the
-// ranges for special purposes of RFC 6890.
+// IsPublic tells whether ip can be reached from the internet: it is in none of the ranges for
+// special purposes of RFC 6890.
 func IsPublic(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, p := range special {

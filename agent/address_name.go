@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// ResolveNames looks up host names in what a user says about this member's address. The result has addresses only. reason says
-// what a name came to; empty if there was none. A name stands for its first IPv4 address, or, without one or beside an IPv6 address
-// to bind to, its first IPv6 address.
+// ResolveNames looks up host names in what a user says about this member's address. The result has
+// addresses only. reason says what a name came to; empty if there was none. A name stands for its
+// first IPv4 address, or, without one or beside an IPv6 address to bind to, its first IPv6 address.
 func ResolveNames(ctx context.Context, r Resolver, spec AddressSpec) (resolved AddressSpec, reason string, err error) {
 	l := &lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
 	resolved = spec

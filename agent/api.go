@@ -16,9 +16,9 @@ func (a *Agent) Members() (members []serf.Member) {
 	return members
 }
 
-// EachMember calls f for each member in the order of Members, with how many are still to come. It is for those
-// who would only translate the list. The agent does nothing else meanwhile, so f must not call it, and must be
-// quick.
+// EachMember calls f for each member in the order of Members, with how many are still to come. It
+// is for those who would only translate the list. The agent does nothing else meanwhile, so f must
+// not call it, and must be quick.
 func (a *Agent) EachMember(f func(m serf.Member, left int)) {
 	a.read(func() {
 		left := a.loop.node.Len()
@@ -41,9 +41,9 @@ func (a *Agent) Self() (self serf.Member) {
 	return self
 }
 
-// Join contacts addresses (IP, IP:port, name or name:port; a name may stand
-// for several) and exchanges the whole state with each. It returns how many answered,
-// and an error only if none of at least one did. Without replay the events of the past are not delivered.
+// Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
+// exchanges the whole state with each. It returns how many answered, and an error only if none of
+// at least one did. Without replay the events of the past are not delivered.
 func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	a.log.Infof("agent", "joining: %v replay: %v", addrs, replay)
 	n, err = a.join(ctx, addrs, replay)
@@ -56,9 +56,9 @@ func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return n, err
 }
 
-// Leave tells the others that this member goes, and returns when they had time
-// to hear it. The agent still runs, and is to be shut down. To leave again is to
-// wait for the same, or to be told how it ended.
+// Leave tells the others that this member goes, and returns when they had time to hear it. The
+// agent still runs, and is to be shut down. To leave again is to wait for the same, or to be told
+// how it ended.
 func (a *Agent) Leave(ctx context.Context) error {
 	result := make(chan opResult, 1)
 	err := a.do(ctx, func(now swim.Time) {
@@ -79,8 +79,8 @@ func (a *Agent) Leave(ctx context.Context) error {
 	return r.err
 }
 
-// ForceLeave turns a failed member into one that left; with prune it is
-// removed from the list altogether.
+// ForceLeave turns a failed member into one that left; with prune it is removed from the list
+// altogether.
 func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 	suffix := ""
 	if prune {
@@ -96,15 +96,16 @@ func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 	return err
 }
 
-// UserEvent fires an event at all members. With coalesce, receivers may drop it for a newer
-// one of the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
+// UserEvent fires an event at all members. With coalesce, receivers may drop it for a newer one of
+// the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
 // order of the calls; then the error is a serf.ErrBusy.
 func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
 	return a.UserEventBefore(ctx, name, payload, coalesce, func() {})
 }
 
-// UserEventBefore is UserEvent for those who have to know that what they hear from then on may come of it: before
-// is called on the loop when the event is about to go out. It must be quick and not call the agent.
+// UserEventBefore is UserEvent for those who have to know that what they hear from then on may come
+// of it: before is called on the loop when the event is about to go out. It must be quick and not
+// call the agent.
 func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
 	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q", name, coalesce, payload)
 	err := a.fire(ctx, name, payload, coalesce, before)
@@ -121,8 +122,7 @@ func (a *Agent) Respond(ctx context.Context, id uint64, payload []byte) error {
 	})
 }
 
-// SetTags sets and deletes tags of this member and tells the others. A tag in
-// both is set.
+// SetTags sets and deletes tags of this member and tells the others. A tag in both is set.
 func (a *Agent) SetTags(ctx context.Context, set map[string]string, del []string) error {
 	return a.changeTags(ctx, func(tags map[string]string) map[string]string {
 		for _, key := range del {
@@ -159,8 +159,7 @@ func (a *Agent) changeTags(ctx context.Context, change func(tags map[string]stri
 // Tags returns a copy of this member's tags.
 func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 
-// Coordinate returns the network coordinate of a member, as far as it is
-// known here; false if not.
+// Coordinate returns the network coordinate of a member, as far as it is known here; false if not.
 func (a *Agent) Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return coord.Coordinate{}, false, err

@@ -2,8 +2,8 @@ package agent
 
 import "sync"
 
-// Backlog is a subscription for those who have many: it takes memory for the events that wait, and none for
-// those that might. Nobody waits for its reader; when too many wait it is cut off.
+// Backlog is a subscription for those who have many: it takes memory for the events that wait, and
+// none for those that might. Nobody waits for its reader; when too many wait it is cut off.
 type Backlog struct {
 	filter func(Event) bool
 	most   int
@@ -26,8 +26,8 @@ func (a *Agent) SubscribeBacklog(most int, filter func(Event) bool) *Backlog {
 	return b
 }
 
-// Next waits for the next event. It returns false when those before the end have been taken. One goroutine may
-// call it at a time.
+// Next waits for the next event. It returns false when those before the end have been taken. One
+// goroutine may call it at a time.
 func (b *Backlog) Next() (Event, bool) {
 	for {
 		e, ok, ended := b.take()
@@ -68,8 +68,8 @@ func (b *Backlog) Err() error {
 	return b.err
 }
 
-// Close ends the backlog. What waits may still be read, and should be: it counts until then. Close may be called at
-// any time, again too.
+// Close ends the backlog. What waits may still be read, and should be: it counts until then. Close
+// may be called at any time, again too.
 func (b *Backlog) Close() {
 	b.end(nil)
 	b.owner.remove(b)

@@ -12,8 +12,8 @@ import (
 	"serf/wire"
 )
 
-// story is a cluster whose members are restarted, on a network in memory. What any of them
-// takes for failed is written down.
+// story is a cluster whose members are restarted, on a network in memory. What any of them takes
+// for failed is written down.
 type story struct {
 	t       *testing.T
 	net     *memNetwork

@@ -29,8 +29,8 @@ const (
 type MemberEvent struct {
 	Type    string // MemberJoin and so on
 	Members []serf.Member
-	// Restarted comes with MemberUpdate: the members have been started anew, or are at another address, so what was
-	// set up with them before holds no more.
+	// Restarted comes with MemberUpdate: the members have been started anew, or are at another
+	// address, so what was set up with them before holds no more.
 	Restarted bool
 }
 

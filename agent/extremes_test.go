@@ -13,7 +13,8 @@ import (
 	"serf/wire"
 )
 
-// extremes are values that no field of such a kind is likely to be made for. Nil for kinds that aren't tried.
+// extremes are values that no field of such a kind is likely to be made for. Nil for kinds that
+// aren't tried.
 func extremes(kind reflect.Kind) (values []any) {
 	switch kind {
 	case reflect.String:
@@ -57,8 +58,8 @@ func eachField(v reflect.Value, path string, f func(path string, field reflect.V
 	}
 }
 
-// Whatever a program puts into a Config, Start refuses it or the agent lives with it: it joins, sends, and sees a
-// member go.
+// Whatever a program puts into a Config, Start refuses it or the agent lives with it: it joins,
+// sends, and sees a member go.
 func TestNoValueOfConfigIsTooMuch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts some 700 agents")

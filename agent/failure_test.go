@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Members come and go, some without a word, and one can't send packets: nothing is left of them. F10.
+// Members come and go, some without a word, and one can't send packets: nothing is left of them.
+// F10.
 func TestChurnLeaksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -59,7 +60,8 @@ func TestChurnLeaksNothing(t *testing.T) {
 	})
 }
 
-// More events than fit into any window, as fast as the agent takes them: all get each of them once. F23.
+// More events than fit into any window, as fast as the agent takes them: all get each of them once.
+// F23.
 func TestTenThousandEventsReachAllOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const all = 10_000
@@ -93,7 +95,8 @@ func TestTenThousandEventsReachAllOnce(t *testing.T) {
 	})
 }
 
-// A member that is back at once, with other tags, was never seen to fail: that it restarted is told. F21.
+// A member that is back at once, with other tags, was never seen to fail: that it restarted is
+// told. F21.
 func TestQuickRestartIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()

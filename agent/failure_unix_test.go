@@ -14,8 +14,8 @@ import (
 	"serf/wire"
 )
 
-// A handler waits for ever while members come and go: the agent goes on, and what the handler misses is
-// counted. F7.
+// A handler waits for ever while members come and go: the agent goes on, and what the handler
+// misses is counted. F7.
 func TestHandlerThatNeverEndsStopsNothing(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "never")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {

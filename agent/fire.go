@@ -12,13 +12,13 @@ import (
 const (
 	// fireWait is how long an event waits for room. The node sends some hundred a second.
 	fireWait = 30 * time.Second
-	// firingMax bounds the events that wait: clients wait with one each, and Go programs may call from
-	// as many goroutines as they like.
+	// firingMax bounds the events that wait: clients wait with one each, and Go programs may call
+	// from as many goroutines as they like.
 	firingMax = 4096
 )
 
-// fire has the loop hand an event to the node as soon as the node has room for it, in the order of the
-// calls. before is called on the loop when that is about to happen.
+// fire has the loop hand an event to the node as soon as the node has room for it, in the order of
+// the calls. before is called on the loop when that is about to happen.
 func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
 	if err := a.conf.Serf.CheckEventSize(len(name) + len(payload)); err != nil {
 		return err
@@ -43,7 +43,8 @@ func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce 
 	return err
 }
 
-// fireable is where events to fire come from: nil, which nothing comes from, while the node has no room.
+// fireable is where events to fire come from: nil, which nothing comes from, while the node has no
+// room.
 func (a *Agent) fireable() <-chan func(swim.Time) {
 	if a.loop.node.EventRoom() {
 		return a.fires

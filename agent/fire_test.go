@@ -13,8 +13,8 @@ import (
 	"serf/swim/serf"
 )
 
-// stuffed returns an agent whose node has no room for a further event before it gossips: neither gossip
-// nor probes, which carry gossip, go out before the time is over.
+// stuffed returns an agent whose node has no room for a further event before it gossips: neither
+// gossip nor probes, which carry gossip, go out before the time is over.
 func stuffed(t *testing.T, gossip time.Duration) *Agent {
 	t.Helper()
 	n := newMemNetwork()

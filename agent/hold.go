@@ -9,11 +9,12 @@ import (
 
 // Journal keeps the lines of the snapshot.
 type Journal interface {
-	// Append is given one line, newline included, on the loop: it must return at once and
-	// copy what it keeps.
+	// Append is given one line, newline included, on the loop: it must return at once and copy what
+	// it keeps.
 	Append(line []byte)
-	// Notify is called once, before the first line. From then on f is to be told, from any goroutine,
-	// how many lines so far have been taken care of: those that a killed process leaves behind.
+	// Notify is called once, before the first line. From then on f is to be told, from any
+	// goroutine, how many lines so far have been taken care of: those that a killed process leaves
+	// behind.
 	Notify(f func(lines uint64))
 }
 
@@ -25,9 +26,9 @@ const (
 	holdMax = 4096
 )
 
-// hold is the user events and queries that wait until the journal has the times they came
-// with. An agent that is killed would else deliver once more, after its restart, what its
-// handlers have seen.
+// hold is the user events and queries that wait until the journal has the times they came with. An
+// agent that is killed would else deliver once more, after its restart, what its handlers have
+// seen.
 type hold struct {
 	events []heldEvent // oldest first
 	lines  uint64      // given to the journal

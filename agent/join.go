@@ -18,8 +18,8 @@ import (
 
 // Limits of looking for others.
 const (
-	// seekAtOnce is how many seeds one attempt to heal contacts: one that answers is enough, and other members
-	// contact others.
+	// seekAtOnce is how many seeds one attempt to heal contacts: one that answers is enough, and
+	// other members contact others.
 	seekAtOnce = 3
 	// seekTimeout bounds how long names are looked up for one attempt: the next shall come.
 	seekTimeout = time.Minute
@@ -35,8 +35,8 @@ func (a *Agent) startJoins() {
 	}
 }
 
-// join is Join without its log lines. This member's own addresses count as
-// joined without more ado: to list all seeds on all of them is common.
+// join is Join without its log lines. This member's own addresses count as joined without more ado:
+// to list all seeds on all of them is common.
 func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	if len(addrs) == 0 {
 		return 0, nil
@@ -48,12 +48,14 @@ func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return 0, joinError(len(addrs), err)
 }
 
-// gatherTime is how long addresses wait for others that are still being looked up, to be contacted together.
+// gatherTime is how long addresses wait for others that are still being looked up, to be contacted
+// together.
 const gatherTime = 50 * time.Millisecond
 
-// reach contacts the members at join addresses and returns how many answered, and how many of the addresses are this
-// member's own. A name that takes long to look up holds up none of the others. err, if nobody answered, says why the last
-// didn't; it also tells of names that couldn't be resolved.
+// reach contacts the members at join addresses and returns how many answered, and how many of the
+// addresses are this member's own. A name that takes long to look up holds up none of the others.
+// err, if nobody answered, says why the last didn't; it also tells of names that couldn't be
+// resolved.
 func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own int, err error) {
 	var mu sync.Mutex // of n and failed
 	var failed error
@@ -76,8 +78,8 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 	return n, own, errors.Join(failed, err)
 }
 
-// resolveInBatches resolves join addresses and hands them on as they come, each once. It counts this
-// member's own instead. err tells of names that couldn't be resolved.
+// resolveInBatches resolves join addresses and hands them on as they come, each once. It counts
+// this member's own instead. err tells of names that couldn't be resolved.
 func (a *Agent) resolveInBatches(ctx context.Context, addrs []string, contact func(batch []netip.AddrPort)) (own int, err error) {
 	local := a.localAddrs()
 	seen := make(map[netip.AddrPort]bool)
@@ -181,9 +183,9 @@ func (a *Agent) localAddrs() map[netip.AddrPort]bool {
 	return local
 }
 
-// seek joins the addresses of Retry, then looks every Interval whether there are
-// seeds that no living member has: they are joined again. So an agent that was cut off finds
-// back however long it took, and so do two halves of a cluster.
+// seek joins the addresses of Retry, then looks every Interval whether there are seeds that no
+// living member has: they are joined again. So an agent that was cut off finds back however long it
+// took, and so do two halves of a cluster.
 func (a *Agent) seek() {
 	if len(a.conf.Join.Retry) > 0 && !a.joinRetrying() {
 		return
@@ -193,12 +195,13 @@ func (a *Agent) seek() {
 	}
 }
 
-// retrySoon is the pause after the first attempt, which may have come a moment too early: a cluster is often
-// started all at once. It doubles each time, up to Interval.
+// retrySoon is the pause after the first attempt, which may have come a moment too early: a cluster
+// is often started all at once. It doubles each time, up to Interval.
 const retrySoon = 250 * time.Millisecond
 
-// joinRetrying joins the addresses of Retry, and reports false if the agent is stopping. Attempts that come sooner
-// than Interval count for Max as what they are of it, so that it is a time, as it would be without them.
+// joinRetrying joins the addresses of Retry, and reports false if the agent is stopping. Attempts
+// that come sooner than Interval count for Max as what they are of it, so that it is a time, as it
+// would be without them.
 func (a *Agent) joinRetrying() bool {
 	j := &a.conf.Join
 	a.log.Infof("agent", "Joining cluster...(replay: %v)", j.Replay)
@@ -233,8 +236,8 @@ func (a *Agent) joinRetrying() bool {
 	}
 }
 
-// tryRetry makes one attempt, in an order of its own. To find nobody but oneself is no failure: that is
-// how the first member of a cluster starts; the seeds are looked at again later.
+// tryRetry makes one attempt, in an order of its own. To find nobody but oneself is no failure:
+// that is how the first member of a cluster starts; the seeds are looked at again later.
 func (a *Agent) tryRetry() (n int, err error) {
 	j := &a.conf.Join
 	seeds := slices.Clone(j.Retry)
@@ -246,8 +249,8 @@ func (a *Agent) tryRetry() (n int, err error) {
 	return 0, joinError(len(j.Retry), err)
 }
 
-// seekLost joins some of the seeds that no living member has, others each time; all of them, until one answers, if
-// there is nobody at all.
+// seekLost joins some of the seeds that no living member has, others each time; all of them, until
+// one answers, if there is nobody at all.
 func (a *Agent) seekLost() {
 	ctx, cancel := context.WithTimeout(a.ctx, seekTimeout)
 	defer cancel()
@@ -264,8 +267,8 @@ func (a *Agent) seekLost() {
 	if !alone {
 		lost = lost[:min(len(lost), seekAtOnce)]
 	}
-	// With replay, as in any exchange between members: these events are news
-	// here, and those that aren't are known as duplicates.
+	// With replay, as in any exchange between members: these events are news here, and those that
+	// aren't are known as duplicates.
 	err = a.contactOne(a.ctx, lost)
 	switch {
 	case err == nil:
@@ -275,7 +278,8 @@ func (a *Agent) seekLost() {
 	}
 }
 
-// withoutLiving returns those of addrs that no living member has, and whether there is none but this one.
+// withoutLiving returns those of addrs that no living member has, and whether there is none but
+// this one.
 func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, alone bool) {
 	living := a.localAddrs()
 	others := 0

@@ -114,7 +114,8 @@ func TestRetryJoinGivesUp(t *testing.T) {
 	})
 }
 
-// Attempts in the first moments take nothing away from Max, and the last comes when it would without them.
+// Attempts in the first moments take nothing away from Max, and the last comes when it would
+// without them.
 func TestRetryJoinTriesUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -236,7 +237,8 @@ func TestJoinDoesNotWaitForNames(t *testing.T) {
 	})
 }
 
-// An agent that has lost all tries all of its seeds; one that has company leaves most to the others.
+// An agent that has lost all tries all of its seeds; one that has company leaves most to the
+// others.
 func TestSeeksAmongManyDeadSeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -265,7 +267,8 @@ func TestFirstMemberFindsOnlyItself(t *testing.T) {
 	})
 }
 
-// Three members are started at once, and the name that they look for gets its addresses 20 s late. F14.
+// Three members are started at once, and the name that they look for gets its addresses 20 s late.
+// F14.
 func TestNoIslands(t *testing.T) {
 	const runs = 100
 	for run := range runs {
@@ -291,8 +294,8 @@ func TestNoIslands(t *testing.T) {
 	}
 }
 
-// The partition outlasts the memory of failed members, and nothing else tries those that were reaped: only the
-// seeds know the way back.
+// The partition outlasts the memory of failed members, and nothing else tries those that were
+// reaped: only the seeds know the way back.
 func TestSeedsHealPartition(t *testing.T) {
 	seed := []string{hostAddr(1).String()}
 	for what, join := range map[string]JoinConfig{

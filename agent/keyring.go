@@ -9,8 +9,8 @@ import (
 	"serf/wire"
 )
 
-// How long after a failure the keyring is saved again: soon, as a file may be held open by somebody for a
-// moment, and then ever more seldom.
+// How long after a failure the keyring is saved again: soon, as a file may be held open by somebody
+// for a moment, and then ever more seldom.
 const (
 	keyringPauseMin = time.Second
 	keyringPauseMax = time.Minute
@@ -32,7 +32,8 @@ func (a *Agent) saveKeyring() {
 	a.loop.keyring <- s.Keys // room was made, and nobody else sends
 }
 
-// keyringWorker saves keys until the loop closes the channel, and those that couldn't be saved again.
+// keyringWorker saves keys until the loop closes the channel, and those that couldn't be saved
+// again.
 func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 	var unsaved *wire.Keyring // nil if all is well
 	pause, retry := keyringPauseMin, (<-chan time.Time)(nil)

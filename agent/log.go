@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// LevelTrace is the level of lines that are made only if somebody asks for them. The others are slog's.
+// LevelTrace is the level of lines that are made only if somebody asks for them. The others are
+// slog's.
 const LevelTrace = slog.LevelDebug - 4
 
 // levels are the levels of lines and their names, the least important first.
@@ -64,8 +65,8 @@ const (
 //
 //	2026/11/22 09:26:31 [INFO] agent: Serf agent starting
 //
-// and hands them to monitors. No call waits for the output or for a monitor: one goroutine writes, and
-// what doesn't fit is dropped and counted. A nil *Log discards.
+// and hands them to monitors. No call waits for the output or for a monitor: one goroutine writes,
+// and what doesn't fit is dropped and counted. A nil *Log discards.
 type Log struct {
 	out    *Monitor      // what the output gets
 	lowest slog.LevelVar // the lowest level that anyone wants
@@ -106,8 +107,8 @@ func (l *Log) SetLevel(level slog.Level) {
 // Enabled reports whether a line of this level goes anywhere.
 func (l *Log) Enabled(level slog.Level) bool { return l != nil && level >= l.lowest.Level() }
 
-// updateLowest computes lowest; l.mu is held. The ring keeps debug lines whatever the output's level,
-// for monitors to come; trace lines are only made when someone asks for them.
+// updateLowest computes lowest; l.mu is held. The ring keeps debug lines whatever the output's
+// level, for monitors to come; trace lines are only made when someone asks for them.
 func (l *Log) updateLowest() {
 	lowest := slog.LevelDebug
 	for _, m := range l.monitors {
@@ -153,15 +154,15 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 	l.add(line)
 }
 
-// Repeatf adds a line about a condition that may come again and again: the
-// first line with this key is written, further ones are counted, and the count
-// is written every 30 s for as long as there are any.
+// Repeatf adds a line about a condition that may come again and again: the first line with this key
+// is written, further ones are counted, and the count is written every 30 s for as long as there
+// are any.
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
 	l.repeat(level, component, repeatKey{text: key}, func() string { return fmt.Sprintf(format, args...) })
 }
 
-// Overf adds a line that says that what Repeatf told with this key is over. What was counted since is told
-// before it, not later, and when it comes again it is told at once.
+// Overf adds a line that says that what Repeatf told with this key is over. What was counted since
+// is told before it, not later, and when it comes again it is told at once.
 func (l *Log) Overf(level slog.Level, component, key, format string, args ...any) {
 	if l == nil {
 		return
@@ -221,8 +222,8 @@ func (l *Log) tellRepeats() {
 	l.repeats.timer = time.AfterFunc(repeatEvery, l.tellRepeats)
 }
 
-// makeLine words a line. Control characters are replaced: a name or payload of
-// another member can't forge a line or drive a terminal.
+// makeLine words a line. Control characters are replaced: a name or payload of another member can't
+// forge a line or drive a terminal.
 func makeLine(now time.Time, level slog.Level, component, text string) Line {
 	b := make([]byte, 0, 64+len(text))
 	b = now.AppendFormat(b, "2006/01/02 15:04:05")

@@ -263,7 +263,8 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 	})
 }
 
-// TestConditionThatIsOver: what was counted isn't told after it's over, and it is news when it comes again.
+// TestConditionThatIsOver: what was counted isn't told after it's over, and it is news when it
+// comes again.
 func TestConditionThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer

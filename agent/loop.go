@@ -19,17 +19,17 @@ import (
 
 // Limits of the loop.
 const (
-	// turnInputs is how many inputs one turn takes before its effects are carried
-	// out: enough to share the cost of a flush, few enough that an answer isn't late.
+	// turnInputs is how many inputs one turn takes before its effects are carried out: enough to
+	// share the cost of a flush, few enough that an answer isn't late.
 	turnInputs = 64
-	// packetQueue is how many packets wait for the loop. When it is full
-	// the reader waits, and the kernel's buffer fills, then drops.
+	// packetQueue is how many packets wait for the loop. When it is full the reader waits, and the
+	// kernel's buffer fills, then drops.
 	packetQueue = 256
 	// datagramMax is the largest UDP payload, and datagramUsual what nearly all fit into.
 	datagramMax   = 65536
 	datagramUsual = 2048
-	// readBackoff is the pause after a socket failed to read or accept, so that
-	// a lasting failure doesn't spin.
+	// readBackoff is the pause after a socket failed to read or accept, so that a lasting failure
+	// doesn't spin.
 	readBackoff = 50 * time.Millisecond
 )
 
@@ -193,8 +193,8 @@ func (a *Agent) flush() {
 	l.out.Reset()
 }
 
-// sendPackets sends what it can. When the kernel has no room it gives up the rest: to wait
-// for each would stall the loop, and UDP may lose packets.
+// sendPackets sends what it can. When the kernel has no room it gives up the rest: to wait for each
+// would stall the loop, and UDP may lose packets.
 func (a *Agent) sendPackets(packets []swim.Packet) {
 	for i := range packets {
 		p := &packets[i]
@@ -212,8 +212,7 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 	}
 }
 
-// drain takes the events and notes of the call just made: they are valid
-// until the next call only.
+// drain takes the events and notes of the call just made: they are valid until the next call only.
 func (a *Agent) drain() {
 	out := &a.loop.out
 	for i := range out.Notes {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// memNetwork is a network in memory, for tests in virtual time: packets are
-// delivered at once or lost, streams are pipes.
+// memNetwork is a network in memory, for tests in virtual time: packets are delivered at once or
+// lost, streams are pipes.
 type memNetwork struct {
 	mu    sync.Mutex
 	hosts map[netip.AddrPort]*memHost

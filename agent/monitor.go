@@ -11,8 +11,8 @@ import (
 // monitorMax bounds the lines that a monitor can hold.
 const monitorMax = 1 << 16
 
-// Monitor is a reader of the log. Nothing waits for it: lines that it has no room for are dropped and
-// counted, and a line of its own says so. One goroutine may call Next and Len at a time.
+// Monitor is a reader of the log. Nothing waits for it: lines that it has no room for are dropped
+// and counted, and a line of its own says so. One goroutine may call Next and Len at a time.
 type Monitor struct {
 	log   *Log
 	level slog.Level // guarded by log.mu
@@ -26,9 +26,9 @@ type Monitor struct {
 	since    int           // lines read since then
 }
 
-// Monitor starts a reader of the lines of level and above, whatever the output's level, which begins
-// with those that the log still has. capacity is how many lines may wait; slow says in the log's words
-// why more are dropped. Close it.
+// Monitor starts a reader of the lines of level and above, whatever the output's level, which
+// begins with those that the log still has. capacity is how many lines may wait; slow says in the
+// log's words why more are dropped. Close it.
 func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
 	m := &Monitor{log: l, level: level, slow: slow, c: make(chan Line, min(max(capacity, 1), monitorMax))}
 	if l == nil {
@@ -52,8 +52,8 @@ func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
 	return m
 }
 
-// Next waits for the next line. It returns false when the monitor or the log was closed, and all lines
-// have been read.
+// Next waits for the next line. It returns false when the monitor or the log was closed, and all
+// lines have been read.
 func (m *Monitor) Next() (Line, bool) {
 	if len(m.backlog) > 0 {
 		line := m.backlog[0]
@@ -61,8 +61,8 @@ func (m *Monitor) Next() (Line, bool) {
 		return line, true
 	}
 	m.backlog = nil
-	// Dropped lines are told of where they are missing, as far as possible, and once at a time: that
-	// line may get lost, too.
+	// Dropped lines are told of where they are missing, as far as possible, and once at a time:
+	// that line may get lost, too.
 	dropped := m.Dropped()
 	if dropped > m.told && m.since > 0 && (len(m.c) == 0 || m.since > cap(m.c)) {
 		text := fmt.Sprintf("%d lines of the log were dropped: %s", dropped-m.told, m.slow)

@@ -19,8 +19,8 @@ import (
 	"serf/swim/serf"
 )
 
-// inNamespace runs the calling test again in a network namespace of its own, which ends with it, and
-// reports whether this is that second run.
+// inNamespace runs the calling test again in a network namespace of its own, which ends with it,
+// and reports whether this is that second run.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if systest.InNamespace() {
@@ -200,8 +200,8 @@ func wantPlaces(t *testing.T, within time.Duration, name, at string, agents ...*
 	}
 }
 
-// The address of a running host changes, while the agent is bound to all: it notices and tells the others. Who
-// was told which address to advertise keeps it.
+// The address of a running host changes, while the agent is bound to all: it notices and tells the
+// others. Who was told which address to advertise keeps it.
 func TestAddressOfARunningHostChanges(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -239,8 +239,8 @@ func TestAddressOfARunningHostChanges(t *testing.T) {
 	}
 }
 
-// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses the third
-// tells the others, nobody considers anybody failed, and all hear of the one that is.
+// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses the
+// third tells the others, nobody considers anybody failed, and all hear of the one that is.
 func TestFamiliesOfHosts(t *testing.T) {
 	if !inNamespace(t) {
 		return

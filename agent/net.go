@@ -14,14 +14,14 @@ import (
 
 // Limits of the sockets.
 const (
-	// socketBuffer is what the kernel is asked to hold while the loop is busy: some
-	// 1,500 full packets, a second of a busy cluster of thousands.
+	// socketBuffer is what the kernel is asked to hold while the loop is busy: some 1,500 full
+	// packets, a second of a busy cluster of thousands.
 	socketBuffer = 2 << 20
-	// bindAttempts is how many ports are tried when any will do: the one that TCP
-	// got may be taken on UDP.
+	// bindAttempts is how many ports are tried when any will do: the one that TCP got may be taken
+	// on UDP.
 	bindAttempts = 16
-	// sendTimeout bounds how long one packet may wait for room in the kernel's
-	// buffer. Longer and it is dropped: UDP may lose packets, but the loop may not stall.
+	// sendTimeout bounds how long one packet may wait for room in the kernel's buffer. Longer and
+	// it is dropped: UDP may lose packets, but the loop may not stall.
 	sendTimeout = 20 * time.Millisecond
 )
 
@@ -31,8 +31,7 @@ type network interface {
 	Listen(bind netip.AddrPort) (packetConn, streamListener, error)
 	// PacketMax is the size of the largest packet that can be sent.
 	PacketMax() int
-	// Dial opens a stream from an address of this host; the unspecified one lets the
-	// system choose.
+	// Dial opens a stream from an address of this host; the unspecified one lets the system choose.
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error)
 }
 
@@ -62,8 +61,8 @@ func (e *BindError) Error() string {
 	return fmt.Sprintf("bind %v: %s", e.Addr, ExplainBind(e.Err, "-bind"))
 }
 
-// ExplainBind words why an address couldn't be bound, alike on all systems, and what can be
-// done about it with the option that names the address.
+// ExplainBind words why an address couldn't be bound, alike on all systems, and what can be done
+// about it with the option that names the address.
 func ExplainBind(err error, option string) string {
 	switch {
 	case errors.Is(err, errAddrInUse):
@@ -122,16 +121,16 @@ func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
 	return &udpSocket{conn: udp, sender: sender, local: bound}, tcp, nil
 }
 
-// askForRoom has the kernel hold as much as it is willing to, up to socketBuffer. Some make less of what is
-// too much, others refuse it.
+// askForRoom has the kernel hold as much as it is willing to, up to socketBuffer. Some make less of
+// what is too much, others refuse it.
 func askForRoom(set func(bytes int) error) {
 	const least = 32 << 10 // every system has more by itself
 	for size := socketBuffer; size >= least && set(size) != nil; size /= 2 {
 	}
 }
 
-// PacketMax is less than UDP has room for on systems that have a limit of their own for what is sent. On others
-// the configuration's is the only one.
+// PacketMax is less than UDP has room for on systems that have a limit of their own for what is
+// sent. On others the configuration's is the only one.
 func (osNetwork) PacketMax() int { return packetMaxOf(runtime.GOOS) }
 
 func packetMaxOf(system string) int {
@@ -142,8 +141,8 @@ func packetMaxOf(system string) int {
 	return math.MaxInt
 }
 
-// family picks the sockets for an address: those of IPv6 serve IPv4 too if they
-// aren't bound to one address.
+// family picks the sockets for an address: those of IPv6 serve IPv4 too if they aren't bound to one
+// address.
 func family(ip netip.Addr) string {
 	switch {
 	case ip.Is4():

@@ -226,7 +226,8 @@ func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	ping(t, udp, 1)
 }
 
-// Many push/pulls that are as large as they may be, at once: what they share is bounded, and the agent answers. F1.
+// Many push/pulls that are as large as they may be, at once: what they share is bounded, and the
+// agent answers. F1.
 func TestWholeStatesAtOnce(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	runtime.GC()

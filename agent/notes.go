@@ -12,12 +12,13 @@ import (
 	"serf/wire"
 )
 
-// wording is how a note becomes a line of the log. In text, {member}, {other}, {from}, {n}, {text} and {err} stand for
-// the note's fields, {addr} for the member's address, and {ip} for the same without its port.
+// wording is how a note becomes a line of the log. In text, {member}, {other}, {from}, {n}, {text}
+// and {err} stand for the note's fields, {addr} for the member's address, and {ip} for the same
+// without its port.
 type wording struct {
 	text string
-	// limited: others can cause it at will, or a lasting condition does. The first is
-	// written, the rest counted.
+	// limited: others can cause it at will, or a lasting condition does. The first is written, the
+	// rest counted.
 	limited bool
 }
 
@@ -57,8 +58,8 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
 }
 
-// serfNotes words the notes of package serf, component serf. Those of level Warn and above are limited.
-// People grep for the EventMember lines.
+// serfNotes words the notes of package serf, component serf. Those of level Warn and above are
+// limited. People grep for the EventMember lines.
 var serfNotes = map[swim.NoteCode]string{
 	serf.NoteMemberJoin:         "EventMemberJoin: {member} {ip}",
 	serf.NoteMemberLeave:        "EventMemberLeave: {member} {ip}",
@@ -125,8 +126,8 @@ func (a *Agent) tellNote(n *swim.Note) {
 	a.log.repeat(level, component, key, text)
 }
 
-// isForeign tells whether something was dropped because its sender belongs to another
-// cluster, or lacks the key of this one.
+// isForeign tells whether something was dropped because its sender belongs to another cluster, or
+// lacks the key of this one.
 func isForeign(err error) bool { return isLabelError(err) || isKeyError(err) }
 
 func isLabelError(err error) bool {

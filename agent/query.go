@@ -11,8 +11,8 @@ import (
 	"serf/swim/serf"
 )
 
-// queryAnswersMax bounds the answers that wait for their reader: two for each of 4,096
-// members. Further ones are dropped and counted.
+// queryAnswersMax bounds the answers that wait for their reader: two for each of 4,096 members.
+// Further ones are dropped and counted.
 const queryAnswersMax = 8192
 
 // AnswerKind tells acks from responses.
@@ -46,8 +46,8 @@ type Query struct {
 	dropped atomic.Uint64
 }
 
-// Answers carries the answers as they come, and is closed when the query is
-// over: at its deadline, or when everyone asked has answered, or when the agent stops.
+// Answers carries the answers as they come, and is closed when the query is over: at its deadline,
+// or when everyone asked has answered, or when the agent stops.
 func (q *Query) Answers() <-chan Answer { return q.answers }
 
 // Dropped is how many answers found no room because they weren't read.
@@ -114,8 +114,8 @@ func (r *KeyReport) Failure() error {
 	return nil
 }
 
-// InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with.
-// The report is valid with an error too, which then says how many failed.
+// InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid with
+// an error too, which then says how many failed.
 func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
 	return a.keys(ctx, "install", key)
 }
@@ -195,7 +195,8 @@ func (a *Agent) concludeKeys(op string, r *KeyReport) error {
 	return err
 }
 
-// InMemory lists the members that did what was asked for as long as they run only: they have no file for their keys.
+// InMemory lists the members that did what was asked for as long as they run only: they have no
+// file for their keys.
 func (r *KeyReport) InMemory() (names []string) {
 	for name, message := range r.Messages { // order-free: sorted below
 		if message == serf.KeysInMemory {
@@ -206,8 +207,8 @@ func (r *KeyReport) InMemory() (names []string) {
 	return names
 }
 
-// noAnswer is what a report says of a member that didn't say anything: the change may
-// have reached it, or not.
+// noAnswer is what a report says of a member that didn't say anything: the change may have reached
+// it, or not.
 const noAnswer = "no answer"
 
 // add counts one member's answer.

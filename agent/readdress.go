@@ -15,8 +15,8 @@ const (
 	// addressPoll is how often the agent looks whether this host still has its address: reading one
 	// interface takes a tenth of a millisecond.
 	addressPoll = time.Second
-	// addressGrace is how long an interface that lost its address has to get another, before one of other
-	// interfaces is told: while a lease changes there is none.
+	// addressGrace is how long an interface that lost its address has to get another, before one of
+	// other interfaces is told: while a lease changes there is none.
 	addressGrace = 3 * time.Second
 )
 
@@ -54,8 +54,8 @@ type addressWatch struct {
 	told netip.AddrPort // to the others
 	on   string         // the interface that has it; empty if it was given by the user
 
-	// home is where it was chosen at the start, and like what kind it was: that is gone back to. What
-	// else there is may not lead to the others: the bridge of some virtual machines, say.
+	// home is where it was chosen at the start, and like what kind it was: that is gone back to.
+	// What else there is may not lead to the others: the bridge of some virtual machines, say.
 	home string
 	like class
 
@@ -177,7 +177,8 @@ func (w *addressWatch) moved(s *step) netip.AddrPort {
 	return w.told
 }
 
-// startAddressWatch begins to watch the address, unless the user named one that this host needn't have.
+// startAddressWatch begins to watch the address, unless the user named one that this host needn't
+// have.
 func (a *Agent) startAddressWatch() {
 	told := a.conf.Serf.Addr
 	w := &addressWatch{
@@ -201,8 +202,8 @@ func (a *Agent) startAddressWatch() {
 	})
 }
 
-// families are the versions of IP that can be sent to: those of the socket, as far as the host has addresses of
-// them. 0 is both, or unknown.
+// families are the versions of IP that can be sent to: those of the socket, as far as the host has
+// addresses of them. 0 is both, or unknown.
 func (a *Agent) families() swim.Families {
 	switch bound := a.addr.Addr(); {
 	case bound.Is4():
@@ -219,7 +220,8 @@ func (a *Agent) families() swim.Families {
 	return familiesOf(ips, a.told.Load().Addr().IsLoopback())
 }
 
-// familiesOf are the versions of IP of a host's addresses: those for other hosts, or those for itself.
+// familiesOf are the versions of IP of a host's addresses: those for other hosts, or those for
+// itself.
 func familiesOf(ips []netip.Addr, loopback bool) (f swim.Families) {
 	for _, ip := range ips {
 		switch {

@@ -55,8 +55,8 @@ func watch(t *testing.T, told, on string, six bool) *watched {
 // has says what interfaces the host has from now on.
 func (x *watched) has(list ...NetInterface) { x.h.list = list }
 
-// wantLooks looks so many times, one addressPoll apart, and requires that only the last comes to something: an
-// address to tell, "lost", "back", or nothing at all.
+// wantLooks looks so many times, one addressPoll apart, and requires that only the last comes to
+// something: an address to tell, "lost", "back", or nothing at all.
 func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
 	x.t.Helper()
 	for i := range times {
@@ -143,8 +143,8 @@ func TestAddressWatchOfBothFamilies(t *testing.T) {
 	x.wantLooks("what others were told first is the better one", 1, false, "2600::7")
 }
 
-// An agent that starts before the network has only a loopback address to tell. When there is a better one it is told,
-// unless others know this one: they are on this host, and reach it there.
+// An agent that starts before the network has only a loopback address to tell. When there is a
+// better one it is told, unless others know this one: they are on this host, and reach it there.
 func TestAddressWatchOfALateInterface(t *testing.T) {
 	lo, eth := iface("lo", "127.0.0.1"), iface("eth0", "10.0.0.5")
 	x := watch(t, "127.0.0.1", "lo", false)

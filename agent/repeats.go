@@ -13,16 +13,16 @@ import (
 const (
 	// repeatEvery is how often the count of a repeated condition is written.
 	repeatEvery = 30 * time.Second
-	// repeatRare is how many times longer conditions wait that last until somebody
-	// does something about them: a member of another cluster, or without the key.
+	// repeatRare is how many times longer conditions wait that last until somebody does something
+	// about them: a member of another cluster, or without the key.
 	repeatRare = 2
-	// repeatKeysMax bounds the conditions told apart: beyond it they count as one,
-	// so that forged addresses can't fill memory or the log.
+	// repeatKeysMax bounds the conditions told apart: beyond it they count as one, so that forged
+	// addresses can't fill memory or the log.
 	repeatKeysMax = 1024
 )
 
-// repeats tells first occurrences from repetitions. It knows no clock: the
-// log asks every repeatEvery what was repeated since.
+// repeats tells first occurrences from repetitions. It knows no clock: the log asks every
+// repeatEvery what was repeated since.
 type repeats struct {
 	byKey map[repeatKey]*repeat
 	order []*repeat   // of first occurrence: the order of the counts
@@ -56,8 +56,8 @@ func (e *repeat) period() int {
 	return 1
 }
 
-// note counts one occurrence of key. first says that it is to be written,
-// arm that the timer has to be started.
+// note counts one occurrence of key. first says that it is to be written, arm that the timer has to
+// be started.
 func (r *repeats) note(key repeatKey, level slog.Level, component string) (first, arm bool) {
 	if e := r.byKey[key]; e != nil {
 		e.count++
@@ -79,8 +79,8 @@ func (r *repeats) note(key repeatKey, level slog.Level, component string) (first
 // keep stores the text that the count of key is told with.
 func (r *repeats) keep(key repeatKey, text string) { r.byKey[key].text = text }
 
-// due returns what was repeated since the last call, in order of first
-// occurrence, and forgets the conditions that weren't.
+// due returns what was repeated since the last call, in order of first occurrence, and forgets the
+// conditions that weren't.
 func (r *repeats) due() []repeat {
 	var told []repeat
 	kept := r.order[:0]
@@ -108,7 +108,8 @@ func (r *repeats) due() []repeat {
 	return told
 }
 
-// over forgets a condition that has ended, and returns it: what was repeated since it was told last.
+// over forgets a condition that has ended, and returns it: what was repeated since it was told
+// last.
 func (r *repeats) over(key repeatKey) (ended repeat, ok bool) {
 	e := r.byKey[key]
 	if e == nil {

@@ -22,13 +22,14 @@ type Resolver interface {
 
 // Limits of one join.
 const (
-	// joinTargets bounds the addresses that one join contacts; each costs a
-	// stream and a whole exchange of state, and any one of them suffices.
+	// joinTargets bounds the addresses that one join contacts; each costs a stream and a whole
+	// exchange of state, and any one of them suffices.
 	joinTargets = 512
-	// joinLookups bounds the names that are looked up at the same time: each may take its whole time.
+	// joinLookups bounds the names that are looked up at the same time: each may take its whole
+	// time.
 	joinLookups = 128
-	// joinLookupTimeout bounds one lookup, so that names that hang don't keep
-	// the others from their turn. It allows for a retry at a second server.
+	// joinLookupTimeout bounds one lookup, so that names that hang don't keep the others from their
+	// turn. It allows for a retry at a second server.
 	joinLookupTimeout = 10 * time.Second
 	// joinServices bounds the records of one service that are followed, each by a lookup.
 	joinServices = 128
@@ -43,13 +44,12 @@ type lookups struct {
 	slots    chan struct{} // holds an item per lookup under way
 }
 
-// ResolveJoin turns join addresses into addresses to contact, each once, in
-// the order given. An address is host, host:port, IP, v6, [v6] or [v6]:port; a name and
-// a slash before it (name/host) are allowed and of no effect. A host name
-// stands for all its addresses. One that begins like _service._proto. and has no port
-// stands for what its SRV records name, the most preferred first, if it has any;
-// dnssrv+host does so for any name. Errors name the address and are joined; what could
-// be resolved is returned with them. ctx bounds the whole.
+// ResolveJoin turns join addresses into addresses to contact, each once, in the order given. An
+// address is host, host:port, IP, v6, [v6] or [v6]:port; a name and a slash before it (name/host)
+// are allowed and of no effect. A host name stands for all its addresses. One that begins like
+// _service._proto. and has no port stands for what its SRV records name, the most preferred first,
+// if it has any; dnssrv+host does so for any name. Errors name the address and are joined; what
+// could be resolved is returned with them. ctx bounds the whole.
 func ResolveJoin(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(addrs))
 	errs := make([]error, len(addrs), len(addrs)+1)
@@ -84,8 +84,8 @@ type resolved struct {
 	err     error
 }
 
-// resolveEach resolves join addresses side by side. What it returns gets each as soon as it is there, and is
-// closed then; nobody needs to read it.
+// resolveEach resolves join addresses side by side. What it returns gets each as soon as it is
+// there, and is closed then; nobody needs to read it.
 func resolveEach(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) <-chan resolved {
 	results := make(chan resolved, len(addrs))
 	l := lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
@@ -141,7 +141,8 @@ const (
 	hostLabelMax = 63
 )
 
-// canBeName says whether a host, or a service, can have that name. Digits and dots alone are an address that is none.
+// canBeName says whether a host, or a service, can have that name. Digits and dots alone are an
+// address that is none.
 func canBeName(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > hostNameMax || strings.Trim(name, "0123456789.") == "" {

@@ -44,7 +44,8 @@ func (a *Agent) SetHandlerTimeout(d time.Duration) {
 	a.runner.SetTimeout(cmp.Or(d, handler.DefaultTimeout))
 }
 
-// HandlerStats returns the figures of the event handlers; after the agent has stopped, the last ones.
+// HandlerStats returns the figures of the event handlers; after the agent has stopped, the last
+// ones.
 func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
 
 // backlogStats is the section handlers of Stats: the figures of all, and a line for each.
@@ -107,7 +108,8 @@ func (a *Agent) runScripts(e Event) {
 	}
 }
 
-// decline tells who asked that nobody here will answer. It is no loss if that fails: the query is over.
+// decline tells who asked that nobody here will answer. It is no loss if that fails: the query is
+// over.
 func (a *Agent) decline(id uint64) {
 	_ = a.try(context.Background(), func(now swim.Time) error {
 		return a.loop.node.Decline(now, swim.OpID(id), &a.loop.out)
@@ -117,8 +119,8 @@ func (a *Agent) decline(id uint64) {
 // listener tells the node which queries may be answered here. The node calls it on the loop.
 type listener struct{ a *Agent }
 
-// WantsQuery implements serf.Listener: a handler runs for such a query, or a subscription
-// lets it through.
+// WantsQuery implements serf.Listener: a handler runs for such a query, or a subscription lets it
+// through.
 func (l listener) WantsQuery(name []byte) bool {
 	query := QueryEvent{Name: string(name)}
 	for _, h := range *l.a.handlers.Load() {

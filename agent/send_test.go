@@ -100,7 +100,8 @@ func TestPacketLimitOfTheSystem(t *testing.T) {
 	}
 }
 
-// What is too large for the system's packets, but not for those that are configured, goes by stream.
+// What is too large for the system's packets, but not for those that are configured, goes by
+// stream.
 func TestMessageBeyondTheSystemsPacketsArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()

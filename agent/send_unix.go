@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// sender sends packets with no wait and no timer. The deadline that a wait needs is a timer that fires later and wakes
-// up a thread for nothing; an agent with little to do would spend much of its time on that.
+// sender sends packets with no wait and no timer. The deadline that a wait needs is a timer that
+// fires later and wakes up a thread for nothing; an agent with little to do would spend much of its
+// time on that.
 type sender struct {
 	conn syscall.RawConn
 	v4   bool               // the socket's family
@@ -33,8 +34,8 @@ func newSender(conn *net.UDPConn, bind netip.Addr) (*sender, error) {
 	return s, nil
 }
 
-// send reports whether the packet is dealt with: false if the system has no room for it now, or the address is
-// one that only package net knows to handle.
+// send reports whether the packet is dealt with: false if the system has no room for it now, or the
+// address is one that only package net knows to handle.
 func (s *sender) send(b []byte, to netip.AddrPort) (done bool, err error) {
 	ip := to.Addr()
 	switch {

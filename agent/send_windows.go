@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// sender leaves all to package net: sending overlaps there, so there is no attempt that doesn't wait.
+// sender leaves all to package net: sending overlaps there, so there is no attempt that doesn't
+// wait.
 type sender struct{}
 
 func newSender(*net.UDPConn, netip.Addr) (*sender, error) { return &sender{}, nil }

@@ -16,15 +16,15 @@ import (
 	"serf/wire"
 )
 
-// retryIntervalMin is the shortest interval between joins: shorter would load the
-// seeds, not find them sooner.
+// retryIntervalMin is the shortest interval between joins: shorter would load the seeds, not find
+// them sooner.
 const retryIntervalMin = time.Second
 
 // retryIntervalDefault is what the agent has always had.
 const retryIntervalDefault = 30 * time.Second
 
-// Start binds the sockets and runs the node. ctx bounds the start only: the
-// agent runs until Shutdown, or until Done tells that it had to give up.
+// Start binds the sockets and runs the node. ctx bounds the start only: the agent runs until
+// Shutdown, or until Done tells that it had to give up.
 func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -167,8 +167,8 @@ func (a *Agent) startNode() error {
 	return nil
 }
 
-// advertised is the address that others are told: addr as configured, with
-// what it leaves open taken from bound.
+// advertised is the address that others are told: addr as configured, with what it leaves open
+// taken from bound.
 func advertised(addr, bound netip.AddrPort) netip.AddrPort {
 	ip, port := addr.Addr(), addr.Port()
 	if !ip.IsValid() {

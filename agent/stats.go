@@ -12,9 +12,9 @@ import (
 	"serf/swim/serf"
 )
 
-// Stats returns figures by section and name, as the RPC command stats does:
-// sections agent, runtime, serf, dropped, tags, event_handlers and handlers. Sections that need the
-// node are missing once the agent has stopped.
+// Stats returns figures by section and name, as the RPC command stats does: sections agent,
+// runtime, serf, dropped, tags, event_handlers and handlers. Sections that need the node are
+// missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
 		"agent":          {"name": a.conf.Serf.Name},
@@ -93,8 +93,8 @@ func runtimeStats() map[string]string {
 	}
 }
 
-// Counters returns what the node did and what it dropped since its start: in the membership, and
-// in Serf above it. ok is false once the agent has stopped.
+// Counters returns what the node did and what it dropped since its start: in the membership, and in
+// Serf above it. ok is false once the agent has stopped.
 func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bool) {
 	var m swim.Counters
 	var s serf.Counters
@@ -107,8 +107,8 @@ func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bo
 	return m, s, true
 }
 
-// Traffic counts what the agent's sockets and readers did since the start. The
-// node's own counters, of packets and messages, are those of Counters.
+// Traffic counts what the agent's sockets and readers did since the start. The node's own counters,
+// of packets and messages, are those of Counters.
 type Traffic struct {
 	SendErrors      uint64 // packets that the system refused to send
 	ReadErrors      uint64 // failures to read or accept

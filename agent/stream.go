@@ -18,23 +18,23 @@ import (
 
 // Limits of streams.
 const (
-	// acceptMax is how many accepted streams are served at once (spec 1.5); further ones are closed at once,
-	// so that who asks needn't wait to hear it.
+	// acceptMax is how many accepted streams are served at once (spec 1.5); further ones are closed
+	// at once, so that who asks needn't wait to hear it.
 	acceptMax = 128
-	// dialMax is how many streams are dialled at once: as many as joins may have in flight, which may all be
-	// addresses that swallow packets, and 64 more for what else there is. dialQueue is how many more may wait for
-	// that. Beyond, a stream fails at once.
+	// dialMax is how many streams are dialled at once: as many as joins may have in flight, which
+	// may all be addresses that swallow packets, and 64 more for what else there is. dialQueue is
+	// how many more may wait for that. Beyond, a stream fails at once.
 	dialMax   = 320
 	dialQueue = 256
-	// connectTimeout bounds how long a connection may take, of what the whole stream may: by then the system has
-	// tried four times.
+	// connectTimeout bounds how long a connection may take, of what the whole stream may: by then
+	// the system has tried four times.
 	connectTimeout = 10 * time.Second
-	// openMax is how many blocks are decrypted and decompressed at once. One can cost its
-	// limit of 40 MiB, and a processor, which probes need too.
+	// openMax is how many blocks are decrypted and decompressed at once. One can cost its limit of
+	// 40 MiB, and a processor, which probes need too.
 	openMax = 1
-	// streamFree is what each stream may bring before it draws on the budget that
-	// all share, streamBudget: enough for two blocks of the greatest size at once, of which one
-	// is being copied into its last buffer.
+	// streamFree is what each stream may bring before it draws on the budget that all share,
+	// streamBudget: enough for two blocks of the greatest size at once, of which one is being
+	// copied into its last buffer.
 	streamFree   = 64 << 10
 	streamBudget = 56 << 20
 )
@@ -186,8 +186,8 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 	}
 }
 
-// openAndTell opens a block and hands its message to the loop as in.Data. It returns what
-// an answer is to be sealed with.
+// openAndTell opens a block and hands its message to the loop as in.Data. It returns what an answer
+// is to be sealed with.
 func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []byte, in streamInput) (answer *wire.Sealer, err error) {
 	select {
 	case a.transport.opening <- struct{}{}:
@@ -212,8 +212,8 @@ func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []by
 	}
 }
 
-// readBlock reads one block as it comes. drawn is what it took of the budget, to be given
-// back, in any case, when the block isn't needed any more.
+// readBlock reads one block as it comes. drawn is what it took of the budget, to be given back, in
+// any case, when the block isn't needed any more.
 func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, drawn int64, err error) {
 	hold := func(bytes int) (within bool) {
 		more := max(0, int64(bytes-streamFree)) - drawn
@@ -240,8 +240,8 @@ func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, dr
 	}
 }
 
-// cutShort words why a block ended after n bytes. Who closes without a word is often no
-// member at all.
+// cutShort words why a block ended after n bytes. Who closes without a word is often no member at
+// all.
 func cutShort(n int, err error) error {
 	if n == 0 && errors.Is(err, io.EOF) {
 		return errors.New("closed the connection without an answer: is that the gossip address of a member, with the same key and label?")
@@ -318,8 +318,8 @@ func (a *Agent) dial(s swim.StreamOut) {
 
 // exchange does what s says. told is true if the loop has the answer already.
 func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err error) {
-	// From the address that packets come from: others see one host, and an agent bound to
-	// loopback reaches nothing else.
+	// From the address that packets come from: others see one host, and an agent bound to loopback
+	// reaches nothing else.
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := a.network.Dial(connecting, a.conf.Bind.Addr(), s.To)

@@ -56,7 +56,8 @@ func TestReadBlockDrawsOnTheBudget(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenBeyondTheBudget, not for a moment: on a busy machine all streams may be at that moment together.
+// TestNothingIsTakenBeyondTheBudget, not for a moment: on a busy machine all streams may be at that
+// moment together.
 func TestNothingIsTakenBeyondTheBudget(t *testing.T) {
 	for budget := int64(0); budget <= 5<<19; budget += 64 << 10 {
 		a := new(Agent)

@@ -12,20 +12,21 @@ var ErrSlow = errors.New("subscription cut off: events came faster than they wer
 
 // Limits of subscriptions.
 const (
-	// subscriptionsMax bounds the cost of one event, some milliseconds of the loop: beyond it Subscribe
-	// returns a subscription that has ended already.
+	// subscriptionsMax bounds the cost of one event, some milliseconds of the loop: beyond it
+	// Subscribe returns a subscription that has ended already.
 	subscriptionsMax = 1 << 16
 	// subscriptionMax bounds what a slow reader can pin.
 	subscriptionMax = 1 << 16
-	// backlogsMax bounds what all slow readers of backlogs together can pin: 64 MB, besides the events.
+	// backlogsMax bounds what all slow readers of backlogs together can pin: 64 MB, besides the
+	// events.
 	backlogsMax = 1 << 22
 )
 
-// Subscription is a stream of events. Nobody waits for its reader: when the
-// channel is full the subscription is cut off, which closes the channel.
+// Subscription is a stream of events. Nobody waits for its reader: when the channel is full the
+// subscription is cut off, which closes the channel.
 type Subscription struct {
-	// C carries the events in order. It is closed by Close, by the end of the
-	// agent, and when the reader was too slow; Err says which.
+	// C carries the events in order. It is closed by Close, by the end of the agent, and when the
+	// reader was too slow; Err says which.
 	C <-chan Event
 
 	c      chan Event
@@ -37,15 +38,15 @@ type Subscription struct {
 	err   error
 }
 
-// NewSubscription makes a subscription for [Config.Subscriptions], which hears of everything from the start on.
-// It is otherwise as one of [Agent.Subscribe]; its reader may begin before the agent.
+// NewSubscription makes a subscription for [Config.Subscriptions], which hears of everything from
+// the start on. It is otherwise as one of [Agent.Subscribe]; its reader may begin before the agent.
 func NewSubscription(capacity int, filter func(Event) bool) *Subscription {
 	c := make(chan Event, min(max(capacity, 1), subscriptionMax))
 	return &Subscription{C: c, c: c, filter: filter}
 }
 
-// Err is why the subscription ended: ErrSlow, ErrStopped or, after Close, nil.
-// It is nil while the subscription lives.
+// Err is why the subscription ended: ErrSlow, ErrStopped or, after Close, nil. It is nil while the
+// subscription lives.
 func (s *Subscription) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +100,9 @@ func (s *Subscription) endLocked(err error) {
 	close(s.c)
 }
 
-// fanout hands events to any number of subscribers. A mutex rather than the
-// loop guards it, so that subscribing needs no turn of the loop and works at
-// any time; it is held for as long as a few channel operations take.
+// fanout hands events to any number of subscribers. A mutex rather than the loop guards it, so that
+// subscribing needs no turn of the loop and works at any time; it is held for as long as a few
+// channel operations take.
 type fanout struct {
 	mu     sync.Mutex
 	subs   []subscriber // in order of subscription
@@ -111,8 +112,8 @@ type fanout struct {
 	queued atomic.Int64  // events that wait in backlogs
 }
 
-// subscribe adds a subscription with room for capacity events. filter, if not
-// nil, runs on the loop: it must be quick and must not call the agent.
+// subscribe adds a subscription with room for capacity events. filter, if not nil, runs on the
+// loop: it must be quick and must not call the agent.
 func (f *fanout) subscribe(capacity int, filter func(Event) bool) *Subscription {
 	s := NewSubscription(capacity, filter)
 	f.adopt(s)
@@ -166,8 +167,8 @@ func (f *fanout) publish(e Event) (cut int) {
 	return cut
 }
 
-// wants says whether a subscriber lets e through. Whether its reader would answer a query
-// can't be known: for all that is known it would.
+// wants says whether a subscriber lets e through. Whether its reader would answer a query can't be
+// known: for all that is known it would.
 func (f *fanout) wants(e Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// syslogQueue is how many lines wait for a syslog daemon that is slow. Lines beyond
-	// are dropped and counted.
+	// syslogQueue is how many lines wait for a syslog daemon that is slow. Lines beyond are dropped
+	// and counted.
 	syslogQueue = 1024
 	// syslogCloseWait bounds how long Close waits for a daemon that takes nothing.
 	syslogCloseWait = 2 * time.Second
@@ -84,8 +84,8 @@ func (s *Syslog) run() {
 	}
 }
 
-// write sends a line. Trace, debug and info get the severity above their own name,
-// as they always have: systems hide LOG_INFO and show LOG_NOTICE.
+// write sends a line. Trace, debug and info get the severity above their own name, as they always
+// have: systems hide LOG_INFO and show LOG_NOTICE.
 func (s *Syslog) write(line Line) {
 	send := s.writer.Debug
 	switch line.Level {
@@ -129,8 +129,8 @@ func facilityNumber(name string) (int, error) {
 	return 0, fmt.Errorf("syslog facility %q, allowed %s", name, strings.Join(SyslogFacilities, ", "))
 }
 
-// RFC 5424 numbers the facilities in the order of SyslogFacilities, but has
-// four for the system's own use before LOCAL0.
+// RFC 5424 numbers the facilities in the order of SyslogFacilities, but has four for the system's
+// own use before LOCAL0.
 const (
 	syslogLocal0   = 12
 	syslogReserved = 4

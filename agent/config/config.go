@@ -1,6 +1,5 @@
-// Package config makes one checked value of what the agent is told on the
-// command line and in JSON files. Parsing and checking are pure; Load reads
-// files through an Env.
+// Package config makes one checked value of what the agent is told on the command line and in JSON
+// files. Parsing and checking are pure; Load reads files through an Env.
 package config
 
 import (
@@ -9,8 +8,8 @@ import (
 	"serf/internal/timing"
 )
 
-// Config is everything that `serf agent` can be told. Build it with Load.
-// Text that other packages parse (addresses, event handlers) is kept as given.
+// Config is everything that `serf agent` can be told. Build it with Load. Text that other packages
+// parse (addresses, event handlers) is kept as given.
 type Config struct {
 	// Node is this member's name; Load fills in the host's name.
 	Node string
@@ -36,7 +35,8 @@ type Config struct {
 
 	// EncryptKey is a base64 key; Keys has it decoded.
 	EncryptKey string
-	// KeyringFile holds a JSON list of base64 keys, the primary first. Not together with EncryptKey.
+	// KeyringFile holds a JSON list of base64 keys, the primary first. Not together with
+	// EncryptKey.
 	KeyringFile string
 	// Keys are the decoded keys, primary first; none for plain text. Filled in by Load.
 	Keys [][]byte
@@ -94,8 +94,8 @@ type Config struct {
 
 	// Paths are the files and folders that -config-file and -config-dir named, in order.
 	Paths []string
-	// Origins say what set a key last: "-bind", or file, line and column. Items of lists and tags have origins of
-	// their own, "start_join[0]", "tags.role". Filled in by Load.
+	// Origins say what set a key last: "-bind", or file, line and column. Items of lists and tags
+	// have origins of their own, "start_join[0]", "tags.role". Filled in by Load.
 	Origins map[string]string
 }
 

@@ -200,8 +200,8 @@ func TestLaterWins(t *testing.T) {
 	}
 }
 
-// What Windows editors put before a text, what editors and copying leave in a folder, and what follows the first object,
-// which the original doesn't read either.
+// What Windows editors put before a text, what editors and copying leave in a folder, and what
+// follows the first object, which the original doesn't read either.
 func TestWhatIsSkippedInFiles(t *testing.T) {
 	env := fakeEnv(map[string]string{
 		"dir/a.json":  "\ufeff{\"node_name\": \"a\"}\n[",
@@ -274,7 +274,8 @@ func TestKeysInAnyCase(t *testing.T) {
 	}
 }
 
-// What is given but empty stands for a variable that isn't set: it is neither the default nor nothing.
+// What is given but empty stands for a variable that isn't set: it is neither the default nor
+// nothing.
 func TestEmptyIsAnError(t *testing.T) {
 	for _, o := range options {
 		switch o.field(new(Config)).(type) {

@@ -11,8 +11,8 @@ import (
 	"serf/internal/timing"
 )
 
-// parseFile sets on c what the JSON object in data says, the content of the file called name. The error
-// has every problem of its form, joined, each with its place.
+// parseFile sets on c what the JSON object in data says, the content of the file called name. The
+// error has every problem of its form, joined, each with its place.
 func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
 	f := jsonfile.Parse(name, data)
 	r := fileReader{c, name, func(text string) { warnings = append(warnings, text) }}
@@ -36,8 +36,8 @@ type fileReader struct {
 	warn func(text string)
 }
 
-// keys reads an object whose keys all follow prefix. Keys are found whatever their case, as files written for
-// the original agent may have it.
+// keys reads an object whose keys all follow prefix. Keys are found whatever their case, as files
+// written for the original agent may have it.
 func (r fileReader) keys(object jsonfile.Value, prefix string) {
 	for k := range object.Keys(strings.ToLower) {
 		r.key(k, prefix)
@@ -84,8 +84,8 @@ func keyAdvice(key, prefix string) string {
 	return "'serf agent -h' lists the keys"
 }
 
-// guards are the keys without which an agent is open to more than it should be. null, which leaves all others
-// alone, is for them what an empty text is.
+// guards are the keys without which an agent is open to more than it should be. null, which leaves
+// all others alone, is for them what an empty text is.
 var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true, "label": true}
 
 // value sets what an option's key says. null leaves it alone.

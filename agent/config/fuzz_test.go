@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzLoad reads arbitrary files and arguments: each problem is told in words, what is accepted
-// is valid, and what was accepted once is so again.
+// FuzzLoad reads arbitrary files and arguments: each problem is told in words, what is accepted is
+// valid, and what was accepted once is so again.
 func FuzzLoad(f *testing.F) {
 	for _, s := range settings {
 		if s.json != "" {

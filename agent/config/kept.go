@@ -57,8 +57,8 @@ func same(a, b string, env Env) bool {
 // Locks keep other agents from the files that this one writes.
 type Locks []*disk.Lock
 
-// Lock locks the files of tags and keys; the snapshot locks its own. The error says that another agent has one of them. One
-// that can't be locked is a warning: it can't be written either.
+// Lock locks the files of tags and keys; the snapshot locks its own. The error says that another
+// agent has one of them. One that can't be locked is a warning: it can't be written either.
 func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 	for _, f := range c.keptFiles() {
 		if f.key == "snapshot_path" {

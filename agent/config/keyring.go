@@ -9,8 +9,8 @@ import (
 	"serf/internal/jsonfile"
 )
 
-// ParseKeyring reads data, the content of the keyring file called name: a JSON list of base64 keys, the primary
-// first, at least one. Errors don't show keys.
+// ParseKeyring reads data, the content of the keyring file called name: a JSON list of base64 keys,
+// the primary first, at least one. Errors don't show keys.
 func ParseKeyring(name string, data []byte) ([][]byte, error) {
 	f := jsonfile.Parse(name, data).Whole()
 	root := f.Root().Secret()

@@ -31,14 +31,13 @@ func (osFiles) Open(name string) (fs.File, error)          { return os.Open(name
 func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 
-// fileMax is more than any configuration needs, in bytes: a path given by
-// mistake must not fill the memory.
+// fileMax is more than any configuration needs, in bytes: a path given by mistake must not fill the
+// memory.
 const fileMax = 1 << 20
 
-// Load returns the defaults, changed by the files that args name, in order,
-// and then by args themselves. Later values win; lists append, tags merge.
-// Warnings are for the user. The error has every problem found, joined, or is
-// flag.ErrHelp.
+// Load returns the defaults, changed by the files that args name, in order, and then by args
+// themselves. Later values win; lists append, tags merge. Warnings are for the user. The error has
+// every problem found, joined, or is flag.ErrHelp.
 func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	var named Config // only to learn which files to read
 	if _, err := parseFlags(&named, args); err != nil {
@@ -65,8 +64,8 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	return c, warnings, errors.Join(errs...)
 }
 
-// ReadFiles returns what the files and folders at paths say, and no defaults. Only their form is checked: whether an
-// agent can be started with it is another matter.
+// ReadFiles returns what the files and folders at paths say, and no defaults. Only their form is
+// checked: whether an agent can be started with it is another matter.
 func ReadFiles(paths []string, env Env) (c Config, warnings []string, err error) {
 	var errs []error
 	for _, path := range paths {
@@ -118,8 +117,8 @@ func (c *Config) loadTags(env Env) error {
 	return err
 }
 
-// loadKeyring takes the keys from the keyring file. It must be there: to
-// start in plain text instead would be a silent split.
+// loadKeyring takes the keys from the keyring file. It must be there: to start in plain text
+// instead would be a silent split.
 func (c *Config) loadKeyring(env Env) error {
 	if c.KeyringFile == "" || c.EncryptKey != "" {
 		return nil

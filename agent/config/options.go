@@ -6,16 +6,15 @@ import (
 	"serf/internal/jsonfile"
 )
 
-// option is one thing that can be set: by a flag, a key of a JSON file, or
-// both. The table below is the only place that lists them; flags, files and
-// help text are made from it.
+// option is one thing that can be set: by a flag, a key of a JSON file, or both. The table below is
+// the only place that lists them; flags, files and help text are made from it.
 type option struct {
 	flag  string // without dashes; "" if only a file can set it
 	key   string // a dot separates the parts of a nested key; "" if only a flag can set it
 	arg   string // what the help calls the value; "" for a switch
 	usage string
-	// field points at what is set: *string, *bool, inverted, *int, *time.Duration, *[]string (each use
-	// appends), *map[string]string (each use adds a pair) or a pointer of Timing.
+	// field points at what is set: *string, *bool, inverted, *int, *time.Duration, *[]string (each
+	// use appends), *map[string]string (each use adds a pair) or a pointer of Timing.
 	field func(*Config) any
 }
 

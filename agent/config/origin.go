@@ -24,8 +24,8 @@ func (o *option) itemKey(field any) string {
 	return o.keyOf()
 }
 
-// Where names a key, or an item of it such as "event_handlers[1]", and what set it: "-bind", "c.json:3:5: bind", or
-// "bind (-bind)" if neither an option nor a file did.
+// Where names a key, or an item of it such as "event_handlers[1]", and what set it: "-bind",
+// "c.json:3:5: bind", or "bind (-bind)" if neither an option nor a file did.
 func (c *Config) Where(key string) string {
 	name, _, _ := strings.Cut(key, "[")
 	origin := c.Origins[key]

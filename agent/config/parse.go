@@ -14,8 +14,8 @@ import (
 	"serf/internal/timing"
 )
 
-// parseFlags sets on c what args say. Lists and tags are added to what c has.
-// It returns flag.ErrHelp if help was asked for.
+// parseFlags sets on c what args say. Lists and tags are added to what c has. It returns
+// flag.ErrHelp if help was asked for.
 func parseFlags(c *Config, args []string) (warnings []string, err error) {
 	warn := func(text string) { warnings = append(warnings, text) }
 	set := flag.NewFlagSet("agent", flag.ContinueOnError)
@@ -119,7 +119,8 @@ func keep(field any) (restore func()) {
 	return func() { v.Elem().Set(old) }
 }
 
-// saysNothing reports whether a key has a value that means nothing to the original agent, as if it weren't there.
+// saysNothing reports whether a key has a value that means nothing to the original agent, as if it
+// weren't there.
 func saysNothing(key string, field any) bool {
 	switch f := field.(type) {
 	case *int:
@@ -179,8 +180,8 @@ func optionAdvice(name string) string {
 
 func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
 
-// errBlank: an empty text stands for a variable that isn't set. To take the default instead would turn
-// encryption off, or listen on all addresses, without a word.
+// errBlank: an empty text stands for a variable that isn't set. To take the default instead would
+// turn encryption off, or listen on all addresses, without a word.
 var errBlank = errors.New("given, but empty; for the default leave it out")
 
 // blankHandler: what isn't set runs nothing, and the original agent takes it.

@@ -12,8 +12,8 @@ var live = map[string]bool{
 	"leave_on_terminate": true, "skip_leave_on_interrupt": true,
 }
 
-// NeedRestart names the options that differ between the configuration of a
-// running agent and a new one, and that can't change while it runs.
+// NeedRestart names the options that differ between the configuration of a running agent and a new
+// one, and that can't change while it runs.
 func NeedRestart(running, next *Config) (names []string) {
 	for _, o := range options {
 		if o.key == "" || live[o.key] {
@@ -26,8 +26,8 @@ func NeedRestart(running, next *Config) (names []string) {
 	return names
 }
 
-// LiveChanges says what a running agent takes over from a new configuration, but for tags, one text for each key:
-// "log_level is debug, was info".
+// LiveChanges says what a running agent takes over from a new configuration, but for tags, one text
+// for each key: "log_level is debug, was info".
 func LiveChanges(running, next *Config) (changes []string) {
 	for _, o := range options {
 		if o.key == "" || !live[o.key] || o.key == "tags" || o.key == "role" {

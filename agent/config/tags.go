@@ -35,9 +35,9 @@ func SaveTags(path string, tags map[string]string) error {
 	})
 }
 
-// MergeTags returns the tags after a reload: what the configuration changed
-// from base to next is taken over, but a tag that was set or deleted at run
-// time, so that current differs from base, stays as it is.
+// MergeTags returns the tags after a reload: what the configuration changed from base to next is
+// taken over, but a tag that was set or deleted at run time, so that current differs from base,
+// stays as it is.
 func MergeTags(base, current, next map[string]string) map[string]string {
 	merged := maps.Clone(current)
 	if merged == nil {

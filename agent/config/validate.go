@@ -56,8 +56,8 @@ func label(key string) string {
 	return key
 }
 
-// Validate reports every problem of c, joined, or nil. Addresses and event
-// handlers are for the packages that use them to check.
+// Validate reports every problem of c, joined, or nil. Addresses and event handlers are for the
+// packages that use them to check.
 func (c *Config) Validate() error {
 	p := problems{c: c}
 	c.checkIdentity(&p)
@@ -144,7 +144,8 @@ func (c *Config) checkMetrics(p *problems) {
 	server("statsd_addr", c.StatsdAddr)
 }
 
-// adjust brings values that are too low or too high, but taken by the original agent, within bounds, and says so.
+// adjust brings values that are too low or too high, but taken by the original agent, within
+// bounds, and says so.
 func (c *Config) adjust() (warnings []string) {
 	warn := func(key, format string, args ...any) {
 		warnings = append(warnings, c.Where(key)+": "+fmt.Sprintf(format, args...))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// lockSuffix is added to the name of a file for the one that is locked in its stead: the file itself is
-// replaced now and then.
+// lockSuffix is added to the name of a file for the one that is locked in its stead: the file
+// itself is replaced now and then.
 const lockSuffix = ".lock"
 
 // ErrInUse means that another process, or another part of this one, has the file.
@@ -20,8 +20,8 @@ var ErrInUse = errors.New("another agent uses this file; each needs one of its o
 var errLocked = errors.New("locked")
 
 const (
-	// lockWait is how long the lock of a process that has just been killed may stay: the system gives it
-	// back when it has cleaned up.
+	// lockWait is how long the lock of a process that has just been killed may stay: the system
+	// gives it back when it has cleaned up.
 	lockWait = 200 * time.Millisecond
 	// lockPause is the time between two tries.
 	lockPause = 20 * time.Millisecond
@@ -33,8 +33,9 @@ type Lock struct {
 	f    *os.File
 }
 
-// LockFile locks the file at path, which need not exist. The error is ErrInUse if somebody else has it; any other
-// means that it can't be locked, in a folder that can't be written for instance, where it can't be replaced either.
+// LockFile locks the file at path, which need not exist. The error is ErrInUse if somebody else has
+// it; any other means that it can't be locked, in a folder that can't be written for instance,
+// where it can't be replaced either.
 func LockFile(path string) (*Lock, error) {
 	path, err := Follow(path)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Whoever may write to /dev would otherwise turn a device into a file. A pipe stands for one here: a test that fails
-// mustn't leave a system without its /dev/null.
+// Whoever may write to /dev would otherwise turn a device into a file. A pipe stands for one here:
+// a test that fails mustn't leave a system without its /dev/null.
 func TestDeviceIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openLock opens a file, which may not be there yet, that nobody else can open as long as it is. The system removes it
-// when it's closed, also by the end of the process.
+// openLock opens a file, which may not be there yet, that nobody else can open as long as it is.
+// The system removes it when it's closed, also by the end of the process.
 func openLock(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -28,8 +28,8 @@ func openLock(path string) (*os.File, error) {
 
 func (l *Lock) remove() {}
 
-// heldOpen says whether an error may come from somebody else's having a file open. Access is denied as long as a
-// file that was removed is still open, and for other reasons too.
+// heldOpen says whether an error may come from somebody else's having a file open. Access is denied
+// as long as a file that was removed is still open, and for other reasons too.
 func heldOpen(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION) ||
 		errors.Is(err, windows.ERROR_ACCESS_DENIED)

@@ -13,11 +13,13 @@ import (
 	"time"
 )
 
-// TempSuffix is added to the name of a file for the one that is to replace it. It is always the same, so
-// that what a crash leaves behind is overwritten, not collected; and nobody else's files are named so.
+// TempSuffix is added to the name of a file for the one that is to replace it. It is always the
+// same, so that what a crash leaves behind is overwritten, not collected; and nobody else's files
+// are named so.
 const TempSuffix = ".serf-new"
 
-// fileMode keeps others out: keys are secrets, and who is in a cluster and where is nobody's business.
+// fileMode keeps others out: keys are secrets, and who is in a cluster and where is nobody's
+// business.
 const fileMode = 0o600
 
 // FS is what replacing a file needs of the file system. Tests bring one that fails.
@@ -37,8 +39,9 @@ type File interface {
 	Sync() error
 }
 
-// Replace puts data into the file at path, readable by its owner alone, so that a crash at any moment leaves
-// either the old content or the new. A link stays one, and the file that it leads to is replaced.
+// Replace puts data into the file at path, readable by its owner alone, so that a crash at any
+// moment leaves either the old content or the new. A link stays one, and the file that it leads to
+// is replaced.
 func Replace(path string, data []byte) error {
 	path, err := Follow(path)
 	if err != nil {
@@ -50,7 +53,8 @@ func Replace(path string, data []byte) error {
 	return ReplaceIn(OS{}, path, data)
 }
 
-// ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file mustn't be open.
+// ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file mustn't be
+// open.
 func ReplaceIn(disk FS, path string, data []byte) error {
 	temp := path + TempSuffix
 	f, err := disk.Create(temp)
@@ -94,7 +98,8 @@ func Follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many links", path)
 }
 
-// replaceable says why what is at path isn't to be replaced by a file: a device or a pipe would be gone.
+// replaceable says why what is at path isn't to be replaced by a file: a device or a pipe would be
+// gone.
 func replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -140,8 +145,8 @@ func removeLeftover(path string) error {
 }
 
 const (
-	// renameWait is how long a file that somebody reads for a moment, a virus scanner or a backup, may keep
-	// a new one from its place. Only Windows lets it.
+	// renameWait is how long a file that somebody reads for a moment, a virus scanner or a backup,
+	// may keep a new one from its place. Only Windows lets it.
 	renameWait = time.Second
 	// renamePause is the time between two tries.
 	renamePause = 20 * time.Millisecond
@@ -159,9 +164,9 @@ func (OS) Rename(from, to string) error {
 
 func (OS) Remove(path string) error { return os.Remove(path) }
 
-// SyncDir does nothing where directories can't be synced: on Windows, on some network
-// file systems, and in directories that may be written but not read. What it adds is
-// protection from a loss of power only.
+// SyncDir does nothing where directories can't be synced: on Windows, on some network file systems,
+// and in directories that may be written but not read. What it adds is protection from a loss of
+// power only.
 func (OS) SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

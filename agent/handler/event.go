@@ -11,8 +11,8 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// Event is something to run scripts for. The runner keeps it until the scripts
-// have run: its slices and maps must not be changed after Handle.
+// Event is something to run scripts for. The runner keeps it until the scripts have run: its slices
+// and maps must not be changed after Handle.
 type Event struct {
 	Kind    string   // see the constants
 	Members []Member // of the member events
@@ -21,8 +21,8 @@ type Event struct {
 	Name    string
 	Payload []byte
 	LTime   uint64
-	// Respond answers a query with what a script printed. It is called on a worker's
-	// goroutine, at most once for each script that is run, and owns the bytes.
+	// Respond answers a query with what a script printed. It is called on a worker's goroutine, at
+	// most once for each script that is run, and owns the bytes.
 	Respond func(output []byte) error
 	// Unanswered, if set, is called once when all scripts for a query have ended and none has
 	// answered it, on a worker's goroutine. It isn't called if one of them never saw the query.
@@ -99,8 +99,8 @@ func (e *Event) environ(name string, tags map[string]string) []string {
 		env = append(env, "SERF_QUERY_NAME="+e.Name, fmt.Sprintf("SERF_QUERY_LTIME=%d", e.LTime))
 	}
 	for i := range env {
-		// No system can pass on a zero byte; whoever chose the name must not be able
-		// to keep the script from running.
+		// No system can pass on a zero byte; whoever chose the name must not be able to keep the
+		// script from running.
 		env[i] = strings.ReplaceAll(env[i], "\x00", "")
 	}
 	return env
@@ -136,8 +136,8 @@ func withNewline(payload []byte) []byte {
 	return append(slices.Clip(payload), '\n') // a copy: the payload is shared
 }
 
-// appendLine appends name, address, role and tags, separated by tabs. The tags
-// are in the order of their names.
+// appendLine appends name, address, role and tags, separated by tabs. The tags are in the order of
+// their names.
 func (m *Member) appendLine(b []byte) []byte {
 	tags := make([]string, 0, len(m.Tags))
 	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {

@@ -15,8 +15,8 @@ import (
 // patience is how long a test waits for what should happen at once.
 const patience = 20 * time.Second
 
-// fixture is a runner whose scripts live in a folder of their own. They say that they run
-// by coming to a gate, which each kind of system has its own, and wait there to be let through.
+// fixture is a runner whose scripts live in a folder of their own. They say that they run by coming
+// to a gate, which each kind of system has its own, and wait there to be let through.
 type fixture struct {
 	*Runner
 	t   *testing.T

@@ -24,8 +24,8 @@ type Handler struct {
 }
 
 const (
-	// execPrefix begins a program that is run without a shell. No filter and no kind of event
-	// is called so.
+	// execPrefix begins a program that is run without a shell. No filter and no kind of event is
+	// called so.
 	execPrefix = "exec:"
 	// timeoutPrefix begins a time among the filters.
 	timeoutPrefix = "timeout:"

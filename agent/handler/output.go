@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// outputMax is how much of a script's output is kept: the end, where the result or the
-	// error is. It limits memory, and a query's answer is smaller by far.
+	// outputMax is how much of a script's output is kept: the end, where the result or the error
+	// is. It limits memory, and a query's answer is smaller by far.
 	outputMax = 8 << 10
-	// linesMax is how many lines of it are logged, the last ones: the log keeps some hundred
-	// for those who ask later.
+	// linesMax is how many lines of it are logged, the last ones: the log keeps some hundred for
+	// those who ask later.
 	linesMax = 64
-	// textMax is how many bytes an error has of each thing that it tells: of the script, of the event's
-	// name, and of the last line of output. A line of the log has room for all.
+	// textMax is how many bytes an error has of each thing that it tells: of the script, of the
+	// event's name, and of the last line of output. A line of the log has room for all.
 	textMax = 512
 )
 

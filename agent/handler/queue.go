@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// queueBytes limits what waits for one handler, besides the number of events:
-	// one event may be about thousands of members.
+	// queueBytes limits what waits for one handler, besides the number of events: one event may be
+	// about thousands of members.
 	queueBytes = 4 << 20
 	// mergeMax is the most members of an event made of several.
 	mergeMax = 1024
@@ -17,9 +17,9 @@ const (
 
 // queue holds the events that wait for one handler. The runner's lock guards it.
 //
-// When there is no room, a member event joins the last one if that tells the
-// same of others. Failing that, the oldest event is dropped: of a member the last
-// news counts, and the asker of an old query has gone.
+// When there is no room, a member event joins the last one if that tells the same of others.
+// Failing that, the oldest event is dropped: of a member the last news counts, and the asker of an
+// old query has gone.
 type queue struct {
 	handler Handler
 	events  []waiting

@@ -1,6 +1,6 @@
-// Package handler runs scripts for events. A script that is slow or hangs delays
-// nobody but itself: events wait for it in a queue of limited size, and it is killed
-// with all its children when its time is up.
+// Package handler runs scripts for events. A script that is slow or hangs delays nobody but itself:
+// events wait for it in a queue of limited size, and it is killed with all its children when its
+// time is up.
 package handler
 
 import (
@@ -18,8 +18,8 @@ import (
 
 // Defaults of Config.
 const (
-	// DefaultTimeout is long, because there are people whose handlers deploy
-	// software; it is there for those that hang.
+	// DefaultTimeout is long, because there are people whose handlers deploy software; it is there
+	// for those that hang.
 	DefaultTimeout = time.Hour
 	// DefaultWorkers is for event handlers that start compilers, not for the usual few.
 	DefaultWorkers = 16
@@ -28,18 +28,18 @@ const (
 )
 
 const (
-	// outputGrace is how long the output stays open after the script ended or was
-	// killed: children may have inherited it, and daemons never close it.
+	// outputGrace is how long the output stays open after the script ended or was killed: children
+	// may have inherited it, and daemons never close it.
 	outputGrace = time.Second
-	// slowMax is how many slow scripts run besides Config.Workers. They sleep or hang, most of them,
-	// and must not keep others from running; but those of former handlers may add up.
+	// slowMax is how many slow scripts run besides Config.Workers. They sleep or hang, most of
+	// them, and must not keep others from running; but those of former handlers may add up.
 	slowMax = 256
 )
 
 // Config of a Runner. Zero values are defaults, except for the functions.
 type Config struct {
-	// Self returns this member's name and tags (shared, read-only), for
-	// the environment of a script. It is called on any goroutine and must not block.
+	// Self returns this member's name and tags (shared, read-only), for the environment of a
+	// script. It is called on any goroutine and must not block.
 	Self func() (name string, tags map[string]string)
 	// Log takes log lines, without a newline. It is called on any goroutine and must not block.
 	Log func(level slog.Level, format string, args ...any)
@@ -97,8 +97,8 @@ func (c *Counts) add(d Counts) {
 }
 
 // Runner runs scripts for events: those of one handler one after the other, in the order of the
-// events; those for one event in the order of the handlers, each as soon as the one before
-// has ended or become slow. All methods may be called at the same time. Make it with New.
+// events; those for one event in the order of the handlers, each as soon as the one before has
+// ended or become slow. All methods may be called at the same time. Make it with New.
 type Runner struct {
 	cfg               Config
 	slow, grace, hold time.Duration // slowAfter, outputGrace, holdMax
@@ -130,8 +130,8 @@ func New(cfg Config) *Runner {
 	return r
 }
 
-// Set replaces the handlers. A handler that stays keeps its queue. One that goes
-// still gets the events that came before.
+// Set replaces the handlers. A handler that stays keeps its queue. One that goes still gets the
+// events that came before.
 func (r *Runner) Set(handlers []Handler) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,17 +152,16 @@ func (r *Runner) Set(handlers []Handler) {
 	}
 }
 
-// SetTimeout changes when scripts are killed that begin from now on and have no time-out of their own; negative
-// means never.
+// SetTimeout changes when scripts are killed that begin from now on and have no time-out of their
+// own; negative means never.
 func (r *Runner) SetTimeout(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timeout = d
 }
 
-// Handle gives the event to the handlers whose filters it passes. It never
-// blocks; when scripts don't keep up, events are merged or dropped, and counted. After
-// Close it does nothing.
+// Handle gives the event to the handlers whose filters it passes. It never blocks; when scripts
+// don't keep up, events are merged or dropped, and counted. After Close it does nothing.
 func (r *Runner) Handle(e Event) {
 	for _, q := range r.enqueue(e) {
 		r.cfg.Log(slog.LevelWarn, "Event handler '%s' doesn't keep up, %d events dropped so far", q.Handler, q.Dropped)
@@ -234,10 +233,10 @@ func (s *Stats) add(q *queue) {
 	s.Total.add(q.counts)
 }
 
-// Close takes no more events, lets the scripts deal with those that wait, kills
-// what still runs when ctx ends, and returns when nothing of the runner is left. It
-// returns ctx's error if it came to that. Calling it again waits too. From half of the time that ctx has no handler
-// waits for another.
+// Close takes no more events, lets the scripts deal with those that wait, kills what still runs
+// when ctx ends, and returns when nothing of the runner is left. It returns ctx's error if it came
+// to that. Calling it again waits too. From half of the time that ctx has no handler waits for
+// another.
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
@@ -290,8 +289,8 @@ func (r *Runner) runOne(q *queue, w waiting) {
 	}
 }
 
-// await waits until the queue's next event may be handled. It reports false if there is none: then the queue's
-// goroutine has to end, and the next event starts another.
+// await waits until the queue's next event may be handled. It reports false if there is none: then
+// the queue's goroutine has to end, and the next event starts another.
 func (r *Runner) await(q *queue) bool {
 	for {
 		head, ok := r.pending(q)
@@ -336,8 +335,8 @@ func (r *Runner) mayRun(q *queue) bool {
 	return r.hurry || q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
 }
 
-// pop takes a queue's next event to run its handler. There is one since await said so: where events are
-// dropped, others wait, and more than those could wait for.
+// pop takes a queue's next event to run its handler. There is one since await said so: where events
+// are dropped, others wait, and more than those could wait for.
 func (r *Runner) pop(q *queue) waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -345,8 +344,8 @@ func (r *Runner) pop(q *queue) waiting {
 	return q.pop()
 }
 
-// noteSlow notes that a queue's script is slow: nobody waits for it any more. It reports whether its worker
-// is free for another.
+// noteSlow notes that a queue's script is slow: nobody waits for it any more. It reports whether
+// its worker is free for another.
 func (r *Runner) noteSlow(q *queue, running *step) (free bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

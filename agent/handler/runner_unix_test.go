@@ -31,8 +31,8 @@ func (f *fixture) gate(name string) string {
 	return path
 }
 
-// arrive waits until a script is at the gate, and returns what lets it, and all that
-// come after it, through.
+// arrive waits until a script is at the gate, and returns what lets it, and all that come after it,
+// through.
 func (f *fixture) arrive(gate string) (open func()) {
 	f.t.Helper()
 	pipe := f.open(gate, os.O_WRONLY)

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// command returns what runs a handler: when ctx ends, it is killed with its descendants, also those whose
-// own parents have ended.
+// command returns what runs a handler: when ctx ends, it is killed with its descendants, also those
+// whose own parents have ended.
 func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "cmd")
-	// cmd doesn't follow the usual rules of quoting: with /S it takes what is between
-	// the outermost quotes as it is.
+	// cmd doesn't follow the usual rules of quoting: with /S it takes what is between the outermost
+	// quotes as it is.
 	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: `cmd /S /C "` + h.Script + `"`}
 	if h.Args != nil {
 		path, err := findProgram(h.Args[0])
@@ -38,8 +38,8 @@ func findProgram(name string) (string, error) {
 	return path, err
 }
 
-// run runs cmd in a job of its own, to which all belongs that it starts. A job that ends with its handle
-// would take along what a script leaves running on purpose.
+// run runs cmd in a job of its own, to which all belongs that it starts. A job that ends with its
+// handle would take along what a script leaves running on purpose.
 func run(cmd *exec.Cmd) error {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -62,7 +62,8 @@ func run(cmd *exec.Cmd) error {
 	return cmd.Wait()
 }
 
-// checkProgram refuses batch files, which the system hands to cmd: who wants no shell must not get one.
+// checkProgram refuses batch files, which the system hands to cmd: who wants no shell must not get
+// one.
 func checkProgram(path string) error {
 	switch strings.ToLower(filepath.Ext(strings.TrimRight(path, " ."))) {
 	case ".bat", ".cmd":

@@ -18,8 +18,8 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// TestMain lets scripts run this program, too: with an address it comes to the gate there, and ends when it is let
-// through; otherwise it prints its arguments.
+// TestMain lets scripts run this program, too: with an address it comes to the gate there, and ends
+// when it is let through; otherwise it prints its arguments.
 func TestMain(m *testing.M) {
 	if len(os.Args) < 2 || os.Args[1] != helper {
 		os.Exit(m.Run())
@@ -61,8 +61,8 @@ func (f *fixture) gate() gate {
 	return gate{l, program(f.t) + " " + l.Addr().String()}
 }
 
-// arrive waits until a script is at the gate. What lets it through is to close the connection, which
-// also ends with the script.
+// arrive waits until a script is at the gate. What lets it through is to close the connection,
+// which also ends with the script.
 func (f *fixture) arrive(g gate) net.Conn {
 	f.t.Helper()
 	_ = g.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(patience))

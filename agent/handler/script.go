@@ -130,8 +130,8 @@ const (
 	rpcAuth = "SERF_RPC_AUTH="
 )
 
-// inherited returns what a script gets of the agent's own environment. An agent that was itself started
-// by a handler must not tell its scripts of that one's event.
+// inherited returns what a script gets of the agent's own environment. An agent that was itself
+// started by a handler must not tell its scripts of that one's event.
 func inherited(environ []string, rpc RPC) []string {
 	return slices.DeleteFunc(environ, func(v string) bool {
 		set := func(prefix string) bool { return strings.HasPrefix(v, prefix) }

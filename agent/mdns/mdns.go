@@ -1,5 +1,4 @@
-// Package mdns finds the members of a cluster on the local network by multicast
-// DNS, and is found.
+// Package mdns finds the members of a cluster on the local network by multicast DNS, and is found.
 package mdns
 
 import (
@@ -16,8 +15,8 @@ import (
 )
 
 const (
-	// pollEvery is how often others are looked for, and pollSoon the first pause, which doubles up to that: the first
-	// query may get lost, or come before there is a network, or anybody.
+	// pollEvery is how often others are looked for, and pollSoon the first pause, which doubles up
+	// to that: the first query may get lost, or come before there is a network, or anybody.
 	pollEvery = time.Minute
 	pollSoon  = 2 * time.Second
 	// quiet is how long nothing must have been found before what was found is joined.
@@ -25,8 +24,8 @@ const (
 	// batchMax is how many addresses are joined together: any one suffices, and anybody on the
 	// network can announce many.
 	batchMax = 64
-	// seenMax bounds the addresses that are remembered so as not to join them again. When there are more,
-	// all are forgotten: a join too many costs less.
+	// seenMax bounds the addresses that are remembered so as not to join them again. When there are
+	// more, all are forgotten: a join too many costs less.
 	seenMax = 4096
 	// foundQueue is how many answers wait while a join is under way. Those beyond come again.
 	foundQueue = 256
@@ -43,7 +42,8 @@ type Config struct {
 	Addr netip.AddrPort
 	// Interface to use; empty leaves the choice to the system.
 	Interface string
-	// DisableIPv4 and DisableIPv6 say how not to ask; not both. What is found may be of either kind.
+	// DisableIPv4 and DisableIPv6 say how not to ask; not both. What is found may be of either
+	// kind.
 	DisableIPv4, DisableIPv6 bool
 	// Join contacts addresses (IP:port) and returns how many answered, and an error if none did.
 	Join func(ctx context.Context, addrs []string) (n int, err error)
@@ -57,8 +57,8 @@ type Config struct {
 type network interface {
 	// announce answers queries until stop is called.
 	announce() (stop func(), err error)
-	// query asks once, by IPv4 or IPv6, and hands what it finds to found until ctx ends
-	// or it has waited long enough. found doesn't block.
+	// query asks once, by IPv4 or IPv6, and hands what it finds to found until ctx ends or it has
+	// waited long enough. found doesn't block.
 	query(ctx context.Context, family family, found func(netip.AddrPort)) error
 }
 
@@ -84,8 +84,8 @@ type Service struct {
 	mute  func()           // stops the announcement; nil if there is none
 }
 
-// Start checks c and begins. A network that has no multicast is no error: it's
-// logged and tried again with each poll.
+// Start checks c and begins. A network that has no multicast is no error: it's logged and tried
+// again with each poll.
 func Start(c Config) (*Service, error) {
 	if err := Check(c.Cluster, c.Node); err != nil {
 		return nil, err
@@ -103,8 +103,8 @@ func Start(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Close ends the service and the joins that are under way. A query takes up to a
-// second to end. Close may be called again.
+// Close ends the service and the joins that are under way. A query takes up to a second to end.
+// Close may be called again.
 func (s *Service) Close() {
 	s.stop()
 	s.wg.Wait()
@@ -207,7 +207,8 @@ func usable(addr netip.AddrPort) bool {
 	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && addr.Port() != 0
 }
 
-// join joins what was found. If none of it answers it counts as not seen: the next query may find it again.
+// join joins what was found. If none of it answers it counts as not seen: the next query may find
+// it again.
 func (s *Service) join(ctx context.Context) {
 	batch := s.batch
 	s.batch, s.quiet = nil, nil

@@ -70,8 +70,8 @@ func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPo
 	return err
 }
 
-// address is where an entry's member is. Entries of others are not ours: the library
-// hands out whatever is announced while it listens, printers for instance.
+// address is where an entry's member is. Entries of others are not ours: the library hands out
+// whatever is announced while it listens, printers for instance.
 func address(e *mdns.ServiceEntry, cluster string) (netip.AddrPort, bool) {
 	service := "." + serviceName(cluster) + ".local."
 	if n := len(e.Name) - len(service); n <= 0 || !strings.EqualFold(e.Name[n:], service) {
@@ -92,8 +92,8 @@ func address(e *mdns.ServiceEntry, cluster string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(e.Port)), true
 }
 
-// logWriter puts the library's lines, such as "[ERR] mdns: Failed to read packet: why", into
-// the agent's log. Others can cause many of them, and they are no errors of this agent.
+// logWriter puts the library's lines, such as "[ERR] mdns: Failed to read packet: why", into the
+// agent's log. Others can cause many of them, and they are no errors of this agent.
 type logWriter struct{ to *agent.Log }
 
 func (w logWriter) Write(b []byte) (int, error) {

@@ -23,8 +23,8 @@ var (
 
 const testPath = "dir/snapshot"
 
-// memDisk is a file system in memory that fails when told to. It also knows what of it would be left
-// after a loss of power.
+// memDisk is a file system in memory that fails when told to. It also knows what of it would be
+// left after a loss of power.
 type memDisk struct {
 	mu      sync.Mutex
 	files   map[string]*inode
@@ -217,8 +217,8 @@ func (d *memDisk) remove() {
 	delete(d.files, testPath)
 }
 
-// afterPowerLoss returns what the file may be then: the directory is as it was or as it is, and of what
-// wasn't synced there is nothing, some or all.
+// afterPowerLoss returns what the file may be then: the directory is as it was or as it is, and of
+// what wasn't synced there is nothing, some or all.
 func (d *memDisk) afterPowerLoss() (contents []string) {
 	for _, dir := range []map[string]*inode{d.durable, d.files} {
 		f := dir[testPath]

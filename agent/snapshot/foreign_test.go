@@ -70,7 +70,8 @@ func TestRemainsOfASnapshotAreTaken(t *testing.T) {
 		loaded(t, strings.TrimSuffix(remains["saved by Notepad"], "leave\r\n"), false))
 }
 
-// Whatever comes to the place of the file while the agent runs is somebody's, unless it's a snapshot.
+// Whatever comes to the place of the file while the agent runs is somebody's, unless it's a
+// snapshot.
 func TestForeignFileInThePlaceOfTheSnapshotStays(t *testing.T) {
 	d := newMemDisk("")
 	w, _ := openWriter(t, d, false)
@@ -130,8 +131,8 @@ func TestRefusedFileIsNotLocked(t *testing.T) {
 	l.Release()
 }
 
-// TestLinesOfOthersAreKept: a file of another program that reads like a snapshot for the most part is rewritten, but
-// what it was stays, and none of it gets into the log.
+// TestLinesOfOthersAreKept: a file of another program that reads like a snapshot for the most part
+// is rewritten, but what it was stays, and none of it gets into the log.
 func TestLinesOfOthersAreKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

@@ -9,8 +9,8 @@ import (
 	"serf/lamport"
 )
 
-// FuzzLoad reads arbitrary files: whatever is in one, it loads, and what is made of it is written, read again and
-// the same, with times that a node starts with.
+// FuzzLoad reads arbitrary files: whatever is in one, it loads, and what is made of it is written,
+// read again and the same, with times that a node starts with.
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{
 		"", "alive: b 10.0.0.2:7946\nalive: a c [::1]:7946\nclock: 1\nevent-clock: 5\nquery-clock: 6\n",

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// fileMax is the largest file that is read, and the length beyond which nothing is appended. Compaction
-// keeps the file of a million members within it, so that a larger one is something else.
+// fileMax is the largest file that is read, and the length beyond which nothing is appended.
+// Compaction keeps the file of a million members within it, so that a larger one is something else.
 const fileMax = 256 << 20
 
 // content is what was read from a file.
@@ -27,8 +27,9 @@ type content struct {
 	alien    int // lines that were never one of a snapshot's, nor the beginning of one
 }
 
-// foreign says that this is somebody else's file, which mustn't be rewritten: nothing in it, or less than half, says
-// anything here. A snapshot of which a crash left little has no other lines, or bytes of zero.
+// foreign says that this is somebody else's file, which mustn't be rewritten: nothing in it, or
+// less than half, says anything here. A snapshot of which a crash left little has no other lines,
+// or bytes of zero.
 func (c *content) foreign() error {
 	if c.alien > c.known || c.known == 0 && c.comments > 0 {
 		return fmt.Errorf("not a snapshot: of its lines %d are, %d aren't; give -snapshot a file of its own, which may be a new one",
@@ -69,7 +70,8 @@ func plain(line []byte, number int) []byte {
 	return bytes.TrimSuffix(line, []byte{'\r'})
 }
 
-// beginsLine says whether a line that was cut off may be one of a snapshot's. A loss of power may leave zeros in its place.
+// beginsLine says whether a line that was cut off may be one of a snapshot's. A loss of power may
+// leave zeros in its place.
 func beginsLine(line []byte) bool {
 	text := string(bytes.TrimRight(line, "\x00"))
 	for _, key := range []string{keyAlive, keyNotAlive, keyClock, keyEventClock, keyQueryClock, keyCoordinate, lineLeave, "#"} {
@@ -80,8 +82,8 @@ func beginsLine(line []byte) bool {
 	return false
 }
 
-// readLine reads a line and returns what fits of it, without its newline, and how long it was with it.
-// io.EOF means that it had none.
+// readLine reads a line and returns what fits of it, without its newline, and how long it was with
+// it. io.EOF means that it had none.
 func readLine(in *bufio.Reader) (line []byte, n int64, err error) {
 	line, err = in.ReadSlice('\n')
 	n = int64(len(line))

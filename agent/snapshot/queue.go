@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// queueMax is how many bytes of lines wait for the disk: some 4,000 members. What comes
-// when it is full is merged, so that a disk that hangs costs neither time nor memory without end.
+// queueMax is how many bytes of lines wait for the disk: some 4,000 members. What comes when it is
+// full is merged, so that a disk that hangs costs neither time nor memory without end.
 const queueMax = 256 << 10
 
-// queue takes lines from the agent's loop and never makes it wait: its lock is held
-// for no longer than it takes to copy one line.
+// queue takes lines from the agent's loop and never makes it wait: its lock is held for no longer
+// than it takes to copy one line.
 type queue struct {
 	rejoin bool
 
@@ -31,8 +31,8 @@ type batch struct {
 	count  uint64
 }
 
-// merged are lines of which only the last word on each member and clock was kept. There
-// are no more of them than members, which the node holds as well.
+// merged are lines of which only the last word on each member and clock was kept. There are no more
+// of them than members, which the node holds as well.
 type merged struct {
 	last    map[string]record // by subject
 	cleared bool              // a leave came before, and took all with it

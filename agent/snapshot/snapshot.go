@@ -1,13 +1,14 @@
-// Package snapshot keeps the file from which an agent goes on after a restart: who was alive, or failed but never left,
-// and which events and queries it has seen. The file is the original's (spec 3.6).
+// Package snapshot keeps the file from which an agent goes on after a restart: who was alive, or
+// failed but never left, and which events and queries it has seen. The file is the original's (spec
+// 3.6).
 //
-// Lines come from the agent's loop and wait in a bounded queue; one goroutine
-// appends them to the file, and rewrites the file when it has grown, or when
-// anything went wrong with it. It always knows the whole state, so
-// that a disk that was full, or a file that was removed, costs nothing once it works again.
+// Lines come from the agent's loop and wait in a bounded queue; one goroutine appends them to the
+// file, and rewrites the file when it has grown, or when anything went wrong with it. It always
+// knows the whole state, so that a disk that was full, or a file that was removed, costs nothing
+// once it works again.
 //
-// A name with control characters is a Go string literal in the file. The original takes it
-// for an odd name with the right address, which is all that a rejoin needs.
+// A name with control characters is a Go string literal in the file. The original takes it for an
+// odd name with the right address, which is all that a rejoin needs.
 package snapshot
 
 import (
@@ -50,8 +51,8 @@ type Config struct {
 // Member is one that was known.
 type Member = serf.Previous
 
-// State is what an earlier run knew: the last times seen, 0 if none was; the
-// living members, itself included, sorted by name; and those that had failed but never left, oldest first.
+// State is what an earlier run knew: the last times seen, 0 if none was; the living members, itself
+// included, sorted by name; and those that had failed but never left, oldest first.
 type State struct {
 	Members, Failed                  []Member
 	MemberTime, EventTime, QueryTime uint64
@@ -89,8 +90,8 @@ type Snapshot struct {
 	err       error         // of the last save; set before done is closed
 }
 
-// Open reads the file, or creates it, and keeps it until Close. There is an error if
-// it is no file or no snapshot, another agent has it open (disk.ErrInUse), or it can't be read or written. Single
+// Open reads the file, or creates it, and keeps it until Close. There is an error if it is no file
+// or no snapshot, another agent has it open (disk.ErrInUse), or it can't be read or written. Single
 // lines that aren't understood are skipped.
 func Open(c Config) (*Snapshot, error) {
 	// A rewrite would replace a link, not the file that it leads to.
@@ -117,8 +118,9 @@ func Open(c Config) (*Snapshot, error) {
 // oldSuffix is added to the name of a snapshot that is kept as it was.
 const oldSuffix = ".old"
 
-// keepOld gives the file at path a second name, under which it stays when it is rewritten without the lines that
-// weren't understood: they may be somebody else's. What is kept from an earlier time stays.
+// keepOld gives the file at path a second name, under which it stays when it is rewritten without
+// the lines that weren't understood: they may be somebody else's. What is kept from an earlier time
+// stays.
 func keepOld(path string) (old string, err error) {
 	old = path + oldSuffix
 	if err := os.Link(path, old); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -181,8 +183,8 @@ func (s *state) export() State {
 // Previous is what the file said when it was opened.
 func (s *Snapshot) Previous() State { return s.previous }
 
-// Configure makes the agent of c go on where the last run ended, and write its
-// lines here. The agent must have stopped before Close.
+// Configure makes the agent of c go on where the last run ended, and write its lines here. The
+// agent must have stopped before Close.
 func (s *Snapshot) Configure(c *agent.Config) {
 	p := &s.previous
 	// Of members the last time seen is wanted; of events and queries the first that is news.
@@ -219,8 +221,8 @@ func (s *Snapshot) Counters() Counters {
 	}
 }
 
-// Close writes all lines down and to the disk, but gives up on a disk that hangs after a
-// while. It may be called again. An error means that the file isn't complete.
+// Close writes all lines down and to the disk, but gives up on a disk that hangs after a while. It
+// may be called again. An error means that the file isn't complete.
 func (s *Snapshot) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	timeout := time.NewTimer(closeWait)

@@ -12,8 +12,8 @@ import (
 	"serf/swim/serf"
 )
 
-// lineMax is the longest line, without its newline, that is read or written. A name as a
-// Go string literal takes four bytes for one at most; the rest is for the key and the address.
+// lineMax is the longest line, without its newline, that is read or written. A name as a Go string
+// literal takes four bytes for one at most; the rest is for the key and the address.
 const lineMax = 4*swim.NameMax + 128
 
 // Keys of lines. The file is the original's, and read by it (reference: serf/snapshot.go).
@@ -31,8 +31,9 @@ const (
 // clocks are the last times seen.
 type clocks struct{ member, event, query uint64 }
 
-// failedMax bounds the members kept that failed and may be back: beyond it the oldest is forgotten. Any one of them
-// knows the others, and in a cluster where many come and go without a word nearly all are gone for good.
+// failedMax bounds the members kept that failed and may be back: beyond it the oldest is forgotten.
+// Any one of them knows the others, and in a cluster where many come and go without a word nearly
+// all are gone for good.
 const failedMax = 512
 
 // state is what the lines of a file amount to.
@@ -94,9 +95,8 @@ func parseMember(key, s string) (record, bool) {
 	return record{key: key, name: serf.ParseJournalName(s[:i]), addr: addr}, err == nil
 }
 
-// parseClock parses a time. One that the node's clock wouldn't take is damage, or
-// was spread by someone hostile to a member that believed it: to keep it would stop
-// the agent from starting.
+// parseClock parses a time. One that the node's clock wouldn't take is damage, or was spread by
+// someone hostile to a member that believed it: to keep it would stop the agent from starting.
 func parseClock(key, s string) (record, bool) {
 	t, err := strconv.ParseUint(s, 10, 64)
 	var c lamport.Clock
@@ -139,7 +139,8 @@ func (s *state) forget(name string) {
 	s.failed = slices.DeleteFunc(s.failed, func(m Member) bool { return m.Name == name })
 }
 
-// appendTo appends the shortest file that says all of s: members by name, those that failed by age, then clocks.
+// appendTo appends the shortest file that says all of s: members by name, those that failed by age,
+// then clocks.
 func (s *state) appendTo(b []byte) []byte {
 	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
 		b = serf.AppendJournalAlive(b, name, s.alive[name])

@@ -18,8 +18,8 @@ const (
 	compactFactor  = 2         // how much larger than expected a file may be
 )
 
-// retryInterval is the pause after a rewrite failed: a full disk doesn't get
-// emptier by being asked often.
+// retryInterval is the pause after a rewrite failed: a full disk doesn't get emptier by being asked
+// often.
 const retryInterval = 5 * time.Second
 
 var errTooLarge = fmt.Errorf("file would exceed %d bytes", fileMax)
@@ -37,8 +37,8 @@ type writer struct {
 	file  file  // nil if it couldn't be opened again
 	size  int64 // bytes in it
 	base  int64 // its size after the last rewrite
-	// damaged: the file lacks something, or ends in the middle of a line. Nothing may
-	// be appended before it is rewritten.
+	// damaged: the file lacks something, or ends in the middle of a line. Nothing may be appended
+	// before it is rewritten.
 	damaged bool
 	failed  error     // of the last rewrite
 	retry   time.Time // if it failed: no other before
@@ -69,16 +69,16 @@ func (w *writer) open() (content, error) {
 		return c, errors.Join(err, w.close())
 	}
 	w.state, w.size = c.state, c.size
-	// A line that was cut off mustn't be continued by the next one. And what came before a
-	// leave has to be repeated after it if it is still to count.
+	// A line that was cut off mustn't be continued by the next one. And what came before a leave
+	// has to be repeated after it if it is still to count.
 	w.damaged = c.torn || c.left && w.rejoin
 	return c, nil
 }
 
-// save takes over a batch and writes it down as far as the disk allows; what it
-// refuses is kept for the next rewrite. sync asks for more than the system's promise to write
-// it, and for a rewrite that isn't due yet after a failure; a leave does as well. An error
-// means that the file isn't as it should be, or still isn't.
+// save takes over a batch and writes it down as far as the disk allows; what it refuses is kept for
+// the next rewrite. sync asks for more than the system's promise to write it, and for a rewrite
+// that isn't due yet after a failure; a leave does as well. An error means that the file isn't as
+// it should be, or still isn't.
 func (w *writer) save(b batch, now time.Time, sync bool) error {
 	lines := w.apply(b)
 	sync = sync || w.state.left
@@ -114,8 +114,8 @@ func (w *writer) timed(what string, f func() error) error {
 	return err
 }
 
-// apply adds a batch to the state and returns what of it is to be appended. Lines that
-// couldn't be read again are left out.
+// apply adds a batch to the state and returns what of it is to be appended. Lines that couldn't be
+// read again are left out.
 func (w *writer) apply(b batch) []byte {
 	w.out = w.out[:0]
 	for line := range bytes.Lines(b.lines) {
@@ -160,8 +160,8 @@ func (w *writer) limit() int64 {
 	return max(compactMin, compactFactor*bytesPerMember*int64(len(w.state.alive)+len(w.state.failed)), compactFactor*w.base)
 }
 
-// rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the
-// old file or the new one.
+// rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the old
+// file or the new one.
 func (w *writer) rewrite() error {
 	w.counts.rewrites.Add(1)
 	if err := w.checkPlace(); err != nil {
@@ -178,7 +178,8 @@ func (w *writer) rewrite() error {
 	return err
 }
 
-// checkPlace says why what has come to the place of the file meanwhile isn't to be replaced: it is no snapshot.
+// checkPlace says why what has come to the place of the file meanwhile isn't to be replaced: it is
+// no snapshot.
 func (w *writer) checkPlace() error {
 	if w.file != nil && w.file.At(w.path) {
 		return nil

@@ -272,8 +272,8 @@ func TestLeaveIsSynced(t *testing.T) {
 	}
 }
 
-// A member that came back from a leave by rejoin is no longer one that left, whatever the
-// next run is told.
+// A member that came back from a leave by rejoin is no longer one that left, whatever the next run
+// is told.
 func TestRejoinEndsLeave(t *testing.T) {
 	b := beginnings["rejoined"]
 	d := newMemDisk(b.text)
@@ -413,7 +413,8 @@ func TestMergedLinesSayTheSame(t *testing.T) {
 	})
 }
 
-// TestModel runs a file through an adventurous life, and compares it with the plain sum of its lines.
+// TestModel runs a file through an adventurous life, and compares it with the plain sum of its
+// lines.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rejoin := rapid.Bool().Draw(t, "rejoin")

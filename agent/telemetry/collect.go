@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// sentEvery is how often the agent's figures are read if they are sent on. Dashboards have had gauges of that age.
+	// sentEvery is how often the agent's figures are read if they are sent on. Dashboards have had
+	// gauges of that age.
 	sentEvery = time.Second
 	// keptEvery is how often if they are only kept: once for each interval. An agent that does
 	// little wakes up for nothing else as often.
@@ -56,8 +57,8 @@ type reading struct {
 	memory                   runtime.MemStats
 }
 
-// Collect reads at once and from then on every second, or every Interval if to sends nothing on. Close it
-// before the Metrics.
+// Collect reads at once and from then on every second, or every Interval if to sends nothing on.
+// Close it before the Metrics.
 func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -125,8 +126,8 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time
 	}
 }
 
-// listensOnly lets all events through. But who asks whether a query of some name may be answered, by an event with
-// nothing else in it, is told no: else all queries would wait for us.
+// listensOnly lets all events through. But who asks whether a query of some name may be answered,
+// by an event with nothing else in it, is told no: else all queries would wait for us.
 func listensOnly(e agent.Event) bool {
 	q, ok := e.(agent.QueryEvent)
 	return !ok || q.ID != 0

@@ -1,6 +1,6 @@
-// Package telemetry keeps the figures of an agent for the last minute, shows
-// them, and sends them to statsd and statsite. Most are read from the agent's own
-// counters, once a second if they are sent; nobody who does real work waits for this package.
+// Package telemetry keeps the figures of an agent for the last minute, shows them, and sends them
+// to statsd and statsite. Most are read from the agent's own counters, once a second if they are
+// sent; nobody who does real work waits for this package.
 package telemetry
 
 import (
@@ -22,8 +22,8 @@ const (
 
 // Limits. Names of events come from other members.
 const (
-	// namesMax is how many names one interval has room for: those of a large
-	// installation. Values of further ones are dropped and counted.
+	// namesMax is how many names one interval has room for: those of a large installation. Values
+	// of further ones are dropped and counted.
 	namesMax = 1024
 	// nameMax is the longest name, in bytes; longer ones are cut.
 	nameMax = 256
@@ -39,15 +39,15 @@ const droppedName = "telemetry.dropped"
 type Options struct {
 	// Statsd and Statsite are host:port of a server to send to, by UDP and by TCP; empty for none.
 	Statsd, Statsite string
-	// Host stands in the names of gauges if they are sent anywhere: gauges
-	// of different agents must not overwrite each other.
+	// Host stands in the names of gauges if they are sent anywhere: gauges of different agents must
+	// not overwrite each other.
 	Host string
 	// Log is told of failures. Nil discards.
 	Log *agent.Log
 }
 
-// Metrics takes values and keeps what the last minute brought. All methods may be
-// called by any goroutine, and none waits. Make it with New.
+// Metrics takes values and keeps what the last minute brought. All methods may be called by any
+// goroutine, and none waits. Make it with New.
 type Metrics struct {
 	gauges string // before the names of gauges, after prefix
 	sinks  []*sink
@@ -83,8 +83,8 @@ func New(o Options) *Metrics {
 // sends tells whether there is a server to send to.
 func (m *Metrics) sends() bool { return len(m.sinks) > 0 }
 
-// Close sends what waits to servers that take it at once, and returns when all
-// goroutines have ended. It may be called again.
+// Close sends what waits to servers that take it at once, and returns when all goroutines have
+// ended. It may be called again.
 func (m *Metrics) Close() {
 	m.Flush()
 	m.stop()
@@ -114,8 +114,7 @@ func (m *Metrics) Samples(name string, n, sum uint64) {
 // Time adds how long something took, in milliseconds.
 func (m *Metrics) Time(name string, took time.Duration) { m.Sample(name, milliseconds(took)) }
 
-// Times adds how long something took that was done several times. Servers are
-// told the mean.
+// Times adds how long something took that was done several times. Servers are told the mean.
 func (m *Metrics) Times(name string, t agent.Timing) {
 	if t.N > 0 {
 		m.add(sampleKind, name, t.N, milliseconds(t.Took))
@@ -189,8 +188,8 @@ func (m *Metrics) current(now time.Time) *interval {
 	return i
 }
 
-// Dump returns all values of the last minute, a line each, by interval, kind and
-// name. The last interval isn't over yet.
+// Dump returns all values of the last minute, a line each, by interval, kind and name. The last
+// interval isn't over yet.
 func (m *Metrics) Dump() []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// pendingMax bounds the lines that wait for a server, in bytes; beyond it
-	// they are dropped and counted. It is minutes of an ordinary agent's.
+	// pendingMax bounds the lines that wait for a server, in bytes; beyond it they are dropped and
+	// counted. It is minutes of an ordinary agent's.
 	pendingMax = 256 << 10
-	// packetMax is the largest packet for statsd, in bytes: it passes Ethernet and
-	// tunnels in one piece.
+	// packetMax is the largest packet for statsd, in bytes: it passes Ethernet and tunnels in one
+	// piece.
 	packetMax = 1400
 	// retryWait is the pause before another attempt to reach a server.
 	retryWait = 5 * time.Second

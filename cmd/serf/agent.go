@@ -27,15 +27,16 @@ import (
 )
 
 const (
-	// leaveTimeout is how long a graceful leave may take once a signal asked for
-	// it. Service managers kill what takes much longer.
+	// leaveTimeout is how long a graceful leave may take once a signal asked for it. Service
+	// managers kill what takes much longer.
 	leaveTimeout = 3 * time.Second
 	// reloadTimeout bounds how long a reload waits for the agent to take the tags.
 	reloadTimeout = 3 * time.Second
 )
 
-// gcPercent is how much an agent's memory may grow before garbage is collected: half of what is in use. It shares
-// its host with what it is there for, and has so little to do that the time for it isn't noticed. GOGC overrides it.
+// gcPercent is how much an agent's memory may grow before garbage is collected: half of what is in
+// use. It shares its host with what it is there for, and has so little to do that the time for it
+// isn't noticed. GOGC overrides it.
 const gcPercent = 50
 
 // signalQueue lets a burst of signals wait while one is dealt with.
@@ -261,8 +262,8 @@ func (d *daemon) logStart(rpcAddr net.Addr) {
 	}
 }
 
-// shownAddr is addr as the user gave it, but with the port that was bound: the
-// system words 0.0.0.0 as [::].
+// shownAddr is addr as the user gave it, but with the port that was bound: the system words 0.0.0.0
+// as [::].
 func shownAddr(addr string, bound net.Addr) string {
 	host, _, err := net.SplitHostPort(addr)
 	_, port, boundErr := net.SplitHostPort(bound.String())
@@ -272,8 +273,8 @@ func shownAddr(addr string, bound net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// dialAddr is where commands on this host reach a listener that was given as addr. One on all addresses
-// is also on the loopback one.
+// dialAddr is where commands on this host reach a listener that was given as addr. One on all
+// addresses is also on the loopback one.
 func dialAddr(addr string, bound net.Addr) string {
 	tcp, ok := bound.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
@@ -286,8 +287,8 @@ func dialAddr(addr string, bound net.Addr) string {
 	return net.JoinHostPort(loopback, strconv.Itoa(tcp.Port))
 }
 
-// encryption words how far messages are encrypted: true or false, and what is missing
-// while it is being turned on.
+// encryption words how far messages are encrypted: true or false, and what is missing while it is
+// being turned on.
 func encryption(c *config.Config) string {
 	text := fmt.Sprint(len(c.Keys) > 0)
 	switch {
@@ -336,8 +337,8 @@ func (d *daemon) run(ctx context.Context) int {
 	}
 }
 
-// next handles one thing that happens; done is one more to wait for, or nil. It
-// returns the exit code if that ended the agent.
+// next handles one thing that happens; done is one more to wait for, or nil. It returns the exit
+// code if that ended the agent.
 func (d *daemon) next(ctx context.Context, done <-chan struct{}) (code int, ended bool) {
 	select {
 	case s := <-d.signals:
@@ -412,8 +413,8 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	return exitError, true
 }
 
-// leave tells the cluster that this member goes, for as long as leaveTimeout
-// and the user's patience allow.
+// leave tells the cluster that this member goes, for as long as leaveTimeout and the user's
+// patience allow.
 func (d *daemon) leave() int {
 	d.out.step("Gracefully shutting down agent...")
 	d.log.Infof("agent", "requesting graceful leave from Serf")
@@ -458,8 +459,8 @@ func (d *daemon) stop() {
 	d.log.Close()
 }
 
-// reload takes over what can change while running of a configuration that was read again:
-// log level, event handlers, tags, and what signals do.
+// reload takes over what can change while running of a configuration that was read again: log
+// level, event handlers, tags, and what signals do.
 func (d *daemon) reload(l loading) {
 	d.loading = false
 	if d.loadNext {
@@ -496,8 +497,8 @@ func (d *daemon) reload(l loading) {
 	d.setup = s
 }
 
-// reloadTags takes over the changes of the configuration's tags, and says which. Tags set at
-// run time stay.
+// reloadTags takes over the changes of the configuration's tags, and says which. Tags set at run
+// time stay.
 func (d *daemon) reloadTags(next map[string]string) (changes string, err error) {
 	current := d.agent.Tags()
 	merged := config.MergeTags(d.setup.conf.Tags, current, next)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// consoleQueue is how many pieces of output wait for a slow terminal or
-	// pipe. Messages beyond are dropped; the log waits, and drops for itself.
+	// consoleQueue is how many pieces of output wait for a slow terminal or pipe. Messages beyond
+	// are dropped; the log waits, and drops for itself.
 	consoleQueue = 64
 	// consoleCloseWait bounds how long the last words may take.
 	consoleCloseWait = 2 * time.Second
@@ -20,8 +20,8 @@ const (
 	valueColumn = 31
 )
 
-// console writes messages and the log, in order, without ever making the
-// caller of a message wait: an agent whose output nobody reads must still obey signals.
+// console writes messages and the log, in order, without ever making the caller of a message wait:
+// an agent whose output nobody reads must still obey signals.
 type console struct {
 	out, err io.Writer
 	pieces   chan piece    // capacity consoleQueue
@@ -103,8 +103,8 @@ func (c *console) problems(err error) {
 	c.queue(c.err, b.Bytes())
 }
 
-// Write takes whole lines of the log. It waits until the console is open and
-// has room; if it is muted or closed lines are dropped.
+// Write takes whole lines of the log. It waits until the console is open and has room; if it is
+// muted or closed lines are dropped.
 func (c *console) Write(lines []byte) (int, error) {
 	var b bytes.Buffer
 	for line := range bytes.Lines(lines) {

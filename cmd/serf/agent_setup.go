@@ -81,7 +81,8 @@ func (s *setup) checkNode() error {
 	return errors.Join(errs...)
 }
 
-// checkJoins checks the form of addresses to join, which would else only fail later, again and again.
+// checkJoins checks the form of addresses to join, which would else only fail later, again and
+// again.
 func (s *setup) checkJoins(key string, addrs []string) error {
 	var errs []error
 	for i, addr := range addrs {
@@ -103,7 +104,8 @@ func (s *setup) chooseAddresses() (err error) {
 	return err
 }
 
-// checkPorts finds the RPC port in the way of gossip: the system would only say that somebody has it.
+// checkPorts finds the RPC port in the way of gossip: the system would only say that somebody has
+// it.
 func (s *setup) checkPorts(rpc net.Addr) error {
 	tcp, ok := rpc.(*net.TCPAddr)
 	if !ok {

@@ -78,7 +78,8 @@ func TestAgentSnapshotThatIsNoFile(t *testing.T) {
 	}
 }
 
-// Whatever file an agent is given to write: two agents on it are refused, and who has it is told by name.
+// Whatever file an agent is given to write: two agents on it are refused, and who has it is told by
+// name.
 func TestTwoAgentsOnOneFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -18,7 +18,8 @@ const (
 	tagsPauseMax = time.Minute
 )
 
-// tagKeeper writes the tags to a file when they are changed. A file that can't be written is tried again.
+// tagKeeper writes the tags to a file when they are changed. A file that can't be written is tried
+// again.
 type tagKeeper struct {
 	server.Agent
 	path string
@@ -69,7 +70,8 @@ func (k *tagKeeper) again() {
 	}
 }
 
-// close tries once more, if the file isn't as it should be. It is called when tags change no more, also of nil.
+// close tries once more, if the file isn't as it should be. It is called when tags change no more,
+// also of nil.
 func (k *tagKeeper) close() {
 	if k == nil {
 		return

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// signalGrace is how long a start or a stop may still take when a signal asks for the end: much more than
-// either needs, unless it waits for a file that never comes or a disk that hangs.
+// signalGrace is how long a start or a stop may still take when a signal asks for the end: much
+// more than either needs, unless it waits for a file that never comes or a disk that hangs.
 const signalGrace = time.Second
 
-// await runs f. A signal that is to end the program, or the end of ctx, gives it signalGrace more, and a second one none. If f
-// hasn't ended then, neither has what it uses.
+// await runs f. A signal that is to end the program, or the end of ctx, gives it signalGrace more,
+// and a second one none. If f hasn't ended then, neither has what it uses.
 func (d *daemon) await(ctx context.Context, f func()) (caught os.Signal, ended bool) {
 	done := make(chan struct{})
 	go func() {
@@ -47,7 +47,8 @@ type loading struct {
 	err   error
 }
 
-// load begins to read the configuration again. It may take long, or never end: from a pipe that nobody writes, say.
+// load begins to read the configuration again. It may take long, or never end: from a pipe that
+// nobody writes, say.
 func (d *daemon) load() {
 	d.loadNext = d.loading
 	if d.loading {

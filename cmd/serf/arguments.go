@@ -31,7 +31,8 @@ type arguments struct {
 	literal bool // they follow --, so that none of them is taken for anything else
 }
 
-// split finds the arguments of a command line that o.set has parsed. An option among them would be taken for a name or payload.
+// split finds the arguments of a command line that o.set has parsed. An option among them would be
+// taken for a name or payload.
 func (o *options) split(args []string) (arguments, error) {
 	rest := o.set.Args()
 	before := args[:len(args)-len(rest)]
@@ -58,7 +59,8 @@ func (o *options) isOption(arg string) bool {
 	return strings.HasPrefix(arg, "-") && (o.set.Lookup(name) != nil || name == "h" || name == "help")
 }
 
-// misplacedValue finds the value of a switch, given as a word of its own: it would be the first argument.
+// misplacedValue finds the value of a switch, given as a word of its own: it would be the first
+// argument.
 func (o *options) misplacedValue(before, rest []string) error {
 	if len(before) == 0 || len(rest) == 0 || rest[0] != "true" && rest[0] != "false" {
 		return nil
@@ -75,7 +77,8 @@ func isSwitch(f *flag.Flag) bool {
 	return ok && b.IsBoolFlag()
 }
 
-// check holds arguments to the rule. What a command without arguments is given does nothing, as with the original.
+// check holds arguments to the rule. What a command without arguments is given does nothing, as
+// with the original.
 func (r *argumentRule) check(a arguments) (warning string, err error) {
 	n := len(a.list)
 	switch {
@@ -116,8 +119,9 @@ const payloadHelp = `
 // payloadMax is more than any agent takes, in bytes: what never ends must not fill the memory.
 const payloadMax = 64 << 10
 
-// payload is the last of the arguments, if it is there: a text, - for what stands on standard input or @FILE for what is in a
-// file. @@ stands for an @ of the text; a text that follows -- is taken as it is.
+// payload is the last of the arguments, if it is there: a text, - for what stands on standard input
+// or @FILE for what is in a file. @@ stands for an @ of the text; a text that follows -- is taken
+// as it is.
 func (o *options) payload(a arguments) ([]byte, error) {
 	if len(a.list) < o.rule.most {
 		return nil, nil
@@ -156,8 +160,8 @@ func readAll(r io.Reader, limit int) ([]byte, error) {
 	return data, err
 }
 
-// parseAnything is parse for commands that do the same whatever they are given, as the original's do: that is told. If
-// ok is false the command ends with code.
+// parseAnything is parse for commands that do the same whatever they are given, as the original's
+// do: that is told. If ok is false the command ends with code.
 func (o *options) parseAnything(args []string) (code int, ok bool) {
 	if slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
 		io.WriteString(o.e.Stdout, o.help)

@@ -125,8 +125,8 @@ func writeKeyFailures(e env, report rpc.KeyReport) {
 	writeKeyRemarks(e, report)
 }
 
-// writeKeyRemarks says what members that did what was asked have to say about it, on standard error: programs know what
-// success looks like. Those without a keyring file are listed together.
+// writeKeyRemarks says what members that did what was asked have to say about it, on standard
+// error: programs know what success looks like. Those without a keyring file are listed together.
 func writeKeyRemarks(e env, report rpc.KeyReport) {
 	var inMemory []string
 	var rows [][]string

@@ -39,17 +39,19 @@ type command struct {
 	synopsis string
 	// run gets what follows the command's name. It answers -h itself.
 	run func(ctx context.Context, args []string, e env) int
-	// ownSignals: the command handles interrupts by itself. For all others an interrupt
-	// cancels ctx.
+	// ownSignals: the command handles interrupts by itself. For all others an interrupt cancels
+	// ctx.
 	ownSignals bool
-	// grace is how long the command may take to end after an interrupt, with what it has; 0: interruptGrace.
+	// grace is how long the command may take to end after an interrupt, with what it has; 0:
+	// interruptGrace.
 	grace time.Duration
-	// parts are words after the name that stand for commands of their own, with a help of their own.
+	// parts are words after the name that stand for commands of their own, with a help of their
+	// own.
 	parts []string
 }
 
-// commands is in the order of the help text. It's a function and not a variable, because
-// help refers to it.
+// commands is in the order of the help text. It's a function and not a variable, because help
+// refers to it.
 func commands() []command {
 	return []command{
 		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
@@ -127,8 +129,8 @@ func interruptible(ctx context.Context, stop func(), e env, c *command, run func
 	}
 }
 
-// How long commands may take to end after an interrupt. What waits for input, or for a file that never comes, doesn't
-// notice one; a simulation finishes its report.
+// How long commands may take to end after an interrupt. What waits for input, or for a file that
+// never comes, doesn't notice one; a simulation finishes its report.
 const (
 	interruptGrace = 200 * time.Millisecond
 	simGrace       = 3 * time.Second

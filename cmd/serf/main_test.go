@@ -439,7 +439,8 @@ func TestReachabilityOfAll(t *testing.T) {
 	}
 }
 
-// What is given but empty stands for a variable that isn't set: it must not mean all members, or another agent.
+// What is given but empty stands for a variable that isn't set: it must not mean all members, or
+// another agent.
 func TestEmptyTextsAreRefused(t *testing.T) {
 	addr := startAgent(t, "")
 	const empty = "given, but empty"

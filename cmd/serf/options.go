@@ -73,8 +73,8 @@ func (o *options) takesPayload(name string) {
 	o.rule = argumentRule{least: 1, most: 2, one: name, payload: true}
 }
 
-// errBlank: an empty text stands for a variable that isn't set. What the default would do instead, such as to act on
-// another agent or on all members, isn't what was asked for.
+// errBlank: an empty text stands for a variable that isn't set. What the default would do instead,
+// such as to act on another agent or on all members, isn't what was asked for.
 var errBlank = errors.New("given, but empty; for the default leave it out")
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
@@ -240,8 +240,8 @@ func (o *options) warn(format string, args ...any) {
 	fmt.Fprintf(o.e.Stderr, "serf %s: warning: %s\n", o.name, fmt.Sprintf(format, args...))
 }
 
-// fromEnv is the variable's value. One that is set but empty is an error, unless the option is given, and so is
-// one that isn't valid, if that can be told (nil: it can't); want says what is.
+// fromEnv is the variable's value. One that is set but empty is an error, unless the option is
+// given, and so is one that isn't valid, if that can be told (nil: it can't); want says what is.
 func (o *options) fromEnv(
 	variable, option, otherwise, want string, valid func(string) bool,
 ) (value *string, check func() error) {

@@ -16,8 +16,8 @@ var reloadSignal os.Signal = syscall.SIGHUP
 // dumpSignal makes the agent print its figures.
 var dumpSignal os.Signal = syscall.SIGUSR1
 
-// surviveSignals are those that end a program by themselves, and mustn't end the agent: it goes on when whoever read its output
-// is gone. They aren't ignored, as handlers would inherit that.
+// surviveSignals are those that end a program by themselves, and mustn't end the agent: it goes on
+// when whoever read its output is gone. They aren't ignored, as handlers would inherit that.
 var surviveSignals = []os.Signal{syscall.SIGPIPE}
 
 const signalUsage = "INT leaves the cluster first, TERM doesn't.\n" +

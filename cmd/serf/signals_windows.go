@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// agentSignals are the signals that the agent handles: Ctrl-C, and the end of the
-// console, session or system. Windows has nothing for reloads.
+// agentSignals are the signals that the agent handles: Ctrl-C, and the end of the console, session
+// or system. Windows has nothing for reloads.
 var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
 // reloadSignal and dumpSignal are never sent here.

@@ -9,8 +9,8 @@ import (
 	"serf/internal/systest"
 )
 
-// TestProgramHasNoTemplateEngine: one calls methods by names that the linker doesn't know, which then
-// keeps all methods of all packages, 2.6 MB of them.
+// TestProgramHasNoTemplateEngine: one calls methods by names that the linker doesn't know, which
+// then keeps all methods of all packages, 2.6 MB of them.
 func TestProgramHasNoTemplateEngine(t *testing.T) {
 	systest.NeedGo(t) // the list is the same everywhere
 	if testing.Short() {

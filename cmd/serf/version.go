@@ -17,7 +17,8 @@ Usage: serf version
 // version of this program.
 const version = "1.0.0"
 
-// commit is what the program was built from, where the go command doesn't know: -ldflags="-X main.commit=...".
+// commit is what the program was built from, where the go command doesn't know: -ldflags="-X
+// main.commit=...".
 var commit string
 
 // The Serf protocols that the agent speaks.

@@ -10,8 +10,8 @@ import (
 	"serf/internal/nearest"
 )
 
-// The original does what it's asked without a word though it can have no effect. So does this program, for those who count on
-// its exit code, but it says so.
+// The original does what it's asked without a word though it can have no effect. So does this
+// program, for those who count on its exit code, but it says so.
 
 // warnOfStrangers names those that aren't members.
 func warnOfStrangers(ctx context.Context, o *options, c *rpc.Client, names []string) error {
@@ -72,7 +72,8 @@ func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string
 // statuses are what members can have.
 var statuses = []string{"none", "alive", "leaving", "left", "failed"}
 
-// warnOfStatus says that a pattern is that of no status. What is no pattern at all the agent refuses.
+// warnOfStatus says that a pattern is that of no status. What is no pattern at all the agent
+// refuses.
 func warnOfStatus(o *options, pattern string) {
 	expr, err := regexp.Compile("^(?:" + pattern + ")$")
 	if pattern == "" || err != nil {

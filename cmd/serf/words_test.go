@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Words that programs look for in the errors of an agent, and the name of the setting that could be changed.
+// Words that programs look for in the errors of an agent, and the name of the setting that could be
+// changed.
 func TestWordsOfAnAgent(t *testing.T) {
 	t.Parallel()
 	const key = "MDEyMzQ1Njc4OWFiY2RlZg=="

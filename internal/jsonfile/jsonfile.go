@@ -1,6 +1,6 @@
-// Package jsonfile reads all JSON that users write: configuration, tags, keys, scenarios. It finds what
-// encoding/json passes over in silence, or reports without its place: keys that don't exist or come twice, values of
-// the wrong kind, text in another encoding, more than one value.
+// Package jsonfile reads all JSON that users write: configuration, tags, keys, scenarios. It finds
+// what encoding/json passes over in silence, or reports without its place: keys that don't exist or
+// come twice, values of the wrong kind, text in another encoding, more than one value.
 package jsonfile
 
 import (
@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// Place is where something is in a file: line and column, both from 1. Columns count bytes, as compilers do.
+// Place is where something is in a file: line and column, both from 1. Columns count bytes, as
+// compilers do.
 type Place struct{ Line, Column int }
 
 func (p Place) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
@@ -50,8 +51,8 @@ type File struct {
 	more   int // where something follows the first value; 0: nothing does
 }
 
-// Parse reads the first value of data, the content of the file called name. If Err reports a problem already there is
-// no value, and nothing is read from it.
+// Parse reads the first value of data, the content of the file called name. If Err reports a
+// problem already there is no value, and nothing is read from it.
 func Parse(name string, data []byte) *File {
 	f := &File{name: name, data: data, places: make(map[string]Place)}
 	start := len(data) - len(bytes.TrimLeft(bytes.TrimPrefix(data, utf8Mark), space))
@@ -119,7 +120,8 @@ func (f *File) fail(offset int, key, format string, args ...any) {
 
 // Value is a value in a File.
 type Value struct {
-	// Path is its key with those of the objects and lists around it, "faults[2].count"; "" at the top.
+	// Path is its key with those of the objects and lists around it, "faults[2].count"; "" at the
+	// top.
 	Path string
 	file *File
 	raw  []byte
@@ -214,8 +216,8 @@ func (k Key) FailUnknown(advice string) {
 	k.Value.file.fail(k.at, k.Value.Path, "is no key here; %s", advice)
 }
 
-// Keys goes through the keys of an object. same maps the spellings of a key to one; nil: there is but one.
-// That a key comes twice is a problem, as is a value that is no object.
+// Keys goes through the keys of an object. same maps the spellings of a key to one; nil: there is
+// but one. That a key comes twice is a problem, as is a value that is no object.
 func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		if len(v.raw) == 0 {

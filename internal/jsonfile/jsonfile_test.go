@@ -180,8 +180,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// FuzzParse reads arbitrary text: what is accepted encoding/json accepts too, to the same effect, and each problem has a place
-// within the file.
+// FuzzParse reads arbitrary text: what is accepted encoding/json accepts too, to the same effect,
+// and each problem has a place within the file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"deep": 1, "name": "é", "on": true, "n": -4.0, "u": 1e3, "f": 0.5, "p": 0, "names": ["a"], "parts": [{}], "tags": {"Ä": ""}}`))
 	f.Add([]byte("\ufeff{\n\"n\": 1,\n}"))

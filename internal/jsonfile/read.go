@@ -17,8 +17,9 @@ import (
 // Wanter names the values that a type takes, after "want".
 type Wanter interface{ Want() string }
 
-// Read sets what v has on p, a pointer to a struct with json tags, a list, a map of texts or a single value. It reports
-// whether there was no problem. What the file doesn't mention is left alone; lists and maps are replaced.
+// Read sets what v has on p, a pointer to a struct with json tags, a list, a map of texts or a
+// single value. It reports whether there was no problem. What the file doesn't mention is left
+// alone; lists and maps are replaced.
 func (v Value) Read(p any) bool {
 	problems := len(v.file.errs)
 	if len(v.raw) == 0 {
@@ -165,7 +166,8 @@ func JSONName(f reflect.StructField) string {
 	return name
 }
 
-// Advice says what there is instead of name: the one that was meant, if that can be told, and all of keys.
+// Advice says what there is instead of name: the one that was meant, if that can be told, and all
+// of keys.
 func Advice(name string, keys []string) string {
 	text := "allowed are " + strings.Join(keys, ", ")
 	if near := nearest.Of(name, keys); near != "" {

@@ -15,7 +15,8 @@ const space = " \t\r\n"
 // utf8Mark is what some editors put before everything else. It is skipped.
 var utf8Mark = []byte("\ufeff")
 
-// foreign finds text that isn't UTF-8: encoding/json would replace what it can't read without a word.
+// foreign finds text that isn't UTF-8: encoding/json would replace what it can't read without a
+// word.
 func (f *File) foreign() (at int, problem string) {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(f.data, []byte(mark)) {
@@ -47,7 +48,8 @@ func (f *File) failSyntax(start int, err error) {
 	}
 }
 
-// failAt reports that what stands at the offset can't stand there. Mistakes that people make have words of their own.
+// failAt reports that what stands at the offset can't stand there. Mistakes that people make have
+// words of their own.
 func (f *File) failAt(at int, err error) {
 	before := bytes.TrimRight(f.data[:at], space)
 	here := f.data[at]

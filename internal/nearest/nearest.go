@@ -7,8 +7,8 @@ import "strings"
 // may be: half of "role" is no slip.
 const maxTypos = 2
 
-// Of returns the one of names that is closest to word, or "" if none is close. Case doesn't count, nor
-// do the words that - and _ divide have to be divided by the right one.
+// Of returns the one of names that is closest to word, or "" if none is close. Case doesn't count,
+// nor do the words that - and _ divide have to be divided by the right one.
 func Of(word string, names []string) string {
 	word = plain(word)
 	best, bestDistance := "", min(maxTypos, (len(word)+1)/3)+1
@@ -30,7 +30,8 @@ func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name)
 // wordMax is longer than all names, in bytes. What is longer is compared with none.
 const wordMax = 64
 
-// distance counts the bytes to insert, delete or replace, and the neighbours to swap, to get from a to b.
+// distance counts the bytes to insert, delete or replace, and the neighbours to swap, to get from a
+// to b.
 func distance(a, b string) int {
 	if len(a) > wordMax {
 		return len(a)

@@ -18,9 +18,9 @@ const namespaceEnv = "SERF_TEST_NAMESPACE"
 // InNamespace reports whether the caller is a test that RunInNamespace runs.
 func InNamespace() bool { return os.Getenv(namespaceEnv) != "" }
 
-// RunInNamespace runs the calling test again, in a process and a network namespace of its own, which
-// ends with it; there InNamespace is true. The caller gets the result and the log of that run. It is
-// skipped where the system permits no namespace. env and flags go to the process.
+// RunInNamespace runs the calling test again, in a process and a network namespace of its own,
+// which ends with it; there InNamespace is true. The caller gets the result and the log of that
+// run. It is skipped where the system permits no namespace. env and flags go to the process.
 func RunInNamespace(t *testing.T, env []string, flags ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {

@@ -29,7 +29,8 @@ func NeedGo(t testing.TB) {
 	}
 }
 
-// Symlink makes a link at path. The test is skipped where that isn't allowed, or where one is made that isn't one, as by Wine.
+// Symlink makes a link at path. The test is skipped where that isn't allowed, or where one is made
+// that isn't one, as by Wine.
 func Symlink(t testing.TB, to, path string) {
 	t.Helper()
 	if err := os.Symlink(to, path); err != nil {

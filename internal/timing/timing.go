@@ -1,5 +1,5 @@
-// Package timing has the timings of a node as files give them: the configuration of an agent, and a scenario to simulate. Both have
-// the same keys, with the same meaning and bounds.
+// Package timing has the timings of a node as files give them: the configuration of an agent, and a
+// scenario to simulate. Both have the same keys, with the same meaning and bounds.
 package timing
 
 import (
