@@ -286,7 +286,7 @@ func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, al
 	a.EachMember(func(m serf.Member, _ int) {
 		if m.Status == serf.StatusAlive || m.Status == serf.StatusLeaving {
 			living[m.Addr] = true
-			if via, ok := a.loop.node.Swim().Way(m.Addr); ok {
+			if via, ok := a.loop.node.Swim().Route(m.Addr); ok {
 				living[via] = true // the seed may be its address of the other version of IP
 			}
 			others++

@@ -279,7 +279,7 @@ func testFamilies(t *testing.T, l *lan, told string) {
 		want     bool
 	}{{a, b, false}, {b, a, false}, {c, a, true}, {c, b, true}, {a, c, true}, {b, c, true}} {
 		to, reaches := x.to.Self().Addr, false
-		x.from.read(func() { reaches = x.from.loop.node.Swim().Reaches(to) })
+		x.from.read(func() { reaches = x.from.loop.node.Swim().CanReach(to) })
 		if reaches != x.want {
 			t.Errorf("from %s to %v there is a way: %v", x.from.conf.Serf.Name, to, reaches)
 		}

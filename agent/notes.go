@@ -50,10 +50,10 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteOutbidding:     {"Others have outdated news of this member, incarnation is now {n}", true},
 	swim.NoteUnreachable: {"{member} says that it is alive, but nothing answers at {from}: is that its address, and is the port open " +
 		"for UDP and TCP? Not believed for {n} s unless it answers", true},
-	swim.NoteUnheard: {"Called failed {n} times, and nobody's probe has arrived: is {from} this member's address for the others, " +
+	swim.NoteNotPinged: {"Called failed {n} times, and nobody's probe has arrived: is {from} this member's address for the others, " +
 		"and the port open for UDP and TCP? See -advertise", true},
 	swim.NoteDetour: {"{member} at {ip}, to which this member can't send, answers at {from}", false},
-	swim.NoteNoWay: {"{member} at {from} can't be reached from here: this member and it have no version of IP in common, " +
+	swim.NoteNoRoute: {"{member} at {from} can't be reached from here: this member and it have no version of IP in common, " +
 		"others that have both pass on what they say", false},
 	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
 }

@@ -75,7 +75,7 @@ func droppedStats(c *swim.Counters, t Traffic) map[string]string {
 		"members":             c.DroppedMembers,
 		"moves":               c.DroppedMoves,
 		"too_large":           c.DroppedTooLarge,
-		"no_way":              c.DroppedNoWay,
+		"no_way":              c.DroppedNoRoute,
 	} {
 		stats[name] = strconv.FormatUint(n, 10)
 	}

@@ -18,7 +18,7 @@ const helpersMax = 4
 // noteBridge notes who of helpers passed on an ack, if it came from one.
 func (n *Node) noteBridge(from netip.AddrPort, helpers []MemberID) {
 	i := slices.IndexFunc(helpers, func(id MemberID) bool { return n.view.has(id) && n.memberAt(id, from) })
-	if b := &n.bridges; i >= 0 && helpers[i] != b[0] && n.has(Bridge) {
+	if b := &n.bridges; i >= 0 && helpers[i] != b[0] && n.has(Relay) {
 		b[0], b[1] = helpers[i], b[0]
 	}
 }
@@ -59,7 +59,7 @@ func (n *Node) askThrough(now Time, helper, target MemberID, seq uint32, nack bo
 	}
 	sc := &out.scratch
 	sc.msg = sc.msg[:0]
-	if n.has(Bridge) {
+	if n.has(Relay) {
 		sc.msg = n.appendDoubts(sc.msg, target)
 	}
 	cut := len(sc.msg)

@@ -90,8 +90,8 @@ func TestDoubtsGoWithAPingForAnother(t *testing.T) {
 	tn.want("told", "b: ping b", "b: suspect b@1 from a")
 }
 
-func TestWithoutBridge(t *testing.T) {
-	tn := bridged(t, Bridge)
+func TestWithoutRelay(t *testing.T) {
+	tn := bridged(t, Relay)
 	asked := make(map[string]int)
 	for range 20 {
 		got := tn.asks("c")
@@ -107,8 +107,8 @@ func TestWithoutBridge(t *testing.T) {
 	}
 }
 
-func TestWithoutCorrect(t *testing.T) {
-	tn := without(t, Correct, "b", "c")
+func TestWithoutCorrection(t *testing.T) {
+	tn := without(t, Correction, "b", "c")
 	tn.recv("b", alive("b", 2))
 	tn.forget()
 	tn.recv("c", suspect("b", 1, "c"))

@@ -39,8 +39,8 @@ func TestSecondComebackHasToAnswer(t *testing.T) {
 	tn.want("and is as credible as any other then", "event joined b")
 }
 
-func TestWithoutProof(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.Without = Proof }, "b", "c", "d", "e")
+func TestWithoutRejoinCheck(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.Without = RejoinCheck }, "b", "c", "d", "e")
 	tn.n.probe.next = Never
 	for inc := uint32(1); inc < 5; inc++ {
 		tn.bury("b", inc)
@@ -168,7 +168,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 
 // forgotten returns a conversation with a node among three that has forgotten b, who had failed at incarnation 5.
 func forgetful(t *testing.T) *conversation {
-	tn := converseWith(t, func(c *Config) { c.Hearsay = time.Hour }, "c", "d")
+	tn := converseWith(t, func(c *Config) { c.VerifyForgotten = time.Hour }, "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("c", alive("b", 5))
 	tn.bury("b", 5)

@@ -63,9 +63,9 @@ type Config struct {
 	// DeadRetention is how long the record of a dead or left member is kept, so that old
 	// news of it can't revive it. 0 means until Forget is called.
 	DeadRetention time.Duration
-	// Hearsay is for how long after the record of a member has been forgotten others are not believed that
+	// VerifyForgotten is for how long after the record of a member has been forgotten others are not believed that
 	// it lives at the incarnation that it had, unless it answers a ping: they may have missed its end. 0: they are.
-	Hearsay time.Duration
+	VerifyForgotten time.Duration
 	// LeaveTimeout bounds how long Leave tells the others.
 	LeaveTimeout time.Duration
 
@@ -119,7 +119,7 @@ func LAN() Config {
 		AwarenessMax:     8,
 		StreamTimeout:    10 * time.Second,
 		DeadRetention:    24 * time.Hour,
-		Hearsay:          24 * time.Hour,
+		VerifyForgotten:  24 * time.Hour,
 		LeaveTimeout:     5 * time.Second,
 		PacketMax:        PacketDefault,
 	}
@@ -207,7 +207,7 @@ func (c *Config) Validate() error {
 	bad(c.AwarenessMax >= 1 && c.AwarenessMax <= 64, "awareness max: %d, allowed 1 to 64", c.AwarenessMax)
 	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
 	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)
-	bad(c.Hearsay >= 0, "hearsay: %v is negative", c.Hearsay)
+	bad(c.VerifyForgotten >= 0, "hearsay: %v is negative", c.VerifyForgotten)
 	bad(c.LeaveTimeout >= 0, "leave timeout: %v is negative", c.LeaveTimeout)
 	sealerErr := c.Sealer.Validate()
 	bad(sealerErr == nil, "%w", sealerErr)

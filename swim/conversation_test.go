@@ -242,10 +242,10 @@ func (tn *conversation) collect() {
 var noteNames = map[NoteCode]string{
 	NoteMessageDropped: "dropped", NoteWrongName: "wrong-name", NoteBadAddress: "bad-address", NoteBadVersions: "bad-versions",
 	NoteBadIncarnation: "bad-incarnation", NoteStreamOnly: "stream-only", NoteConflict: "conflict", NoteMoved: "moved",
-	NoteUnreachable: "unreachable", NoteUnheard: "unheard",
+	NoteUnreachable: "unreachable", NoteNotPinged: "unheard",
 	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
 	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
-	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoWay: "no-way", NoteDetour: "detour",
+	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoRoute: "no-way", NoteDetour: "detour",
 }
 
 func (tn *conversation) describeEvent(e Event) string {

@@ -18,7 +18,7 @@ func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
 // told goes in one packet, and only now and then: anybody can send outdated news, from any address.
 func (n *Node) correctSender(now Time, id MemberID, out *Output) {
 	due := &out.scratch.corrections
-	if len(*due) >= correctionsMax || slices.Contains(*due, id) || !n.has(Correct) || len(*due) == 0 && !n.mayTell(now) {
+	if len(*due) >= correctionsMax || slices.Contains(*due, id) || !n.has(Correction) || len(*due) == 0 && !n.mayTell(now) {
 		return
 	}
 	*due = append(*due, id)

@@ -25,7 +25,7 @@
 //   - pushpull.go, join.go: the exchange of all that two members know;
 //   - move.go, readdress.go: a member that comes back at another address, or this one gets another;
 //   - comeback.go: who isn't believed to be back unless it answers;
-//   - correct.go, echoes.go: who missed news is told it later;
+//   - correct.go, rebroadcasts.go: who missed news is told it later;
 //   - pause.go: time in which this node itself stood still;
 //   - mechanism.go: what of this a node can do without, for comparisons;
 //   - laggard.go: members that haven't got the newest key yet.

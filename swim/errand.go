@@ -80,7 +80,7 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 		out.note(Note{Level: Warn, Code: NoteForwardRefused, From: from})
 	}
 	n.hearFrom(now, asker, from, out)
-	if stranger || len(n.errands.list) >= maxErrands || !n.Reaches(target) {
+	if stranger || len(n.errands.list) >= maxErrands || !n.CanReach(target) {
 		n.counters.DroppedForwards++
 		if m.Nack { // else the asker's health would suffer for it
 			n.sendNack(now, &e, out)
@@ -95,7 +95,7 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 	sc := &out.scratch
 	sc.msg = ping.Append(sc.msg[:0])
 	cut := len(sc.msg)
-	if n.has(Bridge) && n.memberAt(e.member, target) {
+	if n.has(Relay) && n.memberAt(e.member, target) {
 		sc.msg = n.appendDoubts(sc.msg, e.member)
 	}
 	n.sendUnlessMute(now, target, e.member, out, sc.msg[:cut], sc.msg[cut:])
@@ -175,7 +175,7 @@ func (n *Node) expireErrands(now Time, out *Output) {
 // it's back, it refutes. This heals partitions without waiting for a reconnect (F14).
 func (n *Node) maybeKnock(now Time, out *Output) {
 	gone := n.view.gone()
-	if gone == 0 || !n.has(Knock) || n.rng.float()*float64(n.view.live) >= float64(gone) {
+	if gone == 0 || !n.has(ProbeDead) || n.rng.float()*float64(n.view.live) >= float64(gone) {
 		return
 	}
 	id := n.view.order.At(n.view.live + n.rng.below(gone))

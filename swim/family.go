@@ -47,8 +47,8 @@ const (
 	vouchPatience = 30
 )
 
-// Way is where to send what is for the member that tells the address addr; false if there is no way.
-func (n *Node) Way(addr netip.AddrPort) (netip.AddrPort, bool) {
+// Route is where to send what is for the member that tells the address addr; false if there is no way.
+func (n *Node) Route(addr netip.AddrPort) (netip.AddrPort, bool) {
 	if !n.families.lacks(addr.Addr()) {
 		return addr, true
 	}
@@ -56,21 +56,21 @@ func (n *Node) Way(addr netip.AddrPort) (netip.AddrPort, bool) {
 	return via, ok
 }
 
-// Reaches tells whether this node can send to the member that tells the address addr.
-func (n *Node) Reaches(addr netip.AddrPort) bool {
-	_, ok := n.Way(addr)
+// CanReach tells whether this node can send to the member that tells the address addr.
+func (n *Node) CanReach(addr netip.AddrPort) bool {
+	_, ok := n.Route(addr)
 	return ok
 }
 
 // Detoured tells whether the member that tells the address addr is reached at another one, of the other version of IP.
 func (n *Node) Detoured(addr netip.AddrPort) bool {
-	via, ok := n.Way(addr)
+	via, ok := n.Route(addr)
 	return ok && via != addr
 }
 
 // reachesMember is Reaches for a known member.
 func (n *Node) reachesMember(id MemberID) bool {
-	return n.families == 0 || n.Reaches(n.identity(id).addr)
+	return n.families == 0 || n.CanReach(n.identity(id).addr)
 }
 
 // SetFamilies says what this node's sockets and host can send to from now on, see Config.Families.
@@ -118,7 +118,7 @@ func (n *Node) noWay(id MemberID, out *Output) {
 	d := &n.detours
 	if len(d.told) < maxNoWayNotes && !slices.Contains(d.told, id) {
 		d.told = append(d.told, id)
-		out.note(Note{Level: Warn, Code: NoteNoWay, Member: id, From: n.identity(id).addr})
+		out.note(Note{Level: Warn, Code: NoteNoRoute, Member: id, From: n.identity(id).addr})
 	}
 }
 

@@ -85,7 +85,7 @@ func TestDetourIsTakenFromItsOwnAckOnly(t *testing.T) {
 	tn.meet("s")
 	tn.recv("s", pingSix(7, "a", "s"))
 	tn.recv("v", ack(tn.seqs["ping s"]))
-	if tn.n.Reaches(sixOf("s")) {
+	if tn.n.CanReach(sixOf("s")) {
 		t.Error("somebody else answered")
 	}
 }
@@ -101,7 +101,7 @@ func TestDetoursAreBounded(t *testing.T) {
 			t.Fatalf("%d detours", got)
 		}
 	}
-	if !tn.n.Reaches(netip.AddrPortFrom(sixOf("s").Addr(), maxDetours+1)) {
+	if !tn.n.CanReach(netip.AddrPortFrom(sixOf("s").Addr(), maxDetours+1)) {
 		t.Error("the last one isn't known")
 	}
 }
@@ -190,11 +190,11 @@ func TestFamiliesChange(t *testing.T) {
 	tn.meet("s")
 	for _, f := range []Families{IPv4 | IPv6, 0, IPv6} {
 		tn.n.SetFamilies(f)
-		if !tn.n.Reaches(sixOf("s")) {
+		if !tn.n.CanReach(sixOf("s")) {
 			t.Errorf("with %d it can be sent to", f)
 		}
 	}
-	if tn.n.Reaches(addrOf("b")) {
+	if tn.n.CanReach(addrOf("b")) {
 		t.Error("no longer to IPv4")
 	}
 }

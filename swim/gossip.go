@@ -11,7 +11,7 @@ import (
 // gossipPending tells whether there is something to gossip and somebody to tell: an
 // idle node wakes for probes alone.
 func (n *Node) gossipPending() bool {
-	if !n.has(Prompt) {
+	if !n.has(PromptGossip) {
 		return true
 	}
 	return n.waiting() > 0 && (n.others() > 0 || n.gossipDue() < n.graveOpen)
@@ -31,7 +31,7 @@ func (n *Node) gossipDue() Time { return n.gossiped.Add(n.gossipPause) }
 
 // gossipBeat is when the round that is due at now counts as begun.
 func (n *Node) gossipBeat(now Time) Time {
-	if n.has(Prompt) {
+	if n.has(PromptGossip) {
 		return now
 	}
 	// A ticker: rounds that were missed are left out, the others stay in step.
@@ -77,10 +77,10 @@ func (n *Node) tickGossip(now Time, out *Output) {
 	}
 }
 
-// Hasten lets gossip rounds come hasteFactor times as often from now on: this node is about to
+// SpeedUpLeave lets gossip rounds come hasteFactor times as often from now on: this node is about to
 // leave. With the profile for the internet, telling it in the usual rhythm takes longer than
 // whoever waits for the process to end will.
-func (n *Node) Hasten() { n.hasty = true }
+func (n *Node) SpeedUpLeave() { n.hasty = true }
 
 const hasteFactor = 5
 
@@ -108,7 +108,7 @@ func (n *Node) flushAll(to []MemberID, p *wire.Packer, out *Output) {
 // goes out as fast as Config.GossipRate allows, instead of a packet an interval.
 func (n *Node) hurryGossip(sent int) {
 	const leastPause = time.Millisecond // fewer timers, larger turns
-	if n.cfg.GossipRate > 0 && n.has(Prompt) {
+	if n.cfg.GossipRate > 0 && n.has(PromptGossip) {
 		pause := time.Duration(sent) * time.Second / time.Duration(n.cfg.GossipRate)
 		n.gossipPause = min(n.gossipPause, max(pause, leastPause))
 	}
@@ -243,8 +243,8 @@ func addrBytes(a netip.Addr) ipBytes {
 
 func (x *ipBytes) slice() []byte { return x.b[:x.n] }
 
-// clip copies a name from a packet into a note.
-func clip(name []byte) string {
+// ClipText copies a name from a packet into a note.
+func ClipText(name []byte) string {
 	const most = 64 // bytes: a log line, not a dump
 	if len(name) > most {
 		return string(name[:most]) + "..."

@@ -35,7 +35,7 @@ func (n *Node) noteKey(from netip.AddrPort, key int) {
 
 // laggardSealer returns what to is also to be sent with, or nil.
 func (n *Node) laggardSealer(to netip.AddrPort) *wire.Sealer {
-	if via, ok := n.Way(to); ok {
+	if via, ok := n.Route(to); ok {
 		to = via
 	}
 	if key := n.laggards[to]; key > 0 {

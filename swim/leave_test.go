@@ -189,10 +189,10 @@ func TestChurnLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestHastenedGossip(t *testing.T) {
+func TestGossipBeforeLeavingIsFaster(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
-	tn.n.Hasten()
+	tn.n.SpeedUpLeave()
 	tn.n.Leave(tn.now, &tn.out)
 	tn.advance(3 * 200 * time.Millisecond / hasteFactor)
 	for range retransmitLimit(4, 2) {

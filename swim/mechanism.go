@@ -1,66 +1,101 @@
 package swim
 
-// Mechanism is one of the means against accusing members that live. A node has all of them;
-// what each is worth shows when Config.Without leaves it out.
+import "slices"
+
+// Mechanism is a set of measures against accusing members that are alive. A node applies all of them;
+// Config.Without leaves some out, so that experiments can show what each is worth.
 type Mechanism uint32
 
-// What SWIM (Das, Gupta, Motivala 2002) lacks and Lifeguard (Dadgar, Phillips, Currey 2017) adds.
+// What Lifeguard (Dadgar, Phillips, Currey 2017) adds to SWIM (Das, Gupta, Motivala 2002).
 const (
-	// LocalHealth: a node that has reason to doubt itself gives others more time to answer, and
-	// asks to be told when an indirect probe fails (LHA-Probe).
+	// LocalHealth: a node that has reason to doubt itself gives others more time to answer, and asks
+	// helpers to report when an indirect probe fails (LHA-Probe).
 	LocalHealth Mechanism = 1 << iota
-	// Confirmation: a suspect has the more time the fewer members accuse it (LHA-Suspicion).
+	// Confirmation: the fewer members accuse a suspect, the more time it has to refute
+	// (LHA-Suspicion).
 	Confirmation
-	// Buddy: who pings a suspect tells it so in the same packet (Buddy System).
+	// Buddy: a ping of a suspect carries the suspicion (Buddy System).
 	Buddy
 )
 
-// What this node adds.
+// What this node adds to Lifeguard.
 const (
-	// Standstill: a node that stood still gives all whom it is about to judge the time back.
-	Standstill Mechanism = 1 << (iota + 8)
-	// LastAsk: a suspect is asked once more before it is given up.
-	LastAsk
-	// FrankAck: an ack is sent when its whole packet has been read, and says what that made this
-	// node say, and what the pinger ought to refute.
-	FrankAck
-	// Prompt: news goes out at once if nothing was said for a gossip interval, and a burst
-	// sooner than a packet an interval.
-	Prompt
-	// Knock: failed members are pinged now and then.
-	Knock
-	// FirstHand: only who found that a member doesn't answer accuses it. What a full exchange says confirms nothing.
+	// PauseCompensation: after a pause of its own process, a node extends every deadline by which it
+	// would judge another member.
+	PauseCompensation Mechanism = 1 << (iota + 8)
+	// FinalProbe: a suspect is pinged once more before it is declared dead.
+	FinalProbe
+	// DeferredAck: an ack is sent after its whole packet was read. It carries what the packet made
+	// this node say, and what the pinger ought to refute.
+	DeferredAck
+	// PromptGossip: an update is gossiped at once after a quiet gossip interval, and a burst
+	// of updates faster than one packet an interval.
+	PromptGossip
+	// ProbeDead: dead members are pinged from time to time.
+	ProbeDead
+	// FirstHand: only the member that got no answer accuses a suspect. The state in a push/pull
+	// confirms nothing.
 	FirstHand
-	// Correct: outdated news is answered with what is newer.
-	Correct
-	// Bridge: who passed on the ack of a member that we couldn't reach is asked again about such members, before
-	// they are suspected and before they are given up.
-	Bridge
-	// Heard: while most members are silent, those who were heard are preferred, and tell whether this node is ill.
-	Heard
-	// Sweep: while most members are silent, a node that isn't ill probes many at a time.
-	Sweep
-	// Proof: who was back, and failed again without having answered anything, has to answer before it's believed, and
-	// who is forgotten before others are believed that it lives.
-	Proof
+	// Correction: an outdated message is answered with the newer state.
+	Correction
+	// Relay: a member that passed on the ack of one that this node couldn't reach is asked again about
+	// such members, before they become suspect and before they are declared dead.
+	Relay
+	// PreferResponsive: while most members don't answer, those heard from lately are
+	// preferred, and they tell whether this node itself is at fault.
+	PreferResponsive
+	// WideProbe: while most members don't answer, a healthy node probes many at a time.
+	WideProbe
+	// RejoinCheck: a member that came back and failed again without ever answering must answer a ping
+	// before it counts as alive again; so must one that was forgotten, if only others say so.
+	RejoinCheck
 )
 
-// Sets of mechanisms to go without.
+// Sets of mechanisms to leave out.
 const (
-	// WithoutOurs is Lifeguard, as the original has it, WithoutAny SWIM.
-	WithoutOurs = Standstill | LastAsk | FrankAck | Prompt | Knock | FirstHand | Correct | Bridge | Heard | Sweep | Proof
-	WithoutAny  = WithoutOurs | LocalHealth | Confirmation | Buddy
+	// WithoutOurs leaves Lifeguard, as memberlist has it.
+	WithoutOurs = PauseCompensation | FinalProbe | DeferredAck | PromptGossip | ProbeDead | FirstHand |
+		Correction | Relay | PreferResponsive | WideProbe | RejoinCheck
+	// WithoutAny leaves plain SWIM.
+	WithoutAny = WithoutOurs | LocalHealth | Confirmation | Buddy
 )
 
-// has tells whether the node uses m.
+// has tells whether the node applies m.
 func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 
-var mechanismNames = map[Mechanism]string{
-	LocalHealth: "local-health", Confirmation: "confirmation", Buddy: "buddy",
-	Standstill: "standstill", LastAsk: "last-ask", FrankAck: "frank-ack", Prompt: "prompt", Knock: "knock",
-	FirstHand: "first-hand", Correct: "correct", Bridge: "bridge", Heard: "heard", Sweep: "sweep",
-	Proof: "proof",
+// mechanismNames are the names of single mechanisms. Any name after the first is an older one, which
+// ParseMechanism accepts too.
+var mechanismNames = map[Mechanism][]string{
+	LocalHealth:       {"local-health"},
+	Confirmation:      {"confirmation"},
+	Buddy:             {"buddy"},
+	PauseCompensation: {"pause-compensation", "standstill"},
+	FinalProbe:        {"final-probe", "last-ask"},
+	DeferredAck:       {"deferred-ack", "frank-ack"},
+	PromptGossip:      {"prompt-gossip", "prompt"},
+	ProbeDead:         {"probe-dead", "knock"},
+	FirstHand:         {"first-hand"},
+	Correction:        {"correction", "correct"},
+	Relay:             {"relay", "bridge"},
+	PreferResponsive:  {"prefer-responsive", "heard"},
+	WideProbe:         {"wide-probe", "sweep"},
+	RejoinCheck:       {"rejoin-check", "proof"},
 }
 
-// String is the name of a single mechanism.
-func (m Mechanism) String() string { return mechanismNames[m] }
+// String returns the name of a single mechanism, "" for a set.
+func (m Mechanism) String() string {
+	if names := mechanismNames[m]; len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+// ParseMechanism returns the mechanism with this name, or 0 if there is none.
+func ParseMechanism(name string) Mechanism {
+	for m, names := range mechanismNames { // no name is there twice: the order doesn't matter
+		if slices.Contains(names, name) {
+			return m
+		}
+	}
+	return 0
+}

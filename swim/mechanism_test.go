@@ -10,6 +10,24 @@ func without(t *testing.T, m Mechanism, others ...string) *conversation {
 	return converseWith(t, func(c *Config) { c.Without = m }, others...)
 }
 
+func TestMechanismsAreFoundByNewAndOldNames(t *testing.T) {
+	for m := Mechanism(1); m != 0; m <<= 1 {
+		if m&WithoutAny != 0 && ParseMechanism(m.String()) != m {
+			t.Errorf("mechanism %b: %q is mechanism %b", m, m, ParseMechanism(m.String()))
+		}
+	}
+	old := map[string]Mechanism{
+		"standstill": PauseCompensation, "last-ask": FinalProbe, "frank-ack": DeferredAck, "prompt": PromptGossip,
+		"knock": ProbeDead, "correct": Correction, "bridge": Relay, "heard": PreferResponsive, "sweep": WideProbe,
+		"proof": RejoinCheck, "raft": 0, "": 0,
+	}
+	for name, want := range old {
+		if got := ParseMechanism(name); got != want {
+			t.Errorf("%q: mechanism %b, want %b", name, got, want)
+		}
+	}
+}
+
 func TestWithoutLocalHealth(t *testing.T) {
 	tn := without(t, LocalHealth, "b", "c", "d", "e")
 	tn.advance(1500 * time.Millisecond)
@@ -42,8 +60,8 @@ func TestWithoutBuddy(t *testing.T) {
 	tn.wantNone("and nothing with it", "b: suspect *")
 }
 
-func TestWithoutFrankAck(t *testing.T) {
-	tn := without(t, FrankAck, "b")
+func TestWithoutDeferredAck(t *testing.T) {
+	tn := without(t, DeferredAck, "b")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.n.queue = Queue{}
 	tn.forget()
@@ -52,8 +70,8 @@ func TestWithoutFrankAck(t *testing.T) {
 	tn.wantNone("without what else there is to say", "b: *")
 }
 
-func TestWithoutPrompt(t *testing.T) {
-	tn := without(t, Prompt, "b", "c")
+func TestWithoutPromptGossip(t *testing.T) {
+	tn := without(t, PromptGossip, "b", "c")
 	tn.advance(time.Second)
 	tn.forget()
 	tn.n.gossiped, tn.n.gossipPause = tn.now, tn.n.cfg.GossipInterval
@@ -72,8 +90,8 @@ func TestWithoutPrompt(t *testing.T) {
 	tn.want("when some were missed", "c: alive b@2*")
 }
 
-func TestWithoutKnock(t *testing.T) {
-	tn := without(t, Knock, "b", "c")
+func TestWithoutProbeDead(t *testing.T) {
+	tn := without(t, ProbeDead, "b", "c")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.n.queue = Queue{}
 	tn.forget()
@@ -84,8 +102,8 @@ func TestWithoutKnock(t *testing.T) {
 	tn.wantIdle("who failed is left alone")
 }
 
-func TestWithoutStandstill(t *testing.T) {
-	tn := without(t, Standstill, "b", "c", "d", "e", "f")
+func TestWithoutPauseCompensation(t *testing.T) {
+	tn := without(t, PauseCompensation, "b", "c", "d", "e", "f")
 	tn.advance(time.Second)
 	target := tn.lastPinged()
 	tn.pause(16 * time.Second)

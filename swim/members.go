@@ -121,7 +121,7 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	}
 	n.identify(n.self, n.cfg.Addr, meta, n.cfg.Versions)
 	n.raise(now, n.inc)
-	n.counters.AliveNews++
+	n.counters.AliveUpdates++
 	n.announceAlive(n.self, out)
 	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
 	return nil
@@ -151,7 +151,7 @@ func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Outp
 }
 
 // Forget drops the record of another member that is dead or left; false if it isn't. Its
-// ID and name stay valid until the next call into the node. For Config.Hearsay from now others
+// ID and name stay valid until the next call into the node. For Config.VerifyForgotten from now others
 // are not believed that it lives unless it answers.
 func (n *Node) Forget(now Time, id MemberID) bool {
 	r := n.view.at(id)
@@ -166,8 +166,8 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
 	n.queue.Remove(uint64(id))
 	n.comebacks.proven(id)
-	if n.cfg.Hearsay > 0 && n.has(Proof) {
-		n.comebacks.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.Hearsay))
+	if n.cfg.VerifyForgotten > 0 && n.has(RejoinCheck) {
+		n.comebacks.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.VerifyForgotten))
 	}
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
 	n.view.size -= n.roster.stateSize(id, r.ident)

@@ -219,7 +219,7 @@ func (n *Node) askOldAddress(now Time, m *move, out *Output) {
 	m.deadline = m.begun.Add(n.cfg.ProbeTimeout * time.Duration(m.pings) / movePings)
 	out.scratch.msg = n.appendPing(out.scratch.msg[:0], m.member, m.seq)
 	n.sendBare(n.oldAddress(m), NoMember, out, out.scratch.msg)
-	if old := n.oldAddress(m); !n.Reaches(old) {
+	if old := n.oldAddress(m); !n.CanReach(old) {
 		n.askHelpers(now, m.member, old, m.seq, out)
 	}
 }

@@ -105,16 +105,16 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 	switch {
 	case len(c.name) == 0 || len(c.name) > NameMax || len(c.meta) > MetaMax:
 		n.counters.DroppedMessages++
-		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: c.from, N: int64(wire.TypeAlive), Text: clip(c.name)})
+		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: c.from, N: int64(wire.TypeAlive), Text: ClipText(c.name)})
 		return false
 	case c.vsn != len(c.versions) || !compatible(n.cfg.Versions, c.versions):
 		n.counters.DroppedVersions++
-		out.note(Note{Level: Warn, Code: NoteBadVersions, From: c.from, Text: clip(c.name)})
+		out.note(Note{Level: Warn, Code: NoteBadVersions, From: c.from, Text: ClipText(c.name)})
 		return false
 	}
 	if err := n.unreachable(c.addr); err != nil {
 		n.counters.DroppedAddresses++
-		out.note(Note{Level: Warn, Code: NoteBadAddress, From: c.addr, Text: clip(c.name), Err: err})
+		out.note(Note{Level: Warn, Code: NoteBadAddress, From: c.addr, Text: ClipText(c.name), Err: err})
 		return false
 	}
 	return n.credible(c.id, c.inc, out)
@@ -233,7 +233,7 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 		n.checkMove(now, id, c, out)
 		return
 	}
-	if n.comebacks.waits(now, id) && n.Reaches(c.addr) {
+	if n.comebacks.waits(now, id) && n.CanReach(c.addr) {
 		n.askClaimed(now, c, out)
 		return
 	}
@@ -266,7 +266,7 @@ func (n *Node) complete(id MemberID, c *claim, out *Output) {
 // meet takes a claim of somebody that has no record here.
 func (n *Node) meet(now Time, c *claim, out *Output) {
 	// What it says itself is no hearsay. Streams come from other ports.
-	if c.from.Addr() != c.addr.Addr() && n.Reaches(c.addr) && n.comebacks.buried(now, c.name, c.inc) {
+	if c.from.Addr() != c.addr.Addr() && n.CanReach(c.addr) && n.comebacks.buried(now, c.name, c.inc) {
 		n.askClaimed(now, c, out)
 		return
 	}
@@ -280,12 +280,12 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	id := n.roster.acquireMember(c.name)
 	if id == NoMember {
 		n.counters.DroppedMembers++
-		out.note(Note{Level: Error, Code: NoteTableFull, Text: clip(c.name)})
+		out.note(Note{Level: Error, Code: NoteTableFull, Text: ClipText(c.name)})
 		return
 	}
 	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
 	n.view.add(id, ident, Alive, c.inc, now)
-	n.counters.AliveNews++
+	n.counters.AliveUpdates++
 	n.view.size += n.roster.stateSize(id, ident)
 	if !c.told {
 		n.announceAlive(id, out)
@@ -301,7 +301,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	moved := n.identity(id).addr != c.addr
 	changed := n.identify(id, c.addr, c.meta, c.versions)
 	n.view.set(id, Alive, c.inc, now)
-	n.counters.AliveNews++
+	n.counters.AliveUpdates++
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
 	if moved {
@@ -313,7 +313,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	}
 	switch {
 	case !was.live():
-		if was == Dead && n.has(Proof) {
+		if was == Dead && n.has(RejoinCheck) {
 			n.comebacks.watch(id)
 		}
 		e.Kind = EventJoined
@@ -361,7 +361,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	}
 	n.counters.Suspicions++
 	if r.state != Suspect {
-		n.counters.SuspectNews++
+		n.counters.SuspectUpdates++
 	}
 	n.hearAccuser(now, id, from)
 	n.suspicions.remove(id) // of a lower incarnation: it had refuted that one
@@ -374,9 +374,9 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 		hoped = confirmationsFor(n.cfg.SuspicionMult, members)
 	}
 	s := newSuspicion(id, now, n.accuser(id, from), hoped, least, most)
-	if n.has(LastAsk) {
+	if n.has(FinalProbe) {
 		s.lead = min(n.cfg.ProbeTimeout, least/2)
-		if string(from) != n.cfg.Name && n.has(Bridge) {
+		if string(from) != n.cfg.Name && n.has(Relay) {
 			s.early = now.Add(least / 2)
 		}
 	}
@@ -390,7 +390,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 // is asked at once, and has as long to answer as any suspect that is asked for the last time.
 func (n *Node) doubtsDeath(now Time, id MemberID, inc uint32, from []byte, out *Output) bool {
 	r := n.view.at(id)
-	if !n.has(LastAsk) || !r.state.live() || !r.yieldsTo(Dead, inc) {
+	if !n.has(FinalProbe) || !r.state.live() || !r.yieldsTo(Dead, inc) {
 		return false
 	}
 	if r.state != Suspect || r.inc != inc {
@@ -428,7 +428,7 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 	}
 	n.view.set(id, s, inc, now)
 	if was.live() {
-		n.counters.DeadNews++
+		n.counters.DeadUpdates++
 	}
 	n.suspicions.remove(id)
 	if q := n.inquiryOf(id); q != nil {
@@ -491,12 +491,12 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) bool 
 	n.adjustHealth(1, out)
 	n.announceAlive(n.self, out)
 	if n.unheard++; n.unheard == unheardMax {
-		out.note(Note{Level: Warn, Code: NoteUnheard, From: n.cfg.Addr, N: unheardMax})
+		out.note(Note{Level: Warn, Code: NoteNotPinged, From: n.cfg.Addr, N: unheardMax})
 	}
 	if string(from) == n.cfg.Name {
 		out.note(Note{Level: Info, Code: NoteOutbidding, N: int64(n.inc)})
 	} else {
-		out.note(Note{Level: Warn, Code: NoteRefuting, Text: clip(from), N: int64(n.inc)})
+		out.note(Note{Level: Warn, Code: NoteRefuting, Text: ClipText(from), N: int64(n.inc)})
 	}
 	return true
 }

@@ -91,7 +91,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n.families = c.Families
 	n.cfg.Addr = plainAddr(c.Addr)
 	n.gossiped = now.Add(-c.GossipInterval)
-	if !n.has(Prompt) {
+	if !n.has(PromptGossip) {
 		n.gossiped, n.gossipPause = now.Add(-n.stagger(c.GossipInterval)), c.GossipInterval
 	}
 	n.leaving.deadline, n.pushPull = Never, Never
@@ -107,7 +107,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	}
 	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
 	n.view.add(n.self, ident, Alive, n.inc, now)
-	n.counters.AliveNews++
+	n.counters.AliveUpdates++
 	n.view.size = n.roster.stateSize(n.self, ident)
 	// Staggered, so that members started together don't act in step.
 	n.probe.next = now.Add(n.stagger(c.ProbeInterval))
@@ -313,9 +313,9 @@ func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) 
 
 // put puts a packet out, if there is a way.
 func (n *Node) put(to netip.AddrPort, data []byte, out *Output) {
-	to, ok := n.Way(to)
+	to, ok := n.Route(to)
 	if !ok {
-		n.counters.DroppedNoWay++
+		n.counters.DroppedNoRoute++
 		return
 	}
 	out.Packets = append(out.Packets, Packet{To: to, Data: data})

@@ -57,10 +57,10 @@ const (
 	// NoteUnreachable: Member, failed, says that it lives at From, where nothing answers; N is for how many
 	// seconds it isn't believed.
 	NoteUnreachable
-	// NoteUnheard: we refuted N accusations, and no ping has reached us meanwhile at From, our own address.
-	NoteUnheard
-	// NoteNoWay: Member tells the address From, to which this member can't send: they have no version of IP in common.
-	NoteNoWay
+	// NoteNotPinged: we refuted N accusations, and no ping has reached us meanwhile at From, our own address.
+	NoteNotPinged
+	// NoteNoRoute: Member tells the address From, to which this member can't send: they have no version of IP in common.
+	NoteNoRoute
 	// NoteDetour: to such a Member there is a way after all: it answers at From, too.
 	NoteDetour
 )
@@ -79,7 +79,7 @@ type Counters struct {
 
 	// News of members that changed what this node knows, by gossip, by full exchange, or of its own; a
 	// suspicion of a member that is suspect already isn't any.
-	AliveNews, SuspectNews, DeadNews uint64
+	AliveUpdates, SuspectUpdates, DeadUpdates uint64
 
 	ProbesFailed        uint64 // no ack, direct or not
 	StreamAcks          uint64 // a probe that only the stream answered
@@ -104,6 +104,6 @@ type Counters struct {
 	DroppedMembers      uint64 // table full
 	DroppedMoves        uint64 // claims to another address: too many at once
 	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
-	DroppedNoWay        uint64 // ours, to addresses of a family that can't be sent to
+	DroppedNoRoute      uint64 // ours, to addresses of a family that can't be sent to
 	DroppedStale        uint64 // news older than what is known; normal in gossip
 }

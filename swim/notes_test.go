@@ -8,8 +8,8 @@ func TestNewsIsCountedOnce(t *testing.T) {
 	want := func(reason string, alive, suspect, dead uint64, states [Left + 1]int) {
 		t.Helper()
 		c := tn.n.Counters()
-		if c.AliveNews != alive || c.SuspectNews != suspect || c.DeadNews != dead {
-			t.Errorf("%s: counted %d alive, %d suspect, %d dead, want %d, %d, %d", reason, c.AliveNews, c.SuspectNews, c.DeadNews, alive, suspect, dead)
+		if c.AliveUpdates != alive || c.SuspectUpdates != suspect || c.DeadUpdates != dead {
+			t.Errorf("%s: counted %d alive, %d suspect, %d dead, want %d, %d, %d", reason, c.AliveUpdates, c.SuspectUpdates, c.DeadUpdates, alive, suspect, dead)
 		}
 		if got := tn.n.States(); got != states {
 			t.Errorf("%s: alive, suspect, dead, left: %v, want %v", reason, got, states)

@@ -10,7 +10,7 @@ func (n *Node) noticePause(now Time, out *Output) {
 	due := max(n.seen, min(n.probe.deadline(), n.suspicions.deadline()))
 	gap, late := now.Sub(n.seen), now.Sub(due)
 	n.seen = now
-	if late <= n.cfg.ProbeTimeout/pauseShare || !n.has(Standstill) {
+	if late <= n.cfg.ProbeTimeout/pauseShare || !n.has(PauseCompensation) {
 		return
 	}
 	if late <= n.cfg.ProbeInterval {

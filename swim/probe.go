@@ -294,7 +294,7 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	}
 	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
 		n.counters.DroppedNames++
-		out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: clip(m.Node)})
+		out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: ClipText(m.Node)})
 		return true
 	}
 	if n.asksItself(&m) {
@@ -319,7 +319,7 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) && n.view.at(source).state == Alive {
 		n.correctSender(now, source, out) // it doesn't know that it has to say louder where it is
 	}
-	if n.has(FrankAck) {
+	if n.has(DeferredAck) {
 		out.scratch.acks = append(out.scratch.acks, due)
 	} else {
 		n.sendAck(now, due, out)
@@ -362,7 +362,7 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	}
 	sc.msg = ack.Append(sc.msg[:0])
 	cut := len(sc.msg)
-	if n.has(FrankAck) {
+	if n.has(DeferredAck) {
 		sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
 	}
 	n.pack(out, [][]byte{sc.msg[:cut], sc.msg[cut:]})

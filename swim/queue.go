@@ -18,8 +18,8 @@ type Queue struct {
 	// where the newest overtakes all others, the oldest may come too late. Set it before
 	// the first Add.
 	Fair bool
-	// Echoes takes what has been sent often enough. Nil: it is forgotten.
-	Echoes *Echoes
+	// Rebroadcasts takes what has been sent often enough. Nil: it is forgotten.
+	Rebroadcasts *Rebroadcasts
 
 	slots []slot
 	free  int16            // first free slot + 1, or 0
@@ -129,8 +129,8 @@ func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 		s := sent
 		sent = q.slots[s-1].next
 		if int(q.slots[s-1].sends) >= limit {
-			if q.Echoes != nil {
-				q.Echoes.add(q.slots[s-1].msg)
+			if q.Rebroadcasts != nil {
+				q.Rebroadcasts.add(q.slots[s-1].msg)
 			}
 			q.release(s)
 		} else {

@@ -77,9 +77,9 @@ func (r *Roster) Lookup(name []byte) MemberID { return r.byName[string(name)] }
 // Len is the number of names.
 func (r *Roster) Len() int { return len(r.byName) }
 
-// Keep interns a name for good and returns its ID, or NoMember if there is no more room. Rosters that
+// Intern interns a name for good and returns its ID, or NoMember if there is no more room. Rosters that
 // are given the same names in the same order have the same IDs for them.
-func (r *Roster) Keep(name []byte) MemberID { return r.acquireMember(name) }
+func (r *Roster) Intern(name []byte) MemberID { return r.acquireMember(name) }
 
 // spare is how many further names there is room for.
 func (r *Roster) spare() int { return r.limit - len(r.byName) }

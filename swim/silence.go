@@ -60,7 +60,7 @@ func (n *Node) sample(now Time, q *inquiry, silent bool) {
 		s.last |= 1
 	}
 	switch {
-	case !s.on && bits.OnesCount8(s.last) >= silenceBegins && n.has(Heard) && n.rested(now) >= silenceMost/2:
+	case !s.on && bits.OnesCount8(s.last) >= silenceBegins && n.has(PreferResponsive) && n.rested(now) >= silenceMost/2:
 		s.on, s.next = true, now
 	case s.on && s.last == 0:
 		s.end()
@@ -202,7 +202,7 @@ func (n *Node) tickSilence(now Time, out *Output) {
 	}
 	if width := min(alsoMax, n.view.live/alsoShare); n.health > 0 {
 		n.checkSelf(now, width, out)
-	} else if n.has(Sweep) {
+	} else if n.has(WideProbe) {
 		n.askAlso(now, width, out)
 	}
 }

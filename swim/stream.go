@@ -49,7 +49,7 @@ func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
 }
 
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
-	if to, ok := n.Way(s.To); ok {
+	if to, ok := n.Route(s.To); ok {
 		s.To = to // else the driver may still have one: a stream isn't bound to the socket for packets
 	}
 	n.lastStream++
@@ -134,7 +134,7 @@ func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
 	}
 	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
 		n.counters.DroppedNames++
-		out.note(Note{Level: Warn, Code: NoteWrongName, From: in.From, Text: clip(m.Node)})
+		out.note(Note{Level: Warn, Code: NoteWrongName, From: in.From, Text: ClipText(m.Node)})
 		return true
 	}
 	if n.asksItself(&m) {
@@ -158,7 +158,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		out.note(Note{Level: Warn, Code: NoteRefused, From: c.to, Text: clip(m.Text)})
+		out.note(Note{Level: Warn, Code: NoteRefused, From: c.to, Text: ClipText(m.Text)})
 		return errRefused
 	}
 	switch {

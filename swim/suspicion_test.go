@@ -227,8 +227,8 @@ func TestSuspectIsNotAskedBesideTooManyPings(t *testing.T) {
 	tn.want("in time all the same", "event failed b")
 }
 
-func TestWithoutLastAsk(t *testing.T) {
-	tn := suspecting(t, func(c *Config) { c.Without = LastAsk })
+func TestWithoutFinalProbe(t *testing.T) {
+	tn := suspecting(t, func(c *Config) { c.Without = FinalProbe })
 	tn.advance(24 * time.Second)
 	tn.wantNone("unasked", "b: ping *")
 	tn.want("given up", "event failed b")

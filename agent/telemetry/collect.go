@@ -213,9 +213,9 @@ type count struct {
 }
 
 var counts = []count{
-	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveNews }, nil},
-	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectNews }, nil},
-	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadNews }, nil},
+	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveUpdates }, nil},
+	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectUpdates }, nil},
+	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadUpdates }, nil},
 	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut }, func(r *reading) uint64 { return r.Membership.PacketsOut }},
 	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn }, func(r *reading) uint64 { return r.Membership.PacketsIn }},
 	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut }, func(r *reading) uint64 { return r.Traffic.StreamsDialled }},

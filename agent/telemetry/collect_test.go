@@ -65,7 +65,7 @@ func TestCollectsAllFigures(t *testing.T) {
 	accepted, commands := uint64(1), uint64(5)
 	c := newTestCollector(t, source, func() (uint64, uint64) { return accepted, commands })
 	figures := agent.Metrics{
-		Membership: swim.Counters{AliveNews: 1, SuspectNews: 2, DeadNews: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond, FailuresUnconfirmed: 18},
+		Membership: swim.Counters{AliveUpdates: 1, SuspectUpdates: 2, DeadUpdates: 3, PacketsOut: 4, BytesOut: 400, PacketsIn: 5, BytesIn: 500, Probes: 6, ProbesEnded: 5, ProbeTime: 15 * time.Millisecond, FailuresUnconfirmed: 18},
 		Above: serf.Counters{
 			Joins: 7, Leaves: 8, Failures: 9, Updates: 10, Events: 11, Queries: 12, Acks: 19, Responses: 20, AckDuplicates: 21, ResponseDuplicates: 22,
 			CoordinatesRefused: 23, ZeroRTTs: 24, MessagesIn: 2, MessageBytesIn: 50,
@@ -142,13 +142,13 @@ func TestCollectsDifferences(t *testing.T) {
 	source := new(fakeSource)
 	c := newTestCollector(t, source, noIPC)
 	source.set(func(m *agent.Metrics) {
-		m.Membership.AliveNews, m.Membership.Probes = 100, 50
+		m.Membership.AliveUpdates, m.Membership.Probes = 100, 50
 		m.Coordinate = coord.Coordinate{Height: 0.001}
 	})
 	c.read()
 	c.to = newTestMetrics(t, Options{})
 	source.set(func(m *agent.Metrics) {
-		m.Membership.AliveNews, m.Membership.Probes = 103, 51
+		m.Membership.AliveUpdates, m.Membership.Probes = 103, 51
 		m.Coordinate = coord.Coordinate{Height: 0.002}
 		m.Traffic.StreamBytesOut = 99
 	})
@@ -175,7 +175,7 @@ func TestCollectsTheEndOfHandlers(t *testing.T) {
 	source := new(fakeSource)
 	c := newTestCollector(t, source, noIPC)
 	source.set(func(m *agent.Metrics) {
-		m.Membership.AliveNews, m.Handlers.Total = 1, handler.Counts{Runs: 5, Failed: 1}
+		m.Membership.AliveUpdates, m.Handlers.Total = 1, handler.Counts{Runs: 5, Failed: 1}
 	})
 	c.read()
 	c.to = newTestMetrics(t, Options{})
@@ -379,7 +379,7 @@ func TestReadOnDemand(t *testing.T) {
 		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
 		m := newTestMetrics(t, Options{})
 		c := Collect(m, source, noIPC)
-		source.set(func(m *agent.Metrics) { m.Membership.AliveNews = 7 })
+		source.set(func(m *agent.Metrics) { m.Membership.AliveUpdates = 7 })
 		c.Read()
 		if text := string(m.Dump()); !strings.Contains(text, "memberlist.msg.alive': Count: 7 ") {
 			t.Errorf("not read:\n%s", text)

@@ -93,13 +93,12 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool)
 	var variants []study.Variant
 	repeat, seed, workers := 1, uint64(1), runtime.GOMAXPROCS(0)
 	o.set.Func("variant", "", func(s string) error {
-		for _, v := range known {
-			if v.Name == s {
-				variants = append(variants, v)
-				return nil
-			}
+		v, found := study.VariantNamed(s)
+		if !found {
+			return errors.New("no such variant: see the help")
 		}
-		return errors.New("no such variant: see the help")
+		variants = append(variants, v)
+		return nil
 	})
 	o.whole("repeat", &repeat, repeatMax)
 	o.whole("workers", &workers, workersMax)

@@ -260,7 +260,7 @@ func (c *Cluster) makeRosters(make func() *swim.Roster) {
 	for range c.sim.Workers() {
 		r := make()
 		for i := range c.members {
-			got := r.Keep([]byte(c.members[i].name))
+			got := r.Intern([]byte(c.members[i].name))
 			invariant.Check(got == id(i), "cluster: IDs out of order")
 		}
 		c.rosters = append(c.rosters, r)

@@ -42,9 +42,9 @@ func TestSurvivorsOfALostZone(t *testing.T) {
 	}{
 		"90 %":                {rest: members / 10, events: 15 * time.Second, settling: 35 * time.Second},
 		"97 %":                {rest: members * 3 / 100, events: 30 * time.Second, settling: 60 * time.Second},
-		"97 %, one at a time": {rest: members * 3 / 100, settling: 60 * time.Second, without: swim.Sweep, worse: true},
+		"97 %, one at a time": {rest: members * 3 / 100, settling: 60 * time.Second, without: swim.WideProbe, worse: true},
 		"90 %, as if nothing had happened": {
-			rest: members / 10, settling: 35 * time.Second, without: swim.Heard | swim.Sweep, worse: true,
+			rest: members / 10, settling: 35 * time.Second, without: swim.PreferResponsive | swim.WideProbe, worse: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,6 +39,21 @@ func Variants() []Variant {
 	return list
 }
 
+// VariantNamed returns the variant with this name; the older names of mechanisms are accepted, too.
+func VariantNamed(name string) (Variant, bool) {
+	if lacking, ok := strings.CutPrefix(name, "no-"); ok {
+		if m := swim.ParseMechanism(lacking); m&swim.WithoutOurs != 0 {
+			name = "no-" + m.String()
+		}
+	}
+	list := Variants()
+	i := slices.IndexFunc(list, func(v Variant) bool { return v.Name == name })
+	if i < 0 {
+		return Variant{}, false
+	}
+	return list[i], true
+}
+
 // PaperVariants is how many of Variants are of interest beside the paper: those of the paper and our own.
 const PaperVariants = 6
 

@@ -336,7 +336,7 @@ const farRelays = 4
 
 // relayAnswer sends msg also through as many members as q wants: packets get lost.
 func (n *Node) relayAnswer(now swim.Time, q *question, msg []byte, out *swim.Output) {
-	k, far := int(q.relay), !n.swim.Reaches(q.to)
+	k, far := int(q.relay), !n.swim.CanReach(q.to)
 	switch {
 	case len(msg) > n.swim.MaxUser():
 		return // a stream loses nothing

@@ -15,7 +15,7 @@ type gossip struct {
 	waiting int   // messages in all queues, as they are counted after each change
 
 	intents, queries, events swim.Queue
-	echoes                   swim.Echoes // of events: unlike queries, nobody repeats them
+	echoes                   swim.Rebroadcasts // of events: unlike queries, nobody repeats them
 
 	buf   []byte                                  // a message with its type byte
 	noted struct{ drops, tooLarge, large uint64 } // those that have been told

@@ -44,7 +44,7 @@ func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	n.begin(out)
 	n.leave = leaving{phase: leaveTelling, op: n.newOp()}
 	n.journalLeave()
-	n.swim.Hasten()
+	n.swim.SpeedUpLeave()
 	t := n.memberClock.Next()
 	n.applyOwnLeave(now, t)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}

@@ -122,7 +122,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	}
 	n := &Node{cfg: c, start: now}
 	n.gossip.events.Fair, n.gossip.queries.Fair = true, true // each counts, and grows old
-	n.gossip.events.Echoes = &n.gossip.echoes
+	n.gossip.events.Rebroadcasts = &n.gossip.echoes
 	n.cfg.Tags, n.cfg.Previous = nil, nil
 	n.tags = cloneTags(c.Tags)
 	who, err := c.identity()
@@ -140,7 +140,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	n.cfg.Meta, n.cfg.Versions = who.Meta, who.Versions
 	n.cfg.Carrier = carrier{n}
 	n.cfg.DeadRetention = 0 // forgetting is decided here, see reap
-	n.cfg.Hearsay = c.TombstoneTimeout
+	n.cfg.VerifyForgotten = c.TombstoneTimeout
 	for i := range n.due {
 		n.due[i] = swim.Never
 	}

@@ -6,12 +6,12 @@ import (
 	"serf/wire"
 )
 
-// Echoes are broadcasts that have been sent as often as gossip sends them. They go along, some times more,
+// Rebroadcasts are broadcasts that have been sent as often as gossip sends them. They go along, some times more,
 // with packets that are sent anyway and have room: pings and acks, of which each member gets about two
 // a second. By bad luck, or because it was cut off for a moment, a member may have missed what was gossiped
 // within a second or so; without echoes it would wait for a full exchange, minutes in a large cluster.
-// An echo arms nothing and takes no packet of its own. The zero Echoes is empty.
-type Echoes struct {
+// An echo arms nothing and takes no packet of its own. The zero Rebroadcasts is empty.
+type Rebroadcasts struct {
 	list []echo // oldest first
 	next int    // the first for the next packet
 	free [][]byte
@@ -23,18 +23,18 @@ type echo struct {
 }
 
 const (
-	// EchoesMax bounds them: of a longer burst the newest. Members still take something that old for
+	// RebroadcastsMax bounds them: of a longer burst the newest. Members still take something that old for
 	// news, and a ping with all of them is no longer than a few packets of gossip.
-	EchoesMax = 64
+	RebroadcastsMax = 64
 	// echoTimes is how often each is sent: for six seconds or so.
 	echoTimes = 12
 )
 
 // Len is the number of broadcasts that are kept.
-func (e *Echoes) Len() int { return len(e.list) }
+func (e *Rebroadcasts) Len() int { return len(e.list) }
 
 // Fill adds to p what fits, each once, those first that the last packet had no room for.
-func (e *Echoes) Fill(p *wire.Packer) {
+func (e *Rebroadcasts) Fill(p *wire.Packer) {
 	for range len(e.list) {
 		if e.next >= len(e.list) {
 			e.next = 0
@@ -52,8 +52,8 @@ func (e *Echoes) Fill(p *wire.Packer) {
 }
 
 // add keeps a copy of msg.
-func (e *Echoes) add(msg []byte) {
-	if len(e.list) >= EchoesMax {
+func (e *Rebroadcasts) add(msg []byte) {
+	if len(e.list) >= RebroadcastsMax {
 		e.drop(0)
 		e.next = max(e.next-1, 0)
 	}
@@ -65,10 +65,10 @@ func (e *Echoes) add(msg []byte) {
 }
 
 // drop forgets one. When all are gone their memory is given back.
-func (e *Echoes) drop(i int) {
+func (e *Rebroadcasts) drop(i int) {
 	e.free = append(e.free, e.list[i].msg)
 	e.list = slices.Delete(e.list, i, i+1)
 	if len(e.list) == 0 {
-		*e = Echoes{}
+		*e = Rebroadcasts{}
 	}
 }

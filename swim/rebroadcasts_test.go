@@ -7,7 +7,7 @@ import (
 	"serf/wire"
 )
 
-func fillEchoes(e *Echoes, room int) string {
+func fillEchoes(e *Rebroadcasts, room int) string {
 	var p wire.Packer
 	p.Reset(room)
 	e.Fill(&p)
@@ -32,10 +32,10 @@ func tags(p *wire.Packer) string {
 	return string(b)
 }
 
-func TestQueueLeavesEchoes(t *testing.T) {
+func TestQueueLeavesRebroadcasts(t *testing.T) {
 	const limit = 3
-	var e Echoes
-	q := Queue{Echoes: &e}
+	var e Rebroadcasts
+	q := Queue{Rebroadcasts: &e}
 	q.Add(1, message(10, 'a'))
 	q.Add(2, message(10, 'b'))
 	q.Remove(2)
@@ -59,7 +59,7 @@ func TestQueueLeavesEchoes(t *testing.T) {
 }
 
 func TestEchoesTakeTurns(t *testing.T) {
-	var e Echoes
+	var e Rebroadcasts
 	for _, tag := range []byte("abc") {
 		e.add(message(100, tag))
 	}
@@ -73,14 +73,14 @@ func TestEchoesTakeTurns(t *testing.T) {
 }
 
 func TestEchoesAreBounded(t *testing.T) {
-	var e Echoes
-	for i := range EchoesMax {
+	var e Rebroadcasts
+	for i := range RebroadcastsMax {
 		e.add(message(10, byte(i)))
 	}
 	fillEchoes(&e, 250) // the next to send isn't the first any more
-	e.add(message(10, EchoesMax))
-	if e.Len() != EchoesMax || e.list[0].msg[1] != 1 {
-		t.Fatalf("%d echoes from %d on, want the newest %d", e.Len(), e.list[0].msg[1], EchoesMax)
+	e.add(message(10, RebroadcastsMax))
+	if e.Len() != RebroadcastsMax || e.list[0].msg[1] != 1 {
+		t.Fatalf("%d echoes from %d on, want the newest %d", e.Len(), e.list[0].msg[1], RebroadcastsMax)
 	}
 	left := 0
 	for e.Len() > 0 {
@@ -92,10 +92,10 @@ func TestEchoesAreBounded(t *testing.T) {
 }
 
 func TestEchoesDontAllocate(t *testing.T) {
-	var e Echoes
+	var e Rebroadcasts
 	var p wire.Packer
 	msg := message(50, 'a')
-	for range EchoesMax {
+	for range RebroadcastsMax {
 		e.add(msg)
 	}
 	if n := testing.AllocsPerRun(100, func() {
