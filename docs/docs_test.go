@@ -120,3 +120,52 @@ func anchors(t *testing.T, path string) map[string]bool {
 	}
 	return found
 }
+
+// place is how documents name where something is: `path/file.go: name`.
+var place = regexp.MustCompile("`([a-z0-9_/]+\\.go): (\\w+)`")
+
+// What a document says is in a file is there.
+func TestPlacesExist(t *testing.T) {
+	seen := 0
+	eachFile(t, func(path, text string) {
+		for _, m := range place.FindAllStringSubmatch(text, -1) {
+			seen++
+			source, err := os.ReadFile(filepath.Join(root, m[1]))
+			if err != nil {
+				t.Errorf("%s names %s, which isn't there", path, m[1])
+			} else if !declares(string(source), m[2]) {
+				t.Errorf("%s: %s doesn't declare %s", path, m[1], m[2])
+			}
+		}
+	}, ".md")
+	if seen < 40 {
+		t.Errorf("%d places found: does the pattern still match?", seen)
+	}
+}
+
+// declares tells whether a Go file declares name: a function, method, type, variable or constant.
+func declares(source, name string) bool {
+	declaration := `(?m)^(func (\([^)]*\) )?|type |var |const |\t)` + name + `\b`
+	return regexp.MustCompile(declaration).MatchString(source)
+}
+
+// testName is how documents name a test.
+var testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w+`)
+
+// A test that a document names exists somewhere. (failures.md and parity.md name the package, too:
+// see TestTables of cmd/serf.)
+func TestPagesNameTestsThatExist(t *testing.T) {
+	exists := make(map[string]bool)
+	eachFile(t, func(_, text string) {
+		for _, m := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(text, -1) {
+			exists[m[1]] = true
+		}
+	}, "_test.go")
+	eachFile(t, func(path, text string) {
+		for _, name := range testName.FindAllString(text, -1) {
+			if name != "TestName" && !exists[name] {
+				t.Errorf("%s names %s, which doesn't exist", path, name)
+			}
+		}
+	}, ".md")
+}

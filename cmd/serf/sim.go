@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 	if r.sweep != nil {
 		return r.sweep.run(ctx, e)
 	}
+	defer collectOften(&r.scenario)()
 	bar := newProgress(e.Stderr)
 	if err := r.to.open(); err != nil {
 		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
@@ -66,6 +68,18 @@ func runSim(ctx context.Context, args []string, e env) int {
 	took := time.Since(began)
 	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n", took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
 	return r.judge(e, &report)
+}
+
+// collectOften has the garbage collector keep the memory of a cold start low, until the returned function
+// is called. What members know of each other has no pointers: collecting more often costs 6% more
+// time and saves a third of the memory. A warm start has little to collect.
+func collectOften(s *scenario.Scenario) (end func()) {
+	if s.Start.Warm || os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	const spare = 30 // percent of what is in use
+	was := debug.SetGCPercent(spare)
+	return func() { debug.SetGCPercent(was) }
 }
 
 // judge is the exit code for a report. Of broken rules it says how to see them again.

@@ -87,6 +87,7 @@ func BenchmarkColdJoin(b *testing.B) {
 				b.ReportMetric(time.Duration(c.Now()).Seconds(), "virtual-s/op")
 			}
 			b.ReportMetric((systest.CPUTime()-cpu).Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(peakMemory())/(members*members), "peak-B/pair")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"slices"
 	"time"
 
 	"serf/lamport"
@@ -24,7 +25,7 @@ const echoGap = 10 * time.Second
 // intents are the newest intents about members that aren't known.
 type intents struct {
 	byName map[string]intent
-	queue  []queuedIntent // each name once, by when it was queued
+	queue  []queuedIntent // by when they were queued; some have been taken since
 }
 
 type queuedIntent struct {
@@ -54,11 +55,11 @@ func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped
 	if ok && it.time <= old.time {
 		return false, 0
 	}
-	if !ok {
+	if was := len(s.byName); !ok {
 		for len(s.byName) >= intentsMax {
 			s.dropOldest()
-			dropped++
 		}
+		dropped = was - len(s.byName)
 		if s.byName == nil {
 			s.byName = make(map[string]intent)
 		}
@@ -69,11 +70,26 @@ func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped
 	return true, dropped
 }
 
-// find returns the intent about name, which has become known.
-func (s *intents) find(now swim.Time, name string) (intent, bool) {
+// take returns the intent about name, which has become known, and forgets it: from now on the member's
+// record has its time. When many start together, intents about most of them come first.
+func (s *intents) take(now swim.Time, name string) (intent, bool) {
 	s.expire(now)
 	it, ok := s.byName[name]
-	return it, ok
+	if !ok {
+		return intent{}, false
+	}
+	delete(s.byName, name)
+	const slack = 64 // entries of the queue whose intents were taken
+	switch {
+	case len(s.byName) == 0:
+		*s = intents{}
+	case len(s.queue) > 2*len(s.byName)+slack:
+		s.queue = slices.DeleteFunc(s.queue, func(q queuedIntent) bool {
+			_, waits := s.byName[q.name]
+			return !waits
+		})
+	}
+	return it, true
 }
 
 // expire forgets the intents that are too old. One that has been renewed since it

@@ -59,7 +59,7 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	status := StatusAlive
 	r := n.table.edit(id)
 	if !was.known() {
-		if it, ok := n.intents.find(now, n.roster.Name(id)); ok && it.time > r.statusTime {
+		if it, ok := n.intents.take(now, n.roster.Name(id)); ok && it.time > r.statusTime {
 			r.statusTime = it.time
 			if it.leave && id != n.self {
 				status = StatusLeaving

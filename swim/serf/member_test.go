@@ -200,11 +200,39 @@ func TestIntentsAreBounded(t *testing.T) {
 	if _, dropped := s.add(0, []byte("one more"), intent{time: 1}); dropped != 1 || len(s.byName) != intentsMax {
 		t.Errorf("at the limit %d are dropped, %d kept", dropped, len(s.byName))
 	}
-	if _, ok := s.find(0, "m0"); ok {
+	if _, ok := s.take(0, "m0"); ok {
 		t.Error("the oldest is still there")
 	}
-	if _, ok := s.find(0, "m1"); !ok {
+	if _, ok := s.take(0, "m1"); !ok {
 		t.Error("more than the oldest is gone")
+	}
+}
+
+func TestIntentsOfThoseWhoCameTakeNoMemory(t *testing.T) {
+	var s intents
+	s.add(0, []byte("stranger"), intent{time: 1})
+	for i := range 10_000 {
+		name := fmt.Append(nil, "m", i)
+		s.add(0, name, intent{time: 2})
+		if it, ok := s.take(0, string(name)); !ok || it.time != 2 {
+			t.Fatalf("%s: %v, %v", name, it, ok)
+		}
+		if _, again := s.take(0, string(name)); again {
+			t.Fatalf("%s is there after it was taken", name)
+		}
+	}
+	if len(s.byName) != 1 || len(s.queue) > 100 {
+		t.Errorf("%d intents, %d in the queue", len(s.byName), len(s.queue))
+	}
+	s.add(1, []byte("m1"), intent{time: 3})
+	if _, ok := s.take(swim.Time(intentKeep), "stranger"); ok {
+		t.Error("what was taken keeps the oldest from growing old")
+	}
+	if _, ok := s.take(swim.Time(intentKeep), "m1"); !ok {
+		t.Error("one that came again is forgotten before its time")
+	}
+	if s.byName != nil || s.queue != nil {
+		t.Error("nothing waits, and memory is kept")
 	}
 }
 
@@ -214,10 +242,10 @@ func TestRenewedIntentsOutliveOlderOnes(t *testing.T) {
 	s.add(1, []byte("y"), intent{time: 1})
 	s.add(10, []byte("x"), intent{time: 2})
 	at := swim.Time(1).Add(intentKeep)
-	if _, ok := s.find(at, "y"); ok {
+	if _, ok := s.take(at, "y"); ok {
 		t.Error("y is kept too long")
 	}
-	if it, ok := s.find(at, "x"); !ok || it.time != 2 {
+	if it, ok := s.take(at, "x"); !ok || it.time != 2 {
 		t.Error("x, which has been renewed, is gone")
 	}
 }

@@ -111,7 +111,7 @@ const opAbove swim.OpID = 1 << 62
 
 // arenaKeep is how much memory for the bytes of events is kept from one call to the next: a few
 // packets. A large push/pull gives its memory back.
-const arenaKeep = 64 << 10
+const arenaKeep = 4 << 10
 
 var _ swim.Machine = (*Node)(nil)
 
@@ -240,17 +240,12 @@ func (n *Node) arm(d duty, at swim.Time) { n.due[d] = at }
 // begin starts a call into this node: what the last one lent is over.
 func (n *Node) begin(out *swim.Output) {
 	n.mark = len(out.Events)
-	clear(n.news)
-	n.news, n.ids = kept(n.news), kept(n.ids)
-	if cap(n.arena) > arenaKeep {
-		n.arena = nil
-	}
-	n.arena = n.arena[:0]
+	n.ids, n.arena = n.ids[:0], n.arena[:0]
 }
 
 // listKeep is for how many events or members a list keeps its memory from call to call. A push/pull can bring
 // news of all members at once, and seldom does it twice.
-const listKeep = 256
+const listKeep = 32
 
 // kept empties a list.
 func kept[T any](list []T) []T {
@@ -271,6 +266,21 @@ func (n *Node) finish(now swim.Time, out *swim.Output) {
 	n.journalTimes(now)
 	n.noteDrops(out)
 	out.Events = append(out.Events, n.news...)
+	n.giveBack()
+}
+
+// giveBack drops the lists of a call that are unusually long. What the events borrow of them lives as
+// long as the events do, not until the next call: in a simulation of n members that start together,
+// each would hold what the first push/pull told it of the n.
+func (n *Node) giveBack() {
+	clear(n.news)
+	n.news = kept(n.news)
+	if cap(n.ids) > listKeep {
+		n.ids = nil
+	}
+	if cap(n.arena) > arenaKeep {
+		n.arena = nil
+	}
 }
 
 // drain handles the events that swim has appended, and those that come of that. Their bytes are those of
