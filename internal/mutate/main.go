@@ -1,10 +1,11 @@
-// Command mutate measures what the tests would miss: it makes small random changes to the code, one at a time, and
-// runs the tests that could notice. A change that no test fails for is printed.
+// Command mutate measures what the tests miss. It makes mutants of the program, each with one small
+// random change, and runs the tests that could notice. A mutant that no test fails for has
+// survived: a test is missing there, or the code does nothing.
 //
 //	go run ./internal/mutate -n 150 -seed 1
 //
-// The tree isn't touched: each changed file is given to the go command as an overlay. The packages are drawn from in
-// proportion to their lines, and the same seed draws the same changes from the same tree.
+// The tree isn't touched: the go command gets the changed file as an overlay. From the same tree,
+// the same seed draws the same mutants.
 package main
 
 import (
@@ -24,11 +25,12 @@ import (
 )
 
 func main() {
-	count := flag.Int("n", 150, "how many changes")
+	count := flag.Int("n", 150, "how many mutants")
 	seed := flag.Uint64("seed", 1, "of the draw")
-	first := flag.Int("first", 0, "the number of the first change to try, to go on where an earlier run ended")
-	timeout := flag.Duration("timeout", 3*time.Minute, "for the tests of one package; a change that makes them hang is caught")
-	list := flag.Bool("list", false, "print the changes and try none")
+	first := flag.Int("first", 0, "skip this many mutants, to go on where an earlier run ended")
+	timeout := flag.Duration("timeout", 3*time.Minute,
+		"of a package's tests; a mutant that makes them hang is killed")
+	list := flag.Bool("list", false, "print the mutants and try none")
 	flag.Parse()
 	if err := run(*count, *seed, *first, *timeout, *list, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,29 +38,31 @@ func main() {
 	}
 }
 
-// run tries changes to the packages that the patterns name.
-func run(count int, seed uint64, first int, timeout time.Duration, list bool, patterns []string) error {
+// run tries mutants of the packages that the patterns name.
+func run(
+	count int, seed uint64, first int, timeout time.Duration, list bool, patterns []string,
+) error {
 	if len(patterns) == 0 {
-		patterns = []string{"./lamport", "./wire", "./swim/...", "./netsim/...", "./agent/...", "./cmd/serf"}
+		patterns = []string{"./..."}
 	}
 	packages, err := load(patterns)
 	if err != nil {
 		return err
 	}
-	changes, err := draw(packages, count, rand.New(rand.NewPCG(seed, seed)))
+	mutants, err := draw(packages, count, rand.New(rand.NewPCG(seed, seed)))
 	if err != nil {
 		return err
 	}
 	results := make(map[verdict]int)
-	for i, c := range changes {
+	for i, m := range mutants {
 		if i < first {
 			continue
 		}
-		fmt.Printf("%3d %s\n", i, c)
+		fmt.Printf("%3d %s\n", i, m)
 		if list {
 			continue
 		}
-		v, by, err := try(c, packages, timeout)
+		v, by, err := try(m, packages, timeout)
 		if err != nil {
 			return err
 		}
@@ -66,13 +70,13 @@ func run(count int, seed uint64, first int, timeout time.Duration, list bool, pa
 		fmt.Printf("    %s %s\n", v, by)
 	}
 	if !list {
-		tried := results[caught] + results[missed]
-		fmt.Printf("%d tried, %d caught, %d missed; %d more don't compile\n", tried, results[caught], results[missed], results[invalid])
+		fmt.Printf("%d tried, %d killed, %d survived; %d more don't compile\n",
+			results[killed]+results[survived], results[killed], results[survived], results[invalid])
 	}
 	return nil
 }
 
-// pkg is one package of the module, as go list tells of it.
+// pkg is one package of the module, with the fields that go list gives it.
 type pkg struct {
 	ImportPath, Dir                    string
 	GoFiles, TestGoFiles, XTestGoFiles []string
@@ -98,42 +102,46 @@ func load(patterns []string) ([]pkg, error) {
 type verdict string
 
 const (
-	caught  verdict = "caught"
-	missed  verdict = "MISSED"
-	invalid verdict = "doesn't compile"
+	killed   verdict = "killed"
+	survived verdict = "SURVIVED"
+	invalid  verdict = "doesn't compile"
 )
 
-// try runs the tests of the changed package, then of those that import it, the nearest first, until one fails.
-func try(c *change, packages []pkg, timeout time.Duration) (v verdict, by string, err error) {
+// try runs the tests of the changed package, then those of its importers, the nearest first, until
+// one fails.
+func try(m *mutant, packages []pkg, timeout time.Duration) (v verdict, by string, err error) {
 	dir, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return "", "", err
 	}
 	defer os.RemoveAll(dir)
-	changed, overlay := filepath.Join(dir, filepath.Base(c.file)), filepath.Join(dir, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {c.file: changed}})
+	changed := filepath.Join(dir, filepath.Base(m.file))
+	overlay := filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {m.file: changed}})
 	if err != nil {
 		return "", "", err
 	}
-	if err := errors.Join(os.WriteFile(changed, c.text, 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
+	err = errors.Join(os.WriteFile(changed, m.text, 0o600), os.WriteFile(overlay, text, 0o600))
+	if err != nil {
 		return "", "", err
 	}
-	if exec.Command("go", "build", "-overlay", overlay, "-o", os.DevNull, c.pkg).Run() != nil {
+	if exec.Command("go", "build", "-overlay", overlay, "-o", os.DevNull, m.pkg).Run() != nil {
 		return invalid, "", nil
 	}
-	for _, p := range importers(c.pkg, packages) {
+	for _, p := range importers(m.pkg, packages) {
 		if name, failed := test(p, overlay, timeout); failed {
-			return caught, "by " + strings.TrimPrefix(p, "serf/") + " " + name, nil
+			return killed, "by " + strings.TrimPrefix(p, "serf/") + " " + name, nil
 		}
 	}
-	return missed, "", nil
+	return survived, "", nil
 }
 
 // test runs the tests of a package and returns the first that fails.
 func test(path, overlay string, timeout time.Duration) (name string, failed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-vet=off", "-timeout", timeout.String(), "-overlay", overlay, path)
+	cmd := exec.CommandContext(ctx, "go", "test", "-failfast", "-vet=off",
+		"-timeout", timeout.String(), "-overlay", overlay, path)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return "", false
@@ -150,7 +158,8 @@ func test(path, overlay string, timeout time.Duration) (name string, failed bool
 	return "(panic)", true
 }
 
-// importers returns path and the packages that import it, in whatever way, those with the shortest way first.
+// importers returns path and the packages that import it, directly or not, tests included, the
+// nearest first.
 func importers(path string, packages []pkg) []string {
 	found := []string{path}
 	for i := 0; i < len(found); i++ {

@@ -12,7 +12,7 @@ import (
 	"serf/internal/systest"
 )
 
-func TestTheSameSeedDrawsTheSameChanges(t *testing.T) {
+func TestTheSameSeedDrawsTheSameMutants(t *testing.T) {
 	systest.NeedGo(t)
 	packages, err := load([]string{"."})
 	if err != nil {
@@ -23,8 +23,8 @@ func TestTheSameSeedDrawsTheSameChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range list {
-			texts = append(texts, c.String(), string(c.text))
+		for _, m := range list {
+			texts = append(texts, m.String(), string(m.text))
 		}
 		return texts
 	}
@@ -32,18 +32,18 @@ func TestTheSameSeedDrawsTheSameChanges(t *testing.T) {
 	same := 0
 	for i := range a {
 		if a[i] != again[i] {
-			t.Fatalf("change %d: %s, then %s", i/2, a[i], again[i])
+			t.Fatalf("mutant %d: %s, then %s", i/2, a[i], again[i])
 		}
 		if a[i] == b[i] {
 			same++
 		}
 	}
 	if same == len(a) {
-		t.Error("another seed draws no other changes")
+		t.Error("another seed draws the same mutants")
 	}
 }
 
-// Each place of this function has one change, each of which leaves a file that can be read.
+// subject has one place of each kind, and a message that has none.
 const subject = `package p
 
 func f(a, b int) (int, bool) {
@@ -76,9 +76,12 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A change that the tests notice is caught, one that they don't is missed, and the tree stays as it is.
+// A mutant is killed if a test fails, and survives if none does. The tree stays as it is.
 func TestTry(t *testing.T) {
 	systest.NeedGo(t)
+	if testing.Short() {
+		t.Skip("builds programs")
+	}
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("GOFLAGS", "-mod=mod")
@@ -98,9 +101,9 @@ func TestTry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]verdict{"return a > b": caught, "return a <= b": missed, "return a +": invalid} {
-		c := &change{pkg: "p", file: filepath.Join(dir, "p.go"), text: []byte("package p\n\nfunc Less(a, b int) bool { " + text + " }\n")}
-		if got, _, err := try(c, packages, 0); err != nil || got != want {
+	for text, want := range map[string]verdict{"return a > b": killed, "return a <= b": survived, "return a +": invalid} {
+		m := &mutant{pkg: "p", file: filepath.Join(dir, "p.go"), text: []byte("package p\n\nfunc Less(a, b int) bool { " + text + " }\n")}
+		if got, _, err := try(m, packages, 0); err != nil || got != want {
 			t.Errorf("%s: %s, error %v, want %s", text, got, err, want)
 		}
 	}
