@@ -59,6 +59,11 @@ func (n *Node) handleClaim(now swim.Time, e *swim.Event) {
 	}
 }
 
+// forgetRivals drops the claims to the name of a forgotten member: another may get its ID.
+func (n *Node) forgetRivals(id swim.MemberID) {
+	n.rivals = slices.DeleteFunc(n.rivals, func(r rival) bool { return r.member == id })
+}
+
 // maybeAnswerRival says whether a vote may be given to who claims a member's name, and counts it.
 func (n *Node) maybeAnswerRival(now swim.Time, q *question) bool {
 	id := n.lookup([]byte(q.asker))

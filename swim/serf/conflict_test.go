@@ -233,6 +233,29 @@ func TestAnswersToRivalsAreBounded(t *testing.T) {
 	}
 }
 
+// A rival claims one member's name. Once that member is forgotten, its ID may become another's,
+// whose name the rival never claimed.
+func TestRivalsOfAForgottenMemberAreForgotten(t *testing.T) {
+	x := netip.MustParseAddrPort("10.9.9.9:7946")
+	tn := converseWith(t, unhurried, "b", "c")
+	tn.rivalOf("b", x)
+	tn.fails("b", "c", 2)
+	b := tn.n.lookup([]byte("b"))
+	if !tn.n.swim.Forget(tn.now, b) {
+		t.Fatal("b can't be forgotten")
+	}
+	tn.n.handleForgotten(tn.now, b, &tn.out)
+	tn.member("d", alive("d", 1))
+	if d := tn.n.lookup([]byte("d")); d != b {
+		t.Fatalf("d has ID %d, not %d: this test shows nothing", d, b)
+	}
+	tn.did = nil
+	tn.recv("c", queryFrom("d", 1, 1, vote("d", x, wire.QueryWantAck)))
+	tn.advance(time.Second)
+	tn.want("passed on", "says query _serf_conflict@1")
+	tn.wantIdle("nobody claims the name of d")
+}
+
 // A query that came through others is answered when the asker repeats it itself: it shows where it is.
 func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	stranger := netip.MustParseAddrPort("10.9.9.9:7946")

@@ -153,6 +153,7 @@ func (n *Node) handleForgotten(now swim.Time, id swim.MemberID, out *swim.Output
 	n.gossip.intents.Remove(uint64(id))
 	n.gossip.recount()
 	n.coords.forget(id)
+	n.forgetRivals(id)
 	delete(n.tagCache, id)
 	n.table.drop(id)
 }
