@@ -9,8 +9,9 @@ import (
 	"serf/wire"
 )
 
-// Base is what all members of a cluster know that has run for long: see swim.Base. They joined one after the
-// other, and nothing else ever happened; where they are, in round-trip times, each has to find out.
+// Base is what all members of a cluster know that has run for long: see swim.Base. They joined one
+// after the other, and nothing else ever happened; where they are, in round-trip times, each has to
+// find out.
 //
 // A Base doesn't change. It may be used by several goroutines at once.
 type Base struct {
@@ -20,9 +21,9 @@ type Base struct {
 	clock lamport.Time   // of the members
 }
 
-// NewBase returns a base whose members, all alive since now, would begin with these configurations: what
-// they say of themselves counts. Their IDs are 1, 2 and so on, in this order. The configurations are
-// borrowed; the error joins those of all members.
+// NewBase returns a base whose members, all alive since now, would begin with these configurations:
+// what they say of themselves counts. Their IDs are 1, 2 and so on, in this order. The
+// configurations are borrowed; the error joins those of all members.
 //
 //	base, err := serf.NewBase(now, configs)
 //	roster := base.NewRoster()             // one a goroutine
@@ -97,7 +98,8 @@ func (n *Node) startWarm() {
 	n.journal.wroteMember = b.clock - 1
 }
 
-// find tells which pages of the base's status times a piece of a message is, if it is their very memory.
+// find tells which pages of the base's status times a piece of a message is, if it is their very
+// memory.
 func (b *Base) find(piece []byte) (from, to int, ok bool) {
 	if b == nil {
 		return 0, 0, false

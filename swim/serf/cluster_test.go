@@ -31,7 +31,7 @@ type clusterNode struct {
 	alt    netip.AddrPort // of the other version of IP; invalid if it has none
 	out    swim.Output
 	events []string
-	heard  map[string]int // user events
+	got    map[string]int // how often each user event, NAME=PAYLOAD
 	asked  []swim.OpID
 	answer string // to queries; none if empty
 }
@@ -64,7 +64,7 @@ func (c *cluster) start(name, at string, set func(*Config)) *clusterNode {
 	cfg := DefaultConfig(swim.LAN())
 	cfg.Name, cfg.Addr, cfg.Seed = name, addrOf(at), uint64(at[0])+uint64(c.now)
 	set(&cfg)
-	n := &clusterNode{name: name, addr: cfg.Addr, heard: map[string]int{}}
+	n := &clusterNode{name: name, addr: cfg.Addr, got: map[string]int{}}
 	var err error
 	if n.Node, err = New(c.now, cfg, &n.out); err != nil {
 		c.t.Fatal(err)
@@ -189,7 +189,7 @@ func (c *cluster) record(n *clusterNode, e *swim.Event) {
 	}
 	switch e.Kind {
 	case EventUserEvent:
-		n.heard[fmt.Sprintf("%s=%s", e.Name, e.Data)]++
+		n.got[fmt.Sprintf("%s=%s", e.Name, e.Data)]++
 	case EventQuery:
 		if n.answer != "" {
 			n.asked = append(n.asked, e.Op)
@@ -338,7 +338,7 @@ func TestClusterUserEventsArriveOnce(t *testing.T) {
 		missing, twice := 0, 0
 		for _, from := range c.order {
 			for i := range each {
-				switch n.heard[fmt.Sprintf("%s=%d", from.name, i)] {
+				switch n.got[fmt.Sprintf("%s=%d", from.name, i)] {
 				case 0:
 					missing++
 				case 1:

@@ -10,19 +10,20 @@ import (
 	"serf/swim"
 )
 
-// coalescer collects events for a while, so that many become few (spec 3.5).
+// coalescer collects events for a while, so that many become few.
 type coalescer struct {
-	members  []memberChange // one a member, by when it was first heard of
-	byMember map[swim.MemberID]int
-	membersQ window
+	members       []memberChange // one per member, in the order of their first changes
+	byMember      map[swim.MemberID]int
+	membersWindow collection
 
-	events  []heldEvent
-	newest  map[string]lamport.Time // of each name
-	eventsQ window
+	events       []coalescedEvent
+	newest       map[string]lamport.Time // by name
+	eventsWindow collection
 }
 
-// heldEventsMax bounds the user events that are held back; with more they're told early.
-const heldEventsMax = 4096
+// coalescedEventsMax bounds the user events that are collected; at the limit they are flushed
+// early.
+const coalescedEventsMax = 4096
 
 type memberChange struct {
 	id   swim.MemberID
@@ -30,33 +31,33 @@ type memberChange struct {
 	flag bool
 }
 
-type heldEvent struct {
+type coalescedEvent struct {
 	time          lamport.Time
 	name, payload []byte
 }
 
-// window is the time of one collection: it ends when it has been quiet, and anyway
-// at end.
-type window struct{ end swim.Time }
+// collection is the time of one collection: it ends when it has been quiet for a while, or at end.
+type collection struct{ end swim.Time }
 
-// extend returns when the window is to be closed, given news at now.
-func (w *window) extend(now swim.Time, period, quiet time.Duration) swim.Time {
-	if w.end == 0 {
-		w.end = now.Add(period)
+// extend returns when to flush, given a new event at now.
+func (c *collection) extend(now swim.Time, period, quiet time.Duration) swim.Time {
+	if c.end == 0 {
+		c.end = now.Add(period)
 	}
-	return min(w.end, now.Add(quiet))
+	return min(c.end, now.Add(quiet))
 }
 
-func (n *Node) coalescesMembers() bool { return n.cfg.CoalescePeriod > 0 && n.cfg.QuiescentPeriod > 0 }
+func (c *Config) coalescesMembers() bool { return c.CoalescePeriod > 0 && c.QuiescentPeriod > 0 }
 
-func (n *Node) coalescesEvents() bool {
-	return n.cfg.UserCoalescePeriod > 0 && n.cfg.UserQuiescentPeriod > 0
+func (c *Config) coalescesEvents() bool {
+	return c.UserCoalescePeriod > 0 && c.UserQuiescentPeriod > 0
 }
 
-// coalesceMember holds a change back. It replaces an earlier one of the same member.
+// coalesceMember collects a change of a member, in place of an earlier one.
 func (n *Node) coalesceMember(now swim.Time, kind swim.EventKind, id swim.MemberID, flag bool) {
 	c := &n.coalesce
-	n.arm(dutyMembersTold, c.membersQ.extend(now, n.cfg.CoalescePeriod, n.cfg.QuiescentPeriod))
+	flush := c.membersWindow.extend(now, n.cfg.CoalescePeriod, n.cfg.QuiescentPeriod)
+	n.arm(timerFlushMembers, flush)
 	i, ok := c.byMember[id]
 	if !ok {
 		if c.byMember == nil {
@@ -68,8 +69,8 @@ func (n *Node) coalesceMember(now swim.Time, kind swim.EventKind, id swim.Member
 	}
 	n.count.Coalesced++
 	ch := &c.members[i]
-	// An update just after a join must not hide it from who never heard of the member,
-	// and a restart just told must not get lost.
+	// An update right after a join must not hide the join from listeners that never saw the member,
+	// nor lose the flag of a restart.
 	if kind == EventMemberUpdate && ch.kind == EventMemberJoin {
 		ch.flag = ch.flag || flag
 		return
@@ -77,56 +78,60 @@ func (n *Node) coalesceMember(now swim.Time, kind swim.EventKind, id swim.Member
 	*ch = memberChange{id, kind, flag || ch.flag && ch.kind == kind}
 }
 
-// holds tells whether a change of id waits to be told. After a standstill it may have waited for so long that
-// the member is due to be forgotten: it mustn't be, before whoever is told can ask who it was.
+// holds says whether a change of id waits. After a pause of the process it may have waited for so
+// long that the member is due to be forgotten, which must not happen before the listener could look
+// it up.
 func (c *coalescer) holds(id swim.MemberID) bool {
 	_, held := c.byMember[id]
 	return held
 }
 
-// tellCoalescedMembers ends a collection: one event for each kind, with all its members
-// by name. Who would be reported as what it was reported last is left out.
-func (n *Node) tellCoalescedMembers() {
+// flushMembers ends a collection with one event per kind, for its members sorted by name. Members
+// whose last event was of the same kind are left out.
+func (n *Node) flushMembers() {
 	c := &n.coalesce
-	n.arm(dutyMembersTold, swim.Never)
+	n.arm(timerFlushMembers, swim.Never)
 	slices.SortFunc(c.members, func(a, b memberChange) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(n.roster.Name(a.id), n.roster.Name(b.id)))
+		byName := strings.Compare(n.roster.Name(a.id), n.roster.Name(b.id))
+		return cmp.Or(cmp.Compare(a.kind, b.kind), byName)
 	})
 	for rest := c.members; len(rest) > 0; {
-		kind, at, flag := rest[0].kind, len(n.ids), false
+		kind, at, flag := rest[0].kind, len(n.call.ids), false
 		for ; len(rest) > 0 && rest[0].kind == kind; rest = rest[1:] {
+			// An update doesn't say whether the member is there.
 			if r := n.table.edit(rest[0].id); kind != EventMemberUpdate {
-				if r.told == kind {
+				if r.lastEmitted == kind {
 					n.count.Coalesced++
 					continue
 				}
-				r.told = kind // an update leaves open whether it is there
+				r.lastEmitted = kind
 			}
 			flag = flag || rest[0].flag
-			n.ids = append(n.ids, rest[0].id)
+			n.call.ids = append(n.call.ids, rest[0].id)
 		}
-		if ids := n.ids[at:len(n.ids):len(n.ids)]; len(ids) > 0 {
-			n.tell(swim.Event{Kind: kind, Members: ids, Flag: flag})
+		if ids := n.call.ids[at:len(n.call.ids):len(n.call.ids)]; len(ids) > 0 {
+			n.call.emit(swim.Event{Kind: kind, Members: ids, Flag: flag})
 		}
 	}
-	c.members, c.byMember, c.membersQ = nil, nil, window{}
+	c.members, c.byMember, c.membersWindow = nil, nil, collection{}
 }
 
-// FlushCoalesced tells at once what is held back to be coalesced: for who is about to stop this node.
+// FlushCoalesced hands out at once what is being coalesced. Call it before stopping this node.
 func (n *Node) FlushCoalesced(now swim.Time, out *swim.Output) {
-	n.begin(out)
-	n.tellCoalescedMembers()
-	n.tellCoalescedEvents()
+	n.call.begin(out)
+	n.flushMembers()
+	n.flushUserEvents()
 	n.finish(now, out)
 }
 
-// coalesceEvent holds a user event back.
+// coalesceEvent collects a user event.
 func (n *Node) coalesceEvent(now swim.Time, t lamport.Time, name, payload []byte) {
 	c := &n.coalesce
-	if len(c.events) >= heldEventsMax {
-		n.tellCoalescedEvents()
+	if len(c.events) >= coalescedEventsMax {
+		n.flushUserEvents()
 	}
-	n.arm(dutyEventsTold, c.eventsQ.extend(now, n.cfg.UserCoalescePeriod, n.cfg.UserQuiescentPeriod))
+	flush := c.eventsWindow.extend(now, n.cfg.UserCoalescePeriod, n.cfg.UserQuiescentPeriod)
+	n.arm(timerFlushUserEvents, flush)
 	if c.newest == nil {
 		c.newest = make(map[string]lamport.Time)
 	}
@@ -135,21 +140,25 @@ func (n *Node) coalesceEvent(now swim.Time, t lamport.Time, name, payload []byte
 		return
 	}
 	c.newest[string(name)] = t
-	c.events = append(c.events, heldEvent{t, slices.Clone(name), slices.Clone(payload)})
+	c.events = append(c.events, coalescedEvent{t, slices.Clone(name), slices.Clone(payload)})
 }
 
-// tellCoalescedEvents ends a collection: of each name only the newest are told, in
-// the order of their times.
-func (n *Node) tellCoalescedEvents() {
+// flushUserEvents ends a collection with the newest events of each name, in the order of their
+// times.
+func (n *Node) flushUserEvents() {
 	c := &n.coalesce
-	n.arm(dutyEventsTold, swim.Never)
-	slices.SortStableFunc(c.events, func(a, b heldEvent) int { return cmp.Compare(a.time, b.time) })
+	n.arm(timerFlushUserEvents, swim.Never)
+	slices.SortStableFunc(c.events, func(a, b coalescedEvent) int {
+		return cmp.Compare(a.time, b.time)
+	})
 	for _, e := range c.events {
 		if e.time < c.newest[string(e.name)] {
 			n.count.Coalesced++
 			continue
 		}
-		n.tell(swim.Event{Kind: EventUserEvent, LTime: uint64(e.time), Name: e.name, Data: e.payload, Flag: true})
+		n.call.emit(swim.Event{
+			Kind: EventUserEvent, LTime: uint64(e.time), Name: e.name, Data: e.payload, Flag: true,
+		})
 	}
-	c.events, c.newest, c.eventsQ = nil, nil, window{}
+	c.events, c.newest, c.eventsWindow = nil, nil, collection{}
 }

@@ -148,7 +148,7 @@ func TestUserEventsAreCoalesced(t *testing.T) {
 
 func TestHeldEventsAreBounded(t *testing.T) {
 	tn := converseWith(t, coalescing, "b")
-	for i := range heldEventsMax + 1 {
+	for i := range coalescedEventsMax + 1 {
 		tn.recv("b", coalescible(fmt.Sprint(i), "", uint64(i+1)))
 	}
 	if got := len(tn.n.coalesce.events); got != 1 {
@@ -160,7 +160,7 @@ func TestHeldEventsAreBounded(t *testing.T) {
 			told++
 		}
 	}
-	if told != heldEventsMax {
+	if told != coalescedEventsMax {
 		t.Errorf("%d told early", told)
 	}
 }

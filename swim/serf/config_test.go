@@ -108,7 +108,7 @@ func TestMessagesAreThoseOfTheReference(t *testing.T) {
 		t.Errorf("no tags %s, want %s", got, hex["tags-empty"])
 	}
 	tn := converse(t, "b")
-	if got := fmt.Sprintf("%x", tn.n.answerConflict(tn.now, &question{}, []byte("z"))); got != hex["conflict-response-unknown"] {
+	if got := fmt.Sprintf("%x", tn.n.answerConflict(tn.now, &inboundQuery{}, []byte("z"))); got != hex["conflict-response-unknown"] {
 		t.Errorf("unknown %s", got)
 	}
 }
@@ -143,7 +143,7 @@ func TestCoordinates(t *testing.T) {
 	there := wire.Coordinate(coord.Origin())
 	there.Vec[0] = 0.2
 	acked := func(data []byte) {
-		tn.n.begin(&tn.out)
+		tn.n.call.begin(&tn.out)
 		tn.n.handle(tn.now, &swim.Event{Kind: swim.EventAcked, Member: tn.n.lookup([]byte("b")), RTT: 50 * time.Millisecond, Data: data}, &tn.out)
 		tn.n.finish(tn.now, &tn.out)
 		tn.collect()

@@ -23,14 +23,14 @@ func TestKeepsName(t *testing.T) {
 		age              time.Duration
 		want             bool
 	}{
-		{0, 0, 0, true},                // nobody answered
-		{0, 1, 24 * time.Hour, false},  // all against
-		{1, 0, 0, true},                // all for
-		{2, 1, 0, true},                // majority
-		{1, 2, 24 * time.Hour, false},  // minority
-		{1, 1, incumbency, true},       // tied, here first
-		{1, 1, incumbency - 1, false},  // tied, just came
-		{50, 50, 24 * time.Hour, true}, // tied
+		{0, 0, 0, true},                 // nobody answered
+		{0, 1, 24 * time.Hour, false},   // all against
+		{1, 0, 0, true},                 // all for
+		{2, 1, 0, true},                 // majority
+		{1, 2, 24 * time.Hour, false},   // minority
+		{1, 1, incumbentAge, true},      // tied, here first
+		{1, 1, incumbentAge - 1, false}, // tied, just came
+		{50, 50, 24 * time.Hour, true},  // tied
 	} {
 		if got := keepsName(tt.matching, tt.others, tt.age); got != tt.want {
 			t.Errorf("%d for, %d against, age %v: %v", tt.matching, tt.others, tt.age, got)
@@ -42,14 +42,14 @@ func TestKeepsName(t *testing.T) {
 func (tn *conversation) contest() *query {
 	tn.t.Helper()
 	n := tn.n
-	n.begin(&tn.out)
+	n.call.begin(&tn.out)
 	n.handle(tn.now, &swim.Event{Kind: swim.EventConflict, Member: n.self, Addr: addrOf("x")}, &tn.out)
 	n.finish(tn.now, &tn.out)
 	tn.collect()
-	if len(n.asking.running) == 0 {
+	if len(n.queries) == 0 {
 		return nil
 	}
-	return n.asking.running[0]
+	return n.queries[0]
 }
 
 func TestNameConflictIsPutToTheVote(t *testing.T) {
@@ -73,7 +73,7 @@ func TestNameConflictIsPutToTheVote(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tn := converse(t, "b", "c", "d")
-			tn.advance(incumbency)
+			tn.advance(incumbentAge)
 			q := tn.contest()
 			tn.wantNote("it is told", NoteVote)
 			for _, from := range []string{"b", "c", "d"} {
@@ -100,7 +100,7 @@ func TestVotesHaveAGap(t *testing.T) {
 		t.Fatal("no vote")
 	}
 	tn.contest()
-	if got := len(tn.n.asking.running); got != 1 {
+	if got := len(tn.n.queries); got != 1 {
 		t.Errorf("%d votes at once", got)
 	}
 	tn.advance(voteGap / 2)
@@ -186,7 +186,7 @@ func TestRivalOfAMemberIsAnswered(t *testing.T) {
 }
 
 func conflictAnswerAbout(tn *conversation, name string) string {
-	return string(tn.n.answerConflict(tn.now, &question{}, []byte(name)))
+	return string(tn.n.answerConflict(tn.now, &inboundQuery{}, []byte(name)))
 }
 
 func TestAnswersToRivalsAreBounded(t *testing.T) {
@@ -302,7 +302,7 @@ func TestRivalsAnswerEachOther(t *testing.T) {
 	} {
 		tn := converse(t, "b")
 		n := tn.n
-		n.conflict.rival, n.conflict.late = x, tt.late
+		n.conflict.rival, n.conflict.rivalFirst = x, tt.late
 		tn.recvFrom(x, queryFrom("a", 3, 3, vote("a", x, tt.flags)))
 		if tt.want != nil {
 			m := own
@@ -333,14 +333,14 @@ func TestWhoCededItsNameQuits(t *testing.T) {
 		if tt.late {
 			e.N = 1
 		}
-		tn.n.begin(&tn.out)
+		tn.n.call.begin(&tn.out)
 		tn.n.handle(tn.now, &e, &tn.out)
 		tn.n.finish(tn.now, &tn.out)
 		tn.collect()
 		if tt.asked {
 			tn.recv("x", queryFrom("a", 3, 3, vote("a", addrOf("x"), 0)))
 		}
-		q := tn.n.asking.running[0]
+		q := tn.n.queries[0]
 		for _, a := range tt.answers {
 			tn.recv("b", answerMsg("b", uint64(q.time), q.id, a))
 		}

@@ -6,7 +6,7 @@ import (
 	"serf/wire"
 )
 
-// coordinates is where this node and the others are, in round trip times.
+// coordinates is this node's network coordinate and the last ones of others.
 type coordinates struct {
 	off    bool
 	client coord.Client
@@ -16,7 +16,7 @@ func (c *coordinates) init(cfg *Config) {
 	c.off, c.client = cfg.DisableCoordinates, coord.New(cfg.CoordinatesMax)
 }
 
-// appendPayload appends what acks of this node carry.
+// appendPayload appends what this node's acks carry.
 func (c *coordinates) appendPayload(b []byte) []byte {
 	if c.off {
 		return b
@@ -27,28 +27,27 @@ func (c *coordinates) appendPayload(b []byte) []byte {
 
 func (c *coordinates) forget(id swim.MemberID) { c.client.Forget(uint32(id)) }
 
-// handleAcked learns from a direct ping how far a member is.
+// handleAcked updates the own coordinate by the round trip of a direct probe.
 func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
 	c := &n.coords
 	if c.off || len(e.Data) == 0 {
 		return
 	}
 	w, err := wire.ParseAckPayload(e.Data)
-	other := coord.Coordinate(w)
 	if err == nil {
 		if e.RTT == 0 {
 			n.count.ZeroRTTs++
 		}
-		err = c.client.Update(uint32(e.Member), other, e.RTT, n.swim.RandomFloat)
+		err = c.client.Update(uint32(e.Member), coord.Coordinate(w), e.RTT, n.swim.RandomFloat)
 	}
 	if err != nil {
 		n.count.CoordinatesRefused++
-		n.note(out, swim.Note{Level: swim.Trace, Code: NoteCoordinateRefused, Member: e.Member, Err: err})
+		n.note(out, swim.Trace, NoteCoordinateRefused, swim.Note{Member: e.Member, Err: err})
 	}
 }
 
-// Coordinate returns where a member was when it was probed last, or where this node is; false if
-// that isn't known.
+// Coordinate returns this node's coordinate, or that of a member when it was last probed; false if
+// it isn't known.
 func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
 	if n.coords.off {
 		return coord.Coordinate{}, false

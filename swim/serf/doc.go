@@ -1,21 +1,25 @@
-// Package serf is a Serf node on top of a [swim.Node]: statuses that tell a departure
-// from a failure, user events, queries, tags, keys and coordinates.
+// Package serf is a Serf node on top of a [swim.Node]: member statuses that tell a departure from a
+// failure, user events, queries, tags, keys and network coordinates.
 //
-// It is a function of its inputs, as swim is: the driver says what happened and when,
-// and finds the effects in a [swim.Output]. Of the events there, those of the
-// membership below are replaced by the ones of this package (EventMemberJoin and so on).
+// Like swim it is a function of its inputs: the driver says what happened and when, and finds the
+// effects in a [swim.Output]. There, events of this package (EventMemberJoin and so on) take the
+// place of those of the membership.
 //
 // Where to look for what:
 //
-//   - node.go: the node, its inputs, and how messages and events of the membership get to their handlers;
-//   - member.go, table.go, reap.go: what a member's status is, and when it is listed no more;
-//   - intent.go, leave.go: what members say about coming and going, in Lamport time;
-//   - event.go, query.go, asked.go: user events, own queries, and the queries of others;
-//   - gossip.go: the queues that share packets with the membership; state.go: what a push/pull carries;
-//   - keys.go, conflict.go, coordinate.go: keyrings, two members of one name, round-trip times;
-//   - journal.go: what a snapshot has to keep.
+//   - node.go, call.go: the node, its inputs, and how messages and events of the membership get to
+//     their handlers;
+//   - member.go, table.go, reap.go: the status of a member, and when it is no longer listed;
+//   - intent.go, leave.go: what members say about joining and leaving, in Lamport time;
+//   - event.go, large.go, coalesce.go: user events;
+//   - query.go, repeat.go: own queries; inbound.go, relay.go: those that come in, and replies;
+//   - gossip.go: the broadcast queues; state.go: this layer's part of a push/pull;
+//   - join.go, rejoin.go: joins; keys.go, conflict.go, coordinate.go: keyrings, two members of one
+//     name, round trips;
+//   - journal.go: the lines of a snapshot; base.go: warm starts of simulations.
 //
-// Messages spread with a Lamport time each: who receives one moves its clock past it, so
-// that "later" means the same everywhere, and windows of times recognise what was seen. Times that
-// no honest member can have reached are refused.
+// Every message carries a Lamport time. Members that receive it move their clock past it, so that
+// "later" means the same everywhere, and windows of recent times recognise duplicates. Times that
+// no honest member can have reached are refused. See docs/protocol.md, Serf messages and Lamport
+// clocks.
 package serf

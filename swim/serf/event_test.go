@@ -35,10 +35,10 @@ func TestEventsEchoInAcks(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", userEventMsg("deploy", "v1", 1))
 	tn.advance(5 * time.Second)
-	if n := tn.n.Swim().Queued() + tn.n.gossip.waiting; n > 0 {
+	if n := tn.n.Swim().Queued() + tn.n.gossip.queued; n > 0 {
 		t.Fatalf("%d broadcasts wait, want none: this is about what comes after", n)
 	}
-	if tn.n.gossip.echoes.Len() != 1 {
+	if tn.n.gossip.rebroadcasts.Len() != 1 {
 		t.Fatal("the event has no echo")
 	}
 	var p wire.Packer

@@ -108,7 +108,7 @@ func TestEventsAndQueriesCrossFamilies(t *testing.T) {
 			c.run(12 * time.Second)
 			heard := 0
 			for _, n := range c.order {
-				if n.heard["hello="+asker.name] != 1 {
+				if n.got["hello="+asker.name] != 1 {
 					t.Errorf("%+v: %s misses the event of %s", tt, n.name, asker.name)
 				}
 				if n.Counters().Queries > before[n.name] {

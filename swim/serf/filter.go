@@ -2,6 +2,7 @@ package serf
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -9,10 +10,10 @@ import (
 	"serf/wire"
 )
 
-// audience says whom a query is meant for: members that pass all of its filters.
-// The zero audience is everybody.
-type audience struct {
-	names []map[string]bool // one of each must be the member's
+// queryFilters say which members a query is meant for: those that all filters match. Without any it
+// is meant for all.
+type queryFilters struct {
+	names []map[string]bool
 	tags  []tagFilter
 }
 
@@ -21,79 +22,81 @@ type tagFilter struct {
 	expr *regexp.Regexp
 }
 
-// includes says whether a member of this name, with these tags, is meant. A tag that it
-// doesn't have counts as an empty one.
-func (a *audience) includes(name string, tags map[string]string) bool {
-	for _, names := range a.names {
+// match says whether all filters match a member with this name and these tags. A missing tag counts
+// as an empty one.
+func (f *queryFilters) match(name string, tags map[string]string) bool {
+	for _, names := range f.names {
 		if !names[name] {
 			return false
 		}
 	}
-	for _, f := range a.tags {
-		if !f.expr.MatchString(tags[f.tag]) {
+	for _, t := range f.tags {
+		if !t.expr.MatchString(tags[t.tag]) {
 			return false
 		}
 	}
 	return true
 }
 
-// newAudience makes one of what a user asks for, and its form on the wire. The error names
-// the expression that doesn't compile.
-func newAudience(nodes []string, tags map[string]string) (audience, wire.FilterList, error) {
-	var a audience
+// newQueryFilters returns the filters that a user gives, also as they are on the wire. The error
+// names the expression that doesn't compile.
+func newQueryFilters(
+	nodes []string, tags map[string]string,
+) (queryFilters, wire.FilterList, error) {
+	var f queryFilters
 	var list wire.FilterList
 	if len(nodes) > 0 {
 		list.AddNodes(nodes...)
-		a.addNames(slices.Values(nodes))
+		f.addNames(slices.Values(nodes))
 	}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
 		expr, err := regexp.Compile(tags[tag])
 		if err != nil {
-			return a, list, fmt.Errorf("filter of tag %q: %w", tag, err)
+			return f, list, fmt.Errorf("filter of tag %q: %w", tag, err)
 		}
 		list.AddTag(tag, tags[tag])
-		a.tags = append(a.tags, tagFilter{tag, expr})
+		f.tags = append(f.tags, tagFilter{tag, expr})
 	}
-	return a, list, nil
+	return f, list, nil
 }
 
-// parseAudience reads the filters of a query that was received. A filter of an unknown
-// kind is an error: nobody can say whether it matches.
-func parseAudience(list wire.FilterList) (audience, error) {
-	var a audience
+// parseQueryFilters reads the filters of an inbound query. A filter of an unknown kind is an error:
+// this node can't tell whether it matches.
+func parseQueryFilters(list wire.FilterList) (queryFilters, error) {
+	var filters queryFilters
 	it := list.Iter()
 	for it.Next() {
 		switch it.Kind {
 		case wire.FilterNode:
 			f, err := wire.ParseNodeFilter(it.Body)
 			if err != nil {
-				return a, err
+				return filters, err
 			}
-			a.addNames(func(yield func(string) bool) {
+			filters.addNames(func(yield func(string) bool) {
 				for n := f.Names.Iter(); n.Next() && yield(string(n.Elem)); {
 				}
 			})
 		case wire.FilterTag:
 			f, err := wire.ParseTagFilter(it.Body)
 			if err != nil {
-				return a, err
+				return filters, err
 			}
 			expr, err := regexp.Compile(string(f.Expr))
 			if err != nil {
-				return a, err
+				return filters, err
 			}
-			a.tags = append(a.tags, tagFilter{string(f.Tag), expr})
+			filters.tags = append(filters.tags, tagFilter{string(f.Tag), expr})
 		default:
-			return a, errUnknownFilter
+			return filters, errUnknownFilter
 		}
 	}
-	return a, it.Err
+	return filters, it.Err
 }
 
-func (a *audience) addNames(names func(yield func(string) bool)) {
+func (f *queryFilters) addNames(names iter.Seq[string]) {
 	set := make(map[string]bool)
 	for name := range names {
 		set[name] = true
 	}
-	a.names = append(a.names, set)
+	f.names = append(f.names, set)
 }

@@ -7,64 +7,68 @@ import (
 	"serf/wire"
 )
 
-// gossip is what waits to be told to others by this layer. Each queue holds swim.QueueMax
-// messages; what was sent most is given up first, and counted.
+// gossip is this layer's broadcast queues. Each holds swim.QueueMax messages; when it is full the
+// one that was sent most often is dropped, and counted.
 type gossip struct {
-	turns   uint8 // packets filled
-	fresh   bool  // something was queued, or couldn't be, since noteDrops looked
-	waiting int   // messages in all queues, as they are counted after each change
+	turns   uint8 // packets filled, modulo 256
+	changed bool  // a message was queued or dropped since the last noteDrops
+	queued  int   // messages in all queues; see recount
 
 	intents, queries, events swim.Queue
-	echoes                   swim.Rebroadcasts // of events: unlike queries, nobody repeats them
+	rebroadcasts             swim.Rebroadcasts // of events; queries are repeated by the asker instead
 
-	buf   []byte                                  // a message with its type byte
-	noted struct{ drops, tooLarge, large uint64 } // those that have been told
+	buf   []byte                                  // of wrap
+	noted struct{ drops, tooLarge, large uint64 } // figures of the last notes
 }
 
-func (g *gossip) recount() { g.waiting = g.intents.Len() + g.queries.Len() + g.events.Len() }
+func (g *gossip) init() {
+	g.events.Fair, g.queries.Fair = true, true // messages count equally, and lose value with age
+	g.events.Rebroadcasts = &g.rebroadcasts
+}
+
+func (g *gossip) recount() { g.queued = g.intents.Len() + g.queries.Len() + g.events.Len() }
 
 func (g *gossip) drops() uint64 {
 	return g.intents.Drops() + g.queries.Drops() + g.events.Drops()
 }
 
-// sent is how many messages have been gossiped, counted for each member that they went to, and their bytes.
+// sent is the messages that were gossiped, counted once per recipient, and their bytes.
 func (g *gossip) sent() (messages, bytes uint64) {
 	for _, q := range [...]*swim.Queue{&g.intents, &g.queries, &g.events} {
 		m, b := q.Sent()
 		messages, bytes = messages+m, bytes+b
 	}
-	return messages, bytes - messages // without the type byte of the layer below
+	return messages, bytes - messages // without the type byte that wrap adds
 }
 
-// user returns msg, one of Serf's, as a message of the layer below.
-func (g *gossip) user(msg []byte) []byte {
+// wrap returns a Serf message as a user message of the membership, valid until the next wrap.
+func (g *gossip) wrap(msg []byte) []byte {
 	g.buf = wire.AppendUser(g.buf[:0], msg)
 	return g.buf
 }
 
-// spreadIntent queues msg, an intent about name. It replaces an older one about the same
-// member: with a queue of news the newest is all that counts.
-func (n *Node) spreadIntent(name, msg []byte) {
-	n.spread(&n.gossip.intents, uint64(n.lookup(name)), msg)
+// broadcastIntent queues msg, an intent about name, in place of an older one about the same member.
+func (n *Node) broadcastIntent(name, msg []byte) {
+	n.broadcast(&n.gossip.intents, uint64(n.lookup(name)), msg)
 }
 
-// spread queues a copy of msg. Somebody who is alone tells nobody: who comes
-// later learns by push/pull.
-func (n *Node) spread(q *swim.Queue, key uint64, msg []byte) {
+// broadcast queues a copy of msg. A node that is alone queues nothing: members that come later
+// learn it by push/pull.
+func (n *Node) broadcast(q *swim.Queue, key uint64, msg []byte) {
 	if n.alone() {
 		return
 	}
-	n.gossip.fresh = true
+	n.gossip.changed = true
 	if len(msg) > n.swim.MaxUser() {
-		// It would wait for ever, with gossip armed for nothing.
+		// It would wait for ever, and keep gossip busy for nothing.
 		n.count.TooLargeToGossip++
 		return
 	}
-	q.Add(key, n.gossip.user(msg))
+	q.Add(key, n.gossip.wrap(msg))
 	n.gossip.recount()
 }
 
-// sendTo sends msg to a member: in a packet if it fits, else by a stream.
+// sendTo sends msg to one address: in a packet if it fits, by a stream otherwise.
 func (n *Node) sendTo(now swim.Time, to netip.AddrPort, msg []byte, out *swim.Output) {
 	if len(msg) > n.swim.MaxUser() {
 		n.swim.SendUserStream(now, to, msg, out)
@@ -73,27 +77,27 @@ func (n *Node) sendTo(now swim.Time, to netip.AddrPort, msg []byte, out *swim.Ou
 	n.swim.SendUser(now, to, msg, out)
 }
 
-// carrier is this layer as swim sees it.
+// carrier is how swim sees this layer.
 type carrier struct{ n *Node }
 
-// fairTurn: in one packet of so many the order of the queues is reversed. Else a
-// storm of intents keeps user events waiting until it's over (F22). The membership gives way to this
-// layer in one of four: the two must not keep in step.
+// fairTurn: in one packet out of so many, events come before intents, or a storm of intents would
+// hold up user events until it is over. The membership yields to this layer in one packet out of
+// four; the two numbers must have no common divisor.
 const fairTurn = 3
 
 // AppendBroadcasts implements swim.Carrier.
 func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	g := &c.n.gossip
 	g.turns++
-	if g.waiting > 0 {
+	if g.queued > 0 {
 		g.fill(p, c.n.swim.Retransmits(), copies)
 	}
-	if copies == 1 { // a ping or an ack, which goes out anyway
-		g.echoes.Fill(p)
+	if copies == 1 { // a ping or an ack, which is sent anyway
+		g.rebroadcasts.Fill(p)
 	}
 }
 
-// fill adds what waits to p, which goes to so many members.
+// fill adds queued messages to a packet that goes to so many members.
 func (g *gossip) fill(p *wire.Packer, limit, copies int) {
 	order := [3]*swim.Queue{&g.intents, &g.queries, &g.events}
 	if g.turns%fairTurn == 0 {
@@ -106,7 +110,7 @@ func (g *gossip) fill(p *wire.Packer, limit, copies int) {
 }
 
 // BroadcastsQueued implements swim.Carrier.
-func (c carrier) BroadcastsQueued() int { return c.n.gossip.waiting }
+func (c carrier) BroadcastsQueued() int { return c.n.gossip.queued }
 
 // AppendAckPayload implements swim.Carrier.
 func (c carrier) AppendAckPayload(b []byte) []byte { return c.n.coords.appendPayload(b) }
@@ -114,23 +118,26 @@ func (c carrier) AppendAckPayload(b []byte) []byte { return c.n.coords.appendPay
 // State implements swim.Carrier.
 func (c carrier) State(bool) wire.Rope { return *c.n.state() }
 
-// noteDrops tells what got no place in the queues, once for all since the last time.
+// noteDrops notes the messages that were dropped since the last time, at most once per reason and
+// call.
 func (n *Node) noteDrops(out *swim.Output) {
 	g := &n.gossip
-	if !g.fresh {
+	if !g.changed {
 		return
 	}
-	g.fresh = false
-	if d := g.drops(); d != g.noted.drops {
-		g.noted.drops = d
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteQueueFull, N: int64(d)})
-	}
-	if d := n.count.TooLargeToGossip; d != g.noted.tooLarge {
-		g.noted.tooLarge = d
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteTooLargeToGossip, N: int64(d)})
-	}
-	if d := n.count.LargeEventsDropped; d != g.noted.large {
-		g.noted.large = d
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteLargeDropped, N: int64(d)})
+	g.changed = false
+	for _, d := range [...]struct {
+		total uint64
+		noted *uint64
+		code  swim.NoteCode
+	}{
+		{g.drops(), &g.noted.drops, NoteQueueFull},
+		{n.count.TooLargeToGossip, &g.noted.tooLarge, NoteTooLargeToGossip},
+		{n.count.LargeEventsDropped, &g.noted.large, NoteLargeDropped},
+	} {
+		if d.total != *d.noted {
+			*d.noted = d.total
+			n.note(out, swim.Warn, d.code, swim.Note{N: int64(d.total)})
+		}
 	}
 }

@@ -91,7 +91,7 @@ func FuzzMessage(f *testing.F) {
 		tn := converse(t, "b", "c")
 		n := tn.n
 		for _, kind := range []swim.EventKind{swim.EventUser, swim.EventState} {
-			n.begin(&tn.out)
+			n.call.begin(&tn.out)
 			n.handle(tn.now, &swim.Event{Kind: kind, Addr: addrOf("b"), Data: msg}, &tn.out)
 			n.finish(tn.now, &tn.out)
 		}

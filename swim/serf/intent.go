@@ -9,23 +9,24 @@ import (
 	"serf/wire"
 )
 
-// Intents about somebody unknown are kept for when it appears: its alive
-// message may take longer than its intent.
+// Intents about an unknown member are kept for when it appears: its alive message may take longer
+// than its intent.
 const (
-	intentKeep = 5 * time.Minute // spec 3.2
-	// intentsMax bounds them. One per member of the largest cluster that joins at once;
-	// beyond it the oldest go.
+	// intentKeep is for how long: as long as in the original.
+	intentKeep = 5 * time.Minute
+	// intentsMax bounds the intents that are kept: one per member of the largest cluster that joins
+	// at once. Beyond it the oldest go.
 	intentsMax = 4096
 )
 
-// echoGap is how soon a second join intent of ours that we never sent is answered with a newer
-// one. Two nodes of one name would otherwise outdo each other for ever.
-const echoGap = 10 * time.Second
+// refuteGap is the least time between two refutations of join intents in this node's name that it
+// never sent. Two nodes of one name would otherwise outbid each other for ever.
+const refuteGap = 10 * time.Second
 
-// intents are the newest intents about members that aren't known.
-type intents struct {
+// pendingIntents are the newest intents about members that aren't known yet.
+type pendingIntents struct {
 	byName map[string]intent
-	queue  []queuedIntent // by when they were queued; some have been taken since
+	queue  []queuedIntent // in the order of queuing; some were taken since
 }
 
 type queuedIntent struct {
@@ -47,9 +48,9 @@ func (i intent) marks() marks {
 	return 0
 }
 
-// add remembers it if it's newer than what is known of name, and says whether it was.
+// add keeps it if it is newer than the kept intent about name, and says whether it was fresh.
 // dropped is how many others had to go.
-func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped int) {
+func (s *pendingIntents) add(now swim.Time, name []byte, it intent) (fresh bool, dropped int) {
 	s.expire(now)
 	old, ok := s.byName[string(name)]
 	if ok && it.time <= old.time {
@@ -70,19 +71,19 @@ func (s *intents) add(now swim.Time, name []byte, it intent) (news bool, dropped
 	return true, dropped
 }
 
-// take returns the intent about name, which has become known, and forgets it: from now on the member's
-// record has its time. When many start together, intents about most of them come first.
-func (s *intents) take(now swim.Time, name string) (intent, bool) {
+// take removes and returns the intent about a member that has become known, whose record holds the
+// time from now on. When many members start together, intents about most of them come first.
+func (s *pendingIntents) take(now swim.Time, name string) (intent, bool) {
 	s.expire(now)
 	it, ok := s.byName[name]
 	if !ok {
 		return intent{}, false
 	}
 	delete(s.byName, name)
-	const slack = 64 // entries of the queue whose intents were taken
+	const slack = 64 // queued intents that were taken
 	switch {
 	case len(s.byName) == 0:
-		*s = intents{}
+		*s = pendingIntents{}
 	case len(s.queue) > 2*len(s.byName)+slack:
 		s.queue = slices.DeleteFunc(s.queue, func(q queuedIntent) bool {
 			_, waits := s.byName[q.name]
@@ -92,9 +93,9 @@ func (s *intents) take(now swim.Time, name string) (intent, bool) {
 	return it, true
 }
 
-// expire forgets the intents that are too old. One that has been renewed since it
-// was queued goes to the end instead.
-func (s *intents) expire(now swim.Time) {
+// expire drops the intents that are too old. One that was renewed since it was queued moves to the
+// end instead.
+func (s *pendingIntents) expire(now swim.Time) {
 	for len(s.queue) > 0 && now >= s.queue[0].at.Add(intentKeep) {
 		q := s.queue[0]
 		if at := s.byName[q.name].at; at > q.at {
@@ -106,12 +107,12 @@ func (s *intents) expire(now swim.Time) {
 	}
 }
 
-func (s *intents) dropOldest() {
+func (s *pendingIntents) dropOldest() {
 	delete(s.byName, s.queue[0].name)
 	s.pop()
 }
 
-func (s *intents) pop() {
+func (s *pendingIntents) pop() {
 	s.queue[0] = queuedIntent{}
 	s.queue = s.queue[1:]
 	if len(s.queue) == 0 {
@@ -123,14 +124,14 @@ func (s *intents) pop() {
 type intentEffect uint8
 
 const (
-	intentStale   intentEffect = iota // not newer than what is known: ignored, not passed on
-	intentNoted                       // only its time counts
+	intentStale   intentEffect = iota // not newer than the status time: ignored, not passed on
+	intentNoted                       // only the status time moves
 	intentLeaving                     // alive becomes leaving
 	intentForced                      // failed becomes left
 )
 
-// onLeave decides what a leave intent of time t does.
-func (r record) onLeave(t lamport.Time) intentEffect {
+// leaveEffect decides what a leave intent of time t does.
+func (r record) leaveEffect(t lamport.Time) intentEffect {
 	switch {
 	case t <= r.statusTime:
 		return intentStale
@@ -150,7 +151,7 @@ func (n *Node) handleLeaveMessage(now swim.Time, msg, body []byte, out *swim.Out
 		return err
 	}
 	if n.applyLeaveIntent(now, m.Node, lamport.Time(m.LTime), m.Prune, out) {
-		n.spreadIntent(m.Node, msg)
+		n.broadcastIntent(m.Node, msg)
 	}
 	return nil
 }
@@ -161,14 +162,16 @@ func (n *Node) handleJoinMessage(now swim.Time, msg, body []byte, out *swim.Outp
 		return err
 	}
 	if n.applyJoinIntent(now, m.Node, lamport.Time(m.LTime), out) {
-		n.spreadIntent(m.Node, msg)
+		n.broadcastIntent(m.Node, msg)
 	}
 	return nil
 }
 
-// applyLeaveIntent takes somebody's word that a member leaves, and says
-// whether that was news, to be passed on.
-func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prune bool, out *swim.Output) bool {
+// applyLeaveIntent handles the claim that a member leaves, and says whether it was fresh, to be
+// passed on.
+func (n *Node) applyLeaveIntent(
+	now swim.Time, name []byte, t lamport.Time, prune bool, out *swim.Output,
+) bool {
 	if !n.witness(&n.memberClock, t, out) {
 		return false
 	}
@@ -177,18 +180,18 @@ func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prun
 		return n.keepIntent(now, name, intent{time: t, leave: true, prune: prune}, out)
 	}
 	r := n.table.at(id)
-	effect := r.onLeave(t)
+	effect := r.leaveEffect(t)
 	if effect == intentStale {
 		if prune && t == r.statusTime && r.known() && r.status == StatusLeft {
-			// Forced from two places at one time: whichever comes first, the one that removes wins.
+			// Forced from two places at the same time: with prune wins, whichever comes first.
 			n.reapMember(now, id, NoteMemberReapForced, out)
 			return true
 		}
 		return false
 	}
-	if id == n.self && n.leave.phase == leaveNot {
+	if id == n.self && n.leave.phase == leaveNone {
 		n.refuteLeave(now, out)
-		return false // the refutation is the news
+		return false // only the refutation is passed on
 	}
 	e := n.table.edit(id)
 	e.statusTime = t
@@ -207,33 +210,33 @@ func (n *Node) applyLeaveIntent(now swim.Time, name []byte, t lamport.Time, prun
 	return true
 }
 
-// forceLeft makes a failed member one that left: nobody tries to reconnect any more.
+// forceLeft makes a failed member one that left, so that nobody tries to reconnect.
 func (n *Node) forceLeft(now swim.Time, id swim.MemberID, out *swim.Output) {
-	failed := n.table.at(id).changed
+	since := n.table.at(id).changed
 	n.table.set(id, StatusLeft, now)
-	n.table.edit(id).changed = failed // reaped as long after it was last seen as others
-	n.tellMember(now, EventMemberLeave, id, false, out)
+	n.table.edit(id).changed = since // the tombstone timeout runs from the failure
+	n.emitMember(now, EventMemberLeave, id, false, out)
 }
 
-// refuteLeave tells everybody that this node stays: what says otherwise is about an
-// earlier run, or was forced from elsewhere.
+// refuteLeave tells everybody that this node stays: the intent that says otherwise is about an
+// earlier run, or a force-leave by mistake.
 func (n *Node) refuteLeave(now swim.Time, out *swim.Output) {
 	n.count.LeavesRefuted++
-	n.note(out, swim.Note{Level: swim.Debug, Code: NoteLeaveRefuted, Member: n.self})
+	n.note(out, swim.Debug, NoteLeaveRefuted, swim.Note{Member: n.self})
 	n.sendJoinIntent()
 }
 
-// sendJoinIntent tells everybody that this node is here, later than all that it knows of.
+// sendJoinIntent tells everybody that this node is here, at a time later than any it knows.
 func (n *Node) sendJoinIntent() {
 	t := n.memberClock.Next()
 	n.table.edit(n.self).statusTime = t
 	m := wire.JoinIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
-	n.spreadIntent(m.Node, n.buf)
+	n.broadcastIntent(m.Node, n.buf)
 }
 
-// applyJoinIntent takes a member's word that it is here, and says whether
-// that was news, to be passed on.
+// applyJoinIntent handles the claim that a member is here, and says whether it was fresh, to be
+// passed on.
 func (n *Node) applyJoinIntent(now swim.Time, name []byte, t lamport.Time, out *swim.Output) bool {
 	if !n.witness(&n.memberClock, t, out) {
 		return false
@@ -246,51 +249,52 @@ func (n *Node) applyJoinIntent(now swim.Time, name []byte, t lamport.Time, out *
 	if t <= r.statusTime {
 		return false
 	}
-	e := n.table.edit(id)
-	e.statusTime = t
-	if id == n.self && n.leave.phase == leaveNot && now >= n.nextEcho {
-		// Not of this run. It may be the trace of a leave that never reached us: a stock
-		// node among two tells nobody but itself, and in a push/pull doesn't say which
-		// of both it was.
-		n.nextEcho = now.Add(echoGap)
+	n.table.edit(id).statusTime = t
+	if id == n.self && n.leave.phase == leaveNone && now >= n.leave.nextRefute {
+		// This run didn't send it. It may be what is left of a leave intent that never got here: a
+		// stock node alone with this one keeps it to itself, and its push/pull carries the time but
+		// not whether it was a join or a leave.
+		n.leave.nextRefute = now.Add(refuteGap)
 		n.refuteLeave(now, out)
 		return false
 	}
-	if r.status == StatusLeaving && id != n.self {
-		e.marks &^= markPrune
-		n.table.set(id, StatusAlive, now)
-	} else if r.status == StatusAlive && r.known() {
+	if r.known() && r.status == StatusAlive {
 		n.maybeRestarted(now, id, out)
 	}
+	n.stopLeaving(now, id)
 	return true
 }
 
+// keepIntent keeps an intent about an unknown member, and says whether it was fresh.
 func (n *Node) keepIntent(now swim.Time, name []byte, it intent, out *swim.Output) bool {
 	if len(name) == 0 || len(name) > swim.NameMax {
 		n.count.BadMessages++
 		return false
 	}
-	news, dropped := n.intents.add(now, name, it)
+	fresh, dropped := n.intents.add(now, name, it)
 	if dropped > 0 {
 		n.count.IntentsDropped += uint64(dropped)
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteIntentsFull, N: intentsMax})
+		n.note(out, swim.Warn, NoteIntentsFull, swim.Note{N: intentsMax})
 	}
-	return news
+	return fresh
 }
 
-// witness moves a clock past a time that was received. A time too far ahead is
-// refused: followed, it would make all honest messages old for ever (F2).
+// witness moves a clock past a time that was received. A time too far ahead is refused: if the
+// clock followed it, all honest messages would be too old for ever.
 func (n *Node) witness(c *lamport.Clock, t lamport.Time, out *swim.Output) bool {
-	if c.Witness(t) {
-		return true
-	}
+	return c.Witness(t) || n.refuseTime(t, out)
+}
+
+// refuseTime accounts for a time that a clock refused. It returns false.
+func (n *Node) refuseTime(t lamport.Time, out *swim.Output) bool {
 	n.count.TimesRefused++
-	n.note(out, swim.Note{Level: swim.Warn, Code: NoteTimeRefused, N: int64(min(t, 1<<63-1))})
+	n.note(out, swim.Warn, NoteTimeRefused, swim.Note{N: noteN(uint64(t))})
 	return false
 }
 
-// ForceLeave makes everybody list a failed member as left, or with prune not at all. A
-// member that is alive refutes it. Somebody unknown is fine: others may know more.
+// ForceLeave makes everybody list a failed member as left, or with prune not at all. A member that
+// is alive refutes it. The member may be unknown here: others may know it. The error is ErrSelf or
+// a *SizeError.
 func (n *Node) ForceLeave(now swim.Time, name string, prune bool, out *swim.Output) error {
 	if name == n.cfg.Name {
 		return ErrSelf
@@ -298,17 +302,17 @@ func (n *Node) ForceLeave(now swim.Time, name string, prune bool, out *swim.Outp
 	if len(name) == 0 || len(name) > swim.NameMax {
 		return &SizeError{What: "member name", Size: len(name), Limit: swim.NameMax}
 	}
-	n.begin(out)
+	n.call.begin(out)
 	if r := n.table.at(n.lookup([]byte(name))); r.known() && r.status == StatusLeft {
-		// Members of the original that hear of one that left by push/pull take one later than
-		// its status time: what is to be news for them has to be newer than that.
+		// Members of the original that learn by push/pull that it left assume a time one later than
+		// its status time. An intent must be newer than that to be fresh for them.
 		n.memberClock.Witness(r.statusTime + 1)
 	}
 	t := n.memberClock.Next()
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(name), Prune: prune}
 	n.applyLeaveIntent(now, m.Node, t, prune, out)
 	n.buf = m.Append(n.buf[:0])
-	n.spreadIntent(m.Node, n.buf)
+	n.broadcastIntent(m.Node, n.buf)
 	n.finish(now, out)
 	return nil
 }

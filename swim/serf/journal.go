@@ -9,18 +9,17 @@ import (
 	"serf/swim"
 )
 
-// journalEvery is how often a clock that nothing else was told of is written down.
+// journalEvery is how often the member clock is written while nothing else is.
 const journalEvery = 500 * time.Millisecond
 
-// journal turns what happens into lines for a snapshot (spec 3.6). It writes clocks
-// as the last time seen.
+// journal turns what happens into lines for a snapshot. Clocks are written as the last time seen.
 type journal struct {
 	event, query                        lamport.Time // newest seen
 	wroteMember, wroteEvent, wroteQuery lamport.Time
-	closed                              bool // after leave: what follows is not to be rejoined
+	closed                              bool // after leave: the next run must not rejoin
 }
 
-// restore sets what the snapshot has already.
+// restore sets the times that the snapshot already has.
 func (j *journal) restore(n *Node) {
 	j.wroteMember = n.memberClock.Now() - 1
 	j.wroteEvent = n.eventClock.Now() - 1
@@ -40,8 +39,9 @@ func (n *Node) journalNotAlive(id swim.MemberID) {
 	n.journalClock()
 }
 
-// journalFailed writes that id is not alive but may be back, where it was: after an outage in which all have failed for
-// all, the next run has nobody else to ask. The second line is a comment for the original.
+// journalFailed writes that id isn't alive but may return at its address: after an outage in which
+// all members failed in each other's views, the next run has nobody else to ask. The original takes
+// the second line for a comment.
 func (n *Node) journalFailed(id swim.MemberID) {
 	n.journalGone(n.roster.Name(id))
 	n.journalLine(func(b []byte) []byte {
@@ -56,20 +56,20 @@ func (n *Node) journalGone(name string) {
 	})
 }
 
-// journalClock writes the members' clock down, if it has moved.
+// journalClock writes the member clock, if it has moved.
 func (n *Node) journalClock() {
-	n.arm(dutyJournal, swim.Never)
+	n.arm(timerJournal, swim.Never)
 	n.journalTime("clock: ", n.memberClock.Now()-1, &n.journal.wroteMember)
 }
 
-// journalTimes writes down, at the end of a call, what events and queries it has brought. The members' clock
-// moves with every intent: it can wait.
+// journalTimes writes the clocks of events and queries, at the end of a call. The member clock
+// moves with every intent, so it may wait.
 func (n *Node) journalTimes(now swim.Time) {
 	j := &n.journal
 	n.journalTime("event-clock: ", j.event, &j.wroteEvent)
 	n.journalTime("query-clock: ", j.query, &j.wroteQuery)
 	if n.memberClock.Now()-1 > j.wroteMember && !j.closed {
-		n.due[dutyJournal] = min(n.due[dutyJournal], now.Add(journalEvery))
+		n.due[timerJournal] = min(n.due[timerJournal], now.Add(journalEvery))
 	}
 }
 
@@ -83,28 +83,27 @@ func (n *Node) journalTime(key string, t lamport.Time, wrote *lamport.Time) {
 	})
 }
 
-// journalLeave writes that this node leaves: after that nothing is written any more.
+// journalLeave writes that this node leaves. Nothing is written afterwards.
 func (n *Node) journalLeave() {
 	n.journalLine(func(b []byte) []byte { return append(b, "leave\n"...) })
 	n.journal.closed = true
-	n.arm(dutyJournal, swim.Never)
+	n.arm(timerJournal, swim.Never)
 }
 
 func (n *Node) journalLine(line func(b []byte) []byte) {
 	if n.journal.closed {
 		return
 	}
-	at := len(n.arena)
-	n.arena = line(n.arena)
-	n.tell(swim.Event{Kind: EventJournal, Data: n.arena[at:len(n.arena):len(n.arena)]})
+	n.call.emit(swim.Event{Kind: EventJournal, Data: n.call.build(line)})
 }
 
-// AppendJournalAlive appends the snapshot's line for a live member, newline included.
+// AppendJournalAlive appends the snapshot line of a live member, newline included.
 func AppendJournalAlive(b []byte, name string, addr netip.AddrPort) []byte {
 	return appendJournalAddr(append(b, "alive: "...), name, addr)
 }
 
-// AppendJournalFailed appends the snapshot's line for a member that failed and may be back, newline included.
+// AppendJournalFailed appends the snapshot line of a failed member that may return, newline
+// included.
 func AppendJournalFailed(b []byte, name string, addr netip.AddrPort) []byte {
 	return appendJournalAddr(append(b, "# failed: "...), name, addr)
 }
@@ -114,9 +113,9 @@ func appendJournalAddr(b []byte, name string, addr netip.AddrPort) []byte {
 	return append(addr.AppendTo(b), '\n')
 }
 
-// appendJournalName appends a name so that it stays within its line. A name with
-// control characters, which could end the line and begin another (F25), is written as a Go
-// string literal, and so is one that looks like a literal already.
+// appendJournalName appends a name so that it stays within its line. A name with control
+// characters, which could end the line and begin another, is written as a Go string literal, and so
+// is one that looks like a literal.
 func appendJournalName(b []byte, name string) []byte {
 	if name != "" && name[0] == '"' {
 		return strconv.AppendQuote(b, name)
@@ -129,7 +128,7 @@ func appendJournalName(b []byte, name string) []byte {
 	return append(b, name...)
 }
 
-// ParseJournalName returns the name that a snapshot's line has as s.
+// ParseJournalName returns the name that a snapshot line holds as s.
 func ParseJournalName(s string) string {
 	if s != "" && s[0] == '"' {
 		if name, err := strconv.Unquote(s); err == nil {

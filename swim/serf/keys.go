@@ -10,36 +10,45 @@ import (
 	"serf/wire"
 )
 
-// InstallKey asks all members to add a key to their keyrings. Like UseKey, RemoveKey and ListKeys it
-// is a query: members answer with what ParseKeyAnswer reads, and EventQueryDone ends it.
-func (n *Node) InstallKey(now swim.Time, key []byte, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
-	return n.askKeys(now, installKeyQuery, key, relayFactor, out)
+// InstallKey asks all members to add a key to their keyrings. Like UseKey, RemoveKey and ListKeys
+// it is a query: ParseKeyAnswer reads the payloads of its responses, and EventQueryDone ends it.
+func (n *Node) InstallKey(
+	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
+) (swim.OpID, error) {
+	return n.startKeyQuery(now, installKeyQuery, key, relayFactor, out)
 }
 
-// UseKey asks all members to encrypt with a key that is installed.
-func (n *Node) UseKey(now swim.Time, key []byte, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
-	return n.askKeys(now, useKeyQuery, key, relayFactor, out)
+// UseKey asks all members to encrypt with an installed key.
+func (n *Node) UseKey(
+	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
+) (swim.OpID, error) {
+	return n.startKeyQuery(now, useKeyQuery, key, relayFactor, out)
 }
 
-// RemoveKey asks all members to forget a key, which must not be the one in use.
-func (n *Node) RemoveKey(now swim.Time, key []byte, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
-	return n.askKeys(now, removeKeyQuery, key, relayFactor, out)
+// RemoveKey asks all members to remove a key, which must not be the one in use.
+func (n *Node) RemoveKey(
+	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
+) (swim.OpID, error) {
+	return n.startKeyQuery(now, removeKeyQuery, key, relayFactor, out)
 }
 
 // ListKeys asks all members for their keys.
 func (n *Node) ListKeys(now swim.Time, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
-	return n.askKeys(now, listKeysQuery, nil, relayFactor, out)
+	return n.startKeyQuery(now, listKeysQuery, nil, relayFactor, out)
 }
 
-func (n *Node) askKeys(now swim.Time, name string, key []byte, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
+func (n *Node) startKeyQuery(
+	now swim.Time, name string, key []byte, relayFactor uint8, out *swim.Output,
+) (swim.OpID, error) {
 	m := wire.KeyRequest{Key: key}
-	n.begin(out)
-	op, err := n.ask(now, QueryParams{Name: name, Payload: m.Append(nil), RelayFactor: relayFactor}, out)
+	n.call.begin(out)
+	p := QueryParams{Name: name, Payload: m.Append(nil), RelayFactor: relayFactor}
+	op, err := n.startQuery(now, p, out)
 	n.finish(now, out)
 	return op, err
 }
 
-// KeyAnswer is what one member answers to a query about keys.
+// KeyAnswer is one member's answer to a query about keys.
 type KeyAnswer struct {
 	OK      bool
 	Message string   // why not OK, or a remark
@@ -63,59 +72,62 @@ func ParseKeyAnswer(data []byte) (KeyAnswer, error) {
 	return a, nil
 }
 
-// KeyringStore says what becomes of a keyring that was changed.
+// KeyringStore says how the driver persists a keyring that was changed.
 type KeyringStore uint8
 
 const (
-	// StoreReliable: whoever runs the node keeps the keyring without fail, as a simulator does.
+	// StoreReliable: the driver keeps the keyring without fail, as a simulator does.
 	StoreReliable KeyringStore = iota
-	// StoreReports: whoever runs the node keeps the keyring, and says by KeyringSaved how that went. Answers about
-	// changes wait for it.
+	// StoreReports: the driver saves the keyring and reports the result to KeyringSaved. Responses
+	// about changes wait for it.
 	StoreReports
-	// StoreNone: nobody keeps the keyring, and answers about changes say so.
+	// StoreNone: nobody saves the keyring, and responses about changes say so.
 	StoreNone
 	keyringStores
 )
 
-// KeysInMemory is the remark of a member that has done what was asked of its keys, for as long as it runs.
+// KeysInMemory is the Message of a member whose keys changed only for as long as it runs.
 const KeysInMemory = "in memory only: without a keyring file it is lost with a restart"
 
-// unsavedMax bounds the questions that wait for the keyring to be saved. One operator asks one at a time.
+// unsavedMax bounds the queries that wait for the keyring to be saved. An operator asks one at a
+// time.
 const unsavedMax = 64
 
-// answerKeys changes the keyring as a query asks for, and returns the answer; nil if it comes when the keyring is saved.
-func (n *Node) answerKeys(q *question, name string, payload []byte, out *swim.Output) []byte {
+// answerKeys changes the keyring as a query asks, and returns the answer; nil if it has to wait
+// until the keyring is saved.
+func (n *Node) answerKeys(q *inboundQuery, name string, payload []byte, out *swim.Output) []byte {
 	n.noteKeysAsked(name, out)
 	m := wire.KeyAnswer{Result: true}
 	changed, err := n.changeKeys(name, payload)
 	if err != nil {
 		m.Result, m.Message = false, []byte(err.Error())
 		n.count.KeyErrors++
-		n.note(out, swim.Note{Level: swim.Error, Code: NoteKeysRefused, Text: name, Err: err})
+		n.note(out, swim.Error, NoteKeysRefused, swim.Note{Text: name, Err: err})
 		return m.Append(nil)
 	}
 	switch n.cfg.KeyringStore {
-	case StoreReports: // also if nothing changed: saving it may have failed the last time, or been undone
-		n.tell(swim.Event{Kind: EventKeyring})
+	case StoreReports: // even if nothing changed: the last save may have failed, or been undone
+		n.call.emit(swim.Event{Kind: EventKeyring})
 		n.awaitSave(q.op)
 		return nil
 	case StoreNone:
 		m.Message = []byte(KeysInMemory)
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteKeysInMemory, Text: name})
+		n.note(out, swim.Warn, NoteKeysInMemory, swim.Note{Text: name})
 	}
 	if changed {
-		n.tell(swim.Event{Kind: EventKeyring})
+		n.call.emit(swim.Event{Kind: EventKeyring})
 	}
-	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysChanged, Text: name})
+	n.note(out, swim.Info, NoteKeysChanged, swim.Note{Text: name})
 	return m.Append(nil)
 }
 
-// noteKeysAsked tells which query about keys came, in the words that people look for.
+// noteKeysAsked notes a query about keys by the name that people look for in logs.
 func (n *Node) noteKeysAsked(name string, out *swim.Output) {
-	n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysAsked, Text: strings.TrimPrefix(name, internalPrefix)})
+	n.note(out, swim.Info, NoteKeysAsked, swim.Note{Text: strings.TrimPrefix(name, internalPrefix)})
 }
 
-// awaitSave makes a question wait until the keyring is saved. The oldest that does may be over already.
+// awaitSave makes an inbound query wait until the keyring is saved. At the limit the oldest, which
+// may be over already, is dropped.
 func (n *Node) awaitSave(op swim.OpID) {
 	if len(n.unsaved) == unsavedMax {
 		n.unsaved = slices.Delete(n.unsaved, 0, 1)
@@ -123,37 +135,40 @@ func (n *Node) awaitSave(op swim.OpID) {
 	n.unsaved = append(n.unsaved, op)
 }
 
-// KeyringSaved says, after EventKeyring, that keys have been saved, or why not. Who asked for changes is told so. If keys are
-// no longer the newest it does nothing: there is another EventKeyring. It may be called again.
+// KeyringSaved reports, after EventKeyring, that keys were saved, or why not. The queries that wait
+// are answered. If keys aren't the newest any more it does nothing: another EventKeyring is under
+// way. It may be called again.
 func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *swim.Output) {
-	if s := n.swim.Sealer(); s == nil || s.Keys != keys {
+	if current := n.keyring(); current == nil || current != keys {
 		return
 	}
 	m := wire.KeyAnswer{Result: err == nil}
 	if err != nil {
-		m.Message = fmt.Appendf(nil, "changed, but in memory only, as the keyring can't be saved: %.*s", reasonMax, err.Error())
+		m.Message = fmt.Appendf(nil,
+			"changed, but in memory only, as the keyring can't be saved: %.*s", reasonMax, err.Error())
 		n.count.KeyErrors += uint64(len(n.unsaved))
 	}
-	n.begin(out)
+	n.call.begin(out)
 	for _, op := range n.unsaved {
-		if q := n.question(now, op); q != nil {
-			if err := n.answer(now, q, m.Append(nil), out); err != nil {
+		if q := n.inboundQuery(now, op); q != nil {
+			if err := n.respond(now, q, m.Append(nil), out); err != nil {
 				n.refuse(q.to, err, out)
 			}
 		}
 	}
 	if err == nil && len(n.unsaved) > 0 {
-		n.note(out, swim.Note{Level: swim.Info, Code: NoteKeysSaved})
+		n.note(out, swim.Info, NoteKeysSaved, swim.Note{})
 	}
 	n.unsaved = n.unsaved[:0]
-	n.asked.limitKept()
+	n.inbound.limitKeptResponses()
 	n.finish(now, out)
 }
 
-// reasonMax is how much of a reason an answer has, in runes: the smallest answers that may be configured leave less.
+// reasonMax bounds the text of an error in an answer, in runes.
 const reasonMax = 200
 
-// changeKeys changes the keyring, if it isn't as asked for already: packets are sealed with the new one from now on.
+// changeKeys changes the keyring unless it is as asked already. Packets are sealed with the new one
+// from now on.
 func (n *Node) changeKeys(name string, payload []byte) (changed bool, err error) {
 	if len(payload) == 0 || wire.SerfType(payload[0]) != wire.SerfKeyRequest {
 		return false, wire.ErrType
@@ -162,51 +177,54 @@ func (n *Node) changeKeys(name string, payload []byte) (changed bool, err error)
 	if err != nil {
 		return false, err
 	}
-	old := n.swim.Sealer()
-	if old == nil || old.Keys == nil {
+	old := n.keyring()
+	if old == nil {
 		return false, ErrNotEncrypted
 	}
-	change := old.Keys.Install
+	change := old.Install
 	switch name {
 	case useKeyQuery:
-		change = old.Keys.Use
+		change = old.Use
 	case removeKeyQuery:
-		change = old.Keys.Remove
+		change = old.Remove
 	}
 	keys, err := change(req.Key)
-	if err != nil || keys == old.Keys {
+	if err != nil || keys == old {
 		return false, err
 	}
-	sealer := *old
+	sealer := *n.swim.Sealer()
 	sealer.Keys = keys
 	n.swim.SetSealer(&sealer)
 	return true, nil
 }
 
-// listKeys returns an answer with as many of this node's keys as fit into one.
-func (n *Node) listKeys(q *question, out *swim.Output) []byte {
+// listKeys returns an answer with as many of this node's keys as fit into a response.
+func (n *Node) listKeys(q *inboundQuery, out *swim.Output) []byte {
 	n.noteKeysAsked(listKeysQuery, out)
-	s := n.swim.Sealer()
-	if s == nil || s.Keys == nil {
-		n.note(out, swim.Note{Level: swim.Error, Code: NoteKeysRefused, Text: listKeysQuery, Err: ErrNotEncrypted})
-		m := wire.KeyAnswer{Message: []byte(ErrNotEncrypted.Error())}
+	keyring := n.keyring()
+	if keyring == nil {
+		err := ErrNotEncrypted
+		n.note(out, swim.Error, NoteKeysRefused, swim.Note{Text: listKeysQuery, Err: err})
+		m := wire.KeyAnswer{Message: []byte(err.Error())}
 		return m.Append(nil)
 	}
 	var keys []string
-	for _, k := range s.Keys.Keys() {
+	for _, k := range keyring.Keys() {
 		keys = append(keys, base64.StdEncoding.EncodeToString(k))
 	}
 	m := wire.KeyAnswer{Result: true, PrimaryKey: []byte(keys[0])}
 	for shown := len(keys); ; shown-- {
 		m.Keys = wire.NewList(keys[:shown]...)
 		if shown < len(keys) {
-			m.Message = fmt.Appendf(nil, "truncated key list response, showing first %d of %d keys", shown, len(keys))
+			m.Message = fmt.Appendf(nil, "truncated key list response, showing first %d of %d keys",
+				shown, len(keys))
 		}
 		answer := m.Append(nil)
-		r := wire.QueryResponse{From: []byte(n.cfg.Name), ID: q.id, LTime: uint64(q.time), Payload: answer}
+		r := n.newReply(q)
+		r.Payload = answer
 		if len(r.Append(nil)) <= n.cfg.QueryResponseSizeMax || shown == 0 {
 			if shown < len(keys) {
-				n.note(out, swim.Note{Level: swim.Warn, Code: NoteKeysTruncated, N: int64(shown)})
+				n.note(out, swim.Warn, NoteKeysTruncated, swim.Note{N: int64(shown)})
 			}
 			return answer
 		}

@@ -170,7 +170,7 @@ func TestAskingAboutKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := tn.n.asking.running[0]
+	q := tn.n.queries[0]
 	for _, e := range tn.out.Events {
 		if e.Kind == EventQueryResponse {
 			if a, err := ParseKeyAnswer(e.Data); err != nil || !a.OK || e.Op != op || string(e.Name) != "a" {

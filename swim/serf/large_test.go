@@ -11,7 +11,7 @@ import (
 	"serf/swim"
 )
 
-func largeEvents(c *Config) { c.EventSizeMax = EventSizeCeiling }
+func allowLarge(c *Config) { c.EventSizeMax = EventSizeCeiling }
 
 // fireLarge fires an event of 5000 bytes, which collectEvent's lines are too long for.
 func (tn *conversation) fireLarge(name string) {
@@ -27,7 +27,7 @@ func (tn *conversation) dropLong() {
 }
 
 func TestEventTooLargeForAPacketGoesByStreams(t *testing.T) {
-	tn := converseWith(t, largeEvents, "b", "c", "d")
+	tn := converseWith(t, allowLarge, "b", "c", "d")
 	tn.fireLarge("x")
 	tn.advance(0)
 	tn.want("as many as a round of gossip tells", "b: stream user x 5000", "c: stream user x 5000", "d: stream user x 5000")
@@ -38,7 +38,7 @@ func TestEventTooLargeForAPacketGoesByStreams(t *testing.T) {
 }
 
 func TestEventAtThePacketsLimitIsGossiped(t *testing.T) {
-	tn := converseWith(t, largeEvents, "b")
+	tn := converseWith(t, allowLarge, "b")
 	room := tn.n.swim.MaxUser() - len(userEventMsg("x", strings.Repeat("y", 500), 1)) + 500
 	tn.fire("x", strings.Repeat("y", room))
 	tn.dropLong()
@@ -60,7 +60,7 @@ func TestLargeEventsOfOthersArePassedOn(t *testing.T) {
 	}
 
 	tn = converse(t, "b", "c")
-	tn.n.begin(&tn.out)
+	tn.n.call.begin(&tn.out)
 	tn.n.handle(tn.now, &swim.Event{Kind: swim.EventUser, Addr: addrOf("b"), Data: userEventMsg("x", strings.Repeat("y", 8000), 4)}, &tn.out)
 	tn.n.finish(tn.now, &tn.out)
 	tn.collect()
@@ -71,7 +71,7 @@ func TestLargeEventsOfOthersArePassedOn(t *testing.T) {
 }
 
 func TestLargeEventsArePaced(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { largeEvents(c); c.GossipNodes, c.GossipRate = 1, 50_000 }, "b", "c")
+	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes, c.GossipRate = 1, 50_000 }, "b", "c")
 	start := tn.now
 	tn.fireLarge("x")
 	tn.advance(0)
@@ -86,7 +86,7 @@ func TestLargeEventsArePaced(t *testing.T) {
 
 // TestLargeEventsWithoutARate: then rounds are a gossip interval apart.
 func TestLargeEventsWithoutARate(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { largeEvents(c); c.GossipNodes, c.GossipRate = 1, 0 }, "b", "c")
+	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes, c.GossipRate = 1, 0 }, "b", "c")
 	tn.fireLarge("x")
 	tn.advance(0)
 	tn.advance(tn.n.cfg.GossipInterval - 1)
@@ -98,7 +98,7 @@ func TestLargeEventsWithoutARate(t *testing.T) {
 }
 
 func TestOwnLargeEventsWaitForTheirTurn(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { largeEvents(c); c.GossipNodes = 1 }, "b", "c")
+	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes = 1 }, "b", "c")
 	const all = 100
 	for i := range all {
 		tn.fireLarge(fmt.Sprint(i))
@@ -117,19 +117,19 @@ func TestOwnLargeEventsWaitForTheirTurn(t *testing.T) {
 func TestLargeEventsAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	for i := range largeMax + 1 {
-		tn.n.spreadEvent(tn.now, 0, []byte(strings.Repeat("y", 2000+i)))
+		tn.n.broadcastEvent(tn.now, 0, []byte(strings.Repeat("y", 2000+i)))
 	}
 	if got := len(tn.n.large.queue); got != largeMax || len(tn.n.large.queue[0].msg) != 2001 {
 		t.Errorf("%d wait, the first of %d bytes: want the oldest given up", got, len(tn.n.large.queue[0].msg))
 	}
-	tn.n.begin(&tn.out)
+	tn.n.call.begin(&tn.out)
 	tn.n.finish(tn.now, &tn.out)
 	tn.collect()
 	tn.wantNote("told", NoteLargeDropped)
 }
 
 func TestClusterLargeEvents(t *testing.T) {
-	c := newCluster(t, func(c *Config) { largeEvents(c); c.PushPullInterval = 0 }, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
+	c := newCluster(t, func(c *Config) { allowLarge(c); c.PushPullInterval = 0 }, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	// Some can't reach others, so that it has to be passed on.
 	c.drop = func(from, to netip.AddrPort) bool { return from == addrOf("a") && to.Addr().As4()[3] > 'c' }
 	a := c.node("a")
@@ -140,7 +140,7 @@ func TestClusterLargeEvents(t *testing.T) {
 	c.flush(a)
 	c.run(2 * time.Second)
 	for _, n := range c.order {
-		if got := n.heard["x="+payload]; got != 1 {
+		if got := n.got["x="+payload]; got != 1 {
 			t.Errorf("%s heard it %d times", n.name, got)
 		}
 	}

@@ -7,50 +7,52 @@ import (
 	"serf/wire"
 )
 
-// leaving is this node's own departure, step by step.
+// leaving is this node's own departure, step by step. While there is none, rumors of one are
+// refuted.
 type leaving struct {
 	phase  leavePhase
 	op     swim.OpID
 	swimOp swim.OpID
 	err    error
+
+	nextRefute swim.Time // see refuteGap
 }
 
 type leavePhase uint8
 
 const (
-	leaveNot     leavePhase = iota
-	leaveTelling            // the intent is being gossiped, and own events that wait
-	leaveGoing              // the membership is being told
-	leaveStaying            // still answering, until the others know
-	leaveLeft
+	leaveNone       leavePhase = iota
+	leaveGossiping             // the intent, and the own user events that wait, are being gossiped
+	leaveMembership            // the membership gossips it
+	leaveLingering             // still answering probes, until the others know
+	leaveDone
 )
 
-// Leave tells the others that this node goes, and then makes it go. It ends with a
-// swim.EventLeaveDone; its Err says what didn't get through in time. Until its driver
-// stops it, the node goes on to answer. Calling it again returns the same operation, or one that
-// ends at once if the node has left.
+// Leave announces that this node leaves, and then leaves. It ends with swim.EventLeaveDone; its Err
+// says what wasn't announced in time. The node keeps answering until its driver stops it. A second
+// call returns the same operation, or one that ends at once if the node has left.
 func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	switch n.leave.phase {
-	case leaveNot:
-	case leaveLeft:
-		n.begin(out)
+	case leaveNone:
+	case leaveDone:
+		n.call.begin(out)
 		op := n.newOp()
-		n.tell(swim.Event{Kind: swim.EventLeaveDone, Op: op, Err: n.leave.err})
+		n.call.emit(swim.Event{Kind: swim.EventLeaveDone, Op: op, Err: n.leave.err})
 		n.finish(now, out)
 		return op
 	default:
 		return n.leave.op
 	}
-	n.begin(out)
-	n.leave = leaving{phase: leaveTelling, op: n.newOp()}
+	n.call.begin(out)
+	n.leave = leaving{phase: leaveGossiping, op: n.newOp()}
 	n.journalLeave()
 	n.swim.SpeedUpLeave()
 	t := n.memberClock.Next()
 	n.applyOwnLeave(now, t)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
-	n.spreadIntent(m.Node, n.buf)
-	n.arm(dutyLeave, now.Add(n.cfg.BroadcastTimeout))
+	n.broadcastIntent(m.Node, n.buf)
+	n.arm(timerLeave, now.Add(n.cfg.BroadcastTimeout))
 	n.finish(now, out)
 	return n.leave.op
 }
@@ -60,59 +62,59 @@ func (n *Node) applyOwnLeave(now swim.Time, t lamport.Time) {
 	n.table.set(n.self, StatusLeaving, now)
 }
 
-// stepLeave goes on with the departure if its present step is done or out of time.
+// stepLeave continues the departure when its present step is done or has timed out.
 func (n *Node) stepLeave(now swim.Time, out *swim.Output) {
 	l := &n.leave
 	switch l.phase {
-	case leaveTelling:
-		if !n.alone() && !n.saidAll(out) {
+	case leaveGossiping:
+		if !n.alone() && !n.leaveGossiped(out) {
 			return
 		}
-		l.phase = leaveGoing
-		n.arm(dutyLeave, swim.Never) // the membership has a deadline of its own
+		l.phase = leaveMembership
+		n.arm(timerLeave, swim.Never) // the membership has a deadline of its own
 		l.swimOp = n.swim.Leave(now, out)
-	case leaveStaying:
-		n.endLeave()
+	case leaveLingering:
+		n.finishLeave()
 	}
 }
 
-// saidAll says whether the others have been told the intent to leave and the own user events, or the
+// leaveGossiped says whether the leave intent and the own user events have been gossiped, or the
 // time for that is over.
-func (n *Node) saidAll(out *swim.Output) bool {
-	untold, unsent := n.gossip.intents.Has(uint64(n.self)), n.unsent()
-	if n.due[dutyLeave] != swim.Never {
-		return !untold && unsent == 0
+func (n *Node) leaveGossiped(out *swim.Output) bool {
+	waits, unsent := n.gossip.intents.Has(uint64(n.self)), n.unsent()
+	if n.due[timerLeave] != swim.Never {
+		return !waits && unsent == 0
 	}
-	if untold {
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteLeaveTimeout})
+	if waits {
+		n.note(out, swim.Warn, NoteLeaveTimeout, swim.Note{})
 	}
 	if unsent > 0 {
-		n.note(out, swim.Note{Level: swim.Warn, Code: NoteEventsUnsent, N: int64(unsent)})
+		n.note(out, swim.Warn, NoteEventsUnsent, swim.Note{N: int64(unsent)})
 	}
 	return true
 }
 
-// handleLeaveDone handles that the membership has told that we go.
+// handleLeaveDone handles that the membership has announced the departure.
 func (n *Node) handleLeaveDone(now swim.Time, e *swim.Event, out *swim.Output) {
 	l := &n.leave
-	invariant.Check(l.phase == leaveGoing, "serf: left without leaving")
+	invariant.Check(l.phase == leaveMembership, "serf: left without leaving")
 	l.err = e.Err
 	n.becomeGone(now, n.self, true, out)
 	if n.alone() {
-		n.endLeave()
+		n.finishLeave()
 		return
 	}
-	l.phase = leaveStaying
-	n.arm(dutyLeave, now.Add(n.cfg.LeavePropagateDelay))
+	l.phase = leaveLingering
+	n.arm(timerLeave, now.Add(n.cfg.LeavePropagateDelay))
 }
 
-func (n *Node) endLeave() {
-	n.leave.phase = leaveLeft
-	n.arm(dutyLeave, swim.Never)
-	n.tellCoalescedMembers()
-	n.tellCoalescedEvents()
-	n.tell(swim.Event{Kind: swim.EventLeaveDone, Op: n.leave.op, Err: n.leave.err})
+func (n *Node) finishLeave() {
+	n.leave.phase = leaveDone
+	n.arm(timerLeave, swim.Never)
+	n.flushMembers()
+	n.flushUserEvents()
+	n.call.emit(swim.Event{Kind: swim.EventLeaveDone, Op: n.leave.op, Err: n.leave.err})
 }
 
-// Leaving says whether this node leaves or has left.
-func (n *Node) Leaving() bool { return n.leave.phase != leaveNot }
+// Leaving says whether this node is leaving or has left.
+func (n *Node) Leaving() bool { return n.leave.phase != leaveNone }

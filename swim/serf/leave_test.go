@@ -25,7 +25,7 @@ func TestLeaveStepByStep(t *testing.T) {
 	if s, _ := tn.n.swim.State(tn.n.self); s != swim.Alive {
 		t.Error("the membership leaves before the intent is told")
 	}
-	for i := 0; i < 100 && tn.n.leave.phase < leaveStaying; i++ {
+	for i := 0; i < 100 && tn.n.leave.phase < leaveLingering; i++ {
 		tn.advance(100 * time.Millisecond)
 	}
 	tn.want("first that it will go, then that it has", "says leave a@1", "event leave a")
@@ -69,7 +69,7 @@ func TestLeaveWaitsForOwnEvents(t *testing.T) {
 	}
 	tn.leave()
 	for range 1000 {
-		if tn.n.leave.phase > leaveTelling {
+		if tn.n.leave.phase > leaveGossiping {
 			break
 		}
 		tn.advance(100 * time.Millisecond)
@@ -77,7 +77,7 @@ func TestLeaveWaitsForOwnEvents(t *testing.T) {
 	for i := range all {
 		tn.want("before it is gone", fmt.Sprintf("says user x=%d@%d", i, i+1))
 	}
-	if tn.n.leave.phase == leaveTelling || tn.notes[NoteEventsUnsent] > 0 {
+	if tn.n.leave.phase == leaveGossiping || tn.notes[NoteEventsUnsent] > 0 {
 		t.Error("they are sent, and it stays")
 	}
 }
@@ -89,12 +89,12 @@ func TestLeaveWaitsForOwnEventsNotForEver(t *testing.T) {
 	}
 	tn.leave()
 	tn.advance(3*time.Second - 1)
-	if tn.n.leave.phase != leaveTelling {
+	if tn.n.leave.phase != leaveGossiping {
 		t.Fatal("it doesn't wait")
 	}
 	tn.advance(1)
 	tn.wantNote("some events won't be heard", NoteEventsUnsent)
-	if tn.n.leave.phase == leaveTelling || tn.notes[NoteLeaveTimeout] > 0 {
+	if tn.n.leave.phase == leaveGossiping || tn.notes[NoteLeaveTimeout] > 0 {
 		t.Error("the intent is told, and it goes")
 	}
 }
@@ -106,7 +106,7 @@ func TestLeaveDoesNotWaitForEventsOfOthers(t *testing.T) {
 	}
 	tn.leave()
 	tn.advance(time.Second)
-	if tn.n.leave.phase == leaveTelling || tn.n.gossip.events.Len() == 0 {
+	if tn.n.leave.phase == leaveGossiping || tn.n.gossip.events.Len() == 0 {
 		t.Errorf("phase %d with %d events waiting", tn.n.leave.phase, tn.n.gossip.events.Len())
 	}
 }
@@ -165,7 +165,7 @@ func TestSetTags(t *testing.T) {
 		t.Error("tags of over 512 bytes are taken")
 	}
 	tn.leave()
-	if err := tn.n.SetTags(tn.now, nil, &tn.out); tn.n.leave.phase == leaveTelling && err != nil {
+	if err := tn.n.SetTags(tn.now, nil, &tn.out); tn.n.leave.phase == leaveGossiping && err != nil {
 		t.Errorf("while leaving is told: %v", err)
 	}
 	tn.advance(time.Minute)

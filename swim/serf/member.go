@@ -9,7 +9,7 @@ import (
 	"serf/swim"
 )
 
-// Status of a member as Serf has it (spec 1.6).
+// Status of a member, as Serf lists it. Conflict answers carry the number.
 type Status uint8
 
 const (
@@ -36,21 +36,21 @@ func (s Status) String() string {
 	return "invalid"
 }
 
-// Member is a copy of what this node knows of one.
+// Member is a copy of what this node knows about a member.
 type Member struct {
 	ID       swim.MemberID
 	Name     string
 	Addr     netip.AddrPort
 	Tags     map[string]string // shared, read-only
 	Status   Status
-	Versions [6]byte // protocol min, max, current, then Serf's
+	Versions [6]byte // of the membership protocol: min, max, current; then of Serf's
 }
 
-// restartWindow is how soon after a member's update its join intent shows that it has
-// restarted: a member that only sets its tags sends none, one that starts sends both together.
+// restartWindow is how soon after an update a join intent proves a restart: a member that only sets
+// its tags sends no intent, one that starts sends both together.
 const restartWindow = 5 * time.Second
 
-// becomeAlive handles that the membership has seen id alive.
+// becomeAlive handles that the membership considers id alive.
 func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	was := n.table.at(id)
 	if was.known() && was.status != StatusFailed && was.status != StatusLeft {
@@ -70,19 +70,19 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 		r.marks &^= markPrune
 	}
 	n.table.set(id, status, now)
-	delete(n.tagCache, id)
+	n.tags.forget(id)
 	n.lost.remove(n.roster.Name(id))
 	n.count.Joins++
-	for _, q := range n.asking.running {
-		n.await(q, id)
+	for _, q := range n.queries {
+		n.expect(q, id)
 	}
-	n.tellMember(now, EventMemberJoin, id, was.known(), out)
+	n.emitMember(now, EventMemberJoin, id, was.known(), out)
 }
 
-// becomeGone handles that the membership has lost id, or has heard from itself that it left.
+// becomeGone handles that the membership considers id dead, or that id itself said that it left.
 //
-// A member that says it leaves has left, even if its intent never came here
-// (stock nodes call that a failure, and go on trying to reconnect).
+// A member that says so has left even if its leave intent never arrived. Stock nodes call that a
+// failure, and go on trying to reconnect.
 func (n *Node) becomeGone(now swim.Time, id swim.MemberID, left bool, out *swim.Output) {
 	was := n.table.at(id)
 	if !was.known() || was.status == StatusLeft || was.status == StatusFailed && !left {
@@ -93,34 +93,34 @@ func (n *Node) becomeGone(now swim.Time, id swim.MemberID, left bool, out *swim.
 		status, kind = StatusLeft, EventMemberLeave
 	}
 	n.table.set(id, status, now)
-	n.tellMember(now, kind, id, false, out)
-	n.dropTarget(now, id)
+	n.emitMember(now, kind, id, false, out)
+	n.settleMember(now, id)
 	if was.marks&markPrune != 0 && status == StatusLeft {
 		n.reapMember(now, id, NoteMemberReapForced, out)
 	}
 }
 
-// handleUpdated handles that id, alive, says something else of itself.
+// handleUpdated handles that id, alive, changed its metadata, versions or address.
 func (n *Node) handleUpdated(now swim.Time, id swim.MemberID, moved bool, out *swim.Output) {
 	if !n.table.at(id).known() {
 		return
 	}
-	n.stopLeaving(now, id) // who leaves says nothing new of itself
-	delete(n.tagCache, id)
+	n.stopLeaving(now, id) // a leaving member updates nothing
+	n.tags.forget(id)
 	r := n.table.edit(id)
 	r.changed = now
 	r.marks |= markUpdated
 	n.count.Updates++
 	if moved && id != n.self {
-		r.marks &^= markUpdated // it is told to have restarted here, once
+		r.marks &^= markUpdated // reported as a restart here, and only here
 		n.noteRestart(id, out)
 		n.journalAlive(id)
 	}
-	n.tellMember(now, EventMemberUpdate, id, moved && id != n.self, out)
+	n.emitMember(now, EventMemberUpdate, id, moved && id != n.self, out)
 }
 
-// maybeRestarted handles a newer join intent of a live member. Shortly after an
-// update it shows that this was a restart, which is told as a further update (F21).
+// maybeRestarted handles a newer join intent of a live member. Shortly after an update it proves
+// that the update was a restart, which is reported as a second update.
 func (n *Node) maybeRestarted(now swim.Time, id swim.MemberID, out *swim.Output) {
 	r := n.table.at(id)
 	if id == n.self || r.marks&markUpdated == 0 || now.Sub(r.changed) > restartWindow {
@@ -128,10 +128,10 @@ func (n *Node) maybeRestarted(now swim.Time, id swim.MemberID, out *swim.Output)
 	}
 	n.table.edit(id).marks &^= markUpdated
 	n.noteRestart(id, out)
-	n.tellMember(now, EventMemberUpdate, id, true, out)
+	n.emitMember(now, EventMemberUpdate, id, true, out)
 }
 
-// stopLeaving handles a sign that id, said to be leaving, stays (F17).
+// stopLeaving handles evidence that id stays, although an intent said that it leaves.
 func (n *Node) stopLeaving(now swim.Time, id swim.MemberID) {
 	if id == n.self || n.table.at(id).status != StatusLeaving {
 		return
@@ -142,28 +142,32 @@ func (n *Node) stopLeaving(now swim.Time, id swim.MemberID) {
 
 func (n *Node) noteRestart(id swim.MemberID, out *swim.Output) {
 	n.count.Restarts++
-	n.note(out, swim.Note{Level: swim.Info, Code: NoteMemberRestarted, Member: id})
+	n.note(out, swim.Info, NoteMemberRestarted, swim.Note{Member: id})
 }
 
-// handleForgotten drops all that is known of id, whose record below is gone.
+// handleForgotten drops everything about id, which the membership has forgotten: its ID may be
+// reused.
 func (n *Node) handleForgotten(now swim.Time, id swim.MemberID, out *swim.Output) {
 	if n.table.at(id).known() {
-		n.tellMember(now, EventMemberReap, id, false, out)
+		n.emitMember(now, EventMemberReap, id, false, out)
 	}
 	n.gossip.intents.Remove(uint64(id))
 	n.gossip.recount()
 	n.coords.forget(id)
-	n.forgetRivals(id)
-	delete(n.tagCache, id)
+	n.conflict.forgetRivals(id)
+	n.tags.forget(id)
 	n.table.drop(id)
 }
 
-// tellMember is the one place that reports a change of a member: to the log, to the
-// snapshot, and to users, at once or coalesced.
-func (n *Node) tellMember(now swim.Time, kind swim.EventKind, id swim.MemberID, flag bool, out *swim.Output) {
-	code := NoteMemberJoin
+// emitMember is the one place that reports a change of a member: to the log, to the snapshot, and
+// to users, at once or coalesced.
+func (n *Node) emitMember(
+	now swim.Time, kind swim.EventKind, id swim.MemberID, flag bool, out *swim.Output,
+) {
+	var code swim.NoteCode
 	switch kind {
 	case EventMemberJoin:
+		code = NoteMemberJoin
 		n.journalAlive(id)
 	case EventMemberLeave:
 		code = NoteMemberLeave
@@ -176,24 +180,16 @@ func (n *Node) tellMember(now swim.Time, kind swim.EventKind, id swim.MemberID, 
 	case EventMemberUpdate:
 		code = NoteMemberUpdate
 	case EventMemberReap:
-		code = NoteNone // said by who reaps: it depends on why
-		n.count.Reaps++
+		n.count.Reaps++ // the caller notes why
 	}
-	if code != NoteNone {
-		n.note(out, swim.Note{Level: swim.Info, Code: code, Member: id})
+	if code != 0 {
+		n.note(out, swim.Info, code, swim.Note{Member: id})
 	}
-	if n.coalescesMembers() {
+	if n.cfg.coalescesMembers() {
 		n.coalesceMember(now, kind, id, flag)
 		return
 	}
-	n.tell(swim.Event{Kind: kind, Members: n.holdIDs(id), Flag: flag})
-}
-
-// holdIDs returns a slice of members that stays until the next call into this node.
-func (n *Node) holdIDs(ids ...swim.MemberID) []swim.MemberID {
-	at := len(n.ids)
-	n.ids = append(n.ids, ids...)
-	return n.ids[at:len(n.ids):len(n.ids)]
+	n.call.emit(swim.Event{Kind: kind, Members: n.call.holdID(id), Flag: flag})
 }
 
 // Self returns this node as a member.
@@ -202,8 +198,8 @@ func (n *Node) Self() Member {
 	return m
 }
 
-// ByID returns the member with this ID, also one that has just been reaped, as long as the
-// events of the call that told so may be read.
+// ByID returns the member with this ID. A member that is being reaped is known until the next call,
+// so that the event about it can be read.
 func (n *Node) ByID(id swim.MemberID) (Member, bool) {
 	r := n.table.at(id)
 	if r.status == StatusNone {
@@ -223,7 +219,7 @@ func (n *Node) ByID(id swim.MemberID) (Member, bool) {
 	}, true
 }
 
-// Member returns the member of this name, if it is listed.
+// Member returns the listed member of this name.
 func (n *Node) Member(name string) (Member, bool) {
 	id := n.lookup([]byte(name))
 	if !n.table.at(id).known() {
@@ -237,7 +233,7 @@ func (n *Node) Members(dst []Member) []Member {
 	return slices.AppendSeq(slices.Grow(dst, n.table.len()), n.All())
 }
 
-// All yields what Members returns, one at a time. The node must not be changed meanwhile.
+// All yields what Members returns. The node must not be changed meanwhile.
 func (n *Node) All() iter.Seq[Member] {
 	return func(yield func(Member) bool) {
 		for _, id := range n.table.sorted(n.roster) {
@@ -248,10 +244,10 @@ func (n *Node) All() iter.Seq[Member] {
 	}
 }
 
-// Len is the number of members that are listed, whatever their status.
+// Len is the number of listed members, whatever their status.
 func (n *Node) Len() int { return n.table.len() }
 
-// Count is the number of members with this status.
+// Count is the number of listed members with this status.
 func (n *Node) Count(s Status) int {
 	if int(s) >= len(n.table.count) {
 		return 0
@@ -261,14 +257,14 @@ func (n *Node) Count(s Status) int {
 
 // lookup returns the ID of a member that this node has a record of, or swim.NoMember.
 func (n *Node) lookup(name []byte) swim.MemberID {
-	// Whoever has a status here has a record in the membership: both end with EventForgotten.
+	// A member with a status here has a record in the membership: EventForgotten ends both.
 	if id := n.roster.Lookup(name); n.table.at(id).status != StatusNone {
 		return id
 	}
 	return swim.NoMember
 }
 
-// view returns what the membership knows of id, who has a record.
+// view returns what the membership knows about id, which must have a record.
 func (n *Node) view(id swim.MemberID) swim.Member {
 	v, _ := n.swim.View(id)
 	return v

@@ -142,7 +142,7 @@ func TestTimeOfOursThatWeNeverSentIsOutdone(t *testing.T) {
 	tn.recv("b", joinIntent("a", 10))
 	tn.advance(time.Second)
 	tn.want("just passed on: another a would go on for ever", "says join a@10")
-	tn.advance(echoGap)
+	tn.advance(refuteGap)
 	tn.recv("b", joinIntent("a", 20))
 	tn.advance(time.Second)
 	tn.want("later again", "says join a@21")
@@ -191,7 +191,7 @@ func TestIntentAboutStrangerIsForgotten(t *testing.T) {
 }
 
 func TestIntentsAreBounded(t *testing.T) {
-	var s intents
+	var s pendingIntents
 	for i := range intentsMax {
 		if news, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !news || dropped != 0 {
 			t.Fatalf("intent %d: news %v, %d dropped", i, news, dropped)
@@ -209,7 +209,7 @@ func TestIntentsAreBounded(t *testing.T) {
 }
 
 func TestIntentsOfThoseWhoCameTakeNoMemory(t *testing.T) {
-	var s intents
+	var s pendingIntents
 	s.add(0, []byte("stranger"), intent{time: 1})
 	for i := range 10_000 {
 		name := fmt.Append(nil, "m", i)
@@ -237,7 +237,7 @@ func TestIntentsOfThoseWhoCameTakeNoMemory(t *testing.T) {
 }
 
 func TestRenewedIntentsOutliveOlderOnes(t *testing.T) {
-	var s intents
+	var s pendingIntents
 	s.add(0, []byte("x"), intent{time: 1})
 	s.add(1, []byte("y"), intent{time: 1})
 	s.add(10, []byte("x"), intent{time: 2})

@@ -27,8 +27,8 @@ func TestSharedTagsAreLimited(t *testing.T) {
 		if tags := n.tagsOf(swim.MemberID(i), wire.AppendTags(nil, []wire.Tag{{Key: "role", Value: role}})); tags["role"] != role {
 			t.Fatalf("tags of member %d: %v", i, tags)
 		}
-		if len(n.tagSets) > tagSetsMax {
-			t.Fatalf("%d sets, limit %d", len(n.tagSets), tagSetsMax)
+		if len(n.tags.sets) > tagSetsMax {
+			t.Fatalf("%d sets, limit %d", len(n.tags.sets), tagSetsMax)
 		}
 	}
 	if n.tagsOf(0, nil)["role"] != "0" {
@@ -37,10 +37,15 @@ func TestSharedTagsAreLimited(t *testing.T) {
 }
 
 func TestListsGiveMemoryOfBurstsBack(t *testing.T) {
-	if got := kept(make([]int, listKeep)); cap(got) != listKeep || len(got) != 0 {
-		t.Errorf("of %d: length %d, capacity %d", listKeep, len(got), cap(got))
+	var out swim.Output
+	c := call{events: make([]swim.Event, 1, listKeep), ids: make([]swim.MemberID, 1, listKeep), arena: make([]byte, 1, arenaKeep)}
+	c.end(&out)
+	if cap(c.events) != listKeep || cap(c.ids) != listKeep || cap(c.arena) != arenaKeep || len(c.events) != 0 || len(out.Events) != 1 {
+		t.Errorf("at the limits: %d events, %d members and %d bytes are kept", cap(c.events), cap(c.ids), cap(c.arena))
 	}
-	if got := kept(make([]int, listKeep+1)); got != nil {
-		t.Errorf("of %d: capacity %d", listKeep+1, cap(got))
+	c = call{events: make([]swim.Event, 1, listKeep+1), ids: make([]swim.MemberID, 1, listKeep+1), arena: make([]byte, 1, arenaKeep+1)}
+	c.end(&out)
+	if c.events != nil || c.ids != nil || c.arena != nil {
+		t.Errorf("beyond them: %d events, %d members and %d bytes are kept", cap(c.events), cap(c.ids), cap(c.arena))
 	}
 }

@@ -1,7 +1,6 @@
 package serf
 
 import (
-	"errors"
 	"net/netip"
 	"time"
 
@@ -10,33 +9,35 @@ import (
 	"serf/wire"
 )
 
-// Events of this layer. What isn't named in a line isn't set.
+// Events of this layer, with the fields that are set.
 const (
-	// EventMemberJoin: Members are alive. Flag: they had been known as failed or left.
+	// EventMemberJoin: Members are alive. Flag: they were known as failed or left.
 	EventMemberJoin swim.EventKind = swim.EventAbove + iota
-	// EventMemberLeave: Members left, or were made to.
+	// EventMemberLeave: Members left, or were forced to.
 	EventMemberLeave
 	// EventMemberFailed: Members don't answer.
 	EventMemberFailed
 	// EventMemberUpdate: Members have other tags, versions or addresses. Flag: they restarted, or
-	// are at another address, so nothing that was set up with them before holds.
+	// moved to another address, so nothing that was set up with them before is valid.
 	EventMemberUpdate
-	// EventMemberReap: Members are listed no more. ByID knows them for this one time.
+	// EventMemberReap: Members are no longer listed. ByID still knows them until the next call.
 	EventMemberReap
 	// EventUserEvent: Name, Data (payload), LTime, Flag (may be coalesced).
 	EventUserEvent
-	// EventQuery: a query to answer: Op (for Respond), Name, Data, LTime, Member (who
-	// asks, if known), N (ns until its deadline).
+	// EventQuery: a query to answer: Op (for Respond), Name, Data (payload), LTime, Member (the
+	// asker, if known), N (ns until its deadline).
 	EventQuery
-	// EventQueryAck and EventQueryResponse: Op of our own query, Name of who answered, Data.
+	// EventQueryAck and EventQueryResponse: Op of the own query, Name of the member that replied,
+	// Data.
 	EventQueryAck
 	EventQueryResponse
-	// EventQueryDone ends a query: Op; N answers came. It comes when all live members it was meant for
-	// have answered or said that they won't, else at the deadline.
+	// EventQueryDone ends an own query: Op; N is how many responses came. It comes as soon as every
+	// live member that the query is meant for has responded or declined, at the deadline otherwise.
 	EventQueryDone
-	// EventJournal: Data is one line for the snapshot, newline included (spec 3.6).
+	// EventJournal: Data is one line for the snapshot, newline included.
 	EventJournal
-	// EventKeyring: the keyring changed, see Sealer, or is to be saved again. See Config.KeyringStore.
+	// EventKeyring: the keyring, see Sealer, changed or must be saved again. See
+	// Config.KeyringStore.
 	EventKeyring
 	// EventShutdown: this node lost a vote over its name and must stop. Err says why.
 	EventShutdown
@@ -44,19 +45,15 @@ const (
 	// swim.EventJoinDone, EventLeaveDone, EventSuspected and EventRefuted pass through unchanged.
 )
 
-// Node is one Serf member: a swim.Machine. Its methods are for one goroutine,
-// and now never goes back. Operations that take time return an OpID and end with
-// an event that carries it.
+// Node is one Serf member: a swim.Machine. Its methods are for one goroutine, and now never goes
+// back. Operations that take time return an OpID and end with an event that carries it.
 type Node struct {
-	// What each call looks at comes first and together, as in swim.Node.
+	// What every call looks at comes first and together, as in swim.Node.
 	swim    *swim.Node
 	roster  *swim.Roster
 	self    swim.MemberID
-	mark    int             // out.Events beyond are from swim, not handled yet
-	news    []swim.Event    // to be appended to out at the end of the call
-	ids     []swim.MemberID // of the call: backs Event.Members
-	arena   []byte          // of the call: backs bytes of events
-	due     [duties]swim.Time
+	call    call
+	due     [timers]swim.Time
 	leave   leaving
 	journal journal
 
@@ -68,50 +65,42 @@ type Node struct {
 	count  Counters
 
 	cfg      Config
-	tags     map[string]string
-	start    swim.Time // of this run, for judging who was here first
+	start    swim.Time // of this run: votes over a name compare ages
 	table    table
-	intents  intents
-	large    large
-	asking   asking
-	asked    asked
+	tags     tagState
+	intents  pendingIntents
+	large    largeEvents
+	queries  []*query // own and running; few, so that the slice is searched
+	inbound  inboundQueries
 	conflict conflict
-	rivals   []rival // at most rivalsMax
 	coalesce coalescer
-	unsaved  []swim.OpID // questions that wait until the keyring is saved, oldest first; at most unsavedMax
+	unsaved  []swim.OpID // inbound queries that wait for the keyring to be saved, oldest first
 	lost     lost
 	rejoin   rejoin
 	joins    joins
-	tagCache map[swim.MemberID]map[string]string // decoded when asked for
-	tagSets  map[string]map[string]string        // by metadata, for members that have the same; at most tagSetsMax
 	ops      swim.OpID
-	nextEcho swim.Time       // see echoGap
-	buf      []byte          // the message being built
-	picks    []swim.MemberID // members drawn
+	buf      []byte          // scratch: the message being built
+	picks    []swim.MemberID // scratch: members drawn
 }
 
-// duty indexes the deadlines of a node.
-type duty int
+// timer indexes the deadlines of a node.
+type timer int
 
 const (
-	dutyReap duty = iota
-	dutyReconnect
-	dutyRejoin
-	dutyQueries
-	dutyJournal
-	dutyMembersTold
-	dutyEventsTold
-	dutyLarge
-	dutyLeave
-	duties
+	timerReap timer = iota
+	timerReconnect
+	timerRejoin
+	timerQueries
+	timerJournal
+	timerFlushMembers
+	timerFlushUserEvents
+	timerLarge
+	timerLeave
+	timers
 )
 
-// opAbove marks the operations of this layer, so that they never meet those of swim.
+// opAbove marks operations of this layer, so that they never collide with those of swim.
 const opAbove swim.OpID = 1 << 62
-
-// arenaKeep is how much memory for the bytes of events is kept from one call to the next: a few
-// packets. A large push/pull gives its memory back.
-const arenaKeep = 4 << 10
 
 var _ swim.Machine = (*Node)(nil)
 
@@ -120,15 +109,14 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: c, start: now}
-	n.gossip.events.Fair, n.gossip.queries.Fair = true, true // each counts, and grows old
-	n.gossip.events.Rebroadcasts = &n.gossip.echoes
-	n.cfg.Tags, n.cfg.Previous = nil, nil
-	n.tags = cloneTags(c.Tags)
-	who, err := c.identity()
+	identity, err := c.identity()
 	if err != nil {
 		return nil, err
 	}
+	n := &Node{cfg: c, start: now}
+	n.gossip.init()
+	n.cfg.Tags, n.cfg.Previous = nil, nil
+	n.tags.own = cloneTags(c.Tags)
 	if err := n.restoreClocks(); err != nil {
 		return nil, err
 	}
@@ -137,9 +125,9 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 		n.cfg.Roster = n.cfg.Base.NewRoster()
 	}
 	n.roster = n.cfg.Roster
-	n.cfg.Meta, n.cfg.Versions = who.Meta, who.Versions
+	n.cfg.Meta, n.cfg.Versions = identity.Meta, identity.Versions
 	n.cfg.Carrier = carrier{n}
-	n.cfg.DeadRetention = 0 // forgetting is decided here, see reap
+	n.cfg.DeadRetention = 0 // reap decides when to forget
 	n.cfg.VerifyForgotten = c.TombstoneTimeout
 	for i := range n.due {
 		n.due[i] = swim.Never
@@ -149,9 +137,9 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	if c.Warm != nil {
 		n.startWarm()
 	}
-	n.begin(out)
+	n.call.begin(out)
 	if n.swim, err = swim.New(now, n.cfg.Config, out); err != nil {
-		out.Events = out.Events[:n.mark]
+		out.Events = out.Events[:n.call.mark]
 		return nil, err
 	}
 	n.self = n.swim.Self()
@@ -159,42 +147,68 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	if !n.table.at(n.self).known() {
 		n.becomeAlive(now, n.self, out)
 	}
-	n.arm(dutyReap, now.Add(n.cfg.ReapInterval))
-	if c.Warm != nil { // as long ago as for each other node
-		n.arm(dutyReap, now.Add(time.Duration(n.swim.RandomFloat()*float64(n.cfg.ReapInterval))))
-	}
-	if n.cfg.ReconnectInterval > 0 {
-		// Nodes that start together don't try the same member together.
-		n.arm(dutyReconnect, now.Add(time.Duration(n.swim.RandomFloat()*float64(n.cfg.ReconnectInterval))))
-	}
+	n.startTimers(now)
 	n.startRejoin(now, &c)
 	n.finish(now, out)
 	return n, nil
 }
 
+// startTimers arms the timers that recur. Nodes that start together don't try the same failed
+// member together, and nodes of a warm base don't reap together.
+func (n *Node) startTimers(now swim.Time) {
+	part := func(of time.Duration) time.Duration {
+		return time.Duration(n.swim.RandomFloat() * float64(of))
+	}
+	reap := n.cfg.ReapInterval
+	if n.cfg.Warm != nil {
+		reap = part(reap)
+	}
+	n.arm(timerReap, now.Add(reap))
+	if n.cfg.ReconnectInterval > 0 {
+		n.arm(timerReconnect, now.Add(part(n.cfg.ReconnectInterval)))
+	}
+}
+
+// restoreClocks continues where the snapshot ended.
+func (n *Node) restoreClocks() error {
+	c := &n.cfg
+	restore := func(clock *lamport.Clock, last uint64) bool {
+		return last == 0 || clock.Restore(lamport.Time(last))
+	}
+	if !restore(&n.memberClock, c.LastMemberTime) ||
+		!restore(&n.eventClock, max(c.MinEventTime, 1)-1) ||
+		!restore(&n.queryClock, max(c.MinQueryTime, 1)-1) {
+		return errBadClocks
+	}
+	n.events.window.SetMin(lamport.Time(c.MinEventTime))
+	n.inbound.window.SetMin(lamport.Time(c.MinQueryTime))
+	n.journal.restore(n)
+	return nil
+}
+
 // Packet implements swim.Machine.
 func (n *Node) Packet(now swim.Time, from netip.AddrPort, p []byte, out *swim.Output) {
-	n.begin(out)
+	n.call.begin(out)
 	n.swim.Packet(now, from, p, out)
 	n.finish(now, out)
 }
 
 // Stream implements swim.Machine.
 func (n *Node) Stream(now swim.Time, in swim.StreamIn, out *swim.Output) {
-	n.begin(out)
+	n.call.begin(out)
 	n.swim.Stream(now, in, out)
 	n.finish(now, out)
 }
 
 // Tick implements swim.Machine.
 func (n *Node) Tick(now swim.Time, out *swim.Output) {
-	n.begin(out)
+	n.call.begin(out)
 	n.swim.Tick(now, out)
 	n.drain(now, out)
-	for d := range duties {
-		if n.due[d] <= now {
-			n.due[d] = swim.Never
-			n.perform(d, now, out)
+	for t := range timers {
+		if n.due[t] <= now {
+			n.due[t] = swim.Never
+			n.onTimer(t, now, out)
 		}
 	}
 	n.finish(now, out)
@@ -202,102 +216,70 @@ func (n *Node) Tick(now swim.Time, out *swim.Output) {
 
 // Deadline implements swim.Machine.
 func (n *Node) Deadline() swim.Time {
-	t := n.swim.Deadline()
-	for _, d := range n.due {
-		t = min(t, d)
+	at := n.swim.Deadline()
+	for _, due := range n.due {
+		at = min(at, due)
 	}
-	return t
+	return at
 }
 
-// perform does a duty whose deadline has come, and arms it again if it recurs.
-func (n *Node) perform(d duty, now swim.Time, out *swim.Output) {
-	switch d {
-	case dutyReap:
-		n.arm(dutyReap, now.Add(n.cfg.ReapInterval))
+// onTimer acts on a timer that has fired, and arms it again if it recurs.
+func (n *Node) onTimer(t timer, now swim.Time, out *swim.Output) {
+	switch t {
+	case timerReap:
+		n.arm(timerReap, now.Add(n.cfg.ReapInterval))
 		n.reap(now, out)
-	case dutyReconnect:
-		n.arm(dutyReconnect, now.Add(n.cfg.ReconnectInterval))
+	case timerReconnect:
+		n.arm(timerReconnect, now.Add(n.cfg.ReconnectInterval))
 		n.reconnect(now, out)
-	case dutyRejoin:
+	case timerRejoin:
 		n.stepRejoin(now, out)
-	case dutyQueries:
+	case timerQueries:
 		n.stepQueries(now, out)
-	case dutyJournal:
+	case timerJournal:
 		n.journalClock()
-	case dutyMembersTold:
-		n.tellCoalescedMembers()
-	case dutyEventsTold:
-		n.tellCoalescedEvents()
-	case dutyLarge:
-		n.tellLarge(now, out)
-	case dutyLeave:
+	case timerFlushMembers:
+		n.flushMembers()
+	case timerFlushUserEvents:
+		n.flushUserEvents()
+	case timerLarge:
+		n.sendLarge(now, out)
+	case timerLeave:
 		n.stepLeave(now, out)
 	}
 }
 
-func (n *Node) arm(d duty, at swim.Time) { n.due[d] = at }
+func (n *Node) arm(t timer, at swim.Time) { n.due[t] = at }
 
-// begin starts a call into this node: what the last one lent is over.
-func (n *Node) begin(out *swim.Output) {
-	n.mark = len(out.Events)
-	n.ids, n.arena = n.ids[:0], n.arena[:0]
-}
-
-// listKeep is for how many events or members a list keeps its memory from call to call. A push/pull can bring
-// news of all members at once, and seldom does it twice.
-const listKeep = 32
-
-// kept empties a list.
-func kept[T any](list []T) []T {
-	if cap(list) > listKeep {
-		return nil
-	}
-	return list[:0]
-}
-
-// finish ends a call: handles the rest of the membership's events and hands out ours.
+// finish ends a call: it handles the remaining events of the membership and hands out this layer's.
 func (n *Node) finish(now swim.Time, out *swim.Output) {
 	n.drain(now, out)
 	n.releaseEvents(now, out)
-	if n.leave.phase == leaveTelling {
+	if n.leave.phase == leaveGossiping {
 		n.stepLeave(now, out)
 	}
 	n.drain(now, out)
 	n.journalTimes(now)
 	n.noteDrops(out)
-	out.Events = append(out.Events, n.news...)
-	n.giveBack()
+	n.call.end(out)
 }
 
-// giveBack drops the lists of a call that are unusually long. What the events borrow of them lives as
-// long as the events do, not until the next call: in a simulation of n members that start together,
-// each would hold what the first push/pull told it of the n.
-func (n *Node) giveBack() {
-	clear(n.news)
-	n.news = kept(n.news)
-	if cap(n.ids) > listKeep {
-		n.ids = nil
-	}
-	if cap(n.arena) > arenaKeep {
-		n.arena = nil
-	}
-}
-
-// drain handles the events that swim has appended, and those that come of that. Their bytes are those of
-// the input: calling swim again doesn't touch them.
+// drain handles the events that swim has appended, and those that handling them causes. Their bytes
+// belong to the input, so calling swim again leaves them valid.
 func (n *Node) drain(now swim.Time, out *swim.Output) {
-	if len(out.Events) == n.mark {
+	mark := n.call.mark
+	if len(out.Events) == mark {
 		return
 	}
-	for i := n.mark; i < len(out.Events); i++ {
+	for i := mark; i < len(out.Events); i++ {
 		e := out.Events[i]
 		n.handle(now, &e, out)
 	}
-	clear(out.Events[n.mark:])
-	out.Events = out.Events[:n.mark]
+	clear(out.Events[mark:])
+	out.Events = out.Events[:mark]
 }
 
-// handle turns one event of the membership into what it means here.
+// handle translates one event of the membership.
 func (n *Node) handle(now swim.Time, e *swim.Event, out *swim.Output) {
 	switch e.Kind {
 	case swim.EventJoined:
@@ -309,14 +291,14 @@ func (n *Node) handle(now swim.Time, e *swim.Event, out *swim.Output) {
 	case swim.EventUpdated:
 		n.handleUpdated(now, e.Member, e.N == 1, out)
 	case swim.EventRefuted:
-		n.stopLeaving(now, e.Member) // who leaves doesn't refute
-		n.tell(*e)
+		n.stopLeaving(now, e.Member) // a leaving member doesn't refute
+		n.call.emit(*e)
 	case swim.EventForgotten:
 		n.handleForgotten(now, e.Member, out)
 	case swim.EventConflict:
 		n.handleConflict(now, e, out)
 	case swim.EventClaimed:
-		n.handleClaim(now, e)
+		n.conflict.addRival(now, e)
 	case swim.EventUser:
 		n.handleMessage(now, e.Addr, e.Data, out)
 	case swim.EventState:
@@ -328,11 +310,11 @@ func (n *Node) handle(now swim.Time, e *swim.Event, out *swim.Output) {
 	case swim.EventLeaveDone:
 		n.handleLeaveDone(now, e, out)
 	default:
-		n.tell(*e)
+		n.call.emit(*e)
 	}
 }
 
-// handleMessage takes one Serf message that came from addr, by packet or stream.
+// handleMessage handles one Serf message that came from an address, by packet or stream.
 func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out *swim.Output) {
 	n.count.MessagesIn++
 	n.count.MessageBytesIn += uint64(len(msg))
@@ -351,7 +333,7 @@ func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out
 	case wire.SerfQuery:
 		err = n.handleQuery(now, from, msg, body, out)
 	case wire.SerfQueryResponse:
-		err = n.handleAnswer(now, body, out)
+		err = n.handleResponse(now, body, out)
 	case wire.SerfRelay:
 		err = n.handleRelay(now, from, body, out)
 	default:
@@ -362,32 +344,19 @@ func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out
 	}
 }
 
-// refuse accounts for a message that this node can't read or won't act on.
+// refuse accounts for a message that is malformed or must not be acted on.
 func (n *Node) refuse(from netip.AddrPort, err error, out *swim.Output) {
 	n.count.BadMessages++
-	n.note(out, swim.Note{Level: swim.Warn, Code: NoteBadMessage, From: from, Err: err})
+	n.note(out, swim.Warn, NoteBadMessage, swim.Note{From: from, Err: err})
 }
 
-// tell hands an event out at the end of the call.
-func (n *Node) tell(e swim.Event) { n.news = append(n.news, e) }
-
-// hold copies b so that it stays until the next call into this node.
-func (n *Node) hold(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	at := len(n.arena)
-	n.arena = append(n.arena, b...)
-	return n.arena[at:len(n.arena):len(n.arena)]
-}
-
-// newOp returns the name of an operation of this layer.
+// newOp returns a new operation of this layer.
 func (n *Node) newOp() swim.OpID {
 	n.ops++
 	return opAbove | n.ops
 }
 
-// alone tells whether there is nobody to gossip to.
+// alone says whether there is nobody to gossip to.
 func (n *Node) alone() bool {
 	others := n.swim.Live()
 	if s, _ := n.swim.State(n.self); s == swim.Alive || s == swim.Suspect {
@@ -396,39 +365,20 @@ func (n *Node) alone() bool {
 	return others <= 0
 }
 
-func (n *Node) restoreClocks() error {
-	c := &n.cfg
-	restore := func(clock *lamport.Clock, last uint64) bool {
-		return last == 0 || clock.Restore(lamport.Time(last))
-	}
-	if !restore(&n.memberClock, c.LastMemberTime) ||
-		!restore(&n.eventClock, max(c.MinEventTime, 1)-1) ||
-		!restore(&n.queryClock, max(c.MinQueryTime, 1)-1) {
-		return errBadClocks
-	}
-	n.events.window.SetMin(lamport.Time(c.MinEventTime))
-	n.asked.window.SetMin(lamport.Time(c.MinQueryTime))
-	n.journal.restore(n)
-	return nil
-}
-
-// Reasons to refuse a message.
-var (
-	errMessageSize    = errors.New("message empty or too large")
-	errUnknownMessage = errors.New("message of unknown type")
-	errNotState       = errors.New("not the state of a Serf member")
-	errUnknownFilter  = errors.New("filter of unknown kind")
-	errRelayType      = errors.New("only answers to queries are relayed")
-
-	errBadClocks = errors.New("snapshot: a time that no clock gets to")
-)
-
 // Swim returns the membership below, for reading only.
 func (n *Node) Swim() *swim.Node { return n.swim }
 
-// Release gives this node's references to the roster back. For simulations that share
-// one; the node must not be used after.
+// Release returns this node's references to a roster that simulated nodes share. The node must not
+// be used afterwards.
 func (n *Node) Release() { n.swim.Release() }
 
-// Sealer returns what packets are wrapped with: the keyring is in it. Nil means plain.
+// Sealer returns how packets are sealed, the keyring included. Nil means plain.
 func (n *Node) Sealer() *wire.Sealer { return n.swim.Sealer() }
+
+// keyring returns the keyring, or nil without encryption.
+func (n *Node) keyring() *wire.Keyring {
+	if s := n.swim.Sealer(); s != nil {
+		return s.Keys
+	}
+	return nil
+}

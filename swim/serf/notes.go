@@ -1,130 +1,76 @@
 package serf
 
-import "serf/swim"
+import (
+	"math"
 
-// Codes of this layer's notes. ONLY APPEND: tests and logs match them.
+	"serf/swim"
+)
+
+// Codes of this layer's notes, with the fields that are set besides Level. The agent words them.
+// ONLY APPEND: logs and tests match the numbers.
 const (
-	NoteNone swim.NoteCode = swim.NoteAbove + iota
-	NoteMemberJoin
-	NoteMemberLeave
-	NoteMemberFailed
-	NoteMemberUpdate
-	NoteMemberReap
-	NoteMemberReapForced
-	NoteMemberRestarted
-	NoteBadMessage
-	NoteTimeRefused
-	NoteIntentsFull
-	NoteLeaveRefuted
-	NoteLeaveTimeout
-	NoteEventOld
-	NoteEventDropped
-	NoteEventTooLarge
-	NoteQueryOld
-	NoteQueryDropped
-	NoteQueryUnknown
-	NoteInboundQueriesFull
-	NoteResponseStray
-	NoteUnknownResponders
-	NoteRelayRefused
-	NoteQueueFull
-	NoteTooLargeToGossip
-	NoteConflict
-	NoteOwnConflict
-	NoteVote
-	NoteVoteFailed
-	NoteVoteWon
-	NoteVoteLost
-	NoteKeysChanged
-	NoteKeysSaved
-	NoteKeysInMemory
-	NoteKeysRefused
-	NoteKeysTruncated
-	NoteReconnect
-	NoteReconnectLost
-	NoteCoordinateRefused
-	NoteEventsUnsent
-	NoteLargeDropped
-	NoteKeysAsked
-	NoteRejoin
-	NoteRejoined
-	NoteRejoinFailed
+	NoteNone               swim.NoteCode = swim.NoteAbove + iota
+	NoteMemberJoin                       // Member is alive
+	NoteMemberLeave                      // Member left
+	NoteMemberFailed                     // Member failed
+	NoteMemberUpdate                     // Member has other tags, versions or addresses
+	NoteMemberReap                       // Member, long gone, is no longer listed
+	NoteMemberReapForced                 // Member was removed by a force-leave with prune
+	NoteMemberRestarted                  // Member restarted, or moved to another address
+	NoteBadMessage                       // a message from From was refused; Err says why
+	NoteTimeRefused                      // Lamport time N is too far ahead
+	NoteIntentsFull                      // old intents about unknown members went; N is the limit
+	NoteLeaveRefuted                     // somebody said that this node leaves
+	NoteLeaveTimeout                     // the own leave intent wasn't gossiped in time
+	NoteEventOld                         // user event Text of time N is before the window
+	NoteEventDropped                     // user event Text of time N: the window is full
+	NoteEventTooLarge                    // a user event of N bytes came in
+	NoteQueryOld                         // query Text of time N is before the window
+	NoteQueryDropped                     // query Text of time N: the window is full
+	NoteQueryUnknown                     // Text begins as an internal query, but is none
+	NoteInboundQueriesFull               // the oldest inbound query was dropped; N is the limit
+	NoteResponseStray                    // Text replied to a query of time N that isn't running
+	NoteUnknownResponders                // reply dropped: N unknown members had replied before
+	NoteRelayRefused                     // From wants to relay to Text, no member at that address
+	NoteQueueFull                        // N messages were dropped from the broadcast queues so far
+	NoteTooLargeToGossip                 // N messages were too large for a packet so far
+	NoteConflict                         // From claims the name of Member
+	NoteOwnConflict                      // From claims the name of this node; no vote begins
+	NoteVote                             // From claims the name of this node; a vote begins
+	NoteVoteFailed                       // the vote could not begin; Err says why
+	NoteVoteWon                          // Text is "votes / all"
+	NoteVoteLost                         // Text is "votes / all"
+	NoteKeysChanged                      // query Text about keys was done
+	NoteKeysSaved                        // the keyring was saved, for queries that waited
+	NoteKeysInMemory                     // query Text was done, but nobody saves the keyring
+	NoteKeysRefused                      // query Text about keys was refused; Err says why
+	NoteKeysTruncated                    // only N keys fit into a response
+	NoteReconnect                        // Member, failed, is tried
+	NoteReconnectLost                    // Text at From, reaped after it failed, is tried
+	NoteCoordinateRefused                // Member sent a coordinate that is no use; Err says why
+	NoteEventsUnsent                     // N own user events were not gossiped before leaving
+	NoteLargeDropped                     // N user events too large for a packet were dropped so far
+	NoteKeysAsked                        // query Text about keys came
+	NoteRejoin                           // From and others of an earlier run are tried
+	NoteRejoined                         // From, of an earlier run, answered
+	NoteRejoinFailed                     // nobody of an earlier run answered; Err says why
 
 	NoteEnd // one beyond the last code
 )
 
-func (n *Node) note(out *swim.Output, note swim.Note) { out.Notes = append(out.Notes, note) }
-
-// Counters count what this layer did and what it dropped, since its start.
-type Counters struct {
-	Joins, Leaves, Failures, Updates, Reaps uint64 // of members, as they were told
-	Restarts                                uint64
-	LeavesRefuted                           uint64
-	Reconnects                              uint64
-	Conflicts                               uint64
-
-	Events, Queries uint64 // delivered, or at least new here
-	QueriesAsked    uint64
-	QueriesRepeated uint64 // messages to single members
-	RepliesRepeated uint64 // acks and answers sent again
-	Acks, Responses uint64 // to own queries; acks if they were asked for
-	Relays          uint64 // answers passed on for others
-	Coalesced       uint64 // events that gave way to newer ones of the same kind
-
-	// What is normal in gossip.
-	EventDuplicates, EventsBeforeMin  uint64
-	QueryDuplicates, QueriesBeforeMin uint64
-	AckDuplicates, ResponseDuplicates uint64
-
-	// What was dropped, by reason.
-	BadMessages           uint64 // malformed, of unknown type, or not to be acted on
-	TimesRefused          uint64 // Lamport times too far ahead
-	IntentsDropped        uint64 // about unknown members, over the limit
-	EventsOld             uint64 // older than what is remembered
-	EventsDropped         uint64 // over the limits of what is remembered
-	EventsRefused         uint64 // own, with ErrBusy
-	QueriesOld            uint64
-	QueriesDropped        uint64
-	InboundQueriesDropped uint64 // queries that can't be answered any more, over the limit
-	ResponsesStray        uint64 // to no query that runs
-	ResponsesDropped      uint64 // of strangers, over the limit
-	RepliesRefused        uint64 // ours, to an address that isn't a member's
-	RelaysRefused         uint64 // to strangers, or of something else than an answer
-	RelaysDropped         uint64 // too large
-	TooLargeToGossip      uint64
-	LargeEventsDropped    uint64 // sent by stream no more, over the limit
-	KeyErrors             uint64 // changes of keys that weren't done, or not saved
-	CoordinatesRefused    uint64
-
-	MessagesIn, MessageBytesIn uint64 // of this layer, whatever came of them
-	ZeroRTTs                   uint64 // pings whose round trip the clock is too coarse for
+func (n *Node) note(out *swim.Output, level swim.Level, code swim.NoteCode, note swim.Note) {
+	note.Level, note.Code = level, code
+	out.Notes = append(out.Notes, note)
 }
 
-// Counters returns what this layer did and dropped so far; the queues' drops are in Stats.
-func (n *Node) Counters() *Counters { return &n.count }
-
-// Stats is what operators are shown (spec 4.5).
-type Stats struct {
-	Members, Failed, Left, Health       int
-	MemberTime, EventTime, QueryTime    uint64
-	IntentQueue, EventQueue, QueryQueue int
-	Backlog                             int // own user events that wait to be sent
-	QueueDrops                          uint64
-	MessagesOut, MessageBytesOut        uint64 // gossiped, counted for each member that they went to
-	Encrypted                           bool
-	CoordinateResets                    uint64
-}
-
-// Stats returns the figures of now.
-func (n *Node) Stats() Stats {
-	s := n.swim.Sealer()
-	messages, bytes := n.gossip.sent()
-	return Stats{
-		MessagesOut: messages, MessageBytesOut: bytes,
-		Members: n.table.len(), Failed: n.table.count[StatusFailed], Left: n.table.count[StatusLeft], Health: n.swim.Health(),
-		MemberTime: uint64(n.memberClock.Now()), EventTime: uint64(n.eventClock.Now()), QueryTime: uint64(n.queryClock.Now()),
-		IntentQueue: n.gossip.intents.Len(), EventQueue: n.gossip.events.Len() + len(n.large.queue), QueryQueue: n.gossip.queries.Len(),
-		Backlog: len(n.events.backlog), QueueDrops: n.gossip.drops(),
-		Encrypted: s != nil && s.Keys != nil, CoordinateResets: n.coords.client.Resets(),
+// clip copies a name from the network into a note.
+func clip(name []byte) string {
+	const most = 64 // bytes: a log line, not a dump
+	if len(name) > most {
+		return string(name[:most]) + "..."
 	}
+	return string(name)
 }
+
+// noteN is a time from the network as the N of a note.
+func noteN(t uint64) int64 { return int64(min(t, math.MaxInt64)) }

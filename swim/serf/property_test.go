@@ -449,8 +449,8 @@ func (h *harness) check(t *rapid.T) {
 		"events queued":      {s.EventQueue, swim.QueueMax + largeMax},
 		"queries queued":     {s.QueryQueue, swim.QueueMax},
 		"own events waiting": {s.Backlog, backlogMax},
-		"queries to answer":  {len(n.asked.open), askedMax},
-		"own queries":        {len(n.asking.running), askingMax},
+		"queries to answer":  {len(n.inbound.open), inboundMax},
+		"own queries":        {len(n.queries), queriesMax},
 		"lost members":       {len(n.lost.list), lostMax},
 	} {
 		if count[0] > count[1] {

@@ -24,7 +24,7 @@ func (tn *conversation) ask(p QueryParams) *query {
 		tn.t.Fatal(err)
 	}
 	tn.collect()
-	q := tn.n.asking.running[len(tn.n.asking.running)-1]
+	q := tn.n.queries[len(tn.n.queries)-1]
 	if q.op != op {
 		tn.t.Fatal("the query doesn't run")
 	}
@@ -33,7 +33,7 @@ func (tn *conversation) ask(p QueryParams) *query {
 
 func (tn *conversation) wantRuns(reason string, q *query) {
 	tn.t.Helper()
-	if q.over != q.deadline && tn.now >= q.over {
+	if q.ends != q.deadline && tn.now >= q.ends {
 		tn.t.Fatalf("%s: the query is over", reason)
 	}
 }
@@ -130,8 +130,8 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 			q := tn.ask(tt.params)
 			tt.steps(tn, q)
 			tn.advance(0)
-			if len(tn.n.asking.running) != 0 {
-				t.Errorf("it still runs; open %b, heard %v", q.open.bits, q.heard)
+			if len(tn.n.queries) != 0 {
+				t.Errorf("it still runs; open %b, heard %v", q.pending.bits, q.replies)
 			}
 		})
 	}
@@ -149,8 +149,8 @@ func TestConcurrentQueriesKeepApart(t *testing.T) {
 	tn.recv("b", answerMsg("b", uint64(one.time), two.id, "mixed up"))
 	tn.wantIdle("time and ID have to match")
 	tn.recv("b", answerMsg("b", uint64(two.time), two.id, "2"))
-	if one.answers != 0 || two.answers != 1 {
-		t.Errorf("answers %d and %d", one.answers, two.answers)
+	if one.responses != 0 || two.responses != 1 {
+		t.Errorf("answers %d and %d", one.responses, two.responses)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestQueryIsRefused(t *testing.T) {
 
 func TestQueriesAreBounded(t *testing.T) {
 	tn := converse(t)
-	for range askingMax {
+	for range queriesMax {
 		tn.ask(QueryParams{Timeout: time.Hour, Nodes: []string{"x"}})
 	}
 	if _, err := tn.n.Query(tn.now, QueryParams{Name: "q"}, &tn.out); !errors.Is(err, ErrBusy) {
@@ -192,15 +192,15 @@ func TestQueriesAreBounded(t *testing.T) {
 func TestStrangersMayAnswerButNotWithoutEnd(t *testing.T) {
 	tn := converse(t, "b")
 	q := tn.ask(QueryParams{Timeout: time.Minute})
-	for i := range strangersMax + 1 {
+	for i := range unknownRespondersMax + 1 {
 		tn.recv("b", answerMsg(fmt.Sprint("s", i), 1, q.id, ""))
 	}
-	if q.answers != strangersMax {
-		t.Errorf("%d answers of strangers", q.answers)
+	if q.responses != unknownRespondersMax {
+		t.Errorf("%d answers of strangers", q.responses)
 	}
 	tn.wantNote("over the limit", NoteUnknownResponders)
 	tn.recv("b", answerMsg("b", 1, q.id, ""))
-	if q.answers != strangersMax+1 {
+	if q.responses != unknownRespondersMax+1 {
 		t.Error("they keep a member out")
 	}
 }
@@ -397,13 +397,13 @@ func TestLargeAnswersGoByStream(t *testing.T) {
 func TestOpenQuestionsAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
-	for i := range askedMax + 1 {
+	for i := range inboundMax + 1 {
 		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) { m.Timeout = int64(time.Hour) }))
 		if i == 0 {
 			first = tn.lastOp
 		}
 	}
-	if got := len(tn.n.asked.open); got != askedMax {
+	if got := len(tn.n.inbound.open); got != inboundMax {
 		t.Errorf("%d open", got)
 	}
 	tn.wantNote("told", NoteInboundQueriesFull)
@@ -435,7 +435,7 @@ func TestQueryTimeoutsOfOthersAreClamped(t *testing.T) {
 		}
 	}
 	tn.recv("b", queryFrom("b", 3, 1, func(m *wire.Query) { m.Timeout = 1<<63 - 1 }))
-	if q := tn.n.asked.open[len(tn.n.asked.open)-1]; q.deadline != tn.now.Add(QueryTimeoutMax) {
+	if q := tn.n.inbound.open[len(tn.n.inbound.open)-1]; q.deadline != tn.now.Add(QueryTimeoutMax) {
 		t.Errorf("deadline %v", q.deadline)
 	}
 }

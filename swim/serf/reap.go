@@ -9,27 +9,26 @@ import (
 )
 
 const (
-	// leavingMax is how long a member that answers probes is believed to be leaving:
-	// longer than a departure with default times takes. Whoever is alive after that
-	// stays, or was force-left by mistake (F17).
+	// leavingMax is how long a member that answers probes is considered leaving: longer than a
+	// departure takes with default timeouts. If it is still alive then, it stays, or was force-left
+	// by mistake.
 	leavingMax = 15 * time.Second
-	// forgetMin is how long at least the membership remembers a reaped member, so that gossip still
-	// under way doesn't bring it back.
+	// forgetMin is the least time that the membership keeps a reaped member, so that gossip under
+	// way can't revive it.
 	forgetMin = time.Minute
-	// lostMax bounds the failed members that are tried even after they have been reaped: enough to
-	// find the other side of a partition, which then knows the rest.
+	// lostMax bounds the failed members that are tried even after they were reaped: enough to find
+	// the other side of a partition, which then knows the rest.
 	lostMax = 128
-	// lostKeep is how long. Addresses are reused: who hasn't been there for days may be
-	// somebody else.
+	// lostKeep is for how long. Addresses are reused: after days another process may be there.
 	lostKeep = 72 * time.Hour
 )
 
-// reap takes members off the list that have been gone for long, and cleans up
-// after those that were.
+// reap takes members off the list that have been gone for long, and forgets those that were reaped
+// long ago.
 func (n *Node) reap(now swim.Time, out *swim.Output) {
 	n.intents.expire(now)
 	n.lost.expire(now)
-	n.expireQuestions(now)
+	n.expireInbound(now)
 	if n.table.quiet() {
 		return
 	}
@@ -51,29 +50,30 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 	}
 }
 
-// reapMember takes id off the list, and says so with the note of that code.
+// reapMember takes id off the list, with a note of this code.
 func (n *Node) reapMember(now swim.Time, id swim.MemberID, code swim.NoteCode, out *swim.Output) {
-	n.note(out, swim.Note{Level: swim.Info, Code: code, Member: id})
-	n.tellMember(now, EventMemberReap, id, false, out)
+	n.note(out, swim.Info, code, swim.Note{Member: id})
+	n.emitMember(now, EventMemberReap, id, false, out)
 	n.coords.forget(id)
 	n.table.reap(id, now)
 }
 
-// reconnect tries one failed member, so often that over all live members each failed
-// one is tried about once an interval. Those reaped are tried as well: a
-// partition may outlast the reconnect timeout (F14).
+// reconnect tries one failed member, with a probability such that the live members together try
+// each failed one about once per interval. Reaped ones are tried too: a partition may outlast the
+// reconnect timeout.
 func (n *Node) reconnect(now swim.Time, out *swim.Output) {
 	failed := n.table.count[StatusFailed]
 	gone := failed + len(n.lost.list)
 	live := max(n.table.count[StatusAlive]+n.table.count[StatusLeaving], 1)
-	if gone == 0 || n.leave.phase != leaveNot || n.swim.RandomFloat()*float64(live) >= float64(gone) {
+	if gone == 0 || n.leave.phase != leaveNone ||
+		n.swim.RandomFloat()*float64(live) >= float64(gone) {
 		return
 	}
 	pick := n.swim.Random(gone)
 	n.count.Reconnects++
 	if pick >= failed {
 		l := n.lost.list[pick-failed]
-		n.note(out, swim.Note{Level: swim.Info, Code: NoteReconnectLost, From: l.addr, Text: l.name})
+		n.note(out, swim.Info, NoteReconnectLost, swim.Note{From: l.addr, Text: l.name})
 		if n.lost.op == 0 {
 			n.lost.op = n.swim.Join(now, []netip.AddrPort{l.addr}, out)
 		}
@@ -84,7 +84,7 @@ func (n *Node) reconnect(now swim.Time, out *swim.Output) {
 			continue
 		}
 		if pick == 0 {
-			n.note(out, swim.Note{Level: swim.Info, Code: NoteReconnect, Member: id})
+			n.note(out, swim.Info, NoteReconnect, swim.Note{Member: id})
 			n.swim.PushPull(now, id, out)
 			return
 		}
@@ -95,7 +95,7 @@ func (n *Node) reconnect(now swim.Time, out *swim.Output) {
 // lost are members that had failed when they were reaped.
 type lost struct {
 	list []lostMember // oldest first
-	op   swim.OpID    // of the attempt that runs
+	op   swim.OpID    // of the running attempt
 }
 
 type lostMember struct {

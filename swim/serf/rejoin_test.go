@@ -75,7 +75,7 @@ func TestRejoinTriesOneAfterTheOther(t *testing.T) {
 	if got := tn.tried(); len(got) != 0 {
 		t.Errorf("tried %v without a pause", got)
 	}
-	tn.advance(rejoinSoon)
+	tn.advance(rejoinPauseMin)
 	if got := tn.tried(); len(got) != 1 {
 		t.Errorf("tried %v, want another attempt: they may all be starting", got)
 	}
@@ -98,8 +98,8 @@ func TestRejoinLooksForAll(t *testing.T) {
 	}
 	tn.answerStreams()
 	tn.advance(time.Minute)
-	if got := tn.tried(); len(got) != 0 || len(tn.n.rejoin.left) != 0 {
-		t.Errorf("tried %v, %v are left, though all are found", got, tn.n.rejoin.left)
+	if got := tn.tried(); len(got) != 0 || len(tn.n.rejoin.missing) != 0 {
+		t.Errorf("tried %v, %v are left, though all are found", got, tn.n.rejoin.missing)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestRejoinIsQuiet(t *testing.T) {
 	loud := 0
 	for range 100 {
 		tn.failStreams()
-		tn.now = tn.now.Add(rejoinMost)
+		tn.now = tn.now.Add(rejoinPauseMax)
 		tn.n.Tick(tn.now, &tn.out)
 		for _, note := range tn.out.Notes {
 			if note.Level >= swim.Info {
@@ -130,35 +130,35 @@ func TestRejoinGoesOnWhileAlone(t *testing.T) {
 		tn.failStreams()
 		tn.advance(time.Second)
 	}
-	if len(tn.tried()) < 100 || len(tn.n.rejoin.left) != 2 {
-		t.Errorf("gave up after a quarter of an hour alone, %v are left", tn.n.rejoin.left)
+	if len(tn.tried()) < 100 || len(tn.n.rejoin.missing) != 2 {
+		t.Errorf("gave up after a quarter of an hour alone, %v are left", tn.n.rejoin.missing)
 	}
 	tn.member("b", alive("b", 1))
 	for range 60 {
 		tn.failStreams()
 		tn.advance(time.Second)
 	}
-	if l := &tn.n.lost; len(tn.n.rejoin.left) != 0 || len(l.list) != 1 || l.list[0].name != "c" {
-		t.Errorf("with company %v are left, reconnecting has %v", tn.n.rejoin.left, l.list)
+	if l := &tn.n.lost; len(tn.n.rejoin.missing) != 0 || len(l.list) != 1 || l.list[0].name != "c" {
+		t.Errorf("with company %v are left, reconnecting has %v", tn.n.rejoin.missing, l.list)
 	}
 }
 
 func TestRejoinIsBounded(t *testing.T) {
 	tn := returning(t)
-	tn.n.rejoin.pause = rejoinMost
-	for i := range 3 * rejoinFew {
+	tn.n.rejoin.pause = rejoinPauseMax
+	for i := range 3 * rejoinAddrsMax {
 		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), 7946)
-		tn.n.rejoin.left = append(tn.n.rejoin.left, Previous{fmt.Sprint(i), addr})
+		tn.n.rejoin.missing = append(tn.n.rejoin.missing, Previous{fmt.Sprint(i), addr})
 	}
-	tn.n.arm(dutyRejoin, tn.now)
+	tn.n.arm(timerRejoin, tn.now)
 	tn.advance(0)
 	tries := 0
 	for len(tn.opened) > 0 {
 		tries += len(tn.opened)
 		tn.failStreams()
 	}
-	if tries != rejoinFew {
-		t.Errorf("%d tries in an attempt, want %d", tries, rejoinFew)
+	if tries != rejoinAddrsMax {
+		t.Errorf("%d tries in an attempt, want %d", tries, rejoinAddrsMax)
 	}
 }
 
@@ -174,10 +174,10 @@ func TestRejoinLeavesOutWhoIsKnown(t *testing.T) {
 	tn.member("b", dead("b", "b", 1))
 	tn.member("c", aliveWith("e", 1, addrOf("c"), nil)) // c has another name now
 	tn.did = nil
-	tn.advance(rejoinSoon)
+	tn.advance(rejoinPauseMin)
 	tn.want("b has left and c is no more: the next run needn't look for them", "line not-alive: b", "line not-alive: c")
 	tn.failStreams()
-	if left := tn.n.rejoin.left; len(left) != 1 || left[0].Name != "d" {
+	if left := tn.n.rejoin.missing; len(left) != 1 || left[0].Name != "d" {
 		t.Errorf("%v are left, want d", left)
 	}
 }
@@ -227,7 +227,7 @@ func TestPreviousAddressOfAnotherIsTriedOnce(t *testing.T) {
 			times++
 		}
 	}
-	if times != 1 || len(tn.n.rejoin.left) != 0 {
-		t.Errorf("c's address was tried %d times, %d are still looked for", times, len(tn.n.rejoin.left))
+	if times != 1 || len(tn.n.rejoin.missing) != 0 {
+		t.Errorf("c's address was tried %d times, %d are still looked for", times, len(tn.n.rejoin.missing))
 	}
 }

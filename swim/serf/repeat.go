@@ -7,16 +7,17 @@ import (
 	"serf/wire"
 )
 
-// A query is repeated to the members that may still answer, each time to fewer. Serf ignores
-// what it has seen before; members of this kind reply again, so that neither a lost
-// answer nor a lost query costs more than some time (F24).
+// A query is repeated to the members that may still respond, each time to fewer. The original
+// ignores repetitions; members of this kind reply again, so that neither a lost query nor a lost
+// response costs more than some time.
 const (
-	// repeatShare: a query is first repeated after so small a part of the default time-out, when gossip
-	// has told nearly all, then at intervals that double up to this part of its own time-out. With
-	// a third of all packets lost half of what is missing comes with each repetition: seven are enough.
+	// repeatShare: a query is first repeated after one part in so many of the default timeout, when
+	// gossip has reached nearly all, then at intervals that double up to the same part of its own
+	// timeout. With a third of all packets lost each repetition brings half of what is missing:
+	// seven are enough.
 	repeatShare = 8
-	// repeatBurst members are asked again at once, repeatStreams if it takes a stream each, and
-	// the next after repeatPause: a large cluster's answers mustn't come all together.
+	// repeatBurst members are asked again at once, or repeatStreams if each takes a stream, and the
+	// next after repeatPause: a large cluster must not respond all at once.
 	repeatBurst   = 64
 	repeatStreams = 8
 	repeatPause   = 10 * time.Millisecond
@@ -24,31 +25,31 @@ const (
 
 // repeat is when and how to repeat a query.
 type repeat struct {
-	msg  []byte
-	only bool          // it is too large to be gossiped: this is how all are asked
-	at   swim.Time     // when to go on
-	gap  time.Duration // to the round after this
-	most time.Duration // that gap may become
-	next swim.MemberID // this round has come so far
+	msg     []byte
+	unicast bool          // too large to be gossiped: every member is asked this way
+	at      swim.Time     // when to continue
+	gap     time.Duration // from this round to the next
+	maxGap  time.Duration
+	next    swim.MemberID // the first that this round hasn't asked yet
 }
 
-// planRepeats says when q, which is m on the wire, is to be repeated.
+// planRepeats schedules the repetitions of q, which is m on the wire.
 func (n *Node) planRepeats(now swim.Time, q *query, m *wire.Query, timeout time.Duration) {
 	again := *m
 	again.Flags |= wire.QueryNoBroadcast
 	r := repeat{
-		msg:  again.Append(nil),
-		most: max(timeout/repeatShare, repeatPause),
-		gap:  max(min(timeout, n.DefaultQueryTimeout())/repeatShare, repeatPause),
+		msg:    again.Append(nil),
+		maxGap: max(timeout/repeatShare, repeatPause),
+		gap:    max(min(timeout, n.DefaultQueryTimeout())/repeatShare, repeatPause),
 	}
 	r.at = now.Add(r.gap)
 	if len(r.msg) > n.swim.MaxUser() {
-		r.at, r.only = now, true
+		r.at, r.unicast = now, true
 	}
 	q.repeat = r
 }
 
-// repeatQuery asks some of those again that may still answer q.
+// repeatQuery asks some of the pending members of q again.
 func (n *Node) repeatQuery(now swim.Time, q *query, out *swim.Output) {
 	r := &q.repeat
 	room := repeatBurst
@@ -56,11 +57,11 @@ func (n *Node) repeatQuery(now swim.Time, q *query, out *swim.Output) {
 		room = repeatStreams
 	}
 	for {
-		id, ok := q.open.from(r.next)
+		id, ok := q.pending.from(r.next)
 		switch {
 		case !ok:
 			r.next, r.at = 0, now.Add(r.gap)
-			r.gap = min(2*r.gap, r.most)
+			r.gap = min(2*r.gap, r.maxGap)
 			return
 		case room == 0:
 			r.at = now.Add(repeatPause)
@@ -71,7 +72,7 @@ func (n *Node) repeatQuery(now swim.Time, q *query, out *swim.Output) {
 		if id == n.self {
 			to = q.rival
 		}
-		if to.IsValid() && !q.deaf(n.roster.Name(id)) {
+		if to.IsValid() && !q.ignoresRepeats(n.roster.Name(id)) {
 			n.count.QueriesRepeated++
 			n.sendTo(now, to, r.msg, out)
 			room--
@@ -79,7 +80,8 @@ func (n *Node) repeatQuery(now swim.Time, q *query, out *swim.Output) {
 	}
 }
 
-// deaf says whether it is in vain to ask a member again: it has got the query, and is not of our kind.
-func (q *query) deaf(name string) bool {
-	return q.heard[name]&(repliedAck|repliedExtended) == repliedAck
+// ignoresRepeats says whether asking a member again is useless: it has the query, and is of the
+// original's kind.
+func (q *query) ignoresRepeats(name string) bool {
+	return q.replies[name]&(repliedAck|repliedExtended) == repliedAck
 }

@@ -197,7 +197,7 @@ func TestRepliesAgainAreBounded(t *testing.T) {
 func TestKeptAnswersAreBounded(t *testing.T) {
 	const size = 50_000
 	tn := converseWith(t, func(c *Config) { c.QueryResponseSizeMax = messageCeiling }, "b")
-	for i := range keptMax/size + 1 {
+	for i := range keptResponsesMax/size + 1 {
 		tn.recv("b", queryFrom("b", uint64(i+1), 7, func(m *wire.Query) { extended(m); m.Timeout = int64(time.Hour) }))
 		if err := tn.respond(strings.Repeat("y", size)); err != nil {
 			t.Fatal(err)
@@ -213,7 +213,7 @@ func TestKeptAnswersAreBounded(t *testing.T) {
 func TestQuestionsThatAreDoneGiveWayFirst(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
-	for i := range askedMax + 1 {
+	for i := range inboundMax + 1 {
 		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) { extended(m); m.Timeout = int64(time.Hour) }))
 		switch i {
 		case 0:

@@ -10,7 +10,8 @@ import (
 	"serf/wire"
 )
 
-// state returns what a push/pull carries of this layer (spec 1.6).
+// state returns this layer's part of a push/pull: clocks, the events of the window, members that
+// left, and the status times of all.
 func (n *Node) state() *wire.Rope {
 	w := wire.AppendSerfState(nil, uint64(n.eventClock.Now()), n.events.window.Times())
 	for t, events := range n.events.window.All() {
@@ -45,9 +46,9 @@ func (n *Node) state() *wire.Rope {
 	return w.Rope()
 }
 
-// joinTime is the status time as push/pull carries it for a member that hasn't left: others take
-// it for a join at that time. Of one that is leaving, told as it stands, it would hide
-// the leave itself, which has the same time.
+// joinTime is the status time as a push/pull carries it for a member that hasn't left: the receiver
+// treats it as a join at that time. For a leaving member it is one less, or it would mask the leave
+// intent, which has the same time.
 func (r record) joinTime() lamport.Time {
 	if r.status == StatusLeaving && r.statusTime > 0 {
 		return r.statusTime - 1
@@ -55,8 +56,8 @@ func (r record) joinTime() lamport.Time {
 	return r.statusTime
 }
 
-// handleState merges the state of another member. Nothing of it is gossiped: it is
-// no news to the one that sent it, and others push and pull by themselves.
+// handleState merges the state of another member. None of it is gossiped: its sender knows it, and
+// the others have push/pulls of their own.
 func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 	if len(e.Data) == 0 || wire.SerfType(e.Data[0]) != wire.SerfPushPull {
 		n.refuse(e.Addr, errNotState, out)
@@ -71,7 +72,7 @@ func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 	eventsOK := n.sync(&n.eventClock, s.EventLTime, out)
 	n.sync(&n.queryClock, s.QueryLTime, out)
 	n.mergeStatuses(now, &s, out)
-	if e.N == 1 && n.joins.ignoreOld() && eventsOK {
+	if e.N == 1 && n.joins.ignoresOldEvents() && eventsOK {
 		n.events.window.SetMin(lamport.Time(s.EventLTime))
 	}
 	n.replay(now, s.Events, out)
@@ -79,29 +80,25 @@ func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 
 // sync moves a clock up to that of another member.
 func (n *Node) sync(c *lamport.Clock, other uint64, out *swim.Output) bool {
-	if other == 0 || c.Sync(lamport.Time(other)) {
-		return true
-	}
-	n.count.TimesRefused++
-	n.note(out, swim.Note{Level: swim.Warn, Code: NoteTimeRefused, N: int64(min(other, 1<<63-1))})
-	return false
+	t := lamport.Time(other)
+	return t == 0 || c.Sync(t) || n.refuseTime(t, out)
 }
 
-// mergeStatuses takes the status times as intents: members that left first, so that
-// the times of the others can't hide it. When a member left isn't said; one
-// later than its status time is the least that is newer than its joining.
+// mergeStatuses applies the status times as intents: first leaves of the members that left, so that
+// the times can't mask them. A push/pull doesn't say when a member left; one more than its status
+// time is the least time that is newer than its join.
 //
-// Of a member that is alive here, left is outdated: had it really left, the membership's part of
-// the same exchange would have said so. Believed, it would hide a quick restart,
-// whose join intent may have that very time (F17).
+// That a member left is outdated if it is alive here: had it really left, the membership's part of
+// the same push/pull would say so. Applied, it would mask a quick restart, whose join intent may
+// have that very time.
 func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output) {
 	left := leftAt(s)
 	for it := s.LeftMembers.Iter(); it.Next(); {
 		id := n.lookup(it.Elem)
-		if r := n.table.at(id); id != n.self && r.known() && (r.status == StatusAlive || r.status == StatusLeaving) {
+		if id != n.self && n.table.at(id).here() {
 			continue
 		}
-		// One more than a time that no clock takes is such a time too, but for the last.
+		// Above lamport.Max clocks refuse all times, but t+1 must not wrap.
 		t := min(left[string(it.Elem)], lamport.Max)
 		n.applyLeaveIntent(now, it.Elem, t+1, false, out)
 	}
@@ -111,7 +108,7 @@ func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output)
 			n.mergeJoins(now, piece, left, out)
 		}
 		for page := from; page < to; page++ {
-			// Of a page that is still as in the base each time is known already.
+			// A page that still equals the base holds these very times already.
 			if !n.table.recs.Shares(page) {
 				n.mergeJoins(now, n.cfg.Warm.times.Page(page), left, out)
 			}
@@ -119,7 +116,7 @@ func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output)
 	})
 }
 
-// leftAt returns the status times of those who left.
+// leftAt returns the status times of the members that left.
 func leftAt(s *wire.SerfState) map[string]lamport.Time {
 	if s.LeftMembers.Len() == 0 {
 		return nil
@@ -136,8 +133,10 @@ func leftAt(s *wire.SerfState) map[string]lamport.Time {
 	return left
 }
 
-// mergeJoins takes the status times of one piece as join intents, but for those who left.
-func (n *Node) mergeJoins(now swim.Time, piece []byte, left map[string]lamport.Time, out *swim.Output) {
+// mergeJoins applies the status times in one piece as join intents, except for members that left.
+func (n *Node) mergeJoins(
+	now swim.Time, piece []byte, left map[string]lamport.Time, out *swim.Output,
+) {
 	for it := wire.IterStatusLTimes(piece); it.Next(); {
 		if len(left) > 0 {
 			if _, ok := left[string(it.Name)]; ok {
@@ -148,14 +147,16 @@ func (n *Node) mergeJoins(now swim.Time, piece []byte, left map[string]lamport.T
 	}
 }
 
-// replay delivers the events of another member that this one has missed, in the
-// order of their times.
+// replay delivers the events of another member's window that this node missed, in the order of
+// their times.
 func (n *Node) replay(now swim.Time, slots wire.EventSlots, out *swim.Output) {
 	var sorted []wire.EventSlot
 	for it := slots.Iter(); it.Next(); {
 		sorted = append(sorted, it.Slot)
 	}
-	slices.SortStableFunc(sorted, func(a, b wire.EventSlot) int { return cmp.Compare(a.LTime, b.LTime) })
+	slices.SortStableFunc(sorted, func(a, b wire.EventSlot) int {
+		return cmp.Compare(a.LTime, b.LTime)
+	})
 	for _, slot := range sorted {
 		for it := slot.Iter(); it.Next(); {
 			n.applyEvent(now, lamport.Time(slot.LTime), it.Event.Name, it.Event.Payload, false, out)

@@ -168,7 +168,7 @@ func TestFailedJoinTellsNobody(t *testing.T) {
 	tn.collect()
 	tn.want("it says so", "x: push/pull", "event join failed")
 	tn.wantIdle("nothing is gossiped")
-	if tn.n.joins.ignoreOld() {
+	if tn.n.joins.ignoresOldEvents() {
 		t.Error("the join still hides events")
 	}
 }

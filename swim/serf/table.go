@@ -10,48 +10,53 @@ import (
 	"serf/swim/internal/paged"
 )
 
-// record is what this layer adds to a member. It holds no pointers and is kept
-// small: a cluster of n simulated nodes has n*n of them.
+// record is what this layer adds to a member. It holds no pointers and is kept small: a simulated
+// cluster of n nodes has n*n of them.
 type record struct {
-	statusTime lamport.Time // of the newest intent about it
-	changed    swim.Time    // when its status became what it is, or its identity was updated
-	status     Status
-	told       swim.EventKind // last reported by the coalescer, updates aside
-	marks      marks
+	statusTime  lamport.Time // of the newest intent about the member
+	changed     swim.Time    // when its status became what it is, or its identity was updated
+	status      Status
+	lastEmitted swim.EventKind // by the coalescer, updates aside
+	marks       marks
 }
 
 type marks uint8
 
 const (
-	// markPrune: to be reaped as soon as it has left.
+	// markPrune: reap it as soon as it has left.
 	markPrune marks = 1 << iota
-	// markReaped: listed no more. The record stays until the membership forgets it.
+	// markReaped: no longer listed. The record stays until the membership forgets the member.
 	markReaped
 	// markUpdated: changed is the time of an update.
 	markUpdated
 )
 
-// known says whether the member is one that is listed.
+// known says whether the member is listed.
 func (r record) known() bool { return r.status != StatusNone && r.marks&markReaped == 0 }
 
-// table has a record for each member, by MemberID. It may be a fork of a Base's.
-type table struct {
-	recs   paged.Array[record]
-	count  [StatusFailed + 1]int // of those that are listed
-	reaped int                   // records of those that are listed no more
-
-	order   []swim.MemberID // those that are listed by name, if ordered; of a Base, shared
-	ordered bool            // somebody has asked for the order
-	dirty   bool            // order has new members at the end, or some that are gone, or some twice
+// here says whether the member is listed as alive or leaving.
+func (r record) here() bool {
+	return r.known() && (r.status == StatusAlive || r.status == StatusLeaving)
 }
 
-// at returns the record of id, to read. It is the zero record for somebody unknown.
+// table has a record per member, by MemberID. It may be a fork of a Base's.
+type table struct {
+	recs   paged.Array[record]
+	count  [StatusFailed + 1]int // of listed members
+	reaped int                   // records of members that are no longer listed
+
+	order   []swim.MemberID // listed members by name, if ordered; shared if it is a Base's
+	ordered bool            // somebody asked for the order
+	dirty   bool            // order has unsorted members at the end, reaped ones, or duplicates
+}
+
+// at returns the record of id, for reading. It is the zero record if id is unknown.
 func (t *table) at(id swim.MemberID) record { return t.recs.At(int(id)) }
 
-// edit returns the record of id to change, all but status; it is valid until the next call.
+// edit returns the record of id, to change all but its status. It is valid until the next call.
 func (t *table) edit(id swim.MemberID) *record { return t.recs.Edit(int(id)) }
 
-// set changes the status of id, and lists it if it isn't.
+// set changes the status of id, and lists it if it wasn't.
 func (t *table) set(id swim.MemberID, s Status, now swim.Time) {
 	r := t.edit(id)
 	if r.known() {
@@ -79,7 +84,7 @@ func (t *table) list(id swim.MemberID) {
 // reap takes id off the list. The record stays.
 func (t *table) reap(id swim.MemberID, now swim.Time) {
 	r := t.edit(id)
-	invariant.Check(r.known(), "serf: somebody unknown reaped")
+	invariant.Check(r.known(), "serf: unknown member reaped")
 	t.count[r.status]--
 	t.reaped++
 	r.marks = markReaped
@@ -105,7 +110,7 @@ func (t *table) drop(id swim.MemberID) {
 	t.dirty = true
 }
 
-// len is the number of members that are listed.
+// len is the number of listed members.
 func (t *table) len() int {
 	sum := 0
 	for _, c := range t.count {
@@ -114,11 +119,11 @@ func (t *table) len() int {
 	return sum
 }
 
-// quiet tells whether all members are alive, and none was reaped.
+// quiet says whether all members are alive and none was reaped.
 func (t *table) quiet() bool { return t.reaped == 0 && t.len() == t.count[StatusAlive] }
 
-// own yields the records that differ from a Base's, in which all are alive, and some that don't:
-// without a Base all. The caller may change the record.
+// own yields the records that may differ from a Base's, in which all members are alive; all records
+// without a Base. The caller may change the record.
 func (t *table) own(yield func(swim.MemberID, record) bool) {
 	for p := range t.recs.Pages() {
 		if t.recs.Shares(p) {
@@ -132,8 +137,7 @@ func (t *table) own(yield func(swim.MemberID, record) bool) {
 	}
 }
 
-// sorted returns the members that are listed, by name. It is borrowed until
-// the next change.
+// sorted returns the listed members by name. It is borrowed until the next change.
 func (t *table) sorted(r *swim.Roster) []swim.MemberID {
 	if t.ordered && !t.dirty {
 		return t.order
@@ -144,7 +148,7 @@ func (t *table) sorted(r *swim.Roster) []swim.MemberID {
 			order = append(order, id)
 		}
 	}
-	if t.ordered { // then it is nearly sorted
+	if t.ordered { // the old order is nearly sorted
 		for _, id := range t.order {
 			add(id)
 		}

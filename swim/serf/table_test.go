@@ -70,7 +70,7 @@ func TestOnLeave(t *testing.T) {
 		{record{status: StatusFailed, statusTime: 5}, 6, intentForced},
 		{record{status: StatusFailed, statusTime: 5, marks: markReaped}, 6, intentNoted},
 	} {
-		if got := tt.r.onLeave(tt.t); got != tt.want {
+		if got := tt.r.leaveEffect(tt.t); got != tt.want {
 			t.Errorf("%+v at %d: %v, want %v", tt.r, tt.t, got, tt.want)
 		}
 	}

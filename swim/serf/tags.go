@@ -8,11 +8,86 @@ import (
 	"serf/wire"
 )
 
-// TagsMax is how many bytes the encoded tags may take.
-const TagsMax = swim.MetaMax
+const (
+	// TagsMax is how many bytes the encoded tags may take.
+	TagsMax = swim.MetaMax
 
-// encodeTags returns tags as metadata: in key order, so that equal tags are
-// equal bytes.
+	// tagSetsMax bounds the decoded sets of tags that are shared: either members have few different
+	// ones, or each has its own. Beyond it all are forgotten, and sharing starts over.
+	tagSetsMax = 256
+)
+
+// tagState is the tags of this node, and of the others once somebody asked for them.
+type tagState struct {
+	own      map[string]string
+	byMember map[swim.MemberID]map[string]string
+	// sets are by metadata: members with equal tags share a map, or thousands of maps would be most
+	// of an agent's memory. At most tagSetsMax.
+	sets map[string]map[string]string
+}
+
+// of returns the tags of another member, which its metadata encodes. Each is decoded once.
+func (s *tagState) of(id swim.MemberID, meta []byte) map[string]string {
+	tags, ok := s.byMember[id]
+	if !ok {
+		tags = s.shared(meta)
+		if s.byMember == nil {
+			s.byMember = make(map[swim.MemberID]map[string]string)
+		}
+		s.byMember[id] = tags
+	}
+	return tags
+}
+
+// shared decodes metadata, into the same map for equal bytes.
+func (s *tagState) shared(meta []byte) map[string]string {
+	if tags, ok := s.sets[string(meta)]; ok {
+		return tags
+	}
+	if s.sets == nil || len(s.sets) >= tagSetsMax {
+		s.sets = make(map[string]map[string]string)
+	}
+	tags := decodeTags(meta)
+	s.sets[string(meta)] = tags
+	return tags
+}
+
+// forget drops the tags of a member that is gone or has changed them.
+func (s *tagState) forget(id swim.MemberID) { delete(s.byMember, id) }
+
+// tagsOf returns the tags of a member.
+func (n *Node) tagsOf(id swim.MemberID, meta []byte) map[string]string {
+	if id == n.self {
+		return n.tags.own
+	}
+	return n.tags.of(id, meta)
+}
+
+// Tags returns this node's tags: shared, read-only.
+func (n *Node) Tags() map[string]string { return n.tags.own }
+
+// SetTags replaces this node's tags and gossips them. It copies tags. The error is a *SizeError, or
+// that of swim.Node.SetMeta.
+func (n *Node) SetTags(now swim.Time, tags map[string]string, out *swim.Output) error {
+	meta, err := encodeTags(n.cfg.protocol(), tags)
+	if err != nil {
+		return err
+	}
+	n.call.begin(out)
+	if err = n.swim.SetMeta(now, meta, out); err == nil {
+		n.tags.own = cloneTags(tags)
+	}
+	n.finish(now, out)
+	return err
+}
+
+func cloneTags(tags map[string]string) map[string]string {
+	c := make(map[string]string, len(tags))
+	maps.Copy(c, tags)
+	return c
+}
+
+// encodeTags returns tags as metadata, in key order, so that equal tags are equal bytes.
 func encodeTags(protocol uint8, tags map[string]string) ([]byte, error) {
 	var meta []byte
 	if protocol < protocolTags {
@@ -35,34 +110,8 @@ func tagPairs(tags map[string]string) []wire.Tag {
 	return pairs
 }
 
-// SetTags replaces this node's tags and tells the others. It copies tags. The
-// error is a *SizeError, or what swim.Node.SetMeta returns.
-func (n *Node) SetTags(now swim.Time, tags map[string]string, out *swim.Output) error {
-	meta, err := encodeTags(n.cfg.protocol(), tags)
-	if err != nil {
-		return err
-	}
-	n.begin(out)
-	if err := n.swim.SetMeta(now, meta, out); err != nil {
-		n.finish(now, out)
-		return err
-	}
-	n.tags = cloneTags(tags)
-	n.finish(now, out)
-	return nil
-}
-
-// Tags returns this node's tags: shared, read-only.
-func (n *Node) Tags() map[string]string { return n.tags }
-
-func cloneTags(tags map[string]string) map[string]string {
-	c := make(map[string]string, len(tags))
-	maps.Copy(c, tags)
-	return c
-}
-
-// decodeTags returns what metadata says. Metadata that isn't tags is the role
-// of an old member; broken tags are as good as none.
+// decodeTags returns the tags that metadata encodes: none if it is malformed, and only the role if
+// it comes from a member with an old protocol.
 func decodeTags(meta []byte) map[string]string {
 	tags := make(map[string]string)
 	parsed, err := wire.ParseTags(meta)
@@ -72,39 +121,5 @@ func decodeTags(meta []byte) map[string]string {
 	for it := parsed.Iter(); it.Next(); {
 		tags[string(it.Key)] = string(it.Value)
 	}
-	return tags
-}
-
-// tagsOf returns the tags of id, decoded once.
-func (n *Node) tagsOf(id swim.MemberID, meta []byte) map[string]string {
-	if id == n.self {
-		return n.tags
-	}
-	tags, ok := n.tagCache[id]
-	if !ok {
-		tags = n.sharedTags(meta)
-		if n.tagCache == nil {
-			n.tagCache = make(map[swim.MemberID]map[string]string)
-		}
-		n.tagCache[id] = tags
-	}
-	return tags
-}
-
-// tagSetsMax bounds the sets of tags that are remembered for sharing: members have few different ones, or
-// each its own. When there are more, all are forgotten, and the sharing begins anew.
-const tagSetsMax = 256
-
-// sharedTags decodes metadata, to the same map for the same bytes: thousands of members with
-// a map each are most of what an agent would have in memory.
-func (n *Node) sharedTags(meta []byte) map[string]string {
-	if tags, ok := n.tagSets[string(meta)]; ok {
-		return tags
-	}
-	if n.tagSets == nil || len(n.tagSets) >= tagSetsMax {
-		n.tagSets = make(map[string]map[string]string)
-	}
-	tags := decodeTags(meta)
-	n.tagSets[string(meta)] = tags
 	return tags
 }

@@ -1,0 +1,60 @@
+package serf
+
+import (
+	"errors"
+	"fmt"
+
+	"serf/swim"
+)
+
+// Errors that callers can act on.
+var (
+	// ErrBusy: a queue is full; try again when some of it has gone out.
+	ErrBusy = errors.New("too much of this is under way")
+	// ErrInternalName: the name begins with a prefix that Serf reserves.
+	ErrInternalName = errors.New(
+		"names of queries cannot contain the prefix _serf_, which Serf keeps for itself")
+	// ErrNoQuery: no query with this operation can be answered: it was answered, is past its
+	// deadline, or never existed.
+	ErrNoQuery = errors.New("the query is past its deadline, or was answered already")
+	// ErrUnreachable: the query came from an address that this node doesn't reply to.
+	ErrUnreachable = errors.New("the asker is at an address that isn't a member's")
+	// ErrSelf: a node can't force itself to leave; see Leave.
+	ErrSelf = errors.New("a running node can't force itself to leave")
+	// ErrNotEncrypted: there is no keyring.
+	ErrNotEncrypted = errors.New("encryption is not enabled")
+)
+
+// Reasons to refuse a message.
+var (
+	errMessageSize    = errors.New("message empty or too large")
+	errUnknownMessage = errors.New("message of unknown type")
+	errNotState       = errors.New("not the state of a Serf member")
+	errUnknownFilter  = errors.New("filter of unknown kind")
+	errRelayType      = errors.New("only answers to queries are relayed")
+
+	errBadClocks = errors.New("snapshot: a time that no clock gets to")
+)
+
+// SizeError says that a value given by the caller is too large, or empty where it must not be. It
+// is a swim.ErrTooLarge.
+type SizeError struct {
+	What        string
+	Size, Limit int    // bytes
+	Setting     string // the limit's key in agent configuration; "" if it can't be set
+}
+
+func (e *SizeError) Error() string {
+	if e.Size == 0 {
+		return fmt.Sprintf("%s: empty, 1 to %d bytes are allowed", e.What, e.Limit)
+	}
+	text := fmt.Sprintf("%s: %d bytes encoded, which exceeds limit of %d bytes",
+		e.What, e.Size, e.Limit)
+	if e.Setting != "" {
+		text += " (" + e.Setting + ")"
+	}
+	return text
+}
+
+// Is makes errors.Is(e, swim.ErrTooLarge) true.
+func (e *SizeError) Is(target error) bool { return target == swim.ErrTooLarge }
