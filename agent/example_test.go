@@ -70,7 +70,10 @@ func Example() {
 		fmt.Println(m.Name, m.Status)
 	}
 	// Output:
-	// joined 1 <nil> db-1 alive db web-1 alive web db-1 left
+	// joined 1 <nil>
+	// db-1 alive db
+	// web-1 alive web
+	// db-1 left
 }
 
 // Every member, this one too, gets a user event once.
@@ -119,7 +122,8 @@ func ExampleAgent_Query() {
 		fmt.Println(line)
 	}
 	// Output:
-	// web-1: not much, boss web-2: not much, boss
+	// web-1: not much, boss
+	// web-2: not much, boss
 }
 
 // Tags can change while a member runs; the others are told.
