@@ -87,7 +87,9 @@ func (i *NetInterface) has(ip netip.Addr) bool {
 // loopback one. IPv4 goes before IPv6, unless Bind is [::]. Interfaces lists those of this host,
 // see NetInterfaces. It is called only if the choice depends on it: some systems don't let
 // everybody list them.
-func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)) (Addresses, error) {
+func ChooseAddresses(
+	spec AddressSpec, interfaces func() ([]NetInterface, error),
+) (Addresses, error) {
 	bind := netip.AddrPortFrom(netip.IPv4Unspecified(), DefaultPort)
 	if spec.Bind != "" {
 		var err error
@@ -103,7 +105,7 @@ func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)
 	if spec.Interface != "" || spec.Advertise == "" && bind.Addr().IsUnspecified() {
 		var err error
 		if list, err = interfaces(); err != nil {
-			return Addresses{}, fmt.Errorf("%w; name an address with bind or advertise instead", err)
+			return Addresses{}, fmt.Errorf("%w; name an address with bind or advertise", err)
 		}
 	}
 	if err := a.useInterface(spec.Interface, list); err != nil {
@@ -117,10 +119,12 @@ func ChooseAddresses(spec AddressSpec, interfaces func() ([]NetInterface, error)
 	}
 	picked, name, reason, ok := pickAddress(list, a.Bind.Addr().Is6())
 	if !ok {
-		return Addresses{}, errors.New("no interface has an address to tell the others: set advertise, or bind to 127.0.0.1 to stay on this host")
+		return Addresses{}, errors.New("no interface has an address to tell the others: " +
+			"set advertise, or bind to 127.0.0.1 to stay on this host")
 	}
 	if picked.Is6() && a.Bind.Addr().Is4() {
-		a.Bind = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Bind.Port()) // which takes both families
+		// This takes both families.
+		a.Bind = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Bind.Port())
 	}
 	a.Advertise, a.Reason, a.Interface = netip.AddrPortFrom(picked, a.Bind.Port()), reason, name
 	return a, nil
@@ -161,7 +165,8 @@ func findInterface(name string, interfaces []NetInterface) (NetInterface, error)
 		}
 		names = append(names, i.Name)
 	}
-	return NetInterface{}, fmt.Errorf("interface: no %q here, there are %s", name, strings.Join(names, ", "))
+	return NetInterface{}, fmt.Errorf("interface: no %q here, there are %s", name,
+		strings.Join(names, ", "))
 }
 
 // advertise sets what to tell the others. Without a port it is that of Bind.
@@ -187,7 +192,7 @@ func (a *Addresses) checkAdvertised(option string) error {
 	case ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		reason = "one member's address can't be that of many"
 	case ip.Is6() && ip.IsLinkLocalUnicast():
-		reason = "a link-local address means nothing without its zone, which isn't told to the others"
+		reason = "a link-local address means nothing without its zone, which others aren't told"
 	case ip.IsLoopback() && !a.Bind.Addr().IsLoopback():
 		reason = "the others would send to themselves; bind to it to stay on this host"
 	}
@@ -209,7 +214,8 @@ func ParseAddress(text string, defaultPort uint16) (netip.AddrPort, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q: want IP, IP:port, [v6]:port, :port or the name of a host", text)
+		return netip.AddrPort{},
+			fmt.Errorf("%q: want IP, IP:port, [v6]:port, :port or the name of a host", text)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
@@ -271,7 +277,9 @@ var classNames = [...]string{
 
 // pickAddress returns the most welcome address of the interfaces that are up, the first among
 // equals, the interface that has it, and why it was taken.
-func pickAddress(interfaces []NetInterface, six bool) (ip netip.Addr, name, reason string, ok bool) {
+func pickAddress(
+	interfaces []NetInterface, six bool,
+) (ip netip.Addr, name, reason string, ok bool) {
 	order := fourFirst
 	if six {
 		order = sixFirst
@@ -338,9 +346,10 @@ func IsPublic(ip netip.Addr) bool {
 }
 
 var special = parsePrefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-	"192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"::/128", "::1/128", "64:ff9b::/96", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10",
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "::/128", "::1/128", "64:ff9b::/96",
+	"100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10",
 )
 
 func parsePrefixes(texts ...string) []netip.Prefix {

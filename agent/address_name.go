@@ -13,7 +13,9 @@ import (
 // ResolveNames looks up host names in what a user says about this member's address. The result has
 // addresses only. reason says what a name came to; empty if there was none. A name stands for its
 // first IPv4 address, or, without one or beside an IPv6 address to bind to, its first IPv6 address.
-func ResolveNames(ctx context.Context, r Resolver, spec AddressSpec) (resolved AddressSpec, reason string, err error) {
+func ResolveNames(
+	ctx context.Context, r Resolver, spec AddressSpec,
+) (resolved AddressSpec, reason string, err error) {
 	l := &lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
 	resolved = spec
 	var reasons []string
@@ -49,7 +51,7 @@ func hostName(text string) (host, port string, ok bool) {
 		return "", "", false
 	}
 	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
-	if last := labels[len(labels)-1]; last == "" || last[0] >= '0' && last[0] <= '9' && isNumber(last) {
+	if last := labels[len(labels)-1]; last == "" || isNumber(last) {
 		return "", "", false // an IPv4 address, or one with a mistake: no domain has such a name
 	}
 	return host, port, true

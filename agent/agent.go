@@ -111,7 +111,7 @@ type Agent struct {
 	handlers atomic.Pointer[[]handler.Handler] // the runner's, for Stats
 	sealer   atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
 	told     atomic.Pointer[netip.AddrPort]    // the address that the others are told
-	sendable swim.Families                     // of the node; of the goroutine that watches the address
+	sendable swim.Families                     // of the node; the address watch owns it
 	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context
@@ -184,7 +184,8 @@ func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
 }
 
 // doBy is do by one of the channels that the loop takes calls from.
-func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time), f func(now swim.Time)) error {
+func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time),
+	f func(now swim.Time)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

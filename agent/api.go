@@ -106,8 +106,10 @@ func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coal
 // UserEventBefore is UserEvent for those who have to know that what they hear from then on may come
 // of it: before is called on the loop when the event is about to go out. It must be quick and not
 // call the agent.
-func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
-	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q", name, coalesce, payload)
+func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool,
+	before func()) error {
+	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q",
+		name, coalesce, payload)
 	err := a.fire(ctx, name, payload, coalesce, before)
 	if err != nil {
 		a.log.Warnf("agent", "failed to send user event: %v", err)
@@ -141,7 +143,8 @@ func (a *Agent) ReplaceTags(ctx context.Context, tags map[string]string) error {
 }
 
 // changeTags gives this member what change makes of a copy of its tags.
-func (a *Agent) changeTags(ctx context.Context, change func(tags map[string]string) map[string]string) error {
+func (a *Agent) changeTags(ctx context.Context,
+	change func(tags map[string]string) map[string]string) error {
 	return a.try(ctx, func(now swim.Time) error {
 		tags := maps.Clone(a.loop.node.Tags())
 		if tags == nil {
@@ -160,7 +163,8 @@ func (a *Agent) changeTags(ctx context.Context, change func(tags map[string]stri
 func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 
 // Coordinate returns the network coordinate of a member, as far as it is known here; false if not.
-func (a *Agent) Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error) {
+func (a *Agent) Coordinate(ctx context.Context,
+	name string) (c coord.Coordinate, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return coord.Coordinate{}, false, err
 	}

@@ -10,5 +10,6 @@ const (
 	errNoAccess  = windows.WSAEACCES
 
 	// Windows has no ports for administrators, but ranges that it keeps for itself.
-	noAccessRemedy = "Windows reserves the port, or another program holds it for itself alone; choose another"
+	noAccessRemedy = "Windows reserves the port, or another program holds it for itself alone; " +
+		"choose another"
 )

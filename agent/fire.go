@@ -19,7 +19,8 @@ const (
 
 // fire has the loop hand an event to the node as soon as the node has room for it, in the order of
 // the calls. before is called on the loop when that is about to happen.
-func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error {
+func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool,
+	before func()) error {
 	if err := a.conf.Serf.CheckEventSize(len(name) + len(payload)); err != nil {
 		return err
 	}

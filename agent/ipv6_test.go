@@ -54,7 +54,7 @@ func TestIPv6Cluster(t *testing.T) {
 func TestIPv6TakenPortIsNamed(t *testing.T) {
 	a := begin(t, osConfig("a", ipv6Loopback(t)))
 	_, err := Start(background, osConfig("b", a.Addr()))
-	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with -bind"
+	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with Config.Bind"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -80,7 +80,8 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 
 // resolveInBatches resolves join addresses and hands them on as they come, each once. It counts
 // this member's own instead. err tells of names that couldn't be resolved.
-func (a *Agent) resolveInBatches(ctx context.Context, addrs []string, contact func(batch []netip.AddrPort)) (own int, err error) {
+func (a *Agent) resolveInBatches(ctx context.Context, addrs []string,
+	contact func(batch []netip.AddrPort)) (own int, err error) {
 	local := a.localAddrs()
 	seen := make(map[netip.AddrPort]bool)
 	results := resolveEach(ctx, a.conf.Resolver, addrs, a.addr.Port())
@@ -125,12 +126,14 @@ func (a *Agent) resolveInBatches(ctx context.Context, addrs []string, contact fu
 
 // contact exchanges states with addrs and returns how many answered; an error only if none did.
 func (a *Agent) contact(ctx context.Context, addrs []netip.AddrPort, replay bool) (int, error) {
-	return a.runJoin(ctx, func(now swim.Time) swim.OpID { return a.loop.node.Join(now, addrs, replay, &a.loop.out) })
+	return a.runJoin(ctx,
+		func(now swim.Time) swim.OpID { return a.loop.node.Join(now, addrs, replay, &a.loop.out) })
 }
 
 // contactOne exchanges states with the first of addrs that answers.
 func (a *Agent) contactOne(ctx context.Context, addrs []netip.AddrPort) error {
-	_, err := a.runJoin(ctx, func(now swim.Time) swim.OpID { return a.loop.node.JoinOne(now, addrs, &a.loop.out) })
+	_, err := a.runJoin(ctx,
+		func(now swim.Time) swim.OpID { return a.loop.node.JoinOne(now, addrs, &a.loop.out) })
 	return err
 }
 
@@ -226,7 +229,8 @@ func (a *Agent) joinRetrying() bool {
 			pause = min(pause, left)
 			left -= pause
 		}
-		a.log.Repeatf(slog.LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err, pause.Round(time.Millisecond))
+		a.log.Repeatf(slog.LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err,
+			pause.Round(time.Millisecond))
 		if !sleep(a.ctx, pause) {
 			return false
 		}

@@ -60,11 +60,13 @@ func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	err := a.conf.KeyringChanged(keys.Keys())
 	if err != nil {
-		a.log.Repeatf(slog.LevelError, "agent", "keyring", "failed to save the keyring, it will be tried again: %v", err)
+		a.log.Repeatf(slog.LevelError, "agent", "keyring",
+			"failed to save the keyring, it will be tried again: %v", err)
 	} else if again {
 		a.log.Overf(slog.LevelInfo, "agent", "keyring", "the keyring is saved now")
 	}
 	// An agent that has stopped has nobody to answer any more.
-	a.do(context.Background(), func(now swim.Time) { a.loop.node.KeyringSaved(now, keys, err, &a.loop.out) })
+	a.do(context.Background(),
+		func(now swim.Time) { a.loop.node.KeyringSaved(now, keys, err, &a.loop.out) })
 	return err == nil
 }

@@ -158,7 +158,8 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 // is written, further ones are counted, and the count is written every 30 s for as long as there
 // are any.
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
-	l.repeat(level, component, repeatKey{text: key}, func() string { return fmt.Sprintf(format, args...) })
+	l.repeat(level, component, repeatKey{text: key},
+		func() string { return fmt.Sprintf(format, args...) })
 }
 
 // Overf adds a line that says that what Repeatf told with this key is over. What was counted since
@@ -212,7 +213,8 @@ func (l *Log) tellRepeats() {
 	}
 	now := time.Now()
 	for _, r := range l.repeats.due() {
-		text := fmt.Sprintf("%s (%d more in the last %v)", r.text, r.count, time.Duration(r.period())*repeatEvery)
+		text := fmt.Sprintf("%s (%d more in the last %v)", r.text, r.count,
+			time.Duration(r.period())*repeatEvery)
 		l.add(makeLine(now, r.level, r.component, text))
 	}
 	if l.repeats.empty() {

@@ -43,7 +43,7 @@ type loop struct {
 	done    []swim.StreamIn                 // streams that failed at once: told in the next turn
 	dialing int                             // dial goroutines in flight
 	waiting []swim.StreamOut                // for a dial goroutine, at most dialQueue
-	keyring chan *wire.Keyring              // capacity 1: the newest keys, for the worker that saves them
+	keyring chan *wire.Keyring              // capacity 1: the newest keys, to be saved
 	left    *opResult                       // of Leave, when it is done
 	hold    hold                            // events that wait for the journal
 }
@@ -60,7 +60,9 @@ type datagram struct {
 	data []byte
 }
 
-var datagrams = sync.Pool{New: func() any { return &datagram{data: make([]byte, 0, datagramUsual)} }}
+var datagrams = sync.Pool{New: func() any {
+	return &datagram{data: make([]byte, 0, datagramUsual)}
+}}
 
 // recycle gives d back unless it grew beyond the usual.
 func (d *datagram) recycle() {
@@ -203,11 +205,13 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			a.counts.sendErrors.Add(uint64(len(packets) - i))
-			a.log.Repeatf(slog.LevelWarn, "memberlist", "send blocked", "Failed to send packets: the system takes no more")
+			a.log.Repeatf(slog.LevelWarn, "memberlist", "send blocked",
+				"Failed to send packets: the system takes no more")
 			return
 		default:
 			a.counts.sendErrors.Add(1)
-			a.log.Repeatf(slog.LevelDebug, "memberlist", "send "+p.To.Addr().String(), "Failed to send a packet to %v: %v", p.To, err)
+			a.log.Repeatf(slog.LevelDebug, "memberlist", "send "+p.To.Addr().String(),
+				"Failed to send a packet to %v: %v", p.To, err)
 		}
 	}
 }
@@ -245,10 +249,12 @@ func (l *loop) endOp(e *swim.Event) {
 func (a *Agent) handleEvent(e *swim.Event) {
 	l := &a.loop
 	switch e.Kind {
-	case serf.EventMemberJoin, serf.EventMemberLeave, serf.EventMemberFailed, serf.EventMemberUpdate, serf.EventMemberReap:
+	case serf.EventMemberJoin, serf.EventMemberLeave, serf.EventMemberFailed,
+		serf.EventMemberUpdate, serf.EventMemberReap:
 		a.handleMembers(e)
 	case serf.EventUserEvent:
-		a.deliver(UserEvent{LTime: e.LTime, Name: string(e.Name), Payload: bytes.Clone(e.Data), Coalesce: e.Flag})
+		a.deliver(UserEvent{LTime: e.LTime, Name: string(e.Name), Payload: bytes.Clone(e.Data),
+			Coalesce: e.Flag})
 	case serf.EventQuery:
 		a.handleQuery(e)
 	case serf.EventQueryAck:
@@ -325,7 +331,8 @@ func (a *Agent) publish(e Event) {
 	a.log.Infof("agent", "Received event: %v", e)
 	a.runScripts(e)
 	if cut := a.events.publish(e); cut > 0 {
-		a.log.Repeatf(slog.LevelWarn, "agent", "cut", "%d subscriptions cut off: their readers are too slow", cut)
+		a.log.Repeatf(slog.LevelWarn, "agent", "cut",
+			"%d subscriptions cut off: their readers are too slow", cut)
 	}
 }
 
@@ -362,7 +369,8 @@ func (a *Agent) retryRead(what string, err error) bool {
 		return false
 	}
 	a.counts.readErrors.Add(1)
-	a.log.Repeatf(slog.LevelError, "memberlist", "read "+what, "Failed to receive (%s): %v", what, err)
+	a.log.Repeatf(slog.LevelError, "memberlist", "read "+what, "Failed to receive (%s): %v", what,
+		err)
 	return sleep(a.ctx, readBackoff)
 }
 

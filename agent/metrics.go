@@ -30,7 +30,8 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 	var read Metrics
 	err := a.do(context.Background(), func(swim.Time) {
 		node := a.loop.node
-		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(), node.Stats()
+		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(),
+			node.Stats()
 		read.States, read.Queued = node.Swim().States(), node.Swim().Queued()
 		read.Coordinate, _ = node.Coordinate(a.conf.Serf.Name)
 	})

@@ -30,7 +30,8 @@ type Monitor struct {
 // begins with those that the log still has. capacity is how many lines may wait; slow says in the
 // log's words why more are dropped. Close it.
 func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
-	m := &Monitor{log: l, level: level, slow: slow, c: make(chan Line, min(max(capacity, 1), monitorMax))}
+	m := &Monitor{log: l, level: level, slow: slow,
+		c: make(chan Line, min(max(capacity, 1), monitorMax))}
 	if l == nil {
 		close(m.c)
 		return m

@@ -58,7 +58,7 @@ type BindError struct {
 
 // Error names the address and, if there is one, the remedy.
 func (e *BindError) Error() string {
-	return fmt.Sprintf("bind %v: %s", e.Addr, ExplainBind(e.Err, "-bind"))
+	return fmt.Sprintf("bind %v: %s", e.Addr, ExplainBind(e.Err, "Config.Bind"))
 }
 
 // ExplainBind words why an address couldn't be bound, alike on all systems, and what can be done
@@ -66,7 +66,8 @@ func (e *BindError) Error() string {
 func ExplainBind(err error, option string) string {
 	switch {
 	case errors.Is(err, errAddrInUse):
-		return "address already in use: another agent may be running there; stop it or choose another with " + option
+		return "address already in use: another agent may be running there; stop it" +
+			" or choose another with " + option
 	case errors.Is(err, errNoAddr):
 		return "no interface of this host has that address; choose another with " + option
 	case errors.Is(err, errNoAccess), errors.Is(err, os.ErrPermission):

@@ -34,7 +34,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 	if !errors.Is(err, errAddrInUse) {
 		t.Fatalf("got %v, want %v", err, errAddrInUse)
 	}
-	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with -bind"
+	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with Config.Bind"
 	if err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}

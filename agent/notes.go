@@ -33,10 +33,12 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteSuspecting:     {"Suspect {member} has failed, no acks received", false},
 	swim.NoteFailing:        {"Marking {member} as failed, suspect timeout reached ({n} peer confirmations)", false},
 	swim.NoteRefuting:       {"Refuting an accusation (from: {other}{text}), incarnation is now {n}", true},
-	swim.NoteStreamOnly:     {"Was able to connect to {member} over TCP but UDP probes failed, network may be misconfigured", true},
-	swim.NoteConflict:       {"Conflicting address for {member}. Known: {ip} Claimed: {from}", true},
-	swim.NoteMoved:          {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
-	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false}, // of somebody's command, most of the time
+	swim.NoteStreamOnly: {"Was able to connect to {member} over TCP but UDP probes failed, " +
+		"network may be misconfigured", true},
+	swim.NoteConflict: {"Conflicting address for {member}. Known: {ip} Claimed: {from}", true},
+	swim.NoteMoved:    {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
+	// Somebody's command caused it, most of the time.
+	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false},
 	swim.NotePushPullFailed: {"Push/Pull with {member} failed: {err}", true},
 	swim.NoteRefused:        {"{from} refused an exchange: {text}", true},
 	swim.NoteReturned:       {"{member}, taken for failed, answers again", false},
@@ -48,12 +50,15 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteStreamServed:   {"Stream connection from {from}, message type {n}", false},
 	swim.NotePaused:         {"Stood still for {n} ms; suspected members get that time back", true},
 	swim.NoteOutbidding:     {"Others have outdated news of this member, incarnation is now {n}", true},
-	swim.NoteUnreachable: {"{member} says that it is alive, but nothing answers at {from}: is that its address, and is the port open " +
+	swim.NoteUnreachable: {"{member} says that it is alive, but nothing answers at {from}: " +
+		"is that its address, and is the port open " +
 		"for UDP and TCP? Not believed for {n} s unless it answers", true},
-	swim.NoteNotPinged: {"Called failed {n} times, and nobody's probe has arrived: is {from} this member's address for the others, " +
-		"and the port open for UDP and TCP? See -advertise", true},
+	swim.NoteNotPinged: {"Called failed {n} times, and nobody's probe has arrived: " +
+		"is {from} this member's address for the others, " +
+		"and the port open for UDP and TCP?", true},
 	swim.NoteDetour: {"{member} at {ip}, to which this member can't send, answers at {from}", false},
-	swim.NoteNoRoute: {"{member} at {from} can't be reached from here: this member and it have no version of IP in common, " +
+	swim.NoteNoRoute: {"{member} at {from} can't be reached from here: " +
+		"this member and it have no version of IP in common, " +
 		"others that have both pass on what they say", false},
 	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
 }
@@ -93,18 +98,19 @@ var serfNotes = map[swim.NoteCode]string{
 	serf.NoteVoteLost:           "Name conflict: this node loses its name and quits [{text}]",
 	serf.NoteKeysChanged:        "Keyring: {text} done",
 	serf.NoteKeysSaved:          "Keyring: saved",
-	serf.NoteKeysInMemory:       "Keyring: {text} is done in memory only, and is lost with a restart: there is no keyring file",
-	serf.NoteKeysRefused:        "Keyring: {text} refused: {err}",
-	serf.NoteKeysTruncated:      "Keyring: only the first {n} keys fit into the answer",
-	serf.NoteReconnect:          "Attempting reconnect to {member} {addr}",
-	serf.NoteReconnectLost:      "Attempting reconnect to {text} {from}, reaped long ago",
-	serf.NoteCoordinateRefused:  "Coordinate of {member} refused: {err}",
-	serf.NoteEventsUnsent:       "Leaving, though {n} user events of this node could not be sent in time",
-	serf.NoteKeysAsked:          "Received {text} query",
-	serf.NoteLargeDropped:       "Too many user events that don't fit into packets: {n} left to push/pull so far",
-	serf.NoteRejoin:             "Attempting re-join to previously known node: {from}",
-	serf.NoteRejoined:           "Re-joined to previously known node: {from}",
-	serf.NoteRejoinFailed:       "Failed to re-join any previously known node, will keep trying: {err}",
+	serf.NoteKeysInMemory: "Keyring: {text} is done in memory only, and is lost with a restart: " +
+		"there is no keyring file",
+	serf.NoteKeysRefused:       "Keyring: {text} refused: {err}",
+	serf.NoteKeysTruncated:     "Keyring: only the first {n} keys fit into the answer",
+	serf.NoteReconnect:         "Attempting reconnect to {member} {addr}",
+	serf.NoteReconnectLost:     "Attempting reconnect to {text} {from}, reaped long ago",
+	serf.NoteCoordinateRefused: "Coordinate of {member} refused: {err}",
+	serf.NoteEventsUnsent:      "Leaving, though {n} user events of this node could not be sent in time",
+	serf.NoteKeysAsked:         "Received {text} query",
+	serf.NoteLargeDropped:      "Too many user events that don't fit into packets: {n} left to push/pull so far",
+	serf.NoteRejoin:            "Attempting re-join to previously known node: {from}",
+	serf.NoteRejoined:          "Re-joined to previously known node: {from}",
+	serf.NoteRejoinFailed:      "Failed to re-join any previously known node, will keep trying: {err}",
 }
 
 // tellNote writes a note to the log.

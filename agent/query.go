@@ -137,7 +137,8 @@ func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
 
 // keys runs one key operation and sums up the answers.
 func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, error) {
-	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int), Primary: make(map[string]int)}
+	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int),
+		Primary: make(map[string]int)}
 	silent := make(map[string]bool) // members that owe an answer
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		n := a.loop.node

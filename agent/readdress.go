@@ -173,7 +173,8 @@ func (w *addressWatch) usable(ips []netip.Addr) (usable []netip.Addr) {
 
 // moved notes that the others are told another address.
 func (w *addressWatch) moved(s *step) netip.AddrPort {
-	w.told, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.told.Port()), s.on, time.Time{}, false
+	w.told, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.told.Port()), s.on, time.Time{},
+		false
 	return w.told
 }
 
@@ -252,16 +253,19 @@ func (a *Agent) watchAddress(w *addressWatch) {
 	}
 	s, err := w.look(time.Now(), alone)
 	if err != nil {
-		a.log.Repeatf(slog.LevelDebug, "agent", "interfaces", "Can't see whether this host still has its address: %v", err)
+		a.log.Repeatf(slog.LevelDebug, "agent", "interfaces",
+			"Can't see whether this host still has its address: %v", err)
 	}
 	switch {
 	case s.move.IsValid():
 		a.readdress(w, &s)
 	case s.lost && w.on == "":
-		a.log.Warnf("agent", "this host has no longer %v, where this agent listens: nobody can reach it until that is back, "+
-			"or it is started with another -bind", w.told.Addr())
+		a.log.Warnf("agent", "this host has no longer %v, where this agent listens: nobody can "+
+			"reach it "+
+			"until that is back, or it is started with another address", w.told.Addr())
 	case s.lost:
-		a.log.Warnf("agent", "this host has no longer %v, which others are told, and no other address for them yet", w.told.Addr())
+		a.log.Warnf("agent", "this host has no longer %v, which others are told, "+
+			"and no other address for them yet", w.told.Addr())
 	case s.back:
 		a.log.Infof("agent", "this host has %v again", w.told.Addr())
 	}
@@ -271,14 +275,17 @@ func (a *Agent) watchAddress(w *addressWatch) {
 func (a *Agent) readdress(w *addressWatch, s *step) {
 	was := w.told
 	addr := netip.AddrPortFrom(s.move, was.Port())
-	err := a.try(a.ctx, func(now swim.Time) error { return a.loop.node.SetAddr(now, addr, &a.loop.out) })
+	err := a.try(a.ctx,
+		func(now swim.Time) error { return a.loop.node.SetAddr(now, addr, &a.loop.out) })
 	if err != nil {
-		a.log.Repeatf(slog.LevelError, "agent", "readdress", "The others can't be told the new address %v: %v", addr, err)
+		a.log.Repeatf(slog.LevelError, "agent", "readdress",
+			"The others can't be told the new address %v: %v", addr, err)
 		return
 	}
 	w.moved(s)
 	a.told.Store(&addr)
-	a.log.Warnf("agent", "advertising %v instead of %v, which %s: %s", s.move, was.Addr(), lossOf(was.Addr()), s.reason)
+	a.log.Warnf("agent", "advertising %v instead of %v, which %s: %s", s.move, was.Addr(),
+		lossOf(was.Addr()), s.reason)
 	a.warnPublic(s.move)
 	if f := a.conf.AddressChanged; f != nil {
 		f(addr)

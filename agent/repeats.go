@@ -101,7 +101,8 @@ func (r *repeats) due() []repeat {
 	r.order = kept
 	if r.rest.count > 0 {
 		rest := r.rest
-		rest.level, rest.component, rest.text = slog.LevelWarn, "agent", "further conditions of this kind"
+		rest.level, rest.component, rest.text = slog.LevelWarn, "agent",
+			"further conditions of this kind"
 		told = append(told, rest)
 		r.rest.count = 0
 	}

@@ -17,7 +17,8 @@ import (
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 	// LookupSRV looks up the SRV records of name itself if service and proto are empty.
-	LookupSRV(ctx context.Context, service, proto, name string) (cname string, records []*net.SRV, err error)
+	LookupSRV(ctx context.Context, service, proto, name string) (cname string, records []*net.SRV,
+		err error)
 }
 
 // Limits of one join.
@@ -50,7 +51,8 @@ type lookups struct {
 // _service._proto. and has no port stands for what its SRV records name, the most preferred first,
 // if it has any; dnssrv+host does so for any name. Errors name the address and are joined; what
 // could be resolved is returned with them. ctx bounds the whole.
-func ResolveJoin(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) ([]netip.AddrPort, error) {
+func ResolveJoin(ctx context.Context, r Resolver, addrs []string,
+	defaultPort uint16) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(addrs))
 	errs := make([]error, len(addrs), len(addrs)+1)
 	for r := range resolveEach(ctx, r, addrs, defaultPort) {
@@ -86,7 +88,8 @@ type resolved struct {
 
 // resolveEach resolves join addresses side by side. What it returns gets each as soon as it is
 // there, and is closed then; nobody needs to read it.
-func resolveEach(ctx context.Context, r Resolver, addrs []string, defaultPort uint16) <-chan resolved {
+func resolveEach(ctx context.Context, r Resolver, addrs []string,
+	defaultPort uint16) <-chan resolved {
 	results := make(chan resolved, len(addrs))
 	l := lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
 	var wg sync.WaitGroup
@@ -157,11 +160,13 @@ func canBeName(name string) bool {
 }
 
 func notInName(r rune) bool {
-	return r < utf8.RuneSelf && !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	return r < utf8.RuneSelf && !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' &&
+		r <= '9' || r == '-' || r == '_')
 }
 
 // resolve resolves one join address.
-func (l *lookups) resolve(ctx context.Context, text string, defaultPort uint16) ([]netip.AddrPort, error) {
+func (l *lookups) resolve(ctx context.Context, text string,
+	defaultPort uint16) ([]netip.AddrPort, error) {
 	t, err := parseTarget(text, defaultPort)
 	if err != nil {
 		return nil, err
@@ -187,7 +192,8 @@ func hasPort(text string) bool { return strings.Contains(text, ":") }
 // looksLikeService tells whether name has the form of RFC 2782: _service._proto.name.
 func looksLikeService(name string) bool {
 	labels := strings.SplitN(name, ".", 3)
-	return len(labels) == 3 && len(labels[0]) > 1 && labels[0][0] == '_' && len(labels[1]) > 1 && labels[1][0] == '_'
+	return len(labels) == 3 && len(labels[0]) > 1 && labels[0][0] == '_' && len(labels[1]) > 1 &&
+		labels[1][0] == '_'
 }
 
 func isNotFound(err error) bool {
@@ -211,7 +217,8 @@ func (l *lookups) services(ctx context.Context, name string) (records []*net.SRV
 }
 
 // resolveRecords returns the addresses of all that SRV records of name point to, in their order.
-func (l *lookups) resolveRecords(ctx context.Context, name string, records []*net.SRV) ([]netip.AddrPort, error) {
+func (l *lookups) resolveRecords(ctx context.Context, name string,
+	records []*net.SRV) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(records))
 	errs := make([]error, len(records))
 	var wg sync.WaitGroup
@@ -222,7 +229,8 @@ func (l *lookups) resolveRecords(ctx context.Context, name string, records []*ne
 	return slices.Concat(found...), errors.Join(errs...)
 }
 
-func (l *lookups) resolveRecord(ctx context.Context, name string, r *net.SRV) ([]netip.AddrPort, error) {
+func (l *lookups) resolveRecord(ctx context.Context, name string,
+	r *net.SRV) ([]netip.AddrPort, error) {
 	host := strings.TrimSuffix(r.Target, ".")
 	switch {
 	case host == "": // RFC 2782's way to say that there is no such service
@@ -234,7 +242,8 @@ func (l *lookups) resolveRecord(ctx context.Context, name string, r *net.SRV) ([
 }
 
 // resolveHost returns all addresses of a host, with port.
-func (l *lookups) resolveHost(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+func (l *lookups) resolveHost(ctx context.Context, host string,
+	port uint16) ([]netip.AddrPort, error) {
 	var ips []netip.Addr
 	err := l.lookup(ctx, host, func(ctx context.Context) (err error) {
 		ips, err = l.resolver.LookupNetIP(ctx, "ip", host)

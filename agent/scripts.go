@@ -97,11 +97,16 @@ func (a *Agent) runScripts(e Event) {
 	case MemberEvent:
 		a.runner.Handle(handler.Event{Kind: e.Type, Members: scriptMembers(e.Members)})
 	case UserEvent:
-		a.runner.Handle(handler.Event{Kind: eventfilter.User, Name: e.Name, Payload: e.Payload, LTime: e.LTime})
+		a.runner.Handle(handler.Event{Kind: eventfilter.User, Name: e.Name, Payload: e.Payload,
+			LTime: e.LTime})
 	case QueryEvent:
-		respond := func(output []byte) error { return a.Respond(context.Background(), e.ID, output) }
-		h := handler.Event{Kind: eventfilter.Query, Name: e.Name, Payload: e.Payload, LTime: e.LTime, Respond: respond}
-		if !a.events.wants(QueryEvent{Name: e.Name}) { // else somebody besides the scripts may answer
+		respond := func(output []byte) error {
+			return a.Respond(context.Background(), e.ID, output)
+		}
+		h := handler.Event{Kind: eventfilter.Query, Name: e.Name, Payload: e.Payload,
+			LTime: e.LTime, Respond: respond}
+		// A subscriber may answer, too: then only the query's time-out ends it.
+		if !a.events.wants(QueryEvent{Name: e.Name}) {
 			h.Unanswered = func() { a.decline(e.ID) }
 		}
 		a.runner.Handle(h)
@@ -148,7 +153,8 @@ func (a *Agent) closeScripts(grace time.Duration) {
 		return
 	}
 	s := a.runner.Stats()
-	a.log.Warnf("agent", "Event handlers didn't end within %v; scripts killed: %d, events lost that waited: %d%s",
+	a.log.Warnf("agent",
+		"Event handlers didn't end within %v; scripts killed: %d, events lost that waited: %d%s",
 		grace, s.Total.Killed, s.Total.Lost, losers(s.Handlers))
 }
 
@@ -157,7 +163,8 @@ func losers(handlers []handler.HandlerStats) string {
 	var names []string
 	for i := range handlers {
 		if h := &handlers[i]; h.Killed+h.Lost > 0 {
-			names = append(names, fmt.Sprintf("'%s' killed %d, lost %d", h.Handler, h.Killed, h.Lost))
+			names = append(names,
+				fmt.Sprintf("'%s' killed %d, lost %d", h.Handler, h.Killed, h.Lost))
 		}
 	}
 	if names == nil { // those of a configuration before

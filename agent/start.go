@@ -55,7 +55,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 func (a *Agent) adopt(subs []*Subscription) error {
 	for i, s := range subs {
 		if s == nil || !a.events.adopt(s) {
-			return fmt.Errorf("subscriptions: number %d is nil, or has been given to an agent before", i)
+			return fmt.Errorf("subscription %d is nil, or was given to an agent before", i)
 		}
 	}
 	return nil
@@ -138,7 +138,8 @@ func (a *Agent) startNode() error {
 	a.told.Store(&c.Addr)
 	a.warnPublic(c.Addr.Addr())
 	local := a.localAddrs()
-	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous), func(p serf.Previous) bool { return local[p.Addr] })
+	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous),
+		func(p serf.Previous) bool { return local[p.Addr] })
 	a.sendable = a.families()
 	c.Families = a.sendable
 	l := &a.loop

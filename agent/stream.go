@@ -116,7 +116,8 @@ func (a *Agent) acceptStreams() {
 		case slots <- struct{}{}:
 		default:
 			a.counts.streamsRefused.Add(1)
-			a.log.Repeatf(slog.LevelWarn, "memberlist", "streams", "Refused a stream: %d are open already", acceptMax)
+			a.log.Repeatf(slog.LevelWarn, "memberlist", "streams",
+				"Refused a stream: %d are open already", acceptMax)
 			conn.Close()
 			continue
 		}
@@ -143,7 +144,9 @@ func (a *Agent) serve(conn net.Conn) {
 		a.counts.streamErrors.Add(1)
 		a.countForeign(err)
 		key := repeatKey{text: "serve", from: from.Addr(), rare: isForeign(err)}
-		a.log.repeat(slog.LevelWarn, "memberlist", key, func() string { return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err)) })
+		a.log.repeat(slog.LevelWarn, "memberlist", key, func() string {
+			return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err))
+		})
 	}
 }
 
@@ -166,7 +169,8 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 	}
 	id := swim.Inbound | swim.StreamID(a.transport.accepted.Add(1))
 	answers := make(chan *swim.StreamOut, 1)
-	in := streamInput{StreamIn: swim.StreamIn{ID: id, Kind: swim.StreamRequest, From: from}, answer: answers}
+	in := streamInput{StreamIn: swim.StreamIn{ID: id, Kind: swim.StreamRequest, From: from},
+		answer: answers}
 	sealer, err = a.openAndTell(ctx, sealer, block, in)
 	if err != nil {
 		return err
@@ -188,7 +192,8 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 
 // openAndTell opens a block and hands its message to the loop as in.Data. It returns what an answer
 // is to be sealed with.
-func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []byte, in streamInput) (answer *wire.Sealer, err error) {
+func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []byte,
+	in streamInput) (answer *wire.Sealer, err error) {
 	select {
 	case a.transport.opening <- struct{}{}:
 		defer func() { <-a.transport.opening }()
@@ -214,14 +219,16 @@ func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []by
 
 // readBlock reads one block as it comes. drawn is what it took of the budget, to be given back, in
 // any case, when the block isn't needed any more.
-func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, drawn int64, err error) {
+func (a *Agent) readBlock(conn net.Conn,
+	r *wire.StreamReader) (block []byte, drawn int64, err error) {
 	hold := func(bytes int) (within bool) {
 		more := max(0, int64(bytes-streamFree)) - drawn
 		drawn += more
 		return a.transport.budget.Add(-more) >= 0 || more <= 0
 	}
 	for total := 0; ; {
-		if n := r.Taking(); n > 0 && !hold(r.Memory()+n) { // before it is taken: many may be about to do so
+		// Before it is taken: many may be about to do so.
+		if n := r.Taking(); n > 0 && !hold(r.Memory()+n) {
 			return nil, drawn, errBudget
 		}
 		space := r.Space()
@@ -244,7 +251,8 @@ func (a *Agent) readBlock(conn net.Conn, r *wire.StreamReader) (block []byte, dr
 // all.
 func cutShort(n int, err error) error {
 	if n == 0 && errors.Is(err, io.EOF) {
-		return errors.New("closed the connection without an answer: is that the gossip address of a member, with the same key and label?")
+		return errors.New("closed the connection without an answer: " +
+			"is that the gossip address of a member, with the same key and label?")
 	}
 	return fmt.Errorf("after %d bytes: %w", n, reason(err))
 }
@@ -348,7 +356,8 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	if err != nil {
 		return false, err
 	}
-	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To}, dialled: true}
+	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To},
+		dialled: true}
 	if _, err := a.openAndTell(ctx, s.Sealer, block, in); err != nil {
 		return false, err
 	}

@@ -112,7 +112,8 @@ func syslogText(line Line) string {
 }
 
 // SyslogFacilities are what StartSyslog takes.
-var SyslogFacilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
+var SyslogFacilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS",
+	"UUCP", "CRON", "AUTHPRIV", "FTP",
 	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
 
 // facilityNumber is the number that syslog has for a facility.
@@ -126,7 +127,8 @@ func facilityNumber(name string) (int, error) {
 		}
 		return i, nil
 	}
-	return 0, fmt.Errorf("syslog facility %q, allowed %s", name, strings.Join(SyslogFacilities, ", "))
+	return 0, fmt.Errorf("syslog facility %q, allowed %s", name,
+		strings.Join(SyslogFacilities, ", "))
 }
 
 // RFC 5424 numbers the facilities in the order of SyslogFacilities, but has four for the system's

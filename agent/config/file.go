@@ -24,7 +24,8 @@ func parseFile(c *Config, name string, data []byte) (warnings []string, err erro
 		r.keys(root, "")
 	}
 	if at, more := f.More(); more {
-		warnings = append(warnings, fmt.Sprintf("%s:%v: what follows the first object is ignored", name, at))
+		warnings = append(warnings,
+			fmt.Sprintf("%s:%v: what follows the first object is ignored", name, at))
 	}
 	return warnings, f.Err()
 }
@@ -54,7 +55,8 @@ func (r fileReader) key(k jsonfile.Key, prefix string) {
 		r.value(v, k.Place(), &options[i])
 		return
 	}
-	if slices.ContainsFunc(options, func(o option) bool { return strings.HasPrefix(o.key, key+".") }) {
+	if slices.ContainsFunc(options,
+		func(o option) bool { return strings.HasPrefix(o.key, key+".") }) {
 		if !k.Value.IsNull() {
 			r.keys(k.Value, key+".")
 		}
@@ -86,7 +88,8 @@ func keyAdvice(key, prefix string) string {
 
 // guards are the keys without which an agent is open to more than it should be. null, which leaves
 // all others alone, is for them what an empty text is.
-var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true, "label": true}
+var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true,
+	"label": true}
 
 // value sets what an option's key says. null leaves it alone.
 func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {

@@ -15,7 +15,8 @@ type kept struct{ key, path string }
 
 // keptFiles are the files that the agent is to write.
 func (c *Config) keptFiles() (files []kept) {
-	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile}, {"keyring_file", c.KeyringFile}} {
+	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile},
+		{"keyring_file", c.KeyringFile}} {
 		if f.path != "" {
 			files = append(files, f)
 		}
@@ -30,12 +31,15 @@ func (c *Config) checkFiles(env Env) error {
 	for i, f := range files {
 		for _, other := range files[:i] {
 			if same(f.path, other.path, env) {
-				errs = append(errs, fmt.Errorf("%s: %s is the file of %s, too", c.Where(f.key), f.path, c.Where(other.key)))
+				errs = append(errs, fmt.Errorf("%s: %s is the file of %s, too", c.Where(f.key),
+					f.path, c.Where(other.key)))
 			}
 		}
 		for _, path := range c.Paths {
-			if same(f.path, path, env) || strings.HasSuffix(f.path, ".json") && same(filepath.Dir(f.path), path, env) {
-				errs = append(errs, fmt.Errorf("%s: %s is read as configuration, too, by way of %s", c.Where(f.key), f.path, path))
+			if same(f.path, path, env) || strings.HasSuffix(f.path, ".json") &&
+				same(filepath.Dir(f.path), path, env) {
+				errs = append(errs, fmt.Errorf("%s: %s is read as configuration, too, by way of %s",
+					c.Where(f.key), f.path, path))
 			}
 		}
 	}
@@ -70,7 +74,9 @@ func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 			return nil, nil, fmt.Errorf("%s: %s: %w", c.Where(f.key), f.path, err)
 		}
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: what is changed at run time will be lost with a restart, as %s can't be written: %v",
+			warnings = append(warnings, fmt.Sprintf(
+				"%s: what is changed at run time will be lost with a restart, as %s can't be "+
+					"written: %v",
 				c.Where(f.key), f.path, cause(err)))
 		}
 		locks = append(locks, l)

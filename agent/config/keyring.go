@@ -60,7 +60,8 @@ func SaveKeyring(path string, keys [][]byte) error {
 func decodeKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints")
+		return nil,
+			errors.New("not base64; want the base64 of 16, 24 or 32 bytes, as serf keygen prints")
 	}
 	switch len(key) {
 	case 16, 24, 32:

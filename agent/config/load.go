@@ -81,7 +81,8 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 	if c.Node == "" {
 		host, err := env.Hostname()
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: not set, and the host's name is unknown: %w", label("node_name"), err))
+			errs = append(errs, fmt.Errorf("%s: not set, and the host's name is unknown: %w",
+				label("node_name"), err))
 		}
 		c.Node = host
 	}

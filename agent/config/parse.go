@@ -31,7 +31,8 @@ func parseFlags(c *Config, args []string) (warnings []string, err error) {
 	for i, arg := range set.Args() {
 		if strings.HasPrefix(arg, "-") && len(arg) > 1 {
 			// It would be dropped without a word, -join=x for instance.
-			return nil, fmt.Errorf("unexpected argument %q before %s: options start with a dash, switches take their value as -option=true", set.Arg(0), arg)
+			return nil, fmt.Errorf("unexpected argument %q before %s: options start with a dash, "+
+				"switches take their value as -option=true", set.Arg(0), arg)
 		}
 		if i == 0 {
 			warn(fmt.Sprintf("%q does nothing: the agent takes options only", arg))
@@ -135,7 +136,8 @@ func saysNothing(key string, field any) bool {
 	case *time.Duration:
 		return *f == 0 && (key == "retry_interval" || key == "broadcast_timeout")
 	case **timing.Duration:
-		return *f != nil && **f == 0 && (key == "reconnect_interval" || key == "reconnect_timeout" || key == "tombstone_timeout")
+		return *f != nil && **f == 0 && (key == "reconnect_interval" ||
+			key == "reconnect_timeout" || key == "tombstone_timeout")
 	}
 	return false
 }

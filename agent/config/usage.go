@@ -20,7 +20,8 @@ func usage(system string) string {
 			entry(&keys, o.key, o.arg, o.usage)
 		}
 	}
-	return "Options:\n" + flags.String() + "\nKeys of configuration files without an option:\n" + keys.String() +
+	return "Options:\n" + flags.String() + "\nKeys of configuration files without an " +
+		"option:\n" + keys.String() +
 		"\nKeys that are named otherwise than their option:\n" + otherNames() + notesFor(system)
 }
 

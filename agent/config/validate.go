@@ -31,7 +31,8 @@ const (
 )
 
 // facilities are what syslog_facility may name.
-var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP",
+var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP",
+	"CRON", "AUTHPRIV", "FTP",
 	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
 
 // problems collects what is wrong, each with what set it.
@@ -70,28 +71,37 @@ func (c *Config) Validate() error {
 func (c *Config) checkIdentity(p *problems) {
 	p.add(c.Node != "", "node_name", "empty")
 	if c.ValidateNodeNames {
-		p.add(len(c.Node) <= strictNameMax, "node_name", "%d bytes. Valid length is 1 to %d with validate_node_names", len(c.Node), strictNameMax)
-		p.add(strings.IndexFunc(c.Node, notStrict) < 0, "node_name", "%q has invalid characters: only letters, digits, dots and dashes with validate_node_names", c.Node)
+		p.add(len(c.Node) <= strictNameMax, "node_name", "%d bytes. Valid length is 1 to %d with "+
+			"validate_node_names", len(c.Node), strictNameMax)
+		p.add(strings.IndexFunc(c.Node, notStrict) < 0, "node_name", "%q has invalid characters: "+
+			"only letters, digits, dots and dashes with validate_node_names", c.Node)
 	}
 	_, empty := c.Tags[""]
 	p.add(!empty, "tags", "a tag has no name")
-	p.add(slices.Contains(LogLevels, c.LogLevel), "log_level", "%q, allowed %s", c.LogLevel, strings.Join(LogLevels, ", "))
-	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile, strings.Join(Profiles, ", "))
-	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol", "%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
+	p.add(slices.Contains(LogLevels, c.LogLevel), "log_level", "%q, allowed %s", c.LogLevel,
+		strings.Join(LogLevels, ", "))
+	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile,
+		strings.Join(Profiles, ", "))
+	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol",
+		"%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
 	_, port, err := net.SplitHostPort(c.RPCAddr)
 	if err == nil && port != "" {
 		_, err = net.LookupPort("tcp", port) // it may have a name
 	}
 	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port, port 0 to 65535", c.RPCAddr)
-	p.add(!c.Syslog || knownFacility(c.SyslogFacility), "syslog_facility", "%q, allowed %s", c.SyslogFacility, strings.Join(facilities, ", "))
-	p.add(c.Discover != "" || c.MDNSInterface == "", "mdns.interface", "not without discover (-discover)")
-	p.add(c.Discover == "" || !c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns.disable_ipv6", "not together with %s: nothing is left", c.other("mdns.disable_ipv4"))
+	p.add(!c.Syslog || knownFacility(c.SyslogFacility), "syslog_facility", "%q, allowed %s",
+		c.SyslogFacility, strings.Join(facilities, ", "))
+	p.add(c.Discover != "" || c.MDNSInterface == "", "mdns.interface",
+		"not without discover (-discover)")
+	p.add(c.Discover == "" || !c.MDNSDisableIPv4 || !c.MDNSDisableIPv6, "mdns.disable_ipv6",
+		"not together with %s: nothing is left", c.other("mdns.disable_ipv4"))
 }
 
 func knownFacility(name string) bool { return slices.Contains(facilities, strings.ToUpper(name)) }
 
 func notStrict(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-')
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' ||
+		r == '-')
 }
 
 // checkSecrets never shows a value: messages end up in logs.
@@ -99,10 +109,12 @@ func (c *Config) checkSecrets(p *problems) {
 	if c.EncryptKey != "" {
 		_, err := decodeKey(c.EncryptKey)
 		p.add(err == nil, "encrypt_key", "%v", err)
-		p.add(c.KeyringFile == "", "encrypt_key", "not allowed together with %s", c.other("keyring_file"))
+		p.add(c.KeyringFile == "", "encrypt_key", "not allowed together with %s",
+			c.other("keyring_file"))
 	}
 	// Members configured alike would not hear each other.
-	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing", "off, so that plain text is sent, while %s refuses it", c.other("verify_incoming"))
+	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing",
+		"off, so that plain text is sent, while %s refuses it", c.other("verify_incoming"))
 }
 
 func (c *Config) checkLimits(p *problems) {
@@ -138,7 +150,8 @@ func (c *Config) checkMetrics(p *problems) {
 		}
 		host, port, err := net.SplitHostPort(addr)
 		n, portErr := strconv.ParseUint(port, 10, 16)
-		p.add(err == nil && host != "" && portErr == nil && n > 0, key, "%q, want host:port, port 1 to 65535", addr)
+		p.add(err == nil && host != "" && portErr == nil && n > 0, key,
+			"%q, want host:port, port 1 to 65535", addr)
 	}
 	server("statsite_addr", c.StatsiteAddr)
 	server("statsd_addr", c.StatsdAddr)
@@ -183,6 +196,7 @@ func (c *Config) useless() (warnings []string) {
 	warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")
 	warn(c.Discover == "" && c.MDNSDisableIPv4, "mdns.disable_ipv4", "without discover (-discover)")
 	warn(c.Discover == "" && c.MDNSDisableIPv6, "mdns.disable_ipv6", "without discover (-discover)")
-	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility", "without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
+	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility",
+		"without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
 	return warnings
 }

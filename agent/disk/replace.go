@@ -175,7 +175,8 @@ func (OS) SyncDir(path string) error {
 	if err == nil {
 		err = errors.Join(d.Sync(), d.Close())
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) ||
+		errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	return err

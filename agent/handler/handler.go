@@ -64,7 +64,8 @@ func Parse(spec string) (Handler, error) {
 	}
 	h := Handler{Script: script}
 	err := h.parseWhen(when)
-	if program, ok := strings.CutPrefix(strings.TrimLeft(script, " \t"), execPrefix); ok && err == nil {
+	if program, ok := strings.CutPrefix(strings.TrimLeft(script, " \t"), execPrefix); ok &&
+		err == nil {
 		h.Args, err = splitArgs(program)
 	}
 	if err != nil {

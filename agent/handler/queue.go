@@ -122,7 +122,8 @@ func (q *queue) lose() {
 }
 
 func (q *queue) stats() HandlerStats {
-	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Began: q.began, Counts: q.counts}
+	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Began: q.began,
+		Counts: q.counts}
 }
 
 // maybeComplain says whether it is time to log that events were dropped.

@@ -164,7 +164,8 @@ func (r *Runner) SetTimeout(d time.Duration) {
 // don't keep up, events are merged or dropped, and counted. After Close it does nothing.
 func (r *Runner) Handle(e Event) {
 	for _, q := range r.enqueue(e) {
-		r.cfg.Log(slog.LevelWarn, "Event handler '%s' doesn't keep up, %d events dropped so far", q.Handler, q.Dropped)
+		r.cfg.Log(slog.LevelWarn, "Event handler '%s' doesn't keep up, %d events dropped so far",
+			q.Handler, q.Dropped)
 	}
 }
 

@@ -58,7 +58,9 @@ func run(cmd *exec.Cmd) error {
 		return err
 	}
 	// One that has ended already can't join any more.
-	_ = cmd.Process.WithHandle(func(h uintptr) { _ = windows.AssignProcessToJobObject(job, windows.Handle(h)) })
+	_ = cmd.Process.WithHandle(func(h uintptr) {
+		_ = windows.AssignProcessToJobObject(job, windows.Handle(h))
+	})
 	return cmd.Wait()
 }
 
@@ -67,7 +69,9 @@ func run(cmd *exec.Cmd) error {
 func checkProgram(path string) error {
 	switch strings.ToLower(filepath.Ext(strings.TrimRight(path, " ."))) {
 	case ".bat", ".cmd":
-		return fmt.Errorf("%q is a batch file, which cmd runs: it is no program, leave out %q or name one", path, execPrefix)
+		return fmt.Errorf(
+			"%q is a batch file, which cmd runs: it is no program, leave out %q or "+
+				"name one", path, execPrefix)
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 	cmd, err := command(ctx, &h)
 	if err == nil {
 		name, tags := r.cfg.Self()
-		cmd.Env = slices.Concat(inherited(os.Environ(), r.cfg.RPC), r.cfg.RPC.environ(), e.environ(name, tags))
+		cmd.Env = slices.Concat(inherited(os.Environ(), r.cfg.RPC), r.cfg.RPC.environ(),
+			e.environ(name, tags))
 		cmd.Stdin = bytes.NewReader(e.stdin())
 		cmd.Stdout, cmd.Stderr = &out, &out // the same: written by one goroutine, in order
 		cmd.WaitDelay = r.grace
@@ -87,7 +88,8 @@ func (r *Runner) limit(timeout time.Duration) (context.Context, context.CancelFu
 // report logs how a script ended.
 func (r *Runner) report(h *Handler, e *Event, out *tail, err error) {
 	if out.total > outputMax {
-		r.cfg.Log(slog.LevelWarn, "Script '%s' generated %d bytes of output, truncated to %d", h.Script, out.total, outputMax)
+		r.cfg.Log(slog.LevelWarn, "Script '%s' generated %d bytes of output, truncated to %d",
+			h.Script, out.total, outputMax)
 	}
 	last, before := lines(out.buf)
 	if before > 0 {
@@ -103,7 +105,8 @@ func (r *Runner) report(h *Handler, e *Event, out *tail, err error) {
 	if line := lastLine(out.buf); line != "" {
 		said = "its last line of output: " + line
 	}
-	r.cfg.Log(slog.LevelError, "Error invoking script '%s': %v, for %s; %s", excerpt(h.Script), err, excerpt(e.String()), said)
+	r.cfg.Log(slog.LevelError, "Error invoking script '%s': %v, for %s; %s", excerpt(h.Script), err,
+		excerpt(e.String()), said)
 }
 
 // respond answers a query, and says whether that worked.
@@ -135,7 +138,8 @@ const (
 func inherited(environ []string, rpc RPC) []string {
 	return slices.DeleteFunc(environ, func(v string) bool {
 		set := func(prefix string) bool { return strings.HasPrefix(v, prefix) }
-		return slices.ContainsFunc(eventVariables, set) || rpc.Addr != "" && slices.ContainsFunc(rpcVariables, set)
+		return slices.ContainsFunc(eventVariables, set) || rpc.Addr != "" &&
+			slices.ContainsFunc(rpcVariables, set)
 	})
 }
 

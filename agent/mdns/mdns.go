@@ -98,7 +98,8 @@ func Start(c Config) (*Service, error) {
 		c.network = m
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Service{c: c, stop: stop, found: make(chan netip.AddrPort, foundQueue), seen: make(map[netip.AddrPort]bool)}
+	s := &Service{c: c, stop: stop, found: make(chan netip.AddrPort, foundQueue),
+		seen: make(map[netip.AddrPort]bool)}
 	s.wg.Go(func() { s.run(ctx) })
 	return s, nil
 }
@@ -141,7 +142,8 @@ func (s *Service) poll(ctx context.Context) {
 	if s.mute == nil {
 		mute, err := s.c.network.announce()
 		if err != nil {
-			s.c.Log.Repeatf(slog.LevelWarn, component, "announce", "Can't be found by others, trying again every %v: %v", pollEvery, err)
+			s.c.Log.Repeatf(slog.LevelWarn, component, "announce",
+				"Can't be found by others, trying again every %v: %v", pollEvery, err)
 		}
 		s.mute = mute
 	}
@@ -175,7 +177,9 @@ func (s *Service) query(ctx context.Context) {
 	}
 	for i, err := range errs {
 		if err != nil && ctx.Err() == nil {
-			s.c.Log.Repeatf(level, component, fmt.Sprint("query", families[i]), "Can't look for others by IPv%d, trying again every %v: %v", families[i], pollEvery, err)
+			s.c.Log.Repeatf(level, component, fmt.Sprint("query", families[i]),
+				"Can't look for others by IPv%d, trying again every "+
+					"%v: %v", families[i], pollEvery, err)
 		}
 	}
 }
@@ -225,17 +229,21 @@ func (s *Service) join(ctx context.Context) {
 		delete(s.seen, addr)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.c.Log.Repeatf(slog.LevelWarn, component, "join", "Failed to join, trying again when they are found again: %v", err)
+		s.c.Log.Repeatf(slog.LevelWarn, component, "join",
+			"Failed to join, trying again when they are found again: %v", err)
 	}
 }
 
 // Check says whether names can be used for discovery: they become parts of DNS names.
 func Check(cluster, node string) error {
 	if strings.IndexFunc(cluster, notPlain) >= 0 || !fits(serviceName(cluster)) {
-		return fmt.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, no part between dots empty or over %d bytes", cluster, labelMax)
+		return fmt.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
+			"no part between dots empty or over %d bytes", cluster, labelMax)
 	}
 	if !fits(node + "." + serviceName(cluster)) {
-		return fmt.Errorf("discover: node name %q: no part between dots may be empty or over %d bytes, %d with that of the cluster", node, labelMax, nameMax)
+		return fmt.Errorf("discover: node name %q: no part between dots may be empty or over %d "+
+			"bytes, "+
+			"%d with that of the cluster", node, labelMax, nameMax)
 	}
 	return nil
 }
@@ -256,7 +264,8 @@ func fits(name string) bool {
 }
 
 func notPlain(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' ||
+		r == '-' || r == '_')
 }
 
 // serviceName is what members of a cluster offer and look for.

@@ -34,12 +34,14 @@ func newMulticast(c *Config) (*multicast, error) {
 	}
 	// A backslash begins an escape in the library's names.
 	instance := strings.ReplaceAll(c.Node, `\`, `\\`)
-	service, err := mdns.NewMDNSService(instance, serviceName(c.Cluster), "", host+".", int(c.Addr.Port()),
+	service, err := mdns.NewMDNSService(instance, serviceName(c.Cluster), "", host+".",
+		int(c.Addr.Port()),
 		[]net.IP{c.Addr.Addr().AsSlice()}, []string{"Serf '" + c.Cluster + "' cluster"})
 	if err != nil {
 		return nil, err
 	}
-	return &multicast{c: c, iface: iface, service: service, log: log.New(logWriter{c.Log}, "", 0)}, nil
+	return &multicast{c: c, iface: iface, service: service,
+		log: log.New(logWriter{c.Log}, "", 0)}, nil
 }
 
 func (m *multicast) announce() (stop func(), err error) {

@@ -32,8 +32,8 @@ type content struct {
 // or bytes of zero.
 func (c *content) foreign() error {
 	if c.alien > c.known || c.known == 0 && c.comments > 0 {
-		return fmt.Errorf("not a snapshot: of its lines %d are, %d aren't; give -snapshot a file of its own, which may be a new one",
-			c.known, c.alien+c.comments)
+		return fmt.Errorf("not a snapshot: of its lines %d are, %d aren't; "+
+			"give it a file of its own, which may be a new one", c.known, c.alien+c.comments)
 	}
 	return nil
 }
@@ -41,7 +41,8 @@ func (c *content) foreign() error {
 // load reads a file. Whatever is in it, there is an error only if it can't be read or is too large.
 func load(r io.Reader, rejoin bool) (content, error) {
 	c := content{state: newState()}
-	in := bufio.NewReaderSize(io.LimitReader(r, fileMax+1), lineMax+2) // one more than the longest line and its newline
+	const room = lineMax + 2 // one more than the longest line and its newline
+	in := bufio.NewReaderSize(io.LimitReader(r, fileMax+1), room)
 	for number := 1; ; number++ {
 		line, n, err := readLine(in)
 		c.size += n
@@ -74,7 +75,8 @@ func plain(line []byte, number int) []byte {
 // leave zeros in its place.
 func beginsLine(line []byte) bool {
 	text := string(bytes.TrimRight(line, "\x00"))
-	for _, key := range []string{keyAlive, keyNotAlive, keyClock, keyEventClock, keyQueryClock, keyCoordinate, lineLeave, "#"} {
+	for _, key := range []string{keyAlive, keyNotAlive, keyClock, keyEventClock, keyQueryClock,
+		keyCoordinate, lineLeave, "#"} {
 		if strings.HasPrefix(key, text) || strings.HasPrefix(text, key) {
 			return true
 		}

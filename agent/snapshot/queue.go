@@ -105,7 +105,7 @@ func (m *merged) applyTo(s *state, rejoin bool) {
 	if m.cleared {
 		s.apply(leave, rejoin)
 	}
-	byOrder := func(a, b record) int { return cmp.Compare(a.order, b.order) } // that of those who failed counts
+	byOrder := func(a, b record) int { return cmp.Compare(a.order, b.order) }
 	for _, r := range slices.SortedFunc(maps.Values(m.last), byOrder) {
 		s.apply(r, rejoin)
 	}

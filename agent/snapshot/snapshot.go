@@ -105,7 +105,8 @@ func Open(c Config) (*Snapshot, error) {
 		return nil, fmt.Errorf("snapshot: %s: %w", path, err)
 	}
 	if err != nil {
-		c.Log.Warnf("serf", "Snapshot %s can't be locked: another agent that uses it goes unnoticed: %v", path, err)
+		c.Log.Warnf("serf",
+			"Snapshot %s can't be locked: another agent that uses it goes unnoticed: %v", path, err)
 	}
 	s, err := open(c, osFiles{}, lock)
 	if err != nil {
@@ -135,7 +136,8 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 		queue: queue{rejoin: c.Rejoin},
 		wake:  make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.writer = writer{disk: on, path: c.Path, rejoin: c.Rejoin, counts: &s.counts, observe: c.Observe}
+	s.writer = writer{disk: on, path: c.Path, rejoin: c.Rejoin, counts: &s.counts,
+		observe: c.Observe}
 	read, err := s.writer.open()
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
@@ -152,7 +154,8 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 func (s *Snapshot) tellContent(c *content, conf *Config) {
 	if c.unknown > 0 {
 		// What they say may be a secret of another program.
-		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d", s.path, c.unknown, c.at)
+		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d",
+			s.path, c.unknown, c.at)
 		if conf.keep != nil {
 			old, err := conf.keep(s.path)
 			if err != nil {
@@ -188,7 +191,8 @@ func (s *Snapshot) Previous() State { return s.previous }
 func (s *Snapshot) Configure(c *agent.Config) {
 	p := &s.previous
 	// Of members the last time seen is wanted; of events and queries the first that is news.
-	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1, p.QueryTime+1
+	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1,
+		p.QueryTime+1
 	c.Serf.Previous = nil
 	tried := make(map[netip.AddrPort]bool) // members that changed their name have the same
 	for _, m := range slices.Concat(p.Members, p.Failed) {
@@ -203,7 +207,8 @@ func (s *Snapshot) Configure(c *agent.Config) {
 // Append takes one line with its newline, and copies it. It never waits for the disk.
 func (s *Snapshot) Append(line []byte) {
 	if s.queue.push(line) {
-		s.log.Repeatf(slog.LevelWarn, "serf", "snapshot queue", "Snapshot %s: the disk is too slow, lines are merged", s.path)
+		s.log.Repeatf(slog.LevelWarn, "serf", "snapshot queue",
+			"Snapshot %s: the disk is too slow, lines are merged", s.path)
 	}
 	signal(s.wake)
 }
@@ -272,7 +277,8 @@ func (s *Snapshot) save(sync bool) error {
 	switch {
 	case err != nil:
 		err = fmt.Errorf("snapshot: %w", err)
-		s.log.Repeatf(slog.LevelError, "serf", "snapshot", "Failed to update snapshot, trying again every %v: %v", retryInterval, err)
+		s.log.Repeatf(slog.LevelError, "serf", "snapshot",
+			"Failed to update snapshot, trying again every %v: %v", retryInterval, err)
 	case failing && s.writer.failed == nil:
 		s.log.Infof("serf", "Snapshot %s is complete again", s.path)
 	}

@@ -39,7 +39,7 @@ const failedMax = 512
 // state is what the lines of a file amount to.
 type state struct {
 	alive  map[string]netip.AddrPort
-	failed []Member // that failed and never left, oldest first, none of them in alive; at most failedMax
+	failed []Member // failed and never left, oldest first; at most failedMax, none of alive
 	clocks
 	left bool // this member left, and nothing was told since
 }
@@ -148,7 +148,9 @@ func (s *state) appendTo(b []byte) []byte {
 	for _, m := range s.failed {
 		b = serf.AppendJournalFailed(b, m.Name, m.Addr)
 	}
-	clock := func(key string, t uint64) { b = append(strconv.AppendUint(append(b, key...), t, 10), '\n') }
+	clock := func(key string, t uint64) {
+		b = append(strconv.AppendUint(append(b, key...), t, 10), '\n')
+	}
 	clock(keyClock, s.member)
 	clock(keyEventClock, s.event)
 	clock(keyQueryClock, s.query)

@@ -157,7 +157,8 @@ func (w *writer) append(lines []byte, sync bool) error {
 // limit is the size beyond which the file is rewritten. Twice what the last rewrite made of it
 // keeps long names from causing one after the other.
 func (w *writer) limit() int64 {
-	return max(compactMin, compactFactor*bytesPerMember*int64(len(w.state.alive)+len(w.state.failed)), compactFactor*w.base)
+	members := int64(len(w.state.alive) + len(w.state.failed))
+	return max(compactMin, compactFactor*bytesPerMember*members, compactFactor*w.base)
 }
 
 // rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the old
@@ -167,7 +168,7 @@ func (w *writer) rewrite() error {
 	if err := w.checkPlace(); err != nil {
 		return err
 	}
-	w.close() // Windows doesn't let a file be replaced while it is open; an error is of no interest then
+	w.close() // Windows doesn't let an open file be replaced; an error is of no interest then
 	w.out = w.state.appendTo(w.out[:0])
 	err := disk.ReplaceIn(w.disk, w.path, w.out)
 	if err == nil {

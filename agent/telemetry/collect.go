@@ -216,14 +216,20 @@ var counts = []count{
 	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveUpdates }, nil},
 	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectUpdates }, nil},
 	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadUpdates }, nil},
-	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut }, func(r *reading) uint64 { return r.Membership.PacketsOut }},
-	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn }, func(r *reading) uint64 { return r.Membership.PacketsIn }},
-	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut }, func(r *reading) uint64 { return r.Traffic.StreamsDialled }},
+	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut },
+		func(r *reading) uint64 { return r.Membership.PacketsOut }},
+	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn },
+		func(r *reading) uint64 { return r.Membership.PacketsIn }},
+	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut },
+		func(r *reading) uint64 { return r.Traffic.StreamsDialled }},
 	{"memberlist.tcp.accept", func(r *reading) uint64 { return r.Traffic.StreamsAccepted }, nil},
 	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
-	{"memberlist.dropped.label", func(r *reading) uint64 { return r.Membership.DroppedLabels + r.Traffic.StreamLabels }, nil},
-	{"memberlist.dropped.key", func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamKeys }, nil},
-	{"memberlist.degraded.timeout", func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
+	{"memberlist.dropped.label",
+		func(r *reading) uint64 { return r.Membership.DroppedLabels + r.Traffic.StreamLabels }, nil},
+	{"memberlist.dropped.key",
+		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamKeys }, nil},
+	{"memberlist.degraded.timeout",
+		func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
 	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
 	{"serf.member.left", func(r *reading) uint64 { return r.Above.Leaves }, nil},
 	{"serf.member.failed", func(r *reading) uint64 { return r.Above.Failures }, nil},
@@ -233,8 +239,10 @@ var counts = []count{
 	{"serf.query_acks", func(r *reading) uint64 { return r.Above.Acks }, nil},
 	{"serf.query_responses", func(r *reading) uint64 { return r.Above.Responses }, nil},
 	{"serf.query_duplicate_acks", func(r *reading) uint64 { return r.Above.AckDuplicates }, nil},
-	{"serf.query_duplicate_responses", func(r *reading) uint64 { return r.Above.ResponseDuplicates }, nil},
-	{"serf.coordinate.rejected", func(r *reading) uint64 { return r.Above.CoordinatesRefused }, nil},
+	{"serf.query_duplicate_responses",
+		func(r *reading) uint64 { return r.Above.ResponseDuplicates }, nil},
+	{"serf.coordinate.rejected", func(r *reading) uint64 { return r.Above.CoordinatesRefused },
+		nil},
 	{"serf.coordinate.zero-rtt", func(r *reading) uint64 { return r.Above.ZeroRTTs }, nil},
 	{"agent.handlers.runs", func(r *reading) uint64 { return r.Handlers.Total.Runs }, nil},
 	{"agent.handlers.failed", func(r *reading) uint64 { return r.Handlers.Total.Failed }, nil},
@@ -290,9 +298,12 @@ func (c *Collector) readSamples(r *reading) {
 	c.to.Times("memberlist.probeNode", since(probes(r), probes(last)))
 	c.to.Times("memberlist.gossip", since(r.Traffic.Rounds, last.Traffic.Rounds))
 	c.to.Times("memberlist.pushPullNode", since(r.Traffic.PushPulls, last.Traffic.PushPulls))
-	c.to.Samples("memberlist.size.remote", r.Traffic.StatesIn-last.Traffic.StatesIn, r.Traffic.StateBytesIn-last.Traffic.StateBytesIn)
-	c.to.Samples("serf.msgs.received", r.Above.MessagesIn-last.Above.MessagesIn, r.Above.MessageBytesIn-last.Above.MessageBytesIn)
-	c.to.Samples("serf.msgs.sent", r.Node.MessagesOut-last.Node.MessagesOut, r.Node.MessageBytesOut-last.Node.MessageBytesOut)
+	c.to.Samples("memberlist.size.remote", r.Traffic.StatesIn-last.Traffic.StatesIn,
+		r.Traffic.StateBytesIn-last.Traffic.StateBytesIn)
+	c.to.Samples("serf.msgs.received", r.Above.MessagesIn-last.Above.MessagesIn,
+		r.Above.MessageBytesIn-last.Above.MessageBytesIn)
+	c.to.Samples("serf.msgs.sent", r.Node.MessagesOut-last.Node.MessagesOut,
+		r.Node.MessageBytesOut-last.Node.MessageBytesOut)
 	c.to.Sample("memberlist.queue.broadcasts", float64(r.Queued))
 	c.to.Sample("serf.queue.Intent", float64(r.Node.IntentQueue))
 	c.to.Sample("serf.queue.Event", float64(r.Node.EventQueue))

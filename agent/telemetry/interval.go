@@ -112,7 +112,8 @@ func (a *aggregate) appendText(b []byte) []byte {
 	b = fmt.Appendf(b, "Count: %d ", a.n)
 	d := a.deviation()
 	if d != 0 {
-		b = fmt.Appendf(b, "Min: %.3f Mean: %.3f Max: %.3f Stddev: %.3f ", a.lowest, a.sum/float64(a.n), a.most, d)
+		b = fmt.Appendf(b, "Min: %.3f Mean: %.3f Max: %.3f Stddev: %.3f ", a.lowest,
+			a.sum/float64(a.n), a.most, d)
 	}
 	return fmt.Appendf(b, "Sum: %.3f LastUpdated: %v", a.sum, a.lastAt)
 }

@@ -41,7 +41,8 @@ type sink struct {
 }
 
 func newSink(name, network, addr string, log *agent.Log) *sink {
-	return &sink{name: name, network: network, addr: addr, log: log, dial: new(net.Dialer).DialContext, wake: make(chan struct{}, 1)}
+	return &sink{name: name, network: network, addr: addr, log: log,
+		dial: new(net.Dialer).DialContext, wake: make(chan struct{}, 1)}
 }
 
 // queue keeps a line until flush, or drops it.
@@ -79,7 +80,8 @@ func (s *sink) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Repeatf(slog.LevelWarn, "agent", "telemetry "+s.name, "Failed to send metrics to %s, trying again every %v: %v", s.name, retryWait, err)
+		s.log.Repeatf(slog.LevelWarn, "agent", "telemetry "+s.name,
+			"Failed to send metrics to %s, trying again every %v: %v", s.name, retryWait, err)
 		t := time.NewTimer(retryWait)
 		select {
 		case <-t.C:

@@ -114,7 +114,8 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 }
 
 func agentUsage() string {
-	return "Usage: serf agent [options]\n\nRuns a Serf agent in the foreground, until a signal ends it. " + signalUsage + "\n\n" + config.Usage()
+	return "Usage: serf agent [options]\n\nRuns a Serf agent in the foreground, until a signal " +
+		"ends it. " + signalUsage + "\n\n" + config.Usage()
 }
 
 // daemon is a running `serf agent`.
@@ -178,13 +179,15 @@ func (d *daemon) start(ctx context.Context) error {
 		d.log.Close()
 		var bind *agent.BindError
 		if errors.As(err, &bind) {
-			err = fmt.Errorf("bind %v: %s", bind.Addr, agent.ExplainBind(bind.Err, conf.Setting("bind")))
+			err = fmt.Errorf("bind %v: %s", bind.Addr,
+				agent.ExplainBind(bind.Err, conf.Setting("bind")))
 		}
 		return fmt.Errorf("starting Serf agent: %w", err)
 	}
 	d.logStart(ln.Addr())
 	d.out.step("Starting Serf agent RPC...")
-	d.rpc = server.Serve(ln, d.rpcAgent(), server.Options{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.rpc = server.Serve(ln, d.rpcAgent(),
+		server.Options{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
 	d.startExtras()
 	d.out.step("Serf agent running!")
 	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
@@ -207,7 +210,8 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 	if conf.Snapshot == "" {
 		return nil
 	}
-	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin, Log: d.log, Observe: d.extras.metrics.Snapshot})
+	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin,
+		Log: d.log, Observe: d.extras.metrics.Snapshot})
 	if err == nil {
 		d.snapshot.Configure(ac)
 	}
@@ -247,7 +251,8 @@ func (d *daemon) listenRPC(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr, agent.ExplainBind(err, conf.Setting("rpc_addr")))
+		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr,
+			agent.ExplainBind(err, conf.Setting("rpc_addr")))
 	}
 	return ln, nil
 }
@@ -258,7 +263,8 @@ func (d *daemon) logStart(rpcAddr net.Addr) {
 		d.log.Infof("agent", "advertising %v: %s", a.Advertise.Addr(), a.Reason)
 	}
 	if tcp, ok := rpcAddr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && d.setup.conf.RPCAuth == "" {
-		d.log.Warnf("agent", "RPC on %v is open to everybody who can reach it: set rpc_auth, or bind it to 127.0.0.1", rpcAddr)
+		d.log.Warnf("agent", "RPC on %v is open to everybody who can reach it: set rpc_auth, or "+
+			"bind it to 127.0.0.1", rpcAddr)
 	}
 }
 
@@ -407,7 +413,8 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	case s == reloadSignal:
 		d.load()
 		return 0, false
-	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt, s == syscall.SIGTERM && conf.LeaveOnTerminate:
+	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt, s == syscall.SIGTERM &&
+		conf.LeaveOnTerminate:
 		return d.leave(), true
 	}
 	return exitError, true
@@ -490,7 +497,8 @@ func (d *daemon) reload(l loading) {
 	} else if tags != "" {
 		changes = append(changes, tags)
 	}
-	d.out.step("Configuration reloaded: %s", cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
+	d.out.step("Configuration reloaded: %s",
+		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
 	if fixed := config.NeedRestart(&d.began, &s.conf); len(fixed) > 0 {
 		d.out.step("Warning: changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}

@@ -43,7 +43,8 @@ func newConsole(out, err io.Writer) *console {
 	c := &console{
 		out: out, err: err,
 		pieces: make(chan piece, consoleQueue),
-		opened: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{}), done: make(chan struct{}),
+		opened: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	go c.write()
 	return c
@@ -84,10 +85,14 @@ func (c *console) line(text string) { c.queue(c.out, []byte(text+"\n")) }
 func (c *console) step(format string, args ...any) { c.line("==> " + fmt.Sprintf(format, args...)) }
 
 // detail prints more about a step.
-func (c *console) detail(format string, args ...any) { c.line("    " + fmt.Sprintf(format, args...)) }
+func (c *console) detail(format string, args ...any) {
+	c.line("    " + fmt.Sprintf(format, args...))
+}
 
 // value prints one thing that the agent runs with.
-func (c *console) value(name, value string) { c.line(fmt.Sprintf("%*s: %s", valueColumn, name, value)) }
+func (c *console) value(name, value string) {
+	c.line(fmt.Sprintf("%*s: %s", valueColumn, name, value))
+}
 
 // fail prints a complaint to standard error.
 func (c *console) fail(format string, args ...any) {

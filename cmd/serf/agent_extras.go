@@ -42,7 +42,8 @@ func (s *setup) mdnsInterface() string { return cmp.Or(s.conf.MDNSInterface, s.c
 func (d *daemon) openExtras(ac *agent.Config) (err error) {
 	conf := &d.setup.conf
 	if conf.Syslog {
-		if d.extras.syslog, err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility); err != nil {
+		if d.extras.syslog,
+			err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility); err != nil {
 			return fmt.Errorf("syslog: %w", err)
 		}
 	}
@@ -50,7 +51,8 @@ func (d *daemon) openExtras(ac *agent.Config) (err error) {
 	if err != nil {
 		host = conf.Node
 	}
-	d.extras.metrics = telemetry.New(telemetry.Options{Statsd: conf.StatsdAddr, Statsite: conf.StatsiteAddr, Host: host, Log: d.log})
+	d.extras.metrics = telemetry.New(telemetry.Options{Statsd: conf.StatsdAddr,
+		Statsite: conf.StatsiteAddr, Host: host, Log: d.log})
 	ac.ObserveHandler = d.extras.metrics.Script
 	return nil
 }
@@ -80,7 +82,9 @@ func (d *daemon) startDiscovery() {
 	x.discovery, err = mdns.Start(mdns.Config{
 		Cluster: conf.Discover, Node: conf.Node, Addr: d.agent.Self().Addr, Interface: iface,
 		DisableIPv4: conf.MDNSDisableIPv4, DisableIPv6: conf.MDNSDisableIPv6, Log: d.log,
-		Join: func(ctx context.Context, addrs []string) (int, error) { return d.agent.Join(ctx, addrs, replay) },
+		Join: func(ctx context.Context, addrs []string) (int, error) {
+			return d.agent.Join(ctx, addrs, replay)
+		},
 	})
 	if err != nil { // the configuration was checked, so the system has changed since
 		d.log.Errorf("agent", "Error starting mDNS listener: %v", err)

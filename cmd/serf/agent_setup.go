@@ -56,7 +56,8 @@ func loadSetup(args []string) (setup, error) {
 		s.handlers = append(s.handlers, h)
 		errs = append(errs, err)
 	}
-	errs = append(errs, s.checkJoins("start_join", conf.Join), s.checkJoins("retry_join", conf.RetryJoin))
+	errs = append(errs, s.checkJoins("start_join", conf.Join),
+		s.checkJoins("retry_join", conf.RetryJoin))
 	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery())
 	if err := errors.Join(errs...); err != nil {
 		return s, err
@@ -93,9 +94,11 @@ func (s *setup) checkJoins(key string, addrs []string) error {
 
 // chooseAddresses finds out what the user says about this member's address.
 func (s *setup) chooseAddresses() (err error) {
-	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface, Advertise: s.conf.Advertise}
+	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface,
+		Advertise: s.conf.Advertise}
 	var names string
-	if s.spec, names, err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec); err != nil {
+	if s.spec, names,
+		err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec); err != nil {
 		return err
 	}
 	if s.addrs, err = agent.ChooseAddresses(s.spec, agent.NetInterfaces); s.addrs.Reason == "" {
@@ -112,11 +115,13 @@ func (s *setup) checkPorts(rpc net.Addr) error {
 		return nil
 	}
 	at, bind := tcp.AddrPort(), s.addrs.Bind
-	same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() || bind.Addr().IsUnspecified()
+	same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() ||
+		bind.Addr().IsUnspecified()
 	if !same || at.Port() != bind.Port() {
 		return nil
 	}
-	return fmt.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different ports", s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
+	return fmt.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different ports",
+		s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
 }
 
 // from says which option, or which place in a file, an error comes from.
@@ -160,7 +165,8 @@ func (s *setup) agentConfig() (agent.Config, error) {
 		Interface: s.addrs.Interface,
 		Handlers:  s.handlers, HandlerTimeout: s.handlerTimeout(),
 		Join: agent.JoinConfig{
-			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval, Max: c.RetryMax,
+			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval,
+			Max: c.RetryMax,
 		},
 	}
 	ac.Serf.Sealer = sealer

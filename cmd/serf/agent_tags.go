@@ -41,7 +41,8 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 	k.stopRetry()
 	k.pause = tagsPauseMin
 	if err := k.save(); err != nil {
-		return fmt.Errorf("the tags are set, but lost with a restart as long as their file can't be written: %w", err)
+		return fmt.Errorf("the tags are set, but lost with a restart as long as their file can't "+
+			"be written: %w", err)
 	}
 	return nil
 }
@@ -50,7 +51,8 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 func (k *tagKeeper) save() error {
 	err := config.SaveTags(k.path, k.tags())
 	if err != nil {
-		k.log.Repeatf(slog.LevelError, "agent", "tags file", "failed to save the tags, it will be tried again: %v", err)
+		k.log.Repeatf(slog.LevelError, "agent", "tags file",
+			"failed to save the tags, it will be tried again: %v", err)
 		k.retry = time.AfterFunc(k.pause, k.again)
 		k.pause = min(2*k.pause, tagsPauseMax)
 	}

@@ -47,7 +47,8 @@ func (o *options) split(args []string) (arguments, error) {
 			return arguments{slices.Concat(rest[:i], rest[i+1:]), true}, nil
 		}
 		if o.isOption(arg) {
-			return arguments{}, fmt.Errorf("option %s follows an argument: options come first, and what follows -- is no option", arg)
+			return arguments{}, fmt.Errorf("option %s follows an argument: options come first, "+
+				"and what follows -- is no option", arg)
 		}
 	}
 	return arguments{list: rest}, nil
@@ -56,7 +57,8 @@ func (o *options) split(args []string) (arguments, error) {
 // isOption says whether an argument is one of the command's options.
 func (o *options) isOption(arg string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
-	return strings.HasPrefix(arg, "-") && (o.set.Lookup(name) != nil || name == "h" || name == "help")
+	return strings.HasPrefix(arg, "-") &&
+		(o.set.Lookup(name) != nil || name == "h" || name == "help")
 }
 
 // misplacedValue finds the value of a switch, given as a word of its own: it would be the first
@@ -85,12 +87,14 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	case r.none() && r.strict && n > 0:
 		return "", fmt.Errorf("unexpected argument %q", a.list[0])
 	case r.none() && n > 0:
-		return strings.Join(quoted(a.list), " ") + " does nothing: this command takes no arguments", nil
+		return strings.Join(quoted(a.list),
+			" ") + " does nothing: this command takes no arguments", nil
 	case n < r.least:
 		return "", fmt.Errorf("missing argument: %s", r.one)
 	case n > r.most:
 		//lint:ignore ST1005 the original begins with these words
-		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n, r.most, r.one)
+		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n,
+			r.most, r.one)
 	}
 	names := a.list
 	if r.payload && n == r.most {
@@ -163,12 +167,14 @@ func readAll(r io.Reader, limit int) ([]byte, error) {
 // parseAnything is parse for commands that do the same whatever they are given, as the original's
 // do: that is told. If ok is false the command ends with code.
 func (o *options) parseAnything(args []string) (code int, ok bool) {
-	if slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
+	if slices.ContainsFunc(args,
+		func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
 		io.WriteString(o.e.Stdout, o.help)
 		return exitOK, false
 	}
 	if len(args) > 0 {
-		o.warn("%s does nothing: this command takes no options or arguments", strings.Join(quoted(args), " "))
+		o.warn("%s does nothing: this command takes no options or arguments",
+			strings.Join(quoted(args), " "))
 	}
 	return exitOK, true
 }

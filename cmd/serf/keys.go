@@ -51,9 +51,12 @@ func runKeys(ctx context.Context, args []string, e env) int {
 	o := newOptions("keys", keysHelp, e)
 	list := o.flag("list", false)
 	changes := []keyChange{
-		{o.text("install", ""), "Installing key on all members...", "Successfully installed key!", "installing key", (*rpc.Client).InstallKey},
-		{o.text("use", ""), "Changing primary key on all members...", "Successfully changed primary key!", "changing primary key", (*rpc.Client).UseKey},
-		{o.text("remove", ""), "Removing key on all members...", "Successfully removed key!", "removing key", (*rpc.Client).RemoveKey},
+		{o.text("install", ""), "Installing key on all members...", "Successfully installed key!",
+			"installing key", (*rpc.Client).InstallKey},
+		{o.text("use", ""), "Changing primary key on all members...",
+			"Successfully changed primary key!", "changing primary key", (*rpc.Client).UseKey},
+		{o.text("remove", ""), "Removing key on all members...", "Successfully removed key!",
+			"removing key", (*rpc.Client).RemoveKey},
 	}
 	chosen := func() (c []keyChange) {
 		for _, change := range changes {
@@ -103,7 +106,8 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	fmt.Fprint(e.Stdout, "==> Keys gathered, listing cluster keys...\n\n")
 	var rows [][]string
 	for _, key := range sortedKeys(report.Keys) {
-		rows = append(rows, []string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
+		rows = append(rows,
+			[]string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
 	}
 	writeColumns(e.Stdout, rows)
 	writeKeyRemarks(e, report)
@@ -141,6 +145,7 @@ func writeKeyRemarks(e env, report rpc.KeyReport) {
 		writeColumns(e.Stderr, rows)
 	}
 	if len(inMemory) > 0 {
-		fmt.Fprintf(e.Stderr, "==> Warning: in memory only on %s: without a keyring file it is lost with a restart\n", strings.Join(inMemory, ", "))
+		fmt.Fprintf(e.Stderr, "==> Warning: in memory only on %s: without a keyring file it is "+
+			"lost with a restart\n", strings.Join(inMemory, ", "))
 	}
 }

@@ -56,7 +56,8 @@ func commands() []command {
 	return []command{
 		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
 		{name: "event", synopsis: "Send a user event to the cluster", run: runEvent},
-		{name: "force-leave", synopsis: "Turn a failed member into one that left", run: runForceLeave},
+		{name: "force-leave", synopsis: "Turn a failed member into one that left",
+			run: runForceLeave},
 		{name: "info", synopsis: "Show counters and settings of an agent", run: runInfo},
 		{name: "join", synopsis: "Make an agent join a cluster", run: runJoin},
 		{name: "keygen", synopsis: "Print a new encryption key", run: runKeygen},
@@ -65,9 +66,11 @@ func commands() []command {
 		{name: "members", synopsis: "List the members of the cluster", run: runMembers},
 		{name: "monitor", synopsis: "Follow an agent's log and events", run: runMonitor},
 		{name: "query", synopsis: "Ask the cluster and print the answers", run: runQuery},
-		{name: "reachability", synopsis: "Test whether all live members answer", run: runReachability},
+		{name: "reachability", synopsis: "Test whether all live members answer",
+			run: runReachability},
 		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
-		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, grace: simGrace, parts: []string{"lifeguard", "convergence", "events"}},
+		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, grace: simGrace,
+			parts: []string{"lifeguard", "convergence", "events"}},
 		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
 		{name: "version", synopsis: "Print the version", run: runVersion},
 	}
@@ -168,7 +171,8 @@ func findCommand(name string) (command, bool) {
 
 func writeUsage(w io.Writer) {
 	var b strings.Builder
-	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\nAvailable commands are:\n")
+	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\n" +
+		"Available commands are:\n")
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
 	}

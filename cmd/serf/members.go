@@ -50,7 +50,8 @@ func runMembers(ctx context.Context, args []string, e env) int {
 			tags["role"] = *role
 		}
 		warnOfStatus(o, *status)
-		members, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: *name, Status: *status, Tags: tags})
+		members, err := c.MembersFiltered(ctx,
+			rpc.MemberFilter{Name: *name, Status: *status, Tags: tags})
 		if err != nil {
 			return fmt.Errorf("retrieving members: %w", err)
 		}
@@ -103,12 +104,13 @@ func writeMembersJSON(w io.Writer, members []rpc.Member) error {
 	list := make([]jsonMember, len(members))
 	for i, m := range members {
 		list[i] = jsonMember{
-			Name:     m.Name,
-			Addr:     memberAddr(m),
-			Port:     m.Addr.Port(),
-			Tags:     m.Tags,
-			Status:   m.Status,
-			Protocol: jsonProtocol{Max: m.Delegate.Max, Min: m.Delegate.Min, Version: m.Delegate.Current},
+			Name:   m.Name,
+			Addr:   memberAddr(m),
+			Port:   m.Addr.Port(),
+			Tags:   m.Tags,
+			Status: m.Status,
+			Protocol: jsonProtocol{Max: m.Delegate.Max, Min: m.Delegate.Min,
+				Version: m.Delegate.Current},
 		}
 	}
 	return writeJSON(w, struct {

@@ -40,7 +40,8 @@ func runMonitor(ctx context.Context, args []string, e env) int {
 }
 
 // follow prints both streams until ctx is done, which is no error, or one of the streams ends.
-func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string], events *rpc.Stream[rpc.Event]) error {
+func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
+	events *rpc.Stream[rpc.Event]) error {
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var printing sync.Mutex
@@ -82,12 +83,15 @@ func eventText(ev rpc.Event) string {
 	fmt.Fprintf(&b, "Event Info:\n\tEvent: %q\n", ev.Type)
 	switch ev.Type {
 	case rpc.UserEvent:
-		fmt.Fprintf(&b, "\tName: %q\n\tPayload: %q\n\tLTime: %d\n\tCoalesce: %t\n", ev.Name, ev.Payload, ev.LTime, ev.Coalesce)
+		fmt.Fprintf(&b, "\tName: %q\n\tPayload: %q\n\tLTime: %d\n\tCoalesce: %t\n", ev.Name,
+			ev.Payload, ev.LTime, ev.Coalesce)
 	case rpc.QueryEvent:
-		fmt.Fprintf(&b, "\tName: %q\n\tPayload: %q\n\tLTime: %d\n\tID: %d\n", ev.Name, ev.Payload, ev.LTime, ev.ID)
+		fmt.Fprintf(&b, "\tName: %q\n\tPayload: %q\n\tLTime: %d\n\tID: %d\n", ev.Name, ev.Payload,
+			ev.LTime, ev.ID)
 	}
 	for _, m := range ev.Members {
-		fmt.Fprintf(&b, "\tMember: %s %s %s %s\n", printable(m.Name), memberAddr(m), m.Status, tagList(m.Tags))
+		fmt.Fprintf(&b, "\tMember: %s %s %s %s\n", printable(m.Name), memberAddr(m), m.Status,
+			tagList(m.Tags))
 	}
 	return b.String()
 }

@@ -58,7 +58,8 @@ var flagWording = strings.NewReplacer(
 )
 
 func newOptions(name, help string, e env) *options {
-	o := &options{e: e, name: name, help: strings.TrimSpace(help) + "\n", set: flag.NewFlagSet(name, flag.ContinueOnError)}
+	o := &options{e: e, name: name, help: strings.TrimSpace(help) + "\n",
+		set: flag.NewFlagSet(name, flag.ContinueOnError)}
 	o.set.SetOutput(io.Discard) // parse reports errors in its own way
 	return o
 }
@@ -251,7 +252,8 @@ func (o *options) fromEnv(
 		given := false
 		o.set.Visit(func(f *flag.Flag) { given = given || f.Name == option })
 		if set && blank(v) && !given {
-			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it", variable)
+			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
+				variable)
 		}
 		if set && !given {
 			variable = "environment variable " + variable
@@ -284,9 +286,11 @@ func (o *options) misused(format string, args ...any) int {
 
 // run adds the options of all commands that talk to an agent, parses, connects and calls f with the
 // arguments. An error of f is printed after the word Error.
-func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, args []string) error) int {
+func (o *options) run(ctx context.Context, args []string,
+	f func(c *rpc.Client, args []string) error) int {
 	o.help += rpcHelp
-	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr, "host:port, port 1 to 65535", dialable)
+	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr,
+		"host:port, port 1 to 65535", dialable)
 	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", "", nil)
 	timeout := o.patience("rpc-timeout")
 	rest, code, ok := o.parse(args)
@@ -301,10 +305,12 @@ func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, 
 			return o.misused("%v", err)
 		}
 	}
-	c, err := rpc.Dial(ctx, *addr, rpc.Options{AuthKey: *auth, Timeout: *timeout, AnswerTimeout: *timeout})
+	c, err := rpc.Dial(ctx, *addr,
+		rpc.Options{AuthKey: *auth, Timeout: *timeout, AnswerTimeout: *timeout})
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
-		o.hint(err, "Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
+		o.hint(err,
+			"Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
 		return exitError
 	}
 	defer c.Close()
@@ -324,11 +330,14 @@ func (o *options) run(ctx context.Context, args []string, f func(c *rpc.Client, 
 func (o *options) hint(err error, otherwise string) {
 	switch {
 	case errors.Is(err, rpc.ErrAuthRequired):
-		otherwise = "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or SERF_RPC_AUTH."
+		otherwise = "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or " +
+			"SERF_RPC_AUTH."
 	case errors.Is(err, rpc.ErrInvalidToken):
-		otherwise = "The key isn't the agent's (rpc_auth): give that one with -rpc-auth or SERF_RPC_AUTH."
+		otherwise = "The key isn't the agent's (rpc_auth): give that one with -rpc-auth or " +
+			"SERF_RPC_AUTH."
 	case errors.Is(err, rpc.ErrNeedlessKey):
-		otherwise = "Leave out -rpc-auth, unset SERF_RPC_AUTH, or give the agent the key as rpc_auth."
+		otherwise = "Leave out -rpc-auth, unset SERF_RPC_AUTH, or give the agent the key as " +
+			"rpc_auth."
 	}
 	if otherwise != "" {
 		fmt.Fprintln(o.e.Stderr, otherwise)

@@ -84,7 +84,8 @@ func eachAnswer(ctx context.Context, answers *rpc.Stream[rpc.Answer], f func(rpc
 	}
 }
 
-func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer], noAck bool) error {
+func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer],
+	noAck bool) error {
 	acks, responses := 0, 0
 	err := eachAnswer(ctx, answers, func(a rpc.Answer) {
 		if a.Ack {

@@ -15,5 +15,6 @@ var reloadSignal, dumpSignal os.Signal
 // surviveSignals: there are none here.
 var surviveSignals []os.Signal
 
-const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session doesn't.\n" +
+const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session " +
+	"doesn't.\n" +
 	"To read the configuration again, restart it."

@@ -34,7 +34,8 @@ func runVersion(_ context.Context, args []string, e env) int {
 	}
 	info, _ := debug.ReadBuildInfo()
 	fmt.Fprintf(e.Stdout, "Serf v%s\n", version)
-	fmt.Fprintf(e.Stdout, "Agent Protocol: %d (Understands back to: %d)\n", protocolMax, protocolMin)
+	fmt.Fprintf(e.Stdout, "Agent Protocol: %d (Understands back to: %d)\n", protocolMax,
+		protocolMin)
 	fmt.Fprintf(e.Stdout, "Commit: %s\n", commitOf(info))
 	fmt.Fprintf(e.Stdout, "Go: %s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK

@@ -50,7 +50,8 @@ func suggestion(name string, known []string) string {
 }
 
 // warnOfNobody says which of those who are asked can't answer.
-func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string, tags map[string]string) error {
+func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string,
+	tags map[string]string) error {
 	if len(names) > 0 {
 		if err := warnOfStrangers(ctx, o, c, names); err != nil {
 			return err
@@ -84,7 +85,8 @@ func warnOfStatus(o *options, pattern string) {
 			return
 		}
 	}
-	o.warn("-status=%s matches no status: there are %s%s", pattern, strings.Join(statuses[1:], ", "), suggestion(pattern, statuses))
+	o.warn("-status=%s matches no status: there are %s%s", pattern,
+		strings.Join(statuses[1:], ", "), suggestion(pattern, statuses))
 }
 
 // warnOfMissingTags names the tags that can't be deleted.

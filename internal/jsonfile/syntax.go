@@ -56,20 +56,24 @@ func (f *File) failAt(at int, err error) {
 	afterComma := bytes.HasSuffix(before, []byte(","))
 	switch after := " after "; {
 	case afterComma && (here == '}' || here == ']'):
-		f.fail(len(before)-1, "", "nothing follows this comma: the last one before a %c must go", here)
+		f.fail(len(before)-1, "", "nothing follows this comma: the last one before a %c must go",
+			here)
 	case here == '/' || here == '#':
 		f.fail(at, "", "JSON has no comments")
 	case here == '\'':
 		f.fail(at, "", "texts go between double quotes")
 	case here < ' ':
-		f.fail(at, "", "a text must not go on over the end of a line, nor have tabs in it: write \\n and \\t")
+		f.fail(at, "",
+			"a text must not go on over the end of a line, nor have tabs in it: write \\n and \\t")
 	case strings.Contains(err.Error(), "in string escape code"):
 		f.fail(at, "", "no such escape in a text: a backslash itself is written \\\\")
 	case strings.Contains(err.Error(), "object key string"):
 		f.fail(at, "", "want a key between double quotes")
-	case strings.Contains(err.Error(), after) && !strings.Contains(err.Error(), "after top-level value"):
+	case strings.Contains(err.Error(), after) &&
+		!strings.Contains(err.Error(), "after top-level value"):
 		_, what, _ := strings.Cut(err.Error(), after)
-		want := map[string]string{"object key": "a colon", "object key:value pair": "a comma or }", "array element": "a comma or ]"}[what]
+		want := map[string]string{"object key": "a colon", "object key:value pair": "a comma or }",
+			"array element": "a comma or ]"}[what]
 		f.fail(at, "", "want %s before this", want)
 	default:
 		f.fail(at, "", "%v", err)

@@ -37,7 +37,8 @@ func RunInNamespace(t *testing.T, env []string, flags ...string) {
 	}
 	out, err := cmd.CombinedOutput()
 	switch {
-	case errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) ||
+		errors.Is(err, syscall.ENOSPC):
 		t.Skipf("no network namespace is permitted here: %v", err)
 	case strings.Contains(string(out), "--- SKIP: "+t.Name()):
 		t.Skip(string(out))

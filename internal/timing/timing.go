@@ -125,7 +125,8 @@ const (
 	timeMax     = 100 * 365 * 24 * time.Hour // of all others: for ever
 )
 
-var intervals = map[string]bool{"probe_interval": true, "probe_timeout": true, "gossip_interval": true, "stream_timeout": true}
+var intervals = map[string]bool{"probe_interval": true, "probe_timeout": true,
+	"gossip_interval": true, "stream_timeout": true}
 
 // Problems lists what is wrong with the timings of t on top of a profile's.
 func (t *Timing) Problems(profile swim.Config) (list []Problem) {
@@ -156,7 +157,8 @@ func (t *Timing) Problems(profile swim.Config) (list []Problem) {
 // problem blames what was given: an interval that is shorter than the time-out of the profile.
 func (t *Timing) problem(p *swim.Problem, c *serf.Config) Problem {
 	if p.Field == "probe_timeout" && t.ProbeTimeout == nil {
-		return Problem{"probe_interval", fmt.Sprintf("%v, must be more than probe_timeout, %v", c.ProbeInterval, c.ProbeTimeout)}
+		return Problem{"probe_interval",
+			fmt.Sprintf("%v, must be more than probe_timeout, %v", c.ProbeInterval, c.ProbeTimeout)}
 	}
 	return Problem{p.Field, p.Text}
 }
