@@ -27,6 +27,7 @@ var rules = []struct {
 	{"names", undocumentedNames, 46, "say what it is: shape, unit, range, errors, who owns a slice until when; one comment may do " +
 		"for a group of constants"},
 	{"unfinished", words(`TODO|FIXME|XXX`), 0, "do it, or write what holds today and why"},
+	{"metaphors", metaphors, 320, "use the words of the field: docs/glossary.md has them"},
 	{"references", words(`\bspec [0-9]|(?i)\bissue #?[0-9]|/(work|home|root)/`), 43, "write the fact itself, or name docs/protocol.md " +
 		"and the section; specifications, issues and paths of a machine are elsewhere"},
 }
@@ -41,6 +42,7 @@ func TestTheTreeKeepsTheRules(t *testing.T) {
 	}
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			const most = 30
 			if found := r.find(all); len(found) > r.left {
 				t.Errorf("%d places, of which %d may be left: %s.\n\t%s", len(found), r.left, r.advice,
@@ -95,6 +97,8 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 		{"names", "swim/internal/paged/a.go", "type A int", 0},
 		{"unfinished", "swim/a.go", "func f() {\n\t// TODO: all\n}", 1},
 		{"unfinished", "swim/a.go", "var a = `TODO`", 0},
+		{"metaphors", "swim/a.go", "var someLaggards int // taken for dead", 2},
+		{"metaphors", "swim/a.go", "var skills, gangway int // as strings: believed", 0},
 		{"references", "swim/a.go", "// a\n// as spec 2.3 says\nvar a int // issue 7", 2},
 	}
 	for _, tt := range tests {
