@@ -2,17 +2,12 @@ package docs_test
 
 import (
 	"encoding/hex"
-	"fmt"
-	"math"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"serf/swim"
 )
 
 // A section is what stands between two headings.
@@ -200,103 +195,4 @@ func TestChaptersResolve(t *testing.T) {
 			}
 		}
 	}, ".go")
-}
-
-// formulaLine is a formula worked out: least(mult 4, interval 1s, n 32) = 6.02s
-var formulaLine = regexp.MustCompile(`(?m)^ +(\w+)\(([a-z]+ [^)]*)\) += (\S+)$`)
-
-// The numbers worked out in protocol.md are those recorded from the original.
-func TestFormulas(t *testing.T) {
-	text := read(t, "docs/protocol.md")
-	recorded := recordedFormulas(t)
-	count := make(map[string]int)
-	for _, m := range formulaLine.FindAllStringSubmatch(text, -1) {
-		name, args, result := m[1], m[2], m[3]
-		count[name]++
-		switch name {
-		case "query", "probe":
-			if got := workedOut(t, name, args); got != result {
-				t.Errorf("%s(%s) is %s, not %s", name, args, got, result)
-			}
-		default:
-			if want, ok := recorded[name+"("+args+")"]; !ok || want != result {
-				t.Errorf("%s(%s) = %s: recorded is %q", name, args, result, want)
-			}
-		}
-	}
-	for _, name := range []string{"least", "suspicion", "sends", "pushpull", "query", "probe"} {
-		if count[name] == 0 {
-			t.Errorf("%s isn't worked out", name)
-		}
-	}
-}
-
-// recordedFormulas are the values in testdata/formulas.json, by the words of the page.
-func recordedFormulas(t *testing.T) map[string]string {
-	t.Helper()
-	var v map[string][]map[string]int
-	readJSON(t, "formulas.json", &v)
-	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-	all := make(map[string]string)
-	for _, r := range v["suspicion_timeout_ms"] {
-		all[fmt.Sprintf("least(mult %d, interval %v, n %d)", r["mult"], ms(r["interval_ms"]), r["n"])] = (time.Duration(r["timeout_us"]) * time.Microsecond).String()
-	}
-	for _, r := range v["suspicion_remaining"] {
-		all[fmt.Sprintf("suspicion(c %d, k %d, least %v, most %v)", r["confirmations"], r["k"], ms(r["min_ms"]), ms(r["max_ms"]))] = ms(r["remaining_ms"] + r["elapsed_ms"]).String()
-	}
-	for _, r := range v["retransmit_limit"] {
-		all[fmt.Sprintf("sends(mult %d, n %d)", r["mult"], r["n"])] = strconv.Itoa(r["limit"])
-	}
-	for _, r := range v["push_pull_scale"] {
-		all[fmt.Sprintf("pushpull(interval %v, n %d)", ms(r["interval_ms"]), r["n"])] = ms(r["scaled_ms"]).String()
-	}
-	return all
-}
-
-// workedOut computes what isn't recorded.
-func workedOut(t *testing.T, name, args string) string {
-	t.Helper()
-	var interval string
-	var n int
-	if _, err := fmt.Sscanf(strings.ReplaceAll(args, ",", ""), map[string]string{
-		"query": "interval %s n %d", "probe": "interval %s health %d",
-	}[name], &interval, &n); err != nil {
-		t.Fatalf("%s(%s): %v", name, args, err)
-	}
-	d, err := time.ParseDuration(interval)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if name == "probe" {
-		return (d * time.Duration(n+1)).String()
-	}
-	return (d * 16 * time.Duration(math.Ceil(math.Log10(float64(n+1))))).String()
-}
-
-// The table of timing profiles in protocol.md has the values of the code.
-func TestProfiles(t *testing.T) {
-	text := read(t, "docs/protocol.md")
-	profiles := []swim.Config{swim.LAN(), swim.WAN(), swim.Local()}
-	for setting, value := range map[string]func(*swim.Config) any{
-		"probe interval":     func(c *swim.Config) any { return c.ProbeInterval },
-		"probe timeout":      func(c *swim.Config) any { return c.ProbeTimeout },
-		"indirect probes":    func(c *swim.Config) any { return c.IndirectProbes },
-		"gossip interval":    func(c *swim.Config) any { return c.GossipInterval },
-		"gossip nodes":       func(c *swim.Config) any { return c.GossipNodes },
-		"gossip to the dead": func(c *swim.Config) any { return c.GossipToTheDead },
-		"push/pull interval": func(c *swim.Config) any { return c.PushPullInterval },
-		"suspicion mult":     func(c *swim.Config) any { return c.SuspicionMult },
-		"suspicion max mult": func(c *swim.Config) any { return c.SuspicionMaxMult },
-		"retransmit mult":    func(c *swim.Config) any { return c.RetransmitMult },
-		"awareness max":      func(c *swim.Config) any { return c.AwarenessMax },
-		"stream timeout":     func(c *swim.Config) any { return c.StreamTimeout },
-	} {
-		row := "| " + setting
-		for i := range profiles {
-			row += fmt.Sprintf(" | %v", value(&profiles[i]))
-		}
-		if row = strings.ReplaceAll(row, "1m0s", "60s") + " |\n"; !strings.Contains(text, row) {
-			t.Errorf("no row %q", row)
-		}
-	}
 }
