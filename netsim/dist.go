@@ -180,35 +180,17 @@ func delay(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// Chance is a probability in units of 2^-32: whole numbers make a draw exact.
-type Chance uint64
+// Want names what is wanted where a Dist is.
+func (Dist) Want() string { return `a delay such as "5ms", "1ms..20ms" or "exp:100µs,500µs"` }
 
-// Always is the chance of what is certain.
-const Always Chance = 1 << 32
+// MarshalText implements encoding.TextMarshaler.
+func (d Dist) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// Probability returns p, from 0 to 1, as a Chance.
-func Probability(p float64) Chance {
-	return Chance(min(max(p, 0), 1) * float64(Always))
+// UnmarshalText reads what ParseDist does.
+func (d *Dist) UnmarshalText(b []byte) (err error) {
+	*d, err = ParseDist(string(b))
+	return err
 }
 
-func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
-
-// or is the chance that one or both of two things happen that have nothing to do with each other.
-func (c Chance) Or(o Chance) Chance {
-	if c == 0 || o == 0 {
-		return c + o
-	}
-	return Always - (Always-c)*(Always-o)/Always
-}
-
-// String is the probability in percent, in as few digits as give c again.
-func (c Chance) String() string {
-	const least, most = 4, 17 // digits
-	for digits := least; ; digits++ {
-		s := strconv.FormatFloat(float64(c)*100/float64(Always), 'g', digits, 64) + "%"
-		var again Chance
-		if err := again.UnmarshalText([]byte(s)); digits == most || err == nil && again == c {
-			return s
-		}
-	}
-}
+// IsZero reports whether d was never set. A distribution that is always 0s was.
+func (d Dist) IsZero() bool { return d.text == "" }

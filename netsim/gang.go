@@ -20,15 +20,16 @@ type gang struct {
 }
 
 type helper struct {
-	worker *worker
+	pass   func(end swim.Time)
 	asleep atomic.Bool
 	wake   chan struct{} // capacity 1: who finds asleep set sends once
 }
 
-func newGang(workers []*worker) *gang {
+// newGang starts a goroutine for each pass, which simulates a window for one worker.
+func newGang(passes []func(end swim.Time)) *gang {
 	g := &gang{}
-	for _, w := range workers {
-		h := &helper{worker: w, wake: make(chan struct{}, 1)}
+	for _, pass := range passes {
+		h := &helper{pass: pass, wake: make(chan struct{}, 1)}
 		g.helpers = append(g.helpers, h)
 		g.gone.Go(func() { g.run(h) })
 	}
@@ -66,7 +67,7 @@ func (g *gang) run(h *helper) {
 		if g.end == swim.Never {
 			return
 		}
-		h.worker.passWindow(g.end)
+		h.pass(g.end)
 		g.working.Add(-1)
 	}
 }

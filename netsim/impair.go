@@ -6,31 +6,7 @@ import (
 	"time"
 
 	"serf/internal/invariant"
-	"serf/swim"
 )
-
-// Impairment is what is wrong with the network between some hosts and others, on top of what it
-// is like anyway. Several that fit a packet all apply.
-type Impairment struct {
-	Cut       bool // nothing passes
-	BlockUDP  bool // no packet passes; streams work
-	NAT       bool // the hosts get answers on streams that they opened, and nothing else
-	Loss      Chance
-	Duplicate Chance
-	Reorder   Chance // of being held back
-	HoldBack  Dist
-	Delay     Dist
-	Bandwidth Bandwidth // of what the hosts send, to whomever; 0: no limit
-}
-
-// rule is an impairment in force. It hangs on the hosts that it is about, and doesn't change while it does.
-type rule struct {
-	Impairment
-	id    int
-	way   Way
-	hosts hostSet // whom it is about
-	peers hostSet // whom it is with; nil: all
-}
 
 func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
 
@@ -39,11 +15,6 @@ func (s *Sim) behindNAT(h int32) bool {
 	return s.impairments > 0 && slices.ContainsFunc(s.cold[h].in, func(r *rule) bool { return r.NAT })
 }
 
-// hostSet has a bit for each host: thousands of impairments of thousands of hosts fit into memory.
-type hostSet []uint64
-
-func (s hostSet) has(h int32) bool { return s[h/64]>>(h%64)&1 != 0 }
-
 func (s *Sim) setOf(hosts []int) hostSet {
 	set := make(hostSet, (len(s.hosts)+63)/64)
 	for _, h := range hosts {
@@ -51,15 +22,6 @@ func (s *Sim) setOf(hosts []int) hostSet {
 	}
 	return set
 }
-
-// Way is a direction, as seen from the hosts that an impairment is about.
-type Way uint8
-
-const (
-	BothWays Way = iota
-	WayOut
-	WayIn
-)
 
 // Impair puts an impairment in force for what passes between hosts and peers, nil for all, in the
 // given direction, and returns what Repair takes.
@@ -108,13 +70,6 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 		}
 	}
 	return false
-}
-
-// uplink is what a host can send.
-type uplink struct {
-	bandwidth Bandwidth     // 0: no limit
-	queue     time.Duration // how long a packet may wait
-	free      swim.Time     // when all that was given to it has been sent
 }
 
 // defaultQueue is what common interfaces and routers hold.

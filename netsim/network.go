@@ -1,38 +1,10 @@
 package netsim
 
 import (
-	"fmt"
 	"time"
 
 	"serf/internal/invariant"
 )
-
-// Link says how packets travel from one host to another.
-type Link struct {
-	Latency   Dist   // one way
-	Jitter    Dist   // added to it
-	Loss      Chance // a packet vanishes
-	Duplicate Chance // a packet arrives twice, the second time with a latency of its own
-	Reorder   Chance // a packet is held back by HoldBack, so that later ones overtake it
-	HoldBack  Dist
-}
-
-// String describes l in one line.
-func (l Link) String() string {
-	return fmt.Sprintf("latency %v, loss %v, duplicates %v, reordered %v by %v",
-		l.Latency, l.Loss, l.Duplicate, l.Reorder, l.HoldBack)
-}
-
-// HostFaults are what is wrong with one host's connection, on top of the link.
-type HostFaults struct {
-	Loss     Chance // of packets in either direction
-	Delay    Dist   // added in either direction
-	BlockIn  bool   // no packet gets in; streams work
-	BlockOut bool   // no packet gets out; streams work
-}
-
-// pair is a direction.
-type pair struct{ from, to int32 }
 
 // SetLink changes how packets travel from now on, where SetPaths doesn't say otherwise.
 func (s *Sim) SetLink(l Link) { s.link = l }
@@ -65,10 +37,6 @@ func (s *Sim) SetFaults(h int, f HostFaults) {
 	if p.faults = f; f.Any() {
 		s.faulty++
 	}
-}
-
-func (f *HostFaults) Any() bool {
-	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
 }
 
 // Cut stops everything from one host to another, in that direction only.

@@ -11,6 +11,9 @@ type place int32
 
 const nowhere place = -1
 
+// none is no host.
+const none int32 = -1
+
 // places knows all addresses of a simulation. Every packet is looked up here, so there is
 // a table for IPv4 that needs no hashing: hosts are mostly numbered consecutively.
 type places struct {

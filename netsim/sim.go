@@ -3,19 +3,10 @@ package netsim
 import (
 	"fmt"
 	"net/netip"
-	"time"
 
 	"serf/internal/invariant"
 	"serf/swim"
-	"serf/wire"
 )
-
-// Observer sees every event of every host, in the order of time and of hosts. It may
-// look at machines, which are up to the time of the quickest packet ahead of the event, but
-// not call into them: e and what it points to are borrowed. What an observer wants done goes through [Sim.At].
-type Observer interface {
-	Event(now swim.Time, host int, e *swim.Event)
-}
 
 // Factory makes the machine of a host when the host starts or restarts. Its
 // first effects go to out.
@@ -34,131 +25,6 @@ type Config struct {
 	Workers int
 }
 
-// Stats counts what the network did since the start.
-type Stats struct {
-	Sent, SentBytes   uint64 // packets handed to the network
-	Delivered         uint64 // packets that reached a machine, copies included
-	Lost              uint64 // by chance
-	Cut               uint64 // by a partition, a cut or blocked UDP
-	Duplicated        uint64
-	Nobody            uint64 // sent where no host runs
-	Overflowed        uint64 // by the full socket buffer of a paused host
-	Choked            uint64 // that the sender's bandwidth had no room for
-	Streams           uint64 // exchanges begun
-	StreamBytes       uint64 // in both directions
-	StreamsFailed     uint64 // that ended with StreamFailed
-	StreamsUnreadable uint64 // blocks that couldn't be opened
-	Ticks             uint64
-	Events            uint64
-}
-
-// plus returns the sums of s and t.
-func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
-
-// since returns what was counted after earlier.
-func (s Stats) Since(earlier Stats) Stats {
-	s.Sent -= earlier.Sent
-	s.SentBytes -= earlier.SentBytes
-	s.Delivered -= earlier.Delivered
-	s.Lost -= earlier.Lost
-	s.Cut -= earlier.Cut
-	s.Duplicated -= earlier.Duplicated
-	s.Nobody -= earlier.Nobody
-	s.Overflowed -= earlier.Overflowed
-	s.Choked -= earlier.Choked
-	s.Streams -= earlier.Streams
-	s.StreamBytes -= earlier.StreamBytes
-	s.StreamsFailed -= earlier.StreamsFailed
-	s.StreamsUnreadable -= earlier.StreamsUnreadable
-	s.Ticks -= earlier.Ticks
-	s.Events -= earlier.Events
-	return s
-}
-
-// hostState says whether a host's program runs.
-type hostState uint8
-
-const (
-	down hostState = iota
-	running
-	paused
-	stalling // runs, reads nothing, and is paused when it sends
-)
-
-// deaf reports whether what reaches a host waits.
-func (s hostState) deaf() bool { return s == paused || s == stalling }
-
-// host is one machine and where it is: what every packet needs, in one cache line. A
-// worker writes to its own hosts only.
-type host struct {
-	machine swim.Machine
-	trace   trace
-	seq     uint64    // of what this host gave to the network
-	due     swim.Time // when the machine wants to be ticked
-	armed   swim.Time // of the earliest timer in the queue, or Never
-	place   place
-	state   hostState
-}
-
-// traffic is what a host has sent in packets.
-type traffic struct{ packets, bytes uint64 }
-
-// coldHost is the rest of a host.
-type coldHost struct {
-	sealer   sealerOf // the machine, if it can say its sealer
-	lives    uint32   // starts so far: what was meant for an earlier life is dropped
-	accepted uint64   // streams, for their IDs
-	faults   HostFaults
-	group    int32   // partition: only equal groups reach each other
-	out, in  []*rule // impairments of what this host sends, and of what is sent to it
-	uplink   uplink
-	held     []held        // arrived while paused, in order of arrival
-	heldSize int           // bytes of socket buffer that held packets take
-	unsent   []swim.Packet // those in which it stalled
-}
-
-// sealerOf is a machine whose streams are sealed.
-type sealerOf interface{ Sealer() *wire.Sealer }
-
-// Sim is a simulation. It is used by one goroutine.
-type Sim struct {
-	now    swim.Time
-	seed   uint64
-	hasty  bool // Config.TimersFirst
-	link   Link
-	region []uint8 // of each host, if there are paths
-	paths  []Link  // between regions
-	hosts  []host
-	cold   []coldHost // by host
-	sent   []traffic  // by host
-	places places
-	cuts   map[pair]struct{} // one-way
-	split  bool              // some host is in another group than 0
-	faulty int               // hosts with faults
-
-	regions     int  // paths has regions*regions
-	impairments int  // in force
-	impaired    int  // so far, for their IDs
-	uplinks     bool // some host has a limited one
-
-	workers  []*worker
-	gang     *gang // while several workers are at work
-	together bool  // they are at this moment
-	side     int   // of the outboxes that were filled last
-	crowd    int   // average of the events in a window, see pass
-
-	actions eventHeap
-	fns     pool[func()]
-	world   uint64 // sequence of actions
-
-	observers []Observer
-	observing bool // they are being told
-	telling   []*toldEvent
-}
-
-// none is no host.
-const none int32 = -1
-
 // MaxWorkers bounds the workers of a simulation. Each exchanges with each other.
 const MaxWorkers = 64
 
@@ -174,14 +40,6 @@ func New(c Config) *Sim {
 
 // Observe adds an observer. They are called in the order in which they were added.
 func (s *Sim) Observe(o Observer) { s.observers = append(s.observers, o) }
-
-// worker simulates host h.
-func (s *Sim) worker(h int32) *worker {
-	if len(s.workers) == 1 {
-		return s.workers[0]
-	}
-	return s.workers[uint32(h)%uint32(len(s.workers))]
-}
 
 // Worker is the number of the worker, from 0 upwards, that simulates host h. Machines of one
 // worker never run at the same time, and may share memory.
@@ -335,36 +193,6 @@ func (s *Sim) Resume(h int) {
 	s.tellObservers()
 }
 
-// At runs fn at time t, before anything else that happens then. Actions for
-// the same time run in the order in which they were given. An observer's actions run as
-// long after what it is being told as the quickest packet travels, at least.
-func (s *Sim) At(t swim.Time, fn func()) {
-	soonest := s.now
-	if s.observing {
-		soonest = s.now.Add(s.window())
-	}
-	s.world++
-	s.actions.push(event{at: max(t, soonest), seq: s.world, ref: s.fns.put(fn)})
-}
-
-// After runs fn when d has passed.
-func (s *Sim) After(d time.Duration, fn func()) { s.At(s.now.Add(d), fn) }
-
-// nextAction is the time of the first action, or Never.
-func (s *Sim) nextAction() swim.Time {
-	if len(s.actions) == 0 {
-		return swim.Never
-	}
-	return s.actions[0].at
-}
-
-// act runs the first action.
-func (s *Sim) act() {
-	e := s.actions.pop()
-	s.now = e.at
-	s.fns.take(e.ref)()
-}
-
 // Do calls into the machine of host h, as its user would, and carries out what
 // comes of it. It reports false, and does nothing, if the host isn't running.
 func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)) bool {
@@ -378,27 +206,4 @@ func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)
 	w.leave(int32(h))
 	s.tellObservers()
 	return true
-}
-
-// Run lets everything happen that is due before or at until.
-func (s *Sim) Run(until swim.Time) { s.RunUntil(until, func() bool { return false }) }
-
-// RunUntil is Run that stops when done says so. It is asked whenever an action was run or
-// observers were told something. RunUntil reports whether it stopped for that.
-func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
-	defer s.dismiss()
-	for s.advance(until) {
-		if done() {
-			return true
-		}
-	}
-	return false
-}
-
-// dismiss sends the goroutines of the workers home.
-func (s *Sim) dismiss() {
-	if s.gang != nil {
-		s.gang.dismiss()
-		s.gang = nil
-	}
 }

@@ -29,44 +29,6 @@ const (
 	ephemeralPort   = 49152                  // streams come from a port nobody listens on
 )
 
-// call is one exchange as the caller knows it, from when it's begun to its deadline.
-type call struct {
-	id       swim.StreamID
-	kind     swim.StreamKind
-	caller   int32
-	life     uint32 // the caller's, when it called
-	seq      uint64 // tells it from other calls in the same slot
-	to       netip.AddrPort
-	block    parcel // until it is sent
-	sealer   *wire.Sealer
-	deadline swim.Time
-	sent     bool // the block is on its way
-	done     bool // the caller knows the outcome
-}
-
-// letter is what travels on a stream: a request, a reply, or that there is none. It says
-// whose call it belongs to, since the two ends may be simulated by different workers.
-type letter struct {
-	call   uint32
-	seq    uint64
-	id     swim.StreamID
-	kind   swim.StreamKind
-	caller int32
-	from   place // of the caller
-	to     place // of the server
-	block  parcel
-	err    error // with kindRefused
-}
-
-// serving is a request that a machine is handling.
-type serving struct {
-	letter   *letter
-	server   int32
-	id       swim.StreamID // the server's name for it
-	answerer *wire.Sealer
-	answered bool
-}
-
 // schedule queues an event about a call of host h, at that host.
 func (w *worker) schedule(kind eventKind, i uint32, h int32, at swim.Time) {
 	w.queue.push(event{at: at, order: orderOf(h, h), seq: w.nextSeq(h), kind: kind, ref: i})
@@ -75,13 +37,6 @@ func (w *worker) schedule(kind eventKind, i uint32, h int32, at swim.Time) {
 // post sends a letter from one host to another.
 func (w *worker) post(kind eventKind, x letter, from, to int32, at swim.Time) {
 	w.sendLetter(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
-}
-
-// parcel is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
-// was sent in pieces.
-type parcel struct {
-	data []byte
-	more [][]byte
 }
 
 func (b *parcel) len() int {

@@ -1,11 +1,16 @@
 package netsim
 
 import (
-	"cmp"
-	"slices"
 
 	"serf/swim"
 )
+
+// Observer sees every event of every host, in the order of time and of hosts. It may
+// look at machines, which are up to the time of the quickest packet ahead of the event, but
+// not call into them: e and what it points to are borrowed. What an observer wants done goes through [Sim.At].
+type Observer interface {
+	Event(now swim.Time, host int, e *swim.Event)
+}
 
 // told is what machines told in a window, kept until the observers may see it.
 type told struct {
@@ -54,41 +59,4 @@ func emptied[T any](s []T, keep int) []T {
 		return nil
 	}
 	return s[:0]
-}
-
-// tellObservers shows observers what was told since the last time, and reports whether there was anything.
-func (s *Sim) tellObservers() bool {
-	list := s.gather()
-	if len(list) == 0 {
-		return false
-	}
-	end := s.now
-	s.observing = true
-	for _, x := range list {
-		s.now = x.at
-		for _, o := range s.observers {
-			o.Event(x.at, int(x.host), &x.Event)
-		}
-	}
-	s.observing, s.now = false, end
-	clear(list)
-	for _, w := range s.workers {
-		w.told.reset()
-	}
-	return true
-}
-
-// gather lists what all workers have to tell, by time and host; what one host told stays in order.
-func (s *Sim) gather() []*toldEvent {
-	list := s.telling[:0]
-	for _, w := range s.workers {
-		for i := range w.told.list {
-			list = append(list, &w.told.list[i])
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *toldEvent) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.host, b.host))
-	})
-	s.telling = emptied(list, keepTold)
-	return list
 }

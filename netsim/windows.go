@@ -24,26 +24,6 @@ func (s *Sim) windowEnd(t, last swim.Time) swim.Time {
 	return min(t-t%l+(l-1), last)
 }
 
-// advance lets time pass until an action was run or observers were told something, and
-// reports true; or to until.
-func (s *Sim) advance(until swim.Time) bool {
-	for {
-		t, action := s.nextEvent(), s.nextAction()
-		switch {
-		case min(t, action) > until:
-			s.now = max(s.now, until)
-			return false
-		case action <= t:
-			s.act()
-			return true
-		}
-		s.now = s.pass(t, min(until, action-1))
-		if s.tellObservers() {
-			return true
-		}
-	}
-}
-
 // pass simulates from t, when the next thing happens, to the end of the window or beyond if
 // there is nothing to tell, but to last at most. It returns how far it came.
 func (s *Sim) pass(t, last swim.Time) swim.Time {
@@ -100,7 +80,11 @@ func (s *Sim) passInTurn(end swim.Time) {
 // passTogether has all workers simulate a window at the same time.
 func (s *Sim) passTogether(end swim.Time) {
 	if s.gang == nil {
-		s.gang = newGang(s.workers[1:])
+		var others []func(end swim.Time)
+		for _, w := range s.workers[1:] {
+			others = append(others, w.passWindow)
+		}
+		s.gang = newGang(others)
 	}
 	s.side ^= 1 // what was sent in the last window is collected while this one's is sent
 	s.together = true
@@ -116,14 +100,6 @@ func (w *worker) passWindow(end swim.Time) {
 	for w.queue.next() <= end {
 		w.step()
 	}
-}
-
-// outbox is what one worker has for another at the end of a window.
-type outbox struct {
-	first   swim.Time // the earliest
-	events  []event
-	flights flights
-	letters []letter
 }
 
 // nextEvent is the time of the first event of any host, or Never.
@@ -154,61 +130,4 @@ func (s *Sim) collect() {
 	for _, w := range s.workers {
 		w.collect(s.side)
 	}
-}
-
-func (w *worker) collect(side int) {
-	for _, from := range w.sim.workers {
-		if from != w {
-			w.unpack(&from.outbox[side][w.id])
-		}
-	}
-}
-
-func (w *worker) unpack(box *outbox) {
-	for _, e := range box.events {
-		if e.kind == kindPacket {
-			from, to, data := box.flights.at(e.ref)
-			i := e.ref
-			e.ref = w.flights.put(from, to, data)
-			box.flights.drop(i)
-		} else {
-			e.ref = w.letters.put(box.letters[e.ref])
-		}
-		w.queue.push(e)
-	}
-	clear(box.letters)
-	box.events, box.letters, box.first = box.events[:0], box.letters[:0], swim.Never
-}
-
-// sendFlight queues the arrival of a packet at host e.to, whoever simulates it.
-func (w *worker) sendFlight(e event, from, to place, data []byte) {
-	if other := w.sim.worker(e.to()); other == w || !w.sim.together {
-		e.ref = other.flights.put(from, to, data)
-		other.queue.push(e)
-	} else {
-		box := &w.outbox[w.sim.side][other.id]
-		e.ref = box.flights.put(from, to, data)
-		box.add(e)
-	}
-}
-
-// sendLetter is the same for a letter.
-func (w *worker) sendLetter(e event, x letter) {
-	if other := w.sim.worker(e.to()); other == w || !w.sim.together {
-		e.ref = other.letters.put(x)
-		other.queue.push(e)
-	} else {
-		box := &w.outbox[w.sim.side][other.id]
-		e.ref = uint32(len(box.letters))
-		box.letters = append(box.letters, x)
-		box.add(e)
-	}
-}
-
-func (b *outbox) add(e event) {
-	if len(b.events) == 0 {
-		b.first = e.at
-	}
-	b.first = min(b.first, e.at)
-	b.events = append(b.events, e)
 }

@@ -9,27 +9,6 @@ import (
 	"serf/swim"
 )
 
-// worker simulates some of the hosts: what happens to them is in its queue, and what
-// it needs besides is its own. In between the exchanges of windows.go it touches nothing of
-// other workers, and what all share doesn't change.
-type worker struct {
-	sim     *Sim
-	id      int
-	now     swim.Time
-	queue   eventQueue
-	flights flights
-	calls   pool[call]
-	letters pool[letter]
-	out     swim.Output
-	busy    bool     // a machine is being called
-	serving *serving // the request that is being handled, or nil
-	stats   Stats
-	steps   uint64
-	spin    spinGuard
-	told    told        // for the observers
-	outbox  [2][]outbox // by receiving worker; one is filled while the other is emptied
-}
-
 func newWorker(s *Sim, id, workers int) *worker {
 	return &worker{sim: s, id: id, outbox: [2][]outbox{make([]outbox, workers), make([]outbox, workers)}}
 }
@@ -221,13 +200,6 @@ const (
 	packetOverhead = 768
 )
 
-// held is something that arrived at a paused host.
-type held struct {
-	event
-	from place
-	data []byte // of a packet
-}
-
 // hold keeps a packet for a paused host as its socket would.
 func (w *worker) hold(h int32, e *event, from place, data []byte) {
 	p := &w.sim.cold[h]
@@ -294,13 +266,6 @@ func (w *worker) forget(e *event) {
 	case kindExpired:
 		w.calls.take(e.ref)
 	}
-}
-
-// spinGuard finds a machine that is due again and again without time passing.
-type spinGuard struct {
-	at    swim.Time
-	host  int32
-	ticks int
 }
 
 // maxSpin is far more ticks than a machine has duties that can fall due at one

@@ -1,0 +1,76 @@
+package netsim
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Chance is a probability in units of 2^-32: whole numbers make a draw exact.
+type Chance uint64
+
+// Always is the chance of what is certain.
+const Always Chance = 1 << 32
+
+// Probability returns p, from 0 to 1, as a Chance.
+func Probability(p float64) Chance {
+	return Chance(min(max(p, 0), 1) * float64(Always))
+}
+
+func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
+
+// or is the chance that one or both of two things happen that have nothing to do with each other.
+func (c Chance) Or(o Chance) Chance {
+	if c == 0 || o == 0 {
+		return c + o
+	}
+	return Always - (Always-c)*(Always-o)/Always
+}
+
+// String is the probability in percent, in as few digits as give c again.
+func (c Chance) String() string {
+	const least, most = 4, 17 // digits
+	for digits := least; ; digits++ {
+		s := strconv.FormatFloat(float64(c)*100/float64(Always), 'g', digits, 64) + "%"
+		var again Chance
+		if err := again.UnmarshalText([]byte(s)); digits == most || err == nil && again == c {
+			return s
+		}
+	}
+}
+
+// Want names what is wanted where a Chance is.
+func (Chance) Want() string { return `a chance such as 0.05 or "5%"` }
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Chance) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads a number below 1, or percent: "0.05" or "5%". A bare 1 is refused: who writes it means 1% as often as 100%.
+func (c *Chance) UnmarshalText(b []byte) error {
+	number, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
+	p, err := strconv.ParseFloat(number, 64)
+	if percent {
+		p /= 100
+	}
+	if err != nil || !(p >= 0 && (p < 1 || percent && p == 1)) {
+		return errors.New("want a percentage from 0% to 100%, or a number from 0 to less than 1")
+	}
+	*c = Probability(p)
+	return nil
+}
+
+// UnmarshalJSON reads a number below 1, or a text as UnmarshalText does.
+func (c *Chance) UnmarshalJSON(b []byte) error { return unmarshalBare(b, c.UnmarshalText) }
+
+// unmarshalBare gives text the value of a JSON number or string.
+func unmarshalBare(b []byte, text func([]byte) error) error {
+	if len(b) > 0 && b[0] == '"' {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		b = []byte(s)
+	}
+	return text(b)
+}

@@ -1,0 +1,60 @@
+package netsim
+
+import "fmt"
+
+// Link says how packets travel from one host to another.
+type Link struct {
+	Latency   Dist   // one way
+	Jitter    Dist   // added to it
+	Loss      Chance // a packet vanishes
+	Duplicate Chance // a packet arrives twice, the second time with a latency of its own
+	Reorder   Chance // a packet is held back by HoldBack, so that later ones overtake it
+	HoldBack  Dist
+}
+
+// String describes l in one line.
+func (l Link) String() string {
+	return fmt.Sprintf("latency %v, loss %v, duplicates %v, reordered %v by %v",
+		l.Latency, l.Loss, l.Duplicate, l.Reorder, l.HoldBack)
+}
+
+// HostFaults are what is wrong with one host's connection, on top of the link.
+type HostFaults struct {
+	Loss     Chance // of packets in either direction
+	Delay    Dist   // added in either direction
+	BlockIn  bool   // no packet gets in; streams work
+	BlockOut bool   // no packet gets out; streams work
+}
+
+// Any reports whether anything is wrong.
+func (f *HostFaults) Any() bool {
+	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
+}
+
+// Impairment is what is wrong with the network between some hosts and others, on top of what it
+// is like anyway. Several that fit a packet all apply.
+type Impairment struct {
+	Cut       bool // nothing passes
+	BlockUDP  bool // no packet passes; streams work
+	NAT       bool // the hosts get answers on streams that they opened, and nothing else
+	Loss      Chance
+	Duplicate Chance
+	Reorder   Chance // of being held back
+	HoldBack  Dist
+	Delay     Dist
+	Bandwidth Bandwidth // of what the hosts send, to whomever; 0: no limit
+}
+
+// Way is a direction, as seen from the hosts that an impairment is about.
+type Way uint8
+
+const (
+	BothWays Way = iota
+	WayOut
+	WayIn
+)
+
+// hostSet has a bit for each host: thousands of impairments of thousands of hosts fit into memory.
+type hostSet []uint64
+
+func (s hostSet) has(h int32) bool { return s[h/64]>>(h%64)&1 != 0 }

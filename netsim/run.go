@@ -1,0 +1,80 @@
+package netsim
+
+import (
+	"time"
+
+	"serf/swim"
+)
+
+// Run lets everything happen that is due before or at until.
+func (s *Sim) Run(until swim.Time) { s.RunUntil(until, func() bool { return false }) }
+
+// RunUntil is Run that stops when done says so. It is asked whenever an action was run or
+// observers were told something. RunUntil reports whether it stopped for that.
+func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
+	defer s.dismiss()
+	for s.advance(until) {
+		if done() {
+			return true
+		}
+	}
+	return false
+}
+
+// dismiss sends the goroutines of the workers home.
+func (s *Sim) dismiss() {
+	if s.gang != nil {
+		s.gang.dismiss()
+		s.gang = nil
+	}
+}
+
+// advance lets time pass until an action was run or observers were told something, and
+// reports true; or to until.
+func (s *Sim) advance(until swim.Time) bool {
+	for {
+		t, action := s.nextEvent(), s.nextAction()
+		switch {
+		case min(t, action) > until:
+			s.now = max(s.now, until)
+			return false
+		case action <= t:
+			s.act()
+			return true
+		}
+		s.now = s.pass(t, min(until, action-1))
+		if s.tellObservers() {
+			return true
+		}
+	}
+}
+
+// At runs fn at time t, before anything else that happens then. Actions for
+// the same time run in the order in which they were given. An observer's actions run as
+// long after what it is being told as the quickest packet travels, at least.
+func (s *Sim) At(t swim.Time, fn func()) {
+	soonest := s.now
+	if s.observing {
+		soonest = s.now.Add(s.window())
+	}
+	s.world++
+	s.actions.push(event{at: max(t, soonest), seq: s.world, ref: s.fns.put(fn)})
+}
+
+// After runs fn when d has passed.
+func (s *Sim) After(d time.Duration, fn func()) { s.At(s.now.Add(d), fn) }
+
+// nextAction is the time of the first action, or Never.
+func (s *Sim) nextAction() swim.Time {
+	if len(s.actions) == 0 {
+		return swim.Never
+	}
+	return s.actions[0].at
+}
+
+// act runs the first action.
+func (s *Sim) act() {
+	e := s.actions.pop()
+	s.now = e.at
+	s.fns.take(e.ref)()
+}

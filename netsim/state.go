@@ -1,0 +1,207 @@
+package netsim
+
+import (
+	"net/netip"
+	"time"
+
+	"serf/swim"
+	"serf/wire"
+)
+
+// The state of a simulation, all of it. What happens to it is in the files above this one.
+
+// Sim is a simulation. It is used by one goroutine.
+type Sim struct {
+	now    swim.Time
+	seed   uint64
+	hasty  bool // Config.TimersFirst
+	link   Link
+	region []uint8 // of each host, if there are paths
+	paths  []Link  // between regions
+	hosts  []host
+	cold   []coldHost // by host
+	sent   []traffic  // by host
+	places places
+	cuts   map[pair]struct{} // one-way
+	split  bool              // some host is in another group than 0
+	faulty int               // hosts with faults
+
+	regions     int  // paths has regions*regions
+	impairments int  // in force
+	impaired    int  // so far, for their IDs
+	uplinks     bool // some host has a limited one
+
+	workers  []*worker
+	gang     *gang // while several workers are at work
+	together bool  // they are at this moment
+	side     int   // of the outboxes that were filled last
+	crowd    int   // average of the events in a window, see pass
+
+	actions eventHeap
+	fns     pool[func()]
+	world   uint64 // sequence of actions
+
+	observers []Observer
+	observing bool // they are being told
+	telling   []*toldEvent
+}
+
+// hostState says whether a host's program runs.
+type hostState uint8
+
+const (
+	down hostState = iota
+	running
+	paused
+	stalling // runs, reads nothing, and is paused when it sends
+)
+
+// deaf reports whether what reaches a host waits.
+func (s hostState) deaf() bool { return s == paused || s == stalling }
+
+// host is one machine and where it is: what every packet needs, in one cache line. A
+// worker writes to its own hosts only.
+type host struct {
+	machine swim.Machine
+	trace   trace
+	seq     uint64    // of what this host gave to the network
+	due     swim.Time // when the machine wants to be ticked
+	armed   swim.Time // of the earliest timer in the queue, or Never
+	place   place
+	state   hostState
+}
+
+// traffic is what a host has sent in packets.
+type traffic struct{ packets, bytes uint64 }
+
+// coldHost is the rest of a host.
+type coldHost struct {
+	sealer   sealerOf // the machine, if it can say its sealer
+	lives    uint32   // starts so far: what was meant for an earlier life is dropped
+	accepted uint64   // streams, for their IDs
+	faults   HostFaults
+	group    int32   // partition: only equal groups reach each other
+	out, in  []*rule // impairments of what this host sends, and of what is sent to it
+	uplink   uplink
+	held     []held        // arrived while paused, in order of arrival
+	heldSize int           // bytes of socket buffer that held packets take
+	unsent   []swim.Packet // those in which it stalled
+}
+
+// sealerOf is a machine whose streams are sealed.
+type sealerOf interface{ Sealer() *wire.Sealer }
+
+// worker simulates some of the hosts: what happens to them is in its queue, and what
+// it needs besides is its own. In between the exchanges of windows.go it touches nothing of
+// other workers, and what all share doesn't change.
+type worker struct {
+	sim     *Sim
+	id      int
+	now     swim.Time
+	queue   eventQueue
+	flights flights
+	calls   pool[call]
+	letters pool[letter]
+	out     swim.Output
+	busy    bool     // a machine is being called
+	serving *serving // the request that is being handled, or nil
+	stats   Stats
+	steps   uint64
+	spin    spinGuard
+	told    told        // for the observers
+	outbox  [2][]outbox // by receiving worker; one is filled while the other is emptied
+}
+
+// worker simulates host h.
+func (s *Sim) worker(h int32) *worker {
+	if len(s.workers) == 1 {
+		return s.workers[0]
+	}
+	return s.workers[uint32(h)%uint32(len(s.workers))]
+}
+
+// held is something that arrived at a paused host.
+type held struct {
+	event
+	from place
+	data []byte // of a packet
+}
+
+// spinGuard finds a machine that is due again and again without time passing.
+type spinGuard struct {
+	at    swim.Time
+	host  int32
+	ticks int
+}
+
+// call is one exchange as the caller knows it, from when it's begun to its deadline.
+type call struct {
+	id       swim.StreamID
+	kind     swim.StreamKind
+	caller   int32
+	life     uint32 // the caller's, when it called
+	seq      uint64 // tells it from other calls in the same slot
+	to       netip.AddrPort
+	block    parcel // until it is sent
+	sealer   *wire.Sealer
+	deadline swim.Time
+	sent     bool // the block is on its way
+	done     bool // the caller knows the outcome
+}
+
+// letter is what travels on a stream: a request, a reply, or that there is none. It says
+// whose call it belongs to, since the two ends may be simulated by different workers.
+type letter struct {
+	call   uint32
+	seq    uint64
+	id     swim.StreamID
+	kind   swim.StreamKind
+	caller int32
+	from   place // of the caller
+	to     place // of the server
+	block  parcel
+	err    error // with kindRefused
+}
+
+// serving is a request that a machine is handling.
+type serving struct {
+	letter   *letter
+	server   int32
+	id       swim.StreamID // the server's name for it
+	answerer *wire.Sealer
+	answered bool
+}
+
+// parcel is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
+// was sent in pieces.
+type parcel struct {
+	data []byte
+	more [][]byte
+}
+
+// outbox is what one worker has for another at the end of a window.
+type outbox struct {
+	first   swim.Time // the earliest
+	events  []event
+	flights flights
+	letters []letter
+}
+
+// rule is an impairment in force. It hangs on the hosts that it is about, and doesn't change while it does.
+type rule struct {
+	Impairment
+	id    int
+	way   Way
+	hosts hostSet // whom it is about
+	peers hostSet // whom it is with; nil: all
+}
+
+// uplink is what a host can send.
+type uplink struct {
+	bandwidth Bandwidth     // 0: no limit
+	queue     time.Duration // how long a packet may wait
+	free      swim.Time     // when all that was given to it has been sent
+}
+
+// pair is a direction.
+type pair struct{ from, to int32 }

@@ -1,0 +1,42 @@
+package netsim
+
+// Stats counts what the network did since the start.
+type Stats struct {
+	Sent, SentBytes   uint64 // packets handed to the network
+	Delivered         uint64 // packets that reached a machine, copies included
+	Lost              uint64 // by chance
+	Cut               uint64 // by a partition, a cut or blocked UDP
+	Duplicated        uint64
+	Nobody            uint64 // sent where no host runs
+	Overflowed        uint64 // by the full socket buffer of a paused host
+	Choked            uint64 // that the sender's bandwidth had no room for
+	Streams           uint64 // exchanges begun
+	StreamBytes       uint64 // in both directions
+	StreamsFailed     uint64 // that ended with StreamFailed
+	StreamsUnreadable uint64 // blocks that couldn't be opened
+	Ticks             uint64
+	Events            uint64
+}
+
+// plus returns the sums of s and t.
+func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
+
+// since returns what was counted after earlier.
+func (s Stats) Since(earlier Stats) Stats {
+	s.Sent -= earlier.Sent
+	s.SentBytes -= earlier.SentBytes
+	s.Delivered -= earlier.Delivered
+	s.Lost -= earlier.Lost
+	s.Cut -= earlier.Cut
+	s.Duplicated -= earlier.Duplicated
+	s.Nobody -= earlier.Nobody
+	s.Overflowed -= earlier.Overflowed
+	s.Choked -= earlier.Choked
+	s.Streams -= earlier.Streams
+	s.StreamBytes -= earlier.StreamBytes
+	s.StreamsFailed -= earlier.StreamsFailed
+	s.StreamsUnreadable -= earlier.StreamsUnreadable
+	s.Ticks -= earlier.Ticks
+	s.Events -= earlier.Events
+	return s
+}
