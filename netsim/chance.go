@@ -20,7 +20,7 @@ func Probability(p float64) Chance {
 
 func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
 
-// or is the chance that one or both of two things happen that have nothing to do with each other.
+// Or is the chance that one or both of two things happen that have nothing to do with each other.
 func (c Chance) Or(o Chance) Chance {
 	if c == 0 || o == 0 {
 		return c + o

@@ -24,7 +24,7 @@ type Dist struct {
 // an exponential's mean.
 const distSteps = 1024
 
-// maxDelay bounds every quantile: interpolation multiplies it by 2^24, and
+// MaxDelay bounds every quantile: interpolation multiplies it by 2^24, and
 // nobody waits for a packet that long.
 const MaxDelay = time.Hour
 
@@ -74,7 +74,7 @@ func shaped(text string, quantile func(p float64) float64) Dist {
 
 func clampDelay(d time.Duration) time.Duration { return min(max(d, 0), MaxDelay) }
 
-// draw maps a uniform random u to a delay.
+// Draw maps a uniform random u to a delay.
 func (d Dist) Draw(u uint64) time.Duration {
 	switch len(d.quantiles) {
 	case 0:

@@ -10,19 +10,19 @@ const (
 	mixC = 0xbb67ae8584caa73b
 )
 
-// mix folds two words into one. Every bit of either moves about half of the result's.
+// Mix folds two words into one. Every bit of either moves about half of the result's.
 func Mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^mixA, b^mixB)
 	hi, lo = bits.Mul64(hi^lo^mixC, a+bits.RotateLeft64(b, 32)+mixA|1)
 	return hi ^ lo
 }
 
-// draws is a stream of random numbers: a network has one for each thing that a host sends.
+// Draws is a stream of random numbers: a network has one for each thing that a host sends.
 type Draws struct{ state uint64 }
 
 func NewDraws(seed, from, seq uint64) Draws { return Draws{Mix(Mix(seed, from), seq)} }
 
-// next is splitmix64, which is fine with any seed.
+// Next is splitmix64, which is fine with any seed.
 func (d *Draws) Next() uint64 {
 	d.state += mixA
 	z := d.state
@@ -43,13 +43,13 @@ func (d *Draws) hits(c Chance) bool {
 	return c.hits(d.Next())
 }
 
-// below draws from 0 to n-1, n > 0.
+// Below draws from 0 to n-1, n > 0.
 func (d *Draws) Below(n int) int {
 	hi, _ := bits.Mul64(d.Next(), uint64(n))
 	return int(hi)
 }
 
-// some draws k of list, which it puts out of order.
+// Some draws k of list, which it puts out of order.
 func (d *Draws) Some(list []int, k int) []int {
 	for i := range k {
 		j := i + d.Below(len(list)-i)

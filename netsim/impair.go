@@ -72,7 +72,7 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 	return false
 }
 
-// defaultQueue is what common interfaces and routers hold.
+// DefaultQueue is what common interfaces and routers hold.
 const DefaultQueue = 100 * time.Millisecond
 
 // SetUplink limits what host h can send. Packets that would have to wait for longer than queue are dropped; streams

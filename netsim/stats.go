@@ -21,7 +21,7 @@ type Stats struct {
 // plus returns the sums of s and t.
 func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
 
-// since returns what was counted after earlier.
+// Since returns what was counted after earlier.
 func (s Stats) Since(earlier Stats) Stats {
 	s.Sent -= earlier.Sent
 	s.SentBytes -= earlier.SentBytes

@@ -77,6 +77,17 @@ func (b *beliefs) wrongAbout(subject int) int {
 // isAlive is the truth.
 func (b *beliefs) isAlive(subject int) bool { return bit(b.truth, subject) }
 
+// running is a bit for each member that is alive and whose view counts.
+func (b *beliefs) running() []uint64 {
+	row := slices.Clone(b.truth)
+	for i, holds := range b.holds {
+		if !holds {
+			setBit(row, i, false)
+		}
+	}
+	return row
+}
+
 // learn records that observer, whose view counts, takes subject for alive, or no longer does.
 func (b *beliefs) learn(observer, subject int, alive bool) {
 	if observer == subject || !b.holds[observer] || b.believes(observer, subject) == alive {

@@ -8,19 +8,6 @@ import (
 	"serf/swim"
 )
 
-// checker holds a cluster to one rule. What it finds it gives to violate.
-type checker interface {
-	// event is called for each event, after the cluster has taken it in.
-	event(now swim.Time, host int, e *swim.Event)
-	// sweep is called every sweepInterval.
-	sweep()
-	// quiet is called when nothing is left to happen: all faults are healed, views
-	// have converged, and gossip has died down.
-	quiet()
-	// restarted is called when a member starts and knows nothing.
-	restarted(i int)
-}
-
 // passive is a checker that looks at nothing; others are built on it.
 type passive struct{ *Cluster }
 
@@ -28,14 +15,6 @@ func (passive) event(swim.Time, int, *swim.Event) {}
 func (passive) sweep()                            {}
 func (passive) quiet()                            {}
 func (passive) restarted(int)                     {}
-
-func allCheckers(c *Cluster) []checker {
-	p := passive{c}
-	return []checker{
-		newIncarnationCheck(p), newRevivalCheck(p), newConnectedCheck(p), &agreementCheck{p},
-		&deliveryCheck{p}, newClockCheck(p), &limitCheck{p},
-	}
-}
 
 // sweepInterval is shorter than any member changes its mind twice.
 const sweepInterval = 100 * time.Millisecond

@@ -163,7 +163,7 @@ func TestEventThatDiedWithItsMembersIsExcused(t *testing.T) {
 	c := broken(t)
 	c.Event(c.Now(), 0, &swim.Event{Kind: serf.EventUserEvent, Name: []byte("e"), LTime: 1 << 40})
 	c.Crash(0)
-	if got := c.events.missing(c); len(got) != 0 {
+	if got := c.events.missing(c.Name); len(got) != 0 {
 		t.Errorf("missing %q", got)
 	}
 }

@@ -28,47 +28,44 @@ type entry struct {
 	got    []uint64 // members that have, in this life of theirs
 }
 
-// maxEntries bounds the account; the events of longer runs are counted only.
+// MaxEvents bounds the account; the events of longer runs are counted only.
 const MaxEvents = 10_000
 
-// got takes in that a member delivered an event. The first to do so is who fired it.
-func (l *ledger) got(c *Cluster, host int, e *swim.Event) {
+// got takes in that a member delivered an event. The first to do so is who fired it: all whom due has a bit for are to
+// get it. got returns how the event is called if the member has had it before, else "".
+func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64) (again string) {
 	l.total++
 	l.key = binary.BigEndian.AppendUint64(l.key[:0], e.LTime)
 	l.key = append(append(append(l.key, e.Name...), 0), e.Data...)
 	k, known := l.byKey[string(l.key)]
 	if !known {
 		if len(l.entries) == MaxEvents {
-			return
+			return ""
 		}
 		if l.byKey == nil {
 			l.byKey = make(map[string]int)
 		}
 		k = len(l.entries)
 		l.byKey[string(l.key)] = k
-		l.entries = append(l.entries, newEntry(c, fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime)))
+		l.entries = append(l.entries, newEntry(now, fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime), due()))
 	}
 	x := &l.entries[k]
 	if bit(x.got, host) {
-		c.violate("delivery", "%s delivered event %s twice", c.Name(host), x.text)
-		return
+		return x.text
 	}
 	setBit(x.got, host, true)
 	if bit(x.due, host) {
-		x.spread.Reach(c.Now())
+		x.spread.Reach(now)
 	}
+	return ""
 }
 
-func newEntry(c *Cluster, text string) entry {
-	words := c.beliefs.words
-	x := entry{text: text, spread: report.NewSpread(c.Now(), 0), due: make([]uint64, words), got: make([]uint64, words)}
-	for i, holds := range c.beliefs.holds {
-		if holds && c.beliefs.isAlive(i) {
-			setBit(x.due, i, true)
-			x.spread.Due++
-		}
+func newEntry(now swim.Time, text string, due []uint64) entry {
+	count := 0
+	for _, w := range due {
+		count += bits.OnesCount64(w)
 	}
-	return x
+	return entry{text: text, spread: report.NewSpread(now, count), due: due, got: make([]uint64, len(due))}
 }
 
 // observerGone strikes member i from all accounts: it has crashed, and its
@@ -86,7 +83,7 @@ func (l *ledger) observerGone(i int) {
 
 // missing describes the events that some member should have by now and hasn't. An
 // event that died with all who had it is nobody's fault.
-func (l *ledger) missing(c *Cluster) []string {
+func (l *ledger) missing(name func(member int) string) []string {
 	var out []string
 	for k := range l.entries {
 		x := &l.entries[k]
@@ -96,7 +93,7 @@ func (l *ledger) missing(c *Cluster) []string {
 		for w := range x.due {
 			for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
 				i := w*64 + bits.TrailingZeros64(rest)
-				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", c.Name(i), x.text, time.Duration(x.spread.At)))
+				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, time.Duration(x.spread.At)))
 			}
 		}
 	}

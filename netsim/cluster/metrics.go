@@ -27,8 +27,8 @@ type counters struct {
 // nobody is the member of an episode that is about several.
 const nobody = -1
 
-func (m *metrics) begin(c *Cluster, what string, member int) {
-	m.episodes = append(m.episodes, report.Episode{What: what, Member: member, At: c.Now(), Settled: swim.Never})
+func (m *metrics) begin(now swim.Time, what string, member int) {
+	m.episodes = append(m.episodes, report.Episode{What: what, Member: member, At: now, Settled: swim.Never})
 	m.unsettled++
 }
 
@@ -38,38 +38,35 @@ func (m *metrics) settled(now swim.Time) {
 	}
 }
 
-// started begins the wait for a member's return to be known. The first start is
-// part of the cold start.
-func (m *metrics) started(c *Cluster, i int) {
-	if c.members[i].starts > 1 {
-		m.begin(c, "restart", i)
-	}
-	if k, ok := m.openOf[i]; ok {
+// returned ends the wait for all to know of the crash of a member that is back.
+func (m *metrics) returned(member int) {
+	if k, ok := m.openOf[member]; ok {
 		m.detections[k].Void = true
 		m.shut(k)
 	}
 }
 
-func (m *metrics) crashed(c *Cluster, i int) {
-	due := c.beliefs.believers(i)
-	d := report.Detection{Member: i, Name: c.Name(i), At: c.Now(), First: swim.Never, All: swim.Never, Spread: report.NewSpread(c.Now(), due)}
-	m.detections = append(m.detections, d)
+// crashed begins the wait for a crash to be known to those, due in number, who take the member for alive.
+func (m *metrics) crashed(now swim.Time, member int, name string, due int) {
+	m.detections = append(m.detections, report.Detection{
+		Member: member, Name: name, At: now, First: swim.Never, All: swim.Never, Spread: report.NewSpread(now, due),
+	})
 	if due > 0 {
 		if m.openOf == nil {
 			m.openOf = make(map[int]int)
 		}
-		m.openOf[i] = len(m.detections) - 1
+		m.openOf[member] = len(m.detections) - 1
 		m.open = append(m.open, len(m.detections)-1)
 	}
 }
 
 // gone notes that one more observer no longer takes subject for alive.
-func (m *metrics) gone(c *Cluster, subject int) {
+func (m *metrics) gone(now swim.Time, subject int) {
 	if k, ok := m.openOf[subject]; ok {
 		d := &m.detections[k]
-		d.First = min(d.First, c.Now())
-		d.Spread.Reach(c.Now())
-		m.wait(k, c.Now())
+		d.First = min(d.First, now)
+		d.Spread.Reach(now)
+		m.wait(k, now)
 	}
 }
 
@@ -80,12 +77,12 @@ func (m *metrics) misled(subject int) {
 	}
 }
 
-// observerGone stops the waiting for member i, who can't tell any more.
-func (m *metrics) observerGone(c *Cluster, i int) {
+// observerGone stops the waiting for a member that can't tell any more. believes says whom it took for alive.
+func (m *metrics) observerGone(now swim.Time, believes func(subject int) bool) {
 	for _, k := range slices.Clone(m.open) {
-		if d := &m.detections[k]; c.beliefs.believes(i, d.Member) {
+		if d := &m.detections[k]; believes(d.Member) {
 			d.Spread.Lose()
-			m.wait(k, c.Now())
+			m.wait(k, now)
 		}
 	}
 }
@@ -105,25 +102,6 @@ func (m *metrics) wait(k int, now swim.Time) {
 func (m *metrics) shut(k int) {
 	delete(m.openOf, m.detections[k].Member)
 	m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
-}
-
-// failed judges a failure that observer reports.
-func (m *metrics) failed(c *Cluster, observer, subject int) {
-	if !c.beliefs.isAlive(subject) {
-		return
-	}
-	lag, f := c.lag(), &m.falseFailures
-	if c.parted(observer, subject, lag) {
-		f.AcrossFaults++
-		return
-	}
-	f.All++
-	if c.calm(observer, lag) {
-		f.AtHealthy++
-		if c.calm(subject, lag) {
-			f.OfHealthy++
-		}
-	}
 }
 
 // detectionTimes returns how long it took until the first and the last member

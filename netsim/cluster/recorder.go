@@ -36,7 +36,7 @@ func sampleEvery(length time.Duration) time.Duration {
 	return sampleSteps[len(sampleSteps)-1]
 }
 
-// recorder takes the samples of one run. It only reads.
+// Recorder takes the samples of one run. It only reads.
 type Recorder struct {
 	c      *Cluster
 	series report.Series
@@ -57,10 +57,10 @@ func NewRecorder(c *Cluster, length time.Duration) *Recorder {
 	}
 }
 
-// due is how long it is until the next sample.
+// Due is how long it is until the next sample.
 func (r *Recorder) Due() time.Duration { return r.next.Sub(r.c.Now()) }
 
-// maybeSample takes a sample if it is time, and reports whether it did.
+// MaybeSample takes a sample if it is time, and reports whether it did.
 func (r *Recorder) MaybeSample() bool {
 	c := r.c
 	if c.Now() < r.next {
@@ -81,7 +81,7 @@ func (r *Recorder) MaybeSample() bool {
 	return true
 }
 
-// report is that of the cluster, with the samples.
+// Report is that of the cluster, with the samples.
 func (r *Recorder) Report() report.Report {
 	x := r.c.Report()
 	x.Series, x.Queue = r.series, r.all.Quantiles()

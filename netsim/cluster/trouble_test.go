@@ -12,7 +12,7 @@ import (
 // verdict says how a report of observer that subject failed would be counted now.
 func verdict(c *Cluster, observer, subject int) string {
 	before := c.metrics.falseFailures
-	c.metrics.failed(c, observer, subject)
+	c.judgeFailure(observer, subject)
 	switch d := c.metrics.falseFailures.Since(before); d {
 	case report.FalseFailures{AcrossFaults: 1}:
 		return "across"

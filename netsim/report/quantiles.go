@@ -16,7 +16,7 @@ type Quantiles[T cmp.Ordered] struct {
 // Durations sums up durations.
 type Durations = Quantiles[time.Duration]
 
-// quantilesOf sorts list.
+// QuantilesOf sorts list.
 func QuantilesOf[T cmp.Ordered](list []T) Quantiles[T] {
 	if len(list) == 0 {
 		return Quantiles[T]{}
@@ -29,7 +29,7 @@ func QuantilesOf[T cmp.Ordered](list []T) Quantiles[T] {
 // rank99 is the index, in a sorted list of n, of the least value that 99 % don't exceed.
 func rank99(n int) int { return (n*99+99)/100 - 1 }
 
-// depths counts small numbers by value, so that a run's worth of samples is summed up exactly.
+// Counts counts small numbers by value, so that a run's worth of samples is summed up exactly.
 type Counts struct {
 	count []int // by value; what is more than maxDepth counts as maxDepth
 	total int

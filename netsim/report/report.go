@@ -62,7 +62,7 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
 }
 
-// toAll is how long news took that has reached all whom it was for.
+// TimesToAll is how long news took that has reached all whom it was for.
 func TimesToAll(list []Spread) Durations {
 	var d []time.Duration
 	for i := range list {

@@ -32,7 +32,7 @@ func NewSpread(at swim.Time, due int) Spread {
 	return Spread{At: at, Last: swim.Never, Due: due}
 }
 
-// reach takes in that one more member heard of it.
+// Reach takes in that one more member heard of it.
 func (s *Spread) Reach(now swim.Time) {
 	s.Reached++
 	s.Last = now
@@ -43,13 +43,13 @@ func (s *Spread) Reach(now swim.Time) {
 	}
 }
 
-// lose strikes a member off that stopped before it heard of it. Those who stop later have heard.
+// Lose strikes a member off that stopped before it heard of it. Those who stop later have heard.
 func (s *Spread) Lose() {
 	s.Due--
 	invariant.Check(s.Due >= s.Reached, "report: news was for fewer members than it reached")
 }
 
-// waiting is how many haven't heard of it yet.
+// Waiting is how many haven't heard of it yet.
 func (s *Spread) Waiting() int { return s.Due - s.Reached }
 
 // Share is how many of those it was for have heard of it, from 0 to 1.

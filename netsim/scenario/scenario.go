@@ -15,8 +15,8 @@ import (
 )
 
 // Scenario is a simulation to run and measure: a cluster, its network, how long, and what befalls it when.
-// It is what a file for `serf sim -scenario` has, key by key; ParseScenario reads one, json.Marshal
-// writes one. Start from DefaultScenario. Times count from the start.
+// It is what a file for `serf sim -scenario` has, key by key; Parse reads one, json.Marshal
+// writes one. Start from Default. Times count from the start.
 type Scenario struct {
 	// About is for readers.
 	About string `json:"about,omitempty"`
@@ -51,7 +51,7 @@ type Scenario struct {
 	Workers int `json:"-"`
 }
 
-// DefaultScenario is what isn't said otherwise: ten members on a local network for a minute.
+// Default is what isn't said otherwise: ten members on a local network for a minute.
 func Default() Scenario {
 	return Scenario{Members: 10, For: Duration(time.Minute), Seed: 1, Profile: "lan", Events: 3}
 }

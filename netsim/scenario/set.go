@@ -16,7 +16,7 @@ import (
 	"serf/netsim"
 )
 
-// ParseScenario reads a scenario from JSON. What data doesn't say is as in DefaultScenario. The error
+// Parse reads a scenario from JSON. What data doesn't say is as in Default. The error
 // has every problem of the form, joined, each with its place; whether the values make
 // sense is for Validate to say. places has the place of each key that is in data.
 func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
@@ -138,7 +138,7 @@ func (s *Scenario) Value(key string) (string, error) {
 	return fmt.Sprint(reflect.Indirect(v).Interface()), nil
 }
 
-// WriteTo writes s as ParseScenario reads it, indented.
+// WriteTo writes s as Parse reads it, indented.
 func (s *Scenario) WriteTo(w io.Writer) (int64, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

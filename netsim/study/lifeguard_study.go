@@ -57,7 +57,7 @@ func VariantNamed(name string) (Variant, bool) {
 // PaperVariants is how many of Variants are of interest beside the paper: those of the paper and our own.
 const PaperVariants = 6
 
-// LifeguardStudy is a set of Anomalies, each carried out with every variant: all combinations of
+// Lifeguard is a set of Anomalies, each carried out with every variant: all combinations of
 // Stopped, Stops and Runs for false positives, and all of Stopped and Stops with
 // a single stop for how soon true failures are found. docs/figures/lifeguard.md has results. All fields must be set.
 type Lifeguard struct {

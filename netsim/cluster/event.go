@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"slices"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Event implements Observer.
+func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
+	switch e.Kind {
+	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
+		for _, id := range e.Members {
+			if s, ok := c.Index(id); ok {
+				c.learned(host, s, e.Kind)
+			}
+		}
+		c.settle()
+	case serf.EventUserEvent:
+		if text := c.events.got(now, host, e, c.beliefs.running); text != "" {
+			c.violate("delivery", "%s delivered event %s twice", c.Name(host), text)
+		}
+	case serf.EventKeyring:
+		c.keys.save(host, c.Node(host))
+	case serf.EventQuery:
+		c.answer(host, e)
+	case serf.EventQueryAck, serf.EventQueryResponse, serf.EventQueryDone:
+		c.collect(host, e)
+	case swim.EventSuspected:
+		c.metrics.suspicions++
+	case swim.EventRefuted:
+		c.metrics.refutations++
+	case swim.EventLeaveDone, serf.EventShutdown:
+		life := c.members[host].starts
+		c.sim.At(now, func() {
+			if c.members[host].starts == life {
+				c.Crash(host)
+			}
+		})
+	}
+	for _, k := range c.checks {
+		k.event(now, host, e)
+	}
+}
+
+// learned takes in what a member says of another. Who takes it for alive somewhere else doesn't know it.
+func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
+	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
+	if kind == serf.EventMemberUpdate && alive == c.beliefs.believes(observer, subject) {
+		return
+	}
+	if kind == serf.EventMemberFailed {
+		c.judgeFailure(observer, subject)
+	}
+	if !alive && c.beliefs.believes(observer, subject) {
+		c.metrics.gone(c.Now(), subject)
+	}
+	if alive && observer != subject && !c.beliefs.believes(observer, subject) {
+		c.metrics.misled(subject)
+	}
+	c.beliefs.learn(observer, subject, alive)
+}
+
+// found reports whether a member knows where another lives.
+func (c *Cluster) found(observer, subject int) bool {
+	n := c.Node(observer)
+	if n == nil {
+		return false
+	}
+	v, _ := n.Swim().View(id(subject))
+	return v.Addr == c.sim.Addr(subject)
+}
+
+// answer responds to a query that reached a member.
+func (c *Cluster) answer(host int, e *swim.Event) {
+	op, life := e.Op, c.members[host].starts
+	c.sim.At(c.Now(), func() {
+		if c.members[host].starts != life {
+			return
+		}
+		c.do(host, func(n *serf.Node, now swim.Time, out *swim.Output) {
+			// Too late or unreachable is the network's doing, which the query's account shows.
+			_ = n.Respond(now, op, []byte(c.Name(host)), out)
+		})
+	})
+}
+
+// collect takes in what came back for a query.
+func (c *Cluster) collect(host int, e *swim.Event) {
+	key := queryKey{host, e.Op}
+	q := c.queries[key]
+	if q == nil {
+		return
+	}
+	switch e.Kind {
+	case serf.EventQueryAck:
+		c.insertOnce(&q.Acks, string(e.Name))
+	case serf.EventQueryResponse:
+		if c.insertOnce(&q.Answers, string(e.Name)+": "+string(e.Data)) {
+			c.countAnswer(q)
+		}
+	case serf.EventQueryDone:
+		q.Done, q.DoneAt = true, c.Now()
+		delete(c.queries, key)
+	}
+}
+
+// judgeFailure counts a failure that observer reports, if subject is alive.
+func (c *Cluster) judgeFailure(observer, subject int) {
+	if !c.beliefs.isAlive(subject) {
+		return
+	}
+	lag, f := c.lag(), &c.metrics.falseFailures
+	if c.parted(observer, subject, lag) {
+		f.AcrossFaults++
+		return
+	}
+	f.All++
+	if c.calm(observer, lag) {
+		f.AtHealthy++
+		if c.calm(subject, lag) {
+			f.OfHealthy++
+		}
+	}
+}
+
+// insertOnce keeps list sorted and reports whether s is new. A member that is heard twice breaks a
+// rule: relayed copies of an answer are the node's to recognize.
+func (c *Cluster) insertOnce(list *[]string, s string) bool {
+	i, found := slices.BinarySearch(*list, s)
+	if found {
+		c.violate("query", "%q came twice", s)
+	}
+	*list = slices.Insert(*list, i, s)
+	return !found
+}

@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+
+	"serf/netsim"
+	"serf/swim"
+)
+
+// Cut stops packets and streams from one member to another, in that direction.
+func (c *Cluster) Cut(from, to int) {
+	for _, i := range []int{from, to} {
+		c.members[i].cut, c.members[i].changed = true, c.Now()
+	}
+	c.trouble([]int{from}, []int{to})
+	c.sim.Cut(from, to)
+}
+
+// Partition splits the cluster into the given groups; who is in none is with
+// the first.
+func (c *Cluster) Partition(groups ...[]int) {
+	group := make(map[int]int)
+	for g, members := range groups {
+		for _, i := range members {
+			group[i] = g
+		}
+	}
+	for _, t := range c.sides {
+		t.stop(c.Now())
+	}
+	c.sides = c.sides[:0]
+	for g := 1; g < len(groups); g++ {
+		var others []int
+		for i := range c.members {
+			if group[i] != g {
+				others = append(others, i)
+			}
+		}
+		c.sides = append(c.sides, c.trouble(groups[g], others))
+	}
+	c.split = true
+	c.sim.Partition(group)
+}
+
+// SetFaults makes the connection of member i bad.
+func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
+	m := &c.members[i]
+	m.bad, m.changed = f.Any(), c.Now()
+	if m.faults != nil {
+		m.faults.stop(c.Now())
+	}
+	if m.bad {
+		m.faults = c.trouble([]int{i}, nil)
+	}
+	c.sim.SetFaults(i, f)
+}
+
+// Impair makes the network worse for what passes between members and peers, nil for all, in the given
+// direction, until the function that it returns is called, or Heal.
+func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impairment) (end func()) {
+	concerned := append(slices.Clone(members), peers...)
+	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
+		concerned = members // each pair that is concerned has one of them
+	}
+	count := func(by int) {
+		for _, i := range concerned {
+			c.members[i].ills += by
+			c.members[i].changed = c.Now()
+		}
+	}
+	count(1)
+	t := c.trouble(members, peers)
+	id, healed := c.sim.Impair(members, peers, way, what), c.healed
+	return func() {
+		if c.healed != healed {
+			return
+		}
+		c.sim.Repair(id)
+		count(-1)
+		t.stop(c.Now())
+		if what.Cut || what.BlockUDP || what.NAT || c.misjudges() {
+			c.metrics.begin(c.Now(), "heal", nobody)
+			c.settle()
+		}
+	}
+}
+
+// misjudges reports whether anybody takes a member that is alive for something else.
+func (c *Cluster) misjudges() bool {
+	if c.Settled() {
+		return false
+	}
+	for i := range c.members {
+		if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// SetLink changes the network between all members.
+func (c *Cluster) SetLink(l netsim.Link) { c.sim.SetLink(l) }
+
+// Heal mends everything about the network but the link. Paused and crashed
+// members stay so.
+func (c *Cluster) Heal() {
+	c.sim.Heal()
+	c.split = false
+	c.healed++
+	c.metrics.begin(c.Now(), "heal", nobody)
+	for i := range c.members {
+		m := &c.members[i]
+		m.cut, m.bad, m.ills, m.changed = false, false, 0, c.Now()
+		for _, t := range m.troubles {
+			t.stop(c.Now())
+		}
+	}
+	c.settle()
+}
+
+// calm reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
+// only the side that was cut off has one.
+func (c *Cluster) calm(i int, d time.Duration) bool {
+	m := &c.members[i]
+	return !c.split && !m.cut && !m.bad && m.ills == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
+}
+
+// trouble has the network between the members and peers, nil for all, be faulty until it is stopped.
+func (c *Cluster) trouble(members, peers []int) *trouble {
+	c.troubled = true
+	t := &trouble{end: swim.Never}
+	if peers != nil {
+		t.peers = make([]uint64, c.beliefs.words)
+		for _, i := range peers {
+			setBit(t.peers, i, true)
+		}
+	}
+	lag := c.lag()
+	for _, i := range members {
+		m := &c.members[i]
+		m.troubles = slices.DeleteFunc(m.troubles, func(t *trouble) bool { return !t.within(c.Now(), lag) })
+		m.troubles = append(m.troubles, t)
+	}
+	return t
+}
+
+// lag is how long after a fault members may still say what comes of it: as long as a suspicion and its gossip take.
+func (c *Cluster) lag() time.Duration {
+	return c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
+}
+
+// parted reports whether a fault of the network is between two members, or was at any time of the last d, which is
+// lag at most.
+func (c *Cluster) parted(a, b int, d time.Duration) bool {
+	from := func(a, b int) bool {
+		return slices.ContainsFunc(c.members[a].troubles, func(t *trouble) bool {
+			return (t.peers == nil || bit(t.peers, b)) && t.within(c.Now(), d)
+		})
+	}
+	return from(a, b) || from(b, a)
+}

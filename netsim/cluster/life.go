@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"time"
+
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Crash stops member i without a word.
+func (c *Cluster) Crash(i int) {
+	if c.sim.Down(i) {
+		return
+	}
+	n := c.Node(i)
+	c.metrics.observerGone(c.Now(), func(subject int) bool { return c.beliefs.believes(i, subject) })
+	c.events.observerGone(i)
+	c.sim.Crash(i)
+	c.up--
+	c.beliefs.end(i)
+	if c.beliefs.isAlive(i) {
+		c.metrics.crashed(c.Now(), i, c.Name(i), c.beliefs.believers(i))
+		c.beliefs.setTruth(i, false)
+	}
+	n.Swim().Release()
+	c.settle()
+}
+
+// Leave has member i leave the cluster; it stops when it has.
+func (c *Cluster) Leave(i int) {
+	m := &c.members[i]
+	if m.leaving || !c.sim.Running(i) {
+		return
+	}
+	m.leaving = true
+	c.beliefs.setTruth(i, false)
+	c.metrics.begin(c.Now(), "leave", i)
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Leave(now, out) })
+}
+
+// Pause stops the process of member i for d; its host stays up.
+func (c *Cluster) Pause(i int, d time.Duration) {
+	if !c.sim.Running(i) {
+		return
+	}
+	life := c.members[i].starts
+	c.members[i].changed = c.Now()
+	c.sim.Pause(i)
+	c.sim.After(d, func() {
+		if c.members[i].starts == life {
+			c.Resume(i)
+		}
+	})
+}
+
+// Resume lets a paused member run on. It does nothing for any other.
+func (c *Cluster) Resume(i int) {
+	if c.sim.Down(i) || c.sim.Running(i) {
+		return
+	}
+	c.members[i].changed = c.Now()
+	if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+		c.metrics.begin(c.Now(), "resume", i)
+	}
+	c.sim.Resume(i)
+}

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"serf/netsim"
+)
+
+// New prepares a cluster. No member runs yet.
+func New(cfg Config) (*Cluster, error) {
+	if cfg.Members < 1 || cfg.Members > MaxMembers {
+		return nil, fmt.Errorf("members: %d, allowed 1 to %d", cfg.Members, MaxMembers)
+	}
+	if cfg.Check && cfg.Members > MaxChecked {
+		return nil, fmt.Errorf("members: %d, under check allowed are %d", cfg.Members, MaxChecked)
+	}
+	cfg.Seeds = min(max(cfg.Seeds, 1), cfg.Members)
+	c := &Cluster{
+		cfg:     cfg,
+		members: make([]member, cfg.Members),
+		beliefs: newBeliefs(cfg.Members),
+		random:  netsim.NewDraws(cfg.Seed, uint64(cfg.Members), 0),
+		queries: make(map[queryKey]*Query),
+		keys:    newKeyrings(cfg.Members, cfg.Key, cfg.Compress),
+	}
+	c.sim = netsim.New(netsim.Config{Seed: cfg.Seed, Link: cfg.Link, TimersFirst: cfg.TimersFirst, Workers: cfg.Workers})
+	c.sim.Observe(c)
+	for i := range c.members {
+		c.sim.Add()
+		c.members[i] = member{name: "m" + strconv.Itoa(i+1)}
+	}
+	if cfg.Check {
+		c.checks = allCheckers(c)
+		c.sim.After(sweepInterval, c.sweep)
+	}
+	return c, nil
+}
+
+func allCheckers(c *Cluster) []checker {
+	p := passive{c}
+	return []checker{
+		newIncarnationCheck(p), newRevivalCheck(p), newConnectedCheck(p), &agreementCheck{p},
+		&deliveryCheck{p}, newClockCheck(p), &limitCheck{p},
+	}
+}
+
+// Run lets d pass.
+func (c *Cluster) Run(d time.Duration) { c.sim.Run(c.sim.Now().Add(d)) }
+
+// RunContext lets d pass, or less if ctx ends, and then returns its error.
+func (c *Cluster) RunContext(ctx context.Context, d time.Duration) error {
+	const look = 20 * time.Millisecond // between looks at ctx
+	for end := c.Now().Add(d); c.Now() < end; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.Run(min(look, end.Sub(c.Now())))
+	}
+	return nil
+}
+
+// RunUntilSettled lets time pass until all views agree with the truth, for d at
+// most, and reports whether they do.
+func (c *Cluster) RunUntilSettled(d time.Duration) bool {
+	return c.Settled() || c.sim.RunUntil(c.Now().Add(d), c.Settled) || c.Settled()
+}

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Idle reports whether no running member has anything to gossip.
+func (c *Cluster) Idle() bool {
+	for i := range c.members {
+		if n := c.Node(i); n != nil && n.Swim().Queued() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// quietTime is how long gossip and full exchanges need to die down once views agree.
+func (c *Cluster) quietTime() time.Duration {
+	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
+}
+
+// Quiet reports whether all has been calm for so long that nothing is left to happen: views agree, nobody has
+// anything to gossip, and neither users nor faults have stirred anything up for quietTime.
+func (c *Cluster) Quiet() bool {
+	d := c.quietTime()
+	return c.Settled() && c.Idle() && c.quietFor(d) && c.Now().Sub(c.requested) >= d
+}
+
+// quietFor reports whether all members that run have had no trouble for d or longer.
+func (c *Cluster) quietFor(d time.Duration) bool {
+	for i := range c.members {
+		if c.members[i].leaving || !c.sim.Down(i) && !c.calm(i, d) {
+			return false
+		}
+	}
+	return true
+}
+
+// Disagreement names some of those who are wrong about whom.
+func (c *Cluster) Disagreement() string {
+	const most = 5
+	var out []string
+	for o := range c.members {
+		for s := range c.members {
+			if o == s || !c.beliefs.holds[o] || c.beliefs.believes(o, s) == c.beliefs.isAlive(s) {
+				continue
+			}
+			if len(out) == most {
+				return strings.Join(append(out, "and others"), ", ")
+			}
+			is := "gone"
+			if c.beliefs.isAlive(s) {
+				is = "alive"
+			}
+			out = append(out, fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// Pick draws k of the running members, or all if there are fewer.
+func (c *Cluster) Pick(k int) []int {
+	var up []int
+	for i := range c.members {
+		if c.sim.Running(i) {
+			up = append(up, i)
+		}
+	}
+	return c.random.Some(up, min(k, len(up)))
+}

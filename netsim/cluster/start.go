@@ -1,0 +1,196 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"serf/internal/invariant"
+	"serf/netsim"
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// Boot starts all members but those for later, at times spread evenly at random over the given
+// time, and has each join the seeds as it starts.
+func (c *Cluster) Boot(over time.Duration) {
+	c.metrics.begin(c.Now(), "cold start", nobody)
+	for i := range c.Len() - c.cfg.Later {
+		c.beliefs.setTruth(i, true) // soon enough: the views are complete when all have started
+		at := netsim.Uniform(0, over).Draw(c.random.Next())
+		if i < c.cfg.Seeds {
+			at = 0
+		}
+		c.sim.After(at, func() { c.Start(i) })
+	}
+}
+
+// BootWarm starts all members but those for later, at once and as if they had been running for long: everybody knows everybody.
+// It must come before anything else is started. An error comes from the configurations that
+// Tune makes, which is asked twice for each member.
+func (c *Cluster) BootWarm() error {
+	members := c.Len() - c.cfg.Later
+	warm, err := serf.NewBase(c.Now(), func(yield func(*serf.Config) bool) {
+		for i := range members {
+			if cfg := c.config(i, addr(i, 0)); !yield(&cfg) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("warm start: %w", err)
+	}
+	c.makeRosters(warm.NewRoster)
+	for i := range members {
+		c.beliefs.setTruth(i, true)
+		c.beliefs.expect(i)
+	}
+	for i := range members {
+		c.start(i, addr(i, 0), warm)
+	}
+	return nil
+}
+
+// makeRosters prepares a roster for each worker. Those who start warm have those of their base; in any case
+// all members have their names, and IDs, from the beginning.
+func (c *Cluster) makeRosters(make func() *swim.Roster) {
+	for range c.sim.Workers() {
+		r := make()
+		for i := range c.members {
+			got := r.Intern([]byte(c.members[i].name))
+			invariant.Check(got == id(i), "cluster: IDs out of order")
+		}
+		c.rosters = append(c.rosters, r)
+	}
+}
+
+// roster is where member i has its names.
+func (c *Cluster) roster(i int) *swim.Roster {
+	if c.rosters == nil {
+		c.makeRosters(swim.NewRoster)
+	}
+	return c.rosters[c.sim.Worker(i)]
+}
+
+// addr is where member i lives for the k-th time that it moves.
+func addr(i, k int) netip.AddrPort {
+	invariant.Check(k <= movesMax, "cluster: member moved too often")
+	x := uint32(10)<<24 | uint32(k)<<20 | uint32(i+1)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)}), 7946)
+}
+
+// movesMax bounds the moves of one member: 10.0.0.0/8 holds 16 times 2^20 addresses.
+const movesMax = 15
+
+// Starts is how often member i has been started.
+func (c *Cluster) Starts(i int) int { return c.members[i].starts }
+
+// CanMove reports whether there is another address for member i to move to.
+func (c *Cluster) CanMove(i int) bool { return c.members[i].starts > 0 && c.moves(i) < movesMax }
+
+// moves is how often member i has moved.
+func (c *Cluster) moves(i int) int {
+	if a := c.sim.Addr(i); a.IsValid() {
+		return int(a.Addr().As4()[1] >> 4)
+	}
+	return 0
+}
+
+// RetryJoin is how often a member looks whether it is together with the seeds, and
+// joins those that it isn't with: what the agent's retry-join does. Without it two halves
+// that have forgotten each other, as after a restart of all seeds, stay apart for ever.
+const RetryJoin = 30 * time.Second
+
+// Start runs member i where it last was, knowing nothing, and has it join the seeds.
+func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i)), nil) }
+
+// Move runs member i at a new address, knowing nothing, and has it join the seeds.
+func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1), nil) }
+
+// start runs member i, knowing what is in warm if that isn't nil.
+func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
+	c.Crash(i)
+	m := &c.members[i]
+	if m.starts > 0 && where != c.sim.Addr(i) {
+		c.beliefs.forget(i) // who knows it, knows it elsewhere
+	}
+	m.starts++
+	m.leaving = false
+	cfg := c.config(i, where)
+	cfg.Roster, cfg.Warm = c.roster(i), warm
+	c.beliefs.setTruth(i, true)
+	c.beliefs.begin(i, warm != nil)
+	c.members[i].changed = c.Now()
+	if warm != nil {
+		c.members[i].changed = c.Now().Add(-forLong) // it has run for longer than anybody looks back
+	}
+	if m.starts > 1 { // the first one is part of the cold start
+		c.metrics.begin(c.Now(), "restart", i)
+	}
+	c.metrics.returned(i)
+	for _, k := range c.checks {
+		k.restarted(i)
+	}
+	err := c.sim.Start(i, where, func(now swim.Time, out *swim.Output) (swim.Machine, error) {
+		return serf.New(now, cfg, out)
+	})
+	if err != nil {
+		panic("BUG: " + err.Error()) // the configuration is ours
+	}
+	c.up++
+	c.JoinSeeds(i)
+}
+
+// forLong is longer than any time for which calm is asked.
+const forLong = 30 * 24 * time.Hour
+
+// coordinatesMax is of how many others all members together remember the coordinate: 256 MB. Up to 1,448
+// members, each can remember all.
+const coordinatesMax = 1 << 21
+
+func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
+	m := &c.members[i]
+	cfg := serf.DefaultConfig(c.cfg.Profile.Timing)
+	cfg.Name, cfg.Addr, cfg.Sealer = m.name, where, c.keys.sealer(i)
+	cfg.CoordinatesMax = min(cfg.CoordinatesMax, coordinatesMax/c.cfg.Members)
+	if c.cfg.Tune != nil {
+		c.cfg.Tune(i, &cfg)
+	}
+	cfg.Seed = netsim.Mix(netsim.Mix(c.cfg.Seed, uint64(i)), uint64(m.starts))
+	return cfg
+}
+
+// JoinSeeds has member i join those seeds that it doesn't take for alive, now
+// and again every RetryJoin.
+func (c *Cluster) JoinSeeds(i int) {
+	if c.cfg.Apart {
+		return
+	}
+	var apart []int
+	for s := range c.cfg.Seeds {
+		if s != i && c.members[s].starts > 0 && !c.beliefs.believes(i, s) {
+			apart = append(apart, s)
+		}
+	}
+	if len(apart) > 0 {
+		c.Join(i, apart...)
+	}
+	if c.cfg.JoinOnce {
+		return
+	}
+	life := c.members[i].starts
+	c.sim.After(RetryJoin, func() {
+		if c.members[i].starts == life && !c.sim.Down(i) && !c.members[i].leaving {
+			c.JoinSeeds(i)
+		}
+	})
+}
+
+// Join has member i join through the given others, which must have run.
+func (c *Cluster) Join(i int, others ...int) {
+	var to []netip.AddrPort
+	for _, o := range others {
+		to = append(to, c.sim.Addr(o))
+	}
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Join(now, to, true, out) })
+}

@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"fmt"
+	"math/bits"
+
+	"serf/netsim/report"
+	"serf/swim"
+	"serf/swim/serf"
+)
+
+// UserEvent fires a user event at member i and keeps account of who gets it.
+// It reports the error of the node, or that the member isn't running.
+func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
+	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		return n.UserEvent(now, name, payload, false, out)
+	})
+	if err == nil {
+		c.events.fired++
+	}
+	return err
+}
+
+// SetTags changes the tags of member i.
+func (c *Cluster) SetTags(i int, tags map[string]string) error {
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
+}
+
+// ForceLeave has member i declare another, named, as left.
+func (c *Cluster) ForceLeave(i int, name string, prune bool) error {
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
+}
+
+// request is do for what a user wants, and the node can refuse.
+func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
+	c.requested = c.Now()
+	err := fmt.Errorf("%s is not running", c.Name(i))
+	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { err = fn(n, now, out) })
+	return err
+}
+
+// Query asks all members, each of which answers with its name.
+func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
+}
+
+// query has member i begin something that others answer.
+func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
+	q := &Query{From: i, DoneAt: swim.Never, account: uncounted}
+	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		op, err := begin(n, now, out)
+		if err == nil {
+			// Known before the effects are carried out: the first answer may be our own.
+			c.queries[queryKey{i, op}] = q
+			q.account = c.openAccount()
+		}
+		return err
+	})
+	return q, err
+}
+
+// InstallKey has member i ask all members to add a key to their keyrings.
+func (c *Cluster) InstallKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.InstallKey(now, key, 0, out)
+	})
+}
+
+// UseKey has member i ask all members to encrypt with a key that they have.
+func (c *Cluster) UseKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.UseKey(now, key, 0, out)
+	})
+}
+
+// RemoveKey has member i ask all members to forget a key.
+func (c *Cluster) RemoveKey(i int, key []byte) (*Query, error) {
+	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.RemoveKey(now, key, 0, out)
+	})
+}
+
+// openAccount begins to count the answers to a query that all who run are to get.
+func (c *Cluster) openAccount() int {
+	if len(c.asked) == MaxEvents {
+		return uncounted
+	}
+	due := 0
+	for _, w := range c.beliefs.running() {
+		due += bits.OnesCount64(w)
+	}
+	c.asked = append(c.asked, report.NewSpread(c.Now(), due))
+	return len(c.asked) - 1
+}
+
+// countAnswer leaves out those beyond what was due: members that have started since.
+func (c *Cluster) countAnswer(q *Query) {
+	if q.account == uncounted {
+		return
+	}
+	if s := &c.asked[q.account]; s.Reached < s.Due {
+		s.Reach(c.Now())
+	}
+}
