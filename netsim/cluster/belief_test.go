@@ -10,6 +10,7 @@ import (
 
 // The count of wrong views, kept up to date by steps, is that of a plain table.
 func TestBeliefsCountTheDifferences(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{1, 2, 5, 64, 65, 150}).Draw(t, "members")
 		b := newBeliefs(n)
@@ -74,6 +75,7 @@ func rangeOf(n int) iter.Seq[int] {
 }
 
 func TestKnowingMembersBeginWithWhatIsUsual(t *testing.T) {
+	t.Parallel()
 	const n = 200
 	b := newBeliefs(n)
 	for i := range n {
@@ -89,6 +91,7 @@ func TestKnowingMembersBeginWithWhatIsUsual(t *testing.T) {
 }
 
 func TestDeviationsAreAListOrBits(t *testing.T) {
+	t.Parallel()
 	const n = 1000
 	var d deviations
 	for s := range fewDeviations {

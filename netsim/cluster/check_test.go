@@ -36,6 +36,7 @@ func wantViolation(t *testing.T, c *Cluster, check, text string) {
 }
 
 func TestIncarnationThatDecreasesIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	k := newIncarnationCheck(passive{c})
 	view := func(inc uint32, move int) swim.Member { return swim.Member{Inc: inc, Addr: addr(1, move)} }
@@ -53,6 +54,7 @@ func TestIncarnationThatDecreasesIsFound(t *testing.T) {
 }
 
 func TestRevivalAtTheSameIncarnationIsFound(t *testing.T) {
+	t.Parallel()
 	for _, dead := range []swim.State{swim.Dead, swim.Left} {
 		c := broken(t)
 		k := newRevivalCheck(passive{c})
@@ -75,6 +77,7 @@ func TestRevivalAtTheSameIncarnationIsFound(t *testing.T) {
 }
 
 func TestConnectedMemberTakenForFailedIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	c.beliefs.learn(0, 1, false)
 	c.Run(c.HealBound() - 20*time.Second)
@@ -86,6 +89,7 @@ func TestConnectedMemberTakenForFailedIsFound(t *testing.T) {
 }
 
 func TestMemberInTroubleIsExcused(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	c.beliefs.learn(0, 1, false)
 	c.SetFaults(1, netsim.HostFaults{Delay: netsim.Constant(time.Millisecond)})
@@ -96,6 +100,7 @@ func TestMemberInTroubleIsExcused(t *testing.T) {
 }
 
 func TestDisagreementAtTheEndIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	c.CheckQuiet()
 	if len(c.Violations()) != 0 {
@@ -114,6 +119,7 @@ func TestDisagreementAtTheEndIsFound(t *testing.T) {
 }
 
 func TestUntoldNewsAtTheEndIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	if err := c.SetTags(1, map[string]string{"a": "b"}); err != nil {
 		t.Fatal(err)
@@ -123,6 +129,7 @@ func TestUntoldNewsAtTheEndIsFound(t *testing.T) {
 }
 
 func TestQueueOverItsLimitIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	k := &limitCheck{passive{c}}
 	k.bound(0, "queue", 7, 7)
@@ -134,6 +141,7 @@ func TestQueueOverItsLimitIsFound(t *testing.T) {
 }
 
 func TestClockThatGoesBackIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	k := newClockCheck(passive{c})
 	k.sweep()
@@ -149,6 +157,7 @@ func TestClockThatGoesBackIsFound(t *testing.T) {
 }
 
 func TestEventDeliveredTwiceOrNotAtAllIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	e := &swim.Event{Kind: serf.EventUserEvent, Name: []byte("e"), Data: []byte("1"), LTime: 1 << 40}
 	c.Event(c.Now(), 0, e)
@@ -160,6 +169,7 @@ func TestEventDeliveredTwiceOrNotAtAllIsFound(t *testing.T) {
 }
 
 func TestEventThatDiedWithItsMembersIsExcused(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	c.Event(c.Now(), 0, &swim.Event{Kind: serf.EventUserEvent, Name: []byte("e"), LTime: 1 << 40})
 	c.Crash(0)
@@ -169,6 +179,7 @@ func TestEventThatDiedWithItsMembersIsExcused(t *testing.T) {
 }
 
 func TestViolationsAreLimited(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	for range MaxViolations + 1 {
 		c.violate("test", "again")
@@ -179,6 +190,7 @@ func TestViolationsAreLimited(t *testing.T) {
 }
 
 func TestAnswerThatComesTwiceIsFound(t *testing.T) {
+	t.Parallel()
 	c := broken(t)
 	q, err := c.Query(0, serf.QueryParams{Name: "who"})
 	if err != nil {

@@ -79,11 +79,15 @@ var sizes = []struct {
 
 func eachSize(t *testing.T, f func(t *testing.T, members int, profile string)) {
 	for _, s := range sizes {
-		t.Run(fmt.Sprintf("%s %d", s.profile, s.members), func(t *testing.T) { f(t, s.members, s.profile) })
+		t.Run(fmt.Sprintf("%s %d", s.profile, s.members), func(t *testing.T) {
+			t.Parallel()
+			f(t, s.members, s.profile)
+		})
 	}
 }
 
 func TestColdStartConverges(t *testing.T) {
+	t.Parallel()
 	eachSize(t, func(t *testing.T, members int, profile string) {
 		c := newCluster(t, members, profile)
 		c.Boot(bootTime)
@@ -94,6 +98,7 @@ func TestColdStartConverges(t *testing.T) {
 }
 
 func TestNoFailureWithoutAFault(t *testing.T) {
+	t.Parallel()
 	for _, loss := range []float64{0, 0.02} {
 		eachSize(t, func(t *testing.T, members int, profile string) {
 			c := bootCluster(t, members, profile, withLoss(loss))
@@ -110,6 +115,7 @@ func TestNoFailureWithoutAFault(t *testing.T) {
 
 // The bounds follow from the formulas of the specification, not from what the code does.
 func TestCrashIsDetectedWithinTheBoundsOfTheProfile(t *testing.T) {
+	t.Parallel()
 	eachSize(t, func(t *testing.T, members int, profile string) {
 		for seed := range uint64(3) {
 			c := bootCluster(t, members, profile, withSeed(seed+1))
@@ -132,6 +138,7 @@ func TestCrashIsDetectedWithinTheBoundsOfTheProfile(t *testing.T) {
 }
 
 func TestUserEventReachesEachOnce(t *testing.T) {
+	t.Parallel()
 	eachSize(t, func(t *testing.T, members int, profile string) {
 		c := bootCluster(t, members, profile)
 		const events = 5
@@ -157,8 +164,10 @@ func TestUserEventReachesEachOnce(t *testing.T) {
 }
 
 func TestMovedMemberIsKnownEverywhereWithinFiveSeconds(t *testing.T) { // F15
+	t.Parallel()
 	for _, away := range []time.Duration{time.Second, 5 * time.Second, time.Minute} {
 		t.Run(away.String(), func(t *testing.T) {
+			t.Parallel()
 			c := bootCluster(t, 10, "lan")
 			c.Crash(4)
 			c.Run(away)
@@ -179,6 +188,7 @@ func TestMovedMemberIsKnownEverywhereWithinFiveSeconds(t *testing.T) { // F15
 
 // Its old address is as wrong as its end: nobody gets to it.
 func TestViewsThatHaveAMemberAtItsOldAddressAreWrong(t *testing.T) {
+	t.Parallel()
 	c := bootCluster(t, 10, "lan")
 	c.Move(4)
 	if got := c.beliefs.wrongAbout(4); got != 9 {
@@ -192,8 +202,10 @@ func TestViewsThatHaveAMemberAtItsOldAddressAreWrong(t *testing.T) {
 }
 
 func TestRestartedMemberIsAliveEverywhereWithinTenSeconds(t *testing.T) { // F3
+	t.Parallel()
 	for _, away := range []time.Duration{0, time.Second, 20 * time.Second, 10 * time.Minute} {
 		t.Run(away.String(), func(t *testing.T) {
+			t.Parallel()
 			c := bootCluster(t, 10, "lan")
 			c.Crash(4)
 			c.Run(away)
@@ -211,6 +223,7 @@ func TestRestartedMemberIsAliveEverywhereWithinTenSeconds(t *testing.T) { // F3
 }
 
 func TestPartitionHeals(t *testing.T) { // F14
+	t.Parallel()
 	tests := []struct {
 		name     string
 		cut      time.Duration
@@ -224,6 +237,7 @@ func TestPartitionHeals(t *testing.T) { // F14
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := bootCluster(t, 6, "lan", func(cfg *Config) {
 				cfg.JoinOnce = tt.joinOnce
 				if !tt.joinOnce {
@@ -246,6 +260,7 @@ func TestPartitionHeals(t *testing.T) { // F14
 }
 
 func TestBothSidesOfACutAgreeInASmallCluster(t *testing.T) { // F20
+	t.Parallel()
 	c := bootCluster(t, 3, "lan", func(cfg *Config) { cfg.Check = false })
 	c.Partition([]int{0, 1}, []int{2})
 	c.Run(time.Minute)
@@ -259,6 +274,7 @@ func TestBothSidesOfACutAgreeInASmallCluster(t *testing.T) { // F20
 }
 
 func TestMemberThatReachesOneOtherChangesNobodyElse(t *testing.T) { // F13
+	t.Parallel()
 	const lonely, friend = 9, 8
 	c := bootCluster(t, 10, "lan")
 	for i := range c.Len() {
@@ -317,6 +333,7 @@ func (f *flips) Event(_ swim.Time, _ int, e *swim.Event) {
 }
 
 func TestBlockedUDPDoesNotFlap(t *testing.T) { // F13
+	t.Parallel()
 	f := &flips{}
 	c := bootCluster(t, 6, "lan")
 	c.sim.Observe(f)
@@ -329,6 +346,7 @@ func TestBlockedUDPDoesNotFlap(t *testing.T) { // F13
 }
 
 func TestPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
+	t.Parallel()
 	const members, slow = 40, 12
 	c := bootCluster(t, members, "lan", func(cfg *Config) { cfg.Check = false })
 	healthy := &falseAlarms{c: c, slow: slow}
@@ -366,6 +384,7 @@ func (f *falseAlarms) Event(_ swim.Time, host int, e *swim.Event) {
 }
 
 func TestLeaveAndRestartOfManyLeavesNoneLeaving(t *testing.T) { // F17
+	t.Parallel()
 	c := bootCluster(t, 40, "lan")
 	for i := 1; i < 20; i++ {
 		c.Leave(i)
@@ -385,6 +404,7 @@ func TestLeaveAndRestartOfManyLeavesNoneLeaving(t *testing.T) { // F17
 }
 
 func TestLeaveIsSeenAsSuchByAll(t *testing.T) { // F11
+	t.Parallel()
 	c := bootCluster(t, 20, "lan")
 	c.Leave(7)
 	c.Run(10 * time.Second)
@@ -402,6 +422,7 @@ func TestLeaveIsSeenAsSuchByAll(t *testing.T) { // F11
 }
 
 func TestEventDuringRestartsReachesAll(t *testing.T) { // F22
+	t.Parallel()
 	c := bootCluster(t, 60, "lan")
 	for i := 1; i < 30; i++ {
 		c.Start(i)
@@ -416,6 +437,7 @@ func TestEventDuringRestartsReachesAll(t *testing.T) { // F22
 }
 
 func TestBurstOfEventsIsDeliveredOnceEach(t *testing.T) { // F23
+	t.Parallel()
 	c := bootCluster(t, 3, "lan")
 	const events = 200
 	for k := range events {
@@ -430,6 +452,7 @@ func TestBurstOfEventsIsDeliveredOnceEach(t *testing.T) { // F23
 }
 
 func TestQueryIsAnsweredByAllAndEndsEarly(t *testing.T) { // F24
+	t.Parallel()
 	c := bootCluster(t, 5, "lan")
 	q, err := c.Query(2, serf.QueryParams{Name: "who", WantAck: true, Timeout: 30 * time.Second})
 	if err != nil {
@@ -449,6 +472,7 @@ func TestQueryIsAnsweredByAllAndEndsEarly(t *testing.T) { // F24
 }
 
 func TestSealedClusterConvergesAndKeepsOthersOut(t *testing.T) {
+	t.Parallel()
 	sealed := func(key byte) *wire.Sealer {
 		ring, err := wire.NewKeyring(slices.Repeat([]byte{key}, 16))
 		if err != nil {
@@ -486,6 +510,7 @@ func TestSealedClusterConvergesAndKeepsOthersOut(t *testing.T) {
 }
 
 func TestSharedRosterDoesNotGrowWithRestarts(t *testing.T) {
+	t.Parallel()
 	c := bootCluster(t, 5, "lan")
 	for range 10 {
 		c.Move(3)
@@ -498,6 +523,7 @@ func TestSharedRosterDoesNotGrowWithRestarts(t *testing.T) {
 }
 
 func TestMembersHaveDistinctAddressesWhereverTheyMove(t *testing.T) {
+	t.Parallel()
 	seen := make(map[netip.AddrPort]bool)
 	for _, i := range []int{0, 1, 255, 256, MaxMembers - 1} {
 		for k := range movesMax + 1 {
@@ -511,6 +537,7 @@ func TestMembersHaveDistinctAddressesWhereverTheyMove(t *testing.T) {
 }
 
 func TestClusterRefusesSizesOutOfRange(t *testing.T) {
+	t.Parallel()
 	for members, ok := range map[int]bool{0: false, 1: true, MaxMembers + 1: false} {
 		_, err := New(Config{Members: members, Profile: profiles[0]})
 		if (err == nil) != ok {
@@ -523,6 +550,7 @@ func TestClusterRefusesSizesOutOfRange(t *testing.T) {
 }
 
 func TestWarmMembersKnowEachOther(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 30, "lan")
 	if err := c.BootWarm(); err != nil {
 		t.Fatal(err)
@@ -543,6 +571,7 @@ func TestWarmMembersKnowEachOther(t *testing.T) {
 }
 
 func TestWarmStartTellsWhatTuneGotWrong(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, "lan", func(cfg *Config) {
 		cfg.Tune = func(_ int, c *serf.Config) { c.Tags = map[string]string{"much": strings.Repeat("x", 1000)} }
 	})

@@ -40,6 +40,7 @@ func (c *Cluster) statuses(name string) map[serf.Status]int {
 }
 
 func TestLeaveAmongMany(t *testing.T) { // F11
+	t.Parallel()
 	const members = 300
 	c := bootCluster(t, members, "lan", unchecked)
 	c.Leave(7)
@@ -54,6 +55,7 @@ func TestLeaveAmongMany(t *testing.T) { // F11
 }
 
 func TestLeaveWithUnreachablePeersEndsInTime(t *testing.T) { // F11
+	t.Parallel()
 	c := bootCluster(t, 20, "lan", unchecked)
 	c.Partition([]int{7})
 	n := c.Node(7)
@@ -66,6 +68,7 @@ func TestLeaveWithUnreachablePeersEndsInTime(t *testing.T) { // F11
 }
 
 func TestHundredAndFiftyLeaveAndRestart(t *testing.T) { // F17
+	t.Parallel()
 	const members, going = 160, 150
 	c := bootCluster(t, members, "lan", unchecked)
 	for i := 1; i <= going; i++ {
@@ -84,6 +87,7 @@ func TestHundredAndFiftyLeaveAndRestart(t *testing.T) { // F17
 }
 
 func TestEventWhileMostRestart(t *testing.T) { // F22
+	t.Parallel()
 	members, restarted := sized(160, 1060), sized(150, 1000)
 	c := bootCluster(t, members, "lan", unchecked)
 	for i := 1; i <= restarted; i++ {
@@ -101,8 +105,10 @@ func TestEventWhileMostRestart(t *testing.T) { // F22
 }
 
 func TestPartitionOfADayHeals(t *testing.T) { // F14
+	t.Parallel()
 	for name, joinOnce := range map[string]bool{"by the seeds": false, "by what is remembered of the reaped": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := bootCluster(t, 6, "wan", unchecked, func(cfg *Config) { cfg.JoinOnce = joinOnce })
 			c.Partition([]int{0, 1, 2}, []int{3, 4, 5})
 			c.Run(25 * time.Hour)
@@ -118,6 +124,7 @@ func TestPartitionOfADayHeals(t *testing.T) { // F14
 // A member leaves, and two others force it to at that very time: each of these four messages is told as
 // often as any, and no more.
 func TestIntentsAboutOneMemberDieDown(t *testing.T) { // F18
+	t.Parallel()
 	const messages = 4 // its leave, in both layers, and two that force it
 	members := sized(200, 2000)
 	c := bootCluster(t, members, "lan", unchecked)
@@ -155,6 +162,7 @@ func (c *Cluster) packetsIn(d time.Duration) int {
 }
 
 func TestThePrunedStayAway(t *testing.T) { // F18
+	t.Parallel()
 	members, pruned := sized(150, 2200), sized(100, 2000)
 	c := bootCluster(t, members, "lan", unchecked)
 	for i := members - pruned; i < members; i++ {
@@ -216,12 +224,14 @@ func heap() int64 {
 
 // A third of a hundred are slow: for 16 s at a time, again and again, they do nothing. -long goes on for ten minutes.
 func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
+	t.Parallel()
 	numbers := []int{1, 8, 32}
 	if *long {
 		numbers = []int{1, 2, 4, 8, 16, 32}
 	}
 	for _, slow := range numbers {
 		t.Run(fmt.Sprint(slow), func(t *testing.T) {
+			t.Parallel()
 			const members = 100
 			c := bootCluster(t, members, "lan", unchecked)
 			healthy := &falseAlarms{c: c, slow: slow}
@@ -255,8 +265,10 @@ func (d *departures) Event(_ swim.Time, _ int, e *swim.Event) {
 // Half of a cluster restarts at new addresses at once, on a network that loses packets. Everybody
 // knows everybody there within seconds, and nobody is told that any of them had gone.
 func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
+	t.Parallel()
 	for _, loss := range []int{0, 20} { // percent
 		t.Run(fmt.Sprintf("%d%%", loss), func(t *testing.T) {
+			t.Parallel()
 			p, _ := ProfileByName("lan")
 			link := p.Link
 			link.Loss = netsim.Probability(float64(loss) / 100)
@@ -293,6 +305,7 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 
 // A member stands still while others reap one that crashed, and wakes up with the belief that it lives.
 func TestWokenMemberBringsNobodyBack(t *testing.T) {
+	t.Parallel()
 	f := &flips{}
 	c := bootCluster(t, 8, "lan", unchecked, func(cfg *Config) {
 		cfg.Tune = func(_ int, c *serf.Config) {

@@ -9,6 +9,7 @@ import (
 
 // A fault that ends has views to put right only if it had members taken for failed.
 func TestEndOfAFaultThatMadeFailuresIsAChange(t *testing.T) {
+	t.Parallel()
 	lossy := func(p float64) func(c *Cluster) {
 		return func(c *Cluster) {
 			end := c.Impair([]int{1}, nil, netsim.BothWays, netsim.Impairment{Loss: netsim.Probability(p)})
@@ -47,6 +48,7 @@ func TestEndOfAFaultThatMadeFailuresIsAChange(t *testing.T) {
 }
 
 func TestCrashSpreadsToEachWhoTookItForAlive(t *testing.T) {
+	t.Parallel()
 	c := bootCluster(t, 20, "lan")
 	c.Crash(3)
 	c.Run(time.Second)

@@ -6,6 +6,7 @@ import (
 )
 
 func TestSamplesAreBoundedAndAtDistancesThatPeopleCountIn(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ length, want time.Duration }{
 		{time.Nanosecond, time.Millisecond},
 		{10 * time.Second, 20 * time.Millisecond},
@@ -23,6 +24,7 @@ func TestSamplesAreBoundedAndAtDistancesThatPeopleCountIn(t *testing.T) {
 }
 
 func TestQueuesOfAllMembersAreLookedAtInTurn(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, queueLooks+10, "lan")
 	for i := range c.members {
 		c.Start(i)

@@ -13,12 +13,14 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the output there is into netsim/testdata/scripts")
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../testdata/scripts/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -41,6 +43,7 @@ func TestScripts(t *testing.T) {
 }
 
 func TestScriptErrorsNameTheLineAndTheUsage(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ script, want string }{
 		{"members 1\n", `line 1: members 1: there are no nodes yet`},
 		{"nodes 2\njump\n", "line 2: jump: no such command"},

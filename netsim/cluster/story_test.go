@@ -76,6 +76,7 @@ func playStory(t *testing.T, seed uint64) Outcome {
 }
 
 func TestStoryIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
 	traces := make(map[uint64]bool)
 	const seeds = 5
 	for seed := range uint64(seeds) {
@@ -92,6 +93,7 @@ func TestStoryIsTheSameEachTime(t *testing.T) {
 }
 
 func TestFailedStorySaysHowToRunItAgain(t *testing.T) {
+	t.Parallel()
 	o := Outcome{Story: DrawStory(7, SmallStories), Violations: []report.Violation{{At: swim.Time(time.Millisecond), Check: "clock", Text: "went back"}}}
 	got := o.String()
 	for _, want := range []string{"seed 7: ", "1ms clock: went back", "-run TestStories -seed 7"} {

@@ -46,6 +46,7 @@ func backIn10s(c *Cluster, i int) { c.sim.After(10*time.Second, func() { c.Start
 
 // A fault befalls m1 to m3, from 10s to 20s; where it is with some only, these are m4 and m5.
 func TestFailuresAreJudgedByFaultsThatAreOrWere(t *testing.T) {
+	t.Parallel()
 	const hit, hit2, peer, other, other2 = 0, 1, 3, 7, 8
 	others, some := []int{3, 4, 5, 6, 7, 8, 9}, []int{3, 4}
 	for name, test := range map[string]struct {
@@ -95,6 +96,7 @@ func TestFailuresAreJudgedByFaultsThatAreOrWere(t *testing.T) {
 }
 
 func TestFailuresAreJudgedByFaultsOfTheCluster(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(c *Cluster){
 		"cut":       func(c *Cluster) { c.Cut(0, 1) },
 		"partition": func(c *Cluster) { c.Partition([]int{0, 2}, []int{1}) },
@@ -127,6 +129,7 @@ func TestFailuresAreJudgedByFaultsOfTheCluster(t *testing.T) {
 
 // What is over is forgotten: the list of a member stays short however often something befalls it.
 func TestTroublesAreForgotten(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 5, "lan")
 	if err := c.BootWarm(); err != nil {
 		t.Fatal(err)

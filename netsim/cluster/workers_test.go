@@ -44,6 +44,7 @@ func clusterRun(t *testing.T, seed uint64, workers int, warm bool) (report.Repor
 }
 
 func TestNumberOfWorkersChangesNothingInAReport(t *testing.T) {
+	t.Parallel()
 	for _, warm := range []bool{false, true} {
 		want, _ := clusterRun(t, 7, 1, warm)
 		for _, workers := range []int{2, 3} {

@@ -69,6 +69,7 @@ var shown = map[string]func(r *report.Report) bool{
 }
 
 func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
+	t.Parallel()
 	for name, s := range examples(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,6 +114,7 @@ func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
 }
 
 func TestExamplesUseEachKindOfFaultAndWork(t *testing.T) {
+	t.Parallel()
 	used := map[string]bool{FaultJoin: true, WorkTags: true} // too plain for an example
 	for _, s := range examples(t) {
 		for _, f := range s.Faults {
@@ -131,6 +133,7 @@ func TestExamplesUseEachKindOfFaultAndWork(t *testing.T) {
 
 // A scenario that is printed and read again takes the same course.
 func TestPrintedScenarioTakesTheSameCourse(t *testing.T) {
+	t.Parallel()
 	s := examples(t)["key-rotation"]
 	var b bytes.Buffer
 	if _, err := s.WriteTo(&b); err != nil {

@@ -143,6 +143,7 @@ const everything = `{
 `
 
 func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
+	t.Parallel()
 	s, places, err := Parse([]byte(everything))
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +166,7 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 }
 
 func TestScenarioFileSaysOnlyWhatDiffers(t *testing.T) {
+	t.Parallel()
 	s, _, err := Parse([]byte(` { "for" : "5s", "network": {"loss": 0.25} } `))
 	want := Default()
 	want.For, want.Network.Loss = Duration(5*time.Second), netsim.Probability(0.25)
@@ -174,6 +176,7 @@ func TestScenarioFileSaysOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ file, want string }{
 		{``, `1:1: the file is empty`},
 		{"{\n  \"nodes\": 5,\n}", `2:13: nothing follows this comma: the last one before a } must go`},
@@ -233,6 +236,7 @@ func FuzzParseScenario(f *testing.F) {
 }
 
 func TestEveryParamCanBeSet(t *testing.T) {
+	t.Parallel()
 	values := []string{"3", "true", "7s", "lan", "5%", "1mbit"}
 	for _, p := range Params() {
 		s := Default()
@@ -251,6 +255,7 @@ func TestEveryParamCanBeSet(t *testing.T) {
 }
 
 func TestSetReachesIntoLists(t *testing.T) {
+	t.Parallel()
 	s, _, err := Parse([]byte(everything))
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +279,7 @@ func TestSetReachesIntoLists(t *testing.T) {
 }
 
 func TestSetNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ key, value, want string }{
 		{"speed", "1", "speed doesn't exist; did you mean seed? allowed are nodes, for, "},
 		{"network.speed", "1", "network.speed doesn't exist; allowed are latency, jitter, "},
@@ -297,6 +303,7 @@ func TestSetNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestFaultIsReadFromAnOption(t *testing.T) {
+	t.Parallel()
 	f, err := ParseFault("network,share=20%,start=10s,delay=exp:1ms,5ms,to.region=eu,to.count=2,members=m1+m3..m5")
 	want := Fault{
 		Kind: FaultNetwork, Start: Duration(10 * time.Second), Delay: netsim.Exponential(time.Millisecond, 5*time.Millisecond),

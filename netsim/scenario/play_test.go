@@ -83,6 +83,7 @@ func (p *playing) wantReach(why string, yes, no string) {
 }
 
 func TestCrashedMembersComeBackAfterLength(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 5, "faults": [{"kind": "crash", "start": "10s", "length": "5s", "members": ["m2..m3", "m5"]}]}`)
 	p.at(9999 * time.Millisecond)
 	p.wantUp("before", 1, 2, 3, 4, 5)
@@ -102,6 +103,7 @@ func TestCrashedMembersComeBackAfterLength(t *testing.T) {
 }
 
 func TestCrashForGoodIsForGood(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 4, "faults": [{"kind": "crash", "start": "1s", "count": 2}]}`)
 	p.at(time.Minute)
 	if n := len(p.up()); n != 2 {
@@ -110,6 +112,7 @@ func TestCrashForGoodIsForGood(t *testing.T) {
 }
 
 func TestSomeOfARegionAreDrawnFromTheSeed(t *testing.T) {
+	t.Parallel()
 	drawn := make(map[string]bool)
 	for seed := range 8 {
 		p := playOut(t, fmt.Sprintf(`{"nodes": 9, "seed": %d, "regions": [{"name": "a", "nodes": 3}, {"name": "b"}],
@@ -127,6 +130,7 @@ func TestSomeOfARegionAreDrawnFromTheSeed(t *testing.T) {
 }
 
 func TestAnotherFaultLeavesTheFirstOnesVictims(t *testing.T) {
+	t.Parallel()
 	const one = `{"nodes": 20, "faults": [{"kind": "crash", "start": "2s", "count": 3}%s]}`
 	first := playOut(t, fmt.Sprintf(one, ""))
 	second := playOut(t, fmt.Sprintf(one, `, {"kind": "pause", "start": "1s", "length": "500ms", "count": 2}`))
@@ -138,6 +142,7 @@ func TestAnotherFaultLeavesTheFirstOnesVictims(t *testing.T) {
 }
 
 func TestLeaverComesBackWhenItHasLeft(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 4, "faults": [{"kind": "leave", "start": "1s", "length": "2s", "members": ["m3"], "move": true}]}`)
 	p.at(1100 * time.Millisecond)
 	if p.c.Alive(2) {
@@ -151,6 +156,7 @@ func TestLeaverComesBackWhenItHasLeft(t *testing.T) {
 }
 
 func TestRollingRestartTakesOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 3, "faults": [{"kind": "crash", "start": "10s", "length": "4s", "every": "5s", "share": "100%"}]}`)
 	for i, want := range [][]int{{2, 3}, {1, 3}, {1, 2}} {
 		p.at(time.Duration(10+5*i) * time.Second)
@@ -161,6 +167,7 @@ func TestRollingRestartTakesOneAfterTheOther(t *testing.T) {
 }
 
 func TestRepeatedFaultHitsTheSameMembers(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 6, "faults": [{"kind": "pause", "start": "10s", "length": "1s", "repeat": 3, "gap": "2s", "count": 2}]}`)
 	var first []int
 	for i := range 3 {
@@ -180,6 +187,7 @@ func TestRepeatedFaultHitsTheSameMembers(t *testing.T) {
 }
 
 func TestLaterMembersWaitForAJoin(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 6, "start": {"later": 3}, "faults": [{"kind": "join", "start": "5s", "count": 2}]}`)
 	p.at(4 * time.Second)
 	p.wantUp("three are later", 1, 2, 3)
@@ -190,6 +198,7 @@ func TestLaterMembersWaitForAJoin(t *testing.T) {
 }
 
 func TestChurnComesAndGoesAtItsRatesUntilItsEnd(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 30, "for": "10m", "start": {"seeds": 2, "later": 5},
 		"faults": [{"kind": "churn", "start": "1m", "length": "5m", "joins": 12, "leaves": 6, "crashes": 6}]}`)
 	p.at(59 * time.Second)
@@ -219,6 +228,7 @@ func TestChurnComesAndGoesAtItsRatesUntilItsEnd(t *testing.T) {
 }
 
 func TestPartitionsCutWhatTheySayAndHeal(t *testing.T) {
+	t.Parallel()
 	regions := `"nodes": 5, "regions": [{"name": "a", "nodes": 2}, {"name": "b", "nodes": 2}, {"name": "c"}]`
 	tests := []struct{ fault, yes, no string }{
 		{`"region": "a"`, "12 21 34 35", "13 31 25 52"},
@@ -243,6 +253,7 @@ func TestPartitionsCutWhatTheySayAndHeal(t *testing.T) {
 }
 
 func TestBlockedUDPLeavesTCP(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 4, "faults": [{"kind": "block-udp", "start": "5s", "length": "10s", "members": ["m2"], "way": "in"}]}`)
 	p.at(10 * time.Second)
 	p.wantReach("blocked", "13 21 31", "12 32 42")
@@ -258,6 +269,7 @@ func TestBlockedUDPLeavesTCP(t *testing.T) {
 
 // A region's switch doesn't care which of its machines run.
 func TestNetworkFaultOfARegionConcernsWhoComesBackMeanwhile(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 4, "regions": [{"name": "a", "nodes": 2}, {"name": "b"}], "faults": [
 		{"kind": "crash", "start": "5s", "length": "10s", "members": ["m4"]}, {"kind": "partition", "start": "10s", "region": "b"}]}`)
 	p.at(20 * time.Second)
@@ -266,6 +278,7 @@ func TestNetworkFaultOfARegionConcernsWhoComesBackMeanwhile(t *testing.T) {
 }
 
 func TestWorseNetworkLosesAndDelaysWhileItLasts(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 10, "faults": [{"kind": "network", "start": "10s", "length": "20s", "share": "50%", "loss": "50%", "duplicate": "10%"}]}`)
 	counted := func(until time.Duration) (lost, duplicated uint64) {
 		before := p.c.Sim().Stats()
@@ -285,6 +298,7 @@ func TestWorseNetworkLosesAndDelaysWhileItLasts(t *testing.T) {
 }
 
 func TestBandwidthOfTheNetworkIsThatOfEachMember(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 20, "network": {"bandwidth": "2kbit", "queue": "20ms"}}`)
 	p.at(30 * time.Second)
 	if s := p.c.Sim().Stats(); s.Choked == 0 {
@@ -294,6 +308,7 @@ func TestBandwidthOfTheNetworkIsThatOfEachMember(t *testing.T) {
 
 // What a member remembers is what it had heard: it isn't told old events again, nor asks the seeds alone.
 func TestSnapshotKeepsAMemberFromHearingOldEventsAgain(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		snapshot string
 		again    int
@@ -321,6 +336,7 @@ func (c *eventCount) Event(_ swim.Time, host int, e *swim.Event) {
 }
 
 func TestWorkIsDoneAtItsRateByWhomItSays(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 5, "work": [
 		{"kind": "event", "start": "10s", "every": "2s", "length": "20s", "size": 100, "name": "deploy"},
 		{"kind": "query", "start": "40s", "every": "5s", "members": ["m2..m3"]},
@@ -345,6 +361,7 @@ func TestWorkIsDoneAtItsRateByWhomItSays(t *testing.T) {
 }
 
 func TestRotationChangesTheKeyOfAll(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 6, "encrypt": true, "compress": true, "for": "3m", "work": [{"kind": "rotate-key", "start": "10s", "every": "20s"}],
 		"faults": [{"kind": "crash", "start": "70s", "length": "10s", "members": ["m3"]}]}`)
 	wantKeys := func(why string, d time.Duration, want ...int) {
@@ -372,6 +389,7 @@ func TestRotationChangesTheKeyOfAll(t *testing.T) {
 }
 
 func TestTimingReplacesThatOfTheProfile(t *testing.T) {
+	t.Parallel()
 	p := playOut(t, `{"nodes": 10, "timing": {"probe_interval": "100ms", "probe_timeout": "50ms"}}`)
 	before := p.c.Sim().Stats()
 	p.at(10 * time.Second)

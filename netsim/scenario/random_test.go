@@ -20,6 +20,7 @@ var (
 
 // TestRandomScenariosKeepTheRules plays scenarios in which anything may come together that a file can say.
 func TestRandomScenariosKeepTheRules(t *testing.T) {
+	t.Parallel()
 	first, count := uint64(1), *scenarios
 	if *seedFlag != 0 {
 		first, count = *seedFlag, 1

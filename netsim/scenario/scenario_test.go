@@ -21,6 +21,7 @@ func exampleScenario() Scenario {
 }
 
 func TestScenarioIsCarriedOutAndMeasured(t *testing.T) {
+	t.Parallel()
 	p := exampleScenario()
 	r, err := p.Run(t.Context(), nil)
 	if err != nil {
@@ -39,6 +40,7 @@ func TestScenarioIsCarriedOutAndMeasured(t *testing.T) {
 }
 
 func TestSameScenarioSameReport(t *testing.T) {
+	t.Parallel()
 	report := func(seed uint64) string {
 		p := exampleScenario()
 		p.Seed = seed
@@ -61,6 +63,7 @@ func TestSameScenarioSameReport(t *testing.T) {
 }
 
 func TestWarmClusterIsMeasuredFromWhenItHasSettled(t *testing.T) {
+	t.Parallel()
 	p := Scenario{Members: 20, Profile: "lan", Seed: 1, For: Duration(20 * time.Second), Start: Start{Warm: true}}
 	r, err := p.Run(t.Context(), nil)
 	if err != nil {
@@ -76,6 +79,7 @@ func TestWarmClusterIsMeasuredFromWhenItHasSettled(t *testing.T) {
 }
 
 func TestInterruptedScenarioReportsWhatIsDone(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	p := exampleScenario()
 	r, err := p.Run(ctx, func(c *cluster.Cluster, left time.Duration) {
@@ -89,6 +93,7 @@ func TestInterruptedScenarioReportsWhatIsDone(t *testing.T) {
 }
 
 func TestScenarioProblemsAreAllNamed(t *testing.T) {
+	t.Parallel()
 	late := func(d Duration) *Duration { return &d }
 	tests := []struct {
 		change func(*Scenario)
@@ -188,6 +193,7 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 }
 
 func TestWhoReadsAsAPartOfASentence(t *testing.T) {
+	t.Parallel()
 	for want, w := range map[string]Who{
 		"all nodes":        {},
 		"1 node":           {Count: 1},
@@ -215,6 +221,7 @@ func TestWhoReadsAsAPartOfASentence(t *testing.T) {
 }
 
 func TestFaultsHaveLabels(t *testing.T) {
+	t.Parallel()
 	for want, f := range map[string]Fault{
 		"churn":                  {Kind: FaultChurn, Who: Who{Count: 3}},
 		"3 crash":                {Kind: FaultCrash, Who: Who{Count: 3}},

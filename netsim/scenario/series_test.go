@@ -9,6 +9,7 @@ import (
 
 // A series adds up to the counters of the run, whatever its interval.
 func TestSeriesAddsUp(t *testing.T) {
+	t.Parallel()
 	for _, length := range []time.Duration{2 * time.Minute, 90 * time.Second} {
 		p := exampleScenario()
 		p.For = Duration(length)
@@ -38,6 +39,7 @@ func TestSeriesAddsUp(t *testing.T) {
 
 // The samples are for looking at a run: they change nothing about it.
 func TestSamplingLeavesTheRunAsItIs(t *testing.T) {
+	t.Parallel()
 	p := exampleScenario()
 	with, err := p.Run(t.Context(), nil)
 	if err != nil {

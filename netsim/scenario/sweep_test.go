@@ -20,6 +20,7 @@ func sweepBase() Scenario {
 }
 
 func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		text, want string
 		values     []string
@@ -57,6 +58,7 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 }
 
 func TestPointsAreAllCombinationsTheLastKnobFastest(t *testing.T) {
+	t.Parallel()
 	s := Sweep{Base: sweepBase(), Seeds: 1, Knobs: []Knob{{"loss", []string{"0%", "5%"}}, {"nodes", []string{"3", "4", "5"}}}}
 	points, err := s.Points()
 	if err != nil {
@@ -76,6 +78,7 @@ func TestPointsAreAllCombinationsTheLastKnobFastest(t *testing.T) {
 }
 
 func TestSweepsAreBounded(t *testing.T) {
+	t.Parallel()
 	ten := []string{"3", "4", "5", "6", "7", "8", "9", "10", "11", "12"}
 	knob := func(name string) Knob { return Knob{name, ten} }
 	four := []Knob{knob("nodes"), knob("events"), knob("gossip-nodes"), knob("suspicion-mult")}
@@ -105,6 +108,7 @@ func TestSweepsAreBounded(t *testing.T) {
 
 // What comes of a sweep is the same on any number of cores, and the same as of each run by itself.
 func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
+	t.Parallel()
 	s := Sweep{Base: sweepBase(), Seeds: 3, Knobs: []Knob{{"loss", []string{"0%", "10%"}}, {"nodes", []string{"4", "8"}}}}
 	one, err := s.Run(t.Context(), 1, nil)
 	if err != nil {
@@ -128,6 +132,7 @@ func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
 }
 
 func TestInterruptedSweepKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	s := Sweep{Base: sweepBase(), Seeds: 2, Knobs: []Knob{{"nodes", []string{"4", "5"}}}}
 	last := 0.0
@@ -153,6 +158,7 @@ func TestInterruptedSweepKeepsWhatIsDone(t *testing.T) {
 
 // Programs know these names.
 func TestRangeIsOfTheRunsThatHaveTheFigure(t *testing.T) {
+	t.Parallel()
 	run := func(v float64, there bool) Run { return Run{Figures: []report.Figure{{Value: v, There: there}}} }
 	p := Point{Runs: []Run{run(3, true), run(99, false), run(1, true), run(2, true)}}
 	if got, want := p.Range(0), (Range{3, 2, 1, 3}); got != want {

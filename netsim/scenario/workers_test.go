@@ -28,6 +28,7 @@ const allAtOnce = `{
 }`
 
 func TestNumberOfWorkersChangesNothingInAScenario(t *testing.T) {
+	t.Parallel()
 	reports := make([]report.Report, 2)
 	for i := range reports {
 		s, _, err := Parse([]byte(allAtOnce))

@@ -22,6 +22,7 @@ func lan(t *testing.T) cluster.Profile {
 // TestNobodyStraggles: all members know all others soon after they start at the same instant, not
 // half a minute later by the usual full exchange.
 func TestNobodyStraggles(t *testing.T) {
+	t.Parallel()
 	lan := lan(t)
 	lossy := lan.Link
 	lossy.Loss = netsim.Probability(0.05)
@@ -32,6 +33,7 @@ func TestNobodyStraggles(t *testing.T) {
 		"with packets lost": {Members: 40, Link: lossy},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			x.Profile, x.Limit = lan, time.Minute
 			if x.Link.Loss == 0 {
 				x.Link = lan.Link
@@ -53,6 +55,7 @@ func TestNobodyStraggles(t *testing.T) {
 
 // TestEventsReachAll: with one packet in five lost, too, nobody has to wait for a full exchange.
 func TestEventsReachAll(t *testing.T) {
+	t.Parallel()
 	lan := lan(t)
 	x := Dissemination{Members: 60, Profile: lan, Link: lan.Link, Bursts: 5, Events: 10, Over: time.Second, Every: 5 * time.Second}
 	x.Link.Loss = netsim.Probability(0.2)
@@ -70,6 +73,7 @@ func TestEventsReachAll(t *testing.T) {
 
 // TestStudiesStop: an error ends a study, and what is done is kept, in order.
 func TestStudiesStop(t *testing.T) {
+	t.Parallel()
 	boom := errors.New("boom")
 	got, err := eachSeed(10, 100, 1, nil, func(seed uint64) (uint64, error) {
 		if seed == 13 {

@@ -22,6 +22,7 @@ func smallStudy() Lifeguard {
 
 // TestLifeguardStudy is a part of `serf sim lifeguard`: the order of the variants is that of the paper, and ours is no worse.
 func TestLifeguardStudy(t *testing.T) {
+	t.Parallel()
 	s := smallStudy()
 	r, err := s.Run(t.Context(), nil)
 	if err != nil {
@@ -49,6 +50,7 @@ func quickStudy() Lifeguard {
 }
 
 func TestStudyDoesNotDependOnWorkers(t *testing.T) {
+	t.Parallel()
 	text := func(workers int) string {
 		s := quickStudy()
 		s.Workers = workers
@@ -64,6 +66,7 @@ func TestStudyDoesNotDependOnWorkers(t *testing.T) {
 }
 
 func TestInterruptedStudyKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
 	s := quickStudy()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := s.Run(ctx, func(done, all int) {
@@ -78,6 +81,7 @@ func TestInterruptedStudyKeepsWhatIsDone(t *testing.T) {
 }
 
 func TestAnomalyRefusesNonsense(t *testing.T) {
+	t.Parallel()
 	for _, a := range []Anomaly{
 		{Members: 8, Stopped: 0, Stop: time.Second},
 		{Members: 8, Stopped: 8, Stop: time.Second},
