@@ -1,7 +1,6 @@
 package netsim
 
 import (
-
 	"serf/swim"
 )
 
