@@ -169,3 +169,40 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		}
 	}, ".md")
 }
+
+// testCommand is a command of a document that runs some tests or benchmarks of a package of this module.
+var testCommand = regexp.MustCompile(`go test (\./[a-z/]+) -(?:run|bench) '?([\w|]+)`)
+
+// A command that a document gives to run tests finds some, for each alternative in its pattern.
+func TestCommandsFindTests(t *testing.T) {
+	seen := 0
+	eachFile(t, func(path, text string) {
+		for _, m := range testCommand.FindAllStringSubmatch(text, -1) {
+			var tests strings.Builder
+			files, err := filepath.Glob(filepath.Join(root, m[1], "*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				source, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range testFunction.FindAllString(string(source), -1) {
+					tests.WriteString(f)
+				}
+			}
+			for pattern := range strings.SplitSeq(m[2], "|") {
+				if seen++; !strings.Contains(tests.String(), pattern) {
+					t.Errorf("%s: %s finds nothing in %s", path, pattern, m[1])
+				}
+			}
+		}
+	}, ".md")
+	if seen < 5 {
+		t.Errorf("%d commands found: does the pattern still match?", seen)
+	}
+}
+
+// testFunction begins a test, a benchmark or a fuzz target.
+var testFunction = regexp.MustCompile(`(?m)^func (?:Test|Fuzz|Benchmark)\w+\(`)

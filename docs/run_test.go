@@ -192,7 +192,10 @@ func TestReadmeWalk(t *testing.T) {
 	}
 	// Other addresses than the README's, so that another run may be under way.
 	own := fmt.Sprintf("127.0.%d.1", 64+os.Getpid()%128)
-	translate := func(s string) string { return strings.ReplaceAll(s, "127.0.0.1", own) }
+	pause := regexp.MustCompile(`\bsleep \d`) // for readers; here commands are repeated until they match
+	translate := func(s string) string {
+		return pause.ReplaceAllString(strings.ReplaceAll(s, "127.0.0.1", own), "sleep 0.2")
+	}
 	text := read(t, "README.md")
 	folder := t.TempDir()
 	writeFile(t, folder, "quick.json", translate(fenced(t, text, "json")))
