@@ -117,26 +117,26 @@ func (r *KeyReport) Failure() error {
 // InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid with
 // an error too, which then says how many failed.
 func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, "install", key)
+	return a.keys(ctx, serf.InstallKey, key)
 }
 
 // UseKey makes an installed key the primary one on all members. As InstallKey.
 func (a *Agent) UseKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, "use", key)
+	return a.keys(ctx, serf.UseKey, key)
 }
 
 // RemoveKey takes a key that isn't primary from all members. As InstallKey.
 func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, "remove", key)
+	return a.keys(ctx, serf.RemoveKey, key)
 }
 
 // ListKeys asks all members for their keys. As InstallKey.
 func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
-	return a.keys(ctx, "list", nil)
+	return a.keys(ctx, serf.ListKeys, nil)
 }
 
 // keys runs one key operation and sums up the answers.
-func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, error) {
+func (a *Agent) keys(ctx context.Context, c serf.KeyCommand, key []byte) (KeyReport, error) {
 	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int),
 		Primary: make(map[string]int)}
 	silent := make(map[string]bool) // members that owe an answer
@@ -148,16 +148,7 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 				silent[m.Name] = true
 			}
 		}
-		switch op {
-		case "install":
-			return n.InstallKey(now, key, 0, &a.loop.out)
-		case "use":
-			return n.UseKey(now, key, 0, &a.loop.out)
-		case "remove":
-			return n.RemoveKey(now, key, 0, &a.loop.out)
-		default:
-			return n.ListKeys(now, 0, &a.loop.out)
-		}
+		return n.Keys(now, c, key, &a.loop.out)
 	})
 	if err != nil {
 		return r, err
@@ -169,14 +160,14 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 				for name := range silent { // order-free: a message each
 					r.Messages[name] = noAnswer
 				}
-				return r, a.concludeKeys(op, &r)
+				return r, a.concludeKeys(c, &r)
 			}
 			r.add(answer)
 			if answer.Kind == AnswerResponse {
 				delete(silent, answer.From)
 			}
 			if r.NumResp == r.NumNodes {
-				return r, a.concludeKeys(op, &r)
+				return r, a.concludeKeys(c, &r)
 			}
 		case <-ctx.Done():
 			return r, ctx.Err()
@@ -185,7 +176,8 @@ func (a *Agent) keys(ctx context.Context, op string, key []byte) (KeyReport, err
 }
 
 // concludeKeys logs what an operation on keys came to, and returns the error of it.
-func (a *Agent) concludeKeys(op string, r *KeyReport) error {
+func (a *Agent) concludeKeys(c serf.KeyCommand, r *KeyReport) error {
+	op := strings.TrimSuffix(string(c), "-key")
 	if names := r.InMemory(); len(names) > 0 {
 		a.log.Warnf("agent", "keys: %s is done in memory only on %s", op, strings.Join(names, ", "))
 	}

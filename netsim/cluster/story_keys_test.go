@@ -52,13 +52,13 @@ func (k *keyFiles) Event(_ swim.Time, _ int, e *swim.Event) {
 func (k *keyFiles) rotate(i int) bool {
 	if k.installed {
 		k.installed = false
-		return k.tell(i, (*serf.Node).UseKey, k.newest) != 0
+		return k.tell(i, serf.UseKey, k.newest) != 0
 	}
 	k.installed = true
 	if k.newest < storyKeys-1 && !slices.ContainsFunc(k.c.keys.rings, k.lags) {
 		k.newest++
 	}
-	return k.tell(i, (*serf.Node).InstallKey, k.newest) != 0
+	return k.tell(i, serf.InstallKey, k.newest) != 0
 }
 
 // lags reports whether a member doesn't encrypt with the newest key.
@@ -66,12 +66,10 @@ func (k *keyFiles) lags(ring *wire.Keyring) bool {
 	return !bytes.Equal(ring.Primary(), storyKey(k.newest))
 }
 
-type keyCall func(n *serf.Node, now swim.Time, key []byte, relay uint8, out *swim.Output) (swim.OpID, error)
-
 // tell starts a query about a key at member i, and returns 0 if it couldn't.
-func (k *keyFiles) tell(i int, call keyCall, key int) (op swim.OpID) {
+func (k *keyFiles) tell(i int, command serf.KeyCommand, key int) (op swim.OpID) {
 	err := k.c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) (err error) {
-		op, err = call(n, now, storyKey(key), 0, out)
+		op, err = n.Keys(now, command, storyKey(key), out)
 		return err
 	})
 	if err != nil {
@@ -83,11 +81,11 @@ func (k *keyFiles) tell(i int, call keyCall, key int) (op swim.OpID) {
 // finish ends the rotation, at the first member, when all members are together again: the newest key is
 // installed, used, and then the only one.
 func (k *keyFiles) finish() {
-	if !k.toldAll((*serf.Node).InstallKey, k.newest) || !k.toldAll((*serf.Node).UseKey, k.newest) {
+	if !k.toldAll(serf.InstallKey, k.newest) || !k.toldAll(serf.UseKey, k.newest) {
 		return
 	}
 	for old := range k.newest {
-		if !k.toldAll((*serf.Node).RemoveKey, old) {
+		if !k.toldAll(serf.RemoveKey, old) {
 			return
 		}
 	}
@@ -98,11 +96,11 @@ func (k *keyFiles) finish() {
 const keyTries = 5
 
 // toldAll repeats a query about a key until all members have agreed.
-func (k *keyFiles) toldAll(call keyCall, key int) bool {
+func (k *keyFiles) toldAll(command serf.KeyCommand, key int) bool {
 	agreed := 0
 	for range keyTries {
 		// Numbers of operations are the first member's own: others' answers don't matter.
-		op := k.tell(0, call, key)
+		op := k.tell(0, command, key)
 		k.c.Run(k.c.Node(0).DefaultQueryTimeout())
 		if agreed = k.agreed[op]; agreed == k.s.Members {
 			return true

@@ -59,24 +59,10 @@ func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim
 	return q, err
 }
 
-// InstallKey has member i ask all members to add a key to their keyrings.
-func (c *Cluster) InstallKey(i int, key []byte) (*Query, error) {
+// Keys has member i ask all members to do something about a key.
+func (c *Cluster) Keys(i int, command serf.KeyCommand, key []byte) (*Query, error) {
 	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.InstallKey(now, key, 0, out)
-	})
-}
-
-// UseKey has member i ask all members to encrypt with a key that they have.
-func (c *Cluster) UseKey(i int, key []byte) (*Query, error) {
-	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.UseKey(now, key, 0, out)
-	})
-}
-
-// RemoveKey has member i ask all members to forget a key.
-func (c *Cluster) RemoveKey(i int, key []byte) (*Query, error) {
-	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.RemoveKey(now, key, 0, out)
+		return n.Keys(now, command, key, out)
 	})
 }
 

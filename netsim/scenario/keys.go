@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"serf/netsim"
-	"serf/netsim/cluster"
+	"serf/swim/serf"
 )
 
 const (
@@ -29,14 +29,13 @@ func (run *course) rotate(w *Work, d netsim.Draws) {
 	k := run.rotations
 	run.rotations++
 	fresh, old := run.s.key(k+1), run.s.key(k)
-	for i, step := range []func(by int) (*cluster.Query, error){
-		func(by int) (*cluster.Query, error) { return run.c.InstallKey(by, fresh) },
-		func(by int) (*cluster.Query, error) { return run.c.UseKey(by, fresh) },
-		func(by int) (*cluster.Query, error) { return run.c.RemoveKey(by, old) },
-	} {
+	for i, step := range []struct {
+		command serf.KeyCommand
+		key     []byte
+	}{{serf.InstallKey, fresh}, {serf.UseKey, fresh}, {serf.RemoveKey, old}} {
 		run.c.Sim().After(time.Duration(i)*time.Duration(w.Every), func() {
 			if by := run.workers(&d, w); len(by) > 0 {
-				_, _ = step(by[0]) // refused by a member that has too much to do: the key stays as it is
+				_, _ = run.c.Keys(by[0], step.command, step.key) // refused by a member that has too much to do: the key stays as it is
 			}
 		})
 	}

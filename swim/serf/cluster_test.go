@@ -393,9 +393,9 @@ func TestClusterKeyRotation(t *testing.T) {
 	}
 	a := c.node("a")
 	for _, step := range []func() (swim.OpID, error){
-		func() (swim.OpID, error) { return a.InstallKey(c.now, testKey(2), 0, &a.out) },
-		func() (swim.OpID, error) { return a.UseKey(c.now, testKey(2), 0, &a.out) },
-		func() (swim.OpID, error) { return a.RemoveKey(c.now, testKey(1), 0, &a.out) },
+		func() (swim.OpID, error) { return a.Keys(c.now, InstallKey, testKey(2), &a.out) },
+		func() (swim.OpID, error) { return a.Keys(c.now, UseKey, testKey(2), &a.out) },
+		func() (swim.OpID, error) { return a.Keys(c.now, RemoveKey, testKey(1), &a.out) },
 	} {
 		a.forget()
 		if _, err := step(); err != nil {

@@ -10,39 +10,27 @@ import (
 	"serf/wire"
 )
 
-// InstallKey asks all members to add a key to their keyrings. Like UseKey, RemoveKey and ListKeys
-// it is a query: ParseKeyAnswer reads the payloads of its responses, and EventQueryDone ends it.
-func (n *Node) InstallKey(
-	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
-) (swim.OpID, error) {
-	return n.startKeyQuery(now, installKeyQuery, key, relayFactor, out)
-}
+// KeyCommand is what members are asked to do about keys. Its text is the name of the query, without
+// the prefix that Serf reserves.
+type KeyCommand string
 
-// UseKey asks all members to encrypt with an installed key.
-func (n *Node) UseKey(
-	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
-) (swim.OpID, error) {
-	return n.startKeyQuery(now, useKeyQuery, key, relayFactor, out)
-}
+const (
+	// InstallKey: add the key to the keyring.
+	InstallKey KeyCommand = "install-key"
+	// UseKey: encrypt with the key, which must be installed.
+	UseKey KeyCommand = "use-key"
+	// RemoveKey: remove the key, which must not be the one in use.
+	RemoveKey KeyCommand = "remove-key"
+	// ListKeys: say which keys are installed. There is no key to give.
+	ListKeys KeyCommand = "list-keys"
+)
 
-// RemoveKey asks all members to remove a key, which must not be the one in use.
-func (n *Node) RemoveKey(
-	now swim.Time, key []byte, relayFactor uint8, out *swim.Output,
-) (swim.OpID, error) {
-	return n.startKeyQuery(now, removeKeyQuery, key, relayFactor, out)
-}
-
-// ListKeys asks all members for their keys.
-func (n *Node) ListKeys(now swim.Time, relayFactor uint8, out *swim.Output) (swim.OpID, error) {
-	return n.startKeyQuery(now, listKeysQuery, nil, relayFactor, out)
-}
-
-func (n *Node) startKeyQuery(
-	now swim.Time, name string, key []byte, relayFactor uint8, out *swim.Output,
-) (swim.OpID, error) {
+// Keys asks all members to do something about keys. It is a query: ParseKeyAnswer reads the
+// payloads of its responses, and EventQueryDone ends it.
+func (n *Node) Keys(now swim.Time, c KeyCommand, key []byte, out *swim.Output) (swim.OpID, error) {
 	m := wire.KeyRequest{Key: key}
 	n.call.begin(out)
-	p := QueryParams{Name: name, Payload: m.Append(nil), RelayFactor: relayFactor}
+	p := QueryParams{Name: internalPrefix + string(c), Payload: m.Append(nil)}
 	op, err := n.startQuery(now, p, out)
 	n.finish(now, out)
 	return op, err
@@ -145,7 +133,8 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 	m := wire.KeyAnswer{Result: err == nil}
 	if err != nil {
 		m.Message = fmt.Appendf(nil,
-			"changed, but in memory only, as the keyring can't be saved: %.*s", reasonMax, err.Error())
+			"changed, but in memory only, as the keyring can't be saved: %.*s",
+			reasonMax, err.Error())
 		n.count.KeyErrors += uint64(len(n.unsaved))
 	}
 	n.call.begin(out)

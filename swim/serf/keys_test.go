@@ -166,7 +166,7 @@ func TestLongKeyListIsCut(t *testing.T) {
 
 func TestAskingAboutKeys(t *testing.T) {
 	tn := converseWith(t, withKeys(1), "b")
-	op, err := tn.n.InstallKey(tn.now, testKey(2), 0, &tn.out)
+	op, err := tn.n.Keys(tn.now, InstallKey, testKey(2), &tn.out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -382,15 +382,8 @@ func (h *harness) ask(t *rapid.T) {
 }
 
 func (h *harness) askOne(n *Node, p QueryParams, key []byte, which int, out *swim.Output) (swim.OpID, error) {
-	switch which {
-	case 0:
-		return n.InstallKey(h.now, key, p.RelayFactor, out)
-	case 1:
-		return n.UseKey(h.now, key, p.RelayFactor, out)
-	case 2:
-		return n.RemoveKey(h.now, key, p.RelayFactor, out)
-	case 3:
-		return n.ListKeys(h.now, p.RelayFactor, out)
+	if commands := []KeyCommand{InstallKey, UseKey, RemoveKey, ListKeys}; which < len(commands) {
+		return n.Keys(h.now, commands[which], key, out)
 	}
 	return n.Query(h.now, p, out)
 }

@@ -20,10 +20,10 @@ const (
 	PingQuery = internalPrefix + "ping"
 
 	conflictQuery   = internalPrefix + "conflict"
-	installKeyQuery = internalPrefix + "install-key"
-	useKeyQuery     = internalPrefix + "use-key"
-	removeKeyQuery  = internalPrefix + "remove-key"
-	listKeysQuery   = internalPrefix + "list-keys"
+	installKeyQuery = internalPrefix + string(InstallKey)
+	useKeyQuery     = internalPrefix + string(UseKey)
+	removeKeyQuery  = internalPrefix + string(RemoveKey)
+	listKeysQuery   = internalPrefix + string(ListKeys)
 )
 
 const (
