@@ -55,7 +55,8 @@ func (d dialect) value(typ, text string) ([]byte, error) {
 	return nil, fmt.Errorf("%q is no %s", text, typ)
 }
 
-// number encodes n, which isn't negative: unsigned and signed fields use different forms beyond 127.
+// number encodes n, which isn't negative: unsigned and signed fields use different forms beyond
+// 127.
 func number(n uint64, signed bool) []byte {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], n)
@@ -169,8 +170,8 @@ func (d dialect) checkLine(l exampleLine, types func(field string) []string) err
 	return nil
 }
 
-// Each example is what was recorded, decodes to what is written beside it, and has the fields of the tables
-// above it, with their types; and each field is in one.
+// Each example is what was recorded, decodes to what is written beside it, and has the fields of
+// the tables above it, with their types; and each field is in one.
 func TestExamples(t *testing.T) {
 	recorded := recordedMessages(t)
 	count := 0
@@ -284,8 +285,8 @@ func reencoded(e *example) error {
 	return err
 }
 
-// The examples of rpc.md are what was recorded between the original's agent and its command line, and say
-// what is written beside them.
+// The examples of rpc.md are what was recorded between the original's agent and its command line,
+// and say what is written beside them.
 func TestRPCExamples(t *testing.T) {
 	var exchanges []struct {
 		CLI      string

@@ -16,6 +16,7 @@
 //
 //   - cluster, traffic, failure, keys: members of both makes in one process, each test with a cluster of its own
 //     and each make as the one that acts. Push/pulls are off where they would hide what gossip gets wrong.
+//   - minimal: a member written from docs/protocol.md alone, with the original's codec, in a cluster of either make.
 //   - rpc, commands: our server with the original's client and command line, and the other way around. The original by
 //     itself is always among them: what is asked for is what it does, not what we remember of it.
 //   - handlers, files, snapshot: event scripts that are given the same by both makes, and agents that go on with

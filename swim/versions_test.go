@@ -8,8 +8,8 @@ import (
 	"serf/wire"
 )
 
-// TestMembersAreSentWhatTheyUnderstand: what a member may be sent depends on the greatest protocol version that it
-// understands.
+// TestMembersAreSentWhatTheyUnderstand: what a member may be sent depends on the greatest protocol
+// version that it understands.
 func TestMembersAreSentWhatTheyUnderstand(t *testing.T) {
 	for _, c := range []struct {
 		max                byte
