@@ -54,8 +54,7 @@ const gatherTime = 50 * time.Millisecond
 
 // reach contacts the members at join addresses and returns how many answered, and how many of the
 // addresses are this member's own. A name that takes long to look up holds up none of the others.
-// err, if nobody answered, says why the last didn't; it also tells of names that couldn't be
-// resolved.
+// err, if nobody answered, says why; it also tells of names that couldn't be resolved.
 func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own int, err error) {
 	var mu sync.Mutex // of n and failed
 	var failed error
@@ -66,8 +65,11 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 			mu.Lock()
 			defer mu.Unlock()
 			n += reached
-			if err != nil {
+			switch {
+			case failed == nil:
 				failed = err
+			case err != nil:
+				failed = fmt.Errorf("%w; %w", failed, err)
 			}
 		})
 	})
@@ -149,9 +151,25 @@ func (a *Agent) runJoin(ctx context.Context, begin func(now swim.Time) swim.OpID
 		return 0, err
 	}
 	if r.n == 0 {
-		return 0, r.err
+		return 0, joinFailures(r.err)
 	}
 	return r.n, nil
+}
+
+// joinFailures is the error of a join with the failures of several addresses, if it has them.
+func joinFailures(err error) error {
+	e, ok := errors.AsType[*swim.JoinError](err)
+	if !ok {
+		return err
+	}
+	all := e.First[0]
+	for _, next := range e.First[1:] {
+		all = fmt.Errorf("%w; %w", all, next)
+	}
+	if more := e.Failed - len(e.First); more > 0 {
+		all = fmt.Errorf("%w; and %d more", all, more)
+	}
+	return all
 }
 
 // joinError words the failure of a join of n addresses.

@@ -10,12 +10,12 @@ import (
 
 // join is a Join in progress.
 type join struct {
-	op      OpID
-	waiting []netip.AddrPort // not tried yet
-	reached int
-	alone   bool  // we knew nobody when it began, and nobody has answered yet
-	one     bool  // one answer is enough
-	err     error // the last failure
+	op       OpID
+	waiting  []netip.AddrPort // not tried yet
+	reached  int
+	alone    bool // we knew nobody when it began, and nobody has answered yet
+	one      bool // one answer is enough
+	failures JoinError
 	// slots is how many exchanges may be in flight. It grows at widen, with the number of those that seem
 	// stuck: many addresses may belong to hosts that are gone, and each takes its whole time to fail.
 	slots int
@@ -32,9 +32,24 @@ const (
 	joinsFlyingSize = 64 << 20
 	// joinWidenMax is the time after which an exchange counts as stuck, or a tenth of what it may take.
 	joinWidenMax = time.Second
+	// joinErrorsMax is how many failures a JoinError tells of.
+	joinErrorsMax = 4
 )
 
 var errNoAddress = errors.New("no address to join")
+
+// JoinError is why a join reached nobody. Each error names its address.
+type JoinError struct {
+	Failed int     // addresses
+	First  []error // of the addresses that failed first, at most 4
+	Last   error   // of the one that failed last
+}
+
+// Error is that of Last.
+func (e *JoinError) Error() string { return e.Last.Error() }
+
+// Unwrap is Last.
+func (e *JoinError) Unwrap() error { return e.Last }
 
 // Join exchanges states with the members at these addresses. It ends with an
 // EventJoinDone that says how many answered; each failure is noted.
@@ -49,7 +64,7 @@ func (n *Node) JoinOne(now Time, to []netip.AddrPort, out *Output) OpID {
 }
 
 func (n *Node) beginJoin(now Time, j join, out *Output) OpID {
-	j.op, j.alone, j.err = n.nextOp(), n.others() == 0, errNoAddress
+	j.op, j.alone = n.nextOp(), n.others() == 0
 	j.widen = now.Add(n.joinWiden())
 	n.joins = append(n.joins, j)
 	n.advanceJoins(now, out)
@@ -93,7 +108,12 @@ func (n *Node) joining(which func(*call) bool) (count int) {
 }
 
 func (n *Node) failJoin(j *join, to netip.AddrPort, err error, out *Output) {
-	j.err = fmt.Errorf("%v: %w", to, err)
+	f := &j.failures
+	f.Failed++
+	f.Last = fmt.Errorf("%v: %w", to, err)
+	if f.Failed <= joinErrorsMax {
+		f.First = append(f.First, f.Last)
+	}
 	level := Warn
 	if j.one {
 		level = Debug // it isn't expected of each
@@ -106,7 +126,11 @@ func (n *Node) endJoin(i int, from netip.AddrPort, out *Output) {
 	j := &n.joins[i]
 	e := Event{Kind: EventJoinDone, Op: j.op, N: int64(j.reached), Addr: from}
 	if j.reached == 0 {
-		e.Err = j.err
+		e.Err = errNoAddress
+		if j.failures.Failed > 0 {
+			failures := j.failures // j is reused
+			e.Err = &failures
+		}
 	}
 	n.joins = slices.Delete(n.joins, i, i+1)
 	out.Events = append(out.Events, e)

@@ -1,6 +1,8 @@
 package swim
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -145,4 +147,20 @@ func TestFirstAnswerOfTwoJoins(t *testing.T) {
 	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "c", inc: 1}, entry{name: "e", inc: 1}))
 	tn.advance(time.Second)
 	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
+}
+
+// The error of a join that reaches nobody tells of the first addresses, and of the last.
+func TestErrorOfAJoin(t *testing.T) {
+	const all = joinErrorsMax + 2
+	n := &Node{joins: []join{{}}}
+	var out Output
+	for i, to := range deadAddrs(all) {
+		n.failJoin(&n.joins[0], to, fmt.Errorf("x%d", i), &out)
+	}
+	n.endJoin(0, netip.AddrPort{}, &out)
+	err, ok := errors.AsType[*JoinError](out.Events[0].Err)
+	if !ok || err.Failed != all || len(err.First) != joinErrorsMax ||
+		err.First[joinErrorsMax-1].Error() != "10.1.0.3:7946: x3" || err.Error() != "10.1.0.5:7946: x5" {
+		t.Errorf("%+v", err)
+	}
 }

@@ -115,6 +115,7 @@ func (c *Config) loadTags(env Env) error {
 		return fmt.Errorf("%s: %s: %w", c.Where("tags_file"), c.TagsFile, err)
 	}
 	c.Tags, err = ParseTags(c.TagsFile, data)
+	c.noteOrigin("tags", c.TagsFile)
 	return err
 }
 

@@ -212,10 +212,12 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 	}
 	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin,
 		Log: d.log, Observe: d.extras.metrics.Snapshot})
-	if err == nil {
-		d.snapshot.Configure(ac)
+	if err != nil {
+		text := strings.TrimPrefix(err.Error(), "snapshot: ")
+		return fmt.Errorf("snapshot: %s: %s", conf.Where("snapshot_path"), text)
 	}
-	return err
+	d.snapshot.Configure(ac)
+	return nil
 }
 
 // closeSnapshot writes down what the snapshot still has; the agent has stopped, or never ran.
@@ -413,8 +415,8 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	case s == reloadSignal:
 		d.load()
 		return 0, false
-	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt, s == syscall.SIGTERM &&
-		conf.LeaveOnTerminate:
+	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt,
+		s == syscall.SIGTERM && conf.LeaveOnTerminate:
 		return d.leave(), true
 	}
 	return exitError, true

@@ -42,8 +42,8 @@ func (s *setup) mdnsInterface() string { return cmp.Or(s.conf.MDNSInterface, s.c
 func (d *daemon) openExtras(ac *agent.Config) (err error) {
 	conf := &d.setup.conf
 	if conf.Syslog {
-		if d.extras.syslog,
-			err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility); err != nil {
+		d.extras.syslog, err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility)
+		if err != nil {
 			return fmt.Errorf("syslog: %w", err)
 		}
 	}

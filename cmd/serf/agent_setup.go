@@ -97,8 +97,8 @@ func (s *setup) chooseAddresses() (err error) {
 	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface,
 		Advertise: s.conf.Advertise}
 	var names string
-	if s.spec, names,
-		err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec); err != nil {
+	s.spec, names, err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec)
+	if err != nil {
 		return err
 	}
 	if s.addrs, err = agent.ChooseAddresses(s.spec, agent.NetInterfaces); s.addrs.Reason == "" {

@@ -87,8 +87,8 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	case r.none() && r.strict && n > 0:
 		return "", fmt.Errorf("unexpected argument %q", a.list[0])
 	case r.none() && n > 0:
-		return strings.Join(quoted(a.list),
-			" ") + " does nothing: this command takes no arguments", nil
+		given := strings.Join(quoted(a.list), " ")
+		return given + " does nothing: this command takes no arguments", nil
 	case n < r.least:
 		return "", fmt.Errorf("missing argument: %s", r.one)
 	case n > r.most:

@@ -57,13 +57,20 @@ func writeColumns(w io.Writer, rows [][]string) {
 
 // printable returns s with control characters escaped. Names and tags come from other members: they
 // must not forge lines or drive the terminal.
-func printable(s string) string {
-	if strings.IndexFunc(s, isUnprintable) < 0 {
+func printable(s string) string { return escape(s, "") }
+
+// escape returns s with what isn't printable, nor among keep, written as in a Go string.
+func escape(s, keep string) string {
+	// Also true of what isn't UTF-8.
+	unprintable := func(r rune) bool {
+		return (r == utf8.RuneError || !unicode.IsPrint(r)) && !strings.ContainsRune(keep, r)
+	}
+	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if isUnprintable(r) {
+		if unprintable(r) {
 			quoted := strconv.QuoteRune(r)
 			b.WriteString(quoted[1 : len(quoted)-1])
 			continue
@@ -72,9 +79,6 @@ func printable(s string) string {
 	}
 	return b.String()
 }
-
-// isUnprintable is also true of what isn't UTF-8.
-func isUnprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // tagList is tags as k=v,k=v in the order of their keys.
 func tagList(tags map[string]string) string {

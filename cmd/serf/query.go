@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"serf/agent/rpc"
 )
@@ -94,7 +94,7 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 			return
 		}
 		responses++
-		fmt.Fprintf(w, "Response from '%s': %s\n", printable(a.From), trimLineEnd(a.Payload))
+		fmt.Fprintf(w, "Response from '%s': %s\n", printable(a.From), responseText(a.Payload))
 	})
 	if err != nil {
 		return err
@@ -106,9 +106,12 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 	return nil
 }
 
-// trimLineEnd takes off the end of a line as any system writes it.
-func trimLineEnd(b []byte) []byte {
-	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+// responseText is a response without the end of its last line, whatever system wrote it. Its further
+// lines are indented, so that none of them looks like one of this command.
+func responseText(payload []byte) string {
+	text := strings.ReplaceAll(string(payload), "\r\n", "\n")
+	text = escape(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), "\n\t")
+	return strings.ReplaceAll(text, "\n", "\n\t")
 }
 
 func writeAnswersJSON(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answer]) error {

@@ -23,6 +23,23 @@ func TestQueryThatNobodyAnswersEndsAtOnce(t *testing.T) {
 	}
 }
 
+// A response is shown as its member wrote it, but can't drive the terminal or forge a line.
+func TestResponseText(t *testing.T) {
+	for payload, want := range map[string]string{
+		"up 3 days\n":            "up 3 days",
+		"a\r\nb\r\n":             "a\n\tb",
+		"a\nAck from 'b'\n":      "a\n\tAck from 'b'",
+		"disk\tused":             "disk\tused",
+		"\x1b[31mred\rx\x00\xff": `\x1b[31mred\rx\x00�`,
+		"größe 大":                "größe 大",
+		"":                       "",
+	} {
+		if got := responseText([]byte(payload)); got != want {
+			t.Errorf("%q: %q, want %q", payload, got, want)
+		}
+	}
+}
+
 func TestQueryDoesNotTakeItsWholeTimeout(t *testing.T) {
 	t.Parallel()
 	first := runTestAgent(t, "-event-handler=query:load=echo 1").started()

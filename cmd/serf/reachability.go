@@ -25,12 +25,11 @@ const pingQuery = "_serf_ping"
 
 // What to do about a failed test.
 const (
-	duplicateAdvice = "Two members that answer to one name: make sure that the names of all are " +
-		"different."
-	extraAdvice = "Members that are alive are taken for dead: the network or its " +
-		"configuration may cause false failures."
-	missingAdvice = "Packets get lost: the network or its configuration may not let gossip " +
-		"through."
+	duplicateAdvice = "Two members answer to one name: make sure that all names are different."
+	extraAdvice     = "Members that are alive are considered dead: " +
+		"the network or its configuration may cause false failures."
+	missingAdvice = "Packets get lost: " +
+		"the network or its configuration may not let gossip through."
 	commonAdvice = `
 Things to check:
 * Every member can reach the bind address and port of every other.

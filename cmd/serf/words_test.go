@@ -20,6 +20,7 @@ func TestWordsOfAnAgent(t *testing.T) {
 		{[]string{"event", "deploy", long}, []string{"Error sending event: ", "exceeds limit of 512 bytes", "user_event_size_limit"}},
 		{[]string{"query", "load", longer}, []string{"Error sending query: ", "exceeds limit of 1024 bytes", "query_size_limit"}},
 		{[]string{"tags", "-set", "a=" + long}, []string{"Error setting tags: ", "exceeds limit of 512 bytes"}},
+		{[]string{"query", "-tag", "role=(", "load"}, []string{"Error sending query: ", "role", "missing closing )"}},
 		{[]string{"query", "_serf_x"}, []string{"cannot contain", "_serf_"}},
 		{[]string{"keys", "-remove=" + key}, []string{"not allowed", "primary key"}},
 		{[]string{"members", "-rpc-auth=x"}, []string{"Error connecting to Serf agent: the agent has no RPC key", "Leave out -rpc-auth"}},
@@ -46,11 +47,13 @@ func TestWordsOfAFailedStart(t *testing.T) {
 		{"-keyring-file=" + configFile(t, "[]"), "contains no keys"},
 		{"-tag=a=" + long, "-tag: .*exceeds limit of 512 bytes"},
 		{"-config-file=" + configFile(t, `{"tags": {"a": "`+long+`"}}`), `agent\.json:1:2: tags: .*exceeds limit of 512 bytes`},
+		{"-tags-file=" + configFile(t, `{"a": "`+long+`"}`), `agent\.json: tags: .*exceeds limit of 512 bytes`},
 		{"-node=" + long, "-node: 600 bytes, allowed 1 to 512"},
 		{"-config-file=" + configFile(t, `{"user_event_size_limit": 10000}`), "exceeds limit of 9216 bytes"},
 		{"-node=a_b -config-file=" + configFile(t, `{"validate_node_names": true}`), "invalid characters"},
 		{"-node=" + long + " -config-file=" + configFile(t, `{"validate_node_names": true}`), "Valid length"},
 		{"-join=127.0.0.1:1", "joining the cluster: .*refused"},
+		{"-join=127.0.0.1:1 -join=127.0.0.1:2", "2 addresses tried: 127.0.0.1:1: .*; 127.0.0.1:2: .*refused"},
 	} {
 		r := runTestAgent(t, strings.Fields(tt.options)...)
 		r.wantExit(exitError)
