@@ -8,45 +8,6 @@ import (
 	"serf/netsim"
 )
 
-// Who says which members something concerns. Those of Region, if it's set, and of Names, if they are
-// set, are eligible, or else all; Count or Share of them are drawn from the seed, or else it's all
-// of the eligible ones.
-type Who struct {
-	Count  int           `json:"count,omitzero"`
-	Share  netsim.Chance `json:"share,omitzero"`
-	Region string        `json:"region,omitempty"`
-	Names  []string      `json:"members,omitempty"` // "m3", or "m3..m9" for several
-}
-
-// all reports whether w leaves nobody out.
-func (w *Who) all() bool { return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0 }
-
-// String describes w as a part of a sentence.
-func (w Who) String() string {
-	eligible := "the nodes"
-	switch {
-	case w.Region != "" && len(w.Names) > 0:
-		eligible = strings.Join(w.Names, ", ") + " of region " + w.Region
-	case w.Region != "":
-		eligible = "region " + w.Region
-	case len(w.Names) > 0:
-		eligible = strings.Join(w.Names, ", ")
-	}
-	switch {
-	case w.Count > 0 && eligible != "the nodes":
-		return fmt.Sprintf("%d of %s", w.Count, eligible)
-	case w.Count == 1:
-		return "1 node"
-	case w.Count > 1:
-		return fmt.Sprintf("%d nodes", w.Count)
-	case w.Share > 0:
-		return fmt.Sprintf("%v of %s", w.Share, eligible)
-	case w.all():
-		return "all nodes"
-	}
-	return eligible
-}
-
 // Fault is something that goes wrong, or somebody who comes or goes. Kind says what, and which of the other
 // fields mean something: see faultKinds.
 type Fault struct {
@@ -107,30 +68,8 @@ const (
 	FaultNetwork   = "network"
 )
 
-// KindInfo is one kind of fault or work: what it is, and which keys it takes besides kind and start.
-type KindInfo struct {
-	Name, Usage string
-	Keys        []string // that may be set
-	needs       []string // of which one must be set; none: nothing is needed
-}
-
-// OwnKeys are those of Keys that don't say whom it befalls.
-func (k *KindInfo) OwnKeys() []string {
-	return slices.DeleteFunc(slices.Clone(k.Keys), func(key string) bool { return slices.Contains(whoKeys, key) })
-}
-
-// FaultKinds lists the kinds of faults, WorkKinds those of work.
+// FaultKinds lists the kinds of faults.
 func FaultKinds() []KindInfo { return slices.Clone(faultKinds) }
-func WorkKinds() []KindInfo  { return slices.Clone(workKinds) }
-
-var (
-	whoKeys    = []string{"count", "share", "region", "members"}
-	oftenKeys  = []string{"every", "repeat", "gap"}
-	returnKeys = []string{"length", "snapshot", "move"}
-	wayKeys    = []string{"length", "to", "way"}
-	wrongKeys  = []string{"delay", "loss", "duplicate", "reorder", "hold_back", "bandwidth"}
-	churnKeys  = []string{"joins", "leaves", "crashes"}
-)
 
 var faultKinds = []KindInfo{
 	{FaultCrash, "members stop without a word; with length they start again after it",
@@ -151,14 +90,6 @@ var faultKinds = []KindInfo{
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
 		slices.Concat(whoKeys, oftenKeys, wayKeys, wrongKeys), wrongKeys},
-}
-
-func kindNames(kinds []KindInfo) string {
-	var names []string
-	for _, k := range kinds {
-		names = append(names, k.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 // String describes f in one line.
@@ -217,62 +148,4 @@ func (f *Fault) appendTimes(b *strings.Builder) {
 	if f.Repeat > 1 {
 		fmt.Fprintf(b, ", %d times with %v between", f.Repeat, f.Gap)
 	}
-}
-
-// Work is something that users ask of members.
-type Work struct {
-	Kind  string   `json:"kind"`
-	Start Duration `json:"start"`
-	// Every is how often, for Length: once if 0. Of a key rotation it's the time between its steps.
-	Every  Duration `json:"every,omitzero"`
-	Length Duration `json:"length,omitzero"` // 0: to the end
-	// Who does it, each time anew; one random member if nothing is set.
-	Who
-	// Name of the events or queries.
-	Name string `json:"name,omitempty"`
-	// Size of the payload in bytes.
-	Size int `json:"size,omitzero"`
-}
-
-// who is Who as it is meant: a single member if it doesn't say how many, nor name any.
-func (w *Work) who() Who {
-	who := w.Who
-	if who.Count == 0 && who.Share == 0 && len(who.Names) == 0 {
-		who.Count = 1
-	}
-	return who
-}
-
-// The kinds of work.
-const (
-	WorkEvent     = "event"
-	WorkQuery     = "query"
-	WorkTags      = "tags"
-	WorkRotateKey = "rotate-key"
-)
-
-var workKinds = []KindInfo{
-	{WorkEvent, "a user event is sent", slices.Concat(whoKeys, []string{"every", "length", "name", "size"}), nil},
-	{WorkQuery, "a query is sent, which all members answer", slices.Concat(whoKeys, []string{"every", "length", "name", "size"}), nil},
-	{WorkTags, "a member changes its tags", slices.Concat(whoKeys, []string{"every", "length", "size"}), nil},
-	{WorkRotateKey, "a new key is installed, used after every, and the old one removed after every",
-		[]string{"region", "members", "every"}, []string{"every"}},
-}
-
-// String describes w in one line.
-func (w Work) String() string {
-	s := fmt.Sprintf("by %v at %v", w.who(), w.Start)
-	switch {
-	case w.Kind == WorkRotateKey:
-		return s + fmt.Sprintf(", a step every %v", w.Every)
-	case w.Every > 0:
-		s += fmt.Sprintf(", every %v", w.Every)
-		if w.Length > 0 {
-			s += fmt.Sprintf(" for %v", w.Length)
-		}
-	}
-	if w.Size > 0 {
-		s += fmt.Sprintf(", %d bytes", w.Size)
-	}
-	return s
 }

@@ -13,7 +13,7 @@ import (
 
 // playing is a scenario under way, for tests that look at it in between.
 type playing struct {
-	*course
+	*scenarioRun
 	t *testing.T
 }
 
@@ -31,7 +31,7 @@ func playOut(t *testing.T, text string, adjust ...func(s *Scenario)) *playing {
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	run, err := newCourse(&s)
+	run, err := newRun(&s)
 	if err != nil {
 		t.Fatal(err)
 	}

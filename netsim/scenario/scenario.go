@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"serf/internal/timing"
 	"serf/netsim"
 	"serf/netsim/cluster"
 )
@@ -55,12 +54,6 @@ type Scenario struct {
 func Default() Scenario {
 	return Scenario{Members: 10, For: Duration(time.Minute), Seed: 1, Profile: "lan", Events: 3}
 }
-
-// Duration is a time.Duration that is written as "10s" or "1m30s".
-type Duration = timing.Duration
-
-// Timing replaces single timings of the profile. Agents have the same ones in their configuration.
-type Timing = timing.Timing
 
 // Start says how the cluster comes to be.
 type Start struct {

@@ -45,7 +45,7 @@ func TestSamplingLeavesTheRunAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := newCourse(&p)
+	run, err := newRun(&p)
 	if err != nil {
 		t.Fatal(err)
 	}

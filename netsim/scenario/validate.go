@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -179,27 +178,6 @@ func (v *validator) who(key string, w *Who) {
 	}
 	v.bad(w.Count >= 0 && w.Count <= max(eligible, 1), joinKey(key, "count"), "%d: allowed 1 to the %d %s", w.Count, eligible, what)
 	v.bad(w.Count == 0 || w.Share == 0, joinKey(key, "share"), "not together with count")
-}
-
-// memberRange reads "m3" or "m3..m9" as the first index and the one after the last.
-func memberRange(s string, members int) (from, to int, err error) {
-	first, last, several := strings.Cut(s, "..")
-	if !several {
-		last = first
-	}
-	number := func(name string) int {
-		digits, ok := strings.CutPrefix(name, "m")
-		n, err := strconv.Atoi(digits)
-		if !ok || err != nil || n < 1 || n > members || "m"+strconv.Itoa(n) != name {
-			return 0
-		}
-		return n
-	}
-	from, to = number(first), number(last)
-	if from == 0 || to < from {
-		return 0, 0, fmt.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
-	}
-	return from - 1, to, nil
 }
 
 // kindOf finds a kind and checks which of the keys that it knows are set.

@@ -1,91 +1,69 @@
 package scenario
 
 import (
-	"serf/internal/invariant"
+	"fmt"
+	"strconv"
+	"strings"
+
 	"serf/netsim"
 )
 
-// regionSizes is how many members each region has. Those with a count have as many; those with a share
-// that much of all, so that rounding never adds up to a member too many or too few; the others divide what is left.
-func (s *Scenario) regionSizes() []int {
-	sizes := make([]int, len(s.Regions))
-	left, rest := s.Members, 0
-	var share netsim.Chance
-	upTo := func(c netsim.Chance) int {
-		return int((uint64(c)*uint64(s.Members) + uint64(netsim.Always)/2) / uint64(netsim.Always))
-	}
-	for i, r := range s.Regions {
-		switch {
-		case r.Members > 0:
-			sizes[i] = r.Members
-		case r.Share > 0:
-			sizes[i] = upTo(share+r.Share) - upTo(share)
-			share += r.Share
-		default:
-			rest++
-		}
-		left -= sizes[i]
-	}
-	for i, r := range s.Regions {
-		if r.Members == 0 && r.Share == 0 {
-			sizes[i] = left / rest
-			left -= sizes[i]
-			rest--
-		}
-	}
-	return sizes
+// Who says which members something concerns. Those of Region, if it's set, and of Names, if they are
+// set, are eligible, or else all; Count or Share of them are drawn from the seed, or else it's all
+// of the eligible ones.
+type Who struct {
+	Count  int           `json:"count,omitzero"`
+	Share  netsim.Chance `json:"share,omitzero"`
+	Region string        `json:"region,omitempty"`
+	Names  []string      `json:"members,omitempty"` // "m3", or "m3..m9" for several
 }
 
-// regionOf is the number of the region of each member.
-func (s *Scenario) regionOf() []uint8 {
-	of := make([]uint8, 0, s.Members)
-	for r, n := range s.regionSizes() {
-		for range n {
-			of = append(of, uint8(r))
-		}
-	}
-	return of
-}
+// all reports whether w leaves nobody out.
+func (w *Who) all() bool { return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0 }
 
-// eligible are the members that w may mean, in order: those of its region among those that it names.
-// w must be valid.
-func (s *Scenario) eligible(w *Who) []int {
-	in := make([]bool, s.Members)
-	for i := range in {
-		in[i] = len(w.Names) == 0
-	}
-	for _, name := range w.Names {
-		from, to, err := memberRange(name, s.Members)
-		invariant.Check(err == nil, "scenario: members of a choice that wasn't validated")
-		for i := from; i < to; i++ {
-			in[i] = true
-		}
-	}
-	if w.Region != "" {
-		for i, r := range s.regionOf() {
-			in[i] = in[i] && s.Regions[r].Name == w.Region
-		}
-	}
-	var list []int
-	for i, ok := range in {
-		if ok {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// number is how many members w means at most.
-func (s *Scenario) number(w *Who) int { return w.of(len(s.eligible(w))) }
-
-// of is how many of so many eligible members w means. A share is at least one, and not all unless it says so.
-func (w *Who) of(eligible int) int {
+// String describes w as a part of a sentence.
+func (w Who) String() string {
+	eligible := "the nodes"
 	switch {
-	case w.Count > 0:
-		return min(w.Count, eligible)
-	case w.Share == netsim.Always || w.Share == 0:
-		return eligible
+	case w.Region != "" && len(w.Names) > 0:
+		eligible = strings.Join(w.Names, ", ") + " of region " + w.Region
+	case w.Region != "":
+		eligible = "region " + w.Region
+	case len(w.Names) > 0:
+		eligible = strings.Join(w.Names, ", ")
 	}
-	n := int((uint64(w.Share)*uint64(eligible) + uint64(netsim.Always)/2) / uint64(netsim.Always))
-	return min(max(1, n), max(1, eligible-1))
+	switch {
+	case w.Count > 0 && eligible != "the nodes":
+		return fmt.Sprintf("%d of %s", w.Count, eligible)
+	case w.Count == 1:
+		return "1 node"
+	case w.Count > 1:
+		return fmt.Sprintf("%d nodes", w.Count)
+	case w.Share > 0:
+		return fmt.Sprintf("%v of %s", w.Share, eligible)
+	case w.all():
+		return "all nodes"
+	}
+	return eligible
+}
+
+// memberRange reads "m3" or "m3..m9" as the first index and the one after the last.
+func memberRange(s string, members int) (from, to int, err error) {
+	first, last, several := strings.Cut(s, "..")
+	if !several {
+		last = first
+	}
+	number := func(name string) int {
+		digits, ok := strings.CutPrefix(name, "m")
+		n, err := strconv.Atoi(digits)
+		if !ok || err != nil || n < 1 || n > members || "m"+strconv.Itoa(n) != name {
+			return 0
+		}
+		return n
+	}
+	from, to = number(first), number(last)
+	if from == 0 || to < from {
+		return 0, 0, fmt.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
+	}
+	return from - 1, to, nil
 }

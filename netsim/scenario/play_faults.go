@@ -1,0 +1,191 @@
+package scenario
+
+import (
+	"cmp"
+	"time"
+
+	"serf/netsim"
+	"serf/swim"
+)
+
+// fault begins fault number i.
+func (run *scenarioRun) fault(i int) {
+	f := &run.s.Faults[i]
+	d := netsim.NewDraws(run.s.Seed, faultStream+uint64(i), 0)
+	if f.Kind == FaultChurn {
+		run.churn(f, d)
+		return
+	}
+	members := run.choose(&d, &f.Who, run.canHit(f))
+	if len(members) == 0 {
+		return
+	}
+	var peers []int // nil: all
+	if f.To != nil {
+		peers = run.choose(&d, f.To, func(int) bool { return true })
+	}
+	for k := range max(1, f.Repeat) {
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members, peers) })
+	}
+}
+
+// canHit says whom a fault may befall: who runs and isn't about to leave, or for a join who doesn't. A
+// network is that of hosts, whether anything runs on them or not, unless it's for some to be drawn.
+func (run *scenarioRun) canHit(f *Fault) func(i int) bool {
+	switch {
+	case f.Kind == FaultJoin:
+		return run.c.Sim().Down
+	case f.network() && f.Count == 0 && f.Share == 0:
+		return func(int) bool { return true }
+	}
+	return func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) }
+}
+
+// strike has f befall the members, together or one after the other.
+func (run *scenarioRun) strike(f *Fault, members, peers []int) {
+	if f.Every == 0 {
+		run.befall(f, members, peers)
+		return
+	}
+	for k := range members {
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1], peers) })
+	}
+}
+
+// befall has f happen to the members now, and end after its length.
+func (run *scenarioRun) befall(f *Fault, members, peers []int) {
+	c := run.c
+	switch f.Kind {
+	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork:
+		run.impair(f, members, peers)
+		return
+	case FaultPause:
+		for _, i := range members {
+			c.Pause(i, cmp.Or(time.Duration(f.Length), MaxTime))
+		}
+		return
+	}
+	for _, i := range members {
+		switch f.Kind {
+		case FaultCrash:
+			run.remember(f, i)
+			c.Crash(i)
+		case FaultLeave:
+			run.remember(f, i)
+			c.Leave(i)
+		case FaultJoin:
+			run.start(f, i)
+			continue
+		}
+		if f.Length > 0 {
+			c.Sim().After(time.Duration(f.Length), func() { run.back(f, i) })
+		}
+	}
+}
+
+// impair makes the network worse for the length of f.
+func (run *scenarioRun) impair(f *Fault, members, peers []int) {
+	what := netsim.Impairment{
+		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP, NAT: f.Kind == FaultNAT,
+		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack, Delay: f.Delay, Bandwidth: f.Bandwidth,
+	}
+	if what.Cut && f.To == nil {
+		peers = run.others(members)
+	}
+	way := map[string]netsim.Way{"out": netsim.WayOut, "in": netsim.WayIn}[f.Way] // else both
+	end := run.c.Impair(members, peers, way, what)
+	if f.Length > 0 {
+		run.c.Sim().After(time.Duration(f.Length), end)
+	}
+}
+
+// others are all who aren't among members.
+func (run *scenarioRun) others(members []int) []int {
+	among := make([]bool, run.s.Members)
+	for _, i := range members {
+		among[i] = true
+	}
+	list := make([]int, 0, len(among))
+	for i, yes := range among {
+		if !yes {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// back starts a member again that crashed or left. Who still takes leave is waited for.
+func (run *scenarioRun) back(f *Fault, i int) {
+	const again = 500 * time.Millisecond // short, compared to leaving
+	switch {
+	case run.c.Sim().Down(i):
+		run.start(f, i)
+	case run.c.Leaving(i):
+		run.c.Sim().After(again, func() { run.back(f, i) })
+	}
+}
+
+// start runs a member that is down, as f says.
+func (run *scenarioRun) start(f *Fault, i int) {
+	c := run.c
+	if !c.Sim().Down(i) {
+		return
+	}
+	if f.Move && c.CanMove(i) {
+		c.Move(i)
+	} else {
+		c.Start(i)
+	}
+	delete(run.memory, i)
+}
+
+// churn has members come and go at random, each kind of change by itself.
+func (run *scenarioRun) churn(f *Fault, d netsim.Draws) {
+	end := run.c.Now().Add(time.Duration(cmp.Or(f.Length, run.s.For-f.Start)))
+	run.stream(f.Joins, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.one(d, f, run.c.Sim().Down) {
+			run.start(f, i)
+		}
+	})
+	stays := func(i int) bool {
+		// The seeds stay unless they are named: without them nobody could join.
+		return !run.c.Sim().Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
+	}
+	goes := func(i int) bool { return !stays(i) }
+	run.stream(f.Leaves, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.one(d, f, goes) {
+			run.remember(f, i)
+			run.c.Leave(i)
+		}
+	})
+	run.stream(f.Crashes, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.one(d, f, goes) {
+			run.remember(f, i)
+			run.c.Crash(i)
+		}
+	})
+}
+
+// one draws one of those that f may befall, or none if there is none.
+func (run *scenarioRun) one(d *netsim.Draws, f *Fault, ok func(i int) bool) []int {
+	w := f.Who
+	w.Count = 1
+	return run.choose(d, &w, ok)
+}
+
+// stream calls fn at random moments, at so many a minute, until end.
+func (run *scenarioRun) stream(rate float64, seed uint64, end swim.Time, fn func(d *netsim.Draws)) {
+	if rate == 0 {
+		return
+	}
+	d := netsim.NewDraws(seed, 0, 0)
+	pause := netsim.Exponential(0, time.Duration(float64(time.Minute)/rate))
+	var next func()
+	next = func() {
+		if run.c.Now() < end {
+			fn(&d)
+			run.c.Sim().After(pause.Draw(d.Next()), next)
+		}
+	}
+	run.c.Sim().After(pause.Draw(d.Next()), next)
+}
