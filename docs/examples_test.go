@@ -184,7 +184,7 @@ func TestExamples(t *testing.T) {
 			if e.info != "" && !bytes.Equal(e.bytes(), recorded[e.info]) {
 				t.Errorf("%s: not what was recorded as %q", where, e.info)
 			}
-			s.checkExample(t, where, dialect{}, e, func(f string) []string { return s.fields[f] }, shown)
+			checkExample(t, where, dialect{}, e, func(f string) []string { return s.fields[f] }, shown)
 			if err := reencoded(e); err != nil {
 				t.Errorf("%s: %v", where, err)
 			}
@@ -201,7 +201,8 @@ func TestExamples(t *testing.T) {
 }
 
 // checkExample checks each line, and notes the fields in shown.
-func (s *section) checkExample(t *testing.T, where string, d dialect, e *example, types func(string) []string, shown map[string]bool) {
+func checkExample(t *testing.T, where string, d dialect, e *example, types func(string) []string,
+	shown map[string]bool) {
 	t.Helper()
 	for _, l := range e.lines {
 		if err := d.checkLine(l, types); err != nil {
@@ -318,7 +319,8 @@ func TestRPCExamples(t *testing.T) {
 			if cli := strings.TrimPrefix(e.info, "rpc "); !strings.Contains(said[cli], hex.EncodeToString(e.bytes())) {
 				t.Errorf("%s: not what was recorded of %q", where, cli)
 			}
-			s.checkExample(t, where, dialect{rpc: true}, e, func(f string) []string { return append(slices.Clone(s.fields[f]), headers[f]...) }, shown)
+			types := func(f string) []string { return append(slices.Clone(s.fields[f]), headers[f]...) }
+			checkExample(t, where, dialect{rpc: true}, e, types, shown)
 		}
 		for field := range s.fields {
 			if !shown[field] && s.chapter == "Commands" {

@@ -51,10 +51,13 @@ func recordedFormulas(t *testing.T) map[string]string {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	all := make(map[string]string)
 	for _, r := range v["suspicion_timeout_ms"] {
-		all[fmt.Sprintf("least(mult %d, interval %v, n %d)", r["mult"], ms(r["interval_ms"]), r["n"])] = (time.Duration(r["timeout_us"]) * time.Microsecond).String()
+		key := fmt.Sprintf("least(mult %d, interval %v, n %d)", r["mult"], ms(r["interval_ms"]), r["n"])
+		all[key] = (time.Duration(r["timeout_us"]) * time.Microsecond).String()
 	}
 	for _, r := range v["suspicion_remaining"] {
-		all[fmt.Sprintf("suspicion(c %d, k %d, least %v, most %v)", r["confirmations"], r["k"], ms(r["min_ms"]), ms(r["max_ms"]))] = ms(r["remaining_ms"] + r["elapsed_ms"]).String()
+		key := fmt.Sprintf("suspicion(c %d, k %d, least %v, most %v)",
+			r["confirmations"], r["k"], ms(r["min_ms"]), ms(r["max_ms"]))
+		all[key] = ms(r["remaining_ms"] + r["elapsed_ms"]).String()
 	}
 	for _, r := range v["retransmit_limit"] {
 		all[fmt.Sprintf("sends(mult %d, n %d)", r["mult"], r["n"])] = strconv.Itoa(r["limit"])
@@ -130,10 +133,11 @@ func TestSizes(t *testing.T) {
 		"stream block decompressed":           mib(wire.StreamPlainMax),
 		"node states of a push/pull":          fmt.Sprint(wire.NodeStatesMax),
 		"user state user message on a stream": mib(wire.UserStateMax),
-		"user event":                          fmt.Sprint(defaults.EventSizeMax, " bytes by default at most ", kib(serf.EventSizeCeiling)),
-		"query query response":                fmt.Sprint(defaults.QuerySizeMax, " bytes by default"),
-		"keys of a keyring":                   fmt.Sprint(wire.KeysMax),
-		"messages in a queue":                 fmt.Sprint(swim.QueueMax),
+		"user event": fmt.Sprint(defaults.EventSizeMax, " bytes by default at most ",
+			kib(serf.EventSizeCeiling)),
+		"query query response": fmt.Sprint(defaults.QuerySizeMax, " bytes by default"),
+		"keys of a keyring":    fmt.Sprint(wire.KeysMax),
+		"messages in a queue":  fmt.Sprint(swim.QueueMax),
 	} {
 		if row := fmt.Sprintf("\n| %s | %s |", what, limit); !strings.Contains(text, row) {
 			t.Errorf("no row %q", row[1:])

@@ -111,7 +111,9 @@ func testsByPackage(t *testing.T) map[string]map[string]bool {
 }
 
 // testNames finds "package: TestA, TestB", also over the end of a line.
-var testNames = regexp.MustCompile(`([a-z]\w*(?:/\w+)*):\s+((?:Test|Fuzz|Benchmark)[A-Z0-9]\w*(?:,\s+(?:Test|Fuzz|Benchmark)[A-Z0-9]\w*)*)`)
+var testNames = regexp.MustCompile(`([a-z]\w*(?:/\w+)*):\s+(` + testWord + `(?:,\s+` + testWord + `)*)`)
+
+const testWord = `(?:Test|Fuzz|Benchmark)[A-Z0-9]\w*`
 
 // A document names tests that exist.
 func TestNamedTestsExist(t *testing.T) {

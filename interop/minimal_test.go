@@ -179,7 +179,9 @@ func (m *minimalMember) handleSerf(kind byte, body []byte) {
 		m.addf("query %s %s", f.text("Name"), f.text("Payload"))
 		ip, _ := netip.AddrFromSlice([]byte(f.text("Addr")))
 		to := netip.AddrPortFrom(ip, uint16(f.number("Port")))
-		answer := fields{"ID": f.number("ID"), "LTime": f.number("LTime"), "From": m.name, "Flags": 1, "Payload": nil}
+		answer := fields{
+			"ID": f.number("ID"), "LTime": f.number("LTime"), "From": m.name, "Flags": 1, "Payload": nil,
+		}
 		m.tell(to, 5, answer)
 		answer["Flags"], answer["Payload"] = 0, []byte(reply(m.name, []byte(f.text("Payload"))))
 		m.tell(to, 5, answer)
@@ -286,7 +288,9 @@ func TestMinimalMember(t *testing.T) {
 				t.Errorf("it is known as %v", got)
 			}
 
-			m.tell(seed.addr(), 3, fields{"LTime": state.number("EventLTime"), "Name": "hello", "Payload": []byte("all"), "CC": false})
+			m.tell(seed.addr(), 3, fields{
+				"LTime": state.number("EventLTime"), "Name": "hello", "Payload": []byte("all"), "CC": false,
+			})
 			wantEvent(t, "user hello all", seed)
 			must(t, seed.event("news", []byte("of the day"), false))
 			m.want(t, "user news of the day")
@@ -297,7 +301,8 @@ func TestMinimalMember(t *testing.T) {
 			}
 
 			m.want(t, "ping")
-			m.send(net.UDPAddrFromAddrPort(seed.addr()), encode(3, fields{"Node": m.name, "Incarnation": 1, "From": "somebody"}))
+			suspect := fields{"Node": m.name, "Incarnation": 1, "From": "somebody"}
+			m.send(net.UDPAddrFromAddrPort(seed.addr()), encode(3, suspect))
 			m.want(t, "refutes 1")
 			wantStatus(t, m.name, "alive", seed)
 
