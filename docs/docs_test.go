@@ -2,12 +2,15 @@
 package docs_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"serf/agent/config"
 )
 
 // root is the top of the source tree.
@@ -170,7 +173,8 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 	}, ".md")
 }
 
-// testCommand is a command of a document that runs some tests or benchmarks of a package of this module.
+// testCommand is a command of a document that runs some tests or benchmarks of a package of this
+// module.
 var testCommand = regexp.MustCompile(`go test (\./[a-z/]+) -(?:run|bench) '?([\w|]+)`)
 
 // A command that a document gives to run tests finds some, for each alternative in its pattern.
@@ -206,3 +210,54 @@ func TestCommandsFindTests(t *testing.T) {
 
 // testFunction begins a test, a benchmark or a fuzz target.
 var testFunction = regexp.MustCompile(`(?m)^func (?:Test|Fuzz|Benchmark)\w+\(`)
+
+// logLine is a row of a table of log lines: `component: text`, with names in capitals.
+var logLine = regexp.MustCompile("(?m)^\\| `(?:(?:serf|memberlist|agent): )?([^`]+)` \\| ")
+
+// The log lines that operations.md tells people to look for are in the source, as far as they don't vary.
+func TestLogLinesExist(t *testing.T) {
+	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "**Log lines**")
+	table, _, _ = strings.Cut(table, "**statsd**")
+	var source strings.Builder
+	eachFile(t, func(path, text string) {
+		if !strings.HasSuffix(path, "_test.go") {
+			source.WriteString(text)
+		}
+	}, ".go")
+	seen := 0
+	for _, m := range logLine.FindAllStringSubmatch(table, -1) {
+		for _, part := range regexp.MustCompile(`NAME|IP|ADDR|\.\.\.`).Split(m[1], -1) {
+			if part = strings.Trim(part, " :,()"); part == "" {
+				continue
+			}
+			if seen++; !strings.Contains(source.String(), part) {
+				t.Errorf("nothing logs %q", part)
+			}
+		}
+	}
+	if seen < 6 {
+		t.Errorf("%d parts of log lines found: does the pattern still match?", seen)
+	}
+}
+
+// The configuration that operations.md shows is one, but for the keyring, which isn't there.
+func TestConfigurationIsOne(t *testing.T) {
+	folder := t.TempDir()
+	problems := func(text string) (found []error) {
+		writeFile(t, folder, "agent.json", text)
+		_, _, err := config.Load([]string{"-config-file=" + filepath.Join(folder, "agent.json")}, config.OS())
+		for _, problem := range config.Problems(err) {
+			if !errors.Is(problem, fs.ErrNotExist) {
+				found = append(found, problem)
+			}
+		}
+		return found
+	}
+	text := fenced(t, read(t, "docs/operations.md"), "json")
+	for _, problem := range problems(text) {
+		t.Error(problem)
+	}
+	if problems(strings.Replace(text, "retry_join", "retry_jion", 1)) == nil {
+		t.Error("a misspelt key is no problem: is the text still read?")
+	}
+}
