@@ -8,7 +8,7 @@ import (
 )
 
 // at returns a clock that reads t.
-func at(t Time) *Clock { return &Clock{passed: t - 1, settled: true} }
+func at(t Time) *Clock { return &Clock{passed: t - 1, synced: true} }
 
 func TestClockStampsThenAdvances(t *testing.T) {
 	var c Clock
@@ -66,14 +66,14 @@ func TestSync(t *testing.T) {
 		other      Time
 		ok         bool
 		then       Time
-		allowsMore bool // another first jump
+		allowsMore bool // a jump of any distance
 	}{
 		{"newcomer to an old cluster", Clock{}, 5 * jumpMax, true, 5 * jumpMax, false},
-		{"newcomer, at the limit", Clock{}, firstMax, true, firstMax, false},
-		{"newcomer, beyond", Clock{}, firstMax + 1, false, 1, true},
+		{"newcomer, at the limit", Clock{}, firstSyncMax, true, firstSyncMax, false},
+		{"newcomer, beyond", Clock{}, firstSyncMax + 1, false, 1, true},
 		{"newcomer, would wrap", Clock{}, math.MaxUint64, false, 1, true},
 		{"two newcomers", Clock{}, 1, true, 1, false},
-		{"a clock that isn't one", Clock{}, 0, true, 1, false},
+		{"a reading of 0", Clock{}, 0, true, 1, false},
 		{"restored", Clock{passed: 99}, 5 * jumpMax, true, 5 * jumpMax, false},
 		{"later: behind", *at(10), 9, true, 10, false},
 		{"later: ahead", *at(10), 500, true, 500, false},
@@ -85,8 +85,8 @@ func TestSync(t *testing.T) {
 			if ok := c.Sync(tc.other); ok != tc.ok || c.Now() != tc.then {
 				t.Errorf("Sync(%d): %v, then %d; want %v, then %d", tc.other, ok, c.Now(), tc.ok, tc.then)
 			}
-			if got := !c.settled; got != tc.allowsMore {
-				t.Errorf("one more jump of any distance allowed: %v, want %v", got, tc.allowsMore)
+			if got := !c.synced; got != tc.allowsMore {
+				t.Errorf("a jump of any distance is still allowed: %v, want %v", got, tc.allowsMore)
 			}
 		})
 	}
@@ -102,19 +102,19 @@ func TestRestore(t *testing.T) {
 		{"nothing seen", 1, 0, true, 1},
 		{"earlier run", 1, 5 * jumpMax, true, 5*jumpMax + 1},
 		{"older than now", 10, 3, true, 10},
-		{"at the limit", 1, firstMax, true, firstMax + 1},
-		{"damaged", 1, firstMax + 1, false, 1},
+		{"at the limit", 1, firstSyncMax, true, firstSyncMax + 1},
+		{"damaged", 1, firstSyncMax + 1, false, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := Clock{passed: tc.now - 1}
-			if ok := c.Restore(tc.last); ok != tc.ok || c.Now() != tc.then || c.settled {
-				t.Errorf("Restore(%d): %v, then %+v; want %v, then %d, not settled", tc.last, ok, c, tc.ok, tc.then)
+			if ok := c.Restore(tc.last); ok != tc.ok || c.Now() != tc.then || c.synced {
+				t.Errorf("Restore(%d): %v, then %+v; want %v, then %d, not synced", tc.last, ok, c, tc.ok, tc.then)
 			}
 		})
 	}
 }
 
-// Whatever others say, a clock never goes back, and never beyond Max.
+// Whatever others send, a clock never goes back, and never beyond Max.
 func TestClockIsMonotonicUnderAttack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := Clock{passed: Time(rapid.Uint64Range(0, uint64(Max-1)).Draw(t, "passed"))}

@@ -8,17 +8,17 @@ const (
 	reuseMax = 4
 )
 
-// ring holds the items of the times from floor, less than WindowTimes of them.
-// It grows with what it holds: most members of a large simulation see few events.
+// ring holds the items of the times from floor on, which span less than WindowTimes. It grows with
+// what it holds: most members of a large simulation see few events.
 type ring[T any] struct {
-	slots []slot[T] // a power of two; time t lives at t modulo the length
-	floor Time      // all before is gone
-	top   Time      // after the newest time held
-	min   Time      // what the owner doesn't want to see, see judge
+	slots []slot[T] // a power of two; time t is at t modulo the length
+	floor Time      // everything before is gone
+	top   Time      // one after the newest time held
+	min   Time      // the owner refuses older times, see judge
 	times int       // slots in use
 }
 
-// slot holds the items of one time; it is free while it has none.
+// slot holds the items of one time. It is free while it has none.
 type slot[T any] struct {
 	time  Time
 	items []T
@@ -45,7 +45,7 @@ func (r *ring[T]) at(t Time) []T {
 	return nil
 }
 
-// slot returns the place of time t, which another time may have; nil if there are no slots.
+// slot returns the slot of time t, which another time may occupy; nil if there are no slots.
 func (r *ring[T]) slot(t Time) *slot[T] {
 	if len(r.slots) == 0 {
 		return nil
@@ -68,7 +68,7 @@ func (r *ring[T]) add(t Time, item T) {
 	r.top = max(r.top, t+1)
 }
 
-// grow doubles the slots. Two times of one window never meet in WindowTimes slots.
+// grow doubles the slots. Two times of one window never collide in WindowTimes slots.
 func (r *ring[T]) grow() {
 	n := max(2*len(r.slots), ringStart)
 	invariant.Check(n <= WindowTimes, "lamport: a time outside of the window was added")
@@ -81,7 +81,7 @@ func (r *ring[T]) grow() {
 	}
 }
 
-// raise forgets all times before floor, after showing their items to forget.
+// raise drops all times before floor, after showing their items to forget.
 func (r *ring[T]) raise(floor Time, forget func([]T)) {
 	for t := r.floor; t < min(floor, r.top); t++ {
 		if items := r.at(t); len(items) > 0 {

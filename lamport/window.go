@@ -6,24 +6,23 @@ import (
 	"slices"
 )
 
-// WindowTimes is how many Lamport times back from the clock duplicates are
-// recognised; older messages are refused. All members of a cluster have to agree.
+// WindowTimes is how many Lamport times back from the clock duplicates are recognised; older
+// messages are refused. All members of a cluster have to agree on it.
 const WindowTimes = 512
 
 const (
-	// perTimeMax limits what is kept of one time. Members that stamp the same time did
-	// so without hearing of each other: a thousand different messages at once is a
-	// flood, and each new one is compared to all of them.
+	// perTimeMax limits what is kept of one time. Members that stamp the same time haven't heard of
+	// each other's messages: a thousand different ones at once are a flood, and each new one is
+	// compared with all of them.
 	perTimeMax = 1024
-	// bytesMax limits what Events keeps in all. It is enough for an event of the
-	// largest size that can be configured (9 KiB) at each of the times, and
-	// little enough to go into the state of every push/pull.
+	// bytesMax limits what Events keeps in all. It is enough for an event of the largest size that
+	// can be configured (9 KiB) at each time, and little enough to go into every push/pull.
 	bytesMax = 8 << 20
-	// eventOverhead is about what an event costs besides its name and payload.
+	// eventOverhead is about what an event costs besides its name and payload, in bytes.
 	eventOverhead = 64
 )
 
-// Verdict says what a window makes of a message.
+// Verdict is a window's judgement of a message.
 type Verdict uint8
 
 const (
@@ -33,11 +32,11 @@ const (
 	Duplicate
 	// BeforeMin: older than the minimum that was set.
 	BeforeMin
-	// TooOld: the window has moved on, nobody can tell whether it was seen.
+	// TooOld: the window has moved on; whether it was seen is unknown.
 	TooOld
 	// Ahead: not before the clock, which means that the clock refused the time.
 	Ahead
-	// Full: the limit of what is kept has been reached; not seen, and not kept.
+	// Full: not seen, and not kept either, because the limits are reached.
 	Full
 )
 
@@ -48,17 +47,25 @@ type Event struct {
 
 func (e Event) size() int { return len(e.Name) + len(e.Payload) + eventOverhead }
 
-// Events recognises user events by time, name and payload, and keeps them for
-// replay to others. The zero value is ready and takes no memory until used.
+// clone returns a copy of e in one piece of memory.
+func (e Event) clone() Event {
+	b := make([]byte, 0, len(e.Name)+len(e.Payload))
+	b = append(append(b, e.Name...), e.Payload...)
+	n := len(e.Name)
+	return Event{Name: b[:n:n], Payload: b[n:]}
+}
+
+// Events recognises user events by time, name and payload, and keeps them to be replayed to others.
+// The zero value is ready and takes no memory until used.
 type Events struct {
 	ring  ring[Event]
 	bytes int
 }
 
-// Add says whether an event of time t is fresh, and if so keeps a copy of it. now
-// is the reading of the clock after it has witnessed t.
+// Add says whether an event of time t is fresh, and if so keeps a copy of it. now is the reading of
+// the clock after it has witnessed t.
 //
-// Beyond 8 MiB the oldest times are given up: they are TooOld from then on.
+// Beyond 8 MiB the oldest times are dropped: they are TooOld from then on.
 func (w *Events) Add(now, t Time, name, payload []byte) Verdict {
 	w.ring.raise(windowFloor(now), w.forget)
 	if v := w.ring.judge(now, t); v != Fresh {
@@ -82,14 +89,11 @@ func (w *Events) Add(now, t Time, name, payload []byte) Verdict {
 // SetMin refuses events before t from now on. It never goes back.
 func (w *Events) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
 
-// Min returns the minimum set by SetMin.
-func (w *Events) Min() Time { return w.ring.min }
-
-// Times returns how many times have events: the number of pairs of All.
+// Times is the number of times that have events, which All yields.
 func (w *Events) Times() int { return w.ring.times }
 
-// All yields the kept events by time, oldest first, those of one time in
-// the order of arrival. The slices are borrowed: valid until the next Add, read-only.
+// All yields the kept events by time, oldest first, and those of one time in the order of arrival.
+// The slices are read-only and borrowed until the next Add.
 func (w *Events) All() iter.Seq2[Time, []Event] { return w.ring.all }
 
 // forget accounts for events that are being dropped.
@@ -99,8 +103,8 @@ func (w *Events) forget(events []Event) {
 	}
 }
 
-// makeRoom gives up times older than t until n more bytes fit, or says that
-// this isn't enough.
+// makeRoom drops times older than t until n more bytes fit, or returns false if they don't even
+// then.
 func (w *Events) makeRoom(t Time, n int) bool {
 	if n > bytesMax {
 		return false
@@ -115,22 +119,14 @@ func (w *Events) makeRoom(t Time, n int) bool {
 	return true
 }
 
-// clone returns a copy of e in one piece of memory.
-func (e Event) clone() Event {
-	b := make([]byte, 0, len(e.Name)+len(e.Payload))
-	b = append(append(b, e.Name...), e.Payload...)
-	n := len(e.Name)
-	return Event{Name: b[:n:n], Payload: b[n:]}
-}
-
-// Queries recognises queries by time and ID. The zero value is ready and takes
-// no memory until used.
+// Queries recognises queries by time and ID. The zero value is ready and takes no memory until
+// used.
 type Queries struct {
 	ring ring[uint32]
 }
 
-// Add says whether a query of time t is fresh, and if so remembers it. now is
-// the reading of the clock after it has witnessed t.
+// Add says whether a query of time t is fresh, and if so remembers it. now is the reading of the
+// clock after it has witnessed t.
 func (w *Queries) Add(now, t Time, id uint32) Verdict {
 	w.ring.raise(windowFloor(now), func([]uint32) {})
 	if v := w.ring.judge(now, t); v != Fresh {
@@ -150,13 +146,5 @@ func (w *Queries) Add(now, t Time, id uint32) Verdict {
 // SetMin refuses queries before t from now on. It never goes back.
 func (w *Queries) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
 
-// Min returns the minimum set by SetMin.
-func (w *Queries) Min() Time { return w.ring.min }
-
 // windowFloor is the oldest time that isn't too old at now.
-func windowFloor(now Time) Time {
-	if now < WindowTimes {
-		return 0
-	}
-	return now - WindowTimes
-}
+func windowFloor(now Time) Time { return max(now, WindowTimes) - WindowTimes }

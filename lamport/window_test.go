@@ -21,7 +21,7 @@ func want(t *testing.T, reason string, got, want Verdict) {
 	}
 }
 
-func TestEventsAreToldApartByTimeNameAndPayload(t *testing.T) {
+func TestEventsDifferByTimeNameOrPayload(t *testing.T) {
 	var w Events
 	add := func(at Time, name, payload string) Verdict { return w.Add(100, at, []byte(name), []byte(payload)) }
 	want(t, "first", add(5, "ab", "c"), Fresh)
@@ -32,7 +32,7 @@ func TestEventsAreToldApartByTimeNameAndPayload(t *testing.T) {
 	want(t, "each again", add(5, "a", "bc"), Duplicate)
 }
 
-func TestQueriesAreToldApartByTimeAndID(t *testing.T) {
+func TestQueriesDifferByTimeOrID(t *testing.T) {
 	var w Queries
 	want(t, "first", w.Add(100, 5, 1), Fresh)
 	want(t, "again", w.Add(100, 5, 1), Duplicate)
@@ -75,12 +75,12 @@ func TestMinNeverGoesBack(t *testing.T) {
 		e.SetMin(min)
 		q.SetMin(min)
 	}
-	if e.Min() != 7 || q.Min() != 7 {
-		t.Errorf("minimum %d and %d, want 7", e.Min(), q.Min())
+	if e.ring.min != 7 || q.ring.min != 7 {
+		t.Errorf("minimum %d and %d, want 7", e.ring.min, q.ring.min)
 	}
 }
 
-func TestEventsKeepsCopies(t *testing.T) {
+func TestEventsKeepCopies(t *testing.T) {
 	var w Events
 	buf := []byte("nameload")
 	w.Add(10, 5, buf[:4], buf[4:])
@@ -107,7 +107,7 @@ func TestAllIsInLamportOrder(t *testing.T) {
 	}
 }
 
-func TestClockThatJumpsEmptiesTheWindow(t *testing.T) {
+func TestClockJumpEmptiesTheWindow(t *testing.T) {
 	var w Events
 	for at := range Time(600) {
 		w.Add(600, at, []byte("n"), make([]byte, 100))
@@ -119,7 +119,7 @@ func TestClockThatJumpsEmptiesTheWindow(t *testing.T) {
 	}
 }
 
-func TestWindowsLimitWhatOneTimeHolds(t *testing.T) {
+func TestWindowsLimitOneTime(t *testing.T) {
 	var e Events
 	var q Queries
 	for i := range uint32(perTimeMax) {
@@ -134,7 +134,7 @@ func TestWindowsLimitWhatOneTimeHolds(t *testing.T) {
 	want(t, "other time: query", q.Add(10, 6, perTimeMax), Fresh)
 }
 
-func TestEventsGivesUpTheOldestForRoom(t *testing.T) {
+func TestEventsDropTheOldestForRoom(t *testing.T) {
 	var w Events
 	quarter := make([]byte, bytesMax/4-eventOverhead-1) // and a byte of name
 	add := func(at Time) Verdict { return w.Add(100, at, []byte{byte(at)}, quarter) }
@@ -142,23 +142,23 @@ func TestEventsGivesUpTheOldestForRoom(t *testing.T) {
 		want(t, "at the limit", add(at), Fresh)
 	}
 	want(t, "one more", add(50), Fresh)
-	want(t, "the oldest went for it", add(10), TooOld)
+	want(t, "the oldest was dropped for it", add(10), TooOld)
 	want(t, "no other did", add(20), Duplicate)
-	want(t, "older than all that fills it", add(15), Full)
+	want(t, "older than everything in a full window", add(15), Full)
 	if w.bytes != bytesMax {
 		t.Errorf("%d bytes, limit %d", w.bytes, bytesMax)
 	}
 }
 
-func TestEventLargerThanTheWindowCostsNothing(t *testing.T) {
+func TestEventLargerThanTheWindowDropsNothing(t *testing.T) {
 	var w Events
 	w.Add(10, 5, []byte("n"), nil)
 	want(t, "too large", w.Add(10, 6, []byte("n"), make([]byte, bytesMax)), Full)
-	want(t, "what was there", w.Add(10, 5, []byte("n"), nil), Duplicate)
+	want(t, "what it held before", w.Add(10, 5, []byte("n"), nil), Duplicate)
 }
 
-// The window has to hold the largest events at all times: 9 KiB is the limit of configuration.
-func TestEventsHoldsTheLargestEvents(t *testing.T) {
+// The window holds an event of the largest size that can be configured, 9 KiB, at each time.
+func TestEventsHoldTheLargestEvents(t *testing.T) {
 	var w Events
 	for at := range Time(WindowTimes) {
 		want(t, "largest", w.Add(WindowTimes, at, []byte("n"), make([]byte, 9<<10)), Fresh)
@@ -172,8 +172,8 @@ func TestEmptyWindowsAreSmall(t *testing.T) {
 	var e Events
 	var q Queries
 	n := testing.AllocsPerRun(100, func() {
-		e.SetMin(e.Min() + 1)
-		q.SetMin(q.Min() + 1)
+		e.SetMin(e.ring.min + 1)
+		q.SetMin(q.ring.min + 1)
 		e.Add(10, 11, nil, nil)
 		q.Add(10, 11, 0)
 	})
@@ -181,7 +181,7 @@ func TestEmptyWindowsAreSmall(t *testing.T) {
 		t.Error("an empty window has events")
 	}
 	if n != 0 || e.ring.slots != nil || q.ring.slots != nil {
-		t.Errorf("%v allocations without anything to keep", n)
+		t.Errorf("%v allocations with nothing to keep", n)
 	}
 }
 
@@ -209,8 +209,8 @@ func TestRingGrowsWithWhatItHolds(t *testing.T) {
 	}
 }
 
-// The windows answer as one does that never forgets and looks at the limits.
-func TestWindowsLikeAModel(t *testing.T) {
+// The windows judge as a model does that keeps everything and checks the limits.
+func TestWindowsMatchAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var (
 			e     Events

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// RTTMax is the longest round trip that counts as an observation. A longer one
-// tells of a stuck process, not of the network.
+// RTTMax is the longest round trip that counts as an observation. A longer one shows a stuck
+// process, not the network.
 const RTTMax = 10 * time.Second
 
 const (
 	errorGain    = 0.25 // Vivaldi's c_e: how much one observation changes the error
-	placeGain    = 0.25 // Vivaldi's c_c: and how much the place
+	placeGain    = 0.25 // Vivaldi's c_c: how much it changes the place
 	gravityRho   = 150  // the higher, the weaker the pull to the origin
 	adjustWindow = 20   // observations that the adjustment averages
 	filterSize   = 3    // round trips per member whose median counts
@@ -25,63 +25,53 @@ var (
 	ErrRTT        = errors.New("round trip time out of range")
 )
 
-// Client estimates the coordinate of one member from its observations of
-// others. Make it with New; a copy shares memory with its original.
+// Client estimates the coordinate of one member from its observations of others. Make it with New;
+// a copy shares memory with its original.
 type Client struct {
 	here    Coordinate
 	adjust  [adjustWindow]float64 // by how much the last predictions fell short, seconds
 	adjustN int                   // next place in adjust
 	resets  uint64
-	heard   heard
+	peers   peers
 }
 
-// New returns a client at the origin that remembers up to so many others, at 128 bytes each. Of further ones
-// the round trips count unfiltered: in a large cluster each is observed so rarely that a stray value
-// is soon outweighed.
-func New(others int) Client { return Client{here: Origin(), heard: heard{most: others}} }
+// New returns a client at the origin that remembers so many members, at 128 bytes each. Round trips
+// to others count unfiltered: in a large cluster each is observed so rarely that a stray value is
+// soon outweighed.
+func New(limit int) Client { return Client{here: Origin(), peers: peers{limit: limit}} }
 
 // Coordinate returns the present estimate.
 func (c *Client) Coordinate() Coordinate { return c.here }
 
-// Resets returns how often the estimate went out of range and began anew.
+// Resets is how often the estimate went out of range and started over.
 func (c *Client) Resets() uint64 { return c.resets }
 
-// Set moves the client to a coordinate, such as one estimated by an earlier run.
-func (c *Client) Set(to Coordinate) error {
-	if !to.Valid() {
-		return ErrCoordinate
-	}
-	c.here = to
-	return nil
-}
+// Forget drops what is remembered of a member. The key is that of Update.
+func (c *Client) Forget(member uint32) { c.peers.forget(member) }
 
-// Forget drops what is remembered of a member, known to Update by the same key.
-func (c *Client) Forget(member uint32) { c.heard.forget(member) }
-
-// Last returns where a member was when it was observed last; false if that isn't remembered.
+// Last returns the coordinate of a member when it was last observed; false if it isn't remembered.
 func (c *Client) Last(member uint32) (Coordinate, bool) {
-	if o := c.heard.find(member); o != nil {
-		return o.at, true
+	if p := c.peers.find(member); p != nil {
+		return p.at, true
 	}
 	return Coordinate{}, false
 }
 
-// Distance estimates the round trip time to the owner of another, valid coordinate.
-func (c *Client) Distance(other *Coordinate) time.Duration { return Distance(&c.here, other) }
-
-// Update moves the estimate by one observation: a round trip to a member that said it
-// was at other. The member's key is the caller's choice. rng returns numbers in
-// [0, 1) and is drawn from only when places coincide.
-func (c *Client) Update(member uint32, other Coordinate, rtt time.Duration, rng func() float64) error {
+// Update moves the estimate by one observation: a round trip to a member that claims to be at
+// other. The member's key is the caller's choice. rng returns numbers in [0, 1) and is drawn from
+// only when places coincide. The error wraps ErrCoordinate or ErrRTT.
+func (c *Client) Update(
+	member uint32, other Coordinate, rtt time.Duration, rng func() float64,
+) error {
 	if !other.Valid() {
 		return ErrCoordinate
 	}
 	if rtt < 0 || rtt > RTTMax {
 		return fmt.Errorf("%v, limit %v: %w", rtt, RTTMax, ErrRTT)
 	}
-	o := c.heard.take(member)
-	o.at = other
-	seconds := o.median(rtt).Seconds()
+	p := c.peers.obtain(member)
+	p.at = other
+	seconds := p.median(rtt).Seconds()
 	c.observe(&other, seconds, rng)
 	c.readjust(&other, seconds)
 	c.gravitate(rng)
@@ -92,20 +82,20 @@ func (c *Client) Update(member uint32, other Coordinate, rtt time.Duration, rng 
 	return nil
 }
 
-// observe is Vivaldi itself.
+// observe is the algorithm of Vivaldi.
 func (c *Client) observe(other *Coordinate, rtt float64, rng func() float64) {
 	rtt = max(rtt, nearMin)
 	g := between(&c.here.Vec, &other.Vec)
 	predicted := adjusted(g.length+c.here.Height+other.Height, &c.here, other).Seconds()
-	wrongness := math.Abs(predicted-rtt) / rtt
-	// The less sure one of the two moves more.
+	relative := math.Abs(predicted-rtt) / rtt // error of the prediction
+	// The less certain of the two moves more.
 	weight := c.here.Error / max(c.here.Error+other.Error, nearMin)
-	e := float64(errorGain*weight*wrongness) + float64(c.here.Error*(1-float64(errorGain*weight)))
+	e := float64(errorGain*weight*relative) + float64(c.here.Error*(1-float64(errorGain*weight)))
 	c.here.Error = min(e, errorMax)
 	c.here.push(placeGain*weight*(rtt-predicted), other, &g, rng)
 }
 
-// readjust averages what the place alone gets wrong. Half goes to each of the two ends.
+// readjust averages the error that the place alone leaves. Each end takes half of it.
 func (c *Client) readjust(other *Coordinate, rtt float64) {
 	c.adjust[c.adjustN] = rtt - rawDistance(&c.here, other)
 	c.adjustN = (c.adjustN + 1) % adjustWindow
@@ -116,7 +106,7 @@ func (c *Client) readjust(other *Coordinate, rtt float64) {
 	c.here.Adjustment = sum / (2 * adjustWindow)
 }
 
-// gravitate keeps the whole cluster from drifting away from the origin.
+// gravitate keeps the cluster as a whole from drifting away from the origin.
 func (c *Client) gravitate(rng func() float64) {
 	origin := Origin()
 	way := between(&c.here.Vec, &origin.Vec) // as long in the other direction

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The vectors were recorded from the reference, coordinate for coordinate.
+// The vectors were recorded from the original, one coordinate per step.
 func TestUpdateVectors(t *testing.T) {
 	var v struct {
 		Start Coordinate
@@ -36,9 +36,7 @@ func TestUpdateVectors(t *testing.T) {
 		t.Fatal("no steps")
 	}
 	c := New(64)
-	if err := c.Set(v.Start); err != nil {
-		t.Fatal(err)
-	}
+	c.here = v.Start
 	for i, s := range v.Steps {
 		err := c.Update(uint32(s.Node[0]), s.Other, s.RTT, unused(t))
 		if rejected := err != nil; rejected != (s.Error == "rejected") {
@@ -50,7 +48,7 @@ func TestUpdateVectors(t *testing.T) {
 		if diff := cmp.Diff(s.After, c.Coordinate()); diff != "" {
 			t.Fatalf("step %d: %s", i, diff)
 		}
-		if got := c.Distance(&s.Other); got != s.DistanceAfter {
+		if got := Distance(&c.here, &s.Other); got != s.DistanceAfter {
 			t.Fatalf("step %d: distance %v, want %v", i, got, s.DistanceAfter)
 		}
 	}
@@ -77,34 +75,34 @@ func (n *network) rtt(i, j int) time.Duration {
 	return time.Duration((math.Hypot(dx, dy) + n.access[i] + n.access[j]) * float64(time.Second))
 }
 
-// run lets each member observe a random other one, some times over.
+// run has each member observe a random other one, once per round.
 func (n *network) run(rounds int) {
 	for range rounds {
 		for i := range n.clients {
 			j := (i + 1 + n.rng.IntN(len(n.clients)-1)) % len(n.clients)
 			if err := n.clients[i].Update(uint32(j), n.clients[j].Coordinate(), n.rtt(i, j), n.rng.Float64); err != nil {
-				panic(err) // the members are ours
+				panic(err) // no member sends nonsense
 			}
 		}
 	}
 }
 
-// wrong returns how far estimates are off, relative to the truth, on average.
+// wrong returns the average relative error of all estimates.
 func (n *network) wrong() float64 {
 	sum, pairs := 0.0, 0
 	for i := range n.clients {
 		for j := range i {
 			other := n.clients[j].Coordinate()
 			truth := n.rtt(i, j).Seconds()
-			sum += math.Abs(n.clients[i].Distance(&other).Seconds()-truth) / truth
+			sum += math.Abs(Distance(&n.clients[i].here, &other).Seconds()-truth) / truth
 			pairs++
 		}
 	}
 	return sum / float64(pairs)
 }
 
-// A grid of members with access links of different length: from nothing, the
-// estimates come close to the truth.
+// In a grid of members with access links of different length, estimates that start from nothing
+// come close to the truth.
 func TestEstimatesConverge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		side := rapid.IntRange(3, 4).Draw(t, "side")
@@ -123,7 +121,7 @@ func TestEstimatesConverge(t *testing.T) {
 		}
 		for i := range n.clients {
 			if r := n.clients[i].Resets(); r != 0 {
-				t.Errorf("member %d began anew %d times", i, r)
+				t.Errorf("member %d started over %d times", i, r)
 			}
 		}
 	})
@@ -146,7 +144,7 @@ func TestSameSeedSameCoordinates(t *testing.T) {
 	}
 }
 
-// Whatever others claim, the estimate stays one that others accept.
+// Whatever others claim, the estimate stays valid, so that others accept it.
 func TestEstimateStaysValid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := New(64)

@@ -1,11 +1,11 @@
-// Package coord computes network coordinates (Vivaldi): each member places
-// itself in a space in which distances predict round trip times.
+// Package coord computes network coordinates: each member places itself in a space in which
+// distances predict round trips.
 //
-// The algorithm is that of Dabek and others, "Vivaldi: A decentralized network
-// coordinate system" (SIGCOMM 2004), with the latency filter and the gravity
-// of Ledlie and others, "Network coordinates in the wild" (NSDI 2007), and the
-// adjustment of Lee and others, "On suitability of Euclidean embedding for
-// host-based network coordinate systems" (Transactions on Networking, 2010).
+// The algorithm is Vivaldi, of Dabek and others, "Vivaldi: A decentralized network coordinate
+// system" (SIGCOMM 2004), with the latency filter and the gravity of Ledlie and others, "Network
+// coordinates in the wild" (NSDI 2007), and the adjustment of Lee and others, "On suitability of
+// Euclidean embedding for host-based network coordinate systems" (Transactions on Networking,
+// 2010).
 package coord
 
 import (
@@ -17,35 +17,35 @@ import (
 const Dimensions = 8
 
 const (
-	errorMax  = 1.5   // the error of a member that knows nothing
+	errorMax  = 1.5   // the error of a member that has observed nothing
 	heightMin = 10e-6 // seconds; the height has to stay positive
-	// farMax bounds each component of a coordinate: seconds, but the error has no
-	// unit. Round trips of 10 s at most lead nowhere near; who claims to be further out
-	// would only carry others away, by a quarter of the distance each time.
+	// farMax bounds each component of a coordinate: in seconds, except for the error. Round trips
+	// of at most 10 s lead nowhere near it. A member that claims to be farther away would only drag
+	// others along, by a quarter of the distance each time.
 	farMax = 60
-	// nearMin is the least that is told apart from nothing: two places, a round
-	// trip (both in seconds), an error.
+	// nearMin is the least distance, round trip (both in seconds) or error that counts as more than
+	// zero.
 	nearMin = 1e-6
 )
 
 // Coordinate is a place in the latency space. Units are seconds.
 type Coordinate struct {
 	Vec [Dimensions]float64
-	// Error is how far the owner mistrusts the rest, relative to distances: 0 is
-	// certain, 1.5 knows nothing.
+	// Error is the owner's estimate of the relative error of its distances: 0 is certainty, 1.5
+	// ignorance.
 	Error float64
-	// Adjustment is a correction that the owner adds to all its distances; it may be negative.
+	// Adjustment corrects all distances to the owner; it may be negative.
 	Adjustment float64
-	// Height is the way from the owner to the core of the network, such as a slow
-	// access link, which each packet passes whatever its destination.
+	// Height is the distance from the owner to the core of the network, such as a slow access link,
+	// which every packet passes whatever its destination.
 	Height float64
 }
 
-// Origin returns the coordinate of a member that hasn't observed anything.
+// Origin returns the coordinate of a member that has observed nothing.
 func Origin() Coordinate { return Coordinate{Error: errorMax, Height: heightMin} }
 
-// Valid says whether c is a place that a member can be at: all components
-// finite and at most a minute, error and height not negative.
+// Valid says whether a member can be at c: all components are finite and at most a minute, error
+// and height aren't negative.
 func (c *Coordinate) Valid() bool {
 	for _, v := range c.Vec {
 		if !within(v, -farMax) {
@@ -58,7 +58,7 @@ func (c *Coordinate) Valid() bool {
 // within says whether v lies in [low, farMax]; NaN doesn't.
 func within(v, low float64) bool { return v >= low && v <= farMax }
 
-// Distance estimates the round trip time between the owners of two valid coordinates.
+// Distance estimates the round trip between the owners of two valid coordinates.
 func Distance(a, b *Coordinate) time.Duration { return adjusted(rawDistance(a, b), a, b) }
 
 // adjusted is the estimate for two coordinates whose raw distance is d seconds.
@@ -75,8 +75,8 @@ func rawDistance(a, b *Coordinate) float64 {
 	return g.length + a.Height + b.Height
 }
 
-// push moves c by a force (in seconds) from the direction of from; a negative one draws it
-// closer. g is the gap between them. Coinciding places part in a random direction.
+// push moves c away from another place by a force, in seconds, or closer if it is negative. g is
+// the gap between them. Coinciding places part in a random direction.
 func (c *Coordinate) push(force float64, from *Coordinate, g *gap, rng func() float64) {
 	unit := g.direction(rng)
 	for i := range c.Vec {
@@ -90,14 +90,14 @@ func (c *Coordinate) push(force float64, from *Coordinate, g *gap, rng func() fl
 
 type vector = [Dimensions]float64
 
-// gap is the way from one place to another.
+// gap is the vector from one place to another.
 type gap struct {
 	v      vector
 	length float64
 }
 
-// The conversions of products to float64 below and in client.go keep the compiler from
-// fusing them with the sum: results are the same on all processors.
+// The conversions of products to float64 below and in client.go keep the compiler from fusing them
+// with sums, so that results are the same on all processors.
 
 // between returns the gap from b to a.
 func between(a, b *vector) (g gap) {
@@ -116,7 +116,7 @@ func (g *gap) measure() {
 	g.length = math.Sqrt(sum)
 }
 
-// direction returns the unit vector along g; if it can't be told from nothing, a random one.
+// direction returns the unit vector along g, or a random one if g has no length to speak of.
 func (g *gap) direction(rng func() float64) vector {
 	if g.length > nearMin {
 		return g.unit()

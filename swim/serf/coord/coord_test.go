@@ -78,9 +78,9 @@ func TestOriginIsValid(t *testing.T) {
 	}
 }
 
-func TestPushWithoutLuckStillParts(t *testing.T) {
+func TestPushPartsCoincidingPlaces(t *testing.T) {
 	c, from := near(0), near(0)
-	// All dimensions draw zero: no direction either.
+	// A draw of zero in all dimensions is no direction either.
 	got, g := c, between(&c.Vec, &from.Vec)
 	got.push(0.5, &from, &g, func() float64 { return 0.5 })
 	if want := (vector{0.5}); got.Vec != want || got.Height != c.Height {
@@ -124,42 +124,33 @@ func unused(t *testing.T) func() float64 {
 	}
 }
 
-func TestSet(t *testing.T) {
-	c := New(64)
-	if err := c.Set(near(0.02)); err != nil || c.Coordinate() != near(0.02) {
-		t.Errorf("Set: %v, at %+v", err, c.Coordinate())
-	}
-	if err := c.Set(Coordinate{Error: -1}); !errors.Is(err, ErrCoordinate) || c.Coordinate() != near(0.02) {
-		t.Errorf("Set of an invalid one: %v, at %+v", err, c.Coordinate())
-	}
-}
-
 func TestFilterTakesTheMedianOfTheLastThree(t *testing.T) {
 	c := New(64)
 	for i, tc := range []struct{ rtt, want time.Duration }{{5, 5}, {9, 9}, {1, 5}, {100, 9}, {2, 2}, {3, 3}} {
-		if got := c.heard.take(1).median(tc.rtt); got != tc.want {
+		if got := c.peers.obtain(1).median(tc.rtt); got != tc.want {
 			t.Errorf("step %d: %d, want %d", i, got, tc.want)
 		}
 	}
-	if got := c.heard.take(2).median(77); got != 77 {
+	if got := c.peers.obtain(2).median(77); got != 77 {
 		t.Errorf("another member: %d, want 77", got)
 	}
 }
 
-func TestForgetStartsTheFilterAnew(t *testing.T) {
+func TestForgetClearsTheFilter(t *testing.T) {
 	c := New(64)
-	c.heard.take(1).median(5)
-	c.heard.take(1).median(5)
+	c.peers.obtain(1).median(5)
+	c.peers.obtain(1).median(5)
 	c.Forget(1)
 	if _, ok := c.Last(1); ok {
 		t.Error("its coordinate is still there")
 	}
-	if got := c.heard.take(1).median(50); got != 50 {
+	if got := c.peers.obtain(1).median(50); got != 50 {
 		t.Errorf("%d, want 50", got)
 	}
 }
 
-// remember observes members from 1 on, each at a place of its own, and returns how many are remembered right.
+// remember observes members from 1 on, each at a place of its own, and returns how many are
+// remembered, with their places.
 func remember(t *testing.T, c *Client, members uint32) (right int) {
 	t.Helper()
 	for m := uint32(1); m <= members; m++ {
@@ -178,7 +169,7 @@ func remember(t *testing.T, c *Client, members uint32) (right int) {
 	return right
 }
 
-func TestOthersAreRemembered(t *testing.T) {
+func TestPeersAreRemembered(t *testing.T) {
 	c := New(1 << 14)
 	const members = 5000
 	if n := remember(t, &c, members); n < members*999/1000 {
@@ -186,22 +177,22 @@ func TestOthersAreRemembered(t *testing.T) {
 	}
 }
 
-func TestRememberedOthersAreLimited(t *testing.T) {
-	for _, most := range []int{0, heardStart - 1, heardStart, 100} {
+func TestPeersAreLimited(t *testing.T) {
+	for _, most := range []int{0, peersStart - 1, peersStart, 100} {
 		c := New(most)
 		n := remember(t, &c, 1000)
-		if n > most || len(c.heard.slots) > most {
-			t.Errorf("limit %d: %d are remembered in %d slots", most, n, len(c.heard.slots))
+		if n > most || len(c.peers.slots) > most {
+			t.Errorf("limit %d: %d are remembered in %d slots", most, n, len(c.peers.slots))
 		}
-		if _, ok := c.Last(1000); ok != (most >= heardStart) {
+		if _, ok := c.Last(1000); ok != (most >= peersStart) {
 			t.Errorf("limit %d: the last one is remembered: %v", most, ok)
 		}
 	}
 }
 
-// Two places that nearly coincide while the round trip is long make the height
-// explode (a property of the algorithm). Then we begin anew.
-func TestEstimateOutOfRangeBeginsAnew(t *testing.T) {
+// Two places that nearly coincide while the round trip is long make the height explode, which is a
+// property of the algorithm. Then the estimate starts over.
+func TestEstimateOutOfRangeStartsOver(t *testing.T) {
 	c := New(64)
 	if err := c.Update(1, near(1), RTTMax, unused(t)); err != nil || c.Resets() != 0 {
 		t.Fatalf("Update: %v, %d resets", err, c.Resets())
@@ -215,6 +206,6 @@ func TestEstimateOutOfRangeBeginsAnew(t *testing.T) {
 		t.Errorf("%d resets, at %+v", c.Resets(), c.Coordinate())
 	}
 	if c.adjust != [adjustWindow]float64{} {
-		t.Errorf("the adjustment remembers: %v", c.adjust)
+		t.Errorf("the adjustment is still %v", c.adjust)
 	}
 }
