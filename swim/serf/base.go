@@ -9,21 +9,21 @@ import (
 	"serf/wire"
 )
 
-// Base is what all members of a cluster know that has run for long: see swim.Base. They joined one
-// after the other, and nothing else ever happened; where they are, in round-trip times, each has to
-// find out.
+// Base is what all members know of a cluster that has run for long: see swim.Base. They joined one
+// after the other, and nothing has happened since. Coordinates aren't part of it: each node has to
+// find out where it is.
 //
-// A Base doesn't change. It may be used by several goroutines at once.
+// A Base doesn't change. Several goroutines may use it at once.
 type Base struct {
 	swim  *swim.Base
 	table table
-	times *paged.Encoded // status times, of table.recs
-	clock lamport.Time   // of the members
+	times *paged.Encoded // the status times of table.recs
+	clock lamport.Time   // the members' clock
 }
 
-// NewBase returns a base whose members, all alive since now, would begin with these configurations:
-// what they say of themselves counts. Their IDs are 1, 2 and so on, in this order. The
-// configurations are borrowed; the error joins those of all members.
+// NewBase returns a base of members with these configurations, all alive since now: what they say
+// about themselves counts. Their IDs are 1, 2 and so on, in this order. The configurations are
+// borrowed; the error joins those of all members.
 //
 //	base, err := serf.NewBase(now, configs)
 //	roster := base.NewRoster()             // one a goroutine
@@ -53,10 +53,9 @@ func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 	}
 	b.table.recs.Seal()
 	b.times = paged.Encode(&b.table.recs, func(buf []byte, page int) []byte {
-		first := swim.MemberID(page * paged.PageLen)
-		for i, r := range b.table.recs.Page(page) {
+		for id, r := range b.table.page(page) {
 			if r.known() {
-				buf = wire.AppendStatusLTime(buf, below.Name(first+swim.MemberID(i)), uint64(r.joinTime()))
+				buf = wire.AppendStatusLTime(buf, below.Name(id), uint64(r.joinTime()))
 			}
 		}
 		return buf
@@ -67,11 +66,11 @@ func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 // Len is the number of members.
 func (b *Base) Len() int { return b.swim.Len() }
 
-// NewRoster returns a roster for nodes that begin with b, all of one goroutine. The IDs of the
-// members are the same in each.
+// NewRoster returns a roster for the nodes of one goroutine that start with b. Every member has the
+// same ID in each.
 func (b *Base) NewRoster() *swim.Roster { return b.swim.NewRoster() }
 
-// membership is the part of the layer below; nil of no base.
+// membership is the base of the layer below; nil without a base.
 func (b *Base) membership() *swim.Base {
 	if b == nil {
 		return nil
@@ -79,7 +78,7 @@ func (b *Base) membership() *swim.Base {
 	return b.swim
 }
 
-// identity is what a member with this configuration says of itself.
+// identity is what a member with this configuration says about itself.
 func (c *Config) identity() (swim.Identity, error) {
 	meta, err := encodeTags(c.protocol(), c.Tags)
 	who := swim.Identity{Name: c.Name, Addr: c.Addr, Meta: meta, Versions: c.Versions}
@@ -87,7 +86,7 @@ func (c *Config) identity() (swim.Identity, error) {
 	return who, err
 }
 
-// startWarm takes over what the base knows at this layer.
+// startWarm starts with what the base knows at this layer.
 func (n *Node) startWarm() {
 	b := n.cfg.Warm
 	t := &b.table
@@ -98,7 +97,7 @@ func (n *Node) startWarm() {
 	n.journal.wroteMember = b.clock - 1
 }
 
-// find tells which pages of the base's status times a piece of a message is, if it is their very
+// find says which pages of the base's status times a piece of a message is, if it is the same
 // memory.
 func (b *Base) find(piece []byte) (from, to int, ok bool) {
 	if b == nil {
@@ -107,13 +106,13 @@ func (b *Base) find(piece []byte) (from, to int, ok bool) {
 	return b.times.Find(piece)
 }
 
-// inPages is how many members there are in pages from to to-1.
+// inPages is the number of members in pages from to to-1.
 func (b *Base) inPages(from, to int) int {
 	first := max(from*paged.PageLen, 1) // nobody has ID 0
 	return min(to*paged.PageLen, b.table.recs.Len()) - first
 }
 
-// inPiece is how many there are in a piece that is some of the base's pages, or 0.
+// inPiece is the number of members in a piece that is some of the base's pages, 0 for other pieces.
 func (b *Base) inPiece(piece []byte) int {
 	from, to, ok := b.find(piece)
 	if !ok {

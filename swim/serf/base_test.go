@@ -144,8 +144,8 @@ func TestOrderIsNotKeptForMembersThatComeAndGo(t *testing.T) {
 	}
 }
 
-// A state in pieces, most of which the receiver has itself and doesn't look at, does the same as one
-// that it has to read.
+// A state in pieces, most of which the receiver has itself and doesn't look at, does the same as
+// one that it has to read.
 func TestStateInPiecesDoesWhatAFlatOneDoes(t *testing.T) {
 	const members = 100
 	base := warmBase(t, members)

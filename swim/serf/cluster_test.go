@@ -11,9 +11,9 @@ import (
 	"serf/swim"
 )
 
-// cluster runs some nodes in one virtual time. Packets take a millisecond, streams no
-// time at all. For "always" and "eventually" among many there is netsim; this is for
-// stories in which a few nodes of this package understand each other.
+// cluster runs some nodes in one virtual time. Packets take a millisecond, streams no time at all.
+// For "always" and "eventually" among many there is netsim; this is for stories in which a few
+// nodes of this package understand each other.
 type cluster struct {
 	t       *testing.T
 	now     swim.Time

@@ -99,7 +99,8 @@ func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
 	tn.want("only the last state counts", "event reap b")
 }
 
-// The node stands still while an event is held back, for so long that the member is due to be forgotten.
+// The node stands still while an event is held back, for so long that the member is due to be
+// forgotten.
 func TestReapedMembersAreNamedAfterAStandstill(t *testing.T) {
 	tn := converseWith(t, coalescing, "b", "c")
 	tn.fails("b", "c", 1)

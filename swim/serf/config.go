@@ -167,12 +167,7 @@ func (c *Config) Validate() error {
 // CheckEventSize returns a *SizeError if a user event is too large. size is that of name plus
 // payload, or of the encoded event, in bytes.
 func (c *Config) CheckEventSize(size int) error {
-	if size > c.EventSizeMax {
-		return &SizeError{
-			What: "user event", Size: size, Limit: c.EventSizeMax, Setting: "user_event_size_limit",
-		}
-	}
-	return nil
+	return limitSize("user event", size, c.EventSizeMax, "user_event_size_limit")
 }
 
 // protocol is the Serf protocol to speak.

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A newcomer whose name is taken gives way, however few the others are, and whether they hear what it asks
-// from itself or through each other: packets overtake each other, and one in ten gets lost. Once in a
-// hundred all may be lost by which it finds out that the other one is there.
+// A newcomer whose name is taken gives way, however few the others are, and whether they hear what
+// it asks from itself or through each other: packets overtake each other, and one in ten gets lost.
+// Once in a hundred all may be lost by which it finds out that the other one is there.
 func TestNewcomerOfATakenNameGivesWay(t *testing.T) {
 	rounds := 20
 	if *long {
@@ -38,7 +38,8 @@ func TestNewcomerOfATakenNameGivesWay(t *testing.T) {
 	}
 }
 
-// contested is a cluster of so many members, "a" and others, on a bad network, into which another "a" comes.
+// contested is a cluster of so many members, "a" and others, on a bad network, into which another
+// "a" comes.
 func contested(t *testing.T, members, round int, set func(*Config)) *cluster {
 	rng := rand.New(rand.NewPCG(uint64(members), uint64(round)))
 	names := make([]string, members)

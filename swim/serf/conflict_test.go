@@ -156,8 +156,9 @@ func vote(name string, addr netip.AddrPort, flags uint32) func(*wire.Query) {
 // unhurried takes its time until a member that doesn't answer at its old address has moved.
 func unhurried(c *Config) { c.ProbeTimeout = 100 * time.Hour }
 
-// Who claims the name of a member asks from an address that isn't a member's. It is answered by whoever has
-// heard it, a few times; so that nobody can have this node send to any address at will (F4).
+// Who claims the name of a member asks from an address that isn't a member's. It is answered by
+// whoever has heard it, a few times; so that nobody can have this node send to any address at will
+// (F4).
 func TestRivalOfAMemberIsAnswered(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
 	tn := converseWith(t, unhurried, "b", "c")
@@ -256,7 +257,8 @@ func TestRivalsOfAForgottenMemberAreForgotten(t *testing.T) {
 	tn.wantIdle("nobody claims the name of d")
 }
 
-// A query that came through others is answered when the asker repeats it itself: it shows where it is.
+// A query that came through others is answered when the asker repeats it itself: it shows where it
+// is.
 func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	stranger := netip.MustParseAddrPort("10.9.9.9:7946")
 	tn := converse(t, "b", "c")
@@ -280,7 +282,8 @@ func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	tn.wantIdle("once, and not through others")
 }
 
-// TestRivalsAnswerEachOther: the two whom a vote is about have no say in it, but one each about their age.
+// TestRivalsAnswerEachOther: the two whom a vote is about have no say in it, but one each about
+// their age.
 func TestRivalsAnswerEachOther(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
 	answer := func(m wire.ConflictAnswer) string { return x.String() + ": answer " + string(m.Append(nil)) + " id 3" }

@@ -12,8 +12,8 @@ import (
 	"serf/wire"
 )
 
-// conversation is one node "a" under test, fed by hand. What this layer does is collected as
-// lines such as
+// conversation is one node "a" under test, fed by hand. What this layer does is collected as lines
+// such as
 //
 //	says leave b@5 prune   gossip, once however often it is repeated
 //	b: answer q 7          a message straight to b, or a relay through b
@@ -22,8 +22,8 @@ import (
 //	event join b           an event
 //	line alive: b ...      a line for the snapshot, if tn.journal is set
 //
-// and claimed by want. What the membership below does isn't shown. Others are called by
-// one-letter names with the address 10.0.0.letter.
+// and claimed by want. What the membership below does isn't shown. Others are called by one-letter
+// names with the address 10.0.0.letter.
 type conversation struct {
 	t       *testing.T
 	n       *Node

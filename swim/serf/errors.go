@@ -44,6 +44,14 @@ type SizeError struct {
 	Setting     string // the limit's key in agent configuration; "" if it can't be set
 }
 
+// limitSize returns a *SizeError if size, in bytes, exceeds a limit that can be set.
+func limitSize(what string, size, limit int, setting string) error {
+	if size <= limit {
+		return nil
+	}
+	return &SizeError{What: what, Size: size, Limit: limit, Setting: setting}
+}
+
 func (e *SizeError) Error() string {
 	if e.Size == 0 {
 		return fmt.Sprintf("%s: empty, 1 to %d bytes are allowed", e.What, e.Limit)

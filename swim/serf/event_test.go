@@ -29,8 +29,8 @@ func TestUserEventIsDeliveredHereAndTold(t *testing.T) {
 	tn.wantIdle("our own comes back")
 }
 
-// TestEventsEchoInAcks: who missed what was gossiped within a second finds it in the packets that it gets
-// in any case.
+// TestEventsEchoInAcks: who missed what was gossiped within a second finds it in the packets that
+// it gets in any case.
 func TestEventsEchoInAcks(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", userEventMsg("deploy", "v1", 1))

@@ -10,7 +10,8 @@ import (
 	"serf/swim"
 )
 
-// A node without others fires ten events a second for a day: it keeps no more of them than its window. F18.
+// A node without others fires ten events a second for a day: it keeps no more of them than its
+// window. F18.
 func TestAloneForADayMemoryIsFlat(t *testing.T) {
 	c := testConfig("a")
 	var out swim.Output
@@ -42,8 +43,8 @@ func TestAloneForADayMemoryIsFlat(t *testing.T) {
 
 var long = flag.Bool("long", false, "give the tests of failures their full size; each takes a minute")
 
-// New names come, leave and are never seen again: the table holds the living and the tombstones, and
-// the memory of the others is used again. F19.
+// New names come, leave and are never seen again: the table holds the living and the tombstones,
+// and the memory of the others is used again. F19.
 func TestStrangersThatLeaveAreForgotten(t *testing.T) {
 	const perSecond = 1000
 	strangers := 200_000

@@ -15,8 +15,9 @@ func sixOf(name string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xfd, 15: name[0]}), 7946)
 }
 
-// startFamilies starts a node for each letter: those of four have IPv4 alone, those of six IPv6, and those of both
-// and bothSix have both, and tell their IPv4 or IPv6 address. All join the first that has both.
+// startFamilies starts a node for each letter: those of four have IPv4 alone, those of six IPv6,
+// and those of both and bothSix have both, and tell their IPv4 or IPv6 address. All join the first
+// that has both.
 func startFamilies(t *testing.T, four, six, both, bothSix string) *cluster {
 	c := &cluster{t: t, now: swim.Time(time.Hour), nodes: map[netip.AddrPort]*clusterNode{}}
 	start := func(names string, f swim.Families, told func(string) netip.AddrPort, alt func(string) netip.AddrPort) {
@@ -61,8 +62,8 @@ var familyCases = []struct{ four, six, both, bothSix string }{
 	{"abcdefgh", "ijklmnop", "", "q"},
 }
 
-// Members that have IPv4 alone and such that have IPv6 alone are in one cluster, as long as some have both. Nobody
-// takes another for failed that lives, and who dies is known to have failed.
+// Members that have IPv4 alone and such that have IPv6 alone are in one cluster, as long as some
+// have both. Nobody takes another for failed that lives, and who dies is known to have failed.
 func TestFamiliesInOneCluster(t *testing.T) {
 	for _, tt := range familyCases {
 		c := startFamilies(t, tt.four, tt.six, tt.both, tt.bothSix)
@@ -87,7 +88,8 @@ func placeOf(c *cluster, name string) netip.AddrPort {
 	return c.order[i].addr
 }
 
-// Who has heard a query has its answer heard. A query that gossip misses isn't repeated across families.
+// Who has heard a query has its answer heard. A query that gossip misses isn't repeated across
+// families.
 func TestEventsAndQueriesCrossFamilies(t *testing.T) {
 	for _, tt := range familyCases {
 		c := startFamilies(t, tt.four, tt.six, tt.both, tt.bothSix)
@@ -127,7 +129,8 @@ func TestEventsAndQueriesCrossFamilies(t *testing.T) {
 	}
 }
 
-// When the last one that joined them is gone, those of the other family are taken for failed in time.
+// When the last one that joined them is gone, those of the other family are taken for failed in
+// time.
 func TestFamiliesFallApart(t *testing.T) {
 	c := startFamilies(t, "ab", "de", "", "g")
 	c.stop(c.nodes[sixOf("g")])

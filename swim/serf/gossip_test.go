@@ -75,8 +75,8 @@ func TestDuplicatesAllocateNothing(t *testing.T) {
 	}
 }
 
-// FuzzMessage feeds arbitrary bytes, as a message and as a state: nothing panics,
-// and the table stays consistent.
+// FuzzMessage feeds arbitrary bytes, as a message and as a state: nothing panics, and the table
+// stays consistent.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range [][]byte{
 		joinIntent("b", 4), leaveIntent("a", 4), pruneIntent("c", 1<<40), userEventMsg("x", "y", 3),

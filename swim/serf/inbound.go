@@ -305,11 +305,9 @@ func (n *Node) sendReply(
 	now swim.Time, q *inboundQuery, m *wire.QueryResponse, out *swim.Output,
 ) ([]byte, error) {
 	msg := m.Append(nil)
-	if len(msg) > n.cfg.QueryResponseSizeMax {
-		return nil, &SizeError{
-			What: "answer", Size: len(msg),
-			Limit: n.cfg.QueryResponseSizeMax, Setting: "query_response_size_limit",
-		}
+	limit := n.cfg.QueryResponseSizeMax
+	if err := limitSize("answer", len(msg), limit, "query_response_size_limit"); err != nil {
+		return nil, err
 	}
 	if q.own {
 		n.applyResponse(now, m, out)

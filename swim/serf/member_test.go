@@ -390,8 +390,8 @@ func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
 	tn.want("two later", "says leave b@3 prune")
 }
 
-// Two places force one member to leave at one time, one of them to remove it: in whichever order members
-// hear of the two, it is removed.
+// Two places force one member to leave at one time, one of them to remove it: in whichever order
+// members hear of the two, it is removed.
 func TestPruneWinsATie(t *testing.T) {
 	for name, intents := range map[string][][]byte{
 		"prune last":  {leaveIntent("b", 5), pruneIntent("b", 5)},

@@ -17,9 +17,9 @@ import (
 	"serf/wire"
 )
 
-// TestNodeHoldsItsInvariants feeds a Serf node, encrypted or not, whatever its peers, time and its own
-// program can do to it, sound or mutilated, and looks at what it tells after each step. A twin gets the
-// same: both must do the same.
+// TestNodeHoldsItsInvariants feeds a Serf node, encrypted or not, whatever its peers, time and its
+// own program can do to it, sound or mutilated, and looks at what it tells after each step. A twin
+// gets the same: both must do the same.
 func TestNodeHoldsItsInvariants(t *testing.T) { rapid.Check(t, holdInvariants) }
 
 // FuzzNode is the same with choices that the fuzzer makes.

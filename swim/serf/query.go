@@ -144,10 +144,8 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		RelayFactor: p.RelayFactor, Flags: wire.QueryWantAck | wire.QueryExtended,
 	}
 	msg := m.Append(nil)
-	if len(msg) > n.cfg.QuerySizeMax {
-		return 0, &SizeError{
-			What: "query", Size: len(msg), Limit: n.cfg.QuerySizeMax, Setting: "query_size_limit",
-		}
+	if err := limitSize("query", len(msg), n.cfg.QuerySizeMax, "query_size_limit"); err != nil {
+		return 0, err
 	}
 	q := &query{
 		op: n.newOp(), time: n.queryClock.Next(), id: m.ID, name: p.Name,

@@ -194,7 +194,8 @@ func TestRejoinEndsWithALeave(t *testing.T) {
 	}
 }
 
-// A snapshot says of those who failed that they may be back, and where; of those who left it doesn't.
+// A snapshot says of those who failed that they may be back, and where; of those who left it
+// doesn't.
 func TestJournalOfFailedMembers(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.journal = true
@@ -210,8 +211,9 @@ func TestJournalOfFailedMembers(t *testing.T) {
 	}
 }
 
-// TestPreviousAddressOfAnotherIsTriedOnce: who answers there has another name and tells another address. It may be a
-// second address of a member that is known, and nobody else will ever be found there.
+// TestPreviousAddressOfAnotherIsTriedOnce: who answers there has another name and tells another
+// address. It may be a second address of a member that is known, and nobody else will ever be found
+// there.
 func TestPreviousAddressOfAnotherIsTriedOnce(t *testing.T) {
 	tn := returning(t, "b", "c")
 	tn.member("b", alive("b", 1)) // and b answers at c's address, too

@@ -11,9 +11,9 @@ import (
 	"serf/wire"
 )
 
-// Members that start together tell each other who they are: each hears an intent and an alive message
-// of each. A simulation of n members pays n times n times what one keeps of another, so that is
-// measured, with the roster's share left out: while all waits to be gossiped, and after.
+// Members that start together tell each other who they are: each hears an intent and an alive
+// message of each. A simulation of n members pays n times n times what one keeps of another, so
+// that is measured, with the roster's share left out: while all waits to be gossiped, and after.
 func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 	const (
 		nodes, members = 32, 1000

@@ -6,7 +6,6 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
-	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
@@ -35,10 +34,9 @@ func (n *Node) state() *wire.Rope {
 			p += run
 			continue
 		}
-		first := swim.MemberID(p * paged.PageLen)
-		for i, r := range n.table.recs.Page(p) {
+		for id, r := range n.table.page(p) {
 			if r.known() {
-				w.StatusLTime(n.roster.Name(first+swim.MemberID(i)), uint64(r.joinTime()))
+				w.StatusLTime(n.roster.Name(id), uint64(r.joinTime()))
 			}
 		}
 		p++

@@ -10,8 +10,9 @@ import (
 	"serf/swim"
 )
 
-// steady is a cluster in which nothing happens, in the simplest simulator there can be: time goes in
-// steps of a millisecond, packets take one and streams none. What it costs is nearly all the nodes' own.
+// steady is a cluster in which nothing happens, in the simplest simulator there can be: time goes
+// in steps of a millisecond, packets take one and streams none. What it costs is nearly all the
+// nodes' own.
 type steady struct {
 	nodes  []*Node
 	out    swim.Output
@@ -140,7 +141,8 @@ func (s *steady) exchange(i int, o *swim.StreamOut) {
 	s.flush(i)
 }
 
-// BenchmarkSteadyState is the price of nodes in a cluster in which nothing happens, in member-seconds.
+// BenchmarkSteadyState is the price of nodes in a cluster in which nothing happens, in
+// member-seconds.
 func BenchmarkSteadyState(b *testing.B) {
 	for _, members := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {

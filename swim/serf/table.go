@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -129,6 +130,17 @@ func (t *table) own(yield func(swim.MemberID, record) bool) {
 		if t.recs.Shares(p) {
 			continue
 		}
+		for id, r := range t.page(p) {
+			if !yield(id, r) {
+				return
+			}
+		}
+	}
+}
+
+// page yields the records of one page.
+func (t *table) page(p int) iter.Seq2[swim.MemberID, record] {
+	return func(yield func(swim.MemberID, record) bool) {
 		for i, r := range t.recs.Page(p) {
 			if !yield(swim.MemberID(p*paged.PageLen+i), r) {
 				return
