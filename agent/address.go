@@ -12,25 +12,25 @@ import (
 // DefaultPort is where members listen unless they are told otherwise.
 const DefaultPort = 7946
 
-// AddressSpec is what a user says about this member's address. ResolveNames turns names of hosts
-// into addresses.
+// AddressSpec is the address of this member as a user configures it. ResolveNames replaces host
+// names in it.
 type AddressSpec struct {
 	Bind      string // IP, IP:port, [v6]:port or :port; empty for any address
 	Interface string // whose address to bind to, or that must have Bind; empty for any
 	Advertise string // as Bind; empty for the address bound
 }
 
-// Addresses are what an AddressSpec comes to on one host.
+// Addresses are the addresses of an AddressSpec on one host.
 type Addresses struct {
 	Bind      netip.AddrPort // to listen on; may be the unspecified address
-	Advertise netip.AddrPort // to tell the others; its port is 0 if that of Bind is
-	// Reason says how Advertise (or Bind, on an interface) was picked; empty if the user named it.
+	Advertise netip.AddrPort // to advertise; port 0 if that of Bind is 0
+	// Reason says how Advertise (or Bind, on an interface) was chosen; empty if the user named it.
 	Reason string
-	// Interface has the address to tell, if that was picked while Bind leaves it open.
+	// Interface is the one that Advertise was chosen from because Bind leaves the address open.
 	Interface string
 }
 
-// NetInterface is what choosing an address needs to know of a network interface.
+// NetInterface describes a network interface, as far as choosing an address needs it.
 type NetInterface struct {
 	Name  string
 	Up    bool
@@ -82,11 +82,11 @@ func (i *NetInterface) has(ip netip.Addr) bool {
 	return false
 }
 
-// ChooseAddresses decides where to listen and what to tell the others. Where Bind leaves the
-// address open, the others are told a private one if there is any, else a public one, else a
-// loopback one. IPv4 goes before IPv6, unless Bind is [::]. Interfaces lists those of this host,
-// see NetInterfaces. It is called only if the choice depends on it: some systems don't let
-// everybody list them.
+// ChooseAddresses decides where to listen and which address to advertise. Where Bind leaves the
+// address open, that is a private address if there is one, else a public one, else a loopback one.
+// IPv4 goes before IPv6, unless Bind is [::]. interfaces lists those of this host, see
+// NetInterfaces; it is called only if the choice depends on it, because some systems don't let
+// every user list them.
 func ChooseAddresses(
 	spec AddressSpec, interfaces func() ([]NetInterface, error),
 ) (Addresses, error) {
@@ -169,7 +169,7 @@ func findInterface(name string, interfaces []NetInterface) (NetInterface, error)
 		strings.Join(names, ", "))
 }
 
-// advertise sets what to tell the others. Without a port it is that of Bind.
+// advertise sets the address to advertise. The default port is that of Bind.
 func (a *Addresses) advertise(text string) error {
 	addr, err := ParseAddress(text, a.Bind.Port())
 	if err != nil {
@@ -182,7 +182,7 @@ func (a *Addresses) advertise(text string) error {
 	return a.checkAdvertised("advertise")
 }
 
-// checkAdvertised refuses what would send the others nowhere, or to themselves.
+// checkAdvertised refuses addresses that would send the others nowhere, or to themselves.
 func (a *Addresses) checkAdvertised(option string) error {
 	ip := a.Advertise.Addr()
 	reason := ""
@@ -220,7 +220,8 @@ func ParseAddress(text string, defaultPort uint16) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
 
-// splitPort takes host, host:port, :port, v6, [v6] and [v6]:port apart. host has no brackets.
+// splitPort splits host, host:port, :port, v6, [v6] and [v6]:port into host, without brackets, and
+// port.
 func splitPort(text string, defaultPort uint16) (host string, port uint16, err error) {
 	if inner, ok := strings.CutPrefix(text, "["); ok {
 		if inner, ok := strings.CutSuffix(inner, "]"); ok {
@@ -247,7 +248,7 @@ func nonEmpty(text, host string) error {
 	return nil
 }
 
-// class of an address, for choosing what to tell the others.
+// class is the kind of an address, for choosing which one to advertise.
 type class uint8
 
 const (
@@ -260,7 +261,7 @@ const (
 	loopback6
 )
 
-// The most welcome first. Whoever binds to [::] gets an IPv6 address if there is one.
+// In order of preference. A member bound to [::] advertises an IPv6 address if there is one.
 var (
 	fourFirst = []class{private4, public4, private6, public6, loopback4, loopback6}
 	sixFirst  = []class{private6, public6, private4, public4, loopback6, loopback4}
@@ -275,8 +276,8 @@ var classNames = [...]string{
 	loopback6: "loopback address, which only this host can reach",
 }
 
-// pickAddress returns the most welcome address of the interfaces that are up, the first among
-// equals, the interface that has it, and why it was taken.
+// pickAddress returns the preferred address of the interfaces that are up, the first among equals,
+// with the name of its interface and the reason for the choice.
 func pickAddress(
 	interfaces []NetInterface, six bool,
 ) (ip netip.Addr, name, reason string, ok bool) {
@@ -333,8 +334,8 @@ func classify(ip netip.Addr) class {
 // carrierNAT is shared address space (RFC 6598); cloud networks use it as private.
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
-// IsPublic tells whether ip can be reached from the internet: it is in none of the ranges for
-// special purposes of RFC 6890.
+// IsPublic reports whether ip can be reached from the internet: it is in none of the
+// special-purpose ranges of RFC 6890.
 func IsPublic(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, p := range special {

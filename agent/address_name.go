@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// ResolveNames looks up host names in what a user says about this member's address. The result has
-// addresses only. reason says what a name came to; empty if there was none. A name stands for its
-// first IPv4 address, or, without one or beside an IPv6 address to bind to, its first IPv6 address.
+// ResolveNames replaces the host names in an address spec by addresses. reason says what the names
+// resolved to; empty if there were none. A name stands for its first IPv4 address; without one, or
+// when the address to bind to is IPv6, for its first IPv6 address.
 func ResolveNames(
 	ctx context.Context, r Resolver, spec AddressSpec,
 ) (resolved AddressSpec, reason string, err error) {
@@ -24,7 +24,7 @@ func ResolveNames(
 		if !ok {
 			return nil
 		}
-		found, err := l.resolveHost(ctx, host, 1) // any port: what matters is the address
+		found, err := l.resolveHost(ctx, host, 1) // only the address counts, so any port will do
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -44,7 +44,7 @@ func ResolveNames(
 	return resolved, strings.Join(reasons, ", "), nil
 }
 
-// hostName takes name or name:port apart. ok is false for all else, be it an address or a mistake.
+// hostName splits name or name:port. ok is false for anything else, be it an address or a mistake.
 func hostName(text string) (host, port string, ok bool) {
 	host, port, _ = strings.Cut(text, ":")
 	if host == "" || strings.ContainsAny(text, "[]%/ ") || strings.Contains(port, ":") {

@@ -2,8 +2,9 @@ package agent
 
 import "sync"
 
-// Backlog is a subscription for those who have many: it takes memory for the events that wait, and
-// none for those that might. Nobody waits for its reader; when too many wait it is cut off.
+// Backlog is a subscription for programs that need many: its memory grows with the events that
+// wait, not with those that might. Nothing waits for its reader; it is cut off when too many events
+// wait.
 type Backlog struct {
 	filter func(Event) bool
 	most   int
@@ -16,7 +17,7 @@ type Backlog struct {
 	err    error
 }
 
-// SubscribeBacklog is Subscribe for a Backlog in which most events at the most may wait.
+// SubscribeBacklog is Subscribe with a Backlog, in which at most `most` events may wait.
 func (a *Agent) SubscribeBacklog(most int, filter func(Event) bool) *Backlog {
 	b := &Backlog{
 		filter: filter, most: min(max(most, 1), subscriptionMax),
@@ -26,8 +27,8 @@ func (a *Agent) SubscribeBacklog(most int, filter func(Event) bool) *Backlog {
 	return b
 }
 
-// Next waits for the next event. It returns false when those before the end have been taken. One
-// goroutine may call it at a time.
+// Next waits for the next event. It returns false once the backlog has ended and all events have
+// been read. One goroutine at a time may call it.
 func (b *Backlog) Next() (Event, bool) {
 	for {
 		e, ok, ended := b.take()
@@ -68,8 +69,8 @@ func (b *Backlog) Err() error {
 	return b.err
 }
 
-// Close ends the backlog. What waits may still be read, and should be: it counts until then. Close
-// may be called at any time, again too.
+// Close ends the backlog. Events that wait may still be read, and should be: they count against the
+// limit of all backlogs until then. Close may be called at any time, and more than once.
 func (b *Backlog) Close() {
 	b.end(nil)
 	b.owner.remove(b)
@@ -81,9 +82,9 @@ func (b *Backlog) offer(e Event) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {
-		return true // somebody closes it at this moment
+		return true // it is being closed
 	}
-	// At the limit of all, who keeps up isn't cut off.
+	// At the limit of all backlogs, readers that keep up aren't cut off.
 	if n := len(b.events); n >= b.most || n > 0 && b.owner.queued.Load() >= backlogsMax {
 		b.endLocked(ErrSlow)
 		return false

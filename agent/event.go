@@ -7,8 +7,8 @@ import (
 	"serf/swim/serf"
 )
 
-// Event is news for whoever embeds the agent: a [MemberEvent], [UserEvent] or
-// [QueryEvent]. An event owns its memory; it may be kept and shared, but not changed.
+// Event is something that happened in the cluster: a [MemberEvent], [UserEvent] or [QueryEvent]. An
+// event owns its memory: it may be kept and shared, but not changed.
 type Event interface {
 	// String is the event as log lines have it: "member-join", "user-event: NAME", "query: NAME".
 	String() string
@@ -16,7 +16,7 @@ type Event interface {
 	event() // sealed
 }
 
-// What MemberEvent.Type may be.
+// The values of MemberEvent.Type.
 const (
 	MemberJoin   = eventfilter.MemberJoin
 	MemberLeave  = eventfilter.MemberLeave
@@ -25,12 +25,12 @@ const (
 	MemberReap   = eventfilter.MemberReap
 )
 
-// MemberEvent tells that the same thing happened to one or more members.
+// MemberEvent says that the same thing happened to one or more members.
 type MemberEvent struct {
 	Type    string // MemberJoin and so on
 	Members []serf.Member
-	// Restarted comes with MemberUpdate: the members have been started anew, or are at another
-	// address, so what was set up with them before holds no more.
+	// Restarted is set with MemberUpdate if the members restarted or changed their address: what
+	// was set up with them before is gone.
 	Restarted bool
 }
 
@@ -39,18 +39,18 @@ type UserEvent struct {
 	LTime    uint64
 	Name     string
 	Payload  []byte
-	Coalesce bool // of several with one name only the newest need be acted on
+	Coalesce bool // of several with this name, only the newest matters
 }
 
-// QueryEvent is a question from a member. It may be answered once, with
-// [Agent.Respond], until Deadline.
+// QueryEvent is a query from a member. It may be answered once, with [Agent.Respond], until
+// Deadline.
 type QueryEvent struct {
-	ID       uint64 // of this agent alone: what Respond wants
+	ID       uint64 // for Respond; unique within this agent
 	LTime    uint64
 	Name     string
 	Payload  []byte
 	Deadline time.Time
-	From     string // who asks; empty if it isn't known here
+	From     string // the member that asks; empty if unknown here
 }
 
 func (e MemberEvent) String() string { return e.Type }

@@ -9,30 +9,29 @@ import (
 
 // Journal keeps the lines of the snapshot.
 type Journal interface {
-	// Append is given one line, newline included, on the loop: it must return at once and copy what
+	// Append is given one line, with its newline, on the loop. It must return at once and copy what
 	// it keeps.
 	Append(line []byte)
-	// Notify is called once, before the first line. From then on f is to be told, from any
-	// goroutine, how many lines so far have been taken care of: those that a killed process leaves
-	// behind.
+	// Notify is called once, before the first line. From then on the journal calls f, from any
+	// goroutine, with the number of lines so far that would survive if the process were killed.
 	Notify(f func(lines uint64))
 }
 
 const (
-	// holdTime is how long an event waits for the journal: a disk that hangs may make it be
-	// delivered twice, but not late.
+	// holdTime is how long an event waits for the journal: if the disk hangs, an event may be
+	// delivered again after a crash, but never late.
 	holdTime = 100 * time.Millisecond
-	// holdMax bounds the events that wait; beyond it the oldest doesn't any more.
+	// holdMax bounds the events that wait; beyond it the oldest is delivered.
 	holdMax = 4096
 )
 
-// hold is the user events and queries that wait until the journal has the times they came with. An
-// agent that is killed would else deliver once more, after its restart, what its handlers have
-// seen.
+// hold keeps user events and queries back until the journal has stored their Lamport times.
+// Otherwise an agent that is killed would deliver them again after its restart, although its
+// handlers have seen them.
 type hold struct {
 	events []heldEvent // oldest first
-	lines  uint64      // given to the journal
-	marked int         // of events, how many know their line
+	lines  uint64      // passed to the journal
+	marked int         // number of events whose line is known
 
 	written atomic.Uint64
 	wake    chan struct{} // capacity 1: written has grown
@@ -40,11 +39,11 @@ type hold struct {
 
 type heldEvent struct {
 	event Event
-	line  uint64 // to be written before
+	line  uint64 // the journal line that has to be stored first
 	until swim.Time
 }
 
-// init starts to listen to the journal.
+// init subscribes to the journal's progress.
 func (h *hold) init(j Journal) {
 	h.wake = make(chan struct{}, 1)
 	if j == nil {
@@ -59,7 +58,7 @@ func (h *hold) init(j Journal) {
 	})
 }
 
-// deliver publishes an event, or lets it wait for the journal.
+// deliver publishes an event, once the journal has its time.
 func (a *Agent) deliver(e Event) {
 	if a.conf.Journal == nil {
 		a.publish(e)
@@ -72,7 +71,7 @@ func (a *Agent) deliver(e Event) {
 	h.events = append(h.events, heldEvent{event: e, until: a.now().Add(holdTime)})
 }
 
-// journal hands a line on.
+// journal passes a line to the journal.
 func (a *Agent) journal(line []byte) {
 	if a.conf.Journal != nil {
 		a.loop.hold.lines++
@@ -80,14 +79,14 @@ func (a *Agent) journal(line []byte) {
 	}
 }
 
-// markHeld tells the events of a call which line they wait for: the last one of that call.
+// markHeld notes which line the events of a call wait for: the last one of that call.
 func (h *hold) markHeld() {
 	for ; h.marked < len(h.events); h.marked++ {
 		h.events[h.marked].line = h.lines
 	}
 }
 
-// releaseWritten delivers the events that needn't wait any more.
+// releaseWritten delivers the events that need not wait any longer.
 func (a *Agent) releaseWritten() {
 	h := &a.loop.hold
 	written, now := h.written.Load(), a.now()
@@ -109,7 +108,7 @@ func (a *Agent) release(n int) {
 	h.events, h.marked = h.events[:rest], max(h.marked-n, 0)
 }
 
-// deadline is when the oldest has waited long enough.
+// deadline is when the oldest event has waited long enough.
 func (h *hold) deadline() swim.Time {
 	if len(h.events) == 0 {
 		return swim.Never

@@ -9,14 +9,14 @@ import (
 	"serf/wire"
 )
 
-// How long after a failure the keyring is saved again: soon, as a file may be held open by somebody
-// for a moment, and then ever more seldom.
+// Pauses before another attempt to save the keyring: short at first, because another program may
+// hold the file open for a moment, then longer.
 const (
 	keyringPauseMin = time.Second
 	keyringPauseMax = time.Minute
 )
 
-// saveKeyring leaves the newest keys for the worker; older ones that it hasn't taken are replaced.
+// saveKeyring hands the newest keys to the worker, in place of older ones that it hasn't taken yet.
 func (a *Agent) saveKeyring() {
 	if a.loop.keyring == nil {
 		return
@@ -32,8 +32,7 @@ func (a *Agent) saveKeyring() {
 	a.loop.keyring <- s.Keys // room was made, and nobody else sends
 }
 
-// keyringWorker saves keys until the loop closes the channel, and those that couldn't be saved
-// again.
+// keyringWorker saves keys until the loop closes the channel, and retries what failed.
 func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 	var unsaved *wire.Keyring // nil if all is well
 	pause, retry := keyringPauseMin, (<-chan time.Time)(nil)
@@ -56,7 +55,8 @@ func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 	}
 }
 
-// trySave saves keys and tells the node, which answers who asked for them.
+// trySave saves keys and reports the outcome to the node, which answers the members that asked for
+// the change.
 func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	err := a.conf.KeyringChanged(keys.Keys())
 	if err != nil {
@@ -65,7 +65,7 @@ func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	} else if again {
 		a.log.Overf(slog.LevelInfo, "agent", "keyring", "the keyring is saved now")
 	}
-	// An agent that has stopped has nobody to answer any more.
+	// A stopped agent has nobody left to answer.
 	a.do(context.Background(),
 		func(now swim.Time) { a.loop.node.KeyringSaved(now, keys, err, &a.loop.out) })
 	return err == nil

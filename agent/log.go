@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// LevelTrace is the level of lines that are made only if somebody asks for them. The others are
-// slog's.
+// LevelTrace is the level of lines that are made only when somebody wants them. The other levels
+// are those of slog.
 const LevelTrace = slog.LevelDebug - 4
 
-// levels are the levels of lines and their names, the least important first.
+// levels lists the levels with their names, the lowest first.
 var levels = []struct {
 	level slog.Level
 	name  string
@@ -26,7 +26,7 @@ var levels = []struct {
 	{slog.LevelError, "ERR"},
 }
 
-// levelName is a level as lines have it: TRACE, DEBUG, INFO, WARN or ERR.
+// levelName is a level as log lines show it: TRACE, DEBUG, INFO, WARN or ERR.
 func levelName(level slog.Level) string {
 	name := levels[0].name
 	for _, l := range levels {
@@ -51,11 +51,11 @@ func ParseLevel(s string) (slog.Level, error) {
 const (
 	// logRing is how many lines a new monitor is given first, as clients of the RPC expect.
 	logRing = 512
-	// logLineMax cuts longer lines, in bytes: what others put into names must not flood the log.
+	// logLineMax cuts longer lines, in bytes: names chosen by others must not flood the log.
 	logLineMax = 4096
 	// logQueue is how many lines wait for a slow output; lines beyond are dropped and counted.
 	logQueue = 2048
-	// logWriteMax is from how many bytes on lines that wait aren't written together.
+	// logWriteMax bounds, in bytes, the lines that are written in one go.
 	logWriteMax = 64 << 10
 	// logCloseWait bounds how long Close waits for an output that takes nothing.
 	logCloseWait = 2 * time.Second
@@ -107,8 +107,8 @@ func (l *Log) SetLevel(level slog.Level) {
 // Enabled reports whether a line of this level goes anywhere.
 func (l *Log) Enabled(level slog.Level) bool { return l != nil && level >= l.lowest.Level() }
 
-// updateLowest computes lowest; l.mu is held. The ring keeps debug lines whatever the output's
-// level, for monitors to come; trace lines are only made when someone asks for them.
+// updateLowest computes lowest; l.mu is held. Debug lines are made at any level of the output, for
+// the ring and later monitors; trace lines only on demand.
 func (l *Log) updateLowest() {
 	lowest := slog.LevelDebug
 	for _, m := range l.monitors {
@@ -154,16 +154,16 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 	l.add(line)
 }
 
-// Repeatf adds a line about a condition that may come again and again: the first line with this key
-// is written, further ones are counted, and the count is written every 30 s for as long as there
-// are any.
+// Repeatf adds a line about a condition that may occur again and again: the first line with this
+// key is written, further ones are counted, and the count is written every 30 s while it grows.
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
 	l.repeat(level, component, repeatKey{text: key},
 		func() string { return fmt.Sprintf(format, args...) })
 }
 
-// Overf adds a line that says that what Repeatf told with this key is over. What was counted since
-// is told before it, not later, and when it comes again it is told at once.
+// Overf adds a line saying that the condition that Repeatf reported with this key is over.
+// Occurrences counted since the last line are written before it. If the condition comes back, that
+// is written at once.
 func (l *Log) Overf(level slog.Level, component, key, format string, args ...any) {
 	if l == nil {
 		return
@@ -224,8 +224,8 @@ func (l *Log) tellRepeats() {
 	l.repeats.timer = time.AfterFunc(repeatEvery, l.tellRepeats)
 }
 
-// makeLine words a line. Control characters are replaced: a name or payload of another member can't
-// forge a line or drive a terminal.
+// makeLine formats a line. Control characters are replaced: a name or payload of another member
+// can't forge a line or drive a terminal.
 func makeLine(now time.Time, level slog.Level, component, text string) Line {
 	b := make([]byte, 0, 64+len(text))
 	b = now.AppendFormat(b, "2006/01/02 15:04:05")
@@ -270,7 +270,7 @@ func (l *Log) add(line Line) {
 	}
 }
 
-// write is the goroutine that owns the output. An output that fails has nowhere to be reported.
+// write is the goroutine that owns the output. If the output fails there is nowhere to report it.
 func (l *Log) write(w io.Writer) {
 	defer close(l.done)
 	var b []byte

@@ -12,23 +12,23 @@ import (
 const monitorMax = 1 << 16
 
 // Monitor is a reader of the log. Nothing waits for it: lines that it has no room for are dropped
-// and counted, and a line of its own says so. One goroutine may call Next and Len at a time.
+// and counted, and a line of its own reports them. One goroutine at a time may call Next and Len.
 type Monitor struct {
 	log   *Log
 	level slog.Level // guarded by log.mu
-	slow  string     // what a line about dropped ones gives as the reason
+	slow  string     // why lines are dropped, for the line that reports them
 
-	backlog  []Line // lines from before, oldest first; the reader's
+	backlog  []Line // lines from before, oldest first; owned by the reader
 	c        chan Line
 	accepted uint64        // lines put into c; guarded by log.mu
 	dropped  atomic.Uint64 // lines that found no room, or were lost later
-	told     uint64        // those of dropped that the reader has been told of
-	since    int           // lines read since then
+	told     uint64        // the part of dropped that was reported
+	since    int           // lines read since that report
 }
 
-// Monitor starts a reader of the lines of level and above, whatever the output's level, which
-// begins with those that the log still has. capacity is how many lines may wait; slow says in the
-// log's words why more are dropped. Close it.
+// Monitor starts a reader of the lines of level and above, whatever the output's level, beginning
+// with those in the log's memory. At most capacity lines may wait; slow is the reason that the
+// report of dropped lines gives. Close it.
 func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
 	m := &Monitor{log: l, level: level, slow: slow,
 		c: make(chan Line, min(max(capacity, 1), monitorMax))}
@@ -53,8 +53,8 @@ func (l *Log) Monitor(level slog.Level, capacity int, slow string) *Monitor {
 	return m
 }
 
-// Next waits for the next line. It returns false when the monitor or the log was closed, and all
-// lines have been read.
+// Next waits for the next line. It returns false after Close, or the end of the log, once all lines
+// have been read.
 func (m *Monitor) Next() (Line, bool) {
 	if len(m.backlog) > 0 {
 		line := m.backlog[0]
@@ -62,8 +62,8 @@ func (m *Monitor) Next() (Line, bool) {
 		return line, true
 	}
 	m.backlog = nil
-	// Dropped lines are told of where they are missing, as far as possible, and once at a time:
-	// that line may get lost, too.
+	// Report dropped lines where they are missing, if possible, and not again before another line
+	// was read: the report itself may get lost.
 	dropped := m.Dropped()
 	if dropped > m.told && m.since > 0 && (len(m.c) == 0 || m.since > cap(m.c)) {
 		text := fmt.Sprintf("%d lines of the log were dropped: %s", dropped-m.told, m.slow)
@@ -75,7 +75,7 @@ func (m *Monitor) Next() (Line, bool) {
 	return line, ok
 }
 
-// Len is how many lines Next returns without waiting, at least.
+// Len is the number of lines, at least, that Next returns without waiting.
 func (m *Monitor) Len() int { return len(m.backlog) + len(m.c) }
 
 // offer gives m a line if it wants it and has room. The log's lock is held.

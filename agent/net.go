@@ -14,18 +14,18 @@ import (
 
 // Limits of the sockets.
 const (
-	// socketBuffer is what the kernel is asked to hold while the loop is busy: some 1,500 full
-	// packets, a second of a busy cluster of thousands.
+	// socketBuffer is the size asked of the kernel, in bytes, for packets that arrive while the
+	// loop is busy: some 1,500 full packets, or a second of traffic in a busy cluster of thousands.
 	socketBuffer = 2 << 20
-	// bindAttempts is how many ports are tried when any will do: the one that TCP got may be taken
-	// on UDP.
+	// bindAttempts is how many ports are tried when any will do: the port that TCP got may be taken
+	// for UDP.
 	bindAttempts = 16
-	// sendTimeout bounds how long one packet may wait for room in the kernel's buffer. Longer and
-	// it is dropped: UDP may lose packets, but the loop may not stall.
+	// sendTimeout bounds how long a packet may wait for room in the kernel's buffer before it is
+	// dropped: UDP may lose packets, but the loop must not stall.
 	sendTimeout = 20 * time.Millisecond
 )
 
-// network makes sockets. The operating system's is osNetwork; tests bring one in memory.
+// network opens sockets. The operating system's is osNetwork; tests have one in memory.
 type network interface {
 	// Listen opens both sockets at bind; they have the same port.
 	Listen(bind netip.AddrPort) (packetConn, streamListener, error)
@@ -50,7 +50,7 @@ type streamListener interface {
 	Close() error
 }
 
-// BindError says which address couldn't be taken and what can be done about it.
+// BindError is an address that couldn't be bound.
 type BindError struct {
 	Addr netip.AddrPort
 	Err  error
@@ -61,8 +61,8 @@ func (e *BindError) Error() string {
 	return fmt.Sprintf("bind %v: %s", e.Addr, ExplainBind(e.Err, "Config.Bind"))
 }
 
-// ExplainBind words why an address couldn't be bound, alike on all systems, and what can be done
-// about it with the option that names the address.
+// ExplainBind says why an address couldn't be bound, in the same words on all systems, and what can
+// be done about it with the option that sets the address.
 func ExplainBind(err error, option string) string {
 	switch {
 	case errors.Is(err, errAddrInUse):
@@ -122,16 +122,16 @@ func listenPair(bind netip.AddrPort) (packetConn, streamListener, error) {
 	return &udpSocket{conn: udp, sender: sender, local: bound}, tcp, nil
 }
 
-// askForRoom has the kernel hold as much as it is willing to, up to socketBuffer. Some make less of
-// what is too much, others refuse it.
+// askForRoom makes a kernel buffer as large as the system permits, up to socketBuffer. Some systems
+// cut a size that is too large, others refuse it.
 func askForRoom(set func(bytes int) error) {
-	const least = 32 << 10 // every system has more by itself
+	const least = 32 << 10 // every system's default is larger
 	for size := socketBuffer; size >= least && set(size) != nil; size /= 2 {
 	}
 }
 
-// PacketMax is less than UDP has room for on systems that have a limit of their own for what is
-// sent. On others the configuration's is the only one.
+// PacketMax is below UDP's limit on systems that have their own limit for packets sent. Elsewhere
+// only the configuration limits it.
 func (osNetwork) PacketMax() int { return packetMaxOf(runtime.GOOS) }
 
 func packetMaxOf(system string) int {
@@ -142,8 +142,8 @@ func packetMaxOf(system string) int {
 	return math.MaxInt
 }
 
-// family picks the sockets for an address: those of IPv6 serve IPv4 too if they aren't bound to one
-// address.
+// family is the suffix of the network names for an address. IPv6 sockets also serve IPv4 unless
+// they are bound to one address.
 func family(ip netip.Addr) string {
 	switch {
 	case ip.Is4():
@@ -186,7 +186,7 @@ func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
 func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
 func (s *udpSocket) Close() error              { return s.conn.Close() }
 
-// unmap gives an IPv4 address that came over an IPv6 socket its short form.
+// unmap returns an IPv4 address received on an IPv6 socket in its short form.
 func unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

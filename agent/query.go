@@ -15,17 +15,17 @@ import (
 // Further ones are dropped and counted.
 const queryAnswersMax = 8192
 
-// AnswerKind tells acks from responses.
+// AnswerKind distinguishes acks from responses.
 type AnswerKind uint8
 
 const (
-	// AnswerAck: the member got the query.
+	// AnswerAck says that the member got the query.
 	AnswerAck AnswerKind = iota
-	// AnswerResponse: the member answered, with a payload.
+	// AnswerResponse is an answer with a payload.
 	AnswerResponse
 )
 
-// String is "ack" or "response", as the RPC has it.
+// String is "ack" or "response", as in the RPC protocol.
 func (k AnswerKind) String() string {
 	if k == AnswerAck {
 		return "ack"
@@ -40,17 +40,17 @@ type Answer struct {
 	Payload []byte // of a response
 }
 
-// Query is a running query of this agent. There is nothing to close: it ends by itself.
+// Query is a running query of this agent. It ends by itself and needs no Close.
 type Query struct {
 	answers chan Answer
 	dropped atomic.Uint64
 }
 
-// Answers carries the answers as they come, and is closed when the query is over: at its deadline,
-// or when everyone asked has answered, or when the agent stops.
+// Answers delivers the answers as they arrive. The channel is closed when the query is over: at its
+// deadline, when all members asked have answered, or when the agent stops.
 func (q *Query) Answers() <-chan Answer { return q.answers }
 
-// Dropped is how many answers found no room because they weren't read.
+// Dropped is how many answers were lost because they weren't read in time.
 func (q *Query) Dropped() uint64 { return q.dropped.Load() }
 
 func (q *Query) offer(a Answer) {
@@ -61,7 +61,7 @@ func (q *Query) offer(a Answer) {
 	}
 }
 
-// Query asks the members that p selects. ctx bounds the start only.
+// Query asks the members that p selects. ctx bounds only the start.
 func (a *Agent) Query(ctx context.Context, p serf.QueryParams) (*Query, error) {
 	a.log.Debugf("agent", "Requesting query send: %s. Payload: %q", p.Name, p.Payload)
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
@@ -93,7 +93,7 @@ func (a *Agent) ask(ctx context.Context, f func(swim.Time) (swim.OpID, error)) (
 	return q, nil
 }
 
-// KeyReport is what the members said to a change of keys, or about theirs.
+// KeyReport sums up the members' answers to a key operation.
 type KeyReport struct {
 	Messages map[string]string // by member: what went wrong, or a remark
 	NumErr   int               // members that refused
@@ -103,7 +103,7 @@ type KeyReport struct {
 	Primary  map[string]int    // base64 key -> members that encrypt with it; ListKeys only
 }
 
-// Failure is nil if all members answered and none refused.
+// Failure is nil if all members answered and none failed.
 func (r *KeyReport) Failure() error {
 	switch {
 	case r.NumErr != 0:
@@ -114,23 +114,23 @@ func (r *KeyReport) Failure() error {
 	return nil
 }
 
-// InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid with
-// an error too, which then says how many failed.
+// InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid even
+// with an error, which then says how many members failed.
 func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
 	return a.keys(ctx, serf.InstallKey, key)
 }
 
-// UseKey makes an installed key the primary one on all members. As InstallKey.
+// UseKey makes an installed key the primary one on all members. See InstallKey for errors.
 func (a *Agent) UseKey(ctx context.Context, key []byte) (KeyReport, error) {
 	return a.keys(ctx, serf.UseKey, key)
 }
 
-// RemoveKey takes a key that isn't primary from all members. As InstallKey.
+// RemoveKey removes a key, which must not be primary, from all members. See InstallKey for errors.
 func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
 	return a.keys(ctx, serf.RemoveKey, key)
 }
 
-// ListKeys asks all members for their keys. As InstallKey.
+// ListKeys asks all members for their keys. See InstallKey for errors.
 func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
 	return a.keys(ctx, serf.ListKeys, nil)
 }
@@ -175,7 +175,7 @@ func (a *Agent) keys(ctx context.Context, c serf.KeyCommand, key []byte) (KeyRep
 	}
 }
 
-// concludeKeys logs what an operation on keys came to, and returns the error of it.
+// concludeKeys logs the outcome of a key operation and returns its error.
 func (a *Agent) concludeKeys(c serf.KeyCommand, r *KeyReport) error {
 	op := strings.TrimSuffix(string(c), "-key")
 	if names := r.InMemory(); len(names) > 0 {
@@ -188,8 +188,8 @@ func (a *Agent) concludeKeys(c serf.KeyCommand, r *KeyReport) error {
 	return err
 }
 
-// InMemory lists the members that did what was asked for as long as they run only: they have no
-// file for their keys.
+// InMemory lists the members that made the change only in memory, because they have no keyring
+// file.
 func (r *KeyReport) InMemory() (names []string) {
 	for name, message := range r.Messages { // order-free: sorted below
 		if message == serf.KeysInMemory {
@@ -200,8 +200,7 @@ func (r *KeyReport) InMemory() (names []string) {
 	return names
 }
 
-// noAnswer is what a report says of a member that didn't say anything: the change may have reached
-// it, or not.
+// noAnswer is the message about a member that didn't answer: the change may have reached it or not.
 const noAnswer = "no answer"
 
 // add counts one member's answer.

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// addressPoll is how often the agent looks whether this host still has its address: reading one
+	// addressPoll is how often the agent checks that this host still has its address. Reading one
 	// interface takes a tenth of a millisecond.
 	addressPoll = time.Second
-	// addressGrace is how long an interface that lost its address has to get another, before one of
-	// other interfaces is told: while a lease changes there is none.
+	// addressGrace is how long an interface may be without an address before another interface's is
+	// advertised: while a lease changes there is none.
 	addressGrace = 3 * time.Second
 )
 
-// hostAddrs tells the addresses of this host; tests bring their own.
+// hostAddrs reads the addresses of this host; tests replace it.
 type hostAddrs struct {
 	all   func() ([]NetInterface, error)
 	named func(name string) (NetInterface, error) // of one; it costs much less
@@ -31,7 +31,7 @@ type hostAddrs struct {
 
 var systemAddrs = hostAddrs{NetInterfaces, interfaceNamed, hostIPs, addressPoll, addressGrace}
 
-// errNoInterface: there is none of that name (any more).
+// errNoInterface says that there is no interface of that name, or no longer.
 var errNoInterface = errors.New("no such interface")
 
 func interfaceNamed(name string) (NetInterface, error) {
@@ -47,15 +47,16 @@ func hostIPs() ([]netip.Addr, error) {
 	return addrsOf(addrs), err
 }
 
-// addressWatch follows the address that the others are told.
+// addressWatch follows the address that this member advertises.
 type addressWatch struct {
 	host hostAddrs
 	six  bool           // the sockets take IPv6, too
 	told netip.AddrPort // to the others
 	on   string         // the interface that has it; empty if it was given by the user
 
-	// home is where it was chosen at the start, and like what kind it was: that is gone back to.
-	// What else there is may not lead to the others: the bridge of some virtual machines, say.
+	// home is the interface that the address was chosen from at the start, and like its kind: the
+	// watch returns to such an address as soon as there is one. Other interfaces, such as a bridge
+	// of virtual machines, may not lead to the others.
 	home string
 	like class
 
@@ -63,7 +64,7 @@ type addressWatch struct {
 	noted bool      // the loss has been logged
 }
 
-// step is what a look comes to.
+// step is the result of one look.
 type step struct {
 	move   netip.Addr // to be told from now on, if valid
 	on     string
@@ -72,7 +73,7 @@ type step struct {
 	lost, back bool // to be logged: told is gone, and no other in sight; and is there again
 }
 
-// look decides what to do now. alone: there is nobody to whom the present address may be of use.
+// look decides what to do now. alone says that no other member can be using the present address.
 func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
 	switch {
 	case w.on == "":
@@ -100,7 +101,7 @@ func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
 	return w.elsewhere(s)
 }
 
-// note remembers whether the address is there, and tells of changes.
+// note records whether the address is there, and reports changes.
 func (w *addressWatch) note(present bool, now time.Time) step {
 	if present {
 		back := w.noted
@@ -127,7 +128,7 @@ func (w *addressWatch) present() (bool, error) {
 	return i.has(w.told.Addr()), nil
 }
 
-// atHome is an address like the first one on its interface.
+// atHome returns an address of the first kind on the first interface.
 func (w *addressWatch) atHome() (netip.Addr, bool) {
 	i, err := w.host.named(w.home)
 	if err != nil || !i.Up {
@@ -141,7 +142,7 @@ func (w *addressWatch) atHome() (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// elsewhere is the address of any interface that the others can use; s if there is none.
+// elsewhere picks an address of any interface that the others can use; without one it returns s.
 func (w *addressWatch) elsewhere(s step) (step, error) {
 	all, err := w.host.all()
 	if err != nil {
@@ -171,14 +172,14 @@ func (w *addressWatch) usable(ips []netip.Addr) (usable []netip.Addr) {
 	return usable
 }
 
-// moved notes that the others are told another address.
+// moved records that another address is advertised now.
 func (w *addressWatch) moved(s *step) netip.AddrPort {
 	w.told, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.told.Port()), s.on, time.Time{},
 		false
 	return w.told
 }
 
-// startAddressWatch begins to watch the address, unless the user named one that this host needn't
+// startAddressWatch starts watching the address, unless the user named one that this host need not
 // have.
 func (a *Agent) startAddressWatch() {
 	told := a.conf.Serf.Addr
@@ -203,8 +204,8 @@ func (a *Agent) startAddressWatch() {
 	})
 }
 
-// families are the versions of IP that can be sent to: those of the socket, as far as the host has
-// addresses of them. 0 is both, or unknown.
+// families are the versions of IP that can be sent to: those of the socket for which the host has
+// addresses. 0 means both, or unknown.
 func (a *Agent) families() swim.Families {
 	switch bound := a.addr.Addr(); {
 	case bound.Is4():
@@ -221,8 +222,8 @@ func (a *Agent) families() swim.Families {
 	return familiesOf(ips, a.told.Load().Addr().IsLoopback())
 }
 
-// familiesOf are the versions of IP of a host's addresses: those for other hosts, or those for
-// itself.
+// familiesOf are the versions of IP among a host's addresses, counting either the loopback
+// addresses alone or all others.
 func familiesOf(ips []netip.Addr, loopback bool) (f swim.Families) {
 	for _, ip := range ips {
 		switch {
@@ -236,7 +237,7 @@ func familiesOf(ips []netip.Addr, loopback bool) (f swim.Families) {
 	return f
 }
 
-// watchFamilies looks once for what the host has.
+// watchFamilies tells the node if the families have changed.
 func (a *Agent) watchFamilies() {
 	if f := a.families(); f != a.sendable {
 		if a.do(a.ctx, func(swim.Time) { a.loop.node.SetFamilies(f) }) == nil {
@@ -245,7 +246,7 @@ func (a *Agent) watchFamilies() {
 	}
 }
 
-// watchAddress looks once.
+// watchAddress looks once, and acts on it.
 func (a *Agent) watchAddress(w *addressWatch) {
 	alone := false
 	if w.told.Addr().IsLoopback() {
@@ -271,7 +272,7 @@ func (a *Agent) watchAddress(w *addressWatch) {
 	}
 }
 
-// readdress tells the others another address.
+// readdress advertises another address.
 func (a *Agent) readdress(w *addressWatch, s *step) {
 	was := w.told
 	addr := netip.AddrPortFrom(s.move, was.Port())
@@ -299,7 +300,7 @@ func lossOf(ip netip.Addr) string {
 	return "this host has no longer"
 }
 
-// warnPublic warns of an address that all the world can send to.
+// warnPublic warns if an address that everybody can send to is used without encryption.
 func (a *Agent) warnPublic(ip netip.Addr) {
 	if s := a.conf.Serf.Sealer; IsPublic(ip) && (s == nil || s.Keys == nil || s.PlainOut) {
 		a.log.Warnf("memberlist", "Binding to public address without encryption!")

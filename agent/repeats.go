@@ -9,34 +9,34 @@ import (
 	"serf/swim"
 )
 
-// Limits of how often a repeated condition is told.
+// Limits on reports of repeated conditions.
 const (
 	// repeatEvery is how often the count of a repeated condition is written.
 	repeatEvery = 30 * time.Second
-	// repeatRare is how many times longer conditions wait that last until somebody does something
-	// about them: a member of another cluster, or without the key.
+	// repeatRare is how many periods pass between reports of conditions that last until an operator
+	// acts: a member of another cluster, or one without the key.
 	repeatRare = 2
-	// repeatKeysMax bounds the conditions told apart: beyond it they count as one, so that forged
-	// addresses can't fill memory or the log.
+	// repeatKeysMax bounds the conditions that are counted separately; beyond it they count as one,
+	// so that forged addresses can't fill memory or the log.
 	repeatKeysMax = 1024
 )
 
-// repeats tells first occurrences from repetitions. It knows no clock: the log asks every
+// repeats tells first occurrences from repetitions. It has no clock: the log asks it every
 // repeatEvery what was repeated since.
 type repeats struct {
 	byKey map[repeatKey]*repeat
 	order []*repeat   // of first occurrence: the order of the counts
-	rest  repeat      // all that found no room in byKey
+	rest  repeat      // occurrences that found no room in byKey
 	timer *time.Timer // armed while byKey has anything
 }
 
-// repeatKey tells conditions apart: by a text, or by a note's code and subject.
+// repeatKey identifies a condition: by a text, or by a note's code and subject.
 type repeatKey struct {
 	text   string
 	code   swim.NoteCode
 	member swim.MemberID
 	from   netip.Addr
-	rare   bool // told every repeatRare periods only
+	rare   bool // reported every repeatRare periods only
 }
 
 type repeat struct {
@@ -48,7 +48,7 @@ type repeat struct {
 	waited    int    // periods since then
 }
 
-// period is how many periods there are between two lines.
+// period is the number of repeatEvery periods between two lines.
 func (e *repeat) period() int {
 	if e.key.rare {
 		return repeatRare
@@ -56,8 +56,8 @@ func (e *repeat) period() int {
 	return 1
 }
 
-// note counts one occurrence of key. first says that it is to be written, arm that the timer has to
-// be started.
+// note counts one occurrence of key. first means that it is to be written now, arm that the timer
+// has to be started.
 func (r *repeats) note(key repeatKey, level slog.Level, component string) (first, arm bool) {
 	if e := r.byKey[key]; e != nil {
 		e.count++
@@ -76,11 +76,11 @@ func (r *repeats) note(key repeatKey, level slog.Level, component string) (first
 	return true, r.timer == nil
 }
 
-// keep stores the text that the count of key is told with.
+// keep stores the text that the count is reported with.
 func (r *repeats) keep(key repeatKey, text string) { r.byKey[key].text = text }
 
-// due returns what was repeated since the last call, in order of first occurrence, and forgets the
-// conditions that weren't.
+// due returns the conditions repeated since the last call, in order of first occurrence, and
+// forgets those that weren't.
 func (r *repeats) due() []repeat {
 	var told []repeat
 	kept := r.order[:0]
@@ -109,8 +109,8 @@ func (r *repeats) due() []repeat {
 	return told
 }
 
-// over forgets a condition that has ended, and returns it: what was repeated since it was told
-// last.
+// over forgets a condition that has ended, and returns it with the occurrences since its last
+// report.
 func (r *repeats) over(key repeatKey) (ended repeat, ok bool) {
 	e := r.byKey[key]
 	if e == nil {

@@ -23,20 +23,20 @@ type Resolver interface {
 
 // Limits of one join.
 const (
-	// joinTargets bounds the addresses that one join contacts; each costs a stream and a whole
-	// exchange of state, and any one of them suffices.
+	// joinTargets bounds the addresses that one join contacts: each costs a stream and a whole
+	// exchange of state, and one that answers is enough.
 	joinTargets = 512
-	// joinLookups bounds the names that are looked up at the same time: each may take its whole
-	// time.
+	// joinLookups bounds the names that are looked up at the same time: each may take its full
+	// timeout.
 	joinLookups = 128
-	// joinLookupTimeout bounds one lookup, so that names that hang don't keep the others from their
-	// turn. It allows for a retry at a second server.
+	// joinLookupTimeout bounds one lookup, so that names that hang don't hold up the others. It
+	// allows for a retry at a second server.
 	joinLookupTimeout = 10 * time.Second
-	// joinServices bounds the records of one service that are followed, each by a lookup.
+	// joinServices bounds the SRV records of one service that are followed, each by a lookup.
 	joinServices = 128
 )
 
-// srvPrefix makes any name that of a service; + can't be part of a host's name.
+// srvPrefix marks any name as that of a service; + can't be part of a host's name.
 const srvPrefix = "dnssrv+"
 
 // lookups looks up names, joinLookups at a time.
@@ -45,12 +45,12 @@ type lookups struct {
 	slots    chan struct{} // holds an item per lookup under way
 }
 
-// ResolveJoin turns join addresses into addresses to contact, each once, in the order given. An
+// ResolveJoin turns join addresses into addresses to contact, each once, in the order given. A join
 // address is host, host:port, IP, v6, [v6] or [v6]:port; a name and a slash before it (name/host)
-// are allowed and of no effect. A host name stands for all its addresses. One that begins like
-// _service._proto. and has no port stands for what its SRV records name, the most preferred first,
-// if it has any; dnssrv+host does so for any name. Errors name the address and are joined; what
-// could be resolved is returned with them. ctx bounds the whole.
+// are accepted and ignored. A host name stands for all its addresses. A name of the form
+// _service._proto.domain without a port stands for the targets of its SRV records, the preferred
+// first, if it has any; dnssrv+host does so for any name. Errors name the address and are joined;
+// whatever could be resolved is returned with them. ctx bounds the whole.
 func ResolveJoin(ctx context.Context, r Resolver, addrs []string,
 	defaultPort uint16) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(addrs))
@@ -79,15 +79,15 @@ func tooManyTargets(n int) error {
 	return fmt.Errorf("%d addresses to join, the first %d are used", n, joinTargets)
 }
 
-// resolved is what became of one join address.
+// resolved is the result for one join address.
 type resolved struct {
 	index   int
 	targets []netip.AddrPort
 	err     error
 }
 
-// resolveEach resolves join addresses side by side. What it returns gets each as soon as it is
-// there, and is closed then; nobody needs to read it.
+// resolveEach resolves join addresses concurrently. The returned channel gets each result as soon
+// as it is there, and is closed after the last; nobody has to read it.
 func resolveEach(ctx context.Context, r Resolver, addrs []string,
 	defaultPort uint16) <-chan resolved {
 	results := make(chan resolved, len(addrs))
@@ -106,21 +106,21 @@ func resolveEach(ctx context.Context, r Resolver, addrs []string,
 	return results
 }
 
-// CheckJoin says what is wrong with a join address, as far as can be told without looking it up.
+// CheckJoin returns what is wrong with a join address, as far as that can be told without a lookup.
 func CheckJoin(text string) error {
 	_, err := parseTarget(text, DefaultPort)
 	return err
 }
 
-// target is a join address that can be one.
+// target is a join address that is well-formed.
 type target struct {
 	host string
 	port uint16
-	ip   netip.Addr // of an address; else host is a name
-	srv  bool       // the name is that of a service, which says the port itself
+	ip   netip.Addr // if the host is an address, else it is a name
+	srv  bool       // the name is that of a service, whose records have the ports
 }
 
-// parseTarget takes a join address apart and checks its form.
+// parseTarget parses a join address.
 func parseTarget(text string, defaultPort uint16) (t target, err error) {
 	if t.host, t.port, err = parseJoin(text, defaultPort); err != nil {
 		return t, err
@@ -133,7 +133,7 @@ func parseTarget(text string, defaultPort uint16) (t target, err error) {
 		return t, fmt.Errorf("%q: SRV records say the port themselves", text)
 	}
 	if !canBeName(t.host) {
-		return t, fmt.Errorf("%q: neither an address nor a name", text) // not worth a question
+		return t, fmt.Errorf("%q: neither an address nor a name", text) // no need to ask the resolver
 	}
 	return t, nil
 }
@@ -144,8 +144,8 @@ const (
 	hostLabelMax = 63
 )
 
-// canBeName says whether a host, or a service, can have that name. Digits and dots alone are an
-// address that is none.
+// canBeName reports whether a host or service can have that name. A name of digits and dots alone
+// is a malformed address.
 func canBeName(name string) bool {
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > hostNameMax || strings.Trim(name, "0123456789.") == "" {
@@ -186,10 +186,10 @@ func (l *lookups) resolve(ctx context.Context, text string,
 	return l.resolveHost(ctx, t.host, t.port)
 }
 
-// hasPort tells whether a join address that isn't an IP says its port.
+// hasPort reports whether a join address that isn't an IP includes a port.
 func hasPort(text string) bool { return strings.Contains(text, ":") }
 
-// looksLikeService tells whether name has the form of RFC 2782: _service._proto.name.
+// looksLikeService reports whether name has the form of RFC 2782: _service._proto.name.
 func looksLikeService(name string) bool {
 	labels := strings.SplitN(name, ".", 3)
 	return len(labels) == 3 && len(labels[0]) > 1 && labels[0][0] == '_' && len(labels[1]) > 1 &&
@@ -201,14 +201,14 @@ func isNotFound(err error) bool {
 	return ok && d.IsNotFound
 }
 
-// services returns the SRV records of name, at least one, the most preferred first.
+// services returns the SRV records of name, at least one, the preferred first.
 func (l *lookups) services(ctx context.Context, name string) (records []*net.SRV, err error) {
 	err = l.lookup(ctx, name, func(ctx context.Context) (err error) {
 		_, records, err = l.resolver.LookupSRV(ctx, "", "", name)
 		return err
 	})
 	switch {
-	case err != nil && len(records) == 0: // else some of them were malformed
+	case err != nil && len(records) == 0: // with records, some of them were malformed
 		return nil, err
 	case len(records) == 0:
 		return nil, fmt.Errorf("%s: the name has no SRV records", name)
@@ -216,7 +216,7 @@ func (l *lookups) services(ctx context.Context, name string) (records []*net.SRV
 	return records[:min(len(records), joinServices)], nil
 }
 
-// resolveRecords returns the addresses of all that SRV records of name point to, in their order.
+// resolveRecords returns the addresses of the targets of SRV records, in their order.
 func (l *lookups) resolveRecords(ctx context.Context, name string,
 	records []*net.SRV) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(records))
@@ -258,7 +258,7 @@ func (l *lookups) resolveHost(ctx context.Context, host string,
 	return usableTargets(host, ips, port)
 }
 
-// lookup waits for its turn and asks. Its errors name the host.
+// lookup waits for a free slot and then asks. Its errors name the host.
 func (l *lookups) lookup(ctx context.Context, host string, ask func(context.Context) error) error {
 	select {
 	case l.slots <- struct{}{}:
@@ -281,7 +281,7 @@ func (l *lookups) lookup(ctx context.Context, host string, ask func(context.Cont
 	return fmt.Errorf("%s: %w", host, err)
 }
 
-// parseJoin takes a join address apart and drops the member's name before the slash.
+// parseJoin splits a join address into host and port, and drops the member's name before the slash.
 func parseJoin(text string, defaultPort uint16) (host string, port uint16, err error) {
 	rest := text
 	if name, after, ok := strings.Cut(text, "/"); ok {

@@ -15,7 +15,7 @@ import (
 	"serf/swim/serf"
 )
 
-// scriptGrace is how long scripts may go on after the agent has stopped; then they are killed.
+// scriptGrace is how long scripts may go on after the agent has stopped, before they are killed.
 const scriptGrace = time.Second
 
 // newRunner returns the runner of this agent's event handlers.
@@ -33,22 +33,23 @@ func (a *Agent) newRunner() *handler.Runner {
 	return r
 }
 
-// SetHandlers replaces the event handlers. Those that go still get the events that came before.
+// SetHandlers replaces the event handlers. Those that are removed still get the events that came
+// before.
 func (a *Agent) SetHandlers(handlers []handler.Handler) {
 	a.runner.Set(handlers)
 	a.handlers.Store(&handlers)
 }
 
-// SetHandlerTimeout replaces Config.HandlerTimeout for scripts that begin from now on.
+// SetHandlerTimeout replaces Config.HandlerTimeout for scripts that start from now on.
 func (a *Agent) SetHandlerTimeout(d time.Duration) {
 	a.runner.SetTimeout(cmp.Or(d, handler.DefaultTimeout))
 }
 
-// HandlerStats returns the figures of the event handlers; after the agent has stopped, the last
+// HandlerStats returns the counts of the event handlers; once the agent has stopped, the final
 // ones.
 func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
 
-// backlogStats is the section handlers of Stats: the figures of all, and a line for each.
+// backlogStats is the section handlers of Stats: totals, and a line for each handler.
 func backlogStats(s handler.Stats, now time.Time) map[string]string {
 	section := map[string]string{
 		"waiting":   strconv.Itoa(s.Waiting),
@@ -62,7 +63,7 @@ func backlogStats(s handler.Stats, now time.Time) map[string]string {
 	for i := range s.Handlers {
 		h := &s.Handlers[i]
 		key := h.Handler
-		for n := 2; section[key] != ""; n++ { // handlers may be alike
+		for n := 2; section[key] != ""; n++ { // several handlers may be identical
 			key = fmt.Sprintf("%s (%d)", h.Handler, n)
 		}
 		doing := "idle"
@@ -75,7 +76,7 @@ func backlogStats(s handler.Stats, now time.Time) map[string]string {
 	return section
 }
 
-// handlerStats is the section event_handlers of Stats: filter, colon, name -> script.
+// handlerStats is the section event_handlers of Stats: "filter:name" -> script.
 func (a *Agent) handlerStats() map[string]string {
 	section := make(map[string]string)
 	for _, h := range *a.handlers.Load() {
@@ -91,7 +92,7 @@ func (a *Agent) handlerStats() map[string]string {
 	return section
 }
 
-// runScripts gives e to the event handlers. It doesn't wait for them.
+// runScripts passes e to the event handlers, without waiting for them.
 func (a *Agent) runScripts(e Event) {
 	switch e := e.(type) {
 	case MemberEvent:
@@ -113,8 +114,8 @@ func (a *Agent) runScripts(e Event) {
 	}
 }
 
-// decline tells who asked that nobody here will answer. It is no loss if that fails: the query is
-// over.
+// decline tells the asking member that nobody here will answer. A failure doesn't matter: the query
+// is over then.
 func (a *Agent) decline(id uint64) {
 	_ = a.try(context.Background(), func(now swim.Time) error {
 		return a.loop.node.Decline(now, swim.OpID(id), &a.loop.out)
@@ -124,8 +125,8 @@ func (a *Agent) decline(id uint64) {
 // listener tells the node which queries may be answered here. The node calls it on the loop.
 type listener struct{ a *Agent }
 
-// WantsQuery implements serf.Listener: a handler runs for such a query, or a subscription lets it
-// through.
+// WantsQuery implements serf.Listener: it is true if a handler runs for such a query, or a
+// subscription lets it through.
 func (l listener) WantsQuery(name []byte) bool {
 	query := QueryEvent{Name: string(name)}
 	for _, h := range *l.a.handlers.Load() {
@@ -145,7 +146,7 @@ func scriptMembers(members []serf.Member) []handler.Member {
 	return out
 }
 
-// closeScripts ends the runner after some time, and says what is lost by that.
+// closeScripts stops the runner within grace, and logs what was lost by that.
 func (a *Agent) closeScripts(grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
@@ -158,7 +159,7 @@ func (a *Agent) closeScripts(grace time.Duration) {
 		grace, s.Total.Killed, s.Total.Lost, losers(s.Handlers))
 }
 
-// losers names the handlers that lost something.
+// losers names the handlers that lost events or had scripts killed.
 func losers(handlers []handler.HandlerStats) string {
 	var names []string
 	for i := range handlers {
@@ -167,7 +168,7 @@ func losers(handlers []handler.HandlerStats) string {
 				fmt.Sprintf("'%s' killed %d, lost %d", h.Handler, h.Killed, h.Lost))
 		}
 	}
-	if names == nil { // those of a configuration before
+	if names == nil { // only handlers of a former configuration did
 		return ""
 	}
 	return "; " + strings.Join(names, "; ")

@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// sender sends packets with no wait and no timer. The deadline that a wait needs is a timer that
-// fires later and wakes up a thread for nothing; an agent with little to do would spend much of its
-// time on that.
+// sender sends packets without waiting and without a timer. A write deadline is a timer that fires
+// later and wakes up a thread for nothing; an agent with little to do would spend much of its time
+// on that.
 type sender struct {
 	conn syscall.RawConn
 	v4   bool               // the socket's family
 	try  func(uintptr) bool // s.attempt, made once: a new one each time would be garbage
 
-	// Of the call that is under way; the loop makes one at a time.
+	// State of the call in progress; the loop makes one at a time.
 	packet []byte
 	to4    syscall.SockaddrInet4
 	to6    syscall.SockaddrInet6
@@ -34,8 +34,8 @@ func newSender(conn *net.UDPConn, bind netip.Addr) (*sender, error) {
 	return s, nil
 }
 
-// send reports whether the packet is dealt with: false if the system has no room for it now, or the
-// address is one that only package net knows to handle.
+// send sends a packet. done is false if the system has no room for it now, or if the address is one
+// that only package net can handle.
 func (s *sender) send(b []byte, to netip.AddrPort) (done bool, err error) {
 	ip := to.Addr()
 	switch {
@@ -58,7 +58,7 @@ func (s *sender) send(b []byte, to netip.AddrPort) (done bool, err error) {
 	return true, os.NewSyscallError("sendto", s.err)
 }
 
-// attempt never asks to wait until the socket can be written to.
+// attempt makes one try and never asks to be called again when the socket is writable.
 func (s *sender) attempt(fd uintptr) bool {
 	for {
 		if s.v4 {

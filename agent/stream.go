@@ -18,42 +18,42 @@ import (
 
 // Limits of streams.
 const (
-	// acceptMax is how many accepted streams are served at once (spec 1.5); further ones are closed
-	// at once, so that who asks needn't wait to hear it.
+	// acceptMax is how many accepted streams are served at once. Further ones are closed
+	// immediately, so that their peers need not wait for an error.
 	acceptMax = 128
-	// dialMax is how many streams are dialled at once: as many as joins may have in flight, which
-	// may all be addresses that swallow packets, and 64 more for what else there is. dialQueue is
-	// how many more may wait for that. Beyond, a stream fails at once.
+	// dialMax is how many streams may be dialled at once: as many as joins may have in flight,
+	// whose addresses may all swallow packets, and 64 more for everything else. dialQueue more may
+	// wait. Beyond that a stream fails immediately.
 	dialMax   = 320
 	dialQueue = 256
-	// connectTimeout bounds how long a connection may take, of what the whole stream may: by then
-	// the system has tried four times.
+	// connectTimeout bounds how long a connection may take out of the time for the whole stream: by
+	// then the system has tried four times.
 	connectTimeout = 10 * time.Second
 	// openMax is how many blocks are decrypted and decompressed at once. One can cost its limit of
-	// 40 MiB, and a processor, which probes need too.
+	// 40 MiB, and a processor that probes need too.
 	openMax = 1
-	// streamFree is what each stream may bring before it draws on the budget that all share,
-	// streamBudget: enough for two blocks of the greatest size at once, of which one is being
-	// copied into its last buffer.
+	// streamFree is how many bytes each stream may bring before it draws on the budget shared by
+	// all, streamBudget. That has room for two blocks of the maximum size, one of them being copied
+	// into its final buffer.
 	streamFree   = 64 << 10
 	streamBudget = 56 << 20
 )
 
-// Reasons why a stream failed here.
+// Why a stream failed here.
 var (
 	errBusy   = errors.New("too many streams at once")
 	errBudget = errors.New("too many large streams at once")
 )
 
-// streamInput is what a stream's goroutine tells the loop.
+// streamInput is the report of a stream's goroutine to the loop.
 type streamInput struct {
 	swim.StreamIn
-	silent  bool                   // there is nothing to tell the node: a StreamSend that went well
+	silent  bool                   // nothing to report to the node: a StreamSend succeeded
 	dialled bool                   // a dial goroutine ends with this
 	answer  chan<- *swim.StreamOut // of a request; capacity 1; nil is sent if there is no answer
 }
 
-// transport is what the goroutines of streams share.
+// transport is the state shared by the goroutines of streams.
 type transport struct {
 	accepted atomic.Uint64 // numbers the accepted streams
 	budget   atomic.Int64  // bytes left of streamBudget
@@ -61,7 +61,7 @@ type transport struct {
 	conns    conns
 }
 
-// conns are the open streams, to be closed when the agent stops.
+// conns are the open connections, to be closed when the agent stops.
 type conns struct {
 	mu     sync.Mutex
 	open   map[net.Conn]struct{}
@@ -91,7 +91,7 @@ func (s *conns) end(c net.Conn) {
 	c.Close()
 }
 
-// closeAll closes what is open and what comes later.
+// closeAll closes the open connections, and any added later.
 func (s *conns) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (a *Agent) acceptStreams() {
 	}
 }
 
-// serve is the goroutine of one accepted stream: a request, an answer.
+// serve is the goroutine of one accepted stream: a request and its answer.
 func (a *Agent) serve(conn net.Conn) {
 	defer a.transport.conns.end(conn)
 	deadline := time.Now().Add(a.conf.Serf.StreamTimeout)
@@ -150,7 +150,7 @@ func (a *Agent) serve(conn net.Conn) {
 	}
 }
 
-// countForeign counts a stream that ended because it is of another cluster, or lacks our key.
+// countForeign counts a stream that failed because it is from another cluster, or lacks our key.
 func (a *Agent) countForeign(err error) {
 	switch {
 	case isLabelError(err):
@@ -190,8 +190,8 @@ func (a *Agent) serveRequest(ctx context.Context, conn net.Conn, from netip.Addr
 	}
 }
 
-// openAndTell opens a block and hands its message to the loop as in.Data. It returns what an answer
-// is to be sealed with.
+// openAndTell opens a block and hands its message to the loop as in.Data. It returns the sealer for
+// an answer.
 func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []byte,
 	in streamInput) (answer *wire.Sealer, err error) {
 	select {
@@ -217,8 +217,8 @@ func (a *Agent) openAndTell(ctx context.Context, sealer *wire.Sealer, block []by
 	}
 }
 
-// readBlock reads one block as it comes. drawn is what it took of the budget, to be given back, in
-// any case, when the block isn't needed any more.
+// readBlock reads one block as it arrives. drawn is what it took out of the budget, to be given
+// back in any case when the block isn't needed any more.
 func (a *Agent) readBlock(conn net.Conn,
 	r *wire.StreamReader) (block []byte, drawn int64, err error) {
 	hold := func(bytes int) (within bool) {
@@ -227,7 +227,7 @@ func (a *Agent) readBlock(conn net.Conn,
 		return a.transport.budget.Add(-more) >= 0 || more <= 0
 	}
 	for total := 0; ; {
-		// Before it is taken: many may be about to do so.
+		// Draw before allocating: many streams may be about to.
 		if n := r.Taking(); n > 0 && !hold(r.Memory()+n) {
 			return nil, drawn, errBudget
 		}
@@ -247,8 +247,8 @@ func (a *Agent) readBlock(conn net.Conn,
 	}
 }
 
-// cutShort words why a block ended after n bytes. Who closes without a word is often no member at
-// all.
+// cutShort says why a block ended after n bytes. A peer that closes without a word is often no
+// member at all.
 func cutShort(n int, err error) error {
 	if n == 0 && errors.Is(err, io.EOF) {
 		return errors.New("closed the connection without an answer: " +
@@ -257,7 +257,7 @@ func cutShort(n int, err error) error {
 	return fmt.Errorf("after %d bytes: %w", n, reason(err))
 }
 
-// reason takes the address off an error of the network: who words it has it already.
+// reason strips the address from a network error: the caller names it already.
 func reason(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
@@ -265,11 +265,11 @@ func reason(err error) error {
 	return err
 }
 
-// startStream carries out a stream that the node wants.
+// startStream carries out a stream that the node asked for.
 func (a *Agent) startStream(s swim.StreamOut) {
 	l := &a.loop
 	switch {
-	case s.Kind == swim.StreamAnswer: // of a request that nobody waits for any more
+	case s.Kind == swim.StreamAnswer: // the request isn't waited for any longer
 	case l.dialing < dialMax:
 		l.dialing++
 		a.workers.Go(func() { a.dial(s) })
@@ -280,12 +280,13 @@ func (a *Agent) startStream(s swim.StreamOut) {
 	}
 }
 
-// fail notes that s failed, to be told to the node in the next turn.
+// fail records that s failed; the node is told in the next turn.
 func (l *loop) fail(s swim.StreamOut, err error) {
 	l.done = append(l.done, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To, Err: err})
 }
 
-// dialWaiting starts the streams that wait for a goroutine, and gives up those that are too late.
+// dialWaiting starts the streams that wait for a goroutine, and fails those whose deadline has
+// passed.
 func (a *Agent) dialWaiting() {
 	l := &a.loop
 	now := a.now()
@@ -301,7 +302,7 @@ func (a *Agent) dialWaiting() {
 	}
 }
 
-// dial is the goroutine of one stream that the node wants.
+// dial is the goroutine of one outgoing stream.
 func (a *Agent) dial(s swim.StreamOut) {
 	ctx, cancel := context.WithDeadline(a.ctx, a.start.Add(time.Duration(s.Deadline)))
 	defer cancel()
@@ -324,10 +325,10 @@ func (a *Agent) dial(s swim.StreamOut) {
 	}
 }
 
-// exchange does what s says. told is true if the loop has the answer already.
+// exchange carries out s. told is true if the loop has the answer already.
 func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err error) {
-	// From the address that packets come from: others see one host, and an agent bound to loopback
-	// reaches nothing else.
+	// Dial from the address that packets come from: others see one host, and an agent bound to
+	// loopback reaches nothing else.
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := a.network.Dial(connecting, a.conf.Bind.Addr(), s.To)
@@ -364,7 +365,7 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	return true, nil
 }
 
-// remote is who opened conn.
+// remote is the peer's address.
 func remote(conn net.Conn) netip.AddrPort {
 	if t, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		return unmap(t.AddrPort())

@@ -7,25 +7,25 @@ import (
 	"sync/atomic"
 )
 
-// ErrSlow is why a subscription ended whose reader didn't keep up.
+// ErrSlow ends a subscription whose reader didn't keep up.
 var ErrSlow = errors.New("subscription cut off: events came faster than they were read")
 
 // Limits of subscriptions.
 const (
-	// subscriptionsMax bounds the cost of one event, some milliseconds of the loop: beyond it
-	// Subscribe returns a subscription that has ended already.
+	// subscriptionsMax bounds the time that one event takes, some milliseconds of the loop: beyond
+	// it Subscribe returns a subscription that has already ended.
 	subscriptionsMax = 1 << 16
-	// subscriptionMax bounds what a slow reader can pin.
+	// subscriptionMax bounds the events that a slow reader can pin.
 	subscriptionMax = 1 << 16
-	// backlogsMax bounds what all slow readers of backlogs together can pin: 64 MB, besides the
-	// events.
+	// backlogsMax bounds the events that all slow readers of backlogs can pin together: 64 MB,
+	// besides the events themselves.
 	backlogsMax = 1 << 22
 )
 
-// Subscription is a stream of events. Nobody waits for its reader: when the channel is full the
+// Subscription is a stream of events. Nothing waits for its reader: when the channel is full the
 // subscription is cut off, which closes the channel.
 type Subscription struct {
-	// C carries the events in order. It is closed by Close, by the end of the agent, and when the
+	// C delivers the events in order. It is closed by Close, at the end of the agent, and when the
 	// reader was too slow; Err says which.
 	C <-chan Event
 
@@ -38,34 +38,36 @@ type Subscription struct {
 	err   error
 }
 
-// NewSubscription makes a subscription for [Config.Subscriptions], which hears of everything from
-// the start on. It is otherwise as one of [Agent.Subscribe]; its reader may begin before the agent.
+// NewSubscription makes a subscription for [Config.Subscriptions], which gets all events from the
+// start on. It is otherwise like one of [Agent.Subscribe]; its reader may begin before the agent
+// does.
 func NewSubscription(capacity int, filter func(Event) bool) *Subscription {
 	c := make(chan Event, min(max(capacity, 1), subscriptionMax))
 	return &Subscription{C: c, c: c, filter: filter}
 }
 
-// Err is why the subscription ended: ErrSlow, ErrStopped or, after Close, nil. It is nil while the
-// subscription lives.
+// Err is why the subscription ended: ErrSlow, ErrStopped, or nil after Close. It is nil while the
+// subscription is open.
 func (s *Subscription) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// Close ends the subscription and closes C. It may be called at any time, again too.
+// Close ends the subscription and closes C. It may be called at any time, and more than once.
 func (s *Subscription) Close() {
 	if owner := s.end(nil); owner != nil {
 		owner.remove(s)
 	}
 }
 
-// subscriber is a reader of events, as the fanout sees it.
+// subscriber is a reader of events as the fanout sees it.
 type subscriber interface {
 	wants(e Event) bool
-	// offer reports false if there is no room: it has ended then, with ErrSlow.
+	// offer hands over an event. It reports false if there is no room: then the subscriber has
+	// ended, with ErrSlow.
 	offer(e Event) bool
-	// end ends it, unless it has ended, and returns whose it was.
+	// end ends the subscriber unless it has ended, and returns its fanout.
 	end(err error) *fanout
 }
 
@@ -75,7 +77,7 @@ func (s *Subscription) offer(e Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return true // somebody closes it at this moment
+		return true // it is being closed
 	}
 	select {
 	case s.c <- e:
@@ -100,13 +102,13 @@ func (s *Subscription) endLocked(err error) {
 	close(s.c)
 }
 
-// fanout hands events to any number of subscribers. A mutex rather than the loop guards it, so that
-// subscribing needs no turn of the loop and works at any time; it is held for as long as a few
-// channel operations take.
+// fanout hands events to any number of subscribers. A mutex guards it rather than the loop, so that
+// subscribing needs no turn of the loop and works at any time; it is held for a few channel
+// operations.
 type fanout struct {
 	mu     sync.Mutex
 	subs   []subscriber // in order of subscription
-	closed error        // why no more can subscribe
+	closed error        // why nobody can subscribe any more
 
 	cut    atomic.Uint64 // subscribers ended for slowness
 	queued atomic.Int64  // events that wait in backlogs
@@ -167,8 +169,8 @@ func (f *fanout) publish(e Event) (cut int) {
 	return cut
 }
 
-// wants says whether a subscriber lets e through. Whether its reader would answer a query can't be
-// known: for all that is known it would.
+// wants reports whether a subscriber lets e through. Whether its reader would answer a query can't
+// be known, so assume that it would.
 func (f *fanout) wants(e Event) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -183,7 +185,7 @@ func (f *fanout) remove(s subscriber) {
 	}
 }
 
-// close ends all subscribers, and those to come, with err.
+// close ends all subscribers, and future ones, with err.
 func (f *fanout) close(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

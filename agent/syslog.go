@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// syslogQueue is how many lines wait for a syslog daemon that is slow. Lines beyond are dropped
-	// and counted.
+	// syslogQueue is how many lines may wait for a slow syslog daemon. Further ones are dropped and
+	// counted.
 	syslogQueue = 1024
 	// syslogCloseWait bounds how long Close waits for a daemon that takes nothing.
 	syslogCloseWait = 2 * time.Second
 )
 
-// syslogTag is how the lines are marked.
+// syslogTag is the tag of the lines.
 const syslogTag = "serf"
 
-// syslogWriter sends lines of one severity each. *[log/syslog.Writer] is one.
+// syslogWriter sends lines of one severity each. [log/syslog.Writer] implements it.
 type syslogWriter interface {
 	Debug(line string) error
 	Info(line string) error
@@ -28,15 +28,15 @@ type syslogWriter interface {
 	Close() error
 }
 
-// Syslog sends a log to the system's syslog, too. Nothing waits for it.
+// Syslog copies a log to the system's syslog. Nothing waits for it.
 type Syslog struct {
 	monitor *Monitor
 	writer  syslogWriter
 	done    chan struct{}
 }
 
-// StartSyslog sends the lines of level and above that l has, and will have. facility is one of
-// SyslogFacilities, in any case. Close the Syslog before l, or after.
+// StartSyslog sends the lines of level and above that l has and will have. facility is one of
+// SyslogFacilities, in any case. The Syslog may be closed before or after l.
 func StartSyslog(l *Log, level slog.Level, facility string) (*Syslog, error) {
 	w, err := openSyslog(facility)
 	if err != nil {
@@ -57,10 +57,10 @@ func newSyslog(l *Log, level slog.Level, w syslogWriter) *Syslog {
 // SetLevel changes what is sent from now on.
 func (s *Syslog) SetLevel(level slog.Level) { s.monitor.SetLevel(level) }
 
-// Dropped is how many lines were lost: there was no room for them, or syslog refused them.
+// Dropped is how many lines were lost, because there was no room for them or syslog refused them.
 func (s *Syslog) Dropped() uint64 { return s.monitor.Dropped() }
 
-// Close sends what waits, for 2 s at most. It may be called again.
+// Close sends the lines that wait, for 2 s at most. It may be called again.
 func (s *Syslog) Close() {
 	s.monitor.Close()
 	t := time.NewTimer(syslogCloseWait)
@@ -84,8 +84,8 @@ func (s *Syslog) run() {
 	}
 }
 
-// write sends a line. Trace, debug and info get the severity above their own name, as they always
-// have: systems hide LOG_INFO and show LOG_NOTICE.
+// write sends a line. Trace, debug and info get the severity above their own, as users of Serf are
+// used to: systems hide LOG_INFO and show LOG_NOTICE.
 func (s *Syslog) write(line Line) {
 	send := s.writer.Debug
 	switch line.Level {
@@ -103,7 +103,7 @@ func (s *Syslog) write(line Line) {
 	}
 }
 
-// syslogText leaves out the time and the level, which syslog adds itself.
+// syslogText is a line without time and level, which syslog adds itself.
 func syslogText(line Line) string {
 	if _, text, ok := strings.Cut(line.Text, "] "); ok {
 		return text
@@ -111,7 +111,7 @@ func syslogText(line Line) string {
 	return line.Text
 }
 
-// SyslogFacilities are what StartSyslog takes.
+// SyslogFacilities are the facilities that StartSyslog accepts.
 var SyslogFacilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS",
 	"UUCP", "CRON", "AUTHPRIV", "FTP",
 	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
@@ -131,8 +131,8 @@ func facilityNumber(name string) (int, error) {
 		strings.Join(SyslogFacilities, ", "))
 }
 
-// RFC 5424 numbers the facilities in the order of SyslogFacilities, but has four for the system's
-// own use before LOCAL0.
+// RFC 5424 numbers the facilities in the order of SyslogFacilities, but reserves four for the
+// system's own use before LOCAL0.
 const (
 	syslogLocal0   = 12
 	syslogReserved = 4

@@ -20,7 +20,7 @@ func openSyslog(facility string) (syslogWriter, error) {
 	return w, nil
 }
 
-// syslogPriority is a facility with the severity of lines that have none of their own.
+// syslogPriority combines a facility with the severity of lines that have none.
 func syslogPriority(facility int) syslog.Priority {
 	return syslog.Priority(facility)<<3 | syslog.LOG_NOTICE
 }

@@ -14,24 +14,24 @@ import (
 // Event is something to run scripts for. The runner keeps it until the scripts have run: its slices
 // and maps must not be changed after Handle.
 type Event struct {
-	Kind    string   // see the constants
+	Kind    string   // one of eventfilter's kinds, but Any
 	Members []Member // of the member events
 
-	// The rest is for user events and queries.
+	// The rest belongs to user events and queries.
 	Name    string
 	Payload []byte
 	LTime   uint64
-	// Respond answers a query with what a script printed. It is called on a worker's goroutine, at
-	// most once for each script that is run, and owns the bytes.
+	// Respond answers a query with a script's output. It is called on a worker's goroutine, at most
+	// once for each script that runs, and owns the bytes.
 	Respond func(output []byte) error
-	// Unanswered, if set, is called once when all scripts for a query have ended and none has
-	// answered it, on a worker's goroutine. It isn't called if one of them never saw the query.
+	// Unanswered, if set, is called once, on a worker's goroutine, when all scripts for a query
+	// have ended without an answer. It isn't called if one of them never saw the query.
 	Unanswered func()
 
-	open *atomic.Int32 // of a query: the scripts that may still answer
+	open *atomic.Int32 // of a query: scripts that may still answer
 }
 
-// passUp notes that one script of a query has ended without an answer.
+// passUp notes that one script of a query ended without an answer.
 func (e *Event) passUp() {
 	if e.open.Add(-1) == 0 && e.Unanswered != nil {
 		e.Unanswered()
@@ -45,7 +45,7 @@ type Member struct {
 	Tags map[string]string
 }
 
-// roleTag is the tag that scripts are given apart from the others.
+// roleTag is the tag that scripts also get separately from the others.
 const roleTag = "role"
 
 // named reports whether the event is a user event or a query.
@@ -69,7 +69,7 @@ const (
 	tagCost    = 32
 )
 
-// cost is about how many bytes the event holds.
+// cost is roughly how many bytes the event holds.
 func (e *Event) cost() int {
 	n := eventCost + len(e.Name) + len(e.Payload)
 	for i := range e.Members {
@@ -99,14 +99,14 @@ func (e *Event) environ(name string, tags map[string]string) []string {
 		env = append(env, "SERF_QUERY_NAME="+e.Name, fmt.Sprintf("SERF_QUERY_LTIME=%d", e.LTime))
 	}
 	for i := range env {
-		// No system can pass on a zero byte; whoever chose the name must not be able to keep the
-		// script from running.
+		// No system can pass on a zero byte, and whoever chose the name must not be able to keep
+		// the script from running.
 		env[i] = strings.ReplaceAll(env[i], "\x00", "")
 	}
 	return env
 }
 
-// variable returns a tag's name as it appears in the name of a variable.
+// variable is a tag's name as part of the name of an environment variable.
 func variable(tag string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
@@ -116,7 +116,7 @@ func variable(tag string) string {
 	}, strings.ToUpper(tag))
 }
 
-// stdin returns what the script reads: a line per member, or the payload.
+// stdin is the script's standard input: a line per member, or the payload.
 func (e *Event) stdin() []byte {
 	if e.named() {
 		return withNewline(e.Payload)
@@ -128,7 +128,8 @@ func (e *Event) stdin() []byte {
 	return b
 }
 
-// withNewline ends a payload as read in shells wants it. Nothing stays nothing.
+// withNewline ends a payload with a newline, as the shell's read wants it. An empty payload stays
+// empty.
 func withNewline(payload []byte) []byte {
 	if n := len(payload); n == 0 || payload[n-1] == '\n' {
 		return payload

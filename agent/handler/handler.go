@@ -19,15 +19,14 @@ type Handler struct {
 	Script string
 	// Args are a program and its arguments, to be run without a shell; nil for a script.
 	Args []string
-	// Timeout is when it is killed: 0 means that of the runner, negative never.
+	// Timeout is when the script is killed: 0 means the runner's time-out, negative never.
 	Timeout time.Duration
 }
 
 const (
-	// execPrefix begins a program that is run without a shell. No filter and no kind of event is
-	// called so.
+	// execPrefix marks a program that is run without a shell. No kind of event has that name.
 	execPrefix = "exec:"
-	// timeoutPrefix begins a time among the filters.
+	// timeoutPrefix marks a time-out among the filters.
 	timeoutPrefix = "timeout:"
 )
 
@@ -43,7 +42,7 @@ func (h Handler) String() string {
 	return when + "=" + h.Script
 }
 
-// same tells whether both run the same for the same events. Their time-outs may differ.
+// same reports whether both run the same for the same events. Their time-outs may differ.
 func (h Handler) same(other Handler) bool {
 	return h.Script == other.Script && h.Filters.String() == other.Filters.String()
 }
@@ -120,8 +119,8 @@ func parseTimeout(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// splitArgs splits a program and its arguments at spaces. Quotes of either kind keep spaces in one;
-// nothing else has a meaning, backslashes least of all, which are in each path of Windows.
+// splitArgs splits a command line at spaces. Quotes of either kind keep spaces; nothing else has a
+// meaning, least of all backslashes, which every Windows path has.
 func splitArgs(s string) (args []string, err error) {
 	var arg strings.Builder
 	var quote rune

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// outputMax is how much of a script's output is kept: the end, where the result or the error
-	// is. It limits memory, and a query's answer is smaller by far.
+	// outputMax is how many bytes of a script's output are kept: the end, where the result or the
+	// error is. It limits memory, and a query's answer is far smaller.
 	outputMax = 8 << 10
-	// linesMax is how many lines of it are logged, the last ones: the log keeps some hundred for
-	// those who ask later.
+	// linesMax is how many of its lines are logged, the last ones: the log keeps some hundred for
+	// later readers.
 	linesMax = 64
-	// textMax is how many bytes an error has of each thing that it tells: of the script, of the
-	// event's name, and of the last line of output. A line of the log has room for all.
+	// textMax is how many bytes an error shows of each part: the script, the event's name and the
+	// last line of output. A log line has room for all.
 	textMax = 512
 )
 
@@ -36,14 +36,14 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// lines returns the last lines of an output, at least one, and how many came before them.
+// lines returns the last lines of an output, at least one, and the number of lines before them.
 func lines(output []byte) (last [][]byte, before int) {
 	all := bytes.Split(bytes.TrimSuffix(output, []byte("\n")), []byte("\n"))
 	before = max(0, len(all)-linesMax)
 	return all[before:], before
 }
 
-// lastLine is the last line with something in it, as excerpt shows it; empty if there is none.
+// lastLine is the last line that isn't blank, as excerpt shows it; empty if there is none.
 func lastLine(output []byte) string {
 	output = bytes.TrimSpace(output)
 	return excerpt(bytes.TrimSpace(output[bytes.LastIndexByte(output, '\n')+1:]))
@@ -57,8 +57,8 @@ func excerpt[T string | []byte](text T) string {
 	return escaped([]byte(text))
 }
 
-// escaped is text for one line of a log: what isn't printable is written as in a Go string. The end
-// of a line of Windows is no news.
+// escaped is text for one log line: unprintable characters are written as in a Go string. The
+// carriage return of a Windows line end is dropped.
 func escaped(text []byte) string {
 	text = bytes.TrimSuffix(text, []byte("\r"))
 	b := make([]byte, 0, len(text))

@@ -9,7 +9,7 @@ const (
 	// queueBytes limits what waits for one handler, besides the number of events: one event may be
 	// about thousands of members.
 	queueBytes = 4 << 20
-	// mergeMax is the most members of an event made of several.
+	// mergeMax is the most members that a merged event may have.
 	mergeMax = 1024
 	// complainEvery is how often a handler that doesn't keep up is logged.
 	complainEvery = 30 * time.Second
@@ -17,15 +17,15 @@ const (
 
 // queue holds the events that wait for one handler. The runner's lock guards it.
 //
-// When there is no room, a member event joins the last one if that tells the same of others.
-// Failing that, the oldest event is dropped: of a member the last news counts, and the asker of an
-// old query has gone.
+// When there is no room, a member event is merged into the last one if that reports the same of
+// other members. Otherwise the oldest event is dropped: for a member only the latest event counts,
+// and the asker of an old query has gone.
 type queue struct {
 	handler Handler
 	events  []waiting
 	bytes   int           // cost of the events
-	busy    bool          // a goroutine drains it
-	wake    chan struct{} // capacity 1: what the goroutine waits for may have changed
+	busy    bool          // a goroutine is draining it
+	wake    chan struct{} // capacity 1: the goroutine has to look again
 	counts  Counts
 
 	began time.Time // of the script that runs; zero if none does
@@ -44,7 +44,7 @@ type waiting struct {
 
 func newQueue(h Handler) *queue { return &queue{handler: h, wake: make(chan struct{}, 1)} }
 
-// add queues an event; it says whether others were dropped to make room.
+// add queues an event. It reports whether others were dropped to make room.
 func (q *queue) add(w waiting, limit int) (dropped bool) {
 	if len(q.events) < limit || !q.maybeMerge(w) {
 		q.events = append(q.events, w)
@@ -66,10 +66,10 @@ func (q *queue) add(w waiting, limit int) (dropped bool) {
 	return dropped
 }
 
-// crowded tells whether so much waits that some will be lost if it isn't dealt with.
+// crowded reports whether so much waits that some of it will be lost unless the handler goes on.
 func (q *queue) crowded(limit int) bool { return len(q.events) > limit/2 || q.bytes > queueBytes/2 }
 
-// signal has the queue's goroutine look again.
+// signal makes the queue's goroutine look again.
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
@@ -77,7 +77,7 @@ func (q *queue) signal() {
 	}
 }
 
-// noteSlow lets other handlers run for all that this one still has to do.
+// noteSlow lets other handlers run ahead of everything that this one still has to do.
 func (q *queue) noteSlow(running *step) {
 	q.slow = true
 	running.pass()
@@ -113,7 +113,7 @@ func (q *queue) pop() waiting {
 	return w
 }
 
-// lose empties the queue of a runner that was closed.
+// lose empties the queue of a closed runner.
 func (q *queue) lose() {
 	for len(q.events) > 0 {
 		q.pop().step.pass()
@@ -126,7 +126,7 @@ func (q *queue) stats() HandlerStats {
 		Counts: q.counts}
 }
 
-// maybeComplain says whether it is time to log that events were dropped.
+// maybeComplain reports whether it is time to log that events were dropped.
 func (q *queue) maybeComplain(now time.Time) bool {
 	if !q.complained.IsZero() && now.Sub(q.complained) < complainEvery {
 		return false

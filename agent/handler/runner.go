@@ -1,6 +1,6 @@
-// Package handler runs scripts for events. A script that is slow or hangs delays nobody but itself:
-// events wait for it in a queue of limited size, and it is killed with all its children when its
-// time is up.
+// Package handler runs scripts for events. A script that is slow or hangs delays nothing but
+// itself: events wait for it in a queue of limited size, and it is killed with all its children
+// when its time is up.
 package handler
 
 import (
@@ -18,12 +18,12 @@ import (
 
 // Defaults of Config.
 const (
-	// DefaultTimeout is long, because there are people whose handlers deploy software; it is there
-	// for those that hang.
+	// DefaultTimeout is long because some handlers deploy software; it is meant for those that
+	// hang.
 	DefaultTimeout = time.Hour
-	// DefaultWorkers is for event handlers that start compilers, not for the usual few.
+	// DefaultWorkers allows for handlers that start compilers, not for the usual few.
 	DefaultWorkers = 16
-	// DefaultQueue is a large cluster's worth of restarts.
+	// DefaultQueue has room for the restarts of a large cluster.
 	DefaultQueue = 1024
 )
 
@@ -31,8 +31,8 @@ const (
 	// outputGrace is how long the output stays open after the script ended or was killed: children
 	// may have inherited it, and daemons never close it.
 	outputGrace = time.Second
-	// slowMax is how many slow scripts run besides Config.Workers. They sleep or hang, most of
-	// them, and must not keep others from running; but those of former handlers may add up.
+	// slowMax is how many slow scripts run besides Config.Workers. Most of them sleep or hang, and
+	// must not keep others from running; but those of former handlers may add up.
 	slowMax = 256
 )
 
@@ -41,25 +41,25 @@ type Config struct {
 	// Self returns this member's name and tags (shared, read-only), for the environment of a
 	// script. It is called on any goroutine and must not block.
 	Self func() (name string, tags map[string]string)
-	// Log takes log lines, without a newline. It is called on any goroutine and must not block.
+	// Log receives log lines, without a newline. It is called on any goroutine and must not block.
 	Log func(level slog.Level, format string, args ...any)
-	// Observe, if set, is told how long each run took.
+	// Observe, if set, is called with the duration of each run.
 	Observe func(script string, took time.Duration)
-	// RPC says how a script reaches this agent.
+	// RPC is how a script reaches this agent.
 	RPC RPC
-	// Timeout is when a script is killed that has no time-out of its own; negative means never.
+	// Timeout is when scripts without a time-out of their own are killed; negative means never.
 	Timeout time.Duration
-	// Workers is how many scripts run at the same time, besides those that are slow. Each handler
-	// runs one.
+	// Workers is how many scripts run at the same time, besides slow ones. Each handler runs one at
+	// a time.
 	Workers int
-	// Queue is how many events wait for one handler. (So do 4 MiB at most, about.)
+	// Queue is how many events may wait for one handler, besides the limit of about 4 MiB.
 	Queue int
 }
 
-// RPC is an address where an agent answers, and the key that it wants, empty for none.
+// RPC is the address of an agent's RPC port, and the key that it wants, empty for none.
 type RPC struct{ Addr, Auth string }
 
-// Stats are the figures of a runner.
+// Stats are the counts of a runner.
 type Stats struct {
 	Handlers []HandlerStats // those of the last Set, in its order
 	Waiting  int            // events queued for all handlers, former ones too
@@ -67,7 +67,7 @@ type Stats struct {
 	Total    Counts         // of all handlers there have been
 }
 
-// HandlerStats are the figures of one handler.
+// HandlerStats are the counts of one handler.
 type HandlerStats struct {
 	Handler string    // its specification
 	Waiting int       // events queued
@@ -98,7 +98,7 @@ func (c *Counts) add(d Counts) {
 
 // Runner runs scripts for events: those of one handler one after the other, in the order of the
 // events; those for one event in the order of the handlers, each as soon as the one before has
-// ended or become slow. All methods may be called at the same time. Make it with New.
+// ended or become slow. Its methods may be called concurrently. Make it with New.
 type Runner struct {
 	cfg               Config
 	slow, grace, hold time.Duration // slowAfter, outputGrace, holdMax
@@ -114,7 +114,7 @@ type Runner struct {
 	timeout time.Duration
 	slowRun int // slow scripts that have given their worker back
 	closed  bool
-	hurry   bool // it was, and nobody waits for other handlers any more
+	hurry   bool // it was, and no handler waits for another any more
 }
 
 // New returns a runner without handlers. It must be closed.
@@ -130,8 +130,8 @@ func New(cfg Config) *Runner {
 	return r
 }
 
-// Set replaces the handlers. A handler that stays keeps its queue. One that goes still gets the
-// events that came before.
+// Set replaces the handlers. A handler that stays keeps its queue. One that is removed still gets
+// the events that came before.
 func (r *Runner) Set(handlers []Handler) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,16 +152,16 @@ func (r *Runner) Set(handlers []Handler) {
 	}
 }
 
-// SetTimeout changes when scripts are killed that begin from now on and have no time-out of their
-// own; negative means never.
+// SetTimeout changes the time-out of scripts that have none of their own and start from now on;
+// negative means never.
 func (r *Runner) SetTimeout(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timeout = d
 }
 
-// Handle gives the event to the handlers whose filters it passes. It never blocks; when scripts
-// don't keep up, events are merged or dropped, and counted. After Close it does nothing.
+// Handle passes the event to the handlers whose filters let it through. It never blocks; when
+// scripts don't keep up, events are merged or dropped, and counted. After Close it does nothing.
 func (r *Runner) Handle(e Event) {
 	for _, q := range r.enqueue(e) {
 		r.cfg.Log(slog.LevelWarn, "Event handler '%s' doesn't keep up, %d events dropped so far",
@@ -169,7 +169,7 @@ func (r *Runner) Handle(e Event) {
 	}
 }
 
-// enqueue queues the event, and returns the handlers to complain about.
+// enqueue queues the event, and returns the handlers that don't keep up.
 func (r *Runner) enqueue(e Event) (behind []HandlerStats) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -234,10 +234,9 @@ func (s *Stats) add(q *queue) {
 	s.Total.add(q.counts)
 }
 
-// Close takes no more events, lets the scripts deal with those that wait, kills what still runs
-// when ctx ends, and returns when nothing of the runner is left. It returns ctx's error if it came
-// to that. Calling it again waits too. From half of the time that ctx has no handler waits for
-// another.
+// Close accepts no more events, lets the scripts handle those that wait, kills what still runs when
+// ctx ends, and returns when nothing of the runner is left. It returns ctx's error if it came to
+// that. From half of ctx's time on no handler waits for another. A second call waits, too.
 func (r *Runner) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
@@ -264,22 +263,22 @@ func (r *Runner) waitNoMore() {
 	}
 }
 
-// drain runs a queue's handler until there is nothing left to do.
+// drain runs a queue's handler until the queue is empty.
 func (r *Runner) drain(q *queue) {
 	for r.await(q) {
 		select {
 		case r.workers <- struct{}{}:
 		case <-r.life.Done():
-			continue // await loses the rest
+			continue // await drops the rest
 		}
 		r.runOne(q, r.pop(q))
 	}
 }
 
-// runOne runs a queue's handler for what was taken from it, and gives the worker back.
+// runOne runs a queue's handler for one event, and gives the worker back.
 func (r *Runner) runOne(q *queue, w waiting) {
 	began := time.Now()
-	worker := true // is still held
+	worker := true // still held
 	err := r.run(q, &w, func() { worker = !r.noteSlow(q, w.step) })
 	r.account(q, &w, err, worker)
 	if worker {
@@ -309,8 +308,8 @@ func (r *Runner) await(q *queue) bool {
 	}
 }
 
-// pending says whether there is an event for the queue's goroutine, and what it has to wait for, if
-// anything.
+// pending reports whether the queue's goroutine has an event, and the step that it has to wait for,
+// if any.
 func (r *Runner) pending(q *queue) (head *step, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -331,13 +330,13 @@ func (r *Runner) pending(q *queue) (head *step, ok bool) {
 	return nil, false
 }
 
-// mayRun tells whether a queue's next event can be handled now.
+// mayRun reports whether a queue's next event can be handled now.
 func (r *Runner) mayRun(q *queue) bool {
 	return r.hurry || q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
 }
 
-// pop takes a queue's next event to run its handler. There is one since await said so: where events
-// are dropped, others wait, and more than those could wait for.
+// pop takes a queue's next event. There is one, since await said so: where events are dropped
+// others wait, more than could be dropped meanwhile.
 func (r *Runner) pop(q *queue) waiting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -345,8 +344,8 @@ func (r *Runner) pop(q *queue) waiting {
 	return q.pop()
 }
 
-// noteSlow notes that a queue's script is slow: nobody waits for it any more. It reports whether
-// its worker is free for another.
+// noteSlow notes that a queue's script is slow, so that nothing waits for it any more. It reports
+// whether its worker is free for another script.
 func (r *Runner) noteSlow(q *queue, running *step) (free bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -359,7 +358,7 @@ func (r *Runner) noteSlow(q *queue, running *step) (free bool) {
 	return true
 }
 
-// retire puts a queue aside whose handler is gone.
+// retire puts aside a queue whose handler was removed.
 func (r *Runner) retire(q *queue) {
 	if q.busy {
 		r.retired = append(r.retired, q)
@@ -368,7 +367,7 @@ func (r *Runner) retire(q *queue) {
 	r.past.add(q.counts)
 }
 
-// account counts the end of a script, which has held its worker to the end or not.
+// account counts the end of a script; worker says whether it still held its worker.
 func (r *Runner) account(q *queue, w *waiting, err error, worker bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// command returns what runs a handler, in a process group of its own: when ctx ends, all of the
-// group is killed.
+// command returns the command for a handler, in a process group of its own, which is killed as a
+// whole when ctx ends.
 func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 	args := h.Args
 	if args == nil {
@@ -31,5 +31,5 @@ func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 // run runs cmd to its end.
 func run(cmd *exec.Cmd) error { return cmd.Run() }
 
-// checkProgram refuses programs that can't be run without a shell. There are none here.
+// checkProgram refuses programs that can't be run without a shell, of which Unix has none.
 func checkProgram(string) error { return nil }

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// command returns what runs a handler: when ctx ends, it is killed with its descendants, also those
-// whose own parents have ended.
+// command returns the command for a handler. When ctx ends it is killed with all its descendants,
+// even those whose own parents have ended.
 func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "cmd")
-	// cmd doesn't follow the usual rules of quoting: with /S it takes what is between the outermost
-	// quotes as it is.
+	// cmd has quoting rules of its own: with /S it takes what is between the outermost quotes as it
+	// is.
 	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: `cmd /S /C "` + h.Script + `"`}
 	if h.Args != nil {
 		path, err := findProgram(h.Args[0])
@@ -38,8 +38,8 @@ func findProgram(name string) (string, error) {
 	return path, err
 }
 
-// run runs cmd in a job of its own, to which all belongs that it starts. A job that ends with its
-// handle would take along what a script leaves running on purpose.
+// run runs cmd in a job object of its own, which everything that it starts belongs to. Closing the
+// job's handle doesn't end it: a script may leave something running on purpose.
 func run(cmd *exec.Cmd) error {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -57,15 +57,15 @@ func run(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// One that has ended already can't join any more.
+	// A process that has already ended can't join any more.
 	_ = cmd.Process.WithHandle(func(h uintptr) {
 		_ = windows.AssignProcessToJobObject(job, windows.Handle(h))
 	})
 	return cmd.Wait()
 }
 
-// checkProgram refuses batch files, which the system hands to cmd: who wants no shell must not get
-// one.
+// checkProgram refuses batch files, which the system hands to cmd: a handler that wants no shell
+// must not get one.
 func checkProgram(path string) error {
 	switch strings.ToLower(filepath.Ext(strings.TrimRight(path, " ."))) {
 	case ".bat", ".cmd":

@@ -21,8 +21,8 @@ var (
 	errClosed  = errors.New("the agent stops")
 )
 
-// run runs a queue's handler for one event, to its end or that of its time. slow is called if it
-// comes to that, and has returned when run does.
+// run runs a queue's handler for one event, to its end or its time-out. slow is called if the
+// script is slow, and has returned when run does.
 func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 	h, e := r.handlerOf(q), &w.Event
 	ctx, cancel := r.limit(h.Timeout)
@@ -48,7 +48,7 @@ func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 	return err
 }
 
-// watch runs cmd, and warns when it is slow.
+// watch runs cmd, and logs when it is slow.
 func (r *Runner) watch(cmd *exec.Cmd, h *Handler, slow func()) error {
 	warned, limit := make(chan struct{}), r.slow
 	timer := time.AfterFunc(limit, func() {
@@ -61,12 +61,12 @@ func (r *Runner) watch(cmd *exec.Cmd, h *Handler, slow func()) error {
 		<-warned
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it ended well; only a child of it still holds its output
+		err = nil // it succeeded; only a child still holds its output
 	}
 	return err
 }
 
-// handlerOf returns a queue's handler, with the time-out that holds now.
+// handlerOf returns a queue's handler with its current time-out.
 func (r *Runner) handlerOf(q *queue) Handler {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,7 +109,7 @@ func (r *Runner) report(h *Handler, e *Event, out *tail, err error) {
 		excerpt(e.String()), said)
 }
 
-// respond answers a query, and says whether that worked.
+// respond answers a query, and reports whether that succeeded.
 func (r *Runner) respond(e *Event, output []byte) bool {
 	if e.Respond == nil {
 		return false
@@ -121,7 +121,7 @@ func (r *Runner) respond(e *Event, output []byte) bool {
 	return true
 }
 
-// The variables that scripts are given, by their beginnings.
+// Prefixes of the variables that scripts are given.
 var (
 	eventVariables = []string{"SERF_EVENT=", "SERF_SELF_NAME=", "SERF_SELF_ROLE=", "SERF_TAG_",
 		"SERF_USER_EVENT=", "SERF_USER_LTIME=", "SERF_QUERY_NAME=", "SERF_QUERY_LTIME="}
@@ -133,8 +133,8 @@ const (
 	rpcAuth = "SERF_RPC_AUTH="
 )
 
-// inherited returns what a script gets of the agent's own environment. An agent that was itself
-// started by a handler must not tell its scripts of that one's event.
+// inherited is what a script gets of the agent's own environment. An agent started by a handler
+// must not pass that handler's event on to its own scripts.
 func inherited(environ []string, rpc RPC) []string {
 	return slices.DeleteFunc(environ, func(v string) bool {
 		set := func(prefix string) bool { return strings.HasPrefix(v, prefix) }
@@ -143,7 +143,7 @@ func inherited(environ []string, rpc RPC) []string {
 	})
 }
 
-// environ returns the variables that commands find this agent by.
+// environ returns the variables by which commands find this agent.
 func (r RPC) environ() (env []string) {
 	if r.Addr != "" {
 		env = append(env, rpcAddr+r.Addr)
