@@ -19,10 +19,10 @@ type Identity struct {
 	Versions [6]byte // as in Config
 }
 
-// Base is what all members of a cluster know that has run for long and in which nothing happens: each
-// other. The views of nodes that begin with it are forks of its view: they share its memory but for
-// what they learn later. So a simulation can start with everybody known to everybody, and its views
-// take memory for what differs instead of for each pair.
+// Base is what all members of a cluster know that has run for long and in which nothing happens:
+// each other. The views of nodes that begin with it are forks of its view: they share its memory
+// but for what they learn later. So a simulation can start with everybody known to everybody, and
+// its views take memory for what differs instead of for each pair.
 //
 // A Base doesn't change. It may be used by several goroutines at once.
 type Base struct {
@@ -33,8 +33,8 @@ type Base struct {
 	loopback bool           // somebody has a loopback address
 }
 
-// NewBase returns a base in which all members are alive since now. Their IDs are 1, 2 and so on, in the
-// order in which they come. It copies what it keeps; the error joins those of all members.
+// NewBase returns a base in which all members are alive since now. Their IDs are 1, 2 and so on, in
+// the order in which they come. It copies what it keeps; the error joins those of all members.
 func NewBase(now Time, members iter.Seq[Identity]) (*Base, error) {
 	b := &Base{roster: NewRoster()}
 	var errs []error
@@ -118,9 +118,9 @@ func (b *Base) inPages(from, to int) int {
 	return min(to*paged.PageLen, b.view.recs.Len()) - first
 }
 
-// startKnowing begins a node that knows all of its base. Its timers are in any phase, as those of
+// startWarm begins a node that knows all of its base. Its timers are in any phase, as those of
 // members that started long ago, and not together.
-func (n *Node) startKnowing(now Time) error {
+func (n *Node) startWarm(now Time) error {
 	b, c := n.cfg.Base, &n.cfg
 	n.self = b.Lookup([]byte(c.Name))
 	if n.self == NoMember {
@@ -142,7 +142,7 @@ func (n *Node) startKnowing(now Time) error {
 	n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
 	n.probe.order.next = uint32(n.rng.below(n.view.live))
 	if c.PushPullInterval > 0 {
-		n.pushPull = now.Add(n.stagger(pushPullScaled(c.PushPullInterval, n.view.live)))
+		n.pushPull.next = now.Add(n.stagger(pushPullScaled(c.PushPullInterval, n.view.live)))
 	}
 	return nil
 }

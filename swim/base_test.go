@@ -108,10 +108,10 @@ func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 		if n.probe.next < Time(c.ProbeInterval/4) {
 			firstQuarter++
 		}
-		if all := pushPullScaled(c.PushPullInterval, members); n.pushPull < Time(all/4) {
+		if all := pushPullScaled(c.PushPullInterval, members); n.pushPull.next < Time(all/4) {
 			syncs++
-		} else if n.pushPull > Time(all) {
-			t.Fatalf("push/pull after %v, they come every %v", time.Duration(n.pushPull), all)
+		} else if n.pushPull.next > Time(all) {
+			t.Fatalf("push/pull after %v, they come every %v", time.Duration(n.pushPull.next), all)
 		}
 		places[n.probe.order.next] = true
 	}

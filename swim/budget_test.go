@@ -29,7 +29,7 @@ func crowd(tb testing.TB, n int, s *wire.Sealer) (*Node, *Output) {
 	if node.Live() != n+1 {
 		tb.Fatalf("%d live members, want %d", node.Live(), n+1)
 	}
-	for t := Time(0); node.queue.Len() > 0; t = t.Add(c.GossipInterval) {
+	for t := Time(0); node.gossip.queue.Len() > 0; t = t.Add(c.GossipInterval) {
 		out.Reset()
 		node.tickGossip(t, out)
 	}

@@ -11,8 +11,8 @@ import (
 	"serf/wire"
 )
 
-// Config is what a Node is made of. Start from LAN, WAN or Local, then set at
-// least Name and Addr. New copies it; nothing in it changes later.
+// Config is what a Node is made of. Start from LAN, WAN or Local, then set at least Name and Addr.
+// New copies it; nothing in it changes later.
 type Config struct {
 	// Name is this member's name, unique in the cluster: 1 to NameMax bytes.
 	Name string
@@ -27,8 +27,8 @@ type Config struct {
 
 	// ProbeInterval is the time between probes, before the health score scales it.
 	ProbeInterval time.Duration
-	// ProbeTimeout is how long a direct ping may take before others are asked.
-	// Less than ProbeInterval.
+	// ProbeTimeout is how long a direct ping may take before others are asked. Less than
+	// ProbeInterval.
 	ProbeTimeout time.Duration
 	// IndirectProbes is how many others are asked to ping for us.
 	IndirectProbes int
@@ -39,16 +39,16 @@ type Config struct {
 	GossipInterval time.Duration
 	// GossipNodes is how many members a round tells.
 	GossipNodes int
-	// GossipRate is how many bytes a second gossip rounds may send while more waits than a
-	// round carries: rounds then come sooner than GossipInterval. 0 means never sooner.
+	// GossipRate is how many bytes a second gossip rounds may send while more waits than a round
+	// carries: rounds then come sooner than GossipInterval. 0 means never sooner.
 	GossipRate int
 	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
 	GossipToTheDead time.Duration
 	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
 	RetransmitMult int
 
-	// PushPullInterval is the time between full exchanges with a random
-	// member, scaled up from 32 members on. 0 turns them off.
+	// PushPullInterval is the time between full exchanges with a random member, scaled up from 32
+	// members on. 0 turns them off.
 	PushPullInterval time.Duration
 	// SuspicionMult: the least suspicion time is SuspicionMult * max(1, log10(n)) * ProbeInterval.
 	SuspicionMult int
@@ -60,11 +60,12 @@ type Config struct {
 	Without Mechanism
 	// StreamTimeout bounds one exchange on a stream.
 	StreamTimeout time.Duration
-	// DeadRetention is how long the record of a dead or left member is kept, so that old
-	// news of it can't revive it. 0 means until Forget is called.
+	// DeadRetention is how long the record of a dead or left member is kept, so that old news of it
+	// can't revive it. 0 means until Forget is called.
 	DeadRetention time.Duration
-	// VerifyForgotten is for how long after the record of a member has been forgotten others are not believed that
-	// it lives at the incarnation that it had, unless it answers a ping: they may have missed its end. 0: they are.
+	// VerifyForgotten is for how long after the record of a member has been forgotten others are
+	// not believed that it lives at the incarnation that it had, unless it answers a ping: they may
+	// have missed its end. 0: they are.
 	VerifyForgotten time.Duration
 	// LeaveTimeout bounds how long Leave tells the others.
 	LeaveTimeout time.Duration
@@ -77,8 +78,8 @@ type Config struct {
 	Seed uint64
 	// Roster interns identities; nodes of one simulation share one. Nil means an own one.
 	Roster *Roster
-	// Base, if set, is what this node, one of its members, knows from the start, as if it had run for
-	// long: nothing tells of that in events. Roster, if set, must have been made from it.
+	// Base, if set, is what this node, one of its members, knows from the start, as if it had run
+	// for long: nothing tells of that in events. Roster, if set, must have been made from it.
 	Base *Base
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
@@ -207,7 +208,7 @@ func (c *Config) Validate() error {
 	bad(c.AwarenessMax >= 1 && c.AwarenessMax <= 64, "awareness max: %d, allowed 1 to 64", c.AwarenessMax)
 	bad(c.StreamTimeout >= time.Millisecond, "stream timeout: %v, at least 1ms", c.StreamTimeout)
 	bad(c.DeadRetention >= 0, "dead retention: %v is negative", c.DeadRetention)
-	bad(c.VerifyForgotten >= 0, "hearsay: %v is negative", c.VerifyForgotten)
+	bad(c.VerifyForgotten >= 0, "unconfirmed: %v is negative", c.VerifyForgotten)
 	bad(c.LeaveTimeout >= 0, "leave timeout: %v is negative", c.LeaveTimeout)
 	sealerErr := c.Sealer.Validate()
 	bad(sealerErr == nil, "%w", sealerErr)
@@ -230,11 +231,10 @@ func (c *Config) packetFloor() int {
 	return max(len(alive.Append(nil)), len(ping.Append(nil))) + c.Sealer.Overhead()
 }
 
-// Carrier is the layer above, asked for bytes while a message is built. It
-// must not call the node.
+// Carrier is the layer above, asked for bytes while a message is built. It must not call the node.
 type Carrier interface {
-	// AppendBroadcasts adds messages to p for as long as they fit. The packet goes to
-	// copies members.
+	// AppendBroadcasts adds messages to p for as long as they fit. The packet goes to copies
+	// members.
 	AppendBroadcasts(now Time, p *wire.Packer, copies int)
 	// BroadcastsQueued is how many messages wait: gossip is armed while there are any.
 	BroadcastsQueued() int

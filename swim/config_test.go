@@ -9,7 +9,8 @@ import (
 	"serf/wire"
 )
 
-// TestPacketsHoldWhatMustBeSaid: with the least size allowed a node can say that it lives, and ping anybody.
+// TestPacketsHoldWhatMustBeSaid: with the least size allowed a node can say that it lives, and ping
+// anybody.
 func TestPacketsHoldWhatMustBeSaid(t *testing.T) {
 	ring, err := wire.NewKeyring(bytes.Repeat([]byte{7}, 16))
 	if err != nil {

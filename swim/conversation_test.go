@@ -12,8 +12,7 @@ import (
 	"serf/wire"
 )
 
-// conversation is one node under test, fed by hand. What it does is collected as
-// lines such as
+// conversation is one node under test, fed by hand. What it does is collected as lines such as
 //
 //	b: ping b              a packet's message, to b
 //	c: ping-req b nack     ask c to ping b
@@ -51,8 +50,8 @@ func nameOf(a netip.AddrPort) string {
 	return a.String()
 }
 
-// converse returns a node a of the lan profile that knows others, with a probe just begun
-// no sooner than after the first advance.
+// converse returns a node a of the lan profile that knows others, with a probe just begun no sooner
+// than after the first advance.
 func converse(t *testing.T, others ...string) *conversation {
 	return converseWith(t, func(*Config) {}, others...)
 }
@@ -72,11 +71,11 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 	for _, name := range others {
 		tn.recv(name, alive(name, 1))
 	}
-	for n.queue.Len() > 0 && len(others) > 0 {
+	for n.gossip.queue.Len() > 0 && len(others) > 0 {
 		n.tickGossip(tn.now, &tn.out)
 	}
 	n.probe.next = tn.now.Add(c.ProbeInterval)
-	n.gossiped, n.gossipPause = tn.now, 0 // the next news can go at once
+	n.gossip.last, n.gossip.gap = tn.now, 0 // the next news can go at once
 	tn.collect()
 	tn.did = nil
 	return tn
@@ -350,7 +349,7 @@ type entry struct {
 	addr  netip.AddrPort // addrOf(name) if not set
 }
 
-func pushPull(join bool, user string, entries ...entry) []byte {
+func pushPullMsg(join bool, user string, entries ...entry) []byte {
 	h := wire.PushPullHeader{Join: join, Nodes: len(entries), UserStateLen: len(user)}
 	b := h.Append(nil)
 	for _, e := range entries {

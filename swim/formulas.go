@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The formulas of spec 2 with the rounding of the original, so that both
-// kinds of member judge alike. n counts members, this one included.
+// The formulas of spec 2 with the rounding of the original, so that both kinds of member judge
+// alike. n counts members, this one included.
 
 // suspicionMin is the least time that a suspect is given to refute.
 func suspicionMin(mult, n int, interval time.Duration) time.Duration {
@@ -15,15 +15,16 @@ func suspicionMin(mult, n int, interval time.Duration) time.Duration {
 	return time.Duration(mult) * time.Duration(scale*1000) * interval / 1000
 }
 
-// suspicionFor is the time that a suspect is given in all when c of k
-// hoped-for confirmations have come.
+// suspicionFor is the time that a suspect is given in all when c of k hoped-for confirmations have
+// come.
 func suspicionFor(c, k int, least, most time.Duration) time.Duration {
 	if k <= 0 {
 		return least
 	}
 	share := math.Log(float64(c)+1) / math.Log(float64(k)+1)
 	d := most.Seconds() - share*(most.Seconds()-least.Seconds())
-	// Whole milliseconds, rounded down. Processors differ in the last bit, which must not cost one of them a millisecond.
+	// Whole milliseconds, rounded down. Processors differ in the last bit, which must not cost one
+	// of them a millisecond.
 	const lastBits = 1e-6
 	return max(least, time.Duration(math.Floor(1000*d+lastBits))*time.Millisecond)
 }

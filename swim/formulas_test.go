@@ -73,7 +73,8 @@ func TestFormulasAsRecorded(t *testing.T) {
 	}
 }
 
-// TestFormulasAreTheSameOnEveryProcessor: some round twice where others round once, and a simulation must not show it.
+// TestFormulasAreTheSameOnEveryProcessor: some round twice where others round once, and a
+// simulation must not show it.
 func TestFormulasAreTheSameOnEveryProcessor(t *testing.T) {
 	h := fnv.New64a()
 	for n := 1; n <= 20_000; n++ {

@@ -29,7 +29,7 @@ func TestLayerAboveIsNotStarved(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.Carrier = above }, "b")
 	above.said = 0
 	for i := range 400 {
-		tn.n.queue.Add(uint64(1000+i), message(300, 'm'))
+		tn.n.gossip.queue.Add(uint64(1000+i), message(300, 'm'))
 	}
 	tn.advance(4 * 200 * time.Millisecond)
 	if above.said == 0 {
@@ -67,7 +67,8 @@ func TestPickAmongTheGone(t *testing.T) {
 	if got := tn.n.pick(nil, 3, func(_ MemberID, r record) bool { return r.state.live() }); len(got) != 0 {
 		t.Errorf("%d drawn of nobody", len(got))
 	}
-	// All draws are from those that there are: 20 of 41 find one in 39 of 100 tries, half as many one in 22.
+	// All draws are from those that there are: 20 of 41 find one in 39 of 100 tries, half as many
+	// one in 22.
 	one, found := tn.n.view.order.At(20), 0
 	for range 1000 {
 		found += len(tn.n.pick(nil, 1, func(id MemberID, _ record) bool { return id == one }))
@@ -77,7 +78,8 @@ func TestPickAmongTheGone(t *testing.T) {
 	}
 }
 
-// TestGossipGoesToTheRecentlyDead: they may not be dead, and refute; those long gone are left alone.
+// TestGossipGoesToTheRecentlyDead: they may not be dead, and refute; those long gone are left
+// alone.
 func TestGossipGoesToTheRecentlyDead(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
@@ -120,9 +122,9 @@ func TestBurstGoesOutAsFastAsTheRateAllows(t *testing.T) {
 		tn := converseWith(t, func(cfg *Config) { cfg.GossipRate = c.rate }, "b", "c")
 		tn.n.probe.next = Never
 		for i := range QueueMax {
-			tn.n.queue.Add(uint64(1000+i), message(1380, 'm'))
+			tn.n.gossip.queue.Add(uint64(1000+i), message(1380, 'm'))
 		}
-		tn.n.gossiped, tn.n.gossipPause = tn.now, 0
+		tn.n.gossip.last, tn.n.gossip.gap = tn.now, 0
 		packets := tn.n.Counters().PacketsOut
 		tn.advance(time.Second)
 		if got := int(tn.n.Counters().PacketsOut-packets) / 2; got < c.want-1 || got > c.want+2 {
@@ -135,7 +137,7 @@ func TestRoundTellsAllTheSame(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
 	for i := range 30 {
-		tn.n.queue.Add(uint64(1000+i), message(100, byte(i)))
+		tn.n.gossip.queue.Add(uint64(1000+i), message(100, byte(i)))
 	}
 	tn.advance(0)
 	half := len(tn.did) / 2

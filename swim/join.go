@@ -13,24 +13,27 @@ type join struct {
 	op       OpID
 	waiting  []netip.AddrPort // not tried yet
 	reached  int
-	alone    bool // we knew nobody when it began, and nobody has answered yet
+	alone    bool // this node knew nobody when it began, and nobody has answered yet
 	one      bool // one answer is enough
 	failures JoinError
-	// slots is how many exchanges may be in flight. It grows at widen, with the number of those that seem
-	// stuck: many addresses may belong to hosts that are gone, and each takes its whole time to fail.
+	// slots is how many exchanges may be in flight. It grows at widen, with the number of those
+	// that seem stuck: many addresses may belong to hosts that are gone, and each takes its whole
+	// time to fail.
 	slots int
 	widen Time
 }
 
 const (
-	// joinAtOnce is how many exchanges of a join may be in flight at first: each carries the whole state.
+	// joinAtOnce is how many exchanges of a join may be in flight at first: each carries the whole
+	// state.
 	joinAtOnce = 8
-	// joinsFlying bounds those of all joins. Of 300 addresses that swallow packets the last has then been
+	// joinsFlying bounds those of all joins. Of 300 addresses that swallow packets, the last is
 	// tried when the first have failed.
 	joinsFlying = 256
 	// joinsFlyingSize bounds them in bytes of state, beyond joinAtOnce.
 	joinsFlyingSize = 64 << 20
-	// joinWidenMax is the time after which an exchange counts as stuck, or a tenth of what it may take.
+	// joinWidenMax is the time after which an exchange counts as stuck, at most: otherwise a tenth
+	// of its time-out.
 	joinWidenMax = time.Second
 	// joinErrorsMax is how many failures a JoinError tells of.
 	joinErrorsMax = 4
@@ -51,14 +54,14 @@ func (e *JoinError) Error() string { return e.Last.Error() }
 // Unwrap is Last.
 func (e *JoinError) Unwrap() error { return e.Last }
 
-// Join exchanges states with the members at these addresses. It ends with an
-// EventJoinDone that says how many answered; each failure is noted.
+// Join exchanges states with the members at these addresses. It ends with an EventJoinDone that
+// says how many answered; each failure is noted.
 func (n *Node) Join(now Time, to []netip.AddrPort, out *Output) OpID {
 	return n.beginJoin(now, join{waiting: slices.Clone(to), slots: joinAtOnce}, out)
 }
 
-// JoinOne exchanges states with the first of these addresses that answers, trying more and more at once
-// as time goes.
+// JoinOne exchanges states with the first of these addresses that answers. It tries more and more
+// of them at once as time goes by.
 func (n *Node) JoinOne(now Time, to []netip.AddrPort, out *Output) OpID {
 	return n.beginJoin(now, join{waiting: slices.Clone(to), slots: 1, one: true}, out)
 }
@@ -73,7 +76,7 @@ func (n *Node) beginJoin(now Time, j join, out *Output) OpID {
 
 func (n *Node) joinWiden() time.Duration { return min(n.cfg.StreamTimeout/10, joinWidenMax) }
 
-// advanceJoins starts what exchanges there is room for, and ends the joins that are over.
+// advanceJoins starts exchanges while there is room for them, and ends the joins that are over.
 func (n *Node) advanceJoins(now Time, out *Output) {
 	most := min(max(joinsFlyingSize/max(n.view.size, 1), joinAtOnce), joinsFlying)
 	flying := n.joining(func(*call) bool { return true })
@@ -97,10 +100,10 @@ func (n *Node) advanceJoins(now Time, out *Output) {
 	}
 }
 
-// joining counts exchanges of joins in flight.
-func (n *Node) joining(which func(*call) bool) (count int) {
-	for i := range n.calls {
-		if c := &n.calls[i]; c.kind == callJoin && which(c) {
+// joining counts the exchanges of joins in flight for which ok holds.
+func (n *Node) joining(ok func(*call) bool) (count int) {
+	for i := range n.streams.calls {
+		if c := &n.streams.calls[i]; c.kind == callJoin && ok(c) {
 			count++
 		}
 	}
@@ -116,7 +119,7 @@ func (n *Node) failJoin(j *join, to netip.AddrPort, err error, out *Output) {
 	}
 	level := Warn
 	if j.one {
-		level = Debug // it isn't expected of each
+		level = Debug // not all are expected to answer
 	}
 	out.note(Note{Level: level, Code: NoteJoinFailed, From: to, Err: err})
 }
@@ -136,7 +139,7 @@ func (n *Node) endJoin(i int, from netip.AddrPort, out *Output) {
 	out.Events = append(out.Events, e)
 }
 
-// joinsDeadline is when a join may have more exchanges in flight.
+// joinsDeadline is when some join gets more slots.
 func (n *Node) joinsDeadline() Time {
 	d := Never
 	for i := range n.joins {
@@ -147,7 +150,7 @@ func (n *Node) joinsDeadline() Time {
 	return d
 }
 
-// tickJoins makes room beside the exchanges that seem stuck.
+// tickJoins gives joins more slots if exchanges seem stuck.
 func (n *Node) tickJoins(now Time, out *Output) {
 	if now < n.joinsDeadline() {
 		return
@@ -165,11 +168,12 @@ func (n *Node) tickJoins(now Time, out *Output) {
 	n.advanceJoins(now, out)
 }
 
-// startsFrom says whether the answer to c is the first that this node hears of a cluster. Of it nothing is
-// gossiped: those who could be told are all in it, and know each other from who answers. (The
-// original tells a thousand members who they are, a dozen times each.) A second address may be of
-// another cluster, so what it adds is news again, also if another join brings it.
-func (n *Node) startsFrom(c *call) bool {
+// firstContact tells whether the answer to c is the first that this node hears of a cluster. It
+// needn't be gossiped: all members that could be told are in it, and know each other from the
+// member that answered. (memberlist tells a thousand members who they are, a dozen times each.) A
+// second address may belong to another cluster, so what its answer adds is gossiped, also if
+// another join gets it.
+func (n *Node) firstContact(c *call) bool {
 	i := slices.IndexFunc(n.joins, func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone })
 	if i < 0 {
 		return false
@@ -180,14 +184,14 @@ func (n *Node) startsFrom(c *call) bool {
 	return true
 }
 
-// joined takes the end of one of a join's exchanges.
+// joined takes the end of an exchange of a join.
 func (n *Node) joined(now Time, c *call, err error, out *Output) {
 	if err != nil && n.retryJoin(now, c, out) {
 		return
 	}
 	i := slices.IndexFunc(n.joins, func(j join) bool { return j.op == c.op })
 	switch {
-	case i < 0: // one answer was enough, and there was one
+	case i < 0: // one answer was enough, and came before
 	case err != nil:
 		n.failJoin(&n.joins[i], c.to, err, out)
 	default:
@@ -199,10 +203,10 @@ func (n *Node) joined(now Time, c *call, err error, out *Output) {
 	n.advanceJoins(now, out)
 }
 
-// retryJoin tries a join's exchange once more, with the next of the keys, and says whether it does. Who was away while the
-// key was changed can't read what the primary encrypts and hangs up; if it has forgotten us
-// it never speaks first, so that nobody would learn that it lags behind (F26). What can't be reached has
-// taken all the time there is, which the keys share.
+// retryJoin repeats an exchange of a join with the next key, if there is one. A member that was
+// away during a key rotation can't read what the primary encrypts, and hangs up; if it has
+// forgotten us it never speaks first, so nobody would learn that it lacks the key (F26). The keys
+// share the time-out: an address that doesn't answer has used it up.
 func (n *Node) retryJoin(now Time, c *call, out *Output) bool {
 	next := call{kind: callJoin, op: c.op, key: c.key + 1, deadline: c.deadline}
 	return now < c.deadline && next.key < n.cfg.Sealer.KeysOut() && n.callPushPull(now, c.to, next, true, out)

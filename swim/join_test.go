@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// swallow joins through addresses of which none answers, each until its exchange's deadline, and returns
-// when the last was tried and how many were in flight at most.
+// swallow joins through addresses of which none answers, each until its exchange's deadline, and
+// returns when the last was tried and how many were in flight at most.
 func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration, most int) {
 	t.Helper()
 	cfg.Name, cfg.Addr, cfg.Seed = "a", addrOf("a"), 1
@@ -56,7 +56,8 @@ func deadAddrs(n int) (list []netip.AddrPort) {
 	return list
 }
 
-// Addresses of hosts that are gone swallow packets: each takes its whole time, but they don't take it one after the other.
+// Addresses of hosts that are gone swallow packets: each takes its whole time, but they don't take
+// it one after the other.
 func TestJoinOfManyDeadAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -87,12 +88,12 @@ func TestJoinsShareWhatIsInFlight(t *testing.T) {
 	for range joinsFlying/joinAtOnce + 1 {
 		tn.n.Join(tn.now, deadAddrs(joinAtOnce), &tn.out)
 	}
-	if got := len(tn.n.calls); got != joinsFlying {
+	if got := len(tn.n.streams.calls); got != joinsFlying {
 		t.Errorf("%d in flight, limit %d", got, joinsFlying)
 	}
 	done := 0
-	for len(tn.n.calls) > 0 {
-		tn.n.Stream(tn.now, StreamIn{ID: tn.n.calls[0].id, Kind: StreamFailed, Err: ErrUnknown}, &tn.out)
+	for len(tn.n.streams.calls) > 0 {
+		tn.n.Stream(tn.now, StreamIn{ID: tn.n.streams.calls[0].id, Kind: StreamFailed, Err: ErrUnknown}, &tn.out)
 	}
 	for _, e := range tn.out.Events {
 		if e.Kind == EventJoinDone {
@@ -114,7 +115,7 @@ func TestJoinsInFlightAreBoundedInBytes(t *testing.T) {
 		tn.now = tn.now.Add(time.Second)
 		tn.n.tickJoins(tn.now, &tn.out)
 	}
-	if got := len(tn.n.calls); got != 10 {
+	if got := len(tn.n.streams.calls); got != 10 {
 		t.Errorf("%d exchanges of a tenth of the limit, want 10", got)
 	}
 }
@@ -127,11 +128,11 @@ func TestJoinOneEndsWithTheFirstAnswer(t *testing.T) {
 	tn.wantNone("not more", "?: stream push/pull join")
 	tn.advance(joinWidenMax)
 	tn.want("b seems stuck", "c: stream push/pull join", "d: stream push/pull join")
-	tn.reply("d: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}))
+	tn.reply("d: stream push/pull join", pushPullMsg(false, "", entry{name: "d", inc: 1}))
 	tn.want("one is enough", "event joined d", "event join-done 1 <nil>")
 	tn.advance(5 * time.Second)
 	tn.wantNone("nobody else is asked", "e: stream push/pull join")
-	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "c", inc: 1}))
+	tn.reply("c: stream push/pull join", pushPullMsg(false, "", entry{name: "c", inc: 1}))
 	tn.want("what comes late is news all the same", "event joined c")
 	tn.fail("b: stream push/pull join")
 	tn.wantNone("and ends nothing again", "event join-done*")
@@ -143,8 +144,8 @@ func TestFirstAnswerOfTwoJoins(t *testing.T) {
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("c")}, &tn.out)
 	tn.collect()
-	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
-	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "c", inc: 1}, entry{name: "e", inc: 1}))
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
+	tn.reply("c: stream push/pull join", pushPullMsg(false, "", entry{name: "c", inc: 1}, entry{name: "e", inc: 1}))
 	tn.advance(time.Second)
 	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
 }

@@ -5,7 +5,8 @@ import "errors"
 // leave is this node's own departure.
 type leave struct {
 	op       OpID
-	deadline Time // Never: not leaving, or all told
+	deadline Time // Never: not leaving, or all were told
+	fast     bool // see SpeedUpLeave
 }
 
 // ErrLeaveTimeout is in the EventLeaveDone of a node that couldn't tell the others in time.
@@ -13,17 +14,17 @@ var ErrLeaveTimeout = errors.New("not all could be told in time")
 
 func (l *leave) begun() bool { return l.op != 0 }
 
-// Leave tells the others that this node goes of its own will. It ends with an
-// EventLeaveDone, at the latest after Config.LeaveTimeout; until its driver stops it,
-// the node goes on to answer. Calling it again returns the same operation.
+// Leave tells the others that this node goes of its own will. It ends with an EventLeaveDone, after
+// Config.LeaveTimeout at the latest. The node goes on answering until its driver stops it. Further
+// calls return the same operation.
 func (n *Node) Leave(now Time, out *Output) OpID {
 	if n.leaving.begun() {
 		return n.leaving.op
 	}
 	alone := n.others() == 0
-	n.leaving = leave{op: n.nextOp(), deadline: now.Add(n.cfg.LeaveTimeout)}
+	n.leaving.op, n.leaving.deadline = n.nextOp(), now.Add(n.cfg.LeaveTimeout)
 	if m := n.moves.of(n.self); m != nil && m.stage != moveRefused {
-		n.inc = max(n.inc, m.inc) // those who know us elsewhere are told as well
+		n.inc = max(n.inc, m.inc) // tells those too that know us at another address
 	}
 	n.view.set(n.self, Left, n.inc, now)
 	n.gossipAccusation(n.self, Left, n.inc, nil, out)
@@ -33,15 +34,20 @@ func (n *Node) Leave(now Time, out *Output) OpID {
 	return n.leaving.op
 }
 
-// leaveDeadline is when tickLeave has something to do: at once if all have been told.
+// SpeedUpLeave makes gossip rounds leaveSpeedUp times as frequent from now on: this node is about
+// to leave. At the rate of the WAN profile, telling the others takes longer than whoever waits for
+// the process to end will wait.
+func (n *Node) SpeedUpLeave() { n.leaving.fast = true }
+
+// leaveDeadline is when tickLeave is due: at once if all were told.
 func (n *Node) leaveDeadline() Time {
 	if n.leaving.deadline != Never && n.leaveTold() {
-		return n.gossiped
+		return n.gossip.last
 	}
 	return n.leaving.deadline
 }
 
-func (n *Node) leaveTold() bool { return !n.queue.Has(uint64(n.self)) || n.others() == 0 }
+func (n *Node) leaveTold() bool { return !n.gossip.queue.Has(uint64(n.self)) || n.others() == 0 }
 
 func (n *Node) tickLeave(now Time, out *Output) {
 	switch {

@@ -50,7 +50,7 @@ func TestLeaveReachesTheLiving(t *testing.T) {
 		for _, x := range names[:7] {
 			tn.recv("j", suspect(x, 1, "j"), dead(x, 1, "j"))
 		}
-		for tn.n.queue.Len() > 0 {
+		for tn.n.gossip.queue.Len() > 0 {
 			tn.n.tickGossip(tn.now, &tn.out)
 		}
 		tn.collect()
@@ -72,7 +72,7 @@ func TestLeaveAloneEndsAtOnce(t *testing.T) {
 // TestLeaveTimesOut is F11: whatever the others do, it ends.
 func TestLeaveTimesOut(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.GossipInterval, c.LeaveTimeout = time.Hour, 5*time.Second }, "b")
-	tn.n.gossiped = tn.now
+	tn.n.gossip.last = tn.now
 	tn.n.Leave(tn.now, &tn.out)
 	tn.advance(4999 * time.Millisecond)
 	tn.wantNone("in time", "event leave-done*")
@@ -194,7 +194,7 @@ func TestGossipBeforeLeavingIsFaster(t *testing.T) {
 	tn.n.probe.next = Never
 	tn.n.SpeedUpLeave()
 	tn.n.Leave(tn.now, &tn.out)
-	tn.advance(3 * 200 * time.Millisecond / hasteFactor)
+	tn.advance(3 * 200 * time.Millisecond / leaveSpeedUp)
 	for range retransmitLimit(4, 2) {
 		tn.want("all rounds in less than one interval", "b: dead a@1 from a")
 	}

@@ -7,9 +7,8 @@ import (
 	"serf/wire"
 )
 
-// Time is a reading of the driver's monotonic clock in nanoseconds. The zero
-// of the clock is the driver's choice; it only has to be the same for all
-// calls into one node.
+// Time is a reading of the driver's monotonic clock in nanoseconds. The zero of the clock is the
+// driver's choice; it only has to be the same for all calls into one node.
 type Time int64
 
 // Never is the deadline of something that isn't armed.
@@ -26,12 +25,12 @@ func (t Time) Add(d time.Duration) Time {
 // Sub returns the time from u to t.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
-// Machine is what a driver runs: a state machine that is told what happened
-// and when, and that answers with effects in out. Both Node and the Serf node
-// above it are one. A Machine is owned by one goroutine; now never goes back.
+// Machine is what a driver runs: a state machine that is told what happened and when, and that
+// answers with effects in out. Both Node and the Serf node above it are one. A Machine is owned by
+// one goroutine; now never goes back.
 //
-// Inputs are borrowed: the machine keeps nothing of p or in.Data after the
-// call. Effects are values in out, see [Output].
+// Inputs are borrowed: the machine keeps nothing of p or in.Data after the call. Effects are values
+// in out, see [Output].
 type Machine interface {
 	// Packet handles one UDP datagram as it came from the network.
 	Packet(now Time, from netip.AddrPort, p []byte, out *Output)
@@ -39,17 +38,15 @@ type Machine interface {
 	Stream(now Time, in StreamIn, out *Output)
 	// Tick does what is due. Calls before Deadline do nothing.
 	Tick(now Time, out *Output)
-	// Deadline is when Tick must be called next; it may change with every
-	// call to the machine.
+	// Deadline is when Tick must be called next; it may change with every call to the machine.
 	Deadline() Time
 }
 
-// Output collects the effects of calls. The driver owns it, drains it and
-// calls Reset; one Output may serve any number of nodes in turn.
+// Output collects the effects of calls. The driver owns it, drains it and calls Reset; one Output
+// may serve any number of nodes in turn.
 //
-// Events are to be read before the next call into a node: their slices and
-// member IDs are valid no longer. Packets stay valid until Reset, and
-// StreamOut.Data belongs to the driver for good.
+// Events are to be read before the next call into a node: their slices and member IDs are valid no
+// longer. Packets stay valid until Reset, and StreamOut.Data belongs to the driver for good.
 type Output struct {
 	Packets []Packet
 	Streams []StreamOut
@@ -85,9 +82,9 @@ type Packet struct {
 	Data []byte // borrowed: valid until Output.Reset
 }
 
-// StreamID names a stream of one node. A machine numbers the streams that it
-// opens from 1 upwards; a driver numbers those that it accepts with the top
-// bit set (see Inbound), so that the two never meet.
+// StreamID names a stream of one node. A machine numbers the streams that it opens from 1 upwards;
+// a driver numbers those that it accepts with the top bit set (see Inbound), so that the two never
+// meet.
 type StreamID uint64
 
 // Inbound is the bit that marks streams accepted from others.
@@ -97,19 +94,19 @@ const Inbound StreamID = 1 << 63
 type StreamKind uint8
 
 const (
-	// StreamCall opens a stream to To, writes Data, reads one block in answer and
-	// hands it back as StreamReply, or StreamFailed. The driver closes the stream.
+	// StreamCall opens a stream to To, writes Data, reads one block in answer and hands it back as
+	// StreamReply, or StreamFailed. The driver closes the stream.
 	StreamCall StreamKind = iota
-	// StreamSend opens a stream to To, writes Data and closes it. A failure
-	// comes back as StreamFailed; success says nothing.
+	// StreamSend opens a stream to To, writes Data and closes it. A failure comes back as
+	// StreamFailed; success says nothing.
 	StreamSend
 	// StreamAnswer writes Data on the accepted stream ID and closes it.
 	StreamAnswer
 )
 
-// StreamOut asks the driver for one exchange on a stream. Data and then More are a plain
-// message (type byte first); the driver seals it with Sealer, and opens the
-// answer with it, outside of the machine: both can take long.
+// StreamOut asks the driver for one exchange on a stream. Data and then More are a plain message
+// (type byte first); the driver seals it with Sealer, and opens the answer with it, outside of the
+// machine: both can take long.
 type StreamOut struct {
 	ID       StreamID
 	Kind     StreamKind
@@ -127,8 +124,8 @@ func (s *StreamOut) Message() []byte { return wire.Flatten(s.Data, s.More) }
 type StreamInKind uint8
 
 const (
-	// StreamRequest is the first block on an accepted stream. The machine
-	// answers, if at all, during this very call, by a StreamAnswer with the same ID.
+	// StreamRequest is the first block on an accepted stream. The machine answers, if at all,
+	// during this very call, by a StreamAnswer with the same ID.
 	StreamRequest StreamInKind = iota
 	// StreamReply is the answer to a StreamCall.
 	StreamReply
@@ -147,8 +144,8 @@ type StreamIn struct {
 	Err  error // StreamFailed only
 }
 
-// OpID names something that takes time and ends with an event that carries it.
-// Zero is no operation.
+// OpID names something that takes time and ends with an event that carries it. Zero is no
+// operation.
 type OpID uint64
 
 // EventKind says what an Event tells.
@@ -164,19 +161,20 @@ const (
 	// EventUpdated: Member, alive, has new metadata or versions, or restarted with another
 	// identity: N is 1 if its address changed.
 	EventUpdated
-	// EventSuspected and EventRefuted: Member became suspect here, and was
-	// alive after all. Nothing that users see; checkers and figures do.
+	// EventSuspected and EventRefuted: Member became suspect here, and was alive after all. Nothing
+	// that users see; checkers and figures do.
 	EventSuspected
 	EventRefuted
 	// EventForgotten: Member's record is gone. Its ID is valid during this call only.
 	EventForgotten
-	// EventConflict: the address Addr claims the name of Member, who lives elsewhere.
-	// Member is this node's own ID when it claims ours; then N is 1 if this node was told of it
-	// by whom it asked for the state: it is the one that came later.
+	// EventConflict: the address Addr claims the name of Member, who lives elsewhere. Member is
+	// this node's own ID when it claims ours; then N is 1 if this node was told of it by whom it
+	// asked for the state: it is the one that came later.
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser
-	// EventState: Data, then More, is the user state of a push/pull from Addr; N is 1 if it was a join.
+	// EventState: Data, then More, is the user state of a push/pull from Addr; N is 1 if it was a
+	// join.
 	EventState
 	// EventAcked: a direct ping of Member was acked after RTT; Data is the ack's payload.
 	EventAcked
@@ -185,12 +183,11 @@ const (
 	EventJoinDone
 	// EventLeaveDone ends Leave: the others have been told, or could not be in time (Err).
 	EventLeaveDone
-	// EventClaimed: the address Addr claims the name of Member, another one, who lives elsewhere. Who
-	// is right isn't known yet; it comes with each such claim, and anybody can make one.
+	// EventClaimed: the address Addr claims the name of Member, another one, who lives elsewhere.
+	// Who is right isn't known yet; it comes with each such claim, and anybody can make one.
 	EventClaimed
 
-	// EventAbove is the first kind of the layer above, which gives the
-	// fields its own meaning.
+	// EventAbove is the first kind of the layer above, which gives the fields its own meaning.
 	EventAbove EventKind = 64
 )
 
@@ -228,8 +225,8 @@ type NoteCode uint16
 // NoteAbove is the first code of the layer above.
 const NoteAbove NoteCode = 256
 
-// Note is a log line as a value: the driver words it, tests match the code.
-// Which fields are set depends on the code.
+// Note is a log line as a value: the driver words it, tests match the code. Which fields are set
+// depends on the code.
 type Note struct {
 	Level  Level
 	Code   NoteCode

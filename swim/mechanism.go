@@ -2,14 +2,14 @@ package swim
 
 import "slices"
 
-// Mechanism is a set of measures against accusing members that are alive. A node applies all of them;
-// Config.Without leaves some out, so that experiments can show what each is worth.
+// Mechanism is a set of measures against accusing members that are alive. A node applies all of
+// them; Config.Without leaves some out, so that experiments can show what each is worth.
 type Mechanism uint32
 
 // What Lifeguard (Dadgar, Phillips, Currey 2017) adds to SWIM (Das, Gupta, Motivala 2002).
 const (
-	// LocalHealth: a node that has reason to doubt itself gives others more time to answer, and asks
-	// helpers to report when an indirect probe fails (LHA-Probe).
+	// LocalHealth: a node that has reason to doubt itself gives others more time to answer, and
+	// asks helpers to report when an indirect probe fails (LHA-Probe).
 	LocalHealth Mechanism = 1 << iota
 	// Confirmation: the fewer members accuse a suspect, the more time it has to refute
 	// (LHA-Suspicion).
@@ -20,16 +20,16 @@ const (
 
 // What this node adds to Lifeguard.
 const (
-	// PauseCompensation: after a pause of its own process, a node extends every deadline by which it
-	// would judge another member.
+	// PauseCompensation: after a pause of its own process, a node extends every deadline by which
+	// it would judge another member.
 	PauseCompensation Mechanism = 1 << (iota + 8)
 	// FinalProbe: a suspect is pinged once more before it is declared dead.
 	FinalProbe
 	// DeferredAck: an ack is sent after its whole packet was read. It carries what the packet made
 	// this node say, and what the pinger ought to refute.
 	DeferredAck
-	// PromptGossip: an update is gossiped at once after a quiet gossip interval, and a burst
-	// of updates faster than one packet an interval.
+	// PromptGossip: an update is gossiped at once after a quiet gossip interval, and a burst of
+	// updates faster than one packet an interval.
 	PromptGossip
 	// ProbeDead: dead members are pinged from time to time.
 	ProbeDead
@@ -38,16 +38,16 @@ const (
 	FirstHand
 	// Correction: an outdated message is answered with the newer state.
 	Correction
-	// Relay: a member that passed on the ack of one that this node couldn't reach is asked again about
-	// such members, before they become suspect and before they are declared dead.
+	// Relay: a member that passed on the ack of one that this node couldn't reach is asked again
+	// about such members, before they become suspect and before they are declared dead.
 	Relay
-	// PreferResponsive: while most members don't answer, those heard from lately are
-	// preferred, and they tell whether this node itself is at fault.
+	// PreferResponsive: while most members don't answer, those heard from lately are preferred, and
+	// they tell whether this node itself is at fault.
 	PreferResponsive
 	// WideProbe: while most members don't answer, a healthy node probes many at a time.
 	WideProbe
-	// RejoinCheck: a member that came back and failed again without ever answering must answer a ping
-	// before it counts as alive again; so must one that was forgotten, if only others say so.
+	// RejoinCheck: a member that came back and failed again without ever answering must answer a
+	// ping before it counts as alive again; so must one that was forgotten, if only others say so.
 	RejoinCheck
 )
 
@@ -63,8 +63,8 @@ const (
 // has tells whether the node applies m.
 func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
 
-// mechanismNames are the names of single mechanisms. Any name after the first is an older one, which
-// ParseMechanism accepts too.
+// mechanismNames are the names of single mechanisms. Any name after the first is an older one,
+// which ParseMechanism accepts too.
 var mechanismNames = map[Mechanism][]string{
 	LocalHealth:       {"local-health"},
 	Confirmation:      {"confirmation"},
@@ -76,7 +76,7 @@ var mechanismNames = map[Mechanism][]string{
 	ProbeDead:         {"probe-dead", "knock"},
 	FirstHand:         {"first-hand"},
 	Correction:        {"correction", "correct"},
-	Relay:             {"relay", "bridge"},
+	Relay:             {"relay", "relay"},
 	PreferResponsive:  {"prefer-responsive", "heard"},
 	WideProbe:         {"wide-probe", "sweep"},
 	RejoinCheck:       {"rejoin-check", "proof"},

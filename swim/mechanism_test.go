@@ -18,7 +18,7 @@ func TestMechanismsAreFoundByNewAndOldNames(t *testing.T) {
 	}
 	old := map[string]Mechanism{
 		"standstill": PauseCompensation, "last-ask": FinalProbe, "frank-ack": DeferredAck, "prompt": PromptGossip,
-		"knock": ProbeDead, "correct": Correction, "bridge": Relay, "heard": PreferResponsive, "sweep": WideProbe,
+		"knock": ProbeDead, "correct": Correction, "relay": Relay, "heard": PreferResponsive, "sweep": WideProbe,
 		"proof": RejoinCheck, "raft": 0, "": 0,
 	}
 	for name, want := range old {
@@ -54,7 +54,7 @@ func TestWithoutConfirmation(t *testing.T) {
 func TestWithoutBuddy(t *testing.T) {
 	tn := without(t, Buddy, "b")
 	tn.recv("c", suspect("b", 1, "c"))
-	tn.n.queue = Queue{}
+	tn.n.gossip.queue = Queue{}
 	tn.advance(time.Second)
 	tn.want("the probe", "b: ping b")
 	tn.wantNone("and nothing with it", "b: suspect *")
@@ -63,7 +63,7 @@ func TestWithoutBuddy(t *testing.T) {
 func TestWithoutDeferredAck(t *testing.T) {
 	tn := without(t, DeferredAck, "b")
 	tn.recv("c", suspect("b", 1, "c"))
-	tn.n.queue = Queue{}
+	tn.n.gossip.queue = Queue{}
 	tn.forget()
 	tn.recv("b", ping(7, "a", "b"), suspect("a", 1, "b"))
 	tn.want("the answer to the ping comes first", "b: ack 7")
@@ -74,7 +74,7 @@ func TestWithoutPromptGossip(t *testing.T) {
 	tn := without(t, PromptGossip, "b", "c")
 	tn.advance(time.Second)
 	tn.forget()
-	tn.n.gossiped, tn.n.gossipPause = tn.now, tn.n.cfg.GossipInterval
+	tn.n.gossip.last, tn.n.gossip.gap = tn.now, tn.n.cfg.GossipInterval
 	tn.advance(50 * time.Millisecond)
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.advance(tn.n.cfg.GossipInterval - 50*time.Millisecond - 1)
@@ -93,10 +93,10 @@ func TestWithoutPromptGossip(t *testing.T) {
 func TestWithoutProbeDead(t *testing.T) {
 	tn := without(t, ProbeDead, "b", "c")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
-	tn.n.queue = Queue{}
+	tn.n.gossip.queue = Queue{}
 	tn.forget()
 	for range 100 {
-		tn.n.maybeKnock(tn.now, &tn.out)
+		tn.n.maybeProbeDead(tn.now, &tn.out)
 	}
 	tn.collect()
 	tn.wantIdle("who failed is left alone")

@@ -10,8 +10,8 @@ import (
 	"serf/wire"
 )
 
-// Member is what a node knows of one member. Meta is shared: read it only, until the
-// next call into the node.
+// Member is what a node knows of a member. Meta is shared: read it only, and only until the next
+// call into the node.
 type Member struct {
 	ID       MemberID
 	Name     string
@@ -26,7 +26,7 @@ type Member struct {
 // Self is this node's own ID.
 func (n *Node) Self() MemberID { return n.self }
 
-// Roster is where this node's members have their names.
+// Roster is where the names of this node's members are.
 func (n *Node) Roster() *Roster { return n.roster }
 
 // Lookup returns the ID of a member that this node has a record of.
@@ -35,7 +35,7 @@ func (n *Node) Lookup(name []byte) (MemberID, bool) {
 	return id, id != NoMember
 }
 
-// View returns what is known of id; false if nothing is.
+// View returns what this node knows of id; false if nothing.
 func (n *Node) View(id MemberID) (Member, bool) {
 	r := n.view.at(id)
 	if !r.known() {
@@ -54,7 +54,7 @@ func (n *Node) State(id MemberID) (State, bool) {
 	return r.state, r.known()
 }
 
-// Len is the number of records, those of the gone and this node's own included.
+// Len is the number of records, this node's own and those of dead and left members included.
 func (n *Node) Len() int { return n.view.len() }
 
 // Live is the number of members alive or suspect, this one included unless it leaves.
@@ -74,35 +74,25 @@ func (n *Node) States() (s [Left + 1]int) {
 func (n *Node) Health() int { return n.health }
 
 // Queued is the number of membership broadcasts that wait.
-func (n *Node) Queued() int { return n.queue.Len() }
+func (n *Node) Queued() int { return n.gossip.queue.Len() }
 
 // Counters returns what this node did and dropped so far.
 func (n *Node) Counters() *Counters { return &n.counters }
 
-// Sealer is what packets and streams are sealed with now; nil for plain.
+// Sealer is what packets and streams are sealed with; nil if they are sent as they are.
 func (n *Node) Sealer() *wire.Sealer { return n.cfg.Sealer }
 
-// SetSealer changes it, for what is sent and received from now on.
+// SetSealer changes the sealer, for what is sent and received from now on.
 func (n *Node) SetSealer(s *wire.Sealer) {
 	n.cfg.Sealer = s
-	n.laggards = nil // keys have other numbers now
-}
-
-// Retransmits is how often a broadcast is sent at the present number of members.
-func (n *Node) Retransmits() int { return n.retransmits() }
-
-// RandomLive draws up to k members alive, not this one, for which ok holds (nil: all). While most members are
-// silent, those who were heard come first.
-func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []MemberID {
-	return n.pickLikely(dst, min(k, maxPick), func(id MemberID, r record) bool {
-		return r.state == Alive && (ok == nil || ok(id))
-	})
+	n.staleKeys = nil // keys have other numbers now
 }
 
 // Random returns a number in [0, n) from this node's own source; n > 0.
 func (n *Node) Random(below int) int { return n.rng.below(below) }
 
-// RandomID returns a number of 31 bits from this node's own source, more than an int is sure to hold.
+// RandomID returns a number of 31 bits from this node's own source, more than an int is sure to
+// hold.
 func (n *Node) RandomID() uint32 { return n.rng.id() }
 
 // RandomFloat returns a number in [0, 1) from this node's own source.
@@ -127,13 +117,12 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	return nil
 }
 
-// SendUser sends one message of the layer above in a packet, with waiting gossip.
-// A message larger than MaxUser goes nowhere: callers check.
+// SendUser sends a message of the layer above in a packet, with waiting gossip. The message must
+// not be larger than MaxUser.
 func (n *Node) SendUser(now Time, to netip.AddrPort, msg []byte, out *Output) {
 	invariant.Check(len(msg) <= n.MaxUser(), "swim: user message over limit")
-	id := NoMember // whoever is at that address; without knowing, no checksum
 	out.scratch.msg = append(append(out.scratch.msg[:0], byte(wire.TypeUser)), msg...)
-	n.send(now, to, id, out, out.scratch.msg)
+	n.send(now, to, NoMember, out, out.scratch.msg)
 }
 
 // MaxUser is the size of the largest user message that fits a packet.
@@ -142,7 +131,7 @@ func (n *Node) MaxUser() int {
 	return n.room() - compound - kind
 }
 
-// SendUserStream sends one message of the layer above by a stream. Failures are counted.
+// SendUserStream sends a message of the layer above by stream. Failures are counted.
 func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Output) {
 	head := wire.UserMsgHeader{Len: len(msg)}
 	n.openStream(StreamOut{
@@ -150,9 +139,9 @@ func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Outp
 	}, out)
 }
 
-// Forget drops the record of another member that is dead or left; false if it isn't. Its
-// ID and name stay valid until the next call into the node. For Config.VerifyForgotten from now others
-// are not believed that it lives unless it answers.
+// Forget drops the record of another member that is dead or left; false if it isn't. Its ID and
+// name stay valid until the next call into the node. For Config.VerifyForgotten from now, the
+// member has to answer a ping if others say that it is alive.
 func (n *Node) Forget(now Time, id MemberID) bool {
 	r := n.view.at(id)
 	if !r.known() || r.state.live() || id == n.self {
@@ -162,12 +151,12 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 		q.target = NoMember
 	}
 	n.moves.remove(id)
-	n.unhear(id)
-	n.errands.list = slices.DeleteFunc(n.errands.list, func(e errand) bool { return e.member == id })
-	n.queue.Remove(uint64(id))
-	n.comebacks.proven(id)
+	n.forgetHeard(id)
+	n.pings.list = slices.DeleteFunc(n.pings.list, func(p pendingPing) bool { return p.member == id })
+	n.gossip.queue.Remove(uint64(id))
+	n.rejoins.proven(id)
 	if n.cfg.VerifyForgotten > 0 && n.has(RejoinCheck) {
-		n.comebacks.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.VerifyForgotten))
+		n.rejoins.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.VerifyForgotten))
 	}
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
 	n.view.size -= n.roster.stateSize(id, r.ident)
@@ -175,7 +164,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	return true
 }
 
-// forgotten is a member whose references to the roster are given back at the next call.
+// forgotten is a member whose references to the roster are released at the next call.
 type forgotten struct {
 	id    MemberID
 	ident identID
@@ -189,42 +178,48 @@ func (n *Node) releaseForgotten() {
 	n.forgotten = n.forgotten[:0]
 }
 
-// sweepStep is how many records of the gone are looked at a probe interval.
-const sweepStep = 64
+const (
+	// forgetStep is how many records of dead and left members are looked at in a probe interval.
+	forgetStep = 64
+	// spareNames are kept free for the new members of one push/pull.
+	spareNames = 4096
+)
 
-// forgetOld forgets those who are gone for longer than Config.DeadRetention.
+// forgetOld forgets members that have been dead or left for Config.DeadRetention.
 func (n *Node) forgetOld(now Time, out *Output) {
 	if n.cfg.DeadRetention == 0 {
 		return
 	}
-	for range min(sweepStep, n.view.gone()) {
-		id := n.sweep()
+	for range min(forgetStep, n.view.gone()) {
+		id := n.nextGone()
 		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(now, id) {
 			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
-			n.sweepAt-- // where another one is now
+			n.forgetPos-- // another record is there now
 		}
 	}
 }
 
-// sweep walks the records of the gone, of which there must be one, round after round.
-func (n *Node) sweep() MemberID {
-	if n.sweepAt < n.view.live || n.sweepAt >= n.view.len() {
-		n.sweepAt = n.view.live
+// nextGone walks the records of dead and left members, of which there must be one, round after
+// round.
+func (n *Node) nextGone() MemberID {
+	if n.forgetPos < n.view.live || n.forgetPos >= n.view.len() {
+		n.forgetPos = n.view.live
 	}
-	n.sweepAt++
-	return n.view.order.At(n.sweepAt - 1)
+	n.forgetPos++
+	return n.view.order.At(n.forgetPos - 1)
 }
 
-// makeRoom forgets one of the gone if names run out: of those that it looks at, the one that is
-// gone for longest. Its name is free from the next call on, so the last few are kept spare.
+// makeRoom forgets a dead or left member if names run out: of some that it looks at, the one that
+// has been gone for longest. Its name becomes free with the next call, so the last few names are
+// kept spare.
 func (n *Node) makeRoom(now Time, out *Output) {
 	gone := n.view.gone()
 	if gone == 0 || n.roster.spare() > spareNames {
 		return
 	}
-	oldest := n.sweep()
-	for range min(sweepStep, gone) - 1 {
-		if id := n.sweep(); n.view.at(id).since < n.view.at(oldest).since {
+	oldest := n.nextGone()
+	for range min(forgetStep, gone) - 1 {
+		if id := n.nextGone(); n.view.at(id).since < n.view.at(oldest).since {
 			oldest = id
 		}
 	}
@@ -232,6 +227,3 @@ func (n *Node) makeRoom(now Time, out *Output) {
 		out.Events = append(out.Events, Event{Kind: EventForgotten, Member: oldest})
 	}
 }
-
-// spareNames are for the newcomers of one push/pull.
-const spareNames = 4096

@@ -19,8 +19,8 @@ func (tn *conversation) wantAddr(reason, name string, a netip.AddrPort) {
 	}
 }
 
-// TestMovedMember is F15: a member that restarted elsewhere is believed as soon as its old
-// address keeps silent.
+// TestMovedMember is F15: a member that restarted elsewhere is believed as soon as its old address
+// keeps silent.
 func TestMovedMember(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
@@ -32,8 +32,8 @@ func TestMovedMember(t *testing.T) {
 	tn.wantNone("one member all the time", "event failed *")
 }
 
-// TestOldAddressIsAskedByStreamToo, in case only packets don't get there, unless who claims it speaks a protocol
-// without that, or it's turned off.
+// TestOldAddressIsAskedByStreamToo, in case only packets don't get there, unless who claims it
+// speaks a protocol without that, or it's turned off.
 func TestOldAddressIsAskedByStreamToo(t *testing.T) {
 	for _, c := range []struct {
 		max     byte
@@ -87,19 +87,23 @@ func TestGoneMemberMayComeBackElsewhere(t *testing.T) {
 // step is how long each step of a return is told.
 const step = stepRounds * 200 * time.Millisecond
 
-// TestOwnNameKnownElsewhere: after a restart at another address the others still know the old
-// one, alive or not. The original refuses ours, whatever its incarnation, until the old one left,
-// which only a living member can.
+// TestOwnNameKnownElsewhere: after a restart at another address the others still know the old one,
+// alive or not. The original refuses ours, whatever its incarnation, until the old one left, which
+// only a living member can.
 func TestOwnNameKnownElsewhere(t *testing.T) {
 	for name, tell := range map[string]func(*conversation){
-		"claimed alive":     func(tn *conversation) { tn.recv("b", aliveAt("a", 4, elsewhere, "")) },
-		"alive in an entry": func(tn *conversation) { tn.request("b", pushPull(false, "", entry{"a", Alive, 4, modern, elsewhere})) },
-		"suspect": func(tn *conversation) {
-			tn.request("b", pushPull(false, "", entry{"a", Suspect, 4, modern, elsewhere}))
+		"claimed alive": func(tn *conversation) { tn.recv("b", aliveAt("a", 4, elsewhere, "")) },
+		"alive in an entry": func(tn *conversation) {
+			tn.request("b", pushPullMsg(false, "", entry{"a", Alive, 4, modern, elsewhere}))
 		},
-		"dead": func(tn *conversation) { tn.request("b", pushPull(false, "", entry{"a", Dead, 4, modern, elsewhere})) },
+		"suspect": func(tn *conversation) {
+			tn.request("b", pushPullMsg(false, "", entry{"a", Suspect, 4, modern, elsewhere}))
+		},
+		"dead": func(tn *conversation) {
+			tn.request("b", pushPullMsg(false, "", entry{"a", Dead, 4, modern, elsewhere}))
+		},
 		"dead, then louder": func(tn *conversation) {
-			tn.request("b", pushPull(false, "", entry{"a", Dead, 2, modern, elsewhere}))
+			tn.request("b", pushPullMsg(false, "", entry{"a", Dead, 2, modern, elsewhere}))
 			tn.recv("b", aliveAt("a", 4, elsewhere, ""))
 		},
 		"at a third address": func(tn *conversation) {
@@ -136,14 +140,15 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 	}
 }
 
-// TestOwnNameElsewhereAtALowerIncarnation: it is older than what we say, and keeps us out all the same.
+// TestOwnNameElsewhereAtALowerIncarnation: it is older than what we say, and keeps us out all the
+// same.
 func TestOwnNameElsewhereAtALowerIncarnation(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	if err := tn.n.SetMeta(tn.now, []byte("x"), &tn.out); err != nil {
 		t.Fatal(err)
 	}
-	tn.request("b", pushPull(false, "", entry{"a", Alive, 1, modern, elsewhere}))
+	tn.request("b", pushPullMsg(false, "", entry{"a", Alive, 1, modern, elsewhere}))
 	tn.want("b refuses a@2 here as long as it knows a@1 there", elsewhere.String()+": ping a")
 	tn.advance(500*time.Millisecond + tn.n.moveSpread() + 2*step)
 	tn.want("all the steps", "b: alive a@3", "b: dead a@2 from a")
@@ -180,7 +185,8 @@ func TestReturnIsToldToEachMember(t *testing.T) {
 	}
 }
 
-// TestReturnIsToldOnce: forged claims on our name must not have us leave and come back all the time.
+// TestReturnIsToldOnce: forged claims on our name must not have us leave and come back all the
+// time.
 func TestReturnIsToldOnce(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
@@ -344,7 +350,7 @@ func TestProbeFindsTheOldAddressAlive(t *testing.T) {
 	})
 	t.Run("through another", func(t *testing.T) {
 		tn := converse(t, "b", "c")
-		tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+		tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 		tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 		tn.recv("c", ack(tn.n.probe.seq))
 		tn.wantNone("it may have asked at the new address", "event conflict b")
@@ -415,7 +421,7 @@ func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
 		} else {
 			tn.recv("c", dead("b", 3, "c"))
 		}
-		tn.request("c", pushPull(false, ""))
+		tn.request("c", pushPullMsg(false, ""))
 		if states := tn.answered(); states["b"] != Dead {
 			t.Errorf("told as %v: it would be taken for what it says of itself at this incarnation", states["b"])
 		}

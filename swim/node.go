@@ -9,55 +9,43 @@ import (
 	"serf/wire"
 )
 
-// Node is one member of a cluster: SWIM with Lifeguard's extensions, as spec 2
-// describes it. It is a Machine; see there for who owns what.
+// Node is one member of a cluster: SWIM with Lifeguard's extensions. It is a Machine; see there for
+// who owns what.
 type Node struct {
-	// What most inputs look at comes first and together: with thousands of nodes in one process an input costs
-	// what it takes to get its node's memory into the cache.
+	// The fields that most inputs read come first. With thousands of nodes in one process, an input
+	// costs what it takes to get its node's memory into the cache.
 	roster *Roster
 	self   MemberID
 	inc    uint32 // own incarnation
-	seen   Time   // the last input
+	pause  pause
 	view   view
 	probe  probe
 
-	health      int         // Lifeguard's local health multiplier: 0 is healthy
-	suspicions  suspicions  // of others
-	errands     errands     // pings in flight besides the probe's
-	silence     silence     // of most members
-	moves       moves       // claims to another address
-	forgotten   []forgotten // in the last call
-	laggards    laggards
-	pushPull    Time // next one
-	leaving     leave
-	queue       Queue
-	dropsNoted  uint64
-	gossiped    Time          // last round
-	gossipPause time.Duration // after it
-	graveOpen   Time          // until then some dead member still gets gossip
-	fills       uint32        // packets filled with gossip so far
-	lastSeq     uint32
-	rng         rng
-	counters    Counters
+	health       int // Lifeguard's local health multiplier: 0 is healthy
+	suspicions   suspicions
+	pings        pendingPings
+	unresponsive unresponsive
+	moves        moves
+	forgotten    []forgotten // in the last call
+	staleKeys    staleKeyPeers
+	pushPull     pushPull
+	leaving      leave
+	gossip       gossip
+	lastSeq      uint32 // of pings
+	rng          rng
+	counters     Counters
 
-	families    Families // see Config.Families
-	detours     detours
-	cfg         Config
-	ownAddr     []byte // as messages carry it
-	hasty       bool   // about to leave
-	stateCut    bool   // the last push/pull couldn't carry all
-	lateAgain   Time   // until then short delays aren't given back: who is always late must get on
-	hurry       hurry
-	joins       []join
-	calls       []call // streams in flight
-	lastOp      OpID
-	lastStream  StreamID
-	sweepAt     int   // next of view.order that forgetOld looks at
-	unheard     uint8 // refutations since the last ping of another
-	comebacks   comebacks
-	metStranger Time  // until then no further exchange with one that we don't know
-	told        tolls // stale members that were answered lately
-	bridges     bridges
+	cfg       Config
+	detours   detours
+	ownAddr   []byte // as messages carry it
+	joins     []join
+	streams   streams
+	lastOp    OpID
+	forgetPos int   // of view.order: the next record that forgetOld looks at
+	unpinged  uint8 // refutations since another member last pinged this one
+	rejoins   rejoins
+	replies   replyBudget
+	relays    relays
 }
 
 // scratch is working memory that any number of nodes share through their Output.
@@ -72,12 +60,12 @@ type scratch struct {
 	acks    []ackDue
 	// corrections are due to the sender of the packet being read.
 	corrections []MemberID
-	// forwards is how many pings for others the packet being read asked for.
+	// forwards counts the pings that the packet being read requested on behalf of others.
 	forwards int
 }
 
-// New returns a node that is alive at incarnation 1 and knows nobody else, or
-// every problem of c joined into one error.
+// New returns a node that is alive at incarnation 1 and knows nobody else. The error joins every
+// problem of c.
 func New(now Time, c Config, out *Output) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -85,18 +73,18 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	if c.Roster == nil {
 		c.Roster = c.Base.NewRoster()
 	}
-	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)), seen: now}
+	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed))}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
-	n.families = c.Families
 	n.cfg.Addr = plainAddr(c.Addr)
-	n.gossiped = now.Add(-c.GossipInterval)
+	n.pause.lastInput = now
+	n.gossip.last = now.Add(-c.GossipInterval)
 	if !n.has(PromptGossip) {
-		n.gossiped, n.gossipPause = now.Add(-n.stagger(c.GossipInterval)), c.GossipInterval
+		n.gossip.last, n.gossip.gap = now.Add(-n.stagger(c.GossipInterval)), c.GossipInterval
 	}
-	n.leaving.deadline, n.pushPull = Never, Never
+	n.leaving.deadline, n.pushPull.next = Never, Never
 	if c.Base != nil {
-		if err := n.startKnowing(now); err != nil {
+		if err := n.startWarm(now); err != nil {
 			return nil, err
 		}
 		return n, nil
@@ -109,26 +97,22 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n.view.add(n.self, ident, Alive, n.inc, now)
 	n.counters.AliveUpdates++
 	n.view.size = n.roster.stateSize(n.self, ident)
-	// Staggered, so that members started together don't act in step.
+	// Staggered, so that members that start together don't act in step.
 	n.probe.next = now.Add(n.stagger(c.ProbeInterval))
 	if c.PushPullInterval > 0 {
-		n.pushPull = now.Add(n.stagger(c.PushPullInterval))
+		n.pushPull.next = now.Add(n.stagger(c.PushPullInterval))
 	}
 	out.Events = append(out.Events, Event{Kind: EventJoined, Member: n.self})
 	return n, nil
 }
 
-// plainAddr is a as messages carry it: without a zone, which means nothing to others.
-func plainAddr(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
-}
-
+// stagger returns a random duration below d.
 func (n *Node) stagger(d time.Duration) time.Duration {
 	return time.Duration(n.rng.float() * float64(d))
 }
 
-// Release gives this node's references to the roster back. For simulations that share
-// one; the node must not be used after.
+// Release returns this node's references to the roster. It is for simulations whose nodes share
+// one; the node must not be used afterwards.
 func (n *Node) Release() {
 	n.releaseForgotten()
 	for id := range n.view.all {
@@ -140,10 +124,10 @@ func (n *Node) Release() {
 
 // Deadline implements Machine.
 func (n *Node) Deadline() Time {
-	d := min(n.probe.deadline(), n.silence.deadline(), n.errands.deadline(), n.suspicions.deadline(), n.moves.deadline(), n.pushPull,
-		n.leaveDeadline(), n.joinsDeadline())
+	d := min(n.probe.deadline(), n.unresponsive.deadline(), n.pings.deadline(), n.suspicions.deadline(),
+		n.moves.deadline(), n.pushPull.next, n.leaveDeadline(), n.joinsDeadline())
 	if n.gossipPending() {
-		d = min(d, n.gossipDue())
+		d = min(d, n.gossip.due())
 	}
 	return d
 }
@@ -152,15 +136,15 @@ func (n *Node) Deadline() Time {
 func (n *Node) Tick(now Time, out *Output) {
 	n.releaseForgotten()
 	n.noticePause(now, out)
-	n.expireErrands(now, out)
+	n.expirePending(now, out)
 	n.expireMoves(now, out)
 	n.expireSuspicions(now, out)
 	n.tickProbe(now, out)
-	n.tickSilence(now, out)
-	if now >= n.pushPull {
+	n.tickUnresponsive(now, out)
+	if now >= n.pushPull.next {
 		n.tickPushPull(now, out)
 	}
-	if n.gossipPending() && now >= n.gossipDue() {
+	if n.gossipPending() && now >= n.gossip.due() {
 		n.tickGossip(now, out)
 	}
 	n.tickJoins(now, out)
@@ -186,14 +170,14 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	for _, m := range msgs {
 		n.handleMessage(now, from, m, out)
 	}
-	// Acks go last, so that they carry what this packet made us say: a refutation, say.
+	// Acks go last: they carry what this packet made us say, a refutation for example.
 	for _, a := range sc.acks {
 		n.sendAck(now, a, out)
 	}
 	n.sendCorrections(from, out)
 }
 
-// dropPacket accounts for a packet that couldn't be opened, or not all of it.
+// dropPacket counts a packet that couldn't be opened completely.
 func (n *Node) dropPacket(from netip.AddrPort, err error, out *Output) {
 	n.counters.DroppedPackets++
 	switch err {
@@ -246,24 +230,24 @@ func (n *Node) dropMessage(from netip.AddrPort, m []byte, out *Output) {
 	out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: kind})
 }
 
-// send sends msgs to a member or address, with as much waiting gossip as fits. to decides about
-// the checksum: NoMember if not known. An empty message is left out.
+// send sends msgs with as much waiting gossip as fits. to is the member at addr, or NoMember if
+// unknown: it decides whether the packet gets a checksum. Empty messages are left out.
 func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
 	n.pack(out, msgs)
 	n.fill(now, &out.scratch.packer, 1)
 	n.ship(addr, to, out)
 }
 
-// sendBare is send without gossip, for addresses where perhaps nobody is: what is told there
-// isn't told.
+// sendBare is send without gossip, for addresses where perhaps nobody listens: gossip sent there
+// would count as sent.
 func (n *Node) sendBare(addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
 	n.pack(out, msgs)
 	n.ship(addr, to, out)
 }
 
-// sendUnlessMute is send if to is likely to hear it, else sendBare.
-func (n *Node) sendUnlessMute(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
-	if n.mute(to) {
+// sendUnlessDown is send, or sendBare if the member is likely to be down.
+func (n *Node) sendUnlessDown(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+	if n.likelyDown(to) {
 		n.sendBare(addr, to, out, msgs...)
 		return
 	}
@@ -288,21 +272,21 @@ func (n *Node) ship(addr netip.AddrPort, to MemberID, out *Output) {
 	}
 	checksum := n.checksummed(to)
 	n.put(addr, n.seal(n.cfg.Sealer, p, checksum, out), out)
-	if s := n.laggardSealer(addr); s != nil {
+	if s := n.staleKeySealer(addr); s != nil {
 		n.put(addr, n.seal(s, p, checksum, out), out)
 	}
 }
 
-// room is what one packet may carry before it is sealed.
+// room is the number of bytes that one packet can carry before it is sealed.
 func (n *Node) room() int { return n.cfg.PacketMax - n.cfg.Sealer.Overhead() }
 
-// trusts tells whether only holders of a key can have sent what is received.
+// trusts tells whether everything received was sent by a holder of a key.
 func (n *Node) trusts() bool {
 	s := n.cfg.Sealer
 	return s != nil && s.Keys != nil && !s.PlainIn
 }
 
-// seal returns what is in p as a packet, which stays valid until the output is reset.
+// seal returns the messages in p as a packet, valid until the output is reset.
 func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) []byte {
 	sc := &out.scratch
 	sc.body = p.AppendTo(sc.body[:0])
@@ -311,7 +295,7 @@ func (n *Node) seal(s *wire.Sealer, p *wire.Packer, checksum bool, out *Output) 
 	return out.arena[start:len(out.arena):len(out.arena)]
 }
 
-// put puts a packet out, if there is a way.
+// put outputs a packet if there is a route.
 func (n *Node) put(to netip.AddrPort, data []byte, out *Output) {
 	to, ok := n.Route(to)
 	if !ok {
@@ -329,7 +313,7 @@ func (n *Node) checksummed(id MemberID) bool {
 	return id != NoMember && n.identity(id).versions[1] >= since
 }
 
-// identity returns what a known member says of itself.
+// identity returns what a known member says about itself.
 func (n *Node) identity(id MemberID) *identity {
 	return &n.roster.idents[n.view.at(id).ident]
 }
@@ -343,13 +327,13 @@ func (n *Node) member(name []byte) MemberID {
 	return id
 }
 
-// memberAt tells whether addr is the address of id as known here, or the detour to it.
+// memberAt tells whether addr is the known address of id, or the detour to it.
 func (n *Node) memberAt(id MemberID, addr netip.AddrPort) bool {
 	if id == NoMember {
 		return false
 	}
 	known := n.identity(id).addr
-	return known == addr || n.families != 0 && n.detours.via[known] == addr
+	return known == addr || n.cfg.Families != 0 && n.detours.via[known] == addr
 }
 
 func (n *Node) nextSeq() uint32 {
@@ -374,17 +358,12 @@ func (n *Node) adjustHealth(by int, out *Output) {
 	}
 }
 
-// noteDrops says that the queue overflowed, once for all that fell out since the last turn.
+// noteDrops reports, once a tick, that broadcasts were dropped because the queue was full.
 func (n *Node) noteDrops(out *Output) {
-	if d := n.queue.Drops(); d != n.dropsNoted {
-		n.dropsNoted = d
+	if d := n.gossip.queue.Drops(); d != n.gossip.dropsNoted {
+		n.gossip.dropsNoted = d
 		out.note(Note{Level: Warn, Code: NoteQueueFull, N: int64(d)})
 	}
 }
 
 func (o *Output) note(x Note) { o.Notes = append(o.Notes, x) }
-
-// unmapped gives an IPv4 address its short form, so that equal ones compare equal.
-func unmapped(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-}

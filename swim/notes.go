@@ -50,16 +50,20 @@ const (
 	NoteStreamServed
 	// NotePaused: this node stood still for N ms; nobody is blamed for that time.
 	NotePaused
-	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any are.
+	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any
+	// are.
 	NoteStateCut
-	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart, or worse by hearsay.
+	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart, or
+	// worse by unconfirmed.
 	NoteOutbidding
-	// NoteUnreachable: Member, failed, says that it lives at From, where nothing answers; N is for how many
-	// seconds it isn't believed.
+	// NoteUnreachable: Member, failed, says that it lives at From, where nothing answers; N is for
+	// how many seconds it isn't believed.
 	NoteUnreachable
-	// NoteNotPinged: we refuted N accusations, and no ping has reached us meanwhile at From, our own address.
+	// NoteNotPinged: we refuted N accusations, and no ping has reached us meanwhile at From, our
+	// own address.
 	NoteNotPinged
-	// NoteNoRoute: Member tells the address From, to which this member can't send: they have no version of IP in common.
+	// NoteNoRoute: Member tells the address From, to which this member can't send: they have no
+	// version of IP in common.
 	NoteNoRoute
 	// NoteDetour: to such a Member there is a way after all: it answers at From, too.
 	NoteDetour
@@ -77,8 +81,8 @@ type Counters struct {
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
 
-	// News of members that changed what this node knows, by gossip, by full exchange, or of its own; a
-	// suspicion of a member that is suspect already isn't any.
+	// News of members that changed what this node knows, by gossip, by full exchange, or of its
+	// own; a suspicion of a member that is suspect already isn't any.
 	AliveUpdates, SuspectUpdates, DeadUpdates uint64
 
 	ProbesFailed        uint64 // no ack, direct or not
@@ -106,4 +110,13 @@ type Counters struct {
 	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
 	DroppedNoRoute      uint64 // ours, to addresses of a family that can't be sent to
 	DroppedStale        uint64 // news older than what is known; normal in gossip
+}
+
+// ClipText returns a name from a packet for use in a note, cut to the length that suits a log line.
+func ClipText(name []byte) string {
+	const most = 64 // bytes
+	if len(name) > most {
+		return string(name[:most]) + "..."
+	}
+	return string(name)
 }

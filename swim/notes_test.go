@@ -18,7 +18,7 @@ func TestNewsIsCountedOnce(t *testing.T) {
 	want("this member itself", 1, 0, 0, [...]int{1, 0, 0, 0})
 	tn.recv("b", alive("b", 1), alive("b", 1))
 	want("by gossip, twice", 2, 0, 0, [...]int{2, 0, 0, 0})
-	tn.request("b", pushPull(false, "", entry{name: "b", state: Alive, inc: 1}, entry{name: "c", state: Alive, inc: 1},
+	tn.request("b", pushPullMsg(false, "", entry{name: "b", state: Alive, inc: 1}, entry{name: "c", state: Alive, inc: 1},
 		entry{name: "d", state: Alive, inc: 1}, entry{name: "e", state: Alive, inc: 1}))
 	want("three by an exchange", 5, 0, 0, [...]int{5, 0, 0, 0})
 	tn.recv("b", suspect("c", 1, "b"), suspect("c", 1, "d"), suspect("c", 1, "d"), suspect("x", 1, "b"))

@@ -24,8 +24,8 @@ func TestOrderVisitsEachOnce(t *testing.T) {
 	}
 }
 
-// TestOrderIsUniform: over many keys each member comes at each place about as often. If
-// not, some are probed late round after round.
+// TestOrderIsUniform: over many keys each member comes at each place about as often. If not, some
+// are probed late round after round.
 func TestOrderIsUniform(t *testing.T) {
 	for _, n := range []int{3, 5, 10, 37} {
 		const keys = 20_000
@@ -42,7 +42,8 @@ func TestOrderIsUniform(t *testing.T) {
 				count[i][x]++
 			}
 		}
-		// Chi-squared over n*n cells; its standard deviation is sqrt(2*df), five of them are generous.
+		// Chi-squared over n*n cells; its standard deviation is sqrt(2*df), five of them are
+		// generous.
 		want := float64(keys) / float64(n)
 		chi := 0.0
 		for i := range n {

@@ -2,56 +2,68 @@ package swim
 
 import "time"
 
-// noticePause is called first with every input. If a Tick is overdue although nothing kept this node
-// from it, this node stood still, not the others: its process was stopped, or its host
-// slept or was busy. Answers and refutations may wait to be read, so what was about to end gets the
-// time back: judgements are passed after so much time in which this node ran, not after so much time.
+// pause detects pauses of this node: its process was stopped, or its host slept or was overloaded.
+type pause struct {
+	lastInput  Time
+	shortAfter Time // until then short delays aren't compensated: a node that is always late must go on
+}
+
+// pauseShare: a timer that is late by less than this share of a ping's time-out does no harm.
+const pauseShare = 4
+
+// noticePause is called first with every input. If a Tick is overdue, this node paused, not the
+// others. Answers and refutations may wait to be read, so all pending judgements get the time back:
+// they depend on how long this node ran, not on how much time passed.
 func (n *Node) noticePause(now Time, out *Output) {
-	due := max(n.seen, min(n.probe.deadline(), n.suspicions.deadline()))
-	gap, late := now.Sub(n.seen), now.Sub(due)
-	n.seen = now
+	due := max(n.pause.lastInput, min(n.probe.deadline(), n.suspicions.deadline()))
+	gap, late := now.Sub(n.pause.lastInput), now.Sub(due)
+	n.pause.lastInput = now
 	if late <= n.cfg.ProbeTimeout/pauseShare || !n.has(PauseCompensation) {
 		return
 	}
 	if late <= n.cfg.ProbeInterval {
-		if now >= n.lateAgain {
-			n.lateAgain = now.Add(n.cfg.ProbeInterval)
-			n.giveBack(late + min(late, n.cfg.ProbeTimeout)) // no more than that is lost for sure
+		if now >= n.pause.shortAfter {
+			n.pause.shortAfter = now.Add(n.cfg.ProbeInterval)
+			n.extendDeadlines(late + min(late, n.cfg.ProbeTimeout)) // no more than that was lost for sure
 		}
 		return
 	}
 	n.counters.Pauses++
 	out.note(Note{Level: Warn, Code: NotePaused, N: gap.Milliseconds()})
-	n.giveBack(gap + n.cfg.ProbeTimeout)
+	n.extendDeadlines(gap + n.cfg.ProbeTimeout)
 }
 
-// pauseShare: a timer that is late by less than such a share of the time that a ping may take matters to nobody.
-const pauseShare = 4
-
-// giveBack lets all that is to be judged wait so much longer: the time that was lost, and some
-// in which to read what waits.
-func (n *Node) giveBack(d time.Duration) {
-	n.suspicions.shift(d)
-	n.moves.shift(d)
-	for i := range n.errands.list { // a nack is due to whoever asked, an ack may wait
-		n.errands.list[i].deadline = n.errands.list[i].deadline.Add(d)
+// extendDeadlines delays all pending judgements by d: the time that was lost, and some to read what
+// waits.
+func (n *Node) extendDeadlines(d time.Duration) {
+	n.suspicions.extend(d)
+	n.moves.extend(d)
+	for i := range n.pings.list { // nacks stay due: the asker waits for them
+		n.pings.list[i].deadline = n.pings.list[i].deadline.Add(d)
 	}
-	n.probe.giveBack(d)
-	n.silence.giveBack(d)
+	n.probe.extend(d)
+	n.unresponsive.extend(d)
 }
 
-func (q *inquiry) giveBack(d time.Duration) {
+func (q *inquiry) extend(d time.Duration) {
 	if q.target != NoMember {
 		q.ask, q.end, q.untimed = q.ask.Add(d), q.end.Add(d), true
 	}
 }
 
-// shift gives all suspects so much more time.
-func (s *suspicions) shift(by time.Duration) {
+func (s *suspicions) extend(d time.Duration) {
 	for i := range s.heap {
-		s.heap[i].start = s.heap[i].start.Add(by)
-		s.heap[i].deadline = s.heap[i].deadline.Add(by)
-		s.heap[i].floor = s.heap[i].floor.Add(by)
-		s.heap[i].early = s.heap[i].early.Add(by)
+		s.heap[i].start = s.heap[i].start.Add(d)
+		s.heap[i].deadline = s.heap[i].deadline.Add(d)
+		s.heap[i].floor = s.heap[i].floor.Add(d)
+		s.heap[i].early = s.heap[i].early.Add(d)
 	}
+}
+
+func (ms *moves) extend(d time.Duration) {
+	for i := range ms.list {
+		ms.list[i].begun = ms.list[i].begun.Add(d)
+		ms.list[i].deadline = ms.list[i].deadline.Add(d)
+	}
+	ms.due = ms.due.Add(d)
 }

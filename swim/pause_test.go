@@ -88,7 +88,8 @@ func TestSlowProbeIsNoPause(t *testing.T) {
 	tn.wantNone("it was called all the time", "note paused *")
 }
 
-// TestShortStandstill: half a second is enough for the answer to come too late, but not to be told of.
+// TestShortStandstill: half a second is enough for the answer to come too late, but not to be told
+// of.
 func TestShortStandstill(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.advance(1900 * time.Millisecond)

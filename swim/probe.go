@@ -8,41 +8,48 @@ import (
 	"serf/wire"
 )
 
-// probe is the failure detector's own state: one member at a time is asked
-// whether it lives (SWIM section 3.1, spec 2.3).
+// probe is the state of the failure detector: it asks one member at a time whether it is alive
+// (SWIM, section 3.1).
 type probe struct {
 	order probeOrder
 	next  Time // start of the next probe
 	inquiry
 }
 
-// inquiry is what is under way to find out whether one member lives.
+// inquiry is one probe: direct, then indirect through helpers, then by stream.
 type inquiry struct {
 	target  MemberID // NoMember: it is over
 	inc     uint32   // of the target when it began
 	seq     uint32
 	sent    Time
-	ask     Time // then others are asked to ping the target
-	end     Time // then it's a suspect
-	asked   bool
+	ask     Time // when helpers are asked
+	end     Time // when it fails, and the target becomes suspect
+	asked   bool // helpers were asked
 	stream  bool // the target answered on a stream
-	untimed bool // this node stood still meanwhile: how long the answer took says nothing
+	untimed bool // this node paused meanwhile: the round-trip time means nothing
 
-	helpers    [helpersMax]MemberID // who was asked, as far as is remembered
-	nacksHoped int                  // members asked that can say "I couldn't reach it either"
+	helpers    [helpersMax]MemberID // as far as they are remembered
+	nacksHoped int                  // helpers that answer with a nack if they can't reach the target
 	nacks      int
 }
 
 const (
-	// probeTries bounds the walk for a target: many may have died in this round.
+	// probeTries bounds the walk for a target: many members may have died in this round.
 	probeTries = 64
-	// shrunkRound: a round over so many times those who live is given up, most of it leads nowhere.
+	// shrunkRound: a round over more than so many times the living members is given up, since most
+	// of it leads to the dead.
 	shrunkRound = 2
+)
+
+// Protocol versions from which on members understand a message.
+const (
+	streamPingSince = 3
+	nackSince       = 4
 )
 
 func (p *probe) deadline() Time { return min(p.inquiry.deadline(), p.whenIdle()) }
 
-// whenIdle is when the next probe begins, if none is under way.
+// whenIdle is when the next probe begins, if none is in flight.
 func (p *probe) whenIdle() Time {
 	if p.target == NoMember {
 		return p.next
@@ -70,23 +77,23 @@ func (n *Node) tickProbe(now Time, out *Output) {
 			return
 		}
 		if id := n.pickTarget(); id != NoMember {
-			n.startProbe(now, id, out)
+			n.inquire(now, &p.inquiry, id, out)
 		}
-		n.maybeKnock(now, out)
+		n.maybeProbeDead(now, out)
 	}
 }
 
 func (n *Node) tickInquiry(now Time, q *inquiry, out *Output) {
 	invariant.Check(q.target == NoMember || n.view.at(q.target).state.live(), "swim: probe of one that is gone")
 	if q.target != NoMember && !q.asked && now >= q.ask {
-		n.askOthers(now, q, out) // even if it's late: then nobody says no, and we know who is slow
+		n.askOthers(now, q, out) // also when it's late: without nacks we know that we are the slow one
 	}
 	if q.target != NoMember && now >= q.end {
 		n.failProbe(now, q, out)
 	}
 }
 
-// nextProbe keeps the rhythm, but doesn't catch up on what a pause made it miss.
+// nextProbe keeps the rhythm, without making up for probes that a pause prevented.
 func (n *Node) nextProbe(now Time) Time {
 	if next := n.probe.next.Add(n.cfg.ProbeInterval); next > now {
 		return next
@@ -96,7 +103,7 @@ func (n *Node) nextProbe(now Time) Time {
 
 // pickTarget walks the round to the next member that is alive or suspect.
 func (n *Node) pickTarget() MemberID {
-	return n.walkRound(func(id MemberID) bool { return len(n.silence.also) == 0 || n.inquiryOf(id) == nil })
+	return n.walkRound(func(id MemberID) bool { return len(n.unresponsive.extra) == 0 || n.inquiryOf(id) == nil })
 }
 
 // walkRound walks the round to the next member, alive or suspect, for which ok holds.
@@ -123,8 +130,8 @@ func (n *Node) walkRound(ok func(MemberID) bool) MemberID {
 	return NoMember
 }
 
-// newcomer draws, in proportion to their number, one of those who came since the round
-// began: with many members a round is long, and they would wait for the next.
+// newcomer draws one of the members that came since the round began, with a probability in
+// proportion to their number: with many members a round is long, and they would wait for the next.
 func (n *Node) newcomer() (int, bool) {
 	began := int(n.probe.order.n)
 	fresh := n.view.live - began
@@ -134,11 +141,7 @@ func (n *Node) newcomer() (int, bool) {
 	return began + n.rng.below(fresh), true
 }
 
-func (n *Node) startProbe(now Time, id MemberID, out *Output) {
-	n.inquire(now, &n.probe.inquiry, id, out)
-}
-
-// inquire begins q, about id. A ping into the void takes no gossip with it.
+// inquire begins q, the probe of id. Its ping carries gossip unless id is likely to be down.
 func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 	n.counters.Probes++
 	*q = inquiry{
@@ -146,26 +149,26 @@ func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 		ask: now.Add(n.cfg.ProbeTimeout), end: now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1)),
 	}
 	if !n.reachesMember(id) {
-		q.ask = now // others may reach it
+		q.ask = now // helpers may reach it
 	}
-	ping, news := n.pingWithNews(id, q.seq, out)
-	n.sendUnlessMute(now, n.identity(id).addr, id, out, ping, news)
+	ping, doubts := n.pingWithDoubts(id, q.seq, out)
+	n.sendUnlessDown(now, n.identity(id).addr, id, out, ping, doubts)
 }
 
-// appendPing appends a ping of a member by name.
-func (n *Node) appendPing(b []byte, id MemberID, seq uint32) []byte {
+// appendPing appends a ping of the member with this name.
+func (n *Node) appendPing(b []byte, name []byte, seq uint32) []byte {
 	ping := wire.Ping{
-		Seq: seq, Node: n.roster.nameBytes(id),
+		Seq: seq, Node: name,
 		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
 	}
 	return ping.Append(b)
 }
 
-// pingWithNews builds a ping in scratch, and what is to go with it: a member that isn't alive as
-// far as we know is told so, that it may refute at once (Lifeguard's buddy system).
-func (n *Node) pingWithNews(id MemberID, seq uint32, out *Output) (ping, news []byte) {
+// pingWithDoubts builds, in scratch, a ping and what goes with it: a member that isn't alive as far
+// as we know is told so, so that it can refute at once (Lifeguard's Buddy System).
+func (n *Node) pingWithDoubts(id MemberID, seq uint32, out *Output) (ping, doubts []byte) {
 	sc := &out.scratch
-	sc.msg = n.appendPing(sc.msg[:0], id, seq)
+	sc.msg = n.appendPing(sc.msg[:0], n.roster.nameBytes(id), seq)
 	cut := len(sc.msg)
 	if n.has(Buddy) {
 		sc.msg = n.appendDoubts(sc.msg, id)
@@ -173,23 +176,22 @@ func (n *Node) pingWithNews(id MemberID, seq uint32, out *Output) (ping, news []
 	return sc.msg[:cut], sc.msg[cut:]
 }
 
-// appendDoubts appends what a member that lives ought to refute; nothing if there is nothing.
+// appendDoubts appends what id, if it is alive, ought to refute; nothing if it counts as alive.
 func (n *Node) appendDoubts(b []byte, id MemberID) []byte {
 	if id == NoMember || n.view.at(id).state == Alive {
 		return b
 	}
-	return n.appendNews(b, id)
+	return n.appendUpdate(b, id)
 }
 
-// askOthers widens a probe without an answer: some members ping for us, and a
-// stream is tried in case only packets get lost.
-//
-// When most members are silent, only those heard lately owe us an answer.
+// askOthers goes on with a probe that got no ack: helpers ping the target, and a stream is tried in
+// case only packets are lost. While most members don't answer, only helpers heard from lately owe
+// us an answer.
 func (n *Node) askOthers(now Time, q *inquiry, out *Output) {
 	q.asked = true
 	q.helpers = [helpersMax]MemberID{}
 	ident := n.identity(q.target)
-	var buf [maxPick + len(bridges{})]MemberID
+	var buf [maxPick + len(relays{})]MemberID
 	to, owing := n.pickHelpers(buf[:0], q.target)
 	for i, id := range to {
 		nack := n.identity(id).versions[1] >= nackSince && n.has(LocalHealth)
@@ -199,19 +201,30 @@ func (n *Node) askOthers(now Time, q *inquiry, out *Output) {
 		if i < helpersMax {
 			q.helpers[i] = id
 		}
-		n.askThrough(now, id, q.target, q.seq, nack, out)
+		n.askHelper(now, id, q.target, q.seq, nack, out)
 	}
-	if !n.cfg.DisableStreamPing && ident.versions[1] >= streamPingSince && now < q.end {
-		n.streamPing(q.target, ident.addr, q.seq, q.end, out)
+	if now < q.end {
+		n.streamPing(q.target, n.roster.nameBytes(q.target), ident.versions, ident.addr, q.seq, q.end, out)
 	}
 }
 
-// inquiryNo returns the inquiry with this number, or nil.
+// streamPing pings a member by stream, if it understands that.
+func (n *Node) streamPing(
+	id MemberID, name []byte, versions [6]byte, to netip.AddrPort, seq uint32, deadline Time, out *Output,
+) {
+	if versions[1] < streamPingSince || n.cfg.DisableStreamPing {
+		return
+	}
+	n.callStream(StreamOut{Kind: StreamCall, To: to, Data: n.appendPing(nil, name, seq), Deadline: deadline},
+		call{kind: callPing, member: id, seq: seq}, out)
+}
+
+// inquiryNo returns the probe with this sequence number, or nil.
 func (n *Node) inquiryNo(seq uint32) *inquiry {
 	return n.inquiryFor(func(q *inquiry) bool { return q.seq == seq })
 }
 
-// inquiryOf returns the inquiry about id, or nil.
+// inquiryOf returns the probe of id, or nil.
 func (n *Node) inquiryOf(id MemberID) *inquiry {
 	return n.inquiryFor(func(q *inquiry) bool { return q.target == id })
 }
@@ -220,34 +233,22 @@ func (n *Node) inquiryFor(is func(*inquiry) bool) *inquiry {
 	if q := &n.probe.inquiry; q.target != NoMember && is(q) {
 		return q
 	}
-	for i := range n.silence.also {
-		if q := &n.silence.also[i]; q.target != NoMember && is(q) {
+	for i := range n.unresponsive.extra {
+		if q := &n.unresponsive.extra[i]; q.target != NoMember && is(q) {
 			return q
 		}
 	}
 	return nil
 }
 
-// Protocol versions from which on members understand a message (spec 2.3).
-const (
-	streamPingSince = 3
-	nackSince       = 4
-)
-
-func (n *Node) streamPing(id MemberID, to netip.AddrPort, seq uint32, deadline Time, out *Output) {
-	n.callStream(StreamOut{
-		Kind: StreamCall, To: to, Data: n.appendPing(nil, id, seq), Deadline: deadline,
-	}, call{kind: callPing, member: id, seq: seq}, out)
-}
-
-// endProbe counts a probe that runs, and makes room for the next.
+// endProbe counts a probe, and makes room for the next.
 func (n *Node) endProbe(now Time, q *inquiry) {
 	q.target = NoMember
 	n.counters.ProbesEnded++
 	n.counters.ProbeTime += now.Sub(q.sent)
 }
 
-// endProbes ends all that run.
+// endProbes ends all probes in flight.
 func (n *Node) endProbes(now Time) {
 	n.inquiryFor(func(q *inquiry) bool {
 		n.endProbe(now, q)
@@ -262,62 +263,57 @@ func (n *Node) failProbe(now Time, q *inquiry, out *Output) {
 	if q.stream {
 		n.counters.StreamAcks++
 		n.adjustHealth(-1, out)
-		n.hear(now, id)
+		n.noteHeard(now, id)
 		n.sample(now, q, false)
 		if n.reachesMember(id) {
 			out.note(Note{Level: Warn, Code: NoteStreamOnly, Member: id})
 		}
-		n.noteVouched(now, id, n.detours.helper, out)
+		n.noteReached(id, n.detours.helper, out)
 		return
 	}
-	if n.mayLive(now, id, out) {
+	if n.toleratesFailure(now, id, out) {
 		return
 	}
 	n.sample(now, q, true)
 	n.counters.ProbesFailed++
-	// Those asked who didn't even say no tell that we are the one that is cut off or slow.
+	// Helpers that sent no nack either show that this node is the one that is cut off or slow.
 	if missed := q.nacksHoped - q.nacks; q.nacksHoped > 0 {
 		n.adjustHealth(max(missed, 0), out)
 	} else {
 		n.adjustHealth(1, out)
 	}
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
-	// What it said meanwhile under a higher incarnation, it said alive.
+	// With q.inc, the suspicion is outdated if the target was alive at a higher incarnation since.
 	n.applySuspect(now, id, q.inc, n.roster.nameBytes(n.self), out)
 }
 
-// handlePing queues the ack; see Packet for when it's sent.
+// handlePing queues an ack; Packet sends it.
 func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Output) bool {
 	m, err := wire.ParsePing(body)
 	if err != nil {
 		return false
 	}
-	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
-		n.counters.DroppedNames++
-		out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: ClipText(m.Node)})
-		return true
-	}
-	if n.asksItself(&m) {
+	if n.wrongName(m.Node, from, out) || n.asksItself(&m) {
 		return true
 	}
 	if len(out.scratch.acks) >= maxAcks {
 		n.counters.DroppedMessages++
 		return true
 	}
-	n.unheard = 0
+	n.unpinged = 0
 	source := n.member(m.SourceNode)
 	if source == NoMember && len(m.Node) > 0 && len(m.SourceNode) > 0 {
 		n.meetStranger(now, from, out)
 	}
-	n.hearFrom(now, source, from, out)
+	n.noteSource(now, source, from, out)
 	if n.memberAt(source, from) {
-		n.hear(now, source)
+		n.noteHeard(now, source)
 	}
 	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
 	due.back = due.to == from
 	own := addrPort(m.SourceAddr, m.SourcePort)
 	if source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) && n.view.at(source).state == Alive {
-		n.correctSender(now, source, out) // it doesn't know that it has to say louder where it is
+		n.correctSender(now, source, out) // it has to outbid what we know to be believed where it is
 	}
 	if n.has(DeferredAck) {
 		out.scratch.acks = append(out.scratch.acks, due)
@@ -327,23 +323,31 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	return true
 }
 
-// meetStranger exchanges states with a member that knows us by name while we don't know it: we
-// restarted, and joined nobody. One at a time, and to where its packet came from: anybody
-// can send one.
-func (n *Node) meetStranger(now Time, from netip.AddrPort, out *Output) {
-	if now < n.metStranger || n.leaving.begun() {
-		return
+// wrongName tells whether a ping is for another member: the pinger knows that one at our address.
+func (n *Node) wrongName(name []byte, from netip.AddrPort, out *Output) bool {
+	if len(name) == 0 || string(name) == n.cfg.Name {
+		return false
 	}
-	n.metStranger = now.Add(strangerPause)
-	n.callPushPull(now, from, call{kind: callPushPull}, false, out)
+	n.counters.DroppedNames++
+	out.note(Note{Level: Warn, Code: NoteWrongName, From: from, Text: ClipText(name)})
+	return true
 }
 
-const strangerPause = 5 * time.Second
+// meetStranger exchanges states with a member that knows us by name while we don't know it: we
+// restarted, and joined nobody. Anybody can send such a ping, so this happens once in a while, and
+// with the address that the packet came from.
+func (n *Node) meetStranger(now Time, from netip.AddrPort, out *Output) {
+	if now < n.pushPull.strangerAfter || n.leaving.begun() {
+		return
+	}
+	n.pushPull.strangerAfter = now.Add(strangerPause)
+	n.callPushPull(now, from, call{kind: callPushPull}, false, out)
+}
 
 // maxAcks bounds the answers to one packet, which is small and may be forged.
 const maxAcks = 8
 
-// ackDue is an ack to send when the packet that asked for it has been read.
+// ackDue is an ack to send after its packet was read.
 type ackDue struct {
 	to     netip.AddrPort
 	seq    uint32
@@ -363,7 +367,7 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	sc.msg = ack.Append(sc.msg[:0])
 	cut := len(sc.msg)
 	if n.has(DeferredAck) {
-		sc.msg = n.appendDoubts(sc.msg, a.source) // it lives
+		sc.msg = n.appendDoubts(sc.msg, a.source) // it is alive
 	}
 	n.pack(out, [][]byte{sc.msg[:cut], sc.msg[cut:]})
 	if a.back {
@@ -373,13 +377,12 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	n.ship(a.to, a.source, out)
 }
 
-// replyAddr is where the answer to a ping goes: to the address it names, if
-// that is known to be the sender's. Otherwise anybody could make us send to anybody (F4). And it
-// goes by the version of IP that the ping came by: whether the other one passes isn't known.
+// replyAddr is where the answer to a ping goes: to the address in the ping if that is known to be
+// the sender's, since otherwise anybody could make us send to anybody (F4). It has to be of the
+// family of the packet's source: whether the other gets through isn't known.
 func (n *Node) replyAddr(from netip.AddrPort, source MemberID, addr []byte, port uint16) netip.AddrPort {
-	a, ok := netip.AddrFromSlice(addr)
-	to := netip.AddrPortFrom(a.Unmap(), port)
-	if !ok || port == 0 || familyOf(to.Addr()) != familyOf(from.Addr()) {
+	to := addrPort(addr, port)
+	if !to.IsValid() || port == 0 || familyOf(to.Addr()) != familyOf(from.Addr()) {
 		return from
 	}
 	if n.trusts() || n.memberAt(source, to) {
@@ -395,28 +398,33 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 	}
 	switch q := n.inquiryNo(m.Seq); {
 	case q != nil:
-		direct := n.memberAt(q.target, from)
-		if (direct || !q.asked) && !q.untimed {
-			out.Events = append(out.Events, Event{Kind: EventAcked, Member: q.target, RTT: now.Sub(q.sent), Data: m.Payload})
-		}
-		id := q.target
-		if !direct && q.asked {
-			n.noteBridge(from, q.helpers[:])
-		}
-		n.comebacks.proven(id)
-		n.noteVouched(now, id, from, out)
-		n.hear(now, id)
-		n.endProbe(now, q)
-		n.sample(now, q, false)
-		n.adjustHealth(-1, out)
-		if direct {
-			n.refuseMove(now, n.moves.of(id), out) // it's still there
-		}
-	case n.ackErrand(now, from, m.Seq, out):
+		n.ackProbe(now, from, q, m.Payload, out)
+	case n.ackPending(now, from, m.Seq, out):
 	default:
 		n.ackMove(now, m.Seq, out)
 	}
 	return true
+}
+
+// ackProbe ends a probe with an ack, from the target or passed on by a helper.
+func (n *Node) ackProbe(now Time, from netip.AddrPort, q *inquiry, payload []byte, out *Output) {
+	id := q.target
+	direct := n.memberAt(id, from)
+	if (direct || !q.asked) && !q.untimed {
+		out.Events = append(out.Events, Event{Kind: EventAcked, Member: id, RTT: now.Sub(q.sent), Data: payload})
+	}
+	if !direct && q.asked {
+		n.noteRelay(from, q.helpers[:])
+	}
+	n.rejoins.proven(id)
+	n.noteReached(id, from, out)
+	n.noteHeard(now, id)
+	n.endProbe(now, q)
+	n.sample(now, q, false)
+	n.adjustHealth(-1, out)
+	if direct {
+		n.refuseMove(now, n.moves.of(id), out) // it's still there
+	}
 }
 
 func (n *Node) handleNack(body []byte) bool {

@@ -91,7 +91,7 @@ func TestStreamAckHeals(t *testing.T) {
 // TestProbeSuspectsWhatItAsked: a member that said meanwhile that it lives isn't accused anew.
 func TestProbeSuspectsWhatItAsked(t *testing.T) {
 	tn := converse(t, "b", "c")
-	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.probe.next = Never
 	tn.recv("c", alive("b", 2))
 	tn.advance(time.Second)
@@ -102,7 +102,7 @@ func TestProbeSuspectsWhatItAsked(t *testing.T) {
 func TestProbeEndsWithItsTarget(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.health = 7
-	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.forget()
 	tn.recv("b", dead("b", 1, "b"))
 	tn.advance(time.Second)
@@ -291,7 +291,7 @@ func TestIndirectPing(t *testing.T) {
 	})
 	t.Run("beyond the limit a nack at once", func(t *testing.T) {
 		tn := converse(t, "b", "c")
-		for range maxErrands {
+		for range maxPendingPings {
 			tn.recv("c", ask("b", 7946, true))
 		}
 		tn.forget()
@@ -318,8 +318,7 @@ func TestForwardsOfOnePacketAreBounded(t *testing.T) {
 	tn.want("the next packet is another matter", "b: ping b")
 }
 
-// TestKnockFindsReturnedMember is F14: those who failed keep being tried, and a
-// partition heals.
+// TestKnockFindsReturnedMember is F14: those who failed keep being tried, and a partition heals.
 func TestKnockFindsReturnedMember(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
@@ -335,9 +334,9 @@ func TestKnockCarriesNoGossip(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
-	tn.n.queue.Add(0, alive("z", 1))
+	tn.n.gossip.queue.Add(0, alive("z", 1))
 	for len(tn.did) == 0 {
-		tn.n.maybeKnock(tn.now, &tn.out)
+		tn.n.maybeProbeDead(tn.now, &tn.out)
 		tn.collect()
 	}
 	tn.want("only what is for b", "b: ping b", "b: dead b@1 from a")
@@ -372,8 +371,8 @@ func TestEveryMemberIsProbedEachRound(t *testing.T) {
 	tn.wantNone("nobody twice", "?: ping ?")
 }
 
-// TestNewcomersAreProbedInThisRound: a round among many takes long, and a newcomer that
-// crashes right away must not wait for the next.
+// TestNewcomersAreProbedInThisRound: a round among many takes long, and a newcomer that crashes
+// right away must not wait for the next.
 func TestNewcomersAreProbedInThisRound(t *testing.T) {
 	node, out := crowd(t, 1000, nil)
 	now := node.probe.next

@@ -15,9 +15,9 @@ import (
 	"serf/wire"
 )
 
-// TestNodeHoldsItsInvariants feeds one node whatever a network, its peers, time and its own
-// program can do to it, sound or mutilated, and looks inside after each step. A twin
-// gets the same inputs: both must do the same, or something is drawn from map order.
+// TestNodeHoldsItsInvariants feeds one node whatever a network, its peers, time and its own program
+// can do to it, sound or mutilated, and looks inside after each step. A twin gets the same inputs:
+// both must do the same, or something is drawn from map order.
 func TestNodeHoldsItsInvariants(t *testing.T) { rapid.Check(t, holdInvariants) }
 
 // FuzzNode is the same with choices that the fuzzer makes.
@@ -128,8 +128,8 @@ func harnessBase(now Time) *Base {
 	return base
 }
 
-// unshare gives n all of its view's memory for itself. So of two that begin with a base one takes all the
-// short cuts for what is shared, and the other none.
+// unshare gives n all of its view's memory for itself. So of two that begin with a base one takes
+// all the short cuts for what is shared, and the other none.
 func unshare(n *Node) {
 	for i := range n.view.recs.Len() {
 		n.view.recs.Edit(i)
@@ -243,7 +243,7 @@ func (h *harness) crowd(t *rapid.T) {
 	}
 }
 
-// ack answers one of the last pings: the probe's, an errand's or a move's.
+// ack answers one of the last pings: the probe's, an pendingPing's or a move's.
 func (h *harness) ack(t *rapid.T) {
 	if len(h.pings) == 0 {
 		return // nothing was pinged
@@ -274,8 +274,8 @@ func (h *harness) gossipToPeer(t *rapid.T) {
 	h.peer.Packet(h.now, addrOf("c"), msg, new(Output))
 }
 
-// peerState has the peer tell all that it knows: in pieces, most of which the node has itself, and to its
-// twin as it comes over a real network.
+// peerState has the peer tell all that it knows: in pieces, most of which the node has itself, and
+// to its twin as it comes over a real network.
 func (h *harness) peerState(t *rapid.T) {
 	if h.peer == nil {
 		t.Skip("alone in its base")
@@ -379,7 +379,7 @@ func (h *harness) call(t *rapid.T) {
 // silence is as if most probes had failed lately.
 func (h *harness) silence(t *rapid.T) {
 	h.both(t, func(n *Node, _ *Output) {
-		n.silence.on, n.silence.last, n.silence.next = true, 1<<silenceOf-1, h.now
+		n.unresponsive.on, n.unresponsive.last, n.unresponsive.next = true, 1<<unresponsiveOf-1, h.now
 		n.health = 0
 	})
 }
@@ -455,7 +455,7 @@ func checkSuspicions(t *rapid.T, n *Node) {
 			t.Fatalf("suspicion %d is due before its parent", i)
 		}
 		least := x.least
-		if x.doubted {
+		if x.checked {
 			least = x.lead
 		}
 		if x.deadline < x.start.Add(least) || x.deadline > x.start.Add(x.most) {
@@ -499,8 +499,8 @@ func checkRoster(t *rapid.T, n *Node) {
 
 // checkReferences: what waits for a member, waits for one that is known.
 func checkReferences(t *rapid.T, n *Node) {
-	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) || len(n.errands.list) > maxErrands || len(n.calls) > maxCalls {
-		t.Fatalf("over a limit: %d moves, %d errands, %d calls", len(n.moves.list), len(n.errands.list), len(n.calls))
+	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) || len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls {
+		t.Fatalf("over a limit: %d moves, %d pendingPings, %d calls", len(n.moves.list), len(n.pings.list), len(n.streams.calls))
 	}
 	seqs := map[uint32]bool{}
 	wait := func(what string, id MemberID, seq uint32) {
@@ -512,22 +512,22 @@ func checkReferences(t *rapid.T, n *Node) {
 		}
 		seqs[seq] = true
 	}
-	s := &n.silence
-	for _, q := range append(slices.Clone(s.also), n.probe.inquiry) {
+	s := &n.unresponsive
+	for _, q := range append(slices.Clone(s.extra), n.probe.inquiry) {
 		if q.target != NoMember {
 			wait("probe", q.target, q.seq)
 		}
 	}
-	if len(s.also) > alsoMax || len(s.heard) > heardMax || !s.on && s.heard != nil {
-		t.Fatalf("%d probes besides, %d heard, silence %v", len(s.also), len(s.heard), s.on)
+	if len(s.extra) > extraMax || len(s.heard) > heardMax || !s.on && s.heard != nil {
+		t.Fatalf("%d probes besides, %d heard, silence %v", len(s.extra), len(s.heard), s.on)
 	}
 	for _, h := range s.heard {
 		if !n.view.has(h.id) || h.id == n.self {
 			t.Fatalf("%d was heard, who isn't known as another", h.id)
 		}
 	}
-	for _, e := range n.errands.list {
-		wait("errand", e.member, e.seq)
+	for _, e := range n.pings.list {
+		wait("pendingPing", e.member, e.seq)
 	}
 	moving := map[MemberID]bool{}
 	for i, m := range n.moves.list {
@@ -544,7 +544,7 @@ func checkReferences(t *rapid.T, n *Node) {
 
 // checkBroadcasts: each is about a member that is known, and can be sent.
 func checkBroadcasts(t *rapid.T, n *Node) {
-	q := &n.queue
+	q := &n.gossip.queue
 	if q.n > QueueMax || len(q.byKey) > q.n {
 		t.Fatalf("%d broadcasts wait, %d in the index", q.n, len(q.byKey))
 	}
@@ -577,8 +577,8 @@ func (h *harness) checkSelf(t *rapid.T, n *Node) {
 	h.inc = n.inc
 }
 
-// checkHistory: incarnations only rise, who is gone comes back with a higher one only, and
-// the events told who is there.
+// checkHistory: incarnations only rise, who is gone comes back with a higher one only, and the
+// events told who is there.
 func (h *harness) checkHistory(t *rapid.T, n *Node) {
 	live := 0
 	for id := range n.view.all {

@@ -9,69 +9,80 @@ import (
 	"serf/wire"
 )
 
-// tickPushPull exchanges everything with a random member: what gossip missed arrives so.
+// pushPull is when this node next exchanges its whole state with another member, and why so soon.
+type pushPull struct {
+	next          Time
+	catchUp       catchUp
+	strangerAfter Time // until then none with a member that we don't know
+	cut           bool // the last state sent couldn't carry all members
+}
+
+// catchUp brings push/pulls forward when many members come at once: gossip can't carry all their
+// updates to everybody, and some members would stay unknown to a few until the usual exchange, half
+// a minute later, or three in a large cluster.
+//
+// The first comes when gossip has told nearly all members; more follow at doubled distances until
+// none brought a newcomer. So a newcomer that the first misses, because the peer had missed it too,
+// is found by the second, and a cluster that keeps growing doesn't exchange states without end.
+type catchUp struct {
+	newcomers int           // members first heard of since the last exchange
+	gap       time.Duration // least time to the next exchange; 0: the usual interval
+}
+
+const (
+	catchUpLeast = 4 // newcomers since the last exchange; gossip carries fewer
+	// catchUpShare: and one in so many of all members. Gossip about that many costs about as much
+	// as the exchange.
+	catchUpShare = 8
+	// strangerPause is the least time between two exchanges with strangers.
+	strangerPause = 5 * time.Second
+)
+
+// tickPushPull exchanges states with a random member, which brings what gossip missed.
 func (n *Node) tickPushPull(now Time, out *Output) {
 	n.scheduleNext(now)
 	if n.leaving.begun() {
 		return
 	}
 	var buf [1]MemberID
-	for _, id := range n.pickLikely(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
+	for _, id := range n.pickPreferred(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
 		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
 	}
 }
 
-// hurry has exchanges come sooner than usual when many members come at once: their news is more
-// than gossip carries to everybody, and without this some would stay unknown to a few
-// until the usual exchange, half a minute later or, in a large cluster, three.
-//
-// The first comes when gossip has told nearly all, and more come at doubled distances until no newcomer
-// has been heard of since the last one. So who is missed by the first, because the other had missed them
-// too, is found by the second, and a cluster that keeps growing doesn't exchange without end.
-type hurry struct {
-	newcomers int           // members first heard of since the last exchange
-	gap       time.Duration // least time to the next exchange; 0: the usual rhythm
-}
-
-const (
-	hurryLeast = 4 // newcomers since the last exchange; fewer, gossip tells
-	// hurryShare: and one in so many of all. Gossip about that many costs about as much as the exchange.
-	hurryShare = 8
-)
-
 // scheduleNext sets when the next exchange is due, at the time of one.
 func (n *Node) scheduleNext(now Time) {
-	h := &n.hurry
+	c := &n.pushPull.catchUp
 	usual := pushPullScaled(n.cfg.PushPullInterval, n.view.live)
-	h.gap *= 2
-	if h.newcomers == 0 || h.gap >= usual/2 {
-		h.gap = 0
+	c.gap *= 2
+	if c.newcomers == 0 || c.gap >= usual/2 {
+		c.gap = 0
 	}
-	h.newcomers = 0
-	n.pushPull = now.Add(usual)
-	n.maybeHurry(now)
+	c.newcomers = 0
+	n.pushPull.next = now.Add(usual)
+	n.maybeCatchUp(now)
 }
 
 // noteArrival counts a newcomer, and brings the next exchange forward when there are many.
 func (n *Node) noteArrival(now Time) {
-	h := &n.hurry
-	h.newcomers++
-	if h.newcomers >= max(hurryLeast, n.view.live/hurryShare) && h.gap != n.cfg.GossipInterval {
-		h.gap = n.cfg.GossipInterval
-		n.maybeHurry(now)
+	c := &n.pushPull.catchUp
+	c.newcomers++
+	if c.newcomers >= max(catchUpLeast, n.view.live/catchUpShare) && c.gap != n.cfg.GossipInterval {
+		c.gap = n.cfg.GossipInterval
+		n.maybeCatchUp(now)
 	}
 }
 
-// maybeHurry brings the next exchange forward if it's a time for that. Members that start together
-// don't call all at the same moment.
-func (n *Node) maybeHurry(now Time) {
-	if h := &n.hurry; h.gap > 0 && n.pushPull != Never {
-		n.pushPull = min(n.pushPull, now.Add(h.gap+n.stagger(h.gap)))
+// maybeCatchUp brings the next exchange forward if it is time to catch up. Members that start
+// together don't all call at the same moment.
+func (n *Node) maybeCatchUp(now Time) {
+	if p := &n.pushPull; p.catchUp.gap > 0 && p.next != Never {
+		p.next = min(p.next, now.Add(p.catchUp.gap+n.stagger(p.catchUp.gap)))
 	}
 }
 
-// PushPull begins one exchange of states with a known member, whatever its state. Failures
-// are noted.
+// PushPull begins an exchange of states with a known member, whatever its state. Failures are
+// noted.
 func (n *Node) PushPull(now Time, id MemberID, out *Output) {
 	if n.view.has(id) {
 		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
@@ -89,9 +100,9 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 	return n.callStream(s, c, out)
 }
 
-// state returns a push/pull message: every record, those of the gone too, so
-// that who comes back learns what it has to out-bid. If that is too much, of the last ones
-// nothing is told: they are gone.
+// state returns a push/pull message with every record, also those of dead and left members: a
+// member that comes back learns what it has to outbid. If that is too much the last records are
+// left out, which are those of the dead and left.
 func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 	var user wire.Rope
 	if n.cfg.Carrier != nil {
@@ -114,7 +125,7 @@ func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 	return r.Pieces()
 }
 
-// appendAll appends all records in the order of their memory, and shares what is as in the base.
+// appendAll appends all records by ID. Runs of pages that are as in the base aren't copied.
 func (n *Node) appendAll(r *wire.Rope) {
 	recs := &n.view.recs
 	for p := 0; p < recs.Pages(); {
@@ -128,7 +139,7 @@ func (n *Node) appendAll(r *wire.Rope) {
 	}
 }
 
-// appendFirst appends the first records in the view's order: of those who live.
+// appendFirst appends the first records in the view's order, the living first.
 func (n *Node) appendFirst(r *wire.Rope, fit int) {
 	for id := range n.view.all {
 		if fit--; fit < 0 {
@@ -153,8 +164,8 @@ func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
 	d := &r.idents[rec.ident]
 	addr := addrBytes(d.addr.Addr())
 	state := rec.state
-	if state == Suspect && rec.hearsay {
-		state = Dead // others suspect it then, too, but don't take from us what it hasn't said at this incarnation
+	if state == Suspect && rec.unconfirmed {
+		state = Dead // others suspect it as well, but don't believe the rest, which it hasn't said at this incarnation
 	}
 	s := wire.NodeState{
 		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(id),
@@ -164,18 +175,18 @@ func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
 }
 
 const (
-	// statesMax bounds the records of a push/pull in bytes: receivers refuse a block above
-	// wire.StreamBlockMax, the state of the layer above included.
+	// statesMax bounds the records of a push/pull in bytes: receivers reject more than
+	// wire.StreamBlockMax, including the state of the layer above.
 	statesMax = 16 << 20
-	// stateHead is what a record takes besides name and metadata, at most.
+	// stateHead is the size of a record besides name and metadata, at most.
 	stateHead = 96
 )
 
-// fitState returns how many records, those who live first, a push/pull can carry, and in how
-// many bytes at most.
+// fitState returns how many records a push/pull can carry, the living first, and in how many bytes
+// at most.
 func (n *Node) fitState(out *Output) (fit, size int) {
 	if n.view.size <= statesMax {
-		n.stateCut = false
+		n.pushPull.cut = false
 		return n.view.len(), n.view.size
 	}
 	for id := range n.view.all {
@@ -186,14 +197,14 @@ func (n *Node) fitState(out *Output) (fit, size int) {
 		fit, size = fit+1, next
 	}
 	n.counters.StatesCut++
-	if !n.stateCut {
+	if !n.pushPull.cut {
 		out.note(Note{Level: Warn, Code: NoteStateCut, N: int64(n.view.len() - fit)})
 	}
-	n.stateCut = true
+	n.pushPull.cut = true
 	return fit, size
 }
 
-// fullState is a push/pull that was read and is sound.
+// fullState is a push/pull that was read and is well-formed.
 type fullState struct {
 	join     bool
 	parts    []statePart
@@ -201,14 +212,14 @@ type fullState struct {
 	userMore [][]byte
 }
 
-// statePart is node states, or, from to, those of so many pages of our base.
+// statePart is node states, or those of pages from to to-1 of our base.
 type statePart struct {
 	states   wire.NodeStates
 	from, to int
 }
 
-// readPushPull reads all of a push/pull, but for runs of our base: those are known to be sound. The
-// result borrows from the message.
+// readPushPull reads a whole push/pull. Runs of our base are known to be well-formed and are
+// skipped. The result borrows from the message.
 func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
 	head, rest, err := wire.ParsePushPullHeader(body)
 	if err != nil {
@@ -239,7 +250,7 @@ func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
 	return pp, pp.cutUser(head.UserStateLen)
 }
 
-// cutUser cuts the user state to its size; pieces have to be of that size in all.
+// cutUser cuts the user state to its size. Pieces have to add up to it.
 func (pp *fullState) cutUser(size int) error {
 	if len(pp.user) >= size {
 		pp.user, pp.userMore = pp.user[:size:size], nil
@@ -255,15 +266,15 @@ func (pp *fullState) cutUser(size int) error {
 	return nil
 }
 
-// source is where states come from.
+// source is where a push/pull comes from.
 type source struct {
-	addr netip.AddrPort
-	told bool // whoever we could tell of them knows them: see startsFrom
-	met  bool // we asked for them
+	addr       netip.AddrPort
+	skipGossip bool // see claim
+	requested  bool // see claim
 }
 
-// merge takes over what another member knows, entry by entry: one that makes no sense
-// doesn't keep the others out (F5).
+// merge takes over what another member knows, entry by entry: an entry that makes no sense doesn't
+// keep the others out (F5).
 func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 	for i := range pp.parts {
 		part := &pp.parts[i]
@@ -287,8 +298,8 @@ func (n *Node) mergeStates(now Time, states wire.NodeStates, from source, out *O
 	}
 }
 
-// mergePage merges what a page of our base says. If ours is still the same, each of its entries would find
-// what it says known already, which the test of invariants shows, and be counted as stale but for our own.
+// mergePage merges a page of our base. If ours is still the same, none of its entries would be new,
+// as the property tests show; all but our own would count as stale.
 func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 	b := n.cfg.Base
 	members := b.inPages(page, page+1)
@@ -305,7 +316,10 @@ func (n *Node) mergePage(now Time, page int, from source, out *Output) {
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
-	c := claim{id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn), from: from.addr, told: from.told, met: from.met}
+	c := claim{
+		id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn),
+		from: from.addr, skipGossip: from.skipGossip, requested: from.requested,
+	}
 	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {
@@ -313,39 +327,40 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		return
 	}
 	if state != Left && c.addr != n.cfg.Addr && string(c.name) == n.cfg.Name {
-		// Alive or not: who holds this refuses our address (F15).
+		// Alive or not: a member that holds this rejects our address (F15).
 		if n.acceptable(&c, out) {
 			n.applyAlive(now, &c, out)
 		}
 		return
 	}
 	if !state.live() {
-		// A death learned second-hand is a suspicion, so that the member can still refute;
-		// that it left, it said itself (spec 2.2).
+		// A death learned second-hand is a suspicion, so that the member can still refute. That it
+		// left, it said itself.
 		if state == Left {
 			n.accuse(now, Left, s.Name, s.Inc, s.Name, out)
 			return
 		}
-		n.accuse(now, Suspect, s.Name, s.Inc, n.hearsay(s.Name), out)
+		n.accuse(now, Suspect, s.Name, s.Inc, n.pushPullAccuser(s.Name), out)
 		return
 	}
 	if !n.acceptable(&c, out) {
 		return
 	}
-	// A suspect that we don't know, or know less of, is alive at that incarnation first.
+	// A suspect that is new to us, or at a new incarnation, is alive at that incarnation first.
 	id := c.id
 	if state == Alive || id == NoMember || n.view.at(id).yieldsTo(Alive, c.inc) && id != n.self {
 		n.applyAlive(now, &c, out)
 	}
 	if state == Suspect {
-		n.accuse(now, Suspect, s.Name, s.Inc, n.hearsay(s.Name), out)
+		n.accuse(now, Suspect, s.Name, s.Inc, n.pushPullAccuser(s.Name), out)
 	}
 }
 
-// hearsay is who accuses the member of this name by its state in a full exchange: it doesn't say who found that out.
-// Gossiped as an accusation of this node it would come back to who did, as the word of one more witness. On the
-// wire a suspicion by nobody is one by the member itself, which no member ever raises.
-func (n *Node) hearsay(name []byte) []byte {
+// pushPullAccuser returns the accuser of a suspect in a push/pull, which doesn't say who got no
+// answer. If this node gossiped the accusation as its own, it would come back to the first accuser
+// as the word of another witness. On the wire a suspicion by nobody is one by the suspect itself,
+// which no member ever sends.
+func (n *Node) pushPullAccuser(name []byte) []byte {
 	if n.has(FirstHand) {
 		return name
 	}

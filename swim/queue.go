@@ -6,17 +6,16 @@ import (
 	"serf/wire"
 )
 
-// Queue holds broadcasts, each to be sent a limited number of times. Those
-// sent least go first, of these the larger, of these the newer (spec 2.5), so that
-// fresh news travels at once and packets are filled well.
+// Queue holds broadcasts, each to be sent a limited number of times. Those sent least go first, of
+// these the larger, of these the newer (spec 2.5), so that fresh news travels at once and packets
+// are filled well.
 //
-// Broadcasts of equal count lie in classes by size, each a list with the newest
-// in front: filling a packet looks at a few bits instead of at every broadcast.
-// The zero Queue is empty and holds QueueMax broadcasts.
+// Broadcasts of equal count lie in classes by size, each a list with the newest in front: filling a
+// packet looks at a few bits instead of at every broadcast. The zero Queue is empty and holds
+// QueueMax broadcasts.
 type Queue struct {
-	// Fair sends of those sent equally often the oldest first, whatever its size:
-	// where the newest overtakes all others, the oldest may come too late. Set it before
-	// the first Add.
+	// Fair sends of those sent equally often the oldest first, whatever its size: where the newest
+	// overtakes all others, the oldest may come too late. Set it before the first Add.
 	Fair bool
 	// Rebroadcasts takes what has been sent often enough. Nil: it is forgotten.
 	Rebroadcasts *Rebroadcasts
@@ -31,8 +30,8 @@ type Queue struct {
 	sent, sentBytes uint64
 }
 
-// QueueMax bounds a queue. More wait only if news comes faster than gossip
-// carries it away; then what was sent most is given up first.
+// QueueMax bounds a queue. More wait only if news comes faster than gossip carries it away; then
+// what was sent most is given up first.
 const QueueMax = 4096 // fits the 16 bits of a slot's number
 
 // keepSlots is how many slots an empty queue keeps for the next broadcasts.
@@ -64,8 +63,8 @@ func (q *Queue) Len() int { return q.n }
 // Drops is how many broadcasts were given up for want of room, since the start.
 func (q *Queue) Drops() uint64 { return q.drops }
 
-// Sent is how many messages were put into packets, counted for each member that a packet goes to, and their
-// bytes.
+// Sent is how many messages were put into packets, counted for each member that a packet goes to,
+// and their bytes.
 func (q *Queue) Sent() (messages, bytes uint64) { return q.sent, q.sentBytes }
 
 // Has tells whether a broadcast with this key waits.
@@ -102,8 +101,8 @@ func (q *Queue) Remove(key uint64) {
 	}
 }
 
-// Fill adds to p what fits, each broadcast once, and forgets what has now been sent
-// limit times. The packet goes to so many members as copies says.
+// Fill adds to p what fits, each broadcast once, and forgets what has now been sent limit times.
+// The packet goes to so many members as copies says.
 func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 	var sent int16 // list of slots by next, back in their tiers when the packet is full
 	end := &sent
@@ -162,9 +161,9 @@ func (q *Queue) oldest(t, room int) int16 {
 	return 0
 }
 
-// largest returns the newest of the largest broadcasts of tier t with at most room
-// bytes. In the class that room itself falls in only the first few are looked at: it may
-// hold thousands that are all a little too large.
+// largest returns the newest of the largest broadcasts of tier t with at most room bytes. In the
+// class that room itself falls in only the first few are looked at: it may hold thousands that are
+// all a little too large.
 func (q *Queue) largest(t, room int) int16 {
 	tr := &q.tiers[t]
 	c := classOf(room)

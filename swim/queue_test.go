@@ -108,8 +108,8 @@ func TestQueueGivesMemoryBack(t *testing.T) {
 	}
 }
 
-// TestQueueAgainstModel compares with a plain slice: what is queued, how often each was sent, and that
-// no packet has one twice.
+// TestQueueAgainstModel compares with a plain slice: what is queued, how often each was sent, and
+// that no packet has one twice.
 func TestQueueAgainstModel(t *testing.T) {
 	type item struct {
 		key   uint64

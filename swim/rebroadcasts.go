@@ -6,11 +6,12 @@ import (
 	"serf/wire"
 )
 
-// Rebroadcasts are broadcasts that have been sent as often as gossip sends them. They go along, some times more,
-// with packets that are sent anyway and have room: pings and acks, of which each member gets about two
-// a second. By bad luck, or because it was cut off for a moment, a member may have missed what was gossiped
-// within a second or so; without echoes it would wait for a full exchange, minutes in a large cluster.
-// An echo arms nothing and takes no packet of its own. The zero Rebroadcasts is empty.
+// Rebroadcasts are broadcasts that have been sent as often as gossip sends them. They go along,
+// some times more, with packets that are sent anyway and have room: pings and acks, of which each
+// member gets about two a second. By bad luck, or because it was cut off for a moment, a member may
+// have missed what was gossiped within a second or so; without echoes it would wait for a full
+// exchange, minutes in a large cluster. An echo arms nothing and takes no packet of its own. The
+// zero Rebroadcasts is empty.
 type Rebroadcasts struct {
 	list []echo // oldest first
 	next int    // the first for the next packet
@@ -23,8 +24,8 @@ type echo struct {
 }
 
 const (
-	// RebroadcastsMax bounds them: of a longer burst the newest. Members still take something that old for
-	// news, and a ping with all of them is no longer than a few packets of gossip.
+	// RebroadcastsMax bounds them: of a longer burst the newest. Members still take something that
+	// old for news, and a ping with all of them is no longer than a few packets of gossip.
 	RebroadcastsMax = 64
 	// echoTimes is how often each is sent: for six seconds or so.
 	echoTimes = 12

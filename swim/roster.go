@@ -7,23 +7,23 @@ import (
 	"serf/internal/invariant"
 )
 
-// MemberID stands for a member's name within one Roster. An ID is valid for as
-// long as some node that shares the roster keeps a record of the member.
+// MemberID stands for a member's name within one Roster. An ID is valid for as long as some node
+// that shares the roster keeps a record of the member.
 type MemberID uint32
 
 // NoMember is the ID of nobody.
 const NoMember MemberID = 0
 
-// identID stands for one identity: what a member says of itself. A member that
-// changes its metadata or moves has another identity under the same MemberID.
+// identID stands for one identity: what a member says of itself. A member that changes its metadata
+// or moves has another identity under the same MemberID.
 type identID uint32
 
 // maxMembers bounds the names of one roster; a push/pull can't carry more (spec 1.5).
 const maxMembers = 1 << 20
 
-// Roster interns names and identities, so that a node's record of a member is
-// a few words. One roster serves one node in an agent, all nodes in a simulation.
-// The zero value is not usable; see NewRoster.
+// Roster interns names and identities, so that a node's record of a member is a few words. One
+// roster serves one node in an agent, all nodes in a simulation. The zero value is not usable; see
+// NewRoster.
 type Roster struct {
 	byName  map[string]MemberID
 	members []rosterMember // by MemberID; 0 is nobody
@@ -32,8 +32,8 @@ type Roster struct {
 	freeI   []identID
 	limit   int // of names
 
-	// base is what the roster was made from, if it was. Its members and identities are the
-	// first and stay: references to them aren't counted.
+	// base is what the roster was made from, if it was. Its members and identities are the first
+	// and stay: references to them aren't counted.
 	base         *Base
 	baseM, baseI uint32 // the last of them
 }
@@ -77,8 +77,8 @@ func (r *Roster) Lookup(name []byte) MemberID { return r.byName[string(name)] }
 // Len is the number of names.
 func (r *Roster) Len() int { return len(r.byName) }
 
-// Intern interns a name for good and returns its ID, or NoMember if there is no more room. Rosters that
-// are given the same names in the same order have the same IDs for them.
+// Intern interns a name for good and returns its ID, or NoMember if there is no more room. Rosters
+// that are given the same names in the same order have the same IDs for them.
 func (r *Roster) Intern(name []byte) MemberID { return r.acquireMember(name) }
 
 // spare is how many further names there is room for.

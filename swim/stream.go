@@ -8,14 +8,20 @@ import (
 	"serf/wire"
 )
 
-// call is a stream in flight that this node opened.
+// streams are the streams that this node opened.
+type streams struct {
+	calls []call // in flight
+	last  StreamID
+}
+
+// call is a stream in flight that expects an answer.
 type call struct {
 	id     StreamID
 	kind   callKind
 	member MemberID // callPing, and callPushPull if known
 	seq    uint32   // callPing
 	op     OpID     // callJoin
-	key    int      // callJoin: the number of the key it is tried with, see retryJoin
+	key    int      // callJoin: the number of the key in use, see retryJoin
 	to     netip.AddrPort
 
 	deadline Time
@@ -29,7 +35,7 @@ const (
 	callJoin
 )
 
-// maxCalls bounds streams in flight; the driver ends each by its deadline.
+// maxCalls bounds the calls in flight. The driver ends each by its deadline.
 const maxCalls = 1024
 
 var (
@@ -38,26 +44,26 @@ var (
 	errRefused      = errors.New("refused by the other side")
 )
 
-// callStream opens a stream for c and says whether there was room.
+// callStream opens a stream for c; false if there are too many.
 func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
-	if len(n.calls) >= maxCalls {
+	if len(n.streams.calls) >= maxCalls {
 		return false
 	}
 	c.id, c.to, c.deadline = n.openStream(s, out), s.To, s.Deadline
-	n.calls = append(n.calls, c)
+	n.streams.calls = append(n.streams.calls, c)
 	return true
 }
 
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
 	if to, ok := n.Route(s.To); ok {
-		s.To = to // else the driver may still have one: a stream isn't bound to the socket for packets
+		s.To = to // otherwise the driver may have a route: a stream isn't bound to the socket for packets
 	}
-	n.lastStream++
-	s.ID = n.lastStream
+	n.streams.last++
+	s.ID = n.streams.last
 	if s.Sealer == nil {
 		s.Sealer = n.cfg.Sealer
-		if old := n.laggardSealer(s.To); old != nil {
-			s.Sealer = old // who lags behind can't read another, and who has the new one can read both
+		if old := n.staleKeySealer(s.To); old != nil {
+			s.Sealer = old // the peer may not be able to read another, and reads this one in any case
 		}
 	}
 	n.counters.StreamsOut++
@@ -80,12 +86,12 @@ func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	if in.Kind == StreamFailed {
 		n.counters.StreamsFailed++
 	}
-	i := slices.IndexFunc(n.calls, func(c call) bool { return c.id == in.ID })
+	i := slices.IndexFunc(n.streams.calls, func(c call) bool { return c.id == in.ID })
 	if i < 0 {
-		return // a message of the layer above, which isn't waited for
+		return // it sent a message of the layer above, which expects no answer
 	}
-	c := n.calls[i]
-	n.calls = slices.Delete(n.calls, i, i+1)
+	c := n.streams.calls[i]
+	n.streams.calls = slices.Delete(n.streams.calls, i, i+1)
 	if in.Kind == StreamReply {
 		in.Err = n.handleReply(now, &c, &in, out)
 	}
@@ -114,7 +120,7 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		if err != nil {
 			return false
 		}
-		// First what we know without the other's news: it has those already.
+		// The answer comes first, without the caller's updates: it has those already.
 		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
 		n.merge(now, &pp, source{addr: in.From}, out)
@@ -124,7 +130,9 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 }
 
 func (n *Node) answer(id StreamID, data []byte, more [][]byte, out *Output) {
-	out.Streams = append(out.Streams, StreamOut{ID: id, Kind: StreamAnswer, Data: data, More: more, Sealer: n.cfg.Sealer, Deadline: Never})
+	out.Streams = append(out.Streams, StreamOut{
+		ID: id, Kind: StreamAnswer, Data: data, More: more, Sealer: n.cfg.Sealer, Deadline: Never,
+	})
 }
 
 func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
@@ -132,21 +140,16 @@ func (n *Node) servePing(in *StreamIn, body []byte, out *Output) bool {
 	if err != nil {
 		return false
 	}
-	if len(m.Node) > 0 && string(m.Node) != n.cfg.Name {
-		n.counters.DroppedNames++
-		out.note(Note{Level: Warn, Code: NoteWrongName, From: in.From, Text: ClipText(m.Node)})
+	if n.wrongName(m.Node, in.From, out) || n.asksItself(&m) {
 		return true
 	}
-	if n.asksItself(&m) {
-		return true
-	}
-	n.unheard = 0
+	n.unpinged = 0
 	ack := wire.Ack{Seq: m.Seq}
 	n.answer(in.ID, ack.Append(nil), nil, out)
 	return true
 }
 
-// handleReply takes the answer to a call; an error says that it is none.
+// handleReply takes the answer to a call. An error says that it isn't one.
 func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 	if len(in.Data) == 0 {
 		return errBadAnswer
@@ -174,29 +177,29 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, source{addr: c.to, told: n.startsFrom(c), met: true}, out)
+		n.merge(now, &pp, source{addr: c.to, skipGossip: n.firstContact(c), requested: true}, out)
 		return nil
 	}
 	return errBadAnswer
 }
 
-// handleStreamAck takes the answer to a ping by stream: a probe's, of a claim to be back, or a move's.
+// handleStreamAck takes the answer to a ping by stream: of a probe, a rejoin check or a move.
 func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	q := n.inquiryNo(c.seq)
 	if q == nil || q.target != c.member {
-		if !n.ackErrand(now, c.to, c.seq, out) {
+		if !n.ackPending(now, c.to, c.seq, out) {
 			n.ackMove(now, c.seq, out)
 		}
 		return
 	}
-	n.comebacks.proven(c.member)
+	n.rejoins.proven(c.member)
 	q.stream = true
 	if n.memberAt(c.member, c.to) {
 		n.refuseMove(now, n.moves.of(c.member), out)
 	}
 }
 
-// endCall tells whoever waits for a call.
+// endCall tells whoever waits for a call that it is over.
 func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 	switch {
 	case c.kind == callJoin:

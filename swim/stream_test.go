@@ -16,7 +16,7 @@ func TestJoin(t *testing.T) {
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
 	tn.collect()
 	tn.want("one exchange each", "b: stream push/pull join", "c: stream push/pull join")
-	tn.reply("b: stream push/pull join", pushPull(false, "state of b", entry{name: "b", inc: 2}, entry{name: "d", inc: 1}))
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "state of b", entry{name: "b", inc: 2}, entry{name: "d", inc: 1}))
 	tn.want("merged", "event joined b", "event joined d", `event state "state of b"`)
 	tn.wantNone("one is missing", "event join-done*")
 	tn.fail("c: stream push/pull join")
@@ -31,10 +31,10 @@ func TestFirstAnswerIsNoNews(t *testing.T) {
 	tn.recv("b", alive("b", 1)) // who answers tells of us, and of itself, before its answer is here
 	tn.advance(time.Second)
 	tn.want("others may not know that", "?: alive b@1")
-	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
 	tn.advance(time.Second)
 	tn.wantNone("b knows d, and so do they all", "?: alive d@*")
-	tn.reply("c: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}, entry{name: "e", inc: 1}))
+	tn.reply("c: stream push/pull join", pushPullMsg(false, "", entry{name: "d", inc: 1}, entry{name: "e", inc: 1}))
 	tn.advance(time.Second)
 	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
 }
@@ -44,7 +44,7 @@ func TestOnlyFirstAnswerIsNoNews(t *testing.T) {
 	tn := converse(t, "z")
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
 	tn.collect()
-	tn.reply("b: stream push/pull join", pushPull(false, "", entry{name: "d", inc: 1}))
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "d", inc: 1}))
 	tn.advance(time.Second)
 	tn.want("z doesn't know d", "?: alive d@*")
 }
@@ -78,7 +78,7 @@ func TestJoinTriesManyInTurn(t *testing.T) {
 func TestAnswersThatAreNone(t *testing.T) {
 	refusal := wire.Err{Text: []byte("no")}
 	for name, data := range map[string][]byte{
-		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "an ack of no ping": ack(0), "a cut one": pushPull(false, "", entry{name: "z"})[:20],
+		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "an ack of no ping": ack(0), "a cut one": pushPullMsg(false, "", entry{name: "z"})[:20],
 		"a refusal": refusal.Append(nil),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestStreamRequests(t *testing.T) {
 	})
 	t.Run("push/pull", func(t *testing.T) {
 		tn := converse(t, "b")
-		tn.request("z", pushPull(true, "x", entry{name: "z", inc: 1}))
+		tn.request("z", pushPullMsg(true, "x", entry{name: "z", inc: 1}))
 		tn.want("answered, merged", "answer push/pull join", "event joined z", `event state "x"`)
 		pp, err := wire.ParsePushPull(tn.datas["answer push/pull join"][1:])
 		if err != nil || pp.Nodes != 2 {
@@ -130,7 +130,7 @@ func TestMerge(t *testing.T) {
 	odd := [6]byte{1, 5, 7, 0, 0, 0}
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
-	tn.request("z", pushPull(false, "",
+	tn.request("z", pushPullMsg(false, "",
 		entry{name: "b", state: Dead, inc: 1},
 		entry{name: "c", state: Left, inc: 1},
 		entry{name: "d", state: Suspect, inc: 3},
@@ -256,7 +256,7 @@ func TestStreamsInFlightAreBounded(t *testing.T) {
 // gossip is through, without waiting for the regular exchange.
 func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 	tn, exchanges := converseInHurry(t)
-	for i := range hurryLeast {
+	for i := range catchUpLeast {
 		tn.wantNone("a few are no crowd", "?: stream push/pull")
 		tn.recv("b", alive(string(rune('c'+i)), 1))
 	}
@@ -271,11 +271,11 @@ func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 // TestManyMovesHurryTheNextExchange: what some say of where others live is outdated then.
 func TestManyMovesHurryTheNextExchange(t *testing.T) {
 	tn, exchanges := converseInHurry(t)
-	names := []string{"c", "d", "e", "f"}[:hurryLeast]
+	names := []string{"c", "d", "e", "f"}[:catchUpLeast]
 	for _, name := range names {
 		tn.recv("b", alive(name, 1))
 	}
-	tn.n.hurry, tn.n.pushPull = hurry{}, tn.now.Add(time.Hour)
+	tn.n.pushPull.catchUp, tn.n.pushPull.next = catchUp{}, tn.now.Add(time.Hour)
 	tn.forget()
 	for _, name := range names {
 		tn.recv("b", aliveAt(name, 2, addrOf("z"), ""))
@@ -288,10 +288,10 @@ func TestManyMovesHurryTheNextExchange(t *testing.T) {
 
 // TestCrowdIsRelative: what is many among few is a few among many.
 func TestCrowdIsRelative(t *testing.T) {
-	const crowd = 2 * hurryLeast
+	const crowd = 2 * catchUpLeast
 	tn, exchanges := converseInHurry(t)
 	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
-	for i := range crowd*hurryShare - 2 { // with a and b
+	for i := range crowd*catchUpShare - 2 { // with a and b
 		newcomer(i)
 	}
 	tn.advance(time.Minute)
@@ -301,13 +301,13 @@ func TestCrowdIsRelative(t *testing.T) {
 	}
 	tn.advance(time.Minute)
 	if got := exchanges(); got != 0 {
-		t.Fatalf("%d exchanges for less than one newcomer in %d", got, hurryShare)
+		t.Fatalf("%d exchanges for less than one newcomer in %d", got, catchUpShare)
 	}
-	newcomer(-crowd - hurryLeast)
-	newcomer(-crowd - hurryLeast - 1)
+	newcomer(-crowd - catchUpLeast)
+	newcomer(-crowd - catchUpLeast - 1)
 	tn.advance(time.Minute)
 	if got := exchanges(); got == 0 {
-		t.Fatalf("no exchange for one newcomer in %d", hurryShare)
+		t.Fatalf("no exchange for one newcomer in %d", catchUpShare)
 	}
 }
 
@@ -316,8 +316,8 @@ func TestCrowdIsRelative(t *testing.T) {
 func TestHurriedExchangesGetRarer(t *testing.T) {
 	tn, exchanges := converseInHurry(t)
 	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
-	const halfMinute = 150                      // gossip intervals
-	const crowd = (halfMinute + 2) * hurryShare // so that the newcomers of half a minute are none
+	const halfMinute = 150                        // gossip intervals
+	const crowd = (halfMinute + 2) * catchUpShare // so that the newcomers of half a minute are none
 	for i := range crowd {
 		newcomer(i)
 	}
@@ -334,18 +334,18 @@ func TestHurriedExchangesGetRarer(t *testing.T) {
 // TestCrowdIsNoticedLate: the share may fall below those who came, when others go.
 func TestCrowdIsNoticedLate(t *testing.T) {
 	tn, _ := converseInHurry(t)
-	tn.n.hurry.newcomers = hurryLeast
+	tn.n.pushPull.catchUp.newcomers = catchUpLeast
 	tn.recv("b", alive("c", 1))
 	tn.advance(2 * time.Second)
 	tn.want("a crowd", "?: stream push/pull")
 }
 
-// converseInHurry has exchanges only if they are hurried; the function returned counts those
-// since its last call.
+// converseInHurry has exchanges only if they are hurried; the function returned counts those since
+// its last call.
 func converseInHurry(t *testing.T) (*conversation, func() int) {
 	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
 	tn.n.probe.next = Never
-	tn.n.pushPull = tn.now.Add(time.Hour)
+	tn.n.pushPull.next = tn.now.Add(time.Hour)
 	return tn, func() (count int) {
 		for _, s := range tn.did {
 			if matches("?: stream push/pull", s) {

@@ -7,29 +7,29 @@ import (
 	"serf/internal/invariant"
 )
 
-// suspicion is the time that one suspect has left to refute (Lifeguard's
-// local-health-aware suspicion, spec 2.4): the more members confirm, the less.
+// suspicion is the time that a suspect has left to refute (Lifeguard, LHA-Suspicion): the more
+// members confirm it, the less.
 type suspicion struct {
 	member   MemberID
 	start    Time
-	deadline Time
-	floor    Time // of deadline: it has answered, or has just been asked
+	deadline Time // then it is dead
+	floor    Time // of deadline: the suspect answered, or was just pinged
 	least    time.Duration
 	most     time.Duration
-	early    Time          // it is asked for the first time then; Never: it has been, or isn't
-	lead     time.Duration // it is asked once more so long before the deadline; 0: it isn't
-	asked    bool          // it has been
-	doubted  bool          // another called it dead before it was a suspect here
+	early    Time          // of the first ping of the suspect; Never: none is due
+	lead     time.Duration // from the final probe to the deadline; 0: there is none
+	asked    bool          // the final probe was sent
+	checked  bool          // another member called it dead before it was a suspect here
 	hoped    uint8         // confirmations that shorten it
 	got      uint8
-	from     [maxConfirmations + 1]uint64 // who suspected: hashes of names, the first one's in front, or nobody
+	from     [maxConfirmations + 1]uint64 // accusers: hashes of names, the first accuser in front, or nobody
 }
 
-// nobody is the accuser of a member whose suspicion was read in a full exchange: who found that the
-// member doesn't answer isn't said there.
+// nobody is the accuser of a suspect in a push/pull, which doesn't name the member that got no
+// answer.
 const nobody = 0
 
-// maxConfirmations bounds those that are remembered; the profiles hope for 4 at most.
+// maxConfirmations bounds those that are remembered. The profiles hope for 4 at most.
 const maxConfirmations = 6
 
 func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most time.Duration) suspicion {
@@ -40,8 +40,9 @@ func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most tim
 	return s
 }
 
-// confirm counts a further accuser and says whether it was news. The first that accuses a member suspected by
-// hearsay confirms nothing yet, and is passed on: others may have heard of it only from there.
+// confirm counts a further accuser and tells whether it was new. If the suspicion came from a
+// push/pull, its first accuser confirms nothing, but is gossiped: others may have heard of the
+// suspicion only in a push/pull.
 func (s *suspicion) confirm(from uint64) bool {
 	if !s.wants(from) {
 		return false
@@ -56,27 +57,171 @@ func (s *suspicion) confirm(from uint64) bool {
 	return true
 }
 
-// wants tells whether it would be news that so accuses it.
+// wants tells whether an accusation by from would be new.
 func (s *suspicion) wants(from uint64) bool {
 	return from != nobody && s.got < s.hoped && !slices.Contains(s.from[:s.got+1], from)
 }
 
-// due is when there is something to do about it.
+// due is when something has to be done about it.
 func (s *suspicion) due() Time {
-	if s.sure() {
+	if s.final() {
 		return s.deadline
 	}
 	return min(s.early, s.deadline.Add(-s.lead))
 }
 
-// sure tells whether nothing is left to do but to wait: the suspect has been asked for the last time. However
-// many accuse it, it is asked: they may all have it from one that is cut off.
-func (s *suspicion) sure() bool { return s.asked || s.lead == 0 }
+// final tells whether only the deadline remains: the suspect was probed for the last time. However
+// many members accuse it, it is probed: all may repeat what one that is cut off says.
+func (s *suspicion) final() bool { return s.asked || s.lead == 0 }
 
 // hold keeps the deadline from being before t.
 func (s *suspicion) hold(t Time) { s.floor, s.deadline = t, max(s.deadline, t) }
 
-// suspicions is a heap by what is due first, with an index by member. Nil until used.
+// applySuspect merges the suspicion of another member, by a peer or by this node.
+func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out *Output) {
+	r := n.view.at(id)
+	switch {
+	case r.state == Suspect && inc == r.inc:
+		if s := n.suspicions.lookup(id); s != nil && s.confirm(n.accuser(id, from)) {
+			n.suspicions.fix(id)
+			n.noteAccuser(now, id, from)
+			n.gossipAccusation(id, Suspect, inc, from, out)
+		}
+		return
+	case !r.yieldsTo(Suspect, inc):
+		n.counters.DroppedStale++
+		return
+	}
+	n.counters.Suspicions++
+	if r.state != Suspect {
+		n.counters.SuspectUpdates++
+	}
+	n.noteAccuser(now, id, from)
+	n.suspicions.remove(id) // at a lower incarnation, which it had refuted
+	n.view.set(id, Suspect, inc, now)
+	n.suspicions.add(n.suspect(now, id, from))
+	n.gossipAccusation(id, Suspect, inc, from, out)
+	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
+}
+
+// suspect returns the suspicion of id, first accused by from.
+func (n *Node) suspect(now Time, id MemberID, from []byte) suspicion {
+	members := n.view.live
+	least := suspicionMin(n.cfg.SuspicionMult, members, n.cfg.ProbeInterval)
+	most := least * time.Duration(n.cfg.SuspicionMaxMult)
+	hoped := 0
+	if n.has(Confirmation) {
+		hoped = confirmationsFor(n.cfg.SuspicionMult, members)
+	}
+	s := newSuspicion(id, now, n.accuser(id, from), hoped, least, most)
+	if n.has(FinalProbe) {
+		s.lead = min(n.cfg.ProbeTimeout, least/2)
+		if string(from) != n.cfg.Name && n.has(Relay) {
+			s.early = now.Add(least / 2)
+		}
+	}
+	return s
+}
+
+// checksDeath tells whether the death of a member isn't believed yet: another calls it dead, and
+// nobody here suspected it at that incarnation. A member that is cut off for longer than a
+// suspicion lasts calls members dead that all others hear. The suspect is probed at once, with as
+// long to answer as in any final probe.
+func (n *Node) checksDeath(now Time, id MemberID, inc uint32, from []byte, out *Output) bool {
+	r := n.view.at(id)
+	if !n.has(FinalProbe) || !r.state.live() || !r.yieldsTo(Dead, inc) {
+		return false
+	}
+	if r.state != Suspect || r.inc != inc {
+		n.applySuspect(now, id, inc, from, out)
+	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody {
+		return s.checked
+	}
+	s := n.suspicions.lookup(id)
+	s.checked, s.hoped, s.deadline = true, 0, now // its time is over, whoever else accuses it
+	n.finalProbe(now, id, out)
+	return true
+}
+
+// accuser identifies who suspects id, as confirmations count it.
+func (n *Node) accuser(id MemberID, from []byte) uint64 {
+	if n.has(FirstHand) && string(from) == n.roster.members[id].name {
+		return nobody
+	}
+	return hashName(from)
+}
+
+// expireSuspicions declares suspects dead whose time is over, and probes those whose time nearly
+// is.
+func (n *Node) expireSuspicions(now Time, out *Output) {
+	for n.suspicions.deadline() <= now {
+		s := n.suspicions.heap[0]
+		if !s.final() {
+			n.probeSuspect(now, &n.suspicions.heap[0], out)
+			continue
+		}
+		if s.got < s.hoped {
+			n.counters.FailuresUnconfirmed++
+		}
+		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
+		r := n.view.at(s.member)
+		invariant.Check(r.state == Suspect, "swim: suspicion of a member that isn't suspect")
+		n.applyGone(now, s.member, Dead, r.inc, n.roster.nameBytes(n.self), out)
+	}
+}
+
+// probeSuspect pings a suspect that is due: for the last time, or early if others accuse it. They
+// may be cut off from it while this node isn't; then it has refuted here by the time they call it
+// dead.
+func (n *Node) probeSuspect(now Time, s *suspicion, out *Output) {
+	if now >= s.deadline.Add(-s.lead) {
+		n.finalProbe(now, s.member, out)
+		return
+	}
+	s.early = Never
+	n.suspicions.fix(s.member)
+	if len(n.pings.list) < maxDeferrable {
+		n.pingSuspect(now, s.member, out)
+	}
+}
+
+// finalProbe pings a suspect whose time is nearly over, and tells it of the accusation: it may have
+// refuted, and only this node missed that. The suspect has the rest of its time to answer.
+func (n *Node) finalProbe(now Time, id MemberID, out *Output) {
+	s := n.suspicions.lookup(id)
+	s.asked, s.early = true, Never
+	s.hold(now.Add(s.lead))
+	n.suspicions.fix(id)
+	n.pingSuspect(now, id, out)
+}
+
+// pingSuspect pings a suspect, directly and through the relays, which may reach it.
+func (n *Node) pingSuspect(now Time, id MemberID, out *Output) {
+	seq, ok := n.pingFor(now, pendingPing{member: id, kind: pingSuspect}, out)
+	if !ok {
+		return
+	}
+	var buf [len(relays{})]MemberID
+	for _, helper := range n.pickRelays(buf[:0], id) {
+		n.askHelper(now, helper, id, seq, false, out)
+	}
+	if !n.reachesMember(id) {
+		n.askAnyHelpers(now, id, n.identity(id).addr, seq, out)
+	}
+}
+
+// spare gives a suspect that answered the least time anew: its refutation is on its way, or some
+// other member hears it worse than we do.
+func (n *Node) spare(now Time, id MemberID) {
+	if s := n.suspicions.lookup(id); s != nil {
+		s.asked = false
+		s.hold(now.Add(s.least))
+		n.suspicions.fix(id)
+	}
+}
+
+// suspicions is a heap, the first to become due in front, with an index by member. It is nil until
+// used.
 type suspicions struct {
 	heap []suspicion
 	pos  map[MemberID]int
@@ -106,13 +251,13 @@ func (s *suspicions) add(x suspicion) {
 	s.up(len(s.heap) - 1)
 }
 
-// moved restores the order after id's deadline changed.
-func (s *suspicions) moved(id MemberID) {
+// fix restores the order after the suspicion of id changed.
+func (s *suspicions) fix(id MemberID) {
 	s.down(s.pos[id])
 	s.up(s.pos[id])
 }
 
-// remove forgets the suspicion of id, if there is one.
+// remove removes the suspicion of id, if there is one.
 func (s *suspicions) remove(id MemberID) {
 	i, ok := s.pos[id]
 	if !ok {
@@ -128,7 +273,7 @@ func (s *suspicions) remove(id MemberID) {
 	}
 }
 
-// less orders by what is due first; of equals the smaller ID is first, so that runs repeat.
+// less orders by due time, then by ID, so that runs repeat.
 func (s *suspicions) less(i, j int) bool {
 	a, b := &s.heap[i], &s.heap[j]
 	if x, y := a.due(), b.due(); x != y {
@@ -166,59 +311,7 @@ func (s *suspicions) down(i int) {
 	}
 }
 
-// askAgain asks a suspect for which it's time: for the last time, or early, if others accuse it. Those may be cut off
-// from it, and this node not: then it has refuted here by the time that they call it dead.
-func (n *Node) askAgain(now Time, s *suspicion, out *Output) {
-	if now >= s.deadline.Add(-s.lead) {
-		n.askOnceMore(now, s.member, out)
-		return
-	}
-	s.early = Never
-	n.suspicions.moved(s.member)
-	if len(n.errands.list) < maxDeferrable {
-		n.ask(now, s.member, out)
-	}
-}
-
-// askOnceMore pings a suspect whose time is nearly over, and tells it what is said of it. It may have
-// refuted, and only this node not heard of it. The suspect has the rest of its time to answer.
-func (n *Node) askOnceMore(now Time, id MemberID, out *Output) {
-	s := n.suspicions.lookup(id)
-	s.asked, s.early = true, Never
-	s.hold(now.Add(s.lead))
-	n.suspicions.moved(id)
-	n.ask(now, id, out)
-}
-
-// ask pings a suspect, and has the bridges do so: it may be heard there.
-func (n *Node) ask(now Time, id MemberID, out *Output) {
-	if len(n.errands.list) >= maxErrands {
-		return
-	}
-	e := errand{seq: n.nextSeq(), member: id, last: true, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval)}
-	n.errands.list = append(n.errands.list, e)
-	ping, news := n.pingWithNews(id, e.seq, out)
-	n.sendBare(n.identity(id).addr, id, out, ping, news)
-	var buf [len(bridges{})]MemberID
-	for _, helper := range n.pickBridges(buf[:0], id) {
-		n.askThrough(now, helper, id, e.seq, false, out)
-	}
-	if !n.reachesMember(id) {
-		n.askHelpers(now, id, n.identity(id).addr, e.seq, out)
-	}
-}
-
-// spare gives a suspect that answered the least time anew: its refutation is on its way, or some
-// other hears worse than we do.
-func (n *Node) spare(now Time, id MemberID) {
-	if s := n.suspicions.lookup(id); s != nil {
-		s.asked = false
-		s.hold(now.Add(s.least))
-		n.suspicions.moved(id)
-	}
-}
-
-// hashName is FNV-1a: accusers may be members that we don't know.
+// hashName is FNV-1a of a name, which may be that of a member without a record.
 func hashName(name []byte) uint64 {
 	h := uint64(14695981039346656037)
 	for _, c := range name {

@@ -6,7 +6,8 @@ import (
 )
 
 // suspecting returns a conversation with a node among six that doesn't probe, and to which c has
-// just accused b: that has 24 s, 4 s if two others agree, and is asked half a second before; not earlier.
+// just accused b: that has 24 s, 4 s if two others agree, and is asked half a second before; not
+// earlier.
 func suspecting(t *testing.T, set func(*Config)) *conversation {
 	tn := converseWith(t, set, "b", "c", "d", "e", "f")
 	tn.recv("c", suspect("b", 1, "c"))
@@ -19,7 +20,7 @@ func suspecting(t *testing.T, set func(*Config)) *conversation {
 func (tn *conversation) askLate() {
 	for i := range tn.n.suspicions.heap {
 		tn.n.suspicions.heap[i].early = Never
-		tn.n.suspicions.moved(tn.n.suspicions.heap[i].member)
+		tn.n.suspicions.fix(tn.n.suspicions.heap[i].member)
 	}
 	tn.forget()
 }
@@ -67,7 +68,7 @@ func TestWhomOthersAccuseIsAskedEarly(t *testing.T) {
 	tn.recv("c", dead("b", 1, "c"))
 	tn.wantState("it has refuted", "b", Alive, 2)
 
-	tn.n.startProbe(tn.now, tn.n.member([]byte("d")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("d")), &tn.out)
 	tn.collect()
 	tn.advance(time.Second)
 	tn.want("found by ourselves", "d: ping d", "event suspected d")
@@ -91,12 +92,13 @@ func TestSuspectOfManyIsAsked(t *testing.T) {
 	}
 }
 
-// TestHearsayConfirmsNothing: of a full exchange nobody knows who accuses, perhaps the one that it comes back to.
+// TestHearsayConfirmsNothing: of a full exchange nobody knows who accuses, perhaps the one that it
+// comes back to.
 func TestHearsayConfirmsNothing(t *testing.T) {
 	for _, s := range []State{Suspect, Dead} {
 		tn := suspecting(t, func(*Config) {})
-		tn.request("d", pushPull(false, "", entry{"b", s, 1, modern, addrOf("b")}))
-		tn.request("e", pushPull(false, "", entry{"b", s, 1, modern, addrOf("b")}))
+		tn.request("d", pushPullMsg(false, "", entry{"b", s, 1, modern, addrOf("b")}))
+		tn.request("e", pushPullMsg(false, "", entry{"b", s, 1, modern, addrOf("b")}))
 		tn.advance(23500*time.Millisecond - 1)
 		tn.wantNone("not even asked", "b: ping *")
 		tn.wantNone("nor passed on", "*: suspect b@1 from [abde]")
@@ -105,11 +107,12 @@ func TestHearsayConfirmsNothing(t *testing.T) {
 	}
 }
 
-// TestHearsayIsGossipedAsNobodys: else it would come back to who accused first as the word of a second.
+// TestHearsayIsGossipedAsNobodys: else it would come back to who accused first as the word of a
+// second.
 func TestHearsayIsGossipedAsNobodys(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
-	tn.request("d", pushPull(false, "", entry{"b", Suspect, 1, modern, addrOf("b")}))
+	tn.request("d", pushPullMsg(false, "", entry{"b", Suspect, 1, modern, addrOf("b")}))
 	tn.want("a suspect all the same", "event suspected b")
 	tn.advance(time.Second)
 	tn.want("told to others, that it may refute", "*: suspect b@1 from b")
@@ -125,8 +128,8 @@ func TestGossipedHearsayConfirmsNothing(t *testing.T) {
 	tn.wantNone("as late as if nobody had said so", "b: ping *")
 }
 
-// TestFirstAccuserAfterHearsay: a suspicion by hearsay has no accuser yet. The first confirms nothing, those after
-// it do.
+// TestFirstAccuserAfterHearsay: a suspicion by unconfirmed has no accuser yet. The first confirms
+// nothing, those after it do.
 func TestFirstAccuserAfterHearsay(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
@@ -142,7 +145,8 @@ func TestFirstAccuserAfterHearsay(t *testing.T) {
 	tn.want("with two its time is over", "b: ping b")
 }
 
-// TestDeathOfOneThatNobodySuspectedIsDoubted: who was cut off for long calls all others dead when it's back.
+// TestDeathOfOneThatNobodySuspectedIsDoubted: who was cut off for long calls all others dead when
+// it's back.
 func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.probe.next = Never
@@ -157,11 +161,12 @@ func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
 	tn.want("told to others", "*: dead b@1 from a")
 }
 
-// TestDeathAfterHearsayIsDoubted: one that was cut off exchanges states first, and then gossips whom it buried.
+// TestDeathAfterHearsayIsDoubted: one that was cut off exchanges states first, and then gossips
+// whom it buried.
 func TestDeathAfterHearsayIsDoubted(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
-	tn.request("b", pushPull(false, "", entry{"c", Dead, 1, modern, addrOf("c")}))
+	tn.request("b", pushPullMsg(false, "", entry{"c", Dead, 1, modern, addrOf("c")}))
 	tn.recv("b", dead("c", 1, "b"))
 	tn.want("asked", "c: ping c")
 	tn.advance(500*time.Millisecond - 1)
@@ -170,11 +175,12 @@ func TestDeathAfterHearsayIsDoubted(t *testing.T) {
 	tn.want("or not", "event failed c")
 }
 
-// TestEarlyAsksLeaveRoomForTheLast: in a mass failure those whose time is over are asked all the same.
+// TestEarlyAsksLeaveRoomForTheLast: in a mass failure those whose time is over are asked all the
+// same.
 func TestEarlyAsksLeaveRoomForTheLast(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
-	for len(tn.n.errands.list) < maxDeferrable {
-		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
+	for len(tn.n.pings.list) < maxDeferrable {
+		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.advance(20 * time.Second)
 	tn.wantNone("it will be asked later", "b: ping b")
@@ -218,8 +224,8 @@ func TestLateConfirmationLeavesTimeToAnswer(t *testing.T) {
 func TestSuspectIsNotAskedBesideTooManyPings(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.advance(23 * time.Second)
-	for range maxErrands {
-		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
+	for range maxPendingPings {
+		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.advance(500 * time.Millisecond)
 	tn.wantNone("there's no room", "b: ping *")

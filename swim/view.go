@@ -32,23 +32,22 @@ func (s State) String() string {
 // live tells members that are probed and counted from those that are gone.
 func (s State) live() bool { return s <= Suspect }
 
-// record is what one node knows of one member. It holds no pointers and is kept
-// small: a cluster of n simulated nodes has n*n of them.
+// record is what one node knows of one member. It holds no pointers and is kept small: a cluster of
+// n simulated nodes has n*n of them.
 type record struct {
 	since Time // of state
 	inc   uint32
 	ident identID // 0: not known
 	pos   uint32  // index in view.order
 	state State
-	// hearsay: inc is from an accusation; what the member itself said at it hasn't come here. It
-	// may live elsewhere since.
-	hearsay bool
+	// unconfirmed: inc is from an accusation; what the member itself said at it hasn't come here.
+	// It may live elsewhere since.
+	unconfirmed bool
 }
 
-// yieldsTo says whether news of a member in state s at incarnation inc
-// replaces r: SWIM section 4.2 with Serf's "left", and spec 2.2. Of equal
-// incarnations the worse state wins, but alive never wins over an equal.
-// A member that is gone takes a higher death too: otherwise an alive in between
+// yieldsTo says whether news of a member in state s at incarnation inc replaces r: SWIM section 4.2
+// with Serf's "left", and spec 2.2. Of equal incarnations the worse state wins, but alive never
+// wins over an equal. A member that is gone takes a higher death too: otherwise an alive in between
 // would revive it.
 func (r record) yieldsTo(s State, inc uint32) bool {
 	if s == Alive || inc != r.inc {
@@ -58,13 +57,13 @@ func (r record) yieldsTo(s State, inc uint32) bool {
 }
 
 // lacks says whether what the member said at inc is of use, though it doesn't replace r.
-func (r record) lacks(inc uint32) bool { return r.hearsay && inc == r.inc }
+func (r record) lacks(inc uint32) bool { return r.unconfirmed && inc == r.inc }
 
 // known tells whether there is a record.
 func (r record) known() bool { return r.ident != 0 }
 
-// view is one node's table of members: dense records by MemberID, and an order
-// to draw from, with those alive or suspect in front. Both may be forks of a Base's.
+// view is one node's table of members: dense records by MemberID, and an order to draw from, with
+// those alive or suspect in front. Both may be forks of a Base's.
 type view struct {
 	recs  paged.Array[record]
 	order paged.Array[MemberID]
@@ -112,7 +111,7 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	if r.state != s {
 		r.state, r.since = s, now
 	}
-	r.hearsay = s != Alive && (inc > r.inc || r.hearsay)
+	r.unconfirmed = s != Alive && (inc > r.inc || r.unconfirmed)
 	r.inc = inc
 	switch is := s.live(); {
 	case was && !is:
@@ -125,7 +124,7 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 }
 
 // heard notes that what id says of itself is known as of its incarnation.
-func (v *view) heard(id MemberID) { v.recs.Edit(int(id)).hearsay = false }
+func (v *view) confirm(id MemberID) { v.recs.Edit(int(id)).unconfirmed = false }
 
 // setIdent changes what id says of itself.
 func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident = ident }

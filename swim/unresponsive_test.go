@@ -10,13 +10,13 @@ import (
 	"serf/wire"
 )
 
-// silent returns a conversation in which most members have just fallen silent, and in which those of heard were
-// heard since. No usual probe disturbs it.
+// silent returns a conversation in which most members have just fallen silent, and in which those
+// of heard were heard since. No usual probe disturbs it.
 func silent(t *testing.T, others, heard string) *conversation {
 	t.Helper()
 	tn := converse(t, strings.Split(others, "")...)
 	tn.n.probe.next = Never
-	tn.n.silence.on, tn.n.silence.last, tn.n.silence.next = true, 1<<silenceOf-1, Never
+	tn.n.unresponsive.on, tn.n.unresponsive.last, tn.n.unresponsive.next = true, 1<<unresponsiveOf-1, Never
 	for _, name := range strings.Split(heard, "") {
 		tn.hear(name)
 	}
@@ -33,7 +33,7 @@ func (tn *conversation) hear(name string) {
 // heard is who counts as heard.
 func (tn *conversation) heard() string {
 	var s []string
-	for _, h := range tn.n.silence.heard {
+	for _, h := range tn.n.unresponsive.heard {
 		s = append(s, tn.n.roster.Name(h.id))
 	}
 	slices.Sort(s)
@@ -52,8 +52,8 @@ func TestSilenceBeginsAndEnds(t *testing.T) {
 	}
 	at := func(reason string, on bool) {
 		t.Helper()
-		if tn.n.silence.on != on {
-			t.Fatalf("%s: silence is %v", reason, tn.n.silence.on)
+		if tn.n.unresponsive.on != on {
+			t.Fatalf("%s: silence is %v", reason, tn.n.unresponsive.on)
 		}
 	}
 	for _, answered := range []bool{false, true, true, true, false, true, true} {
@@ -72,7 +72,7 @@ func TestSilenceBeginsAndEnds(t *testing.T) {
 	at("one of the last four failed", true)
 	probe(true)
 	at("none did", false)
-	if tn.n.silence.heard != nil {
+	if tn.n.unresponsive.heard != nil {
 		t.Error("memory for those heard is kept")
 	}
 }
@@ -80,12 +80,12 @@ func TestSilenceBeginsAndEnds(t *testing.T) {
 // TestAnswersByStreamAreAnswers: where packets are blocked, nobody is silent.
 func TestAnswersByStreamAreAnswers(t *testing.T) {
 	tn := converse(t, "b")
-	for range 2 * silenceOf {
+	for range 2 * unresponsiveOf {
 		tn.advance(1500 * time.Millisecond)
 		tn.reply("b: stream ping b", ack(tn.n.probe.seq))
 		tn.advance(500 * time.Millisecond)
 	}
-	if tn.n.silence.on {
+	if tn.n.unresponsive.on {
 		t.Error("b answers each time, by a stream")
 	}
 }
@@ -94,7 +94,7 @@ func TestGossipIsToldToThoseHeard(t *testing.T) {
 	tn := silent(t, "bcdefgh", "bcde")
 	tn.recv("b", alive("z", 1))
 	tn.forget()
-	tn.n.gossipPause = 0
+	tn.n.gossip.gap = 0
 	tn.advance(0)
 	told, others := 0, 0
 	for _, s := range tn.did {
@@ -117,11 +117,11 @@ func TestGossipIsToldToThoseHeard(t *testing.T) {
 // sends is how often the only broadcast in the queue was sent.
 func (tn *conversation) sends() int {
 	tn.t.Helper()
-	if tn.n.queue.n != 1 {
-		tn.t.Fatalf("%d broadcasts wait, want one", tn.n.queue.n)
+	if tn.n.gossip.queue.n != 1 {
+		tn.t.Fatalf("%d broadcasts wait, want one", tn.n.gossip.queue.n)
 	}
-	for t := range tn.n.queue.tiers {
-		if tn.n.queue.tiers[t].used != 0 {
+	for t := range tn.n.gossip.queue.tiers {
+		if tn.n.gossip.queue.tiers[t].used != 0 {
 			return t
 		}
 	}
@@ -131,10 +131,10 @@ func (tn *conversation) sends() int {
 // TestNothingIsWastedOnTheSilent: a ping of somebody who wasn't heard takes no gossip with it.
 func TestNothingIsWastedOnTheSilent(t *testing.T) {
 	tn := silent(t, "bcdefgh", "b")
-	tn.n.gossipPause = time.Hour
+	tn.n.gossip.gap = time.Hour
 	tn.recv("b", alive("z", 1))
 	for sent, name := range []string{"c", "b"} {
-		tn.n.startProbe(tn.now, tn.n.member([]byte(name)), &tn.out)
+		tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte(name)), &tn.out)
 		tn.n.probe.target = NoMember
 		if got := tn.sends(); got != sent {
 			t.Errorf("after a ping of %s gossip was told %d times, want %d", name, got, sent)
@@ -154,10 +154,11 @@ func TestExchangesAreWithThoseHeard(t *testing.T) {
 	}
 }
 
-// TestThoseHeardHelpProbesAndJudgeUs: others may be as silent as the target, which says nothing about us.
+// TestThoseHeardHelpProbesAndJudgeUs: others may be as silent as the target, which says nothing
+// about us.
 func TestThoseHeardHelpProbesAndJudgeUs(t *testing.T) {
 	tn := silent(t, "bcdefghijk", "bc")
-	tn.n.startProbe(tn.now, tn.n.member([]byte("k")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("k")), &tn.out)
 	tn.forget()
 	tn.advance(tn.n.cfg.ProbeTimeout)
 	tn.want("those heard are asked", "b: ping-req k nack", "c: ping-req k nack")
@@ -178,7 +179,7 @@ func TestNackComesBeforeTheProbeIsOver(t *testing.T) {
 	ask := wire.IndirectPing{Seq: 7, Target: []byte{10, 0, 0, 'c'}, Port: 7946, Node: []byte("c"), Nack: true, SourceNode: []byte("b")}
 	for on, after := range map[bool]time.Duration{false: 500 * time.Millisecond, true: 250 * time.Millisecond} {
 		tn := silent(t, "bc", "b")
-		tn.n.silence.on = on
+		tn.n.unresponsive.on = on
 		tn.recv("b", ask.Append(nil))
 		tn.forget()
 		tn.advance(after - 1)
@@ -193,9 +194,9 @@ func TestWhoDoubtsItselfAsksThoseHeard(t *testing.T) {
 	tn := silent(t, "bcdefghijklmnopqrstuvwxyz", "bc")
 	tn.n.health = 3 // of 26 members, one check at a time
 	begin := func() {
-		tn.n.silence.next = tn.now
+		tn.n.unresponsive.next = tn.now
 		tn.advance(0)
-		tn.n.silence.next = Never
+		tn.n.unresponsive.next = Never
 	}
 	begin()
 	tn.want("one of those heard is pinged", "[bc]: ping [bc]")
@@ -216,7 +217,7 @@ func TestWhoDoubtsItselfAsksThoseHeard(t *testing.T) {
 	if got := tn.heard(); len(got) != 1 {
 		t.Errorf("heard are %q, want the other one only", got)
 	}
-	tn.n.silence.heard = nil
+	tn.n.unresponsive.heard = nil
 	tn.forget()
 	begin()
 	tn.want("nobody was heard: somebody is pinged", "?: ping ?")
@@ -231,37 +232,37 @@ func TestWhoDoubtsItselfAsksThoseHeard(t *testing.T) {
 func sweeping(t *testing.T, members int) (*Node, *Output) {
 	node, out := crowd(t, members, nil)
 	node.probe.next = Never
-	node.silence.on, node.silence.next = true, 0
+	node.unresponsive.on, node.unresponsive.next = true, 0
 	return node, out
 }
 
 func TestManyAreProbedAtATime(t *testing.T) {
 	node, out := sweeping(t, 1000)
 	now := Time(time.Hour)
-	node.seen = now
-	node.tickSilence(now, out)
-	if got := len(node.silence.also); got != alsoMax || len(out.Packets) != alsoMax {
-		t.Fatalf("%d probes in %d packets, want %d", got, len(out.Packets), alsoMax)
+	node.pause.lastInput = now
+	node.tickUnresponsive(now, out)
+	if got := len(node.unresponsive.extra); got != extraMax || len(out.Packets) != extraMax {
+		t.Fatalf("%d probes in %d packets, want %d", got, len(out.Packets), extraMax)
 	}
-	node.tickSilence(now.Add(node.cfg.ProbeTimeout), out)
-	if got := len(out.Packets); got != alsoMax*(2+node.cfg.IndirectProbes)-alsoMax {
-		t.Errorf("%d packets, want that each of %d asks %d others, as usual", got, alsoMax, node.cfg.IndirectProbes)
+	node.tickUnresponsive(now.Add(node.cfg.ProbeTimeout), out)
+	if got := len(out.Packets); got != extraMax*(2+node.cfg.IndirectProbes)-extraMax {
+		t.Errorf("%d packets, want that each of %d asks %d others, as usual", got, extraMax, node.cfg.IndirectProbes)
 	}
 	node.health = 1 // so no others are begun
-	node.tickSilence(now.Add(node.cfg.ProbeInterval), out)
-	if got := len(node.suspicions.heap); got != alsoMax || node.silence.also == nil {
-		t.Errorf("%d suspects, want %d", got, alsoMax)
+	node.tickUnresponsive(now.Add(node.cfg.ProbeInterval), out)
+	if got := len(node.suspicions.heap); got != extraMax || node.unresponsive.extra == nil {
+		t.Errorf("%d suspects, want %d", got, extraMax)
 	}
-	if len(node.silence.also) > 0 {
-		t.Errorf("%d probes go on", len(node.silence.also))
+	if len(node.unresponsive.extra) > 0 {
+		t.Errorf("%d probes go on", len(node.unresponsive.extra))
 	}
 }
 
 func TestFewMembersAreProbedOneByOne(t *testing.T) {
 	for members, want := range map[int]int{14: 0, 15: 1, 63: 4} { // besides the node itself
 		node, out := sweeping(t, members)
-		node.tickSilence(Time(time.Hour), out)
-		if got := len(node.silence.also); got != want {
+		node.tickUnresponsive(Time(time.Hour), out)
+		if got := len(node.unresponsive.extra); got != want {
 			t.Errorf("of %d, %d are probed besides, want %d", members, got, want)
 		}
 	}
@@ -271,12 +272,12 @@ func TestFewMembersAreProbedOneByOne(t *testing.T) {
 func TestWhoDoubtsItselfProbesNoMore(t *testing.T) {
 	node, out := sweeping(t, 1000)
 	node.health = 1
-	node.tickSilence(Time(time.Hour), out)
-	if got := len(node.silence.also); got > 0 {
+	node.tickUnresponsive(Time(time.Hour), out)
+	if got := len(node.unresponsive.extra); got > 0 {
 		t.Errorf("%d are probed", got)
 	}
-	if got := len(node.errands.list); got != alsoMax {
-		t.Errorf("%d are asked for a sign, want %d: nobody was heard", got, alsoMax)
+	if got := len(node.pings.list); got != extraMax {
+		t.Errorf("%d are asked for a sign, want %d: nobody was heard", got, extraMax)
 	}
 }
 
@@ -299,9 +300,9 @@ func TestOnlyNewsIsProbed(t *testing.T) {
 	want := []MemberID{node.member([]byte(crowdName(98))), node.member([]byte(crowdName(99)))}
 	var got []MemberID
 	for at := Time(time.Hour); len(got) < 2 && at < Time(2*time.Hour); at = at.Add(time.Second) {
-		node.silence.spent = 0
-		node.tickSilence(at, out)
-		for _, q := range node.silence.also {
+		node.unresponsive.restUntil = 0
+		node.tickUnresponsive(at, out)
+		for _, q := range node.unresponsive.extra {
 			if !slices.Contains(got, q.target) && q.target != NoMember {
 				got = append(got, q.target)
 			}
@@ -318,11 +319,11 @@ func TestSilenceHasAnEnd(t *testing.T) {
 	on, began := 0, 0
 	const hours = 6
 	for range hours * 3600 {
-		was := tn.n.silence.on
+		was := tn.n.unresponsive.on
 		tn.n.sample(tn.now, &tn.n.probe.inquiry, true)
-		tn.n.seen = tn.now
-		tn.n.tickSilence(tn.now, &tn.out)
-		if tn.n.silence.on {
+		tn.n.pause.lastInput = tn.now
+		tn.n.tickUnresponsive(tn.now, &tn.out)
+		if tn.n.unresponsive.on {
 			if on++; !was {
 				began++
 			}
@@ -330,29 +331,30 @@ func TestSilenceHasAnEnd(t *testing.T) {
 		tn.out.Reset()
 		tn.now = tn.now.Add(time.Second)
 	}
-	if most := silenceMost + hours*3600/silenceRest; on < most/2 || on > most {
+	if most := unresponsiveMost + hours*3600/unresponsiveRest; on < most/2 || on > most {
 		t.Errorf("on for %d s of %d hours, want %d to %d", on, hours, most/2, most)
 	}
-	if on/began < silenceMost/2 {
+	if on/began < unresponsiveMost/2 {
 		t.Errorf("on for %d s in %d parts, want it to rest before it begins again", on, began)
 	}
 }
 
-// TestHeardAreBoundedAndFair: each node remembers others, and none depends on who is heard most or last.
+// TestHeardAreBoundedAndFair: each node remembers others, and none depends on who is heard most or
+// last.
 func TestHeardAreBoundedAndFair(t *testing.T) {
 	node, _ := sweeping(t, 4*heardMax)
 	remembered := func(seed uint64, backwards bool) []MemberID {
-		node.silence.heard, node.cfg.Seed = nil, seed
+		node.unresponsive.heard, node.cfg.Seed = nil, seed
 		for i := range 4 * heardMax {
 			k := i
 			if backwards {
 				k = 4*heardMax - 1 - i
 			}
-			node.hear(0, node.member([]byte(crowdName(k))))
-			node.hear(0, node.member([]byte(crowdName(7))))
+			node.noteHeard(0, node.member([]byte(crowdName(k))))
+			node.noteHeard(0, node.member([]byte(crowdName(7))))
 		}
 		var ids []MemberID
-		for _, h := range node.silence.heard {
+		for _, h := range node.unresponsive.heard {
 			ids = append(ids, h.id)
 		}
 		slices.Sort(ids)
@@ -380,7 +382,7 @@ func TestSuspectsAreNotPreferred(t *testing.T) {
 	tn := silent(t, "bc", "b")
 	tn.recv("c", suspect("b", 1, "c"))
 	ok := func(MemberID, record) bool { return true }
-	if got := tn.n.pickHeard(nil, 2, ok); len(got) != 1 || got[0] != tn.n.member([]byte("c")) {
+	if got := tn.n.pickResponsive(nil, 2, ok); len(got) != 1 || got[0] != tn.n.member([]byte("c")) {
 		t.Errorf("drawn are %v, want c only", got)
 	}
 }
@@ -390,12 +392,12 @@ func TestHeardGrowStale(t *testing.T) {
 	ok := func(MemberID, record) bool { return true }
 	tn.advance(heardFor*tn.n.cfg.ProbeInterval - 1)
 	tn.recv("c", nack(1)) // time passes with inputs
-	if got := tn.n.pickHeard(nil, 2, ok); len(got) != 1 {
+	if got := tn.n.pickResponsive(nil, 2, ok); len(got) != 1 {
 		t.Fatalf("%d are drawn, want b", len(got))
 	}
 	tn.advance(1)
 	tn.recv("c", nack(1))
-	if got := tn.n.pickHeard(nil, 2, ok); len(got) != 0 {
+	if got := tn.n.pickResponsive(nil, 2, ok); len(got) != 0 {
 		t.Error("b still counts as heard")
 	}
 }
@@ -407,20 +409,22 @@ func TestWhoIsHeard(t *testing.T) {
 		do   func(tn *conversation)
 		want string
 	}{
-		"a ping":                    {func(tn *conversation) { tn.recv("b", ping(1, "a", "b")) }, "b"},
-		"a ping from elsewhere":     {func(tn *conversation) { tn.recv("x", ping(1, "a", "b")) }, ""},
-		"a plea for help":           {func(tn *conversation) { tn.recv("b", ask.Append(nil)) }, "b"},
-		"an accusation":             {func(tn *conversation) { tn.recv("x", suspect("c", 1, "d")) }, "d"},
-		"an old accusation":         {func(tn *conversation) { tn.recv("x", suspect("c", 0, "d")) }, ""},
-		"a death":                   {func(tn *conversation) { tn.recv("x", suspect("c", 1, "e"), dead("c", 1, "d")) }, "de"},
-		"a departure":               {func(tn *conversation) { tn.recv("x", dead("c", 1, "c")) }, ""},
-		"what a full exchange says": {func(tn *conversation) { tn.request("x", pushPull(false, "", entry{name: "c", state: Suspect, inc: 1})) }, ""},
+		"a ping":                {func(tn *conversation) { tn.recv("b", ping(1, "a", "b")) }, "b"},
+		"a ping from elsewhere": {func(tn *conversation) { tn.recv("x", ping(1, "a", "b")) }, ""},
+		"a plea for help":       {func(tn *conversation) { tn.recv("b", ask.Append(nil)) }, "b"},
+		"an accusation":         {func(tn *conversation) { tn.recv("x", suspect("c", 1, "d")) }, "d"},
+		"an old accusation":     {func(tn *conversation) { tn.recv("x", suspect("c", 0, "d")) }, ""},
+		"a death":               {func(tn *conversation) { tn.recv("x", suspect("c", 1, "e"), dead("c", 1, "d")) }, "de"},
+		"a departure":           {func(tn *conversation) { tn.recv("x", dead("c", 1, "c")) }, ""},
+		"what a full exchange says": {func(tn *conversation) {
+			tn.request("x", pushPullMsg(false, "", entry{name: "c", state: Suspect, inc: 1}))
+		}, ""},
 		"an ack": {func(tn *conversation) {
-			tn.n.startProbe(tn.now, tn.n.member([]byte("c")), &tn.out)
+			tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("c")), &tn.out)
 			tn.recv("c", ack(tn.n.probe.seq))
 		}, "c"},
 		"an ack by stream": {func(tn *conversation) {
-			tn.n.startProbe(tn.now, tn.n.member([]byte("c")), &tn.out)
+			tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("c")), &tn.out)
 			tn.collect()
 			tn.advance(tn.n.cfg.ProbeTimeout)
 			tn.reply("c: stream ping c", ack(tn.n.probe.seq))
@@ -449,10 +453,10 @@ func TestWhoIsHeard(t *testing.T) {
 // TestPauseGivesTimeBackToAllProbes: see noticePause.
 func TestPauseGivesTimeBackToAllProbes(t *testing.T) {
 	node, out := sweeping(t, 100)
-	node.tickSilence(Time(time.Hour), out)
-	end := node.silence.also[0].end
-	node.giveBack(time.Minute)
-	if q := &node.silence.also[0]; q.end != end.Add(time.Minute) || !q.untimed {
+	node.tickUnresponsive(Time(time.Hour), out)
+	end := node.unresponsive.extra[0].end
+	node.extendDeadlines(time.Minute)
+	if q := &node.unresponsive.extra[0]; q.end != end.Add(time.Minute) || !q.untimed {
 		t.Errorf("it ends %v later, untimed %v", q.end.Sub(end), q.untimed)
 	}
 }
@@ -460,7 +464,7 @@ func TestPauseGivesTimeBackToAllProbes(t *testing.T) {
 // TestNewAddressEndsAllProbes: their answers go to the old one.
 func TestNewAddressEndsAllProbes(t *testing.T) {
 	node, out := sweeping(t, 100)
-	node.tickSilence(Time(time.Hour), out)
+	node.tickUnresponsive(Time(time.Hour), out)
 	if err := node.SetAddr(Time(time.Hour), crowdAddr(5000), out); err != nil {
 		t.Fatal(err)
 	}
@@ -481,11 +485,11 @@ func TestSilenceDoesntAllocate(t *testing.T) {
 		node.Packet(now, crowdAddr(3), packet, out)
 		node.announceAlive(node.self, out)
 		node.tickGossip(now, out)
-		node.silence.on, node.silence.spent = true, 0
-		node.tickSilence(now, out)
-		for i := range node.silence.also {
-			node.sample(now, &node.silence.also[i], true)
-			node.endProbe(now, &node.silence.also[i])
+		node.unresponsive.on, node.unresponsive.restUntil = true, 0
+		node.tickUnresponsive(now, out)
+		for i := range node.unresponsive.extra {
+			node.sample(now, &node.unresponsive.extra[i], true)
+			node.endProbe(now, &node.unresponsive.extra[i])
 		}
 		out.Reset()
 	}

@@ -85,8 +85,8 @@ func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	}
 }
 
-// TestStaleClaimIsAnsweredAtKnownAddressesOnly is F4: anybody can claim anything, and the
-// answer goes perhaps to nobody.
+// TestStaleClaimIsAnsweredAtKnownAddressesOnly is F4: anybody can claim anything, and the answer
+// goes perhaps to nobody.
 func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
 	victim := netip.MustParseAddrPort("10.8.8.8:53")
 	tn := converse(t, "b")
@@ -94,7 +94,7 @@ func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
 	tn.forget()
 	tn.recvFrom(elsewhere, aliveAt("b", 1, victim, ""))
 	tn.wantIdle("neither the source nor known")
-	tn.n.queue.Add(0, alive("z", 1))
+	tn.n.gossip.queue.Add(0, alive("z", 1))
 	tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))
 	tn.want("where the claim came from", elsewhere.String()+": dead b@1 from b")
 	tn.recvFrom(elsewhere, alive("b", 1))
@@ -115,7 +115,7 @@ func TestOutdatedNewsIsAnswered(t *testing.T) {
 			tn.recv("c", news)
 			tn.want("told what is newer", "c: alive b@2")
 			tn.wantNone("once", "*: alive b@2")
-			for range maxTolls {
+			for range repliesMax {
 				tn.recv("c", news)
 			}
 			tn.forget()
@@ -144,7 +144,7 @@ func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
 	m := wire.Ping{Seq: 7, Node: []byte("a"), SourceAddr: elsewhere.Addr().AsSlice(), SourcePort: elsewhere.Port(), SourceNode: []byte("b")}
 	tn.recvFrom(elsewhere, m.Append(nil))
 	tn.want("with the ack", elsewhere.String()+": ack 7", elsewhere.String()+": alive b@1")
-	for range maxTolls {
+	for range repliesMax {
 		tn.recvFrom(elsewhere, m.Append(nil))
 	}
 	tn.forget()
@@ -153,11 +153,12 @@ func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
 	tn.wantIdle("and the answer is longer than it is")
 }
 
-// TestCorrectionsGoTogether: with the ack, if there is one, or in one packet, with no more than there is room for.
+// TestCorrectionsGoTogether: with the ack, if there is one, or in one packet, with no more than
+// there is room for.
 func TestCorrectionsGoTogether(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.recv("b", alive("b", 2), alive("d", 2))
-	tn.n.queue = Queue{}
+	tn.n.gossip.queue = Queue{}
 	tn.forget()
 	stale := [][]byte{suspect("b", 1, "x"), suspect("d", 1, "x"), suspect("b", 1, "y")}
 	sent := tn.n.counters.PacketsOut
@@ -276,7 +277,8 @@ func TestCredibleAccusationIsOutbid(t *testing.T) {
 	tn.wantState("above its own end, and credible", "a", Alive, 1+incJump)
 }
 
-// TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else suffers.
+// TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else
+// suffers.
 func TestBadClaims(t *testing.T) {
 	at := func(s string) []byte { return aliveAt("z", 1, netip.MustParseAddrPort(s), "") }
 	vsn := func(v ...byte) []byte {
@@ -369,8 +371,8 @@ func TestSuspectRefutedInTime(t *testing.T) {
 	tn.wantNone("its time was cancelled", "event failed b")
 }
 
-// TestSuspicionTimes: the more confirm, the sooner it ends, never before the least time. Among
-// five members of the lan profile that is 4 s to 24 s.
+// TestSuspicionTimes: the more confirm, the sooner it ends, never before the least time. Among five
+// members of the lan profile that is 4 s to 24 s.
 func TestSuspicionTimes(t *testing.T) {
 	for _, c := range []struct {
 		name    string

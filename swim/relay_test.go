@@ -7,11 +7,12 @@ import (
 	"serf/wire"
 )
 
-// bridged returns a conversation with a node among twelve that can't reach b, of which h brought it an ack.
-func bridged(t *testing.T, without Mechanism) *conversation {
+// relayed returns a conversation with a node among twelve that can't reach b, of which h brought it
+// an ack.
+func relayed(t *testing.T, without Mechanism) *conversation {
 	tn := converseWith(t, func(c *Config) { c.Without = without }, "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	tn.n.probe.next = Never
-	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.n.probe.helpers[0] = tn.n.member([]byte("h"))
 	tn.collect()
@@ -22,7 +23,7 @@ func bridged(t *testing.T, without Mechanism) *conversation {
 
 // asks probes a member in vain, and counts whom the node asked about it.
 func (tn *conversation) asks(target string) map[string]int {
-	tn.n.startProbe(tn.now, tn.n.member([]byte(target)), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte(target)), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.collect()
 	asked := make(map[string]int)
@@ -36,10 +37,10 @@ func (tn *conversation) asks(target string) map[string]int {
 	return asked
 }
 
-// TestBridgeIsAskedAgain: whom we can't reach, those may reach who did before. In a cluster with one hub few of those who
-// are drawn would.
+// TestBridgeIsAskedAgain: whom we can't reach, those may reach who did before. In a cluster with
+// one hub few of those who are drawn would.
 func TestBridgeIsAskedAgain(t *testing.T) {
-	tn := bridged(t, 0)
+	tn := relayed(t, 0)
 	for range 20 {
 		got := tn.asks("c")
 		if got["h"] != 1 || len(got) != 4 {
@@ -57,17 +58,18 @@ func TestBridgeIsAskedAgain(t *testing.T) {
 
 func TestOnlyWhoWasAskedIsABridge(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
-	tn.n.startProbe(tn.now, tn.n.member([]byte("b")), &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
 	tn.recv("z", ack(tn.n.probe.seq))
-	if tn.n.bridges != (bridges{}) {
-		t.Errorf("bridges %v: anybody can send an ack", tn.n.bridges)
+	if tn.n.relays != (relays{}) {
+		t.Errorf("relays %v: anybody can send an ack", tn.n.relays)
 	}
 }
 
-// TestSuspectIsAskedThroughTheBridge before it is given up, and told why. What the bridge hears is good enough.
+// TestSuspectIsAskedThroughTheBridge before it is given up, and told why. What the relay hears is
+// good enough.
 func TestSuspectIsAskedThroughTheBridge(t *testing.T) {
-	tn := bridged(t, 0)
+	tn := relayed(t, 0)
 	tn.recv("c", suspect("b", 1, "c"), suspect("b", 1, "d"), suspect("b", 1, "e"))
 	tn.askLate()
 	tn.advance(tn.n.suspicions.heap[0].least - 500*time.Millisecond)
@@ -77,7 +79,8 @@ func TestSuspectIsAskedThroughTheBridge(t *testing.T) {
 	tn.wantNone("it lives", "event failed b")
 }
 
-// TestDoubtsGoWithAPingForAnother: who is pinged for another learns what is said of it, and can refute.
+// TestDoubtsGoWithAPingForAnother: who is pinged for another learns what is said of it, and can
+// refute.
 func TestDoubtsGoWithAPingForAnother(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.recv("c", suspect("b", 1, "c"))
@@ -91,7 +94,7 @@ func TestDoubtsGoWithAPingForAnother(t *testing.T) {
 }
 
 func TestWithoutRelay(t *testing.T) {
-	tn := bridged(t, Relay)
+	tn := relayed(t, Relay)
 	asked := make(map[string]int)
 	for range 20 {
 		got := tn.asks("c")
@@ -103,7 +106,7 @@ func TestWithoutRelay(t *testing.T) {
 		}
 	}
 	if asked["h"] == 20 {
-		t.Error("the bridge is preferred")
+		t.Error("the relay is preferred")
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"serf/wire"
 )
 
-// sixOf is the IPv6 address that a member tells in these tests; what it sends by IPv4 comes from addrOf(name).
+// sixOf is the IPv6 address that a member tells in these tests; what it sends by IPv4 comes from
+// addrOf(name).
 func sixOf(name string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xfd, 15: name[0]}), 7946)
 }
@@ -49,8 +50,8 @@ func TestAckGoesByTheFamilyOfThePing(t *testing.T) {
 	}
 }
 
-// A member that has both versions of IP, and tells the one that can't be sent to, is sent to where it was heard from, as
-// soon as it has answered there.
+// A member that has both versions of IP, and tells the one that can't be sent to, is sent to where
+// it was heard from, as soon as it has answered there.
 func TestDetour(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
@@ -68,7 +69,7 @@ func TestDetour(t *testing.T) {
 	if !tn.n.memberAt(id, addrOf("s")) || !tn.n.memberAt(id, sixOf("s")) || !tn.n.Detoured(sixOf("s")) {
 		t.Error("it isn't s that is there")
 	}
-	tn.n.startProbe(tn.now, id, &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, id, &tn.out)
 	tn.collect()
 	tn.want("probed there", "s: ping s")
 	tn.recv("s", ack(tn.seqs["ping s"]))
@@ -93,10 +94,10 @@ func TestDetourIsTakenFromItsOwnAckOnly(t *testing.T) {
 func TestDetoursAreBounded(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
-	e := errand{member: tn.n.member([]byte("s")), asker: addrOf("s")}
+	e := pendingPing{member: tn.n.member([]byte("s")), to: addrOf("s")}
 	for i := range maxDetours + 1 {
 		tn.n.identify(e.member, netip.AddrPortFrom(sixOf("s").Addr(), uint16(i+1)), nil, modern)
-		tn.n.takeDetour(tn.now, &e, e.asker, &tn.out)
+		tn.n.takeDetour(tn.now, &e, e.to, &tn.out)
 		if got := len(tn.n.detours.via); got > maxDetours {
 			t.Fatalf("%d detours", got)
 		}
@@ -106,15 +107,16 @@ func TestDetoursAreBounded(t *testing.T) {
 	}
 }
 
-// A member to which there is no way isn't pinged, nor gossiped to: others are asked at once. While some such member
-// is heard of through others, none is suspected for want of an answer; that is up to those who can reach it.
+// A member to which there is no way isn't pinged, nor gossiped to: others are asked at once. While
+// some such member is heard of through others, none is suspected for want of an answer; that is up
+// to those who can reach it.
 func TestMemberWithoutAWay(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
 	tn.meet("t")
 	s, other := tn.n.member([]byte("s")), tn.n.member([]byte("t"))
 	probe := func(id MemberID) {
-		tn.n.startProbe(tn.now, id, &tn.out)
+		tn.n.inquire(tn.now, &tn.n.probe.inquiry, id, &tn.out)
 		tn.collect()
 	}
 	probe(s)
@@ -133,7 +135,7 @@ func TestMemberWithoutAWay(t *testing.T) {
 	probe(other)
 	tn.advance(2 * time.Second)
 	tn.want("of the other, too", "note no-way t")
-	tn.advance(vouchPatience * time.Second)
+	tn.advance(helperPatience * time.Second)
 	probe(s)
 	tn.advance(2 * time.Second)
 	tn.want("nobody is heard of for long: the way between is lost", "event suspected s")
@@ -146,13 +148,13 @@ func TestPatienceWithoutAWayBeginsWithSilence(t *testing.T) {
 	tn.meet("s")
 	s := tn.n.member([]byte("s"))
 	probe := func() {
-		tn.n.startProbe(tn.now, s, &tn.out)
+		tn.n.inquire(tn.now, &tn.n.probe.inquiry, s, &tn.out)
 		tn.collect()
 		tn.advance(0)
 	}
 	probe()
 	tn.recv("b", ack(tn.seqs["ping-req s"]))
-	tn.advance(2 * vouchPatience * time.Second)
+	tn.advance(2 * helperPatience * time.Second)
 	probe()
 	tn.advance(2 * time.Second)
 	tn.wantNone("one helper's silence says little", "event suspected s")

@@ -15,7 +15,8 @@ func (tn *conversation) bury(name string, inc uint32) {
 	tn.forget()
 }
 
-// unanswering returns a conversation with a node among four for which b has failed, is back, and has failed again.
+// unanswering returns a conversation with a node among four for which b has failed, is back, and
+// has failed again.
 func unanswering(t *testing.T) *conversation {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
@@ -28,7 +29,7 @@ func unanswering(t *testing.T) *conversation {
 
 func TestSecondComebackHasToAnswer(t *testing.T) {
 	tn := unanswering(t)
-	tn.request("c", pushPull(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
+	tn.request("c", pushPullMsg(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.want("asked where it says that it lives, both ways", "b: ping b", "b: stream ping b")
 	tn.wantState("not believed yet", "b", Dead, 2)
 	tn.recv("b", ack(tn.seqs["ping b"]))
@@ -51,12 +52,13 @@ func TestWithoutRejoinCheck(t *testing.T) {
 
 func TestSecondComebackMayAnswerByStream(t *testing.T) {
 	tn := unanswering(t)
-	tn.request("c", pushPull(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
+	tn.request("c", pushPullMsg(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
 	tn.want("it answered", "event joined b")
 }
 
-// TestSilentComebacksAreBelievedEverMoreSlowly: 1, 2, 4 and so on up to 32 minutes after each failure.
+// TestSilentComebacksAreBelievedEverMoreSlowly: 1, 2, 4 and so on up to 32 minutes after each
+// failure.
 func TestSilentComebacksAreBelievedEverMoreSlowly(t *testing.T) {
 	tn := unanswering(t)
 	inc := uint32(3)
@@ -83,7 +85,7 @@ func TestProbedComebackIsCredible(t *testing.T) {
 	tn.bury("b", 1)
 	tn.recv("c", alive("b", 2))
 	b, _ := tn.n.Lookup([]byte("b"))
-	tn.n.startProbe(tn.now, b, &tn.out)
+	tn.n.inquire(tn.now, &tn.n.probe.inquiry, b, &tn.out)
 	tn.collect()
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.bury("b", 2)
@@ -96,8 +98,8 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	tn.recv("c", alive("b", 3), alive("b", 4))
 	tn.want("once at a time", "b: ping b")
 	tn.wantNone("once at a time", "b: ping b")
-	for len(tn.n.errands.list) < maxDeferrable {
-		tn.n.errands.list = append(tn.n.errands.list, errand{nackAt: Never, deadline: Never})
+	for len(tn.n.pings.list) < maxDeferrable {
+		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.bury("d", 1)
 	tn.recv("c", alive("d", 2))
@@ -118,7 +120,7 @@ func TestClaimsOfOnePacketAreBounded(t *testing.T) {
 	for i := range maxForwards + 4 {
 		name := fmt.Sprintf("m%02d", i)
 		claims = append(claims, aliveAt(name, 1, addrOf("z"), ""))
-		tn.n.comebacks.bury([]byte(name), 1, Never)
+		tn.n.rejoins.bury([]byte(name), 1, Never)
 	}
 	tn.recv("d", claims...)
 	pings := 0
@@ -138,25 +140,25 @@ func TestLateAnswerIsNotBelievedOfAnother(t *testing.T) {
 	tn.recv("c", aliveAt("b", 9, addrOf("z"), ""))
 	tn.want("asked where it's said to be", "z: ping b")
 	b, _ := tn.n.Lookup([]byte("b"))
-	tn.n.comebacks.proven(b)
+	tn.n.rejoins.proven(b)
 	tn.recv("b", alive("b", 3))
 	tn.recvFrom(addrOf("z"), ack(tn.seqs["ping b"]))
 	tn.wantAddr("its own address is asked first", "b", addrOf("b"))
 }
 
 func TestWatchedComebacksAreBounded(t *testing.T) {
-	var c comebacks
-	for id := range MemberID(maxComebacks + 1) {
+	var c rejoins
+	for id := range MemberID(maxRejoins + 1) {
 		c.watch(id)
 		c.failed(0, id)
 	}
-	if len(c.returned) != maxComebacks || c.waits(0, 0) || !c.waits(0, 1) || !c.waits(0, maxComebacks) {
-		t.Errorf("%d watched, want the last %d", len(c.returned), maxComebacks)
+	if len(c.returned) != maxRejoins || c.wait(0, 0) > 0 || c.wait(0, 1) <= 0 || c.wait(0, maxRejoins) <= 0 {
+		t.Errorf("%d watched, want the last %d", len(c.returned), maxRejoins)
 	}
 }
 
 func TestTombstonesAreBounded(t *testing.T) {
-	var c comebacks
+	var c rejoins
 	name := func(i int) []byte { return fmt.Appendf(nil, "m%d", i) }
 	for i := range maxTombstones + 1 {
 		c.bury(name(i), 1, 10)
@@ -166,7 +168,8 @@ func TestTombstonesAreBounded(t *testing.T) {
 	}
 }
 
-// forgotten returns a conversation with a node among three that has forgotten b, who had failed at incarnation 5.
+// forgotten returns a conversation with a node among three that has forgotten b, who had failed at
+// incarnation 5.
 func forgetful(t *testing.T) *conversation {
 	tn := converseWith(t, func(c *Config) { c.VerifyForgotten = time.Hour }, "c", "d")
 	tn.n.probe.next = Never
@@ -177,11 +180,12 @@ func forgetful(t *testing.T) *conversation {
 	return tn
 }
 
-// TestForgottenMemberDoesntComeBackByHearsay: a member that slept while others forgot it still takes it for alive.
+// TestForgottenMemberDoesntComeBackByHearsay: a member that slept while others forgot it still
+// takes it for alive.
 func TestForgottenMemberDoesntComeBackByHearsay(t *testing.T) {
 	says := func(tn *conversation, s State) func(inc uint32) {
 		return func(inc uint32) {
-			tn.request("d", pushPull(false, "", entry{"b", s, inc, modern, addrOf("b")}))
+			tn.request("d", pushPullMsg(false, "", entry{"b", s, inc, modern, addrOf("b")}))
 		}
 	}
 	for what, f := range map[string]func(tn *conversation) func(inc uint32){
@@ -236,13 +240,13 @@ func TestMemberThatNobodyPingsIsTold(t *testing.T) {
 	tn.n.probe.next = Never
 	accuse := func(times int) {
 		for range times {
-			tn.request("b", pushPull(false, "", entry{"a", Dead, tn.n.inc, modern, addrOf("a")}))
+			tn.request("b", pushPullMsg(false, "", entry{"a", Dead, tn.n.inc, modern, addrOf("a")}))
 		}
 	}
-	accuse(unheardMax - 1)
+	accuse(unpingedMax - 1)
 	tn.wantNone("it may be chance", "note unheard *")
 	tn.recv("b", ping(1, "a", "b"))
-	accuse(unheardMax - 1)
+	accuse(unpingedMax - 1)
 	tn.wantNone("one reached it meanwhile", "note unheard *")
 	accuse(1)
 	tn.want("nobody reaches it", "note unheard *")

@@ -17,8 +17,8 @@ func (tn *conversation) readdress(addr netip.AddrPort) {
 	tn.collect()
 }
 
-// A running node whose host got another address is told of like one that came back elsewhere: louder at the new
-// address first, and then, for the original, the end of the one at the old.
+// A running node whose host got another address is told of like one that came back elsewhere:
+// louder at the new address first, and then, for the original, the end of the one at the old.
 func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
@@ -41,7 +41,7 @@ func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 func TestMessagesSayTheNewAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.readdress(elsewhere)
-	m, err := wire.ParsePing(tn.n.appendPing(nil, tn.n.member([]byte("b")), 1)[1:])
+	m, err := wire.ParsePing(tn.n.appendPing(nil, []byte("b"), 1)[1:])
 	if err != nil || addrPort(m.SourceAddr, m.SourcePort) != elsewhere {
 		t.Errorf("a ping comes from %v, %v", addrPort(m.SourceAddr, m.SourcePort), err)
 	}

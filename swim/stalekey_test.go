@@ -64,7 +64,8 @@ func TestLaggardIsSentBothKeysUntilItKnowsTheNew(t *testing.T) {
 	}
 }
 
-// A member that was away while the key was changed, and has forgotten everybody, is joined: it hangs up on what it can't read.
+// A member that was away while the key was changed, and has forgotten everybody, is joined: it
+// hangs up on what it can't read.
 func TestJoinIsTriedWithEachKey(t *testing.T) {
 	n, _ := laggardNode(t)
 	out := new(Output)
@@ -105,20 +106,20 @@ func TestLaggardsAreForgottenWithTheKeys(t *testing.T) {
 	n, behind := laggardNode(t)
 	keysOf(t, n, behind)
 	n.SetSealer(behind) // numbers its keys otherwise
-	if s := n.laggardSealer(behindAddr); s != nil {
+	if s := n.staleKeySealer(behindAddr); s != nil {
 		t.Errorf("it is still sent another key than the primary")
 	}
 }
 
 func TestLaggardsAreBounded(t *testing.T) {
 	n, _ := laggardNode(t)
-	for i := range maxLaggards + 1 {
+	for i := range maxStaleKeyPeers + 1 {
 		n.noteKey(netip.AddrPortFrom(behindAddr.Addr(), uint16(i)), 1)
-		if len(n.laggards) > maxLaggards {
-			t.Fatalf("%d laggards, limit %d", len(n.laggards), maxLaggards)
+		if len(n.staleKeys) > maxStaleKeyPeers {
+			t.Fatalf("%d staleKeyPeers, limit %d", len(n.staleKeys), maxStaleKeyPeers)
 		}
 	}
-	if n.laggardSealer(netip.AddrPortFrom(behindAddr.Addr(), maxLaggards)) == nil {
+	if n.staleKeySealer(netip.AddrPortFrom(behindAddr.Addr(), maxStaleKeyPeers)) == nil {
 		t.Error("the last one found no room")
 	}
 }
@@ -127,7 +128,7 @@ func TestPlainTextMakesNoLaggard(t *testing.T) {
 	n, behind := laggardNode(t)
 	keysOf(t, n, behind)
 	n.noteKey(behindAddr, wire.NoKey)
-	if n.laggardSealer(behindAddr) == nil {
+	if n.staleKeySealer(behindAddr) == nil {
 		t.Error("a forged plain packet, or one that can't be opened, made it forgotten")
 	}
 }

@@ -1,0 +1,80 @@
+package swim
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// correct tells the sender of the packet being read that its message about id is outdated: id has
+// refuted it, or moved. The sender missed that gossip, and nobody would repeat it: without this its
+// view would stay wrong until the next push/pull.
+func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
+	if r := n.view.at(id); id != NoMember && r.state.live() && inc < r.inc {
+		n.correctSender(now, id, out)
+	}
+}
+
+// correctSender notes that the sender of the packet being read is to be told the state of id. All
+// corrections go in one packet, and only within the replyBudget: anybody can send outdated
+// messages, from any address.
+func (n *Node) correctSender(now Time, id MemberID, out *Output) {
+	due := &out.scratch.corrections
+	if len(*due) >= correctionsMax || slices.Contains(*due, id) || !n.has(Correction) || len(*due) == 0 && !n.mayReply(now) {
+		return
+	}
+	*due = append(*due, id)
+}
+
+// correctionsMax is how many members the correction of one packet is about.
+const correctionsMax = 8
+
+// packCorrections adds the corrections to the packet being built.
+func (n *Node) packCorrections(out *Output) {
+	sc := &out.scratch
+	for _, id := range sc.corrections {
+		if n.view.has(id) && !sc.packer.End(n.appendUpdate(sc.packer.Begin(), id)) {
+			n.counters.DroppedTooLarge++
+		}
+	}
+	sc.corrections = sc.corrections[:0]
+}
+
+// sendCorrections sends the corrections that didn't go with an ack.
+func (n *Node) sendCorrections(to netip.AddrPort, out *Output) {
+	if len(out.scratch.corrections) > 0 {
+		out.scratch.packer.Reset(n.room())
+		n.packCorrections(out)
+		n.ship(to, NoMember, out)
+	}
+}
+
+// replyBudget bounds the answers to outdated messages, which can be forged and cost a packet each.
+type replyBudget struct {
+	until Time
+	used  int
+}
+
+const repliesMax = 8 // a gossip interval
+
+// mayReply takes an answer out of the budget, if there is one left.
+func (n *Node) mayReply(now Time) bool {
+	if now >= n.replies.until {
+		n.replies = replyBudget{until: now.Add(n.cfg.GossipInterval)}
+	}
+	if n.replies.used >= repliesMax {
+		return false
+	}
+	n.replies.used++
+	return true
+}
+
+// answerClaim tells a member, at the address that it claims, what this node believes about it, so
+// that it can refute. Without encryption only if the packet came from there or the member is known
+// there: anybody can claim any address (F4).
+func (n *Node) answerClaim(now Time, id MemberID, c *claim, out *Output) {
+	if c.addr != c.from && !n.memberAt(id, c.addr) && !n.trusts() || !n.mayReply(now) {
+		return
+	}
+	out.scratch.msg = n.appendUpdate(out.scratch.msg[:0], id)
+	n.sendBare(c.addr, id, out, out.scratch.msg)
+}

@@ -1,0 +1,267 @@
+package swim
+
+import (
+	"net/netip"
+
+	"serf/wire"
+)
+
+func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseAlive(body)
+	if err != nil {
+		return false
+	}
+	c := claim{
+		id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port),
+		vsn: len(m.Vsn), from: from, packet: true,
+	}
+	copy(c.versions[:], m.Vsn)
+	if n.acceptable(&c, out) {
+		n.applyAlive(now, &c, out)
+	}
+	return true
+}
+
+func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseSuspect(body)
+	if err != nil || len(m.From) > NameMax {
+		return false
+	}
+	n.correct(now, n.member(m.Node), m.Inc, out)
+	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
+	return true
+}
+
+func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+	m, err := wire.ParseDead(body)
+	if err != nil || len(m.From) > NameMax {
+		return false
+	}
+	s := Dead
+	if string(m.From) == string(m.Node) {
+		s = Left
+	}
+	n.correct(now, n.member(m.Node), m.Inc, out)
+	n.accuse(now, s, m.Node, m.Inc, m.From, out)
+	return true
+}
+
+// accuse takes a message that a member is suspect, dead or left. from is the accuser's name.
+func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, out *Output) {
+	id := n.member(name)
+	if id == NoMember {
+		return // only alive makes a member known
+	}
+	if !n.credible(id, inc, out) {
+		return
+	}
+	switch {
+	case id == n.self:
+		n.maybeRefute(now, inc, from, out)
+	case s == Suspect:
+		n.applySuspect(now, id, inc, from, out)
+	case s == Dead && n.checksDeath(now, id, inc, from, out):
+	default:
+		n.applyGone(now, id, s, inc, from, out)
+	}
+}
+
+// applyAlive merges an acceptable claim.
+func (n *Node) applyAlive(now Time, c *claim, out *Output) {
+	id := c.id
+	if id == NoMember {
+		n.meet(now, c, out)
+		return
+	}
+	if id == n.self {
+		n.applyOwnName(now, c, out)
+		return
+	}
+	r := n.view.at(id)
+	ident := &n.roster.idents[r.ident]
+	if ident.addr != c.addr && r.state.live() {
+		out.Events = append(out.Events, Event{Kind: EventClaimed, Member: id, Addr: c.addr})
+	}
+	switch {
+	case r.lacks(c.inc) && !ident.same(c.addr, c.meta, c.versions):
+		n.learnLate(now, id, c, out)
+	case !r.yieldsTo(Alive, c.inc):
+		n.rejectAlive(now, r, ident, c, out)
+	case ident.addr != c.addr && r.state.live():
+		n.checkMove(now, id, c, out)
+	case n.rejoins.wait(now, id) > 0 && n.CanReach(c.addr):
+		n.checkRejoin(now, c, out)
+	default:
+		n.accept(now, id, c, out)
+	}
+}
+
+// rejectAlive takes a claim that isn't newer than the record r of the member, with identity ident.
+func (n *Node) rejectAlive(now Time, r record, ident *identity, c *claim, out *Output) {
+	n.counters.DroppedStale++
+	// It needs no answer, unless a restarted member doesn't know what it has to outbid (F3), or
+	// another member that it has moved.
+	if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
+		n.answerClaim(now, c.id, c, out)
+	}
+	if c.packet && c.addr != ident.addr && c.addr != c.from {
+		n.correct(now, c.id, c.inc, out)
+	}
+	if r.state.live() && c.inc == r.inc && ident.addr != c.addr {
+		// A member that moves raises its incarnation: these are two.
+		out.note(Note{Level: Error, Code: NoteConflict, Member: c.id, From: c.addr})
+	}
+}
+
+// learnLate takes what id said about itself at an incarnation at which another member, who had
+// heard it, has accused it since. It is still accused, but at the address in the claim.
+func (n *Node) learnLate(now Time, id MemberID, c *claim, out *Output) {
+	if n.identity(id).addr != c.addr && n.view.at(id).state.live() {
+		n.checkMove(now, id, c, out)
+		return
+	}
+	n.complete(id, c, out)
+}
+
+// complete records the identity of id, which is accused at the same incarnation.
+func (n *Node) complete(id MemberID, c *claim, out *Output) {
+	e := Event{Kind: EventUpdated, Member: id}
+	if n.identity(id).addr != c.addr {
+		e.N = 1
+	}
+	n.identify(id, c.addr, c.meta, c.versions)
+	n.view.confirm(id)
+	if n.view.at(id).state.live() {
+		out.Events = append(out.Events, e)
+	}
+}
+
+// meet takes a claim about a member without a record.
+func (n *Node) meet(now Time, c *claim, out *Output) {
+	// What a member says itself needs no proof. Only IPs are compared: streams come from other
+	// ports.
+	if c.from.Addr() != c.addr.Addr() && n.CanReach(c.addr) && n.rejoins.buried(now, c.name, c.inc) {
+		n.checkRejoin(now, c, out)
+		return
+	}
+	n.admit(now, c, out)
+}
+
+// admit makes a record for a new member.
+func (n *Node) admit(now Time, c *claim, out *Output) {
+	n.makeRoom(now, out)
+	n.rejoins.exhume(c.name)
+	id := n.roster.acquireMember(c.name)
+	if id == NoMember {
+		n.counters.DroppedMembers++
+		out.note(Note{Level: Error, Code: NoteTableFull, Text: ClipText(c.name)})
+		return
+	}
+	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
+	n.view.add(id, ident, Alive, c.inc, now)
+	n.counters.AliveUpdates++
+	n.view.size += n.roster.stateSize(id, ident)
+	if !c.skipGossip {
+		n.announceAlive(id, out)
+	}
+	n.noteArrival(now)
+	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
+}
+
+// accept replaces the record of id, another member, by a newer claim.
+func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
+	was := n.view.at(id).state
+	moved := n.identity(id).addr != c.addr
+	changed := n.identify(id, c.addr, c.meta, c.versions)
+	n.view.set(id, Alive, c.inc, now)
+	n.counters.AliveUpdates++
+	n.suspicions.remove(id)
+	n.announceAlive(id, out)
+	e := Event{Member: id}
+	if moved {
+		n.noteArrival(now)
+		e.N = 1
+	}
+	if !was.live() {
+		if was == Dead && n.has(RejoinCheck) {
+			n.rejoins.watch(id)
+		}
+		e.Kind = EventJoined
+		out.Events = append(out.Events, e)
+		return
+	}
+	if was == Suspect {
+		out.Events = append(out.Events, Event{Kind: EventRefuted, Member: id})
+	}
+	if changed {
+		e.Kind = EventUpdated
+		out.Events = append(out.Events, e)
+	}
+}
+
+// identify records what id, which has a record, says about itself, and tells whether that is new.
+func (n *Node) identify(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) (changed bool) {
+	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, addr, meta, versions)
+	if ident != old {
+		n.view.setIdent(id, ident)
+		n.view.size += n.roster.stateSize(id, ident) - n.roster.stateSize(id, old)
+	}
+	n.roster.releaseIdent(id, old)
+	return ident != old
+}
+
+func (n *Node) announceAlive(id MemberID, out *Output) {
+	out.scratch.msg = n.appendUpdate(out.scratch.msg[:0], id)
+	n.broadcast(id, out.scratch.msg)
+}
+
+// applyGone merges the death of another member, or that it left.
+func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte, out *Output) {
+	r := n.view.at(id)
+	if !r.yieldsTo(s, inc) {
+		n.counters.DroppedStale++
+		return
+	}
+	if s == Left && n.deferLeft(id, inc) {
+		return
+	}
+	was := r.state
+	if was == Left {
+		s = Left // a higher death of one that left only raises its incarnation
+	}
+	n.view.set(id, s, inc, now)
+	if was.live() {
+		n.counters.DeadUpdates++
+	}
+	n.suspicions.remove(id)
+	if q := n.inquiryOf(id); q != nil {
+		n.endProbe(now, q) // others found out, or it left
+	}
+	if s == Dead {
+		n.rejoins.failed(now, id)
+		n.noteAccuser(now, id, from)
+		n.gossip.toDeadUntil = max(n.gossip.toDeadUntil, now.Add(n.cfg.GossipToTheDead))
+	}
+	n.gossipAccusation(id, s, inc, from, out)
+	switch {
+	case s == Left && was != Left:
+		out.Events = append(out.Events, Event{Kind: EventLeft, Member: id})
+	case was.live():
+		out.Events = append(out.Events, Event{Kind: EventFailed, Member: id})
+	}
+}
+
+func (n *Node) gossipAccusation(id MemberID, s State, inc uint32, from []byte, out *Output) {
+	name := n.roster.nameBytes(id)
+	if s == Left {
+		from = name
+	}
+	if s == Suspect {
+		m := wire.Suspect{Inc: inc, Node: name, From: from}
+		out.scratch.msg = m.Append(out.scratch.msg[:0])
+	} else {
+		m := wire.Dead{Inc: inc, Node: name, From: from}
+		out.scratch.msg = m.Append(out.scratch.msg[:0])
+	}
+	n.broadcast(id, out.scratch.msg)
+}
