@@ -39,7 +39,7 @@ func (e *example) bytes() (b []byte) {
 
 var (
 	ruleStart = regexp.MustCompile(`^(\d+)\. `)
-	fieldRow  = regexp.MustCompile("^\\| (\\w+) \\| ([a-z0-9 ]+) \\|")
+	fieldRow  = regexp.MustCompile(`^\| (\w+) \| ([a-z0-9 ]+) \|`)
 )
 
 // parsePage cuts a page into sections.

@@ -119,7 +119,6 @@ func kindAndName(e agent.Event) (kind, name string) {
 func (s served) Monitor(level string) (Feed[string], error) {
 	l, err := agent.ParseLevel(level)
 	if err != nil {
-		//lint:ignore ST1005 clients know these words of the original
 		return nil, errors.New("Unknown log level: " + strings.ToUpper(level))
 	}
 	return lineFeed{s.Log().Monitor(l, linesMax, "this monitor reads too slowly")}, nil
