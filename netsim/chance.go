@@ -46,21 +46,21 @@ func (Chance) Want() string { return `a chance such as 0.05 or "5%"` }
 // MarshalText implements encoding.TextMarshaler.
 func (c Chance) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads a number below 1, or percent: "0.05" or "5%". A bare 1 is refused: who writes it means 1% as often as 100%.
+// UnmarshalText reads a percentage, "5%" or "5", or a number below 1, "0.05". A bare 1 is 1%.
 func (c *Chance) UnmarshalText(b []byte) error {
 	number, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
 	p, err := strconv.ParseFloat(number, 64)
-	if percent {
+	if percent || p >= 1 {
 		p /= 100
 	}
-	if err != nil || !(p >= 0 && (p < 1 || percent && p == 1)) {
+	if err != nil || !(p >= 0 && p <= 1) {
 		return errors.New("want a percentage from 0% to 100%, or a number from 0 to less than 1")
 	}
 	*c = Probability(p)
 	return nil
 }
 
-// UnmarshalJSON reads a number below 1, or a text as UnmarshalText does.
+// UnmarshalJSON reads a number, or a text, as UnmarshalText does.
 func (c *Chance) UnmarshalJSON(b []byte) error { return unmarshalBare(b, c.UnmarshalText) }
 
 // unmarshalBare gives text the value of a JSON number or string.

@@ -90,6 +90,24 @@ func TestChanceIsExactAtItsEnds(t *testing.T) {
 	}
 }
 
+// TestChanceIsReadAlikeEverywhere: options, files and sweeps have one reading of a bare number.
+func TestChanceIsReadAlikeEverywhere(t *testing.T) {
+	for text, want := range map[string]string{
+		"0": "0%", "0.05": "5%", "5": "5%", "5%": "5%", "0.5%": "0.5%", "1": "1%", "0.99": "99%", "100": "100%", "1%": "1%",
+	} {
+		var c Chance
+		if err := c.UnmarshalText([]byte(text)); err != nil || c.String() != want {
+			t.Errorf("%s is %v, error %v; want %s", text, c, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1", "-0.1", "101", "100.1%", "NaN", "Inf", "1e9"} {
+		var c Chance
+		if err := c.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is %v, want an error", text, c)
+		}
+	}
+}
+
 func TestChancesTogether(t *testing.T) {
 	half, tenth := Probability(0.5), Probability(0.1)
 	for _, c := range []struct{ a, b, want Chance }{

@@ -65,10 +65,10 @@ Usage: serf sim [options]
         -set=faults[0].count=3. May be repeated.
 
   -sweep=NAME=VALUE,VALUE,...
-        Run with each of these values of an option, as loss=0,1,5 (chances are in
-        percent), or of a key, as faults[0].count=1,10, and print a table. Values
-        with commas are separated by semicolons. May be repeated: then all
-        combinations are run. An interrupt keeps what is done.
+        Run with each of these values of an option, as loss=0,1,5, or of a key, as
+        faults[0].count=1,10, and print a table. Values with commas are separated
+        by semicolons. May be repeated: then all combinations are run. An interrupt
+        keeps what is done.
 
   -seeds=N
         Do each run with N seeds, those from -seed on, and print the median and
@@ -98,7 +98,7 @@ What it prints
 Values
 
   Times are 500ms, 90s or 1h30m. Delays have a distribution: 5ms (always), 1ms..20ms (uniform),
-  exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1% or 0.01, speeds
+  exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1%, 1 or 0.01, speeds
   are 512kbit, 100mbit or 1gbit a second.
 
 Scenario files

@@ -198,7 +198,7 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-profile=moon", `-profile "moon": allowed are lan, wan, local`},
 		{"-join=hot", `invalid value "hot" for option -join: want cold or warm`},
 		{"-loss=101%", `invalid value "101%" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
-		{"-loss=1", `invalid value "1" for option -loss: want a percentage`}, // 1% or 100%?
+		{"-loss=101", `invalid value "101" for option -loss: want a percentage`},
 		{"-loss=NaN", `invalid value "NaN" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
 		{"-latency=fast", `invalid value "fast" for option -latency: "fast" is no duration such as 5ms`},
 		{"-crash=0", `invalid value "0" for option -crash: want N or N@TIME, such as 3@20s, with N at least 1`},
@@ -206,7 +206,7 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-crash=11", `-crash count 11: allowed 1 to the 10 nodes`},
 		{"-crash=1@2m", `-crash start 2m0s: allowed 0s to 1m0s, the length of the run`},
 		{"-partition=10s", `invalid value "10s" for option -partition: want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%`},
-		{"-partition=10s,10s,2", `invalid value "10s,10s,2" for option -partition: want START,LENGTH or START,LENGTH,SHARE`},
+		{"-partition=10s,10s,200", `invalid value "10s,10s,200" for option -partition: want START,LENGTH or START,LENGTH,SHARE`},
 		{"-for=0s", `-for 0s: allowed more than 0, up to 720h0m0s`},
 		{"-events=-1", `-events -1: allowed 0 to 10000`},
 		{"-speed=9", `unknown option -speed`},

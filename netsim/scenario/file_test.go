@@ -189,9 +189,9 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},
 		{`{"for": 60, "profile": null, "about": 1e999}`,
 			`1:9: for: 60, want a duration such as "90s"|1:24: profile: null, want a text|1:39: about: 1e999, want a text`},
-		{`{"network": {"latency": "fast", "loss": 2, "bandwidth": "1bit"}}`,
-			`1:25: network.latency: "fast", "fast" is no duration such as 5ms|1:41: network.loss: 2, want a percentage from 0% to 100%, or a number from 0 to less than 1` +
-				`|1:57: network.bandwidth: "1bit", want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
+		{`{"network": {"latency": "fast", "loss": 200, "bandwidth": "1bit"}}`,
+			`1:25: network.latency: "fast", "fast" is no duration such as 5ms|1:41: network.loss: 200, want a percentage from 0% to 100%, or a number from 0 to less than 1` +
+				`|1:59: network.bandwidth: "1bit", want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
 		{`{"start": true, "faults": {}}`, `1:11: start: true, want an object in { and }|1:27: faults: {}, want a list in [ and ]`},
 		{"{\"faults\": [{\"kind\": \"crash\"},\n  {\"kind\": 1, \"who\": 3, \"to\": {\"al\": 1}}]}",
 			`2:12: faults[1].kind: 1, want a text|2:15: faults[1].who: is no key here; allowed are kind, start, length, count, *` +

@@ -35,8 +35,8 @@ const (
 	maxRuns  = 10_000 // a day on two cores, at some seconds each
 )
 
-// ParseKnob reads "NAME=VALUE,VALUE". Values that have commas of their own are separated by semicolons.
-// A chance may be given in percent without the sign: 5 is 5%.
+// ParseKnob reads "NAME=VALUE,VALUE". Values that contain commas are separated by semicolons. Each
+// value means what it means to Set.
 func ParseKnob(text string, base *Scenario) (Knob, error) {
 	name, list, ok := strings.Cut(text, "=")
 	if !ok || name == "" || list == "" {
@@ -53,15 +53,22 @@ func ParseKnob(text string, base *Scenario) (Knob, error) {
 	if strings.Contains(list, ";") {
 		separator = ";"
 	}
-	k := Knob{Name: name}
-	for v := range strings.SplitSeq(list, separator) {
-		v = strings.TrimSpace(v)
-		if _, err := strconv.ParseFloat(v, 64); err == nil && strings.HasSuffix(was, "%") {
-			v += "%"
+	values := strings.Split(list, separator)
+	chances := strings.HasSuffix(was, "%")
+	if chances {
+		if err := oneScale(values); err != nil {
+			return Knob{}, fmt.Errorf("%s %w", name, err)
 		}
+	}
+	k := Knob{Name: name}
+	for _, v := range values {
+		v = strings.TrimSpace(v)
 		scratch := base.Clone()
 		if err := scratch.Set(name, v); err != nil {
 			return Knob{}, fmt.Errorf("%s %q: %w", name, v, err)
+		}
+		if chances {
+			v, _ = scratch.Value(name) // Set has just found the name
 		}
 		if slices.Contains(k.Values, v) {
 			return Knob{}, fmt.Errorf("%s %q is there twice", name, v)
@@ -69,6 +76,25 @@ func ParseKnob(text string, base *Scenario) (Knob, error) {
 		k.Values = append(k.Values, v)
 	}
 	return k, nil
+}
+
+// oneScale refuses a list of chances such as 0.5,1,5: next to 1 and 5, which are percentages, 0.5
+// would be read as half a percent but means 50%.
+func oneScale(values []string) error {
+	fraction, percentage := "", false
+	for _, v := range values {
+		v = strings.TrimSpace(v)
+		switch x, err := strconv.ParseFloat(v, 64); {
+		case err != nil || x >= 1:
+			percentage = true
+		case x > 0:
+			fraction = v
+		}
+	}
+	if fraction != "" && percentage {
+		return fmt.Errorf("%q: beside percentages, want one, too: %s%%", fraction, fraction)
+	}
+	return nil
 }
 
 // sweepable refuses what a sweep itself sets.

@@ -26,7 +26,10 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		values     []string
 	}{
 		{"loss=0,1,5", "", []string{"0%", "1%", "5%"}},
-		{"loss=0.5,5%", "", []string{"0.5%", "5%"}},
+		{"loss=0.5%,5%", "", []string{"0.5%", "5%"}},
+		{"loss=0,0.01,0.5", "", []string{"0%", "1%", "50%"}},
+		{"loss=0.5,1,5", `loss "0.5": beside percentages, want one, too: 0.5%`, nil},
+		{"loss=0.5,5%", `loss "0.5": beside percentages, want one, too: 0.5%`, nil},
 		{"nodes=10, 100", "", []string{"10", "100"}},
 		{"probe-timeout=100ms,1s", "", []string{"100ms", "1s"}},
 		{"profile=lan,wan", "", []string{"lan", "wan"}},
@@ -37,7 +40,7 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		{"=1", "want NAME=VALUE", nil},
 		{"loss=", "want NAME=VALUE", nil},
 		{"loss=1,1%", `loss "1%" is there twice`, nil},
-		{"loss=101", `loss "101%": want a percentage`, nil},
+		{"loss=101", `loss "101": want a percentage`, nil},
 		{"nodes=ten", `nodes "ten": `, nil},
 		{"seed=1,2", "seed: every point has several", nil},
 		{"speed=9", "speed doesn't exist; did you mean seed? allowed are nodes, for, ", nil},
