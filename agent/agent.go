@@ -127,6 +127,7 @@ type Agent struct {
 	done    chan struct{}  // closed when all have ended and the ports are free
 	err     error          // set before done is closed
 
+	views views      // of what the node knows, for readers
 	loop  loop       // owned by the loop goroutine
 	after sync.Mutex // held by who reads the node once idled is closed
 }
@@ -169,7 +170,7 @@ func (a *Agent) Subscribe(capacity int, filter func(Event) bool) *Subscription {
 
 // read runs f, which changes nothing, on the loop, or in its place when it has ended.
 func (a *Agent) read(f func()) {
-	if a.do(context.Background(), func(swim.Time) { f() }) == nil {
+	if a.look(f) == nil {
 		return
 	}
 	<-a.idled
@@ -189,6 +190,19 @@ func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time),
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return a.call(ctx, calls, func(now swim.Time) {
+		f(now)
+		a.views.count()
+	})
+}
+
+// look is do for a function that changes nothing.
+func (a *Agent) look(f func()) error {
+	return a.call(context.Background(), a.calls, func(swim.Time) { f() })
+}
+
+func (a *Agent) call(ctx context.Context, calls chan<- func(swim.Time),
+	f func(now swim.Time)) error {
 	ran := make(chan struct{})
 	call := func(now swim.Time) {
 		defer close(ran)

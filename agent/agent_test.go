@@ -302,8 +302,7 @@ func TestMembersAreKnownAfterTheEnd(t *testing.T) {
 		if got := a.Members(); !reflect.DeepEqual(got, want) || len(got) != 3 {
 			t.Errorf("Members: %v, want as before the end %v", got, want)
 		}
-		told := 0
-		a.EachMember(func(serf.Member, int) { told++ })
+		told, _ := a.AllMembers()
 		_, known := a.Member("b")
 		if self := a.Self(); told != 3 || !known || self.Name != "a" {
 			t.Errorf("%d members told, b known %t, self %v", told, known, self)
@@ -521,23 +520,6 @@ func TestKeys(t *testing.T) {
 		}
 		if len(last) != 1 || string(last[0]) != second {
 			t.Errorf("saved last: %q, want the second key alone", last)
-		}
-	})
-}
-
-func TestEachMemberIsToldOnceWithHowManyAreLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		a, b := begin(t, memConfig(n, "a", 1)), begin(t, memConfig(n, "b", 2))
-		mustJoin(t, a, b)
-		var told []serf.Member
-		a.EachMember(func(m serf.Member, left int) {
-			if told = append(told, m); len(told)+left != 2 {
-				t.Errorf("%d are left after %d of 2", left, len(told))
-			}
-		})
-		if want := a.Members(); !reflect.DeepEqual(told, want) {
-			t.Errorf("told of %v, want %v", told, want)
 		}
 	})
 }

@@ -11,34 +11,34 @@ import (
 )
 
 // Members returns copies of all members, sorted by name, this one included.
-func (a *Agent) Members() (members []serf.Member) {
-	a.read(func() { members = a.loop.node.Members(nil) })
-	return members
+func (a *Agent) Members() []serf.Member {
+	v := a.memberView()
+	list := make([]serf.Member, 0, v.len)
+	for m := range v.all {
+		list = append(list, *m)
+	}
+	return list
 }
 
-// EachMember calls f for each member in the order of Members, with how many are still to come. It
-// is for those who would only translate the list. The agent does nothing else meanwhile, so f must
-// not call it, and must be quick.
-func (a *Agent) EachMember(f func(m serf.Member, left int)) {
-	a.read(func() {
-		left := a.loop.node.Len()
-		for m := range a.loop.node.All() {
-			left--
-			f(m, left)
-		}
-	})
+// AllMembers returns how many members there are, and yields what Members returns, without copies:
+// they are shared, and not to be changed. They don't change by themselves either.
+func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
+	v := a.memberView()
+	return v.len, v.all
 }
 
 // Member returns a copy of the member of that name, and whether there is one.
 func (a *Agent) Member(name string) (m serf.Member, ok bool) {
-	a.read(func() { m, ok = a.loop.node.Member(name) })
-	return m, ok
+	e := a.memberView().find(name)
+	if e == nil {
+		return serf.Member{}, false
+	}
+	return e.member, true
 }
 
 // Self returns a copy of this member.
-func (a *Agent) Self() (self serf.Member) {
-	a.read(func() { self = a.loop.node.Self() })
-	return self
+func (a *Agent) Self() serf.Member {
+	return a.memberView().self
 }
 
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
@@ -168,8 +168,11 @@ func (a *Agent) Coordinate(ctx context.Context,
 	if err := ctx.Err(); err != nil {
 		return coord.Coordinate{}, false, err
 	}
-	a.read(func() { c, ok = a.loop.node.Coordinate(name) })
-	return c, ok, nil
+	e := a.memberView().find(name)
+	if e == nil || e.at == nil {
+		return coord.Coordinate{}, false, nil
+	}
+	return *e.at, true, nil
 }
 
 // try runs f on the loop and returns its error.
@@ -190,17 +193,5 @@ func (a *Agent) await(ctx context.Context, result <-chan opResult) (opResult, er
 		return opResult{}, ctx.Err()
 	case <-a.ctx.Done():
 		return opResult{}, ErrStopped
-	}
-}
-
-// AllMembers returns how many members there are, and yields them by name.
-func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
-	list := a.Members()
-	return len(list), func(yield func(*serf.Member) bool) {
-		for i := range list {
-			if !yield(&list[i]) {
-				return
-			}
-		}
 	}
 }

@@ -78,9 +78,11 @@ func TestUserEventsWaitInOrder(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		if len(fired) != 0 {
-			t.Errorf("fired at once: %v", fired)
-		}
+		a.look(func() {
+			if len(fired) != 0 {
+				t.Errorf("fired at once: %v", fired)
+			}
+		})
 		callers.Wait()
 		if fmt.Sprint(fired) != "[0 1 2 3 4]" {
 			t.Errorf("fired in the order %v", fired)

@@ -305,8 +305,11 @@ func (a *Agent) seekLost() {
 func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, alone bool) {
 	living := a.localAddrs()
 	others := 0
-	a.EachMember(func(m serf.Member, _ int) {
-		if m.Status == serf.StatusAlive || m.Status == serf.StatusLeaving {
+	a.read(func() {
+		for m := range a.loop.node.All() {
+			if m.Status != serf.StatusAlive && m.Status != serf.StatusLeaving {
+				continue
+			}
 			living[m.Addr] = true
 			if via, ok := a.loop.node.Swim().Route(m.Addr); ok {
 				living[via] = true // the seed may be its address of the other version of IP

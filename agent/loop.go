@@ -82,6 +82,7 @@ func (a *Agent) runLoop() {
 		select {
 		case <-a.ctx.Done():
 			a.loop.node.FlushCoalesced(a.now(), &a.loop.out)
+			a.views.count()
 			a.drain()
 			a.release(len(a.loop.hold.events))
 			return
@@ -128,6 +129,7 @@ func (a *Agent) handleCall(f func(swim.Time)) {
 
 func (a *Agent) handlePacket(d *datagram) {
 	a.loop.node.Packet(a.now(), d.from, d.data, &a.loop.out)
+	a.views.count()
 	d.recycle()
 	a.drain()
 }
@@ -137,6 +139,7 @@ func (a *Agent) handleStream(in streamInput) {
 	l := &a.loop
 	if !in.silent {
 		l.node.Stream(a.now(), in.StreamIn, &l.out)
+		a.views.count()
 	}
 	if in.answer != nil {
 		in.answer <- l.takeAnswer(in.ID)
@@ -165,11 +168,13 @@ func (a *Agent) handleTimer() {
 	l := &a.loop
 	for _, in := range l.done {
 		l.node.Stream(a.now(), in, &l.out)
+		a.views.count()
 		a.drain()
 	}
 	l.done = l.done[:0]
 	if now := a.now(); now >= l.node.Deadline() {
 		l.node.Tick(now, &l.out)
+		a.views.count()
 		a.drain()
 		a.counts.rounds.add(a.now().Sub(now))
 	}

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
@@ -28,7 +27,7 @@ type Metrics struct {
 // Metrics reads the figures. ok is false once the agent has stopped.
 func (a *Agent) Metrics() (m Metrics, ok bool) {
 	var read Metrics
-	err := a.do(context.Background(), func(swim.Time) {
+	err := a.look(func() {
 		node := a.loop.node
 		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(),
 			node.Stats()

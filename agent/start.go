@@ -163,6 +163,7 @@ func (a *Agent) startNode() error {
 		return err
 	}
 	l.node = node
+	node.TrackChanges(&a.views.changes)
 	a.sealer.Store(node.Sealer())
 	a.drain()
 	return nil

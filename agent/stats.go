@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"maps"
 	"runtime"
 	"strconv"
@@ -22,20 +21,13 @@ func (a *Agent) Stats() map[string]map[string]string {
 		"event_handlers": a.handlerStats(),
 		"handlers":       backlogStats(a.HandlerStats(), time.Now()),
 	}
-	var s serf.Stats
-	var dropped swim.Counters
-	var tags map[string]string
-	err := a.do(context.Background(), func(swim.Time) {
-		s = a.loop.node.Stats()
-		dropped = *a.loop.node.Swim().Counters()
-		tags = maps.Clone(a.loop.node.Tags())
-	})
-	if err != nil {
+	if a.ctx.Err() != nil {
 		return stats
 	}
-	stats["serf"] = serfStats(&s)
-	stats["dropped"] = droppedStats(&dropped, a.Traffic())
-	stats["tags"] = tags
+	v := a.statsView()
+	stats["serf"] = serfStats(&v.stats)
+	stats["dropped"] = droppedStats(&v.membership, a.Traffic())
+	stats["tags"] = maps.Clone(v.self.Tags)
 	return stats
 }
 
@@ -96,15 +88,11 @@ func runtimeStats() map[string]string {
 // Counters returns what the node did and what it dropped since its start: in the membership, and in
 // Serf above it. ok is false once the agent has stopped.
 func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bool) {
-	var m swim.Counters
-	var s serf.Counters
-	err := a.do(context.Background(), func(swim.Time) {
-		m, s = *a.loop.node.Swim().Counters(), *a.loop.node.Counters()
-	})
-	if err != nil {
+	if a.ctx.Err() != nil {
 		return swim.Counters{}, serf.Counters{}, false
 	}
-	return m, s, true
+	v := a.statsView()
+	return v.membership, v.above, true
 }
 
 // Traffic counts what the agent's sockets and readers did since the start. The node's own counters,

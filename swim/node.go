@@ -46,6 +46,7 @@ type Node struct {
 	rejoins   rejoins
 	replies   replyBudget
 	relays    relays
+	changes   *Changes // nil if nobody wants to know
 }
 
 // scratch is working memory that any number of nodes share through their Output.

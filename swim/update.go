@@ -203,6 +203,7 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 func (n *Node) identify(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) (changed bool) {
 	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, addr, meta, versions)
 	if ident != old {
+		n.changes.Add(id)
 		n.view.setIdent(id, ident)
 		n.view.size += n.roster.stateSize(id, ident) - n.roster.stateSize(id, old)
 	}

@@ -43,17 +43,24 @@ func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
 	if err != nil {
 		n.count.CoordinatesRefused++
 		n.note(out, swim.Trace, NoteCoordinateRefused, swim.Note{Member: e.Member, Err: err})
+		return
 	}
+	n.table.changes.Add(e.Member)
+	n.table.changes.Add(n.self)
 }
 
 // Coordinate returns this node's coordinate, or that of a member when it was last probed; false if
 // it isn't known.
 func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
-	if n.coords.off {
+	return n.coordinateOf(n.lookup([]byte(name)))
+}
+
+func (n *Node) coordinateOf(id swim.MemberID) (coord.Coordinate, bool) {
+	switch {
+	case n.coords.off:
 		return coord.Coordinate{}, false
-	}
-	if name == n.cfg.Name {
+	case id == n.self:
 		return n.coords.client.Coordinate(), true
 	}
-	return n.coords.client.Last(uint32(n.lookup([]byte(name))))
+	return n.coords.client.Last(uint32(id))
 }

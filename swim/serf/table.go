@@ -46,6 +46,8 @@ type table struct {
 	count  [StatusFailed + 1]int // of listed members
 	reaped int                   // records of members that are no longer listed
 
+	changes *swim.Changes // nil if nobody wants to know
+
 	order   []swim.MemberID // listed members by name, if ordered; shared if it is a Base's
 	ordered bool            // somebody asked for the order
 	dirty   bool            // order has unsorted members at the end, reaped ones, or duplicates
@@ -66,6 +68,7 @@ func (t *table) set(id swim.MemberID, s Status, now swim.Time) {
 		t.list(id)
 	}
 	t.unmarkReaped(r)
+	t.changes.Add(id)
 	r.status, r.changed = s, now
 	r.marks &^= markUpdated
 	t.count[s]++
@@ -90,6 +93,7 @@ func (t *table) reap(id swim.MemberID, now swim.Time) {
 	t.reaped++
 	r.marks = markReaped
 	r.changed = now
+	t.changes.Add(id)
 	t.dirty = true
 }
 
@@ -107,6 +111,7 @@ func (t *table) drop(id swim.MemberID) {
 		t.count[r.status]--
 	}
 	t.unmarkReaped(r)
+	t.changes.Add(id)
 	*r = record{}
 	t.dirty = true
 }
