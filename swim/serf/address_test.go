@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// readdress gives the host of a running node another address.
-func (c *cluster) readdress(n *clusterNode, at string) {
+// move gives the host of a running node another address.
+func (c *cluster) move(n *clusterNode, at string) {
 	c.t.Helper()
 	delete(c.nodes, n.addr)
 	n.addr = addrOf(at)
@@ -20,7 +20,8 @@ func (c *cluster) readdress(n *clusterNode, at string) {
 	c.flush(n)
 }
 
-// Hosts get other addresses while their members run, one or some at a time, and all know soon.
+// Hosts get other addresses while their members run, one or several at a time, and soon all members
+// know them.
 func TestClusterKnowsNewAddressesOfRunningMembers(t *testing.T) {
 	for _, moving := range []int{1, 3, 6} {
 		names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
@@ -35,7 +36,7 @@ func TestClusterKnowsNewAddressesOfRunningMembers(t *testing.T) {
 		for i, n := range slices.Clone(c.order[:moving]) {
 			at := string(rune('p' + i))
 			places[n.name] = addrOf(at)
-			c.readdress(n, at)
+			c.move(n, at)
 		}
 		c.run(10 * time.Second)
 		for _, n := range c.order {
@@ -46,21 +47,21 @@ func TestClusterKnowsNewAddressesOfRunningMembers(t *testing.T) {
 			}
 			for _, e := range n.events {
 				if e[:6] != "update" {
-					t.Errorf("of %d moving: %s is told %q", moving, n.name, e)
+					t.Errorf("of %d moving: %s has the event %q", moving, n.name, e)
 				}
 			}
 		}
 	}
 }
 
-// What a node sends afterwards has the new address: it gets the answers to its queries.
+// A node that moved sends its new address along: it gets the responses to its queries.
 func TestQueryAfterANewAddress(t *testing.T) {
 	c := newCluster(t, plain, "a", "b", "c")
 	for _, n := range c.order {
 		n.answer = fmt.Sprint("I am ", n.name)
 	}
 	a := c.node("a")
-	c.readdress(a, "p")
+	c.move(a, "p")
 	c.run(5 * time.Second)
 	a.forget()
 	if _, err := a.Query(c.now, QueryParams{Name: "who", Timeout: 10 * time.Second}, &a.out); err != nil {

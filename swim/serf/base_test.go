@@ -13,7 +13,7 @@ import (
 	"serf/wire"
 )
 
-// warmConfig is that of member i of a base.
+// warmConfig is the configuration of member i of a base.
 func warmConfig(i int) Config {
 	c := testConfig("m")
 	c.Name, c.Seed = fmt.Sprintf("m%d", i), uint64(i)
@@ -78,25 +78,25 @@ func TestWarmNodeListsAll(t *testing.T) {
 	checkTable(t, n)
 }
 
-// What one of them learns, the other doesn't.
+// What one node of a base learns, the others don't.
 func TestWarmNodesDontSeeEachOther(t *testing.T) {
 	nodes, out := warmNodes(t, warmBase(t, 100))
 	leave := wire.LeaveIntent{LTime: 200, Node: []byte("m50")}
 	user := wire.AppendUser(nil, leave.Append(nil))
 	nodes[0].Packet(10, warmConfig(2).Addr, user, out)
 	if m, _ := nodes[0].Member("m50"); m.Status != StatusLeaving {
-		t.Errorf("told that it leaves: %v", m.Status)
+		t.Errorf("has the intent: %v", m.Status)
 	}
 	if m, _ := nodes[1].Member("m50"); m.Status != StatusAlive {
-		t.Errorf("not told: %v", m.Status)
+		t.Errorf("doesn't have the intent: %v", m.Status)
 	}
 	for _, n := range nodes {
 		checkTable(t, n)
 	}
 }
 
-// Nodes of a base have nothing new for each other, and reap nobody.
-func TestWarmNodesHaveNoNews(t *testing.T) {
+// Nodes of a base have nothing fresh for each other, and reap nobody.
+func TestWarmNodesHaveNothingToSay(t *testing.T) {
 	nodes, out := warmNodes(t, warmBase(t, 100))
 	before := nodes[1].Stats()
 	out.Reset()
@@ -115,7 +115,7 @@ func TestWarmNodesHaveNoNews(t *testing.T) {
 	}
 	for p := range nodes[1].table.recs.Pages() {
 		if !nodes[1].table.recs.Shares(p) {
-			t.Errorf("page %d was written to, for nothing", p)
+			t.Errorf("page %d was written to without need", p)
 		}
 	}
 }
@@ -144,9 +144,10 @@ func TestOrderIsNotKeptForMembersThatComeAndGo(t *testing.T) {
 	}
 }
 
-// A state in pieces, most of which the receiver has itself and doesn't look at, does the same as
-// one that it has to read.
-func TestStateInPiecesDoesWhatAFlatOneDoes(t *testing.T) {
+// A state in pieces, most of which the receiver shares and skips, has the same effect as one in one
+// piece, which it has to read.
+func TestStateInPiecesEqualsAFlatOne(t *testing.T) {
+	t.Parallel()
 	const members = 100
 	base := warmBase(t, members)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -11,9 +11,9 @@ import (
 	"serf/swim"
 )
 
-// cluster runs some nodes in one virtual time. Packets take a millisecond, streams no time at all.
-// For "always" and "eventually" among many there is netsim; this is for stories in which a few
-// nodes of this package understand each other.
+// cluster runs some nodes in virtual time. Packets take a millisecond, streams no time. It is for a
+// few nodes that must understand each other; netsim checks what holds always and eventually among
+// many.
 type cluster struct {
 	t       *testing.T
 	now     swim.Time
@@ -28,7 +28,7 @@ type clusterNode struct {
 	*Node
 	name   string
 	addr   netip.AddrPort
-	alt    netip.AddrPort // of the other version of IP; invalid if it has none
+	alt    netip.AddrPort // of the other version of IP, if it has one
 	out    swim.Output
 	events []string
 	got    map[string]int // how often each user event, NAME=PAYLOAD
@@ -58,7 +58,7 @@ func newCluster(t *testing.T, set func(*Config), names ...string) *cluster {
 	return c
 }
 
-// start runs a node called name at the address of at.
+// start runs a node of this name at the address addrOf(at).
 func (c *cluster) start(name, at string, set func(*Config)) *clusterNode {
 	c.t.Helper()
 	cfg := DefaultConfig(swim.LAN())
@@ -75,7 +75,7 @@ func (c *cluster) start(name, at string, set func(*Config)) *clusterNode {
 	return n
 }
 
-// stop ends a node without a word.
+// stop kills a node.
 func (c *cluster) stop(n *clusterNode) {
 	delete(c.nodes, n.addr)
 	c.order = slices.DeleteFunc(c.order, func(o *clusterNode) bool { return o == n })
@@ -116,7 +116,7 @@ func (c *cluster) run(d time.Duration) {
 	}
 }
 
-// flush carries out what a node wants done.
+// flush carries out the effects of a node.
 func (c *cluster) flush(n *clusterNode) {
 	for i := range n.out.Events {
 		c.record(n, &n.out.Events[i])
@@ -141,7 +141,7 @@ func (c *cluster) flush(n *clusterNode) {
 	}
 }
 
-// send puts a packet on its way: in order of arrival, and of sending among equals.
+// send puts a packet under way, in the order of arrival, then of sending.
 func (c *cluster) send(p clusterPacket) {
 	p.at = c.now.Add(packetDelay)
 	if c.delay != nil {
@@ -153,7 +153,7 @@ func (c *cluster) send(p clusterPacket) {
 	c.packets = slices.Insert(c.packets, at, p)
 }
 
-// stream lets a node call another: the answer comes at once.
+// stream carries out one stream, whose answer comes at once.
 func (c *cluster) stream(n *clusterNode, s swim.StreamOut) {
 	to := c.nodes[s.To]
 	if to == nil || to == n || !n.source(s.To).IsValid() || c.drop != nil && c.drop(n.addr, s.To) {
@@ -252,7 +252,7 @@ func TestClusterJoinsAndLeaves(t *testing.T) {
 	d.Leave(c.now, &d.out)
 	c.flush(d)
 	c.run(10 * time.Second)
-	c.wantEvents("it can go", d, "leave d", "left <nil>")
+	c.wantEvents("it may stop", d, "leave d", "left <nil>")
 	c.stop(d)
 	c.wantStatus("all know that it left", "d", StatusLeft)
 	c.wantEvents("which isn't a failure", c.node("a"), "leave d")
@@ -272,7 +272,7 @@ func TestClusterFailureAndReturn(t *testing.T) {
 	c.wantStatus("back", "c", StatusAlive)
 }
 
-// F17: the join of a restarted node overtakes what is left of its leave.
+// The join of a restarted node overtakes what is left of its leave.
 func TestClusterLeaveAndQuickRestart(t *testing.T) {
 	c := newCluster(t, plain, "a", "b", "c", "d", "e")
 	for round := range 5 {
@@ -298,7 +298,7 @@ func TestForceLeaveOfALiveMemberIsRefuted(t *testing.T) {
 		}
 		c.flush(a)
 		c.run(5 * time.Second)
-		c.wantStatus("it is alive, and says so", "d", StatusAlive)
+		c.wantStatus("it is alive, and refutes", "d", StatusAlive)
 	}
 }
 
@@ -323,6 +323,7 @@ func TestClusterPrune(t *testing.T) {
 }
 
 func TestClusterUserEventsArriveOnce(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, plain, "a", "b", "c")
 	const each = 1000
 	for i := range each {
@@ -377,10 +378,10 @@ func TestClusterQuery(t *testing.T) {
 			for !slices.Contains(a.events, "done 4") && c.now.Sub(start) < 10*time.Second {
 				c.run(10 * time.Millisecond)
 			}
-			c.wantEvents("all acks and answers, each once", a,
+			c.wantEvents("all acks and responses, each once", a,
 				"ack a", "ack b", "ack c", "ack d", "answer a=I am a", "answer b=I am b", "answer c=I am c", "answer d=I am d", "done 4")
 			if took := c.now.Sub(start); took > 2*time.Second {
-				t.Errorf("it took %v: nothing more is to be expected", took)
+				t.Errorf("it took %v, though nobody was pending", took)
 			}
 		})
 	}
@@ -415,6 +416,7 @@ func TestClusterKeyRotation(t *testing.T) {
 }
 
 func TestClusterHealsAfterALongPartition(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, func(c *Config) { c.ReconnectTimeout = time.Hour }, "a", "b", "c", "d")
 	left := func(a netip.AddrPort) bool { return a == addrOf("a") || a == addrOf("b") }
 	c.drop = func(from, to netip.AddrPort) bool { return left(from) != left(to) }
@@ -429,13 +431,13 @@ func TestClusterHealsAfterALongPartition(t *testing.T) {
 	}
 }
 
-func TestSecondNodeOfANameGivesWay(t *testing.T) {
+func TestSecondNodeOfANameYields(t *testing.T) {
 	c := newCluster(t, plain, "a", "b", "c", "d")
 	c.run(2 * time.Minute)
 	for _, n := range c.order {
 		n.forget()
 	}
-	x := c.start("b", "x", plain) // another "b"
+	x := c.start("b", "x", plain) // a second "b"
 	x.Join(c.now, []netip.AddrPort{addrOf("a")}, false, &x.out)
 	c.flush(x)
 	c.run(20 * time.Second)

@@ -19,29 +19,29 @@ func TestMemberEventsAreCoalesced(t *testing.T) {
 	for _, name := range []string{"d", "c", "b"} {
 		tn.member(name, alive(name, 1))
 	}
-	tn.wantIdleFor("nothing while members come", 900*time.Millisecond)
+	tn.wantIdleFor("nothing while members keep joining", 900*time.Millisecond)
 	tn.advance(100 * time.Millisecond)
-	tn.want("one event when it's quiet, by name", "event join b c d")
+	tn.want("one event when it is quiet, sorted by name", "event join b c d")
 	tn.wantIdle("once")
 
 	tn.fails("b", "x", 1)
 	tn.member("b", alive("b", 2))
 	tn.advance(3 * time.Second)
-	tn.wantIdle("it failed and came back: nothing new to who knows it as joined")
+	tn.wantIdle("it failed and returned: listeners know it as joined")
 
 	tn.fails("b", "x", 2)
 	tn.member("c", dead("c", "c", 1))
 	tn.member("d", aliveWith("d", 2, addrOf("d"), map[string]string{"v": "2"}))
 	tn.advance(3 * time.Second)
 	if want := []string{"event leave c", "event failed b", "event update d"}; !slices.Equal(tn.did, want) {
-		t.Errorf("told %q, want %q", tn.did, want)
+		t.Errorf("emitted %q, want %q", tn.did, want)
 	}
 	tn.did = nil
 	tn.member("d", aliveWith("d", 3, addrOf("d"), map[string]string{"v": "3"}))
 	tn.advance(3 * time.Second)
-	tn.want("updates are always news", "event update d")
+	tn.want("updates are always emitted", "event update d")
 	tn.advance(10 * time.Second)
-	tn.wantIdle("and told once")
+	tn.wantIdle("once")
 }
 
 // wantIdleFor requires that nothing is done for d.
@@ -68,18 +68,18 @@ func TestUpdateDoesNotHideAJoin(t *testing.T) {
 	tn.member("b", alive("b", 1))
 	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
 	tn.advance(3 * time.Second)
-	tn.want("nobody has heard of it yet", "event join b")
+	tn.want("listeners don't know it yet", "event join b")
 }
 
 func TestUpdateLeavesOpenWhetherAMemberIsThere(t *testing.T) {
 	tn := converseWith(t, coalescing, "b", "x")
 	tn.member("b", aliveWith("b", 2, addrOf("b"), map[string]string{"v": "2"}))
 	tn.advance(3 * time.Second)
-	tn.want("told to have joined before, and now", "event update b")
+	tn.want("its join was emitted before", "event update b")
 	tn.fails("b", "x", 2)
 	tn.member("b", alive("b", 3))
 	tn.advance(3 * time.Second)
-	tn.wantIdle("it failed and came back: it isn't told to join twice")
+	tn.wantIdle("it failed and returned: no second join")
 }
 
 func TestRestartSurvivesCoalescing(t *testing.T) {
@@ -99,9 +99,9 @@ func TestReapedMembersAreNamedWhenCoalesced(t *testing.T) {
 	tn.want("only the last state counts", "event reap b")
 }
 
-// The node stands still while an event is held back, for so long that the member is due to be
+// The process is paused while an event is being coalesced, for so long that the member is due to be
 // forgotten.
-func TestReapedMembersAreNamedAfterAStandstill(t *testing.T) {
+func TestReapedMembersAreNamedAfterAPause(t *testing.T) {
 	tn := converseWith(t, coalescing, "b", "c")
 	tn.fails("b", "c", 1)
 	tn.recv("c", pruneIntent("b", 5))
@@ -129,7 +129,7 @@ func TestUserEventsAreCoalesced(t *testing.T) {
 	tn.recv("b", coalescible("y", "", 2))
 	tn.recv("b", userEventMsg("x", "at once", 5))
 	if want := []string{"event user x=at once@5"}; !slices.Equal(tn.did, want) {
-		t.Fatalf("did %q: only what may not be coalesced is told", tn.did)
+		t.Fatalf("did %q: only what must not be coalesced is emitted", tn.did)
 	}
 	tn.did = nil
 	tn.advance(3 * time.Second)
@@ -140,28 +140,28 @@ func TestUserEventsAreCoalesced(t *testing.T) {
 		}
 	}
 	if want := []string{"event user y=@2", "event user x=new@6", "event user x=newtoo@6"}; !slices.Equal(events, want) {
-		t.Errorf("told %q, want %q", events, want)
+		t.Errorf("emitted %q, want %q", events, want)
 	}
 	if got := tn.n.Counters().Coalesced; got != 2 {
-		t.Errorf("%d counted, want the old and the older", got)
+		t.Errorf("%d counted, want the two older ones", got)
 	}
 }
 
-func TestHeldEventsAreBounded(t *testing.T) {
+func TestCoalescedEventsAreBounded(t *testing.T) {
 	tn := converseWith(t, coalescing, "b")
 	for i := range coalescedEventsMax + 1 {
 		tn.recv("b", coalescible(fmt.Sprint(i), "", uint64(i+1)))
 	}
 	if got := len(tn.n.coalesce.events); got != 1 {
-		t.Errorf("%d held", got)
+		t.Errorf("%d collected", got)
 	}
-	told := 0
+	emitted := 0
 	for _, line := range tn.did {
 		if line[:5] == "event" {
-			told++
+			emitted++
 		}
 	}
-	if told != coalescedEventsMax {
-		t.Errorf("%d told early", told)
+	if emitted != coalescedEventsMax {
+		t.Errorf("%d emitted early", emitted)
 	}
 }

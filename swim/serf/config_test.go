@@ -45,7 +45,7 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 		"coalesce period", "quiescent period", "user coalesce period", "user quiescent period",
 	} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("nothing about the %s in:\n%v", want, err)
+			t.Errorf("no problem with the %s in:\n%v", want, err)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func TestTagsOfOldProtocolAreTheRole(t *testing.T) {
 	}
 }
 
-func TestMessagesAreThoseOfTheReference(t *testing.T) {
+func TestMessagesMatchTheOriginal(t *testing.T) {
 	raw, err := os.ReadFile("../../testdata/serf.json")
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestMessagesAreThoseOfTheReference(t *testing.T) {
 	}
 }
 
-// ackPayload is what the ack of a ping from a member carries.
+// ackPayload is what the ack to a member's ping carries.
 func (tn *conversation) ackPayload(from string) []byte {
 	tn.t.Helper()
 	ping := wire.Ping{Seq: 9, Node: []byte("a")}
@@ -167,7 +167,7 @@ func TestCoordinates(t *testing.T) {
 	}
 	payload, err := wire.ParseAckPayload(tn.ackPayload("b"))
 	if err != nil || coord.Coordinate(payload) != here {
-		t.Errorf("our acks carry %v, %v", payload, err)
+		t.Errorf("own acks carry %v, %v", payload, err)
 	}
 
 	off := converseWith(t, func(c *Config) { c.DisableCoordinates = true }, "b")

@@ -8,13 +8,17 @@ import (
 	"time"
 )
 
-// A newcomer whose name is taken gives way, however few the others are, and whether they hear what
-// it asks from itself or through each other: packets overtake each other, and one in ten gets lost.
-// Once in a hundred all may be lost by which it finds out that the other one is there.
-func TestNewcomerOfATakenNameGivesWay(t *testing.T) {
+// A newcomer whose name is taken yields, however few the other members are, and whether its query
+// reaches them directly or by gossip. Packets overtake each other, and one in ten is lost. In one
+// round of a hundred, everything by which it learns of the other may be lost.
+func TestNewcomerWithATakenNameYields(t *testing.T) {
+	t.Parallel()
 	rounds := 20
-	if *long {
+	switch {
+	case *long:
 		rounds = 100
+	case testing.Short():
+		rounds = 4
 	}
 	for _, tt := range []struct {
 		others int
@@ -29,17 +33,17 @@ func TestNewcomerOfATakenNameGivesWay(t *testing.T) {
 				stayed = append(stayed, round)
 			}
 			if slices.Contains(c.node("a").events, "shutdown") {
-				t.Errorf("round %d: the one that was there among %d goes", round, tt.others)
+				t.Errorf("round %d: the one that was first among %d shuts down", round, tt.others)
 			}
 		}
 		if len(stayed) > rounds/100 {
-			t.Errorf("the newcomer stays among %d in rounds %v", tt.others, stayed)
+			t.Errorf("the newcomer among %d stays in rounds %v", tt.others, stayed)
 		}
 	}
 }
 
-// contested is a cluster of so many members, "a" and others, on a bad network, into which another
-// "a" comes.
+// contested is a cluster of so many members, "a" and others, on a bad network, that another "a"
+// joins.
 func contested(t *testing.T, members, round int, set func(*Config)) *cluster {
 	rng := rand.New(rand.NewPCG(uint64(members), uint64(round)))
 	names := make([]string, members)
@@ -62,8 +66,8 @@ func contested(t *testing.T, members, round int, set func(*Config)) *cluster {
 	return c
 }
 
-// Two of one name that nobody else knows compare who is older.
-func TestTwoAloneCompareTheirAge(t *testing.T) {
+// Two nodes of one name without other members compare their ages.
+func TestTwoAloneCompareAges(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		apart time.Duration
@@ -88,17 +92,17 @@ func TestTwoAloneCompareTheirAge(t *testing.T) {
 	}
 }
 
-// Without any answer, nobody gives way: neither of two, nor the newcomer among many.
-func TestNobodyGivesWayWithoutAnAnswer(t *testing.T) {
+// Without any response nobody yields: neither of two, nor the newcomer among many.
+func TestNobodyYieldsWithoutAnAnswer(t *testing.T) {
 	for _, others := range []int{1, 2, 4} {
 		c := contested(t, others, 0, plain)
 		for _, n := range c.order {
-			n.cfg.QueryResponseSizeMax = 1 // it can't answer anything
+			n.cfg.QueryResponseSizeMax = 1 // no response fits
 		}
 		c.run(time.Minute)
 		for _, n := range c.order {
 			if slices.Contains(n.events, "shutdown") {
-				t.Errorf("of %d and one the one at %s goes", others, nameOf(n.addr))
+				t.Errorf("among %d others, the one at %s shuts down", others, nameOf(n.addr))
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func TestKeepsName(t *testing.T) {
 	}
 }
 
-// contest makes another address claim our name, and returns the vote's query.
+// contest has another address claim the node's name, and returns the query of the vote.
 func (tn *conversation) contest() *query {
 	tn.t.Helper()
 	n := tn.n
@@ -52,10 +52,10 @@ func (tn *conversation) contest() *query {
 	return n.queries[0]
 }
 
-func TestNameConflictIsPutToTheVote(t *testing.T) {
+func TestNameConflictIsDecidedByVote(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		answers map[string]string // from whom, what
+		answers map[string]string // by member
 		stops   bool
 	}{
 		{"nobody answers", nil, false},
@@ -75,7 +75,7 @@ func TestNameConflictIsPutToTheVote(t *testing.T) {
 			tn := converse(t, "b", "c", "d")
 			tn.advance(incumbentAge)
 			q := tn.contest()
-			tn.wantNote("it is told", NoteVote)
+			tn.wantNote("noted", NoteVote)
 			for _, from := range []string{"b", "c", "d"} {
 				if a, ok := tt.answers[from]; ok {
 					tn.recv(from, answerMsg(from, uint64(q.time), q.id, a))
@@ -85,9 +85,9 @@ func TestNameConflictIsPutToTheVote(t *testing.T) {
 			tn.want("the members are asked", "says query _serf_conflict@1")
 			if tt.stops {
 				tn.want("outvoted", "event shutdown")
-				tn.wantNote("told", NoteVoteLost)
+				tn.wantNote("noted", NoteVoteLost)
 			} else {
-				tn.wantNote("told", NoteVoteWon)
+				tn.wantNote("noted", NoteVoteWon)
 			}
 			tn.wantIdle("users see nothing of the query")
 		})
@@ -118,7 +118,7 @@ func TestConflictResolutionCanBeTurnedOff(t *testing.T) {
 	if tn.contest() != nil {
 		t.Error("a vote is held")
 	}
-	tn.wantNote("told all the same", NoteOwnConflict)
+	tn.wantNote("noted anyway", NoteOwnConflict)
 }
 
 func TestConflictQueriesAreAnswered(t *testing.T) {
@@ -136,16 +136,16 @@ func TestConflictQueriesAreAnswered(t *testing.T) {
 	tn.recv("b", queryFrom("b", 3, 3, about("a")))
 	tn.advance(time.Second)
 	tn.want("passed on", "says query _serf_conflict@1", "says query _serf_conflict@2", "says query _serf_conflict@3")
-	tn.wantIdle("nobody is a judge of its own case")
+	tn.wantIdle("it has no vote over its own name")
 }
 
-// rivalOf makes addr claim the name of another member.
+// rivalOf has addr claim the name of another member.
 func (tn *conversation) rivalOf(name string, addr netip.AddrPort) {
 	tn.t.Helper()
 	tn.packet(addr, aliveWith(name, 2, addr, nil))
 }
 
-// vote is a query of a rival, at addr, about a name, that came through others.
+// vote is a rival's query about a name. The rival is at addr; the query came through others.
 func vote(name string, addr netip.AddrPort, flags uint32) func(*wire.Query) {
 	return func(m *wire.Query) {
 		m.Name, m.Payload, m.SourceNode, m.Flags = []byte(conflictQuery), []byte(name), []byte(name), flags
@@ -153,21 +153,21 @@ func vote(name string, addr netip.AddrPort, flags uint32) func(*wire.Query) {
 	}
 }
 
-// unhurried takes its time until a member that doesn't answer at its old address has moved.
-func unhurried(c *Config) { c.ProbeTimeout = 100 * time.Hour }
+// slowProbes gives a member that doesn't answer at its old address much time before it counts as
+// moved.
+func slowProbes(c *Config) { c.ProbeTimeout = 100 * time.Hour }
 
-// Who claims the name of a member asks from an address that isn't a member's. It is answered by
-// whoever has heard it, a few times; so that nobody can have this node send to any address at will
-// (F4).
+// A rival of a member asks from an address that isn't a member's. Nodes that know its claim reply
+// to it, but only a few times, so that nobody can make this node send to any address at will.
 func TestRivalOfAMemberIsAnswered(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
-	tn := converseWith(t, unhurried, "b", "c")
+	tn := converseWith(t, slowProbes, "b", "c")
 	tn.recv("c", queryFrom("b", 1, 1, vote("b", x, wire.QueryWantAck)))
 	tn.advance(time.Second)
-	tn.want("nobody has claimed the name", "says query _serf_conflict@1")
+	tn.want("there is no claim", "says query _serf_conflict@1")
 	tn.rivalOf("b", x)
 	tn.recv("c", queryFrom("b", 2, 2, vote("b", x, wire.QueryWantAck)))
-	tn.want("it has", x.String()+": ack id 2", x.String()+": answer "+conflictAnswerAbout(tn, "b")+" id 2")
+	tn.want("there is one", x.String()+": ack id 2", x.String()+": answer "+conflictAnswerAbout(tn, "b")+" id 2")
 	tn.advance(time.Second)
 	for name, set := range map[string]func(*wire.Query){
 		"at another address": vote("b", netip.MustParseAddrPort("10.9.9.8:7946"), wire.QueryWantAck),
@@ -180,7 +180,7 @@ func TestRivalOfAMemberIsAnswered(t *testing.T) {
 		tn.did = nil
 		tn.recv("c", queryFrom("b", 3, uint32(len(name)), set))
 		tn.advance(time.Second)
-		if len(tn.did) > 1 { // but for the gossip
+		if len(tn.did) > 1 { // besides the gossip
 			t.Errorf("%s: %q", name, tn.did)
 		}
 	}
@@ -191,7 +191,7 @@ func conflictAnswerAbout(tn *conversation, name string) string {
 }
 
 func TestAnswersToRivalsAreBounded(t *testing.T) {
-	tn := converseWith(t, unhurried, "b", "c")
+	tn := converseWith(t, slowProbes, "b", "c")
 	at := func(i int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, 9, byte(i)}), 7946)
 	}
@@ -221,7 +221,7 @@ func TestAnswersToRivalsAreBounded(t *testing.T) {
 		delete(sent, at(i).String())
 	}
 	if len(sent) > 0 {
-		t.Errorf("further victims, or helpers: %v", sent)
+		t.Errorf("sent to others: %v", sent)
 	}
 	forge(1)
 	if len(sent) > 0 {
@@ -234,11 +234,11 @@ func TestAnswersToRivalsAreBounded(t *testing.T) {
 	}
 }
 
-// A rival claims one member's name. Once that member is forgotten, its ID may become another's,
-// whose name the rival never claimed.
+// A rival claims the name of one member. Once that member is forgotten its ID may become that of
+// another, whose name the rival never claimed.
 func TestRivalsOfAForgottenMemberAreForgotten(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
-	tn := converseWith(t, unhurried, "b", "c")
+	tn := converseWith(t, slowProbes, "b", "c")
 	tn.rivalOf("b", x)
 	tn.fails("b", "c", 2)
 	b := tn.n.lookup([]byte("b"))
@@ -257,8 +257,8 @@ func TestRivalsOfAForgottenMemberAreForgotten(t *testing.T) {
 	tn.wantIdle("nobody claims the name of d")
 }
 
-// A query that came through others is answered when the asker repeats it itself: it shows where it
-// is.
+// A query that came through others is answered once the asker repeats it itself, which proves its
+// address.
 func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	stranger := netip.MustParseAddrPort("10.9.9.9:7946")
 	tn := converse(t, "b", "c")
@@ -270,20 +270,19 @@ func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	tn.recv("c", from(wire.QueryWantAck|wire.QueryExtended))
 	tn.want("delivered", "event query q=@4")
 	if err := tn.respond("x"); err != nil {
-		t.Errorf("the answer can't be kept: %v", err)
+		t.Errorf("the response isn't kept: %v", err)
 	}
 	tn.wantNote("not sent to anywhere yet", NoteBadMessage)
 	again := from(wire.QueryWantAck | wire.QueryExtended | wire.QueryNoBroadcast)
 	tn.recv("c", again)
 	tn.recvFrom(stranger, again)
-	tn.want("now it is", stranger.String()+": answer x id 7")
+	tn.want("sent now", stranger.String()+": answer x id 7")
 	tn.advance(time.Second)
 	tn.want("passed on", "says query q@4")
-	tn.wantIdle("once, and not through others")
+	tn.wantIdle("once, and not relayed")
 }
 
-// TestRivalsAnswerEachOther: the two whom a vote is about have no say in it, but one each about
-// their age.
+// The two rivals of a vote have no vote over the name, but each answers with its age.
 func TestRivalsAnswerEachOther(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
 	answer := func(m wire.ConflictAnswer) string { return x.String() + ": answer " + string(m.Append(nil)) + " id 3" }
@@ -319,7 +318,7 @@ func TestRivalsAnswerEachOther(t *testing.T) {
 	}
 }
 
-func TestWhoCededItsNameQuits(t *testing.T) {
+func TestNodeThatCededItsNameQuits(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		late, asked bool
@@ -354,7 +353,7 @@ func TestWhoCededItsNameQuits(t *testing.T) {
 	}
 }
 
-func TestRivalsCompareTheirAge(t *testing.T) {
+func TestRivalsCompareAges(t *testing.T) {
 	tn := converse(t)
 	n, now := tn.n, tn.n.start.Add(time.Hour)
 	up := uint64(time.Hour / time.Millisecond)

@@ -15,15 +15,15 @@ import (
 // conversation is one node "a" under test, fed by hand. What this layer does is collected as lines
 // such as
 //
-//	says leave b@5 prune   gossip, once however often it is repeated
-//	b: answer q 7          a message straight to b, or a relay through b
+//	says leave b@5 prune   gossip, once however often it is sent
+//	b: answer q 7          a message sent to b, or a relay through b
 //	b: push/pull           a stream opened to b
 //	b: stream user x 5000  a message to b by stream, and its payload's size
 //	event join b           an event
 //	line alive: b ...      a line for the snapshot, if tn.journal is set
 //
-// and claimed by want. What the membership below does isn't shown. Others are called by one-letter
-// names with the address 10.0.0.letter.
+// and claimed by want. What the membership below does isn't shown. Other members have one-letter
+// names and the address 10.0.0.letter.
 type conversation struct {
 	t       *testing.T
 	n       *Node
@@ -33,11 +33,11 @@ type conversation struct {
 	said    map[string]bool
 	notes   map[swim.NoteCode]int
 	lastOp  swim.OpID       // of the last EventQuery
-	stream  swim.StreamID   // last that another opened
+	stream  swim.StreamID   // the last that another member opened
 	opened  []swim.StreamID // by this node
 	journal bool
 	texts   []noteText // of notes
-	repeats []string   // whom a query was repeated to: only tests about that look
+	repeats []string   // the members that queries were repeated to
 }
 
 type noteText struct {
@@ -56,7 +56,7 @@ func nameOf(a netip.AddrPort) string {
 	return a.String()
 }
 
-// converse returns a node that knows others, all of which are alive, and that has nothing to say.
+// converse returns a node that knows others, all alive, and has nothing left to send.
 func converse(t *testing.T, others ...string) *conversation {
 	return converseWith(t, func(*Config) {}, others...)
 }
@@ -64,8 +64,8 @@ func converse(t *testing.T, others ...string) *conversation {
 func testConfig(name string) Config {
 	c := DefaultConfig(swim.LAN())
 	c.Name, c.Addr, c.Seed = name, addrOf(name), uint64(name[0])
-	c.PushPullInterval, c.ReconnectInterval = 0, 0 // tests that are about them turn them on
-	c.ProbeInterval = 240 * time.Hour              // nobody fails but by hand
+	c.PushPullInterval, c.ReconnectInterval = 0, 0 // turned on by the tests about them
+	c.ProbeInterval = 240 * time.Hour              // members fail only when a test says so
 	c.ProbeTimeout = time.Second
 	return c
 }
@@ -100,13 +100,13 @@ func aliveWith(name string, inc uint32, addr netip.AddrPort, tags map[string]str
 	return m.Append(nil)
 }
 
-// dead is how a member says that it leaves, and how others say that it failed.
+// dead says that a member failed, or, from the member itself, that it left.
 func dead(name, from string, inc uint32) []byte {
 	m := wire.Dead{Inc: inc, Node: []byte(name), From: []byte(from)}
 	return m.Append(nil)
 }
 
-// fails has one that suspects a member call it dead.
+// fails has from suspect a member and then call it dead.
 func (tn *conversation) fails(name, from string, inc uint32) {
 	tn.t.Helper()
 	m := wire.Suspect{Inc: inc, Node: []byte(name), From: []byte(from)}
@@ -134,7 +134,7 @@ func userEventMsg(name, payload string, t uint64) []byte {
 	return m.Append(nil)
 }
 
-// queryFrom is a query of b's; set changes it.
+// queryFrom is a query of b; set changes it.
 func queryFrom(b string, t uint64, id uint32, set func(*wire.Query)) []byte {
 	m := wire.Query{
 		Addr: addrOf(b).Addr().AsSlice(), Port: addrOf(b).Port(), SourceNode: []byte(b),
@@ -156,23 +156,23 @@ func ackMsg(from string, t uint64, id uint32) []byte {
 	return m.Append(nil)
 }
 
-// extended makes a query one of a member of our kind, and again what it says when it repeats it.
+// extended makes a query one of this implementation, and again a repetition of it.
 func extended(m *wire.Query) { m.Flags = wire.QueryWantAck | wire.QueryExtended }
 func again(m *wire.Query)    { m.Flags = wire.QueryWantAck | wire.QueryExtended | wire.QueryNoBroadcast }
 
-// flaggedAck is an ack of a member of our kind.
+// flaggedAck is an ack of this implementation.
 func flaggedAck(from string, t uint64, id, flags uint32) []byte {
 	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Flags: wire.ResponseIsAck | wire.ResponseExtended | flags}
 	return m.Append(nil)
 }
 
-// member delivers a message of the membership, from the member itself.
+// member delivers a message of the membership from a member.
 func (tn *conversation) member(from string, msg []byte) {
 	tn.t.Helper()
 	tn.packet(addrOf(from), msg)
 }
 
-// recv delivers one Serf message, and recvFrom from anywhere.
+// recv delivers one Serf message from a member, recvFrom from any address.
 func (tn *conversation) recv(from string, msg []byte) {
 	tn.t.Helper()
 	tn.recvFrom(addrOf(from), msg)
@@ -190,7 +190,7 @@ func (tn *conversation) packet(from netip.AddrPort, msg []byte) {
 	tn.collect()
 }
 
-// state is what another member's push/pull carries for this layer.
+// state is this layer's part of another member's push/pull.
 type state struct {
 	member, event, query uint64
 	left                 []string
@@ -230,7 +230,7 @@ func timesAsTags(m map[string]uint64) map[string]string {
 	return tags
 }
 
-// merge has b open a push/pull with this state.
+// merge has a member open a push/pull with this state.
 func (tn *conversation) merge(from string, join bool, s state) {
 	tn.t.Helper()
 	user := s.append(nil)
@@ -257,7 +257,7 @@ func (tn *conversation) advance(d time.Duration) {
 	tn.now = until
 }
 
-// do runs a call of the API.
+// do runs a call of the API, which must succeed.
 func (tn *conversation) do(f func(now swim.Time, out *swim.Output) error) {
 	tn.t.Helper()
 	if err := f(tn.now, &tn.out); err != nil {
@@ -278,7 +278,7 @@ func (tn *conversation) want(reason string, lines ...string) {
 	}
 }
 
-// wantIdle requires that nothing unclaimed was done, after all gossip that waits went out.
+// wantIdle requires that nothing unclaimed was done, once all queued gossip is out.
 func (tn *conversation) wantIdle(reason string) {
 	tn.t.Helper()
 	tn.advance(2 * time.Second)
@@ -287,7 +287,7 @@ func (tn *conversation) wantIdle(reason string) {
 	}
 }
 
-// wantNote requires that a note was made since the last time it was asked for.
+// wantNote requires a note of this code since the last wantNote.
 func (tn *conversation) wantNote(reason string, code swim.NoteCode) {
 	tn.t.Helper()
 	if tn.notes[code] == 0 {
@@ -336,7 +336,7 @@ func (tn *conversation) collect() {
 	tn.out.Reset()
 }
 
-// failStreams has all streams that were opened fail.
+// failStreams fails all open streams.
 func (tn *conversation) failStreams() {
 	tn.t.Helper()
 	for _, id := range tn.opened {
@@ -350,7 +350,7 @@ func (tn *conversation) add(format string, args ...any) {
 	tn.did = append(tn.did, fmt.Sprintf(format, args...))
 }
 
-// collectMessage takes down a Serf message. Gossip is taken down once, whoever got it first.
+// collectMessage records a Serf message. Gossip is recorded once, whoever gets it first.
 func (tn *conversation) collectMessage(to string, msg []byte) {
 	line := describe(tn.t, msg)
 	switch wire.SerfType(msg[0]) {
@@ -374,7 +374,7 @@ func (tn *conversation) addOnce(msg []byte, line string) {
 	}
 }
 
-// collectStream takes down a message that went by stream.
+// collectStream records a message that was sent by stream.
 func (tn *conversation) collectStream(s *swim.StreamOut) {
 	msg, err := wire.ParseUserMsg(s.Data[1:])
 	if err != nil {
@@ -494,5 +494,5 @@ func (tn *conversation) collectEvent(e *swim.Event) {
 	}
 }
 
-// flat is a state as it comes over a real network.
+// flat is a state in one piece, as it comes over a real network.
 func flat(r *wire.Rope) []byte { return wire.Flatten(r.Pieces()) }

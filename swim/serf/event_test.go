@@ -19,30 +19,29 @@ func (tn *conversation) fire(name, payload string) {
 	})
 }
 
-func TestUserEventIsDeliveredHereAndTold(t *testing.T) {
+func TestUserEventIsDeliveredHereAndGossiped(t *testing.T) {
 	tn := converse(t, "b")
 	tn.fire("deploy", "v1")
 	tn.want("here at once", "event user deploy=v1@1")
 	tn.advance(time.Second)
 	tn.want("and to the others", "says user deploy=v1@1")
 	tn.recv("b", userEventMsg("deploy", "v1", 1))
-	tn.wantIdle("our own comes back")
+	tn.wantIdle("the own event came back")
 }
 
-// TestEventsEchoInAcks: who missed what was gossiped within a second finds it in the packets that
-// it gets in any case.
-func TestEventsEchoInAcks(t *testing.T) {
+// Members that missed what was gossiped within a second find it in packets that they get anyway.
+func TestEventsAreRebroadcastInAcks(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", userEventMsg("deploy", "v1", 1))
 	tn.advance(5 * time.Second)
 	if n := tn.n.Swim().Queued() + tn.n.gossip.queued; n > 0 {
-		t.Fatalf("%d broadcasts wait, want none: this is about what comes after", n)
+		t.Fatalf("%d broadcasts wait, want none: this test is about what follows", n)
 	}
 	if tn.n.gossip.rebroadcasts.Len() != 1 {
 		t.Fatal("the event has no echo")
 	}
 	var p wire.Packer
-	gossip, ack := 3, 1 // members that a packet goes to
+	gossip, ack := 3, 1 // recipients of a packet
 	p.Reset(1400)
 	carrier{tn.n}.AppendBroadcasts(tn.now, &p, gossip)
 	if p.Count() != 0 {
@@ -84,7 +83,7 @@ func TestUserEventWindow(t *testing.T) {
 	tn.recv("b", userEventMsg("edge", "", now-lamport.WindowTimes))
 	tn.recv("b", userEventMsg("old", "", now-lamport.WindowTimes-1))
 	tn.want("within the window", "event user new=@1000", fmt.Sprintf("event user edge=@%d", now-lamport.WindowTimes))
-	tn.wantNote("too old is told", NoteEventOld)
+	tn.wantNote("too old", NoteEventOld)
 	tn.advance(time.Second)
 	tn.want("passed on", "says user new=@1000", fmt.Sprintf("says user edge=@%d", now-lamport.WindowTimes))
 	tn.wantIdle("the old one is neither delivered nor passed on")
@@ -121,7 +120,7 @@ func TestHugeEventsOfOthersAreDropped(t *testing.T) {
 	}
 }
 
-func TestBurstWaitsForItsTurn(t *testing.T) {
+func TestBurstIsStampedBitByBit(t *testing.T) {
 	tn := converse(t, "b")
 	for i := range 1000 {
 		tn.fire("x", fmt.Sprint(i))
@@ -146,16 +145,16 @@ func TestBurstWaitsForItsTurn(t *testing.T) {
 		}
 	}
 	if synced < 1000/syncEvery-2 {
-		t.Errorf("states exchanged %d times in a burst of 1000", synced)
+		t.Errorf("%d push/pulls in a burst of 1000", synced)
 	}
 	if delivered != 1000 || said != 1000 {
-		t.Errorf("%d delivered here, %d told, of 1000", delivered, said)
+		t.Errorf("%d delivered here, %d gossiped, of 1000", delivered, said)
 	}
 }
 
-func TestNoEventOvertakesByTooMuch(t *testing.T) {
+func TestTimesOfWaitingEventsStayClose(t *testing.T) {
 	tn := converse(t, "b")
-	tn.fire("x", "1") // waits to be gossiped, at time 1
+	tn.fire("x", "1") // queued, at time 1
 	tn.recv("b", userEventMsg("y", "", eventsSpread-1))
 	tn.fire("x", "2")
 	tn.recv("b", userEventMsg("y", "", 2*eventsSpread))
@@ -165,7 +164,7 @@ func TestNoEventOvertakesByTooMuch(t *testing.T) {
 		t.Errorf("%d wait", got)
 	}
 	tn.advance(5 * time.Second)
-	tn.want("when the first two are told", fmt.Sprintf("event user x=3@%d", 2*eventsSpread+1))
+	tn.want("when the first two are out", fmt.Sprintf("event user x=3@%d", 2*eventsSpread+1))
 }
 
 func TestBacklogIsBounded(t *testing.T) {
@@ -195,14 +194,14 @@ func TestAloneNothingIsQueued(t *testing.T) {
 func TestEventsBeforeTheSnapshotAreNotDeliveredAgain(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.MinEventTime, c.MinQueryTime, c.LastMemberTime = 50, 60, 70 }, "b")
 	if s := tn.n.Stats(); s.EventTime != 50 || s.QueryTime != 60 || s.MemberTime != 71 {
-		t.Errorf("clocks go on at %d, %d, %d", s.EventTime, s.QueryTime, s.MemberTime)
+		t.Errorf("clocks continue at %d, %d, %d", s.EventTime, s.QueryTime, s.MemberTime)
 	}
 	tn.recv("b", userEventMsg("old", "", 49))
 	tn.recv("b", queryFrom("b", 59, 1, nil))
-	tn.wantIdle("both had been seen before the restart")
+	tn.wantIdle("both were seen before the restart")
 	tn.recv("b", userEventMsg("new", "", 50))
 	tn.recv("b", queryFrom("b", 60, 1, nil))
-	tn.want("both are new", "event user new=@50", "event query q=@60")
+	tn.want("both are fresh", "event user new=@50", "event query q=@60")
 }
 
 func TestImpossibleSnapshotIsRefused(t *testing.T) {

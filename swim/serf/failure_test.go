@@ -10,9 +10,15 @@ import (
 	"serf/swim"
 )
 
-// A node without others fires ten events a second for a day: it keeps no more of them than its
-// window. F18.
-func TestAloneForADayMemoryIsFlat(t *testing.T) {
+var long = flag.Bool("long", false, "run the tests of failures at full size; each takes a minute")
+
+// A node that is alone fires ten events per second, for two hours, or a day with -long: it keeps no
+// more of them than its window holds.
+func TestMemoryIsFlatWhileAlone(t *testing.T) {
+	hours := 2
+	if *long {
+		hours = 24
+	}
 	c := testConfig("a")
 	var out swim.Output
 	n, err := New(0, c, &out)
@@ -32,26 +38,24 @@ func TestAloneForADayMemoryIsFlat(t *testing.T) {
 	}
 	fire(10 * time.Minute) // until the window is full
 	before := heapInUse()
-	fire(24 * time.Hour)
+	fire(time.Duration(hours) * time.Hour)
 	if grown := heapInUse() - before; grown > 64<<10 {
-		t.Errorf("%d KiB more after a day", grown>>10)
+		t.Errorf("%d KiB more after %d hours", grown>>10, hours)
 	}
 	if s := n.Stats(); s.EventQueue != 0 || s.Backlog != 0 {
-		t.Errorf("%d queued, %d held back", s.EventQueue, s.Backlog)
+		t.Errorf("%d queued, %d in the backlog", s.EventQueue, s.Backlog)
 	}
 }
 
-var long = flag.Bool("long", false, "give the tests of failures their full size; each takes a minute")
-
-// New names come, leave and are never seen again: the table holds the living and the tombstones,
-// and the memory of the others is used again. F19.
-func TestStrangersThatLeaveAreForgotten(t *testing.T) {
-	const perSecond = 1000
-	strangers := 200_000
+// Members with new names come, leave and are never seen again: the table holds live members and
+// tombstones, and reuses the memory of the others.
+func TestMembersThatLeaveAreForgotten(t *testing.T) {
+	t.Parallel()
+	const tombstones, seconds = 30 * time.Second, 300
+	perSecond := 50
 	if *long {
-		strangers = 1_000_000
+		perSecond = 3000
 	}
-	const tombstones = 30 * time.Second
 	c := testConfig("a")
 	c.TombstoneTimeout, c.CoalescePeriod = tombstones, 0
 	var out swim.Output
@@ -61,7 +65,7 @@ func TestStrangersThatLeaveAreForgotten(t *testing.T) {
 	}
 	now, most := swim.Time(0), 0
 	from := addrOf("b")
-	for i := range strangers {
+	for i := range seconds * perSecond {
 		name := strconv.Itoa(i)
 		n.Packet(now, from, aliveWith(name, 1, from, nil), &out)
 		n.Packet(now, from, dead(name, name, 1), &out)
@@ -72,10 +76,10 @@ func TestStrangersThatLeaveAreForgotten(t *testing.T) {
 		}
 		out.Reset()
 	}
-	t.Logf("%d strangers, %d records at most, a table of %d places", strangers, most, n.table.recs.Len())
+	t.Logf("%d members, %d records at most, a table of %d", seconds*perSecond, most, n.table.recs.Len())
 	kept := tombstones + forgetMin + 2*c.ReapInterval
 	if limit := (int(kept/time.Second) + 1) * perSecond; most > limit || n.table.recs.Len() > limit {
-		t.Errorf("%d records, and a table of %d places, limit %d", most, n.table.recs.Len(), limit)
+		t.Errorf("%d records, and a table of %d, limit %d", most, n.table.recs.Len(), limit)
 	}
 }
 

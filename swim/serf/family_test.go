@@ -15,15 +15,15 @@ func sixOf(name string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xfd, 15: name[0]}), 7946)
 }
 
-// startFamilies starts a node for each letter: those of four have IPv4 alone, those of six IPv6,
-// and those of both and bothSix have both, and tell their IPv4 or IPv6 address. All join the first
-// that has both.
+// startFamilies starts a node for each letter: those in four have only IPv4, those in six only
+// IPv6, those in both and bothSix have both, and advertise their IPv4 or IPv6 address. All join the
+// first that has both.
 func startFamilies(t *testing.T, four, six, both, bothSix string) *cluster {
 	c := &cluster{t: t, now: swim.Time(time.Hour), nodes: map[netip.AddrPort]*clusterNode{}}
-	start := func(names string, f swim.Families, told func(string) netip.AddrPort, alt func(string) netip.AddrPort) {
+	start := func(names string, f swim.Families, addr func(string) netip.AddrPort, alt func(string) netip.AddrPort) {
 		for _, r := range names {
 			name := string(r)
-			n := c.start(name, name, func(c *Config) { c.Addr, c.Families = told(name), f })
+			n := c.start(name, name, func(c *Config) { c.Addr, c.Families = addr(name), f })
 			n.answer = "I am " + name
 			if alt != nil {
 				n.alt = alt(name)
@@ -55,16 +55,17 @@ func startFamilies(t *testing.T, four, six, both, bothSix string) *cluster {
 }
 
 var familyCases = []struct{ four, six, both, bothSix string }{
-	{"a", "b", "c", ""}, {"a", "b", "", "c"}, // one that joins the two
-	{"a", "", "", "c"}, {"", "a", "c", ""}, // the other family is heard from, but not told
+	{"a", "b", "c", ""}, {"a", "b", "", "c"}, // one connects the two
+	{"a", "", "", "c"}, {"", "a", "c", ""}, // packets of the other family arrive, but can't be sent
 	{"abc", "def", "g", "h"},
-	{"abcdefgh", "ijklmnop", "q", ""}, // few of many join them
+	{"abcdefgh", "ijklmnop", "q", ""}, // one connects many
 	{"abcdefgh", "ijklmnop", "", "q"},
 }
 
-// Members that have IPv4 alone and such that have IPv6 alone are in one cluster, as long as some
-// have both. Nobody takes another for failed that lives, and who dies is known to have failed.
+// Members with only IPv4 and members with only IPv6 form one cluster as long as some have both.
+// Nobody considers a live member failed, and members that die are failed for all.
 func TestFamiliesInOneCluster(t *testing.T) {
+	t.Parallel()
 	for _, tt := range familyCases {
 		c := startFamilies(t, tt.four, tt.six, tt.both, tt.bothSix)
 		c.run(5 * time.Minute)
@@ -88,12 +89,13 @@ func placeOf(c *cluster, name string) netip.AddrPort {
 	return c.order[i].addr
 }
 
-// Who has heard a query has its answer heard. A query that gossip misses isn't repeated across
-// families.
+// The response of every member that a query reaches arrives. Members that gossip misses aren't
+// asked again across families.
 func TestEventsAndQueriesCrossFamilies(t *testing.T) {
+	t.Parallel()
 	for _, tt := range familyCases {
 		c := startFamilies(t, tt.four, tt.six, tt.both, tt.bothSix)
-		c.run(30 * time.Second) // who hears from whom is found out
+		c.run(30 * time.Second) // members find out who reaches whom
 		for _, asker := range []*clusterNode{c.order[0], c.order[len(c.order)-1]} {
 			if err := asker.UserEvent(c.now, "hello", []byte(asker.name), false, &asker.out); err != nil {
 				t.Fatal(err)
@@ -108,30 +110,30 @@ func TestEventsAndQueriesCrossFamilies(t *testing.T) {
 			}
 			c.flush(asker)
 			c.run(12 * time.Second)
-			heard := 0
+			reached := 0
 			for _, n := range c.order {
 				if n.got["hello="+asker.name] != 1 {
 					t.Errorf("%+v: %s misses the event of %s", tt, n.name, asker.name)
 				}
 				if n.Counters().Queries > before[n.name] {
-					heard++
+					reached++
 				} else {
 					continue
 				}
 				if !slices.Contains(asker.events, fmt.Sprintf("answer %s=I am %s", n.name, n.name)) {
-					t.Errorf("%+v: %s misses the answer of %s", tt, asker.name, n.name)
+					t.Errorf("%+v: %s misses the response of %s", tt, asker.name, n.name)
 				}
 			}
-			if heard <= len(c.order)/2 {
-				t.Errorf("%+v: %d of %d have heard the query of %s", tt, heard, len(c.order), asker.name)
+			if reached <= len(c.order)/2 {
+				t.Errorf("%+v: the query of %[4]s reached %[2]d of %[3]d", tt, reached, len(c.order), asker.name)
 			}
 		}
 	}
 }
 
-// When the last one that joined them is gone, those of the other family are taken for failed in
-// time.
+// When the last member with both is gone, each family considers the other failed.
 func TestFamiliesFallApart(t *testing.T) {
+	t.Parallel()
 	c := startFamilies(t, "ab", "de", "", "g")
 	c.stop(c.nodes[sixOf("g")])
 	c.run(2 * time.Minute)

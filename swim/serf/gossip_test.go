@@ -13,13 +13,13 @@ import (
 	"serf/wire"
 )
 
-// F22: in a storm of intents an event still gets out.
+// In a storm of intents events still get out.
 func TestEventsDoNotStarve(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.GossipRate = 0 }, "b")
 	for i := range 2000 {
 		tn.recv("b", leaveIntent(fmt.Sprintf("stranger-%04d", i), uint64(i+1)))
 	}
-	payload := strings.Repeat("y", 300) // more than what intents leave of a packet
+	payload := strings.Repeat("y", 300) // more room than intents leave in a packet
 	tn.fire("x", payload)
 	tn.advance((fairTurn + 1) * 200 * time.Millisecond)
 	tn.want("within a few packets", "says user x="+payload+"@1")
@@ -37,7 +37,7 @@ func TestQueuesAreBounded(t *testing.T) {
 	if s.IntentQueue > swim.QueueMax || s.QueueDrops == 0 {
 		t.Errorf("%d queued, %d dropped", s.IntentQueue, s.QueueDrops)
 	}
-	tn.wantNote("told", NoteQueueFull)
+	tn.wantNote("noted", NoteQueueFull)
 	tn.wantNote("the table of intents is full too", NoteIntentsFull)
 }
 
@@ -53,7 +53,7 @@ func TestAnIntentReplacesTheOlderOneInTheQueue(t *testing.T) {
 	}
 }
 
-// What gossip repeats most must cost no memory.
+// Duplicates are most of what gossip brings, and must cost no memory.
 func TestDuplicatesAllocateNothing(t *testing.T) {
 	tn := converse(t, "b")
 	for name, msg := range map[string][]byte{
@@ -75,7 +75,7 @@ func TestDuplicatesAllocateNothing(t *testing.T) {
 	}
 }
 
-// FuzzMessage feeds arbitrary bytes, as a message and as a state: nothing panics, and the table
+// FuzzMessage delivers arbitrary bytes, as a message and as a state: nothing panics, and the table
 // stays consistent.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range [][]byte{
@@ -101,7 +101,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// checkTable compares what the table counts with what it has.
+// checkTable compares the counts of the table with its records.
 func checkTable(t rapid.TB, n *Node) {
 	t.Helper()
 	var count [len(n.table.count)]int
@@ -128,7 +128,7 @@ func TestMessagesAreCounted(t *testing.T) {
 	before, sentBefore := *tn.n.Counters(), tn.n.Stats()
 	msg := userEventMsg("x", "payload", 5)
 	tn.recv("b", msg)
-	tn.recv("b", msg) // for the second time, and ignored
+	tn.recv("b", msg) // a duplicate
 	if c := tn.n.Counters(); c.MessagesIn-before.MessagesIn != 2 || c.MessageBytesIn-before.MessageBytesIn != uint64(2*len(msg)) {
 		t.Errorf("received: %d of %d bytes, want 2 of %d", c.MessagesIn-before.MessagesIn, c.MessageBytesIn-before.MessageBytesIn, 2*len(msg))
 	}

@@ -13,9 +13,9 @@ func TestJournal(t *testing.T) {
 	tn := converse(t, "b")
 	tn.journal = true
 	tn.member("c", alive("c", 1))
-	tn.want("who is there", "line alive: c 10.0.0.99:7946")
+	tn.want("alive", "line alive: c 10.0.0.99:7946")
 	tn.fails("c", "b", 1)
-	tn.want("and who isn't", "line not-alive: c", "line # failed: c 10.0.0.99:7946")
+	tn.want("failed", "line not-alive: c", "line # failed: c 10.0.0.99:7946")
 	tn.member("c", alive("c", 2))
 	tn.want("back", "line alive: c 10.0.0.99:7946")
 	tn.did = nil
@@ -23,7 +23,7 @@ func TestJournal(t *testing.T) {
 	tn.advance(journalEvery)
 	tn.want("the last time seen", "line clock: 41")
 	tn.recv("b", userEventMsg("x", "", 7))
-	tn.want("at once: it must not be delivered again", "line event-clock: 7")
+	tn.want("at once: the event must not be delivered again", "line event-clock: 7")
 	tn.recv("b", queryFrom("b", 9, 1, nil))
 	tn.want("likewise", "line query-clock: 9")
 	tn.did = nil

@@ -11,14 +11,14 @@ import (
 	"serf/wire"
 )
 
-func keeping(k KeyringStore) func(*Config) {
+func storing(k KeyringStore) func(*Config) {
 	return func(c *Config) {
 		withKeys(1)(c)
 		c.KeyringStore = k
 	}
 }
 
-// quietKeyQuery is a query of b's that isn't passed on, so that only the answer is seen.
+// quietKeyQuery is a query of b that isn't passed on, so that only the response is seen.
 func quietKeyQuery(name string, t uint64, key []byte) []byte {
 	req := wire.KeyRequest{Key: key}
 	return queryFrom("b", t, uint32(t), func(m *wire.Query) {
@@ -26,20 +26,20 @@ func quietKeyQuery(name string, t uint64, key []byte) []byte {
 	})
 }
 
-// saved tells the node how saving its newest keys went.
+// saved reports to the node how saving its newest keys went.
 func (tn *conversation) saved(err error) {
 	tn.n.KeyringSaved(tn.now, tn.n.Sealer().Keys, err, &tn.out)
 	tn.collect()
 }
 
-// wantKeyring wants the keyring to be saved, and no answer as yet.
+// wantKeyring requires that the keyring is to be saved, and no response yet.
 func (tn *conversation) wantKeyring(reason string) {
 	tn.t.Helper()
 	tn.want(reason, "event keyring")
 }
 
 func TestAnswerComesWhenTheKeyringIsSaved(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+	tn := converseWith(t, storing(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	tn.wantKeyring("the answer waits")
 	if tn.n.Sealer().Keys.Len() != 2 {
@@ -49,17 +49,17 @@ func TestAnswerComesWhenTheKeyringIsSaved(t *testing.T) {
 	if a := tn.keyAnswer(); !a.OK || a.Message != "" {
 		t.Errorf("saved, but: %+v", a)
 	}
-	tn.wantNote("told", NoteKeysSaved)
+	tn.wantNote("noted", NoteKeysSaved)
 	tn.saved(nil)
-	tn.wantIdle("once only")
+	tn.wantIdle("once")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 2, testKey(2)))
-	tn.wantKeyring("nothing changed here, but who knows what happened to the file")
+	tn.wantKeyring("nothing changed here, but the file may have")
 	tn.wantIdle("the answer waits")
 }
 
-// Who repeats a step that couldn't be saved isn't told that all is well because the key is there.
+// If a step that couldn't be saved is repeated, the key being there already is no success.
 func TestKeyringThatCantBeSavedIsAFailure(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+	tn := converseWith(t, storing(StoreReports), "b")
 	broken := errors.New("read-only " + strings.Repeat("x", 5000))
 	for i := range uint64(2) {
 		tn.recv("b", quietKeyQuery(installKeyQuery, i+1, testKey(2)))
@@ -73,8 +73,8 @@ func TestKeyringThatCantBeSavedIsAFailure(t *testing.T) {
 	if n := tn.n.Counters().KeyErrors; n != 2 {
 		t.Errorf("%d errors are counted, want 2", n)
 	}
-	tn.saved(nil) // by another try
-	tn.wantIdle("nobody waits any more")
+	tn.saved(nil) // by another attempt
+	tn.wantIdle("no query waits")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 3, testKey(2)))
 	tn.wantKeyring("once more")
 	tn.saved(nil)
@@ -84,7 +84,7 @@ func TestKeyringThatCantBeSavedIsAFailure(t *testing.T) {
 }
 
 func TestRefusalDoesntWaitForTheKeyring(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+	tn := converseWith(t, storing(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(useKeyQuery, 1, testKey(2)))
 	if a := tn.keyAnswer(); a.OK {
 		t.Errorf("%+v", a)
@@ -92,9 +92,9 @@ func TestRefusalDoesntWaitForTheKeyring(t *testing.T) {
 	tn.wantIdle("nothing changed")
 }
 
-// A writer that is behind says nothing of what has come since.
+// A report about older keys says nothing about newer ones.
 func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+	tn := converseWith(t, storing(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	older := tn.n.Sealer().Keys
 	tn.recv("b", quietKeyQuery(installKeyQuery, 2, testKey(3)))
@@ -102,7 +102,7 @@ func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
 	for _, err := range []error{nil, errors.New("broken")} {
 		tn.n.KeyringSaved(tn.now, older, err, &tn.out)
 		tn.collect()
-		tn.wantIdle("the newer is on its way")
+		tn.wantIdle("the newer is being saved")
 	}
 	tn.saved(nil)
 	for range 2 {
@@ -114,7 +114,7 @@ func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
 }
 
 func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+	tn := converseWith(t, storing(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
 	tn.wantKeyring("the answer waits")
 	tn.advance(11 * time.Second)
@@ -123,7 +123,7 @@ func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
 }
 
 func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports))
+	tn := converseWith(t, storing(StoreReports))
 	op, err := tn.n.Keys(tn.now, InstallKey, testKey(2), &tn.out)
 	if err != nil {
 		t.Fatal(err)
@@ -133,15 +133,15 @@ func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
 	tn.n.KeyringSaved(tn.now, tn.n.Sealer().Keys, errors.New("full"), &tn.out)
 	i := slices.IndexFunc(tn.out.Events, func(e swim.Event) bool { return e.Kind == EventQueryResponse })
 	if i < 0 {
-		t.Fatalf("no answer of our own in %v", tn.out.Events)
+		t.Fatalf("no own response in %v", tn.out.Events)
 	}
 	if a, err := ParseKeyAnswer(tn.out.Events[i].Data); err != nil || a.OK || tn.out.Events[i].Op != op {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
 
-func TestQuestionsThatWaitForTheKeyringAreBounded(t *testing.T) {
-	tn := converseWith(t, keeping(StoreReports), "b")
+func TestQueriesThatWaitForTheKeyringAreBounded(t *testing.T) {
+	tn := converseWith(t, storing(StoreReports), "b")
 	for i := range uint64(unsavedMax + 1) {
 		tn.recv("b", quietKeyQuery(installKeyQuery, i+1, testKey(2)))
 	}
@@ -155,8 +155,8 @@ func TestQuestionsThatWaitForTheKeyringAreBounded(t *testing.T) {
 	}
 }
 
-func TestKeysThatNobodyKeepsAreRemarked(t *testing.T) {
-	tn := converseWith(t, keeping(StoreNone), "b")
+func TestKeysInMemoryOnlyAreRemarked(t *testing.T) {
+	tn := converseWith(t, storing(StoreNone), "b")
 	for i, query := range []string{installKeyQuery, installKeyQuery, useKeyQuery} {
 		tn.recv("b", quietKeyQuery(query, uint64(i+1), testKey(2)))
 		if a := tn.keyAnswer(); !a.OK || a.Message != KeysInMemory {
@@ -164,7 +164,7 @@ func TestKeysThatNobodyKeepsAreRemarked(t *testing.T) {
 		}
 		tn.did = nil
 	}
-	tn.wantNote("told", NoteKeysInMemory)
+	tn.wantNote("noted", NoteKeysInMemory)
 	tn.recv("b", quietKeyQuery(removeKeyQuery, 4, testKey(2)))
 	if a := tn.keyAnswer(); a.OK || a.Message == KeysInMemory {
 		t.Errorf("a refusal is no remark: %+v", a)
@@ -175,7 +175,7 @@ func TestKeysThatNobodyKeepsAreRemarked(t *testing.T) {
 	}
 }
 
-// A keyring that isn't this node's any more, or a node without one.
+// The report is about an older keyring, or the node has none.
 func TestKeyringSavedWithoutKeys(t *testing.T) {
 	tn := converse(t, "b")
 	ring, err := wire.NewKeyring(testKey(1))
@@ -184,5 +184,5 @@ func TestKeyringSavedWithoutKeys(t *testing.T) {
 	}
 	tn.n.KeyringSaved(tn.now, ring, nil, &tn.out)
 	tn.collect()
-	tn.wantIdle("it means nothing here")
+	tn.wantIdle("ignored")
 }

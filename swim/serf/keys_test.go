@@ -33,13 +33,13 @@ func withKeys(n int) func(*Config) {
 	}
 }
 
-// keyQuery is a query of b's about a key.
+// keyQuery is a query of b about a key.
 func keyQuery(name string, t uint64, key []byte) []byte {
 	req := wire.KeyRequest{Key: key}
 	return queryFrom("b", t, uint32(t), func(m *wire.Query) { m.Name, m.Payload = []byte(name), req.Append(nil) })
 }
 
-// keyAnswer takes the answer that was just sent to b.
+// keyAnswer claims the answer that was just sent to b.
 func (tn *conversation) keyAnswer() KeyAnswer {
 	tn.t.Helper()
 	for i, line := range tn.did {
@@ -93,7 +93,7 @@ func TestKeyQueriesChangeTheKeyring(t *testing.T) {
 		}
 		changed := slices.Contains(tn.did, "event keyring")
 		if changed != (len(got) != was || s.query == useKeyQuery && s.ok) {
-			t.Errorf("step %d: told of a change: %v", i, changed)
+			t.Errorf("step %d: an event about a change: %v", i, changed)
 		}
 		was = len(got)
 	}
@@ -113,11 +113,11 @@ func TestBadKeyQueries(t *testing.T) {
 	if a := tn.keyAnswer(); a.OK {
 		t.Errorf("no payload: %+v", a)
 	}
-	tn.wantNote("told", NoteKeysRefused)
+	tn.wantNote("noted", NoteKeysRefused)
 }
 
 // The agent logs "Received NAME query", which people look for.
-func TestKeyQueriesAreTold(t *testing.T) {
+func TestKeyQueriesAreNoted(t *testing.T) {
 	tn := converseWith(t, withKeys(1), "b")
 	for i, name := range []string{"list-keys", "install-key", "use-key", "remove-key"} {
 		tn.recv("b", keyQuery(internalPrefix+name, uint64(i+1), testKey(1)))
@@ -161,7 +161,7 @@ func TestLongKeyListIsCut(t *testing.T) {
 	if size := len(r.Append(nil)); size > 1024 || size+25 <= 1024 {
 		t.Errorf("%d keys take %d of 1024 bytes", shown, size)
 	}
-	tn.wantNote("told", NoteKeysTruncated)
+	tn.wantNote("noted", NoteKeysTruncated)
 }
 
 func TestAskingAboutKeys(t *testing.T) {
@@ -174,15 +174,15 @@ func TestAskingAboutKeys(t *testing.T) {
 	for _, e := range tn.out.Events {
 		if e.Kind == EventQueryResponse {
 			if a, err := ParseKeyAnswer(e.Data); err != nil || !a.OK || e.Op != op || string(e.Name) != "a" {
-				t.Errorf("our own answer: %+v, %v", a, err)
+				t.Errorf("own answer: %+v, %v", a, err)
 			}
 		}
 	}
 	tn.did = nil
 	tn.collect()
-	tn.want("we do it ourselves", "event keyring")
+	tn.want("done here", "event keyring")
 	tn.advance(time.Second)
-	tn.want("and tell others", "says query _serf_install-key@1")
+	tn.want("and passed on", "says query _serf_install-key@1")
 	yes := wire.KeyAnswer{Result: true}
 	tn.recv("b", answerMsg("b", 1, q.id, string(yes.Append(nil))))
 	tn.advance(0)

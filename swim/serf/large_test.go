@@ -13,7 +13,7 @@ import (
 
 func allowLarge(c *Config) { c.EventSizeMax = EventSizeCeiling }
 
-// fireLarge fires an event of 5000 bytes, which collectEvent's lines are too long for.
+// fireLarge fires an event of 5000 bytes, and drops the line about it, which is as long.
 func (tn *conversation) fireLarge(name string) {
 	tn.t.Helper()
 	tn.do(func(now swim.Time, out *swim.Output) error {
@@ -84,7 +84,7 @@ func TestLargeEventsArePaced(t *testing.T) {
 	}
 }
 
-// TestLargeEventsWithoutARate: then rounds are a gossip interval apart.
+// Without a rate, rounds are a gossip interval apart.
 func TestLargeEventsWithoutARate(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes, c.GossipRate = 1, 0 }, "b", "c")
 	tn.fireLarge("x")
@@ -120,17 +120,17 @@ func TestLargeEventsAreBounded(t *testing.T) {
 		tn.n.broadcastEvent(tn.now, 0, []byte(strings.Repeat("y", 2000+i)))
 	}
 	if got := len(tn.n.large.queue); got != largeMax || len(tn.n.large.queue[0].msg) != 2001 {
-		t.Errorf("%d wait, the first of %d bytes: want the oldest given up", got, len(tn.n.large.queue[0].msg))
+		t.Errorf("%d wait, the first of %d bytes: want the oldest dropped", got, len(tn.n.large.queue[0].msg))
 	}
 	tn.n.call.begin(&tn.out)
 	tn.n.finish(tn.now, &tn.out)
 	tn.collect()
-	tn.wantNote("told", NoteLargeDropped)
+	tn.wantNote("noted", NoteLargeDropped)
 }
 
 func TestClusterLargeEvents(t *testing.T) {
 	c := newCluster(t, func(c *Config) { allowLarge(c); c.PushPullInterval = 0 }, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
-	// Some can't reach others, so that it has to be passed on.
+	// Some members can't reach each other, so that the event has to be passed on.
 	c.drop = func(from, to netip.AddrPort) bool { return from == addrOf("a") && to.Addr().As4()[3] > 'c' }
 	a := c.node("a")
 	payload := strings.Repeat("y", 9000)
@@ -141,7 +141,7 @@ func TestClusterLargeEvents(t *testing.T) {
 	c.run(2 * time.Second)
 	for _, n := range c.order {
 		if got := n.got["x="+payload]; got != 1 {
-			t.Errorf("%s heard it %d times", n.name, got)
+			t.Errorf("%s got it %d times", n.name, got)
 		}
 	}
 }

@@ -20,15 +20,15 @@ func TestLeaveStepByStep(t *testing.T) {
 	tn.journal = true
 	start := tn.now
 	tn.leave()
-	tn.want("the snapshot is told first", "line leave")
-	tn.wantStatus("while the intent is told", "a", StatusLeaving)
+	tn.want("the snapshot comes first", "line leave")
+	tn.wantStatus("while the intent is gossiped", "a", StatusLeaving)
 	if s, _ := tn.n.swim.State(tn.n.self); s != swim.Alive {
 		t.Error("the membership leaves before the intent is told")
 	}
 	for i := 0; i < 100 && tn.n.leave.phase < leaveLingering; i++ {
 		tn.advance(100 * time.Millisecond)
 	}
-	tn.want("first that it will go, then that it has", "says leave a@1", "event leave a")
+	tn.want("first the intent, then the departure", "says leave a@1", "event leave a")
 	tn.wantStatus("gone", "a", StatusLeft)
 	tn.wantIdleFor("still answering", 9*time.Second)
 	tn.advance(time.Second)
@@ -56,7 +56,7 @@ func TestLeaveHasADeadline(t *testing.T) {
 	tn.did = nil
 	tn.leave()
 	tn.advance(2 * time.Second)
-	tn.wantNote("the intent isn't told in time", NoteLeaveTimeout)
+	tn.wantNote("the intent isn't gossiped in time", NoteLeaveTimeout)
 	tn.advance(4 * time.Second)
 	tn.want("it ends all the same, and says why", "event leave a", "event left "+swim.ErrLeaveTimeout.Error())
 }
@@ -93,7 +93,7 @@ func TestLeaveWaitsForOwnEventsNotForEver(t *testing.T) {
 		t.Fatal("it doesn't wait")
 	}
 	tn.advance(1)
-	tn.wantNote("some events won't be heard", NoteEventsUnsent)
+	tn.wantNote("some events are lost", NoteEventsUnsent)
 	if tn.n.leave.phase == leaveGossiping || tn.notes[NoteLeaveTimeout] > 0 {
 		t.Error("the intent is told, and it goes")
 	}
@@ -115,7 +115,7 @@ func TestLeaveGoesOnWhenTheOthersAreGone(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.BroadcastTimeout = time.Hour }, "b")
 	tn.leave()
 	tn.member("b", dead("b", "b", 1))
-	tn.want("nobody is left to be told", "event leave b", "event leave a", "event left <nil>")
+	tn.want("nobody is left to gossip to", "event leave b", "event leave a", "event left <nil>")
 }
 
 func TestLeaveTwice(t *testing.T) {
@@ -134,8 +134,8 @@ func TestLeavingNodeDoesNotRefuteOrJoin(t *testing.T) {
 	tn := converse(t, "b")
 	tn.leave()
 	tn.recv("b", leaveIntent("a", 50))
-	tn.recv("b", joinIntent("a", 60)) // an echo of an earlier run
-	tn.wantStatus("it goes on leaving", "a", StatusLeaving)
+	tn.recv("b", joinIntent("a", 60)) // of an earlier run
+	tn.wantStatus("still leaving", "a", StatusLeaving)
 	tn.n.Join(tn.now, nil, false, &tn.out)
 	tn.collect()
 	tn.want("refused", "event join failed")
@@ -144,7 +144,7 @@ func TestLeavingNodeDoesNotRefuteOrJoin(t *testing.T) {
 	}
 }
 
-func TestLeaveTellsWhatWasHeldBack(t *testing.T) {
+func TestLeaveFlushesCoalescedEvents(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { coalescing(c); c.CoalescePeriod, c.QuiescentPeriod = time.Hour, time.Hour })
 	tn.leave()
 	tn.want("before it ends", "event leave a", "event left <nil>")
@@ -156,7 +156,7 @@ func TestSetTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	tn.collect()
-	tn.want("told here", "event update a")
+	tn.want("emitted", "event update a")
 	if tn.n.Self().Tags["role"] != "db" {
 		t.Errorf("tags %v", tn.n.Self().Tags)
 	}
@@ -166,7 +166,7 @@ func TestSetTags(t *testing.T) {
 	}
 	tn.leave()
 	if err := tn.n.SetTags(tn.now, nil, &tn.out); tn.n.leave.phase == leaveGossiping && err != nil {
-		t.Errorf("while leaving is told: %v", err)
+		t.Errorf("while the intent is gossiped: %v", err)
 	}
 	tn.advance(time.Minute)
 	if err := tn.n.SetTags(tn.now, nil, &tn.out); err != swim.ErrLeaving {

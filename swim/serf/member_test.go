@@ -18,7 +18,7 @@ func TestSelfJoinsAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(out.Events) == 0 || out.Events[0].Kind != EventJournal || out.Events[1].Kind != EventMemberJoin {
-		t.Errorf("events %v, want the journal's line and the join", out.Events)
+		t.Errorf("events %v, want the journal line and the join", out.Events)
 	}
 	self := n.Self()
 	if self.Name != "a" || self.Status != StatusAlive || self.Tags["role"] != "web" || self.Versions != modern {
@@ -54,7 +54,7 @@ func TestMemberLifecycles(t *testing.T) {
 		{"is pruned while it leaves", func(tn *conversation) {
 			tn.recv("b", leaveIntent("b", 5))
 			tn.recv("c", pruneIntent("b", 6))
-			tn.wantStatus("pruned, but it has not left yet", "b", StatusLeaving)
+			tn.wantStatus("to be pruned, but it hasn't left yet", "b", StatusLeaving)
 			tn.member("b", dead("b", "b", 1))
 		}, []string{"says leave b@6 prune", "event leave b", "event reap b"}, StatusNone},
 		{"is pruned after it left", func(tn *conversation) {
@@ -92,7 +92,7 @@ func TestMemberLifecycles(t *testing.T) {
 			tn := converse(t, "b", "c")
 			tt.steps(tn)
 			tn.advance(time.Second)
-			tn.want("told in this way", tt.lines...)
+			tn.want("events", tt.lines...)
 			tn.wantStatus("at the end", "b", tt.status)
 		})
 	}
@@ -102,11 +102,11 @@ func TestStaleIntentsChangeNothingAndAreNotPassedOn(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", joinIntent("b", 8))
 	tn.advance(time.Second)
-	tn.want("news", "says join b@8")
-	tn.recv("b", leaveIntent("b", 8)) // as old
+	tn.want("fresh", "says join b@8")
+	tn.recv("b", leaveIntent("b", 8)) // of the same time
 	tn.recv("b", leaveIntent("b", 7)) // older
 	tn.recv("b", joinIntent("b", 8))  // a duplicate
-	tn.wantIdle("none of these is news")
+	tn.wantIdle("none of these is fresh")
 	tn.wantStatus("nothing newer came", "b", StatusAlive)
 }
 
@@ -118,7 +118,7 @@ func TestSecondLeaveIntentIsPassedOnOnce(t *testing.T) {
 	tn.want("the newer replaces the older in the queue", "says leave b@6")
 	tn.recv("c", leaveIntent("b", 6))
 	tn.recv("c", leaveIntent("b", 5))
-	tn.wantIdle("two that disagree don't go round for ever")
+	tn.wantIdle("two that disagree aren't passed on for ever")
 }
 
 func TestLeaveIntentAboutSelfIsRefuted(t *testing.T) {
@@ -134,14 +134,14 @@ func TestLeaveIntentAboutSelfIsRefuted(t *testing.T) {
 	}
 }
 
-func TestTimeOfOursThatWeNeverSentIsOutdone(t *testing.T) {
+func TestOwnTimeThatWasNeverSentIsRefuted(t *testing.T) {
 	tn := converse(t, "b")
 	tn.merge("b", false, state{member: 9, status: map[string]uint64{"a": 8}})
 	tn.advance(time.Second)
-	tn.want("b may list us as leaving", "says join a@9")
+	tn.want("b may list this node as leaving", "says join a@9")
 	tn.recv("b", joinIntent("a", 10))
 	tn.advance(time.Second)
-	tn.want("just passed on: another a would go on for ever", "says join a@10")
+	tn.want("only passed on: another a would outbid it for ever", "says join a@10")
 	tn.advance(refuteGap)
 	tn.recv("b", joinIntent("a", 20))
 	tn.advance(time.Second)
@@ -168,12 +168,12 @@ func TestLeavingMemberThatStaysIsAliveAgain(t *testing.T) {
 	}
 }
 
-func TestIntentAboutStrangerIsKeptUntilItAppears(t *testing.T) {
+func TestIntentAboutUnknownMemberIsKeptUntilItAppears(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", leaveIntent("z", 5))
 	tn.recv("b", leaveIntent("z", 5))
 	tn.advance(time.Second)
-	tn.want("news", "says leave z@5")
+	tn.want("fresh", "says leave z@5")
 	tn.wantIdle("a duplicate isn't")
 	tn.member("b", alive("z", 1))
 	tn.want("known now", "event join z")
@@ -182,7 +182,7 @@ func TestIntentAboutStrangerIsKeptUntilItAppears(t *testing.T) {
 	tn.wantStatus("not newer than the intent that was kept", "z", StatusLeaving)
 }
 
-func TestIntentAboutStrangerIsForgotten(t *testing.T) {
+func TestIntentAboutUnknownMemberExpires(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", leaveIntent("z", 5))
 	tn.advance(intentKeep)
@@ -193,8 +193,8 @@ func TestIntentAboutStrangerIsForgotten(t *testing.T) {
 func TestIntentsAreBounded(t *testing.T) {
 	var s pendingIntents
 	for i := range intentsMax {
-		if news, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !news || dropped != 0 {
-			t.Fatalf("intent %d: news %v, %d dropped", i, news, dropped)
+		if fresh, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !fresh || dropped != 0 {
+			t.Fatalf("intent %d: fresh %v, %d dropped", i, fresh, dropped)
 		}
 	}
 	if _, dropped := s.add(0, []byte("one more"), intent{time: 1}); dropped != 1 || len(s.byName) != intentsMax {
@@ -208,7 +208,7 @@ func TestIntentsAreBounded(t *testing.T) {
 	}
 }
 
-func TestIntentsOfThoseWhoCameTakeNoMemory(t *testing.T) {
+func TestIntentsOfKnownMembersTakeNoMemory(t *testing.T) {
 	var s pendingIntents
 	s.add(0, []byte("stranger"), intent{time: 1})
 	for i := range 10_000 {
@@ -261,8 +261,8 @@ func TestTimesFarAheadAreRefused(t *testing.T) {
 		tn.recv("c", msg)
 	}
 	tn.merge("b", false, state{member: ^uint64(0), event: tooFar, query: tooFar, status: map[string]uint64{"z": ^uint64(0)}, left: []string{"z"}})
-	tn.wantNote("each is told", NoteTimeRefused)
-	tn.wantIdle("nothing of it is acted on or passed on")
+	tn.wantNote("noted", NoteTimeRefused)
+	tn.wantIdle("none is acted on or passed on")
 	after := tn.n.Stats()
 	if after.MemberTime != before.MemberTime || after.EventTime != before.EventTime || after.QueryTime != before.QueryTime {
 		t.Errorf("clocks moved from %+v to %+v", before, after)
@@ -272,7 +272,7 @@ func TestTimesFarAheadAreRefused(t *testing.T) {
 	}
 }
 
-func TestRestartIsTold(t *testing.T) {
+func TestRestartIsReported(t *testing.T) {
 	tagged := func(inc uint32) []byte {
 		return aliveWith("b", inc, addrOf("b"), map[string]string{"v": fmt.Sprint(inc)})
 	}
@@ -281,10 +281,10 @@ func TestRestartIsTold(t *testing.T) {
 		tn.member("b", tagged(2))
 		tn.want("at first it looks like a change of tags", "event update b")
 		tn.recv("b", joinIntent("b", 9))
-		tn.want("who joins has just started", "event update b !")
-		tn.wantNote("in the log too", NoteMemberRestarted)
+		tn.want("its join intent proves a restart", "event update b !")
+		tn.wantNote("noted", NoteMemberRestarted)
 	})
-	t.Run("not twice if it was told as failed", func(t *testing.T) {
+	t.Run("not if it failed in between", func(t *testing.T) {
 		tn := converse(t, "b", "c")
 		tn.member("b", tagged(2))
 		tn.fails("b", "c", 2)
@@ -292,7 +292,7 @@ func TestRestartIsTold(t *testing.T) {
 		tn.recv("b", joinIntent("b", 9))
 		tn.advance(time.Second)
 		tn.want("failed and back", "event update b", "event failed b", "event join b !", "says join b@9")
-		tn.wantIdle("that says it all")
+		tn.wantIdle("the join says it")
 	})
 	t.Run("not if it only changes its tags", func(t *testing.T) {
 		tn := converse(t, "b")
@@ -301,8 +301,8 @@ func TestRestartIsTold(t *testing.T) {
 		tn.advance(2 * restartWindow)
 		tn.recv("b", joinIntent("b", 9))
 		tn.advance(time.Second)
-		tn.want("just another join", "says join b@9")
-		tn.wantIdle("it has been running")
+		tn.want("an ordinary join", "says join b@9")
+		tn.wantIdle("it hasn't restarted")
 	})
 }
 
@@ -324,7 +324,7 @@ func TestReapTakesOldMembersOffTheList(t *testing.T) {
 	tn.wantIdle("d stays")
 	tn.advance(forgetMin + 2*time.Minute)
 	if got := tn.n.Swim().Len(); got != 2 {
-		t.Errorf("the membership remembers %d, want a and d", got)
+		t.Errorf("the membership has %d records, want a and d", got)
 	}
 	if got := len(tn.n.table.sorted(tn.n.roster)); got != 2 || tn.n.Len() != 2 {
 		t.Errorf("%d in order, %d listed; want 2", got, tn.n.Len())
@@ -335,10 +335,10 @@ func TestTombstonesAreKeptForAsLongAsConfigured(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.TombstoneTimeout, c.ProbeInterval = 100*time.Hour, time.Hour }, "b")
 	tn.member("b", dead("b", "b", 1))
 	tn.advance(90 * time.Hour)
-	tn.wantStatus("the membership's own default is 24 h", "b", StatusLeft)
+	tn.wantStatus("the default of the membership is 24 h", "b", StatusLeft)
 }
 
-func TestLateNewsDoesNotBringThePrunedBack(t *testing.T) {
+func TestStaleAliveDoesNotReviveAPrunedMember(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.fails("b", "c", 1)
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
@@ -378,8 +378,8 @@ func TestMembersAreSortedByName(t *testing.T) {
 	}
 }
 
-// Members of the original that have a leave by push/pull take it for one later than it was.
-func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
+// Members of the original that learn of a leave by push/pull assume a time one later than it had.
+func TestPruneIsFreshAfterALeaveByPushPull(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.fails("b", "c", 1)
 	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
@@ -390,8 +390,8 @@ func TestPruneIsNewsToThoseWhoHeardOfTheLeaveByPushPull(t *testing.T) {
 	tn.want("two later", "says leave b@3 prune")
 }
 
-// Two places force one member to leave at one time, one of them to remove it: in whichever order
-// members hear of the two, it is removed.
+// Two nodes force a member to leave at the same time, one of them with prune: whichever intent
+// comes first, the member is removed.
 func TestPruneWinsATie(t *testing.T) {
 	for name, intents := range map[string][][]byte{
 		"prune last":  {leaveIntent("b", 5), pruneIntent("b", 5)},

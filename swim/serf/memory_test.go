@@ -11,7 +11,7 @@ import (
 
 func TestMembersWithEqualMetadataShareTags(t *testing.T) {
 	var n Node
-	n.self = 1 << 20 // nobody below
+	n.self = 1 << 20 // the ID of no member
 	web := wire.AppendTags(nil, []wire.Tag{{Key: "role", Value: "web"}})
 	a, b := n.tagsOf(1, web), n.tagsOf(2, append([]byte(nil), web...))
 	if a["role"] != "web" || reflect.ValueOf(a).Pointer() != reflect.ValueOf(b).Pointer() {
@@ -36,7 +36,7 @@ func TestSharedTagsAreLimited(t *testing.T) {
 	}
 }
 
-func TestListsGiveMemoryOfBurstsBack(t *testing.T) {
+func TestLongListsAreDroppedAfterACall(t *testing.T) {
 	var out swim.Output
 	c := call{events: make([]swim.Event, 1, listKeep), ids: make([]swim.MemberID, 1, listKeep), arena: make([]byte, 1, arenaKeep)}
 	c.end(&out)

@@ -17,15 +17,18 @@ import (
 	"serf/wire"
 )
 
-// TestNodeHoldsItsInvariants feeds a Serf node, encrypted or not, whatever its peers, time and its
-// own program can do to it, sound or mutilated, and looks at what it tells after each step. A twin
-// gets the same: both must do the same.
-func TestNodeHoldsItsInvariants(t *testing.T) { rapid.Check(t, holdInvariants) }
+// TestNodeHoldsItsInvariants exposes a Serf node, encrypted or not, to anything that its peers,
+// time and its own program can do, valid or mutilated, and checks its effects after each step. A
+// twin gets the same input and must have the same effects.
+func TestNodeHoldsItsInvariants(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, holdInvariants)
+}
 
-// FuzzNode is the same with choices that the fuzzer makes.
+// FuzzNode does the same with the fuzzer's choices.
 func FuzzNode(f *testing.F) {
 	for seed := range byte(4) {
-		long := make([]byte, 16<<10) // of nothing the fuzzer makes only nodes to which nothing happens
+		long := make([]byte, 16<<10) // from little input the fuzzer makes only nodes to which nothing happens
 		rand.NewChaCha8([32]byte{seed}).Read(long)
 		f.Add(long)
 	}
@@ -52,20 +55,20 @@ func holdInvariants(t *rapid.T) {
 	})
 }
 
-// harness is a node, its twin, and what a driver and a program above know of them.
+// harness is a node, its twin, and what their driver and the program above know about them.
 type harness struct {
 	now   swim.Time
 	nodes [2]*Node
 	outs  [2]swim.Output
 
 	clocks  [3]uint64
-	queries []sentQuery               // own ones, seen on the wire
-	running map[swim.OpID]bool        // own ones, not done yet
-	replied map[swim.OpID][]string    // who acked ("+name") and answered ("name")
-	open    []swim.OpID               // that came and may be answered
-	events  map[sentEvent]bool        // told: each once
-	streams []swim.StreamID           // that wait for an answer
-	status  map[string]swim.EventKind // last told of each member
+	queries []sentQuery               // own ones, as seen on the wire
+	running map[swim.OpID]bool        // own ones
+	replied map[swim.OpID][]string    // the names that acked ("+name") and responded ("name")
+	open    []swim.OpID               // inbound ones that may be answered
+	events  map[sentEvent]bool        // emitted, each once
+	streams []swim.StreamID           // waiting for an answer
+	status  map[string]swim.EventKind // last emitted for each member
 }
 
 type sentQuery struct {
@@ -79,8 +82,8 @@ type sentEvent struct {
 }
 
 const (
-	harnessRecent = 8  // queries and streams that are remembered; older ones are late anyway
-	harnessTicks  = 64 // in a row at one time: more would be a node that spins
+	harnessRecent = 8  // queries and streams that are kept; older ones are late anyway
+	harnessTicks  = 64 // in a row at one time; more mean that the node spins
 )
 
 func newHarness(t *rapid.T) *harness {
@@ -100,7 +103,7 @@ func newHarness(t *rapid.T) *harness {
 	encrypted := rapid.Bool().Draw(t, "encrypted")
 	for i := range h.nodes {
 		if encrypted {
-			withKeys(2)(&c) // each twin has nonces of its own
+			withKeys(2)(&c) // each twin needs its own nonces
 		}
 		n, err := New(h.now, c, &h.outs[i])
 		if err != nil {
@@ -115,7 +118,7 @@ func newHarness(t *rapid.T) *harness {
 	return h
 }
 
-// both does the same to the node and its twin, and takes in what they did.
+// both does the same to the node and its twin, and checks their effects.
 func (h *harness) both(t *rapid.T, do func(*Node, *swim.Output)) {
 	for i, n := range h.nodes {
 		do(n, &h.outs[i])
@@ -138,19 +141,20 @@ func (h *harness) drain(t *rapid.T) {
 		h.opened(t, s)
 	}
 	for i := range a.Events {
-		h.told(t, &a.Events[i])
+		h.emitted(t, &a.Events[i])
 	}
 	for i := range h.outs {
 		h.outs[i].Reset()
 	}
 }
 
-// sent checks one packet and remembers the queries in it.
+// sent checks one packet and keeps the queries in it.
 func (h *harness) sent(t *rapid.T, p swim.Packet) {
 	var sc wire.Scratch
 	n := h.nodes[0]
 	msgs, err := n.Sealer().OpenPacket(p.Data, &sc, nil)
-	// A laggard is sent the same with the old key, which this node may have dropped since.
+	// A peer with an outdated key gets the same under the old key, which this node may have removed
+	// since.
 	lost := errors.Is(err, wire.ErrNoKey)
 	if !lost && (err != nil || len(msgs) == 0) || len(p.Data) > n.cfg.PacketMax || !p.To.IsValid() {
 		t.Fatalf("packet of %d bytes with %d messages to %v: %v", len(p.Data), len(msgs), p.To, err)
@@ -166,7 +170,7 @@ func (h *harness) sent(t *rapid.T, p swim.Packet) {
 	h.queries = h.queries[max(0, len(h.queries)-harnessRecent):]
 }
 
-// opened checks what goes out by stream.
+// opened checks what is sent by stream.
 func (h *harness) opened(t *rapid.T, s swim.StreamOut) {
 	if len(s.Data) == 0 || s.Kind != swim.StreamAnswer && !s.To.IsValid() {
 		t.Fatalf("stream of kind %d to %v with %d bytes", s.Kind, s.To, len(s.Data))
@@ -177,15 +181,15 @@ func (h *harness) opened(t *rapid.T, s swim.StreamOut) {
 	}
 }
 
-// told checks what the node tells its program.
-func (h *harness) told(t *rapid.T, e *swim.Event) {
+// emitted checks an event for the program above.
+func (h *harness) emitted(t *rapid.T, e *swim.Event) {
 	switch e.Kind {
 	case EventMemberJoin, EventMemberLeave, EventMemberFailed, EventMemberUpdate, EventMemberReap:
 		for _, id := range e.Members {
-			h.toldOf(t, e.Kind, id)
+			h.memberEvent(t, e.Kind, id)
 		}
 	case EventUserEvent:
-		h.toldEvent(t, sentEvent{e.LTime, string(e.Name), string(e.Data)})
+		h.userEvent(t, sentEvent{e.LTime, string(e.Name), string(e.Data)})
 	case EventQuery:
 		h.open = append(h.open, e.Op)
 		h.open = h.open[max(0, len(h.open)-harnessRecent):]
@@ -203,11 +207,11 @@ func (h *harness) told(t *rapid.T, e *swim.Event) {
 	}
 }
 
-// toldOf: news of a member is of somebody listed, and never the same twice.
-func (h *harness) toldOf(t *rapid.T, kind swim.EventKind, id swim.MemberID) {
+// memberEvent checks that an event is about a known member, and differs from the last one about it.
+func (h *harness) memberEvent(t *rapid.T, kind swim.EventKind, id swim.MemberID) {
 	m, ok := h.nodes[0].ByID(id)
 	if !ok {
-		t.Fatalf("event %d about %d, who isn't known", kind, id)
+		t.Fatalf("event %d about %d, which isn't known", kind, id)
 	}
 	if kind == EventMemberUpdate {
 		return
@@ -221,26 +225,26 @@ func (h *harness) toldOf(t *rapid.T, kind swim.EventKind, id swim.MemberID) {
 	}
 }
 
-// toldEvent: the clock is past its time, and it is told once.
-func (h *harness) toldEvent(t *rapid.T, e sentEvent) {
+// userEvent checks that the clock is past the time of an event, and that it is emitted once.
+func (h *harness) userEvent(t *rapid.T, e sentEvent) {
 	if clock := uint64(h.nodes[0].eventClock.Now()); e.time >= clock || len(e.name)+len(e.payload) > EventSizeCeiling {
 		t.Fatalf("event %q of time %d with %d bytes, the clock is at %d", e.name, e.time, len(e.payload), clock)
 	}
 	if h.events[e] {
-		t.Fatalf("event %q of time %d told twice", e.name, e.time)
+		t.Fatalf("event %q of time %d emitted twice", e.name, e.time)
 	}
 	h.events[e] = true
 }
 
-// repliedTo: each member acks and answers an own query once, and not after its end.
-func (h *harness) repliedTo(t *rapid.T, op swim.OpID, who string) {
+// repliedTo checks that each member acks and answers an own query once, and not after its end.
+func (h *harness) repliedTo(t *rapid.T, op swim.OpID, from string) {
 	if !h.running[op] {
-		t.Fatalf("%q replied to query %d, which is over", who, op)
+		t.Fatalf("%q replied to query %d, which is over", from, op)
 	}
-	if slices.Contains(h.replied[op], who) {
-		t.Fatalf("query %d: %q came twice", op, who)
+	if slices.Contains(h.replied[op], from) {
+		t.Fatalf("query %d: %q came twice", op, from)
 	}
-	h.replied[op] = append(h.replied[op], who)
+	h.replied[op] = append(h.replied[op], from)
 }
 
 // What the network does.
@@ -266,7 +270,7 @@ func (h *harness) gossip(t *rapid.T) {
 	h.packet(t, drawAddr(t), msgs...)
 }
 
-// member brings news of the membership, so that there is somebody to have intents about.
+// member delivers a message of the membership, so that there are members to have intents about.
 func (h *harness) member(t *rapid.T) {
 	name, inc := drawName(t), rapid.Uint32Range(1, 9).Draw(t, "inc")
 	tags := map[string]string{"n": drawText(t)}
@@ -280,9 +284,9 @@ func (h *harness) member(t *rapid.T) {
 	h.packet(t, drawAddr(t), mutate(t, msg))
 }
 
-// crowd is more intents, events or queries at once than are kept.
+// crowd delivers more intents, events or queries at once than are kept.
 func (h *harness) crowd(t *rapid.T) {
-	const times = 600 // more than a window has
+	const times = 600 // more than a window holds
 	base, kind := rapid.Uint64Range(0, 2000).Draw(t, "base"), rapid.IntRange(0, 2).Draw(t, "kind")
 	for i := range uint64(times) {
 		name := "crowd-" + strings.Repeat("x", int(i%7)) + string(rune('a'+i%26))
@@ -297,7 +301,7 @@ func (h *harness) crowd(t *rapid.T) {
 	}
 }
 
-// answer replies to an own query, as members do, and as they shouldn't.
+// answer replies to an own query, as members do and as they shouldn't.
 func (h *harness) answer(t *rapid.T) {
 	if len(h.queries) == 0 {
 		return // nothing was asked
@@ -339,12 +343,12 @@ func (h *harness) reply(t *rapid.T) {
 
 // What time does.
 
-// tick goes to the deadline, as a driver does.
+// tick advances to the deadline, as a driver does.
 func (h *harness) tick(t *rapid.T) {
 	h.settle(t, max(h.now, h.nodes[0].Deadline()))
 }
 
-// wait ticks late, or for nothing.
+// wait ticks late, or without need.
 func (h *harness) wait(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 20 * time.Second, 10 * time.Minute}).Draw(t, "time")
 	h.settle(t, h.now.Add(d))
@@ -375,7 +379,7 @@ func (h *harness) ask(t *rapid.T) {
 	key, which := testKey(rapid.IntRange(0, 3).Draw(t, "key")), rapid.IntRange(0, 7).Draw(t, "which")
 	for i, n := range h.nodes {
 		if op, err := h.askOne(n, p, key, which, &h.outs[i]); err == nil {
-			h.running[op] = true // the same for both
+			h.running[op] = true // the same for both nodes
 		}
 	}
 	h.drain(t)
@@ -390,7 +394,7 @@ func (h *harness) askOne(n *Node, p QueryParams, key []byte, which int, out *swi
 
 func (h *harness) respond(t *rapid.T) {
 	if len(h.open) == 0 {
-		return // nothing was asked of us
+		return // there is no inbound query
 	}
 	op := rapid.SampledFrom(h.open).Draw(t, "query")
 	size := rapid.SampledFrom([]int{0, 10, 900, 5000}).Draw(t, "size")
@@ -404,7 +408,7 @@ func (h *harness) respond(t *rapid.T) {
 	})
 }
 
-// call makes use of the node as its owner may. What it refuses is another test's concern.
+// call uses the node as its owner may. Other tests check what it refuses.
 func (h *harness) call(t *rapid.T) {
 	name, text, to := drawName(t), drawText(t), drawAddr(t)
 	flag, which := rapid.Bool().Draw(t, "flag"), rapid.IntRange(0, 3).Draw(t, "call")
@@ -422,7 +426,7 @@ func (h *harness) call(t *rapid.T) {
 	})
 }
 
-// leave is rare: little happens after it.
+// leave is rare, as little happens after it.
 func (h *harness) leave(t *rapid.T) {
 	if rapid.IntRange(0, 19).Draw(t, "leave") > 0 {
 		return // stays
@@ -464,7 +468,7 @@ func (h *harness) check(t *rapid.T) {
 	}
 }
 
-// What is drawn: few names, times and addresses, that they meet; and the extremes.
+// Few names, times and addresses are drawn, so that they meet; and the extremes.
 
 func drawName(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"a", "b", "b", "c", "c", "d", "e", "f", "", "evil\nleave", strings.Repeat("n", swim.NameMax), strings.Repeat("m", swim.NameMax+1)}).Draw(t, "name")
@@ -508,7 +512,7 @@ func (h *harness) drawMessage(t *rapid.T) []byte {
 	return rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes")
 }
 
-// drawQuery draws a query of another's, those of Serf itself among them.
+// drawQuery draws a query of another member, Serf's internal ones included.
 func (h *harness) drawQuery(t *rapid.T, at uint64, text string) []byte {
 	name := rapid.SampledFrom([]string{"q", PingQuery, conflictQuery, listKeysQuery, installKeyQuery, useKeyQuery, removeKeyQuery, "_serf_none"}).Draw(t, "query")
 	key := wire.KeyRequest{Key: testKey(rapid.IntRange(0, 3).Draw(t, "key"))}

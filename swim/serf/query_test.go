@@ -47,19 +47,19 @@ func (tn *conversation) respond(payload string) error {
 func TestOwnQuery(t *testing.T) {
 	tn := converse(t, "b", "c")
 	q := tn.ask(QueryParams{Payload: []byte("p"), WantAck: true, Timeout: 10 * time.Second})
-	tn.want("we are asked too", "event query q=p@1", "event ack a")
+	tn.want("this node is asked too", "event query q=p@1", "event ack a")
 	tn.advance(time.Second)
-	tn.want("told", "says query q@1")
+	tn.want("gossiped", "says query q@1")
 	tn.recv("b", ackMsg("b", 1, q.id))
-	tn.recv("b", ackMsg("b", 1, q.id)) // by relay
+	tn.recv("b", ackMsg("b", 1, q.id)) // relayed
 	tn.recv("b", answerMsg("b", 1, q.id, "yes"))
 	tn.recv("c", answerMsg("b", 1, q.id, "again"))
-	tn.want("one ack and one answer of each", "event ack b", "event answer b=yes")
-	tn.wantIdle("what comes twice is ignored")
+	tn.want("one ack and one response of each", "event ack b", "event answer b=yes")
+	tn.wantIdle("duplicates are ignored")
 	tn.advance(10 * time.Second)
-	tn.want("c never answered", "event done 1")
+	tn.want("c never responded", "event done 1")
 	tn.recv("c", answerMsg("c", 1, q.id, "late"))
-	tn.wantNote("nobody listens any more", NoteResponseStray)
+	tn.wantNote("the query is over", NoteResponseStray)
 	tn.wantIdle("it is over")
 	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.ResponseDuplicates != 1 || c.Acks != 2 || c.Responses != 1 || c.ResponsesStray != 1 {
 		t.Errorf("counted %+v", c)
@@ -90,7 +90,7 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 		{"acks don't count as answers", QueryParams{Nodes: []string{"b"}, WantAck: true}, func(tn *conversation, q *query) {
 			tn.recv("b", ackMsg("b", 1, q.id))
 			tn.recv("b", flaggedAck("b", 1, q.id, 0))
-			tn.wantRuns("the answer is to come", q)
+			tn.wantRuns("the response is due", q)
 			tn.recv("b", answerMsg("b", 1, q.id, ""))
 		}},
 		{"or have said that they won't", QueryParams{}, func(tn *conversation, q *query) {
@@ -98,15 +98,15 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 			tn.recv("b", flaggedAck("b", 1, q.id, wire.ResponseDeclined))
 			tn.recv("c", flaggedAck("c", 1, q.id, 0))
 			tn.wantRuns("c has a handler", q)
-			tn.recv("c", flaggedAck("c", 1, q.id, wire.ResponseDeclined)) // which had nothing to say
+			tn.recv("c", flaggedAck("c", 1, q.id, wire.ResponseDeclined)) // the handler had nothing to say
 		}},
 		{"including ourselves", QueryParams{Nodes: []string{"a"}}, func(tn *conversation, q *query) {
-			tn.wantRuns("we may answer", q)
+			tn.wantRuns("this node may respond", q)
 			tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.Decline(now, tn.lastOp, out) })
 		}},
 		{"nobody is asked, and nobody answers soon", QueryParams{Nodes: []string{"x"}}, func(tn *conversation, q *query) {
 			tn.advance(q.repeat.gap - 1)
-			tn.wantRuns("x may be there, and unknown here", q)
+			tn.wantRuns("x may be a member that isn't known here", q)
 			tn.advance(1)
 		}},
 		{"a ping needs acks alone", QueryParams{Name: PingQuery, WantAck: true}, func(tn *conversation, q *query) {
@@ -131,7 +131,7 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 			tt.steps(tn, q)
 			tn.advance(0)
 			if len(tn.n.queries) != 0 {
-				t.Errorf("it still runs; open %b, heard %v", q.pending.bits, q.replies)
+				t.Errorf("it still runs; pending %b, replies %v", q.pending.bits, q.replies)
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func TestQueryIsRefused(t *testing.T) {
 		}
 	}
 	tn.collect()
-	tn.wantIdle("nothing was asked")
+	tn.wantIdle("no query began")
 	if tn.n.Stats().QueryTime != 1 {
 		t.Error("the clock has moved")
 	}
@@ -189,14 +189,14 @@ func TestQueriesAreBounded(t *testing.T) {
 	}
 }
 
-func TestStrangersMayAnswerButNotWithoutEnd(t *testing.T) {
+func TestResponsesOfUnknownMembersAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	q := tn.ask(QueryParams{Timeout: time.Minute})
 	for i := range unknownRespondersMax + 1 {
 		tn.recv("b", answerMsg(fmt.Sprint("s", i), 1, q.id, ""))
 	}
 	if q.responses != unknownRespondersMax {
-		t.Errorf("%d answers of strangers", q.responses)
+		t.Errorf("%d responses of unknown members", q.responses)
 	}
 	tn.wantNote("over the limit", NoteUnknownResponders)
 	tn.recv("b", answerMsg("b", 1, q.id, ""))
@@ -227,7 +227,7 @@ func TestIncomingQuery(t *testing.T) {
 	if err := tn.respond("yes"); err != ErrNoQuery {
 		t.Errorf("a second answer: %v", err)
 	}
-	tn.wantIdle("that's all")
+	tn.wantIdle("nothing else")
 }
 
 func TestQueryThatIsNotToBePassedOn(t *testing.T) {
@@ -311,7 +311,7 @@ func TestWithKeysTheAddressOfAQueryIsTrusted(t *testing.T) {
 	tn.recv("b", queryFrom("z", 4, 7, func(m *wire.Query) {
 		m.Addr, m.Port, m.Flags = stranger.Addr().AsSlice(), stranger.Port(), wire.QueryWantAck
 	}))
-	tn.want("who has a key isn't a stranger", stranger.String()+": ack id 7")
+	tn.want("a sender with a key is trusted", stranger.String()+": ack id 7")
 }
 
 func TestAnswersAreRelayed(t *testing.T) {
@@ -328,10 +328,10 @@ func TestAnswersAreRelayed(t *testing.T) {
 	tn.did = nil
 	tn.recv("b", queryFrom("b", 5, 7, relays(3)))
 	tn.respond("yes")
-	tn.want("the asker isn't asked to relay to itself", "event query q=@5", "b: answer yes id 7", "c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
+	tn.want("the asker doesn't relay to itself", "event query q=@5", "b: answer yes id 7", "c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
 	tn.advance(time.Second)
 	tn.want("passed on", "says query q@5")
-	tn.wantIdle("that's all")
+	tn.wantIdle("nothing else")
 
 	tn = converse(t, "b", "c")
 	tn.recv("b", queryFrom("b", 4, 7, relays(3)))
@@ -353,19 +353,19 @@ func TestRelayPassesAnswersToMembersOnly(t *testing.T) {
 	tn.recv("c", relay(addrOf("b"), "b", answer))
 	tn.want("b is a member", "b: answer yes id 7")
 	tn.recv("c", relay(addrOf("b"), "", answer))
-	tn.want("so is who is at that address", "b: answer yes id 7")
+	tn.want("a member is at that address", "b: answer yes id 7")
 	tn.recv("c", relay(stranger, "b", answer))
 	tn.recv("c", relay(stranger, "z", answer))
 	tn.recv("c", relay(stranger, "", answer))
 	tn.recv("c", relay(netip.AddrPortFrom(addrOf("b").Addr(), 0), "b", answer))
 	tn.recv("c", relay(addrOf("b"), "b", leaveIntent("c", 9)))
-	tn.wantIdle("we are not for hire")
+	tn.wantIdle("nothing is sent to third parties")
 	if c := tn.n.Counters(); c.RelaysRefused != 5 || c.Relays != 2 {
 		t.Errorf("%d refused, %d relayed", c.RelaysRefused, c.Relays)
 	}
 	q := tn.ask(QueryParams{Timeout: time.Minute})
 	tn.recv("c", relay(addrOf("a"), "a", answerMsg("b", 1, q.id, "mine")))
-	tn.want("one that is for us", "event answer b=mine")
+	tn.want("one for this node", "event answer b=mine")
 }
 
 func TestRespondLimits(t *testing.T) {
@@ -394,7 +394,7 @@ func TestLargeAnswersGoByStream(t *testing.T) {
 	}
 }
 
-func TestOpenQuestionsAreBounded(t *testing.T) {
+func TestInboundQueriesAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
 	for i := range inboundMax + 1 {
@@ -406,7 +406,7 @@ func TestOpenQuestionsAreBounded(t *testing.T) {
 	if got := len(tn.n.inbound.open); got != inboundMax {
 		t.Errorf("%d open", got)
 	}
-	tn.wantNote("told", NoteInboundQueriesFull)
+	tn.wantNote("noted", NoteInboundQueriesFull)
 	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != ErrNoQuery {
 		t.Errorf("the oldest: %v", err)
 	}
@@ -443,14 +443,14 @@ func TestQueryTimeoutsOfOthersAreClamped(t *testing.T) {
 func TestUnknownInternalQueryIsNotDelivered(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", queryFrom("b", 4, 7, func(m *wire.Query) { m.Name = []byte("_serf_new-thing") }))
-	tn.wantNote("told", NoteQueryUnknown)
+	tn.wantNote("noted", NoteQueryUnknown)
 	tn.advance(time.Second)
 	tn.want("others may know it", "says query _serf_new-thing@4")
 	tn.wantIdle("handlers don't see it")
 }
 
-// TestQueryOutlastsOwnStandstill: the answers wait to be read.
-func TestQueryOutlastsOwnStandstill(t *testing.T) {
+// After a pause of the process responses still wait to be read.
+func TestQueryOutlastsAPause(t *testing.T) {
 	tn := converse(t, "b", "c")
 	q := tn.ask(QueryParams{Timeout: 10 * time.Second})
 	tn.advance(time.Second)
@@ -458,10 +458,10 @@ func TestQueryOutlastsOwnStandstill(t *testing.T) {
 	tn.n.Tick(tn.now, &tn.out)
 	tn.collect()
 	tn.recv("b", answerMsg("b", 1, q.id, "yes"))
-	tn.want("in time, as far as we can tell", "event answer b=yes")
+	tn.want("in time, as far as this node can tell", "event answer b=yes")
 	tn.advance(queryExtension - 1)
 	tn.recv("c", answerMsg("c", 1, q.id, "no"))
-	tn.want("there's time to read", "event answer c=no")
+	tn.want("there is time to read it", "event answer c=no")
 	tn.advance(1)
 	tn.want("once", "event done 2")
 }

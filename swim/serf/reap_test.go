@@ -18,11 +18,11 @@ func TestReconnect(t *testing.T) {
 	if len(tn.did) != 1 || tn.did[0] != "b: push/pull" && tn.did[0] != "c: push/pull" {
 		t.Errorf("with more failed than live, one is tried each interval: %q", tn.did)
 	}
-	tn.wantNote("told", NoteReconnect)
+	tn.wantNote("noted", NoteReconnect)
 	tn.recv("b", leaveIntent("b", 5))
 	tn.recv("b", leaveIntent("c", 5))
 	tn.did = nil
-	tn.wantIdleFor("nobody tries those who left", 5*time.Minute)
+	tn.wantIdleFor("members that left aren't tried", 5*time.Minute)
 }
 
 func TestReconnectIsRareAmongMany(t *testing.T) {
@@ -52,7 +52,7 @@ func TestReapedMembersAreStillTried(t *testing.T) {
 	tn.advance(lostKeep)
 	tn.failStreams()
 	tn.did = nil
-	tn.wantIdleFor("but not for ever: somebody else may have the address", 5*time.Minute)
+	tn.wantIdleFor("but not for ever: another process may have the address", 5*time.Minute)
 }
 
 func TestLostMembersAreBounded(t *testing.T) {

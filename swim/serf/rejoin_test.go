@@ -11,7 +11,7 @@ import (
 	"serf/wire"
 )
 
-// returning is a node that knows others from an earlier run, and that has just started.
+// returning is a node that has just started, and knows others from an earlier run.
 func returning(t *testing.T, previous ...string) *conversation {
 	t.Helper()
 	c := testConfig("a")
@@ -30,7 +30,7 @@ func returning(t *testing.T, previous ...string) *conversation {
 	return tn
 }
 
-// tried returns whom the node has called since, and forgets it.
+// tried returns the members that were tried since the last call.
 func (tn *conversation) tried() (names []string) {
 	for _, line := range tn.did {
 		var name string
@@ -43,7 +43,7 @@ func (tn *conversation) tried() (names []string) {
 	return names
 }
 
-// answerStreams has all exchanges that were begun answered by members that know nothing.
+// answerStreams answers all open streams as members that know nobody.
 func (tn *conversation) answerStreams() {
 	tn.t.Helper()
 	user := (&state{}).append(nil)
@@ -71,39 +71,39 @@ func TestRejoinTriesOneAfterTheOther(t *testing.T) {
 	if !slices.Equal(all, []string{"b", "c", "d"}) {
 		t.Errorf("tried %v, want each", all)
 	}
-	tn.wantNote("told once", NoteRejoinFailed)
+	tn.wantNote("noted once", NoteRejoinFailed)
 	if got := tn.tried(); len(got) != 0 {
 		t.Errorf("tried %v without a pause", got)
 	}
 	tn.advance(rejoinPauseMin)
 	if got := tn.tried(); len(got) != 1 {
-		t.Errorf("tried %v, want another attempt: they may all be starting", got)
+		t.Errorf("tried %v, want another attempt: all may be starting", got)
 	}
 }
 
-// One that answers may be as lonely as this node was: the others are looked for as well.
+// A member that answers may know as little as this node did: the others are looked for as well.
 func TestRejoinLooksForAll(t *testing.T) {
 	tn := returning(t, "b", "c", "d")
 	first := tn.tried()[0]
 	tn.member(first, alive(first, 1))
 	tn.answerStreams()
-	tn.wantNote("told", NoteRejoined)
+	tn.wantNote("noted", NoteRejoined)
 	tn.advance(2 * tn.n.cfg.GossipInterval)
 	second := tn.tried()
 	if len(second) != 1 || second[0] == first {
 		t.Fatalf("tried %v after %s, want one of the others", second, first)
 	}
-	for _, name := range []string{"b", "c", "d"} { // whom the second knows
+	for _, name := range []string{"b", "c", "d"} { // the second knows them
 		tn.member(second[0], alive(name, 1))
 	}
 	tn.answerStreams()
 	tn.advance(time.Minute)
 	if got := tn.tried(); len(got) != 0 || len(tn.n.rejoin.missing) != 0 {
-		t.Errorf("tried %v, %v are left, though all are found", got, tn.n.rejoin.missing)
+		t.Errorf("tried %v, %v are missing, though all are found", got, tn.n.rejoin.missing)
 	}
 }
 
-// A node that is alone for long doesn't fill its log.
+// A node that is alone for long doesn't fill the log.
 func TestRejoinIsQuiet(t *testing.T) {
 	tn := returning(t, "b")
 	loud := 0
@@ -123,7 +123,7 @@ func TestRejoinIsQuiet(t *testing.T) {
 	}
 }
 
-// Who isn't found soon is left to reconnecting, unless there is nobody else.
+// Members that aren't found soon are left to reconnect, unless the node is alone.
 func TestRejoinGoesOnWhileAlone(t *testing.T) {
 	tn := returning(t, "b", "c")
 	for range 1000 {
@@ -131,7 +131,7 @@ func TestRejoinGoesOnWhileAlone(t *testing.T) {
 		tn.advance(time.Second)
 	}
 	if len(tn.tried()) < 100 || len(tn.n.rejoin.missing) != 2 {
-		t.Errorf("gave up after a quarter of an hour alone, %v are left", tn.n.rejoin.missing)
+		t.Errorf("alone, gave up after a quarter of an hour, %v are missing", tn.n.rejoin.missing)
 	}
 	tn.member("b", alive("b", 1))
 	for range 60 {
@@ -139,7 +139,7 @@ func TestRejoinGoesOnWhileAlone(t *testing.T) {
 		tn.advance(time.Second)
 	}
 	if l := &tn.n.lost; len(tn.n.rejoin.missing) != 0 || len(l.list) != 1 || l.list[0].name != "c" {
-		t.Errorf("with company %v are left, reconnecting has %v", tn.n.rejoin.missing, l.list)
+		t.Errorf("not alone, %v are missing, reconnect has %v", tn.n.rejoin.missing, l.list)
 	}
 }
 
@@ -158,12 +158,12 @@ func TestRejoinIsBounded(t *testing.T) {
 		tn.failStreams()
 	}
 	if tries != rejoinAddrsMax {
-		t.Errorf("%d tries in an attempt, want %d", tries, rejoinAddrsMax)
+		t.Errorf("%d addresses in an attempt, want %d", tries, rejoinAddrsMax)
 	}
 }
 
-// Those of whom something is known are known as any other member is.
-func TestRejoinLeavesOutWhoIsKnown(t *testing.T) {
+// Members that are known by now are like any other member.
+func TestRejoinDropsKnownMembers(t *testing.T) {
 	tn := returning(t, "b", "c", "d", "a")
 	tn.journal = true
 	tn.failStreams()
@@ -175,10 +175,10 @@ func TestRejoinLeavesOutWhoIsKnown(t *testing.T) {
 	tn.member("c", aliveWith("e", 1, addrOf("c"), nil)) // c has another name now
 	tn.did = nil
 	tn.advance(rejoinPauseMin)
-	tn.want("b has left and c is no more: the next run needn't look for them", "line not-alive: b", "line not-alive: c")
+	tn.want("b left and c has another name: the next run needn't look for them", "line not-alive: b", "line not-alive: c")
 	tn.failStreams()
 	if left := tn.n.rejoin.missing; len(left) != 1 || left[0].Name != "d" {
-		t.Errorf("%v are left, want d", left)
+		t.Errorf("%v are missing, want d", left)
 	}
 }
 
@@ -194,26 +194,24 @@ func TestRejoinEndsWithALeave(t *testing.T) {
 	}
 }
 
-// A snapshot says of those who failed that they may be back, and where; of those who left it
-// doesn't.
+// The snapshot has the addresses of failed members, which may return, but not of members that left.
 func TestJournalOfFailedMembers(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.journal = true
 	tn.fails("b", "c", 1)
 	tn.want("failed", "line not-alive: b", "line # failed: b 10.0.0.98:7946")
 	tn.recv("c", leaveIntent("b", 9))
-	tn.want("it had left, as is heard later", "line not-alive: b")
+	tn.want("it left, as becomes known later", "line not-alive: b")
 	tn.member("c", dead("c", "c", 1))
 	for _, line := range tn.did {
 		if line == "line # failed: c 10.0.0.99:7946" {
-			t.Errorf("%q of one that left", line)
+			t.Errorf("%q about a member that left", line)
 		}
 	}
 }
 
-// TestPreviousAddressOfAnotherIsTriedOnce: who answers there has another name and tells another
-// address. It may be a second address of a member that is known, and nobody else will ever be found
-// there.
+// The process at a previous address may have another name and advertise another address: a second
+// address of a known member, say. Then nobody else will ever be found there.
 func TestPreviousAddressOfAnotherIsTriedOnce(t *testing.T) {
 	tn := returning(t, "b", "c")
 	tn.member("b", alive("b", 1)) // and b answers at c's address, too
@@ -230,6 +228,6 @@ func TestPreviousAddressOfAnotherIsTriedOnce(t *testing.T) {
 		}
 	}
 	if times != 1 || len(tn.n.rejoin.missing) != 0 {
-		t.Errorf("c's address was tried %d times, %d are still looked for", times, len(tn.n.rejoin.missing))
+		t.Errorf("c's address was tried %d times, %d are missing", times, len(tn.n.rejoin.missing))
 	}
 }

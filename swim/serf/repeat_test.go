@@ -13,17 +13,17 @@ import (
 	"serf/wire"
 )
 
-// deafTo is a Listener that wants no query.
-type deafTo struct{}
+// noHandler is a Listener that wants no query.
+type noHandler struct{}
 
-func (deafTo) WantsQuery([]byte) bool { return false }
+func (noHandler) WantsQuery([]byte) bool { return false }
 
-// onlyTo is a Listener that wants queries of one name.
-type onlyTo string
+// handlerOf is a Listener that wants queries of one name.
+type handlerOf string
 
-func (o onlyTo) WantsQuery(name []byte) bool { return string(name) == string(o) }
+func (o handlerOf) WantsQuery(name []byte) bool { return string(name) == string(o) }
 
-// wantRepeats claims to whom queries were repeated since the last time.
+// wantRepeats claims the members that queries were repeated to since the last time.
 func (tn *conversation) wantRepeats(reason string, want ...string) {
 	tn.t.Helper()
 	if !slices.Equal(tn.repeats, want) {
@@ -32,7 +32,7 @@ func (tn *conversation) wantRepeats(reason string, want ...string) {
 	tn.repeats = nil
 }
 
-func TestQueryIsRepeatedToThoseThatMayStillAnswer(t *testing.T) {
+func TestQueryIsRepeatedToPendingMembers(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	q := tn.ask(QueryParams{Timeout: time.Hour})
 	tn.recv("b", answerMsg("b", 1, q.id, "yes"))
@@ -42,23 +42,23 @@ func TestQueryIsRepeatedToThoseThatMayStillAnswer(t *testing.T) {
 	tn.advance(first - 1)
 	tn.wantRepeats("gossip first")
 	tn.advance(1)
-	tn.wantRepeats("b has answered, c would ignore it, d's answer may have got lost, so may e's query", "d", "e")
+	tn.wantRepeats("b responded, c ignores repetitions, d's response and e's query may be lost", "d", "e")
 	tn.recv("d", flaggedAck("d", 1, q.id, wire.ResponseDeclined))
 	tn.advance(first)
 	tn.wantRepeats("d has nothing to say", "e")
 	tn.advance(2*first - 1)
-	tn.wantRepeats("ever later")
+	tn.wantRepeats("at doubled intervals")
 	tn.advance(1)
-	tn.wantRepeats("but again", "e")
+	tn.wantRepeats("then again", "e")
 }
 
-func TestRepeatsKeepUpToTheDeadline(t *testing.T) {
+func TestRepeatsGoOnUntilTheDeadline(t *testing.T) {
 	for _, timeout := range []time.Duration{time.Second, 0, 30 * time.Second, QueryTimeoutMax} {
 		tn := converse(t, "b")
 		q := tn.ask(QueryParams{Timeout: timeout})
 		tn.advance(q.deadline.Sub(tn.now))
 		if got := len(tn.repeats); got < repeatShare-1 || got > repliesMax {
-			t.Errorf("time-out %v: repeated %d times", timeout, got)
+			t.Errorf("timeout %v: repeated %d times", timeout, got)
 		}
 		tn.repeats = nil
 		tn.advance(time.Hour)
@@ -94,18 +94,18 @@ func TestQueryTooLargeToGossipIsSentToEach(t *testing.T) {
 	}
 }
 
-func TestWhoHasNoHandlerSaysSo(t *testing.T) {
+func TestAckSaysThatThereIsNoHandler(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		listener Listener
 		query    func(*wire.Query)
 		ack      string
 	}{
-		{"nobody listens", deafTo{}, extended, "b: ack id 7, repeats, declines"},
-		{"to others only", onlyTo("r"), extended, "b: ack id 7, repeats, declines"},
-		{"to this one", onlyTo("q"), extended, "b: ack id 7, repeats"},
+		{"nobody listens", noHandler{}, extended, "b: ack id 7, repeats, declines"},
+		{"to others only", handlerOf("r"), extended, "b: ack id 7, repeats, declines"},
+		{"to this one", handlerOf("q"), extended, "b: ack id 7, repeats"},
 		{"unknown", nil, extended, "b: ack id 7, repeats"},
-		{"the asker is a stock member", deafTo{}, func(m *wire.Query) { m.Flags = wire.QueryWantAck }, "b: ack id 7"},
+		{"the asker is a stock member", noHandler{}, func(m *wire.Query) { m.Flags = wire.QueryWantAck }, "b: ack id 7"},
 	} {
 		tn := converseWith(t, func(c *Config) { c.Listener = tt.listener }, "b")
 		tn.recv("b", queryFrom("b", 4, 7, tt.query))
@@ -137,7 +137,7 @@ func TestDecline(t *testing.T) {
 	if err := tn.respond("yes"); err != nil {
 		t.Fatal(err)
 	}
-	tn.want("after all", "b: answer yes id 7")
+	tn.want("it may still respond", "b: answer yes id 7")
 	if err := decline(tn); err != ErrNoQuery {
 		t.Errorf("after the answer: %v", err)
 	}
@@ -148,10 +148,10 @@ func TestDecline(t *testing.T) {
 	tn.want("delivered", "event query q=@4")
 	tn.advance(time.Second)
 	tn.want("passed on", "says query q@4")
-	tn.wantIdle("a stock asker hasn't asked for that")
+	tn.wantIdle("an asker of the original doesn't want to know")
 }
 
-func TestRepeatedQueryIsRepliedToAgain(t *testing.T) {
+func TestRepeatedQueryGetsTheReplyAgain(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		steps func(tn *conversation)
@@ -177,11 +177,11 @@ func TestRepeatedQueryIsRepliedToAgain(t *testing.T) {
 func TestRepeatedQueryThatNeverCame(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", queryFrom("b", 4, 7, again))
-	tn.want("it is new here", "event query q=@4", "b: ack id 7, repeats")
+	tn.want("fresh here", "event query q=@4", "b: ack id 7, repeats")
 	tn.wantIdle("and not to be passed on")
 }
 
-func TestRepliesAgainAreBounded(t *testing.T) {
+func TestRepeatedRepliesAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", queryFrom("b", 4, 7, extended))
 	tn.respond("yes")
@@ -194,7 +194,7 @@ func TestRepliesAgainAreBounded(t *testing.T) {
 	}
 }
 
-func TestKeptAnswersAreBounded(t *testing.T) {
+func TestKeptResponsesAreBounded(t *testing.T) {
 	const size = 50_000
 	tn := converseWith(t, func(c *Config) { c.QueryResponseSizeMax = messageCeiling }, "b")
 	for i := range keptResponsesMax/size + 1 {
@@ -205,12 +205,12 @@ func TestKeptAnswersAreBounded(t *testing.T) {
 	}
 	tn.did = nil
 	tn.recv("b", queryFrom("b", 1, 7, again))
-	tn.want("the first answer can't be had again", "b: ack id 7, repeats, declines")
+	tn.want("the first response was dropped", "b: ack id 7, repeats, declines")
 	tn.recv("b", queryFrom("b", 2, 7, again))
-	tn.want("the others can", fmt.Sprintf("b: stream answer %d", size))
+	tn.want("the others are kept", fmt.Sprintf("b: stream answer %d", size))
 }
 
-func TestQuestionsThatAreDoneGiveWayFirst(t *testing.T) {
+func TestDoneQueriesAreDroppedFirst(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
 	for i := range inboundMax + 1 {
@@ -228,7 +228,7 @@ func TestQuestionsThatAreDoneGiveWayFirst(t *testing.T) {
 }
 
 func TestClusterQueryEndsWithoutHandlers(t *testing.T) {
-	c := newCluster(t, func(c *Config) { c.Listener = deafTo{} }, "a", "b", "c", "d", "e")
+	c := newCluster(t, func(c *Config) { c.Listener = noHandler{} }, "a", "b", "c", "d", "e")
 	a := c.node("a")
 	a.forget()
 	start := c.now
@@ -245,8 +245,9 @@ func TestClusterQueryEndsWithoutHandlers(t *testing.T) {
 	}
 }
 
-// F24: with 30 % of all packets lost, 99 % of the answers arrive in time.
+// With 30% of all packets lost, 99% of the responses arrive in time.
 func TestClusterQueryWithLoss(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		timeout time.Duration
@@ -260,7 +261,7 @@ func TestClusterQueryWithLoss(t *testing.T) {
 			const queries = 200
 			a, answers, asked := c.node("a"), 0, 0
 			for range queries {
-				for _, n := range c.order { // those that loss made fail are back first
+				for _, n := range c.order { // members that failed because of losses are back first
 					n.forget()
 				}
 				c.drop = nil
@@ -283,7 +284,7 @@ func TestClusterQueryWithLoss(t *testing.T) {
 			}
 			t.Logf("%d of %d answers; repeated %d queries", answers, asked, a.Counters().QueriesRepeated)
 			if answers*100 < asked*99 {
-				t.Errorf("%d of %d answers arrived", answers, asked)
+				t.Errorf("%d of %d responses arrived", answers, asked)
 			}
 		})
 	}

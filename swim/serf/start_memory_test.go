@@ -11,14 +11,14 @@ import (
 	"serf/wire"
 )
 
-// Members that start together tell each other who they are: each hears an intent and an alive
-// message of each. A simulation of n members pays n times n times what one keeps of another, so
-// that is measured, with the roster's share left out: while all waits to be gossiped, and after.
+// Of n members that start together each gets an intent and an alive message of each. A simulation
+// pays n times n times what one member keeps about another, which is measured here, without the
+// roster's share: while everything waits to be gossiped, and afterwards.
 func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 	const (
 		nodes, members = 32, 1000
-		most           = 260 // bytes a pair of members while all of it waits to be gossiped
-		mostAfter      = 80  // and after: two records, room to grow, and the order
+		most           = 260 // bytes per pair of members while everything waits to be gossiped
+		mostAfter      = 80  // and afterwards: two records, room to grow, and the order
 	)
 	var out swim.Output
 	roster := swim.NewRoster()
@@ -38,7 +38,7 @@ func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 		intents = append(intents, wire.AppendUser(nil, joinIntent(name, uint64(i)+2)))
 		alives = append(alives, aliveWith(name, 1, addr, nil))
 	}
-	hear := func(n *Node) {
+	receive := func(n *Node) {
 		for _, msgs := range [][][]byte{intents, alives} {
 			for _, m := range msgs {
 				n.Packet(0, addrOf("b"), m, &out)
@@ -46,18 +46,18 @@ func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 			}
 		}
 	}
-	hear(start(nodes)) // fills the roster, and the output's memory
+	receive(start(nodes)) // fills the roster, and the memory of the output
 	before := heapInUse()
 	all := make([]*Node, nodes)
 	for i := range all {
 		all[i] = start(i)
-		hear(all[i])
+		receive(all[i])
 	}
 	pair := func() int64 { return (heapInUse() - before) / (nodes * members) }
 	if got := pair(); got > most {
-		t.Errorf("%d bytes a pair of members, limit %d", got, most)
+		t.Errorf("%d bytes per pair of members, limit %d", got, most)
 	} else {
-		t.Logf("%d bytes a pair of members", got)
+		t.Logf("%d bytes per pair of members", got)
 	}
 	for _, n := range all {
 		for now := swim.Time(0); now < swim.Time(time.Minute); now = n.Deadline() {
@@ -66,9 +66,9 @@ func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 		}
 	}
 	if got := pair(); got > mostAfter {
-		t.Errorf("%d bytes a pair of members when all is told, limit %d", got, mostAfter)
+		t.Errorf("%d bytes per pair of members afterwards, limit %d", got, mostAfter)
 	} else {
-		t.Logf("%d bytes a pair of members when all is told", got)
+		t.Logf("%d bytes per pair of members afterwards", got)
 	}
 	runtime.KeepAlive(all)
 }

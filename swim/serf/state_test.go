@@ -68,9 +68,9 @@ func TestMergeTakesStatusTimesAsIntents(t *testing.T) {
 		t.Errorf("b's time is %d", got)
 	}
 	if got := tn.n.table.at(tn.n.lookup([]byte("d"))).statusTime; got != 6 {
-		t.Errorf("d's time is %d, want one later than its status time", got)
+		t.Errorf("d's time is %d, want one more than its status time", got)
 	}
-	tn.wantIdle("nothing of a merge is gossiped")
+	tn.wantIdle("a merge gossips nothing")
 	tn.member("b", alive("z", 1))
 	tn.wantStatus("its intent was kept", "z", StatusLeaving)
 }
@@ -83,11 +83,11 @@ func TestMergeDoesNotMakeALiveMemberLeave(t *testing.T) {
 	tn.wantStatus("its join has the very time of that leave", "c", StatusAlive)
 }
 
-func TestMergeThatSaysWeLeftIsRefuted(t *testing.T) {
+func TestMergeOfAnOwnLeaveIsRefuted(t *testing.T) {
 	tn := converse(t, "b")
 	tn.merge("b", false, state{member: 9, left: []string{"a"}, status: map[string]uint64{"a": 8}})
 	tn.advance(time.Second)
-	tn.want("an earlier run of ours left", "says join a@10")
+	tn.want("an earlier run of this node left", "says join a@10")
 }
 
 func TestReplayIsInOrderOfTime(t *testing.T) {
@@ -100,7 +100,7 @@ func TestReplayIsInOrderOfTime(t *testing.T) {
 	}
 	tn.did = nil
 	tn.merge("b", false, state{event: 10, slots: []uint64{9}, events: events})
-	tn.wantIdle("a second time nothing is new, and nothing was gossiped")
+	tn.wantIdle("the second time nothing is fresh, and nothing was gossiped")
 }
 
 func TestBadStateIsRefused(t *testing.T) {
@@ -113,7 +113,7 @@ func TestBadStateIsRefused(t *testing.T) {
 		tn.collect()
 		tn.wantNote("refused", NoteBadMessage)
 	}
-	tn.wantIdle("and that's all")
+	tn.wantIdle("nothing else")
 }
 
 // reply answers the stream of a join that this node opened.
@@ -130,7 +130,7 @@ func (tn *conversation) reply(id swim.StreamID, from string, s state) {
 func TestJoin(t *testing.T) {
 	old := state{member: 4, event: 10, slots: []uint64{9}, events: map[uint64][]string{9: {"old"}}}
 	for _, replay := range []bool{false, true} {
-		tn := converse(t, "b") // alive to us, so that there is somebody to tell
+		tn := converse(t, "b") // alive, so that there is a member to gossip to
 		tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, replay, &tn.out)
 		id := tn.out.Streams[0].ID
 		tn.collect()
@@ -140,33 +140,33 @@ func TestJoin(t *testing.T) {
 		}
 		tn.want("joined", "b: push/pull", "event joined 1")
 		tn.advance(time.Second)
-		tn.want("all are told", "says join a@4")
+		tn.want("announced", "says join a@4")
 		tn.recv("b", userEventMsg("late", "", 8))
 		if replay {
-			tn.want("not too late", "event user late=@8")
+			tn.want("after the join", "event user late=@8")
 			tn.advance(time.Second)
 			tn.want("passed on", "says user late=@8")
 		}
-		tn.wantIdle("without replay what was before is ignored from now on")
+		tn.wantIdle("without replay, earlier events are ignored from now on")
 	}
 }
 
 func TestPushPullThatIsNoJoinDoesNotHideEvents(t *testing.T) {
 	tn := converse(t, "b")
-	tn.n.Join(tn.now, []netip.AddrPort{addrOf("x")}, false, &tn.out) // under way
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("x")}, false, &tn.out) // running
 	tn.collect()
 	tn.merge("b", false, state{event: 10, slots: []uint64{9}, events: map[uint64][]string{9: {"e"}}})
-	tn.want("b's push/pull is none of the join's", "event user e=p@9")
+	tn.want("b's push/pull isn't the join's", "event user e=p@9")
 }
 
-func TestFailedJoinTellsNobody(t *testing.T) {
+func TestFailedJoinIsNotAnnounced(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("x")}, false, &tn.out)
 	id := tn.out.Streams[0].ID
 	tn.collect()
 	tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, From: addrOf("x"), Err: swim.ErrUnknown}, &tn.out)
 	tn.collect()
-	tn.want("it says so", "x: push/pull", "event join failed")
+	tn.want("failed", "x: push/pull", "event join failed")
 	tn.wantIdle("nothing is gossiped")
 	if tn.n.joins.ignoresOldEvents() {
 		t.Error("the join still hides events")

@@ -10,14 +10,13 @@ import (
 	"serf/swim"
 )
 
-// steady is a cluster in which nothing happens, in the simplest simulator there can be: time goes
-// in steps of a millisecond, packets take one and streams none. What it costs is nearly all the
-// nodes' own.
+// steady is a cluster in which nothing happens, in the simplest possible simulator: time advances
+// by milliseconds, packets take one and streams none. Nearly all of its cost is that of the nodes.
 type steady struct {
 	nodes  []*Node
 	out    swim.Output
 	step   int
-	ticks  [wheelSteps][]int32 // nodes due, by step; those that have been put off are still there
+	ticks  [wheelSteps][]int32 // nodes due, by step; postponed ones are still there
 	due    []int               // of each node
 	flying [2][]flyingPacket   // of this step and of the next
 	arena  [2][]byte
@@ -74,7 +73,7 @@ func newSteady(tb testing.TB, members int) *steady {
 	return s
 }
 
-// arm puts node i where its deadline is, or as far ahead as the wheel goes.
+// arm puts node i under its deadline, or as far ahead as the wheel goes.
 func (s *steady) arm(i int) {
 	at := int((s.nodes[i].Deadline() + swim.Time(stepTime) - 1) / swim.Time(stepTime))
 	at = min(max(at, s.step+1), s.step+wheelSteps-1)
@@ -105,7 +104,7 @@ func (s *steady) run() {
 	}
 }
 
-// flush carries out what node i wants.
+// flush carries out the effects of node i.
 func (s *steady) flush(i int) {
 	next := (s.step + 1) % 2
 	for _, p := range s.out.Packets {
@@ -141,8 +140,7 @@ func (s *steady) exchange(i int, o *swim.StreamOut) {
 	s.flush(i)
 }
 
-// BenchmarkSteadyState is the price of nodes in a cluster in which nothing happens, in
-// member-seconds.
+// BenchmarkSteadyState measures member-seconds per second in a cluster in which nothing happens.
 func BenchmarkSteadyState(b *testing.B) {
 	for _, members := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {

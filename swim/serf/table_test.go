@@ -56,7 +56,7 @@ func TestTableAgainstModel(t *testing.T) {
 	})
 }
 
-func TestOnLeave(t *testing.T) {
+func TestLeaveEffect(t *testing.T) {
 	for _, tt := range []struct {
 		r    record
 		t    lamport.Time
