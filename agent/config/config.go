@@ -1,5 +1,5 @@
-// Package config makes one checked value of what the agent is told on the command line and in JSON
-// files. Parsing and checking are pure; Load reads files through an Env.
+// Package config reads the agent's configuration from the command line and JSON files into one
+// checked value. Parsing and checking are pure; Load reads files through an Env.
 package config
 
 import (
@@ -8,8 +8,8 @@ import (
 	"serf/internal/timing"
 )
 
-// Config is everything that `serf agent` can be told. Build it with Load. Text that other packages
-// parse (addresses, event handlers) is kept as given.
+// Config is everything that can be configured of `serf agent`. Build it with Load. Text that other
+// packages parse (addresses, event handlers) is kept as given.
 type Config struct {
 	// Node is this member's name; Load fills in the host's name.
 	Node string
@@ -17,16 +17,17 @@ type Config struct {
 	ValidateNodeNames bool
 	// Tags hold -tag, tags, -role and the tags file, merged.
 	Tags map[string]string
-	// TagsFile keeps tags that were set at run time. Not together with other tags.
+	// TagsFile keeps tags that are set at run time. It excludes other tags.
 	TagsFile string
-	// Role is the deprecated spelling of the tag "role"; Load has added it to Tags.
+	// Role is the deprecated form of the tag "role"; Load adds it to Tags.
 	Role string
 
 	// Bind is IP, IP:port, [v6]:port, :port, name or name:port.
 	Bind string
-	// Interface names the interface whose address to bind to.
+	// Interface is the interface whose address to bind to.
 	Interface string
-	// Advertise is the address told to others, in the forms of Bind; empty for the bound one.
+	// Advertise is the address for the other members, in the forms of Bind; empty for the bound
+	// one.
 	Advertise string
 	// Profile is lan, wan or local.
 	Profile string
@@ -35,30 +36,32 @@ type Config struct {
 
 	// EncryptKey is a base64 key; Keys has it decoded.
 	EncryptKey string
-	// KeyringFile holds a JSON list of base64 keys, the primary first. Not together with
-	// EncryptKey.
+	// KeyringFile has a JSON list of base64 keys, the primary first. It excludes EncryptKey.
 	KeyringFile string
 	// Keys are the decoded keys, primary first; none for plain text. Filled in by Load.
 	Keys [][]byte
 
 	// VerifyIncoming refuses plain text and VerifyOutgoing sends none, if there are keys.
 	VerifyIncoming, VerifyOutgoing bool
-	// Label separates clusters: who has another one, or none, is not heard. At most LabelMax bytes.
+	// Label separates clusters: messages with another label, or none, are dropped. At most LabelMax
+	// bytes.
 	Label string
 
-	// RPCAddr is host:port to serve RPC on, RPCAuth what clients must present (empty: nothing).
+	// RPCAddr is the host:port to serve RPC on, RPCAuth the key that clients must present (empty:
+	// none).
 	RPCAddr, RPCAuth string
 
 	// Join lists members to contact at start; the start fails if none answers.
 	Join []string
 	// RetryJoin lists members to contact until one answers.
 	RetryJoin []string
-	// RetryInterval is the pause between attempts; RetryMax how many to make, 0 for ever.
+	// RetryInterval is the longest pause between attempts; RetryMax how many to make, 0 for no
+	// limit.
 	RetryInterval time.Duration
 	RetryMax      int
-	// Replay asks for the events from before a join, too.
+	// Replay also asks for the events from before a join.
 	Replay bool
-	// Rejoin joins again from the snapshot although this node had left.
+	// Rejoin rejoins from the snapshot even if this node had left.
 	Rejoin bool
 	// Snapshot is the path of the snapshot file.
 	Snapshot string
@@ -74,44 +77,44 @@ type Config struct {
 	LogLevel string
 	// EventHandlers are specifications "[filter=]script".
 	EventHandlers []string
-	// HandlerTimeout is when a script is killed that has no time-out of its own; zero means never.
+	// HandlerTimeout is when scripts without a time-out of their own are killed; zero means never.
 	HandlerTimeout time.Duration
 
-	// LeaveOnTerminate and SkipLeaveOnInterrupt say what TERM and INT do.
+	// LeaveOnTerminate and SkipLeaveOnInterrupt change what the signals TERM and INT do.
 	LeaveOnTerminate, SkipLeaveOnInterrupt bool
-	// BroadcastTimeout bounds how long leaving and force-leaving tell the others.
+	// BroadcastTimeout bounds how long leaving and force-leaving may take to tell the others.
 	BroadcastTimeout time.Duration
-	// Compression packs messages before they are sent.
+	// Compression compresses messages before they are sent.
 	Compression bool
-	// DisableCoordinates turns network coordinates off.
+	// DisableCoordinates turns off network coordinates.
 	DisableCoordinates bool
-	// DisableNameResolution lets a name conflict stand, without a vote.
+	// DisableNameResolution leaves name conflicts unresolved, without a vote.
 	DisableNameResolution bool
-	// Timing replaces single timings of the profile.
+	// Timing overrides single timings of the profile.
 	Timing timing.Timing
 	// Limits in bytes.
 	QueryResponseSizeLimit, QuerySizeLimit, UserEventSizeLimit int
 
-	// Paths are the files and folders that -config-file and -config-dir named, in order.
+	// Paths are the files and directories of -config-file and -config-dir, in order.
 	Paths []string
-	// Origins say what set a key last: "-bind", or file, line and column. Items of lists and tags
-	// have origins of their own, "start_join[0]", "tags.role". Filled in by Load.
+	// Origins say what set a key last: "-bind", or file, line and column. Items of lists, and tags,
+	// have their own origins, "start_join[0]", "tags.role". Load fills it in.
 	Origins map[string]string
 }
 
-// Versions of the Serf protocol that can be asked for.
+// The supported versions of the Serf protocol.
 const (
 	ProtocolMin = 2
 	ProtocolMax = 5
 )
 
-// LogLevels in order, the most talkative first.
+// LogLevels are the log levels, the most verbose first.
 var LogLevels = []string{"trace", "debug", "info", "warn", "err"}
 
-// Profiles of timing.
+// Profiles are the names of the timing profiles.
 var Profiles = []string{"lan", "wan", "local"}
 
-// Default returns what holds where neither a file nor an option says otherwise.
+// Default returns the configuration without files and options.
 func Default() Config {
 	return Config{
 		Bind:                   "0.0.0.0",

@@ -11,8 +11,8 @@ import (
 	"serf/internal/timing"
 )
 
-// parseFile sets on c what the JSON object in data says, the content of the file called name. The
-// error has every problem of its form, joined, each with its place.
+// parseFile applies the JSON object in data, the content of the file called name, to c. The error
+// has every problem of its form, joined, each with its place.
 func parseFile(c *Config, name string, data []byte) (warnings []string, err error) {
 	f := jsonfile.Parse(name, data)
 	r := fileReader{c, name, func(text string) { warnings = append(warnings, text) }}
@@ -20,7 +20,7 @@ func parseFile(c *Config, name string, data []byte) (warnings []string, err erro
 	if root.IsList() { // a keyring, by mistake
 		root = root.Secret()
 	}
-	if !root.IsNull() { // which says nothing
+	if !root.IsNull() { // null sets nothing
 		r.keys(root, "")
 	}
 	if at, more := f.More(); more {
@@ -30,15 +30,15 @@ func parseFile(c *Config, name string, data []byte) (warnings []string, err erro
 	return warnings, f.Err()
 }
 
-// fileReader sets what a file says.
+// fileReader applies a file.
 type fileReader struct {
 	c    *Config
 	name string
 	warn func(text string)
 }
 
-// keys reads an object whose keys all follow prefix. Keys are found whatever their case, as files
-// written for the original agent may have it.
+// keys reads an object whose keys all follow prefix. Keys match in any case, because files for
+// HashiCorp's Serf may rely on that.
 func (r fileReader) keys(object jsonfile.Value, prefix string) {
 	for k := range object.Keys(strings.ToLower) {
 		r.key(k, prefix)
@@ -65,11 +65,11 @@ func (r fileReader) key(k jsonfile.Key, prefix string) {
 	k.FailUnknown(keyAdvice(key, prefix))
 }
 
-// keyAdvice says what there is instead of a key that doesn't exist.
+// keyAdvice suggests a key in place of one that doesn't exist.
 func keyAdvice(key, prefix string) string {
 	var names []string
 	for _, o := range options {
-		if o.key != "" && strings.ReplaceAll(o.flag, "-", "_") == key { // named after its option
+		if o.key != "" && strings.ReplaceAll(o.flag, "-", "_") == key { // spelt like its option
 			return "did you mean " + o.key + "?"
 		}
 		if name, ok := strings.CutPrefix(o.key, prefix); ok && name != "" {
@@ -86,12 +86,12 @@ func keyAdvice(key, prefix string) string {
 	return "'serf agent -h' lists the keys"
 }
 
-// guards are the keys without which an agent is open to more than it should be. null, which leaves
-// all others alone, is for them what an empty text is.
+// guards are the keys without which an agent is more open than intended. For them null, which
+// leaves all other keys alone, counts as an empty text.
 var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_auth": true,
 	"label": true}
 
-// value sets what an option's key says. null leaves it alone.
+// value applies the value of an option's key. null leaves the option alone.
 func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 	if v.IsNull() {
 		if guards[o.key] {
@@ -120,7 +120,7 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 	case *map[string]string:
 		for k := range v.Keys(nil) {
 			var text string
-			if k.Value.IsNull() || k.Value.Read(&text) { // null is an empty text, as for the original
+			if k.Value.IsNull() || k.Value.Read(&text) { // null is an empty text
 				addTag(f, k.Name, text)
 				r.note(o.key+"."+k.Name, k.Place())
 			}
@@ -152,7 +152,7 @@ func (r fileReader) list(v jsonfile.Value, f *[]string, key string) {
 	}
 }
 
-// note notes where a key was set last.
+// note records where a key was set last.
 func (r fileReader) note(key string, at jsonfile.Place) {
 	r.c.noteOrigin(key, fmt.Sprintf("%s:%v", r.name, at))
 }

@@ -13,7 +13,7 @@ import (
 // kept is a file that the agent writes.
 type kept struct{ key, path string }
 
-// keptFiles are the files that the agent is to write.
+// keptFiles are the files that the agent will write.
 func (c *Config) keptFiles() (files []kept) {
 	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile},
 		{"keyring_file", c.KeyringFile}} {
@@ -46,7 +46,7 @@ func (c *Config) checkFiles(env Env) error {
 	return errors.Join(errs...)
 }
 
-// same says whether two paths lead to one file or folder, or will when it's made.
+// same reports whether two paths lead to the same file or directory, or will when it is made.
 func same(a, b string, env Env) bool {
 	absA, errA := filepath.Abs(a)
 	absB, errB := filepath.Abs(b)
@@ -62,7 +62,7 @@ func same(a, b string, env Env) bool {
 type Locks []*disk.Lock
 
 // Lock locks the files of tags and keys; the snapshot locks its own. The error says that another
-// agent has one of them. One that can't be locked is a warning: it can't be written either.
+// agent uses one of them. A file that can't be locked is a warning: it can't be written either.
 func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 	for _, f := range c.keptFiles() {
 		if f.key == "snapshot_path" {
@@ -84,7 +84,7 @@ func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 	return locks, warnings, nil
 }
 
-// Release gives the files back. It may be called again.
+// Release releases the locks. It may be called again.
 func (l Locks) Release() {
 	for _, lock := range l {
 		lock.Release()

@@ -48,7 +48,7 @@ func FormatKeyring(keys [][]byte) []byte {
 	return append(data, '\n')
 }
 
-// SaveKeyring puts keys, the primary first, into a keyring file.
+// SaveKeyring writes keys, the primary first, to a keyring file.
 func SaveKeyring(path string, keys [][]byte) error {
 	return save(path, FormatKeyring(keys), func(data []byte) error {
 		_, err := ParseKeyring(path, data)

@@ -12,7 +12,7 @@ import (
 	"serf/agent/disk"
 )
 
-// Env is what Load may ask the system for.
+// Env is the part of the system that Load uses.
 type Env struct {
 	Files interface {
 		Open(name string) (fs.File, error)
@@ -31,8 +31,7 @@ func (osFiles) Open(name string) (fs.File, error)          { return os.Open(name
 func (osFiles) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 func (osFiles) Stat(name string) (fs.FileInfo, error)      { return os.Stat(name) }
 
-// fileMax is more than any configuration needs, in bytes: a path given by mistake must not fill the
-// memory.
+// fileMax is more than any configuration needs, in bytes: a wrong path must not fill the memory.
 const fileMax = 1 << 20
 
 // Load returns the defaults, changed by the files that args name, in order, and then by args
@@ -64,8 +63,8 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	return c, warnings, errors.Join(errs...)
 }
 
-// ReadFiles returns what the files and folders at paths say, and no defaults. Only their form is
-// checked: whether an agent can be started with it is another matter.
+// ReadFiles returns the settings in the files and directories at paths, without defaults. Only
+// their form is checked, not whether an agent could start with them.
 func ReadFiles(paths []string, env Env) (c Config, warnings []string, err error) {
 	var errs []error
 	for _, path := range paths {
@@ -75,7 +74,7 @@ func ReadFiles(paths []string, env Env) (c Config, warnings []string, err error)
 	return c, warnings, errors.Join(errs...)
 }
 
-// complete fills in what isn't in the options themselves.
+// complete fills in what the options refer to: the host's name, tags and keys.
 func (c *Config) complete(env Env, warnings *[]string) error {
 	var errs []error
 	if c.Node == "" {
@@ -99,7 +98,7 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 	return errors.Join(append(errs, c.loadTags(env), c.loadKeyring(env))...)
 }
 
-// loadTags takes the tags from the tags file, if there is one yet.
+// loadTags reads the tags from the tags file, if there is one yet.
 func (c *Config) loadTags(env Env) error {
 	if c.TagsFile == "" {
 		return nil
@@ -119,8 +118,8 @@ func (c *Config) loadTags(env Env) error {
 	return err
 }
 
-// loadKeyring takes the keys from the keyring file. It must be there: to start in plain text
-// instead would be a silent split.
+// loadKeyring reads the keys from the keyring file, which must exist: starting in plain text
+// instead would silently split the cluster.
 func (c *Config) loadKeyring(env Env) error {
 	if c.KeyringFile == "" || c.EncryptKey != "" {
 		return nil
@@ -153,7 +152,7 @@ func applyPath(c *Config, path string, env Env) (warnings []string, err error) {
 		switch {
 		case e.IsDir() || !strings.HasSuffix(e.Name(), ".json"):
 			continue
-		case strings.HasPrefix(e.Name(), "."): // what editors and copying leave behind
+		case strings.HasPrefix(e.Name(), "."): // left behind by an editor or a copy
 			warnings = append(warnings, name+" is skipped: its name begins with a dot")
 			continue
 		}
@@ -175,7 +174,7 @@ func applyFile(c *Config, path string, env Env) (warnings []string, err error) {
 	return parseFile(c, path, data)
 }
 
-// split takes a joined error apart, all the way down.
+// split takes a joined error apart, recursively.
 func split(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -199,7 +198,7 @@ func Problems(err error) []error {
 	return split(err)
 }
 
-// readFile reads a file of any kind: of a pipe or a device nothing says beforehand how much it has.
+// readFile reads a file of any kind: the size of a pipe or a device isn't known in advance.
 func readFile(path string, env Env) ([]byte, error) {
 	f, err := env.Files.Open(path)
 	if err != nil {
@@ -212,7 +211,7 @@ func readFile(path string, env Env) ([]byte, error) {
 
 func unreadable(path string, err error) error { return fmt.Errorf("%s: %w", path, cause(err)) }
 
-// cause drops the path that the system adds: our messages begin with it.
+// cause strips the path that the system adds: our messages begin with it.
 func cause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -6,14 +6,14 @@ import (
 	"serf/internal/jsonfile"
 )
 
-// option is one thing that can be set: by a flag, a key of a JSON file, or both. The table below is
-// the only place that lists them; flags, files and help text are made from it.
+// option is one setting: a flag, a key of a JSON file, or both. The table below is the only place
+// that lists them; flags, files and help text are made from it.
 type option struct {
 	flag  string // without dashes; "" if only a file can set it
 	key   string // a dot separates the parts of a nested key; "" if only a flag can set it
 	arg   string // what the help calls the value; "" for a switch
 	usage string
-	// field points at what is set: *string, *bool, inverted, *int, *time.Duration, *[]string (each
+	// field points at the setting: *string, *bool, inverted, *int, *time.Duration, *[]string (each
 	// use appends), *map[string]string (each use adds a pair) or a pointer of Timing.
 	field func(*Config) any
 }
@@ -29,7 +29,7 @@ var options = []option{
 		"interface to listen on, instead of an address or to check one against",
 		func(c *Config) any { return &c.Interface }},
 	{"advertise", "advertise", "addr", "address to tell the other members, if not the one " +
-		"listened on (default: one of this host's, and another when that is lost)",
+		"listened on (default: one of this host, replaced when it is lost)",
 		func(c *Config) any { return &c.Advertise }},
 	{"node", "node_name", "name",
 		"name of this node, unique in the cluster (default: the host's name)",
@@ -67,8 +67,8 @@ var options = []option{
 		func(c *Config) any { return &c.VerifyIncoming }},
 	{"verify-outgoing", "verify_outgoing", "", "encrypt what is sent, with a key (default true)",
 		func(c *Config) any { return &c.VerifyOutgoing }},
-	{"label", "label", "text", "name of the cluster: nothing of clusters with another, or none, " +
-		"gets in; the same for all members",
+	{"label", "label", "text", "name of the cluster: messages with another name, or none, are " +
+		"dropped; the same for all members",
 		func(c *Config) any { return &c.Label }},
 
 	{"join", "start_join", "addr", "member to join at start, fails if none answers; repeatable",
@@ -80,11 +80,11 @@ var options = []option{
 		"the first ones come sooner (default 30s, at least 1s)",
 		func(c *Config) any { return &c.RetryInterval }},
 	{"retry-max", "retry_max_attempts", "n",
-		"give up after so many attempts of -retry-join a whole interval apart (default 0: never)",
+		"give up after this many attempts of -retry-join, a whole interval apart (default 0: never)",
 		func(c *Config) any { return &c.RetryMax }},
 	{"replay", "replay_on_join", "", "also get the events from before the join",
 		func(c *Config) any { return &c.Replay }},
-	{"snapshot", "snapshot_path", "path", "file that keeps the members, also those that failed, " +
+	{"snapshot", "snapshot_path", "path", "file that keeps the members, failed ones too, " +
 		"and the times of events, to rejoin after a restart",
 		func(c *Config) any { return &c.Snapshot }},
 	{"rejoin", "rejoin_after_leave", "", "rejoin from the snapshot even if this node had left",
@@ -101,7 +101,7 @@ var options = []option{
 	{"event-handler", "event_handlers", "[filter=]script", "script to run on events; repeatable",
 		func(c *Config) any { return &c.EventHandlers }},
 	{"handler-timeout", "handler_timeout", "time",
-		"when a script that runs is killed (default 1h, 0 for never)",
+		"how long a script may run before it is killed (default 1h, 0 for ever)",
 		func(c *Config) any { return &c.HandlerTimeout }},
 	{"log-level", "log_level", "level", "trace, debug, info, warn or err (default info)",
 		func(c *Config) any { return &c.LogLevel }},
@@ -147,20 +147,20 @@ var options = []option{
 	{"", "probe_timeout", "time",
 		"how long a direct answer to a probe may take (default: lan 500ms, wan 3s, local 200ms)",
 		func(c *Config) any { return &c.Timing.ProbeTimeout }},
-	{"", "indirect_probes", "n", "how many others are asked then (default: lan and wan 3, local 1)",
+	{"", "indirect_probes", "n", "members asked to probe in its place (default: lan and wan 3, local 1)",
 		func(c *Config) any { return &c.Timing.IndirectProbes }},
 	{"", "stream_ping", "", "probe by TCP, too, when UDP fails (default true)",
 		func(c *Config) any { return &c.Timing.StreamPing }},
 	{"", "gossip_interval", "time",
 		"pause between two rounds of gossip (default: lan 200ms, wan 500ms, local 100ms)",
 		func(c *Config) any { return &c.Timing.GossipInterval }},
-	{"", "gossip_nodes", "n", "how many members a round tells (default: lan and local 3, wan 4)",
+	{"", "gossip_nodes", "n", "members gossiped to in a round (default: lan and local 3, wan 4)",
 		func(c *Config) any { return &c.Timing.GossipNodes }},
 	{"gossip-rate", "gossip_rate", "bytes", "most bytes a second of bursts of gossip, " +
 		"0: no bursts (default: lan 2097152, wan 262144, local 8388608)",
 		func(c *Config) any { return &c.Timing.GossipRate }},
 	{"", "gossip_to_the_dead", "time",
-		"how long a failed member is still told (default: lan 30s, wan 1m, local 15s)",
+		"how long a failed member still gets gossip (default: lan 30s, wan 1m, local 15s)",
 		func(c *Config) any { return &c.Timing.GossipToTheDead }},
 	{"", "retransmit_mult", "n", "how often each message is gossiped, times log of the members " +
 		"(default: lan and wan 4, local 2)",
@@ -185,14 +185,14 @@ var options = []option{
 		func(c *Config) any { return &c.Timing.ReconnectTimeout }},
 	{"", "tombstone_timeout", "time", "how long to remember a member that left (default 24h)",
 		func(c *Config) any { return &c.Timing.TombstoneTimeout }},
-	{"", "reap_interval", "time", "pause between looks for those to forget (default 15s)",
+	{"", "reap_interval", "time", "pause between looks for members to forget (default 15s)",
 		func(c *Config) any { return &c.Timing.ReapInterval }},
 }
 
-// secrets are the keys whose values no message shows.
+// secrets are the keys whose values are never shown.
 var secrets = map[string]bool{"encrypt_key": true, "rpc_auth": true}
 
-// keyOf is the key that o sets, whichever way it is named there.
+// keyOf is the key that o sets, even if it has only a flag.
 func (o *option) keyOf() string {
 	if o.flag == "disable-compression" {
 		return "enable_compression"
@@ -200,7 +200,7 @@ func (o *option) keyOf() string {
 	return o.key
 }
 
-// wants names the kind of value that a flag takes, for messages.
+// wants describes the value that a flag takes.
 func wants(field any) string {
 	switch field.(type) {
 	case inverted:

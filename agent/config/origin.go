@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// noteOrigin notes where a key was set: "-bind", or "c.json:3:5".
+// noteOrigin records what set a key: "-bind", or "c.json:3:5".
 func (c *Config) noteOrigin(key, origin string) {
 	if strings.HasPrefix(key, "[") {
 		return // -config-file, which has no key
@@ -16,7 +16,7 @@ func (c *Config) noteOrigin(key, origin string) {
 	c.Origins[key] = origin
 }
 
-// itemKey is the key of what was set last in a field: of a list, that of its last item.
+// itemKey is the key of what was set last: for a list, that of its last item.
 func (o *option) itemKey(field any) string {
 	if list, ok := field.(*[]string); ok {
 		return fmt.Sprintf("%s[%d]", o.keyOf(), len(*list)-1)
@@ -38,7 +38,7 @@ func (c *Config) Where(key string) string {
 	return origin + ": " + name
 }
 
-// Setting names a key, and what set it, within a sentence: "-bind", or "bind in c.json:3:5".
+// Setting names a key and what set it, for use within a sentence: "-bind", or "bind in c.json:3:5".
 func (c *Config) Setting(key string) string {
 	switch origin := c.Origins[key]; {
 	case origin == "":
@@ -50,7 +50,7 @@ func (c *Config) Setting(key string) string {
 	}
 }
 
-// other names another key that is at odds with one: "keyring_file (c.json:3:5)".
+// other names a key that conflicts with the one in question: "keyring_file (c.json:3:5)".
 func (c *Config) other(key string) string {
 	if origin := c.Origins[key]; origin != "" {
 		return fmt.Sprintf("%s (%s)", key, origin)

@@ -14,8 +14,8 @@ import (
 	"serf/internal/timing"
 )
 
-// parseFlags sets on c what args say. Lists and tags are added to what c has. It returns
-// flag.ErrHelp if help was asked for.
+// parseFlags applies args to c. Lists and tags are added to those of c. It returns flag.ErrHelp if
+// help was asked for.
 func parseFlags(c *Config, args []string) (warnings []string, err error) {
 	warn := func(text string) { warnings = append(warnings, text) }
 	set := flag.NewFlagSet("agent", flag.ContinueOnError)
@@ -30,7 +30,7 @@ func parseFlags(c *Config, args []string) (warnings []string, err error) {
 	}
 	for i, arg := range set.Args() {
 		if strings.HasPrefix(arg, "-") && len(arg) > 1 {
-			// It would be dropped without a word, -join=x for instance.
+			// Otherwise it would silently be dropped, -join=x for instance.
 			return nil, fmt.Errorf("unexpected argument %q before %s: options start with a dash, "+
 				"switches take their value as -option=true", set.Arg(0), arg)
 		}
@@ -110,7 +110,7 @@ func (v flagValue) Set(s string) (err error) {
 	return nil
 }
 
-// keep returns what gives a field the value back that it has now.
+// keep returns a function that restores a field to its present value.
 func keep(field any) (restore func()) {
 	v := reflect.ValueOf(field)
 	if v.Kind() != reflect.Pointer {
@@ -120,8 +120,8 @@ func keep(field any) (restore func()) {
 	return func() { v.Elem().Set(old) }
 }
 
-// saysNothing reports whether a key has a value that means nothing to the original agent, as if it
-// weren't there.
+// saysNothing reports whether a key has a value that HashiCorp's Serf treats as if the key were
+// missing.
 func saysNothing(key string, field any) bool {
 	switch f := field.(type) {
 	case *int:
@@ -163,7 +163,7 @@ var flagWording = strings.NewReplacer(
 	"for -", "for option -",
 )
 
-// optionAdvice says what may be meant by an option that doesn't exist.
+// optionAdvice suggests an option in place of one that doesn't exist.
 func optionAdvice(name string) string {
 	var flags []string
 	for _, o := range options {
@@ -182,8 +182,8 @@ func optionAdvice(name string) string {
 
 func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
 
-// errBlank: an empty text stands for a variable that isn't set. To take the default instead would
-// turn encryption off, or listen on all addresses, without a word.
+// errBlank refuses an empty text, which comes from a variable that isn't set. The default in its
+// place would silently turn off encryption, or listen on all addresses.
 var errBlank = errors.New("given, but empty; for the default leave it out")
 
 // blankHandler: what isn't set runs nothing, and the original agent takes it.

@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// live are the keys whose changes a running agent takes over.
+// live are the keys that a running agent can take over.
 var live = map[string]bool{
 	"log_level": true, "event_handlers": true, "handler_timeout": true, "tags": true, "role": true,
 	"leave_on_terminate": true, "skip_leave_on_interrupt": true,
 }
 
-// NeedRestart names the options that differ between the configuration of a running agent and a new
-// one, and that can't change while it runs.
+// NeedRestart names the settings that differ between the configuration of a running agent and a new
+// one, and that need a restart to change.
 func NeedRestart(running, next *Config) (names []string) {
 	for _, o := range options {
 		if o.key == "" || live[o.key] {
 			continue
 		}
-		if !reflect.DeepEqual(o.field(running), o.field(next)) { // both are pointers: what they point at is compared
+		if !reflect.DeepEqual(o.field(running), o.field(next)) { // compares what both point at
 			names = append(names, label(o.key))
 		}
 	}
 	return names
 }
 
-// LiveChanges says what a running agent takes over from a new configuration, but for tags, one text
-// for each key: "log_level is debug, was info".
+// LiveChanges lists the changes that a running agent takes over from a new configuration, except
+// for tags, one text for each key: "log_level is debug, was info".
 func LiveChanges(running, next *Config) (changes []string) {
 	for _, o := range options {
 		if o.key == "" || !live[o.key] || o.key == "tags" || o.key == "role" {
@@ -41,7 +41,7 @@ func LiveChanges(running, next *Config) (changes []string) {
 	return changes
 }
 
-// shown is a value for a message.
+// shown is a value as messages show it.
 func shown(field any) string {
 	switch f := field.(type) {
 	case *[]string:

@@ -7,8 +7,8 @@ import (
 	"serf/agent/disk"
 )
 
-// save replaces a file that the agent keeps, unless something else than check takes has come to its
-// place since it was read.
+// save replaces a file that the agent keeps, unless its present content, checked by check, is
+// something else.
 func save(path string, data []byte, check func([]byte) error) error {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
 		there, err := readFile(path, OS())

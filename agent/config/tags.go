@@ -27,7 +27,7 @@ func FormatTags(tags map[string]string) []byte {
 	return append(data, '\n')
 }
 
-// SaveTags puts tags into a tags file.
+// SaveTags writes tags to a tags file.
 func SaveTags(path string, tags map[string]string) error {
 	return save(path, FormatTags(tags), func(data []byte) error {
 		_, err := ParseTags(path, data)
@@ -35,9 +35,8 @@ func SaveTags(path string, tags map[string]string) error {
 	})
 }
 
-// MergeTags returns the tags after a reload: what the configuration changed from base to next is
-// taken over, but a tag that was set or deleted at run time, so that current differs from base,
-// stays as it is.
+// MergeTags returns the tags after a reload: it takes over what the configuration changed from base
+// to next, except for tags that were set or deleted at run time, so that current differs from base.
 func MergeTags(base, current, next map[string]string) map[string]string {
 	merged := maps.Clone(current)
 	if merged == nil {

@@ -12,7 +12,7 @@ import (
 	"serf/internal/timing"
 )
 
-// Least times: shorter ones hammer the members to join, or tell nobody of a leave.
+// Least times: shorter ones would hammer the members to join, or let a leave reach nobody.
 const (
 	minRetryInterval    = time.Second
 	minBroadcastTimeout = time.Second
@@ -20,7 +20,7 @@ const (
 
 // Limits in bytes.
 const (
-	// userEventMax is what other implementations accept for the name and payload of a user event.
+	// userEventMax is what other implementations accept for name and payload of a user event.
 	userEventMax = 9 << 10
 	// queryMax leaves room for the layers around a query in the largest datagram, 65,507 bytes.
 	queryMax = 60 << 10
@@ -30,12 +30,12 @@ const (
 	strictNameMax = 128
 )
 
-// facilities are what syslog_facility may name.
+// facilities are the values of syslog_facility.
 var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP",
 	"CRON", "AUTHPRIV", "FTP",
 	"LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"}
 
-// problems collects what is wrong, each with what set it.
+// problems collects what is wrong, each problem with what set the key.
 type problems struct {
 	c    *Config
 	errs []error
@@ -47,7 +47,7 @@ func (p *problems) add(ok bool, key, format string, args ...any) {
 	}
 }
 
-// label names an option as it may have been set: "log_level (-log-level)".
+// label names a setting by its key and option: "log_level (-log-level)".
 func label(key string) string {
 	for _, o := range options {
 		if o.key == key && o.flag != "" {
@@ -57,8 +57,8 @@ func label(key string) string {
 	return key
 }
 
-// Validate reports every problem of c, joined, or nil. Addresses and event handlers are for the
-// packages that use them to check.
+// Validate reports every problem of c, joined, or nil. Addresses and event handlers are checked by
+// the packages that use them.
 func (c *Config) Validate() error {
 	p := problems{c: c}
 	c.checkIdentity(&p)
@@ -112,7 +112,7 @@ func (c *Config) checkSecrets(p *problems) {
 		p.add(c.KeyringFile == "", "encrypt_key", "not allowed together with %s",
 			c.other("keyring_file"))
 	}
-	// Members configured alike would not hear each other.
+	// Members with this configuration would not hear each other.
 	p.add(c.VerifyOutgoing || !c.VerifyIncoming, "verify_outgoing",
 		"off, so that plain text is sent, while %s refuses it", c.other("verify_incoming"))
 }
@@ -157,8 +157,8 @@ func (c *Config) checkMetrics(p *problems) {
 	server("statsd_addr", c.StatsdAddr)
 }
 
-// adjust brings values that are too low or too high, but taken by the original agent, within
-// bounds, and says so.
+// adjust brings values within bounds that HashiCorp's Serf accepts although they are too low or too
+// high, and says so.
 func (c *Config) adjust() (warnings []string) {
 	warn := func(key, format string, args ...any) {
 		warnings = append(warnings, c.Where(key)+": "+fmt.Sprintf(format, args...))
@@ -182,7 +182,7 @@ func (c *Config) adjust() (warnings []string) {
 	return warnings
 }
 
-// useless names what is set and does nothing.
+// useless names the settings that have no effect.
 func (c *Config) useless() (warnings []string) {
 	warn := func(useless bool, key, why string) {
 		if useless {
@@ -190,7 +190,8 @@ func (c *Config) useless() (warnings []string) {
 		}
 	}
 	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
-	// No error: the options may be rolled out before the keys, and nothing is weaker than it was.
+	// This is no error: the options may be rolled out before the keys, and nothing is weaker than
+	// before.
 	plain := c.EncryptKey == "" && c.KeyringFile == ""
 	warn(plain && !c.VerifyIncoming, "verify_incoming", "without a key (-encrypt, -keyring-file)")
 	warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")

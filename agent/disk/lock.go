@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// lockSuffix is added to the name of a file for the one that is locked in its stead: the file
+// lockSuffix is added to the name of a file for the one that is locked instead of it: the file
 // itself is replaced now and then.
 const lockSuffix = ".lock"
 
@@ -20,8 +20,8 @@ var ErrInUse = errors.New("another agent uses this file; each needs one of its o
 var errLocked = errors.New("locked")
 
 const (
-	// lockWait is how long the lock of a process that has just been killed may stay: the system
-	// gives it back when it has cleaned up.
+	// lockWait is how long the lock of a process that was just killed may last: the system releases
+	// it when it has cleaned up.
 	lockWait = 200 * time.Millisecond
 	// lockPause is the time between two tries.
 	lockPause = 20 * time.Millisecond
@@ -34,8 +34,8 @@ type Lock struct {
 }
 
 // LockFile locks the file at path, which need not exist. The error is ErrInUse if somebody else has
-// it; any other means that it can't be locked, in a folder that can't be written for instance,
-// where it can't be replaced either.
+// the lock; any other means that the file can't be locked, for instance in a directory that can't
+// be written, where it can't be replaced either.
 func LockFile(path string) (*Lock, error) {
 	path, err := Follow(path)
 	if err != nil {
@@ -62,7 +62,7 @@ func LockFile(path string) (*Lock, error) {
 	}
 }
 
-// ownLock says why what is at path isn't a lock, which is always empty.
+// ownLock returns an error if the file at path isn't a lock. A lock is always empty.
 func ownLock(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -76,7 +76,7 @@ func ownLock(path string) error {
 	return nil
 }
 
-// Release gives the file back. It may be called again, and of nil.
+// Release releases the lock. It may be called again, and on nil.
 func (l *Lock) Release() {
 	if l == nil || l.f == nil {
 		return

@@ -20,7 +20,7 @@ func openLock(path string) (*os.File, error) {
 		err = errLocked
 	}
 	if err == nil && !at(f, path) {
-		err = errLocked // who had it before has just removed it
+		err = errLocked // its last owner has just removed it
 	}
 	if err != nil {
 		f.Close()
@@ -29,7 +29,7 @@ func openLock(path string) (*os.File, error) {
 	return f, nil
 }
 
-// at says whether path leads to f.
+// at reports whether path leads to f.
 func at(f *os.File, path string) bool {
 	own, err := f.Stat()
 	if err != nil {
@@ -39,7 +39,7 @@ func at(f *os.File, path string) bool {
 	return err == nil && os.SameFile(own, there)
 }
 
-// remove takes the file away while it is locked: whoever has opened it meanwhile sees that.
+// remove removes the file while it is locked: whoever has opened it meanwhile notices.
 func (l *Lock) remove() { os.Remove(l.path) }
 
 // heldOpen: a file that is open can be replaced here.

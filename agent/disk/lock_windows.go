@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openLock opens a file, which may not be there yet, that nobody else can open as long as it is.
-// The system removes it when it's closed, also by the end of the process.
+// openLock opens a file, which need not exist, so that nobody else can open it. The system removes
+// the file when it is closed, also when the process ends.
 func openLock(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -29,8 +29,8 @@ func openLock(path string) (*os.File, error) {
 
 func (l *Lock) remove() {}
 
-// heldOpen says whether an error may come from somebody else's having a file open. Access is denied
-// as long as a file that was removed is still open, and for other reasons too.
+// heldOpen reports whether an error may be due to another program's having a file open. Access to a
+// removed file is denied while it is still open, and for other reasons too.
 func heldOpen(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
 		errors.Is(err, windows.ERROR_LOCK_VIOLATION) ||

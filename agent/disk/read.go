@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// ReadAll reads what r has, up to limit bytes: what has no end, a device for instance, must not
-// fill the memory.
+// ReadAll reads r to its end, or fails after limit bytes: an endless source, such as a device, must
+// not fill the memory.
 func ReadAll(r io.Reader, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(data) > limit {

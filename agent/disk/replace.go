@@ -14,22 +14,22 @@ import (
 )
 
 // TempSuffix is added to the name of a file for the one that is to replace it. It is always the
-// same, so that what a crash leaves behind is overwritten, not collected; and nobody else's files
-// are named so.
+// same, so that what a crash leaves behind is overwritten instead of piling up; and no other
+// program uses it.
 const TempSuffix = ".serf-new"
 
-// fileMode keeps others out: keys are secrets, and who is in a cluster and where is nobody's
-// business.
+// fileMode keeps other users out: keys are secrets, and the members of a cluster and their
+// addresses are private.
 const fileMode = 0o600
 
-// FS is what replacing a file needs of the file system. Tests bring one that fails.
+// FS is the part of the file system that replacing a file uses. Tests have one that fails.
 type FS interface {
-	// Create makes a new file for writing, in the place of one that a crash left there.
+	// Create makes a new file for writing, replacing one that a crash left there.
 	Create(path string) (File, error)
-	// Rename moves a file, in the place of one that is there already, at once.
+	// Rename atomically moves a file, replacing one that is there.
 	Rename(from, to string) error
 	Remove(path string) error
-	// SyncDir makes what Create, Rename and Remove did in a directory outlast a loss of power.
+	// SyncDir makes the effects of Create, Rename and Remove in a directory survive a power loss.
 	SyncDir(path string) error
 }
 
@@ -39,9 +39,9 @@ type File interface {
 	Sync() error
 }
 
-// Replace puts data into the file at path, readable by its owner alone, so that a crash at any
-// moment leaves either the old content or the new. A link stays one, and the file that it leads to
-// is replaced.
+// Replace writes data to the file at path, readable by its owner alone, so that a crash at any
+// moment leaves either the old content or the new. A link stays a link, and the file that it leads
+// to is replaced.
 func Replace(path string, data []byte) error {
 	path, err := Follow(path)
 	if err != nil {
@@ -53,8 +53,8 @@ func Replace(path string, data []byte) error {
 	return ReplaceIn(OS{}, path, data)
 }
 
-// ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file mustn't be
-// open.
+// ReplaceIn is Replace on a file system, for a path that is no link. On Windows the file must not
+// be open.
 func ReplaceIn(disk FS, path string, data []byte) error {
 	temp := path + TempSuffix
 	f, err := disk.Create(temp)
@@ -65,13 +65,14 @@ func ReplaceIn(disk FS, path string, data []byte) error {
 		err = disk.Rename(temp, path)
 	}
 	if err != nil {
-		disk.Remove(temp) // if it fails too, the next one overwrites it
+		disk.Remove(temp) // if this fails too, the next replacement overwrites the file
 		return err
 	}
 	return disk.SyncDir(filepath.Dir(path))
 }
 
-// write writes data down to the disk, else the rename could get there first, and closes the file.
+// write writes and syncs data, because the rename could otherwise reach the disk first, and closes
+// the file.
 func write(f File, data []byte) error {
 	_, err := f.Write(data)
 	if err == nil {
@@ -80,15 +81,15 @@ func write(f File, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// linksMax is how many links in a row are followed, as systems do.
+// linksMax is how many links in a row are followed, as by systems.
 const linksMax = 40
 
-// Follow returns what path leads to, also where there is nothing yet.
+// Follow returns what path leads to, even if there is nothing yet.
 func Follow(path string) (string, error) {
 	for range linksMax {
 		to, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link; whatever else is wrong will show
+			return path, nil // no link; any other problem will show later
 		}
 		if !filepath.IsAbs(to) {
 			to = filepath.Join(filepath.Dir(path), to)
@@ -98,8 +99,8 @@ func Follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: too many links", path)
 }
 
-// replaceable says why what is at path isn't to be replaced by a file: a device or a pipe would be
-// gone.
+// replaceable returns an error if a file must not replace what is at path: a device or a pipe would
+// be gone.
 func replaceable(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -116,7 +117,7 @@ func replaceable(path string) error {
 // OS is the file system of this machine.
 type OS struct{}
 
-// Create doesn't write into a file that is there: it could be a link to another.
+// Create doesn't write into an existing file, which could be a link to another.
 func (OS) Create(path string) (File, error) {
 	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | os.O_EXCL
 	f, err := os.OpenFile(path, flags, fileMode)
@@ -145,8 +146,8 @@ func removeLeftover(path string) error {
 }
 
 const (
-	// renameWait is how long a file that somebody reads for a moment, a virus scanner or a backup,
-	// may keep a new one from its place. Only Windows lets it.
+	// renameWait is how long a program that reads the file for a moment, such as a virus scanner or
+	// a backup, may delay its replacement. Only Windows lets it.
 	renameWait = time.Second
 	// renamePause is the time between two tries.
 	renamePause = 20 * time.Millisecond
@@ -165,8 +166,7 @@ func (OS) Rename(from, to string) error {
 func (OS) Remove(path string) error { return os.Remove(path) }
 
 // SyncDir does nothing where directories can't be synced: on Windows, on some network file systems,
-// and in directories that may be written but not read. What it adds is protection from a loss of
-// power only.
+// and in directories that may be written but not read. It only protects from a power loss.
 func (OS) SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil

@@ -47,7 +47,8 @@ func (h Handler) same(other Handler) bool {
 	return h.Script == other.Script && h.Filters.String() == other.Filters.String()
 }
 
-// ErrNoScript means that a specification has nothing to run, as when a variable isn't set.
+// ErrNoScript means that a specification has nothing to run, for example because a variable isn't
+// set.
 var ErrNoScript = errors.New("has no script")
 
 // Parse reads a specification: "[filter,...=]script" or "[filter,...=]exec:program argument...". A

@@ -1,4 +1,5 @@
-// Package mdns finds the members of a cluster on the local network by multicast DNS, and is found.
+// Package mdns finds the members of a cluster on the local network by multicast DNS, and lets them
+// find this one.
 package mdns
 
 import (
@@ -15,19 +16,20 @@ import (
 )
 
 const (
-	// pollEvery is how often others are looked for, and pollSoon the first pause, which doubles up
-	// to that: the first query may get lost, or come before there is a network, or anybody.
+	// pollEvery is how often others are looked for. pollSoon is the first pause, which doubles up
+	// to that: the first query may get lost, or come before there is a network or another member.
 	pollEvery = time.Minute
 	pollSoon  = 2 * time.Second
 	// quiet is how long nothing must have been found before what was found is joined.
 	quiet = 100 * time.Millisecond
-	// batchMax is how many addresses are joined together: any one suffices, and anybody on the
-	// network can announce many.
+	// batchMax is how many addresses are joined together: one that answers is enough, and anybody
+	// on the network can announce many.
 	batchMax = 64
 	// seenMax bounds the addresses that are remembered so as not to join them again. When there are
-	// more, all are forgotten: a join too many costs less.
+	// more, all are forgotten: an extra join costs less.
 	seenMax = 4096
-	// foundQueue is how many answers wait while a join is under way. Those beyond come again.
+	// foundQueue is how many answers may wait while a join is under way. Further ones are found
+	// again later.
 	foundQueue = 256
 )
 
@@ -36,13 +38,13 @@ const component = "agent.mdns"
 
 // Config of a Service.
 type Config struct {
-	// Cluster is the name that members find each other by, Node this member's. See Check.
+	// Cluster is the name by which members find each other, Node the name of this one. See Check.
 	Cluster, Node string
-	// Addr is what the others are told.
+	// Addr is the address that is announced.
 	Addr netip.AddrPort
 	// Interface to use; empty leaves the choice to the system.
 	Interface string
-	// DisableIPv4 and DisableIPv6 say how not to ask; not both. What is found may be of either
+	// DisableIPv4 and DisableIPv6 exclude a way of asking; not both. What is found may be of either
 	// kind.
 	DisableIPv4, DisableIPv6 bool
 	// Join contacts addresses (IP:port) and returns how many answered, and an error if none did.
@@ -53,12 +55,12 @@ type Config struct {
 	network network // nil: multicast; tests bring their own
 }
 
-// network is how to be found and to find.
+// network announces this member and finds others.
 type network interface {
 	// announce answers queries until stop is called.
 	announce() (stop func(), err error)
-	// query asks once, by IPv4 or IPv6, and hands what it finds to found until ctx ends or it has
-	// waited long enough. found doesn't block.
+	// query asks once, by IPv4 or IPv6, and passes what it finds to found, which doesn't block,
+	// until ctx ends or it has waited long enough.
 	query(ctx context.Context, family family, found func(netip.AddrPort)) error
 }
 
@@ -70,13 +72,13 @@ const (
 	v6 family = 6
 )
 
-// Service looks for members and joins them. It begins with Start.
+// Service looks for members and joins them. Start begins it.
 type Service struct {
 	c    Config
 	stop context.CancelFunc
 	wg   sync.WaitGroup // run, and its queries
 
-	// Of the goroutine run:
+	// Owned by the goroutine run:
 	found chan netip.AddrPort
 	seen  map[netip.AddrPort]bool
 	batch []netip.AddrPort
@@ -84,8 +86,8 @@ type Service struct {
 	mute  func()           // stops the announcement; nil if there is none
 }
 
-// Start checks c and begins. A network that has no multicast is no error: it's logged and tried
-// again with each poll.
+// Start checks c and begins. A network without multicast is no error: it is logged and tried again
+// with each poll.
 func Start(c Config) (*Service, error) {
 	if err := Check(c.Cluster, c.Node); err != nil {
 		return nil, err
@@ -137,7 +139,7 @@ func (s *Service) run(ctx context.Context) {
 	}
 }
 
-// poll asks who is there, and sees to it that others who ask are answered.
+// poll looks for others, and makes sure that their queries are answered.
 func (s *Service) poll(ctx context.Context) {
 	if s.mute == nil {
 		mute, err := s.c.network.announce()
@@ -150,7 +152,7 @@ func (s *Service) poll(ctx context.Context) {
 	s.wg.Go(func() { s.query(ctx) })
 }
 
-// query asks by all families that are enabled. One is enough.
+// query asks by all families that are enabled. It is enough if one works.
 func (s *Service) query(ctx context.Context) {
 	var families []family
 	if !s.c.DisableIPv4 {
@@ -184,7 +186,7 @@ func (s *Service) query(ctx context.Context) {
 	}
 }
 
-// offer takes an answer of the network, or drops it.
+// offer queues an answer, or drops it.
 func (s *Service) offer(addr netip.AddrPort) {
 	select {
 	case s.found <- addr:
@@ -192,7 +194,7 @@ func (s *Service) offer(addr netip.AddrPort) {
 	}
 }
 
-// note puts an address aside to be joined, unless it was seen before.
+// note queues an address to be joined, unless it was seen before.
 func (s *Service) note(addr netip.AddrPort) {
 	if !usable(addr) || addr == s.c.Addr || s.seen[addr] || len(s.batch) >= batchMax {
 		return
@@ -205,14 +207,14 @@ func (s *Service) note(addr netip.AddrPort) {
 	s.quiet = time.After(quiet)
 }
 
-// usable says whether addr can be a member's.
+// usable reports whether addr can be that of a member.
 func usable(addr netip.AddrPort) bool {
 	ip := addr.Addr()
 	return ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && addr.Port() != 0
 }
 
-// join joins what was found. If none of it answers it counts as not seen: the next query may find
-// it again.
+// join joins what was found. If nothing answers, the addresses count as not seen: the next query
+// may find them again.
 func (s *Service) join(ctx context.Context) {
 	batch := s.batch
 	s.batch, s.quiet = nil, nil
@@ -234,7 +236,7 @@ func (s *Service) join(ctx context.Context) {
 	}
 }
 
-// Check says whether names can be used for discovery: they become parts of DNS names.
+// Check returns an error if the names can't be used for discovery: they become parts of DNS names.
 func Check(cluster, node string) error {
 	if strings.IndexFunc(cluster, notPlain) >= 0 || !fits(serviceName(cluster)) {
 		return fmt.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
@@ -268,10 +270,10 @@ func notPlain(r rune) bool {
 		r == '-' || r == '_')
 }
 
-// serviceName is what members of a cluster offer and look for.
+// serviceName is the DNS-SD service of a cluster's members.
 func serviceName(cluster string) string { return "_serf_" + cluster + "._tcp" }
 
-// CheckInterface says whether there is an interface of that name.
+// CheckInterface returns an error if there is no interface of that name.
 func CheckInterface(name string) error {
 	if _, err := interfaceByName(name); err != nil {
 		return err

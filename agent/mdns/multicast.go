@@ -30,9 +30,9 @@ func newMulticast(c *Config) (*multicast, error) {
 	}
 	host, err := os.Hostname()
 	if err != nil || !fits(host) {
-		host = "localhost" // nothing is looked up by it: the address comes with the answer
+		host = "localhost" // never looked up: the answer includes the address
 	}
-	// A backslash begins an escape in the library's names.
+	// In the library's names a backslash begins an escape.
 	instance := strings.ReplaceAll(c.Node, `\`, `\\`)
 	service, err := mdns.NewMDNSService(instance, serviceName(c.Cluster), "", host+".",
 		int(c.Addr.Port()),
@@ -52,7 +52,7 @@ func (m *multicast) announce() (stop func(), err error) {
 	return func() { server.Shutdown() }, nil
 }
 
-// query asks by one family: asked by both, the library gives up both when one can't send.
+// query asks by one family: asked by both, the library gives up both if one can't send.
 func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPort)) error {
 	entries := make(chan *mdns.ServiceEntry, foundQueue)
 	err := mdns.QueryContext(ctx, &mdns.QueryParam{
@@ -64,7 +64,7 @@ func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPo
 		Logger:      m.log,
 	})
 	close(entries)
-	for e := range entries { // not before the end: till then the library may still write to them
+	for e := range entries { // only at the end: until then the library may write to them
 		if addr, ok := address(e, m.c.Cluster); ok {
 			found(addr)
 		}
@@ -72,8 +72,8 @@ func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPo
 	return err
 }
 
-// address is where an entry's member is. Entries of others are not ours: the library hands out
-// whatever is announced while it listens, printers for instance.
+// address is the address in an entry. Other entries are ignored: the library passes on whatever is
+// announced while it listens, printers for instance.
 func address(e *mdns.ServiceEntry, cluster string) (netip.AddrPort, bool) {
 	service := "." + serviceName(cluster) + ".local."
 	if n := len(e.Name) - len(service); n <= 0 || !strings.EqualFold(e.Name[n:], service) {
@@ -94,8 +94,8 @@ func address(e *mdns.ServiceEntry, cluster string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(e.Port)), true
 }
 
-// logWriter puts the library's lines, such as "[ERR] mdns: Failed to read packet: why", into the
-// agent's log. Others can cause many of them, and they are no errors of this agent.
+// logWriter passes the library's lines, such as "[ERR] mdns: Failed to read packet: why", to the
+// agent's log. Others can cause many of them, and they aren't errors of this agent.
 type logWriter struct{ to *agent.Log }
 
 func (w logWriter) Write(b []byte) (int, error) {

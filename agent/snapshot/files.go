@@ -8,7 +8,7 @@ import (
 	"serf/agent/disk"
 )
 
-// files is what a snapshot needs of the file system. Tests bring one that fails.
+// files is the part of the file system that a snapshot uses. Tests have one that fails.
 type files interface {
 	// Open opens a file for reading.
 	Open(path string) (io.ReadCloser, error)
@@ -20,17 +20,17 @@ type files interface {
 
 type file interface {
 	disk.File
-	// At tells whether path still leads to this file.
+	// At reports whether path still leads to this file.
 	At(path string) bool
 }
 
-// fileMode keeps others out: who is in a cluster and where is nobody's business.
+// fileMode keeps other users out: the members of a cluster and their addresses are private.
 const fileMode = 0o600
 
 type osFiles struct{ disk.OS }
 
 func (osFiles) Open(path string) (io.ReadCloser, error) {
-	// To open a pipe would wait for somebody who writes.
+	// Opening a pipe would wait for a writer.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// fileMax is the largest file that is read, and the length beyond which nothing is appended.
-// Compaction keeps the file of a million members within it, so that a larger one is something else.
+// fileMax is the size of the largest file that is read, in bytes, and the size beyond which nothing
+// is appended. Compaction keeps the file of a million members below it, so a larger file is
+// something else.
 const fileMax = 256 << 20
 
 // content is what was read from a file.
@@ -20,16 +21,16 @@ type content struct {
 	torn    bool // the last line has no newline: it is left out
 	left    bool // the file ends with a leave
 	unknown int  // lines that weren't understood
-	at      int  // its number, from 1
+	at      int  // the number of the first of them, from 1
 
-	known    int // lines that say something
+	known    int // lines with a meaning
 	comments int
-	alien    int // lines that were never one of a snapshot's, nor the beginning of one
+	alien    int // lines that neither are nor begin like those of a snapshot
 }
 
-// foreign says that this is somebody else's file, which mustn't be rewritten: nothing in it, or
-// less than half, says anything here. A snapshot of which a crash left little has no other lines,
-// or bytes of zero.
+// foreign returns an error if this is another program's file, which must not be rewritten: nothing
+// in it, or less than half, makes sense as a snapshot. A snapshot of which a crash left little has
+// no other lines, or bytes of zero.
 func (c *content) foreign() error {
 	if c.alien > c.known || c.known == 0 && c.comments > 0 {
 		return fmt.Errorf("not a snapshot: of its lines %d are, %d aren't; "+
@@ -38,7 +39,8 @@ func (c *content) foreign() error {
 	return nil
 }
 
-// load reads a file. Whatever is in it, there is an error only if it can't be read or is too large.
+// load reads a file. Whatever its content, there is an error only if it can't be read or is too
+// large.
 func load(r io.Reader, rejoin bool) (content, error) {
 	c := content{state: newState()}
 	const room = lineMax + 2 // one more than the longest line and its newline
@@ -63,7 +65,7 @@ func load(r io.Reader, rejoin bool) (content, error) {
 	}
 }
 
-// plain takes off what editors, of Windows above all, put around a line.
+// plain strips what editors, Windows ones above all, add around a line.
 func plain(line []byte, number int) []byte {
 	if number == 1 {
 		line = bytes.TrimPrefix(line, []byte("\ufeff"))
@@ -71,8 +73,8 @@ func plain(line []byte, number int) []byte {
 	return bytes.TrimSuffix(line, []byte{'\r'})
 }
 
-// beginsLine says whether a line that was cut off may be one of a snapshot's. A loss of power may
-// leave zeros in its place.
+// beginsLine reports whether a line that was cut off may be from a snapshot. A power loss may leave
+// zeros in its place.
 func beginsLine(line []byte) bool {
 	text := string(bytes.TrimRight(line, "\x00"))
 	for _, key := range []string{keyAlive, keyNotAlive, keyClock, keyEventClock, keyQueryClock,
@@ -84,8 +86,8 @@ func beginsLine(line []byte) bool {
 	return false
 }
 
-// readLine reads a line and returns what fits of it, without its newline, and how long it was with
-// it. io.EOF means that it had none.
+// readLine reads a line. It returns as much of it as fits, without its newline, and its length with
+// the newline. io.EOF means that it had no newline.
 func readLine(in *bufio.Reader) (line []byte, n int64, err error) {
 	line, err = in.ReadSlice('\n')
 	n = int64(len(line))

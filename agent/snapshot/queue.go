@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// queueMax is how many bytes of lines wait for the disk: some 4,000 members. What comes when it is
-// full is merged, so that a disk that hangs costs neither time nor memory without end.
+// queueMax is how many bytes of lines may wait for the disk: those of some 4,000 members. When it
+// is full further lines are merged, so that a disk that hangs costs bounded time and memory.
 const queueMax = 256 << 10
 
-// queue takes lines from the agent's loop and never makes it wait: its lock is held for no longer
-// than it takes to copy one line.
+// queue takes lines from the agent's loop and never makes it wait: its lock is held no longer than
+// it takes to copy one line.
 type queue struct {
 	rejoin bool
 
@@ -31,11 +31,11 @@ type batch struct {
 	count  uint64
 }
 
-// merged are lines of which only the last word on each member and clock was kept. There are no more
-// of them than members, which the node holds as well.
+// merged is a set of lines that keeps only the last one about each member and clock. There are no
+// more of them than members, which the node holds as well.
 type merged struct {
 	last    map[string]record // by subject
-	cleared bool              // a leave came before, and took all with it
+	cleared bool              // a leave came before and forgot everything
 	leaving bool              // a leave came last
 	merged  uint64            // lines
 	unknown uint64            // lines that weren't understood
@@ -54,7 +54,7 @@ func (q *queue) push(line []byte) (merged bool) {
 	return true
 }
 
-// take takes all. The lines are valid until they are given back to recycle.
+// take takes everything. The lines are valid until they are given to recycle.
 func (q *queue) take() batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -69,7 +69,7 @@ func (q *queue) recycle(b batch) {
 	q.spare = b.lines
 }
 
-// subject is what a record replaces an older one about.
+// subject is what a record is about: it replaces older records with the same subject.
 func (r *record) subject() string {
 	switch r.key {
 	case keyAlive, keyNotAlive, keyFailed:

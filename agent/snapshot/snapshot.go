@@ -1,14 +1,14 @@
-// Package snapshot keeps the file from which an agent goes on after a restart: who was alive, or
-// failed but never left, and which events and queries it has seen. The file is the original's (spec
-// 3.6).
+// Package snapshot keeps the file that lets an agent continue after a restart: who was alive, or
+// failed without leaving, and which events and queries it has seen. The format is that of Serf's
+// snapshots.
 //
-// Lines come from the agent's loop and wait in a bounded queue; one goroutine appends them to the
-// file, and rewrites the file when it has grown, or when anything went wrong with it. It always
-// knows the whole state, so that a disk that was full, or a file that was removed, costs nothing
-// once it works again.
+// Lines come from the agent's loop and wait in a bounded queue. One goroutine appends them to the
+// file, and rewrites the file when it has grown or when anything went wrong with it. It always
+// knows the whole state, so a disk that was full or a file that was removed costs nothing once it
+// works again.
 //
-// A name with control characters is a Go string literal in the file. The original takes it for an
-// odd name with the right address, which is all that a rejoin needs.
+// A name with control characters is a Go string literal in the file. HashiCorp's Serf reads it as
+// an odd name with the right address, which is all that a rejoin needs.
 package snapshot
 
 import (
@@ -34,25 +34,25 @@ const (
 	closeWait = 5 * time.Second
 )
 
-// Config says where the file is. Path must be set.
+// Config configures a snapshot. Path must be set.
 type Config struct {
 	Path string
-	// Rejoin lets a leave take nothing away: the next run rejoins the members of this one.
+	// Rejoin makes a leave forget nothing: the next run rejoins the members of this one.
 	Rejoin bool
-	// Log receives what goes wrong. Nil discards it.
+	// Log receives failures. Nil discards them.
 	Log *agent.Log
-	// Observe is told how long it took to append lines or to rewrite the file: "appendLine" or
-	// "compact", as dashboards know them. Called by one goroutine at a time. May be nil.
+	// Observe is called with the time it took to append lines or to rewrite the file: "appendLine"
+	// or "compact", the names in dashboards. It is called by one goroutine at a time. May be nil.
 	Observe func(what string, took time.Duration)
 
 	keep func(path string) (old string, err error) // keepOld, but for tests in memory
 }
 
-// Member is one that was known.
+// Member is a member known to an earlier run.
 type Member = serf.Previous
 
-// State is what an earlier run knew: the last times seen, 0 if none was; the living members, itself
-// included, sorted by name; and those that had failed but never left, oldest first.
+// State is what an earlier run knew: the last Lamport times seen, 0 for none; the living members,
+// itself included, sorted by name; and those that had failed without leaving, oldest first.
 type State struct {
 	Members, Failed                  []Member
 	MemberTime, EventTime, QueryTime uint64
@@ -90,9 +90,9 @@ type Snapshot struct {
 	err       error         // of the last save; set before done is closed
 }
 
-// Open reads the file, or creates it, and keeps it until Close. There is an error if it is no file
-// or no snapshot, another agent has it open (disk.ErrInUse), or it can't be read or written. Single
-// lines that aren't understood are skipped.
+// Open reads the file, or creates it, and keeps it open until Close. It fails if the path is no
+// file or no snapshot, if another agent has it open (disk.ErrInUse), or if it can't be read or
+// written. Lines that aren't understood are skipped.
 func Open(c Config) (*Snapshot, error) {
 	// A rewrite would replace a link, not the file that it leads to.
 	path, err := disk.Follow(c.Path)
@@ -119,9 +119,8 @@ func Open(c Config) (*Snapshot, error) {
 // oldSuffix is added to the name of a snapshot that is kept as it was.
 const oldSuffix = ".old"
 
-// keepOld gives the file at path a second name, under which it stays when it is rewritten without
-// the lines that weren't understood: they may be somebody else's. What is kept from an earlier time
-// stays.
+// keepOld gives the file at path a second name that survives the rewrite without the lines that
+// weren't understood, which may be another program's. A copy from an earlier time is kept instead.
 func keepOld(path string) (old string, err error) {
 	old = path + oldSuffix
 	if err := os.Link(path, old); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -153,7 +152,7 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 
 func (s *Snapshot) tellContent(c *content, conf *Config) {
 	if c.unknown > 0 {
-		// What they say may be a secret of another program.
+		// Don't log the lines: they may be a secret of another program.
 		s.log.Warnf("serf", "Unrecognized snapshot lines in %s: %d skipped, the first is line %d",
 			s.path, c.unknown, c.at)
 		if conf.keep != nil {
@@ -183,18 +182,18 @@ func (s *state) export() State {
 	return e
 }
 
-// Previous is what the file said when it was opened.
+// Previous is the state in the file when it was opened.
 func (s *Snapshot) Previous() State { return s.previous }
 
-// Configure makes the agent of c go on where the last run ended, and write its lines here. The
+// Configure makes the agent of c continue where the last run ended, and write its lines here. The
 // agent must have stopped before Close.
 func (s *Snapshot) Configure(c *agent.Config) {
 	p := &s.previous
-	// Of members the last time seen is wanted; of events and queries the first that is news.
+	// Members: the last time seen. Events and queries: the first time that is new.
 	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1,
 		p.QueryTime+1
 	c.Serf.Previous = nil
-	tried := make(map[netip.AddrPort]bool) // members that changed their name have the same
+	tried := make(map[netip.AddrPort]bool) // a member that changed its name is listed twice
 	for _, m := range slices.Concat(p.Members, p.Failed) {
 		if m.Name != c.Serf.Name && !tried[m.Addr] {
 			tried[m.Addr] = true
@@ -213,8 +212,9 @@ func (s *Snapshot) Append(line []byte) {
 	signal(s.wake)
 }
 
-// Notify has f told, after each write, how many lines so far a killed process leaves behind:
-// agent.Journal. What a disk refused counts too; it is in the next rewrite.
+// Notify makes the snapshot call f, after each write, with the number of lines that a killed
+// process would leave behind, as agent.Journal wants it. Lines that the disk refused count too;
+// they are part of the next rewrite.
 func (s *Snapshot) Notify(f func(lines uint64)) { s.notify.Store(&f) }
 
 // Counters returns the counts so far.
@@ -226,8 +226,8 @@ func (s *Snapshot) Counters() Counters {
 	}
 }
 
-// Close writes all lines down and to the disk, but gives up on a disk that hangs after a while. It
-// may be called again. An error means that the file isn't complete.
+// Close writes and syncs all lines, but gives up after a while on a disk that hangs. It may be
+// called again. An error means that the file is incomplete.
 func (s *Snapshot) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	timeout := time.NewTimer(closeWait)
@@ -250,7 +250,7 @@ func (s *Snapshot) run() {
 	s.lock.Release()
 }
 
-// next waits for something to do, and reports false for Close.
+// next waits for something to do. It returns false after Close.
 func (s *Snapshot) next() bool {
 	var retry <-chan time.Time
 	if s.writer.failed != nil {
@@ -285,7 +285,7 @@ func (s *Snapshot) save(sync bool) error {
 	return err
 }
 
-// signal leaves a mark in a channel of capacity 1.
+// signal puts a token into a channel of capacity 1.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

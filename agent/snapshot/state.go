@@ -12,36 +12,36 @@ import (
 	"serf/swim/serf"
 )
 
-// lineMax is the longest line, without its newline, that is read or written. A name as a Go string
-// literal takes four bytes for one at most; the rest is for the key and the address.
+// lineMax is the longest line, in bytes without its newline, that is read or written. A name as a
+// Go string literal takes at most four bytes for one; the rest is for the key and the address.
 const lineMax = 4*swim.NameMax + 128
 
-// Keys of lines. The file is the original's, and read by it (reference: serf/snapshot.go).
+// Keys of lines, as in the snapshots of HashiCorp's Serf, which reads these files.
 const (
 	keyAlive      = "alive: "
 	keyNotAlive   = "not-alive: "
-	keyFailed     = "# failed: " // ours: a comment for the original, which forgets who failed
+	keyFailed     = "# failed: " // an extension, which HashiCorp's Serf takes for a comment
 	keyClock      = "clock: "
 	keyEventClock = "event-clock: "
 	keyQueryClock = "query-clock: "
-	keyCoordinate = "coordinate: " // of files before 0.8, and of no use any more
+	keyCoordinate = "coordinate: " // in files of Serf before 0.8; ignored
 	lineLeave     = "leave"
 )
 
-// clocks are the last times seen.
+// clocks are the last Lamport times seen.
 type clocks struct{ member, event, query uint64 }
 
-// failedMax bounds the members kept that failed and may be back: beyond it the oldest is forgotten.
-// Any one of them knows the others, and in a cluster where many come and go without a word nearly
-// all are gone for good.
+// failedMax bounds the failed members that are kept because they may return; beyond it the oldest
+// is forgotten. Any of them knows the others, and where many members disappear nearly all are gone
+// for good.
 const failedMax = 512
 
-// state is what the lines of a file amount to.
+// state is what the lines of a file add up to.
 type state struct {
 	alive  map[string]netip.AddrPort
 	failed []Member // failed and never left, oldest first; at most failedMax, none of alive
 	clocks
-	left bool // this member left, and nothing was told since
+	left bool // this member left, and nothing came after
 }
 
 func newState() *state { return &state{alive: make(map[string]netip.AddrPort)} }
@@ -55,7 +55,7 @@ type record struct {
 	order uint64 // of merged lines
 }
 
-// parseLine parses a line without its newline. It reports false for one that isn't understood.
+// parseLine parses a line without its newline. ok is false if it isn't understood.
 func parseLine(line string) (record, bool) {
 	switch {
 	case len(line) > lineMax:
@@ -95,15 +95,15 @@ func parseMember(key, s string) (record, bool) {
 	return record{key: key, name: serf.ParseJournalName(s[:i]), addr: addr}, err == nil
 }
 
-// parseClock parses a time. One that the node's clock wouldn't take is damage, or was spread by
-// someone hostile to a member that believed it: to keep it would stop the agent from starting.
+// parseClock parses a Lamport time. One that the node's clock would refuse is damage, or came from
+// a hostile member by way of one that accepted it; keeping it would stop the agent from starting.
 func parseClock(key, s string) (record, bool) {
 	t, err := strconv.ParseUint(s, 10, 64)
 	var c lamport.Clock
 	return record{key: key, clock: t}, err == nil && c.Restore(lamport.Time(t))
 }
 
-// apply adds what a line says. With rejoin, a leave takes nothing away.
+// apply applies a line. With rejoin, a leave forgets nothing.
 func (s *state) apply(r record, rejoin bool) {
 	s.left = r.key == lineLeave || s.left && r.key == ""
 	switch r.key {
@@ -133,14 +133,14 @@ func (s *state) apply(r record, rejoin bool) {
 	}
 }
 
-// forget takes a member off the lists.
+// forget removes a member from both lists.
 func (s *state) forget(name string) {
 	delete(s.alive, name)
 	s.failed = slices.DeleteFunc(s.failed, func(m Member) bool { return m.Name == name })
 }
 
-// appendTo appends the shortest file that says all of s: members by name, those that failed by age,
-// then clocks.
+// appendTo appends the shortest file with this state: members by name, failed ones by age, then
+// clocks.
 func (s *state) appendTo(b []byte) []byte {
 	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
 		b = serf.AppendJournalAlive(b, name, s.alive[name])

@@ -11,34 +11,33 @@ import (
 	"serf/agent/disk"
 )
 
-// When a file is rewritten, as the original does it.
+// When a file is rewritten, as by HashiCorp's Serf.
 const (
 	compactMin     = 128 << 10 // bytes; a smaller file isn't worth it
 	bytesPerMember = 128       // what a member is expected to take
 	compactFactor  = 2         // how much larger than expected a file may be
 )
 
-// retryInterval is the pause after a rewrite failed: a full disk doesn't get emptier by being asked
-// often.
+// retryInterval is the pause after a failed rewrite: asking a full disk often doesn't empty it.
 const retryInterval = 5 * time.Second
 
 var errTooLarge = fmt.Errorf("file would exceed %d bytes", fileMax)
 
-// writer owns the file, and the state that it stands for. It is used by one goroutine.
+// writer owns the file and the state in it. One goroutine uses it.
 type writer struct {
 	disk   files
 	path   string
 	rejoin bool
 	counts *counters
-	// observe is told how long what was done took. May be nil.
+	// observe is called with the duration of each operation. May be nil.
 	observe func(what string, took time.Duration)
 
 	state *state
 	file  file  // nil if it couldn't be opened again
 	size  int64 // bytes in it
 	base  int64 // its size after the last rewrite
-	// damaged: the file lacks something, or ends in the middle of a line. Nothing may be appended
-	// before it is rewritten.
+	// damaged means that the file lacks something or ends in the middle of a line: nothing may be
+	// appended before it is rewritten.
 	damaged bool
 	failed  error     // of the last rewrite
 	retry   time.Time // if it failed: no other before
@@ -69,16 +68,15 @@ func (w *writer) open() (content, error) {
 		return c, errors.Join(err, w.close())
 	}
 	w.state, w.size = c.state, c.size
-	// A line that was cut off mustn't be continued by the next one. And what came before a leave
-	// has to be repeated after it if it is still to count.
+	// A line that was cut off must not be continued by the next one. And with rejoin, what came
+	// before a leave has to be repeated after it.
 	w.damaged = c.torn || c.left && w.rejoin
 	return c, nil
 }
 
-// save takes over a batch and writes it down as far as the disk allows; what it refuses is kept for
-// the next rewrite. sync asks for more than the system's promise to write it, and for a rewrite
-// that isn't due yet after a failure; a leave does as well. An error means that the file isn't as
-// it should be, or still isn't.
+// save applies a batch and writes it as far as the disk allows; what the disk refuses is part of
+// the next rewrite. sync asks for an fsync, and for a rewrite even if one failed a moment ago; so
+// does a leave. An error means that the file isn't, or still isn't, as it should be.
 func (w *writer) save(b batch, now time.Time, sync bool) error {
 	lines := w.apply(b)
 	sync = sync || w.state.left
@@ -103,7 +101,7 @@ func (w *writer) save(b batch, now time.Time, sync bool) error {
 	return errors.Join(err, w.failed)
 }
 
-// timed does f and tells how long it took.
+// timed calls f and reports how long it took.
 func (w *writer) timed(what string, f func() error) error {
 	if w.observe == nil {
 		return f()
@@ -114,8 +112,8 @@ func (w *writer) timed(what string, f func() error) error {
 	return err
 }
 
-// apply adds a batch to the state and returns what of it is to be appended. Lines that couldn't be
-// read again are left out.
+// apply applies a batch to the state and returns the lines to append. Lines that couldn't be read
+// again are left out.
 func (w *writer) apply(b batch) []byte {
 	w.out = w.out[:0]
 	for line := range bytes.Lines(b.lines) {
@@ -154,15 +152,15 @@ func (w *writer) append(lines []byte, sync bool) error {
 	return nil
 }
 
-// limit is the size beyond which the file is rewritten. Twice what the last rewrite made of it
-// keeps long names from causing one after the other.
+// limit is the size beyond which the file is rewritten. Twice the size after the last rewrite keeps
+// long names from causing one rewrite after the other.
 func (w *writer) limit() int64 {
 	members := int64(len(w.state.alive) + len(w.state.failed))
 	return max(compactMin, compactFactor*bytesPerMember*members, compactFactor*w.base)
 }
 
-// rewrite replaces the file by one with nothing but the state. A crash at any moment leaves the old
-// file or the new one.
+// rewrite replaces the file by one with the state alone. A crash at any moment leaves the old file
+// or the new one.
 func (w *writer) rewrite() error {
 	w.counts.rewrites.Add(1)
 	if err := w.checkPlace(); err != nil {
@@ -179,8 +177,8 @@ func (w *writer) rewrite() error {
 	return err
 }
 
-// checkPlace says why what has come to the place of the file meanwhile isn't to be replaced: it is
-// no snapshot.
+// checkPlace returns an error if the file that is at the path now must not be replaced, because it
+// is no snapshot.
 func (w *writer) checkPlace() error {
 	if w.file != nil && w.file.At(w.path) {
 		return nil

@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// sentEvery is how often the agent's figures are read if they are sent on. Dashboards have had
-	// gauges of that age.
+	// sentEvery is how often the agent's counters are read if metrics are sent. Dashboards are used
+	// to gauges of that age.
 	sentEvery = time.Second
-	// keptEvery is how often if they are only kept: once for each interval. An agent that does
-	// little wakes up for nothing else as often.
+	// keptEvery is how often they are read if metrics are only kept: once per interval. An agent
+	// with little to do wakes up for nothing else as often.
 	keptEvery = Interval
 	// eventQueue is how many events may come between two turns of the collector.
 	eventQueue = 1024
-	// flapTime is how soon after its failure a member must be back to be counted as flapping.
+	// flapTime is how soon after its failure a member must be back to count as flapping.
 	flapTime = time.Minute
 	// flapMembers bounds the failed members that are remembered: an outage of more isn't flapping.
 	flapMembers = 4096
 )
 
-// Source is the agent, as far as this package needs it.
+// Source is the part of the agent that this package uses.
 type Source interface {
 	Metrics() (agent.Metrics, bool)
 	Subscribe(capacity int, filter func(agent.Event) bool) *agent.Subscription
@@ -36,7 +36,7 @@ type Source interface {
 // IPC reads the counters of the RPC server: clients accepted, commands taken.
 type IPC func() (accepted, commands uint64)
 
-// Collector reads an agent's figures into Metrics.
+// Collector reads an agent's counters into Metrics.
 type Collector struct {
 	to     *Metrics
 	source Source
@@ -50,14 +50,14 @@ type Collector struct {
 	failed map[string]time.Time // when members failed, for flapTime
 }
 
-// reading is one look at all figures that only grow, or change.
+// reading is one look at all counters and gauges.
 type reading struct {
 	agent.Metrics
 	ipcAccepted, ipcCommands uint64
 	memory                   runtime.MemStats
 }
 
-// Collect reads at once and from then on every second, or every Interval if to sends nothing on.
+// Collect reads immediately, and from then on every second, or every Interval if nothing is sent.
 // Close it before the Metrics.
 func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
@@ -79,7 +79,7 @@ func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 	return c
 }
 
-// Read reads now, and returns when that is done; at once if the agent has stopped.
+// Read reads now, and returns when that is done; immediately if the agent has stopped.
 func (c *Collector) Read() {
 	read := make(chan struct{})
 	select {
@@ -126,8 +126,8 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time
 	}
 }
 
-// listensOnly lets all events through. But who asks whether a query of some name may be answered,
-// by an event with nothing else in it, is told no: else all queries would wait for us.
+// listensOnly lets all events through, but not the event with nothing but a name that asks whether
+// a query may be answered here: all queries would wait for the collector.
 func listensOnly(e agent.Event) bool {
 	q, ok := e.(agent.QueryEvent)
 	return !ok || q.ID != 0
@@ -165,7 +165,7 @@ func (c *Collector) observeMembers(e agent.MemberEvent, now time.Time) {
 	}
 }
 
-// read reads all figures and hands on what changed. It reports false if the agent has stopped.
+// read reads everything and passes on what has changed. It returns false if the agent has stopped.
 func (c *Collector) read() bool {
 	var r reading
 	var ok bool
@@ -185,7 +185,7 @@ func (c *Collector) read() bool {
 	return true
 }
 
-// CloseHandlers reads the last figures of the event handlers, which end after Close.
+// CloseHandlers reads the final counts of the event handlers, which end after Close.
 func (c *Collector) CloseHandlers(s handler.Stats) {
 	r := c.last
 	r.Handlers = s
@@ -195,7 +195,7 @@ func (c *Collector) CloseHandlers(s handler.Stats) {
 	c.last = r
 }
 
-// forget drops the failures that are too old for flapping.
+// forget drops failures that are too old for flapping.
 func (c *Collector) forget(now time.Time) {
 	for name, at := range c.failed { // order-free: each by itself
 		if now.Sub(at) >= flapTime {
@@ -204,11 +204,11 @@ func (c *Collector) forget(now time.Time) {
 	}
 }
 
-// count is a counter that is read from figures that only grow.
+// count is a counter that is derived from one that only grows.
 type count struct {
 	name string
 	of   func(*reading) uint64
-	// each is, where one counts for more than one, how many there were: packets and their bytes.
+	// each, if set, is the number of things that the counter sums up: packets, for their bytes.
 	each func(*reading) uint64
 }
 
@@ -262,7 +262,7 @@ func (n *count) read(to *Metrics, last, r *reading) {
 	if n.each != nil {
 		times = n.each(r) - n.each(last)
 		if times == 0 && sum > 0 {
-			times = 1 // the answer on a stream of before, for instance
+			times = 1 // for instance the answer on an earlier stream
 		}
 	}
 	to.Count(n.name, times, float64(sum))
@@ -291,7 +291,7 @@ func (c *Collector) readGauges(r *reading) {
 
 func (c *Collector) readSamples(r *reading) {
 	last := &c.last
-	if r.Node.Health > 0 { // the probes since the last reading were slowed down
+	if r.Node.Health > 0 { // local health slowed down the probes since the last reading
 		n := r.Membership.Probes - last.Membership.Probes
 		c.to.Count("memberlist.degraded.probe", n, float64(n))
 	}
@@ -317,12 +317,12 @@ func (c *Collector) readSamples(r *reading) {
 	}
 }
 
-// probes is how many have ended, and the time they took.
+// probes is the number of probes that have ended, and the time they took.
 func probes(r *reading) agent.Timing {
 	return agent.Timing{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
 }
 
-// since is what was done after an earlier reading.
+// since is the difference to an earlier reading.
 func since(t, earlier agent.Timing) agent.Timing {
 	return agent.Timing{N: t.N - earlier.N, Took: t.Took - earlier.Took}
 }

@@ -24,7 +24,7 @@ var (
 	kindTypes   = [kinds]string{"g", "c", "ms"} // in the servers' protocol
 )
 
-// appendLine appends a value as statsd and statsite want it.
+// appendLine appends a value in the format of statsd and statsite.
 func appendLine(b []byte, name string, k kind, value float64) []byte {
 	b = append(append(b, name...), ':')
 	b = strconv.AppendFloat(b, value, 'f', 6, 64)
@@ -32,7 +32,7 @@ func appendLine(b []byte, name string, k kind, value float64) []byte {
 	return append(b, '\n')
 }
 
-// interval is what came in one interval.
+// interval is the values of one interval.
 type interval struct {
 	begin  time.Time
 	values [kinds]map[string]*aggregate
@@ -47,7 +47,7 @@ func newInterval(begin time.Time) *interval {
 	return i
 }
 
-// add books n values that sum up to sum, and reports false if there is no room for the name.
+// add records n values with the given sum. It returns false if there is no room for the name.
 func (i *interval) add(k kind, name string, n uint64, sum float64, now time.Time) bool {
 	a := i.values[k][name]
 	if a == nil {
@@ -77,7 +77,7 @@ func (i *interval) appendText(b []byte) []byte {
 	return b
 }
 
-// aggregate sums up the values of one name.
+// aggregate summarises the values of one name.
 type aggregate struct {
 	n            uint64
 	sum, squares float64
@@ -86,7 +86,7 @@ type aggregate struct {
 	lastAt       time.Time
 }
 
-// add books n values that sum up to sum; all count as their mean.
+// add records n values with the given sum; each counts as their mean.
 func (a *aggregate) add(n uint64, sum float64, now time.Time) {
 	each := sum / float64(n)
 	if a.n == 0 {
@@ -102,7 +102,7 @@ func (a *aggregate) add(n uint64, sum float64, now time.Time) {
 // deviation is the standard deviation of the values.
 func (a *aggregate) deviation() float64 {
 	n := float64(a.n)
-	if n < 2 || a.lowest == a.most { // else rounding could leave a little
+	if n < 2 || a.lowest == a.most { // otherwise rounding could leave a small rest
 		return 0
 	}
 	return math.Sqrt(max(n*a.squares-a.sum*a.sum, 0) / (n * (n - 1)))

@@ -1,6 +1,6 @@
-// Package telemetry keeps the figures of an agent for the last minute, shows them, and sends them
-// to statsd and statsite. Most are read from the agent's own counters, once a second if they are
-// sent; nobody who does real work waits for this package.
+// Package telemetry keeps an agent's metrics of the last minute, shows them, and sends them to
+// statsd and statsite. Most are read from the agent's own counters, once a second if they are sent;
+// nothing that does real work waits for this package.
 package telemetry
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// Interval is what values are summed up over.
+	// Interval is the time over which values are summed up.
 	Interval = 10 * time.Second
 	// Kept is how long the sums are kept.
 	Kept = time.Minute
@@ -32,22 +32,22 @@ const (
 // prefix stands before all names.
 const prefix = "serf-agent."
 
-// droppedName is the counter of what was lost here, for want of room or of a receiver.
+// droppedName counts what was lost here, for want of room or of a receiver.
 const droppedName = "telemetry.dropped"
 
 // Options of Metrics.
 type Options struct {
 	// Statsd and Statsite are host:port of a server to send to, by UDP and by TCP; empty for none.
 	Statsd, Statsite string
-	// Host stands in the names of gauges if they are sent anywhere: gauges of different agents must
-	// not overwrite each other.
+	// Host is part of the names of gauges that are sent: gauges of different agents must not
+	// overwrite each other.
 	Host string
-	// Log is told of failures. Nil discards.
+	// Log receives failures. Nil discards them.
 	Log *agent.Log
 }
 
-// Metrics takes values and keeps what the last minute brought. All methods may be called by any
-// goroutine, and none waits. Make it with New.
+// Metrics takes values and keeps those of the last minute. Its methods may be called by any
+// goroutine and never wait. Make it with New.
 type Metrics struct {
 	gauges string // before the names of gauges, after prefix
 	sinks  []*sink
@@ -57,10 +57,10 @@ type Metrics struct {
 	mu      sync.Mutex
 	kept    []*interval // oldest first; the last is being filled
 	line    []byte      // scratch
-	dropped uint64      // by want of room, since the last Flush
+	dropped uint64      // for want of room, since the last Flush
 }
 
-// New starts a goroutine for each server to send to. Close it.
+// New starts a goroutine for each server. Close it.
 func New(o Options) *Metrics {
 	m := new(Metrics)
 	ctx, stop := context.WithCancel(context.Background())
@@ -80,18 +80,18 @@ func New(o Options) *Metrics {
 	return m
 }
 
-// sends tells whether there is a server to send to.
+// sends reports whether there is a server to send to.
 func (m *Metrics) sends() bool { return len(m.sinks) > 0 }
 
-// Close sends what waits to servers that take it at once, and returns when all goroutines have
-// ended. It may be called again.
+// Close sends what is queued to servers that take it immediately, and returns when all goroutines
+// have ended. It may be called again.
 func (m *Metrics) Close() {
 	m.Flush()
 	m.stop()
 	m.wg.Wait()
 }
 
-// Count adds to a counter: something happened n times, and sum is what all of them count for.
+// Count adds to a counter: something happened n times, adding up to sum.
 func (m *Metrics) Count(name string, n uint64, sum float64) {
 	if n > 0 {
 		m.add(counterKind, name, n, sum)
@@ -114,7 +114,7 @@ func (m *Metrics) Samples(name string, n, sum uint64) {
 // Time adds how long something took, in milliseconds.
 func (m *Metrics) Time(name string, took time.Duration) { m.Sample(name, milliseconds(took)) }
 
-// Times adds how long something took that was done several times. Servers are told the mean.
+// Times adds the time of something that was done several times. Servers get the mean.
 func (m *Metrics) Times(name string, t agent.Timing) {
 	if t.N > 0 {
 		m.add(sampleKind, name, t.N, milliseconds(t.Took))
@@ -129,7 +129,7 @@ func (m *Metrics) Snapshot(what string, took time.Duration) { m.Time("serf.snaps
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// add books n values that sum up to sum.
+// add records n values with the given sum.
 func (m *Metrics) add(k kind, name string, n uint64, sum float64) {
 	name = prefix + safeName(name)
 	m.mu.Lock()
@@ -157,7 +157,7 @@ func (m *Metrics) send(k kind, name string, n uint64, sum float64) {
 	}
 }
 
-// Flush has the servers sent what is queued, and books what was dropped.
+// Flush sends what is queued, and counts what was dropped.
 func (m *Metrics) Flush() {
 	m.mu.Lock()
 	n := m.dropped
@@ -172,7 +172,7 @@ func (m *Metrics) Flush() {
 	}
 }
 
-// current is the interval that now is in. It forgets those that are too old. m.mu is held.
+// current is the interval of now. It drops those that are too old. m.mu is held.
 func (m *Metrics) current(now time.Time) *interval {
 	begin := now.Round(0).Truncate(Interval)
 	old := 0
@@ -181,7 +181,7 @@ func (m *Metrics) current(now time.Time) *interval {
 	}
 	m.kept = append(m.kept[:0], m.kept[old:]...)
 	if n := len(m.kept); n > 0 && !m.kept[n-1].begin.Before(begin) {
-		return m.kept[n-1] // also if the clock was set back
+		return m.kept[n-1] // even if the clock was set back
 	}
 	i := newInterval(begin)
 	m.kept = append(m.kept, i)

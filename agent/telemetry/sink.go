@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// pendingMax bounds the lines that wait for a server, in bytes; beyond it they are dropped and
-	// counted. It is minutes of an ordinary agent's.
+	// pendingMax bounds the lines that wait for a server, in bytes; further ones are dropped and
+	// counted. It is enough for minutes of an ordinary agent.
 	pendingMax = 256 << 10
-	// packetMax is the largest packet for statsd, in bytes: it passes Ethernet and tunnels in one
+	// packetMax is the largest packet for statsd, in bytes: Ethernet and tunnels carry it in one
 	// piece.
 	packetMax = 1400
 	// retryWait is the pause before another attempt to reach a server.
@@ -28,7 +28,7 @@ const (
 	closeWait = 500 * time.Millisecond
 )
 
-// sink sends lines to one server and connects again when it's lost.
+// sink sends lines to one server, and reconnects when the connection is lost.
 type sink struct {
 	name, network, addr string
 	log                 *agent.Log
@@ -100,7 +100,7 @@ func (s *sink) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The servers say nothing; but a read tells at once that one has gone.
+	// The servers never send anything, but a read notices immediately that one has gone.
 	gone := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, conn)
@@ -141,7 +141,8 @@ func (s *sink) feed(ctx context.Context, conn net.Conn, gone <-chan error) error
 	}
 }
 
-// send sends all that waits. What a failure leaves is lost and counted: a part may have arrived.
+// send sends everything that waits. What a failure leaves over is lost and counted: a part may have
+// arrived.
 func (s *sink) send(conn net.Conn) error {
 	s.mu.Lock()
 	lines := s.pending

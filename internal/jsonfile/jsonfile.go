@@ -1,6 +1,6 @@
-// Package jsonfile reads all JSON that users write: configuration, tags, keys, scenarios. It finds
-// what encoding/json passes over in silence, or reports without its place: keys that don't exist or
-// come twice, values of the wrong kind, text in another encoding, more than one value.
+// Package jsonfile reads the JSON that users write: configuration, tags, keys, scenarios. It finds
+// what encoding/json silently accepts, or reports without a place: unknown keys, keys that come
+// twice, values of the wrong kind, text in another encoding, more than one value.
 package jsonfile
 
 import (
@@ -40,19 +40,19 @@ func (p *Problem) Error() string {
 	return b.String() + p.Text
 }
 
-// File is a JSON file, and what is found wrong with it while it is read.
+// File is a JSON file and the problems found while it is read.
 type File struct {
 	name   string
 	data   []byte
-	lines  []int // where each begins, once it is asked for
+	lines  []int // where each begins; computed when needed
 	places map[string]Place
 	errs   []error
 	root   Value
-	more   int // where something follows the first value; 0: nothing does
+	more   int // offset of what follows the first value; 0 for nothing
 }
 
-// Parse reads the first value of data, the content of the file called name. If Err reports a
-// problem already there is no value, and nothing is read from it.
+// Parse reads the first value of data, the content of the file called name. If Err already reports
+// a problem there is no value to read.
 func Parse(name string, data []byte) *File {
 	f := &File{name: name, data: data, places: make(map[string]Place)}
 	start := len(data) - len(bytes.TrimLeft(bytes.TrimPrefix(data, utf8Mark), space))
@@ -75,7 +75,7 @@ func Parse(name string, data []byte) *File {
 	return f
 }
 
-// Whole makes it a problem that something follows the first value.
+// Whole makes it a problem if anything follows the first value.
 func (f *File) Whole() *File {
 	if f.more > 0 {
 		f.fail(f.more, "", "something follows the end of the %s", f.root.kind())
@@ -83,19 +83,20 @@ func (f *File) Whole() *File {
 	return f
 }
 
-// More is where something follows the first value, if it does.
+// More is the place of what follows the first value, if anything does.
 func (f *File) More() (at Place, ok bool) { return f.place(f.more), f.more > 0 }
 
 // Root is the value of the file.
 func (f *File) Root() Value { return f.root }
 
-// Err has all problems found so far, joined.
+// Err returns all problems found so far, joined.
 func (f *File) Err() error { return errors.Join(f.errs...) }
 
-// Places has where each key and item is that has been read, by its path.
+// Places returns the places of all keys and items that were read, by path.
 func (f *File) Places() map[string]Place { return f.places }
 
-// place of an offset. The lines are found once: there may be as many places as there are bytes.
+// place is the place of an offset. The line starts are computed once: there may be as many places
+// as bytes.
 func (f *File) place(offset int) Place {
 	if f.lines == nil {
 		f.lines = []int{0}
@@ -106,7 +107,7 @@ func (f *File) place(offset int) Place {
 		}
 	}
 	offset = min(max(offset, 0), len(f.data))
-	line := sort.SearchInts(f.lines, offset+1) // the number of those that begin at or before it
+	line := sort.SearchInts(f.lines, offset+1) // the number of lines that begin at or before it
 	column := offset - f.lines[line-1] + 1
 	if line == 1 && bytes.HasPrefix(f.data[:offset], utf8Mark) {
 		column -= len(utf8Mark) // which no editor shows
@@ -120,7 +121,7 @@ func (f *File) fail(offset int, key, format string, args ...any) {
 
 // Value is a value in a File.
 type Value struct {
-	// Path is its key with those of the objects and lists around it, "faults[2].count"; "" at the
+	// Path is its key with those of the surrounding objects and lists, "faults[2].count"; "" at the
 	// top.
 	Path string
 	file *File
@@ -130,7 +131,7 @@ type Value struct {
 	secret bool
 }
 
-// Secret is v, but no problem of it shows it.
+// Secret is v, except that no problem shows its value.
 func (v Value) Secret() Value {
 	v.secret = true
 	return v
@@ -154,7 +155,7 @@ func (v Value) IsBlank() bool {
 // IsList reports whether the value is a list.
 func (v Value) IsList() bool { return bytes.HasPrefix(v.raw, []byte{'['}) }
 
-// kind names what the value is.
+// kind names the kind of the value.
 func (v Value) kind() string {
 	switch v.raw[0] {
 	case '{':
@@ -167,7 +168,7 @@ func (v Value) kind() string {
 	return "value"
 }
 
-// String is the value as it is written, or the start of it; that of a secret isn't told.
+// String is the value as written, or its beginning; "" for a secret.
 func (v Value) String() string {
 	if v.secret {
 		return "..."
@@ -189,7 +190,7 @@ func (v Value) String() string {
 // shownMax is how much of a value a message shows, in bytes.
 const shownMax = 60
 
-// failWant reports that the value should be another: "5, want a text".
+// failWant reports that the value should be of another kind: "5, want a text".
 func (v Value) failWant(want string) { v.failValue("want " + want) }
 
 // failValue reports what is wrong with the value, and shows it.
@@ -211,13 +212,13 @@ type Key struct {
 // Place is where the key is.
 func (k Key) Place() Place { return k.Value.file.place(k.at) }
 
-// FailUnknown reports that there is no such key; advice says what there is.
+// FailUnknown reports that there is no such key; advice suggests another.
 func (k Key) FailUnknown(advice string) {
 	k.Value.file.fail(k.at, k.Value.Path, "is no key here; %s", advice)
 }
 
-// Keys goes through the keys of an object. same maps the spellings of a key to one; nil: there is
-// but one. That a key comes twice is a problem, as is a value that is no object.
+// Keys iterates over the keys of an object. same maps the spellings of a key to one; nil if there
+// is only one. A key that comes twice is a problem, as is a value that isn't an object.
 func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		if len(v.raw) == 0 {
@@ -252,7 +253,7 @@ func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 	}
 }
 
-// Items goes through the items of a list. That the value is no list is a problem.
+// Items iterates over the items of a list. A value that isn't a list is a problem.
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if len(v.raw) == 0 {

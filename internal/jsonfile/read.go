@@ -14,12 +14,12 @@ import (
 	"serf/internal/nearest"
 )
 
-// Wanter names the values that a type takes, after "want".
+// Wanter describes the values that a type takes, for use after "want".
 type Wanter interface{ Want() string }
 
-// Read sets what v has on p, a pointer to a struct with json tags, a list, a map of texts or a
-// single value. It reports whether there was no problem. What the file doesn't mention is left
-// alone; lists and maps are replaced.
+// Read reads v into p, a pointer to a struct with json tags, a list, a map of texts or a single
+// value. It reports whether there was no problem. What the file doesn't mention is left alone;
+// lists and maps are replaced.
 func (v Value) Read(p any) bool {
 	problems := len(v.file.errs)
 	if len(v.raw) == 0 {
@@ -49,7 +49,7 @@ func (v Value) read(to reflect.Value) {
 	}
 }
 
-// IsText reports whether what addressable to takes is a text, whatever it is made of.
+// IsText reports whether to, which must be addressable, is written as a text, whatever its type.
 func IsText(to reflect.Value) bool {
 	_, ok := to.Addr().Interface().(encoding.TextUnmarshaler)
 	return ok
@@ -83,7 +83,7 @@ func (v Value) list(to reflect.Value) {
 	}
 }
 
-// leaf reads a value that has no parts.
+// leaf reads a value without parts.
 func (v Value) leaf(to reflect.Value) {
 	if v.IsNull() {
 		v.failWant(WantOf(to))
@@ -119,7 +119,7 @@ func (v Value) duration(d *time.Duration) {
 	}
 }
 
-// whole writes a whole number without fraction and exponent, as many programs don't: 4.0, 1e3.
+// whole rewrites a whole number without fraction and exponent: many programs write 4.0 or 1e3.
 func whole(raw []byte) []byte {
 	x, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || x != math.Trunc(x) || math.Abs(x) >= 1<<53 { // from there on fractions don't show
@@ -129,7 +129,7 @@ func whole(raw []byte) []byte {
 	return strconv.AppendInt(nil, i, 10)
 }
 
-// FieldOf is the field of struct v that JSON calls name, or not valid.
+// FieldOf is the field of struct v with a JSON name; invalid if there is none.
 func FieldOf(v reflect.Value, name string) reflect.Value {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -144,7 +144,7 @@ func FieldOf(v reflect.Value, name string) reflect.Value {
 	return reflect.Value{}
 }
 
-// KeysOf lists what JSON calls the fields of a struct, in their order.
+// KeysOf lists the JSON names of a struct's fields, in their order.
 func KeysOf(t reflect.Type) []string {
 	var keys []string
 	for i := range t.NumField() {
@@ -157,17 +157,17 @@ func KeysOf(t reflect.Type) []string {
 	return keys
 }
 
-// noKey is the name of a field that isn't in the file.
+// noKey is the JSON name of a field that isn't in files.
 const noKey = "-"
 
-// JSONName is what JSON calls a field.
+// JSONName is the JSON name of a field.
 func JSONName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name
 }
 
-// Advice says what there is instead of name: the one that was meant, if that can be told, and all
-// of keys.
+// Advice suggests what to write instead of name: the key that was probably meant, if there is one,
+// and all keys.
 func Advice(name string, keys []string) string {
 	text := "allowed are " + strings.Join(keys, ", ")
 	if near := nearest.Of(name, keys); near != "" {
@@ -176,7 +176,7 @@ func Advice(name string, keys []string) string {
 	return text
 }
 
-// WantOf names the kind of value that v, which must be addressable, takes.
+// WantOf describes the kind of value that v, which must be addressable, takes.
 func WantOf(v reflect.Value) string {
 	switch x := v.Addr().Interface().(type) {
 	case Wanter:

@@ -9,14 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// space is what may stand between the parts of JSON.
+// space is the white space of JSON.
 const space = " \t\r\n"
 
-// utf8Mark is what some editors put before everything else. It is skipped.
+// utf8Mark is the byte order mark that some editors put first. It is skipped.
 var utf8Mark = []byte("\ufeff")
 
-// foreign finds text that isn't UTF-8: encoding/json would replace what it can't read without a
-// word.
+// foreign finds text that isn't UTF-8: encoding/json would silently replace what it can't read.
 func (f *File) foreign() (at int, problem string) {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
 		if bytes.HasPrefix(f.data, []byte(mark)) {
@@ -33,7 +32,7 @@ func (f *File) foreign() (at int, problem string) {
 	return 0, ""
 }
 
-// failSyntax reports what is wrong with the form of the file, from start on.
+// failSyntax reports a syntax error, from start on.
 func (f *File) failSyntax(start int, err error) {
 	var syntax *json.SyntaxError
 	switch {
@@ -48,8 +47,8 @@ func (f *File) failSyntax(start int, err error) {
 	}
 }
 
-// failAt reports that what stands at the offset can't stand there. Mistakes that people make have
-// words of their own.
+// failAt reports that what is at the offset can't be there. Common mistakes have messages of their
+// own.
 func (f *File) failAt(at int, err error) {
 	before := bytes.TrimRight(f.data[:at], space)
 	here := f.data[at]

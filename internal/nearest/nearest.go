@@ -1,14 +1,14 @@
-// Package nearest finds what somebody meant who mistyped a name.
+// Package nearest suggests what was meant by a mistyped name.
 package nearest
 
 import "strings"
 
-// maxTypos is how many letters of a name may be wrong for it to be suggested. Of short names fewer
-// may be: half of "role" is no slip.
+// maxTypos is how many letters of a name may be wrong for it to be suggested. For short names it is
+// fewer: half of "role" is no slip.
 const maxTypos = 2
 
 // Of returns the one of names that is closest to word, or "" if none is close. Case doesn't count,
-// nor do the words that - and _ divide have to be divided by the right one.
+// and - and _ count as the same.
 func Of(word string, names []string) string {
 	word = plain(word)
 	best, bestDistance := "", min(maxTypos, (len(word)+1)/3)+1
@@ -27,11 +27,11 @@ func Of(word string, names []string) string {
 
 func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
 
-// wordMax is longer than all names, in bytes. What is longer is compared with none.
+// wordMax is longer than any name, in bytes. Longer words aren't compared.
 const wordMax = 64
 
-// distance counts the bytes to insert, delete or replace, and the neighbours to swap, to get from a
-// to b.
+// distance is the number of bytes to insert, delete or replace, and of neighbours to swap, to get
+// from a to b.
 func distance(a, b string) int {
 	if len(a) > wordMax {
 		return len(a)

@@ -1,5 +1,5 @@
-// Package timing has the timings of a node as files give them: the configuration of an agent, and a
-// scenario to simulate. Both have the same keys, with the same meaning and bounds.
+// Package timing reads the timings of a node from files: from the configuration of an agent and
+// from scenarios to simulate. Both have the same keys, with the same meaning and bounds.
 package timing
 
 import (
@@ -18,7 +18,7 @@ import (
 // Duration is a time.Duration that is written as "10s" or "1m30s".
 type Duration time.Duration
 
-// Want names what is wanted where a Duration is.
+// Want describes a Duration.
 func (Duration) Want() string { return `a duration such as "90s"` }
 
 // String is the form that UnmarshalText reads.
@@ -27,7 +27,7 @@ func (d Duration) String() string { return time.Duration(d).String() }
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what time.ParseDuration does.
+// UnmarshalText reads what time.ParseDuration reads.
 func (d *Duration) UnmarshalText(b []byte) error {
 	x, err := time.ParseDuration(strings.TrimSpace(string(b)))
 	if err != nil {
@@ -37,9 +37,9 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Timing replaces single timings of the profile; nil leaves the profile's. The names are those of
-// memberlist's and Serf's configuration, and mean what the fields of swim.Config and serf.Config of
-// the same name do.
+// Timing overrides single timings of a profile; nil leaves the profile's. The names are those of
+// memberlist's and Serf's configuration, and mean the same as the fields of swim.Config and
+// serf.Config with that name.
 type Timing struct {
 	ProbeInterval     *Duration `json:"probe_interval,omitempty"`
 	ProbeTimeout      *Duration `json:"probe_timeout,omitempty"`
@@ -70,7 +70,7 @@ func Profile(name string) (c swim.Config, ok bool) {
 	return profiles[name](), true
 }
 
-// ApplySwim changes the timings of a profile that are those of membership.
+// ApplySwim overrides the timings of membership.
 func (t *Timing) ApplySwim(c *swim.Config) {
 	override(&c.ProbeInterval, t.ProbeInterval)
 	override(&c.ProbeTimeout, t.ProbeTimeout)
@@ -90,7 +90,7 @@ func (t *Timing) ApplySwim(c *swim.Config) {
 	override(&c.StreamTimeout, t.StreamTimeout)
 }
 
-// Apply changes all timings.
+// Apply overrides all timings.
 func (t *Timing) Apply(c *serf.Config) {
 	t.ApplySwim(&c.Config)
 	override(&c.ReconnectInterval, t.ReconnectInterval)
@@ -99,14 +99,14 @@ func (t *Timing) Apply(c *serf.Config) {
 	override(&c.ReapInterval, t.ReapInterval)
 }
 
-// override sets *v to what given points at, if it does.
+// override sets *v to *given, unless given is nil.
 func override[T, G int | time.Duration | Duration](v *T, given *G) {
 	if given != nil {
 		*v = T(*given)
 	}
 }
 
-// Take replaces the timings that other has.
+// Take takes over the timings that other sets.
 func (t *Timing) Take(other *Timing) {
 	to, from := reflect.ValueOf(t).Elem(), reflect.ValueOf(other).Elem()
 	for i := range from.NumField() {
@@ -119,16 +119,16 @@ func (t *Timing) Take(other *Timing) {
 // Problem is a timing that a node can't work with.
 type Problem struct{ Key, Text string }
 
-// The longest times: with the largest multipliers they can still be added to the time of day.
+// The longest times: even with the largest multipliers they can be added to the time of day.
 const (
-	intervalMax = time.Hour                  // of what is done all the time
-	timeMax     = 100 * 365 * 24 * time.Hour // of all others: for ever
+	intervalMax = time.Hour                  // of periodic work
+	timeMax     = 100 * 365 * 24 * time.Hour // of everything else: for ever
 )
 
 var intervals = map[string]bool{"probe_interval": true, "probe_timeout": true,
 	"gossip_interval": true, "stream_timeout": true}
 
-// Problems lists what is wrong with the timings of t on top of a profile's.
+// Problems lists what is wrong with the timings of t applied to a profile.
 func (t *Timing) Problems(profile swim.Config) (list []Problem) {
 	c := serf.DefaultConfig(profile)
 	t.Apply(&c)
@@ -154,7 +154,7 @@ func (t *Timing) Problems(profile swim.Config) (list []Problem) {
 	return list
 }
 
-// problem blames what was given: an interval that is shorter than the time-out of the profile.
+// problem blames a given timing: an interval shorter than the profile's time-out, for instance.
 func (t *Timing) problem(p *swim.Problem, c *serf.Config) Problem {
 	if p.Field == "probe_timeout" && t.ProbeTimeout == nil {
 		return Problem{"probe_interval",
