@@ -28,6 +28,10 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	n.identify(n.self, addr, old.meta, old.versions)
 	n.endProbes(now) // their answers went to the old address
 	n.moves.remove(n.self)
+	if len(n.moves.list) >= maxMoves && !n.moves.evict(n.self) {
+		n.moves.remove(n.moves.list[maxMoves-1].member) // this node's own move matters more
+		n.counters.DroppedMoves++
+	}
 	// Nobody needs to be asked who is at the old address: this host lost it.
 	m := n.moves.add(move{member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old})
 	n.advanceReturn(now, m, out)

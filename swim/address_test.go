@@ -38,6 +38,38 @@ func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn.wantIdle("echoes of the old self")
 }
 
+// Other members' claims fill the table of moves: this node's own move replaces the newest of them, and never exceeds
+// the limit. One below the limit all stay.
+func TestOwnMoveHasRoomAmongMaxMoves(t *testing.T) {
+	for _, tt := range []struct{ claims, moves, dropped int }{
+		{maxMoves - 1, maxMoves, 0}, {maxMoves, maxMoves, 1},
+	} {
+		tn := converse(t)
+		tn.claimMoves(tt.claims)
+		tn.readdress(netip.MustParseAddrPort("10.0.1.9:7946"))
+		if got := len(tn.n.moves.list); got != tt.moves || tn.n.counters.DroppedMoves != uint64(tt.dropped) {
+			t.Errorf("%d claims: %d moves, %d dropped, want %d and %d",
+				tt.claims, got, tn.n.counters.DroppedMoves, tt.moves, tt.dropped)
+		}
+		if m := tn.n.moves.of(tn.n.self); m == nil || m.stage != moveTold {
+			t.Errorf("%d claims: the own move isn't announced", tt.claims)
+		}
+	}
+}
+
+// A refused claim makes room before one that may be true.
+func TestOwnMoveReplacesARefusedClaim(t *testing.T) {
+	tn := converse(t)
+	tn.claimMoves(maxMoves)
+	refused := tn.n.moves.list[7].member
+	tn.n.refuseMove(tn.now, tn.n.moves.of(refused), &tn.out)
+	tn.readdress(netip.MustParseAddrPort("10.0.1.9:7946"))
+	if len(tn.n.moves.list) != maxMoves || tn.n.moves.of(refused) != nil || tn.n.counters.DroppedMoves != 0 {
+		t.Errorf("%d moves, the refused one there: %v, %d dropped",
+			len(tn.n.moves.list), tn.n.moves.of(refused) != nil, tn.n.counters.DroppedMoves)
+	}
+}
+
 func TestMessagesSayTheNewAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.readdress(elsewhere)
