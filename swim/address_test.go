@@ -38,8 +38,8 @@ func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn.wantIdle("echoes of the old self")
 }
 
-// Other members' claims fill the table of moves: this node's own move replaces the newest of them, and never exceeds
-// the limit. One below the limit all stay.
+// Other members' claims fill the table of moves: this node's own move replaces the newest of them,
+// and never exceeds the limit. One below the limit all stay.
 func TestOwnMoveHasRoomAmongMaxMoves(t *testing.T) {
 	for _, tt := range []struct{ claims, moves, dropped int }{
 		{maxMoves - 1, maxMoves, 0}, {maxMoves, maxMoves, 1},

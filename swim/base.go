@@ -7,11 +7,9 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-
-	"serf/swim/internal/paged"
 )
 
-// Identity is what a member says of itself.
+// Identity is what a member says about itself.
 type Identity struct {
 	Name     string
 	Addr     netip.AddrPort
@@ -19,22 +17,21 @@ type Identity struct {
 	Versions [6]byte // as in Config
 }
 
-// Base is what all members of a cluster know that has run for long and in which nothing happens:
-// each other. The views of nodes that begin with it are forks of its view: they share its memory
-// but for what they learn later. So a simulation can start with everybody known to everybody, and
-// its views take memory for what differs instead of for each pair.
+// Base is what all members know in a cluster that has run for long: each other. The views of nodes
+// that start with it are forks of its view and share its memory, except for what changes later. So
+// a simulation can start with everybody known to everybody, and its memory grows with what differs
+// instead of with each pair of members.
 //
-// A Base doesn't change. It may be used by several goroutines at once.
+// A Base doesn't change. Several goroutines may use it at once.
 type Base struct {
 	roster   *Roster // copied by NewRoster
 	view     view
-	states   *paged.Encoded // of view.recs
-	versions [][6]byte      // each once
-	loopback bool           // somebody has a loopback address
+	versions [][6]byte // each once
+	loopback bool      // somebody has a loopback address
 }
 
 // NewBase returns a base in which all members are alive since now. Their IDs are 1, 2 and so on, in
-// the order in which they come. It copies what it keeps; the error joins those of all members.
+// this order. It copies what it keeps; the error joins those of all members.
 func NewBase(now Time, members iter.Seq[Identity]) (*Base, error) {
 	b := &Base{roster: NewRoster()}
 	var errs []error
@@ -43,12 +40,8 @@ func NewBase(now Time, members iter.Seq[Identity]) (*Base, error) {
 			errs = append(errs, err)
 		}
 	}
-	b.view.recs.Seal()
-	b.view.order.Seal()
-	r := b.roster
-	b.states = paged.Encode(&b.view.recs, func(buf []byte, page int) []byte {
-		return r.appendStates(buf, &b.view.recs, page)
-	})
+	b.view.recs.Seal(b.roster.appendState)
+	b.view.order.Seal(func(buf []byte, _ int, _ MemberID) []byte { return buf })
 	return b, errors.Join(errs...)
 }
 
@@ -91,8 +84,8 @@ func (b *Base) Lookup(name []byte) MemberID { return b.roster.Lookup(name) }
 // Name returns the name of a member.
 func (b *Base) Name(id MemberID) string { return b.roster.Name(id) }
 
-// NewRoster returns a roster for nodes that begin with b, all of one goroutine. The IDs of the
-// members are the same in each. A nil base has an empty roster.
+// NewRoster returns a roster for the nodes of one goroutine that start with b. Every member has the
+// same ID in each. The roster of a nil base is empty.
 func (b *Base) NewRoster() *Roster {
 	if b == nil {
 		return NewRoster()
@@ -104,22 +97,8 @@ func (b *Base) NewRoster() *Roster {
 	}
 }
 
-// find tells which pages of the base's states a piece of a message is, if it is their very memory.
-func (b *Base) find(piece []byte) (from, to int, ok bool) {
-	if b == nil {
-		return 0, 0, false
-	}
-	return b.states.Find(piece)
-}
-
-// inPages is how many members there are in pages from to to-1.
-func (b *Base) inPages(from, to int) int {
-	first := max(from*paged.PageLen, 1) // nobody has ID 0
-	return min(to*paged.PageLen, b.view.recs.Len()) - first
-}
-
-// startWarm begins a node that knows all of its base. Its timers are in any phase, as those of
-// members that started long ago, and not together.
+// startWarm starts a node that knows its whole base. Its timers are in random phases, as if it had
+// started long ago.
 func (n *Node) startWarm(now Time) error {
 	b, c := n.cfg.Base, &n.cfg
 	n.self = b.Lookup([]byte(c.Name))

@@ -128,14 +128,14 @@ func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 // appendAll appends all records by ID. Runs of pages that are as in the base aren't copied.
 func (n *Node) appendAll(r *wire.Rope) {
 	recs := &n.view.recs
-	for p := 0; p < recs.Pages(); {
-		if run := recs.SharedRun(p); run > 0 {
-			r.Share(n.cfg.Base.states.Run(p, p+run))
-			p += run
+	for run, shared := range recs.Runs {
+		if shared {
+			r.Share(recs.Bytes(run))
 			continue
 		}
-		r.Own = n.roster.appendStates(r.Own, recs, p)
-		p++
+		for i, rec := range recs.Page(run.From) {
+			r.Own = n.roster.appendState(r.Own, run.From*paged.PageLen+i, rec)
+		}
 	}
 }
 
@@ -145,22 +145,15 @@ func (n *Node) appendFirst(r *wire.Rope, fit int) {
 		if fit--; fit < 0 {
 			break
 		}
-		r.Own = n.roster.appendState(r.Own, id, n.view.at(id))
+		r.Own = n.roster.appendState(r.Own, int(id), n.view.at(id))
 	}
 }
 
-// appendStates appends the records of one page.
-func (r *Roster) appendStates(b []byte, recs *paged.Array[record], page int) []byte {
-	first := MemberID(page * paged.PageLen)
-	for i, rec := range recs.Page(page) {
-		if rec.known() {
-			b = r.appendState(b, first+MemberID(i), rec)
-		}
+// appendState appends the record of member id, nothing if there is none.
+func (r *Roster) appendState(b []byte, id int, rec record) []byte {
+	if !rec.known() {
+		return b
 	}
-	return b
-}
-
-func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
 	d := &r.idents[rec.ident]
 	addr := addrBytes(d.addr.Addr())
 	state := rec.state
@@ -168,7 +161,7 @@ func (r *Roster) appendState(b []byte, id MemberID, rec record) []byte {
 		state = Dead // others suspect it as well, but don't believe the rest, which it hasn't said at this incarnation
 	}
 	s := wire.NodeState{
-		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(id),
+		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(MemberID(id)),
 		Port: d.addr.Port(), State: uint8(state), Vsn: d.versions[:],
 	}
 	return s.Append(b)
@@ -212,10 +205,10 @@ type fullState struct {
 	userMore [][]byte
 }
 
-// statePart is node states, or those of pages from to to-1 of our base.
+// statePart is node states, or a run of pages of our base.
 type statePart struct {
-	states   wire.NodeStates
-	from, to int
+	states wire.NodeStates
+	run    paged.Run
 }
 
 // readPushPull reads a whole push/pull. Runs of our base are known to be well-formed and are
@@ -225,11 +218,12 @@ func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
 	if err != nil {
 		return fullState{}, err
 	}
+	recs := &n.view.recs
 	pp, left := fullState{join: head.Join, parts: make([]statePart, 0, 1+len(more))}, head.Nodes
 	for at := 0; ; at++ {
-		if from, to, ok := n.cfg.Base.find(rest); ok && n.cfg.Base.inPages(from, to) <= left {
-			left -= n.cfg.Base.inPages(from, to)
-			pp.parts, rest = append(pp.parts, statePart{from: from, to: to}), nil
+		if run, ok := recs.Find(rest); ok && recs.Encoded(run) <= left {
+			left -= recs.Encoded(run)
+			pp.parts, rest = append(pp.parts, statePart{run: run}), nil
 		} else {
 			var states wire.NodeStates
 			if states, rest, err = wire.ParseNodeStates(rest, left); err != nil {
@@ -279,9 +273,7 @@ func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 	for i := range pp.parts {
 		part := &pp.parts[i]
 		n.mergeStates(now, part.states, from, out)
-		for page := part.from; page < part.to; page++ {
-			n.mergePage(now, page, from, out)
-		}
+		n.mergeBase(now, part.run, from, out)
 	}
 	var join int64
 	if pp.join {
@@ -298,21 +290,24 @@ func (n *Node) mergeStates(now Time, states wire.NodeStates, from source, out *O
 	}
 }
 
-// mergePage merges a page of our base. If ours is still the same, none of its entries would be new,
-// as the property tests show; all but our own would count as stale.
-func (n *Node) mergePage(now Time, page int, from source, out *Output) {
-	b := n.cfg.Base
-	members := b.inPages(page, page+1)
-	if !n.view.recs.Shares(page) {
-		states, _, err := wire.ParseNodeStates(b.states.Page(page), members)
-		invariant.Check(err == nil, "swim: the base can't be read")
-		n.mergeStates(now, states, from, out)
-		return
+// mergeBase merges pages of our base. Where ours are still the same, no entry would be new, as the
+// property tests show; all but our own would count as stale.
+func (n *Node) mergeBase(now Time, run paged.Run, from source, out *Output) {
+	recs := &n.view.recs
+	for p := run.From; p < run.To; p++ {
+		page := paged.Run{From: p, To: p + 1}
+		members := recs.Encoded(page)
+		if !recs.Shares(p) {
+			states, _, err := wire.ParseNodeStates(recs.Bytes(page), members)
+			invariant.Check(err == nil, "swim: the base can't be read")
+			n.mergeStates(now, states, from, out)
+			continue
+		}
+		if int(n.self)/paged.PageLen == p {
+			members--
+		}
+		n.counters.DroppedStale += uint64(members)
 	}
-	if int(n.self)/paged.PageLen == page {
-		members--
-	}
-	n.counters.DroppedStale += uint64(members)
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {

@@ -5,7 +5,6 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
-	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
@@ -17,8 +16,7 @@ import (
 type Base struct {
 	swim  *swim.Base
 	table table
-	times *paged.Encoded // the status times of table.recs
-	clock lamport.Time   // the members' clock
+	clock lamport.Time // the members' clock
 }
 
 // NewBase returns a base of members with these configurations, all alive since now: what they say
@@ -51,14 +49,11 @@ func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 		b.table.edit(id).statusTime = b.clock
 		b.clock++
 	}
-	b.table.recs.Seal()
-	b.times = paged.Encode(&b.table.recs, func(buf []byte, page int) []byte {
-		for id, r := range b.table.page(page) {
-			if r.known() {
-				buf = wire.AppendStatusLTime(buf, below.Name(id), uint64(r.joinTime()))
-			}
+	b.table.recs.Seal(func(buf []byte, i int, r record) []byte {
+		if !r.known() {
+			return buf
 		}
-		return buf
+		return wire.AppendStatusLTime(buf, below.Name(swim.MemberID(i)), uint64(r.joinTime()))
 	})
 	return b, nil
 }
@@ -95,28 +90,4 @@ func (n *Node) startWarm() {
 	n.eventClock.Sync(1)
 	n.queryClock.Sync(1)
 	n.journal.wroteMember = b.clock - 1
-}
-
-// find says which pages of the base's status times a piece of a message is, if it is the same
-// memory.
-func (b *Base) find(piece []byte) (from, to int, ok bool) {
-	if b == nil {
-		return 0, 0, false
-	}
-	return b.times.Find(piece)
-}
-
-// inPages is the number of members in pages from to to-1.
-func (b *Base) inPages(from, to int) int {
-	first := max(from*paged.PageLen, 1) // nobody has ID 0
-	return min(to*paged.PageLen, b.table.recs.Len()) - first
-}
-
-// inPiece is the number of members in a piece that is some of the base's pages, 0 for other pieces.
-func (b *Base) inPiece(piece []byte) int {
-	from, to, ok := b.find(piece)
-	if !ok {
-		return 0
-	}
-	return b.inPages(from, to)
 }

@@ -6,6 +6,7 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
+	"serf/swim/internal/paged"
 	"serf/wire"
 )
 
@@ -28,18 +29,17 @@ func (n *Node) state() *wire.Rope {
 		}
 	}
 	w.StatusLTimes(uint64(n.queryClock.Now()), n.table.len())
-	for p := 0; p < n.table.recs.Pages(); {
-		if run := n.table.recs.SharedRun(p); run > 0 {
-			w.ShareStatusLTimes(n.cfg.Warm.times.Run(p, p+run), n.cfg.Warm.inPages(p, p+run))
-			p += run
+	recs := &n.table.recs
+	for run, shared := range recs.Runs {
+		if shared {
+			w.ShareStatusLTimes(recs.Bytes(run), recs.Encoded(run))
 			continue
 		}
-		for id, r := range n.table.page(p) {
+		for id, r := range n.table.page(run.From) {
 			if r.known() {
 				w.StatusLTime(n.roster.Name(id), uint64(r.joinTime()))
 			}
 		}
-		p++
 	}
 	return w.Rope()
 }
@@ -61,7 +61,7 @@ func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 		n.refuse(e.Addr, errNotState, out)
 		return
 	}
-	s, err := wire.ParseSerfStatePieces(e.Data[1:], e.More, n.cfg.Warm.inPiece)
+	s, err := wire.ParseSerfStatePieces(e.Data[1:], e.More, n.table.recs.EncodedIn)
 	if err != nil {
 		n.refuse(e.Addr, err, out)
 		return
@@ -101,14 +101,15 @@ func (n *Node) mergeStatuses(now swim.Time, s *wire.SerfState, out *swim.Output)
 		n.applyLeaveIntent(now, it.Elem, t+1, false, out)
 	}
 	s.StatusLTimes.Pieces(func(piece []byte) {
-		from, to, ok := n.cfg.Warm.find(piece)
+		recs := &n.table.recs
+		run, ok := recs.Find(piece)
 		if !ok {
 			n.mergeJoins(now, piece, left, out)
 		}
-		for page := from; page < to; page++ {
-			// A page that still equals the base holds these very times already.
-			if !n.table.recs.Shares(page) {
-				n.mergeJoins(now, n.cfg.Warm.times.Page(page), left, out)
+		for p := run.From; p < run.To; p++ {
+			// A page that is still the base's holds these very times already.
+			if !recs.Shares(p) {
+				n.mergeJoins(now, recs.Bytes(paged.Run{From: p, To: p + 1}), left, out)
 			}
 		}
 	})

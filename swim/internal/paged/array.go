@@ -1,37 +1,44 @@
-// Package paged has arrays that share memory until they are written to. A simulation
-// of n members has n tables of n records, nearly all of them equal: each table begins as a
-// fork of one that is shared, and has pages of its own only where it differs.
+// Package paged has arrays that share memory until they are written to. A simulation of n members
+// has n tables of n records, nearly all of them equal: each table starts as a fork of a shared one,
+// and has pages of its own only where it differs.
 //
-// A table that isn't forked, such as an agent's, lies in one piece: whoever uses it sees no difference.
+// The shared array also has the encoding of its pages. A table sends the pages that it shares
+// without encoding them, and knows them again when it receives them.
+//
+// A table that isn't forked, such as an agent's, lies in one piece.
 package paged
 
 const (
-	// PageLen is the number of elements of a page. One write copies a page, and one death in a view
-	// of its cluster writes to four: larger ones cost memory, smaller ones time for the whole.
+	// PageLen is the number of elements of a page. A write copies a page, and a death in a view
+	// writes to four: larger pages cost memory, smaller ones time for the whole array.
 	PageLen  = 1 << pageBits
 	pageBits = 5
 
-	// dirLen is the number of pages of a directory. A fork's first write copies one directory
-	// and the list of all: with 100,000 elements 900 bytes in all, instead of 25,000 for a flat list.
+	// dirLen is the number of pages of a directory. A fork's first write copies one directory and
+	// the list of directories: with 100,000 elements 900 bytes, instead of 25,000 for a flat list.
 	dirLen  = 1 << dirBits
 	dirBits = 6
 )
 
-// Array is a growable array. The zero Array is empty. An Array isn't to be copied by
-// assignment if both are used after; see Fork.
+// Array is a growable array. The zero Array is empty. Don't use both an Array and a copy of it made
+// by assignment; see Fork.
 type Array[T any] struct {
 	flat []T       // all elements, unless this is a fork
 	dirs []*dir[T] // of the pages of a fork, or of flat for forks: see Seal
-	base *Array[T] // forked from: its directories and pages are read only. Nil if none
+	base *Array[T] // forked from: its directories and pages are read-only. Nil if none
 	len  int       // of a fork
+
+	encoded *encoded // of a sealed array
 }
 
 type dir[T any] [dirLen]*page[T]
 
 type page[T any] [PageLen]T
 
-// Seal prepares an array that isn't to change any more for being forked.
-func (a *Array[T]) Seal() {
+// Seal prepares an array that won't change any more for being forked. appendElem appends the
+// encoding of element i to b: no bytes if it has none.
+func (a *Array[T]) Seal(appendElem func(b []byte, i int, v T) []byte) {
+	a.encoded = encode(a, appendElem)
 	n := len(a.flat)
 	padded := append(a.flat, make([]T, a.Pages()*PageLen-n)...)
 	a.flat = padded[:n]
@@ -43,7 +50,7 @@ func (a *Array[T]) Seal() {
 	}
 }
 
-// Fork returns an array of the same elements that shares all memory with a, which must have been
+// Fork returns an array with the same elements that shares all memory with a, which must have been
 // sealed. Forks may be used concurrently, each by one goroutine.
 func (a *Array[T]) Fork() Array[T] { return Array[T]{dirs: a.dirs, base: a, len: len(a.flat)} }
 
@@ -55,7 +62,7 @@ func (a *Array[T]) Len() int {
 	return a.len
 }
 
-// Pages is the number of pages that the elements take.
+// Pages is the number of pages.
 func (a *Array[T]) Pages() int { return (a.Len() + PageLen - 1) >> pageBits }
 
 // At returns element i, or the zero value beyond the end.
@@ -77,7 +84,7 @@ func (a *Array[T]) inPage(i int) T {
 	return none
 }
 
-// Page returns the elements of page p, to read only: up to PageLen, nil if none was written.
+// Page returns the elements of page p, read-only: up to PageLen, nil if none was written.
 func (a *Array[T]) Page(p int) []T {
 	if a.base == nil {
 		return a.flat[p<<pageBits : min(len(a.flat), (p+1)<<pageBits)]
@@ -88,18 +95,31 @@ func (a *Array[T]) Page(p int) []T {
 	return nil
 }
 
-// Shares tells whether page p is as it was when the array was forked, because it is the same memory.
+// Shares tells whether page p is still the memory that the array was forked from.
 func (a *Array[T]) Shares(p int) bool {
 	b := a.base
 	return b != nil && p < b.Pages() && a.dirs[p>>dirBits][p%dirLen] == b.dirs[p>>dirBits][p%dirLen]
 }
 
-// SharedRun is the number of pages from p on that are shared.
-func (a *Array[T]) SharedRun(p int) int {
-	if a.base == nil {
-		return 0
+// Runs yields all pages in order: shared ones in runs as long as possible, each other one by
+// itself.
+func (a *Array[T]) Runs(yield func(r Run, shared bool) bool) {
+	for p := 0; p < a.Pages(); {
+		end := a.sharedFrom(p)
+		r := Run{p, max(end, p+1)}
+		if !yield(r, end > p) {
+			return
+		}
+		p = r.To
 	}
-	from, end := p, min(a.Pages(), a.base.Pages())
+}
+
+// sharedFrom returns the end of the shared pages that begin with page p.
+func (a *Array[T]) sharedFrom(p int) int {
+	if a.base == nil {
+		return p
+	}
+	end := min(a.Pages(), a.base.Pages())
 	for p < end {
 		switch d := p >> dirBits; {
 		case a.dirs[d] == a.base.dirs[d]:
@@ -107,13 +127,13 @@ func (a *Array[T]) SharedRun(p int) int {
 		case a.Shares(p):
 			p++
 		default:
-			return p - from
+			return p
 		}
 	}
-	return max(p-from, 0)
+	return p
 }
 
-// Edit returns element i to be changed, until the next call. It grows the array if it ends before i.
+// Edit returns element i for changing, valid until the next call. It grows the array to hold i.
 func (a *Array[T]) Edit(i int) *T {
 	if a.base == nil {
 		if i >= len(a.flat) {
@@ -136,7 +156,7 @@ func (a *Array[T]) Edit(i int) *T {
 // Append adds an element at the end.
 func (a *Array[T]) Append(v T) { *a.Edit(a.Len()) = v }
 
-// Truncate cuts the array to n elements. Those cut off are not cleared.
+// Truncate cuts the array to n elements. The others aren't cleared.
 func (a *Array[T]) Truncate(n int) {
 	a.flat, a.len = a.flat[:min(len(a.flat), n)], min(a.len, n)
 }
@@ -153,11 +173,11 @@ func (a *Array[T]) grow(n int) {
 	a.len = n
 }
 
-// own makes page p of directory d the array's own, and what leads there.
+// own makes page p of directory d, and the directory, the array's own.
 func (a *Array[T]) own(d, p int) {
 	b := a.base
 	if d >= len(b.dirs) {
-		return // beyond the end of what was forked
+		return // beyond the end of the base
 	}
 	if a.dirs[d] == b.dirs[d] {
 		a.ownList()

@@ -16,8 +16,16 @@ func filled(n int) *Array[int] {
 	for i := range n {
 		a.Append(i)
 	}
-	a.Seal()
+	a.Seal(appendElem)
 	return a
+}
+
+// appendElem encodes all elements but the first.
+func appendElem(b []byte, i, v int) []byte {
+	if i == 0 {
+		return b
+	}
+	return append(b, byte(v))
 }
 
 func elements(a *Array[int]) []int {
@@ -35,7 +43,7 @@ func TestArrayInOnePiece(t *testing.T) {
 	if a.Len() != PageLen+3 || a.At(0) != 0 || a.At(PageLen+2) != 8 || a.At(PageLen+3) != 0 || a.At(-1) != 0 {
 		t.Errorf("elements %v", elements(&a))
 	}
-	if p := a.Page(1); !slices.Equal(p, []int{0, 7, 8}) || a.Pages() != 2 || a.Shares(0) || a.SharedRun(0) != 0 {
+	if p := a.Page(1); !slices.Equal(p, []int{0, 7, 8}) || a.Pages() != 2 || a.Shares(0) {
 		t.Errorf("page of %v", p)
 	}
 	a.Truncate(PageLen)
@@ -44,8 +52,8 @@ func TestArrayInOnePiece(t *testing.T) {
 	}
 }
 
-// Two forks of one array are changed at random: each is what a slice would be, and neither
-// changes the other or what they come from.
+// Two forks of one array are changed at random: each is what a slice would be, and neither changes
+// the other or what they come from.
 func TestForksAgainstSlices(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{0, 1, PageLen - 1, PageLen, PageLen*dirLen - 1, PageLen * dirLen, manyElements}).Draw(t, "elements")
@@ -119,31 +127,65 @@ func TestForkAndReadAllocateNothing(t *testing.T) {
 	}
 }
 
-func TestFindKnowsItsOwnRunsOnly(t *testing.T) {
-	a := filled(3*PageLen + 1)
-	e := Encode(a, func(b []byte, page int) []byte {
-		for _, v := range a.Page(page) {
-			b = append(b, byte(v))
+// Runs covers all pages once, in order, and is right about which are shared.
+func TestRuns(t *testing.T) {
+	base := filled(manyElements)
+	a := base.Fork()
+	for _, p := range []int{0, 7, dirLen, dirLen + 1} {
+		*a.Edit(p * PageLen) = -1
+	}
+	for range PageLen {
+		a.Append(1)
+	}
+	var runs []Run
+	next := 0
+	for r, shared := range a.Runs {
+		if r.From != next || r.To <= r.From || !shared && r.To != r.From+1 {
+			t.Fatalf("run %v after page %d", r, next)
 		}
-		return b
-	})
+		for p := r.From; p < r.To; p++ {
+			if a.Shares(p) != shared {
+				t.Errorf("page %d shared: %v", p, !shared)
+			}
+		}
+		if next = r.To; shared {
+			runs = append(runs, r)
+		}
+	}
+	if want := []Run{{1, 7}, {8, dirLen}, {dirLen + 2, 2 * dirLen}}; next != a.Pages() || !slices.Equal(runs, want) {
+		t.Errorf("%d of %d pages, shared %v, want %v", next, a.Pages(), runs, want)
+	}
+	for r, shared := range base.Runs {
+		if shared || r.To != r.From+1 {
+			t.Errorf("run %v of an array that isn't forked", r)
+		}
+	}
+}
+
+func TestFindKnowsItsOwnRunsOnly(t *testing.T) {
+	base := filled(3*PageLen + 1)
+	a := base.Fork()
 	for from := range a.Pages() {
 		for to := from + 1; to <= a.Pages(); to++ {
-			if f, u, ok := e.Find(e.Run(from, to)); !ok || f != from || u != to {
-				t.Errorf("run %d to %d: found as %d to %d, %v", from, to, f, u, ok)
+			piece := a.Bytes(Run{from, to})
+			if r, ok := a.Find(piece); !ok || r != (Run{from, to}) {
+				t.Errorf("run %d to %d: found as %v, %v", from, to, r, ok)
+			}
+			if n := a.EncodedIn(piece); n != len(piece) {
+				t.Errorf("run %d to %d: %d elements, want %d", from, to, n, len(piece))
 			}
 		}
 	}
-	page := e.Page(1)
+	page := a.Bytes(Run{1, 2})
 	for name, piece := range map[string][]byte{
-		"a copy": bytes.Clone(page), "a part": page[:3], "an inner part": page[1:], "nothing": page[:0], "a clipped one": slices.Clip(page),
-		"the next two but for one": e.Run(1, 3)[:PageLen+1],
+		"a copy": bytes.Clone(page), "a part": page[:3], "an inner part": page[1:], "nothing": page[:0],
+		"a clipped one": slices.Clip(page), "two pages but for one byte": a.Bytes(Run{1, 3})[:PageLen+1],
 	} {
-		if _, _, ok := e.Find(piece); ok {
+		if _, ok := a.Find(piece); ok || a.EncodedIn(piece) != 0 {
 			t.Errorf("%s is found", name)
 		}
 	}
-	if _, _, ok := (*Encoded)(nil).Find(page); ok {
-		t.Error("found where nothing is encoded")
+	if _, ok := base.Find(page); ok {
+		t.Error("found by an array that isn't forked")
 	}
 }
