@@ -14,11 +14,12 @@ import (
 	"serf/wire"
 )
 
-// aliveBatch is how many packets are on their way in the original's network at once, so that what is measured is its
-// work and not the time in which a goroutine wakes up another.
+// aliveBatch is how many packets are in flight in the original's network at once, so that the
+// benchmark measures its work and not how long one goroutine takes to wake another.
 const aliveBatch = 64
 
-// silentMemberlist is a member of the original without Serf, that does nothing by itself and tells what reached it.
+// silentMemberlist is a bare memberlist member that starts nothing by itself and reports what
+// reached it.
 type silentMemberlist struct {
 	*memberlist.Memberlist
 	peer   *memberlist.MockTransport
@@ -44,22 +45,23 @@ func newSilentMemberlist(tb testing.TB) *silentMemberlist {
 	c.Delegate = mergeTeller{s.merged}
 	s.Memberlist, err = memberlist.Create(c)
 	must(tb, err)
-	c.Alive = aliveTeller{s.alive} // not told of itself
+	c.Alive = aliveTeller{s.alive} // not called for itself
 	return s
 }
 
-// aliveTeller is told of every alive message, before it is judged.
+// aliveTeller is called for every alive message, before memberlist decides about it.
 type aliveTeller struct{ told chan<- struct{} }
 
 func (a aliveTeller) NotifyAlive(*memberlist.Node) error {
 	select {
 	case a.told <- struct{}{}:
-	default: // of a push/pull: nobody counts
+	default: // from a push/pull: not counted
 	}
 	return nil
 }
 
-// mergeTeller is a delegate with nothing to say, that is told when a push/pull was merged: its part comes last.
+// mergeTeller is a delegate that sends nothing and reports when a push/pull has been merged:
+// memberlist calls it last.
 type mergeTeller struct{ told chan<- struct{} }
 
 func (mergeTeller) NodeMeta(int) []byte             { return nil }
@@ -69,7 +71,7 @@ func (mergeTeller) LocalState(bool) []byte          { return nil }
 
 func (m mergeTeller) MergeRemoteState([]byte, bool) { m.told <- struct{}{} }
 
-// silentNode is ours, which does nothing by itself either: nobody calls Tick.
+// silentNode is a node of ours that starts nothing by itself either: nobody calls Tick.
 func silentNode(tb testing.TB) (*swim.Node, *swim.Output) {
 	c := swim.LAN()
 	c.Name, c.Addr, c.Seed, c.Versions = "self", netip.MustParseAddrPort("10.9.0.1:7946"), 1, [6]byte(exampleVsn)
@@ -81,8 +83,8 @@ func silentNode(tb testing.TB) (*swim.Node, *swim.Output) {
 
 var peerAddr = netip.MustParseAddrPort("10.9.0.2:7946")
 
-// aliveDuels take an alive message from the packet to the list of members: one that says nothing new, and one that
-// does, of a higher incarnation, which is queued to be told on.
+// aliveDuels take an alive message from the packet to the list of members: one without news, and
+// one with a higher incarnation, which is queued for gossip.
 func aliveDuels(tb testing.TB) []duel {
 	return []duel{
 		aliveDuel(tb, "stale alive, whole path", func(uint32) uint32 { return 1 }),
@@ -90,7 +92,7 @@ func aliveDuels(tb testing.TB) []duel {
 	}
 }
 
-// aliveDuel sends alive messages; next says the incarnation after the last.
+// aliveDuel sends alive messages; next returns the incarnation that follows the last one.
 func aliveDuel(tb testing.TB, name string, next func(last uint32) uint32) duel {
 	alive := wire.Alive{Inc: 1, Node: []byte(exampleName), Addr: exampleAddr, Port: 7946, Meta: exampleMeta, Vsn: exampleVsn}
 	node, out := silentNode(tb)
@@ -134,7 +136,7 @@ func aliveDuel(tb testing.TB, name string, next func(last uint32) uint32) duel {
 		agree: func(t *testing.T) {
 			must(t, own())
 			must(t, original())
-			must(t, original()) // the first batch has been judged when the second was told
+			must(t, original()) // once the second is in, the first has been handled
 			if a, b := node.Live(), network.NumMembers(); a != 2 || b != 2 {
 				t.Errorf("ours knows %d members, the original %d, want 2", a, b)
 			}

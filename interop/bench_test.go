@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// ratios is off by default: figures are for people, and take half a minute.
+// ratios is off by default: figures are for people, and measuring them takes half a minute.
 var ratios = flag.Bool("ratios", false, "print a table of our times and allocations next to the original's")
 
-// ratioRounds is how often each side is measured, in turn; the fastest round counts, so
-// that what else the machine does cancels out.
+// ratioRounds is how often each side is measured, in turn. The fastest round counts, so that other
+// load on the machine cancels out.
 const ratioRounds = 3
 
 // TestBothSidesAgree checks what is measured: the same work on both sides.
@@ -27,7 +27,8 @@ func TestBothSidesAgree(t *testing.T) {
 	}
 }
 
-// TestPacketsDontAllocate holds our side of every task on the path of a packet to no allocation at all.
+// TestPacketsDontAllocate requires that our side of every task on the path of a packet allocates
+// nothing.
 func TestPacketsDontAllocate(t *testing.T) {
 	for _, d := range allDuels(t) {
 		if !d.packet {
@@ -60,7 +61,7 @@ func (d *duel) bench(f func() error) func(*testing.B) {
 		b.SetBytes(int64(d.bytes * d.perCall()))
 		began := processorTime()
 		for b.Loop() {
-			if err := f(); err != nil { // must would take longer than what is measured
+			if err := f(); err != nil { // must would take longer than the task
 				b.Fatal(err)
 			}
 		}
@@ -68,11 +69,11 @@ func (d *duel) bench(f func() error) func(*testing.B) {
 	}
 }
 
-// processorUnit is the processor time of all threads: what else the machine does is not in it, and
-// what the original does on other goroutines is.
+// processorUnit is the processor time of all threads. It excludes other programs and includes what
+// the original does on other goroutines.
 const processorUnit = "cpu-ns/op"
 
-// TestRatios prints a table of all tasks. Nothing in it is asserted: times are facts about a machine.
+// TestRatios prints a table of all tasks. It asserts nothing: times depend on the machine.
 func TestRatios(t *testing.T) {
 	if !*ratios {
 		t.Skip("-ratios prints the table of times next to the original's")
@@ -101,7 +102,7 @@ func (d *duel) title() string {
 	return d.name + ", against " + d.against
 }
 
-// cost is what a task takes, done once.
+// cost is what one run of a task takes.
 type cost struct{ ns, bytes, allocs float64 }
 
 func (d *duel) cost(r testing.BenchmarkResult) cost {
@@ -116,7 +117,7 @@ func faster(a, b testing.BenchmarkResult) testing.BenchmarkResult {
 	return a
 }
 
-// processorTime is what this process has used so far, in user and system mode.
+// processorTime is the processor time that this process has used so far, user and system.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {

@@ -20,7 +20,7 @@ const (
 	burstPatience = 2 * time.Minute
 )
 
-// TestBurst fires events as fast as one agent takes them: each comes once, everywhere.
+// TestBurst fires events as fast as one agent accepts them: each is delivered once, everywhere.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	for name, third := range map[string]program{"ours alone": ownProgram, "original among them": originalProgram} {
@@ -59,11 +59,11 @@ func numbered(n int) []byte {
 	return append(b, strings.Repeat("x", burstPayload-len(b))...)
 }
 
-// tally counts the events of a burst that one member is told.
+// tally counts the events of a burst that one member delivers.
 type tally struct {
 	mu   sync.Mutex
 	seen map[int]int
-	last time.Time // when the last new one came
+	last time.Time // when the last new one arrived
 }
 
 func newTally(t *testing.T, m *running) *tally {
@@ -122,7 +122,7 @@ func (c *tally) twice() int {
 	return twice
 }
 
-// wait waits until all have come and tells when the last one did.
+// wait waits until all have arrived and returns when the last one did.
 func (c *tally) wait(t *testing.T, who string, all int) time.Time {
 	t.Helper()
 	eventually(t, burstPatience, who+" is told all", func() error {
@@ -136,10 +136,11 @@ func (c *tally) wait(t *testing.T, who string, all int) time.Time {
 	return c.last
 }
 
-// quickQuery bounds a query that everybody answers, whatever its timeout.
+// quickQuery bounds how long a query takes that everybody answers, whatever its timeout.
 const quickQuery = 2 * time.Second
 
-// TestQueryEndsWithTheLastAnswer asks five members with handlers: the command ends when all have answered, not at the timeout.
+// TestQueryEndsWithTheLastAnswer queries five members with handlers: the command ends with the last
+// answer, not at the timeout.
 func TestQueryEndsWithTheLastAnswer(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "load.sh")

@@ -12,7 +12,7 @@ import (
 	"serf/agent/rpc"
 )
 
-// caller is an RPC client, of either make.
+// caller is an RPC client, of either implementation.
 type caller interface {
 	join(addrs []string, replay bool) (int, error)
 	members(f memberFilter) (map[string]seen, error)
@@ -23,9 +23,9 @@ type caller interface {
 	forceLeave(name string, prune bool) error
 	leave() error
 	stats() (map[string]map[string]string, error)
-	// coordinate tells whether the agent knows a member's.
+	// coordinate reports whether the agent knows a member's coordinate.
 	coordinate(name string) (known bool, err error)
-	// stream calls tell for every event until stop is called or the connection ends.
+	// stream calls tell for each event until stop is called or the connection ends.
 	stream(filter string, tell func(rpcEvent)) (stop func() error, err error)
 	monitor(level string, tell func(line string)) (stop func() error, err error)
 	respond(id uint64, payload []byte) error
@@ -203,7 +203,7 @@ func (o ownCaller) monitor(level string, tell func(string)) (func() error, error
 	return func() error { return stopStream(s) }, nil
 }
 
-// drain hands all of a stream to tell; it ends with the stream.
+// drain passes all events of a stream to tell; it returns when the stream ends.
 func drain[T any](s *rpc.Stream[T], tell func(T)) {
 	for {
 		v, err := s.Next(context.Background())
@@ -278,8 +278,8 @@ func (o originalCaller) query(q question) (answers, error) {
 		return answers{}, err
 	}
 	got := answers{Responses: make(map[string]string)}
-	// Both are closed at the end of the query. Just before, the original's agent can send answers of
-	// nobody, which its client hands on.
+	// Both are closed at the end of the query. Just before, the original's agent can send empty
+	// answers, which its client passes on.
 	for from := range acks {
 		if from != "" {
 			got.Acks = append(got.Acks, from)
@@ -294,7 +294,7 @@ func (o originalCaller) query(q question) (answers, error) {
 	return got, nil
 }
 
-// keys has less to report: this client's functions return less.
+// keys reports less, because this client's functions return less.
 func (o originalCaller) keys(op, key string) (r keyReport, err error) {
 	switch op {
 	case "install":
@@ -340,7 +340,7 @@ func (o originalCaller) stream(filter string, tell func(rpcEvent)) (func() error
 	return func() error { return o.c.Stop(handle) }, nil
 }
 
-// originalEvent takes a record as its client hands it out: values without types.
+// originalEvent converts a record as the original's client returns it: untyped values.
 func originalEvent(r map[string]any) rpcEvent {
 	e := rpcEvent{kind: fmt.Sprint(r["Event"])}
 	if name, ok := r["Name"]; ok {

@@ -22,7 +22,7 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-// TestMixedClusterAgrees has six members who each join one that isn't the first.
+// TestMixedClusterAgrees has six members that each join the one before, not the first.
 func TestMixedClusterAgrees(t *testing.T) {
 	t.Parallel()
 	var all []member
@@ -36,7 +36,8 @@ func TestMixedClusterAgrees(t *testing.T) {
 	wantAgreement(t, all...)
 }
 
-// TestManyMembers has 24 of both makes, so that there is more to tell than one packet takes.
+// TestManyMembers has 24 members of both implementations, so that there is more gossip than fits a
+// packet.
 func TestManyMembers(t *testing.T) {
 	t.Parallel()
 	var all []member
@@ -59,7 +60,7 @@ func TestManyMembers(t *testing.T) {
 	wantAnswers(t, got, all, all, "")
 }
 
-// TestIPv6 has members of both makes on one IPv6 address.
+// TestIPv6 has members of both implementations on one IPv6 address.
 func TestIPv6(t *testing.T) {
 	t.Parallel()
 	const ownPort, originalPort = 7951, 7952
@@ -78,12 +79,12 @@ func TestIPv6(t *testing.T) {
 	}
 }
 
-// TestCoordinates waits until both makes have placed each other, near.
+// TestCoordinates waits until both implementations estimate a short round trip to each other.
 func TestCoordinates(t *testing.T) {
 	t.Parallel()
 	all := cluster(t, options{}, ours, original)
 	a, b := all[0].(*own), all[1].(*originalMember)
-	const far = 500 * time.Millisecond // nothing on one host is
+	const far = 500 * time.Millisecond // nothing on one host is that far
 	eventually(t, patience, "ours to place the original", func() error {
 		at, ok, err := a.agent.Coordinate(t.Context(), b.name())
 		here, _, _ := a.agent.Coordinate(t.Context(), a.name())
@@ -102,7 +103,7 @@ func TestCoordinates(t *testing.T) {
 	})
 }
 
-// TestClustersMerge has two clusters become one by a single join.
+// TestClustersMerge merges two clusters by a single join.
 func TestClustersMerge(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -115,8 +116,8 @@ func TestClustersMerge(t *testing.T) {
 	})
 }
 
-// TestExchangesAgree lets whole states go around for a while, from each make to the other: they change
-// nothing that is settled, and bring a newcomer all there is to know.
+// TestExchangesAgree lets push/pulls between the implementations happen for a while: they change
+// nothing that is settled, and tell a newcomer everything.
 func TestExchangesAgree(t *testing.T) {
 	t.Parallel()
 	all := cluster(t, options{exchanges: true}, ours, original, ours, original)
@@ -133,7 +134,7 @@ func TestExchangesAgree(t *testing.T) {
 	wantStatus(t, all[1].name(), "left", rest...)
 }
 
-// TestJoinReplay checks that events of the past come with a join if asked for, and else don't.
+// TestJoinReplay checks that a join replays past events if asked to, and only then.
 func TestJoinReplay(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -168,7 +169,7 @@ func TestTags(t *testing.T) {
 	})
 }
 
-// TestTagsLimit checks that both makes draw the line at the same length.
+// TestTagsLimit checks that both implementations have the same limit.
 func TestTagsLimit(t *testing.T) {
 	t.Parallel()
 	for _, k := range []kind{ours, original} {
@@ -199,7 +200,7 @@ func TestProtocolVersions(t *testing.T) {
 	}
 }
 
-// TestLayers runs clusters with all that can be wrapped around a message.
+// TestLayers runs clusters with every layer that can surround a message.
 func TestLayers(t *testing.T) {
 	t.Parallel()
 	key16, key24, key32 := []byte(strings.Repeat("a", 16)), []byte(strings.Repeat("b", 24)), []byte(strings.Repeat("c", 32))
@@ -240,7 +241,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// TestStrangersStayOut checks that members of another key or label can't join, and don't get into the list.
+// TestStrangersStayOut checks that members with another key or label can't join, and aren't listed.
 func TestStrangersStayOut(t *testing.T) {
 	t.Parallel()
 	key, otherKey := []byte(strings.Repeat("a", 16)), []byte(strings.Repeat("b", 16))

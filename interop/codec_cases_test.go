@@ -14,14 +14,14 @@ import (
 	"serf/wire"
 )
 
-// duel is one task that both sides can do. Ours writes into memory that is reused, as
-// its callers do; the original returns new memory, as it always does.
+// duel is one task that both sides can do. Ours writes into reused memory, as its callers do; the
+// original always returns new memory.
 type duel struct {
 	name     string
 	packet   bool   // part of handling a packet: ours may not allocate
 	bytes    int    // size of the message, for the rate
 	times    int    // how often a call does the task; 0 is once
-	against  string // what "original" is, if not the published program
+	against  string // what the other side is, if not the published program
 	ours     func() error
 	original func() error
 	// agree checks that both do the same.
@@ -32,7 +32,7 @@ type duel struct {
 const (
 	smallCluster = 100
 	largeCluster = 10_000
-	// fullPayload is what is compressed and encrypted: about what fits a packet.
+	// fullPayload is the size of what is compressed and encrypted: about what fits a packet.
 	fullPayload = 1300
 )
 
@@ -52,7 +52,7 @@ func duels(tb testing.TB) []duel {
 	return append(all, bareDuels(tb)...)
 }
 
-// message is one message as both sides handle it.
+// message is one message as either side encodes and decodes it.
 type message struct {
 	name      string
 	append    func(b []byte) []byte
@@ -85,8 +85,8 @@ func (m *message) decodeDuel(tb testing.TB, packet bool) duel {
 	}
 }
 
-// agree checks that the original reads in our bytes what it reads in its own, and
-// that the bytes are the same where it has a fixed order.
+// agree checks that the original decodes our bytes as it decodes its own, and that the bytes are
+// equal where the original has a fixed order.
 func (m *message) agree(t *testing.T) {
 	ours := m.append(nil)
 	theirs, err := m.encode()
@@ -132,7 +132,7 @@ func serfMessage[T any](name string, kind wire.SerfType, ours func([]byte) []byt
 	}
 }
 
-// only drops what a parser returns besides its error.
+// only drops a parser's result and keeps its error.
 func only[T any](parse func([]byte) (T, error)) func([]byte) error {
 	return func(b []byte) error { _, err := parse(b); return err }
 }
@@ -243,7 +243,7 @@ func unpackDuel(tb testing.TB) duel {
 	}
 }
 
-// splitDuel is what a receiver does with a compound: takes it apart and reads each message.
+// splitDuel is what a receiver does with a compound: it takes it apart and parses each message.
 func splitDuel(tb testing.TB) duel {
 	packed := memberlistPack(tenAlives()).Bytes()
 	var sealer *wire.Sealer
@@ -323,7 +323,7 @@ func serfStateMessage(n int) message {
 	return m
 }
 
-// readSerfState parses a state and goes through all of it, as a node does.
+// readSerfState parses a state and visits all of it, as a node does.
 func readSerfState(body []byte) error {
 	s, err := wire.ParseSerfState(body)
 	if err != nil {
@@ -419,7 +419,8 @@ func compressDuels(tb testing.TB) []duel {
 	}
 }
 
-// loneDuel is a ping with compression on: the original tries it and throws the result away, ours doesn't try.
+// loneDuel is a ping with compression on: the original compresses it and discards the result, ours
+// doesn't try.
 func loneDuel(ping []byte) duel {
 	s := &wire.Sealer{Compress: true}
 	var sc wire.Scratch
@@ -438,8 +439,8 @@ func loneDuel(ping []byte) duel {
 	}
 }
 
-// bareDuels set encryption next to the standard library's AES-GCM alone, with one nonce for all: what is left is
-// what the layers cost.
+// bareDuels compare encryption with the standard library's AES-GCM alone, under a single nonce: the
+// difference is what the layers cost.
 func bareDuels(tb testing.TB) []duel {
 	body, key, nonce := fullBody(), bytes.Repeat([]byte{7}, 32), make([]byte, 12)
 	ring, err := wire.NewKeyring(key)

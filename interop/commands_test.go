@@ -15,14 +15,14 @@ import (
 	"testing"
 )
 
-// outcome is what a command of the command line did.
+// outcome is what a command printed and returned.
 type outcome struct {
 	command string
 	exit    int
-	out     string // standard output, normalized; nothing of failures, which each make words its own way
+	out     string // standard output, normalized; empty after a failure, which each implementation words its own way
 }
 
-// commandLine runs the commands of one make against the agent of one.
+// commandLine runs the commands of one implementation against an agent of either.
 type commandLine struct {
 	path     string
 	rpcAddr  string
@@ -30,7 +30,7 @@ type commandLine struct {
 	outcomes []outcome
 }
 
-// newCommandLine returns a command line of p for the agent a; names stand for addresses in its output.
+// newCommandLine returns the command line of p for agent a. In its output, names replace addresses.
 func newCommandLine(t *testing.T, p program, a *running, members ...member) *commandLine {
 	var pairs []string
 	for _, m := range append(members, a) {
@@ -39,7 +39,7 @@ func newCommandLine(t *testing.T, p program, a *running, members ...member) *com
 	return &commandLine{path: p.find(t), rpcAddr: a.rpcAddr(), replacer: strings.NewReplacer(pairs...)}
 }
 
-// run runs a command and keeps its outcome under its words.
+// run runs a command and records its outcome under its arguments.
 func (c *commandLine) run(args ...string) (stdout, stderr string) {
 	out, errs, exit := c.exec(args...)
 	o := outcome{command: c.replacer.Replace(strings.Join(args, " ")), exit: exit}
@@ -71,8 +71,8 @@ var (
 	tagList = regexp.MustCompile(`\w+=\w+(,\w+=\w+)+`)
 )
 
-// normal makes outputs comparable: without addresses, the widths that come of them and times,
-// and in an order, as the original's members, tags and answers have none.
+// normal makes outputs comparable: it removes addresses, the widths that follow from them, and
+// times, and sorts, because the original lists members, tags and answers in random order.
 func (c *commandLine) normal(out string) string {
 	out = c.replacer.Replace(out)
 	if strings.HasPrefix(out, "{") {
@@ -90,7 +90,7 @@ func (c *commandLine) normal(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// deprecation starts a warning of the original that isn't output, but which it prints there.
+// deprecation begins a warning that the original prints on standard output.
 const deprecation = "Deprecation warning"
 
 // sortedTags sorts k=v,k=v.
@@ -124,12 +124,12 @@ func sortArrays(v any) any {
 	return v
 }
 
-// ownSections are those of `info` that our agents have besides those of the original: what they dropped, and
-// what waits for their handlers.
+// ownSections are the sections of `info` that only our agents have: what they dropped, and what
+// waits for their handlers.
 var ownSections = []string{"dropped:", "handlers:"}
 
-// keysOnly leaves the names of `info`, whose values are of the machine and the moment, without
-// our own sections.
+// keysOnly returns the names in the output of `info`, without our own sections. The values depend
+// on the machine and the moment.
 func keysOnly(out string) string {
 	var lines []string
 	own := false
@@ -145,8 +145,8 @@ func keysOnly(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestCommands runs the same commands of each make against the agents of each make, and compares
-// what they print and return with the original by itself.
+// TestCommands runs the same commands of each implementation against agents of each, and compares
+// what they print and return with what the original does by itself.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	compareCommands(t, goThroughCommands)
@@ -210,7 +210,7 @@ func goThroughCommands(t *testing.T, cli, agent program) []outcome {
 	c.run("event", "-coalesce=false", "bare")
 	wantEvent(t, "user deploy v1", two, three, a)
 	wantEvent(t, "user bare ", two, three, a)
-	const short = "-timeout=1500ms" // several rounds of gossip, on a machine that is busy
+	const short = "-timeout=1500ms" // several rounds of gossip on a busy machine
 	c.run("query", short, echoQuery, "hi")
 	c.run("query", short, "-format=json", echoQuery, "hi")
 	c.run("query", short, "-no-ack", echoQuery, "hi")
@@ -245,8 +245,8 @@ func goThroughCommands(t *testing.T, cli, agent program) []outcome {
 	wantStatus(t, "three", "left", a, two)
 	c.run("members")
 	c.run("reachability")
-	// To the original a member that left by an exchange did so one later than it says, and a prune of that very time is
-	// old news. A join in between takes the clock past it.
+	// The original dates a leave that it learns by push/pull one Lamport time late, and ignores a
+	// prune of that very time. A join in between advances the clock past it.
 	c.run("join", two.addr().String())
 	c.run("force-leave", "-prune", "three")
 	wantStatus(t, "three", "gone", a, two)

@@ -10,7 +10,8 @@ import (
 	"serf/wire"
 )
 
-// crowd stands for many members at one address: it makes an agent know them, and acknowledges its pings of any of them.
+// crowd simulates many members at one address: it announces them to an agent and acks its pings to
+// any of them.
 type crowd struct {
 	addr netip.AddrPort
 	n    int
@@ -45,7 +46,7 @@ func answerPings(udp *net.UDPConn) {
 		if err != nil {
 			return
 		}
-		messages, _ = sealer.OpenPacket(b[:n], &sc, messages[:0]) // what can't be read is no ping
+		messages, _ = sealer.OpenPacket(b[:n], &sc, messages[:0]) // what can't be opened is no ping
 		for _, m := range messages {
 			if wire.Type(m[0]) != wire.TypePing {
 				continue
@@ -59,7 +60,7 @@ func answerPings(udp *net.UDPConn) {
 	}
 }
 
-// join tells an agent of all by one push/pull.
+// join announces all of them to an agent by one push/pull.
 func (c *crowd) join(t *testing.T, agent string) {
 	t.Helper()
 	h := wire.PushPullHeader{Nodes: c.n, Join: true}
@@ -79,7 +80,8 @@ func (c *crowd) join(t *testing.T, agent string) {
 	}
 }
 
-// TestCrowdIsListed has an agent of each make learn of a thousand members at once, and all clients ask for them.
+// TestCrowdIsListed has an agent of each implementation learn of a thousand members at once; then
+// all clients list them.
 func TestCrowdIsListed(t *testing.T) {
 	t.Parallel()
 	const n = 1000

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// TestEncryptedCluster goes through the life of an encrypted cluster of two agents of ours, the published one and
-// Debian's, in which each make does everything once. Debian's is driven by its own command line.
+// TestEncryptedCluster goes through the life of an encrypted cluster of two agents of ours, the
+// published Serf's and Debian's, in which each implementation does everything once. Debian's is
+// driven by its own command line.
 func TestEncryptedCluster(t *testing.T) {
 	t.Parallel()
 	old, next := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("o", 32))), base64.StdEncoding.EncodeToString([]byte(strings.Repeat("n", 32)))
@@ -23,7 +24,7 @@ func TestEncryptedCluster(t *testing.T) {
 	cli := newCommandLine(t, debianProgram, debian)
 	all := []*running{one, two, published, debian}
 
-	// A chain first, so that each make joins another one; then everybody everybody.
+	// First a chain, so that each implementation joins another; then everybody joins everybody.
 	must(t, cli.try("join", one.addr().String()))
 	must(t, one.join(false, published))
 	must(t, published.join(false, two))
@@ -91,7 +92,7 @@ func wantTags(t *testing.T, cli *commandLine, all []*running) {
 	wantAgreement(t, membersOf(all)...)
 }
 
-// wantEvents fires an event from each and waits for it everywhere, once.
+// wantEvents fires an event from each member and waits until all have delivered it once.
 func wantEvents(t *testing.T, cli *commandLine, all []*running) {
 	t.Helper()
 	for _, m := range all {
@@ -113,10 +114,11 @@ func wantEvents(t *testing.T, cli *commandLine, all []*running) {
 	}
 }
 
-// encryptedQueryTimeout ends queries of the makes that go on to it.
+// encryptedQueryTimeout ends queries of the implementations that always wait for the timeout.
 const encryptedQueryTimeout = 1500 * time.Millisecond
 
-// wantQueries asks all, some by tag and one by name, from everywhere and with answers passed on by others too.
+// wantQueries queries all members, some by tag and one by name, from each member, and with relayed
+// answers too.
 func wantQueries(t *testing.T, cli *commandLine, all []*running) {
 	t.Helper()
 	everybody := membersOf(all)
@@ -167,8 +169,8 @@ func wantPrintedAnswers(t *testing.T, cli *commandLine, q question, asked []memb
 	}
 }
 
-// wantRotation installs a key from one member, uses it from another and removes the old one from a third. In between each
-// of them lists what all four have.
+// wantRotation installs a key from one member, uses it from another and removes the old one from a
+// third. In between, each lists the keys of all four.
 func wantRotation(t *testing.T, cli *commandLine, all []*running, old, next string) {
 	t.Helper()
 	one, two, published := all[0], all[1], all[2]

@@ -14,8 +14,8 @@ import (
 // dialTimeout bounds a dial in memory.
 const dialTimeout = time.Second
 
-// exchangeDuels are push/pulls of 10,000 members with whole members: the request is read, answered and merged. First
-// it is all new, to a member that was made for it; then all known.
+// exchangeDuels are push/pulls of 10,000 members with whole nodes, which read, answer and merge the
+// request. In the first all is new, to a fresh node; in the second all is known.
 func exchangeDuels(tb testing.TB) []duel {
 	m := pushPullMessage(tb, largeCluster)
 	request := m.append(nil)
@@ -60,7 +60,7 @@ var (
 	errNotMerged   = errors.New("the push/pull wasn't merged")
 )
 
-// exchange has a request come in at our node.
+// exchange delivers a request to our node.
 func exchange(n *swim.Node, out *swim.Output, request []byte) error {
 	out.Reset()
 	n.Stream(0, swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: peerAddr, Data: request}, out)
@@ -70,7 +70,7 @@ func exchange(n *swim.Node, out *swim.Output, request []byte) error {
 	return nil
 }
 
-// exchange has a request come in at the original, and waits until it has merged it.
+// exchange delivers a request to the original, and waits until it has merged it.
 func (s *silentMemberlist) exchange(request []byte) error {
 	conn, err := s.peer.DialAddressTimeout(memberlist.Address{Addr: s.addr}, dialTimeout)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *silentMemberlist) exchange(request []byte) error {
 	if _, err := conn.Write(request); err != nil {
 		return err
 	}
-	// What is read is counted only: its end is the end of the merge.
+	// The answer is only counted: when it ends, the merge has ended.
 	if n, err := io.Copy(io.Discard, conn); n == 0 || err != nil {
 		return errors.Join(errNotAnswered, err)
 	}

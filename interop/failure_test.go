@@ -54,20 +54,20 @@ func TestForceLeave(t *testing.T) {
 	}
 }
 
-// TestForceLeaveOfTheLiving checks that a living member defends itself.
+// TestForceLeaveOfTheLiving checks that a live member refutes a force-leave.
 func TestForceLeaveOfTheLiving(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
 		all := cluster(t, options{}, actor, other, other, actor)
 		must(t, all[0].forceLeave(all[1].name(), false))
-		must(t, all[0].event("after", nil, false)) // what comes after the intent
+		must(t, all[0].event("after", nil, false)) // an event after the intent
 		wantEvent(t, "user after ", all...)
 		wantAgreement(t, all...)
 	})
 }
 
-// TestReconnect has a member come back at its address and tell nobody. The others still gossip to it, so that it
-// defends itself, or try it as a failed one; it learns of them by exchanges.
+// TestReconnect restarts a member at its address that joins nobody. The others still gossip to it,
+// so that it refutes its failure, or try to reconnect; it learns of them by push/pull.
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -80,11 +80,11 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// settled is how soon after its start a member is alive to everybody again.
+// settled bounds how long after its start everybody considers a member alive again.
 const settled = 5 * time.Second
 
-// TestRestart kills a member of ours in a cluster of both makes and starts it again.
-// The others may still take it for dead, hold an address of it that isn't true any more, or not have noticed.
+// TestRestart kills a member of ours in a mixed cluster and restarts it. The others may still
+// consider it dead, know it at an outdated address, or not have noticed.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for name, story := range map[string]struct{ noticed, moved bool }{
@@ -120,12 +120,12 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// suspicionBound is how long a member of the original can take to give a dead one up: a round
-// of probes and the longest suspicion.
+// suspicionBound is how long the original can take to declare a dead member failed: a round of
+// probes and the longest suspicion.
 const suspicionBound = 4*probeInterval + 6*suspicionMult*probeInterval
 
-// TestRestartOfOriginal is the same the other way around, at the same address: at another the
-// original itself can't come back as long as anybody holds it for failed.
+// TestRestartOfOriginal is the same with a member of the original, at the same address: at another
+// one it can't return as long as anybody considers it failed.
 func TestRestartOfOriginal(t *testing.T) {
 	t.Parallel()
 	for name, noticed := range map[string]bool{"noticed": true, "unnoticed": false} {
@@ -145,7 +145,7 @@ func TestRestartOfOriginal(t *testing.T) {
 	}
 }
 
-// TestReturnAfterLeave has members leave and come back at another address, which all accept.
+// TestReturnAfterLeave has members leave and return at another address, which all accept.
 func TestReturnAfterLeave(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -159,8 +159,8 @@ func TestReturnAfterLeave(t *testing.T) {
 	})
 }
 
-// TestNameConflict starts a second member of one name: the majority knows the first, so the second stops. If
-// there is only the first, of the other make, they agree about it all the same.
+// TestNameConflict starts a second member with a name in use: the majority knows the first, so the
+// second stops. A lone first member, of the other implementation, wins as well.
 func TestNameConflict(t *testing.T) {
 	t.Parallel()
 	for members, via := range map[int]int{1: 0, 2: 0, 4: 1, 9: 8} {
@@ -170,7 +170,7 @@ func TestNameConflict(t *testing.T) {
 				kinds := []kind{other, actor, other, actor, other, actor, other, actor, other}[:members]
 				all := cluster(t, options{}, kinds...)
 				impostor := actor.start(t, options{name: all[0].name()})
-				impostor.join(false, all[via]) // may fail: that it ends is what counts
+				impostor.join(false, all[via]) // may fail; it must only end
 				wantStopped(t, impostor)
 				wantAgreement(t, all...)
 			})

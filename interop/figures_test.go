@@ -20,7 +20,7 @@ import (
 	"serf/agent/rpc"
 )
 
-// Both programs as they are shipped.
+// The two programs as they are shipped.
 var (
 	ownStripped      = program{"ours", builder("..", "./cmd/serf", "ours-stripped", "-trimpath", "-ldflags=-s -w")}
 	originalStripped = program{"original", builder(".", "github.com/hashicorp/serf/cmd/serf", "original-stripped", "-trimpath", "-ldflags=-s -w")}
@@ -32,13 +32,13 @@ var sides = [2]program{ownStripped, originalStripped}
 // Sizes and lengths of what is measured.
 const (
 	idleMembers = 30               // in the cluster that idles
-	settleTime  = 20 * time.Second // after a start, until what it caused is over
+	settleTime  = 20 * time.Second // after a start, until its effects are over
 	idleTime    = 20 * time.Second // for which the cluster is watched
 	startRounds = 15
 	askRounds   = 40
 	queryRounds = 3
 	eventCount  = 10_000
-	// eventsQuiet is how long no event comes before those that are missing count as lost.
+	// eventsQuiet is how long no event arrives before missing ones count as lost.
 	eventsQuiet = 5 * time.Second
 )
 
@@ -47,7 +47,7 @@ type figures struct {
 	rows []figure
 }
 
-// figure is what was measured of ours and of the original; less is better.
+// figure is a pair of measurements, of ours and of the original. Less is better.
 type figure struct {
 	what, unit string
 	values     [2]float64
@@ -66,8 +66,8 @@ func (f *figures) print() {
 	}
 }
 
-// TestFigures prints what agents in processes of their own take and how long they take over it. Nothing is
-// asserted but that they do it.
+// TestFigures prints the memory and time that agents in processes of their own need. It asserts
+// only that they finish.
 func TestFigures(t *testing.T) {
 	if !*ratios {
 		t.Skip("-ratios prints the table of agents next to the original's; it takes four minutes")
@@ -88,13 +88,13 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// agentProcess is an agent as it is shipped, with the default log level and nobody who listens.
+// agentProcess is an agent as it is shipped, with the default log level and no subscriber.
 type agentProcess struct {
 	ip  netip.Addr
 	cmd *exec.Cmd
 }
 
-// launch starts an agent and returns when it has said that it runs, after took.
+// launch starts an agent and returns when it reports that it runs; took is how long that took.
 func launch(t *testing.T, p program, name string, args ...string) (a *agentProcess, took time.Duration) {
 	t.Helper()
 	a = &agentProcess{ip: ownIP(t)}
@@ -149,7 +149,7 @@ func launchCluster(t *testing.T, p program, n int, args ...string) (all []*agent
 	return all
 }
 
-// wantCount waits until an agent knows so many members.
+// wantCount waits until an agent knows that many members.
 func wantCount(t *testing.T, a *agentProcess, n int) {
 	t.Helper()
 	c, err := rpc.Dial(t.Context(), a.rpcAddr(), rpc.Options{})
@@ -164,7 +164,7 @@ func wantCount(t *testing.T, a *agentProcess, n int) {
 	})
 }
 
-// usage is what a process has used so far, and what it has in memory.
+// usage is the processor time that a process has used so far, and its memory.
 type usage struct {
 	processor         time.Duration
 	switches          int
@@ -210,7 +210,7 @@ func middle[T cmp.Ordered](values []T) T { return slices.Sorted(slices.Values(va
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// measurePrograms compares the files and the starts, in turn.
+// measurePrograms compares the size of the programs and the time of their starts, in turn.
 func measurePrograms(t *testing.T, f *figures) {
 	var size, start, fastest [2]float64
 	var took [2][]time.Duration
@@ -232,7 +232,7 @@ func measurePrograms(t *testing.T, f *figures) {
 	f.add("start to running, fastest", "ms", fastest)
 }
 
-// measureAlone is an agent without others.
+// measureAlone measures an agent without other members.
 func measureAlone(t *testing.T, f *figures) {
 	var agents [2]*agentProcess
 	for i, p := range sides {
@@ -249,7 +249,8 @@ func measureAlone(t *testing.T, f *figures) {
 	f.add("of it not of files, alone", "MB", private)
 }
 
-// measureIdle has a cluster of each make, both at the same time, so that they share what else the machine does.
+// measureIdle measures an idle cluster of each implementation, both at once, so that other load
+// affects both.
 func measureIdle(t *testing.T, f *figures) {
 	var clusters [2][]*agentProcess
 	for i, p := range sides {
@@ -287,7 +288,7 @@ func usages(t *testing.T, clusters [2][]*agentProcess) (all [2][]usage) {
 	return all
 }
 
-// measureEvents fires events at one of three agents as fast as it takes them.
+// measureEvents fires events at one of three agents as fast as it accepts them.
 func measureEvents(t *testing.T, f *figures) {
 	var lost, perEvent, processor [2]float64
 	for i, p := range sides {
@@ -318,7 +319,7 @@ func measureEvents(t *testing.T, f *figures) {
 	f.add(fmt.Sprintf("%d events by RPC, processor time of all 3 for each that is", eventCount), "µs", processor)
 }
 
-// sumOf is the processor time of all.
+// sumOf returns the processor time of all agents.
 func sumOf(t *testing.T, agents []*agentProcess) (sum time.Duration) {
 	for _, a := range agents {
 		sum += a.usage(t).processor
@@ -326,8 +327,8 @@ func sumOf(t *testing.T, agents []*agentProcess) (sum time.Duration) {
 	return sum
 }
 
-// share waits until nothing comes any more. It returns how many percent of the events were not delivered on all, and
-// the microseconds that each took which was.
+// share waits until no more events arrive. It returns the percentage of events that some agent
+// didn't deliver, and the microseconds per event that all did.
 func share(tallies []*tally, began time.Time) (lost, perEvent float64) {
 	for sum, at := -1, time.Now(); time.Since(at) < eventsQuiet; time.Sleep(100 * time.Millisecond) {
 		now := 0
@@ -368,7 +369,7 @@ func measureQueries(t *testing.T, f *figures) {
 		agents := launchCluster(t, p, 3, "-event-handler=query:load="+script)
 		var all []time.Duration
 		for range queryRounds {
-			time.Sleep(settleTime / 4) // gossip that is under way would be ahead of the query
+			time.Sleep(settleTime / 4) // gossip under way would precede the query
 			began := time.Now()
 			out, err := exec.Command(p.find(t), "query", "-rpc-addr="+agents[0].rpcAddr(), "load").CombinedOutput()
 			all = append(all, time.Since(began))

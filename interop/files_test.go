@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// handovers runs a test with the files of one make taken over by the other.
+// handovers runs a test in which each implementation takes over files of the other.
 func handovers(t *testing.T, test func(t *testing.T, before, after program)) {
 	for _, p := range [][2]program{{ownProgram, originalProgram}, {originalProgram, ownProgram}} {
 		t.Run(p[0].name+" to "+p[1].name, func(t *testing.T) {
@@ -18,7 +18,8 @@ func handovers(t *testing.T, test func(t *testing.T, before, after program)) {
 	}
 }
 
-// TestSnapshotAfterLeave checks that an agent of the other make doesn't rejoin after a leave, unless told to.
+// TestSnapshotAfterLeave checks that an agent of the other implementation doesn't rejoin after a
+// leave, unless told to.
 func TestSnapshotAfterLeave(t *testing.T) {
 	t.Parallel()
 	handovers(t, func(t *testing.T, before, after program) {
@@ -44,7 +45,7 @@ func TestSnapshotAfterLeave(t *testing.T) {
 	})
 }
 
-// wantFile waits until the file of an option has all of parts.
+// wantFile waits until the file that an option names contains all parts.
 func wantFile(t *testing.T, option string, parts ...string) {
 	t.Helper()
 	_, path, _ := strings.Cut(option, "=")
@@ -63,7 +64,8 @@ type missing struct{ part, text string }
 
 func (m *missing) Error() string { return "no " + m.part + " in\n" + m.text }
 
-// TestKeyringHandover has one make rotate the keys of a file, and the other one go on with it.
+// TestKeyringHandover has one implementation rotate the keys in a file, and the other continue with
+// it.
 func TestKeyringHandover(t *testing.T) {
 	t.Parallel()
 	handovers(t, func(t *testing.T, before, after program) {
@@ -92,7 +94,7 @@ func TestKeyringHandover(t *testing.T) {
 	})
 }
 
-// TestTagsFileHandover has one make keep its tags in a file, and the other one take them up.
+// TestTagsFileHandover has one implementation save its tags in a file, and the other load them.
 func TestTagsFileHandover(t *testing.T) {
 	t.Parallel()
 	handovers(t, func(t *testing.T, before, after program) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// recordScript writes what an event handler is given into a file named for the event, whole or not at all.
+// recordScript writes an event handler's input into a file named for the event, atomically.
 const recordScript = `#!/bin/sh
 name="$SERF_EVENT$SERF_USER_EVENT$SERF_QUERY_NAME"
 { env | grep ^SERF_ | grep -v ^SERF_RPC | sort; echo "-- input"; cat; echo "-- end"; } > "$RECORD/.$name"
@@ -20,8 +20,8 @@ mv "$RECORD/.$name" "$RECORD/$name"
 echo "handled $name"
 `
 
-// TestEventHandlers runs one script under the agents of both makes: it is given the same, and what it prints
-// answers a query.
+// TestEventHandlers runs one script under agents of both implementations: its input is the same,
+// and its output answers a query.
 func TestEventHandlers(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -48,7 +48,7 @@ func TestEventHandlers(t *testing.T) {
 	}
 }
 
-// recordHandlers returns what the script was given for each event.
+// recordHandlers returns the script's input for each event.
 func recordHandlers(t *testing.T, p program) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,7 +59,8 @@ func recordHandlers(t *testing.T, p program) map[string]string {
 		"-event-handler=member-update,member-leave,user,query="+"RECORD="+dir+" "+script)
 	must(t, a.join(false, mate))
 	wantAgreement(t, a, mate)
-	// Told before there is an update: of the two in one, ours tells the join and the original the update.
+	// Wait for the join before the update: of the two at once, ours reports the join and the
+	// original the update.
 	wantEvent(t, "member-join mate", a)
 
 	must(t, mate.event("plain", []byte("text"), false))
@@ -81,7 +82,7 @@ func recordHandlers(t *testing.T, p program) map[string]string {
 
 type records map[string]string
 
-// without leaves out an address, which isn't the same in two runs.
+// without removes an address, which differs from run to run.
 func (r records) without(addr string) map[string]string {
 	for name := range r {
 		r[name] = strings.ReplaceAll(r[name], addr, "ADDR")
@@ -89,7 +90,7 @@ func (r records) without(addr string) map[string]string {
 	return r
 }
 
-// wantRecords waits until there are those records and returns them.
+// wantRecords waits until all these records exist and returns them.
 func wantRecords(t *testing.T, dir string, names ...string) records {
 	t.Helper()
 	all := make(records)

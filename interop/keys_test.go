@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestKeyRotation goes through a whole rotation, with each make as the one that orders it.
+// TestKeyRotation goes through a whole rotation, ordered by each implementation in turn.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -43,7 +43,7 @@ func wantKeys(t *testing.T, m member, op, key string, want map[string]int) {
 	}
 }
 
-// TestUseOfUnknownKey checks that all refuse a key that isn't installed, and say so.
+// TestUseOfUnknownKey checks that all members refuse a key that isn't installed, and report it.
 func TestUseOfUnknownKey(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {

@@ -20,20 +20,21 @@ const (
 	eventPause = 5 * time.Millisecond
 	// lifeMax bounds the random time from the rejoin to the kill.
 	lifeMax = 400 * time.Millisecond
-	// earlyMax bounds that from the start to a kill that may come before the rejoin, as
-	// every fourth does.
+	// earlyMax bounds the time from the start to a kill that may precede the rejoin, as every
+	// fourth does.
 	earlyMax = 150 * time.Millisecond
 )
 
-// What an agent was told of the flow shows in its log, which begins with the process, and in the stream of a client, which
-// begins later but may have been a little ahead when the process was killed.
+// The events that an agent delivered show in its log, which begins with the process, and in a
+// client's stream, which begins later but may have been slightly ahead when the process was killed.
 var (
 	loggedEvent   = regexp.MustCompile(`Received event: user-event: flow-(\d+)\n`)
 	streamedEvent = regexp.MustCompile(`user flow-(\d+) \n`)
 )
 
-// TestKilledAgainAndAgain kills an agent of ours at random moments while events flow. With its snapshot it
-// rejoins each time by itself, and no event is told twice, nor one that is older than what was told.
+// TestKilledAgainAndAgain kills an agent of ours at random moments while events flow. With its
+// snapshot it rejoins by itself each time, and delivers no event twice, nor one older than those it
+// has delivered.
 func TestKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	for _, source := range []program{ownProgram, originalProgram} {
@@ -46,7 +47,8 @@ func TestKilledAgainAndAgain(t *testing.T) {
 
 func killAgainAndAgain(t *testing.T, source program) {
 	from := source.start(t, options{name: "source"}, dialOwn)
-	// Always at one address: at another, the time until the original takes it for dead would count too.
+	// Always at one address: at another, the time until the original declares it dead would count
+	// too.
 	o := options{name: "victim", ip: ownIP(t)}
 	snapshot := "-snapshot=" + filepath.Join(t.TempDir(), "snapshot")
 	victim := ownProgram.start(t, o, dialOwn, snapshot, "-join="+from.bind.String())
@@ -100,7 +102,8 @@ func flow(t *testing.T, from *running) (stop func()) {
 	return stop
 }
 
-// flowNumbers returns what m was told of the flow, in order, by its log and by its stream.
+// flowNumbers returns the numbers of the events that m delivered, in order, by its log and by its
+// stream.
 func flowNumbers(m *running) (logged, streamed []int) {
 	return numbersIn(loggedEvent, m.log.String()), numbersIn(streamedEvent, strings.Join(m.events(), "\n")+"\n")
 }
@@ -113,7 +116,7 @@ func numbersIn(pattern *regexp.Regexp, text string) (all []int) {
 	return all
 }
 
-// wantNews waits until m was told an event after that number.
+// wantNews waits until m has delivered an event after that number.
 func wantNews(t *testing.T, m *running, newest int) {
 	t.Helper()
 	eventually(t, patience, "an event after that of the last life", func() error {
@@ -124,8 +127,8 @@ func wantNews(t *testing.T, m *running, newest int) {
 	})
 }
 
-// wantNewer checks that what a killed agent was told is new: after newest, each once. It returns the newest since, and how
-// many were told in all lives.
+// wantNewer checks that a killed agent delivered only events after newest, each once. It returns
+// the newest since, and how many it delivered in all lifetimes.
 func wantNewer(t *testing.T, m *running, life, newest, told int) (latest, sum int) {
 	t.Helper()
 	latest = newest

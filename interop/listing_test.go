@@ -14,8 +14,9 @@ import (
 	"serf/agent/rpc"
 )
 
-// measureMembers asks for the members, with the same simple client and with that of the same make; of 1,000 and
-// 10,000 by one crowd that answers for all of them. The largest is also looked at in memory.
+// measureMembers lists the members, with one simple client for both and with each implementation's
+// own. Lists of 1,000 and 10,000 come from a crowd that answers for all. For the largest, memory is
+// measured too.
 func measureMembers(t *testing.T, f *figures) {
 	for _, n := range []int{3, 1000, largeCluster} {
 		var agents [2]*agentProcess
@@ -47,7 +48,7 @@ func measureMembers(t *testing.T, f *figures) {
 	}
 }
 
-// memberCounter asks an agent for its members and returns how many there are.
+// memberCounter lists an agent's members and returns how many there are.
 type memberCounter func() (int, error)
 
 func dialOwnMembers(t *testing.T, addr string) (ask memberCounter, end func()) {
@@ -68,8 +69,8 @@ func dialOriginalMembers(t *testing.T, addr string) (ask memberCounter, end func
 	}, func() { c.Close() }
 }
 
-// dialRaw asks with as little work for the client as can be: it counts the members of a first answer, and of those
-// that follow, which are as long, it only takes the bytes.
+// dialRaw is a client that does as little as possible: it counts the members of the first answer,
+// and of later ones, which are as long, it only reads the bytes.
 func dialRaw(t *testing.T, addr string) (ask memberCounter, end func()) {
 	conn, err := net.Dial("tcp", addr)
 	must(t, err)
@@ -96,7 +97,7 @@ func dialRaw(t *testing.T, addr string) (ask memberCounter, end func()) {
 	}, func() { conn.Close() }
 }
 
-// command is the header of a request. One that is over leaves its number to the next.
+// command is the header of a request. A number is reused after its request has ended.
 type command struct {
 	Command string
 	Seq     uint64
@@ -114,7 +115,8 @@ func (c *countedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// asked is what an answer takes, in milliseconds: time that passes, the median, and processor time, the mean.
+// asked is what an answer takes, in milliseconds: elapsed time, the median, and processor time, the
+// mean.
 type asked struct{ took, agent, client float64 }
 
 func askAll(t *testing.T, a *agentProcess, n int, dial func(*testing.T, string) (memberCounter, func())) asked {

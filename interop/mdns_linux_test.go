@@ -6,8 +6,9 @@ import (
 	"serf/internal/systest"
 )
 
-// TestDiscovery has each make find the other by mDNS, in a network namespace that has nothing but a loopback interface
-// and ends with this test. Who starts last finds the other: the next look around is a minute later.
+// TestDiscovery has each implementation find the other by mDNS, in a network namespace with nothing
+// but a loopback interface, which ends with this test. Whichever starts last finds the other: the
+// next query is a minute later.
 func TestDiscovery(t *testing.T) {
 	if !systest.InNamespace() {
 		t.Parallel()

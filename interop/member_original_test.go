@@ -128,7 +128,7 @@ func (m *originalMember) event(name string, payload []byte, coalesce bool) error
 	return m.serf.UserEvent(name, payload, coalesce)
 }
 
-// query ends at the timeout only, so the expected numbers of answers end the wait for them.
+// query doesn't end before the timeout, so the wait ends with the expected number of answers.
 func (m *originalMember) query(q question) (answers, error) {
 	r, err := m.serf.Query(q.name, []byte(q.payload), &stock.QueryParam{
 		FilterNodes: q.nodes, FilterTags: q.tags, RequestAck: q.ack, RelayFactor: q.relay, Timeout: q.patience(),

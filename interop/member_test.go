@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// kind is a make of member.
+// kind is an implementation of members.
 type kind string
 
 const (
@@ -23,26 +23,26 @@ const (
 	original kind = "original"
 )
 
-// options are what a member starts with. The zero value of each but name is the default.
+// options configure a member. The zero value of each but name is the default.
 type options struct {
 	name       string
-	ip         netip.Addr // one of its own otherwise
-	port       uint16     // 7946 otherwise
+	ip         netip.Addr // default: a new one
+	port       uint16     // default: 7946
 	tags       map[string]string
 	keys       [][]byte // primary first
-	lenient    bool     // with keys: sends plain text, and takes it too
+	lenient    bool     // with keys: sends and accepts plain text
 	label      string
 	compress   bool
 	coalesce   bool // user events
 	protocol   uint8
 	reconnects bool // to failed members, soon
-	exchanges  bool // whole states now and then: off, they can't hide what gossip gets wrong
-	patient    bool // queries, those for keys too, run four times longer, and gossip takes its time
+	exchanges  bool // push/pull now and then; off, it can't hide mistakes of gossip
+	patient    bool // queries, those about keys too, have four times the timeout, and gossip is slower
 
-	began func(pid int) // called as soon as the process of an agent runs
+	began func(pid int) // called when the process of an agent runs
 }
 
-// Timing of all members here: fast, but with room for a machine that is busy.
+// The timing of all members here: fast, with room for a busy machine.
 const (
 	probeInterval     = 300 * time.Millisecond
 	probeTimeout      = 120 * time.Millisecond
@@ -59,22 +59,23 @@ const (
 	queryTimeout      = 3 * time.Second
 )
 
-// member is a running member of either make.
+// member is a running member of either implementation.
 type member interface {
 	name() string
 	addr() netip.AddrPort
 	// join contacts the others, and fails if none answers.
 	join(replay bool, others ...member) error
-	// members is what it knows of everybody, itself included.
+	// members returns what it knows of all members, itself included.
 	members() map[string]seen
 	setTags(tags map[string]string) error
 	event(name string, payload []byte, coalesce bool) error
 	query(q question) (answers, error)
 	forceLeave(name string, prune bool) error
 	leave() error // and stop
-	kill()        // without a word to the others
+	kill()        // without a leave
 	keys(op, key string) (keyReport, error)
-	// events is what it was told, in order: "member-join NAME", "user NAME PAYLOAD", "query NAME PAYLOAD".
+	// events returns what it delivered, in order: "member-join NAME", "user NAME PAYLOAD", "query
+	// NAME PAYLOAD".
 	events() []string
 }
 
@@ -98,21 +99,21 @@ type question struct {
 	timeout         time.Duration // 0: queryTimeout
 }
 
-// answers are what a query brought.
+// answers are the results of a query.
 type answers struct {
 	Acks      []string          // sorted
 	Responses map[string]string // by member
 }
 
-// keyReport is what the members said to a key operation.
+// keyReport is what the members answered to a key operation.
 type keyReport struct {
 	Nodes, Answers, Errors int
 	Keys                   map[string]int
 	Messages               map[string]string
 }
 
-// gossip is the interval of gossip. The time that a query runs by itself is a multiple of it, and with the shortest
-// one a busy machine can stand still for longer.
+// gossip is the gossip interval. A query's default timeout is a multiple of it, and with the
+// shortest interval a busy machine can pause for longer than that.
 func (o *options) gossip() time.Duration {
 	if o.patient {
 		return 4 * gossipInterval
@@ -139,8 +140,8 @@ func (k kind) start(t *testing.T, o options) member {
 		starter = startOwn
 	}
 	var m member
-	// A process that another test is about to start can hold a socket for a moment after it was
-	// closed here: it inherits all, and drops them when its program begins.
+	// A process that another test is starting can hold a socket for a moment after it was closed
+	// here: it inherits all sockets, and closes them when its program begins.
 	eventually(t, patience, "a start of "+o.name, func() (err error) {
 		m, err = starter(t, o)
 		if err != nil && !strings.Contains(err.Error(), "in use") {
@@ -151,12 +152,12 @@ func (k kind) start(t *testing.T, o options) member {
 	return m
 }
 
-// reply is what every member answers to a query of the name "echo". To others none answers.
+// reply is what every member answers to a query named "echo". Nobody answers others.
 func reply(name string, payload []byte) string { return name + " heard " + string(payload) }
 
 const echoQuery = "echo"
 
-// recorder keeps what a member was told.
+// recorder keeps what a member delivered.
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
@@ -210,7 +211,7 @@ const (
 // lastIP numbers addresses of this process.
 var lastIP atomic.Uint32
 
-// ownIP returns an address of 127.0.0.0/8 that nobody else uses.
+// ownIP returns an address of 127.0.0.0/8 that nothing else uses.
 func ownIP(t *testing.T) netip.Addr {
 	t.Helper()
 	for range 200 {
@@ -228,8 +229,9 @@ func ownIP(t *testing.T) netip.Addr {
 	return netip.Addr{}
 }
 
-// tryAddr tells whether a member could listen there. No program is started meanwhile: it would have a copy of the sockets
-// for the moment until it runs, and the address would still be taken when this has returned.
+// tryAddr reports whether a member could listen there. No program is started meanwhile: it would
+// hold copies of the sockets until it runs, and the address would still be taken after this has
+// returned.
 func tryAddr(addr netip.AddrPort) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -245,12 +247,11 @@ func tryAddr(addr netip.AddrPort) error {
 	return udp.Close()
 }
 
-// patience bounds waiting for what the other side does in its own time. It isn't reached
-// unless something is wrong.
+// patience bounds how long tests wait for the other side. It is reached only if something is wrong.
 const patience = 20 * time.Second
 
-// eventually waits until check returns nil. The other side is a real program, with clocks of
-// its own: there's nothing to wait on but what it shows.
+// eventually waits until check returns nil. The other side is a real program with a clock of its
+// own: what it shows is all there is to wait for.
 func eventually(t *testing.T, within time.Duration, what string, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -268,7 +269,8 @@ func eventually(t *testing.T, within time.Duration, what string, check func() er
 	}
 }
 
-// wantStatus waits until every one of who has the member of that name in that status; "gone" is not listed.
+// wantStatus waits until all of who list the named member with that status; "gone" means that it
+// isn't listed.
 func wantStatus(t *testing.T, name, status string, who ...member) {
 	t.Helper()
 	wantStatusWithin(t, patience, name, status, who...)
@@ -290,9 +292,9 @@ func wantStatusWithin(t *testing.T, within time.Duration, name, status string, w
 	}
 }
 
-// wantDeparture waits until all of who have taken the leave of a member in. The original can show its own leave
-// as a failure: an exchange of states while it leaves carries the time of its leave as that of a
-// join, and then the leave itself is old news.
+// wantDeparture waits until all of who have registered the leave of a member. The original's own
+// leave can show as a failure: a push/pull while it leaves carries the Lamport time of its leave as
+// that of a join, and then the leave itself is outdated.
 func wantDeparture(t *testing.T, leaver *running, who ...member) {
 	t.Helper()
 	if leaver.program.name == ownProgram.name {
@@ -309,7 +311,8 @@ func wantDeparture(t *testing.T, leaver *running, who ...member) {
 	}
 }
 
-// wantAgreement waits until all know each other, and nobody else, alive at the right address and with the same tags.
+// wantAgreement waits until all know each other, and nobody else, alive at the right address and
+// with the same tags.
 func wantAgreement(t *testing.T, all ...member) {
 	t.Helper()
 	wantAgreementWithin(t, patience, all...)
@@ -337,7 +340,7 @@ func wantAgreementWithin(t *testing.T, within time.Duration, all ...member) {
 	}
 }
 
-// wantEvent waits until all of who were told line.
+// wantEvent waits until all of who have delivered line.
 func wantEvent(t *testing.T, line string, who ...member) {
 	t.Helper()
 	for _, m := range who {
@@ -350,7 +353,7 @@ func wantEvent(t *testing.T, line string, who ...member) {
 	}
 }
 
-// heard counts a line in what m was told.
+// heard counts how often m delivered line.
 func heard(m member, line string) int {
 	n := 0
 	for _, l := range m.events() {
@@ -361,7 +364,7 @@ func heard(m member, line string) int {
 	return n
 }
 
-// tagText writes tags as seen.Tags has them.
+// tagText formats tags as in seen.Tags.
 func tagText(tags map[string]string) string {
 	var pairs []string
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
@@ -370,7 +373,7 @@ func tagText(tags map[string]string) string {
 	return strings.Join(pairs, ",")
 }
 
-// cluster starts a member of each kind given, named by kind and number, joined to the first.
+// cluster starts a member of each given kind, named by kind and number, and joins it to the first.
 func cluster(t *testing.T, o options, kinds ...kind) []member {
 	t.Helper()
 	var all []member
@@ -386,7 +389,7 @@ func cluster(t *testing.T, o options, kinds ...kind) []member {
 	return all
 }
 
-// bothWays runs a test with each make as the one that acts.
+// bothWays runs a test with each implementation as the one that acts.
 func bothWays(t *testing.T, test func(t *testing.T, actor, other kind)) {
 	for _, p := range [][2]kind{{ours, original}, {original, ours}} {
 		t.Run(string(p[0])+" to "+string(p[1]), func(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// TestMetricNames has agents of both makes send their metrics while the same befalls them: dashboards find with ours
-// all that they find with the original, under the same names and of the same kinds.
+// TestMetricNames has agents of both implementations send their metrics while the same happens to
+// them: dashboards find with ours all that they find with the original, under the same names and of
+// the same kinds.
 func TestMetricNames(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -39,7 +40,7 @@ func TestMetricNames(t *testing.T) {
 	}
 }
 
-// byChance are the metrics of what a busy machine makes happen, or not.
+// byChance are metrics that appear or not depending on the load of the machine.
 var byChance = map[string]bool{
 	"runtime.gc_pause_ns": true, "memberlist.degraded.probe": true, "memberlist.degraded.timeout": true, "memberlist.msg.suspect": true,
 	"serf.query_duplicate_acks": true, "serf.query_duplicate_responses": true, "serf.coordinate.rejected": true,
@@ -101,7 +102,8 @@ func metricsOf(t *testing.T, p program) map[string]string {
 	return names
 }
 
-// addMetrics adds the lines of one packet, without the prefix and, in names of gauges, without the host.
+// addMetrics adds the lines of one packet, without the prefix and, in names of gauges, without the
+// host.
 func addMetrics(names map[string]string, packet string) {
 	host, _ := os.Hostname()
 	for line := range strings.Lines(packet) {

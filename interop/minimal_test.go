@@ -18,8 +18,8 @@ import (
 type fields map[string]any
 
 // minimalMember does what docs/protocol.md asks of a minimal member, and no more. It is written
-// from that page and shares no code with a member of either make. It takes events and answers
-// queries, but gossips neither.
+// from that page and shares no code with a member of either implementation. It takes events and
+// answers queries, but gossips neither.
 type minimalMember struct {
 	name string
 	addr netip.AddrPort
@@ -104,7 +104,7 @@ func (m *minimalMember) pushPull(join bool) []byte {
 
 func (m *minimalMember) send(to net.Addr, msg []byte) { m.udp.WriteTo(msg, to) }
 
-// tell sends a Serf message to a member, who gossips it.
+// tell sends a Serf message to a member, which gossips it.
 func (m *minimalMember) tell(to netip.AddrPort, kind byte, body fields) {
 	m.send(net.UDPAddrFromAddrPort(to), append([]byte{8}, encode(kind, body)...))
 }
@@ -120,7 +120,7 @@ func (m *minimalMember) readPackets() {
 	}
 }
 
-// handle takes one message with its layers. It trusts what comes: the other side is a real program.
+// handle takes one message with its layers. It trusts its input: the other side is a real program.
 func (m *minimalMember) handle(p []byte, from net.Addr) {
 	kind, body := p[0], p[1:]
 	switch kind {
@@ -233,7 +233,7 @@ func readMessage(c net.Conn) ([]byte, error) {
 	}
 }
 
-// whole tells whether all of a message has come.
+// whole reports whether all of a message has arrived.
 func whole(msg []byte) bool {
 	head, rest, err := decode(msg[1:])
 	if msg[0] == 6 {
@@ -272,7 +272,8 @@ func (m *minimalMember) join(seed netip.AddrPort) (serf fields, err error) {
 	return serf, err
 }
 
-// TestMinimalMember: what docs/protocol.md calls a minimal member is one in the eyes of both makes.
+// TestMinimalMember checks that both implementations accept what docs/protocol.md calls a minimal
+// member.
 func TestMinimalMember(t *testing.T) {
 	t.Parallel()
 	for _, k := range []kind{ours, original} {
@@ -315,7 +316,7 @@ func TestMinimalMember(t *testing.T) {
 	}
 }
 
-// want waits until the member was told something.
+// want waits until the member has received a line.
 func (m *minimalMember) want(t *testing.T, line string) {
 	t.Helper()
 	eventually(t, patience, m.name+" hears: "+line, func() error {

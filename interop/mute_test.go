@@ -10,20 +10,22 @@ import (
 	"time"
 )
 
-// Bounds on what clients that don't read may cost an agent, next to one without them. (F32)
+// Bounds on what clients that don't read may cost an agent, beyond what one without them needs
+// (F32).
 const (
 	muteClients = 4
-	// muteMemory is for what is kept for them until they are cut off, in bytes.
+	// muteMemory is for what is buffered for them until they are cut off, in bytes.
 	muteMemory = 32 << 20
 	// muteLog is for the lines that say that they come and are cut off, in bytes.
 	muteLog = 16 << 10
-	// mutePause is the time between the events that there are to tell them.
+	// mutePause is the time between events.
 	mutePause = 5 * time.Millisecond
 )
 
-// TestMuteClients has clients ask an agent that logs everything for all events and the whole log, and read nothing, while
-// events come in: its log, memory and work are as those of an agent without such clients. The original, in the long form
-// and for less long, is there for the figures only.
+// TestMuteClients has clients subscribe to all events and the whole log of an agent that logs
+// everything, and read nothing, while events come in: its log, memory and work are like those of an
+// agent without such clients. The original is measured too, in the long form and for a shorter
+// time, for the figures only.
 func TestMuteClients(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -46,7 +48,7 @@ func TestMuteClients(t *testing.T) {
 	}
 }
 
-// muteCost is what an agent has used up.
+// muteCost is what an agent has used.
 type muteCost struct {
 	log, memory int // bytes
 	processor   time.Duration
@@ -56,7 +58,8 @@ func (u muteCost) String() string {
 	return fmt.Sprintf("%d KiB of log, %d MiB of memory, %v of processor time", u.log>>10, u.memory>>20, u.processor)
 }
 
-// muteRun lets events come in to two agents of a make for a while, of which one has mute clients.
+// muteRun sends events for a while to two agents of one implementation, one of which has mute
+// clients.
 func muteRun(t *testing.T, p program, span time.Duration) (with, without muteCost) {
 	t.Helper()
 	source := p.start(t, options{name: "source"}, dialOwn)
@@ -64,7 +67,7 @@ func muteRun(t *testing.T, p program, span time.Duration) (with, without muteCos
 	calm := p.start(t, options{name: "calm"}, dialOwn, "-log-level=trace", "-join="+source.bind.String())
 	wantAgreement(t, source, muted, calm)
 	for range muteClients {
-		deafClient(t, muted.rpcAddr())
+		muteClient(t, muted.rpcAddr())
 	}
 	tick := time.NewTicker(mutePause)
 	defer tick.Stop()
@@ -74,7 +77,7 @@ func muteRun(t *testing.T, p program, span time.Duration) (with, without muteCos
 		last = fmt.Sprintf("event-%d", n)
 		must(t, source.event(last, make([]byte, 200), false))
 	}
-	if p.name == ownProgram.name { // of the original, some are lost
+	if p.name == ownProgram.name { // the original loses some
 		wantEvent(t, "user "+last+" "+string(make([]byte, 200)), muted, calm)
 	}
 	with, without = costOf(t, muted), costOf(t, calm)
@@ -90,7 +93,7 @@ func costOf(t *testing.T, m *running) muteCost {
 	return muteCost{log: len(m.log.String()), memory: residentMemory(t, m), processor: processorUsed(t, m)}
 }
 
-// processorUsed returns how long the processors have worked for an agent.
+// processorUsed returns the processor time that an agent has used.
 func processorUsed(t *testing.T, m *running) time.Duration {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.cmd.Process.Pid))

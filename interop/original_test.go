@@ -12,8 +12,8 @@ import (
 	_ "github.com/hashicorp/serf/serf"
 )
 
-// The original keeps its codec to itself. What is measured shall be it and not a
-// copy, so these are links to the very functions.
+// The original's codec is unexported. These are links to its functions, so that the benchmarks
+// measure them and not a copy.
 
 //go:linkname memberlistEncode github.com/hashicorp/memberlist.encode
 func memberlistEncode(kind uint8, message any, newTimeFormat bool) (*bytes.Buffer, error)
@@ -45,7 +45,7 @@ func serfEncode(kind uint8, message any, newTimeFormat bool) ([]byte, error)
 //go:linkname serfDecode github.com/hashicorp/serf/serf.decodeMessage
 func serfDecode(body []byte, message any) error
 
-// Messages as the original declares them: the codec goes by names and types of fields.
+// Messages as the original declares them: its codec depends on the names and types of fields.
 type (
 	originalPing struct {
 		SeqNo      uint32
@@ -129,7 +129,8 @@ type originalPushPull struct {
 	userState []byte
 }
 
-// encode does what the original does inside of a longer function: one encoder, one value after the other.
+// encode does what the original does within a longer function: one encoder, one value after the
+// other.
 func (p *originalPushPull) encode() ([]byte, error) {
 	b := bytes.NewBuffer([]byte{6})
 	e := codec.NewEncoder(b, &codec.MsgpackHandle{})
@@ -145,7 +146,7 @@ func (p *originalPushPull) encode() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decodePushPull is the opposite of encode, from a buffered stream as there.
+// decodePushPull reverses encode, from a buffered stream as in the original.
 func decodePushPull(body []byte) (*originalPushPull, error) {
 	r := bufio.NewReader(bytes.NewReader(body))
 	d := codec.NewDecoder(r, &codec.MsgpackHandle{})

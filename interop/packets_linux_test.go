@@ -24,26 +24,30 @@ import (
 var hostilePackets = flag.Int("packets", 20_000, "how many packets TestHostilePackets sends to each of its agents; full size is 1000000")
 
 const (
-	// packetsAtOnce and bytesAtOnce are what the agent's socket surely holds: after them it is waited for.
+	// packetsAtOnce and bytesAtOnce are what the agent's socket certainly holds: after that many,
+	// the test waits for the agent.
 	packetsAtOnce = 64
 	bytesAtOnce   = 96 << 10
-	// hostileMemory and hostileLog bound what the second half of the packets may add to the agent's resident memory and
-	// log, in bytes: nearly all that is news has been said in the first. What is left is names that came about by
-	// damage: where nothing is encrypted, whoever says that it is a member is one, with memberMemory and memberLog for its life.
+	// hostileMemory and hostileLog bound what the second half of the packets may add to the agent's
+	// resident memory and log, in bytes: nearly everything new was in the first half. What remains
+	// are names made by damage: without encryption, whatever claims to be a member is one, and
+	// costs memberMemory and memberLog.
 	hostileMemory = 8 << 20
 	hostileLog    = 64 << 10
 	memberMemory  = 4 << 10
 	memberLog     = 2 << 10
-	// notLeaving is within which a member that somebody said is leaving, and that stays, is alive again at the latest: it is
-	// looked for every 15 s, and believed for 15 s. Usually it says itself that it stays.
+	// notLeaving bounds how long a member that stays is considered leaving because of a forged
+	// leave: such claims are believed for 15 s and checked every 15 s. Usually the member itself
+	// refutes them.
 	notLeaving = 40 * time.Second
-	// looks is how often the agent is asked for its members meanwhile.
+	// looks is how often the test lists the agent's members meanwhile.
 	looks = 40
 )
 
-// TestHostilePackets sends an agent, in a network namespace, whatever a packet may hold: chance, what was recorded from the
-// original and then damaged, and sound messages that lie. The encrypted one gets plain text, replays of what its peer could have
-// sent, and damaged ciphertexts as well. It answers all the time, and neither its memory nor its log grows.
+// TestHostilePackets sends an agent, in a network namespace, whatever a packet may hold: random
+// bytes, damaged recordings of the original, and well-formed messages that lie. An encrypted agent
+// also gets plain text, replays of what its peer could have sent, and damaged ciphertexts. The
+// agent answers all the time, and neither its memory nor its log grows.
 func TestHostilePackets(t *testing.T) {
 	if !systest.InNamespace() {
 		t.Parallel()
@@ -80,7 +84,7 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// attack sends packets to a victim, who has one true peer.
+// attack sends packets to a victim that has one real peer.
 type attack struct {
 	victim, peer *running
 	sealer       *wire.Sealer // nil if the victim isn't encrypted
@@ -88,7 +92,7 @@ type attack struct {
 	random       *mathrand.Rand
 	sockets      []*net.UDPConn
 	recorded     [][]byte // packets of the original
-	sealed       [][]byte // ciphertexts to be sent again
+	sealed       [][]byte // ciphertexts to replay
 	seq          uint32
 }
 
@@ -126,7 +130,7 @@ func recordedPackets(t *testing.T) (all [][]byte) {
 	return all
 }
 
-// run sends count packets, and looks at the victim meanwhile.
+// run sends count packets, and checks the victim meanwhile.
 func (a *attack) run(t *testing.T, count int) {
 	t.Helper()
 	half, members, memory, log := false, 0, 0, 0
@@ -160,7 +164,8 @@ func (a *attack) run(t *testing.T, count int) {
 	}
 }
 
-// burst sends some packets, and returns how many when the victim has looked at all of them.
+// burst sends some packets, waits until the victim has handled them, and returns how many they
+// were.
 func (a *attack) burst(t *testing.T, most int, kinds map[string]int) (sent int) {
 	t.Helper()
 	for bytes := 0; sent < most && bytes < bytesAtOnce; sent++ {
@@ -173,10 +178,10 @@ func (a *attack) burst(t *testing.T, most int, kinds map[string]int) (sent int) 
 	return sent
 }
 
-// send is without an error: ICMP may report an earlier packet.
+// send returns no error: ICMP may report an earlier packet.
 func (a *attack) send(conn *net.UDPConn, p []byte) { conn.Write(p) }
 
-// wantAck pings the victim until it answers, which it does after all that came before.
+// wantAck pings the victim until it answers, which it does after it has handled everything before.
 func (a *attack) wantAck(t *testing.T) {
 	t.Helper()
 	conn := a.sockets[0]
@@ -215,7 +220,7 @@ func (a *attack) acks(p []byte) bool {
 
 func (a *attack) seal(plain []byte) []byte { return a.sealer.SealPacket(nil, plain, false, &a.scratch) }
 
-// draw makes a packet up.
+// draw returns a random packet.
 func (a *attack) draw() (kind string, p []byte) {
 	if a.sealer != nil {
 		return a.drawSealed()
@@ -237,9 +242,10 @@ func (a *attack) drawPlain() (kind string, p []byte) {
 	return "lies", a.lie()
 }
 
-// drawSealed draws what somebody without the key could send: who has it is a member, and is believed.
+// drawSealed returns a packet that a sender without the key could send; whoever has the key is a
+// member, and is believed.
 func (a *attack) drawSealed() (kind string, p []byte) {
-	if len(a.sealed) < 64 { // what the peer has sent in its life
+	if len(a.sealed) < 64 { // as much as the peer has sent
 		a.sealed = append(a.sealed, a.seal(a.lie()))
 	}
 	switch a.random.IntN(3) {
@@ -257,7 +263,7 @@ func (a *attack) chance() []byte {
 		p[i] = byte(a.random.Uint32())
 	}
 	if len(p) > 0 && a.random.IntN(2) == 0 {
-		p[0] = byte(a.random.IntN(14)) // a type that there is
+		p[0] = byte(a.random.IntN(14)) // a known type
 	}
 	return p
 }
@@ -278,7 +284,7 @@ func (a *attack) damage(p []byte) []byte {
 	return p[:min(len(p), 60<<10)]
 }
 
-// pack puts lies into a compound, compressed or not, in layers.
+// pack puts lies into a compound, compressed or not, in nested layers.
 func (a *attack) pack() []byte {
 	p := a.lie()
 	for range 1 + a.random.IntN(5) {
@@ -295,7 +301,8 @@ func (a *attack) pack() []byte {
 	return p
 }
 
-// lie is a sound message that isn't true, about few names, times and addresses, and at the edges of what there is.
+// lie returns a well-formed, false message, about a few names, times and addresses, and at the
+// limits of fields.
 func (a *attack) lie() []byte {
 	r := a.random
 	name := []byte([]string{"victim", "peer", "ghost-1", "ghost-2", "ghost-3", "evil\nleave", ""}[r.IntN(7)])

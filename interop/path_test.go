@@ -21,9 +21,9 @@ import (
 // errNoAnswer ends a benchmark whose node doesn't answer.
 var errNoAnswer = errors.New("no ack")
 
-// pathDuels are whole nodes: a ping comes in, an ack with a coordinate goes out. The original
-// gets its packets through its own in-memory transport and goroutines, which is how it can be
-// reached at all; ours is a function.
+// pathDuels are whole nodes: a ping comes in, an ack with a coordinate goes out. The original gets
+// its packets through its in-memory transport and goroutines, because there is no other way in;
+// ours is a function.
 func pathDuels(tb testing.TB) []duel {
 	key := bytes.Repeat([]byte{7}, 32)
 	ring, err := wire.NewKeyring(key)
@@ -55,7 +55,7 @@ func pathDuel(tb testing.TB, name string, sealer *wire.Sealer, key []byte) duel 
 			return nil
 		},
 		original: func() error {
-			// The node decrypts in place, so it must have bytes of its own.
+			// The node decrypts in place, so it needs its own copy.
 			return peer.ask(target, bytes.Clone(packet))
 		},
 	}
@@ -77,7 +77,7 @@ func (a *asker) ask(target string, packet []byte) error {
 	return nil
 }
 
-// originalNode starts the original, quiet, with one other member that is us.
+// originalNode starts the original without a log and with one other member, which is the test.
 func originalNode(tb testing.TB, key []byte) (*asker, string) {
 	var network memberlist.MockNetwork
 	own := network.NewTransport("self")
@@ -100,7 +100,7 @@ func originalNode(tb testing.TB, key []byte) (*asker, string) {
 	return a, netip.AddrPortFrom(netip.MustParseAddr(selfIP.String()), uint16(selfPort)).String()
 }
 
-// ownNode is ours.
+// ownNode is a node of ours.
 func ownNode(tb testing.TB, sealer *wire.Sealer, peer netip.AddrPort) (*serf.Node, *swim.Output) {
 	c := serf.DefaultConfig(swim.LAN())
 	c.Name, c.Addr, c.Seed, c.Sealer = "self", netip.AddrPortFrom(peer.Addr(), peer.Port()+1), 1, sealer

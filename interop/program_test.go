@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// atOnce is how many tests run in parallel: they wait for timers of the other side much more than they compute.
+// atOnce is how many tests run in parallel: they mostly wait for timers of the other side.
 const atOnce = "8"
 
-// binDir is where programs are built, once a run.
+// binDir is where programs are built, once per run.
 var binDir string
 
-// programsEnv names the directory that has the programs already, for a test that runs itself once more.
+// programsEnv names the directory with the programs, for a test that runs itself again.
 const programsEnv = "SERF_INTEROP_PROGRAMS"
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// program is a make of agent and command line.
+// program is an implementation of agent and command line.
 type program struct {
 	name string
 	find func(t *testing.T) string // the path of its binary
@@ -81,7 +81,7 @@ func builder(dir, pkg, name string, flags ...string) func(t *testing.T) string {
 
 const debianPath = "/usr/bin/serf"
 
-// findDebian returns the path of Debian's serf, of the protocol's years before 0.10.
+// findDebian returns the path of Debian's serf, which is older than 0.10.
 func findDebian(t *testing.T) string {
 	t.Helper()
 	_, err := os.Stat(debianPath)
@@ -102,16 +102,16 @@ type running struct {
 	program program
 	self    string
 	bind    netip.AddrPort
-	public  netip.AddrPort // that it tells the others, if it isn't bind
+	public  netip.AddrPort // the advertised address, if it isn't bind
 	cmd     *exec.Cmd
-	log     *transcript   // all that it printed
+	log     *transcript   // everything that it printed
 	ended   chan struct{} // closed when the process has
 	err     error         // how it ended
 }
 
-// start starts an agent and connects to it with the client dial. What options say of timing
-// and layers doesn't apply: these are as in args. The timing is that of the default profile: the one
-// for local clusters sends news so seldom that they all can go to members that are dead.
+// start starts an agent and connects to it with the client dial. The options for timing and layers
+// don't apply; args set these. The timing is the default profile's: the local profile sends gossip
+// so rarely that all of it can go to dead members.
 func (p program) start(t *testing.T, o options, dial dialer, args ...string) *running {
 	t.Helper()
 	path := p.find(t)
@@ -154,7 +154,7 @@ func (r *running) hear(e rpcEvent) {
 	case "query":
 		r.addf("query %s %s", e.name, e.payload)
 		if e.name == echoQuery {
-			// On another goroutine: this one may be the client's reader.
+			// In another goroutine: this one may be the client's reader.
 			go r.caller.respond(e.id, []byte(reply(r.self, e.payload)))
 		}
 	default:
@@ -222,7 +222,7 @@ func (r *running) wait() error {
 	}
 }
 
-// kill ends the process with no warning.
+// kill ends the process without warning.
 func (r *running) kill() {
 	r.cmd.Process.Kill() // it may have ended already
 	<-r.ended

@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	// queued is how many messages wait while packets are filled. Ours holds swim.QueueMax, and drops the rest.
+	// queued is how many messages wait while packets are filled. Ours holds swim.QueueMax, and
+	// drops the rest.
 	queued = 10_000
 	// packetRoom is what a packet has for messages.
 	packetRoom   = 1400
 	partOverhead = 2
-	// queueMembers is the size of the cluster: it says how often a message is sent, at retransmitFactor for each
-	// decimal digit.
+	// queueMembers is the size of the cluster, on which the retransmit limit depends:
+	// retransmitFactor for each decimal digit.
 	queueMembers     = 1000
 	retransmitFactor = 4
 	retransmits      = 4 * retransmitFactor
-	// waiting is how many messages go through an empty queue together. For so many ours keeps its memory; after
-	// more it gives it back, and takes an allocation a message the next time.
+	// waiting is how many messages go through an empty queue together. For that many ours keeps its
+	// memory; after more it releases it, and next time allocates for each message.
 	waiting = 64
 )
 
-// queueDuels are the queues of gossip: one packet filled from a long one, and the life of a message from being queued
-// to having been sent often enough.
+// queueDuels are the broadcast queues: filling a packet from a long queue, and a message's life
+// from being queued until it has reached its retransmit limit.
 func queueDuels() []duel {
 	return []duel{fillDuel(), lifeDuel()}
 }
@@ -49,7 +50,7 @@ func (n *news) Name() string    { return n.name }
 func (n *news) Message() []byte { return n.msg }
 func (n *news) Finished()       {}
 
-// newsOf is what is told of member i.
+// newsOf is the broadcast about member i.
 func newsOf(i int) *news {
 	m := wire.Alive{Inc: uint32(i), Node: []byte(memberName(i)), Addr: exampleAddr, Port: 7946, Meta: exampleMeta, Vsn: exampleVsn}
 	return &news{memberName(i), m.Append(nil)}
@@ -59,8 +60,8 @@ func newOriginalQueue() *memberlist.TransmitLimitedQueue {
 	return &memberlist.TransmitLimitedQueue{NumNodes: func() int { return queueMembers }, RetransmitMult: retransmitFactor}
 }
 
-// fillDuel fills one packet after the other. Into each goes one new message, in the place of one that waits, as
-// each packet takes about one to its last sending.
+// fillDuel fills one packet after the other. Before each, one new message is queued, because each
+// packet sends about one for the last time.
 func fillDuel() duel {
 	var q swim.Queue
 	theirs := newOriginalQueue()
@@ -103,7 +104,8 @@ func fillDuel() duel {
 	}
 }
 
-// lifeDuel has a burst of messages go through an empty queue until each was sent often enough.
+// lifeDuel has a burst of messages go through an empty queue until each has reached its retransmit
+// limit.
 func lifeDuel() duel {
 	var q swim.Queue
 	var p wire.Packer

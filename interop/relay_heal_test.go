@@ -10,29 +10,32 @@ import (
 
 var long = flag.Bool("long", false, "give the tests through the relay, and those of size, their full length; minutes each")
 
-// Bounds of agents with the timing of the default profile (spec 2.1, 2.4), for clusters of at most ten members.
+// Bounds for clusters of at most ten members with the timing of the default profile.
 const (
 	lanProbe = time.Second
-	// lanFailed is how long a member can take to be given up: nobody probes it in the first two rounds of nine, each of a
-	// second or two, and then nobody confirms that it's suspect.
+	// lanFailed is how long it can take until a member is declared failed: nobody probes it in the
+	// first two rounds of nine probes, a second or two each, and then nobody confirms the
+	// suspicion.
 	lanFailed = 2*9*lanProbe + 6*4*lanProbe
-	// lanReconnect is within which those who take each other for failed have met again without being told: half the
-	// members of one side try one of the other side, every 30 s, so that in two rounds some do.
+	// lanReconnect bounds how long members that consider each other failed take to meet again by
+	// themselves: every 30 s half the members of one side try one of the other, so that some
+	// succeed within two rounds.
 	lanReconnect = 2*30*time.Second + lanFailed/4
-	// lanExchange is within which each member has exchanged states with another, and a return that somebody missed has been
-	// told again.
+	// lanExchange bounds how long it takes until each member has had a push/pull, and a return that
+	// a member missed has been gossiped again.
 	lanExchange = (30 + 30) * time.Second
 )
 
-// badNetwork is what lines are like that are bad, but not too bad for a cluster.
+// badNetwork makes lines bad, but not too bad for a cluster.
 var badNetwork = line{loss: 0.05, duplicate: 0.05, reorder: 0.1, delay: 5 * time.Millisecond, jitter: 20 * time.Millisecond}
 
-// mixedPrograms are the makes of members in turn.
+// mixedPrograms are the implementations of the members, in turn.
 func mixedPrograms() []program {
 	return []program{ownProgram, originalProgram, ownProgram, debianProgram}
 }
 
-// throughRelay starts agents of these makes behind r, joined to the first, and waits until they agree.
+// throughRelay starts agents of these implementations behind r, joins them to the first, and waits
+// until they agree.
 func throughRelay(t *testing.T, r *relay, makes []program, args ...string) []*running {
 	t.Helper()
 	var all []*running
@@ -47,7 +50,8 @@ func throughRelay(t *testing.T, r *relay, makes []program, args ...string) []*ru
 	return all
 }
 
-// TestRelayBadNetwork has members of all makes live on bad lines: nobody is taken for failed, and all that is told arrives.
+// TestRelayBadNetwork has members of all implementations live with bad lines: nobody is declared
+// failed, and all events and queries arrive.
 func TestRelayBadNetwork(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t, 1)
@@ -68,8 +72,8 @@ func TestRelayBadNetwork(t *testing.T) {
 	wantAgreementWithin(t, lanFailed, membersOf(all)...)
 }
 
-// waitForPings waits until each of these members has sent each other a number of packets more: probes, for they have
-// nothing else to say.
+// waitForPings waits until each of these members has sent each other a number of further packets.
+// They are probes, as there is nothing else to send.
 func (r *relay) waitForPings(t *testing.T, count int, among ...*running) {
 	t.Helper()
 	start := make(map[[2]string]int)
@@ -79,7 +83,7 @@ func (r *relay) waitForPings(t *testing.T, count int, among ...*running) {
 		}
 	}
 	eventually(t, time.Duration(4*count*len(among))*lanProbe, "probes among all", func() error {
-		for key, n := range start { // order-free: any will do
+		for key, n := range start { // any order will do
 			if got := r.sent(key[0], key[1]) - n; key[0] != key[1] && got < count {
 				return fmt.Errorf("%d from %s to %s", got, key[0], key[1])
 			}
@@ -88,7 +92,7 @@ func (r *relay) waitForPings(t *testing.T, count int, among ...*running) {
 	})
 }
 
-// wantNoFailures checks that m was told of no failure of the members named, or of any.
+// wantNoFailures checks that m has reported no failure of the named members, or of any.
 func wantNoFailures(t *testing.T, m *running, names ...string) {
 	t.Helper()
 	for _, line := range m.events() {
@@ -99,7 +103,8 @@ func wantNoFailures(t *testing.T, m *running, names ...string) {
 	}
 }
 
-// TestRelayPartitionHeals (F14) cuts a cluster of all makes in two until each side has given the other up, and mends it.
+// TestRelayPartitionHeals (F14) partitions a cluster of all implementations until each side has
+// declared the other failed, and heals it.
 func TestRelayPartitionHeals(t *testing.T) {
 	t.Parallel()
 	for name, makes := range map[string][]program{
@@ -121,7 +126,7 @@ func TestRelayPartitionHeals(t *testing.T) {
 			wantAllStatus(t, "failed", other, one)
 			noticed := time.Since(cutAt)
 			if *long {
-				<-time.After(2*time.Minute - noticed) // the time that F14 says
+				<-time.After(2*time.Minute - noticed) // as long as in F14
 			}
 			must(t, one[0].event("one-side", nil, false))
 			wantEvent(t, "user one-side ", membersOf(one)...)
@@ -129,7 +134,7 @@ func TestRelayPartitionHeals(t *testing.T) {
 			healed := time.Now()
 			wantAgreementWithin(t, lanReconnect, membersOf(all)...)
 			took := time.Since(healed)
-			wantEvent(t, "user one-side ", membersOf(other)...) // an exchange of states brings it
+			wantEvent(t, "user one-side ", membersOf(other)...) // by push/pull
 			must(t, other[0].event("whole", nil, false))
 			wantEvent(t, "user whole ", membersOf(all)...)
 			t.Logf("%s: all given up %v after the cut, all together %v after it was mended", name, noticed, took)
@@ -137,7 +142,7 @@ func TestRelayPartitionHeals(t *testing.T) {
 	}
 }
 
-// wantAllStatus waits until all of who have all of these members in that status.
+// wantAllStatus waits until all of who list all of these members with that status.
 func wantAllStatus(t *testing.T, status string, about, who []*running) {
 	t.Helper()
 	for _, m := range about {
@@ -145,16 +150,16 @@ func wantAllStatus(t *testing.T, status string, about, who []*running) {
 	}
 }
 
-// TestRelayIslandsUnite (F14) starts two pairs while nothing passes between them, each told of a seed in both. The
-// original is content with the seed that it reaches first. Ours goes on looking for the other, so that
-// one member of ours in a pair unites all.
+// TestRelayIslandsUnite (F14) starts two pairs while nothing passes between them, each with a seed
+// in both. The original is content with the first seed that it reaches. Ours keeps trying the
+// other, so that one member of ours in a pair unites all.
 func TestRelayIslandsUnite(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t, 3)
 	left, right := r.start(t, originalProgram, "left-seed"), r.start(t, debianProgram, "right-seed")
 	sides := map[string]bool{"left-seed": true, "left": true}
 	r.set(func(from, to string) line { return line{cut: sides[from] != sides[to]} })
-	// An interval that the original knows too.
+	// An interval that the original has too.
 	args := []string{"-retry-join=" + left.addr().String(), "-retry-join=" + right.addr().String(), "-retry-interval=1s"}
 	a, b := r.start(t, ownProgram, "left", args...), r.start(t, originalProgram, "right", args...)
 	wantStatusWithin(t, lanFailed, "left-seed", "alive", a)

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// TestRelayStoppedProcesses (F13) stops two processes of eight until all others have noticed, lets them run on, and again. They may
-// look failed, for they are. Nobody else may, to anybody who wasn't stopped.
+// TestRelayStoppedProcesses (F13) stops two processes of eight until all others have noticed,
+// resumes them, and repeats. These two may be declared failed, but nobody else, by any member that
+// wasn't stopped.
 func TestRelayStoppedProcesses(t *testing.T) {
 	t.Parallel()
 	for name, makes := range map[string][]program{
@@ -50,7 +51,7 @@ func TestRelayStoppedProcesses(t *testing.T) {
 	}
 }
 
-// falseFailures counts what members were told of failures of healthy ones.
+// falseFailures counts the failures of healthy members that members have reported.
 func falseFailures(by, healthy []*running) (count int) {
 	for _, m := range by {
 		for _, h := range healthy {
@@ -60,8 +61,8 @@ func falseFailures(by, healthy []*running) (count int) {
 	return count
 }
 
-// TestRelayMemberThatReachesOneOther (F13) cuts a member off from all but one. The others vouch for it through that
-// one, and what it makes of them changes nobody's state.
+// TestRelayMemberThatReachesOneOther (F13) cuts a member off from all but one. The others reach it
+// through that one by indirect probes, and its own suspicions of them change nobody's state.
 func TestRelayMemberThatReachesOneOther(t *testing.T) {
 	t.Parallel()
 	for name, makes := range map[string][]program{
@@ -87,7 +88,7 @@ func TestRelayMemberThatReachesOneOther(t *testing.T) {
 	}
 }
 
-// others are the names of all but one.
+// others returns the names of all but one.
 func others(all []*running, but string) (names []string) {
 	for _, m := range all {
 		if m.name() != but {
@@ -97,8 +98,8 @@ func others(all []*running, but string) (names []string) {
 	return names
 }
 
-// TestRelayBlockedUDP (F13) blocks the packets of one member in both directions, while streams work: nobody takes anybody for
-// failed, and it is told in the log, but not at each probe.
+// TestRelayBlockedUDP (F13) blocks the packets of one member in both directions, while streams
+// work: nobody is declared failed, and the log reports it, but not at each probe.
 func TestRelayBlockedUDP(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t, 6)
@@ -126,9 +127,10 @@ func TestRelayBlockedUDP(t *testing.T) {
 	wantAgreementWithin(t, lanFailed, membersOf(all)...)
 }
 
-// TestRelayMove (F15) kills a member and starts it anew at another address, after a while, on bad lines. The first of ours shows the
-// new address within seconds, and so do all others but for one that gossip leaves out, now and then, as it does in so small
-// a cluster: an exchange of states brings it to one of ours, and the next return that is told to one of the original.
+// TestRelayMove (F15) kills a member and restarts it at another address after a while, on bad
+// lines. The first member of ours shows the new address within seconds, and so do all others,
+// except for one that gossip now and then misses in so small a cluster: a member of ours then
+// learns it by push/pull, and one of the original when the return is next gossiped.
 func TestRelayMove(t *testing.T) {
 	t.Parallel()
 	delays := []time.Duration{0, 5 * time.Second}
@@ -143,7 +145,7 @@ func TestRelayMove(t *testing.T) {
 			all := throughRelay(t, r, append(mixedPrograms(), ownProgram))
 			victim, rest := all[4], all[:4]
 			victim.kill()
-			<-time.After(delay) // what it is about
+			<-time.After(delay) // the time under test
 			began := time.Now()
 			back := r.start(t, ownProgram, victim.name(), "-join="+rest[0].addr().String(), "-tag=life=second")
 			first := wantShownByOne(t, settled, back, all[0], all[2])
@@ -156,7 +158,7 @@ func TestRelayMove(t *testing.T) {
 	}
 }
 
-// wantShown waits until all of who show a member as it knows itself.
+// wantShown waits until all of who list a member as it lists itself.
 func wantShown(t *testing.T, within time.Duration, m *running, who ...*running) {
 	t.Helper()
 	for _, w := range who {
@@ -164,7 +166,7 @@ func wantShown(t *testing.T, within time.Duration, m *running, who ...*running) 
 	}
 }
 
-// wantShownByOne waits until one of who shows a member as it knows itself, and returns when.
+// wantShownByOne waits until one of who lists a member as it lists itself, and returns when.
 func wantShownByOne(t *testing.T, within time.Duration, m *running, who ...*running) time.Time {
 	t.Helper()
 	eventually(t, within, m.name()+" as it is now", func() error {
@@ -179,8 +181,9 @@ func wantShownByOne(t *testing.T, within time.Duration, m *running, who ...*runn
 	return time.Now()
 }
 
-// TestRelayQuery (F24) asks five members with handlers by the command, with a time-out of half a minute: it ends with the
-// last answer, on good lines at once, and where every third packet is lost once what was lost has been asked for again.
+// TestRelayQuery (F24) queries five members with handlers by the command, with a timeout of half a
+// minute. It ends with the last answer: at once on good lines, and after repeated requests where
+// every third packet is lost.
 func TestRelayQuery(t *testing.T) {
 	t.Parallel()
 	const timeout = 30 * time.Second
@@ -198,9 +201,10 @@ func TestRelayQuery(t *testing.T) {
 	r.set(func(string, string) line { return line{loss: 0.3, delay: 5 * time.Millisecond} })
 	times, missing = askRound(t, all, rounds, timeout)
 	t.Logf("with 30%% loss: %v, %d of %d answers missing", summary(times), missing, len(times)*len(all))
-	// Who misses something asks again after 0.4, 0.8, 1.6, 3.2 and 6.4 s and then every 3.75 s, and half of it comes each time: one
-	// answer in a thousand is missing at the end, and one query in twenty takes longer than 6.4 s. Twice what
-	// is to be expected of a hundred answers is allowed, and so is one bad query of five.
+	// A member with missing answers asks again after 0.4, 0.8, 1.6, 3.2 and 6.4 s and then every
+	// 3.75 s, and gets half of them each time: one answer in a thousand is missing at the end, and
+	// one query in twenty takes longer than 6.4 s. The test allows twice the expected number of
+	// missing answers in a hundred, and one slow query in five.
 	if allowed := max(1, len(times)*len(all)/100); missing > allowed {
 		t.Errorf("want %d missing at most", allowed)
 	}
@@ -209,7 +213,8 @@ func TestRelayQuery(t *testing.T) {
 	}
 }
 
-// askRound has each member ask all, some times over. It returns how long each took, and how many answers were missing.
+// askRound has each member query all, several times. It returns how long each query took, and how
+// many answers were missing.
 func askRound(t *testing.T, all []*running, rounds int, timeout time.Duration) (times []time.Duration, missing int) {
 	t.Helper()
 	for i := range rounds * len(all) {
@@ -229,7 +234,7 @@ func askRound(t *testing.T, all []*running, rounds int, timeout time.Duration) (
 	return times, missing
 }
 
-// summary words how long things took.
+// summary describes a list of durations.
 func summary(d []time.Duration) string {
 	d = slices.Sorted(slices.Values(d))
 	return fmt.Sprintf("%d, median %v, worst %v", len(d), d[len(d)/2].Round(time.Millisecond), d[len(d)-1].Round(time.Millisecond))

@@ -19,12 +19,13 @@ import (
 	"time"
 )
 
-// relay is a bad network between agents in processes of their own: each listens at an address that it tells
-// nobody, and tells the others one of the relay, which passes on what comes there. What happens to the packets of
-// a line, from one member to another, is drawn from the seed, each line by itself.
+// relay is a bad network between agents in processes of their own. Each agent listens on an address
+// that it doesn't advertise, and advertises one of the relay, which forwards what arrives there.
+// What happens to the packets on a line, from one member to another, is drawn from the seed,
+// independently of other lines.
 //
-// Who sends a packet shows in its source, as agents send from where they listen. A stream comes from a port that means
-// nothing; whose it is, the system is asked.
+// A packet's source tells who sent it, because agents send from where they listen. A stream comes
+// from an arbitrary port; the system knows which process owns it.
 type relay struct {
 	seed uint64
 
@@ -35,16 +36,17 @@ type relay struct {
 	byReal  map[netip.AddrPort]*relayEnd
 	draws   map[[2]string]*rand.Rand
 	seen    map[[2]string]int // packets that were sent, arrived or not
-	strange int               // streams from nobody who is known
+	strange int               // streams from unknown processes
 	conns   map[net.Conn]bool // open
 	closed  bool
 	work    sync.WaitGroup
 }
 
-// line is what befalls that which goes from one member to another. The zero value passes all on at once.
+// line describes what happens to traffic from one member to another. The zero value forwards
+// everything at once.
 type line struct {
 	cut       bool // nothing gets through; streams need both directions
-	noPackets bool // packets don't, streams do
+	noPackets bool // packets are dropped, streams pass
 	loss      float64
 	duplicate float64
 	reorder   float64 // share of packets that are held back by holdBack
@@ -54,11 +56,11 @@ type line struct {
 
 const (
 	holdBack = 100 * time.Millisecond
-	// retransmission is what a lost piece of a stream costs at least.
+	// retransmission is the least time that a lost piece of a stream costs.
 	retransmission = 200 * time.Millisecond
 )
 
-// relayEnd is where one member is reached.
+// relayEnd is where the others reach one member.
 type relayEnd struct {
 	name         string
 	public, real netip.AddrPort
@@ -85,7 +87,7 @@ func newRelay(t *testing.T, seed uint64) *relay {
 // heal makes all lines good.
 func (r *relay) heal() { r.set(func(string, string) line { return line{} }) }
 
-// set makes the lines as rule says, which must be quick.
+// set changes the lines to what rule returns, which must be quick.
 func (r *relay) set(rule func(from, to string) line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +95,7 @@ func (r *relay) set(rule func(from, to string) line) {
 	r.changed.Broadcast()
 }
 
-// split is a rule by which only members of one side reach each other, over lines like l.
+// split is a rule by which only members on the same side reach each other, over lines like l.
 func split(l line, sides ...[]*running) func(from, to string) line {
 	side := make(map[string]int)
 	for i, members := range sides {
@@ -109,7 +111,7 @@ func split(l line, sides ...[]*running) func(from, to string) line {
 	}
 }
 
-// start starts an agent behind the relay; one of that name that runs has moved, or been killed.
+// start starts an agent behind the relay. An earlier agent of that name has moved or been killed.
 func (r *relay) start(t *testing.T, p program, name string, args ...string) *running {
 	t.Helper()
 	p.find(t) // or skip
@@ -161,14 +163,14 @@ func (r *relay) close() {
 	r.work.Wait()
 }
 
-// sent returns how many packets a member sent to another until now.
+// sent returns how many packets a member has sent to another so far.
 func (r *relay) sent(from, to string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.seen[[2]string{from, to}]
 }
 
-// passPackets passes on what is sent to end.
+// passPackets forwards the packets sent to end.
 func (r *relay) passPackets(end *relayEnd) {
 	b := make([]byte, 64<<10)
 	for {
@@ -177,7 +179,7 @@ func (r *relay) passPackets(end *relayEnd) {
 			return
 		}
 		if err != nil {
-			continue // what was sent earlier found nobody
+			continue // an earlier packet found no listener
 		}
 		r.passPacket(netip.AddrPortFrom(source.Addr().Unmap(), source.Port()), end, bytes.Clone(b[:n]))
 	}
@@ -194,7 +196,7 @@ func (r *relay) passPacket(source netip.AddrPort, to *relayEnd, p []byte) {
 	r.seen[key]++
 	l := r.rule(from.name, to.name)
 	d := r.drawsOf(key)
-	// The same number of draws for each packet, so that what befalls the next doesn't depend on it.
+	// The same number of draws for each packet, so that the fate of the next doesn't depend on it.
 	lost, twice, late, jitter, jitter2 := d.Float64() < l.loss, d.Float64() < l.duplicate, d.Float64() < l.reorder, d.Float64(), d.Float64()
 	if lost || l.cut || l.noPackets {
 		return
@@ -203,7 +205,7 @@ func (r *relay) passPacket(source netip.AddrPort, to *relayEnd, p []byte) {
 	if late {
 		delay += holdBack
 	}
-	deliver := func() { from.udp.WriteToUDPAddrPort(p, to.real) } // a member that is gone, or a relay that is closed
+	deliver := func() { from.udp.WriteToUDPAddrPort(p, to.real) } // an error means that the member is gone or the relay closed
 	time.AfterFunc(delay, deliver)
 	if twice {
 		time.AfterFunc(l.delay+time.Duration(jitter2*float64(l.jitter)), deliver)
@@ -223,7 +225,7 @@ func (r *relay) drawsOf(key [2]string) *rand.Rand {
 	return d
 }
 
-// passStreams passes on the streams that are opened to end.
+// passStreams forwards the streams opened to end.
 func (r *relay) passStreams(end *relayEnd) {
 	for {
 		conn, err := end.tcp.Accept()
@@ -234,7 +236,7 @@ func (r *relay) passStreams(end *relayEnd) {
 	}
 }
 
-// keep has a connection closed with the relay, and forgotten when it is done with.
+// keep registers a connection, which is closed with the relay and forgotten once it has ended.
 func (r *relay) keep(conn net.Conn) (done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -264,7 +266,7 @@ func (r *relay) passStream(in *net.TCPConn, to *relayEnd) {
 	}
 	out, err := net.Dial("tcp", to.real.String())
 	if err != nil {
-		in.SetLinger(0) // the nearest to being refused
+		in.SetLinger(0) // closest to a refused connection
 		return
 	}
 	defer r.keep(out)()
@@ -277,7 +279,7 @@ func (r *relay) passStream(in *net.TCPConn, to *relayEnd) {
 	<-back
 }
 
-// pump passes on what one end sends until it closes, piece by piece.
+// pump forwards what one end sends, piece by piece, until it closes.
 func (r *relay) pump(src, dst *net.TCPConn, from, to string) {
 	defer dst.CloseWrite()
 	b := make([]byte, 32<<10)
@@ -297,8 +299,8 @@ func (r *relay) pump(src, dst *net.TCPConn, from, to string) {
 	}
 }
 
-// mayPass waits for as long as a piece of a stream takes from one member to another, and while the line is cut in
-// either direction; it is false if the relay is closed meanwhile.
+// mayPass waits for as long as a piece of a stream takes from one member to another, and while the
+// line is cut in either direction. It returns false if the relay is closed meanwhile.
 func (r *relay) mayPass(from, to string) bool {
 	r.mu.Lock()
 	l := r.rule(from, to)
@@ -332,7 +334,7 @@ func (r *relay) owner(in *net.TCPConn) string {
 	return ""
 }
 
-// socketInode returns the number that the system knows a connection's local socket by.
+// socketInode returns the inode of a connection's local socket.
 func socketInode(local, remote netip.AddrPort) (string, error) {
 	f, err := os.Open("/proc/net/tcp")
 	if err != nil {
@@ -352,7 +354,7 @@ func socketInode(local, remote netip.AddrPort) (string, error) {
 	return "", io.EOF
 }
 
-// procAddr writes an address as /proc does: the bytes of the IP as a number of this machine.
+// procAddr formats an address as /proc does: the bytes of the IP as a number in native byte order.
 func procAddr(a netip.AddrPort) string {
 	ip := a.Addr().Unmap().As4()
 	return fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(ip[:]), a.Port())

@@ -41,7 +41,7 @@ func header(command string) value {
 	return pairs(text("Command"), text(command), text("Seq"), value{5})
 }
 
-// oddRequests are requests that the original takes.
+// oddRequests are requests that the original accepts.
 var oddRequests = map[string][]value{
 	"text as bytes":              {header("event"), pairs(text("Name"), blob("x"))},
 	"bytes as text":              {header("event"), pairs(text("Name"), text("x"), text("Payload"), text("y"))},
@@ -73,8 +73,8 @@ var oddRequests = map[string][]value{
 	"needless body, a list":      {header("members"), list()},
 }
 
-// TestRPCTakesWhatTheOriginalTakes sends both makes of agent requests in odd forms: what the one
-// answers without an error the other does.
+// TestRPCTakesWhatTheOriginalTakes sends agents of both implementations requests in odd forms: what
+// one answers without an error, so does the other.
 func TestRPCTakesWhatTheOriginalTakes(t *testing.T) {
 	t.Parallel()
 	var agents []*running
@@ -90,7 +90,8 @@ func TestRPCTakesWhatTheOriginalTakes(t *testing.T) {
 	}
 }
 
-// answered sends a request after a handshake and reports an answer that is an error, or none.
+// answered sends a request after a handshake, and returns an error if that is the answer, or if
+// there is none.
 func answered(addr string, request []value) error {
 	nc, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// rpcPair is a server and a client of it.
+// rpcPair is a server and its client.
 type rpcPair struct {
 	server program
 	client string
@@ -20,7 +20,7 @@ type rpcPair struct {
 
 func (p rpcPair) String() string { return p.client + " client, " + p.server.name + " server" }
 
-// dial connects with a key, if it isn't empty.
+// dial connects, with a key unless it is empty.
 func (p rpcPair) dial(key string) dialer {
 	with := dialOriginalWith
 	if p.client == "own" {
@@ -29,8 +29,8 @@ func (p rpcPair) dial(key string) dialer {
 	return func(addr string) (caller, error) { return with(addr, key) }
 }
 
-// rpcPairs runs a test with each make of server and client. The original with itself is among
-// them: it shows that the test asks for what is so.
+// rpcPairs runs a test with each implementation of server and client. The original with itself is
+// among them, which shows that the test expects what the original does.
 func rpcPairs(t *testing.T, test func(t *testing.T, p rpcPair)) {
 	for _, p := range []rpcPair{{ownProgram, "original"}, {originalProgram, "own"}, {originalProgram, "original"}} {
 		t.Run(p.String(), func(t *testing.T) {
@@ -80,7 +80,7 @@ func wantErrorText(t *testing.T, err error, text string) {
 	}
 }
 
-// wantFiltered asks for members by all filters.
+// wantFiltered lists members by all filters.
 func wantFiltered(t *testing.T, a *running) {
 	t.Helper()
 	for _, f := range []struct {
@@ -92,7 +92,7 @@ func wantFiltered(t *testing.T, a *running) {
 		{memberFilter{status: "alive"}, []string{"agent", "mate"}},
 		{memberFilter{status: "failed"}, nil},
 		{memberFilter{tags: map[string]string{"role": "w.b"}}, []string{"agent"}},
-		{memberFilter{tags: map[string]string{"dc": ""}}, []string{"mate"}}, // who hasn't it has it empty
+		{memberFilter{tags: map[string]string{"dc": ""}}, []string{"mate"}}, // a missing tag counts as empty
 		{memberFilter{name: "agent|mate", status: "a.*", tags: map[string]string{"role": ".*"}}, []string{"agent", "mate"}},
 	} {
 		got, err := a.caller.members(f.filter)
@@ -266,7 +266,7 @@ func wantRPCForceLeave(t *testing.T, a *running, mate member) {
 	wantStatus(t, "pruned", "gone", a, mate)
 }
 
-// TestRPCAuth checks that a key is asked for, and that both makes agree on how.
+// TestRPCAuth checks that a key is required, and that both implementations agree on how.
 func TestRPCAuth(t *testing.T) {
 	t.Parallel()
 	rpcPairs(t, func(t *testing.T, p rpcPair) {
@@ -283,7 +283,7 @@ func TestRPCAuth(t *testing.T) {
 	})
 }
 
-// TestRPCKeys rotates the key of an agent and a mate.
+// TestRPCKeys rotates the key of an agent and another member.
 func TestRPCKeys(t *testing.T) {
 	t.Parallel()
 	rpcPairs(t, func(t *testing.T, p rpcPair) {
@@ -294,7 +294,8 @@ func TestRPCKeys(t *testing.T) {
 		wantAgreement(t, a, mate)
 		for _, step := range []struct{ op, key string }{{"install", next}, {"use", next}, {"remove", old}} {
 			r, err := a.keys(step.op, step.key)
-			// Ours says that it has no file for its keys, as the original would say what went wrong.
+			// Ours reports that it has no file for its keys, in the way in which the original
+			// reports problems.
 			maps.DeleteFunc(r.Messages, func(_, text string) bool { return strings.Contains(text, "memory only") })
 			if err != nil || len(r.Messages) != 0 {
 				t.Fatalf("%s: %v, %v", step.op, r, err)

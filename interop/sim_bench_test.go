@@ -13,13 +13,13 @@ import (
 	sim "serf/netsim/cluster"
 )
 
-// Many members in one process: the original on memberlist's in-memory network, in real time, since it has no other;
-// ours in the simulator, as fast as it goes. Both are full Serf nodes that idle in a cluster where
-// everybody knows everybody, with the timings of a local network.
+// Many members in one process: the original on memberlist's in-memory network, in real time because
+// it has no other; ours in the simulator, as fast as it runs. Both are full Serf nodes that idle in
+// a cluster in which all know each other, with the local profile's timing.
 
 const (
-	crowdMembers = 60               // of the original, 200 on a busy machine don't find together in minutes
-	crowdTime    = 20 * time.Second // that they idle
+	crowdMembers = 60               // of the original: on a busy machine 200 don't converge within minutes
+	crowdTime    = 20 * time.Second // for which they idle
 )
 
 // BenchmarkSimulation prints the processor time and heap that an idle member takes on both sides.
@@ -53,7 +53,7 @@ func benchmarkOwnCrowd(b *testing.B) {
 		c, err := sim.New(sim.Config{Members: crowdMembers, Profile: lan, Link: lan.Link, Seed: 1})
 		must(b, err)
 		must(b, c.BootWarm())
-		c.Run(crowdTime) // in the middle of their life, too
+		c.Run(crowdTime) // in the middle of their lifetime
 		cpu := processorTime()
 		c.Run(crowdTime)
 		took := processorTime() - cpu
@@ -63,7 +63,7 @@ func benchmarkOwnCrowd(b *testing.B) {
 	}
 }
 
-// reportCrowd gives processor time for a second of one member's life, and the reverse.
+// reportCrowd reports the processor time per member and second, and the reverse.
 func reportCrowd(b *testing.B, took, passed time.Duration, heap uint64) {
 	perNode := took.Seconds() / passed.Seconds() / crowdMembers
 	b.ReportMetric(perNode*1e6, "cpu-µs/node-s")
@@ -72,7 +72,7 @@ func reportCrowd(b *testing.B, took, passed time.Duration, heap uint64) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// originalCrowd starts members that join the first one, and waits until all know all.
+// originalCrowd starts members that join the first one, and waits until all know each other.
 func originalCrowd(b *testing.B) []*serf.Serf {
 	b.Helper()
 	network := &memberlist.MockNetwork{}
@@ -104,7 +104,7 @@ func originalCrowd(b *testing.B) []*serf.Serf {
 	return nodes
 }
 
-// known is how many members the one knows that knows fewest.
+// known returns how many members are known to the member that knows fewest.
 func known(nodes []*serf.Serf) int {
 	least := len(nodes)
 	for _, n := range nodes {

@@ -12,8 +12,8 @@ import (
 
 var seenEvent = regexp.MustCompile(`(?m)^event-clock: [1-9]`)
 
-// TestSnapshotOfTheOther lets one make of agent go on with the snapshot of another: it rejoins by
-// itself, and hears nothing twice.
+// TestSnapshotOfTheOther has an agent of one implementation continue with a snapshot of the other:
+// it rejoins by itself, and delivers nothing twice.
 func TestSnapshotOfTheOther(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ writer, reader program }{
@@ -29,9 +29,9 @@ func TestSnapshotOfTheOther(t *testing.T) {
 			wantEvent(t, "user old ", first)
 			if tt.writer.name == ownProgram.name {
 				first.killOnceWritten(t, path)
-			} else { // the original keeps it until it ends
+			} else { // the original holds it until it ends
 				must(t, first.cmd.Process.Signal(syscall.SIGTERM))
-				first.wait() // not to leave is an error
+				first.wait() // ending without a leave is an error
 			}
 
 			second := tt.reader.start(t, options{name: "kept", ip: first.bind.Addr()}, dialOwn, "-snapshot="+path)
@@ -45,7 +45,7 @@ func TestSnapshotOfTheOther(t *testing.T) {
 	}
 }
 
-// killOnceWritten kills the agent as soon as its snapshot knows of an event.
+// killOnceWritten kills the agent as soon as its snapshot has an event.
 func (r *running) killOnceWritten(t *testing.T, path string) {
 	t.Helper()
 	eventually(t, patience, "the event in the snapshot", func() error {
@@ -58,7 +58,8 @@ func (r *running) killOnceWritten(t *testing.T, path string) {
 	r.kill()
 }
 
-// TestOriginalReadsWhoFailed has the original go on with a snapshot that says who failed, which it takes for comments.
+// TestOriginalReadsWhoFailed has the original continue with a snapshot that lists failed members in
+// lines that it considers comments.
 func TestOriginalReadsWhoFailed(t *testing.T) {
 	t.Parallel()
 	witness := ownProgram.start(t, options{name: "witness"}, dialOwn)

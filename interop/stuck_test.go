@@ -18,15 +18,17 @@ import (
 )
 
 const (
-	// quickMembers bounds how long `members` by RPC takes on a busy machine; alone it takes a millisecond or two.
+	// quickMembers bounds how long `members` by RPC takes on a busy machine; on a quiet one it
+	// takes a millisecond or two.
 	quickMembers = 2 * time.Second
-	// memoryGrowth bounds what an agent's memory may grow by in the second half of a burst, whose events all wait for
-	// somebody who doesn't take them.
+	// memoryGrowth bounds how much an agent's memory may grow in the second half of a burst, whose
+	// events all wait for a consumer that doesn't take them.
 	memoryGrowth = 24 << 20
 )
 
-// TestNothingTaken gives an agent a handler that never returns and a client that asks for everything and reads nothing, and
-// lets a burst of events come in from another one. It goes on as if nothing was.
+// TestNothingTaken gives an agent a handler that never returns and a client that subscribes to
+// everything and reads nothing, and sends it a burst of events. It works on as if nothing had
+// happened.
 func TestNothingTaken(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -38,10 +40,10 @@ func TestNothingTaken(t *testing.T) {
 	stuck := ownProgram.start(t, options{name: "stuck"}, dialOwn, "-join="+other.bind.String(), "-event-handler="+script)
 	all := []member{other, source, stuck}
 	wantAgreement(t, all...)
-	deafClient(t, stuck.rpcAddr())
+	muteClient(t, stuck.rpcAddr())
 
 	latency := askMembers(t, stuck)
-	var resident []int // in bytes, at the quarters
+	var resident []int // bytes, at each quarter
 	for quarter := range 4 {
 		for n := quarter * *burstLength / 4; n < (quarter+1)**burstLength/4; n++ {
 			must(t, source.event("burst", numbered(n), false))
@@ -69,7 +71,8 @@ func TestNothingTaken(t *testing.T) {
 		*burstLength, median(took), slices.Max(took), len(took), inMiB(resident))
 }
 
-// endlessHandler returns a script that doesn't end before the test, and a count of its calls.
+// endlessHandler returns a script that doesn't end before the test, and a function that counts its
+// calls.
 func endlessHandler(t *testing.T) (path string, calls func() int) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "endless.sh")
@@ -86,19 +89,19 @@ func endlessHandler(t *testing.T) (path string, calls func() int) {
 	}
 	t.Cleanup(func() {
 		for _, pid := range pids() {
-			syscall.Kill(pid, syscall.SIGKILL) // its agent was killed and couldn't
+			syscall.Kill(pid, syscall.SIGKILL) // its agent was killed and couldn't do it
 		}
 	})
 	return path, func() int { return len(pids()) }
 }
 
-// deafClient subscribes to all events and the whole log, and never reads.
-func deafClient(t *testing.T, addr string) {
+// muteClient subscribes to all events and the whole log, and never reads.
+func muteClient(t *testing.T, addr string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
-	must(t, conn.(*net.TCPConn).SetReadBuffer(4096)) // that little waits on the way
+	must(t, conn.(*net.TCPConn).SetReadBuffer(4096)) // so that little is buffered on the way
 	e := codec.NewEncoder(conn, &codec.MsgpackHandle{})
 	for _, request := range []any{
 		map[string]any{"Command": "handshake", "Seq": uint64(1)}, map[string]any{"Version": 1},
@@ -109,7 +112,8 @@ func deafClient(t *testing.T, addr string) {
 	}
 }
 
-// askMembers asks for the members over and over. stop ends that and returns how long each took.
+// askMembers lists the members over and over. stop ends that and returns how long each request
+// took.
 func askMembers(t *testing.T, m *running) (stop func() []time.Duration) {
 	client, err := dialOwn(m.rpcAddr())
 	must(t, err)
@@ -146,7 +150,7 @@ func askMembers(t *testing.T, m *running) (stop func() []time.Duration) {
 	}
 }
 
-// residentMemory is what a process has in memory, in bytes.
+// residentMemory is the resident memory of a process in bytes.
 func residentMemory(t *testing.T, m *running) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid))

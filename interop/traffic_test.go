@@ -33,7 +33,8 @@ func TestUserEvents(t *testing.T) {
 	})
 }
 
-// TestManyEvents fires bursts from both makes at once: each event comes once, everywhere.
+// TestManyEvents fires bursts from both implementations at once: each event is delivered once,
+// everywhere.
 func TestManyEvents(t *testing.T) {
 	t.Parallel()
 	const burst = 60
@@ -59,7 +60,8 @@ func TestManyEvents(t *testing.T) {
 	}
 }
 
-// TestCoalescedEvents checks that the flag arrives: of several events with it the last is told, of those without all.
+// TestCoalescedEvents checks that the flag arrives: of several events with it only the last is
+// delivered, without it all are.
 func TestCoalescedEvents(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -82,7 +84,7 @@ func TestCoalescedEvents(t *testing.T) {
 	})
 }
 
-// TestEventLimit checks that both makes draw the line at the same length.
+// TestEventLimit checks that both implementations have the same limit.
 func TestEventLimit(t *testing.T) {
 	t.Parallel()
 	longest := make(map[kind]int)
@@ -99,7 +101,7 @@ func TestEventLimit(t *testing.T) {
 	}
 }
 
-// wantAnswers checks who acked, and who answered payload as reply has it.
+// wantAnswers checks which members acked, and which answered payload as reply does.
 func wantAnswers(t *testing.T, got answers, acked, answered []member, payload string) {
 	t.Helper()
 	var acks []string
@@ -166,7 +168,8 @@ func count(members []member, m member) int {
 	return n
 }
 
-// TestPingQuery sends the one query of Serf's own that users may: it is acked and shown to nobody.
+// TestPingQuery sends the only internal query that users may send: it is acked and delivered to
+// nobody.
 func TestPingQuery(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
@@ -182,7 +185,7 @@ func TestPingQuery(t *testing.T) {
 	})
 }
 
-// TestQueryLimit checks that both makes send and answer equally long ones.
+// TestQueryLimit checks that both implementations send and answer queries of equal length.
 func TestQueryLimit(t *testing.T) {
 	t.Parallel()
 	bothWays(t, func(t *testing.T, actor, other kind) {
