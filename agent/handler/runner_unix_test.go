@@ -165,7 +165,7 @@ func TestWorkersLimitScriptsAtOnce(t *testing.T) {
 	}
 }
 
-// A handler that hangs costs a bounded queue, and what it misses is counted (F7).
+// A handler that hangs costs a bounded queue, and what it misses is counted.
 func TestHangingHandlerIsBounded(t *testing.T) {
 	f := newFixture(t, Config{Queue: 10})
 	f.slow = time.Hour // not the line that this is about

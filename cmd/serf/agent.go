@@ -27,19 +27,19 @@ import (
 )
 
 const (
-	// leaveTimeout is how long a graceful leave may take once a signal asked for it. Service
-	// managers kill what takes much longer.
+	// leaveTimeout bounds a graceful leave that a signal asked for. Service managers kill what
+	// takes much longer.
 	leaveTimeout = 3 * time.Second
-	// reloadTimeout bounds how long a reload waits for the agent to take the tags.
+	// reloadTimeout bounds how long a reload waits for the agent to accept the tags.
 	reloadTimeout = 3 * time.Second
 )
 
-// gcPercent is how much an agent's memory may grow before garbage is collected: half of what is in
-// use. It shares its host with what it is there for, and has so little to do that the time for it
-// isn't noticed. GOGC overrides it.
+// gcPercent is how much an agent's memory may grow before garbage is collected: by half of what is
+// in use. The agent shares its host with what the host is there for, and has so little to do that
+// the time isn't noticed. GOGC overrides it.
 const gcPercent = 50
 
-// signalQueue lets a burst of signals wait while one is dealt with.
+// signalQueue lets a burst of signals wait while one is handled.
 const signalQueue = 4
 
 // runAgent is `serf agent`: it runs until a signal, an RPC client's leave or a failure ends it.
@@ -90,7 +90,7 @@ func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Sig
 	return code
 }
 
-// begin reads the configuration and starts the agent. If it doesn't run, code is that to exit with.
+// begin reads the configuration and starts the agent. If it doesn't run, code is the exit code.
 func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 	s, err := loadSetup(d.args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -99,7 +99,7 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 	}
 	if err != nil {
 		d.out.fail("'serf agent -h' lists the options and keys.")
-		d.out.problems(err) // last: programs that start agents show the last line
+		d.out.problems(err) // last, because programs that start agents show the last line
 		return exitError, false
 	}
 	for _, w := range s.warnings {
@@ -121,17 +121,17 @@ func agentUsage() string {
 // daemon is a running `serf agent`.
 type daemon struct {
 	args    []string
-	setup   setup         // of the last start or reload
-	began   config.Config // of the start: what can't change since
+	setup   setup         // from the last start or reload
+	began   config.Config // from the start: some of it can't change since
 	out     *console
 	stderr  io.Writer
 	signals <-chan os.Signal
 	left    chan struct{} // capacity 1: an RPC client made the agent leave
-	moved   chan struct{} // capacity 1: the others are told another address
+	moved   chan struct{} // capacity 1: another address is advertised
 
 	loaded   chan loading // capacity 1: what a reload has read
-	loading  bool         // it is still being read
-	loadNext bool         // and again, as another reload was asked for meanwhile
+	loading  bool         // the reload is still being read
+	loadNext bool         // another reload was asked for meanwhile
 
 	log      *agent.Log
 	locks    config.Locks
@@ -146,7 +146,7 @@ type daemon struct {
 func (d *daemon) start(ctx context.Context) error {
 	conf := &d.setup.conf
 	d.out.step("Starting Serf agent...")
-	// First of all the RPC port: an agent that can't have it shall not be seen in the cluster.
+	// The RPC port comes first: an agent that can't have it must not be seen in the cluster.
 	ln, err := d.listenRPC(ctx)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (d *daemon) start(ctx context.Context) error {
 		d.closeSnapshot()
 		d.closeExtras()
 		d.locks.Release()
-		d.out.mute() // what was logged would only repeat the error
+		d.out.mute() // the log would only repeat the error
 		d.log.Close()
 		var bind *agent.BindError
 		if errors.As(err, &bind) {
@@ -204,7 +204,7 @@ func (d *daemon) lockFiles() (err error) {
 	return err
 }
 
-// openSnapshot opens the snapshot, if there is to be one, and makes the agent go on where it ends.
+// openSnapshot opens the snapshot, if there is to be one, and makes the agent continue from it.
 func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 	conf := &d.setup.conf
 	if conf.Snapshot == "" {
@@ -220,7 +220,7 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 	return nil
 }
 
-// closeSnapshot writes down what the snapshot still has; the agent has stopped, or never ran.
+// closeSnapshot writes what the snapshot still has; the agent has stopped, or never ran.
 func (d *daemon) closeSnapshot() {
 	if d.snapshot == nil {
 		return
@@ -242,7 +242,7 @@ func (d *daemon) noteLeft() {
 func (d *daemon) noteMoved(netip.AddrPort) {
 	select {
 	case d.moved <- struct{}{}:
-	default: // where it is now is asked for when that is dealt with
+	default: // the present address is looked up when that is handled
 	}
 }
 
@@ -259,7 +259,7 @@ func (d *daemon) listenRPC(ctx context.Context) (net.Listener, error) {
 	return ln, nil
 }
 
-// logStart logs what was decided without being asked for, and what is unwise.
+// logStart logs automatic decisions, and warns of what is unwise.
 func (d *daemon) logStart(rpcAddr net.Addr) {
 	if a := &d.setup.addrs; a.Reason != "" {
 		d.log.Infof("agent", "advertising %v: %s", a.Advertise.Addr(), a.Reason)
@@ -270,8 +270,8 @@ func (d *daemon) logStart(rpcAddr net.Addr) {
 	}
 }
 
-// shownAddr is addr as the user gave it, but with the port that was bound: the system words 0.0.0.0
-// as [::].
+// shownAddr is addr as the user gave it, but with the port that was bound: the system spells
+// 0.0.0.0 as [::].
 func shownAddr(addr string, bound net.Addr) string {
 	host, _, err := net.SplitHostPort(addr)
 	_, port, boundErr := net.SplitHostPort(bound.String())
@@ -281,8 +281,8 @@ func shownAddr(addr string, bound net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
-// dialAddr is where commands on this host reach a listener that was given as addr. One on all
-// addresses is also on the loopback one.
+// dialAddr is where commands on this host reach a listener given as addr. A listener on all
+// addresses is reached at the loopback one.
 func dialAddr(addr string, bound net.Addr) string {
 	tcp, ok := bound.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
@@ -295,8 +295,8 @@ func dialAddr(addr string, bound net.Addr) string {
 	return net.JoinHostPort(loopback, strconv.Itoa(tcp.Port))
 }
 
-// encryption words how far messages are encrypted: true or false, and what is missing while it is
-// being turned on.
+// encryption says whether messages are encrypted, and what is missing while encryption is being
+// turned on.
 func encryption(c *config.Config) string {
 	text := fmt.Sprint(len(c.Keys) > 0)
 	switch {
@@ -309,7 +309,7 @@ func encryption(c *config.Config) string {
 	return text
 }
 
-// describe prints what the agent runs with.
+// describe prints the main settings of the agent.
 func (d *daemon) describe(rpcAddr string) {
 	conf := &d.setup.conf
 	d.out.value("Node name", "'"+conf.Node+"'")
@@ -330,7 +330,7 @@ func (d *daemon) describe(rpcAddr string) {
 	}
 }
 
-// run joins, then waits for whatever ends the agent. It returns the exit code.
+// run joins, then waits for the end of the agent, and returns the exit code.
 func (d *daemon) run(ctx context.Context) int {
 	if code, ended := d.join(ctx); ended {
 		return code
@@ -345,8 +345,8 @@ func (d *daemon) run(ctx context.Context) int {
 	}
 }
 
-// next handles one thing that happens; done is one more to wait for, or nil. It returns the exit
-// code if that ended the agent.
+// next handles one event; done is one more channel to wait for, or nil. It returns the exit code if
+// the event ended the agent.
 func (d *daemon) next(ctx context.Context, done <-chan struct{}) (code int, ended bool) {
 	select {
 	case s := <-d.signals:
@@ -403,7 +403,7 @@ func (d *daemon) join(ctx context.Context) (code int, ended bool) {
 	}
 }
 
-// signal does what s asks for and returns the exit code if that ended the agent.
+// signal acts on a signal, and returns the exit code if that ended the agent.
 func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	if s == dumpSignal {
 		d.dump()
@@ -422,8 +422,7 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	return exitError, true
 }
 
-// leave tells the cluster that this member goes, for as long as leaveTimeout and the user's
-// patience allow.
+// leave tells the cluster that this member leaves, within leaveTimeout and the user's patience.
 func (d *daemon) leave() int {
 	d.out.step("Gracefully shutting down agent...")
 	d.log.Infof("agent", "requesting graceful leave from Serf")
@@ -434,7 +433,7 @@ func (d *daemon) leave() int {
 	return d.awaitLeave(done)
 }
 
-// awaitLeave waits for the end of a leave, or for one more signal to end.
+// awaitLeave waits for the end of a leave, or for another signal to end.
 func (d *daemon) awaitLeave(done <-chan error) int {
 	for {
 		select {
@@ -453,7 +452,7 @@ func (d *daemon) awaitLeave(done <-chan error) int {
 	}
 }
 
-// stop ends what start started.
+// stop stops what start started.
 func (d *daemon) stop() {
 	d.log.Infof("agent", "requesting serf shutdown")
 	d.stopExtras()
@@ -468,8 +467,8 @@ func (d *daemon) stop() {
 	d.log.Close()
 }
 
-// reload takes over what can change while running of a configuration that was read again: log
-// level, event handlers, tags, and what signals do.
+// reload takes over what can change at run time from a configuration that was read again: log
+// level, event handlers, tags, and the effect of signals.
 func (d *daemon) reload(l loading) {
 	d.loading = false
 	if d.loadNext {
@@ -507,8 +506,8 @@ func (d *daemon) reload(l loading) {
 	d.setup = s
 }
 
-// reloadTags takes over the changes of the configuration's tags, and says which. Tags set at run
-// time stay.
+// reloadTags takes over the changes of the configuration's tags, and describes them. Tags set at
+// run time stay.
 func (d *daemon) reloadTags(next map[string]string) (changes string, err error) {
 	current := d.agent.Tags()
 	merged := config.MergeTags(d.setup.conf.Tags, current, next)
@@ -547,7 +546,7 @@ func tagChanges(from, to map[string]string) (set map[string]string, gone []strin
 	return set, gone
 }
 
-// rpcAgent is what the RPC server serves: the agent, and a file that keeps its tags.
+// rpcAgent is the agent as the RPC server sees it, with the file that keeps its tags.
 func (d *daemon) rpcAgent() server.Agent {
 	served := server.ForAgent(d.agent)
 	if path := d.setup.conf.TagsFile; path != "" {

@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// consoleQueue is how many pieces of output wait for a slow terminal or pipe. Messages beyond
-	// are dropped; the log waits, and drops for itself.
+	// consoleQueue is how many pieces of output may wait for a slow terminal or pipe. Further
+	// messages are dropped; the log waits, and counts what it drops.
 	consoleQueue = 64
-	// consoleCloseWait bounds how long the last words may take.
+	// consoleCloseWait bounds how long the last output may take.
 	consoleCloseWait = 2 * time.Second
-	// valueColumn is where the colons of the start-up output stand.
+	// valueColumn is the width of the names in the start-up output.
 	valueColumn = 31
 )
 
-// console writes messages and the log, in order, without ever making the caller of a message wait:
-// an agent whose output nobody reads must still obey signals.
+// console writes messages and the log, in order, and never makes the caller of a message wait: an
+// agent whose output nobody reads must still obey signals.
 type console struct {
 	out, err io.Writer
 	pieces   chan piece    // capacity consoleQueue
 	opened   chan struct{} // closed when the log may be shown
 	muted    chan struct{} // closed when the log is to be dropped
-	closed   chan struct{} // closed when no more is taken
+	closed   chan struct{} // closed when no more output is accepted
 	done     chan struct{} // closed when all is written
 	logOnce  sync.Once
 	endOnce  sync.Once
@@ -38,7 +38,7 @@ type piece struct {
 	text []byte
 }
 
-// newConsole returns a console that must be closed. The log waits until open.
+// newConsole returns a console, which must be closed. The log waits until open.
 func newConsole(out, err io.Writer) *console {
 	c := &console{
 		out: out, err: err,
@@ -56,7 +56,7 @@ func (c *console) write() {
 	for {
 		select {
 		case p := <-c.pieces:
-			p.to.Write(p.text) // an output that fails has nowhere to be reported
+			p.to.Write(p.text) // a failing output has nowhere to be reported
 			continue
 		default:
 		}
@@ -71,7 +71,7 @@ func (c *console) write() {
 	}
 }
 
-// queue hands over a piece of output, or drops it if too much waits.
+// queue queues a piece of output, or drops it if too much waits.
 func (c *console) queue(to io.Writer, text []byte) {
 	select {
 	case c.pieces <- piece{to, text}:
@@ -89,7 +89,7 @@ func (c *console) detail(format string, args ...any) {
 	c.line("    " + fmt.Sprintf(format, args...))
 }
 
-// value prints one thing that the agent runs with.
+// value prints one setting of the agent.
 func (c *console) value(name, value string) {
 	c.line(fmt.Sprintf("%*s: %s", valueColumn, name, value))
 }

@@ -11,7 +11,7 @@ import (
 	"serf/agent/telemetry"
 )
 
-// extras are what an agent has beside the cluster itself: all but metrics only if asked for.
+// extras are the parts of an agent besides the cluster itself: all but metrics are optional.
 type extras struct {
 	syslog    *agent.Syslog
 	metrics   *telemetry.Metrics
@@ -19,7 +19,7 @@ type extras struct {
 	discovery *mdns.Service
 }
 
-// checkDiscovery checks what mDNS needs.
+// checkDiscovery checks the settings of mDNS.
 func (s *setup) checkDiscovery() error {
 	c := &s.conf
 	if c.Discover == "" {
@@ -38,7 +38,7 @@ func (s *setup) checkDiscovery() error {
 // mdnsInterface is the interface for mDNS; empty leaves it to the system.
 func (s *setup) mdnsInterface() string { return cmp.Or(s.conf.MDNSInterface, s.conf.Interface) }
 
-// openExtras starts what must be there before the agent is.
+// openExtras starts what has to exist before the agent.
 func (d *daemon) openExtras(ac *agent.Config) (err error) {
 	conf := &d.setup.conf
 	if conf.Syslog {
@@ -67,7 +67,7 @@ func (d *daemon) startExtras() {
 	d.startDiscovery()
 }
 
-// startDiscovery looks for others by mDNS, if that is asked for.
+// startDiscovery starts mDNS, if it is configured.
 func (d *daemon) startDiscovery() {
 	x, conf := &d.extras, &d.setup.conf
 	if conf.Discover == "" {
@@ -86,7 +86,7 @@ func (d *daemon) startDiscovery() {
 			return d.agent.Join(ctx, addrs, replay)
 		},
 	})
-	if err != nil { // the configuration was checked, so the system has changed since
+	if err != nil { // the configuration was checked: the system has changed since
 		d.log.Errorf("agent", "Error starting mDNS listener: %v", err)
 	}
 }
@@ -99,7 +99,7 @@ func (d *daemon) restartDiscovery() {
 	}
 }
 
-// stopExtras ends what needs the agent.
+// stopExtras stops what needs the agent.
 func (d *daemon) stopExtras() {
 	if d.extras.discovery != nil {
 		d.extras.discovery.Close()
@@ -109,7 +109,7 @@ func (d *daemon) stopExtras() {
 	}
 }
 
-// closeExtras ends the rest. Syslog still gets what the log has.
+// closeExtras stops the rest. Syslog still gets what is in the log.
 func (d *daemon) closeExtras() {
 	if d.extras.metrics != nil {
 		d.extras.metrics.Close()

@@ -23,19 +23,19 @@ import (
 // setup is a configuration with everything in it parsed.
 type setup struct {
 	conf     config.Config
-	spec     agent.AddressSpec // without names
+	spec     agent.AddressSpec // with names resolved
 	addrs    agent.Addresses
 	handlers []handler.Handler
 	warnings []string
 }
 
-// Events are collected for a while, so that handlers see one for many members.
+// Events are collected for a while, so that handlers get one event about many members.
 const (
 	coalescePeriod  = 3 * time.Second // at most
 	quiescentPeriod = time.Second     // after the last
 )
 
-// encryptVersion is how all Serf protocols since 2 encrypt: without padding.
+// encryptVersion is the encryption of all Serf protocols since 2: without padding.
 const encryptVersion = 1
 
 // loadSetup reads options and files. The error has all problems, joined.
@@ -49,7 +49,7 @@ func loadSetup(args []string) (setup, error) {
 	for i, spec := range conf.EventHandlers {
 		h, err := handler.Parse(spec)
 		err = s.from(fmt.Sprintf("event_handlers[%d]", i), err)
-		if errors.Is(err, handler.ErrNoScript) { // the original takes it
+		if errors.Is(err, handler.ErrNoScript) { // HashiCorp's Serf accepts it
 			s.warnings = append(s.warnings, err.Error()+": it does nothing")
 			continue
 		}
@@ -65,7 +65,8 @@ func loadSetup(args []string) (setup, error) {
 	return s, s.checkNode()
 }
 
-// checkNode finds what the node wouldn't take, such as too many tags: here it is known what set it.
+// checkNode finds what the node wouldn't accept, such as too many tags: here it is known what set
+// it.
 func (s *setup) checkNode() error {
 	c := s.serfConfig()
 	if c.Addr.Port() == 0 { // chosen when it is bound
@@ -82,8 +83,7 @@ func (s *setup) checkNode() error {
 	return errors.Join(errs...)
 }
 
-// checkJoins checks the form of addresses to join, which would else only fail later, again and
-// again.
+// checkJoins checks the form of join addresses, which would otherwise fail later, again and again.
 func (s *setup) checkJoins(key string, addrs []string) error {
 	var errs []error
 	for i, addr := range addrs {
@@ -92,7 +92,7 @@ func (s *setup) checkJoins(key string, addrs []string) error {
 	return errors.Join(errs...)
 }
 
-// chooseAddresses finds out what the user says about this member's address.
+// chooseAddresses determines this member's addresses.
 func (s *setup) chooseAddresses() (err error) {
 	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface,
 		Advertise: s.conf.Advertise}
@@ -107,8 +107,8 @@ func (s *setup) chooseAddresses() (err error) {
 	return err
 }
 
-// checkPorts finds the RPC port in the way of gossip: the system would only say that somebody has
-// it.
+// checkPorts finds an RPC port that is also the gossip port: the system would only say that it is
+// taken.
 func (s *setup) checkPorts(rpc net.Addr) error {
 	tcp, ok := rpc.(*net.TCPAddr)
 	if !ok {
@@ -124,7 +124,7 @@ func (s *setup) checkPorts(rpc net.Addr) error {
 		s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
 }
 
-// from says which option, or which place in a file, an error comes from.
+// from adds to an error which option, or which place in a file, it comes from.
 func (s *setup) from(key string, err error) error {
 	if err == nil {
 		return nil
@@ -132,7 +132,7 @@ func (s *setup) from(key string, err error) error {
 	return fmt.Errorf("%s: %w", s.conf.Where(key), err)
 }
 
-// fromKey is from for an error that begins with the key that it is about.
+// fromKey is from for an error that begins with its key.
 func (s *setup) fromKey(err error) error {
 	if err == nil {
 		return nil
@@ -143,7 +143,7 @@ func (s *setup) fromKey(err error) error {
 	return err
 }
 
-// level is the log level; it has been checked.
+// level is the log level, which has been checked.
 func (s *setup) level() slog.Level {
 	level, err := agent.ParseLevel(s.conf.LogLevel)
 	if err != nil {
@@ -176,10 +176,10 @@ func (s *setup) agentConfig() (agent.Config, error) {
 	return ac, nil
 }
 
-// handlerTimeout is when scripts are killed, as the agent takes it: zero would be its own default.
+// handlerTimeout is the time-out for scripts as the agent wants it: zero would mean its default.
 func (s *setup) handlerTimeout() time.Duration { return cmp.Or(s.conf.HandlerTimeout, -1) }
 
-// sealer is what wraps this member's messages.
+// sealer is what seals this member's messages.
 func (s *setup) sealer() (*wire.Sealer, error) {
 	sealer := &wire.Sealer{
 		Label: s.conf.Label, Compress: s.conf.Compression, EncryptVersion: encryptVersion,

@@ -12,14 +12,13 @@ import (
 	"serf/agent/rpc/server"
 )
 
-// How long after a failure the tags file is written again: soon, and then ever more seldom.
+// Pauses before another attempt to write the tags file: short at first, then longer.
 const (
 	tagsPauseMin = time.Second
 	tagsPauseMax = time.Minute
 )
 
-// tagKeeper writes the tags to a file when they are changed. A file that can't be written is tried
-// again.
+// tagKeeper writes the tags to a file when they change, and retries if that fails.
 type tagKeeper struct {
 	server.Agent
 	path string
@@ -31,7 +30,7 @@ type tagKeeper struct {
 	pause time.Duration
 }
 
-// SetTags changes the tags and then the file: what the file has, the cluster has accepted.
+// SetTags changes the tags and then the file: the file only has what the cluster has accepted.
 func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove []string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -47,7 +46,7 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 	return nil
 }
 
-// save writes the file, or has it tried again.
+// save writes the file, or schedules another attempt.
 func (k *tagKeeper) save() error {
 	err := config.SaveTags(k.path, k.tags())
 	if err != nil {
@@ -72,8 +71,7 @@ func (k *tagKeeper) again() {
 	}
 }
 
-// close tries once more, if the file isn't as it should be. It is called when tags change no more,
-// also of nil.
+// close makes a last attempt if one is due. It is called when tags no longer change, on nil too.
 func (k *tagKeeper) close() {
 	if k == nil {
 		return
@@ -86,7 +84,7 @@ func (k *tagKeeper) close() {
 	}
 }
 
-// stopRetry reports whether there was something to try again.
+// stopRetry cancels the next attempt, and reports whether there was one.
 func (k *tagKeeper) stopRetry() bool {
 	if k.retry == nil {
 		return false

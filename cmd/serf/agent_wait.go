@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// signalGrace is how long a start or a stop may still take when a signal asks for the end: much
-// more than either needs, unless it waits for a file that never comes or a disk that hangs.
+// signalGrace is how long a start or stop may go on after a signal to end: much longer than either
+// takes, unless it waits for a file that never comes or a disk that hangs.
 const signalGrace = time.Second
 
-// await runs f. A signal that is to end the program, or the end of ctx, gives it signalGrace more,
-// and a second one none. If f hasn't ended then, neither has what it uses.
+// await runs f. A signal to end the program, or the end of ctx, gives it signalGrace more; a second
+// signal gives it no time. If f hasn't ended by then, it is still using its resources.
 func (d *daemon) await(ctx context.Context, f func()) (caught os.Signal, ended bool) {
 	done := make(chan struct{})
 	go func() {
@@ -32,7 +32,7 @@ func (d *daemon) await(ctx context.Context, f func()) (caught os.Signal, ended b
 		case s = <-d.signals:
 		}
 		switch {
-		case s == reloadSignal || s == dumpSignal: // there is nothing yet, or any more
+		case s == reloadSignal || s == dumpSignal: // nothing runs yet, or any longer
 		case caught != nil:
 			return caught, false
 		default:
@@ -41,14 +41,14 @@ func (d *daemon) await(ctx context.Context, f func()) (caught os.Signal, ended b
 	}
 }
 
-// loading is what a reload has read.
+// loading is the result of reading the configuration again.
 type loading struct {
 	setup setup
 	err   error
 }
 
-// load begins to read the configuration again. It may take long, or never end: from a pipe that
-// nobody writes, say.
+// load starts reading the configuration again. That may take long, or never end, if it reads from a
+// pipe for instance.
 func (d *daemon) load() {
 	d.loadNext = d.loading
 	if d.loading {

@@ -11,28 +11,28 @@ import (
 	"serf/internal/nearest"
 )
 
-// argumentRule says what may follow the options of a command.
+// argumentRule says which arguments may follow the options of a command.
 type argumentRule struct {
 	least, most int
-	one         string // what one of them is: "an event name"
-	payload     bool   // the last one is payload, which may be empty and may come from elsewhere
-	strict      bool   // one too many is an error though there may be none
+	one         string // what an argument is: "an event name"
+	payload     bool   // the last one is a payload, which may be empty or read from a file
+	strict      bool   // with no arguments allowed, one is an error and not a warning
 }
 
 // none is the rule of commands that take no arguments.
 func (r *argumentRule) none() bool { return r.most == 0 }
 
-// anyNumber is a most without a limit.
+// anyNumber is the value of most for no limit.
 const anyNumber = 1 << 30
 
-// arguments are what follows the options.
+// arguments are the words after the options.
 type arguments struct {
 	list    []string
-	literal bool // they follow --, so that none of them is taken for anything else
+	literal bool // they follow --, and are taken literally
 }
 
-// split finds the arguments of a command line that o.set has parsed. An option among them would be
-// taken for a name or payload.
+// split finds the arguments in a command line that o.set has parsed. An option among them would be
+// mistaken for a name or payload, so it is an error.
 func (o *options) split(args []string) (arguments, error) {
 	rest := o.set.Args()
 	before := args[:len(args)-len(rest)]
@@ -54,15 +54,15 @@ func (o *options) split(args []string) (arguments, error) {
 	return arguments{list: rest}, nil
 }
 
-// isOption says whether an argument is one of the command's options.
+// isOption reports whether an argument is one of the command's options.
 func (o *options) isOption(arg string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
 	return strings.HasPrefix(arg, "-") &&
 		(o.set.Lookup(name) != nil || name == "h" || name == "help")
 }
 
-// misplacedValue finds the value of a switch, given as a word of its own: it would be the first
-// argument.
+// misplacedValue finds the value of a switch given as a word of its own, which would become the
+// first argument.
 func (o *options) misplacedValue(before, rest []string) error {
 	if len(before) == 0 || len(rest) == 0 || rest[0] != "true" && rest[0] != "false" {
 		return nil
@@ -79,8 +79,8 @@ func isSwitch(f *flag.Flag) bool {
 	return ok && b.IsBoolFlag()
 }
 
-// check holds arguments to the rule. What a command without arguments is given does nothing, as
-// with the original.
+// check checks arguments against the rule. Arguments of a command that takes none are ignored with
+// a warning, as HashiCorp's Serf ignores them.
 func (r *argumentRule) check(a arguments) (warning string, err error) {
 	n := len(a.list)
 	switch {
@@ -120,12 +120,11 @@ const payloadHelp = `
   serf event -- NAME "$PAYLOAD".
 `
 
-// payloadMax is more than any agent takes, in bytes: what never ends must not fill the memory.
+// payloadMax is more than any agent accepts, in bytes: an endless input must not fill the memory.
 const payloadMax = 64 << 10
 
-// payload is the last of the arguments, if it is there: a text, - for what stands on standard input
-// or @FILE for what is in a file. @@ stands for an @ of the text; a text that follows -- is taken
-// as it is.
+// payload is the last argument, if it is there: a text, - for standard input or @FILE for a file.
+// @@ stands for an @ at the beginning of a text; a text after -- is taken literally.
 func (o *options) payload(a arguments) ([]byte, error) {
 	if len(a.list) < o.rule.most {
 		return nil, nil
@@ -164,8 +163,8 @@ func readAll(r io.Reader, limit int) ([]byte, error) {
 	return data, err
 }
 
-// parseAnything is parse for commands that do the same whatever they are given, as the original's
-// do: that is told. If ok is false the command ends with code.
+// parseAnything is parse for commands that ignore what they are given, as those of HashiCorp's Serf
+// do, but warn of it. If ok is false the command ends with code.
 func (o *options) parseAnything(args []string) (code int, ok bool) {
 	if slices.ContainsFunc(args,
 		func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
@@ -179,7 +178,7 @@ func (o *options) parseAnything(args []string) (code int, ok bool) {
 	return exitOK, true
 }
 
-// unknownOption adds what may have been meant to the problem of an option that doesn't exist.
+// unknownOption adds a suggestion to the error about an option that doesn't exist.
 func (o *options) unknownOption(problem string) string {
 	name, ok := strings.CutPrefix(problem, "unknown option -")
 	if !ok {

@@ -13,7 +13,7 @@ Usage: serf keygen
   Prints a new random key in the form that 'serf agent -encrypt' and 'serf keys' want.
 `
 
-// keySize is that of AES-256, the strongest of the ciphers that members understand.
+// keySize is that of AES-256, the strongest cipher that members support.
 const keySize = 32
 
 func runKeygen(_ context.Context, args []string, e env) int {

@@ -38,7 +38,7 @@ Options:
         List the keys, and how many members have each.
 `
 
-// keyChange is what the commands that change keys have in common.
+// keyChange describes a command that changes keys.
 type keyChange struct {
 	key       *string
 	begin     string
@@ -114,7 +114,7 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	return nil
 }
 
-// writeKeyFailures says which members failed, and why; then what the others remarked.
+// writeKeyFailures lists the members that failed, with the reasons, and then the others' remarks.
 func writeKeyFailures(e env, report rpc.KeyReport) {
 	var rows [][]string
 	for _, name := range sortedKeys(report.Messages) {
@@ -129,8 +129,8 @@ func writeKeyFailures(e env, report rpc.KeyReport) {
 	writeKeyRemarks(e, report)
 }
 
-// writeKeyRemarks says what members that did what was asked have to say about it, on standard
-// error: programs know what success looks like. Those without a keyring file are listed together.
+// writeKeyRemarks prints the remarks of members that succeeded on standard error: programs know
+// what success looks like. Members without a keyring file are listed together.
 func writeKeyRemarks(e env, report rpc.KeyReport) {
 	var inMemory []string
 	var rows [][]string

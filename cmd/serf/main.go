@@ -19,14 +19,14 @@ import (
 	"serf/internal/nearest"
 )
 
-// env is what a command sees of the world outside its arguments; tests replace it.
+// env is the world as a command sees it, apart from its arguments; tests replace it.
 type env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
 }
 
-// Exit codes of every command. That of a command that doesn't exist is a shell's.
+// Exit codes of all commands. That of an unknown command is the one that shells use.
 const (
 	exitOK        = 0
 	exitError     = 1
@@ -39,19 +39,17 @@ type command struct {
 	synopsis string
 	// run gets what follows the command's name. It answers -h itself.
 	run func(ctx context.Context, args []string, e env) int
-	// ownSignals: the command handles interrupts by itself. For all others an interrupt cancels
-	// ctx.
+	// ownSignals means that the command handles interrupts itself. For all others an interrupt
+	// cancels ctx.
 	ownSignals bool
-	// grace is how long the command may take to end after an interrupt, with what it has; 0:
-	// interruptGrace.
+	// grace is how long the command may take to end after an interrupt; 0 means interruptGrace.
 	grace time.Duration
-	// parts are words after the name that stand for commands of their own, with a help of their
-	// own.
+	// parts are words after the name that are commands of their own, with their own help.
 	parts []string
 }
 
-// commands is in the order of the help text. It's a function and not a variable, because help
-// refers to it.
+// commands lists the commands in the order of the help text. It is a function because help refers
+// to it.
 func commands() []command {
 	return []command{
 		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
@@ -85,7 +83,7 @@ func main() {
 	}))
 }
 
-// dispatch runs the command that args name and returns the exit code.
+// dispatch runs the command named by args and returns the exit code.
 func dispatch(ctx context.Context, args []string, e env) int {
 	if len(args) == 0 {
 		writeUsage(e.Stderr)
@@ -113,7 +111,8 @@ func dispatch(ctx context.Context, args []string, e env) int {
 	return interruptible(ctx, stop, e, &c, func() int { return c.run(ctx, args[1:], e) })
 }
 
-// interruptible runs a command. When ctx ends, stop lets another interrupt end the program at once.
+// interruptible runs a command. When ctx ends, it calls stop, so that another interrupt ends the
+// program immediately.
 func interruptible(ctx context.Context, stop func(), e env, c *command, run func() int) int {
 	code := make(chan int, 1)
 	go func() { code <- run() }()
@@ -132,8 +131,8 @@ func interruptible(ctx context.Context, stop func(), e env, c *command, run func
 	}
 }
 
-// How long commands may take to end after an interrupt. What waits for input, or for a file that
-// never comes, doesn't notice one; a simulation finishes its report.
+// How long commands may take to end after an interrupt. A command that waits for input, or for a
+// file that never comes, doesn't notice one; a simulation finishes its report.
 const (
 	interruptGrace = 200 * time.Millisecond
 	simGrace       = 3 * time.Second
@@ -180,7 +179,7 @@ func writeUsage(w io.Writer) {
 	io.WriteString(w, b.String())
 }
 
-// unknownCommand says what there is instead.
+// unknownCommand reports an unknown command, with a suggestion.
 func unknownCommand(name string, e env) {
 	writeUsage(e.Stderr)
 	var all []string
@@ -194,7 +193,7 @@ func unknownCommand(name string, e env) {
 	fmt.Fprintln(e.Stderr, text)
 }
 
-// unknownPart says what there is instead of a word after a command.
+// unknownPart describes an unknown word after a command, with a suggestion.
 func unknownPart(name, word string) string {
 	c, _ := findCommand(name)
 	text := fmt.Sprintf("unknown argument %q", word)

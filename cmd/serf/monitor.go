@@ -39,7 +39,7 @@ func runMonitor(ctx context.Context, args []string, e env) int {
 	})
 }
 
-// follow prints both streams until ctx is done, which is no error, or one of the streams ends.
+// follow prints both streams until ctx ends, which is no error, or one of the streams does.
 func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
 	events *rpc.Stream[rpc.Event]) error {
 	stop, cancel := context.WithCancelCause(ctx)

@@ -16,7 +16,7 @@ import (
 	"serf/agent/rpc"
 )
 
-// defaultRPCAddr is where agents listen unless told otherwise.
+// defaultRPCAddr is the default RPC address of agents.
 const defaultRPCAddr = "127.0.0.1:7373"
 
 // rpcHelp ends the help text of every command that talks to an agent.
@@ -33,7 +33,7 @@ const rpcHelp = `
         10s for the connection, for ever for answers.
 `
 
-// errReported ends a command that has already said what went wrong.
+// errReported ends a command that has already reported its error.
 var errReported = errors.New("reported")
 
 // options parses the options and arguments of one command and runs it.
@@ -64,18 +64,18 @@ func newOptions(name, help string, e env) *options {
 	return o
 }
 
-// takes says how many arguments there may be, and what one of them is.
+// takes sets how many arguments there may be, and what one of them is.
 func (o *options) takes(least, most int, one string) {
 	o.rule = argumentRule{least: least, most: most, one: one}
 }
 
-// takesPayload is for a name and a payload.
+// takesPayload sets a name and an optional payload as the arguments.
 func (o *options) takesPayload(name string) {
 	o.rule = argumentRule{least: 1, most: 2, one: name, payload: true}
 }
 
-// errBlank: an empty text stands for a variable that isn't set. What the default would do instead,
-// such as to act on another agent or on all members, isn't what was asked for.
+// errBlank refuses an empty text, which comes from a variable that isn't set. The default in its
+// place, such as another agent or all members, isn't what the user asked for.
 var errBlank = errors.New("given, but empty; for the default leave it out")
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
@@ -96,7 +96,7 @@ func (o *options) textVar(value *string, name string) {
 	})
 }
 
-// format is the option for the form of the output.
+// format is the option for the output format.
 func (o *options) format() *string {
 	chosen := formatText
 	o.set.Func("format", "", func(s string) error {
@@ -150,7 +150,7 @@ func (o *options) duration(name string) *time.Duration {
 	return &d
 }
 
-// patience is a duration of more than nothing.
+// patience is a duration greater than 0.
 func (o *options) patience(name string) *time.Duration {
 	var d time.Duration
 	o.set.Func(name, "", func(s string) (err error) {
@@ -165,7 +165,7 @@ func (o *options) patience(name string) *time.Duration {
 	return &d
 }
 
-// number is an option from 0 to 255, as rule says.
+// number is an option from 0 to 255; rule is the error for other values.
 func (o *options) number(name, rule string) *uint8 {
 	var n uint8
 	o.set.Func(name, "", func(s string) error {
@@ -207,7 +207,7 @@ func (o *options) pairs(name string) map[string]string {
 }
 
 // parse returns the arguments after the options. If ok is false the command ends with code: help
-// was asked for, or the command line is wrong, and that has been said.
+// was asked for, or an error in the command line has been reported.
 func (o *options) parse(args []string) (rest []string, code int, ok bool) {
 	err := o.set.Parse(args)
 	switch {
@@ -236,13 +236,14 @@ func (o *options) parse(args []string) (rest []string, code int, ok bool) {
 	return found.list, exitOK, true
 }
 
-// warn says what is done otherwise than one may think.
+// warn warns that something is done otherwise than one may think.
 func (o *options) warn(format string, args ...any) {
 	fmt.Fprintf(o.e.Stderr, "serf %s: warning: %s\n", o.name, fmt.Sprintf(format, args...))
 }
 
-// fromEnv is the variable's value. One that is set but empty is an error, unless the option is
-// given, and so is one that isn't valid, if that can be told (nil: it can't); want says what is.
+// fromEnv is an option with a default from the environment. A variable that is set but empty is an
+// error unless the option is given; so is a value that isn't valid (nil: any is), and want says
+// what is.
 func (o *options) fromEnv(
 	variable, option, otherwise, want string, valid func(string) bool,
 ) (value *string, check func() error) {
@@ -267,7 +268,7 @@ func (o *options) fromEnv(
 	}
 }
 
-// dialable tells whether addr is one that an agent's RPC can be at: a port may have a name.
+// dialable reports whether an agent's RPC can be at addr. The port may be a name.
 func dialable(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
@@ -277,7 +278,7 @@ func dialable(addr string) bool {
 	return err == nil && n > 0
 }
 
-// misused says what is wrong with the command line and returns the exit code for it.
+// misused reports an error in the command line and returns its exit code.
 func (o *options) misused(format string, args ...any) int {
 	fmt.Fprintf(o.e.Stderr, "serf %s: %s\n", o.name, fmt.Sprintf(format, args...))
 	fmt.Fprintf(o.e.Stderr, "'serf %s -h' shows the usage.\n", o.name)
@@ -326,7 +327,7 @@ func (o *options) run(ctx context.Context, args []string,
 	return exitError
 }
 
-// hint says what to do about an error.
+// hint prints what to do about an error.
 func (o *options) hint(err error, otherwise string) {
 	switch {
 	case errors.Is(err, rpc.ErrAuthRequired):

@@ -28,7 +28,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // writeColumns prints rows with aligned columns, two spaces apart, without spaces at the end of a
-// line. No rows are one empty line, as the original prints them.
+// line. No rows give one empty line, as in HashiCorp's Serf.
 func writeColumns(w io.Writer, rows [][]string) {
 	var widths []int
 	for _, row := range rows {
@@ -80,7 +80,7 @@ func escape(s, keep string) string {
 	return b.String()
 }
 
-// tagList is tags as k=v,k=v in the order of their keys.
+// tagList formats tags as k=v,k=v in the order of their keys.
 func tagList(tags map[string]string) string {
 	list := make([]string, 0, len(tags))
 	for _, k := range sortedKeys(tags) {

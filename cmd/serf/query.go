@@ -106,8 +106,8 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 	return nil
 }
 
-// responseText is a response without the end of its last line, whatever system wrote it. Its further
-// lines are indented, so that none of them looks like one of this command.
+// responseText is a response without its last line end, on whatever system it was written. Its
+// further lines are indented, so that none of them can pass for a line of this command.
 func responseText(payload []byte) string {
 	text := strings.ReplaceAll(string(payload), "\r\n", "\n")
 	text = escape(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), "\n\t")

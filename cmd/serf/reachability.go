@@ -23,7 +23,7 @@ Options:
 // pingQuery is acknowledged by all members and has no answer.
 const pingQuery = "_serf_ping"
 
-// What to do about a failed test.
+// Advice about a failed test.
 const (
 	duplicateAdvice = "Two members answer to one name: make sure that all names are different."
 	extraAdvice     = "Members that are alive are considered dead: " +
@@ -61,7 +61,7 @@ func runReachability(ctx context.Context, args []string, e env) int {
 	})
 }
 
-// gatherAcks asks all members and returns how often each acknowledged.
+// gatherAcks queries all members and returns how often each acknowledged.
 func gatherAcks(ctx context.Context, c *rpc.Client, e env, verbose bool) (map[string]int, error) {
 	answers, err := c.Query(ctx, rpc.QueryParams{Name: pingQuery, WantAck: true})
 	if err != nil {
@@ -88,8 +88,8 @@ func gatherAcks(ctx context.Context, c *rpc.Client, e env, verbose bool) (map[st
 	return acks, err
 }
 
-// judgeReachability prints how the acknowledgements differ from the live members. If they do it
-// returns errReported.
+// judgeReachability prints how the acks differ from the live members, and returns errReported if
+// they do.
 func judgeReachability(e env, live map[string]bool, acks map[string]int) error {
 	var duplicates, extra, missing []string
 	for _, name := range sortedKeys(acks) {

@@ -13,11 +13,11 @@ var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, reloadSignal, dump
 // reloadSignal makes the agent read its configuration again.
 var reloadSignal os.Signal = syscall.SIGHUP
 
-// dumpSignal makes the agent print its figures.
+// dumpSignal makes the agent print its metrics.
 var dumpSignal os.Signal = syscall.SIGUSR1
 
-// surviveSignals are those that end a program by themselves, and mustn't end the agent: it goes on
-// when whoever read its output is gone. They aren't ignored, as handlers would inherit that.
+// surviveSignals would end the program by default, but must not end the agent: it goes on when the
+// reader of its output is gone. They aren't ignored, because handlers would inherit that.
 var surviveSignals = []os.Signal{syscall.SIGPIPE}
 
 const signalUsage = "INT leaves the cluster first, TERM doesn't.\n" +

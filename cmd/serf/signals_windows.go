@@ -12,7 +12,7 @@ var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 // reloadSignal and dumpSignal are never sent here.
 var reloadSignal, dumpSignal os.Signal
 
-// surviveSignals: there are none here.
+// surviveSignals is empty here.
 var surviveSignals []os.Signal
 
 const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session " +

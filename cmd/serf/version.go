@@ -14,11 +14,11 @@ Usage: serf version
   it was built from.
 `
 
-// version of this program.
+// version is the version of this program.
 const version = "1.0.0"
 
-// commit is what the program was built from, where the go command doesn't know: -ldflags="-X
-// main.commit=...".
+// commit is the commit that the program was built from, where the go command doesn't know it:
+// -ldflags="-X main.commit=...".
 var commit string
 
 // The Serf protocols that the agent speaks.
@@ -41,7 +41,7 @@ func runVersion(_ context.Context, args []string, e env) int {
 	return exitOK
 }
 
-// commitOf is what the program was built from, as the go command noted it down.
+// commitOf is the commit that the program was built from, as the go command recorded it.
 func commitOf(info *debug.BuildInfo) string {
 	if commit != "" {
 		return commit

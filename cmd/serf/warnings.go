@@ -10,10 +10,10 @@ import (
 	"serf/internal/nearest"
 )
 
-// The original does what it's asked without a word though it can have no effect. So does this
-// program, for those who count on its exit code, but it says so.
+// HashiCorp's Serf silently does what it is asked even if that can have no effect. So does this
+// program, for the sake of scripts that check its exit code, but it warns.
 
-// warnOfStrangers names those that aren't members.
+// warnOfStrangers warns of names that aren't members.
 func warnOfStrangers(ctx context.Context, o *options, c *rpc.Client, names []string) error {
 	var strangers []string
 	for _, name := range names {
@@ -49,7 +49,7 @@ func suggestion(name string, known []string) string {
 	return ""
 }
 
-// warnOfNobody says which of those who are asked can't answer.
+// warnOfNobody warns if those who are asked can't answer.
 func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string,
 	tags map[string]string) error {
 	if len(names) > 0 {
@@ -67,11 +67,11 @@ func warnOfNobody(ctx context.Context, o *options, c *rpc.Client, names []string
 	return nil
 }
 
-// statuses are what members can have.
+// statuses are the statuses of members.
 var statuses = []string{"none", "alive", "leaving", "left", "failed"}
 
-// warnOfStatus says that a pattern is that of no status. What is no pattern at all the agent
-// refuses.
+// warnOfStatus warns of a pattern that matches no status. An invalid pattern is refused by the
+// agent.
 func warnOfStatus(o *options, pattern string) {
 	expr, err := regexp.Compile("^(?:" + pattern + ")$")
 	if pattern == "" || err != nil {
@@ -86,7 +86,7 @@ func warnOfStatus(o *options, pattern string) {
 		strings.Join(statuses[1:], ", "), suggestion(pattern, statuses))
 }
 
-// warnOfMissingTags names the tags that can't be deleted.
+// warnOfMissingTags warns of tags that can't be deleted because they don't exist.
 func warnOfMissingTags(ctx context.Context, o *options, c *rpc.Client, keys []string) error {
 	if len(keys) == 0 {
 		return nil

@@ -168,7 +168,7 @@ func (v Value) kind() string {
 	return "value"
 }
 
-// String is the value as written, or its beginning; "" for a secret.
+// String is the value as written, or its beginning; "..." for a secret.
 func (v Value) String() string {
 	if v.secret {
 		return "..."
