@@ -223,15 +223,22 @@ func TestWhoReadsAsAPartOfASentence(t *testing.T) {
 func TestFaultsHaveLabels(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]Fault{
-		"churn":                  {Kind: FaultChurn, Who: Who{Count: 3}},
-		"3 crash":                {Kind: FaultCrash, Who: Who{Count: 3}},
-		"50% cut off":            {Kind: FaultPartition, Who: Who{Share: netsim.Probability(0.5)}},
-		"region eu without UDP":  {Kind: FaultBlockUDP, Who: Who{Region: "eu"}},
-		"m5 behind a NAT":        {Kind: FaultNAT, Who: Who{Names: []string{"m5"}}},
-		"1 with a worse network": {Kind: FaultNetwork, Who: Who{Count: 1}},
-		"all nodes paused":       {Kind: FaultPause},
-		"2 leave":                {Kind: FaultLeave, Who: Who{Count: 2}},
-		"region eu join":         {Kind: FaultJoin, Who: Who{Region: "eu"}},
+		"churn":                       {Kind: FaultChurn, Who: Who{Count: 3}},
+		"3 nodes crash":               {Kind: FaultCrash, Who: Who{Count: 3}},
+		"1 node crashes":              {Kind: FaultCrash, Who: Who{Count: 1}},
+		"region eu crashes":           {Kind: FaultCrash, Who: Who{Region: "eu"}},
+		"2 of region eu crash":        {Kind: FaultCrash, Who: Who{Region: "eu", Count: 2}},
+		"1 of region eu leaves":       {Kind: FaultLeave, Who: Who{Region: "eu", Count: 1}},
+		"m5 crashes":                  {Kind: FaultCrash, Who: Who{Names: []string{"m5"}}},
+		"m5..m7 crash":                {Kind: FaultCrash, Who: Who{Names: []string{"m5..m7"}}},
+		"m5, m7 crash":                {Kind: FaultCrash, Who: Who{Names: []string{"m5", "m7"}}},
+		"50% of the nodes cut off":    {Kind: FaultPartition, Who: Who{Share: netsim.Probability(0.5)}},
+		"region eu without UDP":       {Kind: FaultBlockUDP, Who: Who{Region: "eu"}},
+		"m5 behind a NAT":             {Kind: FaultNAT, Who: Who{Names: []string{"m5"}}},
+		"1 node with a worse network": {Kind: FaultNetwork, Who: Who{Count: 1}},
+		"all nodes paused":            {Kind: FaultPause},
+		"2 nodes leave":               {Kind: FaultLeave, Who: Who{Count: 2}},
+		"region eu joins":             {Kind: FaultJoin, Who: Who{Region: "eu"}},
 	} {
 		if got := f.label(); got != want {
 			t.Errorf("%+v: %q, want %q", f, got, want)

@@ -150,21 +150,25 @@ func (s *Scenario) bands() []report.Band {
 	return list
 }
 
-// label names f in a few words.
+// label names f in a few words: "5 nodes crash", "region eu cut off".
 func (f *Fault) label() string {
-	verb := map[string]string{
-		FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join", FaultPause: "paused", FaultPartition: "cut off",
-		FaultBlockUDP: "without UDP", FaultNAT: "behind a NAT", FaultNetwork: "with a worse network",
-	}[f.Kind]
-	switch {
-	case f.Kind == FaultChurn:
+	if f.Kind == FaultChurn {
 		return f.Kind
-	case f.Count > 0:
-		return fmt.Sprintf("%d %s", f.Count, verb)
-	case f.Share > 0:
-		return fmt.Sprintf("%v %s", f.Share, verb)
 	}
-	return f.Who.String() + " " + verb
+	who, one := f.Who.String(), f.Who.one()
+	if verb, ok := map[string]string{FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join"}[f.Kind]; ok {
+		switch {
+		case one && verb == "crash":
+			verb = "crashes"
+		case one:
+			verb += "s"
+		}
+		return who + " " + verb
+	}
+	return who + " " + map[string]string{
+		FaultPause: "paused", FaultPartition: "cut off", FaultBlockUDP: "without UDP", FaultNAT: "behind a NAT",
+		FaultNetwork: "with a worse network",
+	}[f.Kind]
 }
 
 // endOf is when a fault that began at start ends. Without a length a crash, leave or join is over at once, and

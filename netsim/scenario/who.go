@@ -21,6 +21,17 @@ type Who struct {
 // all reports whether w leaves nobody out.
 func (w *Who) all() bool { return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0 }
 
+// one reports whether w means a single thing: a member or a region.
+func (w *Who) one() bool {
+	switch {
+	case w.Count > 0 || w.Share > 0:
+		return w.Count == 1
+	case w.Region != "":
+		return len(w.Names) == 0
+	}
+	return len(w.Names) == 1 && !strings.Contains(w.Names[0], "..")
+}
+
 // String describes w as a part of a sentence.
 func (w Who) String() string {
 	eligible := "the nodes"

@@ -44,6 +44,25 @@ func linear(name string, top, unit float64, roundUp bool) axis {
 	return a
 }
 
+// zoomed is a linear axis of values from low to top that doesn't begin at 0 if that would press all of
+// them into its last part, so that 495 of 500 can be told from all. least is the smallest step.
+func zoomed(name string, low, top, unit, least float64) axis {
+	if low < zoomFrom*top || low >= top {
+		return linear(name, top, unit, true)
+	}
+	step := max(niceStep((top-low)/unit/(ticksUpward-1)), least)
+	first := math.Floor(low/unit/step+1e-9) - 1 // a line at low is above the end of the axis
+	last := math.Ceil(top/unit/step - 1e-9)
+	a := axis{Name: name, Low: first * step * unit, Top: last * step * unit}
+	for i := first; i <= last; i++ {
+		a.Ticks = append(a.Ticks, tick{a.percent(i * step * unit), digits(i*step, 6)})
+	}
+	return a
+}
+
+// zoomFrom is the share of the greatest value from which on the least one is close to it.
+const zoomFrom = 0.75
+
 // counting is an axis of whole numbers, up to top at least.
 func counting(name string, top float64) axis { return linear(name, max(top, ticksUpward), 1, true) }
 

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,16 +55,71 @@ func TestNumbersForReaders(t *testing.T) {
 	}
 }
 
+// TestAxisTellsNearlyAllFromAll: five of 500 members that stopped are a line of their own.
+func TestAxisTellsNearlyAllFromAll(t *testing.T) {
+	t.Parallel()
+	a := zoomed("members", 495, 500, 1, 1)
+	if gap := a.at(500) - a.at(495); gap < 0.5 || a.at(495) < 0.05 {
+		t.Errorf("495 lies at %v and 500 at %v of %+v", a.at(495), a.at(500), a)
+	}
+	if a := zoomed("members", 100, 500, 1, 1); a.Low != 0 {
+		t.Errorf("an axis of 100 to 500 begins at %v, want 0", a.Low)
+	}
+	if a := zoomed("members", 500, 500, 1, 1); a.Low != 0 {
+		t.Errorf("an axis of 500 alone begins at %v, want 0", a.Low)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		top := rapid.IntRange(2, 100_000).Draw(t, "top")
+		low := rapid.IntRange(top*3/4+1, top).Draw(t, "low")
+		a := zoomed("members", float64(low), float64(top), 1, 1)
+		if low < top && (a.Low >= float64(low) || a.Low < 0 || a.Top < float64(top)) {
+			t.Errorf("%d to %d: %+v", low, top, a)
+		}
+		if n := len(a.Ticks); n < 2 || n > ticksUpward+3 || a.Ticks[n-1].At != 100 {
+			t.Errorf("%d to %d: ticks %+v", low, top, a.Ticks)
+		}
+	})
+}
+
 func TestLabelsOfZonesDontCoverEachOther(t *testing.T) {
+	t.Parallel()
 	c := &chart{}
 	c.setAxes(linear("x", 100, 1, false), linear("y", 1, 1, true))
-	c.shade("moment", "10 crash", 10, 10)
-	c.shade("moment", "3 crash", 12, 12)
+	c.shade("moment", "10 nodes crash", 10, 10)
+	c.shade("moment", "3 nodes crash", 12, 12)
 	c.shade("fault", "1% loss", 14, 20)
-	c.shade("fault", "cut off", 60, 80)
-	for i, row := range []int{0, 1, 2, 0} {
-		if c.Zones[i].Row != row {
+	c.shade("fault", "cut off", 60, 80) // its label ends at 60
+	c.shade("moment", "", 61, 61)
+	c.shade("moment", "1 node leaves", 62, 62)
+	for i, row := range []int{0, 1, 2, 0, 0, 2} {
+		if c.Zones[i].Label != "" && c.Zones[i].Row != row {
 			t.Errorf("label %q is in row %d, want %d", c.Zones[i].Label, c.Zones[i].Row, row)
+		}
+	}
+}
+
+// TestLabelsOfZonesAreAboveThePlot, where they cover no line, and have all of the room there is.
+func TestLabelsOfZonesAreAboveThePlot(t *testing.T) {
+	t.Parallel()
+	c := &chart{}
+	c.setAxes(linear("x", 100, 1, false), linear("y", 1, 1, true))
+	c.shade("moment", "near the left", 10, 10)
+	c.shade("fault", "near the right", 90, 95)
+	var m markup
+	if err := c.put(&m); err != nil {
+		t.Fatal(err)
+	}
+	page := string(m.b)
+	labels, plot := strings.Index(page, `class="labels"`), strings.Index(page, `class="plot"`)
+	if labels < 0 || labels > plot || strings.Contains(page[plot:strings.Index(page, "<script")], "near the") {
+		t.Errorf("labels begin at %d, the plot at %d of %s", labels, plot, page)
+	}
+	for _, want := range []string{
+		`<b class="moment" style="left:10%;max-width:90%;top:0em">near the left</b>`,
+		`<b class="fault" style="right:10%;max-width:90%;top:0em">near the right</b>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("want %s in %s", want, page)
 		}
 	}
 }

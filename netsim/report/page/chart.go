@@ -23,9 +23,21 @@ type legend struct{ Class, Name string }
 // zone is a shaded part of the X axis, or a line if it has no width. Both are in percent.
 type zone struct {
 	Left, Width float64
-	Label       string
-	Row         int // of the label, from the top
+	Label       string // above the plot
+	Row         int    // of the label, from the top
 	Class       string
+}
+
+// fromRight reports whether the label ends at the zone, since it wouldn't fit to the right of it.
+func (z *zone) fromRight() bool { return z.Left > 50 }
+
+// span is the part of the width that the label takes on a phone, in percent.
+func (z *zone) span() (from, to float64) {
+	width := letterWidth * float64(len(z.Label)+1)
+	if z.fromRight() {
+		return z.Left - width, z.Left
+	}
+	return z.Left, z.Left + width
 }
 
 // shape is a path in a drawing area of unit by unit.
@@ -73,7 +85,9 @@ func (c *chart) put(m *markup) error {
 	for _, t := range c.Y.Ticks {
 		m.put(`<span style="bottom:%s%%">%s</span>`, number(t.At), t.Label)
 	}
-	m.put("</div>\n<div class=\"plot\">\n")
+	m.put("</div>\n")
+	c.putLabels(m)
+	m.put("<div class=\"plot\">\n")
 	c.putPlot(m)
 	m.put("</div>\n<div class=\"xticks\">")
 	for _, t := range c.X.Ticks {
@@ -98,14 +112,36 @@ func (c *chart) putLegend(m *markup) {
 	m.put("</p>\n")
 }
 
+// putLabels adds the names of the zones, in rows above the plot so that they cover no line.
+func (c *chart) putLabels(m *markup) {
+	rows := 0
+	for _, z := range c.Zones {
+		if z.Label != "" {
+			rows = max(rows, z.Row+1)
+		}
+	}
+	if rows == 0 {
+		return
+	}
+	m.put(`<div class="labels" style="height:%sem">`, number(labelHeight*float64(rows)))
+	for _, z := range c.Zones {
+		if z.Label == "" {
+			continue
+		}
+		side, at := literal("left"), z.Left
+		if z.fromRight() {
+			side, at = "right", 100-z.Left
+		}
+		m.put(`<b class="%s" style="`+side+`:%s%%;max-width:%s%%;top:%sem">%s</b>`,
+			z.Class, number(at), number(100-at), number(labelHeight*float64(z.Row)), z.Label)
+	}
+	m.put("</div>\n")
+}
+
 // putPlot adds what lies between the axes, from the back to the front.
 func (c *chart) putPlot(m *markup) {
 	for _, z := range c.Zones {
-		m.put(`<div class="zone %s" style="left:%s%%;width:%s%%">`, z.Class, number(z.Left), number(z.Width))
-		if z.Label != "" {
-			m.put(`<b style="top:%sem">%s</b>`, strconv.Itoa(z.Row), z.Label)
-		}
-		m.put("</div>")
+		m.put(`<div class="zone %s" style="left:%s%%;width:%s%%"></div>`, z.Class, number(z.Left), number(z.Width))
 	}
 	for _, t := range c.Y.Ticks {
 		m.put(`<div class="grid" style="bottom:%s%%"></div>`, number(t.At))
@@ -181,18 +217,24 @@ func (c *chart) path(points [][2]float64, steps bool) string {
 // shade marks a part of the X axis.
 func (c *chart) shade(class, label string, from, to float64) {
 	left := c.X.percent(from)
-	c.Zones = append(c.Zones, zone{left, c.X.percent(to) - left, label, c.freeRow(left, label), class})
+	z := zone{Left: left, Width: c.X.percent(to) - left, Label: label, Class: class}
+	z.Row = c.freeRow(&z)
+	c.Zones = append(c.Zones, z)
 	c.Data.Zones = append(c.Data.Zones, about{label, from, to})
 }
 
-// letterWidth is that of a letter in percent of a plot on a phone.
-const letterWidth = 2
+const (
+	letterWidth = 2    // of a label, in percent of a plot on a phone
+	labelHeight = 1.25 // of a row of labels, in the em of a label
+)
 
-// freeRow is the first row in which a label doesn't cover an earlier one.
-func (c *chart) freeRow(left float64, label string) int {
+// freeRow is the first row in which the label of z doesn't touch an earlier one.
+func (c *chart) freeRow(z *zone) int {
+	from, to := z.span()
 	for row := 0; ; row++ {
-		taken := slices.ContainsFunc(c.Zones, func(z zone) bool {
-			return z.Row == row && z.Left < left+letterWidth*float64(len(label)) && left < z.Left+letterWidth*float64(len(z.Label))
+		taken := slices.ContainsFunc(c.Zones, func(o zone) bool {
+			low, high := o.span()
+			return o.Label != "" && o.Row == row && low < to && from < high
 		})
 		if !taken {
 			return row

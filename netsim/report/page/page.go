@@ -42,7 +42,8 @@ type tile struct {
 	Bad                bool
 }
 
-// table is figures in rows. The first column is text, the others are numbers.
+// table is figures in rows. The first column is text, the others are numbers. A cell may have a second
+// line, smaller, after "\n".
 type table struct {
 	Title  string
 	Head   []string
@@ -163,7 +164,10 @@ func (t *table) put(m *markup) {
 	for _, row := range t.Rows {
 		m.put("<tr>")
 		for _, text := range row {
-			m.put("<td>%s</td>", text)
+			text, below, _ := strings.Cut(text, "\n")
+			m.put("<td>%s", text)
+			m.putIf("<small>%s</small>", below)
+			m.put("</td>")
 		}
 		m.put("</tr>\n")
 	}

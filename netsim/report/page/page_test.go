@@ -81,7 +81,7 @@ func TestPageOfARunIsWhole(t *testing.T) {
 		"<title>12 members – serf sim</title>", "A story. 100 s simulated, seed 5.", "serf sim -nodes=12", r.Figures.Trace,
 		"How each crash became known", "How long detection takes", "How each event spread", "Views that are wrong",
 		"Bandwidth of a member", "Packets of a member", "Gossip queue of a member", "Suspicions and false failures",
-		"What was wrong when", "Each crash", "25% cut off",
+		"What was wrong when", "Each crash", "25% of the nodes cut off",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q isn't on the page", want)
@@ -111,10 +111,10 @@ func TestEveryTextOfADocumentIsEscaped(t *testing.T) {
 	d := document{
 		Title: evil, Subtitle: evil, Alerts: []string{evil}, Tiles: []tile{{evil, evil, evil, true}},
 		Charts: []*chart{{
-			Title: evil, Note: evil, X: marks, Y: marks, Legend: []legend{{evil, evil}}, Zones: []zone{{0, 1, evil, 0, evil}}, Shapes: []shape{{evil, evil}},
+			Title: evil, Note: evil, X: marks, Y: marks, Legend: []legend{{evil, evil}}, Zones: []zone{{Width: 1, Label: evil, Class: evil}}, Shapes: []shape{{evil, evil}},
 			Data: data{XUnit: evil, Cats: []string{evil}, Lines: []line{{Name: evil, Note: evil, Text: []string{evil}}}, Zones: []about{{Name: evil}}},
 		}},
-		Tables:  []table{{Title: evil, Head: []string{evil}, Rows: [][]string{{evil}}}},
+		Tables:  []table{{Title: evil, Head: []string{evil}, Rows: [][]string{{evil + "\n" + evil}}}},
 		Command: evil, Commands: [][2]string{{evil, evil}}, Scenario: evil, File: evil, Trace: evil,
 	}
 	var b strings.Builder
@@ -125,7 +125,7 @@ func TestEveryTextOfADocumentIsEscaped(t *testing.T) {
 	if strings.Contains(b.String(), "<img") {
 		t.Error("markup got through")
 	}
-	const inElements, inAttributes, forTheScript = 24, 5, 6
+	const inElements, inAttributes, forTheScript = 25, 6, 6
 	if n := strings.Count(b.String(), "&lt;/script&gt;&lt;/style&gt;&#34;&#39;&lt;img/&gt;&amp;"); n != inElements+inAttributes {
 		t.Errorf("%d texts are on the page, want %d", n, inElements+inAttributes)
 	}

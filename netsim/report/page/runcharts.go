@@ -201,7 +201,12 @@ func running(f *report.Figures) *chart {
 	if len(s.AtSeconds) == 0 || slices.Max(s.Running) == slices.Min(s.Running) {
 		return nil
 	}
-	c := overTime(f, "Members that run", "Paused ones included.", counting("members", float64(f.Members)), "1")
+	y := zoomed("members", float64(slices.Min(s.Running)), float64(f.Members), 1, 1)
+	note := "Paused ones included."
+	if y.Low > 0 {
+		note += fmt.Sprintf(" The axis begins at %s.", count(int(y.Low)))
+	}
+	c := overTime(f, "Members that run", note, y, "1")
 	c.add("c4", "running", s.AtSeconds, floats(s.Running))
 	c.Legend = nil
 	return c

@@ -28,7 +28,7 @@ func (s *Sweep) Write(w io.Writer) error {
 	d := document{
 		Title: s.Title, Command: s.Command, Scenario: s.Scenario, File: s.File, Wide: true,
 		Subtitle: fmt.Sprintf("%s, %s each with seeds from %d", plural(len(s.Points), "point"), plural(s.Sweep.Seeds, "run"), s.Sweep.Base.Seed),
-		Charts:   s.charts(), Tables: []table{s.table()},
+		Charts:   s.charts(), Tables: s.tables(),
 	}
 	if n := s.missing(); n > 0 {
 		d.Alerts = append(d.Alerts, fmt.Sprintf("The sweep was interrupted. Missing: %s.", plural(n, "run")))
@@ -59,27 +59,45 @@ func (s *Sweep) missing() (n int) {
 	return n
 }
 
-// table has a row for each point; if there is only one, for each measure.
-func (s *Sweep) table() table {
+// tables have a row for each point; if there is only one, for each measure. How long things took and
+// how much there was of them are apart: together they would be wider than a screen.
+func (s *Sweep) tables() []table {
 	if len(s.Points) == 1 {
-		return s.onlyPoint()
+		return []table{s.onlyPoint()}
 	}
-	t := table{Title: "Median over the seeds, and from least to most"}
+	var times, counts []int
+	for m, x := range report.Measures() {
+		switch {
+		case !s.has(m):
+		case x.Unit == report.UnitSeconds:
+			times = append(times, m)
+		default:
+			counts = append(counts, m)
+		}
+	}
+	var list []table
+	if len(times) > 0 {
+		list = append(list, s.table("How long things took", times))
+	}
+	if len(counts) > 0 {
+		list = append(list, s.table("How much there was", counts))
+	}
+	return list
+}
+
+func (s *Sweep) table(title string, measures []int) table {
+	t := table{Title: title + ": median over the seeds, and from least to most"}
 	for _, k := range s.Sweep.Knobs {
 		t.Head = append(t.Head, k.Name)
 	}
 	t.Head = append(t.Head, "runs")
-	var shown []int
-	for m, x := range report.Measures() {
-		if s.has(m) {
-			shown = append(shown, m)
-			t.Head = append(t.Head, x.Title)
-		}
+	for _, m := range measures {
+		t.Head = append(t.Head, report.Measures()[m].Title)
 	}
 	for i := range s.Points {
 		p := &s.Points[i]
 		row := append(slices.Clone(p.Values), count(len(p.Runs)))
-		for _, m := range shown {
+		for _, m := range measures {
 			row = append(row, rangeText(report.Measures()[m].Unit, p.Range(m)))
 		}
 		t.Rows = append(t.Rows, row)
@@ -135,14 +153,14 @@ func value(u report.Unit, v float64) string {
 	return count(uint64(v))
 }
 
-// rangeText is "9.74 s (8.1 s – 12.9 s)", or just the value if all are the same.
+// rangeText is "9.74 s" and, on a second line, "8.1 s – 12.9 s" unless all are the same.
 func rangeText(u report.Unit, r scenario.Range) string {
 	if r.Count == 0 {
 		return "–"
 	}
 	text := value(u, r.Median)
 	if r.Least < r.Most {
-		text += fmt.Sprintf(" (%s – %s)", value(u, r.Least), value(u, r.Most))
+		text += fmt.Sprintf("\n%s – %s", value(u, r.Least), value(u, r.Most))
 	}
 	return text
 }
@@ -270,7 +288,7 @@ func (c *chart) rangeLine(class string, dashed bool, l knobLine, m int, u report
 	}
 	for i, p := range l.points {
 		r := p.Range(m)
-		about.Y[i], about.Text[i] = math.NaN(), rangeText(u, r)
+		about.Y[i], about.Text[i] = math.NaN(), strings.ReplaceAll(rangeText(u, r), "\n", ", ")
 		if r.Count == 0 {
 			continue
 		}
@@ -319,7 +337,10 @@ func valueAxis(u report.Unit, what string, list []float64, roundUp bool) axis {
 		size, unit := timeUnit(top)
 		return linear(name(unit), top, size, roundUp)
 	case report.UnitShare:
-		return linear(name("%"), top, 0.01, roundUp)
+		if roundUp {
+			return zoomed(name("%"), slices.Min(list), top, 0.01, 0)
+		}
+		return linear(name("%"), top, 0.01, false)
 	case report.UnitBytes:
 		size, unit := byteUnit(top)
 		return linear(name(unit+" a second"), top, size, roundUp)
