@@ -12,13 +12,13 @@ import (
 
 // coalescer collects events for a while, so that many become few.
 type coalescer struct {
-	members       []memberChange // one per member, in the order of their first changes
-	byMember      map[swim.MemberID]int
-	membersWindow collection
+	members    []memberChange // one per member, in the order of their first changes
+	byMember   map[swim.MemberID]int
+	membersEnd swim.Time // of the collection, even if it never is quiet; 0 without one
 
-	events       []coalescedEvent
-	newest       map[string]lamport.Time // by name
-	eventsWindow collection
+	events    []coalescedEvent
+	newest    map[string]lamport.Time // by name
+	eventsEnd swim.Time
 }
 
 // coalescedEventsMax bounds the user events that are collected; at the limit they are flushed
@@ -36,15 +36,13 @@ type coalescedEvent struct {
 	name, payload []byte
 }
 
-// collection is the time of one collection: it ends when it has been quiet for a while, or at end.
-type collection struct{ end swim.Time }
-
-// extend returns when to flush, given a new event at now.
-func (c *collection) extend(now swim.Time, period, quiet time.Duration) swim.Time {
-	if c.end == 0 {
-		c.end = now.Add(period)
+// flushAt returns when to flush a collection that got an event now: once it has been quiet for a
+// while, or at its end.
+func flushAt(now swim.Time, end *swim.Time, period, quiet time.Duration) swim.Time {
+	if *end == 0 {
+		*end = now.Add(period)
 	}
-	return min(c.end, now.Add(quiet))
+	return min(*end, now.Add(quiet))
 }
 
 func (c *Config) coalescesMembers() bool { return c.CoalescePeriod > 0 && c.QuiescentPeriod > 0 }
@@ -56,7 +54,7 @@ func (c *Config) coalescesEvents() bool {
 // coalesceMember collects a change of a member, in place of an earlier one.
 func (n *Node) coalesceMember(now swim.Time, kind swim.EventKind, id swim.MemberID, flag bool) {
 	c := &n.coalesce
-	flush := c.membersWindow.extend(now, n.cfg.CoalescePeriod, n.cfg.QuiescentPeriod)
+	flush := flushAt(now, &c.membersEnd, n.cfg.CoalescePeriod, n.cfg.QuiescentPeriod)
 	n.arm(timerFlushMembers, flush)
 	i, ok := c.byMember[id]
 	if !ok {
@@ -113,7 +111,7 @@ func (n *Node) flushMembers() {
 			n.call.emit(swim.Event{Kind: kind, Members: ids, Flag: flag})
 		}
 	}
-	c.members, c.byMember, c.membersWindow = nil, nil, collection{}
+	c.members, c.byMember, c.membersEnd = nil, nil, 0
 }
 
 // FlushCoalesced hands out at once what is being coalesced. Call it before stopping this node.
@@ -130,7 +128,7 @@ func (n *Node) coalesceEvent(now swim.Time, t lamport.Time, name, payload []byte
 	if len(c.events) >= coalescedEventsMax {
 		n.flushUserEvents()
 	}
-	flush := c.eventsWindow.extend(now, n.cfg.UserCoalescePeriod, n.cfg.UserQuiescentPeriod)
+	flush := flushAt(now, &c.eventsEnd, n.cfg.UserCoalescePeriod, n.cfg.UserQuiescentPeriod)
 	n.arm(timerFlushUserEvents, flush)
 	if c.newest == nil {
 		c.newest = make(map[string]lamport.Time)
@@ -160,5 +158,5 @@ func (n *Node) flushUserEvents() {
 			Kind: EventUserEvent, LTime: uint64(e.time), Name: e.name, Data: e.payload, Flag: true,
 		})
 	}
-	c.events, c.newest, c.eventsWindow = nil, nil, collection{}
+	c.events, c.newest, c.eventsEnd = nil, nil, 0
 }

@@ -217,10 +217,10 @@ func (n *Node) refuseEvent(v lamport.Verdict, t lamport.Time, name []byte, out *
 		n.count.EventsBeforeMin++
 	case lamport.TooOld:
 		n.count.EventsOld++
-		n.note(out, swim.Warn, NoteEventOld, swim.Note{N: int64(t), Text: clip(name)})
+		n.note(out, swim.Warn, NoteEventOld, swim.Note{N: int64(t), Text: swim.ClipText(name)})
 	default:
 		n.count.EventsDropped++
-		n.note(out, swim.Warn, NoteEventDropped, swim.Note{N: int64(t), Text: clip(name)})
+		n.note(out, swim.Warn, NoteEventDropped, swim.Note{N: int64(t), Text: swim.ClipText(name)})
 	}
 }
 

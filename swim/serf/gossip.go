@@ -15,7 +15,7 @@ type gossip struct {
 	queued  int   // messages in all queues; see recount
 
 	intents, queries, events swim.Queue
-	rebroadcasts             swim.Rebroadcasts // of events; queries are repeated by the asker instead
+	rebroadcasts             swim.Rebroadcasts // of events; askers repeat queries themselves
 
 	buf   []byte                                  // of wrap
 	noted struct{ drops, tooLarge, large uint64 } // figures of the last notes

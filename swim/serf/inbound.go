@@ -169,10 +169,12 @@ func (n *Node) refuseQuery(v lamport.Verdict, m *wire.Query, out *swim.Output) {
 		n.count.QueriesBeforeMin++
 	case lamport.TooOld:
 		n.count.QueriesOld++
-		n.note(out, swim.Warn, NoteQueryOld, swim.Note{N: int64(m.LTime), Text: clip(m.Name)})
+		note := swim.Note{N: int64(m.LTime), Text: swim.ClipText(m.Name)}
+		n.note(out, swim.Warn, NoteQueryOld, note)
 	default:
 		n.count.QueriesDropped++
-		n.note(out, swim.Warn, NoteQueryDropped, swim.Note{N: int64(m.LTime), Text: clip(m.Name)})
+		note := swim.Note{N: int64(m.LTime), Text: swim.ClipText(m.Name)}
+		n.note(out, swim.Warn, NoteQueryDropped, note)
 	}
 }
 
@@ -347,7 +349,7 @@ func (n *Node) answerInternal(
 		}
 	default:
 		n.count.QueriesDropped++
-		n.note(out, swim.Warn, NoteQueryUnknown, swim.Note{Text: clip([]byte(name))})
+		n.note(out, swim.Warn, NoteQueryUnknown, swim.Note{Text: swim.ClipText([]byte(name))})
 	}
 	if answer == nil {
 		n.decline(now, q, out)

@@ -63,14 +63,5 @@ func (n *Node) note(out *swim.Output, level swim.Level, code swim.NoteCode, note
 	out.Notes = append(out.Notes, note)
 }
 
-// clip copies a name from the network into a note.
-func clip(name []byte) string {
-	const most = 64 // bytes: a log line, not a dump
-	if len(name) > most {
-		return string(name[:most]) + "..."
-	}
-	return string(name)
-}
-
 // noteN is a time from the network as the N of a note.
 func noteN(t uint64) int64 { return int64(min(t, math.MaxInt64)) }

@@ -272,7 +272,8 @@ func (n *Node) applyResponse(now swim.Time, m *wire.QueryResponse, out *swim.Out
 	})
 	if i < 0 {
 		n.count.ResponsesStray++
-		n.note(out, swim.Debug, NoteResponseStray, swim.Note{Text: clip(m.From), N: noteN(m.LTime)})
+		note := swim.Note{Text: swim.ClipText(m.From), N: noteN(m.LTime)}
+		n.note(out, swim.Debug, NoteResponseStray, note)
 		return
 	}
 	q := n.queries[i]

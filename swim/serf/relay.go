@@ -96,7 +96,8 @@ func (n *Node) handleRelay(
 	to, ok := addrFrom(m.DestIP, m.DestPort)
 	if !ok || !n.isAt(string(m.DestName), to) {
 		n.count.RelaysRefused++
-		n.note(out, swim.Warn, NoteRelayRefused, swim.Note{From: from, Text: clip(m.DestName)})
+		note := swim.Note{From: from, Text: swim.ClipText(m.DestName)}
+		n.note(out, swim.Warn, NoteRelayRefused, note)
 		return nil
 	}
 	if to == n.cfg.Addr {
