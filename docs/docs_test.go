@@ -124,6 +124,26 @@ func anchors(t *testing.T, path string) map[string]bool {
 	return found
 }
 
+// treePath is how documents name a file or folder of the tree.
+var treePath = regexp.MustCompile(
+	"`((?:\\.ci|agent|cmd|docs|internal|interop|lamport|netsim|swim|testdata|wire)/[\\w./-]*\\w)[:`]")
+
+// A file or folder that a document names exists.
+func TestPathsExist(t *testing.T) {
+	seen := 0
+	eachFile(t, func(path, text string) {
+		for _, m := range treePath.FindAllStringSubmatch(text, -1) {
+			seen++
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s names %s, which isn't there", path, m[1])
+			}
+		}
+	}, ".md")
+	if seen < 50 {
+		t.Errorf("%d paths found: does the pattern still match?", seen)
+	}
+}
+
 // place is how documents name where something is: `path/file.go: name`.
 var place = regexp.MustCompile("`([a-z0-9_/]+\\.go): (\\w+)`")
 
