@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // syncBuffer is a bytes.Buffer for several goroutines.
@@ -36,6 +38,18 @@ func (s *syncBuffer) String() string {
 func written(l *Log, out *syncBuffer) string {
 	l.Close()
 	return out.String()
+}
+
+// wantWritten checks the lines of an output, without their times.
+func wantWritten(t *testing.T, got string, want ...string) {
+	t.Helper()
+	var texts []string
+	for line := range strings.Lines(got) {
+		texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
+	}
+	if d := cmp.Diff(want, texts); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
+	}
 }
 
 func TestLogLine(t *testing.T) {
@@ -246,20 +260,13 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad")
 		time.Sleep(10 * repeatEvery)
 		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad again")
-		var texts []string
-		for line := range strings.Lines(written(l, &out)) {
-			texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
-		}
-		want := []string{
+		wantWritten(t, written(l, &out),
 			"[WARN] memberlist: it is bad",
 			"[WARN] memberlist: so is this",
 			"[WARN] memberlist: it is bad (99 more in the last 30s)",
 			"[WARN] memberlist: it is bad (1 more in the last 30s)",
 			"[WARN] memberlist: it is bad again",
-		}
-		if strings.Join(texts, "\n") != strings.Join(want, "\n") {
-			t.Errorf("got\n%s\nwant\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))
-		}
+		)
 	})
 }
 
@@ -277,20 +284,13 @@ func TestConditionThatIsOver(t *testing.T) {
 		l.Overf(slog.LevelInfo, "agent", "disk", "it still has")
 		l.Repeatf(slog.LevelError, "agent", "disk", "it is full")
 		time.Sleep(2 * repeatEvery)
-		var texts []string
-		for line := range strings.Lines(written(l, &out)) {
-			texts = append(texts, strings.TrimSpace(line[len("2006/01/02 15:04:05 "):]))
-		}
-		want := []string{
+		wantWritten(t, written(l, &out),
 			"[ERR] agent: it is full",
 			"[ERR] agent: it is full (2 more)",
 			"[INFO] agent: it has room",
 			"[INFO] agent: it still has",
 			"[ERR] agent: it is full",
-		}
-		if strings.Join(texts, "\n") != strings.Join(want, "\n") {
-			t.Errorf("got\n%s\nwant\n%s", strings.Join(texts, "\n"), strings.Join(want, "\n"))
-		}
+		)
 	})
 }
 

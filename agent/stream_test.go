@@ -76,15 +76,22 @@ func TestNothingIsTakenBeyondTheBudget(t *testing.T) {
 	}
 }
 
+// beginDialled starts an agent in memory and opens a stream to it.
+func beginDialled(t *testing.T) (*Agent, net.Conn) {
+	t.Helper()
+	n := newMemNetwork()
+	a := begin(t, memConfig(n, "a", 1))
+	c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return a, c
+}
+
 func TestServedStreamGivesTheBudgetBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		a := begin(t, memConfig(n, "a", 1))
-		c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		a, c := beginDialled(t)
 		c.Write(large(1 << 20))
 		synctest.Wait()
 		if left := a.transport.budget.Load(); left != streamBudget {
@@ -103,12 +110,7 @@ func TestReadBlockTellsHowFarItGot(t *testing.T) {
 
 func TestSilentStreamIsClosedAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		a := begin(t, memConfig(n, "a", 1))
-		c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
+		a, c := beginDialled(t)
 		began := time.Now()
 		c.Read(make([]byte, 1))
 		if took := time.Since(began); took != a.conf.Serf.StreamTimeout {
@@ -123,13 +125,7 @@ func TestSilentStreamIsClosedAtTheDeadline(t *testing.T) {
 
 func TestStreamPingIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		a := begin(t, memConfig(n, "a", 1))
-		c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		_, c := beginDialled(t)
 		m := wire.Ping{Seq: 9, Node: []byte("a")}
 		c.Write(m.Append(nil))
 		b := make([]byte, 100)
@@ -145,12 +141,7 @@ func TestStreamPingIsAnswered(t *testing.T) {
 
 func TestShutdownClosesStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		a := begin(t, memConfig(n, "a", 1))
-		c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
+		a, c := beginDialled(t)
 		began := time.Now()
 		a.Shutdown()
 		if _, err := c.Read(make([]byte, 1)); err == nil {

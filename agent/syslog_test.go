@@ -36,6 +36,13 @@ func (f *fakeSyslog) Warning(s string) error { return f.take("warning", s) }
 func (f *fakeSyslog) Err(s string) error     { return f.take("err", s) }
 func (f *fakeSyslog) Close() error           { f.closed = true; return nil }
 
+// logTo returns a log that goes to w from level on, and to nothing else.
+func logTo(t *testing.T, level slog.Level, w syslogWriter) (*Log, *Syslog) {
+	log := NewLog(io.Discard, slog.LevelError)
+	t.Cleanup(log.Close)
+	return log, newSyslog(log, level, w)
+}
+
 func TestSyslogMapsLevels(t *testing.T) {
 	log := NewLog(io.Discard, slog.LevelError) // whatever the output shows
 	defer log.Close()
@@ -55,10 +62,8 @@ func TestSyslogMapsLevels(t *testing.T) {
 }
 
 func TestSyslogFollowsLevel(t *testing.T) {
-	log := NewLog(io.Discard, slog.LevelError)
-	defer log.Close()
 	w := &fakeSyslog{}
-	s := newSyslog(log, slog.LevelWarn, w)
+	log, s := logTo(t, slog.LevelWarn, w)
 	log.Infof("a", "hidden")
 	if log.Enabled(LevelTrace) {
 		t.Error("trace lines are made although nobody wants them")
@@ -73,10 +78,8 @@ func TestSyslogFollowsLevel(t *testing.T) {
 
 func TestSyslogDropsWhatFindsNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(io.Discard, slog.LevelError)
-		defer log.Close()
 		w := &fakeSyslog{hold: make(chan struct{})}
-		s := newSyslog(log, slog.LevelInfo, w)
+		log, s := logTo(t, slog.LevelInfo, w)
 		log.Infof("a", "in hand")
 		synctest.Wait()
 		for range syslogQueue + 3 {
@@ -96,10 +99,8 @@ func TestSyslogDropsWhatFindsNoRoom(t *testing.T) {
 
 func TestSyslogCloseDoesNotWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(io.Discard, slog.LevelError)
-		defer log.Close()
 		w := &fakeSyslog{hold: make(chan struct{})}
-		s := newSyslog(log, slog.LevelInfo, w)
+		log, s := logTo(t, slog.LevelInfo, w)
 		log.Infof("a", "stuck")
 		began := time.Now()
 		s.Close()

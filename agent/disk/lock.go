@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -64,16 +63,11 @@ func LockFile(path string) (*Lock, error) {
 
 // ownLock returns an error if the file at path isn't a lock. A lock is always empty.
 func ownLock(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular() || info.Size() > 0:
+	info, err := present(path)
+	if info != nil && (!info.Mode().IsRegular() || info.Size() > 0) {
 		return fmt.Errorf("%s is in the way of a lock", path)
 	}
-	return nil
+	return err
 }
 
 // Release releases the lock. It may be called again, and on nil.

@@ -102,16 +102,20 @@ func Follow(path string) (string, error) {
 // replaceable returns an error if a file must not replace what is at path: a device or a pipe would
 // be gone.
 func replaceable(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
+	info, err := present(path)
+	if info != nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is not a regular file", path)
 	}
-	return nil
+	return err
+}
+
+// present describes the file at path; nil if there is none.
+func present(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return info, err
 }
 
 // OS is the file system of this machine.

@@ -107,25 +107,29 @@ func TestQuickAgainIsWaitedForAgain(t *testing.T) {
 	f.finish()
 }
 
-func TestBacklogHoldsNobodyUpForLong(t *testing.T) {
-	f := newFixture(t, Config{})
-	f.slow, f.hold = time.Hour, 20*time.Millisecond
+// newHeldUp returns a fixture whose first handler is at a gate, for event 1, which open lets through.
+// No script counts as slow, and the second handler waits as long as hold.
+func newHeldUp(
+	t *testing.T, cfg Config, hold time.Duration, second string,
+) (f *fixture, open func()) {
+	t.Helper()
+	f = newFixture(t, cfg)
+	f.slow, f.hold = time.Hour, hold
 	gate := f.gate("gate")
-	f.set("user=cat "+gate, "user=true")
+	f.set("user=cat "+gate, second)
 	f.Handle(user("1"))
-	open := f.arrive(gate)
+	return f, f.arrive(gate)
+}
+
+func TestBacklogHoldsNobodyUpForLong(t *testing.T) {
+	f, open := newHeldUp(t, Config{}, 20*time.Millisecond, "user=true")
 	f.wantRun("true", 1)
 	open()
 	f.finish()
 }
 
 func TestCrowdedHandlerWaitsForNobody(t *testing.T) {
-	f := newFixture(t, Config{Queue: 10})
-	f.slow, f.hold = time.Hour, time.Hour
-	gate := f.gate("gate")
-	f.set("user=cat "+gate, "user=true")
-	f.Handle(user("1"))
-	open := f.arrive(gate)
+	f, open := newHeldUp(t, Config{Queue: 10}, time.Hour, "user=true")
 	for range 4 {
 		f.Handle(user("2"))
 	}
@@ -139,12 +143,7 @@ func TestCrowdedHandlerWaitsForNobody(t *testing.T) {
 }
 
 func TestEventDroppedByOneHandlerIsNotWaitedFor(t *testing.T) {
-	f := newFixture(t, Config{Queue: 4})
-	f.slow, f.hold = time.Hour, time.Hour
-	gate := f.gate("gate")
-	f.set("user=cat "+gate, "user:2=echo ran > DIR/out")
-	f.Handle(user("1"))
-	open := f.arrive(gate)
+	f, open := newHeldUp(t, Config{Queue: 4}, time.Hour, "user:2=echo ran > DIR/out")
 	f.Handle(user("2")) // waits for the first handler
 	for range 4 {
 		f.Handle(user("3")) // of these the last has it dropped there
