@@ -20,6 +20,7 @@ func Mix(a, b uint64) uint64 {
 // Draws is a stream of random numbers: a network has one for each thing that a host sends.
 type Draws struct{ state uint64 }
 
+// NewDraws returns the stream that seed, sender and the sender's sequence number determine.
 func NewDraws(seed, from, seq uint64) Draws { return Draws{Mix(Mix(seed, from), seq)} }
 
 // Next is splitmix64, which is fine with any seed.

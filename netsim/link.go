@@ -48,6 +48,7 @@ type Impairment struct {
 // Way is a direction, as seen from the hosts that an impairment is about.
 type Way uint8
 
+// An impairment concerns what its hosts receive, what they send, or both.
 const (
 	BothWays Way = iota
 	WayOut

@@ -8,6 +8,7 @@ import (
 // Families are the versions of IP that a member can send to.
 type Families uint8
 
+// The two families, which can be combined.
 const (
 	IPv4 Families = 1 << iota
 	IPv6

@@ -11,24 +11,24 @@ import (
 	"serf/internal/msgpack"
 )
 
-// Sealer puts the layers around what is sent, and takes them off what is received:
-// label, encryption, checksum and compression (spec 1.2, 1.4). It doesn't change, and is
-// safe for concurrent use if Nonce is; each user brings a Scratch of its own.
-// A nil Sealer has no label, no keys, and doesn't compress.
+// Sealer adds the layers around what is sent, and removes them from what is received: label,
+// encryption, checksum and compression (docs/protocol.md, Sealing and compression). It doesn't
+// change, and is safe for concurrent use if Nonce is; each user brings its own Scratch. A nil
+// Sealer has no label and no keys, and doesn't compress.
 type Sealer struct {
-	// Label separates clusters: what carries another one, or none, is refused. At
-	// most LabelMax bytes.
+	// Label separates clusters: what carries another one, or none, is refused. At most LabelMax
+	// bytes.
 	Label string
 	// Keys encrypts. Nil means plain text, out and in.
 	Keys *Keyring
-	// Nonce fills a nonce, of 12 bytes that must never repeat under one key. Needed
-	// with Keys unless PlainOut.
+	// Nonce fills a nonce, of 12 bytes that must never repeat under one key. Needed with Keys
+	// unless PlainOut.
 	Nonce func([]byte)
-	// EncryptVersion is the version of encryption that is written, 0 or 1. Both are read. Members that
-	// speak protocol 1 write 0, all others 1.
+	// EncryptVersion is the version of encryption that is written, 0 or 1. Both are read. Members
+	// that speak protocol 1 write 0, all others 1.
 	EncryptVersion uint8
-	// PlainIn accepts plain text as well as what the keys open; PlainOut sends
-	// plain text. They are for turning encryption on in a running cluster.
+	// PlainIn accepts plain text as well as what the keys open; PlainOut sends plain text. They are
+	// for turning encryption on in a running cluster.
 	PlainIn, PlainOut bool
 	// Compress compresses what is sent. Compressed messages are always read.
 	Compress bool
@@ -50,8 +50,8 @@ func (s *Sealer) Validate() error {
 	return nil
 }
 
-// Scratch is the memory that packets are sealed and opened with. The zero value is ready.
-// It serves one call at a time, of any Sealer.
+// Scratch is the memory that packets are sealed and opened with. The zero value is ready. It serves
+// one call at a time, of any Sealer.
 type Scratch struct {
 	enc  lzwEncoder
 	dec  lzwDecoder
@@ -64,8 +64,8 @@ type Scratch struct {
 // NoKey says that something wasn't encrypted.
 const NoKey = -1
 
-// Key is the number of the key that the last packet was opened with: 0 for the
-// primary of the Sealer that opened it, or NoKey if it wasn't encrypted.
+// Key is the number of the key that the last packet was opened with: 0 for the primary of the
+// Sealer that opened it, or NoKey if it wasn't encrypted.
 func (sc *Scratch) Key() int { return sc.key }
 
 const (
@@ -82,9 +82,9 @@ const (
 	// compressHead is what a compress message has around its bytes, for those of 64 KiB at most.
 	compressHead = 1 + 1 + len("_Algo") + 1 + len("_Buf") + 3
 
-	// compressFloor is the size in bytes below which packets are not worth trying
-	// to compress: the header is 15 bytes, and LZW starts at 9 bits a byte. A
-	// ping or an ack is below it, two alive messages aren't.
+	// compressFloor is the size in bytes below which packets are not worth trying to compress: the
+	// header is 15 bytes, and LZW starts at 9 bits a byte. A ping or an ack is below it, two alive
+	// messages aren't.
 	compressFloor = 150
 )
 
@@ -108,9 +108,9 @@ func (s *Sealer) Overhead() int {
 
 func (s *Sealer) encrypts() bool { return s != nil && s.Keys != nil && !s.PlainOut }
 
-// WithKey returns a Sealer that encrypts with another of its keys and opens all that s
-// does; s itself for its primary, NoKey, or if it doesn't encrypt. It is for those who
-// have been heard with that key and may not have the primary yet.
+// WithKey returns a Sealer that encrypts with another of its keys and opens all that s does; s
+// itself for its primary, NoKey, or if it doesn't encrypt. It is for those who have been heard with
+// that key and may not have the primary yet.
 func (s *Sealer) WithKey(key int) *Sealer {
 	if key <= 0 || !s.encrypts() {
 		return s
@@ -128,9 +128,8 @@ func (s *Sealer) KeysOut() int {
 	return s.Keys.Len()
 }
 
-// SealPacket appends to dst a packet with body, a message or a compound. With crc it
-// carries a checksum, which only receivers of protocol 5 and up expect.
-// dst must not overlap with body.
+// SealPacket appends to dst a packet with body, a message or a compound. With crc it carries a
+// checksum, which only receivers of protocol 5 and up expect. dst must not overlap with body.
 func (s *Sealer) SealPacket(dst, body []byte, crc bool, sc *Scratch) []byte {
 	dst = slices.Grow(dst, s.Overhead()+len(body))
 	dst, label := s.appendLabel(dst)
@@ -192,11 +191,11 @@ func parseCompress(body []byte) ([]byte, error) {
 	return data, c.Err
 }
 
-// OpenPacket takes all layers off the packet p and appends the messages in it to
-// msgs, each with its type byte. They borrow from p and sc, until sc is used again.
+// OpenPacket takes all layers off the packet p and appends the messages in it to msgs, each with
+// its type byte. They borrow from p and sc, until sc is used again.
 //
-// An error tells why p, or a part of it, was refused. The messages of the other parts are
-// sound, so handle what is returned in any case.
+// An error tells why p, or a part of it, was refused. The messages of the other parts are sound, so
+// handle what is returned in any case.
 func (s *Sealer) OpenPacket(p []byte, sc *Scratch, msgs [][]byte) ([][]byte, error) {
 	sc.key = NoKey
 	p, label, err := s.takeLabel(p)
@@ -338,8 +337,8 @@ func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	return dst, dst[len(dst)-len(s.Label):]
 }
 
-// takeLabel takes the label header off p, which must have it if and only if there is a
-// label. ErrShort: p ends before that can be told.
+// takeLabel takes the label header off p, which must have it if and only if there is a label.
+// ErrShort: p ends before that can be told.
 func (s *Sealer) takeLabel(p []byte) (rest, label []byte, err error) {
 	want := ""
 	if s != nil {

@@ -123,7 +123,7 @@ func TestTruncatedCRC(t *testing.T) {
 	}
 }
 
-// A truncated compound loses the missing parts only (spec 1.2).
+// A truncated compound loses only the missing parts.
 func TestTruncatedCompound(t *testing.T) {
 	p := findVector(t, "memberlist.json", "compound").bytes(t)
 	first := findVector(t, "memberlist.json", "alive").bytes(t)

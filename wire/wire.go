@@ -10,7 +10,7 @@ import (
 // Type is the first byte of a message of the membership layer.
 type Type uint8
 
-// The types of messages and of the layers around them (spec 1.3).
+// The types of messages and of the layers around them (docs/protocol.md, Packets).
 const (
 	TypePing Type = iota
 	TypeIndirectPing
@@ -49,7 +49,7 @@ func (t Type) String() string {
 // SerfType is the first byte of a Serf message.
 type SerfType uint8
 
-// The types of Serf messages (spec 1.6).
+// The types of Serf messages (docs/protocol.md, Serf messages).
 const (
 	SerfLeave SerfType = iota
 	SerfJoin
@@ -81,42 +81,41 @@ const (
 	// LabelMax is what the length byte of a label can say.
 	LabelMax = 255
 
-	// PacketPlainMax bounds all that one packet may unfold to. Nobody packs more than
-	// one datagram holds before compressing it, and a datagram is at most 64 KiB.
+	// PacketPlainMax bounds all that one packet may unfold to. Nobody packs more than one datagram
+	// holds before compressing it, and a datagram is at most 64 KiB.
 	PacketPlainMax = 64 << 10
 
-	// PacketMessagesMax bounds the messages in one packet. Senders put at most one
-	// compound of 255 parts into a packet; compounds of compounds get room for four.
+	// PacketMessagesMax bounds the messages in one packet. Senders put at most one compound of 255
+	// parts into a packet; compounds of compounds get room for four.
 	PacketMessagesMax = 1024
 
-	// NestingMax bounds the compress and compound layers around one message. Senders
-	// use two (a compressed compound); a part may have been compressed before: three.
+	// NestingMax bounds the compress and compound layers around one message. Senders use two (a
+	// compressed compound); a part may have been compressed before: three.
 	NestingMax = 4
 
 	// CompoundMax is what the count byte of a compound can say.
 	CompoundMax = 255
 
-	// StreamBlockMax bounds the bytes of one message on a stream as they travel, label and
-	// encryption header apart (spec 1.5).
+	// StreamBlockMax bounds the bytes of one message on a stream as they travel, without label and
+	// encryption header (docs/protocol.md, Limits).
 	StreamBlockMax = 20 << 20
 
-	// StreamPlainMax bounds a message from a stream after decompression (spec 1.5).
+	// StreamPlainMax bounds a message from a stream after decompression.
 	StreamPlainMax = 40 << 20
 
-	// StreamSmallMax bounds messages on a stream that are neither push/pulls nor user
-	// messages. They also fit in packets, so they need no more than one.
+	// StreamSmallMax bounds messages on a stream that are neither push/pulls nor user messages.
+	// They also fit in packets, so they need no more than one.
 	StreamSmallMax = 64 << 10
 
-	// NodeStatesMax bounds the node states of a push/pull (spec 1.5).
+	// NodeStatesMax bounds the node states of a push/pull.
 	NodeStatesMax = 1 << 20
 
-	// UserStateMax bounds the user state of a push/pull, and a user message on a stream
-	// (spec 1.5).
+	// UserStateMax bounds the user state of a push/pull, and a user message on a stream.
 	UserStateMax = 20 << 20
 )
 
-// Reasons to refuse bytes from the network. Functions of this package return
-// them unwrapped, so that refusing allocates nothing and == tells them apart.
+// Reasons to refuse bytes from the network. Functions of this package return them unwrapped, so
+// that refusing allocates nothing and == tells them apart.
 var (
 	ErrShort        = msgpack.ErrShort
 	ErrFormat       = msgpack.ErrFormat

@@ -49,6 +49,7 @@ type Recorder struct {
 	all    report.Counts // of all samples
 }
 
+// NewRecorder returns a recorder for a run of the given length, which begins now.
 func NewRecorder(c *Cluster, length time.Duration) *Recorder {
 	every := sampleEvery(length)
 	return &Recorder{

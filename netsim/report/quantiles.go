@@ -38,6 +38,7 @@ type Counts struct {
 // maxDepth is above every queue's limit, several of which make up a depth.
 const maxDepth = 1 << 16
 
+// Add counts one sample.
 func (d *Counts) Add(depth int) {
 	depth = min(depth, maxDepth)
 	for len(d.count) <= depth {
@@ -47,6 +48,7 @@ func (d *Counts) Add(depth int) {
 	d.total++
 }
 
+// Quantiles returns the quantiles of all samples so far; zero if there are none.
 func (d *Counts) Quantiles() Quantiles[int] {
 	if d.total == 0 {
 		return Quantiles[int]{}
@@ -64,6 +66,7 @@ func (d *Counts) at(k int) int {
 	panic("BUG: netsim: rank beyond the count")
 }
 
+// Reset forgets all samples, and keeps the memory.
 func (d *Counts) Reset() {
 	clear(d.count)
 	d.count, d.total = d.count[:0], 0

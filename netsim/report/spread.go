@@ -28,6 +28,7 @@ type Step struct {
 // maxSteps keeps a spread over thousands of members as small as a drawing of it.
 const maxSteps = 100
 
+// NewSpread returns the spread of something that happened at a time and is due at that many members.
 func NewSpread(at swim.Time, due int) Spread {
 	return Spread{At: at, Last: swim.Never, Due: due}
 }

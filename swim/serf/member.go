@@ -12,6 +12,7 @@ import (
 // Status of a member, as Serf lists it. Conflict answers carry the number.
 type Status uint8
 
+// What a member's status can be. StatusNone is that of names that no member has.
 const (
 	StatusNone Status = iota
 	StatusAlive
