@@ -33,7 +33,9 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 		n.counters.DroppedMoves++
 	}
 	// Nobody needs to be asked who is at the old address: this host lost it.
-	m := n.moves.add(move{member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old})
+	m := n.moves.add(move{
+		member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old,
+	})
 	n.advanceReturn(now, m, out)
 	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
 	return nil

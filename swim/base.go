@@ -53,7 +53,8 @@ func (b *Base) add(now Time, m *Identity) error {
 	case r.Lookup([]byte(m.Name)) != NoMember:
 		return fmt.Errorf("member %q: there twice", m.Name)
 	case len(m.Meta) > MetaMax:
-		return fmt.Errorf("member %q: metadata: %d bytes, limit %d: %w", m.Name, len(m.Meta), MetaMax, ErrTooLarge)
+		return fmt.Errorf("member %q: metadata: %d bytes, limit %d: %w",
+			m.Name, len(m.Meta), MetaMax, ErrTooLarge)
 	case !compatible(m.Versions, m.Versions):
 		return fmt.Errorf("member %q: versions %v", m.Name, m.Versions)
 	}
@@ -92,7 +93,8 @@ func (b *Base) NewRoster() *Roster {
 	}
 	r := b.roster
 	return &Roster{
-		byName: maps.Clone(r.byName), members: slices.Clone(r.members), idents: slices.Clone(r.idents), limit: r.limit,
+		byName: maps.Clone(r.byName), members: slices.Clone(r.members),
+		idents: slices.Clone(r.idents), limit: r.limit,
 		base: b, baseM: uint32(len(r.members) - 1), baseI: uint32(len(r.idents) - 1),
 	}
 }
@@ -105,7 +107,8 @@ func (n *Node) startWarm(now Time) error {
 	if n.self == NoMember {
 		return fmt.Errorf("base: %q: %w", c.Name, ErrUnknown)
 	}
-	n.view = view{recs: b.view.recs.Fork(), order: b.view.order.Fork(), live: b.view.live, size: b.view.size}
+	v := &b.view
+	n.view = view{recs: v.recs.Fork(), order: v.order.Fork(), live: v.live, size: v.size}
 	if d := n.identity(n.self); !d.same(c.Addr, c.Meta, c.Versions) {
 		return fmt.Errorf("base: %q has another address, metadata or versions there", c.Name)
 	}

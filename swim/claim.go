@@ -37,22 +37,24 @@ const (
 
 // acceptable checks what a claim says, whoever it is about.
 func (n *Node) acceptable(c *claim, out *Output) bool {
+	x := Note{Level: Warn, From: c.from}
+	err := n.unreachable(c.addr)
 	switch {
 	case len(c.name) == 0 || len(c.name) > NameMax || len(c.meta) > MetaMax:
 		n.counters.DroppedMessages++
-		out.note(Note{Level: Warn, Code: NoteMessageDropped, From: c.from, N: int64(wire.TypeAlive), Text: ClipText(c.name)})
-		return false
+		x.Code, x.N = NoteMessageDropped, int64(wire.TypeAlive)
 	case c.vsn != len(c.versions) || !compatible(n.cfg.Versions, c.versions):
 		n.counters.DroppedVersions++
-		out.note(Note{Level: Warn, Code: NoteBadVersions, From: c.from, Text: ClipText(c.name)})
-		return false
-	}
-	if err := n.unreachable(c.addr); err != nil {
+		x.Code = NoteBadVersions
+	case err != nil:
 		n.counters.DroppedAddresses++
-		out.note(Note{Level: Warn, Code: NoteBadAddress, From: c.addr, Text: ClipText(c.name), Err: err})
-		return false
+		x.Code, x.From, x.Err = NoteBadAddress, c.addr, err
+	default:
+		return n.credible(c.id, c.inc, out)
 	}
-	return n.credible(c.id, c.inc, out)
+	x.Text = ClipText(c.name)
+	out.note(x)
+	return false
 }
 
 // compatible tells whether a member and this node understand each other, in both layers. memberlist
@@ -64,7 +66,8 @@ func compatible(own, v [6]byte) bool {
 	within := func(x, least, most byte) bool { return least <= x && x <= most }
 	for _, at := range [...]int{0, 3} {
 		least, most, now := at, at+1, at+2
-		if !within(v[now], v[least], v[most]) || !within(v[now], own[least], own[most]) || !within(own[now], v[least], v[most]) {
+		if !within(v[now], v[least], v[most]) || !within(v[now], own[least], own[most]) ||
+			!within(own[now], v[least], v[most]) {
 			return false
 		}
 	}

@@ -19,10 +19,10 @@ func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
 // messages, from any address.
 func (n *Node) correctSender(now Time, id MemberID, out *Output) {
 	due := &out.scratch.corrections
-	if len(*due) >= correctionsMax || slices.Contains(*due, id) || !n.has(Correction) || len(*due) == 0 && !n.mayReply(now) {
-		return
+	if len(*due) < correctionsMax && !slices.Contains(*due, id) && n.has(Correction) &&
+		(len(*due) > 0 || n.mayReply(now)) {
+		*due = append(*due, id)
 	}
-	*due = append(*due, id)
 }
 
 // correctionsMax is how many members the correction of one packet is about.

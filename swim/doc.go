@@ -15,15 +15,16 @@
 //
 // What it does, by file:
 //
-//   - probe.go, relay.go, pendingping.go: one member at a time is pinged, directly and through helpers;
+//   - probe.go, relay.go, pendingping.go: one member at a time is pinged, directly and through
+//     helpers;
 //   - route.go: members whose version of IP this node can't send to;
 //   - unresponsive.go: most members don't answer, and many are probed at a time;
-//   - suspicion.go, refute.go: a suspect has time to refute, less the more members accuse it, and is
-//     pinged once more;
-//   - claim.go, update.go, view.go: which messages are believed, which of two is newer (by incarnation
-//     and state), and the records of all members;
-//   - gossip.go, queue.go, pick.go: broadcasts go along with every packet, and to some members in each
-//     round;
+//   - suspicion.go, refute.go: a suspect has time to refute, less the more members accuse it, and
+//     is pinged once more;
+//   - claim.go, update.go, view.go: which messages are believed, which of two is newer (by
+//     incarnation and state), and the records of all members;
+//   - gossip.go, queue.go, pick.go: broadcasts go along with every packet, and to some members in
+//     each round;
 //   - pushpull.go, join.go: two members exchange all that they know;
 //   - move.go, return.go, address.go: a member comes back at another address, or this node gets
 //     another;

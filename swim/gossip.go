@@ -162,10 +162,10 @@ func (n *Node) appendUpdate(b []byte, id MemberID) []byte {
 	r, name := n.view.at(id), n.roster.nameBytes(id)
 	switch r.state {
 	case Suspect:
-		m := wire.Suspect{Inc: r.inc, Node: name, From: n.roster.nameBytes(n.self)}
+		m := wire.Suspect{Inc: r.inc, Node: name, From: n.ownName()}
 		return m.Append(b)
 	case Dead:
-		m := wire.Dead{Inc: r.inc, Node: name, From: n.roster.nameBytes(n.self)}
+		m := wire.Dead{Inc: r.inc, Node: name, From: n.ownName()}
 		return m.Append(b)
 	case Left:
 		m := wire.Dead{Inc: r.inc, Node: name, From: name}
@@ -173,6 +173,9 @@ func (n *Node) appendUpdate(b []byte, id MemberID) []byte {
 	}
 	d := n.identity(id)
 	addr := addrBytes(d.addr.Addr())
-	m := wire.Alive{Inc: r.inc, Node: name, Addr: addr.slice(), Port: d.addr.Port(), Meta: d.meta, Vsn: d.versions[:]}
+	m := wire.Alive{
+		Inc: r.inc, Node: name, Addr: addr.slice(), Port: d.addr.Port(),
+		Meta: d.meta, Vsn: d.versions[:],
+	}
 	return m.Append(b)
 }

@@ -162,7 +162,9 @@ func (n *Node) tickJoins(now Time, out *Output) {
 			continue
 		}
 		j.widen = now.Add(age)
-		stuck := n.joining(func(c *call) bool { return c.op == j.op && c.deadline.Sub(now) <= n.cfg.StreamTimeout-age })
+		stuck := n.joining(func(c *call) bool {
+			return c.op == j.op && c.deadline.Sub(now) <= n.cfg.StreamTimeout-age
+		})
 		j.slots = max(j.slots, min(2*stuck+1, joinsFlying))
 	}
 	n.advanceJoins(now, out)
@@ -174,8 +176,8 @@ func (n *Node) tickJoins(now Time, out *Output) {
 // second address may belong to another cluster, so what its answer adds is gossiped, also if
 // another join gets it.
 func (n *Node) firstContact(c *call) bool {
-	i := slices.IndexFunc(n.joins, func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone })
-	if i < 0 {
+	first := func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone }
+	if !slices.ContainsFunc(n.joins, first) {
 		return false
 	}
 	for i := range n.joins {
@@ -209,5 +211,6 @@ func (n *Node) joined(now Time, c *call, err error, out *Output) {
 // share the time-out: an address that doesn't answer has used it up.
 func (n *Node) retryJoin(now Time, c *call, out *Output) bool {
 	next := call{kind: callJoin, op: c.op, key: c.key + 1, deadline: c.deadline}
-	return now < c.deadline && next.key < n.cfg.Sealer.KeysOut() && n.callPushPull(now, c.to, next, true, out)
+	return now < c.deadline && next.key < n.cfg.Sealer.KeysOut() &&
+		n.callPushPull(now, c.to, next, true, out)
 }

@@ -25,28 +25,26 @@ func (t Time) Add(d time.Duration) Time {
 // Sub returns the time from u to t.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }
 
-// Machine is what a driver runs: a state machine that is told what happened and when, and that
-// answers with effects in out. Both Node and the Serf node above it are one. A Machine is owned by
-// one goroutine; now never goes back.
-//
-// Inputs are borrowed: the machine keeps nothing of p or in.Data after the call. Effects are values
-// in out, see [Output].
+// Machine is what a driver runs: a state machine whose inputs are what happened and when, and whose
+// effects are values in out, see [Output]. Both Node and the Serf node above it are Machines. One
+// goroutine owns a Machine; now never goes back. Inputs are borrowed: the machine keeps neither p
+// nor in.Data after the call.
 type Machine interface {
 	// Packet handles one UDP datagram as it came from the network.
 	Packet(now Time, from netip.AddrPort, p []byte, out *Output)
 	// Stream handles a request, a reply or the failure of a stream.
 	Stream(now Time, in StreamIn, out *Output)
-	// Tick does what is due. Calls before Deadline do nothing.
+	// Tick does what is due. Before Deadline it does nothing.
 	Tick(now Time, out *Output)
-	// Deadline is when Tick must be called next; it may change with every call to the machine.
+	// Deadline is when Tick must be called next. It may change with every call to the machine.
 	Deadline() Time
 }
 
-// Output collects the effects of calls. The driver owns it, drains it and calls Reset; one Output
+// Output collects the effects of calls. The driver owns it, drains it and calls Reset. One Output
 // may serve any number of nodes in turn.
 //
-// Events are to be read before the next call into a node: their slices and member IDs are valid no
-// longer. Packets stay valid until Reset, and StreamOut.Data belongs to the driver for good.
+// The slices and member IDs of events are valid until the next call into a node. Packets are valid
+// until Reset. StreamOut.Data belongs to the driver for good.
 type Output struct {
 	Packets []Packet
 	Streams []StreamOut
@@ -61,12 +59,13 @@ type Output struct {
 func (o *Output) Reset() {
 	clear(o.Streams) // their Data belongs to the driver: don't pin it
 	clear(o.Events)
-	o.Packets, o.Streams, o.Events, o.Notes = emptied(o.Packets), emptied(o.Streams), emptied(o.Events), emptied(o.Notes)
+	o.Packets, o.Streams = emptied(o.Packets), emptied(o.Streams)
+	o.Events, o.Notes = emptied(o.Events), emptied(o.Notes)
 	o.arena = o.arena[:0]
 }
 
-// keepEffects is for how many effects of a kind an output keeps memory. A push/pull can make a
-// hundred thousand at once, as much as all that is then remembered of the members.
+// keepEffects is for how many effects of a kind an output keeps memory. A push/pull can have a
+// hundred thousand.
 const keepEffects = 4096
 
 func emptied[T any](s []T) []T {
@@ -82,39 +81,38 @@ type Packet struct {
 	Data []byte // borrowed: valid until Output.Reset
 }
 
-// StreamID names a stream of one node. A machine numbers the streams that it opens from 1 upwards;
-// a driver numbers those that it accepts with the top bit set (see Inbound), so that the two never
-// meet.
+// StreamID names a stream of one node. The machine numbers the streams that it opens from 1; the
+// driver numbers those that it accepts, with the Inbound bit set.
 type StreamID uint64
 
-// Inbound is the bit that marks streams accepted from others.
+// Inbound marks the streams that others opened.
 const Inbound StreamID = 1 << 63
 
 // StreamKind tells the driver what to do with a StreamOut.
 type StreamKind uint8
 
 const (
-	// StreamCall opens a stream to To, writes Data, reads one block in answer and hands it back as
-	// StreamReply, or StreamFailed. The driver closes the stream.
+	// StreamCall opens a stream to To, writes Data, reads one block and returns it as a
+	// StreamReply, or a StreamFailed. The driver closes the stream.
 	StreamCall StreamKind = iota
-	// StreamSend opens a stream to To, writes Data and closes it. A failure comes back as
-	// StreamFailed; success says nothing.
+	// StreamSend opens a stream to To, writes Data and closes it. Only a failure is reported, as a
+	// StreamFailed.
 	StreamSend
 	// StreamAnswer writes Data on the accepted stream ID and closes it.
 	StreamAnswer
 )
 
-// StreamOut asks the driver for one exchange on a stream. Data and then More are a plain message
-// (type byte first); the driver seals it with Sealer, and opens the answer with it, outside of the
+// StreamOut asks the driver for one exchange on a stream. Data and then More are a plain message,
+// type byte first. The driver seals it with Sealer, and opens the answer with it, outside of the
 // machine: both can take long.
 type StreamOut struct {
 	ID       StreamID
 	Kind     StreamKind
 	To       netip.AddrPort // not for StreamAnswer
 	Data     []byte
-	More     [][]byte     // shared by nodes of one Base: read only. Nil without one
+	More     [][]byte     // shared by the nodes of a Base, read-only. Nil without one
 	Sealer   *wire.Sealer // immutable; answers are sealed with what Sealer.OpenRequest returned
-	Deadline Time         // give up then
+	Deadline Time         // then the exchange has failed
 }
 
 // Message returns the message as one piece: Data, or a copy.
@@ -124,17 +122,17 @@ func (s *StreamOut) Message() []byte { return wire.Flatten(s.Data, s.More) }
 type StreamInKind uint8
 
 const (
-	// StreamRequest is the first block on an accepted stream. The machine answers, if at all,
-	// during this very call, by a StreamAnswer with the same ID.
+	// StreamRequest is the first block on an accepted stream. If the machine answers, it does so in
+	// this call, by a StreamAnswer with the same ID.
 	StreamRequest StreamInKind = iota
 	// StreamReply is the answer to a StreamCall.
 	StreamReply
-	// StreamFailed ends a StreamCall or StreamSend that didn't work: Err says why.
+	// StreamFailed ends a StreamCall or StreamSend that failed: Err says why.
 	StreamFailed
 )
 
 // StreamIn is an input from a stream. Data is one opened message, type byte first. A simulator that
-// has nothing to seal may hand it over in the pieces in which it was sent: Data, then More.
+// doesn't seal may pass it in the pieces in which it was sent: Data, then More.
 type StreamIn struct {
 	ID   StreamID
 	Kind StreamInKind
@@ -148,7 +146,7 @@ type StreamIn struct {
 // operation.
 type OpID uint64
 
-// EventKind says what an Event tells.
+// EventKind is what an Event reports.
 type EventKind uint8
 
 const (
@@ -156,20 +154,20 @@ const (
 	EventJoined EventKind = iota + 1
 	// EventFailed: Member didn't answer and didn't refute. N is 0.
 	EventFailed
-	// EventLeft: Member said itself that it goes.
+	// EventLeft: Member announced that it leaves.
 	EventLeft
-	// EventUpdated: Member, alive, has new metadata or versions, or restarted with another
-	// identity: N is 1 if its address changed.
+	// EventUpdated: Member, which is alive, has new metadata, versions or another address; N is 1
+	// if its address changed.
 	EventUpdated
-	// EventSuspected and EventRefuted: Member became suspect here, and was alive after all. Nothing
-	// that users see; checkers and figures do.
+	// EventSuspected and EventRefuted: Member became suspect, or refuted that. They are for
+	// checkers and figures, not for users.
 	EventSuspected
 	EventRefuted
-	// EventForgotten: Member's record is gone. Its ID is valid during this call only.
+	// EventForgotten: Member's record was dropped. Its ID is valid until the next call.
 	EventForgotten
-	// EventConflict: the address Addr claims the name of Member, who lives elsewhere. Member is
-	// this node's own ID when it claims ours; then N is 1 if this node was told of it by whom it
-	// asked for the state: it is the one that came later.
+	// EventConflict: a member at Addr claims the name of Member, which answers at another address.
+	// If Member is this node, N is 1 if the claim came in answer to a push/pull of its own: it came
+	// later than the other.
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser
@@ -178,20 +176,20 @@ const (
 	EventState
 	// EventAcked: a direct ping of Member was acked after RTT; Data is the ack's payload.
 	EventAcked
-	// EventJoinDone ends Join: N addresses answered; Err is the last failure if none did. That of
-	// JoinOne has in Addr who answered.
+	// EventJoinDone ends a Join: N addresses answered; Err is a JoinError if none did. That of a
+	// JoinOne has the address that answered in Addr.
 	EventJoinDone
-	// EventLeaveDone ends Leave: the others have been told, or could not be in time (Err).
+	// EventLeaveDone ends a Leave: the others were told, or couldn't be in time (Err).
 	EventLeaveDone
-	// EventClaimed: the address Addr claims the name of Member, another one, who lives elsewhere.
-	// Who is right isn't known yet; it comes with each such claim, and anybody can make one.
+	// EventClaimed: somebody says that Member, another member, is at Addr and not at its known
+	// address. It comes with every such claim, before it is checked; anybody can make one.
 	EventClaimed
 
 	// EventAbove is the first kind of the layer above, which gives the fields its own meaning.
 	EventAbove EventKind = 64
 )
 
-// Event is news for the layer above. Slices are borrowed: see Output.
+// Event reports a change to the layer above. Slices are borrowed: see Output.
 type Event struct {
 	Kind    EventKind
 	Flag    bool // for the layer above

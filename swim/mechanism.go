@@ -54,8 +54,8 @@ const (
 // Sets of mechanisms to leave out.
 const (
 	// WithoutOurs leaves Lifeguard, as memberlist has it.
-	WithoutOurs = PauseCompensation | FinalProbe | DeferredAck | PromptGossip | ProbeDead | FirstHand |
-		Correction | Relay | PreferResponsive | WideProbe | RejoinCheck
+	WithoutOurs = PauseCompensation | FinalProbe | DeferredAck | PromptGossip | ProbeDead |
+		FirstHand | Correction | Relay | PreferResponsive | WideProbe | RejoinCheck
 	// WithoutAny leaves plain SWIM.
 	WithoutAny = WithoutOurs | LocalHealth | Confirmation | Buddy
 )

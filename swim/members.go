@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"serf/internal/invariant"
 	"serf/wire"
@@ -135,7 +134,8 @@ func (n *Node) MaxUser() int {
 func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Output) {
 	head := wire.UserMsgHeader{Len: len(msg)}
 	n.openStream(StreamOut{
-		Kind: StreamSend, To: to, Data: append(head.Append(nil), msg...), Deadline: now.Add(n.cfg.StreamTimeout),
+		Kind: StreamSend, To: to, Data: append(head.Append(nil), msg...),
+		Deadline: now.Add(n.cfg.StreamTimeout),
 	}, out)
 }
 
@@ -152,7 +152,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	}
 	n.moves.remove(id)
 	n.forgetHeard(id)
-	n.pings.list = slices.DeleteFunc(n.pings.list, func(p pendingPing) bool { return p.member == id })
+	n.pings.remove(func(p *pendingPing) bool { return p.member == id })
 	n.gossip.queue.Remove(uint64(id))
 	n.rejoins.proven(id)
 	if n.cfg.VerifyForgotten > 0 && n.has(RejoinCheck) {

@@ -43,14 +43,17 @@ func homeOf(c *claim) home { return home{c.addr, bytes.Clone(c.meta), c.versions
 
 // claimOf is what h says about id.
 func (n *Node) claimOf(id MemberID, h *home) claim {
-	return claim{id: id, name: n.roster.nameBytes(id), addr: h.addr, meta: h.meta, versions: h.versions, inc: h.inc}
+	return claim{
+		id: id, name: n.roster.nameBytes(id),
+		addr: h.addr, meta: h.meta, versions: h.versions, inc: h.inc,
+	}
 }
 
 type moveStage uint8
 
 const (
 	moveAsked   moveStage = iota // the old address is pinged
-	moveRefused                  // it answered, or our return was announced: not pinged again for a while
+	moveRefused                  // it answered, or our return was announced: no pings for a while
 
 	// The return of this node, whose name others know at another address, where nobody answers:
 	moveTold    // the new address was announced
@@ -174,12 +177,16 @@ func (n *Node) checkMove(now Time, id MemberID, c *claim, out *Output) {
 		return
 	}
 	turn := n.moves.turn(now, n.cfg.ProbeTimeout/moveWaves)
-	m := n.moves.add(move{member: id, seq: n.nextSeq(), begun: turn, deadline: turn, home: homeOf(c), requested: c.requested})
+	m := n.moves.add(move{
+		member: id, seq: n.nextSeq(), begun: turn, deadline: turn,
+		home: homeOf(c), requested: c.requested,
+	})
 	if turn > now {
 		return
 	}
 	n.askOldAddress(now, m, out)
-	n.streamPing(id, n.roster.nameBytes(id), c.versions, n.oldAddress(m), m.seq, now.Add(n.cfg.ProbeTimeout), out)
+	deadline := now.Add(n.cfg.ProbeTimeout)
+	n.streamPing(id, n.roster.nameBytes(id), c.versions, n.oldAddress(m), m.seq, deadline, out)
 }
 
 // heed takes a claim with a higher incarnation for the one that is being checked, or for the next.

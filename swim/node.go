@@ -92,7 +92,8 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	}
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
-		return nil, fmt.Errorf("roster: %d names, limit %d: %w", n.roster.Len(), maxMembers, ErrTooLarge)
+		return nil, fmt.Errorf("roster: %d names, limit %d: %w",
+			n.roster.Len(), maxMembers, ErrTooLarge)
 	}
 	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
 	n.view.add(n.self, ident, Alive, n.inc, now)
@@ -125,8 +126,9 @@ func (n *Node) Release() {
 
 // Deadline implements Machine.
 func (n *Node) Deadline() Time {
-	d := min(n.probe.deadline(), n.unresponsive.deadline(), n.pings.deadline(), n.suspicions.deadline(),
-		n.moves.deadline(), n.pushPull.next, n.leaveDeadline(), n.joinsDeadline())
+	d := min(n.probe.deadline(), n.unresponsive.deadline(), n.pings.deadline(),
+		n.suspicions.deadline(), n.moves.deadline(), n.pushPull.next,
+		n.leaveDeadline(), n.joinsDeadline())
 	if n.gossipPending() {
 		d = min(d, n.gossip.due())
 	}
@@ -247,7 +249,9 @@ func (n *Node) sendBare(addr netip.AddrPort, to MemberID, out *Output, msgs ...[
 }
 
 // sendUnlessDown is send, or sendBare if the member is likely to be down.
-func (n *Node) sendUnlessDown(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
+func (n *Node) sendUnlessDown(
+	now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte,
+) {
 	if n.likelyDown(to) {
 		n.sendBare(addr, to, out, msgs...)
 		return
@@ -336,6 +340,9 @@ func (n *Node) memberAt(id MemberID, addr netip.AddrPort) bool {
 	known := n.identity(id).addr
 	return known == addr || n.cfg.Families != 0 && n.detours.via[known] == addr
 }
+
+// ownName is this node's name as messages carry it.
+func (n *Node) ownName() []byte { return n.roster.nameBytes(n.self) }
 
 func (n *Node) nextSeq() uint32 {
 	n.lastSeq++

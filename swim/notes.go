@@ -2,9 +2,9 @@ package swim
 
 import "time"
 
-// Codes of this layer's notes. In brackets: the fields that are set besides Level.
+// Codes of this layer's notes, and the fields of Note that are set besides Level.
 const (
-	// NotePacketDropped: a packet from From was no use; Err says why.
+	// NotePacketDropped: a packet from From couldn't be used; Err says why.
 	NotePacketDropped NoteCode = iota + 1
 	// NoteMessageDropped: a message of a packet or stream from From was malformed; N is its type.
 	NoteMessageDropped
@@ -14,13 +14,13 @@ const (
 	NoteBadAddress
 	// NoteBadVersions: Text speaks versions that this member doesn't; its entry was skipped.
 	NoteBadVersions
-	// NoteBadIncarnation: news of Member with incarnation N, too far ahead to be honest.
+	// NoteBadIncarnation: a message about Member with incarnation N, too far ahead to be honest.
 	NoteBadIncarnation
 	// NoteSuspecting: Member didn't answer our probe.
 	NoteSuspecting
 	// NoteFailing: Member's suspicion ran out after N confirmations.
 	NoteFailing
-	// NoteRefuting: we raised our incarnation to N; Other, or Text if unknown, accused us.
+	// NoteRefuting: we raised our incarnation to N; Text, a name, accused us.
 	NoteRefuting
 	// NoteStreamOnly: Member answers on streams but not by packet: UDP doesn't get through.
 	NoteStreamOnly
@@ -34,42 +34,41 @@ const (
 	NotePushPullFailed
 	// NoteRefused: From refused an exchange; Text is what it said.
 	NoteRefused
-	// NoteReturned: Member, taken for failed, answered a ping.
+	// NoteReturned: Member, which was dead, answered a ping.
 	NoteReturned
-	// NoteTableFull: no room for a further member, Text.
+	// NoteTableFull: there is no room for another member, Text.
 	NoteTableFull
 	// NoteDegraded: the health score is now N; 0 is healthy.
 	NoteDegraded
-	// NoteForwardRefused: From asked us to send to an address that is no member's.
+	// NoteForwardRefused: From asked us to ping an address that isn't a member's.
 	NoteForwardRefused
-	// NoteQueueFull: the broadcast queue gave up N messages so far.
+	// NoteQueueFull: the broadcast queue has dropped N messages so far.
 	NoteQueueFull
-	// NotePushPull: a full exchange begins with Member, at From.
+	// NotePushPull: a push/pull begins with Member, at From.
 	NotePushPull
 	// NoteStreamServed: From opened a stream, with a message of type N.
 	NoteStreamServed
-	// NotePaused: this node stood still for N ms; nobody is blamed for that time.
+	// NotePaused: this node paused for N ms; deadlines of others were extended.
 	NotePaused
-	// NoteStateCut: a push/pull couldn't carry the last N members, of those that are gone if any
-	// are.
+	// NoteStateCut: a push/pull couldn't carry the last N members; dead and left ones come last.
 	NoteStateCut
-	// NoteOutbidding: we raised our incarnation to N; others know what we said before a restart, or
-	// worse by unconfirmed.
+	// NoteOutbidding: we raised our incarnation to N; others know one from before a restart, or
+	// suspect us by a push/pull.
 	NoteOutbidding
-	// NoteUnreachable: Member, failed, says that it lives at From, where nothing answers; N is for
-	// how many seconds it isn't believed.
+	// NoteUnreachable: Member, which is dead, says that it is alive at From, where nothing answers.
+	// It isn't believed for another N seconds.
 	NoteUnreachable
-	// NoteNotPinged: we refuted N accusations, and no ping has reached us meanwhile at From, our
-	// own address.
+	// NoteNotPinged: we refuted N accusations, and no ping reached us meanwhile at From, our own
+	// address.
 	NoteNotPinged
-	// NoteNoRoute: Member tells the address From, to which this member can't send: they have no
-	// version of IP in common.
+	// NoteNoRoute: Member tells the address From, to which we can't send: we have no version of IP
+	// in common.
 	NoteNoRoute
-	// NoteDetour: to such a Member there is a way after all: it answers at From, too.
+	// NoteDetour: such a Member answers at From, too.
 	NoteDetour
 )
 
-// Counters count what a node did and what it dropped, since its start.
+// Counters count what a node has done and dropped since its start.
 type Counters struct {
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64
@@ -81,19 +80,19 @@ type Counters struct {
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
 
-	// News of members that changed what this node knows, by gossip, by full exchange, or of its
-	// own; a suspicion of a member that is suspect already isn't any.
+	// Changes of records, by gossip, by push/pull or by this node itself. A further suspicion of a
+	// suspect doesn't count.
 	AliveUpdates, SuspectUpdates, DeadUpdates uint64
 
 	ProbesFailed        uint64 // no ack, direct or not
 	StreamAcks          uint64 // a probe that only the stream answered
 	Suspicions          uint64 // begun here
-	FailuresUnconfirmed uint64 // suspicions that ran out with fewer confirmations than shorten them
+	FailuresUnconfirmed uint64 // suspicions that ran out with fewer confirmations than hoped for
 	Refutations         uint64 // of accusations against this member
 	PushPulls           uint64 // begun here
 	PushPullErrors      uint64
 	StatesCut           uint64 // push/pulls that couldn't carry all members
-	Pauses              uint64 // of this node, in which it could do nothing
+	Pauses              uint64 // of this node, in which it couldn't run
 
 	// What was dropped, by reason.
 	DroppedPackets      uint64 // couldn't be opened; the next two are among them
@@ -103,13 +102,13 @@ type Counters struct {
 	DroppedVersions     uint64
 	DroppedAddresses    uint64
 	DroppedIncarnations uint64
-	DroppedNames        uint64 // pings for somebody else
+	DroppedNames        uint64 // pings of another member
 	DroppedForwards     uint64 // pings for others refused: stranger, or too many at once
 	DroppedMembers      uint64 // table full
 	DroppedMoves        uint64 // claims to another address: too many at once
-	DroppedTooLarge     uint64 // messages of ours, or to pass on, that no packet of ours can hold
-	DroppedNoRoute      uint64 // ours, to addresses of a family that can't be sent to
-	DroppedStale        uint64 // news older than what is known; normal in gossip
+	DroppedTooLarge     uint64 // messages to send that don't fit a packet
+	DroppedNoRoute      uint64 // packets to members without a route
+	DroppedStale        uint64 // messages that aren't newer than the record; normal in gossip
 }
 
 // ClipText returns a name from a packet for use in a note, cut to the length that suits a log line.

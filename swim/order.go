@@ -1,12 +1,11 @@
 package swim
 
-// probeOrder walks 0..n-1 in an order that looks shuffled, each once a round, in constant memory: a
-// keyed permutation, re-keyed each round.
+// probeOrder walks 0..n-1 in rounds, each in an order that looks shuffled, in constant memory: a
+// keyed permutation with a new key in each round.
 //
-// It is a Feistel network over the smallest even number of bits that holds n, walking the cycle
-// until a value falls below n (at most four steps on average). A permutation alone isn't enough: it
-// must be uniform over the keys too, or some members are found late round after round; the test
-// checks that.
+// It is a Feistel network over the smallest even number of bits that holds n, and walks the cycle
+// until a value is below n, which takes at most four steps on average. It must also be uniform over
+// the keys, which a test checks: otherwise some members come late in round after round.
 type probeOrder struct {
 	key  uint64
 	n    uint32

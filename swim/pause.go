@@ -5,7 +5,7 @@ import "time"
 // pause detects pauses of this node: its process was stopped, or its host slept or was overloaded.
 type pause struct {
 	lastInput  Time
-	shortAfter Time // until then short delays aren't compensated: a node that is always late must go on
+	shortAfter Time // until then short delays don't count: a node that is always late must go on
 }
 
 // pauseShare: a timer that is late by less than this share of a ping's time-out does no harm.
@@ -24,7 +24,7 @@ func (n *Node) noticePause(now Time, out *Output) {
 	if late <= n.cfg.ProbeInterval {
 		if now >= n.pause.shortAfter {
 			n.pause.shortAfter = now.Add(n.cfg.ProbeInterval)
-			n.extendDeadlines(late + min(late, n.cfg.ProbeTimeout)) // no more than that was lost for sure
+			n.extendDeadlines(late + min(late, n.cfg.ProbeTimeout)) // surely no more was lost
 		}
 		return
 	}

@@ -67,6 +67,11 @@ func (p *pendingPings) has(is func(*pendingPing) bool) bool {
 	return false
 }
 
+// remove removes the pings for which is holds.
+func (p *pendingPings) remove(is func(*pendingPing) bool) {
+	p.list = slices.DeleteFunc(p.list, func(x pendingPing) bool { return is(&x) })
+}
+
 // begin adds a ping of this node's own, and returns its sequence number. It fails after a probe
 // interval.
 func (n *Node) begin(now Time, p pendingPing) uint32 {
@@ -106,8 +111,9 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 		n.noteHeard(now, asker)
 	}
 	p := pendingPing{
-		seq: n.nextSeq(), member: n.member(m.Node), to: n.replyAddr(from, asker, m.SourceAddr, m.SourcePort),
-		asker: asker, askerSeq: m.Seq, nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval),
+		seq: n.nextSeq(), member: n.member(m.Node), asker: asker, askerSeq: m.Seq,
+		to:     n.replyAddr(from, asker, m.SourceAddr, m.SourcePort),
+		nackAt: Never, deadline: now.Add(n.cfg.ProbeInterval),
 	}
 	if m.Nack {
 		p.nackAt = now.Add(n.nackAfter())
@@ -197,7 +203,7 @@ func (n *Node) expirePending(now Time, out *Output) {
 			n.endSelfCheck(p, false, out)
 		}
 	}
-	n.pings.list = slices.DeleteFunc(n.pings.list, func(p pendingPing) bool { return now >= p.deadline })
+	n.pings.remove(func(p *pendingPing) bool { return now >= p.deadline })
 }
 
 // maybeProbeDead pings a dead member, so often that each is pinged by some member about once a

@@ -39,7 +39,9 @@ func (n *Node) pick(dst []MemberID, k int, ok func(MemberID, record) bool) []Mem
 }
 
 // draw moves eligible members from rest to dst in random order until dst holds k.
-func (n *Node) draw(dst []MemberID, k int, rest []MemberID, ok func(MemberID, record) bool) []MemberID {
+func (n *Node) draw(
+	dst []MemberID, k int, rest []MemberID, ok func(MemberID, record) bool,
+) []MemberID {
 	for len(rest) > 0 && len(dst) < k {
 		i := n.rng.below(len(rest))
 		id := rest[i]
@@ -79,7 +81,8 @@ func (n *Node) pickResponsive(dst []MemberID, k int, ok func(MemberID, record) b
 	var all [heardMax]MemberID
 	rest := all[:0]
 	for i := range n.unresponsive.heard {
-		if h := &n.unresponsive.heard[i]; !n.stale(h) && n.view.at(h.id).state == Alive && n.eligible(dst, h.id, ok) {
+		h := &n.unresponsive.heard[i]
+		if !n.stale(h) && n.view.at(h.id).state == Alive && n.eligible(dst, h.id, ok) {
 			rest = append(rest, h.id)
 		}
 	}

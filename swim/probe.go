@@ -29,7 +29,7 @@ type inquiry struct {
 	untimed bool // this node paused meanwhile: the round-trip time means nothing
 
 	helpers    [helpersMax]MemberID // as far as they are remembered
-	nacksHoped int                  // helpers that answer with a nack if they can't reach the target
+	nacksHoped int                  // helpers that send a nack if they can't reach the target
 	nacks      int
 }
 
@@ -84,9 +84,10 @@ func (n *Node) tickProbe(now Time, out *Output) {
 }
 
 func (n *Node) tickInquiry(now Time, q *inquiry, out *Output) {
-	invariant.Check(q.target == NoMember || n.view.at(q.target).state.live(), "swim: probe of one that is gone")
+	invariant.Check(q.target == NoMember || n.view.at(q.target).state.live(),
+		"swim: probe of one that is gone")
 	if q.target != NoMember && !q.asked && now >= q.ask {
-		n.askOthers(now, q, out) // also when it's late: without nacks we know that we are the slow one
+		n.askOthers(now, q, out) // even if late: missing nacks show that we are the slow one
 	}
 	if q.target != NoMember && now >= q.end {
 		n.failProbe(now, q, out)
@@ -103,7 +104,9 @@ func (n *Node) nextProbe(now Time) Time {
 
 // pickTarget walks the round to the next member that is alive or suspect.
 func (n *Node) pickTarget() MemberID {
-	return n.walkRound(func(id MemberID) bool { return len(n.unresponsive.extra) == 0 || n.inquiryOf(id) == nil })
+	return n.walkRound(func(id MemberID) bool {
+		return len(n.unresponsive.extra) == 0 || n.inquiryOf(id) == nil
+	})
 }
 
 // walkRound walks the round to the next member, alive or suspect, for which ok holds.
@@ -146,7 +149,8 @@ func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 	n.counters.Probes++
 	*q = inquiry{
 		target: id, inc: n.view.at(id).inc, seq: n.nextSeq(), sent: now,
-		ask: now.Add(n.cfg.ProbeTimeout), end: now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1)),
+		ask: now.Add(n.cfg.ProbeTimeout),
+		end: now.Add(n.cfg.ProbeInterval * time.Duration(n.health+1)),
 	}
 	if !n.reachesMember(id) {
 		q.ask = now // helpers may reach it
@@ -159,7 +163,7 @@ func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 func (n *Node) appendPing(b []byte, name []byte, seq uint32) []byte {
 	ping := wire.Ping{
 		Seq: seq, Node: name,
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
 	}
 	return ping.Append(b)
 }
@@ -204,19 +208,22 @@ func (n *Node) askOthers(now Time, q *inquiry, out *Output) {
 		n.askHelper(now, id, q.target, q.seq, nack, out)
 	}
 	if now < q.end {
-		n.streamPing(q.target, n.roster.nameBytes(q.target), ident.versions, ident.addr, q.seq, q.end, out)
+		name := n.roster.nameBytes(q.target)
+		n.streamPing(q.target, name, ident.versions, ident.addr, q.seq, q.end, out)
 	}
 }
 
 // streamPing pings a member by stream, if it understands that.
 func (n *Node) streamPing(
-	id MemberID, name []byte, versions [6]byte, to netip.AddrPort, seq uint32, deadline Time, out *Output,
+	id MemberID, name []byte, versions [6]byte, to netip.AddrPort, seq uint32, deadline Time,
+	out *Output,
 ) {
 	if versions[1] < streamPingSince || n.cfg.DisableStreamPing {
 		return
 	}
-	n.callStream(StreamOut{Kind: StreamCall, To: to, Data: n.appendPing(nil, name, seq), Deadline: deadline},
-		call{kind: callPing, member: id, seq: seq}, out)
+	n.callStream(StreamOut{
+		Kind: StreamCall, To: to, Data: n.appendPing(nil, name, seq), Deadline: deadline,
+	}, call{kind: callPing, member: id, seq: seq}, out)
 }
 
 // inquiryNo returns the probe with this sequence number, or nil.
@@ -284,7 +291,7 @@ func (n *Node) failProbe(now Time, q *inquiry, out *Output) {
 	}
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
 	// With q.inc, the suspicion is outdated if the target was alive at a higher incarnation since.
-	n.applySuspect(now, id, q.inc, n.roster.nameBytes(n.self), out)
+	n.applySuspect(now, id, q.inc, n.ownName(), out)
 }
 
 // handlePing queues an ack; Packet sends it.
@@ -309,11 +316,13 @@ func (n *Node) handlePing(now Time, from netip.AddrPort, body []byte, out *Outpu
 	if n.memberAt(source, from) {
 		n.noteHeard(now, source)
 	}
-	due := ackDue{to: n.replyAddr(from, source, m.SourceAddr, m.SourcePort), seq: m.Seq, source: source}
+	due := ackDue{seq: m.Seq, source: source}
+	due.to = n.replyAddr(from, source, m.SourceAddr, m.SourcePort)
 	due.back = due.to == from
 	own := addrPort(m.SourceAddr, m.SourcePort)
-	if source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) && n.view.at(source).state == Alive {
-		n.correctSender(now, source, out) // it has to outbid what we know to be believed where it is
+	if source != NoMember && m.SourcePort != 0 && !n.memberAt(source, own) &&
+		n.view.at(source).state == Alive {
+		n.correctSender(now, source, out) // it has to outbid what we know
 	}
 	if n.has(DeferredAck) {
 		out.scratch.acks = append(out.scratch.acks, due)
@@ -380,7 +389,9 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 // replyAddr is where the answer to a ping goes: to the address in the ping if that is known to be
 // the sender's, since otherwise anybody could make us send to anybody (F4). It has to be of the
 // family of the packet's source: whether the other gets through isn't known.
-func (n *Node) replyAddr(from netip.AddrPort, source MemberID, addr []byte, port uint16) netip.AddrPort {
+func (n *Node) replyAddr(
+	from netip.AddrPort, source MemberID, addr []byte, port uint16,
+) netip.AddrPort {
 	to := addrPort(addr, port)
 	if !to.IsValid() || port == 0 || familyOf(to.Addr()) != familyOf(from.Addr()) {
 		return from
@@ -411,7 +422,8 @@ func (n *Node) ackProbe(now Time, from netip.AddrPort, q *inquiry, payload []byt
 	id := q.target
 	direct := n.memberAt(id, from)
 	if (direct || !q.asked) && !q.untimed {
-		out.Events = append(out.Events, Event{Kind: EventAcked, Member: id, RTT: now.Sub(q.sent), Data: payload})
+		e := Event{Kind: EventAcked, Member: id, RTT: now.Sub(q.sent), Data: payload}
+		out.Events = append(out.Events, e)
 	}
 	if !direct && q.asked {
 		n.noteRelay(from, q.helpers[:])

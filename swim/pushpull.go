@@ -45,8 +45,8 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 		return
 	}
 	var buf [1]MemberID
-	for _, id := range n.pickPreferred(buf[:0], 1, func(_ MemberID, r record) bool { return r.state == Alive }) {
-		n.callPushPull(now, n.identity(id).addr, call{kind: callPushPull, member: id}, false, out)
+	for _, id := range n.RandomLive(buf[:0], 1, nil) {
+		n.PushPull(now, id, out)
 	}
 }
 
@@ -158,7 +158,8 @@ func (r *Roster) appendState(b []byte, id int, rec record) []byte {
 	addr := addrBytes(d.addr.Addr())
 	state := rec.state
 	if state == Suspect && rec.unconfirmed {
-		state = Dead // others suspect it as well, but don't believe the rest, which it hasn't said at this incarnation
+		// The receiver suspects it, but doesn't believe the rest, which it hasn't said at inc.
+		state = Dead
 	}
 	s := wire.NodeState{
 		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(MemberID(id)),
@@ -280,7 +281,9 @@ func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 		join = 1
 	}
 	if len(pp.user)+len(pp.userMore) > 0 {
-		out.Events = append(out.Events, Event{Kind: EventState, Addr: from.addr, Data: pp.user, More: pp.userMore, N: join})
+		out.Events = append(out.Events, Event{
+			Kind: EventState, Addr: from.addr, Data: pp.user, More: pp.userMore, N: join,
+		})
 	}
 }
 
@@ -312,7 +315,8 @@ func (n *Node) mergeBase(now Time, run paged.Run, from source, out *Output) {
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
 	c := claim{
-		id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta, inc: s.Inc, vsn: len(s.Vsn),
+		id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta,
+		inc: s.Inc, vsn: len(s.Vsn),
 		from: from.addr, skipGossip: from.skipGossip, requested: from.requested,
 	}
 	copy(c.versions[:], s.Vsn)
@@ -359,5 +363,5 @@ func (n *Node) pushPullAccuser(name []byte) []byte {
 	if n.has(FirstHand) {
 		return name
 	}
-	return n.roster.nameBytes(n.self)
+	return n.ownName()
 }

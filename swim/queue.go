@@ -6,18 +6,18 @@ import (
 	"serf/wire"
 )
 
-// Queue holds broadcasts, each to be sent a limited number of times. Those sent least go first, of
-// these the larger, of these the newer (spec 2.5), so that fresh news travels at once and packets
-// are filled well.
+// Queue holds broadcasts, each of which is sent a limited number of times. Those sent least often
+// go first, of these the larger, of these the newer: new messages go out at once, and packets are
+// filled well.
 //
-// Broadcasts of equal count lie in classes by size, each a list with the newest in front: filling a
-// packet looks at a few bits instead of at every broadcast. The zero Queue is empty and holds
-// QueueMax broadcasts.
+// The broadcasts sent equally often lie in classes by size, each a list with the newest in front.
+// Filling a packet looks at a few bits instead of at every broadcast. The zero Queue is empty and
+// has room for QueueMax broadcasts.
 type Queue struct {
-	// Fair sends of those sent equally often the oldest first, whatever its size: where the newest
-	// overtakes all others, the oldest may come too late. Set it before the first Add.
+	// Fair sends the oldest of those sent equally often first, whatever its size: otherwise the
+	// oldest could come too late in a burst. Set it before the first Add.
 	Fair bool
-	// Rebroadcasts takes what has been sent often enough. Nil: it is forgotten.
+	// Rebroadcasts takes the broadcasts that were sent often enough. Nil: they are dropped.
 	Rebroadcasts *Rebroadcasts
 
 	slots []slot
@@ -30,17 +30,16 @@ type Queue struct {
 	sent, sentBytes uint64
 }
 
-// QueueMax bounds a queue. More wait only if news comes faster than gossip carries it away; then
-// what was sent most is given up first.
+// QueueMax bounds a queue. It overflows only if messages come faster than gossip sends them; those
+// sent most often are dropped first.
 const QueueMax = 4096 // fits the 16 bits of a slot's number
 
-// keepSlots is how many slots an empty queue keeps for the next broadcasts.
-const keepSlots = 64
-
-// edgeLooks is how many broadcasts are tried that may not fit.
-const edgeLooks = 8
-
 const (
+	// keepSlots is how many slots an empty queue keeps.
+	keepSlots = 64
+	// edgeLooks is how many broadcasts are tried that may not fit.
+	edgeLooks = 8
+
 	classBytes = 24 // width of a size class: 64 of them span a packet
 	classes    = 64
 )
@@ -57,14 +56,14 @@ type tier struct {
 	used        uint64         // bit c: class c isn't empty
 }
 
-// Len is the number of broadcasts that wait.
+// Len is the number of waiting broadcasts.
 func (q *Queue) Len() int { return q.n }
 
-// Drops is how many broadcasts were given up for want of room, since the start.
+// Drops is how many broadcasts were dropped for lack of room, since the start.
 func (q *Queue) Drops() uint64 { return q.drops }
 
-// Sent is how many messages were put into packets, counted for each member that a packet goes to,
-// and their bytes.
+// Sent is how many messages were put into packets, counted once for each recipient, and their
+// bytes.
 func (q *Queue) Sent() (messages, bytes uint64) { return q.sent, q.sentBytes }
 
 // Has tells whether a broadcast with this key waits.
@@ -94,15 +93,15 @@ func (q *Queue) Add(key uint64, msg []byte) {
 	q.push(s)
 }
 
-// Remove takes the broadcast with this key out, if there is one.
+// Remove removes the broadcast with this key, if there is one.
 func (q *Queue) Remove(key uint64) {
 	if s := q.byKey[key]; s != 0 {
 		q.remove(s)
 	}
 }
 
-// Fill adds to p what fits, each broadcast once, and forgets what has now been sent limit times.
-// The packet goes to so many members as copies says.
+// Fill adds to p the broadcasts that fit, each once. The packet goes to copies members. Broadcasts
+// that were sent limit times are done.
 func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 	var sent int16 // list of slots by next, back in their tiers when the packet is full
 	end := &sent
@@ -162,8 +161,8 @@ func (q *Queue) oldest(t, room int) int16 {
 }
 
 // largest returns the newest of the largest broadcasts of tier t with at most room bytes. In the
-// class that room itself falls in only the first few are looked at: it may hold thousands that are
-// all a little too large.
+// class of room itself only the first few are tried: it may hold thousands that are all a little
+// too large.
 func (q *Queue) largest(t, room int) int16 {
 	tr := &q.tiers[t]
 	c := classOf(room)
@@ -191,7 +190,7 @@ func (t *tier) below(c int) int {
 	return bits.Len64(t.used&(^uint64(0)>>(classes-1-c))) - 1
 }
 
-// class is the list that it belongs to; a fair queue has one a tier.
+// class is the list that a slot belongs to; a fair queue has one a tier.
 func (q *Queue) class(it *slot) int {
 	if q.Fair {
 		return 0
@@ -201,7 +200,7 @@ func (q *Queue) class(it *slot) int {
 
 func classOf(size int) int { return min(size/classBytes, classes-1) }
 
-// dropOne gives up the oldest of what was sent most.
+// dropOne drops the oldest of the broadcasts sent most often.
 func (q *Queue) dropOne() {
 	for t := len(q.tiers) - 1; t >= 0; t-- {
 		if c := q.tiers[t].below(classes - 1); c >= 0 {
@@ -227,7 +226,7 @@ func (q *Queue) take() int16 {
 	return int16(len(q.slots))
 }
 
-// release frees a slot that is in no list. An emptied queue gives a burst's memory back.
+// release frees a slot that is in no list. An empty queue releases the memory of a burst.
 func (q *Queue) release(s int16) {
 	it := &q.slots[s-1]
 	if it.key != 0 {

@@ -6,70 +6,69 @@ import (
 	"serf/wire"
 )
 
-// Rebroadcasts are broadcasts that have been sent as often as gossip sends them. They go along,
-// some times more, with packets that are sent anyway and have room: pings and acks, of which each
-// member gets about two a second. By bad luck, or because it was cut off for a moment, a member may
-// have missed what was gossiped within a second or so; without echoes it would wait for a full
-// exchange, minutes in a large cluster. An echo arms nothing and takes no packet of its own. The
-// zero Rebroadcasts is empty.
+// Rebroadcasts are broadcasts that gossip has sent often enough. They are sent some more times with
+// packets that go out anyway and have room: pings and acks, of which each member gets about two a
+// second. A member may have missed a second of gossip by bad luck, or because it was cut off for a
+// moment; otherwise it would wait for a push/pull, minutes in a large cluster. A rebroadcast arms
+// no timer and takes no packet of its own. The zero Rebroadcasts is empty.
 type Rebroadcasts struct {
-	list []echo // oldest first
-	next int    // the first for the next packet
+	list []rebroadcast // oldest first
+	next int           // the first for the next packet
 	free [][]byte
 }
 
-type echo struct {
+type rebroadcast struct {
 	msg  []byte
 	left int // times
 }
 
 const (
-	// RebroadcastsMax bounds them: of a longer burst the newest. Members still take something that
-	// old for news, and a ping with all of them is no longer than a few packets of gossip.
+	// RebroadcastsMax bounds them: the newest of a longer burst stay. Members still accept messages
+	// that old, and a ping with all of them is no longer than a few packets of gossip.
 	RebroadcastsMax = 64
-	// echoTimes is how often each is sent: for six seconds or so.
-	echoTimes = 12
+	// rebroadcastTimes is how often each is sent: for six seconds or so.
+	rebroadcastTimes = 12
 )
 
-// Len is the number of broadcasts that are kept.
-func (e *Rebroadcasts) Len() int { return len(e.list) }
+// Len is the number of broadcasts.
+func (r *Rebroadcasts) Len() int { return len(r.list) }
 
-// Fill adds to p what fits, each once, those first that the last packet had no room for.
-func (e *Rebroadcasts) Fill(p *wire.Packer) {
-	for range len(e.list) {
-		if e.next >= len(e.list) {
-			e.next = 0
+// Fill adds to p the broadcasts that fit, each once. It goes on where the last packet was full.
+func (r *Rebroadcasts) Fill(p *wire.Packer) {
+	for range len(r.list) {
+		if r.next >= len(r.list) {
+			r.next = 0
 		}
-		x := &e.list[e.next]
+		x := &r.list[r.next]
 		if !p.Add(x.msg) {
 			return
 		}
 		if x.left--; x.left == 0 {
-			e.drop(e.next)
+			r.drop(r.next)
 			continue
 		}
-		e.next++
+		r.next++
 	}
 }
 
 // add keeps a copy of msg.
-func (e *Rebroadcasts) add(msg []byte) {
-	if len(e.list) >= RebroadcastsMax {
-		e.drop(0)
-		e.next = max(e.next-1, 0)
+func (r *Rebroadcasts) add(msg []byte) {
+	if len(r.list) >= RebroadcastsMax {
+		r.drop(0)
+		r.next = max(r.next-1, 0)
 	}
 	var own []byte
-	if k := len(e.free) - 1; k >= 0 {
-		own, e.free = e.free[k], e.free[:k]
+	if k := len(r.free) - 1; k >= 0 {
+		own, r.free = r.free[k], r.free[:k]
 	}
-	e.list = append(e.list, echo{msg: append(own[:0], msg...), left: echoTimes})
+	r.list = append(r.list, rebroadcast{msg: append(own[:0], msg...), left: rebroadcastTimes})
 }
 
-// drop forgets one. When all are gone their memory is given back.
-func (e *Rebroadcasts) drop(i int) {
-	e.free = append(e.free, e.list[i].msg)
-	e.list = slices.Delete(e.list, i, i+1)
-	if len(e.list) == 0 {
-		*e = Rebroadcasts{}
+// drop removes one. When none is left their memory is released.
+func (r *Rebroadcasts) drop(i int) {
+	r.free = append(r.free, r.list[i].msg)
+	r.list = slices.Delete(r.list, i, i+1)
+	if len(r.list) == 0 {
+		*r = Rebroadcasts{}
 	}
 }

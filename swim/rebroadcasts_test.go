@@ -48,7 +48,7 @@ func TestQueueLeavesRebroadcasts(t *testing.T) {
 	if q.Len() != 0 || e.Len() != 1 {
 		t.Fatalf("%d broadcasts and %d echoes, want the echo of what was sent often enough alone", q.Len(), e.Len())
 	}
-	for i := range echoTimes {
+	for i := range rebroadcastTimes {
 		if got := fillEchoes(&e, 1400); got != "a" {
 			t.Fatalf("packet %d echoes %q, want a", i+1, got)
 		}
@@ -85,7 +85,7 @@ func TestEchoesAreBounded(t *testing.T) {
 	left := 0
 	for e.Len() > 0 {
 		fillEchoes(&e, 60000)
-		if left++; left > echoTimes {
+		if left++; left > rebroadcastTimes {
 			t.Fatal("echoes without end")
 		}
 	}

@@ -102,7 +102,9 @@ func (r *rejoins) bury(name []byte, inc uint32, until Time) {
 func (r *rejoins) exhume(name []byte) {
 	if len(r.forgotten) > 0 {
 		hash := hashName(name)
-		r.forgotten = slices.DeleteFunc(r.forgotten, func(t tombstone) bool { return t.name == hash })
+		r.forgotten = slices.DeleteFunc(r.forgotten, func(t tombstone) bool {
+			return t.name == hash
+		})
 	}
 }
 
@@ -112,7 +114,9 @@ func (r *rejoins) buried(now Time, name []byte, inc uint32) bool {
 		return false
 	}
 	hash := hashName(name)
-	return slices.ContainsFunc(r.forgotten, func(t tombstone) bool { return t.name == hash && inc <= t.inc && now < t.until })
+	return slices.ContainsFunc(r.forgotten, func(t tombstone) bool {
+		return t.name == hash && inc <= t.inc && now < t.until
+	})
 }
 
 // checkRejoin pings a member that c says is alive, at the address in c, which is applied when it
@@ -155,6 +159,7 @@ func (n *Node) noteNoAnswer(now Time, c *claim, out *Output) {
 		return
 	}
 	if wait := n.rejoins.wait(now, c.id); wait > 0 {
-		out.note(Note{Level: Warn, Code: NoteUnreachable, Member: c.id, From: c.addr, N: int64(wait / time.Second)})
+		seconds := int64(wait / time.Second)
+		out.note(Note{Level: Warn, Code: NoteUnreachable, Member: c.id, From: c.addr, N: seconds})
 	}
 }

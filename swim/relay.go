@@ -18,7 +18,9 @@ const helpersMax = 4
 
 // noteRelay notes which of helpers passed on an ack, if it came from one.
 func (n *Node) noteRelay(from netip.AddrPort, helpers []MemberID) {
-	i := slices.IndexFunc(helpers, func(id MemberID) bool { return n.view.has(id) && n.memberAt(id, from) })
+	i := slices.IndexFunc(helpers, func(id MemberID) bool {
+		return n.view.has(id) && n.memberAt(id, from)
+	})
 	if r := &n.relays; i >= 0 && helpers[i] != r[0] && n.has(Relay) {
 		r[0], r[1] = helpers[i], r[0]
 	}
@@ -74,11 +76,13 @@ func (n *Node) askAnyHelpers(now Time, id MemberID, addr netip.AddrPort, seq uin
 	}
 }
 
-func (n *Node) appendIndirectPing(b []byte, id MemberID, at netip.AddrPort, seq uint32, nack bool) []byte {
+func (n *Node) appendIndirectPing(
+	b []byte, id MemberID, at netip.AddrPort, seq uint32, nack bool,
+) []byte {
 	ip := addrBytes(at.Addr())
 	ask := wire.IndirectPing{
 		Seq: seq, Target: ip.slice(), Port: at.Port(), Node: n.roster.nameBytes(id), Nack: nack,
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.roster.nameBytes(n.self),
+		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
 	}
 	return ask.Append(b)
 }

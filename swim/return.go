@@ -18,7 +18,7 @@ import (
 // how to reach at first: in a cluster that restarts, many.
 func (n *Node) advanceReturn(now Time, m *move, out *Output) {
 	m.deadline = now.Add(stepRounds * n.cfg.GossipInterval)
-	name := n.roster.nameBytes(n.self)
+	name := n.ownName()
 	switch {
 	case m.stage == moveAsked, m.stage == moveTold && n.inc < m.inc+2:
 		m.stage, m.deadline = moveTold, now.Add(n.moveSpread())
@@ -31,7 +31,10 @@ func (n *Node) advanceReturn(now Time, m *move, out *Output) {
 		n.outbid(now, n.inc)
 		n.announceReturn(out)
 		ip := addrBytes(m.addr.Addr())
-		old := wire.Alive{Inc: m.inc, Node: name, Addr: ip.slice(), Port: m.addr.Port(), Meta: m.meta, Vsn: m.versions[:]}
+		old := wire.Alive{
+			Inc: m.inc, Node: name, Addr: ip.slice(), Port: m.addr.Port(),
+			Meta: m.meta, Vsn: m.versions[:],
+		}
 		out.scratch.msg = old.Append(out.scratch.msg[:0])
 		n.tellStep(NoMember, out)
 	case m.stage == moveRevived:
@@ -56,7 +59,8 @@ func (n *Node) announceReturn(out *Output) {
 func (n *Node) tellStep(id MemberID, out *Output) {
 	n.broadcast(id, out.scratch.msg)
 	var buf [returnTells]MemberID
-	for _, to := range n.pick(buf[:0], returnTells, func(_ MemberID, r record) bool { return r.state.live() }) {
+	live := func(_ MemberID, r record) bool { return r.state.live() }
+	for _, to := range n.pick(buf[:0], returnTells, live) {
 		n.sendBare(n.identity(to).addr, to, out, out.scratch.msg)
 	}
 }

@@ -14,8 +14,8 @@ func newRNG(seed uint64) rng {
 	return r
 }
 
-// below returns a number in [0, n), n > 0 (Lemire's method; the bias of 2^-32 and less doesn't
-// matter here, the fixed number of draws does).
+// below returns a number in [0, n), n > 0, by Lemire's method without rejection: a bias of 2^-32
+// doesn't matter here, a fixed number of draws does.
 func (r *rng) below(n int) int {
 	hi, _ := bits.Mul64(r.pcg.Uint64(), uint64(n))
 	return int(hi)

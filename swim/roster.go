@@ -14,16 +14,16 @@ type MemberID uint32
 // NoMember is the ID of nobody.
 const NoMember MemberID = 0
 
-// identID stands for one identity: what a member says of itself. A member that changes its metadata
-// or moves has another identity under the same MemberID.
+// identID stands for an identity: what a member says about itself. A member that changes its
+// metadata or address gets another identity under the same MemberID.
 type identID uint32
 
-// maxMembers bounds the names of one roster; a push/pull can't carry more (spec 1.5).
+// maxMembers bounds the names of a roster: a push/pull can't carry more.
 const maxMembers = 1 << 20
 
-// Roster interns names and identities, so that a node's record of a member is a few words. One
-// roster serves one node in an agent, all nodes in a simulation. The zero value is not usable; see
-// NewRoster.
+// Roster interns names and identities, so that a node's record of a member is a few words. In an
+// agent it serves one node, in a simulation all of them. Use NewRoster; the zero value isn't
+// usable.
 type Roster struct {
 	byName  map[string]MemberID
 	members []rosterMember // by MemberID; 0 is nobody
@@ -32,8 +32,8 @@ type Roster struct {
 	freeI   []identID
 	limit   int // of names
 
-	// base is what the roster was made from, if it was. Its members and identities are the first
-	// and stay: references to them aren't counted.
+	// base is what the roster was made from, or nil. Its members and identities come first and
+	// stay: references to them aren't counted.
 	base         *Base
 	baseM, baseI uint32 // the last of them
 }
@@ -77,14 +77,14 @@ func (r *Roster) Lookup(name []byte) MemberID { return r.byName[string(name)] }
 // Len is the number of names.
 func (r *Roster) Len() int { return len(r.byName) }
 
-// Intern interns a name for good and returns its ID, or NoMember if there is no more room. Rosters
-// that are given the same names in the same order have the same IDs for them.
+// Intern interns a name for good and returns its ID, or NoMember if there is no room. Rosters with
+// the same names, interned in the same order, have the same IDs.
 func (r *Roster) Intern(name []byte) MemberID { return r.acquireMember(name) }
 
-// spare is how many further names there is room for.
+// spare is the number of names that there is still room for.
 func (r *Roster) spare() int { return r.limit - len(r.byName) }
 
-// stateSize is how many bytes a member's record takes in a push/pull, at most.
+// stateSize is the size of a member's record in a push/pull, at most.
 func (r *Roster) stateSize(id MemberID, i identID) int {
 	return stateHead + len(r.members[id].name) + len(r.idents[i].meta)
 }
@@ -131,7 +131,9 @@ func (r *Roster) releaseMember(id MemberID) {
 }
 
 // acquireIdent interns an identity of id and takes a reference. It copies meta.
-func (r *Roster) acquireIdent(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) identID {
+func (r *Roster) acquireIdent(
+	id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte,
+) identID {
 	for i := r.members[id].idents; i != 0; i = r.idents[i].next {
 		if d := &r.idents[i]; d.same(addr, meta, versions) {
 			if uint32(i) > r.baseI {
@@ -140,7 +142,10 @@ func (r *Roster) acquireIdent(id MemberID, addr netip.AddrPort, meta []byte, ver
 			return i
 		}
 	}
-	d := identity{addr: addr, meta: bytes.Clone(meta), versions: versions, refs: 1, next: r.members[id].idents}
+	d := identity{
+		addr: addr, meta: bytes.Clone(meta), versions: versions,
+		refs: 1, next: r.members[id].idents,
+	}
 	var i identID
 	if k := len(r.freeI); k > 0 {
 		i = r.freeI[k-1]

@@ -85,8 +85,9 @@ func (n *Node) noteSource(now Time, id MemberID, from netip.AddrPort, out *Outpu
 		return
 	}
 	addr := n.identity(id).addr
-	if !n.cfg.Families.lacks(addr.Addr()) || n.detours.via[addr] == from || len(n.pings.list) >= maxPendingPings ||
-		n.pings.has(func(p *pendingPing) bool { return p.kind == pingRoute && p.member == id }) {
+	underWay := func(p *pendingPing) bool { return p.kind == pingRoute && p.member == id }
+	if !n.cfg.Families.lacks(addr.Addr()) || n.detours.via[addr] == from ||
+		len(n.pings.list) >= maxPendingPings || n.pings.has(underWay) {
 		return
 	}
 	seq := n.begin(now, pendingPing{member: id, kind: pingRoute, to: from})

@@ -56,14 +56,14 @@ func (n *Node) callStream(s StreamOut, c call, out *Output) bool {
 
 func (n *Node) openStream(s StreamOut, out *Output) StreamID {
 	if to, ok := n.Route(s.To); ok {
-		s.To = to // otherwise the driver may have a route: a stream isn't bound to the socket for packets
+		s.To = to // else the driver may have a route: streams aren't bound to the socket of packets
 	}
 	n.streams.last++
 	s.ID = n.streams.last
 	if s.Sealer == nil {
 		s.Sealer = n.cfg.Sealer
 		if old := n.staleKeySealer(s.To); old != nil {
-			s.Sealer = old // the peer may not be able to read another, and reads this one in any case
+			s.Sealer = old // the peer can read this one, and perhaps no other
 		}
 	}
 	n.counters.StreamsOut++
@@ -206,6 +206,7 @@ func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 		n.joined(now, c, err, out)
 	case c.kind == callPushPull && err != nil:
 		n.counters.PushPullErrors++
-		out.note(Note{Level: Warn, Code: NotePushPullFailed, Member: n.stillKnown(c.member), From: c.to, Err: err})
+		id := n.stillKnown(c.member)
+		out.note(Note{Level: Warn, Code: NotePushPullFailed, Member: id, From: c.to, Err: err})
 	}
 }

@@ -22,7 +22,8 @@ type suspicion struct {
 	checked  bool          // another member called it dead before it was a suspect here
 	hoped    uint8         // confirmations that shorten it
 	got      uint8
-	from     [maxConfirmations + 1]uint64 // accusers: hashes of names, the first accuser in front, or nobody
+	// from has the accusers: hashes of their names, the first accuser, or nobody, in front.
+	from [maxConfirmations + 1]uint64
 }
 
 // nobody is the accuser of a suspect in a push/pull, which doesn't name the member that got no
@@ -32,9 +33,13 @@ const nobody = 0
 // maxConfirmations bounds those that are remembered. The profiles hope for 4 at most.
 const maxConfirmations = 6
 
-func newSuspicion(id MemberID, now Time, from uint64, hoped int, least, most time.Duration) suspicion {
+func newSuspicion(
+	id MemberID, now Time, from uint64, hoped int, least, most time.Duration,
+) suspicion {
 	hoped = min(hoped, maxConfirmations)
-	s := suspicion{member: id, start: now, early: Never, least: least, most: most, hoped: uint8(hoped)}
+	s := suspicion{
+		member: id, start: now, early: Never, least: least, most: most, hoped: uint8(hoped),
+	}
 	s.from[0] = from
 	s.deadline = now.Add(suspicionFor(0, hoped, least, most))
 	return s
@@ -166,7 +171,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
 		r := n.view.at(s.member)
 		invariant.Check(r.state == Suspect, "swim: suspicion of a member that isn't suspect")
-		n.applyGone(now, s.member, Dead, r.inc, n.roster.nameBytes(n.self), out)
+		n.applyGone(now, s.member, Dead, r.inc, n.ownName(), out)
 	}
 }
 

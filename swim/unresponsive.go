@@ -78,7 +78,8 @@ func (u *unresponsive) end() { u.on, u.heard = false, nil }
 
 // intervalsLeft is how many more probe intervals the state may last.
 func (n *Node) intervalsLeft(now Time) int {
-	return unresponsiveMost - int(max(0, n.unresponsive.restUntil.Sub(now))/(unresponsiveRest*n.cfg.ProbeInterval))
+	owed := max(0, n.unresponsive.restUntil.Sub(now))
+	return unresponsiveMost - int(owed/(unresponsiveRest*n.cfg.ProbeInterval))
 }
 
 // noteHeard records that id is alive.
@@ -143,7 +144,8 @@ func (n *Node) forgetHeard(id MemberID) {
 
 // likelyDown tells whether sending to id is probably useless.
 func (n *Node) likelyDown(id MemberID) bool {
-	return n.unresponsive.on && !slices.ContainsFunc(n.unresponsive.heard, func(h lastHeard) bool { return h.id == id })
+	u := &n.unresponsive
+	return u.on && !slices.ContainsFunc(u.heard, func(h lastHeard) bool { return h.id == id })
 }
 
 func (u *unresponsive) deadline() Time {
@@ -207,7 +209,7 @@ func (n *Node) worthProbing(id MemberID) bool {
 		return false
 	}
 	s := n.suspicions.lookup(id)
-	return s == nil || s.wants(hashName(n.roster.nameBytes(n.self)))
+	return s == nil || s.wants(hashName(n.ownName()))
 }
 
 // checkSelf pings members to find out whether this node, which has reason to doubt itself, sends

@@ -12,8 +12,8 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 		return false
 	}
 	c := claim{
-		id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc, addr: addrPort(m.Addr, m.Port),
-		vsn: len(m.Vsn), from: from, packet: true,
+		id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc,
+		addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from, packet: true,
 	}
 	copy(c.versions[:], m.Vsn)
 	if n.acceptable(&c, out) {
@@ -140,7 +140,8 @@ func (n *Node) complete(id MemberID, c *claim, out *Output) {
 func (n *Node) meet(now Time, c *claim, out *Output) {
 	// What a member says itself needs no proof. Only IPs are compared: streams come from other
 	// ports.
-	if c.from.Addr() != c.addr.Addr() && n.CanReach(c.addr) && n.rejoins.buried(now, c.name, c.inc) {
+	if c.from.Addr() != c.addr.Addr() && n.CanReach(c.addr) &&
+		n.rejoins.buried(now, c.name, c.inc) {
 		n.checkRejoin(now, c, out)
 		return
 	}
@@ -200,7 +201,9 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 }
 
 // identify records what id, which has a record, says about itself, and tells whether that is new.
-func (n *Node) identify(id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte) (changed bool) {
+func (n *Node) identify(
+	id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte,
+) (changed bool) {
 	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, addr, meta, versions)
 	if ident != old {
 		n.changes.Add(id)

@@ -5,7 +5,7 @@ import (
 	"serf/swim/internal/paged"
 )
 
-// State of a member, with the values that push/pull carries (spec 1.4).
+// State of a member, with the values of a push/pull.
 type State uint8
 
 const (
@@ -29,26 +29,26 @@ func (s State) String() string {
 	return "invalid"
 }
 
-// live tells members that are probed and counted from those that are gone.
+// live tells whether a member in this state is probed and counted; otherwise it is gone.
 func (s State) live() bool { return s <= Suspect }
 
-// record is what one node knows of one member. It holds no pointers and is kept small: a cluster of
-// n simulated nodes has n*n of them.
+// record is what one node knows of one member. It is small and has no pointers: a simulation of n
+// nodes has n*n of them.
 type record struct {
 	since Time // of state
 	inc   uint32
 	ident identID // 0: not known
 	pos   uint32  // index in view.order
 	state State
-	// unconfirmed: inc is from an accusation; what the member itself said at it hasn't come here.
-	// It may live elsewhere since.
+	// unconfirmed: inc comes from an accusation. What the member itself said at inc hasn't arrived:
+	// it may be at another address since.
 	unconfirmed bool
 }
 
-// yieldsTo says whether news of a member in state s at incarnation inc replaces r: SWIM section 4.2
-// with Serf's "left", and spec 2.2. Of equal incarnations the worse state wins, but alive never
-// wins over an equal. A member that is gone takes a higher death too: otherwise an alive in between
-// would revive it.
+// yieldsTo tells whether a message that the member is in state s at incarnation inc replaces r:
+// SWIM, section 4.2, with Serf's "left". At equal incarnations the worse state wins. The death of a
+// member that is gone already counts at a higher incarnation: an alive message between the two
+// would otherwise revive it.
 func (r record) yieldsTo(s State, inc uint32) bool {
 	if s == Alive || inc != r.inc {
 		return inc > r.inc && (s != Suspect || r.state.live())
@@ -56,25 +56,26 @@ func (r record) yieldsTo(s State, inc uint32) bool {
 	return s > r.state
 }
 
-// lacks says whether what the member said at inc is of use, though it doesn't replace r.
+// lacks tells whether the member's own message at inc adds something to r, though it doesn't
+// replace it.
 func (r record) lacks(inc uint32) bool { return r.unconfirmed && inc == r.inc }
 
 // known tells whether there is a record.
 func (r record) known() bool { return r.ident != 0 }
 
-// view is one node's table of members: dense records by MemberID, and an order to draw from, with
-// those alive or suspect in front. Both may be forks of a Base's.
+// view is one node's table of members: dense records by MemberID, and an order to draw from, the
+// living in front. Both may be forks of a Base's.
 type view struct {
 	recs  paged.Array[record]
 	order paged.Array[MemberID]
-	live  int // of order, so many in front are alive or suspect
+	live  int // how many in front of order are alive or suspect
 	size  int // bytes of a push/pull with all records, at most; see Roster.stateSize
 }
 
-// at returns the record of id, which isn't known if this node has none.
+// at returns the record of id, the zero record if there is none.
 func (v *view) at(id MemberID) record { return v.recs.At(int(id)) }
 
-// has tells whether this node has a record of id.
+// has tells whether there is a record of id.
 func (v *view) has(id MemberID) bool { return v.at(id).known() }
 
 // len is the number of records.
@@ -83,7 +84,7 @@ func (v *view) len() int { return v.order.Len() }
 // gone is the number of records of members that are dead or left.
 func (v *view) gone() int { return v.order.Len() - v.live }
 
-// all yields the members in order, to one who doesn't change the view.
+// all yields the members in order. The view must not change meanwhile.
 func (v *view) all(yield func(MemberID) bool) {
 	for i := range v.order.Len() {
 		if !yield(v.order.At(i)) {
@@ -123,13 +124,13 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	}
 }
 
-// heard notes that what id says of itself is known as of its incarnation.
+// confirm records that what id says about itself at its incarnation is known.
 func (v *view) confirm(id MemberID) { v.recs.Edit(int(id)).unconfirmed = false }
 
-// setIdent changes what id says of itself.
+// setIdent changes the identity of id.
 func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident = ident }
 
-// drop removes the record of id, whose state is not live.
+// drop removes the record of id, which is dead or left.
 func (v *view) drop(id MemberID) {
 	r := v.at(id)
 	invariant.Check(!r.state.live(), "swim: record of a live member dropped")

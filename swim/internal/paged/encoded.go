@@ -35,7 +35,10 @@ func (a *Array[T]) Bytes(r Run) []byte {
 }
 
 // Encoded is the number of elements in Bytes(r): those that have an encoding.
-func (a *Array[T]) Encoded(r Run) int { return a.base.encoded.sums[r.To] - a.base.encoded.sums[r.From] }
+func (a *Array[T]) Encoded(r Run) int {
+	sums := a.base.encoded.sums
+	return sums[r.To] - sums[r.From]
+}
 
 // Find returns the run that piece is the encoding of: the same memory, not only the same content.
 // An array that isn't forked has none.
