@@ -16,84 +16,83 @@ import (
 
 // Errors that callers can act on.
 var (
-	// ErrStopped: the agent was shut down, or is about to be.
+	// ErrStopped means that the agent was shut down, or is about to be.
 	ErrStopped = errors.New("the agent has stopped")
-	// ErrJoin: none of the addresses could be joined.
+	// ErrJoin means that none of the addresses could be joined.
 	ErrJoin = errors.New("no member could be joined")
 )
 
-// Config is what Start needs. The agent copies it; maps and slices must not be changed later.
+// Config configures an agent. Start copies it; maps and slices must not be changed later.
 type Config struct {
-	// Serf configures the node. Its Addr is what the others are told: without one it is taken from
-	// Bind, and port 0 in it becomes the port bound. A Seed of 0 is replaced by a random one, and a
+	// Serf configures the node. Its Addr is the address to advertise: without one it is taken from
+	// Bind, and port 0 becomes the port bound. A Seed of 0 is replaced by a random one, and a
 	// Sealer without a nonce source gets crypto/rand. The Listener is the agent, KeyringStore
 	// follows from KeyringChanged, and Families from the socket and the host.
 	Serf serf.Config
-	// Bind is where UDP and TCP listen. Port 0 takes any that is free for both.
+	// Bind is where UDP and TCP listen. Port 0 takes any port that is free for both.
 	Bind netip.AddrPort
-	// Interface, if set, says that nobody named the address Serf.Addr: it was chosen, and is this
-	// interface's (see Addresses). When this host loses it, another one is chosen, and the others
-	// are told.
+	// Interface, if set, means that Serf.Addr was chosen and not given by a user, and is this
+	// interface's (see Addresses). When this host loses the address, another is chosen and
+	// advertised.
 	Interface string
-	// AddressChanged is given the address that the others are told instead; on a goroutine of the
-	// agent, which waits for it. Nil to ignore.
+	// AddressChanged is called with the new address when another is advertised, on a goroutine of
+	// the agent, which waits for it. Nil to ignore.
 	AddressChanged func(netip.AddrPort)
-	// Log receives the agent's lines. Nil discards them.
+	// Log receives the agent's log lines. Nil discards them.
 	Log *Log
 
-	// Join says whom to find, and when.
+	// Join configures the agent's own attempts to join others.
 	Join JoinConfig
-	// Subscriptions hear of everything from the start on: of this member itself, and of those that
-	// Join finds, before Start has returned. Each is from NewSubscription, for this agent alone; if
+	// Subscriptions get all events from the start on: that this member joined, and those that Join
+	// finds, before Start has returned. Each comes from NewSubscription, for this agent alone; if
 	// Start fails they end with its error.
 	Subscriptions []*Subscription
 
-	// Handlers are the event handlers, scripts that run for events. See SetHandlers.
+	// Handlers are the event handlers: scripts that run for events. See SetHandlers.
 	Handlers []handler.Handler
-	// HandlerTimeout is when a script is killed that has no time-out of its own: 0 means
+	// HandlerTimeout is when scripts without a time-out of their own are killed: 0 means
 	// handler.DefaultTimeout, negative never. See SetHandlerTimeout.
 	HandlerTimeout time.Duration
-	// HandlerRPC is where this agent answers RPC, if it does: scripts find it in their environment.
+	// HandlerRPC is where this agent serves RPC, if it does: scripts find it in their environment.
 	HandlerRPC handler.RPC
-	// ObserveHandler, if set, is told how long each script took. It is called by any goroutine.
+	// ObserveHandler, if set, is called by any goroutine with the time that each script took.
 	ObserveHandler func(script string, took time.Duration)
 
 	// Resolver looks up the names of join addresses; nil means the system's.
 	Resolver Resolver
-	// Journal keeps the lines of the snapshot. Nil if there is none.
+	// Journal stores the lines of the snapshot. Nil if there is none.
 	Journal Journal
-	// KeyringChanged is given the keys, primary first, after each change, to save them; calls come
-	// one at a time from a goroutine of the agent, and may be fewer than the changes. Who asked for
-	// the change has an answer when it returns. An error is part of that, and is logged; the agent
-	// calls again until there is none, and once more when it stops. Nil if nobody saves the keys:
-	// answers say then that they are lost with a restart.
+	// KeyringChanged saves the keys, primary first, after a change. Calls come one at a time from a
+	// goroutine of the agent, and may be fewer than the changes. The member that asked for the
+	// change is answered when it returns. An error becomes part of the answer, and is logged; the
+	// agent calls again until there is none, and once more when it stops. Nil if keys aren't saved:
+	// answers then say that they are lost with a restart.
 	KeyringChanged func(keys [][]byte) error
 
-	network network   // nil: the operating system's; tests bring their own
-	host    hostAddrs // the same, and nothing is watched without it
+	network network   // nil for the operating system's; tests have their own
+	host    hostAddrs // likewise; without it no address is watched
 }
 
-// JoinConfig says whom an agent looks for by itself. Addresses are as in Agent.Join.
+// JoinConfig says which members an agent looks for by itself. Addresses are as in Agent.Join.
 type JoinConfig struct {
-	// Retry lists addresses that are joined in the background, at once, soon again, then ever later
-	// up to every Interval, until one answers. Later they are Seeds.
+	// Retry lists addresses that are joined in the background: at once, again soon, then at growing
+	// pauses up to Interval, until one answers. After that they count as Seeds.
 	Retry []string
-	// Seeds lists addresses that are tried every Interval for as long as no living member has one
-	// of theirs: this heals partitions that outlast the memory of failed members.
+	// Seeds lists addresses that are tried every Interval while no living member has one of them:
+	// this heals partitions that outlast the memory of failed members.
 	Seeds []string
-	// Replay asks for the events of the past on the first join.
+	// Replay asks for past events on the first join.
 	Replay bool
 	// Interval between attempts: 0 means 30 s; at least 1 s.
 	Interval time.Duration
-	// Max is how many attempts Retry makes before its first success, at distances of Interval; then
-	// the agent stops with an error. Those that come sooner take none of them away. 0 means no
-	// limit.
+	// Max is how many attempts Retry makes, Interval apart, before the agent stops with an error.
+	// The earlier attempts of the beginning don't count. 0 means no limit.
 	Max int
 }
 
 // Agent is a running node. Its methods may be called by any goroutine, except from Config's
-// callbacks. All but Members, Self and so on take a context that bounds their waiting; those tell,
-// after the end, what was so at the end.
+// callbacks. Most take a context that bounds their waiting. Those that don't, such as Members and
+// Self, return the last state once the agent has stopped.
 type Agent struct {
 	conf  Config
 	log   *Log
@@ -105,14 +104,14 @@ type Agent struct {
 	tcp       streamListener
 	transport transport
 
-	events   fanout
-	counts   counters
-	runner   *handler.Runner
-	handlers atomic.Pointer[[]handler.Handler] // the runner's, for Stats
-	sealer   atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
-	told     atomic.Pointer[netip.AddrPort]    // the address that the others are told
-	sendable swim.Families                     // of the node; the address watch owns it
-	tags     atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
+	events     fanout
+	counts     counters
+	runner     *handler.Runner
+	handlers   atomic.Pointer[[]handler.Handler] // the runner's, for Stats
+	sealer     atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
+	advertised atomic.Pointer[netip.AddrPort]    // address
+	sendable   swim.Families                     // of the node; the address watch owns it
+	tags       atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context
 	fires   chan func(swim.Time) // the same for user events, which wait until the node has room
@@ -127,9 +126,9 @@ type Agent struct {
 	done    chan struct{}  // closed when all have ended and the ports are free
 	err     error          // set before done is closed
 
-	views views      // of what the node knows, for readers
+	views views      // of the node's state, for readers
 	loop  loop       // owned by the loop goroutine
-	after sync.Mutex // held by who reads the node once idled is closed
+	after sync.Mutex // held while reading the node once idled is closed
 }
 
 // Addr is where UDP and TCP listen.
@@ -138,11 +137,11 @@ func (a *Agent) Addr() netip.AddrPort { return a.addr }
 // Log is the log of Config.
 func (a *Agent) Log() *Log { return a.log }
 
-// Done is closed when the agent has stopped: by Shutdown, or by itself. All ports are free and all
-// goroutines gone then.
+// Done is closed when the agent has stopped, by Shutdown or by itself. By then all ports are free
+// and all goroutines have ended.
 func (a *Agent) Done() <-chan struct{} { return a.done }
 
-// Err is why the agent stopped by itself; nil before, and after Shutdown.
+// Err is why the agent stopped by itself; nil before that, and after Shutdown.
 func (a *Agent) Err() error {
 	select {
 	case <-a.done:
@@ -152,23 +151,23 @@ func (a *Agent) Err() error {
 	}
 }
 
-// Shutdown stops the agent at once, without telling the cluster, and returns when all is released.
-// It may be called again, and at the same time.
+// Shutdown stops the agent immediately, without telling the cluster, and returns when everything is
+// released. It may be called again, also concurrently.
 func (a *Agent) Shutdown() {
 	a.stop(nil)
 	<-a.done
 }
 
-// Subscribe returns a stream of the events that filter lets through (all if nil), with room for
+// Subscribe returns a stream of the events that filter lets through (nil for all), with room for
 // capacity events. A reader that doesn't keep up is cut off, see Subscription. filter runs on the
-// loop: it must be quick and not call the agent. It may also be asked for a QueryEvent with nothing
-// but a name: a query of that name, if it lets it through, may be answered by this subscription's
-// reader, and who asks it waits for that.
+// loop: it must be quick and not call the agent. It may also be called with a QueryEvent that has
+// only a name. If it lets that through, the reader may answer such queries, and members that ask
+// wait for its answer.
 func (a *Agent) Subscribe(capacity int, filter func(Event) bool) *Subscription {
 	return a.events.subscribe(capacity, filter)
 }
 
-// read runs f, which changes nothing, on the loop, or in its place when it has ended.
+// read runs f, which changes nothing, on the loop, or directly once the loop has ended.
 func (a *Agent) read(f func()) {
 	if a.look(f) == nil {
 		return
@@ -184,7 +183,7 @@ func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
 	return a.doBy(ctx, a.calls, f)
 }
 
-// doBy is do by one of the channels that the loop takes calls from.
+// doBy is do with one of the channels from which the loop takes calls.
 func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time),
 	f func(now swim.Time)) error {
 	if err := ctx.Err(); err != nil {
@@ -215,7 +214,7 @@ func (a *Agent) call(ctx context.Context, calls chan<- func(swim.Time),
 	case <-a.ctx.Done():
 		return ErrStopped
 	}
-	// The loop has it and runs it in this turn: there is nothing to wait for but f.
+	// The loop has it and runs it in this turn, so f is all that there is to wait for.
 	<-ran
 	return nil
 }

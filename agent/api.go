@@ -20,8 +20,8 @@ func (a *Agent) Members() []serf.Member {
 	return list
 }
 
-// AllMembers returns how many members there are, and yields what Members returns, without copies:
-// they are shared, and not to be changed. They don't change by themselves either.
+// AllMembers returns the number of members, and yields them in the order of Members without
+// copying: they are shared and must not be changed. They never change by themselves.
 func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
 	v := a.memberView()
 	return v.len, v.all
@@ -43,7 +43,7 @@ func (a *Agent) Self() serf.Member {
 
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
 // exchanges the whole state with each. It returns how many answered, and an error only if none of
-// at least one did. Without replay the events of the past are not delivered.
+// at least one did. Without replay, past events are not delivered.
 func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	a.log.Infof("agent", "joining: %v replay: %v", addrs, replay)
 	n, err = a.join(ctx, addrs, replay)
@@ -56,9 +56,9 @@ func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return n, err
 }
 
-// Leave tells the others that this member goes, and returns when they had time to hear it. The
-// agent still runs, and is to be shut down. To leave again is to wait for the same, or to be told
-// how it ended.
+// Leave tells the others that this member leaves, and returns when they had time to hear it. The
+// agent still runs, and should be shut down. A second call waits for the first, or returns its
+// result.
 func (a *Agent) Leave(ctx context.Context) error {
 	result := make(chan opResult, 1)
 	err := a.do(ctx, func(now swim.Time) {
@@ -79,8 +79,7 @@ func (a *Agent) Leave(ctx context.Context) error {
 	return r.err
 }
 
-// ForceLeave turns a failed member into one that left; with prune it is removed from the list
-// altogether.
+// ForceLeave turns a failed member into one that left; with prune it is also removed from the list.
 func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 	suffix := ""
 	if prune {
@@ -97,15 +96,15 @@ func (a *Agent) ForceLeave(ctx context.Context, name string, prune bool) error {
 }
 
 // UserEvent fires an event at all members. With coalesce, receivers may drop it for a newer one of
-// the same name. While more wait to be sent than the node takes, it waits for up to 30 s, in the
-// order of the calls; then the error is a serf.ErrBusy.
+// the same name. While the node has no room for it, the call waits for up to 30 s, in the order of
+// the calls, and then fails with serf.ErrBusy.
 func (a *Agent) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
 	return a.UserEventBefore(ctx, name, payload, coalesce, func() {})
 }
 
-// UserEventBefore is UserEvent for those who have to know that what they hear from then on may come
-// of it: before is called on the loop when the event is about to go out. It must be quick and not
-// call the agent.
+// UserEventBefore is UserEvent for callers that have to know which later events may be a reaction
+// to this one: before is called on the loop when the event is about to go out. It must be quick and
+// not call the agent.
 func (a *Agent) UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool,
 	before func()) error {
 	a.log.Debugf("agent", "Requesting user event send: %s. Coalesced: %v. Payload: %q",
@@ -135,14 +134,14 @@ func (a *Agent) SetTags(ctx context.Context, set map[string]string, del []string
 	})
 }
 
-// ReplaceTags gives this member exactly these tags and tells the others.
+// ReplaceTags replaces all tags of this member and tells the others.
 func (a *Agent) ReplaceTags(ctx context.Context, tags map[string]string) error {
 	next := make(map[string]string, len(tags))
-	maps.Copy(next, tags) // the caller may go on with its own
+	maps.Copy(next, tags) // the caller keeps its own map
 	return a.changeTags(ctx, func(map[string]string) map[string]string { return next })
 }
 
-// changeTags gives this member what change makes of a copy of its tags.
+// changeTags replaces this member's tags by what change makes of a copy of them.
 func (a *Agent) changeTags(ctx context.Context,
 	change func(tags map[string]string) map[string]string) error {
 	return a.try(ctx, func(now swim.Time) error {
@@ -162,7 +161,7 @@ func (a *Agent) changeTags(ctx context.Context,
 // Tags returns a copy of this member's tags.
 func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 
-// Coordinate returns the network coordinate of a member, as far as it is known here; false if not.
+// Coordinate returns the network coordinate of a member; ok is false if it isn't known here.
 func (a *Agent) Coordinate(ctx context.Context,
 	name string) (c coord.Coordinate, ok bool, err error) {
 	if err := ctx.Err(); err != nil {

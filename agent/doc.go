@@ -1,23 +1,27 @@
-// Package agent runs one Serf node on real sockets and is the Go API for programs that embed one.
+// Package agent runs one Serf node on real sockets, and is the Go API for programs that embed one.
 //
 // [Start] takes a [Config]: a [serf.Config] from serf.DefaultConfig with a Name, and the address to
-// bind. What comes back is a member that is alone until it joins others, by
-// [Agent.Join] or by Config.Join, which keeps looking. Then:
+// bind. The agent is alone until it joins others, by [Agent.Join] or by Config.Join, which keeps
+// trying. Then:
 //
-//   - [Agent.Members] and [Agent.Member] tell who there is, and [Agent.SetTags] what this one says of itself;
-//   - [Agent.Subscribe] gives the events: who came and went, user events, queries to answer;
-//   - [Agent.UserEvent] tells all members something, [Agent.Query] asks them, [Agent.Respond] answers;
-//   - [Agent.InstallKey], [Agent.UseKey], [Agent.RemoveKey] and [Agent.ListKeys] change keys in the whole cluster;
-//   - [Agent.Leave] says goodbye, and [Agent.Shutdown] ends it, with or without. [Agent.Done] tells if it ended by itself.
+//   - [Agent.Members] and [Agent.Member] return the members, and [Agent.SetTags] changes this one's
+//     tags;
+//   - [Agent.Subscribe] delivers events: members that come and go, user events, queries to answer;
+//   - [Agent.UserEvent] fires an event at all members, [Agent.Query] asks them, and [Agent.Respond]
+//     answers;
+//   - [Agent.InstallKey], [Agent.UseKey], [Agent.RemoveKey] and [Agent.ListKeys] manage the keys of
+//     the whole cluster;
+//   - [Agent.Leave] leaves the cluster, and [Agent.Shutdown] stops the agent, with or without a
+//     leave before. [Agent.Done] reports that it stopped by itself.
 //
-// What an agent gives out is a copy, and all methods may be called by any goroutine. A reader of
+// Whatever an agent returns is a copy, and all methods may be called by any goroutine. A reader of
 // events that is too slow is cut off rather than waited for: see [Subscription].
 //
-// One goroutine, the loop, owns the node: packets, opened streams, the timer and the calls of this
-// API reach it through channels, and what the node wants done is carried out when the loop has
-// taken what was there. Nothing that can wait (a dial, a disk, a script, a slow reader of events)
-// runs on the loop.
+// One goroutine, the loop, owns the node. Packets, opened streams, the timer and the calls of this
+// API reach it through channels, and the node's outputs are carried out once the waiting inputs have
+// been handled. Nothing that can block (a dial, a disk, a script, a slow reader of events) runs on
+// the loop.
 //
 // The packages below are parts of the command serf: config (options and files), handler (scripts),
-// rpc (the control port and its client), snapshot, telemetry and mdns.
+// rpc (the client of the control port) and rpc/server, snapshot, telemetry and mdns.
 package agent

@@ -16,27 +16,27 @@ import (
 	"serf/swim/serf"
 )
 
-// Limits of looking for others.
+// Limits of the agent's own attempts to join.
 const (
-	// seekAtOnce is how many seeds one attempt to heal contacts: one that answers is enough, and
-	// other members contact others.
+	// seekAtOnce is how many seeds one attempt to heal a partition contacts: one that answers is
+	// enough, and other members contact others.
 	seekAtOnce = 3
-	// seekTimeout bounds how long names are looked up for one attempt: the next shall come.
+	// seekTimeout bounds how long one attempt looks up names: another one follows.
 	seekTimeout = time.Minute
 )
 
 // errExhausted ends the agent when Join.Max attempts found nobody.
 var errExhausted = errors.New("maximum retry join attempts made")
 
-// startJoins starts the goroutines that look for others by themselves.
+// startJoins starts the goroutine that looks for other members.
 func (a *Agent) startJoins() {
 	if j := a.conf.Join; len(j.Retry)+len(j.Seeds) > 0 {
 		a.workers.Go(a.seek)
 	}
 }
 
-// join is Join without its log lines. This member's own addresses count as joined without more ado:
-// to list all seeds on all of them is common.
+// join is Join without its log lines. This member's own addresses count as joined: it is common to
+// list all seeds on all of them.
 func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	if len(addrs) == 0 {
 		return 0, nil
@@ -48,13 +48,13 @@ func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return 0, joinError(len(addrs), err)
 }
 
-// gatherTime is how long addresses wait for others that are still being looked up, to be contacted
-// together.
+// gatherTime is how long resolved addresses wait for those that are still being looked up, to be
+// contacted together.
 const gatherTime = 50 * time.Millisecond
 
-// reach contacts the members at join addresses and returns how many answered, and how many of the
-// addresses are this member's own. A name that takes long to look up holds up none of the others.
-// err, if nobody answered, says why; it also tells of names that couldn't be resolved.
+// reach contacts the members at join addresses. It returns how many answered, and how many of the
+// addresses are this member's own. A name that takes long to look up doesn't hold up the others.
+// err says why nobody answered, and which names couldn't be resolved.
 func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own int, err error) {
 	var mu sync.Mutex // of n and failed
 	var failed error
@@ -80,8 +80,9 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 	return n, own, errors.Join(failed, err)
 }
 
-// resolveInBatches resolves join addresses and hands them on as they come, each once. It counts
-// this member's own instead. err tells of names that couldn't be resolved.
+// resolveInBatches resolves join addresses and passes them on in batches as they are resolved, each
+// once. It counts this member's own addresses instead. err is about names that couldn't be
+// resolved.
 func (a *Agent) resolveInBatches(ctx context.Context, addrs []string,
 	contact func(batch []netip.AddrPort)) (own int, err error) {
 	local := a.localAddrs()
@@ -139,7 +140,7 @@ func (a *Agent) contactOne(ctx context.Context, addrs []netip.AddrPort) error {
 	return err
 }
 
-// runJoin waits for a join of the node.
+// runJoin starts a join and waits for its end.
 func (a *Agent) runJoin(ctx context.Context, begin func(now swim.Time) swim.OpID) (int, error) {
 	result := make(chan opResult, 1)
 	err := a.do(ctx, func(now swim.Time) { a.loop.wait(begin(now), result) })
@@ -156,7 +157,7 @@ func (a *Agent) runJoin(ctx context.Context, begin func(now swim.Time) swim.OpID
 	return r.n, nil
 }
 
-// joinFailures is the error of a join with the failures of several addresses, if it has them.
+// joinFailures is the error of a join with the failures of several addresses, if err has them.
 func joinFailures(err error) error {
 	e, ok := errors.AsType[*swim.JoinError](err)
 	if !ok {
@@ -172,7 +173,7 @@ func joinFailures(err error) error {
 	return all
 }
 
-// joinError words the failure of a join of n addresses.
+// joinError is the error of a join of n addresses.
 func joinError(n int, last error) error {
 	tried := fmt.Sprintf("%d addresses tried", n)
 	if n == 1 {
@@ -186,7 +187,7 @@ func joinError(n int, last error) error {
 
 // localAddrs are the addresses at which this agent itself would answer.
 func (a *Agent) localAddrs() map[netip.AddrPort]bool {
-	local := map[netip.AddrPort]bool{a.addr: true, *a.told.Load(): true}
+	local := map[netip.AddrPort]bool{a.addr: true, *a.advertised.Load(): true}
 	if !a.addr.Addr().IsUnspecified() {
 		return local
 	}
@@ -204,9 +205,9 @@ func (a *Agent) localAddrs() map[netip.AddrPort]bool {
 	return local
 }
 
-// seek joins the addresses of Retry, then looks every Interval whether there are seeds that no
-// living member has: they are joined again. So an agent that was cut off finds back however long it
-// took, and so do two halves of a cluster.
+// seek joins the addresses of Retry, and then looks every Interval for seeds that no living member
+// has, to join them again. So an agent that was cut off finds its way back however long that took,
+// and so do two halves of a cluster.
 func (a *Agent) seek() {
 	if len(a.conf.Join.Retry) > 0 && !a.joinRetrying() {
 		return
@@ -216,17 +217,17 @@ func (a *Agent) seek() {
 	}
 }
 
-// retrySoon is the pause after the first attempt, which may have come a moment too early: a cluster
-// is often started all at once. It doubles each time, up to Interval.
+// retrySoon is the pause after the first attempt, which may have come a moment too early: the
+// members of a cluster are often started all at once. It doubles each time, up to Interval.
 const retrySoon = 250 * time.Millisecond
 
-// joinRetrying joins the addresses of Retry, and reports false if the agent is stopping. Attempts
-// that come sooner than Interval count for Max as what they are of it, so that it is a time, as it
-// would be without them.
+// joinRetrying joins the addresses of Retry. It returns false if the agent is stopping. Pauses
+// shorter than Interval count as fractions of an attempt, so that Max stands for the same time as
+// without them.
 func (a *Agent) joinRetrying() bool {
 	j := &a.conf.Join
 	a.log.Infof("agent", "Joining cluster...(replay: %v)", j.Replay)
-	left := time.Duration(j.Max-1) * j.Interval // of all pauses; counts if there is a Max
+	left := time.Duration(j.Max-1) * j.Interval // for all pauses, if there is a Max
 	for soon := retrySoon; ; soon *= 2 {
 		n, err := a.tryRetry()
 		switch {
@@ -241,7 +242,7 @@ func (a *Agent) joinRetrying() bool {
 			return false
 		}
 		soon = min(soon, j.Interval)
-		// Those who start together don't all ask at the same moments.
+		// Members that start together should not all ask at the same moment.
 		pause := soon - rand.N(soon/4)
 		if j.Max > 0 {
 			pause = min(pause, left)
@@ -253,13 +254,13 @@ func (a *Agent) joinRetrying() bool {
 			return false
 		}
 		if soon == j.Interval && len(j.Seeds) > 0 {
-			a.seekLost() // who was cut off may find back by those, while none of Retry answers
+			a.seekLost() // a way back while none of Retry answers
 		}
 	}
 }
 
-// tryRetry makes one attempt, in an order of its own. To find nobody but oneself is no failure:
-// that is how the first member of a cluster starts; the seeds are looked at again later.
+// tryRetry makes one attempt, in random order. Finding only this member is no failure: that is how
+// the first member of a cluster starts. The seeds are tried again later.
 func (a *Agent) tryRetry() (n int, err error) {
 	j := &a.conf.Join
 	seeds := slices.Clone(j.Retry)
@@ -271,8 +272,8 @@ func (a *Agent) tryRetry() (n int, err error) {
 	return 0, joinError(len(j.Retry), err)
 }
 
-// seekLost joins some of the seeds that no living member has, others each time; all of them, until
-// one answers, if there is nobody at all.
+// seekLost joins some of the seeds that no living member has, others each time. An agent that is
+// alone tries all of them until one answers.
 func (a *Agent) seekLost() {
 	ctx, cancel := context.WithTimeout(a.ctx, seekTimeout)
 	defer cancel()
@@ -289,8 +290,8 @@ func (a *Agent) seekLost() {
 	if !alone {
 		lost = lost[:min(len(lost), seekAtOnce)]
 	}
-	// With replay, as in any exchange between members: these events are news here, and those that
-	// aren't are known as duplicates.
+	// This is a join with replay, like any push/pull between members: past events are new here, or
+	// are recognised as duplicates.
 	err = a.contactOne(a.ctx, lost)
 	switch {
 	case err == nil:
@@ -300,8 +301,7 @@ func (a *Agent) seekLost() {
 	}
 }
 
-// withoutLiving returns those of addrs that no living member has, and whether there is none but
-// this one.
+// withoutLiving returns the addresses that no living member has, and whether this member is alone.
 func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, alone bool) {
 	living := a.localAddrs()
 	others := 0
@@ -312,7 +312,7 @@ func (a *Agent) withoutLiving(addrs []netip.AddrPort) (lost []netip.AddrPort, al
 			}
 			living[m.Addr] = true
 			if via, ok := a.loop.node.Swim().Route(m.Addr); ok {
-				living[via] = true // the seed may be its address of the other version of IP
+				living[via] = true // a seed may be its address in the other version of IP
 			}
 			others++
 		}

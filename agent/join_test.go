@@ -370,7 +370,7 @@ func TestJoinConfigIsChecked(t *testing.T) {
 
 func TestOwnAddressesOfAnOpenBind(t *testing.T) {
 	a := &Agent{addr: netip.MustParseAddrPort("0.0.0.0:7946")}
-	a.told.Store(&a.addr)
+	a.advertised.Store(&a.addr)
 	local := a.localAddrs()
 	if !local[netip.MustParseAddrPort("127.0.0.1:7946")] || local[netip.MustParseAddrPort("127.0.0.1:7947")] {
 		t.Errorf("own addresses %v, want 127.0.0.1 with the port bound alone", local)

@@ -20,12 +20,13 @@ import (
 // Limits of the loop.
 const (
 	// turnInputs is how many inputs one turn takes before its effects are carried out: enough to
-	// share the cost of a flush, few enough that an answer isn't late.
+	// share the cost of a flush, few enough that answers aren't late.
 	turnInputs = 64
-	// packetQueue is how many packets wait for the loop. When it is full the reader waits, and the
-	// kernel's buffer fills, then drops.
+	// packetQueue is how many packets may wait for the loop. When it is full the reader waits, the
+	// kernel's buffer fills, and then the kernel drops.
 	packetQueue = 256
-	// datagramMax is the largest UDP payload, and datagramUsual what nearly all fit into.
+	// datagramMax is the largest UDP payload in bytes, datagramUsual the size that nearly all fit
+	// into.
 	datagramMax   = 65536
 	datagramUsual = 2048
 	// readBackoff is the pause after a socket failed to read or accept, so that a lasting failure
@@ -33,14 +34,14 @@ const (
 	readBackoff = 50 * time.Millisecond
 )
 
-// loop is the state that the loop goroutine owns. Others touch it inside of Agent.do.
+// loop is the state that the loop goroutine owns. Others touch it only within Agent.do.
 type loop struct {
 	node *serf.Node
 	out  swim.Output
 
 	ops     map[swim.OpID][]chan<- opResult // operations that someone waits for
 	queries map[swim.OpID]*Query            // running ones
-	done    []swim.StreamIn                 // streams that failed at once: told in the next turn
+	done    []swim.StreamIn                 // streams that failed immediately: reported in the next turn
 	dialing int                             // dial goroutines in flight
 	waiting []swim.StreamOut                // for a dial goroutine, at most dialQueue
 	keyring chan *wire.Keyring              // capacity 1: the newest keys, to be saved
@@ -64,7 +65,7 @@ var datagrams = sync.Pool{New: func() any {
 	return &datagram{data: make([]byte, 0, datagramUsual)}
 }}
 
-// recycle gives d back unless it grew beyond the usual.
+// recycle returns d to the pool unless it grew.
 func (d *datagram) recycle() {
 	if cap(d.data) == datagramUsual {
 		datagrams.Put(d)
@@ -104,7 +105,7 @@ func (a *Agent) runLoop() {
 	}
 }
 
-// takeMore handles what else is there, up to the limit of a turn.
+// takeMore handles further inputs that are ready, up to the limit of a turn.
 func (a *Agent) takeMore() {
 	for range turnInputs - 1 {
 		select {
@@ -163,7 +164,7 @@ func (l *loop) takeAnswer(id swim.StreamID) *swim.StreamOut {
 	return nil
 }
 
-// handleTimer does what is due, and tells of the streams that failed at once.
+// handleTimer does what is due, and reports the streams that failed immediately.
 func (a *Agent) handleTimer() {
 	l := &a.loop
 	for _, in := range l.done {
@@ -200,7 +201,7 @@ func (a *Agent) flush() {
 	l.out.Reset()
 }
 
-// sendPackets sends what it can. When the kernel has no room it gives up the rest: to wait for each
+// sendPackets sends packets. When the kernel has no room it gives up the rest: waiting for each
 // would stall the loop, and UDP may lose packets.
 func (a *Agent) sendPackets(packets []swim.Packet) {
 	for i := range packets {
@@ -221,7 +222,8 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 	}
 }
 
-// drain takes the events and notes of the call just made: they are valid until the next call only.
+// drain handles the events and notes of the call just made, which are valid only until the next
+// call.
 func (a *Agent) drain() {
 	out := &a.loop.out
 	for i := range out.Notes {
@@ -235,10 +237,10 @@ func (a *Agent) drain() {
 	a.loop.hold.markHeld()
 }
 
-// wait registers a channel of capacity 1 that is to be told how op ends.
+// wait registers a channel of capacity 1 for the result of op.
 func (l *loop) wait(op swim.OpID, result chan<- opResult) { l.ops[op] = append(l.ops[op], result) }
 
-// endOp tells those who wait for an operation how it ended.
+// endOp passes on the result of an operation.
 func (l *loop) endOp(e *swim.Event) {
 	r := opResult{n: int(e.N), err: e.Err}
 	for _, result := range l.ops[e.Op] {
@@ -291,7 +293,7 @@ func errOr(err, otherwise error) error {
 	return otherwise
 }
 
-// memberEvents are the names of the member events.
+// memberEvents maps the node's member events to their types.
 var memberEvents = map[swim.EventKind]string{
 	serf.EventMemberJoin:   MemberJoin,
 	serf.EventMemberLeave:  MemberLeave,
@@ -300,7 +302,7 @@ var memberEvents = map[swim.EventKind]string{
 	serf.EventMemberReap:   MemberReap,
 }
 
-// handleMembers copies the subjects of a member event and publishes it.
+// handleMembers publishes a member event with copies of its members.
 func (a *Agent) handleMembers(e *swim.Event) {
 	ev := MemberEvent{
 		Type: memberEvents[e.Kind], Members: make([]serf.Member, 0, len(e.Members)),
@@ -331,7 +333,7 @@ func (a *Agent) handleQuery(e *swim.Event) {
 	a.deliver(q)
 }
 
-// publish logs an event and hands it to everyone who wants it.
+// publish logs an event and hands it to all subscribers and handlers.
 func (a *Agent) publish(e Event) {
 	a.log.Infof("agent", "Received event: %v", e)
 	a.runScripts(e)
@@ -368,7 +370,7 @@ func (a *Agent) readPackets() {
 	}
 }
 
-// retryRead tells whether a socket that failed is worth another try, after a pause.
+// retryRead reports, after a pause, whether a socket that failed is worth another try.
 func (a *Agent) retryRead(what string, err error) bool {
 	if a.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 		return false
@@ -379,7 +381,7 @@ func (a *Agent) retryRead(what string, err error) bool {
 	return sleep(a.ctx, readBackoff)
 }
 
-// sleep waits for d, or reports false if ctx ended first.
+// sleep waits for d. It returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -11,20 +11,20 @@ import (
 	"serf/wire"
 )
 
-// Metrics is one reading of all figures of an agent. Those of the node are of the same moment.
+// Metrics is one reading of all metrics of an agent. Those of the node are from the same moment.
 type Metrics struct {
 	Membership swim.Counters
 	Above      serf.Counters
 	Node       serf.Stats
 	States     [swim.Left + 1]int // members by state, as the membership knows them
-	Queued     int                // messages of the membership that wait to be gossiped
+	Queued     int                // membership messages in the broadcast queue
 	Traffic    Traffic
 	Handlers   handler.Stats
-	// Coordinate is where this member is; the zero value without coordinates.
+	// Coordinate is that of this member; zero if coordinates are off.
 	Coordinate coord.Coordinate
 }
 
-// Metrics reads the figures. ok is false once the agent has stopped.
+// Metrics reads the metrics. ok is false once the agent has stopped.
 func (a *Agent) Metrics() (m Metrics, ok bool) {
 	var read Metrics
 	err := a.look(func() {
@@ -41,7 +41,7 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 	return read, true
 }
 
-// Timing counts how often something was done and how long that took altogether.
+// Timing counts how often something was done, and how long that took in total.
 type Timing struct {
 	N    uint64
 	Took time.Duration
@@ -60,22 +60,22 @@ func (t *timing) add(took time.Duration) {
 
 func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
 
-// isPushPull tells whether a stream that the node wants is an exchange of the whole state.
+// isPushPull reports whether an outgoing stream is a push/pull exchange.
 func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }
 
-// isState tells whether a message of a stream is a whole state.
+// isState reports whether a message of a stream is a whole state.
 func isState(message []byte) bool {
 	return len(message) > 0 && wire.Type(message[0]) == wire.TypePushPull
 }
 
-// countStateOut notes the size of a message that is sent, if it is a whole state.
+// countStateOut records the size of a message that is sent, if it is a whole state.
 func (a *Agent) countStateOut(message []byte) {
 	if isState(message) {
 		a.counts.stateOut.Store(uint64(len(message)))
 	}
 }
 
-// countStateIn counts a message that came, if it is a whole state.
+// countStateIn counts a received message, if it is a whole state.
 func (a *Agent) countStateIn(message []byte) {
 	if isState(message) {
 		a.counts.statesIn.Add(1)

@@ -16,15 +16,15 @@ import (
 	"serf/wire"
 )
 
-// retryIntervalMin is the shortest interval between joins: shorter would load the seeds, not find
-// them sooner.
+// retryIntervalMin is the shortest interval between joins: a shorter one would load the seeds
+// without finding them sooner.
 const retryIntervalMin = time.Second
 
-// retryIntervalDefault is what the agent has always had.
+// retryIntervalDefault is that of HashiCorp's Serf.
 const retryIntervalDefault = 30 * time.Second
 
-// Start binds the sockets and runs the node. ctx bounds the start only: the agent runs until
-// Shutdown, or until Done tells that it had to give up.
+// Start binds the sockets and runs the node. ctx bounds only the start: the agent runs until
+// Shutdown, or until it has to give up, which Done reports.
 func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	return a, nil
 }
 
-// adopt takes over the subscriptions that are there before the agent.
+// adopt takes over the subscriptions that exist before the agent.
 func (a *Agent) adopt(subs []*Subscription) error {
 	for i, s := range subs {
 		if s == nil || !a.events.adopt(s) {
@@ -91,7 +91,7 @@ func (a *Agent) begin(c Config) error {
 	return nil
 }
 
-// fill sets what Config leaves open.
+// fill sets the defaults of Config.
 func (c *Config) fill() error {
 	if c.network == nil {
 		c.network, c.host = osNetwork{}, systemAddrs
@@ -130,12 +130,12 @@ func (c *Config) fill() error {
 	return nil
 }
 
-// startNode makes the node and handles what it has to say at once.
+// startNode makes the node and handles its first outputs.
 func (a *Agent) startNode() error {
 	c := &a.conf.Serf
 	c.Addr = advertised(c.Addr, a.addr)
-	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // what is larger goes by stream
-	a.told.Store(&c.Addr)
+	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // larger messages go by stream
+	a.advertised.Store(&c.Addr)
 	a.warnPublic(c.Addr.Addr())
 	local := a.localAddrs()
 	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous),
@@ -169,8 +169,8 @@ func (a *Agent) startNode() error {
 	return nil
 }
 
-// advertised is the address that others are told: addr as configured, with what it leaves open
-// taken from bound.
+// advertised is the address to advertise: addr as configured, with what it leaves open taken from
+// bound.
 func advertised(addr, bound netip.AddrPort) netip.AddrPort {
 	ip, port := addr.Addr(), addr.Port()
 	if !ip.IsValid() {
@@ -182,7 +182,7 @@ func advertised(addr, bound netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(ip, port)
 }
 
-// run owns the loop and all other goroutines of the agent: it ends when they have.
+// run owns the loop and all other goroutines of the agent, and ends when they have ended.
 func (a *Agent) run() {
 	defer close(a.done)
 	a.runLoop()

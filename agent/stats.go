@@ -11,7 +11,7 @@ import (
 	"serf/swim/serf"
 )
 
-// Stats returns figures by section and name, as the RPC command stats does: sections agent,
+// Stats returns statistics by section and name, as the RPC command stats does: sections agent,
 // runtime, serf, dropped, tags, event_handlers and handlers. Sections that need the node are
 // missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
@@ -48,8 +48,8 @@ func serfStats(s *serf.Stats) map[string]string {
 	}
 }
 
-// droppedStats is what was received and not used, by reason. A count of other labels or missing
-// keys that grows tells that somebody was left behind.
+// droppedStats counts what was received and not used, by reason. Growing counts of other labels or
+// missing keys mean that a member was left behind.
 func droppedStats(c *swim.Counters, t Traffic) map[string]string {
 	stats := make(map[string]string)
 	for name, n := range map[string]uint64{
@@ -85,8 +85,8 @@ func runtimeStats() map[string]string {
 	}
 }
 
-// Counters returns what the node did and what it dropped since its start: in the membership, and in
-// Serf above it. ok is false once the agent has stopped.
+// Counters returns what the node did and dropped since its start: in the membership, and in Serf
+// above it. ok is false once the agent has stopped.
 func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bool) {
 	if a.ctx.Err() != nil {
 		return swim.Counters{}, serf.Counters{}, false
@@ -96,7 +96,7 @@ func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bo
 }
 
 // Traffic counts what the agent's sockets and readers did since the start. The node's own counters,
-// of packets and messages, are those of Counters.
+// of packets and messages, are in Counters.
 type Traffic struct {
 	SendErrors      uint64 // packets that the system refused to send
 	ReadErrors      uint64 // failures to read or accept
@@ -108,14 +108,14 @@ type Traffic struct {
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
 	SubscribersCut  uint64 // subscriptions that ended for slowness
-	Rounds          Timing // of the node's own accord: gossip, probes and so on
+	Rounds          Timing // of work that timers started: gossip, probes and so on
 	PushPulls       Timing // exchanges of the whole state begun here that were answered
 	StateOut        uint64 // bytes of the last whole state that was sent, before it was sealed
 	StatesIn        uint64 // whole states that came, and their bytes
 	StateBytesIn    uint64
 }
 
-// counters count what the agent did; see Traffic.
+// counters are the counts behind Traffic.
 type counters struct {
 	sendErrors, readErrors                        atomic.Uint64
 	streamsAccepted, streamsRefused, streamErrors atomic.Uint64
@@ -125,7 +125,7 @@ type counters struct {
 	stateOut, statesIn, stateBytesIn              atomic.Uint64
 }
 
-// Traffic returns the current counts; at any time.
+// Traffic returns the current counts; it may be called at any time.
 func (a *Agent) Traffic() Traffic {
 	c := &a.counts
 	return Traffic{

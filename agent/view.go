@@ -11,31 +11,32 @@ import (
 	"serf/swim/serf/coord"
 )
 
-// views has what the node knows for readers outside of the loop. The loop publishes a view when one
-// is asked for and the last is outdated: as long as nothing changes a reader is answered without
-// the loop, and when nobody asks the loop makes no views.
+// views publishes the node's state to readers outside the loop. The loop makes a view when a reader
+// asks for one and the last is outdated: while nothing changes readers are answered without the
+// loop, and while nobody asks the loop makes no views.
 //
 // A call of the agent that changes something returns after the change was counted, and so does
-// whatever tells of one: an event, or the answer to a query. Whoever asks then sees the change.
+// anything that reports it: an event, or the answer to a query. Whoever asks after that sees the
+// change.
 type views struct {
 	current atomic.Pointer[view]
 	members atomic.Uint64 // how many changes of members there were
 	inputs  atomic.Uint64 // how many inputs the node had, each of which may change its figures
 
-	// The rest is the loop's.
+	// The rest is owned by the loop.
 	changes swim.Changes
 	draft   *view           // of the next view, if one is being made
 	todo    []swim.MemberID // to be looked at for it
 }
 
-// viewStep is how many members the loop looks at for a view before it turns to something else: that
+// viewStep is how many members the loop copies into a view before it turns to other inputs, which
 // takes some 100 µs. Only a first view, and one after very many changes, takes more than one step.
 const viewStep = 256
 
-// view is what the node knew at one moment. It never changes, and may be kept and shared. It takes
-// some 90 bytes for a member, and 90 more for a coordinate. Views share the pages in which they are
-// alike, so the memory is that of one, and a page for each member that has changed since a view
-// that somebody keeps. Readers that the agent serves keep theirs while they write an answer.
+// view is the node's state at one moment. It never changes, and may be kept and shared. It takes
+// some 90 bytes per member, and 90 more with a coordinate. Views share the pages that are equal, so
+// their memory is that of one view and a page for each member that has changed since the oldest
+// view in use. RPC connections keep a view while they write an answer.
 type view struct {
 	inputs, changes uint64 // of views, when this was made
 
@@ -49,26 +50,26 @@ type view struct {
 	above      serf.Counters
 }
 
-// viewPageLen is how many members a page has: of those the one that changed and its neighbours are
-// copied, 80 bytes each.
+// viewPageLen is the number of members in a page, which is copied when one of them changes: 80
+// bytes each.
 const viewPageLen = 32
 
 type viewPage [viewPageLen]viewEntry
 
-// viewEntry is a member, the zero one if none with its ID is listed.
+// viewEntry is a member; the zero value if none with its ID is listed.
 type viewEntry struct {
 	member serf.Member
 	at     *coord.Coordinate // nil if it isn't known
 }
 
-// nameOrder is the listed members by name. Views of the same members share it, and the first reader
-// sorts.
+// nameOrder is the listed members sorted by name. Views of the same members share it, and the first
+// reader sorts it.
 type nameOrder struct {
 	once sync.Once
 	ids  []swim.MemberID
 }
 
-// count is called by the loop after each input, before anybody hears what came of it.
+// count is called by the loop after each input, before anybody can hear of its effects.
 func (v *views) count() {
 	v.inputs.Add(1)
 	v.members.Store(v.changes.Count())
@@ -82,7 +83,7 @@ func (a *Agent) memberView() *view {
 	return a.publishView()
 }
 
-// statsView returns a view of the node's figures as they are now.
+// statsView returns a view with the node's current statistics.
 func (a *Agent) statsView() *view {
 	if v := a.views.current.Load(); v != nil && v.inputs == a.views.inputs.Load() {
 		return v
@@ -90,7 +91,7 @@ func (a *Agent) statsView() *view {
 	return a.publishView()
 }
 
-// publishView has the loop make a view, step by step.
+// publishView makes the loop build a view, step by step.
 func (a *Agent) publishView() (v *view) {
 	for v == nil {
 		a.read(func() { v = a.views.step(a.loop.node) })
@@ -98,8 +99,8 @@ func (a *Agent) publishView() (v *view) {
 	return v
 }
 
-// step goes on with the next view, and returns it when it is published. Readers share the draft:
-// those who ask at the same time are done at the same time.
+// step continues the next view, and returns it when it is published. Concurrent readers share the
+// draft, and get the same view.
 func (v *views) step(n *serf.Node) *view {
 	if v.draft == nil {
 		v.draft = &view{names: new(nameOrder)}
@@ -136,7 +137,7 @@ func (v *views) takeChanges(n *serf.Node) []swim.MemberID {
 	return all
 }
 
-// publish publishes the draft, in which all members are as they are now.
+// publish publishes the draft, in which all members are up to date.
 func (v *views) publish(n *serf.Node) *view {
 	next := v.draft
 	v.draft, v.todo = nil, nil
@@ -148,8 +149,7 @@ func (v *views) publish(n *serf.Node) *view {
 	return next
 }
 
-// lookAgain takes over into the draft what the node knows of some members. It changes no page that
-// the last view has.
+// lookAgain updates members in the draft. It changes no page of the last view.
 func (v *views) lookAgain(n *serf.Node, ids []swim.MemberID) {
 	last, d := v.current.Load(), v.draft
 	if last == nil {
@@ -174,7 +174,7 @@ func (v *views) lookAgain(n *serf.Node, ids []swim.MemberID) {
 	}
 }
 
-// lookAgain takes over what the node knows of the member.
+// lookAgain updates the entry from the node.
 func (e *viewEntry) lookAgain(n *serf.Node, id swim.MemberID) {
 	m, at, located, _ := n.Listed(id)
 	e.member = m

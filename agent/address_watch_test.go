@@ -47,7 +47,7 @@ func watch(t *testing.T, told, on string, six bool) *watched {
 	ip := netip.MustParseAddr(told)
 	x := &watched{t: t, now: time.Unix(1, 0)}
 	x.w = addressWatch{
-		host: x.h.addrs(), six: six, told: netip.AddrPortFrom(ip, 7946), on: on, home: on, like: classify(ip),
+		host: x.h.addrs(), six: six, advertised: netip.AddrPortFrom(ip, 7946), on: on, home: on, like: classify(ip),
 	}
 	return x
 }
@@ -199,7 +199,7 @@ func TestFamiliesOfAHost(t *testing.T) {
 		h := fakeHost{list: tc.host}
 		a := &Agent{addr: netip.AddrPortFrom(netip.MustParseAddr(tc.bound), 7946), conf: Config{host: h.addrs()}}
 		told := netip.AddrPortFrom(netip.MustParseAddr(tc.told), 7946)
-		a.told.Store(&told)
+		a.advertised.Store(&told)
 		if got := a.families(); got != tc.want {
 			t.Errorf("bound to %s, telling %s: %d, want %d", tc.bound, tc.told, got, tc.want)
 		}

@@ -49,10 +49,10 @@ func hostIPs() ([]netip.Addr, error) {
 
 // addressWatch follows the address that this member advertises.
 type addressWatch struct {
-	host hostAddrs
-	six  bool           // the sockets take IPv6, too
-	told netip.AddrPort // to the others
-	on   string         // the interface that has it; empty if it was given by the user
+	host       hostAddrs
+	six        bool // the sockets take IPv6, too
+	advertised netip.AddrPort
+	on         string // the interface that has it; empty if the user named it
 
 	// home is the interface that the address was chosen from at the start, and like its kind: the
 	// watch returns to such an address as soon as there is one. Other interfaces, such as a bridge
@@ -60,17 +60,17 @@ type addressWatch struct {
 	home string
 	like class
 
-	lost  time.Time // when told was first missed; zero if it's there
+	lost  time.Time // when the address was first missed; zero if it is there
 	noted bool      // the loss has been logged
 }
 
 // step is the result of one look.
 type step struct {
-	move   netip.Addr // to be told from now on, if valid
+	move   netip.Addr // to be advertised from now on, if valid
 	on     string
 	reason string
 
-	lost, back bool // to be logged: told is gone, and no other in sight; and is there again
+	lost, back bool // to be logged: the address is gone with no other in sight, or is back
 }
 
 // look decides what to do now. alone says that no other member can be using the present address.
@@ -78,17 +78,17 @@ func (w *addressWatch) look(now time.Time, alone bool) (step, error) {
 	switch {
 	case w.on == "":
 		ips, err := w.host.ips()
-		return w.note(err != nil || slices.Contains(ips, w.told.Addr()), now), err
-	case w.told.Addr().IsLoopback() && alone: // no interface was up at the start
+		return w.note(err != nil || slices.Contains(ips, w.advertised.Addr()), now), err
+	case w.advertised.Addr().IsLoopback() && alone: // no interface was up at the start
 		return w.elsewhere(step{})
-	case w.told.Addr().IsLoopback():
+	case w.advertised.Addr().IsLoopback():
 		return step{}, nil
 	}
 	present, err := w.present()
 	if err != nil {
 		return step{}, err
 	}
-	if present && w.on == w.home && classify(w.told.Addr()) == w.like {
+	if present && w.on == w.home && classify(w.advertised.Addr()) == w.like {
 		return w.note(true, now), nil // nearly always
 	}
 	if ip, ok := w.atHome(); ok {
@@ -125,7 +125,7 @@ func (w *addressWatch) present() (bool, error) {
 	if err != nil || !i.Up {
 		return false, err
 	}
-	return i.has(w.told.Addr()), nil
+	return i.has(w.advertised.Addr()), nil
 }
 
 // atHome returns an address of the first kind on the first interface.
@@ -135,7 +135,7 @@ func (w *addressWatch) atHome() (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	for _, ip := range i.Addrs {
-		if classify(ip) == w.like && ip != w.told.Addr() {
+		if classify(ip) == w.like && ip != w.advertised.Addr() {
 			return ip, true
 		}
 	}
@@ -154,10 +154,10 @@ func (w *addressWatch) elsewhere(s step) (step, error) {
 		usable = append(usable, i)
 	}
 	ip, name, reason, ok := pickAddress(usable, w.six)
-	if !ok || ip == w.told.Addr() && name == w.on {
+	if !ok || ip == w.advertised.Addr() && name == w.on {
 		return s, nil
 	}
-	if w.told.Addr().IsLoopback() {
+	if w.advertised.Addr().IsLoopback() {
 		w.home, w.like = name, classify(ip) // it wasn't at home yet
 	}
 	return step{move: ip, on: name, reason: reason}, nil
@@ -174,20 +174,20 @@ func (w *addressWatch) usable(ips []netip.Addr) (usable []netip.Addr) {
 
 // moved records that another address is advertised now.
 func (w *addressWatch) moved(s *step) netip.AddrPort {
-	w.told, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.told.Port()), s.on, time.Time{},
+	w.advertised, w.on, w.lost, w.noted = netip.AddrPortFrom(s.move, w.advertised.Port()), s.on, time.Time{},
 		false
-	return w.told
+	return w.advertised
 }
 
 // startAddressWatch starts watching the address, unless the user named one that this host need not
 // have.
 func (a *Agent) startAddressWatch() {
-	told := a.conf.Serf.Addr
+	addr := a.conf.Serf.Addr
 	w := &addressWatch{
-		host: a.conf.host, six: !a.addr.Addr().Is4(), told: told,
-		on: a.conf.Interface, home: a.conf.Interface, like: classify(told.Addr()),
+		host: a.conf.host, six: !a.addr.Addr().Is4(), advertised: addr,
+		on: a.conf.Interface, home: a.conf.Interface, like: classify(addr.Addr()),
 	}
-	bound := a.addr.Addr() == told.Addr() && !told.Addr().IsLoopback()
+	bound := a.addr.Addr() == addr.Addr() && !addr.Addr().IsLoopback()
 	followed, open := w.on != "" || bound, a.addr.Addr() == netip.IPv6Unspecified()
 	if a.conf.host.all == nil || !followed && !open {
 		return
@@ -219,7 +219,7 @@ func (a *Agent) families() swim.Families {
 	if err != nil {
 		return 0
 	}
-	return familiesOf(ips, a.told.Load().Addr().IsLoopback())
+	return familiesOf(ips, a.advertised.Load().Addr().IsLoopback())
 }
 
 // familiesOf are the versions of IP among a host's addresses, counting either the loopback
@@ -249,7 +249,7 @@ func (a *Agent) watchFamilies() {
 // watchAddress looks once, and acts on it.
 func (a *Agent) watchAddress(w *addressWatch) {
 	alone := false
-	if w.told.Addr().IsLoopback() {
+	if w.advertised.Addr().IsLoopback() {
 		a.read(func() { alone = a.loop.node.Swim().Live() <= 1 })
 	}
 	s, err := w.look(time.Now(), alone)
@@ -259,22 +259,22 @@ func (a *Agent) watchAddress(w *addressWatch) {
 	}
 	switch {
 	case s.move.IsValid():
-		a.readdress(w, &s)
+		a.changeAddress(w, &s)
 	case s.lost && w.on == "":
 		a.log.Warnf("agent", "this host has no longer %v, where this agent listens: nobody can "+
 			"reach it "+
-			"until that is back, or it is started with another address", w.told.Addr())
+			"until that is back, or it is started with another address", w.advertised.Addr())
 	case s.lost:
 		a.log.Warnf("agent", "this host has no longer %v, which others are told, "+
-			"and no other address for them yet", w.told.Addr())
+			"and no other address for them yet", w.advertised.Addr())
 	case s.back:
-		a.log.Infof("agent", "this host has %v again", w.told.Addr())
+		a.log.Infof("agent", "this host has %v again", w.advertised.Addr())
 	}
 }
 
-// readdress advertises another address.
-func (a *Agent) readdress(w *addressWatch, s *step) {
-	was := w.told
+// changeAddress advertises another address.
+func (a *Agent) changeAddress(w *addressWatch, s *step) {
+	was := w.advertised
 	addr := netip.AddrPortFrom(s.move, was.Port())
 	err := a.try(a.ctx,
 		func(now swim.Time) error { return a.loop.node.SetAddr(now, addr, &a.loop.out) })
@@ -284,7 +284,7 @@ func (a *Agent) readdress(w *addressWatch, s *step) {
 		return
 	}
 	w.moved(s)
-	a.told.Store(&addr)
+	a.advertised.Store(&addr)
 	a.log.Warnf("agent", "advertising %v instead of %v, which %s: %s", s.move, was.Addr(),
 		lossOf(was.Addr()), s.reason)
 	a.warnPublic(s.move)
