@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// sleeps finds tests that wait for real. Tests wait in virtual time: netsim's, or a synctest bubble's. Only interop's, which run other
-// programs, and those of the documents' commands wait for real.
+// sleeps finds tests that wait for real. Tests wait in virtual time: netsim's, or a synctest
+// bubble's. Only interop's, which run other programs, and those of the documents' commands wait for
+// real.
 func sleeps(all []*source) (found findings) {
 	for _, s := range all {
 		if !s.test || under(s.pkg(), "interop") || s.pkg() == "docs" || slices.Contains(imports(s), "testing/synctest") {

@@ -15,8 +15,8 @@ const (
 	fileMax         = 600 // lines, of files that aren't tests
 )
 
-// longLines finds lines beyond lineMax. The code of tests is free: a case of a table is read best on
-// one line. Comments fit everywhere.
+// longLines finds lines beyond lineMax. The code of tests is free: a case of a table is read best
+// on one line. Comments fit everywhere.
 func longLines(all []*source) (found findings) {
 	for _, s := range all {
 		verbatim := rawLines(s)

@@ -29,7 +29,8 @@ const (
 
 func (k Kind) String() string {
 	return [...]string{
-		"nil", "a boolean", "a number", "a float", "text or bytes", "a list", "a map", "an extension",
+		"nil", "a boolean", "a number", "a float", "text or bytes", "a list", "a map",
+		"an extension",
 	}[k]
 }
 
