@@ -2,7 +2,6 @@ package serf
 
 import (
 	"serf/internal/invariant"
-	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
 )
@@ -48,18 +47,14 @@ func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	n.journalLeave()
 	n.swim.SpeedUpLeave()
 	t := n.memberClock.Next()
-	n.applyOwnLeave(now, t)
+	n.table.edit(n.self).statusTime = t
+	n.table.set(n.self, StatusLeaving, now)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
 	n.broadcastIntent(m.Node, n.buf)
 	n.arm(timerLeave, now.Add(n.cfg.BroadcastTimeout))
 	n.finish(now, out)
 	return n.leave.op
-}
-
-func (n *Node) applyOwnLeave(now swim.Time, t lamport.Time) {
-	n.table.edit(n.self).statusTime = t
-	n.table.set(n.self, StatusLeaving, now)
 }
 
 // stepLeave continues the departure when its present step is done or has timed out.
