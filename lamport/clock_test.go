@@ -53,7 +53,8 @@ func TestWitness(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := at(tc.now)
 			if ok := c.Witness(tc.seen); ok != tc.ok || c.Now() != tc.then {
-				t.Errorf("Witness(%d) at %d: %v, then %d; want %v, then %d", tc.seen, tc.now, ok, c.Now(), tc.ok, tc.then)
+				t.Errorf("Witness(%d) at %d: %v, then %d; want %v, then %d", tc.seen, tc.now, ok,
+					c.Now(), tc.ok, tc.then)
 			}
 		})
 	}
@@ -83,7 +84,8 @@ func TestSync(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := tc.c
 			if ok := c.Sync(tc.other); ok != tc.ok || c.Now() != tc.then {
-				t.Errorf("Sync(%d): %v, then %d; want %v, then %d", tc.other, ok, c.Now(), tc.ok, tc.then)
+				t.Errorf("Sync(%d): %v, then %d; want %v, then %d", tc.other, ok, c.Now(), tc.ok,
+					tc.then)
 			}
 			if got := !c.synced; got != tc.allowsMore {
 				t.Errorf("a jump of any distance is still allowed: %v, want %v", got, tc.allowsMore)
@@ -108,7 +110,8 @@ func TestRestore(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			c := Clock{passed: tc.now - 1}
 			if ok := c.Restore(tc.last); ok != tc.ok || c.Now() != tc.then || c.synced {
-				t.Errorf("Restore(%d): %v, then %+v; want %v, then %d, not synced", tc.last, ok, c, tc.ok, tc.then)
+				t.Errorf("Restore(%d): %v, then %+v; want %v, then %d, not synced", tc.last, ok, c,
+					tc.ok, tc.then)
 			}
 		})
 	}

@@ -23,7 +23,9 @@ func want(t *testing.T, reason string, got, want Verdict) {
 
 func TestEventsDifferByTimeNameOrPayload(t *testing.T) {
 	var w Events
-	add := func(at Time, name, payload string) Verdict { return w.Add(100, at, []byte(name), []byte(payload)) }
+	add := func(at Time, name, payload string) Verdict {
+		return w.Add(100, at, []byte(name), []byte(payload))
+	}
 	want(t, "first", add(5, "ab", "c"), Fresh)
 	want(t, "again", add(5, "ab", "c"), Duplicate)
 	want(t, "same bytes, split elsewhere", add(5, "a", "bc"), Fresh)
@@ -258,7 +260,9 @@ func TestWindowsMatchAModel(t *testing.T) {
 					add(t, c.Now()-back)
 				}
 			},
-			"jump": func(t *rapid.T) { c.Witness(c.Now() + Time(rapid.Uint64Range(0, 700).Draw(t, "jump"))) },
+			"jump": func(t *rapid.T) {
+				c.Witness(c.Now() + Time(rapid.Uint64Range(0, 700).Draw(t, "jump")))
+			},
 			"min": func(t *rapid.T) {
 				least = max(least, c.Now()-Time(rapid.Uint64Range(0, uint64(c.Now())).Draw(t, "before")))
 				e.SetMin(least)
@@ -279,7 +283,8 @@ func TestWindowsMatchAModel(t *testing.T) {
 					last, n = at, n+1
 				}
 				if n != e.Times() || size != e.bytes || n > WindowTimes {
-					t.Fatalf("%d times of %d bytes, counted as %d of %d", n, size, e.Times(), e.bytes)
+					t.Fatalf("%d times of %d bytes, counted as %d of %d", n, size, e.Times(),
+						e.bytes)
 				}
 			},
 		})

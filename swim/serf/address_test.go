@@ -42,7 +42,8 @@ func TestClusterKnowsNewAddressesOfRunningMembers(t *testing.T) {
 		for _, n := range c.order {
 			for name, at := range places {
 				if m, _ := n.Member(name); m.Addr != at || m.Status != StatusAlive {
-					t.Errorf("of %d moving: %s has %s at %v, %v, want %v", moving, n.name, name, m.Addr, m.Status, at)
+					t.Errorf("of %d moving: %s has %s at %v, %v, want %v", moving, n.name, name,
+						m.Addr, m.Status, at)
 				}
 			}
 			for _, e := range n.events {

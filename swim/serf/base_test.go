@@ -58,8 +58,10 @@ func TestWarmNodeListsAll(t *testing.T) {
 	const members = 100
 	nodes, out := warmNodes(t, warmBase(t, members))
 	n := nodes[1]
-	if len(out.Events) != 0 || n.Len() != members || n.Count(StatusAlive) != members || n.Self().Name != "m1" {
-		t.Errorf("%d events, %d members, %d alive, self %q", len(out.Events), n.Len(), n.Count(StatusAlive), n.Self().Name)
+	if len(out.Events) != 0 || n.Len() != members || n.Count(StatusAlive) != members ||
+		n.Self().Name != "m1" {
+		t.Errorf("%d events, %d members, %d alive, self %q", len(out.Events), n.Len(),
+			n.Count(StatusAlive), n.Self().Name)
 	}
 	if s := n.Stats(); s.MemberTime != members+1 || s.EventTime != 1 || s.QueryTime != 1 {
 		t.Errorf("clocks %d, %d, %d", s.MemberTime, s.EventTime, s.QueryTime)
@@ -68,7 +70,8 @@ func TestWarmNodeListsAll(t *testing.T) {
 	for i := range members {
 		want := warmConfig(i)
 		m, ok := n.Member(want.Name)
-		if !ok || m.Addr != want.Addr || m.Status != StatusAlive || m.Tags["number"] != fmt.Sprint(i) {
+		if !ok || m.Addr != want.Addr || m.Status != StatusAlive ||
+			m.Tags["number"] != fmt.Sprint(i) {
 			t.Errorf("%s is %+v", want.Name, m)
 		}
 	}
@@ -103,7 +106,8 @@ func TestWarmNodesHaveNothingToSay(t *testing.T) {
 	nodes[0].swim.PushPull(10, nodes[1].self, out)
 	request := out.Streams[0]
 	out.Reset()
-	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: request.Data, More: request.More}
+	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr,
+		Data: request.Data, More: request.More}
 	nodes[1].Stream(10, in, out)
 	nodes[1].Tick(swim.Time(time.Minute), out)
 	if len(out.Events) != 0 || len(out.Packets) > 1 {
@@ -166,10 +170,13 @@ func TestStateInPiecesEqualsAFlatOne(t *testing.T) {
 		twin, gotFlat := start(1)
 		now := swim.Time(time.Second)
 		for range rapid.IntRange(0, 12).Draw(rt, "news") {
-			name, ltime := fmt.Sprintf("m%d", rapid.IntRange(0, members+3).Draw(rt, "member")), rapid.Uint64Range(1, 2*members).Draw(rt, "time")
+			name := fmt.Sprintf("m%d", rapid.IntRange(0, members+3).Draw(rt, "member"))
+			ltime := rapid.Uint64Range(1, 2*members).Draw(rt, "time")
 			msg := rapid.SampledFrom([][]byte{
-				wire.AppendUser(nil, joinIntent(name, ltime)), wire.AppendUser(nil, leaveIntent(name, ltime)),
-				wire.AppendUser(nil, pruneIntent(name, ltime)), dead(name, name, 1), dead(name, "m5", 1),
+				wire.AppendUser(nil, joinIntent(name, ltime)),
+				wire.AppendUser(nil, leaveIntent(name, ltime)),
+				wire.AppendUser(nil, pruneIntent(name, ltime)), dead(name, name, 1),
+				dead(name, "m5", 1),
 				wire.AppendUser(nil, userEventMsg(name, "", ltime)),
 			}).Draw(rt, "message")
 			if rapid.Bool().Draw(rt, "to the sender") {
@@ -182,12 +189,15 @@ func TestStateInPiecesEqualsAFlatOne(t *testing.T) {
 		sent.Reset()
 		sender.swim.PushPull(now, pieces.self, sent)
 		o := sent.Streams[0]
-		in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: warmConfig(0).Addr, Data: o.Data, More: o.More}
+		in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest,
+			From: warmConfig(0).Addr, Data: o.Data, More: o.More}
 		pieces.Stream(now, in, got)
 		in.Data, in.More = o.Message(), nil
 		twin.Stream(now, in, gotFlat)
-		if pieces.Stats() != twin.Stats() || len(got.Events) != len(gotFlat.Events) || len(got.Notes) != len(gotFlat.Notes) {
-			rt.Fatalf("%+v, %d events, notes %v; as one %+v, %d events, notes %v", pieces.Stats(), len(got.Events), got.Notes, twin.Stats(), len(gotFlat.Events), gotFlat.Notes)
+		if pieces.Stats() != twin.Stats() || len(got.Events) != len(gotFlat.Events) ||
+			len(got.Notes) != len(gotFlat.Notes) {
+			rt.Fatalf("%+v, %d events, notes %v; as one %+v, %d events, notes %v", pieces.Stats(),
+				len(got.Events), got.Notes, twin.Stats(), len(gotFlat.Events), gotFlat.Notes)
 		}
 		for id := range swim.MemberID(members + 8) {
 			if a, b := pieces.table.at(id), twin.table.at(id); a != b {

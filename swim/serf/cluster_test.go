@@ -70,7 +70,9 @@ func (c *cluster) start(name, at string, set func(*Config)) *clusterNode {
 		c.t.Fatal(err)
 	}
 	c.nodes[n.addr] = n
-	c.order = append(slices.DeleteFunc(c.order, func(o *clusterNode) bool { return o.addr == n.addr }), n)
+	c.order = append(slices.DeleteFunc(c.order, func(o *clusterNode) bool {
+		return o.addr == n.addr
+	}), n)
 	c.flush(n)
 	return n
 }
@@ -157,12 +159,14 @@ func (c *cluster) send(p clusterPacket) {
 func (c *cluster) stream(n *clusterNode, s swim.StreamOut) {
 	to := c.nodes[s.To]
 	if to == nil || to == n || !n.source(s.To).IsValid() || c.drop != nil && c.drop(n.addr, s.To) {
-		n.Stream(c.now, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To, Err: swim.ErrUnknown}, &n.out)
+		n.Stream(c.now, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To,
+			Err: swim.ErrUnknown}, &n.out)
 		c.flush(n)
 		return
 	}
 	const id = swim.Inbound | 1
-	to.Stream(c.now, swim.StreamIn{ID: id, Kind: swim.StreamRequest, From: n.addr, Data: s.Data}, &to.out)
+	to.Stream(c.now, swim.StreamIn{ID: id, Kind: swim.StreamRequest, From: n.addr, Data: s.Data},
+		&to.out)
 	var answer *swim.StreamOut
 	for i, a := range to.out.Streams {
 		if a.ID == id && a.Kind == swim.StreamAnswer {
@@ -173,15 +177,19 @@ func (c *cluster) stream(n *clusterNode, s swim.StreamOut) {
 	}
 	c.flush(to)
 	if answer != nil && s.Kind == swim.StreamCall {
-		n.Stream(c.now, swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To, Data: answer.Data}, &n.out)
+		n.Stream(c.now, swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To,
+			Data: answer.Data}, &n.out)
 		c.flush(n)
 	}
 }
 
 func (c *cluster) record(n *clusterNode, e *swim.Event) {
-	add := func(format string, args ...any) { n.events = append(n.events, fmt.Sprintf(format, args...)) }
+	add := func(format string, args ...any) {
+		n.events = append(n.events, fmt.Sprintf(format, args...))
+	}
 	kind := map[swim.EventKind]string{
-		EventMemberJoin: "join", EventMemberLeave: "leave", EventMemberFailed: "failed", EventMemberUpdate: "update", EventMemberReap: "reap",
+		EventMemberJoin: "join", EventMemberLeave: "leave", EventMemberFailed: "failed",
+		EventMemberUpdate: "update", EventMemberReap: "reap",
 	}[e.Kind]
 	for _, id := range e.Members {
 		m, _ := n.ByID(id)
@@ -367,7 +375,9 @@ func TestClusterQuery(t *testing.T) {
 				n.forget()
 			}
 			if tt.lossy {
-				c.drop = func(from, to netip.AddrPort) bool { return from == addrOf("d") && to == addrOf("a") }
+				c.drop = func(from, to netip.AddrPort) bool {
+					return from == addrOf("d") && to == addrOf("a")
+				}
 			}
 			a := c.node("a")
 			start := c.now

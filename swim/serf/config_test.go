@@ -40,8 +40,10 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 		t.Fatal("no problem found")
 	}
 	for _, want := range []string{
-		"name", "protocol", "tags", "reap interval", "reconnect interval", "reconnect timeout", "tombstone timeout",
-		"user event size", "query size", "query response size", "broadcast timeout", "leave propagate delay",
+		"name", "protocol", "tags", "reap interval", "reconnect interval", "reconnect timeout",
+		"tombstone timeout",
+		"user event size", "query size", "query response size", "broadcast timeout",
+		"leave propagate delay",
 		"coalesce period", "quiescent period", "user coalesce period", "user quiescent period",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -52,7 +54,8 @@ func TestValidateReportsEveryProblem(t *testing.T) {
 
 func TestCheckedNames(t *testing.T) {
 	for name, ok := range map[string]bool{
-		"web-1.example": true, strings.Repeat("x", 128): true, strings.Repeat("x", 129): false, "a_b": false, "a b": false, "ü": false,
+		"web-1.example": true, strings.Repeat("x", 128): true, strings.Repeat("x", 129): false,
+		"a_b": false, "a b": false, "ü": false,
 	} {
 		c := testConfig("a")
 		c.Name, c.CheckNames = name, true
@@ -118,7 +121,8 @@ func (tn *conversation) ackPayload(from string) []byte {
 	tn.t.Helper()
 	ping := wire.Ping{Seq: 9, Node: []byte("a")}
 	var sc wire.Scratch
-	tn.n.Packet(tn.now, addrOf(from), tn.n.Sealer().SealPacket(nil, ping.Append(nil), false, &sc), &tn.out)
+	tn.n.Packet(tn.now, addrOf(from), tn.n.Sealer().SealPacket(nil, ping.Append(nil), false, &sc),
+		&tn.out)
 	defer tn.out.Reset()
 	for _, p := range tn.out.Packets {
 		msgs, err := tn.n.Sealer().OpenPacket(p.Data, &sc, nil)
@@ -126,7 +130,8 @@ func (tn *conversation) ackPayload(from string) []byte {
 			tn.t.Fatal(err)
 		}
 		for _, m := range msgs {
-			if ack, err := wire.ParseAck(m[1:]); err == nil && wire.Type(m[0]) == wire.TypeAck && ack.Seq == 9 {
+			if ack, err := wire.ParseAck(m[1:]); err == nil && wire.Type(m[0]) == wire.TypeAck &&
+				ack.Seq == 9 {
 				return slices.Clone(ack.Payload)
 			}
 		}
@@ -144,7 +149,8 @@ func TestCoordinates(t *testing.T) {
 	there.Vec[0] = 0.2
 	acked := func(data []byte) {
 		tn.n.call.begin(&tn.out)
-		tn.n.handle(tn.now, &swim.Event{Kind: swim.EventAcked, Member: tn.n.lookup([]byte("b")), RTT: 50 * time.Millisecond, Data: data}, &tn.out)
+		tn.n.handle(tn.now, &swim.Event{Kind: swim.EventAcked, Member: tn.n.lookup([]byte("b")),
+			RTT: 50 * time.Millisecond, Data: data}, &tn.out)
 		tn.n.finish(tn.now, &tn.out)
 		tn.collect()
 	}

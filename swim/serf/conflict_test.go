@@ -13,7 +13,8 @@ import (
 )
 
 func conflictAnswer(known bool, owner string) string {
-	m := wire.ConflictAnswer{Known: known, Name: []byte("a"), Addr: addrOf(owner).Addr().AsSlice(), Port: addrOf(owner).Port(), Status: 1}
+	m := wire.ConflictAnswer{Known: known, Name: []byte("a"), Addr: addrOf(owner).Addr().AsSlice(),
+		Port: addrOf(owner).Port(), Status: 1}
 	return string(m.Append(nil))
 }
 
@@ -43,7 +44,8 @@ func (tn *conversation) contest() *query {
 	tn.t.Helper()
 	n := tn.n
 	n.call.begin(&tn.out)
-	n.handle(tn.now, &swim.Event{Kind: swim.EventConflict, Member: n.self, Addr: addrOf("x")}, &tn.out)
+	n.handle(tn.now, &swim.Event{Kind: swim.EventConflict, Member: n.self, Addr: addrOf("x")},
+		&tn.out)
 	n.finish(tn.now, &tn.out)
 	tn.collect()
 	if len(n.queries) == 0 {
@@ -59,17 +61,22 @@ func TestNameConflictIsDecidedByVote(t *testing.T) {
 		stops   bool
 	}{
 		{"nobody answers", nil, false},
-		{"nobody knows us", map[string]string{"b": conflictAnswer(false, "a"), "c": conflictAnswer(false, "a")}, false},
+		{"nobody knows us", map[string]string{"b": conflictAnswer(false, "a"),
+			"c": conflictAnswer(false, "a")}, false},
 		{"one knows the other, two nobody", map[string]string{
-			"b": conflictAnswer(true, "x"), "c": conflictAnswer(false, "a"), "d": conflictAnswer(false, "a"),
+			"b": conflictAnswer(true, "x"), "c": conflictAnswer(false, "a"),
+			"d": conflictAnswer(false, "a"),
 		}, true},
 		{"one knows us, two nobody", map[string]string{
-			"b": conflictAnswer(true, "a"), "c": conflictAnswer(false, "a"), "d": conflictAnswer(false, "a"),
+			"b": conflictAnswer(true, "a"), "c": conflictAnswer(false, "a"),
+			"d": conflictAnswer(false, "a"),
 		}, false},
 		{"two against one", map[string]string{
-			"b": conflictAnswer(true, "a"), "c": conflictAnswer(true, "x"), "d": conflictAnswer(true, "x"),
+			"b": conflictAnswer(true, "a"), "c": conflictAnswer(true, "x"),
+			"d": conflictAnswer(true, "x"),
 		}, true},
-		{"nonsense doesn't count", map[string]string{"b": "\x06\xff", "c": "", "d": "\x08\x80"}, false},
+		{"nonsense doesn't count", map[string]string{"b": "\x06\xff", "c": "", "d": "\x08\x80"},
+			false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tn := converse(t, "b", "c", "d")
@@ -128,14 +135,16 @@ func TestConflictQueriesAreAnswered(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", queryFrom("b", 1, 1, about("c")))
 	known := wire.ConflictAnswer{
-		Known: true, Name: []byte("c"), Addr: addrOf("c").Addr().AsSlice(), Port: 7946, Versions: modern, Status: 1, Tags: wire.NewTags(nil),
+		Known: true, Name: []byte("c"), Addr: addrOf("c").Addr().AsSlice(), Port: 7946,
+		Versions: modern, Status: 1, Tags: wire.NewTags(nil),
 	}
 	tn.want("where c is", "b: answer "+string(known.Append(nil))+" id 1")
 	tn.recv("b", queryFrom("b", 2, 2, about("z")))
 	tn.want("z isn't known", "b: answer \x06\xc0 id 2")
 	tn.recv("b", queryFrom("b", 3, 3, about("a")))
 	tn.advance(time.Second)
-	tn.want("passed on", "says query _serf_conflict@1", "says query _serf_conflict@2", "says query _serf_conflict@3")
+	tn.want("passed on", "says query _serf_conflict@1", "says query _serf_conflict@2",
+		"says query _serf_conflict@3")
 	tn.wantIdle("it has no vote over its own name")
 }
 
@@ -167,11 +176,13 @@ func TestRivalOfAMemberIsAnswered(t *testing.T) {
 	tn.want("there is no claim", "says query _serf_conflict@1")
 	tn.rivalOf("b", x)
 	tn.recv("c", queryFrom("b", 2, 2, vote("b", x, wire.QueryWantAck)))
-	tn.want("there is one", x.String()+": ack id 2", x.String()+": answer "+conflictAnswerAbout(tn, "b")+" id 2")
+	tn.want("there is one", x.String()+": ack id 2",
+		x.String()+": answer "+conflictAnswerAbout(tn, "b")+" id 2")
 	tn.advance(time.Second)
 	for name, set := range map[string]func(*wire.Query){
-		"at another address": vote("b", netip.MustParseAddrPort("10.9.9.8:7946"), wire.QueryWantAck),
-		"of another name":    vote("c", x, wire.QueryWantAck),
+		"at another address": vote("b", netip.MustParseAddrPort("10.9.9.8:7946"),
+			wire.QueryWantAck),
+		"of another name": vote("c", x, wire.QueryWantAck),
 		"something else": func(m *wire.Query) {
 			vote("b", x, wire.QueryWantAck)(m)
 			m.Name = []byte(PingQuery)
@@ -203,7 +214,10 @@ func TestAnswersToRivalsAreBounded(t *testing.T) {
 			for k := range uint64(10) {
 				tn.did = nil
 				id++
-				set := func(m *wire.Query) { vote("b", at(i), wire.QueryWantAck)(m); m.RelayFactor = 2 }
+				set := func(m *wire.Query) {
+					vote("b", at(i), wire.QueryWantAck)(m)
+					m.RelayFactor = 2
+				}
 				tn.recv("c", queryFrom("b", 1+k, id, set))
 				for _, line := range tn.did {
 					if to, _, ok := strings.Cut(line, ": "); ok {
@@ -285,18 +299,22 @@ func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 // The two rivals of a vote have no vote over the name, but each answers with its age.
 func TestRivalsAnswerEachOther(t *testing.T) {
 	x := netip.MustParseAddrPort("10.9.9.9:7946")
-	answer := func(m wire.ConflictAnswer) string { return x.String() + ": answer " + string(m.Append(nil)) + " id 3" }
-	own := wire.ConflictAnswer{Known: true, Name: []byte("a"), Status: uint8(StatusAlive), Tags: wire.NewTags(nil)}
+	answer := func(m wire.ConflictAnswer) string {
+		return x.String() + ": answer " + string(m.Append(nil)) + " id 3"
+	}
+	own := wire.ConflictAnswer{Known: true, Name: []byte("a"), Status: uint8(StatusAlive),
+		Tags: wire.NewTags(nil)}
 	for _, tt := range []struct {
 		name  string
 		flags uint32
 		late  bool
 		want  func(n *Node, now swim.Time, m *wire.ConflictAnswer)
 	}{
-		{"one of our kind is told our age", wire.QueryExtended, false, func(n *Node, now swim.Time, m *wire.ConflictAnswer) {
-			m.Addr, m.Port = n.cfg.Addr.Addr().AsSlice(), n.cfg.Addr.Port()
-			m.Uptime = uint64(now.Sub(n.start)/time.Millisecond) + 1
-		}},
+		{"a rival of this implementation gets the age", wire.QueryExtended, false,
+			func(n *Node, now swim.Time, m *wire.ConflictAnswer) {
+				m.Addr, m.Port = n.cfg.Addr.Addr().AsSlice(), n.cfg.Addr.Port()
+				m.Uptime = uint64(now.Sub(n.start)/time.Millisecond) + 1
+			}},
 		{"the original nothing", 0, false, nil},
 		{"unless it was there first", 0, true, func(_ *Node, _ swim.Time, m *wire.ConflictAnswer) {
 			m.Addr, m.Port = x.Addr().AsSlice(), x.Port()

@@ -74,7 +74,8 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 	t.Helper()
 	c := testConfig("a")
 	set(&c)
-	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{}, notes: map[swim.NoteCode]int{}}
+	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{},
+		notes: map[swim.NoteCode]int{}}
 	n, err := New(tn.now, c, &tn.out)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,8 @@ func alive(name string, inc uint32) []byte { return aliveWith(name, inc, addrOf(
 
 func aliveWith(name string, inc uint32, addr netip.AddrPort, tags map[string]string) []byte {
 	meta, _ := encodeTags(ProtocolMax, tags)
-	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(), Meta: meta, Vsn: modern[:]}
+	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(),
+		Meta: meta, Vsn: modern[:]}
 	return m.Append(nil)
 }
 
@@ -162,7 +164,8 @@ func again(m *wire.Query)    { m.Flags = wire.QueryWantAck | wire.QueryExtended 
 
 // flaggedAck is an ack of this implementation.
 func flaggedAck(from string, t uint64, id, flags uint32) []byte {
-	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id, Flags: wire.ResponseIsAck | wire.ResponseExtended | flags}
+	m := wire.QueryResponse{From: []byte(from), LTime: t, ID: id,
+		Flags: wire.ResponseIsAck | wire.ResponseExtended | flags}
 	return m.Append(nil)
 }
 
@@ -237,7 +240,8 @@ func (tn *conversation) merge(from string, join bool, s state) {
 	head := wire.PushPullHeader{Join: join, UserStateLen: len(user)}
 	tn.stream++
 	tn.n.Stream(tn.now, swim.StreamIn{
-		ID: swim.Inbound | tn.stream, Kind: swim.StreamRequest, From: addrOf(from), Data: append(head.Append(nil), user...),
+		ID: swim.Inbound | tn.stream, Kind: swim.StreamRequest, From: addrOf(from),
+		Data: append(head.Append(nil), user...),
 	}, &tn.out)
 	tn.collect()
 }
@@ -340,7 +344,8 @@ func (tn *conversation) collect() {
 func (tn *conversation) failStreams() {
 	tn.t.Helper()
 	for _, id := range tn.opened {
-		tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, Err: swim.ErrUnknown}, &tn.out)
+		tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, Err: swim.ErrUnknown},
+			&tn.out)
 	}
 	tn.opened = nil
 	tn.collect()

@@ -82,10 +82,12 @@ func TestUserEventWindow(t *testing.T) {
 	now := tn.n.Stats().EventTime
 	tn.recv("b", userEventMsg("edge", "", now-lamport.WindowTimes))
 	tn.recv("b", userEventMsg("old", "", now-lamport.WindowTimes-1))
-	tn.want("within the window", "event user new=@1000", fmt.Sprintf("event user edge=@%d", now-lamport.WindowTimes))
+	tn.want("within the window", "event user new=@1000",
+		fmt.Sprintf("event user edge=@%d", now-lamport.WindowTimes))
 	tn.wantNote("too old", NoteEventOld)
 	tn.advance(time.Second)
-	tn.want("passed on", "says user new=@1000", fmt.Sprintf("says user edge=@%d", now-lamport.WindowTimes))
+	tn.want("passed on", "says user new=@1000",
+		fmt.Sprintf("says user edge=@%d", now-lamport.WindowTimes))
 	tn.wantIdle("the old one is neither delivered nor passed on")
 	if got := tn.n.Counters().EventsOld; got != 1 {
 		t.Errorf("%d counted", got)
@@ -99,7 +101,8 @@ func TestUserEventSizes(t *testing.T) {
 	tn.fire("x", fits)
 	err := tn.n.UserEvent(tn.now, "x", []byte(fits+"y"), false, &tn.out)
 	var size *SizeError
-	if !errors.As(err, &size) || size.Size != 513 || size.Limit != 512 || !errors.Is(err, swim.ErrTooLarge) {
+	if !errors.As(err, &size) || size.Size != 513 || size.Limit != 512 ||
+		!errors.Is(err, swim.ErrTooLarge) {
 		t.Errorf("one more byte: %v", err)
 	}
 }
@@ -126,7 +129,8 @@ func TestBurstIsStampedBitByBit(t *testing.T) {
 		tn.fire("x", fmt.Sprint(i))
 	}
 	s := tn.n.Stats()
-	if s.EventQueue != eventsInFlight || s.Backlog != 1000-eventsInFlight || s.EventTime != eventsInFlight+1 {
+	if s.EventQueue != eventsInFlight || s.Backlog != 1000-eventsInFlight ||
+		s.EventTime != eventsInFlight+1 {
 		t.Fatalf("in flight %d, backlog %d, clock %d", s.EventQueue, s.Backlog, s.EventTime)
 	}
 	tn.advance(10 * time.Minute)
@@ -159,7 +163,8 @@ func TestTimesOfWaitingEventsStayClose(t *testing.T) {
 	tn.fire("x", "2")
 	tn.recv("b", userEventMsg("y", "", 2*eventsSpread))
 	tn.fire("x", "3")
-	tn.want("the second is near enough", "event user x=1@1", fmt.Sprintf("event user x=2@%d", eventsSpread))
+	tn.want("the second is near enough", "event user x=1@1",
+		fmt.Sprintf("event user x=2@%d", eventsSpread))
 	if got := tn.n.Stats().Backlog; got != 1 {
 		t.Errorf("%d wait", got)
 	}
@@ -187,12 +192,15 @@ func TestAloneNothingIsQueued(t *testing.T) {
 	}
 	s := tn.n.Stats()
 	if s.EventQueue != 0 || s.Backlog != 0 || s.EventTime != 5001 {
-		t.Errorf("queue %d, backlog %d, clock %d: all should have been delivered", s.EventQueue, s.Backlog, s.EventTime)
+		t.Errorf("queue %d, backlog %d, clock %d: all should have been delivered", s.EventQueue,
+			s.Backlog, s.EventTime)
 	}
 }
 
 func TestEventsBeforeTheSnapshotAreNotDeliveredAgain(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.MinEventTime, c.MinQueryTime, c.LastMemberTime = 50, 60, 70 }, "b")
+	tn := converseWith(t, func(c *Config) {
+		c.MinEventTime, c.MinQueryTime, c.LastMemberTime = 50, 60, 70
+	}, "b")
 	if s := tn.n.Stats(); s.EventTime != 50 || s.QueryTime != 60 || s.MemberTime != 71 {
 		t.Errorf("clocks continue at %d, %d, %d", s.EventTime, s.QueryTime, s.MemberTime)
 	}

@@ -76,9 +76,11 @@ func TestMembersThatLeaveAreForgotten(t *testing.T) {
 		}
 		out.Reset()
 	}
-	t.Logf("%d members, %d records at most, a table of %d", seconds*perSecond, most, n.table.recs.Len())
+	t.Logf("%d members, %d records at most, a table of %d", seconds*perSecond, most,
+		n.table.recs.Len())
 	kept := tombstones + forgetMin + 2*c.ReapInterval
-	if limit := (int(kept/time.Second) + 1) * perSecond; most > limit || n.table.recs.Len() > limit {
+	if limit := (int(kept/time.Second) + 1) * perSecond; most > limit ||
+		n.table.recs.Len() > limit {
 		t.Errorf("%d records, and a table of %d, limit %d", most, n.table.recs.Len(), limit)
 	}
 }

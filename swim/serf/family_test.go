@@ -20,7 +20,8 @@ func sixOf(name string) netip.AddrPort {
 // first that has both.
 func startFamilies(t *testing.T, four, six, both, bothSix string) *cluster {
 	c := &cluster{t: t, now: swim.Time(time.Hour), nodes: map[netip.AddrPort]*clusterNode{}}
-	start := func(names string, f swim.Families, addr func(string) netip.AddrPort, alt func(string) netip.AddrPort) {
+	start := func(names string, f swim.Families, addr func(string) netip.AddrPort,
+		alt func(string) netip.AddrPort) {
 		for _, r := range names {
 			name := string(r)
 			n := c.start(name, name, func(c *Config) { c.Addr, c.Families = addr(name), f })
@@ -125,7 +126,8 @@ func TestEventsAndQueriesCrossFamilies(t *testing.T) {
 				}
 			}
 			if reached <= len(c.order)/2 {
-				t.Errorf("%+v: the query of %[4]s reached %[2]d of %[3]d", tt, reached, len(c.order), asker.name)
+				t.Errorf("%+v: the query of %[4]s reached %[2]d of %[3]d", tt, reached,
+					len(c.order), asker.name)
 			}
 		}
 	}

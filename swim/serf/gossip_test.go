@@ -80,10 +80,16 @@ func TestDuplicatesAllocateNothing(t *testing.T) {
 func FuzzMessage(f *testing.F) {
 	for _, seed := range [][]byte{
 		joinIntent("b", 4), leaveIntent("a", 4), pruneIntent("c", 1<<40), userEventMsg("x", "y", 3),
-		queryFrom("b", 2, 7, func(m *wire.Query) { m.Flags, m.RelayFactor = wire.QueryWantAck, 3; m.Filters.AddTag("a", "(") }),
-		keyQuery(listKeysQuery, 3, nil), keyQuery(installKeyQuery, 3, testKey(1)), answerMsg("b", 1, 1, ""),
-		(&wire.Relay{DestIP: []byte{10, 0, 0, 'b'}, DestPort: 7946, DestName: []byte("b"), Msg: answerMsg("c", 1, 1, "z")}).Append(nil),
-		state{member: 5, event: 6, query: 7, left: []string{"c"}, status: map[string]uint64{"a": 9}, slots: []uint64{0, 3}}.append(nil),
+		queryFrom("b", 2, 7, func(m *wire.Query) {
+			m.Flags, m.RelayFactor = wire.QueryWantAck, 3
+			m.Filters.AddTag("a", "(")
+		}),
+		keyQuery(listKeysQuery, 3, nil), keyQuery(installKeyQuery, 3, testKey(1)),
+		answerMsg("b", 1, 1, ""),
+		(&wire.Relay{DestIP: []byte{10, 0, 0, 'b'}, DestPort: 7946, DestName: []byte("b"),
+			Msg: answerMsg("c", 1, 1, "z")}).Append(nil),
+		state{member: 5, event: 6, query: 7, left: []string{"c"}, status: map[string]uint64{"a": 9},
+			slots: []uint64{0, 3}}.append(nil),
 	} {
 		f.Add(seed)
 	}
@@ -116,7 +122,8 @@ func checkTable(t rapid.TB, n *Node) {
 		}
 	}
 	if count != n.table.count || reaped != n.table.reaped {
-		t.Fatalf("counted %v and %d reaped, there are %v and %d", n.table.count, n.table.reaped, count, reaped)
+		t.Fatalf("counted %v and %d reaped, there are %v and %d", n.table.count, n.table.reaped,
+			count, reaped)
 	}
 	if got := len(n.table.sorted(n.roster)); got != n.table.len() {
 		t.Fatalf("%d in order, %d listed", got, n.table.len())
@@ -129,8 +136,10 @@ func TestMessagesAreCounted(t *testing.T) {
 	msg := userEventMsg("x", "payload", 5)
 	tn.recv("b", msg)
 	tn.recv("b", msg) // a duplicate
-	if c := tn.n.Counters(); c.MessagesIn-before.MessagesIn != 2 || c.MessageBytesIn-before.MessageBytesIn != uint64(2*len(msg)) {
-		t.Errorf("received: %d of %d bytes, want 2 of %d", c.MessagesIn-before.MessagesIn, c.MessageBytesIn-before.MessageBytesIn, 2*len(msg))
+	if c := tn.n.Counters(); c.MessagesIn-before.MessagesIn != 2 ||
+		c.MessageBytesIn-before.MessageBytesIn != uint64(2*len(msg)) {
+		t.Errorf("received: %d of %d bytes, want 2 of %d", c.MessagesIn-before.MessagesIn,
+			c.MessageBytesIn-before.MessageBytesIn, 2*len(msg))
 	}
 	tn.advance(200 * time.Millisecond)
 	s := tn.n.Stats()

@@ -131,11 +131,14 @@ func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
 	tn.collect()
 	tn.wantKeyring("no answer yet")
 	tn.n.KeyringSaved(tn.now, tn.n.Sealer().Keys, errors.New("full"), &tn.out)
-	i := slices.IndexFunc(tn.out.Events, func(e swim.Event) bool { return e.Kind == EventQueryResponse })
+	i := slices.IndexFunc(tn.out.Events, func(e swim.Event) bool {
+		return e.Kind == EventQueryResponse
+	})
 	if i < 0 {
 		t.Fatalf("no own response in %v", tn.out.Events)
 	}
-	if a, err := ParseKeyAnswer(tn.out.Events[i].Data); err != nil || a.OK || tn.out.Events[i].Op != op {
+	if a, err := ParseKeyAnswer(tn.out.Events[i].Data); err != nil || a.OK ||
+		tn.out.Events[i].Op != op {
 		t.Errorf("%+v, %v", a, err)
 	}
 }

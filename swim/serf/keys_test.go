@@ -36,7 +36,9 @@ func withKeys(n int) func(*Config) {
 // keyQuery is a query of b about a key.
 func keyQuery(name string, t uint64, key []byte) []byte {
 	req := wire.KeyRequest{Key: key}
-	return queryFrom("b", t, uint32(t), func(m *wire.Query) { m.Name, m.Payload = []byte(name), req.Append(nil) })
+	return queryFrom("b", t, uint32(t), func(m *wire.Query) {
+		m.Name, m.Payload = []byte(name), req.Append(nil)
+	})
 }
 
 // keyAnswer claims the answer that was just sent to b.
@@ -105,7 +107,9 @@ func TestBadKeyQueries(t *testing.T) {
 	if a := tn.keyAnswer(); a.OK || !strings.Contains(a.Message, "16, 24 or 32") {
 		t.Errorf("a key of 5 bytes: %+v", a)
 	}
-	tn.recv("b", queryFrom("b", 2, 2, func(m *wire.Query) { m.Name, m.Payload = []byte(installKeyQuery), []byte("junk") }))
+	tn.recv("b", queryFrom("b", 2, 2, func(m *wire.Query) {
+		m.Name, m.Payload = []byte(installKeyQuery), []byte("junk")
+	}))
 	if a := tn.keyAnswer(); a.OK {
 		t.Errorf("no request: %+v", a)
 	}
@@ -142,7 +146,8 @@ func TestListKeys(t *testing.T) {
 	tn.recv("b", keyQuery(listKeysQuery, 1, nil))
 	a := tn.keyAnswer()
 	primary := base64.StdEncoding.EncodeToString(testKey(1))
-	if !a.OK || a.Primary != primary || len(a.Keys) != 2 || a.Keys[0] != primary || a.Message != "" {
+	if !a.OK || a.Primary != primary || len(a.Keys) != 2 || a.Keys[0] != primary ||
+		a.Message != "" {
 		t.Errorf("%+v", a)
 	}
 }
@@ -156,7 +161,8 @@ func TestLongKeyListIsCut(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	// One key more is 25 bytes.
-	m := wire.KeyAnswer{Result: true, PrimaryKey: []byte(a.Primary), Message: []byte(a.Message), Keys: wire.NewList(a.Keys...)}
+	m := wire.KeyAnswer{Result: true, PrimaryKey: []byte(a.Primary), Message: []byte(a.Message),
+		Keys: wire.NewList(a.Keys...)}
 	r := wire.QueryResponse{From: []byte("a"), ID: 1, LTime: 1, Payload: m.Append(nil)}
 	if size := len(r.Append(nil)); size > 1024 || size+25 <= 1024 {
 		t.Errorf("%d keys take %d of 1024 bytes", shown, size)
@@ -173,7 +179,8 @@ func TestAskingAboutKeys(t *testing.T) {
 	q := tn.n.queries[0]
 	for _, e := range tn.out.Events {
 		if e.Kind == EventQueryResponse {
-			if a, err := ParseKeyAnswer(e.Data); err != nil || !a.OK || e.Op != op || string(e.Name) != "a" {
+			if a, err := ParseKeyAnswer(e.Data); err != nil || !a.OK || e.Op != op ||
+				string(e.Name) != "a" {
 				t.Errorf("own answer: %+v, %v", a, err)
 			}
 		}

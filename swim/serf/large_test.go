@@ -30,7 +30,8 @@ func TestEventTooLargeForAPacketGoesByStreams(t *testing.T) {
 	tn := converseWith(t, allowLarge, "b", "c", "d")
 	tn.fireLarge("x")
 	tn.advance(0)
-	tn.want("as many as a round of gossip tells", "b: stream user x 5000", "c: stream user x 5000", "d: stream user x 5000")
+	tn.want("as many as a round of gossip sends to", "b: stream user x 5000", "c: stream user x 5000",
+		"d: stream user x 5000")
 	tn.wantIdle("nobody twice")
 	if got := tn.n.Stats().EventQueue; got != 0 {
 		t.Errorf("%d wait for ever", got)
@@ -61,17 +62,22 @@ func TestLargeEventsOfOthersArePassedOn(t *testing.T) {
 
 	tn = converse(t, "b", "c")
 	tn.n.call.begin(&tn.out)
-	tn.n.handle(tn.now, &swim.Event{Kind: swim.EventUser, Addr: addrOf("b"), Data: userEventMsg("x", strings.Repeat("y", 8000), 4)}, &tn.out)
+	tn.n.handle(tn.now, &swim.Event{Kind: swim.EventUser, Addr: addrOf("b"),
+		Data: userEventMsg("x", strings.Repeat("y", 8000), 4)}, &tn.out)
 	tn.n.finish(tn.now, &tn.out)
 	tn.collect()
 	tn.dropLong()
 	tn.advance(time.Second)
-	tn.want("it came by stream and goes on by stream", "b: stream user x 8000", "c: stream user x 8000")
+	tn.want("it came by stream and goes on by stream", "b: stream user x 8000",
+		"c: stream user x 8000")
 	tn.wantIdle("nobody twice")
 }
 
 func TestLargeEventsArePaced(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes, c.GossipRate = 1, 50_000 }, "b", "c")
+	tn := converseWith(t, func(c *Config) {
+		allowLarge(c)
+		c.GossipNodes, c.GossipRate = 1, 50_000
+	}, "b", "c")
 	start := tn.now
 	tn.fireLarge("x")
 	tn.advance(0)
@@ -79,14 +85,18 @@ func TestLargeEventsArePaced(t *testing.T) {
 	for len(tn.did) < 2 {
 		tn.advance(time.Millisecond)
 	}
-	if took := tn.now.Sub(start); first != 1 || took < 95*time.Millisecond || took > 105*time.Millisecond {
+	if took := tn.now.Sub(start); first != 1 || took < 95*time.Millisecond ||
+		took > 105*time.Millisecond {
 		t.Errorf("%d streams at once, two in %v: want 5 kB at 50 kB/s", first, took)
 	}
 }
 
 // Without a rate, rounds are a gossip interval apart.
 func TestLargeEventsWithoutARate(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { allowLarge(c); c.GossipNodes, c.GossipRate = 1, 0 }, "b", "c")
+	tn := converseWith(t, func(c *Config) {
+		allowLarge(c)
+		c.GossipNodes, c.GossipRate = 1, 0
+	}, "b", "c")
 	tn.fireLarge("x")
 	tn.advance(0)
 	tn.advance(tn.n.cfg.GossipInterval - 1)
@@ -103,7 +113,8 @@ func TestOwnLargeEventsWaitForTheirTurn(t *testing.T) {
 	for i := range all {
 		tn.fireLarge(fmt.Sprint(i))
 	}
-	if got := len(tn.n.large.queue); got != largeInFlight || tn.n.Stats().Backlog != all-largeInFlight {
+	if got := len(tn.n.large.queue); got != largeInFlight ||
+		tn.n.Stats().Backlog != all-largeInFlight {
 		t.Fatalf("%d in flight, %d wait", got, tn.n.Stats().Backlog)
 	}
 	tn.advance(time.Minute)
@@ -120,7 +131,8 @@ func TestLargeEventsAreBounded(t *testing.T) {
 		tn.n.broadcastEvent(tn.now, 0, []byte(strings.Repeat("y", 2000+i)))
 	}
 	if got := len(tn.n.large.queue); got != largeMax || len(tn.n.large.queue[0].msg) != 2001 {
-		t.Errorf("%d wait, the first of %d bytes: want the oldest dropped", got, len(tn.n.large.queue[0].msg))
+		t.Errorf("%d wait, the first of %d bytes: want the oldest dropped", got,
+			len(tn.n.large.queue[0].msg))
 	}
 	tn.n.call.begin(&tn.out)
 	tn.n.finish(tn.now, &tn.out)
@@ -129,9 +141,14 @@ func TestLargeEventsAreBounded(t *testing.T) {
 }
 
 func TestClusterLargeEvents(t *testing.T) {
-	c := newCluster(t, func(c *Config) { allowLarge(c); c.PushPullInterval = 0 }, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
+	c := newCluster(t, func(c *Config) {
+		allowLarge(c)
+		c.PushPullInterval = 0
+	}, "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	// Some members can't reach each other, so that the event has to be passed on.
-	c.drop = func(from, to netip.AddrPort) bool { return from == addrOf("a") && to.Addr().As4()[3] > 'c' }
+	c.drop = func(from, to netip.AddrPort) bool {
+		return from == addrOf("a") && to.Addr().As4()[3] > 'c'
+	}
 	a := c.node("a")
 	payload := strings.Repeat("y", 9000)
 	if err := a.UserEvent(c.now, "x", []byte(payload), false, &a.out); err != nil {

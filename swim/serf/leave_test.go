@@ -16,7 +16,9 @@ func (tn *conversation) leave() swim.OpID {
 }
 
 func TestLeaveStepByStep(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.BroadcastTimeout, c.LeavePropagateDelay = time.Minute, 10*time.Second }, "b")
+	tn := converseWith(t, func(c *Config) {
+		c.BroadcastTimeout, c.LeavePropagateDelay = time.Minute, 10*time.Second
+	}, "b")
 	tn.journal = true
 	start := tn.now
 	tn.leave()
@@ -58,7 +60,8 @@ func TestLeaveHasADeadline(t *testing.T) {
 	tn.advance(2 * time.Second)
 	tn.wantNote("the intent isn't gossiped in time", NoteLeaveTimeout)
 	tn.advance(4 * time.Second)
-	tn.want("it ends all the same, and says why", "event leave a", "event left "+swim.ErrLeaveTimeout.Error())
+	tn.want("it ends all the same, and says why", "event leave a",
+		"event left "+swim.ErrLeaveTimeout.Error())
 }
 
 func TestLeaveWaitsForOwnEvents(t *testing.T) {
@@ -83,7 +86,9 @@ func TestLeaveWaitsForOwnEvents(t *testing.T) {
 }
 
 func TestLeaveWaitsForOwnEventsNotForEver(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.GossipRate, c.BroadcastTimeout = 0, 3*time.Second }, "b")
+	tn := converseWith(t, func(c *Config) {
+		c.GossipRate, c.BroadcastTimeout = 0, 3*time.Second
+	}, "b")
 	for i := range 5000 {
 		tn.fire("x", fmt.Sprint(i))
 	}
@@ -100,7 +105,9 @@ func TestLeaveWaitsForOwnEventsNotForEver(t *testing.T) {
 }
 
 func TestLeaveDoesNotWaitForEventsOfOthers(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.GossipRate, c.BroadcastTimeout = 0, time.Minute }, "b")
+	tn := converseWith(t, func(c *Config) {
+		c.GossipRate, c.BroadcastTimeout = 0, time.Minute
+	}, "b")
 	for i := range 400 {
 		tn.recv("b", userEventMsg("x", fmt.Sprint(i), uint64(i+1)))
 	}
@@ -145,7 +152,10 @@ func TestLeavingNodeDoesNotRefuteOrJoin(t *testing.T) {
 }
 
 func TestLeaveFlushesCoalescedEvents(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { coalescing(c); c.CoalescePeriod, c.QuiescentPeriod = time.Hour, time.Hour })
+	tn := converseWith(t, func(c *Config) {
+		coalescing(c)
+		c.CoalescePeriod, c.QuiescentPeriod = time.Hour, time.Hour
+	})
 	tn.leave()
 	tn.want("before it ends", "event leave a", "event left <nil>")
 }

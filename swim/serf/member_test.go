@@ -17,11 +17,13 @@ func TestSelfJoinsAtStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Events) == 0 || out.Events[0].Kind != EventJournal || out.Events[1].Kind != EventMemberJoin {
+	if len(out.Events) == 0 || out.Events[0].Kind != EventJournal ||
+		out.Events[1].Kind != EventMemberJoin {
 		t.Errorf("events %v, want the journal line and the join", out.Events)
 	}
 	self := n.Self()
-	if self.Name != "a" || self.Status != StatusAlive || self.Tags["role"] != "web" || self.Versions != modern {
+	if self.Name != "a" || self.Status != StatusAlive || self.Tags["role"] != "web" ||
+		self.Versions != modern {
 		t.Errorf("self is %+v", self)
 	}
 }
@@ -33,12 +35,16 @@ func TestMemberLifecycles(t *testing.T) {
 		lines  []string
 		status Status
 	}{
-		{"fails", func(tn *conversation) { tn.fails("b", "c", 1) }, []string{"event failed b"}, StatusFailed},
+		{"fails", func(tn *conversation) {
+			tn.fails("b", "c", 1)
+		}, []string{"event failed b"}, StatusFailed},
 		{"leaves after its intent", func(tn *conversation) {
 			tn.recv("b", leaveIntent("b", 5))
 			tn.member("b", dead("b", "b", 1))
 		}, []string{"says leave b@5", "event leave b"}, StatusLeft},
-		{"leaves, and its intent is lost", func(tn *conversation) { tn.member("b", dead("b", "b", 1)) }, []string{"event leave b"}, StatusLeft},
+		{"leaves, and its intent is lost", func(tn *conversation) {
+			tn.member("b", dead("b", "b", 1))
+		}, []string{"event leave b"}, StatusLeft},
 		{"crashes after its intent", func(tn *conversation) {
 			tn.recv("b", leaveIntent("b", 5))
 			tn.fails("b", "c", 1)
@@ -96,6 +102,13 @@ func TestMemberLifecycles(t *testing.T) {
 			tn.wantStatus("at the end", "b", tt.status)
 		})
 	}
+}
+
+func (tn *conversation) forceLeave(name string, prune bool) {
+	tn.t.Helper()
+	tn.do(func(now swim.Time, out *swim.Output) error {
+		return tn.n.ForceLeave(now, name, prune, out)
+	})
 }
 
 func TestStaleIntentsChangeNothingAndAreNotPassedOn(t *testing.T) {
@@ -193,11 +206,13 @@ func TestIntentAboutUnknownMemberExpires(t *testing.T) {
 func TestIntentsAreBounded(t *testing.T) {
 	var s pendingIntents
 	for i := range intentsMax {
-		if fresh, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !fresh || dropped != 0 {
+		if fresh, dropped := s.add(0, fmt.Append(nil, "m", i), intent{time: 1}); !fresh ||
+			dropped != 0 {
 			t.Fatalf("intent %d: fresh %v, %d dropped", i, fresh, dropped)
 		}
 	}
-	if _, dropped := s.add(0, []byte("one more"), intent{time: 1}); dropped != 1 || len(s.byName) != intentsMax {
+	if _, dropped := s.add(0, []byte("one more"), intent{time: 1}); dropped != 1 ||
+		len(s.byName) != intentsMax {
 		t.Errorf("at the limit %d are dropped, %d kept", dropped, len(s.byName))
 	}
 	if _, ok := s.take(0, "m0"); ok {
@@ -255,16 +270,19 @@ func TestTimesFarAheadAreRefused(t *testing.T) {
 	tn := converse(t, "b", "c")
 	before := tn.n.Stats()
 	for _, msg := range [][]byte{
-		leaveIntent("b", tooFar), joinIntent("b", ^uint64(0)), joinIntent("a", tooFar), leaveIntent("stranger", tooFar),
+		leaveIntent("b", tooFar), joinIntent("b", ^uint64(0)), joinIntent("a", tooFar),
+		leaveIntent("stranger", tooFar),
 		userEventMsg("x", "", tooFar), queryFrom("b", ^uint64(0), 1, nil),
 	} {
 		tn.recv("c", msg)
 	}
-	tn.merge("b", false, state{member: ^uint64(0), event: tooFar, query: tooFar, status: map[string]uint64{"z": ^uint64(0)}, left: []string{"z"}})
+	tn.merge("b", false, state{member: ^uint64(0), event: tooFar, query: tooFar,
+		status: map[string]uint64{"z": ^uint64(0)}, left: []string{"z"}})
 	tn.wantNote("noted", NoteTimeRefused)
 	tn.wantIdle("none is acted on or passed on")
 	after := tn.n.Stats()
-	if after.MemberTime != before.MemberTime || after.EventTime != before.EventTime || after.QueryTime != before.QueryTime {
+	if after.MemberTime != before.MemberTime || after.EventTime != before.EventTime ||
+		after.QueryTime != before.QueryTime {
 		t.Errorf("clocks moved from %+v to %+v", before, after)
 	}
 	if got := tn.n.Counters().TimesRefused; got != 10 {
@@ -291,7 +309,8 @@ func TestRestartIsReported(t *testing.T) {
 		tn.member("b", tagged(3))
 		tn.recv("b", joinIntent("b", 9))
 		tn.advance(time.Second)
-		tn.want("failed and back", "event update b", "event failed b", "event join b !", "says join b@9")
+		tn.want("failed and back", "event update b", "event failed b", "event join b !",
+			"says join b@9")
 		tn.wantIdle("the join says it")
 	})
 	t.Run("not if it only changes its tags", func(t *testing.T) {
@@ -332,7 +351,9 @@ func TestReapTakesOldMembersOffTheList(t *testing.T) {
 }
 
 func TestTombstonesAreKeptForAsLongAsConfigured(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.TombstoneTimeout, c.ProbeInterval = 100*time.Hour, time.Hour }, "b")
+	tn := converseWith(t, func(c *Config) {
+		c.TombstoneTimeout, c.ProbeInterval = 100*time.Hour, time.Hour
+	}, "b")
 	tn.member("b", dead("b", "b", 1))
 	tn.advance(90 * time.Hour)
 	tn.wantStatus("the default of the membership is 24 h", "b", StatusLeft)
@@ -341,7 +362,7 @@ func TestTombstonesAreKeptForAsLongAsConfigured(t *testing.T) {
 func TestStaleAliveDoesNotReviveAPrunedMember(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.fails("b", "c", 1)
-	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
+	tn.forceLeave("b", true)
 	tn.advance(20 * time.Second)
 	tn.did = nil
 	tn.member("c", alive("b", 1))
@@ -353,10 +374,10 @@ func TestForceLeave(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.fails("b", "c", 1)
 	tn.want("before", "event failed b")
-	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
+	tn.forceLeave("b", false)
 	tn.advance(time.Second)
 	tn.want("here and elsewhere", "event leave b", "says leave b@1")
-	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "z", false, out) })
+	tn.forceLeave("z", false)
 	tn.advance(time.Second)
 	tn.want("others may know z", "says leave z@2")
 	if err := tn.n.ForceLeave(tn.now, "a", false, &tn.out); err != ErrSelf {
@@ -382,10 +403,10 @@ func TestMembersAreSortedByName(t *testing.T) {
 func TestPruneIsFreshAfterALeaveByPushPull(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.fails("b", "c", 1)
-	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", false, out) })
+	tn.forceLeave("b", false)
 	tn.advance(time.Second)
 	tn.want("first", "says leave b@1")
-	tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.ForceLeave(now, "b", true, out) })
+	tn.forceLeave("b", true)
 	tn.advance(time.Second)
 	tn.want("two later", "says leave b@3 prune")
 }

@@ -38,14 +38,19 @@ func TestSharedTagsAreLimited(t *testing.T) {
 
 func TestLongListsAreDroppedAfterACall(t *testing.T) {
 	var out swim.Output
-	c := call{events: make([]swim.Event, 1, listKeep), ids: make([]swim.MemberID, 1, listKeep), arena: make([]byte, 1, arenaKeep)}
+	c := call{events: make([]swim.Event, 1, listKeep), ids: make([]swim.MemberID, 1, listKeep),
+		arena: make([]byte, 1, arenaKeep)}
 	c.end(&out)
-	if cap(c.events) != listKeep || cap(c.ids) != listKeep || cap(c.arena) != arenaKeep || len(c.events) != 0 || len(out.Events) != 1 {
-		t.Errorf("at the limits: %d events, %d members and %d bytes are kept", cap(c.events), cap(c.ids), cap(c.arena))
+	if cap(c.events) != listKeep || cap(c.ids) != listKeep || cap(c.arena) != arenaKeep ||
+		len(c.events) != 0 || len(out.Events) != 1 {
+		t.Errorf("at the limits: %d events, %d members and %d bytes are kept", cap(c.events),
+			cap(c.ids), cap(c.arena))
 	}
-	c = call{events: make([]swim.Event, 1, listKeep+1), ids: make([]swim.MemberID, 1, listKeep+1), arena: make([]byte, 1, arenaKeep+1)}
+	c = call{events: make([]swim.Event, 1, listKeep+1), ids: make([]swim.MemberID, 1, listKeep+1),
+		arena: make([]byte, 1, arenaKeep+1)}
 	c.end(&out)
 	if c.events != nil || c.ids != nil || c.arena != nil {
-		t.Errorf("beyond them: %d events, %d members and %d bytes are kept", cap(c.events), cap(c.ids), cap(c.arena))
+		t.Errorf("beyond them: %d events, %d members and %d bytes are kept", cap(c.events),
+			cap(c.ids), cap(c.arena))
 	}
 }

@@ -128,10 +128,13 @@ func (h *harness) both(t *rapid.T, do func(*Node, *swim.Output)) {
 
 func (h *harness) drain(t *rapid.T) {
 	a, b := &h.outs[0], &h.outs[1]
-	if h.nodes[0].Deadline() != h.nodes[1].Deadline() || len(a.Events) != len(b.Events) || len(a.Streams) != len(b.Streams) {
+	if h.nodes[0].Deadline() != h.nodes[1].Deadline() || len(a.Events) != len(b.Events) ||
+		len(a.Streams) != len(b.Streams) {
 		t.Fatal("twins differ")
 	}
-	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q swim.Packet) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
+	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q swim.Packet) bool {
+		return p.To == q.To && bytes.Equal(p.Data, q.Data)
+	}) {
 		t.Fatal("twins send different packets")
 	}
 	for _, p := range a.Packets {
@@ -227,8 +230,10 @@ func (h *harness) memberEvent(t *rapid.T, kind swim.EventKind, id swim.MemberID)
 
 // userEvent checks that the clock is past the time of an event, and that it is emitted once.
 func (h *harness) userEvent(t *rapid.T, e sentEvent) {
-	if clock := uint64(h.nodes[0].eventClock.Now()); e.time >= clock || len(e.name)+len(e.payload) > EventSizeCeiling {
-		t.Fatalf("event %q of time %d with %d bytes, the clock is at %d", e.name, e.time, len(e.payload), clock)
+	if clock := uint64(h.nodes[0].eventClock.Now()); e.time >= clock ||
+		len(e.name)+len(e.payload) > EventSizeCeiling {
+		t.Fatalf("event %q of time %d with %d bytes, the clock is at %d", e.name, e.time,
+			len(e.payload), clock)
 	}
 	if h.events[e] {
 		t.Fatalf("event %q of time %d emitted twice", e.name, e.time)
@@ -309,8 +314,10 @@ func (h *harness) answer(t *rapid.T) {
 	q := rapid.SampledFrom(h.queries).Draw(t, "query")
 	from := drawName(t)
 	msg := rapid.SampledFrom([][]byte{
-		ackMsg(from, q.time, q.id), answerMsg(from, q.time, q.id, "x"), flaggedAck(from, q.time, q.id, 0),
-		flaggedAck(from, q.time, q.id, wire.ResponseDeclined), answerMsg(from, q.time+1, q.id, "other time"),
+		ackMsg(from, q.time, q.id), answerMsg(from, q.time, q.id, "x"),
+		flaggedAck(from, q.time, q.id, 0),
+		flaggedAck(from, q.time, q.id, wire.ResponseDeclined),
+		answerMsg(from, q.time+1, q.id, "other time"),
 	}).Draw(t, "reply")
 	h.packet(t, drawAddr(t), wire.AppendUser(nil, mutate(t, msg)))
 }
@@ -350,7 +357,8 @@ func (h *harness) tick(t *rapid.T) {
 
 // wait ticks late, or without need.
 func (h *harness) wait(t *rapid.T) {
-	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 20 * time.Second, 10 * time.Minute}).Draw(t, "time")
+	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, 20 * time.Second,
+		10 * time.Minute}).Draw(t, "time")
 	h.settle(t, h.now.Add(d))
 }
 
@@ -370,13 +378,17 @@ func (h *harness) settle(t *rapid.T, now swim.Time) {
 // ask starts a query, or one about keys.
 func (h *harness) ask(t *rapid.T) {
 	p := QueryParams{
-		Name:    rapid.SampledFrom([]string{"q", "", PingQuery, conflictQuery, strings.Repeat("q", 2000)}).Draw(t, "name"),
-		Nodes:   rapid.SampledFrom([][]string{nil, nil, {"b", "zz"}, {}}).Draw(t, "nodes"),
-		Tags:    rapid.SampledFrom([]map[string]string{nil, nil, {"n": "x*"}, {"n": "("}}).Draw(t, "tags"),
+		Name: rapid.SampledFrom([]string{"q", "", PingQuery, conflictQuery,
+			strings.Repeat("q", 2000)}).Draw(t, "name"),
+		Nodes: rapid.SampledFrom([][]string{nil, nil, {"b", "zz"}, {}}).Draw(t, "nodes"),
+		Tags: rapid.SampledFrom([]map[string]string{nil, nil, {"n": "x*"}, {"n": "("}}).Draw(t,
+			"tags"),
 		WantAck: rapid.Bool().Draw(t, "ack"), RelayFactor: rapid.Uint8Range(0, 3).Draw(t, "relay"),
-		Timeout: rapid.SampledFrom([]time.Duration{0, 0, time.Second, -1, QueryTimeoutMax, QueryTimeoutMax + 1}).Draw(t, "timeout"),
+		Timeout: rapid.SampledFrom([]time.Duration{0, 0, time.Second, -1, QueryTimeoutMax,
+			QueryTimeoutMax + 1}).Draw(t, "timeout"),
 	}
-	key, which := testKey(rapid.IntRange(0, 3).Draw(t, "key")), rapid.IntRange(0, 7).Draw(t, "which")
+	key, which := testKey(rapid.IntRange(0, 3).Draw(t, "key")), rapid.IntRange(0, 7).Draw(t,
+		"which")
 	for i, n := range h.nodes {
 		if op, err := h.askOne(n, p, key, which, &h.outs[i]); err == nil {
 			h.running[op] = true // the same for both nodes
@@ -385,7 +397,8 @@ func (h *harness) ask(t *rapid.T) {
 	h.drain(t)
 }
 
-func (h *harness) askOne(n *Node, p QueryParams, key []byte, which int, out *swim.Output) (swim.OpID, error) {
+func (h *harness) askOne(n *Node, p QueryParams, key []byte, which int,
+	out *swim.Output) (swim.OpID, error) {
 	if commands := []KeyCommand{InstallKey, UseKey, RemoveKey, ListKeys}; which < len(commands) {
 		return n.Keys(h.now, commands[which], key, out)
 	}
@@ -471,7 +484,8 @@ func (h *harness) check(t *rapid.T) {
 // Few names, times and addresses are drawn, so that they meet; and the extremes.
 
 func drawName(t *rapid.T) string {
-	return rapid.SampledFrom([]string{"a", "b", "b", "c", "c", "d", "e", "f", "", "evil\nleave", strings.Repeat("n", swim.NameMax), strings.Repeat("m", swim.NameMax+1)}).Draw(t, "name")
+	return rapid.SampledFrom([]string{"a", "b", "b", "c", "c", "d", "e", "f", "", "evil\nleave",
+		strings.Repeat("n", swim.NameMax), strings.Repeat("m", swim.NameMax+1)}).Draw(t, "name")
 }
 
 func drawTime(t *rapid.T) uint64 {
@@ -481,7 +495,8 @@ func drawTime(t *rapid.T) uint64 {
 
 func drawAddr(t *rapid.T) netip.AddrPort {
 	return netip.MustParseAddrPort(rapid.SampledFrom([]string{
-		"10.0.0.98:7946", "10.0.0.98:7946", "10.0.0.99:7946", "10.0.9.9:7946", "[2001:db8::1]:7946", "[::ffff:10.0.0.98]:7946", "10.0.0.98:0", "0.0.0.0:1",
+		"10.0.0.98:7946", "10.0.0.98:7946", "10.0.0.99:7946", "10.0.9.9:7946", "[2001:db8::1]:7946",
+		"[::ffff:10.0.0.98]:7946", "10.0.0.98:0", "0.0.0.0:1",
 	}).Draw(t, "addr"))
 }
 
@@ -504,7 +519,8 @@ func (h *harness) drawMessage(t *rapid.T) []byte {
 	case 5:
 		return h.drawQuery(t, at, text)
 	case 6:
-		m := wire.Relay{DestIP: []byte{10, 0, 0, 'b'}, DestPort: 7946, DestName: []byte(name), Msg: answerMsg(name, at, 1, "z")}
+		m := wire.Relay{DestIP: []byte{10, 0, 0, 'b'}, DestPort: 7946, DestName: []byte(name),
+			Msg: answerMsg(name, at, 1, "z")}
 		return m.Append(nil)
 	case 7:
 		return answerMsg(name, at, rapid.Uint32().Draw(t, "id"), text)
@@ -514,24 +530,28 @@ func (h *harness) drawMessage(t *rapid.T) []byte {
 
 // drawQuery draws a query of another member, Serf's internal ones included.
 func (h *harness) drawQuery(t *rapid.T, at uint64, text string) []byte {
-	name := rapid.SampledFrom([]string{"q", PingQuery, conflictQuery, listKeysQuery, installKeyQuery, useKeyQuery, removeKeyQuery, "_serf_none"}).Draw(t, "query")
+	name := rapid.SampledFrom([]string{"q", PingQuery, conflictQuery, listKeysQuery,
+		installKeyQuery, useKeyQuery, removeKeyQuery, "_serf_none"}).Draw(t, "query")
 	key := wire.KeyRequest{Key: testKey(rapid.IntRange(0, 3).Draw(t, "key"))}
-	return queryFrom(rapid.SampledFrom([]string{"b", "c", "z"}).Draw(t, "asker"), at, rapid.Uint32Range(0, 3).Draw(t, "id"), func(m *wire.Query) {
-		m.Name, m.Payload = []byte(name), []byte(text)
-		if strings.HasSuffix(name, "-key") {
-			m.Payload = key.Append(nil)
-		}
-		m.Flags = rapid.Uint32Range(0, 15).Draw(t, "flags")
-		m.RelayFactor = rapid.Uint8().Draw(t, "relay")
-		m.Timeout = rapid.SampledFrom([]int64{0, -1, int64(time.Second), 1<<63 - 1}).Draw(t, "timeout")
-		if rapid.Bool().Draw(t, "filter") {
-			m.Filters.AddTag("n", rapid.SampledFrom([]string{"x", "(", ".*", ""}).Draw(t, "expression"))
-		}
-	})
+	return queryFrom(rapid.SampledFrom([]string{"b", "c", "z"}).Draw(t, "asker"), at,
+		rapid.Uint32Range(0, 3).Draw(t, "id"), func(m *wire.Query) {
+			m.Name, m.Payload = []byte(name), []byte(text)
+			if strings.HasSuffix(name, "-key") {
+				m.Payload = key.Append(nil)
+			}
+			m.Flags = rapid.Uint32Range(0, 15).Draw(t, "flags")
+			m.RelayFactor = rapid.Uint8().Draw(t, "relay")
+			m.Timeout = rapid.SampledFrom([]int64{0, -1, int64(time.Second), 1<<63 - 1}).Draw(t,
+				"timeout")
+			if rapid.Bool().Draw(t, "filter") {
+				m.Filters.AddTag("n", rapid.SampledFrom([]string{"x", "(", ".*", ""}).Draw(t, "expression"))
+			}
+		})
 }
 
 func (h *harness) drawPushPull(t *rapid.T) []byte {
-	s := state{member: drawTime(t), event: drawTime(t), query: drawTime(t), status: map[string]uint64{}, events: map[uint64][]string{}}
+	s := state{member: drawTime(t), event: drawTime(t), query: drawTime(t),
+		status: map[string]uint64{}, events: map[uint64][]string{}}
 	for range rapid.IntRange(0, 4).Draw(t, "statuses") {
 		s.status[drawName(t)] = drawTime(t)
 	}

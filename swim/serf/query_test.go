@@ -61,7 +61,8 @@ func TestOwnQuery(t *testing.T) {
 	tn.recv("c", answerMsg("c", 1, q.id, "late"))
 	tn.wantNote("the query is over", NoteResponseStray)
 	tn.wantIdle("it is over")
-	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.ResponseDuplicates != 1 || c.Acks != 2 || c.Responses != 1 || c.ResponsesStray != 1 {
+	if c := tn.n.Counters(); c.AckDuplicates != 1 || c.ResponseDuplicates != 1 || c.Acks != 2 ||
+		c.Responses != 1 || c.ResponsesStray != 1 {
 		t.Errorf("counted %+v", c)
 	}
 }
@@ -77,22 +78,26 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 			tn.recv("b", answerMsg("b", 1, q.id, ""))
 			tn.recv("c", answerMsg("c", 1, q.id, ""))
 		}},
-		{"those with that name", QueryParams{Nodes: []string{"b"}}, func(tn *conversation, q *query) {
-			tn.recv("b", answerMsg("b", 1, q.id, ""))
-		}},
-		{"those with that tag", QueryParams{Tags: map[string]string{"role": "^db"}}, func(tn *conversation, q *query) {
-			tn.recv("d", answerMsg("c", 1, q.id, ""))
-		}},
-		{"those that are left", QueryParams{Nodes: []string{"b", "c"}}, func(tn *conversation, q *query) {
-			tn.recv("b", answerMsg("b", 1, q.id, ""))
-			tn.fails("c", "b", 1)
-		}},
-		{"acks don't count as answers", QueryParams{Nodes: []string{"b"}, WantAck: true}, func(tn *conversation, q *query) {
-			tn.recv("b", ackMsg("b", 1, q.id))
-			tn.recv("b", flaggedAck("b", 1, q.id, 0))
-			tn.wantRuns("the response is due", q)
-			tn.recv("b", answerMsg("b", 1, q.id, ""))
-		}},
+		{"those with that name", QueryParams{Nodes: []string{"b"}},
+			func(tn *conversation, q *query) {
+				tn.recv("b", answerMsg("b", 1, q.id, ""))
+			}},
+		{"those with that tag", QueryParams{Tags: map[string]string{"role": "^db"}},
+			func(tn *conversation, q *query) {
+				tn.recv("d", answerMsg("c", 1, q.id, ""))
+			}},
+		{"those that are left", QueryParams{Nodes: []string{"b", "c"}},
+			func(tn *conversation, q *query) {
+				tn.recv("b", answerMsg("b", 1, q.id, ""))
+				tn.fails("c", "b", 1)
+			}},
+		{"acks don't count as answers", QueryParams{Nodes: []string{"b"}, WantAck: true},
+			func(tn *conversation, q *query) {
+				tn.recv("b", ackMsg("b", 1, q.id))
+				tn.recv("b", flaggedAck("b", 1, q.id, 0))
+				tn.wantRuns("the response is due", q)
+				tn.recv("b", answerMsg("b", 1, q.id, ""))
+			}},
 		{"or have said that they won't", QueryParams{}, func(tn *conversation, q *query) {
 			tn.respond("me")
 			tn.recv("b", flaggedAck("b", 1, q.id, wire.ResponseDeclined))
@@ -100,19 +105,24 @@ func TestQueryEndsWhenAllHaveAnswered(t *testing.T) {
 			tn.wantRuns("c has a handler", q)
 			tn.recv("c", flaggedAck("c", 1, q.id, wire.ResponseDeclined)) // the handler had nothing to say
 		}},
-		{"including ourselves", QueryParams{Nodes: []string{"a"}}, func(tn *conversation, q *query) {
-			tn.wantRuns("this node may respond", q)
-			tn.do(func(now swim.Time, out *swim.Output) error { return tn.n.Decline(now, tn.lastOp, out) })
-		}},
-		{"nobody is asked, and nobody answers soon", QueryParams{Nodes: []string{"x"}}, func(tn *conversation, q *query) {
-			tn.advance(q.repeat.gap - 1)
-			tn.wantRuns("x may be a member that isn't known here", q)
-			tn.advance(1)
-		}},
-		{"a ping needs acks alone", QueryParams{Name: PingQuery, WantAck: true}, func(tn *conversation, q *query) {
-			tn.recv("b", ackMsg("b", 1, q.id))
-			tn.recv("c", ackMsg("c", 1, q.id))
-		}},
+		{"including ourselves", QueryParams{Nodes: []string{"a"}},
+			func(tn *conversation, q *query) {
+				tn.wantRuns("this node may respond", q)
+				tn.do(func(now swim.Time, out *swim.Output) error {
+					return tn.n.Decline(now, tn.lastOp, out)
+				})
+			}},
+		{"nobody is asked, and nobody answers soon", QueryParams{Nodes: []string{"x"}},
+			func(tn *conversation, q *query) {
+				tn.advance(q.repeat.gap - 1)
+				tn.wantRuns("x may be a member that isn't known here", q)
+				tn.advance(1)
+			}},
+		{"a ping needs acks alone", QueryParams{Name: PingQuery, WantAck: true},
+			func(tn *conversation, q *query) {
+				tn.recv("b", ackMsg("b", 1, q.id))
+				tn.recv("c", ackMsg("c", 1, q.id))
+			}},
 		{"also who came later", QueryParams{}, func(tn *conversation, q *query) {
 			tn.member("e", alive("e", 1))
 			tn.respond("me")
@@ -214,7 +224,9 @@ func TestDefaultQueryTimeout(t *testing.T) {
 
 func TestIncomingQuery(t *testing.T) {
 	tn := converse(t, "b", "c")
-	msg := queryFrom("b", 4, 7, func(m *wire.Query) { m.Flags, m.Payload = wire.QueryWantAck, []byte("p") })
+	msg := queryFrom("b", 4, 7, func(m *wire.Query) {
+		m.Flags, m.Payload = wire.QueryWantAck, []byte("p")
+	})
 	tn.recv("c", msg)
 	tn.want("acked and delivered at once", "b: ack id 7", "event query q=p@4")
 	tn.recv("b", msg)
@@ -238,30 +250,36 @@ func TestQueryThatIsNotToBePassedOn(t *testing.T) {
 }
 
 func TestQueryFilters(t *testing.T) {
-	filters := func(f func(l *wire.FilterList)) func(*wire.Query) {
-		return func(m *wire.Query) { f(&m.Filters) }
-	}
+	type tags map[string]string
 	for _, tt := range []struct {
-		name   string
-		set    func(*wire.Query)
-		passes bool
+		name  string
+		nodes []string
+		tags  tags
+		match bool
 	}{
-		{"none", nil, true},
-		{"our name", filters(func(l *wire.FilterList) { l.AddNodes("x", "a") }), true},
-		{"other names", filters(func(l *wire.FilterList) { l.AddNodes("x", "b") }), false},
-		{"a tag", filters(func(l *wire.FilterList) { l.AddTag("role", "^w.b$") }), true},
-		{"a tag that differs", filters(func(l *wire.FilterList) { l.AddTag("role", "^db$") }), false},
-		{"a tag that is missing", filters(func(l *wire.FilterList) { l.AddTag("zone", "1") }), false},
-		{"a missing tag that may be empty", filters(func(l *wire.FilterList) { l.AddTag("zone", "^$") }), true},
-		{"both match", filters(func(l *wire.FilterList) { l.AddNodes("a"); l.AddTag("role", "web") }), true},
-		{"one of two matches", filters(func(l *wire.FilterList) { l.AddNodes("b"); l.AddTag("role", "web") }), false},
-		{"a bad expression", filters(func(l *wire.FilterList) { l.AddTag("role", "(") }), false},
+		{"none", nil, nil, true},
+		{"own name", []string{"x", "a"}, nil, true},
+		{"other names", []string{"x", "b"}, nil, false},
+		{"a tag", nil, tags{"role": "^w.b$"}, true},
+		{"a tag that differs", nil, tags{"role": "^db$"}, false},
+		{"a tag that is missing", nil, tags{"zone": "1"}, false},
+		{"a missing tag that may be empty", nil, tags{"zone": "^$"}, true},
+		{"both match", []string{"a"}, tags{"role": "web"}, true},
+		{"one of two matches", []string{"b"}, tags{"role": "web"}, false},
+		{"a bad expression", nil, tags{"role": "("}, false},
 	} {
 		tn := converseWith(t, func(c *Config) { c.Tags = map[string]string{"role": "web"} }, "b")
-		tn.recv("b", queryFrom("b", 4, 7, tt.set))
+		tn.recv("b", queryFrom("b", 4, 7, func(m *wire.Query) {
+			if tt.nodes != nil {
+				m.Filters.AddNodes(tt.nodes...)
+			}
+			for tag, expr := range tt.tags {
+				m.Filters.AddTag(tag, expr)
+			}
+		}))
 		got := len(tn.did) > 0 && tn.did[0] == "event query q=@4"
-		if got != tt.passes {
-			t.Errorf("%s: passes %v", tt.name, got)
+		if got != tt.match {
+			t.Errorf("%s: match %v", tt.name, got)
 		}
 		tn.advance(time.Second)
 		tn.want(tt.name+": passed on anyway", "says query q@4")
@@ -288,7 +306,9 @@ func TestAnswersGoToMembersOnly(t *testing.T) {
 		{"a member at another address", addrOf("c"), to(stranger, "b"), ""},
 		{"somebody unknown", addrOf("c"), to(stranger, "z"), ""},
 		{"nobody's name and address", addrOf("c"), to(stranger, ""), ""},
-		{"no address", addrOf("c"), func(m *wire.Query) { m.Addr, m.Flags = nil, wire.QueryWantAck }, ""},
+		{"no address", addrOf("c"), func(m *wire.Query) {
+			m.Addr, m.Flags = nil, wire.QueryWantAck
+		}, ""},
 	} {
 		tn := converse(t, "b", "c")
 		tn.recvFrom(tt.from, queryFrom("b", 4, 7, tt.query))
@@ -322,13 +342,15 @@ func TestAnswersAreRelayed(t *testing.T) {
 	tn.recv("b", queryFrom("b", 4, 7, relays(2)))
 	tn.want("delivered", "event query q=@4")
 	tn.respond("yes")
-	tn.want("directly and through all but the asker", "b: answer yes id 7", "c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
+	tn.want("directly and through all but the asker", "b: answer yes id 7",
+		"c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
 
 	tn.advance(time.Second)
 	tn.did = nil
 	tn.recv("b", queryFrom("b", 5, 7, relays(3)))
 	tn.respond("yes")
-	tn.want("the asker doesn't relay to itself", "event query q=@5", "b: answer yes id 7", "c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
+	tn.want("the asker doesn't relay to itself", "event query q=@5", "b: answer yes id 7",
+		"c: relay to b: answer yes id 7", "d: relay to b: answer yes id 7")
 	tn.advance(time.Second)
 	tn.want("passed on", "says query q@5")
 	tn.wantIdle("nothing else")
@@ -344,7 +366,8 @@ func TestAnswersAreRelayed(t *testing.T) {
 
 func TestRelayPassesAnswersToMembersOnly(t *testing.T) {
 	relay := func(to netip.AddrPort, name string, msg []byte) []byte {
-		m := wire.Relay{DestIP: to.Addr().AsSlice(), DestPort: to.Port(), DestName: []byte(name), Msg: msg}
+		m := wire.Relay{DestIP: to.Addr().AsSlice(), DestPort: to.Port(), DestName: []byte(name),
+			Msg: msg}
 		return m.Append(nil)
 	}
 	answer := answerMsg("c", 4, 7, "yes")
@@ -389,7 +412,8 @@ func TestLargeAnswersGoByStream(t *testing.T) {
 	if err := tn.n.Respond(tn.now, tn.lastOp, make([]byte, 3000), &tn.out); err != nil {
 		t.Fatal(err)
 	}
-	if len(tn.out.Streams) != 1 || tn.out.Streams[0].Kind != swim.StreamSend || tn.out.Streams[0].To != addrOf("b") {
+	if len(tn.out.Streams) != 1 || tn.out.Streams[0].Kind != swim.StreamSend ||
+		tn.out.Streams[0].To != addrOf("b") {
 		t.Errorf("streams %v", tn.out.Streams)
 	}
 }
@@ -398,7 +422,9 @@ func TestInboundQueriesAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
 	for i := range inboundMax + 1 {
-		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) { m.Timeout = int64(time.Hour) }))
+		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) {
+			m.Timeout = int64(time.Hour)
+		}))
 		if i == 0 {
 			first = tn.lastOp
 		}
@@ -429,7 +455,9 @@ func TestQueryWindow(t *testing.T) {
 func TestQueryTimeoutsOfOthersAreClamped(t *testing.T) {
 	tn := converse(t, "b")
 	for i, timeout := range []time.Duration{-1, -1 << 63} {
-		tn.recv("b", queryFrom("b", uint64(i+1), 1, func(m *wire.Query) { m.Timeout = int64(timeout) }))
+		tn.recv("b", queryFrom("b", uint64(i+1), 1, func(m *wire.Query) {
+			m.Timeout = int64(timeout)
+		}))
 		if err := tn.respond("x"); err != ErrNoQuery {
 			t.Errorf("%v: %v", timeout, err)
 		}

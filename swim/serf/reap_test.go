@@ -31,7 +31,9 @@ func TestReconnectIsRareAmongMany(t *testing.T) {
 	tn.fails("b", "c", 1)
 	tn.did = nil
 	tn.advance(24 * 50 * 30 * time.Second)
-	tries := len(slices.DeleteFunc(slices.Clone(tn.did), func(s string) bool { return s != "b: push/pull" }))
+	tries := len(slices.DeleteFunc(slices.Clone(tn.did), func(s string) bool {
+		return s != "b: push/pull"
+	}))
 	if tries < 25 || tries > 100 {
 		t.Errorf("%d tries in 1200 intervals by one of 24 members, want about 50", tries)
 	}

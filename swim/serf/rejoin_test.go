@@ -18,7 +18,8 @@ func returning(t *testing.T, previous ...string) *conversation {
 	for _, name := range previous {
 		c.Previous = append(c.Previous, Previous{name, addrOf(name)})
 	}
-	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{}, notes: map[swim.NoteCode]int{}}
+	tn := &conversation{t: t, now: swim.Time(time.Hour), said: map[string]bool{},
+		notes: map[swim.NoteCode]int{}}
 	n, err := New(tn.now, c, &tn.out)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +176,8 @@ func TestRejoinDropsKnownMembers(t *testing.T) {
 	tn.member("c", aliveWith("e", 1, addrOf("c"), nil)) // c has another name now
 	tn.did = nil
 	tn.advance(rejoinPauseMin)
-	tn.want("b left and c has another name: the next run needn't look for them", "line not-alive: b", "line not-alive: c")
+	tn.want("b left and c has another name: the next run needn't look for them",
+		"line not-alive: b", "line not-alive: c")
 	tn.failStreams()
 	if left := tn.n.rejoin.missing; len(left) != 1 || left[0].Name != "d" {
 		t.Errorf("%v are missing, want d", left)

@@ -42,7 +42,8 @@ func TestQueryIsRepeatedToPendingMembers(t *testing.T) {
 	tn.advance(first - 1)
 	tn.wantRepeats("gossip first")
 	tn.advance(1)
-	tn.wantRepeats("b responded, c ignores repetitions, d's response and e's query may be lost", "d", "e")
+	tn.wantRepeats("b responded, c ignores repetitions, d's response and e's query may be lost",
+		"d", "e")
 	tn.recv("d", flaggedAck("d", 1, q.id, wire.ResponseDeclined))
 	tn.advance(first)
 	tn.wantRepeats("d has nothing to say", "e")
@@ -105,7 +106,9 @@ func TestAckSaysThatThereIsNoHandler(t *testing.T) {
 		{"to others only", handlerOf("r"), extended, "b: ack id 7, repeats, declines"},
 		{"to this one", handlerOf("q"), extended, "b: ack id 7, repeats"},
 		{"unknown", nil, extended, "b: ack id 7, repeats"},
-		{"the asker is a stock member", noHandler{}, func(m *wire.Query) { m.Flags = wire.QueryWantAck }, "b: ack id 7"},
+		{"the asker is a stock member", noHandler{}, func(m *wire.Query) {
+			m.Flags = wire.QueryWantAck
+		}, "b: ack id 7"},
 	} {
 		tn := converseWith(t, func(c *Config) { c.Listener = tt.listener }, "b")
 		tn.recv("b", queryFrom("b", 4, 7, tt.query))
@@ -159,7 +162,9 @@ func TestRepeatedQueryGetsTheReplyAgain(t *testing.T) {
 	}{
 		{"a handler is at it", func(*conversation) {}, "b: ack id 7, repeats"},
 		{"it has answered", func(tn *conversation) { tn.respond("yes") }, "b: answer yes id 7"},
-		{"it has nothing to say", func(tn *conversation) { tn.n.Decline(tn.now, tn.lastOp, &tn.out) }, "b: ack id 7, repeats, declines"},
+		{"it has nothing to say", func(tn *conversation) {
+			tn.n.Decline(tn.now, tn.lastOp, &tn.out)
+		}, "b: ack id 7, repeats, declines"},
 	} {
 		tn := converse(t, "b", "c")
 		tn.recv("c", queryFrom("b", 4, 7, extended))
@@ -198,7 +203,10 @@ func TestKeptResponsesAreBounded(t *testing.T) {
 	const size = 50_000
 	tn := converseWith(t, func(c *Config) { c.QueryResponseSizeMax = messageCeiling }, "b")
 	for i := range keptResponsesMax/size + 1 {
-		tn.recv("b", queryFrom("b", uint64(i+1), 7, func(m *wire.Query) { extended(m); m.Timeout = int64(time.Hour) }))
+		tn.recv("b", queryFrom("b", uint64(i+1), 7, func(m *wire.Query) {
+			extended(m)
+			m.Timeout = int64(time.Hour)
+		}))
 		if err := tn.respond(strings.Repeat("y", size)); err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +222,10 @@ func TestDoneQueriesAreDroppedFirst(t *testing.T) {
 	tn := converse(t, "b")
 	var first swim.OpID
 	for i := range inboundMax + 1 {
-		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) { extended(m); m.Timeout = int64(time.Hour) }))
+		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) {
+			extended(m)
+			m.Timeout = int64(time.Hour)
+		}))
 		switch i {
 		case 0:
 			first = tn.lastOp
@@ -222,7 +233,8 @@ func TestDoneQueriesAreDroppedFirst(t *testing.T) {
 			tn.respond("yes")
 		}
 	}
-	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != nil || tn.notes[NoteInboundQueriesFull] > 0 {
+	if err := tn.n.Respond(tn.now, first, nil, &tn.out); err != nil ||
+		tn.notes[NoteInboundQueriesFull] > 0 {
 		t.Errorf("the first can't be answered: %v", err)
 	}
 }
@@ -272,7 +284,8 @@ func TestClusterQueryWithLoss(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.flush(a)
-				for deadline := c.now.Add(time.Minute); !slices.ContainsFunc(a.events, isDone) && c.now < deadline; {
+				for deadline := c.now.Add(time.Minute); !slices.ContainsFunc(a.events, isDone) &&
+					c.now < deadline; {
 					c.run(50 * time.Millisecond)
 				}
 				asked += len(c.order)
@@ -282,7 +295,8 @@ func TestClusterQueryWithLoss(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d of %d answers; repeated %d queries", answers, asked, a.Counters().QueriesRepeated)
+			t.Logf("%d of %d answers; repeated %d queries", answers, asked,
+				a.Counters().QueriesRepeated)
 			if answers*100 < asked*99 {
 				t.Errorf("%d of %d responses arrived", answers, asked)
 			}

@@ -62,7 +62,8 @@ func TestMergeTakesStatusTimesAsIntents(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.fails("d", "c", 1)
 	tn.want("before", "event failed d")
-	tn.merge("b", false, state{member: 9, left: []string{"d", "z"}, status: map[string]uint64{"b": 3, "d": 5, "z": 6}})
+	tn.merge("b", false, state{member: 9, left: []string{"d", "z"},
+		status: map[string]uint64{"b": 3, "d": 5, "z": 6}})
 	tn.want("failed here, force-left there", "event leave d")
 	if got := tn.n.table.at(tn.n.lookup([]byte("b"))).statusTime; got != 3 {
 		t.Errorf("b's time is %d", got)
@@ -94,7 +95,8 @@ func TestReplayIsInOrderOfTime(t *testing.T) {
 	tn := converse(t, "b")
 	events := map[uint64][]string{5: {"five", "cinq"}, 3: {"three"}, 9: {"nine"}}
 	tn.merge("b", false, state{event: 10, slots: []uint64{9, 0, 3, 0, 5}, events: events})
-	want := []string{"event user three=p@3", "event user five=p@5", "event user cinq=p@5", "event user nine=p@9"}
+	want := []string{"event user three=p@3", "event user five=p@5", "event user cinq=p@5",
+		"event user nine=p@9"}
 	if !slices.Equal(tn.did, want) {
 		t.Errorf("replayed %v", tn.did)
 	}
@@ -108,7 +110,8 @@ func TestBadStateIsRefused(t *testing.T) {
 	for _, user := range [][]byte{{2}, {2, 0x81}, {3, 0x80}, []byte("nonsense")} {
 		head := wire.PushPullHeader{UserStateLen: len(user)}
 		tn.n.Stream(tn.now, swim.StreamIn{
-			ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: addrOf("b"), Data: append(head.Append(nil), user...),
+			ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: addrOf("b"),
+			Data: append(head.Append(nil), user...),
 		}, &tn.out)
 		tn.collect()
 		tn.wantNote("refused", NoteBadMessage)
@@ -155,7 +158,8 @@ func TestPushPullThatIsNoJoinDoesNotHideEvents(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("x")}, false, &tn.out) // running
 	tn.collect()
-	tn.merge("b", false, state{event: 10, slots: []uint64{9}, events: map[uint64][]string{9: {"e"}}})
+	tn.merge("b", false, state{event: 10, slots: []uint64{9},
+		events: map[uint64][]string{9: {"e"}}})
 	tn.want("b's push/pull isn't the join's", "event user e=p@9")
 }
 
@@ -164,7 +168,8 @@ func TestFailedJoinIsNotAnnounced(t *testing.T) {
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("x")}, false, &tn.out)
 	id := tn.out.Streams[0].ID
 	tn.collect()
-	tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, From: addrOf("x"), Err: swim.ErrUnknown}, &tn.out)
+	tn.n.Stream(tn.now, swim.StreamIn{ID: id, Kind: swim.StreamFailed, From: addrOf("x"),
+		Err: swim.ErrUnknown}, &tn.out)
 	tn.collect()
 	tn.want("failed", "x: push/pull", "event join failed")
 	tn.wantIdle("nothing is gossiped")

@@ -38,7 +38,8 @@ func (s *steady) now() swim.Time { return swim.Time(s.step) * swim.Time(stepTime
 func steadyConfig(i int, c *Config) {
 	*c = DefaultConfig(swim.LAN())
 	c.Name, c.Seed = fmt.Sprintf("m%d", i+1), uint64(i)
-	c.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 7946)
+	c.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}),
+		7946)
 }
 
 func steadyConfigs(members int) iter.Seq[*Config] {
@@ -90,7 +91,8 @@ func (s *steady) run() {
 		mine := s.step % 2
 		s.flying[1-mine], s.arena[1-mine] = s.flying[1-mine][:0], s.arena[1-mine][:0]
 		for _, p := range s.flying[mine] {
-			s.nodes[p.to].Packet(s.now(), s.nodes[p.from].cfg.Addr, s.arena[mine][p.data[0]:p.data[1]], &s.out)
+			s.nodes[p.to].Packet(s.now(), s.nodes[p.from].cfg.Addr,
+				s.arena[mine][p.data[0]:p.data[1]], &s.out)
 			s.flush(int(p.to))
 		}
 		at := &s.ticks[s.step%wheelSteps]
@@ -110,7 +112,8 @@ func (s *steady) flush(i int) {
 	for _, p := range s.out.Packets {
 		start := len(s.arena[next])
 		s.arena[next] = append(s.arena[next], p.Data...)
-		s.flying[next] = append(s.flying[next], flyingPacket{int32(i), s.at(p.To), [2]int{start, len(s.arena[next])}})
+		s.flying[next] = append(s.flying[next],
+			flyingPacket{int32(i), s.at(p.To), [2]int{start, len(s.arena[next])}})
 	}
 	s.events += len(s.out.Events)
 	calls := s.out.Streams
@@ -132,11 +135,13 @@ func (s *steady) at(a netip.AddrPort) int32 {
 // exchange carries out one push/pull.
 func (s *steady) exchange(i int, o *swim.StreamOut) {
 	other := int(s.at(o.To))
-	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: s.nodes[i].cfg.Addr, Data: o.Data, More: o.More}
+	in := swim.StreamIn{ID: swim.Inbound | 1, Kind: swim.StreamRequest, From: s.nodes[i].cfg.Addr,
+		Data: o.Data, More: o.More}
 	s.nodes[other].Stream(s.now(), in, &s.out)
 	answer := s.out.Streams[0]
 	s.flush(other)
-	s.nodes[i].Stream(s.now(), swim.StreamIn{ID: o.ID, Kind: swim.StreamReply, From: o.To, Data: answer.Data, More: answer.More}, &s.out)
+	s.nodes[i].Stream(s.now(), swim.StreamIn{ID: o.ID, Kind: swim.StreamReply, From: o.To,
+		Data: answer.Data, More: answer.More}, &s.out)
 	s.flush(i)
 }
 

@@ -110,14 +110,16 @@ func TestEstimatesConverge(t *testing.T) {
 		var places [][2]float64
 		var access []float64
 		for i := range side * side {
-			places = append(places, [2]float64{float64(i%side) * spacing, float64(i/side) * spacing})
+			places = append(places, [2]float64{float64(i%side) * spacing,
+				float64(i/side) * spacing})
 			access = append(access, rapid.Float64Range(0, 1).Draw(t, "access")*spacing)
 		}
 		n := newNetwork(rapid.Uint64().Draw(t, "seed"), places, access)
 		before := n.wrong()
 		n.run(400)
 		if got := n.wrong(); got > 0.1 {
-			t.Errorf("estimates are off by %.0f %% on average (%.0f %% at first)", 100*got, 100*before)
+			t.Errorf("estimates are off by %.0f %% on average (%.0f %% at first)", 100*got,
+				100*before)
 		}
 		for i := range n.clients {
 			if r := n.clients[i].Resets(); r != 0 {
@@ -129,7 +131,8 @@ func TestEstimatesConverge(t *testing.T) {
 
 func TestSameSeedSameCoordinates(t *testing.T) {
 	run := func(seed uint64) (all []Coordinate) {
-		n := newNetwork(seed, [][2]float64{{0, 0}, {0.01, 0}, {0, 0.02}}, []float64{0, 0.001, 0.002})
+		n := newNetwork(seed, [][2]float64{{0, 0}, {0.01, 0}, {0, 0.02}},
+			[]float64{0, 0.001, 0.002})
 		n.run(50)
 		for i := range n.clients {
 			all = append(all, n.clients[i].Coordinate())

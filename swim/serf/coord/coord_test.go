@@ -20,9 +20,12 @@ func TestDistance(t *testing.T) {
 		want time.Duration
 	}{
 		{"heights alone", near(0), near(0), 2 * time.Millisecond},
-		{"a triangle of 3, 4, 5", Coordinate{Vec: vector{0: 0.003}}, Coordinate{Vec: vector{7: 0.004}}, 5 * time.Millisecond},
-		{"adjustments count", Coordinate{Vec: vector{0.010}, Adjustment: -0.001}, Coordinate{Adjustment: -0.002}, 7 * time.Millisecond},
-		{"unless nothing remains", Coordinate{Vec: vector{0.010}, Adjustment: -0.005}, Coordinate{Adjustment: -0.005}, 10 * time.Millisecond},
+		{"a triangle of 3, 4, 5", Coordinate{Vec: vector{0: 0.003}},
+			Coordinate{Vec: vector{7: 0.004}}, 5 * time.Millisecond},
+		{"adjustments count", Coordinate{Vec: vector{0.010}, Adjustment: -0.001},
+			Coordinate{Adjustment: -0.002}, 7 * time.Millisecond},
+		{"unless nothing remains", Coordinate{Vec: vector{0.010}, Adjustment: -0.005},
+			Coordinate{Adjustment: -0.005}, 10 * time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := Distance(&tc.a, &tc.b); got != tc.want {
