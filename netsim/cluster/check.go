@@ -36,7 +36,8 @@ func (c *Cluster) CheckQuiet() {
 // MaxViolations are kept, the first ones. They are more than anybody reads: one broken rule often breaks others.
 const MaxViolations = 20
 
-func (c *Cluster) violate(check, format string, args ...any) {
+// Violate notes that a rule was broken.
+func (c *Cluster) Violate(check, format string, args ...any) {
 	if len(c.broken) < MaxViolations {
 		c.broken = append(c.broken, report.Violation{At: c.Now(), Check: check, Text: fmt.Sprintf(format, args...)})
 	}

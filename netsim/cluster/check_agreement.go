@@ -24,7 +24,7 @@ func (k *agreementCheck) quiet() {
 			first, want = i, got
 			k.compareToTruth(i)
 		} else if got != want {
-			k.violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first), want)
+			k.Violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first), want)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (k *agreementCheck) compareToTruth(i int) {
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		k.violate("agreement", "%s lists %q as alive, the truth is %q", k.Name(i), got, want)
+		k.Violate("agreement", "%s lists %q as alive, the truth is %q", k.Name(i), got, want)
 	}
 }
 

@@ -31,7 +31,7 @@ func (k *connectedCheck) sweep() {
 			pair := o*k.Len() + s
 			if s != o && k.Alive(s) && k.calm(s, k.bound) && !k.beliefs.believes(o, s) && !k.told[pair] {
 				k.told[pair] = true
-				k.violate("connected", "%s still doesn't take %s for alive: both have run and been connected for %v",
+				k.Violate("connected", "%s still doesn't take %s for alive: both have run and been connected for %v",
 					k.Name(o), k.Name(s), k.bound)
 			}
 		}

@@ -6,7 +6,7 @@ package cluster
 type deliveryCheck struct{ passive }
 
 func (k *deliveryCheck) quiet() {
-	for _, text := range k.events.missing(k.Name) {
-		k.violate("delivery", "%s", text)
+	for _, text := range k.missing() {
+		k.Violate("delivery", "%s", text)
 	}
 }

@@ -35,7 +35,7 @@ func (k *incarnationCheck) event(_ swim.Time, host int, e *swim.Event) {
 func (k *incarnationCheck) look(observer, subject int, v swim.Member) {
 	was := &k.known[observer*k.Len()+subject]
 	if v.Inc < was.inc && v.Addr == was.addr {
-		k.violate("incarnation", "%s knew %s at incarnation %d and now at %d",
+		k.Violate("incarnation", "%s knew %s at incarnation %d and now at %d",
 			k.Name(observer), k.Name(subject), was.inc, v.Inc)
 	}
 	*was = seen{v.Inc, v.State, v.Addr}

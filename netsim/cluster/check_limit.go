@@ -33,6 +33,6 @@ func (k *limitCheck) quiet() {
 
 func (k *limitCheck) bound(i int, what string, n, limit int) {
 	if n > limit {
-		k.violate("limit", "%s of %s: %d, limit %d", what, k.Name(i), n, limit)
+		k.Violate("limit", "%s of %s: %d, limit %d", what, k.Name(i), n, limit)
 	}
 }

@@ -24,7 +24,7 @@ func (k *revivalCheck) event(_ swim.Time, host int, e *swim.Event) {
 func (k *revivalCheck) look(observer, subject int, v swim.Member) {
 	was := &k.known[observer*k.Len()+subject]
 	if gone(was.state) && was.inc > 0 && !gone(v.State) && v.Inc <= was.inc && v.Addr == was.addr {
-		k.violate("revival", "%s had %s %v at incarnation %d and now %v at %d",
+		k.Violate("revival", "%s had %s %v at incarnation %d and now %v at %d",
 			k.Name(observer), k.Name(subject), was.state, was.inc, v.State, v.Inc)
 	}
 	*was = seen{v.Inc, v.State, v.Addr}

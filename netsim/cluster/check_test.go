@@ -173,7 +173,7 @@ func TestEventThatDiedWithItsMembersIsExcused(t *testing.T) {
 	c := broken(t)
 	c.Event(c.Now(), 0, &swim.Event{Kind: serf.EventUserEvent, Name: []byte("e"), LTime: 1 << 40})
 	c.Crash(0)
-	if got := c.events.missing(c.Name); len(got) != 0 {
+	if got := c.missing(); len(got) != 0 {
 		t.Errorf("missing %q", got)
 	}
 }
@@ -182,7 +182,7 @@ func TestViolationsAreLimited(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
 	for range MaxViolations + 1 {
-		c.violate("test", "again")
+		c.Violate("test", "again")
 	}
 	if n := len(c.Violations()); n != MaxViolations {
 		t.Errorf("%d kept, limit %d", n, MaxViolations)

@@ -63,10 +63,12 @@ type member struct {
 	name    string
 	starts  int
 	leaving bool
-	cut     bool      // Cut has it on either side
-	bad     bool      // its connection has faults
-	ills    int       // impairments in force that it has a part in
-	changed swim.Time // when any of what calm looks at last changed
+	cut     bool // Cut has it on either side
+	bad     bool // its connection has faults
+	ills    int  // impairments in force that it has a part in
+	// minEvent is the least time of events that it takes: before its start it may have had those of earlier ones.
+	minEvent uint64
+	changed  swim.Time // when any of what calm looks at last changed
 
 	troubles []*trouble // those that hang on it, the latest of which are over
 	faults   *trouble   // that of SetFaults; may be nil

@@ -154,7 +154,7 @@ func TestUserEventReachesEachOnce(t *testing.T) {
 		}
 		// What gossip misses, full exchanges bring.
 		c.Run(2 * c.cfg.Profile.pushPull(members))
-		if missing := c.events.missing(c.Name); len(missing) > 0 {
+		if missing := c.missing(); len(missing) > 0 {
 			t.Errorf("%q", missing)
 		}
 		if got := c.events.total; got != want {
@@ -431,7 +431,7 @@ func TestEventDuringRestartsReachesAll(t *testing.T) { // F22
 		t.Fatal(err)
 	}
 	c.Run(10 * time.Second)
-	if missing := c.events.missing(c.Name); len(missing) > 0 {
+	if missing := c.missing(); len(missing) > 0 {
 		t.Errorf("%q", missing)
 	}
 }
@@ -446,7 +446,7 @@ func TestBurstOfEventsIsDeliveredOnceEach(t *testing.T) { // F23
 		}
 	}
 	c.Run(time.Minute)
-	if missing := c.events.missing(c.Name); len(missing) > 0 {
+	if missing := c.missing(); len(missing) > 0 {
 		t.Errorf("%d deliveries are missing, such as %q", len(missing), missing[0])
 	}
 }

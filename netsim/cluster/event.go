@@ -19,7 +19,7 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 		c.settle()
 	case serf.EventUserEvent:
 		if text := c.events.got(now, host, e, c.beliefs.running); text != "" {
-			c.violate("delivery", "%s delivered event %s twice", c.Name(host), text)
+			c.Violate("delivery", "%s delivered event %s twice", c.Name(host), text)
 		}
 	case serf.EventKeyring:
 		c.keys.save(host, c.Node(host))
@@ -99,11 +99,17 @@ func (c *Cluster) collect(host int, e *swim.Event) {
 	case serf.EventQueryResponse:
 		if c.insertOnce(&q.Answers, string(e.Name)+": "+string(e.Data)) {
 			c.countAnswer(q)
+			q.count(e.Data)
 		}
 	case serf.EventQueryDone:
 		q.Done, q.DoneAt = true, c.Now()
 		delete(c.queries, key)
 	}
+}
+
+// missing describes the events that some member should have got by now and hasn't.
+func (c *Cluster) missing() []string {
+	return c.events.missing(c.Name, func(i int, time uint64) bool { return time < c.members[i].minEvent })
 }
 
 // judgeFailure counts a failure that observer reports, if subject is alive.
@@ -130,7 +136,7 @@ func (c *Cluster) judgeFailure(observer, subject int) {
 func (c *Cluster) insertOnce(list *[]string, s string) bool {
 	i, found := slices.BinarySearch(*list, s)
 	if found {
-		c.violate("query", "%q came twice", s)
+		c.Violate("query", "%q came twice", s)
 	}
 	*list = slices.Insert(*list, i, s)
 	return !found

@@ -97,7 +97,7 @@ func TestEventWhileMostRestart(t *testing.T) { // F22
 		t.Fatal(err)
 	}
 	c.Run(10 * time.Second)
-	missing := c.events.missing(c.Name)
+	missing := c.missing()
 	t.Logf("after 10 s %d of %d miss it", len(missing), members)
 	if len(missing) > members/1000 {
 		t.Errorf("%d of %d missed it, such as %q", len(missing), members, missing[0])

@@ -23,6 +23,7 @@ type ledger struct {
 // entry is one user event, from when it was fired.
 type entry struct {
 	text   string
+	time   uint64 // Lamport time
 	spread report.Spread
 	due    []uint64 // members that ran then and still do: they are to get it
 	got    []uint64 // members that have, in this life of theirs
@@ -47,7 +48,7 @@ func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64
 		}
 		k = len(l.entries)
 		l.byKey[string(l.key)] = k
-		l.entries = append(l.entries, newEntry(now, fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime), due()))
+		l.entries = append(l.entries, newEntry(now, e, due()))
 	}
 	x := &l.entries[k]
 	if bit(x.got, host) {
@@ -60,12 +61,13 @@ func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64
 	return ""
 }
 
-func newEntry(now swim.Time, text string, due []uint64) entry {
+func newEntry(now swim.Time, e *swim.Event, due []uint64) entry {
+	text := fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime)
 	count := 0
 	for _, w := range due {
 		count += bits.OnesCount64(w)
 	}
-	return entry{text: text, spread: report.NewSpread(now, count), due: due, got: make([]uint64, len(due))}
+	return entry{text: text, time: e.LTime, spread: report.NewSpread(now, count), due: due, got: make([]uint64, len(due))}
 }
 
 // observerGone strikes member i from all accounts: it has crashed, and its
@@ -83,7 +85,7 @@ func (l *ledger) observerGone(i int) {
 
 // missing describes the events that some member should have by now and hasn't. An
 // event that died with all who had it is nobody's fault.
-func (l *ledger) missing(name func(member int) string) []string {
+func (l *ledger) missing(name func(member int) string, refuses func(member int, time uint64) bool) []string {
 	var out []string
 	for k := range l.entries {
 		x := &l.entries[k]
@@ -93,6 +95,9 @@ func (l *ledger) missing(name func(member int) string) []string {
 		for w := range x.due {
 			for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
 				i := w*64 + bits.TrailingZeros64(rest)
+				if refuses(i, x.time) {
+					continue
+				}
 				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, time.Duration(x.spread.At)))
 			}
 		}

@@ -16,15 +16,15 @@ func (c *Cluster) Idle() bool {
 	return true
 }
 
-// quietTime is how long gossip and full exchanges need to die down once views agree.
-func (c *Cluster) quietTime() time.Duration {
+// QuietTime is how long gossip and full exchanges need to die down once views agree.
+func (c *Cluster) QuietTime() time.Duration {
 	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
 }
 
 // Quiet reports whether all has been calm for so long that nothing is left to happen: views agree, nobody has
-// anything to gossip, and neither users nor faults have stirred anything up for quietTime.
+// anything to gossip, and neither users nor faults have stirred anything up for QuietTime.
 func (c *Cluster) Quiet() bool {
-	d := c.quietTime()
+	d := c.QuietTime()
 	return c.Settled() && c.Idle() && c.quietFor(d) && c.Now().Sub(c.requested) >= d
 }
 

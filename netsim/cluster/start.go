@@ -117,6 +117,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	m.starts++
 	m.leaving = false
 	cfg := c.config(i, where)
+	m.minEvent = uint64(cfg.MinEventTime)
 	cfg.Roster, cfg.Warm = c.roster(i), warm
 	c.beliefs.setTruth(i, true)
 	c.beliefs.begin(i, warm != nil)

@@ -195,17 +195,17 @@ func (s Story) Run() Outcome {
 	p.heal()
 	from, bound := c.Now(), c.HealBound()
 	if !c.RunUntilSettled(bound) {
-		c.violate("convergence", "views still differ %v after the last fault: %s", bound, c.Disagreement())
+		c.Violate("convergence", "views still differ %v after the last fault: %s", bound, c.Disagreement())
 	}
 	healed := c.Now().Sub(from)
 	if s.Encrypted && c.Settled() {
 		keys.finish()
 	}
-	c.Run(c.quietTime())
+	c.Run(c.QuietTime())
 	if c.Settled() {
 		c.CheckQuiet()
 	} else {
-		c.violate("convergence", "views agreed, and differ again without a fault: %s", c.Disagreement())
+		c.Violate("convergence", "views agreed, and differ again without a fault: %s", c.Disagreement())
 	}
 	return Outcome{s, c.Violations(), healed, c.sim.TraceHash(), p.done, c.sim.Stats()}
 }

@@ -106,6 +106,6 @@ func (k *keyFiles) toldAll(command serf.KeyCommand, key int) bool {
 			return true
 		}
 	}
-	k.c.violate("keys", "%d of %d members agreed to key %d", agreed, k.s.Members, key)
+	k.c.Violate("keys", "%d of %d members agreed to key %d", agreed, k.s.Members, key)
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"serf/netsim/report"
 	"serf/swim"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // UserEvent fires a user event at member i and keeps account of who gets it.
@@ -41,12 +42,12 @@ func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.
 
 // Query asks all members, each of which answers with its name.
 func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
-	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
+	return c.query(i, false, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
 }
 
-// query has member i begin something that others answer.
-func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
-	q := &Query{From: i, DoneAt: swim.Never, account: uncounted}
+// query has member i begin something that others answer, about keys or not.
+func (c *Cluster) query(i int, keys bool, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
+	q := &Query{From: i, DoneAt: swim.Never, keys: keys, account: uncounted}
 	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		op, err := begin(n, now, out)
 		if err == nil {
@@ -61,9 +62,17 @@ func (c *Cluster) query(i int, begin func(n *serf.Node, now swim.Time, out *swim
 
 // Keys has member i ask all members to do something about a key.
 func (c *Cluster) Keys(i int, command serf.KeyCommand, key []byte) (*Query, error) {
-	return c.query(i, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+	return c.query(i, true, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
 		return n.Keys(now, command, key, out)
 	})
+}
+
+// Keyring is the keyring file of member i, which outlives its process; nil without encryption.
+func (c *Cluster) Keyring(i int) *wire.Keyring {
+	if c.keys.rings == nil {
+		return nil
+	}
+	return c.keys.rings[i]
 }
 
 // openAccount begins to count the answers to a query that all who run are to get.

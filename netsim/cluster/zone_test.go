@@ -59,7 +59,7 @@ func TestSurvivorsOfALostZone(t *testing.T) {
 					}
 				}
 				c.Run(5 * time.Second)
-				missing := c.events.missing(c.Name)
+				missing := c.missing()
 				settled := c.RunUntilSettled(x.settling - x.events - 5*time.Second)
 				t.Logf("seed %d: %d deliveries missing, settled %v within %v", 1+seed, len(missing), settled, c.Now().Sub(crashed))
 				switch {

@@ -6,9 +6,9 @@ import (
 	"serf/netsim"
 )
 
-// links returns how packets travel where no path says otherwise, and, if there are regions, the table
-// of paths for SetPaths.
-func (s *Scenario) links() (base netsim.Link, paths []netsim.Link) {
+// links returns how packets travel where no path says otherwise, if there are regions the table
+// of paths for SetPaths, and what a member can send.
+func (s *Scenario) links() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	n := &s.Network
 	base = netsim.Link{Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, HoldBack: n.HoldBack}
 	if base.Latency.IsZero() {
@@ -17,7 +17,7 @@ func (s *Scenario) links() (base netsim.Link, paths []netsim.Link) {
 	}
 	base.Jitter = upTo(n.Jitter)
 	if len(s.Paths) == 0 {
-		return base, nil
+		return base, nil, n.Bandwidth
 	}
 	r := len(s.Regions)
 	paths = make([]netsim.Link, r*r)
@@ -36,7 +36,7 @@ func (s *Scenario) links() (base netsim.Link, paths []netsim.Link) {
 			paths[to*r+from] = paths[from*r+to]
 		}
 	}
-	return base, paths
+	return base, paths, n.Bandwidth
 }
 
 // on is the link of a path on top of that which is there anyway, with that jitter.

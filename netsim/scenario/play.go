@@ -23,15 +23,16 @@ type scenarioRun struct {
 	c      *cluster.Cluster
 	memory map[int]memory // of those who are to come back with a snapshot
 	count  int            // of what users asked for, for texts that differ
-	// rotations of the key so far
-	rotations int
+	key    int            // number of the newest key
+	use    bool           // it is installed and to be used next, by a rotation that keeps old keys
+	mended bool           // no fault or work begins any more
 }
 
 // newRun puts together the cluster of a scenario.
 func newRun(s *Scenario) (*scenarioRun, error) {
 	run := &scenarioRun{s: s, memory: make(map[int]memory)}
 	p := s.profile()
-	base, paths := s.links()
+	base, paths, _ := s.links()
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := cluster.Config{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
@@ -44,7 +45,7 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	if run.c, err = cluster.New(cfg); err != nil {
 		return nil, err
 	}
-	run.setNetwork()
+	run.setNetwork(run.s.links())
 	return run, nil
 }
 
@@ -59,15 +60,19 @@ func slowest(links []netsim.Link) netsim.Dist {
 	return most
 }
 
-// setNetwork makes the network what the scenario says.
-func (run *scenarioRun) setNetwork() {
-	base, paths := run.s.links()
+// largeEvents reports whether there are events that members must be configured for.
+func (s *Scenario) largeEvents() bool {
+	return slices.ContainsFunc(s.Work, func(w Work) bool { return w.Size > maxPayload })
+}
+
+// setNetwork makes the network one of these links, and of members that can send so much.
+func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	run.c.SetLink(base)
 	if len(paths) > 0 {
 		run.c.Sim().SetPaths(run.s.regionOf(), paths)
 	}
 	for i := range run.s.Members {
-		run.c.Sim().SetUplink(i, run.s.Network.Bandwidth, time.Duration(run.s.Network.Queue))
+		run.c.Sim().SetUplink(i, bandwidth, time.Duration(run.s.Network.Queue))
 	}
 }
 
@@ -116,6 +121,9 @@ func (run *scenarioRun) remember(f *Fault, i int) {
 // tune completes the configuration of a member that starts.
 func (run *scenarioRun) tune(i int, cfg *serf.Config) {
 	run.s.Timing.Apply(cfg)
+	if run.s.largeEvents() {
+		cfg.EventSizeMax = serf.EventSizeCeiling
+	}
 	if m, ok := run.memory[i]; ok {
 		// A snapshot has the last times seen; the clocks are at the next.
 		cfg.LastMemberTime = m.stats.MemberTime - 1

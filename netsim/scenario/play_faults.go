@@ -54,6 +54,9 @@ func (run *scenarioRun) strike(f *Fault, members, peers []int) {
 
 // befall has f happen to the members now, and end after its length.
 func (run *scenarioRun) befall(f *Fault, members, peers []int) {
+	if run.mended {
+		return
+	}
 	c := run.c
 	switch f.Kind {
 	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork:

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"time"
@@ -13,14 +14,18 @@ import (
 func (run *scenarioRun) work(i int) {
 	w := &run.s.Work[i]
 	d := netsim.NewDraws(run.s.Seed, workStream+uint64(i), 0)
-	if w.Kind == WorkRotateKey {
+	if w.Kind == WorkRotateKey && !w.KeepOld {
 		run.rotate(w, d)
 		return
 	}
 	end := run.c.Now().Add(time.Duration(w.span(run.s.For)))
 	var again func()
 	again = func() {
-		run.each(run.workers(&d, w), w)
+		if w.Kind == WorkRotateKey {
+			run.rotateOn(run.workers(&d, w))
+		} else {
+			run.each(&d, run.workers(&d, w), w)
+		}
 		if w.Every > 0 && run.c.Now().Add(time.Duration(w.Every)) < end {
 			run.c.Sim().After(time.Duration(w.Every), again)
 		}
@@ -36,40 +41,97 @@ func (run *scenarioRun) workers(d *netsim.Draws, w *Work) []int {
 
 // each has members do the work. What a member refuses, for it has too much to do already, isn't done: the
 // report shows so much less of it.
-func (run *scenarioRun) each(members []int, w *Work) {
-	c := run.c
+func (run *scenarioRun) each(d *netsim.Draws, members []int, w *Work) {
+	if run.mended {
+		return
+	}
 	for _, i := range members {
-		run.count++
-		text := fmt.Appendf(nil, "%d", run.count)
-		for len(text) < w.Size {
-			text = append(text, '.')
+		if w.Kind == WorkForceLeave {
+			for _, of := range run.choose(d, w.To, func(int) bool { return true }) {
+				_ = run.c.ForceLeave(i, run.c.Name(of), w.Prune)
+			}
+			continue
 		}
-		switch w.Kind {
-		case WorkEvent:
-			_ = c.UserEvent(i, cmp.Or(w.Name, WorkEvent), text)
-		case WorkQuery:
-			_, _ = c.Query(i, serf.QueryParams{Name: cmp.Or(w.Name, WorkQuery), Payload: text, WantAck: true})
-		case WorkTags:
-			_ = c.SetTags(i, map[string]string{"n": string(text)})
+		for range max(1, w.Burst) {
+			run.ask(i, w)
 		}
 	}
 }
 
-// rotate changes the key: one member asks all to install a new one, to use it, and to
+// ask has a member do what w wants, once.
+func (run *scenarioRun) ask(i int, w *Work) {
+	run.count++
+	text := fmt.Appendf(nil, "%d", run.count)
+	for len(text) < w.Size {
+		text = append(text, '.')
+	}
+	switch w.Kind {
+	case WorkEvent:
+		_ = run.c.UserEvent(i, cmp.Or(w.Name, WorkEvent), text)
+	case WorkQuery:
+		_, _ = run.c.Query(i, serf.QueryParams{
+			Name: cmp.Or(w.Name, WorkQuery), Payload: text, WantAck: true, RelayFactor: uint8(w.Relay),
+		})
+	case WorkTags:
+		_ = run.c.SetTags(i, map[string]string{"n": string(text)})
+	}
+}
+
+// rotate changes the key: members ask all to install a new one, to use it, and to
 // remove the old one, a step every w.Every. Members that are out of reach then keep the old.
 func (run *scenarioRun) rotate(w *Work, d netsim.Draws) {
-	k := run.rotations
-	run.rotations++
-	fresh, old := run.s.key(k+1), run.s.key(k)
+	old := run.key
+	run.key++
+	fresh := run.key
 	for i, step := range []struct {
 		command serf.KeyCommand
-		key     []byte
+		key     int
 	}{{serf.InstallKey, fresh}, {serf.UseKey, fresh}, {serf.RemoveKey, old}} {
 		run.c.Sim().After(time.Duration(i)*time.Duration(w.Every), func() {
-			if by := run.workers(&d, w); len(by) > 0 {
-				// Refused by a member that has too much to do: the key stays as it is.
-				_, _ = run.c.Keys(by[0], step.command, step.key)
-			}
+			run.askKeys(run.workers(&d, w), step.command, step.key)
 		})
 	}
+}
+
+// askKeys has each of the members begin a query about a key. One that has too much to do refuses: the key stays
+// as it is.
+func (run *scenarioRun) askKeys(members []int, command serf.KeyCommand, key int) {
+	if run.mended {
+		return
+	}
+	for _, i := range members {
+		_, _ = run.c.Keys(i, command, run.s.key(key))
+	}
+}
+
+// maxKeptKeys bounds the keys of a rotation that keeps old ones: more would test the size of keyrings.
+const maxKeptKeys = 4
+
+// rotateOn goes one step on in a rotation that keeps old keys, in a cluster that may be in any state. A further key
+// is installed only when every member encrypts with the last one: members with no primary key in common but for
+// older ones couldn't read each other. Until then the last two steps are done again.
+func (run *scenarioRun) rotateOn(members []int) {
+	if len(members) == 0 {
+		return
+	}
+	run.use = !run.use
+	if !run.use {
+		run.askKeys(members, serf.UseKey, run.key)
+		return
+	}
+	if run.key < maxKeptKeys-1 && run.allUse(run.key) {
+		run.key++
+	}
+	run.askKeys(members, serf.InstallKey, run.key)
+}
+
+// allUse reports whether every member encrypts with a key.
+func (run *scenarioRun) allUse(key int) bool {
+	want := run.s.key(key)
+	for i := range run.c.Len() {
+		if !bytes.Equal(run.c.Keyring(i).Primary(), want) {
+			return false
+		}
+	}
+	return true
 }

@@ -8,9 +8,6 @@ import (
 	"serf/netsim/report"
 )
 
-// slice is how much time passes between two looks at ctx and at who wants to see progress.
-const slice = 20 * time.Millisecond
-
 // Run plays the scenario. It stops early when ctx ends: the report is then
 // about what was done until then. progress, if not nil, is called now and then with the
 // cluster and the time left; it must not change anything.
@@ -29,19 +26,48 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *cluster.Cluster, le
 		return report.Report{}, err
 	}
 	run.begin()
-	rec := cluster.NewRecorder(c, time.Duration(s.For))
-	for end := c.Now().Add(time.Duration(s.For)); c.Now() < end && ctx.Err() == nil; {
-		c.Run(min(slice, rec.Due(), end.Sub(c.Now())))
-		rec.MaybeSample()
-		if progress != nil {
-			progress(c, end.Sub(c.Now()))
-		}
+	t := &pacer{ctx: ctx, c: c, rec: cluster.NewRecorder(c, run.longest()), progress: progress}
+	t.left = time.Duration(s.For)
+	t.pass(t.left, never)
+	if s.Settle {
+		run.settle(t)
+	} else {
+		run.finish()
 	}
-	run.finish()
-	r := rec.Report()
+	r := t.rec.Report()
 	r.Bands = s.bands()
 	r.Cut = ctx.Err() != nil
 	return r, nil
+}
+
+// pacer lets time pass in slices, and does what is to be done between them.
+type pacer struct {
+	ctx      context.Context
+	c        *cluster.Cluster
+	rec      *cluster.Recorder
+	progress func(c *cluster.Cluster, left time.Duration) // may be nil
+	left     time.Duration                                // until the end of Scenario.For
+}
+
+// slice is how much time passes between two looks at ctx and at who wants to see progress.
+const slice = 20 * time.Millisecond
+
+func never() bool { return false }
+
+// pass lets d pass, or less if done says so or ctx ends, and reports whether done did.
+func (t *pacer) pass(d time.Duration, done func() bool) bool {
+	for end := t.c.Now().Add(d); t.c.Now() < end && t.ctx.Err() == nil; {
+		if done() {
+			return true
+		}
+		before := t.c.Now()
+		t.c.Run(min(slice, t.rec.Due(), end.Sub(before)))
+		t.rec.MaybeSample()
+		if t.left = max(0, t.left-t.c.Now().Sub(before)); t.progress != nil {
+			t.progress(t.c, t.left)
+		}
+	}
+	return done()
 }
 
 // begin arranges for what the scenario wants to happen.
@@ -55,7 +81,7 @@ func (run *scenarioRun) begin() {
 	}
 	for k := range s.Events {
 		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.Sim().After(at, func() { run.each(run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+		run.c.Sim().After(at, func() { run.each(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
 }
 

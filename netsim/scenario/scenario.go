@@ -44,6 +44,10 @@ type Scenario struct {
 	Faults []Fault `json:"faults,omitempty"`
 	// Work is what users ask of members. At most maxFaults.
 	Work []Work `json:"work,omitempty"`
+	// Settle has the run go on after For: all faults end, all who have been started run, on a network as good as
+	// the profile expects, and rotations of keys are finished. Views then have to agree within [cluster.Cluster.HealBound],
+	// and still when nothing is left to happen. What doesn't come true is a broken rule.
+	Settle bool `json:"settle,omitzero"`
 	// Check holds the run to the invariants of package cluster, at a cost that grows with the square of Members.
 	Check bool `json:"check,omitzero"`
 	// Workers is how many processors may share the work, see Config; what comes out doesn't depend on it.
@@ -137,7 +141,13 @@ func (s *Scenario) Clone() Scenario {
 		}
 	}
 	for i := range c.Work {
-		c.Work[i].Names = slices.Clone(c.Work[i].Names)
+		w := &c.Work[i]
+		w.Names = slices.Clone(w.Names)
+		if w.To != nil {
+			to := *w.To
+			to.Names = slices.Clone(to.Names)
+			w.To = &to
+		}
 	}
 	return c // what Timing and Start point at is replaced, never changed
 }

@@ -75,6 +75,7 @@ var params = []Param{
 	{"events", "events", "how many user events random nodes send"},
 	{"encrypt", "encrypt", "seal all traffic"},
 	{"compress", "compress", "compress messages, as agents do by default"},
+	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
 
 	{"latency", "network.latency", "one-way latency instead of the profile's"},
@@ -163,9 +164,14 @@ func ParseFault(text string) (Fault, error) {
 }
 
 // ParseWork reads a work as "KIND,KEY=VALUE,...", with the keys of a file: "event,every=1s,size=100".
+// Keys of to begin with to. as in a fault.
 func ParseWork(text string) (Work, error) {
 	var w Work
-	err := parseKeys(text, &w.Kind, workKinds, reflect.ValueOf(&w).Elem(), func(string) {})
+	err := parseKeys(text, &w.Kind, workKinds, reflect.ValueOf(&w).Elem(), func(key string) {
+		if strings.HasPrefix(key, "to.") && w.To == nil {
+			w.To = new(Who)
+		}
+	})
 	return w, err
 }
 

@@ -43,6 +43,9 @@ func (s *Scenario) Lines() []Line {
 	case s.Compress:
 		add("packets", "compressed")
 	}
+	if s.Settle {
+		add("settle", "all is mended at %v, and views have to agree again", s.For)
+	}
 	for _, f := range s.Faults {
 		label := f.Kind
 		if label == FaultNetwork {
@@ -92,7 +95,7 @@ func timingText(t *Timing) string {
 
 func (s *Scenario) networkText() string {
 	n := &s.Network
-	base, _ := s.links()
+	base, _, _ := s.links()
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "latency %v", base.Latency)
 	if n.Jitter > 0 {
@@ -146,6 +149,9 @@ func (s *Scenario) bands() []report.Band {
 			list = append(list, report.Band{What: f.label(), From: start, To: s.endOf(f, start)})
 			start += time.Duration(f.Length + f.Gap)
 		}
+	}
+	if s.Settle {
+		list = append(list, report.Band{What: "all mended", From: time.Duration(s.For), To: time.Duration(s.For)})
 	}
 	return list
 }

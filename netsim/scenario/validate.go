@@ -10,6 +10,7 @@ import (
 
 	"serf/netsim"
 	"serf/netsim/cluster"
+	"serf/swim/serf"
 )
 
 // Limits of a scenario.
@@ -24,8 +25,14 @@ const (
 	maxTimes = 100_000
 	// maxChurn is a thousand a second, a minute: what a cluster of MaxMembers could go through.
 	maxChurn = 60_000
-	// maxPayload leaves room for name and header in the largest event of DefaultConfig.
-	maxPayload = 400
+	// maxPayload leaves room for name and header in the largest event of DefaultConfig, maxEventPayload in the
+	// largest that members can be configured for.
+	maxPayload      = 400
+	maxEventPayload = serf.EventSizeCeiling - 512
+	// maxBurst is more than members keep, so that it shows what happens to the rest.
+	maxBurst = 10_000
+	// maxRelay is more than makes a difference: each relays with a packet of its own.
+	maxRelay = 10
 )
 
 // validator collects problems.
@@ -276,22 +283,35 @@ func (v *validator) churn(key string, f *Fault) {
 }
 
 func (v *validator) work(key string, w *Work) {
-	set := map[string]bool{"every": w.Every != 0, "length": w.Length != 0, "name": w.Name != "", "size": w.Size != 0}
+	set := map[string]bool{
+		"every": w.Every != 0, "length": w.Length != 0, "name": w.Name != "", "size": w.Size != 0, "burst": w.Burst != 0,
+		"relay": w.Relay != 0, "to": w.To != nil, "prune": w.Prune, "keep_old": w.KeepOld,
+	}
 	w.Who.set(set)
 	if !v.kindOf(key, w.Kind, workKinds, set) {
 		return
 	}
 	v.who(key, &w.Who)
+	if w.To != nil {
+		v.who(key+".to", w.To)
+	}
 	run := time.Duration(v.s.For)
 	v.bad(w.Start >= 0 && w.Start <= v.s.For, key+".start", "%v: allowed 0s to %v, the length of the run", w.Start, run)
 	v.within(key+".length", w.Length, 0, run)
 	v.within(key+".every", w.Every, 0, run)
 	v.bad(w.Length == 0 || w.Every > 0, key+".length", "has no meaning without every")
-	v.bad(w.Size >= 0 && w.Size <= maxPayload, key+".size", "%d: allowed 0 to %d bytes", w.Size, maxPayload)
+	most := maxPayload
+	if w.Kind == WorkEvent {
+		most = maxEventPayload
+	}
+	v.bad(w.Size >= 0 && w.Size <= most, key+".size", "%d: allowed 0 to %d bytes", w.Size, most)
+	v.bad(w.Burst >= 0 && w.Burst <= maxBurst, key+".burst", "%d: allowed 1 to %d", w.Burst, maxBurst)
+	v.bad(w.Relay >= 0 && w.Relay <= maxRelay, key+".relay", "%d: allowed 0 to %d", w.Relay, maxRelay)
+	v.bad(w.Kind != WorkRotateKey || w.Length == 0 || w.KeepOld, key+".length", "has no meaning without keep_old: a rotation has three steps")
 	v.bad(len(w.Name) <= maxWorkName, key+".name", "%d bytes, limit %d", len(w.Name), maxWorkName)
 	v.bad(w.Kind != WorkRotateKey || v.s.Encrypt, key, "there is no key to rotate: set encrypt")
 	if w.Every > 0 && w.Kind != WorkRotateKey {
-		n := max(1, w.Count) * int(w.span(v.s.For)/w.Every)
+		n := max(1, w.Count) * max(1, w.Burst) * int(w.span(v.s.For)/w.Every)
 		v.bad(n <= maxTimes, key+".every", "%v: %d times in all, limit %d", w.Every, n, maxTimes)
 	}
 }

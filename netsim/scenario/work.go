@@ -9,7 +9,7 @@ import (
 type Work struct {
 	Kind  string   `json:"kind"`
 	Start Duration `json:"start"`
-	// Every is how often, for Length: once if 0. Of a key rotation it's the time between its steps.
+	// Every is how often, for Length: once if 0. Of a key rotation it is the time between its steps.
 	Every  Duration `json:"every,omitzero"`
 	Length Duration `json:"length,omitzero"` // 0: to the end
 	// Who does it, each time anew; one random member if nothing is set.
@@ -18,6 +18,16 @@ type Work struct {
 	Name string `json:"name,omitempty"`
 	// Size of the payload in bytes.
 	Size int `json:"size,omitzero"`
+	// Burst is how many events each of them sends at once. 0 means 1.
+	Burst int `json:"burst,omitzero"`
+	// Relay is how many others pass on each answer to a query, besides its sender.
+	Relay int `json:"relay,omitzero"`
+	// To are those that a force-leave is about. With Prune they are forgotten at once.
+	To    *Who `json:"to,omitempty"`
+	Prune bool `json:"prune,omitzero"`
+	// KeepOld has a rotation of keys go on for Length: a new key is installed, then used, then the next one
+	// is installed when all members use the last. Old keys are kept until [Scenario.Settle] removes them.
+	KeepOld bool `json:"keep_old,omitzero"`
 }
 
 // who is Who as it is meant: a single member if it doesn't say how many, nor name any.
@@ -31,21 +41,27 @@ func (w *Work) who() Who {
 
 // The kinds of work.
 const (
-	WorkEvent     = "event"
-	WorkQuery     = "query"
-	WorkTags      = "tags"
-	WorkRotateKey = "rotate-key"
+	WorkEvent      = "event"
+	WorkQuery      = "query"
+	WorkTags       = "tags"
+	WorkForceLeave = "force-leave"
+	WorkRotateKey  = "rotate-key"
 )
 
 // WorkKinds lists the kinds of work.
 func WorkKinds() []KindInfo { return slices.Clone(workKinds) }
 
 var workKinds = []KindInfo{
-	{WorkEvent, "a user event is sent", slices.Concat(whoKeys, []string{"every", "length", "name", "size"}), nil},
-	{WorkQuery, "a query is sent, which all members answer", slices.Concat(whoKeys, []string{"every", "length", "name", "size"}), nil},
+	{WorkEvent, "a user event is sent, or burst of them at once",
+		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "burst"}), nil},
+	{WorkQuery, "a query is sent, which all members answer; relay others pass on each answer",
+		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "relay"}), nil},
 	{WorkTags, "a member changes its tags", slices.Concat(whoKeys, []string{"every", "length", "size"}), nil},
-	{WorkRotateKey, "a new key is installed, used after every, and the old one removed after every",
-		[]string{"region", "members", "every"}, []string{"every"}},
+	{WorkForceLeave, "a member declares those of to as left; with prune they are forgotten at once",
+		slices.Concat(whoKeys, []string{"every", "length", "to", "prune"}), []string{"to"}},
+	{WorkRotateKey, "a new key is installed, used after every, and the old one removed after every; " +
+		"with keep_old this goes on for length, and old keys stay until settle removes them",
+		slices.Concat(whoKeys, []string{"every", "length", "keep_old"}), []string{"every"}},
 }
 
 // String describes w in one line.
@@ -53,12 +69,28 @@ func (w Work) String() string {
 	s := fmt.Sprintf("by %v at %v", w.who(), w.Start)
 	switch {
 	case w.Kind == WorkRotateKey:
-		return s + fmt.Sprintf(", a step every %v", w.Every)
+		s += fmt.Sprintf(", a step every %v", w.Every)
+		if w.KeepOld {
+			s += ", old keys are kept"
+		}
+		return s
 	case w.Every > 0:
 		s += fmt.Sprintf(", every %v", w.Every)
 		if w.Length > 0 {
 			s += fmt.Sprintf(" for %v", w.Length)
 		}
+	}
+	if w.To != nil {
+		s += fmt.Sprintf(", about %v", *w.To)
+	}
+	if w.Prune {
+		s += ", who are forgotten"
+	}
+	if w.Burst > 1 {
+		s += fmt.Sprintf(", %d at once", w.Burst)
+	}
+	if w.Relay > 0 {
+		s += fmt.Sprintf(", answers relayed by %d", w.Relay)
 	}
 	if w.Size > 0 {
 		s += fmt.Sprintf(", %d bytes", w.Size)

@@ -1,0 +1,111 @@
+package scenario
+
+import (
+	"time"
+
+	"serf/netsim"
+	"serf/swim/serf"
+)
+
+// longest is how long the run takes at most.
+func (run *scenarioRun) longest() time.Duration {
+	d := time.Duration(run.s.For)
+	if run.s.Settle {
+		d += run.c.HealBound() + run.c.QuietTime()
+	}
+	return d
+}
+
+// settle mends everything, and holds the cluster to what must come true then: all views agree
+// within a bound, rotations of keys can be finished, and views still agree when nothing is left to happen.
+func (run *scenarioRun) settle(t *pacer) {
+	c, bound := run.c, run.c.HealBound()
+	run.mend()
+	if !t.pass(bound, c.Settled) && t.ctx.Err() == nil {
+		c.Violate("convergence", "views still differ %v after all was mended: %s", bound, c.Disagreement())
+	}
+	if c.Settled() && run.key > 0 {
+		run.finishRotation(t)
+	}
+	t.pass(c.QuietTime(), never)
+	switch {
+	case t.ctx.Err() != nil:
+	case c.Settled():
+		c.CheckQuiet()
+	default:
+		c.Violate("convergence", "views agreed, and differ again without a fault: %s", c.Disagreement())
+	}
+}
+
+// mend ends all faults: all who have been started run, and the network does what the profile expects of it.
+func (run *scenarioRun) mend() {
+	c := run.c
+	run.mended = true
+	c.Heal()
+	run.setNetwork(run.s.mendedLinks())
+	for i := range c.Len() {
+		switch {
+		case c.Starts(i) == 0:
+		case c.Sim().Down(i) || c.Leaving(i):
+			c.Start(i)
+			delete(run.memory, i)
+		default:
+			c.Resume(i)
+		}
+	}
+}
+
+// mendedLoss is what a network may lose on which views must agree in time.
+var mendedLoss = netsim.Probability(0.01)
+
+// mendedLinks is links for a network that carries nearly all that it is given, in time.
+func (s *Scenario) mendedLinks() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
+	base, paths, _ = s.links()
+	base = mended(base)
+	base.Latency = s.profile().Link.Latency
+	for i := range paths {
+		paths[i] = mended(paths[i])
+	}
+	return base, paths, 0
+}
+
+func mended(l netsim.Link) netsim.Link {
+	return netsim.Link{Latency: l.Latency, Loss: min(l.Loss, mendedLoss)}
+}
+
+// finishRotation ends the rotation of keys, now that all members are together again: the newest key is
+// installed, used, and then the only one.
+func (run *scenarioRun) finishRotation(t *pacer) {
+	if !run.askedAll(t, serf.InstallKey, run.key) || !run.askedAll(t, serf.UseKey, run.key) {
+		return
+	}
+	for old := range run.key {
+		if !run.askedAll(t, serf.RemoveKey, old) {
+			return
+		}
+	}
+}
+
+// keyTries is how often an operator tries before giving up. A query that not everybody answers
+// is what a lossy network brings now and then.
+const keyTries = 5
+
+// askedAll repeats a query about a key until all members that run have done what it asks.
+func (run *scenarioRun) askedAll(t *pacer, command serf.KeyCommand, key int) bool {
+	c, agreed, running := run.c, 0, 0
+	for i := range c.Len() {
+		if c.Sim().Running(i) {
+			running++
+		}
+	}
+	for range keyTries {
+		// An error leaves nobody agreed.
+		q, _ := c.Keys(0, command, run.s.key(key))
+		t.pass(c.Node(0).DefaultQueryTimeout(), never)
+		if agreed = q.Agreed; agreed == running || t.ctx.Err() != nil {
+			return agreed == running
+		}
+	}
+	c.Violate("keys", "%d of %d members agreed to %v key %d", agreed, running, command, key)
+	return false
+}
