@@ -3,6 +3,7 @@ package scenario
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,9 +136,30 @@ const everything = `{
       "length": "20s",
       "count": 2,
       "name": "deploy",
-      "size": 100
+      "size": 100,
+      "burst": 5
+    },
+    {
+      "kind": "query",
+      "start": "1s",
+      "relay": 2
+    },
+    {
+      "kind": "force-leave",
+      "start": "2s",
+      "to": {
+        "count": 1
+      },
+      "prune": true
+    },
+    {
+      "kind": "rotate-key",
+      "start": "3s",
+      "every": "4s",
+      "keep_old": true
     }
   ],
+  "settle": true,
   "check": true
 }
 `
@@ -155,7 +177,7 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 	if _, err := s.WriteTo(&b); err != nil || b.String() != everything {
 		t.Errorf("error %v, written:\n%s", err, b.String())
 	}
-	for _, key := range append(jsonfile.KeysOf(reflect.TypeFor[Scenario]()), jsonfile.KeysOf(reflect.TypeFor[Fault]())...) {
+	for _, key := range append(jsonfile.KeysOf(reflect.TypeFor[Scenario]()), slices.Concat(jsonfile.KeysOf(reflect.TypeFor[Fault]()), jsonfile.KeysOf(reflect.TypeFor[Work]()))...) {
 		if !strings.Contains(everything, `"`+key+`"`) {
 			t.Errorf("no %q: the test doesn't show that it works", key)
 		}
@@ -183,7 +205,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{} {}`, `1:4: something follows the end of the object`},
 		{`[]`, `1:1: [], want an object in { and }`},
 		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
-			`encrypt, compress, events, faults, work, check`},
+			`encrypt, compress, events, faults, work, settle, check`},
 		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},
