@@ -169,10 +169,14 @@ func TestScenarioProblemsAreAllNamed(t *testing.T) {
 		{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay}} }, ""},
 		{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay + 1, Burst: 2}} },
 			"work[0].burst means nothing for kind query; allowed are count, share, region, members, every, length, name, size, relay|work[0].relay 11: allowed 0 to 10"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}} },
+		{func(s *Scenario) {
+			s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}}
+		},
 			`work[0].to.members[0] "m13": allowed are m1 to m12, or several as m2..m5`},
 		{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs one of to"},
-		{func(s *Scenario) { s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}} }, ""},
+		{func(s *Scenario) {
+			s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}}
+		}, ""},
 		{func(s *Scenario) { s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2}} },
 			"work[0].length has no meaning without keep_old: a rotation has three steps"},
 		{func(s *Scenario) { s.Work = []Work{{Kind: WorkRotateKey, Every: 1}} }, "work[0] there is no key to rotate: set encrypt"},
