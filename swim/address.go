@@ -22,10 +22,10 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	if addr == was.addr {
 		return nil
 	}
-	old := home{was.addr, bytes.Clone(was.meta), was.versions, n.inc}
+	old := home{was.profile.clone(), n.inc}
 	own := addrBytes(addr.Addr())
 	n.cfg.Addr, n.ownAddr = addr, bytes.Clone(own.slice())
-	n.identify(n.self, addr, old.meta, old.versions)
+	n.identify(n.self, profile{addr, old.meta, old.versions})
 	n.endProbes(now) // their answers went to the old address
 	n.moves.remove(n.self)
 	if len(n.moves.list) >= maxMoves && !n.moves.evict(n.self) {
@@ -37,7 +37,7 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 		member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old,
 	})
 	n.advanceReturn(now, m, out)
-	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
+	out.event(Event{Kind: EventUpdated, Member: n.self})
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (b *Base) add(now Time, m *Identity) error {
 	if id == NoMember {
 		return fmt.Errorf("member %q: limit %d: %w", m.Name, maxMembers, ErrTooLarge)
 	}
-	ident := r.acquireIdent(id, addr, m.Meta, m.Versions)
+	ident := r.acquireIdent(id, profile{addr, m.Meta, m.Versions})
 	b.view.add(id, ident, Alive, 1, now)
 	b.view.size += r.stateSize(id, ident)
 	if !slices.Contains(b.versions, m.Versions) {
@@ -109,7 +109,7 @@ func (n *Node) startWarm(now Time) error {
 	}
 	v := &b.view
 	n.view = view{recs: v.recs.Fork(), order: v.order.Fork(), live: v.live, size: v.size}
-	if d := n.identity(n.self); !d.same(c.Addr, c.Meta, c.Versions) {
+	if d := n.identity(n.self); !d.same(profile{c.Addr, c.Meta, c.Versions}) {
 		return fmt.Errorf("base: %q has another address, metadata or versions there", c.Name)
 	}
 	for _, v := range b.versions {

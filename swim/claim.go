@@ -8,12 +8,10 @@ import (
 
 // claim is what an alive message or a push/pull entry says about a member. Slices are borrowed.
 type claim struct {
-	id       MemberID // of name; NoMember if it isn't known here
-	name     []byte
-	addr     netip.AddrPort
-	meta     []byte
-	versions [6]byte
-	inc      uint32
+	id   MemberID // of name; NoMember if it isn't known here
+	name []byte
+	profile
+	inc uint32
 
 	vsn        int            // bytes of versions in the message
 	from       netip.AddrPort // who says so

@@ -160,16 +160,8 @@ func (n *Node) broadcast(id MemberID, msg []byte) {
 // appendUpdate appends what this node knows of id as a message.
 func (n *Node) appendUpdate(b []byte, id MemberID) []byte {
 	r, name := n.view.at(id), n.roster.nameBytes(id)
-	switch r.state {
-	case Suspect:
-		m := wire.Suspect{Inc: r.inc, Node: name, From: n.ownName()}
-		return m.Append(b)
-	case Dead:
-		m := wire.Dead{Inc: r.inc, Node: name, From: n.ownName()}
-		return m.Append(b)
-	case Left:
-		m := wire.Dead{Inc: r.inc, Node: name, From: name}
-		return m.Append(b)
+	if r.state != Alive {
+		return appendAccusation(b, name, r.state, r.inc, n.ownName())
 	}
 	d := n.identity(id)
 	addr := addrBytes(d.addr.Addr())

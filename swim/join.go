@@ -136,7 +136,7 @@ func (n *Node) endJoin(i int, from netip.AddrPort, out *Output) {
 		}
 	}
 	n.joins = slices.Delete(n.joins, i, i+1)
-	out.Events = append(out.Events, e)
+	out.event(e)
 }
 
 // joinsDeadline is when some join gets more slots.

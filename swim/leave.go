@@ -61,5 +61,5 @@ func (n *Node) tickLeave(now Time, out *Output) {
 
 func (n *Node) endLeave(err error, out *Output) {
 	n.leaving.deadline = Never
-	out.Events = append(out.Events, Event{Kind: EventLeaveDone, Op: n.leaving.op, Err: err})
+	out.event(Event{Kind: EventLeaveDone, Op: n.leaving.op, Err: err})
 }

@@ -108,11 +108,11 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	if bytes.Equal(meta, n.identity(n.self).meta) {
 		return nil
 	}
-	n.identify(n.self, n.cfg.Addr, meta, n.cfg.Versions)
+	n.identify(n.self, profile{n.cfg.Addr, meta, n.cfg.Versions})
 	n.raise(now, n.inc)
 	n.counters.AliveUpdates++
 	n.announceAlive(n.self, out)
-	out.Events = append(out.Events, Event{Kind: EventUpdated, Member: n.self})
+	out.event(Event{Kind: EventUpdated, Member: n.self})
 	return nil
 }
 
@@ -193,7 +193,7 @@ func (n *Node) forgetOld(now Time, out *Output) {
 	for range min(forgetStep, n.view.gone()) {
 		id := n.nextGone()
 		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(now, id) {
-			out.Events = append(out.Events, Event{Kind: EventForgotten, Member: id})
+			out.event(Event{Kind: EventForgotten, Member: id})
 			n.forgetPos-- // another record is there now
 		}
 	}
@@ -224,6 +224,6 @@ func (n *Node) makeRoom(now Time, out *Output) {
 		}
 	}
 	if n.Forget(now, oldest) {
-		out.Events = append(out.Events, Event{Kind: EventForgotten, Member: oldest})
+		out.event(Event{Kind: EventForgotten, Member: oldest})
 	}
 }

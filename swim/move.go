@@ -1,7 +1,6 @@
 package swim
 
 import (
-	"bytes"
 	"net/netip"
 	"time"
 
@@ -33,20 +32,15 @@ type move struct {
 
 // home is an address and what a member there says about itself.
 type home struct {
-	addr     netip.AddrPort
-	meta     []byte
-	versions [6]byte
-	inc      uint32
+	profile
+	inc uint32
 }
 
-func homeOf(c *claim) home { return home{c.addr, bytes.Clone(c.meta), c.versions, c.inc} }
+func homeOf(c *claim) home { return home{c.profile.clone(), c.inc} }
 
 // claimOf is what h says about id.
 func (n *Node) claimOf(id MemberID, h *home) claim {
-	return claim{
-		id: id, name: n.roster.nameBytes(id),
-		addr: h.addr, meta: h.meta, versions: h.versions, inc: h.inc,
-	}
+	return claim{id: id, name: n.roster.nameBytes(id), profile: h.profile, inc: h.inc}
 }
 
 type moveStage uint8
@@ -241,7 +235,7 @@ func (n *Node) refuseMove(now Time, m *move, out *Output) {
 	if m.requested && m.member == n.self {
 		e.N = 1
 	}
-	out.Events = append(out.Events, e)
+	out.event(e)
 	if m.left > 0 {
 		n.applyGone(now, m.member, Left, m.left, nil, out)
 	}

@@ -95,7 +95,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 		return nil, fmt.Errorf("roster: %d names, limit %d: %w",
 			n.roster.Len(), maxMembers, ErrTooLarge)
 	}
-	ident := n.roster.acquireIdent(n.self, n.cfg.Addr, c.Meta, c.Versions)
+	ident := n.roster.acquireIdent(n.self, profile{n.cfg.Addr, c.Meta, c.Versions})
 	n.view.add(n.self, ident, Alive, n.inc, now)
 	n.counters.AliveUpdates++
 	n.view.size = n.roster.stateSize(n.self, ident)
@@ -104,7 +104,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	if c.PushPullInterval > 0 {
 		n.pushPull.next = now.Add(n.stagger(c.PushPullInterval))
 	}
-	out.Events = append(out.Events, Event{Kind: EventJoined, Member: n.self})
+	out.event(Event{Kind: EventJoined, Member: n.self})
 	return n, nil
 }
 
@@ -215,7 +215,7 @@ func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Outpu
 	case wire.TypeDead:
 		ok = n.handleDead(now, from, body, out)
 	case wire.TypeUser:
-		out.Events = append(out.Events, Event{Kind: EventUser, Addr: from, Data: body})
+		out.event(Event{Kind: EventUser, Addr: from, Data: body})
 	default:
 		ok = false
 	}
@@ -374,4 +374,5 @@ func (n *Node) noteDrops(out *Output) {
 	}
 }
 
-func (o *Output) note(x Note) { o.Notes = append(o.Notes, x) }
+func (o *Output) note(x Note)   { o.Notes = append(o.Notes, x) }
+func (o *Output) event(e Event) { o.Events = append(o.Events, e) }

@@ -423,7 +423,7 @@ func (n *Node) ackProbe(now Time, from netip.AddrPort, q *inquiry, payload []byt
 	direct := n.memberAt(id, from)
 	if (direct || !q.asked) && !q.untimed {
 		e := Event{Kind: EventAcked, Member: id, RTT: now.Sub(q.sent), Data: payload}
-		out.Events = append(out.Events, e)
+		out.event(e)
 	}
 	if !direct && q.asked {
 		n.noteRelay(from, q.helpers[:])

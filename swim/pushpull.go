@@ -281,7 +281,7 @@ func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 		join = 1
 	}
 	if len(pp.user)+len(pp.userMore) > 0 {
-		out.Events = append(out.Events, Event{
+		out.event(Event{
 			Kind: EventState, Addr: from.addr, Data: pp.user, More: pp.userMore, N: join,
 		})
 	}
@@ -315,11 +315,10 @@ func (n *Node) mergeBase(now Time, run paged.Run, from source, out *Output) {
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
 	c := claim{
-		id: n.member(s.Name), name: s.Name, addr: addrPort(s.Addr, s.Port), meta: s.Meta,
-		inc: s.Inc, vsn: len(s.Vsn),
+		id: n.member(s.Name), name: s.Name, inc: s.Inc,
+		profile: profileOf(s.Addr, s.Port, s.Meta, s.Vsn), vsn: len(s.Vsn),
 		from: from.addr, skipGossip: from.skipGossip, requested: from.requested,
 	}
-	copy(c.versions[:], s.Vsn)
 	state := State(s.State)
 	if state > Left {
 		n.dropMessage(from.addr, []byte{byte(wire.TypePushPull)}, out)

@@ -37,7 +37,7 @@ func (n *Node) applyOwnName(now Time, c *claim, out *Output) {
 	case c.addr != ident.addr:
 		n.checkMove(now, n.self, c, out) // stock members reject us, whatever its incarnation
 	case c.inc < n.inc:
-	case c.inc > n.inc || !ident.same(c.addr, c.meta, c.versions):
+	case c.inc > n.inc || !ident.same(c.profile):
 		// From before a restart: say again what holds now.
 		n.maybeRefute(now, c.inc, c.name, out)
 	}

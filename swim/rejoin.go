@@ -134,7 +134,7 @@ func (n *Node) checkRejoin(now Time, c *claim, out *Output) {
 		return
 	}
 	own := *c
-	own.name, own.meta, own.packet = bytes.Clone(c.name), bytes.Clone(c.meta), false
+	own.name, own.profile, own.packet = bytes.Clone(c.name), c.profile.clone(), false
 	seq := n.begin(now, pendingPing{member: c.id, kind: pingRejoin, claim: &own})
 	out.scratch.msg = n.appendPing(out.scratch.msg[:0], own.name, seq)
 	n.sendBare(c.addr, c.id, out, out.scratch.msg)

@@ -45,12 +45,17 @@ type rosterMember struct {
 	refs   int32
 }
 
-type identity struct {
+// profile is what a member says about itself.
+type profile struct {
 	addr     netip.AddrPort
 	meta     []byte
 	versions [6]byte
-	refs     int32
-	next     identID // next identity of the same member
+}
+
+type identity struct {
+	profile
+	refs int32
+	next identID // next identity of the same member
 }
 
 // NewRoster returns an empty roster.
@@ -131,21 +136,16 @@ func (r *Roster) releaseMember(id MemberID) {
 }
 
 // acquireIdent interns an identity of id and takes a reference. It copies meta.
-func (r *Roster) acquireIdent(
-	id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte,
-) identID {
+func (r *Roster) acquireIdent(id MemberID, p profile) identID {
 	for i := r.members[id].idents; i != 0; i = r.idents[i].next {
-		if d := &r.idents[i]; d.same(addr, meta, versions) {
+		if d := &r.idents[i]; d.same(p) {
 			if uint32(i) > r.baseI {
 				d.refs++
 			}
 			return i
 		}
 	}
-	d := identity{
-		addr: addr, meta: bytes.Clone(meta), versions: versions,
-		refs: 1, next: r.members[id].idents,
-	}
+	d := identity{profile: p.clone(), refs: 1, next: r.members[id].idents}
 	var i identID
 	if k := len(r.freeI); k > 0 {
 		i = r.freeI[k-1]
@@ -179,6 +179,18 @@ func (r *Roster) releaseIdent(id MemberID, i identID) {
 	r.freeI = append(r.freeI, i)
 }
 
-func (d *identity) same(addr netip.AddrPort, meta []byte, versions [6]byte) bool {
-	return d.addr == addr && d.versions == versions && bytes.Equal(d.meta, meta)
+// profileOf is a profile from a message, which has vsn in up to 6 bytes.
+func profileOf(ip []byte, port uint16, meta, vsn []byte) profile {
+	p := profile{addr: addrPort(ip, port), meta: meta}
+	copy(p.versions[:], vsn)
+	return p
+}
+
+func (p profile) clone() profile {
+	p.meta = bytes.Clone(p.meta)
+	return p
+}
+
+func (p profile) same(q profile) bool {
+	return p.addr == q.addr && p.versions == q.versions && bytes.Equal(p.meta, q.meta)
 }

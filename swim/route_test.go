@@ -96,7 +96,7 @@ func TestDetoursAreBounded(t *testing.T) {
 	tn.meet("s")
 	e := pendingPing{member: tn.n.member([]byte("s")), to: addrOf("s")}
 	for i := range maxDetours + 1 {
-		tn.n.identify(e.member, netip.AddrPortFrom(sixOf("s").Addr(), uint16(i+1)), nil, modern)
+		tn.n.identify(e.member, profile{netip.AddrPortFrom(sixOf("s").Addr(), uint16(i+1)), nil, modern})
 		tn.n.takeDetour(tn.now, &e, e.to, &tn.out)
 		if got := len(tn.n.detours.via); got > maxDetours {
 			t.Fatalf("%d detours", got)

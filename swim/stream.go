@@ -113,7 +113,7 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		if err != nil {
 			return false
 		}
-		out.Events = append(out.Events, Event{Kind: EventUser, Addr: in.From, Data: msg})
+		out.event(Event{Kind: EventUser, Addr: in.From, Data: msg})
 		return true
 	case wire.TypePushPull:
 		pp, err := n.readPushPull(body, in.More)

@@ -106,7 +106,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	n.view.set(id, Suspect, inc, now)
 	n.suspicions.add(n.suspect(now, id, from))
 	n.gossipAccusation(id, Suspect, inc, from, out)
-	out.Events = append(out.Events, Event{Kind: EventSuspected, Member: id})
+	out.event(Event{Kind: EventSuspected, Member: id})
 }
 
 // suspect returns the suspicion of id, first accused by from.

@@ -12,10 +12,9 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 		return false
 	}
 	c := claim{
-		id: n.member(m.Node), name: m.Node, meta: m.Meta, inc: m.Inc,
-		addr: addrPort(m.Addr, m.Port), vsn: len(m.Vsn), from: from, packet: true,
+		id: n.member(m.Node), name: m.Node, inc: m.Inc, profile: profileOf(m.Addr, m.Port, m.Meta, m.Vsn),
+		vsn: len(m.Vsn), from: from, packet: true,
 	}
-	copy(c.versions[:], m.Vsn)
 	if n.acceptable(&c, out) {
 		n.applyAlive(now, &c, out)
 	}
@@ -80,10 +79,10 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	r := n.view.at(id)
 	ident := &n.roster.idents[r.ident]
 	if ident.addr != c.addr && r.state.live() {
-		out.Events = append(out.Events, Event{Kind: EventClaimed, Member: id, Addr: c.addr})
+		out.event(Event{Kind: EventClaimed, Member: id, Addr: c.addr})
 	}
 	switch {
-	case r.lacks(c.inc) && !ident.same(c.addr, c.meta, c.versions):
+	case r.lacks(c.inc) && !ident.same(c.profile):
 		n.learnLate(now, id, c, out)
 	case !r.yieldsTo(Alive, c.inc):
 		n.rejectAlive(now, r, ident, c, out)
@@ -101,7 +100,7 @@ func (n *Node) rejectAlive(now Time, r record, ident *identity, c *claim, out *O
 	n.counters.DroppedStale++
 	// It needs no answer, unless a restarted member doesn't know what it has to outbid (F3), or
 	// another member that it has moved.
-	if !r.state.live() || !ident.same(c.addr, c.meta, c.versions) {
+	if !r.state.live() || !ident.same(c.profile) {
 		n.answerClaim(now, c.id, c, out)
 	}
 	if c.packet && c.addr != ident.addr && c.addr != c.from {
@@ -129,10 +128,10 @@ func (n *Node) complete(id MemberID, c *claim, out *Output) {
 	if n.identity(id).addr != c.addr {
 		e.N = 1
 	}
-	n.identify(id, c.addr, c.meta, c.versions)
+	n.identify(id, c.profile)
 	n.view.confirm(id)
 	if n.view.at(id).state.live() {
-		out.Events = append(out.Events, e)
+		out.event(e)
 	}
 }
 
@@ -158,7 +157,7 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 		out.note(Note{Level: Error, Code: NoteTableFull, Text: ClipText(c.name)})
 		return
 	}
-	ident := n.roster.acquireIdent(id, c.addr, c.meta, c.versions)
+	ident := n.roster.acquireIdent(id, c.profile)
 	n.view.add(id, ident, Alive, c.inc, now)
 	n.counters.AliveUpdates++
 	n.view.size += n.roster.stateSize(id, ident)
@@ -166,14 +165,14 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 		n.announceAlive(id, out)
 	}
 	n.noteArrival(now)
-	out.Events = append(out.Events, Event{Kind: EventJoined, Member: id})
+	out.event(Event{Kind: EventJoined, Member: id})
 }
 
 // accept replaces the record of id, another member, by a newer claim.
 func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 	was := n.view.at(id).state
 	moved := n.identity(id).addr != c.addr
-	changed := n.identify(id, c.addr, c.meta, c.versions)
+	changed := n.identify(id, c.profile)
 	n.view.set(id, Alive, c.inc, now)
 	n.counters.AliveUpdates++
 	n.suspicions.remove(id)
@@ -188,23 +187,21 @@ func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
 			n.rejoins.watch(id)
 		}
 		e.Kind = EventJoined
-		out.Events = append(out.Events, e)
+		out.event(e)
 		return
 	}
 	if was == Suspect {
-		out.Events = append(out.Events, Event{Kind: EventRefuted, Member: id})
+		out.event(Event{Kind: EventRefuted, Member: id})
 	}
 	if changed {
 		e.Kind = EventUpdated
-		out.Events = append(out.Events, e)
+		out.event(e)
 	}
 }
 
 // identify records what id, which has a record, says about itself, and tells whether that is new.
-func (n *Node) identify(
-	id MemberID, addr netip.AddrPort, meta []byte, versions [6]byte,
-) (changed bool) {
-	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, addr, meta, versions)
+func (n *Node) identify(id MemberID, p profile) (changed bool) {
+	old, ident := n.view.at(id).ident, n.roster.acquireIdent(id, p)
 	if ident != old {
 		n.changes.Add(id)
 		n.view.setIdent(id, ident)
@@ -249,23 +246,27 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 	n.gossipAccusation(id, s, inc, from, out)
 	switch {
 	case s == Left && was != Left:
-		out.Events = append(out.Events, Event{Kind: EventLeft, Member: id})
+		out.event(Event{Kind: EventLeft, Member: id})
 	case was.live():
-		out.Events = append(out.Events, Event{Kind: EventFailed, Member: id})
+		out.event(Event{Kind: EventFailed, Member: id})
 	}
 }
 
+// gossipAccusation broadcasts that id is suspect, dead or left.
 func (n *Node) gossipAccusation(id MemberID, s State, inc uint32, from []byte, out *Output) {
-	name := n.roster.nameBytes(id)
-	if s == Left {
+	out.scratch.msg = appendAccusation(out.scratch.msg[:0], n.roster.nameBytes(id), s, inc, from)
+	n.broadcast(id, out.scratch.msg)
+}
+
+// appendAccusation appends a suspect or dead message. A member that left says so itself.
+func appendAccusation(b, name []byte, s State, inc uint32, from []byte) []byte {
+	switch s {
+	case Suspect:
+		m := wire.Suspect{Inc: inc, Node: name, From: from}
+		return m.Append(b)
+	case Left:
 		from = name
 	}
-	if s == Suspect {
-		m := wire.Suspect{Inc: inc, Node: name, From: from}
-		out.scratch.msg = m.Append(out.scratch.msg[:0])
-	} else {
-		m := wire.Dead{Inc: inc, Node: name, From: from}
-		out.scratch.msg = m.Append(out.scratch.msg[:0])
-	}
-	n.broadcast(id, out.scratch.msg)
+	m := wire.Dead{Inc: inc, Node: name, From: from}
+	return m.Append(b)
 }
