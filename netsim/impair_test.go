@@ -117,10 +117,34 @@ func TestReorderingHoldsBack(t *testing.T) {
 	wantLog(t, "the later one is first", ms[1], "1ms packet 2 from 10.0.0.1:7946", "4ms packet 1 from 10.0.0.1:7946")
 }
 
+// TestTrafficIsCountedByRegions, whether it arrives or not; what goes to nobody is nobody's.
+func TestTrafficIsCountedByRegions(t *testing.T) {
+	for _, workers := range []int{1, 3} {
+		s, _ := toys(t, 4, Config{Link: Link{Latency: Constant(tick)}, Workers: workers})
+		s.SetRegions([]uint8{0, 0, 1, 1}, nil)
+		say(s, 0, 1, 1) // 4 bytes each
+		say(s, 0, 2, 2)
+		say(s, 1, 3, 3)
+		s.Cut(2, 0)
+		say(s, 2, 0, 4)
+		s.Crash(3)
+		say(s, 2, 3, 5)
+		s.Run(at(100 * tick))
+		want := [][]Traffic{{{1, 4, 0}, {2, 8, 0}}, {{1, 4, 0}, {}}}
+		for from := range want {
+			for to := range want[from] {
+				if got := s.Between(from, to); got != want[from][to] {
+					t.Errorf("%d workers, region %d to %d: %+v, want %+v", workers, from, to, got, want[from][to])
+				}
+			}
+		}
+	}
+}
+
 func TestPathsBetweenRegions(t *testing.T) {
 	s, ms := toys(t, 3, Config{Link: Link{Latency: Constant(time.Hour)}})
 	near, far, back := Link{Latency: Constant(tick)}, Link{Latency: Constant(50 * tick), Jitter: Constant(tick)}, Link{Latency: Constant(70 * tick)}
-	s.SetPaths([]uint8{0, 0, 1}, []Link{near, far, back, near})
+	s.SetRegions([]uint8{0, 0, 1}, []Link{near, far, back, near})
 	say(s, 0, 1, 1)
 	say(s, 0, 2, 2)
 	say(s, 2, 0, 3)

@@ -1,28 +1,65 @@
 package netsim
 
 import (
+	"slices"
 	"time"
 
 	"serf/internal/invariant"
 )
 
-// SetLink changes how packets travel from now on, where SetPaths doesn't say otherwise.
+// SetLink changes how packets travel from now on, where SetRegions doesn't say otherwise.
 func (s *Sim) SetLink(l Link) { s.link = l }
 
-// SetPaths divides the hosts into regions, by number, and says how packets travel from one to
-// another: from region a to b by paths[a*n+b], where n*n is the number of paths. No paths end that. The
-// slices must not change after.
-func (s *Sim) SetPaths(region []uint8, paths []Link) {
-	invariant.Check(len(paths) == 0 || len(region) == len(s.hosts), "netsim: regions of other hosts")
-	s.region, s.paths, s.regions = region, paths, 0
-	for s.regions*s.regions < len(paths) {
-		s.regions++
+// SetRegions divides the hosts into regions, by number, so that Between counts what passes from one to
+// another. paths says how packets travel from region a to b by paths[a*n+b], where n is one more than
+// the greatest number; nil means as SetLink says. The hosts must have been added. Both slices are kept.
+func (s *Sim) SetRegions(region []uint8, paths []Link) {
+	invariant.Check(len(region) == len(s.hosts), "netsim: regions of other hosts")
+	s.region, s.paths, s.regions = region, paths, int(slices.Max(region))+1
+	invariant.Check(paths == nil || len(paths) == s.regions*s.regions, "netsim: paths of other regions")
+	for _, w := range s.workers {
+		w.between = make([]Traffic, s.regions*s.regions)
 	}
+}
+
+// Between returns what hosts of one region have sent to those of another since SetRegions.
+func (s *Sim) Between(from, to int) Traffic {
+	var sum Traffic
+	for _, w := range s.workers {
+		t := w.between[from*s.regions+to]
+		sum.Packets += t.Packets
+		sum.PacketBytes += t.PacketBytes
+		sum.StreamBytes += t.StreamBytes
+	}
+	return sum
+}
+
+// countPacket and countStream count what a host sends to another by their regions.
+func (w *worker) countPacket(from, to int32, bytes int) {
+	if t := w.trafficBetween(from, to); t != nil {
+		t.Packets++
+		t.PacketBytes += uint64(bytes)
+	}
+}
+
+func (w *worker) countStream(from, to int32, bytes int) {
+	w.stats.StreamBytes += uint64(bytes)
+	if t := w.trafficBetween(from, to); t != nil {
+		t.StreamBytes += uint64(bytes)
+	}
+}
+
+func (w *worker) trafficBetween(from, to int32) *Traffic {
+	s := w.sim
+	if s.regions == 0 || to == none {
+		return nil
+	}
+	return &w.between[int(s.region[from])*s.regions+int(s.region[to])]
 }
 
 // linkOf is how packets travel from one host to another.
 func (s *Sim) linkOf(from, to int32) *Link {
-	if s.regions == 0 {
+	if len(s.paths) == 0 {
 		return &s.link
 	}
 	return &s.paths[int(s.region[from])*s.regions+int(s.region[to])]

@@ -16,8 +16,8 @@ type Sim struct {
 	seed   uint64
 	hasty  bool // Config.TimersFirst
 	link   Link
-	region []uint8 // of each host, if there are paths
-	paths  []Link  // between regions
+	region []uint8 // of each host, if there are regions
+	paths  []Link  // between regions, if they differ
 	hosts  []host
 	cold   []coldHost // by host
 	sent   []traffic  // by host
@@ -26,7 +26,7 @@ type Sim struct {
 	split  bool              // some host is in another group than 0
 	faulty int               // hosts with faults
 
-	regions     int  // paths has regions*regions
+	regions     int  // paths, if there are any, has regions*regions
 	impairments int  // in force
 	impaired    int  // so far, for their IDs
 	uplinks     bool // some host has a limited one
@@ -106,6 +106,7 @@ type worker struct {
 	busy    bool     // a machine is being called
 	serving *serving // the request that is being handled, or nil
 	stats   Stats
+	between []Traffic // by region of the sender and of the receiver
 	steps   uint64
 	spin    spinGuard
 	told    told        // for the observers

@@ -18,6 +18,12 @@ type Stats struct {
 	Events            uint64
 }
 
+// Traffic is what went from some hosts to others, whether it arrived or not.
+type Traffic struct {
+	Packets, PacketBytes uint64
+	StreamBytes          uint64
+}
+
 // plus returns the sums of s and t.
 func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
 

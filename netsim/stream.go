@@ -79,7 +79,7 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 		return
 	}
 	sealed := seal(o.Sealer, o, o.Sealer.SealStream)
-	w.stats.StreamBytes += uint64(sealed.len())
+	w.countStream(h, w.sim.places.host(o.To), sealed.len())
 	w.stats.Streams++
 	i := w.calls.put(call{
 		id: o.ID, kind: o.Kind, caller: h, life: w.sim.cold[h].lives, seq: w.sim.hosts[h].seq,
@@ -218,7 +218,7 @@ func (w *worker) answer(o *swim.StreamOut) {
 	invariant.Check(v.letter.kind == swim.StreamCall && !v.answered, "netsim: second answer, or answer to a one-way stream")
 	v.answered = true
 	sealed := seal(v.answerer, o, v.answerer.SealAnswer)
-	w.stats.StreamBytes += uint64(sealed.len())
+	w.countStream(v.server, v.letter.caller, sealed.len())
 	w.back(v.server, kindReply, v.letter, sealed, nil)
 }
 

@@ -164,6 +164,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 	if at != nowhere {
 		to = s.places.hosts[at]
 	}
+	w.countPacket(h, to, len(p.Data))
 	switch {
 	case !room:
 		w.stats.Choked++

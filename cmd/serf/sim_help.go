@@ -86,6 +86,9 @@ What it prints
                    before all knew.
   event delivered  from when it was sent until all nodes that ran then have it
   per member       what each running node sends by UDP: in the middle, and at most; messages to gossip are how many wait
+  from region      what the nodes of one region send to those of another, UDP and TCP; how much of the events that they
+  to region        send, and of the news that one of them crashed, reached those nodes, and after how long all of them
+  event missed     which nodes that ran when an event was sent still don't have it at the end
   false failures   how often a node said of another that it failed while it ran. Healthy is who had no fault and did not
                    start for as long as a suspicion may take. Across faults of the network: said of a
                    node while, or soon after, a fault was between the two; these are not among the others.

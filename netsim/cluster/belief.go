@@ -50,6 +50,17 @@ func (b *beliefs) believes(observer, subject int) bool {
 	return bit(b.usual, subject) != b.odd[observer].has(subject)
 }
 
+// believing is the set of members that consider another one alive, a bit for each.
+func (b *beliefs) believing(subject int) []uint64 {
+	row := make([]uint64, b.words)
+	for i := range b.holds {
+		if i != subject && b.believes(i, subject) {
+			setBit(row, i, true)
+		}
+	}
+	return row
+}
+
 // believers is how many members take another one for alive.
 func (b *beliefs) believers(subject int) int {
 	if bit(b.usual, subject) {

@@ -82,6 +82,7 @@ type Cluster struct {
 	keys      *keyrings
 	rosters   []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
 	members   []member
+	regions   regions
 	beliefs   *beliefs
 	metrics   metrics
 	events    ledger

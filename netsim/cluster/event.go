@@ -1,8 +1,10 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 
+	"serf/netsim/report"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -18,7 +20,13 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 		}
 		c.settle()
 	case serf.EventUserEvent:
-		if text := c.events.got(now, host, e, c.beliefs.running); text != "" {
+		begin := func() ([]uint64, report.Spread) {
+			due := c.beliefs.running()
+			s := c.spread(host, due)
+			s.Name = fmt.Sprintf("%s of %s", e.Name, c.Name(host))
+			return due, s
+		}
+		if text := c.events.got(now, host, c.regions.at(host), e, begin); text != "" {
 			c.Violate("delivery", "%s delivered event %s twice", c.Name(host), text)
 		}
 	case serf.EventKeyring:
@@ -54,10 +62,10 @@ func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
 		c.judgeFailure(observer, subject)
 	}
 	if !alive && c.beliefs.believes(observer, subject) {
-		c.metrics.gone(c.Now(), subject)
+		c.metrics.gone(c.Now(), subject, c.regions.at(observer))
 	}
 	if alive && observer != subject && !c.beliefs.believes(observer, subject) {
-		c.metrics.misled(subject)
+		c.metrics.misled(subject, c.regions.at(observer))
 	}
 	c.beliefs.learn(observer, subject, alive)
 }

@@ -32,9 +32,12 @@ type entry struct {
 // MaxEvents bounds the account; the events of longer runs are counted only.
 const MaxEvents = 10_000
 
-// got takes in that a member delivered an event. The first to do so is who fired it: all whom due has a bit for are to
-// get it. got returns how the event is called if the member has had it before, else "".
-func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64) (again string) {
+// got takes in that a member, in that region, delivered an event. The first to do so is its sender: begin
+// then says who is to get it, a bit for each, and begins its spread. got returns the event's name if the
+// member has had it before, else "".
+func (l *ledger) got(
+	now swim.Time, host, region int, e *swim.Event, begin func() (due []uint64, spread report.Spread),
+) (again string) {
 	l.total++
 	l.key = binary.BigEndian.AppendUint64(l.key[:0], e.LTime)
 	l.key = append(append(append(l.key, e.Name...), 0), e.Data...)
@@ -48,7 +51,10 @@ func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64
 		}
 		k = len(l.entries)
 		l.byKey[string(l.key)] = k
-		l.entries = append(l.entries, newEntry(now, e, due()))
+		due, spread := begin()
+		l.entries = append(l.entries, entry{
+			text: fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime), time: e.LTime, spread: spread, due: due, got: make([]uint64, len(due)),
+		})
 	}
 	x := &l.entries[k]
 	if bit(x.got, host) {
@@ -56,27 +62,18 @@ func (l *ledger) got(now swim.Time, host int, e *swim.Event, due func() []uint64
 	}
 	setBit(x.got, host, true)
 	if bit(x.due, host) {
-		x.spread.Reach(now)
+		x.spread.Reach(now, region)
 	}
 	return ""
 }
 
-func newEntry(now swim.Time, e *swim.Event, due []uint64) entry {
-	text := fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime)
-	count := 0
-	for _, w := range due {
-		count += bits.OnesCount64(w)
-	}
-	return entry{text: text, time: e.LTime, spread: report.NewSpread(now, count), due: due, got: make([]uint64, len(due))}
-}
-
-// observerGone strikes member i from all accounts: it has crashed, and its
-// next life may get events again.
-func (l *ledger) observerGone(i int) {
+// observerGone strikes member i, in that region, from all accounts: it has crashed, and may get events
+// again when it is back.
+func (l *ledger) observerGone(i, region int) {
 	for k := range l.entries {
 		x := &l.entries[k]
 		if bit(x.due, i) && !bit(x.got, i) {
-			x.spread.Lose()
+			x.spread.Lose(region)
 		}
 		setBit(x.due, i, false)
 		setBit(x.got, i, false)
@@ -92,12 +89,8 @@ func (l *ledger) missing(name func(member int) string, refuses func(member int, 
 		if !slices.ContainsFunc(x.got, func(w uint64) bool { return w != 0 }) {
 			continue
 		}
-		for w := range x.due {
-			for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
-				i := w*64 + bits.TrailingZeros64(rest)
-				if refuses(i, x.time) {
-					continue
-				}
+		for i := range x.waiting {
+			if !refuses(i, x.time) {
 				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, time.Duration(x.spread.At)))
 			}
 		}
@@ -105,11 +98,29 @@ func (l *ledger) missing(name func(member int) string, refuses func(member int, 
 	return out
 }
 
-// spreads lists how each event got to those who were to get it.
-func (l *ledger) spreads() []report.Spread {
+// waiting yields the members that are to get the event and haven't.
+func (x *entry) waiting(yield func(member int) bool) {
+	for w := range x.due {
+		for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {
+			if !yield(w*64 + bits.TrailingZeros64(rest)) {
+				return
+			}
+		}
+	}
+}
+
+// spreads lists how each event got to those that were to get it, and names those that it didn't reach.
+func (l *ledger) spreads(name func(member int) string) []report.Spread {
 	var list []report.Spread
 	for k := range l.entries {
-		list = append(list, l.entries[k].spread)
+		x := &l.entries[k]
+		s := x.spread
+		for i := range x.waiting {
+			if s.Missed = append(s.Missed, name(i)); len(s.Missed) == report.MissedMost {
+				break
+			}
+		}
+		list = append(list, s)
 	}
 	return list
 }

@@ -13,13 +13,14 @@ func (c *Cluster) Crash(i int) {
 		return
 	}
 	n := c.Node(i)
-	c.metrics.observerGone(c.Now(), func(subject int) bool { return c.beliefs.believes(i, subject) })
-	c.events.observerGone(i)
+	region := c.regions.at(i)
+	c.metrics.observerGone(c.Now(), region, func(subject int) bool { return c.beliefs.believes(i, subject) })
+	c.events.observerGone(i, region)
 	c.sim.Crash(i)
 	c.up--
 	c.beliefs.end(i)
 	if c.beliefs.isAlive(i) {
-		c.metrics.crashed(c.Now(), i, c.Name(i), c.beliefs.believers(i))
+		c.metrics.crashed(c.Now(), i, c.Name(i), c.spread(i, c.beliefs.believing(i)))
 		c.beliefs.setTruth(i, false)
 	}
 	n.Swim().Release()

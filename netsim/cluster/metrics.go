@@ -46,12 +46,13 @@ func (m *metrics) returned(member int) {
 	}
 }
 
-// crashed begins the wait for a crash to be known to those, due in number, who take the member for alive.
-func (m *metrics) crashed(now swim.Time, member int, name string, due int) {
+// crashed begins the wait for a crash to be known to the members that spread is due to: those that
+// consider the crashed one alive.
+func (m *metrics) crashed(now swim.Time, member int, name string, spread report.Spread) {
 	m.detections = append(m.detections, report.Detection{
-		Member: member, Name: name, At: now, First: swim.Never, All: swim.Never, Spread: report.NewSpread(now, due),
+		Member: member, Name: name, At: now, First: swim.Never, All: swim.Never, Spread: spread,
 	})
-	if due > 0 {
+	if spread.Due > 0 {
 		if m.openOf == nil {
 			m.openOf = make(map[int]int)
 		}
@@ -60,28 +61,29 @@ func (m *metrics) crashed(now swim.Time, member int, name string, due int) {
 	}
 }
 
-// gone notes that one more observer no longer takes subject for alive.
-func (m *metrics) gone(now swim.Time, subject int) {
+// gone notes that one more observer, in that region, no longer considers subject alive.
+func (m *metrics) gone(now swim.Time, subject, region int) {
 	if k, ok := m.openOf[subject]; ok {
 		d := &m.detections[k]
 		d.First = min(d.First, now)
-		d.Spread.Reach(now)
+		d.Spread.Reach(now, region)
 		m.wait(k, now)
 	}
 }
 
-// misled notes that an observer takes a crashed subject for alive only now: one more has to learn of the crash.
-func (m *metrics) misled(subject int) {
+// misled notes that an observer, in that region, considers a crashed subject alive only now: one more has
+// to learn of the crash.
+func (m *metrics) misled(subject, region int) {
 	if k, ok := m.openOf[subject]; ok {
-		m.detections[k].Spread.Due++
+		m.detections[k].Spread.Expect(region)
 	}
 }
 
 // observerGone stops the waiting for a member that can't tell any more. believes says whom it took for alive.
-func (m *metrics) observerGone(now swim.Time, believes func(subject int) bool) {
+func (m *metrics) observerGone(now swim.Time, region int, believes func(subject int) bool) {
 	for _, k := range slices.Clone(m.open) {
 		if d := &m.detections[k]; believes(d.Member) {
-			d.Spread.Lose()
+			d.Spread.Lose(region)
 			m.wait(k, now)
 		}
 	}

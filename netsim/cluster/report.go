@@ -14,9 +14,10 @@ func (c *Cluster) Report() report.Report {
 		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.beliefs.wrong,
 		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
 		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
-		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(), Queries: slices.Clone(c.asked),
+		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(c.Name), Queries: slices.Clone(c.asked),
 		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
+	r.Regions, r.Traffic = c.regions.names, c.traffic()
 	r.FirstNoticed, r.AllNoticed = m.detectionTimes()
 	for i := range m.detections {
 		if m.detections[i].Void {

@@ -94,6 +94,6 @@ func (c *Cluster) countAnswer(q *Query) {
 		return
 	}
 	if s := &c.asked[q.account]; s.Reached < s.Due {
-		s.Reach(c.Now())
+		s.Reach(c.Now(), 0)
 	}
 }

@@ -27,7 +27,8 @@ type Figures struct {
 	Events           NewsFigures      `json:"events"`
 	Queries          NewsFigures      `json:"queries"`
 	Traffic          TrafficFigures   `json:"traffic"`
-	GossipQueue      *QuantileFigures `json:"gossip_queue"` // messages that wait, by member and sample
+	Pairs            []PairFigures    `json:"pairs,omitempty"` // of regions, if the scenario has regions
+	GossipQueue      *QuantileFigures `json:"gossip_queue"`    // messages that wait, by member and sample
 	Series           SeriesFigures    `json:"series"`
 	BrokenRules      []BrokenRule     `json:"broken_rules"`
 	Trace            string           `json:"trace"` // equal for equal runs
@@ -75,8 +76,28 @@ type NewsFigures struct {
 	Each       []SpreadFigures  `json:"each"`        // of very many the first only
 }
 
+// PairFigures is what went from the members of one region to those of another, or within one.
+type PairFigures struct {
+	From        string          `json:"from"`
+	To          string          `json:"to"`
+	Packets     uint64          `json:"packets"` // sent, whether they arrived or not, as are bytes
+	PacketBytes uint64          `json:"packet_bytes"`
+	StreamBytes uint64          `json:"stream_bytes"`
+	Events      DeliveryFigures `json:"events"`  // that members of From sent
+	Crashes     DeliveryFigures `json:"crashes"` // of members of From that didn't return before all knew
+}
+
+// DeliveryFigures is how news from one region spread in another.
+type DeliveryFigures struct {
+	Due        int              `json:"due"` // members that it was for, over all news
+	Reached    int              `json:"reached"`
+	AllSeconds *QuantileFigures `json:"all_seconds"` // until all of the region had it, where all did
+}
+
 // SpreadFigures is how one piece of news became known.
 type SpreadFigures struct {
+	Name         string   `json:"name,omitempty"`     // of an event, and of its sender
+	Missed       []string `json:"missed,omitempty"`   // some of the members that an event should have reached and hasn't
 	Member       string   `json:"member,omitempty"`   // that crashed
 	Returned     bool     `json:"returned,omitempty"` // it was back before all knew
 	AtSeconds    float64  `json:"at_seconds"`
@@ -147,7 +168,7 @@ func (r *Report) Figures() Figures {
 		Crashes: r.crashFigures(), FalseFailures: r.FalseFailures, Suspicions: r.Suspicions, Refutations: r.Refutations,
 		Events:  r.newsFigures(r.Events, r.UserEvents, r.EventDeliveries, r.EventSpread),
 		Queries: r.newsFigures(r.Queries, len(r.Queries), reached(r.Queries), r.QuerySpread),
-		Traffic: r.trafficFigures(), GossipQueue: quantileFigures(r.Queue, func(n int) float64 { return float64(n) }),
+		Traffic: r.trafficFigures(), Pairs: r.pairFigures(), GossipQueue: quantileFigures(r.Queue, func(n int) float64 { return float64(n) }),
 		Series: r.Series.figures(), BrokenRules: []BrokenRule{}, Trace: fmt.Sprintf("%016x", r.Trace),
 	}
 	for _, c := range r.Changes() {
@@ -202,6 +223,21 @@ func (r *Report) newsFigures(list []Spread, count int, deliveries uint64, all Du
 	return f
 }
 
+func (r *Report) pairFigures() []PairFigures {
+	var list []PairFigures
+	for _, p := range r.Pairs() {
+		list = append(list, PairFigures{
+			From: r.Regions[p.From], To: r.Regions[p.To], Packets: p.Traffic.Packets, PacketBytes: p.Traffic.PacketBytes,
+			StreamBytes: p.Traffic.StreamBytes, Events: p.Events.figures(), Crashes: p.Crashes.figures(),
+		})
+	}
+	return list
+}
+
+func (d *Delivery) figures() DeliveryFigures {
+	return DeliveryFigures{d.Due, d.Reached, quantileFigures(d.ToAll, time.Duration.Seconds)}
+}
+
 func reached(list []Spread) (n uint64) {
 	for i := range list {
 		n += uint64(list[i].Reached)
@@ -210,7 +246,10 @@ func reached(list []Spread) (n uint64) {
 }
 
 func (r *Report) spreadFigures(s *Spread) SpreadFigures {
-	f := SpreadFigures{AtSeconds: time.Duration(s.At).Seconds(), Due: s.Due, Reached: s.Reached, Spread: [][2]float64{}}
+	f := SpreadFigures{
+		Name: s.Name, Missed: s.Missed, AtSeconds: time.Duration(s.At).Seconds(), Due: s.Due, Reached: s.Reached,
+		Spread: [][2]float64{},
+	}
 	for _, x := range s.Steps {
 		f.Spread = append(f.Spread, [2]float64{x.After.Seconds(), float64(x.Reached) / float64(s.Due)})
 	}

@@ -37,6 +37,8 @@ type Report struct {
 	Packets, Bytes   Quantiles[float64] // sent in packets a second, by member that runs at the end
 	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
 	Network          netsim.Stats
+	Regions          []string         // their names
+	Traffic          []netsim.Traffic // from region a to b at a*len(Regions)+b
 	Series           Series
 	Bands            []Band
 	Trace            uint64

@@ -43,12 +43,13 @@ func sampleReport() Report {
 	spread := func(at float64, due int, after ...float64) Spread {
 		x := NewSpread(s(at), due)
 		for _, a := range after {
-			x.Reach(s(at + a))
+			x.Reach(s(at+a), 0)
 		}
 		return x
 	}
 	first, second := spread(31, 3, 4, 4.5, 5.25), spread(41, 3, 6.5)
 	events := []Spread{spread(11, 4, 0, 0.2, 0.21, 0.4), spread(21, 4, 0, 0.3)}
+	events[1].Name, events[1].Missed = "deploy of m1", []string{"m4", "m5"}
 	queries := []Spread{spread(26, 4, 0.001, 0.002, 0.003, 0.0355)}
 	r := Report{
 		Members: 5, Running: 4, Time: 90 * time.Second, Wrong: 2,

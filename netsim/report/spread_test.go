@@ -10,12 +10,12 @@ import (
 func TestSpreadOverFewKeepsEachStep(t *testing.T) {
 	s := NewSpread(swim.Time(time.Second), 4)
 	for i := range 3 {
-		s.Reach(swim.Time(time.Second) + swim.Time(i))
+		s.Reach(swim.Time(time.Second)+swim.Time(i), 0)
 	}
 	if _, all := s.ToAll(); all || s.Share() != 0.75 || len(s.Steps) != 3 {
 		t.Errorf("3 of 4: all %v, share %v, %d steps", all, s.Share(), len(s.Steps))
 	}
-	s.Lose()
+	s.Lose(0)
 	if took, all := s.ToAll(); !all || took != 2 || s.Share() != 1 {
 		t.Errorf("the 4th is gone: all %v after %v, share %v", all, took, s.Share())
 	}
@@ -25,7 +25,7 @@ func TestSpreadOverManyIsBounded(t *testing.T) {
 	const due = 10_007
 	s := NewSpread(0, due)
 	for i := range due {
-		s.Reach(swim.Time(i))
+		s.Reach(swim.Time(i), 0)
 	}
 	if n := len(s.Steps); n > maxSteps+1 || n < maxSteps {
 		t.Errorf("%d steps, want the first and %d", n, maxSteps)

@@ -20,6 +20,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	p.line("simulated", "%v%s; at the end %d of %d members run, %s", r.Time, cut, r.Running, r.Members, r.agreement())
 	r.writeTimes(p)
 	r.writeMembers(p)
+	r.writePairs(p)
 	p.blank()
 	r.writeNews(p)
 	r.writeTraffic(p)
@@ -81,6 +82,42 @@ func (r *Report) writeMembers(p *printer) {
 	}
 }
 
+// pairsMost is how many pairs of regions are written. The JSON has all.
+const pairsMost = 50
+
+// writePairs is the table of what went between regions.
+func (r *Report) writePairs(p *printer) {
+	pairs := r.Pairs()
+	if len(pairs) == 0 || r.Time <= 0 {
+		return
+	}
+	p.blank()
+	p.row("from region to region", "bytes/s", "events", "median", "worst", "crashes", "median", "worst")
+	for i := range pairs[:min(len(pairs), pairsMost)] {
+		x := &pairs[i]
+		bytes := x.Traffic.PacketBytes + x.Traffic.StreamBytes
+		cells := []string{number(float64(bytes) / r.Time.Seconds())}
+		for _, d := range []*Delivery{&x.Events, &x.Crashes} {
+			cells = append(cells, d.cells()...)
+		}
+		p.row(r.Regions[x.From]+" to "+r.Regions[x.To], cells...)
+	}
+	if n := len(pairs) - pairsMost; n > 0 {
+		p.line("", "and %d more pairs of regions, see -format=json", n)
+	}
+}
+
+// cells are how much of what was due was delivered, and how long that took.
+func (d *Delivery) cells() []string {
+	switch {
+	case d.Due == 0:
+		return []string{"-", "", ""}
+	case d.ToAll.Count == 0:
+		return []string{Percent(d.Share()), "", ""}
+	}
+	return []string{Percent(d.Share()), short(d.ToAll.Median), short(d.ToAll.Worst)}
+}
+
 // writeNews is about what members said of others, and what users had them say.
 func (r *Report) writeNews(p *printer) {
 	f := &r.FalseFailures
@@ -97,8 +134,29 @@ func (r *Report) writeNews(p *printer) {
 	if r.UserEvents > 0 {
 		p.line("user events", "%d fired, %s delivered", r.UserEvents, Percent(Share(r.Events)))
 	}
+	r.writeMissed(p)
 	if len(r.Queries) > 0 {
 		p.line("queries", "%d asked, %s answered", len(r.Queries), Percent(Share(r.Queries)))
+	}
+}
+
+// missedMost is how many events that didn't reach all are written. The JSON has all.
+const missedMost = 5
+
+// writeMissed names the events that some members should have and don't.
+func (r *Report) writeMissed(p *printer) {
+	n := 0
+	for i := range r.Events {
+		s := &r.Events[i]
+		if s.Waiting() == 0 {
+			continue
+		}
+		if n++; n <= missedMost {
+			p.line("event missed", "%s at %v, by %s", s.Name, short(time.Duration(s.At)), s.MissedBy())
+		}
+	}
+	if n > missedMost {
+		p.line("event missed", "and %d more", n-missedMost)
 	}
 }
 

@@ -68,8 +68,12 @@ func (s *Scenario) largeEvents() bool {
 // setNetwork makes the network one of these links, and of members that can send so much.
 func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	run.c.SetLink(base)
-	if len(paths) > 0 {
-		run.c.Sim().SetPaths(run.s.regionOf(), paths)
+	if len(run.s.Regions) > 0 {
+		var names []string
+		for _, r := range run.s.Regions {
+			names = append(names, r.Name)
+		}
+		run.c.SetRegions(names, run.s.regionOf(), paths)
 	}
 	for i := range run.s.Members {
 		run.c.Sim().SetUplink(i, bandwidth, time.Duration(run.s.Network.Queue))

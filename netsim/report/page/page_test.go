@@ -92,6 +92,29 @@ func TestPageOfARunIsWhole(t *testing.T) {
 	}
 }
 
+func TestPageTellsWhatWentBetweenRegionsAndWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	f := figures(t)
+	if page := write(t, &Run{Figures: f}); strings.Contains(page, "Between regions") || strings.Contains(page, "didn&#39;t reach") {
+		t.Error("tables of nothing")
+	}
+	q := &report.QuantileFigures{Count: 2, Median: 0.5, P99: 2, Worst: 2}
+	f.Pairs = []report.PairFigures{
+		{From: "eu", To: "us", PacketBytes: uint64(f.SimulatedSeconds) * 1000, Events: report.DeliveryFigures{Due: 4, Reached: 3, AllSeconds: q}},
+	}
+	f.Events.Each = []report.SpreadFigures{{Name: "deploy of m1", AtSeconds: 3, Due: 20, Reached: 7, Missed: []string{"m4", "m9"}}}
+	page := write(t, &Run{Figures: f})
+	wantWhole(t, page)
+	for _, want := range []string{
+		"<td>eu, us</td><td>1 kB</td><td>75 %</td><td>500 ms<small>worst 2 s</small></td><td>–</td><td>–</td>",
+		"<td>deploy of m1</td><td>3 s</td><td>13 of 20</td><td>m4 m9</td>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q isn't on the page", want)
+		}
+	}
+}
+
 func TestPageEscapesWhatItIsGiven(t *testing.T) {
 	const evil = `</script><img onerror=alert(1) x="'&amp;>`
 	f := figures(t)

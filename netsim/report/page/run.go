@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"serf/netsim/report"
 )
@@ -138,6 +139,12 @@ func tables(f *report.Figures) []table {
 		list = nil
 	}
 	list = append(list, memberTable(f), countTable(f))
+	if len(f.Pairs) > 0 {
+		list = append(list, pairTable(f))
+	}
+	if t := missedTable(f); len(t.Rows) > 0 {
+		list = append(list, t)
+	}
 	if len(f.Faults) > 0 {
 		list = append(list, faultTable(f))
 	}
@@ -196,6 +203,54 @@ func countTable(f *report.Figures) table {
 			t.Rows = append(t.Rows, []string{x.what, count(x.n)})
 		}
 	}
+	return t
+}
+
+// pairTable is what went between regions.
+func pairTable(f *report.Figures) table {
+	t := table{
+		Title: "Between regions", Head: []string{"From, to", "Sent a second", "Events", "to all of it", "Crashes", "to all of it"},
+		Closed: len(f.Pairs) > rowsOpen,
+	}
+	for i := range f.Pairs[:min(rowsMost, len(f.Pairs))] {
+		p := &f.Pairs[i]
+		row := []string{p.From + ", " + p.To, bytes(float64(p.PacketBytes+p.StreamBytes) / f.SimulatedSeconds)}
+		for _, d := range []*report.DeliveryFigures{&p.Events, &p.Crashes} {
+			row = append(row, deliveryCells(d)...)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// deliveryCells are how much was delivered, and how long it took until all of a region had it: in the
+// middle and, below, at worst.
+func deliveryCells(d *report.DeliveryFigures) []string {
+	if d.Due == 0 {
+		return []string{"–", "–"}
+	}
+	cells := []string{percent(float64(d.Reached) / float64(d.Due)), "–"}
+	if q := d.AllSeconds; q != nil {
+		cells[1] = seconds(q.Median)
+		if q.Count > 1 {
+			cells[1] += "\nworst " + seconds(q.Worst)
+		}
+	}
+	return cells
+}
+
+// missedTable names the events that some members should have and don't.
+func missedTable(f *report.Figures) table {
+	t := table{Title: "Events that didn't reach all", Head: []string{"Event", "Sent at", "Missed by", "Such as"}}
+	for i := range f.Events.Each {
+		e := &f.Events.Each[i]
+		if e.Reached < e.Due && len(t.Rows) < rowsMost {
+			t.Rows = append(t.Rows, []string{
+				e.Name, seconds(e.AtSeconds), fmt.Sprintf("%s of %s", count(e.Due-e.Reached), count(e.Due)), strings.Join(e.Missed, " "),
+			})
+		}
+	}
+	t.Closed = len(t.Rows) > rowsOpen
 	return t
 }
 
