@@ -2,8 +2,8 @@ package wire
 
 import "serf/internal/msgpack"
 
-// ConflictAnswer says what the answering member knows of the one asked about.
-// It is nil on the wire if Known is false.
+// ConflictAnswer says what a member knows about the member with a disputed name. It is nil on the
+// wire if Known is false.
 type ConflictAnswer struct {
 	Known    bool
 	Addr     []byte // 4 or 16 bytes
@@ -12,8 +12,8 @@ type ConflictAnswer struct {
 	Versions [6]byte // protocol min, max, current, Serf protocol min, max, current
 	Status   uint8   // 1 alive, 2 leaving, 3 left, 4 failed
 	Tags     Tags
-	// Uptime, in ms, is for who is asked about its own name and tells that it has it. 0: not told.
-	// The original has no such field, and skips it.
+	// Uptime, in ms, is sent by a member that is asked about its own name; 0 means not sent. The
+	// original has no such field and skips it.
 	Uptime uint64
 }
 
@@ -45,8 +45,7 @@ func (m *ConflictAnswer) Append(b []byte) []byte {
 	return b
 }
 
-// ParseConflictAnswer parses a conflict answer without its type byte. The
-// result borrows from body.
+// ParseConflictAnswer parses a conflict answer without its type byte. The result borrows from body.
 func ParseConflictAnswer(body []byte) (ConflictAnswer, error) {
 	m := ConflictAnswer{Known: len(body) > 0 && body[0] != msgpack.Nil}
 	c := msgpack.Cursor{P: body}
@@ -83,8 +82,8 @@ func ParseConflictAnswer(body []byte) (ConflictAnswer, error) {
 	return m, c.Err
 }
 
-// KeyRequest asks to install, use, remove or (without a key) list keys; the name
-// of the query says which.
+// KeyRequest asks a member to install, use, remove or (without a key) list keys. The name of the
+// query says which.
 type KeyRequest struct {
 	Key []byte
 }
@@ -95,8 +94,7 @@ func (m *KeyRequest) Append(b []byte) []byte {
 	return msgpack.RawOrNilField(b, "Key", m.Key)
 }
 
-// ParseKeyRequest parses a key request without its type byte. The result
-// borrows from body.
+// ParseKeyRequest parses a key request without its type byte. The result borrows from body.
 func ParseKeyRequest(body []byte) (KeyRequest, error) {
 	var m KeyRequest
 	c := msgpack.Cursor{P: body}
@@ -113,7 +111,7 @@ func ParseKeyRequest(body []byte) (KeyRequest, error) {
 
 // KeyAnswer answers a key request.
 type KeyAnswer struct {
-	Keys       List   // base64; only when they were asked for
+	Keys       List   // base64; only in answer to a request for them
 	Message    []byte // why Result is false
 	PrimaryKey []byte // base64
 	Result     bool
@@ -128,8 +126,7 @@ func (m *KeyAnswer) Append(b []byte) []byte {
 	return msgpack.BoolField(b, "Result", m.Result)
 }
 
-// ParseKeyAnswer parses a key answer without its type byte. The result borrows
-// from body.
+// ParseKeyAnswer parses a key answer without its type byte. The result borrows from body.
 func ParseKeyAnswer(body []byte) (KeyAnswer, error) {
 	var m KeyAnswer
 	c := msgpack.Cursor{P: body}

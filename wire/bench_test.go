@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// hotPaths is what members do many times a second. None may allocate.
+// hotPaths are what members do many times a second. None may allocate.
 func hotPaths(t testing.TB) map[string]func() {
 	paths := map[string]func(){}
 	add := func(name string, f func() error) {

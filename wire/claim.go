@@ -9,55 +9,44 @@ type Suspect struct {
 }
 
 // Append appends the message, type byte first.
-func (m *Suspect) Append(b []byte) []byte {
-	return appendClaim(append(b, byte(TypeSuspect)), m.Inc, m.Node, m.From)
-}
+func (m *Suspect) Append(b []byte) []byte { return m.append(append(b, byte(TypeSuspect))) }
 
 // ParseSuspect parses a suspect without its type byte. The result borrows from body.
 func ParseSuspect(body []byte) (Suspect, error) {
-	inc, node, from, err := parseClaim(body)
-	return Suspect{inc, node, from}, err
-}
-
-// Dead claims that Node is dead. From == Node: it left by itself.
-type Dead struct {
-	Inc        uint32
-	Node, From []byte
-}
-
-// Append appends the message, type byte first.
-func (m *Dead) Append(b []byte) []byte {
-	return appendClaim(append(b, byte(TypeDead)), m.Inc, m.Node, m.From)
-}
-
-// ParseDead parses a dead without its type byte. The result borrows from body.
-func ParseDead(body []byte) (Dead, error) {
-	inc, node, from, err := parseClaim(body)
-	return Dead{inc, node, from}, err
-}
-
-func appendClaim(b []byte, inc uint32, node, from []byte) []byte {
-	b = msgpack.AppendMap(b, 3)
-	b = msgpack.RawField(b, "From", from)
-	b = msgpack.UintField(b, "Incarnation", uint64(inc))
-	return msgpack.RawField(b, "Node", node)
-}
-
-func parseClaim(body []byte) (inc uint32, node, from []byte, err error) {
+	var m Suspect
 	c := msgpack.Cursor{P: body}
 	for n := c.Fields(); n > 0 && c.OK(); n-- {
 		switch string(c.Bytes()) {
 		case "Incarnation":
-			inc = c.Uint32()
+			m.Inc = c.Uint32()
 		case "Node":
-			node = c.Name()
+			m.Node = c.Name()
 		case "From":
-			from = c.Name()
+			m.From = c.Name()
 		default:
 			c.Skip()
 		}
 	}
-	return inc, node, from, c.Err
+	return m, c.Err
+}
+
+func (m *Suspect) append(b []byte) []byte {
+	b = msgpack.AppendMap(b, 3)
+	b = msgpack.RawField(b, "From", m.From)
+	b = msgpack.UintField(b, "Incarnation", uint64(m.Inc))
+	return msgpack.RawField(b, "Node", m.Node)
+}
+
+// Dead claims that Node is dead. If From is Node, it left by itself.
+type Dead Suspect
+
+// Append appends the message, type byte first.
+func (m *Dead) Append(b []byte) []byte { return (*Suspect)(m).append(append(b, byte(TypeDead))) }
+
+// ParseDead parses a dead without its type byte. The result borrows from body.
+func ParseDead(body []byte) (Dead, error) {
+	m, err := ParseSuspect(body)
+	return Dead(m), err
 }
 
 // Alive claims that Node is alive, and says where and what it is.
@@ -67,7 +56,7 @@ type Alive struct {
 	Addr []byte // 4 or 16 bytes
 	Port uint16
 	Meta []byte
-	Vsn  []byte // 6 bytes: protocol min, max, current, then those of the layer above
+	Vsn  []byte // 6 bytes: protocol min, max, current, and the same of the layer above
 }
 
 // Append appends the message, type byte first.
@@ -81,8 +70,8 @@ func (m *Alive) Append(b []byte) []byte {
 	return msgpack.RawOrNilField(b, "Vsn", m.Vsn)
 }
 
-// ParseAlive parses an alive without its type byte. The result borrows from
-// body. Lengths of Addr, Meta and Vsn are the caller's to judge.
+// ParseAlive parses an alive without its type byte. The result borrows from body. The caller checks
+// the lengths of Addr, Meta and Vsn.
 func ParseAlive(body []byte) (Alive, error) {
 	if m, ok := usualAlive(body); ok {
 		return m, nil
@@ -90,8 +79,8 @@ func ParseAlive(body []byte) (Alive, error) {
 	return parseAlive(body)
 }
 
-// usualAlive reads an alive whose fields are in the order in which all known senders write them. While
-// many members come at once, most of what arrives is alives.
+// usualAlive reads an alive whose fields are in the order in which all known senders write them.
+// While many members join, nearly all messages are alives.
 func usualAlive(body []byte) (m Alive, ok bool) {
 	c := msgpack.Cursor{P: body}
 	ok = c.Literal("\x86\xa4Addr")

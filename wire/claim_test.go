@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// However an alive is damaged, the short cut for the usual ones makes no difference.
+// The short cut for alives in the usual form changes nothing, however an alive is damaged.
 func TestUsualAlivesAreReadAsAnyOthers(t *testing.T) {
 	m := Alive{Inc: 300, Node: []byte("member"), Addr: []byte{10, 0, 0, 1}, Port: 7946, Meta: []byte("meta"), Vsn: []byte{1, 5, 2, 2, 5, 5}}
 	p := m.Append(nil)[1:]

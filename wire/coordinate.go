@@ -7,14 +7,15 @@ import (
 	"serf/internal/msgpack"
 )
 
-// CoordinateDimensions of a network coordinate. Those of another number are refused.
+// CoordinateDimensions is how many dimensions the vector of a coordinate has. Coordinates with any
+// other number are refused.
 const CoordinateDimensions = 8
 
 // ackPayloadVersion is the first byte of an ack's payload.
 const ackPayloadVersion = 1
 
-// Coordinate is a network coordinate; all in seconds but Error, which has no
-// unit. Values are as they came: they may be infinite or not numbers.
+// Coordinate is a network coordinate, in seconds except for Error, which has no unit. Values that
+// were received may be infinite or NaN.
 type Coordinate struct {
 	Vec        [CoordinateDimensions]float64
 	Error      float64
@@ -22,7 +23,7 @@ type Coordinate struct {
 	Height     float64
 }
 
-// AppendAckPayload appends the payload of an ack that carries c.
+// AppendAckPayload appends c as the payload of an ack.
 func AppendAckPayload(b []byte, c *Coordinate) []byte {
 	b = msgpack.AppendMap(append(b, ackPayloadVersion), 4)
 	b = msgpack.FloatField(b, "Adjustment", c.Adjustment)
@@ -35,8 +36,8 @@ func AppendAckPayload(b []byte, c *Coordinate) []byte {
 	return b
 }
 
-// ParseAckPayload parses the payload of an ack. ErrType: it is of another version.
-// ErrFormat: it has no vector of CoordinateDimensions.
+// ParseAckPayload parses the payload of an ack. The error is ErrType if it has another version, and
+// ErrFormat if it has no vector of CoordinateDimensions.
 func ParseAckPayload(payload []byte) (Coordinate, error) {
 	if len(payload) == 0 {
 		return Coordinate{}, ErrShort
@@ -50,12 +51,14 @@ func ParseAckPayload(payload []byte) (Coordinate, error) {
 	return parseCoordinate(payload[1:])
 }
 
-// usualCoordinate reads a coordinate that is written as all known senders write it, bytes for
-// bytes. It comes with each ack, and to read it as any map of any numbers takes ten times as long.
+// usualCoordinate reads a coordinate of exactly the bytes that all known senders write. Each ack
+// carries one, and reading it as a map of any numbers takes ten times as long.
 func usualCoordinate(p []byte) (m Coordinate, ok bool) {
-	const adjustment, other, height, vec = "\x84\xaaAdjustment\xcb", "\xa5Error\xcb", "\xa6Height\xcb", "\xa3Vec\x98"
+	const adjustment, uncertainty = "\x84\xaaAdjustment\xcb", "\xa5Error\xcb"
+	const height, vec = "\xa6Height\xcb", "\xa3Vec\x98"
 	const width, marked = 8, 9 // bytes of a number, without and with its type byte
-	const size = len(adjustment) + width + len(other) + width + len(height) + width + len(vec) + marked*CoordinateDimensions
+	const size = len(adjustment) + len(uncertainty) + len(height) + 3*width +
+		len(vec) + marked*CoordinateDimensions
 	if len(p) != size {
 		return m, false
 	}
@@ -66,7 +69,7 @@ func usualCoordinate(p []byte) (m Coordinate, ok bool) {
 		p = p[len(mark)+width:]
 		return math.Float64frombits(bits)
 	}
-	m.Adjustment, m.Error, m.Height = take(adjustment), take(other), take(height)
+	m.Adjustment, m.Error, m.Height = take(adjustment), take(uncertainty), take(height)
 	ok = ok && string(p[:len(vec)]) == vec
 	p = p[len(vec):]
 	for i := range m.Vec {

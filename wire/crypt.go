@@ -16,8 +16,8 @@ func (s *Sealer) appendCryptHead(dst []byte) []byte {
 	return dst
 }
 
-// encrypt encrypts what follows the version and nonce at dst[start:], in place, and
-// appends the tag. extra is authenticated too; it must not lie behind start.
+// encrypt encrypts what follows the version and nonce at dst[start:] in place, and appends the tag.
+// extra is authenticated too; it must not be part of dst[start:].
 func (s *Sealer) encrypt(dst []byte, start int, extra []byte) []byte {
 	text := start + cryptHead
 	if s.EncryptVersion == 0 {
@@ -35,9 +35,9 @@ func (s *Sealer) cryptLen(n int) int {
 	return cryptMin + n
 }
 
-// decrypt decrypts p, which starts with its version, into the memory of buf, which
-// has room for it: otherwise each key that is tried would allocate. key is the
-// number of the key that did it, 0 for the primary.
+// decrypt decrypts p, which starts with its version, into the memory of buf. buf must have room for
+// it, or each key that is tried allocates. key is the number of the key that opened it, 0 for the
+// primary.
 func (k *Keyring) decrypt(buf, p, extra []byte) (text []byte, key int, err error) {
 	if len(p) == 0 {
 		return nil, 0, ErrShort
@@ -63,7 +63,7 @@ func (k *Keyring) decrypt(buf, p, extra []byte) (text []byte, key int, err error
 	return nil, 0, ErrNoKey
 }
 
-// appendPadding pads the last n bytes of b as PKCS#7 has it.
+// appendPadding pads the last n bytes of b as PKCS#7 does.
 func appendPadding(b []byte, n int) []byte {
 	pad := padBlock - n%padBlock
 	for range pad {

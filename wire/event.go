@@ -4,7 +4,7 @@ import "serf/internal/msgpack"
 
 // UserEvent is an event that a user fired.
 type UserEvent struct {
-	CC      bool // may be coalesced with others of its name
+	CC      bool // may be coalesced with other events of its name
 	LTime   uint64
 	Name    []byte
 	Payload []byte
@@ -19,8 +19,7 @@ func (m *UserEvent) Append(b []byte) []byte {
 	return msgpack.RawOrNilField(b, "Payload", m.Payload)
 }
 
-// ParseUserEvent parses a user event without its type byte. The result borrows
-// from body.
+// ParseUserEvent parses a user event without its type byte. The result borrows from body.
 func ParseUserEvent(body []byte) (UserEvent, error) {
 	var m UserEvent
 	c := msgpack.Cursor{P: body}

@@ -11,13 +11,14 @@ const (
 	FilterTag                    // a TagFilter
 )
 
-// FilterList is the filters of a query, encoded; all must match. The zero list is nil
-// on the wire and matches everybody. Borrowed when parsed, owned when built.
+// FilterList is the encoded filters of a query, all of which must match. The zero list is nil on
+// the wire and matches every member. It is borrowed when it was parsed, and owned when it was
+// built.
 type FilterList struct {
 	list List
 }
 
-// AddNodes adds a filter that only members of these names pass.
+// AddNodes adds a filter that matches the members of these names.
 func (l *FilterList) AddNodes(names ...string) {
 	f := msgpack.AppendArray([]byte{byte(FilterNode)}, len(names))
 	for _, n := range names {
@@ -26,7 +27,7 @@ func (l *FilterList) AddNodes(names ...string) {
 	l.list.Add(f)
 }
 
-// AddTag adds a filter that only members pass whose tag matches the regular expression.
+// AddTag adds a filter that matches the members whose tag matches the regular expression.
 func (l *FilterList) AddTag(tag, expr string) {
 	f := msgpack.AppendMap([]byte{byte(FilterTag)}, 2)
 	f = msgpack.RawField(f, "Expr", expr)
@@ -42,9 +43,9 @@ func (l FilterList) Iter() FilterIter { return FilterIter{list: l.list.Iter()} }
 
 // FilterIter yields filters: for it.Next() { use it.Kind and it.Body }.
 type FilterIter struct {
-	Kind FilterKind // kinds that aren't known may occur
+	Kind FilterKind // may be unknown
 	Body []byte     // for ParseNodeFilter or ParseTagFilter; borrowed
-	// Err is set if Next stopped at a filter without a kind: the query matches nobody.
+	// Err is set if Next stopped at a filter without a kind: the query matches no member.
 	Err error
 
 	list ListIter
@@ -63,7 +64,7 @@ func (it *FilterIter) Next() bool {
 	return true
 }
 
-// NodeFilter lets the members of these names pass.
+// NodeFilter matches the members of these names.
 type NodeFilter struct {
 	Names List
 }
@@ -75,7 +76,7 @@ func ParseNodeFilter(body []byte) (NodeFilter, error) {
 	return m, c.Err
 }
 
-// TagFilter lets the members pass whose Tag matches the regular expression Expr.
+// TagFilter matches the members whose Tag matches the regular expression Expr.
 type TagFilter struct {
 	Expr, Tag []byte
 }

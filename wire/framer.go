@@ -6,31 +6,31 @@ import (
 	"serf/internal/msgpack"
 )
 
-// framer finds the end of the message that a growing buffer starts with. It looks at
-// each byte once, keeps no stack, and allocates nothing.
+// framer finds the end of the message at the start of a growing buffer. It looks at each byte once,
+// keeps no stack, and allocates nothing.
 type framer struct {
-	pos   int  // how far the buffer was looked at
-	limit int  // bytes that the message may have, label and encryption header apart
-	bare  bool // the layers are off: no more of them
+	pos   int  // where to continue
+	limit int  // of the message in bytes, without label and encryption header
+	bare  bool // the layers are off: no further ones are accepted
 
 	stage frameStage
 	typ   Type
 	start int    // of the message
-	need  uint64 // values to pass
-	skip  uint64 // bytes to pass before them
-	tail  uint64 // bytes to pass after them
+	need  uint64 // values to skip
+	skip  uint64 // bytes to skip before them
+	tail  uint64 // bytes to skip after them
 }
 
 type frameStage uint8
 
 const (
 	frameType   frameStage = iota // before the type byte
-	frameHeader                   // within the map that follows it
-	frameBody                     // within what the header announced
+	frameHeader                   // in the map that follows it
+	frameBody                     // in what the header announced
 )
 
-// scan looks at what was added to p since the last call. When done, the message ends
-// at f.pos.
+// scan looks at the bytes that were added to p since the last call. When done, the message ends at
+// f.pos.
 func (f *framer) scan(p []byte) (done bool, err error) {
 	for {
 		if done, err := f.pass(p); !done || err != nil {
@@ -58,7 +58,7 @@ func (f *framer) scan(p []byte) (done bool, err error) {
 	}
 }
 
-// open looks at the type byte; false if it needs more than is there.
+// open looks at the type byte. It returns false if it needs more bytes.
 func (f *framer) open(p []byte) (bool, error) {
 	f.start = f.pos
 	f.typ = Type(p[f.pos])
@@ -92,11 +92,11 @@ func (f *framer) openEncrypt(p []byte) (bool, error) {
 	}
 	f.stage, f.need, f.skip = frameBody, 0, uint64(n)
 	f.pos += streamHead
-	f.start = f.pos // the limit is for what follows
+	f.start = f.pos // the limit is that of what follows
 	return true, nil
 }
 
-// header sets what a header says that follows it.
+// header notes what follows the header.
 func (f *framer) header(body []byte) error {
 	c := msgpack.Cursor{P: body}
 	switch f.typ {
@@ -115,7 +115,7 @@ func (f *framer) header(body []byte) error {
 	return f.check()
 }
 
-// pass passes skip bytes and need values, as far as p has them.
+// pass skips skip bytes and need values, as far as p has them.
 func (f *framer) pass(p []byte) (done bool, err error) {
 	for {
 		n := min(f.skip, uint64(len(p)-f.pos))
@@ -143,7 +143,7 @@ func (f *framer) pass(p []byte) (done bool, err error) {
 	}
 }
 
-// check refuses a message that must become larger than the limit: each value is at least a byte.
+// check refuses a message that is bound to exceed the limit: each value takes at least a byte.
 func (f *framer) check() error {
 	if uint64(f.pos-f.start)+f.skip+f.need+f.tail > uint64(f.limit) {
 		return ErrLimit

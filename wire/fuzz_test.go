@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// hostile lists what has crashed or filled members of this protocol before: lengths
-// and counts that lie, bombs, layers without end.
+// hostile lists inputs that have crashed members of this protocol or used up their memory: false
+// lengths and counts, decompression bombs, endless layers.
 func hostile(t testing.TB) map[string][]byte {
 	alive := exampleAlive().Append(nil)
 	zeros := make([]byte, 1<<20)
@@ -75,7 +75,7 @@ func seedMember(f *testing.F) {
 	}
 }
 
-// checkAgain wants m, which was parsed, to survive being written and parsed again.
+// checkAgain checks that m, which was parsed, is the same after it is written and parsed again.
 func checkAgain(t *testing.T, m message, parse func([]byte) (message, error)) {
 	b := m.Append(nil)
 	again, err := parse(b)
@@ -110,7 +110,7 @@ func FuzzOpenPacket(f *testing.F) {
 	})
 }
 
-// FuzzOpenSealed opens what somebody who has the key could send.
+// FuzzOpenSealed opens what a sender with the key could send.
 func FuzzOpenSealed(f *testing.F) {
 	seedMember(f)
 	var sc Scratch
@@ -164,7 +164,8 @@ func checkPushPull(t *testing.T, msg []byte) {
 	}
 }
 
-// FuzzStreamReader wants the same end however the bytes arrive, and OpenStream to agree.
+// FuzzStreamReader checks that the reader finds the same end however the bytes arrive, and that
+// OpenStream agrees.
 func FuzzStreamReader(f *testing.F) {
 	seedMember(f)
 	f.Fuzz(func(t *testing.T, p []byte) {
@@ -241,8 +242,8 @@ func FuzzLZW(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { compareLZW(t, &dec, data) })
 }
 
-// Each hostile input must be refused, as a packet and as a stream, but for
-// those listed: they are merely odd.
+// Each hostile input is refused, as a packet and as a stream, except for those listed, which are
+// merely odd.
 func TestHostileInputsAreRefused(t *testing.T) {
 	harmless := map[string]bool{"nil nodes": true}
 	for name, p := range hostile(t) {

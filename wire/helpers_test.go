@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// countingNonce is a source of nonces for tests: they don't repeat, nor do they need luck.
+// countingNonce is a deterministic source of nonces that don't repeat.
 func countingNonce() func([]byte) {
 	var n uint64
 	return func(b []byte) {
@@ -18,7 +18,7 @@ func countingNonce() func([]byte) {
 	}
 }
 
-// fixedNonce always gives the nonce of a recorded packet, to get its very bytes.
+// fixedNonce always returns the nonce of a recorded packet, to reproduce its bytes.
 func fixedNonce(nonce []byte) func([]byte) {
 	return func(b []byte) { copy(b, nonce) }
 }
@@ -34,7 +34,7 @@ func keyring(t testing.TB, keys ...[]byte) *Keyring {
 
 func key(size int, fill byte) []byte { return bytes.Repeat([]byte{fill}, size) }
 
-// lzwBytes compresses with the standard library, as members of the reference do.
+// lzwBytes compresses with the standard library, as the original does.
 func lzwBytes(t testing.TB, plain []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -52,7 +52,7 @@ func compressed(t testing.TB, plain []byte) []byte {
 	return appendCompress(nil, lzwBytes(t, plain))
 }
 
-// compound packs parts without the checks of Packer.
+// compound packs parts without Packer's checks.
 func compound(parts ...[]byte) []byte {
 	b := []byte{byte(TypeCompound), byte(len(parts))}
 	for _, p := range parts {
@@ -61,7 +61,7 @@ func compound(parts ...[]byte) []byte {
 	return append(b, bytes.Join(parts, nil)...)
 }
 
-// bigPushPull is a push/pull of n members as a real cluster has them.
+// bigPushPull is a push/pull of n members like those of a real cluster.
 func bigPushPull(n, userState int) []byte {
 	h := PushPullHeader{Nodes: n, UserStateLen: userState}
 	b := h.Append(nil)
@@ -83,7 +83,7 @@ func exampleAlive() *Alive {
 	}
 }
 
-// allocatedBy is how many bytes f allocates, freed or not.
+// allocatedBy is how many bytes f allocates, including those it frees.
 func allocatedBy(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -2,8 +2,7 @@ package wire
 
 import "serf/internal/msgpack"
 
-// LeaveIntent tells that Node is about to leave, or, with Prune, that it is to be
-// forgotten.
+// LeaveIntent says that Node is about to leave or, with Prune, that all are to forget it.
 type LeaveIntent struct {
 	LTime uint64
 	Node  []byte
@@ -18,8 +17,7 @@ func (m *LeaveIntent) Append(b []byte) []byte {
 	return msgpack.BoolField(b, "Prune", m.Prune)
 }
 
-// ParseLeaveIntent parses a leave intent without its type byte. The result
-// borrows from body.
+// ParseLeaveIntent parses a leave intent without its type byte. The result borrows from body.
 func ParseLeaveIntent(body []byte) (LeaveIntent, error) {
 	var m LeaveIntent
 	c := msgpack.Cursor{P: body}
@@ -38,7 +36,7 @@ func ParseLeaveIntent(body []byte) (LeaveIntent, error) {
 	return m, c.Err
 }
 
-// JoinIntent tells that Node joined at LTime.
+// JoinIntent says that Node joined at LTime.
 type JoinIntent struct {
 	LTime uint64
 	Node  []byte
@@ -51,8 +49,7 @@ func (m *JoinIntent) Append(b []byte) []byte {
 	return msgpack.RawField(b, "Node", m.Node)
 }
 
-// ParseJoinIntent parses a join intent without its type byte. The result
-// borrows from body.
+// ParseJoinIntent parses a join intent without its type byte. The result borrows from body.
 func ParseJoinIntent(body []byte) (JoinIntent, error) {
 	m, err := ParseLeaveIntent(body) // the same fields and one more
 	return JoinIntent{m.LTime, m.Node}, err

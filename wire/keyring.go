@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// KeysMax bounds a keyring: a packet that no key opens costs a try of each.
+// KeysMax bounds a keyring: for a packet that none of its keys opens all are tried.
 const KeysMax = 64
 
 // Errors of keyrings, for errors.Is.
@@ -20,9 +20,8 @@ var (
 	ErrKeyLimit   = errors.New("keyring is full")
 )
 
-// Keyring is a set of AES keys, of which the first, the primary, encrypts and all
-// decrypt. It never changes; the methods that change something return a new one.
-// It is safe for concurrent use.
+// Keyring is a set of AES keys. The first, the primary, encrypts, and all decrypt. A Keyring never
+// changes: methods that change something return a new one. It is safe for concurrent use.
 type Keyring struct {
 	entries []keyEntry // primary first; at least one
 }
@@ -32,8 +31,8 @@ type keyEntry struct {
 	aead cipher.AEAD
 }
 
-// NewKeyring returns a keyring with copies of the given keys, of 16, 24 or 32 bytes
-// each. Repeated keys count once.
+// NewKeyring returns a keyring with copies of the given keys of 16, 24 or 32 bytes. Repeated keys
+// count once.
 func NewKeyring(primary []byte, others ...[]byte) (*Keyring, error) {
 	k := new(Keyring)
 	for _, key := range append([][]byte{primary}, others...) {
@@ -45,7 +44,7 @@ func NewKeyring(primary []byte, others ...[]byte) (*Keyring, error) {
 	return k, nil
 }
 
-// Install returns a keyring that has key too, as the last; k itself if it has it already.
+// Install returns a keyring with a copy of key at the end, or k itself if it has the key.
 func (k *Keyring) Install(key []byte) (*Keyring, error) {
 	if k.index(key) >= 0 {
 		return k, nil
@@ -74,8 +73,8 @@ func (k *Keyring) lead(i int) *Keyring {
 	return &Keyring{slices.Concat(k.entries[i:i+1], k.entries[:i], k.entries[i+1:])}
 }
 
-// Remove returns a keyring without key, which must not be the primary; k itself if it
-// hasn't got it.
+// Remove returns a keyring without key, which must not be the primary, or k itself if it doesn't
+// have the key.
 func (k *Keyring) Remove(key []byte) (*Keyring, error) {
 	switch i := k.index(key); {
 	case i < 0:

@@ -2,8 +2,8 @@ package wire
 
 import "serf/internal/msgpack"
 
-// List is a list of byte strings in its encoded form: borrowed when it was
-// parsed, owned when it was built by Add. The zero List is nil on the wire.
+// List is an encoded list of byte strings. It is borrowed when it was parsed, and owned when it was
+// built by Add. The zero List is nil on the wire.
 type List struct {
 	n   int
 	raw []byte // the elements; not nil unless the list is
@@ -19,7 +19,7 @@ func NewList[S msgpack.Text](elems ...S) List {
 	return l
 }
 
-// Add appends a copy of v. Only for lists that were built here: a parsed one borrows.
+// Add appends a copy of v. It must not be called on a parsed list, which borrows.
 func (l *List) Add(v []byte) {
 	l.n++
 	l.raw = msgpack.AppendRaw(l.raw, v)
@@ -39,7 +39,7 @@ type ListIter struct {
 	left int
 }
 
-// Next moves to the next element; false at the end.
+// Next moves to the next element, and returns false at the end.
 func (it *ListIter) Next() bool {
 	if it.left == 0 {
 		return false
@@ -56,7 +56,7 @@ func (l List) append(b []byte) []byte {
 	return append(msgpack.AppendArray(b, l.n), l.raw...)
 }
 
-// names reads and checks a list of byte strings.
+// parseList reads and checks a list of byte strings.
 func parseList(c *msgpack.Cursor) List {
 	n, isNil := c.Array()
 	if isNil {

@@ -1,8 +1,8 @@
 package wire
 
-// LZW as compress/lzw writes and reads it with LSB order and 8 bit literals, which
-// is what travels. It is written anew here to append to buffers, to keep its tables
-// from packet to packet without clearing them, and to stop at limits.
+// LZW as compress/lzw writes and reads it with LSB order and literals of 8 bits, which is what the
+// protocol uses. This implementation appends to buffers, keeps its tables from packet to packet
+// without clearing them, and stops at limits.
 const (
 	lzwClear    = 256 // code that empties the table
 	lzwEOF      = 257 // code that ends the data
@@ -14,12 +14,11 @@ const (
 	lzwTableMask = 1<<lzwTableBits - 1
 )
 
-// lzwEncoder compresses. The zero value is ready, and may be used any number of
-// times, for one input at a time.
+// lzwEncoder compresses one input at a time. The zero value is ready to use, any number of times.
 type lzwEncoder struct {
-	// table maps (code, byte) to the code of both, by open addressing. An
-	// entry is generation << 32 | code << 20 | byte << 12 | code of both: those of
-	// past generations count as empty, so starting over costs nothing.
+	// table maps (code, byte) to the code of both, by open addressing. An entry is generation << 32
+	// | code << 20 | byte << 12 | code of both. Entries of past generations count as empty, so
+	// starting over costs nothing.
 	table [1 << lzwTableBits]uint64
 	gen   uint32
 
@@ -30,8 +29,8 @@ type lzwEncoder struct {
 	last  uint32 // the code of the latest entry
 }
 
-// encode appends src, compressed, to dst. It gives up and returns false
-// once that takes more than limit bytes.
+// encode appends src, compressed, to dst. It gives up and returns false when that takes more than
+// limit bytes.
 func (e *lzwEncoder) encode(dst, src []byte, limit int) ([]byte, bool) {
 	start := len(dst)
 	e.dst, e.bits, e.nBits, e.width = dst, 0, 0, lzwMinWidth
@@ -64,7 +63,7 @@ func (e *lzwEncoder) encode(dst, src []byte, limit int) ([]byte, bool) {
 	return out, len(out)-start <= limit
 }
 
-// find returns the code of (code, x), or else the slot for it.
+// find returns the code of (code, x), or the slot for it if it has none.
 func (e *lzwEncoder) find(code uint32, x byte) (known uint32, slot int) {
 	key := uint64(e.gen)<<20 | uint64(code)<<8 | uint64(x)
 	h := (code<<8 | uint32(x)) * 0x9e3779b1 >> (32 - lzwTableBits)
@@ -80,15 +79,15 @@ func (e *lzwEncoder) find(code uint32, x byte) (known uint32, slot int) {
 	}
 }
 
-// learn enters (code, x), unless the table is full: then everything is forgotten.
+// learn enters (code, x) unless the table is full: then it empties the table.
 func (e *lzwEncoder) learn(slot int, code uint32, x byte) {
 	if e.advance() {
 		e.table[slot] = uint64(e.gen)<<32 | uint64(code)<<20 | uint64(x)<<12 | uint64(e.last)
 	}
 }
 
-// advance counts the entry that the reader makes now. It returns false if the
-// table is full, and empty from now on.
+// advance counts the entry that the reader makes now. It returns false if the table was full, and
+// is now empty.
 func (e *lzwEncoder) advance() bool {
 	e.last++
 	if e.last == 1<<e.width {
@@ -105,7 +104,7 @@ func (e *lzwEncoder) advance() bool {
 func (e *lzwEncoder) restart() {
 	e.width, e.last = lzwMinWidth, lzwEOF
 	if e.gen++; e.gen == 0 {
-		clear(e.table[:]) // what is 2^32 generations old would look new
+		clear(e.table[:]) // entries of 2^32 generations ago would look new
 		e.gen = 1
 	}
 }
@@ -120,11 +119,11 @@ func (e *lzwEncoder) write(code uint32) {
 	}
 }
 
-// lzwDecoder decompresses. Start begins an input; decode may be called
-// repeatedly to get its output in steps.
+// lzwDecoder decompresses. start begins an input, and decode may be called repeatedly to produce
+// its output in steps.
 type lzwDecoder struct {
-	// Each code is a stretch of the output so far. Codes from lzwEOF+1 up to next are
-	// valid; others are left over from earlier inputs and never read.
+	// Each code stands for a stretch of the output so far. Codes from lzwEOF+1 up to next are
+	// valid; the others are left over from earlier inputs and never read.
 	code [lzwMaxCode + 1]stretch
 
 	src   []byte
@@ -132,7 +131,7 @@ type lzwDecoder struct {
 	nBits uint
 	width uint
 	next  uint    // the code that the next entry gets
-	last  stretch // what the last code stood for; empty after a clear
+	last  stretch // of the last code; empty after a clear
 }
 
 type stretch struct {
@@ -149,9 +148,9 @@ func (d *lzwDecoder) restart() {
 	d.width, d.next, d.last = lzwMinWidth, lzwEOF, stretch{}
 }
 
-// decode appends output to dst, which must hold nothing else but the
-// output so far. It returns when dst has at least soft bytes, or when all is there (done). ErrLimit:
-// there are more than hard bytes, which is below 4 GiB; they are not produced.
+// decode appends output to dst, which must hold exactly the output so far. It returns when dst has
+// at least soft bytes, or when the output is complete (done). The error is ErrLimit if the output
+// exceeds hard bytes, which must be below 4 GiB; no more than that is produced.
 func (d *lzwDecoder) decode(dst []byte, soft, hard int) (out []byte, done bool, err error) {
 	for len(dst) < soft {
 		code, ok := d.read()
@@ -182,7 +181,7 @@ func (d *lzwDecoder) decode(dst []byte, soft, hard int) (out []byte, done bool, 
 			dst = append(dst, byte(code))
 		case s.off+s.len <= at:
 			dst = append(dst, dst[s.off:s.off+s.len]...)
-		default: // it ends with the byte that it begins with, not written yet
+		default: // it ends with its own first byte, which isn't written yet
 			dst = append(dst, dst[s.off:at]...)
 			dst = append(dst, dst[at])
 		}
@@ -191,8 +190,8 @@ func (d *lzwDecoder) decode(dst []byte, soft, hard int) (out []byte, done bool, 
 	return dst, false, nil
 }
 
-// meaning returns the stretch that repeats for a code above lzwEOF. The one code
-// that isn't entered yet is the last stretch and one byte more.
+// meaning returns the stretch that a code above lzwEOF repeats. The only code that isn't entered
+// yet stands for the last stretch and one more byte.
 func (d *lzwDecoder) meaning(code uint) (stretch, bool) {
 	switch {
 	case code < lzwClear:
@@ -205,7 +204,7 @@ func (d *lzwDecoder) meaning(code uint) (stretch, bool) {
 	return stretch{}, false
 }
 
-// learn enters the last stretch and the byte after it, and makes now the last.
+// learn enters the last stretch with the byte after it, and makes now the last.
 func (d *lzwDecoder) learn(now stretch) {
 	if d.last.len > 0 {
 		d.code[d.next] = stretch{d.last.off, d.last.len + 1}

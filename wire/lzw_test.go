@@ -12,7 +12,7 @@ import (
 	"serf/internal/invariant"
 )
 
-// lzwInput draws data that compresses in different ways: runs, repeated words, noise.
+// lzwInput draws data that compresses in different ways: runs, repeated words, and noise.
 func lzwInput(t *rapid.T) []byte {
 	var b []byte
 	for range rapid.IntRange(0, 20).Draw(t, "pieces") {
@@ -53,7 +53,7 @@ func TestLZWAsStandardLibrary(t *testing.T) {
 	})
 }
 
-// Long inputs fill the table many times over; noise fills it fastest.
+// Long inputs fill the table many times, noise fastest.
 func TestLZWLongInputs(t *testing.T) {
 	noise := make([]byte, 1<<20)
 	r := rand.NewChaCha8([32]byte{1})
@@ -73,7 +73,7 @@ func TestLZWLongInputs(t *testing.T) {
 	}
 }
 
-// Whatever the bytes, both decoders say the same.
+// Both decoders agree on any bytes.
 func TestLZWDecodesGarbageAsStandardLibrary(t *testing.T) {
 	var dec lzwDecoder
 	rapid.Check(t, func(t *rapid.T) {
@@ -139,7 +139,7 @@ func TestLZWLimits(t *testing.T) {
 	}
 }
 
-// After 2^32 generations the encoder's table would be full of entries that look new.
+// After 2^32 generations old entries of the encoder's table must not look new.
 func TestLZWGenerationWraps(t *testing.T) {
 	plain := []byte("words words words")
 	want := lzwBytes(t, plain)
@@ -154,7 +154,7 @@ func TestLZWGenerationWraps(t *testing.T) {
 	}
 }
 
-// The reference never writes on after the table is full, but its reader takes it.
+// The original never continues after the table is full, but its decoder accepts it.
 func TestLZWFullTable(t *testing.T) {
 	codes := []uint{lzwClear}
 	for i := range 5000 {
@@ -168,7 +168,7 @@ func TestLZWFullTable(t *testing.T) {
 	}
 }
 
-// lzwCodes writes codes in the widths in which a reader expects them.
+// lzwCodes writes codes in the widths that a reader expects.
 func lzwCodes(codes []uint) []byte {
 	var e lzwEncoder
 	entries := uint(lzwEOF)

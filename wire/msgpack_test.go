@@ -8,7 +8,7 @@ import (
 	"serf/internal/msgpack"
 )
 
-// unknownValues is one value of each form that a field unknown to us may have.
+// unknownValues has one value of each form that an unknown field may have.
 func unknownValues() [][]byte {
 	deep := append(bytes.Repeat([]byte{0x91}, 100_000), 1)
 	return [][]byte{
@@ -33,7 +33,7 @@ func TestUnknownFieldsAreSkipped(t *testing.T) {
 		if m, err := ParseNack(body); err != nil || m.Seq != 7 {
 			t.Errorf("%x: %+v, %v", short, m, err)
 		}
-		// The reader of streams passes it as well.
+		// The reader of streams skips it as well.
 		if _, done, err := feed(NewStreamReader(nil), append([]byte{byte(TypePushPull)}, body...), 1000); !done || err != nil {
 			t.Errorf("%x: stream done %v, %v", short, done, err)
 		}
@@ -76,7 +76,7 @@ func TestStructsThatAreNone(t *testing.T) {
 	}
 }
 
-// What was parsed must not let anybody write into the rest of the packet.
+// Appending to what was parsed must not write into the rest of the packet.
 func TestBorrowedBytesAreClipped(t *testing.T) {
 	body := (&Suspect{Inc: 1, Node: []byte("n2"), From: []byte("n1")}).Append(nil)[1:]
 	before := bytes.Clone(body)

@@ -14,9 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The types below are the messages as a general MessagePack library sees them: it must
-// understand what this package writes, and this package what it writes, in all the
-// ways that it can write them.
+// The types below are the messages for a general MessagePack library. It has to understand what
+// this package writes, and this package what the library writes, in all forms that the library has.
 type (
 	oraclePing struct {
 		SeqNo      uint32
@@ -135,7 +134,7 @@ type (
 	}
 )
 
-// body is what follows the type byte.
+// body returns what follows the type byte.
 func body(m message) []byte { return m.Append(nil)[1:] }
 
 func TestOracleMembership(t *testing.T) {
@@ -329,7 +328,7 @@ func stateFromOracle(o oracleState) []byte {
 	return w.Bytes()[1:]
 }
 
-// stateToOracle leaves the nil slots out.
+// stateToOracle omits the nil slots.
 func stateToOracle(p []byte) (oracleState, error) {
 	m, err := ParseSerfState(p)
 	o := oracleState{EventLTime: m.EventLTime, LTime: m.LTime, QueryLTime: m.QueryLTime, LeftMembers: stringsOf(m.LeftMembers)}
@@ -386,8 +385,8 @@ func differ[O any](t *testing.T, name string, write func(O) []byte, parse func([
 	})
 }
 
-// libraryBytes writes the struct v as the library does, with its fields in any order,
-// numbers in any width, and fields that nobody knows among them.
+// libraryBytes writes the struct v with the library: its fields in any order, numbers in any width,
+// and unknown fields among them.
 func libraryBytes(t *rapid.T, v any) []byte {
 	type pair struct {
 		key   string

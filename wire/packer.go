@@ -8,9 +8,9 @@ const (
 	partMax         = 65535 // what a length can say
 )
 
-// Packer collects messages for one packet: it is bare if there is one, and a compound
-// if there are several. The zero Packer has no room; call Reset first. It keeps
-// its memory from packet to packet.
+// Packer collects the messages of one packet: a single message is sent as it is, several as a
+// compound. The zero Packer has no room; call Reset first. A Packer keeps its memory from packet to
+// packet.
 type Packer struct {
 	max  int
 	buf  []byte // the messages, one after the other
@@ -22,7 +22,7 @@ func (p *Packer) Reset(max int) {
 	p.max, p.buf, p.lens = max, p.buf[:0], p.lens[:0]
 }
 
-// Room is how many bytes one further message may have; 0 if none fits.
+// Room is how many bytes the next message may have; 0 if none fits.
 func (p *Packer) Room() int {
 	n := len(p.lens)
 	switch {
@@ -34,18 +34,18 @@ func (p *Packer) Room() int {
 	return min(max(p.max-packedLen(n+1, len(p.buf)), 0), partMax)
 }
 
-// Add takes a copy of msg, unless there is no room for it. An empty message can't be
+// Add adds a copy of msg, or returns false if there is no room for it. An empty message can't be
 // added: it has no type.
 func (p *Packer) Add(msg []byte) bool {
 	return p.End(append(p.Begin(), msg...))
 }
 
-// Begin returns a buffer for the next message to be appended to. End must be called
-// with the result before anything else is.
+// Begin returns a buffer that the next message is to be appended to. The next call must be End with
+// the result.
 func (p *Packer) Begin() []byte { return p.buf }
 
-// End takes what was appended to the buffer of Begin as the next message. If there
-// is no room for it, or it is empty, it is forgotten and End returns false.
+// End adds what was appended to the buffer of Begin as the next message. If there is no room for
+// it, or it is empty, End drops it and returns false.
 func (p *Packer) End(b []byte) bool {
 	n := len(b) - len(p.buf)
 	if n <= 0 || n > p.Room() {

@@ -7,8 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A packer against what it must produce: never more than asked for, and never
-// a message turned away that had room.
+// A packer compared with a model: it never exceeds its size, and never refuses a message that fits.
 func TestPacker(t *testing.T) {
 	var p Packer
 	rapid.Check(t, func(t *rapid.T) {

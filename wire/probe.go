@@ -5,10 +5,10 @@ import "serf/internal/msgpack"
 // Ping asks the receiver for an ack.
 type Ping struct {
 	Seq uint32
-	// Node is the name that the sender expects at the address. Empty means whoever is there.
+	// Node is the name that the sender expects at the address. Empty means any member.
 	Node []byte
-	// SourceAddr (4 or 16 bytes), SourcePort and SourceNode say who asks; each is left out if
-	// it is empty. Without them the ack goes where the packet came from.
+	// SourceAddr (4 or 16 bytes), SourcePort and SourceNode identify the sender; each is omitted if
+	// empty. Without them the ack goes to where the packet came from.
 	SourceAddr []byte
 	SourcePort uint16
 	SourceNode []byte
@@ -46,7 +46,7 @@ func ParsePing(body []byte) (Ping, error) {
 	return m, c.Err
 }
 
-// IndirectPing asks the receiver to ping Node at Target and Port, and to pass its ack on.
+// IndirectPing asks the receiver to ping Node at Target and Port, and to relay its ack.
 type IndirectPing struct {
 	Seq    uint32
 	Target []byte // 4 or 16 bytes
@@ -71,8 +71,7 @@ func (m *IndirectPing) Append(b []byte) []byte {
 	return msgpack.RawOrNilField(b, "Target", m.Target)
 }
 
-// ParseIndirectPing parses an indirect ping without its type byte. The result
-// borrows from body.
+// ParseIndirectPing parses an indirect ping without its type byte. The result borrows from body.
 func ParseIndirectPing(body []byte) (IndirectPing, error) {
 	var m IndirectPing
 	c := msgpack.Cursor{P: body}
@@ -158,8 +157,8 @@ func ParseAck(body []byte) (Ack, error) {
 	return m, c.Err
 }
 
-// Nack says that the indirect ping of the same Seq got no ack so far: the member
-// that was asked lives, whatever became of the target.
+// Nack says that the indirect ping of the same Seq got no ack so far. It shows that the helper is
+// alive, whatever the state of the target.
 type Nack struct {
 	Seq uint32
 }

@@ -2,8 +2,8 @@ package wire
 
 import "serf/internal/msgpack"
 
-// PushPullHeader opens a push/pull. Nodes node states and then UserStateLen bytes
-// of user state follow it.
+// PushPullHeader begins a push/pull. It is followed by Nodes node states and UserStateLen bytes of
+// user state.
 type PushPullHeader struct {
 	Join         bool
 	Nodes        int // at most NodeStatesMax
@@ -33,14 +33,14 @@ func (m *PushPullHeader) parse(c *msgpack.Cursor) {
 	}
 }
 
-// NodeState is what one side of a push/pull knows of a member.
+// NodeState is what one side of a push/pull knows about a member.
 type NodeState struct {
 	Addr  []byte // 4 or 16 bytes
 	Inc   uint32
 	Meta  []byte
 	Name  []byte
 	Port  uint16
-	State uint8 // StateAlive to StateLeft; others are the caller's to judge
+	State uint8 // StateAlive to StateLeft, or a value that the caller has to check
 	Vsn   []byte
 }
 
@@ -87,21 +87,22 @@ func (m *NodeState) parse(c *msgpack.Cursor) {
 	}
 }
 
-// ParsePushPullHeader parses the header of a push/pull without its type byte, and returns what follows it.
+// ParsePushPullHeader parses the header of a push/pull without its type byte, and returns what
+// follows it.
 func ParsePushPullHeader(body []byte) (h PushPullHeader, rest []byte, err error) {
 	c := msgpack.Cursor{P: body}
 	h.parse(&c)
 	return h, c.P, c.Err
 }
 
-// NodeStates are node states as they follow each other in a push/pull, checked and borrowed.
+// NodeStates are the node states of a push/pull, checked and borrowed.
 type NodeStates struct {
 	n   int
 	raw []byte
 }
 
-// ParseNodeStates parses the node states at the start of p, at most so many, and returns what follows
-// them: nothing unless all came.
+// ParseNodeStates parses up to most node states at the start of p, and returns what follows them.
+// It returns fewer only if p ends.
 func ParseNodeStates(p []byte, most int) (s NodeStates, rest []byte, err error) {
 	c := msgpack.Cursor{P: p}
 	for ; s.n < most && len(c.P) > 0; s.n++ {
@@ -121,7 +122,7 @@ func (s NodeStates) Len() int { return s.n }
 // Iter returns an iterator over the states.
 func (s NodeStates) Iter() StateIter { return StateIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
 
-// PushPull is a whole push/pull, checked and borrowed.
+// PushPull is a complete push/pull, checked and borrowed.
 type PushPull struct {
 	Join      bool
 	Nodes     int
@@ -130,9 +131,8 @@ type PushPull struct {
 	states NodeStates
 }
 
-// ParsePushPull parses a push/pull without its type byte, all of it: what
-// States yields afterwards is sound. The result borrows from body; bytes
-// after the end are ignored.
+// ParsePushPull parses all of a push/pull without its type byte, so what States yields afterwards
+// is valid. The result borrows from body. Bytes after the end are ignored.
 func ParsePushPull(body []byte) (PushPull, error) {
 	h, rest, err := ParsePushPullHeader(body)
 	if err != nil {
@@ -160,7 +160,7 @@ type StateIter struct {
 	left int
 }
 
-// Next moves to the next state; false at the end.
+// Next moves to the next state, and returns false at the end.
 func (it *StateIter) Next() bool {
 	if it.left == 0 || !it.c.OK() {
 		return false

@@ -9,21 +9,20 @@ const (
 
 	ResponseIsAck uint32 = 1 << 0
 
-	// The rest is between members of this kind. Serf looks at the flags above only, so it
-	// takes what carries these for what it is without them.
+	// The flags below are between members of this implementation. The original ignores them.
 
-	// QueryExtended: the asker understands the two flags below. It may repeat the query to
-	// single members, with QueryNoBroadcast; who has replied then does so again.
+	// QueryExtended: the originator understands the two flags below. It may repeat the query to
+	// single members, with QueryNoBroadcast; a member that has replied then replies again.
 	QueryExtended uint32 = 1 << 8
-	// ResponseExtended, with ResponseIsAck: who acks replies again when the query is repeated.
+	// ResponseExtended, with ResponseIsAck: the member replies again when the query is repeated.
 	ResponseExtended uint32 = 1 << 8
-	// ResponseDeclined, with ResponseIsAck: nobody there is going to answer.
+	// ResponseDeclined, with ResponseIsAck: the member is not going to respond.
 	ResponseDeclined uint32 = 1 << 9
 )
 
-// Query asks all members that pass its filters.
+// Query asks all members that match its filters.
 type Query struct {
-	Addr        []byte // where to answer: 4 or 16 bytes
+	Addr        []byte // of the originator, for responses: 4 or 16 bytes
 	Filters     FilterList
 	Flags       uint32
 	ID          uint32
@@ -31,7 +30,7 @@ type Query struct {
 	Name        []byte
 	Payload     []byte
 	Port        uint16
-	RelayFactor uint8 // how many others shall pass the answer on as well
+	RelayFactor uint8 // how many other members are to relay each response as well
 	SourceNode  []byte
 	Timeout     int64 // ns
 }
@@ -52,8 +51,8 @@ func (m *Query) Append(b []byte) []byte {
 	return msgpack.IntField(b, "Timeout", m.Timeout)
 }
 
-// ParseQuery parses a query without its type byte. The result borrows from
-// body. What is inside the filters is checked as they are read.
+// ParseQuery parses a query without its type byte. The result borrows from body. The bodies of
+// filters are checked when they are parsed.
 func ParseQuery(body []byte) (Query, error) {
 	var m Query
 	c := msgpack.Cursor{P: body}
@@ -107,8 +106,7 @@ func (m *QueryResponse) Append(b []byte) []byte {
 	return msgpack.RawOrNilField(b, "Payload", m.Payload)
 }
 
-// ParseQueryResponse parses a query response without its type byte. The result
-// borrows from body.
+// ParseQueryResponse parses a query response without its type byte. The result borrows from body.
 func ParseQueryResponse(body []byte) (QueryResponse, error) {
 	var m QueryResponse
 	c := msgpack.Cursor{P: body}

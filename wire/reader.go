@@ -2,11 +2,11 @@ package wire
 
 import "serf/internal/invariant"
 
-// streamStep is the memory that a stream starts with: most messages are smaller.
+// streamStep is the memory in bytes that a stream starts with: most messages are smaller.
 const streamStep = 4 << 10
 
-// StreamReader delimits the block that arrives on a stream. The driver reads into Space and
-// reports with Fed until that says that the block is whole:
+// StreamReader finds the end of the block that arrives on a stream. The driver reads into Space and
+// reports to Fed, until that says that the block is complete:
 //
 //	r := NewStreamReader(s)
 //	for {
@@ -15,8 +15,8 @@ const streamStep = 4 << 10
 //		...
 //	}
 //
-// Memory grows with what has arrived, not with what is announced, and a block
-// that the Sealer would refuse for its first bytes is refused at once.
+// Memory grows with the bytes that have arrived, not with those announced. A block whose first
+// bytes the Sealer would refuse is refused at once.
 type StreamReader struct {
 	sealer  *Sealer
 	answer  bool // without a label header
@@ -30,7 +30,7 @@ type StreamReader struct {
 // NewStreamReader returns a reader of the block that opens a stream, for s.OpenStream.
 func NewStreamReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s} }
 
-// NewAnswerReader returns a reader of the block that answers, for s.OpenAnswer.
+// NewAnswerReader returns a reader of the block that answers another, for s.OpenAnswer.
 func NewAnswerReader(s *Sealer) *StreamReader { return &StreamReader{sealer: s, answer: true} }
 
 // Space returns memory to read into, never empty.
@@ -41,8 +41,8 @@ func (r *StreamReader) Space() []byte {
 	return r.buf[len(r.buf):cap(r.buf)]
 }
 
-// Taking is how many bytes the next call of Space will take: none while there is room. What is held already stays
-// until it has been copied.
+// Taking is how many bytes the next call of Space will allocate: none while there is room. The
+// present memory is held until it has been copied.
 func (r *StreamReader) Taking() int {
 	if len(r.buf) < cap(r.buf) {
 		return 0
@@ -50,7 +50,7 @@ func (r *StreamReader) Taking() int {
 	return cap(r.buf) + r.growth()
 }
 
-// growth doubles the memory, or adds what is missing if that is known and less.
+// growth doubles the memory, or adds what is missing if that is known to be less.
 func (r *StreamReader) growth() int {
 	n := max(streamStep, cap(r.buf))
 	if missing := r.f.skip + r.f.tail; missing > 0 && r.f.need == 0 {
@@ -59,13 +59,13 @@ func (r *StreamReader) growth() int {
 	return n
 }
 
-// resized returns b with exactly that capacity, which append and slices.Grow exceed.
+// resized returns b with exactly this capacity, which append and slices.Grow exceed.
 func resized(b []byte, capacity int) []byte {
 	return append(make([]byte, 0, capacity), b...)
 }
 
-// Fed tells that the first n bytes of Space were read. When it returns true, Block is whole.
-// Errors stick. ErrShort is never one: whether more is to come is the driver's to know.
+// Fed reports that the first n bytes of Space were read. When it returns true, Block is complete.
+// Errors stick. ErrShort is never returned: only the driver knows whether the stream has ended.
 func (r *StreamReader) Fed(n int) (done bool, err error) {
 	if r.done || r.err != nil {
 		return r.done, r.err
@@ -103,9 +103,8 @@ func (r *StreamReader) takeLabel() ([]byte, error) {
 	return r.buf, nil
 }
 
-// Block returns the block once Fed has returned true, for the Sealer to open. It is
-// the reader's memory, which the reader doesn't touch any more. Bytes that came
-// after the block are left out.
+// Block returns the block once Fed has returned true, for the Sealer to open. It is the reader's
+// memory, which the reader doesn't use any more. Bytes after the block are left out.
 func (r *StreamReader) Block() []byte {
 	invariant.Check(r.done, "wire: stream block taken before it is whole")
 	return r.buf[:r.f.pos:r.f.pos]

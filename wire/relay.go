@@ -2,13 +2,13 @@ package wire
 
 import "serf/internal/msgpack"
 
-// Relay asks the receiver to pass Msg on to the member DestName at DestIP and DestPort.
+// Relay asks the receiver to forward Msg to the member DestName at DestIP and DestPort.
 type Relay struct {
 	DestIP   []byte // 4 or 16 bytes
 	DestPort uint16
 	DestZone []byte
 	DestName []byte
-	Msg      []byte // one whole Serf message
+	Msg      []byte // one complete Serf message
 }
 
 // Append appends the message, Serf type byte first.
@@ -22,8 +22,7 @@ func (m *Relay) Append(b []byte) []byte {
 	return append(b, m.Msg...)
 }
 
-// ParseRelay parses a relay without its type byte. The result borrows from
-// body. Msg has at least its type byte.
+// ParseRelay parses a relay without its type byte. The result borrows from body. Msg isn't empty.
 func ParseRelay(body []byte) (Relay, error) {
 	var m Relay
 	c := msgpack.Cursor{P: body}

@@ -1,14 +1,14 @@
 package wire
 
-// Rope is a message that is being built and that has large parts in common with others: those aren't
-// copied. The zero Rope is empty.
+// Rope is a message under construction that shares large parts with others instead of copying them.
+// The zero Rope is empty.
 type Rope struct {
-	// Own are the bytes of this message alone, one after the other: append to them.
+	// Own is the bytes of this message alone, in order. Callers append to it.
 	Own  []byte
 	cuts []cut
 }
 
-// cut is where a part that is shared lies between the own bytes.
+// cut is a shared part, and where it lies among the own bytes.
 type cut struct {
 	at   int
 	part []byte
@@ -21,7 +21,7 @@ func (r *Rope) Share(part []byte) {
 	}
 }
 
-// Join appends what is in o.
+// Join appends the contents of o.
 func (r *Rope) Join(o *Rope) {
 	at := len(r.Own)
 	for _, c := range o.cuts {
@@ -39,8 +39,8 @@ func (r *Rope) Len() int {
 	return n
 }
 
-// Pieces returns the message: first, and then each of more. What was shared is a piece for itself,
-// with the capacity that it was given with; own bytes end where a shared part begins.
+// Pieces returns the message as first followed by each of more. A shared part is a piece of its
+// own, with the capacity that Share was given; own bytes end where a shared part begins.
 func (r *Rope) Pieces() (first []byte, more [][]byte) {
 	if len(r.cuts) == 0 {
 		return r.Own, nil
@@ -62,7 +62,7 @@ func (r *Rope) Pieces() (first []byte, more [][]byte) {
 	return first, more
 }
 
-// Flatten returns pieces as one: first itself if there are no more.
+// Flatten returns the pieces as one slice, first itself if there are no more.
 func Flatten(first []byte, more [][]byte) []byte {
 	if len(more) == 0 {
 		return first

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestRopeKeepsTheOrderAndWhatIsShared(t *testing.T) {
+func TestRopeKeepsOrderAndSharedParts(t *testing.T) {
 	shared := []byte("SHARED, with room behind it")[:6]
 	var inner, r Rope
 	inner.Share(shared)
@@ -30,7 +30,7 @@ func TestRopeKeepsTheOrderAndWhatIsShared(t *testing.T) {
 	}
 }
 
-func TestRopeOfOwnBytesIsThose(t *testing.T) {
+func TestRopeWithoutSharedParts(t *testing.T) {
 	r := Rope{Own: []byte("all")}
 	first, more := r.Pieces()
 	if got := Flatten(first, more); more != nil || &got[0] != &r.Own[0] {
@@ -38,7 +38,7 @@ func TestRopeOfOwnBytesIsThose(t *testing.T) {
 	}
 }
 
-// A state in pieces says what the whole does, as long as each is of whole status times.
+// A state in pieces parses like the whole state, if each piece has complete status times.
 func TestSerfStateInPieces(t *testing.T) {
 	build := func() *SerfStateWriter {
 		w := AppendSerfState(nil, 1, 0)

@@ -11,37 +11,38 @@ import (
 	"serf/internal/msgpack"
 )
 
-// Sealer adds the layers around what is sent, and removes them from what is received: label,
+// Sealer puts the layers around what is sent, and takes them off what is received: label,
 // encryption, checksum and compression (docs/protocol.md, Sealing and compression). It doesn't
 // change, and is safe for concurrent use if Nonce is; each user brings its own Scratch. A nil
-// Sealer has no label and no keys, and doesn't compress.
+// Sealer has no label, no keys, and doesn't compress.
 type Sealer struct {
-	// Label separates clusters: what carries another one, or none, is refused. At most LabelMax
-	// bytes.
+	// Label separates clusters: packets with another label, or with none, are refused. At most
+	// LabelMax bytes.
 	Label string
-	// Keys encrypts. Nil means plain text, out and in.
+	// Keys encrypts and decrypts. Nil means plain text in both directions.
 	Keys *Keyring
-	// Nonce fills a nonce, of 12 bytes that must never repeat under one key. Needed with Keys
-	// unless PlainOut.
+	// Nonce fills a nonce of 12 bytes, which must never repeat under one key. It is needed with
+	// Keys unless PlainOut.
 	Nonce func([]byte)
-	// EncryptVersion is the version of encryption that is written, 0 or 1. Both are read. Members
-	// that speak protocol 1 write 0, all others 1.
+	// EncryptVersion is the version of encryption to write, 0 or 1. Both are read. Members that
+	// speak protocol 1 write 0, all others 1.
 	EncryptVersion uint8
-	// PlainIn accepts plain text as well as what the keys open; PlainOut sends plain text. They are
+	// PlainIn accepts plain text besides what the keys open, PlainOut sends plain text. They are
 	// for turning encryption on in a running cluster.
 	PlainIn, PlainOut bool
-	// Compress compresses what is sent. Compressed messages are always read.
+	// Compress compresses what is sent. Compressed messages are always accepted.
 	Compress bool
 }
 
-// Validate says why nothing can be sealed as s says, or nil.
+// Validate returns why s can't seal anything, or nil.
 func (s *Sealer) Validate() error {
 	switch {
 	case s == nil:
 	case len(s.Label) > LabelMax:
 		return fmt.Errorf("label: %d bytes, at most %d", len(s.Label), LabelMax)
 	case s.EncryptVersion > maxEncryption:
-		return fmt.Errorf("version of encryption: %d, allowed 0 to %d", s.EncryptVersion, maxEncryption)
+		return fmt.Errorf("version of encryption: %d, allowed 0 to %d",
+			s.EncryptVersion, maxEncryption)
 	case s.Keys != nil && s.Keys.Len() == 0:
 		return errors.New("keyring: has no keys")
 	case s.encrypts() && s.Nonce == nil:
@@ -50,22 +51,22 @@ func (s *Sealer) Validate() error {
 	return nil
 }
 
-// Scratch is the memory that packets are sealed and opened with. The zero value is ready. It serves
-// one call at a time, of any Sealer.
+// Scratch is working memory for sealing and opening packets. The zero value is ready to use. It
+// serves one call at a time, of any Sealer.
 type Scratch struct {
 	enc  lzwEncoder
 	dec  lzwDecoder
 	lzw  []byte // compressed body of the packet being sealed
 	text []byte // decrypted packet
 	out  []byte // all decompressed parts of a packet; its capacity is PacketPlainMax
-	key  int    // that opened the packet
+	key  int    // the number of the key that opened the packet
 }
 
-// NoKey says that something wasn't encrypted.
+// NoKey is the number of the key of what wasn't encrypted.
 const NoKey = -1
 
-// Key is the number of the key that the last packet was opened with: 0 for the primary of the
-// Sealer that opened it, or NoKey if it wasn't encrypted.
+// Key is the number of the key that opened the last packet: 0 for the primary of the Sealer that
+// opened it, or NoKey if it wasn't encrypted.
 func (sc *Scratch) Key() int { return sc.key }
 
 const (
@@ -79,16 +80,17 @@ const (
 	streamHead    = 5  // type byte and length of an encrypted stream
 	maxEncryption = 1
 
-	// compressHead is what a compress message has around its bytes, for those of 64 KiB at most.
+	// compressHead is the size in bytes of a compress message without its data, for data of up to
+	// 64 KiB.
 	compressHead = 1 + 1 + len("_Algo") + 1 + len("_Buf") + 3
 
-	// compressFloor is the size in bytes below which packets are not worth trying to compress: the
-	// header is 15 bytes, and LZW starts at 9 bits a byte. A ping or an ack is below it, two alive
-	// messages aren't.
+	// compressFloor is the size in bytes below which packets aren't worth compressing: the header
+	// takes 15 bytes, and LZW starts at 9 bits a byte. A ping or an ack is smaller, two alives are
+	// larger.
 	compressFloor = 150
 )
 
-// Overhead is how many bytes the layers add to the body of a packet at most.
+// Overhead is how many bytes at most the layers add to the body of a packet.
 func (s *Sealer) Overhead() int {
 	n := crcHead
 	if s == nil {
@@ -108,9 +110,9 @@ func (s *Sealer) Overhead() int {
 
 func (s *Sealer) encrypts() bool { return s != nil && s.Keys != nil && !s.PlainOut }
 
-// WithKey returns a Sealer that encrypts with another of its keys and opens all that s does; s
-// itself for its primary, NoKey, or if it doesn't encrypt. It is for those who have been heard with
-// that key and may not have the primary yet.
+// WithKey returns a Sealer that encrypts with another key of s and opens all that s does. It
+// returns s itself for the primary, for NoKey, and if s doesn't encrypt. It is for members that
+// were heard with that key and may not have the primary yet.
 func (s *Sealer) WithKey(key int) *Sealer {
 	if key <= 0 || !s.encrypts() {
 		return s
@@ -120,7 +122,7 @@ func (s *Sealer) WithKey(key int) *Sealer {
 	return &other
 }
 
-// KeysOut is how many keys s could encrypt with, see WithKey: 0 if it doesn't encrypt.
+// KeysOut is how many keys s can encrypt with, see WithKey; 0 if it doesn't encrypt.
 func (s *Sealer) KeysOut() int {
 	if !s.encrypts() {
 		return 0
@@ -128,7 +130,7 @@ func (s *Sealer) KeysOut() int {
 	return s.Keys.Len()
 }
 
-// SealPacket appends to dst a packet with body, a message or a compound. With crc it carries a
+// SealPacket appends a packet with body, a message or a compound, to dst. With crc the packet has a
 // checksum, which only receivers of protocol 5 and up expect. dst must not overlap with body.
 func (s *Sealer) SealPacket(dst, body []byte, crc bool, sc *Scratch) []byte {
 	dst = slices.Grow(dst, s.Overhead()+len(body))
@@ -191,11 +193,11 @@ func parseCompress(body []byte) ([]byte, error) {
 	return data, c.Err
 }
 
-// OpenPacket takes all layers off the packet p and appends the messages in it to msgs, each with
-// its type byte. They borrow from p and sc, until sc is used again.
+// OpenPacket takes all layers off the packet p and appends its messages, each with its type byte,
+// to msgs. They borrow from p and sc, until sc is used again.
 //
-// An error tells why p, or a part of it, was refused. The messages of the other parts are sound, so
-// handle what is returned in any case.
+// An error says why p, or a part of it, was refused. The messages of the other parts are valid, so
+// callers handle what is returned in any case.
 func (s *Sealer) OpenPacket(p []byte, sc *Scratch, msgs [][]byte) ([][]byte, error) {
 	sc.key = NoKey
 	p, label, err := s.takeLabel(p)
@@ -244,7 +246,7 @@ func openCRC(p []byte) ([]byte, error) {
 	return p[crcHead:], nil
 }
 
-// unpacker takes the compound and compress layers apart.
+// unpacker takes compounds and compressed messages apart.
 type unpacker struct {
 	sc   *Scratch
 	msgs [][]byte
@@ -258,7 +260,7 @@ func (u *unpacker) fail(err error) {
 	}
 }
 
-// unpack handles one message with depth layers around it.
+// unpack handles one message inside depth layers.
 func (u *unpacker) unpack(p []byte, depth int) {
 	switch {
 	case len(p) == 0:
@@ -278,7 +280,7 @@ func (u *unpacker) unpackType(p []byte, depth int) {
 		u.unpackCompound(p[1:], depth+1)
 	case TypeCompress:
 		u.unpackCompress(p[1:], depth+1)
-	case TypeCRC, TypeEncrypt, TypeLabel: // these don't belong inside
+	case TypeCRC, TypeEncrypt, TypeLabel: // outer layers only
 		u.fail(ErrType)
 	default:
 		u.msgs = append(u.msgs, p)
@@ -317,7 +319,7 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 	room := cap(sc.out) - at
 	sc.dec.start(data)
 	p, done, err := sc.dec.decode(sc.out[at:at], room+1, room)
-	sc.out = sc.out[:at+len(p)] // failures count too
+	sc.out = sc.out[:at+len(p)] // what failed counts against the limit, too
 	if err != nil {
 		u.fail(err)
 		return
@@ -326,7 +328,7 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 	u.unpack(p[:len(p):len(p)], depth)
 }
 
-// appendLabel appends the label header, and returns the label as it lies in dst.
+// appendLabel appends the label header, and returns the label's bytes in it.
 func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	if s == nil || s.Label == "" {
 		return dst, nil
@@ -337,8 +339,8 @@ func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	return dst, dst[len(dst)-len(s.Label):]
 }
 
-// takeLabel takes the label header off p, which must have it if and only if there is a label.
-// ErrShort: p ends before that can be told.
+// takeLabel takes the label header off p, which must have one if and only if s has a label. The
+// error is ErrShort if p ends before that can be decided.
 func (s *Sealer) takeLabel(p []byte) (rest, label []byte, err error) {
 	want := ""
 	if s != nil {
@@ -360,7 +362,7 @@ func (s *Sealer) takeLabel(p []byte) (rest, label []byte, err error) {
 	if string(label) != want {
 		return nil, nil, ErrLabel
 	}
-	if len(rest) > 0 && Type(rest[0]) == TypeLabel { // one is all there can be
+	if len(rest) > 0 && Type(rest[0]) == TypeLabel { // a second one
 		return nil, nil, ErrLabel
 	}
 	return rest, label, nil

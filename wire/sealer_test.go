@@ -25,7 +25,7 @@ func wantMessages(t *testing.T, got [][]byte, want ...[]byte) {
 	}
 }
 
-// encryptedVector is a vector of an encrypted packet, and the sealer that wrote it.
+// encryptedVector is the vector of an encrypted packet, and the sealer that wrote it.
 func encryptedVectors(t *testing.T, each func(name string, s *Sealer, plain, packet []byte)) {
 	count := 0
 	for _, v := range loadVectors(t, "memberlist.json") {
@@ -149,7 +149,7 @@ func TestTruncatedCompress(t *testing.T) {
 	}
 }
 
-// TestSealOpen goes through all combinations of layers, and checks what Overhead promises.
+// TestSealOpen tries all combinations of layers, and checks that none exceeds Overhead.
 func TestSealOpen(t *testing.T) {
 	alive := exampleAlive().Append(nil)
 	bodies := map[string][]byte{"one": alive, "many": compound(slices.Repeat([][]byte{alive}, 10)...)}
@@ -187,7 +187,7 @@ func TestSealOpen(t *testing.T) {
 	}
 }
 
-// The padding of version 0 is where an overhead is easily one short.
+// The padding of version 0 can make an overhead off by one.
 func TestOverheadIsReached(t *testing.T) {
 	s := &Sealer{Label: "blue", Keys: keyring(t, key(16, 1)), Nonce: countingNonce()}
 	most := 0
@@ -302,7 +302,7 @@ func TestOpenTriesAllKeys(t *testing.T) {
 	}
 }
 
-// One bad part of a compound must not take the others along.
+// A bad part of a compound must not affect the others.
 func TestBadPartLosesOnlyItself(t *testing.T) {
 	alive := exampleAlive().Append(nil)
 	bomb := compressed(t, make([]byte, PacketPlainMax+1))
@@ -447,7 +447,7 @@ func TestKeyringErrors(t *testing.T) {
 	}
 }
 
-// The version isn't authenticated, so that padding can be anything.
+// The version isn't authenticated, so padding can be any bytes.
 func TestBadPadding(t *testing.T) {
 	s := &Sealer{Keys: keyring(t, key(16, 1)), Nonce: countingNonce(), EncryptVersion: 1}
 	ending := func(tail ...byte) []byte {

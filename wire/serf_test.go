@@ -15,8 +15,7 @@ func rewritten(s *SerfState) []byte {
 	w := AppendSerfState(nil, s.EventLTime, s.Events.Len())
 	at := s.Events.Iter()
 	for left := s.Events.Len(); left > 0; {
-		// Slots that are nil don't show in the iteration: the ones before the next that
-		// isn't are what it passed.
+		// The iteration doesn't yield nil slots: those that it skipped come before the next one.
 		before := at.left
 		more := at.Next()
 		empty := before - at.left
@@ -319,7 +318,7 @@ func TestTypeNames(t *testing.T) {
 	}
 }
 
-// The original's decoder skips the field that it doesn't know, and its answers don't have it.
+// The original's decoder skips the field, which it doesn't know, and its answers don't have it.
 func TestConflictAnswerWithUptime(t *testing.T) {
 	m := ConflictAnswer{Known: true, Name: []byte("a"), Tags: NewTags(nil), Uptime: math.MaxUint64}
 	again, err := ParseConflictAnswer(m.Append(nil)[1:])

@@ -5,8 +5,8 @@ import (
 	"serf/internal/msgpack"
 )
 
-// SerfStateWriter appends the state that Serf adds to a push/pull, whose parts have
-// a fixed order. Call, with as many elements as announced each time:
+// SerfStateWriter appends the state that Serf adds to a push/pull. Its parts have a fixed order.
+// Call these, each time with as many elements as announced:
 //
 //	w := AppendSerfState(b, eventLTime, slots)
 //	w.EmptySlot() or w.Slot(ltime, events) and w.Event(name, payload) for each event
@@ -14,13 +14,13 @@ import (
 //	w.StatusLTimes(queryLTime, n); w.StatusLTime(name, ltime)    // in any order
 //	b = w.Bytes() or r = w.Rope()
 //
-// Another order or number is a bug of the caller and panics.
+// Any other order or number is a bug of the caller and panics.
 type SerfStateWriter struct {
 	r     Rope
 	stage stateStage
-	left  int // elements of this stage to come
+	left  int // elements of this stage that are missing
 
-	events int    // of the open slot, to come
+	events int    // of the open slot that are missing
 	ltime  uint64 // of the open slot, written after its events
 }
 
@@ -40,16 +40,17 @@ func AppendSerfState(b []byte, eventLTime uint64, slots int) SerfStateWriter {
 	return SerfStateWriter{r: Rope{Own: b}, stage: stageSlots, left: slots}
 }
 
-// EmptySlot writes a slot of the event buffer that holds nothing.
+// EmptySlot writes an empty slot of the event buffer.
 func (w *SerfStateWriter) EmptySlot() {
 	w.element(stageSlots)
 	w.r.Own = append(w.r.Own, msgpack.Nil)
 }
 
-// Slot opens a slot of the event buffer with that many events of one Lamport time.
+// Slot begins a slot of the event buffer, with events of one Lamport time.
 func (w *SerfStateWriter) Slot(ltime uint64, events int) {
 	w.element(stageSlots)
-	w.r.Own = msgpack.AppendArray(msgpack.AppendKey(msgpack.AppendMap(w.r.Own, 2), "Events"), events)
+	b := msgpack.AppendMap(w.r.Own, 2)
+	w.r.Own = msgpack.AppendArray(msgpack.AppendKey(b, "Events"), events)
 	w.events, w.ltime = events, ltime
 	w.maybeCloseSlot()
 }
@@ -69,7 +70,7 @@ func (w *SerfStateWriter) maybeCloseSlot() {
 	}
 }
 
-// LeftMembers writes the Lamport time of the members' clock, and announces n left members.
+// LeftMembers writes the time of the Lamport clock of members, and announces n left members.
 func (w *SerfStateWriter) LeftMembers(ltime uint64, n int) {
 	w.next(stageLeft, n)
 	w.r.Own = msgpack.UintField(w.r.Own, "LTime", ltime)
@@ -82,7 +83,7 @@ func (w *SerfStateWriter) LeftMember(name string) {
 	w.r.Own = msgpack.AppendRaw(w.r.Own, name)
 }
 
-// StatusLTimes writes the Lamport time of the queries' clock, and announces n status times.
+// StatusLTimes writes the time of the Lamport clock of queries, and announces n status times.
 func (w *SerfStateWriter) StatusLTimes(queryLTime uint64, n int) {
 	w.next(stageStatus, n)
 	w.r.Own = msgpack.UintField(w.r.Own, "QueryLTime", queryLTime)
@@ -95,14 +96,15 @@ func (w *SerfStateWriter) StatusLTime(name string, ltime uint64) {
 	w.r.Own = AppendStatusLTime(w.r.Own, name, ltime)
 }
 
-// ShareStatusLTimes writes n status times as AppendStatusLTime makes them. Nobody may change run from now on.
+// ShareStatusLTimes writes run, n status times made by AppendStatusLTime. Nobody may change run
+// from now on.
 func (w *SerfStateWriter) ShareStatusLTimes(run []byte, n int) {
 	invariant.Check(w.stage == stageStatus && w.left >= n, "wire: serf state out of order")
 	w.left -= n
 	w.r.Share(run)
 }
 
-// AppendStatusLTime appends one status time as it stands among those of a state.
+// AppendStatusLTime appends one status time in the encoding of a state.
 func AppendStatusLTime(b []byte, name string, ltime uint64) []byte {
 	return msgpack.AppendUint(msgpack.AppendRaw(b, name), ltime)
 }
@@ -110,7 +112,7 @@ func AppendStatusLTime(b []byte, name string, ltime uint64) []byte {
 // Bytes ends the state and returns the buffer.
 func (w *SerfStateWriter) Bytes() []byte { return Flatten(w.Rope().Pieces()) }
 
-// Rope ends the state and returns it with what it shares.
+// Rope ends the state and returns it, with its shared parts not copied.
 func (w *SerfStateWriter) Rope() *Rope {
 	invariant.Check(w.stage == stageStatus && w.left == 0, "wire: serf state not complete")
 	return &w.r
@@ -135,14 +137,15 @@ type SerfState struct {
 	StatusLTimes StatusLTimes
 }
 
-// ParseSerfState parses a state without its type byte, all of it. The result
-// borrows from body.
+// ParseSerfState parses all of a state without its type byte. The result borrows from body.
 func ParseSerfState(body []byte) (SerfState, error) { return ParseSerfStatePieces(body, nil, nil) }
 
-// ParseSerfStatePieces is ParseSerfState for a state in pieces: each of more has whole status times and
-// nothing else. known, if not nil, says of a piece how many there are in it if it is known to be sound,
-// and 0 otherwise: then it is parsed.
-func ParseSerfStatePieces(body []byte, more [][]byte, known func(piece []byte) int) (SerfState, error) {
+// ParseSerfStatePieces is ParseSerfState for a state in pieces: each of more has complete status
+// times and nothing else. known, if not nil, returns how many status times a piece has that is
+// known to be valid, and 0 for any other piece, which is parsed then.
+func ParseSerfStatePieces(
+	body []byte, more [][]byte, known func(piece []byte) int,
+) (SerfState, error) {
 	var m SerfState
 	c := msgpack.Cursor{P: body}
 	for n := c.Fields(); n > 0 && c.OK(); n-- {
@@ -165,7 +168,7 @@ func ParseSerfStatePieces(body []byte, more [][]byte, known func(piece []byte) i
 		}
 	}
 	if more != nil {
-		c.Fail(ErrFormat) // of something else
+		c.Fail(ErrFormat) // pieces of something else
 	}
 	return m, c.Err
 }
@@ -176,11 +179,11 @@ type EventSlots struct {
 	raw []byte
 }
 
-// Len is the number of slots, the empty ones included.
+// Len is the number of slots, including empty ones.
 func (s EventSlots) Len() int { return s.n }
 
-// Iter returns an iterator over the slots that hold something, in the order of the
-// buffer, which isn't that of time.
+// Iter returns an iterator over the slots that aren't empty, in the order of the buffer, which
+// isn't that of time.
 func (s EventSlots) Iter() SlotIter { return SlotIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
 
 func parseEventSlots(c *msgpack.Cursor) EventSlots {
@@ -200,7 +203,7 @@ type SlotIter struct {
 	left int
 }
 
-// Next moves to the next slot that isn't nil; false at the end.
+// Next moves to the next slot that isn't empty, and returns false at the end.
 func (it *SlotIter) Next() bool {
 	for it.left > 0 && it.c.OK() {
 		it.left--
@@ -247,7 +250,9 @@ func parseEventSlot(c *msgpack.Cursor) EventSlot {
 func (s EventSlot) Len() int { return s.n }
 
 // Iter returns an iterator over the events.
-func (s EventSlot) Iter() SlotEventIter { return SlotEventIter{c: msgpack.Cursor{P: s.raw}, left: s.n} }
+func (s EventSlot) Iter() SlotEventIter {
+	return SlotEventIter{c: msgpack.Cursor{P: s.raw}, left: s.n}
+}
 
 // SlotEvent is one event of a slot.
 type SlotEvent struct {
@@ -275,7 +280,7 @@ type SlotEventIter struct {
 	left int
 }
 
-// Next moves to the next event; false at the end.
+// Next moves to the next event, and returns false at the end.
 func (it *SlotEventIter) Next() bool {
 	if it.left == 0 {
 		return false
@@ -286,7 +291,7 @@ func (it *SlotEventIter) Next() bool {
 	return it.c.OK()
 }
 
-// StatusLTimes is the Lamport times of the last intents about members.
+// StatusLTimes is the Lamport times of the latest intents about members.
 type StatusLTimes struct {
 	n    int
 	raw  []byte
@@ -296,7 +301,7 @@ type StatusLTimes struct {
 // Len is the number of members.
 func (s StatusLTimes) Len() int { return s.n }
 
-// Pieces calls do with each piece in turn, for StatusIter.
+// Pieces calls do with each piece in turn, for IterStatusLTimes.
 func (s StatusLTimes) Pieces(do func(piece []byte)) {
 	do(s.raw)
 	for _, p := range s.more {
@@ -308,9 +313,13 @@ func (s StatusLTimes) Pieces(do func(piece []byte)) {
 func IterStatusLTimes(piece []byte) StatusIter { return StatusIter{c: msgpack.Cursor{P: piece}} }
 
 // Iter returns an iterator over the members, in the order of the wire.
-func (s StatusLTimes) Iter() StatusIter { return StatusIter{c: msgpack.Cursor{P: s.raw}, more: s.more} }
+func (s StatusLTimes) Iter() StatusIter {
+	return StatusIter{c: msgpack.Cursor{P: s.raw}, more: s.more}
+}
 
-func parseStatusLTimes(c *msgpack.Cursor, more [][]byte, known func([]byte) int) StatusLTimes {
+func parseStatusLTimes(
+	c *msgpack.Cursor, more [][]byte, known func([]byte) int,
+) StatusLTimes {
 	if len(more) == 0 {
 		n, _ := c.Map()
 		start := c.P
@@ -339,7 +348,9 @@ func parseStatusLTimes(c *msgpack.Cursor, more [][]byte, known func([]byte) int)
 	return s
 }
 
-func parseStatusLTime(c *msgpack.Cursor) (name []byte, ltime uint64) { return c.Name(), c.Uint64() }
+func parseStatusLTime(c *msgpack.Cursor) (name []byte, ltime uint64) {
+	return c.Name(), c.Uint64()
+}
 
 // StatusIter yields status times: for it.Next() { use it.Name and it.LTime }.
 type StatusIter struct {
@@ -350,7 +361,7 @@ type StatusIter struct {
 	more [][]byte
 }
 
-// Next moves to the next member; false at the end.
+// Next moves to the next member, and returns false at the end.
 func (it *StatusIter) Next() bool {
 	for len(it.c.P) == 0 {
 		if len(it.more) == 0 || !it.c.OK() {

@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// Bare says whether s seals blocks as they are: without a label, encryption or compression.
+// Bare reports whether s leaves blocks as they are: without a label, encryption or compression.
 func (s *Sealer) Bare() bool { return s == nil || s.Label == "" && !s.Compress && !s.encrypts() }
 
-// SealStream appends to dst the block that opens a stream with msg. msg is one whole
-// message of at most StreamBlockMax bytes; a larger one is refused by receivers.
+// SealStream appends the block that opens a stream with msg to dst. msg is one complete message of
+// at most StreamBlockMax bytes; receivers refuse a larger one.
 func (s *Sealer) SealStream(dst, msg []byte) []byte {
 	dst, label := s.appendLabel(dst)
 	return s.sealStream(dst, msg, label)
 }
 
-// SealAnswer is SealStream for the answer on a stream that another opened. It has no
-// label header: who opened it has said which cluster this is. The label vouches
-// for the encryption all the same.
+// SealAnswer is SealStream for the answer on a stream that another member opened. It has no label
+// header, because the request has named the cluster, but the label is authenticated all the same.
 func (s *Sealer) SealAnswer(dst, msg []byte) []byte { return s.sealStream(dst, msg, s.label()) }
 
 func (s *Sealer) label() []byte {
@@ -30,7 +29,7 @@ func (s *Sealer) label() []byte {
 func (s *Sealer) sealStream(dst, msg, label []byte) []byte {
 	if s != nil && s.Compress {
 		enc := new(lzwEncoder)
-		// Always, even when it gets larger: 12 bits for a byte at worst.
+		// Streams are compressed even if that makes them larger: at worst by 12 bits for a byte.
 		small, _ := enc.encode(nil, msg, 2*len(msg)+streamHead)
 		msg = appendCompress(make([]byte, 0, len(small)+compressHead+2), small)
 	}
@@ -46,18 +45,18 @@ func (s *Sealer) sealStream(dst, msg, label []byte) []byte {
 	return s.encrypt(dst, start+streamHead, extra)
 }
 
-// OpenStream takes all layers off the block that opens a stream, as StreamReader delimits
-// it, and returns the message, type byte first: whole, but not parsed. It borrows from block,
-// or is new memory if block was encrypted or compressed; then at most StreamPlainMax bytes,
-// allocated as they are decompressed and found to be sound so far.
+// OpenStream takes all layers off the block that opens a stream, as delimited by StreamReader, and
+// returns the message, type byte first: complete, but not parsed. It borrows from block, or is new
+// memory if block was encrypted or compressed: then it has at most StreamPlainMax bytes, allocated
+// while they are decompressed and valid so far.
 func (s *Sealer) OpenStream(block []byte) ([]byte, error) {
 	msg, _, err := s.OpenRequest(block)
 	return msg, err
 }
 
-// OpenRequest is OpenStream for who is going to answer. It also returns what to seal the
-// answer with: s, or, if the block was encrypted with another key than the primary, s with
-// that key in front: who asks may have no other.
+// OpenRequest is OpenStream for a member that is going to answer. It also returns what to seal the
+// answer with: s, or, if the block was encrypted with another key than the primary, s with that key
+// in front, because the sender may have no other.
 func (s *Sealer) OpenRequest(block []byte) (msg []byte, answer *Sealer, err error) {
 	p, label, err := s.takeLabel(block)
 	if err != nil {
@@ -79,7 +78,7 @@ func (s *Sealer) OpenAnswer(block []byte) ([]byte, error) {
 	return msg, err
 }
 
-// openStream opens a block without its label. key is the number of the one that did it.
+// openStream opens a block without its label. key is the number of the key that opened it.
 func (s *Sealer) openStream(p, label []byte) (msg []byte, key int, err error) {
 	p, key, err = s.openStreamCrypt(p, label)
 	if err != nil {
@@ -89,7 +88,7 @@ func (s *Sealer) openStream(p, label []byte) (msg []byte, key int, err error) {
 	return msg, key, err
 }
 
-// openFrame decompresses p, if it is compressed, and sees that it is one message.
+// openFrame decompresses p, if it is compressed, and checks that it is one message.
 func openFrame(p []byte) ([]byte, error) {
 	if len(p) > 0 && Type(p[0]) == TypeCompress {
 		return inflateStream(p[1:])
@@ -129,7 +128,7 @@ func (s *Sealer) openStreamCrypt(p, label []byte) (text []byte, key int, err err
 	return s.Keys.decrypt(make([]byte, 0, n), p[streamHead:streamHead+int(n)], extra)
 }
 
-// admits says whether a stream may start with t, below the label.
+// admits returns why a stream may not start with t, below the label, or nil.
 func (s *Sealer) admits(t Type) error {
 	keys := s != nil && s.Keys != nil
 	switch {
@@ -141,12 +140,12 @@ func (s *Sealer) admits(t Type) error {
 	return nil
 }
 
-// inflateStep is how much of a compressed stream is decompressed before it is looked
-// at for the first time: enough to see whether it is a message at all.
+// inflateStep is how many bytes of a compressed stream are decompressed before they are looked at
+// for the first time: enough to see whether it is a message at all.
 const inflateStep = 16 << 10
 
-// inflateStream decompresses a message. It looks at each step at what is there, so that
-// bombs that are no messages go off at the first, and doubles the memory only for more.
+// inflateStream decompresses a message. It checks the output at each step, so a decompression bomb
+// that is no message fails at the first, and memory doubles only for one that is.
 func inflateStream(body []byte) ([]byte, error) {
 	data, err := parseCompress(body)
 	if err != nil {
@@ -157,7 +156,8 @@ func inflateStream(body []byte) ([]byte, error) {
 	f := framer{limit: StreamPlainMax, bare: true}
 	var out []byte
 	for size := inflateStep; ; size = min(2*size, StreamPlainMax+1) {
-		out = resized(out, min(size+lzwMaxCode, StreamPlainMax)) // a step may go too far by one code
+		// A step may exceed its size by one code.
+		out = resized(out, min(size+lzwMaxCode, StreamPlainMax))
 		var ended bool
 		out, ended, err = dec.decode(out, size, StreamPlainMax)
 		if err != nil {

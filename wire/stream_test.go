@@ -48,7 +48,7 @@ func streamVectors(t testing.TB) []streamVector {
 	return found
 }
 
-// vectorPushPull writes the push/pull that all stream vectors carry.
+// vectorPushPull writes the push/pull that is in all stream vectors.
 func vectorPushPull() []byte {
 	vsn := []byte{1, 5, 2, 2, 5, 5}
 	local := []byte{127, 0, 0, 1}
@@ -119,7 +119,7 @@ func TestParsePushPull(t *testing.T) {
 	}
 }
 
-// userStream is a user message as streams carry it.
+// userStream is a user message in the form of streams.
 func userStream(n int) []byte {
 	h := UserMsgHeader{Len: n}
 	return append(h.Append(nil), make([]byte, n)...)
@@ -140,7 +140,7 @@ func TestUserMsg(t *testing.T) {
 	}
 }
 
-// streamMessages is one of each kind that streams carry.
+// streamMessages has one message of each kind that streams carry.
 func streamMessages() map[string][]byte {
 	return map[string][]byte{
 		"push/pull": bigPushPull(50, 4000),
@@ -165,7 +165,7 @@ func streamSealers(t testing.TB) map[string]*Sealer {
 	}
 }
 
-// However the bytes arrive, the reader finds the same end, and leaves out what follows.
+// The reader finds the same end however the bytes arrive, and leaves out what follows.
 func TestStreamReaderFindsTheEnd(t *testing.T) {
 	for layers, s := range streamSealers(t) {
 		for kind, msg := range streamMessages() {
@@ -192,7 +192,7 @@ func TestStreamReaderFindsTheEnd(t *testing.T) {
 	}
 }
 
-// The reader looks at a byte once, even if they come one by one.
+// The reader looks at each byte once, even if bytes arrive one by one.
 func TestStreamReaderIsLinear(t *testing.T) {
 	block := bigPushPull(2000, 0)
 	var f framer
@@ -256,7 +256,7 @@ func TestStreamReaderErrorSticks(t *testing.T) {
 	}
 }
 
-// A block of exactly the limit passes, with all that a layer adds around it.
+// A block of exactly the limit is accepted, with all that a layer adds to it.
 func TestStreamBlockAtTheLimit(t *testing.T) {
 	h := PushPullHeader{UserStateLen: UserStateMax - 40}
 	head := len(h.Append(nil))
@@ -342,7 +342,7 @@ func TestOpenStreamRefusals(t *testing.T) {
 	}
 }
 
-// A length costs nothing: only bytes that arrive do.
+// An announced length costs no memory: only bytes that arrive do.
 func TestStreamReaderMemory(t *testing.T) {
 	for layers, s := range streamSealers(t) {
 		block := s.SealStream(nil, bigPushPull(20000, 100))
@@ -377,8 +377,8 @@ func TestStreamReaderMemory(t *testing.T) {
 	}
 }
 
-// Each message may cost four times its size and 64 KiB. A bomb counts with what it has unfolded
-// to when it is found out: for those that are no messages that is the first step.
+// Each message may cost four times its size and 64 KiB. A decompression bomb counts with its size
+// when it is detected, which is after the first step if it is no message.
 func TestMemoryPerMessage(t *testing.T) {
 	zeros := make([]byte, 32<<20)
 	alive := exampleAlive().Append(nil)
@@ -431,8 +431,8 @@ func ExampleStreamReader() {
 	// Output: true <nil> true
 }
 
-// TestAnswersHaveNoLabelHeader: members of the original read an answer without one, and
-// take it for a message of type 244 otherwise. Its label vouches for the encryption all the same.
+// The original expects answers without a label header, and reads one as a message of type 244. The
+// label is authenticated all the same.
 func TestAnswersHaveNoLabelHeader(t *testing.T) {
 	msg := (&Ack{Seq: 7}).Append(nil)
 	for _, s := range []*Sealer{

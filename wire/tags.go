@@ -2,32 +2,32 @@ package wire
 
 import "serf/internal/msgpack"
 
-// tagsMagic starts node metadata that is a map of tags. Members from before there were
-// tags have a role there instead, as plain text.
+// tagsMagic begins metadata that is a map of tags. Members that predate tags have a role instead,
+// as plain text.
 const tagsMagic = 255
 
 const roleTag = "role"
 
-// Tag is one pair of a member's tags.
+// Tag is one of a member's tags.
 type Tag struct {
 	Key, Value string
 }
 
-// Tags is a map of tags, encoded: borrowed when it was parsed.
+// Tags is an encoded map of tags. It is borrowed when it was parsed.
 type Tags struct {
 	n   int
 	raw []byte // the pairs; not nil unless the map is
 
-	role    []byte // instead of pairs: metadata of an old member
+	role    []byte // the metadata of an old member, instead of pairs
 	hasRole bool
 }
 
-// NewTags encodes pairs, which the caller has sorted by key.
+// NewTags encodes pairs, which must be sorted by key.
 func NewTags(pairs []Tag) Tags {
 	return Tags{n: len(pairs), raw: appendPairs([]byte{}, pairs)}
 }
 
-// AppendTags appends node metadata with pairs, which the caller has sorted by key.
+// AppendTags appends metadata with pairs, which must be sorted by key.
 func AppendTags(b []byte, pairs []Tag) []byte {
 	return appendPairs(msgpack.AppendMap(append(b, tagsMagic), len(pairs)), pairs)
 }
@@ -39,9 +39,8 @@ func appendPairs(b []byte, pairs []Tag) []byte {
 	return b
 }
 
-// ParseTags parses node metadata. Metadata that doesn't start as tags do is the
-// role of an old member, which is given as the tag "role". The result
-// borrows from meta.
+// ParseTags parses metadata. Metadata that doesn't begin as tags do is the role of an old member,
+// and becomes the tag "role". The result borrows from meta.
 func ParseTags(meta []byte) (Tags, error) {
 	if len(meta) == 0 || meta[0] != tagsMagic {
 		return Tags{n: 1, role: meta, hasRole: true}, nil
@@ -74,10 +73,10 @@ func (t Tags) append(b []byte) []byte {
 	return append(msgpack.AppendMap(b, t.n), t.raw...)
 }
 
-// Len is the number of tags. A key may occur more than once: the last one counts.
+// Len is the number of tags. If a key occurs more than once, the last one counts.
 func (t Tags) Len() int { return t.n }
 
-// Iter returns an iterator over the tags, in the order of the wire.
+// Iter returns an iterator over the tags, in their order on the wire.
 func (t Tags) Iter() TagIter { return TagIter{tags: t, c: msgpack.Cursor{P: t.raw}, left: t.n} }
 
 // TagIter yields tags: for it.Next() { use it.Key and it.Value }.
@@ -89,7 +88,7 @@ type TagIter struct {
 	left int
 }
 
-// Next moves to the next tag; false at the end.
+// Next moves to the next tag, and returns false at the end.
 func (it *TagIter) Next() bool {
 	if it.left == 0 {
 		return false

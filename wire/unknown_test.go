@@ -9,7 +9,7 @@ import (
 	"serf/internal/msgpack"
 )
 
-// structures returns where the maps of a message begin that have fields: those of names to values can hold any key.
+// structures returns where the structs of a message begin: those of its maps whose keys are fields.
 func structures(t *testing.T, msg []byte) (at []int) {
 	t.Helper()
 	var walk func(p int, key string) (end int)
@@ -56,13 +56,14 @@ func structures(t *testing.T, msg []byte) (at []int) {
 	return at
 }
 
-// withUnknown returns msg with one field more in the structure that begins at at, in front of the others.
+// withUnknown returns msg with an additional field in the struct that begins at at, before the
+// others.
 func withUnknown(msg []byte, at int, value []byte) []byte {
 	n := int(msg[at] & 0xf)
 	return slices.Concat(msg[:at], []byte{0xde, 0, byte(n + 1)}, []byte("\xa7Unknown"), value, msg[at+1:])
 }
 
-// TestUnknownFieldsAreSkippedInEachStructure: members of later versions may say more than this one knows, anywhere.
+// Members of later versions may add fields to any struct.
 func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
 	values := [][]byte{[]byte("\xc0"), []byte("\x01"), []byte("\xa3abc"), []byte("\x92\x01\xa1x"), []byte("\x81\xa4Name\xa1x")}
 	type nested struct {

@@ -2,12 +2,12 @@ package wire
 
 import "serf/internal/msgpack"
 
-// AppendUser appends a user message as packets carry it: the type byte and msg.
+// AppendUser appends a user message in the form of packets: the type byte and msg.
 func AppendUser(b, msg []byte) []byte {
 	return append(append(b, byte(TypeUser)), msg...)
 }
 
-// UserMsgHeader opens a user message on a stream, of Len bytes that follow it.
+// UserMsgHeader begins a user message on a stream. It is followed by Len bytes.
 type UserMsgHeader struct {
 	Len int // at most UserStateMax
 }
@@ -29,8 +29,8 @@ func (m *UserMsgHeader) parse(c *msgpack.Cursor) {
 	}
 }
 
-// ParseUserMsg parses a user message from a stream, without its type byte, and
-// returns the bytes that it carries, borrowed. Bytes after the end are ignored.
+// ParseUserMsg parses a user message from a stream without its type byte, and returns its content,
+// borrowed from body. Bytes after the end are ignored.
 func ParseUserMsg(body []byte) ([]byte, error) {
 	var h UserMsgHeader
 	c := msgpack.Cursor{P: body}
@@ -39,7 +39,7 @@ func ParseUserMsg(body []byte) ([]byte, error) {
 	return msg, c.Err
 }
 
-// Err answers a push/pull that was refused.
+// Err is the answer to a push/pull that was refused.
 type Err struct {
 	Text []byte
 }

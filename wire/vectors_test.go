@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// vector is one message as the reference writes it, with the values that it wrote.
+// vector is one message written by the original, with its values.
 type vector struct {
 	Name   string
 	Fields vectorFields
@@ -18,7 +18,7 @@ type vector struct {
 
 func (v vector) bytes(t testing.TB) []byte { return unhex(t, v.Hex) }
 
-// vectorFields gives the values of a vector as the types of this package.
+// vectorFields returns the values of a vector as the types of this package.
 type vectorFields map[string]any
 
 func (f vectorFields) name(key string) []byte { s, _ := f[key].(string); return []byte(s) }
@@ -69,11 +69,11 @@ func findVector(t testing.TB, file, name string) vector {
 	return vector{}
 }
 
-// message is what all messages can do.
+// message is any message.
 type message interface{ Append(b []byte) []byte }
 
-// memberMessage builds the message of a vector of the membership layer; nil for the
-// vectors of layers.
+// memberMessage builds the message of a vector of the membership layer. It returns nil for vectors
+// of layers.
 func memberMessage(t testing.TB, v vector) message {
 	f := v.Fields
 	switch v.Name {
@@ -108,7 +108,8 @@ func memberMessage(t testing.TB, v vector) message {
 	return nil
 }
 
-// serfMessage builds the message of a vector of Serf; nil for those that aren't messages.
+// serfMessage builds the message of a vector of Serf. It returns nil for vectors that aren't
+// messages.
 func serfMessage(t testing.TB, v vector) message {
 	f := v.Fields
 	switch v.Name {
@@ -157,7 +158,7 @@ func serfMessage(t testing.TB, v vector) message {
 	return nil
 }
 
-// parseMember parses a message of the membership layer, so that it can be written again.
+// parseMember parses a message of the membership layer, to be written again.
 func parseMember(p []byte) (message, error) {
 	body := p[1:]
 	switch Type(p[0]) {
@@ -217,7 +218,7 @@ func asMessage[M any, P interface {
 	return P(&m), nil
 }
 
-// TestAppendVectors writes each message with the values of its vector.
+// Each message with the values of its vector is written as the vector.
 func TestAppendVectors(t *testing.T) {
 	files := map[string]func(testing.TB, vector) message{"memberlist.json": memberMessage, "serf.json": serfMessage}
 	for file, build := range files {
@@ -238,8 +239,8 @@ func TestAppendVectors(t *testing.T) {
 	}
 }
 
-// TestParseVectors parses each message, writes it again, and does so for every
-// truncation too, which must be refused: a bare message has no optional tail.
+// Each vector that is parsed and written again is the same. Every truncation is refused: a message
+// has no optional end.
 func TestParseVectors(t *testing.T) {
 	files := map[string]struct {
 		build func(testing.TB, vector) message

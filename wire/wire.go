@@ -10,7 +10,7 @@ import (
 // Type is the first byte of a message of the membership layer.
 type Type uint8
 
-// The types of messages and of the layers around them (docs/protocol.md, Packets).
+// The types of messages and of the layers around them.
 const (
 	TypePing Type = iota
 	TypeIndirectPing
@@ -49,7 +49,7 @@ func (t Type) String() string {
 // SerfType is the first byte of a Serf message.
 type SerfType uint8
 
-// The types of Serf messages (docs/protocol.md, Serf messages).
+// The types of Serf messages.
 const (
 	SerfLeave SerfType = iota
 	SerfJoin
@@ -78,33 +78,33 @@ func (t SerfType) String() string {
 
 // Limits of the format. What exceeds one is refused with ErrLimit.
 const (
-	// LabelMax is what the length byte of a label can say.
+	// LabelMax is the largest length of a label that its one byte can hold.
 	LabelMax = 255
 
-	// PacketPlainMax bounds all that one packet may unfold to. Nobody packs more than one datagram
-	// holds before compressing it, and a datagram is at most 64 KiB.
+	// PacketPlainMax bounds the bytes of one packet after decompression. No sender compresses more
+	// than fits a datagram uncompressed, and a datagram is at most 64 KiB.
 	PacketPlainMax = 64 << 10
 
 	// PacketMessagesMax bounds the messages in one packet. Senders put at most one compound of 255
-	// parts into a packet; compounds of compounds get room for four.
+	// parts into a packet; nested compounds get room for four.
 	PacketMessagesMax = 1024
 
-	// NestingMax bounds the compress and compound layers around one message. Senders use two (a
-	// compressed compound); a part may have been compressed before: three.
+	// NestingMax bounds the compress and compound layers around one message. Senders use two, a
+	// compressed compound, or three if they compress a part as well.
 	NestingMax = 4
 
-	// CompoundMax is what the count byte of a compound can say.
+	// CompoundMax is the largest number of parts that the count byte of a compound can hold.
 	CompoundMax = 255
 
-	// StreamBlockMax bounds the bytes of one message on a stream as they travel, without label and
-	// encryption header (docs/protocol.md, Limits).
+	// StreamBlockMax bounds the bytes of one message on a stream as they are sent, without label
+	// and encryption header. It is the original's limit, as the next ones are.
 	StreamBlockMax = 20 << 20
 
 	// StreamPlainMax bounds a message from a stream after decompression.
 	StreamPlainMax = 40 << 20
 
 	// StreamSmallMax bounds messages on a stream that are neither push/pulls nor user messages.
-	// They also fit in packets, so they need no more than one.
+	// These are sent in packets as well, so they fit one.
 	StreamSmallMax = 64 << 10
 
 	// NodeStatesMax bounds the node states of a push/pull.
@@ -127,12 +127,14 @@ var (
 	ErrNoLabel      = errors.New("wire: without the label of this cluster")
 	ErrNotEncrypted = errors.New("wire: not encrypted, or in an unknown way")
 	ErrEncrypted    = errors.New("wire: encrypted, and there are no keys")
-	ErrNoKey        = errors.New("wire: no installed keys could decrypt the message") // people search for this text
 	ErrChecksum     = errors.New("wire: checksum mismatch")
 	ErrCompress     = errors.New("wire: bad compressed data")
+
+	// ErrNoKey has a text that people search their logs for.
+	ErrNoKey = errors.New("wire: no installed keys could decrypt the message")
 )
 
-// parseCount reads a length or number of things that is at most most.
+// parseCount reads a number of bytes or elements, at most most.
 func parseCount(c *msgpack.Cursor, most int) int {
 	n := c.Int64()
 	if n < 0 {
