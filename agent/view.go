@@ -188,7 +188,9 @@ func (e *viewEntry) lookAgain(n *serf.Node, id swim.MemberID) {
 
 func listed(m *serf.Member) bool { return m.Status != serf.StatusNone }
 
-func (v *view) entry(id swim.MemberID) *viewEntry { return &v.pages[id/viewPageLen][id%viewPageLen] }
+func (v *view) entry(id swim.MemberID) *viewEntry {
+	return &v.pages[id/viewPageLen][id%viewPageLen]
+}
 
 // sorted returns the IDs of all listed members in the order of their names.
 func (v *view) sorted() []swim.MemberID {

@@ -17,13 +17,13 @@ import (
 const (
 	// DefaultTimeout is what Options.Timeout is if left zero.
 	DefaultTimeout = 10 * time.Second
-	// handshakeTimeout is how long the handshake may take then. Agents answer it at once; what
-	// isn't an agent may never.
+	// handshakeTimeout bounds the handshake in that case. An agent answers at once; anything else
+	// may never answer.
 	handshakeTimeout = 4 * time.Second
 )
 
-// strangeMax is how much of what is no answer is shown, in bytes.
-const strangeMax = 20
+// unexpectedMax is how many bytes of something that is no answer are shown in the error.
+const unexpectedMax = 20
 
 // ErrNeedlessKey means that a key was given to an agent that has none.
 var ErrNeedlessKey = errors.New("the agent has no RPC key, so none can be given")
@@ -31,12 +31,12 @@ var ErrNeedlessKey = errors.New("the agent has no RPC key, so none can be given"
 // ErrClosed is returned by the methods of a client after Close.
 var ErrClosed = errors.New("rpc: client closed")
 
-// RemoteError is what the agent answered instead of doing what it was asked.
+// RemoteError is the error that the agent answered a request with.
 type RemoteError string
 
 func (e RemoteError) Error() string { return string(e) }
 
-// What agents answer to a client that should have sent a key, or sent a wrong one.
+// Answers of an agent to a client that has to send a key, or has sent a wrong one.
 const (
 	ErrAuthRequired = RemoteError(protocol.TextAuthRequired)
 	ErrInvalidToken = RemoteError(protocol.TextInvalidToken)
@@ -44,22 +44,22 @@ const (
 
 // Options are the settings of a client. The zero value is usable.
 type Options struct {
-	// AuthKey is sent after the handshake, unless empty. Agents with a key answer nothing else
-	// before.
+	// AuthKey is sent after the handshake, unless it is empty. An agent that has a key refuses
+	// everything else until then.
 	AuthKey string
-	// Timeout bounds connecting including handshake and auth, and how long the agent may take to
-	// read a request. Zero means DefaultTimeout. How long an answer may take is up to the context
-	// of each call, and AnswerTimeout.
+	// Timeout bounds connecting, with handshake and auth, and how long the agent may take to read a
+	// request. Zero means DefaultTimeout. The time for an answer is bounded by the context of each
+	// call and by AnswerTimeout.
 	Timeout time.Duration
-	// AnswerTimeout is how long the agent may take to answer a request, and to begin a stream. Zero
-	// means for ever.
+	// AnswerTimeout is how long the agent may take to answer a request, or to begin a stream. Zero
+	// means no limit.
 	AnswerTimeout time.Duration
 }
 
 // A Client is a connection to an agent. Its methods may be called concurrently.
 //
-// A method whose context is done returns at once; the agent may still do what it was asked. When
-// the connection breaks all calls and streams end with the reason; a client doesn't reconnect.
+// A method whose context is done returns at once; the agent may still carry out the request. When
+// the connection breaks, all calls and streams end with the reason. A client doesn't reconnect.
 type Client struct {
 	nc      net.Conn
 	in      *protocol.Reader // of the reader goroutine
@@ -78,12 +78,11 @@ type Client struct {
 // A receiver takes what arrives under one Seq. Its methods are called on the reader goroutine and
 // must not wait.
 type receiver interface {
-	// header takes the next header. more says that a body follows, last that nothing comes after
-	// it.
+	// header takes the next header. more means that a body follows, last that nothing follows.
 	header(text string) (more, last bool)
 	// body takes a body, valid until it returns. An error ends the connection.
 	body(b []byte) (last bool, err error)
-	// fail is called instead if the connection ends before.
+	// fail is called if the connection ends before the last header or body.
 	fail(err error)
 }
 
@@ -106,7 +105,7 @@ func (o *Options) timeout() time.Duration {
 	return o.Timeout
 }
 
-// NewClient is Dial for a connection that exists. It takes nc over, and closes it if it fails.
+// NewClient is Dial for an existing connection. It takes over nc, and closes it on failure.
 func NewClient(ctx context.Context, nc net.Conn, o Options) (*Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
@@ -132,8 +131,9 @@ func (c *Client) greet(ctx context.Context, o *Options) error {
 		ctx, cancel = context.WithTimeout(ctx, handshakeTimeout)
 		defer cancel()
 	}
-	if err := c.call(ctx, protocol.CmdHandshake, &protocol.HandshakeRequest{Version: protocol.Version}, nil); err != nil {
-		return c.noAgent(err)
+	hello := &protocol.HandshakeRequest{Version: protocol.Version}
+	if err := c.call(ctx, protocol.CmdHandshake, hello, nil); err != nil {
+		return c.handshakeFailure(err)
 	}
 	if o.AuthKey == "" {
 		return nil
@@ -151,8 +151,8 @@ func (c *Client) isOpen(ctx context.Context) bool {
 	return !errors.Is(c.call(ctx, protocol.CmdStop, &protocol.StopRequest{}, nil), ErrAuthRequired)
 }
 
-// noAgent words why a handshake failed: somebody else may be listening there.
-func (c *Client) noAgent(err error) error {
+// handshakeFailure explains why a handshake failed: something else may be listening there.
+func (c *Client) handshakeFailure(err error) error {
 	var strange *notAnAnswerError
 	why := err.Error()
 	switch {
@@ -166,7 +166,7 @@ func (c *Client) noAgent(err error) error {
 	return &handshakeError{fmt.Sprintf("handshake with %v: %s", c.nc.RemoteAddr(), why), err}
 }
 
-// handshakeError says in words what err means.
+// handshakeError explains err.
 type handshakeError struct {
 	text string
 	err  error
@@ -175,16 +175,16 @@ type handshakeError struct {
 func (e *handshakeError) Error() string { return e.text }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// notAnAnswerError is what came in place of an answer.
+// notAnAnswerError is that something else came in place of an answer.
 type notAnAnswerError struct {
-	start []byte // of what came, at most strangeMax
+	start []byte // of what came, at most unexpectedMax bytes
 	err   error
 }
 
 func (e *notAnAnswerError) Error() string { return e.err.Error() }
 func (e *notAnAnswerError) Unwrap() error { return e.err }
 
-// what says who speaks like that.
+// what describes what came.
 func (e *notAnAnswerError) what() string {
 	if bytes.HasPrefix(e.start, []byte("HTTP/")) {
 		return "what a web server does"
@@ -208,7 +208,7 @@ func (c *Client) fail(err error) {
 	}
 	c.err = err
 	c.nc.Close()
-	for _, r := range c.calls { // order-free: each is told once
+	for _, r := range c.calls { // in any order: each fails once
 		r.fail(err)
 	}
 	clear(c.calls)
@@ -231,14 +231,14 @@ func (c *Client) read() {
 func (c *Client) readMessage() error {
 	b, err := c.in.Next()
 	if errors.Is(err, protocol.ErrMalformed) {
-		err = &notAnAnswerError{c.in.Arrived(strangeMax), err}
+		err = &notAnAnswerError{c.in.Arrived(unexpectedMax), err}
 	}
 	if err != nil {
 		return err
 	}
 	var h protocol.ResponseHeader
 	if err := protocol.Parse(b, &h); err != nil {
-		return &notAnAnswerError{c.in.Arrived(strangeMax), fmt.Errorf("answer header: %w", err)}
+		return &notAnAnswerError{c.in.Arrived(unexpectedMax), fmt.Errorf("answer header: %w", err)}
 	}
 	c.mu.Lock()
 	r := c.calls[h.Seq]
@@ -263,8 +263,8 @@ func (c *Client) readMessage() error {
 	return nil
 }
 
-// request sends a command with its body, if any. What comes back goes to r. If there's an error, r
-// will get nothing.
+// request sends a command with its body, if any. What comes back goes to r. If it returns an error,
+// r gets nothing.
 func (c *Client) request(name string, body any, r receiver) (seq uint64, err error) {
 	c.mu.Lock()
 	if c.err != nil {
@@ -281,7 +281,7 @@ func (c *Client) request(name string, body any, r receiver) (seq uint64, err err
 		b = protocol.Append(b, body)
 	}
 	if err := c.write(b); err != nil {
-		c.fail(fmt.Errorf("sending %s: %w", name, err)) // r hears of it
+		c.fail(fmt.Errorf("sending %s: %w", name, err)) // and with it r
 	}
 	return seq, nil
 }
@@ -319,7 +319,8 @@ func (c *Client) within(ctx context.Context) (context.Context, context.CancelFun
 	if c.answer <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, c.answer, fmt.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded))
+	late := fmt.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded)
+	return context.WithTimeoutCause(ctx, c.answer, late)
 }
 
 // pendingAnswer receives the one answer to a request.
@@ -346,9 +347,11 @@ func (a *pendingAnswer) abandon() bool {
 }
 
 func (a *pendingAnswer) header(text string) (more, last bool) {
-	// Commands with a body in the answer have it even if they fail, but for those that are refused
-	// before the agent looks at them.
-	if a.resp == nil || text == protocol.TextAuthRequired || text == protocol.TextHandshakeRequired || text == protocol.TextUnsupportedCommand {
+	// An answer that has a body has one even if the command failed, unless the agent refused to
+	// look at the command.
+	refused := text == protocol.TextAuthRequired || text == protocol.TextHandshakeRequired ||
+		text == protocol.TextUnsupportedCommand
+	if a.resp == nil || refused {
 		a.finish(remoteError(text))
 		return false, true
 	}
@@ -376,7 +379,7 @@ func (a *pendingAnswer) finish(err error) {
 	defer a.mu.Unlock()
 	select {
 	case a.done <- err:
-	default: // finished already; the connection failed while the answer came
+	default: // the connection failed while the answer came
 	}
 }
 
@@ -394,8 +397,8 @@ func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	return resp.Members, err
 }
 
-// MemberFilter chooses members by regular expressions, each of which has to match the whole of a
-// text. Empty name and status match all; a member without a tag counts as having it empty.
+// MemberFilter selects members by regular expressions, each of which has to match the whole text.
+// An empty name or status matches all. A tag that a member doesn't have counts as empty.
 type MemberFilter struct {
 	Name, Status string
 	Tags         map[string]string
@@ -412,11 +415,12 @@ func (c *Client) MembersFiltered(ctx context.Context, f MemberFilter) ([]Member,
 	return resp.Members, err
 }
 
-// Join makes the agent contact the given addresses, and returns how many of them answered. With
-// replay it also hears the user events of the past.
+// Join makes the agent contact these addresses, and returns how many of them answered. With replay
+// the agent also receives past user events.
 func (c *Client) Join(ctx context.Context, addrs []string, replay bool) (int, error) {
 	var resp protocol.JoinResponse
-	err := c.call(ctx, protocol.CmdJoin, &protocol.JoinRequest{Existing: addrs, Replay: replay}, &resp)
+	req := &protocol.JoinRequest{Existing: addrs, Replay: replay}
+	err := c.call(ctx, protocol.CmdJoin, req, &resp)
 	return int(resp.Num), err
 }
 
@@ -425,15 +429,17 @@ func (c *Client) Leave(ctx context.Context) error {
 	return c.call(ctx, protocol.CmdLeave, nil, nil)
 }
 
-// ForceLeave turns a failed member into one that left; with prune it is forgotten altogether.
+// ForceLeave changes a failed member's status to left; with prune the cluster forgets it.
 func (c *Client) ForceLeave(ctx context.Context, name string, prune bool) error {
-	return c.call(ctx, protocol.CmdForceLeave, &protocol.ForceLeaveRequest{Node: name, Prune: prune}, nil)
+	req := &protocol.ForceLeaveRequest{Node: name, Prune: prune}
+	return c.call(ctx, protocol.CmdForceLeave, req, nil)
 }
 
 // UserEvent fires an event. With coalesce, members may be told only of the last of several events
 // with the same name.
 func (c *Client) UserEvent(ctx context.Context, name string, payload []byte, coalesce bool) error {
-	return c.call(ctx, protocol.CmdEvent, &protocol.EventRequest{Name: name, Payload: payload, Coalesce: coalesce}, nil)
+	req := &protocol.EventRequest{Name: name, Payload: payload, Coalesce: coalesce}
+	return c.call(ctx, protocol.CmdEvent, req, nil)
 }
 
 // SetTags sets some tags of the agent and deletes others. A tag that is in both is set.
@@ -446,7 +452,7 @@ func (c *Client) Respond(ctx context.Context, id uint64, payload []byte) error {
 	return c.call(ctx, protocol.CmdRespond, &protocol.RespondRequest{ID: id, Payload: payload}, nil)
 }
 
-// Stats returns the agent's description of itself: sections of names and values.
+// Stats returns the agent's figures: sections of names and values.
 func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error) {
 	var resp map[string]map[string]string
 	err := c.call(ctx, protocol.CmdStats, nil, &resp)
@@ -456,7 +462,8 @@ func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error
 // Coordinate returns a member's network coordinate, and whether the agent knows it.
 func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate, bool, error) {
 	var resp protocol.CoordinateResponse
-	if err := c.call(ctx, protocol.CmdCoordinate, &protocol.CoordinateRequest{Node: name}, &resp); err != nil || !resp.Ok {
+	req := &protocol.CoordinateRequest{Node: name}
+	if err := c.call(ctx, protocol.CmdCoordinate, req, &resp); err != nil || !resp.Ok {
 		return coord.Coordinate{}, false, err
 	}
 	at := coord.Coordinate{
@@ -465,18 +472,19 @@ func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate,
 		Height:     resp.Coord.Height,
 	}
 	if n := copy(at.Vec[:], resp.Coord.Vec); n != coord.Dimensions || len(resp.Coord.Vec) != n {
-		return coord.Coordinate{}, false, fmt.Errorf("coordinate of %s has %d dimensions, want %d", name, len(resp.Coord.Vec), coord.Dimensions)
+		return coord.Coordinate{}, false, fmt.Errorf("coordinate of %s has %d dimensions, want %d",
+			name, len(resp.Coord.Vec), coord.Dimensions)
 	}
 	return at, true, nil
 }
 
-// InstallKey makes all members accept a key, base64 of 16, 24 or 32 bytes. The report is valid with
-// an error too, which then says how many members failed; so for the other operations on keys.
+// InstallKey makes all members accept a key, base64 of 16, 24 or 32 bytes. If some members failed,
+// the error says how many and the report is valid, too, as for the other operations on keys.
 func (c *Client) InstallKey(ctx context.Context, key string) (KeyReport, error) {
 	return c.keys(ctx, protocol.CmdInstallKey, &protocol.KeyRequest{Key: key})
 }
 
-// UseKey makes all members encrypt with a key that they have.
+// UseKey makes all members encrypt with an installed key.
 func (c *Client) UseKey(ctx context.Context, key string) (KeyReport, error) {
 	return c.keys(ctx, protocol.CmdUseKey, &protocol.KeyRequest{Key: key})
 }

@@ -10,7 +10,7 @@ import (
 	"serf/agent/rpc/internal/protocol"
 )
 
-// An agent that accepts and says nothing doesn't hold a client for ever.
+// An agent that accepts a connection and says nothing doesn't block a client for ever.
 func TestMuteAgent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nc, _ := net.Pipe()
@@ -24,7 +24,7 @@ func TestMuteAgent(t *testing.T) {
 	})
 }
 
-// What isn't an agent is told from one that is, with its address, and in a time that nobody minds.
+// A client that reaches something else than an agent says so soon, with the address.
 func TestSomebodyElseListens(t *testing.T) {
 	for _, tt := range []struct {
 		name, says, want string

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A program that only talks to agents needs none in itself: neither the agent nor the node.
+// A program that only talks to agents links neither the agent nor the node.
 func TestClientNeedsNoAgent(t *testing.T) {
 	allowed := []string{"serf/agent/rpc/internal/", "serf/internal/", "serf/swim/serf/coord"}
 	seen := make(map[string]bool)

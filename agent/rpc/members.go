@@ -6,8 +6,8 @@ import (
 	"serf/internal/msgpack"
 )
 
-// Lists of members are the only answer that can be large, 2 MB at 10,000. So they are read without
-// reflection, and members share what most of them have in common.
+// Lists of members are the only large answers: 2 MB for 10,000 members. So they are parsed without
+// reflection, and members share equal tags.
 
 // membersResponse is the body that lists members.
 type membersResponse struct{ Members memberList }
@@ -77,7 +77,7 @@ func parseMember(c *msgpack.Cursor, shared map[string]map[string]string) (m Memb
 	return m
 }
 
-// statusText saves an allocation for each of the usual ones.
+// statusText converts a status, the usual ones without an allocation.
 func statusText(b []byte) string {
 	for _, usual := range [...]string{"alive", "failed", "left", "leaving", "none"} {
 		if string(b) == usual {
@@ -90,7 +90,7 @@ func statusText(b []byte) string {
 // tagSetsMax bounds the sets of tags that are looked up in: most members share a few.
 const tagSetsMax = 256
 
-// parseTags returns the tags of a member, which it may share with others that have the same.
+// parseTags returns the tags of a member, which members with equal tags may share.
 func parseTags(c *msgpack.Cursor, shared map[string]map[string]string) map[string]string {
 	start := c.P
 	n, _ := c.Map()

@@ -15,7 +15,7 @@ import (
 
 var sameAddrs = cmpopts.EquateComparable(netip.AddrPort{})
 
-// encode is what a general library writes, to be read here.
+// encode is how a general library writes v.
 func encode(t testing.TB, v any) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -27,8 +27,7 @@ func encode(t testing.TB, v any) []byte {
 	return b.Bytes()
 }
 
-// TestMembersInOtherForms has what other servers may write: more fields, numbers wider than needed,
-// texts as bytes.
+// Other servers may write more fields, wider numbers than needed, and texts as bytes.
 func TestMembersInOtherForms(t *testing.T) {
 	b := encode(t, map[string]any{
 		"More": []any{1, -1, 1.5, float32(2), true, nil, map[string]any{"x": "y"}},
@@ -108,8 +107,7 @@ func manyMembers(t testing.TB, n int) []byte {
 	return encode(t, map[string]any{"Members": list})
 }
 
-// TestMembersAreReadWithFewAllocations allows one for each name, and some for the list and what is
-// shared.
+// Each name is an allocation; the list and the shared tags take a few more.
 func TestMembersAreReadWithFewAllocations(t *testing.T) {
 	const n = 1000
 	b := manyMembers(t, n)

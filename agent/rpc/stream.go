@@ -25,19 +25,19 @@ type Stream[T any] struct {
 	seq uint64
 	rec decoder[T]
 
-	ready chan struct{} // capacity 1: something changed for Next to see
-	begun chan error    // capacity 1: how the request was answered
+	ready chan struct{} // capacity 1: Next has something to look at
+	begun chan error    // capacity 1: the answer to the request
 
 	mu      sync.Mutex
 	queue   []T
-	err     error // why there will be no more; nil while there may be
+	err     error // why no more will come; nil as long as more may
 	started bool
 }
 
-// A decoder makes a record of its encoding. last says that it is no record but the mark at the end.
+// A decoder decodes a record. last means that it was none, but the mark at the end.
 type decoder[T any] func(b []byte) (v T, last bool, err error)
 
-// errNothing is a record that says nothing, and is passed over.
+// errNothing is the error of an empty record, which is skipped.
 var errNothing = errors.New("empty record")
 
 // Stream starts a stream of events. filter is a comma-separated list of member-join, member-leave,
@@ -68,7 +68,9 @@ func (c *Client) Query(ctx context.Context, q QueryParams) (*Stream[Answer], err
 	return start(ctx, c, protocol.CmdQuery, req, decodeAnswer)
 }
 
-func start[T any](ctx context.Context, c *Client, name string, req any, d decoder[T]) (*Stream[T], error) {
+func start[T any](
+	ctx context.Context, c *Client, name string, req any, d decoder[T],
+) (*Stream[T], error) {
 	ctx, cancel := c.within(ctx)
 	defer cancel()
 	s := &Stream[T]{c: c, rec: d, ready: make(chan struct{}, 1), begun: make(chan error, 1)}
@@ -86,13 +88,13 @@ func start[T any](ctx context.Context, c *Client, name string, req any, d decode
 	case <-ctx.Done():
 		err := context.Cause(ctx)
 		s.end(err)
-		s.tellStop()
+		s.sendStop()
 		return nil, err
 	}
 }
 
-// Next waits for the next record. After the last one the error is io.EOF if the stream came to its
-// end or was stopped, and else says what happened. If ctx ends first, no record is lost.
+// Next waits for the next record. After the last one the error is io.EOF if the stream has ended or
+// was stopped, and otherwise says what happened. If ctx ends first, no record is lost.
 func (s *Stream[T]) Next(ctx context.Context) (T, error) {
 	for {
 		if v, ok, err := s.take(); ok || err != nil {
@@ -127,12 +129,13 @@ func (s *Stream[T]) Stop(ctx context.Context) error {
 	return s.c.call(ctx, protocol.CmdStop, &protocol.StopRequest{Stop: s.seq}, nil)
 }
 
-// tellStop is Stop without waiting for the agent's answer.
-func (s *Stream[T]) tellStop() {
-	s.c.request(protocol.CmdStop, &protocol.StopRequest{Stop: s.seq}, &pendingAnswer{done: make(chan error, 1)})
+// sendStop is Stop without waiting for the agent's answer.
+func (s *Stream[T]) sendStop() {
+	ignored := &pendingAnswer{done: make(chan error, 1)}
+	s.c.request(protocol.CmdStop, &protocol.StopRequest{Stop: s.seq}, ignored)
 }
 
-// end gives Next an error for when it has taken what is there.
+// end makes Next return err after the records that have arrived.
 func (s *Stream[T]) end(err error) {
 	s.mu.Lock()
 	if s.err == nil {
@@ -150,7 +153,7 @@ func (s *Stream[T]) wake() {
 }
 
 // The methods of a receiver. A stream stays registered after Stop, because the agent may have sent
-// more records before it knew.
+// more records before it received the request.
 
 func (s *Stream[T]) header(text string) (more, last bool) {
 	if s.started {
@@ -190,8 +193,8 @@ func (s *Stream[T]) fail(err error) {
 	s.begin(err)
 }
 
-// begin tells start how the request went. Only the first call counts: the connection may fail while
-// the answer arrives.
+// begin reports the answer to start. Only the first call counts: the connection may fail while the
+// answer arrives.
 func (s *Stream[T]) begin(err error) {
 	select {
 	case s.begun <- err:
@@ -225,7 +228,7 @@ func decodeAnswer(b []byte) (a Answer, last bool, err error) {
 		return Answer{}, false, err
 	}
 	if r.From == "" && r.Type != protocol.RecordDone {
-		return Answer{}, false, errNothing // the original's agent sends some when a query ends
+		return Answer{}, false, errNothing // the original sends some when a query ends
 	}
 	switch r.Type {
 	case protocol.RecordAck:

@@ -50,7 +50,7 @@ type Event struct {
 	Name    string
 	Payload []byte
 	LTime   uint64 // Lamport time
-	// Coalesce: of several user events with one name only the newest need be acted on.
+	// Coalesce means that of several user events with one name only the newest matters.
 	Coalesce bool
 	// ID is what a query is answered with.
 	ID uint64
@@ -63,8 +63,8 @@ type QueryParams struct {
 	Nodes       []string          // ask only these members
 	Tags        map[string]string // ask only members whose tags match these regular expressions
 	WantAck     bool              // members acknowledge that they got the query
-	RelayFactor uint8             // how many other members repeat each answer, against loss
-	Timeout     time.Duration     // 0: the agent chooses, by the size of the cluster
+	RelayFactor uint8             // how many other members relay each response, against loss
+	Timeout     time.Duration     // 0: chosen by the agent, by the size of the cluster
 }
 
 // Answer is one member's acknowledgement of a query or response to it.

@@ -29,7 +29,9 @@ type Agent interface {
 	Join(ctx context.Context, addrs []string, replay bool) (contacted int, err error)
 	Leave(ctx context.Context) error
 	ForceLeave(ctx context.Context, name string, prune bool) error
-	UserEventBefore(ctx context.Context, name string, payload []byte, coalesce bool, before func()) error
+	UserEventBefore(
+		ctx context.Context, name string, payload []byte, coalesce bool, before func(),
+	) error
 	SetTags(ctx context.Context, set map[string]string, remove []string) error
 	InstallKey(ctx context.Context, key []byte) (agent.KeyReport, error)
 	UseKey(ctx context.Context, key []byte) (agent.KeyReport, error)

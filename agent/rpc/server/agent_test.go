@@ -15,7 +15,8 @@ import (
 	"serf/swim/serf"
 )
 
-// A monitor that is too slow is told so itself; the log doesn't hear of it, or it would never end.
+// A monitor that is too slow hears about it itself. A line in the log would be dropped, too, and
+// cause another.
 func TestSlowMonitorFeedsNothingBack(t *testing.T) {
 	log := agent.NewLog(io.Discard, slog.LevelInfo)
 	defer log.Close()
@@ -64,7 +65,7 @@ func TestStoppedAnswersEnd(t *testing.T) {
 	}
 }
 
-// Events of an agent reach clients whole, and those that the filter stops don't.
+// Events of an agent reach clients with all their fields, under the kind that they are filtered by.
 func TestEventsOfTheAgent(t *testing.T) {
 	m := serf.Member{
 		Name:     "a",

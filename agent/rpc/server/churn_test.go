@@ -14,7 +14,7 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// hub gives events to any number of feeds, as an agent does: one that is full is ended.
+// hub publishes events to any number of feeds, like an agent: it ends a feed that is full.
 type hub struct {
 	mu    sync.Mutex
 	feeds map[*hubFeed]struct{}
@@ -61,9 +61,9 @@ func (f *hubFeed) Close() {
 	f.hub.drop(f)
 }
 
-// Clients come, stream and go in every way there is, while events fire. Those that stay get all
-// of them in order, and nothing is left of the others. (In the original this ends within a second in a
-// send on a closed channel.)
+// Clients connect, stream and leave in every way there is while events are fired. Those that stay
+// get all events in order, and nothing is left of the others. The original panics within a second:
+// it sends on a closed channel.
 func TestStreamClientsComeAndGo(t *testing.T) {
 	const clients = 500
 	h := &hub{feeds: make(map[*hubFeed]struct{})}

@@ -15,8 +15,8 @@ import (
 	"serf/swim/serf"
 )
 
-// A call that was given up is still answered some time; the answer, body included, must not be
-// taken for something else.
+// A call that was abandoned is still answered later. Its answer, with the body, must not be
+// mistaken for another.
 func TestAbandonedCallsAreSkipped(t *testing.T) {
 	release := make(chan struct{})
 	a := &fakeAgent{
@@ -93,10 +93,10 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
-// backlogMax is how many records wait in a client.
+// backlogMax is how many records may wait in a client.
 const backlogMax = 1 << 16
 
-// A stream that isn't read ends by itself and holds up nothing else on the connection.
+// A stream that isn't read ends by itself and delays nothing else on the connection.
 func TestStreamThatFallsBehindEnds(t *testing.T) {
 	for _, more := range []int{0, 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestStreamThatFallsBehindEnds(t *testing.T) {
 	}
 }
 
-// When the connection breaks everybody hears of it.
+// When the connection breaks, all calls and streams end.
 func TestBrokenConnectionEndsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &fakeAgent{join: func(ctx context.Context, _ []string) (int, error) { <-ctx.Done(); return 0, ctx.Err() }}
@@ -187,7 +187,7 @@ func TestNeedlessKey(t *testing.T) {
 	}
 }
 
-// AnswerTimeout bounds calls and the beginning of streams, and nothing after it.
+// AnswerTimeout bounds calls and the beginning of streams, not what follows.
 func TestAnswerTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events := newFeed[agent.Event](1)

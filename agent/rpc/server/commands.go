@@ -81,7 +81,7 @@ func (c *conn) handleHandshake(seq uint64, req protocol.HandshakeRequest) {
 }
 
 func (c *conn) handleAuth(seq uint64, req protocol.AuthRequest) {
-	// Of the sums, so that the time doesn't tell the key's length either.
+	// Comparing hashes hides the key's length, too.
 	want, got := sha256.Sum256([]byte(c.s.o.AuthKey)), sha256.Sum256([]byte(req.AuthKey))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
 		c.reply(seq, protocol.TextInvalidToken)
@@ -91,8 +91,8 @@ func (c *conn) handleAuth(seq uint64, req protocol.AuthRequest) {
 	c.reply(seq, "")
 }
 
-// Events of one client are fired in the order of its requests, so they are not done on goroutines
-// of their own. The same holds for tags.
+// Events of one client are fired in the order of its requests, so they don't get goroutines of
+// their own. Neither do changes of tags.
 
 func (c *conn) handleEvent(seq uint64, req protocol.EventRequest) {
 	turn := c.turn
@@ -117,7 +117,7 @@ func (c *conn) handleJoin(seq uint64, req protocol.JoinRequest) {
 	})
 }
 
-// handleLeave goes on when the client hangs up: what it asked for can't be half done.
+// handleLeave continues when the client hangs up: an agent can't leave halfway.
 func (c *conn) handleLeave(seq uint64) {
 	c.s.o.Log.Infof(component, "Graceful leave triggered")
 	c.wait(func() {
@@ -126,7 +126,7 @@ func (c *conn) handleLeave(seq uint64) {
 			c.s.o.Log.Warnf(component, "Leave failed: %v", err)
 		}
 		c.replyError(seq, err)
-		c.stopAll() // with what the leave has caused, before the agent stops
+		c.stopAll() // after the records that the leave has caused, before the agent stops
 		if c.s.o.Left != nil {
 			c.s.o.Left()
 		}
@@ -213,7 +213,7 @@ func (c *conn) replyKeys(seq uint64, r agent.KeyReport, err error) {
 }
 
 func (c *conn) handleRespond(seq uint64, req protocol.RespondRequest) {
-	id, ok := c.asked.find(req.ID)
+	id, ok := c.numbers.find(req.ID)
 	if !ok {
 		c.reply(seq, protocol.TextNoSuchQuery)
 		return
@@ -325,7 +325,7 @@ func (c *conn) encodeEvent(e agent.Event) any {
 	case agent.UserEvent:
 		return &userEventRecord{e.Coalesce, eventfilter.User, e.LTime, e.Name, e.Payload}
 	case agent.QueryEvent:
-		return &queryEventRecord{eventfilter.Query, c.asked.add(e.ID), e.LTime, e.Name, e.Payload}
+		return &queryEventRecord{eventfilter.Query, c.numbers.add(e.ID), e.LTime, e.Name, e.Payload}
 	}
 	panic(fmt.Sprintf("BUG: rpc: event %T", e))
 }

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// greetTimeout is how long a client may take over handshake and auth.
+	// greetTimeout is how long a client may take for handshake and auth.
 	greetTimeout = 10 * time.Second
 
 	// writeTimeout is how long a client may take to read writeStep bytes. One that doesn't is cut
@@ -24,7 +24,7 @@ const (
 	writeTimeout = 10 * time.Second
 	writeStep    = 64 << 10
 
-	// lingerTimeout is how long the server reads, and forgets, what a client still sends after an
+	// lingerTimeout is how long the server reads, and discards, what a client still sends after an
 	// answer that ends the connection. Closing at once would reset the connection, and the client
 	// might lose the answer.
 	lingerTimeout = time.Second
@@ -33,13 +33,13 @@ const (
 	// are not read until one of them is done.
 	waitingMax = 64
 
-	// batchMax is about how many bytes of records are gathered into one write when a stream has
-	// more than one record at hand.
+	// batchMax is about how many bytes of records go into one write when a stream has several
+	// records ready.
 	batchMax = 16 << 10
 )
 
-// A conn is one client. Its reader goroutine (serve) owns greeted and authed and answers what needs
-// no waiting; requests that wait and streams have goroutines of their own.
+// A conn is one client. Its reader goroutine (serve) owns greeted and authed, and answers requests
+// that don't have to wait. Streams, and requests that wait, have goroutines of their own.
 type conn struct {
 	s      *Server
 	nc     net.Conn
@@ -48,7 +48,7 @@ type conn struct {
 	cancel context.CancelFunc
 
 	greeted, authed bool
-	turn            *turn // of the request that serve is at; nil if another goroutine answers it
+	turn            *turn // of the present request; nil if another goroutine answers it
 
 	waiting chan struct{}  // one element for each request that waits; capacity waitingMax
 	work    sync.WaitGroup // waiting requests and streams
@@ -57,11 +57,11 @@ type conn struct {
 	streams   map[uint64]*stream // by Seq of the request
 	monitored bool
 
-	asked askedQueries
-	turns turns
+	numbers queryNumbers
+	turns   turns
 
-	// writing holds an element while someone writes. (Not a mutex, so that tests in virtual time
-	// can see that those who wait for it are idle.)
+	// writing holds an element while a goroutine writes. It isn't a mutex, so that testing/synctest
+	// considers goroutines idle that wait for it.
 	writing chan struct{}
 	broken  bool // a write failed; guarded by writing
 }
@@ -86,8 +86,8 @@ func (c *conn) hangUp() {
 	c.nc.Close()
 }
 
-// serve reads and answers requests until the connection ends, and returns when nothing is left of
-// it.
+// serve reads and answers requests until the connection ends, and returns when all of its
+// goroutines have ended.
 func (c *conn) serve() {
 	defer c.s.forget(c)
 	c.nc.SetReadDeadline(time.Now().Add(greetTimeout))
@@ -103,8 +103,8 @@ func (c *conn) serve() {
 	c.work.Wait()
 }
 
-// isHangUp tells whether a client left in an orderly way, or was never one of ours: health checks
-// connect and hang up, or reset.
+// isHangUp reports whether a client left in an orderly way, or was none: health checks connect and
+// hang up, or reset.
 func isHangUp(err error) bool {
 	var op *net.OpError
 	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
@@ -134,7 +134,7 @@ func (c *conn) serveRequests() error {
 			c.reply(h.Seq, protocol.TextUnsupportedCommand)
 			return errRefused
 		}
-		// The body is read whatever comes of the request: else it would be taken for a header.
+		// The body is read even if the request is refused: the next value has to be a header.
 		var body []byte
 		if bare = !cmd.body; cmd.body {
 			if body, err = c.in.NextBody(); err != nil {
@@ -147,7 +147,7 @@ func (c *conn) serveRequests() error {
 	}
 }
 
-// errNoHeader is a value that begins no request.
+// errNoHeader means that a value begins no request.
 var errNoHeader = errors.New("not the header of a request")
 
 // header reads the next header.
@@ -196,8 +196,8 @@ func (c *conn) linger() {
 	io.CopyN(io.Discard, c.nc, int64(protocol.RequestLimits.Bytes))
 }
 
-// wait runs f, which may wait for the cluster, on a goroutine of its own. If too many run already
-// it waits itself. The request has been answered when f returns.
+// wait runs f, which may wait for the cluster, on a goroutine of its own. If too many are running
+// it waits for one of them. The request has been answered when f returns.
 func (c *conn) wait(f func()) {
 	select {
 	case c.waiting <- struct{}{}:
@@ -213,7 +213,7 @@ func (c *conn) wait(f func()) {
 	})
 }
 
-// reply answers a request: with a text if it was refused, and with a body if it has one.
+// reply answers a request, with a text if it was refused, and with a body if the answer has one.
 func (c *conn) reply(seq uint64, text string, body ...any) {
 	values := append([]any{&protocol.ResponseHeader{Error: text, Seq: seq}}, body...)
 	c.send(protocol.Append(nil, values...))
@@ -256,7 +256,8 @@ func (c *conn) write(b []byte) {
 	c.broken = true
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.s.cutOff.Add(1)
-		c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v", c.nc.RemoteAddr(), writeTimeout)
+		c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v",
+			c.nc.RemoteAddr(), writeTimeout)
 	}
 	c.hangUp()
 }

@@ -50,7 +50,7 @@ func loadExchanges(t *testing.T) []exchange {
 	return list
 }
 
-// bytesFrom is all that one side sent. The recording may end within a value; that is left out.
+// bytesFrom is all that one side sent, without a value that the recording cuts short.
 func (x exchange) bytesFrom(t *testing.T, side string) [][]byte {
 	t.Helper()
 	var all []byte
@@ -77,7 +77,7 @@ func splitValues(b []byte) (values [][]byte) {
 	}
 }
 
-// canonical returns a value with the entries of its maps in order: the original writes maps in the
+// canonical returns a value with the entries of its maps sorted: the original writes maps in the
 // order of Go's iteration.
 func canonical(b []byte) []byte {
 	v, rest := canonicalFirst(b)
@@ -193,7 +193,7 @@ func recordedAgent(t *testing.T, x exchange) *fakeAgent {
 	return a
 }
 
-// takeRecorded fills in what can only be known from the recording: figures, log lines, events.
+// takeRecorded takes figures, log lines and events from the recording.
 func (a *fakeAgent) takeRecorded(t *testing.T, x exchange) {
 	var lines []string
 	var events []agent.Event
@@ -245,15 +245,15 @@ func recordedEvent(t *testing.T, record []byte) agent.Event {
 	return agent.UserEvent{LTime: e.LTime, Name: e.Name, Payload: e.Payload, Coalesce: e.Coalesce}
 }
 
-// The server answers the original's command line as the original's agent does, byte for byte
-// but for the order of map entries, and of records of different streams.
+// The server answers the original's command line like the original's agent, byte for byte except
+// for the order of map entries, and of records of different streams.
 func TestServerAnswersAsRecorded(t *testing.T) {
 	for _, x := range loadExchanges(t) {
 		t.Run(x.CLI, func(t *testing.T) {
 			want := x.bytesFrom(t, "agent")
 			if strings.HasPrefix(x.CLI, "no-auth") {
-				// The original takes the body of the refused request for another
-				// request and refuses that too. Not so here.
+				// The original takes the body of the refused request for another request and
+				// refuses that too. Not so here.
 				want = want[:2]
 			}
 			_, l := startServer(t, recordedAgent(t, x), Options{AuthKey: authKey})
@@ -283,8 +283,8 @@ func readValues(t *testing.T, nc net.Conn, n int) (values [][]byte) {
 	return values
 }
 
-// replayed are the calls that make a client send what the original's command line sent, and
-// results to expect.
+// replayed are the calls that make a client send what the original's command line sent, and the
+// expected results.
 var replayed = map[string]func(ctx context.Context, c *rpc.Client) (got, want any, err error){
 	"members": func(ctx context.Context, c *rpc.Client) (any, any, error) {
 		m, err := c.MembersFiltered(ctx, rpc.MemberFilter{})
@@ -399,7 +399,7 @@ func allAnswers(ctx context.Context, c *rpc.Client, q rpc.QueryParams) (list []r
 	}
 }
 
-// The client sends what the original's sends, byte for byte, and understands the original's answers.
+// The client sends the same bytes as the original's, and understands the original's answers.
 func TestClientSpeaksAsRecorded(t *testing.T) {
 	for _, x := range loadExchanges(t) {
 		do := replayed[x.CLI]
@@ -432,7 +432,8 @@ func TestClientSpeaksAsRecorded(t *testing.T) {
 	}
 }
 
-// playAgent expects the recorded requests and sends the recorded answers. It returns what went wrong.
+// playAgent expects the recorded requests and sends the recorded answers. It returns what went
+// wrong.
 func playAgent(nc net.Conn, x exchange) string {
 	nc.SetDeadline(time.Now().Add(time.Minute)) // only so that a failure is told
 	for _, part := range x.Exchange {
@@ -461,7 +462,7 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// A client that is refused says so with the error that its user can act on.
+// A client that is refused returns an error that its user can act on.
 func TestClientIsRefused(t *testing.T) {
 	_, l := startServer(t, &fakeAgent{}, Options{AuthKey: authKey})
 	if _, err := rpc.NewClient(t.Context(), l.dial(), rpc.Options{AuthKey: "wrong"}); !errors.Is(err, rpc.ErrInvalidToken) {

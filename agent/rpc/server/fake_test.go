@@ -17,7 +17,7 @@ import (
 	"serf/swim/serf/coord"
 )
 
-// fakeAgent answers with what its fields say. Functions that are nil succeed.
+// fakeAgent answers from its fields. Functions that are nil succeed.
 type fakeAgent struct {
 	members []serf.Member
 	stats   map[string]map[string]string
@@ -144,7 +144,7 @@ func (a *fakeAgent) Monitor(level string) (Feed[string], error) {
 	return a.monitor(level)
 }
 
-// feed is a Feed for tests: what is sent to c comes out, until c is closed or Close is called.
+// feed is a Feed of the values that are sent to c, until c is closed or Close is called.
 type feed[T any] struct {
 	c      chan T
 	once   sync.Once
@@ -159,7 +159,7 @@ func newFeed[T any](capacity int, values ...T) *feed[T] {
 	return f
 }
 
-// ended is a feed that gives values and then ends.
+// ended is a feed of values that ends after them.
 func ended[T any](values ...T) *feed[T] {
 	f := newFeed(0, values...)
 	close(f.c)
@@ -241,7 +241,8 @@ func dialRaw(t *testing.T, l *memListener) *rawClient {
 	return &rawClient{t: t, nc: nc, in: protocol.NewReader(nc, protocol.AnswerLimits)}
 }
 
-// ask sends a request and expects a header with the given error text. body nil: none is sent.
+// ask sends a request, without a body if that is nil, and expects a header with the error text
+// want.
 func (r *rawClient) ask(name string, seq uint64, body any, want string) {
 	r.t.Helper()
 	r.tell(name, seq, body)
@@ -293,7 +294,7 @@ func (r *rawClient) greet() {
 	r.ask(protocol.CmdHandshake, 1, &protocol.HandshakeRequest{Version: 1}, "")
 }
 
-// scriptedConn is a connection on which all that comes is known, and what is sent is kept.
+// scriptedConn is a connection that reads given bytes and keeps what is sent.
 type scriptedConn struct {
 	*bytes.Reader
 	mu  sync.Mutex

@@ -22,11 +22,11 @@ func parseFilter(s string) (eventfilter.Filters, bool) {
 	return f, err == nil
 }
 
-// patternMax bounds a regular expression of a members filter. What a program compiles to can be a
-// thousand times its text.
+// patternMax bounds a regular expression of a members filter in bytes. A compiled expression can be
+// a thousand times as large as its text.
 const patternMax = 1024
 
-// memberFilter chooses members by regular expressions that match the whole of a text.
+// memberFilter selects members by regular expressions that match the whole text.
 type memberFilter struct {
 	name, status *regexp.Regexp // nil: any
 	tags         map[string]*regexp.Regexp
@@ -40,7 +40,8 @@ func newMemberFilter(req protocol.MembersFilteredRequest) (f memberFilter, err e
 		return memberFilter{}, err
 	}
 	if len(req.Tags) > filtersMax {
-		return memberFilter{}, fmt.Errorf("%d tags to filter by, limit %d", len(req.Tags), filtersMax)
+		n := len(req.Tags)
+		return memberFilter{}, fmt.Errorf("%d tags to filter by, limit %d", n, filtersMax)
 	}
 	f.tags = make(map[string]*regexp.Regexp, len(req.Tags))
 	for tag, expr := range req.Tags { // order-free: a set of conditions
@@ -51,8 +52,8 @@ func newMemberFilter(req protocol.MembersFilteredRequest) (f memberFilter, err e
 	return f, nil
 }
 
-// compileFilter is compilePattern for a filter that is absent when empty. (An empty filter of a tag
-// is not: it wants members without the tag.)
+// compileFilter is compilePattern for a filter that matches everything if it is empty. The empty
+// filter of a tag doesn't: it matches members without the tag.
 func compileFilter(what, expr string) (*regexp.Regexp, error) {
 	if expr == "" {
 		return nil, nil
@@ -62,9 +63,11 @@ func compileFilter(what, expr string) (*regexp.Regexp, error) {
 
 func compilePattern(what, expr string) (*regexp.Regexp, error) {
 	if len(expr) > patternMax {
-		return nil, fmt.Errorf("filter by %s: regular expression of %d bytes, limit %d", what, len(expr), patternMax)
+		return nil, fmt.Errorf("filter by %s: regular expression of %d bytes, limit %d",
+			what, len(expr), patternMax)
 	}
-	if _, err := regexp.Compile(expr); err != nil { // by itself, so that the error shows what was given
+	// First by itself, so that the error shows what the client sent.
+	if _, err := regexp.Compile(expr); err != nil {
 		return nil, fmt.Errorf("filter by %s: %w", what, err)
 	}
 	re, err := regexp.Compile("^(?:" + expr + ")$")

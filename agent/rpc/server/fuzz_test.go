@@ -27,7 +27,7 @@ func FuzzRequests(f *testing.F) {
 		nc := &scriptedConn{Reader: bytes.NewReader(b)}
 		c := newConn(s, nc)
 		c.serve()
-		// Whatever was answered, it's whole values, the first of them a header.
+		// Every answer consists of complete values.
 		values := splitValues(nc.out.Bytes())
 		if n := len(slices.Concat(values...)); n != nc.out.Len() {
 			t.Errorf("%d bytes of values in an answer of %d", n, nc.out.Len())

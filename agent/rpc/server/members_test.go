@@ -100,7 +100,7 @@ func answerOf(seq uint64, members []serf.Member) []byte {
 	return all
 }
 
-// TestMembersAreWrittenAsTheLibraryWouldWrite also reads them back.
+// Members are written like a general library writes them, and read back by a client.
 func TestMembersAreWrittenAsTheLibraryWouldWrite(t *testing.T) {
 	a := &fakeAgent{}
 	_, l := startServer(t, a, Options{})
@@ -132,7 +132,7 @@ func TestMembersAreWrittenAsTheLibraryWouldWrite(t *testing.T) {
 	})
 }
 
-// TestMembersOfAnyCount checks the three forms of a count, and answers of many pieces.
+// A count has three forms, and a large one an answer in many pieces.
 func TestMembersOfAnyCount(t *testing.T) {
 	a := &fakeAgent{}
 	_, l := startServer(t, a, Options{})
@@ -173,7 +173,7 @@ func manyMembers(n int) []serf.Member {
 	return members
 }
 
-// The memory of an answer is that of a piece, and of a pointer to each member.
+// An answer takes the memory of a piece, and of a pointer to each member.
 func TestMembersAreSentInPieces(t *testing.T) {
 	members := manyMembers(10_000)
 	pointers := make([]*serf.Member, len(members))

@@ -9,7 +9,7 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// Some clients send a body with every request. It is skipped, once, where none is due.
+// Some clients send a body with every request. It is skipped, once, after a request without one.
 func TestNeedlessBodiesAreSkipped(t *testing.T) {
 	for _, body := range []any{map[string]string{}, map[string]string{"Name": "x"}, []string{}, nil, "text"} {
 		synctest.Test(t, func(t *testing.T) { // the server lingers in the end
@@ -28,7 +28,7 @@ func TestNeedlessBodiesAreSkipped(t *testing.T) {
 	}
 }
 
-// As many as anybody has, each of which hears of an event.
+// An event reaches each of very many streams.
 func TestThousandsOfStreamsAndConnections(t *testing.T) {
 	const streams, conns = 2000, 1200
 	var feeds []*feed[agent.Event]

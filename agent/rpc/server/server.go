@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// connsMax bounds the clients at one time; those beyond it are hung up on. Each costs some 20
-	// KB.
+	// connsMax bounds the clients at one time; further ones are hung up on. Each costs some 20 KB.
 	connsMax = 1 << 14
 	// streamsMax bounds the streams, monitors and queries of all clients. Each costs some 10 KB.
 	streamsMax = 1 << 15
@@ -24,14 +23,14 @@ const (
 	acceptWaitMax = time.Second
 )
 
-// Options are the settings of a server. The zero value serves everybody who can connect.
+// Options are the settings of a server. The zero value serves every client that can connect.
 type Options struct {
-	// AuthKey is what clients must send in auth before anything else. Empty: no need to.
+	// AuthKey is what clients must send in auth before anything else. None if empty.
 	AuthKey string
-	// Log gets a line for each client that comes, or is cut off. Nil: none.
+	// Log gets a line for each client that connects or is cut off. Nil means no log.
 	Log Logger
-	// Left is called after a leave was carried out for a client and answered: the agent should
-	// stop. It is called on a goroutine that Close waits for, so it must not call Close.
+	// Left is called after a client's leave was carried out and answered: the agent should stop. It
+	// runs on a goroutine that Close waits for, so it must not call Close.
 	Left func()
 
 	conns, streams int // limits; 0: connsMax and streamsMax. Tests make them small.
@@ -43,7 +42,7 @@ type Logger interface {
 	Warnf(component, format string, args ...any)
 }
 
-// component is what this package's log lines are marked with.
+// component marks this package's log lines.
 const component = "agent.ipc"
 
 // A Server answers RPC clients on behalf of an agent.
@@ -52,7 +51,7 @@ type Server struct {
 	o     Options
 	ln    net.Listener
 
-	ctx    context.Context // of everything that clients asked for; done when the server closes
+	ctx    context.Context // of all requests; done when the server closes
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // accept and the connections
 
@@ -72,7 +71,7 @@ type Counters struct {
 	CutOff   uint64 // clients that didn't read
 }
 
-// Serve starts a server of a on ln, which it takes over. Close it.
+// Serve starts a server of a on ln, which it takes over. The caller has to close it.
 func Serve(ln net.Listener, a Agent, o Options) *Server {
 	if o.Log == nil {
 		o.Log = discard{}
@@ -102,8 +101,8 @@ func (s *Server) Counters() Counters {
 	}
 }
 
-// Close hangs up on all clients, cancels what they wait for, and returns when no goroutine of the
-// server is left. It may be called again.
+// Close hangs up on all clients, cancels their requests, and returns when all goroutines of the
+// server have ended. It may be called again.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -161,7 +160,8 @@ func (s *Server) admit(nc net.Conn) {
 		s.mu.Unlock()
 		c.hangUp()
 		if full && s.refused.Add(1) == 1 {
-			s.o.Log.Warnf(component, "Refused client %v and perhaps more: %d are connected, the limit", nc.RemoteAddr(), s.o.conns)
+			const text = "Refused client %v and perhaps more: %d are connected, the limit"
+			s.o.Log.Warnf(component, text, nc.RemoteAddr(), s.o.conns)
 		}
 		return
 	}

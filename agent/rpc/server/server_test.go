@@ -37,8 +37,8 @@ func TestHandshake(t *testing.T) {
 	r.ask(protocol.CmdHandshake, 4, &protocol.HandshakeRequest{Version: 1}, protocol.TextDuplicateHandshake)
 }
 
-// Whatever is refused for want of auth, its body is taken off the stream, so that the next
-// request is understood.
+// The body of a request that is refused without auth is read, so that the next request is
+// understood.
 func TestRefusedRequestsAreReadWhole(t *testing.T) {
 	a := &fakeAgent{}
 	_, l := startServer(t, a, Options{AuthKey: "k"})
@@ -92,7 +92,7 @@ func TestBodyOfAnotherShapeEndsConnection(t *testing.T) {
 	})
 }
 
-// An answer to a bad filter has a body: clients wait for one.
+// The answer to an invalid filter has a body: clients wait for one.
 func TestBadMemberFilterIsAnswered(t *testing.T) {
 	_, l := startServer(t, &fakeAgent{members: []serf.Member{{Name: "a"}}}, Options{})
 	c := connect(t, l, "")
@@ -115,7 +115,7 @@ func TestBadMemberFilterIsAnswered(t *testing.T) {
 	}
 }
 
-// A join that takes its time keeps no other request waiting, and is answered when it's done.
+// A slow join delays no other request, and is answered when it is done.
 func TestWaitingRequestsBlockNobody(t *testing.T) {
 	release := make(chan struct{})
 	a := &fakeAgent{join: func(context.Context, []string) (int, error) { <-release; return 3, nil }}
@@ -132,7 +132,7 @@ func TestWaitingRequestsBlockNobody(t *testing.T) {
 	}
 }
 
-// Beyond waitingMax a connection's requests aren't read, and the other connections don't notice.
+// Beyond waitingMax a connection's requests aren't read, which doesn't affect other connections.
 func TestWaitingRequestsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -238,7 +238,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	r.ask(protocol.CmdStream, 7, &protocol.StreamRequest{Type: "*"}, "")
 }
 
-// A query makes room for another when it is over.
+// A query that is over makes room for another.
 func TestQueriesEnd(t *testing.T) {
 	const most = 10
 	_, l := startServer(t, &fakeAgent{}, Options{streams: most})
@@ -285,25 +285,25 @@ func TestRespond(t *testing.T) {
 	}
 }
 
-func TestAskedQueries(t *testing.T) {
-	var q askedQueries
-	const n = askedMax + 10
+func TestQueryNumbers(t *testing.T) {
+	var q queryNumbers
+	const n = queryNumbersMax + 10
 	for i := range uint64(n) {
 		if got := q.add(1000 + i); got != i+1 {
 			t.Fatalf("query %d has number %d", i, got)
 		}
 	}
-	for number, want := range map[uint64]uint64{0: 0, n - askedMax: 0, n - askedMax + 1: 1000 + n - askedMax, n: 1000 + n - 1, n + 1: 0} {
+	for number, want := range map[uint64]uint64{0: 0, n - queryNumbersMax: 0, n - queryNumbersMax + 1: 1000 + n - queryNumbersMax, n: 1000 + n - 1, n + 1: 0} {
 		if id, ok := q.find(number); id != want || ok != (want != 0) {
 			t.Errorf("number %d: %d, %t; want %d", number, id, ok, want)
 		}
 	}
-	if len(q.ids) != askedMax {
-		t.Errorf("%d kept, limit %d", len(q.ids), askedMax)
+	if len(q.ids) != queryNumbersMax {
+		t.Errorf("%d kept, limit %d", len(q.ids), queryNumbersMax)
 	}
 }
 
-// The agent is told to stop after the client was told that it left.
+// The agent stops after the client was told that it left.
 func TestLeaveIsAnsweredFirst(t *testing.T) {
 	left := make(chan struct{})
 	a := &fakeAgent{leave: func(context.Context) error { return errors.New("leave timed out") }}
@@ -320,7 +320,7 @@ func TestLeaveIsAnsweredFirst(t *testing.T) {
 	<-left
 }
 
-// A leave goes on if the client hangs up, a join doesn't.
+// A leave continues if the client hangs up, a join doesn't.
 func TestHangUpCancelsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		joined, left := make(chan error, 1), make(chan error, 1)
@@ -349,8 +349,8 @@ func TestHangUpCancelsWhatWaits(t *testing.T) {
 	})
 }
 
-// A client that stops reading is cut off after writeTimeout and logged once; until then neither
-// other clients nor those who feed its stream wait.
+// A client that stops reading is cut off after writeTimeout, with one log line. Until then neither
+// other clients nor the feeds of its streams wait.
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := newFeed[string](4)
@@ -481,7 +481,7 @@ func TestOversizedRequests(t *testing.T) {
 	}
 }
 
-// Close ends all that goes on, and nothing is left when it returns.
+// Close ends everything, and no goroutine is left when it returns.
 func TestCloseWaitsForEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 		a := &fakeAgent{

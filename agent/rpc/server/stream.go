@@ -8,13 +8,13 @@ import (
 	"serf/agent/rpc/internal/protocol"
 )
 
-// A stream sends to a client what a feed gives, until the feed or the connection ends. The
-// connection's reader goroutine begins streams and stops them.
+// A stream sends the values of a feed to a client, until the feed or the connection ends. The
+// connection's reader goroutine begins and stops streams.
 type stream struct {
 	monitor bool
 	// Set once the feed has begun, guarded by conn.mu.
 	close   func()        // ends the feed
-	stopped chan struct{} // closed when it is to end: its records wait for no answer then
+	stopped chan struct{} // closed by a stop: from then on its records wait for no answer
 	done    chan struct{} // closed when the last record was sent
 }
 
@@ -49,7 +49,7 @@ func (c *conn) release(seq uint64, st *stream) bool {
 	return true
 }
 
-// stop ends the stream under seq, if there is one. After it returns no record of it is sent.
+// stop ends the stream under seq, if there is one. No record of it is sent after stop has returned.
 func (c *conn) stop(seq uint64) {
 	c.mu.Lock()
 	st := c.streams[seq]
@@ -63,7 +63,7 @@ func (c *conn) stop(seq uint64) {
 	<-st.done
 }
 
-// stopAll stops all streams, and waits until what they have was sent, but not for long.
+// stopAll stops all streams, and waits up to lingerTimeout until their records were sent.
 func (c *conn) stopAll() {
 	c.mu.Lock()
 	seqs := slices.Collect(maps.Keys(c.streams)) // in any order: all are stopped
@@ -94,7 +94,8 @@ func (c *conn) closeStreams() {
 
 // begin answers a request for a stream and starts it. subscribe begins the feed, convert makes the
 // body of a record, and ended is called if the feed ends without having been stopped.
-func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], error), convert func(T) any, ended func()) {
+func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], error),
+	convert func(T) any, ended func()) {
 	if text := c.reserve(seq, st); text != "" {
 		c.reply(seq, text)
 		return
@@ -113,7 +114,7 @@ func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], er
 		defer close(st.done)
 		sent := pump(c, seq, feed, convert, st.stopped)
 		feed.Close()
-		for ok := !sent; ok; { // nobody will read what waits
+		for ok := !sent; ok; { // nobody will read the rest
 			_, ok = feed.Next()
 		}
 		if c.release(seq, st) && sent && c.ctx.Err() == nil {
@@ -122,9 +123,10 @@ func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], er
 	})
 }
 
-// pump sends the records of a feed until it ends, and reports whether all went out. Each waits its
-// turn, unless stopped is closed.
-func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any, stopped <-chan struct{}) bool {
+// pump sends the records of a feed until it ends, and reports whether all were sent. They wait for
+// answers that come first, unless stopped is closed.
+func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any,
+	stopped <-chan struct{}) bool {
 	header := &protocol.ResponseHeader{Seq: seq}
 	var b []byte
 	for {

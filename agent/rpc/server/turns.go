@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// turnWait is how long records of a connection wait, at most, for the answer to a request on it.
+// turnWait is how long records of a connection wait at most for the answer to a request on it.
 const turnWait = time.Second
 
-// turns sees to it that on one connection the answer to a request comes before the records of what
-// the request causes: many clients take what comes next for their answer. While a request is being
-// answered, records wait. They don't wait for ever: a join may take long, and what else happens is
-// news in the meantime.
+// turns makes records wait while a request on their connection is being answered, so that an answer
+// comes before the records of what the request caused: many clients read whatever comes next as
+// their answer. Records don't wait for ever: a join may take long, and clients want to know what
+// else happens in the meantime.
 type turns struct {
 	mu      sync.Mutex
 	pending []*turn
@@ -21,7 +21,7 @@ type turns struct {
 // turn is that of one request.
 type turn struct {
 	answered chan struct{}
-	lapsed   bool // records have waited for it long enough; guarded by turns.mu
+	lapsed   bool // records have waited long enough for it; guarded by turns.mu
 }
 
 // begin starts the turn of a request that was read.
@@ -33,14 +33,14 @@ func (t *turns) begin() *turn {
 	return x
 }
 
-// renew has records wait for x once more: only now the request has an effect.
+// renew makes records wait for x again: the request has its effect only now.
 func (t *turns) renew(x *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x.lapsed = false
 }
 
-// end is called when the request of x was answered, or won't be.
+// end is called when the request of x was answered, or isn't going to be.
 func (t *turns) end(x *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,7 +60,7 @@ func (t *turns) next() *turn {
 	return nil
 }
 
-// lapse has nobody wait for what is pending any more.
+// lapse ends the waiting for all pending turns.
 func (t *turns) lapse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,8 +69,7 @@ func (t *turns) lapse() {
 	}
 }
 
-// wait returns when records that are at hand may be sent: at the latest after turnWait, or when
-// stop is closed.
+// wait returns when records may be sent: at the latest after turnWait, or when stop is closed.
 func (t *turns) wait(stop <-chan struct{}) {
 	var timeout *time.Timer
 	for {

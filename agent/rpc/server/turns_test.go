@@ -15,7 +15,7 @@ import (
 	"serf/swim/serf"
 )
 
-// causing is an agent that tells of an event before the call that causes it returns.
+// causing is an agent that publishes an event before the call that causes it returns.
 func causing(after time.Duration) *fakeAgent {
 	events := newFeed[agent.Event](64)
 	cause := func() {
@@ -35,7 +35,7 @@ func causing(after time.Duration) *fakeAgent {
 	}
 }
 
-// follow greets, streams all events under 2 and lets the server become idle.
+// follow greets, streams all events under Seq 2, and waits until the server is idle.
 func (r *rawClient) follow() {
 	r.t.Helper()
 	r.greet()
@@ -52,7 +52,7 @@ func (r *rawClient) wantRecord() {
 	}
 }
 
-// Clients that read on one connection take what comes next for their answer.
+// Clients that read from one connection expect their answer next.
 func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
 	for _, tt := range []struct {
 		cmd  string
@@ -77,7 +77,7 @@ func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
 	}
 }
 
-// The same with an agent, which tells of an event while it fires it.
+// The same with an agent, which publishes an event while it fires it.
 func TestAnswersOfAnAgentComeFirst(t *testing.T) {
 	c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	c.Serf.Name = "a"
@@ -103,7 +103,7 @@ func TestAnswersOfAnAgentComeFirst(t *testing.T) {
 	r.want(2, "")
 }
 
-// A request that takes long holds nothing up but for turnWait, once.
+// A request that takes long delays records by turnWait, once.
 func TestRecordsDontWaitForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := causing(0)
@@ -130,7 +130,8 @@ func TestRecordsDontWaitForEver(t *testing.T) {
 	})
 }
 
-// An event may have to wait for room: from then on records wait for its answer, however long it took.
+// An event may have to wait for room. When it is fired, records wait for its answer, however long
+// that took.
 func TestEventThatWaitedForRoomIsAnsweredFirst(t *testing.T) {
 	var turns turns
 	x := turns.begin()

@@ -81,7 +81,9 @@ func appendMap(b []byte, v reflect.Value) []byte {
 		return append(b, msgpack.Nil)
 	}
 	keys := v.MapKeys()
-	slices.SortFunc(keys, func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) })
+	slices.SortFunc(keys, func(x, y reflect.Value) int {
+		return strings.Compare(x.String(), y.String())
+	})
 	b = msgpack.AppendMap(b, len(keys))
 	for _, key := range keys {
 		b = appendValue(msgpack.AppendString(b, key.String()), v.MapIndex(key))

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A request is taken in each form that clients of the original may send it in.
+// Requests are accepted in each form that clients of the original may send.
 func TestRequestsInOtherForms(t *testing.T) {
 	event := func(name, payload string, coalesce bool) *EventRequest {
 		r := &EventRequest{Name: name, Coalesce: coalesce}
@@ -58,7 +58,7 @@ func TestRequestsInOtherForms(t *testing.T) {
 	}
 }
 
-// What no client means is refused, with the field and what is in it, and never taken for something else.
+// Values that no client means are refused with the field and its content, and never misread.
 func TestRequestsThatAreNone(t *testing.T) {
 	for _, tt := range []struct {
 		bytes, want string

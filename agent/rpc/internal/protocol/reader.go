@@ -14,49 +14,49 @@ const (
 	// their tags, has four levels.
 	maxDepth = 8
 
-	// bufferMin is how much is read at a time at first. The buffer doubles when it is full, so that
-	// memory grows with what Arrived and not with what a length promised.
+	// bufferMin is the initial size of the buffer in bytes. It doubles when it is full, so memory
+	// grows with what has arrived and not with an announced length.
 	bufferMin = 4 << 10
-	// bufferKept is how large a buffer may stay: a larger message was an exception.
+	// bufferKept is how large a buffer may stay after a message: larger ones are exceptions.
 	bufferKept = 64 << 10
 
-	// emptyReads is how often in a row a connection may give nothing and no error.
+	// emptyReads is how many reads in a row may return neither bytes nor an error.
 	emptyReads = 100
 )
 
-// Limits bounds one value that comes from the other side.
+// Limits bounds one received value.
 type Limits struct {
 	Bytes  int // of the encoding
-	Values int // maps, lists, keys and what is in them, counted one by one
+	Values int // maps, lists, keys and their contents, counted one by one
 }
 
 var (
-	// RequestLimits holds for what clients send. The largest requests are a join of some thousand
+	// RequestLimits is for what clients send. The largest requests are a join of some thousand
 	// addresses and an event, whose payload the cluster limits to 9 KB. The number of values bounds
-	// what decoding makes of a request of many small ones.
+	// the memory of a decoded request of many small values.
 	RequestLimits = Limits{Bytes: 1 << 20, Values: 1 << 16}
 
-	// AnswerLimits holds for what agents send. A list of 100,000 members is some 40 MB.
+	// AnswerLimits is for what agents send. A list of 100,000 members takes some 40 MB.
 	AnswerLimits = Limits{Bytes: 256 << 20, Values: 16 << 20}
 )
 
-// ErrTooLarge is the reason to give up a connection whose other side sends a message over the
-// limits of size, number of values or nesting.
+// ErrTooLarge means that a message exceeds the limit of size, number of values or nesting. It ends
+// the connection.
 var ErrTooLarge = errors.New("message over the limit")
 
-// ErrMalformed is a byte that begins no MessagePack value.
+// ErrMalformed means that a byte begins no MessagePack value.
 var ErrMalformed = errors.New("not MessagePack")
 
-// A Reader takes whole MessagePack values off a stream and checks their size and shape before
-// anything is decoded.
+// A Reader reads complete MessagePack values off a stream and checks their size and shape before
+// they are decoded.
 type Reader struct {
 	r   io.Reader
 	max Limits
 
 	buf   []byte
 	start int   // of the value that is being read, or was returned last
-	pos   int   // up to here buf was looked at
-	err   error // of the last read, told when what came with it is used up
+	pos   int   // where to continue in buf
+	err   error // of the last read, returned when its bytes are used up
 }
 
 // NewReader returns a reader of r, each of whose values may be as large as max.
@@ -92,7 +92,7 @@ func (v *Reader) NextBody() ([]byte, error) {
 	return b, err
 }
 
-// read takes one value, with a counter of values still to come for each level.
+// read reads one value, with a counter of missing values for each level.
 func (v *Reader) read() error {
 	var left [maxDepth]uint64
 	left[0] = 1
@@ -121,7 +121,8 @@ func (v *Reader) read() error {
 	return nil
 }
 
-// value takes one value without what a map or list contains, and returns how many values that is.
+// value reads one value without the contents of a map or list, and returns how many values follow
+// as its contents.
 func (v *Reader) value() (kids uint64, err error) {
 	h, err := msgpack.ReadHead(v.buf[v.pos:])
 	for err == msgpack.ErrShort {
@@ -139,7 +140,7 @@ func (v *Reader) value() (kids uint64, err error) {
 	return h.Kids, v.take(uint64(h.Size) + h.Body)
 }
 
-// take takes the next n bytes of the stream. If they don't all come, it takes those that do.
+// take reads the next n bytes of the stream, or those there are before an error.
 func (v *Reader) take(n uint64) error {
 	if uint64(v.pos-v.start)+n > uint64(v.max.Bytes) {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, v.max.Bytes)
@@ -154,7 +155,7 @@ func (v *Reader) take(n uint64) error {
 	return nil
 }
 
-// fill reads what there is, and waits if there is nothing.
+// fill reads some bytes, and waits for them.
 func (v *Reader) fill() error {
 	if v.err != nil {
 		return v.err
@@ -176,7 +177,7 @@ func (v *Reader) fill() error {
 	return io.ErrNoProgress
 }
 
-// makeRoom moves what isn't used up to the front, of a larger buffer if it takes more than half of
+// makeRoom moves the unused bytes to the front, of a larger buffer if they take more than half of
 // this one.
 func (v *Reader) makeRoom() {
 	rest := v.buf[v.start:]

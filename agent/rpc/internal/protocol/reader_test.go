@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// One value of each form there is.
+// One value of each form.
 var forms = map[string][]byte{
 	"positive fixnum": {0x7f},
 	"negative fixnum": {0xe0},
@@ -103,8 +103,8 @@ func TestReaderLimits(t *testing.T) {
 	}
 }
 
-// TestReaderAfterALargeValue: the buffer of a large value isn't kept, and what came with its end isn't lost. Values are
-// the same however the bytes of the stream are cut.
+// The buffer of a large value isn't kept, and no bytes after the value are lost, however the stream
+// is cut into reads.
 func TestReaderAfterALargeValue(t *testing.T) {
 	blob := func(n int, fill byte) []byte {
 		return slices.Concat([]byte{0xc6, 0, byte(n >> 16), byte(n >> 8), byte(n)}, bytes.Repeat([]byte{fill}, n))
@@ -129,7 +129,7 @@ func TestReaderAfterALargeValue(t *testing.T) {
 	}
 }
 
-// choppedReader reads so many bytes at a time at most.
+// choppedReader reads at most most bytes at a time.
 type choppedReader struct {
 	left []byte
 	most int
@@ -144,7 +144,7 @@ func (r *choppedReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// A length claims what it likes; memory follows what arrives.
+// Memory grows with what arrives, whatever a length announces.
 func TestReaderAllocatesWhatArrives(t *testing.T) {
 	const claims = 1 << 20 // of 200 MB
 	var before, after runtime.MemStats
