@@ -46,12 +46,13 @@ func TestNamesOfOwnAddressesAreResolved(t *testing.T) {
 	} {
 		got, reason, err := ResolveNames(t.Context(), known, tt.spec)
 		if err != nil || got != tt.want || reason != tt.reason {
-			t.Errorf("%+v: %+v, %q, %v; want %+v, %q", tt.spec, got, reason, err, tt.want, tt.reason)
+			t.Errorf("%+v: %+v, %q, %v; want %+v, %q",
+				tt.spec, got, reason, err, tt.want, tt.reason)
 		}
 	}
 }
 
-// What is no name isn't looked up, and is for ChooseAddresses to take or to refuse.
+// What isn't a name isn't looked up: ChooseAddresses accepts or refuses it.
 func TestAddressesAreNotLookedUp(t *testing.T) {
 	for _, text := range []string{"", "1.2.3.4", "1.2.3.4:5", ":5", "::", "::1", "[::1]:5", "[::1]", "fe80::1%eth0", "300.1.2.3", "1.2.3", "10", "a:b:c", "[a]:5", "a b", "10.0.0.0/8", "0x7f000001", "."} {
 		spec := AddressSpec{Bind: text, Advertise: text}

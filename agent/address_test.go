@@ -18,7 +18,7 @@ func iface(name string, addrs ...string) NetInterface {
 	return i
 }
 
-// these are all the interfaces of a host.
+// these is a list of a host's interfaces.
 func these(all ...NetInterface) func() ([]NetInterface, error) {
 	return func() ([]NetInterface, error) { return all, nil }
 }
@@ -105,7 +105,7 @@ func TestChooseAddresses(t *testing.T) {
 	}
 }
 
-// Where an address is named, no list of interfaces is needed, and none that can't be had is missed.
+// With a named address no list of interfaces is needed, and one that can't be read does no harm.
 func TestInterfacesAreListedIfNeeded(t *testing.T) {
 	errDenied := errors.New("netlink: permission denied")
 	for _, tc := range []struct {

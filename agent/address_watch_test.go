@@ -35,7 +35,7 @@ func (h *fakeHost) addrs() hostAddrs {
 	}
 }
 
-// watched is an address watch of such a host, at one moment after the other.
+// watched is the address watch of such a host, and its clock.
 type watched struct {
 	t   *testing.T
 	h   fakeHost
@@ -52,11 +52,11 @@ func watch(t *testing.T, told, on string, six bool) *watched {
 	return x
 }
 
-// has says what interfaces the host has from now on.
+// has sets the interfaces of the host.
 func (x *watched) has(list ...NetInterface) { x.h.list = list }
 
-// wantLooks looks so many times, one addressPoll apart, and requires that only the last comes to
-// something: an address to tell, "lost", "back", or nothing at all.
+// wantLooks looks that many times, one addressPoll apart, and requires that only the last look has
+// a result: an address to advertise, "lost", "back", or nothing.
 func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
 	x.t.Helper()
 	for i := range times {
@@ -80,7 +80,7 @@ func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
 	}
 }
 
-// graced is how many looks it takes until an address is given up.
+// graced is the number of looks until an address is given up.
 const graced = int(addressGrace/addressPoll) + 1
 
 func down(i NetInterface) NetInterface {
@@ -143,8 +143,9 @@ func TestAddressWatchOfBothFamilies(t *testing.T) {
 	x.wantLooks("what others were told first is the better one", 1, false, "2600::7")
 }
 
-// An agent that starts before the network has only a loopback address to tell. When there is a
-// better one it is told, unless others know this one: they are on this host, and reach it there.
+// An agent that starts before the network has only a loopback address to advertise. It switches to
+// a better one when there is one, unless others know this one: they are on this host, and reach it
+// there.
 func TestAddressWatchOfALateInterface(t *testing.T) {
 	lo, eth := iface("lo", "127.0.0.1"), iface("eth0", "10.0.0.5")
 	x := watch(t, "127.0.0.1", "lo", false)
@@ -178,7 +179,7 @@ func TestAddressWatchThatSeesNothing(t *testing.T) {
 	}
 }
 
-// What can be sent to is what the socket takes and the host has.
+// The families that can be sent to are those that both the socket and the host have.
 func TestFamiliesOfAHost(t *testing.T) {
 	lo := iface("lo", "127.0.0.1", "::1")
 	four, six := iface("eth0", "10.0.0.5", "fe80::1"), iface("eth1", "2600::5", "fe80::2")

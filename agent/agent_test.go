@@ -36,7 +36,7 @@ func memConfig(n *memNetwork, name string, i int) Config {
 	return c
 }
 
-// begin starts an agent that the test's end stops.
+// begin starts an agent, and stops it at the end of the test.
 func begin(t *testing.T, c Config) *Agent {
 	t.Helper()
 	a, err := Start(background, c)
@@ -70,7 +70,7 @@ func mustJoin(t *testing.T, a, to *Agent) {
 	}
 }
 
-// wantMembers waits until a knows that many living members.
+// wantMembers waits until a has n living members.
 func wantMembers(t *testing.T, a *Agent, count int) {
 	t.Helper()
 	s := a.Subscribe(64, nil)
@@ -227,7 +227,8 @@ func TestSlowSubscriberDoesNotStopTheNode(t *testing.T) {
 			t.Errorf("a learnt of c after %v, limit 2 s", took)
 		}
 		if got := drainAll(mute); len(got) != 4 || !errors.Is(mute.Err(), ErrSlow) {
-			t.Errorf("the mute subscription has %d events and ended with %v, want 4 and ErrSlow", len(got), mute.Err())
+			t.Errorf("the mute subscription has %d events and ended with %v, want 4 and ErrSlow",
+				len(got), mute.Err())
 		}
 		if cut := a.Traffic().SubscribersCut; cut != 1 {
 			t.Errorf("%d counted as cut off, want 1", cut)
@@ -292,7 +293,7 @@ func TestStoppedAgentSaysSo(t *testing.T) {
 	})
 }
 
-// Who has seen the end of an agent may still ask what it knew.
+// Programs that have seen the end of an agent may still read its last state.
 func TestMembersAreKnownAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 3)
@@ -431,7 +432,8 @@ func TestReplaceTags(t *testing.T) {
 		}
 		next["later"] = "x"
 		if got, want := a.Tags(), map[string]string{"both": "2", "new": "3"}; !reflect.DeepEqual(got, want) {
-			t.Errorf("tags %v, want %v: none of the old ones, and not what the caller does later", got, want)
+			t.Errorf("tags %v, want %v: none of the old ones, and not what the caller does later",
+				got, want)
 		}
 		if err := a.ReplaceTags(background, map[string]string{"x": strings.Repeat("y", 512)}); err == nil {
 			t.Error("tags over the limit were taken")
@@ -629,7 +631,8 @@ func TestEveryNoteHasItsWords(t *testing.T) {
 			}
 			for code := serf.NoteNone + 1; code < serf.NoteEnd; code++ {
 				if got := words(code); !strings.HasPrefix(got, "serf: ") || serfNotes[code] == "" || strings.ContainsAny(got, "{}") {
-					t.Errorf("note %d of serf reads %q, want words for all of it", code-serf.NoteNone, got)
+					t.Errorf("note %d of serf reads %q, want words for all of it",
+						code-serf.NoteNone, got)
 				}
 			}
 			for code, want := range map[swim.NoteCode]string{

@@ -7,7 +7,7 @@ import (
 
 func backlog(a *Agent, most int) *Backlog { return a.SubscribeBacklog(most, nil) }
 
-// rest reads all of a backlog that has ended.
+// rest reads all that is left in a backlog that has ended.
 func (b *Backlog) rest() (n int) {
 	for _, ok := b.Next(); ok; _, ok = b.Next() {
 		n++
@@ -60,7 +60,7 @@ func TestSlowBacklogIsCutOff(t *testing.T) {
 	}
 }
 
-// When all backlogs together hold too much, who lags behind pays for it, and nobody else.
+// When all backlogs together hold too much, only readers that lag behind are cut off.
 func TestBacklogsTogetherAreBounded(t *testing.T) {
 	var a Agent
 	slow, quick := backlog(&a, 100), backlog(&a, 100)

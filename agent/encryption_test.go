@@ -12,8 +12,8 @@ import (
 	"serf/wire"
 )
 
-// story is a cluster whose members are restarted, on a network in memory. What any of them takes
-// for failed is written down.
+// story is a cluster in memory whose members are restarted. It records whom any of them considers
+// failed.
 type story struct {
 	t       *testing.T
 	net     *memNetwork
@@ -35,7 +35,7 @@ func newStory(t *testing.T, members int, s wire.Sealer) *story {
 	return st
 }
 
-// settling is enough for any change in a few members to be known to all.
+// settling is time enough for all members to learn of any change.
 const settling = 45 * time.Second
 
 func memberName(i int) string { return string(rune('a' + i)) }
@@ -68,7 +68,7 @@ func (s *story) start(i int) {
 	}()
 }
 
-// wantWhole checks that all know all, and that nobody was taken for failed since the last time.
+// wantWhole checks that all know all, and that no failure was reported since the last time.
 func (s *story) wantWhole(when string) {
 	s.t.Helper()
 	synctest.Wait()
@@ -82,7 +82,7 @@ func (s *story) wantWhole(when string) {
 	}
 }
 
-// forgive forgets who was taken for failed, as was to be.
+// forgive forgets failures that were expected.
 func (s *story) forgive() {
 	synctest.Wait()
 	for len(s.failed) > 0 {
@@ -90,7 +90,7 @@ func (s *story) forgive() {
 	}
 }
 
-// wantEventReaches fires an event at one member and sees who gets it.
+// wantEventReaches fires an event at one member and checks who gets it.
 func (s *story) wantEventReaches(from int, when string) {
 	s.t.Helper()
 	var subs []*Subscription
@@ -103,7 +103,8 @@ func (s *story) wantEventReaches(from int, when string) {
 	time.Sleep(settling)
 	for i, sub := range subs {
 		if len(sub.C) != 1 {
-			s.t.Errorf("%s: %s got %d events from %s", when, memberName(i), len(sub.C), memberName(from))
+			s.t.Errorf("%s: %s got %d events from %s",
+				when, memberName(i), len(sub.C), memberName(from))
 		}
 		sub.Close()
 	}
@@ -158,7 +159,7 @@ func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 	})
 }
 
-// Addresses are used again: that of a member of blue now is one of green's.
+// Addresses are reused: one of a former member of blue is now that of a member of green.
 func TestLabelKeepsClustersApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blue := newStory(t, 3, wire.Sealer{Label: "blue"})
@@ -193,7 +194,8 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 		}
 		m, _, _ := green.Counters()
 		if m.DroppedLabels == 0 || green.Stats()["dropped"]["packets_other_label"] != fmt.Sprint(m.DroppedLabels) {
-			t.Errorf("%d packets of blue counted, stats %v", m.DroppedLabels, green.Stats()["dropped"])
+			t.Errorf("%d packets of blue counted, stats %v",
+				m.DroppedLabels, green.Stats()["dropped"])
 		}
 		if got := mate.Traffic().StreamLabels; got == 0 {
 			t.Error("no stream of blue was counted")
@@ -202,7 +204,7 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 	})
 }
 
-// wantOneLineAMinute checks that a condition that lasted is logged, and not too often.
+// wantOneLineAMinute checks that a lasting condition is logged, and not too often.
 func wantOneLineAMinute(t *testing.T, log, line string, minutes int) {
 	t.Helper()
 	if n := strings.Count(log, line); n == 0 || n > minutes+1 {
@@ -210,7 +212,7 @@ func wantOneLineAMinute(t *testing.T, log, line string, minutes int) {
 	}
 }
 
-// F26: a member is down while the key is changed.
+// A member is down while the key is changed (F26 in docs/failures.md).
 func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t, 3, wire.Sealer{Keys: storyRing(t, 1), EncryptVersion: 1})
@@ -234,7 +236,7 @@ func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 		s.wantEventReaches(0, "from who has the new key")
 		s.wantEventReaches(2, "from who has the old one")
 
-		// What was missed can be made up for, and then the old key can go.
+		// The change can be made up for, and then the old key can go.
 		for _, change := range []func() (KeyReport, error){
 			func() (KeyReport, error) { return s.agents[0].InstallKey(background, storyKey(2)) },
 			func() (KeyReport, error) { return s.agents[0].UseKey(background, storyKey(2)) },
@@ -250,7 +252,7 @@ func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 	})
 }
 
-// F26: what can't work is at least told, on both sides.
+// What can't work is at least logged, on both sides (F26 in docs/failures.md).
 func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t, 3, wire.Sealer{Keys: storyRing(t, 1), EncryptVersion: 1})
@@ -273,7 +275,8 @@ func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 			a := s.agents[hears]
 			m, _, _ := a.Counters()
 			if m.DroppedKeys == 0 || a.Stats()["dropped"]["packets_no_key"] != fmt.Sprint(m.DroppedKeys) {
-				t.Errorf("%s counted %d packets, stats %v", memberName(hears), m.DroppedKeys, a.Stats()["dropped"])
+				t.Errorf("%s counted %d packets, stats %v",
+					memberName(hears), m.DroppedKeys, a.Stats()["dropped"])
 			}
 			line := "Dropped a packet from " + hostAddr(from+1).String() + ": no installed keys could decrypt the message"
 			wantOneLineAMinute(t, written(a.log, s.outs[hears]), line, minutes)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// On each system with its own numbers.
+// Each system has its own error numbers.
 func TestExplainBind(t *testing.T) {
 	const inUse = "address already in use: another agent may be running there; stop it or choose another with -x"
 	for _, tc := range []struct {
@@ -32,7 +32,7 @@ func TestExplainBind(t *testing.T) {
 	}
 }
 
-// Without a system's own number for it, an error of a real socket isn't recognised.
+// Without its own number, an error of a real socket would not be recognised.
 func TestExplainBindKnowsRealErrors(t *testing.T) {
 	taken, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(loopback))
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 	"serf/wire"
 )
 
-// extremes are values that no field of such a kind is likely to be made for. Nil for kinds that
-// aren't tried.
+// extremes are unlikely values for fields of a kind; nil for kinds that aren't tried.
 func extremes(kind reflect.Kind) (values []any) {
 	switch kind {
 	case reflect.String:
@@ -32,7 +31,7 @@ func extremes(kind reflect.Kind) (values []any) {
 	return nil
 }
 
-// set sets a field to a value, if it has room for it.
+// set sets a field to a value, if the value fits.
 func set(f reflect.Value, value any) bool {
 	v := reflect.ValueOf(value)
 	if back := v.Convert(f.Type()).Convert(v.Type()); !back.Equal(v) {
@@ -42,7 +41,7 @@ func set(f reflect.Value, value any) bool {
 	return true
 }
 
-// eachField calls f for each field of a structure that has extremes, also of structures in it.
+// eachField calls f for each field of a structure that has extremes, nested structures included.
 func eachField(v reflect.Value, path string, f func(path string, field reflect.Value)) {
 	for i := range v.NumField() {
 		field, kind := v.Field(i), v.Type().Field(i)
@@ -58,8 +57,8 @@ func eachField(v reflect.Value, path string, f func(path string, field reflect.V
 	}
 }
 
-// Whatever a program puts into a Config, Start refuses it or the agent lives with it: it joins,
-// sends, and sees a member go.
+// Whatever a program puts into a Config, Start refuses it or the agent works with it: it joins,
+// sends, and sees a member leave.
 func TestNoValueOfConfigIsTooMuch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts some 700 agents")
@@ -82,11 +81,12 @@ func TestNoValueOfConfigIsTooMuch(t *testing.T) {
 		}
 	})
 	if fields < 50 || refused < 100 {
-		t.Errorf("%d fields tried, %d values refused: the test doesn't see the Config", fields, refused)
+		t.Errorf("%d fields tried, %d values refused: the test doesn't see the Config",
+			fields, refused)
 	}
 }
 
-// lives starts an agent and makes it do something, or returns false if it doesn't start.
+// lives starts an agent and uses it. It returns false if the agent doesn't start.
 func lives(t *testing.T, n *memNetwork, c Config) bool {
 	other := begin(t, encrypted(memConfig(n, "b", 2), "0123456789abcdef"))
 	a, err := Start(background, c)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Members come and go, some without a word, and one can't send packets: nothing is left of them.
-// F10.
+// Members come and go, some without a word, and one can't send packets: none of them leaves
+// anything behind (F10 in docs/failures.md).
 func TestChurnLeaksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -60,8 +60,8 @@ func TestChurnLeaksNothing(t *testing.T) {
 	})
 }
 
-// More events than fit into any window, as fast as the agent takes them: all get each of them once.
-// F23.
+// More events than fit into any window, fired as fast as the agent accepts them, reach all members
+// once (F23 in docs/failures.md).
 func TestTenThousandEventsReachAllOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const all = 10_000
@@ -95,8 +95,8 @@ func TestTenThousandEventsReachAllOnce(t *testing.T) {
 	})
 }
 
-// A member that is back at once, with other tags, was never seen to fail: that it restarted is
-// told. F21.
+// A member that returns immediately with other tags never failed in the eyes of others, which are
+// told that it restarted (F21 in docs/failures.md).
 func TestQuickRestartIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -124,7 +124,7 @@ func TestQuickRestartIsTold(t *testing.T) {
 	})
 }
 
-// Streams that say nothing keep others out, but not packets, and not for ever. F12.
+// Silent streams keep other streams out for a while, but not packets (F12 in docs/failures.md).
 func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()

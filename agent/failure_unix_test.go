@@ -14,8 +14,8 @@ import (
 	"serf/wire"
 )
 
-// A handler waits for ever while members come and go: the agent goes on, and what the handler
-// misses is counted. F7.
+// A handler waits for ever while members come and go: the agent goes on, and counts what the
+// handler misses (F7 in docs/failures.md).
 func TestHandlerThatNeverEndsStopsNothing(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "never")
 	if err := syscall.Mkfifo(gate, 0o600); err != nil {
@@ -58,7 +58,7 @@ func TestHandlerThatNeverEndsStopsNothing(t *testing.T) {
 	a.closeScripts(0) // or the end of the agent waits for the script
 }
 
-// comeAndGo lets a know a member that leaves at once.
+// comeAndGo makes a see a member that joins and leaves.
 func comeAndGo(t *testing.T, a *Agent, name string) {
 	t.Helper()
 	addr := hostAddr(200)

@@ -9,7 +9,7 @@ import (
 	"serf/swim"
 )
 
-// testJournal is told when its lines are written.
+// testJournal is a journal whose progress the test controls.
 type testJournal struct {
 	lines  io.Writer // nil: dropped
 	count  uint64
@@ -25,7 +25,7 @@ func (j *testJournal) Append(line []byte) {
 
 func (j *testJournal) Notify(f func(uint64)) { j.notify = f }
 
-// begun starts an agent with journal j and returns it with a subscription to user events.
+// begun starts an agent with journal j and a subscription to user events.
 func begun(t *testing.T, j *testJournal) (*Agent, *Subscription) {
 	t.Helper()
 	c := memConfig(newMemNetwork(), "a", 1)
@@ -36,7 +36,7 @@ func begun(t *testing.T, j *testJournal) (*Agent, *Subscription) {
 	return a, a.Subscribe(100, func(e Event) bool { _, user := e.(UserEvent); return user })
 }
 
-// Killed between the two, the agent would deliver the event again after its restart.
+// An agent killed between the two would deliver the event again after its restart.
 func TestEventWaitsForTheJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(testJournal)

@@ -30,7 +30,7 @@ func (n names) LookupSRV(_ context.Context, _, _, host string) (string, []*net.S
 	return "", nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 }
 
-// lateNames is a Resolver that knows nothing before a time.
+// lateNames is a Resolver that knows nothing before a certain time.
 type lateNames struct {
 	names
 	from time.Time
@@ -114,8 +114,8 @@ func TestRetryJoinGivesUp(t *testing.T) {
 	})
 }
 
-// Attempts in the first moments take nothing away from Max, and the last comes when it would
-// without them.
+// The frequent attempts of the beginning don't count against Max, and the last one comes at the
+// same time as without them.
 func TestRetryJoinTriesUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -129,7 +129,7 @@ func TestRetryJoinTriesUntilTheEnd(t *testing.T) {
 	})
 }
 
-// Agents that are started at the same moment are together at once, not after an interval.
+// Agents started at the same moment find each other immediately, not after an interval.
 func TestRetryJoinThatComesTooEarly(t *testing.T) {
 	for run := range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -147,14 +147,15 @@ func TestRetryJoinThatComesTooEarly(t *testing.T) {
 			time.Sleep(max(3*late, 250*time.Millisecond)) // pauses double, less up to a quarter
 			for _, a := range agents {
 				if _, in := a.Member("a"); !in {
-					t.Errorf("the seed was %v late, but %s isn't in soon after", late, a.conf.Serf.Name)
+					t.Errorf("the seed was %v late, but %s isn't in soon after",
+						late, a.conf.Serf.Name)
 				}
 			}
 		})
 	}
 }
 
-// deadSeeds are join addresses where nothing answers, and nothing refuses either.
+// deadSeeds are join addresses where nothing answers or refuses.
 func deadSeeds(n int) (list []string) {
 	for i := range n {
 		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 8, byte(i >> 8), byte(i)}), DefaultPort).String())
@@ -162,7 +163,7 @@ func deadSeeds(n int) (list []string) {
 	return list
 }
 
-// joinInBackground has a join those addresses, until the end of the test.
+// joinInBackground makes a join those addresses until the end of the test.
 func joinInBackground(t *testing.T, a *Agent, addrs []string) {
 	ctx, cancel := context.WithCancel(background)
 	var joining sync.WaitGroup
@@ -195,7 +196,8 @@ func TestManyDeadSeeds(t *testing.T) {
 	})
 }
 
-// With as many, the first attempt is over before there is another, and it, too, tries each once.
+// With that many addresses the first attempt ends before the next begins, and each attempt tries
+// each address once.
 func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const seeds = 300
@@ -218,7 +220,7 @@ func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
 	})
 }
 
-// A name that takes long to look up holds up nobody else.
+// A name that takes long to look up doesn't hold up the others.
 func TestJoinDoesNotWaitForNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -237,8 +239,8 @@ func TestJoinDoesNotWaitForNames(t *testing.T) {
 	})
 }
 
-// An agent that has lost all tries all of its seeds; one that has company leaves most to the
-// others.
+// An agent that has lost all others tries all of its seeds; one that has company leaves most of
+// them to the others.
 func TestSeeksAmongManyDeadSeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -267,8 +269,8 @@ func TestFirstMemberFindsOnlyItself(t *testing.T) {
 	})
 }
 
-// Three members are started at once, and the name that they look for gets its addresses 20 s late.
-// F14.
+// Three members start at the same time, and the name that they join gets its addresses 20 s late
+// (F14 in docs/failures.md).
 func TestNoIslands(t *testing.T) {
 	const runs = 100
 	for run := range runs {
@@ -287,15 +289,15 @@ func TestNoIslands(t *testing.T) {
 			time.Sleep(30 * time.Second)
 			for _, a := range agents {
 				if got := living(a); got != 3 {
-					t.Errorf("run %d: %s knows %d living members, want 3", run, a.conf.Serf.Name, got)
+					t.Errorf("run %d: %s knows %d living members, want 3",
+						run, a.conf.Serf.Name, got)
 				}
 			}
 		})
 	}
 }
 
-// The partition outlasts the memory of failed members, and nothing else tries those that were
-// reaped: only the seeds know the way back.
+// The partition outlasts the memory of failed members, so only the seeds know the way back.
 func TestSeedsHealPartition(t *testing.T) {
 	seed := []string{hostAddr(1).String()}
 	for what, join := range map[string]JoinConfig{

@@ -37,8 +37,7 @@ func (f *ringFile) mend(err error) (tries int) {
 	return f.tries
 }
 
-// ringCluster is two members, of which the second has f as its keyring file. The log is the
-// second's.
+// ringCluster is two members; the second has f as its keyring file. The log is the second's.
 func ringCluster(t *testing.T, f *ringFile) (asker, keeper *Agent, log func() string) {
 	n := newMemNetwork()
 	var out syncBuffer
@@ -100,8 +99,7 @@ func TestKeyringIsTriedOnceMoreAtTheEnd(t *testing.T) {
 	})
 }
 
-// A disk that hangs keeps only the answer from coming: the member gossips, and the asker hears who
-// is silent.
+// A disk that hangs delays only the answer: the member gossips, and the asker learns who is silent.
 func TestKeyringOnADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &ringFile{took: 5 * time.Minute}

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// syncBuffer is a bytes.Buffer for several goroutines.
+// syncBuffer is a bytes.Buffer for concurrent use.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -75,7 +75,8 @@ func TestLogLine(t *testing.T) {
 func TestLogLineIsCut(t *testing.T) {
 	got := makeLine(time.Now(), slog.LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
 	if len(got) > logLineMax+len("...") || !strings.HasSuffix(got, "é...") {
-		t.Errorf("got %d bytes ending in %q, want at most %d and whole characters", len(got), got[len(got)-6:], logLineMax+3)
+		t.Errorf("got %d bytes ending in %q, want at most %d and whole characters",
+			len(got), got[len(got)-6:], logLineMax+3)
 	}
 }
 
@@ -167,7 +168,7 @@ func TestMuteMonitorIsNotSpokenOf(t *testing.T) {
 	}
 }
 
-// A reader that never catches up is told how much it misses all the same, and not after each line.
+// A reader that never catches up is also told how much it misses, but not after each line.
 func TestMonitorThatIsAlwaysBehindIsTold(t *testing.T) {
 	l := NewLog(io.Discard, slog.LevelError)
 	defer l.Close()
@@ -270,8 +271,8 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 	})
 }
 
-// TestConditionThatIsOver: what was counted isn't told after it's over, and it is news when it
-// comes again.
+// What was counted isn't reported after the condition is over, and the condition is news when it
+// comes back.
 func TestConditionThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked gives goroutines that have said goodbye the time to go.
+// leaked gives goroutines that are about to end the time to do so.
 func leaked(before int) bool {
 	deadline := time.Now().Add(5 * time.Second)
 	for runtime.NumGoroutine() > before {

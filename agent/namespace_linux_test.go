@@ -35,14 +35,14 @@ func inNamespace(t *testing.T) bool {
 }
 
 // lan is some hosts on one wire: a bridge in the namespace of the test, and a namespace for each of
-// them. Everything watched there goes ten times as fast as usual.
+// them. Probes and address watches are ten times as fast as usual.
 type lan struct {
 	t      *testing.T
 	bridge string
 	hosts  int
 }
 
-// newLAN makes a LAN; n tells it from others of the same namespace.
+// newLAN makes a LAN; n distinguishes it from others in the namespace.
 func newLAN(t *testing.T, n int) *lan {
 	l := &lan{t: t, bridge: fmt.Sprint("br", n), hosts: 100 * n}
 	l.ip("link", "add", l.bridge, "type", "bridge")
@@ -50,13 +50,13 @@ func newLAN(t *testing.T, n int) *lan {
 	return l
 }
 
-// ip runs the command ip where the test is.
+// ip runs the command ip in the namespace of the test.
 func (l *lan) ip(args ...string) {
 	l.t.Helper()
 	systest.MustSetUp(l.t, systest.IP(l.t.Context(), args...))
 }
 
-// lanHost is one host: a network for agents.
+// lanHost is one host, with the network for its agents.
 type lanHost struct {
 	*lan
 	ns int // a file descriptor
@@ -80,7 +80,7 @@ func (l *lan) add(addrs ...string) *lanHost {
 	return h
 }
 
-// plug gives the host an interface; n is one that no other has.
+// plug adds an interface to the host; n must be unique.
 func (h *lanHost) plug(name string, n int, addrs ...string) {
 	h.t.Helper()
 	here, there := fmt.Sprint("v", n), fmt.Sprint("e", n)
@@ -94,7 +94,7 @@ func (h *lanHost) plug(name string, n int, addrs ...string) {
 	}
 }
 
-// address adds or deletes one.
+// address adds or deletes an address.
 func (h *lanHost) address(what, addr, name string) {
 	h.t.Helper()
 	args := []string{"address", what, addr, "dev", name}
@@ -145,7 +145,7 @@ func (h *lanHost) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) 
 	return conn, err
 }
 
-// addrs is what the host says of its addresses.
+// addrs reads the host's addresses.
 func (h *lanHost) addrs() hostAddrs {
 	s := systemAddrs
 	return hostAddrs{
@@ -193,15 +193,16 @@ func wantPlaces(t *testing.T, within time.Duration, name, at string, agents ...*
 			select {
 			case <-s.C:
 			case <-limit:
-				t.Fatalf("%s has %s at %v, %v, want alive at %v after %v", a.conf.Serf.Name, name, m.Addr, m.Status, want, within)
+				t.Fatalf("%s has %s at %v, %v, want alive at %v after %v",
+					a.conf.Serf.Name, name, m.Addr, m.Status, want, within)
 			}
 		}
 		s.Close()
 	}
 }
 
-// The address of a running host changes, while the agent is bound to all: it notices and tells the
-// others. Who was told which address to advertise keeps it.
+// The address of a running host changes while the agent is bound to all addresses: it notices, and
+// advertises the new one. An agent that was told what to advertise keeps that.
 func TestAddressOfARunningHostChanges(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -239,8 +240,8 @@ func TestAddressOfARunningHostChanges(t *testing.T) {
 	}
 }
 
-// One host has IPv4 alone, one IPv6 alone, and a third one both. Whichever of its addresses the
-// third tells the others, nobody considers anybody failed, and all hear of the one that is.
+// One host has only IPv4, one only IPv6, and a third one both. Whichever of its addresses the third
+// advertises, nobody considers a running member failed, and all learn of one that has failed.
 func TestFamiliesOfHosts(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -253,7 +254,7 @@ func TestFamiliesOfHosts(t *testing.T) {
 	}
 }
 
-// testFamilies is TestFamiliesOfHosts with a third host that tells one of its addresses.
+// testFamilies is TestFamiliesOfHosts with a third host that advertises one of its addresses.
 func testFamilies(t *testing.T, l *lan, told string) {
 	both, four, six := l.add("10.77.0.3/16", "fd00::3/64"), l.add("10.77.0.1/16"), l.add("fd00::2/64")
 	c := both.agent("c", AddressSpec{Bind: "[::]", Advertise: told})

@@ -113,7 +113,7 @@ func TestIPv6(t *testing.T) {
 	wantMembers(t, a, 2)
 }
 
-// ping asks the agent over c and reports whether it is the right ack that comes back.
+// ping pings the agent over c and reports whether the right ack comes back.
 func ping(t *testing.T, c net.Conn, seq uint32) {
 	t.Helper()
 	m := wire.Ping{Seq: seq, Node: []byte("a")}
@@ -174,7 +174,7 @@ func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 	}
 }
 
-// garbageSeeds are sound messages, to be damaged.
+// garbageSeeds are valid messages, to be damaged.
 func garbageSeeds() [][]byte {
 	ping := wire.Ping{Seq: 7, Node: []byte("other")}
 	alive := wire.Alive{Inc: 1, Node: []byte("x"), Addr: []byte{127, 0, 0, 1}, Port: 1, Vsn: []byte{1, 5, 2, 2, 5, 5}}
@@ -226,8 +226,8 @@ func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	ping(t, udp, 1)
 }
 
-// Many push/pulls that are as large as they may be, at once: what they share is bounded, and the
-// agent answers. F1.
+// Many push/pulls of the maximum size at once: the memory that they share is bounded, and the agent
+// still answers (F1 in docs/failures.md).
 func TestWholeStatesAtOnce(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	runtime.GC()
@@ -289,7 +289,8 @@ func heapNow() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Streams that announce the largest states and send a part of it cost what they sent.
+// Streams that announce the largest states and send a part of them cost no more than what they
+// sent.
 func TestHostileStreamsCostLittle(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	runtime.GC()

@@ -9,7 +9,7 @@ import (
 	"serf/swim/serf"
 )
 
-// ask returns what came of a query, sorted, and how long it took.
+// ask returns the answers to a query, sorted, and how long it took.
 func ask(t *testing.T, a *Agent, p serf.QueryParams) (got []string, took time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -24,7 +24,7 @@ func ask(t *testing.T, a *Agent, p serf.QueryParams) (got []string, took time.Du
 	return got, time.Since(began)
 }
 
-// answering has an agent answer the queries of one name.
+// answering makes an agent answer the queries of one name.
 func answering(t *testing.T, a *Agent, query string) {
 	s := a.Subscribe(8, func(e Event) bool {
 		q, ok := e.(QueryEvent)
@@ -39,7 +39,7 @@ func answering(t *testing.T, a *Agent, query string) {
 	}()
 }
 
-// F24: a query doesn't take its whole time-out when nothing more can come.
+// A query doesn't take its whole time-out when no more answers can come (F24 in docs/failures.md).
 func TestQueryEndsWhenNothingMoreCanCome(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

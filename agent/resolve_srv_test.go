@@ -98,7 +98,7 @@ func TestResolveServiceLimit(t *testing.T) {
 	}
 }
 
-// movingService is a Resolver whose one service moves to another target at a time.
+// movingService is a Resolver whose one service moves to another target at a certain time.
 type movingService struct {
 	fakeNames
 	from time.Time

@@ -14,7 +14,8 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// What still ran or waited when the agent stopped is counted and said.
+// Scripts that still ran and events that still waited when the agent stopped are counted and
+// logged.
 func TestEndSaysWhatHandlersLose(t *testing.T) {
 	t.Parallel()
 	gate := filepath.Join(t.TempDir(), "gate")

@@ -100,7 +100,7 @@ func TestPacketLimitOfTheSystem(t *testing.T) {
 	}
 }
 
-// What is too large for the system's packets, but not for those that are configured, goes by
+// Messages that are too large for the system's packets, but not for the configured size, go by
 // stream.
 func TestMessageBeyondTheSystemsPacketsArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

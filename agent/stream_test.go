@@ -44,20 +44,22 @@ func TestReadBlockDrawsOnTheBudget(t *testing.T) {
 	small := large(1000)
 	block, drawn, err := feed(a, small)
 	if err != nil || drawn != 0 || !bytes.Equal(block, small) {
-		t.Errorf("a small block: %d bytes, %d drawn, %v; want it whole and free", len(block), drawn, err)
+		t.Errorf("a small block: %d bytes, %d drawn, %v; want it whole and free",
+			len(block), drawn, err)
 	}
 	big := large(500 << 10)
 	block, drawn, err = feed(a, big)
 	if err != nil || !bytes.Equal(block, big) || drawn < 400<<10 {
-		t.Errorf("a large block: %d bytes, %d drawn, %v; want it whole and paid for", len(block), drawn, err)
+		t.Errorf("a large block: %d bytes, %d drawn, %v; want it whole and paid for",
+			len(block), drawn, err)
 	}
 	if _, _, err := feed(a, large(900<<10)); !errors.Is(err, errBudget) {
 		t.Errorf("beyond the budget: %v, want errBudget", err)
 	}
 }
 
-// TestNothingIsTakenBeyondTheBudget, not for a moment: on a busy machine all streams may be at that
-// moment together.
+// Nothing is taken beyond the budget, not even for a moment: on a busy machine all streams may be
+// at that moment together.
 func TestNothingIsTakenBeyondTheBudget(t *testing.T) {
 	for budget := int64(0); budget <= 5<<19; budget += 64 << 10 {
 		a := new(Agent)
@@ -153,7 +155,7 @@ func TestShutdownClosesStreams(t *testing.T) {
 	})
 }
 
-// hangingNetwork dials for ever.
+// hangingNetwork never finishes dialling.
 type hangingNetwork struct{ network }
 
 func (hangingNetwork) Dial(ctx context.Context, _ netip.Addr, _ netip.AddrPort) (net.Conn, error) {
@@ -183,17 +185,19 @@ func TestDialsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if dialling != dialMax || waiting != dialQueue || failed != extra {
-			t.Errorf("%d dialling, %d waiting, %d failed; want %d, %d, %d", dialling, waiting, failed, dialMax, dialQueue, extra)
+			t.Errorf("%d dialling, %d waiting, %d failed; want %d, %d, %d",
+				dialling, waiting, failed, dialMax, dialQueue, extra)
 		}
 		time.Sleep(2 * time.Second) // past all deadlines
 		err = a.do(background, func(swim.Time) { dialling, waiting = a.loop.dialing, len(a.loop.waiting) })
 		if err != nil || dialling != 0 || waiting != 0 {
-			t.Errorf("%d dialling and %d waiting past their deadlines, want none", dialling, waiting)
+			t.Errorf("%d dialling and %d waiting past their deadlines, want none",
+				dialling, waiting)
 		}
 	})
 }
 
-// troubled is a network whose packets fail as told.
+// troubled is a network whose packets fail on demand.
 type troubled struct {
 	network
 	readErr  error // of the first read

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// drainAll reads what there is in a subscription that has ended.
+// drainAll reads what is left in a subscription that has ended.
 func drainAll(s *Subscription) (events []Event) {
 	for e := range s.C {
 		events = append(events, e)
@@ -93,7 +93,7 @@ func TestSubscriptionCapacityIsBounded(t *testing.T) {
 	}
 }
 
-// What happens before Start returns is heard by who is there already.
+// Subscriptions of the Config get what happens before Start returns.
 func TestSubscriptionFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -124,7 +124,7 @@ func TestSubscriptionFromTheStart(t *testing.T) {
 	})
 }
 
-// A reader of a subscription learns that there will be no agent.
+// A reader of a subscription learns that the agent failed to start.
 func TestSubscriptionEndsWithAFailedStart(t *testing.T) {
 	s, closed := NewSubscription(1, nil), NewSubscription(1, nil)
 	closed.Close()
@@ -143,7 +143,7 @@ func TestSubscriptionEndsWithAFailedStart(t *testing.T) {
 	}
 }
 
-// What is held back to be told with what follows is not lost when nothing follows.
+// An event that is held back to be delivered with the next isn't lost when there is no next.
 func TestHeldEventsAreToldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := memConfig(newMemNetwork(), "a", 1)

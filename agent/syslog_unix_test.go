@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// The standard library's writer, at a daemon of our own.
+// The standard library's writer with a daemon of our own.
 func TestSyslogOnTheSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	daemon, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})

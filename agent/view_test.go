@@ -17,7 +17,7 @@ import (
 	"serf/wire"
 )
 
-// A viewedNode is a node that nobody but a test talks to, and the views of it.
+// viewedNode is a node that only a test talks to, and the views of it.
 type viewedNode struct {
 	node  *serf.Node
 	views views
@@ -44,7 +44,7 @@ func memberAddr(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 7946)
 }
 
-// alive has the node hear that member i is alive.
+// alive makes the node hear that member i is alive.
 func (v *viewedNode) alive(i int, inc uint32, addr netip.AddrPort, role string) {
 	m := wire.Alive{
 		Inc: inc, Node: fmt.Append(nil, "m", i), Addr: addr.Addr().AsSlice(), Port: addr.Port(),
@@ -58,7 +58,7 @@ func (v *viewedNode) hear(from int, msg []byte) {
 	v.views.count()
 }
 
-// pass lets time go by. Each ping is answered if answer says so.
+// pass advances the time. Each ping is answered if answer says so.
 func (v *viewedNode) pass(d time.Duration, answer func() bool) {
 	v.out.Reset()
 	for end := v.now.Add(d); v.now < end; {
@@ -95,7 +95,7 @@ func (v *viewedNode) answer(p swim.Packet) {
 	}
 }
 
-// view makes a view, as one reader does.
+// view makes a view as a single reader does.
 func (v *viewedNode) view() (made *view) {
 	for made == nil {
 		made = v.views.step(v.node)
@@ -103,7 +103,7 @@ func (v *viewedNode) view() (made *view) {
 	return made
 }
 
-// step does one of the things that happen to members.
+// step is one thing that happens to members.
 func (v *viewedNode) step(rng *rand.Rand) {
 	i, inc := rng.IntN(80), uint32(rng.IntN(20))
 	name := fmt.Append(nil, "m", i)
@@ -135,8 +135,8 @@ func (v *viewedNode) step(rng *rand.Rand) {
 	v.out.Reset()
 }
 
-// A view is what the node knows, however many changes there were since the one before, and an older
-// view stays what it was.
+// A view is the node's state, however many changes there were since the one before, and older views
+// stay as they were.
 func TestViewsAreWhatTheNodeKnows(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(10) {
@@ -192,7 +192,7 @@ func wantView(t *testing.T, v *view, n *serf.Node) {
 	}
 }
 
-// The loop copies what has changed: to make a view of many members after one change takes a page.
+// The loop copies only what has changed: a view of many members after one change takes a page.
 func TestViewsShareWhatIsAlike(t *testing.T) {
 	v := newViewedNode(t)
 	const members = 3000
@@ -212,13 +212,14 @@ func TestViewsShareWhatIsAlike(t *testing.T) {
 			}
 		}
 		if copied != changes || after.names != before.names {
-			t.Errorf("%d pages copied for %d changes, names shared: %t", copied, changes, after.names == before.names)
+			t.Errorf("%d pages copied for %d changes, names shared: %t",
+				copied, changes, after.names == before.names)
 		}
 		before = after
 	}
 }
 
-// While nothing changes readers need no loop. It may be busy for as long as it likes.
+// While nothing changes readers don't need the loop, which may be busy for as long as it likes.
 func TestReadersDontWaitForTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := beginJoined(t, newMemNetwork(), 3)[0]
@@ -239,7 +240,7 @@ func TestReadersDontWaitForTheLoop(t *testing.T) {
 	})
 }
 
-// Who has changed something, or was told of a change, sees it.
+// A caller that has changed something, or heard of a change, sees it.
 func TestReadersSeeTheirOwnChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
@@ -300,7 +301,7 @@ func TestReadersSeeTheirOwnChanges(t *testing.T) {
 	})
 }
 
-// Readers and changes at the same time, for the race detector; members are never half changed.
+// Concurrent readers and changes, for the race detector; no member is ever half changed.
 func TestReadersAndChangesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 3)
@@ -342,7 +343,7 @@ func TestReadersAndChangesTogether(t *testing.T) {
 	})
 }
 
-// However many members have changed, the loop looks at a few at a time.
+// However many members have changed, the loop copies a few at a time.
 func TestLongViewsAreMadeInSteps(t *testing.T) {
 	v := newViewedNode(t)
 	const members = 3000
@@ -365,8 +366,8 @@ func TestLongViewsAreMadeInSteps(t *testing.T) {
 	}
 }
 
-// BenchmarkViews is how long a reader holds the loop: at a time when all members have to be looked
-// at, and for all when one has changed. Members are sorted by the first reader, not by the loop.
+// BenchmarkViews measures how long a reader holds the loop: in one step, when all members have to
+// be copied, and in total, when one has changed. The first reader sorts the members, not the loop.
 func BenchmarkViews(b *testing.B) {
 	for _, members := range []int{3, 10_000, 100_000} {
 		v := newViewedNode(b)

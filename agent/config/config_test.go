@@ -27,12 +27,12 @@ func fakeEnv(files map[string]string) Env {
 	return Env{Files: localFS{m}, Hostname: func() (string, error) { return "host", nil }}
 }
 
-// localFS takes names as this system writes them.
+// localFS accepts names as this system writes them.
 type localFS struct{ fstest.MapFS }
 
 func (f localFS) Open(name string) (fs.File, error) { return f.MapFS.Open(filepath.ToSlash(name)) }
 
-// load loads args with the file c.json, if content isn't empty, named first.
+// load loads args, preceded by the file c.json unless content is empty.
 func load(t *testing.T, content string, args ...string) (Config, error) {
 	t.Helper()
 	env := fakeEnv(map[string]string{"c.json": content})
@@ -46,7 +46,7 @@ func load(t *testing.T, content string, args ...string) (Config, error) {
 
 func of[T any](v T) *T { return &v }
 
-// settings are one value for each option and what it does to the defaults.
+// settings are one value for each option, and its effect on the defaults.
 var settings = []struct {
 	flag, json string // either may be empty
 	want       func(*Config)
@@ -150,7 +150,7 @@ func TestEachOptionAndKey(t *testing.T) {
 	}
 }
 
-// No option may be added without a line in the table above.
+// Every option has a line in the table above.
 func TestTableCoversAllOptions(t *testing.T) {
 	var all strings.Builder
 	for _, s := range settings {
@@ -200,8 +200,8 @@ func TestLaterWins(t *testing.T) {
 	}
 }
 
-// What Windows editors put before a text, what editors and copying leave in a folder, and what
-// follows the first object, which the original doesn't read either.
+// The byte order mark of Windows editors, files that editors and copies leave in a folder, and what
+// follows the first object, which HashiCorp's Serf doesn't read either.
 func TestWhatIsSkippedInFiles(t *testing.T) {
 	env := fakeEnv(map[string]string{
 		"dir/a.json":  "\ufeff{\"node_name\": \"a\"}\n[",
@@ -274,8 +274,7 @@ func TestKeysInAnyCase(t *testing.T) {
 	}
 }
 
-// What is given but empty stands for a variable that isn't set: it is neither the default nor
-// nothing.
+// An empty value stands for a variable that isn't set: it is neither the default nor nothing.
 func TestEmptyIsAnError(t *testing.T) {
 	for _, o := range options {
 		switch o.field(new(Config)).(type) {
@@ -303,7 +302,7 @@ func TestEmptyIsAnError(t *testing.T) {
 	}
 }
 
-// wantProblem wants exactly one problem that has all of words.
+// wantProblem requires exactly one problem, which contains all of words.
 func wantProblem(t *testing.T, err error, words ...string) {
 	t.Helper()
 	list := texts(err)
@@ -458,7 +457,7 @@ func TestLimitsAreAllowed(t *testing.T) {
 	}
 }
 
-// All timings that scenarios know are keys of the configuration.
+// All timings of scenarios are keys of the configuration.
 func TestTimings(t *testing.T) {
 	for _, key := range timing.Keys() {
 		if !slices.ContainsFunc(options, func(o option) bool { return o.key == key }) {
@@ -505,7 +504,7 @@ func TestMDNSSettings(t *testing.T) {
 	wantProblem(t, err, "c.json:1:11: mdns.interface: not without discover (-discover)")
 }
 
-// What the original agent takes is taken, to the same effect. What does nothing is told.
+// What HashiCorp's Serf accepts is accepted, with the same effect, and a warning if that is none.
 func TestTakenAsTheOriginalDoes(t *testing.T) {
 	for _, tt := range []struct {
 		file, args string

@@ -64,7 +64,7 @@ func TestMergeTags(t *testing.T) {
 	}
 }
 
-// What isn't what the agent has put there is somebody's, however it got there.
+// Content that the agent didn't write belongs to somebody else, however it got there.
 func TestOthersContentIsNotOverwritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	saves := map[string]func() error{

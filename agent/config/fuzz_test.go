@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzLoad reads arbitrary files and arguments: each problem is told in words, what is accepted is
-// valid, and what was accepted once is so again.
+// FuzzLoad reads arbitrary files and arguments: each problem has words, and what is accepted is
+// valid, also when it is read again.
 func FuzzLoad(f *testing.F) {
 	for _, s := range settings {
 		if s.json != "" {
@@ -40,7 +40,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzFiles reads arbitrary files of tags and keys. What can be read is written and read again.
+// FuzzFiles reads arbitrary tags files and keyring files. What can be read can be written and read
+// again.
 func FuzzFiles(f *testing.F) {
 	a, b := rings()
 	f.Add(a)

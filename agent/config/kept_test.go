@@ -12,7 +12,7 @@ import (
 	"serf/internal/systest"
 )
 
-// A file that is written for one purpose and read for another would destroy what it is for.
+// A file that is written for one purpose and read for another would be destroyed.
 func TestFilesWithTwoPurposes(t *testing.T) {
 	env := fakeEnv(map[string]string{
 		"c.json": "{}", "dir/c.json": "{}", "ring.json": `["MDEyMzQ1Njc4OWFiY2RlZg=="]`, "dir/ring": `["MDEyMzQ1Njc4OWFiY2RlZg=="]`,
@@ -79,7 +79,7 @@ func TestLock(t *testing.T) {
 	})
 }
 
-// In a folder that can't be written nothing needs a lock, but that has to be known.
+// In a folder that can't be written nothing needs a lock, but the user has to know.
 func TestFileThatCantBeLockedIsAWarning(t *testing.T) {
 	c := Config{KeyringFile: filepath.Join(t.TempDir(), "none", "ring")}
 	locks, warnings, err := c.Lock()

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// rings are two keyrings that differ in every key; large, so that writing takes a while.
+// rings are two keyrings without a common key, large enough for writing to take a while.
 func rings() (a, b []byte) {
 	many := func(first byte) []byte {
 		var keys [][]byte
@@ -35,7 +35,7 @@ func rings() (a, b []byte) {
 	return many(1), many(2)
 }
 
-// replaceForEver says before each replacement that it begins.
+// replaceForEver announces each replacement before it begins.
 func replaceForEver(path string) {
 	a, b := rings()
 	for {
@@ -48,7 +48,8 @@ func replaceForEver(path string) {
 	}
 }
 
-// F26: whoever is killed while writing the keyring leaves the old one or the new one.
+// A process that is killed while it writes the keyring leaves the old one or the new one (F26 in
+// docs/failures.md).
 func TestKillWhileReplacing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyring.json")
 	a, b := rings()

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// keepLock says when it has the lock, and ends with its input.
+// keepLock reports when it has the lock, and ends when its input does.
 func keepLock(path string) {
 	if _, err := LockFile(path); err != nil {
 		os.Stdout.WriteString(err.Error())
@@ -59,7 +59,7 @@ func wantFile(t *testing.T, path, content string) {
 	}
 }
 
-// wantAlone wants one entry in a folder.
+// wantAlone requires exactly one entry in a folder.
 func wantAlone(t *testing.T, dir string) {
 	t.Helper()
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
@@ -80,7 +80,7 @@ func TestReplaceFailureLeavesNothing(t *testing.T) {
 	wantAlone(t, dir)
 }
 
-// stiff is a file system that moves nothing.
+// stiff is a file system that renames nothing.
 type stiff struct{ OS }
 
 var errStiff = errors.New("moves nothing")
@@ -101,7 +101,7 @@ func TestFailedReplacementIsRemoved(t *testing.T) {
 	wantAlone(t, dir)
 }
 
-// What a crash left behind is overwritten; anything else of that name isn't removed.
+// Leftovers of a crash are overwritten; anything else of that name stays.
 func TestLeftoverIsOverwritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -187,7 +187,7 @@ func TestLockFollowsLinks(t *testing.T) {
 	})
 }
 
-// A process that is killed gives its lock back, whatever it leaves behind.
+// The lock of a process that is killed is released, whatever the process leaves behind.
 func TestKilledProcessGivesItsLockBack(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "snapshot")
@@ -221,7 +221,7 @@ func TestKilledProcessGivesItsLockBack(t *testing.T) {
 	l.Release()
 }
 
-// A file of the user's that has the name of a lock is neither taken for one nor removed.
+// A user's file with the name of a lock is neither used as one nor removed.
 func TestOthersFileIsNoLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "snapshot")
@@ -248,7 +248,7 @@ func TestReadAllStopsAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestLockOfALock: who took the lock of another's file for its own file would undo it.
+// Using the lock of another file as a file of one's own would destroy the lock.
 func TestLockOfALock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

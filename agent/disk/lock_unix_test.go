@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Whoever may write to /dev would otherwise turn a device into a file. A pipe stands for one here:
-// a test that fails mustn't leave a system without its /dev/null.
+// A user who may write to /dev could otherwise turn a device into a file. A pipe stands in for the
+// device: a test that fails must not leave a system without its /dev/null.
 func TestDeviceIsNotReplaced(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -32,7 +32,8 @@ func TestDeviceIsNotReplaced(t *testing.T) {
 	}
 }
 
-// Who opens the file of a lock just before its owner removes it locks what nobody else will find.
+// A process that opens a lock file just before its owner removes it locks a file that nobody else
+// will find.
 func TestLockThatIsRemovedMeanwhileIsNone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")

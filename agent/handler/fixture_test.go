@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what should happen at once.
+// patience is how long a test waits for what should happen immediately.
 const patience = 20 * time.Second
 
-// fixture is a runner whose scripts live in a folder of their own. They say that they run by coming
-// to a gate, which each kind of system has its own, and wait there to be let through.
+// fixture is a runner whose scripts live in a folder of their own. Scripts that should be seen to
+// run come to a gate, which is different on each kind of system, and wait there until they are let
+// through.
 type fixture struct {
 	*Runner
 	t   *testing.T
@@ -113,7 +114,7 @@ func (f *fixture) wantLogged(want string) {
 	}
 }
 
-// wantRun waits until a script with this text has run so many times more.
+// wantRun waits until a script with this text has run n more times.
 func (f *fixture) wantRun(text string, n int) {
 	f.t.Helper()
 	late := time.After(patience)

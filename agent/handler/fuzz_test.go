@@ -9,8 +9,8 @@ import (
 	"serf/internal/eventfilter"
 )
 
-// FuzzParse reads arbitrary specifications. One that is understood is written, and read as the
-// same.
+// FuzzParse reads arbitrary specifications. One that is accepted is the same after String and
+// Parse.
 func FuzzParse(f *testing.F) {
 	for _, spec := range []string{"", "a.sh", "member-join,user:deploy=a.sh -x=1", "query:=b", "*=", "user:a,b=c", "=x",
 		"exec:a b=c", "timeout:3s,user=exec:\"a b\" 'c'd", "timeout:0=a"} {
@@ -28,8 +28,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzEvent hands arbitrary names, tags and payloads to scripts: no variable gets a byte that would
-// end it, none is given twice, and each member is one line.
+// FuzzEvent passes arbitrary names, tags and payloads to scripts: no variable contains a byte that
+// would end it, none is set twice, and each member is one line.
 func FuzzEvent(f *testing.F) {
 	f.Add("web-1", "role", "web\nleave", []byte("x"))
 	f.Add("\x00", "a=b", "é\t", []byte{})

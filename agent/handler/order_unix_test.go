@@ -64,7 +64,8 @@ func TestFirstHandlerAnswersFirst(t *testing.T) {
 	}
 }
 
-// A handler that hangs is waited for once: for what comes while it is slow the next runs at once.
+// A handler that hangs is waited for once: for events that come while it is slow the next handler
+// runs immediately.
 func TestSlowHandlerIsWaitedForOnce(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.slow, f.hold = 20*time.Millisecond, time.Hour
@@ -86,7 +87,7 @@ func TestSlowHandlerIsWaitedForOnce(t *testing.T) {
 	f.finish()
 }
 
-// Who has been slow once is waited for again.
+// A handler that was slow once is waited for again.
 func TestQuickAgainIsWaitedForAgain(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.slow, f.hold = 20*time.Millisecond, time.Hour
@@ -107,8 +108,8 @@ func TestQuickAgainIsWaitedForAgain(t *testing.T) {
 	f.finish()
 }
 
-// newHeldUp returns a fixture whose first handler is at a gate, for event 1, which open lets through.
-// No script counts as slow, and the second handler waits as long as hold.
+// newHeldUp returns a fixture whose first handler waits at a gate for event 1, which open lets
+// through. No script counts as slow, and the second handler waits as long as hold.
 func newHeldUp(
 	t *testing.T, cfg Config, hold time.Duration, second string,
 ) (f *fixture, open func()) {
@@ -153,7 +154,7 @@ func TestEventDroppedByOneHandlerIsNotWaitedFor(t *testing.T) {
 	f.finish()
 }
 
-// deadlined is a context that says when it ends, but is ended by the test.
+// deadlined is a context with a deadline that the test ends by hand.
 type deadlined struct {
 	context.Context
 	at time.Time
@@ -161,7 +162,7 @@ type deadlined struct {
 
 func (d deadlined) Deadline() (time.Time, bool) { return d.at, true }
 
-// A handler that hangs mustn't cost the others the time that the end leaves them.
+// A handler that hangs must not use up the others' time when the runner closes.
 func TestCloseWaitsForOrderHalfOfItsTime(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.slow, f.hold = time.Hour, time.Hour
@@ -196,7 +197,7 @@ func TestReloadThatTurnsTheOrderRound(t *testing.T) {
 	}
 }
 
-// However many hang, the next still runs.
+// However many scripts hang, the next one still runs.
 func TestSlowScriptsTakeNoWorkers(t *testing.T) {
 	f := newFixture(t, Config{Workers: 2})
 	f.slow = time.Millisecond
@@ -253,7 +254,7 @@ func TestReloadChangesATimeoutAndKeepsTheQueue(t *testing.T) {
 	f.finish()
 }
 
-// What an event brings is never read by a shell: arguments are as they were written.
+// No shell reads what an event brings: arguments stay as written.
 func TestProgramWithoutShell(t *testing.T) {
 	f := newFixture(t, Config{})
 	t.Setenv("SERF_TEST_X", "expanded")

@@ -23,10 +23,10 @@ func memberEvent(kind string, names []string) Event {
 	return e
 }
 
-// push adds an event with room for two.
+// push adds an event to a queue with room for two.
 func (q *queue) push(e Event) bool { return q.add(waiting{Event: e, cost: e.cost()}, 2) }
 
-// texts describes what waits.
+// texts describes the events that wait.
 func (q *queue) texts() []string {
 	var all []string
 	for _, w := range q.events {
@@ -146,7 +146,7 @@ func TestQueueComplainsAtIntervals(t *testing.T) {
 	}
 }
 
-// What leaves the queue without having been run is waited for by nobody.
+// Nothing waits for an event that leaves the queue without having been run.
 func TestQueuePassesWhatIsNotRun(t *testing.T) {
 	add := func(q *queue, e Event) *step {
 		s := newStep(nil, time.Time{})
@@ -156,14 +156,17 @@ func TestQueuePassesWhatIsNotRun(t *testing.T) {
 	var q queue
 	dropped, lost, merged := add(&q, user("1")), add(&q, join("a")), add(&q, join("b"))
 	if dropped.passed || lost.passed || !merged.passed {
-		t.Errorf("two wait and one was merged, passed: %v, %v, %v", dropped.passed, lost.passed, merged.passed)
+		t.Errorf("two wait and one was merged, passed: %v, %v, %v",
+			dropped.passed, lost.passed, merged.passed)
 	}
 	other := add(&q, leave("a"))
 	if !dropped.passed || lost.passed || other.passed {
-		t.Errorf("the first was dropped, passed: %v, %v, %v", dropped.passed, lost.passed, other.passed)
+		t.Errorf("the first was dropped, passed: %v, %v, %v",
+			dropped.passed, lost.passed, other.passed)
 	}
 	q.lose()
 	if !lost.passed || !other.passed || q.counts.Lost != 2 || q.bytes != 0 {
-		t.Errorf("the runner was closed, passed: %v, %v; %+v, %d bytes", lost.passed, other.passed, q.counts, q.bytes)
+		t.Errorf("the runner was closed, passed: %v, %v; %+v, %d bytes",
+			lost.passed, other.passed, q.counts, q.bytes)
 	}
 }

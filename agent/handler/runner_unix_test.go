@@ -31,8 +31,7 @@ func (f *fixture) gate(name string) string {
 	return path
 }
 
-// arrive waits until a script is at the gate, and returns what lets it, and all that come after it,
-// through.
+// arrive waits until a script is at the gate. open lets it through, and all that come later.
 func (f *fixture) arrive(gate string) (open func()) {
 	f.t.Helper()
 	pipe := f.open(gate, os.O_WRONLY)
@@ -44,7 +43,7 @@ func (f *fixture) arrive(gate string) (open func()) {
 	}
 }
 
-// open opens a named pipe when a script has opened the other end.
+// open opens a named pipe once a script has opened the other end.
 func (f *fixture) open(path string, flag int) *os.File {
 	f.t.Helper()
 	opened := make(chan *os.File, 1)

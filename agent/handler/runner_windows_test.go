@@ -61,8 +61,8 @@ func (f *fixture) gate() gate {
 	return gate{l, program(f.t) + " " + l.Addr().String()}
 }
 
-// arrive waits until a script is at the gate. What lets it through is to close the connection,
-// which also ends with the script.
+// arrive waits until a script is at the gate. Closing the connection lets it through; the
+// connection also ends with the script.
 func (f *fixture) arrive(g gate) net.Conn {
 	f.t.Helper()
 	_ = g.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
@@ -234,7 +234,7 @@ func TestChildThatHoldsTheOutputDoesNotHang(t *testing.T) {
 	}
 }
 
-// hostile is the name of an event that cmd would run a part of.
+// hostile is a name of an event of which cmd would run a part.
 const hostile = "x&echo PWNED>pwned"
 
 func (f *fixture) wantHarmless(out string) {
@@ -249,7 +249,7 @@ func (f *fixture) wantHarmless(out string) {
 	}
 }
 
-// What an event brings is never read by a shell: arguments are as they were written.
+// No shell reads what an event brings: arguments stay as written.
 func TestProgramWithoutShell(t *testing.T) {
 	f := newFixture(t, Config{})
 	f.set("query=exec:" + program(t) + ` %SERF_QUERY_NAME% "a  b" *&id`)

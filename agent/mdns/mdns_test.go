@@ -18,7 +18,7 @@ import (
 	"serf/agent"
 )
 
-// fakeNetwork is a network in a synctest bubble on which a test says what is found, and when.
+// fakeNetwork is a network in a synctest bubble; the test decides what is found, and when.
 type fakeNetwork struct {
 	mu          sync.Mutex
 	hosts       func(report func(addr string)) // what a query by IPv4 finds
@@ -83,7 +83,7 @@ func (j *joins) join(_ context.Context, addrs []string) (int, error) {
 	return j.n, j.err
 }
 
-// startTest starts a service of member 127.0.33.1:1 in a bubble.
+// startTest starts the service of member 127.0.33.1:1 in a bubble.
 func startTest(t *testing.T, c Config, n *fakeNetwork) (*Service, *joins) {
 	t.Helper()
 	j := &joins{began: time.Now(), n: 1}

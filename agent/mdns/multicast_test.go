@@ -47,7 +47,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// What is announced must fit into a packet and come out of it as it was.
+// An announcement must fit into a packet and come out of it unchanged.
 func TestAnnouncement(t *testing.T) {
 	for _, node := range []string{"web-1.example.com", `back\slash`, strings.Repeat("x", labelMax)} {
 		c := Config{Cluster: "prod", Node: node, Addr: netip.MustParseAddrPort("127.0.33.1:7946")}

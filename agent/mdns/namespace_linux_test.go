@@ -37,7 +37,7 @@ func TestFindEachOther(t *testing.T) {
 		}
 		t.Cleanup(s.Close)
 	}
-	// Who starts last finds the other.
+	// The one that starts last finds the other.
 	select {
 	case got := <-joined:
 		if got != "a joined 127.0.33.2:2" && got != "b joined 127.0.33.1:1" {

@@ -23,8 +23,8 @@ var (
 
 const testPath = "dir/snapshot"
 
-// memDisk is a file system in memory that fails when told to. It also knows what of it would be
-// left after a loss of power.
+// memDisk is a file system in memory that fails on demand. It also knows what a power loss would
+// leave.
 type memDisk struct {
 	mu      sync.Mutex
 	files   map[string]*inode
@@ -54,7 +54,7 @@ func newMemDisk(content string) *memDisk {
 	return d
 }
 
-// begin counts an operation and tells whether it fails.
+// begin counts an operation and reports whether it fails.
 func (d *memDisk) begin() error {
 	d.mu.Lock()
 	gate := d.gate
@@ -194,7 +194,7 @@ func (f *memFile) At(path string) bool {
 	return f.d.begin() == nil && f.d.files[path] == f.f
 }
 
-// content is the file as the processes see it.
+// content is the file's content as processes see it.
 func (d *memDisk) content() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -210,15 +210,15 @@ func (d *memDisk) setRoom(n int) {
 	d.room = n
 }
 
-// remove takes the file away behind the agent's back.
+// remove removes the file without the agent's knowledge.
 func (d *memDisk) remove() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.files, testPath)
 }
 
-// afterPowerLoss returns what the file may be then: the directory is as it was or as it is, and of
-// what wasn't synced there is nothing, some or all.
+// afterPowerLoss returns the possible contents of the file then: the directory in its old or new
+// state, and of unsynced data none, some or all.
 func (d *memDisk) afterPowerLoss() (contents []string) {
 	for _, dir := range []map[string]*inode{d.durable, d.files} {
 		f := dir[testPath]
@@ -233,7 +233,7 @@ func (d *memDisk) afterPowerLoss() (contents []string) {
 	return contents
 }
 
-// loaded is the state that a file of that content gives.
+// loaded is the state in a file with that content.
 func loaded(t interface {
 	Helper()
 	Fatal(...any)

@@ -31,7 +31,7 @@ var foreign = map[string]string{
 	"text of two bytes a rune": "\xff\xfea\x00l\x00i\x00v\x00e\x00:\x00\n\x00",
 }
 
-// remains are what a crash, a loss of power or an editor makes of a snapshot.
+// remains are what a crash, a power loss or an editor may make of a snapshot.
 var remains = map[string]string{
 	"nothing":            "",
 	"a beginning":        "ali",
@@ -70,7 +70,7 @@ func TestRemainsOfASnapshotAreTaken(t *testing.T) {
 		loaded(t, strings.TrimSuffix(remains["saved by Notepad"], "leave\r\n"), false))
 }
 
-// Whatever comes to the place of the file while the agent runs is somebody's, unless it's a
+// Whatever replaces the file while the agent runs belongs to somebody else, unless it is a
 // snapshot.
 func TestForeignFileInThePlaceOfTheSnapshotStays(t *testing.T) {
 	d := newMemDisk("")
@@ -115,7 +115,7 @@ func TestTwoAgentsOnOneSnapshot(t *testing.T) {
 	})
 }
 
-// Who was refused doesn't keep the lock.
+// An agent that was refused doesn't keep the lock.
 func TestRefusedFileIsNotLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "snapshot")
 	if err := os.WriteFile(path, []byte(foreign["settings"]), 0o600); err != nil {
@@ -131,8 +131,8 @@ func TestRefusedFileIsNotLocked(t *testing.T) {
 	l.Release()
 }
 
-// TestLinesOfOthersAreKept: a file of another program that reads like a snapshot for the most part
-// is rewritten, but what it was stays, and none of it gets into the log.
+// A file of another program that mostly reads like a snapshot is rewritten, but a copy stays, and
+// none of it gets into the log.
 func TestLinesOfOthersAreKept(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

@@ -9,8 +9,8 @@ import (
 	"serf/lamport"
 )
 
-// FuzzLoad reads arbitrary files: whatever is in one, it loads, and what is made of it is written,
-// read again and the same, with times that a node starts with.
+// FuzzLoad reads arbitrary files: each of them loads, and the resulting state is the same after it
+// was written and read again, with times that a node accepts.
 func FuzzLoad(f *testing.F) {
 	for _, text := range []string{
 		"", "alive: b 10.0.0.2:7946\nalive: a c [::1]:7946\nclock: 1\nevent-clock: 5\nquery-clock: 6\n",
@@ -35,10 +35,12 @@ func FuzzLoad(f *testing.F) {
 		}
 		again, err := load(bytes.NewReader(c.appendTo(nil)), rejoin)
 		if err != nil || again.unknown > 0 || again.torn {
-			t.Fatalf("written, it has %d lines that mean nothing, torn: %t, %v", again.unknown, again.torn, err)
+			t.Fatalf("written, it has %d lines that mean nothing, torn: %t, %v",
+				again.unknown, again.torn, err)
 		}
 		if !maps.Equal(c.alive, again.alive) || !slices.Equal(c.failed, again.failed) || c.clocks != again.clocks {
-			t.Fatalf("%v at %v, but written and read again %v at %v", c.alive, c.clocks, again.alive, again.clocks)
+			t.Fatalf("%v at %v, but written and read again %v at %v",
+				c.alive, c.clocks, again.alive, again.clocks)
 		}
 	})
 }

@@ -109,13 +109,15 @@ func TestAppendNeverWaitsForTheDisk(t *testing.T) {
 		}
 		s.Append([]byte("not-alive: a\n"))
 		if waiting := len(s.queue.lines); total < 2*queueMax || waiting > queueMax || len(s.queue.merged.last) != 101 {
-			t.Errorf("%d bytes wait, %d merged of %d bytes", waiting, len(s.queue.merged.last), total)
+			t.Errorf("%d bytes wait, %d merged of %d bytes",
+				waiting, len(s.queue.merged.last), total)
 		}
 		close(gate)
 		wantClosed(t, s)
 		state := loaded(t, d.content(), false)
 		if len(state.Members) != 100 || state.MemberTime != 1 || state.Members[0] != member("member0", "10.0.0.2:39901") {
-			t.Errorf("%d members, the first %v, clock %d", len(state.Members), state.Members[0], state.MemberTime)
+			t.Errorf("%d members, the first %v, clock %d",
+				len(state.Members), state.Members[0], state.MemberTime)
 		}
 		if c := s.Counters(); c.Merged == 0 || c.Lines+c.Merged != 40_002 || c.Rewrites != 1 {
 			t.Errorf("counters %+v", c)
@@ -227,7 +229,7 @@ func TestConfigure(t *testing.T) {
 	})
 }
 
-// What follows is on the real disk.
+// The tests below use the real disk.
 
 func TestRealFile(t *testing.T) {
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ var cmpAddr = cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 
 func member(name, addr string) Member { return Member{Name: name, Addr: netip.MustParseAddrPort(addr)} }
 
-// evil is a name that would be three lines.
+// evil is a name that would become three lines.
 const evil = "evil\nleave\nalive: x"
 
 func aliveLine(name, addr string) string {
@@ -147,12 +147,13 @@ func TestLineAtLimit(t *testing.T) {
 				more, len(c.alive), c.unknown, c.member, err)
 		}
 		if c, err := load(strings.NewReader(long), false); err != nil || !c.torn || c.size != int64(len(long)) {
-			t.Errorf("%d bytes more without newline: torn %v, size %d, error %v", more, c.torn, c.size, err)
+			t.Errorf("%d bytes more without newline: torn %v, size %d, error %v",
+				more, c.torn, c.size, err)
 		}
 	}
 }
 
-// zeros is a reader of nothing but bytes of zero.
+// zeros is an endless reader of zero bytes.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) {

@@ -32,10 +32,10 @@ func openWriter(t interface {
 
 func lines(text string) batch { return batch{lines: []byte(text)} }
 
-// later is a time of the tests' clock.
+// later is a time on the tests' clock.
 func later(d time.Duration) time.Time { return time.Unix(1_700_000_000, 0).Add(d) }
 
-// story is a life of a file: each step is saved as one batch.
+// story is the life of a file: each step is saved as one batch.
 var story = []struct {
 	lines   string
 	sync    bool
@@ -51,7 +51,7 @@ var story = []struct {
 	{lines: "event-clock: 1003\n", sync: true},
 }
 
-// life is what became of a story.
+// life is the result of a story.
 type life struct {
 	disk    *memDisk
 	states  []State // after each line, from the start
@@ -94,7 +94,7 @@ func tell(t *testing.T, d *memDisk, rejoin bool) *life {
 	return l
 }
 
-// after is s with one more line.
+// after is s after one more line.
 func after(s State, line string) State {
 	inner := newState()
 	for _, m := range s.Members {
@@ -106,7 +106,7 @@ func after(s State, line string) State {
 	return inner.export()
 }
 
-// wantOneOf fails unless the content gives one of the states since line from.
+// wantOneOf requires that the content gives one of the states since line from.
 func (l *life) wantOneOf(t *testing.T, why, text string, from int, rejoin bool) {
 	t.Helper()
 	got := loaded(t, text, rejoin)
@@ -118,7 +118,7 @@ func (l *life) wantOneOf(t *testing.T, why, text string, from int, rejoin bool) 
 	t.Errorf("%s: the file gives %+v, want one of %+v", why, got, l.states[from:])
 }
 
-// beginnings are files to start from.
+// beginnings are the contents of the file at the start.
 var beginnings = map[string]struct {
 	text   string
 	rejoin bool
@@ -133,7 +133,8 @@ func TestKillAtEveryOperation(t *testing.T) {
 	for name, b := range beginnings {
 		whole := tell(t, newMemDisk(b.text), b.rejoin)
 		if whole.err != nil || whole.written != len(whole.states)-1 || whole.disk.ops < 30 {
-			t.Fatalf("%s: no story: %d operations, %d lines of %d written, error %v", name, whole.disk.ops, whole.written, len(whole.states)-1, whole.err)
+			t.Fatalf("%s: no story: %d operations, %d lines of %d written, error %v",
+				name, whole.disk.ops, whole.written, len(whole.states)-1, whole.err)
 		}
 		for op := 1; op <= whole.disk.ops; op++ {
 			for _, half := range []bool{false, true} {
@@ -272,8 +273,8 @@ func TestLeaveIsSynced(t *testing.T) {
 	}
 }
 
-// A member that came back from a leave by rejoin is no longer one that left, whatever the next run
-// is told.
+// A member that returned from a leave by rejoin no longer counts as left, whatever the next run is
+// configured to do.
 func TestRejoinEndsLeave(t *testing.T) {
 	b := beginnings["rejoined"]
 	d := newMemDisk(b.text)
@@ -358,7 +359,8 @@ func TestLinesThatWouldNotBeReadAreNotWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.content() != "clock: 1\n" || w.counts.skipped.Load() != 2 || w.counts.lines.Load() != 1 {
-		t.Errorf("content %q, %d skipped, %d lines", d.content(), w.counts.skipped.Load(), w.counts.lines.Load())
+		t.Errorf("content %q, %d skipped, %d lines",
+			d.content(), w.counts.skipped.Load(), w.counts.lines.Load())
 	}
 }
 
@@ -382,7 +384,7 @@ func drawLine(t *rapid.T, clock *uint64) string {
 	return aliveLine(rapid.SampledFrom(names).Draw(t, "name"), fmt.Sprintf("10.0.0.1:%d", rapid.IntRange(1, 3).Draw(t, "port")))
 }
 
-// What a full queue makes of lines must be what the lines say.
+// Merged lines must say the same as the lines themselves.
 func TestMergedLinesSayTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rejoin := rapid.Bool().Draw(t, "rejoin")
@@ -413,7 +415,7 @@ func TestMergedLinesSayTheSame(t *testing.T) {
 	})
 }
 
-// TestModel runs a file through an adventurous life, and compares it with the plain sum of its
+// TestModel subjects a file to random operations and faults, and compares it with the sum of its
 // lines.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

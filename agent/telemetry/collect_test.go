@@ -20,7 +20,7 @@ import (
 	"serf/swim/serf/coord"
 )
 
-// fakeSource has the figures that a test sets.
+// fakeSource has the metrics that a test sets.
 type fakeSource struct {
 	mu      sync.Mutex
 	metrics agent.Metrics
@@ -53,7 +53,7 @@ func (nowhere) Subscribe(int, func(agent.Event) bool) *agent.Subscription {
 	panic("the test has no goroutine that wants events")
 }
 
-// values are the lines of a dump without times, runtime figures left out.
+// values are the lines of a dump without times and runtime metrics.
 func values(m *Metrics) []string {
 	text := regexp.MustCompile(`(?m)^\[.*?\]| LastUpdated: .*$`).ReplaceAllString(string(m.Dump()), "")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
@@ -170,7 +170,7 @@ func TestCollectsDifferences(t *testing.T) {
 	}
 }
 
-// What the end of the agent costs its handlers comes after the last reading of it.
+// The handlers' losses at the end of the agent come after its last reading.
 func TestCollectsTheEndOfHandlers(t *testing.T) {
 	source := new(fakeSource)
 	c := newTestCollector(t, source, noIPC)
@@ -219,7 +219,7 @@ func TestEventsByName(t *testing.T) {
 	}
 }
 
-// Counting queries isn't answering them: who asks needn't wait for that.
+// The collector counts queries but doesn't answer them: no asker waits for it.
 func TestCollectorAnswersNoQueries(t *testing.T) {
 	for _, tc := range []struct {
 		event agent.Event
@@ -308,7 +308,7 @@ func TestCollectorReadsAtOnceAndAtItsEnd(t *testing.T) {
 	}
 }
 
-// subscriptions hands out those of a stopped agent, which have ended.
+// subscriptions returns those of a stopped agent, which have ended.
 type subscriptions struct {
 	*fakeSource
 	stopped *agent.Agent

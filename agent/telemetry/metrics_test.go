@@ -14,7 +14,7 @@ import (
 	"serf/agent"
 )
 
-// dumped is a dump whose times are relative to the start of a synctest bubble.
+// dumped is a dump with times relative to the start of a synctest bubble.
 func dumped(m *Metrics) string {
 	return strings.NewReplacer("[2000-01-01 00:0", "[", "LastUpdated: 2000-01-01 00:0", "at ", " +0000 UTC", "").Replace(string(m.Dump()))
 }
@@ -25,7 +25,7 @@ func newTestMetrics(t *testing.T, o Options) *Metrics {
 	return m
 }
 
-// TestMain sets the zone that dumps are in.
+// TestMain sets the time zone of dumps.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	os.Exit(m.Run())

@@ -165,7 +165,8 @@ func TestSinkCountsWhatAServerThatHangsLoses(t *testing.T) {
 		began := time.Now()
 		(<-p.accepted).Close()
 		if took := time.Since(began); took != writeTimeout+retryWait {
-			t.Errorf("given up after %v, want %v and a pause of %v", took-retryWait, writeTimeout, retryWait)
+			t.Errorf("given up after %v, want %v and a pause of %v",
+				took-retryWait, writeTimeout, retryWait)
 		}
 		if n := s.takeDropped(); n != 2 {
 			t.Errorf("%d lines lost, want 2", n)

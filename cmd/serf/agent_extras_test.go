@@ -55,7 +55,7 @@ func TestMDNSInterface(t *testing.T) {
 	}
 }
 
-// Both lists have to name the same.
+// Both lists have to be the same.
 func TestConfigurationTakesEachFacility(t *testing.T) {
 	for _, f := range agent.SyslogFacilities {
 		if _, err := loadSetup([]string{"-config-file", configFile(t, fmt.Sprintf(`{"syslog_facility": %q}`, f)), "-node=n", "-bind=127.0.31.1"}); err != nil {

@@ -47,7 +47,7 @@ func TestReloadTakesOverTheHandlerTimeout(t *testing.T) {
 	r.stdout.await(t, `Error invoking script 'sleep 100': killed: not done after 20ms, for user-event: hang; it printed nothing\n`)
 }
 
-// The last that is heard of an agent is what its end cost.
+// The last metrics of an agent are the losses at its end.
 func TestEndIsCountedInTheMetrics(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a script that hangs is given a second")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What can't be an address is an error at the start, with what set it; else the agent would try it
-// again and again.
+// An impossible address is an error at the start that names what set it; otherwise the agent would
+// try it again and again.
 func TestAgentRefusesImpossibleAddresses(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "agent.json")

@@ -11,8 +11,8 @@ import (
 
 const otherKey = "ZmVkY2JhOTg3NjU0MzIxMA=="
 
-// A keyring that can't be written isn't reported as changed, and later it's written without being
-// asked for again.
+// A keyring that can't be written isn't reported as changed; later it is written without another
+// request.
 func TestKeysSaysThatAKeyringCantBeWritten(t *testing.T) {
 	t.Parallel()
 	ring := filepath.Join(t.TempDir(), "ring")

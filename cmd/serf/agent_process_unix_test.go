@@ -17,7 +17,7 @@ import (
 // processVar makes TestAgentProcess an agent with the arguments in it.
 const processVar = "SERF_TEST_AGENT"
 
-// TestAgentProcess is no test, but what others start as a process of its own.
+// TestAgentProcess is not a test: others start it as a process of its own.
 func TestAgentProcess(t *testing.T) {
 	args := os.Getenv(processVar)
 	if args == "" {
@@ -26,7 +26,7 @@ func TestAgentProcess(t *testing.T) {
 	os.Exit(runAgent(t.Context(), strings.Fields(args), env{Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv}))
 }
 
-// The end of a pager, or of the program that keeps the log, isn't the end of the agent.
+// The agent survives the end of a pager, or of the program that keeps its log.
 func TestAgentOutlivesTheReaderOfItsOutput(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestAgentProcess$")

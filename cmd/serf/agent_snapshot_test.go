@@ -78,8 +78,7 @@ func TestAgentSnapshotThatIsNoFile(t *testing.T) {
 	}
 }
 
-// Whatever file an agent is given to write: two agents on it are refused, and who has it is told by
-// name.
+// For each file that an agent writes: a second agent on it is refused, with the file's name.
 func TestTwoAgentsOnOneFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

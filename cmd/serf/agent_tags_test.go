@@ -14,7 +14,7 @@ import (
 	"serf/agent/rpc/server"
 )
 
-// tagged is an agent that has tags, and nothing else.
+// tagged is an agent with tags and nothing else.
 type tagged struct {
 	server.Agent
 	tags map[string]string
@@ -25,7 +25,7 @@ func (a *tagged) SetTags(_ context.Context, set map[string]string, _ []string) e
 	return nil
 }
 
-// keepTags makes a keeper of tags, whose file can't be written before mend.
+// keepTags makes a tagKeeper whose file can't be written before mend.
 func keepTags(t *testing.T) (k *tagKeeper, saved func(string) bool, mend func()) {
 	path := filepath.Join(t.TempDir(), "tags")
 	obstacle := path + disk.TempSuffix

@@ -24,7 +24,7 @@ import (
 	"serf/agent/rpc/server"
 )
 
-// testPatience is more than anything here takes; it only bounds a test that fails.
+// testPatience is more than anything here takes; it only bounds failing tests.
 const testPatience = 10 * time.Second
 
 // screen collects output and lets tests wait for it.
@@ -105,7 +105,7 @@ func (r *running) started() *running {
 	return r
 }
 
-// addr is the address that the start-up output has under a name.
+// addr is the address after a name in the start-up output.
 func (r *running) addr(name string) string {
 	r.t.Helper()
 	return r.stdout.await(r.t, name+` addr: '(.*)'`)[1]
@@ -132,7 +132,7 @@ func (r *running) wantExit(code int) {
 	}
 }
 
-// stop ends the agents without a leave, which would take a second.
+// stop stops agents without a leave, which would take a second.
 func stop(agents ...*running) {
 	for _, r := range agents {
 		r.t.Helper()
@@ -432,7 +432,7 @@ func TestAgentPortsTaken(t *testing.T) {
 	}
 }
 
-// An agent that is in its own way says so.
+// An agent that takes its own port says so.
 func TestOwnPortIsTold(t *testing.T) {
 	for _, tt := range []struct {
 		bind, rpc string
@@ -528,7 +528,7 @@ func TestTagKeeperKeepsNothingRefused(t *testing.T) {
 	}
 }
 
-// stuck is an output that takes nothing until it's freed.
+// stuck is an output that blocks until it is freed.
 type stuck struct{ free chan struct{} }
 
 func (s stuck) Write(b []byte) (int, error) {
@@ -685,7 +685,7 @@ func TestSetupSavesKeyring(t *testing.T) {
 	}
 }
 
-// What a configuration may say, the node must take: both have limits.
+// The limits of the configuration and of the node must agree.
 func TestLimitsOfConfigurationAndNodeAgree(t *testing.T) {
 	for _, content := range []string{
 		`{"query_size_limit": 61440, "query_response_size_limit": 61440, "user_event_size_limit": 9216, "protocol": 5}`,

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// waiting is what a start or stop does that never ends, and what became of it.
+// waiting is a start or stop that doesn't end by itself, and its result.
 type waiting struct {
 	signals chan os.Signal
 	cancel  context.CancelFunc
@@ -18,7 +18,7 @@ type waiting struct {
 	took    time.Duration
 }
 
-// await runs daemon.await of something that takes so long, while during happens.
+// await runs daemon.await with something that takes that long, while during happens.
 func await(t *testing.T, long time.Duration, during func(w *waiting)) *waiting {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -53,7 +53,8 @@ func TestSignalsEndAStartAtAnyTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := await(t, tt.long, tt.during)
 				if w.caught != tt.caught || w.ended != tt.ended || w.took != tt.took {
-					t.Errorf("caught %v, ended %v, took %v; want %v, %v, %v", w.caught, w.ended, w.took, tt.caught, tt.ended, tt.took)
+					t.Errorf("caught %v, ended %v, took %v; want %v, %v, %v",
+						w.caught, w.ended, w.took, tt.caught, tt.ended, tt.took)
 				}
 				time.Sleep(forEver) // what never ended does
 			})
@@ -70,7 +71,8 @@ func TestInterruptEndsACommandThatDoesntNotice(t *testing.T) {
 		time.AfterFunc(time.Minute, cancel)
 		code := interruptible(ctx, func() { stopped = true }, env{Stderr: &errs}, &command{name: "sim", grace: simGrace}, func() int { time.Sleep(forEver); return exitOK })
 		if code != exitError || errs.String() != "serf sim: interrupted\n" || !stopped || time.Since(began) != time.Minute+simGrace {
-			t.Errorf("exit %d after %v, a second interrupt heard: %v; %s", code, time.Since(began), stopped, &errs)
+			t.Errorf("exit %d after %v, a second interrupt heard: %v; %s",
+				code, time.Since(began), stopped, &errs)
 		}
 		time.Sleep(forEver)
 	})
@@ -88,7 +90,7 @@ func TestInterruptedCommandEndsWithWhatItHas(t *testing.T) {
 	})
 }
 
-// An endless device is no configuration, and costs no more than one that is too large.
+// An endless device isn't a configuration, and costs no more than a file that is too large.
 func TestEndlessDeviceIsRefused(t *testing.T) {
 	const zeros = "/dev/zero"
 	if _, err := os.Stat(zeros); err != nil {

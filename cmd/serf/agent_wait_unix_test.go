@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// pipe makes a named pipe that nobody writes.
+// pipe makes a named pipe that nobody writes to.
 func pipe(t *testing.T, path string) string {
 	t.Helper()
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -38,7 +38,8 @@ func TestAgentEndsWhileItReadsFromAPipe(t *testing.T) {
 	}
 }
 
-// A reload that never ends keeps the agent from nothing else; one more waits for its end.
+// A reload that never ends doesn't stop the agent from doing anything else; another reload waits
+// for its end.
 func TestAgentRunsWhileAReloadReadsFromAPipe(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "c.json")

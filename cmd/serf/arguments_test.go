@@ -94,7 +94,7 @@ func TestPayloadsHaveALimit(t *testing.T) {
 	}
 }
 
-// What the original's commands take and don't look at is taken, and told.
+// Arguments that HashiCorp's commands accept and ignore are accepted, with a warning.
 func TestArgumentsThatDoNothing(t *testing.T) {
 	for _, tt := range []struct {
 		line, want string
@@ -125,7 +125,7 @@ func TestSubcommandsAreSuggested(t *testing.T) {
 	}
 }
 
-// Words that programs look for in what the original says.
+// Words that programs look for in the output of HashiCorp's Serf.
 func TestWordsOfTheOriginal(t *testing.T) {
 	for line, want := range map[string]string{
 		"event": "event name", "query": "query name", "force-leave": "node name", "force-leave a b": "node name", "rtt": "node name", "join": "one address",

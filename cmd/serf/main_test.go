@@ -29,13 +29,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden outputs")
 
-// result is what a command line led to.
+// result is the result of a command line.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// runLine runs a command line with an environment of variables.
+// runLine runs a command line with environment variables.
 func runLine(ctx context.Context, vars map[string]string, args ...string) result {
 	var out, errOut bytes.Buffer
 	code := dispatch(ctx, args, env{
@@ -170,7 +170,7 @@ func (c *knownCluster) Monitor(level string) (server.Feed[string], error) {
 	return newFeed(!endless, "a "+level+" line", "another"), nil
 }
 
-// feed gives values and then ends, or goes on without more.
+// feed yields values and then ends, or blocks.
 type feed[T any] struct{ c chan T }
 
 func newFeed[T any](end bool, values ...T) server.Feed[T] {
@@ -439,8 +439,8 @@ func TestReachabilityOfAll(t *testing.T) {
 	}
 }
 
-// What is given but empty stands for a variable that isn't set: it must not mean all members, or
-// another agent.
+// An empty text stands for a variable that isn't set: it must not mean all members, or another
+// agent.
 func TestEmptyTextsAreRefused(t *testing.T) {
 	addr := startAgent(t, "")
 	const empty = "given, but empty"
@@ -484,7 +484,7 @@ func TestEmptyEnvironmentIsRefused(t *testing.T) {
 	}
 }
 
-// Empty is meant: a payload, the value of a tag, a pattern for it.
+// Here an empty text is meant: a payload, the value of a tag, a pattern for it.
 func TestTextsThatMayBeEmpty(t *testing.T) {
 	addr := startAgent(t, "")
 	for _, args := range [][]string{{"event", "deploy", ""}, {"members", "-tag", "role="}} {
@@ -495,7 +495,7 @@ func TestTextsThatMayBeEmpty(t *testing.T) {
 	}
 }
 
-// An address that nobody can be at is the user's slip, not a sign of an agent that doesn't run.
+// An impossible address is the user's slip, not a sign that no agent runs.
 func TestImpossibleRPCAddress(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:99999", "127.0.0.1:", ":0", "127.0.0.1", "tcp://127.0.0.1:7373", "127.0.0.1:0"} {
 		want := fmt.Sprintf("serf members: invalid value %q of option -rpc-addr, want host:port, port 1 to 65535\n", addr)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// F24: a query is over when all have answered, however long it might have taken. Agents as they run
-// have nobody who answers, unless there is a handler; and a handler may fail.
+// A query is over when all have answered, whatever its time-out (F24 in docs/failures.md). Ordinary
+// agents have nothing that answers unless there is a handler, and a handler may fail.
 func TestQueryThatNobodyAnswersEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	a := runTestAgent(t, "-event-handler=query:fails=exit 1").started()

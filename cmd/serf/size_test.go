@@ -9,8 +9,8 @@ import (
 	"serf/internal/systest"
 )
 
-// TestProgramHasNoTemplateEngine: one calls methods by names that the linker doesn't know, which
-// then keeps all methods of all packages, 2.6 MB of them.
+// A template engine calls methods by names that the linker doesn't know, so the linker keeps all
+// methods of all packages: 2.6 MB.
 func TestProgramHasNoTemplateEngine(t *testing.T) {
 	systest.NeedGo(t) // the list is the same everywhere
 	if testing.Short() {

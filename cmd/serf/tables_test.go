@@ -66,7 +66,7 @@ func names(cell string) (list []string) {
 	return list
 }
 
-// testFunc finds what go test, -fuzz or -bench can be asked for.
+// testFunc matches the names that go test -run, -fuzz or -bench accept.
 var testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
 
 // testsOf returns the tests of a package.
@@ -89,7 +89,7 @@ func testsOf(t *testing.T, pkg string) map[string]bool {
 	return found
 }
 
-// checkTests looks up what a cell names: "package: TestA, TestB; package: TestC".
+// checkTests looks up the tests in a cell: "package: TestA, TestB; package: TestC".
 func checkTests(cell string, testsOf func(pkg string) map[string]bool) (problems []string) {
 	for part := range strings.SplitSeq(cell, ";") {
 		pkg, list, ok := strings.Cut(strings.TrimSpace(part), ": ")
@@ -160,7 +160,7 @@ func TestTables(t *testing.T) {
 	wantRows(t, "parity.md, RPC commands", rpcCommands(t), rowNames(parity, "RPC commands"))
 }
 
-// rowNames are the names in the cells of a section, but for those that name states and tests.
+// rowNames are the names in the cells of a section, except for cells with states and tests.
 func rowNames(rows []tableRow, section string) (list []string) {
 	for _, r := range rows {
 		if r.section == section {

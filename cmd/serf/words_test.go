@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Words that programs look for in the errors of an agent, and the name of the setting that could be
+// Words that programs look for in an agent's errors, and the name of the setting that can be
 // changed.
 func TestWordsOfAnAgent(t *testing.T) {
 	t.Parallel()
@@ -34,7 +34,7 @@ func TestWordsOfAnAgent(t *testing.T) {
 	}
 }
 
-// The words of a start that fails, whose last line is the reason.
+// The errors of a start that fails; their last line is the reason.
 func TestWordsOfAFailedStart(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 600)
@@ -53,7 +53,7 @@ func TestWordsOfAFailedStart(t *testing.T) {
 		{"-node=a_b -config-file=" + configFile(t, `{"validate_node_names": true}`), "invalid characters"},
 		{"-node=" + long + " -config-file=" + configFile(t, `{"validate_node_names": true}`), "Valid length"},
 		{"-join=127.0.0.1:1", "joining the cluster: .*refused"},
-		{"-join=127.0.0.1:1 -join=127.0.0.1:2", "2 addresses tried: 127.0.0.1:1: .*; 127.0.0.1:2: .*refused"},
+		{"-join=127.0.0.1:1 -join=127.0.0.1:2", "2 addresses tried: 127.0.0.1:[12]: .*; 127.0.0.1:[12]: .*refused"},
 	} {
 		r := runTestAgent(t, strings.Fields(tt.options)...)
 		r.wantExit(exitError)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// level is a text with words of its own.
+// level is a text that knows its values.
 type level string
 
 func (l *level) UnmarshalText(b []byte) error {
@@ -180,7 +180,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// FuzzParse reads arbitrary text: what is accepted encoding/json accepts too, to the same effect,
+// FuzzParse reads arbitrary text: what is accepted encoding/json accepts too, with the same result,
 // and each problem has a place within the file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"deep": 1, "name": "é", "on": true, "n": -4.0, "u": 1e3, "f": 0.5, "p": 0, "names": ["a"], "parts": [{}], "tags": {"Ä": ""}}`))

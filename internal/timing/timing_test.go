@@ -11,7 +11,7 @@ import (
 	"serf/swim/serf"
 )
 
-// limits are, for each key, values at its bounds and beyond, on top of the profile lan.
+// limits are values for each key at its bounds and beyond, on top of the profile lan.
 var limits = map[string]struct{ good, bad []string }{
 	"probe_interval":     {[]string{`"501ms"`, `"1h"`}, []string{`"500ms"`, `"0s"`, `"-1s"`, `"1h0m0.001s"`}},
 	"probe_timeout":      {[]string{`"1ms"`, `"999ms"`}, []string{`"0s"`, `"1s"`, `"-1s"`}},
@@ -62,7 +62,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Each key changes the configuration of a node, and only one field of it.
+// Each key changes the configuration of a node, in exactly one field.
 func TestApply(t *testing.T) {
 	for _, key := range Keys() {
 		value := limits[key].good[0]
@@ -79,7 +79,7 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// changes names the fields that differ, but for those of structs within.
+// changes names the fields that differ, without those of nested structs.
 func changes[T any](a, b *T) (names []string) {
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
 	for i := range x.NumField() {
