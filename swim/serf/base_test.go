@@ -81,6 +81,16 @@ func TestWarmNodeListsAll(t *testing.T) {
 	checkTable(t, n)
 }
 
+// Nodes of a base look for members to reap at any time of the interval, not all at once.
+func TestWarmNodesDoNotReapTogether(t *testing.T) {
+	nodes, _ := warmNodes(t, warmBase(t, 2))
+	first, second := nodes[0].due[timerReap], nodes[1].due[timerReap]
+	end := swim.Time(9).Add(nodes[0].cfg.ReapInterval)
+	if first == second || max(first, second) > end {
+		t.Errorf("at %v and %v, want different times until %v", first, second, end)
+	}
+}
+
 // What one node of a base learns, the others don't.
 func TestWarmNodesDontSeeEachOther(t *testing.T) {
 	nodes, out := warmNodes(t, warmBase(t, 100))

@@ -175,13 +175,26 @@ func TestTimesOfWaitingEventsStayClose(t *testing.T) {
 func TestBacklogIsBounded(t *testing.T) {
 	tn := converse(t, "b")
 	for range eventsInFlight + backlogMax {
+		if !tn.n.EventRoom() {
+			t.Fatal("no room before the limit")
+		}
 		tn.fire("x", "")
+	}
+	if tn.n.EventRoom() {
+		t.Error("room at the limit")
 	}
 	if err := tn.n.UserEvent(tn.now, "x", nil, false, &tn.out); !errors.Is(err, ErrBusy) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 	if tn.n.Counters().EventsRefused != 1 {
 		t.Error("not counted")
+	}
+	tn.n.events.backlog = nil
+	fits := backlogBytesMax - tn.n.cfg.EventSizeMax - eventOverhead
+	for bytes, want := range map[int]bool{fits: true, fits + 1: false} {
+		if tn.n.events.backlogBytes = bytes; tn.n.EventRoom() != want {
+			t.Errorf("room for the largest event beside %d bytes: %v", bytes, !want)
+		}
 	}
 }
 

@@ -39,6 +39,10 @@ func TestQueuesAreBounded(t *testing.T) {
 	}
 	tn.wantNote("noted", NoteQueueFull)
 	tn.wantNote("the table of intents is full too", NoteIntentsFull)
+	tn.fire("x", "")
+	if got := tn.notes[NoteQueueFull]; got != 0 {
+		t.Errorf("noted %d times, though nothing more was dropped", got)
+	}
 }
 
 func TestAnIntentReplacesTheOlderOneInTheQueue(t *testing.T) {

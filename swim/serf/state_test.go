@@ -82,6 +82,10 @@ func TestMergeDoesNotMakeALiveMemberLeave(t *testing.T) {
 	tn.wantStatus("it has restarted since; b doesn't know yet", "c", StatusAlive)
 	tn.recv("c", joinIntent("c", 6))
 	tn.wantStatus("its join has the very time of that leave", "c", StatusAlive)
+	tn.recv("c", leaveIntent("c", 7))
+	tn.merge("b", false, state{member: 9, left: []string{"c"}, status: map[string]uint64{"c": 7}})
+	tn.recv("c", joinIntent("c", 8))
+	tn.wantStatus("nor is a leave applied to a leaving member", "c", StatusAlive)
 }
 
 func TestMergeOfAnOwnLeaveIsRefuted(t *testing.T) {

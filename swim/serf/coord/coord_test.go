@@ -184,7 +184,8 @@ func TestPeersAreLimited(t *testing.T) {
 	for _, most := range []int{0, peersStart - 1, peersStart, 100} {
 		c := New(most)
 		n := remember(t, &c, 1000)
-		if n > most || len(c.peers.slots) > most {
+		slots := len(c.peers.slots)
+		if n > most || slots > most || most >= peersStart && 2*slots <= most {
 			t.Errorf("limit %d: %d are remembered in %d slots", most, n, len(c.peers.slots))
 		}
 		if _, ok := c.Last(1000); ok != (most >= peersStart) {
