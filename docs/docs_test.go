@@ -234,7 +234,8 @@ var testFunction = regexp.MustCompile(`(?m)^func (?:Test|Fuzz|Benchmark)\w+\(`)
 // logLine is a row of a table of log lines: `component: text`, with names in capitals.
 var logLine = regexp.MustCompile("(?m)^\\| `(?:(?:serf|memberlist|agent): )?([^`]+)` \\| ")
 
-// The log lines that operations.md tells people to look for are in the source, as far as they don't vary.
+// The log lines that operations.md tells people to look for are in the source, as far as they don't
+// vary.
 func TestLogLinesExist(t *testing.T) {
 	_, table, _ := strings.Cut(read(t, "docs/operations.md"), "**Log lines**")
 	table, _, _ = strings.Cut(table, "**statsd**")

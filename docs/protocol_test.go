@@ -142,8 +142,8 @@ func TestNamedTestsExist(t *testing.T) {
 // ruleTests is how a rule names its tests.
 var ruleTests = regexp.MustCompile(`\[[a-z]\w*(?:/\w+)*:\s+(?:Test|Fuzz)[^\]]*\]`)
 
-// In protocol.md and rpc.md rules are numbered within their chapter, each names a test, and a reference such as
-// "Probing 4" leads to one.
+// In protocol.md and rpc.md rules are numbered within their chapter, each names a test, and a
+// reference such as "Probing 4" leads to one.
 func TestRules(t *testing.T) {
 	for _, name := range []string{"protocol.md", "rpc.md"} {
 		text := read(t, "docs/"+name)

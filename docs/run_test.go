@@ -210,7 +210,8 @@ func TestReadmeWalk(t *testing.T) {
 		for i := range want {
 			want[i] = translate(want[i])
 		}
-		// On a busy machine things take longer than a reader needs to type, and asking once more changes nothing.
+		// On a busy machine things take longer than a reader needs to type, and asking once more
+		// changes nothing.
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 			got := sorted(sh.run(translate(s.command)))
 			if slices.Equal(want, got) {
