@@ -18,12 +18,13 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 		cut = " (interrupted)"
 	}
 	p.line("simulated", "%v%s; at the end %d of %d members run, %s", r.Time, cut, r.Running, r.Members, r.agreement())
-	r.writeTimes(p)
+	f := r.Figures()
+	f.writeTimes(p)
 	r.writeMembers(p)
 	r.writePairs(p)
 	p.blank()
 	r.writeNews(p)
-	r.writeTraffic(p)
+	f.writeTraffic(p)
 	for _, v := range r.Violations {
 		p.line("BROKEN RULE", "at %v: %s: %s", time.Duration(v.At), v.Check, v.Text)
 	}
@@ -43,28 +44,15 @@ func (r *Report) agreement() string {
 }
 
 // writeTimes is the table of how long things took.
-func (r *Report) writeTimes(p *printer) {
-	if len(r.Episodes)+len(r.Detections)+len(r.Events)+len(r.Queries) == 0 {
+func (f *Figures) writeTimes(p *printer) {
+	rows := f.Times()
+	if len(rows) == 0 {
 		return
 	}
 	p.blank()
 	p.row("time until", "count", "median", "99th", "worst")
-	for _, c := range r.Changes() {
-		p.times("views agree, "+c.What, c.Count, c.Agreed, "")
-	}
-	if n := len(r.Detections); n > 0 {
-		p.times("crash noticed by one", n, r.FirstNoticed, fmt.Sprintf("  expected %s to %s", short(r.Bounds[0]), short(r.Bounds[1])))
-		back := ""
-		if r.Returned > 0 {
-			back = fmt.Sprintf("  %d back before", r.Returned)
-		}
-		p.times("crash known to all", n, r.AllNoticed, back)
-	}
-	if n := len(r.Events); n > 0 {
-		p.times("event delivered to all", n, r.EventSpread, "")
-	}
-	if n := len(r.Queries); n > 0 {
-		p.times("query answered by all", n, r.QuerySpread, "")
+	for i := range rows {
+		p.times(&rows[i])
 	}
 }
 
@@ -160,26 +148,20 @@ func (r *Report) writeMissed(p *printer) {
 	}
 }
 
-func (r *Report) writeTraffic(p *printer) {
-	n := &r.Network
+func (f *Figures) writeTraffic(p *printer) {
+	n := &f.Traffic
 	var fates []string
-	for _, f := range []struct {
-		n   uint64
-		how string
-	}{
-		{n.Delivered, "delivered"}, {n.Lost, "lost by chance"}, {n.Cut, "cut off"}, {n.Duplicated, "duplicated"},
-		{n.Nobody, "to nobody"}, {n.Overflowed, "overflowed"}, {n.Choked, "choked by bandwidth"},
-	} {
-		if f.n > 0 {
-			fates = append(fates, fmt.Sprintf(", %d %s", f.n, f.how))
+	for _, x := range n.Packets.Fates() {
+		if x.Count > 0 {
+			fates = append(fates, fmt.Sprintf(", %d %s", x.Count, x.Title))
 		}
 	}
-	p.line("packets", "%d sent%s", n.Sent, strings.Join(fates, ""))
+	p.line("packets", "%d sent%s", n.Packets.Sent, strings.Join(fates, ""))
 	failed := ""
 	if n.StreamsFailed > 0 {
 		failed = fmt.Sprintf(", %d failed", n.StreamsFailed)
 	}
-	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed, number(r.StreamRate()))
+	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed, number(n.StreamBytesPerSecond))
 }
 
 // StreamRate is the bytes that streams carried, a second and member.
@@ -261,25 +243,26 @@ func (p *printer) row(label string, cells ...string) {
 	p.write(b.String())
 }
 
-// times is a row about durations. What isn't over yet shows in the count; a single one needs no quantiles.
-func (p *printer) times(label string, of int, d Durations, remark string) {
-	count := strconv.Itoa(of)
-	if d.Count < of {
-		count = fmt.Sprintf("%d of %d", d.Count, of)
+// times is a row about how long something took. What isn't over yet shows in the count; a single time
+// needs no quantiles.
+func (p *printer) times(x *TimeRow) {
+	cells := []string{strconv.Itoa(x.Of)}
+	if q := x.Took; q != nil {
+		if q.Count < x.Of {
+			cells[0] = fmt.Sprintf("%d of %d", q.Count, x.Of)
+		}
+		cells = append(cells, shortSeconds(q.Median))
+		if q.Count > 1 {
+			cells = append(cells, shortSeconds(q.P99), shortSeconds(q.Worst))
+		}
+	} else {
+		cells[0] = fmt.Sprintf("0 of %d", x.Of)
 	}
-	cells := []string{count}
-	switch d.Count {
-	case 0:
-	case 1:
-		cells = append(cells, short(d.Median))
-	default:
-		cells = append(cells, short(d.Median), short(d.P99), short(d.Worst))
-	}
-	if remark != "" {
+	if x.Remark != "" {
 		for len(cells) < 4 {
 			cells = append(cells, "")
 		}
-		cells = append(cells, remark)
+		cells = append(cells, "  "+x.Remark)
 	}
-	p.row(label, cells...)
+	p.row(x.Title, cells...)
 }

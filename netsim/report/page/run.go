@@ -113,30 +113,9 @@ func detected(c *report.CrashFigures) int {
 
 // tables are all figures again, for those who want to read or copy them.
 func tables(f *report.Figures) []table {
-	list := []table{{Title: "How long things took", Head: []string{"Time until", "Count", "Median", "99th", "Worst"}}}
-	times := &list[0]
-	addTimes := func(label string, of int, q *report.QuantileFigures) {
-		if of == 0 {
-			return
-		}
-		row := []string{label, count(of), "–", "–", "–"}
-		if q != nil {
-			if q.Count < of {
-				row[1] = fmt.Sprintf("%s of %s", count(q.Count), count(of))
-			}
-			row[2], row[3], row[4] = seconds(q.Median), seconds(q.P99), seconds(q.Worst)
-		}
-		times.Rows = append(times.Rows, row)
-	}
-	for _, c := range f.Changes {
-		addTimes("views agree, "+c.What, c.Count, c.AgreedSeconds)
-	}
-	addTimes("a crash is noticed by one", f.Crashes.Count, f.Crashes.FirstSeconds)
-	addTimes("a crash is known to all", f.Crashes.Count, f.Crashes.AllSeconds)
-	addTimes("an event is delivered to all", len(f.Events.Each), f.Events.AllSeconds)
-	addTimes("a query is answered by all", len(f.Queries.Each), f.Queries.AllSeconds)
-	if len(times.Rows) == 0 {
-		list = nil
+	var list []table
+	if times := timeTable(f); len(times.Rows) > 0 {
+		list = append(list, times)
 	}
 	list = append(list, memberTable(f), countTable(f))
 	if len(f.Pairs) > 0 {
@@ -152,6 +131,21 @@ func tables(f *report.Figures) []table {
 		list = append(list, crashTable(f))
 	}
 	return list
+}
+
+func timeTable(f *report.Figures) table {
+	t := table{Title: "How long things took", Head: []string{"Time until", "Count", "Median", "99th", "Worst"}}
+	for _, x := range f.Times() {
+		row := []string{x.Title, count(x.Of), "–", "–", "–"}
+		if q := x.Took; q != nil {
+			if q.Count < x.Of {
+				row[1] = fmt.Sprintf("%s of %s", count(q.Count), count(x.Of))
+			}
+			row[2], row[3], row[4] = seconds(q.Median), seconds(q.P99), seconds(q.Worst)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 func memberTable(f *report.Figures) table {
@@ -172,35 +166,9 @@ func memberTable(f *report.Figures) table {
 
 func countTable(f *report.Figures) table {
 	t := table{Title: "What happened how often", Head: []string{"What", "Count"}}
-	p := &f.Traffic.Packets
-	for _, x := range []struct {
-		what   string
-		n      uint64
-		always bool
-	}{
-		{"members falsely reported as failed", f.FalseFailures.All, true},
-		{"… by healthy members", f.FalseFailures.AtHealthy, true},
-		{"… by healthy members about healthy members", f.FalseFailures.OfHealthy, true},
-		{"… not counted: across faults of the network", f.FalseFailures.AcrossFaults, true},
-		{"suspicions", f.Suspicions, true},
-		{"… refuted", f.Refutations, true},
-		{"user events", uint64(f.Events.Count), false},
-		{"… deliveries", f.Events.Deliveries, false},
-		{"queries", uint64(f.Queries.Count), false},
-		{"… answers", f.Queries.Deliveries, false},
-		{"packets sent", p.Sent, true},
-		{"… delivered, copies included", p.Delivered, true},
-		{"… lost by chance", p.Lost, false},
-		{"… cut off", p.Cut, false},
-		{"… duplicated", p.Duplicated, false},
-		{"… sent to nobody", p.Nobody, false},
-		{"… overflowed", p.Overflowed, false},
-		{"… choked by bandwidth", p.Choked, false},
-		{"streams", f.Traffic.Streams, true},
-		{"… failed", f.Traffic.StreamsFailed, false},
-	} {
-		if x.n > 0 || x.always {
-			t.Rows = append(t.Rows, []string{x.what, count(x.n)})
+	for _, x := range f.Counts() {
+		if x.Count > 0 || !x.Optional {
+			t.Rows = append(t.Rows, []string{x.Title, count(x.Count)})
 		}
 	}
 	return t
