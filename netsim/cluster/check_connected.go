@@ -45,7 +45,8 @@ const soundLoss = netsim.Always / 10
 // sound reports whether the network between hosts that have no faults carries nearly all that it's given.
 func (c *Cluster) sound() bool { return c.sim.MaxLoss() <= soundLoss && !c.sim.Choking() }
 
-// reconnectInterval is how often a Serf node tries one of those that it takes for failed (spec 3.2).
+// reconnectInterval is how often a Serf node tries to reconnect to one of the members that it considers
+// failed (docs/protocol.md, Joining and leaving).
 const reconnectInterval = 30 * time.Second
 
 // HealBound is the time after the last fault in which all views must be right
