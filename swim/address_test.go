@@ -17,15 +17,16 @@ func (tn *conversation) readdress(addr netip.AddrPort) {
 	tn.collect()
 }
 
-// A running node whose host got another address is told of like one that came back elsewhere:
-// louder at the new address first, and then, for the original, the end of the one at the old.
+// A running node whose host gets another address announces it like a member that came back
+// elsewhere: first the new address at a higher incarnation, then, for stock members, the end of the
+// old one.
 func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	tn.readdress(elsewhere)
 	tn.want("known here at once", "note moved a", "event updated a")
 	tn.wantAddr("known here at once", "a", elsewhere)
-	tn.want("and by the others, louder than the old self and its end", "b: alive a@3")
+	tn.want("and by the others, at a higher incarnation than the old address and its end", "b: alive a@3")
 	tn.advance(tn.n.moveSpread())
 	tn.want("the old one is revived, where it was", "b: alive a@2")
 	tn.advance(step)
@@ -35,7 +36,7 @@ func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn.wantNone("nobody is asked whether we are still there", "a: *")
 	tn.forget()
 	tn.recv("b", aliveAt("a", 2, addrOf("a"), ""))
-	tn.wantIdle("echoes of the old self")
+	tn.wantIdle("the old address is still gossiped")
 }
 
 // Other members' claims fill the table of moves: this node's own move replaces the newest of them,
@@ -70,7 +71,7 @@ func TestOwnMoveReplacesARefusedClaim(t *testing.T) {
 	}
 }
 
-func TestMessagesSayTheNewAddress(t *testing.T) {
+func TestMessagesCarryTheNewAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.readdress(elsewhere)
 	m, err := wire.ParsePing(tn.n.appendPing(nil, []byte("b"), 1)[1:])
@@ -82,8 +83,8 @@ func TestMessagesSayTheNewAddress(t *testing.T) {
 	}
 }
 
-// Who is being asked can't answer: it was told the old address.
-func TestProbeInFlightIsGivenUpAtANewAddress(t *testing.T) {
+// The target can't answer: it was told the old address.
+func TestProbeInFlightEndsAtANewAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.advance(time.Second)
 	tn.want("a probe", "b: ping b")
@@ -102,7 +103,7 @@ func TestSecondChangeOfAddress(t *testing.T) {
 	tn.readdress(addrOf("a"))
 	tn.wantAddr("back", "a", addrOf("a"))
 	tn.advance(tn.n.moveSpread() + 2*step)
-	tn.want("louder than all before", "b: alive a@6", "b: dead a@4 from a")
+	tn.want("at a higher incarnation than all before", "b: alive a@6", "b: dead a@4 from a")
 	if got := len(tn.n.moves.list); got != 1 {
 		t.Errorf("%d moves", got)
 	}

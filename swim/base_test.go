@@ -11,7 +11,7 @@ import (
 	"serf/wire"
 )
 
-// identities yields so many members, the first of which are called a, b and so on.
+// identities yields this many members; the first are called a, b and so on.
 func identities(n int) iter.Seq[Identity] {
 	return func(yield func(Identity) bool) {
 		for i := range n {
@@ -91,7 +91,7 @@ func TestNodesOfABaseDontSeeEachOther(t *testing.T) {
 	}
 }
 
-// Members that started long ago don't act together.
+// Members that started long ago don't act in step.
 func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 	const members = 200
 	b := baseOf(t, identities(members))
@@ -138,8 +138,8 @@ func TestRostersOfABaseNumberAlike(t *testing.T) {
 	}
 }
 
-// A record's encoding is that of a node that has learnt of it.
-func TestBaseIsToldAsItWouldBeLearnt(t *testing.T) {
+// A record is encoded as by a node that has learned of the member.
+func TestEncodingOfABaseIsThatOfANode(t *testing.T) {
 	b := baseOf(t, identities(70))
 	warm, err := New(9, baseConfig(b, 0), new(Output))
 	if err != nil {

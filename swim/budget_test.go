@@ -43,7 +43,7 @@ func crowdAddr(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)}), 7946)
 }
 
-// hotPaths are what a node does all day: none of it may allocate.
+// hotPaths are what a node does all the time. None of it may allocate.
 func hotPaths(tb testing.TB, node *Node, out *Output) map[string]func() {
 	from := crowdAddr(3)
 	var sc wire.Scratch

@@ -9,9 +9,8 @@ import (
 	"serf/wire"
 )
 
-// TestPacketsHoldWhatMustBeSaid: with the least size allowed a node can say that it lives, and ping
-// anybody.
-func TestPacketsHoldWhatMustBeSaid(t *testing.T) {
+// With the smallest packet size allowed, a node can send its own alive message and ping any member.
+func TestPacketsHoldTheLargestNecessaryMessages(t *testing.T) {
 	ring, err := wire.NewKeyring(bytes.Repeat([]byte{7}, 16))
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +45,8 @@ func TestPacketsHoldWhatMustBeSaid(t *testing.T) {
 	}
 }
 
-// TestZoneIsNoPartOfTheAddress: messages can't carry it, and our own must not look like another's.
-func TestZoneIsNoPartOfTheAddress(t *testing.T) {
+// Messages can't carry a zone, and our own address must compare equal to what others send.
+func TestZoneIsNotPartOfTheAddress(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.Addr = netip.MustParseAddrPort("[fe80::1%eth0]:7946") })
 	tn.recv("b", aliveAt("a", 1, netip.MustParseAddrPort("[fe80::1]:7946"), ""))
 	tn.wantIdle("that's us")

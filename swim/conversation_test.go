@@ -12,7 +12,7 @@ import (
 	"serf/wire"
 )
 
-// conversation is one node under test, fed by hand. What it does is collected as lines such as
+// conversation is a node under test, fed by hand. What it does is collected as lines such as
 //
 //	b: ping b              a packet's message, to b
 //	c: ping-req b nack     ask c to ping b
@@ -21,7 +21,7 @@ import (
 //	event failed b
 //	note suspecting b
 //
-// and claimed by want. Others are called by one-letter names with the address 10.0.0.letter.
+// and claimed by want. Other members have one-letter names and the address 10.0.0.letter.
 type conversation struct {
 	t    *testing.T
 	n    *Node
@@ -50,8 +50,8 @@ func nameOf(a netip.AddrPort) string {
 	return a.String()
 }
 
-// converse returns a node a of the lan profile that knows others, with a probe just begun no sooner
-// than after the first advance.
+// converse returns a node a with the LAN profile that knows others and has nothing left to send.
+// Its first probe begins with the first advance.
 func converse(t *testing.T, others ...string) *conversation {
 	return converseWith(t, func(*Config) {}, others...)
 }
@@ -60,7 +60,7 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 	t.Helper()
 	c := LAN()
 	c.Name, c.Addr, c.Seed = "a", addrOf("a"), 1
-	c.PushPullInterval = 0 // tests that are about it turn it on
+	c.PushPullInterval = 0 // tests of push/pulls turn it on
 	set(&c)
 	tn := &conversation{t: t, now: Time(time.Hour), seqs: map[string]uint32{}, streams: map[string]StreamID{}, datas: map[string][]byte{}}
 	n, err := New(tn.now, c, &tn.out)
@@ -75,7 +75,7 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 		n.tickGossip(tn.now, &tn.out)
 	}
 	n.probe.next = tn.now.Add(c.ProbeInterval)
-	n.gossip.last, n.gossip.gap = tn.now, 0 // the next news can go at once
+	n.gossip.last, n.gossip.gap = tn.now, 0 // the next update can go out at once
 	tn.collect()
 	tn.did = nil
 	return tn
@@ -152,7 +152,7 @@ func (tn *conversation) advance(d time.Duration) {
 	tn.now = until
 }
 
-// want claims lines of what the node did; * matches anything.
+// want claims lines of what the node did. * matches anything.
 func (tn *conversation) want(reason string, patterns ...string) {
 	tn.t.Helper()
 	for _, p := range patterns {
@@ -164,7 +164,7 @@ func (tn *conversation) want(reason string, patterns ...string) {
 	}
 }
 
-// wantNone fails if the node did something of the kind; what it did else stays.
+// wantNone fails if the node did anything that matches. It claims nothing.
 func (tn *conversation) wantNone(reason, pattern string) {
 	tn.t.Helper()
 	for _, s := range tn.did {
@@ -184,7 +184,7 @@ func (tn *conversation) wantIdle(reason string) {
 
 func (tn *conversation) forget() { tn.did = nil }
 
-// wantState checks what the node believes.
+// wantState checks the record of a member.
 func (tn *conversation) wantState(reason, name string, s State, inc uint32) {
 	tn.t.Helper()
 	id, ok := tn.n.Lookup([]byte(name))
@@ -241,10 +241,10 @@ func (tn *conversation) collect() {
 var noteNames = map[NoteCode]string{
 	NoteMessageDropped: "dropped", NoteWrongName: "wrong-name", NoteBadAddress: "bad-address", NoteBadVersions: "bad-versions",
 	NoteBadIncarnation: "bad-incarnation", NoteStreamOnly: "stream-only", NoteConflict: "conflict", NoteMoved: "moved",
-	NoteUnreachable: "unreachable", NoteNotPinged: "unheard",
+	NoteUnreachable: "unreachable", NoteNotPinged: "not-pinged",
 	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
 	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
-	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoRoute: "no-way", NoteDetour: "detour",
+	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoRoute: "no-route", NoteDetour: "detour",
 }
 
 func (tn *conversation) describeEvent(e Event) string {
@@ -306,7 +306,7 @@ func (tn *conversation) describe(m []byte) string {
 	return fmt.Sprintf("message of type %d", m[0])
 }
 
-// reply answers the stream that was opened with the line, e.g. "b: stream ping b".
+// reply answers the stream that was opened with this line, "b: stream ping b" for example.
 func (tn *conversation) reply(line string, data []byte) {
 	tn.t.Helper()
 	id, ok := tn.streams[line]
@@ -327,7 +327,7 @@ func (tn *conversation) fail(line string) {
 	tn.collect()
 }
 
-// request delivers the first message of a stream that another opened.
+// request delivers the first message of a stream that another member opened.
 func (tn *conversation) request(from string, data []byte) {
 	tn.t.Helper()
 	tn.n.Stream(tn.now, StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: addrOf(from), Data: data}, &tn.out)
@@ -340,7 +340,7 @@ func (e testError) Error() string { return string(e) }
 
 const errTest = testError("test")
 
-// entry is one member in a push/pull.
+// entry is a member in a push/pull.
 type entry struct {
 	name  string
 	state State
@@ -366,7 +366,7 @@ func pushPullMsg(join bool, user string, entries ...entry) []byte {
 	return append(b, user...)
 }
 
-// answered is what the last push/pull that the node answered with says of members.
+// answered is what the node's last answer to a push/pull says about members.
 func (tn *conversation) answered() map[string]State {
 	tn.t.Helper()
 	pp, err := wire.ParsePushPull(tn.datas["answer push/pull"][1:])

@@ -14,7 +14,7 @@ func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
 	}
 }
 
-// correctSender notes that the sender of the packet being read is to be told the state of id. All
+// correctSender notes that the sender of the packet being read will be sent the state of id. All
 // corrections go in one packet, and only within the replyBudget: anybody can send outdated
 // messages, from any address.
 func (n *Node) correctSender(now Time, id MemberID, out *Output) {

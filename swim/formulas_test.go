@@ -22,7 +22,7 @@ func vectors(t *testing.T, name string, into any) {
 	}
 }
 
-// TestFormulasAsRecorded checks each formula against values of the original.
+// Each formula gives the values recorded from memberlist.
 func TestFormulasAsRecorded(t *testing.T) {
 	const ms = time.Millisecond
 	var v struct {
@@ -73,8 +73,7 @@ func TestFormulasAsRecorded(t *testing.T) {
 	}
 }
 
-// TestFormulasAreTheSameOnEveryProcessor: some round twice where others round once, and a
-// simulation must not show it.
+// Some processors round twice where others round once. A simulation must not depend on that.
 func TestFormulasAreTheSameOnEveryProcessor(t *testing.T) {
 	h := fnv.New64a()
 	for n := 1; n <= 20_000; n++ {
@@ -93,7 +92,7 @@ func TestFormulasAreTheSameOnEveryProcessor(t *testing.T) {
 	}
 }
 
-// TestConfirmationsNeedEnoughMembers: with too few to confirm, waiting for them would only delay.
+// With too few members to confirm, hoping for confirmations would only cause delay.
 func TestConfirmationsNeedEnoughMembers(t *testing.T) {
 	for _, c := range []struct{ mult, n, want int }{
 		{4, 2, 0}, {4, 3, 0}, {4, 4, 2}, {4, 100, 2}, {6, 5, 0}, {6, 6, 4}, {3, 3, 1}, {3, 2, 0}, {1, 10, 0},

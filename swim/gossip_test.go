@@ -10,7 +10,7 @@ import (
 	"serf/wire"
 )
 
-// chatter is a layer above that always has something to say.
+// chatter is a layer above that always has broadcasts.
 type chatter struct{ said int }
 
 func (c *chatter) BroadcastsQueued() int            { return 1 }
@@ -23,7 +23,7 @@ func (c *chatter) AppendBroadcasts(_ Time, p *wire.Packer, _ int) {
 	}
 }
 
-// TestLayerAboveIsNotStarved is F22: however much membership has to tell, events get through.
+// However many membership messages wait, those of the layer above get through (F22).
 func TestLayerAboveIsNotStarved(t *testing.T) {
 	above := new(chatter)
 	tn := converseWith(t, func(c *Config) { c.Carrier = above }, "b")
@@ -46,7 +46,7 @@ func TestAckCarriesPayload(t *testing.T) {
 	}
 }
 
-// TestPickAmongTheGone: with this member all have left, and many are remembered.
+// All other members have left, and many are remembered.
 func TestPickAmongTheGone(t *testing.T) {
 	var names []string
 	for i := range smallView + 8 {
@@ -78,8 +78,7 @@ func TestPickAmongTheGone(t *testing.T) {
 	}
 }
 
-// TestGossipGoesToTheRecentlyDead: they may not be dead, and refute; those long gone are left
-// alone.
+// A member that died lately may be alive and refute; one that died long ago gets no gossip.
 func TestGossipGoesToTheRecentlyDead(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
@@ -93,7 +92,7 @@ func TestGossipGoesToTheRecentlyDead(t *testing.T) {
 	tn.wantNone("gone for good", "b: *")
 }
 
-func TestEachBroadcastIsSentItsTimesOnly(t *testing.T) {
+func TestEachRebroadcastIsSentALimitedNumberOfTimes(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("b", alive("e", 1))
@@ -104,7 +103,7 @@ func TestEachBroadcastIsSentItsTimesOnly(t *testing.T) {
 			sent++
 		}
 	}
-	// Rounds tell three at a time, so that the last may go beyond the limit.
+	// A round sends to three members, so the last one may exceed the limit.
 	if want := retransmitLimit(4, 5); sent < want || sent > want+2 {
 		t.Errorf("sent %d times, want %d", sent, want)
 	}
@@ -113,8 +112,8 @@ func TestEachBroadcastIsSentItsTimesOnly(t *testing.T) {
 	}
 }
 
-// TestBurstGoesOutAsFastAsTheRateAllows: a round that leaves something behind is followed soon.
-func TestBurstGoesOutAsFastAsTheRateAllows(t *testing.T) {
+// A round that leaves broadcasts behind is soon followed by another.
+func TestBurstGoesOutAtTheGossipRate(t *testing.T) {
 	for _, c := range []struct {
 		rate int
 		want int // rounds in a second
@@ -133,7 +132,7 @@ func TestBurstGoesOutAsFastAsTheRateAllows(t *testing.T) {
 	}
 }
 
-func TestRoundTellsAllTheSame(t *testing.T) {
+func TestRoundSendsAllTheSame(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
 	for i := range 30 {
@@ -148,8 +147,8 @@ func TestRoundTellsAllTheSame(t *testing.T) {
 	}
 }
 
-// TestThoseWhoLeftAreLeftAlone: they said themselves that they go.
-func TestThoseWhoLeftAreLeftAlone(t *testing.T) {
+// They announced that they leave.
+func TestMembersThatLeftGetNoGossip(t *testing.T) {
 	tn := converse(t, "b", "c", "e")
 	tn.n.probe.next = Never
 	tn.recv("b", dead("b", 1, "b"), dead("e", 1, "c"))
@@ -166,8 +165,8 @@ func TestThoseWhoLeftAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestNewsThatFitsNoPacketIsDropped: it would wait for ever.
-func TestNewsThatFitsNoPacketIsDropped(t *testing.T) {
+// It would wait for ever.
+func TestBroadcastThatFitsNoPacketIsDropped(t *testing.T) {
 	small := func(c *Config) { c.PacketMax = c.packetFloor() }
 	tn := converseWith(t, small, "b")
 	tn.n.probe.next = Never
@@ -184,8 +183,8 @@ func TestNewsThatFitsNoPacketIsDropped(t *testing.T) {
 	}
 }
 
-// TestTheDeadDontUseUpTransmits: what is told to somebody who is gone isn't told.
-func TestTheDeadDontUseUpTransmits(t *testing.T) {
+// Messages sent to dead members don't count as sent.
+func TestTheDeadDontUseUpRetransmissions(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("b", dead("c", 1, "b"), dead("d", 1, "b"))

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// swallow joins through addresses of which none answers, each until its exchange's deadline, and
-// returns when the last was tried and how many were in flight at most.
+// swallow joins through addresses that never answer, so that each exchange lasts until its
+// deadline. It returns when the last was tried and the greatest number in flight.
 func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration, most int) {
 	t.Helper()
 	cfg.Name, cfg.Addr, cfg.Seed = "a", addrOf("a"), 1
@@ -48,7 +48,7 @@ func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration,
 	return last, most
 }
 
-// deadAddrs are addresses of nobody.
+// deadAddrs are addresses where nobody is.
 func deadAddrs(n int) (list []netip.AddrPort) {
 	for i := range n {
 		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 7946))
@@ -56,8 +56,8 @@ func deadAddrs(n int) (list []netip.AddrPort) {
 	return list
 }
 
-// Addresses of hosts that are gone swallow packets: each takes its whole time, but they don't take
-// it one after the other.
+// Addresses of hosts that are gone swallow packets. Each takes its whole time-out, but they don't
+// take it one after the other.
 func TestJoinOfManyDeadAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -82,8 +82,8 @@ func TestJoinOfManyDeadAddresses(t *testing.T) {
 	}
 }
 
-// Joins share what may be in flight, and none is forgotten for that.
-func TestJoinsShareWhatIsInFlight(t *testing.T) {
+// Joins share the limit of exchanges in flight, and none is forgotten.
+func TestJoinsShareTheLimitOfExchanges(t *testing.T) {
 	tn := converse(t)
 	for range joinsFlying/joinAtOnce + 1 {
 		tn.n.Join(tn.now, deadAddrs(joinAtOnce), &tn.out)
@@ -105,7 +105,7 @@ func TestJoinsShareWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// A large state isn't sent to hundreds at once.
+// A large state isn't sent to hundreds of members at once.
 func TestJoinsInFlightAreBoundedInBytes(t *testing.T) {
 	tn := converse(t)
 	tn.n.view.size = joinsFlyingSize / 10
@@ -138,7 +138,8 @@ func TestJoinOneEndsWithTheFirstAnswer(t *testing.T) {
 	tn.wantNone("and ends nothing again", "event join-done*")
 }
 
-// Two joins at a time, as of a retry and a snapshot: the answer to the second is news.
+// Two joins are in progress, of a retry and a snapshot for example: the answer to the second is
+// gossiped.
 func TestFirstAnswerOfTwoJoins(t *testing.T) {
 	tn := converse(t)
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
@@ -151,7 +152,7 @@ func TestFirstAnswerOfTwoJoins(t *testing.T) {
 }
 
 // The error of a join that reaches nobody tells of the first addresses, and of the last.
-func TestErrorOfAJoin(t *testing.T) {
+func TestJoinError(t *testing.T) {
 	const all = joinErrorsMax + 2
 	n := &Node{joins: []join{{}}}
 	var out Output

@@ -21,8 +21,8 @@ func TestLeave(t *testing.T) {
 	tn.want("but answers", "b: ack 1*")
 }
 
-// TestLeaveOutbidsTheFormerSelf: those who know us elsewhere, louder, hear it too.
-func TestLeaveOutbidsTheFormerSelf(t *testing.T) {
+// Members that know us at another address, at a higher incarnation, hear of the leave too.
+func TestLeaveOutbidsTheOldAddress(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
 	tn.n.Leave(tn.now, &tn.out)
@@ -32,8 +32,8 @@ func TestLeaveOutbidsTheFormerSelf(t *testing.T) {
 	tn.wantNone("and it doesn't return", "b: alive a@*")
 }
 
-// TestLeaveSparesADouble: who lives elsewhere under our name stays.
-func TestLeaveSparesADouble(t *testing.T) {
+// Another member under our name, at its own address, stays.
+func TestLeaveSparesAnotherMemberOfTheName(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
 	tn.recvFrom(elsewhere, ack(tn.seqs["ping a"]))
@@ -42,7 +42,7 @@ func TestLeaveSparesADouble(t *testing.T) {
 	tn.want("only we go", "b: dead a@1 from a")
 }
 
-// TestLeaveReachesTheLiving: with most of a cluster dead, what is told to those doesn't count.
+// With most of a cluster dead, what was sent to the dead doesn't count.
 func TestLeaveReachesTheLiving(t *testing.T) {
 	names := []string{"b", "c", "d", "e", "f", "g", "h", "i", "j"}
 	for seed := range uint64(100) {
@@ -69,7 +69,7 @@ func TestLeaveAloneEndsAtOnce(t *testing.T) {
 	tn.want("nobody to tell", "event leave-done 0 <nil>")
 }
 
-// TestLeaveTimesOut is F11: whatever the others do, it ends.
+// A leave ends whatever the others do (F11).
 func TestLeaveTimesOut(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.GossipInterval, c.LeaveTimeout = time.Hour, 5*time.Second }, "b")
 	tn.n.gossip.last = tn.now
@@ -127,8 +127,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// TestNewcomersTakeThePlaceOfTheGone: who left keeps nobody out.
-func TestNewcomersTakeThePlaceOfTheGone(t *testing.T) {
+// Members that left keep nobody out.
+func TestNewcomersReplaceTheGone(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.roster.limit = 4
 	tn.recv("b", alive("e", 1))
@@ -142,8 +142,8 @@ func TestNewcomersTakeThePlaceOfTheGone(t *testing.T) {
 	tn.want("from the next packet on there is room", "event joined e")
 }
 
-// TestReleaseGivesAllNamesBack, of the forgotten too.
-func TestReleaseGivesAllNamesBack(t *testing.T) {
+// Names of forgotten members are freed, too.
+func TestReleaseFreesAllNames(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", dead("b", 1, "b"))
 	b, _ := tn.n.Lookup([]byte("b"))
@@ -171,7 +171,7 @@ func TestTombstonesAreForgottenInTime(t *testing.T) {
 	tn.want("then forgotten", "event forgotten b")
 }
 
-// TestChurnLeavesNothingBehind is F19: new names come and go, the table doesn't grow.
+// New names come and go, and the table doesn't grow (F19).
 func TestChurnLeavesNothingBehind(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.DeadRetention = time.Minute }, "b")
 	for i := range 3000 {

@@ -76,7 +76,7 @@ var mechanismNames = map[Mechanism][]string{
 	ProbeDead:         {"probe-dead", "knock"},
 	FirstHand:         {"first-hand"},
 	Correction:        {"correction", "correct"},
-	Relay:             {"relay", "relay"},
+	Relay:             {"relay", "bridge"},
 	PreferResponsive:  {"prefer-responsive", "heard"},
 	WideProbe:         {"wide-probe", "sweep"},
 	RejoinCheck:       {"rejoin-check", "proof"},

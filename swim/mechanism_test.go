@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// without returns a conversation with a node that lacks m.
+// without returns a conversation with a node that leaves out m.
 func without(t *testing.T, m Mechanism, others ...string) *conversation {
 	return converseWith(t, func(c *Config) { c.Without = m }, others...)
 }
@@ -18,7 +18,7 @@ func TestMechanismsAreFoundByNewAndOldNames(t *testing.T) {
 	}
 	old := map[string]Mechanism{
 		"standstill": PauseCompensation, "last-ask": FinalProbe, "frank-ack": DeferredAck, "prompt": PromptGossip,
-		"knock": ProbeDead, "correct": Correction, "relay": Relay, "heard": PreferResponsive, "sweep": WideProbe,
+		"knock": ProbeDead, "correct": Correction, "bridge": Relay, "heard": PreferResponsive, "sweep": WideProbe,
 		"proof": RejoinCheck, "raft": 0, "": 0,
 	}
 	for name, want := range old {

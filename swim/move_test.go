@@ -19,8 +19,8 @@ func (tn *conversation) wantAddr(reason, name string, a netip.AddrPort) {
 	}
 }
 
-// TestMovedMember is F15: a member that restarted elsewhere is believed as soon as its old address
-// keeps silent.
+// A member that restarted at another address is believed as soon as its old address doesn't answer
+// (F15).
 func TestMovedMember(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
@@ -32,9 +32,9 @@ func TestMovedMember(t *testing.T) {
 	tn.wantNone("one member all the time", "event failed *")
 }
 
-// TestOldAddressIsAskedByStreamToo, in case only packets don't get there, unless who claims it
-// speaks a protocol without that, or it's turned off.
-func TestOldAddressIsAskedByStreamToo(t *testing.T) {
+// In case only packets are lost. Not if the claim's protocol version lacks pings by stream, or they
+// are turned off.
+func TestOldAddressIsPingedByStreamToo(t *testing.T) {
 	for _, c := range []struct {
 		max     byte
 		off     bool
@@ -71,25 +71,25 @@ func TestTwoMembersOfOneName(t *testing.T) {
 	tn.want("then asked anew", "b: ping b")
 }
 
-func TestGoneMemberMayComeBackElsewhere(t *testing.T) {
+func TestGoneMemberMayReturnAtAnotherAddress(t *testing.T) {
 	for _, from := range []string{"b", "c"} { // left, failed
 		tn := converse(t, "b", "c")
 		tn.recv("c", suspect("b", 1, "c"), dead("b", 1, from))
 		tn.forget()
 		tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))
-		tn.want("not louder than what is known: told so at the new address", elsewhere.String()+": dead b@1 from *")
+		tn.want("no higher than what is known: answered at the new address", elsewhere.String()+": dead b@1 from *")
 		tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 		tn.want("nobody is at the old address: no need to ask", "event joined b")
 		tn.wantAddr("at once", "b", elsewhere)
 	}
 }
 
-// step is how long each step of a return is told.
+// step is how long each step of a return is gossiped.
 const step = stepRounds * 200 * time.Millisecond
 
-// TestOwnNameKnownElsewhere: after a restart at another address the others still know the old one,
-// alive or not. The original refuses ours, whatever its incarnation, until the old one left, which
-// only a living member can.
+// After a restart at another address the others still know the old one, alive or not. Stock members
+// reject the new one, whatever its incarnation, until the old one left, which only a living member
+// can.
 func TestOwnNameKnownElsewhere(t *testing.T) {
 	for name, tell := range map[string]func(*conversation){
 		"claimed alive": func(tn *conversation) { tn.recv("b", aliveAt("a", 4, elsewhere, "")) },
@@ -102,7 +102,7 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 		"dead": func(tn *conversation) {
 			tn.request("b", pushPullMsg(false, "", entry{"a", Dead, 4, modern, elsewhere}))
 		},
-		"dead, then louder": func(tn *conversation) {
+		"dead, then higher": func(tn *conversation) {
 			tn.request("b", pushPullMsg(false, "", entry{"a", Dead, 2, modern, elsewhere}))
 			tn.recv("b", aliveAt("a", 4, elsewhere, ""))
 		},
@@ -119,7 +119,7 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 			tn.advance(499 * time.Millisecond)
 			tn.wantNone("it has time to answer", "b: *")
 			tn.advance(time.Millisecond)
-			tn.want("nobody: we are here, louder than the old self and its end", "b: alive a@6")
+			tn.want("nobody: we are here, at a higher incarnation than the old address and its end", "b: alive a@6")
 			tn.advance(tn.n.moveSpread() - time.Millisecond)
 			tn.wantNone("those of our kind are given time to check it", "b: alive a@5")
 			tn.advance(time.Millisecond)
@@ -132,7 +132,7 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 			tn.recv("b", dead("a", 5, "a"))
 			tn.advance(step)
 			tn.want("and we appear", "b: alive a@7")
-			tn.wantState("no echo was refuted", "a", Alive, 7)
+			tn.wantState("nothing of its own was refuted", "a", Alive, 7)
 			tn.forget()
 			tn.recv("b", aliveAt("a", 5, elsewhere, ""))
 			tn.wantIdle("news of the old self may still go round")
@@ -140,8 +140,7 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 	}
 }
 
-// TestOwnNameElsewhereAtALowerIncarnation: it is older than what we say, and keeps us out all the
-// same.
+// A claim older than our own keeps us out all the same.
 func TestOwnNameElsewhereAtALowerIncarnation(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
@@ -154,8 +153,8 @@ func TestOwnNameElsewhereAtALowerIncarnation(t *testing.T) {
 	tn.want("all the steps", "b: alive a@3", "b: dead a@2 from a")
 }
 
-// TestReturnIsToldAgainIfTheOldSelfGotLouder: what is known of it may still be spreading.
-func TestReturnIsToldAgainIfTheOldSelfGotLouder(t *testing.T) {
+// What is known of the old address may still spread.
+func TestReturnIsRepeatedForAHigherOldIncarnation(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	tn.recv("b", aliveAt("a", 4, elsewhere, ""))
@@ -163,14 +162,14 @@ func TestReturnIsToldAgainIfTheOldSelfGotLouder(t *testing.T) {
 	tn.want("told", "b: alive a@6")
 	tn.recv("b", aliveAt("a", 9, elsewhere, ""))
 	tn.advance(tn.n.moveSpread())
-	tn.want("not loud enough", "b: alive a@11")
+	tn.want("not high enough", "b: alive a@11")
 	tn.advance(tn.n.moveSpread() + step)
 	tn.want("then as usual", "b: dead a@10 from a")
 }
 
-// TestReturnIsToldToEachMember: gossip alone would leave some out, as nobody of our kind passes the
-// middle steps on, and our new address only when it's checked.
-func TestReturnIsToldToEachMember(t *testing.T) {
+// Gossip alone would leave members out: those of our kind don't pass the middle steps on, and the
+// new address only after a check.
+func TestReturnIsSentToEachMember(t *testing.T) {
 	others := []string{"b", "c", "d", "e", "f", "g", "h"}
 	tn := converse(t, others...)
 	tn.n.probe.next = Never
@@ -185,9 +184,8 @@ func TestReturnIsToldToEachMember(t *testing.T) {
 	}
 }
 
-// TestReturnIsToldOnce: forged claims on our name must not have us leave and come back all the
-// time.
-func TestReturnIsToldOnce(t *testing.T) {
+// Forged claims to our name must not make us leave and return all the time.
+func TestReturnIsAnnouncedOnce(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	returns := 0
@@ -205,7 +203,7 @@ func TestReturnIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestOldAddressThatLeadsHere: nobody else is there, though it answers.
+// No other member is there, though pings are answered.
 func TestOldAddressThatLeadsHere(t *testing.T) {
 	own := func(seq uint32) []byte {
 		m := wire.Ping{Seq: seq, Node: []byte("a"), SourceAddr: []byte{10, 0, 0, 'a'}, SourcePort: 7946, SourceNode: []byte("a")}
@@ -248,7 +246,7 @@ func TestOwnNameTakenByAnother(t *testing.T) {
 // moveName is the name of one of very many members.
 func moveName(i int) string { return fmt.Sprintf("m%04d", i) }
 
-// claimMoves has so many members, who live at m, claim to be elsewhere.
+// claimMoves makes this many members, at address m, claim to be elsewhere.
 func (tn *conversation) claimMoves(count int) {
 	for i := range count {
 		tn.recv("x", aliveAt(moveName(i), 1, addrOf("m"), ""))
@@ -268,9 +266,8 @@ func TestMovesAreBounded(t *testing.T) {
 	}
 }
 
-// TestMovesAreCheckedInTurn: claims can be forged, and what they have us ask mustn't become a
-// flood; but none is forgotten.
-func TestMovesAreCheckedInTurn(t *testing.T) {
+// Claims can be forged, and their checks must not become a flood. None is forgotten.
+func TestMovesAreCheckedInWaves(t *testing.T) {
 	const many = 3*moveWave + 1
 	tn := converse(t)
 	tn.n.probe.next = Never
@@ -287,7 +284,7 @@ func TestMovesAreCheckedInTurn(t *testing.T) {
 	}
 }
 
-// TestRefusedMovesMakeRoom: a conflict isn't told again for a while, but keeps nobody from moving.
+// A conflict isn't reported again for a while, but keeps nobody from moving.
 func TestRefusedMovesMakeRoom(t *testing.T) {
 	tn := converse(t, "b")
 	tn.claimMoves(maxMoves)
@@ -305,8 +302,8 @@ func TestRefusedMovesMakeRoom(t *testing.T) {
 	}
 }
 
-// TestOldAddressIsAskedSeveralTimes: one lost packet must not give a name away.
-func TestOldAddressIsAskedSeveralTimes(t *testing.T) {
+// One lost packet must not give a name away.
+func TestOldAddressIsPingedSeveralTimes(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 	tn.want("at once, and by a stream in case only packets get lost", "b: ping b", "b: stream ping b")
@@ -328,7 +325,7 @@ func TestOldAddressMayAnswerByStream(t *testing.T) {
 	tn.want("both are there", "event conflict b")
 }
 
-// TestProbeFindsTheOldAddressAlive: an answer to another question is one too.
+// The answer to a probe counts as well.
 func TestProbeFindsTheOldAddressAlive(t *testing.T) {
 	t.Run("packet", func(t *testing.T) {
 		tn := converse(t, "b")
@@ -357,8 +354,8 @@ func TestProbeFindsTheOldAddressAlive(t *testing.T) {
 	})
 }
 
-// TestMoveTakesTheLoudestClaim, with what that one says of the member.
-func TestMoveTakesTheLoudestClaim(t *testing.T) {
+// The claim with the highest incarnation counts, with everything that it says.
+func TestMoveTakesTheHighestClaim(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, "first"))
 	tn.recvFrom(elsewhere, aliveAt("b", 4, elsewhere, "second"))
@@ -372,14 +369,13 @@ func TestMoveTakesTheLoudestClaim(t *testing.T) {
 	}
 }
 
-// TestSecondMoveDuringTheCheckOfTheFirst: whoever is at the first new address, if the name is given
-// there, is asked, too.
+// If the first new address gets the name, it is pinged too before the second counts.
 func TestSecondMoveDuringTheCheckOfTheFirst(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.probe.next = Never
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 	tn.recv("z", aliveAt("b", 4, addrOf("z"), ""))
-	tn.recv("y", aliveAt("b", 3, addrOf("y"), "not the loudest"))
+	tn.recv("y", aliveAt("b", 3, addrOf("y"), "not the highest"))
 	tn.advance(500 * time.Millisecond)
 	tn.wantAddr("the first is true", "b", elsewhere)
 	tn.want("does it hold still?", elsewhere.String()+": ping b")
@@ -388,9 +384,9 @@ func TestSecondMoveDuringTheCheckOfTheFirst(t *testing.T) {
 	tn.wantState("as it said last", "b", Alive, 4)
 }
 
-// TestReturnsStepsAreNoDeparture: that the old self leaves is said to members of the original. Who
-// has heard the louder claim waits for what comes of it.
-func TestReturnsStepsAreNoDeparture(t *testing.T) {
+// That the old address leaves is meant for stock members. A member that has heard the claim to the
+// new address waits for the outcome.
+func TestStepsOfAReturnAreNoLeave(t *testing.T) {
 	t.Run("it moved", func(t *testing.T) {
 		tn := converse(t, "b")
 		tn.recvFrom(elsewhere, aliveAt("b", 3, elsewhere, ""))
@@ -410,8 +406,7 @@ func TestReturnsStepsAreNoDeparture(t *testing.T) {
 	})
 }
 
-// TestAccusationAtAnIncarnationThatIsNotKnown: who accuses has heard where the member lives by now,
-// we have not.
+// The accuser has heard where the member is by now; this node hasn't.
 func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
 	for _, s := range []State{Suspect, Dead} {
 		tn := converse(t, "b", "c")
@@ -423,7 +418,7 @@ func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
 		}
 		tn.request("c", pushPullMsg(false, ""))
 		if states := tn.answered(); states["b"] != Dead {
-			t.Errorf("told as %v: it would be taken for what it says of itself at this incarnation", states["b"])
+			t.Errorf("sent as %v: receivers would believe that it said so at this incarnation", states["b"])
 		}
 		tn.recv("c", aliveAt("b", 3, elsewhere, "moved"))
 		tn.wantNone("these aren't two", "note conflict *")
@@ -435,8 +430,7 @@ func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
 	}
 }
 
-// TestTwoClaimsAtOneIncarnation: a member that joins under a taken name is known to all who hear of
-// it, not only to the two.
+// A member that joins under a taken name is noticed by all that hear of it, not only by the two.
 func TestTwoClaimsAtOneIncarnation(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("c", aliveAt("b", 1, elsewhere, ""))

@@ -2,8 +2,8 @@ package swim
 
 import "testing"
 
-// News is counted however it comes, and only if it's new.
-func TestNewsIsCountedOnce(t *testing.T) {
+// Updates are counted on whatever way they come, and only if they are new.
+func TestUpdatesAreCountedOnce(t *testing.T) {
 	tn := converse(t)
 	want := func(reason string, alive, suspect, dead uint64, states [Left + 1]int) {
 		t.Helper()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOrderVisitsEachOnce: a round is a permutation, for every size.
+// A round is a permutation, for every size.
 func TestOrderVisitsEachOnce(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 16, 17, 100, 1000, 4097} {
 		var o probeOrder
@@ -24,8 +24,8 @@ func TestOrderVisitsEachOnce(t *testing.T) {
 	}
 }
 
-// TestOrderIsUniform: over many keys each member comes at each place about as often. If not, some
-// are probed late round after round.
+// Over many keys each member comes at each place about equally often. Otherwise some would be
+// probed late in round after round.
 func TestOrderIsUniform(t *testing.T) {
 	for _, n := range []int{3, 5, 10, 37} {
 		const keys = 20_000

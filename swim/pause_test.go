@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// pause lets time pass in which the node isn't called.
+// pause lets time pass without a call into the node.
 func (tn *conversation) pause(d time.Duration) {
 	tn.t.Helper()
 	tn.now = tn.now.Add(d)
@@ -13,7 +13,7 @@ func (tn *conversation) pause(d time.Duration) {
 	tn.collect()
 }
 
-// TestOwnPauseAccusesNobody: the answer waits to be read, or came when nobody read it.
+// The answer waits to be read, or came when nobody could read it.
 func TestOwnPauseAccusesNobody(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.advance(time.Second)
@@ -31,7 +31,7 @@ func TestOwnPauseAccusesNobody(t *testing.T) {
 	}
 }
 
-func TestOwnPauseIsNoSuspectsFault(t *testing.T) {
+func TestOwnPauseExtendsSuspicions(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.pause(time.Minute)
@@ -43,7 +43,7 @@ func TestOwnPauseIsNoSuspectsFault(t *testing.T) {
 	tn.want("and then no more", "event failed b")
 }
 
-// TestPauseEndsWithAPacket: it doesn't matter what comes first.
+// It doesn't matter which input comes first.
 func TestPauseEndsWithAPacket(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.recv("c", suspect("b", 1, "c"))
@@ -58,15 +58,15 @@ func TestPauseEndsWithAPacket(t *testing.T) {
 func TestOwnPauseGivesNoNameAway(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
-	tn.advance(400 * time.Millisecond) // it has been asked for the last time
+	tn.advance(400 * time.Millisecond) // its final probe was sent
 	tn.pause(10 * time.Second)
-	tn.advance(0) // whatever else seems due
+	tn.advance(0) // other deadlines have passed, too
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.want("its answer was there in time", "event conflict b")
 }
 
-// TestLatenessThatIsNoPause: timers are never exact, and a node without neighbours has none.
-func TestLatenessThatIsNoPause(t *testing.T) {
+// Timers are never exact; and a node that knows nobody has none.
+func TestSmallDelayIsNoPause(t *testing.T) {
 	tn := converse(t, "b")
 	tn.pause(time.Second + tn.n.cfg.ProbeInterval)
 	tn.wantNone("at the limit", "note paused *")
@@ -77,8 +77,7 @@ func TestLatenessThatIsNoPause(t *testing.T) {
 	tn.wantNone("nothing was due", "note paused *")
 }
 
-// TestSlowProbeIsNoPause: in bad health a probe takes longer than an interval, and the next is
-// overdue when it ends.
+// In bad health a probe takes longer than an interval, and the next is overdue when it ends.
 func TestSlowProbeIsNoPause(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.health = 7
@@ -88,9 +87,8 @@ func TestSlowProbeIsNoPause(t *testing.T) {
 	tn.wantNone("it was called all the time", "note paused *")
 }
 
-// TestShortStandstill: half a second is enough for the answer to come too late, but not to be told
-// of.
-func TestShortStandstill(t *testing.T) {
+// Half a second is enough for an answer to come too late, but too little for a note.
+func TestShortPause(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.advance(1900 * time.Millisecond)
 	target := tn.lastPinged()
@@ -105,7 +103,7 @@ func TestShortStandstill(t *testing.T) {
 	}
 }
 
-func TestShortStandstillIsGivenBackTwice(t *testing.T) {
+func TestShortPauseIsCompensatedTwice(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.n.probe.next, tn.n.suspicions.heap[0].lead = Never, 0
@@ -117,8 +115,8 @@ func TestShortStandstillIsGivenBackTwice(t *testing.T) {
 	tn.want("and no more", "event failed b")
 }
 
-// TestAlwaysLateGetsOn: on a busy host every timer may be late.
-func TestAlwaysLateGetsOn(t *testing.T) {
+// On a busy host every timer may be late.
+func TestNodeThatIsAlwaysLateGoesOn(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.recv("c", suspect("b", 1, "c"))
 	began := tn.now

@@ -23,7 +23,7 @@ func TestProbeAcked(t *testing.T) {
 	tn.wantIdle("an acked probe is over")
 }
 
-func TestProbeWithoutAckAsksOthersThenSuspects(t *testing.T) {
+func TestProbeWithoutAckAsksHelpersThenSuspects(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.advance(time.Second)
 	tn.want("the probe", "?: ping ?")
@@ -76,7 +76,7 @@ func TestStreamAckAloneIsReachable(t *testing.T) {
 	tn.wantNone("reachable", "event suspected b")
 }
 
-// TestStreamAckHeals: the original counts it as an answer, and so do we.
+// memberlist counts it as an answer, and so do we.
 func TestStreamAckHeals(t *testing.T) {
 	tn := converse(t, "b")
 	tn.n.health = 3
@@ -88,8 +88,8 @@ func TestStreamAckHeals(t *testing.T) {
 	}
 }
 
-// TestProbeSuspectsWhatItAsked: a member that said meanwhile that it lives isn't accused anew.
-func TestProbeSuspectsWhatItAsked(t *testing.T) {
+// A member that said meanwhile that it is alive isn't accused again.
+func TestProbeSuspectsTheIncarnationThatItPinged(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.probe.next = Never
@@ -98,7 +98,7 @@ func TestProbeSuspectsWhatItAsked(t *testing.T) {
 	tn.wantState("no ack, but proof of life", "b", Alive, 2)
 }
 
-// TestProbeEndsWithItsTarget: what is left of its time goes to the next.
+// The rest of its time goes to the next probe.
 func TestProbeEndsWithItsTarget(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.health = 7
@@ -109,7 +109,7 @@ func TestProbeEndsWithItsTarget(t *testing.T) {
 	tn.want("eight intervals were meant for b", "c: ping c")
 }
 
-// TestProbesGoOnAfterAMassDeath: a round over those who were there leads nowhere any more.
+// The round still has all members that were there when it began.
 func TestProbesGoOnAfterAMassDeath(t *testing.T) {
 	const crowded = 5000
 	node, out := crowd(t, crowded, nil)
@@ -133,7 +133,7 @@ func TestStreamAckOfAnotherNumberIsNone(t *testing.T) {
 	tn.want("a wrong answer is no answer", "event suspected b")
 }
 
-// TestHealthScore: missing nacks say that this node is the one in trouble; acks heal.
+// Missing nacks say that this node is the one in trouble; acks improve its health.
 func TestHealthScore(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -202,7 +202,7 @@ func TestPingAcked(t *testing.T) {
 	tn.wantIdle("and gets no ack from us")
 }
 
-// TestAckGoesToKnownAddressesOnly is F4: a packet can't make us send anywhere.
+// A packet can't make us send to any address (F4).
 func TestAckGoesToKnownAddressesOnly(t *testing.T) {
 	tn := converse(t, "b")
 	victim := wire.Ping{Seq: 1, Node: []byte("a"), SourceAddr: []byte{10, 0, 0, 'v'}, SourcePort: 7946, SourceNode: []byte("b")}
@@ -210,12 +210,12 @@ func TestAckGoesToKnownAddressesOnly(t *testing.T) {
 	tn.want("back to where it came from, with where b is known", "x: ack 1", "x: alive b@1")
 	tn.wantIdle("nothing to the address that it names")
 
-	elsewhere := netip.MustParseAddrPort("10.1.1.1:99") // b behind a translation
+	elsewhere := netip.MustParseAddrPort("10.1.1.1:99") // b behind a NAT
 	tn.recvFrom(elsewhere, ping(2, "a", "b"))
 	tn.want("b's known address is good", "b: ack 2")
 }
 
-func TestAckCarriesOurOpinionOfTheSource(t *testing.T) {
+func TestAckCarriesWhatTheSourceShouldRefute(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.forget()
@@ -223,7 +223,7 @@ func TestAckCarriesOurOpinionOfTheSource(t *testing.T) {
 	tn.want("it lives: let it refute", "b: ack 7", "b: suspect b@1 from a")
 }
 
-// TestAcksOfOnePacketAreBounded: a small packet with many pings mustn't make a flood.
+// A small packet with many pings must not cause a flood.
 func TestAcksOfOnePacketAreBounded(t *testing.T) {
 	tn := converse(t, "b")
 	var msgs [][]byte
@@ -301,7 +301,7 @@ func TestIndirectPing(t *testing.T) {
 	})
 }
 
-// TestForwardsOfOnePacketAreBounded: a small packet with many requests mustn't make a flood.
+// A small packet with many requests must not cause a flood.
 func TestForwardsOfOnePacketAreBounded(t *testing.T) {
 	tn := converse(t, "b", "c")
 	m := wire.IndirectPing{Seq: 70, Target: []byte{10, 0, 0, 'b'}, Port: 7946, Node: []byte("b"), Nack: true}
@@ -318,8 +318,8 @@ func TestForwardsOfOnePacketAreBounded(t *testing.T) {
 	tn.want("the next packet is another matter", "b: ping b")
 }
 
-// TestKnockFindsReturnedMember is F14: those who failed keep being tried, and a partition heals.
-func TestKnockFindsReturnedMember(t *testing.T) {
+// Dead members are pinged now and then, so that a partition heals (F14).
+func TestPingFindsReturnedMember(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
@@ -329,8 +329,8 @@ func TestKnockFindsReturnedMember(t *testing.T) {
 	tn.want("it's back: exchange states", "note returned b", "b: stream push/pull")
 }
 
-// TestKnockCarriesNoGossip: what is told to nobody isn't told.
-func TestKnockCarriesNoGossip(t *testing.T) {
+// Gossip sent to nobody would count as sent.
+func TestPingOfADeadMemberCarriesNoGossip(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
@@ -343,7 +343,7 @@ func TestKnockCarriesNoGossip(t *testing.T) {
 	tn.wantIdle("and nothing else")
 }
 
-func TestThoseWhoLeftAreNotKnockedAt(t *testing.T) {
+func TestMembersThatLeftAreNotPinged(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", dead("b", 1, "b"))
 	tn.forget()
@@ -357,7 +357,7 @@ func TestLoneNodeIsQuiet(t *testing.T) {
 	tn.wantIdle("nobody to probe, nothing to say")
 }
 
-// TestEveryMemberIsProbedEachRound: with n others, n intervals find each once.
+// With n other members, n intervals probe each once.
 func TestEveryMemberIsProbedEachRound(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.order.start(tn.n.view.live, 42)
@@ -371,8 +371,7 @@ func TestEveryMemberIsProbedEachRound(t *testing.T) {
 	tn.wantNone("nobody twice", "?: ping ?")
 }
 
-// TestNewcomersAreProbedInThisRound: a round among many takes long, and a newcomer that crashes
-// right away must not wait for the next.
+// With many members a round takes long. A newcomer that crashes at once must not wait for the next.
 func TestNewcomersAreProbedInThisRound(t *testing.T) {
 	node, out := crowd(t, 1000, nil)
 	now := node.probe.next
@@ -393,8 +392,8 @@ func TestNewcomersAreProbedInThisRound(t *testing.T) {
 	}
 }
 
-// TestStrangerIsMet: members that know us ping us by name. If we don't know them, because we
-// restarted and joined nobody, we ask.
+// Members that know us ping us by name. If we don't know them, since we restarted and joined
+// nobody, we exchange states.
 func TestStrangerIsMet(t *testing.T) {
 	tn := converse(t)
 	tn.recv("s", ping(1, "a", "s"))
@@ -418,7 +417,7 @@ func TestProbesAreTimed(t *testing.T) {
 	if want := tn.now.Sub(sent); c.ProbesEnded != 1 || c.ProbeTime != want || want <= 0 {
 		t.Errorf("%d probes ended, which took %v; want 1 and %v", c.ProbesEnded, c.ProbeTime, want)
 	}
-	tn.advance(3 * time.Second) // the next goes unanswered
+	tn.advance(3 * time.Second) // the next gets no answer
 	if c := tn.n.Counters(); c.ProbesEnded != 2 || c.ProbeTime < time.Second {
 		t.Errorf("%d probes ended, which took %v, want one more that took its whole time", c.ProbesEnded, c.ProbeTime)
 	}

@@ -15,15 +15,15 @@ import (
 	"serf/wire"
 )
 
-// TestNodeHoldsItsInvariants feeds one node whatever a network, its peers, time and its own program
-// can do to it, sound or mutilated, and looks inside after each step. A twin gets the same inputs:
-// both must do the same, or something is drawn from map order.
+// TestNodeHoldsItsInvariants feeds a node all that a network, its peers, time and its own program
+// can do to it, sound or mutilated, and checks its state after each step. A twin gets the same
+// inputs: if the two differ, something depends on map order.
 func TestNodeHoldsItsInvariants(t *testing.T) { rapid.Check(t, holdInvariants) }
 
-// FuzzNode is the same with choices that the fuzzer makes.
+// FuzzNode is the same with the fuzzer's choices.
 func FuzzNode(f *testing.F) {
 	for seed := range byte(4) {
-		long := make([]byte, 16<<10) // of nothing the fuzzer makes only nodes to which nothing happens
+		long := make([]byte, 16<<10) // from an empty corpus the fuzzer makes only nodes to which nothing happens
 		rand.NewChaCha8([32]byte{seed}).Read(long)
 		f.Add(long)
 	}
@@ -52,16 +52,16 @@ func holdInvariants(t *rapid.T) {
 	h.release(t)
 }
 
-// harness is a node, its twin, and what a driver and the layer above know of them.
+// harness is a node, its twin, and what a driver and the layer above know about them.
 type harness struct {
 	now   Time
 	nodes [2]*Node
 	outs  [2]Output
-	peer  *Node // another one of the same base, if there is one
+	peer  *Node // another node of the same base, or nil
 
 	pings []sentPing      // the last few, to be acked
 	calls []StreamID      // to be answered or failed
-	live  map[string]bool // others that are alive or suspect, as events tell
+	live  map[string]bool // others that are alive or suspect according to events
 	known map[string]record
 	inc   uint32
 }
@@ -72,8 +72,8 @@ type sentPing struct {
 }
 
 const (
-	harnessPings = 8  // remembered; older ones are late anyway
-	harnessTicks = 16 // in a row at one time: more would be a node that spins
+	harnessPings = 8  // older ones would be answered late anyway
+	harnessTicks = 16 // in a row at one time: with more, the node spins
 )
 
 func newHarness(t *rapid.T) *harness {
@@ -128,8 +128,8 @@ func harnessBase(now Time) *Base {
 	return base
 }
 
-// unshare gives n all of its view's memory for itself. So of two that begin with a base one takes
-// all the short cuts for what is shared, and the other none.
+// unshare gives n its own copy of its view. So of two nodes of a base, one takes all shortcuts for
+// shared pages, and the other none.
 func unshare(n *Node) {
 	for i := range n.view.recs.Len() {
 		n.view.recs.Edit(i)
@@ -139,7 +139,7 @@ func unshare(n *Node) {
 	}
 }
 
-// both does the same to the node and its twin, and drains what they did.
+// both does the same to the node and its twin, and drains their outputs.
 func (h *harness) both(t *rapid.T, do func(*Node, *Output)) {
 	for i, n := range h.nodes {
 		do(n, &h.outs[i])
@@ -199,7 +199,7 @@ func (h *harness) drain(t *rapid.T) {
 	}
 }
 
-// sent checks one packet and remembers its pings.
+// sent checks a packet and remembers its pings.
 func (h *harness) sent(t *rapid.T, p Packet) {
 	var sc wire.Scratch
 	msgs, err := h.nodes[0].Sealer().OpenPacket(p.Data, &sc, nil)
@@ -217,7 +217,7 @@ func (h *harness) sent(t *rapid.T, p Packet) {
 	h.pings = h.pings[max(0, len(h.pings)-harnessPings):]
 }
 
-// What the network does.
+// Actions of the network.
 
 func (h *harness) packet(t *rapid.T) {
 	var p wire.Packer
@@ -229,7 +229,7 @@ func (h *harness) packet(t *rapid.T) {
 	h.both(t, func(n *Node, out *Output) { n.Packet(h.now, from, data, out) })
 }
 
-// crowd makes a view larger than those that are drawn from by shuffling.
+// crowd makes the view larger than those that pick shuffles.
 func (h *harness) crowd(t *rapid.T) {
 	first := rapid.Byte().Draw(t, "first")
 	leave := rapid.Bool().Draw(t, "leave")
@@ -243,7 +243,7 @@ func (h *harness) crowd(t *rapid.T) {
 	}
 }
 
-// ack answers one of the last pings: the probe's, an pendingPing's or a move's.
+// ack answers one of the last pings: of the probe, pending or of a move.
 func (h *harness) ack(t *rapid.T) {
 	if len(h.pings) == 0 {
 		return // nothing was pinged
@@ -264,7 +264,7 @@ func (h *harness) request(t *rapid.T) {
 	h.both(t, func(n *Node, out *Output) { n.Stream(h.now, in, out) })
 }
 
-// gossipToPeer lets the peer learn something that the node doesn't.
+// gossipToPeer makes the peer learn something that the node doesn't know.
 func (h *harness) gossipToPeer(t *rapid.T) {
 	if h.peer == nil {
 		t.Skip("alone in its base")
@@ -274,8 +274,8 @@ func (h *harness) gossipToPeer(t *rapid.T) {
 	h.peer.Packet(h.now, addrOf("c"), msg, new(Output))
 }
 
-// peerState has the peer tell all that it knows: in pieces, most of which the node has itself, and
-// to its twin as it comes over a real network.
+// peerState sends the peer's state: to the node in pieces, most of which it has itself, and to its
+// twin as it comes over a real network.
 func (h *harness) peerState(t *rapid.T) {
 	if h.peer == nil {
 		t.Skip("alone in its base")
@@ -307,18 +307,18 @@ func (h *harness) reply(t *rapid.T) {
 	h.both(t, func(n *Node, out *Output) { n.Stream(h.now, in, out) })
 }
 
-// What time does.
+// Actions of time.
 
 // tick goes to the deadline, as a driver does.
 func (h *harness) tick(t *rapid.T) {
 	d := h.nodes[0].Deadline()
 	if d == Never {
-		return // nothing is armed
+		return // no deadline
 	}
 	h.settle(t, max(h.now, d))
 }
 
-// wait ticks late, or for nothing.
+// wait ticks late, or when nothing is due.
 func (h *harness) wait(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{0, time.Millisecond, 500 * time.Millisecond, 3 * time.Second, time.Minute}).Draw(t, "time")
 	h.settle(t, h.now.Add(d))
@@ -335,7 +335,7 @@ func (h *harness) settle(t *rapid.T, now Time) {
 	t.Fatalf("%d ticks, and the deadline is still not later than now", harnessTicks)
 }
 
-// What the layer above does.
+// Actions of the layer above.
 
 func (h *harness) forget(t *rapid.T) {
 	name := drawName(t)
@@ -355,7 +355,7 @@ func (h *harness) forget(t *rapid.T) {
 	}
 }
 
-// call makes use of the node as its owner may.
+// call uses the node's API.
 func (h *harness) call(t *rapid.T) {
 	name, to := drawName(t), drawAddr(t)
 	meta := drawMeta(t)
@@ -376,7 +376,7 @@ func (h *harness) call(t *rapid.T) {
 	})
 }
 
-// silence is as if most probes had failed lately.
+// silence acts as if most probes had failed lately.
 func (h *harness) silence(t *rapid.T) {
 	h.both(t, func(n *Node, _ *Output) {
 		n.unresponsive.on, n.unresponsive.last, n.unresponsive.next = true, 1<<unresponsiveOf-1, h.now
@@ -392,7 +392,7 @@ func (h *harness) leave(t *rapid.T) {
 	h.both(t, func(n *Node, out *Output) { n.Leave(h.now, out) })
 }
 
-// What must hold at any time.
+// Invariants.
 
 func (h *harness) check(t *rapid.T) {
 	n := h.nodes[0]
@@ -405,7 +405,7 @@ func (h *harness) check(t *rapid.T) {
 	h.checkHistory(t, n)
 }
 
-// checkView: records and order name each other, those alive or suspect in front.
+// checkView: records and order refer to each other, the living in front.
 func checkView(t *rapid.T, n *Node) {
 	v, records := &n.view, 0
 	size := 0
@@ -431,7 +431,7 @@ func checkView(t *rapid.T, n *Node) {
 	}
 }
 
-// checkSuspicions: one for each suspect and for nobody else, and the heap is one.
+// checkSuspicions: there is one for each suspect and no other, in heap order.
 func checkSuspicions(t *rapid.T, n *Node) {
 	s := &n.suspicions
 	if len(s.pos) != len(s.heap) {
@@ -464,7 +464,7 @@ func checkSuspicions(t *rapid.T, n *Node) {
 	}
 }
 
-// checkRoster: as many references as records, those just forgotten included.
+// checkRoster: there are as many references as records, with those just forgotten.
 func checkRoster(t *rapid.T, n *Node) {
 	names, idents, r := map[MemberID]int32{}, map[identID]int32{}, n.roster
 	for id := range n.view.all {
@@ -476,7 +476,7 @@ func checkRoster(t *rapid.T, n *Node) {
 		idents[f.ident]++
 	}
 	for id := MemberID(1); uint32(id) <= r.baseM; id++ {
-		names[id] = 1 // for good
+		names[id] = 1 // kept for ever
 	}
 	for i := identID(1); uint32(i) <= r.baseI; i++ {
 		idents[i] = 1
@@ -497,7 +497,7 @@ func checkRoster(t *rapid.T, n *Node) {
 	}
 }
 
-// checkReferences: what waits for a member, waits for one that is known.
+// checkReferences: everything that is pending is about a known member.
 func checkReferences(t *rapid.T, n *Node) {
 	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) || len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls {
 		t.Fatalf("over a limit: %d moves, %d pendingPings, %d calls", len(n.moves.list), len(n.pings.list), len(n.streams.calls))
@@ -542,7 +542,7 @@ func checkReferences(t *rapid.T, n *Node) {
 	}
 }
 
-// checkBroadcasts: each is about a member that is known, and can be sent.
+// checkBroadcasts: each is about a known member, and fits a packet.
 func checkBroadcasts(t *rapid.T, n *Node) {
 	q := &n.gossip.queue
 	if q.n > QueueMax || len(q.byKey) > q.n {
@@ -558,7 +558,7 @@ func checkBroadcasts(t *rapid.T, n *Node) {
 	}
 }
 
-// checkSelf: alive until it leaves, and never quieter than before.
+// checkSelf: the node is alive until it leaves, and its incarnation never falls.
 func (h *harness) checkSelf(t *rapid.T, n *Node) {
 	me, ok := n.View(n.self)
 	want := Alive
@@ -577,8 +577,8 @@ func (h *harness) checkSelf(t *rapid.T, n *Node) {
 	h.inc = n.inc
 }
 
-// checkHistory: incarnations only rise, who is gone comes back with a higher one only, and the
-// events told who is there.
+// checkHistory: incarnations only rise, members that are gone come back with a higher one only, and
+// the events told which members are there.
 func (h *harness) checkHistory(t *rapid.T, n *Node) {
 	live := 0
 	for id := range n.view.all {
@@ -616,7 +616,7 @@ func (h *harness) release(t *rapid.T) {
 	}
 }
 
-// What is drawn: few names, addresses and numbers, that they meet; and the extremes.
+// Generators: few names, addresses and numbers, so that they coincide, and the extremes.
 
 var harnessNames = []string{"a", "a", "b", "b", "c", "c", "d", "e", "f", "g", "", "\x00", strings.Repeat("n", NameMax), strings.Repeat("m", NameMax+1)}
 

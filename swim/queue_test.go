@@ -95,7 +95,7 @@ func TestQueueLimit(t *testing.T) {
 	}
 }
 
-func TestQueueGivesMemoryBack(t *testing.T) {
+func TestQueueReleasesMemory(t *testing.T) {
 	var q Queue
 	for i := range 1000 {
 		q.Add(uint64(i+1), message(40, 'a'))
@@ -108,8 +108,8 @@ func TestQueueGivesMemoryBack(t *testing.T) {
 	}
 }
 
-// TestQueueAgainstModel compares with a plain slice: what is queued, how often each was sent, and
-// that no packet has one twice.
+// The queue is compared with a plain slice: its messages, how often each was sent, and that no
+// packet has one twice.
 func TestQueueAgainstModel(t *testing.T) {
 	type item struct {
 		key   uint64

@@ -7,7 +7,7 @@ import (
 	"serf/wire"
 )
 
-func fillEchoes(e *Rebroadcasts, room int) string {
+func fillRebroadcasts(e *Rebroadcasts, room int) string {
 	var p wire.Packer
 	p.Reset(room)
 	e.Fill(&p)
@@ -41,57 +41,57 @@ func TestQueueLeavesRebroadcasts(t *testing.T) {
 	q.Remove(2)
 	for range limit {
 		if e.Len() != 0 {
-			t.Fatal("an echo of what is still gossiped")
+			t.Fatal("a rebroadcast of what is still gossiped")
 		}
 		fill(&q, 1400, limit)
 	}
 	if q.Len() != 0 || e.Len() != 1 {
-		t.Fatalf("%d broadcasts and %d echoes, want the echo of what was sent often enough alone", q.Len(), e.Len())
+		t.Fatalf("%d broadcasts and %d rebroadcasts, want only that of what was sent often enough", q.Len(), e.Len())
 	}
 	for i := range rebroadcastTimes {
-		if got := fillEchoes(&e, 1400); got != "a" {
-			t.Fatalf("packet %d echoes %q, want a", i+1, got)
+		if got := fillRebroadcasts(&e, 1400); got != "a" {
+			t.Fatalf("packet %d repeats %q, want a", i+1, got)
 		}
 	}
-	if got := fillEchoes(&e, 1400); got != "" || e.Len() != 0 || e.list != nil || e.free != nil {
+	if got := fillRebroadcasts(&e, 1400); got != "" || e.Len() != 0 || e.list != nil || e.free != nil {
 		t.Errorf("%q after the last time, %d kept", got, e.Len())
 	}
 }
 
-func TestEchoesTakeTurns(t *testing.T) {
+func TestRebroadcastsTakeTurns(t *testing.T) {
 	var e Rebroadcasts
 	for _, tag := range []byte("abc") {
 		e.add(message(100, tag))
 	}
 	var got []string
 	for range 4 {
-		got = append(got, fillEchoes(&e, 250))
+		got = append(got, fillRebroadcasts(&e, 250))
 	}
 	if want := []string{"ab", "ca", "bc", "ab"}; !slices.Equal(got, want) {
-		t.Errorf("packets with room for two echo %q, want %q", got, want)
+		t.Errorf("packets with room for two repeat %q, want %q", got, want)
 	}
 }
 
-func TestEchoesAreBounded(t *testing.T) {
+func TestRebroadcastsAreBounded(t *testing.T) {
 	var e Rebroadcasts
 	for i := range RebroadcastsMax {
 		e.add(message(10, byte(i)))
 	}
-	fillEchoes(&e, 250) // the next to send isn't the first any more
+	fillRebroadcasts(&e, 250) // the next to send isn't the first any more
 	e.add(message(10, RebroadcastsMax))
 	if e.Len() != RebroadcastsMax || e.list[0].msg[1] != 1 {
-		t.Fatalf("%d echoes from %d on, want the newest %d", e.Len(), e.list[0].msg[1], RebroadcastsMax)
+		t.Fatalf("%d rebroadcasts from %d on, want the newest %d", e.Len(), e.list[0].msg[1], RebroadcastsMax)
 	}
 	left := 0
 	for e.Len() > 0 {
-		fillEchoes(&e, 60000)
+		fillRebroadcasts(&e, 60000)
 		if left++; left > rebroadcastTimes {
-			t.Fatal("echoes without end")
+			t.Fatal("rebroadcasts without end")
 		}
 	}
 }
 
-func TestEchoesDontAllocate(t *testing.T) {
+func TestRebroadcastsDontAllocate(t *testing.T) {
 	var e Rebroadcasts
 	var p wire.Packer
 	msg := message(50, 'a')

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// bury has c suspect a member and call it dead.
+// bury makes c suspect a member and declare it dead.
 func (tn *conversation) bury(name string, inc uint32) {
 	tn.t.Helper()
 	tn.recv("c", suspect(name, inc, "c"), dead(name, inc, "c"))
@@ -15,8 +15,8 @@ func (tn *conversation) bury(name string, inc uint32) {
 	tn.forget()
 }
 
-// unanswering returns a conversation with a node among four for which b has failed, is back, and
-// has failed again.
+// unanswering returns a conversation with a node that knows four members, of which b has failed,
+// come back and failed again.
 func unanswering(t *testing.T) *conversation {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
@@ -27,7 +27,7 @@ func unanswering(t *testing.T) *conversation {
 	return tn
 }
 
-func TestSecondComebackHasToAnswer(t *testing.T) {
+func TestSecondReturnHasToAnswer(t *testing.T) {
 	tn := unanswering(t)
 	tn.request("c", pushPullMsg(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.want("asked where it says that it lives, both ways", "b: ping b", "b: stream ping b")
@@ -50,16 +50,15 @@ func TestWithoutRejoinCheck(t *testing.T) {
 	}
 }
 
-func TestSecondComebackMayAnswerByStream(t *testing.T) {
+func TestSecondReturnMayAnswerByStream(t *testing.T) {
 	tn := unanswering(t)
 	tn.request("c", pushPullMsg(false, "", entry{"b", Alive, 3, modern, addrOf("b")}))
 	tn.reply("b: stream ping b", ack(tn.seqs["ping b"]))
 	tn.want("it answered", "event joined b")
 }
 
-// TestSilentComebacksAreBelievedEverMoreSlowly: 1, 2, 4 and so on up to 32 minutes after each
-// failure.
-func TestSilentComebacksAreBelievedEverMoreSlowly(t *testing.T) {
+// One, two, four minutes and so on, up to 32, after each failure.
+func TestSilentReturnsAreBelievedMoreAndMoreSlowly(t *testing.T) {
 	tn := unanswering(t)
 	inc := uint32(3)
 	for _, minutes := range []time.Duration{1, 2, 4, 8, 16, 32, 32, 32} {
@@ -78,8 +77,8 @@ func TestSilentComebacksAreBelievedEverMoreSlowly(t *testing.T) {
 	}
 }
 
-// TestProbedComebackIsCredible: any answer will do, not only one to the ping that asks for it.
-func TestProbedComebackIsCredible(t *testing.T) {
+// Any answer will do, not only that to a rejoin check.
+func TestReturnedMemberThatAnswersAnyPingIsBelieved(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
 	tn.bury("b", 1)
@@ -112,7 +111,7 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	}
 }
 
-// TestClaimsOfOnePacketAreBounded: it may be forged, and name one address for all.
+// A packet may be forged, and name one address in many claims.
 func TestClaimsOfOnePacketAreBounded(t *testing.T) {
 	tn := converse(t, "c", "d")
 	tn.n.probe.next = Never
@@ -134,8 +133,8 @@ func TestClaimsOfOnePacketAreBounded(t *testing.T) {
 	}
 }
 
-// TestLateAnswerIsNotBelievedOfAnother: the member has come back elsewhere by itself meanwhile.
-func TestLateAnswerIsNotBelievedOfAnother(t *testing.T) {
+// The member has returned at another address meanwhile.
+func TestLateAnswerOfAMovedMember(t *testing.T) {
 	tn := unanswering(t)
 	tn.recv("c", aliveAt("b", 9, addrOf("z"), ""))
 	tn.want("asked where it's said to be", "z: ping b")
@@ -146,7 +145,7 @@ func TestLateAnswerIsNotBelievedOfAnother(t *testing.T) {
 	tn.wantAddr("its own address is asked first", "b", addrOf("b"))
 }
 
-func TestWatchedComebacksAreBounded(t *testing.T) {
+func TestWatchedReturnsAreBounded(t *testing.T) {
 	var c rejoins
 	for id := range MemberID(maxRejoins + 1) {
 		c.watch(id)
@@ -180,9 +179,8 @@ func forgetful(t *testing.T) *conversation {
 	return tn
 }
 
-// TestForgottenMemberDoesntComeBackByHearsay: a member that slept while others forgot it still
-// takes it for alive.
-func TestForgottenMemberDoesntComeBackByHearsay(t *testing.T) {
+// A member that slept while others forgot it still believes it is alive.
+func TestForgottenMemberHasToAnswer(t *testing.T) {
 	says := func(tn *conversation, s State) func(inc uint32) {
 		return func(inc uint32) {
 			tn.request("d", pushPullMsg(false, "", entry{"b", s, inc, modern, addrOf("b")}))
@@ -228,14 +226,14 @@ func TestForgottenMemberThatRefutedIsBack(t *testing.T) {
 	tn.want("it lived to say so", "event joined b")
 }
 
-func TestForgottenMemberThatSpeaksIsBack(t *testing.T) {
+func TestForgottenMemberMayIntroduceItself(t *testing.T) {
 	tn := forgetful(t)
 	tn.recv("b", alive("b", 1))
 	tn.want("restarted, it begins anew", "event joined b")
 }
 
-// TestMemberThatNobodyPingsIsTold what is wrong, as it hears of nothing but what others say of it.
-func TestMemberThatNobodyPingsIsTold(t *testing.T) {
+// The member hears nothing but what others say about it.
+func TestMemberThatNobodyPingsIsNoted(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.n.probe.next = Never
 	accuse := func(times int) {
@@ -244,12 +242,12 @@ func TestMemberThatNobodyPingsIsTold(t *testing.T) {
 		}
 	}
 	accuse(unpingedMax - 1)
-	tn.wantNone("it may be chance", "note unheard *")
+	tn.wantNone("it may be chance", "note not-pinged *")
 	tn.recv("b", ping(1, "a", "b"))
 	accuse(unpingedMax - 1)
-	tn.wantNone("one reached it meanwhile", "note unheard *")
+	tn.wantNone("one reached it meanwhile", "note not-pinged *")
 	accuse(1)
-	tn.want("nobody reaches it", "note unheard *")
+	tn.want("nobody reaches it", "note not-pinged *")
 	accuse(100)
-	tn.wantNone("once", "note unheard *")
+	tn.wantNone("once", "note not-pinged *")
 }

@@ -7,8 +7,8 @@ import (
 	"serf/wire"
 )
 
-// relayed returns a conversation with a node among twelve that can't reach b, of which h brought it
-// an ack.
+// relayed returns a conversation with a node that knows twelve members and can't reach b, of which
+// h passed on an ack.
 func relayed(t *testing.T, without Mechanism) *conversation {
 	tn := converseWith(t, func(c *Config) { c.Without = without }, "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	tn.n.probe.next = Never
@@ -21,7 +21,7 @@ func relayed(t *testing.T, without Mechanism) *conversation {
 	return tn
 }
 
-// asks probes a member in vain, and counts whom the node asked about it.
+// asks lets the probe of a member fail, and counts how often each helper was asked about it.
 func (tn *conversation) asks(target string) map[string]int {
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte(target)), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
@@ -37,9 +37,9 @@ func (tn *conversation) asks(target string) map[string]int {
 	return asked
 }
 
-// TestBridgeIsAskedAgain: whom we can't reach, those may reach who did before. In a cluster with
-// one hub few of those who are drawn would.
-func TestBridgeIsAskedAgain(t *testing.T) {
+// Members that we can't reach may be reached by the helper that did so before. In a cluster with
+// one hub, few of the helpers drawn at random would.
+func TestRelayIsAskedAgain(t *testing.T) {
 	tn := relayed(t, 0)
 	for range 20 {
 		got := tn.asks("c")
@@ -56,7 +56,7 @@ func TestBridgeIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestOnlyWhoWasAskedIsABridge(t *testing.T) {
+func TestOnlyHelpersBecomeRelays(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)
@@ -66,9 +66,8 @@ func TestOnlyWhoWasAskedIsABridge(t *testing.T) {
 	}
 }
 
-// TestSuspectIsAskedThroughTheBridge before it is given up, and told why. What the relay hears is
-// good enough.
-func TestSuspectIsAskedThroughTheBridge(t *testing.T) {
+// Before it is declared dead, with the accusation. An ack through the relay is good enough.
+func TestSuspectIsPingedThroughTheRelay(t *testing.T) {
 	tn := relayed(t, 0)
 	tn.recv("c", suspect("b", 1, "c"), suspect("b", 1, "d"), suspect("b", 1, "e"))
 	tn.askLate()
@@ -79,9 +78,8 @@ func TestSuspectIsAskedThroughTheBridge(t *testing.T) {
 	tn.wantNone("it lives", "event failed b")
 }
 
-// TestDoubtsGoWithAPingForAnother: who is pinged for another learns what is said of it, and can
-// refute.
-func TestDoubtsGoWithAPingForAnother(t *testing.T) {
+// A member that is pinged for another learns what it is accused of, and can refute.
+func TestIndirectPingCarriesTheAccusation(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.forget()

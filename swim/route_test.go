@@ -9,7 +9,7 @@ import (
 	"serf/wire"
 )
 
-// sixOf is the IPv6 address that a member tells in these tests; what it sends by IPv4 comes from
+// sixOf is the IPv6 address that a member tells in these tests. What it sends by IPv4 comes from
 // addrOf(name).
 func sixOf(name string) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte{0: 0xfd, 15: name[0]}), 7946)
@@ -17,14 +17,14 @@ func sixOf(name string) netip.AddrPort {
 
 func aliveSix(name string, inc uint32) []byte { return aliveAt(name, inc, sixOf(name), "") }
 
-// converseFour returns a node that can send to IPv4 alone, and that knows others.
+// converseFour returns a node that can send to IPv4 only, and knows others.
 func converseFour(t *testing.T, others ...string) *conversation {
 	tn := converseWith(t, func(c *Config) { c.Families = IPv4 }, others...)
 	tn.n.probe.next = Never
 	return tn
 }
 
-// meet has b tell of a member that has an IPv6 address.
+// meet makes b introduce a member with an IPv6 address.
 func (tn *conversation) meet(name string) {
 	tn.t.Helper()
 	tn.recv("b", aliveSix(name, 1))
@@ -39,7 +39,7 @@ func pingSix(seq uint32, name, source string) []byte {
 }
 
 // A ping is answered by the version of IP that it came by, whatever address it names, known or not.
-func TestAckGoesByTheFamilyOfThePing(t *testing.T) {
+func TestAckUsesTheFamilyOfThePing(t *testing.T) {
 	for _, f := range []Families{0, IPv4, IPv4 | IPv6} {
 		tn := converseWith(t, func(c *Config) { c.Families = f }, "b")
 		tn.n.probe.next = Never
@@ -50,8 +50,8 @@ func TestAckGoesByTheFamilyOfThePing(t *testing.T) {
 	}
 }
 
-// A member that has both versions of IP, and tells the one that can't be sent to, is sent to where
-// it was heard from, as soon as it has answered there.
+// A member that has both versions of IP, and tells an address that can't be sent to, is sent to at
+// the address it was heard from, once it has answered there.
 func TestDetour(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
@@ -81,7 +81,7 @@ func TestDetour(t *testing.T) {
 	tn.want("streams go there, too", "s: stream push/pull")
 }
 
-func TestDetourIsTakenFromItsOwnAckOnly(t *testing.T) {
+func TestDetourNeedsAnAckFromThere(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
 	tn.recv("s", pingSix(7, "a", "s"))
@@ -107,10 +107,10 @@ func TestDetoursAreBounded(t *testing.T) {
 	}
 }
 
-// A member to which there is no way isn't pinged, nor gossiped to: others are asked at once. While
-// some such member is heard of through others, none is suspected for want of an answer; that is up
-// to those who can reach it.
-func TestMemberWithoutAWay(t *testing.T) {
+// A member without a route is neither pinged nor gossiped to: helpers are asked at once. While they
+// reach some such member, none is suspected for lack of an answer; that is up to members of its
+// family.
+func TestMemberWithoutARoute(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
 	tn.meet("t")
@@ -124,25 +124,25 @@ func TestMemberWithoutAWay(t *testing.T) {
 	tn.want("others may reach it", "b: ping-req s nack")
 	tn.wantNone("it can't be sent to", sixOf("s").String()+": ping *")
 	tn.recv("b", ack(tn.seqs["ping-req s"]))
-	tn.want("said once", "note no-way s")
+	tn.want("said once", "note no-route s")
 	probe(s)
 	tn.advance(2 * time.Second)
 	tn.wantNone("it may live", "event suspected s")
 	if tn.n.health != 0 {
 		t.Error("that there is no way is nobody's illness")
 	}
-	tn.wantNone("once", "note no-way s")
+	tn.wantNone("once", "note no-route s")
 	probe(other)
 	tn.advance(2 * time.Second)
-	tn.want("of the other, too", "note no-way t")
+	tn.want("of the other, too", "note no-route t")
 	tn.advance(helperPatience * time.Second)
 	probe(s)
 	tn.advance(2 * time.Second)
 	tn.want("nobody is heard of for long: the way between is lost", "event suspected s")
 }
 
-// TestPatienceWithoutAWayBeginsWithSilence: in a large cluster it is long since anybody was asked.
-func TestPatienceWithoutAWayBeginsWithSilence(t *testing.T) {
+// In a large cluster, the last time that a helper was asked is long ago.
+func TestPatienceWithoutARouteBeginsWithTheFirstMiss(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.n.probe.next = Never
 	tn.meet("s")
@@ -160,8 +160,8 @@ func TestPatienceWithoutAWayBeginsWithSilence(t *testing.T) {
 	tn.wantNone("one helper's silence says little", "event suspected s")
 }
 
-// Who is asked to ping a member to which it has no way says so at once.
-func TestNackWithoutAWay(t *testing.T) {
+// A helper without a route to the target answers with a nack at once.
+func TestNackWithoutARoute(t *testing.T) {
 	tn := converseFour(t, "b")
 	tn.meet("s")
 	a := sixOf("s")
@@ -170,8 +170,8 @@ func TestNackWithoutAWay(t *testing.T) {
 	tn.want("others are to be asked", "b: nack 5")
 }
 
-// A claim to the name of a member to which there is no way is checked by others.
-func TestMoveOfAMemberWithoutAWay(t *testing.T) {
+// A claim to the name of a member without a route is checked by helpers.
+func TestMoveOfAMemberWithoutARoute(t *testing.T) {
 	for _, answers := range []bool{true, false} {
 		tn := converseFour(t, "b")
 		tn.meet("s")

@@ -8,8 +8,8 @@ import (
 	"serf/wire"
 )
 
-// laggardNode is a node with the keys 2, the primary, and 1; and the same the other way round.
-func laggardNode(t *testing.T) (n *Node, behind *wire.Sealer) {
+// staleKeyNode is a node with the keys 2, the primary, and 1. behind has them in the other order.
+func staleKeyNode(t *testing.T) (n *Node, behind *wire.Sealer) {
 	t.Helper()
 	key := func(i byte) []byte { return slices.Repeat([]byte{i}, 16) }
 	sealer := func(primary, other byte) *wire.Sealer {
@@ -46,8 +46,8 @@ func keysOf(t *testing.T, n *Node, s *wire.Sealer) (keys []int) {
 	return keys
 }
 
-func TestLaggardIsSentBothKeysUntilItKnowsTheNew(t *testing.T) {
-	n, behind := laggardNode(t)
+func TestStaleKeyPeerGetsBothKeysUntilItUsesTheNew(t *testing.T) {
+	n, behind := staleKeyNode(t)
 	if got := keysOf(t, n, n.Sealer()); !slices.Equal(got, []int{0}) {
 		t.Errorf("who has the primary is answered with keys %v", got)
 	}
@@ -64,10 +64,10 @@ func TestLaggardIsSentBothKeysUntilItKnowsTheNew(t *testing.T) {
 	}
 }
 
-// A member that was away while the key was changed, and has forgotten everybody, is joined: it
-// hangs up on what it can't read.
-func TestJoinIsTriedWithEachKey(t *testing.T) {
-	n, _ := laggardNode(t)
+// A member that was away during a key rotation, and has forgotten everybody, is joined: it hangs up
+// on what it can't decrypt.
+func TestJoinTriesEachKey(t *testing.T) {
+	n, _ := staleKeyNode(t)
 	out := new(Output)
 	op := n.Join(0, []netip.AddrPort{behindAddr}, out)
 	var primaries []byte
@@ -90,8 +90,8 @@ func TestJoinIsTriedWithEachKey(t *testing.T) {
 	}
 }
 
-func TestJoinThatTakesAllItsTimeIsNotTriedAgain(t *testing.T) {
-	n, _ := laggardNode(t)
+func TestJoinThatTimesOutIsNotRetried(t *testing.T) {
+	n, _ := staleKeyNode(t)
 	out := new(Output)
 	n.Join(0, []netip.AddrPort{behindAddr}, out)
 	s := out.Streams[0]
@@ -102,8 +102,8 @@ func TestJoinThatTakesAllItsTimeIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestLaggardsAreForgottenWithTheKeys(t *testing.T) {
-	n, behind := laggardNode(t)
+func TestStaleKeyPeersAreForgottenWithTheKeys(t *testing.T) {
+	n, behind := staleKeyNode(t)
 	keysOf(t, n, behind)
 	n.SetSealer(behind) // numbers its keys otherwise
 	if s := n.staleKeySealer(behindAddr); s != nil {
@@ -111,8 +111,8 @@ func TestLaggardsAreForgottenWithTheKeys(t *testing.T) {
 	}
 }
 
-func TestLaggardsAreBounded(t *testing.T) {
-	n, _ := laggardNode(t)
+func TestStaleKeyPeersAreBounded(t *testing.T) {
+	n, _ := staleKeyNode(t)
 	for i := range maxStaleKeyPeers + 1 {
 		n.noteKey(netip.AddrPortFrom(behindAddr.Addr(), uint16(i)), 1)
 		if len(n.staleKeys) > maxStaleKeyPeers {
@@ -124,8 +124,8 @@ func TestLaggardsAreBounded(t *testing.T) {
 	}
 }
 
-func TestPlainTextMakesNoLaggard(t *testing.T) {
-	n, behind := laggardNode(t)
+func TestPlainTextMakesNoStaleKeyPeer(t *testing.T) {
+	n, behind := staleKeyNode(t)
 	keysOf(t, n, behind)
 	n.noteKey(behindAddr, wire.NoKey)
 	if n.staleKeySealer(behindAddr) == nil {

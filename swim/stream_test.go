@@ -23,12 +23,12 @@ func TestJoin(t *testing.T) {
 	tn.want("one of two is a success", "note join-failed *", "event join-done 1 <nil>")
 }
 
-// TestFirstAnswerIsNoNews: who joins doesn't tell a whole cluster of itself.
-func TestFirstAnswerIsNoNews(t *testing.T) {
+// A member that joins doesn't tell a whole cluster about itself.
+func TestFirstAnswerIsNotGossiped(t *testing.T) {
 	tn := converse(t)
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
 	tn.collect()
-	tn.recv("b", alive("b", 1)) // who answers tells of us, and of itself, before its answer is here
+	tn.recv("b", alive("b", 1)) // the member that answers gossips about us, and itself, before its answer arrives
 	tn.advance(time.Second)
 	tn.want("others may not know that", "?: alive b@1")
 	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
@@ -39,8 +39,8 @@ func TestFirstAnswerIsNoNews(t *testing.T) {
 	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
 }
 
-// TestOnlyFirstAnswerIsNoNews: who knows somebody tells them of a cluster that it joins.
-func TestOnlyFirstAnswerIsNoNews(t *testing.T) {
+// A member that knows others tells them of a cluster that it joins.
+func TestLaterAnswersAreGossiped(t *testing.T) {
 	tn := converse(t, "z")
 	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
 	tn.collect()
@@ -74,8 +74,8 @@ func TestJoinTriesManyInTurn(t *testing.T) {
 	tn.want("the next when one has ended", last+": stream push/pull join")
 }
 
-// TestAnswersThatAreNone: not a member on the other end.
-func TestAnswersThatAreNone(t *testing.T) {
+// The peer isn't a member.
+func TestInvalidAnswers(t *testing.T) {
 	refusal := wire.Err{Text: []byte("no")}
 	for name, data := range map[string][]byte{
 		"nothing": nil, "text": []byte("HTTP/1.1 400 Bad Request"), "an ack": ack(1), "an ack of no ping": ack(0), "a cut one": pushPullMsg(false, "", entry{name: "z"})[:20],
@@ -169,7 +169,7 @@ func TestPushPullRegularly(t *testing.T) {
 	tn.want("and again", "b: stream push/pull")
 }
 
-func TestStateCarriesTheGone(t *testing.T) {
+func TestStateCarriesDeadAndLeftMembers(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("c", suspect("b", 4, "c"), dead("b", 4, "c"))
 	pp, err := wire.ParsePushPull(flat(tn.n.state(false, &tn.out))[1:])
@@ -196,7 +196,7 @@ func TestRecordsTakeNoMoreThanCounted(t *testing.T) {
 	}
 }
 
-// TestStateFitsABlock: nobody accepts a larger one. Those who live go first.
+// No member accepts a larger one. The living come first.
 func TestStateFitsABlock(t *testing.T) {
 	tn := converse(t, "b")
 	meta := strings.Repeat("m", MetaMax)
@@ -227,8 +227,8 @@ func TestStateFitsABlock(t *testing.T) {
 	}
 }
 
-// TestOutputGivesABurstsMemoryBack: it serves for as long as the node.
-func TestOutputGivesABurstsMemoryBack(t *testing.T) {
+// An output lives as long as its driver.
+func TestOutputReleasesTheMemoryOfABurst(t *testing.T) {
 	for events, want := range map[int]int{keepEffects: keepEffects, keepEffects + 1: 0} {
 		out := Output{Events: make([]Event, events)}
 		out.Reset()
@@ -252,10 +252,10 @@ func TestStreamsInFlightAreBounded(t *testing.T) {
 	tn.want("a join ends with a reason", "event join-done 0 *: too many streams in flight")
 }
 
-// TestManyNewcomersHurryTheNextExchange: a cluster that starts all at once knows itself as soon as
-// gossip is through, without waiting for the regular exchange.
-func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
-	tn, exchanges := converseInHurry(t)
+// In a cluster that starts all at once, members know each other as soon as gossip is through,
+// without waiting for the regular exchange.
+func TestManyNewcomersBringThePushPullForward(t *testing.T) {
+	tn, exchanges := converseCatchingUp(t)
 	for i := range catchUpLeast {
 		tn.wantNone("a few are no crowd", "?: stream push/pull")
 		tn.recv("b", alive(string(rune('c'+i)), 1))
@@ -268,9 +268,9 @@ func TestManyNewcomersHurryTheNextExchange(t *testing.T) {
 	}
 }
 
-// TestManyMovesHurryTheNextExchange: what some say of where others live is outdated then.
-func TestManyMovesHurryTheNextExchange(t *testing.T) {
-	tn, exchanges := converseInHurry(t)
+// Some members' addresses of others are outdated then.
+func TestManyMovesBringThePushPullForward(t *testing.T) {
+	tn, exchanges := converseCatchingUp(t)
 	names := []string{"c", "d", "e", "f"}[:catchUpLeast]
 	for _, name := range names {
 		tn.recv("b", alive(name, 1))
@@ -286,10 +286,10 @@ func TestManyMovesHurryTheNextExchange(t *testing.T) {
 	}
 }
 
-// TestCrowdIsRelative: what is many among few is a few among many.
-func TestCrowdIsRelative(t *testing.T) {
+// What is many in a small cluster is few in a large one.
+func TestCatchUpNeedsAShareOfTheMembers(t *testing.T) {
 	const crowd = 2 * catchUpLeast
-	tn, exchanges := converseInHurry(t)
+	tn, exchanges := converseCatchingUp(t)
 	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
 	for i := range crowd*catchUpShare - 2 { // with a and b
 		newcomer(i)
@@ -311,10 +311,10 @@ func TestCrowdIsRelative(t *testing.T) {
 	}
 }
 
-// TestHurriedExchangesGetRarer: a few newcomers all the time, which gossip tells well, don't keep a
-// cluster exchanging all that it knows all the time.
-func TestHurriedExchangesGetRarer(t *testing.T) {
-	tn, exchanges := converseInHurry(t)
+// A few newcomers all the time, which gossip can tell of, don't make a cluster exchange states all
+// the time.
+func TestCatchUpGetsRarer(t *testing.T) {
+	tn, exchanges := converseCatchingUp(t)
 	newcomer := func(i int) { tn.recv("b", aliveAt(fmt.Sprint("n", i), 1, addrOf("c"), "")) }
 	const halfMinute = 150                        // gossip intervals
 	const crowd = (halfMinute + 2) * catchUpShare // so that the newcomers of half a minute are none
@@ -331,18 +331,18 @@ func TestHurriedExchangesGetRarer(t *testing.T) {
 	}
 }
 
-// TestCrowdIsNoticedLate: the share may fall below those who came, when others go.
-func TestCrowdIsNoticedLate(t *testing.T) {
-	tn, _ := converseInHurry(t)
+// When members leave, the share may fall below the number of newcomers.
+func TestCatchUpWhenMembersLeave(t *testing.T) {
+	tn, _ := converseCatchingUp(t)
 	tn.n.pushPull.catchUp.newcomers = catchUpLeast
 	tn.recv("b", alive("c", 1))
 	tn.advance(2 * time.Second)
 	tn.want("a crowd", "?: stream push/pull")
 }
 
-// converseInHurry has exchanges only if they are hurried; the function returned counts those since
-// its last call.
-func converseInHurry(t *testing.T) (*conversation, func() int) {
+// converseCatchingUp returns a node whose push/pulls are all catching up. The returned function
+// counts those since its last call.
+func converseCatchingUp(t *testing.T) (*conversation, func() int) {
 	tn := converseWith(t, func(c *Config) { c.PushPullInterval = time.Hour }, "b")
 	tn.n.probe.next = Never
 	tn.n.pushPull.next = tn.now.Add(time.Hour)
@@ -357,7 +357,7 @@ func converseInHurry(t *testing.T) (*conversation, func() int) {
 	}
 }
 
-// TestUserStreamIsNotWaitedFor: nothing comes back from one that worked.
+// A stream that worked has no answer.
 func TestUserStreamIsNotWaitedFor(t *testing.T) {
 	tn := converse(t, "b")
 	for range maxCalls + 1 {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// suspecting returns a conversation with a node among six that doesn't probe, and to which c has
-// just accused b: that has 24 s, 4 s if two others agree, and is asked half a second before; not
-// earlier.
+// suspecting returns a conversation with a node that knows six members and doesn't probe, and to
+// which c has just accused b. b has 24 s, 4 s if two others agree, and is probed half a second
+// before the end, not earlier.
 func suspecting(t *testing.T, set func(*Config)) *conversation {
 	tn := converseWith(t, set, "b", "c", "d", "e", "f")
 	tn.recv("c", suspect("b", 1, "c"))
@@ -16,7 +16,7 @@ func suspecting(t *testing.T, set func(*Config)) *conversation {
 	return tn
 }
 
-// askLate has suspects not asked before their time is nearly over.
+// askLate turns the early pings of suspects off.
 func (tn *conversation) askLate() {
 	for i := range tn.n.suspicions.heap {
 		tn.n.suspicions.heap[i].early = Never
@@ -25,7 +25,7 @@ func (tn *conversation) askLate() {
 	tn.forget()
 }
 
-func TestSuspectIsAskedOnceMore(t *testing.T) {
+func TestSuspectIsProbedOnceMore(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.advance(23500*time.Millisecond - 1)
 	tn.wantNone("not yet", "b: ping *")
@@ -54,8 +54,8 @@ func TestSuspectThatAnswersIsSpared(t *testing.T) {
 	tn.want("no answer this time", "event failed b")
 }
 
-// TestWhomOthersAccuseIsAskedEarly: they may be cut off from it, and call it dead soon.
-func TestWhomOthersAccuseIsAskedEarly(t *testing.T) {
+// The accusers may be cut off from it, and declare it dead soon.
+func TestSuspectOfOthersIsPingedEarly(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.n.probe.next = Never
@@ -76,8 +76,8 @@ func TestWhomOthersAccuseIsAskedEarly(t *testing.T) {
 	tn.wantNone("then we have just asked", "d: ping d")
 }
 
-// TestSuspectOfManyIsAsked: those who accuse it may all be cut off from it, and this node not.
-func TestSuspectOfManyIsAsked(t *testing.T) {
+// All accusers may be cut off from it while this node isn't.
+func TestSuspectOfManyIsProbed(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.recv("d", suspect("b", 1, "d"))
 	tn.recv("e", suspect("b", 1, "e"))
@@ -92,9 +92,8 @@ func TestSuspectOfManyIsAsked(t *testing.T) {
 	}
 }
 
-// TestHearsayConfirmsNothing: of a full exchange nobody knows who accuses, perhaps the one that it
-// comes back to.
-func TestHearsayConfirmsNothing(t *testing.T) {
+// A push/pull doesn't name the accuser, who may be the node that receives it.
+func TestPushPullConfirmsNoSuspicion(t *testing.T) {
 	for _, s := range []State{Suspect, Dead} {
 		tn := suspecting(t, func(*Config) {})
 		tn.request("d", pushPullMsg(false, "", entry{"b", s, 1, modern, addrOf("b")}))
@@ -107,9 +106,8 @@ func TestHearsayConfirmsNothing(t *testing.T) {
 	}
 }
 
-// TestHearsayIsGossipedAsNobodys: else it would come back to who accused first as the word of a
-// second.
-func TestHearsayIsGossipedAsNobodys(t *testing.T) {
+// Otherwise it would come back to the first accuser as the word of a second one.
+func TestPushPullSuspicionHasNoAccuser(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
 	tn.request("d", pushPullMsg(false, "", entry{"b", Suspect, 1, modern, addrOf("b")}))
@@ -119,8 +117,8 @@ func TestHearsayIsGossipedAsNobodys(t *testing.T) {
 	tn.wantNone("this node accuses nobody", "*: suspect b@1 from a")
 }
 
-// TestGossipedHearsayConfirmsNothing: nor does what others read in a full exchange.
-func TestGossipedHearsayConfirmsNothing(t *testing.T) {
+// Neither does one that others read in a push/pull.
+func TestGossipedPushPullSuspicionConfirmsNothing(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.recv("d", suspect("b", 1, "b"))
 	tn.recv("e", suspect("b", 1, "b"))
@@ -128,9 +126,8 @@ func TestGossipedHearsayConfirmsNothing(t *testing.T) {
 	tn.wantNone("as late as if nobody had said so", "b: ping *")
 }
 
-// TestFirstAccuserAfterHearsay: a suspicion by unconfirmed has no accuser yet. The first confirms
-// nothing, those after it do.
-func TestFirstAccuserAfterHearsay(t *testing.T) {
+// A suspicion from a push/pull has no accuser yet. The first one confirms nothing, later ones do.
+func TestFirstAccuserAfterAPushPull(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
 	tn.recv("d", suspect("b", 1, "b"))
@@ -145,9 +142,8 @@ func TestFirstAccuserAfterHearsay(t *testing.T) {
 	tn.want("with two its time is over", "b: ping b")
 }
 
-// TestDeathOfOneThatNobodySuspectedIsDoubted: who was cut off for long calls all others dead when
-// it's back.
-func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
+// A member that was cut off for long declares all others dead when it is back.
+func TestDeathWithoutASuspicionIsChecked(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("c", dead("b", 1, "c"))
@@ -161,9 +157,8 @@ func TestDeathOfOneThatNobodySuspectedIsDoubted(t *testing.T) {
 	tn.want("told to others", "*: dead b@1 from a")
 }
 
-// TestDeathAfterHearsayIsDoubted: one that was cut off exchanges states first, and then gossips
-// whom it buried.
-func TestDeathAfterHearsayIsDoubted(t *testing.T) {
+// A member that was cut off first exchanges states, and then gossips deaths.
+func TestDeathAfterAPushPullIsChecked(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
 	tn.request("b", pushPullMsg(false, "", entry{"c", Dead, 1, modern, addrOf("c")}))
@@ -175,9 +170,8 @@ func TestDeathAfterHearsayIsDoubted(t *testing.T) {
 	tn.want("or not", "event failed c")
 }
 
-// TestEarlyAsksLeaveRoomForTheLast: in a mass failure those whose time is over are asked all the
-// same.
-func TestEarlyAsksLeaveRoomForTheLast(t *testing.T) {
+// In a mass failure suspects still get their final probe.
+func TestEarlyPingsLeaveRoomForFinalProbes(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	for len(tn.n.pings.list) < maxDeferrable {
 		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
@@ -188,8 +182,8 @@ func TestEarlyAsksLeaveRoomForTheLast(t *testing.T) {
 	tn.want("for the last time", "b: ping b")
 }
 
-// TestDeathAtAnotherIncarnationIsDoubted: it refuted what it is suspected of here, and lived.
-func TestDeathAtAnotherIncarnationIsDoubted(t *testing.T) {
+// The member refuted the accusation known here, so it was alive.
+func TestDeathAtAnotherIncarnationIsChecked(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.recv("c", dead("b", 2, "c"))
 	tn.want("asked", "b: ping b")
@@ -198,7 +192,7 @@ func TestDeathAtAnotherIncarnationIsDoubted(t *testing.T) {
 	tn.want("no answer", "event failed b")
 }
 
-func TestDoubtedDeadThatAnswersIsSpared(t *testing.T) {
+func TestCheckedDeathIsRefutedByAnAnswer(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("c", dead("b", 1, "c"))
@@ -208,7 +202,7 @@ func TestDoubtedDeadThatAnswersIsSpared(t *testing.T) {
 	tn.wantState("it lives", "b", Alive, 2)
 }
 
-// TestLateConfirmationLeavesTimeToAnswer: with it the suspect's time is over at once.
+// It ends the suspect's time at once.
 func TestLateConfirmationLeavesTimeToAnswer(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.advance(20 * time.Second)
@@ -221,7 +215,7 @@ func TestLateConfirmationLeavesTimeToAnswer(t *testing.T) {
 	tn.want("or not", "event failed b")
 }
 
-func TestSuspectIsNotAskedBesideTooManyPings(t *testing.T) {
+func TestSuspectIsNotPingedBesideTooManyPings(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.advance(23 * time.Second)
 	for range maxPendingPings {

@@ -10,8 +10,8 @@ import (
 	"serf/wire"
 )
 
-// silent returns a conversation in which most members have just fallen silent, and in which those
-// of heard were heard since. No usual probe disturbs it.
+// silent returns a conversation in which most members have just stopped answering, and those in
+// heard were heard from since. No usual probe interferes.
 func silent(t *testing.T, others, heard string) *conversation {
 	t.Helper()
 	tn := converse(t, strings.Split(others, "")...)
@@ -30,7 +30,7 @@ func (tn *conversation) hear(name string) {
 	tn.forget()
 }
 
-// heard is who counts as heard.
+// heard lists the members that count as heard from.
 func (tn *conversation) heard() string {
 	var s []string
 	for _, h := range tn.n.unresponsive.heard {
@@ -40,8 +40,8 @@ func (tn *conversation) heard() string {
 	return strings.Join(s, "")
 }
 
-// TestSilenceBeginsAndEnds: two of four probes without an answer, four with one.
-func TestSilenceBeginsAndEnds(t *testing.T) {
+// It begins when two of four probes fail, and ends when four have succeeded.
+func TestUnresponsiveBeginsAndEnds(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.cfg.Without = LocalHealth // probes of one second each
 	probe := func(answered bool) {
@@ -77,8 +77,8 @@ func TestSilenceBeginsAndEnds(t *testing.T) {
 	}
 }
 
-// TestAnswersByStreamAreAnswers: where packets are blocked, nobody is silent.
-func TestAnswersByStreamAreAnswers(t *testing.T) {
+// Where packets are blocked, members still respond.
+func TestStreamAnswersCountAsResponses(t *testing.T) {
 	tn := converse(t, "b")
 	for range 2 * unresponsiveOf {
 		tn.advance(1500 * time.Millisecond)
@@ -90,7 +90,7 @@ func TestAnswersByStreamAreAnswers(t *testing.T) {
 	}
 }
 
-func TestGossipIsToldToThoseHeard(t *testing.T) {
+func TestGossipPrefersResponsiveMembers(t *testing.T) {
 	tn := silent(t, "bcdefgh", "bcde")
 	tn.recv("b", alive("z", 1))
 	tn.forget()
@@ -128,8 +128,8 @@ func (tn *conversation) sends() int {
 	return -1
 }
 
-// TestNothingIsWastedOnTheSilent: a ping of somebody who wasn't heard takes no gossip with it.
-func TestNothingIsWastedOnTheSilent(t *testing.T) {
+// Gossip to a member that is probably down would be wasted.
+func TestPingsOfSilentMembersCarryNoGossip(t *testing.T) {
 	tn := silent(t, "bcdefgh", "b")
 	tn.n.gossip.gap = time.Hour
 	tn.recv("b", alive("z", 1))
@@ -142,7 +142,7 @@ func TestNothingIsWastedOnTheSilent(t *testing.T) {
 	}
 }
 
-func TestExchangesAreWithThoseHeard(t *testing.T) {
+func TestPushPullsPreferResponsiveMembers(t *testing.T) {
 	tn := silent(t, "bcdefghijklmnop", "b")
 	for range 5 {
 		tn.n.tickPushPull(tn.now, &tn.out)
@@ -154,9 +154,8 @@ func TestExchangesAreWithThoseHeard(t *testing.T) {
 	}
 }
 
-// TestThoseHeardHelpProbesAndJudgeUs: others may be as silent as the target, which says nothing
-// about us.
-func TestThoseHeardHelpProbesAndJudgeUs(t *testing.T) {
+// Other helpers may be down like the target, so their missing nacks say nothing about us.
+func TestResponsiveMembersHelpAndJudge(t *testing.T) {
 	tn := silent(t, "bcdefghijk", "bc")
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("k")), &tn.out)
 	tn.forget()
@@ -189,8 +188,8 @@ func TestNackComesBeforeTheProbeIsOver(t *testing.T) {
 	}
 }
 
-// TestWhoDoubtsItselfAsksThoseHeard: they would answer, if this node weren't ill.
-func TestWhoDoubtsItselfAsksThoseHeard(t *testing.T) {
+// They would answer if this node were well.
+func TestNodeThatDoubtsItselfPingsResponsiveMembers(t *testing.T) {
 	tn := silent(t, "bcdefghijklmnopqrstuvwxyz", "bc")
 	tn.n.health = 3 // of 26 members, one check at a time
 	begin := func() {
@@ -228,7 +227,7 @@ func TestWhoDoubtsItselfAsksThoseHeard(t *testing.T) {
 	tn.wantNone("a check accuses nobody", "*suspect*")
 }
 
-// sweeping returns a node that knows many others, most of whom have just fallen silent.
+// sweeping returns a node that knows many others, most of which have just stopped answering.
 func sweeping(t *testing.T, members int) (*Node, *Output) {
 	node, out := crowd(t, members, nil)
 	node.probe.next = Never
@@ -248,7 +247,7 @@ func TestManyAreProbedAtATime(t *testing.T) {
 	if got := len(out.Packets); got != extraMax*(2+node.cfg.IndirectProbes)-extraMax {
 		t.Errorf("%d packets, want that each of %d asks %d others, as usual", got, extraMax, node.cfg.IndirectProbes)
 	}
-	node.health = 1 // so no others are begun
+	node.health = 1 // so no more begin
 	node.tickUnresponsive(now.Add(node.cfg.ProbeInterval), out)
 	if got := len(node.suspicions.heap); got != extraMax || node.unresponsive.extra == nil {
 		t.Errorf("%d suspects, want %d", got, extraMax)
@@ -268,8 +267,8 @@ func TestFewMembersAreProbedOneByOne(t *testing.T) {
 	}
 }
 
-// TestWhoDoubtsItselfProbesNoMore than usual: it might be the one that is ill.
-func TestWhoDoubtsItselfProbesNoMore(t *testing.T) {
+// It may be the one that is at fault.
+func TestNodeThatDoubtsItselfProbesNoMore(t *testing.T) {
 	node, out := sweeping(t, 1000)
 	node.health = 1
 	node.tickUnresponsive(Time(time.Hour), out)
@@ -281,8 +280,8 @@ func TestWhoDoubtsItselfProbesNoMore(t *testing.T) {
 	}
 }
 
-// TestOnlyNewsIsProbed: not who is accused already by this node, or by as many as are hoped for.
-func TestOnlyNewsIsProbed(t *testing.T) {
+// Not of members that are already accused by this node, or by as many as are hoped for.
+func TestExtraProbesAreOfMembersWorthProbing(t *testing.T) {
 	node, out := sweeping(t, 100)
 	for i := range 100 {
 		name, id := crowdName(i), node.member([]byte(crowdName(i)))
@@ -313,8 +312,8 @@ func TestOnlyNewsIsProbed(t *testing.T) {
 	}
 }
 
-// TestSilenceHasAnEnd: where many can't reach each other for good, nearly all is as ever.
-func TestSilenceHasAnEnd(t *testing.T) {
+// Where many members can't reach each other for good, nearly everything stays as usual.
+func TestUnresponsiveHasAnEnd(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	on, began := 0, 0
 	const hours = 6
@@ -339,9 +338,8 @@ func TestSilenceHasAnEnd(t *testing.T) {
 	}
 }
 
-// TestHeardAreBoundedAndFair: each node remembers others, and none depends on who is heard most or
-// last.
-func TestHeardAreBoundedAndFair(t *testing.T) {
+// Each node remembers others, and it doesn't depend on who is heard most or last.
+func TestLastHeardIsBoundedAndFair(t *testing.T) {
 	node, _ := sweeping(t, 4*heardMax)
 	remembered := func(seed uint64, backwards bool) []MemberID {
 		node.unresponsive.heard, node.cfg.Seed = nil, seed
@@ -387,11 +385,11 @@ func TestSuspectsAreNotPreferred(t *testing.T) {
 	}
 }
 
-func TestHeardGrowStale(t *testing.T) {
+func TestLastHeardGrowsStale(t *testing.T) {
 	tn := silent(t, "bc", "b")
 	ok := func(MemberID, record) bool { return true }
 	tn.advance(heardFor*tn.n.cfg.ProbeInterval - 1)
-	tn.recv("c", nack(1)) // time passes with inputs
+	tn.recv("c", nack(1)) // inputs move time on
 	if got := tn.n.pickResponsive(nil, 2, ok); len(got) != 1 {
 		t.Fatalf("%d are drawn, want b", len(got))
 	}
@@ -402,8 +400,8 @@ func TestHeardGrowStale(t *testing.T) {
 	}
 }
 
-// TestWhoIsHeard: whoever gives a sign of life.
-func TestWhoIsHeard(t *testing.T) {
+// Every sign of life counts.
+func TestSignsOfLife(t *testing.T) {
 	ask := wire.IndirectPing{Seq: 7, Target: []byte{10, 0, 0, 'c'}, Port: 7946, Node: []byte("c"), SourceNode: []byte("b")}
 	for name, x := range map[string]struct {
 		do   func(tn *conversation)
@@ -450,8 +448,8 @@ func TestWhoIsHeard(t *testing.T) {
 	}
 }
 
-// TestPauseGivesTimeBackToAllProbes: see noticePause.
-func TestPauseGivesTimeBackToAllProbes(t *testing.T) {
+// See noticePause.
+func TestPauseExtendsAllProbes(t *testing.T) {
 	node, out := sweeping(t, 100)
 	node.tickUnresponsive(Time(time.Hour), out)
 	end := node.unresponsive.extra[0].end
@@ -461,7 +459,7 @@ func TestPauseGivesTimeBackToAllProbes(t *testing.T) {
 	}
 }
 
-// TestNewAddressEndsAllProbes: their answers go to the old one.
+// Their answers go to the old address.
 func TestNewAddressEndsAllProbes(t *testing.T) {
 	node, out := sweeping(t, 100)
 	node.tickUnresponsive(Time(time.Hour), out)
@@ -473,7 +471,7 @@ func TestNewAddressEndsAllProbes(t *testing.T) {
 	}
 }
 
-func TestSilenceDoesntAllocate(t *testing.T) {
+func TestUnresponsiveDoesntAllocate(t *testing.T) {
 	node, out := sweeping(t, 1000)
 	now := Time(time.Hour)
 	var sc wire.Scratch

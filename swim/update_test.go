@@ -9,7 +9,7 @@ import (
 	"serf/wire"
 )
 
-// TestYieldsTo is the whole rule of who wins, by what is known and what is said.
+// The whole rule of which message wins, by record and message.
 func TestYieldsTo(t *testing.T) {
 	type news struct {
 		s   State
@@ -56,7 +56,7 @@ func TestNothingButAliveMakesAMemberKnown(t *testing.T) {
 	tn.wantIdle("a stranger")
 }
 
-// TestDeathIsNotUndone is F3: a higher death outlives a late alive in between.
+// A higher death outlives a late alive message in between (F3).
 func TestDeathIsNotUndone(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", suspect("c", 1, "b"), dead("c", 1, "b"), dead("c", 10, "b"))
@@ -68,7 +68,7 @@ func TestDeathIsNotUndone(t *testing.T) {
 	tn.want("a real return", "event joined c")
 }
 
-// TestStaleAliveLearnsWhatToOutbid is F3: a restarted member hears why nobody believes it.
+// A restarted member learns why nobody believes it (F3).
 func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	tn := converse(t, "b", "c")
 	tn.recv("b", suspect("c", 9, "b"), dead("c", 9, "b"))
@@ -85,8 +85,7 @@ func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	}
 }
 
-// TestStaleClaimIsAnsweredAtKnownAddressesOnly is F4: anybody can claim anything, and the answer
-// goes perhaps to nobody.
+// Anybody can claim any address, and the answer may go to nobody (F4).
 func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
 	victim := netip.MustParseAddrPort("10.8.8.8:53")
 	tn := converse(t, "b")
@@ -102,9 +101,8 @@ func TestStaleClaimIsAnsweredAtKnownAddressesOnly(t *testing.T) {
 	tn.wantIdle("and no gossip with it")
 }
 
-// TestOutdatedNewsIsAnswered: whoever passes it on has missed what was gossiped since, and gossip
-// isn't repeated.
-func TestOutdatedNewsIsAnswered(t *testing.T) {
+// The sender has missed what was gossiped since, and gossip isn't repeated.
+func TestOutdatedMessagesAreCorrected(t *testing.T) {
 	for name, news := range map[string][]byte{
 		"suspicion": suspect("b", 1, "d"), "death": dead("b", 1, "d"), "departure": dead("b", 1, "b"), "old address": aliveAt("b", 1, elsewhere, ""),
 	} {
@@ -137,9 +135,9 @@ func TestOutdatedNewsIsAnswered(t *testing.T) {
 	tn.wantIdle("the dead are not defended")
 }
 
-// TestPingFromElsewhereIsAnsweredWithWhatIsKnown: a member that restarted, and joined nobody who
-// knows it, learns from the first that it probes that it has to say louder where it is.
-func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
+// A member that restarted, and joined nobody who knows it, learns from the first that it pings what
+// it has to outbid to be believed at its address.
+func TestPingFromAnotherAddressIsCorrected(t *testing.T) {
 	tn := converse(t, "b")
 	m := wire.Ping{Seq: 7, Node: []byte("a"), SourceAddr: elsewhere.Addr().AsSlice(), SourcePort: elsewhere.Port(), SourceNode: []byte("b")}
 	tn.recvFrom(elsewhere, m.Append(nil))
@@ -153,8 +151,7 @@ func TestPingFromElsewhereIsAnsweredWithWhatIsKnown(t *testing.T) {
 	tn.wantIdle("and the answer is longer than it is")
 }
 
-// TestCorrectionsGoTogether: with the ack, if there is one, or in one packet, with no more than
-// there is room for.
+// They go with the ack if there is one, or in one packet, and no more than fit.
 func TestCorrectionsGoTogether(t *testing.T) {
 	tn := converse(t, "b", "c", "d")
 	tn.recv("b", alive("b", 2), alive("d", 2))
@@ -192,14 +189,14 @@ func TestRestartWithOtherTagsLearnsWhatToOutbid(t *testing.T) {
 	tn.recv("b", aliveAt("b", 5, addrOf("b"), "old"))
 	tn.forget()
 	tn.recv("b", aliveAt("b", 1, addrOf("b"), "new"))
-	tn.want("it must say so louder", "b: alive b@5")
+	tn.want("it must raise its incarnation", "b: alive b@5")
 }
 
 func TestRefutesSuspicion(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", suspect("a", 1, "b"))
 	tn.advance(0)
-	tn.want("louder than the accusation", "b: alive a@2")
+	tn.want("above the accusation", "b: alive a@2")
 	if tn.n.Health() != 1 {
 		t.Error("to be suspected is a sign of bad health")
 	}
@@ -218,7 +215,7 @@ func TestRefutationGoesWithTheAck(t *testing.T) {
 	tn.want("in the same packet", "b: ack 5", "b: alive a@2")
 }
 
-func TestOwnOldSelfIsOutbid(t *testing.T) {
+func TestOwnOldIncarnationIsOutbid(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", alive("a", 1))
 	tn.wantIdle("that's us")
@@ -227,7 +224,7 @@ func TestOwnOldSelfIsOutbid(t *testing.T) {
 	tn.want("what we say now counts", "b: alive a@2")
 }
 
-// TestIncarnationsDontWrap is F3: absurd ones are refused, whoever they are about.
+// Absurd ones are rejected, whoever they are about (F3).
 func TestIncarnationsDontWrap(t *testing.T) {
 	const top = 1<<32 - 1
 	tn := converse(t, "b")
@@ -251,8 +248,8 @@ func TestFirstIncarnationIsBounded(t *testing.T) {
 	tn.wantState("at the limit", "x", Alive, incJump)
 }
 
-// TestCredibleAccusationIsOutbid: what we heed we can out-bid so that others believe it, even by a
-// return from elsewhere. Anything beyond isn't heeded.
+// What we heed we can outbid so that others believe it, even with a return. What we couldn't isn't
+// heeded.
 func TestCredibleAccusationIsOutbid(t *testing.T) {
 	const most = 1 + incJump - incSpare
 	for accuse, m := range map[string]func(uint32) []byte{
@@ -277,8 +274,7 @@ func TestCredibleAccusationIsOutbid(t *testing.T) {
 	tn.wantState("above its own end, and credible", "a", Alive, 1+incJump)
 }
 
-// TestBadClaims is F5 and F6: what makes no sense is refused with a reason, and nothing else
-// suffers.
+// Claims that make no sense are rejected with a reason, and nothing else suffers (F5, F6).
 func TestBadClaims(t *testing.T) {
 	at := func(s string) []byte { return aliveAt("z", 1, netip.MustParseAddrPort(s), "") }
 	vsn := func(v ...byte) []byte {
@@ -321,7 +317,7 @@ func TestBadClaims(t *testing.T) {
 	}
 }
 
-// TestLongAccuserIsDropped: nobody has such a name, and no packet would hold it.
+// Nobody has such a name, and no packet could hold it.
 func TestLongAccuserIsDropped(t *testing.T) {
 	for what, m := range map[string]func(from string) []byte{
 		"suspect": func(from string) []byte { return suspect("b", 1, from) },
@@ -365,14 +361,14 @@ func TestSuspectRefutedInTime(t *testing.T) {
 	tn.want("first", "event suspected b")
 	tn.recv("b", alive("b", 2))
 	tn.want("it lives", "event refuted b")
-	tn.n.probe.next = Never // no probes: this is about the suspicion's own end
+	tn.n.probe.next = Never // no probes: the suspicion has to end by itself
 	tn.forget()
 	tn.advance(time.Minute)
 	tn.wantNone("its time was cancelled", "event failed b")
 }
 
-// TestSuspicionTimes: the more confirm, the sooner it ends, never before the least time. Among five
-// members of the lan profile that is 4 s to 24 s.
+// The more members confirm, the sooner a suspicion ends, but never before the least time. Among
+// five members of the LAN profile that is 4 s to 24 s.
 func TestSuspicionTimes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -440,7 +436,7 @@ func TestLeaveOfAnother(t *testing.T) {
 	tn.wantState("whoever missed it doesn't make it a failure", "b", Left, 1)
 	tn.recv("c", suspect("c", 1, "x"), dead("c", 1, "x"))
 	tn.recv("c", dead("c", 1, "c"))
-	tn.want("taken for failed, but it had said goodbye", "event failed c", "event left c")
+	tn.want("it seemed to have failed, but had left", "event failed c", "event left c")
 }
 
 func TestMalformedMessagesAreCounted(t *testing.T) {
