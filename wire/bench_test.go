@@ -70,7 +70,8 @@ func addCodecs(add func(string, func() error)) {
 		func(p []byte) error { _, err := ParseSuspect(p); return err })
 	codec("user event", &UserEvent{true, 70000, []byte("deploy"), make([]byte, 100)},
 		func(p []byte) error { _, err := ParseUserEvent(p); return err })
-	q := &Query{Addr: []byte{10, 0, 0, 1}, ID: 1 << 30, LTime: 900, Name: []byte("uptime"), Port: 7946, SourceNode: []byte("member-1"), Timeout: 15e9}
+	q := &Query{Addr: []byte{10, 0, 0, 1}, ID: 1 << 30, LTime: 900, Name: []byte("uptime"),
+		Port: 7946, SourceNode: []byte("member-1"), Timeout: 15e9}
 	q.Filters.AddNodes("member-1", "member-2")
 	q.Filters.AddTag("role", "web")
 	codec("query", q, func(p []byte) error {

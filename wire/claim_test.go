@@ -7,7 +7,8 @@ import (
 
 // The short cut for alives in the usual form changes nothing, however an alive is damaged.
 func TestUsualAlivesAreReadAsAnyOthers(t *testing.T) {
-	m := Alive{Inc: 300, Node: []byte("member"), Addr: []byte{10, 0, 0, 1}, Port: 7946, Meta: []byte("meta"), Vsn: []byte{1, 5, 2, 2, 5, 5}}
+	m := Alive{Inc: 300, Node: []byte("member"), Addr: []byte{10, 0, 0, 1}, Port: 7946,
+		Meta: []byte("meta"), Vsn: []byte{1, 5, 2, 2, 5, 5}}
 	p := m.Append(nil)[1:]
 	if got, ok := usualAlive(p); !ok || !reflect.DeepEqual(got, m) {
 		t.Fatalf("%+v, %v, want %+v", got, ok, m)

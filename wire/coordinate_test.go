@@ -7,7 +7,8 @@ import (
 
 // The short cut for payloads in the usual form changes nothing, however a payload is damaged.
 func TestUsualCoordinatesAreReadAsAnyOthers(t *testing.T) {
-	want := Coordinate{Vec: [CoordinateDimensions]float64{0.1, -2, math.Inf(1), 4, 5, 6, 7, 8}, Error: 1.5, Adjustment: -0.25, Height: 1e-5}
+	want := Coordinate{Vec: [CoordinateDimensions]float64{0.1, -2, math.Inf(1), 4, 5, 6, 7, 8},
+		Error: 1.5, Adjustment: -0.25, Height: 1e-5}
 	p := AppendAckPayload(nil, &want)[1:]
 	if got, ok := usualCoordinate(p); !ok || got != want {
 		t.Fatalf("%+v, %v, want %+v", got, ok, want)

@@ -14,7 +14,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sealer := &wire.Sealer{Keys: keys, EncryptVersion: 1, Compress: true, Nonce: func(b []byte) { rand.Read(b) }}
+	sealer := &wire.Sealer{Keys: keys, EncryptVersion: 1, Compress: true, Nonce: func(b []byte) {
+		rand.Read(b)
+	}}
 	var scratch wire.Scratch
 
 	// Two messages go into one packet.

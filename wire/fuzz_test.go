@@ -25,23 +25,30 @@ func hostile(t testing.TB) map[string][]byte {
 		"bombs in a compound":   compound(compressed(t, zeros), compressed(t, zeros), alive),
 		"compress without end":  nested(squeeze, 20),
 		"compounds without end": nested(func(p []byte) []byte { return compound(p, p) }, 8),
-		"both without end":      nested(func(p []byte) []byte { return squeeze(compound(p, p)) }, 6),
-		"encrypt in compress":   compressed(t, []byte{byte(TypeEncrypt), 0, 0, 0, 4, 1, 2, 3, 4}),
-		"encrypt of 4 GiB":      {byte(TypeEncrypt), 255, 255, 255, 255},
-		"compound of nothing":   {byte(TypeCompound), 255},
-		"compound of long ones": append([]byte{byte(TypeCompound), 2, 255, 255, 255, 255}, alive...),
-		"compound of empty":     append([]byte{byte(TypeCompound), 255}, zeros[:510]...),
-		"crc alone":             {byte(TypeCRC), 0, 0},
-		"label alone":           {byte(TypeLabel), 255, 'x'},
-		"raw32":                 []byte("\x02\x82\xa7Payload\xdb\xff\xff\xff\xff\xa5SeqNo\x01"),
-		"bin32":                 []byte("\x02\x82\xa7Payload\xc6\xff\xff\xff\xff\xa5SeqNo\x01"),
-		"ext32":                 []byte("\x02\x82\xa1x\xc9\xff\xff\xff\xff\xa5SeqNo\x01"),
-		"map32":                 []byte("\x00\xdf\xff\xff\xff\xff\xa4Node\xa1x"),
-		"array32":               []byte("\x04\x81\xa1x\xdd\xff\xff\xff\xff"),
-		"nested arrays":         append([]byte("\x03\x81\xa1x"), bytes.Repeat([]byte{0x91}, 50_000)...),
-		"nested maps":           append([]byte("\x03\x81\xa1x"), bytes.Repeat([]byte{0x81}, 50_000)...),
-		"nodes":                 (&PushPullHeader{Nodes: NodeStatesMax, UserStateLen: 0}).Append(nil),
-		"nil nodes":             append((&PushPullHeader{Nodes: 1000}).Append(nil), bytes.Repeat([]byte{0xc0}, 1000)...),
+		"both without end": nested(func(p []byte) []byte {
+			return squeeze(compound(p, p))
+		}, 6),
+		"encrypt in compress": compressed(t, []byte{byte(TypeEncrypt), 0, 0, 0, 4, 1, 2, 3, 4}),
+		"encrypt of 4 GiB":    {byte(TypeEncrypt), 255, 255, 255, 255},
+		"compound of nothing": {byte(TypeCompound), 255},
+		"compound of long ones": append([]byte{byte(TypeCompound), 2, 255, 255, 255, 255},
+			alive...),
+		"compound of empty": append([]byte{byte(TypeCompound), 255}, zeros[:510]...),
+		"crc alone":         {byte(TypeCRC), 0, 0},
+		"label alone":       {byte(TypeLabel), 255, 'x'},
+		"raw32":             []byte("\x02\x82\xa7Payload\xdb\xff\xff\xff\xff\xa5SeqNo\x01"),
+		"bin32":             []byte("\x02\x82\xa7Payload\xc6\xff\xff\xff\xff\xa5SeqNo\x01"),
+		"ext32":             []byte("\x02\x82\xa1x\xc9\xff\xff\xff\xff\xa5SeqNo\x01"),
+		"map32":             []byte("\x00\xdf\xff\xff\xff\xff\xa4Node\xa1x"),
+		"array32":           []byte("\x04\x81\xa1x\xdd\xff\xff\xff\xff"),
+		"nested arrays": append([]byte("\x03\x81\xa1x"),
+			bytes.Repeat([]byte{0x91}, 50_000)...),
+		"nested maps": append([]byte("\x03\x81\xa1x"),
+			bytes.Repeat([]byte{0x81}, 50_000)...),
+		"nodes": (&PushPullHeader{Nodes: NodeStatesMax,
+			UserStateLen: 0}).Append(nil),
+		"nil nodes": append((&PushPullHeader{Nodes: 1000}).Append(nil),
+			bytes.Repeat([]byte{0xc0}, 1000)...),
 		"negative nodes":        (&PushPullHeader{Nodes: -1, UserStateLen: -1}).Append(nil),
 		"user state":            (&PushPullHeader{UserStateLen: UserStateMax}).Append(nil),
 		"user message":          (&UserMsgHeader{Len: math.MaxInt}).Append(nil),
@@ -114,7 +121,8 @@ func FuzzOpenPacket(f *testing.F) {
 func FuzzOpenSealed(f *testing.F) {
 	seedMember(f)
 	var sc Scratch
-	s := &Sealer{Label: "blue", Keys: keyring(f, key(16, 1)), Nonce: countingNonce(), EncryptVersion: 1}
+	s := &Sealer{Label: "blue", Keys: keyring(f, key(16, 1)), Nonce: countingNonce(),
+		EncryptVersion: 1}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > PacketPlainMax {
 			return

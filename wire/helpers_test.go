@@ -79,7 +79,8 @@ func bigPushPull(n, userState int) []byte {
 func exampleAlive() *Alive {
 	return &Alive{
 		Inc: 7, Node: []byte("member-00042"), Addr: []byte{10, 0, 0, 42}, Port: 7946,
-		Meta: AppendTags(nil, []Tag{{"dc", "east"}, {"role", "web"}}), Vsn: []byte{1, 5, 2, 2, 5, 5},
+		Meta: AppendTags(nil, []Tag{{"dc", "east"}, {"role", "web"}}),
+		Vsn:  []byte{1, 5, 2, 2, 5, 5},
 	}
 }
 

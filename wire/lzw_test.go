@@ -160,10 +160,12 @@ func TestLZWFullTable(t *testing.T) {
 	for i := range 5000 {
 		codes = append(codes, uint(i%251))
 	}
-	codes = append(codes, lzwMaxCode, lzwMaxCode-1, 300, lzwMaxCode, lzwClear, 'a', 258, 258, lzwEOF)
+	codes = append(codes, lzwMaxCode, lzwMaxCode-1, 300, lzwMaxCode, lzwClear, 'a', 258, 258,
+		lzwEOF)
 	var dec lzwDecoder
 	compareLZW(t, &dec, lzwCodes(codes))
-	if out, err := dec.all(lzwCodes(codes), 1<<20); err != nil || !bytes.HasSuffix(out, []byte("aaaaa")) {
+	if out, err := dec.all(lzwCodes(codes), 1<<20); err != nil ||
+		!bytes.HasSuffix(out, []byte("aaaaa")) {
 		t.Errorf("%d bytes, %v", len(out), err)
 	}
 }

@@ -140,19 +140,23 @@ func body(m message) []byte { return m.Append(nil)[1:] }
 func TestOracleMembership(t *testing.T) {
 	differ(t, "ping",
 		func(o oraclePing) []byte {
-			return body(&Ping{o.SeqNo, []byte(o.Node), o.SourceAddr, o.SourcePort, []byte(o.SourceNode)})
+			return body(&Ping{o.SeqNo, []byte(o.Node), o.SourceAddr, o.SourcePort,
+				[]byte(o.SourceNode)})
 		},
 		func(p []byte) (oraclePing, error) {
 			m, err := ParsePing(p)
-			return oraclePing{m.Seq, string(m.Node), m.SourceAddr, m.SourcePort, string(m.SourceNode)}, err
+			return oraclePing{m.Seq, string(m.Node), m.SourceAddr, m.SourcePort,
+				string(m.SourceNode)}, err
 		})
 	differ(t, "indirect ping",
 		func(o oracleIndirect) []byte {
-			return body(&IndirectPing{o.SeqNo, o.Target, o.Port, []byte(o.Node), o.Nack, o.SourceAddr, o.SourcePort, []byte(o.SourceNode)})
+			return body(&IndirectPing{o.SeqNo, o.Target, o.Port, []byte(o.Node), o.Nack,
+				o.SourceAddr, o.SourcePort, []byte(o.SourceNode)})
 		},
 		func(p []byte) (oracleIndirect, error) {
 			m, err := ParseIndirectPing(p)
-			return oracleIndirect{m.Seq, m.Target, m.Port, string(m.Node), m.Nack, m.SourceAddr, m.SourcePort, string(m.SourceNode)}, err
+			return oracleIndirect{m.Seq, m.Target, m.Port, string(m.Node), m.Nack, m.SourceAddr,
+				m.SourcePort, string(m.SourceNode)}, err
 		})
 	differ(t, "ack",
 		func(o oracleAck) []byte { return body(&Ack{o.SeqNo, o.Payload}) },
@@ -161,13 +165,17 @@ func TestOracleMembership(t *testing.T) {
 			return oracleAck{m.Seq, m.Payload}, err
 		})
 	differ(t, "suspect",
-		func(o oracleClaim) []byte { return body(&Suspect{o.Incarnation, []byte(o.Node), []byte(o.From)}) },
+		func(o oracleClaim) []byte {
+			return body(&Suspect{o.Incarnation, []byte(o.Node), []byte(o.From)})
+		},
 		func(p []byte) (oracleClaim, error) {
 			m, err := ParseSuspect(p)
 			return oracleClaim{m.Inc, string(m.Node), string(m.From)}, err
 		})
 	differ(t, "dead",
-		func(o oracleClaim) []byte { return body(&Dead{o.Incarnation, []byte(o.Node), []byte(o.From)}) },
+		func(o oracleClaim) []byte {
+			return body(&Dead{o.Incarnation, []byte(o.Node), []byte(o.From)})
+		},
 		func(p []byte) (oracleClaim, error) {
 			m, err := ParseDead(p)
 			return oracleClaim{m.Inc, string(m.Node), string(m.From)}, err
@@ -182,10 +190,14 @@ func TestOracleMembership(t *testing.T) {
 		})
 	differ(t, "err",
 		func(o oracleErr) []byte { return body(&Err{[]byte(o.Error)}) },
-		func(p []byte) (oracleErr, error) { m, err := ParseErr(p); return oracleErr{string(m.Text)}, err })
+		func(p []byte) (oracleErr, error) {
+			m, err := ParseErr(p)
+			return oracleErr{string(m.Text)}, err
+		})
 	differ(t, "node state",
 		func(o oracleNodeState) []byte {
-			return (&NodeState{o.Addr, o.Incarnation, o.Meta, []byte(o.Name), o.Port, o.State, o.Vsn}).Append(nil)
+			return (&NodeState{o.Addr, o.Incarnation, o.Meta, []byte(o.Name), o.Port, o.State,
+				o.Vsn}).Append(nil)
 		},
 		func(p []byte) (oracleNodeState, error) {
 			h := PushPullHeader{Nodes: 1}
@@ -193,7 +205,8 @@ func TestOracleMembership(t *testing.T) {
 			it := pp.States()
 			it.Next()
 			m := it.State
-			return oracleNodeState{m.Addr, m.Inc, m.Meta, string(m.Name), m.Port, m.State, m.Vsn}, err
+			return oracleNodeState{m.Addr, m.Inc, m.Meta, string(m.Name), m.Port, m.State,
+				m.Vsn}, err
 		})
 	differ(t, "push/pull header",
 		func(o struct{ Join bool }) []byte { return body(&PushPullHeader{Join: o.Join}) },
@@ -211,7 +224,9 @@ func TestOracleSerf(t *testing.T) {
 			return oracleLeave{m.LTime, string(m.Node), m.Prune}, err
 		})
 	differ(t, "user event",
-		func(o oracleEvent) []byte { return body(&UserEvent{o.CC, o.LTime, []byte(o.Name), o.Payload}) },
+		func(o oracleEvent) []byte {
+			return body(&UserEvent{o.CC, o.LTime, []byte(o.Name), o.Payload})
+		},
 		func(p []byte) (oracleEvent, error) {
 			m, err := ParseUserEvent(p)
 			return oracleEvent{m.CC, m.LTime, string(m.Name), m.Payload}, err
@@ -228,11 +243,13 @@ func TestOracleSerf(t *testing.T) {
 	differ(t, "relay",
 		func(o oracleRelay) []byte {
 			a := o.DestAddr
-			return body(&Relay{DestIP: a.IP, DestPort: a.Port, DestZone: []byte(a.Zone), DestName: []byte(o.DestName)})
+			return body(&Relay{DestIP: a.IP, DestPort: a.Port, DestZone: []byte(a.Zone),
+				DestName: []byte(o.DestName)})
 		},
 		func(p []byte) (oracleRelay, error) {
 			m, err := ParseRelay(append(p, byte(SerfQueryResponse)))
-			return oracleRelay{oracleAddr{m.DestIP, m.DestPort, string(m.DestZone)}, string(m.DestName)}, err
+			return oracleRelay{oracleAddr{m.DestIP, m.DestPort, string(m.DestZone)},
+				string(m.DestName)}, err
 		})
 	differ(t, "conflict answer", conflictFromOracle, conflictToOracle)
 	differ(t, "key request",
@@ -243,11 +260,13 @@ func TestOracleSerf(t *testing.T) {
 		})
 	differ(t, "key answer",
 		func(o oracleKeyAnswer) []byte {
-			return body(&KeyAnswer{NewList(o.Keys...), []byte(o.Message), []byte(o.PrimaryKey), o.Result})
+			return body(&KeyAnswer{NewList(o.Keys...), []byte(o.Message), []byte(o.PrimaryKey),
+				o.Result})
 		},
 		func(p []byte) (oracleKeyAnswer, error) {
 			m, err := ParseKeyAnswer(p)
-			return oracleKeyAnswer{stringsOf(m.Keys), string(m.Message), string(m.PrimaryKey), m.Result}, err
+			return oracleKeyAnswer{stringsOf(m.Keys), string(m.Message), string(m.PrimaryKey),
+				m.Result}, err
 		})
 	differ(t, "state", stateFromOracle, stateToOracle)
 	differ(t, "coordinate",
@@ -262,8 +281,10 @@ func TestOracleSerf(t *testing.T) {
 
 func queryFromOracle(o oracleQuery) []byte {
 	q := &Query{
-		Addr: o.Addr, Flags: o.Flags, ID: o.ID, LTime: o.LTime, Name: []byte(o.Name), Payload: o.Payload,
-		Port: o.Port, RelayFactor: o.RelayFactor, SourceNode: []byte(o.SourceNode), Timeout: o.Timeout,
+		Addr: o.Addr, Flags: o.Flags, ID: o.ID, LTime: o.LTime, Name: []byte(o.Name),
+		Payload: o.Payload,
+		Port:    o.Port, RelayFactor: o.RelayFactor, SourceNode: []byte(o.SourceNode),
+		Timeout: o.Timeout,
 	}
 	q.Filters.list = NewList(o.Filters...)
 	return body(q)
@@ -272,8 +293,10 @@ func queryFromOracle(o oracleQuery) []byte {
 func queryToOracle(p []byte) (oracleQuery, error) {
 	m, err := ParseQuery(p)
 	o := oracleQuery{
-		Addr: m.Addr, Flags: m.Flags, ID: m.ID, LTime: m.LTime, Name: string(m.Name), Payload: m.Payload,
-		Port: m.Port, RelayFactor: m.RelayFactor, SourceNode: string(m.SourceNode), Timeout: m.Timeout,
+		Addr: m.Addr, Flags: m.Flags, ID: m.ID, LTime: m.LTime, Name: string(m.Name),
+		Payload: m.Payload,
+		Port:    m.Port, RelayFactor: m.RelayFactor, SourceNode: string(m.SourceNode),
+		Timeout: m.Timeout,
 	}
 	for it := m.Filters.list.Iter(); it.Next(); {
 		o.Filters = append(o.Filters, it.Elem)
@@ -287,15 +310,18 @@ func conflictFromOracle(o oracleConflict) []byte {
 		pairs = append(pairs, Tag{k, o.Tags[k]})
 	}
 	return body(&ConflictAnswer{
-		Known: true, Addr: o.Addr, Name: []byte(o.Name), Port: o.Port, Status: o.Status, Tags: NewTags(pairs),
-		Versions: [6]byte{o.ProtocolMin, o.ProtocolMax, o.ProtocolCur, o.DelegateMin, o.DelegateMax, o.DelegateCur},
+		Known: true, Addr: o.Addr, Name: []byte(o.Name), Port: o.Port, Status: o.Status,
+		Tags: NewTags(pairs),
+		Versions: [6]byte{o.ProtocolMin, o.ProtocolMax, o.ProtocolCur, o.DelegateMin, o.DelegateMax,
+			o.DelegateCur},
 	})
 }
 
 func conflictToOracle(p []byte) (oracleConflict, error) {
 	m, err := ParseConflictAnswer(p)
 	o := oracleConflict{
-		Addr: m.Addr, Name: string(m.Name), Port: m.Port, Status: m.Status, Tags: map[string]string{},
+		Addr: m.Addr, Name: string(m.Name), Port: m.Port, Status: m.Status,
+		Tags:        map[string]string{},
 		ProtocolMin: m.Versions[0], ProtocolMax: m.Versions[1], ProtocolCur: m.Versions[2],
 		DelegateMin: m.Versions[3], DelegateMax: m.Versions[4], DelegateCur: m.Versions[5],
 	}
@@ -331,11 +357,13 @@ func stateFromOracle(o oracleState) []byte {
 // stateToOracle omits the nil slots.
 func stateToOracle(p []byte) (oracleState, error) {
 	m, err := ParseSerfState(p)
-	o := oracleState{EventLTime: m.EventLTime, LTime: m.LTime, QueryLTime: m.QueryLTime, LeftMembers: stringsOf(m.LeftMembers)}
+	o := oracleState{EventLTime: m.EventLTime, LTime: m.LTime, QueryLTime: m.QueryLTime,
+		LeftMembers: stringsOf(m.LeftMembers)}
 	for it := m.Events.Iter(); it.Next(); {
 		slot := &oracleSlot{LTime: it.Slot.LTime}
 		for e := it.Slot.Iter(); e.Next(); {
-			slot.Events = append(slot.Events, oracleSlotEvent{string(e.Event.Name), e.Event.Payload})
+			slot.Events = append(slot.Events,
+				oracleSlotEvent{string(e.Event.Name), e.Event.Payload})
 		}
 		o.Events = append(o.Events, slot)
 	}
@@ -358,9 +386,13 @@ func stringsOf(l List) []string {
 func differ[O any](t *testing.T, name string, write func(O) []byte, parse func([]byte) (O, error)) {
 	same := []cmp.Option{
 		cmpopts.EquateEmpty(), cmpopts.EquateNaNs(),
-		cmp.FilterValues(func(x, y []*oracleSlot) bool { return slices.Contains(x, nil) || slices.Contains(y, nil) },
+		cmp.FilterValues(func(x, y []*oracleSlot) bool {
+			return slices.Contains(x, nil) || slices.Contains(y, nil)
+		},
 			cmp.Transformer("withoutNil", func(s []*oracleSlot) []*oracleSlot {
-				return slices.DeleteFunc(slices.Clone(s), func(s *oracleSlot) bool { return s == nil })
+				return slices.DeleteFunc(slices.Clone(s), func(s *oracleSlot) bool {
+					return s == nil
+				})
 			})),
 	}
 	t.Run(name, func(t *testing.T) {

@@ -22,7 +22,8 @@ func TestPacker(t *testing.T) {
 				t.Fatalf("room %d for a message of %d: fits is %v", room, n, fits)
 			}
 			if p.Add(msg) != fits {
-				t.Fatalf("message of %d after %d in %d bytes: fits is %v", n, len(want), limit, fits)
+				t.Fatalf("message of %d after %d in %d bytes: fits is %v", n, len(want), limit,
+					fits)
 			}
 			if fits {
 				want = with
@@ -30,7 +31,8 @@ func TestPacker(t *testing.T) {
 		}
 		packet := p.AppendTo([]byte("x"))[1:]
 		if len(packet) != p.Len() || len(packet) > limit || p.Count() != len(want) {
-			t.Fatalf("%d bytes with %d messages: Len %d, Count %d", len(packet), len(want), p.Len(), p.Count())
+			t.Fatalf("%d bytes with %d messages: Len %d, Count %d", len(packet), len(want), p.Len(),
+				p.Count())
 		}
 		if len(want) == 0 {
 			return

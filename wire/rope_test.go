@@ -24,7 +24,8 @@ func TestRopeKeepsOrderAndSharedParts(t *testing.T) {
 		t.Fatalf("first %q and %d more", first, len(more))
 	}
 	for i, p := range more {
-		if is := &p[0] == &shared[0]; is != (i%2 == 0) || is && cap(p) != cap(shared) || !is && cap(p) != len(p) {
+		if is := &p[0] == &shared[0]; is != (i%2 == 0) || is && cap(p) != cap(shared) ||
+			!is && cap(p) != len(p) {
 			t.Errorf("piece %d, %q: shared %v, capacity %d", i, p, is, cap(p))
 		}
 	}
@@ -63,7 +64,8 @@ func TestSerfStateInPieces(t *testing.T) {
 	}
 	first, more := build().Rope().Pieces()
 	s, err := ParseSerfStatePieces(first[1:], more, nil)
-	if err != nil || s.QueryLTime != 3 || s.StatusLTimes.Len() != 4 || !slices.Equal(names(s), want) {
+	if err != nil || s.QueryLTime != 3 || s.StatusLTimes.Len() != 4 ||
+		!slices.Equal(names(s), want) {
 		t.Errorf("in pieces: %v, %v", names(s), err)
 	}
 	if _, err := ParseSerfStatePieces(first[1:], more, func(p []byte) int { return 2 }); err == nil {

@@ -62,7 +62,8 @@ func TestEncryptedVectors(t *testing.T) {
 func TestEncryptedVectorsTruncated(t *testing.T) {
 	encryptedVectors(t, func(name string, s *Sealer, _, packet []byte) {
 		for n := range packet {
-			if msgs, err := s.OpenPacket(packet[:n], new(Scratch), nil); err == nil || len(msgs) > 0 {
+			if msgs, err := s.OpenPacket(packet[:n], new(Scratch), nil); err == nil ||
+				len(msgs) > 0 {
 				t.Errorf("%s cut to %d bytes: %x, %v", name, n, msgs, err)
 			}
 		}
@@ -117,7 +118,8 @@ func TestLayerVectors(t *testing.T) {
 func TestTruncatedCRC(t *testing.T) {
 	p := findVector(t, "memberlist.json", "crc").bytes(t)
 	for n := range p {
-		if msgs, err := (*Sealer)(nil).OpenPacket(p[:n], new(Scratch), nil); err == nil || len(msgs) > 0 {
+		if msgs, err := (*Sealer)(nil).OpenPacket(p[:n], new(Scratch), nil); err == nil ||
+			len(msgs) > 0 {
 			t.Errorf("cut to %d bytes: %x, %v", n, msgs, err)
 		}
 	}
@@ -143,7 +145,8 @@ func TestTruncatedCompound(t *testing.T) {
 func TestTruncatedCompress(t *testing.T) {
 	p := findVector(t, "memberlist.json", "compress").bytes(t)
 	for n := range p {
-		if msgs, err := (*Sealer)(nil).OpenPacket(p[:n], new(Scratch), nil); err == nil || len(msgs) > 0 {
+		if msgs, err := (*Sealer)(nil).OpenPacket(p[:n], new(Scratch), nil); err == nil ||
+			len(msgs) > 0 {
 			t.Errorf("cut to %d bytes: %x, %v", n, msgs, err)
 		}
 	}
@@ -152,7 +155,8 @@ func TestTruncatedCompress(t *testing.T) {
 // TestSealOpen tries all combinations of layers, and checks that none exceeds Overhead.
 func TestSealOpen(t *testing.T) {
 	alive := exampleAlive().Append(nil)
-	bodies := map[string][]byte{"one": alive, "many": compound(slices.Repeat([][]byte{alive}, 10)...)}
+	bodies := map[string][]byte{"one": alive,
+		"many": compound(slices.Repeat([][]byte{alive}, 10)...)}
 	for i := range 64 {
 		has := func(bit int) bool { return i&(1<<bit) != 0 }
 		s := &Sealer{Nonce: countingNonce(), Compress: has(0)}
@@ -176,7 +180,8 @@ func TestSealOpen(t *testing.T) {
 		}
 		p = p[len("before"):]
 		if len(p) > len(body)+s.Overhead() {
-			t.Errorf("%s: packet of %d bytes for a body of %d, with an overhead of %d", name, len(p), len(body), s.Overhead())
+			t.Errorf("%s: packet of %d bytes for a body of %d, with an overhead of %d", name,
+				len(p), len(body), s.Overhead())
 		}
 		msgs := mustOpen(t, s, p)
 		if has(4) {
@@ -207,7 +212,8 @@ func TestCompressOnlyWhenSmaller(t *testing.T) {
 		x = x*1664525 + 1013904223
 		noise[i] = byte(x >> 24)
 	}
-	ping := (&Ping{Seq: 1, Node: []byte("member-00001"), SourceAddr: []byte{10, 0, 0, 1}, SourcePort: 7946, SourceNode: []byte("member-00002")}).Append(nil)
+	ping := (&Ping{Seq: 1, Node: []byte("member-00001"), SourceAddr: []byte{10, 0, 0, 1},
+		SourcePort: 7946, SourceNode: []byte("member-00002")}).Append(nil)
 	alive := exampleAlive().Append(nil)
 	for _, test := range []struct {
 		name string
@@ -260,7 +266,8 @@ func TestRefusals(t *testing.T) {
 		{"other key", Sealer{Keys: ours}, seal(Sealer{Keys: theirs, EncryptVersion: 1}), ErrNoKey},
 		{"key under another label", Sealer{Label: "grey", Keys: ours},
 			append([]byte("\xf4\x04grey"), seal(Sealer{Label: "blue", Keys: ours})[6:]...), ErrNoKey},
-		{"version 2", Sealer{Keys: ours}, append([]byte{2}, seal(Sealer{Keys: ours})[1:]...), ErrNotEncrypted},
+		{"version 2", Sealer{Keys: ours}, append([]byte{2}, seal(Sealer{Keys: ours})[1:]...),
+			ErrNotEncrypted},
 		{"bad checksum", Sealer{}, badSum, ErrChecksum},
 		{"checksum inside", Sealer{}, compound((*Sealer)(nil).SealPacket(nil, alive, true, new(Scratch))), ErrType},
 		{"label inside", Sealer{}, compound([]byte("\xf4\x04blue")), ErrType},
@@ -277,7 +284,8 @@ func TestRefusals(t *testing.T) {
 
 func TestPlainInAndOut(t *testing.T) {
 	alive := exampleAlive().Append(nil)
-	s := &Sealer{Keys: keyring(t, key(16, 1)), Nonce: countingNonce(), PlainIn: true, PlainOut: true, EncryptVersion: 1}
+	s := &Sealer{Keys: keyring(t, key(16, 1)), Nonce: countingNonce(), PlainIn: true,
+		PlainOut: true, EncryptVersion: 1}
 	plain := s.SealPacket(nil, alive, false, new(Scratch))
 	if !bytes.Equal(plain, alive) {
 		t.Errorf("sent %x, want plain text", plain)
@@ -323,11 +331,14 @@ func TestNestingLimit(t *testing.T) {
 		for range NestingMax {
 			p = layer(p)
 		}
-		if msgs, err := (*Sealer)(nil).OpenPacket(p, new(Scratch), nil); err != nil || len(msgs) != 1 {
+		if msgs, err := (*Sealer)(nil).OpenPacket(p, new(Scratch), nil); err != nil ||
+			len(msgs) != 1 {
 			t.Errorf("%d layers of %s: %d messages, %v", NestingMax, name, len(msgs), err)
 		}
-		if msgs, err := (*Sealer)(nil).OpenPacket(layer(p), new(Scratch), nil); err != ErrNesting || len(msgs) != 0 {
-			t.Errorf("%d layers of %s: %d messages, %v, want %v", NestingMax+1, name, len(msgs), err, ErrNesting)
+		if msgs, err := (*Sealer)(nil).OpenPacket(layer(p), new(Scratch), nil); err != ErrNesting ||
+			len(msgs) != 0 {
+			t.Errorf("%d layers of %s: %d messages, %v, want %v", NestingMax+1, name, len(msgs),
+				err, ErrNesting)
 		}
 	}
 }
@@ -342,7 +353,8 @@ func TestPacketPlainLimit(t *testing.T) {
 	half := compressed(t, bytes.Repeat([]byte{8}, PacketPlainMax/2+1))
 	msgs, err := (*Sealer)(nil).OpenPacket(compound(half, half), new(Scratch), nil)
 	if err != ErrLimit || len(msgs) != 1 {
-		t.Errorf("two halves and a bit: %d messages, error %v; the limit is for all together", len(msgs), err)
+		t.Errorf("two halves and a bit: %d messages, error %v; the limit is for all together",
+			len(msgs), err)
 	}
 }
 
@@ -369,9 +381,10 @@ func TestPacketMessagesLimit(t *testing.T) {
 
 func TestSealerBugsPanic(t *testing.T) {
 	for name, s := range map[string]*Sealer{
-		"label too long":  {Label: strings.Repeat("x", LabelMax+1)},
-		"no nonce":        {Keys: keyring(t, key(16, 1))},
-		"unknown version": {Keys: keyring(t, key(16, 1)), Nonce: countingNonce(), EncryptVersion: 2},
+		"label too long": {Label: strings.Repeat("x", LabelMax+1)},
+		"no nonce":       {Keys: keyring(t, key(16, 1))},
+		"unknown version": {Keys: keyring(t, key(16, 1)), Nonce: countingNonce(),
+			EncryptVersion: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -383,14 +396,16 @@ func TestSealerBugsPanic(t *testing.T) {
 		})
 	}
 	longest := &Sealer{Label: strings.Repeat("x", LabelMax)}
-	wantMessages(t, mustOpen(t, longest, longest.SealPacket(nil, []byte{8}, false, new(Scratch))), []byte{8})
+	wantMessages(t, mustOpen(t, longest, longest.SealPacket(nil, []byte{8}, false, new(Scratch))),
+		[]byte{8})
 }
 
 func TestKeyring(t *testing.T) {
 	a, b, c := key(16, 1), key(24, 2), key(32, 3)
 	want := func(what string, k *Keyring, keys ...[]byte) {
 		t.Helper()
-		if !slices.EqualFunc(k.Keys(), keys, bytes.Equal) || k.Len() != len(keys) || !bytes.Equal(k.Primary(), keys[0]) {
+		if !slices.EqualFunc(k.Keys(), keys, bytes.Equal) || k.Len() != len(keys) ||
+			!bytes.Equal(k.Primary(), keys[0]) {
 			t.Errorf("%s: keys %x, want %x", what, k.Keys(), keys)
 		}
 	}
@@ -432,7 +447,8 @@ func TestKeyringErrors(t *testing.T) {
 	}
 	for size := range 40 {
 		_, err := NewKeyring(key(size, 1))
-		if ok := size == 16 || size == 24 || size == 32; ok != (err == nil) || !ok && !errors.Is(err, ErrKeySize) {
+		if ok := size == 16 || size == 24 || size == 32; ok != (err == nil) ||
+			!ok && !errors.Is(err, ErrKeySize) {
 			t.Errorf("key of %d bytes: %v", size, err)
 		}
 	}
@@ -468,7 +484,8 @@ func TestBadPadding(t *testing.T) {
 	} {
 		p := s.SealPacket(nil, test.text, false, new(Scratch))
 		p[0] = 0
-		if msgs, err := s.OpenPacket(p, new(Scratch), nil); err != test.want || (len(msgs) == 1) != (err == nil) {
+		if msgs, err := s.OpenPacket(p, new(Scratch), nil); err != test.want ||
+			(len(msgs) == 1) != (err == nil) {
 			t.Errorf("%s: %x, error %v, want %v", test.name, msgs, err, test.want)
 		}
 	}
@@ -476,7 +493,8 @@ func TestBadPadding(t *testing.T) {
 
 func TestKeyThatOpened(t *testing.T) {
 	alive := exampleAlive().Append(nil)
-	s := &Sealer{Keys: keyring(t, key(16, 1), key(24, 2), key(32, 3)), Nonce: countingNonce(), PlainIn: true}
+	s := &Sealer{Keys: keyring(t, key(16, 1), key(24, 2), key(32, 3)), Nonce: countingNonce(),
+		PlainIn: true}
 	ack := (&Ack{Seq: 7}).Append(nil)
 	var sc Scratch
 	for want := range 3 {
@@ -486,7 +504,8 @@ func TestKeyThatOpened(t *testing.T) {
 		}
 		block := s.WithKey(want).SealStream(nil, ack)
 		msg, answer, err := s.OpenRequest(block)
-		if err != nil || !bytes.Equal(msg, ack) || !bytes.Equal(answer.Keys.Primary(), s.Keys.Keys()[want]) {
+		if err != nil || !bytes.Equal(msg, ack) ||
+			!bytes.Equal(answer.Keys.Primary(), s.Keys.Keys()[want]) {
 			t.Errorf("stream sealed with key %d: %v", want, err)
 		}
 	}
@@ -516,7 +535,8 @@ func TestSealerValidate(t *testing.T) {
 		{"label at the limit", &Sealer{Label: strings.Repeat("x", LabelMax)}, true},
 		{"label beyond", &Sealer{Label: strings.Repeat("x", LabelMax+1)}, false},
 		{"keys", &Sealer{Keys: ring, Nonce: nonce, EncryptVersion: maxEncryption}, true},
-		{"another version", &Sealer{Keys: ring, Nonce: nonce, EncryptVersion: maxEncryption + 1}, false},
+		{"another version", &Sealer{Keys: ring, Nonce: nonce, EncryptVersion: maxEncryption + 1},
+			false},
 		{"no key", &Sealer{Keys: new(Keyring), Nonce: nonce}, false},
 		{"no nonces", &Sealer{Keys: ring}, false},
 		{"no nonces needed", &Sealer{Keys: ring, PlainOut: true}, true},

@@ -101,7 +101,11 @@ func TestSerfStateOrderIsChecked(t *testing.T) {
 		"event too many":     func(w *SerfStateWriter) { w.Slot(1, 0); w.Event(nil, nil) },
 		"left out of turn":   func(w *SerfStateWriter) { w.EmptySlot(); w.LeftMember("x") },
 		"left skipped":       func(w *SerfStateWriter) { w.EmptySlot(); w.StatusLTimes(0, 0) },
-		"ended early":        func(w *SerfStateWriter) { w.EmptySlot(); w.LeftMembers(0, 0); w.Bytes() },
+		"ended early": func(w *SerfStateWriter) {
+			w.EmptySlot()
+			w.LeftMembers(0, 0)
+			w.Bytes()
+		},
 		"status missing": func(w *SerfStateWriter) {
 			w.EmptySlot()
 			w.LeftMembers(0, 0)
@@ -129,7 +133,8 @@ func TestFilterVectors(t *testing.T) {
 	for it := l.Iter(); it.Next(); {
 		filters = append(filters, append([]byte{byte(it.Kind)}, it.Body...))
 	}
-	want := [][]byte{findVector(t, "serf.json", "filter-node").bytes(t), findVector(t, "serf.json", "filter-tag").bytes(t)}
+	want := [][]byte{findVector(t, "serf.json", "filter-node").bytes(t),
+		findVector(t, "serf.json", "filter-tag").bytes(t)}
 	if !slices.EqualFunc(filters, want, bytes.Equal) {
 		t.Errorf("filters\n got %x\nwant %x", filters, want)
 	}
@@ -250,7 +255,8 @@ func wantTags(t *testing.T, name string, meta []byte, want []Tag) {
 func TestAckPayloadVector(t *testing.T) {
 	v := findVector(t, "serf.json", "ack-coordinate-payload")
 	c := Coordinate{
-		Error: v.Fields.float("Error"), Adjustment: v.Fields.float("Adjustment"), Height: v.Fields.float("Height"),
+		Error: v.Fields.float("Error"), Adjustment: v.Fields.float("Adjustment"),
+		Height: v.Fields.float("Height"),
 	}
 	for i, x := range v.Fields["Vec"].([]any) {
 		c.Vec[i] = x.(float64)

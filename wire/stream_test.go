@@ -30,7 +30,8 @@ func streamVectors(t testing.TB) []streamVector {
 		if !strings.HasPrefix(v.Name, "stream-") {
 			continue
 		}
-		s := &Sealer{Label: v.Fields.text("Label"), Compress: strings.Contains(v.Name, "compressed"), EncryptVersion: 1}
+		s := &Sealer{Label: v.Fields.text("Label"),
+			Compress: strings.Contains(v.Name, "compressed"), EncryptVersion: 1}
 		block := v.bytes(t)
 		if k := v.Fields.raw(t, "Key"); len(k) > 0 {
 			s.Keys = keyring(t, k)
@@ -89,7 +90,8 @@ func TestStreamVectorsTruncated(t *testing.T) {
 			}
 			r := NewStreamReader(v.sealer)
 			if _, done, err := feed(r, v.block[:n], 1000); done || err != nil {
-				t.Errorf("%s cut to %d of %d bytes: done %v, %v", v.name, n, len(v.block), done, err)
+				t.Errorf("%s cut to %d of %d bytes: done %v, %v", v.name, n, len(v.block), done,
+					err)
 			}
 		}
 	}
@@ -161,7 +163,8 @@ func streamSealers(t testing.TB) map[string]*Sealer {
 		"compressed": {Compress: true},
 		"encrypted":  {Keys: keys, Nonce: countingNonce(), EncryptVersion: 1, Label: "blue"},
 		"padded":     {Keys: keys, Nonce: countingNonce()},
-		"everything": {Keys: keys, Nonce: countingNonce(), Compress: true, Label: "blue", EncryptVersion: 1},
+		"everything": {Keys: keys, Nonce: countingNonce(), Compress: true, Label: "blue",
+			EncryptVersion: 1},
 	}
 }
 
@@ -182,11 +185,13 @@ func TestStreamReaderFindsTheEnd(t *testing.T) {
 					continue
 				}
 				if !bytes.Equal(r.Block(), block) {
-					t.Errorf("%s %s in chunks of %d: block of %d bytes, want %d", layers, kind, chunk, len(r.Block()), len(block))
+					t.Errorf("%s %s in chunks of %d: block of %d bytes, want %d", layers, kind,
+						chunk, len(r.Block()), len(block))
 				}
 			}
 			if got, err := s.OpenStream(block); err != nil || !bytes.Equal(got, msg) {
-				t.Errorf("%s %s: opened %d bytes, %v, want %d", layers, kind, len(got), err, len(msg))
+				t.Errorf("%s %s: opened %d bytes, %v, want %d", layers, kind, len(got), err,
+					len(msg))
 			}
 		}
 	}
@@ -225,7 +230,8 @@ func TestStreamReaderRefusesAtOnce(t *testing.T) {
 		{"two labels", &Sealer{Label: "b"}, []byte{244, 1, 'b', 244}, ErrLabel},
 		{"plain", &Sealer{Keys: keys}, []byte{6}, ErrNotEncrypted},
 		{"encrypted", &Sealer{}, []byte{10}, ErrEncrypted},
-		{"encrypted beyond the limit", &Sealer{Keys: keys}, encrypted(StreamBlockMax + 1), ErrLimit},
+		{"encrypted beyond the limit", &Sealer{Keys: keys}, encrypted(StreamBlockMax + 1),
+			ErrLimit},
 		{"alive", nil, []byte{4}, ErrType},
 		{"compound", nil, []byte{7}, ErrType},
 		{"http", nil, []byte("GET / HTTP/1.1\r\n"), ErrType},
@@ -233,13 +239,17 @@ func TestStreamReaderRefusesAtOnce(t *testing.T) {
 		{"raw32 in a ping", nil, []byte("\x00\x81\xa4Node\xdb\x00\x01\x00\x00"), ErrLimit},
 		{"raw32 in a push/pull", nil, []byte("\x06\x81\xa4Join\xdb\xff\xff\xff\xff"), ErrLimit},
 		{"map32", nil, []byte("\x06\xdf\xff\xff\xff\xff"), ErrLimit},
-		{"array32 in array32", nil, []byte("\x06\x81\xa1x\xdd\x00\x80\x00\x00\xdd\x00\xd0\x00\x00"), ErrLimit},
+		{"array32 in array32", nil, []byte("\x06\x81\xa1x\xdd\x00\x80\x00\x00\xdd\x00\xd0\x00\x00"),
+			ErrLimit},
 		{"too many nodes", nil, (&PushPullHeader{Nodes: NodeStatesMax + 1}).Append(nil), ErrLimit},
 		{"negative nodes", nil, (&PushPullHeader{Nodes: -1}).Append(nil), ErrRange},
-		{"too much user state", nil, (&PushPullHeader{UserStateLen: UserStateMax + 1}).Append(nil), ErrLimit},
+		{"too much user state", nil, (&PushPullHeader{UserStateLen: UserStateMax + 1}).Append(nil),
+			ErrLimit},
 		{"too much of both", nil, (&PushPullHeader{Nodes: 1000, UserStateLen: UserStateMax - 1000}).Append(nil), ErrLimit},
-		{"too long a user message", nil, (&UserMsgHeader{Len: UserStateMax + 1}).Append(nil), ErrLimit},
-		{"compressed beyond the limit", nil, []byte("\x09\x81\xa3Buf\xdb\x01\x40\x00\x00"), ErrLimit},
+		{"too long a user message", nil, (&UserMsgHeader{Len: UserStateMax + 1}).Append(nil),
+			ErrLimit},
+		{"compressed beyond the limit", nil, []byte("\x09\x81\xa3Buf\xdb\x01\x40\x00\x00"),
+			ErrLimit},
 	} {
 		_, done, err := feed(NewStreamReader(test.sealer), test.start, 1)
 		if done || err != test.want {
@@ -317,15 +327,20 @@ func TestOpenStreamRefusals(t *testing.T) {
 	}{
 		{"plain", &Sealer{Keys: keys}, msg, ErrNotEncrypted},
 		{"encrypted", nil, sealing.SealStream(nil, msg), ErrEncrypted},
-		{"other key", &Sealer{Keys: keyring(t, key(16, 2))}, sealing.SealStream(nil, msg), ErrNoKey},
-		{"other label", &Sealer{Keys: keys, Label: "blue"}, append([]byte("\xf4\x04blue"), sealing.SealStream(nil, msg)...), ErrNoKey},
+		{"other key", &Sealer{Keys: keyring(t, key(16, 2))}, sealing.SealStream(nil, msg),
+			ErrNoKey},
+		{"other label", &Sealer{Keys: keys, Label: "blue"},
+			append([]byte("\xf4\x04blue"), sealing.SealStream(nil, msg)...), ErrNoKey},
 		{"length changed", &Sealer{Keys: keys}, tampered, ErrNoKey},
-		{"encrypted twice", &Sealer{Keys: keys}, sealing.SealStream(nil, sealing.SealStream(nil, msg)), ErrNesting},
+		{"encrypted twice", &Sealer{Keys: keys},
+			sealing.SealStream(nil, sealing.SealStream(nil, msg)), ErrNesting},
 		{"compressed twice", nil, compressed(t, compressed(t, msg)), ErrNesting},
-		{"encrypted inside compressed", &Sealer{Keys: keys, PlainIn: true}, compressed(t, sealing.SealStream(nil, msg)), ErrNesting},
+		{"encrypted inside compressed", &Sealer{Keys: keys, PlainIn: true},
+			compressed(t, sealing.SealStream(nil, msg)), ErrNesting},
 		{"nothing compressed", nil, compressed(t, nil), ErrShort},
 		{"compressed and cut", nil, compressed(t, msg[:len(msg)-1]), ErrShort},
-		{"announced beyond the limit", &Sealer{Keys: keys}, []byte{byte(TypeEncrypt), 255, 255, 255, 255}, ErrLimit},
+		{"announced beyond the limit", &Sealer{Keys: keys},
+			[]byte{byte(TypeEncrypt), 255, 255, 255, 255}, ErrLimit},
 		{"no compressed data", nil, appendCompress(nil, []byte{255, 255}), ErrCompress},
 		{"compressed nonsense", nil, compressed(t, append([]byte{byte(TypePushPull), 0xc1}, msg...)), ErrFormat},
 		{"label alone", &Sealer{Label: "b"}, []byte("\xf4\x01b"), ErrShort},
@@ -352,7 +367,8 @@ func TestStreamReaderMemory(t *testing.T) {
 			taking, held := r.Taking(), r.Memory()
 			space := r.Space()
 			if got := r.Memory() - held; got > 0 && r.Memory() != taking || got == 0 && taking > 0 {
-				t.Fatalf("%s: %d bytes were to be taken, %d are held now and %d were", layers, taking, r.Memory(), held)
+				t.Fatalf("%s: %d bytes were to be taken, %d are held now and %d were", layers,
+					taking, r.Memory(), held)
 			}
 			n := copy(space, block[used:min(used+1<<14, len(block))])
 			used += n
@@ -389,7 +405,8 @@ func TestMemoryPerMessage(t *testing.T) {
 		return func() {
 			r := NewStreamReader(nil)
 			if _, done, _ := feed(r, p, 1<<15); done {
-				if msg, err := (*Sealer)(nil).OpenStream(r.Block()); err == nil && Type(msg[0]) == TypePushPull {
+				if msg, err := (*Sealer)(nil).OpenStream(r.Block()); err == nil &&
+					Type(msg[0]) == TypePushPull {
 					ParsePushPull(msg[1:])
 				}
 			}
@@ -409,12 +426,14 @@ func TestMemoryPerMessage(t *testing.T) {
 		{"packet: raw32", 20, open([]byte("\x09\x82\xa3Buf\xdb\xff\xff\xff\xff"))},
 		{"stream: bomb", len(bomb), stream(bomb)},
 		{"stream: nodes announced", 30, stream((&PushPullHeader{Nodes: NodeStatesMax}).Append(nil))},
-		{"stream: user state announced", 30, stream((&PushPullHeader{UserStateLen: UserStateMax}).Append(nil))},
+		{"stream: user state announced", 30,
+			stream((&PushPullHeader{UserStateLen: UserStateMax}).Append(nil))},
 		{"stream: plain", len(state), stream(state)},
 		{"stream: compressed", len(state), stream(compressed(t, state))},
 	} {
 		if got, limit := allocatedBy(test.f), uint64(4*test.size+64<<10); got > limit {
-			t.Errorf("%s: %d bytes allocated for a message of %d, limit %d", test.name, got, test.size, limit)
+			t.Errorf("%s: %d bytes allocated for a message of %d, limit %d", test.name, got,
+				test.size, limit)
 		}
 	}
 }

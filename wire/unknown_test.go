@@ -60,12 +60,14 @@ func structures(t *testing.T, msg []byte) (at []int) {
 // others.
 func withUnknown(msg []byte, at int, value []byte) []byte {
 	n := int(msg[at] & 0xf)
-	return slices.Concat(msg[:at], []byte{0xde, 0, byte(n + 1)}, []byte("\xa7Unknown"), value, msg[at+1:])
+	return slices.Concat(msg[:at], []byte{0xde, 0, byte(n + 1)}, []byte("\xa7Unknown"), value,
+		msg[at+1:])
 }
 
 // Members of later versions may add fields to any struct.
 func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
-	values := [][]byte{[]byte("\xc0"), []byte("\x01"), []byte("\xa3abc"), []byte("\x92\x01\xa1x"), []byte("\x81\xa4Name\xa1x")}
+	values := [][]byte{[]byte("\xc0"), []byte("\x01"), []byte("\xa3abc"), []byte("\x92\x01\xa1x"),
+		[]byte("\x81\xa4Name\xa1x")}
 	type nested struct {
 		body       []byte
 		structures int
@@ -93,7 +95,8 @@ func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
 	}
 	delete(cases, "conflict-response-unknown") // nothing at all
 
-	relay := Relay{DestIP: []byte{1, 2, 3, 4}, DestPort: 5, DestZone: []byte("z"), DestName: []byte("n")}
+	relay := Relay{DestIP: []byte{1, 2, 3, 4}, DestPort: 5, DestZone: []byte("z"),
+		DestName: []byte("n")}
 	cases["relay"] = nested{relay.Append(nil)[1:], 2, func(body []byte) (string, error) {
 		m, err := ParseRelay(append(body, 'x')) // what it carries
 		return string(m.Append(nil)), err
@@ -113,7 +116,8 @@ func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
 	head := PushPullHeader{Nodes: 2}
 	states := head.Append(nil)[1:]
 	for _, name := range []string{"a", "b"} {
-		s := NodeState{Addr: []byte{1, 2, 3, 4}, Inc: 3, Meta: []byte("m"), Name: []byte(name), Port: 5, Vsn: []byte{1, 2, 3, 4, 5, 6}}
+		s := NodeState{Addr: []byte{1, 2, 3, 4}, Inc: 3, Meta: []byte("m"), Name: []byte(name),
+			Port: 5, Vsn: []byte{1, 2, 3, 4, 5, 6}}
 		states = s.Append(states)
 	}
 	cases["push/pull"] = nested{states, 3, understoodStates}
@@ -132,7 +136,8 @@ func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
 				for _, v := range values {
 					body := withUnknown(c.body, p, v)
 					if got, err := c.understood(body); err != nil || got != want {
-						t.Errorf("structure %d with a field %x: %v\n got %q\nwant %q\n  of %x", i, v, err, got, want, body)
+						t.Errorf("structure %d with a field %x: %v\n got %q\nwant %q\n  of %x", i,
+							v, err, got, want, body)
 					}
 				}
 			}

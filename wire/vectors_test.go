@@ -78,7 +78,8 @@ func memberMessage(t testing.TB, v vector) message {
 	f := v.Fields
 	switch v.Name {
 	case "ping", "ping-no-source":
-		return &Ping{uint32(f.uint("SeqNo")), f.name("Node"), f.raw(t, "SourceAddr"), uint16(f.uint("SourcePort")), f.name("SourceNode")}
+		return &Ping{uint32(f.uint("SeqNo")), f.name("Node"), f.raw(t, "SourceAddr"),
+			uint16(f.uint("SourcePort")), f.name("SourceNode")}
 	case "indirect-ping":
 		return &IndirectPing{
 			Seq: uint32(f.uint("SeqNo")), Target: f.raw(t, "Target"), Port: uint16(f.uint("Port")),
@@ -132,19 +133,23 @@ func serfMessage(t testing.TB, v vector) message {
 		}
 		return q
 	case "query-response", "query-ack":
-		return &QueryResponse{uint32(f.uint("Flags")), f.name("From"), uint32(f.uint("ID")), f.uint("LTime"), f.raw(t, "Payload")}
+		return &QueryResponse{uint32(f.uint("Flags")), f.name("From"), uint32(f.uint("ID")),
+			f.uint("LTime"), f.raw(t, "Payload")}
 	case "relay":
 		to := vectorFields(f["DestAddr"].(map[string]any))
 		return &Relay{
 			DestIP: to.raw(t, "IP"), DestPort: uint16(to.uint("Port")), DestZone: to.name("Zone"),
-			DestName: f.name("DestName"), Msg: (&QueryResponse{From: []byte("n2"), ID: 7, LTime: 1}).Append(nil),
+			DestName: f.name("DestName"),
+			Msg:      (&QueryResponse{From: []byte("n2"), ID: 7, LTime: 1}).Append(nil),
 		}
 	case "conflict-response":
 		return &ConflictAnswer{
 			Known: true, Addr: f.raw(t, "Addr"), Name: f.name("Name"), Port: uint16(f.uint("Port")),
 			Versions: [6]byte{
-				byte(f.uint("ProtocolMin")), byte(f.uint("ProtocolMax")), byte(f.uint("ProtocolCur")),
-				byte(f.uint("DelegateMin")), byte(f.uint("DelegateMax")), byte(f.uint("DelegateCur")),
+				byte(f.uint("ProtocolMin")), byte(f.uint("ProtocolMax")),
+				byte(f.uint("ProtocolCur")),
+				byte(f.uint("DelegateMin")), byte(f.uint("DelegateMax")),
+				byte(f.uint("DelegateCur")),
 			},
 			Status: uint8(f.uint("Status")), Tags: NewTags([]Tag{{"a", "b"}}),
 		}
@@ -220,7 +225,8 @@ func asMessage[M any, P interface {
 
 // Each message with the values of its vector is written as the vector.
 func TestAppendVectors(t *testing.T) {
-	files := map[string]func(testing.TB, vector) message{"memberlist.json": memberMessage, "serf.json": serfMessage}
+	files := map[string]func(testing.TB, vector) message{"memberlist.json": memberMessage,
+		"serf.json": serfMessage}
 	for file, build := range files {
 		count := 0
 		for _, v := range loadVectors(t, file) {
@@ -267,7 +273,8 @@ func TestParseVectors(t *testing.T) {
 			}
 			for n := 1; n < parts; n++ {
 				if m, err := how.parse(whole[:n]); err == nil {
-					t.Errorf("%s: %s cut to %d of %d bytes gives %+v", file, v.Name, n, len(whole), m)
+					t.Errorf("%s: %s cut to %d of %d bytes gives %+v", file, v.Name, n, len(whole),
+						m)
 				}
 			}
 		}
