@@ -156,11 +156,11 @@ func (a *Agent) closeScripts(grace time.Duration) {
 	s := a.runner.Stats()
 	a.log.Warnf("agent",
 		"Event handlers didn't end within %v; scripts killed: %d, events lost that waited: %d%s",
-		grace, s.Total.Killed, s.Total.Lost, losers(s.Handlers))
+		grace, s.Total.Killed, s.Total.Lost, losses(s.Handlers))
 }
 
-// losers names the handlers that lost events or had scripts killed.
-func losers(handlers []handler.HandlerStats) string {
+// losses names the handlers that lost events or had scripts killed.
+func losses(handlers []handler.HandlerStats) string {
 	var names []string
 	for i := range handlers {
 		if h := &handlers[i]; h.Killed+h.Lost > 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/internal/timing"
+	"serf/swim/serf"
 )
 
 // Config is everything that can be configured of `serf agent`. Build it with Load. Text that other
@@ -31,7 +32,7 @@ type Config struct {
 	Advertise string
 	// Profile is lan, wan or local.
 	Profile string
-	// Protocol is the version of the Serf protocol, ProtocolMin to ProtocolMax.
+	// Protocol is the version of the Serf protocol, serf.ProtocolMin to serf.ProtocolMax.
 	Protocol int
 
 	// EncryptKey is a base64 key; Keys has it decoded.
@@ -102,12 +103,6 @@ type Config struct {
 	Origins map[string]string
 }
 
-// The supported versions of the Serf protocol.
-const (
-	ProtocolMin = 2
-	ProtocolMax = 5
-)
-
 // LogLevels are the log levels, the most verbose first.
 var LogLevels = []string{"trace", "debug", "info", "warn", "err"}
 
@@ -121,7 +116,7 @@ func Default() Config {
 		RPCAddr:                "127.0.0.1:7373",
 		LogLevel:               "info",
 		Profile:                "lan",
-		Protocol:               ProtocolMax,
+		Protocol:               serf.ProtocolMax,
 		Compression:            true,
 		VerifyIncoming:         true,
 		VerifyOutgoing:         true,

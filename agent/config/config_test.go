@@ -293,12 +293,12 @@ func TestEmptyIsAnError(t *testing.T) {
 			}
 			key, _, _ := strings.Cut(o.key, ".")
 			_, err := load(t, fmt.Sprintf("{%q: %s}", key, value))
-			wantProblem(t, err, "c.json", o.key+": "+errBlank.Error())
+			wantProblem(t, err, "c.json", o.key+": "+ErrBlank.Error())
 		}
 	}
 	for _, option := range []string{"-config-file", "-config-dir"} {
 		_, err := load(t, "", option+"=")
-		wantProblem(t, err, option, errBlank.Error())
+		wantProblem(t, err, option, ErrBlank.Error())
 	}
 }
 
@@ -318,7 +318,7 @@ func TestNullMeansUnsetButForGuards(t *testing.T) {
 		}
 		c, err := load(t, fmt.Sprintf(`{%q: null}`, o.key))
 		if guards[o.key] {
-			wantProblem(t, err, "c.json", o.key+": "+errBlank.Error())
+			wantProblem(t, err, "c.json", o.key+": "+ErrBlank.Error())
 			continue
 		}
 		want := Default()

@@ -95,7 +95,7 @@ var guards = map[string]bool{"encrypt_key": true, "keyring_file": true, "rpc_aut
 func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 	if v.IsNull() {
 		if guards[o.key] {
-			v.Fail("%v", errBlank)
+			v.Fail("%v", ErrBlank)
 		}
 		return
 	}
@@ -111,7 +111,7 @@ func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {
 		}
 	case *time.Duration, **timing.Duration:
 		if v.IsBlank() {
-			v.Fail("%v", errBlank)
+			v.Fail("%v", ErrBlank)
 			return
 		}
 		v.Read(f)
@@ -143,7 +143,7 @@ func (r fileReader) list(v jsonfile.Value, f *[]string, key string) {
 		if !item.Read(&s) {
 			continue
 		}
-		if key == "event_handlers" && blank(s) {
+		if key == "event_handlers" && Blank(s) {
 			r.warn(fmt.Sprintf("%s:%v: %s: %s", r.name, item.Place(), key, blankHandler))
 			continue
 		}

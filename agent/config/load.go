@@ -45,8 +45,8 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	c = Default()
 	var errs []error
 	for _, path := range named.Paths {
-		if blank(path) {
-			errs = append(errs, fmt.Errorf("-config-file or -config-dir: %w", errBlank))
+		if Blank(path) {
+			errs = append(errs, fmt.Errorf("-config-file or -config-dir: %w", ErrBlank))
 			continue
 		}
 		more, err := applyPath(&c, path, env)

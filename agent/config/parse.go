@@ -85,7 +85,7 @@ func (v flagValue) Set(s string) (err error) {
 	case *time.Duration:
 		err = setDuration(f, s)
 	case *[]string:
-		if v.o.key == "event_handlers" && blank(s) {
+		if v.o.key == "event_handlers" && Blank(s) {
 			v.warn("-" + v.o.flag + ": " + blankHandler)
 			return nil
 		}
@@ -142,9 +142,9 @@ func saysNothing(key string, field any) bool {
 	return false
 }
 
-// flagProblem turns the flag package's words into ours: what it calls flags are options here.
+// flagProblem words an error of the flag package.
 func flagProblem(err error) error {
-	text := flagWording.Replace(err.Error())
+	text := FlagWording.Replace(err.Error())
 	if name, ok := strings.CutPrefix(text, unknownOption); ok {
 		return errors.New(text + optionAdvice(strings.TrimLeft(name, "-")))
 	}
@@ -156,11 +156,13 @@ func flagProblem(err error) error {
 
 const unknownOption = "unknown option "
 
-var flagWording = strings.NewReplacer(
+// FlagWording turns the flag package's words into ours: what it calls flags are options here.
+var FlagWording = strings.NewReplacer(
 	"flag provided but not defined: ", unknownOption,
 	"flag needs an argument: ", "option needs a value: ",
 	"for flag -", "for option -",
 	"for -", "for option -",
+	": parse error", "",
 )
 
 // optionAdvice suggests an option in place of one that doesn't exist.
@@ -182,18 +184,19 @@ func optionAdvice(name string) string {
 
 func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
 
-// errBlank refuses an empty text, which comes from a variable that isn't set. The default in its
+// ErrBlank refuses an empty text, which comes from a variable that isn't set. The default in its
 // place would silently turn off encryption, or listen on all addresses.
-var errBlank = errors.New("given, but empty; for the default leave it out")
+var ErrBlank = errors.New("given, but empty; for the default leave it out")
 
 // blankHandler: what isn't set runs nothing, and the original agent takes it.
 const blankHandler = "given, but empty: it does nothing"
 
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
+// Blank reports whether a text has nothing but white space.
+func Blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 func setText(f *string, s string) error {
-	if blank(s) {
-		return errBlank
+	if Blank(s) {
+		return ErrBlank
 	}
 	*f = s
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/internal/timing"
+	"serf/swim/serf"
 )
 
 // Least times: shorter ones would hammer the members to join, or let a leave reach nobody.
@@ -82,8 +83,8 @@ func (c *Config) checkIdentity(p *problems) {
 		strings.Join(LogLevels, ", "))
 	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile,
 		strings.Join(Profiles, ", "))
-	p.add(c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax, "protocol",
-		"%d, allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
+	p.add(c.Protocol >= serf.ProtocolMin && c.Protocol <= serf.ProtocolMax, "protocol",
+		"%d, allowed %d to %d", c.Protocol, serf.ProtocolMin, serf.ProtocolMax)
 	_, port, err := net.SplitHostPort(c.RPCAddr)
 	if err == nil && port != "" {
 		_, err = net.LookupPort("tcp", port) // it may have a name

@@ -107,14 +107,14 @@ type Runner struct {
 	kill              context.CancelCauseFunc // ends life and with it all scripts
 	draining          sync.WaitGroup          // a goroutine per busy queue
 
-	mu      sync.Mutex
-	queues  []*queue // of the present handlers, in their order
-	retired []*queue // of former handlers, still busy
-	past    Counts   // of former handlers that are done
-	timeout time.Duration
-	slowRun int // slow scripts that have given their worker back
-	closed  bool
-	hurry   bool // it was, and no handler waits for another any more
+	mu        sync.Mutex
+	queues    []*queue // of the present handlers, in their order
+	retired   []*queue // of former handlers, still busy
+	past      Counts   // of former handlers that are done
+	timeout   time.Duration
+	slowRun   int // slow scripts that have given their worker back
+	closed    bool
+	unordered bool // it was, and no handler waits for another any more
 }
 
 // New returns a runner without handlers. It must be closed.
@@ -257,7 +257,7 @@ func (r *Runner) Close(ctx context.Context) error {
 func (r *Runner) waitNoMore() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hurry = true
+	r.unordered = true
 	for _, q := range slices.Concat(r.queues, r.retired) {
 		q.signal()
 	}
@@ -332,7 +332,7 @@ func (r *Runner) pending(q *queue) (head *step, ok bool) {
 
 // mayRun reports whether a queue's next event can be handled now.
 func (r *Runner) mayRun(q *queue) bool {
-	return r.hurry || q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
+	return r.unordered || q.crowded(r.cfg.Queue) || q.events[0].step.mayRun(time.Now())
 }
 
 // pop takes a queue's next event. There is one, since await said so: where events are dropped

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"serf/agent/config"
 	"serf/internal/nearest"
 )
 
@@ -100,7 +101,7 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	if r.payload && n == r.most {
 		names = names[:n-1]
 	}
-	if slices.ContainsFunc(names, blank) {
+	if slices.ContainsFunc(names, config.Blank) {
 		return "", fmt.Errorf("%s: given, but empty", r.one)
 	}
 	return "", nil
@@ -142,7 +143,7 @@ func (o *options) payload(a arguments) ([]byte, error) {
 		return data, nil
 	case strings.HasPrefix(text, "@@"):
 		return []byte(text[1:]), nil
-	case isFile && blank(file):
+	case isFile && config.Blank(file):
 		return nil, errors.New("payload @: want the name of a file after @, or @@ for an @")
 	case isFile:
 		data, err := readFile(file, payloadMax)

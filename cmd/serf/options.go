@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/agent/config"
 	"serf/agent/rpc"
 )
 
@@ -48,15 +49,6 @@ type options struct {
 	sent  []byte       // the payload, if the rule has one
 }
 
-// flagWording turns the flag package's words into ours: what it calls flags are options here.
-var flagWording = strings.NewReplacer(
-	"flag provided but not defined: ", "unknown option ",
-	"flag needs an argument:", "option needs a value:",
-	"for flag -", "for option -",
-	"for -", "for option -",
-	": parse error", "",
-)
-
 func newOptions(name, help string, e env) *options {
 	o := &options{e: e, name: name, help: strings.TrimSpace(help) + "\n",
 		set: flag.NewFlagSet(name, flag.ContinueOnError)}
@@ -74,12 +66,6 @@ func (o *options) takesPayload(name string) {
 	o.rule = argumentRule{least: 1, most: 2, one: name, payload: true}
 }
 
-// errBlank refuses an empty text, which comes from a variable that isn't set. The default in its
-// place, such as another agent or all members, isn't what the user asked for.
-var errBlank = errors.New("given, but empty; for the default leave it out")
-
-func blank(s string) bool { return strings.TrimSpace(s) == "" }
-
 // text is an option whose value can't be empty.
 func (o *options) text(name, value string) *string {
 	o.textVar(&value, name)
@@ -88,8 +74,8 @@ func (o *options) text(name, value string) *string {
 
 func (o *options) textVar(value *string, name string) {
 	o.set.Func(name, "", func(s string) error {
-		if blank(s) {
-			return errBlank
+		if config.Blank(s) {
+			return config.ErrBlank
 		}
 		*value = s
 		return nil
@@ -137,28 +123,23 @@ func (o *options) flag(name string, value bool) *bool {
 }
 
 func (o *options) duration(name string) *time.Duration {
-	var d time.Duration
-	o.set.Func(name, "", func(s string) (err error) {
-		switch d, err = time.ParseDuration(s); {
-		case err != nil:
-			return errors.New("want a duration such as 500ms or 15s")
-		case d < 0:
-			return errors.New("a duration can't be negative")
-		}
-		return nil
-	})
-	return &d
+	return o.durationFrom(name, 0, "a duration can't be negative")
 }
 
 // patience is a duration greater than 0.
 func (o *options) patience(name string) *time.Duration {
+	return o.durationFrom(name, 1, "want a duration of more than 0")
+}
+
+// durationFrom is a duration of at least least; short is the error for shorter ones.
+func (o *options) durationFrom(name string, least time.Duration, short string) *time.Duration {
 	var d time.Duration
 	o.set.Func(name, "", func(s string) (err error) {
 		switch d, err = time.ParseDuration(s); {
 		case err != nil:
 			return errors.New("want a duration such as 500ms or 15s")
-		case d <= 0:
-			return errors.New("want a duration of more than 0")
+		case d < least:
+			return errors.New(short)
 		}
 		return nil
 	})
@@ -183,8 +164,8 @@ func (o *options) number(name, rule string) *uint8 {
 func (o *options) list(name string) *[]string {
 	var list []string
 	o.set.Func(name, "", func(s string) error {
-		if blank(s) {
-			return errBlank
+		if config.Blank(s) {
+			return config.ErrBlank
 		}
 		list = append(list, s)
 		return nil
@@ -215,7 +196,7 @@ func (o *options) parse(args []string) (rest []string, code int, ok bool) {
 		io.WriteString(o.e.Stdout, o.help)
 		return nil, exitOK, false
 	case err != nil:
-		return nil, o.misused("%s", o.unknownOption(flagWording.Replace(err.Error()))), false
+		return nil, o.misused("%s", o.unknownOption(config.FlagWording.Replace(err.Error()))), false
 	}
 	found, err := o.split(args)
 	if err != nil {
@@ -252,7 +233,7 @@ func (o *options) fromEnv(
 	return value, func() error {
 		given := false
 		o.set.Visit(func(f *flag.Flag) { given = given || f.Name == option })
-		if set && blank(v) && !given {
+		if set && config.Blank(v) && !given {
 			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
 				variable)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"serf/swim/serf"
 )
 
 const versionHelp = `
@@ -21,12 +23,6 @@ const version = "1.0.0"
 // -ldflags="-X main.commit=...".
 var commit string
 
-// The Serf protocols that the agent speaks.
-const (
-	protocolMax = 5
-	protocolMin = 2
-)
-
 func runVersion(_ context.Context, args []string, e env) int {
 	o := newOptions("version", versionHelp, e)
 	if code, ok := o.parseAnything(args); !ok {
@@ -34,8 +30,8 @@ func runVersion(_ context.Context, args []string, e env) int {
 	}
 	info, _ := debug.ReadBuildInfo()
 	fmt.Fprintf(e.Stdout, "Serf v%s\n", version)
-	fmt.Fprintf(e.Stdout, "Agent Protocol: %d (Understands back to: %d)\n", protocolMax,
-		protocolMin)
+	fmt.Fprintf(e.Stdout, "Agent Protocol: %d (Understands back to: %d)\n",
+		serf.ProtocolMax, serf.ProtocolMin)
 	fmt.Fprintf(e.Stdout, "Commit: %s\n", commitOf(info))
 	fmt.Fprintf(e.Stdout, "Go: %s %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK
