@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -182,11 +181,10 @@ func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float6
 	for i := range points {
 		w.total += w.weight(i) * float64(s.Seeds)
 	}
-	var group sync.WaitGroup
-	for range min(max(parallel, 1), len(w.runs)) {
-		group.Go(func() { w.work(ctx) })
-	}
-	group.Wait()
+	_ = Each(ctx, len(w.runs), parallel, func(i int) error { // when ctx ends, the rest is missing
+		w.runs[i] = w.run(ctx, i/w.seeds, i%w.seeds)
+		return nil
+	})
 	w.gather()
 	return points, nil
 }
@@ -195,9 +193,8 @@ func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float6
 type sweepWork struct {
 	points   []Point // only read while they work
 	seeds    int
-	next     atomic.Int64 // the run that is taken next
-	runs     []*Run       // each is written by who took it
-	total    float64      // weight of all
+	runs     []*Run  // nil: not finished
+	total    float64 // weight of all
 	done     atomic.Uint64
 	progress func(done float64)
 }
@@ -206,17 +203,6 @@ type sweepWork struct {
 func (w *sweepWork) weight(point int) float64 {
 	s := &w.points[point].Scenario
 	return float64(s.Members) * time.Duration(s.For).Seconds()
-}
-
-// work takes runs until there is none left.
-func (w *sweepWork) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		i := int(w.next.Add(1) - 1)
-		if i >= len(w.runs) {
-			return
-		}
-		w.runs[i] = w.run(ctx, i/w.seeds, i%w.seeds)
-	}
 }
 
 // progressUnit is the unit in which progress is added up, in parts of a member-second.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"serf/netsim"
@@ -88,7 +87,7 @@ type Convergences struct {
 // one processor. The outcome doesn't depend on workers. If ctx ends, it is about the runs that
 // are done, and the error is that of ctx. progress, if not nil, is called after each run.
 func (x *Convergence) Study(ctx context.Context, first uint64, count, workers int, progress func(done, all int)) (Convergences, error) {
-	runs, err := eachSeed(first, count, workers, progress, func(seed uint64) (Converged, error) { return x.Run(ctx, seed) })
+	runs, err := collect(ctx, count, workers, progress, func(i int) (Converged, error) { return x.Run(ctx, first+uint64(i)) })
 	return x.sum(runs), err
 }
 
@@ -123,53 +122,4 @@ func (x *Convergence) sum(runs []Converged) Convergences {
 // share returns the least of sorted that so many percent don't exceed.
 func share(sorted []time.Duration, percent int) time.Duration {
 	return sorted[max((len(sorted)*percent+99)/100-1, 0)]
-}
-
-// eachSeed runs one experiment per seed, workers at a time, and returns the outcomes in the order of the
-// seeds. After an error no further run begins; those that are done are returned with it.
-func eachSeed[T any](first uint64, count, workers int, progress func(done, all int), run func(seed uint64) (T, error)) ([]T, error) {
-	var (
-		mu      sync.Mutex
-		group   sync.WaitGroup
-		next    int
-		failed  error
-		results = make([]T, count)
-		done    = make([]bool, count)
-		ready   int
-	)
-	work := func() {
-		for {
-			mu.Lock()
-			i := next
-			next++
-			stop := failed != nil || i >= count
-			mu.Unlock()
-			if stop {
-				return
-			}
-			r, err := run(first + uint64(i))
-			mu.Lock()
-			if err != nil {
-				failed = err
-			} else {
-				results[i], done[i] = r, true
-				ready++
-				if progress != nil {
-					progress(ready, count)
-				}
-			}
-			mu.Unlock()
-		}
-	}
-	for range min(max(workers, 1), count) {
-		group.Go(work)
-	}
-	group.Wait()
-	kept := results[:0]
-	for i, ok := range done {
-		if ok {
-			kept = append(kept, results[i])
-		}
-	}
-	return kept, failed
 }

@@ -75,13 +75,13 @@ func TestEventsReachAll(t *testing.T) {
 func TestStudiesStop(t *testing.T) {
 	t.Parallel()
 	boom := errors.New("boom")
-	got, err := eachSeed(10, 100, 1, nil, func(seed uint64) (uint64, error) {
-		if seed == 13 {
+	got, err := collect(t.Context(), 100, 1, nil, func(i int) (int, error) {
+		if i == 3 {
 			return 0, boom
 		}
-		return seed, nil
+		return i, nil
 	})
-	if err != boom || len(got) != 3 || got[0] != 10 || got[2] != 12 {
+	if err != boom || len(got) != 3 || got[0] != 0 || got[2] != 2 {
 		t.Errorf("%v, %v", got, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

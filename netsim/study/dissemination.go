@@ -132,7 +132,7 @@ func (x *Dissemination) fire(c *cluster.Cluster, s *dissemination) {
 
 // Study runs the experiment with several seeds: see Convergence.Study.
 func (x *Dissemination) Study(ctx context.Context, first uint64, count, workers int, progress func(done, all int)) (Disseminated, error) {
-	runs, err := eachSeed(first, count, workers, progress, func(seed uint64) (Disseminated, error) { return x.Run(ctx, seed) })
+	runs, err := collect(ctx, count, workers, progress, func(i int) (Disseminated, error) { return x.Run(ctx, first+uint64(i)) })
 	var sum Disseminated
 	for i := range runs {
 		sum.add(&runs[i])

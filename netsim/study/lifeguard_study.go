@@ -2,11 +2,9 @@ package study
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"serf/netsim"
@@ -118,7 +116,7 @@ type LifeguardResult struct {
 // combination is what all variants are compared in.
 type combination struct {
 	anomaly Anomaly
-	results []AnomalyResult // by variant; nil: not done
+	results []AnomalyResult // by variant
 }
 
 func (s *Lifeguard) combinations() []combination {
@@ -143,52 +141,21 @@ func (s *Lifeguard) combinations() []combination {
 // goroutine at a time. The result doesn't depend on Workers.
 func (s *Lifeguard) Run(ctx context.Context, progress func(done, all int)) (LifeguardResult, error) {
 	list := s.combinations()
-	var (
-		group sync.WaitGroup
-		lock  sync.Mutex
-		next  int
-		done  int
-		errs  []error
-	)
-	take := func() *combination {
-		lock.Lock()
-		defer lock.Unlock()
-		if next == len(list) || len(errs) > 0 || ctx.Err() != nil {
-			return nil
-		}
-		next++
-		return &list[len(list)-next] // the last ones take long: they come first
-	}
-	end := func(x *combination, results []AnomalyResult, err error) {
-		lock.Lock()
-		defer lock.Unlock()
-		if err != nil {
-			errs = append(errs, err)
-			return
-		}
-		x.results = results
-		if done++; progress != nil {
-			progress(done, len(list))
-		}
-	}
-	for range max(s.Workers, 1) {
-		group.Go(func() {
-			for x := take(); x != nil; x = take() {
-				results, err := s.compare(ctx, x.anomaly)
-				end(x, results, err)
-			}
-		})
-	}
-	group.Wait()
-	return s.sum(list), errors.Join(append(errs, ctx.Err())...)
+	slices.Reverse(list) // the last ones take long: they come first
+	done, err := collect(ctx, len(list), s.Workers, progress, func(i int) (combination, error) {
+		results, err := s.compare(ctx, list[i].anomaly)
+		return combination{list[i].anomaly, results}, err
+	})
+	slices.Reverse(done)
+	return s.sum(done, len(list)), err
 }
 
-// compare carries out one combination with all variants. It returns nil if ctx ends before.
+// compare carries out one combination with all variants, unless ctx ends before.
 func (s *Lifeguard) compare(ctx context.Context, a Anomaly) ([]AnomalyResult, error) {
 	var results []AnomalyResult
 	for _, v := range s.Variants {
-		if ctx.Err() != nil {
-			return nil, nil
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		a.Without = v.Without
 		r, err := a.Simulate()
@@ -200,26 +167,21 @@ func (s *Lifeguard) compare(ctx context.Context, a Anomaly) ([]AnomalyResult, er
 	return results, nil
 }
 
-func (s *Lifeguard) sum(list []combination) LifeguardResult {
-	r := LifeguardResult{Of: len(list)}
-	for _, x := range list {
-		if x.results != nil {
-			r.Combinations++
-		}
-	}
+// sum sums up the combinations that are done, of so many.
+func (s *Lifeguard) sum(done []combination, of int) LifeguardResult {
+	r := LifeguardResult{Combinations: len(done), Of: of}
 	for k, v := range s.Variants {
 		t := VariantResult{Variant: v}
 		var first, all []time.Duration
-		for i := range list {
-			if x := &list[i]; x.results == nil {
-				continue
-			} else if y := &x.results[k]; x.anomaly.Run > 0 {
+		for i := range done {
+			x, y := &done[i].anomaly, &done[i].results[k]
+			if x.Run > 0 {
 				t.False += y.False
 				t.FalseHealthy += y.FalseHealthy
 				t.Packets += y.Packets
 				t.Bytes += y.Bytes
 			} else {
-				t.Once += x.anomaly.Stopped
+				t.Once += x.Stopped
 				first, all = append(first, y.First...), append(all, y.All...)
 			}
 		}
