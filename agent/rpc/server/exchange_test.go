@@ -178,7 +178,7 @@ func recordedAgent(t *testing.T, x exchange) *fakeAgent {
 		return len(addrs), nil
 	}
 	if strings.HasPrefix(x.CLI, "keys") {
-		a.report = agent.KeyReport{NumNodes: 2, NumResp: 2}
+		a.report = agent.KeyReport{NumNodes: 2, NumResp: 2, Keys: map[string]int{}}
 	}
 	switch x.CLI {
 	case "keys -list":

@@ -78,6 +78,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 		{"\x81\xabRelayFactor\xcd\x01\x00", "RelayFactor: can't be taken from a number", &QueryRequest{}},
 		{"\x81\xa7Timeout\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "Timeout: can't be taken from a number", &QueryRequest{}},
 		{"\x81\xa8Existing\xa1a", "Existing: can't be taken from text or bytes", &JoinRequest{}},
+		{"\x81\xa4Tags\x91\xa1a", "Tags: can't be taken from a list", &TagsRequest{}},
 		{"\x81\xa4Tags\x92\xa1a\xa1b", "Tags: can't be taken from a list", &TagsRequest{}},
 	} {
 		err := Parse([]byte(tt.bytes), tt.into)
