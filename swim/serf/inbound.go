@@ -28,6 +28,8 @@ const (
 type inboundQueries struct {
 	window lamport.Queries
 	open   []inboundQuery // by op
+
+	unsaved []swim.OpID // about keys, waiting for the keyring to be saved; oldest first
 }
 
 // inboundQuery is a query that may be answered here.

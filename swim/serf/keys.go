@@ -96,7 +96,7 @@ func (n *Node) answerKeys(q *inboundQuery, name string, payload []byte, out *swi
 	switch n.cfg.KeyringStore {
 	case StoreReports: // even if nothing changed: the last save may have failed, or been undone
 		n.call.emit(swim.Event{Kind: EventKeyring})
-		n.awaitSave(q.op)
+		n.inbound.awaitSave(q.op)
 		return nil
 	case StoreNone:
 		m.Message = []byte(KeysInMemory)
@@ -116,11 +116,11 @@ func (n *Node) noteKeysAsked(name string, out *swim.Output) {
 
 // awaitSave makes an inbound query wait until the keyring is saved. At the limit the oldest, which
 // may be over already, is dropped.
-func (n *Node) awaitSave(op swim.OpID) {
-	if len(n.unsaved) == unsavedMax {
-		n.unsaved = slices.Delete(n.unsaved, 0, 1)
+func (a *inboundQueries) awaitSave(op swim.OpID) {
+	if len(a.unsaved) == unsavedMax {
+		a.unsaved = slices.Delete(a.unsaved, 0, 1)
 	}
-	n.unsaved = append(n.unsaved, op)
+	a.unsaved = append(a.unsaved, op)
 }
 
 // KeyringSaved reports, after EventKeyring, that keys were saved, or why not. The queries that wait
@@ -135,20 +135,20 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 		m.Message = fmt.Appendf(nil,
 			"changed, but in memory only, as the keyring can't be saved: %.*s",
 			reasonMax, err.Error())
-		n.count.KeyErrors += uint64(len(n.unsaved))
+		n.count.KeyErrors += uint64(len(n.inbound.unsaved))
 	}
 	n.call.begin(out)
-	for _, op := range n.unsaved {
+	for _, op := range n.inbound.unsaved {
 		if q := n.inboundQuery(now, op); q != nil {
 			if err := n.respond(now, q, m.Append(nil), out); err != nil {
 				n.refuse(q.to, err, out)
 			}
 		}
 	}
-	if err == nil && len(n.unsaved) > 0 {
+	if err == nil && len(n.inbound.unsaved) > 0 {
 		n.note(out, swim.Info, NoteKeysSaved, swim.Note{})
 	}
-	n.unsaved = n.unsaved[:0]
+	n.inbound.unsaved = n.inbound.unsaved[:0]
 	n.inbound.limitKeptResponses()
 	n.finish(now, out)
 }

@@ -148,7 +148,7 @@ func TestQueriesThatWaitForTheKeyringAreBounded(t *testing.T) {
 	for i := range uint64(unsavedMax + 1) {
 		tn.recv("b", quietKeyQuery(installKeyQuery, i+1, testKey(2)))
 	}
-	if n := len(tn.n.unsaved); n != unsavedMax {
+	if n := len(tn.n.inbound.unsaved); n != unsavedMax {
 		t.Errorf("%d wait, limit %d", n, unsavedMax)
 	}
 	tn.did = nil

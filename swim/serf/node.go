@@ -74,7 +74,6 @@ type Node struct {
 	inbound  inboundQueries
 	conflict conflict
 	coalesce coalescer
-	unsaved  []swim.OpID // inbound queries that wait for the keyring to be saved, oldest first
 	lost     lost
 	rejoin   rejoin
 	joins    joins
