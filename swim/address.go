@@ -7,9 +7,9 @@ import (
 	"net/netip"
 )
 
-// SetAddr changes the address that the others are told. From now on this node is reachable there,
-// and no longer at the old one. The others see a move: see advanceReturn. The error names an
-// address that no member can have, or is ErrLeaving.
+// SetAddr changes the address that this node announces. From now on it is reachable there, and no
+// longer at the old one. The others see a move: see advanceReturn. The error names an address that
+// no member can have, or is ErrLeaving.
 func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	addr = plainAddr(addr)
 	if err := unusable(addr); err != nil {
@@ -32,7 +32,7 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 		n.moves.remove(n.moves.list[maxMoves-1].member) // this node's own move matters more
 		n.counters.DroppedMoves++
 	}
-	// Nobody needs to be asked who is at the old address: this host lost it.
+	// No check of the old address is needed: this host lost it.
 	m := n.moves.add(move{
 		member: n.self, seq: n.nextSeq(), pings: movePings, begun: now, deadline: now, home: old,
 	})
@@ -41,7 +41,7 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	return nil
 }
 
-// Addr is the address that the others are told.
+// Addr is the address that this node announces.
 func (n *Node) Addr() netip.AddrPort { return n.cfg.Addr }
 
 // Why an address can't be used (F6).

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Name is this member's name, unique in the cluster: 1 to NameMax bytes.
 	Name string
-	// Addr is the address that the others are told. See SetAddr.
+	// Addr is the address that this node announces. See SetAddr.
 	Addr netip.AddrPort
 	// Families are the versions of IP that this node's sockets and host can send to. 0 means both.
 	// See SetFamilies.

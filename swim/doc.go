@@ -1,6 +1,6 @@
-// Package swim is the membership of a cluster: who is there, who doesn't answer, and how the others
-// hear of it. It is SWIM with Lifeguard's extensions, on the wire what HashiCorp's memberlist
-// speaks.
+// Package swim keeps the membership of a cluster: it finds out which members are there and which
+// fail, and spreads that. It is SWIM with Lifeguard's extensions, and speaks the protocol of
+// HashiCorp's memberlist.
 //
 // A [Node] is a function of its inputs. It has no clock, socket, goroutine or random source of its
 // own; a driver calls it with what happened, and with the time:

@@ -22,7 +22,7 @@ func (g *gossip) due() Time { return g.last.Add(g.gap) }
 const (
 	// leaveSpeedUp is how many times as often rounds come after SpeedUpLeave.
 	leaveSpeedUp = 5
-	// carrierShare: of so many packets, one is filled by the layer above first.
+	// carrierShare: one in carrierShare packets is filled by the layer above first.
 	carrierShare = 4
 )
 
@@ -126,7 +126,7 @@ func (n *Node) paceBurst(sent int) {
 	}
 }
 
-// fill adds waiting broadcasts to p, a packet for so many recipients. Membership goes first, but
+// fill adds waiting broadcasts to p, a packet for this many recipients. Membership goes first, but
 // last in every fourth packet, so that the layer above gets through while many members come and go
 // (F22).
 func (n *Node) fill(now Time, p *wire.Packer, copies int) {

@@ -35,7 +35,7 @@ const (
 	// joinWidenMax is the time after which an exchange counts as stuck, at most: otherwise a tenth
 	// of its time-out.
 	joinWidenMax = time.Second
-	// joinErrorsMax is how many failures a JoinError tells of.
+	// joinErrorsMax is how many failures a JoinError lists.
 	joinErrorsMax = 4
 )
 
@@ -171,10 +171,10 @@ func (n *Node) tickJoins(now Time, out *Output) {
 }
 
 // firstContact tells whether the answer to c is the first that this node hears of a cluster. It
-// needn't be gossiped: all members that could be told are in it, and know each other from the
-// member that answered. (memberlist tells a thousand members who they are, a dozen times each.) A
-// second address may belong to another cluster, so what its answer adds is gossiped, also if
-// another join gets it.
+// needn't be gossiped: all members that this node could send it to are in it, and know each other
+// from the member that answered. (memberlist tells a thousand members who they are, a dozen times
+// each.) A second address may belong to another cluster, so what its answer adds is gossiped, also
+// if another join gets it.
 func (n *Node) firstContact(c *call) bool {
 	first := func(j join) bool { return c.kind == callJoin && j.op == c.op && j.alone }
 	if !slices.ContainsFunc(n.joins, first) {

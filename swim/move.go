@@ -161,7 +161,7 @@ func (ms *moves) turn(now Time, apart time.Duration) Time {
 func (n *Node) checkMove(now Time, id MemberID, c *claim, out *Output) {
 	if m := n.moves.of(id); m != nil {
 		m.heed(c)
-		if id == n.self { // all claims to our name are to be outbid, wherever they say we are
+		if id == n.self { // all claims to our name have to be outbid, wherever they say we are
 			m.inc = max(m.inc, c.inc)
 		}
 		return

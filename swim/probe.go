@@ -36,8 +36,8 @@ type inquiry struct {
 const (
 	// probeTries bounds the walk for a target: many members may have died in this round.
 	probeTries = 64
-	// shrunkRound: a round over more than so many times the living members is given up, since most
-	// of it leads to the dead.
+	// shrunkRound: a round over more than shrunkRound times the living members is abandoned, since
+	// most of it leads to the dead.
 	shrunkRound = 2
 )
 

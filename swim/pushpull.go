@@ -31,8 +31,8 @@ type catchUp struct {
 
 const (
 	catchUpLeast = 4 // newcomers since the last exchange; gossip carries fewer
-	// catchUpShare: and one in so many of all members. Gossip about that many costs about as much
-	// as the exchange.
+	// catchUpShare: and at least one in catchUpShare of all members. Gossip about that many costs
+	// about as much as the exchange.
 	catchUpShare = 8
 	// strangerPause is the least time between two exchanges with strangers.
 	strangerPause = 5 * time.Second

@@ -1,7 +1,7 @@
 package swim
 
-// unpingedMax is after how many refutations without a ping from another member a node is told that
-// nobody reaches it.
+// unpingedMax is the number of refutations without a ping from another member after which a node
+// notes that nobody reaches it.
 const unpingedMax = 4
 
 // maybeRefute outbids an accusation of this node, unless it's outdated or true.

@@ -190,8 +190,8 @@ func (n *Node) probeSuspect(now Time, s *suspicion, out *Output) {
 	}
 }
 
-// finalProbe pings a suspect whose time is nearly over, and tells it of the accusation: it may have
-// refuted, and only this node missed that. The suspect has the rest of its time to answer.
+// finalProbe pings a suspect whose time is nearly over, with the accusation: it may have refuted,
+// and only this node missed that. The suspect has the rest of its time to answer.
 func (n *Node) finalProbe(now Time, id MemberID, out *Output) {
 	s := n.suspicions.lookup(id)
 	s.asked, s.early = true, Never

@@ -47,8 +47,8 @@ const (
 	// extraMax bounds the extra probes in flight. With the packets that others send for them, that
 	// is some 160 packets an interval.
 	extraMax = 16
-	// extraShare: and there is at most one for so many members, so that little changes in a small
-	// cluster.
+	// extraShare: and there is at most one for each extraShare members, so that little changes in a
+	// small cluster.
 	extraShare = 16
 	// selfChecksMax is how many members a node that doubts itself pings an interval.
 	selfChecksMax = 4
