@@ -26,7 +26,8 @@ func TestRunningNodeGetsAnotherAddress(t *testing.T) {
 	tn.readdress(elsewhere)
 	tn.want("known here at once", "note moved a", "event updated a")
 	tn.wantAddr("known here at once", "a", elsewhere)
-	tn.want("and by the others, at a higher incarnation than the old address and its end", "b: alive a@3")
+	tn.want("and by the others, at a higher incarnation than the old address and its end",
+		"b: alive a@3")
 	tn.advance(tn.n.moveSpread())
 	tn.want("the old one is revived, where it was", "b: alive a@2")
 	tn.advance(step)
@@ -65,7 +66,8 @@ func TestOwnMoveReplacesARefusedClaim(t *testing.T) {
 	refused := tn.n.moves.list[7].member
 	tn.n.refuseMove(tn.now, tn.n.moves.of(refused), &tn.out)
 	tn.readdress(netip.MustParseAddrPort("10.0.1.9:7946"))
-	if len(tn.n.moves.list) != maxMoves || tn.n.moves.of(refused) != nil || tn.n.counters.DroppedMoves != 0 {
+	if len(tn.n.moves.list) != maxMoves || tn.n.moves.of(refused) != nil ||
+		tn.n.counters.DroppedMoves != 0 {
 		t.Errorf("%d moves, the refused one there: %v, %d dropped",
 			len(tn.n.moves.list), tn.n.moves.of(refused) != nil, tn.n.counters.DroppedMoves)
 	}

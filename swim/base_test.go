@@ -56,15 +56,18 @@ func TestNodeOfABaseKnowsAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Events) != 0 || n.Len() != members || n.Live() != members || n.roster.Name(n.Self()) != "e" {
-		t.Errorf("%d events, %d members, %d live, self %d", len(out.Events), n.Len(), n.Live(), n.Self())
+	if len(out.Events) != 0 || n.Len() != members || n.Live() != members ||
+		n.roster.Name(n.Self()) != "e" {
+		t.Errorf("%d events, %d members, %d live, self %d",
+			len(out.Events), n.Len(), n.Live(), n.Self())
 	}
 	at := 0
 	for want := range identities(members) {
 		at++
 		id, _ := n.Lookup([]byte(want.Name))
 		got, ok := n.View(id)
-		if !ok || id != MemberID(at) || got.Addr != want.Addr || string(got.Meta) != "meta" || got.State != Alive || got.Inc != 1 || got.Since != 7 {
+		if !ok || id != MemberID(at) || got.Addr != want.Addr || string(got.Meta) != "meta" ||
+			got.State != Alive || got.Inc != 1 || got.Since != 7 {
 			t.Fatalf("%q is %+v", want.Name, got)
 		}
 	}
@@ -128,12 +131,14 @@ func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 func TestRostersOfABaseNumberAlike(t *testing.T) {
 	b := baseOf(t, identities(40))
 	one, other := b.NewRoster(), b.NewRoster()
-	if one.acquireMember([]byte("stranger")) == NoMember || other.Lookup([]byte("stranger")) != NoMember {
+	if one.acquireMember([]byte("stranger")) == NoMember ||
+		other.Lookup([]byte("stranger")) != NoMember {
 		t.Error("rosters share what isn't of the base")
 	}
 	for id := MemberID(1); id <= 40; id++ {
 		if name := []byte(b.Name(id)); one.Lookup(name) != id || other.Lookup(name) != id || b.Lookup(name) != id {
-			t.Errorf("%q has the IDs %d and %d, in the base %d", name, one.Lookup(name), other.Lookup(name), b.Lookup(name))
+			t.Errorf("%q has the IDs %d and %d, in the base %d",
+				name, one.Lookup(name), other.Lookup(name), b.Lookup(name))
 		}
 	}
 }

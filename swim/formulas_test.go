@@ -62,7 +62,8 @@ func TestFormulasAsRecorded(t *testing.T) {
 	for _, c := range v.Remaining {
 		got := suspicionFor(c.C, c.K, time.Duration(c.Min)*ms, time.Duration(c.Max)*ms) - time.Duration(c.Elapsed)*ms
 		if got != time.Duration(c.Remaining)*ms {
-			t.Errorf("suspicion after %dms with %d of %d confirmations: %v left, want %dms", c.Elapsed, c.C, c.K, got, c.Remaining)
+			t.Errorf("suspicion after %dms with %d of %d confirmations: %v left, want %dms",
+				c.Elapsed, c.C, c.K, got, c.Remaining)
 		}
 	}
 	for _, c := range v.Timeout {
@@ -88,7 +89,8 @@ func TestFormulasAreTheSameOnEveryProcessor(t *testing.T) {
 		}
 	}
 	if got, want := fmt.Sprintf("%x", h.Sum64()), "9eab7f0da561bd6b"; got != want {
-		t.Errorf("the formulas' values have the sum %s on %s, on others %s", got, runtime.GOARCH, want)
+		t.Errorf("the formulas' values have the sum %s on %s, on others %s",
+			got, runtime.GOARCH, want)
 	}
 }
 
@@ -98,7 +100,8 @@ func TestConfirmationsNeedEnoughMembers(t *testing.T) {
 		{4, 2, 0}, {4, 3, 0}, {4, 4, 2}, {4, 100, 2}, {6, 5, 0}, {6, 6, 4}, {3, 3, 1}, {3, 2, 0}, {1, 10, 0},
 	} {
 		if got := confirmationsFor(c.mult, c.n); got != c.want {
-			t.Errorf("multiplier %d, %d members: %d confirmations, want %d", c.mult, c.n, got, c.want)
+			t.Errorf("multiplier %d, %d members: %d confirmations, want %d",
+				c.mult, c.n, got, c.want)
 		}
 	}
 }

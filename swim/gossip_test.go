@@ -142,7 +142,8 @@ func TestRoundSendsAllTheSame(t *testing.T) {
 	half := len(tn.did) / 2
 	for i := range half {
 		if b, c := tn.did[i], tn.did[half+i]; b[2:] != c[2:] {
-			t.Fatalf("told %q and %q: with more news than one packet holds each must still get all", b, c)
+			t.Fatalf("told %q and %q: with more news than one packet holds each must still get all",
+				b, c)
 		}
 	}
 }

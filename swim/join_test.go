@@ -8,6 +8,69 @@ import (
 	"time"
 )
 
+func TestJoin(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.want("one exchange each", "b: stream push/pull join", "c: stream push/pull join")
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "state of b", entry{name: "b", inc: 2}, entry{name: "d", inc: 1}))
+	tn.want("merged", "event joined b", "event joined d", `event state "state of b"`)
+	tn.wantNone("one is missing", "event join-done*")
+	tn.fail("c: stream push/pull join")
+	tn.want("one of two is a success", "note join-failed *", "event join-done 1 <nil>")
+}
+
+// A member that joins doesn't tell a whole cluster about itself.
+func TestFirstAnswerIsNotGossiped(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b"), addrOf("c")}, &tn.out)
+	tn.collect()
+	tn.recv("b", alive("b", 1)) // the member that answers gossips about us, and itself, before its answer arrives
+	tn.advance(time.Second)
+	tn.want("others may not know that", "?: alive b@1")
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "b", inc: 1}, entry{name: "d", inc: 1}))
+	tn.advance(time.Second)
+	tn.wantNone("b knows d, and so do they all", "?: alive d@*")
+	tn.reply("c: stream push/pull join", pushPullMsg(false, "", entry{name: "d", inc: 1}, entry{name: "e", inc: 1}))
+	tn.advance(time.Second)
+	tn.want("b doesn't know e: two clusters meet here", "?: alive e@*")
+}
+
+// A member that knows others tells them of a cluster that it joins.
+func TestLaterAnswersAreGossiped(t *testing.T) {
+	tn := converse(t, "z")
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+	tn.collect()
+	tn.reply("b: stream push/pull join", pushPullMsg(false, "", entry{name: "d", inc: 1}))
+	tn.advance(time.Second)
+	tn.want("z doesn't know d", "?: alive d@*")
+}
+
+func TestJoinThatReachesNobody(t *testing.T) {
+	tn := converse(t)
+	tn.n.Join(tn.now, nil, &tn.out)
+	tn.collect()
+	tn.want("nothing to try", "event join-done 0 no address to join")
+	tn.n.Join(tn.now, []netip.AddrPort{addrOf("b")}, &tn.out)
+	tn.collect()
+	tn.fail("b: stream push/pull join")
+	tn.want("says why", "event join-done 0 10.0.0.98:7946: test")
+}
+
+func TestJoinTriesManyInTurn(t *testing.T) {
+	tn := converse(t)
+	var to []netip.AddrPort
+	for c := byte('b'); c < 'b'+joinAtOnce+1; c++ {
+		to = append(to, addrOf(string(c)))
+	}
+	tn.n.Join(tn.now, to, &tn.out)
+	tn.collect()
+	last := string([]byte{'b' + joinAtOnce})
+	tn.wantNone("a few at once", last+": stream *")
+	tn.fail("b: stream push/pull join")
+	tn.want("the next when one has ended", last+": stream push/pull join")
+}
+
 // swallow joins through addresses that never answer, so that each exchange lasts until its
 // deadline. It returns when the last was tried and the greatest number in flight.
 func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration, most int) {
@@ -76,7 +139,8 @@ func TestJoinOfManyDeadAddresses(t *testing.T) {
 			last, most := swallow(t, tt.cfg, deadAddrs(tt.count))
 			t.Logf("the last after %v, %d in flight", last, most)
 			if last > tt.within || most > joinsFlying {
-				t.Errorf("the last was tried after %v, %d in flight; want within %v, at most %d", last, most, tt.within, joinsFlying)
+				t.Errorf("the last was tried after %v, %d in flight; want within %v, at most %d",
+					last, most, tt.within, joinsFlying)
 			}
 		})
 	}

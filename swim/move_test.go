@@ -77,7 +77,8 @@ func TestGoneMemberMayReturnAtAnotherAddress(t *testing.T) {
 		tn.recv("c", suspect("b", 1, "c"), dead("b", 1, from))
 		tn.forget()
 		tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))
-		tn.want("no higher than what is known: answered at the new address", elsewhere.String()+": dead b@1 from *")
+		tn.want("no higher than what is known: answered at the new address",
+			elsewhere.String()+": dead b@1 from *")
 		tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
 		tn.want("nobody is at the old address: no need to ask", "event joined b")
 		tn.wantAddr("at once", "b", elsewhere)
@@ -115,15 +116,18 @@ func TestOwnNameKnownElsewhere(t *testing.T) {
 			tn := converse(t, "b")
 			tn.n.probe.next = Never
 			tell(tn)
-			tn.want("does anybody answer there?", elsewhere.String()+": ping a", elsewhere.String()+": stream ping a")
+			tn.want("does anybody answer there?",
+				elsewhere.String()+": ping a", elsewhere.String()+": stream ping a")
 			tn.advance(499 * time.Millisecond)
 			tn.wantNone("it has time to answer", "b: *")
 			tn.advance(time.Millisecond)
-			tn.want("nobody: we are here, at a higher incarnation than the old address and its end", "b: alive a@6")
+			tn.want("nobody: we are here, at a higher incarnation than the old address and its end",
+				"b: alive a@6")
 			tn.advance(tn.n.moveSpread() - time.Millisecond)
 			tn.wantNone("those of our kind are given time to check it", "b: alive a@5")
 			tn.advance(time.Millisecond)
-			tn.want("told anew, for those who couldn't be reached then; the old one is revived", "b: alive a@7", "b: alive a@5")
+			tn.want("told anew, for those who couldn't be reached then; the old one is revived",
+				"b: alive a@7", "b: alive a@5")
 			tn.wantNone("one step at a time", "b: dead a@*")
 			tn.recv("b", aliveAt("a", 5, elsewhere, ""), suspect("a", 5, "b"))
 			tn.advance(step)
@@ -180,7 +184,8 @@ func TestReturnIsSentToEachMember(t *testing.T) {
 	}
 	tn.advance(tn.n.moveSpread() + step)
 	for _, name := range others {
-		tn.want("again; the old one is revived, then leaves", name+": alive a@7", name+": alive a@5", name+": dead a@5 from a")
+		tn.want("again; the old one is revived, then leaves",
+			name+": alive a@7", name+": alive a@5", name+": dead a@5 from a")
 	}
 }
 
@@ -272,7 +277,8 @@ func TestMovesAreCheckedInWaves(t *testing.T) {
 	tn := converse(t)
 	tn.n.probe.next = Never
 	tn.claimMoves(many)
-	tn.want("a wave at once, the first of which by stream too", "m: ping "+moveName(moveWave-1), "m: stream ping "+moveName(moveWave-1))
+	tn.want("a wave at once, the first of which by stream too",
+		"m: ping "+moveName(moveWave-1), "m: stream ping "+moveName(moveWave-1))
 	tn.wantNone("no more than that", "m: ping "+moveName(moveWave))
 	tn.advance(125 * time.Millisecond)
 	tn.want("then the next", "m: ping "+moveName(2*moveWave-1))
@@ -306,7 +312,8 @@ func TestRefusedMovesMakeRoom(t *testing.T) {
 func TestOldAddressIsPingedSeveralTimes(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recvFrom(elsewhere, aliveAt("b", 2, elsewhere, ""))
-	tn.want("at once, and by a stream in case only packets get lost", "b: ping b", "b: stream ping b")
+	tn.want("at once, and by a stream in case only packets get lost",
+		"b: ping b", "b: stream ping b")
 	for range movePings - 1 {
 		tn.wantNone("spread over the wait", "b: ping b")
 		tn.advance(500*time.Millisecond/movePings + time.Millisecond)
@@ -418,7 +425,8 @@ func TestAccusationAtAnIncarnationThatIsNotKnown(t *testing.T) {
 		}
 		tn.request("c", pushPullMsg(false, ""))
 		if states := tn.answered(); states["b"] != Dead {
-			t.Errorf("sent as %v: receivers would believe that it said so at this incarnation", states["b"])
+			t.Errorf("sent as %v: receivers would believe that it said so at this incarnation",
+				states["b"])
 		}
 		tn.recv("c", aliveAt("b", 3, elsewhere, "moved"))
 		tn.wantNone("these aren't two", "note conflict *")

@@ -9,7 +9,8 @@ func TestUpdatesAreCountedOnce(t *testing.T) {
 		t.Helper()
 		c := tn.n.Counters()
 		if c.AliveUpdates != alive || c.SuspectUpdates != suspect || c.DeadUpdates != dead {
-			t.Errorf("%s: counted %d alive, %d suspect, %d dead, want %d, %d, %d", reason, c.AliveUpdates, c.SuspectUpdates, c.DeadUpdates, alive, suspect, dead)
+			t.Errorf("%s: counted %d alive, %d suspect, %d dead, want %d, %d, %d",
+				reason, c.AliveUpdates, c.SuspectUpdates, c.DeadUpdates, alive, suspect, dead)
 		}
 		if got := tn.n.States(); got != states {
 			t.Errorf("%s: alive, suspect, dead, left: %v, want %v", reason, got, states)

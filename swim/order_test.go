@@ -54,7 +54,8 @@ func TestOrderIsUniform(t *testing.T) {
 		}
 		df := float64((n - 1) * (n - 1))
 		if limit := df + 5*1.4142*math.Sqrt(df) + 10; chi > limit {
-			t.Errorf("%d members: chi-squared %.0f, limit %.0f: places are not uniform", n, chi, limit)
+			t.Errorf("%d members: chi-squared %.0f, limit %.0f: places are not uniform",
+				n, chi, limit)
 		}
 	}
 }

@@ -16,7 +16,8 @@ func TestProbeAcked(t *testing.T) {
 	tn.now = tn.now.Add(time.Millisecond)
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	if c := tn.n.Counters(); c.Probes != 1 || c.ProbesEnded != 1 || c.ProbeTime != time.Millisecond || c.ProbesFailed != 0 {
-		t.Errorf("%d probes, %d ended after %v in all, %d failed", c.Probes, c.ProbesEnded, c.ProbeTime, c.ProbesFailed)
+		t.Errorf("%d probes, %d ended after %v in all, %d failed",
+			c.Probes, c.ProbesEnded, c.ProbeTime, c.ProbesFailed)
 	}
 	tn.want("a direct ack feeds the coordinates", "event acked b")
 	tn.advance(900 * time.Millisecond)
@@ -324,7 +325,8 @@ func TestPingFindsReturnedMember(t *testing.T) {
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
 	tn.advance(time.Hour)
-	tn.want("after an hour still tried, with what it has to refute", "b: ping b", "b: dead b@1 from a")
+	tn.want("after an hour still tried, with what it has to refute",
+		"b: ping b", "b: dead b@1 from a")
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.want("it's back: exchange states", "note returned b", "b: stream push/pull")
 }
@@ -419,6 +421,7 @@ func TestProbesAreTimed(t *testing.T) {
 	}
 	tn.advance(3 * time.Second) // the next gets no answer
 	if c := tn.n.Counters(); c.ProbesEnded != 2 || c.ProbeTime < time.Second {
-		t.Errorf("%d probes ended, which took %v, want one more that took its whole time", c.ProbesEnded, c.ProbeTime)
+		t.Errorf("%d probes ended, which took %v, want one more that took its whole time",
+			c.ProbesEnded, c.ProbeTime)
 	}
 }

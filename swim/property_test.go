@@ -154,13 +154,20 @@ func (h *harness) both(t *rapid.T, do func(*Node, *Output)) {
 // compare checks that both did the same.
 func (h *harness) compare(t *rapid.T) {
 	a, b := &h.outs[0], &h.outs[1]
-	if h.nodes[0].Deadline() != h.nodes[1].Deadline() || len(a.Events) != len(b.Events) || len(a.Streams) != len(b.Streams) {
+	if h.nodes[0].Deadline() != h.nodes[1].Deadline() || len(a.Events) != len(b.Events) ||
+		len(a.Streams) != len(b.Streams) {
 		t.Fatal("twins differ")
 	}
-	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q Packet) bool { return p.To == q.To && bytes.Equal(p.Data, q.Data) }) {
+	if !slices.EqualFunc(a.Packets, b.Packets, func(p, q Packet) bool {
+		return p.To == q.To &&
+			bytes.Equal(p.Data, q.Data)
+	}) {
 		t.Fatal("twins send different packets")
 	}
-	if !slices.EqualFunc(a.Streams, b.Streams, func(p, q StreamOut) bool { return p.To == q.To && bytes.Equal(p.Message(), q.Message()) }) {
+	if !slices.EqualFunc(a.Streams, b.Streams, func(p, q StreamOut) bool {
+		return p.To == q.To &&
+			bytes.Equal(p.Message(), q.Message())
+	}) {
 		t.Fatal("twins send different messages by stream")
 	}
 	if h.nodes[0].counters != h.nodes[1].counters {
@@ -481,7 +488,8 @@ func checkRoster(t *rapid.T, n *Node) {
 	for i := identID(1); uint32(i) <= r.baseI; i++ {
 		idents[i] = 1
 	}
-	if len(names) != r.Len() || len(names) != len(r.members)-1-len(r.freeM) || len(idents) != len(r.idents)-1-len(r.freeI) {
+	if len(names) != r.Len() || len(names) != len(r.members)-1-len(r.freeM) ||
+		len(idents) != len(r.idents)-1-len(r.freeI) {
 		t.Fatalf("%d members and %d identities in use, the roster has %d of %d and %d of %d", len(names), len(idents),
 			len(r.members)-1-len(r.freeM), len(r.members)-1, len(r.idents)-1-len(r.freeI), len(r.idents)-1)
 	}
@@ -499,8 +507,10 @@ func checkRoster(t *rapid.T, n *Node) {
 
 // checkReferences: everything that is pending is about a known member.
 func checkReferences(t *rapid.T, n *Node) {
-	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) || len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls {
-		t.Fatalf("over a limit: %d moves, %d pendingPings, %d calls", len(n.moves.list), len(n.pings.list), len(n.streams.calls))
+	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) ||
+		len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls {
+		t.Fatalf("over a limit: %d moves, %d pendingPings, %d calls",
+			len(n.moves.list), len(n.pings.list), len(n.streams.calls))
 	}
 	seqs := map[uint32]bool{}
 	wait := func(what string, id MemberID, seq uint32) {
@@ -610,7 +620,8 @@ func (h *harness) checkHistory(t *rapid.T, n *Node) {
 func (h *harness) release(t *rapid.T) {
 	for _, n := range h.nodes {
 		n.Release()
-		if n.roster.Len() != int(n.roster.baseM) || len(n.roster.freeI) != len(n.roster.idents)-1-int(n.roster.baseI) {
+		if n.roster.Len() != int(n.roster.baseM) ||
+			len(n.roster.freeI) != len(n.roster.idents)-1-int(n.roster.baseI) {
 			t.Fatalf("%d names left in the roster", n.roster.Len())
 		}
 	}

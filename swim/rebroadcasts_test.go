@@ -46,7 +46,8 @@ func TestQueueLeavesRebroadcasts(t *testing.T) {
 		fill(&q, 1400, limit)
 	}
 	if q.Len() != 0 || e.Len() != 1 {
-		t.Fatalf("%d broadcasts and %d rebroadcasts, want only that of what was sent often enough", q.Len(), e.Len())
+		t.Fatalf("%d broadcasts and %d rebroadcasts, want only that of what was sent often enough",
+			q.Len(), e.Len())
 	}
 	for i := range rebroadcastTimes {
 		if got := fillRebroadcasts(&e, 1400); got != "a" {
@@ -80,7 +81,8 @@ func TestRebroadcastsAreBounded(t *testing.T) {
 	fillRebroadcasts(&e, 250) // the next to send isn't the first any more
 	e.add(message(10, RebroadcastsMax))
 	if e.Len() != RebroadcastsMax || e.list[0].msg[1] != 1 {
-		t.Fatalf("%d rebroadcasts from %d on, want the newest %d", e.Len(), e.list[0].msg[1], RebroadcastsMax)
+		t.Fatalf("%d rebroadcasts from %d on, want the newest %d",
+			e.Len(), e.list[0].msg[1], RebroadcastsMax)
 	}
 	left := 0
 	for e.Len() > 0 {

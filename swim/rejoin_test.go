@@ -151,7 +151,8 @@ func TestWatchedReturnsAreBounded(t *testing.T) {
 		c.watch(id)
 		c.failed(0, id)
 	}
-	if len(c.returned) != maxRejoins || c.wait(0, 0) > 0 || c.wait(0, 1) <= 0 || c.wait(0, maxRejoins) <= 0 {
+	if len(c.returned) != maxRejoins || c.wait(0, 0) > 0 || c.wait(0, 1) <= 0 ||
+		c.wait(0, maxRejoins) <= 0 {
 		t.Errorf("%d watched, want the last %d", len(c.returned), maxRejoins)
 	}
 }

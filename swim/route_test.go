@@ -66,7 +66,8 @@ func TestDetour(t *testing.T) {
 	tn.forget()
 	tn.recv("s", ack(tn.seqs["ping s"]))
 	tn.want("said", "note detour s")
-	if !tn.n.memberAt(id, addrOf("s")) || !tn.n.memberAt(id, sixOf("s")) || !tn.n.Detoured(sixOf("s")) {
+	if !tn.n.memberAt(id, addrOf("s")) || !tn.n.memberAt(id, sixOf("s")) ||
+		!tn.n.Detoured(sixOf("s")) {
 		t.Error("it isn't s that is there")
 	}
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, id, &tn.out)

@@ -76,7 +76,8 @@ func TestJoinTriesEachKey(t *testing.T) {
 		s := out.Streams[0]
 		primaries = append(primaries, s.Sealer.Keys.Primary()[0])
 		if s.Deadline != Time(n.cfg.StreamTimeout) {
-			t.Errorf("tried with key %d until %v, want the deadline of the first", primaries, s.Deadline)
+			t.Errorf("tried with key %d until %v, want the deadline of the first",
+				primaries, s.Deadline)
 		}
 		out.Reset()
 		n.Stream(now, StreamIn{ID: s.ID, Kind: StreamFailed, Err: errTest}, out)

@@ -245,7 +245,8 @@ func TestManyAreProbedAtATime(t *testing.T) {
 	}
 	node.tickUnresponsive(now.Add(node.cfg.ProbeTimeout), out)
 	if got := len(out.Packets); got != extraMax*(2+node.cfg.IndirectProbes)-extraMax {
-		t.Errorf("%d packets, want that each of %d asks %d others, as usual", got, extraMax, node.cfg.IndirectProbes)
+		t.Errorf("%d packets, want that each of %d asks %d others, as usual",
+			got, extraMax, node.cfg.IndirectProbes)
 	}
 	node.health = 1 // so no more begin
 	node.tickUnresponsive(now.Add(node.cfg.ProbeInterval), out)
@@ -371,7 +372,8 @@ func TestLastHeardIsBoundedAndFair(t *testing.T) {
 	}
 	for i := range 4 * heardMax { // a quarter of the nodes each, give or take five deviations
 		if got := counts[node.member([]byte(crowdName(i)))]; got < nodes/4-31 || got > nodes/4+31 {
-			t.Errorf("%s is remembered by %d of %d nodes, want about %d", crowdName(i), got, nodes, nodes/4)
+			t.Errorf("%s is remembered by %d of %d nodes, want about %d",
+				crowdName(i), got, nodes, nodes/4)
 		}
 	}
 }

@@ -40,7 +40,8 @@ func TestArrayInOnePiece(t *testing.T) {
 	var a Array[int]
 	*a.Edit(PageLen + 1) = 7
 	a.Append(8)
-	if a.Len() != PageLen+3 || a.At(0) != 0 || a.At(PageLen+2) != 8 || a.At(PageLen+3) != 0 || a.At(-1) != 0 {
+	if a.Len() != PageLen+3 || a.At(0) != 0 || a.At(PageLen+2) != 8 || a.At(PageLen+3) != 0 ||
+		a.At(-1) != 0 {
 		t.Errorf("elements %v", elements(&a))
 	}
 	if p := a.Page(1); !slices.Equal(p, []int{0, 7, 8}) || a.Pages() != 2 || a.Shares(0) {
