@@ -27,8 +27,8 @@ func (s *Sim) setOf(hosts []int) hostSet {
 // given direction, and returns what Repair takes.
 func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 	s.impairments++
-	s.impaired++
-	r := &rule{Impairment: what, id: s.impaired, way: way, hosts: s.setOf(hosts)}
+	s.impairmentsEver++
+	r := &rule{Impairment: what, id: s.impairmentsEver, way: way, hosts: s.setOf(hosts)}
 	if peers != nil {
 		r.peers = s.setOf(peers)
 	}

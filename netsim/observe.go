@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// tellObservers shows observers what was told since the last time, and reports whether there was anything.
-func (s *Sim) tellObservers() bool {
+// notifyObservers shows observers what was told since the last time, and reports whether there was anything.
+func (s *Sim) notifyObservers() bool {
 	list := s.gather()
 	if len(list) == 0 {
 		return false
@@ -22,22 +22,22 @@ func (s *Sim) tellObservers() bool {
 	s.observing, s.now = false, end
 	clear(list)
 	for _, w := range s.workers {
-		w.told.reset()
+		w.log.reset()
 	}
 	return true
 }
 
 // gather lists what all workers have to tell, by time and host; what one host told stays in order.
-func (s *Sim) gather() []*toldEvent {
-	list := s.telling[:0]
+func (s *Sim) gather() []*loggedEvent {
+	list := s.merged[:0]
 	for _, w := range s.workers {
-		for i := range w.told.list {
-			list = append(list, &w.told.list[i])
+		for i := range w.log.list {
+			list = append(list, &w.log.list[i])
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *toldEvent) int {
+	slices.SortStableFunc(list, func(a, b *loggedEvent) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.host, b.host))
 	})
-	s.telling = emptied(list, keepTold)
+	s.merged = emptied(list, keepLogged)
 	return list
 }

@@ -13,40 +13,40 @@ func (w *worker) collect(side int) {
 func (w *worker) unpack(box *outbox) {
 	for _, e := range box.events {
 		if e.kind == kindPacket {
-			from, to, data := box.flights.at(e.ref)
+			from, to, data := box.inFlight.at(e.ref)
 			i := e.ref
-			e.ref = w.flights.put(from, to, data)
-			box.flights.drop(i)
+			e.ref = w.inFlight.put(from, to, data)
+			box.inFlight.drop(i)
 		} else {
-			e.ref = w.letters.put(box.letters[e.ref])
+			e.ref = w.messages.put(box.messages[e.ref])
 		}
 		w.queue.push(e)
 	}
-	clear(box.letters)
-	box.events, box.letters, box.first = box.events[:0], box.letters[:0], swim.Never
+	clear(box.messages)
+	box.events, box.messages, box.first = box.events[:0], box.messages[:0], swim.Never
 }
 
-// sendFlight queues the arrival of a packet at host e.to, whoever simulates it.
-func (w *worker) sendFlight(e event, from, to place, data []byte) {
-	if other := w.sim.worker(e.to()); other == w || !w.sim.together {
-		e.ref = other.flights.put(from, to, data)
+// sendPacket queues the arrival of a packet at host e.to, whoever simulates it.
+func (w *worker) sendPacket(e event, from, to place, data []byte) {
+	if other := w.sim.worker(e.to()); other == w || !w.sim.parallel {
+		e.ref = other.inFlight.put(from, to, data)
 		other.queue.push(e)
 	} else {
 		box := &w.outbox[w.sim.side][other.id]
-		e.ref = box.flights.put(from, to, data)
+		e.ref = box.inFlight.put(from, to, data)
 		box.add(e)
 	}
 }
 
-// sendLetter is the same for a letter.
-func (w *worker) sendLetter(e event, x letter) {
-	if other := w.sim.worker(e.to()); other == w || !w.sim.together {
-		e.ref = other.letters.put(x)
+// sendMessage is the same for a letter.
+func (w *worker) sendMessage(e event, x streamMessage) {
+	if other := w.sim.worker(e.to()); other == w || !w.sim.parallel {
+		e.ref = other.messages.put(x)
 		other.queue.push(e)
 	} else {
 		box := &w.outbox[w.sim.side][other.id]
-		e.ref = uint32(len(box.letters))
-		box.letters = append(box.letters, x)
+		e.ref = uint32(len(box.messages))
+		box.messages = append(box.messages, x)
 		box.add(e)
 	}
 }

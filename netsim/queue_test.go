@@ -87,7 +87,7 @@ func TestQueueReusesItsBlocks(t *testing.T) {
 
 func TestFlightsReturnWhatWasPut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var f flights
+		var f packetsInFlight
 		type packet struct {
 			from, to place
 			data     string
@@ -99,7 +99,7 @@ func TestFlightsReturnWhatWasPut(t *testing.T) {
 				f.drop(i)
 				delete(model, i)
 			} else {
-				size := rapid.SampledFrom([]int{0, 1, 60, 1400, flightMax}).Draw(t, "size")
+				size := rapid.SampledFrom([]int{0, 1, 60, 1400, packetMax}).Draw(t, "size")
 				p := packet{place(k), place(k + 1), strings.Repeat(string(rune('a'+k%26)), size)}
 				i := f.put(p.from, p.to, []byte(p.data))
 				if _, taken := model[i]; taken {

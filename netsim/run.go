@@ -23,9 +23,9 @@ func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
 
 // dismiss sends the goroutines of the workers home.
 func (s *Sim) dismiss() {
-	if s.gang != nil {
-		s.gang.dismiss()
-		s.gang = nil
+	if s.pool != nil {
+		s.pool.dismiss()
+		s.pool = nil
 	}
 }
 
@@ -43,7 +43,7 @@ func (s *Sim) advance(until swim.Time) bool {
 			return true
 		}
 		s.now = s.pass(t, min(until, action-1))
-		if s.tellObservers() {
+		if s.notifyObservers() {
 			return true
 		}
 	}
@@ -57,8 +57,8 @@ func (s *Sim) At(t swim.Time, fn func()) {
 	if s.observing {
 		soonest = s.now.Add(s.window())
 	}
-	s.world++
-	s.actions.push(event{at: max(t, soonest), seq: s.world, ref: s.fns.put(fn)})
+	s.actionSeq++
+	s.actions.push(event{at: max(t, soonest), seq: s.actionSeq, ref: s.actionFuncs.put(fn)})
 }
 
 // After runs fn when d has passed.
@@ -76,5 +76,5 @@ func (s *Sim) nextAction() swim.Time {
 func (s *Sim) act() {
 	e := s.actions.pop()
 	s.now = e.at
-	s.fns.take(e.ref)()
+	s.actionFuncs.take(e.ref)()
 }

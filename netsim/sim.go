@@ -30,7 +30,7 @@ const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
 func New(c Config) *Sim {
-	s := &Sim{seed: c.Seed, hasty: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{})}
+	s := &Sim{seed: c.Seed, timersFirst: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{})}
 	workers := min(max(c.Workers, 1), MaxWorkers)
 	for id := range workers {
 		s.workers = append(s.workers, newWorker(s, id, workers))
@@ -134,10 +134,10 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	p.place, p.machine, p.state = s.places.add(addr), m, running
 	s.places.hosts[p.place] = int32(h)
 	cold.sealer, _ = m.(sealerOf)
-	cold.lives++
+	cold.starts++
 	s.mark(h, traceStart)
 	w.leave(int32(h))
-	s.tellObservers()
+	s.notifyObservers()
 	return nil
 }
 
@@ -177,7 +177,7 @@ func (s *Sim) Stall(h int) {
 // it is for the scheduler in a real process.
 func (s *Sim) Resume(h int) {
 	p := &s.hosts[h]
-	if !p.state.deaf() {
+	if !p.state.notReading() {
 		return
 	}
 	p.state = running
@@ -185,12 +185,12 @@ func (s *Sim) Resume(h int) {
 	w := s.enter(h)
 	w.sendStalled(int32(h))
 	d, _ := w.draw(int32(h))
-	if timersFirst := d.Next()&1 == 0 || s.hasty; timersFirst {
+	if timersFirst := d.Next()&1 == 0 || s.timersFirst; timersFirst {
 		w.tick(int32(h))
 	}
 	w.release(int32(h))
 	w.rearm(int32(h))
-	s.tellObservers()
+	s.notifyObservers()
 }
 
 // Do calls into the machine of host h, as its user would, and carries out what
@@ -204,6 +204,6 @@ func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)
 	w.enter()
 	fn(p.machine, s.now, &w.out)
 	w.leave(int32(h))
-	s.tellObservers()
+	s.notifyObservers()
 	return true
 }

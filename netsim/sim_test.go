@@ -503,7 +503,7 @@ func TestStreamOutcomes(t *testing.T) {
 			if used, free := len(w.calls.slots), len(w.calls.free); used != free {
 				t.Errorf("%d calls, %d freed", used, free)
 			}
-			if used, free := len(w.letters.slots), len(w.letters.free); used != free && len(s.cold[1].held) == 0 {
+			if used, free := len(w.messages.slots), len(w.messages.free); used != free && len(s.cold[1].held) == 0 {
 				t.Errorf("%d letters, %d freed", used, free)
 			}
 		})

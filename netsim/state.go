@@ -12,38 +12,38 @@ import (
 
 // Sim is a simulation. It is used by one goroutine.
 type Sim struct {
-	now    swim.Time
-	seed   uint64
-	hasty  bool // Config.TimersFirst
-	link   Link
-	region []uint8 // of each host, if there are regions
-	paths  []Link  // between regions, if they differ
-	hosts  []host
-	cold   []coldHost // by host
-	sent   []traffic  // by host
-	places places
-	cuts   map[pair]struct{} // one-way
-	split  bool              // some host is in another group than 0
-	faulty int               // hosts with faults
+	now         swim.Time
+	seed        uint64
+	timersFirst bool // Config.TimersFirst
+	link        Link
+	region      []uint8 // of each host, if there are regions
+	paths       []Link  // between regions, if they differ
+	hosts       []host
+	cold        []coldHost // by host
+	sent        []traffic  // by host
+	places      places
+	cuts        map[pair]struct{} // one-way
+	split       bool              // some host is in another group than 0
+	faulty      int               // hosts with faults
 
-	regions     int  // paths, if there are any, has regions*regions
-	impairments int  // in force
-	impaired    int  // so far, for their IDs
-	uplinks     bool // some host has a limited one
+	regions         int  // paths, if there are any, has regions*regions
+	impairments     int  // in force
+	impairmentsEver int  // so far, for their IDs
+	uplinks         bool // some host has a limited one
 
-	workers  []*worker
-	gang     *gang // while several workers are at work
-	together bool  // they are at this moment
-	side     int   // of the outboxes that were filled last
-	crowd    int   // average of the events in a window, see pass
+	workers       []*worker
+	pool          *workerPool // while several workers are at work
+	parallel      bool        // they are at this moment
+	side          int         // of the outboxes that were filled last
+	eventsAverage int         // average of the events in a window, see pass
 
-	actions eventHeap
-	fns     pool[func()]
-	world   uint64 // sequence of actions
+	actions     eventHeap
+	actionFuncs pool[func()]
+	actionSeq   uint64 // sequence of actions
 
 	observers []Observer
 	observing bool // they are being told
-	telling   []*toldEvent
+	merged    []*loggedEvent
 }
 
 // hostState says whether a host's program runs.
@@ -56,8 +56,8 @@ const (
 	stalling // runs, reads nothing, and is paused when it sends
 )
 
-// deaf reports whether what reaches a host waits.
-func (s hostState) deaf() bool { return s == paused || s == stalling }
+// notReading reports whether what reaches a host waits.
+func (s hostState) notReading() bool { return s == paused || s == stalling }
 
 // host is one machine and where it is: what every packet needs, in one cache line. A
 // worker writes to its own hosts only.
@@ -77,7 +77,7 @@ type traffic struct{ packets, bytes uint64 }
 // coldHost is the rest of a host.
 type coldHost struct {
 	sealer   sealerOf // the machine, if it can say its sealer
-	lives    uint32   // starts so far: what was meant for an earlier life is dropped
+	starts   uint32   // starts so far: what was meant for an earlier life is dropped
 	accepted uint64   // streams, for their IDs
 	faults   HostFaults
 	group    int32   // partition: only equal groups reach each other
@@ -95,22 +95,22 @@ type sealerOf interface{ Sealer() *wire.Sealer }
 // it needs besides is its own. In between the exchanges of windows.go it touches nothing of
 // other workers, and what all share doesn't change.
 type worker struct {
-	sim     *Sim
-	id      int
-	now     swim.Time
-	queue   eventQueue
-	flights flights
-	calls   pool[call]
-	letters pool[letter]
-	out     swim.Output
-	busy    bool     // a machine is being called
-	serving *serving // the request that is being handled, or nil
-	stats   Stats
-	between []Traffic // by region of the sender and of the receiver
-	steps   uint64
-	spin    spinGuard
-	told    told        // for the observers
-	outbox  [2][]outbox // by receiving worker; one is filled while the other is emptied
+	sim      *Sim
+	id       int
+	now      swim.Time
+	queue    eventQueue
+	inFlight packetsInFlight
+	calls    pool[call]
+	messages pool[streamMessage]
+	out      swim.Output
+	busy     bool     // a machine is being called
+	serving  *serving // the request that is being handled, or nil
+	stats    Stats
+	between  []Traffic // by region of the sender and of the receiver
+	steps    uint64
+	spin     spinGuard
+	log      eventLog    // for the observers
+	outbox   [2][]outbox // by receiving worker; one is filled while the other is emptied
 }
 
 // worker simulates host h.
@@ -140,19 +140,19 @@ type call struct {
 	id       swim.StreamID
 	kind     swim.StreamKind
 	caller   int32
-	life     uint32 // the caller's, when it called
+	start    uint32 // the caller's, when it called
 	seq      uint64 // tells it from other calls in the same slot
 	to       netip.AddrPort
-	block    parcel // until it is sent
+	block    sealedBlock // until it is sent
 	sealer   *wire.Sealer
 	deadline swim.Time
 	sent     bool // the block is on its way
 	done     bool // the caller knows the outcome
 }
 
-// letter is what travels on a stream: a request, a reply, or that there is none. It says
+// streamMessage is what travels on a stream: a request, a reply, or that there is none. It says
 // whose call it belongs to, since the two ends may be simulated by different workers.
-type letter struct {
+type streamMessage struct {
 	call   uint32
 	seq    uint64
 	id     swim.StreamID
@@ -160,32 +160,32 @@ type letter struct {
 	caller int32
 	from   place // of the caller
 	to     place // of the server
-	block  parcel
+	block  sealedBlock
 	err    error // with kindRefused
 }
 
 // serving is a request that a machine is handling.
 type serving struct {
-	letter   *letter
+	request  *streamMessage
 	server   int32
 	id       swim.StreamID // the server's name for it
 	answerer *wire.Sealer
 	answered bool
 }
 
-// parcel is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
+// sealedBlock is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
 // was sent in pieces.
-type parcel struct {
+type sealedBlock struct {
 	data []byte
 	more [][]byte
 }
 
 // outbox is what one worker has for another at the end of a window.
 type outbox struct {
-	first   swim.Time // the earliest
-	events  []event
-	flights flights
-	letters []letter
+	first    swim.Time // the earliest
+	events   []event
+	inFlight packetsInFlight
+	messages []streamMessage
 }
 
 // rule is an impairment in force. It hangs on the hosts that it is about, and doesn't change while it does.

@@ -35,11 +35,11 @@ func (w *worker) schedule(kind eventKind, i uint32, h int32, at swim.Time) {
 }
 
 // post sends a letter from one host to another.
-func (w *worker) post(kind eventKind, x letter, from, to int32, at swim.Time) {
-	w.sendLetter(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
+func (w *worker) post(kind eventKind, x streamMessage, from, to int32, at swim.Time) {
+	w.sendMessage(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
 }
 
-func (b *parcel) len() int {
+func (b *sealedBlock) len() int {
 	n := len(b.data)
 	for _, p := range b.more {
 		n += len(p)
@@ -49,27 +49,27 @@ func (b *parcel) len() int {
 
 // traced is what is in the trace of a block: that two large ones differ only later shows in what
 // follows from it.
-func (b *parcel) traced() []byte {
+func (b *sealedBlock) traced() []byte {
 	const most = 4096
 	return b.data[:min(len(b.data), most)]
 }
 
 // seal wraps a message. One that needs no wrapping is sent as it is: with full exchanges
 // of a large cluster, copying would be most of the work.
-func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) parcel {
+func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) sealedBlock {
 	if s.Bare() {
-		return parcel{o.Data, o.More}
+		return sealedBlock{o.Data, o.More}
 	}
-	return parcel{data: how(nil, o.Message())}
+	return sealedBlock{data: how(nil, o.Message())}
 }
 
 // open unwraps a block, unless who gets it has nothing to unwrap it with and it came in pieces.
-func (b *parcel) open(s *wire.Sealer, how func(data []byte) (msg []byte, err error)) (parcel, error) {
+func (b *sealedBlock) open(s *wire.Sealer, how func(data []byte) (msg []byte, err error)) (sealedBlock, error) {
 	if b.more != nil && s.Bare() && (s == nil || s.Keys == nil) {
 		return *b, nil
 	}
 	msg, err := how(wire.Flatten(b.data, b.more))
-	return parcel{data: msg}, err
+	return sealedBlock{data: msg}, err
 }
 
 // open begins what host h wants done on a stream.
@@ -82,7 +82,7 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 	w.countStream(h, w.sim.places.host(o.To), sealed.len())
 	w.stats.Streams++
 	i := w.calls.put(call{
-		id: o.ID, kind: o.Kind, caller: h, life: w.sim.cold[h].lives, seq: w.sim.hosts[h].seq,
+		id: o.ID, kind: o.Kind, caller: h, start: w.sim.cold[h].starts, seq: w.sim.hosts[h].seq,
 		to: o.To, block: sealed, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
 	})
 	w.schedule(kindExpired, i, h, max(o.Deadline, w.now))
@@ -93,7 +93,7 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 func (w *worker) deliverStream(e *event) {
 	h := e.to()
 	p := &w.sim.hosts[h]
-	if p.state.deaf() && e.kind != kindDial {
+	if p.state.notReading() && e.kind != kindDial {
 		cold := &w.sim.cold[h]
 		cold.held = append(cold.held, held{event: *e}) // the kernel answers for it
 		return
@@ -108,11 +108,11 @@ func (w *worker) deliverStream(e *event) {
 		}
 		w.calls.take(e.ref)
 	case kindRequest:
-		x := w.letters.take(e.ref)
+		x := w.messages.take(e.ref)
 		p.trace.bytes(x.block.traced())
 		w.request(h, &x)
 	case kindReply, kindRefused:
-		x := w.letters.take(e.ref)
+		x := w.messages.take(e.ref)
 		p.trace.bytes(x.block.traced())
 		if c := &w.calls.slots[x.call]; c.caller == x.caller && c.seq == x.seq {
 			w.end(x.call, func(c *call) { w.outcome(c, &x) })
@@ -126,24 +126,24 @@ func (w *worker) end(i uint32, how func(c *call)) {
 	if c.done || !w.calling(&c) {
 		return
 	}
-	w.calls.slots[i].done, w.calls.slots[i].block = true, parcel{}
+	w.calls.slots[i].done, w.calls.slots[i].block = true, sealedBlock{}
 	how(&c)
 }
 
 // calling reports whether the machine that made a call still runs.
 func (w *worker) calling(c *call) bool {
-	return w.sim.hosts[c.caller].state != down && w.sim.cold[c.caller].lives == c.life
+	return w.sim.hosts[c.caller].state != down && w.sim.cold[c.caller].starts == c.start
 }
 
 // dial connects and sends the request, or finds nobody listening, or tries again later.
 func (w *worker) dial(i uint32) {
 	c := &w.calls.slots[i]
 	if c.done || !w.calling(c) {
-		c.block = parcel{}
+		c.block = sealedBlock{}
 		return
 	}
 	s, h := w.sim, c.caller
-	x := letter{call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h, from: s.hosts[h].place, to: s.places.find(c.to)}
+	x := streamMessage{call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h, from: s.hosts[h].place, to: s.places.find(c.to)}
 	server := s.places.host(c.to)
 	d, _ := w.draw(h)
 	switch {
@@ -159,7 +159,7 @@ func (w *worker) dial(i uint32) {
 		// There and back to connect, then there with the request.
 		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
 		wait, _ := w.transmit(h, c.block.len(), forEver)
-		x.block, c.block, c.sent = c.block, parcel{}, true
+		x.block, c.block, c.sent = c.block, sealedBlock{}, true
 		w.post(kindRequest, x, h, server, at.Add(wait))
 	}
 }
@@ -175,7 +175,7 @@ func (s *Sim) passage(d *Draws, from, to int32) time.Duration {
 }
 
 // request hands the request to the server's machine, which answers at once or not at all.
-func (w *worker) request(h int32, x *letter) {
+func (w *worker) request(h int32, x *streamMessage) {
 	p, cold := &w.sim.hosts[h], &w.sim.cold[h]
 	if p.state == down || p.place != x.to {
 		w.hangUp(h, x, ErrRefused)
@@ -188,7 +188,7 @@ func (w *worker) request(h int32, x *letter) {
 		return
 	}
 	cold.accepted++
-	v := serving{letter: x, server: h, id: swim.Inbound | swim.StreamID(cold.accepted), answerer: answerer}
+	v := serving{request: x, server: h, id: swim.Inbound | swim.StreamID(cold.accepted), answerer: answerer}
 	from := netip.AddrPortFrom(w.sim.places.addrs[x.from].Addr(), ephemeralPort)
 	w.serving = &v
 	w.stream(h, swim.StreamIn{ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg.data, More: msg.more})
@@ -198,7 +198,7 @@ func (w *worker) request(h int32, x *letter) {
 	}
 }
 
-func openRequest(p sealerOf, sealed *parcel) (msg parcel, answerer *wire.Sealer, err error) {
+func openRequest(p sealerOf, sealed *sealedBlock) (msg sealedBlock, answerer *wire.Sealer, err error) {
 	var sealer *wire.Sealer
 	if p != nil {
 		sealer = p.Sealer()
@@ -215,24 +215,24 @@ func openRequest(p sealerOf, sealed *parcel) (msg parcel, answerer *wire.Sealer,
 func (w *worker) answer(o *swim.StreamOut) {
 	v := w.serving
 	invariant.Check(v != nil && v.id == o.ID, "netsim: answer to a stream that isn't being handled")
-	invariant.Check(v.letter.kind == swim.StreamCall && !v.answered, "netsim: second answer, or answer to a one-way stream")
+	invariant.Check(v.request.kind == swim.StreamCall && !v.answered, "netsim: second answer, or answer to a one-way stream")
 	v.answered = true
 	sealed := seal(v.answerer, o, v.answerer.SealAnswer)
-	w.countStream(v.server, v.letter.caller, sealed.len())
-	w.back(v.server, kindReply, v.letter, sealed, nil)
+	w.countStream(v.server, v.request.caller, sealed.len())
+	w.back(v.server, kindReply, v.request, sealed, nil)
 }
 
 // hangUp closes the stream from the server's end. Who only sends doesn't
 // notice, unless nobody was there to take it.
-func (w *worker) hangUp(h int32, x *letter, err error) {
+func (w *worker) hangUp(h int32, x *streamMessage, err error) {
 	if x.kind != swim.StreamSend || err == ErrRefused {
-		w.back(h, kindRefused, x, parcel{}, err)
+		w.back(h, kindRefused, x, sealedBlock{}, err)
 	}
 }
 
 // back posts what the server's end, host h, sends to the caller, unless the way back is cut:
 // then the caller waits for its deadline.
-func (w *worker) back(h int32, kind eventKind, x *letter, sealed parcel, err error) {
+func (w *worker) back(h int32, kind eventKind, x *streamMessage, sealed sealedBlock, err error) {
 	if !w.sim.reaches(h, x.caller) {
 		return
 	}
@@ -244,7 +244,7 @@ func (w *worker) back(h int32, kind eventKind, x *letter, sealed parcel, err err
 }
 
 // outcome tells the caller's machine what came back.
-func (w *worker) outcome(c *call, x *letter) {
+func (w *worker) outcome(c *call, x *streamMessage) {
 	if x.err != nil {
 		w.fail(c, x.err)
 		return

@@ -28,32 +28,32 @@ func (s *Sim) windowEnd(t, last swim.Time) swim.Time {
 // there is nothing to tell, but to last at most. It returns how far it came.
 func (s *Sim) pass(t, last swim.Time) swim.Time {
 	if len(s.workers) == 1 {
-		return s.passAlone(last)
+		return s.passSingle(last)
 	}
 	end := s.windowEnd(t, last)
 	before := s.steps()
-	if s.crowd >= crowdLeast && s.quickest() > 0 {
-		s.passTogether(end)
+	if s.eventsAverage >= eventsLeast && s.quickest() > 0 {
+		s.passParallel(end)
 	} else {
 		s.passInTurn(end)
 	}
 	// A moving average over some windows, in 1/16 events: what happens next is like what happened.
-	s.crowd += int(s.steps()-before) - s.crowd/16
+	s.eventsAverage += int(s.steps()-before) - s.eventsAverage/16
 	return end
 }
 
-// crowdLeast is how many events a window must have on average, in 1/16, for several
+// eventsLeast is how many events a window must have on average, in 1/16, for several
 // workers to share it: waiting for each other takes them about as long as a few events.
-const crowdLeast = 16 * 16
+const eventsLeast = 16 * 16
 
-// passAlone is for one worker, who doesn't stop between windows unless there is something to tell.
-func (s *Sim) passAlone(last swim.Time) swim.Time {
+// passSingle is for one worker, who doesn't stop between windows unless there is something to tell.
+func (s *Sim) passSingle(last swim.Time) swim.Time {
 	w := s.workers[0]
 	end := last
 	for w.queue.next() <= end {
 		w.step()
-		if len(w.told.list) > 0 {
-			end = s.windowEnd(w.told.list[0].at, last)
+		if len(w.log.list) > 0 {
+			end = s.windowEnd(w.log.list[0].at, last)
 		}
 	}
 	return end
@@ -77,21 +77,21 @@ func (s *Sim) passInTurn(end swim.Time) {
 	}
 }
 
-// passTogether has all workers simulate a window at the same time.
-func (s *Sim) passTogether(end swim.Time) {
-	if s.gang == nil {
+// passParallel has all workers simulate a window at the same time.
+func (s *Sim) passParallel(end swim.Time) {
+	if s.pool == nil {
 		var others []func(end swim.Time)
 		for _, w := range s.workers[1:] {
 			others = append(others, w.passWindow)
 		}
-		s.gang = newGang(others)
+		s.pool = newWorkerPool(others)
 	}
 	s.side ^= 1 // what was sent in the last window is collected while this one's is sent
-	s.together = true
-	s.gang.begin(end)
+	s.parallel = true
+	s.pool.begin(end)
 	s.workers[0].passWindow(end)
-	s.gang.wait()
-	s.together = false
+	s.pool.wait()
+	s.parallel = false
 }
 
 // passWindow is one worker's share.

@@ -109,8 +109,8 @@ func TestNumberOfWorkersChangesNothing(t *testing.T) {
 					s, d := crowd(t, seed, latency, workers)
 					s.Run(at(30 * tick))
 					s.Run(at(50 * tick))
-					if shares := latency.Min() > 0 && workers > 1; shares && s.crowd < crowdLeast {
-						t.Errorf("%d workers: windows have %d events, too few to be shared", workers, s.crowd/16)
+					if shares := latency.Min() > 0 && workers > 1; shares && s.eventsAverage < eventsLeast {
+						t.Errorf("%d workers: windows have %d events, too few to be shared", workers, s.eventsAverage/16)
 					}
 					d.log = append(d.log, fmt.Sprint(s.Stats(), s.Now(), d.acts))
 					if workers == 1 {
@@ -183,7 +183,7 @@ func (f observerFunc) Event(now swim.Time, h int, _ *swim.Event) { f(now, h) }
 func TestWorkersGoHome(t *testing.T) {
 	s, _ := crowd(t, 1, Constant(tick), 3)
 	s.Run(at(20 * tick))
-	if s.gang != nil {
+	if s.pool != nil {
 		t.Error("goroutines are left when Run has returned")
 	}
 }

@@ -71,16 +71,16 @@ func (w *worker) tick(h int32) {
 func (w *worker) deliverPacket(e *event) {
 	h := e.to()
 	p := &w.sim.hosts[h]
-	from, to, data := w.flights.at(e.ref)
+	from, to, data := w.inFlight.at(e.ref)
 	switch {
 	case p.state == down || p.place != to:
 		w.stats.Nobody++
-	case p.state.deaf():
+	case p.state.notReading():
 		w.hold(h, e, from, data)
 	default:
 		w.receive(h, e, from, data)
 	}
-	w.flights.drop(e.ref)
+	w.inFlight.drop(e.ref)
 }
 
 func (w *worker) receive(h int32, e *event, from place, data []byte) {
@@ -102,7 +102,7 @@ func (w *worker) enter() {
 // leave carries out the effects of a call into host h's machine.
 func (w *worker) leave(h int32) {
 	if len(w.out.Events) > 0 {
-		w.tell(h)
+		w.logEvents(h)
 	}
 	if !w.maybeStall(h) {
 		for i := range w.out.Packets {
@@ -117,15 +117,15 @@ func (w *worker) leave(h int32) {
 	w.rearm(h)
 }
 
-// tell notes events for the observers, who get them at the end of the window.
-func (w *worker) tell(h int32) {
+// logEvents notes events for the observers, who get them at the end of the window.
+func (w *worker) logEvents(h int32) {
 	p := &w.sim.hosts[h]
 	for i := range w.out.Events {
 		e := &w.out.Events[i]
 		w.stats.Events++
 		p.trace.event(w.now, e)
 		if len(w.sim.observers) > 0 {
-			w.told.add(w.now, h, e)
+			w.log.add(w.now, h, e)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 func (w *worker) launch(d *Draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
 	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
 	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
-	w.sendFlight(e, w.sim.hosts[from].place, at, data)
+	w.sendPacket(e, w.sim.hosts[from].place, at, data)
 }
 
 const (
@@ -263,7 +263,7 @@ func (w *worker) dropHeld(h int32) {
 func (w *worker) forget(e *event) {
 	switch e.kind {
 	case kindRequest, kindReply, kindRefused:
-		w.letters.take(e.ref)
+		w.messages.take(e.ref)
 	case kindExpired:
 		w.calls.take(e.ref)
 	}

@@ -11,22 +11,22 @@ type Observer interface {
 	Event(now swim.Time, host int, e *swim.Event)
 }
 
-// told is what machines told in a window, kept until the observers may see it.
-type told struct {
-	list  []toldEvent
+// eventLog is what machines told in a window, kept until the observers may see it.
+type eventLog struct {
+	list  []loggedEvent
 	ids   []swim.MemberID // backs Members
 	bytes []byte          // backs Name and Data
 }
 
-type toldEvent struct {
+type loggedEvent struct {
 	at   swim.Time
 	host int32
 	swim.Event
 }
 
 // add keeps a copy of an event of host h.
-func (t *told) add(now swim.Time, h int32, e *swim.Event) {
-	t.list = append(t.list, toldEvent{now, h, *e})
+func (t *eventLog) add(now swim.Time, h int32, e *swim.Event) {
+	t.list = append(t.list, loggedEvent{now, h, *e})
 	c := &t.list[len(t.list)-1]
 	c.Name, c.Data = t.hold(e.Name), t.hold(e.Data)
 	if len(e.Members) > 0 {
@@ -36,7 +36,7 @@ func (t *told) add(now swim.Time, h int32, e *swim.Event) {
 	}
 }
 
-func (t *told) hold(b []byte) []byte {
+func (t *eventLog) hold(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
@@ -45,12 +45,12 @@ func (t *told) hold(b []byte) []byte {
 	return t.bytes[at:len(t.bytes):len(t.bytes)]
 }
 
-// keepTold is how much memory for events, and for the bytes of some, is kept.
-const keepTold = 4096
+// keepLogged is how much memory for events, and for the bytes of some, is kept.
+const keepLogged = 4096
 
-func (t *told) reset() {
+func (t *eventLog) reset() {
 	clear(t.list)
-	t.list, t.ids, t.bytes = emptied(t.list, keepTold), emptied(t.ids, keepTold), emptied(t.bytes, 16*keepTold)
+	t.list, t.ids, t.bytes = emptied(t.list, keepLogged), emptied(t.ids, keepLogged), emptied(t.bytes, 16*keepLogged)
 }
 
 func emptied[T any](s []T, keep int) []T {

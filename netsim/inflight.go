@@ -6,11 +6,11 @@ import (
 	"serf/internal/invariant"
 )
 
-// flights are the packets on their way: their bytes, and between which places. They
+// packetsInFlight are the packets on their way: their bytes, and between which places. They
 // lie one after the other in chunks, since they arrive about as they were sent: a
 // chunk is free again when all that is in it has landed. So they take as much memory as is
 // in the air, and the processor finds it in its cache.
-type flights struct {
+type packetsInFlight struct {
 	chunks []chunk
 	spare  []uint32 // chunks with nothing in them
 	open   uint32   // the chunk that is being filled, if there are any
@@ -26,17 +26,17 @@ const (
 	chunkBits   = 16 // any UDP packet fits, with flightHead
 	chunkSize   = 1 << chunkBits
 	alignBits   = 3
-	flightAlign = 1 << alignBits // bytes
+	packetAlign = 1 << alignBits // bytes
 	offsetBits  = chunkBits - alignBits
-	flightHead  = 12 // bytes: from, to, length
-	// flightMax is what UDP over IPv4 can carry, and fits a chunk.
-	flightMax = 65_507
+	packetHead  = 12 // bytes: from, to, length
+	// packetMax is what UDP over IPv4 can carry, and fits a chunk.
+	packetMax = 65_507
 )
 
 // put stores a packet and returns its number.
-func (f *flights) put(from, to place, data []byte) uint32 {
-	invariant.Check(len(data) <= flightMax, "netsim: packet larger than UDP can carry")
-	size := (flightHead + len(data) + flightAlign - 1) &^ (flightAlign - 1)
+func (f *packetsInFlight) put(from, to place, data []byte) uint32 {
+	invariant.Check(len(data) <= packetMax, "netsim: packet larger than UDP can carry")
+	size := (packetHead + len(data) + packetAlign - 1) &^ (packetAlign - 1)
 	if len(f.chunks) == 0 || len(f.chunks[f.open].data)+size > chunkSize {
 		f.turn()
 	}
@@ -47,13 +47,13 @@ func (f *flights) put(from, to place, data []byte) uint32 {
 	binary.LittleEndian.PutUint32(b, uint32(from))
 	binary.LittleEndian.PutUint32(b[4:], uint32(to))
 	binary.LittleEndian.PutUint32(b[8:], uint32(len(data)))
-	copy(b[flightHead:], data)
+	copy(b[packetHead:], data)
 	c.live++
 	return f.open<<offsetBits | uint32(at>>alignBits)
 }
 
 // turn opens another chunk.
-func (f *flights) turn() {
+func (f *packetsInFlight) turn() {
 	if n := len(f.spare); n > 0 {
 		f.open = f.spare[n-1]
 		f.spare = f.spare[:n-1]
@@ -65,14 +65,14 @@ func (f *flights) turn() {
 }
 
 // at returns flight i. data is borrowed until it is dropped.
-func (f *flights) at(i uint32) (from, to place, data []byte) {
+func (f *packetsInFlight) at(i uint32) (from, to place, data []byte) {
 	b := f.chunks[i>>offsetBits].data[i&(1<<offsetBits-1)<<alignBits:]
 	n := binary.LittleEndian.Uint32(b[8:])
-	return place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:])), b[flightHead : flightHead+n : flightHead+n]
+	return place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:])), b[packetHead : packetHead+n : packetHead+n]
 }
 
 // drop frees flight i.
-func (f *flights) drop(i uint32) {
+func (f *packetsInFlight) drop(i uint32) {
 	c := &f.chunks[i>>offsetBits]
 	c.live--
 	invariant.Check(c.live >= 0, "netsim: packet dropped twice")
