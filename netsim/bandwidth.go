@@ -10,7 +10,7 @@ import (
 // Bandwidth is a speed in bits a second, written as "100mbit". 0 means no limit.
 type Bandwidth int64
 
-// Want names what is wanted where a Bandwidth is.
+// Want describes the text that is expected where a Bandwidth is.
 func (Bandwidth) Want() string { return `a speed such as "100mbit"` }
 
 // The units of Bandwidth, the greatest first.
@@ -19,8 +19,8 @@ var bandwidthUnits = []struct {
 	bits Bandwidth
 }{{"gbit", 1e9}, {"mbit", 1e6}, {"kbit", 1e3}, {"bit", 1}}
 
-// Limits of a Bandwidth: below the least a packet takes longer than anybody waits, above the greatest
-// it takes no time that shows.
+// Limits of a Bandwidth: below the least, a packet takes longer than anybody waits; above the
+// greatest, the time it takes doesn't show.
 const (
 	bandwidthMin Bandwidth = 1e3
 	bandwidthMax Bandwidth = 1e12

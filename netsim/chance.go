@@ -10,7 +10,7 @@ import (
 // Chance is a probability in units of 2^-32: whole numbers make a draw exact.
 type Chance uint64
 
-// Always is the chance of what is certain.
+// Always is the chance of a certain event.
 const Always Chance = 1 << 32
 
 // Probability returns p, from 0 to 1, as a Chance.
@@ -20,7 +20,7 @@ func Probability(p float64) Chance {
 
 func (c Chance) hits(u uint64) bool { return Chance(u>>32) < c }
 
-// Or is the chance that one or both of two things happen that have nothing to do with each other.
+// Or is the chance that at least one of two independent events happens.
 func (c Chance) Or(o Chance) Chance {
 	if c == 0 || o == 0 {
 		return c + o
@@ -40,7 +40,7 @@ func (c Chance) String() string {
 	}
 }
 
-// Want names what is wanted where a Chance is.
+// Want describes the text that is expected where a Chance is.
 func (Chance) Want() string { return `a chance such as 0.05 or "5%"` }
 
 // MarshalText implements encoding.TextMarshaler.

@@ -24,8 +24,8 @@ type Dist struct {
 // an exponential's mean.
 const distSteps = 1024
 
-// MaxDelay bounds every quantile: interpolation multiplies it by 2^24, and
-// nobody waits for a packet that long.
+// MaxDelay bounds every quantile: interpolation multiplies it by 2^24, and no node waits that
+// long for a packet.
 const MaxDelay = time.Hour
 
 // Constant is always d.
@@ -143,7 +143,7 @@ func ParseDist(s string) (Dist, error) {
 	return Constant(d), err
 }
 
-// twoDelays reads two delays of which the first isn't the greater one.
+// twoDelays reads two delays, the lesser first.
 func twoDelays(s string) (lo, hi time.Duration, err error) {
 	if lo, hi, err = pairOfDelays(s); err != nil {
 		return 0, 0, err
@@ -180,7 +180,7 @@ func delay(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// Want names what is wanted where a Dist is.
+// Want describes the text that is expected where a Dist is.
 func (Dist) Want() string { return `a delay such as "5ms", "1ms..20ms" or "exp:100µs,500µs"` }
 
 // MarshalText implements encoding.TextMarshaler.

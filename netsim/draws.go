@@ -17,7 +17,8 @@ func Mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// Draws is a stream of random numbers: a network has one for each thing that a host sends.
+// Draws is a stream of random numbers. The network has one for each packet or message that a host
+// sends.
 type Draws struct{ state uint64 }
 
 // NewDraws returns the stream that seed, sender and the sender's sequence number determine.
@@ -32,10 +33,10 @@ func (d *Draws) Next() uint64 {
 	return z ^ z>>31
 }
 
-// skip passes over n numbers: what is drawn after them is the same as if they had been used.
+// skip discards n numbers: what is drawn after them is the same as if they had been used.
 func (d *Draws) skip(n uint64) { d.state += n * mixA }
 
-// hits draws whether something of that chance happens.
+// hits draws whether something of chance c happens.
 func (d *Draws) hits(c Chance) bool {
 	if c == 0 {
 		d.skip(1)
@@ -50,7 +51,7 @@ func (d *Draws) Below(n int) int {
 	return int(hi)
 }
 
-// Some draws k of list, which it puts out of order.
+// Some draws k elements of list, whose order it changes.
 func (d *Draws) Some(list []int, k int) []int {
 	for i := range k {
 		j := i + d.Below(len(list)-i)

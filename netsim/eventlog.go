@@ -4,14 +4,15 @@ import (
 	"serf/swim"
 )
 
-// Observer sees every event of every host, in the order of time and of hosts. It may
-// look at machines, which are up to the time of the quickest packet ahead of the event, but
-// not call into them: e and what it points to are borrowed. What an observer wants done goes through [Sim.At].
+// Observer sees every event of every host, ordered by time and host. It may read machines, which
+// can be ahead of the event by up to the latency of the quickest packet, but must not call into
+// them. e and what it points to are borrowed for the call. To act on an event, an observer uses
+// [Sim.At].
 type Observer interface {
 	Event(now swim.Time, host int, e *swim.Event)
 }
 
-// eventLog is what machines told in a window, kept until the observers may see it.
+// eventLog has the events that machines emitted in a window, until the observers see them.
 type eventLog struct {
 	list  []loggedEvent
 	ids   []swim.MemberID // backs Members
@@ -45,7 +46,8 @@ func (t *eventLog) hold(b []byte) []byte {
 	return t.bytes[at:len(t.bytes):len(t.bytes)]
 }
 
-// keepLogged is how much memory for events, and for the bytes of some, is kept.
+// keepLogged bounds the capacity that is kept for the next window: events, and 16 times as many
+// bytes.
 const keepLogged = 4096
 
 func (t *eventLog) reset() {

@@ -10,7 +10,7 @@ import (
 
 func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
 
-// behindNAT reports whether nothing gets to host h but answers on streams that it opened.
+// behindNAT reports whether nothing reaches host h except answers on streams that it opened.
 func (s *Sim) behindNAT(h int32) bool {
 	return s.impairments > 0 && slices.ContainsFunc(s.cold[h].in, func(r *rule) bool { return r.NAT })
 }
@@ -23,8 +23,8 @@ func (s *Sim) setOf(hosts []int) hostSet {
 	return set
 }
 
-// Impair puts an impairment in force for what passes between hosts and peers, nil for all, in the
-// given direction, and returns what Repair takes.
+// Impair applies an impairment to what passes between hosts and peers, in the given direction.
+// Nil peers means all hosts. It returns the ID that Repair takes.
 func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 	s.impairments++
 	s.impairmentsEver++
@@ -44,7 +44,7 @@ func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 	return r.id
 }
 
-// Repair ends an impairment, which must be in force.
+// Repair ends the impairment, which must be in force.
 func (s *Sim) Repair(id int) {
 	s.impairments--
 	invariant.Check(s.impairments >= 0, "netsim: more impairments ended than there were")
@@ -55,8 +55,8 @@ func (s *Sim) Repair(id int) {
 	}
 }
 
-// rules calls fn with each impairment of what passes from one host to another, until it returns true, and
-// reports whether it did.
+// rules calls fn with each impairment of what passes from one host to another, until fn returns
+// true. It reports whether fn did.
 func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 	for _, r := range s.cold[from].out {
 		if r.with(to) && fn(r) {
@@ -64,7 +64,7 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 		}
 	}
 	for _, r := range s.cold[to].in {
-		// What both ends have applies once.
+		// A rule about both ends applies once.
 		if again := r.way == BothWays && r.hosts.has(from) && r.with(to); !again && r.with(from) && fn(r) {
 			return true
 		}
@@ -72,17 +72,18 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 	return false
 }
 
-// DefaultQueue is what common interfaces and routers hold.
+// DefaultQueue is how much common interfaces and routers buffer.
 const DefaultQueue = 100 * time.Millisecond
 
-// SetUplink limits what host h can send. Packets that would have to wait for longer than queue are dropped; streams
-// wait. A bandwidth of 0 ends that; queue is then that of an impairment with a bandwidth, and 0 means defaultQueue.
+// SetUplink limits what host h can send. Packets that would have to wait for longer than queue
+// are dropped; streams wait. A bandwidth of 0 removes the limit; queue then applies to
+// impairments that limit the bandwidth. A queue of 0 means DefaultQueue.
 func (s *Sim) SetUplink(h int, w Bandwidth, queue time.Duration) {
 	s.uplinks = s.uplinks || w > 0
 	s.cold[h].uplink.bandwidth, s.cold[h].uplink.queue = w, queue
 }
 
-// bandwidth is the narrowest that applies to what the host sends.
+// bandwidth is the narrowest limit on what the host sends.
 func (p *coldHost) bandwidth() Bandwidth {
 	w := p.uplink.bandwidth
 	for _, r := range p.out {
@@ -93,8 +94,9 @@ func (p *coldHost) bandwidth() Bandwidth {
 	return w
 }
 
-// transmit returns how long it takes until host h has sent so many bytes, what waits before them
-// included. It reports false, and sends nothing, if they would wait for longer than most.
+// transmit returns how long it takes until host h has sent size bytes, including what waits
+// before them. If they would have to wait for longer than most, it sends nothing and reports
+// false.
 func (w *worker) transmit(h int32, size int, most time.Duration) (time.Duration, bool) {
 	if s := w.sim; !s.uplinks && s.impairments == 0 {
 		return 0, true

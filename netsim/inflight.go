@@ -6,14 +6,14 @@ import (
 	"serf/internal/invariant"
 )
 
-// packetsInFlight are the packets on their way: their bytes, and between which places. They
-// lie one after the other in chunks, since they arrive about as they were sent: a
-// chunk is free again when all that is in it has landed. So they take as much memory as is
-// in the air, and the processor finds it in its cache.
+// packetsInFlight stores the packets on their way: their bytes and the places they travel
+// between. They lie one after the other in chunks, since they arrive in about the order in which
+// they were sent, and a chunk is reused when all of its packets have arrived. Memory use is
+// therefore that of the packets in flight, and stays in the processor's cache.
 type packetsInFlight struct {
 	chunks []chunk
-	spare  []uint32 // chunks with nothing in them
-	open   uint32   // the chunk that is being filled, if there are any
+	spare  []uint32 // empty chunks
+	open   uint32   // the chunk being filled, if there are any
 }
 
 type chunk struct {
@@ -22,14 +22,14 @@ type chunk struct {
 }
 
 const (
-	// A flight's number is its chunk, and in the low bits its offset in units of flightAlign.
-	chunkBits   = 16 // any UDP packet fits, with flightHead
+	// A packet's number is its chunk and, in the low bits, its offset in units of packetAlign.
+	chunkBits   = 16 // any UDP packet fits, with packetHead
 	chunkSize   = 1 << chunkBits
 	alignBits   = 3
 	packetAlign = 1 << alignBits // bytes
 	offsetBits  = chunkBits - alignBits
 	packetHead  = 12 // bytes: from, to, length
-	// packetMax is what UDP over IPv4 can carry, and fits a chunk.
+	// packetMax is the largest payload of UDP over IPv4. It fits a chunk.
 	packetMax = 65_507
 )
 
@@ -52,7 +52,7 @@ func (f *packetsInFlight) put(from, to place, data []byte) uint32 {
 	return f.open<<offsetBits | uint32(at>>alignBits)
 }
 
-// turn opens another chunk.
+// turn opens another chunk to fill.
 func (f *packetsInFlight) turn() {
 	if n := len(f.spare); n > 0 {
 		f.open = f.spare[n-1]
@@ -64,14 +64,14 @@ func (f *packetsInFlight) turn() {
 	f.chunks = append(f.chunks, chunk{data: make([]byte, 0, chunkSize)})
 }
 
-// at returns flight i. data is borrowed until it is dropped.
+// at returns packet i. data is borrowed until drop.
 func (f *packetsInFlight) at(i uint32) (from, to place, data []byte) {
 	b := f.chunks[i>>offsetBits].data[i&(1<<offsetBits-1)<<alignBits:]
 	n := binary.LittleEndian.Uint32(b[8:])
 	return place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:])), b[packetHead : packetHead+n : packetHead+n]
 }
 
-// drop frees flight i.
+// drop frees packet i.
 func (f *packetsInFlight) drop(i uint32) {
 	c := &f.chunks[i>>offsetBits]
 	c.live--

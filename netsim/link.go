@@ -18,7 +18,7 @@ func (l Link) String() string {
 		l.Latency, l.Loss, l.Duplicate, l.Reorder, l.HoldBack)
 }
 
-// HostFaults are what is wrong with one host's connection, on top of the link.
+// HostFaults are faults of one host's connection, in addition to the link's behaviour.
 type HostFaults struct {
 	Loss     Chance // of packets in either direction
 	Delay    Dist   // added in either direction
@@ -31,21 +31,21 @@ func (f *HostFaults) Any() bool {
 	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
 }
 
-// Impairment is what is wrong with the network between some hosts and others, on top of what it
-// is like anyway. Several that fit a packet all apply.
+// Impairment is what is wrong with the network between some hosts and others, in addition to the
+// link's own behaviour. All impairments that apply to a packet add up.
 type Impairment struct {
 	Cut       bool // nothing passes
 	BlockUDP  bool // no packet passes; streams work
-	NAT       bool // the hosts get answers on streams that they opened, and nothing else
+	NAT       bool // the hosts receive answers on streams that they opened, and nothing else
 	Loss      Chance
 	Duplicate Chance
 	Reorder   Chance // of being held back
 	HoldBack  Dist
 	Delay     Dist
-	Bandwidth Bandwidth // of what the hosts send, to whomever; 0: no limit
+	Bandwidth Bandwidth // of what the hosts send, to anybody; 0: no limit
 }
 
-// Way is a direction, as seen from the hosts that an impairment is about.
+// Way is a direction, seen from the hosts that an impairment is about.
 type Way uint8
 
 // An impairment concerns what its hosts receive, what they send, or both.
@@ -55,7 +55,8 @@ const (
 	WayIn
 )
 
-// hostSet has a bit for each host: thousands of impairments of thousands of hosts fit into memory.
+// hostSet has one bit a host, so that thousands of impairments of thousands of hosts fit into
+// memory.
 type hostSet []uint64
 
 func (s hostSet) has(h int32) bool { return s[h/64]>>(h%64)&1 != 0 }

@@ -65,7 +65,7 @@ func (s *Sim) linkOf(from, to int32) *Link {
 	return &s.paths[int(s.region[from])*s.regions+int(s.region[to])]
 }
 
-// SetFaults replaces the faults of host h; the zero value mends it.
+// SetFaults replaces the faults of host h; the zero value ends them.
 func (s *Sim) SetFaults(h int, f HostFaults) {
 	p := &s.cold[h]
 	if p.faults.Any() {
@@ -76,29 +76,29 @@ func (s *Sim) SetFaults(h int, f HostFaults) {
 	}
 }
 
-// Cut stops everything from one host to another, in that direction only.
-// Streams need both.
+// Cut stops all traffic from one host to another, in that direction only. Streams need both
+// directions.
 func (s *Sim) Cut(from, to int) { s.cuts[pair{int32(from), int32(to)}] = struct{}{} }
 
 // Mend undoes Cut.
 func (s *Sim) Mend(from, to int) { delete(s.cuts, pair{int32(from), int32(to)}) }
 
-// Partition splits the network: hosts reach those of their own group only.
-// Hosts that aren't named are in group 0, and so is every host at first.
+// Partition splits the network: a host reaches the hosts of its own group only. Hosts that aren't
+// named are in group 0, as all hosts are at first.
 func (s *Sim) Partition(group map[int]int) {
 	for h := range s.hosts {
 		s.SetGroup(h, group[h])
 	}
 }
 
-// SetGroup moves one host to another side of the partition.
+// SetGroup moves one host to another group of the partition.
 func (s *Sim) SetGroup(h, group int) {
 	s.cold[h].group = int32(group)
 	s.split = s.split || group != 0
 }
 
-// Heal ends partitions, cuts and impairments and mends every host's connection. Paused and
-// crashed hosts stay so, and the link stays as it is.
+// Heal ends all partitions, cuts, impairments and host faults. Paused and crashed hosts stay so,
+// and the link stays as it is.
 func (s *Sim) Heal() {
 	clear(s.cuts)
 	for h := range s.cold {
@@ -108,7 +108,7 @@ func (s *Sim) Heal() {
 	s.split, s.faulty, s.impairments = false, 0, 0
 }
 
-// Reaches reports whether a packet from one host could get to the other, loss aside.
+// Reaches reports whether a packet from one host can reach the other, apart from random loss.
 func (s *Sim) Reaches(from, to int) bool {
 	f, t := int32(from), int32(to)
 	return s.reaches(f, t) &&
@@ -116,7 +116,7 @@ func (s *Sim) Reaches(from, to int) bool {
 		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP })) && !s.behindNAT(t)
 }
 
-// reaches reports whether anything gets from one host to the other, packets or streams.
+// reaches reports whether anything, packet or stream, can get from one host to the other.
 func (s *Sim) reaches(from, to int32) bool {
 	if s.split && s.cold[from].group != s.cold[to].group {
 		return false
@@ -131,7 +131,7 @@ func (s *Sim) reaches(from, to int32) bool {
 	return !cut
 }
 
-// quickest is the least time that any packet takes. Workers rely on it.
+// quickest is the least time that any packet takes. The length of windows depends on it.
 func (s *Sim) quickest() time.Duration {
 	least := s.link.Latency.Min()
 	for i := range s.paths {
@@ -140,7 +140,7 @@ func (s *Sim) quickest() time.Duration {
 	return least
 }
 
-// MaxLoss is the greatest chance of losing a packet that any link has, faults aside.
+// MaxLoss is the greatest chance of loss on any link, apart from faults.
 func (s *Sim) MaxLoss() Chance {
 	if len(s.paths) == 0 {
 		return s.link.Loss
@@ -152,10 +152,10 @@ func (s *Sim) MaxLoss() Chance {
 	return most
 }
 
-// Choking reports whether some host's uplink has had a limit.
+// Choking reports whether any host's uplink is limited, or has been.
 func (s *Sim) Choking() bool { return s.uplinks }
 
-// lost decides whether chance takes a packet, on the link or at either end.
+// lost draws whether a packet is lost, on the link or at either end.
 func (s *Sim) lost(d *Draws, from, to int32) bool {
 	lost := d.hits(s.linkOf(from, to).Loss)
 	if s.faulty == 0 {
@@ -173,7 +173,7 @@ func (s *Sim) lost(d *Draws, from, to int32) bool {
 	return lost
 }
 
-// twice decides whether a packet arrives twice.
+// twice draws whether a packet arrives twice.
 func (s *Sim) twice(d *Draws, from, to int32) bool {
 	twice := d.hits(s.linkOf(from, to).Duplicate)
 	if s.impairments > 0 {

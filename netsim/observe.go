@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// notifyObservers shows observers what was told since the last time, and reports whether there was anything.
+// notifyObservers shows observers the events since the last call, and reports whether there were
+// any.
 func (s *Sim) notifyObservers() bool {
 	list := s.gather()
 	if len(list) == 0 {
@@ -27,7 +28,7 @@ func (s *Sim) notifyObservers() bool {
 	return true
 }
 
-// gather lists what all workers have to tell, by time and host; what one host told stays in order.
+// gather lists the events of all workers by time and host. Events of one host keep their order.
 func (s *Sim) gather() []*loggedEvent {
 	list := s.merged[:0]
 	for _, w := range s.workers {

@@ -26,7 +26,7 @@ func (w *worker) unpack(box *outbox) {
 	box.events, box.messages, box.first = box.events[:0], box.messages[:0], swim.Never
 }
 
-// sendPacket queues the arrival of a packet at host e.to, whoever simulates it.
+// sendPacket queues the arrival of a packet at host e.to, on the worker that simulates it.
 func (w *worker) sendPacket(e event, from, to place, data []byte) {
 	if other := w.sim.worker(e.to()); other == w || !w.sim.parallel {
 		e.ref = other.inFlight.put(from, to, data)
@@ -38,7 +38,7 @@ func (w *worker) sendPacket(e event, from, to place, data []byte) {
 	}
 }
 
-// sendMessage is the same for a letter.
+// sendMessage does the same for a stream message.
 func (w *worker) sendMessage(e event, x streamMessage) {
 	if other := w.sim.worker(e.to()); other == w || !w.sim.parallel {
 		e.ref = other.messages.put(x)

@@ -6,19 +6,19 @@ import (
 	"net/netip"
 )
 
-// place stands for an address at which some host has lived.
+// place numbers an address at which some host has lived.
 type place int32
 
 const nowhere place = -1
 
-// none is no host.
+// none stands for no host.
 const none int32 = -1
 
-// places knows all addresses of a simulation. Every packet is looked up here, so there is
-// a table for IPv4 that needs no hashing: hosts are mostly numbered consecutively.
+// places has all addresses of a simulation. Every packet is looked up here, so IPv4 addresses
+// have a table that needs no hashing: hosts are mostly numbered consecutively.
 type places struct {
 	addrs []netip.AddrPort // by place
-	hosts []int32          // who lives there now, or none
+	hosts []int32          // the host that is there now, or none
 	table []placeSlot      // IPv4, open addressing; a power of two, half of it free
 	other map[netip.AddrPort]place
 }
@@ -51,7 +51,7 @@ func (p *places) find(a netip.AddrPort) place {
 	}
 }
 
-// host is who lives at an address now, or none.
+// host is the host at an address now, or none.
 func (p *places) host(a netip.AddrPort) int32 {
 	if at := p.find(a); at != nowhere {
 		return p.hosts[at]
@@ -59,7 +59,7 @@ func (p *places) host(a netip.AddrPort) int32 {
 	return none
 }
 
-// add returns the place of an address, which it makes if there is none.
+// add returns the place of an address, a new one if needed.
 func (p *places) add(a netip.AddrPort) place {
 	if at := p.find(a); at != nowhere {
 		return at

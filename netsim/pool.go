@@ -8,11 +8,11 @@ import (
 	"serf/swim"
 )
 
-// workerPool is the goroutines of all workers but the first, who has the simulation's own.
-// Windows are short, some tens of microseconds of real time: who waits for the
-// others looks again and again for a while before it goes to sleep.
+// workerPool has the goroutines of all workers but the first, which runs on the simulation's own
+// goroutine. Windows take some tens of microseconds of real time, so a goroutine that waits polls
+// for a while before it sleeps.
 type workerPool struct {
-	end     swim.Time // of the window; swim.Never: go home
+	end     swim.Time // of the window; swim.Never: stop
 	round   atomic.Uint64
 	working atomic.Int32
 	helpers []*helper
@@ -22,10 +22,10 @@ type workerPool struct {
 type helper struct {
 	pass   func(end swim.Time)
 	asleep atomic.Bool
-	wake   chan struct{} // capacity 1: who finds asleep set sends once
+	wake   chan struct{} // capacity 1: whoever clears asleep sends once
 }
 
-// newWorkerPool starts a goroutine for each pass, which simulates a window for one worker.
+// newWorkerPool starts one goroutine for each function, which simulates a window for one worker.
 func newWorkerPool(passes []func(end swim.Time)) *workerPool {
 	g := &workerPool{}
 	for _, pass := range passes {
@@ -36,7 +36,7 @@ func newWorkerPool(passes []func(end swim.Time)) *workerPool {
 	return g
 }
 
-// begin has all helpers simulate the window up to end.
+// begin starts the window up to end on all goroutines.
 func (g *workerPool) begin(end swim.Time) {
 	g.end = end
 	g.working.Store(int32(len(g.helpers)))
@@ -55,7 +55,7 @@ func (g *workerPool) wait() {
 	}
 }
 
-// dismiss ends the goroutines.
+// dismiss stops the goroutines.
 func (g *workerPool) dismiss() {
 	g.begin(swim.Never)
 	g.done.Wait()
@@ -73,10 +73,10 @@ func (g *workerPool) run(h *helper) {
 }
 
 const (
-	// pollsAwake is how often a helper looks for the next window before it sleeps, which
-	// is long enough for the first worker to tell observers and to run an action or two.
+	// pollsAwake is how often a goroutine polls for the next window before it sleeps. That takes
+	// long enough for the first worker to notify observers and run an action or two.
 	pollsAwake = 2000
-	// pollsHot is how often one looks before it lets other goroutines have the processor.
+	// pollsHot is how often it polls before it yields the processor.
 	pollsHot = 100
 )
 
@@ -86,7 +86,7 @@ func relax(looks int) {
 	}
 }
 
-// await returns when a round has begun.
+// await returns when the round has begun.
 func (h *helper) await(g *workerPool, round uint64) {
 	for looks := 0; g.round.Load() < round; looks++ {
 		relax(looks)
@@ -95,7 +95,7 @@ func (h *helper) await(g *workerPool, round uint64) {
 		}
 		h.asleep.Store(true)
 		if g.round.Load() >= round && h.asleep.CompareAndSwap(true, false) {
-			return // nobody is going to wake us
+			return // no wake will come
 		}
 		<-h.wake
 	}

@@ -12,33 +12,33 @@ const (
 	kindPacket  eventKind = iota // ref: a flight
 	kindDial                     // ref: a call; the caller tries to connect
 	kindExpired                  // ref: a call; the caller's deadline
-	kindRequest                  // ref: a letter; the server gets the request
-	kindReply                    // ref: a letter; the caller gets the answer
-	kindRefused                  // ref: a letter; the caller learns that it failed
+	kindRequest                  // ref: a stream message; the server gets the request
+	kindReply                    // ref: a stream message; the caller gets the answer
+	kindRefused                  // ref: a stream message; the caller learns that the call failed
 	kindTimer                    // the machine may be due
 )
 
-// event is something that happens to a host. It has no pointers, so that the
-// queue is nothing to the garbage collector.
+// event is something that happens to a host. It has no pointers, so that the garbage collector
+// needn't scan the queue.
 type event struct {
 	at    swim.Time
-	order uint64 // among those of the same time, see orderOf
+	order uint64 // order among events of the same time, see orderOf
 	seq   uint64 // the sender's: unique with the sender
 	ref   uint32
 	kind  eventKind
 }
 
-// lastOfInstant marks what comes after all that arrives at the same instant: an ack
-// that is just in time counts, so timers go last.
+// lastOfInstant marks timers, which come after all that arrives at the same instant: an ack that
+// is just in time counts.
 const lastOfInstant = 1 << 63
 
-// orderOf is how events of one instant are ordered: by receiver, then by sender.
+// orderOf orders the events of one instant: by receiver, then by sender.
 func orderOf(to, from int32) uint64 { return uint64(uint32(to))<<32 | uint64(uint32(from)) }
 
 func (e *event) to() int32   { return int32(e.order >> 32 & (1<<31 - 1)) }
 func (e *event) from() int32 { return int32(uint32(e.order)) }
 
-// before is the total order of everything that happens to hosts.
+// before is the total order of all events.
 func (e *event) before(f *event) bool {
 	if e.at != f.at {
 		return e.at < f.at
@@ -49,19 +49,18 @@ func (e *event) before(f *event) bool {
 	return e.seq < f.seq
 }
 
-// eventQueue hands out events in their total order. Most events lie within a
-// second, and only those of the next instants need to be in order yet: the rest
-// waits unsorted in a ring of buckets, or, if it is later than the ring reaches, in
-// a heap of its own. So the part that is worked on stays small enough for the
-// processor's cache, whatever the number of hosts.
+// eventQueue yields events in their total order. Only the events of the next instants are kept in
+// order. The others wait unsorted in a ring of buckets, which covers about a second, or in a heap
+// if they are later than that. The part in use fits the processor's cache, whatever the number of
+// hosts.
 type eventQueue struct {
 	near   eventHeap // all before edge
 	far    eventHeap // beyond the ring when it was pushed
-	ring   []uint32  // by time, ringSize buckets from edge on: their first block; nil until there is need
+	ring   []uint32  // the first block of each bucket, by time from edge on; nil until needed
 	full   [ringSize / 64]uint64
 	edge   swim.Time    // a multiple of bucketWidth
 	blocks []eventBlock // of all buckets; 0 is none
-	spare  uint32       // the first block that's free
+	spare  uint32       // the first free block
 }
 
 // eventBlock is a part of a bucket.
@@ -74,7 +73,7 @@ type eventBlock struct {
 const (
 	bucketBits  = 18              // a bucket is 262 µs wide: a hundred events of 100,000 members
 	bucketWidth = 1 << bucketBits // ns
-	ringSize    = 4096            // buckets: 1.07 s, more than between two probes of a member
+	ringSize    = 4096            // buckets: 1.07 s, longer than a probe interval
 )
 
 // next is the time of the first event, or Never.
@@ -104,7 +103,7 @@ func (q *eventQueue) push(e event) {
 
 func bucketOf(t swim.Time) int { return int(t>>bucketBits) & (ringSize - 1) }
 
-// wait puts e into its bucket.
+// wait puts e into its bucket, unsorted.
 func (q *eventQueue) wait(e event) {
 	if q.ring == nil {
 		q.ring, q.blocks = make([]uint32, ringSize), make([]eventBlock, 1)
@@ -133,7 +132,7 @@ func (q *eventQueue) newBlock(next uint32) uint32 {
 	return i
 }
 
-// empty moves what waits in bucket b to those that are near, of which there are none.
+// empty moves the events of bucket b into near, which must be empty.
 func (q *eventQueue) empty(b int) {
 	for i := q.ring[b]; i != 0; {
 		k := &q.blocks[i]
@@ -147,10 +146,10 @@ func (q *eventQueue) empty(b int) {
 	q.near.order()
 }
 
-// pop removes and returns the first event. There must be one, as next has said.
+// pop removes and returns the first event. next must have said that there is one.
 func (q *eventQueue) pop() event { return q.near.pop() }
 
-// advance moves the edge over the next events. It reports false if there are none.
+// advance moves the edge past the next events, into near. It reports false if there are none.
 func (q *eventQueue) advance() bool {
 	start := q.firstBucket()
 	if len(q.far) > 0 {
@@ -169,7 +168,7 @@ func (q *eventQueue) advance() bool {
 	return true
 }
 
-// firstBucket is when the first bucket begins that isn't empty, or Never.
+// firstBucket is the start of the first bucket that isn't empty, or Never.
 func (q *eventQueue) firstBucket() swim.Time {
 	b := bucketOf(q.edge)
 	word := q.full[b/64] &^ (1<<(b%64) - 1)
@@ -183,8 +182,8 @@ func (q *eventQueue) firstBucket() swim.Time {
 	return swim.Never
 }
 
-// eventHeap is a heap of values with four children to a parent: half the
-// depth of a binary heap, and children that share a cache line or two.
+// eventHeap is a heap of values with four children to a parent. It is half as deep as a binary
+// heap, and siblings share a cache line or two.
 type eventHeap []event
 
 const heapArity = 4
@@ -204,7 +203,7 @@ func (q *eventHeap) push(e event) {
 	h[i] = e
 }
 
-// order makes a heap of events in any order.
+// order turns a slice in any order into a heap.
 func (q eventHeap) order() {
 	for i := (len(q) + heapArity - 2) / heapArity; i > 0; i-- {
 		q.sink(i-1, q[i-1])

@@ -6,11 +6,11 @@ import (
 	"serf/swim"
 )
 
-// Run lets everything happen that is due before or at until.
+// Run simulates everything that is due up to until, inclusive.
 func (s *Sim) Run(until swim.Time) { s.RunUntil(until, func() bool { return false }) }
 
-// RunUntil is Run that stops when done says so. It is asked whenever an action was run or
-// observers were told something. RunUntil reports whether it stopped for that.
+// RunUntil is Run, but stops as soon as done returns true. done is called after each action and
+// whenever observers were notified. RunUntil reports whether done stopped it.
 func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
 	defer s.dismiss()
 	for s.advance(until) {
@@ -21,7 +21,7 @@ func (s *Sim) RunUntil(until swim.Time, done func() bool) bool {
 	return false
 }
 
-// dismiss sends the goroutines of the workers home.
+// dismiss stops the goroutines of the workers.
 func (s *Sim) dismiss() {
 	if s.pool != nil {
 		s.pool.dismiss()
@@ -29,8 +29,8 @@ func (s *Sim) dismiss() {
 	}
 }
 
-// advance lets time pass until an action was run or observers were told something, and
-// reports true; or to until.
+// advance simulates until an action was run or observers were notified, and reports true; or up
+// to until, and reports false.
 func (s *Sim) advance(until swim.Time) bool {
 	for {
 		t, action := s.nextEvent(), s.nextAction()
@@ -49,9 +49,9 @@ func (s *Sim) advance(until swim.Time) bool {
 	}
 }
 
-// At runs fn at time t, before anything else that happens then. Actions for
-// the same time run in the order in which they were given. An observer's actions run as
-// long after what it is being told as the quickest packet travels, at least.
+// At runs fn at time t, before anything else that happens at t. Actions for one time run in the
+// order of the calls. An observer's actions run no sooner than one minimum latency after the
+// event that it is being shown.
 func (s *Sim) At(t swim.Time, fn func()) {
 	soonest := s.now
 	if s.observing {

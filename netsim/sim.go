@@ -8,24 +8,24 @@ import (
 	"serf/swim"
 )
 
-// Factory makes the machine of a host when the host starts or restarts. Its
-// first effects go to out.
+// Factory makes the machine of a host that starts or restarts. The machine's first effects go to
+// out.
 type Factory func(now swim.Time, out *swim.Output) (swim.Machine, error)
 
-// Config is what a simulation is made of.
+// Config has the parameters of a simulation.
 type Config struct {
-	Seed uint64 // of the network; nodes have seeds of their own
+	Seed uint64 // of the network; machines have seeds of their own
 	Link Link   // between any two hosts
-	// TimersFirst: a host that runs on after a pause finds that its timers are overdue
-	// before it finds what waits for it. Otherwise the seed says what comes first.
+	// TimersFirst has a host that resumes after a pause run its overdue timers before it reads
+	// what waits for it. Otherwise the seed decides which comes first.
 	TimersFirst bool
-	// Workers is how many processors may share the work, up to MaxWorkers; 0 means 1. What
-	// happens doesn't depend on it. Machines on hosts of different workers run at the same
-	// time and must not share anything that changes, see Sim.Worker.
+	// Workers is how many processors may share the work, up to MaxWorkers; 0 means 1. The outcome
+	// doesn't depend on it. Machines of different workers run at the same time and must not share
+	// mutable state, see [Sim.Worker].
 	Workers int
 }
 
-// MaxWorkers bounds the workers of a simulation. Each exchanges with each other.
+// MaxWorkers bounds the workers of a simulation: each has a mailbox for each other one.
 const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
@@ -41,8 +41,8 @@ func New(c Config) *Sim {
 // Observe adds an observer. They are called in the order in which they were added.
 func (s *Sim) Observe(o Observer) { s.observers = append(s.observers, o) }
 
-// Worker is the number of the worker, from 0 upwards, that simulates host h. Machines of one
-// worker never run at the same time, and may share memory.
+// Worker is the number, from 0, of the worker that simulates host h. Machines of one worker never
+// run at the same time, and may share memory.
 func (s *Sim) Worker(h int) int { return s.worker(int32(h)).id }
 
 // Workers is how many workers there are.
@@ -60,8 +60,8 @@ func (s *Sim) Stats() Stats {
 	return sum
 }
 
-// TraceHash is a digest of all that was delivered and all that was told until
-// now: equal for two runs of one seed, and different as soon as they differ.
+// TraceHash is a digest of all deliveries and events so far. It is equal for two runs of one
+// seed, and differs as soon as the runs do.
 func (s *Sim) TraceHash() uint64 {
 	all := newTrace(s.seed, uint64(len(s.hosts)))
 	for h := range s.hosts {
@@ -70,13 +70,13 @@ func (s *Sim) TraceHash() uint64 {
 	return uint64(all)
 }
 
-// Hosts is how many hosts were added, running or not.
+// Hosts is how many hosts have been added, running or not.
 func (s *Sim) Hosts() int { return len(s.hosts) }
 
-// Running reports whether host h runs, which it doesn't while paused.
+// Running reports whether host h runs. A paused host doesn't.
 func (s *Sim) Running(h int) bool { return s.hosts[h].state == running }
 
-// Down reports whether host h has crashed and not restarted.
+// Down reports whether host h has not been started, or has crashed since.
 func (s *Sim) Down(h int) bool { return s.hosts[h].state == down }
 
 // Addr is where host h is, or was when it crashed.
@@ -87,15 +87,14 @@ func (s *Sim) Addr(h int) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Machine is what runs on host h, nil when it is down. For reading only: calls
-// that change it go through Do.
+// Machine is the machine on host h, nil when the host is down. It is for reading: calls that
+// change it go through Do.
 func (s *Sim) Machine(h int) swim.Machine { return s.hosts[h].machine }
 
 // Sent returns how many packets and bytes host h has sent.
 func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.sent[h].packets, s.sent[h].bytes }
 
-// Add makes room for one more host and returns its number, from 0 upwards. It
-// is down until it is started.
+// Add adds a host, which is down until it is started, and returns its number, from 0.
 func (s *Sim) Add() int {
 	h := len(s.hosts)
 	s.hosts = append(s.hosts, host{trace: newTrace(s.seed, uint64(h)), armed: swim.Never, place: nowhere})
@@ -104,7 +103,7 @@ func (s *Sim) Add() int {
 	return h
 }
 
-// enter readies the worker of host h for calls from outside.
+// enter prepares the worker of host h for a call from outside the event loop.
 func (s *Sim) enter(h int) *worker {
 	invariant.Check(!s.observing, "netsim: an observer changes something: use At")
 	w := s.worker(int32(h))
@@ -112,11 +111,11 @@ func (s *Sim) enter(h int) *worker {
 	return w
 }
 
-// mark notes in the trace what is done to host h from outside.
+// mark adds what is done to host h from outside to its trace.
 func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now)) }
 
-// Start runs a new machine, which knows nothing, on host h at addr. A host that
-// still runs crashes first.
+// Start runs a new machine on host h at addr. A host that still runs crashes first. It fails if
+// the address is taken or f fails.
 func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	s.Crash(h)
 	if other := s.places.host(addr); other != none {
@@ -141,8 +140,8 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	return nil
 }
 
-// Crash stops host h at once and for good: what it knew is lost, packets to it
-// vanish, streams to it are refused. What it sent before is still on its way.
+// Crash stops host h at once: its state is lost, packets to it vanish, streams to it are refused.
+// What it sent before still arrives.
 func (s *Sim) Crash(h int) {
 	p := &s.hosts[h]
 	if p.state == down {
@@ -163,8 +162,8 @@ func (s *Sim) Pause(h int) {
 	}
 }
 
-// Stall stops host h like Pause, but not before it sends a packet: as a process that blocks when it
-// writes to its socket. Until then its timers fire, and nothing is read.
+// Stall pauses host h when it next sends a packet, like a process that blocks in a write to its
+// socket. Until then its timers fire, but it reads nothing.
 func (s *Sim) Stall(h int) {
 	if p := &s.hosts[h]; p.state == running {
 		p.state = stalling
@@ -172,9 +171,8 @@ func (s *Sim) Stall(h int) {
 	}
 }
 
-// Resume lets a paused host run on. It finds its timers overdue and its
-// packets waiting; which of them it looks at first is for the seed to say, as
-// it is for the scheduler in a real process.
+// Resume continues a paused host. Its timers are overdue and packets wait for it; the seed
+// decides which it handles first, as a scheduler would.
 func (s *Sim) Resume(h int) {
 	p := &s.hosts[h]
 	if !p.state.notReading() {
@@ -193,8 +191,8 @@ func (s *Sim) Resume(h int) {
 	s.notifyObservers()
 }
 
-// Do calls into the machine of host h, as its user would, and carries out what
-// comes of it. It reports false, and does nothing, if the host isn't running.
+// Do calls fn with the machine of host h, as its user would, and carries out the effects. It
+// reports false, and does nothing, if the host isn't running.
 func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)) bool {
 	p := &s.hosts[h]
 	if p.state != running {

@@ -8,7 +8,7 @@ import (
 	"serf/wire"
 )
 
-// The state of a simulation, all of it. What happens to it is in the files above this one.
+// All state of a simulation. The other files have what happens to it.
 
 // Sim is a simulation. It is used by one goroutine.
 type Sim struct {
@@ -23,19 +23,19 @@ type Sim struct {
 	sent        []traffic  // by host
 	places      places
 	cuts        map[pair]struct{} // one-way
-	split       bool              // some host is in another group than 0
+	split       bool              // some host is in a group other than 0
 	faulty      int               // hosts with faults
 
 	regions         int  // paths, if there are any, has regions*regions
 	impairments     int  // in force
 	impairmentsEver int  // so far, for their IDs
-	uplinks         bool // some host has a limited one
+	uplinks         bool // some host's uplink is limited, or has been
 
 	workers       []*worker
 	pool          *workerPool // while several workers are at work
 	parallel      bool        // they are at this moment
 	side          int         // of the outboxes that were filled last
-	eventsAverage int         // average of the events in a window, see pass
+	eventsAverage int         // moving average of the events of a window, see pass
 
 	actions     eventHeap
 	actionFuncs pool[func()]
@@ -53,31 +53,31 @@ const (
 	down hostState = iota
 	running
 	paused
-	stalling // runs, reads nothing, and is paused when it sends
+	stalling // runs but reads nothing; pauses when it sends
 )
 
-// notReading reports whether what reaches a host waits.
+// notReading reports whether packets and streams wait for the host.
 func (s hostState) notReading() bool { return s == paused || s == stalling }
 
-// host is one machine and where it is: what every packet needs, in one cache line. A
-// worker writes to its own hosts only.
+// host is one machine and its address: what every packet needs, in one cache line. Only the
+// host's worker writes to it.
 type host struct {
 	machine swim.Machine
 	trace   trace
-	seq     uint64    // of what this host gave to the network
+	seq     uint64    // of the packets and messages that the host has sent
 	due     swim.Time // when the machine wants to be ticked
-	armed   swim.Time // of the earliest timer in the queue, or Never
+	armed   swim.Time // when the earliest timer in the queue fires, or Never
 	place   place
 	state   hostState
 }
 
-// traffic is what a host has sent in packets.
+// traffic counts the packets that a host has sent.
 type traffic struct{ packets, bytes uint64 }
 
 // coldHost is the rest of a host.
 type coldHost struct {
-	sealer   sealerOf // the machine, if it can say its sealer
-	starts   uint32   // starts so far: what was meant for an earlier life is dropped
+	sealer   sealerOf // the machine, if its streams are sealed
+	starts   uint32   // what was meant for the process before a restart is dropped
 	accepted uint64   // streams, for their IDs
 	faults   HostFaults
 	group    int32   // partition: only equal groups reach each other
@@ -85,15 +85,14 @@ type coldHost struct {
 	uplink   uplink
 	held     []held        // arrived while paused, in order of arrival
 	heldSize int           // bytes of socket buffer that held packets take
-	unsent   []swim.Packet // those in which it stalled
+	unsent   []swim.Packet // the packets in whose sending it stalled
 }
 
-// sealerOf is a machine whose streams are sealed.
+// sealerOf is implemented by machines whose streams are sealed.
 type sealerOf interface{ Sealer() *wire.Sealer }
 
-// worker simulates some of the hosts: what happens to them is in its queue, and what
-// it needs besides is its own. In between the exchanges of windows.go it touches nothing of
-// other workers, and what all share doesn't change.
+// worker simulates some of the hosts. Its queue has what happens to them. Between the exchanges
+// of windows.go it touches no state of other workers, and shared state doesn't change.
 type worker struct {
 	sim      *Sim
 	id       int
@@ -113,7 +112,7 @@ type worker struct {
 	outbox   [2][]outbox // by receiving worker; one is filled while the other is emptied
 }
 
-// worker simulates host h.
+// worker returns the worker that simulates host h.
 func (s *Sim) worker(h int32) *worker {
 	if len(s.workers) == 1 {
 		return s.workers[0]
@@ -128,20 +127,20 @@ type held struct {
 	data []byte // of a packet
 }
 
-// spinGuard finds a machine that is due again and again without time passing.
+// spinGuard detects a machine that is due again and again while time stands still.
 type spinGuard struct {
 	at    swim.Time
 	host  int32
 	ticks int
 }
 
-// call is one exchange as the caller knows it, from when it's begun to its deadline.
+// call is one exchange as the caller sees it, from its beginning to its deadline.
 type call struct {
 	id       swim.StreamID
 	kind     swim.StreamKind
 	caller   int32
-	start    uint32 // the caller's, when it called
-	seq      uint64 // tells it from other calls in the same slot
+	start    uint32 // of the caller, which may have restarted since
+	seq      uint64 // distinguishes it from other calls in the same slot
 	to       netip.AddrPort
 	block    sealedBlock // until it is sent
 	sealer   *wire.Sealer
@@ -150,8 +149,8 @@ type call struct {
 	done     bool // the caller knows the outcome
 }
 
-// streamMessage is what travels on a stream: a request, a reply, or that there is none. It says
-// whose call it belongs to, since the two ends may be simulated by different workers.
+// streamMessage travels on a stream: a request, a reply, or a refusal. It names its call, since
+// the two ends may be simulated by different workers.
 type streamMessage struct {
 	call   uint32
 	seq    uint64
@@ -164,7 +163,7 @@ type streamMessage struct {
 	err    error // with kindRefused
 }
 
-// serving is a request that a machine is handling.
+// serving is the request that a machine is handling.
 type serving struct {
 	request  *streamMessage
 	server   int32
@@ -173,14 +172,14 @@ type serving struct {
 	answered bool
 }
 
-// sealedBlock is a sealed message as a stream carries it: data, then more if nothing had to be wrapped and it
-// was sent in pieces.
+// sealedBlock is a sealed message as a stream carries it: data, followed by more if it was sent
+// in pieces and needed no sealing.
 type sealedBlock struct {
 	data []byte
 	more [][]byte
 }
 
-// outbox is what one worker has for another at the end of a window.
+// outbox has what one worker sends to another within a window.
 type outbox struct {
 	first    swim.Time // the earliest
 	events   []event
@@ -188,21 +187,22 @@ type outbox struct {
 	messages []streamMessage
 }
 
-// rule is an impairment in force. It hangs on the hosts that it is about, and doesn't change while it does.
+// rule is an impairment in force. It is attached to the hosts that it is about, and doesn't
+// change.
 type rule struct {
 	Impairment
 	id    int
 	way   Way
 	hosts hostSet // whom it is about
-	peers hostSet // whom it is with; nil: all
+	peers hostSet // the other ends; nil: all
 }
 
-// uplink is what a host can send.
+// uplink limits what a host can send.
 type uplink struct {
 	bandwidth Bandwidth     // 0: no limit
 	queue     time.Duration // how long a packet may wait
-	free      swim.Time     // when all that was given to it has been sent
+	free      swim.Time     // when everything handed to it so far has been sent
 }
 
-// pair is a direction.
+// pair is a direction between two hosts.
 type pair struct{ from, to int32 }

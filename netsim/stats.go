@@ -1,6 +1,6 @@
 package netsim
 
-// Stats counts what the network did since the start.
+// Stats has counters of the network since the start.
 type Stats struct {
 	Sent, SentBytes   uint64 // packets handed to the network
 	Delivered         uint64 // packets that reached a machine, copies included
@@ -8,12 +8,12 @@ type Stats struct {
 	Cut               uint64 // by a partition, a cut or blocked UDP
 	Duplicated        uint64
 	Nobody            uint64 // sent where no host runs
-	Overflowed        uint64 // by the full socket buffer of a paused host
-	Choked            uint64 // that the sender's bandwidth had no room for
+	Overflowed        uint64 // dropped, as a paused host's socket buffer was full
+	Choked            uint64 // dropped, as the sender's bandwidth had no room
 	Streams           uint64 // exchanges begun
 	StreamBytes       uint64 // in both directions
 	StreamsFailed     uint64 // that ended with StreamFailed
-	StreamsUnreadable uint64 // blocks that couldn't be opened
+	StreamsUnreadable uint64 // blocks that couldn't be decrypted or parsed
 	Ticks             uint64
 	Events            uint64
 }
@@ -24,7 +24,7 @@ type Traffic struct {
 	StreamBytes          uint64
 }
 
-// plus returns the sums of s and t.
+// plus returns the sum of s and t.
 func (s Stats) plus(t Stats) Stats { return s.Since(Stats{}.Since(t)) }
 
 // Since returns what was counted after earlier.

@@ -12,20 +12,20 @@ import (
 	"serf/wire"
 )
 
-// What a stream can fail with, besides an error of opening a block.
+// Errors of streams, besides those of opening a block.
 var (
 	ErrRefused = errors.New("connection refused")
 	ErrTimeout = errors.New("i/o timeout")
 )
 
-// A stream is simulated as the exchange that it carries: connect, one block,
-// perhaps one block back. TCP's own ways count in full: nothing is lost, loss
-// only delays, and a peer that can't be reached is tried again until the deadline.
+// A stream is simulated as the exchange that it carries: connect, one block, perhaps one block
+// back. TCP's reliability is part of that: nothing is lost, loss only causes delay, and a peer
+// that can't be reached is retried until the deadline.
 const (
 	retransmitFirst = 200 * time.Millisecond // Linux's least retransmission time, doubled each time
 	retransmitMax   = 6                      // further losses in a row don't matter: deadlines come first
 	dialRetry       = time.Second            // between attempts to connect while nothing answers
-	forEver         = math.MaxInt64          // a stream waits for its turn to be sent: its deadline comes first
+	forEver         = math.MaxInt64          // streams wait for their turn; their deadlines come first
 	ephemeralPort   = 49152                  // streams come from a port nobody listens on
 )
 
@@ -34,7 +34,7 @@ func (w *worker) schedule(kind eventKind, i uint32, h int32, at swim.Time) {
 	w.queue.push(event{at: at, order: orderOf(h, h), seq: w.nextSeq(h), kind: kind, ref: i})
 }
 
-// post sends a letter from one host to another.
+// post sends a stream message from one host to another.
 func (w *worker) post(kind eventKind, x streamMessage, from, to int32, at swim.Time) {
 	w.sendMessage(event{at: at, order: orderOf(to, from), seq: w.nextSeq(from), kind: kind}, x)
 }
@@ -47,15 +47,15 @@ func (b *sealedBlock) len() int {
 	return n
 }
 
-// traced is what is in the trace of a block: that two large ones differ only later shows in what
+// traced is the part of a block that goes into the trace. A difference beyond it shows in what
 // follows from it.
 func (b *sealedBlock) traced() []byte {
 	const most = 4096
 	return b.data[:min(len(b.data), most)]
 }
 
-// seal wraps a message. One that needs no wrapping is sent as it is: with full exchanges
-// of a large cluster, copying would be most of the work.
+// seal seals a message. One that needs no sealing is sent without a copy, which would be most of
+// the work in the push/pull exchanges of a large cluster.
 func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) sealedBlock {
 	if s.Bare() {
 		return sealedBlock{o.Data, o.More}
@@ -63,7 +63,7 @@ func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) s
 	return sealedBlock{data: how(nil, o.Message())}
 }
 
-// open unwraps a block, unless who gets it has nothing to unwrap it with and it came in pieces.
+// open opens a block, unless the receiver has no keys and the block came in pieces.
 func (b *sealedBlock) open(s *wire.Sealer, how func(data []byte) (msg []byte, err error)) (sealedBlock, error) {
 	if b.more != nil && s.Bare() && (s == nil || s.Keys == nil) {
 		return *b, nil
@@ -72,7 +72,7 @@ func (b *sealedBlock) open(s *wire.Sealer, how func(data []byte) (msg []byte, er
 	return sealedBlock{data: msg}, err
 }
 
-// open begins what host h wants done on a stream.
+// open starts the stream that host h has asked for.
 func (w *worker) open(h int32, o *swim.StreamOut) {
 	if o.Kind == swim.StreamAnswer {
 		w.answer(o)
@@ -95,7 +95,7 @@ func (w *worker) deliverStream(e *event) {
 	p := &w.sim.hosts[h]
 	if p.state.notReading() && e.kind != kindDial {
 		cold := &w.sim.cold[h]
-		cold.held = append(cold.held, held{event: *e}) // the kernel answers for it
+		cold.held = append(cold.held, held{event: *e}) // its kernel accepts the connection
 		return
 	}
 	p.trace.add(traceStream, uint64(e.kind), uint64(w.now), e.seq)
@@ -120,7 +120,7 @@ func (w *worker) deliverStream(e *event) {
 	}
 }
 
-// end ends call i if its caller still waits for that.
+// end ends call i, if the caller still waits for it.
 func (w *worker) end(i uint32, how func(c *call)) {
 	c := w.calls.slots[i]
 	if c.done || !w.calling(&c) {
@@ -135,7 +135,8 @@ func (w *worker) calling(c *call) bool {
 	return w.sim.hosts[c.caller].state != down && w.sim.cold[c.caller].starts == c.start
 }
 
-// dial connects and sends the request, or finds nobody listening, or tries again later.
+// dial connects and sends the request. If nothing listens, it fails; if the host can't be
+// reached, it is tried again later.
 func (w *worker) dial(i uint32) {
 	c := &w.calls.slots[i]
 	if c.done || !w.calling(c) {
@@ -148,7 +149,7 @@ func (w *worker) dial(i uint32) {
 	d, _ := w.draw(h)
 	switch {
 	case server == none:
-		// The machine is there, its program is not: a crash, not a cable cut.
+		// The host is up but its program is not: a crash, not a cut cable.
 		x.err = ErrRefused
 		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.Draw(d.Next())))
 	case s.behindNAT(server) || !s.reaches(h, server) || !s.reaches(server, h):
@@ -156,7 +157,7 @@ func (w *worker) dial(i uint32) {
 			w.schedule(kindDial, i, h, again)
 		}
 	default:
-		// There and back to connect, then there with the request.
+		// A round trip to connect, then one way with the request.
 		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
 		wait, _ := w.transmit(h, c.block.len(), forEver)
 		x.block, c.block, c.sent = c.block, sealedBlock{}, true
@@ -164,7 +165,7 @@ func (w *worker) dial(i uint32) {
 	}
 }
 
-// passage is how long a block takes one way, with retransmissions for what gets lost.
+// passage is how long a block takes one way, including retransmissions.
 func (s *Sim) passage(d *Draws, from, to int32) time.Duration {
 	t := s.delay(d, from, to)
 	for wait, n := retransmitFirst, 0; n < retransmitMax && s.lost(d, from, to); n++ {
@@ -174,7 +175,7 @@ func (s *Sim) passage(d *Draws, from, to int32) time.Duration {
 	return t
 }
 
-// request hands the request to the server's machine, which answers at once or not at all.
+// request hands the request to the server's machine, which answers at once or never.
 func (w *worker) request(h int32, x *streamMessage) {
 	p, cold := &w.sim.hosts[h], &w.sim.cold[h]
 	if p.state == down || p.place != x.to {
@@ -222,16 +223,16 @@ func (w *worker) answer(o *swim.StreamOut) {
 	w.back(v.server, kindReply, v.request, sealed, nil)
 }
 
-// hangUp closes the stream from the server's end. Who only sends doesn't
-// notice, unless nobody was there to take it.
+// hangUp closes the stream at the server's end. A caller that only sends doesn't notice, unless
+// the connection was refused.
 func (w *worker) hangUp(h int32, x *streamMessage, err error) {
 	if x.kind != swim.StreamSend || err == ErrRefused {
 		w.back(h, kindRefused, x, sealedBlock{}, err)
 	}
 }
 
-// back posts what the server's end, host h, sends to the caller, unless the way back is cut:
-// then the caller waits for its deadline.
+// back sends a stream message from the server, host h, to the caller. If the way back is cut, the
+// caller waits for its deadline.
 func (w *worker) back(h int32, kind eventKind, x *streamMessage, sealed sealedBlock, err error) {
 	if !w.sim.reaches(h, x.caller) {
 		return
@@ -243,7 +244,7 @@ func (w *worker) back(h int32, kind eventKind, x *streamMessage, sealed sealedBl
 	w.post(kind, answer, h, x.caller, w.now.Add(wait+w.sim.passage(&d, h, x.caller)))
 }
 
-// outcome tells the caller's machine what came back.
+// outcome gives the reply to the caller's machine.
 func (w *worker) outcome(c *call, x *streamMessage) {
 	if x.err != nil {
 		w.fail(c, x.err)
@@ -258,7 +259,7 @@ func (w *worker) outcome(c *call, x *streamMessage) {
 	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg.data, More: msg.more})
 }
 
-// fail tells the caller's machine that nothing came of it.
+// fail tells the caller's machine that the stream failed.
 func (w *worker) fail(c *call, err error) {
 	w.stats.StreamsFailed++
 	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamFailed, From: c.to, Err: err})

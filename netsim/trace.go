@@ -8,14 +8,14 @@ import (
 	"serf/swim"
 )
 
-// trace is the running digest of what happened to one host. Those of all hosts make up
-// that of the simulation: who is simulated by which worker, and when in real time, is
-// nothing to it.
+// trace is a running digest of what happened to one host. The traces of all hosts make up that of
+// the simulation, which therefore doesn't depend on which worker simulates a host, nor when in
+// real time.
 type trace uint64
 
 func newTrace(seed, host uint64) trace { return trace(Mix(Mix(seed, mixC), host)) }
 
-// What else than packets and events changes a run.
+// What changes a run besides packets and events.
 const (
 	traceStart uint64 = iota + 1
 	traceCrash
@@ -35,7 +35,7 @@ func (t *trace) add(words ...uint64) {
 
 func (t *trace) bytes(b []byte) { *t = trace(Mix(uint64(*t), hashBytes(b))) }
 
-// packet takes in a packet that arrives. from and sequence tell all packets to one host apart.
+// packet adds a packet that arrives. Sender and sequence distinguish all packets to one host.
 func (t *trace) packet(e *event, data []byte) {
 	h := Mix(uint64(*t)^uint64(e.at), uint64(uint32(e.from()))<<40^e.seq)
 	*t = trace(Mix(h, hashBytes(data)))
@@ -62,9 +62,9 @@ func (t *trace) event(now swim.Time, e *swim.Event) {
 	}
 }
 
-// hashBytes digests b eight bytes at a time, in four lanes as long as there is enough: a
-// processor multiplies four times in the time that one product takes. Its length counts, so
-// that a truncated packet isn't the same as one that ends in zeros.
+// hashBytes digests b eight bytes at a time, and in four lanes while there is enough: a processor
+// does four multiplications in the time that one takes to complete. The length is part of the
+// digest, so that a truncated packet differs from one that ends in zeros.
 func hashBytes(b []byte) uint64 {
 	h := uint64(len(b)) * mixA
 	if len(b) >= 32 {

@@ -6,26 +6,25 @@ import (
 	"serf/swim"
 )
 
-// Time is cut into windows as long as the quickest packet travels. What is sent in a
-// window arrives in a later one, so that several workers can simulate their hosts through a
-// window without hearing of each other: each host gets the same, in the same order,
-// whichever worker is ahead. After a window observers are told, by one goroutine and in the
-// order of time and host; they may ask for actions (At), but only for after the window.
-//
-// Windows lie on a fixed grid and are the same ones for one worker, so that
-// nothing that can be seen from outside depends on the number of workers.
+// Time is divided into windows as long as the least latency. A packet sent in one window arrives
+// in a later one, so several workers can simulate their hosts through a window independently:
+// each host gets the same events in the same order, whichever worker is ahead. After a window,
+// one goroutine notifies observers in the order of time and host. They may ask for actions (At),
+// but only after the window.
+// Windows lie on a fixed grid, also with one worker, so that nothing visible from outside depends
+// on the number of workers.
 
 // window is the length of a window.
 func (s *Sim) window() time.Duration { return max(1, s.quickest()) }
 
-// windowEnd is the last instant of the window that t is in, but last at most.
+// windowEnd is the last instant of the window that contains t, but at most last.
 func (s *Sim) windowEnd(t, last swim.Time) swim.Time {
 	l := swim.Time(s.window())
 	return min(t-t%l+(l-1), last)
 }
 
-// pass simulates from t, when the next thing happens, to the end of the window or beyond if
-// there is nothing to tell, but to last at most. It returns how far it came.
+// pass simulates from t, when the next event happens, to the end of the window, or further if
+// there is nothing to show to observers, but at most to last. It returns how far it came.
 func (s *Sim) pass(t, last swim.Time) swim.Time {
 	if len(s.workers) == 1 {
 		return s.passSingle(last)
@@ -37,16 +36,17 @@ func (s *Sim) pass(t, last swim.Time) swim.Time {
 	} else {
 		s.passInTurn(end)
 	}
-	// A moving average over some windows, in 1/16 events: what happens next is like what happened.
+	// A moving average in 1/16 events over some windows, as the next window resembles the last.
 	s.eventsAverage += int(s.steps()-before) - s.eventsAverage/16
 	return end
 }
 
-// eventsLeast is how many events a window must have on average, in 1/16, for several
-// workers to share it: waiting for each other takes them about as long as a few events.
+// eventsLeast is how many events, in 1/16, a window must have on average for several workers to
+// share it. Waiting for each other costs about as much as a few events.
 const eventsLeast = 16 * 16
 
-// passSingle is for one worker, who doesn't stop between windows unless there is something to tell.
+// passSingle is pass for a single worker. It continues across windows until there is something to
+// show.
 func (s *Sim) passSingle(last swim.Time) swim.Time {
 	w := s.workers[0]
 	end := last
@@ -59,8 +59,8 @@ func (s *Sim) passSingle(last swim.Time) swim.Time {
 	return end
 }
 
-// passInTurn has this goroutine simulate a window for all workers, in the total order. It is for
-// windows in which little happens, and for networks in which packets may take no time at all.
+// passInTurn simulates a window for all workers on this goroutine, in the total order. It is used
+// for windows with few events, and for networks where packets may take no time at all.
 func (s *Sim) passInTurn(end swim.Time) {
 	s.collect()
 	for {
@@ -86,7 +86,7 @@ func (s *Sim) passParallel(end swim.Time) {
 		}
 		s.pool = newWorkerPool(others)
 	}
-	s.side ^= 1 // what was sent in the last window is collected while this one's is sent
+	s.side ^= 1 // what was sent in the last window is collected while this window's is sent
 	s.parallel = true
 	s.pool.begin(end)
 	s.workers[0].passWindow(end)
@@ -116,7 +116,7 @@ func (s *Sim) nextEvent() swim.Time {
 	return t
 }
 
-// steps is how many events there have been.
+// steps is how many events there have been so far.
 func (s *Sim) steps() uint64 {
 	n := uint64(0)
 	for _, w := range s.workers {
@@ -125,7 +125,7 @@ func (s *Sim) steps() uint64 {
 	return n
 }
 
-// collect gives all workers what the others have for them.
+// collect hands all workers what the others have sent them.
 func (s *Sim) collect() {
 	for _, w := range s.workers {
 		w.collect(s.side)

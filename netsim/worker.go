@@ -13,7 +13,7 @@ func newWorker(s *Sim, id, workers int) *worker {
 	return &worker{sim: s, id: id, outbox: [2][]outbox{make([]outbox, workers), make([]outbox, workers)}}
 }
 
-// step does the next thing. There must be one.
+// step handles the next event, of which there must be one.
 func (w *worker) step() {
 	e := w.queue.pop()
 	invariant.Check(e.at >= w.now, "netsim: event in the past")
@@ -33,12 +33,12 @@ func (w *worker) deliver(e *event) {
 	}
 }
 
-// fire ticks host h if it is due. Deadlines change with nearly every call into a
-// machine, mostly to later times: then the entry in the queue stays, and is put back when it comes up.
+// fire ticks host h if it is due. Deadlines change with nearly every call into a machine, mostly
+// to later times; then the entry in the queue stays, and is postponed when it comes up.
 func (w *worker) fire(h int32) {
 	p := &w.sim.hosts[h]
 	if p.armed != w.now {
-		return // an earlier entry has done it
+		return // an earlier entry has ticked it
 	}
 	p.armed = swim.Never
 	if p.state != running && p.state != stalling {
@@ -52,7 +52,7 @@ func (w *worker) fire(h int32) {
 	w.tick(h)
 }
 
-// arm sees to it that host h is looked at by the time that it's due.
+// arm ensures that host h is looked at by the time that it is due.
 func (w *worker) arm(h int32, due swim.Time) {
 	if p := &w.sim.hosts[h]; due < p.armed {
 		p.armed = due
@@ -67,7 +67,7 @@ func (w *worker) tick(h int32) {
 	w.leave(h)
 }
 
-// deliverPacket hands a packet to the machine that lives at its address now.
+// deliverPacket hands a packet to the machine that is at its address now.
 func (w *worker) deliverPacket(e *event) {
 	h := e.to()
 	p := &w.sim.hosts[h]
@@ -92,8 +92,8 @@ func (w *worker) receive(h int32, e *event, from place, data []byte) {
 	w.leave(h)
 }
 
-// enter and leave bracket every call into a machine: they share one Output,
-// so that a call from within an observer would mix up two machines' effects.
+// enter and leave bracket every call into a machine: all share one Output, so a nested call would
+// mix up the effects of two machines.
 func (w *worker) enter() {
 	invariant.Check(!w.busy, "netsim: call into a machine from within another")
 	w.busy = true
@@ -117,7 +117,7 @@ func (w *worker) leave(h int32) {
 	w.rearm(h)
 }
 
-// logEvents notes events for the observers, who get them at the end of the window.
+// logEvents keeps events for the observers, who see them at the end of the window.
 func (w *worker) logEvents(h int32) {
 	p := &w.sim.hosts[h]
 	for i := range w.out.Events {
@@ -137,7 +137,7 @@ func (w *worker) rearm(h int32) {
 	}
 }
 
-// draw returns the random numbers for the next thing that host h sends, and its sequence number.
+// draw returns random numbers for what host h sends next, and its sequence number.
 func (w *worker) draw(h int32) (Draws, uint64) {
 	seq := w.nextSeq(h)
 	return NewDraws(w.sim.seed, uint64(h), seq), seq
@@ -149,7 +149,7 @@ func (w *worker) nextSeq(h int32) uint64 {
 	return p.seq
 }
 
-// send gives one packet of host h to the network.
+// send hands one packet of host h to the network.
 func (w *worker) send(h int32, p *swim.Packet) {
 	s := w.sim
 	sent := &s.sent[h]
@@ -186,7 +186,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 	}
 }
 
-// launch puts one copy of a packet on its way, after it has waited to be sent.
+// launch schedules the arrival of one copy of a packet that has waited to be sent for so long.
 func (w *worker) launch(d *Draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
 	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
 	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
@@ -194,14 +194,13 @@ func (w *worker) launch(d *Draws, from, to int32, seq uint64, at place, wait tim
 }
 
 const (
-	// socketBuffer is what Linux grants a UDP socket by default
-	// (net.core.rmem_default), and packetOverhead about what it charges for each
-	// packet besides its bytes.
+	// socketBuffer is the default size of a UDP socket's buffer on Linux (net.core.rmem_default),
+	// and packetOverhead about what Linux charges for a packet besides its bytes.
 	socketBuffer   = 212_992
 	packetOverhead = 768
 )
 
-// hold keeps a packet for a paused host as its socket would.
+// hold keeps a packet for a paused host, as its socket buffer would.
 func (w *worker) hold(h int32, e *event, from place, data []byte) {
 	p := &w.sim.cold[h]
 	size := len(data) + packetOverhead
@@ -213,7 +212,7 @@ func (w *worker) hold(h int32, e *event, from place, data []byte) {
 	p.held = append(p.held, held{*e, from, append([]byte(nil), data...)})
 }
 
-// release delivers what waited for a host that runs on.
+// release delivers what waited for a host that resumes.
 func (w *worker) release(h int32) {
 	p := &w.sim.cold[h]
 	waiting := p.held
@@ -227,7 +226,8 @@ func (w *worker) release(h int32) {
 	}
 }
 
-// maybeStall pauses a host that is to stall if it sends something now, and keeps that.
+// maybeStall pauses a host that is to stall at its next packet, if it sends one now, and keeps
+// the packet.
 func (w *worker) maybeStall(h int32) bool {
 	p := &w.sim.hosts[h]
 	if p.state != stalling || len(w.out.Packets) == 0 {
@@ -241,7 +241,7 @@ func (w *worker) maybeStall(h int32) bool {
 	return true
 }
 
-// sendStalled sends what a host stalled in.
+// sendStalled sends the packets in whose sending a host stalled.
 func (w *worker) sendStalled(h int32) {
 	p := &w.sim.cold[h]
 	for i := range p.unsent {
@@ -250,7 +250,7 @@ func (w *worker) sendStalled(h int32) {
 	p.unsent = nil
 }
 
-// dropHeld forgets what waited for a host that won't resume.
+// dropHeld discards what waited for a host that won't resume.
 func (w *worker) dropHeld(h int32) {
 	p := &w.sim.cold[h]
 	for i := range p.held {
@@ -259,7 +259,7 @@ func (w *worker) dropHeld(h int32) {
 	p.held, p.heldSize, p.unsent = nil, 0, nil
 }
 
-// forget frees what an event refers to that won't happen.
+// forget frees what a discarded event refers to.
 func (w *worker) forget(e *event) {
 	switch e.kind {
 	case kindRequest, kindReply, kindRefused:
@@ -269,8 +269,8 @@ func (w *worker) forget(e *event) {
 	}
 }
 
-// maxSpin is far more ticks than a machine has duties that can fall due at one
-// instant. Without a limit a machine that forgets to re-arm hangs the run.
+// maxSpin is far more ticks than a machine can have duties that are due at one instant. Without a
+// limit, a machine that forgets to re-arm would hang the run.
 const maxSpin = 10_000
 
 func (g *spinGuard) check(h int32, at swim.Time) {
