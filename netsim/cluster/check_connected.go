@@ -11,8 +11,8 @@ import (
 // the bound says by how much.
 type connectedCheck struct {
 	passive
-	bound time.Duration
-	told  []bool // pairs that have been reported
+	bound    time.Duration
+	reported []bool // pairs that have been reported
 }
 
 func newConnectedCheck(p passive) *connectedCheck {
@@ -24,13 +24,13 @@ func (k *connectedCheck) sweep() {
 		return
 	}
 	for o := range k.members {
-		if !k.calm(o, k.bound) || !k.Alive(o) {
+		if !k.undisturbed(o, k.bound) || !k.Alive(o) {
 			continue
 		}
 		for s := range k.members {
 			pair := o*k.Len() + s
-			if s != o && k.Alive(s) && k.calm(s, k.bound) && !k.beliefs.believes(o, s) && !k.told[pair] {
-				k.told[pair] = true
+			if s != o && k.Alive(s) && k.undisturbed(s, k.bound) && !k.views.sees(o, s) && !k.reported[pair] {
+				k.reported[pair] = true
 				k.Violate("connected", "%s still doesn't take %s for alive: both have run and been connected for %v",
 					k.Name(o), k.Name(s), k.bound)
 			}

@@ -79,7 +79,7 @@ func TestRevivalAtTheSameIncarnationIsFound(t *testing.T) {
 func TestConnectedMemberTakenForFailedIsFound(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
-	c.beliefs.learn(0, 1, false)
+	c.views.learn(0, 1, false)
 	c.Run(c.HealBound() - 20*time.Second)
 	if len(c.Violations()) != 0 {
 		t.Fatalf("found within the bound: %v", c.Violations())
@@ -91,7 +91,7 @@ func TestConnectedMemberTakenForFailedIsFound(t *testing.T) {
 func TestMemberInTroubleIsExcused(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
-	c.beliefs.learn(0, 1, false)
+	c.views.learn(0, 1, false)
 	c.SetFaults(1, netsim.HostFaults{Delay: netsim.Constant(time.Millisecond)})
 	c.Run(2 * c.HealBound())
 	if len(c.Violations()) != 0 {
@@ -113,7 +113,7 @@ func TestDisagreementAtTheEndIsFound(t *testing.T) {
 	}
 	c.CheckQuiet()
 	wantViolation(t, c, "agreement", "m2 sees [m1 10.0.0.1:7946 ][m2 10.0.0.2:7946 only=here]")
-	c.beliefs.setTruth(2, false)
+	c.views.setTruth(2, false)
 	c.CheckQuiet()
 	wantViolation(t, c, "agreement", `the truth is ["m1 10.0.0.1:7946" "m2 10.0.0.2:7946"]`)
 }

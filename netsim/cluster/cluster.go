@@ -60,43 +60,43 @@ const (
 
 // member is one member of a cluster.
 type member struct {
-	name    string
-	starts  int
-	leaving bool
-	cut     bool // Cut has it on either side
-	bad     bool // its connection has faults
-	ills    int  // impairments in force that it has a part in
+	name        string
+	starts      int
+	leaving     bool
+	cut         bool // Cut has it on either side
+	bad         bool // its connection has faults
+	impairments int  // impairments in force that it has a part in
 	// minEvent is the least time of events that it takes: before its start it may have had those of earlier ones.
 	minEvent uint64
 	changed  swim.Time // when any of what calm looks at last changed
 
-	troubles []*trouble // those that hang on it, the latest of which are over
-	faults   *trouble   // that of SetFaults; may be nil
+	outages    []*outage // those that hang on it, the latest of which are over
+	hostOutage *outage   // that of SetFaults; may be nil
 }
 
 // Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and
 // named m1, m2 and so on.
 type Cluster struct {
-	cfg       Config
-	sim       *netsim.Sim
-	keys      *keyrings
-	rosters   []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
-	members   []member
-	regions   regions
-	beliefs   *beliefs
-	metrics   metrics
-	events    ledger
-	checks    []checker
-	broken    []report.Violation
-	random    netsim.Draws // for what the cluster decides: who joins when
-	queries   map[queryKey]*Query
-	asked     []report.Spread // queries' answers, for the first MaxEvents
-	split     bool            // a partition is in force
-	healed    int             // calls of Heal
-	sides     []*trouble      // those of the partition in force
-	troubled  bool            // the network has had faults
-	up        int             // members that run or are paused
-	requested swim.Time       // when users last wanted something of a member
+	cfg          Config
+	sim          *netsim.Sim
+	keys         *keyrings
+	rosters      []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
+	members      []member
+	regions      regions
+	views        *viewTracker
+	metrics      metrics
+	deliveries   deliveries
+	checks       []checker
+	broken       []report.Violation
+	random       netsim.Draws // for what the cluster decides: who joins when
+	queries      map[queryKey]*Query
+	querySpreads []report.Spread // queries' answers, for the first MaxEvents
+	split        bool            // a partition is in force
+	healed       int             // calls of Heal
+	sides        []*outage       // those of the partition in force
+	hadFaults    bool            // the network has had faults
+	up           int             // members that run or are paused
+	requested    swim.Time       // when users last wanted something of a member
 }
 
 // checker holds a cluster to one rule. What it finds it gives to violate.
@@ -121,7 +121,7 @@ func (c *Cluster) Now() swim.Time { return c.sim.Now() }
 
 // Settled reports whether every running member takes exactly those for alive
 // that are, where they are.
-func (c *Cluster) Settled() bool { return c.beliefs.wrong == 0 }
+func (c *Cluster) Settled() bool { return c.views.wrong == 0 }
 
 // Episodes are the changes so far. They are borrowed until time passes.
 func (c *Cluster) Episodes() []report.Episode { return c.metrics.episodes }
@@ -139,7 +139,7 @@ func (c *Cluster) Node(i int) *serf.Node {
 }
 
 // Alive reports whether member i runs, or is paused, and has not begun to leave.
-func (c *Cluster) Alive(i int) bool { return c.beliefs.isAlive(i) }
+func (c *Cluster) Alive(i int) bool { return c.views.isAlive(i) }
 
 // id is the ID of member i in all rosters.
 func id(i int) swim.MemberID { return swim.MemberID(i + 1) }

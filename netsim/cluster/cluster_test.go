@@ -149,7 +149,7 @@ func TestUserEventReachesEachOnce(t *testing.T) {
 		}
 		want := uint64(events * members)
 		c.Run(c.cfg.Profile.Spread(members))
-		if got := c.events.total; got < want*9/10 {
+		if got := c.deliveries.total; got < want*9/10 {
 			t.Errorf("%d deliveries of %d while gossip lasts, want nine tenths at least", got, want)
 		}
 		// What gossip misses, full exchanges bring.
@@ -157,7 +157,7 @@ func TestUserEventReachesEachOnce(t *testing.T) {
 		if missing := c.missing(); len(missing) > 0 {
 			t.Errorf("%q", missing)
 		}
-		if got := c.events.total; got != want {
+		if got := c.deliveries.total; got != want {
 			t.Errorf("%d deliveries, want %d", got, want)
 		}
 	})
@@ -191,7 +191,7 @@ func TestViewsThatHaveAMemberAtItsOldAddressAreWrong(t *testing.T) {
 	t.Parallel()
 	c := bootCluster(t, 10, "lan")
 	c.Move(4)
-	if got := c.beliefs.wrongAbout(4); got != 9 {
+	if got := c.views.wrongAbout(4); got != 9 {
 		t.Errorf("%d views of it are wrong when it starts elsewhere, want 9", got)
 	}
 	c.Run(5 * time.Second)
@@ -246,8 +246,8 @@ func TestPartitionHeals(t *testing.T) { // F14
 			})
 			c.Partition([]int{0, 1, 2}, []int{3, 4, 5})
 			c.Run(tt.cut)
-			if c.beliefs.wrong != 18 {
-				t.Fatalf("%d views of others are wrong, want the 9 pairs that are cut, both ways", c.beliefs.wrong)
+			if c.views.wrong != 18 {
+				t.Fatalf("%d views of others are wrong, want the 9 pairs that are cut, both ways", c.views.wrong)
 			}
 			c.Heal()
 			wantSettled(t, c, "healed", tt.within)
@@ -266,7 +266,7 @@ func TestBothSidesOfACutAgreeInASmallCluster(t *testing.T) { // F20
 	c.Run(time.Minute)
 	for o, want := range [][]bool{{true, true, false}, {true, true, false}, {false, false, true}} {
 		for s := range want {
-			if got := c.beliefs.believes(o, s); got != want[s] {
+			if got := c.views.sees(o, s); got != want[s] {
 				t.Errorf("%s takes %s for alive: %v", c.Name(o), c.Name(s), got)
 			}
 		}
@@ -286,7 +286,7 @@ func TestMemberThatReachesOneOtherChangesNobodyElse(t *testing.T) { // F13
 	c.Run(5 * time.Minute)
 	for o := range c.Len() {
 		for s := range c.Len() {
-			if o != lonely && s != lonely && !c.beliefs.believes(o, s) {
+			if o != lonely && s != lonely && !c.views.sees(o, s) {
 				t.Errorf("%s doesn't take %s for alive", c.Name(o), c.Name(s))
 			}
 		}
@@ -499,7 +499,7 @@ func TestSealedClusterConvergesAndKeepsOthersOut(t *testing.T) {
 	c.Run(time.Minute)
 	for o := range c.Len() {
 		for s := range c.Len() {
-			if want := o == s || o != 4 && s != 4; c.beliefs.believes(o, s) != want {
+			if want := o == s || o != 4 && s != 4; c.views.sees(o, s) != want {
 				t.Errorf("%s takes %s for alive: %v", c.Name(o), c.Name(s), !want)
 			}
 		}

@@ -15,18 +15,18 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
 		for _, id := range e.Members {
 			if s, ok := c.Index(id); ok {
-				c.learned(host, s, e.Kind)
+				c.noteView(host, s, e.Kind)
 			}
 		}
 		c.settle()
 	case serf.EventUserEvent:
 		begin := func() ([]uint64, report.Spread) {
-			due := c.beliefs.running()
+			due := c.views.running()
 			s := c.spread(host, due)
 			s.Name = fmt.Sprintf("%s of %s", e.Name, c.Name(host))
 			return due, s
 		}
-		if text := c.events.got(now, host, c.regions.at(host), e, begin); text != "" {
+		if text := c.deliveries.got(now, host, c.regions.at(host), e, begin); text != "" {
 			c.Violate("delivery", "%s delivered event %s twice", c.Name(host), text)
 		}
 	case serf.EventKeyring:
@@ -52,22 +52,22 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	}
 }
 
-// learned takes in what a member says of another. Who takes it for alive somewhere else doesn't know it.
-func (c *Cluster) learned(observer, subject int, kind swim.EventKind) {
+// noteView takes in what a member says of another. Who takes it for alive somewhere else doesn't know it.
+func (c *Cluster) noteView(observer, subject int, kind swim.EventKind) {
 	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
-	if kind == serf.EventMemberUpdate && alive == c.beliefs.believes(observer, subject) {
+	if kind == serf.EventMemberUpdate && alive == c.views.sees(observer, subject) {
 		return
 	}
 	if kind == serf.EventMemberFailed {
 		c.judgeFailure(observer, subject)
 	}
-	if !alive && c.beliefs.believes(observer, subject) {
+	if !alive && c.views.sees(observer, subject) {
 		c.metrics.gone(c.Now(), subject, c.regions.at(observer))
 	}
-	if alive && observer != subject && !c.beliefs.believes(observer, subject) {
-		c.metrics.misled(subject, c.regions.at(observer))
+	if alive && observer != subject && !c.views.sees(observer, subject) {
+		c.metrics.addDue(subject, c.regions.at(observer))
 	}
-	c.beliefs.learn(observer, subject, alive)
+	c.views.learn(observer, subject, alive)
 }
 
 // found reports whether a member knows where another lives.
@@ -117,23 +117,23 @@ func (c *Cluster) collect(host int, e *swim.Event) {
 
 // missing describes the events that some member should have got by now and hasn't.
 func (c *Cluster) missing() []string {
-	return c.events.missing(c.Name, func(i int, time uint64) bool { return time < c.members[i].minEvent })
+	return c.deliveries.missing(c.Name, func(i int, time uint64) bool { return time < c.members[i].minEvent })
 }
 
 // judgeFailure counts a failure that observer reports, if subject is alive.
 func (c *Cluster) judgeFailure(observer, subject int) {
-	if !c.beliefs.isAlive(subject) {
+	if !c.views.isAlive(subject) {
 		return
 	}
 	lag, f := c.lag(), &c.metrics.falseFailures
-	if c.parted(observer, subject, lag) {
+	if c.faultBetween(observer, subject, lag) {
 		f.AcrossFaults++
 		return
 	}
 	f.All++
-	if c.calm(observer, lag) {
+	if c.undisturbed(observer, lag) {
 		f.AtHealthy++
-		if c.calm(subject, lag) {
+		if c.undisturbed(subject, lag) {
 			f.OfHealthy++
 		}
 	}

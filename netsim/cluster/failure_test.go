@@ -290,7 +290,7 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 				c.Move(i)
 			}
 			if c.Settled() || !c.RunUntilSettled(10*time.Second) {
-				t.Errorf("10 s later %d views are wrong", c.beliefs.wrong)
+				t.Errorf("10 s later %d views are wrong", c.views.wrong)
 			}
 			c.Run(10 * time.Second)
 			if gone.left > loss || gone.failed > 0 || !c.Settled() {

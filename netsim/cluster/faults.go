@@ -13,7 +13,7 @@ func (c *Cluster) Cut(from, to int) {
 	for _, i := range []int{from, to} {
 		c.members[i].cut, c.members[i].changed = true, c.Now()
 	}
-	c.trouble([]int{from}, []int{to})
+	c.beginOutage([]int{from}, []int{to})
 	c.sim.Cut(from, to)
 }
 
@@ -37,7 +37,7 @@ func (c *Cluster) Partition(groups ...[]int) {
 				others = append(others, i)
 			}
 		}
-		c.sides = append(c.sides, c.trouble(groups[g], others))
+		c.sides = append(c.sides, c.beginOutage(groups[g], others))
 	}
 	c.split = true
 	c.sim.Partition(group)
@@ -47,11 +47,11 @@ func (c *Cluster) Partition(groups ...[]int) {
 func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
 	m := &c.members[i]
 	m.bad, m.changed = f.Any(), c.Now()
-	if m.faults != nil {
-		m.faults.stop(c.Now())
+	if m.hostOutage != nil {
+		m.hostOutage.stop(c.Now())
 	}
 	if m.bad {
-		m.faults = c.trouble([]int{i}, nil)
+		m.hostOutage = c.beginOutage([]int{i}, nil)
 	}
 	c.sim.SetFaults(i, f)
 }
@@ -65,12 +65,12 @@ func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impai
 	}
 	count := func(by int) {
 		for _, i := range concerned {
-			c.members[i].ills += by
+			c.members[i].impairments += by
 			c.members[i].changed = c.Now()
 		}
 	}
 	count(1)
-	t := c.trouble(members, peers)
+	t := c.beginOutage(members, peers)
 	id, healed := c.sim.Impair(members, peers, way, what), c.healed
 	return func() {
 		if c.healed != healed {
@@ -79,20 +79,20 @@ func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impai
 		c.sim.Repair(id)
 		count(-1)
 		t.stop(c.Now())
-		if what.Cut || what.BlockUDP || what.NAT || c.misjudges() {
+		if what.Cut || what.BlockUDP || what.NAT || c.livingMisjudged() {
 			c.metrics.begin(c.Now(), "heal", nobody)
 			c.settle()
 		}
 	}
 }
 
-// misjudges reports whether anybody takes a member that is alive for something else.
-func (c *Cluster) misjudges() bool {
+// livingMisjudged reports whether anybody takes a member that is alive for something else.
+func (c *Cluster) livingMisjudged() bool {
 	if c.Settled() {
 		return false
 	}
 	for i := range c.members {
-		if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+		if c.Alive(i) && c.views.wrongAbout(i) > 0 {
 			return true
 		}
 	}
@@ -111,27 +111,27 @@ func (c *Cluster) Heal() {
 	c.metrics.begin(c.Now(), "heal", nobody)
 	for i := range c.members {
 		m := &c.members[i]
-		m.cut, m.bad, m.ills, m.changed = false, false, 0, c.Now()
-		for _, t := range m.troubles {
+		m.cut, m.bad, m.impairments, m.changed = false, false, 0, c.Now()
+		for _, t := range m.outages {
 			t.stop(c.Now())
 		}
 	}
 	c.settle()
 }
 
-// calm reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
+// undisturbed reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
 // only the side that was cut off has one.
-func (c *Cluster) calm(i int, d time.Duration) bool {
+func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
-	return !c.split && !m.cut && !m.bad && m.ills == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
+	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
-// trouble has the network between the members and peers, nil for all, be faulty until it is stopped.
-func (c *Cluster) trouble(members, peers []int) *trouble {
-	c.troubled = true
-	t := &trouble{end: swim.Never}
+// beginOutage has the network between the members and peers, nil for all, be faulty until it is stopped.
+func (c *Cluster) beginOutage(members, peers []int) *outage {
+	c.hadFaults = true
+	t := &outage{end: swim.Never}
 	if peers != nil {
-		t.peers = make([]uint64, c.beliefs.words)
+		t.peers = make([]uint64, c.views.words)
 		for _, i := range peers {
 			setBit(t.peers, i, true)
 		}
@@ -139,8 +139,8 @@ func (c *Cluster) trouble(members, peers []int) *trouble {
 	lag := c.lag()
 	for _, i := range members {
 		m := &c.members[i]
-		m.troubles = slices.DeleteFunc(m.troubles, func(t *trouble) bool { return !t.within(c.Now(), lag) })
-		m.troubles = append(m.troubles, t)
+		m.outages = slices.DeleteFunc(m.outages, func(t *outage) bool { return !t.within(c.Now(), lag) })
+		m.outages = append(m.outages, t)
 	}
 	return t
 }
@@ -150,11 +150,11 @@ func (c *Cluster) lag() time.Duration {
 	return c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
 }
 
-// parted reports whether a fault of the network is between two members, or was at any time of the last d, which is
+// faultBetween reports whether a fault of the network is between two members, or was at any time of the last d, which is
 // lag at most.
-func (c *Cluster) parted(a, b int, d time.Duration) bool {
+func (c *Cluster) faultBetween(a, b int, d time.Duration) bool {
 	from := func(a, b int) bool {
-		return slices.ContainsFunc(c.members[a].troubles, func(t *trouble) bool {
+		return slices.ContainsFunc(c.members[a].outages, func(t *outage) bool {
 			return (t.peers == nil || bit(t.peers, b)) && t.within(c.Now(), d)
 		})
 	}

@@ -14,14 +14,14 @@ func (c *Cluster) Crash(i int) {
 	}
 	n := c.Node(i)
 	region := c.regions.at(i)
-	c.metrics.observerGone(c.Now(), region, func(subject int) bool { return c.beliefs.believes(i, subject) })
-	c.events.observerGone(i, region)
+	c.metrics.observerGone(c.Now(), region, func(subject int) bool { return c.views.sees(i, subject) })
+	c.deliveries.observerGone(i, region)
 	c.sim.Crash(i)
 	c.up--
-	c.beliefs.end(i)
-	if c.beliefs.isAlive(i) {
-		c.metrics.crashed(c.Now(), i, c.Name(i), c.spread(i, c.beliefs.believing(i)))
-		c.beliefs.setTruth(i, false)
+	c.views.end(i)
+	if c.views.isAlive(i) {
+		c.metrics.crashed(c.Now(), i, c.Name(i), c.spread(i, c.views.believing(i)))
+		c.views.setTruth(i, false)
 	}
 	n.Swim().Release()
 	c.settle()
@@ -34,7 +34,7 @@ func (c *Cluster) Leave(i int) {
 		return
 	}
 	m.leaving = true
-	c.beliefs.setTruth(i, false)
+	c.views.setTruth(i, false)
 	c.metrics.begin(c.Now(), "leave", i)
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Leave(now, out) })
 }
@@ -60,7 +60,7 @@ func (c *Cluster) Resume(i int) {
 		return
 	}
 	c.members[i].changed = c.Now()
-	if c.Alive(i) && c.beliefs.wrongAbout(i) > 0 {
+	if c.Alive(i) && c.views.wrongAbout(i) > 0 {
 		c.metrics.begin(c.Now(), "resume", i)
 	}
 	c.sim.Resume(i)

@@ -71,9 +71,9 @@ func (m *metrics) gone(now swim.Time, subject, region int) {
 	}
 }
 
-// misled notes that an observer, in that region, considers a crashed subject alive only now: one more has
+// addDue notes that an observer, in that region, considers a crashed subject alive only now: one more has
 // to learn of the crash.
-func (m *metrics) misled(subject, region int) {
+func (m *metrics) addDue(subject, region int) {
 	if k, ok := m.openOf[subject]; ok {
 		m.detections[k].Spread.Expect(region)
 	}

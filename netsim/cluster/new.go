@@ -21,7 +21,7 @@ func New(cfg Config) (*Cluster, error) {
 	c := &Cluster{
 		cfg:     cfg,
 		members: make([]member, cfg.Members),
-		beliefs: newBeliefs(cfg.Members),
+		views:   newViewTracker(cfg.Members),
 		random:  netsim.NewDraws(cfg.Seed, uint64(cfg.Members), 0),
 		queries: make(map[queryKey]*Query),
 		keys:    newKeyrings(cfg.Members, cfg.Key, cfg.Compress),

@@ -31,7 +31,7 @@ func (c *Cluster) Quiet() bool {
 // quietFor reports whether all members that run have had no trouble for d or longer.
 func (c *Cluster) quietFor(d time.Duration) bool {
 	for i := range c.members {
-		if c.members[i].leaving || !c.sim.Down(i) && !c.calm(i, d) {
+		if c.members[i].leaving || !c.sim.Down(i) && !c.undisturbed(i, d) {
 			return false
 		}
 	}
@@ -44,14 +44,14 @@ func (c *Cluster) Disagreement() string {
 	var out []string
 	for o := range c.members {
 		for s := range c.members {
-			if o == s || !c.beliefs.holds[o] || c.beliefs.believes(o, s) == c.beliefs.isAlive(s) {
+			if o == s || !c.views.counts[o] || c.views.sees(o, s) == c.views.isAlive(s) {
 				continue
 			}
 			if len(out) == most {
 				return strings.Join(append(out, "and others"), ", ")
 			}
 			is := "gone"
-			if c.beliefs.isAlive(s) {
+			if c.views.isAlive(s) {
 				is = "alive"
 			}
 			out = append(out, fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))

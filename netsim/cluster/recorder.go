@@ -71,7 +71,7 @@ func (r *Recorder) MaybeSample() bool {
 	sent := stats.Since(r.stats)
 	r.lookAtQueues()
 	r.series.Samples = append(r.series.Samples, report.Sample{
-		At: c.Now().Sub(r.start), Running: c.up, Wrong: c.beliefs.wrong,
+		At: c.Now().Sub(r.start), Running: c.up, Wrong: c.views.wrong,
 		Packets: sent.Sent, PacketBytes: sent.SentBytes, StreamBytes: sent.StreamBytes,
 		Suspicions: seen.suspicions - r.seen.suspicions, Refutations: seen.refutations - r.seen.refutations,
 		FalseFailures: seen.falseFailures.Since(r.seen.falseFailures),

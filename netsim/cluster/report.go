@@ -11,10 +11,10 @@ import (
 func (c *Cluster) Report() report.Report {
 	m := &c.metrics
 	r := report.Report{
-		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.beliefs.wrong,
+		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.views.wrong,
 		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
-		FalseFailures: m.falseFailures, Troubled: c.troubled, Suspicions: m.suspicions, Refutations: m.refutations,
-		UserEvents: c.events.fired, EventDeliveries: c.events.total, Events: c.events.spreads(c.Name), Queries: slices.Clone(c.asked),
+		FalseFailures: m.falseFailures, Troubled: c.hadFaults, Suspicions: m.suspicions, Refutations: m.refutations,
+		UserEvents: c.deliveries.fired, EventDeliveries: c.deliveries.total, Events: c.deliveries.spreads(c.Name), Queries: slices.Clone(c.querySpreads),
 		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
 	r.Regions, r.Traffic = c.regions.names, c.traffic()

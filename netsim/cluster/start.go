@@ -16,7 +16,7 @@ import (
 func (c *Cluster) Boot(over time.Duration) {
 	c.metrics.begin(c.Now(), "cold start", nobody)
 	for i := range c.Len() - c.cfg.Later {
-		c.beliefs.setTruth(i, true) // soon enough: the views are complete when all have started
+		c.views.setTruth(i, true) // soon enough: the views are complete when all have started
 		at := netsim.Uniform(0, over).Draw(c.random.Next())
 		if i < c.cfg.Seeds {
 			at = 0
@@ -42,8 +42,8 @@ func (c *Cluster) BootWarm() error {
 	}
 	c.makeRosters(warm.NewRoster)
 	for i := range members {
-		c.beliefs.setTruth(i, true)
-		c.beliefs.expect(i)
+		c.views.setTruth(i, true)
+		c.views.expect(i)
 	}
 	for i := range members {
 		c.start(i, addr(i, 0), warm)
@@ -112,15 +112,15 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.Crash(i)
 	m := &c.members[i]
 	if m.starts > 0 && where != c.sim.Addr(i) {
-		c.beliefs.forget(i) // who knows it, knows it elsewhere
+		c.views.forget(i) // who knows it, knows it elsewhere
 	}
 	m.starts++
 	m.leaving = false
 	cfg := c.config(i, where)
 	m.minEvent = uint64(cfg.MinEventTime)
 	cfg.Roster, cfg.Warm = c.roster(i), warm
-	c.beliefs.setTruth(i, true)
-	c.beliefs.begin(i, warm != nil)
+	c.views.setTruth(i, true)
+	c.views.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
 	if warm != nil {
 		c.members[i].changed = c.Now().Add(-forLong) // it has run for longer than anybody looks back
@@ -169,7 +169,7 @@ func (c *Cluster) JoinSeeds(i int) {
 	}
 	var apart []int
 	for s := range c.cfg.Seeds {
-		if s != i && c.members[s].starts > 0 && !c.beliefs.believes(i, s) {
+		if s != i && c.members[s].starts > 0 && !c.views.sees(i, s) {
 			apart = append(apart, s)
 		}
 	}

@@ -17,7 +17,7 @@ func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
 		return n.UserEvent(now, name, payload, false, out)
 	})
 	if err == nil {
-		c.events.fired++
+		c.deliveries.fired++
 	}
 	return err
 }
@@ -77,15 +77,15 @@ func (c *Cluster) Keyring(i int) *wire.Keyring {
 
 // openAccount begins to count the answers to a query that all who run are to get.
 func (c *Cluster) openAccount() int {
-	if len(c.asked) == MaxEvents {
+	if len(c.querySpreads) == MaxEvents {
 		return uncounted
 	}
 	due := 0
-	for _, w := range c.beliefs.running() {
+	for _, w := range c.views.running() {
 		due += bits.OnesCount64(w)
 	}
-	c.asked = append(c.asked, report.NewSpread(c.Now(), due))
-	return len(c.asked) - 1
+	c.querySpreads = append(c.querySpreads, report.NewSpread(c.Now(), due))
+	return len(c.querySpreads) - 1
 }
 
 // countAnswer leaves out those beyond what was due: members that have started since.
@@ -93,7 +93,7 @@ func (c *Cluster) countAnswer(q *Query) {
 	if q.account == uncounted {
 		return
 	}
-	if s := &c.asked[q.account]; s.Reached < s.Due {
+	if s := &c.querySpreads[q.account]; s.Reached < s.Due {
 		s.Reach(c.Now(), 0)
 	}
 }

@@ -13,7 +13,7 @@ func TestBeliefsCountTheDifferences(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{1, 2, 5, 64, 65, 150}).Draw(t, "members")
-		b := newBeliefs(n)
+		b := newViewTracker(n)
 		views := make([][]bool, n)
 		for i := range views {
 			views[i] = make([]bool, n)
@@ -44,7 +44,7 @@ func TestBeliefsCountTheDifferences(t *testing.T) {
 			}
 			for o := range n {
 				for s := range n {
-					if want := holds[o] && (o == s || views[o][s]); b.believes(o, s) != want {
+					if want := holds[o] && (o == s || views[o][s]); b.sees(o, s) != want {
 						t.Fatalf("%d believes in %d: %v, want %v", o, s, !want, want)
 					}
 				}
@@ -77,7 +77,7 @@ func rangeOf(n int) iter.Seq[int] {
 func TestKnowingMembersBeginWithWhatIsUsual(t *testing.T) {
 	t.Parallel()
 	const n = 200
-	b := newBeliefs(n)
+	b := newViewTracker(n)
 	for i := range n {
 		b.setTruth(i, true)
 		b.expect(i)
@@ -85,8 +85,8 @@ func TestKnowingMembersBeginWithWhatIsUsual(t *testing.T) {
 	for i := range n {
 		b.begin(i, true)
 	}
-	if b.wrong != 0 || b.odd[5].count != 0 {
-		t.Errorf("%d wrong views, %d deviations, want none", b.wrong, b.odd[5].count)
+	if b.wrong != 0 || b.exceptions[5].count != 0 {
+		t.Errorf("%d wrong views, %d deviations, want none", b.wrong, b.exceptions[5].count)
 	}
 }
 

@@ -7,27 +7,27 @@ import (
 	"serf/internal/invariant"
 )
 
-// beliefs compares what every member takes the others for with what they are, and keeps count of
+// viewTracker compares what every member takes the others for with what they are, and keeps count of
 // the differences: that all views agree with the truth is then one comparison, at any
 // number of members. Most views are alike most of the time, so of each only what differs from the
 // usual is kept: a cluster of 100,000 would have 10^10 pairs.
-type beliefs struct {
-	n       int
-	words   int      // of a bit for each member
-	usual   []uint64 // whom most observers take for alive
-	truth   []uint64 // who is
-	holds   []bool   // whose views count: those that run
-	holders int
-	odd     []deviations // by observer: whom it takes for what is not usual; never itself
-	oddOf   []int32      // by subject: observers that have it in odd
-	wrong   int          // pairs of an observer that counts and another member where the belief differs from truth
+type viewTracker struct {
+	n            int
+	words        int      // of a bit for each member
+	usual        []uint64 // whom most observers take for alive
+	truth        []uint64 // who is
+	counts       []bool   // whose views count: those that run
+	counted      int
+	exceptions   []deviations // by observer: whom it takes for what is not usual; never itself
+	exceptionsOf []int32      // by subject: observers that have it in odd
+	wrong        int          // pairs of an observer that counts and another member where the belief differs from truth
 }
 
-func newBeliefs(n int) *beliefs {
+func newViewTracker(n int) *viewTracker {
 	words := (n + 63) / 64
-	return &beliefs{
+	return &viewTracker{
 		n: n, words: words, usual: make([]uint64, words), truth: make([]uint64, words),
-		holds: make([]bool, n), odd: make([]deviations, n), oddOf: make([]int32, n),
+		counts: make([]bool, n), exceptions: make([]deviations, n), exceptionsOf: make([]int32, n),
 	}
 }
 
@@ -41,57 +41,57 @@ func setBit(row []uint64, i int, on bool) {
 	}
 }
 
-// believes reports whether observer, if its view counts, takes subject for alive, at the address that it has. Of
+// sees reports whether observer, if its view counts, takes subject for alive, at the address that it has. Of
 // itself it does.
-func (b *beliefs) believes(observer, subject int) bool {
-	if !b.holds[observer] || observer == subject {
-		return b.holds[observer]
+func (b *viewTracker) sees(observer, subject int) bool {
+	if !b.counts[observer] || observer == subject {
+		return b.counts[observer]
 	}
-	return bit(b.usual, subject) != b.odd[observer].has(subject)
+	return bit(b.usual, subject) != b.exceptions[observer].has(subject)
 }
 
 // believing is the set of members that consider another one alive, a bit for each.
-func (b *beliefs) believing(subject int) []uint64 {
+func (b *viewTracker) believing(subject int) []uint64 {
 	row := make([]uint64, b.words)
-	for i := range b.holds {
-		if i != subject && b.believes(i, subject) {
+	for i := range b.counts {
+		if i != subject && b.sees(i, subject) {
 			setBit(row, i, true)
 		}
 	}
 	return row
 }
 
-// believers is how many members take another one for alive.
-func (b *beliefs) believers(subject int) int {
+// seenBy is how many members take another one for alive.
+func (b *viewTracker) seenBy(subject int) int {
 	if bit(b.usual, subject) {
-		return b.others(subject) - int(b.oddOf[subject])
+		return b.others(subject) - int(b.exceptionsOf[subject])
 	}
-	return int(b.oddOf[subject])
+	return int(b.exceptionsOf[subject])
 }
 
 // others is how many views of a member there are besides its own.
-func (b *beliefs) others(subject int) int {
-	if b.holds[subject] {
-		return b.holders - 1
+func (b *viewTracker) others(subject int) int {
+	if b.counts[subject] {
+		return b.counted - 1
 	}
-	return b.holders
+	return b.counted
 }
 
 // wrongAbout is how many are wrong about a member.
-func (b *beliefs) wrongAbout(subject int) int {
+func (b *viewTracker) wrongAbout(subject int) int {
 	if bit(b.truth, subject) {
-		return b.others(subject) - b.believers(subject)
+		return b.others(subject) - b.seenBy(subject)
 	}
-	return b.believers(subject)
+	return b.seenBy(subject)
 }
 
 // isAlive is the truth.
-func (b *beliefs) isAlive(subject int) bool { return bit(b.truth, subject) }
+func (b *viewTracker) isAlive(subject int) bool { return bit(b.truth, subject) }
 
 // running is a bit for each member that is alive and whose view counts.
-func (b *beliefs) running() []uint64 {
+func (b *viewTracker) running() []uint64 {
 	row := slices.Clone(b.truth)
-	for i, holds := range b.holds {
+	for i, holds := range b.counts {
 		if !holds {
 			setBit(row, i, false)
 		}
@@ -100,69 +100,69 @@ func (b *beliefs) running() []uint64 {
 }
 
 // learn records that observer, whose view counts, takes subject for alive, or no longer does.
-func (b *beliefs) learn(observer, subject int, alive bool) {
-	if observer == subject || !b.holds[observer] || b.believes(observer, subject) == alive {
+func (b *viewTracker) learn(observer, subject int, alive bool) {
+	if observer == subject || !b.counts[observer] || b.sees(observer, subject) == alive {
 		return
 	}
 	before := b.wrongAbout(subject)
-	b.turn(observer, subject)
+	b.toggle(observer, subject)
 	b.wrong += b.wrongAbout(subject) - before
-	if 2*int(b.oddOf[subject]) > b.others(subject) {
+	if 2*int(b.exceptionsOf[subject]) > b.others(subject) {
 		b.swapUsual(subject)
 	}
 }
 
-// turn makes odd of usual, or the reverse.
-func (b *beliefs) turn(observer, subject int) {
-	if b.odd[observer].toggle(subject, b.words) {
-		b.oddOf[subject]++
+// toggle makes odd of usual, or the reverse.
+func (b *viewTracker) toggle(observer, subject int) {
+	if b.exceptions[observer].toggle(subject, b.words) {
+		b.exceptionsOf[subject]++
 	} else {
-		b.oddOf[subject]--
+		b.exceptionsOf[subject]--
 	}
 }
 
 // swapUsual makes usual of a member what has become so.
-func (b *beliefs) swapUsual(subject int) {
+func (b *viewTracker) swapUsual(subject int) {
 	setBit(b.usual, subject, !bit(b.usual, subject))
-	for o, holds := range b.holds {
+	for o, holds := range b.counts {
 		if holds && o != subject {
-			b.turn(o, subject)
+			b.toggle(o, subject)
 		}
 	}
 }
 
 // setTruth records whether subject is alive.
-func (b *beliefs) setTruth(subject int, alive bool) {
+func (b *viewTracker) setTruth(subject int, alive bool) {
 	before := b.wrongAbout(subject)
 	setBit(b.truth, subject, alive)
 	b.wrong += b.wrongAbout(subject) - before
 }
 
 // forget has nobody take subject for alive: it is somewhere else now, and nobody knows that.
-func (b *beliefs) forget(subject int) {
-	for o := range b.holds {
+func (b *viewTracker) forget(subject int) {
+	for o := range b.counts {
 		b.learn(o, subject, false)
 	}
 }
 
 // expect makes it usual to take subject for alive, before any view counts.
-func (b *beliefs) expect(subject int) {
-	invariant.Check(b.holders == 0, "cluster: views count already")
+func (b *viewTracker) expect(subject int) {
+	invariant.Check(b.counted == 0, "cluster: views count already")
 	setBit(b.usual, subject, true)
 }
 
 // begin makes the view of observer count. It takes nobody but itself for alive or, if it knows
 // what is usual, whom most do.
-func (b *beliefs) begin(observer int, knowing bool) {
-	if b.holds[observer] {
+func (b *viewTracker) begin(observer int, knowing bool) {
+	if b.counts[observer] {
 		return
 	}
-	b.holds[observer] = true
-	b.holders++
+	b.counts[observer] = true
+	b.counted++
 	for w, members := range b.usual {
 		for ; members != 0 && !knowing; members &= members - 1 {
 			if s := w*64 + bits.TrailingZeros64(members); s != observer {
-				b.turn(observer, s)
+				b.toggle(observer, s)
 			}
 		}
 	}
@@ -170,19 +170,19 @@ func (b *beliefs) begin(observer int, knowing bool) {
 }
 
 // end makes the view of observer count no longer, and forgets it.
-func (b *beliefs) end(observer int) {
-	if !b.holds[observer] {
+func (b *viewTracker) end(observer int) {
+	if !b.counts[observer] {
 		return
 	}
 	b.wrong -= b.differences(observer)
-	b.odd[observer].each(func(s int) { b.oddOf[s]-- })
-	b.odd[observer] = deviations{}
-	b.holds[observer] = false
-	b.holders--
+	b.exceptions[observer].each(func(s int) { b.exceptionsOf[s]-- })
+	b.exceptions[observer] = deviations{}
+	b.counts[observer] = false
+	b.counted--
 }
 
 // differences counts where observer is wrong about others.
-func (b *beliefs) differences(observer int) int {
+func (b *viewTracker) differences(observer int) int {
 	count := 0
 	for w, x := range b.usual {
 		x ^= b.truth[w]
@@ -191,7 +191,7 @@ func (b *beliefs) differences(observer int) int {
 		}
 		count += bits.OnesCount64(x)
 	}
-	b.odd[observer].each(func(s int) {
+	b.exceptions[observer].each(func(s int) {
 		if bit(b.usual, s) == bit(b.truth, s) {
 			count++
 		} else {

@@ -140,7 +140,7 @@ func TestTroublesAreForgotten(t *testing.T) {
 		end()
 		c.Run(5 * time.Second)
 	}
-	if n, most := len(c.members[0].troubles), 1+int(c.lag()/(10*time.Second))+1; n == 0 || n > most {
+	if n, most := len(c.members[0].outages), 1+int(c.lag()/(10*time.Second))+1; n == 0 || n > most {
 		t.Errorf("%d troubles, at most %d can still show", n, most)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"serf/swim"
 )
 
-// ledger keeps account of user events: who is to get each, and who has.
-type ledger struct {
+// deliveries keeps account of user events: who is to get each, and who has.
+type deliveries struct {
 	entries []entry
 	byKey   map[string]int
 	key     []byte // scratch
@@ -35,7 +35,7 @@ const MaxEvents = 10_000
 // got takes in that a member, in that region, delivered an event. The first to do so is its sender: begin
 // then says who is to get it, a bit for each, and begins its spread. got returns the event's name if the
 // member has had it before, else "".
-func (l *ledger) got(
+func (l *deliveries) got(
 	now swim.Time, host, region int, e *swim.Event, begin func() (due []uint64, spread report.Spread),
 ) (again string) {
 	l.total++
@@ -69,7 +69,7 @@ func (l *ledger) got(
 
 // observerGone strikes member i, in that region, from all accounts: it has crashed, and may get events
 // again when it is back.
-func (l *ledger) observerGone(i, region int) {
+func (l *deliveries) observerGone(i, region int) {
 	for k := range l.entries {
 		x := &l.entries[k]
 		if bit(x.due, i) && !bit(x.got, i) {
@@ -82,7 +82,7 @@ func (l *ledger) observerGone(i, region int) {
 
 // missing describes the events that some member should have by now and hasn't. An
 // event that died with all who had it is nobody's fault.
-func (l *ledger) missing(name func(member int) string, refuses func(member int, time uint64) bool) []string {
+func (l *deliveries) missing(name func(member int) string, refuses func(member int, time uint64) bool) []string {
 	var out []string
 	for k := range l.entries {
 		x := &l.entries[k]
@@ -110,7 +110,7 @@ func (x *entry) waiting(yield func(member int) bool) {
 }
 
 // spreads lists how each event got to those that were to get it, and names those that it didn't reach.
-func (l *ledger) spreads(name func(member int) string) []report.Spread {
+func (l *deliveries) spreads(name func(member int) string) []report.Spread {
 	var list []report.Spread
 	for k := range l.entries {
 		x := &l.entries[k]
