@@ -1,7 +1,7 @@
 package swim
 
-// changesMax bounds the members that Changes lists: of more changes than that only the number is
-// known, and all members have to be looked at again. Looking at so many costs about as much.
+// changesMax bounds the members that Changes lists. After more changes, all members have to be looked
+// at again, which costs about as much as looking at so many.
 const changesMax = 4096
 
 // Changes notes which members may have changed, for a driver that keeps a copy of what a node

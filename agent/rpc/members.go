@@ -25,7 +25,7 @@ type eventRecord struct {
 
 type memberList []Member
 
-// memberMin is less than any member takes that is written with all its fields, in bytes.
+// memberMin is a lower bound in bytes for a member with all its fields.
 const memberMin = 100
 
 // ParseFrom implements protocol.Parser.
@@ -87,7 +87,7 @@ func statusText(b []byte) string {
 	return string(b)
 }
 
-// tagSetsMax bounds the sets of tags that are looked up in: most members share a few.
+// tagSetsMax bounds the sets of tags that are shared: most members have one of a few.
 const tagSetsMax = 256
 
 // parseTags returns the tags of a member, which members with equal tags may share.

@@ -37,7 +37,6 @@ var apart = [][2]string{{"netsim", "agent"}}
 var libraries = map[string][]string{
 	"github.com/hashicorp/mdns":         {"agent/mdns"},
 	"github.com/schollz/progressbar/v3": {"cmd/serf"},
-	"github.com/vmihailenco/msgpack/v5": {"agent/rpc"},
 	"golang.org/x/sys":                  {"agent", "agent/disk", "agent/handler"},
 	"golang.org/x/term":                 {"cmd/serf"},
 }

@@ -11,8 +11,8 @@ func (n *Node) TrackChanges(c *swim.Changes) {
 	n.swim.TrackChanges(c)
 }
 
-// Listed returns a member, and its coordinate if that is known; false if this ID is none of a
-// listed member.
+// Listed returns the listed member with this ID, and its coordinate if it is located; ok is false if
+// there is no such member.
 func (n *Node) Listed(id swim.MemberID) (m Member, at coord.Coordinate, located, ok bool) {
 	if !n.table.at(id).known() {
 		return Member{}, coord.Coordinate{}, false, false

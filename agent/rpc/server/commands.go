@@ -50,7 +50,7 @@ func withBody[T any](f func(c *conn, seq uint64, req T)) command {
 	return command{body: true, handle: func(c *conn, seq uint64, body []byte) error {
 		var req T
 		if err := protocol.Parse(body, &req); err != nil {
-			// A body of another shape is likely no body: the client and this server no longer agree
+			// A body of another shape is likely none: the client and this server no longer agree
 			// where requests begin.
 			c.reply(seq, "Invalid request: "+err.Error())
 			return errRefused
@@ -138,7 +138,7 @@ func (c *conn) handleMembers(seq uint64) { c.replyMembers(seq, memberFilter{}) }
 func (c *conn) handleMembersFiltered(seq uint64, req protocol.MembersFilteredRequest) {
 	f, err := newMemberFilter(req)
 	if err != nil {
-		// Clients expect a body here, whatever the header says.
+		// Clients expect a body even after an error.
 		c.replyError(seq, err, &struct{ Members memberList }{})
 		return
 	}
@@ -251,8 +251,8 @@ func (c *conn) handleStop(seq uint64, req protocol.StopRequest) {
 	c.reply(seq, "")
 }
 
-// doneGrace is how long the end of a query waits behind its last answer. The original's command
-// line stops at whichever it sees first of the end and of the answers before it.
+// doneGrace is how long the end of a query is delayed after its last answer. The original's command
+// line may see the end before answers that were sent before it, and stops there.
 const doneGrace = 50 * time.Millisecond
 
 func (c *conn) endQuery(seq uint64) {
@@ -280,7 +280,7 @@ func (c *conn) handleQuery(seq uint64, req protocol.QueryRequest) {
 		func() { c.endQuery(seq) })
 }
 
-// cutOff ends the connection of a client that would otherwise miss something without noticing.
+// cutOff ends the connection of a client that would otherwise miss records without noticing.
 func (c *conn) cutOff(why string) {
 	if c.ctx.Err() != nil {
 		return

@@ -3,7 +3,6 @@ package server
 import (
 	"iter"
 	"maps"
-	"net/netip"
 	"reflect"
 	"slices"
 
@@ -12,8 +11,8 @@ import (
 	"serf/swim/serf"
 )
 
-// Lists of members are the only answer that can be large: 2 MB at 10,000. So they are written
-// without reflection, and sent in pieces as they are written.
+// Lists of members are the only large answers: 2 MB for 10,000 members. So they are written without
+// reflection, and sent in pieces while they are written.
 
 // memberPieces yields the answer to a request for members, in pieces of about pieceSize bytes. Each
 // is valid until the next.
@@ -36,8 +35,8 @@ func memberPieces(seq uint64, members []*serf.Member) iter.Seq[[]byte] {
 	}
 }
 
-// pieceSize is what is sent at a time of a long answer: as much as a client may take writeTimeout
-// to read.
+// pieceSize is the size in bytes of the pieces of a long answer: what a client has writeTimeout to
+// read.
 const pieceSize = writeStep
 
 // memberList is the members of an event.
@@ -58,7 +57,7 @@ func appendMember(b []byte, m *serf.Member) []byte {
 	const fields = 11
 	v := &m.Versions
 	b = msgpack.AppendMap(b, fields)
-	b = msgpack.AppendBinary(msgpack.AppendKey(b, "Addr"), addrBytes(m.Addr.Addr()))
+	b = msgpack.AppendBinary(msgpack.AppendKey(b, "Addr"), m.Addr.Addr().AsSlice())
 	b = msgpack.UintField(b, "DelegateCur", uint64(v[5]))
 	b = msgpack.UintField(b, "DelegateMax", uint64(v[4]))
 	b = msgpack.UintField(b, "DelegateMin", uint64(v[3]))
@@ -71,16 +70,13 @@ func appendMember(b []byte, m *serf.Member) []byte {
 	return msgpack.AppendKey(b, "Tags")
 }
 
-// addrBytes returns 4 or 16 bytes, nil for no address.
-func addrBytes(ip netip.Addr) []byte { return ip.AsSlice() }
-
 // tagSetsMax bounds the sets of tags whose encoding is remembered while a list is written: most
 // members share a few.
 const tagSetsMax = 256
 
 // tagWriter writes the tags of one list. Members share maps of tags: each is encoded once.
 type tagWriter struct {
-	written map[uintptr][]byte // by map, which the list keeps where it is
+	written map[uintptr][]byte // by map, which the list keeps alive
 	keys    []string
 }
 
@@ -97,7 +93,7 @@ func (w *tagWriter) append(b []byte, tags map[string]string) []byte {
 	return b
 }
 
-// appendSorted appends tags in the order of their keys; none are an empty map.
+// appendSorted appends tags in the order of their keys, and an empty map if there are none.
 func (w *tagWriter) appendSorted(b []byte, tags map[string]string) []byte {
 	w.keys = slices.AppendSeq(w.keys[:0], maps.Keys(tags))
 	slices.Sort(w.keys)

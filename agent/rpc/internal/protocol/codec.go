@@ -118,9 +118,9 @@ func layoutOf(t reflect.Type) *layout {
 
 // Parse reads a whole value to where to points, and keeps nothing of p.
 //
-// It takes every form that the original takes: text and bytes as one another or as lists of small
-// numbers, 0 and 1 for booleans, nil or an empty list or map for what is empty, and a struct as a
-// list of its first fields, in the order in which they are declared.
+// It accepts every form that the original accepts: text for bytes and bytes for text, either as a
+// list of small numbers, 0 and 1 for booleans, nil or an empty list or map for anything empty, and a
+// struct as a list of its first fields, in the order in which they are declared.
 func Parse(p []byte, to any) error {
 	c := msgpack.Cursor{P: p}
 	parseValue(&c, reflect.ValueOf(to).Elem())
@@ -176,7 +176,7 @@ func parseStruct(c *msgpack.Cursor, v reflect.Value) {
 	}
 }
 
-// parseNamed reads the name of a field and its value. Nothing is kept of unknown fields.
+// parseNamed reads the name of a field and its value, and skips unknown fields.
 func parseNamed(c *msgpack.Cursor, fields []field, v reflect.Value) {
 	name := parseBytes(c)
 	if !c.OK() {
@@ -213,7 +213,7 @@ func parseBytes(c *msgpack.Cursor) []byte {
 	return list
 }
 
-// parseList opens a list, or a map as the list of its keys and values in turn.
+// parseList opens a list, or a map as a list of its keys and values in turn.
 func parseList(c *msgpack.Cursor) (n int, isList bool) {
 	switch c.Kind() {
 	case msgpack.KindArray:
