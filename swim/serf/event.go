@@ -165,15 +165,12 @@ func (n *Node) unsent() int {
 // fire stamps an own event, delivers it here and sends it to the others.
 func (n *Node) fire(now swim.Time, e *userEvent, out *swim.Output) {
 	t := n.eventClock.Next()
-	if v := n.events.window.Add(n.eventClock.Now(), t, e.name, e.payload); v != lamport.Fresh {
-		n.refuseEvent(v, t, e.name, out)
+	if !n.deliverEvent(now, t, e, out) {
 		return
 	}
-	n.emitUserEvent(now, t, e.name, e.payload, e.coalesce)
 	n.buf = e.append(n.buf[:0], t)
 	n.broadcastEvent(now, uint64(t), n.buf)
-	s := &n.events
-	s.inFlight = append(s.inFlight, t)
+	n.events.inFlight = append(n.events.inFlight, t)
 }
 
 // handleUserEvent handles an event from gossip, and passes it on if it is fresh.
@@ -182,29 +179,40 @@ func (n *Node) handleUserEvent(now swim.Time, msg, body []byte, out *swim.Output
 	if err != nil {
 		return err
 	}
-	if n.applyEvent(now, lamport.Time(m.LTime), m.Name, m.Payload, m.CC, out) {
+	e := userEvent{name: m.Name, payload: m.Payload, coalesce: m.CC}
+	if n.applyEvent(now, lamport.Time(m.LTime), &e, out) {
 		n.broadcastEvent(now, 0, msg)
 	}
 	return nil
 }
 
-// applyEvent delivers an event if it is fresh, and says whether it was.
-func (n *Node) applyEvent(
-	now swim.Time, t lamport.Time, name, payload []byte, coalesce bool, out *swim.Output,
-) bool {
-	if size := len(name) + len(payload); size > EventSizeCeiling {
+// applyEvent delivers another member's event if it is fresh, and says whether it was.
+func (n *Node) applyEvent(now swim.Time, t lamport.Time, e *userEvent, out *swim.Output) bool {
+	if size := len(e.name) + len(e.payload); size > EventSizeCeiling {
 		n.count.EventsDropped++
 		n.note(out, swim.Warn, NoteEventTooLarge, swim.Note{N: int64(size)})
 		return false
 	}
-	if !n.witness(&n.eventClock, t, out) {
+	return n.witness(&n.eventClock, t, out) && n.deliverEvent(now, t, e, out)
+}
+
+// deliverEvent is the one place that hands out user events, at once or coalesced. It says whether
+// the event was fresh; others aren't delivered.
+func (n *Node) deliverEvent(now swim.Time, t lamport.Time, e *userEvent, out *swim.Output) bool {
+	if v := n.events.window.Add(n.eventClock.Now(), t, e.name, e.payload); v != lamport.Fresh {
+		n.refuseEvent(v, t, e.name, out)
 		return false
 	}
-	if v := n.events.window.Add(n.eventClock.Now(), t, name, payload); v != lamport.Fresh {
-		n.refuseEvent(v, t, name, out)
-		return false
+	n.count.Events++
+	n.journal.event = max(n.journal.event, t)
+	if e.coalesce && n.cfg.coalescesEvents() {
+		n.coalesceEvent(now, t, e.name, e.payload)
+		return true
 	}
-	n.emitUserEvent(now, t, name, payload, coalesce)
+	n.call.emit(swim.Event{
+		Kind: EventUserEvent, LTime: uint64(t), Flag: e.coalesce,
+		Name: n.call.hold(e.name), Data: n.call.hold(e.payload),
+	})
 	return true
 }
 
@@ -222,18 +230,4 @@ func (n *Node) refuseEvent(v lamport.Verdict, t lamport.Time, name []byte, out *
 		n.count.EventsDropped++
 		n.note(out, swim.Warn, NoteEventDropped, swim.Note{N: int64(t), Text: swim.ClipText(name)})
 	}
-}
-
-// emitUserEvent is the one place that hands out user events, at once or coalesced.
-func (n *Node) emitUserEvent(now swim.Time, t lamport.Time, name, payload []byte, coalesce bool) {
-	n.count.Events++
-	n.journal.event = max(n.journal.event, t)
-	if coalesce && n.cfg.coalescesEvents() {
-		n.coalesceEvent(now, t, name, payload)
-		return
-	}
-	n.call.emit(swim.Event{
-		Kind: EventUserEvent, LTime: uint64(t), Flag: coalesce,
-		Name: n.call.hold(name), Data: n.call.hold(payload),
-	})
 }

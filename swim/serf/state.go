@@ -158,7 +158,8 @@ func (n *Node) replay(now swim.Time, slots wire.EventSlots, out *swim.Output) {
 	})
 	for _, slot := range sorted {
 		for it := slot.Iter(); it.Next(); {
-			n.applyEvent(now, lamport.Time(slot.LTime), it.Event.Name, it.Event.Payload, false, out)
+			e := userEvent{name: it.Event.Name, payload: it.Event.Payload}
+			n.applyEvent(now, lamport.Time(slot.LTime), &e, out)
 		}
 	}
 }
