@@ -103,7 +103,15 @@ Values
   Times are 500ms, 90s or 1h30m. Delays have a distribution: 5ms (always), 1ms..20ms (uniform),
   exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1%, 1 or 0.01, speeds
   are 512kbit, 100mbit or 1gbit a second.
+`
 
+// simHelpValues goes on with the names of mechanisms.
+const simHelpValues = `  Mechanisms are none, ours (all that this program adds to Lifeguard), all (these and Lifeguard's: plain SWIM
+  is left), or single ones joined by +, as -disable=correction+relay:
+  %s.
+`
+
+const simHelpScenario = `
 Scenario files
 
   A file is a JSON object. Its keys are those of the options above, with _ instead of -, those of the network in an
@@ -145,12 +153,31 @@ func simHelp() string {
 		fmt.Fprintf(&b, "  %-28s %s\n", "-"+p.Name+"="+value, p.Usage)
 	}
 	b.WriteString(simHelpFile)
+	fmt.Fprintf(&b, simHelpValues, wrapNames(scenario.MechanismNames()))
+	b.WriteString(simHelpScenario)
 	b.WriteString("  Kinds of faults, and their keys besides start and those that say whom:\n\n")
 	writeKinds(&b, scenario.FaultKinds())
 	b.WriteString("\n  Kinds of work:\n\n")
 	writeKinds(&b, scenario.WorkKinds())
 	b.WriteString(simHelpTail)
 	return b.String()
+}
+
+// wrapNames lists names in lines of an indented paragraph.
+func wrapNames(names []string) string {
+	var b strings.Builder
+	width := 0
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if width += len(name) + 2; width > 100 {
+			b.WriteString("\n  ")
+			width = len(name) + 2
+		}
+		b.WriteString(name)
+	}
+	return strings.ReplaceAll(b.String(), " \n", "\n")
 }
 
 func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {

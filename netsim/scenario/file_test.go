@@ -82,6 +82,7 @@ const everything = `{
   ],
   "encrypt": true,
   "compress": true,
+  "disable": "correction+relay",
   "events": 0,
   "faults": [
     {
@@ -182,7 +183,7 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 			t.Errorf("no %q: the test doesn't show that it works", key)
 		}
 	}
-	if got := places["faults[1].way"]; got != (Place{Line: 96, Column: 7}) {
+	if got := places["faults[1].way"]; got != (Place{Line: 97, Column: 7}) {
 		t.Errorf("way is at %v", got)
 	}
 }
@@ -205,7 +206,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{} {}`, `1:4: something follows the end of the object`},
 		{`[]`, `1:1: [], want an object in { and }`},
 		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
-			`encrypt, compress, events, faults, work, settle, check`},
+			`encrypt, compress, disable, events, faults, work, settle, check`},
 		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},
@@ -259,7 +260,7 @@ func FuzzParseScenario(f *testing.F) {
 
 func TestEveryParamCanBeSet(t *testing.T) {
 	t.Parallel()
-	values := []string{"3", "true", "7s", "lan", "5%", "1mbit"}
+	values := []string{"3", "true", "7s", "lan", "5%", "1mbit", "relay"}
 	for _, p := range Params() {
 		s := Default()
 		set := ""

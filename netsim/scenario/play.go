@@ -7,6 +7,7 @@ import (
 
 	"serf/netsim"
 	"serf/netsim/cluster"
+	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -125,6 +126,7 @@ func (run *scenarioRun) remember(f *Fault, i int) {
 // tune completes the configuration of a member that starts.
 func (run *scenarioRun) tune(i int, cfg *serf.Config) {
 	run.s.Timing.Apply(cfg)
+	cfg.Without = swim.Mechanism(run.s.Disable)
 	if run.s.largeEvents() {
 		cfg.EventSizeMax = serf.EventSizeCeiling
 	}

@@ -38,6 +38,8 @@ type Scenario struct {
 	Encrypt bool `json:"encrypt,omitzero"`
 	// Compress compresses messages, as agents do unless told otherwise.
 	Compress bool `json:"compress,omitzero"`
+	// Disable is what members do without, to see what it is worth.
+	Disable Disabled `json:"disable,omitzero"`
 	// Events is how many user events random members send, at even distances: up to maxEvents.
 	Events int `json:"events"`
 	// Faults are what goes wrong, and who comes and goes. At most maxFaults.

@@ -56,6 +56,8 @@ func (p *Param) Arg() string {
 		return "TIME"
 	case netsim.Dist:
 		return "DELAY"
+	case Disabled:
+		return "NAMES"
 	case bool:
 		return "true"
 	}
@@ -77,6 +79,7 @@ var params = []Param{
 	{"compress", "compress", "compress messages, as agents do by default"},
 	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
+	{"disable", "disable", "mechanisms that nodes do without, see below"},
 
 	{"latency", "network.latency", "one-way latency instead of the profile's"},
 	{"jitter", "network.jitter", "by how much a packet may be later than that"},

@@ -46,6 +46,9 @@ func (s *Scenario) Lines() []Line {
 	if s.Settle {
 		add("settle", "all is mended at %v, and views have to agree again", s.For)
 	}
+	if s.Disable != 0 {
+		add("disabled", "%v", s.Disable)
+	}
 	for _, f := range s.Faults {
 		label := f.Kind
 		if label == FaultNetwork {
