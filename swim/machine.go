@@ -159,9 +159,10 @@ const (
 	// EventUpdated: Member, which is alive, has new metadata, versions or another address; N is 1
 	// if its address changed.
 	EventUpdated
-	// EventSuspected and EventRefuted: Member became suspect, or refuted that. They are for
-	// checkers and figures, not for users.
+	// EventSuspected: Member became suspect. This and the next are for checkers and figures, not
+	// for users.
 	EventSuspected
+	// EventRefuted: Member refuted a suspicion.
 	EventRefuted
 	// EventForgotten: Member's record was dropped. Its ID is valid until the next call.
 	EventForgotten
@@ -209,6 +210,7 @@ type Event struct {
 // Level of a note: the values of log/slog, and Trace below them.
 type Level int8
 
+// The levels, from the least important.
 const (
 	Trace Level = -8
 	Debug Level = -4

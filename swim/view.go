@@ -8,6 +8,7 @@ import (
 // State of a member, with the values of a push/pull.
 type State uint8
 
+// A member is alive until it is suspected, and ends as dead or left.
 const (
 	Alive State = iota
 	Suspect

@@ -157,6 +157,7 @@ const (
 	renamePause = 20 * time.Millisecond
 )
 
+// Rename replaces to by from. Where a reader delays that, it tries again for up to renameWait.
 func (OS) Rename(from, to string) error {
 	for waited := time.Duration(0); ; waited += renamePause {
 		err := os.Rename(from, to)
@@ -167,6 +168,7 @@ func (OS) Rename(from, to string) error {
 	}
 }
 
+// Remove deletes a file.
 func (OS) Remove(path string) error { return os.Remove(path) }
 
 // SyncDir does nothing where directories can't be synced: on Windows, on some network file systems,

@@ -37,6 +37,7 @@ var apart = [][2]string{{"netsim", "agent"}}
 var libraries = map[string][]string{
 	"github.com/hashicorp/mdns":         {"agent/mdns"},
 	"github.com/schollz/progressbar/v3": {"cmd/serf"},
+	"golang.org/x/sync":                 {"netsim/scenario"},
 	"golang.org/x/sys":                  {"agent", "agent/disk", "agent/handler"},
 	"golang.org/x/term":                 {"cmd/serf"},
 }

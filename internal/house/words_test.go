@@ -16,7 +16,7 @@ var plain = map[string]string{
 	`\btolls?\b`: "reply budget", `\bdeaf`: "not reading", `\bgang\b`: "worker pool", `beliefs?\b`: "view",
 	`ledger`: "deliveries", `\bills\b`: "impairments", `\bknob`: "axis", `standstill`: "pause",
 	`lastask`: "final probe", `frankack`: "deferred ack", `\bknock`: "probe", `befall`: "apply to",
-	`mishap`: "fault", `hearsay`: "unconfirmed reports", `comeback`: "rejoin", `readdress`: "address change",
+	`mishap`: "fault", `hearsay`: "unconfirmed reports", `(?-i:[cC]omeback)`: "rejoin", `readdress`: "address change",
 	`\bflights\b`: "packets in flight", `taken? for (alive|dead|failed)`: "considers alive, dead, failed",
 }
 
