@@ -41,16 +41,18 @@ func TestTakenPortIsNamed(t *testing.T) {
 }
 
 func TestPortTakenOnUDPAloneIsNamed(t *testing.T) {
-	udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(loopback))
+	// The system keeps ports of ended connections for a minute: take one that TCP can have.
+	udp, tcp, err := osNetwork{}.Listen(loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer udp.Close()
-	taken := udp.LocalAddr().(*net.UDPAddr).AddrPort()
+	tcp.Close()
+	taken := udp.LocalAddr()
 	if _, err := Start(background, osConfig("a", taken)); err == nil || !strings.Contains(err.Error(), taken.String()) {
 		t.Fatalf("got %v, want an error that names %v", err, taken)
 	}
-	tcp, err := net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(taken))
+	tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(taken))
 	if err != nil {
 		t.Fatal("the TCP port is still held after the failed start:", err)
 	}
