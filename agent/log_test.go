@@ -144,6 +144,9 @@ func TestMonitorHasItsOwnLevel(t *testing.T) {
 	if line, _ := m.Next(); line.Level != LevelTrace {
 		t.Errorf("got %v, want the trace line", line)
 	}
+	if n := l.Monitor(slog.LevelInfo, 4, "").Len(); n != 0 {
+		t.Errorf("%d lines from before, of which none is important enough", n)
+	}
 	m.Close()
 	if l.Enabled(LevelTrace) {
 		t.Error("trace lines are still made after the monitor has gone")
