@@ -92,109 +92,112 @@ func TestInterruptedScenarioReportsWhatIsDone(t *testing.T) {
 	}
 }
 
+func late(d Duration) *Duration { return &d }
+
+// scenarioProblems are changes to a valid scenario of 12 nodes, and what is wrong with it then.
+var scenarioProblems = []struct {
+	change func(*Scenario)
+	want   string // "" for no problem
+}{
+	{func(s *Scenario) {}, ""},
+	{func(s *Scenario) { s.Members = 1; s.Faults = nil }, ""},
+	{func(s *Scenario) { s.Members = 0; s.Faults = nil }, "nodes 0: allowed 1 to 10000 from a cold start"},
+	{func(s *Scenario) { s.Members = cluster.MaxCold; s.Faults = nil }, ""},
+	{func(s *Scenario) { s.Members = cluster.MaxCold + 1 }, "nodes 10001: allowed 1 to 10000 from a cold start, and 100000 with a warm start"},
+	{func(s *Scenario) { s.Members, s.Start.Warm = cluster.MaxMembers, true }, ""},
+	{func(s *Scenario) { s.Members, s.Start.Warm = cluster.MaxMembers+1, true }, "nodes 100001: allowed 1 to 100000 with a warm start"},
+	{func(s *Scenario) { s.Members, s.Check = cluster.MaxChecked+1, true }, "nodes 1001: allowed 1 to 1000 under check"},
+	{func(s *Scenario) { s.For = 0; s.Faults = nil }, "for 0s: allowed more than 0, up to 720h0m0s"},
+	{func(s *Scenario) { s.For = Duration(MaxTime) }, ""},
+	{func(s *Scenario) { s.For = Duration(MaxTime) + 1 }, "for 720h0m0.000000001s: allowed more than 0, up to 720h0m0s"},
+	{func(s *Scenario) { s.Events = maxEvents + 1 }, "events 10001: allowed 0 to 10000"},
+	{func(s *Scenario) { s.Profile = "moon" }, `profile "moon": allowed are lan, wan, local`},
+	{func(s *Scenario) { s.Timing.ProbeTimeout = late(Duration(time.Second)) },
+		"timing.probe_timeout 1s, at least 1ms and less than the probe interval 1s"},
+	{func(s *Scenario) { s.Timing.ReapInterval = late(0) }, "timing.reap_interval 0s, at least 1ms"},
+	{func(s *Scenario) { s.Start.Seeds = 12 }, ""},
+	{func(s *Scenario) { s.Start.Seeds = 13 }, "start.seeds 13: allowed 0 (for 1) to the 12 nodes"},
+	{func(s *Scenario) { s.Start.Later = 11 }, ""},
+	{func(s *Scenario) { s.Start.Apart = true }, "start.apart only together with warm: nobody would meet anybody"},
+	{func(s *Scenario) { s.Start.Later = 12 }, "start.later 12: allowed 0 to 11, the nodes that are not seeds"},
+	{func(s *Scenario) { s.Start.Over = late(-1) }, "start.over -1ns: allowed 0s to 720h0m0s"},
+	{func(s *Scenario) { s.Start.Warm, s.Start.Over = true, late(1) }, "start.over not together with warm: all have been there for long"},
+	{func(s *Scenario) { s.Network.Reorder = netsim.Always }, "network.hold_back not set: say by how much packets that are reordered are held back"},
+	{func(s *Scenario) { s.Network.Queue = 1 }, "network.queue has no meaning without bandwidth"},
+	{func(s *Scenario) { s.Network.Jitter = -1 }, "network.jitter -1ns: allowed 0s to 1h0m0s"},
+	{func(s *Scenario) { s.Faults[0].Count = 12 }, ""},
+	{func(s *Scenario) { s.Faults[0].Count = 0 }, "faults[0] kind crash needs one of count, share, region, members"},
+	{func(s *Scenario) { s.Faults[0].Count = 13 }, "faults[0].count 13: allowed 1 to the 12 nodes"},
+	{func(s *Scenario) { s.Faults[0].Names = []string{"m3..m5"}; s.Faults[0].Count = 4 }, "faults[0].count 4: allowed 1 to the 3 nodes that are named"},
+	{func(s *Scenario) { s.Faults[0].Share = 1 }, "faults[0].share not together with count"},
+	{func(s *Scenario) { s.Faults[0].Names = []string{"m12"}; s.Faults[0].Count = 0 }, ""},
+	{func(s *Scenario) { s.Faults[0].Names = []string{"m1", "m13", "m4..m3", "m01"}; s.Faults[0].Count = 0 },
+		`faults[0].members[1] "m13": allowed are m1 to m12, or several as m2..m5` +
+			`|faults[0].members[2] "m4..m3": allowed are m1 to m12, or several as m2..m5` +
+			`|faults[0].members[3] "m01": allowed are m1 to m12, or several as m2..m5`},
+	{func(s *Scenario) { s.Faults[0].Kind = "fire" },
+		`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, nat, network`},
+	{func(s *Scenario) { s.Faults[0].Loss, s.Faults[0].Way = netsim.Always, "in" },
+		"faults[0].loss means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move" +
+			"|faults[0].way means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move"},
+	{func(s *Scenario) { s.Faults[1].Way = "up" }, `faults[1].way "up": allowed are in and out, or nothing for both`},
+	{func(s *Scenario) { s.Faults[0].Start = s.For }, ""},
+	{func(s *Scenario) { s.Faults[0].Start = s.For + 1 }, "faults[0].start 2m0.000000001s: allowed 0s to 2m0s, the length of the run"},
+	{func(s *Scenario) { s.Faults[1].Length = s.For }, "faults[1].length 2m0s: would end at 2m30s, the run ends at 2m0s"},
+	{func(s *Scenario) { s.Faults[1].Gap = 1 }, "faults[1].gap has no meaning without repeat"},
+	{func(s *Scenario) { s.Faults[1].Repeat = 2; s.Faults[1].Gap = Duration(50 * time.Second) }, ""},
+	{func(s *Scenario) { s.Faults[1].Repeat = 2; s.Faults[1].Gap = Duration(51 * time.Second) },
+		"faults[1].repeat 2: the last time would begin at 2m1s, the run ends at 2m0s"},
+	{func(s *Scenario) { s.Faults[1].Share = netsim.Always }, "faults[1] nobody is left on the other side"},
+	{func(s *Scenario) { s.Faults[1] = Fault{Kind: FaultChurn, Joins: maxChurn + 1, Length: 1} },
+		"faults[1].joins 60001: allowed 0 to 60000 a minute"},
+	{func(s *Scenario) { s.Faults[1] = Fault{Kind: FaultChurn, Joins: maxChurn} },
+		"faults[1] about 120000 joins, leaves and crashes in all, limit 100000"},
+	{func(s *Scenario) {
+		s.Faults[1] = Fault{Kind: FaultNetwork, Bandwidth: 1e6, Way: "in"}
+	}, "faults[1].bandwidth limits what a node sends, to whomever: not together with to, nor with way in"},
+	{func(s *Scenario) { s.Faults = make([]Fault, maxFaults+1) }, "more than one"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Every: 1e6, Size: maxPayload}} },
+		"work[0].every 1ms: 120000 times in all, limit 100000"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkTags, Size: maxPayload + 1, Length: 1}} },
+		"work[0].length has no meaning without every|work[0].size 401: allowed 0 to 400 bytes"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Size: maxEventPayload, Burst: maxBurst}} }, ""},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Size: maxEventPayload + 1, Burst: maxBurst + 1}} },
+		"work[0].size 8705: allowed 0 to 8704 bytes|work[0].burst 10001: allowed 1 to 10000"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Every: 1e9, Burst: 1000}} },
+		"work[0].every 1s: 120000 times in all, limit 100000"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay}} }, ""},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay + 1, Burst: 2}} },
+		"work[0].burst means nothing for kind query; allowed are count, share, region, members, every, length, name, size, relay|work[0].relay 11: allowed 0 to 10"},
+	{func(s *Scenario) {
+		s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}}
+	},
+		`work[0].to.members[0] "m13": allowed are m1 to m12, or several as m2..m5`},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs one of to"},
+	{func(s *Scenario) {
+		s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}}
+	}, ""},
+	{func(s *Scenario) { s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2}} },
+		"work[0].length has no meaning without keep_old: a rotation has three steps"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkRotateKey, Every: 1}} }, "work[0] there is no key to rotate: set encrypt"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: "sleep"}} }, `work[0].kind "sleep": allowed are event, query, tags, force-leave, rotate-key`},
+	{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5}, {Name: "us"}} }, ""},
+	{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5}, {Name: "us", Members: 6}} },
+		"regions have 11 nodes together, but there are 12"},
+	{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5, Share: 1}, {Name: "eu"}} },
+		`regions[0] nodes and share: only one of them may be set|regions[1].name "eu" is the name of another region, too`},
+	{func(s *Scenario) { s.Paths = []Path{{From: "eu", To: "us"}} },
+		`paths[0].from "eu": there are no regions|paths[0].to "us": there are no regions`},
+	{func(s *Scenario) {
+		s.Regions, s.Paths = []Region{{Name: "eu"}}, []Path{{From: "eu", To: "us"}}
+	}, `paths[0].to "us": allowed are eu`},
+	{func(s *Scenario) { s.Events, s.Faults[0].Count = -1, -1 },
+		"events -1: allowed 0 to 10000|faults[0].count -1: allowed 1 to the 12 nodes"},
+}
+
 func TestScenarioProblemsAreAllNamed(t *testing.T) {
 	t.Parallel()
-	late := func(d Duration) *Duration { return &d }
-	tests := []struct {
-		change func(*Scenario)
-		want   string // "" for no problem
-	}{
-		{func(s *Scenario) {}, ""},
-		{func(s *Scenario) { s.Members = 1; s.Faults = nil }, ""},
-		{func(s *Scenario) { s.Members = 0; s.Faults = nil }, "nodes 0: allowed 1 to 10000 from a cold start"},
-		{func(s *Scenario) { s.Members = cluster.MaxCold; s.Faults = nil }, ""},
-		{func(s *Scenario) { s.Members = cluster.MaxCold + 1 }, "nodes 10001: allowed 1 to 10000 from a cold start, and 100000 with a warm start"},
-		{func(s *Scenario) { s.Members, s.Start.Warm = cluster.MaxMembers, true }, ""},
-		{func(s *Scenario) { s.Members, s.Start.Warm = cluster.MaxMembers+1, true }, "nodes 100001: allowed 1 to 100000 with a warm start"},
-		{func(s *Scenario) { s.Members, s.Check = cluster.MaxChecked+1, true }, "nodes 1001: allowed 1 to 1000 under check"},
-		{func(s *Scenario) { s.For = 0; s.Faults = nil }, "for 0s: allowed more than 0, up to 720h0m0s"},
-		{func(s *Scenario) { s.For = Duration(MaxTime) }, ""},
-		{func(s *Scenario) { s.For = Duration(MaxTime) + 1 }, "for 720h0m0.000000001s: allowed more than 0, up to 720h0m0s"},
-		{func(s *Scenario) { s.Events = maxEvents + 1 }, "events 10001: allowed 0 to 10000"},
-		{func(s *Scenario) { s.Profile = "moon" }, `profile "moon": allowed are lan, wan, local`},
-		{func(s *Scenario) { s.Timing.ProbeTimeout = late(Duration(time.Second)) },
-			"timing.probe_timeout 1s, at least 1ms and less than the probe interval 1s"},
-		{func(s *Scenario) { s.Timing.ReapInterval = late(0) }, "timing.reap_interval 0s, at least 1ms"},
-		{func(s *Scenario) { s.Start.Seeds = 12 }, ""},
-		{func(s *Scenario) { s.Start.Seeds = 13 }, "start.seeds 13: allowed 0 (for 1) to the 12 nodes"},
-		{func(s *Scenario) { s.Start.Later = 11 }, ""},
-		{func(s *Scenario) { s.Start.Apart = true }, "start.apart only together with warm: nobody would meet anybody"},
-		{func(s *Scenario) { s.Start.Later = 12 }, "start.later 12: allowed 0 to 11, the nodes that are not seeds"},
-		{func(s *Scenario) { s.Start.Over = late(-1) }, "start.over -1ns: allowed 0s to 720h0m0s"},
-		{func(s *Scenario) { s.Start.Warm, s.Start.Over = true, late(1) }, "start.over not together with warm: all have been there for long"},
-		{func(s *Scenario) { s.Network.Reorder = netsim.Always }, "network.hold_back not set: say by how much packets that are reordered are held back"},
-		{func(s *Scenario) { s.Network.Queue = 1 }, "network.queue has no meaning without bandwidth"},
-		{func(s *Scenario) { s.Network.Jitter = -1 }, "network.jitter -1ns: allowed 0s to 1h0m0s"},
-		{func(s *Scenario) { s.Faults[0].Count = 12 }, ""},
-		{func(s *Scenario) { s.Faults[0].Count = 0 }, "faults[0] kind crash needs one of count, share, region, members"},
-		{func(s *Scenario) { s.Faults[0].Count = 13 }, "faults[0].count 13: allowed 1 to the 12 nodes"},
-		{func(s *Scenario) { s.Faults[0].Names = []string{"m3..m5"}; s.Faults[0].Count = 4 }, "faults[0].count 4: allowed 1 to the 3 nodes that are named"},
-		{func(s *Scenario) { s.Faults[0].Share = 1 }, "faults[0].share not together with count"},
-		{func(s *Scenario) { s.Faults[0].Names = []string{"m12"}; s.Faults[0].Count = 0 }, ""},
-		{func(s *Scenario) { s.Faults[0].Names = []string{"m1", "m13", "m4..m3", "m01"}; s.Faults[0].Count = 0 },
-			`faults[0].members[1] "m13": allowed are m1 to m12, or several as m2..m5` +
-				`|faults[0].members[2] "m4..m3": allowed are m1 to m12, or several as m2..m5` +
-				`|faults[0].members[3] "m01": allowed are m1 to m12, or several as m2..m5`},
-		{func(s *Scenario) { s.Faults[0].Kind = "fire" },
-			`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, nat, network`},
-		{func(s *Scenario) { s.Faults[0].Loss, s.Faults[0].Way = netsim.Always, "in" },
-			"faults[0].loss means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move" +
-				"|faults[0].way means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move"},
-		{func(s *Scenario) { s.Faults[1].Way = "up" }, `faults[1].way "up": allowed are in and out, or nothing for both`},
-		{func(s *Scenario) { s.Faults[0].Start = s.For }, ""},
-		{func(s *Scenario) { s.Faults[0].Start = s.For + 1 }, "faults[0].start 2m0.000000001s: allowed 0s to 2m0s, the length of the run"},
-		{func(s *Scenario) { s.Faults[1].Length = s.For }, "faults[1].length 2m0s: would end at 2m30s, the run ends at 2m0s"},
-		{func(s *Scenario) { s.Faults[1].Gap = 1 }, "faults[1].gap has no meaning without repeat"},
-		{func(s *Scenario) { s.Faults[1].Repeat = 2; s.Faults[1].Gap = Duration(50 * time.Second) }, ""},
-		{func(s *Scenario) { s.Faults[1].Repeat = 2; s.Faults[1].Gap = Duration(51 * time.Second) },
-			"faults[1].repeat 2: the last time would begin at 2m1s, the run ends at 2m0s"},
-		{func(s *Scenario) { s.Faults[1].Share = netsim.Always }, "faults[1] nobody is left on the other side"},
-		{func(s *Scenario) { s.Faults[1] = Fault{Kind: FaultChurn, Joins: maxChurn + 1, Length: 1} },
-			"faults[1].joins 60001: allowed 0 to 60000 a minute"},
-		{func(s *Scenario) { s.Faults[1] = Fault{Kind: FaultChurn, Joins: maxChurn} },
-			"faults[1] about 120000 joins, leaves and crashes in all, limit 100000"},
-		{func(s *Scenario) {
-			s.Faults[1] = Fault{Kind: FaultNetwork, Bandwidth: 1e6, Way: "in"}
-		}, "faults[1].bandwidth limits what a node sends, to whomever: not together with to, nor with way in"},
-		{func(s *Scenario) { s.Faults = make([]Fault, maxFaults+1) }, "more than one"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Every: 1e6, Size: maxPayload}} },
-			"work[0].every 1ms: 120000 times in all, limit 100000"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkTags, Size: maxPayload + 1, Length: 1}} },
-			"work[0].length has no meaning without every|work[0].size 401: allowed 0 to 400 bytes"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Size: maxEventPayload, Burst: maxBurst}} }, ""},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Size: maxEventPayload + 1, Burst: maxBurst + 1}} },
-			"work[0].size 8705: allowed 0 to 8704 bytes|work[0].burst 10001: allowed 1 to 10000"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Every: 1e9, Burst: 1000}} },
-			"work[0].every 1s: 120000 times in all, limit 100000"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay}} }, ""},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay + 1, Burst: 2}} },
-			"work[0].burst means nothing for kind query; allowed are count, share, region, members, every, length, name, size, relay|work[0].relay 11: allowed 0 to 10"},
-		{func(s *Scenario) {
-			s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}}
-		},
-			`work[0].to.members[0] "m13": allowed are m1 to m12, or several as m2..m5`},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs one of to"},
-		{func(s *Scenario) {
-			s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}}
-		}, ""},
-		{func(s *Scenario) { s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2}} },
-			"work[0].length has no meaning without keep_old: a rotation has three steps"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: WorkRotateKey, Every: 1}} }, "work[0] there is no key to rotate: set encrypt"},
-		{func(s *Scenario) { s.Work = []Work{{Kind: "sleep"}} }, `work[0].kind "sleep": allowed are event, query, tags, force-leave, rotate-key`},
-		{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5}, {Name: "us"}} }, ""},
-		{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5}, {Name: "us", Members: 6}} },
-			"regions have 11 nodes together, but there are 12"},
-		{func(s *Scenario) { s.Regions = []Region{{Name: "eu", Members: 5, Share: 1}, {Name: "eu"}} },
-			`regions[0] nodes and share: only one of them may be set|regions[1].name "eu" is the name of another region, too`},
-		{func(s *Scenario) { s.Paths = []Path{{From: "eu", To: "us"}} },
-			`paths[0].from "eu": there are no regions|paths[0].to "us": there are no regions`},
-		{func(s *Scenario) {
-			s.Regions, s.Paths = []Region{{Name: "eu"}}, []Path{{From: "eu", To: "us"}}
-		}, `paths[0].to "us": allowed are eu`},
-		{func(s *Scenario) { s.Events, s.Faults[0].Count = -1, -1 },
-			"events -1: allowed 0 to 10000|faults[0].count -1: allowed 1 to the 12 nodes"},
-	}
-	for _, tt := range tests {
+	for _, tt := range scenarioProblems {
 		s := exampleScenario()
 		tt.change(&s)
 		got := ""
