@@ -2,9 +2,11 @@ package swim
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"serf/wire"
 )
@@ -42,6 +44,42 @@ func TestPacketsHoldTheLargestNecessaryMessages(t *testing.T) {
 				t.Errorf("%d messages didn't fit", got)
 			}
 		})
+	}
+}
+
+// Each field has its bounds: what lies beyond is a problem of that field alone.
+func TestConfigIsChecked(t *testing.T) {
+	for field, change := range map[string]func(*Config){
+		"name":               func(c *Config) { c.Name = "" },
+		"metadata":           func(c *Config) { c.Meta = make([]byte, MetaMax+1) },
+		"address":            func(c *Config) { c.Addr = netip.AddrPort{} },
+		"families":           func(c *Config) { c.Families = IPv4 | IPv6 + 1 },
+		"probe_timeout":      func(c *Config) { c.ProbeTimeout = c.ProbeInterval },
+		"indirect_probes":    func(c *Config) { c.IndirectProbes = 65 },
+		"gossip_interval":    func(c *Config) { c.GossipInterval = time.Millisecond - 1 },
+		"gossip_nodes":       func(c *Config) { c.GossipNodes = 0 },
+		"gossip_rate":        func(c *Config) { c.GossipRate = -1 },
+		"gossip_to_the_dead": func(c *Config) { c.GossipToTheDead = -1 },
+		"retransmit_mult":    func(c *Config) { c.RetransmitMult = 101 },
+		"push_pull_interval": func(c *Config) { c.PushPullInterval = 10*time.Millisecond - 1 },
+		"suspicion_mult":     func(c *Config) { c.SuspicionMult = 0 },
+		"suspicion_max_mult": func(c *Config) { c.SuspicionMaxMult = 101 },
+		"awareness_max":      func(c *Config) { c.AwarenessMax = 0 },
+		"stream_timeout":     func(c *Config) { c.StreamTimeout = 0 },
+		"dead_retention":     func(c *Config) { c.DeadRetention = -1 },
+		"verify_forgotten":   func(c *Config) { c.VerifyForgotten = -1 },
+		"leave_timeout":      func(c *Config) { c.LeaveTimeout = -1 },
+	} {
+		c := LAN()
+		c.Name, c.Addr = "a", addrOf("a")
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		var p *Problem
+		if err := c.Validate(); !errors.As(err, &p) || p.Field != field || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
 }
 

@@ -207,6 +207,9 @@ func TestRefutesSuspicion(t *testing.T) {
 	tn.recv("b", dead("a", 7, "b"))
 	tn.advance(200 * time.Millisecond)
 	tn.want("a death too", "b: alive a@8")
+	if got := tn.n.Counters().Refutations; got != 2 {
+		t.Errorf("%d refutations counted, want 2", got)
+	}
 }
 
 func TestRefutationGoesWithTheAck(t *testing.T) {
