@@ -3,12 +3,10 @@ package swim
 import (
 	"fmt"
 	"net/netip"
-	"path"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"serf/swim/internal/swimtest"
 	"serf/wire"
 )
 
@@ -27,7 +25,7 @@ type conversation struct {
 	n    *Node
 	out  Output
 	now  Time
-	did  []string
+	did  swimtest.Lines
 	seqs map[string]uint32 // last sequence number by kind and name: "ping b"
 
 	streams map[string]StreamID
@@ -36,19 +34,13 @@ type conversation struct {
 
 var modern = [6]byte{1, 5, 2, 0, 0, 0}
 
-func addrOf(name string) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, name[0]}), 7946)
-}
-
-func nameOf(a netip.AddrPort) string {
-	if !a.Addr().Is4() {
-		return a.String()
-	}
-	if b := a.Addr().As4(); b[0] == 10 && b[3] >= 'a' && b[3] <= 'z' && a.Port() == 7946 {
-		return string(b[3:])
-	}
-	return a.String()
-}
+var (
+	addrOf  = swimtest.AddrOf
+	nameOf  = swimtest.NameOf
+	suspect = swimtest.Suspect
+	dead    = swimtest.Dead
+	matches = swimtest.Matches
+)
 
 // converse returns a node a with the LAN profile that knows others and has nothing left to send.
 // Its first probe begins with the first advance.
@@ -84,18 +76,7 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 func alive(name string, inc uint32) []byte { return aliveAt(name, inc, addrOf(name), "") }
 
 func aliveAt(name string, inc uint32, addr netip.AddrPort, meta string) []byte {
-	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(), Meta: []byte(meta), Vsn: modern[:]}
-	return m.Append(nil)
-}
-
-func suspect(name string, inc uint32, from string) []byte {
-	m := wire.Suspect{Inc: inc, Node: []byte(name), From: []byte(from)}
-	return m.Append(nil)
-}
-
-func dead(name string, inc uint32, from string) []byte {
-	m := wire.Dead{Inc: inc, Node: []byte(name), From: []byte(from)}
-	return m.Append(nil)
+	return swimtest.Alive(name, inc, addr, []byte(meta), modern)
 }
 
 func ping(seq uint32, name, source string) []byte {
@@ -140,46 +121,28 @@ func (tn *conversation) recvFrom(from netip.AddrPort, msgs ...[]byte) {
 // advance lets time pass, with every tick that falls due.
 func (tn *conversation) advance(d time.Duration) {
 	tn.t.Helper()
-	until := tn.now.Add(d)
-	for ticks := 0; tn.n.Deadline() <= until; ticks++ {
-		if ticks > 100_000 {
-			tn.t.Fatal("deadline doesn't move: the node spins")
-		}
-		tn.now = max(tn.now, tn.n.Deadline())
+	swimtest.Advance(tn.t, &tn.now, tn.now.Add(d), tn.n.Deadline, func() {
 		tn.n.Tick(tn.now, &tn.out)
 		tn.collect()
-	}
-	tn.now = until
+	})
 }
 
 // want claims lines of what the node did. * matches anything.
 func (tn *conversation) want(reason string, patterns ...string) {
 	tn.t.Helper()
-	for _, p := range patterns {
-		i := slices.IndexFunc(tn.did, func(s string) bool { return matches(p, s) })
-		if i < 0 {
-			tn.t.Fatalf("%s: want %q, got\n\t%s", reason, p, strings.Join(tn.did, "\n\t"))
-		}
-		tn.did = slices.Delete(tn.did, i, i+1)
-	}
+	tn.did.Want(tn.t, reason, patterns...)
 }
 
 // wantNone fails if the node did anything that matches. It claims nothing.
 func (tn *conversation) wantNone(reason, pattern string) {
 	tn.t.Helper()
-	for _, s := range tn.did {
-		if matches(pattern, s) {
-			tn.t.Fatalf("%s: want no %q, got %q", reason, pattern, s)
-		}
-	}
+	tn.did.WantNone(tn.t, reason, pattern)
 }
 
 // wantIdle fails if the node did anything that wasn't claimed.
 func (tn *conversation) wantIdle(reason string) {
 	tn.t.Helper()
-	if len(tn.did) > 0 {
-		tn.t.Fatalf("%s: want nothing, got\n\t%s", reason, strings.Join(tn.did, "\n\t"))
-	}
+	tn.did.WantIdle(tn.t, reason)
 }
 
 func (tn *conversation) forget() { tn.did = nil }
@@ -196,15 +159,6 @@ func (tn *conversation) wantState(reason, name string, s State, inc uint32) {
 	}
 }
 
-func matches(pattern, s string) bool {
-	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "|"), strings.ReplaceAll(s, "/", "|"))
-	return ok && err == nil
-}
-
-func (tn *conversation) log(format string, args ...any) {
-	tn.did = append(tn.did, fmt.Sprintf(format, args...))
-}
-
 // collect turns the output into lines.
 func (tn *conversation) collect() {
 	tn.t.Helper()
@@ -215,7 +169,7 @@ func (tn *conversation) collect() {
 			tn.t.Fatalf("the node sent a packet that can't be opened: %v", err)
 		}
 		for _, m := range msgs {
-			tn.log("%s: %s", nameOf(p.To), tn.describe(m))
+			tn.did.Add("%s: %s", nameOf(p.To), tn.describe(m))
 		}
 	}
 	for _, s := range tn.out.Streams {
@@ -224,15 +178,15 @@ func (tn *conversation) collect() {
 		if s.Kind != StreamAnswer {
 			line = nameOf(s.To) + ": " + what
 		}
-		tn.log("%s", line)
+		tn.did.Add("%s", line)
 		tn.streams[line], tn.datas[line] = s.ID, s.Data
 	}
 	for _, e := range tn.out.Events {
-		tn.log("event %s", tn.describeEvent(e))
+		tn.did.Add("event %s", tn.describeEvent(e))
 	}
 	for _, x := range tn.out.Notes {
 		if s := noteNames[x.Code]; s != "" {
-			tn.log("note %s %s", s, tn.n.roster.Name(x.Member))
+			tn.did.Add("note %s %s", s, tn.n.roster.Name(x.Member))
 		}
 	}
 	tn.out.Reset()

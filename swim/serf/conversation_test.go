@@ -3,12 +3,12 @@ package serf
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"serf/swim"
+	"serf/swim/internal/swimtest"
 	"serf/wire"
 )
 
@@ -29,7 +29,7 @@ type conversation struct {
 	n       *Node
 	out     swim.Output
 	now     swim.Time
-	did     []string
+	did     swimtest.Lines
 	said    map[string]bool
 	notes   map[swim.NoteCode]int
 	lastOp  swim.OpID       // of the last EventQuery
@@ -43,17 +43,6 @@ type conversation struct {
 type noteText struct {
 	code swim.NoteCode
 	text string
-}
-
-func addrOf(name string) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, name[0]}), 7946)
-}
-
-func nameOf(a netip.AddrPort) string {
-	if b := a.Addr().As4(); b[0] == 10 && b[3] >= 'a' && b[3] <= 'z' && a.Port() == 7946 {
-		return string(b[3:])
-	}
-	return a.String()
 }
 
 // converse returns a node that knows others, all alive, and has nothing left to send.
@@ -93,26 +82,25 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 
 var modern = [6]byte{1, 5, 2, 2, 5, 5}
 
+var (
+	addrOf = swimtest.AddrOf
+	nameOf = swimtest.NameOf
+)
+
 func alive(name string, inc uint32) []byte { return aliveWith(name, inc, addrOf(name), nil) }
 
 func aliveWith(name string, inc uint32, addr netip.AddrPort, tags map[string]string) []byte {
 	meta, _ := encodeTags(ProtocolMax, tags)
-	m := wire.Alive{Inc: inc, Node: []byte(name), Addr: addr.Addr().AsSlice(), Port: addr.Port(),
-		Meta: meta, Vsn: modern[:]}
-	return m.Append(nil)
+	return swimtest.Alive(name, inc, addr, meta, modern)
 }
 
 // dead says that a member failed, or, from the member itself, that it left.
-func dead(name, from string, inc uint32) []byte {
-	m := wire.Dead{Inc: inc, Node: []byte(name), From: []byte(from)}
-	return m.Append(nil)
-}
+func dead(name, from string, inc uint32) []byte { return swimtest.Dead(name, inc, from) }
 
 // fails has from suspect a member and then call it dead.
 func (tn *conversation) fails(name, from string, inc uint32) {
 	tn.t.Helper()
-	m := wire.Suspect{Inc: inc, Node: []byte(name), From: []byte(from)}
-	tn.member(from, m.Append(nil))
+	tn.member(from, swimtest.Suspect(name, inc, from))
 	tn.member(from, dead(name, from, inc))
 }
 
@@ -249,16 +237,10 @@ func (tn *conversation) merge(from string, join bool, s state) {
 // advance lets time pass, with every tick that falls due.
 func (tn *conversation) advance(d time.Duration) {
 	tn.t.Helper()
-	until := tn.now.Add(d)
-	for ticks := 0; tn.n.Deadline() <= until; ticks++ {
-		if ticks > 100_000 {
-			tn.t.Fatal("deadline doesn't move: the node spins")
-		}
-		tn.now = max(tn.now, tn.n.Deadline())
+	swimtest.Advance(tn.t, &tn.now, tn.now.Add(d), tn.n.Deadline, func() {
 		tn.n.Tick(tn.now, &tn.out)
 		tn.collect()
-	}
-	tn.now = until
+	})
 }
 
 // do runs a call of the API, which must succeed.
@@ -270,25 +252,17 @@ func (tn *conversation) do(f func(now swim.Time, out *swim.Output) error) {
 	tn.collect()
 }
 
-// want claims lines, each of which must have been collected.
+// want claims lines, each of which must have been collected. * matches anything.
 func (tn *conversation) want(reason string, lines ...string) {
 	tn.t.Helper()
-	for _, line := range lines {
-		i := slices.Index(tn.did, line)
-		if i < 0 {
-			tn.t.Fatalf("%s: want %q, did:\n\t%s", reason, line, strings.Join(tn.did, "\n\t"))
-		}
-		tn.did = slices.Delete(tn.did, i, i+1)
-	}
+	tn.did.Want(tn.t, reason, lines...)
 }
 
 // wantIdle requires that nothing unclaimed was done, once all queued gossip is out.
 func (tn *conversation) wantIdle(reason string) {
 	tn.t.Helper()
 	tn.advance(2 * time.Second)
-	if len(tn.did) > 0 {
-		tn.t.Fatalf("%s: want nothing more, did:\n\t%s", reason, strings.Join(tn.did, "\n\t"))
-	}
+	tn.did.WantIdle(tn.t, reason)
 }
 
 // wantNote requires a note of this code since the last wantNote.
@@ -330,7 +304,7 @@ func (tn *conversation) collect() {
 	}
 	for _, s := range tn.out.Streams {
 		if s.Kind == swim.StreamCall {
-			tn.add("%s: push/pull", nameOf(s.To))
+			tn.did.Add("%s: push/pull", nameOf(s.To))
 			tn.opened = append(tn.opened, s.ID)
 		}
 		if s.Kind == swim.StreamSend {
@@ -351,16 +325,12 @@ func (tn *conversation) failStreams() {
 	tn.collect()
 }
 
-func (tn *conversation) add(format string, args ...any) {
-	tn.did = append(tn.did, fmt.Sprintf(format, args...))
-}
-
 // collectMessage records a Serf message. Gossip is recorded once, whoever gets it first.
 func (tn *conversation) collectMessage(to string, msg []byte) {
 	line := describe(tn.t, msg)
 	switch wire.SerfType(msg[0]) {
 	case wire.SerfQueryResponse, wire.SerfRelay:
-		tn.add("%s: %s", to, line)
+		tn.did.Add("%s: %s", to, line)
 	case wire.SerfQuery:
 		if m, err := wire.ParseQuery(msg[1:]); err == nil && m.Flags&wire.QueryNoBroadcast != 0 {
 			tn.repeats = append(tn.repeats, to)
@@ -375,7 +345,7 @@ func (tn *conversation) collectMessage(to string, msg []byte) {
 func (tn *conversation) addOnce(msg []byte, line string) {
 	if key := string(msg); !tn.said[key] {
 		tn.said[key] = true
-		tn.add("says %s", line)
+		tn.did.Add("says %s", line)
 	}
 }
 
@@ -388,13 +358,13 @@ func (tn *conversation) collectStream(s *swim.StreamOut) {
 	switch body := msg[1:]; wire.SerfType(msg[0]) {
 	case wire.SerfUserEvent:
 		m, _ := wire.ParseUserEvent(body)
-		tn.add("%s: stream user %s %d", nameOf(s.To), m.Name, len(m.Payload))
+		tn.did.Add("%s: stream user %s %d", nameOf(s.To), m.Name, len(m.Payload))
 	case wire.SerfQuery:
 		m, _ := wire.ParseQuery(body)
-		tn.add("%s: stream query %s %d", nameOf(s.To), m.Name, len(m.Payload))
+		tn.did.Add("%s: stream query %s %d", nameOf(s.To), m.Name, len(m.Payload))
 	case wire.SerfQueryResponse:
 		m, _ := wire.ParseQueryResponse(body)
-		tn.add("%s: stream answer %d", nameOf(s.To), len(m.Payload))
+		tn.did.Add("%s: stream answer %d", nameOf(s.To), len(m.Payload))
 	default:
 		tn.t.Fatalf("unexpected on a stream: %x", msg[:1])
 	}
@@ -468,33 +438,33 @@ func (tn *conversation) collectEvent(e *swim.Event) {
 		if e.Flag {
 			line += " !"
 		}
-		tn.add("%s", line)
+		tn.did.Add("%s", line)
 	case EventUserEvent:
-		tn.add("event user %s=%s@%d", e.Name, e.Data, e.LTime)
+		tn.did.Add("event user %s=%s@%d", e.Name, e.Data, e.LTime)
 	case EventQuery:
 		tn.lastOp = e.Op
-		tn.add("event query %s=%s@%d", e.Name, e.Data, e.LTime)
+		tn.did.Add("event query %s=%s@%d", e.Name, e.Data, e.LTime)
 	case EventQueryAck:
-		tn.add("event ack %s", e.Name)
+		tn.did.Add("event ack %s", e.Name)
 	case EventQueryResponse:
-		tn.add("event answer %s=%s", e.Name, e.Data)
+		tn.did.Add("event answer %s=%s", e.Name, e.Data)
 	case EventQueryDone:
-		tn.add("event done %d", e.N)
+		tn.did.Add("event done %d", e.N)
 	case EventKeyring:
-		tn.add("event keyring")
+		tn.did.Add("event keyring")
 	case EventShutdown:
-		tn.add("event shutdown")
+		tn.did.Add("event shutdown")
 	case swim.EventJoinDone:
 		if e.Err != nil {
-			tn.add("event join failed")
+			tn.did.Add("event join failed")
 		} else {
-			tn.add("event joined %d", e.N)
+			tn.did.Add("event joined %d", e.N)
 		}
 	case swim.EventLeaveDone:
-		tn.add("event left %v", e.Err)
+		tn.did.Add("event left %v", e.Err)
 	case EventJournal:
 		if tn.journal {
-			tn.add("line %s", strings.TrimSuffix(string(e.Data), "\n"))
+			tn.did.Add("line %s", strings.TrimSuffix(string(e.Data), "\n"))
 		}
 	}
 }
