@@ -8,7 +8,7 @@ import (
 	"serf/swim"
 )
 
-// passive is a checker that looks at nothing; others are built on it.
+// passive is a checker that checks nothing. The others embed it.
 type passive struct{ *Cluster }
 
 func (passive) event(swim.Time, int, *swim.Event) {}
@@ -16,7 +16,7 @@ func (passive) sweep()                            {}
 func (passive) quiet()                            {}
 func (passive) restarted(int)                     {}
 
-// sweepInterval is shorter than any member changes its mind twice.
+// sweepInterval is shorter than it takes any member to change its mind twice.
 const sweepInterval = 100 * time.Millisecond
 
 func (c *Cluster) sweep() {
@@ -26,28 +26,29 @@ func (c *Cluster) sweep() {
 	c.sim.After(sweepInterval, c.sweep)
 }
 
-// CheckQuiet holds the cluster to what must be true when nothing is left to happen.
+// CheckQuiet checks what must be true when nothing is left to happen.
 func (c *Cluster) CheckQuiet() {
 	for _, k := range c.checks {
 		k.quiet()
 	}
 }
 
-// MaxViolations are kept, the first ones. They are more than anybody reads: one broken rule often breaks others.
+// MaxViolations bounds the violations that are kept, the first ones: one broken rule often breaks
+// others.
 const MaxViolations = 20
 
-// Violate notes that a rule was broken.
+// Violate records that a rule was broken.
 func (c *Cluster) Violate(check, format string, args ...any) {
 	if len(c.broken) < MaxViolations {
 		c.broken = append(c.broken, report.Violation{At: c.Now(), Check: check, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
-// Violations returns the rules broken so far, the first MaxViolations only if they are more.
+// Violations returns the rules broken so far, at most the first MaxViolations.
 func (c *Cluster) Violations() []report.Violation { return c.broken }
 
-// sweepViews is about how many views a sweep looks at: in larger clusters it is some observers' turn each
-// time. What comes with an event is looked at in any case, by event.
+// sweepViews is about how many views a sweep looks at. In larger clusters the observers take
+// turns. Views named in an event are looked at with the event.
 const sweepViews = 4000
 
 // eachView calls fn with what each running member whose turn it is knows of each member.

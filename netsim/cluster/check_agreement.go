@@ -9,8 +9,8 @@ import (
 	"serf/swim/serf"
 )
 
-// agreementCheck: when nothing is left to happen, all members list the same
-// members, alive ones with the same addresses and tags, and the list is the truth.
+// agreementCheck: when nothing is left to happen, all members list the same living members with
+// the same addresses and tags, and the list is the truth.
 type agreementCheck struct{ passive }
 
 func (k *agreementCheck) quiet() {
@@ -48,7 +48,7 @@ func (k *agreementCheck) compareToTruth(i int) {
 	}
 }
 
-// listAlive is what member i says of those that it takes for alive.
+// listAlive is what member i says of those that it considers alive.
 func (k *agreementCheck) listAlive(i int) string {
 	var b strings.Builder
 	for _, m := range k.Node(i).Members(nil) {

@@ -1,6 +1,6 @@
 package cluster
 
-// clockCheck: the Lamport clocks of a member never go back while it lives.
+// clockCheck: the Lamport clocks of a member never go back between its start and its end.
 type clockCheck struct {
 	passive
 	last [][3]uint64 // member, event and query time

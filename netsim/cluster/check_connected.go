@@ -6,9 +6,8 @@ import (
 	"serf/netsim"
 )
 
-// connectedCheck: no member takes another for failed when both have been
-// running, and been well connected, for longer than the bound. Views lag behind the truth;
-// the bound says by how much.
+// connectedCheck: no member considers another failed when both have been running and well
+// connected for longer than a bound. The bound is how far views may lag behind the truth.
 type connectedCheck struct {
 	passive
 	bound    time.Duration
@@ -38,21 +37,20 @@ func (k *connectedCheck) sweep() {
 	}
 }
 
-// soundLoss is the loss up to which a network is a sound one. With more, three probes in a row get lost now and then, and
-// a refutation: failures that aren't true are the network's doing.
+// soundLoss is the greatest loss of a sound network. With more, three probes in a row get lost
+// now and then, and so does a refutation: then false failures are the network's fault.
 const soundLoss = netsim.Always / 10
 
-// sound reports whether the network between hosts that have no faults carries nearly all that it's given.
+// sound reports whether the network between hosts without faults delivers nearly everything.
 func (c *Cluster) sound() bool { return c.sim.MaxLoss() <= soundLoss && !c.sim.Choking() }
 
-// reconnectInterval is how often a Serf node tries to reconnect to one of the members that it considers
-// failed (docs/protocol.md, Joining and leaving).
+// reconnectInterval is how often a Serf node tries one of the members that it considers failed.
 const reconnectInterval = 30 * time.Second
 
-// HealBound is the time after the last fault in which all views must be right
-// again. Members that take each other for failed meet by reconnecting: each tries, every
-// 30 s, with a chance of failed/alive members. With one failed member of many, all others
-// together make one try in 30 s on average, and none in ten times that with chance e^-10.
+// HealBound is the time after the last fault within which all views must be right again. Members
+// that consider each other failed meet by reconnecting: each tries every 30 s, with a probability
+// of failed/alive members. With one failed member of many, the others together try once in 30 s
+// on average; that they don't in ten times that has a probability of e^-10.
 func (c *Cluster) HealBound() time.Duration {
 	const tries = 10
 	_, latest := c.cfg.Profile.DetectionBounds(c.Len())

@@ -1,8 +1,8 @@
 package cluster
 
-// deliveryCheck: each user event is delivered at most once in a member's life,
-// which the ledger sees, and, once all is healed and quiet, exactly once to
-// each member that has been running since it was fired.
+// deliveryCheck: no member delivers a user event twice between its start and its end, which
+// deliveries notices; and when all is healed and quiet, each event has been delivered to every
+// member that has been running since it was sent.
 type deliveryCheck struct{ passive }
 
 func (k *deliveryCheck) quiet() {

@@ -6,8 +6,8 @@ import (
 	"serf/swim"
 )
 
-// incarnationCheck: what a member knows of another's incarnation never goes
-// back. Only for a member that has moved it may: a restart begins at 1 again.
+// incarnationCheck: the incarnation that a member knows of another never decreases, unless the
+// other has moved: a restart begins at 1 again.
 type incarnationCheck struct {
 	passive
 	known []seen // pairs

@@ -2,8 +2,8 @@ package cluster
 
 import "serf/swim"
 
-// limitCheck: queues are bounded, those of news about members by the number of
-// members, and empty when nothing is left to tell.
+// limitCheck: queues are bounded, those of membership updates by the number of members, and empty
+// when nothing is left to happen.
 type limitCheck struct{ passive }
 
 func (k *limitCheck) sweep() {

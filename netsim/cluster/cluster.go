@@ -1,11 +1,10 @@
-// Package cluster runs Serf nodes on a simulated network. It starts, stops and partitions members,
-// has them do what users ask for, compares what each believes with the truth, measures how long
-// that differs, and holds all of them to invariants (check.go and the check_*.go files).
-//
+// Package cluster runs Serf nodes on a simulated network. It starts, stops and partitions
+// members, has them do what users ask for, compares each member's view with the truth, measures
+// how long they differ, and holds all of them to invariants (check.go and the check_*.go files).
 // Begin with a [Profile] and [New], start the members with [Cluster.Boot], let time pass with
 // [Cluster.Run] or [Cluster.RunUntilSettled], and make things happen in between: [Cluster.Crash],
-// [Cluster.Partition], [Cluster.Impair], [Cluster.UserEvent]. [Cluster.Report] has the figures,
-// and [Cluster.Violations] what the checkers found.
+// [Cluster.Partition], [Cluster.Impair], [Cluster.UserEvent]. [Cluster.Report] returns the
+// figures, and [Cluster.Violations] what the checkers found.
 package cluster
 
 import (
@@ -15,72 +14,75 @@ import (
 	"serf/swim/serf"
 )
 
-// Config is what a cluster is made of.
+// Config has the parameters of a cluster.
 type Config struct {
 	Members int // 1 to MaxMembers
 	Profile Profile
 	Link    netsim.Link // usually Profile.Link with some faults
 	Seed    uint64
-	// Seeds is how many members, the first ones, the others join through. 0 means 1.
+	// Seeds is the number of members, the first ones, through which the others join. 0 means 1.
 	Seeds int
-	// Apart has members join nobody by themselves.
+	// Apart has members join nobody on their own.
 	Apart bool
-	// JoinOnce has members join when they start and not look after the seeds later:
-	// then only Serf's reconnecting brings separated members together.
+	// JoinOnce has members join the seeds when they start, and not look for them later: then only
+	// Serf's reconnecting brings separated members together.
 	JoinOnce bool
-	// Check watches the invariants, at a cost that grows with the square of Members: MaxChecked at most.
+	// Check enables the checkers, whose cost grows with the square of Members: at most
+	// MaxChecked.
 	Check bool
-	// Tune changes a member's configuration before each of its starts. May be nil.
+	// Tune, unless nil, changes a member's configuration before each of its starts.
 	Tune func(member int, c *serf.Config)
-	// TimersFirst has paused members notice that time has passed before they read what waits.
+	// TimersFirst has paused members run overdue timers before they read what waits for them.
 	TimersFirst bool
-	// Later is how many members, the last ones, Boot and BootWarm leave out.
+	// Later is the number of members, the last ones, that Boot and BootWarm don't start.
 	Later int
-	// Key, if set, seals all traffic: it is the first key of everybody's keyring.
+	// Key, if set, seals all traffic: every keyring has it at first.
 	Key []byte
 	// Compress has members compress what they send.
 	Compress bool
-	// Workers is how many processors may share the work; 0 means 1. What comes out doesn't depend on it.
-	// With several, Tune must not give members of different workers (see [Sim.Worker]) anything
-	// that changes while they run.
+	// Workers is how many processors may share the work; 0 means 1. The outcome doesn't depend on
+	// it. With several, Tune must not give members of different workers (see [netsim.Sim.Worker])
+	// any shared mutable state.
 	Workers int
 }
 
 // Limits of a cluster.
 const (
-	// MaxMembers have room in the addresses of any move, and in 8 GB if they start warm.
+	// MaxMembers fit the address space, whichever of them move, and 8 GB of memory after a warm
+	// start.
 	MaxMembers = 100_000
-	// MaxCold is how many may start cold: each pair of members then takes some 50 bytes, as each
-	// view is its own.
+	// MaxCold bounds cold starts: each view is its own then, at some 50 bytes for each pair of
+	// members.
 	MaxCold = 10_000
-	// MaxChecked is how many may be under check: checkers take 100 bytes a pair, and look at
-	// each ten times a second.
+	// MaxChecked bounds clusters under check: checkers take 100 bytes for each pair of members,
+	// and look at each ten times a second.
 	MaxChecked = 1000
 )
 
-// member is one member of a cluster.
+// member is what the cluster knows of one member.
 type member struct {
 	name        string
 	starts      int
 	leaving     bool
-	cut         bool // Cut has it on either side
+	cut         bool // it is at either end of a Cut
 	bad         bool // its connection has faults
-	impairments int  // impairments in force that it has a part in
-	// minEvent is the least time of events that it takes: before its start it may have had those of earlier ones.
+	impairments int  // impairments in force that concern it
+	// minEvent is the least Lamport time of events that it accepts: the process before it may
+	// have delivered earlier ones.
 	minEvent uint64
-	changed  swim.Time // when any of what calm looks at last changed
+	changed  swim.Time // when anything that undisturbed looks at last changed
 
-	outages    []*outage // those that hang on it, the latest of which are over
+	outages    []*outage // its outages, of which the last ones may be over
 	hostOutage *outage   // that of SetFaults; may be nil
 }
 
-// Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and
-// named m1, m2 and so on.
+// Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and named m1, m2 and
+// so on.
 type Cluster struct {
 	cfg          Config
 	sim          *netsim.Sim
 	keys         *keyrings
-	rosters      []*swim.Roster // by worker; names and their IDs are the same in all, member i has i+1
+	rosters      []*swim.Roster // by worker; all have the same names and IDs, member i has i+1
 	members      []member
 	regions      regions
 	views        *viewTracker
@@ -88,7 +90,7 @@ type Cluster struct {
 	deliveries   deliveries
 	checks       []checker
 	broken       []report.Violation
-	random       netsim.Draws // for what the cluster decides: who joins when
+	random       netsim.Draws // for what the cluster decides, such as who joins when
 	queries      map[queryKey]*Query
 	querySpreads []report.Spread // queries' answers, for the first MaxEvents
 	split        bool            // a partition is in force
@@ -99,31 +101,31 @@ type Cluster struct {
 	requested    swim.Time       // when users last wanted something of a member
 }
 
-// checker holds a cluster to one rule. What it finds it gives to violate.
+// checker holds a cluster to one rule. It reports violations to Violate.
 type checker interface {
-	// event is called for each event, after the cluster has taken it in.
+	// event is called for each event, after the cluster has handled it.
 	event(now swim.Time, host int, e *swim.Event)
 	// sweep is called every sweepInterval.
 	sweep()
-	// quiet is called when nothing is left to happen: all faults are healed, views
-	// have converged, and gossip has died down.
+	// quiet is called when nothing is left to happen: all faults have ended, views agree, and
+	// gossip has died down.
 	quiet()
-	// restarted is called when a member starts and knows nothing.
+	// restarted is called when a member starts, knowing nothing.
 	restarted(i int)
 }
 
-// Sim is the network below, for its clock, counts and hosts. Faults are better
-// set through the cluster, which remembers whom they excuse.
+// Sim is the simulation below, for its clock, counters and hosts. Use the cluster's methods for
+// faults: the cluster remembers whom they excuse.
 func (c *Cluster) Sim() *netsim.Sim { return c.sim }
 
 // Now is the virtual time.
 func (c *Cluster) Now() swim.Time { return c.sim.Now() }
 
-// Settled reports whether every running member takes exactly those for alive
-// that are, where they are.
+// Settled reports whether every running member considers alive exactly those that are, and knows
+// their addresses.
 func (c *Cluster) Settled() bool { return c.views.wrong == 0 }
 
-// Episodes are the changes so far. They are borrowed until time passes.
+// Episodes are the changes so far. The slice is borrowed until time passes.
 func (c *Cluster) Episodes() []report.Episode { return c.metrics.episodes }
 
 // Name of member i.
@@ -132,7 +134,7 @@ func (c *Cluster) Name(i int) string { return c.members[i].name }
 // Len is the number of members, running or not.
 func (c *Cluster) Len() int { return len(c.members) }
 
-// Node is the Serf node of member i, nil when it is down. For reading.
+// Node is the Serf node of member i, nil when it is down. It is for reading.
 func (c *Cluster) Node(i int) *serf.Node {
 	n, _ := c.sim.Machine(i).(*serf.Node)
 	return n
@@ -144,13 +146,13 @@ func (c *Cluster) Alive(i int) bool { return c.views.isAlive(i) }
 // id is the ID of member i in all rosters.
 func id(i int) swim.MemberID { return swim.MemberID(i + 1) }
 
-// Index is which member an ID stands for; false for one that is none of ours.
+// Index is the member with an ID; false for an ID that is not one of ours.
 func (c *Cluster) Index(id swim.MemberID) (int, bool) {
 	i := int(id) - 1
 	return i, i >= 0 && i < len(c.members)
 }
 
-// Leaving reports whether member i has begun to leave, and still runs or hasn't been started since.
+// Leaving reports whether member i has begun to leave and hasn't been started since.
 func (c *Cluster) Leaving(i int) bool { return c.members[i].leaving }
 
 // settle ends the episodes that wait for all views to agree, if they do.

@@ -11,7 +11,7 @@ import (
 	"serf/swim"
 )
 
-// deliveries keeps account of user events: who is to get each, and who has.
+// deliveries records for each user event which members are to get it, and which have.
 type deliveries struct {
 	entries []entry
 	byKey   map[string]int
@@ -20,16 +20,16 @@ type deliveries struct {
 	total   uint64 // deliveries
 }
 
-// entry is one user event, from when it was fired.
+// entry is one user event that was sent.
 type entry struct {
 	text   string
 	time   uint64 // Lamport time
 	spread report.Spread
-	due    []uint64 // members that ran then and still do: they are to get it
-	got    []uint64 // members that have, in this life of theirs
+	due    []uint64 // members that were running then and still are: they are to get it
+	got    []uint64 // members that have got it since their start
 }
 
-// MaxEvents bounds the account; the events of longer runs are counted only.
+// MaxEvents bounds the events that are followed; of those beyond only the number is known.
 const MaxEvents = 10_000
 
 // got takes in that a member, in that region, delivered an event. The first to do so is its sender: begin
@@ -80,8 +80,8 @@ func (l *deliveries) observerGone(i, region int) {
 	}
 }
 
-// missing describes the events that some member should have by now and hasn't. An
-// event that died with all who had it is nobody's fault.
+// missing describes the events that some member should have got by now and hasn't. An event that
+// was lost with all members that had it is excused.
 func (l *deliveries) missing(name func(member int) string, refuses func(member int, time uint64) bool) []string {
 	var out []string
 	for k := range l.entries {

@@ -9,7 +9,7 @@ import (
 	"serf/swim/serf"
 )
 
-// Event implements Observer.
+// Event takes in an event of a member. It implements [netsim.Observer].
 func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	switch e.Kind {
 	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
@@ -52,7 +52,8 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	}
 }
 
-// noteView takes in what a member says of another. Who takes it for alive somewhere else doesn't know it.
+// noteView takes in what a member says of another. An observer that knows another address than
+// the subject's doesn't see it alive.
 func (c *Cluster) noteView(observer, subject int, kind swim.EventKind) {
 	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
 	if kind == serf.EventMemberUpdate && alive == c.views.sees(observer, subject) {
@@ -88,7 +89,7 @@ func (c *Cluster) answer(host int, e *swim.Event) {
 			return
 		}
 		c.do(host, func(n *serf.Node, now swim.Time, out *swim.Output) {
-			// Too late or unreachable is the network's doing, which the query's account shows.
+			// An answer that is too late, or can't be sent, shows in the query's figures.
 			_ = n.Respond(now, op, []byte(c.Name(host)), out)
 		})
 	})
@@ -120,7 +121,7 @@ func (c *Cluster) missing() []string {
 	return c.deliveries.missing(c.Name, func(i int, time uint64) bool { return time < c.members[i].minEvent })
 }
 
-// judgeFailure counts a failure that observer reports, if subject is alive.
+// judgeFailure counts a failure that observer reports about a living subject as false.
 func (c *Cluster) judgeFailure(observer, subject int) {
 	if !c.views.isAlive(subject) {
 		return
@@ -139,8 +140,8 @@ func (c *Cluster) judgeFailure(observer, subject int) {
 	}
 }
 
-// insertOnce keeps list sorted and reports whether s is new. A member that is heard twice breaks a
-// rule: relayed copies of an answer are the node's to recognize.
+// insertOnce keeps list sorted, and reports whether s is new. A repeated entry breaks a rule:
+// recognizing relayed copies of an answer is the node's job.
 func (c *Cluster) insertOnce(list *[]string, s string) bool {
 	i, found := slices.BinarySearch(*list, s)
 	if found {

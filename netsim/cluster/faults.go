@@ -8,7 +8,7 @@ import (
 	"serf/swim"
 )
 
-// Cut stops packets and streams from one member to another, in that direction.
+// Cut stops all packets and streams from one member to another, in that direction.
 func (c *Cluster) Cut(from, to int) {
 	for _, i := range []int{from, to} {
 		c.members[i].cut, c.members[i].changed = true, c.Now()
@@ -17,8 +17,7 @@ func (c *Cluster) Cut(from, to int) {
 	c.sim.Cut(from, to)
 }
 
-// Partition splits the cluster into the given groups; who is in none is with
-// the first.
+// Partition splits the cluster into groups. Members that aren't named belong to the first group.
 func (c *Cluster) Partition(groups ...[]int) {
 	group := make(map[int]int)
 	for g, members := range groups {
@@ -43,7 +42,7 @@ func (c *Cluster) Partition(groups ...[]int) {
 	c.sim.Partition(group)
 }
 
-// SetFaults makes the connection of member i bad.
+// SetFaults sets the faults of member i's connection; the zero value ends them.
 func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
 	m := &c.members[i]
 	m.bad, m.changed = f.Any(), c.Now()
@@ -56,12 +55,12 @@ func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
 	c.sim.SetFaults(i, f)
 }
 
-// Impair makes the network worse for what passes between members and peers, nil for all, in the given
-// direction, until the function that it returns is called, or Heal.
+// Impair impairs what passes between members and peers, in the given direction, until Heal or a
+// call of the function that it returns. Nil peers means all members.
 func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impairment) (end func()) {
 	concerned := append(slices.Clone(members), peers...)
 	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
-		concerned = members // each pair that is concerned has one of them
+		concerned = members // each pair that is concerned includes one of them
 	}
 	count := func(by int) {
 		for _, i := range concerned {
@@ -86,7 +85,7 @@ func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impai
 	}
 }
 
-// livingMisjudged reports whether anybody takes a member that is alive for something else.
+// livingMisjudged reports whether anybody is wrong about a living member.
 func (c *Cluster) livingMisjudged() bool {
 	if c.Settled() {
 		return false
@@ -99,11 +98,11 @@ func (c *Cluster) livingMisjudged() bool {
 	return false
 }
 
-// SetLink changes the network between all members.
+// SetLink changes the link between all members.
 func (c *Cluster) SetLink(l netsim.Link) { c.sim.SetLink(l) }
 
-// Heal mends everything about the network but the link. Paused and crashed
-// members stay so.
+// Heal ends all faults of the network, but leaves the link as it is. Paused and crashed members
+// stay so.
 func (c *Cluster) Heal() {
 	c.sim.Heal()
 	c.split = false
@@ -119,14 +118,15 @@ func (c *Cluster) Heal() {
 	c.settle()
 }
 
-// undisturbed reports whether member i has run, and has had no fault of its connection, for d or longer. In a partition
-// only the side that was cut off has one.
+// undisturbed reports whether member i has run without a fault of its connection for at least d.
+// In a partition, only members of the side that was cut off have a fault.
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
 	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
-// beginOutage has the network between the members and peers, nil for all, be faulty until it is stopped.
+// beginOutage records that the network between members and peers, nil for all, is faulty until
+// the outage is stopped.
 func (c *Cluster) beginOutage(members, peers []int) *outage {
 	c.hadFaults = true
 	t := &outage{end: swim.Never}
@@ -145,13 +145,14 @@ func (c *Cluster) beginOutage(members, peers []int) *outage {
 	return t
 }
 
-// lag is how long after a fault members may still say what comes of it: as long as a suspicion and its gossip take.
+// lag is how long after a fault members may still report its effects: as long as a suspicion and
+// its gossip take.
 func (c *Cluster) lag() time.Duration {
 	return c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
 }
 
-// faultBetween reports whether a fault of the network is between two members, or was at any time of the last d, which is
-// lag at most.
+// faultBetween reports whether a fault of the network is between two members, or has been within
+// the last d, at most lag.
 func (c *Cluster) faultBetween(a, b int, d time.Duration) bool {
 	from := func(a, b int) bool {
 		return slices.ContainsFunc(c.members[a].outages, func(t *outage) bool {

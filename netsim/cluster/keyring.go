@@ -8,12 +8,12 @@ import (
 	"serf/wire"
 )
 
-// keyrings are the keyring files of a cluster's members, which outlive their processes. Without a
-// first key nothing is encrypted.
+// keyrings are the keyring files of the members, which outlive their processes. Without a first
+// key, nothing is encrypted.
 type keyrings struct {
 	compress bool
 	rings    []*wire.Keyring // by member; nil without encryption
-	nonces   []uint64        // that each member has used so far, in all its lives
+	nonces   []uint64        // used by each member so far, over all its starts
 }
 
 func newKeyrings(members int, first []byte, compress bool) *keyrings {
@@ -30,14 +30,14 @@ func newKeyrings(members int, first []byte, compress bool) *keyrings {
 	return k
 }
 
-// sealer is what member i starts with.
+// sealer is the sealer that member i starts with.
 func (k *keyrings) sealer(i int) *wire.Sealer {
 	s := &wire.Sealer{Compress: k.compress}
 	if k.rings == nil {
 		return s
 	}
 	s.Keys, s.EncryptVersion = k.rings[i], 1
-	s.Nonce = func(b []byte) { // a count: no two members that share a key have the same
+	s.Nonce = func(b []byte) { // a counter: members that share a key have different nonces
 		k.nonces[i]++
 		binary.BigEndian.PutUint32(b, uint32(i))
 		binary.BigEndian.PutUint64(b[4:], k.nonces[i])
@@ -45,9 +45,9 @@ func (k *keyrings) sealer(i int) *wire.Sealer {
 	return s
 }
 
-// save writes the file of member i, whose keys have changed.
+// save writes the keyring file of member i, whose keys have changed.
 func (k *keyrings) save(i int, n *serf.Node) {
-	if n != nil { // else it has crashed since, and had no time for that
+	if n != nil { // otherwise it has crashed before it could save them
 		k.rings[i] = n.Sealer().Keys
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"serf/swim/serf"
 )
 
-// Crash stops member i without a word.
+// Crash stops member i at once; the others have to detect it.
 func (c *Cluster) Crash(i int) {
 	if c.sim.Down(i) {
 		return
@@ -27,7 +27,7 @@ func (c *Cluster) Crash(i int) {
 	c.settle()
 }
 
-// Leave has member i leave the cluster; it stops when it has.
+// Leave has member i leave the cluster. It stops when it has left.
 func (c *Cluster) Leave(i int) {
 	m := &c.members[i]
 	if m.leaving || !c.sim.Running(i) {
@@ -39,7 +39,7 @@ func (c *Cluster) Leave(i int) {
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Leave(now, out) })
 }
 
-// Pause stops the process of member i for d; its host stays up.
+// Pause stops the process of member i for d, while its host stays up.
 func (c *Cluster) Pause(i int, d time.Duration) {
 	if !c.sim.Running(i) {
 		return
@@ -54,7 +54,7 @@ func (c *Cluster) Pause(i int, d time.Duration) {
 	})
 }
 
-// Resume lets a paused member run on. It does nothing for any other.
+// Resume continues a paused member. It does nothing for any other.
 func (c *Cluster) Resume(i int) {
 	if c.sim.Down(i) || c.sim.Running(i) {
 		return

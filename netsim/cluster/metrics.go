@@ -12,19 +12,19 @@ import (
 type metrics struct {
 	counters
 	detections []report.Detection
-	open       []int       // detections that wait for somebody, in order
+	open       []int       // open detections: somebody doesn't know yet; in order
 	openOf     map[int]int // the same by member
 	episodes   []report.Episode
-	unsettled  int // episodes at the end of the list that aren't settled
+	unsettled  int // open episodes, at the end of the list
 }
 
-// counters are those figures that are just counts.
+// counters are the figures that are plain counts.
 type counters struct {
 	suspicions, refutations uint64
 	falseFailures           report.FalseFailures
 }
 
-// nobody is the member of an episode that is about several.
+// nobody is the Member of an episode that concerns several.
 const nobody = -1
 
 func (m *metrics) begin(now swim.Time, what string, member int) {
@@ -38,7 +38,7 @@ func (m *metrics) settled(now swim.Time) {
 	}
 }
 
-// returned ends the wait for all to know of the crash of a member that is back.
+// returned ends the detection of a member that is back before all knew.
 func (m *metrics) returned(member int) {
 	if k, ok := m.openOf[member]; ok {
 		m.detections[k].Void = true
@@ -79,7 +79,8 @@ func (m *metrics) addDue(subject, region int) {
 	}
 }
 
-// observerGone stops the waiting for a member that can't tell any more. believes says whom it took for alive.
+// observerGone ends the waiting for an observer that stopped. believes says whom it considered
+// alive.
 func (m *metrics) observerGone(now swim.Time, region int, believes func(subject int) bool) {
 	for _, k := range slices.Clone(m.open) {
 		if d := &m.detections[k]; believes(d.Member) {
@@ -89,7 +90,7 @@ func (m *metrics) observerGone(now swim.Time, region int, believes func(subject 
 	}
 }
 
-// wait ends the waiting for a crash to be known if nobody is left who doesn't.
+// wait closes detection k if everybody knows.
 func (m *metrics) wait(k int, now swim.Time) {
 	d := &m.detections[k]
 	if d.Spread.Waiting() == 0 {
@@ -100,14 +101,14 @@ func (m *metrics) wait(k int, now swim.Time) {
 	}
 }
 
-// shut ends the waiting for detection k.
+// shut closes detection k.
 func (m *metrics) shut(k int) {
 	delete(m.openOf, m.detections[k].Member)
 	m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
 }
 
-// detectionTimes returns how long it took until the first and the last member
-// said that a crashed one failed, for the crashes that have been noticed so far.
+// detectionTimes returns, for the crashes detected so far, how long it took until the first and
+// the last member reported them.
 func (m *metrics) detectionTimes() (first, all report.Durations) {
 	var f, a []time.Duration
 	for _, d := range m.detections {

@@ -62,8 +62,8 @@ func (c *Cluster) RunContext(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// RunUntilSettled lets time pass until all views agree with the truth, for d at
-// most, and reports whether they do.
+// RunUntilSettled lets time pass until all views agree with the truth, for at most d, and reports
+// whether they do.
 func (c *Cluster) RunUntilSettled(d time.Duration) bool {
 	return c.Settled() || c.sim.RunUntil(c.Now().Add(d), c.Settled) || c.Settled()
 }

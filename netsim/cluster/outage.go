@@ -6,18 +6,18 @@ import (
 	"serf/swim"
 )
 
-// outage is something wrong with the network between a member, on which it hangs, and others. It is kept for a
-// while after its end, as what members say of each other lags behind. Which direction is bad doesn't matter: an
-// answer needs both.
+// outage is a fault of the network between the member that it is attached to and others. It is
+// kept for a while after its end, as reports of members lag behind. Its direction doesn't matter:
+// an answer needs both.
 type outage struct {
 	peers []uint64  // nil: all
 	end   swim.Time // or Never
 }
 
-// within reports whether t is there, or was at any time of the last d.
+// within reports whether t is going on, or has been within the last d.
 func (t *outage) within(now swim.Time, d time.Duration) bool {
 	return t.end == swim.Never || now.Sub(t.end) < d
 }
 
-// stop ends t, which may be over.
+// stop ends t, unless it has ended.
 func (t *outage) stop(now swim.Time) { t.end = min(t.end, now) }

@@ -42,8 +42,8 @@ func ProfileNames() []string {
 	return names
 }
 
-// The formulas below follow the specification and not the code of package swim: they are what its
-// behaviour is held to. n counts members.
+// The formulas below are written from the protocol, not from the code of package swim: its
+// behaviour is held to them. n is the number of members.
 
 // SuspicionMin is the least time that a suspect has to refute.
 func (p *Profile) SuspicionMin(n int) time.Duration {
@@ -60,23 +60,23 @@ func (p *Profile) SuspicionMax(n int) time.Duration {
 	return time.Duration(p.Timing.SuspicionMaxMult) * p.SuspicionMin(n)
 }
 
-// quietRounds bounds how many probe intervals pass until somebody probes a given member: each other
-// member does with chance 1/(n-1) an interval, so that nobody does for k intervals with chance e^-k
-// at most, and each one does within two of its rounds of n-1 in any case.
+// quietRounds bounds the probe intervals until somebody probes a given member. Each other member
+// does with probability 1/(n-1) in an interval, so nobody does in k intervals with probability
+// e^-k at most; and each one does within two of its rounds of n-1 in any case.
 func quietRounds(n int) int {
 	const unlikely = 14 // e^-14 is one in a million
 	return max(1, min(unlikely, 2*(n-1)))
 }
 
-// confirmRounds bounds the probe intervals until SuspicionMult-2 more members have found the same,
-// once somebody has: at about one an interval, and at worst one for each probe round of a small
-// cluster.
+// confirmRounds bounds the probe intervals until SuspicionMult-2 more members have confirmed a
+// suspicion: about one an interval, and at worst one for each probe round of a small cluster.
 func (p *Profile) confirmRounds(n int) int {
 	return (p.Timing.SuspicionMult - 2) * min(4, 2*(n-1))
 }
 
-// Spread bounds the time in which gossip that meets no loss reaches all: each round multiplies
-// those who know by at least two until half of them do, and a few more rounds find the rest.
+// Spread bounds the time in which gossip reaches all members if nothing is lost. Each round at
+// least doubles the number of members that know, until half of them do, and a few more rounds
+// reach the rest.
 func (p *Profile) Spread(n int) time.Duration {
 	rounds := math.Ceil(math.Log2(float64(n+1)))*2 + 4
 	return time.Duration(rounds)*p.Timing.GossipInterval + 8*p.Link.Latency.Max()
@@ -91,13 +91,13 @@ func (p *Profile) pushPull(n int) time.Duration {
 	return p.Timing.PushPullInterval * time.Duration(math.Ceil(math.Log2(float64(n))-math.Log2(unscaled))+1)
 }
 
-// DetectionBounds returns the earliest and the latest time after a crash at which the first member
-// may say that the crashed one failed, in a cluster of n that has no other trouble. All others say
-// so within Spread(n) of the first.
+// DetectionBounds returns the earliest and the latest time after a crash at which the first
+// member may report it, in an otherwise healthy cluster of n. All others report it within
+// Spread(n) of the first.
 func (p *Profile) DetectionBounds(n int) (earliest, latest time.Duration) {
 	interval := p.Timing.ProbeInterval
-	// One probe fails at the end of its interval; a failed probe may have doubled the prober's
-	// interval for the next.
+	// A probe fails at the end of its interval, and a failed probe may have doubled the prober's
+	// interval for the next one.
 	latest = time.Duration(quietRounds(n)+2) * interval
 	confirmed := max(p.SuspicionMin(n), time.Duration(2*p.confirmRounds(n))*interval) + p.Spread(n)
 	latest += min(p.SuspicionMax(n), confirmed)

@@ -5,20 +5,20 @@ import (
 	"serf/swim/serf"
 )
 
-// Query is a query on its way and what came back.
+// Query is a query in progress, or finished, and the replies to it.
 type Query struct {
 	From    int
 	Acks    []string // names, sorted
 	Answers []string // "name: payload", sorted
-	Agreed  int      // members that have done what a query about keys asked for
+	Agreed  int      // members that did what a query about keys asked for
 	Done    bool
 	DoneAt  swim.Time
 
 	keys    bool // it is about keys
-	account int  // index in Cluster.asked, or uncounted
+	account int  // index in Cluster.querySpreads, or uncounted
 }
 
-// uncounted is the account of a query that is one too many.
+// uncounted is the account of queries beyond MaxEvents.
 const uncounted = -1
 
 type queryKey struct {
@@ -26,7 +26,7 @@ type queryKey struct {
 	op   swim.OpID
 }
 
-// count takes in an answer, which says whether its sender did what a query about keys asked for.
+// count counts an answer that confirms what a query about keys asked for.
 func (q *Query) count(answer []byte) {
 	if !q.keys {
 		return

@@ -16,19 +16,19 @@ func (c *Cluster) Idle() bool {
 	return true
 }
 
-// QuietTime is how long gossip and full exchanges need to die down once views agree.
+// QuietTime is how long gossip and push/pull exchanges need to die down once views agree.
 func (c *Cluster) QuietTime() time.Duration {
 	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
 }
 
-// Quiet reports whether all has been calm for so long that nothing is left to happen: views agree, nobody has
-// anything to gossip, and neither users nor faults have stirred anything up for QuietTime.
+// Quiet reports whether nothing is left to happen: views agree, nobody has anything to gossip,
+// and there was neither a fault nor a request of a user within QuietTime.
 func (c *Cluster) Quiet() bool {
 	d := c.QuietTime()
 	return c.Settled() && c.Idle() && c.quietFor(d) && c.Now().Sub(c.requested) >= d
 }
 
-// quietFor reports whether all members that run have had no trouble for d or longer.
+// quietFor reports whether all running members have been undisturbed for at least d.
 func (c *Cluster) quietFor(d time.Duration) bool {
 	for i := range c.members {
 		if c.members[i].leaving || !c.sim.Down(i) && !c.undisturbed(i, d) {
@@ -38,7 +38,7 @@ func (c *Cluster) quietFor(d time.Duration) bool {
 	return true
 }
 
-// Disagreement names some of those who are wrong about whom.
+// Disagreement names some of the members that are wrong, and about whom.
 func (c *Cluster) Disagreement() string {
 	const most = 5
 	var out []string

@@ -9,14 +9,15 @@ import (
 )
 
 const (
-	// maxSamples is more than a screen shows apart.
+	// maxSamples is more than a screen can show apart.
 	maxSamples = 600
-	// queueLooks is at how many members' queues a sample looks, in turn. Of 10,000 members most are in no
-	// cache: a look takes 0.7 µs then, and 600 samples of all would take longer than the run.
+	// queueLooks is at how many members' queues a sample looks, in turn. With 10,000 members most
+	// are in no cache: a look takes 0.7 µs, and 600 samples of all members would take longer than
+	// the run.
 	queueLooks = 64
 )
 
-// sampleSteps are the distances to choose from: those that people count in.
+// sampleSteps are the intervals to choose from, round ones.
 var sampleSteps = []time.Duration{
 	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
 	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
@@ -26,7 +27,7 @@ var sampleSteps = []time.Duration{
 	time.Hour, 2 * time.Hour,
 }
 
-// sampleEvery is the least distance with which length gives at most maxSamples.
+// sampleEvery is the least of them that divides length into at most maxSamples.
 func sampleEvery(length time.Duration) time.Duration {
 	for _, step := range sampleSteps {
 		if length/step <= maxSamples {
@@ -36,7 +37,7 @@ func sampleEvery(length time.Duration) time.Duration {
 	return sampleSteps[len(sampleSteps)-1]
 }
 
-// Recorder takes the samples of one run. It only reads.
+// Recorder takes the samples of one run. It only reads from the cluster.
 type Recorder struct {
 	c      *Cluster
 	series report.Series
@@ -82,7 +83,7 @@ func (r *Recorder) MaybeSample() bool {
 	return true
 }
 
-// Report is that of the cluster, with the samples.
+// Report is the cluster's report with the samples.
 func (r *Recorder) Report() report.Report {
 	x := r.c.Report()
 	x.Series, x.Queue = r.series, r.all.Quantiles()

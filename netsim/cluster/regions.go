@@ -21,7 +21,7 @@ func (r *regions) at(member int) int {
 	return int(r.of[member])
 }
 
-// count says how many of a set of members, a bit for each, there are by region; nil if there are none.
+// count is how many members of a set, a bit for each, each region has; nil without regions.
 func (r *regions) count(set []uint64) []int {
 	if r.names == nil {
 		return nil
@@ -56,7 +56,7 @@ func (c *Cluster) SetRegions(names []string, of []uint8, paths []netsim.Link) {
 	c.sim.SetRegions(of, paths)
 }
 
-// traffic is that between all regions.
+// traffic is the traffic between all pairs of regions.
 func (c *Cluster) traffic() []netsim.Traffic {
 	var list []netsim.Traffic
 	for from := range c.regions.names {

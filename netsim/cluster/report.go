@@ -7,7 +7,7 @@ import (
 	"serf/netsim/report"
 )
 
-// Report returns the figures so far. Series and Queue are those of a [Recorder]; here they are empty.
+// Report returns the figures so far. Series and Queue are empty: only a [Recorder] has them.
 func (c *Cluster) Report() report.Report {
 	m := &c.metrics
 	r := report.Report{
@@ -30,7 +30,7 @@ func (c *Cluster) Report() report.Report {
 	return r
 }
 
-// rates is what the members that run have sent a second since the start, d ago.
+// rates is how much the members that are up have sent a second since the start, d ago.
 func (c *Cluster) rates(d time.Duration) (packets, bytes report.Quantiles[float64]) {
 	if d <= 0 {
 		return packets, bytes

@@ -11,12 +11,12 @@ import (
 	"serf/swim/serf"
 )
 
-// Boot starts all members but those for later, at times spread evenly at random over the given
-// time, and has each join the seeds as it starts.
+// Boot starts all members but those for later, at random times within over, and has each join the
+// seeds.
 func (c *Cluster) Boot(over time.Duration) {
 	c.metrics.begin(c.Now(), "cold start", nobody)
 	for i := range c.Len() - c.cfg.Later {
-		c.views.setTruth(i, true) // soon enough: the views are complete when all have started
+		c.views.setTruth(i, true) // early, but views are complete only when all have started
 		at := netsim.Uniform(0, over).Draw(c.random.Next())
 		if i < c.cfg.Seeds {
 			at = 0
@@ -25,9 +25,9 @@ func (c *Cluster) Boot(over time.Duration) {
 	}
 }
 
-// BootWarm starts all members but those for later, at once and as if they had been running for long: everybody knows everybody.
-// It must come before anything else is started. An error comes from the configurations that
-// Tune makes, which is asked twice for each member.
+// BootWarm starts all members but those for later at once, as if they had been running for long:
+// everybody knows everybody. It must come before any other start. An error is one of the
+// configurations that Tune makes; Tune is called twice for each member.
 func (c *Cluster) BootWarm() error {
 	members := c.Len() - c.cfg.Later
 	warm, err := serf.NewBase(c.Now(), func(yield func(*serf.Config) bool) {
@@ -51,8 +51,8 @@ func (c *Cluster) BootWarm() error {
 	return nil
 }
 
-// makeRosters prepares a roster for each worker. Those who start warm have those of their base; in any case
-// all members have their names, and IDs, from the beginning.
+// makeRosters prepares a roster for each worker, those of the base for members that start warm.
+// All members have their names and IDs in it from the beginning.
 func (c *Cluster) makeRosters(make func() *swim.Roster) {
 	for range c.sim.Workers() {
 		r := make()
@@ -64,7 +64,7 @@ func (c *Cluster) makeRosters(make func() *swim.Roster) {
 	}
 }
 
-// roster is where member i has its names.
+// roster is where member i interns names.
 func (c *Cluster) roster(i int) *swim.Roster {
 	if c.rosters == nil {
 		c.makeRosters(swim.NewRoster)
@@ -72,7 +72,7 @@ func (c *Cluster) roster(i int) *swim.Roster {
 	return c.rosters[c.sim.Worker(i)]
 }
 
-// addr is where member i lives for the k-th time that it moves.
+// addr is the address of member i after k moves.
 func addr(i, k int) netip.AddrPort {
 	invariant.Check(k <= movesMax, "cluster: member moved too often")
 	x := uint32(10)<<24 | uint32(k)<<20 | uint32(i+1)
@@ -96,23 +96,23 @@ func (c *Cluster) moves(i int) int {
 	return 0
 }
 
-// RetryJoin is how often a member looks whether it is together with the seeds, and
-// joins those that it isn't with: what the agent's retry-join does. Without it two halves
-// that have forgotten each other, as after a restart of all seeds, stay apart for ever.
+// RetryJoin is how often a member joins the seeds that it doesn't see alive, like an agent's
+// retry-join. Without it, two halves that have forgotten each other stay apart for ever, as after
+// a restart of all seeds.
 const RetryJoin = 30 * time.Second
 
-// Start runs member i where it last was, knowing nothing, and has it join the seeds.
+// Start starts member i at its last address, knowing nothing, and has it join the seeds.
 func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i)), nil) }
 
-// Move runs member i at a new address, knowing nothing, and has it join the seeds.
+// Move starts member i at a new address, knowing nothing, and has it join the seeds.
 func (c *Cluster) Move(i int) { c.start(i, addr(i, c.moves(i)+1), nil) }
 
-// start runs member i, knowing what is in warm if that isn't nil.
+// start starts member i. It knows what is in warm, unless that is nil.
 func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.Crash(i)
 	m := &c.members[i]
 	if m.starts > 0 && where != c.sim.Addr(i) {
-		c.views.forget(i) // who knows it, knows it elsewhere
+		c.views.forget(i) // whoever knows it knows another address
 	}
 	m.starts++
 	m.leaving = false
@@ -123,7 +123,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.views.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
 	if warm != nil {
-		c.members[i].changed = c.Now().Add(-forLong) // it has run for longer than anybody looks back
+		c.members[i].changed = c.Now().Add(-forLong) // long enough for anybody who looks back
 	}
 	if m.starts > 1 { // the first one is part of the cold start
 		c.metrics.begin(c.Now(), "restart", i)
@@ -142,11 +142,11 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	c.JoinSeeds(i)
 }
 
-// forLong is longer than any time for which calm is asked.
+// forLong is longer than any time that undisturbed is asked about.
 const forLong = 30 * 24 * time.Hour
 
-// coordinatesMax is of how many others all members together remember the coordinate: 256 MB. Up to 1,448
-// members, each can remember all.
+// coordinatesMax bounds the coordinates that all members together remember of others: 256 MB. Up
+// to 1,448 members can each remember all.
 const coordinatesMax = 1 << 21
 
 func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
@@ -161,8 +161,7 @@ func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
 	return cfg
 }
 
-// JoinSeeds has member i join those seeds that it doesn't take for alive, now
-// and again every RetryJoin.
+// JoinSeeds has member i join the seeds that it doesn't see alive, now and every RetryJoin.
 func (c *Cluster) JoinSeeds(i int) {
 	if c.cfg.Apart {
 		return
@@ -187,7 +186,7 @@ func (c *Cluster) JoinSeeds(i int) {
 	})
 }
 
-// Join has member i join through the given others, which must have run.
+// Join has member i join the others, which must have been started before.
 func (c *Cluster) Join(i int, others ...int) {
 	var to []netip.AddrPort
 	for _, o := range others {

@@ -10,8 +10,8 @@ import (
 	"serf/wire"
 )
 
-// UserEvent fires a user event at member i and keeps account of who gets it.
-// It reports the error of the node, or that the member isn't running.
+// UserEvent has member i send a user event, whose deliveries are recorded. The error is that of
+// the node, or that the member isn't running.
 func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
 	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		return n.UserEvent(now, name, payload, false, out)
@@ -27,12 +27,12 @@ func (c *Cluster) SetTags(i int, tags map[string]string) error {
 	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
 }
 
-// ForceLeave has member i declare another, named, as left.
+// ForceLeave has member i declare the member with a name as left.
 func (c *Cluster) ForceLeave(i int, name string, prune bool) error {
 	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
 }
 
-// request is do for what a user wants, and the node can refuse.
+// request is do for what a user asks for, and the node may refuse.
 func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
 	c.requested = c.Now()
 	err := fmt.Errorf("%s is not running", c.Name(i))
@@ -40,18 +40,18 @@ func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.
 	return err
 }
 
-// Query asks all members, each of which answers with its name.
+// Query has member i ask all members, each of which answers with its name.
 func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
 	return c.query(i, false, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
 }
 
-// query has member i begin something that others answer, about keys or not.
+// query has member i begin a query, about keys or not.
 func (c *Cluster) query(i int, keys bool, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
 	q := &Query{From: i, DoneAt: swim.Never, keys: keys, account: uncounted}
 	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		op, err := begin(n, now, out)
 		if err == nil {
-			// Known before the effects are carried out: the first answer may be our own.
+			// Registered before the effects are carried out: the first answer may be our own.
 			c.queries[queryKey{i, op}] = q
 			q.account = c.openAccount()
 		}
@@ -75,7 +75,7 @@ func (c *Cluster) Keyring(i int) *wire.Keyring {
 	return c.keys.rings[i]
 }
 
-// openAccount begins to count the answers to a query that all who run are to get.
+// openAccount begins to count the answers to a query that all running members are to get.
 func (c *Cluster) openAccount() int {
 	if len(c.querySpreads) == MaxEvents {
 		return uncounted
@@ -88,7 +88,8 @@ func (c *Cluster) openAccount() int {
 	return len(c.querySpreads) - 1
 }
 
-// countAnswer leaves out those beyond what was due: members that have started since.
+// countAnswer counts an answer, but no more than were due: members that have started since may
+// answer, too.
 func (c *Cluster) countAnswer(q *Query) {
 	if q.account == uncounted {
 		return

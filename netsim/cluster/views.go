@@ -7,20 +7,20 @@ import (
 	"serf/internal/invariant"
 )
 
-// viewTracker compares what every member takes the others for with what they are, and keeps count of
-// the differences: that all views agree with the truth is then one comparison, at any
-// number of members. Most views are alike most of the time, so of each only what differs from the
-// usual is kept: a cluster of 100,000 would have 10^10 pairs.
+// viewTracker compares every member's view of the others with the truth, and counts the
+// differences. Whether all views agree with the truth is then one comparison, at any number of
+// members. Most views are alike most of the time, so only their exceptions from the usual view
+// are stored: a cluster of 100,000 has 10^10 pairs.
 type viewTracker struct {
 	n            int
 	words        int      // of a bit for each member
-	usual        []uint64 // whom most observers take for alive
+	usual        []uint64 // whom most observers see alive
 	truth        []uint64 // who is
-	counts       []bool   // whose views count: those that run
+	counts       []bool   // by observer: its view counts, as it runs
 	counted      int
-	exceptions   []deviations // by observer: whom it takes for what is not usual; never itself
-	exceptionsOf []int32      // by subject: observers that have it in odd
-	wrong        int          // pairs of an observer that counts and another member where the belief differs from truth
+	exceptions   []deviations // by observer: whom it doesn't see as usual; never itself
+	exceptionsOf []int32      // by subject: observers with an exception about it
+	wrong        int          // pairs of a counted observer and another member where view and truth differ
 }
 
 func newViewTracker(n int) *viewTracker {
@@ -41,8 +41,8 @@ func setBit(row []uint64, i int, on bool) {
 	}
 }
 
-// sees reports whether observer, if its view counts, takes subject for alive, at the address that it has. Of
-// itself it does.
+// sees reports whether observer, if its view counts, sees subject alive at its address. It sees
+// itself.
 func (b *viewTracker) sees(observer, subject int) bool {
 	if !b.counts[observer] || observer == subject {
 		return b.counts[observer]
@@ -50,7 +50,7 @@ func (b *viewTracker) sees(observer, subject int) bool {
 	return bit(b.usual, subject) != b.exceptions[observer].has(subject)
 }
 
-// believing is the set of members that consider another one alive, a bit for each.
+// believing is the set of members that see another one alive, a bit for each.
 func (b *viewTracker) believing(subject int) []uint64 {
 	row := make([]uint64, b.words)
 	for i := range b.counts {
@@ -61,7 +61,7 @@ func (b *viewTracker) believing(subject int) []uint64 {
 	return row
 }
 
-// seenBy is how many members take another one for alive.
+// seenBy is how many members see another one alive.
 func (b *viewTracker) seenBy(subject int) int {
 	if bit(b.usual, subject) {
 		return b.others(subject) - int(b.exceptionsOf[subject])
@@ -69,7 +69,7 @@ func (b *viewTracker) seenBy(subject int) int {
 	return int(b.exceptionsOf[subject])
 }
 
-// others is how many views of a member there are besides its own.
+// others is how many views of a member count besides its own.
 func (b *viewTracker) others(subject int) int {
 	if b.counts[subject] {
 		return b.counted - 1
@@ -77,7 +77,7 @@ func (b *viewTracker) others(subject int) int {
 	return b.counted
 }
 
-// wrongAbout is how many are wrong about a member.
+// wrongAbout is how many members are wrong about a member.
 func (b *viewTracker) wrongAbout(subject int) int {
 	if bit(b.truth, subject) {
 		return b.others(subject) - b.seenBy(subject)
@@ -85,10 +85,10 @@ func (b *viewTracker) wrongAbout(subject int) int {
 	return b.seenBy(subject)
 }
 
-// isAlive is the truth.
+// isAlive is the truth about a member.
 func (b *viewTracker) isAlive(subject int) bool { return bit(b.truth, subject) }
 
-// running is a bit for each member that is alive and whose view counts.
+// running is the set of members that are alive and whose view counts, a bit for each.
 func (b *viewTracker) running() []uint64 {
 	row := slices.Clone(b.truth)
 	for i, holds := range b.counts {
@@ -99,7 +99,7 @@ func (b *viewTracker) running() []uint64 {
 	return row
 }
 
-// learn records that observer, whose view counts, takes subject for alive, or no longer does.
+// learn records whether observer, whose view counts, sees subject alive.
 func (b *viewTracker) learn(observer, subject int, alive bool) {
 	if observer == subject || !b.counts[observer] || b.sees(observer, subject) == alive {
 		return
@@ -112,7 +112,7 @@ func (b *viewTracker) learn(observer, subject int, alive bool) {
 	}
 }
 
-// toggle makes odd of usual, or the reverse.
+// toggle makes an exception of what was usual, or the reverse.
 func (b *viewTracker) toggle(observer, subject int) {
 	if b.exceptions[observer].toggle(subject, b.words) {
 		b.exceptionsOf[subject]++
@@ -121,7 +121,7 @@ func (b *viewTracker) toggle(observer, subject int) {
 	}
 }
 
-// swapUsual makes usual of a member what has become so.
+// swapUsual makes usual what has become the view of most.
 func (b *viewTracker) swapUsual(subject int) {
 	setBit(b.usual, subject, !bit(b.usual, subject))
 	for o, holds := range b.counts {
@@ -138,21 +138,21 @@ func (b *viewTracker) setTruth(subject int, alive bool) {
 	b.wrong += b.wrongAbout(subject) - before
 }
 
-// forget has nobody take subject for alive: it is somewhere else now, and nobody knows that.
+// forget has nobody see subject alive, as it moves to an address that nobody knows.
 func (b *viewTracker) forget(subject int) {
 	for o := range b.counts {
 		b.learn(o, subject, false)
 	}
 }
 
-// expect makes it usual to take subject for alive, before any view counts.
+// expect makes it usual to see subject alive, before any view counts.
 func (b *viewTracker) expect(subject int) {
 	invariant.Check(b.counted == 0, "cluster: views count already")
 	setBit(b.usual, subject, true)
 }
 
-// begin makes the view of observer count. It takes nobody but itself for alive or, if it knows
-// what is usual, whom most do.
+// begin has the view of observer count. It sees only itself alive or, if it knows what is usual,
+// whom most see.
 func (b *viewTracker) begin(observer int, knowing bool) {
 	if b.counts[observer] {
 		return
@@ -169,7 +169,7 @@ func (b *viewTracker) begin(observer int, knowing bool) {
 	b.wrong += b.differences(observer)
 }
 
-// end makes the view of observer count no longer, and forgets it.
+// end has the view of observer no longer count, and forgets it.
 func (b *viewTracker) end(observer int) {
 	if !b.counts[observer] {
 		return
@@ -181,7 +181,7 @@ func (b *viewTracker) end(observer int) {
 	b.counted--
 }
 
-// differences counts where observer is wrong about others.
+// differences counts the members about which observer is wrong.
 func (b *viewTracker) differences(observer int) int {
 	count := 0
 	for w, x := range b.usual {
@@ -201,14 +201,14 @@ func (b *viewTracker) differences(observer int) int {
 	return count
 }
 
-// deviations is a set of members: a list of few, a bit for each if they are many.
+// deviations is a set of members: a list if they are few, else a bitmap.
 type deviations struct {
 	few   []int32 // ascending
 	many  []uint64
 	count int
 }
 
-// fewDeviations is what a list holds at most. A bitmap is given up for a list again at half of it.
+// fewDeviations is the greatest length of the list. A bitmap becomes a list again at half of it.
 const fewDeviations = 64
 
 func (d *deviations) has(s int) bool {
@@ -219,7 +219,8 @@ func (d *deviations) has(s int) bool {
 	return found
 }
 
-// toggle adds s or removes it, and reports whether it is in now. words is the size of a bitmap.
+// toggle adds or removes s, and reports whether the set has it now. words is the size of a
+// bitmap.
 func (d *deviations) toggle(s, words int) bool {
 	i, in := 0, false
 	if d.many != nil {
@@ -251,7 +252,7 @@ func (d *deviations) toggle(s, words int) bool {
 	return !in
 }
 
-// maybeList replaces the bitmap by a list if few are left.
+// maybeList replaces the bitmap by a list if few members are left.
 func (d *deviations) maybeList() {
 	if d.count > fewDeviations/2 {
 		return
