@@ -8,30 +8,32 @@ import (
 	"serf/netsim"
 )
 
-// Fault is something that goes wrong, or somebody who comes or goes. Kind says what, and which of the other
-// fields mean something: see faultKinds.
+// Fault is something that goes wrong, or members that come and go. Kind says what, and which
+// other fields apply: see FaultKinds.
 type Fault struct {
 	Kind string `json:"kind"`
-	// Start is when it begins, Length how long it goes on: 0 means to the end.
+	// Start is when it begins, Length how long it lasts; 0 means to the end.
 	Start  Duration `json:"start"`
 	Length Duration `json:"length,omitzero"`
 	Who
-	// Every has it befall one member after the other, so far apart, each for Length. 0: all at once.
+	// Every makes it happen to one member after the other, this far apart, each for Length. 0: to
+	// all at once.
 	Every Duration `json:"every,omitzero"`
-	// Repeat has it happen so many times in all, to the same members, with a pause of Gap.
+	// Repeat makes it happen this many times in all, to the same members, with a pause of Gap.
 	Repeat int      `json:"repeat,omitzero"`
 	Gap    Duration `json:"gap,omitzero"`
 
-	// Who comes back after Length knows what a snapshot has with Snapshot, or else nothing; and is at a
-	// new address with Move.
+	// With Snapshot, a member that starts again after Length knows what its snapshot held;
+	// otherwise it knows nothing. With Move, it starts at a new address.
 	Snapshot bool `json:"snapshot,omitzero"`
 	Move     bool `json:"move,omitzero"`
 
-	// To limits a fault of the network to what passes between Who and these. Nil means all others.
+	// To limits a fault of the network to the traffic between Who and these. Nil means all
+	// others.
 	To *Who `json:"to,omitempty"`
-	// Way limits it to one direction, as seen from Who: "out" or "in". "" means both.
+	// Way limits it to one direction, seen from Who: "out" or "in". "" means both.
 	Way string `json:"way,omitempty"`
-	// What is wrong with the network, on top of what it is like anyway.
+	// What is wrong with the network, in addition to Scenario.Network.
 	Delay     netsim.Dist      `json:"delay,omitzero"`
 	Loss      netsim.Chance    `json:"loss,omitzero"`
 	Duplicate netsim.Chance    `json:"duplicate,omitzero"`
@@ -39,13 +41,13 @@ type Fault struct {
 	HoldBack  netsim.Dist      `json:"hold_back,omitzero"`
 	Bandwidth netsim.Bandwidth `json:"bandwidth,omitzero"`
 
-	// Rates of churn, a minute. Joins start members that aren't running.
+	// Rates of churn per minute. Joins start members that aren't running.
 	Joins   float64 `json:"joins,omitzero"`
 	Leaves  float64 `json:"leaves,omitzero"`
 	Crashes float64 `json:"crashes,omitzero"`
 }
 
-// network reports whether f is one of the network.
+// network reports whether f is a fault of the network.
 func (f *Fault) network() bool {
 	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNAT || f.Kind == FaultNetwork
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// KindInfo is one kind of fault or work: what it is, and which keys it takes besides kind and start.
+// KindInfo describes one kind of fault or work, and which keys it takes besides kind and start.
 type KindInfo struct {
 	Name, Usage string
 	Keys        []string // that may be set
-	needs       []string // of which one must be set; none: nothing is needed
+	needs       []string // one of these must be set; none: no key is needed
 }
 
-// OwnKeys are those of Keys that don't say whom it befalls.
+// OwnKeys are the Keys that don't say which members it concerns.
 func (k *KindInfo) OwnKeys() []string {
 	return slices.DeleteFunc(slices.Clone(k.Keys), func(key string) bool { return slices.Contains(whoKeys, key) })
 }

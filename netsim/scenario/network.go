@@ -6,8 +6,8 @@ import (
 	"serf/netsim"
 )
 
-// links returns how packets travel where no path says otherwise, if there are regions the table
-// of paths for SetPaths, and what a member can send.
+// links returns the link between members where no path says otherwise, the links between regions,
+// if there are any, as [netsim.Sim.SetRegions] takes them, and what a member can send.
 func (s *Scenario) links() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	n := &s.Network
 	base = netsim.Link{Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, HoldBack: n.HoldBack}
@@ -39,7 +39,7 @@ func (s *Scenario) links() (base netsim.Link, paths []netsim.Link, bandwidth net
 	return base, paths, n.Bandwidth
 }
 
-// on is the link of a path on top of that which is there anyway, with that jitter.
+// on is the link of a path, applied on top of the base link and its jitter.
 func (p *Path) on(base netsim.Link, jitter Duration) netsim.Link {
 	l := base
 	if !p.Latency.IsZero() {
@@ -53,7 +53,7 @@ func (p *Path) on(base netsim.Link, jitter Duration) netsim.Link {
 	return l
 }
 
-// upTo is the jitter by which packets take longer by up to so much. None takes no draw.
+// upTo is a jitter of at most so much. The zero Dist takes no random draw.
 func upTo(most Duration) netsim.Dist {
 	if most == 0 {
 		return netsim.Dist{}

@@ -11,27 +11,27 @@ import (
 	"serf/swim/serf"
 )
 
-// Each fault and each work draws from a stream of its own, so that one more of them doesn't change whom the
-// others hit. The streams of hosts and of the cluster are below.
+// Each fault and each work has its own stream of random numbers, so that adding one doesn't
+// change which members the others choose. Streams below these belong to hosts and to the cluster.
 const (
 	faultStream = 1 << 40
 	workStream  = 1 << 41
 )
 
-// scenarioRun is a scenario that is under way.
+// scenarioRun is a scenario that is being played.
 type scenarioRun struct {
 	s      *Scenario
 	c      *cluster.Cluster
-	memory map[int]memory // of those who are to come back with a snapshot
-	count  int            // of what users asked for, for texts that differ
+	snapshots map[int]snapshot // of members that are to start again with one
+	count  int            // of requests, to make texts differ
 	key    int            // number of the newest key
-	use    bool           // it is installed and to be used next, by a rotation that keeps old keys
+	use    bool           // key is installed and to be used next, by a rotation that keeps old keys
 	mended bool           // no fault or work begins any more
 }
 
-// newRun puts together the cluster of a scenario.
+// newRun makes the cluster of a scenario.
 func newRun(s *Scenario) (*scenarioRun, error) {
-	run := &scenarioRun{s: s, memory: make(map[int]memory)}
+	run := &scenarioRun{s: s, snapshots: make(map[int]snapshot)}
 	p := s.profile()
 	base, paths, _ := s.links()
 	p.Link.Latency = slowest(append(paths, base, p.Link))
@@ -50,7 +50,7 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	return run, nil
 }
 
-// slowest is the latency of that link which may take longest: what bounds have to allow for.
+// slowest is the latency of the link that may take longest, which bounds have to allow for.
 func slowest(links []netsim.Link) netsim.Dist {
 	most := links[0].Latency
 	for _, l := range links[1:] {
@@ -61,12 +61,12 @@ func slowest(links []netsim.Link) netsim.Dist {
 	return most
 }
 
-// largeEvents reports whether there are events that members must be configured for.
+// largeEvents reports whether there are events beyond the default size limit.
 func (s *Scenario) largeEvents() bool {
 	return slices.ContainsFunc(s.Work, func(w Work) bool { return w.Size > maxPayload })
 }
 
-// setNetwork makes the network one of these links, and of members that can send so much.
+// setNetwork sets the links, and what each member can send.
 func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	run.c.SetLink(base)
 	if len(run.s.Regions) > 0 {
@@ -81,11 +81,11 @@ func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwi
 	}
 }
 
-// choose draws those members that w means among the eligible ones that are acceptable, in the
-// order in which they were drawn, or in their own if it's all of them.
+// choose draws the members that w means among the eligible ones for which ok is true, in the
+// order in which they were drawn. If all of them are meant, they are in their own order.
 func (run *scenarioRun) choose(d *netsim.Draws, w *Who, ok func(i int) bool) []int {
 	if w.Count == 1 && w.Region == "" && len(w.Names) == 0 {
-		// The usual case of work and churn: no need to look at everybody.
+		// Work and churn usually choose one member: no need to look at all of them.
 		const tries = 32
 		for range tries {
 			if i := d.Below(run.s.Members); ok(i) {
@@ -94,7 +94,7 @@ func (run *scenarioRun) choose(d *netsim.Draws, w *Who, ok func(i int) bool) []i
 		}
 	}
 	list := run.s.eligible(w)
-	most := w.of(len(list)) // a share is one of all, not only of those who are there
+	most := w.of(len(list)) // a share is one of all eligible members, running or not
 	list = slices.DeleteFunc(list, func(i int) bool { return !ok(i) })
 	if w.Count == 0 && (w.Share == 0 || w.Share == netsim.Always) {
 		return list
@@ -102,36 +102,36 @@ func (run *scenarioRun) choose(d *netsim.Draws, w *Who, ok func(i int) bool) []i
 	return d.Some(list, min(most, len(list)))
 }
 
-// memory is what a snapshot has.
-type memory struct {
+// snapshot is what a member's snapshot file holds.
+type snapshot struct {
 	stats    serf.Stats
-	previous []serf.Previous // members that were alive, or had failed but never left
+	previous []serf.Previous // members that were alive, or failed
 }
 
-// remember takes the snapshot of a member that f is about to stop, if it's to have one.
-func (run *scenarioRun) remember(f *Fault, i int) {
+// takeSnapshot takes a snapshot of a member that f is about to stop, if f says so.
+func (run *scenarioRun) takeSnapshot(f *Fault, i int) {
 	n := run.c.Node(i)
 	if !f.Snapshot || n == nil {
 		return
 	}
-	m := memory{stats: n.Stats()}
+	m := snapshot{stats: n.Stats()}
 	for _, x := range n.Members(nil) {
 		if x.Status == serf.StatusAlive || x.Status == serf.StatusFailed {
 			m.previous = append(m.previous, serf.Previous{Name: x.Name, Addr: x.Addr})
 		}
 	}
-	run.memory[i] = m
+	run.snapshots[i] = m
 }
 
-// tune completes the configuration of a member that starts.
+// tune completes the configuration of a member that is about to start.
 func (run *scenarioRun) tune(i int, cfg *serf.Config) {
 	run.s.Timing.Apply(cfg)
 	cfg.Without = swim.Mechanism(run.s.Disable)
 	if run.s.largeEvents() {
 		cfg.EventSizeMax = serf.EventSizeCeiling
 	}
-	if m, ok := run.memory[i]; ok {
-		// A snapshot has the last times seen; the clocks are at the next.
+	if m, ok := run.snapshots[i]; ok {
+		// A snapshot holds the last times seen; clocks are one ahead.
 		cfg.LastMemberTime = m.stats.MemberTime - 1
 		cfg.MinEventTime, cfg.MinQueryTime = m.stats.EventTime, m.stats.QueryTime
 		cfg.Previous = m.previous
@@ -143,7 +143,7 @@ const (
 	keyStream = 1 << 42
 )
 
-// key is number k of the keys that a scenario's cluster uses one after the other.
+// key is the k-th key of the cluster.
 func (s *Scenario) key(k int) []byte {
 	d := netsim.NewDraws(s.Seed, keyStream, uint64(k))
 	var key []byte

@@ -25,12 +25,13 @@ func (run *scenarioRun) fault(i int) {
 		peers = run.choose(&d, f.To, func(int) bool { return true })
 	}
 	for k := range max(1, f.Repeat) {
-		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.strike(f, members, peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.apply(f, members, peers) })
 	}
 }
 
-// canHit says whom a fault may befall: who runs and isn't about to leave, or for a join who doesn't. A
-// network is that of hosts, whether anything runs on them or not, unless it's for some to be drawn.
+// canHit returns whether a fault may choose a member: one that runs and isn't leaving or, for a
+// join, one that doesn't run. Faults of the network concern hosts, whether anything runs there or
+// not, unless some of them are to be drawn.
 func (run *scenarioRun) canHit(f *Fault) func(i int) bool {
 	switch {
 	case f.Kind == FaultJoin:
@@ -41,19 +42,19 @@ func (run *scenarioRun) canHit(f *Fault) func(i int) bool {
 	return func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) }
 }
 
-// strike has f befall the members, together or one after the other.
-func (run *scenarioRun) strike(f *Fault, members, peers []int) {
+// apply makes f happen to the members, all at once or one after the other.
+func (run *scenarioRun) apply(f *Fault, members, peers []int) {
 	if f.Every == 0 {
-		run.befall(f, members, peers)
+		run.applyTo(f, members, peers)
 		return
 	}
 	for k := range members {
-		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every), func() { run.befall(f, members[k:k+1], peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every), func() { run.applyTo(f, members[k:k+1], peers) })
 	}
 }
 
-// befall has f happen to the members now, and end after its length.
-func (run *scenarioRun) befall(f *Fault, members, peers []int) {
+// applyTo makes f happen to the members now, and end after its length.
+func (run *scenarioRun) applyTo(f *Fault, members, peers []int) {
 	if run.mended {
 		return
 	}
@@ -71,29 +72,29 @@ func (run *scenarioRun) befall(f *Fault, members, peers []int) {
 	for _, i := range members {
 		switch f.Kind {
 		case FaultCrash:
-			run.remember(f, i)
+			run.takeSnapshot(f, i)
 			c.Crash(i)
 		case FaultLeave:
-			run.remember(f, i)
+			run.takeSnapshot(f, i)
 			c.Leave(i)
 		case FaultJoin:
 			run.start(f, i)
 			continue
 		}
 		if f.Length > 0 {
-			c.Sim().After(time.Duration(f.Length), func() { run.back(f, i) })
+			c.Sim().After(time.Duration(f.Length), func() { run.restart(f, i) })
 		}
 	}
 }
 
-// impair makes the network worse for the length of f.
+// impair impairs the network for the length of f.
 func (run *scenarioRun) impair(f *Fault, members, peers []int) {
 	what := netsim.Impairment{
 		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP, NAT: f.Kind == FaultNAT,
 		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack, Delay: f.Delay, Bandwidth: f.Bandwidth,
 	}
 	if what.Cut && f.To == nil {
-		peers = run.others(members)
+		peers = run.complement(members)
 	}
 	way := map[string]netsim.Way{"out": netsim.WayOut, "in": netsim.WayIn}[f.Way] // else both
 	end := run.c.Impair(members, peers, way, what)
@@ -102,8 +103,8 @@ func (run *scenarioRun) impair(f *Fault, members, peers []int) {
 	}
 }
 
-// others are all who aren't among members.
-func (run *scenarioRun) others(members []int) []int {
+// complement returns all members but these.
+func (run *scenarioRun) complement(members []int) []int {
 	among := make([]bool, run.s.Members)
 	for _, i := range members {
 		among[i] = true
@@ -117,18 +118,18 @@ func (run *scenarioRun) others(members []int) []int {
 	return list
 }
 
-// back starts a member again that crashed or left. Who still takes leave is waited for.
-func (run *scenarioRun) back(f *Fault, i int) {
+// restart starts a member again that crashed or left. It waits for one that is still leaving.
+func (run *scenarioRun) restart(f *Fault, i int) {
 	const again = 500 * time.Millisecond // short, compared to leaving
 	switch {
 	case run.c.Sim().Down(i):
 		run.start(f, i)
 	case run.c.Leaving(i):
-		run.c.Sim().After(again, func() { run.back(f, i) })
+		run.c.Sim().After(again, func() { run.restart(f, i) })
 	}
 }
 
-// start runs a member that is down, as f says.
+// start starts a member that is down, as f says.
 func (run *scenarioRun) start(f *Fault, i int) {
 	c := run.c
 	if !c.Sim().Down(i) {
@@ -139,45 +140,45 @@ func (run *scenarioRun) start(f *Fault, i int) {
 	} else {
 		c.Start(i)
 	}
-	delete(run.memory, i)
+	delete(run.snapshots, i)
 }
 
-// churn has members come and go at random, each kind of change by itself.
+// churn has members come and go at random times. Joins, leaves and crashes are independent.
 func (run *scenarioRun) churn(f *Fault, d netsim.Draws) {
 	end := run.c.Now().Add(time.Duration(cmp.Or(f.Length, run.s.For-f.Start)))
-	run.stream(f.Joins, d.Next(), end, func(d *netsim.Draws) {
-		for _, i := range run.one(d, f, run.c.Sim().Down) {
+	run.atRandom(f.Joins, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.chooseOne(d, f, run.c.Sim().Down) {
 			run.start(f, i)
 		}
 	})
 	stays := func(i int) bool {
-		// The seeds stay unless they are named: without them nobody could join.
+		// Seeds stay unless they are named: without them nobody could join.
 		return !run.c.Sim().Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
 	}
 	goes := func(i int) bool { return !stays(i) }
-	run.stream(f.Leaves, d.Next(), end, func(d *netsim.Draws) {
-		for _, i := range run.one(d, f, goes) {
-			run.remember(f, i)
+	run.atRandom(f.Leaves, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.chooseOne(d, f, goes) {
+			run.takeSnapshot(f, i)
 			run.c.Leave(i)
 		}
 	})
-	run.stream(f.Crashes, d.Next(), end, func(d *netsim.Draws) {
-		for _, i := range run.one(d, f, goes) {
-			run.remember(f, i)
+	run.atRandom(f.Crashes, d.Next(), end, func(d *netsim.Draws) {
+		for _, i := range run.chooseOne(d, f, goes) {
+			run.takeSnapshot(f, i)
 			run.c.Crash(i)
 		}
 	})
 }
 
-// one draws one of those that f may befall, or none if there is none.
-func (run *scenarioRun) one(d *netsim.Draws, f *Fault, ok func(i int) bool) []int {
+// chooseOne draws one of the members that f may concern, or none.
+func (run *scenarioRun) chooseOne(d *netsim.Draws, f *Fault, ok func(i int) bool) []int {
 	w := f.Who
 	w.Count = 1
 	return run.choose(d, &w, ok)
 }
 
-// stream calls fn at random moments, at so many a minute, until end.
-func (run *scenarioRun) stream(rate float64, seed uint64, end swim.Time, fn func(d *netsim.Draws)) {
+// atRandom calls fn at random times until end, at this rate per minute.
+func (run *scenarioRun) atRandom(rate float64, seed uint64, end swim.Time, fn func(d *netsim.Draws)) {
 	if rate == 0 {
 		return
 	}

@@ -22,9 +22,9 @@ func (run *scenarioRun) work(i int) {
 	var again func()
 	again = func() {
 		if w.Kind == WorkRotateKey {
-			run.rotateOn(run.workers(&d, w))
+			run.rotateOn(run.assigned(&d, w))
 		} else {
-			run.each(&d, run.workers(&d, w), w)
+			run.perform(&d, run.assigned(&d, w), w)
 		}
 		if w.Every > 0 && run.c.Now().Add(time.Duration(w.Every)) < end {
 			run.c.Sim().After(time.Duration(w.Every), again)
@@ -33,15 +33,15 @@ func (run *scenarioRun) work(i int) {
 	again()
 }
 
-// workers draws who does it this time.
-func (run *scenarioRun) workers(d *netsim.Draws, w *Work) []int {
+// assigned draws the members that do the work this time.
+func (run *scenarioRun) assigned(d *netsim.Draws, w *Work) []int {
 	who := w.who()
 	return run.choose(d, &who, func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) })
 }
 
-// each has members do the work. What a member refuses, for it has too much to do already, isn't done: the
-// report shows so much less of it.
-func (run *scenarioRun) each(d *netsim.Draws, members []int, w *Work) {
+// perform has members do the work. What a busy member refuses isn't done, and shows in the
+// report.
+func (run *scenarioRun) perform(d *netsim.Draws, members []int, w *Work) {
 	if run.mended {
 		return
 	}
@@ -53,13 +53,13 @@ func (run *scenarioRun) each(d *netsim.Draws, members []int, w *Work) {
 			continue
 		}
 		for range max(1, w.Burst) {
-			run.ask(i, w)
+			run.performOnce(i, w)
 		}
 	}
 }
 
-// ask has a member do what w wants, once.
-func (run *scenarioRun) ask(i int, w *Work) {
+// performOnce has a member do the work once.
+func (run *scenarioRun) performOnce(i int, w *Work) {
 	run.count++
 	text := fmt.Appendf(nil, "%d", run.count)
 	for len(text) < w.Size {
@@ -77,8 +77,8 @@ func (run *scenarioRun) ask(i int, w *Work) {
 	}
 }
 
-// rotate changes the key: members ask all to install a new one, to use it, and to
-// remove the old one, a step every w.Every. Members that are out of reach then keep the old.
+// rotate rotates the key: members ask all to install a new one, to use it, and to remove the old
+// one, a step every w.Every. Members that can't be reached keep the old key.
 func (run *scenarioRun) rotate(w *Work, d netsim.Draws) {
 	old := run.key
 	run.key++
@@ -88,13 +88,13 @@ func (run *scenarioRun) rotate(w *Work, d netsim.Draws) {
 		key     int
 	}{{serf.InstallKey, fresh}, {serf.UseKey, fresh}, {serf.RemoveKey, old}} {
 		run.c.Sim().After(time.Duration(i)*time.Duration(w.Every), func() {
-			run.askKeys(run.workers(&d, w), step.command, step.key)
+			run.askKeys(run.assigned(&d, w), step.command, step.key)
 		})
 	}
 }
 
-// askKeys has each of the members begin a query about a key. One that has too much to do refuses: the key stays
-// as it is.
+// askKeys has each of the members start a query about a key. A busy one refuses, which leaves the
+// keys as they are.
 func (run *scenarioRun) askKeys(members []int, command serf.KeyCommand, key int) {
 	if run.mended {
 		return
@@ -104,12 +104,13 @@ func (run *scenarioRun) askKeys(members []int, command serf.KeyCommand, key int)
 	}
 }
 
-// maxKeptKeys bounds the keys of a rotation that keeps old ones: more would test the size of keyrings.
+// maxKeptKeys bounds the keys of a rotation that keeps old ones, so that it doesn't reach the
+// limit of keyrings.
 const maxKeptKeys = 4
 
-// rotateOn goes one step on in a rotation that keeps old keys, in a cluster that may be in any state. A further key
-// is installed only when every member encrypts with the last one: members with no primary key in common but for
-// older ones couldn't read each other. Until then the last two steps are done again.
+// rotateOn takes the next step of a rotation that keeps old keys, in a cluster in any state. A
+// further key is installed only when every member encrypts with the last one: members that share
+// only older keys couldn't read each other. Until then the last two steps are repeated.
 func (run *scenarioRun) rotateOn(members []int) {
 	if len(members) == 0 {
 		return

@@ -10,14 +10,15 @@ import (
 // Place is where a key of a file is: line and column, both from 1.
 type Place = jsonfile.Place
 
-// Problem is one thing that is wrong with a scenario. Key says where, as "faults[2].count".
+// Problem is one thing that is wrong with a scenario. Key is its place, such as
+// "faults[2].count".
 type Problem struct {
 	Key, Text string
 }
 
 func (p *Problem) Error() string { return strings.TrimPrefix(p.Key+" ", " ") + p.Text }
 
-// Problems returns the single problems of an error of Validate.
+// Problems returns the problems joined in an error of Validate.
 func Problems(err error) []*Problem {
 	var list []*Problem
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {

@@ -5,8 +5,9 @@ import (
 	"serf/netsim"
 )
 
-// regionSizes is how many members each region has. Those with a count have as many; those with a share
-// that much of all, so that rounding never adds up to a member too many or too few; the others divide what is left.
+// regionSizes is the number of members of each region. A region with a count has that many.
+// Shares are rounded so that their sum is never off by a member. The others divide the rest
+// evenly.
 func (s *Scenario) regionSizes() []int {
 	sizes := make([]int, len(s.Regions))
 	left, rest := s.Members, 0
@@ -47,8 +48,8 @@ func (s *Scenario) regionOf() []uint8 {
 	return of
 }
 
-// eligible are the members that w may mean, in order: those of its region among those that it names.
-// w must be valid.
+// eligible are the members that w may mean, in order: those that it names, of its region. w must
+// be valid.
 func (s *Scenario) eligible(w *Who) []int {
 	in := make([]bool, s.Members)
 	for i := range in {
@@ -78,7 +79,8 @@ func (s *Scenario) eligible(w *Who) []int {
 // number is how many members w means at most.
 func (s *Scenario) number(w *Who) int { return w.of(len(s.eligible(w))) }
 
-// of is how many of so many eligible members w means. A share is at least one, and not all unless it says so.
+// of is how many of the eligible members w means. A share is at least one member, and all only if
+// it is 100%.
 func (w *Who) of(eligible int) int {
 	switch {
 	case w.Count > 0:

@@ -8,9 +8,9 @@ import (
 	"serf/netsim/report"
 )
 
-// Run plays the scenario. It stops early when ctx ends: the report is then
-// about what was done until then. progress, if not nil, is called now and then with the
-// cluster and the time left; it must not change anything.
+// Run plays the scenario and returns its report. If ctx ends, it stops early and reports what was
+// simulated until then. progress, unless nil, is called now and then with the cluster, which it
+// must not change, and the time left of For.
 func (s *Scenario) Run(ctx context.Context, progress func(c *cluster.Cluster, left time.Duration)) (report.Report, error) {
 	if err := s.Validate(); err != nil {
 		return report.Report{}, err
@@ -40,7 +40,7 @@ func (s *Scenario) Run(ctx context.Context, progress func(c *cluster.Cluster, le
 	return r, nil
 }
 
-// pacer lets time pass in slices, and does what is to be done between them.
+// pacer lets time pass in slices. In between it takes samples, looks at ctx and reports progress.
 type pacer struct {
 	ctx      context.Context
 	c        *cluster.Cluster
@@ -49,12 +49,12 @@ type pacer struct {
 	left     time.Duration                                // until the end of Scenario.For
 }
 
-// slice is how much time passes between two looks at ctx and at who wants to see progress.
+// slice is the simulated time between two looks at ctx.
 const slice = 20 * time.Millisecond
 
 func never() bool { return false }
 
-// pass lets d pass, or less if done says so or ctx ends, and reports whether done did.
+// pass lets d pass, or less if done returns true or ctx ends. It reports whether done did.
 func (t *pacer) pass(d time.Duration, done func() bool) bool {
 	for end := t.c.Now().Add(d); t.c.Now() < end && t.ctx.Err() == nil; {
 		if done() {
@@ -70,7 +70,7 @@ func (t *pacer) pass(d time.Duration, done func() bool) bool {
 	return done()
 }
 
-// begin arranges for what the scenario wants to happen.
+// begin schedules everything that the scenario asks for.
 func (run *scenarioRun) begin() {
 	s := run.s
 	for i := range s.Faults {
@@ -81,12 +81,11 @@ func (run *scenarioRun) begin() {
 	}
 	for k := range s.Events {
 		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.Sim().After(at, func() { run.each(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+		run.c.Sim().After(at, func() { run.perform(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
 }
 
-// finish holds a run that is under check, and in which all has been calm for long at its end, to
-// what must be true then.
+// finish checks a quiet cluster, if the run is under check and nothing is left to happen.
 func (run *scenarioRun) finish() {
 	if c := run.c; run.s.Check && c.Quiet() {
 		c.CheckQuiet()

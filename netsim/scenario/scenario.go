@@ -1,7 +1,7 @@
-// Package scenario describes simulations as values and plays them. A [Scenario] says what a cluster
-// and its network are like, and which [Fault] and [Work] comes when. [Parse] reads one from a file,
-// [Scenario.Set] changes it by option, and [Scenario.Validate] names every problem. [Scenario.Run]
-// plays it and returns a report; a [Sweep] runs it with many values and seeds.
+// Package scenario describes simulations as values, and plays them. A [Scenario] says what a
+// cluster and its network are like, and which [Fault] and [Work] happens when. [Parse] reads one
+// from a file, [Scenario.Set] sets single values, and [Scenario.Validate] reports every problem.
+// [Scenario.Run] plays it and returns a report; a [Sweep] runs it with many values and seeds.
 // netsim/testdata/scenarios has examples.
 package scenario
 
@@ -13,71 +13,75 @@ import (
 	"serf/netsim/cluster"
 )
 
-// Scenario is a simulation to run and measure: a cluster, its network, how long, and what befalls it when.
-// It is what a file for `serf sim -scenario` has, key by key; Parse reads one, json.Marshal
-// writes one. Start from Default. Times count from the start.
+// Scenario is a simulation to run: a cluster, its network, how long it runs, and what happens to
+// it when. Its JSON is the file of `serf sim -scenario`; Parse reads one. Start from Default.
+// Times count from the start of the run.
 type Scenario struct {
-	// About is for readers.
+	// About is a description for readers.
 	About string `json:"about,omitempty"`
-	// Members is how many take part: 1 to MaxMembers. They are named m1, m2 and so on.
+	// Members is the number of members, named m1, m2 and so on: 1 to cluster.MaxMembers.
 	Members int `json:"nodes"`
 	// For is the length of the run: up to MaxTime.
 	For Duration `json:"for"`
-	// Seed of all chance.
+	// Seed determines all random choices.
 	Seed uint64 `json:"seed"`
-	// Profile names the timings, and the latency that goes with them: lan, wan or local.
+	// Profile is lan, wan or local: the timings, and the latency that goes with them.
 	Profile string  `json:"profile"`
 	Timing  Timing  `json:"timing,omitzero"`
 	Start   Start   `json:"start,omitzero"`
 	Network Network `json:"network,omitzero"`
-	// Regions divide the members, in their order: the first region has m1 and those after it.
+	// Regions divide the members in their order: the first region has m1 and those after it.
 	Regions []Region `json:"regions,omitempty"`
-	// Paths are the networks between regions, and within them. The last one that fits counts.
+	// Paths are the links between regions and within them. The last one that applies counts.
 	Paths []Path `json:"paths,omitempty"`
-	// Encrypt seals all traffic, with a key that is made from Seed.
+	// Encrypt seals all traffic. Keys are derived from Seed.
 	Encrypt bool `json:"encrypt,omitzero"`
-	// Compress compresses messages, as agents do unless told otherwise.
+	// Compress compresses messages, as agents do by default.
 	Compress bool `json:"compress,omitzero"`
 	// Disable is what members do without, to see what it is worth.
 	Disable Disabled `json:"disable,omitzero"`
-	// Events is how many user events random members send, at even distances: up to maxEvents.
+	// Events is the number of user events that random members send, evenly distributed over the
+	// run.
 	Events int `json:"events"`
-	// Faults are what goes wrong, and who comes and goes. At most maxFaults.
+	// Faults are what goes wrong, and which members come and go: at most maxFaults.
 	Faults []Fault `json:"faults,omitempty"`
-	// Work is what users ask of members. At most maxFaults.
+	// Work is what users ask of members: at most maxFaults.
 	Work []Work `json:"work,omitempty"`
-	// Settle has the run go on after For: all faults end, all who have been started run, on a network as good as
-	// the profile expects, and rotations of keys are finished. Views then have to agree within [cluster.Cluster.HealBound],
-	// and still when nothing is left to happen. What doesn't come true is a broken rule.
+	// Settle continues the run after For. All faults end, every member that has been started
+	// runs, on a network as good as the profile expects, and rotations of keys are finished. All
+	// views must agree within [cluster.Cluster.HealBound], and must still agree when nothing is
+	// left to happen. Otherwise a rule is broken.
 	Settle bool `json:"settle,omitzero"`
-	// Check holds the run to the invariants of package cluster, at a cost that grows with the square of Members.
+	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
-	// Workers is how many processors may share the work, see Config; what comes out doesn't depend on it.
+	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change
+	// the outcome.
 	Workers int `json:"-"`
 }
 
-// Default is what isn't said otherwise: ten members on a local network for a minute.
+// Default is a scenario of ten members on a local network for a minute.
 func Default() Scenario {
 	return Scenario{Members: 10, For: Duration(time.Minute), Seed: 1, Profile: "lan", Events: 3}
 }
 
-// Start says how the cluster comes to be.
+// Start says how the cluster starts.
 type Start struct {
-	// Warm begins with a cluster that has been running for a while.
+	// Warm starts with a cluster that has been running for a while.
 	Warm bool `json:"warm,omitzero"`
-	// Over is how long it takes until all have been started, each at a moment drawn from the seed. The seeds
-	// are the first. Up to MaxTime; nil means bootTime.
+	// Over is the time within which all members start, at random moments; seeds start first. Up
+	// to MaxTime; nil means bootTime.
 	Over *Duration `json:"over,omitempty"`
-	// Seeds is how many members, the first ones, the others join through. 0 means 1.
+	// Seeds is the number of members, the first ones, through which the others join. 0 means 1.
 	Seeds int `json:"seeds,omitzero"`
-	// Later is how many members, the last ones, aren't started: they wait for a join.
+	// Later is the number of members, the last ones, that wait for a fault of kind join or churn
+	// to start them.
 	Later int `json:"later,omitzero"`
-	// Apart has members join nobody by themselves, as without seeds: who is started again has its snapshot,
-	// if the fault gives it one, or stays alone. Only with Warm.
+	// Apart has members join nobody on their own: one that starts again has its snapshot, if the
+	// fault says so, or stays alone. It requires Warm.
 	Apart bool `json:"apart,omitzero"`
 }
 
-// bootTime is within the time that a small set-up tool takes.
+// bootTime is about what a small set-up tool takes.
 const bootTime = time.Second
 
 func (s *Start) over() time.Duration {
@@ -87,26 +91,28 @@ func (s *Start) over() time.Duration {
 	return time.Duration(*s.Over)
 }
 
-// Network is how packets travel between two members.
+// Network is the link between any two members.
 type Network struct {
-	// Latency is one way. Not set means the profile's.
+	// Latency is one way. If not set, it is the profile's.
 	Latency netsim.Dist `json:"latency,omitzero"`
-	// Jitter is by how much a packet may take longer than Latency says, evenly distributed.
+	// Jitter is the most that is added to Latency, uniformly distributed.
 	Jitter Duration `json:"jitter,omitzero"`
-	// Loss is the chance that a packet vanishes. Streams wait for their retransmissions.
+	// Loss is the probability that a packet is lost. Streams wait for retransmissions instead.
 	Loss netsim.Chance `json:"loss,omitzero"`
-	// Duplicate is the chance that a packet arrives twice.
+	// Duplicate is the probability that a packet arrives twice.
 	Duplicate netsim.Chance `json:"duplicate,omitzero"`
-	// Reorder is the chance that a packet is held back by HoldBack, so that later ones overtake it.
+	// Reorder is the probability that a packet is delayed by HoldBack, so that later ones
+	// overtake it.
 	Reorder  netsim.Chance `json:"reorder,omitzero"`
 	HoldBack netsim.Dist   `json:"hold_back,omitzero"`
-	// Bandwidth is what each member can send. What waits for longer than Queue is dropped.
+	// Bandwidth is what each member can send. Packets that would wait for longer than Queue are
+	// dropped.
 	Bandwidth netsim.Bandwidth `json:"bandwidth,omitzero"`
-	// Queue is how long a packet may wait to be sent. 0 means defaultQueue.
+	// Queue is how long a packet may wait to be sent. 0 means netsim.DefaultQueue.
 	Queue Duration `json:"queue,omitzero"`
 }
 
-// Region is a part of the members. Without Members and Share it has an even part of what the
+// Region is a part of the members. Without Members and Share it gets an even part of what the
 // others leave.
 type Region struct {
 	Name    string        `json:"name"`
@@ -114,8 +120,8 @@ type Region struct {
 	Share   netsim.Chance `json:"share,omitzero"` // of all members
 }
 
-// Path is the network from one region to another, and back unless OneWay. Latency, if set, is
-// instead of the network's; jitter, loss, duplicates and reordering come on top of the network's.
+// Path is the link from one region to another, and back unless OneWay. Latency, if set, replaces
+// that of Network; jitter, loss, duplicates and reordering are added to those of Network.
 type Path struct {
 	From      string        `json:"from"`
 	To        string        `json:"to"` // may be From: within the region
@@ -151,10 +157,10 @@ func (s *Scenario) Clone() Scenario {
 			w.To = &to
 		}
 	}
-	return c // what Timing and Start point at is replaced, never changed
+	return c // pointers of Timing and Start are shared: their targets are never changed
 }
 
-// profile returns the named profile with the timings of the scenario. The name must be valid.
+// profile returns the named profile with the scenario's timings. The name must be valid.
 func (s *Scenario) profile() cluster.Profile {
 	p, err := cluster.ProfileByName(s.Profile)
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"serf/netsim"
 )
 
-// Parse reads a scenario from JSON. What data doesn't say is as in Default. The error
-// has every problem of the form, joined, each with its place; whether the values make
-// sense is for Validate to say. places has the place of each key that is in data.
+// Parse reads a scenario from JSON. Defaults are those of Default. The error joins every problem
+// of the form, each with its place; Validate checks the values. places has the place of each key
+// in data.
 func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 	s = Default()
 	f := jsonfile.Parse("", data).Whole()
@@ -26,15 +26,14 @@ func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 	return s, f.Places(), f.Err()
 }
 
-// Param is something of a scenario that has one value: an option of the command line, or what
-// a sweep goes through.
+// Param is a single value of a scenario: an option of the command line, or an axis of a sweep.
 type Param struct {
 	Name  string // of the option
 	Key   string // in a file, and for Scenario.Set
 	Usage string
 }
 
-// Switch reports whether p is on or off.
+// Switch reports whether p is a boolean.
 func (p *Param) Switch() bool {
 	s := Default()
 	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
@@ -42,7 +41,7 @@ func (p *Param) Switch() bool {
 	return v.Kind() == reflect.Bool
 }
 
-// Arg is what a value of p looks like.
+// Arg is the placeholder for a value of p in help texts.
 func (p *Param) Arg() string {
 	s := Default()
 	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
@@ -64,7 +63,7 @@ func (p *Param) Arg() string {
 	return "N"
 }
 
-// params is the only place that says which options set what.
+// params maps options to keys.
 var params = []Param{
 	{"nodes", "nodes", "how many nodes"},
 	{"for", "for", "how long to simulate"},
@@ -110,11 +109,11 @@ var params = []Param{
 	{"reap-interval", "timing.reap_interval", "between looks for those that are to be forgotten"},
 }
 
-// Params lists what options can set.
+// Params lists the values that have an option.
 func Params() []Param { return slices.Clone(params) }
 
-// Set gives one value of s by the name of its option, or by its key: "loss", "network.loss",
-// "faults[0].count". value is in the form that options take. Lists must have the item that key names.
+// Set sets one value, named by its option or its key: "loss", "network.loss", "faults[0].count".
+// value has the form that options take. Items of lists must exist.
 func (s *Scenario) Set(key, value string) error {
 	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
 		key = params[i].Key
@@ -126,7 +125,7 @@ func (s *Scenario) Set(key, value string) error {
 	return setText(v, value)
 }
 
-// Value is the value of a key, in the form that Set takes; "" where nothing is set.
+// Value returns the value of a key, in the form that Set takes; "" if it isn't set.
 func (s *Scenario) Value(key string) (string, error) {
 	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
 		key = params[i].Key
@@ -142,7 +141,7 @@ func (s *Scenario) Value(key string) (string, error) {
 	return fmt.Sprint(reflect.Indirect(v).Interface()), nil
 }
 
-// WriteTo writes s as Parse reads it, indented.
+// WriteTo writes s as indented JSON, which Parse reads.
 func (s *Scenario) WriteTo(w io.Writer) (int64, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -178,7 +177,8 @@ func ParseWork(text string) (Work, error) {
 	return w, err
 }
 
-// parseKeys reads a kind and then pairs of key and value into v. prepare is called with each key before it is set.
+// parseKeys reads a kind, then pairs of key and value, into v. prepare is called with each key
+// before it is set.
 func parseKeys(text string, kind *string, kinds []KindInfo, v reflect.Value, prepare func(key string)) error {
 	name, rest, _ := strings.Cut(text, ",")
 	*kind = name
@@ -202,7 +202,7 @@ func parseKeys(text string, kind *string, kinds []KindInfo, v reflect.Value, pre
 	return nil
 }
 
-// pairsOf splits text at its commas, but for those within a value, as in delay=exp:1ms,5ms.
+// pairsOf splits text at its commas, except those within a value, as in delay=exp:1ms,5ms.
 func pairsOf(text string) []string {
 	var pairs []string
 	for part := range strings.SplitSeq(text, ",") {
@@ -223,7 +223,7 @@ func joinKey(key, name string) string {
 	return key + "." + name
 }
 
-// lookup follows key from v on.
+// lookup returns the value at key, starting from v.
 func lookup(v reflect.Value, key string) (reflect.Value, error) {
 	done := ""
 	for part := range strings.SplitSeq(key, ".") {
@@ -261,7 +261,7 @@ func hasParts(v reflect.Value) bool {
 	return v.Kind() == reflect.Struct && !jsonfile.IsText(v)
 }
 
-// namesAt lists what may stand at a place: at the top, the names of the options.
+// namesAt lists the names that are allowed at a place: at the top, those of options.
 func namesAt(v reflect.Value) []string {
 	if v.Type() != reflect.TypeFor[Scenario]() {
 		return jsonfile.KeysOf(v.Type())
@@ -273,7 +273,7 @@ func namesAt(v reflect.Value) []string {
 	return append(names, "and the keys of scenario files, such as faults[0].count")
 }
 
-// setText sets v to what text says.
+// setText sets v to the value that text describes.
 func setText(v reflect.Value, text string) error {
 	if v.Kind() == reflect.Pointer {
 		fresh := reflect.New(v.Type().Elem())

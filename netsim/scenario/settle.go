@@ -16,8 +16,8 @@ func (run *scenarioRun) longest() time.Duration {
 	return d
 }
 
-// settle mends everything, and holds the cluster to what must come true then: all views agree
-// within a bound, rotations of keys can be finished, and views still agree when nothing is left to happen.
+// settle mends everything and checks what must be true then: all views agree within a bound,
+// rotations of keys can be finished, and views still agree when nothing is left to happen.
 func (run *scenarioRun) settle(t *pacer) {
 	c, bound := run.c, run.c.HealBound()
 	run.mend()
@@ -37,7 +37,8 @@ func (run *scenarioRun) settle(t *pacer) {
 	}
 }
 
-// mend ends all faults: all who have been started run, and the network does what the profile expects of it.
+// mend ends all faults, starts or resumes every member that has been started before, and makes
+// the network what the profile expects.
 func (run *scenarioRun) mend() {
 	c := run.c
 	run.mended = true
@@ -48,17 +49,17 @@ func (run *scenarioRun) mend() {
 		case c.Starts(i) == 0:
 		case c.Sim().Down(i) || c.Leaving(i):
 			c.Start(i)
-			delete(run.memory, i)
+			delete(run.snapshots, i)
 		default:
 			c.Resume(i)
 		}
 	}
 }
 
-// mendedLoss is what a network may lose on which views must agree in time.
+// mendedLoss is the greatest loss with which views must agree in time.
 var mendedLoss = netsim.Probability(0.01)
 
-// mendedLinks is links for a network that carries nearly all that it is given, in time.
+// mendedLinks returns links for a network that delivers nearly everything in time.
 func (s *Scenario) mendedLinks() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	base, paths, _ = s.links()
 	base = mended(base)
@@ -73,8 +74,8 @@ func mended(l netsim.Link) netsim.Link {
 	return netsim.Link{Latency: l.Latency, Loss: min(l.Loss, mendedLoss)}
 }
 
-// finishRotation ends the rotation of keys, now that all members are together again: the newest key is
-// installed, used, and then the only one.
+// finishRotation finishes a rotation of keys in a healthy cluster: all install the newest key,
+// use it, and remove the others.
 func (run *scenarioRun) finishRotation(t *pacer) {
 	if !run.askedAll(t, serf.InstallKey, run.key) || !run.askedAll(t, serf.UseKey, run.key) {
 		return
@@ -86,11 +87,11 @@ func (run *scenarioRun) finishRotation(t *pacer) {
 	}
 }
 
-// keyTries is how often an operator tries before giving up. A query that not everybody answers
-// is what a lossy network brings now and then.
+// keyTries is how often an operator tries before giving up. On a lossy network some queries
+// aren't answered by all.
 const keyTries = 5
 
-// askedAll repeats a query about a key until all members that run have done what it asks.
+// askedAll repeats a query about a key until all running members have done what it asks.
 func (run *scenarioRun) askedAll(t *pacer, command serf.KeyCommand, key int) bool {
 	c, agreed, running := run.c, 0, 0
 	for i := range c.Len() {
@@ -99,7 +100,7 @@ func (run *scenarioRun) askedAll(t *pacer, command serf.KeyCommand, key int) boo
 		}
 	}
 	for range keyTries {
-		// An error leaves nobody agreed.
+		// After an error, nobody has agreed.
 		q, _ := c.Keys(0, command, run.s.key(key))
 		t.pass(c.Node(0).DefaultQueryTimeout(), never)
 		if agreed = q.Agreed; agreed == running || t.ctx.Err() != nil {

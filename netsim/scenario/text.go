@@ -12,10 +12,10 @@ import (
 	"serf/netsim/report"
 )
 
-// Line is one line of a description: what it is about, and what there is to say.
+// Line is one line of a description: its subject and text.
 type Line struct{ Label, Text string }
 
-// Lines describes s, so that what is printed about a run stands for itself.
+// Lines describes s, so that the output of a run explains itself.
 func (s *Scenario) Lines() []Line {
 	var out []Line
 	add := func(label, format string, args ...any) {
@@ -52,7 +52,7 @@ func (s *Scenario) Lines() []Line {
 	for _, f := range s.Faults {
 		label := f.Kind
 		if label == FaultNetwork {
-			label = "worse network" // "network" is what it's like otherwise
+			label = "worse network" // "network" is the normal network
 		}
 		add(label, "%v", f)
 	}
@@ -62,7 +62,7 @@ func (s *Scenario) Lines() []Line {
 	return out
 }
 
-// String describes s as a part of a sentence.
+// String describes s as part of a sentence.
 func (s Start) String() string {
 	text := "cold start"
 	if s.Warm {
@@ -83,7 +83,7 @@ func (s Start) String() string {
 	return text
 }
 
-// timingText lists what is set.
+// timingText lists the timings that are set.
 func timingText(t *Timing) string {
 	var set []string
 	v := reflect.ValueOf(t).Elem()
@@ -139,10 +139,10 @@ func (p Path) String() string {
 	return text
 }
 
-// maxBands are more than a plot can show side by side.
+// maxBands is more than a plot can show.
 const maxBands = 500
 
-// bands says what is wrong when.
+// bands returns when each fault was in effect.
 func (s *Scenario) bands() []report.Band {
 	var list []report.Band
 	for i := range s.Faults {
@@ -180,8 +180,9 @@ func (f *Fault) label() string {
 	}[f.Kind]
 }
 
-// endOf is when a fault that began at start ends. Without a length a crash, leave or join is over at once, and
-// all else goes on to the end; but who comes one after the other takes that long.
+// endOf is when a fault that began at start ends. Without a length, a crash, leave or join is
+// over at once, and others last to the end of the run. Members chosen one after the other take
+// that long.
 func (s *Scenario) endOf(f *Fault, start time.Duration) time.Duration {
 	run := time.Duration(s.For)
 	end := start + time.Duration(f.Length)

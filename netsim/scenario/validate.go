@@ -17,21 +17,20 @@ import (
 const (
 	MaxTime   = 30 * 24 * time.Hour
 	maxEvents = cluster.MaxEvents
-	maxFaults = 1_000 // faults, and works: more than anybody writes down or reads
-	// maxRegions bounds the table of paths, which has a place for each pair.
+	maxFaults = 1_000 // of faults, and of works: more than anybody writes or reads
+	// maxRegions bounds the table of paths, which has an entry for each pair.
 	maxRegions = 64
-	// maxTimes bounds how often one fault or work happens: each waits in the queue, or takes a
-	// place in an account.
+	// maxTimes bounds how often one fault or work happens. Each time takes memory.
 	maxTimes = 100_000
-	// maxChurn is a thousand a second, a minute: what a cluster of MaxMembers could go through.
+	// maxChurn is a thousand changes a second: what a cluster of MaxMembers could do.
 	maxChurn = 60_000
-	// maxPayload leaves room for name and header in the largest event of DefaultConfig, maxEventPayload in the
-	// largest that members can be configured for.
+	// maxPayload leaves room for name and header in the largest event of DefaultConfig, and
+	// maxEventPayload in the largest that can be configured.
 	maxPayload      = 400
 	maxEventPayload = serf.EventSizeCeiling - 512
-	// maxBurst is more than members keep, so that it shows what happens to the rest.
+	// maxBurst is more than a member queues, so that refusals can be simulated.
 	maxBurst = 10_000
-	// maxRelay is more than makes a difference: each relays with a packet of its own.
+	// maxRelay is more than makes a difference: each relay costs a packet.
 	maxRelay = 10
 )
 
@@ -41,14 +40,14 @@ type validator struct {
 	errs []error
 }
 
-// bad notes a problem of the value at key unless ok.
+// bad records a problem of the value at key unless ok.
 func (v *validator) bad(ok bool, key, format string, args ...any) {
 	if !ok {
 		v.errs = append(v.errs, &Problem{key, fmt.Sprintf(format, args...)})
 	}
 }
 
-// within holds a duration to bounds.
+// within checks that a duration is within bounds.
 func (v *validator) within(key string, d Duration, least, most time.Duration) {
 	v.bad(time.Duration(d) >= least && time.Duration(d) <= most, key, "%v: allowed %v to %v", d, least, most)
 }
@@ -74,7 +73,7 @@ func (s *Scenario) Validate() error {
 	return errors.Join(v.errs...)
 }
 
-// profile checks the timings as a node would.
+// profile checks the timings as a node does.
 func (v *validator) profile() {
 	if _, err := cluster.ProfileByName(v.s.Profile); err != nil {
 		v.bad(false, "profile", "%q: allowed are %s", v.s.Profile, strings.Join(cluster.ProfileNames(), ", "))
@@ -153,7 +152,7 @@ func (v *validator) path(key string, p *Path) {
 	v.bad(p.Reorder == 0 || !p.HoldBack.IsZero() || !v.s.Network.HoldBack.IsZero(), key+".hold_back", "not set: say by how much packets that are reordered are held back")
 }
 
-// region checks that there is a region of that name.
+// region checks that a region of that name exists.
 func (v *validator) region(key, name string) {
 	var names []string
 	for _, r := range v.s.Regions {
@@ -187,7 +186,7 @@ func (v *validator) who(key string, w *Who) {
 	v.bad(w.Count == 0 || w.Share == 0, joinKey(key, "share"), "not together with count")
 }
 
-// kindOf finds a kind and checks which of the keys that it knows are set.
+// kindOf looks up a kind and checks which keys are set for it.
 func (v *validator) kindOf(key, name string, kinds []KindInfo, set map[string]bool) (ok bool) {
 	i := slices.IndexFunc(kinds, func(k KindInfo) bool { return k.Name == name })
 	if i < 0 {
@@ -316,7 +315,7 @@ func (v *validator) work(key string, w *Work) {
 	}
 }
 
-// maxWorkName is for event names: with maxPayload within the largest event of DefaultConfig.
+// maxWorkName bounds event names: with maxPayload they fit the largest event of DefaultConfig.
 const maxWorkName = 64
 
 // span is how long w goes on in a run of that length.

@@ -8,9 +8,9 @@ import (
 	"serf/netsim"
 )
 
-// Who says which members something concerns. Those of Region, if it's set, and of Names, if they are
-// set, are eligible, or else all; Count or Share of them are drawn from the seed, or else it's all
-// of the eligible ones.
+// Who says which members something concerns. Eligible are the members of Region, if set, that
+// Names has, if set, or else all members. Count or Share of the eligible ones are drawn, or else
+// all of them are meant.
 type Who struct {
 	Count  int           `json:"count,omitzero"`
 	Share  netsim.Chance `json:"share,omitzero"`
@@ -18,7 +18,7 @@ type Who struct {
 	Names  []string      `json:"members,omitempty"` // "m3", or "m3..m9" for several
 }
 
-// all reports whether w leaves nobody out.
+// all reports whether w means all members.
 func (w *Who) all() bool { return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0 }
 
 // one reports whether w means a single thing: a member or a region.
@@ -32,7 +32,7 @@ func (w *Who) one() bool {
 	return len(w.Names) == 1 && !strings.Contains(w.Names[0], "..")
 }
 
-// String describes w as a part of a sentence.
+// String describes w as part of a sentence.
 func (w Who) String() string {
 	eligible := "the nodes"
 	switch {
@@ -58,7 +58,7 @@ func (w Who) String() string {
 	return eligible
 }
 
-// memberRange reads "m3" or "m3..m9" as the first index and the one after the last.
+// memberRange reads "m3" or "m3..m9", and returns the first index and the one after the last.
 func memberRange(s string, members int) (from, to int, err error) {
 	first, last, several := strings.Cut(s, "..")
 	if !several {

@@ -9,28 +9,29 @@ import (
 type Work struct {
 	Kind  string   `json:"kind"`
 	Start Duration `json:"start"`
-	// Every is how often, for Length: once if 0. Of a key rotation it is the time between its steps.
+	// Every is how often it happens, for Length: once if 0. For a rotation of keys it is the time
+	// between steps.
 	Every  Duration `json:"every,omitzero"`
 	Length Duration `json:"length,omitzero"` // 0: to the end
-	// Who does it, each time anew; one random member if nothing is set.
+	// Who does it, drawn anew each time; one random member if nothing is set.
 	Who
-	// Name of the events or queries.
+	// Name is the name of the events or queries.
 	Name string `json:"name,omitempty"`
-	// Size of the payload in bytes.
+	// Size is the size of the payload in bytes.
 	Size int `json:"size,omitzero"`
-	// Burst is how many events each of them sends at once. 0 means 1.
+	// Burst is how many events each member sends at once. 0 means 1.
 	Burst int `json:"burst,omitzero"`
-	// Relay is how many others pass on each answer to a query, besides its sender.
+	// Relay is how many other members pass on each answer to a query.
 	Relay int `json:"relay,omitzero"`
-	// To are those that a force-leave is about. With Prune they are forgotten at once.
+	// To are the members that a force-leave is about. With Prune they are forgotten at once.
 	To    *Who `json:"to,omitempty"`
 	Prune bool `json:"prune,omitzero"`
-	// KeepOld has a rotation of keys go on for Length: a new key is installed, then used, then the next one
-	// is installed when all members use the last. Old keys are kept until [Scenario.Settle] removes them.
+	// KeepOld makes a rotation of keys go on for Length: a key is installed, then used; the next
+	// one is installed when all members use it. Old keys are kept until Settle removes them.
 	KeepOld bool `json:"keep_old,omitzero"`
 }
 
-// who is Who as it is meant: a single member if it doesn't say how many, nor name any.
+// who is Who with its default: a single member, if it has neither number nor names.
 func (w *Work) who() Who {
 	who := w.Who
 	if who.Count == 0 && who.Share == 0 && len(who.Names) == 0 {
