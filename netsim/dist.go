@@ -11,21 +11,19 @@ import (
 
 // Dist is a distribution of delays. The zero value is no delay at all.
 //
-// It is kept as a table of quantiles, with straight lines between them: one
-// way to draw for every shape, in integers, so that the draws don't depend on
-// how a processor rounds.
+// It is kept as a table of quantiles, with straight lines between them: one way to draw for every
+// shape, in integers, so that the draws don't depend on how a processor rounds.
 type Dist struct {
 	quantiles []time.Duration // ascending, evenly spaced in probability
 	text      string
 }
 
-// distSteps is the resolution of the curved shapes. The greatest draw is the
-// quantile at 1 - 1/(2*distSteps), which bounds the tail at about eight times
-// an exponential's mean.
+// distSteps is the resolution of the curved shapes. The greatest draw is the quantile at 1 -
+// 1/(2*distSteps), which bounds the tail at about eight times an exponential's mean.
 const distSteps = 1024
 
-// MaxDelay bounds every quantile: interpolation multiplies it by 2^24, and no node waits that
-// long for a packet.
+// MaxDelay bounds every quantile: interpolation multiplies it by 2^24, and no node waits that long
+// for a packet.
 const MaxDelay = time.Hour
 
 // Constant is always d.
@@ -46,8 +44,8 @@ func Exponential(least, mean time.Duration) Dist {
 	})
 }
 
-// LogNormal is least plus a log-normal delay. Half of the draws are below
-// median; sigma is the spread: 0.5 is a calm network, 1 a wild one.
+// LogNormal is least plus a log-normal delay. Half of the draws are below median; sigma is the
+// spread: 0.5 is a calm network, 1 a wild one.
 func LogNormal(least, median time.Duration, sigma float64) Dist {
 	return shaped(fmt.Sprintf("lognormal:%v,%v,%v", least, median, sigma), func(p float64) float64 {
 		return float64(least) + float64(median-least)*math.Exp(sigma*math.Sqrt2*math.Erfinv(2*p-1))

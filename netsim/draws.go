@@ -2,8 +2,7 @@ package netsim
 
 import "math/bits"
 
-// Odd constants without structure: the fractional parts of the golden ratio
-// and of square roots.
+// Odd constants without structure: the fractional parts of the golden ratio and of square roots.
 const (
 	mixA = 0x9e3779b97f4a7c15
 	mixB = 0x6a09e667f3bcc909

@@ -13,8 +13,8 @@ import (
 	"serf/swim"
 )
 
-// prober pings one other a second and answers pings: the traffic of an idle member, and
-// nothing of its thinking.
+// prober pings one other a second and answers pings: the traffic of an idle member, and nothing of
+// its thinking.
 type prober struct {
 	due    swim.Time
 	others int
@@ -51,8 +51,8 @@ func crowdAddr(h int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(h >> 16), byte(h >> 8), byte(h)}), 7946)
 }
 
-// BenchmarkEngine is what the simulation costs without the members: a packet out and in, an
-// answer, a timer, once a second.
+// BenchmarkEngine is what the simulation costs without the members: a packet out and in, an answer,
+// a timer, once a second.
 func BenchmarkEngine(b *testing.B) {
 	for _, hosts := range []int{1000, 10_000, 100_000} {
 		for _, workers := range []int{1, 2} {

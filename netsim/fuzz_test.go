@@ -2,7 +2,8 @@ package netsim
 
 import "testing"
 
-// FuzzParseDist reads arbitrary distributions. What is understood draws delays within bounds, and its text means the same.
+// FuzzParseDist reads arbitrary distributions. What is understood draws delays within bounds, and
+// its text means the same.
 func FuzzParseDist(f *testing.F) {
 	for _, s := range []string{"5ms", "1ms..20ms", "exp:100µs,500µs", "lognormal:10ms,60ms,0.4", "lognormal:0s,1h,3", "..", "exp:,", "lognormal:,"} {
 		f.Add(s, uint64(1)<<63)

@@ -23,8 +23,8 @@ func (s *Sim) setOf(hosts []int) hostSet {
 	return set
 }
 
-// Impair applies an impairment to what passes between hosts and peers, in the given direction.
-// Nil peers means all hosts. It returns the ID that Repair takes.
+// Impair applies an impairment to what passes between hosts and peers, in the given direction. Nil
+// peers means all hosts. It returns the ID that Repair takes.
 func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 	s.impairments++
 	s.impairmentsEver++
@@ -75,9 +75,9 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 // DefaultQueue is how much common interfaces and routers buffer.
 const DefaultQueue = 100 * time.Millisecond
 
-// SetUplink limits what host h can send. Packets that would have to wait for longer than queue
-// are dropped; streams wait. A bandwidth of 0 removes the limit; queue then applies to
-// impairments that limit the bandwidth. A queue of 0 means DefaultQueue.
+// SetUplink limits what host h can send. Packets that would have to wait for longer than queue are
+// dropped; streams wait. A bandwidth of 0 removes the limit; queue then applies to impairments that
+// limit the bandwidth. A queue of 0 means DefaultQueue.
 func (s *Sim) SetUplink(h int, w Bandwidth, queue time.Duration) {
 	s.uplinks = s.uplinks || w > 0
 	s.cold[h].uplink.bandwidth, s.cold[h].uplink.queue = w, queue
@@ -94,9 +94,8 @@ func (p *coldHost) bandwidth() Bandwidth {
 	return w
 }
 
-// transmit returns how long it takes until host h has sent size bytes, including what waits
-// before them. If they would have to wait for longer than most, it sends nothing and reports
-// false.
+// transmit returns how long it takes until host h has sent size bytes, including what waits before
+// them. If they would have to wait for longer than most, it sends nothing and reports false.
 func (w *worker) transmit(h int32, size int, most time.Duration) (time.Duration, bool) {
 	if s := w.sim; !s.uplinks && s.impairments == 0 {
 		return 0, true

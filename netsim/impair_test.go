@@ -7,8 +7,8 @@ import (
 	"serf/swim"
 )
 
-// sayAll has each of n hosts send one packet to each other, and returns who got how many from whom by the
-// time that nothing is on its way.
+// sayAll has each of n hosts send one packet to each other, and returns who got how many from whom
+// by the time that nothing is on its way.
 func sayAll(s *Sim, n int) {
 	for from := range n {
 		for to := range n {

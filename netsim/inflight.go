@@ -6,10 +6,10 @@ import (
 	"serf/internal/invariant"
 )
 
-// packetsInFlight stores the packets on their way: their bytes and the places they travel
-// between. They lie one after the other in chunks, since they arrive in about the order in which
-// they were sent, and a chunk is reused when all of its packets have arrived. Memory use is
-// therefore that of the packets in flight, and stays in the processor's cache.
+// packetsInFlight stores the packets on their way: their bytes and the places they travel between.
+// They lie one after the other in chunks, since they arrive in about the order in which they were
+// sent, and a chunk is reused when all of its packets have arrived. Memory use is therefore that of
+// the packets in flight, and stays in the processor's cache.
 type packetsInFlight struct {
 	chunks []chunk
 	spare  []uint32 // empty chunks

@@ -10,9 +10,10 @@ import (
 // SetLink changes how packets travel from now on, where SetRegions doesn't say otherwise.
 func (s *Sim) SetLink(l Link) { s.link = l }
 
-// SetRegions divides the hosts into regions, by number, so that Between counts what passes from one to
-// another. paths says how packets travel from region a to b by paths[a*n+b], where n is one more than
-// the greatest number; nil means as SetLink says. The hosts must have been added. Both slices are kept.
+// SetRegions divides the hosts into regions, by number, so that Between counts what passes from one
+// to another. paths says how packets travel from region a to b by paths[a*n+b], where n is one more
+// than the greatest number; nil means as SetLink says. The hosts must have been added. Both slices
+// are kept.
 func (s *Sim) SetRegions(region []uint8, paths []Link) {
 	invariant.Check(len(region) == len(s.hosts), "netsim: regions of other hosts")
 	s.region, s.paths, s.regions = region, paths, int(slices.Max(region))+1

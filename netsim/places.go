@@ -14,8 +14,8 @@ const nowhere place = -1
 // none stands for no host.
 const none int32 = -1
 
-// places has all addresses of a simulation. Every packet is looked up here, so IPv4 addresses
-// have a table that needs no hashing: hosts are mostly numbered consecutively.
+// places has all addresses of a simulation. Every packet is looked up here, so IPv4 addresses have
+// a table that needs no hashing: hosts are mostly numbered consecutively.
 type places struct {
 	addrs []netip.AddrPort // by place
 	hosts []int32          // the host that is there now, or none

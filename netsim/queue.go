@@ -28,8 +28,8 @@ type event struct {
 	kind  eventKind
 }
 
-// lastOfInstant marks timers, which come after all that arrives at the same instant: an ack that
-// is just in time counts.
+// lastOfInstant marks timers, which come after all that arrives at the same instant: an ack that is
+// just in time counts.
 const lastOfInstant = 1 << 63
 
 // orderOf orders the events of one instant: by receiver, then by sender.

@@ -37,8 +37,8 @@ func TestQueuePopsInTotalOrder(t *testing.T) {
 				continue
 			}
 			seq++
-			// Few values, so that ties are common, and all parts of the queue: the same bucket, others
-			// of the ring, beyond it.
+			// Few values, so that ties are common, and all parts of the queue: the same bucket,
+			// others of the ring, beyond it.
 			unit := swim.Time(rapid.SampledFrom([]int{1, bucketWidth, bucketWidth * (ringSize - 2), bucketWidth * ringSize}).Draw(t, "unit"))
 			e := event{
 				at: now + unit*swim.Time(rapid.IntRange(0, 3).Draw(t, "at")), seq: seq,

@@ -29,8 +29,8 @@ func (s *Sim) dismiss() {
 	}
 }
 
-// advance simulates until an action was run or observers were notified, and reports true; or up
-// to until, and reports false.
+// advance simulates until an action was run or observers were notified, and reports true; or up to
+// until, and reports false.
 func (s *Sim) advance(until swim.Time) bool {
 	for {
 		t, action := s.nextEvent(), s.nextAction()
@@ -50,8 +50,8 @@ func (s *Sim) advance(until swim.Time) bool {
 }
 
 // At runs fn at time t, before anything else that happens at t. Actions for one time run in the
-// order of the calls. An observer's actions run no sooner than one minimum latency after the
-// event that it is being shown.
+// order of the calls. An observer's actions run no sooner than one minimum latency after the event
+// that it is being shown.
 func (s *Sim) At(t swim.Time, fn func()) {
 	soonest := s.now
 	if s.observing {

@@ -16,8 +16,8 @@ type Factory func(now swim.Time, out *swim.Output) (swim.Machine, error)
 type Config struct {
 	Seed uint64 // of the network; machines have seeds of their own
 	Link Link   // between any two hosts
-	// TimersFirst has a host that resumes after a pause run its overdue timers before it reads
-	// what waits for it. Otherwise the seed decides which comes first.
+	// TimersFirst has a host that resumes after a pause run its overdue timers before it reads what
+	// waits for it. Otherwise the seed decides which comes first.
 	TimersFirst bool
 	// Workers is how many processors may share the work, up to MaxWorkers; 0 means 1. The outcome
 	// doesn't depend on it. Machines of different workers run at the same time and must not share
@@ -60,8 +60,8 @@ func (s *Sim) Stats() Stats {
 	return sum
 }
 
-// TraceHash is a digest of all deliveries and events so far. It is equal for two runs of one
-// seed, and differs as soon as the runs do.
+// TraceHash is a digest of all deliveries and events so far. It is equal for two runs of one seed,
+// and differs as soon as the runs do.
 func (s *Sim) TraceHash() uint64 {
 	all := newTrace(s.seed, uint64(len(s.hosts)))
 	for h := range s.hosts {
@@ -87,8 +87,8 @@ func (s *Sim) Addr(h int) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Machine is the machine on host h, nil when the host is down. It is for reading: calls that
-// change it go through Do.
+// Machine is the machine on host h, nil when the host is down. It is for reading: calls that change
+// it go through Do.
 func (s *Sim) Machine(h int) swim.Machine { return s.hosts[h].machine }
 
 // Sent returns how many packets and bytes host h has sent.
@@ -114,8 +114,8 @@ func (s *Sim) enter(h int) *worker {
 // mark adds what is done to host h from outside to its trace.
 func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now)) }
 
-// Start runs a new machine on host h at addr. A host that still runs crashes first. It fails if
-// the address is taken or f fails.
+// Start runs a new machine on host h at addr. A host that still runs crashes first. It fails if the
+// address is taken or f fails.
 func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	s.Crash(h)
 	if other := s.places.host(addr); other != none {
@@ -153,8 +153,8 @@ func (s *Sim) Crash(h int) {
 	s.mark(h, traceCrash)
 }
 
-// Pause stops host h as SIGSTOP would: its timers don't fire, and packets and
-// streams wait for it, packets up to a socket buffer's worth.
+// Pause stops host h as SIGSTOP would: its timers don't fire, and packets and streams wait for it,
+// packets up to a socket buffer's worth.
 func (s *Sim) Pause(h int) {
 	if p := &s.hosts[h]; p.state == running {
 		p.state = paused
@@ -171,8 +171,8 @@ func (s *Sim) Stall(h int) {
 	}
 }
 
-// Resume continues a paused host. Its timers are overdue and packets wait for it; the seed
-// decides which it handles first, as a scheduler would.
+// Resume continues a paused host. Its timers are overdue and packets wait for it; the seed decides
+// which it handles first, as a scheduler would.
 func (s *Sim) Resume(h int) {
 	p := &s.hosts[h]
 	if !p.state.notReading() {

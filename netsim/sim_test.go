@@ -17,8 +17,8 @@ import (
 	"serf/wire"
 )
 
-// toy is a machine that does as little as a machine can: it sends a numbered
-// packet to each of its targets every so often, and writes down what it gets.
+// toy is a machine that does as little as a machine can: it sends a numbered packet to each of its
+// targets every so often, and writes down what it gets.
 type toy struct {
 	every   time.Duration
 	due     swim.Time

@@ -59,8 +59,8 @@ const (
 // notReading reports whether packets and streams wait for the host.
 func (s hostState) notReading() bool { return s == paused || s == stalling }
 
-// host is one machine and its address: what every packet needs, in one cache line. Only the
-// host's worker writes to it.
+// host is one machine and its address: what every packet needs, in one cache line. Only the host's
+// worker writes to it.
 type host struct {
 	machine swim.Machine
 	trace   trace
@@ -91,8 +91,8 @@ type coldHost struct {
 // sealerOf is implemented by machines whose streams are sealed.
 type sealerOf interface{ Sealer() *wire.Sealer }
 
-// worker simulates some of the hosts. Its queue has what happens to them. Between the exchanges
-// of windows.go it touches no state of other workers, and shared state doesn't change.
+// worker simulates some of the hosts. Its queue has what happens to them. Between the exchanges of
+// windows.go it touches no state of other workers, and shared state doesn't change.
 type worker struct {
 	sim      *Sim
 	id       int
@@ -149,8 +149,8 @@ type call struct {
 	done     bool // the caller knows the outcome
 }
 
-// streamMessage travels on a stream: a request, a reply, or a refusal. It names its call, since
-// the two ends may be simulated by different workers.
+// streamMessage travels on a stream: a request, a reply, or a refusal. It names its call, since the
+// two ends may be simulated by different workers.
 type streamMessage struct {
 	call   uint32
 	seq    uint64
@@ -172,8 +172,8 @@ type serving struct {
 	answered bool
 }
 
-// sealedBlock is a sealed message as a stream carries it: data, followed by more if it was sent
-// in pieces and needed no sealing.
+// sealedBlock is a sealed message as a stream carries it: data, followed by more if it was sent in
+// pieces and needed no sealing.
 type sealedBlock struct {
 	data []byte
 	more [][]byte
@@ -187,8 +187,7 @@ type outbox struct {
 	messages []streamMessage
 }
 
-// rule is an impairment in force. It is attached to the hosts that it is about, and doesn't
-// change.
+// rule is an impairment in force. It is attached to the hosts that it is about, and doesn't change.
 type rule struct {
 	Impairment
 	id    int

@@ -19,8 +19,8 @@ var (
 )
 
 // A stream is simulated as the exchange that it carries: connect, one block, perhaps one block
-// back. TCP's reliability is part of that: nothing is lost, loss only causes delay, and a peer
-// that can't be reached is retried until the deadline.
+// back. TCP's reliability is part of that: nothing is lost, loss only causes delay, and a peer that
+// can't be reached is retried until the deadline.
 const (
 	retransmitFirst = 200 * time.Millisecond // Linux's least retransmission time, doubled each time
 	retransmitMax   = 6                      // further losses in a row don't matter: deadlines come first
@@ -135,8 +135,8 @@ func (w *worker) calling(c *call) bool {
 	return w.sim.hosts[c.caller].state != down && w.sim.cold[c.caller].starts == c.start
 }
 
-// dial connects and sends the request. If nothing listens, it fails; if the host can't be
-// reached, it is tried again later.
+// dial connects and sends the request. If nothing listens, it fails; if the host can't be reached,
+// it is tried again later.
 func (w *worker) dial(i uint32) {
 	c := &w.calls.slots[i]
 	if c.done || !w.calling(c) {
@@ -223,8 +223,8 @@ func (w *worker) answer(o *swim.StreamOut) {
 	w.back(v.server, kindReply, v.request, sealed, nil)
 }
 
-// hangUp closes the stream at the server's end. A caller that only sends doesn't notice, unless
-// the connection was refused.
+// hangUp closes the stream at the server's end. A caller that only sends doesn't notice, unless the
+// connection was refused.
 func (w *worker) hangUp(h int32, x *streamMessage, err error) {
 	if x.kind != swim.StreamSend || err == ErrRefused {
 		w.back(h, kindRefused, x, sealedBlock{}, err)

@@ -9,8 +9,8 @@ import (
 )
 
 // trace is a running digest of what happened to one host. The traces of all hosts make up that of
-// the simulation, which therefore doesn't depend on which worker simulates a host, nor when in
-// real time.
+// the simulation, which therefore doesn't depend on which worker simulates a host, nor when in real
+// time.
 type trace uint64
 
 func newTrace(seed, host uint64) trace { return trace(Mix(Mix(seed, mixC), host)) }

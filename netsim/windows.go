@@ -6,13 +6,12 @@ import (
 	"serf/swim"
 )
 
-// Time is divided into windows as long as the least latency. A packet sent in one window arrives
-// in a later one, so several workers can simulate their hosts through a window independently:
-// each host gets the same events in the same order, whichever worker is ahead. After a window,
-// one goroutine notifies observers in the order of time and host. They may ask for actions (At),
-// but only after the window.
-// Windows lie on a fixed grid, also with one worker, so that nothing visible from outside depends
-// on the number of workers.
+// Time is divided into windows as long as the least latency. A packet sent in one window arrives in
+// a later one, so several workers can simulate their hosts through a window independently: each
+// host gets the same events in the same order, whichever worker is ahead. After a window, one
+// goroutine notifies observers in the order of time and host. They may ask for actions (At), but
+// only after the window. Windows lie on a fixed grid, also with one worker, so that nothing visible
+// from outside depends on the number of workers.
 
 // window is the length of a window.
 func (s *Sim) window() time.Duration { return max(1, s.quickest()) }
@@ -23,8 +22,8 @@ func (s *Sim) windowEnd(t, last swim.Time) swim.Time {
 	return min(t-t%l+(l-1), last)
 }
 
-// pass simulates from t, when the next event happens, to the end of the window, or further if
-// there is nothing to show to observers, but at most to last. It returns how far it came.
+// pass simulates from t, when the next event happens, to the end of the window, or further if there
+// is nothing to show to observers, but at most to last. It returns how far it came.
 func (s *Sim) pass(t, last swim.Time) swim.Time {
 	if len(s.workers) == 1 {
 		return s.passSingle(last)

@@ -12,7 +12,8 @@ import (
 	"serf/swim"
 )
 
-// gossipToy answers packets, opens streams and tells events, so that all that can pass between hosts does.
+// gossipToy answers packets, opens streams and tells events, so that all that can pass between
+// hosts does.
 type gossipToy struct {
 	toy
 	self, hosts int

@@ -33,8 +33,8 @@ func (w *worker) deliver(e *event) {
 	}
 }
 
-// fire ticks host h if it is due. Deadlines change with nearly every call into a machine, mostly
-// to later times; then the entry in the queue stays, and is postponed when it comes up.
+// fire ticks host h if it is due. Deadlines change with nearly every call into a machine, mostly to
+// later times; then the entry in the queue stays, and is postponed when it comes up.
 func (w *worker) fire(h int32) {
 	p := &w.sim.hosts[h]
 	if p.armed != w.now {
@@ -226,8 +226,8 @@ func (w *worker) release(h int32) {
 	}
 }
 
-// maybeStall pauses a host that is to stall at its next packet, if it sends one now, and keeps
-// the packet.
+// maybeStall pauses a host that is to stall at its next packet, if it sends one now, and keeps the
+// packet.
 func (w *worker) maybeStall(h int32) bool {
 	p := &w.sim.hosts[h]
 	if p.state != stalling || len(w.out.Packets) == 0 {

@@ -47,8 +47,8 @@ func (c *Cluster) Violate(check, format string, args ...any) {
 // Violations returns the rules broken so far, at most the first MaxViolations.
 func (c *Cluster) Violations() []report.Violation { return c.broken }
 
-// sweepViews is about how many views a sweep looks at. In larger clusters the observers take
-// turns. Views named in an event are looked at with the event.
+// sweepViews is about how many views a sweep looks at. In larger clusters the observers take turns.
+// Views named in an event are looked at with the event.
 const sweepViews = 4000
 
 // eachView calls fn with what each running member whose turn it is knows of each member.

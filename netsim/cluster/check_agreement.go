@@ -9,8 +9,8 @@ import (
 	"serf/swim/serf"
 )
 
-// agreementCheck: when nothing is left to happen, all members list the same living members with
-// the same addresses and tags, and the list is the truth.
+// agreementCheck: when nothing is left to happen, all members list the same living members with the
+// same addresses and tags, and the list is the truth.
 type agreementCheck struct{ passive }
 
 func (k *agreementCheck) quiet() {

@@ -6,8 +6,8 @@ import (
 	"serf/netsim"
 )
 
-// connectedCheck: no member considers another failed when both have been running and well
-// connected for longer than a bound. The bound is how far views may lag behind the truth.
+// connectedCheck: no member considers another failed when both have been running and well connected
+// for longer than a bound. The bound is how far views may lag behind the truth.
 type connectedCheck struct {
 	passive
 	bound    time.Duration
@@ -37,8 +37,8 @@ func (k *connectedCheck) sweep() {
 	}
 }
 
-// soundLoss is the greatest loss of a sound network. With more, three probes in a row get lost
-// now and then, and so does a refutation: then false failures are the network's fault.
+// soundLoss is the greatest loss of a sound network. With more, three probes in a row get lost now
+// and then, and so does a refutation: then false failures are the network's fault.
 const soundLoss = netsim.Always / 10
 
 // sound reports whether the network between hosts without faults delivers nearly everything.
@@ -49,8 +49,8 @@ const reconnectInterval = 30 * time.Second
 
 // HealBound is the time after the last fault within which all views must be right again. Members
 // that consider each other failed meet by reconnecting: each tries every 30 s, with a probability
-// of failed/alive members. With one failed member of many, the others together try once in 30 s
-// on average; that they don't in ten times that has a probability of e^-10.
+// of failed/alive members. With one failed member of many, the others together try once in 30 s on
+// average; that they don't in ten times that has a probability of e^-10.
 func (c *Cluster) HealBound() time.Duration {
 	const tries = 10
 	_, latest := c.cfg.Profile.DetectionBounds(c.Len())

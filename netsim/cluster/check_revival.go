@@ -2,8 +2,8 @@ package cluster
 
 import "serf/swim"
 
-// revivalCheck: a member that somebody considers dead or left becomes alive there only at a
-// higher incarnation, or at another address.
+// revivalCheck: a member that somebody considers dead or left becomes alive there only at a higher
+// incarnation, or at another address.
 type revivalCheck struct {
 	passive
 	known []seen // pairs

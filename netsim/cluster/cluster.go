@@ -1,7 +1,7 @@
-// Package cluster runs Serf nodes on a simulated network. It starts, stops and partitions
-// members, has them do what users ask for, compares each member's view with the truth, measures
-// how long they differ, and holds all of them to invariants (check.go and the check_*.go files).
-// Begin with a [Profile] and [New], start the members with [Cluster.Boot], let time pass with
+// Package cluster runs Serf nodes on a simulated network. It starts, stops and partitions members,
+// has them do what users ask for, compares each member's view with the truth, measures how long
+// they differ, and holds all of them to invariants (check.go and the check_*.go files). Begin with
+// a [Profile] and [New], start the members with [Cluster.Boot], let time pass with
 // [Cluster.Run] or [Cluster.RunUntilSettled], and make things happen in between: [Cluster.Crash],
 // [Cluster.Partition], [Cluster.Impair], [Cluster.UserEvent]. [Cluster.Report] returns the
 // figures, and [Cluster.Violations] what the checkers found.
@@ -27,8 +27,7 @@ type Config struct {
 	// JoinOnce has members join the seeds when they start, and not look for them later: then only
 	// Serf's reconnecting brings separated members together.
 	JoinOnce bool
-	// Check enables the checkers, whose cost grows with the square of Members: at most
-	// MaxChecked.
+	// Check enables the checkers, whose cost grows with the square of Members: at most MaxChecked.
 	Check bool
 	// Tune, unless nil, changes a member's configuration before each of its starts.
 	Tune func(member int, c *serf.Config)
@@ -54,8 +53,8 @@ const (
 	// MaxCold bounds cold starts: each view is its own then, at some 50 bytes for each pair of
 	// members.
 	MaxCold = 10_000
-	// MaxChecked bounds clusters under check: checkers take 100 bytes for each pair of members,
-	// and look at each ten times a second.
+	// MaxChecked bounds clusters under check: checkers take 100 bytes for each pair of members, and
+	// look at each ten times a second.
 	MaxChecked = 1000
 )
 
@@ -67,8 +66,8 @@ type member struct {
 	cut         bool // it is at either end of a Cut
 	bad         bool // its connection has faults
 	impairments int  // impairments in force that concern it
-	// minEvent is the least Lamport time of events that it accepts: the process before it may
-	// have delivered earlier ones.
+	// minEvent is the least Lamport time of events that it accepts: the process before it may have
+	// delivered earlier ones.
 	minEvent uint64
 	changed  swim.Time // when anything that undisturbed looks at last changed
 
@@ -76,8 +75,8 @@ type member struct {
 	hostOutage *outage   // that of SetFaults; may be nil
 }
 
-// Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and named m1, m2 and
-// so on.
+// Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and named m1, m2 and so
+// on.
 type Cluster struct {
 	cfg          Config
 	sim          *netsim.Sim

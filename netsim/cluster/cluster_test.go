@@ -357,8 +357,8 @@ func TestPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 		}
 		c.Run(20 * time.Second)
 	}
-	// Gossip is a matter of chance: once in a great while it doesn't bring one member a
-	// refutation in time.
+	// Gossip is a matter of chance: once in a great while it doesn't bring one member a refutation
+	// in time.
 	if healthy.n > 1 {
 		t.Errorf("healthy members were said by healthy ones to have failed %d times", healthy.n)
 	}

@@ -32,9 +32,9 @@ type entry struct {
 // MaxEvents bounds the events that are followed; of those beyond only the number is known.
 const MaxEvents = 10_000
 
-// got takes in that a member, in that region, delivered an event. The first to do so is its sender: begin
-// then says who is to get it, a bit for each, and begins its spread. got returns the event's name if the
-// member has had it before, else "".
+// got takes in that a member, in that region, delivered an event. The first to do so is its sender:
+// begin then says who is to get it, a bit for each, and begins its spread. got returns the event's
+// name if the member has had it before, else "".
 func (l *deliveries) got(
 	now swim.Time, host, region int, e *swim.Event, begin func() (due []uint64, spread report.Spread),
 ) (again string) {
@@ -67,8 +67,8 @@ func (l *deliveries) got(
 	return ""
 }
 
-// observerGone strikes member i, in that region, from all accounts: it has crashed, and may get events
-// again when it is back.
+// observerGone strikes member i, in that region, from all accounts: it has crashed, and may get
+// events again when it is back.
 func (l *deliveries) observerGone(i, region int) {
 	for k := range l.entries {
 		x := &l.entries[k]
@@ -109,7 +109,8 @@ func (x *entry) waiting(yield func(member int) bool) {
 	}
 }
 
-// spreads lists how each event got to those that were to get it, and names those that it didn't reach.
+// spreads lists how each event got to those that were to get it, and names those that it didn't
+// reach.
 func (l *deliveries) spreads(name func(member int) string) []report.Spread {
 	var list []report.Spread
 	for k := range l.entries {

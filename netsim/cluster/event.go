@@ -52,8 +52,8 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	}
 }
 
-// noteView takes in what a member says of another. An observer that knows another address than
-// the subject's doesn't see it alive.
+// noteView takes in what a member says of another. An observer that knows another address than the
+// subject's doesn't see it alive.
 func (c *Cluster) noteView(observer, subject int, kind swim.EventKind) {
 	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
 	if kind == serf.EventMemberUpdate && alive == c.views.sees(observer, subject) {

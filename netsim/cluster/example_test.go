@@ -35,9 +35,6 @@ func Example() {
 	fmt.Println("wrongly taken for failed:", c.Report().FalseFailures.All)
 	fmt.Println("invariants broken:", len(c.Violations()))
 	// Output:
-	// all know all: true
-	// all know of the crash: true
-	// in time: true
-	// wrongly taken for failed: 0
+	// all know all: true all know of the crash: true in time: true wrongly taken for failed: 0
 	// invariants broken: 0
 }

@@ -121,8 +121,8 @@ func TestPartitionOfADayHeals(t *testing.T) { // F14
 	}
 }
 
-// A member leaves, and two others force it to at that very time: each of these four messages is told as
-// often as any, and no more.
+// A member leaves, and two others force it to at that very time: each of these four messages is
+// told as often as any, and no more.
 func TestIntentsAboutOneMemberDieDown(t *testing.T) { // F18
 	t.Parallel()
 	const messages = 4 // its leave, in both layers, and two that force it
@@ -184,7 +184,8 @@ func TestThePrunedStayAway(t *testing.T) { // F18
 	}
 }
 
-// Members come and go, packets get lost, and one can't send any: what the nodes hold stays the same.
+// Members come and go, packets get lost, and one can't send any: what the nodes hold stays the
+// same.
 func TestChurnLeavesMemoryFlat(t *testing.T) { // F10
 	const members, churning = 20, 5
 	c := bootCluster(t, members, "lan", unchecked, withLoss(0.05))
@@ -222,7 +223,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// A third of a hundred are slow: for 16 s at a time, again and again, they do nothing. -long goes on for ten minutes.
+// A third of a hundred are slow: for 16 s at a time, again and again, they do nothing. -long goes
+// on for ten minutes.
 func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 	t.Parallel()
 	numbers := []int{1, 8, 32}
@@ -303,7 +305,8 @@ func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 	}
 }
 
-// A member stands still while others reap one that crashed, and wakes up with the belief that it lives.
+// A member stands still while others reap one that crashed, and wakes up with the belief that it
+// lives.
 func TestWokenMemberBringsNobodyBack(t *testing.T) {
 	t.Parallel()
 	f := &flips{}

@@ -118,15 +118,15 @@ func (c *Cluster) Heal() {
 	c.settle()
 }
 
-// undisturbed reports whether member i has run without a fault of its connection for at least d.
-// In a partition, only members of the side that was cut off have a fault.
+// undisturbed reports whether member i has run without a fault of its connection for at least d. In
+// a partition, only members of the side that was cut off have a fault.
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
 	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
-// beginOutage records that the network between members and peers, nil for all, is faulty until
-// the outage is stopped.
+// beginOutage records that the network between members and peers, nil for all, is faulty until the
+// outage is stopped.
 func (c *Cluster) beginOutage(members, peers []int) *outage {
 	c.hadFaults = true
 	t := &outage{end: swim.Never}

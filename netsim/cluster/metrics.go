@@ -71,8 +71,8 @@ func (m *metrics) gone(now swim.Time, subject, region int) {
 	}
 }
 
-// addDue notes that an observer, in that region, considers a crashed subject alive only now: one more has
-// to learn of the crash.
+// addDue notes that an observer, in that region, considers a crashed subject alive only now: one
+// more has to learn of the crash.
 func (m *metrics) addDue(subject, region int) {
 	if k, ok := m.openOf[subject]; ok {
 		m.detections[k].Spread.Expect(region)
@@ -107,8 +107,8 @@ func (m *metrics) shut(k int) {
 	m.open = slices.DeleteFunc(m.open, func(o int) bool { return o == k })
 }
 
-// detectionTimes returns, for the crashes detected so far, how long it took until the first and
-// the last member reported them.
+// detectionTimes returns, for the crashes detected so far, how long it took until the first and the
+// last member reported them.
 func (m *metrics) detectionTimes() (first, all report.Durations) {
 	var f, a []time.Duration
 	for _, d := range m.detections {

@@ -6,9 +6,9 @@ import (
 	"serf/swim"
 )
 
-// outage is a fault of the network between the member that it is attached to and others. It is
-// kept for a while after its end, as reports of members lag behind. Its direction doesn't matter:
-// an answer needs both.
+// outage is a fault of the network between the member that it is attached to and others. It is kept
+// for a while after its end, as reports of members lag behind. Its direction doesn't matter: an
+// answer needs both.
 type outage struct {
 	peers []uint64  // nil: all
 	end   swim.Time // or Never

@@ -61,8 +61,8 @@ func (p *Profile) SuspicionMax(n int) time.Duration {
 }
 
 // quietRounds bounds the probe intervals until somebody probes a given member. Each other member
-// does with probability 1/(n-1) in an interval, so nobody does in k intervals with probability
-// e^-k at most; and each one does within two of its rounds of n-1 in any case.
+// does with probability 1/(n-1) in an interval, so nobody does in k intervals with probability e^-k
+// at most; and each one does within two of its rounds of n-1 in any case.
 func quietRounds(n int) int {
 	const unlikely = 14 // e^-14 is one in a million
 	return max(1, min(unlikely, 2*(n-1)))
@@ -75,8 +75,8 @@ func (p *Profile) confirmRounds(n int) int {
 }
 
 // Spread bounds the time in which gossip reaches all members if nothing is lost. Each round at
-// least doubles the number of members that know, until half of them do, and a few more rounds
-// reach the rest.
+// least doubles the number of members that know, until half of them do, and a few more rounds reach
+// the rest.
 func (p *Profile) Spread(n int) time.Duration {
 	rounds := math.Ceil(math.Log2(float64(n+1)))*2 + 4
 	return time.Duration(rounds)*p.Timing.GossipInterval + 8*p.Link.Latency.Max()
@@ -91,9 +91,9 @@ func (p *Profile) pushPull(n int) time.Duration {
 	return p.Timing.PushPullInterval * time.Duration(math.Ceil(math.Log2(float64(n))-math.Log2(unscaled))+1)
 }
 
-// DetectionBounds returns the earliest and the latest time after a crash at which the first
-// member may report it, in an otherwise healthy cluster of n. All others report it within
-// Spread(n) of the first.
+// DetectionBounds returns the earliest and the latest time after a crash at which the first member
+// may report it, in an otherwise healthy cluster of n. All others report it within Spread(n) of the
+// first.
 func (p *Profile) DetectionBounds(n int) (earliest, latest time.Duration) {
 	interval := p.Timing.ProbeInterval
 	// A probe fails at the end of its interval, and a failed probe may have doubled the prober's

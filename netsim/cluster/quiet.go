@@ -21,8 +21,8 @@ func (c *Cluster) QuietTime() time.Duration {
 	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
 }
 
-// Quiet reports whether nothing is left to happen: views agree, nobody has anything to gossip,
-// and there was neither a fault nor a request of a user within QuietTime.
+// Quiet reports whether nothing is left to happen: views agree, nobody has anything to gossip, and
+// there was neither a fault nor a request of a user within QuietTime.
 func (c *Cluster) Quiet() bool {
 	d := c.QuietTime()
 	return c.Settled() && c.Idle() && c.quietFor(d) && c.Now().Sub(c.requested) >= d

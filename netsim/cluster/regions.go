@@ -49,8 +49,8 @@ func (c *Cluster) spread(from int, due []uint64) report.Spread {
 	return s
 }
 
-// SetRegions divides the members into regions, by number, for figures by region; paths are the networks
-// between them, see [netsim.Sim.SetRegions].
+// SetRegions divides the members into regions, by number, for figures by region; paths are the
+// networks between them, see [netsim.Sim.SetRegions].
 func (c *Cluster) SetRegions(names []string, of []uint8, paths []netsim.Link) {
 	c.regions = regions{names, of}
 	c.sim.SetRegions(of, paths)

@@ -68,7 +68,8 @@ func BenchmarkCrashes(b *testing.B) {
 	}
 }
 
-// BenchmarkColdJoin is a cluster whose members start within a second and join one, until all know all.
+// BenchmarkColdJoin is a cluster whose members start within a second and join one, until all know
+// all.
 func BenchmarkColdJoin(b *testing.B) {
 	const members = 1000
 	for _, workers := range []int{1, 2} {
@@ -92,8 +93,8 @@ func BenchmarkColdJoin(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is what a large cluster takes that started warm and has run for a while: on the heap,
-// and at most of the machine's memory, which is that of the largest run so far.
+// BenchmarkMemory is what a large cluster takes that started warm and has run for a while: on the
+// heap, and at most of the machine's memory, which is that of the largest run so far.
 func BenchmarkMemory(b *testing.B) {
 	for _, members := range []int{1000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
@@ -111,8 +112,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// memoryTime is long enough that a tenth of the members have exchanged their states, and most know where
-// some others are.
+// memoryTime is long enough that a tenth of the members have exchanged their states, and most know
+// where some others are.
 const memoryTime = 30 * time.Second
 
 // peakMemory is the most that this process had in memory so far, in bytes.

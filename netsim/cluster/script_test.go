@@ -12,8 +12,7 @@ import (
 	"serf/swim/serf"
 )
 
-// A script is a story of a few members, told in commands, with what is to be
-// seen in between:
+// A script is a story of a few members, told in commands, with what is to be seen in between:
 //
 //	# m3 can't be reached by m1 alone: the others vouch for it.
 //	nodes 3
@@ -25,8 +24,8 @@ import (
 //	m2 alive 10.0.0.2:7946
 //	m3 alive 10.0.0.3:7946
 //
-// What follows ---- up to an empty line is the output of the commands before it.
-// Lines that start with # are for readers. The commands are those of scriptCommands.
+// What follows ---- up to an empty line is the output of the commands before it. Lines that start
+// with # are for readers. The commands are those of scriptCommands.
 type script struct {
 	cfg     Config
 	cluster *Cluster
@@ -69,8 +68,8 @@ var scriptCommands = map[string]scriptCommand{
 	"broken":      {"broken: rules that were broken so far", (*script).broken},
 }
 
-// RunScript plays a script and returns it with the output that there was in
-// place of the output that is written in it. An error names the line.
+// RunScript plays a script and returns it with the output that there was in place of the output
+// that is written in it. An error names the line.
 func RunScript(text string) (string, error) {
 	s := &script{cfg: Config{Profile: profiles[0], Seed: 1, Check: true}}
 	var result strings.Builder

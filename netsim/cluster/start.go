@@ -51,8 +51,8 @@ func (c *Cluster) BootWarm() error {
 	return nil
 }
 
-// makeRosters prepares a roster for each worker, those of the base for members that start warm.
-// All members have their names and IDs in it from the beginning.
+// makeRosters prepares a roster for each worker, those of the base for members that start warm. All
+// members have their names and IDs in it from the beginning.
 func (c *Cluster) makeRosters(make func() *swim.Roster) {
 	for range c.sim.Workers() {
 		r := make()
@@ -97,8 +97,8 @@ func (c *Cluster) moves(i int) int {
 }
 
 // RetryJoin is how often a member joins the seeds that it doesn't see alive, like an agent's
-// retry-join. Without it, two halves that have forgotten each other stay apart for ever, as after
-// a restart of all seeds.
+// retry-join. Without it, two halves that have forgotten each other stay apart for ever, as after a
+// restart of all seeds.
 const RetryJoin = 30 * time.Second
 
 // Start starts member i at its last address, knowing nothing, and has it join the seeds.
@@ -145,8 +145,8 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 // forLong is longer than any time that undisturbed is asked about.
 const forLong = 30 * 24 * time.Hour
 
-// coordinatesMax bounds the coordinates that all members together remember of others: 256 MB. Up
-// to 1,448 members can each remember all.
+// coordinatesMax bounds the coordinates that all members together remember of others: 256 MB. Up to
+// 1,448 members can each remember all.
 const coordinatesMax = 1 << 21
 
 func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {

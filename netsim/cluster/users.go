@@ -10,8 +10,8 @@ import (
 	"serf/wire"
 )
 
-// UserEvent has member i send a user event, whose deliveries are recorded. The error is that of
-// the node, or that the member isn't running.
+// UserEvent has member i send a user event, whose deliveries are recorded. The error is that of the
+// node, or that the member isn't running.
 func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
 	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		return n.UserEvent(now, name, payload, false, out)

@@ -9,8 +9,8 @@ import (
 
 // viewTracker compares every member's view of the others with the truth, and counts the
 // differences. Whether all views agree with the truth is then one comparison, at any number of
-// members. Most views are alike most of the time, so only their exceptions from the usual view
-// are stored: a cluster of 100,000 has 10^10 pairs.
+// members. Most views are alike most of the time, so only their exceptions from the usual view are
+// stored: a cluster of 100,000 has 10^10 pairs.
 type viewTracker struct {
 	n            int
 	words        int      // of a bit for each member
@@ -219,8 +219,7 @@ func (d *deviations) has(s int) bool {
 	return found
 }
 
-// toggle adds or removes s, and reports whether the set has it now. words is the size of a
-// bitmap.
+// toggle adds or removes s, and reports whether the set has it now. words is the size of a bitmap.
 func (d *deviations) toggle(s, words int) bool {
 	i, in := 0, false
 	if d.many != nil {

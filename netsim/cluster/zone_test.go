@@ -29,8 +29,8 @@ func loseZone(t *testing.T, members, rest int, seed uint64, without swim.Mechani
 	return c
 }
 
-// TestSurvivorsOfALostZone: most members die at once. The few that are left find each other, agree who
-// is gone, and have events long before that.
+// TestSurvivorsOfALostZone: most members die at once. The few that are left find each other, agree
+// who is gone, and have events long before that.
 func TestSurvivorsOfALostZone(t *testing.T) {
 	t.Parallel()
 	members := sized(300, 1000)

@@ -13,10 +13,11 @@ import (
 // smallSwarm is the largest cluster in scenarios that are to be played quickly.
 const smallSwarm = 40
 
-// drawScenario makes up the scenario of a seed, with at most largest members, which is smallSwarm at
-// least. It is a swarm: what the network is like, which faults come and how often, and even the parameters
-// of those distributions are drawn, so that seeds differ in kind and not only in detail. Members are
-// named, so that what is left of a scenario befalls the same ones when a part of it is taken out.
+// drawScenario makes up the scenario of a seed, with at most largest members, which is smallSwarm
+// at least. It is a swarm: what the network is like, which faults come and how often, and even the
+// parameters of those distributions are drawn, so that seeds differ in kind and not only in detail.
+// Members are named, so that what is left of a scenario befalls the same ones when a part of it is
+// taken out.
 func drawScenario(seed uint64, largest int) Scenario {
 	g := newDrawing(seed, largest)
 	for at := g.gap(); at < g.s.For; at += g.gap() {
@@ -68,8 +69,8 @@ func newDrawing(seed uint64, largest int) *drawing {
 	return g
 }
 
-// members is for small clusters, where a fault concerns a large part, and
-// now and then one where gossip takes a few rounds.
+// members is for small clusters, where a fault concerns a large part, and now and then one where
+// gossip takes a few rounds.
 func (g *drawing) members(largest int) int {
 	if g.Below(10) == 0 {
 		return 20 + g.Below(largest-19)
@@ -271,8 +272,8 @@ var swarmKinds = []swarmKind{
 	}},
 }
 
-// swarmEvents bounds the user events of a scenario: members that are cut off for long miss those that are
-// more than a window behind, which is no fault.
+// swarmEvents bounds the user events of a scenario: members that are cut off for long miss those
+// that are more than a window behind, which is no fault.
 const swarmEvents = lamport.WindowTimes / 2
 
 func (g *drawing) events(at Duration, burst int) {

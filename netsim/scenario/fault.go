@@ -8,8 +8,8 @@ import (
 	"serf/netsim"
 )
 
-// Fault is something that goes wrong, or members that come and go. Kind says what, and which
-// other fields apply: see FaultKinds.
+// Fault is something that goes wrong, or members that come and go. Kind says what, and which other
+// fields apply: see FaultKinds.
 type Fault struct {
 	Kind string `json:"kind"`
 	// Start is when it begins, Length how long it lasts; 0 means to the end.
@@ -28,8 +28,7 @@ type Fault struct {
 	Snapshot bool `json:"snapshot,omitzero"`
 	Move     bool `json:"move,omitzero"`
 
-	// To limits a fault of the network to the traffic between Who and these. Nil means all
-	// others.
+	// To limits a fault of the network to the traffic between Who and these. Nil means all others.
 	To *Who `json:"to,omitempty"`
 	// Way limits it to one direction, seen from Who: "out" or "in". "" means both.
 	Way string `json:"way,omitempty"`

@@ -11,8 +11,8 @@ import (
 	"serf/swim/serf"
 )
 
-// Each fault and each work has its own stream of random numbers, so that adding one doesn't
-// change which members the others choose. Streams below these belong to hosts and to the cluster.
+// Each fault and each work has its own stream of random numbers, so that adding one doesn't change
+// which members the others choose. Streams below these belong to hosts and to the cluster.
 const (
 	faultStream = 1 << 40
 	workStream  = 1 << 41
@@ -20,13 +20,13 @@ const (
 
 // scenarioRun is a scenario that is being played.
 type scenarioRun struct {
-	s      *Scenario
-	c      *cluster.Cluster
+	s         *Scenario
+	c         *cluster.Cluster
 	snapshots map[int]snapshot // of members that are to start again with one
-	count  int            // of requests, to make texts differ
-	key    int            // number of the newest key
-	use    bool           // key is installed and to be used next, by a rotation that keeps old keys
-	mended bool           // no fault or work begins any more
+	count     int              // of requests, to make texts differ
+	key       int              // number of the newest key
+	use       bool             // key is installed and to be used next, by a rotation that keeps old keys
+	mended    bool             // no fault or work begins any more
 }
 
 // newRun makes the cluster of a scenario.
@@ -81,8 +81,8 @@ func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwi
 	}
 }
 
-// choose draws the members that w means among the eligible ones for which ok is true, in the
-// order in which they were drawn. If all of them are meant, they are in their own order.
+// choose draws the members that w means among the eligible ones for which ok is true, in the order
+// in which they were drawn. If all of them are meant, they are in their own order.
 func (run *scenarioRun) choose(d *netsim.Draws, w *Who, ok func(i int) bool) []int {
 	if w.Count == 1 && w.Region == "" && len(w.Names) == 0 {
 		// Work and churn usually choose one member: no need to look at all of them.

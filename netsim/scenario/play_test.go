@@ -306,7 +306,8 @@ func TestBandwidthOfTheNetworkIsThatOfEachMember(t *testing.T) {
 	}
 }
 
-// What a member remembers is what it had heard: it isn't told old events again, nor asks the seeds alone.
+// What a member remembers is what it had heard: it isn't told old events again, nor asks the seeds
+// alone.
 func TestSnapshotKeepsAMemberFromHearingOldEventsAgain(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

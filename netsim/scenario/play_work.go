@@ -39,8 +39,7 @@ func (run *scenarioRun) assigned(d *netsim.Draws, w *Work) []int {
 	return run.choose(d, &who, func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) })
 }
 
-// perform has members do the work. What a busy member refuses isn't done, and shows in the
-// report.
+// perform has members do the work. What a busy member refuses isn't done, and shows in the report.
 func (run *scenarioRun) perform(d *netsim.Draws, members []int, w *Work) {
 	if run.mended {
 		return
@@ -104,8 +103,8 @@ func (run *scenarioRun) askKeys(members []int, command serf.KeyCommand, key int)
 	}
 }
 
-// maxKeptKeys bounds the keys of a rotation that keeps old ones, so that it doesn't reach the
-// limit of keyrings.
+// maxKeptKeys bounds the keys of a rotation that keeps old ones, so that it doesn't reach the limit
+// of keyrings.
 const maxKeptKeys = 4
 
 // rotateOn takes the next step of a rotation that keeps old keys, in a cluster in any state. A

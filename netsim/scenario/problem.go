@@ -10,8 +10,7 @@ import (
 // Place is where a key of a file is: line and column, both from 1.
 type Place = jsonfile.Place
 
-// Problem is one thing that is wrong with a scenario. Key is its place, such as
-// "faults[2].count".
+// Problem is one thing that is wrong with a scenario. Key is its place, such as "faults[2].count".
 type Problem struct {
 	Key, Text string
 }

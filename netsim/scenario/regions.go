@@ -5,9 +5,8 @@ import (
 	"serf/netsim"
 )
 
-// regionSizes is the number of members of each region. A region with a count has that many.
-// Shares are rounded so that their sum is never off by a member. The others divide the rest
-// evenly.
+// regionSizes is the number of members of each region. A region with a count has that many. Shares
+// are rounded so that their sum is never off by a member. The others divide the rest evenly.
 func (s *Scenario) regionSizes() []int {
 	sizes := make([]int, len(s.Regions))
 	left, rest := s.Members, 0
@@ -48,8 +47,8 @@ func (s *Scenario) regionOf() []uint8 {
 	return of
 }
 
-// eligible are the members that w may mean, in order: those that it names, of its region. w must
-// be valid.
+// eligible are the members that w may mean, in order: those that it names, of its region. w must be
+// valid.
 func (s *Scenario) eligible(w *Who) []int {
 	in := make([]bool, s.Members)
 	for i := range in {

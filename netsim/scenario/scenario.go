@@ -13,9 +13,9 @@ import (
 	"serf/netsim/cluster"
 )
 
-// Scenario is a simulation to run: a cluster, its network, how long it runs, and what happens to
-// it when. Its JSON is the file of `serf sim -scenario`; Parse reads one. Start from Default.
-// Times count from the start of the run.
+// Scenario is a simulation to run: a cluster, its network, how long it runs, and what happens to it
+// when. Its JSON is the file of `serf sim -scenario`; Parse reads one. Start from Default. Times
+// count from the start of the run.
 type Scenario struct {
 	// About is a description for readers.
 	About string `json:"about,omitempty"`
@@ -47,15 +47,15 @@ type Scenario struct {
 	Faults []Fault `json:"faults,omitempty"`
 	// Work is what users ask of members: at most maxFaults.
 	Work []Work `json:"work,omitempty"`
-	// Settle continues the run after For. All faults end, every member that has been started
-	// runs, on a network as good as the profile expects, and rotations of keys are finished. All
-	// views must agree within [cluster.Cluster.HealBound], and must still agree when nothing is
-	// left to happen. Otherwise a rule is broken.
+	// Settle continues the run after For. All faults end, every member that has been started runs,
+	// on a network as good as the profile expects, and rotations of keys are finished. All views
+	// must agree within [cluster.Cluster.HealBound], and must still agree when nothing is left to
+	// happen. Otherwise a rule is broken.
 	Settle bool `json:"settle,omitzero"`
 	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
-	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change
-	// the outcome.
+	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change the
+	// outcome.
 	Workers int `json:"-"`
 }
 
@@ -68,13 +68,13 @@ func Default() Scenario {
 type Start struct {
 	// Warm starts with a cluster that has been running for a while.
 	Warm bool `json:"warm,omitzero"`
-	// Over is the time within which all members start, at random moments; seeds start first. Up
-	// to MaxTime; nil means bootTime.
+	// Over is the time within which all members start, at random moments; seeds start first. Up to
+	// MaxTime; nil means bootTime.
 	Over *Duration `json:"over,omitempty"`
 	// Seeds is the number of members, the first ones, through which the others join. 0 means 1.
 	Seeds int `json:"seeds,omitzero"`
-	// Later is the number of members, the last ones, that wait for a fault of kind join or churn
-	// to start them.
+	// Later is the number of members, the last ones, that wait for a fault of kind join or churn to
+	// start them.
 	Later int `json:"later,omitzero"`
 	// Apart has members join nobody on their own: one that starts again has its snapshot, if the
 	// fault says so, or stays alone. It requires Warm.
@@ -101,8 +101,8 @@ type Network struct {
 	Loss netsim.Chance `json:"loss,omitzero"`
 	// Duplicate is the probability that a packet arrives twice.
 	Duplicate netsim.Chance `json:"duplicate,omitzero"`
-	// Reorder is the probability that a packet is delayed by HoldBack, so that later ones
-	// overtake it.
+	// Reorder is the probability that a packet is delayed by HoldBack, so that later ones overtake
+	// it.
 	Reorder  netsim.Chance `json:"reorder,omitzero"`
 	HoldBack netsim.Dist   `json:"hold_back,omitzero"`
 	// Bandwidth is what each member can send. Packets that would wait for longer than Queue are

@@ -16,9 +16,9 @@ import (
 	"serf/netsim"
 )
 
-// Parse reads a scenario from JSON. Defaults are those of Default. The error joins every problem
-// of the form, each with its place; Validate checks the values. places has the place of each key
-// in data.
+// Parse reads a scenario from JSON. Defaults are those of Default. The error joins every problem of
+// the form, each with its place; Validate checks the values. places has the place of each key in
+// data.
 func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 	s = Default()
 	f := jsonfile.Parse("", data).Whole()
@@ -153,8 +153,9 @@ func (s *Scenario) WriteTo(w io.Writer) (int64, error) {
 	return b.WriteTo(w)
 }
 
-// ParseFault reads a fault as "KIND,KEY=VALUE,...", with the keys of a file: "crash,count=3,start=20s". Several
-// members are joined by +, as members=m1+m4..m6, and the keys of to begin with to. as in to.region=eu.
+// ParseFault reads a fault as "KIND,KEY=VALUE,...", with the keys of a file:
+// "crash,count=3,start=20s". Several members are joined by +, as members=m1+m4..m6, and the keys of
+// to begin with to. as in to.region=eu.
 func ParseFault(text string) (Fault, error) {
 	var f Fault
 	err := parseKeys(text, &f.Kind, faultKinds, reflect.ValueOf(&f).Elem(), func(key string) {
@@ -165,8 +166,8 @@ func ParseFault(text string) (Fault, error) {
 	return f, err
 }
 
-// ParseWork reads a work as "KIND,KEY=VALUE,...", with the keys of a file: "event,every=1s,size=100".
-// Keys of to begin with to. as in a fault.
+// ParseWork reads a work as "KIND,KEY=VALUE,...", with the keys of a file:
+// "event,every=1s,size=100". Keys of to begin with to. as in a fault.
 func ParseWork(text string) (Work, error) {
 	var w Work
 	err := parseKeys(text, &w.Kind, workKinds, reflect.ValueOf(&w).Elem(), func(key string) {

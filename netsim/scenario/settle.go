@@ -37,8 +37,8 @@ func (run *scenarioRun) settle(t *pacer) {
 	}
 }
 
-// mend ends all faults, starts or resumes every member that has been started before, and makes
-// the network what the profile expects.
+// mend ends all faults, starts or resumes every member that has been started before, and makes the
+// network what the profile expects.
 func (run *scenarioRun) mend() {
 	c := run.c
 	run.mended = true
@@ -74,8 +74,8 @@ func mended(l netsim.Link) netsim.Link {
 	return netsim.Link{Latency: l.Latency, Loss: min(l.Loss, mendedLoss)}
 }
 
-// finishRotation finishes a rotation of keys in a healthy cluster: all install the newest key,
-// use it, and remove the others.
+// finishRotation finishes a rotation of keys in a healthy cluster: all install the newest key, use
+// it, and remove the others.
 func (run *scenarioRun) finishRotation(t *pacer) {
 	if !run.askedAll(t, serf.InstallKey, run.key) || !run.askedAll(t, serf.UseKey, run.key) {
 		return
@@ -87,8 +87,8 @@ func (run *scenarioRun) finishRotation(t *pacer) {
 	}
 }
 
-// keyTries is how often an operator tries before giving up. On a lossy network some queries
-// aren't answered by all.
+// keyTries is how often an operator tries before giving up. On a lossy network some queries aren't
+// answered by all.
 const keyTries = 5
 
 // askedAll repeats a query about a key until all running members have done what it asks.

@@ -22,8 +22,8 @@ var (
 	swarmTwice   = flag.Bool("twice", false, "play each scenario twice: it must take the same course")
 )
 
-// TestSwarm plays made-up scenarios under check. A scenario in which a rule is broken is written to a file that
-// serf sim plays and plots. The long form takes half an hour of processor time:
+// TestSwarm plays made-up scenarios under check. A scenario in which a rule is broken is written to
+// a file that serf sim plays and plots. The long form takes half an hour of processor time:
 //
 //	go test ./netsim/scenario -run TestSwarm -swarm 1000 -largest 200 -twice -timeout 0
 func TestSwarm(t *testing.T) {
@@ -58,7 +58,8 @@ func play(t *testing.T, s Scenario) report.Report {
 	return r
 }
 
-// failure writes a scenario in which a rule is broken to a file, as small as it gets, and says how to see it again.
+// failure writes a scenario in which a rule is broken to a file, as small as it gets, and says how
+// to see it again.
 func failure(t *testing.T, s Scenario, r *report.Report) string {
 	broken := r.Violations[0].Check
 	if *swarmShrink {
@@ -79,7 +80,8 @@ func failure(t *testing.T, s Scenario, r *report.Report) string {
 	return fmt.Sprintf("%v\nsee it again: go run ./cmd/serf sim -scenario %s -report run.html", r.Violations, path)
 }
 
-// shrunk takes out of a scenario what isn't needed for it to fail: faults and work, in ever smaller pieces.
+// shrunk takes out of a scenario what isn't needed for it to fail: faults and work, in ever smaller
+// pieces.
 func shrunk(s Scenario, fails func(Scenario) bool) Scenario {
 	try := func(change func(s *Scenario)) bool {
 		x := s.Clone()

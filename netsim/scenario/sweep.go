@@ -14,8 +14,8 @@ import (
 	"serf/netsim/report"
 )
 
-// Sweep runs a scenario at each point of a grid: with each combination of the values of some knobs, and
-// with several seeds.
+// Sweep runs a scenario at each point of a grid: with each combination of the values of some knobs,
+// and with several seeds.
 type Sweep struct {
 	Base  Scenario
 	Knobs []Knob // at most maxKnobs; the last one changes fastest
@@ -169,9 +169,9 @@ func (s *Sweep) Name(p *Point) string {
 	return strings.Join(parts, " ")
 }
 
-// Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many. It
-// stops early when ctx ends; then runs that weren't finished are missing. progress, if not nil, is called
-// often, by several goroutines, with the share of the work that is done, from 0 to 1.
+// Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many.
+// It stops early when ctx ends; then runs that weren't finished are missing. progress, if not nil,
+// is called often, by several goroutines, with the share of the work that is done, from 0 to 1.
 func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float64)) ([]Point, error) {
 	points, err := s.Points()
 	if err != nil {
@@ -238,8 +238,8 @@ func (w *sweepWork) gather() {
 	}
 }
 
-// Range is the values of one measure in several runs: the middle one, and how far they differ. All are
-// zero if no run has it.
+// Range is the values of one measure in several runs: the middle one, and how far they differ. All
+// are zero if no run has it.
 type Range struct {
 	Count               int
 	Median, Least, Most float64

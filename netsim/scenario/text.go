@@ -180,9 +180,9 @@ func (f *Fault) label() string {
 	}[f.Kind]
 }
 
-// endOf is when a fault that began at start ends. Without a length, a crash, leave or join is
-// over at once, and others last to the end of the run. Members chosen one after the other take
-// that long.
+// endOf is when a fault that began at start ends. Without a length, a crash, leave or join is over
+// at once, and others last to the end of the run. Members chosen one after the other take that
+// long.
 func (s *Scenario) endOf(f *Fault, start time.Duration) time.Duration {
 	run := time.Duration(s.For)
 	end := start + time.Duration(f.Length)

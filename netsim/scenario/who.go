@@ -8,9 +8,9 @@ import (
 	"serf/netsim"
 )
 
-// Who says which members something concerns. Eligible are the members of Region, if set, that
-// Names has, if set, or else all members. Count or Share of the eligible ones are drawn, or else
-// all of them are meant.
+// Who says which members something concerns. Eligible are the members of Region, if set, that Names
+// has, if set, or else all members. Count or Share of the eligible ones are drawn, or else all of
+// them are meant.
 type Who struct {
 	Count  int           `json:"count,omitzero"`
 	Share  netsim.Chance `json:"share,omitzero"`
