@@ -15,14 +15,15 @@ import (
 // source is one Go file of the tree.
 type source struct {
 	path string // from the top of the tree, with slashes
-	test bool
+	test bool   // a test, or in a package for tests, whose name ends so
 	text string
 	tree *ast.File
 	set  *token.FileSet
 }
 
 func newSource(path, text string) (s *source, err error) {
-	s = &source{path: path, test: strings.HasSuffix(path, "_test.go"), text: text, set: token.NewFileSet()}
+	s = &source{path: path, text: text, set: token.NewFileSet()}
+	s.test = strings.HasSuffix(path, "_test.go") || strings.HasSuffix(s.pkg(), "test")
 	s.tree, err = parser.ParseFile(s.set, path, text, parser.ParseComments|parser.SkipObjectResolution)
 	return s, err
 }
