@@ -209,11 +209,11 @@ func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Outpu
 	case wire.TypeNack:
 		ok = n.handleNack(body)
 	case wire.TypeSuspect:
-		ok = n.handleSuspect(now, from, body, out)
+		ok = n.handleSuspect(now, body, out)
 	case wire.TypeAlive:
 		ok = n.handleAlive(now, from, body, out)
 	case wire.TypeDead:
-		ok = n.handleDead(now, from, body, out)
+		ok = n.handleDead(now, body, out)
 	case wire.TypeUser:
 		out.event(Event{Kind: EventUser, Addr: from, Data: body})
 	default:

@@ -291,10 +291,10 @@ func TestExtraProbesAreOfMembersWorthProbing(t *testing.T) {
 			node.applySuspect(0, id, 1, []byte("self"), out)
 		case i < 98:
 			for _, from := range []string{"x", "y", "z"} {
-				node.handleSuspect(0, crowdAddr(0), suspect(name, 1, from)[1:], out)
+				node.handleSuspect(0, suspect(name, 1, from)[1:], out)
 			}
 		case i == 98:
-			node.handleSuspect(0, crowdAddr(0), suspect(name, 1, "x")[1:], out)
+			node.handleSuspect(0, suspect(name, 1, "x")[1:], out)
 		}
 	}
 	want := []MemberID{node.member([]byte(crowdName(98))), node.member([]byte(crowdName(99)))}

@@ -21,27 +21,29 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 	return true
 }
 
-func (n *Node) handleSuspect(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+func (n *Node) handleSuspect(now Time, body []byte, out *Output) bool {
 	m, err := wire.ParseSuspect(body)
-	if err != nil || len(m.From) > NameMax {
-		return false
-	}
-	n.correct(now, n.member(m.Node), m.Inc, out)
-	n.accuse(now, Suspect, m.Node, m.Inc, m.From, out)
-	return true
+	return err == nil && n.handleAccusation(now, Suspect, m.Node, m.Inc, m.From, out)
 }
 
-func (n *Node) handleDead(now Time, from netip.AddrPort, body []byte, out *Output) bool {
+func (n *Node) handleDead(now Time, body []byte, out *Output) bool {
 	m, err := wire.ParseDead(body)
-	if err != nil || len(m.From) > NameMax {
-		return false
-	}
 	s := Dead
 	if string(m.From) == string(m.Node) {
 		s = Left
 	}
-	n.correct(now, n.member(m.Node), m.Inc, out)
-	n.accuse(now, s, m.Node, m.Inc, m.From, out)
+	return err == nil && n.handleAccusation(now, s, m.Node, m.Inc, m.From, out)
+}
+
+// handleAccusation takes an accusation from a packet, whose sender is corrected if it is outdated.
+func (n *Node) handleAccusation(
+	now Time, s State, name []byte, inc uint32, from []byte, out *Output,
+) bool {
+	if len(from) > NameMax {
+		return false
+	}
+	n.correct(now, n.member(name), inc, out)
+	n.accuse(now, s, name, inc, from, out)
 	return true
 }
 
