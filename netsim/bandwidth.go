@@ -49,13 +49,15 @@ func (w *Bandwidth) UnmarshalText(b []byte) error {
 		}
 		x, err := strconv.ParseFloat(number, 64)
 		bits := x * float64(u.bits)
-		if err != nil || !(bits == 0 || bits >= float64(bandwidthMin) && bits <= float64(bandwidthMax)) {
+		if err != nil ||
+			!(bits == 0 || bits >= float64(bandwidthMin) && bits <= float64(bandwidthMax)) {
 			break
 		}
 		*w = Bandwidth(bits)
 		return nil
 	}
-	return fmt.Errorf(`want a speed from "%v" to "%v", such as "100mbit", or "0bit" for no limit`, bandwidthMin, bandwidthMax)
+	return fmt.Errorf(`want a speed from "%v" to "%v", such as "100mbit", or "0bit" for no limit`,
+		bandwidthMin, bandwidthMax)
 }
 
 // time is how long size bytes take.

@@ -129,7 +129,8 @@ func ParseDist(s string) (Dist, error) {
 		}
 		sigma, err := strconv.ParseFloat(args[last+1:], 64)
 		if err != nil || !(sigma >= 0 && sigma <= maxSigma) {
-			return Dist{}, fmt.Errorf("spread %q: want a number from 0 to %v", args[last+1:], maxSigma)
+			return Dist{}, fmt.Errorf("spread %q: want a number from 0 to %v", args[last+1:],
+				maxSigma)
 		}
 		return LogNormal(lo, hi, sigma), nil
 	}

@@ -8,7 +8,7 @@
 //	netsim             the engine
 //	netsim/report      what a run has measured, as values; the text and JSON of it
 //	netsim/cluster     Serf nodes on a Sim, held to invariants and measured
-//	netsim/scenario    what a cluster is like and what befalls it, as a file; sweeps
+//	netsim/scenario    what a cluster is like and what happens to it, as a file; sweeps
 //	netsim/study       experiments: Lifeguard, convergence, dissemination
 //	netsim/report/page the web page of a run or a sweep
 //

@@ -52,7 +52,8 @@ const keepLogged = 4096
 
 func (t *eventLog) reset() {
 	clear(t.list)
-	t.list, t.ids, t.bytes = emptied(t.list, keepLogged), emptied(t.ids, keepLogged), emptied(t.bytes, 16*keepLogged)
+	t.list, t.ids = emptied(t.list, keepLogged), emptied(t.ids, keepLogged)
+	t.bytes = emptied(t.bytes, 16*keepLogged)
 }
 
 func emptied[T any](s []T, keep int) []T {

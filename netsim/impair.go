@@ -12,7 +12,8 @@ func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
 
 // behindNAT reports whether nothing reaches host h except answers on streams that it opened.
 func (s *Sim) behindNAT(h int32) bool {
-	return s.impairments > 0 && slices.ContainsFunc(s.cold[h].in, func(r *rule) bool { return r.NAT })
+	return s.impairments > 0 &&
+		slices.ContainsFunc(s.cold[h].in, func(r *rule) bool { return r.NAT })
 }
 
 func (s *Sim) setOf(hosts []int) hostSet {
@@ -65,7 +66,8 @@ func (s *Sim) rules(from, to int32, fn func(r *rule) bool) bool {
 	}
 	for _, r := range s.cold[to].in {
 		// A rule about both ends applies once.
-		if again := r.way == BothWays && r.hosts.has(from) && r.with(to); !again && r.with(from) && fn(r) {
+		again := r.way == BothWays && r.hosts.has(from) && r.with(to)
+		if !again && r.with(from) && fn(r) {
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ type packetsInFlight struct {
 
 type chunk struct {
 	data []byte
-	live int // flights in it
+	live int // packets in it
 }
 
 const (
@@ -60,7 +60,8 @@ func (f *packetsInFlight) turn() {
 		return
 	}
 	f.open = uint32(len(f.chunks))
-	invariant.Check(f.open < 1<<(32-offsetBits), "netsim: too many packets on their way") // 32 GiB of them
+	// 32 GiB of them
+	invariant.Check(f.open < 1<<(32-offsetBits), "netsim: too many packets on their way")
 	f.chunks = append(f.chunks, chunk{data: make([]byte, 0, chunkSize)})
 }
 

@@ -17,7 +17,8 @@ func (s *Sim) SetLink(l Link) { s.link = l }
 func (s *Sim) SetRegions(region []uint8, paths []Link) {
 	invariant.Check(len(region) == len(s.hosts), "netsim: regions of other hosts")
 	s.region, s.paths, s.regions = region, paths, int(slices.Max(region))+1
-	invariant.Check(paths == nil || len(paths) == s.regions*s.regions, "netsim: paths of other regions")
+	invariant.Check(paths == nil || len(paths) == s.regions*s.regions,
+		"netsim: paths of other regions")
 	for _, w := range s.workers {
 		w.between = make([]Traffic, s.regions*s.regions)
 	}
@@ -114,7 +115,8 @@ func (s *Sim) Reaches(from, to int) bool {
 	f, t := int32(from), int32(to)
 	return s.reaches(f, t) &&
 		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn) &&
-		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP })) && !s.behindNAT(t)
+		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP })) &&
+		!s.behindNAT(t)
 }
 
 // reaches reports whether anything, packet or stream, can get from one host to the other.

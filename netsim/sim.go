@@ -97,7 +97,8 @@ func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.sent[h].packets, s.
 // Add adds a host, which is down until it is started, and returns its number, from 0.
 func (s *Sim) Add() int {
 	h := len(s.hosts)
-	s.hosts = append(s.hosts, host{trace: newTrace(s.seed, uint64(h)), armed: swim.Never, place: nowhere})
+	trace := newTrace(s.seed, uint64(h))
+	s.hosts = append(s.hosts, host{trace: trace, armed: swim.Never, place: nowhere})
 	s.sent = append(s.sent, traffic{})
 	s.cold = append(s.cold, coldHost{})
 	return h

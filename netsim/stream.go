@@ -23,10 +23,12 @@ var (
 // can't be reached is retried until the deadline.
 const (
 	retransmitFirst = 200 * time.Millisecond // Linux's least retransmission time, doubled each time
-	retransmitMax   = 6                      // further losses in a row don't matter: deadlines come first
-	dialRetry       = time.Second            // between attempts to connect while nothing answers
-	forEver         = math.MaxInt64          // streams wait for their turn; their deadlines come first
-	ephemeralPort   = 49152                  // streams come from a port nobody listens on
+	// further losses in a row don't matter: deadlines come first
+	retransmitMax = 6
+	dialRetry     = time.Second // between attempts to connect while nothing answers
+	// streams wait for their turn; their deadlines come first
+	forEver       = math.MaxInt64
+	ephemeralPort = 49152 // streams come from a port nobody listens on
 )
 
 // schedule queues an event about a call of host h, at that host.
@@ -64,7 +66,9 @@ func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) s
 }
 
 // open opens a block, unless the receiver has no keys and the block came in pieces.
-func (b *sealedBlock) open(s *wire.Sealer, how func(data []byte) (msg []byte, err error)) (sealedBlock, error) {
+func (b *sealedBlock) open(
+	s *wire.Sealer, how func(data []byte) (msg []byte, err error),
+) (sealedBlock, error) {
 	if b.more != nil && s.Bare() && (s == nil || s.Keys == nil) {
 		return *b, nil
 	}
@@ -144,7 +148,10 @@ func (w *worker) dial(i uint32) {
 		return
 	}
 	s, h := w.sim, c.caller
-	x := streamMessage{call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h, from: s.hosts[h].place, to: s.places.find(c.to)}
+	x := streamMessage{
+		call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h,
+		from: s.hosts[h].place, to: s.places.find(c.to),
+	}
 	server := s.places.host(c.to)
 	d, _ := w.draw(h)
 	switch {
@@ -158,7 +165,8 @@ func (w *worker) dial(i uint32) {
 		}
 	default:
 		// A round trip to connect, then one way with the request.
-		at := w.now.Add(s.passage(&d, h, server) + s.passage(&d, server, h) + s.passage(&d, h, server))
+		connect := s.passage(&d, h, server) + s.passage(&d, server, h)
+		at := w.now.Add(connect + s.passage(&d, h, server))
 		wait, _ := w.transmit(h, c.block.len(), forEver)
 		x.block, c.block, c.sent = c.block, sealedBlock{}, true
 		w.post(kindRequest, x, h, server, at.Add(wait))
@@ -189,17 +197,22 @@ func (w *worker) request(h int32, x *streamMessage) {
 		return
 	}
 	cold.accepted++
-	v := serving{request: x, server: h, id: swim.Inbound | swim.StreamID(cold.accepted), answerer: answerer}
+	id := swim.Inbound | swim.StreamID(cold.accepted)
+	v := serving{request: x, server: h, id: id, answerer: answerer}
 	from := netip.AddrPortFrom(w.sim.places.addrs[x.from].Addr(), ephemeralPort)
 	w.serving = &v
-	w.stream(h, swim.StreamIn{ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg.data, More: msg.more})
+	w.stream(h, swim.StreamIn{
+		ID: v.id, Kind: swim.StreamRequest, From: from, Data: msg.data, More: msg.more,
+	})
 	w.serving = nil
 	if !v.answered {
 		w.hangUp(h, x, io.EOF)
 	}
 }
 
-func openRequest(p sealerOf, sealed *sealedBlock) (msg sealedBlock, answerer *wire.Sealer, err error) {
+func openRequest(
+	p sealerOf, sealed *sealedBlock,
+) (msg sealedBlock, answerer *wire.Sealer, err error) {
 	var sealer *wire.Sealer
 	if p != nil {
 		sealer = p.Sealer()
@@ -216,7 +229,8 @@ func openRequest(p sealerOf, sealed *sealedBlock) (msg sealedBlock, answerer *wi
 func (w *worker) answer(o *swim.StreamOut) {
 	v := w.serving
 	invariant.Check(v != nil && v.id == o.ID, "netsim: answer to a stream that isn't being handled")
-	invariant.Check(v.request.kind == swim.StreamCall && !v.answered, "netsim: second answer, or answer to a one-way stream")
+	invariant.Check(v.request.kind == swim.StreamCall && !v.answered,
+		"netsim: second answer, or answer to a one-way stream")
 	v.answered = true
 	sealed := seal(v.answerer, o, v.answerer.SealAnswer)
 	w.countStream(v.server, v.request.caller, sealed.len())
@@ -256,7 +270,9 @@ func (w *worker) outcome(c *call, x *streamMessage) {
 		w.fail(c, err)
 		return
 	}
-	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg.data, More: msg.more})
+	w.stream(c.caller, swim.StreamIn{
+		ID: c.id, Kind: swim.StreamReply, From: c.to, Data: msg.data, More: msg.more,
+	})
 }
 
 // fail tells the caller's machine that the stream failed.

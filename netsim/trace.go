@@ -46,7 +46,8 @@ func (t *trace) event(now swim.Time, e *swim.Event) {
 	if e.Flag {
 		flag = 1
 	}
-	t.add(traceEvent, uint64(now), uint64(e.Kind)<<32|flag, uint64(e.Member), uint64(e.Op), e.LTime, uint64(e.N), uint64(e.RTT))
+	t.add(traceEvent, uint64(now), uint64(e.Kind)<<32|flag, uint64(e.Member), uint64(e.Op), e.LTime,
+		uint64(e.N), uint64(e.RTT))
 	for _, m := range e.Members {
 		t.add(uint64(m))
 	}

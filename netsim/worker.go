@@ -10,7 +10,9 @@ import (
 )
 
 func newWorker(s *Sim, id, workers int) *worker {
-	return &worker{sim: s, id: id, outbox: [2][]outbox{make([]outbox, workers), make([]outbox, workers)}}
+	w := &worker{sim: s, id: id}
+	w.outbox = [2][]outbox{make([]outbox, workers), make([]outbox, workers)}
+	return w
 }
 
 // step handles the next event, of which there must be one.
@@ -187,7 +189,9 @@ func (w *worker) send(h int32, p *swim.Packet) {
 }
 
 // launch schedules the arrival of one copy of a packet that has waited to be sent for so long.
-func (w *worker) launch(d *Draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte) {
+func (w *worker) launch(
+	d *Draws, from, to int32, seq uint64, at place, wait time.Duration, data []byte,
+) {
 	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
 	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
 	w.sendPacket(e, w.sim.hosts[from].place, at, data)
@@ -279,6 +283,7 @@ func (g *spinGuard) check(h int32, at swim.Time) {
 	}
 	g.ticks++
 	if g.ticks > maxSpin {
-		panic(fmt.Sprintf("BUG: host %d ticked %d times at %v and is still due", h, maxSpin, time.Duration(at)))
+		panic(fmt.Sprintf("BUG: host %d ticked %d times at %v and is still due", h, maxSpin,
+			time.Duration(at)))
 	}
 }

@@ -66,7 +66,8 @@ func runSim(ctx context.Context, args []string, e env) int {
 		return exitError
 	}
 	took := time.Since(began)
-	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n", took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
+	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n",
+		took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
 	return r.judge(e, &report)
 }
 
@@ -89,7 +90,8 @@ func (r *simRun) judge(e env, report *report.Report) int {
 		if n == cluster.MaxViolations {
 			times += " or more"
 		}
-		fmt.Fprintf(e.Stderr, "Rules were broken: %s. To see it again:\n  %s\n", times, r.to.command)
+		fmt.Fprintf(e.Stderr, "Rules were broken: %s. To see it again:\n  %s\n", times,
+			r.to.command)
 		return exitError
 	}
 	if report.Cut {
@@ -244,7 +246,8 @@ func (o *simOptions) define() {
 		if !ok {
 			return errors.New("want KEY=VALUE, such as faults[0].count=3")
 		}
-		o.settings = append(o.settings, setting{"set", func(s *scenario.Scenario) error { return s.Set(key, value) }})
+		o.settings = append(o.settings,
+			setting{"set", func(s *scenario.Scenario) error { return s.Set(key, value) }})
 		return nil
 	})
 	o.adds("crash", parseCrash)
@@ -255,7 +258,8 @@ func (o *simOptions) define() {
 func (o *simOptions) adds(name string, parse func(text string) (func(*scenario.Scenario), error)) {
 	o.set.Func(name, "", func(text string) error {
 		apply, err := parse(text)
-		o.settings = append(o.settings, setting{name, func(s *scenario.Scenario) error { apply(s); return nil }})
+		o.settings = append(o.settings,
+			setting{name, func(s *scenario.Scenario) error { apply(s); return nil }})
 		return err
 	})
 }
@@ -320,7 +324,9 @@ func prefixed(prefix string, err error) string {
 }
 
 // explain says of each problem where it comes from: an option, or a place in the file.
-func (o *simOptions) explain(err error, byOption, byAgent map[string]string, places map[string]scenario.Place) string {
+func (o *simOptions) explain(
+	err error, byOption, byAgent map[string]string, places map[string]scenario.Place,
+) string {
 	var lines []string
 	for _, p := range scenario.Problems(err) {
 		lines = append(lines, o.explainOne(p, byOption, byAgent, places))
@@ -328,7 +334,9 @@ func (o *simOptions) explain(err error, byOption, byAgent map[string]string, pla
 	return strings.Join(lines, "\n")
 }
 
-func (o *simOptions) explainOne(p *scenario.Problem, byOption, byAgent map[string]string, places map[string]scenario.Place) string {
+func (o *simOptions) explainOne(
+	p *scenario.Problem, byOption, byAgent map[string]string, places map[string]scenario.Place,
+) string {
 	for key, rest := p.Key, ""; ; {
 		if name, ok := byOption[key]; ok {
 			return strings.Join(strings.Fields("-"+name+" "+rest+" "+p.Text), " ")
@@ -385,8 +393,10 @@ func parseSplit(s string) (func(*scenario.Scenario), error) {
 		parts = append(parts, simShare)
 	}
 	f := scenario.Fault{Kind: scenario.FaultPartition}
-	if len(parts) != 3 || errors.Join(f.Start.UnmarshalText([]byte(parts[0])), f.Length.UnmarshalText([]byte(parts[1])),
-		f.Share.UnmarshalText([]byte(parts[2]))) != nil || f.Start < 0 || f.Length <= 0 {
+	if len(parts) != 3 ||
+		errors.Join(f.Start.UnmarshalText([]byte(parts[0])),
+			f.Length.UnmarshalText([]byte(parts[1])),
+			f.Share.UnmarshalText([]byte(parts[2]))) != nil || f.Start < 0 || f.Length <= 0 {
 		return nil, errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")
 	}
 	return func(s *scenario.Scenario) { s.Faults = append(s.Faults, f) }, nil

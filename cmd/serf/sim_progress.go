@@ -62,7 +62,8 @@ func (p *progress) run(length time.Duration) func(*cluster.Cluster, time.Duratio
 			if c.Settled() {
 				views = "all views agree"
 			}
-			return fmt.Sprintf("simulated %v of %v, %s", (length - left).Truncate(progressStep), length, views)
+			return fmt.Sprintf("simulated %v of %v, %s", (length - left).Truncate(progressStep),
+				length, views)
 		})
 	}
 }

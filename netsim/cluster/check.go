@@ -40,7 +40,8 @@ const MaxViolations = 20
 // Violate records that a rule was broken.
 func (c *Cluster) Violate(check, format string, args ...any) {
 	if len(c.broken) < MaxViolations {
-		c.broken = append(c.broken, report.Violation{At: c.Now(), Check: check, Text: fmt.Sprintf(format, args...)})
+		c.broken = append(c.broken,
+			report.Violation{At: c.Now(), Check: check, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -66,7 +67,9 @@ func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
 }
 
 // viewsIn calls fn with what a member knows of those that an event names.
-func (c *Cluster) viewsIn(e *swim.Event, observer int, fn func(observer, subject int, v swim.Member)) {
+func (c *Cluster) viewsIn(
+	e *swim.Event, observer int, fn func(observer, subject int, v swim.Member),
+) {
 	for _, id := range e.Members {
 		if s, ok := c.Index(id); ok && c.Node(observer) != nil {
 			v, _ := c.Node(observer).Swim().View(id)

@@ -24,7 +24,8 @@ func (k *agreementCheck) quiet() {
 			first, want = i, got
 			k.compareToTruth(i)
 		} else if got != want {
-			k.Violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first), want)
+			k.Violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first),
+				want)
 		}
 	}
 }

@@ -20,7 +20,8 @@ func (k *clockCheck) sweep() {
 		now := [3]uint64{s.MemberTime, s.EventTime, s.QueryTime}
 		for c, what := range [3]string{"member", "event", "query"} {
 			if now[c] < k.last[i][c] {
-				k.Violate("clock", "%s clock of %s went from %d to %d", what, k.Name(i), k.last[i][c], now[c])
+				k.Violate("clock", "%s clock of %s went from %d to %d", what, k.Name(i),
+					k.last[i][c], now[c])
 			}
 		}
 		k.last[i] = now

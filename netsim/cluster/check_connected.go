@@ -28,9 +28,11 @@ func (k *connectedCheck) sweep() {
 		}
 		for s := range k.members {
 			pair := o*k.Len() + s
-			if s != o && k.Alive(s) && k.undisturbed(s, k.bound) && !k.views.sees(o, s) && !k.reported[pair] {
+			if s != o && k.Alive(s) && k.undisturbed(s, k.bound) && !k.views.sees(o, s) &&
+				!k.reported[pair] {
 				k.reported[pair] = true
-				k.Violate("connected", "%s still doesn't take %s for alive: both have run and been connected for %v",
+				k.Violate("connected",
+					"%s still doesn't take %s for alive: both have run and been connected for %v",
 					k.Name(o), k.Name(s), k.bound)
 			}
 		}

@@ -26,7 +26,8 @@ func (k *limitCheck) quiet() {
 	for i := range k.members {
 		if n := k.Node(i); n != nil {
 			s := n.Stats()
-			k.bound(i, "news that nobody was told", n.Swim().Queued()+s.IntentQueue+s.EventQueue+s.QueryQueue, 0)
+			k.bound(i, "news that nobody was told",
+				n.Swim().Queued()+s.IntentQueue+s.EventQueue+s.QueryQueue, 0)
 		}
 	}
 }

@@ -163,5 +163,6 @@ func (c *Cluster) settle() {
 
 // do calls into a running member; it does nothing for one that is down or paused.
 func (c *Cluster) do(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output)) bool {
-	return c.sim.Do(i, func(m swim.Machine, now swim.Time, out *swim.Output) { fn(m.(*serf.Node), now, out) })
+	return c.sim.Do(i,
+		func(m swim.Machine, now swim.Time, out *swim.Output) { fn(m.(*serf.Node), now, out) })
 }

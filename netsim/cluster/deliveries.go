@@ -36,7 +36,8 @@ const MaxEvents = 10_000
 // begin then says who is to get it, a bit for each, and begins its spread. got returns the event's
 // name if the member has had it before, else "".
 func (l *deliveries) got(
-	now swim.Time, host, region int, e *swim.Event, begin func() (due []uint64, spread report.Spread),
+	now swim.Time, host, region int, e *swim.Event,
+	begin func() (due []uint64, spread report.Spread),
 ) (again string) {
 	l.total++
 	l.key = binary.BigEndian.AppendUint64(l.key[:0], e.LTime)
@@ -53,7 +54,8 @@ func (l *deliveries) got(
 		l.byKey[string(l.key)] = k
 		due, spread := begin()
 		l.entries = append(l.entries, entry{
-			text: fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime), time: e.LTime, spread: spread, due: due, got: make([]uint64, len(due)),
+			text: fmt.Sprintf("%s %q at time %d", e.Name, e.Data, e.LTime), time: e.LTime,
+			spread: spread, due: due, got: make([]uint64, len(due)),
 		})
 	}
 	x := &l.entries[k]
@@ -82,7 +84,9 @@ func (l *deliveries) observerGone(i, region int) {
 
 // missing describes the events that some member should have got by now and hasn't. An event that
 // was lost with all members that had it is excused.
-func (l *deliveries) missing(name func(member int) string, refuses func(member int, time uint64) bool) []string {
+func (l *deliveries) missing(
+	name func(member int) string, refuses func(member int, time uint64) bool,
+) []string {
 	var out []string
 	for k := range l.entries {
 		x := &l.entries[k]
@@ -91,7 +95,8 @@ func (l *deliveries) missing(name func(member int) string, refuses func(member i
 		}
 		for i := range x.waiting {
 			if !refuses(i, x.time) {
-				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, time.Duration(x.spread.At)))
+				at := time.Duration(x.spread.At)
+				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, at))
 			}
 		}
 	}

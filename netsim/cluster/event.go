@@ -55,7 +55,8 @@ func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 // noteView takes in what a member says of another. An observer that knows another address than the
 // subject's doesn't see it alive.
 func (c *Cluster) noteView(observer, subject int, kind swim.EventKind) {
-	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) && c.found(observer, subject)
+	alive := (kind == serf.EventMemberJoin || kind == serf.EventMemberUpdate) &&
+		c.found(observer, subject)
 	if kind == serf.EventMemberUpdate && alive == c.views.sees(observer, subject) {
 		return
 	}
@@ -118,7 +119,8 @@ func (c *Cluster) collect(host int, e *swim.Event) {
 
 // missing describes the events that some member should have got by now and hasn't.
 func (c *Cluster) missing() []string {
-	return c.deliveries.missing(c.Name, func(i int, time uint64) bool { return time < c.members[i].minEvent })
+	return c.deliveries.missing(c.Name,
+		func(i int, time uint64) bool { return time < c.members[i].minEvent })
 }
 
 // judgeFailure counts a failure that observer reports about a living subject as false.

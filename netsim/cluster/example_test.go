@@ -32,9 +32,9 @@ func Example() {
 	soonest, latest := profile.DetectionBounds(c.Len())
 	took := c.Now().Sub(began)
 	fmt.Println("in time:", soonest <= took && took <= latest)
-	fmt.Println("wrongly taken for failed:", c.Report().FalseFailures.All)
+	fmt.Println("wrongly considered failed:", c.Report().FalseFailures.All)
 	fmt.Println("invariants broken:", len(c.Violations()))
 	// Output:
-	// all know all: true all know of the crash: true in time: true wrongly taken for failed: 0
+	// all know all: true all know of the crash: true in time: true wrongly considered failed: 0
 	// invariants broken: 0
 }

@@ -57,7 +57,9 @@ func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
 
 // Impair impairs what passes between members and peers, in the given direction, until Heal or a
 // call of the function that it returns. Nil peers means all members.
-func (c *Cluster) Impair(members, peers []int, way netsim.Way, what netsim.Impairment) (end func()) {
+func (c *Cluster) Impair(
+	members, peers []int, way netsim.Way, what netsim.Impairment,
+) (end func()) {
 	concerned := append(slices.Clone(members), peers...)
 	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
 		concerned = members // each pair that is concerned includes one of them
@@ -122,7 +124,8 @@ func (c *Cluster) Heal() {
 // a partition, only members of the side that was cut off have a fault.
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
-	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
+	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) &&
+		c.Now().Sub(m.changed) >= d
 }
 
 // beginOutage records that the network between members and peers, nil for all, is faulty until the
@@ -139,7 +142,8 @@ func (c *Cluster) beginOutage(members, peers []int) *outage {
 	lag := c.lag()
 	for _, i := range members {
 		m := &c.members[i]
-		m.outages = slices.DeleteFunc(m.outages, func(t *outage) bool { return !t.within(c.Now(), lag) })
+		m.outages = slices.DeleteFunc(m.outages,
+			func(t *outage) bool { return !t.within(c.Now(), lag) })
 		m.outages = append(m.outages, t)
 	}
 	return t

@@ -14,7 +14,8 @@ func (c *Cluster) Crash(i int) {
 	}
 	n := c.Node(i)
 	region := c.regions.at(i)
-	c.metrics.observerGone(c.Now(), region, func(subject int) bool { return c.views.sees(i, subject) })
+	c.metrics.observerGone(c.Now(), region,
+		func(subject int) bool { return c.views.sees(i, subject) })
 	c.deliveries.observerGone(i, region)
 	c.sim.Crash(i)
 	c.up--

@@ -28,7 +28,8 @@ type counters struct {
 const nobody = -1
 
 func (m *metrics) begin(now swim.Time, what string, member int) {
-	m.episodes = append(m.episodes, report.Episode{What: what, Member: member, At: now, Settled: swim.Never})
+	m.episodes = append(m.episodes,
+		report.Episode{What: what, Member: member, At: now, Settled: swim.Never})
 	m.unsettled++
 }
 

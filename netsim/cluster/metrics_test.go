@@ -7,7 +7,7 @@ import (
 	"serf/netsim"
 )
 
-// A fault that ends has views to put right only if it had members taken for failed.
+// A fault that ends has views to put right only if members were considered failed because of it.
 func TestEndOfAFaultThatMadeFailuresIsAChange(t *testing.T) {
 	t.Parallel()
 	lossy := func(p float64) func(c *Cluster) {

@@ -26,7 +26,9 @@ func New(cfg Config) (*Cluster, error) {
 		queries: make(map[queryKey]*Query),
 		keys:    newKeyrings(cfg.Members, cfg.Key, cfg.Compress),
 	}
-	c.sim = netsim.New(netsim.Config{Seed: cfg.Seed, Link: cfg.Link, TimersFirst: cfg.TimersFirst, Workers: cfg.Workers})
+	c.sim = netsim.New(netsim.Config{
+		Seed: cfg.Seed, Link: cfg.Link, TimersFirst: cfg.TimersFirst, Workers: cfg.Workers,
+	})
 	c.sim.Observe(c)
 	for i := range c.members {
 		c.sim.Add()

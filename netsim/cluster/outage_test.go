@@ -32,11 +32,11 @@ func faultFor10s(peers []int, way netsim.Way, what netsim.Impairment) func(c *Cl
 	return func(c *Cluster) { c.sim.After(10*time.Second, c.Impair([]int{0, 1, 2}, peers, way, what)) }
 }
 
-// forEach3 has something befall each of m1 to m3.
-func forEach3(befall func(c *Cluster, i int)) func(c *Cluster) {
+// forEach3 does something to each of m1 to m3.
+func forEach3(do func(c *Cluster, i int)) func(c *Cluster) {
 	return func(c *Cluster) {
 		for i := range 3 {
-			befall(c, i)
+			do(c, i)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func forEach3(befall func(c *Cluster, i int)) func(c *Cluster) {
 // backIn10s starts a member again that is about to stop.
 func backIn10s(c *Cluster, i int) { c.sim.After(10*time.Second, func() { c.Start(i) }) }
 
-// A fault befalls m1 to m3, from 10s to 20s; where it is with some only, these are m4 and m5.
+// A fault concerns m1 to m3, from 10s to 20s; where it is with some only, these are m4 and m5.
 func TestFailuresAreJudgedByFaultsThatAreOrWere(t *testing.T) {
 	t.Parallel()
 	const hit, hit2, peer, other, other2 = 0, 1, 3, 7, 8
@@ -127,7 +127,7 @@ func TestFailuresAreJudgedByFaultsOfTheCluster(t *testing.T) {
 	}
 }
 
-// What is over is forgotten: the list of a member stays short however often something befalls it.
+// What is over is forgotten: the list of a member stays short however many faults it has.
 func TestTroublesAreForgotten(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 5, "lan")

@@ -19,16 +19,20 @@ type Profile struct {
 }
 
 var profiles = []Profile{
-	{"lan", swim.LAN(), netsim.Link{Latency: netsim.Exponential(100*time.Microsecond, 500*time.Microsecond)}},
-	{"wan", swim.WAN(), netsim.Link{Latency: netsim.LogNormal(10*time.Millisecond, 60*time.Millisecond, 0.4)}},
-	{"local", swim.Local(), netsim.Link{Latency: netsim.Uniform(20*time.Microsecond, 100*time.Microsecond)}},
+	{"lan", swim.LAN(),
+		netsim.Link{Latency: netsim.Exponential(100*time.Microsecond, 500*time.Microsecond)}},
+	{"wan", swim.WAN(),
+		netsim.Link{Latency: netsim.LogNormal(10*time.Millisecond, 60*time.Millisecond, 0.4)}},
+	{"local", swim.Local(),
+		netsim.Link{Latency: netsim.Uniform(20*time.Microsecond, 100*time.Microsecond)}},
 }
 
 // ProfileByName returns the profile lan, wan or local.
 func ProfileByName(name string) (Profile, error) {
 	i := slices.IndexFunc(profiles, func(p Profile) bool { return p.Name == name })
 	if i < 0 {
-		return Profile{}, fmt.Errorf("profile %q: allowed are %s", name, strings.Join(ProfileNames(), ", "))
+		return Profile{}, fmt.Errorf("profile %q: allowed are %s", name,
+			strings.Join(ProfileNames(), ", "))
 	}
 	return profiles[i], nil
 }

@@ -54,7 +54,8 @@ func (c *Cluster) Disagreement() string {
 			if c.views.isAlive(s) {
 				is = "alive"
 			}
-			out = append(out, fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))
+			out = append(out,
+				fmt.Sprintf("%s doesn't know that %s is %s", c.Name(o), c.Name(s), is))
 		}
 	}
 	return strings.Join(out, ", ")

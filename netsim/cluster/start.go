@@ -76,7 +76,8 @@ func (c *Cluster) roster(i int) *swim.Roster {
 func addr(i, k int) netip.AddrPort {
 	invariant.Check(k <= movesMax, "cluster: member moved too often")
 	x := uint32(10)<<24 | uint32(k)<<20 | uint32(i+1)
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)}), 7946)
+	ip := netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)})
+	return netip.AddrPortFrom(ip, 7946)
 }
 
 // movesMax bounds the moves of one member: 10.0.0.0/8 holds 16 times 2^20 addresses.

@@ -24,16 +24,22 @@ func (c *Cluster) UserEvent(i int, name string, payload []byte) error {
 
 // SetTags changes the tags of member i.
 func (c *Cluster) SetTags(i int, tags map[string]string) error {
-	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.SetTags(now, tags, out) })
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		return n.SetTags(now, tags, out)
+	})
 }
 
 // ForceLeave has member i declare the member with a name as left.
 func (c *Cluster) ForceLeave(i int, name string, prune bool) error {
-	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error { return n.ForceLeave(now, name, prune, out) })
+	return c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
+		return n.ForceLeave(now, name, prune, out)
+	})
 }
 
 // request is do for what a user asks for, and the node may refuse.
-func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error) error {
+func (c *Cluster) request(
+	i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error,
+) error {
 	c.requested = c.Now()
 	err := fmt.Errorf("%s is not running", c.Name(i))
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { err = fn(n, now, out) })
@@ -42,11 +48,15 @@ func (c *Cluster) request(i int, fn func(n *serf.Node, now swim.Time, out *swim.
 
 // Query has member i ask all members, each of which answers with its name.
 func (c *Cluster) Query(i int, p serf.QueryParams) (*Query, error) {
-	return c.query(i, false, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) { return n.Query(now, p, out) })
+	return c.query(i, false, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.Query(now, p, out)
+	})
 }
 
 // query has member i begin a query, about keys or not.
-func (c *Cluster) query(i int, keys bool, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error)) (*Query, error) {
+func (c *Cluster) query(
+	i int, keys bool, begin func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error),
+) (*Query, error) {
 	q := &Query{From: i, DoneAt: swim.Never, keys: keys, account: uncounted}
 	err := c.request(i, func(n *serf.Node, now swim.Time, out *swim.Output) error {
 		op, err := begin(n, now, out)

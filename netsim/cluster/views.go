@@ -20,7 +20,8 @@ type viewTracker struct {
 	counted      int
 	exceptions   []deviations // by observer: whom it doesn't see as usual; never itself
 	exceptionsOf []int32      // by subject: observers with an exception about it
-	wrong        int          // pairs of a counted observer and another member where view and truth differ
+	// pairs of a counted observer and another member where view and truth differ
+	wrong int
 }
 
 func newViewTracker(n int) *viewTracker {

@@ -8,9 +8,9 @@ import (
 	"serf/swim"
 )
 
-// Disabled is the mechanisms that all members do without, so that a sweep can show what each is worth:
-// "none", "ours" (what this program adds to Lifeguard), "all" (that and Lifeguard: plain SWIM is left),
-// or names of single ones joined by "+".
+// Disabled is the mechanisms that all members do without, so that a sweep can show what each is
+// worth: "none", "ours" (what this program adds to Lifeguard), "all" (that and Lifeguard: plain
+// SWIM is left), or names of single ones joined by "+".
 type Disabled swim.Mechanism
 
 // disabledSets are the names of several mechanisms together.

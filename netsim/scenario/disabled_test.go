@@ -35,8 +35,8 @@ func TestDisabledMechanismsAreReadAndWritten(t *testing.T) {
 	}
 }
 
-// TestDisabledMechanismsAreMissed: members that receive little accuse others when nothing keeps them
-// from it, and don't with all mechanisms.
+// TestDisabledMechanismsAreMissed: members that receive little accuse others when nothing keeps
+// them from it, and don't with all mechanisms.
 func TestDisabledMechanismsAreMissed(t *testing.T) {
 	t.Parallel()
 	accused := func(d Disabled) uint64 {

@@ -175,7 +175,7 @@ func (g *drawing) pick() *swarmKind {
 func (g *drawing) fault(f Fault) { g.s.Faults = append(g.s.Faults, f) }
 func (g *drawing) work(w Work)   { g.s.Work = append(g.s.Work, w) }
 
-// swarmKind is something that befalls a cluster in drawn scenarios.
+// swarmKind is something that happens to a cluster in drawn scenarios.
 type swarmKind struct {
 	name   string
 	always bool // occurs in each

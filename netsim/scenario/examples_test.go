@@ -93,8 +93,8 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 	}
 }
 
-// After an outage in which everybody was taken for failed by everybody, and a restart of all with
-// nothing but their snapshots, the cluster is whole within ten seconds.
+// After an outage in which everybody considered everybody failed, and a restart of all with nothing
+// but their snapshots, the cluster is whole within ten seconds.
 func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
 	t.Parallel()
 	s := examples(t)["outage-restart"]

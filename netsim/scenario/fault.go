@@ -48,7 +48,8 @@ type Fault struct {
 
 // network reports whether f is a fault of the network.
 func (f *Fault) network() bool {
-	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNAT || f.Kind == FaultNetwork
+	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNAT ||
+		f.Kind == FaultNetwork
 }
 
 // lasts reports whether f goes on until it ends. A crash, leave or join is over at once.
@@ -82,12 +83,14 @@ var faultKinds = []KindInfo{
 	{FaultPause, "processes are stopped, and run on after length",
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultChurn, "members come and go at random: joins, leaves, crashes a minute",
-		slices.Concat(churnKeys, []string{"length", "region", "members", "snapshot", "move"}), churnKeys},
+		slices.Concat(churnKeys, []string{"length", "region", "members", "snapshot", "move"}),
+		churnKeys},
 	{FaultPartition, "members are cut off from the others, UDP and TCP",
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
 	{FaultBlockUDP, "no packet passes; TCP works",
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
-	{FaultNAT, "a NAT forwards nothing to members: they get answers on TCP connections that they opened, and no packet",
+	{FaultNAT, "a NAT forwards nothing to members: " +
+		"they get answers on TCP connections that they opened, and no packet",
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
 		slices.Concat(whoKeys, oftenKeys, wayKeys, wrongKeys), wrongKeys},
@@ -109,8 +112,12 @@ func (f Fault) String() string {
 		value fmt.Stringer
 		set   bool
 	}{
-		{"delay", f.Delay, !f.Delay.IsZero()}, {"loss", f.Loss, f.Loss > 0}, {"duplicates", f.Duplicate, f.Duplicate > 0},
-		{"reordered", f.Reorder, f.Reorder > 0}, {"by", f.HoldBack, !f.HoldBack.IsZero()}, {"bandwidth", f.Bandwidth, f.Bandwidth > 0},
+		{"delay", f.Delay, !f.Delay.IsZero()},
+		{"loss", f.Loss, f.Loss > 0},
+		{"duplicates", f.Duplicate, f.Duplicate > 0},
+		{"reordered", f.Reorder, f.Reorder > 0},
+		{"by", f.HoldBack, !f.HoldBack.IsZero()},
+		{"bandwidth", f.Bandwidth, f.Bandwidth > 0},
 	} {
 		if x.set {
 			fmt.Fprintf(&b, ", %s %v", x.name, x.value)

@@ -14,7 +14,8 @@ type KindInfo struct {
 
 // OwnKeys are the Keys that don't say which members it concerns.
 func (k *KindInfo) OwnKeys() []string {
-	return slices.DeleteFunc(slices.Clone(k.Keys), func(key string) bool { return slices.Contains(whoKeys, key) })
+	return slices.DeleteFunc(slices.Clone(k.Keys),
+		func(key string) bool { return slices.Contains(whoKeys, key) })
 }
 
 var (

@@ -10,7 +10,10 @@ import (
 // if there are any, as [netsim.Sim.SetRegions] takes them, and what a member can send.
 func (s *Scenario) links() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
 	n := &s.Network
-	base = netsim.Link{Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, HoldBack: n.HoldBack}
+	base = netsim.Link{
+		Latency: n.Latency, Loss: n.Loss, Duplicate: n.Duplicate,
+		Reorder: n.Reorder, HoldBack: n.HoldBack,
+	}
 	if base.Latency.IsZero() {
 		p := s.profile()
 		base.Latency = p.Link.Latency

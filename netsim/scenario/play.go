@@ -25,8 +25,9 @@ type scenarioRun struct {
 	snapshots map[int]snapshot // of members that are to start again with one
 	count     int              // of requests, to make texts differ
 	key       int              // number of the newest key
-	use       bool             // key is installed and to be used next, by a rotation that keeps old keys
-	mended    bool             // no fault or work begins any more
+	// key is installed and to be used next, by a rotation that keeps old keys
+	use    bool
+	mended bool // no fault or work begins any more
 }
 
 // newRun makes the cluster of a scenario.
@@ -67,7 +68,9 @@ func (s *Scenario) largeEvents() bool {
 }
 
 // setNetwork sets the links, and what each member can send.
-func (run *scenarioRun) setNetwork(base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
+func (run *scenarioRun) setNetwork(
+	base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth,
+) {
 	run.c.SetLink(base)
 	if len(run.s.Regions) > 0 {
 		var names []string

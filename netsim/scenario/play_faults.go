@@ -25,7 +25,8 @@ func (run *scenarioRun) fault(i int) {
 		peers = run.choose(&d, f.To, func(int) bool { return true })
 	}
 	for k := range max(1, f.Repeat) {
-		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap), func() { run.apply(f, members, peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Length+f.Gap),
+			func() { run.apply(f, members, peers) })
 	}
 }
 
@@ -49,7 +50,8 @@ func (run *scenarioRun) apply(f *Fault, members, peers []int) {
 		return
 	}
 	for k := range members {
-		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every), func() { run.applyTo(f, members[k:k+1], peers) })
+		run.c.Sim().After(time.Duration(k)*time.Duration(f.Every),
+			func() { run.applyTo(f, members[k:k+1], peers) })
 	}
 }
 
@@ -153,7 +155,8 @@ func (run *scenarioRun) churn(f *Fault, d netsim.Draws) {
 	})
 	stays := func(i int) bool {
 		// Seeds stay unless they are named: without them nobody could join.
-		return !run.c.Sim().Running(i) || !run.c.Alive(i) || len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
+		return !run.c.Sim().Running(i) || !run.c.Alive(i) ||
+			len(f.Names) == 0 && i < max(1, run.s.Start.Seeds)
 	}
 	goes := func(i int) bool { return !stays(i) }
 	run.atRandom(f.Leaves, d.Next(), end, func(d *netsim.Draws) {
@@ -178,7 +181,9 @@ func (run *scenarioRun) chooseOne(d *netsim.Draws, f *Fault, ok func(i int) bool
 }
 
 // atRandom calls fn at random times until end, at this rate per minute.
-func (run *scenarioRun) atRandom(rate float64, seed uint64, end swim.Time, fn func(d *netsim.Draws)) {
+func (run *scenarioRun) atRandom(
+	rate float64, seed uint64, end swim.Time, fn func(d *netsim.Draws),
+) {
 	if rate == 0 {
 		return
 	}

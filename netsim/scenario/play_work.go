@@ -69,7 +69,8 @@ func (run *scenarioRun) performOnce(i int, w *Work) {
 		_ = run.c.UserEvent(i, cmp.Or(w.Name, WorkEvent), text)
 	case WorkQuery:
 		_, _ = run.c.Query(i, serf.QueryParams{
-			Name: cmp.Or(w.Name, WorkQuery), Payload: text, WantAck: true, RelayFactor: uint8(w.Relay),
+			Name: cmp.Or(w.Name, WorkQuery), Payload: text,
+			WantAck: true, RelayFactor: uint8(w.Relay),
 		})
 	case WorkTags:
 		_ = run.c.SetTags(i, map[string]string{"n": string(text)})

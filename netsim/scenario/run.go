@@ -11,7 +11,9 @@ import (
 // Run plays the scenario and returns its report. If ctx ends, it stops early and reports what was
 // simulated until then. progress, unless nil, is called now and then with the cluster, which it
 // must not change, and the time left of For.
-func (s *Scenario) Run(ctx context.Context, progress func(c *cluster.Cluster, left time.Duration)) (report.Report, error) {
+func (s *Scenario) Run(
+	ctx context.Context, progress func(c *cluster.Cluster, left time.Duration),
+) (report.Report, error) {
 	if err := s.Validate(); err != nil {
 		return report.Report{}, err
 	}
@@ -81,7 +83,8 @@ func (run *scenarioRun) begin() {
 	}
 	for k := range s.Events {
 		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.Sim().After(at, func() { run.perform(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
+		run.c.Sim().After(at,
+			func() { run.perform(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
 }
 

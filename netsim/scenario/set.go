@@ -70,9 +70,12 @@ var params = []Param{
 	{"seed", "seed", "of all chance"},
 	{"profile", "profile", "timings, and the latency that goes with them: lan, wan or local"},
 	{"start-over", "start.over", "time in which the nodes of a cold start are started"},
-	{"start-seeds", "start.seeds", "how many nodes, the first ones, the others join through; 0 means 1"},
-	{"start-later", "start.later", "how many nodes, the last ones, wait for a fault of kind join or churn to start them"},
-	{"start-apart", "start.apart", "nodes of a warm start have no seeds to join when they start again"},
+	{"start-seeds", "start.seeds",
+		"how many nodes, the first ones, the others join through; 0 means 1"},
+	{"start-later", "start.later",
+		"how many nodes, the last ones, wait for a fault of kind join or churn to start them"},
+	{"start-apart", "start.apart",
+		"nodes of a warm start have no seeds to join when they start again"},
 	{"events", "events", "how many user events random nodes send"},
 	{"encrypt", "encrypt", "seal all traffic"},
 	{"compress", "compress", "compress messages, as agents do by default"},
@@ -97,9 +100,11 @@ var params = []Param{
 	{"gossip-nodes", "timing.gossip_nodes", "how many others a round tells"},
 	{"gossip-rate", "timing.gossip_rate", "most bytes a second that bursts of gossip take"},
 	{"gossip-to-the-dead", "timing.gossip_to_the_dead", "how long a failed node is told"},
-	{"retransmit-mult", "timing.retransmit_mult", "how often each message is gossiped, times log n"},
+	{"retransmit-mult", "timing.retransmit_mult",
+		"how often each message is gossiped, times log n"},
 	{"push-pull-interval", "timing.push_pull_interval", "between two full exchanges of a node"},
-	{"suspicion-mult", "timing.suspicion_mult", "least time to refute a suspicion, in probe intervals, times log n"},
+	{"suspicion-mult", "timing.suspicion_mult",
+		"least time to refute a suspicion, in probe intervals, times log n"},
 	{"suspicion-max-mult", "timing.suspicion_max_mult", "the longest, as a multiple of the least"},
 	{"awareness-max", "timing.awareness_max", "bound of the health score"},
 	{"stream-timeout", "timing.stream_timeout", "for an exchange by TCP"},
@@ -180,7 +185,9 @@ func ParseWork(text string) (Work, error) {
 
 // parseKeys reads a kind, then pairs of key and value, into v. prepare is called with each key
 // before it is set.
-func parseKeys(text string, kind *string, kinds []KindInfo, v reflect.Value, prepare func(key string)) error {
+func parseKeys(
+	text string, kind *string, kinds []KindInfo, v reflect.Value, prepare func(key string),
+) error {
 	name, rest, _ := strings.Cut(text, ",")
 	*kind = name
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
@@ -234,7 +241,8 @@ func lookup(v reflect.Value, key string) (reflect.Value, error) {
 		}
 		field := jsonfile.FieldOf(v, name)
 		if !field.IsValid() {
-			return v, &Problem{joinKey(done, name), "doesn't exist; " + jsonfile.Advice(name, namesAt(v))}
+			return v, &Problem{joinKey(done, name),
+				"doesn't exist; " + jsonfile.Advice(name, namesAt(v))}
 		}
 		v, done = field, joinKey(done, part)
 		if indexed {

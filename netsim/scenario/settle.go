@@ -22,7 +22,8 @@ func (run *scenarioRun) settle(t *pacer) {
 	c, bound := run.c, run.c.HealBound()
 	run.mend()
 	if !t.pass(bound, c.Settled) && t.ctx.Err() == nil {
-		c.Violate("convergence", "views still differ %v after all was mended: %s", bound, c.Disagreement())
+		c.Violate("convergence", "views still differ %v after all was mended: %s",
+			bound, c.Disagreement())
 	}
 	if c.Settled() && run.key > 0 {
 		run.finishRotation(t)
@@ -60,7 +61,9 @@ func (run *scenarioRun) mend() {
 var mendedLoss = netsim.Probability(0.01)
 
 // mendedLinks returns links for a network that delivers nearly everything in time.
-func (s *Scenario) mendedLinks() (base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth) {
+func (s *Scenario) mendedLinks() (
+	base netsim.Link, paths []netsim.Link, bandwidth netsim.Bandwidth,
+) {
 	base, paths, _ = s.links()
 	base = mended(base)
 	base.Latency = s.profile().Link.Latency

@@ -69,7 +69,7 @@ func TestSettlingMendsEverything(t *testing.T) {
 }
 
 // What was begun in the run does not go on when all is mended.
-func TestNothingBefallsAMendedCluster(t *testing.T) {
+func TestNoFaultBeginsInAMendedCluster(t *testing.T) {
 	t.Parallel()
 	s := parsed(t, `{"nodes": 8, "for": "30s", "settle": true, "check": true, "events": 0, "faults": [
 		{"kind": "crash", "members": ["m2..m6"], "start": "20s", "every": "10s", "length": "5s"}]}`)

@@ -109,7 +109,8 @@ func (s *Scenario) networkText() string {
 		fmt.Fprintf(b, ", reordered %v by %v", n.Reorder, n.HoldBack)
 	}
 	if n.Bandwidth > 0 {
-		fmt.Fprintf(b, ", %v a node with a queue of %v", n.Bandwidth, cmp.Or(time.Duration(n.Queue), netsim.DefaultQueue))
+		fmt.Fprintf(b, ", %v a node with a queue of %v", n.Bandwidth,
+			cmp.Or(time.Duration(n.Queue), netsim.DefaultQueue))
 	}
 	return b.String()
 }
@@ -129,8 +130,12 @@ func (p Path) String() string {
 		value fmt.Stringer
 		set   bool
 	}{
-		{"latency", p.Latency, !p.Latency.IsZero()}, {"jitter", p.Jitter, p.Jitter > 0}, {"loss", p.Loss, p.Loss > 0},
-		{"duplicates", p.Duplicate, p.Duplicate > 0}, {"reordered", p.Reorder, p.Reorder > 0}, {"by", p.HoldBack, !p.HoldBack.IsZero()},
+		{"latency", p.Latency, !p.Latency.IsZero()},
+		{"jitter", p.Jitter, p.Jitter > 0},
+		{"loss", p.Loss, p.Loss > 0},
+		{"duplicates", p.Duplicate, p.Duplicate > 0},
+		{"reordered", p.Reorder, p.Reorder > 0},
+		{"by", p.HoldBack, !p.HoldBack.IsZero()},
 	} {
 		if x.set {
 			text += fmt.Sprintf(", %s %v", x.name, x.value)
@@ -154,7 +159,8 @@ func (s *Scenario) bands() []report.Band {
 		}
 	}
 	if s.Settle {
-		list = append(list, report.Band{What: "all mended", From: time.Duration(s.For), To: time.Duration(s.For)})
+		list = append(list,
+			report.Band{What: "all mended", From: time.Duration(s.For), To: time.Duration(s.For)})
 	}
 	return list
 }
@@ -165,7 +171,8 @@ func (f *Fault) label() string {
 		return f.Kind
 	}
 	who, one := f.Who.String(), f.Who.one()
-	if verb, ok := map[string]string{FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join"}[f.Kind]; ok {
+	verbs := map[string]string{FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join"}
+	if verb, ok := verbs[f.Kind]; ok {
 		switch {
 		case one && verb == "crash":
 			verb = "crashes"

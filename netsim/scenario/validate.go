@@ -49,15 +49,18 @@ func (v *validator) bad(ok bool, key, format string, args ...any) {
 
 // within checks that a duration is within bounds.
 func (v *validator) within(key string, d Duration, least, most time.Duration) {
-	v.bad(time.Duration(d) >= least && time.Duration(d) <= most, key, "%v: allowed %v to %v", d, least, most)
+	v.bad(time.Duration(d) >= least && time.Duration(d) <= most, key, "%v: allowed %v to %v", d,
+		least, most)
 }
 
 // Validate reports every problem of s, joined, or nil. Each is a *Problem.
 func (s *Scenario) Validate() error {
 	v := &validator{s: s}
 	v.members()
-	v.bad(s.For > 0 && s.For <= Duration(MaxTime), "for", "%v: allowed more than 0, up to %v", s.For, MaxTime)
-	v.bad(s.Events >= 0 && s.Events <= maxEvents, "events", "%d: allowed 0 to %d", s.Events, maxEvents)
+	v.bad(s.For > 0 && s.For <= Duration(MaxTime), "for", "%v: allowed more than 0, up to %v",
+		s.For, MaxTime)
+	v.bad(s.Events >= 0 && s.Events <= maxEvents, "events", "%d: allowed 0 to %d", s.Events,
+		maxEvents)
 	v.profile()
 	v.start()
 	v.network()
@@ -76,7 +79,8 @@ func (s *Scenario) Validate() error {
 // profile checks the timings as a node does.
 func (v *validator) profile() {
 	if _, err := cluster.ProfileByName(v.s.Profile); err != nil {
-		v.bad(false, "profile", "%q: allowed are %s", v.s.Profile, strings.Join(cluster.ProfileNames(), ", "))
+		v.bad(false, "profile", "%q: allowed are %s", v.s.Profile,
+			strings.Join(cluster.ProfileNames(), ", "))
 		return
 	}
 	base, _ := cluster.ProfileByName(v.s.Profile)
@@ -97,7 +101,8 @@ func (v *validator) members() {
 	if s.Members > cluster.MaxCold && !s.Start.Warm && !s.Check {
 		how += fmt.Sprintf(", and %d with a warm start", cluster.MaxMembers)
 	}
-	v.bad(s.Members >= 1 && s.Members <= most, "nodes", "%d: allowed 1 to %d %s", s.Members, most, how)
+	v.bad(s.Members >= 1 && s.Members <= most, "nodes", "%d: allowed 1 to %d %s", s.Members, most,
+		how)
 }
 
 func (v *validator) start() {
@@ -109,26 +114,31 @@ func (v *validator) start() {
 	v.bad(!s.Apart || s.Warm, "start.apart", "only together with warm: nobody would meet anybody")
 	members := max(v.s.Members, 1)
 	seeds := min(max(s.Seeds, 1), members)
-	v.bad(s.Seeds >= 0 && s.Seeds <= members, "start.seeds", "%d: allowed 0 (for 1) to the %d nodes", s.Seeds, members)
-	v.bad(s.Later >= 0 && s.Later <= members-seeds, "start.later", "%d: allowed 0 to %d, the nodes that are not seeds", s.Later, members-seeds)
+	v.bad(s.Seeds >= 0 && s.Seeds <= members, "start.seeds",
+		"%d: allowed 0 (for 1) to the %d nodes", s.Seeds, members)
+	v.bad(s.Later >= 0 && s.Later <= members-seeds, "start.later",
+		"%d: allowed 0 to %d, the nodes that are not seeds", s.Later, members-seeds)
 }
 
 func (v *validator) network() {
 	n := &v.s.Network
 	v.within("network.jitter", n.Jitter, 0, netsim.MaxDelay)
 	v.within("network.queue", n.Queue, 0, netsim.MaxDelay)
-	v.bad(n.Reorder == 0 || !n.HoldBack.IsZero(), "network.hold_back", "not set: say by how much packets that are reordered are held back")
+	v.bad(n.Reorder == 0 || !n.HoldBack.IsZero(), "network.hold_back",
+		"not set: say by how much packets that are reordered are held back")
 	v.bad(n.Queue == 0 || n.Bandwidth > 0, "network.queue", "has no meaning without bandwidth")
 }
 
 func (v *validator) regions() {
-	v.bad(len(v.s.Regions) <= maxRegions, "regions", "%d: allowed 0 to %d", len(v.s.Regions), maxRegions)
+	v.bad(len(v.s.Regions) <= maxRegions, "regions", "%d: allowed 0 to %d", len(v.s.Regions),
+		maxRegions)
 	for i := range v.s.Regions {
 		r := &v.s.Regions[i]
 		key := fmt.Sprintf("regions[%d]", i)
 		v.bad(r.Name != "", key+".name", "not set")
 		same := func(o Region) bool { return o.Name == r.Name }
-		v.bad(slices.IndexFunc(v.s.Regions, same) == i, key+".name", "%q is the name of another region, too", r.Name)
+		v.bad(slices.IndexFunc(v.s.Regions, same) == i, key+".name",
+			"%q is the name of another region, too", r.Name)
 		v.bad(r.Members >= 0, key+".nodes", "%d is negative", r.Members)
 		v.bad(r.Members == 0 || r.Share == 0, key, "nodes and share: only one of them may be set")
 	}
@@ -138,7 +148,8 @@ func (v *validator) regions() {
 			v.bad(n >= 0, "regions", "have more than the %d nodes", v.s.Members)
 			sum += n
 		}
-		v.bad(sum == v.s.Members, "regions", "have %d nodes together, but there are %d", sum, v.s.Members)
+		v.bad(sum == v.s.Members, "regions", "have %d nodes together, but there are %d", sum,
+			v.s.Members)
 	}
 	for i := range v.s.Paths {
 		v.path(fmt.Sprintf("paths[%d]", i), &v.s.Paths[i])
@@ -149,7 +160,8 @@ func (v *validator) path(key string, p *Path) {
 	v.region(key+".from", p.From)
 	v.region(key+".to", p.To)
 	v.within(key+".jitter", p.Jitter, 0, netsim.MaxDelay)
-	v.bad(p.Reorder == 0 || !p.HoldBack.IsZero() || !v.s.Network.HoldBack.IsZero(), key+".hold_back", "not set: say by how much packets that are reordered are held back")
+	v.bad(p.Reorder == 0 || !p.HoldBack.IsZero() || !v.s.Network.HoldBack.IsZero(),
+		key+".hold_back", "not set: say by how much packets that are reordered are held back")
 }
 
 // region checks that a region of that name exists.
@@ -182,7 +194,8 @@ func (v *validator) who(key string, w *Who) {
 	if w.Region != "" || len(w.Names) > 0 {
 		what = "nodes that are named"
 	}
-	v.bad(w.Count >= 0 && w.Count <= max(eligible, 1), joinKey(key, "count"), "%d: allowed 1 to the %d %s", w.Count, eligible, what)
+	v.bad(w.Count >= 0 && w.Count <= max(eligible, 1), joinKey(key, "count"),
+		"%d: allowed 1 to the %d %s", w.Count, eligible, what)
 	v.bad(w.Count == 0 || w.Share == 0, joinKey(key, "share"), "not together with count")
 }
 
@@ -195,10 +208,12 @@ func (v *validator) kindOf(key, name string, kinds []KindInfo, set map[string]bo
 	}
 	k := &kinds[i]
 	for _, name := range slices.Sorted(mapKeys(set)) {
-		v.bad(slices.Contains(k.Keys, name), joinKey(key, name), "means nothing for kind %s; allowed are %s", k.Name, strings.Join(k.Keys, ", "))
+		v.bad(slices.Contains(k.Keys, name), joinKey(key, name),
+			"means nothing for kind %s; allowed are %s", k.Name, strings.Join(k.Keys, ", "))
 	}
 	needed := func(name string) bool { return set[name] }
-	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, needed), key, "kind %s needs one of %s", k.Name, strings.Join(k.needs, ", "))
+	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, needed), key, "kind %s needs one of %s",
+		k.Name, strings.Join(k.needs, ", "))
 	return true
 }
 
@@ -233,36 +248,44 @@ func (v *validator) fault(key string, f *Fault) {
 	if f.To != nil {
 		v.who(key+".to", f.To)
 	}
-	v.bad(f.Way == "" || f.Way == "in" || f.Way == "out", key+".way", "%q: allowed are in and out, or nothing for both", f.Way)
-	v.bad(f.Reorder == 0 || !f.HoldBack.IsZero(), key+".hold_back", "not set: say by how much packets that are reordered are held back")
-	v.bad(f.Bandwidth == 0 || f.To == nil && f.Way != "in", key+".bandwidth", "limits what a node sends, to whomever: not together with to, nor with way in")
+	v.bad(f.Way == "" || f.Way == "in" || f.Way == "out", key+".way",
+		"%q: allowed are in and out, or nothing for both", f.Way)
+	v.bad(f.Reorder == 0 || !f.HoldBack.IsZero(), key+".hold_back",
+		"not set: say by how much packets that are reordered are held back")
+	v.bad(f.Bandwidth == 0 || f.To == nil && f.Way != "in", key+".bandwidth",
+		"limits what a node sends, to whomever: not together with to, nor with way in")
 	v.times(key, f)
 	v.churn(key, f)
 	if f.Kind == FaultPartition {
-		v.bad(f.To != nil || f.Every > 0 || v.s.Members == 1 || len(v.errs) > 0 || v.s.number(&f.Who) < v.s.Members, key, "nobody is left on the other side")
+		v.bad(f.To != nil || f.Every > 0 || v.s.Members == 1 || len(v.errs) > 0 ||
+			v.s.number(&f.Who) < v.s.Members, key, "nobody is left on the other side")
 	}
 }
 
 // times checks when a fault happens.
 func (v *validator) times(key string, f *Fault) {
 	run := time.Duration(v.s.For)
-	v.bad(f.Start >= 0 && f.Start <= v.s.For, key+".start", "%v: allowed 0s to %v, the length of the run", f.Start, run)
+	v.bad(f.Start >= 0 && f.Start <= v.s.For, key+".start",
+		"%v: allowed 0s to %v, the length of the run", f.Start, run)
 	v.within(key+".length", f.Length, 0, run)
 	v.within(key+".every", f.Every, 0, run)
 	v.within(key+".gap", f.Gap, 0, run)
-	v.bad(f.Repeat >= 0 && f.Repeat <= maxTimes, key+".repeat", "%d: allowed 1 to %d", f.Repeat, maxTimes)
+	v.bad(f.Repeat >= 0 && f.Repeat <= maxTimes, key+".repeat", "%d: allowed 1 to %d", f.Repeat,
+		maxTimes)
 	if f.Repeat > 1 {
 		v.bad(f.Length > 0, key+".length", "not set: what happens again has to end before")
 		v.bad(f.Gap > 0, key+".gap", "not set: say how long it pauses before it happens again")
 		v.bad(f.Every == 0, key+".every", "not together with repeat")
 		// The product can't overflow: all are bounded above.
 		last := f.Start + Duration(f.Repeat-1)*(f.Length+f.Gap)
-		v.bad(last <= v.s.For, key+".repeat", "%d: the last time would begin at %v, the run ends at %v", f.Repeat, last, run)
+		v.bad(last <= v.s.For, key+".repeat",
+			"%d: the last time would begin at %v, the run ends at %v", f.Repeat, last, run)
 		return
 	}
 	v.bad(f.Gap == 0, key+".gap", "has no meaning without repeat")
 	if f.Kind != FaultCrash && f.Kind != FaultLeave && f.Length > 0 {
-		v.bad(f.Start+f.Length <= v.s.For, key+".length", "%v: would end at %v, the run ends at %v", f.Length, f.Start+f.Length, run)
+		v.bad(f.Start+f.Length <= v.s.For, key+".length", "%v: would end at %v, the run ends at %v",
+			f.Length, f.Start+f.Length, run)
 	}
 }
 
@@ -271,14 +294,16 @@ func (v *validator) churn(key string, f *Fault) {
 		name string
 		rate float64
 	}{{"joins", f.Joins}, {"leaves", f.Leaves}, {"crashes", f.Crashes}} {
-		v.bad(x.rate >= 0 && x.rate <= maxChurn && !math.IsNaN(x.rate), joinKey(key, x.name), "%v: allowed 0 to %v a minute", x.rate, maxChurn)
+		v.bad(x.rate >= 0 && x.rate <= maxChurn && !math.IsNaN(x.rate), joinKey(key, x.name),
+			"%v: allowed 0 to %v a minute", x.rate, maxChurn)
 	}
 	length := f.Length
 	if length == 0 {
 		length = v.s.For - f.Start
 	}
 	total := (f.Joins + f.Leaves + f.Crashes) * time.Duration(length).Minutes()
-	v.bad(total <= maxTimes, key, "about %.0f joins, leaves and crashes in all, limit %d", total, maxTimes)
+	v.bad(total <= maxTimes, key, "about %.0f joins, leaves and crashes in all, limit %d", total,
+		maxTimes)
 }
 
 func (v *validator) work(key string, w *Work) {
@@ -295,7 +320,8 @@ func (v *validator) work(key string, w *Work) {
 		v.who(key+".to", w.To)
 	}
 	run := time.Duration(v.s.For)
-	v.bad(w.Start >= 0 && w.Start <= v.s.For, key+".start", "%v: allowed 0s to %v, the length of the run", w.Start, run)
+	v.bad(w.Start >= 0 && w.Start <= v.s.For, key+".start",
+		"%v: allowed 0s to %v, the length of the run", w.Start, run)
 	v.within(key+".length", w.Length, 0, run)
 	v.within(key+".every", w.Every, 0, run)
 	v.bad(w.Length == 0 || w.Every > 0, key+".length", "has no meaning without every")
@@ -304,9 +330,12 @@ func (v *validator) work(key string, w *Work) {
 		most = maxEventPayload
 	}
 	v.bad(w.Size >= 0 && w.Size <= most, key+".size", "%d: allowed 0 to %d bytes", w.Size, most)
-	v.bad(w.Burst >= 0 && w.Burst <= maxBurst, key+".burst", "%d: allowed 1 to %d", w.Burst, maxBurst)
-	v.bad(w.Relay >= 0 && w.Relay <= maxRelay, key+".relay", "%d: allowed 0 to %d", w.Relay, maxRelay)
-	v.bad(w.Kind != WorkRotateKey || w.Length == 0 || w.KeepOld, key+".length", "has no meaning without keep_old: a rotation has three steps")
+	v.bad(w.Burst >= 0 && w.Burst <= maxBurst, key+".burst", "%d: allowed 1 to %d", w.Burst,
+		maxBurst)
+	v.bad(w.Relay >= 0 && w.Relay <= maxRelay, key+".relay", "%d: allowed 0 to %d", w.Relay,
+		maxRelay)
+	v.bad(w.Kind != WorkRotateKey || w.Length == 0 || w.KeepOld, key+".length",
+		"has no meaning without keep_old: a rotation has three steps")
 	v.bad(len(w.Name) <= maxWorkName, key+".name", "%d bytes, limit %d", len(w.Name), maxWorkName)
 	v.bad(w.Kind != WorkRotateKey || v.s.Encrypt, key, "there is no key to rotate: set encrypt")
 	if w.Every > 0 && w.Kind != WorkRotateKey {

@@ -19,7 +19,9 @@ type Who struct {
 }
 
 // all reports whether w means all members.
-func (w *Who) all() bool { return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0 }
+func (w *Who) all() bool {
+	return w.Count == 0 && w.Share == 0 && w.Region == "" && len(w.Names) == 0
+}
 
 // one reports whether w means a single thing: a member or a region.
 func (w *Who) one() bool {
