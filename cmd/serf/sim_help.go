@@ -13,11 +13,11 @@ Usage: serf sim [options]
   Simulates a cluster of agents in virtual time and prints how it fared. The
   agents run the same code as 'serf agent'; clock and network are simulated.
   The same options and seed give the same output, on every machine.
-  'serf sim lifeguard -h' tells of a comparison with the literature,
-  'serf sim convergence -h' and 'serf sim events -h' of experiments with many seeds.
+  'serf sim lifeguard -h' describes a comparison with the literature,
+  'serf sim convergence -h' and 'serf sim events -h' experiments with many seeds.
 
   -scenario=FILE
-        Read a scenario from a JSON file, see below. Options change what it says.
+        Read a scenario from a JSON file, see below. Options override it.
 
   -agent-config=PATH
         Take the profile and the timings of an agent's configuration file, or of a
@@ -28,7 +28,7 @@ Usage: serf sim [options]
 
   -join=cold
         cold: all nodes start within a second and join the first one.
-        warm: they have done so long ago.
+        warm: they did so long ago.
 
   -crash=N[@TIME]
         N random nodes crash together, by default after a third of the time.
@@ -53,8 +53,8 @@ Usage: serf sim [options]
         serf/netsim/report.Figures' describes them.
 
   -workers=0
-        How many processors share the work. It changes nothing but how long it
-        takes. 0: one, or up to 8 for clusters of 5000 nodes and more.
+        How many processors share the work. It only changes how long that takes.
+        0: one, or up to 8 for clusters of 5000 nodes and more.
 
   -report=FILE.html
         Also write a page with plots and tables to this file. It needs no
@@ -79,24 +79,27 @@ Usage: serf sim [options]
 const simHelpFile = `
 What it prints
 
-  views agree      from a change until each running node takes exactly those for alive that are, where they are; heal
-                   and resume are the ends of faults of the network and of pauses after which some were taken for failed
-  crash noticed    from the crash until the first of the others, and all of them, took the node for failed. Expected:
-                   when the first one should, if the nodes around it are healthy. Back before: it ran again
-                   before all knew.
+  views agree      from a change until each running node considers alive exactly those that are, and knows
+                   their addresses. heal and resume are ends of faults of the network and of pauses that
+                   made some nodes be considered failed
+  crash noticed    from the crash until the first of the others, and until all of them, considered the node
+                   failed. Expected: when the first one should, if the nodes around it are healthy. Back
+                   before: it ran again before all knew
   event delivered  from when it was sent until all nodes that ran then have it
-  per member       what each running node sends by UDP: in the middle, and at most; messages to gossip are how many wait
-  from region      what the nodes of one region send to those of another, UDP and TCP; how much of the events that they
-  to region        send, and of the news that one of them crashed, reached those nodes, and after how long all of them
-  event missed     which nodes that ran when an event was sent still don't have it at the end
-  false failures   how often a node said of another that it failed while it ran. Healthy is who had no fault and did not
-                   start for as long as a suspicion may take. Across faults of the network: said of a
-                   node while, or soon after, a fault was between the two; these are not among the others.
-  suspicions       how often a node began to suspect another, rightly or not, added up over all nodes;
-                   refuted: it was told better
+  per member       what each running node sends by UDP; messages to gossip are how many wait
+  from region      what the nodes of one region send to those of another, by UDP and TCP; which share of their
+  to region        events, and of the reports that one of them crashed, reached those nodes, and how soon all
+  event missed     which nodes that ran when an event was sent don't have it at the end
+  false failures   how often a node reported another as failed that ran. Healthy nodes have neither had a
+                   fault nor started within the time that a suspicion may take. Across faults of the
+                   network: while a fault was between the two nodes, or soon after; these are not among
+                   the others
+  suspicions       how often a node began to suspect another, rightly or not, over all nodes;
+                   refuted: the suspect answered
   trace            a hash of all that happened, equal for equal runs
 
-  With -check rules that must hold at any time are watched; if one is broken, it says so and the exit code is 1.
+  -check watches rules that must always hold, and -settle demands that all views agree in the end. If a
+  rule is broken, the output says which, and the exit code is 1.
 
 Values
 
@@ -120,24 +123,26 @@ Scenario files
   about     a text for readers
   start     {"warm": true, "apart": true} or {"over": "10s", "seeds": 3, "later": 5}
   regions   [{"name": "eu", "nodes": 20}, {"name": "us", "share": "30%"}, {"name": "asia"}]: parts of the nodes, in
-            their order; who has neither nodes nor share divides the rest
+            their order; those with neither nodes nor share divide the rest
   paths     [{"from": "eu", "to": "us", "latency": "normal:40ms,5ms", "loss": "0.1%"}]: the network between two
             regions (or within one), and back unless "one_way": latency instead of the network's; jitter,
             loss, duplicate and reorder (with hold_back) on top of it
   faults    [{"kind": "crash", "start": "30s", "count": 3}, ...]
   work      [{"kind": "event", "start": "10s", "every": "1s"}, ...]
 
-  Whom a fault befalls is drawn from the seed: count or share of those of the region and members (m1, m2 and so
-  on, or "m3..m9"; on the command line members=m1+m3..m9) that it names, or else all of these. It begins at start and ends after length, or
-  never. With every it befalls one after the other, so far apart; with repeat and gap it happens so
-  many times, with a pause in between.
+  The nodes that a fault concerns are drawn from the seed: count or share of those that region and members
+  name (m1, m2 and so on, or "m3..m9"; on the command line members=m1+m3..m9), or else all of these. A
+  fault begins at start and ends after length, or never. With every, the nodes have it one after the
+  other, so far apart; with repeat and gap it happens so many times, with a pause in between.
 
 `
 
 const simHelpTail = `
-  to is whom the network is bad with, as {"region": "us"} (on the command line to.region=us), and way is in or out, as
-  seen from those whom it befalls. A delay, loss and so on are on top of what the network does anyway.
-  Work is done by a random node each time, or by those that count, share, region and members say.
+  to limits a fault of the network to the traffic with these nodes, as {"region": "us"} (on the command line
+  to.region=us), and way to one direction, in or out, as seen from the nodes that the fault concerns. Delay,
+  loss and so on are added to those of the network. A crash with a length of a few milliseconds is a restart
+  that nobody notices. Work is done by a random node each time, or by those that count, share, region and
+  members say; to of a force-leave are the nodes that it is about.
 `
 
 // simHelp is the help text, with the options and kinds that there are.

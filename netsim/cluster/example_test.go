@@ -35,6 +35,9 @@ func Example() {
 	fmt.Println("wrongly considered failed:", c.Report().FalseFailures.All)
 	fmt.Println("invariants broken:", len(c.Violations()))
 	// Output:
-	// all know all: true all know of the crash: true in time: true wrongly considered failed: 0
+	// all know all: true
+	// all know of the crash: true
+	// in time: true
+	// wrongly considered failed: 0
 	// invariants broken: 0
 }

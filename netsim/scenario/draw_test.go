@@ -16,7 +16,7 @@ const smallSwarm = 40
 // drawScenario makes up the scenario of a seed, with at most largest members, which is smallSwarm
 // at least. It is a swarm: what the network is like, which faults come and how often, and even the
 // parameters of those distributions are drawn, so that seeds differ in kind and not only in detail.
-// Members are named, so that what is left of a scenario befalls the same ones when a part of it is
+// Members are named, so that the rest of a scenario concerns the same ones when a part of it is
 // taken out.
 func drawScenario(seed uint64, largest int) Scenario {
 	g := newDrawing(seed, largest)
