@@ -89,12 +89,12 @@ func (s *Sim) Mend(from, to int) { delete(s.cuts, pair{int32(from), int32(to)}) 
 // named are in group 0, as all hosts are at first.
 func (s *Sim) Partition(group map[int]int) {
 	for h := range s.hosts {
-		s.SetGroup(h, group[h])
+		s.setGroup(h, group[h])
 	}
 }
 
-// SetGroup moves one host to another group of the partition.
-func (s *Sim) SetGroup(h, group int) {
+// setGroup moves one host to another group of the partition.
+func (s *Sim) setGroup(h, group int) {
 	s.cold[h].group = int32(group)
 	s.split = s.split || group != 0
 }

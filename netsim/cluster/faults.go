@@ -152,7 +152,7 @@ func (c *Cluster) beginOutage(members, peers []int) *outage {
 // lag is how long after a fault members may still report its effects: as long as a suspicion and
 // its gossip take.
 func (c *Cluster) lag() time.Duration {
-	return c.cfg.Profile.SuspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
+	return c.cfg.Profile.suspicionMax(len(c.members)) + c.cfg.Profile.Spread(len(c.members))
 }
 
 // faultBetween reports whether a fault of the network is between two members, or has been within

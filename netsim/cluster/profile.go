@@ -49,19 +49,19 @@ func ProfileNames() []string {
 // The formulas below are written from the protocol, not from the code of package swim: its
 // behaviour is held to them. n is the number of members.
 
-// SuspicionMin is the least time that a suspect has to refute.
-func (p *Profile) SuspicionMin(n int) time.Duration {
+// suspicionMin is the least time that a suspect has to refute.
+func (p *Profile) suspicionMin(n int) time.Duration {
 	scale := max(1, math.Log10(max(1, float64(n))))
 	return time.Duration(float64(p.Timing.SuspicionMult) * scale * float64(p.Timing.ProbeInterval))
 }
 
-// SuspicionMax is the longest, when nobody else confirms. Clusters too small for confirmations
+// suspicionMax is the longest, when nobody else confirms. Clusters too small for confirmations
 // don't wait for any.
-func (p *Profile) SuspicionMax(n int) time.Duration {
+func (p *Profile) suspicionMax(n int) time.Duration {
 	if n-2 < p.Timing.SuspicionMult-2 {
-		return p.SuspicionMin(n)
+		return p.suspicionMin(n)
 	}
-	return time.Duration(p.Timing.SuspicionMaxMult) * p.SuspicionMin(n)
+	return time.Duration(p.Timing.SuspicionMaxMult) * p.suspicionMin(n)
 }
 
 // quietRounds bounds the probe intervals until somebody probes a given member. Each other member
@@ -103,7 +103,7 @@ func (p *Profile) DetectionBounds(n int) (earliest, latest time.Duration) {
 	// A probe fails at the end of its interval, and a failed probe may have doubled the prober's
 	// interval for the next one.
 	latest = time.Duration(quietRounds(n)+2) * interval
-	confirmed := max(p.SuspicionMin(n), time.Duration(2*p.confirmRounds(n))*interval) + p.Spread(n)
-	latest += min(p.SuspicionMax(n), confirmed)
-	return p.SuspicionMin(n), latest
+	confirmed := max(p.suspicionMin(n), time.Duration(2*p.confirmRounds(n))*interval) + p.Spread(n)
+	latest += min(p.suspicionMax(n), confirmed)
+	return p.suspicionMin(n), latest
 }

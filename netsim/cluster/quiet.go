@@ -18,7 +18,7 @@ func (c *Cluster) Idle() bool {
 
 // QuietTime is how long gossip and push/pull exchanges need to die down once views agree.
 func (c *Cluster) QuietTime() time.Duration {
-	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.SuspicionMax(c.Len())
+	return 4*c.cfg.Profile.pushPull(c.Len()) + c.cfg.Profile.suspicionMax(c.Len())
 }
 
 // Quiet reports whether nothing is left to happen: views agree, nobody has anything to gossip, and

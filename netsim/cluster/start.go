@@ -97,10 +97,10 @@ func (c *Cluster) moves(i int) int {
 	return 0
 }
 
-// RetryJoin is how often a member joins the seeds that it doesn't see alive, like an agent's
+// retryJoin is how often a member joins the seeds that it doesn't see alive, like an agent's
 // retry-join. Without it, two halves that have forgotten each other stay apart for ever, as after a
 // restart of all seeds.
-const RetryJoin = 30 * time.Second
+const retryJoin = 30 * time.Second
 
 // Start starts member i at its last address, knowing nothing, and has it join the seeds.
 func (c *Cluster) Start(i int) { c.start(i, addr(i, c.moves(i)), nil) }
@@ -140,7 +140,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 		panic("BUG: " + err.Error()) // the configuration is ours
 	}
 	c.up++
-	c.JoinSeeds(i)
+	c.joinSeeds(i)
 }
 
 // forLong is longer than any time that undisturbed is asked about.
@@ -162,8 +162,8 @@ func (c *Cluster) config(i int, where netip.AddrPort) serf.Config {
 	return cfg
 }
 
-// JoinSeeds has member i join the seeds that it doesn't see alive, now and every RetryJoin.
-func (c *Cluster) JoinSeeds(i int) {
+// joinSeeds has member i join the seeds that it doesn't see alive, now and every retryJoin.
+func (c *Cluster) joinSeeds(i int) {
 	if c.cfg.Apart {
 		return
 	}
@@ -180,9 +180,9 @@ func (c *Cluster) JoinSeeds(i int) {
 		return
 	}
 	life := c.members[i].starts
-	c.sim.After(RetryJoin, func() {
+	c.sim.After(retryJoin, func() {
 		if c.members[i].starts == life && !c.sim.Down(i) && !c.members[i].leaving {
-			c.JoinSeeds(i)
+			c.joinSeeds(i)
 		}
 	})
 }
