@@ -3,6 +3,8 @@ package swim
 import (
 	"testing"
 	"time"
+
+	"serf/wire"
 )
 
 // suspecting returns a conversation with a node that knows six members and doesn't probe, and to
@@ -180,6 +182,39 @@ func TestEarlyPingsLeaveRoomForFinalProbes(t *testing.T) {
 	tn.wantNone("it will be asked later", "b: ping b")
 	tn.advance(3500 * time.Millisecond)
 	tn.want("for the last time", "b: ping b")
+}
+
+// A suspicion belongs to an incarnation: what others say of an earlier one doesn't touch a member
+// that has restarted with a higher one, now or when that suspicion would have run out.
+func TestStaleAccusationDoesNotTouchARestartedMember(t *testing.T) {
+	for name, accusation := range map[string][]byte{
+		"suspicion": suspect("b", 1, "d"), "death": dead("b", 1, "d"), "departure": dead("b", 1, "b"),
+		"suspicion in a push/pull": pushPullMsg(false, "", entry{name: "b", state: Suspect, inc: 1}),
+		"death in a push/pull":     pushPullMsg(false, "", entry{name: "b", state: Dead, inc: 1}),
+		"departure in a push/pull": pushPullMsg(false, "", entry{name: "b", state: Left, inc: 1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tn := converse(t, "b", "c", "d", "e")
+			tn.n.probe.next = Never // the accusations alone decide
+			tn.recv("c", suspect("b", 1, "c"))
+			tn.recv("b", alive("b", 2))
+			tn.want("it has restarted", "event suspected b", "event refuted b")
+			for range 2 {
+				if wire.Type(accusation[0]) == wire.TypePushPull {
+					tn.request("d", accusation)
+				} else {
+					tn.recv("d", accusation)
+				}
+				tn.wantState("the accusation is of its earlier incarnation", "b", Alive, 2)
+				tn.advance(time.Hour)
+				tn.wantState("nor has a suspicion run out since", "b", Alive, 2)
+			}
+			tn.wantNone("nobody hears of it", "event * b")
+			tn.wantNone("nor is it passed on", "*: suspect b@*")
+			tn.wantNone("nor is it passed on", "*: dead b@*")
+		})
+	}
 }
 
 // The member refuted the accusation known here, so it was alive.
