@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -173,6 +174,46 @@ func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 	got := written(conf.Log, &out)
 	if lines := strings.Count(got, "\n"); lines > 300 {
 		t.Errorf("%d lines in the log, want repeated conditions told once:\n%.2000s", lines, got)
+	}
+}
+
+// Both layers count, log and show what they drop in the same way.
+func TestDroppedMessagesAreCountedLoggedAndShown(t *testing.T) {
+	user := byte(wire.TypeUser)
+	for _, test := range []struct {
+		message    []byte
+		want       string // of the line in the log
+		membership uint64 // dropped there, otherwise in Serf above it
+	}{
+		{[]byte{99}, "memberlist: Dropped a message of type 99 from %s: unknown type", 1},
+		{[]byte{byte(wire.TypeAlive), 0xff}, "memberlist: Dropped a message of type 4 from %s: malformed", 1},
+		{[]byte{user, byte(wire.SerfKeyAnswer)}, "serf: Dropped a message of type 8 from %s: unknown type", 0},
+		{[]byte{user, 99}, "serf: Dropped a message of type 99 from %s: unknown type", 0},
+		{[]byte{user}, "serf: Dropped a message of type -1 from %s: empty or too large", 0},
+	} {
+		var out syncBuffer
+		conf := osConfig("a", loopback)
+		conf.Log = NewLog(&out, slog.LevelDebug)
+		a := begin(t, conf)
+		c, err := net.Dial("udp4", a.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.Write(test.message)
+		ping(t, c, 1) // now the message has been read
+		below, above, _ := a.Counters()
+		if below.DroppedMessages != test.membership || above.BadMessages != 1-test.membership {
+			t.Errorf("%v: %d and %d counted", test.message, below.DroppedMessages, above.BadMessages)
+		}
+		if got := a.Stats()["dropped"]["messages"]; got != "1" {
+			t.Errorf("%v: %s shown, want 1", test.message, got)
+		}
+		a.Shutdown()
+		got, want := written(conf.Log, &out), fmt.Sprintf(test.want, c.LocalAddr())
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%v: the log has not once %q:\n%s", test.message, want, got)
+		}
 	}
 }
 

@@ -22,10 +22,13 @@ type wording struct {
 	limited bool
 }
 
+// messageDropped words a message that one of the two layers drops.
+const messageDropped = "Dropped a message of type {n} from {from}: {err}"
+
 // swimNotes words the notes of the membership, component memberlist.
 var swimNotes = map[swim.NoteCode]wording{
 	swim.NotePacketDropped:  {"Dropped a packet from {from}: {err}", true},
-	swim.NoteMessageDropped: {"Dropped a malformed message of type {n} from {from}", true},
+	swim.NoteMessageDropped: {messageDropped, true},
 	swim.NoteWrongName:      {"Got ping for unexpected node '{text}' from {from}", true},
 	swim.NoteBadAddress:     {"Ignoring '{text}' at {from}: {err}", true},
 	swim.NoteBadVersions:    {"Ignoring '{text}': its protocol versions are not understood here", true},
@@ -73,7 +76,7 @@ var serfNotes = map[swim.NoteCode]string{
 	serf.NoteMemberReap:         "EventMemberReap: {member}",
 	serf.NoteMemberReapForced:   "EventMemberReap (forced): {member} {ip}",
 	serf.NoteMemberRestarted:    "{member} at {addr} has restarted, or its host has a new address",
-	serf.NoteBadMessage:         "Message from {from} refused: {err}",
+	serf.NoteBadMessage:         messageDropped,
 	serf.NoteTimeRefused:        "Lamport time {n} is too far ahead: message ignored",
 	serf.NoteIntentsFull:        "More than {n} intents about unknown members: the oldest are dropped",
 	serf.NoteLeaveRefuted:       "Refuting that this node leaves",

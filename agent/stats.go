@@ -26,7 +26,7 @@ func (a *Agent) Stats() map[string]map[string]string {
 	}
 	v := a.statsView()
 	stats["serf"] = serfStats(&v.stats)
-	stats["dropped"] = droppedStats(&v.membership, a.Traffic())
+	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)
 	return stats
 }
@@ -50,7 +50,7 @@ func serfStats(s *serf.Stats) map[string]string {
 
 // droppedStats counts what was received and not used, by reason. Growing counts of other labels or
 // missing keys mean that a member was left behind.
-func droppedStats(c *swim.Counters, t Traffic) map[string]string {
+func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]string {
 	stats := make(map[string]string)
 	for name, n := range map[string]uint64{
 		"packets":             c.DroppedPackets,
@@ -58,7 +58,7 @@ func droppedStats(c *swim.Counters, t Traffic) map[string]string {
 		"packets_no_key":      c.DroppedKeys,
 		"streams_other_label": t.StreamLabels,
 		"streams_no_key":      t.StreamKeys,
-		"messages":            c.DroppedMessages,
+		"messages":            c.DroppedMessages + above.BadMessages,
 		"versions":            c.DroppedVersions,
 		"addresses":           c.DroppedAddresses,
 		"incarnations":        c.DroppedIncarnations,

@@ -40,7 +40,7 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 	switch {
 	case len(c.name) == 0 || len(c.name) > NameMax || len(c.meta) > MetaMax:
 		n.counters.DroppedMessages++
-		x.Code, x.N = NoteMessageDropped, int64(wire.TypeAlive)
+		x.Code, x.N, x.Err = NoteMessageDropped, int64(wire.TypeAlive), errMalformed
 	case c.vsn != len(c.versions) || !compatible(n.cfg.Versions, c.versions):
 		n.counters.DroppedVersions++
 		x.Code = NoteBadVersions

@@ -2,6 +2,7 @@ package swim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -195,7 +196,7 @@ func (n *Node) dropPacket(from netip.AddrPort, err error, out *Output) {
 // handleMessage dispatches one message of a packet.
 func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Output) {
 	if len(m) == 0 {
-		n.dropMessage(from, m, out)
+		n.dropMessage(from, m, errMalformed, out)
 		return
 	}
 	body, ok := m[1:], true
@@ -217,20 +218,26 @@ func (n *Node) handleMessage(now Time, from netip.AddrPort, m []byte, out *Outpu
 	case wire.TypeUser:
 		out.event(Event{Kind: EventUser, Addr: from, Data: body})
 	default:
-		ok = false
+		n.dropMessage(from, m, errUnknownType, out)
 	}
 	if !ok {
-		n.dropMessage(from, m, out)
+		n.dropMessage(from, m, errMalformed, out)
 	}
 }
 
-func (n *Node) dropMessage(from netip.AddrPort, m []byte, out *Output) {
+// Reasons to drop a message.
+var (
+	errMalformed   = errors.New("malformed")
+	errUnknownType = errors.New("unknown type")
+)
+
+func (n *Node) dropMessage(from netip.AddrPort, m []byte, err error, out *Output) {
 	n.counters.DroppedMessages++
 	kind := int64(-1)
 	if len(m) > 0 {
 		kind = int64(m[0])
 	}
-	out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: kind})
+	out.note(Note{Level: Warn, Code: NoteMessageDropped, From: from, N: kind, Err: err})
 }
 
 // send sends msgs with as much waiting gossip as fits. to is the member at addr, or NoMember if

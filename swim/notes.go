@@ -6,7 +6,8 @@ import "time"
 const (
 	// NotePacketDropped: a packet from From couldn't be used; Err says why.
 	NotePacketDropped NoteCode = iota + 1
-	// NoteMessageDropped: a message of a packet or stream from From was malformed; N is its type.
+	// NoteMessageDropped: a message of a packet or stream from From was malformed or of unknown
+	// type, as Err says; N is its type, -1 if it is empty.
 	NoteMessageDropped
 	// NoteWrongName: From pings Text, which is another member's name; one of the two is outdated.
 	NoteWrongName

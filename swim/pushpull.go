@@ -321,7 +321,7 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 	}
 	state := State(s.State)
 	if state > Left {
-		n.dropMessage(from.addr, []byte{byte(wire.TypePushPull)}, out)
+		n.dropMessage(from.addr, []byte{byte(wire.TypePushPull)}, errMalformed, out)
 		return
 	}
 	if state != Left && c.addr != n.cfg.Addr && string(c.name) == n.cfg.Name {

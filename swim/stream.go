@@ -79,7 +79,7 @@ func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	if in.Kind == StreamRequest {
 		n.counters.StreamsIn++
 		if !n.serve(now, &in, out) {
-			n.dropMessage(in.From, in.Data, out)
+			n.dropMessage(in.From, in.Data, errMalformed, out)
 		}
 		return
 	}
@@ -98,7 +98,7 @@ func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	n.endCall(now, &c, in.Err, out)
 }
 
-// serve handles a stream that another member opened.
+// serve handles a stream that another member opened. It returns false if the message is malformed.
 func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 	if len(in.Data) == 0 {
 		return false
@@ -114,7 +114,6 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 			return false
 		}
 		out.event(Event{Kind: EventUser, Addr: in.From, Data: msg})
-		return true
 	case wire.TypePushPull:
 		pp, err := n.readPushPull(body, in.More)
 		if err != nil {
@@ -124,9 +123,10 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
 		n.merge(now, &pp, source{addr: in.From}, out)
-		return true
+	default:
+		n.dropMessage(in.From, in.Data, errUnknownType, out)
 	}
-	return false
+	return true
 }
 
 func (n *Node) answer(id StreamID, data []byte, more [][]byte, out *Output) {

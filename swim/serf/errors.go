@@ -27,11 +27,11 @@ var (
 
 // Reasons to refuse a message.
 var (
-	errMessageSize    = errors.New("message empty or too large")
-	errUnknownMessage = errors.New("message of unknown type")
-	errNotState       = errors.New("not the state of a Serf member")
-	errUnknownFilter  = errors.New("filter of unknown kind")
-	errRelayType      = errors.New("only answers to queries are relayed")
+	errMessageSize   = errors.New("empty or too large")
+	errUnknownType   = errors.New("unknown type")
+	errNotState      = errors.New("not the state of a Serf member")
+	errUnknownFilter = errors.New("filter of unknown kind")
+	errRelayType     = errors.New("only answers to queries are relayed")
 
 	errBadClocks = errors.New("snapshot: a time that no clock gets to")
 )

@@ -89,7 +89,7 @@ func (n *Node) acceptQuery(
 	n.journal.query = max(n.journal.query, t)
 	switch filters, err := parseQueryFilters(m.Filters); {
 	case err != nil:
-		n.refuse(from, err, out)
+		n.refuse(from, int64(wire.SerfQuery), err, out)
 	case filters.match(n.cfg.Name, n.tags.own):
 		n.deliverQuery(now, from, m, own, out)
 	}
@@ -300,7 +300,7 @@ func (n *Node) sendAck(now swim.Time, q *inboundQuery, out *swim.Output) {
 		}
 	}
 	if _, err := n.sendReply(now, q, &m, out); err != nil {
-		n.refuse(q.to, err, out)
+		n.refuse(q.to, int64(wire.SerfQuery), err, out)
 	}
 }
 
@@ -358,7 +358,7 @@ func (n *Node) answerInternal(
 		return false
 	}
 	if err := n.respond(now, q, answer, out); err != nil {
-		n.refuse(q.to, err, out)
+		n.refuse(q.to, int64(wire.SerfQuery), err, out)
 	}
 	return false
 }

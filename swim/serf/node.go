@@ -318,7 +318,7 @@ func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out
 	n.count.MessagesIn++
 	n.count.MessageBytesIn += uint64(len(msg))
 	if len(msg) == 0 || len(msg) > messageCeiling {
-		n.refuse(from, errMessageSize, out)
+		n.refuse(from, messageType(msg), errMessageSize, out)
 		return
 	}
 	var err error
@@ -336,17 +336,26 @@ func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out
 	case wire.SerfRelay:
 		err = n.handleRelay(now, from, body, out)
 	default:
-		err = errUnknownMessage
+		err = errUnknownType
 	}
 	if err != nil {
-		n.refuse(from, err, out)
+		n.refuse(from, messageType(msg), err, out)
 	}
 }
 
-// refuse accounts for a message that is malformed or must not be acted on.
-func (n *Node) refuse(from netip.AddrPort, err error, out *swim.Output) {
+// refuse accounts for a message that is malformed, of unknown type, or not to be acted on. kind is
+// its type, see messageType.
+func (n *Node) refuse(from netip.AddrPort, kind int64, err error, out *swim.Output) {
 	n.count.BadMessages++
-	n.note(out, swim.Warn, NoteBadMessage, swim.Note{From: from, Err: err})
+	n.note(out, swim.Warn, NoteBadMessage, swim.Note{From: from, N: kind, Err: err})
+}
+
+// messageType returns the type of a Serf message for a note: -1 if it is empty.
+func messageType(msg []byte) int64 {
+	if len(msg) == 0 {
+		return -1
+	}
+	return int64(msg[0])
 }
 
 // newOp returns a new operation of this layer.

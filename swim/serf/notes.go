@@ -17,7 +17,7 @@ const (
 	NoteMemberReap                       // Member, long gone, is no longer listed
 	NoteMemberReapForced                 // Member was removed by a force-leave with prune
 	NoteMemberRestarted                  // Member restarted, or moved to another address
-	NoteBadMessage                       // a message from From was refused; Err says why
+	NoteBadMessage                       // a message of type N from From was refused; Err says why
 	NoteTimeRefused                      // Lamport time N is too far ahead
 	NoteIntentsFull                      // old intents about unknown members went; N is the limit
 	NoteLeaveRefuted                     // somebody said that this node leaves

@@ -58,12 +58,12 @@ func (r record) joinTime() lamport.Time {
 // the others have push/pulls of their own.
 func (n *Node) handleState(now swim.Time, e *swim.Event, out *swim.Output) {
 	if len(e.Data) == 0 || wire.SerfType(e.Data[0]) != wire.SerfPushPull {
-		n.refuse(e.Addr, errNotState, out)
+		n.refuse(e.Addr, messageType(e.Data), errNotState, out)
 		return
 	}
 	s, err := wire.ParseSerfStatePieces(e.Data[1:], e.More, n.table.recs.EncodedIn)
 	if err != nil {
-		n.refuse(e.Addr, err, out)
+		n.refuse(e.Addr, messageType(e.Data), err, out)
 		return
 	}
 	n.sync(&n.memberClock, s.LTime, out)
