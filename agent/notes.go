@@ -114,6 +114,7 @@ var serfNotes = map[swim.NoteCode]string{
 	serf.NoteRejoin:            "Attempting re-join to previously known node: {from}",
 	serf.NoteRejoined:          "Re-joined to previously known node: {from}",
 	serf.NoteRejoinFailed:      "Failed to re-join any previously known node, will keep trying: {err}",
+	serf.NoteReplyUnsent:       "Reply to a query from {from} not sent: {err}",
 }
 
 // tellNote writes a note to the log.

@@ -286,7 +286,10 @@ func TestRepeatedQueryShowsWhereTheAskerIs(t *testing.T) {
 	if err := tn.respond("x"); err != nil {
 		t.Errorf("the response isn't kept: %v", err)
 	}
-	tn.wantNote("not sent to anywhere yet", NoteBadMessage)
+	tn.wantNote("not sent to anywhere yet", NoteReplyUnsent)
+	if tn.n.Counters().BadMessages != 0 {
+		t.Error("the query counts as a bad message, though it was delivered")
+	}
 	again := from(wire.QueryWantAck | wire.QueryExtended | wire.QueryNoBroadcast)
 	tn.recv("c", again)
 	tn.recvFrom(stranger, again)

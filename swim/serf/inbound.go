@@ -300,8 +300,13 @@ func (n *Node) sendAck(now swim.Time, q *inboundQuery, out *swim.Output) {
 		}
 	}
 	if _, err := n.sendReply(now, q, &m, out); err != nil {
-		n.refuse(q.to, int64(wire.SerfQuery), err, out)
+		n.noteUnsent(q, err, out)
 	}
+}
+
+// noteUnsent notes that an ack or response of this node to q could not be sent.
+func (n *Node) noteUnsent(q *inboundQuery, err error, out *swim.Output) {
+	n.note(out, swim.Warn, NoteReplyUnsent, swim.Note{From: q.to, Err: err})
 }
 
 // sendReply sends a response or ack, and returns it encoded.
@@ -358,7 +363,7 @@ func (n *Node) answerInternal(
 		return false
 	}
 	if err := n.respond(now, q, answer, out); err != nil {
-		n.refuse(q.to, int64(wire.SerfQuery), err, out)
+		n.noteUnsent(q, err, out)
 	}
 	return false
 }

@@ -141,7 +141,7 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 	for _, op := range n.inbound.unsaved {
 		if q := n.inboundQuery(now, op); q != nil {
 			if err := n.respond(now, q, m.Append(nil), out); err != nil {
-				n.refuse(q.to, int64(wire.SerfQuery), err, out)
+				n.noteUnsent(q, err, out)
 			}
 		}
 	}

@@ -54,6 +54,7 @@ const (
 	NoteRejoin                           // From and others of an earlier run are tried
 	NoteRejoined                         // From, of an earlier run, answered
 	NoteRejoinFailed                     // nobody of an earlier run answered; Err says why
+	NoteReplyUnsent                      // the own reply to a query of From wasn't sent; Err says why
 
 	NoteEnd // one beyond the last code
 )
