@@ -164,11 +164,20 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// CheckEventSize returns a *SizeError if a user event is too large. size is that of name plus
-// payload, or of the encoded event, in bytes.
+// CheckEventSize returns a *SizeError if name and payload of a user event are too large, before
+// they are encoded. size is the sum of their lengths in bytes.
 func (c *Config) CheckEventSize(size int) error {
-	return limitSize("user event", size, c.EventSizeMax, "user_event_size_limit")
+	if size <= c.EventSizeMax {
+		return nil
+	}
+	return &SizeError{
+		What: "name and payload of user event", Size: size, Limit: c.EventSizeMax,
+		Setting: eventSizeKey,
+	}
 }
+
+// eventSizeKey is the key of EventSizeMax in agent configuration.
+const eventSizeKey = "user_event_size_limit"
 
 // protocol is the Serf protocol to speak.
 func (c *Config) protocol() uint8 {

@@ -41,23 +41,29 @@ var (
 type SizeError struct {
 	What        string
 	Size, Limit int    // bytes
+	Encoded     bool   // Size is that of the encoded value
 	Setting     string // the limit's key in agent configuration; "" if it can't be set
 }
 
-// limitSize returns a *SizeError if size, in bytes, exceeds a limit that can be set.
-func limitSize(what string, size, limit int, setting string) error {
+// limitEncoded returns a *SizeError if the size of an encoded value, in bytes, exceeds a limit that
+// can be set.
+func limitEncoded(what string, size, limit int, setting string) error {
 	if size <= limit {
 		return nil
 	}
-	return &SizeError{What: what, Size: size, Limit: limit, Setting: setting}
+	return &SizeError{What: what, Size: size, Limit: limit, Encoded: true, Setting: setting}
 }
 
 func (e *SizeError) Error() string {
 	if e.Size == 0 {
 		return fmt.Sprintf("%s: empty, 1 to %d bytes are allowed", e.What, e.Limit)
 	}
-	text := fmt.Sprintf("%s: %d bytes encoded, which exceeds limit of %d bytes",
-		e.What, e.Size, e.Limit)
+	encoded := ""
+	if e.Encoded {
+		encoded = " encoded"
+	}
+	text := fmt.Sprintf("%s: %d bytes%s, which exceeds limit of %d bytes",
+		e.What, e.Size, encoded, e.Limit)
 	if e.Setting != "" {
 		text += " (" + e.Setting + ")"
 	}

@@ -76,12 +76,14 @@ func (n *Node) UserEvent(
 func (n *Node) checkEvent(e *userEvent) error {
 	const encoding = 64 // bytes around name and payload at most
 	size := len(e.name) + len(e.payload)
-	if size <= n.cfg.EventSizeMax && size+encoding > n.cfg.EventSizeMax {
-		n.buf = e.append(n.buf[:0], n.eventClock.Now())
-		size = len(n.buf)
-	}
 	if err := n.cfg.CheckEventSize(size); err != nil {
 		return err
+	}
+	if limit := n.cfg.EventSizeMax; size+encoding > limit {
+		n.buf = e.append(n.buf[:0], n.eventClock.Now())
+		if err := limitEncoded("user event", len(n.buf), limit, eventSizeKey); err != nil {
+			return err
+		}
 	}
 	if s := &n.events; len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
 		n.count.EventsRefused++

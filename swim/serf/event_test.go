@@ -99,11 +99,16 @@ func TestUserEventSizes(t *testing.T) {
 	overhead := len((&wire.UserEvent{LTime: 1, Name: []byte("x"), Payload: make([]byte, 300)}).Append(nil)) - 301
 	fits := strings.Repeat("y", 512-1-overhead)
 	tn.fire("x", fits)
-	err := tn.n.UserEvent(tn.now, "x", []byte(fits+"y"), false, &tn.out)
-	var size *SizeError
-	if !errors.As(err, &size) || size.Size != 513 || size.Limit != 512 ||
-		!errors.Is(err, swim.ErrTooLarge) {
-		t.Errorf("one more byte: %v", err)
+	for payload, want := range map[string]string{
+		fits + "y":                "user event: 513 bytes encoded, which exceeds limit of 512 bytes (user_event_size_limit)",
+		strings.Repeat("y", 5002): "name and payload of user event: 5003 bytes, which exceeds limit of 512 bytes (user_event_size_limit)",
+	} {
+		err := tn.n.UserEvent(tn.now, "x", []byte(payload), false, &tn.out)
+		var size *SizeError
+		if !errors.As(err, &size) || size.Limit != 512 || !errors.Is(err, swim.ErrTooLarge) ||
+			err.Error() != want {
+			t.Errorf("%d bytes of payload: %v, want %s", len(payload), err, want)
+		}
 	}
 }
 

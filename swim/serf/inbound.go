@@ -315,7 +315,7 @@ func (n *Node) sendReply(
 ) ([]byte, error) {
 	msg := m.Append(nil)
 	limit := n.cfg.QueryResponseSizeMax
-	if err := limitSize("answer", len(msg), limit, "query_response_size_limit"); err != nil {
+	if err := limitEncoded("answer", len(msg), limit, "query_response_size_limit"); err != nil {
 		return nil, err
 	}
 	if q.own {

@@ -144,7 +144,7 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		RelayFactor: p.RelayFactor, Flags: wire.QueryWantAck | wire.QueryExtended,
 	}
 	msg := m.Append(nil)
-	if err := limitSize("query", len(msg), n.cfg.QuerySizeMax, "query_size_limit"); err != nil {
+	if err := limitEncoded("query", len(msg), n.cfg.QuerySizeMax, "query_size_limit"); err != nil {
 		return 0, err
 	}
 	q := &query{

@@ -96,7 +96,7 @@ func encodeTags(protocol uint8, tags map[string]string) ([]byte, error) {
 		meta = wire.AppendTags(nil, tagPairs(tags))
 	}
 	if len(meta) > TagsMax {
-		return nil, &SizeError{What: "tags", Size: len(meta), Limit: TagsMax}
+		return nil, &SizeError{What: "tags", Size: len(meta), Limit: TagsMax, Encoded: true}
 	}
 	return meta, nil
 }
