@@ -156,7 +156,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	n.gossip.queue.Remove(uint64(id))
 	n.rejoins.proven(id)
 	if n.cfg.VerifyForgotten > 0 && n.has(RejoinCheck) {
-		n.rejoins.bury(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.VerifyForgotten))
+		n.rejoins.addTombstone(n.roster.nameBytes(id), r.inc, now.Add(n.cfg.VerifyForgotten))
 	}
 	n.forgotten = append(n.forgotten, forgotten{id, r.ident})
 	n.view.size -= n.roster.stateSize(id, r.ident)

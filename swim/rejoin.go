@@ -90,16 +90,16 @@ func (r *rejoins) proven(id MemberID) {
 	}
 }
 
-// bury adds a tombstone, for a member forgotten at incarnation inc.
-func (r *rejoins) bury(name []byte, inc uint32, until Time) {
+// addTombstone adds a tombstone, for a member forgotten at incarnation inc.
+func (r *rejoins) addTombstone(name []byte, inc uint32, until Time) {
 	if len(r.forgotten) >= maxTombstones {
 		r.forgotten = slices.Delete(r.forgotten, 0, 1)
 	}
 	r.forgotten = append(r.forgotten, tombstone{hashName(name), inc, until})
 }
 
-// exhume removes a tombstone.
-func (r *rejoins) exhume(name []byte) {
+// removeTombstone removes the tombstones of this name.
+func (r *rejoins) removeTombstone(name []byte) {
 	if len(r.forgotten) > 0 {
 		hash := hashName(name)
 		r.forgotten = slices.DeleteFunc(r.forgotten, func(t tombstone) bool {
@@ -108,8 +108,9 @@ func (r *rejoins) exhume(name []byte) {
 	}
 }
 
-// buried tells whether a member of this name was forgotten at incarnation inc or a higher one.
-func (r *rejoins) buried(now Time, name []byte, inc uint32) bool {
+// hasTombstone tells whether a member of this name was forgotten, at incarnation inc or a higher
+// one.
+func (r *rejoins) hasTombstone(now Time, name []byte, inc uint32) bool {
 	if len(r.forgotten) == 0 {
 		return false
 	}
@@ -146,7 +147,7 @@ func (n *Node) checkRejoin(now Time, c *claim, out *Output) {
 
 // acceptRejoin applies a claim whose subject answered.
 func (n *Node) acceptRejoin(now Time, c *claim, out *Output) {
-	n.rejoins.exhume(c.name)
+	n.rejoins.removeTombstone(c.name)
 	c.id = n.member(c.name)
 	n.rejoins.proven(c.id)
 	n.applyAlive(now, c, out)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// bury makes c suspect a member and declare it dead.
-func (tn *conversation) bury(name string, inc uint32) {
+// declareDead makes c suspect a member and declare it dead.
+func (tn *conversation) declareDead(name string, inc uint32) {
 	tn.t.Helper()
 	tn.recv("c", suspect(name, inc, "c"), dead(name, inc, "c"))
 	tn.want("failed", "event failed "+name)
@@ -20,10 +20,10 @@ func (tn *conversation) bury(name string, inc uint32) {
 func unanswering(t *testing.T) *conversation {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
-	tn.bury("b", 1)
+	tn.declareDead("b", 1)
 	tn.recv("c", alive("b", 2))
 	tn.want("the first claim to be back is believed at once", "event joined b")
-	tn.bury("b", 2)
+	tn.declareDead("b", 2)
 	return tn
 }
 
@@ -35,7 +35,7 @@ func TestSecondReturnHasToAnswer(t *testing.T) {
 	tn.recv("b", ack(tn.seqs["ping b"]))
 	tn.want("it answered", "event joined b")
 	tn.wantState("believed", "b", Alive, 3)
-	tn.bury("b", 3)
+	tn.declareDead("b", 3)
 	tn.recv("c", alive("b", 4))
 	tn.want("and is as credible as any other then", "event joined b")
 }
@@ -44,7 +44,7 @@ func TestWithoutRejoinCheck(t *testing.T) {
 	tn := converseWith(t, func(c *Config) { c.Without = RejoinCheck }, "b", "c", "d", "e")
 	tn.n.probe.next = Never
 	for inc := uint32(1); inc < 5; inc++ {
-		tn.bury("b", inc)
+		tn.declareDead("b", inc)
 		tn.recv("c", alive("b", inc+1))
 		tn.want("believed each time", "event joined b")
 	}
@@ -72,7 +72,7 @@ func TestSilentReturnsAreBelievedMoreAndMoreSlowly(t *testing.T) {
 		tn.recv("c", alive("b", inc))
 		tn.wantState("given another chance", "b", Alive, inc)
 		tn.forget()
-		tn.bury("b", inc)
+		tn.declareDead("b", inc)
 		inc++
 	}
 }
@@ -81,13 +81,13 @@ func TestSilentReturnsAreBelievedMoreAndMoreSlowly(t *testing.T) {
 func TestReturnedMemberThatAnswersAnyPingIsBelieved(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.n.probe.next = Never
-	tn.bury("b", 1)
+	tn.declareDead("b", 1)
 	tn.recv("c", alive("b", 2))
 	b, _ := tn.n.Lookup([]byte("b"))
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, b, &tn.out)
 	tn.collect()
 	tn.recv("b", ack(tn.seqs["ping b"]))
-	tn.bury("b", 2)
+	tn.declareDead("b", 2)
 	tn.recv("c", alive("b", 3))
 	tn.wantState("at once", "b", Alive, 3)
 }
@@ -100,9 +100,9 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	for len(tn.n.pings.list) < maxDeferrable {
 		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
 	}
-	tn.bury("d", 1)
+	tn.declareDead("d", 1)
 	tn.recv("c", alive("d", 2))
-	tn.bury("d", 2)
+	tn.declareDead("d", 2)
 	stale := tn.n.Counters().DroppedStale
 	tn.recv("c", alive("d", 3))
 	tn.wantNone("no room", "d: ping d")
@@ -119,7 +119,7 @@ func TestClaimsOfOnePacketAreBounded(t *testing.T) {
 	for i := range maxForwards + 4 {
 		name := fmt.Sprintf("m%02d", i)
 		claims = append(claims, aliveAt(name, 1, addrOf("z"), ""))
-		tn.n.rejoins.bury([]byte(name), 1, Never)
+		tn.n.rejoins.addTombstone([]byte(name), 1, Never)
 	}
 	tn.recv("d", claims...)
 	pings := 0
@@ -161,9 +161,10 @@ func TestTombstonesAreBounded(t *testing.T) {
 	var c rejoins
 	name := func(i int) []byte { return fmt.Appendf(nil, "m%d", i) }
 	for i := range maxTombstones + 1 {
-		c.bury(name(i), 1, 10)
+		c.addTombstone(name(i), 1, 10)
 	}
-	if len(c.forgotten) != maxTombstones || c.buried(0, name(0), 1) || !c.buried(0, name(1), 1) {
+	if len(c.forgotten) != maxTombstones ||
+		c.hasTombstone(0, name(0), 1) || !c.hasTombstone(0, name(1), 1) {
 		t.Errorf("%d remembered, want the last %d", len(c.forgotten), maxTombstones)
 	}
 }
@@ -174,7 +175,7 @@ func forgetful(t *testing.T) *conversation {
 	tn := converseWith(t, func(c *Config) { c.VerifyForgotten = time.Hour }, "c", "d")
 	tn.n.probe.next = Never
 	tn.recv("c", alive("b", 5))
-	tn.bury("b", 5)
+	tn.declareDead("b", 5)
 	b, _ := tn.n.Lookup([]byte("b"))
 	tn.n.Forget(tn.now, b)
 	return tn

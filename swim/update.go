@@ -142,7 +142,7 @@ func (n *Node) meet(now Time, c *claim, out *Output) {
 	// What a member says itself needs no proof. Only IPs are compared: streams come from other
 	// ports.
 	if c.from.Addr() != c.addr.Addr() && n.CanReach(c.addr) &&
-		n.rejoins.buried(now, c.name, c.inc) {
+		n.rejoins.hasTombstone(now, c.name, c.inc) {
 		n.checkRejoin(now, c, out)
 		return
 	}
@@ -152,7 +152,7 @@ func (n *Node) meet(now Time, c *claim, out *Output) {
 // admit makes a record for a new member.
 func (n *Node) admit(now Time, c *claim, out *Output) {
 	n.makeRoom(now, out)
-	n.rejoins.exhume(c.name)
+	n.rejoins.removeTombstone(c.name)
 	id := n.roster.acquireMember(c.name)
 	if id == NoMember {
 		n.counters.DroppedMembers++
