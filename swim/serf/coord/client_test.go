@@ -116,7 +116,7 @@ func TestEstimatesConverge(t *testing.T) {
 		}
 		n := newNetwork(rapid.Uint64().Draw(t, "seed"), places, access)
 		before := n.wrong()
-		n.run(400)
+		n.run(1000)
 		if got := n.wrong(); got > 0.1 {
 			t.Errorf("estimates are off by %.0f %% on average (%.0f %% at first)", 100*got,
 				100*before)
