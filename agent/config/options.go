@@ -76,11 +76,12 @@ var options = []option{
 	{"retry-join", "retry_join", "addr",
 		"member to join at start, tried until one answers; repeatable",
 		func(c *Config) any { return &c.RetryJoin }},
-	{"retry-interval", "retry_interval", "time", "longest pause between attempts of -retry-join, " +
-		"the first ones come sooner (default 30s, at least 1s)",
+	{"retry-interval", "retry_interval", "time", "longest pause between attempts of -retry-join; " +
+		"the first pauses are shorter and double up to it (default 30s, at least 1s)",
 		func(c *Config) any { return &c.RetryInterval }},
 	{"retry-max", "retry_max_attempts", "n",
-		"give up after this many attempts of -retry-join, a whole interval apart (default 0: never)",
+		"give up -retry-join after the time that this many attempts take, -retry-interval apart " +
+			"(default 0: never)",
 		func(c *Config) any { return &c.RetryMax }},
 	{"replay", "replay_on_join", "", "also get the events from before the join",
 		func(c *Config) any { return &c.Replay }},
@@ -147,7 +148,8 @@ var options = []option{
 	{"", "probe_timeout", "time",
 		"how long a direct answer to a probe may take (default: lan 500ms, wan 3s, local 200ms)",
 		func(c *Config) any { return &c.Timing.ProbeTimeout }},
-	{"", "indirect_probes", "n", "members asked to probe in its place (default: lan and wan 3, local 1)",
+	{"", "indirect_probes", "n", "other members asked to probe one that doesn't " +
+		"answer (default: lan and wan 3, local 1)",
 		func(c *Config) any { return &c.Timing.IndirectProbes }},
 	{"", "stream_ping", "", "probe by TCP, too, when UDP fails (default true)",
 		func(c *Config) any { return &c.Timing.StreamPing }},
@@ -171,7 +173,8 @@ var options = []option{
 	{"", "suspicion_mult", "n", "least time to refute a suspicion, in probe intervals, times log " +
 		"of the members (default: lan 4, wan 6, local 3)",
 		func(c *Config) any { return &c.Timing.SuspicionMult }},
-	{"", "suspicion_max_mult", "n", "the longest, as a multiple of the least (default 6)",
+	{"", "suspicion_max_mult", "n", "longest time to refute a suspicion, as a multiple " +
+		"of the least (default 6)",
 		func(c *Config) any { return &c.Timing.SuspicionMaxMult }},
 	{"", "awareness_max", "n", "bound of the health score, which stretches probes (default 8)",
 		func(c *Config) any { return &c.Timing.AwarenessMax }},
@@ -181,7 +184,7 @@ var options = []option{
 	{"", "reconnect_interval", "time",
 		"pause between attempts to reach failed members (default 30s)",
 		func(c *Config) any { return &c.Timing.ReconnectInterval }},
-	{"", "reconnect_timeout", "time", "how long to try to reach a failed member (default 24h)",
+	{"", "reconnect_timeout", "time", "how long reconnecting to a failed member is tried (default 24h)",
 		func(c *Config) any { return &c.Timing.ReconnectTimeout }},
 	{"", "tombstone_timeout", "time", "how long to remember a member that left (default 24h)",
 		func(c *Config) any { return &c.Timing.TombstoneTimeout }},

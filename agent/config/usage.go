@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"serf/internal/textwrap"
 )
 
-// Usage lists the options, one or two lines each, and the keys that only files have.
+// Usage lists the options, filled to textwrap.Width, and the keys that only files have.
 func Usage() string { return usage(runtime.GOOS) }
 
 // usage is Usage for a system.
@@ -22,7 +24,7 @@ func usage(system string) string {
 	}
 	return "Options:\n" + flags.String() + "\nKeys of configuration files without an " +
 		"option:\n" + keys.String() +
-		"\nKeys that are named otherwise than their option:\n" + otherNames() + notesFor(system)
+		"\nKeys whose name differs from the option's:\n" + otherNames() + notesFor(system)
 }
 
 // notesFor is the text below the list of options.
@@ -38,7 +40,8 @@ const (
 	reloadPlace = "%RELOAD%"
 	noReload    = "They are read when the agent starts: a change of them needs a restart."
 	reload      = `HUP reads the files again: log level, event handlers and their time-out, and tags change
-at once, and tags that were set at run time stay. The agent says what has changed, and what needs a restart.`
+at once, and tags that were set at run time stay. The agent says what has changed, and what needs a
+restart.`
 )
 
 // otherNames lists the keys that aren't spelt like their options.
@@ -131,8 +134,8 @@ func entry(b *strings.Builder, name, arg, usage string) {
 		name += "=" + arg
 	}
 	if len(name)+3 > usageColumn {
-		fmt.Fprintf(b, "  %s\n%*s%s\n", name, usageColumn, "", usage)
+		fmt.Fprintf(b, "  %s\n%*s%s\n", name, usageColumn, "", textwrap.Fill(usage, usageColumn))
 		return
 	}
-	fmt.Fprintf(b, "  %-*s%s\n", usageColumn-2, name, usage)
+	fmt.Fprintf(b, "  %-*s%s\n", usageColumn-2, name, textwrap.Fill(usage, usageColumn))
 }

@@ -24,6 +24,7 @@ import (
 	"serf/agent/handler"
 	"serf/agent/rpc/server"
 	"serf/agent/snapshot"
+	"serf/internal/textwrap"
 )
 
 const (
@@ -114,8 +115,9 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 }
 
 func agentUsage() string {
-	return "Usage: serf agent [options]\n\nRuns a Serf agent in the foreground, until a signal " +
-		"ends it. " + signalUsage + "\n\n" + config.Usage()
+	return "Usage: serf agent [options]\n\n" +
+		textwrap.Fill("Runs a Serf agent in the foreground, until a signal ends it. "+signalUsage, 0) +
+		"\n\n" + config.Usage()
 }
 
 // daemon is a running `serf agent`.

@@ -114,12 +114,14 @@ func quoted(list []string) (q []string) {
 	return q
 }
 
-// payloadHelp is part of the help of commands that send something.
-const payloadHelp = `
+// payloadHelp is part of the help of the named command, which sends something.
+func payloadHelp(command string) string {
+	return `
   PAYLOAD is a text, - for what stands on standard input, or @FILE for what is in a file;
   @@ stands for an @ at the beginning of a text. After -- the text is taken as it is:
-  serf event -- NAME "$PAYLOAD".
+  serf ` + command + ` -- NAME "$PAYLOAD".
 `
+}
 
 // payloadMax is more than any agent accepts, in bytes: an endless input must not fill the memory.
 const payloadMax = 64 << 10

@@ -7,11 +7,11 @@ import (
 	"serf/agent/rpc"
 )
 
-const eventHelp = `
+var eventHelp = `
 Usage: serf event [options] NAME [PAYLOAD]
 
-  Fires a user event at all members.
-` + payloadHelp + `
+  Sends a user event to all members.
+` + payloadHelp("event") + `
 Options:
 
   -coalesce=true

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,6 +24,7 @@ import (
 	"serf/agent/rpc"
 	"serf/agent/rpc/server"
 	"serf/internal/eventfilter"
+	"serf/internal/textwrap"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
@@ -380,6 +382,29 @@ func TestHelpOfCommands(t *testing.T) {
 			r := runLine(t.Context(), nil, c.name, m[1], "-h")
 			if strings.Contains(r.stderr, "unknown option") {
 				t.Errorf("%s doesn't take %s", c.name, m[1])
+			}
+		}
+	}
+}
+
+// How to send a payload literally is shown for the command that was asked about.
+func TestHelpOfPayloads(t *testing.T) {
+	for _, name := range []string{"event", "query"} {
+		help := runLine(t.Context(), nil, "help", name).stdout
+		if !strings.Contains(help, "serf "+name+` -- NAME "$PAYLOAD"`) {
+			t.Errorf("help %s:\n%s", name, help)
+		}
+	}
+}
+
+func TestHelpTextsAreNarrow(t *testing.T) {
+	for _, c := range commands() {
+		for _, part := range append([]string{""}, c.parts...) {
+			help := runLine(t.Context(), nil, strings.Fields("help "+c.name+" "+part)...).stdout
+			for line := range strings.Lines(help) {
+				if utf8.RuneCountInString(line)-1 > textwrap.Width {
+					t.Errorf("help %s %s: over %d columns: %s", c.name, part, textwrap.Width, line)
+				}
 			}
 		}
 	}

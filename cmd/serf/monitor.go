@@ -19,7 +19,7 @@ Usage: serf monitor [options]
 Options:
 
   -log-level=info
-        The least level to print: trace, debug, info, warn or err. It may be
+        Lowest level to print: trace, debug, info, warn or err. It may be
         lower than the one at which the agent itself logs.
 `
 

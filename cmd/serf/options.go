@@ -23,7 +23,7 @@ const defaultRPCAddr = "127.0.0.1:7373"
 // rpcHelp ends the help text of every command that talks to an agent.
 const rpcHelp = `
   -rpc-addr=127.0.0.1:7373
-        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set; set but empty it's an error.
+        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set; an empty value is an error.
 
   -rpc-auth=KEY
         The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.

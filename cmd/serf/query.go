@@ -9,12 +9,12 @@ import (
 	"serf/agent/rpc"
 )
 
-const queryHelp = `
+var queryHelp = `
 Usage: serf query [options] NAME [PAYLOAD]
 
   Asks members a question and prints their answers as they come. Ends when all who
   were asked have answered, or at the timeout.
-` + payloadHelp + `
+` + payloadHelp("query") + `
 Options:
 
   -format=text

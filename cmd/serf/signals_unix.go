@@ -20,5 +20,5 @@ var dumpSignal os.Signal = syscall.SIGUSR1
 // reader of its output is gone. They aren't ignored, because handlers would inherit that.
 var surviveSignals = []os.Signal{syscall.SIGPIPE}
 
-const signalUsage = "INT leaves the cluster first, TERM doesn't.\n" +
+const signalUsage = "INT leaves the cluster first, TERM doesn't. " +
 	"HUP reads the configuration again, USR1 prints the agent's figures on standard error."

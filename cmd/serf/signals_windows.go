@@ -16,5 +16,5 @@ var reloadSignal, dumpSignal os.Signal
 var surviveSignals []os.Signal
 
 const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session " +
-	"doesn't.\n" +
+	"doesn't. " +
 	"To read the configuration again, restart it."

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"serf/internal/textwrap"
 	"serf/netsim/scenario"
 )
 
@@ -79,70 +80,74 @@ Usage: serf sim [options]
 const simHelpFile = `
 What it prints
 
-  views agree      from a change until each running node considers alive exactly those that are, and knows
-                   their addresses. heal and resume are ends of faults of the network and of pauses that
-                   made some nodes be considered failed
-  crash noticed    from the crash until the first of the others, and until all of them, considered the node
-                   failed. Expected: when the first one should, if the nodes around it are healthy. Back
-                   before: it ran again before all knew
+  views agree      from a change until each running node considers exactly the running nodes alive,
+                   at their current addresses. A heal is the end of a network fault. A resume is the
+                   end of a pause in which some nodes were considered failed
+  crash noticed    from the crash until the first of the others, and until all of them, considered
+                   the node failed. Expected: when the first one should, if the nodes around it are
+                   healthy. Back before: it ran again before all knew
   event delivered  from when it was sent until all nodes that ran then have it
   per member       what each running node sends by UDP; messages to gossip are how many wait
-  from region      what the nodes of one region send to those of another, by UDP and TCP; which share of their
-  to region        events, and of the reports that one of them crashed, reached those nodes, and how soon all
+  from region      what the nodes of one region send to those of another, by UDP and TCP; which
+  to region        share of their events, and of the reports that one of them crashed, reached those
+                   nodes, and how soon all
   event missed     which nodes that ran when an event was sent don't have it at the end
-  false failures   how often a node reported another as failed that ran. Healthy nodes have neither had a
-                   fault nor started within the time that a suspicion may take. Across faults of the
-                   network: while a fault was between the two nodes, or soon after; these are not among
-                   the others
+  false failures   how often a node reported another as failed that ran. Healthy nodes have neither
+                   had a fault nor started within the time that a suspicion may take. Across faults
+                   of the network: while a fault was between the two nodes, or soon after; these are
+                   not among the others
   suspicions       how often a node began to suspect another, rightly or not, over all nodes;
-                   refuted: the suspect answered
+                   refuted: the suspect showed that it is alive
   trace            a hash of all that happened, equal for equal runs
 
-  -check watches rules that must always hold, and -settle demands that all views agree in the end. If a
-  rule is broken, the output says which, and the exit code is 1.
+  -check watches rules that must always hold, and -settle demands that all views agree in the end.
+  If a rule is broken, the output says which, and the exit code is 1.
 
 Values
 
   Times are 500ms, 90s or 1h30m. Delays have a distribution: 5ms (always), 1ms..20ms (uniform),
-  exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1%, 1 or 0.01, speeds
-  are 512kbit, 100mbit or 1gbit a second.
+  exp:LEAST,MEAN, normal:MEAN,DEVIATION or lognormal:LEAST,MEDIAN,SIGMA. Chances are 1%, 1 or 0.01,
+  speeds are 512kbit, 100mbit or 1gbit a second.
 `
 
 // simHelpValues goes on with the names of mechanisms.
-const simHelpValues = `  Mechanisms are none, ours (all that this program adds to Lifeguard), all (these and Lifeguard's: plain SWIM
-  is left), or single ones joined by +, as -disable=correction+relay:
+const simHelpValues = `  Mechanisms are none, ours (all that this program adds to Lifeguard), all (these and Lifeguard's:
+  plain SWIM is left), or single ones joined by +, as -disable=correction+relay:
   %s.
 `
 
 const simHelpScenario = `
 Scenario files
 
-  A file is a JSON object. Its keys are those of the options above, with _ instead of -, those of the network in an
-  object "network", and the timings in "timing"; and these. The timings are keys of an agent's configuration, too.
+  A file is a JSON object. Its keys are those of the options above, with _ instead of -, those of
+  the network in an object "network", and the timings in "timing"; and these. The timings are keys
+  of an agent's configuration, too.
 
   about     a text for readers
   start     {"warm": true, "apart": true} or {"over": "10s", "seeds": 3, "later": 5}
-  regions   [{"name": "eu", "nodes": 20}, {"name": "us", "share": "30%"}, {"name": "asia"}]: parts of the nodes, in
-            their order; those with neither nodes nor share divide the rest
-  paths     [{"from": "eu", "to": "us", "latency": "normal:40ms,5ms", "loss": "0.1%"}]: the network between two
-            regions (or within one), and back unless "one_way": latency instead of the network's; jitter,
-            loss, duplicate and reorder (with hold_back) on top of it
+  regions   [{"name": "eu", "nodes": 20}, {"name": "us", "share": "30%"}, {"name": "asia"}]: parts
+            of the nodes, in their order; those with neither nodes nor share divide the rest
+  paths     [{"from": "eu", "to": "us", "latency": "normal:40ms,5ms", "loss": "0.1%"}]: the network
+            between two regions (or within one), and back unless "one_way": latency instead of the
+            network's; jitter, loss, duplicate and reorder (with hold_back) on top of it
   faults    [{"kind": "crash", "start": "30s", "count": 3}, ...]
   work      [{"kind": "event", "start": "10s", "every": "1s"}, ...]
 
-  The nodes that a fault concerns are drawn from the seed: count or share of those that region and members
-  name (m1, m2 and so on, or "m3..m9"; on the command line members=m1+m3..m9), or else all of these. A
-  fault begins at start and ends after length, or never. With every, the nodes have it one after the
-  other, so far apart; with repeat and gap it happens so many times, with a pause in between.
+  The nodes that a fault concerns are drawn from the seed: count or share of those that region and
+  members name (m1, m2 and so on, or "m3..m9"; on the command line members=m1+m3..m9), or else all
+  of these. A fault begins at start and ends after length, or never. With every, the nodes have it
+  one after the other, so far apart; with repeat and gap it happens so many times, with a pause in
+  between.
 
 `
 
 const simHelpTail = `
-  to limits a fault of the network to the traffic with these nodes, as {"region": "us"} (on the command line
-  to.region=us), and way to one direction, in or out, as seen from the nodes that the fault concerns. Delay,
-  loss and so on are added to those of the network. A crash with a length of a few milliseconds is a restart
-  that nobody notices. Work is done by a random node each time, or by those that count, share, region and
-  members say; to of a force-leave are the nodes that it is about.
+  to limits a fault of the network to the traffic with these nodes, as {"region": "us"} (on the
+  command line to.region=us), and way to one direction, in or out, as seen from the nodes that the
+  fault concerns. Delay, loss and so on are added to those of the network. A crash with a length of
+  a few milliseconds is a restart that nobody notices. Work is done by a random node each time, or
+  by those that count, share, region and members say; to of a force-leave are the nodes that it is
+  about.
 `
 
 // simHelp is the help text, with the options and kinds that there are.
@@ -155,12 +160,12 @@ func simHelp() string {
 		if value == "" {
 			value = p.Arg()
 		}
-		fmt.Fprintf(&b, "  %-28s %s\n", "-"+p.Name+"="+value, p.Usage)
+		fmt.Fprintf(&b, "  %-28s %s\n", "-"+p.Name+"="+value, textwrap.Fill(p.Usage, 31))
 	}
 	b.WriteString(simHelpFile)
-	fmt.Fprintf(&b, simHelpValues, wrapNames(scenario.MechanismNames()))
+	fmt.Fprintf(&b, simHelpValues, textwrap.Fill(strings.Join(scenario.MechanismNames(), ", "), 2))
 	b.WriteString(simHelpScenario)
-	b.WriteString("  Kinds of faults, and their keys besides start and those that say whom:\n\n")
+	b.WriteString("  Kinds of faults, and their keys besides start and those that choose nodes:\n\n")
 	writeKinds(&b, scenario.FaultKinds())
 	b.WriteString("\n  Kinds of work:\n\n")
 	writeKinds(&b, scenario.WorkKinds())
@@ -168,25 +173,11 @@ func simHelp() string {
 	return b.String()
 }
 
-// wrapNames lists names in lines of an indented paragraph.
-func wrapNames(names []string) string {
-	var b strings.Builder
-	width := 0
-	for i, name := range names {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if width += len(name) + 2; width > 100 {
-			b.WriteString("\n  ")
-			width = len(name) + 2
-		}
-		b.WriteString(name)
-	}
-	return strings.ReplaceAll(b.String(), " \n", "\n")
-}
-
 func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
-		fmt.Fprintf(b, "  %-11s %s\n%14s%s\n", k.Name, k.Usage, "", strings.Join(k.OwnKeys(), ", "))
+		const column = 14
+		keys := strings.Join(k.OwnKeys(), ", ")
+		fmt.Fprintf(b, "  %-11s %s\n", k.Name, textwrap.Fill(k.Usage, column))
+		fmt.Fprintf(b, "%*s%s\n", column, "", textwrap.Fill(keys, column))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"serf/internal/textwrap"
 	"serf/netsim/study"
 )
 
@@ -27,11 +28,12 @@ Usage: serf sim lifeguard [options]
   docs/figures/lifeguard.md tells what the figures mean.
 
   -reduced
-        A part of the combinations, in two minutes.
+        A part of the combinations, in some minutes.
 
   -variant=NAME
         swim, lha-probe, lha-suspicion, buddy, lifeguard, ours, or no-NAME, which
-        is ours without one of its additions: %s.
+        is ours without one of its additions:
+        %s.
         May be repeated; the first one is what the others are compared with.
 
   -stop=send
@@ -39,10 +41,10 @@ Usage: serf sim lifeguard [options]
         anywhere: wherever they are, as after kill -STOP.
 
   -repeat=1
-        How often each combination is carried out, each time with other chances.
+        How often each combination is carried out, each time with another seed.
 
   -seed=1
-        Of all chance.
+        Of all random choices.
 
   -workers=N
         Combinations at a time: by default as many as there are processors. The
@@ -86,7 +88,7 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool)
 	for _, v := range known[study.PaperVariants:] {
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
 	}
-	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, strings.Join(additions, ", ")), e)
+	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, textwrap.Fill(strings.Join(additions, ", "), 8)), e)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")

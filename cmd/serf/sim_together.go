@@ -61,7 +61,7 @@ const togetherHelp = `
         Timings and latency: lan, wan or local.
 
   -seeds=20
-        How many runs there are of each, each with other chances.
+        How many runs there are of each, each with another seed.
 
   -seed=1
         Of the first run. The next has the next number.

@@ -42,7 +42,7 @@ type scriptCommand struct {
 
 var scriptCommands = map[string]scriptCommand{
 	"profile":     {"profile NAME: timings, before nodes", (*script).profile},
-	"seed":        {"seed N: of all chance, before nodes", (*script).seed},
+	"seed":        {"seed N: of all random choices, before nodes", (*script).seed},
 	"nodes":       {"nodes N [apart]: start members 1 to N; they join m1, now and after a restart, unless apart", (*script).nodes},
 	"start":       {"start I...: start anew, where it was, and join m1", each((*Cluster).Start)},
 	"move":        {"move I...: start anew at another address, and join m1", each((*Cluster).Move)},

@@ -2,7 +2,7 @@ package report
 
 import "time"
 
-// Series is how a run went over time: samples at even distances. A last interval that was cut short
+// Series is how a run went over time: samples evenly spaced. A last interval that was cut short
 // by the end of the run is left out.
 type Series struct {
 	Every   time.Duration

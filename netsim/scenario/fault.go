@@ -74,22 +74,22 @@ const (
 func FaultKinds() []KindInfo { return slices.Clone(faultKinds) }
 
 var faultKinds = []KindInfo{
-	{FaultCrash, "members stop without a word; with length they start again after it",
+	{FaultCrash, "nodes stop without a word; with length they start again after it",
 		slices.Concat(whoKeys, oftenKeys, returnKeys), whoKeys},
-	{FaultLeave, "members leave; with length they start again after it",
+	{FaultLeave, "nodes leave; with length they start again after it",
 		slices.Concat(whoKeys, oftenKeys, returnKeys), whoKeys},
-	{FaultJoin, "members that aren't running start",
+	{FaultJoin, "nodes that aren't running start",
 		slices.Concat(whoKeys, []string{"every", "snapshot", "move"}), whoKeys},
 	{FaultPause, "processes are stopped, and run on after length",
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
-	{FaultChurn, "members come and go at random: joins, leaves, crashes a minute",
+	{FaultChurn, "nodes come and go at random: joins, leaves, crashes a minute",
 		slices.Concat(churnKeys, []string{"length", "region", "members", "snapshot", "move"}),
 		churnKeys},
-	{FaultPartition, "members are cut off from the others, UDP and TCP",
+	{FaultPartition, "nodes are cut off from the others, UDP and TCP",
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
 	{FaultBlockUDP, "no packet passes; TCP works",
 		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
-	{FaultNAT, "a NAT forwards nothing to members: " +
+	{FaultNAT, "a NAT forwards nothing to the nodes: " +
 		"they get answers on TCP connections that they opened, and no packet",
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",

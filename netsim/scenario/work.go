@@ -55,11 +55,11 @@ func WorkKinds() []KindInfo { return slices.Clone(workKinds) }
 var workKinds = []KindInfo{
 	{WorkEvent, "a user event is sent, or burst of them at once",
 		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "burst"}), nil},
-	{WorkQuery, "a query is sent, which all members answer; relay others pass on each answer",
+	{WorkQuery, "a query is sent, which all nodes answer; relay other nodes pass on each answer",
 		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "relay"}), nil},
-	{WorkTags, "a member changes its tags",
+	{WorkTags, "a node changes its tags",
 		slices.Concat(whoKeys, []string{"every", "length", "size"}), nil},
-	{WorkForceLeave, "a member declares those of to as left; with prune they are forgotten at once",
+	{WorkForceLeave, "a node declares those of to as left; with prune they are forgotten at once",
 		slices.Concat(whoKeys, []string{"every", "length", "to", "prune"}), []string{"to"}},
 	{WorkRotateKey, "a new key is installed, used after every, and the old one removed after " +
 		"every; with keep_old this goes on for length, and old keys stay until settle removes them",
