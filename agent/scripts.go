@@ -49,8 +49,8 @@ func (a *Agent) SetHandlerTimeout(d time.Duration) {
 // ones.
 func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
 
-// backlogStats is the section handlers of Stats: totals, and a line for each handler.
-func backlogStats(s handler.Stats, now time.Time) map[string]string {
+// handlerSection is the "handlers" section of Stats: totals, and a line for each handler.
+func handlerSection(s handler.Stats, now time.Time) map[string]string {
 	section := map[string]string{
 		"waiting":   strconv.Itoa(s.Waiting),
 		"running":   strconv.Itoa(s.Running),

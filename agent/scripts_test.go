@@ -26,7 +26,7 @@ func TestStatsShowTheBacklog(t *testing.T) {
 		"*=b":     "idle, 0 waiting, 0 runs, 0 failed, 0 timed out, 0 dropped",
 		"*=b (2)": "idle, 1 waiting, 0 runs, 0 failed, 0 timed out, 0 dropped",
 	}
-	if d := cmp.Diff(want, backlogStats(s, now)); d != "" {
+	if d := cmp.Diff(want, handlerSection(s, now)); d != "" {
 		t.Error("-want +got:\n", d)
 	}
 }

@@ -19,7 +19,7 @@ func (a *Agent) Stats() map[string]map[string]string {
 		"agent":          {"name": a.conf.Serf.Name},
 		"runtime":        runtimeStats(),
 		"event_handlers": a.handlerStats(),
-		"handlers":       backlogStats(a.HandlerStats(), time.Now()),
+		"handlers":       handlerSection(a.HandlerStats(), time.Now()),
 	}
 	if a.ctx.Err() != nil {
 		return stats

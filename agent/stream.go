@@ -26,8 +26,8 @@ const (
 	// wait. Beyond that a stream fails immediately.
 	dialMax   = 320
 	dialQueue = 256
-	// connectTimeout bounds how long a connection may take out of the time for the whole stream: by
-	// then the system has tried four times.
+	// connectTimeout bounds connecting, which counts towards the time-out of the whole stream. The
+	// system has tried four times by then.
 	connectTimeout = 10 * time.Second
 	// openMax is how many blocks are decrypted and decompressed at once. One can cost its limit of
 	// 40 MiB, and a processor that probes need too.

@@ -257,8 +257,8 @@ func reread[T any, P interface {
 	}
 }
 
-// rereads parse a message of a type, and write it again.
-var rereads = map[string]func([]byte) ([]byte, error){
+// reencoders parse a message of a type and encode it again.
+var reencoders = map[string]func([]byte) ([]byte, error){
 	"membership type 0": reread(wire.ParsePing), "membership type 1": reread(wire.ParseIndirectPing),
 	"membership type 2": reread(wire.ParseAck), "membership type 11": reread(wire.ParseNack),
 	"membership type 3": reread(wire.ParseSuspect), "membership type 4": reread(wire.ParseAlive),
@@ -274,7 +274,7 @@ var rereads = map[string]func([]byte) ([]byte, error){
 // and parts that isn't asked: package wire has tests of the same bytes.
 func reencoded(e *example) error {
 	kind, _, _ := strings.Cut(e.lines[0].comment, ", ")
-	again := rereads[kind]
+	again := reencoders[kind]
 	if again == nil {
 		return nil
 	}

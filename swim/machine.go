@@ -167,8 +167,8 @@ const (
 	// EventForgotten: Member's record was dropped. Its ID is valid until the next call.
 	EventForgotten
 	// EventConflict: a member at Addr claims the name of Member, which answers at another address.
-	// If Member is this node, N is 1 if the claim came in answer to a push/pull of its own: it came
-	// later than the other.
+	// If Member is this node, N is 1 if this node learned of the claim from the answer to its own
+	// push/pull; then this node is the later one.
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser

@@ -290,7 +290,7 @@ func TestMovesAreCheckedInWaves(t *testing.T) {
 	}
 }
 
-// A conflict isn't reported again for a while, but keeps nobody from moving.
+// A refused move stays listed so that it isn't reported again, but makes room for honest ones.
 func TestRefusedMovesMakeRoom(t *testing.T) {
 	tn := converse(t, "b")
 	tn.claimMoves(maxMoves)

@@ -23,7 +23,7 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) {
 	}
 }
 
-// raise lifts the own incarnation above inc.
+// raise raises this node's incarnation above inc.
 func (n *Node) raise(now Time, inc uint32) {
 	n.inc = min(max(n.inc, inc)+1, incMax)
 	n.view.set(n.self, n.view.at(n.self).state, n.inc, now)

@@ -169,7 +169,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 	}
 }
 
-// forgotten returns a conversation with a node among three that has forgotten b, who had failed at
+// forgetful returns a conversation with a node among three that has forgotten b, which had failed at
 // incarnation 5.
 func forgetful(t *testing.T) *conversation {
 	tn := converseWith(t, func(c *Config) { c.VerifyForgotten = time.Hour }, "c", "d")

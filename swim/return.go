@@ -75,7 +75,7 @@ func (n *Node) moveSpread() time.Duration {
 	return time.Duration(hops) * (n.cfg.ProbeTimeout + hopRounds*n.cfg.GossipInterval)
 }
 
-// outbid makes the own incarnation greater than inc.
+// outbid makes this node's incarnation greater than inc.
 func (n *Node) outbid(now Time, inc uint32) {
 	if n.inc <= inc {
 		n.raise(now, inc)

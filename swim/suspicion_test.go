@@ -108,7 +108,8 @@ func TestPushPullConfirmsNoSuspicion(t *testing.T) {
 	}
 }
 
-// Otherwise it would come back to the first accuser as the word of a second one.
+// A node that reads a suspicion in a push/pull must not gossip itself as the accuser: the first
+// accuser would count it as a second one.
 func TestPushPullSuspicionHasNoAccuser(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
@@ -119,7 +120,8 @@ func TestPushPullSuspicionHasNoAccuser(t *testing.T) {
 	tn.wantNone("this node accuses nobody", "*: suspect b@1 from a")
 }
 
-// Neither does one that others read in a push/pull.
+// A node that reads a suspicion in a push/pull gossips it with the suspect as the accuser. Such a
+// message doesn't confirm a suspicion.
 func TestGossipedPushPullSuspicionConfirmsNothing(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.recv("d", suspect("b", 1, "b"))

@@ -8,7 +8,7 @@ type Rope struct {
 	cuts []cut
 }
 
-// cut is a shared part, and where it lies among the own bytes.
+// cut is a shared part, and its offset in Own.
 type cut struct {
 	at   int
 	part []byte
@@ -39,8 +39,8 @@ func (r *Rope) Len() int {
 	return n
 }
 
-// Pieces returns the message as first followed by each of more. A shared part is a piece of its
-// own, with the capacity that Share was given; own bytes end where a shared part begins.
+// Pieces returns the message as first followed by each of more. Every shared part is a piece by
+// itself and keeps the capacity that Share was given. Own is split where shared parts lie.
 func (r *Rope) Pieces() (first []byte, more [][]byte) {
 	if len(r.cuts) == 0 {
 		return r.Own, nil

@@ -25,7 +25,8 @@ func wantMessages(t *testing.T, got [][]byte, want ...[]byte) {
 	}
 }
 
-// encryptedVector is the vector of an encrypted packet, and the sealer that wrote it.
+// encryptedVectors calls each with every vector of an encrypted packet, its plain text and a sealer
+// with its key and version.
 func encryptedVectors(t *testing.T, each func(name string, s *Sealer, plain, packet []byte)) {
 	count := 0
 	for _, v := range loadVectors(t, "memberlist.json") {

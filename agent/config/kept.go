@@ -24,7 +24,7 @@ func (c *Config) keptFiles() (files []kept) {
 	return files
 }
 
-// checkFiles finds files that the agent would write for one purpose and read for another.
+// checkFiles finds files that are given for two purposes, one of which is to be written.
 func (c *Config) checkFiles(env Env) error {
 	var errs []error
 	files := c.keptFiles()

@@ -31,5 +31,5 @@ func command(ctx context.Context, h *Handler) (*exec.Cmd, error) {
 // run runs cmd to its end.
 func run(cmd *exec.Cmd) error { return cmd.Run() }
 
-// checkProgram refuses programs that can't be run without a shell, of which Unix has none.
+// checkProgram accepts every program: on Unix every program runs without a shell.
 func checkProgram(string) error { return nil }

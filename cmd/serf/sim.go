@@ -402,7 +402,7 @@ func parseSplit(s string) (func(*scenario.Scenario), error) {
 	return func(s *scenario.Scenario) { s.Faults = append(s.Faults, f) }, nil
 }
 
-// writeScenario says what was simulated, so that the output stands for itself.
+// writeScenario says what was simulated, so that the output is complete by itself.
 func writeScenario(w io.Writer, s *scenario.Scenario) {
 	for _, l := range s.Lines() {
 		fmt.Fprintf(w, "%-17s %s\n", l.Label, l.Text)

@@ -88,7 +88,8 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool)
 	for _, v := range known[study.PaperVariants:] {
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
 	}
-	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, textwrap.Fill(strings.Join(additions, ", "), 8)), e)
+	list := textwrap.Fill(strings.Join(additions, ", "), 8)
+	o := newOptions("sim lifeguard", fmt.Sprintf(lifeguardHelp, list), e)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// withoutStragglers is a column of the table: no run took more than twice the median.
+// The table has a line for each cluster size and loss, whatever the number of workers.
 func TestConvergenceTable(t *testing.T) {
 	code, out, errs := sim(t, t.Context(), "convergence", "-nodes=10,20", "-loss=0,5", "-over=1s", "-seeds=3", "-workers=2")
 	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != exitOK || len(lines) != 6 || !strings.HasPrefix(strings.TrimSpace(lines[5]), "20    5%     3 |") {

@@ -51,7 +51,7 @@ func NewSpread(at swim.Time, due int) Spread {
 	return Spread{At: at, Last: swim.Never, Due: due}
 }
 
-// Split says how many of Due each region has. It comes before all else.
+// Split divides Due by region; call it first.
 func (s *Spread) Split(due []int) {
 	s.Parts = make([]Part, len(due))
 	for i, n := range due {
@@ -59,7 +59,7 @@ func (s *Spread) Split(due []int) {
 	}
 }
 
-// part is that of a region, or one to write to that nobody reads.
+// part is the part of a region, or a throwaway one without regions.
 func (s *Spread) part(region int) *Part {
 	if s.Parts == nil {
 		return new(Part)

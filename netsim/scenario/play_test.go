@@ -69,7 +69,8 @@ func (p *playing) wantUp(why string, want ...int) {
 	}
 }
 
-// reach says which of the pairs a packet can pass, from the first to the second, as "12 21".
+// wantReach checks that packets pass for the pairs in yes, and for none of those in no. Pairs are
+// digits of members, sender first, as "12 21".
 func (p *playing) wantReach(why string, yes, no string) {
 	p.t.Helper()
 	for pairs, want := range map[string]bool{yes: true, no: false} {

@@ -120,7 +120,7 @@ type Run struct {
 	Violations []report.Violation
 }
 
-// Points returns the points of the grid, without runs, or every problem of theirs.
+// Points returns the points of the grid, without runs, or all their problems.
 func (s *Sweep) Points() ([]Point, error) {
 	if len(s.Knobs) > maxKnobs {
 		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Knobs), maxKnobs)

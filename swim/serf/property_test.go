@@ -25,10 +25,10 @@ func TestNodeHoldsItsInvariants(t *testing.T) {
 	rapid.Check(t, holdInvariants)
 }
 
-// FuzzNode does the same with the fuzzer's choices.
+// FuzzNode holds a node to the same invariants, with the fuzzer's bytes in place of random draws.
 func FuzzNode(f *testing.F) {
 	for seed := range byte(4) {
-		long := make([]byte, 16<<10) // from little input the fuzzer makes only nodes to which nothing happens
+		long := make([]byte, 16<<10) // the configuration uses up a short input
 		rand.NewChaCha8([32]byte{seed}).Read(long)
 		f.Add(long)
 	}

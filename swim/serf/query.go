@@ -202,7 +202,7 @@ func (n *Node) settleMember(now swim.Time, id swim.MemberID) {
 	}
 }
 
-// armQueries sets the timer of the own queries.
+// armQueries sets the timer of this node's queries.
 func (n *Node) armQueries() {
 	at := swim.Never
 	for _, q := range n.queries {
@@ -211,7 +211,7 @@ func (n *Node) armQueries() {
 	n.arm(timerQueries, at)
 }
 
-// stepQueries ends the own queries that are over, and repeats others.
+// stepQueries ends those of this node's queries that are over, and repeats others.
 func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 	var done []*query
 	n.queries = slices.DeleteFunc(n.queries, func(q *query) bool {

@@ -58,8 +58,8 @@ func TestRequestsInOtherForms(t *testing.T) {
 	}
 }
 
-// Values that no client means are refused with the field and its content, and never misread.
-func TestRequestsThatAreNone(t *testing.T) {
+// Malformed requests are refused; the error names the field and what it holds.
+func TestMalformedRequests(t *testing.T) {
 	for _, tt := range []struct {
 		bytes, want string
 		into        any
