@@ -46,15 +46,15 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 		s.Seeds = 1
 	}
 	for _, text := range *o.sweeps {
-		k, err := scenario.ParseKnob(text, &s.Base)
+		k, err := scenario.ParseAxis(text, &s.Base)
 		if err != nil {
 			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
 		}
-		if slices.ContainsFunc(s.Knobs, func(other scenario.Knob) bool { return other.Name == k.Name }) {
+		if slices.ContainsFunc(s.Axes, func(other scenario.Axis) bool { return other.Name == k.Name }) {
 			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
 		s.args = without(o.set, s.args, k.Name)
-		s.Knobs = append(s.Knobs, k)
+		s.Axes = append(s.Axes, k)
 	}
 	if _, err := s.Points(); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -91,9 +91,9 @@ func (s *simSweep) command(p *scenario.Point, seed string) string {
 	return simCommand(append(args, "-seed="+seed))
 }
 
-// setting is the option that gives a knob a value.
-func (s *simSweep) setting(knob int, value string) string {
-	name := s.Knobs[knob].Name
+// setting is the option that gives an axis a value.
+func (s *simSweep) setting(axis int, value string) string {
+	name := s.Axes[axis].Name
 	if slices.ContainsFunc(scenario.Params(), func(p scenario.Param) bool { return p.Name == name }) {
 		return "-" + name + "=" + value
 	}
@@ -195,7 +195,7 @@ func (s *simSweep) explain() string {
 // describe says what is swept, in a line.
 func (s *simSweep) describe() string {
 	var parts []string
-	for _, k := range s.Knobs {
+	for _, k := range s.Axes {
 		parts = append(parts, k.Name+" "+strings.Join(k.Values, " "))
 	}
 	seeds := fmt.Sprintf("seeds %d to %d", s.Base.Seed, s.Base.Seed+uint64(s.Seeds)-1)
@@ -207,8 +207,8 @@ func (s *simSweep) describe() string {
 
 // pattern is the command of any run, with words in capitals for what differs.
 func (s *simSweep) pattern() string {
-	p := scenario.Point{Values: make([]string, len(s.Knobs))}
-	for j, k := range s.Knobs {
+	p := scenario.Point{Values: make([]string, len(s.Axes))}
+	for j, k := range s.Axes {
 		p.Values[j] = strings.ToUpper(k.Name)
 	}
 	return s.command(&p, "SEED")
@@ -216,7 +216,7 @@ func (s *simSweep) pattern() string {
 
 func (s *simSweep) rows(points []scenario.Point) [][]string {
 	var head []string
-	for _, k := range s.Knobs {
+	for _, k := range s.Axes {
 		head = append(head, k.Name)
 	}
 	head = append(head, "runs")
@@ -275,7 +275,7 @@ func (s *simSweep) writePage(points []scenario.Point) error {
 		return err
 	}
 	var names []string
-	for _, k := range s.Knobs {
+	for _, k := range s.Axes {
 		names = append(names, k.Name)
 	}
 	title := "Sweep over " + strings.Join(names, " and ")
@@ -296,19 +296,19 @@ type sweepDocument struct {
 	Version   int               `json:"version"`
 	Command   string            `json:"command"`
 	Scenario  scenario.Scenario `json:"scenario"` // that all points change
-	Knobs     []sweepKnob       `json:"knobs"`
+	Axes      []sweptAxis       `json:"knobs"`
 	FirstSeed uint64            `json:"first_seed"`
 	Seeds     int               `json:"seeds"` // of each point
 	Points    []sweepPoint      `json:"points"`
 }
 
-type sweepKnob struct {
+type sweptAxis struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values"`
 }
 
 type sweepPoint struct {
-	Values  map[string]string      `json:"values"`  // of knobs
+	Values  map[string]string      `json:"values"`  // of axes
 	Command string                 `json:"command"` // of its first run
 	Figures map[string]*sweepRange `json:"figures"` // null: nothing to measure
 	Runs    []sweepRun             `json:"runs"`
@@ -331,11 +331,11 @@ type sweepRun struct {
 
 func (s *simSweep) document(points []scenario.Point) sweepDocument {
 	d := sweepDocument{
-		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base, Knobs: []sweepKnob{},
+		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base, Axes: []sweptAxis{},
 		FirstSeed: s.Base.Seed, Seeds: s.Seeds,
 	}
-	for _, k := range s.Knobs {
-		d.Knobs = append(d.Knobs, sweepKnob(k))
+	for _, k := range s.Axes {
+		d.Axes = append(d.Axes, sweptAxis(k))
 	}
 	for i := range points {
 		d.Points = append(d.Points, s.documentPoint(&points[i]))
@@ -349,7 +349,7 @@ func (s *simSweep) documentPoint(p *scenario.Point) sweepPoint {
 		Figures: make(map[string]*sweepRange), Runs: []sweepRun{}, Missing: append([]uint64{}, p.Missing...),
 	}
 	for j, v := range p.Values {
-		x.Values[s.Knobs[j].Name] = v
+		x.Values[s.Axes[j].Name] = v
 	}
 	for m, measure := range report.Measures() {
 		x.Figures[measure.Name] = nil

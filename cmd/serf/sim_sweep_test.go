@@ -40,8 +40,8 @@ func TestSweepCommandsReproduceTheirPoints(t *testing.T) {
 	if err := d.Decode(&doc); err != nil {
 		t.Fatal(err)
 	}
-	if len(doc.Points) != 2 || doc.Seeds != 2 || doc.FirstSeed != 5 || len(doc.Knobs) != 2 {
-		t.Fatalf("%d points, %d seeds from %d, %d knobs", len(doc.Points), doc.Seeds, doc.FirstSeed, len(doc.Knobs))
+	if len(doc.Points) != 2 || doc.Seeds != 2 || doc.FirstSeed != 5 || len(doc.Axes) != 2 {
+		t.Fatalf("%d points, %d seeds from %d, %d axes", len(doc.Points), doc.Seeds, doc.FirstSeed, len(doc.Axes))
 	}
 	p := &doc.Points[1]
 	if p.Command != simCommand([]string{"-for=20s", "-crash=1@2s", "-set=faults[0].count=2", "-loss=10%", "-seed=5"}) || p.Values["loss"] != "10%" {

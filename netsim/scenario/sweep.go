@@ -14,39 +14,39 @@ import (
 	"serf/netsim/report"
 )
 
-// Sweep runs a scenario at each point of a grid: with each combination of the values of some knobs,
+// Sweep runs a scenario at each point of a grid: with each combination of the values along some axes,
 // and with several seeds.
 type Sweep struct {
 	Base  Scenario
-	Knobs []Knob // at most maxKnobs; the last one changes fastest
+	Axes  []Axis // at most maxAxes; the last one changes fastest
 	Seeds int    // for each point: Base.Seed and those that follow it
 }
 
-// Knob is something of the scenario that a sweep changes.
-type Knob struct {
+// Axis is a parameter of the scenario that a sweep changes, with its values.
+type Axis struct {
 	Name   string // an option of `serf sim` or a key: see Scenario.Set
 	Values []string
 }
 
 // Limits of a sweep.
 const (
-	maxKnobs = 4      // more than a table or a plot shows
-	maxRuns  = 10_000 // a day on two cores, at some seconds each
+	maxAxes = 4      // more than a table or a plot shows
+	maxRuns = 10_000 // a day on two cores, at some seconds each
 )
 
-// ParseKnob reads "NAME=VALUE,VALUE". Values that contain commas are separated by semicolons. Each
+// ParseAxis reads "NAME=VALUE,VALUE". Values that contain commas are separated by semicolons. Each
 // value means what it means to Set.
-func ParseKnob(text string, base *Scenario) (Knob, error) {
+func ParseAxis(text string, base *Scenario) (Axis, error) {
 	name, list, ok := strings.Cut(text, "=")
 	if !ok || name == "" || list == "" {
-		return Knob{}, errors.New("want NAME=VALUE,VALUE,..., such as loss=0,1,5")
+		return Axis{}, errors.New("want NAME=VALUE,VALUE,..., such as loss=0,1,5")
 	}
 	if err := sweepable(name); err != nil {
-		return Knob{}, err
+		return Axis{}, err
 	}
 	was, err := base.Value(name)
 	if err != nil {
-		return Knob{}, err
+		return Axis{}, err
 	}
 	separator := ","
 	if strings.Contains(list, ";") {
@@ -56,21 +56,21 @@ func ParseKnob(text string, base *Scenario) (Knob, error) {
 	chances := strings.HasSuffix(was, "%")
 	if chances {
 		if err := oneScale(values); err != nil {
-			return Knob{}, fmt.Errorf("%s %w", name, err)
+			return Axis{}, fmt.Errorf("%s %w", name, err)
 		}
 	}
-	k := Knob{Name: name}
+	k := Axis{Name: name}
 	for _, v := range values {
 		v = strings.TrimSpace(v)
 		scratch := base.Clone()
 		if err := scratch.Set(name, v); err != nil {
-			return Knob{}, fmt.Errorf("%s %q: %w", name, v, err)
+			return Axis{}, fmt.Errorf("%s %q: %w", name, v, err)
 		}
 		if chances {
 			v, _ = scratch.Value(name) // Set has just found the name
 		}
 		if slices.Contains(k.Values, v) {
-			return Knob{}, fmt.Errorf("%s %q is there twice", name, v)
+			return Axis{}, fmt.Errorf("%s %q is there twice", name, v)
 		}
 		k.Values = append(k.Values, v)
 	}
@@ -104,9 +104,9 @@ func sweepable(name string) error {
 	return nil
 }
 
-// Point is a combination of the knobs' values.
+// Point is a combination of the axes' values.
 type Point struct {
-	Values   []string // one for each knob
+	Values   []string // one for each axis
 	Scenario Scenario // with Base.Seed
 	Runs     []Run    // those that were done, in the order of their seeds
 	Missing  []uint64 // seeds of those that weren't
@@ -122,11 +122,11 @@ type Run struct {
 
 // Points returns the points of the grid, without runs, or all their problems.
 func (s *Sweep) Points() ([]Point, error) {
-	if len(s.Knobs) > maxKnobs {
-		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Knobs), maxKnobs)
+	if len(s.Axes) > maxAxes {
+		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Axes), maxAxes)
 	}
 	total := 1
-	for _, k := range s.Knobs {
+	for _, k := range s.Axes {
 		total = min(total*len(k.Values), maxRuns+1)
 	}
 	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
@@ -139,7 +139,7 @@ func (s *Sweep) Points() ([]Point, error) {
 		p.Scenario = s.Base.Clone()
 		p.Values = s.valuesAt(i)
 		for j, v := range p.Values {
-			if err := p.Scenario.Set(s.Knobs[j].Name, v); err != nil {
+			if err := p.Scenario.Set(s.Axes[j].Name, v); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
 			}
 		}
@@ -151,10 +151,10 @@ func (s *Sweep) Points() ([]Point, error) {
 }
 
 func (s *Sweep) valuesAt(i int) []string {
-	values := make([]string, len(s.Knobs))
-	for j := len(s.Knobs) - 1; j >= 0; j-- {
-		n := len(s.Knobs[j].Values)
-		values[j] = s.Knobs[j].Values[i%n]
+	values := make([]string, len(s.Axes))
+	for j := len(s.Axes) - 1; j >= 0; j-- {
+		n := len(s.Axes[j].Values)
+		values[j] = s.Axes[j].Values[i%n]
 		i /= n
 	}
 	return values
@@ -164,7 +164,7 @@ func (s *Sweep) valuesAt(i int) []string {
 func (s *Sweep) Name(p *Point) string {
 	var parts []string
 	for j, v := range p.Values {
-		parts = append(parts, s.Knobs[j].Name+"="+v)
+		parts = append(parts, s.Axes[j].Name+"="+v)
 	}
 	return strings.Join(parts, " ")
 }

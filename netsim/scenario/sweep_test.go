@@ -19,7 +19,7 @@ func sweepBase() Scenario {
 	return s
 }
 
-func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
+func TestAxesAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		text, want string
@@ -48,7 +48,7 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 	}
 	for _, tt := range tests {
 		base := sweepBase()
-		k, err := ParseKnob(tt.text, &base)
+		k, err := ParseAxis(tt.text, &base)
 		switch {
 		case tt.want == "":
 			if err != nil || !cmp.Equal(k.Values, tt.values) {
@@ -60,9 +60,9 @@ func TestKnobsAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 	}
 }
 
-func TestPointsAreAllCombinationsTheLastKnobFastest(t *testing.T) {
+func TestPointsAreAllCombinationsTheLastAxisFastest(t *testing.T) {
 	t.Parallel()
-	s := Sweep{Base: sweepBase(), Seeds: 1, Knobs: []Knob{{"loss", []string{"0%", "5%"}}, {"nodes", []string{"3", "4", "5"}}}}
+	s := Sweep{Base: sweepBase(), Seeds: 1, Axes: []Axis{{"loss", []string{"0%", "5%"}}, {"nodes", []string{"3", "4", "5"}}}}
 	points, err := s.Points()
 	if err != nil {
 		t.Fatal(err)
@@ -83,10 +83,10 @@ func TestPointsAreAllCombinationsTheLastKnobFastest(t *testing.T) {
 func TestSweepsAreBounded(t *testing.T) {
 	t.Parallel()
 	ten := []string{"3", "4", "5", "6", "7", "8", "9", "10", "11", "12"}
-	knob := func(name string) Knob { return Knob{name, ten} }
-	four := []Knob{knob("nodes"), knob("events"), knob("gossip-nodes"), knob("suspicion-mult")}
+	axis := func(name string) Axis { return Axis{name, ten} }
+	four := []Axis{axis("nodes"), axis("events"), axis("gossip-nodes"), axis("suspicion-mult")}
 	tests := []struct {
-		knobs []Knob
+		axes  []Axis
 		seeds int
 		want  string
 	}{
@@ -94,14 +94,14 @@ func TestSweepsAreBounded(t *testing.T) {
 		{four[:3], 11, "seeds 11: allowed 1 to 10000"},
 		{four, 1, ""},
 		{four, 2, "seeds 2: "},
-		{append(four, knob("retransmit-mult")), 1, "5 parameters, allowed are 4"},
+		{append(four, axis("retransmit-mult")), 1, "5 parameters, allowed are 4"},
 		{nil, 0, "seeds 0: "},
 		{nil, maxRuns, ""},
 		{nil, maxRuns + 1, "seeds 10001: "},
-		{[]Knob{{"nodes", []string{"5", "0"}}}, 1, "nodes=0: nodes 0: allowed"},
+		{[]Axis{{"nodes", []string{"5", "0"}}}, 1, "nodes=0: nodes 0: allowed"},
 	}
 	for i, tt := range tests {
-		s := Sweep{Base: sweepBase(), Knobs: tt.knobs, Seeds: tt.seeds}
+		s := Sweep{Base: sweepBase(), Axes: tt.axes, Seeds: tt.seeds}
 		_, err := s.Points()
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%d: error %v, want %q", i, err, tt.want)
@@ -112,7 +112,7 @@ func TestSweepsAreBounded(t *testing.T) {
 // What comes of a sweep is the same on any number of cores, and the same as of each run by itself.
 func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
 	t.Parallel()
-	s := Sweep{Base: sweepBase(), Seeds: 3, Knobs: []Knob{{"loss", []string{"0%", "10%"}}, {"nodes", []string{"4", "8"}}}}
+	s := Sweep{Base: sweepBase(), Seeds: 3, Axes: []Axis{{"loss", []string{"0%", "10%"}}, {"nodes", []string{"4", "8"}}}}
 	one, err := s.Run(t.Context(), 1, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
 func TestInterruptedSweepKeepsWhatIsDone(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
-	s := Sweep{Base: sweepBase(), Seeds: 2, Knobs: []Knob{{"nodes", []string{"4", "5"}}}}
+	s := Sweep{Base: sweepBase(), Seeds: 2, Axes: []Axis{{"nodes", []string{"4", "5"}}}}
 	last := 0.0
 	points, err := s.Run(ctx, 1, func(done float64) {
 		if done < last || done > 1 {

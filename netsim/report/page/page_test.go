@@ -241,7 +241,7 @@ func sweep() Sweep {
 	}
 	s := Sweep{Title: "Sweep", Command: "serf sim -sweep=loss=0,5 -sweep=nodes=10,20,30", Sweep: scenario.Sweep{
 		Base: scenario.Default(), Seeds: 2,
-		Knobs: []scenario.Knob{{Name: "loss", Values: []string{"0%", "5%"}}, {Name: "nodes", Values: []string{"10", "20", "30"}}},
+		Axes: []scenario.Axis{{Name: "loss", Values: []string{"0%", "5%"}}, {Name: "nodes", Values: []string{"10", "20", "30"}}},
 	}}
 	points, err := s.Sweep.Points()
 	if err != nil {
@@ -275,7 +275,7 @@ func TestPageOfASweepIsWhole(t *testing.T) {
 
 func TestPageOfManySeedsShowsDistributions(t *testing.T) {
 	s := sweep()
-	s.Sweep.Knobs, s.Points = nil, s.Points[:1]
+	s.Sweep.Axes, s.Points = nil, s.Points[:1]
 	s.Points[0].Values = nil
 	page := write(t, &s)
 	wantWhole(t, page)

@@ -87,7 +87,7 @@ func (s *Sweep) tables() []table {
 
 func (s *Sweep) table(title string, measures []int) table {
 	t := table{Title: title + ": median over the seeds, and from least to most"}
-	for _, k := range s.Sweep.Knobs {
+	for _, k := range s.Sweep.Axes {
 		t.Head = append(t.Head, k.Name)
 	}
 	t.Head = append(t.Head, "runs")
@@ -174,7 +174,7 @@ func (s *Sweep) charts() []*chart {
 		case len(s.Points) == 1:
 			list = append(list, s.overSeeds(m))
 		default:
-			list = append(list, s.overKnob(m))
+			list = append(list, s.overAxis(m))
 		}
 	}
 	return list
@@ -204,11 +204,11 @@ const (
 	linesColoured = 2 * colours
 )
 
-// overKnob shows how a measure depends on the knob with most values; each combination of the
+// overAxis shows how a measure depends on the axis of the sweep with most values; each combination of the
 // others is a line.
-func (s *Sweep) overKnob(m int) *chart {
+func (s *Sweep) overAxis(m int) *chart {
 	x, across := report.Measures()[m], s.across()
-	knob := &s.Sweep.Knobs[across]
+	swept := &s.Sweep.Axes[across]
 	c := &chart{Title: sentence(x.Title), Note: "Median of the runs, and shaded from the least to the most."}
 	var all []float64
 	for i := range s.Points {
@@ -216,9 +216,9 @@ func (s *Sweep) overKnob(m int) *chart {
 			all = append(all, r.Least, r.Most)
 		}
 	}
-	c.setAxes(categories(knob), valueAxis(x.Unit, "", all, true))
+	c.setAxes(categories(swept), valueAxis(x.Unit, "", all, true))
 	c.Data.XUnit, c.Data.YUnit, c.Data.Cats = "1", unitName(x.Unit), s.categoryNames(across)
-	for i := range knob.Values {
+	for i := range swept.Values {
 		c.Data.At = append(c.Data.At, float64(i))
 	}
 	lines := s.lines(across)
@@ -234,11 +234,11 @@ func (s *Sweep) overKnob(m int) *chart {
 	return c
 }
 
-// across is the knob that is the X axis.
+// across is the axis of the sweep that is the X axis of the plots.
 func (s *Sweep) across() int {
 	best := 0
-	for j, k := range s.Sweep.Knobs {
-		if len(k.Values) > len(s.Sweep.Knobs[best].Values) {
+	for j, k := range s.Sweep.Axes {
+		if len(k.Values) > len(s.Sweep.Axes[best].Values) {
 			best = j
 		}
 	}
@@ -247,40 +247,40 @@ func (s *Sweep) across() int {
 
 func (s *Sweep) categoryNames(across int) []string {
 	var names []string
-	for _, v := range s.Sweep.Knobs[across].Values {
-		names = append(names, s.Sweep.Knobs[across].Name+" "+v)
+	for _, v := range s.Sweep.Axes[across].Values {
+		names = append(names, s.Sweep.Axes[across].Name+" "+v)
 	}
 	return names
 }
 
-// knobLine is the points that differ in one knob only, in its order.
-type knobLine struct {
+// axisLine is the points that differ along one axis of the sweep, in its order.
+type axisLine struct {
 	name   string
 	points []*scenario.Point
 }
 
-func (s *Sweep) lines(across int) []knobLine {
-	var list []knobLine
+func (s *Sweep) lines(across int) []axisLine {
+	var list []axisLine
 	for i := range s.Points {
 		p := &s.Points[i]
 		var rest []string
 		for j, v := range p.Values {
 			if j != across {
-				rest = append(rest, s.Sweep.Knobs[j].Name+" "+v)
+				rest = append(rest, s.Sweep.Axes[j].Name+" "+v)
 			}
 		}
 		name := strings.Join(rest, ", ")
-		k := slices.IndexFunc(list, func(l knobLine) bool { return l.name == name })
+		k := slices.IndexFunc(list, func(l axisLine) bool { return l.name == name })
 		if k < 0 {
 			k = len(list)
-			list = append(list, knobLine{name: name})
+			list = append(list, axisLine{name: name})
 		}
 		list[k].points = append(list[k].points, p)
 	}
 	return list
 }
 
-func (c *chart) rangeLine(class string, dashed bool, l knobLine, m int, u report.Unit) {
+func (c *chart) rangeLine(class string, dashed bool, l axisLine, m int, u report.Unit) {
 	var xs, low, mid, high []float64
 	about := line{Name: l.name, Y: make(values, len(l.points)), Text: make([]string, len(l.points))}
 	if about.Name == "" {
@@ -309,8 +309,8 @@ func (c *chart) rangeLine(class string, dashed bool, l knobLine, m int, u report
 	c.Data.Lines = append(c.Data.Lines, about)
 }
 
-// categories is an axis on which all values of a knob are equally far apart.
-func categories(k *scenario.Knob) axis {
+// categories is an axis on which all values that a sweep takes are equally far apart.
+func categories(k *scenario.Axis) axis {
 	n := len(k.Values)
 	a := axis{Name: k.Name, Low: -0.5, Top: float64(n) - 0.5}
 	every := (n + ticksAcross) / (ticksAcross + 1)
