@@ -7,8 +7,8 @@ import (
 	"serf/swim"
 )
 
-// Episode is a change of the cluster and how long it took until all views
-// agreed with the truth again.
+// Episode is a change of the cluster and how long it took until all views agreed with the truth
+// again.
 type Episode struct {
 	What    string
 	Member  int // or -1

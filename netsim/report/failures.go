@@ -10,21 +10,23 @@ type Detection struct {
 	First  swim.Time // when the first member said so, or Never
 	All    swim.Time // when the last one did, or Never
 	Void   bool      // the member was back before that, so All has no meaning
-	Spread Spread    // among those who took it for alive
+	Spread Spread    // among the members that considered it alive
 }
 
-// FalseFailures counts reports that a member failed that runs, or whose process stands still. Healthy is who, for as
-// long as a suspicion and its gossip may take, has run and had no fault of its connection;
-// what the network is like for all is no fault.
+// FalseFailures counts reports of the failure of a member that runs, or whose process is paused. A
+// member is healthy if it has run, and its connection had no fault, for as long as a suspicion and
+// its gossip may take; what the network is like for all members is no fault.
 type FalseFailures struct {
 	All       uint64 `json:"all"`
 	AtHealthy uint64 `json:"at_healthy"` // reported by healthy members
-	OfHealthy uint64 `json:"of_healthy"` // by healthy ones about healthy ones
-	// AcrossFaults aren't among All: a fault of the network (a partition, blocked UDP, loss, delay and so on) is between
-	// the two members, or was so shortly before, and may have kept one from reaching the other.
+	OfHealthy uint64 `json:"of_healthy"` // by healthy members about healthy members
+	// AcrossFaults aren't part of All: a fault of the network (a partition, blocked UDP, loss,
+	// delay and so on) was between the two members, then or shortly before, and may have kept them
+	// from reaching each other.
 	AcrossFaults uint64 `json:"across_faults"`
 }
 
+// Since returns what was counted after earlier.
 func (f FalseFailures) Since(earlier FalseFailures) FalseFailures {
 	return FalseFailures{f.All - earlier.All, f.AtHealthy - earlier.AtHealthy, f.OfHealthy - earlier.OfHealthy, f.AcrossFaults - earlier.AcrossFaults}
 }

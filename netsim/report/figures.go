@@ -7,9 +7,9 @@ import (
 	"serf/swim"
 )
 
-// Figures is a [Report] in the form in which programs get it: its JSON is what `serf sim -format=json`
-// writes and what report pages are made from. Names of fields are stable: new ones may come, none
-// changes its meaning. Times are in seconds, and count from the start; a field that
+// Figures is a [Report] in the form in which programs get it: its JSON is what `serf sim
+// -format=json` writes and what report pages are made from. Names of fields are stable: new ones
+// may come, none changes its meaning. Times are in seconds, and count from the start; a field that
 // has nothing to say is null.
 type Figures struct {
 	SimulatedSeconds float64          `json:"simulated_seconds"`
@@ -42,7 +42,8 @@ type QuantileFigures struct {
 	Worst  float64 `json:"worst"`
 }
 
-// ChangeFigures is about changes of the cluster of one kind: how long it took until all views agreed.
+// ChangeFigures is about changes of the cluster of one kind: how long it took until all views
+// agreed.
 type ChangeFigures struct {
 	What          string           `json:"what"`
 	Count         int              `json:"count"`
@@ -67,7 +68,7 @@ type CrashFigures struct {
 	Each                 []SpreadFigures  `json:"each"`
 }
 
-// NewsFigures is how user events were delivered, or how queries were answered.
+// NewsFigures is how user events were delivered, or queries answered.
 type NewsFigures struct {
 	Count      int              `json:"count"`
 	Share      float64          `json:"share"`       // of deliveries or answers that were due, from 0 to 1
@@ -87,14 +88,14 @@ type PairFigures struct {
 	Crashes     DeliveryFigures `json:"crashes"` // of members of From that didn't return before all knew
 }
 
-// DeliveryFigures is how news from one region spread in another.
+// DeliveryFigures is how events, or the knowledge of crashes, from one region spread in another.
 type DeliveryFigures struct {
-	Due        int              `json:"due"` // members that it was for, over all news
+	Due        int              `json:"due"` // members, over all events or crashes
 	Reached    int              `json:"reached"`
-	AllSeconds *QuantileFigures `json:"all_seconds"` // until all of the region had it, where all did
+	AllSeconds *QuantileFigures `json:"all_seconds"` // until all of the region had it, leaving out what some of it never had
 }
 
-// SpreadFigures is how one piece of news became known.
+// SpreadFigures is how one event, or the knowledge of one crash, spread.
 type SpreadFigures struct {
 	Name         string   `json:"name,omitempty"`     // of an event, and of its sender
 	Missed       []string `json:"missed,omitempty"`   // some of the members that an event should have reached and hasn't
@@ -105,7 +106,8 @@ type SpreadFigures struct {
 	Reached      int      `json:"reached"`
 	FirstSeconds *float64 `json:"first_seconds"`
 	AllSeconds   *float64 `json:"all_seconds"`
-	// Spread has pairs: seconds after AtSeconds, and the share of Due that had been reached by then.
+	// Spread has pairs: seconds after AtSeconds, and the share of Due that had been reached by
+	// then.
 	Spread [][2]float64 `json:"spread"`
 }
 

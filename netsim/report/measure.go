@@ -10,9 +10,9 @@ import (
 
 // Measure is a figure by which runs are compared.
 type Measure struct {
-	Name  string // stable, with the unit: programs know it
+	Name  string // stable, with the unit: programs read it
 	Title string // for readers
-	Head  string // of a narrow column, with the unit; empty if it isn't among the most important ones
+	Head  string // of a narrow column, with the unit; empty if tables of text leave it out
 	Unit  Unit
 
 	of func(r *Report) Figure
@@ -29,8 +29,8 @@ const (
 	UnitRate  // a second
 )
 
-// Figure is the value of a measure. It isn't there if nothing was to be measured, or if what it measures
-// wasn't over yet.
+// Figure is the value of a measure. There is false if there was nothing to measure, or if what it
+// measures wasn't over by the end of the run.
 type Figure struct {
 	Value float64
 	There bool
@@ -59,8 +59,8 @@ var measures = []Measure{
 // Measures lists the figures of runs, in the order of Report.Measured.
 func Measures() []Measure { return slices.Clone(measures) }
 
-// agreedWorst is the longest that views took to agree after a change. It isn't there if they
-// didn't after some.
+// agreedWorst is the longest that views took to agree after a change. There is no figure if they
+// didn't agree after one of them.
 func agreedWorst(r *Report) Figure {
 	worst := time.Duration(-1)
 	for _, e := range r.Episodes {
@@ -72,7 +72,7 @@ func agreedWorst(r *Report) Figure {
 	return Figure{worst.Seconds(), worst >= 0}
 }
 
-// acrossFaults isn't there if the network had no faults.
+// acrossFaults has no figure if the network had no faults.
 func acrossFaults(r *Report) Figure { return Figure{float64(r.FalseFailures.AcrossFaults), r.Troubled} }
 
 func medianOf(of func(*Report) *Durations) func(*Report) Figure {

@@ -6,7 +6,8 @@ import (
 	"serf/netsim"
 )
 
-// Pair is what went from the members of one region to those of another, or to each other within one.
+// Pair is what went from the members of one region to those of another, or to each other within
+// one.
 type Pair struct {
 	From, To int // of Report.Regions
 	Traffic  netsim.Traffic
@@ -14,10 +15,10 @@ type Pair struct {
 	Crashes  Delivery // of the knowledge that a member of From crashed
 }
 
-// Delivery is how news from one region spread in another.
+// Delivery is how events, or the knowledge of crashes, from one region spread in another.
 type Delivery struct {
-	Due, Reached int       // members, over all news
-	ToAll        Durations // until all of the region had it, of the news that all had
+	Due, Reached int       // members, over all events or crashes
+	ToAll        Durations // until all of the region had it, leaving out what some of it never had
 }
 
 // Share is how much of what was due was delivered, from 0 to 1.

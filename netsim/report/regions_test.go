@@ -11,7 +11,8 @@ import (
 	"serf/swim"
 )
 
-// twoRegions has an event from eu that all of eu and half of us got, and a crash in us that all know of.
+// twoRegions has an event from eu that all of eu and half of us got, and a crash in us that all
+// know of.
 func twoRegions() Report {
 	at := func(d time.Duration) swim.Time { return swim.Time(d) }
 	event := NewSpread(at(time.Second), 5)

@@ -1,7 +1,7 @@
 // Package report has what a simulation measured, as values: a [Report] with its spreads, quantiles
-// and samples. [Report.WriteTo] writes it for people, [Report.Figures] gives it to programs as JSON,
-// and [Measures] are the figures by which runs are compared. Reports are filled by package cluster;
-// package page makes web pages of them.
+// and samples. [Report.WriteTo] writes it for people, [Report.Figures] gives it to programs as
+// JSON, and [Measures] are the figures by which runs are compared. Reports are filled by package
+// cluster; package page makes web pages of them.
 package report
 
 import (
@@ -20,7 +20,7 @@ type Report struct {
 	Wrong            int // pairs of a running member and another that it is wrong about
 	Episodes         []Episode
 	Detections       []Detection
-	Returned         int              // crashed members that were back before all knew
+	Returned         int              // crashed members that ran again before all knew of the crash
 	FirstNoticed     Durations        // of crashes, by the first other member
 	AllNoticed       Durations        // by the last
 	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
@@ -30,9 +30,9 @@ type Report struct {
 	Refutations      uint64
 	UserEvents       int      // fired
 	EventDeliveries  uint64   // of all of them, to anybody
-	Events           []Spread // how each got to those who ran when it was fired, for the first of very many
+	Events           []Spread // how each spread to the members that ran when it was sent; only the first cluster.MaxEvents
 	EventSpread      Durations
-	Queries          []Spread // the answers to each, of those who ran when it was asked
+	Queries          []Spread // the answers to each, from the members that ran when it was asked
 	QuerySpread      Durations
 	Packets, Bytes   Quantiles[float64] // sent in packets a second, by member that runs at the end
 	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
@@ -64,7 +64,8 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%v %s: %s", time.Duration(v.At), v.Check, v.Text)
 }
 
-// TimesToAll is how long news took that has reached all whom it was for.
+// TimesToAll is how long each of list took to reach all members it was for, leaving out those that
+// haven't.
 func TimesToAll(list []Spread) Durations {
 	var d []time.Duration
 	for i := range list {
@@ -75,7 +76,7 @@ func TimesToAll(list []Spread) Durations {
 	return QuantilesOf(d)
 }
 
-// Share is how many of those it was for each of list has reached, together, from 0 to 1.
+// Share is the part of the members that list was for, all together, that it reached: from 0 to 1.
 func Share(list []Spread) float64 {
 	var total Spread
 	for i := range list {

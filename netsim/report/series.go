@@ -2,8 +2,8 @@ package report
 
 import "time"
 
-// Series is how a run went over time: samples evenly spaced. A last interval that was cut short
-// by the end of the run is left out.
+// Series is how a run went over time: samples evenly spaced. A last interval that was cut short by
+// the end of the run is left out.
 type Series struct {
 	Every   time.Duration
 	Samples []Sample

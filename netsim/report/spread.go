@@ -9,15 +9,15 @@ import (
 	"serf/swim"
 )
 
-// Spread is how one piece of news, an event or a crash, became known: when it had reached how many
-// of the members that it was for.
+// Spread is how an event, or the knowledge of a crash, reached the members it was for: how many of
+// them had it by when.
 type Spread struct {
 	At      swim.Time // when it happened
-	Last    swim.Time // when the latest of Reached heard of it, or Never
-	Due     int       // members that it was for, less those that stopped before they heard of it
+	Last    swim.Time // when it reached the latest of Reached, or Never
+	Due     int       // members that it was for, less those that stopped before it reached them
 	Reached int       // of Due
-	// Steps are some of the moments at which Reached grew, in order: the first, the last, and
-	// in between at most maxSteps, evenly distributed over Due.
+	// Steps are some of the moments at which Reached grew, in order: the first, the last, and in
+	// between at most maxSteps, evenly distributed over Due.
 	Steps []Step
 	// Name says what it is, and Region where it comes from.
 	Name   string
@@ -46,7 +46,9 @@ type Step struct {
 // maxSteps keeps a spread over thousands of members as small as a drawing of it.
 const maxSteps = 100
 
-// NewSpread returns the spread of something that happened at a time and is due at that many members.
+// NewSpread returns the spread of something that happened at a time and is due at that many
+// members. NewSpread returns the spread of something that happened at that time, to so many
+// members.
 func NewSpread(at swim.Time, due int) Spread {
 	return Spread{At: at, Last: swim.Never, Due: due}
 }
@@ -67,37 +69,37 @@ func (s *Spread) part(region int) *Part {
 	return &s.Parts[region]
 }
 
-// Expect takes in that it is for one more member, in that region.
+// Expect records that it is for one more member, in that region.
 func (s *Spread) Expect(region int) {
 	s.Due++
 	s.part(region).Due++
 }
 
-// Reach takes in that one more member, in that region, heard of it.
+// Reach records that it reached one more member, in that region.
 func (s *Spread) Reach(now swim.Time, region int) {
 	p := s.part(region)
 	p.Reached++
 	p.Last = now
 	s.Reached++
 	s.Last = now
-	invariant.Check(s.Reached <= s.Due, "report: news reached more members than there are")
+	invariant.Check(s.Reached <= s.Due, "report: more members were reached than there are")
 	first := s.Reached == 1
 	if first || s.Reached == s.Due || s.Reached*maxSteps/s.Due > (s.Reached-1)*maxSteps/s.Due {
 		s.Steps = append(s.Steps, Step{now.Sub(s.At), s.Reached})
 	}
 }
 
-// Lose strikes a member off that stopped before it heard of it. Those who stop later have heard.
+// Lose leaves out a member, of that region, that stopped before it was reached.
 func (s *Spread) Lose(region int) {
 	s.Due--
 	s.part(region).Due--
-	invariant.Check(s.Due >= s.Reached, "report: news was for fewer members than it reached")
+	invariant.Check(s.Due >= s.Reached, "report: fewer members were due than were reached")
 }
 
-// Waiting is how many haven't heard of it yet.
+// Waiting is how many members it hasn't reached yet.
 func (s *Spread) Waiting() int { return s.Due - s.Reached }
 
-// MissedBy names those that haven't heard of it, as far as they are named: "m3, m7 and 12 more".
+// MissedBy names the members that it hasn't reached, as far as Missed does: "m3, m7 and 12 more".
 func (s *Spread) MissedBy() string {
 	text := strings.Join(s.Missed, ", ")
 	if n := s.Waiting() - len(s.Missed); n > 0 {
@@ -106,7 +108,7 @@ func (s *Spread) MissedBy() string {
 	return text
 }
 
-// Share is how many of those it was for have heard of it, from 0 to 1.
+// Share is the part of Due that it reached, from 0 to 1.
 func (s *Spread) Share() float64 {
 	if s.Due == 0 {
 		return 1

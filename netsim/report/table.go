@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The figures of a run, each said once: what the summary and the page show in tables, in their order.
-// Figures by which runs are compared are in measure.go.
+// The figures of a run, each said once: what the summary and the page show in tables, in their
+// order. Figures by which runs are compared are in measure.go.
 
 // TimeRow says how long something took that happened Of times. Took is nil if it never came about.
 type TimeRow struct {
@@ -61,8 +61,8 @@ func (p *PacketFigures) Fates() []CountRow {
 	}
 }
 
-// Counts are the rows about how often something happened. Those that begin with "…" are parts of the
-// one above.
+// Counts are the rows about how often something happened. Those that begin with "…" are parts of
+// the one above.
 func (f *Figures) Counts() []CountRow {
 	rows := []CountRow{
 		{"members falsely reported as failed", f.FalseFailures.All, false},

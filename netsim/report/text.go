@@ -243,8 +243,8 @@ func (p *printer) row(label string, cells ...string) {
 	p.write(b.String())
 }
 
-// times is a row about how long something took. What isn't over yet shows in the count; a single time
-// needs no quantiles.
+// times is a row about how long something took. What isn't over yet shows in the count; a single
+// time needs no quantiles.
 func (p *printer) times(x *TimeRow) {
 	cells := []string{strconv.Itoa(x.Of)}
 	if q := x.Took; q != nil {

@@ -7,9 +7,9 @@ import (
 	"serf/netsim/scenario"
 )
 
-// collect does count runs, workers at a time, and returns the outcomes in the order of their numbers.
-// After an error no further run begins; the outcomes of those that are done are returned with it.
-// progress, if not nil, is called after each run, by one goroutine at a time.
+// collect does count runs, workers at a time, and returns the outcomes in the order of their
+// numbers. After an error no further run begins; the outcomes of those that are done are returned
+// with it. progress, if not nil, is called after each run, by one goroutine at a time.
 func collect[T any](
 	ctx context.Context, count, workers int, progress func(done, all int), run func(i int) (T, error),
 ) ([]T, error) {

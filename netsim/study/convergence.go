@@ -12,8 +12,8 @@ import (
 	"serf/swim"
 )
 
-// Convergence is an experiment: members start together, and how long does it take until each
-// knows all others? docs/figures/convergence.md tells what came of it.
+// Convergence is an experiment: members start together, and how long does it take until each knows
+// all others? docs/figures/convergence.md tells what came of it.
 type Convergence struct {
 	Members int
 	Seeds   int           // how many members, the first ones, the others join through; 0 means 1
@@ -83,9 +83,9 @@ type Convergences struct {
 	PacketBytes, StreamBytes float64 // a member, within TrafficTime
 }
 
-// Study runs the experiment with count seeds from first on, so many at a time as workers says, each on
-// one processor. The outcome doesn't depend on workers. If ctx ends, it is about the runs that
-// are done, and the error is that of ctx. progress, if not nil, is called after each run.
+// Study runs the experiment with count seeds from first on, as many at a time as there are workers.
+// The outcome doesn't depend on workers. If ctx ends, it is about the runs that are done, and the
+// error is that of ctx. progress, if not nil, is called after each run.
 func (x *Convergence) Study(ctx context.Context, first uint64, count, workers int, progress func(done, all int)) (Convergences, error) {
 	runs, err := collect(ctx, count, workers, progress, func(i int) (Converged, error) { return x.Run(ctx, first+uint64(i)) })
 	return x.sum(runs), err
@@ -119,7 +119,7 @@ func (x *Convergence) sum(runs []Converged) Convergences {
 	return s
 }
 
-// share returns the least of sorted that so many percent don't exceed.
+// share returns the least value of sorted that percent of the values don't exceed.
 func share(sorted []time.Duration, percent int) time.Duration {
 	return sorted[max((len(sorted)*percent+99)/100-1, 0)]
 }

@@ -15,8 +15,9 @@ import (
 	"serf/swim/serf"
 )
 
-// Dissemination is an experiment: bursts of user events in a cluster that has been together for long, and what
-// share of the members has them after which time. docs/figures/convergence.md tells what came of it.
+// Dissemination is an experiment: bursts of user events in a cluster that has been together for
+// long, and what share of the members has them after which time. docs/figures/convergence.md tells
+// what came of it.
 type Dissemination struct {
 	Members int
 	Profile cluster.Profile

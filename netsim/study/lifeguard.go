@@ -13,8 +13,8 @@ import (
 	"serf/swim/serf"
 )
 
-// An Anomaly is one experiment of the Lifeguard paper (arXiv 1707.00788): some members'
-// processes stop at the same time, run on together after a while, stop again, and so on.
+// An Anomaly is one experiment of the Lifeguard paper (arXiv 1707.00788): some members' processes
+// stop at the same time, run on together after a while, stop again, and so on.
 type Anomaly struct {
 	Members int           // of the cluster, 2 to MaxMembers
 	Stopped int           // how many of them stop, always the same ones; at least 1, not all
@@ -38,13 +38,12 @@ const (
 
 // AnomalyResult is what came of an Anomaly.
 type AnomalyResult struct {
-	False        int    // times that a member took one that never stopped for failed
+	False        int    // times that a member reported one as failed that never stopped
 	FalseHealthy int    // those of them at members that never stopped
 	Packets      uint64 // and exchanges on streams
 	Bytes        uint64
-	// Each member that others, which never stop, took for failed while it stood still:
-	// how long it had stood when the first of them did, and when the last did, if all
-	// did before it ran on.
+	// Each member that others, which never stop, took for failed while it stood still: how long it
+	// had stood when the first of them did, and when the last did, if all did before it ran on.
 	First, All []time.Duration
 }
 
@@ -99,7 +98,7 @@ func (a *Anomaly) Simulate() (AnomalyResult, error) {
 	return w.result, nil
 }
 
-// anomalyWatch stops members, and sees who is taken for failed by whom.
+// anomalyWatch stops members, and records which members report which others as failed.
 type anomalyWatch struct {
 	*Anomaly
 	c       *cluster.Cluster
@@ -107,7 +106,7 @@ type anomalyWatch struct {
 	stops   []bool // by member: chosen
 	stopped bool   // those are, at the moment
 	since   swim.Time
-	deaths  []int // by member: how many healthy ones take it for failed in this stop
+	deaths  []int // by member: how many healthy ones report it as failed in this stop
 	result  AnomalyResult
 }
 
@@ -171,7 +170,7 @@ func (w *anomalyWatch) Event(now swim.Time, host int, e *swim.Event) {
 	}
 }
 
-// died takes in that one more healthy member takes stopped member i for failed.
+// died records that one more healthy member reports stopped member i as failed.
 func (w *anomalyWatch) died(i int, after time.Duration) {
 	w.deaths[i]++
 	if w.deaths[i] == 1 {

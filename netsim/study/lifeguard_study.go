@@ -18,8 +18,8 @@ type Variant struct {
 	Without swim.Mechanism
 }
 
-// Variants are those of the paper, in its order, then this program's own, then this program's without
-// one of the mechanisms that the original hasn't.
+// Variants are those of the paper, in its order, then this program's own, then this program's
+// without one of the mechanisms that the original hasn't.
 func Variants() []Variant {
 	list := []Variant{
 		{"swim", swim.WithoutAny},
@@ -52,12 +52,13 @@ func VariantNamed(name string) (Variant, bool) {
 	return list[i], true
 }
 
-// PaperVariants is how many of Variants are of interest beside the paper: those of the paper and our own.
+// PaperVariants is how many of Variants are of interest beside the paper: those of the paper and
+// our own.
 const PaperVariants = 6
 
 // Lifeguard is a set of Anomalies, each carried out with every variant: all combinations of
-// Stopped, Stops and Runs for false positives, and all of Stopped and Stops with
-// a single stop for how soon true failures are found. docs/figures/lifeguard.md has results. All fields must be set.
+// Stopped, Stops and Runs for false positives, and all of Stopped and Stops with a single stop for
+// how soon true failures are found. docs/figures/lifeguard.md has results. All fields must be set.
 type Lifeguard struct {
 	Variants []Variant
 	Stopped  []int
@@ -136,9 +137,9 @@ func (s *Lifeguard) combinations() []combination {
 	return list
 }
 
-// Run carries out the study. When ctx ends early the result is about the combinations that are done,
-// and the error is that of ctx. progress, if not nil, is told how many are; it is called by one
-// goroutine at a time. The result doesn't depend on Workers.
+// Run carries out the study. When ctx ends early the result is about the combinations that are
+// done, and the error is that of ctx. progress, if not nil, is told how many are; it is called by
+// one goroutine at a time. The result doesn't depend on Workers.
 func (s *Lifeguard) Run(ctx context.Context, progress func(done, all int)) (LifeguardResult, error) {
 	list := s.combinations()
 	slices.Reverse(list) // the last ones take long: they come first

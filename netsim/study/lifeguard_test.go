@@ -20,7 +20,8 @@ func smallStudy() Lifeguard {
 	return s
 }
 
-// TestLifeguardStudy is a part of `serf sim lifeguard`: the order of the variants is that of the paper, and ours is no worse.
+// TestLifeguardStudy is a part of `serf sim lifeguard`: the order of the variants is that of the
+// paper, and ours is no worse.
 func TestLifeguardStudy(t *testing.T) {
 	t.Parallel()
 	s := smallStudy()

@@ -25,8 +25,8 @@ const (
 	ticksAcross = 7
 )
 
-// linear is an axis from 0 to top, in labels of the given unit size. A value axis is rounded up, so that
-// its last mark is its end; an axis of time ends where the time does.
+// linear is an axis from 0 to top, in labels of the given unit size. A value axis is rounded up, so
+// that its last mark is its end; an axis of time ends where the time does.
 func linear(name string, top, unit float64, roundUp bool) axis {
 	if top <= 0 {
 		top = unit
@@ -44,8 +44,8 @@ func linear(name string, top, unit float64, roundUp bool) axis {
 	return a
 }
 
-// zoomed is a linear axis of values from low to top that doesn't begin at 0 if that would press all of
-// them into its last part, so that 495 of 500 can be told from all. least is the smallest step.
+// zoomed is a linear axis of values from low to top that doesn't begin at 0 if that would press all
+// of them into its last part, so that 495 of 500 can be told from all. least is the smallest step.
 func zoomed(name string, low, top, unit, least float64) axis {
 	if low < zoomFrom*top || low >= top {
 		return linear(name, top, unit, true)
@@ -108,12 +108,12 @@ func niceStep(x float64) float64 {
 	return 10 * p
 }
 
-// skewed is how many times the middle of the positive values the greatest is if a linear
-// axis would hide all but the greatest ones.
+// skewed is how many times the middle of the positive values the greatest is if a linear axis would
+// hide all but the greatest ones.
 const skewed = 25
 
-// spanOf returns the least and the greatest of the positive values, and whether
-// they are so unequal that a logarithmic axis shows them better.
+// spanOf returns the least and the greatest of the positive values, and whether they are so unequal
+// that a logarithmic axis shows them better.
 func spanOf(lists ...[]float64) (low, top float64, unequal bool) {
 	var all []float64
 	for _, list := range lists {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// chart is one plot: what is drawn, and what the script says about the place at which the reader points.
+// chart is one plot: what is drawn, and what the script says about the place at which the reader
+// points.
 type chart struct {
 	Title, Note string
 	X, Y        axis
@@ -75,7 +76,8 @@ type about struct {
 	To   float64 `json:"b"`
 }
 
-// put adds the plot to a page: marks and labels are HTML around the drawing, so that they keep their size.
+// put adds the plot to a page: marks and labels are HTML around the drawing, so that they keep
+// their size.
 func (c *chart) put(m *markup) error {
 	m.put("<figure class=\"chart\">\n<figcaption><h2>%s</h2>", c.Title)
 	m.putIf("<p>%s</p>", c.Note)

@@ -7,15 +7,15 @@ import (
 	"strconv"
 )
 
-// literal is markup that this package itself writes. Texts from elsewhere are of another type, so that
-// they can't be taken for it.
+// literal is markup that this package itself writes. Texts from elsewhere are of another type, so
+// that they can't be taken for it.
 type literal string
 
 // markup gathers a page.
 type markup struct{ b []byte }
 
-// put adds markup with texts, escaped, in the place of each %s; %% is a percent sign. A text may stand
-// in an element or in an attribute with double quotes.
+// put adds markup with texts, escaped, in the place of each %s; %% is a percent sign. A text may
+// stand in an element or in an attribute with double quotes.
 func (m *markup) put(format literal, texts ...string) {
 	escaped := make([]any, len(texts))
 	for i, s := range texts {

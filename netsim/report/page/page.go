@@ -1,10 +1,11 @@
-// Package page writes the results of simulations as web pages. A page is one file that needs nothing
-// else: no network, no other file. Its plots are SVG, in colours that follow the reader's light or dark
-// mode; a small script adds what a pointer asks for, and without scripts all is there but that.
-// Whatever comes from outside, names and scenarios, is escaped.
+// Package page writes the results of simulations as web pages. A page is one file that needs
+// nothing else: no network, no other file. Its plots are SVG, in colours that follow the reader's
+// light or dark mode; a small script adds what a pointer asks for, and without scripts all is there
+// but that. Whatever comes from outside, names and scenarios, is escaped.
 //
-// Pages are written without a template engine: those of the standard library call methods by their names,
-// so that the linker would have to keep every method of the whole program, a quarter of its size.
+// Pages are written without a template engine: those of the standard library call methods by their
+// names, so that the linker would have to keep every method of the whole program, a quarter of its
+// size.
 package page
 
 import (
@@ -42,8 +43,8 @@ type tile struct {
 	Bad                bool
 }
 
-// table is figures in rows. The first column is text, the others are numbers. A cell may have a second
-// line, smaller, after "\n".
+// table is figures in rows. The first column is text, the others are numbers. A cell may have a
+// second line, smaller, after "\n".
 type table struct {
 	Title  string
 	Head   []string
@@ -76,7 +77,8 @@ func (d *document) write(w io.Writer) error {
 // HeadMax is how many bytes of a file tell whether it is a page.
 const HeadMax = 4 << 10
 
-// Is says whether a file that begins with head is a page of this package, of this version or an older one.
+// Is says whether a file that begins with head is a page of this package, of this version or an
+// older one.
 func Is(head []byte) bool {
 	return strings.HasPrefix(string(head), doctype) && strings.Contains(string(head), titleEnd)
 }

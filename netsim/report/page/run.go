@@ -111,7 +111,7 @@ func detected(c *report.CrashFigures) int {
 	return c.AllSeconds.Count
 }
 
-// tables are all figures again, for those who want to read or copy them.
+// tables hold all figures, to read or copy.
 func tables(f *report.Figures) []table {
 	var list []table
 	if times := timeTable(f); len(times.Rows) > 0 {
@@ -191,8 +191,8 @@ func pairTable(f *report.Figures) table {
 	return t
 }
 
-// deliveryCells are how much was delivered, and how long it took until all of a region had it: in the
-// middle and, below, at worst.
+// deliveryCells are how much was delivered, and how long it took until all of a region had it: in
+// the middle and, below, at worst.
 func deliveryCells(d *report.DeliveryFigures) []string {
 	if d.Due == 0 {
 		return []string{"–", "–"}
@@ -276,5 +276,5 @@ func evenly(list []report.SpreadFigures) []*report.SpreadFigures {
 	return picked
 }
 
-// lastStep is when news last reached somebody. It has.
+// lastStep is when s last reached a member; it has reached one.
 func lastStep(s *report.SpreadFigures) float64 { return s.Spread[len(s.Spread)-1][0] }

@@ -21,13 +21,13 @@ func durationAxis(name string, top float64) axis {
 // crashSpread shows how the knowledge of each crash spread.
 func crashSpread(f *report.Figures) *chart {
 	c := &chart{Title: "How each crash became known",
-		Note: "Each line is a crash: how many of the members that took it for alive have learned that it failed."}
+		Note: "Each line is a crash: how many of the members that considered it alive have learned that it failed."}
 	return c.spreads(f.Crashes.Each, "after the crash", "of them know", func(s *report.SpreadFigures) string {
 		return fmt.Sprintf("%s, crashed at %s", s.Member, seconds(s.AtSeconds))
 	})
 }
 
-// newsSpread shows how each event or query went round.
+// newsSpread shows how each event spread, or how each query was answered.
 func newsSpread(title, what, verb string, n *report.NewsFigures) *chart {
 	c := &chart{Title: title,
 		Note: fmt.Sprintf("Each line is one %s: how many of the members that ran when it was sent %s.", what, verb)}
@@ -36,7 +36,7 @@ func newsSpread(title, what, verb string, n *report.NewsFigures) *chart {
 	})
 }
 
-// spreads draws a line for each piece of news.
+// spreads draws a line for each of a list of spreads.
 func (c *chart) spreads(each []report.SpreadFigures, x, y string, name func(*report.SpreadFigures) string) *chart {
 	list := evenly(each)
 	if len(list) == 0 {
@@ -113,7 +113,7 @@ func noticed(f *report.Figures) *chart {
 	c := &chart{Title: "How long detection takes",
 		Note: "How many of the crashes had been noticed by one other member, and by all, after so long. Shaded: when the first should notice if members around are healthy."}
 	if f.Crashes.Returned > 0 {
-		c.Note += fmt.Sprintf(" Left out: who was back before, %d in all.", f.Crashes.Returned)
+		c.Note += fmt.Sprintf(" Left out: the %d that ran again before.", f.Crashes.Returned)
 	}
 	slices.Sort(first)
 	slices.Sort(all)
@@ -129,7 +129,8 @@ func noticed(f *report.Figures) *chart {
 	return c
 }
 
-// distribution draws how many of so many values there are up to each. values are sorted.
+// distribution draws the share of the values, of that many in all, that don't exceed each. values
+// are sorted.
 func (c *chart) distribution(class, name string, values []float64, of int) {
 	if of == 0 {
 		return
@@ -166,8 +167,8 @@ func overTime(f *report.Figures, title, note string, y axis, unit string) *chart
 	return c
 }
 
-// zonesNamed is how many labels may cover a part of the plot. Without labels the
-// reader has the table and the script.
+// zonesNamed is how many labels may cover a part of the plot. Without labels the reader has the
+// table and the script.
 const zonesNamed = 5
 
 // add draws one of several lines over the same times.
@@ -189,7 +190,7 @@ func agreement(f *report.Figures) *chart {
 		}
 	}
 	top := slices.Max(shares)
-	c := overTime(f, "Views that are wrong", "A view is what one running member takes another for. All agree where the line is at 0.",
+	c := overTime(f, "Views that are wrong", "A view is what one running member believes of another. All agree where the line is at 0.",
 		linear("of views, %", top, 0.01, true), "%")
 	c.add("c3", "wrong", s.AtSeconds, shares)
 	c.Legend = nil
@@ -310,8 +311,8 @@ func floats(list []int) []float64 {
 // binsMost is how many points a line of rates has: more show noise only.
 const binsMost = 150
 
-// binned returns means over so many neighbours each that there are at most binsMost, and the ends of
-// their intervals.
+// binned returns means over so many neighbours each that there are at most binsMost, and the ends
+// of their intervals.
 func binned(at, values []float64) (ends, means []float64) {
 	width := (len(at) + binsMost - 1) / binsMost
 	for i := 0; i < len(at); i += width {

@@ -59,8 +59,8 @@ func (s *Sweep) missing() (n int) {
 	return n
 }
 
-// tables have a row for each point; if there is only one, for each measure. How long things took and
-// how much there was of them are apart: together they would be wider than a screen.
+// tables have a row for each point; if there is only one, for each measure. How long things took
+// and how much there was of them are apart: together they would be wider than a screen.
 func (s *Sweep) tables() []table {
 	if len(s.Points) == 1 {
 		return []table{s.onlyPoint()}
@@ -165,7 +165,7 @@ func rangeText(u report.Unit, r scenario.Range) string {
 	return text
 }
 
-// charts has a plot for each measure that there is something to tell about.
+// charts has a plot for each measure of which there is something to show.
 func (s *Sweep) charts() []*chart {
 	var list []*chart
 	for m := range report.Measures() {
@@ -204,8 +204,8 @@ const (
 	linesColoured = 2 * colours
 )
 
-// overAxis shows how a measure depends on the axis of the sweep with most values; each combination of the
-// others is a line.
+// overAxis shows how a measure depends on the axis of the sweep with most values; each combination
+// of the others is a line.
 func (s *Sweep) overAxis(m int) *chart {
 	x, across := report.Measures()[m], s.across()
 	swept := &s.Sweep.Axes[across]
