@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 	"serf/swim"
 	"serf/swim/serf"
@@ -81,6 +82,9 @@ func eachSize(t *testing.T, f func(t *testing.T, members int, profile string)) {
 	for _, s := range sizes {
 		t.Run(fmt.Sprintf("%s %d", s.profile, s.members), func(t *testing.T) {
 			t.Parallel()
+			if s.members > 20 {
+				systest.Long(t, "a cold start, under check")
+			}
 			f(t, s.members, s.profile)
 		})
 	}

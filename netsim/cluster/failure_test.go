@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 	"serf/swim"
 	"serf/swim/serf"
@@ -41,6 +42,7 @@ func (c *Cluster) statuses(name string) map[serf.Status]int {
 
 func TestLeaveAmongMany(t *testing.T) { // F11
 	t.Parallel()
+	systest.Long(t, "a cold start of 300 members")
 	const members = 300
 	c := bootCluster(t, members, "lan", unchecked)
 	c.Leave(7)
@@ -88,6 +90,7 @@ func TestHundredAndFiftyLeaveAndRestart(t *testing.T) { // F17
 
 func TestEventWhileMostRestart(t *testing.T) { // F22
 	t.Parallel()
+	systest.Long(t, "a cold start of 160 members")
 	members, restarted := sized(160, 1060), sized(150, 1000)
 	c := bootCluster(t, members, "lan", unchecked)
 	for i := 1; i <= restarted; i++ {
@@ -106,6 +109,7 @@ func TestEventWhileMostRestart(t *testing.T) { // F22
 
 func TestPartitionOfADayHeals(t *testing.T) { // F14
 	t.Parallel()
+	systest.Long(t, "a day of a partition")
 	for name, joinOnce := range map[string]bool{"by the seeds": false, "by what is remembered of the reaped": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +129,7 @@ func TestPartitionOfADayHeals(t *testing.T) { // F14
 // told as often as any, and no more.
 func TestIntentsAboutOneMemberDieDown(t *testing.T) { // F18
 	t.Parallel()
+	systest.Long(t, "a cold start of 200 members")
 	const messages = 4 // its leave, in both layers, and two that force it
 	members := sized(200, 2000)
 	c := bootCluster(t, members, "lan", unchecked)
@@ -187,6 +192,7 @@ func TestThePrunedStayAway(t *testing.T) { // F18
 // Members come and go, packets get lost, and one can't send any: what the nodes hold stays the
 // same.
 func TestChurnLeavesMemoryFlat(t *testing.T) { // F10
+	systest.Long(t, "an hour of churn")
 	const members, churning = 20, 5
 	c := bootCluster(t, members, "lan", unchecked, withLoss(0.05))
 	c.SetFaults(members-1, netsim.HostFaults{BlockIn: true, BlockOut: true})
@@ -227,6 +233,7 @@ func heap() int64 {
 // on for ten minutes.
 func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 	t.Parallel()
+	systest.Long(t, "100 members with many pauses")
 	numbers := []int{1, 8, 32}
 	if *long {
 		numbers = []int{1, 2, 4, 8, 16, 32}
@@ -268,6 +275,7 @@ func (d *departures) Event(_ swim.Time, _ int, e *swim.Event) {
 // knows everybody there within seconds, and nobody is told that any of them had gone.
 func TestManyWhoRestartElsewhereAreKnownThereSoon(t *testing.T) { // F34
 	t.Parallel()
+	systest.Long(t, "150 members under check")
 	for _, loss := range []int{0, 20} { // percent
 		t.Run(fmt.Sprintf("%d%%", loss), func(t *testing.T) {
 			t.Parallel()

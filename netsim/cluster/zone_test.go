@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -33,6 +34,7 @@ func loseZone(t *testing.T, members, rest int, seed uint64, without swim.Mechani
 // who is gone, and have events long before that.
 func TestSurvivorsOfALostZone(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "300 members, most of which fail")
 	members := sized(300, 1000)
 	for name, x := range map[string]struct {
 		rest             int

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim/report"
 )
 
@@ -73,6 +74,9 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 	for name, s := range examples(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if time.Duration(s.For).Seconds()*float64(s.Members) > 10_000 {
+				systest.Long(t, "hours of members' time, under check")
+			}
 			s.Check = true
 			r, err := s.Run(t.Context(), nil)
 			if err != nil {
@@ -97,6 +101,7 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 // but their snapshots, the cluster is whole within ten seconds.
 func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "twenty outages")
 	s := examples(t)["outage-restart"]
 	const back, within = 11*time.Minute + 30*time.Second, 10 * time.Second
 	for seed := range uint64(20) {
@@ -134,6 +139,7 @@ func TestExamplesUseEachKindOfFaultAndWork(t *testing.T) {
 // A scenario that is printed and read again takes the same course.
 func TestPrintedScenarioTakesTheSameCourse(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "two rotations of keys under check")
 	s := examples(t)["key-rotation"]
 	var b bytes.Buffer
 	if _, err := s.WriteTo(&b); err != nil {

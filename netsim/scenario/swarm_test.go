@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"serf/internal/systest"
 	"serf/netsim/report"
 )
 
@@ -29,8 +30,11 @@ var (
 func TestSwarm(t *testing.T) {
 	t.Parallel()
 	first, count := uint64(1), *swarmSeeds
-	if *seedFlag != 0 {
+	switch {
+	case *seedFlag != 0:
 		first, count = *seedFlag, 1
+	case testing.Short():
+		count = min(count, 4)
 	}
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -131,6 +135,7 @@ func TestSwarmHasEachKindOfFaultAndMakesSense(t *testing.T) {
 
 func TestDrawnScenarioTakesTheSameCourseEachTime(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "ten drawn scenarios")
 	var mu sync.Mutex
 	traces := make(map[uint64]bool)
 	const seeds = 5

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"serf/internal/systest"
 	"serf/netsim/report"
 )
 
@@ -29,6 +30,7 @@ const allAtOnce = `{
 
 func TestNumberOfWorkersChangesNothingInAScenario(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "a large cluster, twice")
 	reports := make([]report.Report, 2)
 	for i := range reports {
 		s, _, err := Parse([]byte(allAtOnce))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 	"serf/netsim/cluster"
 )
@@ -23,6 +24,7 @@ func lan(t *testing.T) cluster.Profile {
 // half a minute later by the usual full exchange.
 func TestNobodyStraggles(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "many cold starts")
 	lan := lan(t)
 	lossy := lan.Link
 	lossy.Loss = netsim.Probability(0.05)
@@ -56,6 +58,7 @@ func TestNobodyStraggles(t *testing.T) {
 // TestEventsReachAll: with one packet in five lost, too, nobody has to wait for a full exchange.
 func TestEventsReachAll(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "a large cluster")
 	lan := lan(t)
 	x := Dissemination{Members: 60, Profile: lan, Link: lan.Link, Bursts: 5, Events: 10, Over: time.Second, Every: 5 * time.Second}
 	x.Link.Loss = netsim.Probability(0.2)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim/cluster"
 	"serf/netsim/scenario"
 	"serf/swim"
@@ -24,6 +25,7 @@ func smallStudy() Lifeguard {
 // paper, and ours is no worse.
 func TestLifeguardStudy(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "128 members in three variants")
 	s := smallStudy()
 	r, err := s.Run(t.Context(), nil)
 	if err != nil {
@@ -52,6 +54,7 @@ func quickStudy() Lifeguard {
 
 func TestStudyDoesNotDependOnWorkers(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "128 members in six runs")
 	text := func(workers int) string {
 		s := quickStudy()
 		s.Workers = workers
