@@ -209,12 +209,13 @@ func deliveryCells(d *report.DeliveryFigures) []string {
 
 // missedTable names the events that some members should have and don't.
 func missedTable(f *report.Figures) table {
-	t := table{Title: "Events that didn't reach all", Head: []string{"Event", "Sent at", "Missed by", "Such as"}}
+	t := table{Title: "Events that didn't reach all", Head: []string{"Event, and some that miss it", "Sent at", "Missed by"}}
 	for i := range f.Events.Each {
 		e := &f.Events.Each[i]
 		if e.Reached < e.Due && len(t.Rows) < rowsMost {
 			t.Rows = append(t.Rows, []string{
-				e.Name, seconds(e.AtSeconds), fmt.Sprintf("%s of %s", count(e.Due-e.Reached), count(e.Due)), strings.Join(e.Missed, " "),
+				e.Name + "\n" + strings.Join(e.Missed, ", "), seconds(e.AtSeconds),
+				fmt.Sprintf("%s of %s", count(e.Due-e.Reached), count(e.Due)),
 			})
 		}
 	}
