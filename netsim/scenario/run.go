@@ -30,7 +30,7 @@ func (s *Scenario) Run(
 	run.begin()
 	t := &pacer{ctx: ctx, c: c, rec: cluster.NewRecorder(c, run.longest()), progress: progress}
 	t.left = time.Duration(s.For)
-	t.pass(t.left, never)
+	t.pass(t.left, run.until())
 	if s.Settle {
 		run.settle(t)
 	} else {
@@ -52,10 +52,14 @@ func (run *scenarioRun) begin() {
 		run.c.Sim().After(time.Duration(s.Work[i].Start), func() { run.work(i) })
 	}
 	for k := range s.Events {
-		at := time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
-		run.c.Sim().After(at,
+		run.c.Sim().After(s.eventTime(k),
 			func() { run.perform(nil, run.c.Pick(1), &Work{Kind: WorkEvent, Name: "event"}) })
 	}
+}
+
+// eventTime is when number k of Events is sent.
+func (s *Scenario) eventTime(k int) time.Duration {
+	return time.Duration(s.For) * time.Duration(k+1) / time.Duration(s.Events+1)
 }
 
 // finish checks a quiet cluster, if the run is under check and nothing is left to happen.

@@ -52,6 +52,9 @@ type Scenario struct {
 	// must agree within [cluster.Cluster.HealBound], and must still agree when nothing is left to
 	// happen. Otherwise a rule is broken.
 	Settle bool `json:"settle,omitzero"`
+	// UntilSettled ends the run before For, once all faults and work are over, all views agree and
+	// nothing waits to be gossiped.
+	UntilSettled bool `json:"until_settled,omitzero"`
 	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
 	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change the

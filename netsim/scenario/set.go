@@ -79,6 +79,7 @@ var params = []Param{
 	{"events", "events", "how many user events random nodes send"},
 	{"encrypt", "encrypt", "seal all traffic"},
 	{"compress", "compress", "compress messages, as agents do by default"},
+	{"until-settled", "until_settled", "end the run early, once nothing more happens and all views agree"},
 	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
 	{"disable", "disable", "mechanisms that nodes do without, see below"},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"serf/netsim"
+	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -113,3 +114,44 @@ func (run *scenarioRun) askedAll(t *pacer, command serf.KeyCommand, key int) boo
 	c.Violate("keys", "%d of %d members agreed to %v key %d", agreed, running, command, key)
 	return false
 }
+
+// until tells the run when it may end before its time.
+func (run *scenarioRun) until() func() bool {
+	if !run.s.UntilSettled {
+		return never
+	}
+	c, last := run.c, swim.Time(run.s.lastChange())
+	return func() bool { return c.Now() > last && c.Settled() && c.Idle() }
+}
+
+// lastChange is when the last member has been started, the last fault has ended and the last work has
+// been begun.
+func (s *Scenario) lastChange() time.Duration {
+	last := time.Duration(0)
+	if !s.Start.Warm {
+		last = s.Start.over()
+	}
+	for i := range s.Faults {
+		f := &s.Faults[i]
+		start := time.Duration(f.Start) + time.Duration(max(f.Repeat, 1)-1)*time.Duration(f.Length+f.Gap)
+		last = max(last, s.endOf(f, start))
+	}
+	for i := range s.Work {
+		w := &s.Work[i]
+		end := time.Duration(w.Start)
+		switch {
+		case w.Kind == WorkRotateKey && w.Length == 0:
+			end += rotationSteps * time.Duration(w.Every)
+		case w.Every > 0:
+			end += time.Duration(w.span(s.For))
+		}
+		last = max(last, end)
+	}
+	if s.Events > 0 {
+		last = max(last, s.eventTime(s.Events-1))
+	}
+	return min(last, time.Duration(s.For))
+}
+
+// rotationSteps is how often a rotation that isn't repeated changes the keys.
+const rotationSteps = 3

@@ -174,3 +174,53 @@ func TestRelayedAnswers(t *testing.T) {
 		t.Errorf("%d packets without relays, %d with two", none, two)
 	}
 }
+
+// TestRunEndsWhenSettled: as soon as all members know all others, and not before the last fault, event
+// or work.
+func TestRunEndsWhenSettled(t *testing.T) {
+	t.Parallel()
+	run := func(change func(*Scenario)) report.Report {
+		s := Default()
+		s.Members, s.For, s.Events, s.UntilSettled = 20, Duration(10*time.Minute), 0, true
+		change(&s)
+		r, err := s.Run(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for name, x := range map[string]struct {
+		change      func(*Scenario)
+		least, most time.Duration
+	}{
+		"a cold start": {func(*Scenario) {}, time.Second, 10 * time.Second},
+		"a cold start at one instant": {func(s *Scenario) {
+			s.Start.Over = new(Duration)
+		}, 20 * time.Millisecond, 10 * time.Second},
+		"a crash that must be noticed": {func(s *Scenario) {
+			s.Faults = []Fault{{Kind: FaultCrash, Who: Who{Count: 1}, Start: Duration(20 * time.Second)}}
+		}, 23 * time.Second, time.Minute},
+		"a fault that lasts": {func(s *Scenario) {
+			s.Faults = []Fault{{
+				Kind: FaultPause, Who: Who{Count: 1}, Start: Duration(20 * time.Second), Repeat: 3,
+				Length: Duration(10 * time.Second), Gap: Duration(10 * time.Second),
+			}}
+		}, 70 * time.Second, 2 * time.Minute},
+		"events over the whole time": {func(s *Scenario) { s.Events = 1 }, 5 * time.Minute, 5*time.Minute + 10*time.Second},
+		"work":                       {func(s *Scenario) { s.Work = []Work{{Kind: WorkTags, Start: Duration(time.Minute)}} }, time.Minute, 70 * time.Second},
+		"a rotation of keys": {func(s *Scenario) {
+			s.Encrypt = true
+			s.Work = []Work{{Kind: WorkRotateKey, Start: Duration(time.Minute), Every: Duration(10 * time.Second)}}
+		}, 90 * time.Second, 2 * time.Minute},
+		"what never settles": {func(s *Scenario) {
+			s.Faults = []Fault{{Kind: FaultPartition, Who: Who{Count: 5}, Start: Duration(10 * time.Second)}}
+		}, 10 * time.Minute, 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if r := run(x.change); r.Time < x.least || r.Time > x.most || (r.Time < 10*time.Minute) != r.Settled {
+				t.Errorf("it ended after %v, settled %t; want %v to %v", r.Time, r.Settled, x.least, x.most)
+			}
+		})
+	}
+}

@@ -43,6 +43,9 @@ func (s *Scenario) Lines() []Line {
 	case s.Compress:
 		add("packets", "compressed")
 	}
+	if s.UntilSettled {
+		add("ends", "when nothing more happens and all views agree, or after %v", s.For)
+	}
 	if s.Settle {
 		add("settle", "all is mended at %v, and views have to agree again", s.For)
 	}
