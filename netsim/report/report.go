@@ -85,3 +85,12 @@ func Share(list []Spread) float64 {
 	}
 	return total.Share()
 }
+
+// StreamRate is the bytes that streams carried, a second and member.
+func (r *Report) StreamRate() float64 {
+	seconds := r.Time.Seconds() * float64(r.Members)
+	if seconds == 0 {
+		return 0
+	}
+	return float64(r.Network.StreamBytes) / seconds
+}

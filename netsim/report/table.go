@@ -2,8 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
-	"time"
 )
 
 // The figures of a run, each said once: what the summary and the page show in tables, in their
@@ -39,10 +37,6 @@ func (f *Figures) Times() []TimeRow {
 	add("event delivered to all", len(f.Events.Each), f.Events.AllSeconds, "")
 	add("query answered by all", len(f.Queries.Each), f.Queries.AllSeconds, "")
 	return rows
-}
-
-func shortSeconds(s float64) string {
-	return short(time.Duration(math.Round(s * float64(time.Second))))
 }
 
 // CountRow says how often something happened. Those that matter only if they happened are Optional.

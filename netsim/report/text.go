@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -162,45 +161,6 @@ func (f *Figures) writeTraffic(p *printer) {
 		failed = fmt.Sprintf(", %d failed", n.StreamsFailed)
 	}
 	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed, number(n.StreamBytesPerSecond))
-}
-
-// StreamRate is the bytes that streams carried, a second and member.
-func (r *Report) StreamRate() float64 {
-	seconds := r.Time.Seconds() * float64(r.Members)
-	if seconds == 0 {
-		return 0
-	}
-	return float64(r.Network.StreamBytes) / seconds
-}
-
-// short rounds d to what is worth reading.
-func short(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return d.Round(time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(100 * time.Microsecond).String()
-	case d < 100*time.Second:
-		return d.Round(10 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// number writes x with one decimal if it is small, else without.
-func number(x float64) string {
-	if x < 100 {
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(x, 'f', 0, 64)
-}
-
-// Percent writes a share from 0 to 1. It never rounds to 100 what isn't all.
-func Percent(share float64) string {
-	p := share * 100
-	if share < 1 {
-		p = min(p, 99.99)
-	}
-	return strconv.FormatFloat(math.Floor(p*100)/100, 'f', -1, 64) + "%"
 }
 
 // printer writes lines of a label and a text, and keeps the first error.
