@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"serf/internal/systest"
 	"serf/netsim/report"
 )
 
@@ -23,6 +22,9 @@ var (
 	swarmTwice   = flag.Bool("twice", false, "play each scenario twice: it must take the same course")
 )
 
+// repeatedSeeds are played twice in any case.
+const repeatedSeeds = 5
+
 // TestSwarm plays made-up scenarios under check. A scenario in which a rule is broken is written to
 // a file that serf sim plays and plots. The long form takes half an hour of processor time:
 //
@@ -36,15 +38,26 @@ func TestSwarm(t *testing.T) {
 	case testing.Short():
 		count = min(count, 4)
 	}
+	var mu sync.Mutex
+	played, traces := 0, make(map[uint64]bool)
+	t.Cleanup(func() { // when all have ended
+		if len(traces) != played {
+			t.Errorf("%d seeds took %d different courses", played, len(traces))
+		}
+	})
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			s := drawScenario(seed, *swarmLargest)
 			r := play(t, s)
+			mu.Lock()
+			played++
+			traces[r.Trace] = true
+			mu.Unlock()
 			if len(r.Violations) > 0 {
 				t.Error(failure(t, s, &r))
 			}
-			if *swarmTwice {
+			if *swarmTwice || seed <= repeatedSeeds {
 				if again := play(t, s); again.Trace != r.Trace {
 					t.Errorf("another course the second time: trace %x, then %x", r.Trace, again.Trace)
 				}
@@ -130,30 +143,5 @@ func TestSwarmHasEachKindOfFaultAndMakesSense(t *testing.T) {
 		if drawn[k.name] == 0 {
 			t.Errorf("no seed has %s", k.name)
 		}
-	}
-}
-
-func TestDrawnScenarioTakesTheSameCourseEachTime(t *testing.T) {
-	t.Parallel()
-	systest.Long(t, "ten drawn scenarios")
-	var mu sync.Mutex
-	traces := make(map[uint64]bool)
-	const seeds = 5
-	t.Run("seeds", func(t *testing.T) {
-		for seed := range uint64(seeds) {
-			t.Run(fmt.Sprint(seed+1), func(t *testing.T) {
-				t.Parallel()
-				first, second := play(t, drawScenario(seed+1, smallSwarm)), play(t, drawScenario(seed+1, smallSwarm))
-				if first.Trace != second.Trace {
-					t.Errorf("trace %x, then %x", first.Trace, second.Trace)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				traces[first.Trace] = true
-			})
-		}
-	})
-	if len(traces) != seeds {
-		t.Errorf("%d seeds gave %d different runs", seeds, len(traces))
 	}
 }
