@@ -296,7 +296,7 @@ func TestEmbeddingProgram(t *testing.T) {
 	script := strings.ReplaceAll(fenced(t, text, "sh"), "/path/to/this/repository", top)
 	cmd := exec.Command("sh", "-ec", script)
 	cmd.Dir = folder
-	// All modules are there already, or this test could not have been built.
+	// go test ./... has brought all modules that tidy looks at.
 	cmd.Env = append(os.Environ(), "GOPROXY=off", "GOSUMDB=off", "GOFLAGS=")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
