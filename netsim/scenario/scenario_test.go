@@ -258,6 +258,8 @@ func TestFaultsHaveLabels(t *testing.T) {
 		"m5 behind a NAT":             {Kind: FaultNAT, Who: Who{Names: []string{"m5"}}},
 		"1 node with a worse network": {Kind: FaultNetwork, Who: Who{Count: 1}},
 		"all nodes paused":            {Kind: FaultPause},
+		"all nodes crash":             {Kind: FaultCrash, Who: Who{Share: netsim.Always}},
+		"region us crashes":           {Kind: FaultCrash, Who: Who{Share: netsim.Always, Region: "us"}},
 		"2 nodes leave":               {Kind: FaultLeave, Who: Who{Count: 2}},
 		"region eu joins":             {Kind: FaultJoin, Who: Who{Region: "eu"}},
 	} {

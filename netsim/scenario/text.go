@@ -173,7 +173,11 @@ func (f *Fault) label() string {
 	if f.Kind == FaultChurn {
 		return f.Kind
 	}
-	who, one := f.Who.String(), f.Who.one()
+	w := f.Who
+	if w.Share == netsim.Always {
+		w.Share = 0 // "all nodes" says more than "100% of the nodes"
+	}
+	who, one := w.String(), w.one()
 	verbs := map[string]string{FaultCrash: "crash", FaultLeave: "leave", FaultJoin: "join"}
 	if verb, ok := verbs[f.Kind]; ok {
 		switch {
