@@ -61,25 +61,20 @@ func (s *Spread) Split(due []int) {
 	}
 }
 
-// part is the part of a region, or a throwaway one without regions.
-func (s *Spread) part(region int) *Part {
-	if s.Parts == nil {
-		return new(Part)
-	}
-	return &s.Parts[region]
-}
-
 // Expect records that it is for one more member, in that region.
 func (s *Spread) Expect(region int) {
 	s.Due++
-	s.part(region).Due++
+	if s.Parts != nil {
+		s.Parts[region].Due++
+	}
 }
 
 // Reach records that it reached one more member, in that region.
 func (s *Spread) Reach(now swim.Time, region int) {
-	p := s.part(region)
-	p.Reached++
-	p.Last = now
+	if s.Parts != nil {
+		s.Parts[region].Reached++
+		s.Parts[region].Last = now
+	}
 	s.Reached++
 	s.Last = now
 	invariant.Check(s.Reached <= s.Due, "report: more members were reached than there are")
@@ -92,7 +87,9 @@ func (s *Spread) Reach(now swim.Time, region int) {
 // Lose leaves out a member, of that region, that stopped before it was reached.
 func (s *Spread) Lose(region int) {
 	s.Due--
-	s.part(region).Due--
+	if s.Parts != nil {
+		s.Parts[region].Due--
+	}
 	invariant.Check(s.Due >= s.Reached, "report: fewer members were due than were reached")
 }
 
