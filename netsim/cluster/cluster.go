@@ -50,8 +50,9 @@ const (
 	// MaxMembers fit the address space, whichever of them move, and 8 GB of memory after a warm
 	// start.
 	MaxMembers = 100_000
-	// MaxCold bounds cold starts: each view is its own then, at some 50 bytes for each pair of
-	// members.
+	// MaxCold bounds cold starts, in which each view is its own: a pair of members takes some 50
+	// bytes at rest, and 200 while all members still wait to be gossiped. That is 20 GB for this
+	// many, so large clusters rather start warm.
 	MaxCold = 10_000
 	// MaxChecked bounds clusters under check: checkers take 100 bytes for each pair of members, and
 	// look at each ten times a second.
