@@ -392,6 +392,31 @@ func TestCoordinate(t *testing.T) {
 	})
 }
 
+func TestLocatedMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := beginJoined(t, newMemNetwork(), 3)[0]
+		before, _ := a.Located()
+		time.Sleep(5 * time.Second) // all of them are probed
+		version, all := a.Located()
+		var names []string
+		for m, at := range all {
+			names = append(names, m.Name)
+			if want, _, _ := a.Coordinate(background, m.Name); at.At != want {
+				t.Errorf("%s is at %+v, want %+v", m.Name, at.At, want)
+			}
+		}
+		if !slices.Equal(names, []string{"a", "b", "c"}) {
+			t.Errorf("located: %v, want a b c", names)
+		}
+		if version == before {
+			t.Error("the version hasn't changed")
+		}
+		if again, _ := a.Located(); again != version {
+			t.Error("another version without a change")
+		}
+	})
+}
+
 func TestSetTags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()

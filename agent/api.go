@@ -171,7 +171,20 @@ func (a *Agent) Coordinate(ctx context.Context,
 	if e == nil || e.at == nil {
 		return coord.Coordinate{}, false, nil
 	}
-	return *e.at, true, nil
+	return e.at.At, true, nil
+}
+
+// Located yields the members whose location is known, sorted by name and shared as those of
+// AllMembers. While version stays the same nothing has changed.
+func (a *Agent) Located() (version uint64, all iter.Seq2[*serf.Member, *serf.Location]) {
+	v := a.memberView()
+	return v.changes, func(yield func(*serf.Member, *serf.Location) bool) {
+		for _, id := range v.sorted() {
+			if e := v.entry(id); e.at != nil && !yield(&e.member, e.at) {
+				return
+			}
+		}
+	}
 }
 
 // try runs f on the loop and returns its error.

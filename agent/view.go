@@ -8,7 +8,6 @@ import (
 
 	"serf/swim"
 	"serf/swim/serf"
-	"serf/swim/serf/coord"
 )
 
 // views publishes the node's state to readers outside the loop. The loop makes a view when a reader
@@ -59,7 +58,7 @@ type viewPage [viewPageLen]viewEntry
 // viewEntry is a member; the zero value if none with its ID is listed.
 type viewEntry struct {
 	member serf.Member
-	at     *coord.Coordinate // nil if it isn't known
+	at     *serf.Location // nil if it isn't known
 }
 
 // nameOrder is the listed members sorted by name. Views of the same members share it, and the first

@@ -183,7 +183,7 @@ func wantView(t *testing.T, v *view, n *serf.Node) {
 	for _, m := range want {
 		at, ok := n.Coordinate(m.Name)
 		e := v.find(m.Name)
-		if e == nil || ok != (e.at != nil) || ok && *e.at != at {
+		if e == nil || ok != (e.at != nil) || ok && e.at.At != at {
 			t.Errorf("%s is in the view with another coordinate, or not at all", m.Name)
 		}
 	}

@@ -1,9 +1,6 @@
 package serf
 
-import (
-	"serf/swim"
-	"serf/swim/serf/coord"
-)
+import "serf/swim"
 
 // TrackChanges notes in c, from now on, which members may have changed in what Listed returns.
 func (n *Node) TrackChanges(c *swim.Changes) {
@@ -11,14 +8,14 @@ func (n *Node) TrackChanges(c *swim.Changes) {
 	n.swim.TrackChanges(c)
 }
 
-// Listed returns the listed member with this ID, and its coordinate if it is located; ok is false if
+// Listed returns the listed member with this ID, and its location if that is known; ok is false if
 // there is no such member.
-func (n *Node) Listed(id swim.MemberID) (m Member, at coord.Coordinate, located, ok bool) {
+func (n *Node) Listed(id swim.MemberID) (m Member, at Location, located, ok bool) {
 	if !n.table.at(id).known() {
-		return Member{}, coord.Coordinate{}, false, false
+		return Member{}, Location{}, false, false
 	}
 	if m, ok = n.ByID(id); ok {
-		at, located = n.coordinateOf(id)
+		at, located = n.location(id)
 	}
 	return m, at, located, ok
 }

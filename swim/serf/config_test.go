@@ -158,6 +158,10 @@ func TestCoordinates(t *testing.T) {
 	if c, ok := tn.n.Coordinate("b"); !ok || c.Vec[0] != 0.2 {
 		t.Errorf("b is at %v, %v", c, ok)
 	}
+	_, at, located, _ := tn.n.Listed(tn.n.lookup([]byte("b")))
+	if !located || at.RTT != 50*time.Millisecond {
+		t.Errorf("b is located: %v, %v away, want 50 ms", located, at.RTT)
+	}
 	here, _ := tn.n.Coordinate("a")
 	if here == coord.Origin() {
 		t.Error("we haven't moved")

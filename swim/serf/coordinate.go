@@ -1,6 +1,8 @@
 package serf
 
 import (
+	"time"
+
 	"serf/swim"
 	"serf/swim/serf/coord"
 	"serf/wire"
@@ -52,15 +54,24 @@ func (n *Node) handleAcked(e *swim.Event, out *swim.Output) {
 // Coordinate returns this node's coordinate, or that of a member when it was last probed; false if
 // it isn't known.
 func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
-	return n.coordinateOf(n.lookup([]byte(name)))
+	l, ok := n.location(n.lookup([]byte(name)))
+	return l.At, ok
 }
 
-func (n *Node) coordinateOf(id swim.MemberID) (coord.Coordinate, bool) {
+// Location is where a member is, as its last ack to this node said, and how far away that ack was.
+type Location struct {
+	At coord.Coordinate
+	// RTT is the median of the last few round trips of direct probes; 0 from this node to itself.
+	RTT time.Duration
+}
+
+func (n *Node) location(id swim.MemberID) (l Location, ok bool) {
 	switch {
 	case n.coords.off:
-		return coord.Coordinate{}, false
+		return Location{}, false
 	case id == n.self:
-		return n.coords.client.Coordinate(), true
+		return Location{At: n.coords.client.Coordinate()}, true
 	}
-	return n.coords.client.Last(uint32(id))
+	l.At, l.RTT, ok = n.coords.client.Last(uint32(id))
+	return l, ok
 }

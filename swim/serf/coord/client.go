@@ -49,12 +49,13 @@ func (c *Client) Resets() uint64 { return c.resets }
 // Forget drops what is remembered of a member. The key is that of Update.
 func (c *Client) Forget(member uint32) { c.peers.forget(member) }
 
-// Last returns the coordinate of a member when it was last observed; false if it isn't remembered.
-func (c *Client) Last(member uint32) (Coordinate, bool) {
+// Last returns the coordinate of a member when it was last observed, and the median of the last
+// round trips to it; false if it isn't remembered.
+func (c *Client) Last(member uint32) (at Coordinate, rtt time.Duration, ok bool) {
 	if p := c.peers.find(member); p != nil {
-		return p.at, true
+		return p.at, p.median(), true
 	}
-	return Coordinate{}, false
+	return Coordinate{}, 0, false
 }
 
 // Update moves the estimate by one observation: a round trip to a member that claims to be at
@@ -71,7 +72,8 @@ func (c *Client) Update(
 	}
 	p := c.peers.obtain(member)
 	p.at = other
-	seconds := p.median(rtt).Seconds()
+	p.add(rtt)
+	seconds := p.median().Seconds()
 	c.observe(&other, seconds, rng)
 	c.readjust(&other, seconds)
 	c.gravitate(rng)

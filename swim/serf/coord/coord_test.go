@@ -130,24 +130,29 @@ func unused(t *testing.T) func() float64 {
 func TestFilterTakesTheMedianOfTheLastThree(t *testing.T) {
 	c := New(64)
 	for i, tc := range []struct{ rtt, want time.Duration }{{5, 5}, {9, 9}, {1, 5}, {100, 9}, {2, 2}, {3, 3}} {
-		if got := c.peers.obtain(1).median(tc.rtt); got != tc.want {
+		p := c.peers.obtain(1)
+		p.add(tc.rtt)
+		if got := p.median(); got != tc.want {
 			t.Errorf("step %d: %d, want %d", i, got, tc.want)
 		}
 	}
-	if got := c.peers.obtain(2).median(77); got != 77 {
+	other := c.peers.obtain(2)
+	other.add(77)
+	if got := other.median(); got != 77 {
 		t.Errorf("another member: %d, want 77", got)
 	}
 }
 
 func TestForgetClearsTheFilter(t *testing.T) {
 	c := New(64)
-	c.peers.obtain(1).median(5)
-	c.peers.obtain(1).median(5)
+	c.peers.obtain(1).add(5)
+	c.peers.obtain(1).add(5)
 	c.Forget(1)
-	if _, ok := c.Last(1); ok {
+	if _, _, ok := c.Last(1); ok {
 		t.Error("its coordinate is still there")
 	}
-	if got := c.peers.obtain(1).median(50); got != 50 {
+	c.peers.obtain(1).add(50)
+	if _, got, _ := c.Last(1); got != 50 {
 		t.Errorf("%d, want 50", got)
 	}
 }
@@ -162,7 +167,7 @@ func remember(t *testing.T, c *Client, members uint32) (right int) {
 		}
 	}
 	for m := uint32(1); m <= members; m++ {
-		at, ok := c.Last(m)
+		at, _, ok := c.Last(m)
 		if ok && at == near(float64(m)*1e-5) {
 			right++
 		} else if ok {
@@ -188,7 +193,7 @@ func TestPeersAreLimited(t *testing.T) {
 		if n > most || slots > most || most >= peersStart && 2*slots <= most {
 			t.Errorf("limit %d: %d are remembered in %d slots", most, n, len(c.peers.slots))
 		}
-		if _, ok := c.Last(1000); ok != (most >= peersStart) {
+		if _, _, ok := c.Last(1000); ok != (most >= peersStart) {
 			t.Errorf("limit %d: the last one is remembered: %v", most, ok)
 		}
 	}

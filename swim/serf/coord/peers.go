@@ -101,14 +101,18 @@ func (p *peers) grow() {
 	}
 }
 
-// median adds a round trip and returns the median of the last ones.
-func (p *peer) median(rtt time.Duration) time.Duration {
+// add remembers a round trip, and forgets the oldest if there are too many.
+func (p *peer) add(rtt time.Duration) {
 	if p.n == filterSize {
 		copy(p.rtts[:], p.rtts[1:])
 		p.n--
 	}
 	p.rtts[p.n] = rtt
 	p.n++
+}
+
+// median returns the median of the last round trips, of which there is one at least.
+func (p *peer) median() time.Duration {
 	sorted := p.rtts
 	slices.Sort(sorted[:p.n])
 	return sorted[p.n/2]
