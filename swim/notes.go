@@ -1,6 +1,10 @@
 package swim
 
-import "time"
+import (
+	"time"
+
+	"serf/internal/histogram"
+)
 
 // Codes of this layer's notes, and the fields of Note that are set besides Level.
 const (
@@ -78,8 +82,18 @@ type Counters struct {
 	ProbesEnded uint64        // with an ack or without
 	ProbeTime   time.Duration // that those took, together
 
+	// How probes ended; StreamAcks and ProbesFailed are the others. The rest was abandoned: the
+	// target died by other news, this node left, or most members were silent.
+	ProbesDirect  uint64              // with the target's own ack
+	ProbesRelayed uint64              // with an ack that a helper passed on
+	RTTs          histogram.Histogram // of direct pings, by RTTBounds
+
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
+
+	// Claims are messages about members that packets brought, by the state that they claim, whether
+	// they were news or not.
+	Claims [Left + 1]uint64
 
 	// Changes of records, by gossip, by push/pull or by this node itself. A further suspicion of a
 	// suspect doesn't count.
@@ -110,6 +124,15 @@ type Counters struct {
 	DroppedTooLarge     uint64 // messages to send that don't fit a packet
 	DroppedNoRoute      uint64 // packets to members without a route
 	DroppedStale        uint64 // messages that aren't newer than the record; normal in gossip
+}
+
+// RTTBounds are the buckets of Counters.RTTs: from a local network's to round the world.
+var RTTBounds = histogram.Bounds{
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 5 * time.Second,
 }
 
 // ClipText returns a name from a packet for use in a note, cut to the length that suits a log line.

@@ -423,10 +423,14 @@ func (n *Node) ackProbe(now Time, from netip.AddrPort, q *inquiry, payload []byt
 	direct := n.memberAt(id, from)
 	if (direct || !q.asked) && !q.untimed {
 		e := Event{Kind: EventAcked, Member: id, RTT: now.Sub(q.sent), Data: payload}
+		n.counters.RTTs.Add(&RTTBounds, e.RTT)
 		out.event(e)
 	}
 	if !direct && q.asked {
+		n.counters.ProbesRelayed++
 		n.noteRelay(from, q.helpers[:])
+	} else {
+		n.counters.ProbesDirect++
 	}
 	n.rejoins.proven(id)
 	n.noteReached(id, from, out)

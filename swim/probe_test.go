@@ -19,6 +19,9 @@ func TestProbeAcked(t *testing.T) {
 		t.Errorf("%d probes, %d ended after %v in all, %d failed",
 			c.Probes, c.ProbesEnded, c.ProbeTime, c.ProbesFailed)
 	}
+	if c := tn.n.Counters(); c.ProbesDirect != 1 || c.ProbesRelayed != 0 || c.RTTs.N() != 1 || c.RTTs.Sum != time.Millisecond {
+		t.Errorf("%d direct, %d relayed, round trips %+v", c.ProbesDirect, c.ProbesRelayed, c.RTTs)
+	}
 	tn.want("a direct ack feeds the coordinates", "event acked b")
 	tn.advance(900 * time.Millisecond)
 	tn.wantIdle("an acked probe is over")
@@ -65,6 +68,9 @@ func TestIndirectAckEndsProbe(t *testing.T) {
 	tn.wantNone("an ack through another says nothing of the round trip", "event acked *")
 	tn.advance(499 * time.Millisecond)
 	tn.wantNone("reached through another", "event suspected *")
+	if c := tn.n.Counters(); c.ProbesDirect != 0 || c.ProbesRelayed != 1 || c.RTTs.N() != 0 {
+		t.Errorf("%d direct, %d relayed, round trips %+v", c.ProbesDirect, c.ProbesRelayed, c.RTTs)
+	}
 }
 
 func TestStreamAckAloneIsReachable(t *testing.T) {

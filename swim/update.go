@@ -11,6 +11,7 @@ func (n *Node) handleAlive(now Time, from netip.AddrPort, body []byte, out *Outp
 	if err != nil {
 		return false
 	}
+	n.counters.Claims[Alive]++
 	c := claim{
 		id: n.member(m.Node), name: m.Node, inc: m.Inc, profile: profileOf(m.Addr, m.Port, m.Meta, m.Vsn),
 		vsn: len(m.Vsn), from: from, packet: true,
@@ -42,6 +43,7 @@ func (n *Node) handleAccusation(
 	if len(from) > NameMax {
 		return false
 	}
+	n.counters.Claims[s]++
 	n.correct(now, n.member(name), inc, out)
 	n.accuse(now, s, name, inc, from, out)
 	return true

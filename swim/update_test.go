@@ -56,6 +56,19 @@ func TestNothingButAliveMakesAMemberKnown(t *testing.T) {
 	tn.wantIdle("a stranger")
 }
 
+func TestClaimsAreCountedNewsOrNot(t *testing.T) {
+	tn := converse(t, "b", "c")
+	before := tn.n.Counters().Claims
+	tn.recv("b", alive("c", 1), suspect("c", 1, "b"), suspect("c", 1, "b"), dead("c", 1, "b"), dead("c", 1, "c"))
+	got := tn.n.Counters().Claims
+	for s := range got {
+		got[s] -= before[s]
+	}
+	if got != [...]uint64{Alive: 1, Suspect: 2, Dead: 1, Left: 1} {
+		t.Errorf("by state: %v", got)
+	}
+}
+
 // A higher death outlives a late alive message in between (F3).
 func TestDeathIsNotUndone(t *testing.T) {
 	tn := converse(t, "b", "c")

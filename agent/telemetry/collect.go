@@ -21,10 +21,6 @@ const (
 	keptEvery = Interval
 	// eventQueue is how many events may come between two turns of the collector.
 	eventQueue = 1024
-	// flapTime is how soon after its failure a member must be back to count as flapping.
-	flapTime = time.Minute
-	// flapMembers bounds the failed members that are remembered: an outage of more isn't flapping.
-	flapMembers = 4096
 )
 
 // Source is the part of the agent that this package uses.
@@ -46,8 +42,7 @@ type Collector struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 
-	last   reading              // of the turn before
-	failed map[string]time.Time // when members failed, for flapTime
+	last reading // of the turn before
 }
 
 // reading is one look at all counters and gauges.
@@ -63,7 +58,7 @@ func Collect(to *Metrics, source Source, ipc IPC) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	c := &Collector{
-		to: to, source: source, ipc: ipc, stop: stop, failed: make(map[string]time.Time),
+		to: to, source: source, ipc: ipc, stop: stop,
 		ask: make(chan chan<- struct{}), done: done,
 	}
 	events := source.Subscribe(eventQueue, listensOnly)
@@ -126,11 +121,16 @@ func (c *Collector) run(ctx context.Context, sub *agent.Subscription, every time
 	}
 }
 
-// listensOnly lets all events through, but not the event with nothing but a name that asks whether
-// a query may be answered here: all queries would wait for the collector.
+// listensOnly lets user events and queries through, but not the event with nothing but a name that
+// asks whether a query may be answered here: all queries would wait for the collector.
 func listensOnly(e agent.Event) bool {
-	q, ok := e.(agent.QueryEvent)
-	return !ok || q.ID != 0
+	switch e := e.(type) {
+	case agent.UserEvent:
+		return true
+	case agent.QueryEvent:
+		return e.ID != 0
+	}
+	return false
 }
 
 // observe counts what only events tell.
@@ -140,28 +140,6 @@ func (c *Collector) observe(e agent.Event) {
 		c.to.Count("serf.events."+e.Name, 1, 1)
 	case agent.QueryEvent:
 		c.to.Count("serf.queries."+e.Name, 1, 1)
-	case agent.MemberEvent:
-		c.observeMembers(e, time.Now())
-	}
-}
-
-// observeMembers counts members that fail and are back soon.
-func (c *Collector) observeMembers(e agent.MemberEvent, now time.Time) {
-	for i := range e.Members {
-		name := e.Members[i].Name
-		switch e.Type {
-		case agent.MemberFailed:
-			if len(c.failed) < flapMembers {
-				c.failed[name] = now
-			}
-		case agent.MemberJoin:
-			if at, ok := c.failed[name]; ok && now.Sub(at) < flapTime {
-				c.to.Count("serf.member.flap", 1, 1)
-			}
-			delete(c.failed, name)
-		case agent.MemberLeave, agent.MemberReap:
-			delete(c.failed, name)
-		}
 	}
 }
 
@@ -180,7 +158,6 @@ func (c *Collector) read() bool {
 	c.readGauges(&r)
 	c.readSamples(&r)
 	c.last = r
-	c.forget(time.Now())
 	c.to.Flush()
 	return true
 }
@@ -193,15 +170,6 @@ func (c *Collector) CloseHandlers(s handler.Stats) {
 		n.read(c.to, &c.last, &r)
 	}
 	c.last = r
-}
-
-// forget drops failures that are too old for flapping.
-func (c *Collector) forget(now time.Time) {
-	for name, at := range c.failed { // order-free: each by itself
-		if now.Sub(at) >= flapTime {
-			delete(c.failed, name)
-		}
-	}
 }
 
 // count is a counter that is derived from one that only grows.
@@ -234,6 +202,7 @@ var counts = []count{
 	{"serf.member.left", func(r *reading) uint64 { return r.Above.Leaves }, nil},
 	{"serf.member.failed", func(r *reading) uint64 { return r.Above.Failures }, nil},
 	{"serf.member.update", func(r *reading) uint64 { return r.Above.Updates }, nil},
+	{"serf.member.flap", func(r *reading) uint64 { return r.Above.Flaps }, nil},
 	{"serf.events", func(r *reading) uint64 { return r.Above.Events }, nil},
 	{"serf.queries", func(r *reading) uint64 { return r.Above.Queries }, nil},
 	{"serf.query_acks", func(r *reading) uint64 { return r.Above.Acks }, nil},

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -43,7 +42,7 @@ func noIPC() (accepted, commands uint64) { return 0, 0 }
 
 // newTestCollector returns a collector without a goroutine.
 func newTestCollector(t *testing.T, source *fakeSource, ipc IPC) *Collector {
-	return &Collector{to: newTestMetrics(t, Options{}), source: nowhere{source}, ipc: ipc, failed: make(map[string]time.Time)}
+	return &Collector{to: newTestMetrics(t, Options{}), source: nowhere{source}, ipc: ipc}
 }
 
 // nowhere is a fakeSource without events.
@@ -228,54 +227,11 @@ func TestCollectorAnswersNoQueries(t *testing.T) {
 		{agent.QueryEvent{Name: "load", ID: 1}, true},
 		{agent.QueryEvent{Name: "load"}, false},
 		{agent.UserEvent{Name: "deploy"}, true},
-		{agent.MemberEvent{Type: agent.MemberJoin}, true},
+		{agent.MemberEvent{Type: agent.MemberJoin}, false},
 	} {
 		if got := listensOnly(tc.event); got != tc.want {
 			t.Errorf("%+v: %v", tc.event, got)
 		}
-	}
-}
-
-func TestFlap(t *testing.T) {
-	const flapped = "serf.member.flap"
-	for _, tc := range []struct {
-		name  string
-		after time.Duration
-		types []string
-		want  bool
-	}{
-		{"back soon", flapTime - 1, []string{agent.MemberFailed, agent.MemberJoin}, true},
-		{"back late", flapTime, []string{agent.MemberFailed, agent.MemberJoin}, false},
-		{"forgotten", 0, []string{agent.MemberFailed, agent.MemberReap, agent.MemberJoin}, false},
-		{"left", 0, []string{agent.MemberFailed, agent.MemberLeave, agent.MemberJoin}, false},
-		{"new", 0, []string{agent.MemberJoin}, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			c := newTestCollector(t, new(fakeSource), noIPC)
-			now := time.Now()
-			for _, typ := range tc.types {
-				c.observeMembers(agent.MemberEvent{Type: typ, Members: members("x")}, now)
-				now = now.Add(tc.after)
-			}
-			if got := strings.Contains(string(c.to.Dump()), flapped); got != tc.want || len(c.failed) > 0 {
-				t.Errorf("flap %v, want %v; %d members remembered", got, tc.want, len(c.failed))
-			}
-		})
-	}
-}
-
-func TestFailuresRememberedAreLimited(t *testing.T) {
-	c := newTestCollector(t, new(fakeSource), noIPC)
-	now := time.Now()
-	for i := range flapMembers + 1 {
-		c.observeMembers(agent.MemberEvent{Type: agent.MemberFailed, Members: members(fmt.Sprint(i))}, now)
-	}
-	if len(c.failed) != flapMembers {
-		t.Errorf("%d remembered, want %d", len(c.failed), flapMembers)
-	}
-	c.forget(now.Add(flapTime))
-	if len(c.failed) != 0 {
-		t.Errorf("%d remembered after their time", len(c.failed))
 	}
 }
 

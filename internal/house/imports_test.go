@@ -10,7 +10,7 @@ import (
 // layers lists the packages in an order in which they can be read: a package imports only packages
 // of earlier lines.
 var layers = []string{
-	"internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack",
+	"internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack internal/histogram",
 	"internal/jsonfile lamport wire swim/internal/paged swim/serf/coord",
 	"swim",
 	"swim/serf",
@@ -125,7 +125,7 @@ func imports(s *source) (paths []string) {
 }
 
 // core are the packages of the node, which is a function of its inputs.
-var core = []string{"internal/invariant", "internal/msgpack", "lamport", "wire", "swim"}
+var core = []string{"internal/invariant", "internal/msgpack", "internal/histogram", "lamport", "wire", "swim"}
 
 // coreImports is what the core may import of Go's library. Nothing in it reads a clock, a socket or
 // a global random source, but for the functions of impure.

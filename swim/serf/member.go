@@ -51,6 +51,9 @@ type Member struct {
 // its tags sends no intent, one that starts sends both together.
 const restartWindow = 5 * time.Second
 
+// flapTime is how soon after its failure a member must be back to count as flapping.
+const flapTime = time.Minute
+
 // becomeAlive handles that the membership considers id alive.
 func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	was := n.table.at(id)
@@ -74,6 +77,9 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	n.tags.forget(id)
 	n.lost.remove(n.roster.Name(id))
 	n.count.Joins++
+	if was.known() && was.status == StatusFailed && now.Sub(was.changed) < flapTime {
+		n.count.Flaps++
+	}
 	for _, q := range n.queries {
 		n.expect(q, id)
 	}

@@ -325,6 +325,31 @@ func TestRestartIsReported(t *testing.T) {
 	})
 }
 
+func TestFlapsAreCounted(t *testing.T) {
+	leave := func(tn *conversation) { tn.member("b", dead("b", "b", 1)) }
+	fail := func(tn *conversation) { tn.fails("b", "c", 1) }
+	for _, tc := range []struct {
+		name string
+		goes func(*conversation)
+		away time.Duration
+		want uint64
+	}{
+		{"back soon", fail, flapTime - 1, 1},
+		{"back late", fail, flapTime, 0},
+		{"left", leave, 0, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tn := converse(t, "b", "c")
+			tc.goes(tn)
+			tn.now = tn.now.Add(tc.away)
+			tn.member("b", alive("b", 2))
+			if c := tn.n.Counters(); c.Flaps != tc.want || c.Joins != 4 {
+				t.Errorf("%d flaps, want %d; %d joins", c.Flaps, tc.want, c.Joins)
+			}
+		})
+	}
+}
+
 func TestReapTakesOldMembersOffTheList(t *testing.T) {
 	set := func(c *Config) {
 		c.ReconnectTimeout, c.TombstoneTimeout = 2*time.Minute, 4*time.Minute

@@ -3,6 +3,7 @@ package serf
 // Counters count what this layer did and dropped since its start.
 type Counters struct {
 	Joins, Leaves, Failures, Updates, Reaps uint64 // events about members
+	Flaps                                   uint64 // members that were back within flapTime of failing
 	Restarts                                uint64
 	LeavesRefuted                           uint64
 	Reconnects                              uint64
