@@ -49,7 +49,7 @@ type Config struct {
 	DisableIPv4, DisableIPv6 bool
 	// Join contacts addresses (IP:port) and returns how many answered, and an error if none did.
 	Join func(ctx context.Context, addrs []string) (n int, err error)
-	// Log takes the lines of this package and its library.
+	// Log takes the lines of this package.
 	Log *agent.Log
 
 	network network // nil: multicast; tests bring their own

@@ -1,26 +1,43 @@
 package mdns
 
 import (
-	"bytes"
 	"context"
-	"log"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"strings"
+	"sync"
+	"time"
 
-	"github.com/hashicorp/mdns"
-
-	"serf/agent"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
+
+const (
+	// answersFor is how long answers to a query are waited for.
+	answersFor = time.Second
+	// packetMax is the largest packet of multicast DNS (RFC 6762, 17).
+	packetMax = 9000
+	port      = 5353
+	// readAgain is the pause after a failed read, so that a lasting failure keeps no processor
+	// busy.
+	readAgain = 100 * time.Millisecond
+)
+
+// udp is the network of a family, and group the address to which all of them listen.
+func (f family) udp() (network string, group netip.AddrPort) {
+	if f == v4 {
+		return "udp4", netip.AddrPortFrom(netip.AddrFrom4([4]byte{224, 0, 0, 251}), port)
+	}
+	return "udp6", netip.MustParseAddrPort("[ff02::fb]:5353")
+}
 
 // multicast is the network of the operating system.
 type multicast struct {
 	c       *Config
 	iface   *net.Interface // nil leaves it to the system
-	service *mdns.MDNSService
-	log     *log.Logger
+	records *records
 }
 
 func newMulticast(c *Config) (*multicast, error) {
@@ -32,78 +49,113 @@ func newMulticast(c *Config) (*multicast, error) {
 	if err != nil || !fits(host) {
 		host = "localhost" // never looked up: the answer includes the address
 	}
-	// In the library's names a backslash begins an escape.
-	instance := strings.ReplaceAll(c.Node, `\`, `\\`)
-	service, err := mdns.NewMDNSService(instance, serviceName(c.Cluster), "", host+".",
-		int(c.Addr.Port()),
-		[]net.IP{c.Addr.Addr().AsSlice()}, []string{"Serf '" + c.Cluster + "' cluster"})
+	records, err := newRecords(c, host)
 	if err != nil {
 		return nil, err
 	}
-	return &multicast{c: c, iface: iface, service: service,
-		log: log.New(logWriter{c.Log}, "", 0)}, nil
+	return &multicast{c: c, iface: iface, records: records}, nil
 }
 
+// announce listens on both families, whatever is asked by: it is enough if one works.
 func (m *multicast) announce() (stop func(), err error) {
-	server, err := mdns.NewServer(&mdns.Config{Zone: m.service, Iface: m.iface, Logger: m.log})
-	if err != nil {
-		return nil, err
+	var conns []*net.UDPConn
+	var errs []error
+	var readers sync.WaitGroup
+	for _, f := range []family{v4, v6} {
+		network, group := f.udp()
+		conn, err := net.ListenMulticastUDP(network, m.iface, net.UDPAddrFromAddrPort(group))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		conns = append(conns, conn)
+		readers.Go(func() {
+			m.read(conn, func(packet []byte, from netip.AddrPort) error {
+				return m.answer(conn, group, packet, from)
+			})
+		})
 	}
-	return func() { server.Shutdown() }, nil
+	if len(conns) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	return func() {
+		for _, conn := range conns {
+			conn.Close()
+		}
+		readers.Wait()
+	}, nil
 }
 
-// query asks by one family: asked by both, the library gives up both if one can't send.
-func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPort)) error {
-	entries := make(chan *mdns.ServiceEntry, foundQueue)
-	err := mdns.QueryContext(ctx, &mdns.QueryParam{
-		Service:     serviceName(m.c.Cluster),
-		Interface:   m.iface,
-		Entries:     entries,
-		DisableIPv4: f != v4,
-		DisableIPv6: f != v6,
-		Logger:      m.log,
-	})
-	close(entries)
-	for e := range entries { // only at the end: until then the library may write to them
-		if addr, ok := address(e, m.c.Cluster); ok {
-			found(addr)
-		}
+// answer answers a query. What asks from another port than that of multicast DNS expects a direct
+// answer.
+func (m *multicast) answer(
+	conn *net.UDPConn, group netip.AddrPort, query []byte, from netip.AddrPort,
+) error {
+	reply, unicast, err := m.records.reply(query, from.Port() != port)
+	if err != nil || reply == nil {
+		return err
 	}
+	to := group
+	if unicast {
+		to = from
+	}
+	_, err = conn.WriteToUDPAddrPort(reply, to)
 	return err
 }
 
-// address is the address in an entry. Other entries are ignored: the library passes on whatever is
-// announced while it listens, printers for instance.
-func address(e *mdns.ServiceEntry, cluster string) (netip.AddrPort, bool) {
-	service := "." + serviceName(cluster) + ".local."
-	if n := len(e.Name) - len(service); n <= 0 || !strings.EqualFold(e.Name[n:], service) {
-		return netip.AddrPort{}, false
+// query asks from a port of its own, so that answers come to it directly.
+func (m *multicast) query(ctx context.Context, f family, found func(netip.AddrPort)) error {
+	packet, err := question(m.c.Cluster)
+	if err != nil {
+		return err
 	}
-	var ip netip.Addr
-	ok := false
-	switch {
-	case e.AddrV4 != nil:
-		ip, ok = netip.AddrFromSlice(e.AddrV4)
-	case e.AddrV6IPAddr != nil:
-		ip, ok = netip.AddrFromSlice(e.AddrV6IPAddr.IP)
-		ip = ip.WithZone(e.AddrV6IPAddr.Zone)
+	network, group := f.udp()
+	conn, err := net.ListenUDP(network, nil)
+	if err != nil {
+		return err
 	}
-	if !ok || e.Port < 1 || e.Port > 0xffff {
-		return netip.AddrPort{}, false
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	defer conn.Close()
+	if m.iface != nil {
+		if f == v4 {
+			err = ipv4.NewPacketConn(conn).SetMulticastInterface(m.iface)
+		} else {
+			err = ipv6.NewPacketConn(conn).SetMulticastInterface(m.iface)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return netip.AddrPortFrom(ip.Unmap(), uint16(e.Port)), true
+	if err := conn.SetReadDeadline(time.Now().Add(answersFor)); err != nil {
+		return err
+	}
+	if _, err := conn.WriteToUDPAddrPort(packet, group); err != nil {
+		return err
+	}
+	m.read(conn, func(packet []byte, from netip.AddrPort) error {
+		return parseAnswer(packet, m.c.Cluster, from.Addr().Zone(), found)
+	})
+	return nil
 }
 
-// logWriter passes the library's lines, such as "[ERR] mdns: Failed to read packet: why", to the
-// agent's log. Others can cause many of them, and they aren't errors of this agent.
-type logWriter struct{ to *agent.Log }
-
-func (w logWriter) Write(b []byte) (int, error) {
-	text := string(bytes.TrimSpace(b))
-	if _, after, ok := strings.Cut(text, "mdns: "); ok {
-		text = after
+// read hands packets to handle until conn is closed or its deadline has passed. Errors are noted:
+// others can cause many of them, and they aren't errors of this agent.
+func (m *multicast) read(conn *net.UDPConn, handle func(packet []byte, from netip.AddrPort) error) {
+	buf := make([]byte, packetMax)
+	for {
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil {
+			time.Sleep(readAgain)
+		} else {
+			err = handle(buf[:n], from)
+		}
+		if err != nil {
+			m.c.Log.Repeatf(slog.LevelDebug, component, "packet",
+				"Ignored a packet of multicast DNS from %v: %v", from, err)
+		}
 	}
-	what, _, _ := strings.Cut(text, ":")
-	w.to.Repeatf(slog.LevelDebug, component, "library "+what, "%s", text)
-	return len(b), nil
 }

@@ -1,0 +1,172 @@
+package mdns
+
+import (
+	"net/netip"
+	"strings"
+
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// recordTTL is how long others may keep a record, in seconds.
+const recordTTL = 120
+
+// unicastWanted is the bit of a question's class that asks for an answer to the sender alone (RFC
+// 6762, 5.4).
+const unicastWanted = 1 << 15
+
+// enumeration is the name whose records are the types of services (RFC 6763, 9).
+const enumeration = "_services._dns-sd._udp.local."
+
+// records are what a member announces: its service is an instance at a port of a host, and the host
+// has an address.
+type records struct {
+	service, instance, host dnsmessage.Name
+	all                     []dnsmessage.Resource // SRV, the address, TXT
+}
+
+// newRecords returns the records of c, whose names Check has found to fit.
+func newRecords(c *Config, host string) (*records, error) {
+	var r records
+	for name, text := range map[*dnsmessage.Name]string{
+		&r.service:  serviceName(c.Cluster) + ".local.",
+		&r.instance: c.Node + "." + serviceName(c.Cluster) + ".local.",
+		&r.host:     host + ".",
+	} {
+		var err error
+		if *name, err = dnsmessage.NewName(text); err != nil {
+			return nil, err
+		}
+	}
+	var address dnsmessage.ResourceBody = &dnsmessage.AAAAResource{AAAA: c.Addr.Addr().As16()}
+	if ip := c.Addr.Addr().Unmap(); ip.Is4() {
+		address = &dnsmessage.AResource{A: ip.As4()}
+	}
+	r.all = []dnsmessage.Resource{
+		record(r.instance, &dnsmessage.SRVResource{
+			Priority: 10, Weight: 1, Port: c.Addr.Port(), Target: r.host}),
+		record(r.host, address),
+		record(r.instance, &dnsmessage.TXTResource{TXT: []string{"Serf '" + c.Cluster + "' cluster"}}),
+	}
+	return &r, nil
+}
+
+func record(name dnsmessage.Name, body dnsmessage.ResourceBody) dnsmessage.Resource {
+	header := dnsmessage.ResourceHeader{Name: name, Class: dnsmessage.ClassINET, TTL: recordTTL}
+	return dnsmessage.Resource{Header: header, Body: body}
+}
+
+// answers are the records that answer q. Whoever asks for the service or the instance needs all of
+// them.
+func (r *records) answers(q *dnsmessage.Question) []dnsmessage.Resource {
+	wants := func(t dnsmessage.Type) bool { return q.Type == t || q.Type == dnsmessage.TypeALL }
+	pointer := func(to dnsmessage.Name) dnsmessage.Resource {
+		return record(q.Name, &dnsmessage.PTRResource{PTR: to})
+	}
+	name := q.Name.String()
+	switch {
+	case strings.EqualFold(name, enumeration) && wants(dnsmessage.TypePTR):
+		return []dnsmessage.Resource{pointer(r.service)}
+	case strings.EqualFold(name, r.service.String()) && wants(dnsmessage.TypePTR):
+		return append([]dnsmessage.Resource{pointer(r.instance)}, r.all...)
+	case strings.EqualFold(name, r.instance.String()):
+		return r.all
+	case strings.EqualFold(name, r.host.String()):
+		return r.all[1:2]
+	}
+	return nil
+}
+
+// reply is the answer to a query that came from port 5353 or, if legacy, from another one; nil if
+// there is none. unicast reports whether it is for the asker alone.
+func (r *records) reply(query []byte, legacy bool) (packet []byte, unicast bool, err error) {
+	var p dnsmessage.Parser
+	h, err := p.Start(query)
+	if err != nil || h.Response || h.OpCode != 0 || h.RCode != 0 {
+		return nil, false, err
+	}
+	m := dnsmessage.Message{Header: dnsmessage.Header{Response: true, Authoritative: true}}
+	unicast = true
+	for {
+		q, err := p.Question()
+		if err == dnsmessage.ErrSectionDone {
+			break
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		answers := r.answers(&q)
+		if len(answers) == 0 {
+			continue
+		}
+		if m.Answers == nil { // once is enough, however many questions there are
+			m.Answers = answers
+		}
+		unicast = unicast && (legacy || q.Class&unicastWanted != 0)
+		if legacy && len(m.Questions) == 0 {
+			m.ID, m.Questions = h.ID, []dnsmessage.Question{q} // RFC 6762, 6.7
+		}
+	}
+	if m.Answers == nil {
+		return nil, false, nil
+	}
+	packet, err = m.Pack()
+	return packet, unicast, err
+}
+
+// question is the query for the members of a cluster.
+func question(cluster string) ([]byte, error) {
+	name, err := dnsmessage.NewName(serviceName(cluster) + ".local.")
+	if err != nil {
+		return nil, err
+	}
+	m := dnsmessage.Message{Questions: []dnsmessage.Question{
+		{Name: name, Type: dnsmessage.TypePTR, Class: dnsmessage.ClassINET}}}
+	return m.Pack()
+}
+
+// parseAnswer passes to found the members of cluster in a packet. Other services, printers for
+// instance, are ignored. An address of a link gets the zone, that of the packet's sender.
+func parseAnswer(packet []byte, cluster, zone string, found func(netip.AddrPort)) error {
+	var m dnsmessage.Message
+	if err := m.Unpack(packet); err != nil {
+		return err
+	}
+	if !m.Response {
+		return nil
+	}
+	resources := append(m.Answers, m.Additionals...)
+	suffix := "." + serviceName(cluster) + ".local."
+	for i := range resources {
+		srv, ok := resources[i].Body.(*dnsmessage.SRVResource)
+		name := resources[i].Header.Name.String()
+		n := len(name) - len(suffix)
+		if !ok || srv.Port == 0 || n <= 0 || !strings.EqualFold(name[n:], suffix) {
+			continue
+		}
+		for j := range resources {
+			if ip, ok := addressOf(&resources[j], srv.Target.String(), zone); ok {
+				found(netip.AddrPortFrom(ip, srv.Port))
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// addressOf is the address of host in a record, if that has it.
+func addressOf(r *dnsmessage.Resource, host, zone string) (ip netip.Addr, ok bool) {
+	if !strings.EqualFold(r.Header.Name.String(), host) {
+		return ip, false
+	}
+	switch body := r.Body.(type) {
+	case *dnsmessage.AResource:
+		return netip.AddrFrom4(body.A), true
+	case *dnsmessage.AAAAResource:
+		ip = netip.AddrFrom16(body.AAAA).Unmap()
+		if ip.IsLinkLocalUnicast() {
+			ip = ip.WithZone(zone)
+		}
+		return ip, true
+	}
+	return ip, false
+}
