@@ -35,8 +35,9 @@ type Config struct {
 	// Protocol is the version of the Serf protocol, serf.ProtocolMin to serf.ProtocolMax.
 	Protocol int
 
-	// EncryptKey is a base64 key; Keys has it decoded.
-	EncryptKey string
+	// EncryptKey is a base64 key; Keys has it decoded. Load reads it from EncryptKeyFile if that is
+	// set.
+	EncryptKey, EncryptKeyFile string
 	// KeyringFile has a JSON list of base64 keys, the primary first. It excludes EncryptKey.
 	KeyringFile string
 	// Keys are the decoded keys, primary first; none for plain text. Filled in by Load.
@@ -51,6 +52,8 @@ type Config struct {
 	// RPCAddr is the host:port to serve RPC on, RPCAuth the key that clients must present (empty:
 	// none).
 	RPCAddr, RPCAuth string
+	// RPCAuthFile is a file with RPCAuth, which Load reads.
+	RPCAuthFile string
 
 	// Join lists members to contact at start; the start fails if none answers.
 	Join []string

@@ -64,6 +64,9 @@ var settings = []struct {
 	{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", `"encrypt_key": "MDEyMzQ1Njc4OWFiY2RlZg=="`, func(c *Config) {
 		c.EncryptKey, c.Keys = "MDEyMzQ1Njc4OWFiY2RlZg==", [][]byte{[]byte("0123456789abcdef")}
 	}},
+	{"-encrypt-key-file=key", `"encrypt_key_file": "key"`, func(c *Config) {
+		c.EncryptKeyFile, c.EncryptKey, c.Keys = "key", "MDEyMzQ1Njc4OWFiY2RlZg==", [][]byte{[]byte("0123456789abcdef")}
+	}},
 	{"-keyring-file=ring.json", `"keyring_file": "ring.json"`, func(c *Config) {
 		c.KeyringFile, c.Keys = "ring.json", [][]byte{[]byte("0123456789abcdef")}
 	}},
@@ -92,6 +95,7 @@ var settings = []struct {
 	{"-discover=d -mdns-disable-ipv6", `"discover": "d", "mdns": {"disable_ipv6": true}`, func(c *Config) { c.Discover, c.MDNSDisableIPv6 = "d", true }},
 	{"-rpc-addr=127.0.0.1:9", `"rpc_addr": "127.0.0.1:9"`, func(c *Config) { c.RPCAddr = "127.0.0.1:9" }},
 	{"", `"rpc_auth": "secret"`, func(c *Config) { c.RPCAuth = "secret" }},
+	{"-rpc-auth-file=token", `"rpc_auth_file": "token"`, func(c *Config) { c.RPCAuthFile, c.RPCAuth = "token", "secret" }},
 	{"-gossip-rate=70000", `"gossip_rate": 70000`, func(c *Config) { c.Timing.GossipRate = of(70000) }},
 	{"", `"gossip_rate": 0`, func(c *Config) { c.Timing.GossipRate = of(0) }},
 	{"", `"probe_interval": "2s"`, func(c *Config) { c.Timing.ProbeInterval = of(timing.Duration(2 * time.Second)) }},
@@ -123,7 +127,8 @@ var settings = []struct {
 }
 
 func TestEachOptionAndKey(t *testing.T) {
-	files := map[string]string{"ring.json": `["MDEyMzQ1Njc4OWFiY2RlZg=="]`}
+	files := map[string]string{"ring.json": `["MDEyMzQ1Njc4OWFiY2RlZg=="]`,
+		"key": "MDEyMzQ1Njc4OWFiY2RlZg==\n", "token": "secret"}
 	check := func(t *testing.T, want func(*Config), args ...string) {
 		t.Helper()
 		expected := Default()

@@ -20,10 +20,11 @@ type Env struct {
 		Stat(name string) (fs.FileInfo, error)
 	}
 	Hostname func() (string, error)
+	Getenv   func(name string) string // nil: no variable is set
 }
 
 // OS is the Env of this process.
-func OS() Env { return Env{Files: osFiles{}, Hostname: os.Hostname} }
+func OS() Env { return Env{Files: osFiles{}, Hostname: os.Hostname, Getenv: os.Getenv} }
 
 type osFiles struct{}
 
@@ -89,6 +90,7 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 		*warnings = append(*warnings, c.Where("role")+" is deprecated, use -tag role="+c.Role)
 		addTag(&c.Tags, "role", c.Role)
 	}
+	errs = append(errs, c.loadSecrets(env, warnings))
 	if c.EncryptKey != "" {
 		if key, err := decodeKey(c.EncryptKey); err == nil { // Validate reports it otherwise
 			c.Keys = [][]byte{key}

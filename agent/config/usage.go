@@ -75,6 +75,10 @@ the wrong kind are errors. In a folder, files whose names begin with a dot are s
 An option or key with an empty value, such as that of a variable that isn't set, is an error: for
 the default leave it out.
 
+Secrets are better kept in files of their own (-encrypt-key-file, -rpc-auth-file): one line, whose
+end doesn't count, for the owner to read alone. A relative path of such a file begins in
+$CREDENTIALS_DIRECTORY if that is set, as it is by LoadCredential= of systemd.
+
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each. FILE.lock beside
 such a file keeps a second agent from it while the first one runs. The agent refuses a file with
 other content, and never overwrites what an agent hasn't written.

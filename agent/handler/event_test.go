@@ -104,14 +104,14 @@ func TestTailKeepsTheEnd(t *testing.T) {
 }
 
 func TestScriptsFindTheirOwnAgent(t *testing.T) {
-	outer := []string{"PATH=/bin", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_TAG_OLD=x", "SERF_EVENT=user",
+	outer := []string{"PATH=/bin", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_RPC_AUTH_FILE=o", "SERF_TAG_OLD=x", "SERF_EVENT=user",
 		"SERF_USER_EVENT=u", "SERF_USER_LTIME=1", "SERF_QUERY_NAME=q", "SERF_QUERY_LTIME=2", "SERF_SELF_NAME=n", "SERF_SELF_ROLE=r", "SERF_HOME=/h"}
 	for _, tc := range []struct {
 		name string
 		rpc  RPC
 		want []string
 	}{
-		{"no RPC", RPC{}, []string{"PATH=/bin", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_HOME=/h"}},
+		{"no RPC", RPC{}, []string{"PATH=/bin", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_RPC_AUTH_FILE=o", "SERF_HOME=/h"}},
 		{"no key", RPC{Addr: "127.0.0.1:7373"}, []string{"PATH=/bin", "SERF_HOME=/h", "SERF_RPC_ADDR=127.0.0.1:7373"}},
 		{"a key", RPC{"[::1]:7373", "secret"}, []string{"PATH=/bin", "SERF_HOME=/h", "SERF_RPC_ADDR=[::1]:7373", "SERF_RPC_AUTH=secret"}},
 	} {

@@ -125,12 +125,14 @@ func (r *Runner) respond(e *Event, output []byte) bool {
 var (
 	eventVariables = []string{"SERF_EVENT=", "SERF_SELF_NAME=", "SERF_SELF_ROLE=", "SERF_TAG_",
 		"SERF_USER_EVENT=", "SERF_USER_LTIME=", "SERF_QUERY_NAME=", "SERF_QUERY_LTIME="}
-	rpcVariables = []string{rpcAddr, rpcAuth}
+	rpcVariables = []string{rpcAddr, rpcAuth, rpcAuthFile}
 )
 
 const (
 	rpcAddr = "SERF_RPC_ADDR="
 	rpcAuth = "SERF_RPC_AUTH="
+	// rpcAuthFile isn't set, but one that is inherited would exclude rpcAuth.
+	rpcAuthFile = "SERF_RPC_AUTH_FILE="
 )
 
 // inherited is what a script gets of the agent's own environment. An agent started by a handler

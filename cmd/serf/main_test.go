@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -250,7 +251,11 @@ func transcript(r result) string {
 }
 
 func TestAddressAndKeyOfTheAgent(t *testing.T) {
-	addr := startAgent(t, "sesame")
+	addr, dir := startAgent(t, "sesame"), t.TempDir()
+	file := filepath.Join(dir, "token")
+	if err := os.WriteFile(file, []byte("sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		vars map[string]string
@@ -260,6 +265,13 @@ func TestAddressAndKeyOfTheAgent(t *testing.T) {
 		{"environment", map[string]string{"SERF_RPC_ADDR": addr, "SERF_RPC_AUTH": "sesame"}, nil, ""},
 		{"options", nil, []string{"-rpc-addr=" + addr, "--rpc-auth", "sesame"}, ""},
 		{"options win", map[string]string{"SERF_RPC_ADDR": "127.0.0.1:1", "SERF_RPC_AUTH": "x"}, []string{"-rpc-addr", addr, "-rpc-auth=sesame"}, ""},
+		{"file", map[string]string{"SERF_RPC_AUTH_FILE": file}, []string{"-rpc-addr", addr}, ""},
+		{"credential", map[string]string{"CREDENTIALS_DIRECTORY": dir}, []string{"-rpc-addr", addr, "-rpc-auth-file=token"}, ""},
+		{"file wins over the key of the environment", map[string]string{"SERF_RPC_AUTH": "x"}, []string{"-rpc-addr", addr, "-rpc-auth-file", file}, ""},
+		{"key wins over the file of the environment", map[string]string{"SERF_RPC_AUTH_FILE": "gone"}, []string{"-rpc-addr", addr, "-rpc-auth=sesame"}, ""},
+		{"no such file", nil, []string{"-rpc-auth-file", filepath.Join(dir, "gone")}, "serf leave: " + filepath.Join(dir, "gone") + ": "},
+		{"key and file", nil, []string{"-rpc-auth=x", "-rpc-auth-file", file}, "serf leave: -rpc-auth and -rpc-auth-file, or "},
+		{"key and file, both of the environment", map[string]string{"SERF_RPC_AUTH": "x", "SERF_RPC_AUTH_FILE": file}, nil, "serf leave: -rpc-auth and -rpc-auth-file, or "},
 		{"no key", nil, []string{"-rpc-addr", addr}, "Error leaving: Authentication required"},
 		{"wrong key", nil, []string{"-rpc-addr", addr, "-rpc-auth=x"}, "Error connecting to Serf agent: Invalid authentication token"},
 		{"nobody there", nil, []string{"-rpc-addr=127.0.0.1:1"}, "Error connecting to Serf agent: dial tcp 127.0.0.1:1: "},
@@ -476,7 +488,7 @@ func TestEmptyTextsAreRefused(t *testing.T) {
 		{"members -name=", `-name: ` + empty}, {"members -status=", `-status: ` + empty}, {"members -role=", `-role: ` + empty},
 		{"query -node= load", `-node: ` + empty}, {"tags -delete=", `-delete: ` + empty},
 		{"keys -list -install=", `-install: ` + empty}, {"keys -use=", `-use: ` + empty}, {"keys -remove=", `-remove: ` + empty},
-		{"members -rpc-auth=", `-rpc-auth: ` + empty}, {"members -rpc-addr=", `-rpc-addr: ` + empty},
+		{"members -rpc-auth=", `-rpc-auth: ` + empty}, {"members -rpc-auth-file=", `-rpc-auth-file: ` + empty}, {"members -rpc-addr=", `-rpc-addr: ` + empty},
 		{"force-leave EMPTY", `name: ` + empty}, {"join n1 EMPTY", `address: ` + empty},
 		{"rtt n1 EMPTY", `name: ` + empty}, {"event EMPTY", `name: ` + empty}, {"query EMPTY x", `name: ` + empty},
 		{"sim -report=", `-report: ` + empty}, {"sim -scenario=", `-scenario: ` + empty},

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,23 +15,6 @@ import (
 	"serf/agent/config"
 	"serf/agent/rpc"
 )
-
-// defaultRPCAddr is the default RPC address of agents.
-const defaultRPCAddr = "127.0.0.1:7373"
-
-// rpcHelp ends the help text of every command that talks to an agent.
-const rpcHelp = `
-  -rpc-addr=127.0.0.1:7373
-        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set; an empty value is an error.
-
-  -rpc-auth=KEY
-        The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.
-
-  -rpc-timeout=DURATION
-        How long to wait for the connection, and for each answer of the agent, such as
-        5s. What follows an answer, as those to a query do, is not bounded by it. Default:
-        10s for the connection, for ever for answers.
-`
 
 // errReported ends a command that has already reported its error.
 var errReported = errors.New("reported")
@@ -231,8 +213,7 @@ func (o *options) fromEnv(
 	v, set := o.e.LookupEnv(variable)
 	value = o.text(option, cmp.Or(v, otherwise))
 	return value, func() error {
-		given := false
-		o.set.Visit(func(f *flag.Flag) { given = given || f.Name == option })
+		given := o.given(option)
 		if set && config.Blank(v) && !given {
 			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
 				variable)
@@ -249,14 +230,10 @@ func (o *options) fromEnv(
 	}
 }
 
-// dialable reports whether an agent's RPC can be at addr. The port may be a name.
-func dialable(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil || port == "" {
-		return false
-	}
-	n, err := net.LookupPort("tcp", port)
-	return err == nil && n > 0
+// given reports whether an option was given. It is called after parse.
+func (o *options) given(name string) (given bool) {
+	o.set.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
 }
 
 // misused reports an error in the command line and returns its exit code.
@@ -271,15 +248,12 @@ func (o *options) misused(format string, args ...any) int {
 func (o *options) run(ctx context.Context, args []string,
 	f func(c *rpc.Client, args []string) error) int {
 	o.help += rpcHelp
-	addr, checkAddr := o.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr,
-		"host:port, port 1 to 65535", dialable)
-	auth, checkAuth := o.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", "", nil)
-	timeout := o.patience("rpc-timeout")
+	to := o.connection()
 	rest, code, ok := o.parse(args)
 	if !ok {
 		return code
 	}
-	for _, check := range []func() error{checkAddr, checkAuth, o.check} {
+	for _, check := range []func() error{to.check, o.check} {
 		if check == nil {
 			continue
 		}
@@ -287,8 +261,7 @@ func (o *options) run(ctx context.Context, args []string,
 			return o.misused("%v", err)
 		}
 	}
-	c, err := rpc.Dial(ctx, *addr,
-		rpc.Options{AuthKey: *auth, Timeout: *timeout, AnswerTimeout: *timeout})
+	c, err := to.dial(ctx)
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
 		o.hint(err,
@@ -306,22 +279,4 @@ func (o *options) run(ctx context.Context, args []string,
 		o.hint(err, "")
 	}
 	return exitError
-}
-
-// hint prints what to do about an error.
-func (o *options) hint(err error, otherwise string) {
-	switch {
-	case errors.Is(err, rpc.ErrAuthRequired):
-		otherwise = "The agent wants its RPC key (rpc_auth): give it with -rpc-auth or " +
-			"SERF_RPC_AUTH."
-	case errors.Is(err, rpc.ErrInvalidToken):
-		otherwise = "The key isn't the agent's (rpc_auth): give that one with -rpc-auth or " +
-			"SERF_RPC_AUTH."
-	case errors.Is(err, rpc.ErrNeedlessKey):
-		otherwise = "Leave out -rpc-auth, unset SERF_RPC_AUTH, or give the agent the key as " +
-			"rpc_auth."
-	}
-	if otherwise != "" {
-		fmt.Fprintln(o.e.Stderr, otherwise)
-	}
 }
