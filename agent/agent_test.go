@@ -477,6 +477,7 @@ func TestStatsHasTheSectionsOfTheRPC(t *testing.T) {
 			"agent":          "name",
 			"runtime":        "arch cpu_count goroutines max_procs os version",
 			"serf":           "coordinate_resets encrypted event_queue event_time failed health_score intent_queue left member_time members query_queue query_time",
+			"view":           "alive digest failed leaving left members",
 			"tags":           "",
 			"event_handlers": "",
 		} {

@@ -41,6 +41,10 @@ func (a *Agent) Self() serf.Member {
 	return a.memberView().self
 }
 
+// Digest returns a digest of the members that are alive or leaving: equal for agents that agree on
+// them.
+func (a *Agent) Digest() serf.Digest { return a.memberView().digest }
+
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
 // exchanges the whole state with each. It returns how many answered, and an error only if none of
 // at least one did. Without replay, past events are not delivered.

@@ -12,7 +12,7 @@ import (
 )
 
 // Stats returns statistics by section and name, as the RPC command stats does: sections agent,
-// runtime, serf, dropped, tags, event_handlers and handlers. Sections that need the node are
+// runtime, serf, view, dropped, tags, event_handlers and handlers. Sections that need the node are
 // missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
@@ -26,6 +26,7 @@ func (a *Agent) Stats() map[string]map[string]string {
 	}
 	v := a.statsView()
 	stats["serf"] = serfStats(&v.stats)
+	stats["view"] = viewStats(&v.stats)
 	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)
 	return stats
@@ -45,6 +46,18 @@ func serfStats(s *serf.Stats) map[string]string {
 		"members":           strconv.Itoa(s.Members),
 		"query_queue":       strconv.Itoa(s.QueryQueue),
 		"query_time":        strconv.FormatUint(s.QueryTime, 10),
+	}
+}
+
+// viewStats says which members this one considers to be here, to be compared with others.
+func viewStats(s *serf.Stats) map[string]string {
+	return map[string]string{
+		"alive":   strconv.Itoa(s.Alive),
+		"digest":  s.Digest.String(),
+		"failed":  strconv.Itoa(s.Failed),
+		"leaving": strconv.Itoa(s.Leaving),
+		"left":    strconv.Itoa(s.Left),
+		"members": strconv.Itoa(s.Members),
 	}
 }
 

@@ -39,10 +39,11 @@ const viewStep = 256
 type view struct {
 	inputs, changes uint64 // of views, when this was made
 
-	pages []*viewPage // by MemberID
-	len   int         // listed members
-	self  serf.Member
-	names *nameOrder
+	pages  []*viewPage // by MemberID
+	len    int         // listed members
+	self   serf.Member
+	digest serf.Digest
+	names  *nameOrder
 
 	stats      serf.Stats
 	membership swim.Counters
@@ -140,7 +141,7 @@ func (v *views) takeChanges(n *serf.Node) []swim.MemberID {
 func (v *views) publish(n *serf.Node) *view {
 	next := v.draft
 	v.draft, v.todo = nil, nil
-	next.len, next.self = n.Len(), n.Self()
+	next.len, next.self, next.digest = n.Len(), n.Self(), n.Digest()
 	next.stats, next.membership, next.above = n.Stats(), *n.Swim().Counters(), *n.Counters()
 	next.changes, next.inputs = v.changes.Count(), v.inputs.Load()
 	v.members.Store(next.changes)

@@ -10,22 +10,25 @@ import (
 )
 
 // agreementCheck: when nothing is left to happen, all members list the same living members with the
-// same addresses and tags, and the list is the truth.
+// same addresses and tags, and the list is the truth. Their digests are equal, too.
 type agreementCheck struct{ passive }
 
 func (k *agreementCheck) quiet() {
-	first, want := -1, ""
+	first, want, digest := -1, "", serf.Digest(0)
 	for i := range k.members {
 		if k.Node(i) == nil {
 			continue
 		}
 		got := k.listAlive(i)
 		if first < 0 {
-			first, want = i, got
+			first, want, digest = i, got, k.Node(i).Digest()
 			k.compareToTruth(i)
 		} else if got != want {
 			k.Violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first),
 				want)
+		} else if d := k.Node(i).Digest(); d != digest {
+			k.Violate("agreement", "%s has digest %v, but %s has %v", k.Name(i), d, k.Name(first),
+				digest)
 		}
 	}
 }

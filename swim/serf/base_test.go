@@ -144,11 +144,11 @@ func TestBaseRefusesTagsThatAreTooLarge(t *testing.T) {
 
 func TestOrderIsNotKeptForMembersThatComeAndGo(t *testing.T) {
 	tb, r := new(table), swim.NewRoster()
-	tb.set(1, StatusAlive, 0)
+	tb.set(1, "m1", StatusAlive, 0)
 	tb.sorted(r)
 	for range 1000 {
-		tb.set(2, StatusLeft, 0)
-		tb.reap(2, 0)
+		tb.set(2, "m2", StatusLeft, 0)
+		tb.reap(2, "m2", 0)
 	}
 	if len(tb.order) > 100 {
 		t.Errorf("order of %d for 1 member", len(tb.order))

@@ -9,7 +9,8 @@
 //
 //   - node.go, call.go: the node, its inputs, and how messages and events of the membership get to
 //     their handlers;
-//   - member.go, table.go, reap.go: the status of a member, and when it is no longer listed;
+//   - member.go, table.go, reap.go, digest.go: the status of a member, when it is no longer listed,
+//     and whether two nodes agree;
 //   - intent.go, leave.go: what members say about joining and leaving, in Lamport time;
 //   - event.go, large.go, coalesce.go: user events;
 //   - query.go, repeat.go: own queries; inbound.go, relay.go: those that come in, and replies;

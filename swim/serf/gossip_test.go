@@ -116,10 +116,12 @@ func checkTable(t rapid.TB, n *Node) {
 	t.Helper()
 	var count [len(n.table.count)]int
 	reaped := 0
+	var digest Digest
 	for id := range n.table.recs.Len() {
 		r := n.table.at(swim.MemberID(id))
 		if r.known() {
 			count[r.status]++
+			digest.move(n.roster.Name(swim.MemberID(id)), false, r.here())
 		}
 		if r.marks&markReaped != 0 {
 			reaped++
@@ -128,6 +130,9 @@ func checkTable(t rapid.TB, n *Node) {
 	if count != n.table.count || reaped != n.table.reaped {
 		t.Fatalf("counted %v and %d reaped, there are %v and %d", n.table.count, n.table.reaped,
 			count, reaped)
+	}
+	if digest != n.Digest() {
+		t.Fatalf("the digest is %v, that of the members that are here %v", n.Digest(), digest)
 	}
 	if got := len(n.table.sorted(n.roster)); got != n.table.len() {
 		t.Fatalf("%d in order, %d listed", got, n.table.len())

@@ -200,7 +200,7 @@ func (n *Node) applyLeaveIntent(
 	}
 	switch effect {
 	case intentLeaving:
-		n.table.set(id, StatusLeaving, now)
+		n.table.set(id, n.roster.Name(id), StatusLeaving, now)
 	case intentForced:
 		n.forceLeft(now, id, out)
 	}
@@ -213,7 +213,7 @@ func (n *Node) applyLeaveIntent(
 // forceLeft makes a failed member one that left, so that nobody tries to reconnect.
 func (n *Node) forceLeft(now swim.Time, id swim.MemberID, out *swim.Output) {
 	since := n.table.at(id).changed
-	n.table.set(id, StatusLeft, now)
+	n.table.set(id, n.roster.Name(id), StatusLeft, now)
 	n.table.edit(id).changed = since // the tombstone timeout runs from the failure
 	n.emitMember(now, EventMemberLeave, id, false, out)
 }

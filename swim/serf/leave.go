@@ -48,7 +48,7 @@ func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	n.swim.SpeedUpLeave()
 	t := n.memberClock.Next()
 	n.table.edit(n.self).statusTime = t
-	n.table.set(n.self, StatusLeaving, now)
+	n.table.set(n.self, n.cfg.Name, StatusLeaving, now)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
 	n.broadcastIntent(m.Node, n.buf)

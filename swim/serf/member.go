@@ -73,7 +73,7 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	} else {
 		r.marks &^= markPrune
 	}
-	n.table.set(id, status, now)
+	n.table.set(id, n.roster.Name(id), status, now)
 	n.tags.forget(id)
 	n.lost.remove(n.roster.Name(id))
 	n.count.Joins++
@@ -99,7 +99,7 @@ func (n *Node) becomeGone(now swim.Time, id swim.MemberID, left bool, out *swim.
 	if left || was.status == StatusLeaving {
 		status, kind = StatusLeft, EventMemberLeave
 	}
-	n.table.set(id, status, now)
+	n.table.set(id, n.roster.Name(id), status, now)
 	n.emitMember(now, kind, id, false, out)
 	n.settleMember(now, id)
 	if was.marks&markPrune != 0 && status == StatusLeft {
@@ -143,7 +143,7 @@ func (n *Node) stopLeaving(now swim.Time, id swim.MemberID) {
 	if id == n.self || n.table.at(id).status != StatusLeaving {
 		return
 	}
-	n.table.set(id, StatusAlive, now)
+	n.table.set(id, n.roster.Name(id), StatusAlive, now)
 	n.table.edit(id).marks &^= markPrune
 }
 
@@ -163,7 +163,7 @@ func (n *Node) handleForgotten(now swim.Time, id swim.MemberID, out *swim.Output
 	n.coords.forget(id)
 	n.conflict.forgetRivals(id)
 	n.tags.forget(id)
-	n.table.drop(id)
+	n.table.drop(id, n.roster.Name(id))
 }
 
 // emitMember is the one place that reports a change of a member: to the log, to the snapshot, and

@@ -55,7 +55,7 @@ func (n *Node) reapMember(now swim.Time, id swim.MemberID, code swim.NoteCode, o
 	n.note(out, swim.Info, code, swim.Note{Member: id})
 	n.emitMember(now, EventMemberReap, id, false, out)
 	n.coords.forget(id)
-	n.table.reap(id, now)
+	n.table.reap(id, n.roster.Name(id), now)
 }
 
 // reconnect tries one failed member, with a probability such that the live members together try

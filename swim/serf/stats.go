@@ -53,12 +53,14 @@ func (n *Node) Counters() *Counters { return &n.count }
 // Stats are the figures that operators are shown.
 type Stats struct {
 	Members, Failed, Left, Health       int
+	Alive, Leaving                      int
 	MemberTime, EventTime, QueryTime    uint64
 	IntentQueue, EventQueue, QueryQueue int    // messages
 	Backlog                             int    // own user events that wait to be stamped
 	QueueDrops                          uint64 // messages, by all broadcast queues
 	MessagesOut, MessageBytesOut        uint64 // gossiped, counted once per recipient
 	Encrypted                           bool
+	Digest                              Digest
 	CoordinateResets                    uint64
 }
 
@@ -67,6 +69,7 @@ func (n *Node) Stats() Stats {
 	messages, bytes := n.gossip.sent()
 	return Stats{
 		Members: n.table.len(), Failed: n.Count(StatusFailed), Left: n.Count(StatusLeft),
+		Alive: n.Count(StatusAlive), Leaving: n.Count(StatusLeaving),
 		Health:     n.swim.Health(),
 		MemberTime: uint64(n.memberClock.Now()), EventTime: uint64(n.eventClock.Now()),
 		QueryTime:   uint64(n.queryClock.Now()),
@@ -75,5 +78,6 @@ func (n *Node) Stats() Stats {
 		Backlog:    len(n.events.backlog), QueueDrops: n.gossip.drops(),
 		MessagesOut: messages, MessageBytesOut: bytes,
 		Encrypted: n.keyring() != nil, CoordinateResets: n.coords.client.Resets(),
+		Digest: n.table.digest,
 	}
 }

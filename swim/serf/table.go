@@ -45,6 +45,7 @@ type table struct {
 	recs   paged.Array[record]
 	count  [StatusFailed + 1]int // of listed members
 	reaped int                   // records of members that are no longer listed
+	digest Digest                // of the members that are here
 
 	changes *swim.Changes // nil if nobody wants to know
 
@@ -59,9 +60,10 @@ func (t *table) at(id swim.MemberID) record { return t.recs.At(int(id)) }
 // edit returns the record of id, to change all but its status. It is valid until the next call.
 func (t *table) edit(id swim.MemberID) *record { return t.recs.Edit(int(id)) }
 
-// set changes the status of id, and lists it if it wasn't.
-func (t *table) set(id swim.MemberID, s Status, now swim.Time) {
+// set changes the status of id, whose name is given, and lists it if it wasn't.
+func (t *table) set(id swim.MemberID, name string, s Status, now swim.Time) {
 	r := t.edit(id)
+	was := r.here()
 	if r.known() {
 		t.count[r.status]--
 	} else {
@@ -72,6 +74,7 @@ func (t *table) set(id swim.MemberID, s Status, now swim.Time) {
 	r.status, r.changed = s, now
 	r.marks &^= markUpdated
 	t.count[s]++
+	t.digest.move(name, was, r.here())
 }
 
 // list adds id to the order, if there is one.
@@ -86,9 +89,10 @@ func (t *table) list(id swim.MemberID) {
 }
 
 // reap takes id off the list. The record stays.
-func (t *table) reap(id swim.MemberID, now swim.Time) {
+func (t *table) reap(id swim.MemberID, name string, now swim.Time) {
 	r := t.edit(id)
 	invariant.Check(r.known(), "serf: unknown member reaped")
+	t.digest.move(name, r.here(), false)
 	t.count[r.status]--
 	t.reaped++
 	r.marks = markReaped
@@ -105,8 +109,9 @@ func (t *table) unmarkReaped(r *record) {
 }
 
 // drop clears the record of id.
-func (t *table) drop(id swim.MemberID) {
+func (t *table) drop(id swim.MemberID, name string) {
 	r := t.edit(id)
+	t.digest.move(name, r.here(), false)
 	if r.known() {
 		t.count[r.status]--
 	}

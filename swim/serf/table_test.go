@@ -18,22 +18,23 @@ func TestTableAgainstModel(t *testing.T) {
 		n := &Node{roster: roster}
 		model := map[swim.MemberID]Status{}
 		now := swim.Time(0)
+		name := func(id swim.MemberID) string { return fmt.Sprint("m", id) }
 		id := func() swim.MemberID { return swim.MemberID(rapid.IntRange(1, 12).Draw(t, "id")) }
 		t.Repeat(map[string]func(*rapid.T){
 			"set": func(*rapid.T) {
 				id, s := id(), Status(rapid.IntRange(int(StatusAlive), int(StatusFailed)).Draw(t, "status"))
-				tb.set(id, s, now)
+				tb.set(id, name(id), s, now)
 				model[id] = s
 			},
 			"reap": func(*rapid.T) {
 				if id := id(); tb.at(id).known() {
-					tb.reap(id, now)
+					tb.reap(id, name(id), now)
 					delete(model, id)
 				}
 			},
 			"drop": func(*rapid.T) {
 				id := id()
-				tb.drop(id)
+				tb.drop(id, name(id))
 				delete(model, id)
 			},
 			"sort": func(*rapid.T) { tb.sorted(n.roster) },
@@ -41,10 +42,15 @@ func TestTableAgainstModel(t *testing.T) {
 				if tb.len() != len(model) {
 					t.Fatalf("%d listed, want %d", tb.len(), len(model))
 				}
+				var digest Digest
 				for id, s := range model {
+					digest.move(name(id), false, s == StatusAlive || s == StatusLeaving)
 					if r := tb.at(id); !r.known() || r.status != s {
 						t.Fatalf("%d is %v, want %v", id, r.status, s)
 					}
+				}
+				if tb.digest != digest {
+					t.Fatalf("digest %v, want %v", tb.digest, digest)
 				}
 			},
 		})
