@@ -197,7 +197,7 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 			t.Errorf("%d packets of blue counted, stats %v",
 				m.DroppedLabels, green.Stats()["dropped"])
 		}
-		if got := mate.Traffic().StreamLabels; got == 0 {
+		if got := mate.Traffic().StreamFailures[StreamLabel]; got == 0 {
 			t.Error("no stream of blue was counted")
 		}
 		wantOneLineAMinute(t, written(log, &out), "Dropped a packet from "+hostAddr(1).String()+": labelled, and not as this cluster", minutes)

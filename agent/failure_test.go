@@ -148,7 +148,7 @@ func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 		if got, err := b.Join(background, []string{a.Addr().String()}, false); got != 0 || err == nil {
 			t.Fatalf("joined %d, %v, want to be refused", got, err)
 		}
-		if a.Traffic().StreamsRefused == 0 {
+		if a.Traffic().StreamFailures[StreamRefused] == 0 {
 			t.Error("not counted")
 		}
 		time.Sleep(a.conf.Serf.StreamTimeout + time.Second) // not at the very moment

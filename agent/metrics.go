@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"serf/agent/handler"
+	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -59,6 +61,34 @@ func (t *timing) add(took time.Duration) {
 }
 
 func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
+
+// PushPullBounds are the buckets of Traffic.PushPulls: a small cluster's exchange takes a
+// millisecond, one of 10,000 members across the world some seconds.
+var PushPullBounds = histogram.Bounds{
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second,
+	10 * time.Second, 30 * time.Second,
+}
+
+// durations is a histogram that any goroutine but the loop may add to.
+type durations struct {
+	mu sync.Mutex
+	h  histogram.Histogram
+}
+
+func (d *durations) add(b *histogram.Bounds, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.h.Add(b, took)
+}
+
+func (d *durations) load() histogram.Histogram {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.h
+}
 
 // isPushPull reports whether an outgoing stream is a push/pull exchange.
 func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }

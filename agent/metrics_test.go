@@ -30,7 +30,7 @@ func TestMetricsOfAPair(t *testing.T) {
 		agents := beginJoined(t, n, 2)
 		synctest.Wait() // the time of the exchange is taken when its stream has ended
 		m, ok := agents[1].Metrics()
-		if !ok || m.Above.Joins != 2 || m.Node.Members != 2 || m.Membership.AliveUpdates != 2 || m.Traffic.PushPulls.N != 1 || m.Traffic.StreamBytesOut == 0 || m.Traffic.Rounds.N == 0 {
+		if !ok || m.Above.Joins != 2 || m.Node.Members != 2 || m.Membership.AliveUpdates != 2 || m.Traffic.PushPulls.N() != 1 || m.Traffic.StreamBytesOut == 0 || m.Traffic.Rounds.N == 0 {
 			t.Errorf("read: %v, %+v", ok, m)
 		}
 		if tr := m.Traffic; tr.StatesIn != 1 || tr.StateBytesIn < 100 || tr.StateOut < 100 || m.States != [...]int{2, 0, 0, 0} {

@@ -258,7 +258,7 @@ func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the stream beyond the limit: %v, want it closed at once", err)
 	}
-	if got := a.Traffic(); got.StreamsRefused != 1 {
+	if got := a.Traffic(); got.StreamFailures[StreamRefused] != 1 {
 		t.Errorf("%+v, want one refused", got)
 	}
 	udp, err := net.Dial("udp4", a.Addr().String())

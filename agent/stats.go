@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -69,8 +70,8 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 		"packets":             c.DroppedPackets,
 		"packets_other_label": c.DroppedLabels,
 		"packets_no_key":      c.DroppedKeys,
-		"streams_other_label": t.StreamLabels,
-		"streams_no_key":      t.StreamKeys,
+		"streams_other_label": t.StreamFailures[StreamLabel],
+		"streams_no_key":      t.StreamFailures[StreamKey],
 		"messages":            c.DroppedMessages + above.BadMessages,
 		"versions":            c.DroppedVersions,
 		"addresses":           c.DroppedAddresses,
@@ -114,41 +115,39 @@ type Traffic struct {
 	SendErrors      uint64 // packets that the system refused to send
 	ReadErrors      uint64 // failures to read or accept
 	StreamsAccepted uint64
-	StreamsRefused  uint64 // too many at once
-	StreamErrors    uint64 // accepted streams that brought nothing usable
-	StreamLabels    uint64 // streams that carried another cluster's label, or none
-	StreamKeys      uint64 // streams that none of our keys opens
+	StreamFailures  [StreamFailures]uint64 // accepted or dialled, by reason
+	StreamErrors    uint64                 // accepted streams that brought nothing usable
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
 	SubscribersCut  uint64 // subscriptions that ended for slowness
 	Rounds          Timing // of work that timers started: gossip, probes and so on
-	PushPulls       Timing // exchanges of the whole state begun here that were answered
-	StateOut        uint64 // bytes of the last whole state that was sent, before it was sealed
-	StatesIn        uint64 // whole states that came, and their bytes
-	StateBytesIn    uint64
+	// PushPulls are the exchanges of the whole state begun here that were answered, by
+	// PushPullBounds.
+	PushPulls    histogram.Histogram
+	StateOut     uint64 // bytes of the last whole state that was sent, before it was sealed
+	StatesIn     uint64 // whole states that came, and their bytes
+	StateBytesIn uint64
 }
 
 // counters are the counts behind Traffic.
 type counters struct {
-	sendErrors, readErrors                        atomic.Uint64
-	streamsAccepted, streamsRefused, streamErrors atomic.Uint64
-	streamsDialled, streamBytesOut                atomic.Uint64
-	streamLabels, streamKeys                      atomic.Uint64
-	rounds, pushPulls                             timing
-	stateOut, statesIn, stateBytesIn              atomic.Uint64
+	sendErrors, readErrors           atomic.Uint64
+	streamsAccepted, streamErrors    atomic.Uint64
+	streamFailures                   [StreamFailures]atomic.Uint64
+	streamsDialled, streamBytesOut   atomic.Uint64
+	rounds                           timing
+	pushPulls                        durations
+	stateOut, statesIn, stateBytesIn atomic.Uint64
 }
 
 // Traffic returns the current counts; it may be called at any time.
 func (a *Agent) Traffic() Traffic {
 	c := &a.counts
-	return Traffic{
+	t := Traffic{
 		SendErrors:      c.sendErrors.Load(),
 		ReadErrors:      c.readErrors.Load(),
 		StreamsAccepted: c.streamsAccepted.Load(),
-		StreamsRefused:  c.streamsRefused.Load(),
 		StreamErrors:    c.streamErrors.Load(),
-		StreamLabels:    c.streamLabels.Load(),
-		StreamKeys:      c.streamKeys.Load(),
 		StreamsDialled:  c.streamsDialled.Load(),
 		StreamBytesOut:  c.streamBytesOut.Load(),
 		SubscribersCut:  a.events.cut.Load(),
@@ -158,4 +157,8 @@ func (a *Agent) Traffic() Traffic {
 		StatesIn:        c.statesIn.Load(),
 		StateBytesIn:    c.stateBytesIn.Load(),
 	}
+	for i := range t.StreamFailures {
+		t.StreamFailures[i] = c.streamFailures[i].Load()
+	}
+	return t
 }

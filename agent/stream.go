@@ -43,6 +43,9 @@ const (
 var (
 	errBusy   = errors.New("too many streams at once")
 	errBudget = errors.New("too many large streams at once")
+	// errNoAnswer: who closes without a word is often no member at all.
+	errNoAnswer = errors.New("closed the connection without an answer: " +
+		"is that the gossip address of a member, with the same key and label?")
 )
 
 // streamInput is the report of a stream's goroutine to the loop.
@@ -115,7 +118,7 @@ func (a *Agent) acceptStreams() {
 		select {
 		case slots <- struct{}{}:
 		default:
-			a.counts.streamsRefused.Add(1)
+			a.countFailure(StreamRefused)
 			a.log.Repeatf(slog.LevelWarn, "memberlist", "streams",
 				"Refused a stream: %d are open already", acceptMax)
 			conn.Close()
@@ -142,21 +145,11 @@ func (a *Agent) serve(conn net.Conn) {
 	from := remote(conn)
 	if err := a.serveRequest(ctx, conn, from); err != nil && a.ctx.Err() == nil {
 		a.counts.streamErrors.Add(1)
-		a.countForeign(err)
+		a.countFailure(streamFailure(err))
 		key := repeatKey{text: "serve", from: from.Addr(), rare: isForeign(err)}
 		a.log.repeat(slog.LevelWarn, "memberlist", key, func() string {
 			return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err))
 		})
-	}
-}
-
-// countForeign counts a stream that failed because it is from another cluster, or lacks our key.
-func (a *Agent) countForeign(err error) {
-	switch {
-	case isLabelError(err):
-		a.counts.streamLabels.Add(1)
-	case isKeyError(err):
-		a.counts.streamKeys.Add(1)
 	}
 }
 
@@ -247,12 +240,10 @@ func (a *Agent) readBlock(conn net.Conn,
 	}
 }
 
-// cutShort says why a block ended after n bytes. A peer that closes without a word is often no
-// member at all.
+// cutShort says why a block ended after n bytes.
 func cutShort(n int, err error) error {
 	if n == 0 && errors.Is(err, io.EOF) {
-		return errors.New("closed the connection without an answer: " +
-			"is that the gossip address of a member, with the same key and label?")
+		return errNoAnswer
 	}
 	return fmt.Errorf("after %d bytes: %w", n, reason(err))
 }
@@ -276,12 +267,14 @@ func (a *Agent) startStream(s swim.StreamOut) {
 	case len(l.waiting) < dialQueue:
 		l.waiting = append(l.waiting, s)
 	default:
-		l.fail(s, errBusy)
+		a.failStream(s, errBusy)
 	}
 }
 
-// fail records that s failed; the node is told in the next turn.
-func (l *loop) fail(s swim.StreamOut, err error) {
+// failStream records that s failed; the node is told in the next turn.
+func (a *Agent) failStream(s swim.StreamOut, err error) {
+	a.countFailure(streamFailure(err))
+	l := &a.loop
 	l.done = append(l.done, swim.StreamIn{ID: s.ID, Kind: swim.StreamFailed, From: s.To, Err: err})
 }
 
@@ -295,7 +288,7 @@ func (a *Agent) dialWaiting() {
 		l.waiting[0] = swim.StreamOut{}
 		l.waiting = l.waiting[1:]
 		if now >= s.Deadline {
-			l.fail(s, context.DeadlineExceeded)
+			a.failStream(s, context.DeadlineExceeded)
 			continue
 		}
 		a.startStream(s)
@@ -310,13 +303,13 @@ func (a *Agent) dial(s swim.StreamOut) {
 	told, err := a.exchange(ctx, s)
 	if told {
 		if isPushPull(&s) {
-			a.counts.pushPulls.add(time.Since(began))
+			a.counts.pushPulls.add(&PushPullBounds, time.Since(began))
 		}
 		return
 	}
 	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, From: s.To}, dialled: true, silent: true}
 	if err != nil {
-		a.countForeign(err)
+		a.countFailure(streamFailure(err))
 		in.silent, in.Kind, in.Err = false, swim.StreamFailed, err
 	}
 	select {
@@ -333,7 +326,7 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	defer cancel()
 	conn, err := a.network.Dial(connecting, a.conf.Bind.Addr(), s.To)
 	if err != nil {
-		return false, reason(err)
+		return false, dialError{reason(err)}
 	}
 	if !a.transport.conns.add(conn) {
 		return false, ErrStopped

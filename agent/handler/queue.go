@@ -3,6 +3,8 @@ package handler
 import (
 	"slices"
 	"time"
+
+	"serf/internal/histogram"
 )
 
 const (
@@ -28,6 +30,7 @@ type queue struct {
 	wake    chan struct{} // capacity 1: the goroutine has to look again
 	counts  Counts
 
+	took  histogram.Histogram
 	began time.Time // of the script that runs; zero if none does
 	slow  bool      // it has run for slowAfter
 
@@ -123,7 +126,7 @@ func (q *queue) lose() {
 
 func (q *queue) stats() HandlerStats {
 	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Began: q.began,
-		Counts: q.counts}
+		Took: q.took, Counts: q.counts}
 }
 
 // maybeComplain reports whether it is time to log that events were dropped.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"serf/internal/eventfilter"
+	"serf/internal/histogram"
 )
 
 // Defaults of Config.
@@ -69,10 +70,21 @@ type Stats struct {
 
 // HandlerStats are the counts of one handler.
 type HandlerStats struct {
-	Handler string    // its specification
-	Waiting int       // events queued
-	Began   time.Time // of the script that runs; zero if none does
+	Handler string              // its specification
+	Waiting int                 // events queued
+	Began   time.Time           // of the script that runs; zero if none does
+	Took    histogram.Histogram // of the scripts that ended, by TookBounds
 	Counts
+}
+
+// TookBounds are the buckets of HandlerStats.Took: a shell that does nothing takes some
+// milliseconds, a deployment minutes.
+var TookBounds = histogram.Bounds{
+	5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
+	500 * time.Millisecond, time.Second, 2500 * time.Millisecond,
+	5 * time.Second, 10 * time.Second, 30 * time.Second,
+	time.Minute, 5 * time.Minute,
 }
 
 // Counts only grow.
@@ -371,6 +383,7 @@ func (r *Runner) retire(q *queue) {
 func (r *Runner) account(q *queue, w *waiting, err error, worker bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	q.took.Add(&TookBounds, time.Since(q.began))
 	q.began, q.slow = time.Time{}, false
 	w.step.pass()
 	if !worker {

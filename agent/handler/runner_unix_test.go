@@ -189,6 +189,9 @@ func TestTimeoutKillsScript(t *testing.T) {
 		t.Error(diff)
 	}
 	f.wantLog("killed: not done after 1ms, for user-event: 1; it printed nothing")
+	if took := f.Stats().Handlers[0].Took; took.N() != 1 || took.Sum < time.Millisecond {
+		t.Errorf("durations: %+v, want one of a millisecond or more", took)
+	}
 }
 
 func TestCloseKillsTheWholeProcessGroup(t *testing.T) {

@@ -193,9 +193,11 @@ var counts = []count{
 	{"memberlist.tcp.accept", func(r *reading) uint64 { return r.Traffic.StreamsAccepted }, nil},
 	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
 	{"memberlist.dropped.label",
-		func(r *reading) uint64 { return r.Membership.DroppedLabels + r.Traffic.StreamLabels }, nil},
+		func(r *reading) uint64 {
+			return r.Membership.DroppedLabels + r.Traffic.StreamFailures[agent.StreamLabel]
+		}, nil},
 	{"memberlist.dropped.key",
-		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamKeys }, nil},
+		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamFailures[agent.StreamKey] }, nil},
 	{"memberlist.degraded.timeout",
 		func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
 	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
@@ -266,7 +268,7 @@ func (c *Collector) readSamples(r *reading) {
 	}
 	c.to.Times("memberlist.probeNode", since(probes(r), probes(last)))
 	c.to.Times("memberlist.gossip", since(r.Traffic.Rounds, last.Traffic.Rounds))
-	c.to.Times("memberlist.pushPullNode", since(r.Traffic.PushPulls, last.Traffic.PushPulls))
+	c.to.Times("memberlist.pushPullNode", since(pushPulls(r), pushPulls(last)))
 	c.to.Samples("memberlist.size.remote", r.Traffic.StatesIn-last.Traffic.StatesIn,
 		r.Traffic.StateBytesIn-last.Traffic.StateBytesIn)
 	c.to.Samples("serf.msgs.received", r.Above.MessagesIn-last.Above.MessagesIn,
@@ -289,6 +291,12 @@ func (c *Collector) readSamples(r *reading) {
 // probes is the number of probes that have ended, and the time they took.
 func probes(r *reading) agent.Timing {
 	return agent.Timing{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
+}
+
+// pushPulls is the number of exchanges of states, and the time they took.
+func pushPulls(r *reading) agent.Timing {
+	h := &r.Traffic.PushPulls
+	return agent.Timing{N: h.N(), Took: h.Sum}
 }
 
 // since is the difference to an earlier reading.

@@ -14,6 +14,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -74,7 +75,7 @@ func TestCollectsAllFigures(t *testing.T) {
 		Handlers: handler.Stats{Waiting: 41, Running: 42, Total: handler.Counts{Runs: 43, Failed: 44, TimedOut: 45, Killed: 46, Dropped: 47, Lost: 48, Coalesced: 49}},
 		Traffic: agent.Traffic{
 			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17,
-			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: agent.Timing{N: 2, Took: 8 * time.Millisecond},
+			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: histogram.Histogram{Counts: [...]uint64{2, 14: 0}, Sum: 8 * time.Millisecond},
 			StateOut: 5000, StatesIn: 2, StateBytesIn: 7000,
 		},
 		Coordinate: coord.Coordinate{Height: 0.001},

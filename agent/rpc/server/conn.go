@@ -127,7 +127,7 @@ func (c *conn) serveRequests() error {
 		if err != nil {
 			return err
 		}
-		c.s.commands.Add(1)
+		c.s.requests.add(h.Command)
 		cmd, known := commandTable[h.Command]
 		if !known {
 			// Whether a body follows isn't known, so nor is where the next request begins.

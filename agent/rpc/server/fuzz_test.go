@@ -22,7 +22,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add(protocol.Append(greeting, &protocol.RequestHeader{Command: protocol.CmdEvent, Seq: 2}, &protocol.EventRequest{Name: "x", Payload: []byte("y")}))
 	f.Add([]byte("\xdf\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &Server{agent: &fakeAgent{}, o: Options{Log: discard{}, conns: 1, streams: 64}, conns: map[*conn]struct{}{}}
+		s := &Server{agent: &fakeAgent{}, o: Options{Log: discard{}, conns: 1, streams: 64}, conns: map[*conn]struct{}{}, requests: newRequests()}
 		s.ctx, s.cancel = t.Context(), func() {}
 		nc := &scriptedConn{Reader: bytes.NewReader(b)}
 		c := newConn(s, nc)

@@ -59,8 +59,9 @@ type Server struct {
 	conns  map[*conn]struct{}
 	closed bool
 
-	streams                             atomic.Int64 // of all clients
-	accepted, refused, commands, cutOff atomic.Uint64
+	streams                   atomic.Int64 // of all clients
+	accepted, refused, cutOff atomic.Uint64
+	requests                  requests
 }
 
 // Counters count since the start of a server.
@@ -77,7 +78,8 @@ func Serve(ln net.Listener, a Agent, o Options) *Server {
 		o.Log = discard{}
 	}
 	o.conns, o.streams = cmp.Or(o.conns, connsMax), cmp.Or(o.streams, streamsMax)
-	s := &Server{agent: a, o: o, ln: ln, conns: make(map[*conn]struct{})}
+	s := &Server{agent: a, o: o, ln: ln, conns: make(map[*conn]struct{}),
+		requests: newRequests()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.wg.Go(s.accept)
 	return s
@@ -96,7 +98,7 @@ func (s *Server) Counters() Counters {
 	return Counters{
 		Accepted: s.accepted.Load(),
 		Refused:  s.refused.Load(),
-		Commands: s.commands.Load(),
+		Commands: s.requests.sum(),
 		CutOff:   s.cutOff.Load(),
 	}
 }

@@ -1,0 +1,66 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// StreamFailure is why a stream failed or was refused, accepted or dialled.
+type StreamFailure uint8
+
+// Why streams fail. Every failure is counted as one of these.
+const (
+	StreamRefused   StreamFailure = iota // accepted, but too many are open
+	StreamBusy                           // too many are being dialled, or bring large messages
+	StreamConnect                        // the peer can't be connected to
+	StreamTimeout                        // connected, but the rest took too long
+	StreamCut                            // the peer closed the connection, or it broke
+	StreamLabel                          // another cluster's label, or none
+	StreamKey                            // no key of ours opens it, or it should be encrypted and isn't
+	StreamMalformed                      // anything else that makes no sense
+	StreamFailures  int           = iota // how many there are
+)
+
+// String returns the reason in one word, for metrics.
+func (f StreamFailure) String() string {
+	return [StreamFailures]string{"refused", "busy", "connect", "timeout", "cut", "label", "key",
+		"malformed"}[f]
+}
+
+// dialError marks a failure to connect.
+type dialError struct{ error }
+
+func (e dialError) Unwrap() error { return e.error }
+
+// streamFailure classifies the error of a stream's goroutine.
+func streamFailure(err error) StreamFailure {
+	_, dial := errors.AsType[dialError](err)
+	_, broken := errors.AsType[syscall.Errno](err)
+	switch {
+	case dial:
+		return StreamConnect
+	case errors.Is(err, errBusy), errors.Is(err, errBudget):
+		return StreamBusy
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return StreamTimeout
+	case isLabelError(err):
+		return StreamLabel
+	case isKeyError(err):
+		return StreamKey
+	case broken, errors.Is(err, errNoAnswer), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
+		return StreamCut
+	}
+	return StreamMalformed
+}
+
+// countFailure counts a stream that failed, unless the agent's own end did that.
+func (a *Agent) countFailure(f StreamFailure) {
+	if a.ctx.Err() == nil {
+		a.counts.streamFailures[f].Add(1)
+	}
+}

@@ -1,0 +1,55 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"serf/wire"
+)
+
+func TestStreamFailuresHaveReasons(t *testing.T) {
+	op := func(err error) error { return &net.OpError{Op: "read", Err: err} }
+	for _, tc := range []struct {
+		err  error
+		want StreamFailure
+	}{
+		{errBusy, StreamBusy},
+		{errBudget, StreamBusy},
+		{dialError{op(syscall.ECONNREFUSED)}, StreamConnect},
+		{dialError{context.DeadlineExceeded}, StreamConnect},
+		{context.DeadlineExceeded, StreamTimeout},
+		{cutShort(5, op(os.ErrDeadlineExceeded)), StreamTimeout},
+		{cutShort(0, io.EOF), StreamCut},
+		{cutShort(9, io.EOF), StreamCut},
+		{op(&os.SyscallError{Syscall: "write", Err: syscall.EPIPE}), StreamCut},
+		{wire.ErrLabel, StreamLabel},
+		{wire.ErrNoLabel, StreamLabel},
+		{fmt.Errorf("block: %w", wire.ErrNoKey), StreamKey},
+		{wire.ErrNotEncrypted, StreamKey},
+		{errors.New("anything"), StreamMalformed},
+	} {
+		if got := streamFailure(tc.err); got != tc.want {
+			t.Errorf("%v: %v, want %v", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestStreamFailuresAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		a := begin(t, memConfig(n, "a", 1))
+		if _, err := a.Join(t.Context(), []string{"10.0.0.99:7946"}, false); err == nil {
+			t.Fatal("joined nobody")
+		}
+		if got := a.Traffic().StreamFailures; got[StreamConnect] != 1 {
+			t.Errorf("%v: want one connection that failed", got)
+		}
+	})
+}
