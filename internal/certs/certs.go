@@ -1,0 +1,159 @@
+// Package certs reads the certificates of a TLS listener, and replaces them while it listens:
+// connections that are there keep theirs, new ones get the new ones. It needs the paths of the
+// files, and leaves it to the caller when to read them again and where errors are shown.
+package certs
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// fileMax bounds a file of certificates, in bytes. A bundle of all authorities of the web has some
+// 220,000.
+const fileMax = 1 << 20
+
+// soon is how long before the end of a certificate there is a warning.
+const soon = 7 * 24 * time.Hour
+
+// Files are the paths of PEM files.
+type Files struct {
+	Cert string // the certificate, followed by those between it and its authority
+	Key  string // its private key
+	// ClientCA has the authorities of clients. If it isn't empty, each client must have a
+	// certificate of one of them.
+	ClientCA string
+}
+
+// Error is a file that can't be used. Part is the field of Files: "cert", "key" or "client_ca".
+type Error struct {
+	Part, Path string
+	Err        error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
+
+var errNoCert = errors.New("no certificate in PEM form is in it")
+
+// Set is what is in the files.
+type Set struct {
+	tls *tls.Config
+	pem []byte // all files, to compare
+}
+
+// Load reads the files. Connections have at least the version min of TLS, such as
+// [tls.VersionTLS13]. The error is an *Error.
+func Load(f Files, min uint16) (*Set, error) {
+	cert, err := read("cert", f.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := read("key", f.Key)
+	if err != nil {
+		return nil, err
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(cert) {
+		return nil, &Error{"cert", f.Cert, errNoCert}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, &Error{"key", f.Key, fmt.Errorf("not the key of %s: %w", f.Cert, err)}
+	}
+	s := &Set{tls: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: min},
+		pem: bytes.Join([][]byte{cert, key}, nil)}
+	if f.ClientCA == "" {
+		return s, nil
+	}
+	if err := s.requireClients(f.ClientCA); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// requireClients makes clients need a certificate of one of the authorities in a file.
+func (s *Set) requireClients(path string) error {
+	ca, err := read("client_ca", path)
+	if err != nil {
+		return err
+	}
+	s.tls.ClientAuth = tls.RequireAndVerifyClientCert
+	s.tls.ClientCAs = x509.NewCertPool()
+	if !s.tls.ClientCAs.AppendCertsFromPEM(ca) {
+		return &Error{"client_ca", path, errNoCert}
+	}
+	s.pem = append(s.pem, ca...)
+	return nil
+}
+
+// read reads a file of at most fileMax bytes.
+func read(part, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	var data []byte
+	if err == nil {
+		defer f.Close() // it was only read
+		data, err = io.ReadAll(io.LimitReader(f, fileMax+1))
+	}
+	var of *fs.PathError
+	switch {
+	case errors.As(err, &of):
+		return nil, &Error{part, path, of.Err}
+	case err == nil && len(data) > fileMax:
+		err = fmt.Errorf("more than %d bytes", fileMax)
+	}
+	if err != nil {
+		return nil, &Error{part, path, err}
+	}
+	return data, nil
+}
+
+// Warning says that the certificate isn't valid now, or not for long; empty: it is.
+func (s *Set) Warning(now time.Time) string {
+	leaf := s.tls.Certificates[0].Leaf
+	switch {
+	case now.Before(leaf.NotBefore):
+		return "the certificate is valid only from " + leaf.NotBefore.UTC().Format(time.RFC3339) + " on"
+	case now.After(leaf.NotAfter):
+		return "the certificate has expired at " + leaf.NotAfter.UTC().Format(time.RFC3339)
+	case now.Add(soon).After(leaf.NotAfter):
+		return "the certificate expires at " + leaf.NotAfter.UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+// Live is the set that new connections get.
+type Live struct{ now atomic.Pointer[Set] }
+
+// NewLive begins with s. From then on only Replace changes it.
+func NewLive(s *Set) *Live {
+	l := &Live{}
+	l.now.Store(s)
+	return l
+}
+
+// Replace makes new connections get s, and reports whether that differs from what they had. If it
+// doesn't, sessions can still be resumed.
+func (l *Live) Replace(s *Set) (changed bool) {
+	if bytes.Equal(l.now.Load().pem, s.pem) {
+		return false
+	}
+	l.now.Store(s)
+	return true
+}
+
+// Server is the configuration of a listener whose connections get what l has.
+func (l *Live) Server() *tls.Config {
+	return &tls.Config{
+		MinVersion: l.now.Load().tls.MinVersion,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return l.now.Load().tls, nil
+		},
+	}
+}
