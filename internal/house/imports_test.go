@@ -14,7 +14,7 @@ var layers = []string{
 	"internal/jsonfile lamport wire swim/internal/paged swim/serf/coord",
 	"swim",
 	"swim/serf",
-	"internal/timing",
+	"internal/timing internal/memberfilter",
 
 	"netsim",
 	"netsim/report",

@@ -12,6 +12,7 @@ import (
 	"serf/agent"
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/eventfilter"
+	"serf/internal/memberfilter"
 	"serf/swim/serf"
 )
 
@@ -133,10 +134,10 @@ func (c *conn) handleLeave(seq uint64) {
 	})
 }
 
-func (c *conn) handleMembers(seq uint64) { c.replyMembers(seq, memberFilter{}) }
+func (c *conn) handleMembers(seq uint64) { c.replyMembers(seq, memberfilter.Filter{}) }
 
 func (c *conn) handleMembersFiltered(seq uint64, req protocol.MembersFilteredRequest) {
-	f, err := newMemberFilter(req)
+	f, err := memberfilter.New(req.Name, req.Status, req.Tags)
 	if err != nil {
 		// Clients expect a body even after an error.
 		c.replyError(seq, err, &struct{ Members memberList }{})
@@ -145,11 +146,11 @@ func (c *conn) handleMembersFiltered(seq uint64, req protocol.MembersFilteredReq
 	c.replyMembers(seq, f)
 }
 
-func (c *conn) replyMembers(seq uint64, f memberFilter) {
+func (c *conn) replyMembers(seq uint64, f memberfilter.Filter) {
 	n, all := c.s.agent.AllMembers()
 	chosen := make([]*serf.Member, 0, n)
 	for m := range all {
-		if f.match(m) {
+		if f.Match(m) {
 			chosen = append(chosen, m)
 		}
 	}
