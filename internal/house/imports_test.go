@@ -10,7 +10,8 @@ import (
 // layers lists the packages in an order in which they can be read: a package imports only packages
 // of earlier lines.
 var layers = []string{
-	"internal/certs internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack internal/histogram",
+	"internal/certs internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
+		"internal/http1",
 	"internal/jsonfile lamport wire swim/internal/paged swim/serf/coord",
 	"swim",
 	"swim/serf",

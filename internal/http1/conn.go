@@ -1,0 +1,210 @@
+package http1
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+const (
+	// bufferSize is what a connection reads and writes at a time, in bytes: most requests and
+	// answers fit.
+	bufferSize = 4 << 10
+	// lingerMax and lingerTime are how much, and for how long, is still read of a request that was
+	// refused: a connection closed before that takes the answer with it.
+	lingerMax  = 256 << 10
+	lingerTime = 500 * time.Millisecond
+)
+
+// conn is one connection. Its goroutine serves one request after the other.
+type conn struct {
+	s      *Server
+	nc     net.Conn
+	unread io.LimitedReader // of nc: what a request may still have
+	r      *bufio.Reader    // of unread
+	w      *bufio.Writer    // of nc, by timedWriter
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{s: s, nc: nc, unread: io.LimitedReader{R: nc}}
+	c.r = bufio.NewReaderSize(&c.unread, bufferSize)
+	c.w = bufio.NewWriterSize(timedWriter{c}, bufferSize)
+	return c
+}
+
+func (c *conn) serve() {
+	defer c.s.forget(c)
+	defer c.nc.Close()
+	wait := c.s.o.Request // a client connects to ask at once
+	for {
+		r, ok := c.next(wait)
+		if !ok || !c.answer(r) {
+			return
+		}
+		wait = c.s.o.Idle
+	}
+}
+
+// hangUp closes the connection from another goroutine. It doesn't wait for TLS to say goodbye.
+func (c *conn) hangUp() {
+	if t, ok := c.nc.(interface{ NetConn() net.Conn }); ok {
+		t.NetConn().Close()
+		return
+	}
+	c.nc.Close()
+}
+
+// next waits for a request to begin, and reads its header. It reports false if the connection is to
+// be closed.
+func (c *conn) next(wait time.Duration) (*http.Request, bool) {
+	c.unread.N = int64(c.s.o.Header)
+	c.nc.SetReadDeadline(time.Now().Add(wait))
+	if _, err := c.r.Peek(1); err != nil {
+		return nil, false
+	}
+	c.nc.SetReadDeadline(time.Now().Add(c.s.o.Request))
+	r, err := http.ReadRequest(c.r)
+	switch {
+	case err == nil && r.ProtoMajor == 1:
+		return r, true
+	case c.unread.N <= 0:
+		c.s.counts.tooLarge.Add(1)
+		c.refuse(http.StatusRequestHeaderFieldsTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.s.counts.timedOut.Add(1)
+		c.refuse(http.StatusRequestTimeout)
+	case c.s.ctx.Err() != nil:
+	case err == nil:
+		c.s.counts.bad.Add(1)
+		c.refuse(http.StatusHTTPVersionNotSupported)
+	default:
+		c.s.counts.bad.Add(1)
+		c.refuse(http.StatusBadRequest)
+	}
+	return nil, false
+}
+
+// refuse answers what can't be read as a request, so the connection ends.
+func (c *conn) refuse(status int) {
+	w := response{c: c, close: true, header: make(http.Header)}
+	http.Error(&w, http.StatusText(status), status)
+	w.finish()
+	c.linger()
+}
+
+// linger lets the client read the answer before the connection is closed.
+func (c *conn) linger() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+	c.unread.N = lingerMax
+	c.nc.SetReadDeadline(time.Now().Add(lingerTime))
+	io.Copy(io.Discard, c.r)
+}
+
+// answer has a request handled, and reports whether another may follow.
+func (c *conn) answer(r *http.Request) (again bool) {
+	ctx, cancel := context.WithCancel(c.s.ctx)
+	defer cancel()
+	r = r.WithContext(ctx)
+	r.RemoteAddr = c.nc.RemoteAddr().String()
+	w := &response{
+		c: c, header: make(http.Header), close: r.Close || !r.ProtoAtLeast(1, 1),
+		head: r.Method == http.MethodHead, plain: !r.ProtoAtLeast(1, 1),
+	}
+	b := &body{ReadCloser: r.Body, c: c, w: w, cancel: cancel}
+	b.expected = r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") == "100-continue"
+	// A body in chunks has no length to check another server's reading of it by.
+	w.close = w.close || len(r.TransferEncoding) > 0
+	c.unread.N = math.MaxInt64 // the handler bounds what it reads
+	r.Body = b
+	if r.ContentLength == 0 {
+		b.end()
+	}
+	c.s.counts.requests.Add(1)
+	ok := c.handle(w, r)
+	b.stopWatching()
+	switch {
+	case !ok || w.finish() != nil:
+		return false
+	case !b.ended:
+		c.linger()
+		return false
+	}
+	return !w.close
+}
+
+// handle calls the handler. It reports false if that panicked: then nothing is known of the answer.
+func (c *conn) handle(w *response, r *http.Request) (ok bool) {
+	defer func() {
+		v := recover()
+		if v == nil || v == http.ErrAbortHandler {
+			return
+		}
+		c.s.counts.panics.Add(1)
+		if c.s.o.Panicked != nil {
+			c.s.o.Panicked(v, debug.Stack())
+		}
+	}()
+	c.s.handler.ServeHTTP(w, r)
+	return true
+}
+
+// body is that of a request. When it has been read, the connection is watched until the answer is
+// complete: a client that hangs up ends the request's context.
+type body struct {
+	io.ReadCloser
+	c        *conn
+	w        *response
+	expected bool // the client waits to be asked for it
+	ended    bool // it has been read whole
+
+	cancel  context.CancelFunc
+	watched sync.WaitGroup
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.expected {
+		b.expected = false
+		b.w.askForBody()
+	}
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == io.EOF:
+		b.end()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.c.s.counts.timedOut.Add(1)
+	}
+	return n, err
+}
+
+// end begins to watch the connection.
+func (b *body) end() {
+	if b.ended {
+		return
+	}
+	b.ended = true
+	b.c.nc.SetReadDeadline(time.Time{})
+	b.watched.Go(func() {
+		// A next request that is there already hides the end of the connection until it is read.
+		if _, err := b.c.r.Peek(1); err != nil {
+			b.cancel()
+		}
+	})
+}
+
+// stopWatching waits until nothing reads from the connection any more.
+func (b *body) stopWatching() {
+	if b.ended {
+		b.c.nc.SetReadDeadline(time.Unix(1, 0)) // in the past
+		b.watched.Wait()
+	}
+}

@@ -1,0 +1,391 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipes is a listener in memory, whose connections have no buffers: who doesn't read holds up the
+// writer at once.
+type pipes struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// client is one connection to a server.
+type client struct {
+	t *testing.T
+	net.Conn
+	r *bufio.Reader
+}
+
+func (p *pipes) dial(t *testing.T) *client {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	p.conns <- theirs
+	t.Cleanup(func() { ours.Close() })
+	return &client{t, ours, bufio.NewReader(ours)}
+}
+
+// inBubble runs a test with a server in virtual time.
+func inBubble(t *testing.T, o Options, h http.HandlerFunc, test func(t *testing.T, s *Server, p *pipes)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		s := Serve(p, h, o)
+		defer s.Close()
+		test(t, s, p)
+	})
+}
+
+// send writes text without waiting for the server to read it.
+func (c *client) send(text string) { go io.WriteString(c, text) }
+
+// want reads an answer and checks status and body.
+func (c *client) want(method string, status int, text string) *http.Response {
+	c.t.Helper()
+	r, err := http.ReadResponse(c.r, &http.Request{Method: method})
+	if err != nil {
+		c.t.Fatalf("answer: %v", err)
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != status || string(b) != text {
+		c.t.Errorf("answer: %s %q, %v; want %d %q", r.Status, b, err, status, text)
+	}
+	return r
+}
+
+// wantClosed checks that the server has hung up.
+func (c *client) wantClosed() {
+	c.t.Helper()
+	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 {
+		c.t.Errorf("%q, %v; want the end of the connection", b, err)
+	}
+}
+
+// echo answers with method, path and body.
+func echo(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "bad body", http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, b)
+}
+
+const get = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+
+func TestRequestsFollowEachOther(t *testing.T) {
+	inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		c.send(get + "POST /y HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" + get)
+		r := c.want("GET", 200, "GET /x ")
+		if r.ContentLength != 7 || r.Header.Get("Date") == "" || r.Close {
+			t.Errorf("answer %+v", r)
+		}
+		c.want("POST", 200, "POST /y abc")
+		c.want("GET", 200, "GET /x ")
+		time.Sleep(idleDefault - time.Second)
+		c.send(get)
+		c.want("GET", 200, "GET /x ")
+		time.Sleep(idleDefault + time.Second)
+		c.wantClosed()
+		if n := s.Counters(); n.Requests != 4 || n.TimedOut != 0 || n.Open != 0 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+func TestConnectionEndsWhenAskedTo(t *testing.T) {
+	for name, request := range map[string]string{
+		"close":    "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+		"HTTP/1.0": "GET /x HTTP/1.0\r\nHost: h\r\n\r\n",
+		"chunked":  "GET /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	} {
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send(request)
+			if r := c.want("GET", 200, "GET /x "); !r.Close {
+				t.Errorf("%s: the answer doesn't say that the connection ends", name)
+			}
+			c.wantClosed()
+		})
+	}
+}
+
+func TestHeadHasTheLengthOnly(t *testing.T) {
+	inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		c.send("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n" + get)
+		if r := c.want("HEAD", 200, ""); r.ContentLength != 8 {
+			t.Errorf("length %d", r.ContentLength)
+		}
+		c.want("GET", 200, "GET /x ")
+	})
+}
+
+func TestLongAnswersAreChunked(t *testing.T) {
+	long := strings.Repeat("x", 3*writeMax)
+	for _, version := range []string{"1.0", "1.1"} {
+		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, long[:10])
+			io.WriteString(w, long[10:])
+		}, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send("GET / HTTP/" + version + "\r\nHost: h\r\n\r\n")
+			if r := c.want("GET", 200, long); (len(r.TransferEncoding) > 0) != (version == "1.1") {
+				t.Errorf("HTTP/%s: encoding %v", version, r.TransferEncoding)
+			}
+		})
+	}
+}
+
+func TestFlushedPiecesArriveAtOnce(t *testing.T) {
+	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		for i := range 3 {
+			fmt.Fprintf(w, "piece %d\n", i)
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Second)
+		}
+	}, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		began := time.Now()
+		c.send(get)
+		r, err := http.ReadResponse(c.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(r.Body)
+		for i := 0; lines.Scan(); i++ {
+			if d := time.Since(began); d != time.Duration(i)*time.Second {
+				t.Errorf("%q after %v", lines.Text(), d)
+			}
+		}
+	})
+}
+
+func TestHeaderIsBounded(t *testing.T) {
+	const limit = 8 << 10
+	request := func(size int) string {
+		const frame = "GET /x HTTP/1.1\r\nHost: h\r\nA: \r\n\r\n"
+		return strings.Replace(frame, "A: ", "A: "+strings.Repeat("x", size-len(frame)), 1)
+	}
+	inBubble(t, Options{Header: limit}, echo, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		c.send(request(limit))
+		c.want("GET", 200, "GET /x ")
+		c.send(request(limit + 1))
+		c.want("GET", 431, "Request Header Fields Too Large\n")
+		c.Close()
+		synctest.Wait()
+		if n := s.Counters(); n.TooLarge != 1 || n.Open != 0 || n.Requests != 1 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+func TestNonsenseIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		request string
+		status  int
+	}{
+		{"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\n : x\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost h\r\n\r\n", 400},
+		{"GET /x\r\n\r\n", 400},
+		{"G\x00T / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+		{"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", 400},
+		{"PRI * HTTP/2.0\r\n\r\n", 505},
+		{"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
+	} {
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send(tt.request)
+			r, err := http.ReadResponse(c.r, nil)
+			if err != nil || r.StatusCode != tt.status {
+				t.Errorf("%q: %v, %v; want %d", tt.request, r, err, tt.status)
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			c.wantClosed()
+			if n := s.Counters(); n.Bad+n.Requests != 1 {
+				t.Errorf("%q: %+v", tt.request, n)
+			}
+		})
+	}
+}
+
+// A client that sends a byte now and then (slowloris) keeps its connection no longer than one that
+// sends nothing.
+func TestSlowRequestsEnd(t *testing.T) {
+	for name, request := range map[string]string{
+		"nothing": "",
+		"header":  "GET / HTTP/1.1\r\nA: ",
+		"body":    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n",
+	} {
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			began := time.Now()
+			go func() {
+				_, err := io.WriteString(c, request)
+				for ; err == nil && request != ""; time.Sleep(time.Second) {
+					_, err = io.WriteString(c, "x")
+				}
+			}()
+			io.Copy(io.Discard, c.r)
+			if d := time.Since(began); d < requestDefault || d > requestDefault+2*lingerTime {
+				t.Errorf("%s: hung up after %v", name, d)
+			}
+			c.Close()
+			if n := s.Counters(); n.TimedOut != uint64(min(len(request), 1)) {
+				t.Errorf("%s: %+v", name, n)
+			}
+			time.Sleep(2 * time.Second) // the sender ends
+		})
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	inBubble(t, Options{Conns: 2}, echo, func(t *testing.T, s *Server, p *pipes) {
+		first, second := p.dial(t), p.dial(t)
+		p.dial(t).wantClosed()
+		first.Close()
+		synctest.Wait()
+		p.dial(t)
+		second.send(get)
+		second.want("GET", 200, "GET /x ")
+		synctest.Wait()
+		if n := s.Counters(); n.Open != 2 || n.Accepted != 3 || n.Refused != 1 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Whoever reads slowly, but reads, gets all; whoever stops is cut off.
+func TestSlowReadersAreCutOff(t *testing.T) {
+	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		w.Write(bytes.Repeat([]byte("x"), 10*writeMax))
+	}, func(t *testing.T, s *Server, p *pipes) {
+		slow, stuck := p.dial(t), p.dial(t)
+		slow.send(get)
+		stuck.send(get)
+		b := make([]byte, writeMax)
+		for n, got := 0, 0; got < 10*writeMax; got += n {
+			time.Sleep(writeDefault * 9 / 10)
+			n, _ = io.ReadFull(slow, b)
+			if n == 0 {
+				t.Fatalf("cut off after %d bytes", got)
+			}
+		}
+		if n := s.Counters(); n.CutOff != 1 || n.Open != 1 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
+func TestHandlersHearThatTheClientIsGone(t *testing.T) {
+	gone := make(chan struct{})
+	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		gone <- struct{}{}
+	}, func(t *testing.T, s *Server, p *pipes) {
+		for _, request := range []string{get, "POST /y HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"} {
+			c := p.dial(t)
+			c.send(request)
+			synctest.Wait()
+			c.Close()
+			<-gone
+		}
+		p.dial(t).send(get)
+		synctest.Wait()
+		go s.Close()
+		<-gone
+	})
+}
+
+func TestPanicOfAHandlerEndsItsConnectionOnly(t *testing.T) {
+	var value any
+	o := Options{Panicked: func(v any, _ []byte) { value = v }}
+	inBubble(t, o, func(w http.ResponseWriter, r *http.Request) { panic(r.URL.Path) },
+		func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send(get)
+			c.wantClosed()
+			if n := s.Counters(); n.Panics != 1 || value != "/x" {
+				t.Errorf("%+v, %v", n, value)
+			}
+		})
+}
+
+// The client of Go's library gets along with it, through sockets.
+func TestClientOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Serve(ln, http.HandlerFunc(echo), Options{})
+	defer s.Close()
+	c := &http.Client{Transport: &http.Transport{}}
+	defer c.CloseIdleConnections()
+	for _, expect := range []string{"", "100-continue"} {
+		for _, body := range []string{"", "abc", strings.Repeat("x", 1<<20)} {
+			r, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+s.Addr().String()+"/p", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Expect", expect)
+			a, err := c.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(a.Body)
+			if err != nil || string(got) != "POST /p "+body {
+				t.Errorf("%d bytes: %.20q, %v", len(body), got, err)
+			}
+			a.Body.Close()
+		}
+	}
+	if n := s.Counters(); n.Accepted != 1 || n.Requests != 6 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// A body that the handler didn't want is read no further than a little, so that the answer arrives.
+func TestUnreadBodyEndsTheConnection(t *testing.T) {
+	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 403) },
+		func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1000000))
+			c.want("POST", 403, "no\n")
+			c.wantClosed()
+		})
+}

@@ -1,0 +1,157 @@
+package http1
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+// response is the http.ResponseWriter of one request. What fits its buffer has a Content-Length;
+// what is more, or is flushed before its end, is sent in chunks.
+type response struct {
+	c      *conn
+	header http.Header
+	status int    // 0 until it is set
+	body   []byte // until the header is sent
+	sent   bool   // the header
+	err    error  // of the connection: the first
+
+	head    bool // the answer has no body, only its length
+	plain   bool // HTTP/1.0: no chunks, the end of the connection ends the body
+	chunked bool
+	close   bool // after this answer
+}
+
+// Header is what will be sent, until the first byte of the body is.
+func (w *response) Header() http.Header { return w.header }
+
+// WriteHeader sets the status. Only the first call counts.
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+// Write sends a part of the body, or keeps it as long as it and all before fit the buffer.
+func (w *response) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.err != nil {
+		return 0, w.err
+	}
+	if !w.sent {
+		if len(w.body)+len(p) <= bufferSize {
+			w.body = append(w.body, p...)
+			return len(p), nil
+		}
+		w.begin(false)
+	}
+	w.writeBody(p)
+	return len(p), w.err
+}
+
+// FlushError sends what was written so far.
+func (w *response) FlushError() error {
+	w.WriteHeader(http.StatusOK)
+	if !w.sent {
+		w.begin(false)
+	}
+	w.keep(w.c.w.Flush())
+	return w.err
+}
+
+// Flush is FlushError for callers that don't mind.
+func (w *response) Flush() { w.FlushError() }
+
+// finish completes the answer.
+func (w *response) finish() error {
+	w.WriteHeader(http.StatusOK)
+	if !w.sent {
+		w.begin(true)
+	}
+	if w.chunked {
+		w.writeString("0\r\n\r\n")
+	}
+	w.keep(w.c.w.Flush())
+	return w.err
+}
+
+// begin sends the header and what there is of the body. whole tells whether that is all of it.
+func (w *response) begin(whole bool) {
+	w.sent = true
+	bodiless := w.status == http.StatusNoContent || w.status == http.StatusNotModified
+	known := w.header.Get("Content-Length") != ""
+	switch {
+	case bodiless || known:
+	case whole && (!w.head || len(w.body) > 0):
+		w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
+	case w.plain:
+		w.close = true
+	case !w.head:
+		w.chunked = true
+		w.header.Set("Transfer-Encoding", "chunked")
+	}
+	w.head = w.head || bodiless
+	if w.close {
+		w.header.Set("Connection", "close")
+	}
+	if w.header.Get("Date") == "" {
+		w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	w.writeString("HTTP/1.1 " + strconv.Itoa(w.status) + " " + http.StatusText(w.status) + "\r\n")
+	w.keep(w.header.Write(w.c.w))
+	w.writeString("\r\n")
+	w.writeBody(w.body)
+	w.body = nil
+}
+
+// writeBody writes a part of the body, once the header is sent.
+func (w *response) writeBody(p []byte) {
+	if w.head || len(p) == 0 {
+		return
+	}
+	if w.chunked {
+		w.writeString(strconv.FormatInt(int64(len(p)), 16) + "\r\n")
+	}
+	_, err := w.c.w.Write(p)
+	w.keep(err)
+	if w.chunked {
+		w.writeString("\r\n")
+	}
+}
+
+func (w *response) writeString(s string) {
+	_, err := w.c.w.WriteString(s)
+	w.keep(err)
+}
+
+func (w *response) keep(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// askForBody answers "Expect: 100-continue".
+func (w *response) askForBody() {
+	if !w.sent {
+		w.writeString("HTTP/1.1 100 Continue\r\n\r\n")
+		w.keep(w.c.w.Flush())
+	}
+}
+
+// timedWriter writes to a connection as long as the client reads.
+type timedWriter struct{ c *conn }
+
+func (t timedWriter) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && err == nil {
+		t.c.nc.SetWriteDeadline(time.Now().Add(t.c.s.o.Write))
+		var part int
+		part, err = t.c.nc.Write(p[:min(len(p), writeMax)])
+		n, p = n+part, p[part:]
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.c.s.counts.cutOff.Add(1)
+	}
+	return n, err
+}

@@ -1,0 +1,179 @@
+// Package http1 serves HTTP/1.1 to the requests, handlers and clients of net/http, with a limit on
+// everything that a client can make it hold or wait for.
+//
+// net/http's own server would do, but brings HTTP/2 along and can't be linked without it: half a
+// megabyte of a program whose handlers gain nothing from it. Requests are parsed by net/http, so
+// what is here is a loop around it: a connection's limits, time-outs and the form of the answer.
+package http1
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits and time-outs of a connection, for those of Options that are zero.
+const (
+	connsDefault   = 256
+	headerDefault  = 16 << 10         // bytes: tokens and names are short
+	requestDefault = 10 * time.Second // for a header, or a body: clients send both at once
+	idleDefault    = 2 * time.Minute  // pages ask every few seconds, scrapers every minute
+	writeDefault   = 10 * time.Second // for a piece of writeMax
+)
+
+const (
+	// writeMax is how many bytes one write may have, so that whoever reads at all is in time.
+	writeMax = 64 << 10
+	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out of
+	// file descriptors or the like.
+	acceptWaitMax = time.Second
+)
+
+// Options limit what clients may do. Zero values mean the defaults.
+type Options struct {
+	Conns   int           // at one time; further ones are hung up on
+	Header  int           // bytes of a request's line and header
+	Request time.Duration // from the first byte of a request to the end of its header, and its body
+	Idle    time.Duration // between two requests
+	Write   time.Duration // until a client has taken the next 64 KiB
+	// Panicked is called with what a handler panicked with, and where. Its client is hung up on.
+	Panicked func(value any, stack []byte)
+}
+
+// A Server serves one listener.
+type Server struct {
+	handler http.Handler
+	o       Options
+	ln      net.Listener
+
+	ctx    context.Context // of all requests; done when the server closes
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept and the connections
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{}
+	closed bool
+
+	counts counters
+}
+
+// Counters count since the start of a server.
+type Counters struct {
+	Open     int    // connections now
+	Accepted uint64 // connections
+	Refused  uint64 // connections, because there were too many
+	Requests uint64 // that reached the handler
+	Bad      uint64 // requests that made no sense
+	TooLarge uint64 // requests whose header is too large
+	TimedOut uint64 // requests that began and didn't arrive in time
+	CutOff   uint64 // connections of clients that didn't read
+	Panics   uint64 // of handlers
+}
+
+// counters are the counts behind Counters.
+type counters struct {
+	accepted, refused, requests, bad, tooLarge, timedOut, cutOff, panics atomic.Uint64
+}
+
+// Serve starts a server of h on ln, which it takes over. The caller has to close it.
+func Serve(ln net.Listener, h http.Handler, o Options) *Server {
+	o.Conns, o.Header = cmp.Or(o.Conns, connsDefault), cmp.Or(o.Header, headerDefault)
+	o.Request, o.Idle = cmp.Or(o.Request, requestDefault), cmp.Or(o.Idle, idleDefault)
+	o.Write = cmp.Or(o.Write, writeDefault)
+	s := &Server{handler: h, o: o, ln: ln, conns: make(map[*conn]struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.wg.Go(s.accept)
+	return s
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Counters returns the server's counters.
+func (s *Server) Counters() Counters {
+	s.mu.Lock()
+	open := len(s.conns)
+	s.mu.Unlock()
+	c := &s.counts
+	return Counters{
+		Open:     open,
+		Accepted: c.accepted.Load(),
+		Refused:  c.refused.Load(),
+		Requests: c.requests.Load(),
+		Bad:      c.bad.Load(),
+		TooLarge: c.tooLarge.Load(),
+		TimedOut: c.timedOut.Load(),
+		CutOff:   c.cutOff.Load(),
+		Panics:   c.panics.Load(),
+	}
+}
+
+// Close hangs up on all clients, ends the contexts of their requests, and returns when all
+// goroutines of the server have ended. It may be called again.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns { // order-free: all are closed
+		c.hangUp()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	s.ln.Close()
+	s.wg.Wait()
+}
+
+func (s *Server) accept() {
+	var wait time.Duration
+	for {
+		nc, err := s.ln.Accept()
+		switch {
+		case err == nil:
+			wait = 0
+			s.admit(nc)
+		case errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil:
+			return
+		default:
+			wait = min(max(2*wait, 5*time.Millisecond), acceptWaitMax)
+			s.pause(wait)
+		}
+	}
+}
+
+func (s *Server) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.ctx.Done():
+	}
+}
+
+// admit starts to serve a connection, if there is room for it.
+func (s *Server) admit(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		nc.Close()
+		return
+	}
+	if len(s.conns) >= s.o.Conns {
+		nc.Close()
+		s.counts.refused.Add(1)
+		return
+	}
+	c := newConn(s, nc)
+	s.conns[c] = struct{}{}
+	s.counts.accepted.Add(1)
+	s.wg.Go(c.serve)
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
