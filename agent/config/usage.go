@@ -67,6 +67,8 @@ const usageWidth = 98
 
 // notes explain files and handlers.
 const notes = `
+Configuration files
+
 A configuration file is a JSON object in UTF-8, such as {"node_name": "a",
 "start_join": ["10.0.0.1"], "tags": {"role": "web"}, "retry_interval": "10s",
 "event_handlers": ["member-failed=./page.sh"]}. Unknown keys, keys that come twice and values of
@@ -82,6 +84,8 @@ $CREDENTIALS_DIRECTORY if that is set, as it is by LoadCredential= of systemd.
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each. FILE.lock beside
 such a file keeps a second agent from it while the first one runs. The agent refuses a file with
 other content, and never overwrites what an agent hasn't written.
+
+Event handlers
 
 A handler is [FILTER=]SCRIPT. FILTER is a comma-separated list of member-join, member-leave,
 member-failed, member-update, member-reap, user, user:NAME, query, query:NAME or *, the default,
@@ -114,6 +118,8 @@ files, since cmd would run them.
 
 // moreNotes follow those about handlers.
 const moreNotes = `
+Addresses and keys
+
 Addresses of members to join are IP, IP:port, [v6]:port, name or name:port. A name stands for all
 its addresses, and is looked up again at each attempt. A name such as _serf._tcp.example.com,
 without a port, stands for the targets of its SRV records, if it has any; dnssrv+NAME does so for

@@ -8,7 +8,7 @@ import (
 )
 
 const forceLeaveHelp = `
-Usage: serf force-leave [options] NAME
+Usage: serf force-leave [options] MEMBER
 
   Turns a failed member into one that left, so that the cluster stops trying to
   reach it. A member that is in fact alive soon shows up again. A name that the agent

@@ -53,6 +53,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
+		{name: "completion", synopsis: "Print a script that completes commands in a shell",
+			run: runCompletion},
 		{name: "event", synopsis: "Send a user event to the cluster", run: runEvent},
 		{name: "force-leave", synopsis: "Turn a failed member into one that left",
 			run: runForceLeave},
@@ -97,6 +99,8 @@ func dispatch(ctx context.Context, args []string, e env) int {
 		return help(ctx, args[1:], e)
 	case "-v", "-version", "--version":
 		return runVersion(ctx, nil, e)
+	case completeCommand:
+		return runComplete(ctx, args[1:], e)
 	}
 	c, ok := findCommand(args[0])
 	if !ok {
@@ -138,11 +142,14 @@ const (
 	simGrace       = 3 * time.Second
 )
 
-// help is `serf help [command]`, or `serf help sim lifeguard`.
+// help is `serf help [command]`, `serf help sim lifeguard`, or `serf help -man DIR`.
 func help(ctx context.Context, args []string, e env) int {
 	if len(args) == 0 {
 		writeUsage(e.Stdout)
 		return exitOK
+	}
+	if args[0] == "-man" || args[0] == "--man" {
+		return writeManual(ctx, args[1:], e)
 	}
 	c, ok := findCommand(args[0])
 	if !ok {
@@ -175,7 +182,8 @@ func writeUsage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
 	}
-	b.WriteString("\n'serf COMMAND -h' tells more about one of them.\n")
+	b.WriteString("\n'serf COMMAND -h' tells more about one of them; 'serf help -man DIR' writes manual " +
+		"pages.\n")
 	io.WriteString(w, b.String())
 }
 

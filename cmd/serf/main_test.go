@@ -194,14 +194,20 @@ func (f feed[T]) Close() {
 	close(f.c)
 }
 
-// startAgent serves a cluster and returns the address.
+// startAgent serves the known cluster and returns the address.
 func startAgent(t *testing.T, key string) string {
+	t.Helper()
+	return serveRPC(t, &knownCluster{}, key)
+}
+
+// serveRPC serves a cluster and returns the address.
+func serveRPC(t *testing.T, a server.Agent, key string) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server.Serve(ln, &knownCluster{}, server.Options{AuthKey: key})
+	s := server.Serve(ln, a, server.Options{AuthKey: key})
 	t.Cleanup(func() { s.Close() })
 	return s.Addr().String()
 }

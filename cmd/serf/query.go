@@ -20,7 +20,7 @@ Options:
   -format=text
         text or json.
 
-  -node=NAME
+  -node=MEMBER
         Ask only this member. May be repeated.
 
   -tag KEY=REGEXP

@@ -9,7 +9,7 @@ import (
 )
 
 const rttHelp = `
-Usage: serf rtt [options] NAME [NAME]
+Usage: serf rtt [options] MEMBER [MEMBER]
 
   Estimates the round trip time between two members from their network coordinates. If only
   one is given, the other is the agent itself.

@@ -175,9 +175,9 @@ func simHelp() string {
 
 func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
-		const column = 14
-		keys := strings.Join(k.OwnKeys(), ", ")
-		fmt.Fprintf(b, "  %-11s %s\n", k.Name, textwrap.Fill(k.Usage, column))
+		const column = 15
+		keys := "Keys: " + strings.Join(k.OwnKeys(), ", ")
+		fmt.Fprintf(b, "  %-11s  %s\n", k.Name, textwrap.Fill(k.Usage+".", column))
 		fmt.Fprintf(b, "%*s%s\n", column, "", textwrap.Fill(keys, column))
 	}
 }
