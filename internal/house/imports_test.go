@@ -36,11 +36,10 @@ var apart = [][2]string{{"netsim", "agent"}}
 // libraries are the modules that code other than tests may import, each with its only users.
 // Anything else of the field is welcome if it spares code of our own; say in the commit why.
 var libraries = map[string][]string{
-	"golang.org/x/net":                  {"agent/mdns"},
-	"github.com/schollz/progressbar/v3": {"cmd/serf"},
-	"golang.org/x/sync":                 {"netsim/scenario"},
-	"golang.org/x/sys":                  {"agent", "agent/disk", "agent/handler"},
-	"golang.org/x/term":                 {"cmd/serf"},
+	"golang.org/x/net":  {"agent/mdns"},
+	"golang.org/x/sync": {"netsim/scenario"},
+	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler"},
+	"golang.org/x/term": {"cmd/serf"},
 }
 
 // upwardImports finds imports that break the order of layers.
