@@ -17,6 +17,7 @@ type claim struct {
 	from       netip.AddrPort // who says so
 	skipGossip bool           // all members that this node knows have heard it: see firstContact
 	requested  bool           // it answers our own request
+	answered   bool           // its subject answered our ping
 	packet     bool           // it came in a packet, so it can be answered there
 }
 

@@ -1,6 +1,10 @@
 package swim
 
-import "errors"
+import (
+	"errors"
+
+	"serf/swim/history"
+)
 
 // leave is this node's own departure.
 type leave struct {
@@ -27,6 +31,10 @@ func (n *Node) Leave(now Time, out *Output) OpID {
 		n.inc = max(n.inc, m.inc) // tells those too that know us at another address
 	}
 	n.view.set(n.self, Left, n.inc, now)
+	n.EndInput()
+	n.record(now, n.self, history.Change{
+		From: history.Alive, To: history.Left, Cause: history.Leave,
+	})
 	n.gossipAccusation(n.self, Left, n.inc, nil, out)
 	if alone {
 		n.endLeave(nil, out)

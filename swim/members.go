@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"serf/internal/invariant"
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -150,6 +151,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	if q := n.inquiryOf(id); q != nil {
 		q.target = NoMember
 	}
+	n.Record(now, id, history.Reaped, history.Reap)
 	n.moves.remove(id)
 	n.forgetHeard(id)
 	n.pings.remove(func(p *pendingPing) bool { return p.member == id })

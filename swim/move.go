@@ -231,6 +231,7 @@ func (n *Node) refuseMove(now Time, m *move, out *Output) {
 		m.deadline = now.Add(conflictPause)
 	}
 	out.note(Note{Level: Error, Code: NoteConflict, Member: m.member, From: m.addr})
+	n.recordConflict(now, m)
 	e := Event{Kind: EventConflict, Member: m.member, Addr: m.addr}
 	if m.requested && m.member == n.self {
 		e.N = 1

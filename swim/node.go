@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -47,7 +48,8 @@ type Node struct {
 	rejoins   rejoins
 	replies   replyBudget
 	relays    relays
-	changes   *Changes // nil if nobody wants to know
+	changes   *Changes  // nil if nobody wants to know
+	history   *recorder // nil if nobody wants to know
 }
 
 // scratch is working memory that any number of nodes share through their Output.
@@ -139,6 +141,7 @@ func (n *Node) Deadline() Time {
 // Tick implements Machine.
 func (n *Node) Tick(now Time, out *Output) {
 	n.releaseForgotten()
+	n.EndInput()
 	n.noticePause(now, out)
 	n.expirePending(now, out)
 	n.expireMoves(now, out)
@@ -163,6 +166,7 @@ func (n *Node) Packet(now Time, from netip.AddrPort, p []byte, out *Output) {
 	n.counters.PacketsIn++
 	n.counters.BytesIn += uint64(len(p))
 	from = unmapped(from)
+	n.history.input(history.ByGossip, from, NoMember)
 	sc := &out.scratch
 	msgs, err := n.cfg.Sealer.OpenPacket(p, &sc.opened, sc.msgs[:0])
 	sc.msgs = msgs

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"serf/internal/invariant"
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -26,6 +27,7 @@ type inquiry struct {
 	end     Time // when it fails, and the target becomes suspect
 	asked   bool // helpers were asked
 	stream  bool // the target answered on a stream
+	tcp     history.TCP
 	untimed bool // this node paused meanwhile: the round-trip time means nothing
 
 	helpers    [helpersMax]MemberID // as far as they are remembered
@@ -209,19 +211,21 @@ func (n *Node) askOthers(now Time, q *inquiry, out *Output) {
 	}
 	if now < q.end {
 		name := n.roster.nameBytes(q.target)
-		n.streamPing(q.target, name, ident.versions, ident.addr, q.seq, q.end, out)
+		if n.streamPing(q.target, name, ident.versions, ident.addr, q.seq, q.end, out) {
+			q.tcp = history.NoAnswer
+		}
 	}
 }
 
-// streamPing pings a member by stream, if it understands that.
+// streamPing pings a member by stream, if it understands that, and tells whether it does.
 func (n *Node) streamPing(
 	id MemberID, name []byte, versions [6]byte, to netip.AddrPort, seq uint32, deadline Time,
 	out *Output,
-) {
+) bool {
 	if versions[1] < streamPingSince || n.cfg.DisableStreamPing {
-		return
+		return false
 	}
-	n.callStream(StreamOut{
+	return n.callStream(StreamOut{
 		Kind: StreamCall, To: to, Data: n.appendPing(nil, name, seq), Deadline: deadline,
 	}, call{kind: callPing, member: id, seq: seq}, out)
 }
@@ -291,7 +295,8 @@ func (n *Node) failProbe(now Time, q *inquiry, out *Output) {
 	}
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
 	// With q.inc, the suspicion is outdated if the target was alive at a higher incarnation since.
-	n.applySuspect(now, id, q.inc, n.ownName(), out)
+	a := accusation{inc: q.inc, from: n.ownName(), cause: history.Probe, probe: q}
+	n.applySuspect(now, id, a, out)
 }
 
 // handlePing queues an ack; Packet sends it.

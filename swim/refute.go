@@ -1,16 +1,19 @@
 package swim
 
+import "serf/swim/history"
+
 // unpingedMax is the number of refutations without a ping from another member after which a node
 // notes that nobody reaches it.
 const unpingedMax = 4
 
 // maybeRefute outbids an accusation of this node, unless it's outdated or true.
 func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) {
-	if inc < n.inc || n.leaving.begun() {
+	if !n.refutes(inc) {
 		return
 	}
 	n.counters.Refutations++
 	n.raise(now, inc)
+	n.record(now, n.self, history.Change{To: history.Alive, Cause: history.Refutation})
 	n.adjustHealth(1, out)
 	n.announceAlive(n.self, out)
 	if n.unpinged++; n.unpinged == unpingedMax {
@@ -22,6 +25,9 @@ func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) {
 		out.note(Note{Level: Warn, Code: NoteRefuting, Text: ClipText(from), N: int64(n.inc)})
 	}
 }
+
+// refutes tells whether this node outbids an accusation at incarnation inc.
+func (n *Node) refutes(inc uint32) bool { return inc >= n.inc && !n.leaving.begun() }
 
 // raise raises this node's incarnation above inc.
 func (n *Node) raise(now Time, inc uint32) {

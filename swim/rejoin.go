@@ -150,6 +150,7 @@ func (n *Node) acceptRejoin(now Time, c *claim, out *Output) {
 	n.rejoins.removeTombstone(c.name)
 	c.id = n.member(c.name)
 	n.rejoins.proven(c.id)
+	c.answered = true
 	n.applyAlive(now, c, out)
 	n.rejoins.proven(c.id)
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -76,6 +77,7 @@ func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	n.releaseForgotten()
 	n.noticePause(now, out)
 	in.From = unmapped(in.From)
+	n.history.input(history.ByExchange, in.From, NoMember)
 	if in.Kind == StreamRequest {
 		n.counters.StreamsIn++
 		if !n.serve(now, &in, out) {
@@ -92,6 +94,7 @@ func (n *Node) Stream(now Time, in StreamIn, out *Output) {
 	}
 	c := n.streams.calls[i]
 	n.streams.calls = slices.Delete(n.streams.calls, i, i+1)
+	n.history.input(history.ByExchange, c.to, c.member)
 	if in.Kind == StreamReply {
 		in.Err = n.handleReply(now, &c, &in, out)
 	}
@@ -204,6 +207,10 @@ func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 	switch {
 	case c.kind == callJoin:
 		n.joined(now, c, err, out)
+	case c.kind == callPing && err != nil:
+		if q := n.inquiryNo(c.seq); q != nil {
+			q.tcp = history.TCPFailed
+		}
 	case c.kind == callPushPull && err != nil:
 		n.counters.PushPullErrors++
 		id := n.stillKnown(c.member)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"serf/internal/invariant"
+	"serf/swim/history"
 )
 
 // suspicion is the time that a suspect has left to refute (Lifeguard, LHA-Suspicion): the more
@@ -82,12 +83,23 @@ func (s *suspicion) final() bool { return s.asked || s.lead == 0 }
 // hold keeps the deadline from being before t.
 func (s *suspicion) hold(t Time) { s.floor, s.deadline = t, max(s.deadline, t) }
 
+// accusation says that a member is suspect at incarnation inc.
+type accusation struct {
+	inc   uint32
+	from  []byte        // name of the accuser
+	cause history.Cause // for the history
+	probe *inquiry      // if it is this node's own
+}
+
 // applySuspect merges the suspicion of another member, by a peer or by this node.
-func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out *Output) {
+func (n *Node) applySuspect(now Time, id MemberID, a accusation, out *Output) {
 	r := n.view.at(id)
+	inc, from := a.inc, a.from
 	switch {
 	case r.state == Suspect && inc == r.inc:
+		n.recordProbe(id, a.probe)
 		if s := n.suspicions.lookup(id); s != nil && s.confirm(n.accuser(id, from)) {
+			n.recordConfirmation(s, from)
 			n.suspicions.fix(id)
 			n.noteAccuser(now, id, from)
 			n.gossipAccusation(id, Suspect, inc, from, out)
@@ -105,6 +117,7 @@ func (n *Node) applySuspect(now Time, id MemberID, inc uint32, from []byte, out 
 	n.suspicions.remove(id) // at a lower incarnation, which it had refuted
 	n.view.set(id, Suspect, inc, now)
 	n.suspicions.add(n.suspect(now, id, from))
+	n.recordSuspicion(now, id, &a)
 	n.gossipAccusation(id, Suspect, inc, from, out)
 	out.event(Event{Kind: EventSuspected, Member: id})
 }
@@ -138,7 +151,7 @@ func (n *Node) checksDeath(now Time, id MemberID, inc uint32, from []byte, out *
 		return false
 	}
 	if r.state != Suspect || r.inc != inc {
-		n.applySuspect(now, id, inc, from, out)
+		n.applySuspect(now, id, accusation{inc: inc, from: from, cause: history.Death}, out)
 	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody {
 		return s.checked
 	}

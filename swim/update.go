@@ -3,6 +3,7 @@ package swim
 import (
 	"net/netip"
 
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -60,9 +61,10 @@ func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, o
 	}
 	switch {
 	case id == n.self:
+		n.recordAccused(now, inc, from)
 		n.maybeRefute(now, inc, from, out)
 	case s == Suspect:
-		n.applySuspect(now, id, inc, from, out)
+		n.applySuspect(now, id, accusation{inc: inc, from: from, cause: history.Accusation}, out)
 	case s == Dead && n.checksDeath(now, id, inc, from, out):
 	default:
 		n.applyGone(now, id, s, inc, from, out)
@@ -163,6 +165,7 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	}
 	ident := n.roster.acquireIdent(id, c.profile)
 	n.view.add(id, ident, Alive, c.inc, now)
+	n.recordAlive(now, id, record{}, false, c)
 	n.counters.AliveUpdates++
 	n.view.size += n.roster.stateSize(id, ident)
 	if !c.skipGossip {
@@ -174,10 +177,12 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 
 // accept replaces the record of id, another member, by a newer claim.
 func (n *Node) accept(now Time, id MemberID, c *claim, out *Output) {
-	was := n.view.at(id).state
+	before := n.view.at(id)
+	was := before.state
 	moved := n.identity(id).addr != c.addr
 	changed := n.identify(id, c.profile)
 	n.view.set(id, Alive, c.inc, now)
+	n.recordAlive(now, id, before, moved, c)
 	n.counters.AliveUpdates++
 	n.suspicions.remove(id)
 	n.announceAlive(id, out)
@@ -233,6 +238,9 @@ func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte
 	was := r.state
 	if was == Left {
 		s = Left // a higher death of one that left only raises its incarnation
+	}
+	if was != s {
+		n.recordGone(now, id, s, inc, from)
 	}
 	n.view.set(id, s, inc, now)
 	if was.live() {

@@ -12,7 +12,7 @@ import (
 var layers = []string{
 	"internal/certs internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
 		"internal/http1",
-	"internal/jsonfile internal/manual lamport wire swim/internal/paged swim/serf/coord",
+	"internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
 	"swim/serf",
 	"internal/timing internal/memberfilter",

@@ -1,12 +1,19 @@
 package serf
 
-import "serf/swim"
+import (
+	"serf/swim"
+	"serf/swim/history"
+)
 
 // TrackChanges notes in c, from now on, which members may have changed in what Listed returns.
 func (n *Node) TrackChanges(c *swim.Changes) {
 	n.table.changes = c
 	n.swim.TrackChanges(c)
 }
+
+// TrackHistory records in h, from now on, why members change their state, beginning with this
+// node's start.
+func (n *Node) TrackHistory(now swim.Time, h *history.Log) { n.swim.TrackHistory(now, h) }
 
 // Listed returns the listed member with this ID, and its location if that is known; ok is false if
 // there is no such member.

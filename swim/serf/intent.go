@@ -6,6 +6,7 @@ import (
 
 	"serf/lamport"
 	"serf/swim"
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -201,6 +202,7 @@ func (n *Node) applyLeaveIntent(
 	switch effect {
 	case intentLeaving:
 		n.table.set(id, n.roster.Name(id), StatusLeaving, now)
+		n.swim.Record(now, id, history.Leaving, history.Leave)
 	case intentForced:
 		n.forceLeft(now, id, out)
 	}
@@ -214,6 +216,7 @@ func (n *Node) applyLeaveIntent(
 func (n *Node) forceLeft(now swim.Time, id swim.MemberID, out *swim.Output) {
 	since := n.table.at(id).changed
 	n.table.set(id, n.roster.Name(id), StatusLeft, now)
+	n.swim.Record(now, id, history.Left, history.ForceLeave)
 	n.table.edit(id).changed = since // the tombstone timeout runs from the failure
 	n.emitMember(now, EventMemberLeave, id, false, out)
 }

@@ -3,6 +3,7 @@ package serf
 import (
 	"serf/internal/invariant"
 	"serf/swim"
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -49,6 +50,7 @@ func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	t := n.memberClock.Next()
 	n.table.edit(n.self).statusTime = t
 	n.table.set(n.self, n.cfg.Name, StatusLeaving, now)
+	n.swim.Record(now, n.self, history.Leaving, history.Leave)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
 	n.broadcastIntent(m.Node, n.buf)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"serf/swim"
+	"serf/swim/history"
 )
 
 // Status of a member, as Serf lists it. Conflict answers carry the number.
@@ -74,6 +75,9 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 		r.marks &^= markPrune
 	}
 	n.table.set(id, n.roster.Name(id), status, now)
+	if status == StatusLeaving {
+		n.swim.Record(now, id, history.Leaving, history.Leave)
+	}
 	n.tags.forget(id)
 	n.lost.remove(n.roster.Name(id))
 	n.count.Joins++
@@ -100,6 +104,9 @@ func (n *Node) becomeGone(now swim.Time, id swim.MemberID, left bool, out *swim.
 		status, kind = StatusLeft, EventMemberLeave
 	}
 	n.table.set(id, n.roster.Name(id), status, now)
+	if status == StatusLeft {
+		n.swim.Record(now, id, history.Left, history.Leave)
+	}
 	n.emitMember(now, kind, id, false, out)
 	n.settleMember(now, id)
 	if was.marks&markPrune != 0 && status == StatusLeft {
@@ -144,6 +151,7 @@ func (n *Node) stopLeaving(now swim.Time, id swim.MemberID) {
 		return
 	}
 	n.table.set(id, n.roster.Name(id), StatusAlive, now)
+	n.swim.Record(now, id, history.Alive, history.Stayed)
 	n.table.edit(id).marks &^= markPrune
 }
 

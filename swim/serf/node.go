@@ -260,6 +260,7 @@ func (n *Node) finish(now swim.Time, out *swim.Output) {
 	n.drain(now, out)
 	n.journalTimes(now)
 	n.noteDrops(out)
+	n.swim.EndInput()
 	n.call.end(out)
 }
 

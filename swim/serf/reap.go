@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/swim"
+	"serf/swim/history"
 )
 
 const (
@@ -56,6 +57,11 @@ func (n *Node) reapMember(now swim.Time, id swim.MemberID, code swim.NoteCode, o
 	n.emitMember(now, EventMemberReap, id, false, out)
 	n.coords.forget(id)
 	n.table.reap(id, n.roster.Name(id), now)
+	cause := history.Reap
+	if code == NoteMemberReapForced {
+		cause = history.ForceLeave
+	}
+	n.swim.Record(now, id, history.Reaped, cause)
 }
 
 // reconnect tries one failed member, with a probability such that the live members together try
