@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/swim"
+	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/wire"
 )
@@ -36,8 +37,9 @@ const (
 
 // loop is the state that the loop goroutine owns. Others touch it only within Agent.do.
 type loop struct {
-	node *serf.Node
-	out  swim.Output
+	node    *serf.Node
+	out     swim.Output
+	history history.Log
 
 	ops     map[swim.OpID][]chan<- opResult // operations that someone waits for
 	queries map[swim.OpID]*Query            // running ones

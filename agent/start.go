@@ -164,6 +164,7 @@ func (a *Agent) startNode() error {
 	}
 	l.node = node
 	node.TrackChanges(&a.views.changes)
+	node.TrackHistory(a.now(), &l.history)
 	a.sealer.Store(node.Sealer())
 	a.drain()
 	return nil

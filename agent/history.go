@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"time"
+
+	"serf/swim/history"
+	"serf/swim/serf"
+)
+
+// MemberHistory is what this agent knows of how a member's state came about. It marshals to what
+// the HTTP endpoint and the command line show.
+type MemberHistory struct {
+	Name     string           `json:"name"`
+	AsSeenBy string           `json:"as_seen_by"`
+	Status   string           `json:"status"`  // "none" if the member is no longer listed
+	Dropped  int              `json:"dropped"` // older changes that are no longer kept
+	Changes  []history.Change `json:"changes"` // oldest first
+}
+
+// History returns the last changes of a member's state; ok is false if nothing is known of that
+// name. A member that is no longer listed may still have a history.
+func (a *Agent) History(name string) (h MemberHistory, ok bool) {
+	h = MemberHistory{Name: name, AsSeenBy: a.conf.Serf.Name, Status: serf.StatusNone.String()}
+	listed := false
+	a.read(func() {
+		h.Changes, h.Dropped = a.loop.history.Member(name)
+		var m serf.Member
+		if m, listed = a.loop.node.Member(name); listed {
+			h.Status = m.Status.String()
+		}
+	})
+	for i := range h.Changes {
+		c := &h.Changes[i]
+		c.Time = a.stamp(c.At)
+		c.Text = c.Words(name, h.AsSeenBy)
+	}
+	return h, listed || len(h.Changes) > 0
+}
+
+// Flaps returns who changed most within the last since, and who accused others most.
+func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
+	a.read(func() {
+		now := time.Duration(a.now())
+		f = a.loop.history.Flaps(now-since, now, a.conf.Serf.Name, a.loop.node.Swim().Health())
+	})
+	for i := range f.Members {
+		f.Members[i].Last = a.stamp(f.Members[i].At)
+	}
+	return f
+}
+
+// ChangeCounts returns how often each member's state changed within the last since. Members that
+// didn't change are left out.
+func (a *Agent) ChangeCounts(since time.Duration) (counts map[string]int) {
+	a.read(func() {
+		counts = a.loop.history.Counts(time.Duration(a.now()) - since)
+	})
+	return counts
+}
+
+// stamp is the wall-clock time of a reading of the node's clock. That clock knows nothing of what
+// was set or slept through since the agent started; whole seconds of it are made up for.
+func (a *Agent) stamp(at time.Duration) history.Stamp {
+	wall := time.Now().Round(0).Sub(a.start.Round(0)) // Round strips the monotonic reading
+	leap := (wall - time.Since(a.start)).Round(time.Second)
+	return history.Stamp{Time: a.start.Round(0).Add(at + leap)}
+}
