@@ -166,16 +166,20 @@ func readAll(r io.Reader, limit int) ([]byte, error) {
 	return data, err
 }
 
-// parseAnything is parse for commands that ignore what they are given, as those of HashiCorp's Serf
-// do, but warn of it. If ok is false the command ends with code.
+// parseAnything is parse for commands that ignore most of what they are given, as those of
+// HashiCorp's Serf do, but warn of it. If ok is false the command ends with code.
 func (o *options) parseAnything(args []string) (code int, ok bool) {
 	if slices.ContainsFunc(args,
 		func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
 		io.WriteString(o.e.Stdout, o.help)
 		return exitOK, false
 	}
-	if len(args) > 0 {
-		o.warn("%s does nothing: this command takes no options or arguments",
+	err := o.set.Parse(args)
+	switch {
+	case err != nil && !strings.HasPrefix(err.Error(), "flag provided but not defined"):
+		return o.misused("%s", config.FlagWording.Replace(err.Error())), false
+	case err != nil || o.set.NArg() > 0:
+		o.warn("%s does nothing: this command takes no arguments and only -format",
 			strings.Join(quoted(args), " "))
 	}
 	return exitOK, true

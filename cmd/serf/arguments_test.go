@@ -99,9 +99,9 @@ func TestArgumentsThatDoNothing(t *testing.T) {
 	for _, tt := range []struct {
 		line, want string
 	}{
-		{"keygen -rpc-addr=127.0.0.1:7373", `serf keygen: warning: "-rpc-addr=127.0.0.1:7373" does nothing: this command takes no options or arguments` + "\n"},
-		{"keygen 32 x", `serf keygen: warning: "32" "x" does nothing: this command takes no options or arguments` + "\n"},
-		{"version -bogus", `serf version: warning: "-bogus" does nothing: this command takes no options or arguments` + "\n"},
+		{"keygen -rpc-addr=127.0.0.1:7373", `serf keygen: warning: "-rpc-addr=127.0.0.1:7373" does nothing: this command takes no arguments and only -format` + "\n"},
+		{"keygen 32 x", `serf keygen: warning: "32" "x" does nothing: this command takes no arguments and only -format` + "\n"},
+		{"version -bogus", `serf version: warning: "-bogus" does nothing: this command takes no arguments and only -format` + "\n"},
 		{"keygen", ""}, {"version", ""},
 	} {
 		if r := runLine(t.Context(), nil, strings.Fields(tt.line)...); r.code != exitOK || r.stderr != tt.want || r.stdout == "" {

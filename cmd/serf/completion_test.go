@@ -26,7 +26,7 @@ func TestComplete(t *testing.T) {
 		{"-line=serf sim li", "lifeguard"}, {"-line=serf sim lifeguard -sto", "-stop="},
 		{"-line=serf completion ", "bash|fish|powershell|zsh"}, {"-line=serf completion bash ", ""},
 		{"-line=serf agent -profile=w", "-profile=wan"}, {"-line=serf agent -config-f", "-config-file="},
-		{"-line=serf agent -config-file=", ":files"}, {"-line=serf keygen ", ""},
+		{"-line=serf agent -config-file=", ":files"}, {"-line=serf keygen ", "-format="},
 		{"-line=serf force-leave ", "n1|node-two"}, {"-line=serf rtt n1 no", "node-two"},
 		{"-line=serf force-leave 'nod", "node-two"}, {"-line=serf force-leave no\\d", "node-two"},
 		{"-line=serf query -node=n", "-node=n1|-node=node-two"},

@@ -15,6 +15,9 @@ Usage: serf join [options] ADDRESS ...
 
 Options:
 
+  -format=text
+        text or json.
+
   -replay
         Deliver the user events of the past too.
 `
@@ -22,13 +25,21 @@ Options:
 func runJoin(ctx context.Context, args []string, e env) int {
 	o := newOptions("join", joinHelp, e)
 	o.takes(1, anyNumber, "at least one address")
+	format := o.format()
 	replay := o.flag("replay", false)
 	return o.run(ctx, args, func(c *rpc.Client, addrs []string) error {
 		n, err := c.Join(ctx, addrs, *replay)
 		if err != nil {
 			return fmt.Errorf("joining the cluster: %w", err)
 		}
+		if *format == formatJSON {
+			return writeJSON(e.Stdout, jsonJoin{n})
+		}
 		fmt.Fprintf(e.Stdout, "Successfully joined cluster by contacting %d nodes.\n", n)
 		return nil
 	})
+}
+
+type jsonJoin struct {
+	Contacted int `json:"contacted"`
 }

@@ -25,6 +25,9 @@ Usage: serf keys [options]
 
 Options:
 
+  -format=text
+        text or json.
+
   -install=KEY
         Install a key: accept messages encrypted with it.
 
@@ -40,6 +43,7 @@ Options:
 
 // keyChange describes a command that changes keys.
 type keyChange struct {
+	name      string
 	key       *string
 	begin     string
 	done      string
@@ -49,13 +53,14 @@ type keyChange struct {
 
 func runKeys(ctx context.Context, args []string, e env) int {
 	o := newOptions("keys", keysHelp, e)
+	format := o.format()
 	list := o.flag("list", false)
 	changes := []keyChange{
-		{o.text("install", ""), "Installing key on all members...", "Successfully installed key!",
+		{"install", o.text("install", ""), "Installing key on all members...", "Successfully installed key!",
 			"installing key", (*rpc.Client).InstallKey},
-		{o.text("use", ""), "Changing primary key on all members...",
+		{"use", o.text("use", ""), "Changing primary key on all members...",
 			"Successfully changed primary key!", "changing primary key", (*rpc.Client).UseKey},
-		{o.text("remove", ""), "Removing key on all members...", "Successfully removed key!",
+		{"remove", o.text("remove", ""), "Removing key on all members...", "Successfully removed key!",
 			"removing key", (*rpc.Client).RemoveKey},
 	}
 	chosen := func() (c []keyChange) {
@@ -77,8 +82,16 @@ func runKeys(ctx context.Context, args []string, e env) int {
 		return nil
 	}
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
-		if *list {
+		switch {
+		case *list && *format == formatJSON:
+			report, err := c.ListKeys(ctx)
+			return writeKeysJSON(e, "list", report, gathering(err))
+		case *list:
 			return listKeys(ctx, c, e)
+		case *format == formatJSON:
+			k := chosen()[0]
+			report, err := k.operation(c, ctx, *k.key)
+			return writeKeysJSON(e, k.name, report, k.failed(err))
 		}
 		return chosen()[0].run(ctx, c, e)
 	})
@@ -89,11 +102,19 @@ func (k keyChange) run(ctx context.Context, c *rpc.Client, e env) error {
 	report, err := k.operation(c, ctx, *k.key)
 	if err != nil {
 		writeKeyFailures(e, report)
-		return fmt.Errorf("%s: %w", k.failure, err)
+		return k.failed(err)
 	}
 	fmt.Fprintf(e.Stdout, "==> %s\n", k.done)
 	writeKeyRemarks(e, report)
 	return nil
+}
+
+// failed is the error of the operation, if there is one.
+func (k keyChange) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", k.failure, err)
 }
 
 func listKeys(ctx context.Context, c *rpc.Client, e env) error {
@@ -101,7 +122,7 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	report, err := c.ListKeys(ctx)
 	if err != nil {
 		writeKeyFailures(e, report)
-		return fmt.Errorf("gathering member keys: %w", err)
+		return gathering(err)
 	}
 	fmt.Fprint(e.Stdout, "==> Keys gathered, listing cluster keys...\n\n")
 	var rows [][]string
@@ -112,6 +133,38 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	writeColumns(e.Stdout, rows)
 	writeKeyRemarks(e, report)
 	return nil
+}
+
+// gathering is the error of a list of keys, if there is one.
+func gathering(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("gathering member keys: %w", err)
+}
+
+// jsonKeys is the result of an operation on keys. Messages are those of members that failed, or
+// that have something to remark.
+type jsonKeys struct {
+	Operation string            `json:"operation"`
+	Members   int               `json:"members"`
+	Responses int               `json:"responses"`
+	Errors    int               `json:"errors"`
+	Messages  map[string]string `json:"messages"`
+	Keys      map[string]int    `json:"keys,omitempty"`
+}
+
+// writeKeysJSON prints a report, if there is one, and returns the error of the operation.
+func writeKeysJSON(e env, operation string, r rpc.KeyReport, failed error) error {
+	if failed != nil && r.Members == 0 {
+		return failed // nobody was asked
+	}
+	if r.Messages == nil {
+		r.Messages = map[string]string{}
+	}
+	err := writeJSON(e.Stdout,
+		jsonKeys{operation, r.Members, r.Responses, r.Errors, r.Messages, r.Keys})
+	return errors.Join(failed, err)
 }
 
 // writeKeyFailures lists the members that failed, with the reasons, and then the others' remarks.

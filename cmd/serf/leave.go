@@ -14,15 +14,26 @@ Usage: serf leave [options]
   not as failed.
 
 Options:
+
+  -format=text
+        text or json.
 `
 
 func runLeave(ctx context.Context, args []string, e env) int {
 	o := newOptions("leave", leaveHelp, e)
+	format := o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		if err := c.Leave(ctx); err != nil {
 			return fmt.Errorf("leaving: %w", err)
 		}
+		if *format == formatJSON {
+			return writeJSON(e.Stdout, jsonLeave{true})
+		}
 		fmt.Fprintln(e.Stdout, "Graceful leave complete")
 		return nil
 	})
+}
+
+type jsonLeave struct {
+	Left bool `json:"left"`
 }

@@ -474,8 +474,9 @@ func TestCommitOf(t *testing.T) {
 func TestReachabilityOfAll(t *testing.T) {
 	var out bytes.Buffer
 	live := map[string]bool{"a": true, "b": true}
-	if err := judgeReachability(env{Stdout: &out}, live, map[string]int{"a": 1, "b": 1}); err != nil {
-		t.Error(err)
+	r := judgeReachability(live, map[string]int{"a": 1, "b": 1})
+	if r.write(&out); !r.OK {
+		t.Errorf("%+v", r)
 	}
 	if got := out.String(); got != "Successfully contacted all live nodes\n" {
 		t.Errorf("prints %q", got)

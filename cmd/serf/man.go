@@ -95,7 +95,8 @@ func overview(t manual.Title) manualPage {
 	}
 	page.Blocks = append(page.Blocks, manual.Block{Kind: manual.Item, Term: "help",
 		Text: "Describe a command; with -man DIR, write these manual pages to a folder."})
-	further := slices.Concat(exitSection("127", "No such command."), environmentSection())
+	client := manual.Parse("Usage: serf\n" + rpcHelp)
+	further := slices.Concat(exitSection("127", "No such command."), environmentSection(&client))
 	return manualPage{"serf.1", page.Roff(t, further...)}
 }
 
@@ -107,10 +108,7 @@ func commonSections(page *manual.Page) (list []manual.Block) {
 	if !hasCodes {
 		list = append(list, exitSection("", "")...)
 	}
-	if _, ok := page.Option("rpc-addr"); ok {
-		list = append(list, environmentSection()...)
-	}
-	return list
+	return append(list, environmentSection(page)...)
 }
 
 // exitSection lists the exit codes, and one more unless it is empty.
@@ -126,12 +124,21 @@ func exitSection(code, text string) []manual.Block {
 	return list
 }
 
-func environmentSection() []manual.Block {
-	return []manual.Block{
-		{Kind: manual.Heading, Text: "Environment"},
-		{Kind: manual.Item, Term: "SERF_RPC_ADDR", Text: "Where the agent's RPC listens, unless -rpc-addr says it."},
-		{Kind: manual.Item, Term: "SERF_RPC_AUTH", Text: "The agent's RPC key, unless -rpc-auth says it."},
+// variable is an environment variable that the text of an option mentions.
+var variable = regexp.MustCompile(`\$(SERF_[A-Z_]+)`)
+
+// environmentSection lists the variables that stand in for options.
+func environmentSection(page *manual.Page) (list []manual.Block) {
+	for _, o := range page.Options() {
+		if m := variable.FindStringSubmatch(o.Text); m != nil {
+			list = append(list, manual.Block{Kind: manual.Item, Term: m[1],
+				Text: "Stands in for -" + o.Name + "."})
+		}
 	}
+	if len(list) == 0 {
+		return nil
+	}
+	return append([]manual.Block{{Kind: manual.Heading, Text: "Environment"}}, list...)
 }
 
 // mention is a command that a help text mentions.

@@ -103,17 +103,20 @@ type jsonProtocol struct {
 func writeMembersJSON(w io.Writer, members []rpc.Member) error {
 	list := make([]jsonMember, len(members))
 	for i, m := range members {
-		list[i] = jsonMember{
-			Name:   m.Name,
-			Addr:   memberAddr(m),
-			Port:   m.Addr.Port(),
-			Tags:   m.Tags,
-			Status: m.Status,
-			Protocol: jsonProtocol{Max: m.Delegate.Max, Min: m.Delegate.Min,
-				Version: m.Delegate.Current},
-		}
+		list[i] = jsonMemberOf(m)
 	}
 	return writeJSON(w, struct {
 		Members []jsonMember `json:"members"`
 	}{list})
+}
+
+func jsonMemberOf(m rpc.Member) jsonMember {
+	return jsonMember{
+		Name:     m.Name,
+		Addr:     memberAddr(m),
+		Port:     m.Addr.Port(),
+		Tags:     m.Tags,
+		Status:   m.Status,
+		Protocol: jsonProtocol{m.Delegate.Max, m.Delegate.Min, m.Delegate.Current},
+	}
 }

@@ -18,6 +18,9 @@ Usage: serf monitor [options]
 
 Options:
 
+  -format=text
+        text or json: a JSON object for each line of the log and each event, on a line of its own.
+
   -log-level=info
         Lowest level to print: trace, debug, info, warn or err. It may be
         lower than the one at which the agent itself logs.
@@ -25,6 +28,7 @@ Options:
 
 func runMonitor(ctx context.Context, args []string, e env) int {
 	o := newOptions("monitor", monitorHelp, e)
+	format := o.format()
 	level := o.oneOf("log-level", "info", "trace", "debug", "warn", "err")
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		events, err := c.Stream(ctx, "*")
@@ -35,13 +39,18 @@ func runMonitor(ctx context.Context, args []string, e env) int {
 		if err != nil {
 			return fmt.Errorf("starting monitor: %w", err)
 		}
-		return follow(ctx, e.Stdout, lines, events)
+		if *format == formatJSON {
+			return follow(ctx, e.Stdout, lines, events, lineJSON, eventJSON)
+		}
+		return follow(ctx, e.Stdout, lines, events, lineText, eventText)
 	})
 }
 
-// follow prints both streams until ctx ends, which is no error, or one of the streams does.
+// follow prints both streams until ctx ends, which is no error, or one of the streams does. The
+// last two arguments format their records.
 func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
-	events *rpc.Stream[rpc.Event]) error {
+	events *rpc.Stream[rpc.Event], ofLine func(string) string,
+	ofEvent func(rpc.Event) string) error {
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var printing sync.Mutex
@@ -53,10 +62,10 @@ func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
 		return err
 	}
 	printers.Go(func() {
-		cancel(each(stop, lines, func(line string) error { return print(line + "\n") }))
+		cancel(each(stop, lines, func(line string) error { return print(ofLine(line)) }))
 	})
 	printers.Go(func() {
-		cancel(each(stop, events, func(ev rpc.Event) error { return print(eventText(ev)) }))
+		cancel(each(stop, events, func(ev rpc.Event) error { return print(ofEvent(ev)) }))
 	})
 	printers.Wait()
 	if ctx.Err() != nil {
@@ -77,6 +86,8 @@ func each[T any](ctx context.Context, s *rpc.Stream[T], f func(T) error) error {
 		}
 	}
 }
+
+func lineText(line string) string { return line + "\n" }
 
 func eventText(ev rpc.Event) string {
 	var b strings.Builder

@@ -27,6 +27,14 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
+// notNil is list, or an empty one, which JSON doesn't show as null.
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 // writeColumns prints rows with aligned columns, two spaces apart, without spaces at the end of a
 // line. No rows give one empty line, as in HashiCorp's Serf.
 func writeColumns(w io.Writer, rows [][]string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"serf/agent/rpc"
@@ -15,6 +16,9 @@ Usage: serf reachability [options]
   be alive.
 
 Options:
+
+  -format=text
+        text or json.
 
   -verbose
         Print each acknowledgement and the times.
@@ -40,6 +44,7 @@ Things to check:
 
 func runReachability(ctx context.Context, args []string, e env) int {
 	o := newOptions("reachability", reachabilityHelp, e)
+	format := o.format()
 	verbose := o.flag("verbose", false)
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		members, err := c.Members(ctx)
@@ -52,12 +57,26 @@ func runReachability(ctx context.Context, args []string, e env) int {
 				live[m.Name] = true
 			}
 		}
-		fmt.Fprintf(e.Stdout, "Total members: %d, live members: %d\n", len(members), len(live))
-		acks, err := gatherAcks(ctx, c, e, *verbose)
+		out := e
+		if *format == formatJSON {
+			out.Stdout = io.Discard
+		}
+		fmt.Fprintf(out.Stdout, "Total members: %d, live members: %d\n", len(members), len(live))
+		acks, err := gatherAcks(ctx, c, out, *verbose)
 		if err != nil {
 			return err
 		}
-		return judgeReachability(e, live, acks)
+		r := judgeReachability(live, acks)
+		r.Members = len(members)
+		if *format == formatJSON {
+			err = writeJSON(e.Stdout, r)
+		} else {
+			r.write(e.Stdout)
+		}
+		if err == nil && !r.OK {
+			return errReported
+		}
+		return err
 	})
 }
 
@@ -88,43 +107,56 @@ func gatherAcks(ctx context.Context, c *rpc.Client, e env, verbose bool) (map[st
 	return acks, err
 }
 
-// judgeReachability prints how the acks differ from the live members, and returns errReported if
-// they do.
-func judgeReachability(e env, live map[string]bool, acks map[string]int) error {
-	var duplicates, extra, missing []string
+// reachability is how acknowledgements differ from the live members, with names in order.
+type reachability struct {
+	OK         bool     `json:"ok"`
+	Members    int      `json:"members"`
+	Live       int      `json:"live"`
+	Acks       int      `json:"acks"`
+	Duplicates []string `json:"duplicates"` // several acks from one name
+	Extra      []string `json:"extra"`      // acks from names that aren't live
+	Missing    []string `json:"missing"`    // live, but no ack
+}
+
+// judgeReachability compares the acks by name with the live members.
+func judgeReachability(live map[string]bool, acks map[string]int) reachability {
+	r := reachability{Live: len(live), Duplicates: []string{}, Extra: []string{},
+		Missing: []string{}}
 	for _, name := range sortedKeys(acks) {
+		r.Acks += acks[name]
 		if acks[name] > 1 {
-			duplicates = append(duplicates, name)
+			r.Duplicates = append(r.Duplicates, name)
 		}
 		if !live[name] {
-			extra = append(extra, name)
+			r.Extra = append(r.Extra, name)
 		}
 	}
 	for _, name := range sortedKeys(live) {
 		if acks[name] == 0 {
-			missing = append(missing, name)
+			r.Missing = append(r.Missing, name)
 		}
 	}
+	r.OK = len(r.Duplicates)+len(r.Extra)+len(r.Missing) == 0
+	return r
+}
+
+func (r *reachability) write(w io.Writer) {
 	tell := func(names []string, what, advice string) {
 		if len(names) == 0 {
 			return
 		}
-		fmt.Fprintln(e.Stdout, what)
+		fmt.Fprintln(w, what)
 		for _, name := range names {
-			fmt.Fprintf(e.Stdout, "\t%s\n", printable(name))
+			fmt.Fprintf(w, "\t%s\n", printable(name))
 		}
-		fmt.Fprintln(e.Stdout, advice)
+		fmt.Fprintln(w, advice)
 	}
-	tell(duplicates, "Received several acks from:", duplicateAdvice)
-	tell(extra, "Received acks from nodes that are not live:", extraAdvice)
-	tell(missing, "Missing acks from:", missingAdvice)
-	if len(missing) == 0 && len(extra) == 0 {
-		fmt.Fprintln(e.Stdout, "Successfully contacted all live nodes")
+	tell(r.Duplicates, "Received several acks from:", duplicateAdvice)
+	tell(r.Extra, "Received acks from nodes that are not live:", extraAdvice)
+	tell(r.Missing, "Missing acks from:", missingAdvice)
+	if len(r.Missing) == 0 && len(r.Extra) == 0 {
+		fmt.Fprintln(w, "Successfully contacted all live nodes")
 	} else {
-		fmt.Fprintln(e.Stdout, commonAdvice)
+		fmt.Fprintln(w, commonAdvice)
 	}
-	if len(duplicates)+len(extra)+len(missing) > 0 {
-		return errReported
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"serf/agent/rpc"
 	"serf/swim/serf/coord"
@@ -15,11 +16,15 @@ Usage: serf rtt [options] MEMBER [MEMBER]
   one is given, the other is the agent itself.
 
 Options:
+
+  -format=text
+        text or json.
 `
 
 func runRTT(ctx context.Context, args []string, e env) int {
 	o := newOptions("rtt", rttHelp, e)
 	o.takes(1, 2, "a node name")
+	format := o.format()
 	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
 		if len(names) == 1 {
 			self, err := agentName(ctx, c)
@@ -36,9 +41,18 @@ func runRTT(ctx context.Context, args []string, e env) int {
 			}
 		}
 		ms := coord.Distance(&at[0], &at[1]).Seconds() * 1000
+		if *format == formatJSON {
+			return writeJSON(e.Stdout, jsonRTT{names[0], names[1], math.Round(ms*1000) / 1000})
+		}
 		fmt.Fprintf(e.Stdout, "Estimated %s <-> %s rtt: %.3f ms\n", names[0], names[1], ms)
 		return nil
 	})
+}
+
+type jsonRTT struct {
+	From string  `json:"from"`
+	To   string  `json:"to"`
+	RTT  float64 `json:"rtt_ms"`
 }
 
 func agentName(ctx context.Context, c *rpc.Client) (string, error) {

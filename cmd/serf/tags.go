@@ -16,6 +16,9 @@ Usage: serf tags [options]
 
 Options:
 
+  -format=text
+        text or json.
+
   -set KEY=VALUE
         Set a tag. May be repeated.
 
@@ -25,6 +28,7 @@ Options:
 
 func runTags(ctx context.Context, args []string, e env) int {
 	o := newOptions("tags", tagsHelp, e)
+	format := o.format()
 	set := o.pairs("set")
 	remove := o.list("delete")
 	o.check = func() error {
@@ -40,7 +44,15 @@ func runTags(ctx context.Context, args []string, e env) int {
 		if err := c.SetTags(ctx, set, *remove); err != nil {
 			return fmt.Errorf("setting tags: %w", err)
 		}
+		if *format == formatJSON {
+			return writeJSON(e.Stdout, jsonTags{set, notNil(*remove)})
+		}
 		fmt.Fprintln(e.Stdout, "Successfully updated agent tags")
 		return nil
 	})
+}
+
+type jsonTags struct {
+	Set     map[string]string `json:"set"`
+	Deleted []string          `json:"deleted"`
 }
