@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"serf/internal/theme"
 )
 
 //go:embed page.css
@@ -97,6 +99,7 @@ func (d *document) putHead(m *markup) {
 <meta name="color-scheme" content="light dark"/>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"/>
 <title>%s`+titleEnd+`<style>`, d.Title)
+	m.embed(theme.CSS)
 	m.embed(pageCSS)
 	m.put(`</style>
 </head>
