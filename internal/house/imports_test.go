@@ -11,7 +11,7 @@ import (
 // of earlier lines.
 var layers = []string{
 	"internal/certs internal/invariant internal/nearest internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
-		"internal/http1",
+		"internal/http1 internal/theme",
 	"internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
 	"swim/serf",
@@ -23,7 +23,7 @@ var layers = []string{
 	"netsim/scenario",
 	"netsim/page netsim/report/page netsim/study",
 
-	"agent/disk agent/handler agent/rpc/internal/protocol",
+	"agent/disk agent/handler agent/rpc/internal/protocol agent/http/page agent/http/projection",
 	"agent agent/config",
 	"agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry",
 

@@ -1,0 +1,117 @@
+// One member: what it is, how far away, and how this agent came to its opinion of it.
+
+import { get } from "./api.js";
+import { byID, count, fill, h, linkTo, linksTo, ms, nameOf, plural, visible, when } from "./dom.js";
+import { estimate, picture } from "./distance.js";
+import { changed, on, state } from "./state.js";
+
+export function startMember() {
+	const card = byID("member");
+	const load = async () => {
+		const name = state.selected;
+		const history = name === undefined ? undefined
+			: await get(`v1/members/${encodeURIComponent(name)}/history`).catch((e) => ({ error: e.message }));
+		if (name !== state.selected) return;
+		state.history = history;
+		changed("history");
+	};
+	const choose = () => {
+		const name = fromHash();
+		if (name === state.selected) return;
+		state.selected = name;
+		state.history = undefined;
+		changed("selected", "history");
+	};
+	addEventListener("hashchange", () => { choose(); if (state.selected !== undefined) reveal(card); });
+	on(["selected"], load);
+	on(["history", "members", "coordinates"], () => render(card));
+	choose();
+}
+
+function fromHash() {
+	const [, name] = location.hash.match(/^#member=(.*)$/) ?? [];
+	try {
+		return name && decodeURIComponent(name);
+	} catch {
+		return undefined; // not a link of ours
+	}
+}
+
+// reveal brings the card into view, where the columns are below each other.
+function reveal(card) {
+	card.hidden = false;
+	card.scrollIntoView({ block: "nearest" });
+	byID("member-title")?.focus({ preventScroll: true });
+}
+
+const close = () => { location.hash = ""; };
+
+function render(card) {
+	const name = state.selected;
+	card.hidden = name === undefined;
+	if (card.hidden) return fill(card);
+	const m = state.members.get(name);
+	const focused = card.contains(document.activeElement) ? document.activeElement.id : "";
+	fill(card,
+		h("div", { class: "bar" }, h("h2", { id: "member-title", tabindex: "-1" }, nameOf(name), name === state.agent?.name ? " (this agent)" : ""),
+			m && h("span", { class: "status is-" + m.status }, m.status),
+			h("a", { class: "raw", href: `v1/members/${encodeURIComponent(name)}/history` }, "JSON"),
+			h("button", { type: "button", id: "member-close", onclick: close }, "Close")),
+		m ? facts(m) : h("p", { class: "note" }, "No member has this name now."),
+		h("h3", {}, `How ${state.agent ? visible(state.agent.name) : "this agent"} came to its opinion`),
+		story());
+	if (focused) byID(focused)?.focus({ preventScroll: true });
+}
+
+function facts(m) {
+	const rows = [["Address", visible(`${m.addr}:${m.port}`)], ["Round trip", distances(m)]];
+	const tags = Object.entries(m.tags).sort();
+	if (tags.length) rows.push(["Tags", tags.map(([k, v]) => h("span", { class: "tag" }, h("bdi", {}, visible(k)), "=", h("bdi", {}, visible(v))))]);
+	if (typeof m.protocol === "number") rows.push(["Protocol", m.protocol]);
+	return h("dl", {}, rows.map(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]));
+}
+
+function distances(m) {
+	const self = state.located.get(state.coordinates?.self), other = state.located.get(m.name);
+	if (m.name === state.agent?.name) return "this agent itself";
+	if (!self || !other) return m.rtt_ms === undefined ? "not measured yet" : `${ms(m.rtt_ms)} measured`;
+	return `${ms(m.rtt_ms)} measured, ${ms(estimate(self, other))} by coordinates, ${ms(picture(self, other))} by the map`;
+}
+
+function story() {
+	const { error, changes, dropped } = state.history ?? {};
+	if (error) return h("p", { class: "note" }, visible(error));
+	if (!changes) return h("p", { class: "note" }, "Loading …");
+	if (!changes.length) return h("p", { class: "note" }, "No changes are known.");
+	return [
+		h("ol", { class: "story", tabindex: "0", "aria-label": "Changes, newest first" }, [...changes].reverse().map(change)),
+		dropped > 0 && h("p", { class: "note" }, `${plural(dropped, "older change")} no longer kept.`),
+	];
+}
+
+const change = (c) => h("li", { class: "is-" + c.to },
+	h("div", {}, when(c.time), " ", h("b", {}, visible(c.from), " → ", visible(c.to))),
+	h("div", {}, visible(c.text ?? c.cause)),
+	details(c).map(([k, v]) => h("div", { class: "note" }, k, ": ", v)));
+
+// details are what links to other members, and the figures, that a change came with.
+function details(c) {
+	const list = [];
+	if (c.accuser) list.push(["accused by", linkTo(c.accuser)]);
+	if (c.via && c.via !== c.accuser) list.push(["heard from", linkTo(c.via)]);
+	if (c.probe) list.push(["probe", probeSteps(c.probe)]);
+	if (c.confirmations) list.push([plural(c.confirmations, "confirmation"), c.confirmers?.length ? linksTo(c.confirmers) : "by others"]);
+	if (c.time_to_refute_ms !== undefined) list.push(["time to refute", ms(c.time_to_refute_ms)]);
+	if (c.health) list.push(["this agent's health then", `${c.health} (0 is best)`]);
+	return list;
+}
+
+function probeSteps({ direct, relays = [], tcp }) {
+	const answer = (v) => v === true || v === "acked" ? "answered" : v === undefined || v === "no" ? "not tried" : "no answer";
+	return [
+		`direct ${answer(direct)}`,
+		relays.length ? ["; through ", linksTo(relays), " no answer"] : "; through nobody",
+		`; TCP ${answer(tcp)}`,
+		answer(tcp) === "answered" ? h("b", {}, ". It answers over TCP but not over UDP: packets are lost.") : "",
+	];
+}
