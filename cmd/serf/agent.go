@@ -56,7 +56,7 @@ func runAgent(ctx context.Context, args []string, e env) int {
 		signal.Notify(unread, surviveSignals...)
 		defer signal.Stop(unread)
 	}
-	return serveAgent(ctx, args, e, signals)
+	return asService(signals, func() int { return serveAgent(ctx, args, e, signals) })
 }
 
 // serveAgent is runAgent with signals from anywhere. The end of ctx counts as an interrupt.

@@ -6,15 +6,23 @@ import (
 )
 
 // agentSignals are the signals that the agent handles: Ctrl-C, and the end of the console, session
-// or system. Windows has nothing for reloads.
+// or system.
 var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// reloadSignal and dumpSignal are never sent here.
-var reloadSignal, dumpSignal os.Signal
+// reloadSignal comes from the service manager: Windows has no signal for it.
+var reloadSignal os.Signal = serviceReload{}
+
+// dumpSignal is never sent here.
+var dumpSignal os.Signal
+
+type serviceReload struct{}
+
+func (serviceReload) Signal()        {}
+func (serviceReload) String() string { return "reload" }
 
 // surviveSignals is empty here.
 var surviveSignals []os.Signal
 
 const signalUsage = "Ctrl-C leaves the cluster first; the end of the console or of the session " +
 	"doesn't. " +
-	"To read the configuration again, restart it."
+	"As a service, stopping leaves, and `sc control NAME paramchange` reads the configuration again."

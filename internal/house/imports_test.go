@@ -38,7 +38,7 @@ var apart = [][2]string{{"netsim", "agent"}}
 var libraries = map[string][]string{
 	"golang.org/x/net":  {"agent/mdns"},
 	"golang.org/x/sync": {"netsim/scenario"},
-	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler"},
+	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler", "cmd/serf"},
 	"golang.org/x/term": {"cmd/serf"},
 }
 
