@@ -106,6 +106,7 @@ type Agent struct {
 
 	events     fanout
 	counts     counters
+	moreStats  moreStats
 	runner     *handler.Runner
 	handlers   atomic.Pointer[[]handler.Handler] // the runner's, for Stats
 	sealer     atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
@@ -193,6 +194,12 @@ func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time),
 		f(now)
 		a.views.count()
 	})
+}
+
+// Check returns nil when the loop has taken a turn, which it does at once unless it is stuck or has
+// more to do than it can. If ctx ends before, or the agent has stopped, it returns that error.
+func (a *Agent) Check(ctx context.Context) error {
+	return a.call(ctx, a.calls, func(swim.Time) {})
 }
 
 // look is do for a function that changes nothing.

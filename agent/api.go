@@ -27,6 +27,18 @@ func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
 	return v.len, v.all
 }
 
+// EachMember is AllMembers with what is known of where each member is; nil if nothing is.
+func (a *Agent) EachMember() (n int, all iter.Seq2[*serf.Member, *serf.Location]) {
+	v := a.memberView()
+	return v.len, func(yield func(*serf.Member, *serf.Location) bool) {
+		for _, id := range v.sorted() {
+			if e := v.entry(id); !yield(&e.member, e.at) {
+				return
+			}
+		}
+	}
+}
+
 // Member returns a copy of the member of that name, and whether there is one.
 func (a *Agent) Member(name string) (m serf.Member, ok bool) {
 	e := a.memberView().find(name)

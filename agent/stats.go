@@ -4,6 +4,7 @@ import (
 	"maps"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ func (a *Agent) Stats() map[string]map[string]string {
 		"event_handlers": a.handlerStats(),
 		"handlers":       handlerSection(a.HandlerStats(), time.Now()),
 	}
+	a.moreStats.addTo(stats)
 	if a.ctx.Err() != nil {
 		return stats
 	}
@@ -31,6 +33,33 @@ func (a *Agent) Stats() map[string]map[string]string {
 	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)
 	return stats
+}
+
+// AddStats makes Stats call read for a section of that name. Later calls for a section replace
+// earlier ones.
+func (a *Agent) AddStats(section string, read func() map[string]string) {
+	s := &a.moreStats
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sections == nil {
+		s.sections = make(map[string]func() map[string]string)
+	}
+	s.sections[section] = read
+}
+
+// moreStats are the sections of AddStats.
+type moreStats struct {
+	mu       sync.Mutex
+	sections map[string]func() map[string]string
+}
+
+func (s *moreStats) addTo(stats map[string]map[string]string) {
+	s.mu.Lock()
+	sections := maps.Clone(s.sections)
+	s.mu.Unlock()
+	for name, read := range sections { // order-free: each by itself
+		stats[name] = read()
+	}
 }
 
 func serfStats(s *serf.Stats) map[string]string {
@@ -107,6 +136,14 @@ func (a *Agent) Counters() (membership swim.Counters, above serf.Counters, ok bo
 	}
 	v := a.statsView()
 	return v.membership, v.above, true
+}
+
+// NodeStats returns the node's figures. ok is false once the agent has stopped.
+func (a *Agent) NodeStats() (s serf.Stats, ok bool) {
+	if a.ctx.Err() != nil {
+		return serf.Stats{}, false
+	}
+	return a.statsView().stats, true
 }
 
 // Traffic counts what the agent's sockets and readers did since the start. The node's own counters,

@@ -55,6 +55,16 @@ type Config struct {
 	// RPCAuthFile is a file with RPCAuth, which Load reads.
 	RPCAuthFile string
 
+	// HTTPAddr is where to serve HTTP, empty for nowhere; see HTTPListen. HTTPAuth is the token of
+	// clients, which Load reads from HTTPAuthFile if that is set.
+	HTTPAddr, HTTPAuth, HTTPAuthFile string
+	// HTTPCert and HTTPKey are PEM files, both or none.
+	HTTPCert, HTTPKey string
+	// HTTPWrite lets clients change something.
+	HTTPWrite bool
+	// HTTPOrigins are the origins whose pages may use HTTP.
+	HTTPOrigins []string
+
 	// Join lists members to contact at start; the start fails if none answers.
 	Join []string
 	// RetryJoin lists members to contact until one answers.

@@ -96,6 +96,19 @@ var settings = []struct {
 	{"-rpc-addr=127.0.0.1:9", `"rpc_addr": "127.0.0.1:9"`, func(c *Config) { c.RPCAddr = "127.0.0.1:9" }},
 	{"", `"rpc_auth": "secret"`, func(c *Config) { c.RPCAuth = "secret" }},
 	{"-rpc-auth-file=token", `"rpc_auth_file": "token"`, func(c *Config) { c.RPCAuthFile, c.RPCAuth = "token", "secret" }},
+	{"-http-addr=8500", `"http_addr": "8500"`, func(c *Config) { c.HTTPAddr = "8500" }},
+	{"", `"http_addr": "8500", "http_auth": "secret", "http_write": true`, func(c *Config) {
+		c.HTTPAddr, c.HTTPAuth, c.HTTPWrite = "8500", "secret", true
+	}},
+	{"-http-addr=8500 -http-write=true -http-auth-file=token", `"http_addr": "8500", "http_write": true, "http_auth_file": "token"`, func(c *Config) {
+		c.HTTPAddr, c.HTTPAuthFile, c.HTTPAuth, c.HTTPWrite = "8500", "token", "secret", true
+	}},
+	{"-http-addr=8500 -http-cert=c -http-key=k", `"http_addr": "8500", "http_cert": "c", "http_key": "k"`, func(c *Config) {
+		c.HTTPAddr, c.HTTPCert, c.HTTPKey = "8500", "c", "k"
+	}},
+	{"-http-addr=8500 -http-origin=https://x -http-origin=http://y:1", `"http_addr": "8500", "http_origins": ["https://x", "http://y:1"]`, func(c *Config) {
+		c.HTTPAddr, c.HTTPOrigins = "8500", []string{"https://x", "http://y:1"}
+	}},
 	{"-gossip-rate=70000", `"gossip_rate": 70000`, func(c *Config) { c.Timing.GossipRate = of(70000) }},
 	{"", `"gossip_rate": 0`, func(c *Config) { c.Timing.GossipRate = of(0) }},
 	{"", `"probe_interval": "2s"`, func(c *Config) { c.Timing.ProbeInterval = of(timing.Duration(2 * time.Second)) }},

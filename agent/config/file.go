@@ -89,7 +89,8 @@ func keyAdvice(key, prefix string) string {
 // guards are the keys without which an agent is more open than intended. For them null, which
 // leaves all other keys alone, counts as an empty text.
 var guards = map[string]bool{"encrypt_key": true, "encrypt_key_file": true, "keyring_file": true,
-	"rpc_auth": true, "rpc_auth_file": true, "label": true}
+	"rpc_auth": true, "rpc_auth_file": true, "http_auth": true, "http_auth_file": true,
+	"label": true}
 
 // value applies the value of an option's key. null leaves the option alone.
 func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {

@@ -126,6 +126,26 @@ var options = []option{
 		"file with that token; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.RPCAuthFile }},
 
+	{"http-addr", "http_addr", "addr", "address to serve HTTP on: a port, of 127.0.0.1, or " +
+		"host:port; any but a loopback address needs http_auth and a certificate (default: none)",
+		func(c *Config) any { return &c.HTTPAddr }},
+	{"", "http_auth", "token", "token that HTTP clients must present to write, and to read if " +
+		"the address isn't loopback", func(c *Config) any { return &c.HTTPAuth }},
+	{"http-auth-file", "http_auth_file", "path",
+		"file with that token; relative to $CREDENTIALS_DIRECTORY, if that is set",
+		func(c *Config) any { return &c.HTTPAuthFile }},
+	{"http-cert", "http_cert", "path", "PEM file with the certificate for HTTP, read again by " +
+		"a reload; relative to $CREDENTIALS_DIRECTORY, if that is set",
+		func(c *Config) any { return &c.HTTPCert }},
+	{"http-key", "http_key", "path", "PEM file with its private key, likewise",
+		func(c *Config) any { return &c.HTTPKey }},
+	{"http-write", "http_write", "", "let HTTP clients that have the token send events and " +
+		"queries, join, force members to leave and set tags",
+		func(c *Config) any { return &c.HTTPWrite }},
+	{"http-origin", "http_origins", "origin", "origin, such as https://ops.example.com, whose " +
+		"pages may use HTTP from a browser; repeatable",
+		func(c *Config) any { return &c.HTTPOrigins }},
+
 	{"broadcast-timeout", "broadcast_timeout", "time",
 		"how long leaving may tell the others (default 5s, at least 1s)",
 		func(c *Config) any { return &c.BroadcastTimeout }},
@@ -199,7 +219,7 @@ var options = []option{
 }
 
 // secrets are the keys whose values are never shown.
-var secrets = map[string]bool{"encrypt_key": true, "rpc_auth": true}
+var secrets = map[string]bool{"encrypt_key": true, "rpc_auth": true, "http_auth": true}
 
 // keyOf is the key that o sets, even if it has only a flag.
 func (o *option) keyOf() string {

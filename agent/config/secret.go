@@ -18,10 +18,11 @@ const secretMax = 4 << 10
 var secretFiles = []struct{ file, secret string }{
 	{"encrypt_key_file", "encrypt_key"},
 	{"rpc_auth_file", "rpc_auth"},
+	{"http_auth_file", "http_auth"},
 }
 
 // credentialFiles are further keys whose files are looked up as those of secrets are.
-var credentialFiles = []string{}
+var credentialFiles = []string{"http_cert", "http_key"}
 
 // loadSecrets reads the secrets that are in files, and looks the other credentials up.
 func (c *Config) loadSecrets(env Env, warnings *[]string) error {

@@ -66,6 +66,7 @@ func (c *Config) Validate() error {
 	c.checkSecrets(&p)
 	c.checkLimits(&p)
 	c.checkMetrics(&p)
+	c.checkHTTP(&p)
 	return errors.Join(p.errs...)
 }
 
@@ -198,6 +199,7 @@ func (c *Config) useless() (warnings []string) {
 	warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")
 	warn(c.Discover == "" && c.MDNSDisableIPv4, "mdns.disable_ipv4", "without discover (-discover)")
 	warn(c.Discover == "" && c.MDNSDisableIPv6, "mdns.disable_ipv6", "without discover (-discover)")
+	c.uselessHTTP(warn)
 	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility",
 		"without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
 	return warnings

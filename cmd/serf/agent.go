@@ -141,6 +141,7 @@ type daemon struct {
 	snapshot *snapshot.Snapshot // nil without one
 	agent    *agent.Agent
 	rpc      *server.Server
+	http     httpSide
 	extras   extras
 }
 
@@ -151,6 +152,11 @@ func (d *daemon) start(ctx context.Context) error {
 	// The RPC port comes first: an agent that can't have it must not be seen in the cluster.
 	ln, err := d.listenRPC(ctx)
 	if err != nil {
+		return err
+	}
+	err = d.http.listen(ctx, conf, func(text string) { d.out.step("Warning: %s", text) })
+	if err != nil {
+		ln.Close()
 		return err
 	}
 	d.log = agent.NewLog(d.out, d.setup.level())
@@ -174,6 +180,7 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	if err != nil {
 		ln.Close()
+		d.http.close()
 		d.closeSnapshot()
 		d.closeExtras()
 		d.locks.Release()
@@ -190,6 +197,7 @@ func (d *daemon) start(ctx context.Context) error {
 	d.out.step("Starting Serf agent RPC...")
 	d.rpc = server.Serve(ln, d.rpcAgent(),
 		server.Options{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.startHTTP()
 	d.startExtras()
 	d.out.step("Serf agent running!")
 	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
@@ -320,6 +328,9 @@ func (d *daemon) describe(rpcAddr string) {
 		d.out.value("Advertise addr", "'"+d.setup.addrs.Advertise.String()+"'")
 	}
 	d.out.value("RPC addr", "'"+rpcAddr+"'")
+	if d.http.server != nil {
+		d.out.value("HTTP addr", "'"+d.http.shown+"'")
+	}
 	d.out.value("Encrypted", encryption(conf))
 	if conf.Label != "" {
 		d.out.value("Label", fmt.Sprintf("%q", conf.Label))
@@ -458,6 +469,7 @@ func (d *daemon) awaitLeave(done <-chan error) int {
 func (d *daemon) stop() {
 	d.log.Infof("agent", "requesting serf shutdown")
 	d.stopExtras()
+	d.http.close()
 	d.rpc.Close()
 	d.agent.Shutdown()
 	d.extras.collector.CloseHandlers(d.agent.HandlerStats())
@@ -478,13 +490,19 @@ func (d *daemon) reload(l loading) {
 		return
 	}
 	s := l.setup
-	if err := l.err; err != nil {
+	certChange, warning, err := "", "", l.err
+	if err == nil {
+		certChange, warning, err = d.http.reload(&d.began)
+	}
+	if err != nil {
 		d.out.problems(err)
 		d.out.fail("Failed to reload configs, nothing was changed")
 		return
 	}
-	for _, w := range s.warnings {
-		d.out.step("Warning: %s", w)
+	for _, w := range append(s.warnings, warning) {
+		if w != "" {
+			d.out.step("Warning: %s", w)
+		}
 	}
 	d.log.SetLevel(s.level())
 	if d.extras.syslog != nil {
@@ -499,6 +517,9 @@ func (d *daemon) reload(l loading) {
 		s.conf.Tags = d.setup.conf.Tags // so that the next reload tries again
 	} else if tags != "" {
 		changes = append(changes, tags)
+	}
+	if certChange != "" {
+		changes = append(changes, certChange)
 	}
 	d.out.step("Configuration reloaded: %s",
 		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))

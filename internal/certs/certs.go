@@ -148,6 +148,9 @@ func (l *Live) Replace(s *Set) (changed bool) {
 	return true
 }
 
+// Leaf is the certificate that new connections get.
+func (l *Live) Leaf() *x509.Certificate { return l.now.Load().tls.Certificates[0].Leaf }
+
 // Server is the configuration of a listener whose connections get what l has.
 func (l *Live) Server() *tls.Config {
 	return &tls.Config{

@@ -1,0 +1,274 @@
+package http
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/agent"
+	"serf/internal/eventfilter"
+	"serf/swim/serf"
+)
+
+// Limits of the log of events.
+const (
+	// eventsMax is how many of the last events are kept, and how far a stream may fall behind.
+	eventsMax = 4096
+	// eventBytesMax bounds their text, in bytes: older ones go first.
+	eventBytesMax = 4 << 20
+	// eventMembers is how many members one event may have: events about more become several.
+	eventMembers = 128
+	// backlogMax is how many events of the agent may wait to be encoded.
+	backlogMax = 1 << 14
+)
+
+// eventLog keeps the last events, encoded once for all streams. Events are numbered from 1 on; the
+// number and the epoch, which is this start's, are an index.
+type eventLog struct {
+	epoch string
+
+	mu      sync.Mutex
+	ring    []event // that of number n at (n-1) % eventsMax
+	first   uint64  // the oldest that is kept, last+1 if there is none
+	last    uint64
+	members uint64 // the last one about members
+	size    int    // bytes
+	changed chan struct{}
+	ended   bool
+}
+
+// event is an event as it is sent.
+type event struct {
+	kind, name string // as filters have them
+	data       []byte // JSON, without line ends
+}
+
+func newEventLog() *eventLog {
+	var epoch [8]byte
+	rand.Read(epoch[:])
+	return &eventLog{epoch: hex.EncodeToString(epoch[:]), first: 1, changed: make(chan struct{})}
+}
+
+// followEvents returns a log of an agent's events from now on. Its goroutine ends with the agent.
+func followEvents(a *agent.Agent, lost *atomic.Uint64, now func() time.Time) *eventLog {
+	l := newEventLog()
+	go l.follow(subscribe(a), func() *agent.Backlog { return subscribe(a) }, lost, now)
+	return l
+}
+
+// visible lets all events through. Without the exception members that ask would wait for an answer
+// of a reader of events: the agent asks by a query without a number.
+func visible(e agent.Event) bool {
+	q, ok := e.(agent.QueryEvent)
+	return !ok || q.ID != 0
+}
+
+func subscribe(a *agent.Agent) *agent.Backlog { return a.SubscribeBacklog(backlogMax, visible) }
+
+// follow adds what comes from b until the agent ends, and goes on with another backlog if it was
+// too slow.
+func (l *eventLog) follow(b *agent.Backlog, again func() *agent.Backlog,
+	lost *atomic.Uint64, now func() time.Time) {
+	for {
+		e, ok := b.Next()
+		switch {
+		case ok:
+			l.add(encode(e, now())...)
+		case errors.Is(b.Err(), agent.ErrSlow): // some are missing from here on
+			b = again()
+			lost.Add(1)
+			l.forget()
+		default:
+			l.end()
+			return
+		}
+	}
+}
+
+// add appends events and wakes whoever waits for them.
+func (l *eventLog) add(events ...event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range events {
+		l.last++
+		if l.last-l.first == eventsMax {
+			l.drop()
+		}
+		if at := l.at(l.last); at == len(l.ring) {
+			l.ring = append(l.ring, e)
+		} else {
+			l.ring[at] = e
+		}
+		for l.size += len(e.data); l.size > eventBytesMax && l.first < l.last; {
+			l.drop()
+		}
+		if e.kind != eventfilter.User && e.kind != eventfilter.Query {
+			l.members = l.last
+		}
+	}
+	l.wake()
+}
+
+func (l *eventLog) at(n uint64) int { return int((n - 1) % eventsMax) }
+
+// drop forgets the oldest event.
+func (l *eventLog) drop() {
+	e := &l.ring[l.at(l.first)]
+	l.size -= len(e.data)
+	*e = event{}
+	l.first++
+}
+
+// forget notes that events are missing: whoever read the last one hears so.
+func (l *eventLog) forget() {
+	l.add(event{})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.first <= l.last {
+		l.drop()
+	}
+	l.members = l.last
+	l.wake()
+}
+
+func (l *eventLog) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.wake()
+}
+
+func (l *eventLog) wake() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// index is that of the last event.
+func (l *eventLog) index() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.indexOf(l.last)
+}
+
+func (l *eventLog) indexOf(n uint64) string { return l.epoch + "-" + strconv.FormatUint(n, 10) }
+
+// parseIndex reads an index. ok is false if it is none; n is of this epoch if ours.
+func (l *eventLog) parseIndex(index string) (n uint64, ours, ok bool) {
+	epoch, number, found := strings.Cut(index, "-")
+	n, err := strconv.ParseUint(number, 10, 64)
+	_, hexErr := hex.DecodeString(epoch)
+	if !found || err != nil || len(epoch) != len(l.epoch) || hexErr != nil {
+		return 0, false, false
+	}
+	return n, epoch == l.epoch, true
+}
+
+// membersSince reports whether members have changed since an index, and otherwise what is closed
+// when something happens. An index of another epoch, or none, is older than all.
+func (l *eventLog) membersSince(index string) (changed bool, next <-chan struct{}) {
+	n, ours, _ := l.parseIndex(index)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !ours || n > l.last || n < l.members || l.ended, l.changed
+}
+
+// batchMax is how many bytes a stream takes from the log at a time.
+const batchMax = 64 << 10
+
+// batch is what a stream takes from the log at a time.
+type batch struct {
+	text []byte // events, framed
+	next uint64 // the last event that it has or that was filtered
+	gap  bool   // events after `next` are no longer kept
+	end  bool   // there will be none
+	more <-chan struct{}
+}
+
+// take returns what comes after event n and passes f, appended to text by frame.
+func (l *eventLog) take(n uint64, f eventfilter.Filters, text []byte,
+	frame func(b []byte, index string, e *event) []byte) batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := batch{text: text, next: n, more: l.changed}
+	if t.gap = n+1 < l.first; t.gap {
+		return t
+	}
+	for t.next < l.last && len(t.text) < batchMax {
+		t.next++
+		if e := &l.ring[l.at(t.next)]; f.Match(e.kind, e.name) {
+			t.text = frame(t.text, l.indexOf(t.next), e)
+		}
+	}
+	t.end = l.ended && t.next == l.last
+	if t.next < l.last {
+		t.more = closed
+	}
+	return t
+}
+
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// The data of events.
+type (
+	memberData struct {
+		Time    string   `json:"time"`
+		Members []member `json:"members"`
+	}
+	userData struct {
+		Time     string `json:"time"`
+		Name     string `json:"name"`
+		Payload  string `json:"payload_b64"`
+		LTime    uint64 `json:"ltime"`
+		Coalesce bool   `json:"coalesce"`
+	}
+	queryData struct {
+		Time    string `json:"time"`
+		Name    string `json:"name"`
+		Payload string `json:"payload_b64"`
+		LTime   uint64 `json:"ltime"`
+		From    string `json:"from,omitempty"`
+	}
+)
+
+// encode returns an event as it is sent, in several if it is about many members.
+func encode(e agent.Event, now time.Time) (events []event) {
+	at := formatTime(now)
+	one := func(kind, name string, data any) {
+		b, err := json.Marshal(data)
+		if err != nil {
+			panic("BUG: an event that is no JSON: " + err.Error())
+		}
+		events = append(events, event{kind, name, b})
+	}
+	base64Of := base64.StdEncoding.EncodeToString
+	switch e := e.(type) {
+	case agent.MemberEvent:
+		for some := range slices.Chunk(e.Members, eventMembers) {
+			one(e.Type, "", memberData{at, shownAll(some)})
+		}
+	case agent.UserEvent:
+		one(eventfilter.User, e.Name,
+			userData{at, e.Name, base64Of(e.Payload), e.LTime, e.Coalesce})
+	case agent.QueryEvent:
+		one(eventfilter.Query, e.Name, queryData{at, e.Name, base64Of(e.Payload), e.LTime, e.From})
+	default:
+		panic(fmt.Sprintf("BUG: http: event %T", e))
+	}
+	return events
+}
+
+func shownAll(members []serf.Member) (out []member) {
+	for i := range members {
+		out = append(out, shown(&members[i], nil))
+	}
+	return out
+}

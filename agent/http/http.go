@@ -1,0 +1,162 @@
+// Package http serves an agent to browsers, curl and programs: who is a member, what happens, why,
+// and how the agent is. docs/http.md describes the endpoints, openapi.json their shapes.
+//
+// [New] returns a handler for any server of net/http; [Serve] is the one of the command serf. What
+// reads is answered from views that the agent publishes anyway, and events are encoded once, for
+// all streams: the agent never waits for a client.
+package http
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"serf/agent"
+)
+
+// Limits of what clients may hold open or send.
+const (
+	// streamsMax bounds the streams of events, each of which costs some 20 KB.
+	streamsMax = 64
+	// pollsMax bounds the requests that wait for a change, queriesMax those that wait for answers
+	// to a query.
+	pollsMax, queriesMax = 64, 64
+	// bodyMax is the largest body in bytes: a query has up to 60 KiB.
+	bodyMax = 64 << 10
+)
+
+// Options are the settings of a Handler.
+type Options struct {
+	// Token, if set, is what clients have to send as "Authorization: Bearer TOKEN". Health checks,
+	// the description of the API and static pages are served without it.
+	Token string
+	// OpenReads makes reading possible without the token, which then guards writing alone.
+	OpenReads bool
+	// Write allows requests that change something. Without a Token, whoever can connect may send
+	// them.
+	Write bool
+	// Host reports whether the handler may be asked for under a name or an address, in lower case
+	// and without port. It is always reached as localhost and at loopback addresses. Any other Host
+	// is refused, as pages that make a browser believe that this is theirs send one.
+	Host func(host string) bool
+	// Origins are the origins whose pages may use the handler, such as "https://ops.example.com".
+	Origins []string
+
+	// Version, Profile and Label are shown to clients.
+	Version, Profile, Label string
+	// SetTags sets the agent's tags; nil means the agent's own method.
+	SetTags func(ctx context.Context, set map[string]string, del []string) error
+
+	now func() time.Time // of tests; nil: time.Now
+}
+
+// A Handler serves one agent. It needs no closing: it ends with the agent.
+type Handler struct {
+	agent   *agent.Agent
+	o       Options
+	started time.Time
+	log     *eventLog
+	cross   *http.CrossOriginProtection
+	origins map[string]bool
+
+	streams, polls, queries room
+	counts                  counters
+}
+
+// New returns a handler for an agent. The error is about Origins.
+func New(a *agent.Agent, o Options) (*Handler, error) {
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.SetTags == nil {
+		o.SetTags = a.SetTags
+	}
+	h := &Handler{
+		agent: a, o: o, started: o.now(), cross: http.NewCrossOriginProtection(),
+		origins: make(map[string]bool),
+		streams: room{most: streamsMax}, polls: room{most: pollsMax},
+		queries: room{most: queriesMax},
+	}
+	for _, origin := range o.Origins {
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
+		}
+		if err := h.cross.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+		h.origins[origin] = true
+	}
+	h.log = followEvents(a, &h.counts.lost, o.now)
+	return h, nil
+}
+
+// checkOrigin reports whether text is an origin as browsers send it.
+func checkOrigin(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme == "" || text != u.Scheme+"://"+u.Host {
+		return fmt.Errorf("origin %q, want scheme://host or scheme://host:port", text)
+	}
+	return nil
+}
+
+// ServeHTTP answers a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.counts.requests.Add(1)
+	set := w.Header().Set
+	set("Cache-Control", "no-store")
+	set("X-Content-Type-Options", "nosniff")
+	set("Cross-Origin-Resource-Policy", "same-origin")
+	if !h.knownHost(r.Host) {
+		refuse(w, &h.counts.hosts, http.StatusMisdirectedRequest,
+			"this agent isn't reached as %q: use its address or localhost", r.Host)
+		return
+	}
+	if h.allowOrigin(w, r) {
+		return // a browser asked whether it may ask
+	}
+	rt, allowed := find(r)
+	if rt == nil {
+		h.counts.unknown.Add(1)
+		if allowed == "" {
+			fail(w, http.StatusNotFound, "there is nothing at %q", r.URL.Path)
+			return
+		}
+		set("Allow", allowed)
+		fail(w, http.StatusMethodNotAllowed, "%q takes %s only", r.URL.Path, allowed)
+		return
+	}
+	if h.admit(w, r, rt) {
+		rt.serve(h, w, r)
+	}
+}
+
+// room is a number of places.
+type room struct {
+	most  int
+	taken atomic.Int64
+}
+
+// enter takes a place; it reports false if there is none.
+func (r *room) enter() bool {
+	if r.taken.Add(1) > int64(r.most) {
+		r.taken.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (r *room) leave() { r.taken.Add(-1) }
+
+// enter takes a place in a room or answers that there is none.
+func (h *Handler) enter(w http.ResponseWriter, r *room, what string) bool {
+	if r.enter() {
+		return true
+	}
+	w.Header().Set("Retry-After", "1")
+	refuse(w, &h.counts.full, http.StatusServiceUnavailable, "%d %s are open, the limit",
+		r.most, what)
+	return false
+}

@@ -1,0 +1,79 @@
+package http
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// route is one endpoint.
+type route struct {
+	method string
+	path   string // {name} stands for one part, percent-encoded: r.PathValue("name")
+	open   bool   // it is served without a token: nothing in it is secret
+	serve  func(h *Handler, w http.ResponseWriter, r *http.Request)
+}
+
+// routes are all endpoints. openapi.json describes each.
+var routes []route
+
+func init() { // routes refers to handlers, which refer to routes
+	routes = []route{
+		{"GET", "/healthz", true, (*Handler).serveHealth},
+		{"GET", "/readyz", true, (*Handler).serveReady},
+		{"GET", "/v1/agent", false, (*Handler).serveAgent},
+		{"GET", "/v1/members", false, (*Handler).serveMembers},
+		{"GET", "/v1/stats", false, (*Handler).serveStats},
+	}
+}
+
+// writes reports whether the endpoint changes something.
+func (rt *route) writes() bool { return rt.method != http.MethodGet }
+
+// find returns the endpoint that a request is for, and sets its path values. If there is none,
+// allowed lists the methods that its path takes.
+func find(r *http.Request) (found *route, allowed string) {
+	parts := strings.Split(r.URL.EscapedPath(), "/")
+	var methods []string
+	for i := range routes {
+		rt := &routes[i]
+		values, ok := rt.match(parts)
+		switch {
+		case !ok:
+			continue
+		case rt.method != r.Method && !(rt.method == http.MethodGet && r.Method == http.MethodHead):
+			methods = append(methods, rt.method)
+			continue
+		}
+		for name, value := range values { // order-free: each by itself
+			r.SetPathValue(name, value)
+		}
+		return rt, ""
+	}
+	slices.Sort(methods)
+	return nil, strings.Join(methods, ", ")
+}
+
+// match compares a path, part by part. http.ServeMux would tidy it up first, and miss members whose
+// names have slashes or dots.
+func (rt *route) match(parts []string) (values map[string]string, ok bool) {
+	pattern := strings.Split(rt.path, "/")
+	if len(pattern) != len(parts) {
+		return nil, false
+	}
+	for i, p := range pattern {
+		part, err := url.PathUnescape(parts[i])
+		name, variable := strings.CutPrefix(p, "{")
+		switch {
+		case err != nil || !variable && part != p || variable && part == "":
+			return nil, false
+		case variable:
+			if values == nil {
+				values = make(map[string]string)
+			}
+			values[strings.TrimSuffix(name, "}")] = part
+		}
+	}
+	return values, true
+}
