@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/serf"
@@ -49,6 +50,9 @@ type loop struct {
 	keyring chan *wire.Keyring              // capacity 1: the newest keys, to be saved
 	left    *opResult                       // of Leave, when it is done
 	hold    hold                            // events that wait for the journal
+
+	began swim.Time           // of this turn; 0 until it has an input
+	turns histogram.Histogram // how long turns took, by TurnBounds
 }
 
 // opResult is how an operation of the node ended.
@@ -103,8 +107,26 @@ func (a *Agent) runLoop() {
 		a.takeMore()
 		a.handleTimer()
 		a.flush()
-		timer.Reset(a.idle())
+		timer.Reset(a.idle(a.endTurn()))
 	}
+}
+
+// inputTime reads the clock for an input. The first input begins the turn.
+func (a *Agent) inputTime() swim.Time {
+	now := a.now()
+	if a.loop.began == 0 {
+		a.loop.began = now
+	}
+	return now
+}
+
+// endTurn counts how long the turn took, from when the loop woke up.
+func (a *Agent) endTurn() (now swim.Time) {
+	l := &a.loop
+	now = a.now()
+	l.turns.Add(&TurnBounds, now.Sub(l.began))
+	l.began = 0
+	return now
 }
 
 // takeMore handles further inputs that are ready, up to the limit of a turn.
@@ -126,12 +148,12 @@ func (a *Agent) takeMore() {
 }
 
 func (a *Agent) handleCall(f func(swim.Time)) {
-	f(a.now())
+	f(a.inputTime())
 	a.drain()
 }
 
 func (a *Agent) handlePacket(d *datagram) {
-	a.loop.node.Packet(a.now(), d.from, d.data, &a.loop.out)
+	a.loop.node.Packet(a.inputTime(), d.from, d.data, &a.loop.out)
 	a.views.count()
 	d.recycle()
 	a.drain()
@@ -141,7 +163,7 @@ func (a *Agent) handlePacket(d *datagram) {
 func (a *Agent) handleStream(in streamInput) {
 	l := &a.loop
 	if !in.silent {
-		l.node.Stream(a.now(), in.StreamIn, &l.out)
+		l.node.Stream(a.inputTime(), in.StreamIn, &l.out)
 		a.views.count()
 	}
 	if in.answer != nil {
@@ -175,7 +197,7 @@ func (a *Agent) handleTimer() {
 		a.drain()
 	}
 	l.done = l.done[:0]
-	if now := a.now(); now >= l.node.Deadline() {
+	if now := a.inputTime(); now >= l.node.Deadline() {
 		l.node.Tick(now, &l.out)
 		a.views.count()
 		a.drain()
@@ -184,11 +206,11 @@ func (a *Agent) handleTimer() {
 }
 
 // idle is how long the loop may wait for input.
-func (a *Agent) idle() time.Duration {
+func (a *Agent) idle(now swim.Time) time.Duration {
 	if len(a.loop.done) > 0 {
 		return 0
 	}
-	return max(min(a.loop.node.Deadline(), a.loop.hold.deadline()).Sub(a.now()), 0)
+	return max(min(a.loop.node.Deadline(), a.loop.hold.deadline()).Sub(now), 0)
 }
 
 // flush carries out the effects of a turn.

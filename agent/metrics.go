@@ -20,8 +20,14 @@ type Metrics struct {
 	Node       serf.Stats
 	States     [swim.Left + 1]int // members by state, as the membership knows them
 	Queued     int                // membership messages in the broadcast queue
-	Traffic    Traffic
-	Handlers   handler.Stats
+	QueueDrops uint64             // and those that it had no room for
+	// Turns is how long the loop's turns took, by TurnBounds. What is asked of the agent waits for
+	// one at most.
+	Turns histogram.Histogram
+	// Members are those listed, by status.
+	Members  [serf.StatusFailed + 1]int
+	Traffic  Traffic
+	Handlers handler.Stats
 	// Coordinate is that of this member; zero if coordinates are off.
 	Coordinate coord.Coordinate
 }
@@ -34,6 +40,11 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 		read.Membership, read.Above, read.Node = *node.Swim().Counters(), *node.Counters(),
 			node.Stats()
 		read.States, read.Queued = node.Swim().States(), node.Swim().Queued()
+		read.Turns = a.loop.turns
+		read.QueueDrops = node.Swim().QueueDrops()
+		for s := range read.Members {
+			read.Members[s] = node.Count(serf.Status(s))
+		}
 		read.Coordinate, _ = node.Coordinate(a.conf.Serf.Name)
 	})
 	if err != nil {
@@ -70,6 +81,15 @@ var PushPullBounds = histogram.Bounds{
 	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2500 * time.Millisecond, 5 * time.Second,
 	10 * time.Second, 30 * time.Second,
+}
+
+// TurnBounds are the buckets of Metrics.Turns: most take some ten microseconds.
+var TurnBounds = histogram.Bounds{
+	10 * time.Microsecond, 25 * time.Microsecond, 50 * time.Microsecond,
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, time.Second,
 }
 
 // durations is a histogram that any goroutine but the loop may add to.

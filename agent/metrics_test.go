@@ -36,6 +36,9 @@ func TestMetricsOfAPair(t *testing.T) {
 		if tr := m.Traffic; tr.StatesIn != 1 || tr.StateBytesIn < 100 || tr.StateOut < 100 || m.States != [...]int{2, 0, 0, 0} {
 			t.Errorf("states: %+v, members %v", tr, m.States)
 		}
+		if n := m.Turns.N(); n < 3 || m.Turns.Sum < 0 {
+			t.Errorf("%d turns in %v", n, m.Turns.Sum)
+		}
 		if m.Coordinate.Height == 0 {
 			t.Error("no coordinate")
 		}

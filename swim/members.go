@@ -76,6 +76,9 @@ func (n *Node) Health() int { return n.health }
 // Queued is the number of membership broadcasts that wait.
 func (n *Node) Queued() int { return n.gossip.queue.Len() }
 
+// QueueDrops is how many of them were dropped because too many waited.
+func (n *Node) QueueDrops() uint64 { return n.gossip.queue.Drops() }
+
 // Counters returns what this node did and dropped so far.
 func (n *Node) Counters() *Counters { return &n.counters }
 

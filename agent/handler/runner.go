@@ -98,7 +98,8 @@ type Counts struct {
 	Coalesced uint64 // member events whose members were added to another's
 }
 
-func (c *Counts) add(d Counts) {
+// Add adds other counts.
+func (c *Counts) Add(d Counts) {
 	c.Runs += d.Runs
 	c.Failed += d.Failed
 	c.TimedOut += d.TimedOut
@@ -243,7 +244,7 @@ func (s *Stats) add(q *queue) {
 	if !q.began.IsZero() {
 		s.Running++
 	}
-	s.Total.add(q.counts)
+	s.Total.Add(q.counts)
 }
 
 // Close accepts no more events, lets the scripts handle those that wait, kills what still runs when
@@ -337,7 +338,7 @@ func (r *Runner) pending(q *queue) (head *step, ok bool) {
 	q.busy = false
 	if i := slices.Index(r.retired, q); i >= 0 {
 		r.retired = slices.Delete(r.retired, i, i+1)
-		r.past.add(q.counts)
+		r.past.Add(q.counts)
 	}
 	return nil, false
 }
@@ -376,7 +377,7 @@ func (r *Runner) retire(q *queue) {
 		r.retired = append(r.retired, q)
 		return
 	}
-	r.past.add(q.counts)
+	r.past.Add(q.counts)
 }
 
 // account counts the end of a script; worker says whether it still held its worker.

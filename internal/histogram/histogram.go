@@ -28,6 +28,14 @@ func (h *Histogram) Add(b *Bounds, d time.Duration) {
 	h.Sum += d
 }
 
+// AddAll counts what another histogram with the same bounds did.
+func (h *Histogram) AddAll(other *Histogram) {
+	for i, c := range other.Counts {
+		h.Counts[i] += c
+	}
+	h.Sum += other.Sum
+}
+
 // N is how many durations were counted.
 func (h *Histogram) N() (n uint64) {
 	for _, c := range h.Counts {
