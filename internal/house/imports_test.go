@@ -25,7 +25,7 @@ var layers = []string{
 
 	"agent/disk agent/handler agent/rpc/internal/protocol agent/http/page agent/http/projection",
 	"agent agent/config",
-	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry",
+	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics",
 
 	"cmd/serf internal/mutate",
 }

@@ -1,0 +1,160 @@
+package metrics
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"serf/agent"
+	"serf/agent/handler"
+	"serf/internal/systest"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+const (
+	largeCluster = 10_000
+	// garbageMax is how many bytes a scrape may allocate, whatever the size of the cluster.
+	garbageMax = 64 << 10
+)
+
+// startLarge starts an agent that knows so many others, in an exchange of states, and has some
+// handlers.
+func startLarge(t testing.TB, others int) *agent.Agent {
+	t.Helper()
+	conf := serf.DefaultConfig(swim.Local())
+	conf.Name = "a"
+	c := agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	for i := range 8 {
+		c.Handlers = append(c.Handlers, mustHandler(t, fmt.Sprintf("user:e%d=exec:/usr/local/bin/deploy --step=%d", i, i)))
+	}
+	a, err := agent.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Shutdown)
+	conn, err := net.Dial("tcp", a.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(statesOf(others)); err != nil {
+		t.Fatal(err)
+	}
+	io.ReadAll(conn) // its answer: it has merged what we said
+	if n, _ := a.AllMembers(); n != others+1 {
+		t.Fatalf("%d members, want %d", n, others+1)
+	}
+	return a
+}
+
+func mustHandler(t testing.TB, spec string) handler.Handler {
+	h, err := handler.Parse(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// statesOf is an exchange of states that tells of so many members.
+func statesOf(members int) []byte {
+	head := wire.PushPullHeader{Nodes: members}
+	b := head.Append(nil)
+	for i := range members {
+		s := wire.NodeState{Addr: []byte{127, 9, byte(i >> 8), byte(i)}, Inc: 1, Name: fmt.Appendf(nil, "member-%05d.rack-%d", i, i%40), Port: 7946, Vsn: []byte{1, 5, 2, 2, 5, 5}}
+		b = s.Append(b)
+	}
+	return b
+}
+
+// noResponse is a http.ResponseWriter that allocates nothing.
+type noResponse struct {
+	header http.Header
+	bytes  int
+}
+
+func (w *noResponse) Header() http.Header         { return w.header }
+func (w *noResponse) WriteHeader(int)             {}
+func (w *noResponse) Write(b []byte) (int, error) { w.bytes += len(b); return len(b), nil }
+
+func TestScrapesOfALargeClusterAllocateLittle(t *testing.T) {
+	e := New(startLarge(t, largeCluster), testOptions())
+	w, r := &noResponse{header: make(http.Header)}, httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	e.ServeHTTP(w, r)
+	const scrapes = 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range scrapes {
+		e.ServeHTTP(w, r)
+	}
+	runtime.ReadMemStats(&after)
+	if got := (after.TotalAlloc - before.TotalAlloc) / scrapes; got > garbageMax {
+		t.Errorf("%d bytes of garbage a scrape, at most %d allowed", got, garbageMax)
+	}
+}
+
+// BenchmarkScrape scrapes agents of small and large clusters. What takes time is the turn of the
+// loop that reads the counters, and the system's figures of the process.
+func BenchmarkScrape(b *testing.B) {
+	for _, others := range []int{2, largeCluster} {
+		b.Run(fmt.Sprint(others+1, " members"), func(b *testing.B) {
+			e := New(startLarge(b, others), testOptions())
+			w, r := &noResponse{header: make(http.Header)}, httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			b.ReportAllocs()
+			cpu := systest.CPUTime()
+			for b.Loop() {
+				w.bytes = 0
+				e.ServeHTTP(w, r)
+			}
+			b.ReportMetric(float64(systest.CPUTime()-cpu)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(w.bytes), "bytes/scrape")
+		})
+	}
+}
+
+// Names that occur twice, or in two places, are no valid exposition.
+func TestEachMetricIsWrittenOnce(t *testing.T) {
+	body := scraped(New(startLarge(t, 3), testOptions()), "").Body.String()
+	samples := make(map[string]bool)
+	var names []string
+	for line := range strings.Lines(body) {
+		if name, ok := strings.CutPrefix(line, "# HELP "); ok {
+			names = append(names, name[:strings.Index(name, " ")])
+		}
+		key := line[:strings.LastIndex(line, " ")]
+		if samples[key] {
+			t.Errorf("twice: %s", key)
+		}
+		samples[key] = true
+	}
+	for _, list := range families {
+		for _, f := range list {
+			if i := slices.Index(names, f.name); i < 0 && !bySystem[f.name] || i >= 0 && slices.Contains(names[i+1:], f.name) {
+				t.Errorf("%s isn't there once", f.name)
+			}
+		}
+	}
+}
+
+// bySystem are the metrics that not all systems have.
+var bySystem = map[string]bool{
+	"process_resident_memory_bytes": true, "process_virtual_memory_bytes": true, "process_open_fds": true, "process_max_fds": true,
+}
+
+func TestMembersOfARealAgent(t *testing.T) {
+	body := scraped(New(startLarge(t, 7), testOptions()), "").Body.String()
+	if got := lines(body, "serf_members{"); got[0] != `serf_members{status="alive"} 8` {
+		t.Errorf("%q, want 8 alive", got)
+	}
+	if digest := lines(body, "serf_view_digest "); len(digest) != 1 || digest[0] == "serf_view_digest 0" {
+		t.Errorf("%q", digest)
+	}
+}
