@@ -49,11 +49,15 @@ type Config struct {
 	// bytes.
 	Label string
 
-	// RPCAddr is the host:port to serve RPC on, RPCAuth the key that clients must present (empty:
-	// none).
+	// RPCAddr has the addresses to serve RPC on, as rpcaddr.ParseList takes them. RPCAuth is the key
+	// that clients must present (empty: none).
 	RPCAddr, RPCAuth string
 	// RPCAuthFile is a file with RPCAuth, which Load reads.
 	RPCAuthFile string
+	// RPCSocketMode and RPCSocketGroup are the permissions, octal, and the group of a Unix socket.
+	RPCSocketMode, RPCSocketGroup string
+	// RPCTLSCert and so on are PEM files for addresses with TLS.
+	RPCTLSCert, RPCTLSKey, RPCTLSClientCA string
 
 	// HTTPAddr is where to serve HTTP, empty for nowhere; see HTTPListen. HTTPAuth is the token of
 	// clients, which Load reads from HTTPAuthFile if that is set.

@@ -109,6 +109,11 @@ var settings = []struct {
 	{"-http-addr=8500 -http-origin=https://x -http-origin=http://y:1", `"http_addr": "8500", "http_origins": ["https://x", "http://y:1"]`, func(c *Config) {
 		c.HTTPAddr, c.HTTPOrigins = "8500", []string{"https://x", "http://y:1"}
 	}},
+	{"-rpc-socket-mode=0660", `"rpc_socket_mode": "0660"`, func(c *Config) { c.RPCSocketMode = "0660" }},
+	{"-rpc-socket-group=adm", `"rpc_socket_group": "adm"`, func(c *Config) { c.RPCSocketGroup = "adm" }},
+	{"-rpc-tls-cert=c -rpc-tls-key=k -rpc-tls-client-ca=a", `"rpc_tls_cert": "c", "rpc_tls_key": "k", "rpc_tls_client_ca": "a"`, func(c *Config) {
+		c.RPCTLSCert, c.RPCTLSKey, c.RPCTLSClientCA = "c", "k", "a"
+	}},
 	{"-gossip-rate=70000", `"gossip_rate": 70000`, func(c *Config) { c.Timing.GossipRate = of(70000) }},
 	{"", `"gossip_rate": 0`, func(c *Config) { c.Timing.GossipRate = of(0) }},
 	{"", `"probe_interval": "2s"`, func(c *Config) { c.Timing.ProbeInterval = of(timing.Duration(2 * time.Second)) }},
@@ -367,6 +372,36 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestSocketMode(t *testing.T) {
+	for mode, want := range map[string]fs.FileMode{"0600": 0o600, "660": 0o660, "0777": 0o777} {
+		if c, err := load(t, "", "-rpc-socket-mode="+mode); err != nil || c.SocketMode() != want {
+			t.Errorf("%s: %v, %v", mode, c.SocketMode(), err)
+		}
+	}
+	for _, mode := range []string{"0577", "01000", "0678", "rw", "-600", "0o600", "77777777777777777777777"} {
+		_, err := load(t, "", "-rpc-socket-mode="+mode)
+		wantProblem(t, err, `-rpc-socket-mode: "`+mode+`", want octal permissions with at least those of the owner, 0600 to 0777`)
+	}
+	for args, want := range map[string]fs.FileMode{"-node=a": 0o600, "-rpc-socket-group=g": 0o660, "-rpc-socket-group=g -rpc-socket-mode=0640": 0o640} {
+		if c, err := load(t, "", strings.Fields(args)...); err != nil || c.SocketMode() != want {
+			t.Errorf("%s: %v, %v", args, c.SocketMode(), err)
+		}
+	}
+}
+
+// What has no effect is more likely a mistake than wanted.
+func TestSettingsOfRPCWithoutAnAddressForThem(t *testing.T) {
+	_, warnings, err := Load([]string{"-rpc-socket-mode=0660", "-rpc-socket-group=g", "-rpc-tls-cert=c", "-rpc-tls-key=k"}, fakeEnv(nil))
+	want := []string{
+		"-rpc-socket-mode does nothing without an address unix:///path in rpc_addr (-rpc-addr)",
+		"-rpc-socket-group does nothing without an address unix:///path in rpc_addr (-rpc-addr)",
+		"-rpc-tls-cert does nothing without an address tls://host:port in rpc_addr (-rpc-addr)",
+	}
+	if d := cmp.Diff(want, warnings); d != "" || err != nil {
+		t.Error(err, d)
+	}
+}
+
 // texts are the problems of an error, one string each.
 func texts(err error) (list []string) {
 	for _, p := range Problems(err) {
@@ -403,10 +438,15 @@ func TestProblemsOfOptions(t *testing.T) {
 		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "-label: 256 bytes, at most 255"},
 		{[]string{"-log-level=loud"}, `-log-level: "loud", allowed trace, debug, info, warn, err`},
 		{[]string{"-profile=moon"}, `-profile: "moon", allowed lan, wan, local`},
-		{[]string{"-rpc-addr=127.0.0.1"}, `-rpc-addr: "127.0.0.1", want host:port, port 0 to 65535`},
-		{[]string{"-rpc-addr=127.0.0.1:"}, `-rpc-addr: "127.0.0.1:", want host:port, port 0 to 65535`},
-		{[]string{"-rpc-addr=127.0.0.1:65536"}, `-rpc-addr: "127.0.0.1:65536", want host:port, port 0 to 65535`},
-		{[]string{"-rpc-addr=127.0.0.1:-1"}, `-rpc-addr: "127.0.0.1:-1", want host:port, port 0 to 65535`},
+		{[]string{"-rpc-addr=127.0.0.1"}, `-rpc-addr: "127.0.0.1", want host:port, port 0 to 65535, tls://host:port or unix:///path`},
+		{[]string{"-rpc-addr=127.0.0.1:"}, `-rpc-addr: "127.0.0.1:", want host:port, port 0 to 65535, tls://host:port or unix:///path`},
+		{[]string{"-rpc-addr=127.0.0.1:65536"}, `-rpc-addr: "127.0.0.1:65536", want host:port, port 0 to 65535, tls://host:port or unix:///path`},
+		{[]string{"-rpc-addr=127.0.0.1:-1"}, `-rpc-addr: "127.0.0.1:-1", want host:port, port 0 to 65535, tls://host:port or unix:///path`},
+		{[]string{"-rpc-addr=127.0.0.1:1,unix://s"}, `-rpc-addr: "127.0.0.1:1,unix://s", want an absolute path, as in unix:///run/serf/rpc.sock, at "unix://s"`},
+		{[]string{"-rpc-addr=tls://:1"}, `-rpc-addr: "tls://:1" needs a certificate, rpc_tls_cert (-rpc-tls-cert)`},
+		{[]string{"-rpc-tls-cert=c"}, "-rpc-tls-cert: not without its key, rpc_tls_key (-rpc-tls-key)"},
+		{[]string{"-rpc-tls-key=k"}, "-rpc-tls-key: not without its certificate, rpc_tls_cert (-rpc-tls-cert)"},
+		{[]string{"-rpc-tls-client-ca=a"}, "-rpc-tls-client-ca: not without a certificate, rpc_tls_cert (-rpc-tls-cert)"},
 		{[]string{"-protocol=1"}, "-protocol: 1, allowed 2 to 5"},
 		{[]string{"-protocol=6"}, "-protocol: 6, allowed 2 to 5"},
 		{[]string{"-retry-interval=-5s"}, "-retry-interval: -5s is negative, want at least 1s"},

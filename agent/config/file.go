@@ -90,7 +90,7 @@ func keyAdvice(key, prefix string) string {
 // leaves all other keys alone, counts as an empty text.
 var guards = map[string]bool{"encrypt_key": true, "encrypt_key_file": true, "keyring_file": true,
 	"rpc_auth": true, "rpc_auth_file": true, "http_auth": true, "http_auth_file": true,
-	"label": true}
+	"rpc_tls_client_ca": true, "label": true}
 
 // value applies the value of an option's key. null leaves the option alone.
 func (r fileReader) value(v jsonfile.Value, at jsonfile.Place, o *option) {

@@ -118,13 +118,26 @@ var options = []option{
 	{"", "statsd_addr", "addr", "send metrics to this statsd",
 		func(c *Config) any { return &c.StatsdAddr }},
 
-	{"rpc-addr", "rpc_addr", "addr", "address to serve RPC on (default 127.0.0.1:7373)",
+	{"rpc-addr", "rpc_addr", "addr", "address to serve RPC on: host:port, unix:///path or " +
+		"tls://host:port, or several with commas between (default 127.0.0.1:7373)",
 		func(c *Config) any { return &c.RPCAddr }},
 	{"", "rpc_auth", "token", "token that RPC clients must present",
 		func(c *Config) any { return &c.RPCAuth }},
 	{"rpc-auth-file", "rpc_auth_file", "path",
 		"file with that token; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.RPCAuthFile }},
+	{"rpc-socket-mode", "rpc_socket_mode", "mode", "permissions of unix:///path, octal " +
+		"(default 0600; with -rpc-socket-group 0660)",
+		func(c *Config) any { return &c.RPCSocketMode }},
+	{"rpc-socket-group", "rpc_socket_group", "group", "group of unix:///path, name or number",
+		func(c *Config) any { return &c.RPCSocketGroup }},
+	{"rpc-tls-cert", "rpc_tls_cert", "path", "PEM file with the certificate for tls://host:port",
+		func(c *Config) any { return &c.RPCTLSCert }},
+	{"rpc-tls-key", "rpc_tls_key", "path", "PEM file with its private key",
+		func(c *Config) any { return &c.RPCTLSKey }},
+	{"rpc-tls-client-ca", "rpc_tls_client_ca", "path", "PEM file with the authorities of clients: " +
+		"each then needs a certificate (default: none does)",
+		func(c *Config) any { return &c.RPCTLSClientCA }},
 
 	{"http-addr", "http_addr", "addr", "address to serve HTTP on: a port, of 127.0.0.1, or " +
 		"host:port; any but a loopback address needs http_auth and a certificate (default: none)",

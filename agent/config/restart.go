@@ -10,6 +10,7 @@ import (
 var live = map[string]bool{
 	"log_level": true, "event_handlers": true, "handler_timeout": true, "tags": true, "role": true,
 	"leave_on_terminate": true, "skip_leave_on_interrupt": true,
+	"rpc_tls_cert": true, "rpc_tls_key": true, "rpc_tls_client_ca": true,
 }
 
 // NeedRestart names the settings that differ between the configuration of a running agent and a new

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"serf/agent/disk"
@@ -22,13 +23,23 @@ var secretFiles = []struct{ file, secret string }{
 }
 
 // credentialFiles are further keys whose files are looked up as those of secrets are.
-var credentialFiles = []string{"http_cert", "http_key"}
+var credentialFiles = []string{"rpc_tls_cert", "rpc_tls_key", "rpc_tls_client_ca",
+	"http_cert", "http_key"}
+
+// privateKeys are those of credentialFiles that are to be readable by their owner alone.
+var privateKeys = []string{"rpc_tls_key", "http_key"}
 
 // loadSecrets reads the secrets that are in files, and looks the other credentials up.
 func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 	for _, key := range credentialFiles {
 		path := c.textOf(key)
 		*path = env.credential(*path)
+		if *path == "" || !slices.Contains(privateKeys, key) {
+			continue
+		}
+		if info, err := env.Files.Stat(*path); err == nil && readableByAll(info) {
+			*warnings = append(*warnings, c.Where(key)+": "+warnReadable(*path))
+		}
 	}
 	var errs []error
 	for _, s := range secretFiles {
@@ -88,7 +99,7 @@ func ReadSecret(path string, env Env) (secret, warning string, err error) {
 	}
 	defer f.Close() // it was only read
 	if info, err := f.Stat(); err == nil && readableByAll(info) {
-		warning = path + " can be read by all users of this host; chmod 600 would prevent that"
+		warning = warnReadable(path)
 	}
 	data, err := disk.ReadAll(f, secretMax)
 	if err != nil {
@@ -102,6 +113,10 @@ func ReadSecret(path string, env Env) (secret, warning string, err error) {
 		return "", "", fmt.Errorf("%s has several lines, want one with the secret", path)
 	}
 	return secret, warning, nil
+}
+
+func warnReadable(path string) string {
+	return path + " can be read by all users of this host; chmod 600 would prevent that"
 }
 
 // readableByAll is never true on Windows, where the mode doesn't tell.

@@ -39,9 +39,9 @@ func notesFor(system string) string {
 const (
 	reloadPlace = "%RELOAD%"
 	noReload    = "They are read when the agent starts: a change of them needs a restart."
-	reload      = `HUP reads the files again: log level, event handlers and their time-out, and tags change
-at once, and tags that were set at run time stay. The agent says what has changed, and what needs a
-restart.`
+	reload      = `HUP reads the files again: log level, event handlers and their time-out, tags and
+certificates change at once, and tags that were set at run time stay. The agent says what has
+changed, and what needs a restart.`
 )
 
 // otherNames lists the keys that aren't spelt like their options.
@@ -76,6 +76,10 @@ the wrong kind are errors. In a folder, files whose names begin with a dot are s
 %RELOAD%
 An option or key with an empty value, such as that of a variable that isn't set, is an error: for
 the default leave it out.
+
+RPC on unix:///path can be used by the owner of the socket, and by others as its mode says; its
+folder has to exist. For tls://host:port give -rpc-tls-cert and -rpc-tls-key; without
+-rpc-tls-client-ca set rpc_auth, too. Commands take the same addresses.
 
 Secrets are better kept in files of their own (-encrypt-key-file, -rpc-auth-file): one line, whose
 end doesn't count, for the owner to read alone. A relative path of such a file begins in

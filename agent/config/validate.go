@@ -64,6 +64,7 @@ func (c *Config) Validate() error {
 	p := problems{c: c}
 	c.checkIdentity(&p)
 	c.checkSecrets(&p)
+	c.checkRPC(&p)
 	c.checkLimits(&p)
 	c.checkMetrics(&p)
 	c.checkHTTP(&p)
@@ -86,11 +87,6 @@ func (c *Config) checkIdentity(p *problems) {
 		strings.Join(Profiles, ", "))
 	p.add(c.Protocol >= serf.ProtocolMin && c.Protocol <= serf.ProtocolMax, "protocol",
 		"%d, allowed %d to %d", c.Protocol, serf.ProtocolMin, serf.ProtocolMax)
-	_, port, err := net.SplitHostPort(c.RPCAddr)
-	if err == nil && port != "" {
-		_, err = net.LookupPort("tcp", port) // it may have a name
-	}
-	p.add(err == nil && port != "", "rpc_addr", "%q, want host:port, port 0 to 65535", c.RPCAddr)
 	p.add(!c.Syslog || knownFacility(c.SyslogFacility), "syslog_facility", "%q, allowed %s",
 		c.SyslogFacility, strings.Join(facilities, ", "))
 	p.add(c.Discover != "" || c.MDNSInterface == "", "mdns.interface",
@@ -202,5 +198,6 @@ func (c *Config) useless() (warnings []string) {
 	c.uselessHTTP(warn)
 	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility",
 		"without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
+	c.uselessRPC(warn)
 	return warnings
 }

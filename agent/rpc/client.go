@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,9 @@ type Options struct {
 	// AnswerTimeout is how long the agent may take to answer a request, or to begin a stream. Zero
 	// means no limit.
 	AnswerTimeout time.Duration
+	// TLS is for an address tls://host:port; [TLSFiles] makes one. Nil trusts the authorities that
+	// this system does.
+	TLS *tls.Config
 }
 
 // A Client is a connection to an agent. Its methods may be called concurrently.
@@ -84,18 +88,6 @@ type receiver interface {
 	body(b []byte) (last bool, err error)
 	// fail is called if the connection ends before the last header or body.
 	fail(err error)
-}
-
-// Dial connects to the agent whose RPC address is addr ("127.0.0.1:7373"). Close the client.
-func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.timeout())
-	defer cancel()
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return NewClient(ctx, nc, o)
 }
 
 func (o *Options) timeout() time.Duration {
@@ -159,7 +151,7 @@ func (c *Client) handshakeFailure(err error) error {
 	case errors.As(err, &strange):
 		why = "no agent's RPC is there: it sends " + strange.what()
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		why = "it hangs up. Is that the agent's RPC port, and not the one for gossip?"
+		why = "it hangs up. Is that the agent's RPC port, and not the one for gossip, or for TLS?"
 	case errors.Is(err, context.DeadlineExceeded):
 		why = "no answer in time. Is that an agent's RPC port?"
 	}
@@ -188,6 +180,9 @@ func (e *notAnAnswerError) Unwrap() error { return e.err }
 func (e *notAnAnswerError) what() string {
 	if bytes.HasPrefix(e.start, []byte("HTTP/")) {
 		return "what a web server does"
+	}
+	if bytes.HasPrefix(e.start, tlsAlert) {
+		return "TLS. Is its address tls://host:port?"
 	}
 	return fmt.Sprintf("%q", e.start)
 }

@@ -33,7 +33,8 @@ func TestSomebodyElseListens(t *testing.T) {
 		{"web server", "HTTP/1.0 400 Bad request\r\n", "no agent's RPC is there: it sends what a web server does", 0},
 		{"mail server", "220 mail.example.org ESMTP\r\n", `no agent's RPC is there: it sends "220 mail.example.org"`, 0},
 		{"no value", "\xc1 and more than is shown", `no agent's RPC is there: it sends "\xc1 and more than is s"`, 0},
-		{"gossip", "", "it hangs up. Is that the agent's RPC port, and not the one for gossip?", 0},
+		{"gossip", "", "it hangs up. Is that the agent's RPC port, and not the one for gossip, or for TLS?", 0},
+		{"TLS", "\x15\x03\x03\x00\x02\x02\x46", "no agent's RPC is there: it sends TLS. Is its address tls://host:port?", 0},
 		{"mute", "", "no answer in time. Is that an agent's RPC port?", handshakeTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

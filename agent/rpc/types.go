@@ -1,6 +1,6 @@
-// Package rpc is the client of an agent's control port: MessagePack over TCP, the protocol that the
-// Serf command line and client libraries speak. It needs no agent in the same program; the server
-// is serf/agent/rpc/server.
+// Package rpc is the client of an agent's control port: MessagePack over TCP, a Unix socket or TLS,
+// the protocol that the Serf command line and client libraries speak. It needs no agent in the same
+// program; the server is serf/agent/rpc/server.
 //
 // A client sends requests, each a header map {Command, Seq} followed by a body map if the command
 // has one. The agent answers with a header {Error, Seq} that repeats the request's Seq, and a body

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +22,7 @@ import (
 	"serf/agent/handler"
 	"serf/agent/rpc/server"
 	"serf/agent/snapshot"
+	"serf/internal/certs"
 	"serf/internal/textwrap"
 )
 
@@ -141,6 +140,7 @@ type daemon struct {
 	snapshot *snapshot.Snapshot // nil without one
 	agent    *agent.Agent
 	rpc      *server.Server
+	rpcCerts *certs.Live // nil without an address with TLS
 	http     httpSide
 	extras   extras
 }
@@ -149,20 +149,20 @@ type daemon struct {
 func (d *daemon) start(ctx context.Context) error {
 	conf := &d.setup.conf
 	d.out.step("Starting Serf agent...")
-	// The RPC port comes first: an agent that can't have it must not be seen in the cluster.
-	ln, err := d.listenRPC(ctx)
+	// RPC comes first: an agent that can't have its port must not be seen in the cluster.
+	listeners, err := d.listenRPC(ctx)
 	if err != nil {
 		return err
 	}
 	err = d.http.listen(ctx, conf, func(text string) { d.out.step("Warning: %s", text) })
 	if err != nil {
-		ln.Close()
+		closeRPC(listeners)
 		return err
 	}
 	d.log = agent.NewLog(d.out, d.setup.level())
 	ac, err := d.setup.agentConfig()
 	if err == nil {
-		err = d.setup.checkPorts(ln.Addr())
+		err = d.setup.checkPorts(listeners)
 	}
 	if err == nil {
 		err = d.lockFiles()
@@ -175,11 +175,11 @@ func (d *daemon) start(ctx context.Context) error {
 	}
 	if err == nil {
 		ac.Log, ac.AddressChanged = d.log, d.noteMoved
-		ac.HandlerRPC = handler.RPC{Addr: dialAddr(conf.RPCAddr, ln.Addr()), Auth: conf.RPCAuth}
+		ac.HandlerRPC = handler.RPC{Addr: handlerAddr(listeners), Auth: conf.RPCAuth}
 		d.agent, err = agent.Start(ctx, ac)
 	}
 	if err != nil {
-		ln.Close()
+		closeRPC(listeners)
 		d.http.close()
 		d.closeSnapshot()
 		d.closeExtras()
@@ -193,14 +193,12 @@ func (d *daemon) start(ctx context.Context) error {
 		}
 		return fmt.Errorf("starting Serf agent: %w", err)
 	}
-	d.logStart(ln.Addr())
-	d.out.step("Starting Serf agent RPC...")
-	d.rpc = server.Serve(ln, d.rpcAgent(),
-		server.Options{AuthKey: conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.logStart(listeners)
+	d.serveRPC(listeners)
 	d.startHTTP()
 	d.startExtras()
 	d.out.step("Serf agent running!")
-	d.describe(shownAddr(conf.RPCAddr, ln.Addr()))
+	d.describe(shownRPC(listeners))
 	return nil
 }
 
@@ -256,53 +254,14 @@ func (d *daemon) noteMoved(netip.AddrPort) {
 	}
 }
 
-// listenRPC takes the RPC port.
-func (d *daemon) listenRPC(ctx context.Context) (net.Listener, error) {
-	conf := &d.setup.conf
-	addr := conf.RPCAddr
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("starting RPC listener: %s: %s", addr,
-			agent.ExplainBind(err, conf.Setting("rpc_addr")))
-	}
-	return ln, nil
-}
-
 // logStart logs automatic decisions, and warns of what is unwise.
-func (d *daemon) logStart(rpcAddr net.Addr) {
+func (d *daemon) logStart(listeners []rpcListener) {
 	if a := &d.setup.addrs; a.Reason != "" {
 		d.log.Infof("agent", "advertising %v: %s", a.Advertise.Addr(), a.Reason)
 	}
-	if tcp, ok := rpcAddr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && d.setup.conf.RPCAuth == "" {
-		d.log.Warnf("agent", "RPC on %v is open to everybody who can reach it: set rpc_auth, or "+
-			"bind it to 127.0.0.1", rpcAddr)
+	for _, ln := range listeners {
+		d.warnOpen(&ln)
 	}
-}
-
-// shownAddr is addr as the user gave it, but with the port that was bound: the system spells
-// 0.0.0.0 as [::].
-func shownAddr(addr string, bound net.Addr) string {
-	host, _, err := net.SplitHostPort(addr)
-	_, port, boundErr := net.SplitHostPort(bound.String())
-	if err != nil || boundErr != nil {
-		return bound.String()
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// dialAddr is where commands on this host reach a listener given as addr. A listener on all
-// addresses is reached at the loopback one.
-func dialAddr(addr string, bound net.Addr) string {
-	tcp, ok := bound.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsUnspecified() {
-		return bound.String()
-	}
-	loopback := "127.0.0.1"
-	if host, _, _ := net.SplitHostPort(addr); strings.Contains(host, ":") {
-		loopback = "::1"
-	}
-	return net.JoinHostPort(loopback, strconv.Itoa(tcp.Port))
 }
 
 // encryption says whether messages are encrypted, and what is missing while encryption is being
@@ -520,6 +479,9 @@ func (d *daemon) reload(l loading) {
 	}
 	if certChange != "" {
 		changes = append(changes, certChange)
+	}
+	if d.reloadRPCCerts(&s) {
+		changes = append(changes, "the certificates for RPC are new")
 	}
 	d.out.step("Configuration reloaded: %s",
 		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))

@@ -27,6 +27,7 @@ type setup struct {
 	addrs    agent.Addresses
 	handlers []handler.Handler
 	warnings []string
+	rpc      rpcSetup
 }
 
 // Events are collected for a while, so that handlers get one event about many members.
@@ -58,7 +59,7 @@ func loadSetup(args []string) (setup, error) {
 	}
 	errs = append(errs, s.checkJoins("start_join", conf.Join),
 		s.checkJoins("retry_join", conf.RetryJoin))
-	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery())
+	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery(), s.checkRPC())
 	if err := errors.Join(errs...); err != nil {
 		return s, err
 	}
@@ -109,19 +110,18 @@ func (s *setup) chooseAddresses() (err error) {
 
 // checkPorts finds an RPC port that is also the gossip port: the system would only say that it is
 // taken.
-func (s *setup) checkPorts(rpc net.Addr) error {
-	tcp, ok := rpc.(*net.TCPAddr)
-	if !ok {
-		return nil
+func (s *setup) checkPorts(rpc []rpcListener) error {
+	bind := s.addrs.Bind
+	for _, ln := range rpc {
+		at := ln.tcpAddr()
+		same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() ||
+			bind.Addr().IsUnspecified()
+		if at.IsValid() && same && at.Port() == bind.Port() {
+			return fmt.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different "+
+				"ports", s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
+		}
 	}
-	at, bind := tcp.AddrPort(), s.addrs.Bind
-	same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() ||
-		bind.Addr().IsUnspecified()
-	if !same || at.Port() != bind.Port() {
-		return nil
-	}
-	return fmt.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different ports",
-		s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
+	return nil
 }
 
 // from adds to an error which option, or which place in a file, it comes from.

@@ -433,7 +433,7 @@ func TestOwnPortIsTold(t *testing.T) {
 		{"0.0.0.0:7", "127.0.0.1:7", true}, {"127.0.0.1:7", "[::]:7", true}, {"127.0.0.1:0", "127.0.0.1:7", false}, {"[::1]:7", "[::1]:7", true},
 	} {
 		s := setup{addrs: agent.Addresses{Bind: netip.MustParseAddrPort(tt.bind)}}
-		err := s.checkPorts(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))
+		err := s.checkPorts([]rpcListener{listenerAt(t, "unix:///s", &net.UnixAddr{Name: "/s"}), listenerAt(t, tt.rpc, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))})
 		if (err != nil) != tt.same || err != nil && !strings.Contains(err.Error(), "is taken for RPC, by rpc_addr (-rpc-addr) of this agent") {
 			t.Errorf("gossip at %s, RPC at %s: %v", tt.bind, tt.rpc, err)
 		}
@@ -555,35 +555,6 @@ func TestConsoleOrder(t *testing.T) {
 	want := "==> first\n                           Name: 'x'\n    one\n    two\n    last\n"
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Error(d)
-	}
-}
-
-func TestShownAddr(t *testing.T) {
-	bound := &net.TCPAddr{IP: net.IPv6zero, Port: 7373}
-	for addr, want := range map[string]string{"0.0.0.0:7373": "0.0.0.0:7373", "localhost:0": "localhost:7373", "[::1]:0": "[::1]:7373"} {
-		if got := shownAddr(addr, bound); got != want {
-			t.Errorf("%s: shown as %s, want %s", addr, got, want)
-		}
-	}
-}
-
-func TestDialAddr(t *testing.T) {
-	all := &net.TCPAddr{IP: net.IPv6zero, Port: 7373} // so the system calls 0.0.0.0, too
-	for _, tc := range []struct {
-		addr  string
-		bound net.Addr
-		want  string
-	}{
-		{"0.0.0.0:0", all, "127.0.0.1:7373"},
-		{":0", all, "127.0.0.1:7373"},
-		{"[::]:0", all, "[::1]:7373"},
-		{"0.0.0.0:0", &net.TCPAddr{IP: net.IPv4zero, Port: 1}, "127.0.0.1:1"},
-		{"localhost:0", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7373}, "127.0.0.1:7373"},
-		{"[fe80::1%lo]:0", &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "lo", Port: 7373}, "[fe80::1%lo]:7373"},
-	} {
-		if got := dialAddr(tc.addr, tc.bound); got != tc.want {
-			t.Errorf("%s, bound %v: %s, want %s", tc.addr, tc.bound, got, tc.want)
-		}
 	}
 }
 

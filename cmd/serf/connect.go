@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
+	"strings"
 	"time"
 
 	"serf/agent/config"
 	"serf/agent/rpc"
+	"serf/internal/rpcaddr"
 )
 
 // defaultRPCAddr is the default RPC address of agents.
@@ -17,7 +20,8 @@ const defaultRPCAddr = "127.0.0.1:7373"
 // rpcHelp ends the help text of every command that talks to an agent.
 const rpcHelp = `
   -rpc-addr=127.0.0.1:7373
-        Where the agent's RPC listens. Default: $SERF_RPC_ADDR, if set; an empty value is an error.
+        Where the agent's RPC listens: host:port, unix:///path or tls://host:port. Default:
+        $SERF_RPC_ADDR, if set; an empty value is an error.
 
   -rpc-auth=KEY
         The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.
@@ -25,6 +29,15 @@ const rpcHelp = `
   -rpc-auth-file=PATH
         A file with that key instead, relative to $CREDENTIALS_DIRECTORY if that is set.
         Default: $SERF_RPC_AUTH_FILE, likewise.
+
+  -rpc-tls-ca=PATH, -rpc-tls-server-name=NAME
+        For tls://host:port: a PEM file with the authorities to trust, and the name that the
+        agent's certificate is for. Default: $SERF_RPC_TLS_CA and $SERF_RPC_TLS_SERVER_NAME,
+        likewise; otherwise the system's authorities, and the host of the address.
+
+  -rpc-tls-cert=PATH, -rpc-tls-key=PATH
+        For tls://host:port: PEM files with this client's certificate and its key, if the agent
+        demands one. Default: $SERF_RPC_TLS_CERT and $SERF_RPC_TLS_KEY, likewise.
 
   -rpc-timeout=DURATION
         How long to wait for the connection, and for each answer of the agent, such as
@@ -34,28 +47,41 @@ const rpcHelp = `
 
 // connection is how a command reaches an agent.
 type connection struct {
-	o          *options
-	addr, auth *string
-	authFile   *string
-	timeout    *time.Duration
-	checks     []func() error
+	o              *options
+	addr           *string
+	auth, authFile *string
+	tls            [4]*string // the values of tlsOptions
+	timeout        *time.Duration
+	checks         []func() error
+
+	config *tls.Config // nil without TLS
+}
+
+// tlsOptions are the options for addresses with TLS.
+var tlsOptions = [4]struct{ variable, option string }{
+	{"SERF_RPC_TLS_CA", "rpc-tls-ca"},
+	{"SERF_RPC_TLS_CERT", "rpc-tls-cert"},
+	{"SERF_RPC_TLS_KEY", "rpc-tls-key"},
+	{"SERF_RPC_TLS_SERVER_NAME", "rpc-tls-server-name"},
 }
 
 // connection adds the options of a connection.
 func (o *options) connection() *connection {
 	c := &connection{o: o, timeout: o.patience("rpc-timeout")}
-	c.addr = c.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr,
-		"host:port, port 1 to 65535", dialable)
-	c.auth = c.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", "", nil)
-	c.authFile = c.fromEnv("SERF_RPC_AUTH_FILE", "rpc-auth-file", "", "", nil)
+	c.addr = c.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr, dialable)
+	c.auth = c.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", nil)
+	c.authFile = c.fromEnv("SERF_RPC_AUTH_FILE", "rpc-auth-file", "", nil)
+	for i, opt := range tlsOptions {
+		c.tls[i] = c.fromEnv(opt.variable, opt.option, "", nil)
+	}
 	return c
 }
 
 // fromEnv is an option with a default from the environment, which check checks.
 func (c *connection) fromEnv(
-	variable, option, otherwise, want string, valid func(string) bool,
+	variable, option, otherwise string, valid func(string) error,
 ) *string {
-	value, check := c.o.fromEnv(variable, option, otherwise, want, valid)
+	value, check := c.o.fromEnv(variable, option, otherwise, valid)
 	c.checks = append(c.checks, check)
 	return value
 }
@@ -67,7 +93,10 @@ func (c *connection) check() error {
 			return err
 		}
 	}
-	return c.readKey()
+	if err := c.readKey(); err != nil {
+		return err
+	}
+	return c.readCerts()
 }
 
 // readKey reads the key if it is in a file. An option wins over the environment.
@@ -89,25 +118,48 @@ func (c *connection) readKey() error {
 	return err
 }
 
+// readCerts reads the files for TLS. Those of the environment may be for another agent, so without
+// TLS they aren't read.
+func (c *connection) readCerts() (err error) {
+	if to, _ := rpcaddr.Parse(*c.addr, 1); to.Network == rpcaddr.TLS {
+		files := rpc.TLSFiles{CA: *c.tls[0], Cert: *c.tls[1], Key: *c.tls[2], ServerName: *c.tls[3]}
+		c.config, err = files.Config()
+		return err
+	}
+	for _, opt := range tlsOptions {
+		if c.o.given(opt.option) {
+			return fmt.Errorf("-%s: only for an address tls://host:port, and -rpc-addr is %s",
+				opt.option, *c.addr)
+		}
+	}
+	return nil
+}
+
 // dial connects to the agent.
 func (c *connection) dial(ctx context.Context) (*rpc.Client, error) {
 	return rpc.Dial(ctx, *c.addr,
-		rpc.Options{AuthKey: *c.auth, Timeout: *c.timeout, AnswerTimeout: *c.timeout})
+		rpc.Options{AuthKey: *c.auth, Timeout: *c.timeout, AnswerTimeout: *c.timeout,
+			TLS: c.config})
 }
 
-// dialable reports whether an agent's RPC can be at addr. The port may be a name.
-func dialable(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil || port == "" {
-		return false
-	}
-	n, err := net.LookupPort("tcp", port)
-	return err == nil && n > 0
+// dialable returns an error unless an agent's RPC can be at addr.
+func dialable(addr string) error {
+	_, err := rpcaddr.Parse(addr, 1)
+	return err
 }
+
+// alertCertRequired is the alert of TLS 1.3 to a client without a certificate, which has no type.
+const alertCertRequired = "tls: certificate required"
 
 // hint prints what to do about an error.
 func (o *options) hint(err error, otherwise string) {
+	var stranger x509.UnknownAuthorityError
 	switch {
+	case errors.As(err, &stranger):
+		otherwise = "If the agent's certificate isn't of an authority that this system trusts, give " +
+			"that with -rpc-tls-ca or SERF_RPC_TLS_CA."
+	case strings.Contains(err.Error(), alertCertRequired):
+		otherwise = "The agent demands a certificate: give it with -rpc-tls-cert and -rpc-tls-key."
 	case errors.Is(err, rpc.ErrAuthRequired):
 		otherwise = "The agent wants its RPC key (rpc_auth): give it with -rpc-auth, " +
 			"-rpc-auth-file or SERF_RPC_AUTH."

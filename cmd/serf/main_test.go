@@ -542,7 +542,7 @@ func TestTextsThatMayBeEmpty(t *testing.T) {
 // An impossible address is the user's slip, not a sign that no agent runs.
 func TestImpossibleRPCAddress(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:99999", "127.0.0.1:", ":0", "127.0.0.1", "tcp://127.0.0.1:7373", "127.0.0.1:0"} {
-		want := fmt.Sprintf("serf members: invalid value %q of option -rpc-addr, want host:port, port 1 to 65535\n", addr)
+		want := fmt.Sprintf("serf members: invalid value %q of option -rpc-addr, want host:port, port 1 to 65535, tls://host:port or unix:///path\n", addr)
 		if got := runLine(t.Context(), nil, "members", "-rpc-addr="+addr); got.code != exitError || !strings.HasPrefix(got.stderr, want) {
 			t.Errorf("code %d, %q, want %q", got.code, got.stderr, want)
 		}

@@ -205,10 +205,9 @@ func (o *options) warn(format string, args ...any) {
 }
 
 // fromEnv is an option with a default from the environment. A variable that is set but empty is an
-// error unless the option is given; so is a value that isn't valid (nil: any is), and want says
-// what is.
-func (o *options) fromEnv(
-	variable, option, otherwise, want string, valid func(string) bool,
+// error unless the option is given; so is a value that valid returns an error for (nil: any will
+// do), which says what is wanted.
+func (o *options) fromEnv(variable, option, otherwise string, valid func(string) error,
 ) (value *string, check func() error) {
 	v, set := o.e.LookupEnv(variable)
 	value = o.text(option, cmp.Or(v, otherwise))
@@ -218,13 +217,15 @@ func (o *options) fromEnv(
 			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
 				variable)
 		}
-		if set && !given {
-			variable = "environment variable " + variable
-		} else {
-			variable = "option -" + option
+		if valid == nil {
+			return nil
 		}
-		if valid != nil && !valid(*value) {
-			return fmt.Errorf("invalid value %q of %s, want %s", *value, variable, want)
+		source := "option -" + option
+		if set && !given {
+			source = "environment variable " + variable
+		}
+		if err := valid(*value); err != nil {
+			return fmt.Errorf("invalid value %q of %s, %w", *value, source, err)
 		}
 		return nil
 	}

@@ -287,7 +287,7 @@ func (c *conn) cutOff(why string) {
 		return
 	}
 	c.s.cutOff.Add(1)
-	c.s.o.Log.Warnf(component, "Client %v cut off: %s", c.nc.RemoteAddr(), why)
+	c.s.o.Log.Warnf(component, "Client %v cut off: %s", c.peer(), why)
 	c.hangUp()
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
+	"serf/internal/rpcaddr"
 )
 
 const (
@@ -80,10 +81,23 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// hangUp ends the connection from any goroutine; serve does the rest.
+// hangUp ends the connection from any goroutine; serve does the rest. Below TLS, since that would
+// first tell the client, and wait for one that doesn't read.
 func (c *conn) hangUp() {
 	c.cancel()
+	if over, ok := c.nc.(interface{ NetConn() net.Conn }); ok {
+		over.NetConn().Close()
+		return
+	}
 	c.nc.Close()
+}
+
+// peer is who the client is, for the log. Those of a Unix socket have no address of their own.
+func (c *conn) peer() net.Addr {
+	if addr := c.nc.LocalAddr(); addr.Network() == rpcaddr.Unix {
+		return addr
+	}
+	return c.nc.RemoteAddr()
 }
 
 // serve reads and answers requests until the connection ends, and returns when all of its
@@ -93,7 +107,7 @@ func (c *conn) serve() {
 	c.nc.SetReadDeadline(time.Now().Add(greetTimeout))
 	err := c.serveRequests()
 	if c.ctx.Err() == nil && !isHangUp(err) {
-		c.s.o.Log.Warnf(component, "Closing connection of client %v: %v", c.nc.RemoteAddr(), err)
+		c.s.o.Log.Warnf(component, "Closing connection of client %v: %v", c.peer(), err)
 	}
 	if errors.Is(err, errRefused) {
 		c.linger()
@@ -104,12 +118,15 @@ func (c *conn) serve() {
 }
 
 // isHangUp reports whether a client left in an orderly way, or was none: health checks connect and
-// hang up, or reset.
+// hang up, or reset. One that says by TLS what it doesn't like does neither.
 func isHangUp(err error) bool {
 	var op *net.OpError
 	return err == io.EOF || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) ||
-		errors.As(err, &op) && !op.Timeout()
+		errors.As(err, &op) && !op.Timeout() && op.Op != tlsAlert
 }
+
+// tlsAlert is the operation that failed if the client sent an alert of TLS.
+const tlsAlert = "remote error"
 
 // errRefused ends a connection after its last answer.
 var errRefused = errors.New("refused")
@@ -257,7 +274,7 @@ func (c *conn) write(b []byte) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.s.cutOff.Add(1)
 		c.s.o.Log.Warnf(component, "Client %v cut off: it hasn't read for %v",
-			c.nc.RemoteAddr(), writeTimeout)
+			c.peer(), writeTimeout)
 	}
 	c.hangUp()
 }

@@ -49,15 +49,15 @@ const component = "agent.ipc"
 type Server struct {
 	agent Agent
 	o     Options
-	ln    net.Listener
 
 	ctx    context.Context // of all requests; done when the server closes
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // accept and the connections
 
-	mu     sync.Mutex
-	conns  map[*conn]struct{}
-	closed bool
+	mu        sync.Mutex
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+	closed    bool
 
 	streams                   atomic.Int64 // of all clients
 	accepted, refused, cutOff atomic.Uint64
@@ -78,11 +78,23 @@ func Serve(ln net.Listener, a Agent, o Options) *Server {
 		o.Log = discard{}
 	}
 	o.conns, o.streams = cmp.Or(o.conns, connsMax), cmp.Or(o.streams, streamsMax)
-	s := &Server{agent: a, o: o, ln: ln, conns: make(map[*conn]struct{}),
+	s := &Server{agent: a, o: o, conns: make(map[*conn]struct{}),
 		requests: newRequests()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.wg.Go(s.accept)
+	s.Add(ln)
 	return s
+}
+
+// Add makes the server serve on ln, too, which it takes over.
+func (s *Server) Add(ln net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		ln.Close()
+		return
+	}
+	s.listeners = append(s.listeners, ln)
+	s.wg.Go(func() { s.accept(ln) })
 }
 
 type discard struct{}
@@ -90,8 +102,8 @@ type discard struct{}
 func (discard) Infof(string, string, ...any) {}
 func (discard) Warnf(string, string, ...any) {}
 
-// Addr is where the server listens.
-func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+// Addr is where the server listens, at first of all.
+func (s *Server) Addr() net.Addr { return s.listeners[0].Addr() }
 
 // Counters returns the server's counters.
 func (s *Server) Counters() Counters {
@@ -113,18 +125,20 @@ func (s *Server) Close() error {
 	}
 	s.mu.Unlock()
 	s.cancel()
-	err := s.ln.Close()
-	s.wg.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
+	var errs []error
+	for _, ln := range s.listeners { // none is added any more
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	return err
+	s.wg.Wait()
+	return errors.Join(errs...)
 }
 
-func (s *Server) accept() {
+func (s *Server) accept(ln net.Listener) {
 	var wait time.Duration
 	for {
-		nc, err := s.ln.Accept()
+		nc, err := ln.Accept()
 		if errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil {
 			if err == nil {
 				nc.Close()
@@ -163,7 +177,7 @@ func (s *Server) admit(nc net.Conn) {
 		c.hangUp()
 		if full && s.refused.Add(1) == 1 {
 			const text = "Refused client %v and perhaps more: %d are connected, the limit"
-			s.o.Log.Warnf(component, text, nc.RemoteAddr(), s.o.conns)
+			s.o.Log.Warnf(component, text, c.peer(), s.o.conns)
 		}
 		return
 	}
@@ -171,7 +185,7 @@ func (s *Server) admit(nc net.Conn) {
 	s.wg.Go(c.serve)
 	s.mu.Unlock()
 	s.accepted.Add(1)
-	s.o.Log.Infof(component, "Accepted client: %v", nc.RemoteAddr())
+	s.o.Log.Infof(component, "Accepted client: %v", c.peer())
 }
 
 func (s *Server) forget(c *conn) {
