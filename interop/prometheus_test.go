@@ -2,9 +2,15 @@ package interop
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +52,67 @@ func valueOf(families map[string]*dto.MetricFamily, name string, labels ...strin
 		return m.GetCounter().GetValue() + m.GetGauge().GetValue() // the other one is 0
 	}
 	return -1
+}
+
+func TestPrometheusReadsAScrape(t *testing.T) {
+	t.Parallel()
+	const hostile = "user:deploy=true '\"quoted\" back\\slash\n<b>é\u2028\u202e</b>{x=\"1\"} 2'"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	httpAddr := l.Addr().String()
+	must(t, l.Close())
+	config, err := json.Marshal(map[string]any{"http_addr": httpAddr, "event_handlers": []string{hostile}})
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "agent.json")
+	must(t, os.WriteFile(file, config, 0o600))
+	a := ownProgram.start(t, options{name: "agent"}, dialOwn, "-config-file="+file)
+	mate := ownProgram.start(t, options{name: "mate"}, dialOwn)
+	must(t, a.join(false, mate))
+	must(t, a.event("deploy", []byte("x"), false))
+	var families map[string]*dto.MetricFamily
+	eventually(t, patience, "figures of what was done", func() error {
+		families = parsed(t, get(t, "http://"+httpAddr+"/metrics"))
+		for _, want := range []struct {
+			name   string
+			labels []string
+		}{
+			{"serf_agent_info", []string{"node", "agent", "label", ""}},
+			{"serf_handler_runs_total", []string{"handler", hostile, "result", "ok"}},
+			{"serf_handler_duration_seconds", []string{"handler", hostile}},
+			{"serf_user_events_total", nil},
+			{"serf_pushpull_duration_seconds", nil},
+			{"serf_rpc_requests_total", []string{"command", "event"}},
+		} {
+			if got := valueOf(families, want.name, want.labels...); got != 1 {
+				return fmt.Errorf("%s%q is %v, want 1", want.name, want.labels, got)
+			}
+		}
+		if got := valueOf(families, "serf_members", "status", "alive"); got != 2 {
+			return fmt.Errorf("%v members, want 2", got)
+		}
+		if valueOf(families, "serf_probe_rtt_seconds") < 1 {
+			return fmt.Errorf("no probe yet")
+		}
+		return nil
+	})
+	for name, f := range families {
+		if f.GetHelp() == "" || f.GetType() == dto.MetricType_UNTYPED {
+			t.Errorf("%s has type %v and help %q", name, f.GetType(), f.GetHelp())
+		}
+	}
+}
+
+func get(t *testing.T, url string) []byte {
+	t.Helper()
+	r, err := http.Get(url)
+	must(t, err)
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	must(t, err)
+	if r.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s: %s", url, r.Status, b)
+	}
+	return b
 }
 
 // oneReading is an agent with figures that a test makes up.

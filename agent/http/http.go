@@ -45,6 +45,8 @@ type Options struct {
 	// Origins are the origins whose pages may use the handler, such as "https://ops.example.com".
 	Origins []string
 
+	// Metrics answers at /metrics; nil if there are none.
+	Metrics http.Handler
 	// Version, Profile and Label are shown to clients.
 	Version, Profile, Label string
 	// SetTags sets the agent's tags; nil means the agent's own method.

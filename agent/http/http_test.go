@@ -99,6 +99,24 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+func TestMetricsNeedATokenAndToBeServed(t *testing.T) {
+	t.Parallel()
+	a := startAgent(t)
+	some := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "up 1\n") })
+	for _, tc := range []struct {
+		o    Options
+		want int
+	}{
+		{Options{OpenReads: true, Metrics: some}, 200},
+		{Options{OpenReads: true}, 404},
+		{Options{Token: "t", Metrics: some}, 401},
+	} {
+		if w := ask(newHandler(t, a, tc.o), "GET", "/metrics", ""); w.Code != tc.want {
+			t.Errorf("%+v: %d, want %d", tc.o, w.Code, tc.want)
+		}
+	}
+}
+
 // Pages of others must not be able to pass for ours: a Host counts only if it is one of ours as a
 // whole.
 func TestHostIsChecked(t *testing.T) {

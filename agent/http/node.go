@@ -140,3 +140,12 @@ func (h *Handler) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 	answerHealth(w, reasons)
 }
+
+// serveMetrics answers GET /metrics.
+func (h *Handler) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	if h.o.Metrics == nil {
+		fail(w, http.StatusNotFound, "this agent's metrics aren't served")
+		return
+	}
+	h.o.Metrics.ServeHTTP(w, r)
+}

@@ -22,6 +22,7 @@ func init() { // routes refers to handlers, which refer to routes
 	routes = []route{
 		{"GET", "/healthz", true, (*Handler).serveHealth},
 		{"GET", "/readyz", true, (*Handler).serveReady},
+		{"GET", "/metrics", false, (*Handler).serveMetrics},
 		{"GET", "/v1/agent", false, (*Handler).serveAgent},
 		{"GET", "/v1/members", false, (*Handler).serveMembers},
 		{"GET", "/v1/stats", false, (*Handler).serveStats},

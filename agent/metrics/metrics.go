@@ -6,6 +6,7 @@
 package metrics
 
 import (
+	"io"
 	"iter"
 	"net/http"
 	"strconv"
@@ -84,7 +85,9 @@ func (e *Exporter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s := e.spare.Get().(*scrape)
 	defer e.keep(s)
 	if !s.read(e.source) {
-		http.Error(w, `{"error": "the agent has stopped"}`, http.StatusServiceUnavailable)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, `{"error":"the agent has stopped"}`+"\n")
 		return
 	}
 	s.write(Accepted(req.Header.Get("Accept")))

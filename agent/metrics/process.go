@@ -104,7 +104,7 @@ var processFamilies = []family{
 		func(w *writer, _ *reading) { w.count(1, "version", runtime.Version()) }},
 	{"go_goroutines", gaugeKind, "Goroutines that exist now.", "",
 		func(w *writer, r *reading) { w.count(r.process.of(0)) }},
-	{"go_memstats_alloc_bytes", gaugeKind, "Bytes of objects on the heap that are in use, or not yet swept.", "",
+	{"go_memstats_heap_alloc_bytes", gaugeKind, "Bytes of objects on the heap that are in use, or not yet swept.", "",
 		func(w *writer, r *reading) { w.count(r.process.of(1)) }},
 	{"go_memstats_sys_bytes", gaugeKind, "Bytes that Go's runtime has mapped.", "",
 		func(w *writer, r *reading) { w.count(r.process.of(2)) }},

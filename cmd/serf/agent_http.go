@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/http"
+	"serf/agent/metrics"
 	"serf/internal/certs"
 )
 
@@ -82,6 +84,7 @@ func (d *daemon) startHTTP() {
 	o := http.Options{
 		Token: conf.HTTPAuth, OpenReads: loopback, Write: conf.HTTPWrite, Origins: conf.HTTPOrigins,
 		Host:    http.HostOf(bound, x.certificate),
+		Metrics: d.exporter(),
 		Version: version, Profile: conf.Profile, Label: conf.Label,
 	}
 	if d.tags != nil {
@@ -93,6 +96,18 @@ func (d *daemon) startHTTP() {
 	}
 	x.server = http.Serve(x.ln, h, d.log)
 	x.shown = shownAddr(addr, x.ln.Addr())
+}
+
+// exporter shows the agent's figures to Prometheus.
+func (d *daemon) exporter() *metrics.Exporter {
+	conf := &d.setup.conf
+	info, _ := debug.ReadBuildInfo()
+	return metrics.New(d.agent, metrics.Options{
+		Version: version, Commit: commitOf(info), Node: conf.Node, Label: conf.Label,
+		RPC: func() metrics.RPC {
+			return metrics.RPC{Connections: d.rpc.Counters().Accepted, Requests: d.rpc.Requests()}
+		},
+	})
 }
 
 // certificate is the present one, or nil.

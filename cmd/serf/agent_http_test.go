@@ -52,6 +52,10 @@ func TestAgentServesHTTP(t *testing.T) {
 	if status, body := fetch(t, c, "GET", "http://"+addr+"/v1/stats"); status != 200 || !strings.Contains(body, `"http":{`) {
 		t.Errorf("%d %s", status, body)
 	}
+	if status, body := fetch(t, c, "GET", "http://"+addr+"/metrics"); status != 200 || !strings.Contains(body, `serf_agent_info{node="a",label=""} 1`) ||
+		!strings.Contains(body, `serf_build_info{version="`+version+`",`) || !strings.Contains(body, "serf_rpc_connections_total ") {
+		t.Errorf("%d %s", status, body)
+	}
 }
 
 func TestHTTPPortIsTaken(t *testing.T) {
