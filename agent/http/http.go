@@ -61,8 +61,10 @@ type Handler struct {
 	o       Options
 	started time.Time
 	log     *eventLog
-	cross   *http.CrossOriginProtection
-	origins map[string]bool
+	// latencies is the map of members, which stays from answer to answer.
+	latencies latencyMap
+	cross     *http.CrossOriginProtection
+	origins   map[string]bool
 
 	streams, polls, queries room
 	counts                  counters

@@ -20,11 +20,14 @@ var routes []route
 
 func init() { // routes refers to handlers, which refer to routes
 	routes = []route{
+		{"GET", "/", true, (*Handler).servePage},
+		{"GET", "/page/{file}", true, (*Handler).servePage},
 		{"GET", "/healthz", true, (*Handler).serveHealth},
 		{"GET", "/readyz", true, (*Handler).serveReady},
 		{"GET", "/metrics", false, (*Handler).serveMetrics},
 		{"GET", "/v1/agent", false, (*Handler).serveAgent},
 		{"GET", "/v1/members", false, (*Handler).serveMembers},
+		{"GET", "/v1/coordinates", false, (*Handler).serveCoordinates},
 		{"GET", "/v1/stats", false, (*Handler).serveStats},
 	}
 }

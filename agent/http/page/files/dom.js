@@ -41,7 +41,7 @@ export const linkTo = (name) => h("a", { href: hashOf(name) }, nameOf(name));
 
 export const hashOf = (name) => "#member=" + encodeURIComponent(name);
 
-// listOf joins names for a sentence, at most some of them.
+// linksTo joins links to members for a sentence, at most some of them.
 export function linksTo(names, most = 4) {
 	const shown = names.length > most + 1 ? names.slice(0, most) : names;
 	const more = names.length - shown.length;

@@ -1,78 +1,93 @@
 // What an operator should look at first, in sentences with links, worst first.
 
-import { count, h, linksTo, linkTo, plural, visible, when } from "./dom.js";
+import { count, h, linksTo, linkTo, plural, when } from "./dom.js";
 import { state, tally } from "./state.js";
 
 const most = 4; // sentences
-
-// Fewer accusations or changes than these happen to healthy clusters.
-const accusationsMin = 3;
-const changesMin = 3;
+const accusationsMin = 3; // of which something follows: a few happen to healthy clusters
 
 export function findings() {
-	const list = [accuser(), loss(), flapping(), failed(), disagreement(), ownHealth()].filter(Boolean);
+	const first = culprit();
+	const list = [first?.finding, loss(), flapping(first?.name), failed(), recovered(first?.name), disagreement(), ownHealth()].filter(Boolean);
 	return list.length ? list.slice(0, most) : [calm()];
 }
 
 const finding = (level, ...text) => ({ level, text });
 
-// accuser: most accusations come from one member, so that one is suspect rather than those it
-// accuses.
-function accuser() {
+const flappers = () => state.flaps?.members ?? [];
+
+// episodes is how often a member was called failed, or suspected and refuted that, at least.
+const episodes = (m) => Math.max(m.failed ?? 0, m.refuted ?? 0);
+
+// culprit is the member that has a part in most accusations, as accuser or accused. One that accuses
+// many is itself suspect: its network or its load keeps answers from it.
+function culprit() {
 	const { accusations = 0, accusers = [] } = state.flaps ?? {};
-	const [first] = accusers;
-	if (!first || accusations < accusationsMin || first.accusations <= accusations / 2) return;
-	const accused = (state.flaps.members ?? []).filter((m) => m.failed || m.refuted);
-	if (accused.length < 2) return; // many accusations of one member: it flaps
-	return finding("alert", h("b", {}, count(first.accusations), " of ", plural(accusations, "accusation"), " in the last hour came from ", linkTo(first.name)),
-		first.health ? `, whose health score is ${first.health} (0 is best)` : "",
-		first.self ? ", which is this agent: its own network or load is the likely cause." : ": look there first.");
+	if (accusations < accusationsMin) return;
+	const parts = new Map();
+	for (const a of accusers) parts.set(a.name, { ...a, by: a.accusations, of: 0 });
+	for (const m of flappers()) parts.set(m.name, { by: 0, ...parts.get(m.name), name: m.name, changed: m, of: episodes(m) });
+	const [first, second] = [...parts.values()].sort((a, b) => b.by + b.of - a.by - a.of);
+	const part = first.by + first.of;
+	if (part <= accusations / 2 || second && part < 1.5 * (second.by + second.of)) return;
+	const text = first.by < first.of
+		? [changes(first.changed), first.by ? `, and accused others ${plural(first.by, "time")}` : "", ": look there first."]
+		: [h("b", {}, `${count(first.by)} of ${plural(accusations, "accusation")} in the last hour came from `, linkTo(first.name)),
+			first.health ? `, whose health score is ${first.health} (0 is best)` : "",
+			first.of ? `, which was itself accused ${plural(first.of, "time")}` : "",
+			first.self ? ". That is this agent: its own network or load is the likely cause." : ": look there first."];
+	return { name: first.name, finding: finding("alert", text) };
 }
+
+const changes = (m) => [h("b", {}, linkTo(m.name), ` changed state ${plural(m.changes, "time")} in the last hour`),
+	` (${[m.failed && `failed ${m.failed}×`, m.refuted && `refuted ${m.refuted}×`].filter(Boolean).join(", ")})`];
 
 // loss: a member that answers over TCP but not over UDP.
 function loss() {
-	const lossy = (state.flaps?.members ?? []).filter((m) => m.tcp_only > 0);
-	if (!lossy.length) return;
-	return finding("alert", h("b", {}, linksTo(lossy.map((m) => m.name)), lossy.length === 1 ? " answers" : " answer", " over TCP but not over UDP"),
+	const names = flappers().filter((m) => m.tcp_only > 0).map((m) => m.name);
+	if (!names.length) return;
+	return finding("alert", h("b", {}, linksTo(names), names.length === 1 ? " answers" : " answer", " over TCP but not over UDP"),
 		": packets are lost on the way. Look at firewalls, its load and its network.");
 }
 
-function flapping() {
-	const flappers = (state.flaps?.members ?? []).filter((m) => m.changes >= changesMin && (m.refuted || m.failed));
-	if (!flappers.length) return;
-	const [worst] = flappers;
-	const rest = flappers.slice(1);
-	return finding("alert", h("b", {}, linkTo(worst.name), ` changed state ${plural(worst.changes, "time")} in the last hour`),
-		` (${counts(worst)})`, rest.length ? [". So did ", linksTo(rest.map((m) => m.name), 3)] : "", ".");
+function flapping(but) {
+	const [worst, ...rest] = flappers().filter((m) => episodes(m) > 1 && m.name !== but);
+	if (!worst) return;
+	return finding("alert", changes(worst), rest.length ? [". So did ", linksTo(rest.map((m) => m.name), 3)] : "", ".");
 }
 
-const counts = ({ failed, refuted }) => [failed && `failed ${failed}×`, refuted && `refuted ${refuted}×`].filter(Boolean).join(", ");
-
 function failed() {
-	const n = tally("failed");
+	const n = tally("failed"), others = state.members.size - n;
 	if (!n) return;
 	const names = [];
 	for (const m of state.members.values()) if (m.status === "failed") names.push(m.name);
-	names.sort((a, b) => lastChange(b) - lastChange(a));
-	const last = lastChange(names[0]);
+	const last = lastFailures();
+	const time = (name) => last.get(name) ?? "";
+	names.sort((a, b) => time(a) < time(b) ? 1 : -1);
 	return finding("alert", h("b", {}, linksTo(names), n === 1 ? " has failed" : " have failed"),
-		last ? [n === 1 ? " at " : ", the last at ", when(new Date(last).toISOString())] : "",
-		`. ${plural(state.members.size - n, "member")} of ${count(state.members.size)} ${state.members.size - n === 1 ? "hasn't" : "haven't"}.`);
+		time(names[0]) && [n === 1 ? " at " : ", the last at ", when(time(names[0]))],
+		`. ${plural(others, "member")} of ${count(state.members.size)} ${others === 1 ? "hasn't" : "haven't"}.`);
 }
 
-// lastChange is when a member last failed, as far as the timeline goes, or 0.
-function lastChange(name) {
-	for (let i = state.events.length - 1; i >= 0; i--) {
-		const e = state.events[i];
-		if (e.kind === "member-failed" && e.data.members.some((m) => m.name === name)) return Date.parse(e.time);
+// lastFailures is when each member last failed, as far as the timeline goes.
+function lastFailures() {
+	const last = new Map();
+	for (const { kind, time, data } of state.events) {
+		if (kind === "member-failed") data.members.forEach((m) => last.set(m.name, time));
 	}
-	return 0;
+	return last;
+}
+
+function recovered(but) {
+	const names = flappers().filter((m) => episodes(m) === 1 && m.name !== but && state.members.get(m.name)?.status === "alive").map((m) => m.name);
+	if (!names.length) return;
+	return finding("hint", h("b", {}, linksTo(names), names.length === 1 ? " was" : " were", " suspected or called failed in the last hour"), ", and came back.");
 }
 
 function disagreement() {
-	const others = state.views?.disagree ?? [];
-	if (!others.length) return;
-	return finding("alert", h("b", {}, linksTo(others.map((v) => v.name)), " and this agent disagree about who is alive"), ".");
+	const names = (state.views?.disagree ?? []).map((v) => v.name);
+	if (!names.length) return;
+	return finding("alert", h("b", {}, linksTo(names), " and this agent disagree about who is alive"), ".");
 }
 
 function ownHealth() {
@@ -82,9 +97,8 @@ function ownHealth() {
 }
 
 function calm() {
-	const n = tally("alive");
-	const known = state.members.size - tally("left");
-	const quiet = state.flaps && !(state.flaps.members ?? []).some((m) => m.failed || m.refuted);
-	return finding("good", n === 1 && known === 1 ? "This agent is alone: it hasn't joined anybody." : [h("b", {}, `${n === known ? "All " : ""}${plural(n, "member")} ${n === 1 ? "is" : "are"} alive`),
-		quiet ? ", and nobody was called failed in the last hour." : "."]);
+	const n = tally("alive"), known = state.members.size - tally("left");
+	if (known === 1) return finding("good", "This agent is alone: it knows no other member.");
+	return finding("good", h("b", {}, `${n === known ? "All " : ""}${plural(n, "member")} are alive`),
+		state.flaps ? ", and nobody was suspected or called failed in the last hour." : ".");
 }

@@ -1,7 +1,7 @@
 // One member: what it is, how far away, and how this agent came to its opinion of it.
 
 import { get } from "./api.js";
-import { byID, count, fill, h, linkTo, linksTo, ms, nameOf, plural, visible, when } from "./dom.js";
+import { byID, fill, h, linksTo, ms, nameOf, plural, visible, when } from "./dom.js";
 import { estimate, picture } from "./distance.js";
 import { changed, on, state } from "./state.js";
 
@@ -90,28 +90,13 @@ function story() {
 }
 
 const change = (c) => h("li", { class: "is-" + c.to },
-	h("div", {}, when(c.time), " ", h("b", {}, visible(c.from), " → ", visible(c.to))),
-	h("div", {}, visible(c.text ?? c.cause)),
-	details(c).map(([k, v]) => h("div", { class: "note" }, k, ": ", v)));
+	h("div", {}, when(c.time), " ", h("b", {}, c.from === c.to ? visible(c.cause) : `${visible(c.from)} → ${visible(c.to)}`)),
+	h("div", {}, visible(c.text)),
+	links(c));
 
-// details are what links to other members, and the figures, that a change came with.
-function details(c) {
-	const list = [];
-	if (c.accuser) list.push(["accused by", linkTo(c.accuser)]);
-	if (c.via && c.via !== c.accuser) list.push(["heard from", linkTo(c.via)]);
-	if (c.probe) list.push(["probe", probeSteps(c.probe)]);
-	if (c.confirmations) list.push([plural(c.confirmations, "confirmation"), c.confirmers?.length ? linksTo(c.confirmers) : "by others"]);
-	if (c.time_to_refute_ms !== undefined) list.push(["time to refute", ms(c.time_to_refute_ms)]);
-	if (c.health) list.push(["this agent's health then", `${c.health} (0 is best)`]);
-	return list;
-}
-
-function probeSteps({ direct, relays = [], tcp }) {
-	const answer = (v) => v === true || v === "acked" ? "answered" : v === undefined || v === "no" ? "not tried" : "no answer";
-	return [
-		`direct ${answer(direct)}`,
-		relays.length ? ["; through ", linksTo(relays), " no answer"] : "; through nobody",
-		`; TCP ${answer(tcp)}`,
-		answer(tcp) === "answered" ? h("b", {}, ". It answers over TCP but not over UDP: packets are lost.") : "",
-	];
+// links lead to the members that a change came from.
+function links({ accuser, via, probe, confirmers }) {
+	const list = [["accuser", accuser], ["heard from", via], ["relays", probe?.relays], ["confirmed by", confirmers]]
+		.filter(([, names]) => names?.length).map(([role, names]) => [role, " ", linksTo([names].flat())]);
+	return list.length > 0 && h("div", { class: "note" }, list.map((l, i) => [i ? " · " : "", l]));
 }

@@ -1,0 +1,25 @@
+package http
+
+import (
+	"net/http"
+
+	"serf/agent/http/page"
+)
+
+// servePage serves the web page's files. Nothing in them is secret: what the page shows it asks for
+// like any client.
+func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
+	if !parameters(r).done(w) {
+		return
+	}
+	body, contentType, ok := page.File(r.URL.Path)
+	if !ok {
+		fail(w, http.StatusNotFound, "there is nothing at %q", r.URL.Path)
+		return
+	}
+	set := w.Header().Set
+	set("Content-Type", contentType)
+	set("Content-Security-Policy", page.Policy)
+	set("Referrer-Policy", "no-referrer")
+	w.Write(body) // a client that is gone has nobody to report it to
+}
