@@ -186,11 +186,18 @@ const batchMax = 64 << 10
 
 // batch is what a stream takes from the log at a time.
 type batch struct {
-	text []byte // events, framed
-	next uint64 // the last event that it has or that was filtered
-	gap  bool   // events after `next` are no longer kept
-	end  bool   // there will be none
-	more <-chan struct{}
+	text []byte          // events, framed
+	next uint64          // the last event that is in text, or was filtered
+	gap  bool            // there were events before next+1 that are no longer kept
+	end  bool            // there will be no more
+	more <-chan struct{} // closed when there are
+}
+
+// kept returns the numbers of the oldest event that is kept, and of the last.
+func (l *eventLog) kept() (oldest, last uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first, l.last
 }
 
 // take returns what comes after event n and passes f, appended to text by frame.
@@ -198,24 +205,17 @@ func (l *eventLog) take(n uint64, f eventfilter.Filters, text []byte,
 	frame func(b []byte, index string, e *event) []byte) batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := batch{text: text, next: n, more: l.changed}
-	if t.gap = n+1 < l.first; t.gap {
-		return t
+	if n+1 < l.first {
+		return batch{text: text, next: l.first - 1, gap: true}
 	}
-	for t.next < l.last && len(t.text) < batchMax {
-		t.next++
-		if e := &l.ring[l.at(t.next)]; f.Match(e.kind, e.name) {
-			t.text = frame(t.text, l.indexOf(t.next), e)
+	for n < l.last && len(text) < batchMax {
+		n++
+		if e := &l.ring[l.at(n)]; f.Match(e.kind, e.name) {
+			text = frame(text, l.indexOf(n), e)
 		}
 	}
-	t.end = l.ended && t.next == l.last
-	if t.next < l.last {
-		t.more = closed
-	}
-	return t
+	return batch{text: text, next: n, end: l.ended && n == l.last, more: l.changed}
 }
-
-var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // The data of events.
 type (
