@@ -83,17 +83,21 @@ type Log struct {
 	closed   bool
 }
 
-// Line is one line of the log, without a newline.
+// Line is one line of the log. Text is all of it in the form LogText, without a newline.
 type Line struct {
+	Time  time.Time
 	Level slog.Level
 	Text  string
 }
 
-// NewLog starts a log that writes the lines of level and above to w. Close it.
-func NewLog(w io.Writer, level slog.Level) *Log {
+// NewLog starts a log that writes the lines of level and above to w, in the form LogText. Close it.
+func NewLog(w io.Writer, level slog.Level) *Log { return NewLogAs(LogText, w, level) }
+
+// NewLogAs is NewLog for a choice of formats.
+func NewLogAs(f LogFormat, w io.Writer, level slog.Level) *Log {
 	l := &Log{done: make(chan struct{})}
 	l.out = l.Monitor(level, logQueue, "the output is too slow")
-	go l.write(w)
+	go l.write(f, w)
 	return l
 }
 
@@ -148,7 +152,7 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 	if !l.Enabled(level) {
 		return
 	}
-	line := makeLine(time.Now(), level, component, fmt.Sprintf(format, args...))
+	line := NewLine(time.Now(), level, component, fmt.Sprintf(format, args...))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.add(line)
@@ -175,10 +179,10 @@ func (l *Log) Overf(level slog.Level, component, key, format string, args ...any
 	}
 	now := time.Now()
 	if r, ok := l.repeats.over(repeatKey{text: key}); ok && r.count > 0 {
-		l.add(makeLine(now, r.level, r.component, fmt.Sprintf("%s (%d more)", r.text, r.count)))
+		l.add(NewLine(now, r.level, r.component, fmt.Sprintf("%s (%d more)", r.text, r.count)))
 	}
 	if l.Enabled(level) {
-		l.add(makeLine(now, level, component, fmt.Sprintf(format, args...)))
+		l.add(NewLine(now, level, component, fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -201,7 +205,7 @@ func (l *Log) repeat(level slog.Level, component string, key repeatKey, text fun
 	}
 	t := text()
 	l.repeats.keep(key, t)
-	l.add(makeLine(time.Now(), level, component, t))
+	l.add(NewLine(time.Now(), level, component, t))
 }
 
 // tellRepeats writes the counts of the last period.
@@ -215,7 +219,7 @@ func (l *Log) tellRepeats() {
 	for _, r := range l.repeats.due() {
 		text := fmt.Sprintf("%s (%d more in the last %v)", r.text, r.count,
 			time.Duration(r.period())*repeatEvery)
-		l.add(makeLine(now, r.level, r.component, text))
+		l.add(NewLine(now, r.level, r.component, text))
 	}
 	if l.repeats.empty() {
 		l.repeats.timer = nil
@@ -224,9 +228,9 @@ func (l *Log) tellRepeats() {
 	l.repeats.timer = time.AfterFunc(repeatEvery, l.tellRepeats)
 }
 
-// makeLine formats a line. Control characters are replaced: a name or payload of another member
-// can't forge a line or drive a terminal.
-func makeLine(now time.Time, level slog.Level, component, text string) Line {
+// NewLine makes a line. Control characters are replaced: a name or payload of another member can't
+// forge a line or drive a terminal.
+func NewLine(now time.Time, level slog.Level, component, text string) Line {
 	b := make([]byte, 0, 64+len(text))
 	b = now.AppendFormat(b, "2006/01/02 15:04:05")
 	b = append(b, " ["...)
@@ -238,7 +242,7 @@ func makeLine(now time.Time, level slog.Level, component, text string) Line {
 	if len(b) > logLineMax {
 		b = append(bytes.ToValidUTF8(b[:logLineMax], nil), "..."...)
 	}
-	return Line{Level: level, Text: string(b)}
+	return Line{Time: now, Level: level, Text: string(b)}
 }
 
 func appendPrintable(b []byte, text string) []byte {
@@ -271,18 +275,13 @@ func (l *Log) add(line Line) {
 }
 
 // write is the goroutine that owns the output. If the output fails there is nowhere to report it.
-func (l *Log) write(w io.Writer) {
+func (l *Log) write(f LogFormat, w io.Writer) {
 	defer close(l.done)
 	var b []byte
 	for {
-		line, ok := l.out.Next()
-		if !ok {
+		var n int
+		if b, n = l.out.appendNext(b[:0], f); n == 0 {
 			return
-		}
-		b = append(append(b[:0], line.Text...), '\n')
-		for l.out.Len() > 0 && len(b) < logWriteMax {
-			line, _ = l.out.Next()
-			b = append(append(b, line.Text...), '\n')
 		}
 		w.Write(b)
 		l.noteWritten()

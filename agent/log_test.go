@@ -66,14 +66,14 @@ func TestLogLine(t *testing.T) {
 		{"an escape can't drive a terminal", "a\x1b[2Jb\x9bc", "2026/11/22 09:26:31 [INFO] serf: a?[2Jb\ufffdc"},
 		{"other languages are welcome", "größe 大", "2026/11/22 09:26:31 [INFO] serf: größe 大"},
 	} {
-		if got := makeLine(at, slog.LevelInfo, "serf", tt.text).Text; got != tt.want {
+		if got := NewLine(at, slog.LevelInfo, "serf", tt.text).Text; got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.why, got, tt.want)
 		}
 	}
 }
 
 func TestLogLineIsCut(t *testing.T) {
-	got := makeLine(time.Now(), slog.LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
+	got := NewLine(time.Now(), slog.LevelInfo, "serf", strings.Repeat("é", logLineMax)).Text
 	if len(got) > logLineMax+len("...") || !strings.HasSuffix(got, "é...") {
 		t.Errorf("got %d bytes ending in %q, want at most %d and whole characters",
 			len(got), got[len(got)-6:], logLineMax+3)

@@ -68,11 +68,29 @@ func (m *Monitor) Next() (Line, bool) {
 	if dropped > m.told && m.since > 0 && (len(m.c) == 0 || m.since > cap(m.c)) {
 		text := fmt.Sprintf("%d lines of the log were dropped: %s", dropped-m.told, m.slow)
 		m.told, m.since = dropped, 0
-		return makeLine(time.Now(), slog.LevelWarn, "agent", text), true
+		return NewLine(time.Now(), slog.LevelWarn, "agent", text), true
 	}
 	line, ok := <-m.c
 	m.since++
 	return line, ok
+}
+
+// appendNext waits for the next line and appends it to b, with those that wait behind it as far as
+// they are to be written in one go. It returns how many they are, 0 where Next returns false.
+func (m *Monitor) appendNext(b []byte, f LogFormat) (_ []byte, lines int) {
+	line, ok := m.Next()
+	if !ok {
+		return b, 0
+	}
+	b, lines = f.Append(b, line), 1
+	for m.Len() > 0 && len(b) < logWriteMax {
+		line, ok := m.Next()
+		if !ok {
+			break
+		}
+		b, lines = f.Append(b, line), lines+1
+	}
+	return b, lines
 }
 
 // Len is the number of lines, at least, that Next returns without waiting.

@@ -49,8 +49,8 @@ type Config struct {
 	// bytes.
 	Label string
 
-	// RPCAddr has the addresses to serve RPC on, as rpcaddr.ParseList takes them. RPCAuth is the key
-	// that clients must present (empty: none).
+	// RPCAddr has the addresses to serve RPC on, as rpcaddr.ParseList takes them. RPCAuth is the
+	// key that clients must present (empty: none).
 	RPCAddr, RPCAuth string
 	// RPCAuthFile is a file with RPCAuth, which Load reads.
 	RPCAuthFile string
@@ -93,6 +93,10 @@ type Config struct {
 	SyslogFacility                   string
 	// LogLevel is one of LogLevels, in lower case.
 	LogLevel string
+	// LogFormat is one of LogFormats, in lower case.
+	LogFormat string
+	// LogFile is a file that the log is appended to.
+	LogFile string
 	// EventHandlers are specifications "[filter=]script".
 	EventHandlers []string
 	// HandlerTimeout is when scripts without a time-out of their own are killed; zero means never.
@@ -123,6 +127,9 @@ type Config struct {
 // LogLevels are the log levels, the most verbose first.
 var LogLevels = []string{"trace", "debug", "info", "warn", "err"}
 
+// LogFormats are the forms of log lines.
+var LogFormats = []string{"text", "json"}
+
 // Profiles are the names of the timing profiles.
 var Profiles = []string{"lan", "wan", "local"}
 
@@ -132,6 +139,7 @@ func Default() Config {
 		Bind:                   "0.0.0.0",
 		RPCAddr:                "127.0.0.1:7373",
 		LogLevel:               "info",
+		LogFormat:              "text",
 		Profile:                "lan",
 		Protocol:               serf.ProtocolMax,
 		Compression:            true,

@@ -85,6 +85,8 @@ var settings = []struct {
 		c.VerifyIncoming, c.VerifyOutgoing = false, false
 	}},
 	{"-log-level=DEBUG", `"log_level": "debug"`, func(c *Config) { c.LogLevel = "debug" }},
+	{"-log-format=JSON", `"log_format": "json"`, func(c *Config) { c.LogFormat = "json" }},
+	{"-log-file=serf.log", `"log_file": "serf.log"`, func(c *Config) { c.LogFile = "serf.log" }},
 	{"-syslog", `"enable_syslog": true`, func(c *Config) { c.Syslog = true }},
 	{"", `"syslog_facility": "LOCAL3"`, func(c *Config) { c.SyslogFacility = "LOCAL3" }},
 	{"", `"statsite_addr": "metrics:8125"`, func(c *Config) { c.StatsiteAddr = "metrics:8125" }},
@@ -437,6 +439,7 @@ func TestProblemsOfOptions(t *testing.T) {
 			"-verify-outgoing: off, so that plain text is sent, while verify_incoming (-verify-incoming) refuses it"},
 		{[]string{"-label=" + strings.Repeat("x", LabelMax+1)}, "-label: 256 bytes, at most 255"},
 		{[]string{"-log-level=loud"}, `-log-level: "loud", allowed trace, debug, info, warn, err`},
+		{[]string{"-log-format=xml"}, `-log-format: "xml", allowed text, json`},
 		{[]string{"-profile=moon"}, `-profile: "moon", allowed lan, wan, local`},
 		{[]string{"-rpc-addr=127.0.0.1"}, `-rpc-addr: "127.0.0.1", want host:port, port 0 to 65535, tls://host:port or unix:///path`},
 		{[]string{"-rpc-addr=127.0.0.1:"}, `-rpc-addr: "127.0.0.1:", want host:port, port 0 to 65535, tls://host:port or unix:///path`},

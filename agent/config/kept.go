@@ -16,7 +16,7 @@ type kept struct{ key, path string }
 // keptFiles are the files that the agent will write.
 func (c *Config) keptFiles() (files []kept) {
 	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile},
-		{"keyring_file", c.KeyringFile}} {
+		{"keyring_file", c.KeyringFile}, {"log_file", c.LogFile}} {
 		if f.path != "" {
 			files = append(files, f)
 		}
@@ -61,11 +61,12 @@ func same(a, b string, env Env) bool {
 // Locks keep other agents from the files that this one writes.
 type Locks []*disk.Lock
 
-// Lock locks the files of tags and keys; the snapshot locks its own. The error says that another
-// agent uses one of them. A file that can't be locked is a warning: it can't be written either.
+// Lock locks the files of tags and keys; the snapshot locks its own, and a log may be shared. The
+// error says that another agent uses one of them. A file that can't be locked is a warning: it
+// can't be written either.
 func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 	for _, f := range c.keptFiles() {
-		if f.key == "snapshot_path" {
+		if f.key == "snapshot_path" || f.key == "log_file" {
 			continue
 		}
 		l, err := disk.LockFile(f.path)

@@ -58,7 +58,7 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 		return Config{}, nil, err
 	}
 	warnings = append(warnings, more...)
-	c.LogLevel = strings.ToLower(c.LogLevel)
+	c.LogLevel, c.LogFormat = strings.ToLower(c.LogLevel), strings.ToLower(c.LogFormat)
 	warnings = append(warnings, c.adjust()...)
 	errs = append(errs, c.complete(env, &warnings), c.checkFiles(env), c.Validate())
 	return c, warnings, errors.Join(errs...)

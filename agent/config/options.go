@@ -109,6 +109,10 @@ var options = []option{
 		func(c *Config) any { return &c.HandlerTimeout }},
 	{"log-level", "log_level", "level", "trace, debug, info, warn or err (default info)",
 		func(c *Config) any { return &c.LogLevel }},
+	{"log-format", "log_format", "format", "text or json (default text)",
+		func(c *Config) any { return &c.LogFormat }},
+	{"log-file", "log_file", "path", "append the log to this file, too",
+		func(c *Config) any { return &c.LogFile }},
 	{"syslog", "enable_syslog", "", "send the log to syslog, too",
 		func(c *Config) any { return &c.Syslog }},
 	{"", "syslog_facility", "name", "facility for syslog (default LOCAL0)",
@@ -135,8 +139,8 @@ var options = []option{
 		func(c *Config) any { return &c.RPCTLSCert }},
 	{"rpc-tls-key", "rpc_tls_key", "path", "PEM file with its private key",
 		func(c *Config) any { return &c.RPCTLSKey }},
-	{"rpc-tls-client-ca", "rpc_tls_client_ca", "path", "PEM file with the authorities of clients: " +
-		"each then needs a certificate (default: none does)",
+	{"rpc-tls-client-ca", "rpc_tls_client_ca", "path", "PEM file with the authorities of " +
+		"clients: each then needs a certificate (default: none does)",
 		func(c *Config) any { return &c.RPCTLSClientCA }},
 
 	{"http-addr", "http_addr", "addr", "address to serve HTTP on: a port, of 127.0.0.1, or " +

@@ -83,6 +83,8 @@ func (c *Config) checkIdentity(p *problems) {
 	p.add(!empty, "tags", "a tag has no name")
 	p.add(slices.Contains(LogLevels, c.LogLevel), "log_level", "%q, allowed %s", c.LogLevel,
 		strings.Join(LogLevels, ", "))
+	p.add(slices.Contains(LogFormats, c.LogFormat), "log_format", "%q, allowed %s", c.LogFormat,
+		strings.Join(LogFormats, ", "))
 	p.add(slices.Contains(Profiles, c.Profile), "profile", "%q, allowed %s", c.Profile,
 		strings.Join(Profiles, ", "))
 	p.add(c.Protocol >= serf.ProtocolMin && c.Protocol <= serf.ProtocolMax, "protocol",

@@ -97,13 +97,14 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 		io.WriteString(d.out.out, agentUsage())
 		return exitOK, false
 	}
+	d.out.json.Store(s.conf.LogFormat == formatJSON)
 	if err != nil {
 		d.out.fail("'serf agent -h' lists the options and keys.")
 		d.out.problems(err) // last, because programs that start agents show the last line
 		return exitError, false
 	}
 	for _, w := range s.warnings {
-		d.out.step("Warning: %s", w)
+		d.out.warn("%s", w)
 	}
 	d.setup, d.began = s, s.conf
 	if err := d.start(ctx); err != nil {
@@ -154,12 +155,12 @@ func (d *daemon) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = d.http.listen(ctx, conf, func(text string) { d.out.step("Warning: %s", text) })
+	err = d.http.listen(ctx, conf, func(text string) { d.out.warn("%s", text) })
 	if err != nil {
 		closeRPC(listeners)
 		return err
 	}
-	d.log = agent.NewLog(d.out, d.setup.level())
+	d.log = agent.NewLogAs(d.setup.logFormat(), d.out, d.setup.level())
 	ac, err := d.setup.agentConfig()
 	if err == nil {
 		err = d.setup.checkPorts(listeners)
@@ -207,7 +208,7 @@ func (d *daemon) lockFiles() (err error) {
 	var warnings []string
 	d.locks, warnings, err = d.setup.conf.Lock()
 	for _, w := range warnings {
-		d.out.step("Warning: %s", w)
+		d.out.warn("%s", w)
 	}
 	return err
 }
@@ -307,9 +308,7 @@ func (d *daemon) run(ctx context.Context) int {
 	if code, ended := d.join(ctx); ended {
 		return code
 	}
-	d.out.line("")
-	d.out.step("Log data will now stream in as it occurs:\n")
-	d.out.open()
+	d.out.logFollows()
 	for {
 		if code, ended := d.next(ctx, nil); ended {
 			return code
@@ -385,7 +384,11 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	conf := &d.setup.conf
 	switch {
 	case s == reloadSignal:
+		d.reopenLog()
 		d.load()
+		return 0, false
+	case s == reopenSignal:
+		d.reopenLog()
 		return 0, false
 	case s == os.Interrupt && !conf.SkipLeaveOnInterrupt,
 		s == syscall.SIGTERM && conf.LeaveOnTerminate:
@@ -416,7 +419,7 @@ func (d *daemon) awaitLeave(done <-chan error) int {
 			}
 			return exitOK
 		case s := <-d.signals:
-			if s != reloadSignal && s != dumpSignal {
+			if isEnd(s) {
 				d.out.fail("Caught signal: %v, ending at once", s)
 				return exitError
 			}
@@ -460,13 +463,11 @@ func (d *daemon) reload(l loading) {
 	}
 	for _, w := range append(s.warnings, warning) {
 		if w != "" {
-			d.out.step("Warning: %s", w)
+			d.out.warn("%s", w)
 		}
 	}
 	d.log.SetLevel(s.level())
-	if d.extras.syslog != nil {
-		d.extras.syslog.SetLevel(s.level())
-	}
+	d.extras.setLevel(s.level())
 	d.agent.SetHandlers(s.handlers)
 	d.agent.SetHandlerTimeout(s.handlerTimeout())
 	changes := config.LiveChanges(&d.setup.conf, &s.conf)
@@ -486,7 +487,7 @@ func (d *daemon) reload(l loading) {
 	d.out.step("Configuration reloaded: %s",
 		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
 	if fixed := config.NeedRestart(&d.began, &s.conf); len(fixed) > 0 {
-		d.out.step("Warning: changes of these take a restart: %s", strings.Join(fixed, ", "))
+		d.out.warn("changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}
 	d.setup = s
 }

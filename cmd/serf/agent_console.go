@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"serf/agent"
 	"serf/agent/config"
 )
 
@@ -24,6 +28,7 @@ const (
 // agent whose output nobody reads must still obey signals.
 type console struct {
 	out, err io.Writer
+	json     atomic.Bool   // messages and the log are for programs; else they are for people
 	pieces   chan piece    // capacity consoleQueue
 	opened   chan struct{} // closed when the log may be shown
 	muted    chan struct{} // closed when the log is to be dropped
@@ -79,33 +84,65 @@ func (c *console) queue(to io.Writer, text []byte) {
 	}
 }
 
-func (c *console) line(text string) { c.queue(c.out, []byte(text+"\n")) }
+// say prints a message, after the prefix that it has for people. Where programs read the output, it
+// is a line of the log.
+func (c *console) say(to io.Writer, level slog.Level, prefix, text string) {
+	c.queue(to, c.appendMessage(nil, level, prefix, text))
+}
+
+func (c *console) appendMessage(b []byte, level slog.Level, prefix, text string) []byte {
+	if !c.json.Load() {
+		return append(b, prefix+text+"\n"...)
+	}
+	return agent.LogJSON.Append(b, agent.NewLine(time.Now(), level, "agent", text))
+}
+
+const (
+	stepPrefix   = "==> "
+	detailPrefix = "    "
+)
 
 // step prints what the agent does next.
-func (c *console) step(format string, args ...any) { c.line("==> " + fmt.Sprintf(format, args...)) }
+func (c *console) step(format string, args ...any) {
+	c.say(c.out, slog.LevelInfo, stepPrefix, fmt.Sprintf(format, args...))
+}
+
+// warn prints a warning.
+func (c *console) warn(format string, args ...any) {
+	c.say(c.out, slog.LevelWarn, stepPrefix+"Warning: ", fmt.Sprintf(format, args...))
+}
 
 // detail prints more about a step.
 func (c *console) detail(format string, args ...any) {
-	c.line("    " + fmt.Sprintf(format, args...))
+	c.say(c.out, slog.LevelInfo, detailPrefix, fmt.Sprintf(format, args...))
 }
 
 // value prints one setting of the agent.
 func (c *console) value(name, value string) {
-	c.line(fmt.Sprintf("%*s: %s", valueColumn, name, value))
+	column := strings.Repeat(" ", max(valueColumn-len(name), 0))
+	c.say(c.out, slog.LevelInfo, column, name+": "+value)
 }
 
 // fail prints a complaint to standard error.
 func (c *console) fail(format string, args ...any) {
-	c.queue(c.err, []byte("==> "+fmt.Sprintf(format, args...)+"\n"))
+	c.say(c.err, slog.LevelError, stepPrefix, fmt.Sprintf(format, args...))
 }
 
 // problems prints each problem of a configuration.
 func (c *console) problems(err error) {
-	var b bytes.Buffer // one piece: none of them may be dropped
+	var b []byte // one piece: none of them may be dropped
 	for _, p := range config.Problems(err) {
-		fmt.Fprintf(&b, "==> Error: %v\n", p)
+		b = c.appendMessage(b, slog.LevelError, stepPrefix, fmt.Sprintf("Error: %v", p))
 	}
-	c.queue(c.err, b.Bytes())
+	c.queue(c.err, b)
+}
+
+// logFollows announces the log.
+func (c *console) logFollows() {
+	if !c.json.Load() {
+		c.queue(c.out, []byte("\n"+stepPrefix+"Log data will now stream in as it occurs:\n\n"))
+	}
+	c.open()
 }
 
 // Write takes whole lines of the log. It waits until the console is open and has room; if it is
@@ -113,7 +150,9 @@ func (c *console) problems(err error) {
 func (c *console) Write(lines []byte) (int, error) {
 	var b bytes.Buffer
 	for line := range bytes.Lines(lines) {
-		b.WriteString("    ")
+		if !c.json.Load() {
+			b.WriteString(detailPrefix)
+		}
 		b.Write(line)
 	}
 	select {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"serf/agent"
@@ -14,6 +15,7 @@ import (
 // extras are the parts of an agent besides the cluster itself: all but metrics are optional.
 type extras struct {
 	syslog    *agent.Syslog
+	logFile   *agent.LogFile
 	metrics   *telemetry.Metrics
 	collector *telemetry.Collector
 	discovery *mdns.Service
@@ -45,6 +47,13 @@ func (d *daemon) openExtras(ac *agent.Config) (err error) {
 		d.extras.syslog, err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility)
 		if err != nil {
 			return fmt.Errorf("syslog: %w", err)
+		}
+	}
+	if conf.LogFile != "" {
+		d.extras.logFile, err = agent.OpenLogFile(d.log, d.setup.level(), conf.LogFile,
+			d.setup.logFormat())
+		if err != nil {
+			return d.setup.from("log_file", err)
 		}
 	}
 	host, err := os.Hostname()
@@ -116,6 +125,26 @@ func (d *daemon) closeExtras() {
 	}
 	if d.extras.syslog != nil {
 		d.extras.syslog.Close()
+	}
+	if d.extras.logFile != nil {
+		d.extras.logFile.Close()
+	}
+}
+
+// setLevel changes what syslog and the log file get.
+func (x *extras) setLevel(level slog.Level) {
+	if x.syslog != nil {
+		x.syslog.SetLevel(level)
+	}
+	if x.logFile != nil {
+		x.logFile.SetLevel(level)
+	}
+}
+
+// reopenLog opens the log file again, which was renamed.
+func (d *daemon) reopenLog() {
+	if d.extras.logFile != nil {
+		d.extras.logFile.Reopen()
 	}
 }
 

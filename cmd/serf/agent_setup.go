@@ -152,6 +152,15 @@ func (s *setup) level() slog.Level {
 	return level
 }
 
+// logFormat is the form of log lines, which has been checked.
+func (s *setup) logFormat() agent.LogFormat {
+	format, err := agent.ParseLogFormat(s.conf.LogFormat)
+	if err != nil {
+		panic("BUG: unchecked log format: " + err.Error())
+	}
+	return format
+}
+
 // agentConfig is the configuration as the agent takes it.
 func (s *setup) agentConfig() (agent.Config, error) {
 	c := &s.conf

@@ -32,13 +32,18 @@ func (d *daemon) await(ctx context.Context, f func()) (caught os.Signal, ended b
 		case s = <-d.signals:
 		}
 		switch {
-		case s == reloadSignal || s == dumpSignal: // nothing runs yet, or any longer
+		case !isEnd(s): // nothing runs yet, or any longer
 		case caught != nil:
 			return caught, false
 		default:
 			caught, grace = s, time.After(signalGrace)
 		}
 	}
+}
+
+// isEnd reports whether a signal is to end the agent.
+func isEnd(s os.Signal) bool {
+	return s != reloadSignal && s != dumpSignal && s != reopenSignal
 }
 
 // loading is the result of reading the configuration again.

@@ -12,8 +12,8 @@ var agentSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 // reloadSignal comes from the service manager: Windows has no signal for it.
 var reloadSignal os.Signal = serviceReload{}
 
-// dumpSignal is never sent here.
-var dumpSignal os.Signal
+// dumpSignal and reopenSignal are never sent here.
+var dumpSignal, reopenSignal os.Signal
 
 type serviceReload struct{}
 
