@@ -369,7 +369,8 @@ func (a *Agent) publish(e Event) {
 
 func (l *loop) answerQuery(e *swim.Event, kind AnswerKind) {
 	if q := l.queries[e.Op]; q != nil {
-		q.offer(Answer{Kind: kind, From: string(e.Name), Payload: bytes.Clone(e.Data)})
+		q.offer(Answer{Kind: kind, From: string(e.Name), Payload: bytes.Clone(e.Data),
+			Other: e.Flag})
 	}
 }
 

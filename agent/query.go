@@ -38,6 +38,8 @@ type Answer struct {
 	Kind    AnswerKind
 	From    string
 	Payload []byte // of a response
+	// Other, of an ack: the member isn't of this implementation.
+	Other bool
 }
 
 // Query is a running query of this agent. It ends by itself and needs no Close.

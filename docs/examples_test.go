@@ -267,7 +267,8 @@ var reencoders = map[string]func([]byte) ([]byte, error){
 	"Serf type 3": reread(wire.ParseUserEvent), "Serf type 4": reread(wire.ParseQuery),
 	"Serf type 5": reread(wire.ParseQueryResponse), "Serf type 6": reread(wire.ParseConflictAnswer),
 	"Serf type 7": reread(wire.ParseKeyRequest), "Serf type 8": reread(wire.ParseKeyAnswer),
-	"Serf type 9": reread(wire.ParseRelay),
+	"Serf type 9": reread(wire.ParseRelay), "Serf type 10": reread(wire.ParseAsk),
+	"Serf type 11": reread(wire.ParseAskAnswer),
 }
 
 // reencoded says how an example differs from what this program writes for it. Of layers, push/pulls

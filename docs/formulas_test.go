@@ -157,7 +157,7 @@ func TestTypeNames(t *testing.T) {
 		types int
 	}{
 		{membership, func(n int) string { return wire.Type(n).String() }, 15},
-		{above, func(n int) string { return wire.SerfType(n).String() }, 10},
+		{above, func(n int) string { return wire.SerfType(n).String() }, 12},
 	} {
 		rows := row.FindAllStringSubmatch(table.text, -1)
 		if len(rows) != table.types {

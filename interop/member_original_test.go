@@ -18,18 +18,20 @@ type originalMember struct {
 	serf *stock.Serf
 	self string
 	bind netip.AddrPort
+	log  *transcript
 }
 
 func startOriginal(t *testing.T, o options) (member, error) {
 	t.Helper()
-	c := originalConfig(t, o)
+	l := newTranscript(t, o.name)
+	c := originalConfig(t, o, l)
 	events := make(chan stock.Event, 4096)
 	c.EventCh = events
 	s, err := stock.Create(c)
 	if err != nil {
 		return nil, err
 	}
-	m := &originalMember{serf: s, self: o.name, bind: o.bind()}
+	m := &originalMember{serf: s, self: o.name, bind: o.bind(), log: l}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -49,8 +51,8 @@ func startOriginal(t *testing.T, o options) (member, error) {
 	return m, nil
 }
 
-func originalConfig(t *testing.T, o options) *stock.Config {
-	logger := log.New(newTranscript(t, o.name), "", log.Ltime|log.Lmicroseconds)
+func originalConfig(t *testing.T, o options, l *transcript) *stock.Config {
+	logger := log.New(l, "", log.Ltime|log.Lmicroseconds)
 	m := memberlist.DefaultLocalConfig()
 	m.BindAddr, m.BindPort, m.AdvertisePort = o.ip.String(), int(o.bind().Port()), int(o.bind().Port())
 	m.ProbeInterval, m.ProbeTimeout = probeInterval, probeTimeout

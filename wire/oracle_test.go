@@ -112,6 +112,28 @@ type (
 		Message, PrimaryKey string
 		Result              bool
 	}
+	oracleAsk struct {
+		Depth  uint8
+		From   uint16
+		Member []byte
+		Prefix uint64
+		Sums   []byte
+	}
+	oracleAskAnswer struct {
+		Alive         uint32
+		Busy          bool
+		Clock         uint64
+		Differ        []byte
+		Digest        uint64
+		Failed        uint32
+		Health        uint8
+		History       []byte
+		Leaving, Left uint32
+		Listed        uint16
+		Members       []string
+		Status        uint8
+		Suspect       uint32
+	}
 	oracleSlotEvent struct {
 		Name    string
 		Payload []byte
@@ -268,6 +290,15 @@ func TestOracleSerf(t *testing.T) {
 			return oracleKeyAnswer{stringsOf(m.Keys), string(m.Message), string(m.PrimaryKey),
 				m.Result}, err
 		})
+	differ(t, "ask",
+		func(o oracleAsk) []byte {
+			return body(&Ask{o.Sums, o.Depth, o.Prefix, o.From, o.Member})
+		},
+		func(p []byte) (oracleAsk, error) {
+			m, err := ParseAsk(p)
+			return oracleAsk{m.Depth, m.From, m.Member, m.Prefix, m.Sums}, err
+		})
+	differ(t, "ask answer", askAnswerFromOracle, askAnswerToOracle)
 	differ(t, "state", stateFromOracle, stateToOracle)
 	differ(t, "coordinate",
 		func(o oracleCoordinate) []byte {
@@ -277,6 +308,22 @@ func TestOracleSerf(t *testing.T) {
 			m, err := ParseAckPayload(append([]byte{ackPayloadVersion}, p...))
 			return oracleCoordinate{m.Adjustment, m.Error, m.Height, m.Vec}, err
 		})
+}
+
+func askAnswerFromOracle(o oracleAskAnswer) []byte {
+	return body(&AskAnswer{
+		Clock: o.Clock, Digest: o.Digest, Health: o.Health, Alive: o.Alive, Suspect: o.Suspect,
+		Leaving: o.Leaving, Failed: o.Failed, Left: o.Left, Busy: o.Busy, Differ: o.Differ,
+		Listed: o.Listed, Members: NewList(o.Members...), History: o.History, Status: o.Status,
+	})
+}
+
+func askAnswerToOracle(p []byte) (oracleAskAnswer, error) {
+	m, err := ParseAskAnswer(p)
+	return oracleAskAnswer{
+		m.Alive, m.Busy, m.Clock, m.Differ, m.Digest, m.Failed, m.Health, m.History, m.Leaving,
+		m.Left, m.Listed, stringsOf(m.Members), m.Status, m.Suspect,
+	}, err
 }
 
 func queryFromOracle(o oracleQuery) []byte {

@@ -316,7 +316,7 @@ func TestTypeNames(t *testing.T) {
 		want string
 	}{
 		{TypePing, "ping"}, {TypeErr, "err"}, {TypeLabel, "label"}, {Type(14), "type 14"},
-		{SerfLeave, "leave"}, {SerfRelay, "relay"}, {SerfType(10), "serf type 10"},
+		{SerfLeave, "leave"}, {SerfRelay, "relay"}, {SerfAskAnswer, "ask answer"}, {SerfType(12), "serf type 12"},
 	} {
 		if got := test.t.String(); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)

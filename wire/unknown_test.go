@@ -102,6 +102,16 @@ func TestUnknownFieldsAreSkippedInEachStructure(t *testing.T) {
 		return string(m.Append(nil)), err
 	}}
 
+	ask, answer := exampleAsk(), exampleAskAnswer()
+	cases["ask"] = nested{ask.Append(nil)[1:], 1, func(body []byte) (string, error) {
+		m, err := ParseAsk(body)
+		return string(m.Append(nil)), err
+	}}
+	cases["ask answer"] = nested{answer.Append(nil)[1:], 1, func(body []byte) (string, error) {
+		m, err := ParseAskAnswer(body)
+		return string(m.Append(nil)), err
+	}}
+
 	w := AppendSerfState(nil, 9, 2)
 	w.EmptySlot()
 	w.Slot(7, 2)

@@ -209,6 +209,10 @@ func parseSerf(p []byte) (message, error) {
 		return asMessage(ParseKeyAnswer(body))
 	case SerfRelay:
 		return asMessage(ParseRelay(body))
+	case SerfAsk:
+		return asMessage(ParseAsk(body))
+	case SerfAskAnswer:
+		return asMessage(ParseAskAnswer(body))
 	}
 	return nil, ErrType
 }

@@ -61,11 +61,13 @@ const (
 	SerfKeyRequest
 	SerfKeyAnswer
 	SerfRelay
+	SerfAsk       // only as the payload of a query between members of this implementation
+	SerfAskAnswer // only as the payload of a response to it
 )
 
 var serfTypeNames = [...]string{
 	"leave", "join", "push/pull", "user event", "query", "query response",
-	"conflict answer", "key request", "key answer", "relay",
+	"conflict answer", "key request", "key answer", "relay", "ask", "ask answer",
 }
 
 // String returns the name of t for logs.

@@ -23,7 +23,7 @@ var layers = []string{
 	"netsim/scenario",
 	"netsim/page netsim/report/page netsim/study",
 
-	"agent/disk agent/handler agent/rpc/internal/protocol agent/http/page agent/http/projection",
+	"agent/disk agent/handler agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection",
 	"agent agent/config",
 	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics",
 

@@ -583,3 +583,45 @@ func TestWarmStartTellsWhatTuneGotWrong(t *testing.T) {
 		t.Error("no error for tags that are too large")
 	}
 }
+
+// Digests are equal where members agree, and only there. All who can be reached say theirs.
+func TestDigestsOfAPartition(t *testing.T) {
+	t.Parallel()
+	c := bootCluster(t, 8, "lan")
+	digests := func(members ...int) (list []serf.Digest) {
+		for _, i := range members {
+			list = append(list, c.Node(i).Digest())
+		}
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	asked := func(by int) (answers uint64) {
+		before := c.Node(by).Counters().Responses
+		c.do(by, func(n *serf.Node, now swim.Time, out *swim.Output) {
+			if _, err := n.Ask(now, serf.Question{}, out); err != nil {
+				t.Error(err)
+			}
+		})
+		c.Run(10 * time.Second)
+		return c.Node(by).Counters().Responses - before
+	}
+	if got := digests(0, 1, 2, 3, 4, 5, 6, 7); len(got) != 1 {
+		t.Fatalf("before the partition: %v", got)
+	}
+	c.Partition([]int{0, 1, 2}, []int{3, 4, 5, 6, 7})
+	c.Run(2 * time.Minute)
+	if a, b := digests(0, 1, 2), digests(3, 4, 5, 6, 7); len(a) != 1 || len(b) != 1 || a[0] == b[0] {
+		t.Errorf("apart: %v and %v", a, b)
+	}
+	if a, b := asked(0), asked(4); a != 3 || b != 5 {
+		t.Errorf("apart: %d and %d answer", a, b)
+	}
+	c.Heal()
+	wantSettled(t, c, "healed", reconnectInterval+5*time.Second)
+	if got := digests(0, 1, 2, 3, 4, 5, 6, 7); len(got) != 1 {
+		t.Errorf("healed: %v", got)
+	}
+	if got := asked(0); got != 8 {
+		t.Errorf("healed: %d answer", got)
+	}
+}

@@ -14,6 +14,7 @@
 //   - intent.go, leave.go: what members say about joining and leaving, in Lamport time;
 //   - event.go, large.go, coalesce.go: user events;
 //   - query.go, repeat.go: own queries; inbound.go, relay.go: those that come in, and replies;
+//   - ask.go, compare.go: what members of this implementation ask each other about their views;
 //   - gossip.go: the broadcast queues; state.go: this layer's part of a push/pull;
 //   - join.go, rejoin.go: joins; keys.go, conflict.go, coordinate.go: keyrings, two members of one
 //     name, round trips;

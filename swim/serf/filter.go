@@ -23,7 +23,7 @@ type tagFilter struct {
 }
 
 // match says whether all filters match a member with this name and these tags. A missing tag counts
-// as an empty one.
+// as an empty one. All members, as far as this node knows, have askTag.
 func (f *queryFilters) match(name string, tags map[string]string) bool {
 	for _, names := range f.names {
 		if !names[name] {
@@ -31,7 +31,11 @@ func (f *queryFilters) match(name string, tags map[string]string) bool {
 		}
 	}
 	for _, t := range f.tags {
-		if !t.expr.MatchString(tags[t.tag]) {
+		value := tags[t.tag]
+		if t.tag == askTag {
+			value = askVersions
+		}
+		if !t.expr.MatchString(value) {
 			return false
 		}
 	}

@@ -30,6 +30,8 @@ type inboundQueries struct {
 	open   []inboundQuery // by op
 
 	unsaved []swim.OpID // about keys, waiting for the keyring to be saved; oldest first
+
+	nextTurn swim.Time // of comparing views
 }
 
 // inboundQuery is a query that may be answered here.
@@ -346,6 +348,8 @@ func (n *Node) answerInternal(
 	case PingQuery:
 		q.declined = true // the ack is the reply
 		return false
+	case askQuery:
+		answer = n.answerAsk(now, q, payload)
 	case conflictQuery:
 		answer = n.answerConflict(now, q, payload)
 	case listKeysQuery:

@@ -38,6 +38,9 @@ func (s Status) String() string {
 	return "invalid"
 }
 
+// present tells whether a member with this status is here.
+func (s Status) present() bool { return s == StatusAlive || s == StatusLeaving }
+
 // Member is a copy of what this node knows about a member.
 type Member struct {
 	ID       swim.MemberID

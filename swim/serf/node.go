@@ -28,7 +28,7 @@ const (
 	// asker, if known), N (ns until its deadline).
 	EventQuery
 	// EventQueryAck and EventQueryResponse: Op of the own query, Name of the member that replied,
-	// Data.
+	// Data. Flag, with an ack: the member is of another implementation.
 	EventQueryAck
 	EventQueryResponse
 	// EventQueryDone ends an own query: Op; N is how many responses came. It comes as soon as every

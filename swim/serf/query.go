@@ -48,6 +48,8 @@ type QueryParams struct {
 	RelayFactor uint8
 	Timeout     time.Duration // 0: DefaultQueryTimeout; at most QueryTimeoutMax
 
+	direct bool // the members that it is meant for get it from this node alone, not by gossip
+
 	rival netip.AddrPort // of a vote over this node's name: the address that claims it too
 }
 
@@ -59,6 +61,7 @@ type query struct {
 	name     string
 	deadline swim.Time
 	wantAck  bool // hand out acks; members send them anyway
+	failed   bool // failed members may respond, too
 	filters  queryFilters
 	rival    netip.AddrPort // responds in this node's place, if set
 
@@ -134,6 +137,11 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 	if err != nil {
 		return 0, err
 	}
+	if p.direct { // whoever gets it is meant, and many names need room
+		if _, encoded, err = newQueryFilters(nil, p.Tags); err != nil {
+			return 0, err
+		}
+	}
 	if len(n.queries) >= queriesMax {
 		return 0, fmt.Errorf("%d queries run: %w", queriesMax, ErrBusy)
 	}
@@ -141,7 +149,10 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		Addr: n.cfg.Addr.Addr().Unmap().AsSlice(), Port: n.cfg.Addr.Port(),
 		SourceNode: []byte(n.cfg.Name), ID: n.swim.RandomID(), LTime: uint64(n.queryClock.Now()),
 		Name: []byte(p.Name), Payload: p.Payload, Filters: encoded, Timeout: int64(p.Timeout),
-		RelayFactor: p.RelayFactor, Flags: wire.QueryWantAck | wire.QueryExtended,
+		RelayFactor: p.RelayFactor, Flags: wire.QueryExtended,
+	}
+	if p.Name != askQuery { // all who get that answer at once
+		m.Flags |= wire.QueryWantAck
 	}
 	msg := m.Append(nil)
 	if err := limitEncoded("query", len(msg), n.cfg.QuerySizeMax, "query_size_limit"); err != nil {
@@ -150,9 +161,10 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 	q := &query{
 		op: n.newOp(), time: n.queryClock.Next(), id: m.ID, name: p.Name,
 		deadline: now.Add(p.Timeout),
-		wantAck:  p.WantAck, filters: filters, rival: p.rival, replies: make(map[string]replySet),
+		wantAck:  p.WantAck, failed: p.direct && len(p.Nodes) > 0, filters: filters,
+		rival: p.rival, replies: make(map[string]replySet),
 	}
-	n.planRepeats(now, q, &m, p.Timeout)
+	n.planRepeats(now, q, &m, &p)
 	n.expectReplies(now, q)
 	n.queries = append(n.queries, q)
 	n.armQueries()
@@ -160,7 +172,9 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 	if !q.repeat.unicast {
 		n.broadcast(&n.gossip.queries, 0, msg)
 	}
-	n.acceptQuery(now, n.cfg.Addr, &m, q.op, out)
+	if !p.direct || filters.match(n.cfg.Name, n.tags.own) {
+		n.acceptQuery(now, n.cfg.Addr, &m, q.op, out)
+	}
 	if q.rival.IsValid() { // gossip doesn't reach it: it isn't a member here
 		n.sendTo(now, q.rival, q.repeat.msg, out)
 	}
@@ -176,9 +190,9 @@ func (n *Node) expectReplies(now swim.Time, q *query) {
 	}
 }
 
-// expect records that id may respond to q, if it is live and q is meant for it.
+// expect records that id may respond to q, if it is here and q is meant for it.
 func (n *Node) expect(q *query, id swim.MemberID) {
-	if s := n.table.at(id).status; s != StatusAlive && s != StatusLeaving {
+	if r := n.table.at(id); !r.here() && !(q.failed && r.status == StatusFailed) {
 		return
 	}
 	name := n.roster.Name(id)
@@ -305,6 +319,7 @@ func (n *Node) applyResponse(now swim.Time, m *wire.QueryResponse, out *swim.Out
 	}
 	if id != swim.NoMember && q.settles(old|fresh) {
 		n.settle(now, q, id)
+		n.settleAsks(now, q, old|fresh, id)
 	}
 }
 
@@ -320,7 +335,10 @@ func (n *Node) settle(now swim.Time, q *query, id swim.MemberID) {
 func (n *Node) emitAck(q *query, m *wire.QueryResponse) {
 	if q.wantAck {
 		n.count.Acks++
-		n.call.emit(swim.Event{Kind: EventQueryAck, Op: q.op, Name: n.call.hold(m.From)})
+		n.call.emit(swim.Event{
+			Kind: EventQueryAck, Op: q.op, Name: n.call.hold(m.From),
+			Flag: m.Flags&(wire.ResponseIsAck|wire.ResponseExtended) == wire.ResponseIsAck,
+		})
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 // repeat is when and how to repeat a query.
 type repeat struct {
 	msg     []byte
-	unicast bool          // too large to be gossiped: every member is asked this way
+	unicast bool          // every member is asked this way: too large to be gossiped, or direct
 	at      swim.Time     // when to continue
 	gap     time.Duration // from this round to the next
 	maxGap  time.Duration
@@ -34,16 +34,16 @@ type repeat struct {
 }
 
 // planRepeats schedules the repetitions of q, which is m on the wire.
-func (n *Node) planRepeats(now swim.Time, q *query, m *wire.Query, timeout time.Duration) {
+func (n *Node) planRepeats(now swim.Time, q *query, m *wire.Query, p *QueryParams) {
 	again := *m
 	again.Flags |= wire.QueryNoBroadcast
 	r := repeat{
 		msg:    again.Append(nil),
-		maxGap: max(timeout/repeatShare, repeatPause),
-		gap:    max(min(timeout, n.DefaultQueryTimeout())/repeatShare, repeatPause),
+		maxGap: max(p.Timeout/repeatShare, repeatPause),
+		gap:    max(min(p.Timeout, n.DefaultQueryTimeout())/repeatShare, repeatPause),
 	}
 	r.at = now.Add(r.gap)
-	if len(r.msg) > n.swim.MaxUser() {
+	if p.direct || len(r.msg) > n.swim.MaxUser() {
 		r.at, r.unicast = now, true
 	}
 	q.repeat = r

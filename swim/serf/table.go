@@ -37,7 +37,7 @@ func (r record) known() bool { return r.status != StatusNone && r.marks&markReap
 
 // here says whether the member is listed as alive or leaving.
 func (r record) here() bool {
-	return r.known() && (r.status == StatusAlive || r.status == StatusLeaving)
+	return r.known() && r.status.present()
 }
 
 // table has a record per member, by MemberID. It may be a fork of a Base's.

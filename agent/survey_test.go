@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serf/agent/survey"
+)
+
+// clusterViews asks all agents from a.
+func clusterViews(t *testing.T, a *Agent) survey.Views {
+	t.Helper()
+	v, err := a.Views(background, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func replies(v *survey.Views) string {
+	var list []string
+	for _, g := range v.Agents {
+		list = append(list, g.Name+" "+g.Status+" "+g.Answer)
+	}
+	return strings.Join(list, ", ")
+}
+
+func TestAgentsThatAgreeSaySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		agents := beginJoined(t, newMemNetwork(), 3)
+		began := time.Now()
+		v := clusterViews(t, agents[0])
+		if took := time.Since(began); took > 100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		if got := replies(&v); got != "a alive yes, b alive yes, c alive yes" {
+			t.Error(got)
+		}
+		if !v.Agree || len(v.Disagreements) != 0 || v.AsSeenBy != "a" ||
+			v.Summary != "all 3 agents that answered agree on who is alive" {
+			t.Errorf("%+v", v)
+		}
+		for _, g := range v.Agents {
+			if g.Digest != v.Digest || g.Alive != 3 || g.Uptime <= 0 || g.Incomplete {
+				t.Errorf("%s says %+v", g.Name, g.Figures)
+			}
+		}
+	})
+}
+
+func TestViewsOfAPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newMemNetwork()
+		agents := beginJoined(t, net, 4)
+		net.isolate(agents[3].Addr(), true)
+		time.Sleep(time.Minute)
+		v := clusterViews(t, agents[0])
+		if got := replies(&v); got != "a alive yes, b alive yes, c alive yes, d failed no" {
+			t.Error(got)
+		}
+		if !v.Agree || !strings.HasSuffix(v.Summary, "; no answer from d") {
+			t.Errorf("while d is cut off: %+v", v)
+		}
+		net.isolate(agents[3].Addr(), false)
+		v = clusterViews(t, agents[0])
+		var said []string
+		for i := range v.Disagreements {
+			said = append(said, v.Disagreements[i].String())
+		}
+		want := []string{
+			"a is alive here; d sees it as failed", "b is alive here; d sees it as failed",
+			"c is alive here; d sees it as failed", "d is failed here; d sees it as alive",
+		}
+		if v.Agree || v.Summary != "1 of 4 agents disagrees with a about 4 members" ||
+			!slices.Equal(said, want) {
+			t.Errorf("as soon as d is there again: %s: %q", v.Summary, said)
+		}
+		time.Sleep(time.Minute)
+		if v = clusterViews(t, agents[0]); !v.Agree || v.Agents[3].Digest != v.Digest {
+			t.Errorf("healed: %+v", v)
+		}
+	})
+}
+
+// Acks of a ping tell the agents of this implementation from others, and both from those that
+// aren't there.
+func TestRepliesOfAgentsThatDontAnswer(t *testing.T) {
+	p := poll{agents: map[string]*polled{
+		"kin": {name: "kin"}, "other": {name: "other"}, "no": {name: "no"},
+	}}
+	p.take(&Answer{Kind: AnswerAck, From: "kin"})
+	p.take(&Answer{Kind: AnswerAck, From: "other", Other: true})
+	p.take(&Answer{Kind: AnswerResponse, From: "other", Payload: []byte("nonsense")})
+	p.take(&Answer{Kind: AnswerAck, From: "stranger", Other: true})
+	got := make(map[string]string)
+	for _, g := range p.sorted() {
+		got[g.name] = g.view().Answer
+	}
+	want := map[string]string{"kin": survey.ReplySilent, "other": survey.ReplyOther,
+		"no": survey.ReplyNo, "stranger": survey.ReplyOther}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

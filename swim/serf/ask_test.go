@@ -1,0 +1,229 @@
+package serf
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"serf/wire"
+)
+
+// question starts a query about views and returns it.
+func (tn *conversation) question(q Question) *query {
+	tn.t.Helper()
+	op, err := tn.n.Ask(tn.now, q, &tn.out)
+	if err != nil {
+		tn.t.Fatal(err)
+	}
+	tn.collect()
+	own := tn.n.queries[len(tn.n.queries)-1]
+	if own.op != op {
+		tn.t.Fatal("the query doesn't run")
+	}
+	return own
+}
+
+// report claims the first report that is an answer to a member, "b: answer ", or came from one,
+// "event answer b=", and reads it.
+func (tn *conversation) report(reason, prefix string) Report {
+	tn.t.Helper()
+	for i, line := range tn.did {
+		rest, ok := strings.CutPrefix(line, prefix)
+		if !ok {
+			continue
+		}
+		if id := strings.LastIndex(rest, " id "); id >= 0 {
+			rest = rest[:id]
+		}
+		tn.did = append(tn.did[:i:i], tn.did[i+1:]...)
+		r, err := ParseReport([]byte(rest))
+		if err != nil {
+			tn.t.Fatalf("%s: %v", reason, err)
+		}
+		return r
+	}
+	tn.t.Fatalf("%s: no line begins with %q in %q", reason, prefix, tn.did)
+	return Report{}
+}
+
+func asks(m *wire.Ask) func(*wire.Query) {
+	return func(q *wire.Query) {
+		q.Name, q.Payload, q.Flags = []byte(askQuery), m.Append(nil), wire.QueryExtended
+		q.Filters.AddTag(askTag, askVersions)
+	}
+}
+
+func TestMembersSayWhatTheySee(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.fails("c", "b", 1)
+	tn.recv("b", leaveIntent("d", 10))
+	tn.did = nil
+	tn.recv("b", queryFrom("b", 2, 7, asks(&wire.Ask{})))
+	r := tn.report("asked by b", "b: answer ")
+	want := Report{Clock: r.Clock, Digest: tn.n.Digest(), Alive: 3, Leaving: 1, Failed: 1}
+	if r.answer.Differ != nil || r.Clock < 5*time.Second {
+		t.Errorf("answered %+v", r.answer)
+	}
+	if r.answer = (wire.AskAnswer{}); fmt.Sprint(r) != fmt.Sprint(want) {
+		t.Errorf("reported %+v, want %+v", r, want)
+	}
+	tn.advance(time.Second)
+	tn.want("it is gossiped", "says leave d@10", "says query _serf_ask@2")
+	tn.wantIdle("nobody else hears of it, and there is no ack")
+}
+
+// Members of the original log a warning about a query that they don't know, so they must not take
+// this one for theirs. They pass it on.
+func TestQuestionsAreNotMeantForTheOriginal(t *testing.T) {
+	tn := converse(t, "b")
+	tn.question(Question{Timeout: time.Minute})
+	tn.advance(time.Second)
+	q := tn.n.queries[0]
+	m, err := wire.ParseQuery(q.repeat.msg[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for it := m.Filters.Iter(); it.Next(); count++ {
+		f, err := wire.ParseTagFilter(it.Body)
+		if it.Kind != wire.FilterTag || err != nil || string(f.Tag) != askTag {
+			t.Errorf("filter %d %q: %v", it.Kind, it.Body, err)
+		}
+		original, _, err := newQueryFilters(nil, map[string]string{"role": string(f.Expr)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if original.match("b", nil) {
+			t.Errorf("%q matches a member without the tag", f.Expr)
+		}
+	}
+	if count != 1 {
+		t.Errorf("%d filters", count)
+	}
+}
+
+func TestQuestionsToAll(t *testing.T) {
+	tn := converse(t, "b", "c")
+	q := tn.question(Question{Timeout: time.Minute})
+	tn.report("this node reports, too", "event answer a=")
+	tn.advance(300 * time.Millisecond)
+	tn.want("gossiped", "says query _serf_ask@1")
+	a := wire.AskAnswer{Digest: 5, Health: 6, Suspect: 2}
+	tn.recv("b", answerMsg("b", 1, q.id, string(a.Append(nil))))
+	r := tn.report("b answers", "event answer b=")
+	if r.Digest != 5 || r.Health != 6 || r.Suspect != 2 {
+		t.Errorf("b reported %+v", r)
+	}
+	ping := tn.ask(QueryParams{Name: PingQuery, WantAck: true, Timeout: time.Minute})
+	tn.recv("c", flaggedAck("c", 2, ping.id, wire.ResponseExtended))
+	tn.wantRuns("c is of this implementation", q)
+	tn.advance(time.Second)
+	tn.wantRuns("it may answer yet", q)
+	tn.recv("c", answerMsg("c", 1, q.id, string(a.Append(nil))))
+	tn.advance(1)
+	tn.want("all have answered", "event done 3")
+}
+
+// Whoever acks a ping and isn't of this implementation won't answer.
+func TestQuestionsDontWaitForTheOriginal(t *testing.T) {
+	tn := converse(t, "b", "c")
+	q := tn.question(Question{Timeout: time.Hour})
+	ping := tn.ask(QueryParams{Name: PingQuery, WantAck: true, Timeout: time.Minute})
+	a := wire.AskAnswer{}
+	tn.recv("b", answerMsg("b", 1, q.id, string(a.Append(nil))))
+	tn.recv("b", flaggedAck("b", 2, ping.id, wire.ResponseExtended))
+	tn.wantRuns("c may answer", q)
+	tn.recv("c", ackMsg("c", 2, ping.id))
+	tn.did = nil
+	tn.advance(1)
+	tn.want("c is of the original", "event done 2", "event done 0")
+}
+
+// A direct question isn't gossiped: it goes to the members that it is meant for, and to no others.
+func TestDirectQuestions(t *testing.T) {
+	tn := converse(t, "b", "c", "d")
+	tn.fails("d", "b", 1)
+	tn.did = nil
+	q := tn.question(Question{Nodes: []string{"b", "d"}, Direct: true, Timeout: time.Minute})
+	tn.advance(time.Millisecond)
+	if fmt.Sprint(tn.repeats) != "[b d]" {
+		t.Errorf("sent to %v: those who are named, even if they failed", tn.repeats)
+	}
+	a := wire.AskAnswer{}
+	tn.recv("b", answerMsg("b", 1, q.id, string(a.Append(nil))))
+	tn.report("b answers", "event answer b=")
+	tn.recv("d", answerMsg("d", 1, q.id, string(a.Append(nil))))
+	tn.report("d answers", "event answer d=")
+	tn.advance(1)
+	tn.want("nobody else is asked", "event done 2")
+	tn.wantIdle("nor does this node answer, or gossip")
+
+	tn.repeats = nil
+	tn.question(Question{Direct: true, Timeout: time.Minute})
+	tn.report("this node is asked", "event answer a=")
+	tn.advance(time.Millisecond)
+	if fmt.Sprint(tn.repeats) != "[b c]" {
+		t.Errorf("sent to %v: all who are here", tn.repeats)
+	}
+}
+
+func TestComparingAMembersView(t *testing.T) {
+	tn, other := converse(t, "b", "c", "d"), converse(t, "b", "d", "e")
+	var c Comparison
+	q := tn.question(Question{Nodes: []string{"b"}, Direct: true, Compare: &c})
+	m, err := wire.ParseQuery(q.repeat.msg[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.recv("b", queryFrom("b", 2, 7, func(o *wire.Query) {
+		o.Name, o.Payload, o.Flags = m.Name, m.Payload, m.Flags
+	}))
+	r := other.report("asked by b", "b: answer ")
+	tn.n.Compare(&c, &r)
+	want := []Difference{{"c", StatusAlive, StatusNone}, {"e", StatusNone, StatusAlive}}
+	if fmt.Sprint(c.Differences) != fmt.Sprint(want) || !c.Done() || c.More {
+		t.Errorf("differ in %v, want %v", c.Differences, want)
+	}
+	for range compareBurst {
+		other.recv("b", queryFrom("b", 3, other.n.swim.RandomID(), func(o *wire.Query) {
+			o.Name, o.Payload, o.Flags = m.Name, m.Payload, m.Flags
+		}))
+	}
+	var last Report
+	for range compareBurst {
+		last = other.report("asked again", "b: answer ")
+	}
+	if !last.Busy || last.answer.Differ != nil || last.Digest != other.n.Digest() {
+		t.Errorf("asked too often: %+v", last)
+	}
+}
+
+func TestQuestionsThatMakeNoSense(t *testing.T) {
+	tn := converse(t, "b")
+	for i, payload := range []string{"", "\x0a", "\x08\x80", "\x0a\x81\xa4Sums\x01"} {
+		tn.recv("b", queryFrom("b", uint64(2+i), 7, func(q *wire.Query) {
+			asks(&wire.Ask{})(q)
+			q.Payload = []byte(payload)
+		}))
+		tn.want(fmt.Sprintf("payload %x", payload), "b: ack id 7, repeats, declines")
+	}
+	if n := tn.n.Counters().BadMessages; n != 4 {
+		t.Errorf("%d were counted", n)
+	}
+	for _, data := range []string{"", "\x0b", "\x0a\x80"} {
+		if r, err := ParseReport([]byte(data)); err == nil {
+			t.Errorf("%x: %+v", data, r)
+		}
+	}
+}
+
+// A tag filter for what only this implementation has works for any query.
+func TestAskTagSelectsMembersOfThisImplementation(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recv("b", queryFrom("b", 2, 7, func(q *wire.Query) { q.Filters.AddTag(askTag, "^1$") }))
+	tn.want("meant for this node", "event query *")
+	if _, ok := tn.n.Tags()[askTag]; ok {
+		t.Error("the tag is shown")
+	}
+}
