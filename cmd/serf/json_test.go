@@ -37,7 +37,7 @@ func TestFieldsOfJSONAreDocumented(t *testing.T) {
 		"event": {jsonEvent{}}, "force-leave": {jsonForceLeave{}}, "join": {jsonJoin{}}, "keygen": {jsonKeygen{}},
 		"keys": {jsonKeys{}}, "leave": {jsonLeave{}}, "members": {jsonMember{}, jsonProtocol{}},
 		"monitor": {jsonLine{}, jsonMonitorEvent{}}, "reachability": {reachability{}}, "rtt": {jsonRTT{}},
-		"tags": {jsonTags{}}, "version": {jsonVersion{}, jsonProtocolRange{}},
+		"tags": {jsonTags{}}, "version": {jsonVersion{}, jsonProtocolRange{}}, "watch": {watchLine{}},
 	} {
 		for _, v := range values {
 			for f := range reflect.TypeOf(v).Fields() {

@@ -73,6 +73,8 @@ func commands() []command {
 			parts: []string{"lifeguard", "convergence", "events"}},
 		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
 		{name: "version", synopsis: "Print the version", run: runVersion},
+		{name: "watch", synopsis: "Show members and events as they change", run: runWatch,
+			ownSignals: true},
 	}
 }
 
@@ -182,8 +184,8 @@ func writeUsage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
 	}
-	b.WriteString("\n'serf COMMAND -h' tells more about one of them; 'serf help -man DIR' writes manual " +
-		"pages.\n")
+	b.WriteString("\n'serf COMMAND -h' tells more about one of them; 'serf help -man DIR' writes " +
+		"manual pages.\n")
 	io.WriteString(w, b.String())
 }
 

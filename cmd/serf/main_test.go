@@ -200,14 +200,19 @@ func startAgent(t *testing.T, key string) string {
 	return serveRPC(t, &knownCluster{}, key)
 }
 
-// serveRPC serves a cluster and returns the address.
-func serveRPC(t *testing.T, a server.Agent, key string) string {
+func listen(t *testing.T, addr string) net.Listener {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := server.Serve(ln, a, server.Options{AuthKey: key})
+	return ln
+}
+
+// serveRPC serves a cluster and returns the address.
+func serveRPC(t *testing.T, a server.Agent, key string) string {
+	t.Helper()
+	s := server.Serve(listen(t, "127.0.0.1:0"), a, server.Options{AuthKey: key})
 	t.Cleanup(func() { s.Close() })
 	return s.Addr().String()
 }

@@ -264,10 +264,7 @@ func (o *options) run(ctx context.Context, args []string,
 	}
 	c, err := to.dial(ctx)
 	if err != nil {
-		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
-		o.hint(err,
-			"Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
-		return exitError
+		return o.unconnected(err)
 	}
 	defer c.Close()
 	err = f(c, rest)
@@ -279,5 +276,12 @@ func (o *options) run(ctx context.Context, args []string,
 		fmt.Fprintf(o.e.Stderr, "Error %s\n", strings.TrimSpace(err.Error()))
 		o.hint(err, "")
 	}
+	return exitError
+}
+
+// unconnected reports that an agent can't be reached, and returns the exit code.
+func (o *options) unconnected(err error) int {
+	fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
+	o.hint(err, "Is an agent running there? Its address is given by -rpc-addr or SERF_RPC_ADDR.")
 	return exitError
 }

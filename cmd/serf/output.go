@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"serf/internal/textwrap"
 )
 
 // Output formats of commands that have a choice.
@@ -65,28 +65,7 @@ func writeColumns(w io.Writer, rows [][]string) {
 
 // printable returns s with control characters escaped. Names and tags come from other members: they
 // must not forge lines or drive the terminal.
-func printable(s string) string { return escape(s, "") }
-
-// escape returns s with what isn't printable, nor among keep, written as in a Go string.
-func escape(s, keep string) string {
-	// Also true of what isn't UTF-8.
-	unprintable := func(r rune) bool {
-		return (r == utf8.RuneError || !unicode.IsPrint(r)) && !strings.ContainsRune(keep, r)
-	}
-	if strings.IndexFunc(s, unprintable) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unprintable(r) {
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
+func printable(s string) string { return textwrap.Escape(s, "") }
 
 // tagList formats tags as k=v,k=v in the order of their keys.
 func tagList(tags map[string]string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"serf/agent/rpc"
+	"serf/internal/textwrap"
 )
 
 var queryHelp = `
@@ -110,7 +111,7 @@ func writeAnswers(ctx context.Context, w io.Writer, answers *rpc.Stream[rpc.Answ
 // further lines are indented, so that none of them can pass for a line of this command.
 func responseText(payload []byte) string {
 	text := strings.ReplaceAll(string(payload), "\r\n", "\n")
-	text = escape(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), "\n\t")
+	text = textwrap.Escape(strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), "\n\t")
 	return strings.ReplaceAll(text, "\n", "\n\t")
 }
 

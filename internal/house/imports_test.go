@@ -27,6 +27,7 @@ var layers = []string{
 	"agent agent/config",
 	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics",
 
+	"internal/watch",
 	"cmd/serf internal/mutate",
 }
 
@@ -38,8 +39,9 @@ var apart = [][2]string{{"netsim", "agent"}}
 var libraries = map[string][]string{
 	"golang.org/x/net":  {"agent/mdns"},
 	"golang.org/x/sync": {"netsim/scenario"},
-	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler", "cmd/serf"},
+	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler", "cmd/serf", "internal/systest"},
 	"golang.org/x/term": {"cmd/serf"},
+	"golang.org/x/text": {"internal/watch"},
 }
 
 // upwardImports finds imports that break the order of layers.

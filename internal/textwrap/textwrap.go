@@ -1,4 +1,5 @@
-// Package textwrap fills help texts.
+// Package textwrap prepares texts for a terminal: it fills help texts, and escapes what others
+// sent.
 package textwrap
 
 import (
