@@ -4,11 +4,12 @@ package agent
 
 import "syscall"
 
-// What the system says when an address can't be bound.
+// What the system says when an address can't be bound, or nothing listens there.
 const (
-	errAddrInUse = syscall.EADDRINUSE
-	errNoAddr    = syscall.EADDRNOTAVAIL
-	errNoAccess  = syscall.EACCES
+	errAddrInUse   = syscall.EADDRINUSE
+	errNoAddr      = syscall.EADDRNOTAVAIL
+	errNoAccess    = syscall.EACCES
+	errConnRefused = syscall.ECONNREFUSED
 
 	noAccessRemedy = "choose a port from 1024 on"
 )

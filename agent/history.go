@@ -7,15 +7,8 @@ import (
 	"serf/swim/serf"
 )
 
-// MemberHistory is what this agent knows of how a member's state came about. It marshals to what
-// the HTTP endpoint and the command line show.
-type MemberHistory struct {
-	Name     string           `json:"name"`
-	AsSeenBy string           `json:"as_seen_by"`
-	Status   string           `json:"status"`  // "none" if the member is no longer listed
-	Dropped  int              `json:"dropped"` // older changes that are no longer kept
-	Changes  []history.Change `json:"changes"` // oldest first
-}
+// MemberHistory is what this agent knows of how a member's state came about.
+type MemberHistory = history.Member
 
 // History returns the last changes of a member's state; ok is false if nothing is known of that
 // name. A member that is no longer listed may still have a history.
@@ -29,6 +22,9 @@ func (a *Agent) History(name string) (h MemberHistory, ok bool) {
 			h.Status = m.Status.String()
 		}
 	})
+	if h.Changes == nil {
+		h.Changes = []history.Change{}
+	}
 	for i := range h.Changes {
 		c := &h.Changes[i]
 		c.Time = a.stamp(c.At)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"serf/swim"
 )
 
 // StreamFailure is why a stream failed or was refused, accepted or dialled.
@@ -35,6 +37,11 @@ func (f StreamFailure) String() string {
 type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
+
+// Is tells the node that nothing listens there.
+func (e dialError) Is(target error) bool {
+	return target == swim.ErrStreamRefused && errors.Is(e.error, errConnRefused)
+}
 
 // streamFailure classifies the error of a stream's goroutine.
 func streamFailure(err error) StreamFailure {

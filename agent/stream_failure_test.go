@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"serf/swim"
 	"serf/wire"
 )
 
@@ -37,6 +38,18 @@ func TestStreamFailuresHaveReasons(t *testing.T) {
 	} {
 		if got := streamFailure(tc.err); got != tc.want {
 			t.Errorf("%v: %v, want %v", tc.err, got, tc.want)
+		}
+	}
+}
+
+// The node tells a host that is down from one on which nothing listens.
+func TestStreamsThatAreRefusedAreToldApart(t *testing.T) {
+	for err, want := range map[error]bool{
+		dialError{os.NewSyscallError("connect", errConnRefused)}: true, dialError{context.DeadlineExceeded}: false,
+		errConnRefused: false,
+	} {
+		if got := errors.Is(err, swim.ErrStreamRefused); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Errors of streams, besides those of opening a block.
 var (
-	ErrRefused = errors.New("connection refused")
+	ErrRefused = swim.ErrStreamRefused
 	ErrTimeout = errors.New("i/o timeout")
 )
 

@@ -202,6 +202,18 @@ func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	}
 }
 
+// ErrStreamRefused is why a stream failed if the host was reached but nothing listens there. Drivers
+// that can tell wrap it.
+var ErrStreamRefused = errors.New("connection refused")
+
+// tcpFailure is what the history says of a ping by stream that failed.
+func tcpFailure(err error) history.TCP {
+	if errors.Is(err, ErrStreamRefused) {
+		return history.TCPRefused
+	}
+	return history.TCPFailed
+}
+
 // endCall tells whoever waits for a call that it is over.
 func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 	switch {
@@ -209,7 +221,7 @@ func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 		n.joined(now, c, err, out)
 	case c.kind == callPing && err != nil:
 		if q := n.inquiryNo(c.seq); q != nil {
-			q.tcp = history.TCPFailed
+			q.tcp = tcpFailure(err)
 		}
 	case c.kind == callPushPull && err != nil:
 		n.counters.PushPullErrors++

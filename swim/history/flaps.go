@@ -30,6 +30,7 @@ type Flaps struct {
 type Flapper struct {
 	Name    string        `json:"name"`
 	Changes int           `json:"changes"`
+	Accused int           `json:"accused"` // with a known accuser
 	Failed  int           `json:"failed"`
 	Refuted int           `json:"refuted"`
 	At      time.Duration `json:"-"` // of the last change
@@ -47,7 +48,8 @@ type Accuser struct {
 
 // tally is what Flaps counts of one name.
 type tally struct {
-	changes, failed, refuted    int
+	changes, accused            int
+	failed, refuted             int
 	accusations, accusedWrongly int
 	last                        time.Duration
 	later                       Cause // of the change after the one that is looked at
@@ -55,7 +57,10 @@ type tally struct {
 
 // Flaps counts the changes since a time, for the node observer, whose health score is health.
 func (l *Log) Flaps(since, now time.Duration, observer string, health int) Flaps {
-	f := Flaps{AsSeenBy: observer, Since: (now - since).Seconds()}
+	f := Flaps{
+		AsSeenBy: observer, Since: (now - since).Seconds(), Members: []Flapper{},
+		Accusers: []Accuser{},
+	}
 	counts := make([]tally, len(l.names))
 	for i := l.newest; i != 0; i = l.at(i).older {
 		r := l.at(i)
@@ -96,6 +101,7 @@ func count(counts []tally, r *record) (accusations int) {
 	}
 	accused := r.to == Suspect || r.to == Failed && r.cause == Death && r.from != Suspect
 	if accused && r.accuser != 0 && !r.cause.addressed() {
+		s.accused++
 		a := &counts[r.accuser]
 		a.accusations++
 		if s.later == Refutation {
@@ -110,7 +116,8 @@ func count(counts []tally, r *record) (accusations int) {
 func (f *Flaps) take(name string, t *tally, observer string, health int) {
 	if t.changes > 1 {
 		f.Members = append(f.Members, Flapper{
-			Name: name, Changes: t.changes, Failed: t.failed, Refuted: t.refuted, At: t.last,
+			Name: name, Changes: t.changes, Accused: t.accused, Failed: t.failed,
+			Refuted: t.refuted, At: t.last,
 		})
 	}
 	if t.accusations == 0 {
@@ -125,34 +132,59 @@ func (f *Flaps) take(name string, t *tally, observer string, health int) {
 	f.Accusers = append(f.Accusers, a)
 }
 
-// summary words what stands out: one accuser of most, or one accused by several.
+// summary words what stands out: an accuser, or a member that is accused, of more than half.
 func (f *Flaps) summary() string {
 	const few = 3 // accusations, of which nothing follows
-	since := time.Duration(f.Since * float64(time.Second)).Round(time.Second).String()
+	since := duration(time.Duration(f.Since * float64(time.Second)).Round(time.Second))
 	if f.Accusations == 0 {
 		return "nobody was accused in the last " + since
 	}
-	of := strconv.Itoa(f.Accusations) + plural(f.Accusations, " accusation") + " of the last " + since
-	top := f.Accusers[0]
-	if 2*top.Accusations <= f.Accusations || f.Accusations < few {
-		return of + " came from " + strconv.Itoa(len(f.Accusers)) +
-			plural(len(f.Accusers), " member") + ": no accuser stands out"
+	of := plural(f.Accusations, "accusation") + " of the last " + since
+	top, accused := f.Accusers[0], f.mostAccused()
+	byOne := 2*top.Accusations > f.Accusations && f.Accusations >= few
+	ofOne := 2*accused.Accused > f.Accusations && f.Accusations >= few
+	against := strconv.Itoa(accused.Accused) + " were against " + clean(accused.Name)
+	switch {
+	case byOne:
+		s := strconv.Itoa(top.Accusations) + " of " + of + " came from " + clean(top.Name)
+		if top.Refuted > 0 {
+			s += ", and " + strconv.Itoa(top.Refuted) + " of those were refuted"
+		}
+		if ofOne {
+			return s + "; " + against + ": look at both, and at what is between them"
+		}
+		return s + top.health() + ": look there"
+	case ofOne:
+		return "of " + of + ", by " + plural(len(f.Accusers), "member") + ", " + against +
+			": look there"
 	}
-	s := strconv.Itoa(top.Accusations) + " of " + of + " came from " + top.Name
-	if top.Refuted > 0 {
-		s += ", and " + strconv.Itoa(top.Refuted) + " of those were refuted"
-	}
-	if top.Health == nil {
-		return s + "; its health isn't known here: look there"
-	}
-	return s + "; its health is " + strconv.Itoa(*top.Health) + ": look there"
+	return of + " came from " + plural(len(f.Accusers), "member") + ": no member stands out"
 }
 
-func plural(n int, s string) string {
-	if n == 1 {
-		return s
+// mostAccused returns the member that was accused most often; the zero Flapper if none was more
+// than once.
+func (f *Flaps) mostAccused() (most Flapper) {
+	for _, m := range f.Members {
+		if m.Accused > most.Accused {
+			most = m
+		}
 	}
-	return s + "s"
+	return most
+}
+
+func (a *Accuser) health() string {
+	if a.Health == nil {
+		return "; its health isn't known here"
+	}
+	return "; its health is " + strconv.Itoa(*a.Health)
+}
+
+// plural is a number with what is counted.
+func plural(n int, s string) string {
+	if n != 1 {
+		s += "s"
+	}
+	return strconv.Itoa(n) + " " + s
 }
 
 // Counts returns how many changes each member had since a time.

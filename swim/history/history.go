@@ -83,9 +83,11 @@ const (
 	NotTried TCP = iota
 	NoAnswer
 	TCPFailed
+	// TCPRefused: the host is up, and nothing listens there.
+	TCPRefused
 )
 
-var tcpNames = []string{"not tried", "no answer", "failed"}
+var tcpNames = []string{"not tried", "no answer", "failed", "refused"}
 
 func (s State) String() string   { return nameIn(stateNames, s) }
 func (c Cause) String() string   { return nameIn(causeNames, c) }
@@ -97,6 +99,27 @@ func nameIn[T ~uint8](names []string, x T) string {
 		return names[x]
 	}
 	return "unknown"
+}
+
+// ParseState returns the state of this name; None if there is none.
+func ParseState(s string) State { return find[State](stateNames, s) }
+
+// ParseCause returns the cause of this name; 0 if there is none.
+func ParseCause(s string) Cause { return find[Cause](causeNames, s) }
+
+// ParseLearned returns what has this name; Here if nothing does.
+func ParseLearned(s string) Learned { return find[Learned](learnedNames, s) }
+
+// ParseTCP returns what has this name; NotTried if nothing does.
+func ParseTCP(s string) TCP { return find[TCP](tcpNames, s) }
+
+func find[T ~uint8](names []string, s string) T {
+	for i, name := range names {
+		if name == s {
+			return T(i)
+		}
+	}
+	return 0
 }
 
 // MarshalText implements encoding.TextMarshaler.

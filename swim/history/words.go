@@ -7,14 +7,20 @@ import (
 )
 
 // Words describes a change of the member subject, as the member observer saw it, in one sentence
-// without a full stop. Names come from other members: whoever prints them to a terminal escapes
-// what doesn't belong there.
+// without a full stop. What isn't printable in a name is escaped.
 func (c *Change) Words(subject, observer string) string {
-	w := words{Change: c, subject: subject, observer: observer}
+	subject, observer = clean(subject), clean(observer)
+	own := *c
+	own.Accuser, own.Via, own.Addr = clean(c.Accuser), clean(c.Via), clean(c.Addr)
+	w := words{Change: &own, subject: subject, observer: observer}
 	switch c.Cause {
 	case Probe:
 		w.add(observer, " suspected ", subject, ": ", w.steps())
+		if w.Confirmations > 0 {
+			w.add(";", strings.TrimPrefix(w.confirmed(), ","))
+		}
 		w.room()
+		w.health()
 	case Accusation, Death:
 		w.accusation()
 	case Timeout:
@@ -26,9 +32,9 @@ func (c *Change) Words(subject, observer string) string {
 	case Leave, ForceLeave, Reap, Stayed:
 		w.departure()
 	case Moved:
-		w.add(subject, " moved to ", c.Addr, w.source())
+		w.add(subject, " moved to ", w.Addr, w.source())
 	case Conflict:
-		w.add("a member at ", c.Addr, " claims the name ", subject, ", too")
+		w.add("a member at ", w.Addr, " claims the name ", subject, ", too")
 	default:
 		w.add(subject, " became ", c.To.String(), w.source())
 	}
@@ -73,40 +79,44 @@ func (w *words) steps() string {
 	}
 	s := "no answer to a ping"
 	if len(p.Relays) > 0 {
-		s += ", none to pings by " + list(p.Relays) + w.nacks()
+		s += ", none to pings by " + list(p.Relays) + p.said()
 	}
 	switch p.TCP {
 	case NoAnswer:
 		s += ", none by TCP"
 	case TCPFailed:
 		s += ", and TCP failed"
+	case TCPRefused:
+		s += ", and TCP was refused: its host is up, but nothing listens there"
 	}
 	return s
 }
 
-// nacks says how many relays answered the observer. If few did, it may itself be cut off.
-func (w *words) nacks() string {
-	p := w.Probe
+// said says how many relays told the observer that they got no answer. If few did, it may be the
+// observer that is cut off.
+func (p *Steps) said() string {
+	silent := max(p.NacksHoped-p.Nacks, 0)
 	switch {
 	case p.NacksHoped == 0:
 		return ""
+	case silent == 0 && p.Nacks == 1:
+		return " (which said so)"
+	case silent == 0:
+		return " (which all said so)"
 	case p.Nacks == 0:
-		return " (none of " + strconv.Itoa(p.NacksHoped) + " relays answered " + w.observer + ")"
+		return " (which said nothing in time)"
 	}
-	return " (" + strconv.Itoa(p.Nacks) + " of " + strconv.Itoa(p.NacksHoped) + " relays said so)"
+	return " (" + strconv.Itoa(p.Nacks) + " said so, " + strconv.Itoa(silent) + " nothing in time)"
 }
 
-// room says how much time there was to refute, and how healthy the observer was.
+// room says how much time there was to refute.
 func (w *words) room() {
 	if w.Refute > 0 && w.To == Suspect && w.Cause != Death && w.subject != w.observer {
 		w.add("; it had up to ", seconds(w.Refute), " to refute")
-		if w.Confirmations > 0 {
-			w.add(" in the end", w.confirmed())
-		}
 	}
-	w.health()
 }
 
+// health says how healthy the observer was, which bears on its own judgement.
 func (w *words) health() {
 	w.add("; health of ", w.observer, ": ", strconv.Itoa(w.Health))
 	if w.Health == 0 {
@@ -138,10 +148,16 @@ func (w *words) accusation() {
 	case w.Cause == Death && w.From == Suspect:
 		w.add(", ", seconds(w.Refute), " after the suspicion began", w.confirmed())
 	}
+	if w.To == Suspect && w.Confirmations > 0 {
+		w.add(w.confirmed())
+	}
 	if w.Probe != nil {
 		w.add("; the probe of ", w.observer, " failed, too: ", w.steps())
 	}
 	w.room()
+	if w.Health > 0 || w.Probe != nil {
+		w.health()
+	}
 }
 
 // confirmed says who confirmed the accusation.
@@ -184,7 +200,10 @@ func (w *words) refutation() {
 	}
 	w.add(w.subject, " refuted ", w.claim())
 	if w.subject != w.observer {
-		w.add(" after ", seconds(w.Refute), w.confirmed())
+		w.add(" after ", seconds(w.Refute))
+		if w.Confirmations > 0 {
+			w.add(w.confirmed())
+		}
 	}
 	w.add(": its incarnation is now ", inc)
 	if w.subject != w.observer {
@@ -216,27 +235,42 @@ func (w *words) past() string {
 func (w *words) departure() {
 	switch {
 	case w.Cause == Stayed:
-		w.add(w.subject, " stays, although it had said that it leaves", w.source())
+		w.add(w.subject, " stays, although a message had said that it leaves", w.source())
 	case w.Cause == Reap:
 		w.add(w.subject, " is no longer listed: it had ", w.past(), " long ago")
 	case w.Cause == ForceLeave && w.To == Reaped:
 		w.add(w.subject, " is no longer listed: an operator removed it", w.source())
 	case w.Cause == ForceLeave:
 		w.add(w.subject, " counts as left: an operator said so", w.source())
-	case w.To == Leaving:
-		w.add(w.subject, " said that it leaves", w.source())
+	case w.To == Leaving && w.subject == w.observer:
+		w.add(w.subject, " leaves")
+	case w.To == Leaving: // a force-leave of a living member looks the same
+		w.add("a message says that ", w.subject, " leaves", w.source())
 	case w.From == Failed:
-		w.add(w.subject, " counts as left: it had said that it leaves")
+		w.add(w.subject, " counts as left: a message had said that it leaves")
 	default:
 		w.add(w.subject, " left", w.source())
 	}
 }
 
 // seconds words a number of milliseconds.
-func seconds(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
+func seconds(ms int64) string { return duration(time.Duration(ms) * time.Millisecond) }
+
+// duration words a duration without zeros at the end: 1h, not 1h0m0s.
+func duration(d time.Duration) string {
+	s := d.String()
+	if short, cut := strings.CutSuffix(s, "m0s"); cut {
+		s = short + "m"
+	}
+	if short, cut := strings.CutSuffix(s, "h0m"); cut {
+		s = short + "h"
+	}
+	return s
+}
 
 // list joins names as a sentence does.
 func list(names []string) string {
+	names = cleanAll(names)
 	switch n := len(names); n {
 	case 0:
 		return ""
