@@ -2,8 +2,8 @@ package agent
 
 import "golang.org/x/sys/windows"
 
-// What the system says when an address can't be bound, or nothing listens there. The names of the same in package syscall are
-// numbers that only Go knows.
+// What the system says when an address can't be bound, or nothing listens there. The names of the
+// same in package syscall are numbers that only Go knows.
 const (
 	errAddrInUse   = windows.WSAEADDRINUSE
 	errNoAddr      = windows.WSAEADDRNOTAVAIL

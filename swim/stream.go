@@ -202,8 +202,8 @@ func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	}
 }
 
-// ErrStreamRefused is why a stream failed if the host was reached but nothing listens there. Drivers
-// that can tell wrap it.
+// ErrStreamRefused is why a stream failed if the host was reached but nothing listens there.
+// Drivers that can tell wrap it.
 var ErrStreamRefused = errors.New("connection refused")
 
 // tcpFailure is what the history says of a ping by stream that failed.

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,6 +27,7 @@ import (
 	"serf/agent/rpc/server"
 	"serf/internal/eventfilter"
 	"serf/internal/textwrap"
+	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
@@ -84,6 +86,57 @@ func (c *knownCluster) Coordinate(_ context.Context, name string) (coord.Coordin
 	at := coord.Coordinate{Height: 0.0001}
 	at.Vec[0] = float64(len(name)) * 0.001
 	return at, true, nil
+}
+
+// History of n2, a false failure, and of a member that has only just joined.
+func (c *knownCluster) History(name string) (history.Member, bool) {
+	at := func(second int) history.Stamp {
+		return history.Stamp{Time: time.Date(2026, 11, 30, 0, 12, second, 5e6, time.UTC)}
+	}
+	h := history.Member{Name: name, AsSeenBy: "n1", Status: "alive", Changes: []history.Change{
+		{Seq: 1, Time: at(1), To: history.Alive, Cause: history.Join, Learned: history.ByGossip, Via: "n3", Incarnation: 1},
+	}}
+	switch name {
+	case "nosuch":
+		return history.Member{}, false
+	case "n2":
+		h.Dropped = 3
+		h.Changes = append(h.Changes,
+			history.Change{
+				Seq: 5, Time: at(11), From: history.Alive, To: history.Suspect, Cause: history.Probe, Accuser: "n1", Refute: 1200, Hoped: 2, Health: 1,
+				Incarnation: 1, Probe: &history.Steps{Relays: []string{"n3", "node-two"}, Nacks: 1, NacksHoped: 2, TCP: history.NoAnswer},
+			},
+			history.Change{
+				Seq: 7, Time: at(12), From: history.Suspect, To: history.Failed, Cause: history.Timeout, Accuser: "n1", Refute: 1200, Hoped: 2,
+				Confirmations: 1, Confirmers: []string{"evil\x1b[2J"}, LastPing: true, Incarnation: 1, Health: 1,
+			},
+			history.Change{
+				Seq: 9, Time: at(20), From: history.Failed, To: history.Alive, Cause: history.Join, Learned: history.ByExchange, Via: "n2", Incarnation: 2,
+			})
+	}
+	for i := range h.Changes {
+		x := &h.Changes[i]
+		x.Text = x.Words(name, "n1")
+	}
+	return h, true
+}
+
+func (c *knownCluster) Flaps(since time.Duration) history.Flaps {
+	health := 6
+	f := history.Flaps{
+		AsSeenBy: "n1", Since: since.Seconds(), Members: []history.Flapper{}, Accusers: []history.Accuser{},
+		Summary: "nobody was accused in the last 10m",
+	}
+	if since < time.Hour {
+		return f
+	}
+	f.Members = []history.Flapper{
+		{Name: "n2", Changes: 12, Accused: 5, Failed: 2, Refuted: 4, Last: history.Stamp{Time: time.Date(2026, 11, 30, 0, 12, 20, 5e6, time.UTC)}},
+	}
+	f.More, f.Accusations = 3, 12
+	f.Accusers = []history.Accuser{{Name: "n1", Accusations: 11, Refuted: 4, Health: &health, Self: true}, {Name: "n3", Accusations: 1}}
+	f.Summary = "11 of 12 accusations of the last 1h came from n1, and 4 of those were refuted; its health is 6: look there"
+	return f
 }
 
 func (c *knownCluster) Join(_ context.Context, addrs []string, _ bool) (int, error) {

@@ -16,7 +16,7 @@ import (
 //	  cause    byte: Cause (4 bits), Learned (2), TCP (2)
 //	  parts    byte: which of the optional parts follow
 //	  health   byte
-//	  age      uvarint, ms: before the asking; of all but the first, before the change in front of it
+//	  age      uvarint, ms: of the first before the asking, of others before the one in front
 //	  inc      uvarint
 //	  accuser  name (Moved, Conflict: the address)
 //	  via      name
@@ -25,7 +25,8 @@ import (
 //	  refute   uvarint, ms
 //
 // A name is a number: 0 for none, up to the number of names so far for one of these, one more for a
-// new one, which follows with its length, a byte, in front. Names are a count byte and as many names.
+// new one, which follows with its length, a byte, in front. Names are a count byte and as many
+// names.
 
 const compactVersion = 1
 

@@ -180,7 +180,7 @@ type Change struct {
 
 // Steps are those of a probe that failed. A direct ping is the first.
 type Steps struct {
-	Relays     []string `json:"relays,omitempty"` // that were asked to ping the member; the first four
+	Relays     []string `json:"relays,omitempty"` // that were asked to ping it; the first four
 	Nacks      int      `json:"nacks"`            // of them said that they got no answer either
 	NacksHoped int      `json:"nacks_hoped"`      // should have said something
 	TCP        TCP      `json:"tcp"`

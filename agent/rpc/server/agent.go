@@ -7,9 +7,11 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"time"
 
 	"serf/agent"
 	"serf/internal/eventfilter"
+	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
@@ -25,6 +27,10 @@ type Agent interface {
 	AllMembers() (n int, all iter.Seq[*serf.Member])
 	Stats() map[string]map[string]string
 	Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error)
+	// History returns why a member's state changed; ok is false if nothing is known of that name.
+	History(name string) (h history.Member, ok bool)
+	// Flaps returns who changed most within the last since, and who accused others.
+	Flaps(since time.Duration) history.Flaps
 
 	Join(ctx context.Context, addrs []string, replay bool) (contacted int, err error)
 	Leave(ctx context.Context) error

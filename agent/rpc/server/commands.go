@@ -44,6 +44,8 @@ var commandTable = map[string]command{
 	protocol.CmdListKeys:        bare(handleListKeys),
 	protocol.CmdStats:           bare((*conn).handleStats),
 	protocol.CmdCoordinate:      withBody((*conn).handleCoordinate),
+	protocol.CmdHistory:         withBody((*conn).handleHistory),
+	protocol.CmdFlaps:           withBody((*conn).handleFlaps),
 }
 
 // withBody makes a command of a function that takes the request's body.

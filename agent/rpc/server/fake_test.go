@@ -13,6 +13,7 @@ import (
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/eventfilter"
+	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
 )
@@ -24,6 +25,8 @@ type fakeAgent struct {
 	coords  map[string]coord.Coordinate
 	report  agent.KeyReport
 	keysErr error
+	history map[string]history.Member
+	flaps   history.Flaps
 
 	join      func(ctx context.Context, addrs []string) (int, error)
 	leave     func(ctx context.Context) error
@@ -60,6 +63,13 @@ func (a *fakeAgent) Coordinate(_ context.Context, name string) (coord.Coordinate
 	c, ok := a.coords[name]
 	return c, ok, nil
 }
+
+func (a *fakeAgent) History(name string) (history.Member, bool) {
+	h, ok := a.history[name]
+	return h, ok
+}
+
+func (a *fakeAgent) Flaps(time.Duration) history.Flaps { return a.flaps }
 
 func (a *fakeAgent) Join(ctx context.Context, addrs []string, _ bool) (int, error) {
 	if a.join == nil {

@@ -49,6 +49,7 @@ func TestRefusedRequestsAreReadWhole(t *testing.T) {
 		protocol.CmdMembersFiltered: &protocol.MembersFilteredRequest{}, protocol.CmdTags: &protocol.TagsRequest{}, protocol.CmdStream: &protocol.StreamRequest{},
 		protocol.CmdMonitor: &protocol.MonitorRequest{}, protocol.CmdStop: &protocol.StopRequest{}, protocol.CmdQuery: &protocol.QueryRequest{}, protocol.CmdRespond: &protocol.RespondRequest{},
 		protocol.CmdInstallKey: &protocol.KeyRequest{}, protocol.CmdUseKey: &protocol.KeyRequest{}, protocol.CmdRemoveKey: &protocol.KeyRequest{},
+		protocol.CmdHistory: &protocol.HistoryRequest{}, protocol.CmdFlaps: &protocol.FlapsRequest{},
 		protocol.CmdCoordinate: &protocol.CoordinateRequest{}, protocol.CmdMembers: nil, protocol.CmdLeave: nil, protocol.CmdListKeys: nil, protocol.CmdStats: nil,
 	}
 	seq := uint64(10)

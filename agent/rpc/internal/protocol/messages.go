@@ -42,6 +42,8 @@ const (
 	CmdListKeys        = "list-keys"
 	CmdStats           = "stats"
 	CmdCoordinate      = "get-coordinate"
+	CmdHistory         = "history"
+	CmdFlaps           = "flaps"
 )
 
 // Types of the records that a query's answers come in.

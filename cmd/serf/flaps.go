@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"serf/agent/rpc"
+	"serf/swim/history"
+)
+
+const flapsHelp = `
+Usage: serf flaps [options]
+
+  Lists the members whose state changed more than once lately, and who accused members of not
+  answering, as the agent saw it. If one accuser stands out, that one is likely the culprit: it
+  may be slow or cut off itself.
+
+Options:
+
+  -since=1h
+        How far to look back.
+
+  -format=text
+        text or json.
+`
+
+func runFlaps(ctx context.Context, args []string, e env) int {
+	o := newOptions("flaps", flapsHelp, e)
+	since := o.patience("since")
+	*since = time.Hour
+	format := o.format()
+	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
+		f, err := c.Flaps(ctx, *since)
+		if err != nil {
+			return fmt.Errorf("getting the changes: %w", err)
+		}
+		if *format == formatJSON {
+			return writeJSON(e.Stdout, f)
+		}
+		writeFlaps(e.Stdout, &f)
+		return nil
+	})
+}
+
+func writeFlaps(w io.Writer, f *history.Flaps) {
+	fmt.Fprintf(w, "As %s sees it: %s.\n", printable(f.AsSeenBy), printable(f.Summary))
+	if len(f.Members) > 0 {
+		rows := [][]string{{"member", "changes", "accused", "failed", "refuted", "last change"}}
+		for _, m := range f.Members {
+			rows = append(rows, []string{printable(m.Name), strconv.Itoa(m.Changes),
+				strconv.Itoa(m.Accused), strconv.Itoa(m.Failed), strconv.Itoa(m.Refuted),
+				m.Last.String()})
+		}
+		fmt.Fprintln(w)
+		writeColumns(w, rows)
+	}
+	if f.More > 0 {
+		fmt.Fprintf(w, "and %d more\n", f.More)
+	}
+	if len(f.Accusers) > 0 {
+		rows := [][]string{{"accuser", "accusations", "refuted", "health"}}
+		for _, a := range f.Accusers {
+			rows = append(rows, []string{printable(a.Name), strconv.Itoa(a.Accusations),
+				strconv.Itoa(a.Refuted), healthText(a.Health)})
+		}
+		fmt.Fprintln(w)
+		writeColumns(w, rows)
+	}
+}
+
+func healthText(score *int) string {
+	if score == nil {
+		return "not known"
+	}
+	return strconv.Itoa(*score)
+}
