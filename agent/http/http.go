@@ -61,6 +61,7 @@ type Handler struct {
 	o       Options
 	started time.Time
 	log     *eventLog
+	views   viewsTaken
 	// latencies is the map of members, which stays from answer to answer.
 	latencies latencyMap
 	cross     *http.CrossOriginProtection

@@ -29,6 +29,7 @@ func init() { // routes refers to handlers, which refer to routes
 		{"GET", "/v1/members", false, (*Handler).serveMembers},
 		{"GET", "/v1/coordinates", false, (*Handler).serveCoordinates},
 		{"GET", "/v1/events", false, (*Handler).serveEvents},
+		{"GET", "/v1/views", false, (*Handler).serveViews},
 		{"GET", "/v1/stats", false, (*Handler).serveStats},
 	}
 }

@@ -4,7 +4,7 @@ import { changed, state } from "./state.js";
 
 const tokenKey = "serf-token"; // of sessionStorage: forgotten with the tab
 
-// patience is how long an answer may take to begin. A paused agent still accepts connections.
+// patience is how long, in ms, an answer may take to begin. A paused agent still accepts connections.
 const patience = 5000;
 
 export const hasToken = () => sessionStorage.getItem(tokenKey) !== null;
@@ -16,17 +16,17 @@ export function setToken(token) {
 }
 
 // request returns the response, whose body may still be on its way, or throws a sentence.
-export async function request(path, options = {}) {
+export async function request(path, { wait = patience, ...options } = {}) {
 	const headers = { ...options.headers };
 	if (hasToken()) headers.Authorization = "Bearer " + sessionStorage.getItem(tokenKey);
 	const slow = new AbortController();
-	const timer = setTimeout(() => slow.abort(), patience);
+	const timer = setTimeout(() => slow.abort(), wait);
 	const signal = options.signal ? AbortSignal.any([options.signal, slow.signal]) : slow.signal;
 	let response;
 	try {
 		response = await fetch(path, { ...options, headers, signal, cache: "no-store" });
 	} catch (e) {
-		throw slow.signal.aborted ? new Error(`no answer within ${patience / 1000} s`) : new Error("no connection", { cause: e });
+		throw slow.signal.aborted ? new Error(`no answer within ${wait / 1000} s`) : new Error("no connection", { cause: e });
 	} finally {
 		clearTimeout(timer);
 	}
@@ -39,7 +39,7 @@ export async function request(path, options = {}) {
 	throw new Error(error ?? `${response.status} ${response.statusText}`);
 }
 
-export const get = async (path) => (await request(path)).json();
+export const get = async (path, options) => (await request(path, options)).json();
 
 // pieces yields the text of a response as it arrives, in parts that end with the separator.
 export async function* pieces(response, separator) {

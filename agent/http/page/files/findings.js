@@ -1,6 +1,6 @@
 // What an operator should look at first, in sentences with links, worst first.
 
-import { count, h, linksTo, linkTo, plural, when } from "./dom.js";
+import { count, h, linksTo, linkTo, plural, visible, when } from "./dom.js";
 import { state, tally } from "./state.js";
 
 const most = 4; // sentences
@@ -8,7 +8,7 @@ const accusationsMin = 3; // of which something follows: a few happen to healthy
 
 export function findings() {
 	const first = culprit();
-	const list = [first?.finding, loss(), flapping(first?.name), failed(), recovered(first?.name), disagreement(), ownHealth()].filter(Boolean);
+	const list = [first?.finding, loss(), flapping(first?.name), failed(), disagreement(), recovered(first?.name), unhealthy()].filter(Boolean);
 	return list.length ? list.slice(0, most) : [calm()];
 }
 
@@ -26,18 +26,23 @@ function culprit() {
 	if (accusations < accusationsMin) return;
 	const parts = new Map();
 	for (const a of accusers) parts.set(a.name, { ...a, by: a.accusations, of: 0 });
-	for (const m of flappers()) parts.set(m.name, { by: 0, ...parts.get(m.name), name: m.name, changed: m, of: episodes(m) });
+	for (const m of flappers()) parts.set(m.name, { by: 0, ...parts.get(m.name), name: m.name, changed: m, of: m.accused ?? 0 });
 	const [first, second] = [...parts.values()].sort((a, b) => b.by + b.of - a.by - a.of);
-	const part = first.by + first.of;
-	if (part <= accusations / 2 || second && part < 1.5 * (second.by + second.of)) return;
-	const text = first.by < first.of
-		? [changes(first.changed), first.by ? `, and accused others ${plural(first.by, "time")}` : "", ": look there first."]
-		: [h("b", {}, `${count(first.by)} of ${plural(accusations, "accusation")} in the last hour came from `, linkTo(first.name)),
-			first.health ? `, whose health score is ${first.health} (0 is best)` : "",
-			first.of ? `, which was itself accused ${plural(first.of, "time")}` : "",
-			first.self ? ". That is this agent: its own network or load is the likely cause." : ": look there first."];
-	return { name: first.name, finding: finding("alert", text) };
+	const { name, by, of, changed } = first;
+	if (by + of <= accusations / 2 || second && by + of < 1.5 * (second.by + second.of)) return;
+	if (by < of) {
+		if (episodes(changed) < 2) return; // it has failed, which is said elsewhere
+		return { name, finding: finding("alert", changes(changed), by ? `, and accused others ${plural(by, "time")}` : "", ": look there first.") };
+	}
+	const health = first.health ?? healthOf(name);
+	return { name, finding: finding("alert",
+		h("b", {}, `${count(by)} of ${plural(accusations, "accusation")} in the last hour came from `, linkTo(name)),
+		health ? `, whose health score is ${health} (0 is best)` : "", of ? `, which was itself accused ${plural(of, "time")}` : "",
+		first.self ? ". That is this agent: its own network or load is the likely cause." : ": look there first.") };
 }
+
+// healthOf is a member's own health score, if it was asked and has said so.
+const healthOf = (name) => state.views?.agents.find((g) => g.name === name)?.health;
 
 const changes = (m) => [h("b", {}, linkTo(m.name), ` changed state ${plural(m.changes, "time")} in the last hour`),
 	` (${[m.failed && `failed ${m.failed}×`, m.refuted && `refuted ${m.refuted}×`].filter(Boolean).join(", ")})`];
@@ -85,15 +90,23 @@ function recovered(but) {
 }
 
 function disagreement() {
-	const names = (state.views?.disagree ?? []).map((v) => v.name);
-	if (!names.length) return;
-	return finding("alert", h("b", {}, linksTo(names), " and this agent disagree about who is alive"), ".");
+	const list = state.views?.disagreements ?? [];
+	if (!list.length) return;
+	const { member, here, there, agents } = list[0];
+	return finding("alert", h("b", {}, "Not all agree: ", linkTo(member), ` is ${visible(here)} here, ${visible(there)} for `, linksTo(agents)),
+		list.length > 1 ? `, and ${plural(list.length - 1, "other member")} likewise.` : ".");
 }
 
-function ownHealth() {
-	const score = state.agent?.health;
-	if (!score) return;
-	return finding("hint", h("b", {}, `This agent's own health score is ${score}`), " (0 is best): it misses answers or gets them late, so its view may be wrong. Compare it with another agent's page.");
+const poorHealth = 2; // score from which on a member's own troubles are likely
+
+function unhealthy() {
+	const self = state.agent?.name;
+	const list = (state.views?.agents ?? []).filter((g) => g.name !== self && g.health >= poorHealth).sort((a, b) => b.health - a.health);
+	const own = state.agent?.health;
+	if (own) list.unshift({ name: self, health: own });
+	if (!list.length) return;
+	return finding("hint", h("b", {}, list.slice(0, 4).map((g, i) => [i ? ", " : "", linkTo(g.name), ` has health score ${g.health}`])),
+		" (0 is best): it misses answers or gets them late, so its network or load may be at fault, and its word is worth less.");
 }
 
 function calm() {

@@ -115,7 +115,7 @@ function addEvent(e) {
 const waiting = new Map();
 function soon(f, delay) {
 	if (waiting.has(f)) return;
-	waiting.set(f, setTimeout(() => { waiting.delete(f); f(); }, delay));
+	waiting.set(f, setTimeout(() => { waiting.delete(f); f().catch(() => {}); }, delay));
 }
 
 // Figures that no event reports. Nobody looks at a hidden page, so it asks for nothing.
@@ -164,10 +164,19 @@ async function pollCoordinates() {
 	changed("coordinates", "members");
 }
 
-async function pollViews() {
-	state.views = await get("v1/views");
-	changed("agent");
+// askAll asks all agents for their views, which is a query in the cluster.
+export async function askAll() {
+	state.asking = true;
+	changed("views");
+	try {
+		state.views = await get("v1/views", { wait: 15_000 });
+	} finally {
+		state.asking = false;
+		changed("views");
+	}
 }
+
+const askAllMax = 200; // members of clusters whose agents are asked without a click
 
 // every calls poll now and from time to time, one call at a time.
 function every(period, poll) {
@@ -181,6 +190,6 @@ function every(period, poll) {
 export function poll() {
 	every(() => 2000, pollAgent);
 	every(() => 15_000, pollFlaps);
+	every(() => 30_000, async () => state.members.size <= askAllMax && await askAll());
 	every(() => state.members.size > 1000 ? 60_000 : 10_000, pollCoordinates);
-	every(() => 30_000, pollViews);
 }

@@ -1,5 +1,5 @@
 import { hasToken, request, setToken } from "./api.js";
-import { byID, clock, count, fill, h, linkTo, nameOf, plural, span, visible, when } from "./dom.js";
+import { byID, clock, count, fill, h, linkTo, plural, span, visible, when } from "./dom.js";
 import { findings } from "./findings.js";
 import { follow, poll, retry } from "./live.js";
 import { startMap } from "./map.js";
@@ -66,7 +66,7 @@ function tokenForm() {
 		" ", h("button", {}, "Use it"), h("p", { class: "note" }, "It is kept in this tab only."));
 }
 
-on(["agent", "members", "flaps"], () => {
+on(["agent", "members", "flaps", "views"], () => {
 	fill(byID("findings"), findings().map((f) => h("p", { class: f.level }, f.text)));
 });
 

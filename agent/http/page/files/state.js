@@ -11,6 +11,7 @@ export const state = {
 	coordinates: undefined, // v1/coordinates
 	located: new Map(), // its members by name
 	views: undefined, // v1/views
+	asking: false, // for them
 	link: { up: false, since: undefined, error: undefined, retry: undefined },
 	restarted: undefined, // when the agent has
 	denied: false, // a token is missing or wrong

@@ -27,6 +27,7 @@ let sort = { column: columns[1], down: false };
 let active; // name of the member whose link the tab key reaches
 
 const view = h("div", { class: "rows", role: "rowgroup", tabindex: "0", "aria-label": "Members", onscroll: () => requestAnimationFrame(renderRows), onkeydown: moveByKey });
+const space = h("div", { role: "presentation" }); // as tall as all rows
 const field = h("input", { type: "search", id: "filter", placeholder: "name, address, tag=value", "aria-label": "Filter members", oninput: renderAll });
 const statuses = h("select", { id: "status", "aria-label": "Status", onchange: renderAll },
 	["any status", "alive", "leaving", "left", "failed"].map((s, i) => h("option", { value: i ? s : "" }, s)));
@@ -78,11 +79,12 @@ function renderAll() {
 	none.textContent = shown.length ? "" : all ? "No member matches the filter." : "No members yet.";
 	columns.forEach((c, i) => heads[i].setAttribute("aria-sort", c !== sort.column ? "none" : sort.down ? "descending" : "ascending"));
 	view.parentElement.setAttribute("aria-rowcount", shown.length + 1);
+	view.style.height = `min(${Math.max(shown.length, 3) * rowHeight + 2}px, var(--tallest))`;
+	space.style.height = shown.length * rowHeight + "px";
 	renderRows();
 }
 
 function renderRows() {
-	view.style.height = `min(${Math.max(shown.length, 3) * rowHeight + 2}px, var(--tallest))`;
 	const hadFocus = view.contains(document.activeElement) && document.activeElement !== view;
 	const inSight = Math.ceil(view.clientHeight / rowHeight);
 	const needed = Math.min(shown.length, inSight + 2 * spare);
@@ -101,15 +103,13 @@ function makeRows(n) {
 		cells[0].append(link);
 		return { e: h("div", { role: "row", class: "row" }, cells), link, cells };
 	});
-	fill(view, h("div", { class: "height" }), rows.map((r) => r.e));
-	view.firstChild.setAttribute("role", "presentation");
+	fill(view, space, rows.map((r) => r.e));
 }
 
 function renderRow(row, m, i) {
-	view.firstChild.style.height = shown.length * rowHeight + "px";
 	row.e.style.transform = `translateY(${i * rowHeight}px)`;
 	row.e.setAttribute("aria-rowindex", i + 2);
-	row.e.className = m.name === state.selected ? "row selected" : "row";
+	row.e.classList.toggle("selected", m.name === state.selected);
 	row.link.tabIndex = m.name === active ? 0 : -1;
 	const [, status, addr, tags, rtt, changes] = row.cells;
 	if (row.name !== m.name) {

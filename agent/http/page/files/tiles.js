@@ -1,9 +1,10 @@
-import { byID, count, fill, h, ms, svg, visible } from "./dom.js";
+import { byID, count, fill, h, plural, svg, visible } from "./dom.js";
+import { askAll } from "./live.js";
 import { on, state, tally } from "./state.js";
 import { filterBy } from "./table.js";
 
 export function startTiles() {
-	on(["agent", "members"], () => fill(byID("tiles"), tiles()));
+	on(["agent", "members", "views"], () => fill(byID("tiles"), tiles()));
 }
 
 const sum = (o) => Object.values(o ?? {}).reduce((n, v) => n + v, 0);
@@ -17,28 +18,29 @@ function tiles() {
 	const dropped = s.slice(1).map((v, i) => Math.max(0, v.dropped - s[i].dropped) / ((v.time - s[i].time) / 1000));
 	const rate = dropped.length ? dropped.slice(-5).reduce((n, v) => n + v, 0) / Math.min(5, dropped.length) : 0;
 	return [
-		tile("Alive", count(tally("alive")), aside || "nobody has left", { series: s.map((v) => v.alive), status: "alive" }),
-		tile("Failed", count(tally("failed")), tally("failed") ? "show them" : "nobody", { bad: tally("failed") > 0, series: s.map((v) => v.failed), status: "failed" }),
+		tile("Alive", count(tally("alive")), aside || "nobody has left", { series: s.map((v) => v.alive), click: () => filterBy("alive") }),
+		tile("Failed", count(tally("failed")), tally("failed") ? "show them" : "nobody", { bad: tally("failed") > 0, series: s.map((v) => v.failed), click: () => filterBy("failed") }),
 		tile("Health", a.health ?? "–", a.health ? "of this agent; 0 is best" : "this agent is well", { bad: a.health > 0, series: s.map((v) => v.health) }),
 		tile("Queues", count(sum(a.queues)), list(a.queues) || "nothing waits to be sent", { series: s.map((v) => v.queues) }),
 		tile("Dropped", rate === 0 ? "0/s" : rate < 10 ? rate.toFixed(1) + "/s" : count(Math.round(rate)) + "/s", "messages received, not used", { series: dropped }),
 		tile("Encryption", a.encrypted ? "on" : "off", a.encrypted ? "of gossip" : "anybody can read and forge"),
-		tile("View", a.view?.digest ? visible(a.view.digest).slice(0, 8) : "–", viewNote(), { mono: true, bad: state.views?.disagree?.length > 0 }),
+		tile("View", a.view?.digest ? visible(a.view.digest).slice(0, 8) : "–", viewNote(), { mono: true, bad: state.views?.agree === false, click: () => askAll().catch(() => {}) }),
 	];
 }
 
 function viewNote() {
-	const v = state.views;
-	if (!v) return "digest of who is alive";
-	return v.disagree?.length ? `${count(v.disagree.length)} of ${count(v.asked)} disagree` : `${count(v.agree ?? 0)} others agree`;
+	if (state.asking) return "asking all agents …";
+	if (!state.views) return "ask all agents";
+	const others = state.views.agents.filter((g) => g.answer === "yes").length - 1;
+	return state.views.agree ? `${plural(others, "other")} ${others === 1 ? "agrees" : "agree"}` : "not all agree";
 }
 
-function tile(label, value, note, { bad, mono, series, status } = {}) {
+function tile(label, value, note, { bad, mono, series, click } = {}) {
 	const content = [h("span", { class: "label" }, label), h("span", { class: mono ? "value mono" : "value" }, value),
 		h("span", { class: "note" }, note), series && sparkline(series)];
 	const kind = "tile" + (bad ? " isbad" : "");
-	return status
-		? h("button", { class: kind, type: "button", onclick: () => filterBy(status) }, content)
+	return click
+		? h("button", { class: kind, type: "button", onclick: click }, content)
 		: h("div", { class: kind }, content);
 }
 
