@@ -104,7 +104,7 @@ func TestTailKeepsTheEnd(t *testing.T) {
 }
 
 func TestScriptsFindTheirOwnAgent(t *testing.T) {
-	outer := []string{"PATH=/bin", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_RPC_AUTH_FILE=o", "SERF_TAG_OLD=x", "SERF_EVENT=user",
+	outer := []string{"PATH=/bin", "NOTIFY_SOCKET=/run/systemd/notify", "WATCHDOG_USEC=1", "WATCHDOG_PID=1", "SERF_RPC_ADDR=10.0.0.1:1", "SERF_RPC_AUTH=outer", "SERF_RPC_AUTH_FILE=o", "SERF_TAG_OLD=x", "SERF_EVENT=user",
 		"SERF_USER_EVENT=u", "SERF_USER_LTIME=1", "SERF_QUERY_NAME=q", "SERF_QUERY_LTIME=2", "SERF_SELF_NAME=n", "SERF_SELF_ROLE=r", "SERF_HOME=/h"}
 	for _, tc := range []struct {
 		name string

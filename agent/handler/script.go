@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/internal/eventfilter"
+	"serf/internal/sdnotify"
 )
 
 // Why a script was killed.
@@ -136,11 +137,14 @@ const (
 )
 
 // inherited is what a script gets of the agent's own environment. An agent started by a handler
-// must not pass that handler's event on to its own scripts.
+// must not pass that handler's event on to its own scripts, and a script can't speak for the agent
+// to its service manager.
 func inherited(environ []string, rpc RPC) []string {
 	return slices.DeleteFunc(environ, func(v string) bool {
 		set := func(prefix string) bool { return strings.HasPrefix(v, prefix) }
-		return slices.ContainsFunc(eventVariables, set) || rpc.Addr != "" &&
+		name, _, _ := strings.Cut(v, "=")
+		return slices.ContainsFunc(eventVariables, set) ||
+			slices.Contains(sdnotify.Variables, name) || rpc.Addr != "" &&
 			slices.ContainsFunc(rpcVariables, set)
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"serf/agent/rpc/server"
 	"serf/agent/snapshot"
 	"serf/internal/certs"
+	"serf/internal/sdnotify"
 	"serf/internal/textwrap"
 )
 
@@ -63,7 +64,7 @@ func serveAgent(ctx context.Context, args []string, e env, signals <-chan os.Sig
 	out := newConsole(e.Stdout, e.Stderr)
 	defer out.close()
 	d := &daemon{
-		args: args, out: out, stderr: e.Stderr, signals: signals,
+		args: args, out: out, stderr: e.Stderr, lookupEnv: e.LookupEnv, signals: signals,
 		left: make(chan struct{}, 1), moved: make(chan struct{}, 1), loaded: make(chan loading, 1),
 	}
 	var code int
@@ -107,10 +108,13 @@ func (d *daemon) begin(ctx context.Context) (code int, runs bool) {
 		d.out.warn("%s", w)
 	}
 	d.setup, d.began = s, s.conf
+	d.findManager()
 	if err := d.start(ctx); err != nil {
 		d.out.fail("Error %v", err)
+		d.manager.Status("Error " + err.Error()) // it is shown already
 		return exitError, false
 	}
+	d.endTold = d.keepTold()
 	return exitOK, true
 }
 
@@ -130,6 +134,11 @@ type daemon struct {
 	signals <-chan os.Signal
 	left    chan struct{} // capacity 1: an RPC client made the agent leave
 	moved   chan struct{} // capacity 1: another address is advertised
+
+	lookupEnv func(string) (string, bool)
+	manager   *sdnotify.Manager // nil without a service manager that wants to know
+	endTold   func()            // ends what keepTold began
+	ending    bool
 
 	loaded   chan loading // capacity 1: what a reload has read
 	loading  bool         // the reload is still being read
@@ -385,6 +394,7 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 	switch {
 	case s == reloadSignal:
 		d.reopenLog()
+		d.told(d.manager.Reloading())
 		d.load()
 		return 0, false
 	case s == reopenSignal:
@@ -399,6 +409,7 @@ func (d *daemon) signal(s os.Signal) (code int, ended bool) {
 
 // leave tells the cluster that this member leaves, within leaveTimeout and the user's patience.
 func (d *daemon) leave() int {
+	d.stopping()
 	d.out.step("Gracefully shutting down agent...")
 	d.log.Infof("agent", "requesting graceful leave from Serf")
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
@@ -429,6 +440,8 @@ func (d *daemon) awaitLeave(done <-chan error) int {
 
 // stop stops what start started.
 func (d *daemon) stop() {
+	d.stopping()
+	d.endTold()
 	d.log.Infof("agent", "requesting serf shutdown")
 	d.stopExtras()
 	d.http.close()
@@ -441,6 +454,7 @@ func (d *daemon) stop() {
 	d.closeExtras()
 	d.out.mute() // unless the log is shown already
 	d.log.Close()
+	d.manager.Close()
 }
 
 // reload takes over what can change at run time from a configuration that was read again: log
@@ -451,6 +465,7 @@ func (d *daemon) reload(l loading) {
 		d.load()
 		return
 	}
+	defer func() { d.told(d.manager.Ready()) }()
 	s := l.setup
 	certChange, warning, err := "", "", l.err
 	if err == nil {

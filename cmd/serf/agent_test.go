@@ -82,9 +82,15 @@ type running struct {
 // runTestAgent starts an agent on loopback with ports of the system's choice.
 func runTestAgent(t *testing.T, args ...string) *running {
 	t.Helper()
+	return runTestAgentIn(t, nil, args...)
+}
+
+// runTestAgentIn is runTestAgent with variables of the environment.
+func runTestAgentIn(t *testing.T, vars map[string]string, args ...string) *running {
+	t.Helper()
 	r := &running{t: t, stdout: newScreen(), errs: newScreen(), signals: make(chan os.Signal), exit: make(chan int, 1)}
 	args = append([]string{"-node=a", "-bind=127.0.0.1:0", "-rpc-addr=127.0.0.1:0", "-profile=local"}, args...)
-	e := env{Stdout: r.stdout, Stderr: r.errs, LookupEnv: func(string) (string, bool) { return "", false }}
+	e := env{Stdout: r.stdout, Stderr: r.errs, LookupEnv: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -251,7 +257,7 @@ func TestAgentEndOfContextLeaves(t *testing.T) {
 	out := newScreen()
 	exit := make(chan int, 1)
 	go func() {
-		exit <- serveAgent(ctx, []string{"-node=a", "-bind=127.0.0.1:0", "-rpc-addr=127.0.0.1:0"}, env{Stdout: out, Stderr: out}, nil)
+		exit <- serveAgent(ctx, []string{"-node=a", "-bind=127.0.0.1:0", "-rpc-addr=127.0.0.1:0"}, env{Stdout: out, Stderr: out, LookupEnv: func(string) (string, bool) { return "", false }}, nil)
 	}()
 	out.await(t, "Serf agent starting")
 	cancel()

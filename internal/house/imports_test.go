@@ -11,7 +11,7 @@ import (
 // of earlier lines.
 var layers = []string{
 	"internal/certs internal/invariant internal/nearest internal/rpcaddr internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
-		"internal/http1 internal/theme",
+		"internal/sdnotify internal/http1 internal/theme",
 	"internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
 	"swim/serf",
@@ -39,7 +39,7 @@ var apart = [][2]string{{"netsim", "agent"}}
 var libraries = map[string][]string{
 	"golang.org/x/net":  {"agent/mdns"},
 	"golang.org/x/sync": {"netsim/scenario"},
-	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler", "cmd/serf", "internal/systest"},
+	"golang.org/x/sys":  {"agent", "agent/disk", "agent/handler", "cmd/serf", "internal/sdnotify", "internal/systest"},
 	"golang.org/x/term": {"cmd/serf"},
 	"golang.org/x/text": {"internal/watch"},
 }
