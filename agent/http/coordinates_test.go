@@ -46,7 +46,7 @@ func TestCoordinatesAnswer(t *testing.T) {
 func TestCoordinatesThatAreOff(t *testing.T) {
 	t.Parallel()
 	a := startAgent(t, func(c *agent.Config) { c.Serf.DisableCoordinates = true })
-	w := ask(newHandler(t, a, Options{}), "GET", "/v1/coordinates", "")
+	w := ask(t, newHandler(t, a, Options{}), "GET", "/v1/coordinates", "")
 	if want := `"explained":1,"coordinates":[]}` + "\n"; w.Code != 200 || !strings.HasSuffix(w.Body.String(), want) {
 		t.Errorf("%d %s, want an end of %s", w.Code, w.Body, want)
 	}
@@ -78,7 +78,7 @@ func TestPageIsServedWithoutAToken(t *testing.T) {
 		"/": 200, "/page/main.js": 200, "/page/theme.css": 200, "/page/none.js": 404, "/page/": 404,
 		"/page/..%2fpage.go": 404, "/?x=1": 400, "/v1/coordinates": 401,
 	} {
-		w := ask(h, "GET", url, "")
+		w := ask(t, h, "GET", url, "")
 		policy := w.Header().Get("Content-Security-Policy")
 		if w.Code != want || (w.Code == 200) != (policy != "") {
 			t.Errorf("%s: %d with policy %q, want %d", url, w.Code, policy, want)

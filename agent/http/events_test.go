@@ -148,7 +148,7 @@ func TestTypesOfEvents(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"member", "user,", "mem*", "member-*x", strings.Repeat("user,", filtersMax) + "user"} {
-		if w := ask(logHandler(), "GET", "/v1/events?type="+bad, ""); w.Code != 400 {
+		if w := ask(t, logHandler(), "GET", "/v1/events?type="+bad, ""); w.Code != 400 {
 			t.Errorf("type=%.20s: %d", bad, w.Code)
 		}
 	}
@@ -200,7 +200,7 @@ func TestStreamsResume(t *testing.T) {
 		})
 	}
 	for _, bad := range []string{"1", "-", "x-1", "0123456789abcde-1", "0123456789abcdef-", "0123456789abcdef-x", "0123456789abcdeg-1"} {
-		if w := ask(logHandler(), "GET", "/v1/events?after="+bad, ""); w.Code != 400 {
+		if w := ask(t, logHandler(), "GET", "/v1/events?after="+bad, ""); w.Code != 400 {
 			t.Errorf("after=%s: %d", bad, w.Code)
 		}
 	}
@@ -329,7 +329,7 @@ func TestStreamsAreBounded(t *testing.T) {
 			w.want(t, ":\n\n")
 			cancels = append(cancels, func() { cancel(); <-w.pieces })
 		}
-		w := ask(h, "GET", "/v1/events", "")
+		w := ask(t, h, "GET", "/v1/events", "")
 		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "64 streams of events are open") {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}

@@ -67,6 +67,7 @@ type Handler struct {
 	cross     *http.CrossOriginProtection
 	origins   map[string]bool
 
+	changes                 recentChanges
 	streams, polls, queries room
 	counts                  counters
 }

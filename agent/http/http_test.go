@@ -40,8 +40,8 @@ func newHandler(t *testing.T, a *agent.Agent, o Options) *Handler {
 	return h
 }
 
-// ask has a request answered. headers are pairs of name and value.
-func ask(h http.Handler, method, url, body string, headers ...string) *httptest.ResponseRecorder {
+// ask has a request answered, as described. headers are pairs of name and value.
+func ask(t *testing.T, h http.Handler, method, url, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	r.Host = "localhost"
 	for i := 0; i < len(headers); i += 2 {
@@ -51,13 +51,14 @@ func ask(h http.Handler, method, url, body string, headers ...string) *httptest.
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
+	checkAnswer(t, r, w)
 	return w
 }
 
 // get asks and reads the answer into v.
 func get(t *testing.T, h http.Handler, url string, status int, v any) {
 	t.Helper()
-	w := ask(h, "GET", url, "")
+	w := ask(t, h, "GET", url, "")
 	b, _ := io.ReadAll(w.Body)
 	if w.Code != status {
 		t.Fatalf("GET %s: %d %s, want %d", url, w.Code, b, status)
@@ -111,7 +112,7 @@ func TestMetricsNeedATokenAndToBeServed(t *testing.T) {
 		{Options{OpenReads: true}, 404},
 		{Options{Token: "t", Metrics: some}, 401},
 	} {
-		if w := ask(newHandler(t, a, tc.o), "GET", "/metrics", ""); w.Code != tc.want {
+		if w := ask(t, newHandler(t, a, tc.o), "GET", "/metrics", ""); w.Code != tc.want {
 			t.Errorf("%+v: %d, want %d", tc.o, w.Code, tc.want)
 		}
 	}
@@ -133,7 +134,7 @@ func TestHostIsChecked(t *testing.T) {
 		"127.0.0.1@evil.example": false, "0x7f.1": false, "2130706433": false, "127.1": false, "[localhost": false, "::1.evil.example": false,
 		"0.0.0.0": false, "[::]": false, "localhost\x00": false, "..": false,
 	} {
-		w := ask(h, "GET", "/v1/agent", "", "Host", host)
+		w := ask(t, h, "GET", "/v1/agent", "", "Host", host)
 		if want := map[bool]int{true: 200, false: 421}[ok]; w.Code != want {
 			t.Errorf("Host %q: %d, want %d", host, w.Code, want)
 		}
@@ -151,16 +152,16 @@ func TestTokens(t *testing.T) {
 	a := startAgent(t)
 	closed, open := newHandler(t, a, Options{Token: "secret"}), newHandler(t, a, Options{Token: "secret", OpenReads: true})
 	for _, given := range []string{"", "Bearer", "Bearer ", "Bearer wrong", "Bearer secret2", "Bearer secre", "Basic secret", "secret", "Bearer  secret"} {
-		w := ask(closed, "GET", "/v1/agent", "", "Authorization", given)
+		w := ask(t, closed, "GET", "/v1/agent", "", "Authorization", given)
 		if w.Code != 401 || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer") || strings.Contains(w.Body.String(), "secret") {
 			t.Errorf("%q: %d %s", given, w.Code, w.Body)
 		}
-		if w := ask(open, "GET", "/v1/agent", "", "Authorization", given); w.Code != 200 {
+		if w := ask(t, open, "GET", "/v1/agent", "", "Authorization", given); w.Code != 200 {
 			t.Errorf("%q: %d where reading is open", given, w.Code)
 		}
 	}
 	for _, given := range []string{"Bearer secret", "bearer secret"} {
-		if w := ask(closed, "GET", "/v1/agent", "", "Authorization", given); w.Code != 200 {
+		if w := ask(t, closed, "GET", "/v1/agent", "", "Authorization", given); w.Code != 200 {
 			t.Errorf("%q: %d", given, w.Code)
 		}
 	}
@@ -187,16 +188,16 @@ func TestOriginsAreChecked(t *testing.T) {
 		{403, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "https://ops.example.evil"}},
 		{200, true, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "https://ops.example"}},
 	} {
-		w := ask(h, "GET", "/v1/agent", "", tt.headers...)
+		w := ask(t, h, "GET", "/v1/agent", "", tt.headers...)
 		got := w.Header().Get("Access-Control-Allow-Origin")
 		if w.Code != tt.status || got == "*" || (got != "") != tt.allowed {
 			t.Errorf("%v: %d, allowed %q; want %d, %t", tt.headers, w.Code, got, tt.status, tt.allowed)
 		}
 	}
-	if w := ask(h, "OPTIONS", "/v1/agent", "", "Origin", "https://ops.example"); w.Code != 204 || w.Header().Get("Access-Control-Allow-Headers") == "" {
+	if w := ask(t, h, "OPTIONS", "/v1/agent", "", "Origin", "https://ops.example"); w.Code != 204 || w.Header().Get("Access-Control-Allow-Headers") == "" {
 		t.Errorf("an allowed page asks first: %d %v", w.Code, w.Header())
 	}
-	if w := ask(h, "OPTIONS", "/v1/agent", "", "Origin", "https://evil.example"); w.Code != 405 {
+	if w := ask(t, h, "OPTIONS", "/v1/agent", "", "Origin", "https://evil.example"); w.Code != 405 {
 		t.Errorf("another page asks first: %d", w.Code)
 	}
 	for _, bad := range []string{"*", "", "https://x/", "x", "https://"} {
@@ -216,7 +217,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/v1", 404}, {"GET", "/v1/agent/", 404}, {"GET", "//v1/agent", 404}, {"GET", "/v1/../v1/agent", 404}, {"GET", "/v2/agent", 404},
 		{"POST", "/v1/agent", 405}, {"DELETE", "/v1/agent", 405}, {"HEAD", "/v1/agent", 200}, {"GET", "/v1/agent?x=1", 400}, {"GET", "/v1/agent?%zz", 400},
 	} {
-		w := ask(h, tt.method, tt.url, "")
+		w := ask(t, h, tt.method, tt.url, "")
 		var p problem
 		if w.Code != tt.status || w.Code >= 400 && (json.Unmarshal(w.Body.Bytes(), &p) != nil || p.Error == "") {
 			t.Errorf("%s %s: %d %s, want %d", tt.method, tt.url, w.Code, w.Body, tt.status)

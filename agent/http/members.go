@@ -27,6 +27,7 @@ type member struct {
 	Tags     map[string]string `json:"tags"`
 	Protocol uint8             `json:"protocol"`
 	RTT      float64           `json:"rtt_ms,omitempty"` // the median of the last round trips
+	Changes  int               `json:"changes_1h,omitempty"`
 }
 
 // shown is m as clients see it; at is nil if that isn't known.
@@ -129,13 +130,16 @@ const pieceSize = 32 << 10
 // answerMembers writes members as they are encoded, so that a long list takes little memory.
 func (h *Handler) answerMembers(w http.ResponseWriter, index string, chosen []listed) {
 	w.Header().Set("Content-Type", "application/json")
+	changes := h.recently()
 	head, _ := json.Marshal(membersHead{index, h.agent.Self().Name}) // texts only
 	b := append(slices.Clip(head[:len(head)-1]), `,"members":[`...)
 	for i := range chosen {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		one, _ := json.Marshal(shown(chosen[i].member, chosen[i].at)) // texts and numbers only
+		m := shown(chosen[i].member, chosen[i].at)
+		m.Changes = changes[m.Name]
+		one, _ := json.Marshal(&m) // texts and numbers only
 		b = append(append(b, '\n'), one...)
 		if len(b) > pieceSize {
 			if _, err := w.Write(b); err != nil {

@@ -23,9 +23,9 @@ type membersBody struct {
 }
 
 // startPair runs two agents in one cluster.
-func startPair(t *testing.T) (a, b *agent.Agent) {
+func startPair(t *testing.T, change ...func(*agent.Config)) (a, b *agent.Agent) {
 	t.Helper()
-	a = startAgent(t)
+	a = startAgent(t, change...)
 	b = startAgent(t, func(c *agent.Config) {
 		c.Serf.Name, c.Serf.Tags = "b\x1b[2J\u202e", map[string]string{"role": "<img>", "dc": "eu 1"}
 	})
@@ -69,7 +69,7 @@ func TestMembersAsText(t *testing.T) {
 	t.Parallel()
 	a, b := startPair(t)
 	h := newHandler(t, a, Options{})
-	w := ask(h, "GET", "/v1/members?format=text", "")
+	w := ask(t, h, "GET", "/v1/members?format=text", "")
 	want := regexp.MustCompile(fmt.Sprintf(`^a {17}%v  alive  (-|[0-9.]+ms) +role=web
 "b\\x1b\[2J\\u202e"  %v  alive  (-|[0-9.]+ms) +dc=eu 1,role=<img>
 $`, a.Addr(), b.Addr()))
@@ -96,7 +96,7 @@ func TestBadQueriesOfMembers(t *testing.T) {
 		"name=a&name=b":             "want it once",
 		"status=" + long(1025, "x"): "limit 1024",
 	} {
-		if w := ask(h, "GET", "/v1/members?"+query, ""); w.Code != 400 || !strings.Contains(w.Body.String(), want) {
+		if w := ask(t, h, "GET", "/v1/members?"+query, ""); w.Code != 400 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%.40s: %d %s, want %s", query, w.Code, w.Body, want)
 		}
 	}

@@ -27,10 +27,18 @@ func init() { // routes refers to handlers, which refer to routes
 		{"GET", "/metrics", false, (*Handler).serveMetrics},
 		{"GET", "/v1/agent", false, (*Handler).serveAgent},
 		{"GET", "/v1/members", false, (*Handler).serveMembers},
+		{"GET", "/v1/members/{name}/history", false, (*Handler).serveHistory},
+		{"GET", "/v1/flaps", false, (*Handler).serveFlaps},
 		{"GET", "/v1/coordinates", false, (*Handler).serveCoordinates},
 		{"GET", "/v1/events", false, (*Handler).serveEvents},
 		{"GET", "/v1/views", false, (*Handler).serveViews},
+		{"GET", "/v1/openapi.json", true, (*Handler).serveDescription},
 		{"GET", "/v1/stats", false, (*Handler).serveStats},
+		{"POST", "/v1/event/{name}", false, (*Handler).serveEvent},
+		{"POST", "/v1/query/{name}", false, (*Handler).serveQuery},
+		{"POST", "/v1/join", false, (*Handler).serveJoin},
+		{"POST", "/v1/force-leave/{name}", false, (*Handler).serveForceLeave},
+		{"PUT", "/v1/tags", false, (*Handler).serveTags},
 	}
 }
 

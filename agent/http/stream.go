@@ -68,7 +68,9 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	s.choose(r)
+	if s.choose(r); r.Method == http.MethodHead {
+		return
+	}
 	reason := ""
 	oldest, last := h.log.kept()
 	switch {
