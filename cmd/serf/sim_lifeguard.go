@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"serf/internal/textwrap"
 	"serf/netsim/study"
@@ -53,14 +49,14 @@ Usage: serf sim lifeguard [options]
 
 // runLifeguard is `serf sim lifeguard`.
 func runLifeguard(ctx context.Context, args []string, e env) int {
-	x, code, ok := parseLifeguard(args, e)
+	x, workers, code, ok := parseLifeguard(args, e)
 	if !ok {
 		return code
 	}
-	progress, clear := countProgress(e.Stderr)
+	bar := newProgress(e.Stderr)
 	began := time.Now()
-	result, err := x.Run(ctx, progress)
-	clear()
+	result, err := x.Run(ctx, workers, bar.share("repeating the paper's experiments"))
+	bar.clear()
 	switch {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(e.Stderr, "Interrupted: what follows is about a part of the combinations")
@@ -82,10 +78,9 @@ const (
 	workersMax = 256
 )
 
-func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool) {
-	known := study.Variants()
+func parseLifeguard(args []string, e env) (x study.Lifeguard, workers, code int, ok bool) {
 	var additions []string
-	for _, v := range known[study.PaperVariants:] {
+	for _, v := range study.Variants()[study.PaperVariants:] {
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
 	}
 	list := textwrap.Fill(strings.Join(additions, ", "), 8)
@@ -93,8 +88,8 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
+	x = study.PaperStudy()
 	var variants []study.Variant
-	repeat, seed, workers := 1, uint64(1), runtime.GOMAXPROCS(0)
 	o.set.Func("variant", "", func(s string) error {
 		v, found := study.VariantNamed(s)
 		if !found {
@@ -103,45 +98,19 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, code int, ok bool)
 		variants = append(variants, v)
 		return nil
 	})
-	o.whole("repeat", &repeat, repeatMax)
+	workers = runtime.GOMAXPROCS(0)
+	o.whole("repeat", &x.Repeat, repeatMax)
 	o.whole("workers", &workers, workersMax)
-	o.set.Uint64Var(&seed, "seed", seed, "")
+	o.set.Uint64Var(&x.Seed, "seed", x.Seed, "")
 	if _, code, ok = o.parse(args); !ok {
-		return x, code, false
+		return x, workers, code, false
 	}
-	x = study.PaperStudy()
 	if *reduced {
-		x = study.ReducedStudy()
+		x.Reduce()
 	}
 	if len(variants) > 0 {
 		x.Variants = variants
 	}
 	x.Anywhere = *stop == "anywhere"
-	x.Repeat, x.Seed, x.Workers = repeat, seed, workers
-	return x, exitOK, true
-}
-
-// whole is an option from 1 to most.
-func (o *options) whole(name string, v *int, most int) {
-	o.set.Func(name, "", func(s string) error {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > most {
-			return fmt.Errorf("want a whole number from 1 to %d", most)
-		}
-		*v = n
-		return nil
-	})
-}
-
-// countProgress returns what shows on a terminal how much is done, and what removes it.
-func countProgress(w io.Writer) (show func(done, all int), clear func()) {
-	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, func() {}
-	}
-	began := time.Now()
-	show = func(done, all int) {
-		left := time.Duration(float64(time.Since(began)) / float64(done) * float64(all-done))
-		fmt.Fprintf(w, "\r\x1b[K%d of %d combinations, about %v to go", done, all, left.Round(time.Second))
-	}
-	return show, func() { fmt.Fprint(w, "\r\x1b[K") }
+	return x, workers, exitOK, true
 }

@@ -78,6 +78,11 @@ func (p *progress) show(line string) {
 	p.used = len(line)
 }
 
+// share shows a share that is done, with a text.
+func (p *progress) share(text string) func(done float64) {
+	return func(done float64) { p.draw(done, func() string { return text }) }
+}
+
 // run shows how far a single run of the given length is.
 func (p *progress) run(length time.Duration) func(*cluster.Cluster, time.Duration) {
 	return func(c *cluster.Cluster, left time.Duration) {

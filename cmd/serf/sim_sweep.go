@@ -108,9 +108,7 @@ func (s *simSweep) run(ctx context.Context, e env) int {
 	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
-	points, err := s.Run(ctx, runtime.GOMAXPROCS(0), func(done float64) {
-		bar.draw(done, func() string { return "sweeping" })
-	})
+	points, err := s.Run(ctx, runtime.GOMAXPROCS(0), bar.share("sweeping"))
 	bar.clear()
 	if err == nil {
 		err = s.write(e, points)

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"serf/netsim"
 	"serf/netsim/cluster"
+	"serf/netsim/report"
+	"serf/netsim/scenario"
 	"serf/netsim/study"
 )
 
@@ -71,44 +74,55 @@ const togetherHelp = `
         doesn't depend on it.
 `
 
-// together is what the experiments with many seeds have in common.
-type together struct {
-	nodes, loss []int
-	profile     cluster.Profile
-	seed        uint64
-	seeds       int
-	workers     int
-}
-
 const (
-	seedsMax = 100_000
-	joinMax  = 1000
-	lossMax  = 99 // percent
-	// convergenceLimit is how long agreement is waited for: longer than any usual full exchange takes to come.
-	convergenceLimit = 10 * time.Minute
-	eventsEvery      = 5 * time.Second // between bursts
+	seedsMax    = 100_000
+	joinMax     = 1000
+	lossMax     = 99              // percent
+	eventsEvery = 5 * time.Second // between bursts
 )
 
-// add declares the options; what is returned completes t once they are parsed.
-func (t *together) add(o *options) (finish func()) {
-	*t = together{nodes: t.nodes, loss: t.loss, seed: 1, seeds: 20, workers: runtime.GOMAXPROCS(0)}
-	profile := o.oneOf("profile", cluster.ProfileNames()...)
-	o.numbers("nodes", &t.nodes, cluster.MaxMembers)
-	o.numbers("loss", &t.loss, lossMax)
-	o.whole("seeds", &t.seeds, seedsMax)
-	o.whole("workers", &t.workers, workersMax)
-	o.set.Uint64Var(&t.seed, "seed", t.seed, "")
-	return func() { t.profile, _ = cluster.ProfileByName(*profile) } // oneOf allows no other
+// together is what the experiments with many seeds have in common.
+type together struct {
+	*options
+	nodes, loss    []int
+	profile        *string
+	seed           uint64
+	seeds, workers int
 }
 
-// numbers is an option with one or several whole numbers from 0 to most.
-func (o *options) numbers(name string, v *[]int, most int) {
+func newTogether(name, help string, e env, mostNodes int, nodes, loss []int) *together {
+	t := &together{options: newOptions(name, help, e), nodes: nodes, loss: loss, seeds: 20}
+	t.rule.strict = true
+	t.workers = runtime.GOMAXPROCS(0)
+	t.profile = t.oneOf("profile", cluster.ProfileNames()...)
+	t.numbers("nodes", &t.nodes, 2, mostNodes)
+	t.numbers("loss", &t.loss, 0, lossMax)
+	t.whole("seeds", &t.seeds, seedsMax)
+	t.whole("workers", &t.workers, workersMax)
+	t.set.Uint64Var(&t.seed, "seed", 1, "")
+	return t
+}
+
+// whole is an option from 1 to most.
+func (o *options) whole(name string, v *int, most int) {
+	o.set.Func(name, "", func(s string) error {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > most {
+			return fmt.Errorf("want a whole number from 1 to %d", most)
+		}
+		*v = n
+		return nil
+	})
+}
+
+// numbers is an option with one or several whole numbers from least to most.
+func (o *options) numbers(name string, v *[]int, least, most int) {
 	o.set.Func(name, "", func(s string) error {
 		var list []int
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
-			if err != nil || n < 0 || n > most {
-				return fmt.Errorf("want whole numbers up to %d, with commas in between", most)
+			if err != nil || n < least || n > most {
+				return fmt.Errorf("want whole numbers from %d to %d, with commas in between", least, most)
 			}
 			list = append(list, n)
 		}
@@ -117,122 +131,121 @@ func (o *options) numbers(name string, v *[]int, most int) {
 	})
 }
 
-func (t *together) link(loss int) netsim.Link {
-	l := t.profile.Link
-	l.Loss = netsim.Probability(float64(loss) / 100)
-	return l
-}
-
-// each runs one after the other what is wanted of each number of nodes and each loss, until one ends with an error.
-func (t *together) each(e env, run func(nodes, loss int, progress func(done, all int)) error) int {
+// each runs s with each number of nodes and each loss, one after the other, until an error. run
+// writes what came of it.
+func (t *together) each(
+	s scenario.Scenario, run func(s *scenario.Scenario, loss int, progress func(done float64)) error,
+) int {
+	s.Profile, s.Seed = *t.profile, t.seed
 	began := time.Now()
-	for _, n := range t.nodes {
+	for _, s.Members = range t.nodes {
 		for _, loss := range t.loss {
-			bar := newProgress(e.Stderr)
-			err := run(n, loss, func(done, all int) {
-				bar.draw(float64(done)/float64(all), func() string {
-					return fmt.Sprintf("%d nodes, %d%% loss: %d of %d runs", n, loss, done, all)
-				})
-			})
+			s.Network.Loss = netsim.Probability(float64(loss) / 100)
+			bar := newProgress(t.e.Stderr)
+			err := run(&s, loss, bar.share(fmt.Sprintf("%d nodes, %d%% loss", s.Members, loss)))
 			bar.clear()
 			switch {
 			case errors.Is(err, context.Canceled):
-				fmt.Fprintln(e.Stderr, "Interrupted: the last line is about the runs that were done, and others are missing")
+				fmt.Fprintln(t.e.Stderr, "Interrupted: the last line is about the runs that were done, and others are missing")
 				return exitError
 			case err != nil:
-				fmt.Fprintf(e.Stderr, "Error %v\n", err)
+				fmt.Fprintf(t.e.Stderr, "Error %v\n", err)
 				return exitError
 			}
 		}
 	}
-	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
+	fmt.Fprintf(t.e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
 	return exitOK
 }
 
+// lastSeed is the seed of the last run of each.
+func (t *together) lastSeed() uint64 { return t.seed + uint64(t.seeds) - 1 }
+
 // runConvergence is `serf sim convergence`.
 func runConvergence(ctx context.Context, args []string, e env) int {
-	o := newOptions("sim convergence", convergenceHelp, e)
-	o.rule.strict = true
-	t := together{nodes: []int{50, 100, 200}, loss: []int{0}}
-	finish := t.add(o)
+	t := newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold, []int{50, 100, 200}, []int{0})
 	join := 1
-	o.whole("join", &join, joinMax)
-	over := o.duration("over")
-	if _, code, ok := o.parse(args); !ok {
+	t.whole("join", &join, joinMax)
+	over := t.duration("over")
+	if _, code, ok := t.parse(args); !ok {
 		return code
 	}
-	finish()
-	x := study.Convergence{Seeds: join, Over: *over, Profile: t.profile, Limit: convergenceLimit}
-	for _, x.Members = range t.nodes {
-		if err := x.Validate(); err != nil {
-			return o.misused("%s", optionErrors(err))
-		}
+	switch least := slices.Min(t.nodes); {
+	case join > least:
+		return t.misused("-join %d: allowed 1 to the %d nodes", join, least)
+	case *over > study.TrafficTime:
+		return t.misused("-over %v: allowed 0s to %v", *over, study.TrafficTime)
 	}
-	fmt.Fprintf(e.Stdout, "members join through %d, start within %v, profile %s, seeds %d to %d\n", join, *over, t.profile.Name, t.seed, t.seed+uint64(t.seeds)-1)
-	fmt.Fprintf(e.Stdout, "%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n", "nodes", "loss", "runs", "median", "90%", "99%", "worst", "late", "packets", "streams")
-	return t.each(e, func(nodes, loss int, progress func(done, all int)) error {
-		x.Members, x.Link = nodes, t.link(loss)
-		r, err := x.Study(ctx, t.seed, t.seeds, t.workers, progress)
-		late := strconv.Itoa(r.Late)
-		if r.Open > 0 {
-			late += fmt.Sprintf(" (%d never)", r.Open)
-		}
-		fmt.Fprintf(e.Stdout, "%6d %4d%% %5d | %8s %8s %8s %8s  %8s | %6.1f kB %6.1f kB\n", nodes, loss, r.Runs,
-			seconds(r.Median), seconds(r.P90), seconds(r.P99), seconds(r.Worst), late, r.PacketBytes/1e3, r.StreamBytes/1e3)
-		return err
-	})
+	fmt.Fprintf(e.Stdout, "members join through %d, start within %v, profile %s, seeds %d to %d\n",
+		join, *over, *t.profile, t.seed, t.lastSeed())
+	fmt.Fprintf(e.Stdout, "%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n",
+		"nodes", "loss", "runs", "median", "90%", "99%", "worst", "late", "packets", "streams")
+	return t.each(study.Convergence(join, *over),
+		func(s *scenario.Scenario, loss int, progress func(done float64)) error {
+			r, err := study.Converge(ctx, *s, t.seeds, t.workers, progress)
+			writeConverged(e.Stdout, s.Members, loss, &r)
+			return err
+		})
+}
+
+func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
+	late := strconv.Itoa(r.Late())
+	if r.Open > 0 {
+		late += fmt.Sprintf(" (%d never)", r.Open)
+	}
+	all := 1e3 * float64(max(r.Runs, 1)*nodes)
+	fmt.Fprintf(w, "%6d %4d%% %5d | %8s %8s %8s %8s  %8s | %6.1f kB %6.1f kB\n", nodes, loss, r.Runs,
+		seconds(r.Share(50)), seconds(r.Share(90)), seconds(r.Share(99)), seconds(r.Share(100)), late,
+		float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
 }
 
 // runEvents is `serf sim events`.
 func runEvents(ctx context.Context, args []string, e env) int {
-	o := newOptions("sim events", eventsHelp, e)
-	o.rule.strict = true
-	t := together{nodes: []int{1000}, loss: []int{0, 5, 20}}
-	finish := t.add(o)
-	x := study.Dissemination{Bursts: 10, Events: 1, Every: eventsEvery}
-	o.whole("bursts", &x.Bursts, seedsMax)
-	o.whole("burst", &x.Events, seedsMax)
-	over := o.duration("over")
-	if _, code, ok := o.parse(args); !ok {
+	t := newTogether("sim events", eventsHelp, e, cluster.MaxMembers, []int{1000}, []int{0, 5, 20})
+	bursts, events := 10, 1
+	t.whole("bursts", &bursts, cluster.MaxEvents)
+	t.whole("burst", &events, cluster.MaxEvents)
+	over := t.duration("over")
+	if _, code, ok := t.parse(args); !ok {
 		return code
 	}
-	finish()
-	x.Profile, x.Over = t.profile, *over
-	for _, x.Members = range t.nodes {
-		if err := x.Validate(); err != nil {
-			return o.misused("%s", optionErrors(err))
-		}
+	switch {
+	case events*bursts > cluster.MaxEvents:
+		return t.misused("-burst %d in each of %d bursts: allowed are %d in all", events, bursts, cluster.MaxEvents)
+	case *over > eventsEvery:
+		return t.misused("-over %v: allowed 0s to %v, when the next burst begins", *over, eventsEvery)
 	}
-	fmt.Fprintf(e.Stdout, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n", x.Bursts, x.Events, x.Over, t.profile.Name, t.seed, t.seed+uint64(t.seeds)-1)
-	return t.each(e, func(nodes, loss int, progress func(done, all int)) error {
-		x.Members, x.Link = nodes, t.link(loss)
-		r, err := x.Study(ctx, t.seed, t.seeds, t.workers, progress)
-		writeEvents(e.Stdout, nodes, loss, &r)
-		return err
-	})
+	fmt.Fprintf(e.Stdout, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
+		bursts, events, *over, *t.profile, t.seed, t.lastSeed())
+	return t.each(study.Dissemination(bursts, events, *over, eventsEvery),
+		func(s *scenario.Scenario, loss int, progress func(done float64)) error {
+			var r study.Disseminated
+			err := study.Seeds(ctx, s, t.seeds, t.workers, progress, r.Add)
+			writeEvents(e.Stdout, s.Members, loss, &r)
+			return err
+		})
 }
 
 func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {
 	fmt.Fprintf(w, "\n%d nodes, loss %d%%, %d runs, %d events\n", nodes, loss, r.Runs, r.Events)
-	if r.Runs == 0 || r.Pairs == 0 {
+	if r.Pairs == 0 {
 		return
 	}
-	for i, after := range study.EventMarks {
+	for i, after := range report.Marks {
 		reached := r.Reached[i]
 		fmt.Fprintf(w, "  %6s  %10.5f%%  %d missing\n", after, 100*float64(reached)/float64(r.Pairs), r.Pairs-reached)
 		if reached == r.Pairs {
 			break
 		}
 	}
-	if n := len(r.ToAll); n > 0 {
-		fmt.Fprintf(w, "  to all  median %s, 99%% %s, worst %s", seconds(r.ToAll[n/2]), seconds(r.ToAll[(n*99+99)/100-1]), seconds(r.ToAll[n-1]))
+	if all := report.QuantilesOf(r.ToAll); all.Count > 0 {
+		fmt.Fprintf(w, "  to all  median %s, 99%% %s, worst %s", seconds(all.Median), seconds(all.P99), seconds(all.Worst))
 		fmt.Fprintf(w, "; %d events not with all after a minute\n", r.Late)
 	}
-	fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n", r.Packets/r.Seconds, r.Streams/r.Seconds)
+	each := r.Seconds * float64(nodes)
+	fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n",
+		float64(r.PacketBytes)/each, float64(r.StreamBytes)/each)
 }
 
 // seconds is a time with what is worth knowing of it.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-
-// optionErrors words the joined errors of a validation for the command line.
-func optionErrors(err error) string { return strings.ReplaceAll("-"+err.Error(), "\n", "; -") }

@@ -71,6 +71,8 @@ type member struct {
 	// delivered earlier ones.
 	minEvent uint64
 	changed  swim.Time // when anything that undisturbed looks at last changed
+	faulted  bool      // it has crashed, left or been paused, or its connection has had a fault
+	pause    *pause    // nil: its process isn't stopped
 
 	outages    []*outage // its outages, of which the last ones may be over
 	hostOutage *outage   // that of SetFaults; may be nil
@@ -98,6 +100,7 @@ type Cluster struct {
 	sides        []*outage       // those of the partition in force
 	hadFaults    bool            // the network has had faults
 	up           int             // members that run or are paused
+	faultless    int             // members that have started, and had no fault since
 	requested    swim.Time       // when users last wanted something of a member
 }
 

@@ -128,12 +128,22 @@ func (c *Cluster) judgeFailure(observer, subject int) {
 	if !c.views.isAlive(subject) {
 		return
 	}
+	faultless := !c.members[observer].faulted
+	if p := c.members[subject].pause; p != nil && faultless {
+		c.noticePause(p, observer)
+	}
 	lag, f := c.lag(), &c.metrics.falseFailures
 	if c.faultBetween(observer, subject, lag) {
 		f.AcrossFaults++
 		return
 	}
 	f.All++
+	if !c.members[subject].faulted {
+		f.OfFaultless++
+		if faultless {
+			f.AmongFaultless++
+		}
+	}
 	if c.undisturbed(observer, lag) {
 		f.AtHealthy++
 		if c.undisturbed(subject, lag) {

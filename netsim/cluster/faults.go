@@ -11,7 +11,8 @@ import (
 // Cut stops all packets and streams from one member to another, in that direction.
 func (c *Cluster) Cut(from, to int) {
 	for _, i := range []int{from, to} {
-		c.members[i].cut, c.members[i].changed = true, c.Now()
+		c.members[i].cut = true
+		c.noteFault(i)
 	}
 	c.beginOutage([]int{from}, []int{to})
 	c.sim.Cut(from, to)
@@ -24,6 +25,9 @@ func (c *Cluster) Partition(groups ...[]int) {
 		for _, i := range members {
 			group[i] = g
 		}
+	}
+	for i := range group {
+		c.noteFault(i)
 	}
 	for _, t := range c.sides {
 		t.stop(c.Now())
@@ -45,7 +49,8 @@ func (c *Cluster) Partition(groups ...[]int) {
 // SetFaults sets the faults of member i's connection; the zero value ends them.
 func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
 	m := &c.members[i]
-	m.bad, m.changed = f.Any(), c.Now()
+	m.bad = f.Any()
+	c.noteFault(i)
 	if m.hostOutage != nil {
 		m.hostOutage.stop(c.Now())
 	}
@@ -67,7 +72,7 @@ func (c *Cluster) Impair(
 	count := func(by int) {
 		for _, i := range concerned {
 			c.members[i].impairments += by
-			c.members[i].changed = c.Now()
+			c.noteFault(i)
 		}
 	}
 	count(1)
@@ -118,6 +123,16 @@ func (c *Cluster) Heal() {
 		}
 	}
 	c.settle()
+}
+
+// noteFault records that a fault of member i begins or ends.
+func (c *Cluster) noteFault(i int) {
+	m := &c.members[i]
+	m.changed = c.Now()
+	if !m.faulted && m.starts > 0 {
+		c.faultless--
+	}
+	m.faulted = true
 }
 
 // undisturbed reports whether member i has run without a fault of its connection for at least d. In

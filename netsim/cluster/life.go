@@ -13,6 +13,8 @@ func (c *Cluster) Crash(i int) {
 		return
 	}
 	n := c.Node(i)
+	c.noteFault(i)
+	c.members[i].pause = nil
 	region := c.regions.at(i)
 	c.metrics.observerGone(c.Now(), region,
 		func(subject int) bool { return c.views.sees(i, subject) })
@@ -41,13 +43,19 @@ func (c *Cluster) Leave(i int) {
 }
 
 // Pause stops the process of member i for d, while its host stays up.
-func (c *Cluster) Pause(i int, d time.Duration) {
+func (c *Cluster) Pause(i int, d time.Duration) { c.pause(i, d, c.sim.Pause) }
+
+// Stall is Pause for a process that stops when it next sends: see [netsim.Sim.Stall].
+func (c *Cluster) Stall(i int, d time.Duration) { c.pause(i, d, c.sim.Stall) }
+
+func (c *Cluster) pause(i int, d time.Duration, stop func(i int)) {
 	if !c.sim.Running(i) {
 		return
 	}
 	life := c.members[i].starts
-	c.members[i].changed = c.Now()
-	c.sim.Pause(i)
+	c.noteFault(i)
+	c.members[i].pause = &pause{since: c.Now()}
+	stop(i)
 	c.sim.After(d, func() {
 		if c.members[i].starts == life {
 			c.Resume(i)
@@ -60,7 +68,8 @@ func (c *Cluster) Resume(i int) {
 	if c.sim.Down(i) || c.sim.Running(i) {
 		return
 	}
-	c.members[i].changed = c.Now()
+	c.noteFault(i)
+	c.members[i].pause = nil
 	if c.Alive(i) && c.views.wrongAbout(i) > 0 {
 		c.metrics.begin(c.Now(), "resume", i)
 	}

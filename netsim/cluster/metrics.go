@@ -16,6 +16,7 @@ type metrics struct {
 	openOf     map[int]int // the same by member
 	episodes   []report.Episode
 	unsettled  int // open episodes, at the end of the list
+	pauses     []report.Pause
 }
 
 // counters are the figures that are plain counts.

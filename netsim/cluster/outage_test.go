@@ -13,7 +13,9 @@ import (
 func verdict(c *Cluster, observer, subject int) string {
 	before := c.metrics.falseFailures
 	c.judgeFailure(observer, subject)
-	switch d := c.metrics.falseFailures.Since(before); d {
+	d := c.metrics.falseFailures.Since(before)
+	d.OfFaultless, d.AmongFaultless = 0, 0
+	switch d {
 	case report.FalseFailures{AcrossFaults: 1}:
 		return "across"
 	case report.FalseFailures{All: 1}:
@@ -24,6 +26,78 @@ func verdict(c *Cluster, observer, subject int) string {
 		return "of healthy"
 	default:
 		return fmt.Sprintf("%+v", d)
+	}
+}
+
+// A member that has had a fault never counts as one without, however long ago that was.
+func TestMembersWithoutAFault(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]func(c *Cluster){
+		"pause": func(c *Cluster) { c.Pause(1, time.Second) },
+		"stall": func(c *Cluster) { c.Stall(1, time.Second) },
+		"crash": func(c *Cluster) { c.Crash(1); backIn10s(c, 1) },
+		"leave": func(c *Cluster) { c.Leave(1); backIn10s(c, 1) },
+		"impaired": func(c *Cluster) {
+			c.sim.After(time.Second, c.Impair([]int{1}, nil, netsim.WayOut, netsim.Impairment{BlockUDP: true}))
+		},
+		"bad host":  func(c *Cluster) { c.SetFaults(1, netsim.HostFaults{BlockIn: true}); c.Heal() },
+		"partition": func(c *Cluster) { c.Partition([]int{0, 2, 3}, []int{1}); c.Heal() },
+	} {
+		c := newCluster(t, 4, "lan")
+		if err := c.BootWarm(); err != nil {
+			t.Fatal(err)
+		}
+		fault(c)
+		c.Run(time.Hour)
+		if c.faultless != 3 && name != "partition" {
+			t.Errorf("%s: %d members without a fault", name, c.faultless)
+		}
+		before := c.metrics.falseFailures
+		c.judgeFailure(0, 1)
+		if d := c.metrics.falseFailures.Since(before); d.All != 1 || d.OfFaultless != 0 {
+			t.Errorf("%s: about one with a fault: %+v", name, d)
+		}
+		if name == "partition" { // which concerns all that are named
+			continue
+		}
+		c.judgeFailure(1, 2)
+		c.judgeFailure(0, 2)
+		if d := c.metrics.falseFailures.Since(before); d.All != 3 || d.OfFaultless != 2 || d.AmongFaultless != 1 {
+			t.Errorf("%s: about one without, by one with and one without: %+v", name, d)
+		}
+	}
+}
+
+// A pause is noticed when a member without a fault says that the one that stands still has failed,
+// and known when all of them have.
+func TestPausesAreNoticed(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 6, "lan")
+	if err := c.BootWarm(); err != nil {
+		t.Fatal(err)
+	}
+	c.Pause(4, time.Minute)
+	c.Pause(5, time.Minute)
+	say := func(after time.Duration, observers ...int) {
+		c.Run(after)
+		for _, o := range observers {
+			c.judgeFailure(o, 4)
+		}
+	}
+	say(time.Second, 5)    // it stands still, too
+	say(time.Second, 0, 0) // the same one twice
+	say(time.Second, 1, 2)
+	if p := c.Report().Pauses; len(p) != 1 || p[0] != (report.Pause{First: 2 * time.Second}) {
+		t.Errorf("by all but one: %+v", p)
+	}
+	say(time.Second, 3)
+	if p := c.Report().Pauses; len(p) != 1 || p[0] != (report.Pause{First: 2 * time.Second, All: 4 * time.Second}) {
+		t.Errorf("by all: %+v", p)
+	}
+	c.Resume(4)
+	say(time.Second, 0)
+	if p := c.Report().Pauses; len(p) != 1 {
+		t.Errorf("after its end: %+v", p)
 	}
 }
 

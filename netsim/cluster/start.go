@@ -115,7 +115,9 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	if m.starts > 0 && where != c.sim.Addr(i) {
 		c.views.forget(i) // whoever knows it knows another address
 	}
-	m.starts++
+	if m.starts++; m.starts == 1 && !m.faulted {
+		c.faultless++
+	}
 	m.leaving = false
 	cfg := c.config(i, where)
 	m.minEvent = uint64(cfg.MinEventTime)

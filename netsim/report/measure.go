@@ -39,21 +39,44 @@ type Figure struct {
 // measures are in the order of tables.
 var measures = []Measure{
 	{"agreed_worst_seconds", "views agree, worst", "agree s", UnitSeconds, agreedWorst},
-	{"noticed_median_seconds", "crash noticed by one, median", "noticed s", UnitSeconds, medianOf(func(r *Report) *Durations { return &r.FirstNoticed })},
-	{"known_median_seconds", "crash known to all, median", "known s", UnitSeconds, medianOf(func(r *Report) *Durations { return &r.AllNoticed })},
-	{"known_worst_seconds", "crash known to all, worst", "", UnitSeconds, worstOf(func(r *Report) *Durations { return &r.AllNoticed })},
-	{"false_failures", "false failures", "false", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.All })},
-	{"false_failures_at_healthy", "false failures at healthy members", "", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.AtHealthy })},
-	{"false_failures_of_healthy", "false failures at and about healthy members", "", UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.OfHealthy })},
-	{"failures_across_faults", "failures told across faults of the network", "across", UnitCount, acrossFaults},
-	{"events_median_seconds", "event delivered to all, median", "event s", UnitSeconds, medianOf(func(r *Report) *Durations { return &r.EventSpread })},
-	{"events_worst_seconds", "event delivered to all, worst", "", UnitSeconds, worstOf(func(r *Report) *Durations { return &r.EventSpread })},
-	{"events_delivered", "events delivered", "delivered %", UnitShare, reachedOf(func(r *Report) []Spread { return r.Events })},
-	{"queries_answered", "queries answered", "answered %", UnitShare, reachedOf(func(r *Report) []Spread { return r.Queries })},
-	{"packets_per_member_second", "packets of a member", "packets/s", UnitRate, perMemberSecond(func(n *netsim.Stats) uint64 { return n.Sent })},
-	{"bytes_per_member_second", "bytes of a member", "bytes/s", UnitBytes, perMemberSecond(func(n *netsim.Stats) uint64 { return n.SentBytes + n.StreamBytes })},
-	{"gossip_queue_p99", "gossip queue, 99th", "", UnitCount, func(r *Report) Figure { return Figure{float64(r.Queue.P99), r.Queue.Count > 0} }},
-	{"wrong_views_at_end", "wrong views at the end", "wrong", UnitCount, func(r *Report) Figure { return Figure{float64(r.Wrong), true} }},
+	{"noticed_median_seconds", "crash noticed by one, median", "noticed s", UnitSeconds,
+		median(func(r *Report) Durations { return r.FirstNoticed })},
+	{"known_median_seconds", "crash known to all, median", "known s", UnitSeconds,
+		median(func(r *Report) Durations { return r.AllNoticed })},
+	{"known_worst_seconds", "crash known to all, worst", "", UnitSeconds,
+		worst(func(r *Report) Durations { return r.AllNoticed })},
+	{"pause_noticed_median_seconds", "pause noticed by one, median", "", UnitSeconds,
+		median(func(r *Report) Durations { d, _ := TimesNoticed(r.Pauses); return d })},
+	{"pause_known_median_seconds", "pause known to all, median", "", UnitSeconds,
+		median(func(r *Report) Durations { _, d := TimesNoticed(r.Pauses); return d })},
+	{"false_failures", "false failures", "false", UnitCount,
+		counted(func(r *Report) uint64 { return r.FalseFailures.All })},
+	{"false_failures_at_healthy", "false failures at healthy members", "", UnitCount,
+		counted(func(r *Report) uint64 { return r.FalseFailures.AtHealthy })},
+	{"false_failures_of_healthy", "false failures at and about healthy members", "", UnitCount,
+		counted(func(r *Report) uint64 { return r.FalseFailures.OfHealthy })},
+	{"false_failures_of_faultless", "false failures about members without a fault", "", UnitCount,
+		counted(func(r *Report) uint64 { return r.FalseFailures.OfFaultless })},
+	{"false_failures_among_faultless", "false failures among members without a fault", "",
+		UnitCount, counted(func(r *Report) uint64 { return r.FalseFailures.AmongFaultless })},
+	{"failures_across_faults", "failures told across faults of the network", "across", UnitCount,
+		acrossFaults},
+	{"events_median_seconds", "event delivered to all, median", "event s", UnitSeconds,
+		median(func(r *Report) Durations { return r.EventSpread })},
+	{"events_worst_seconds", "event delivered to all, worst", "", UnitSeconds,
+		worst(func(r *Report) Durations { return r.EventSpread })},
+	{"events_delivered", "events delivered", "delivered %", UnitShare,
+		reachedOf(func(r *Report) []Spread { return r.Events })},
+	{"queries_answered", "queries answered", "answered %", UnitShare,
+		reachedOf(func(r *Report) []Spread { return r.Queries })},
+	{"packets_per_member_second", "packets of a member", "packets/s", UnitRate,
+		perMemberSecond(func(n *netsim.Stats) uint64 { return n.Sent })},
+	{"bytes_per_member_second", "bytes of a member", "bytes/s", UnitBytes,
+		perMemberSecond(func(n *netsim.Stats) uint64 { return n.SentBytes + n.StreamBytes })},
+	{"gossip_queue_p99", "gossip queue, 99th", "", UnitCount,
+		func(r *Report) Figure { return Figure{float64(r.Queue.P99), r.Queue.Count > 0} }},
+	{"wrong_views_at_end", "wrong views at the end", "wrong", UnitCount,
+		func(r *Report) Figure { return Figure{float64(r.Wrong), true} }},
 }
 
 // Measures lists the figures of runs, in the order of Report.Measured.
@@ -73,13 +96,15 @@ func agreedWorst(r *Report) Figure {
 }
 
 // acrossFaults has no figure if the network had no faults.
-func acrossFaults(r *Report) Figure { return Figure{float64(r.FalseFailures.AcrossFaults), r.Troubled} }
+func acrossFaults(r *Report) Figure {
+	return Figure{float64(r.FalseFailures.AcrossFaults), r.Troubled}
+}
 
-func medianOf(of func(*Report) *Durations) func(*Report) Figure {
+func median(of func(*Report) Durations) func(*Report) Figure {
 	return func(r *Report) Figure { d := of(r); return Figure{d.Median.Seconds(), d.Count > 0} }
 }
 
-func worstOf(of func(*Report) *Durations) func(*Report) Figure {
+func worst(of func(*Report) Durations) func(*Report) Figure {
 	return func(r *Report) Figure { d := of(r); return Figure{d.Worst.Seconds(), d.Count > 0} }
 }
 

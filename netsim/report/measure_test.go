@@ -13,7 +13,8 @@ func TestMeasuresKeepTheirNames(t *testing.T) {
 		names = append(names, m.Name)
 	}
 	want := strings.Fields(`agreed_worst_seconds noticed_median_seconds known_median_seconds known_worst_seconds
-		false_failures false_failures_at_healthy false_failures_of_healthy failures_across_faults events_median_seconds events_worst_seconds
+		pause_noticed_median_seconds pause_known_median_seconds false_failures false_failures_at_healthy false_failures_of_healthy false_failures_of_faultless
+		false_failures_among_faultless failures_across_faults events_median_seconds events_worst_seconds
 		events_delivered queries_answered packets_per_member_second bytes_per_member_second gossip_queue_p99 wrong_views_at_end`)
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)

@@ -20,6 +20,7 @@ type Report struct {
 	Wrong            int // pairs of a running member and another that it is wrong about
 	Episodes         []Episode
 	Detections       []Detection
+	Pauses           []Pause          // those that were noticed
 	Returned         int              // crashed members that ran again before all knew of the crash
 	FirstNoticed     Durations        // of crashes, by the first other member
 	AllNoticed       Durations        // by the last

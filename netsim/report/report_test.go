@@ -72,7 +72,7 @@ func sampleReport() Report {
 		Series: Series{Every: 45 * time.Second, Samples: []Sample{
 			{At: 45 * time.Second, Running: 5, Packets: 600, PacketBytes: 50_000, StreamBytes: 40_000, Suspicions: 10, Queue: Quantiles[int]{4, 0, 6, 6}},
 			{At: 90 * time.Second, Running: 4, Wrong: 2, Packets: 400, PacketBytes: 40_000, StreamBytes: 5_000, Suspicions: 20, Refutations: 12,
-				FalseFailures: FalseFailures{7, 3, 1, 5}, Queue: Quantiles[int]{4, 0, 4, 4}},
+				FalseFailures: FalseFailures{7, 3, 1, 5, 2, 1}, Queue: Quantiles[int]{4, 0, 4, 4}},
 		}},
 		Bands:      []Band{{"2 crash", d(30), d(30)}, {"40% cut off", d(35), d(49)}},
 		Trace:      0x123456789abcdef,

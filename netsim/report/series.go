@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"time"
+
+	"serf/netsim"
+)
 
 // Series is how a run went over time: samples evenly spaced. A last interval that was cut short by
 // the end of the run is left out.
@@ -16,11 +20,25 @@ type Sample struct {
 	Wrong         int           // pairs of a running member and another that it is wrong about
 	Packets       uint64        // sent in the interval by all members together
 	PacketBytes   uint64
+	Streams       uint64
 	StreamBytes   uint64
 	Suspicions    uint64 // raised in the interval
 	Refutations   uint64
 	FalseFailures FalseFailures
 	Queue         Quantiles[int] // messages that wait to be gossiped, by member
+}
+
+// SentUntil sums up what was sent until a time, in the intervals that had ended by then.
+func (s *Series) SentUntil(at time.Duration) (sum netsim.Stats) {
+	for i := range s.Samples {
+		if x := &s.Samples[i]; x.At <= at {
+			sum.Sent += x.Packets
+			sum.SentBytes += x.PacketBytes
+			sum.Streams += x.Streams
+			sum.StreamBytes += x.StreamBytes
+		}
+	}
+	return sum
 }
 
 func (s *Series) figures() SeriesFigures {

@@ -19,6 +19,8 @@ type Spread struct {
 	// Steps are some of the moments at which Reached grew, in order: the first, the last, and in
 	// between at most maxSteps, evenly distributed over Due.
 	Steps []Step
+	// By is how many it had reached, of Due, by each of Marks.
+	By [len(Marks)]uint32
 	// Name says what it is, and Region where it comes from.
 	Name   string
 	Region int
@@ -43,12 +45,17 @@ type Step struct {
 	Reached int
 }
 
+// Marks are the times after which it is counted how many a spread has reached.
+var Marks = [...]time.Duration{
+	100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond,
+	800 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second,
+	5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute,
+}
+
 // maxSteps keeps a spread over thousands of members as small as a drawing of it.
 const maxSteps = 100
 
-// NewSpread returns the spread of something that happened at a time and is due at that many
-// members. NewSpread returns the spread of something that happened at that time, to so many
-// members.
+// NewSpread returns the spread of something that happened at that time, to so many members.
 func NewSpread(at swim.Time, due int) Spread {
 	return Spread{At: at, Last: swim.Never, Due: due}
 }
@@ -74,6 +81,9 @@ func (s *Spread) Reach(now swim.Time, region int) {
 	if s.Parts != nil {
 		s.Parts[region].Reached++
 		s.Parts[region].Last = now
+	}
+	for i := len(Marks) - 1; i >= 0 && now.Sub(s.At) <= Marks[i]; i-- {
+		s.By[i]++
 	}
 	s.Reached++
 	s.Last = now

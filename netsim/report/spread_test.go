@@ -35,6 +35,16 @@ func TestSpreadOverManyIsBounded(t *testing.T) {
 	}
 }
 
+func TestSpreadCountsAtMarks(t *testing.T) {
+	s := NewSpread(0, 5)
+	for _, after := range []time.Duration{0, Marks[0], Marks[0] + 1, time.Minute, time.Minute + 1} {
+		s.Reach(swim.Time(after), 0)
+	}
+	if last := len(Marks) - 1; s.By[0] != 2 || s.By[1] != 3 || s.By[last-1] != 3 || s.By[last] != 4 {
+		t.Errorf("by %v: %v", Marks, s.By)
+	}
+}
+
 func TestNewsForNobodyReachesNobody(t *testing.T) {
 	s := NewSpread(0, 0)
 	if _, all := s.ToAll(); all || s.Share() != 1 {

@@ -27,6 +27,9 @@ type Fault struct {
 	// otherwise it knows nothing. With Move, it starts at a new address.
 	Snapshot bool `json:"snapshot,omitzero"`
 	Move     bool `json:"move,omitzero"`
+	// With WhenSending, a process is stopped when it next sends, as one that blocks in a write to its
+	// socket. Until then its timers fire, but it reads nothing.
+	WhenSending bool `json:"when_sending,omitzero"`
 
 	// To limits a fault of the network to the traffic between Who and these. Nil means all others.
 	To *Who `json:"to,omitempty"`
@@ -80,8 +83,9 @@ var faultKinds = []KindInfo{
 		slices.Concat(whoKeys, oftenKeys, returnKeys), whoKeys},
 	{FaultJoin, "nodes that aren't running start",
 		slices.Concat(whoKeys, []string{"every", "snapshot", "move"}), whoKeys},
-	{FaultPause, "processes are stopped, and run on after length",
-		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
+	{FaultPause, "processes are stopped, and run on after length; " +
+		"with when_sending each stops when it next sends a packet",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "when_sending"}), whoKeys},
 	{FaultChurn, "nodes come and go at random: joins, leaves, crashes a minute",
 		slices.Concat(churnKeys, []string{"length", "region", "members", "snapshot", "move"}),
 		churnKeys},
@@ -149,6 +153,9 @@ func (f *Fault) appendTimes(b *strings.Builder) {
 	}
 	if f.Snapshot {
 		b.WriteString(" with a snapshot")
+	}
+	if f.WhenSending {
+		b.WriteString(", each when it next sends")
 	}
 	if f.Move {
 		b.WriteString(" at another address")

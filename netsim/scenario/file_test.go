@@ -127,6 +127,13 @@ const everything = `{
       "joins": 0.5,
       "leaves": 1,
       "crashes": 2
+    },
+    {
+      "kind": "pause",
+      "start": "4m0s",
+      "length": "10s",
+      "count": 1,
+      "when_sending": true
     }
   ],
   "work": [
@@ -162,6 +169,7 @@ const everything = `{
   ],
   "settle": true,
   "until_settled": true,
+  "timers_first": true,
   "check": true
 }
 `
@@ -207,7 +215,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{} {}`, `1:4: something follows the end of the object`},
 		{`[]`, `1:1: [], want an object in { and }`},
 		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
-			`encrypt, compress, disable, events, faults, work, settle, until_settled, check`},
+			`encrypt, compress, disable, events, faults, work, settle, until_settled, timers_first, check`},
 		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},

@@ -66,8 +66,12 @@ func (run *scenarioRun) applyTo(f *Fault, members, peers []int) {
 		run.impair(f, members, peers)
 		return
 	case FaultPause:
+		pause := c.Pause
+		if f.WhenSending {
+			pause = c.Stall
+		}
 		for _, i := range members {
-			c.Pause(i, cmp.Or(time.Duration(f.Length), MaxTime))
+			pause(i, cmp.Or(time.Duration(f.Length), MaxTime))
 		}
 		return
 	}

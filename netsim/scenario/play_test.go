@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +186,25 @@ func TestRepeatedFaultHitsTheSameMembers(t *testing.T) {
 	}
 	p.at(20 * time.Second)
 	p.wantUp("three times", 1, 2, 3, 4, 5, 6)
+}
+
+// Where a process is stopped, and what it finds first when it runs on, shows in all that follows.
+func TestKindsOfPausesDiffer(t *testing.T) {
+	t.Parallel()
+	traces := make(map[uint64]string)
+	for _, text := range []string{"", "when sending", "timers first"} {
+		s := Default()
+		s.Faults = []Fault{{Kind: FaultPause, Start: Duration(10 * time.Second), Length: Duration(20 * time.Second), Who: Who{Count: 3}}}
+		s.TimersFirst, s.Faults[0].WhenSending = strings.Contains(text, "timers"), strings.Contains(text, "sending")
+		r, err := s.Run(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, same := traces[r.Trace]; same || len(r.Pauses) != 3 {
+			t.Errorf("%s: same as %s; %d of 3 pauses were noticed", text, other, len(r.Pauses))
+		}
+		traces[r.Trace] = text
+	}
 }
 
 func TestLaterMembersWaitForAJoin(t *testing.T) {

@@ -45,7 +45,7 @@ type Scenario struct {
 	Events int `json:"events"`
 	// Faults are what goes wrong, and which members come and go: at most maxFaults.
 	Faults []Fault `json:"faults,omitempty"`
-	// Work is what users ask of members: at most maxFaults.
+	// Work is what users ask of members: at most maxWork.
 	Work []Work `json:"work,omitempty"`
 	// Settle continues the run after For. All faults end, every member that has been started runs,
 	// on a network as good as the profile expects, and rotations of keys are finished. All views
@@ -55,6 +55,9 @@ type Scenario struct {
 	// UntilSettled ends the run before For, once all faults and work are over, all views agree and
 	// nothing waits to be gossiped.
 	UntilSettled bool `json:"until_settled,omitzero"`
+	// TimersFirst has members that run on after a pause handle their overdue timers before they read
+	// what waits for them. Otherwise the seed decides which comes first.
+	TimersFirst bool `json:"timers_first,omitzero"`
 	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
 	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change the

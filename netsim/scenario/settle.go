@@ -124,8 +124,8 @@ func (run *scenarioRun) until() func() bool {
 	return func() bool { return c.Now() > last && c.Settled() && c.Idle() }
 }
 
-// lastChange is when the last member has been started, the last fault has ended and the last work has
-// been begun.
+// lastChange is when the last member has been started, the last fault has ended and the last work
+// has been begun.
 func (s *Scenario) lastChange() time.Duration {
 	last := time.Duration(0)
 	if !s.Start.Warm {

@@ -7,10 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
-	"serf/netsim/cluster"
 	"serf/netsim/report"
 )
 
@@ -170,72 +167,31 @@ func (s *Sweep) Name(p *Point) string {
 }
 
 // Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many.
-// It stops early when ctx ends; then runs that weren't finished are missing. progress, if not nil,
-// is called often, by several goroutines, with the share of the work that is done, from 0 to 1.
+// It stops early when ctx ends; then runs that weren't finished are missing. For progress see
+// [RunAll].
 func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float64)) ([]Point, error) {
 	points, err := s.Points()
 	if err != nil {
 		return nil, err
 	}
-	w := &sweepWork{points: points, seeds: s.Seeds, runs: make([]*Run, len(points)*s.Seeds), progress: progress}
-	for i := range points {
-		w.total += w.weight(i) * float64(s.Seeds)
+	of := func(i int) Scenario {
+		x := points[i/s.Seeds].Scenario.Clone()
+		x.Seed += uint64(i % s.Seeds)
+		return x
 	}
-	_ = Each(ctx, len(w.runs), parallel, func(i int) error { // when ctx ends, the rest is missing
-		w.runs[i] = w.run(ctx, i/w.seeds, i%w.seeds)
-		return nil
-	})
-	w.gather()
-	return points, nil
-}
-
-// sweepWork is what the goroutines of a sweep share.
-type sweepWork struct {
-	points   []Point // only read while they work
-	seeds    int
-	runs     []*Run  // nil: not finished
-	total    float64 // weight of all
-	done     atomic.Uint64
-	progress func(done float64)
-}
-
-// weight is how much work a run of a point is, in member-seconds.
-func (w *sweepWork) weight(point int) float64 {
-	s := &w.points[point].Scenario
-	return float64(s.Members) * time.Duration(s.For).Seconds()
-}
-
-// progressUnit is the unit in which progress is added up, in parts of a member-second.
-const progressUnit = 1000
-
-// run does one run. It returns nil if it was cut short.
-func (w *sweepWork) run(ctx context.Context, point, k int) *Run {
-	s := w.points[point].Scenario.Clone()
-	s.Seed += uint64(k)
-	last := time.Duration(s.For)
-	r, err := s.Run(ctx, func(_ *cluster.Cluster, left time.Duration) {
-		if w.progress != nil {
-			part := (last - left).Seconds() * float64(s.Members)
-			last = left
-			w.progress(float64(w.done.Add(uint64(part*progressUnit))) / progressUnit / w.total)
-		}
-	})
-	if err != nil || r.Cut { // err can't be: the points are valid
-		return nil
-	}
-	return &Run{Seed: s.Seed, Figures: r.Measured(), Trace: r.Trace, Violations: r.Violations}
-}
-
-// gather gives the runs to their points.
-func (w *sweepWork) gather() {
-	for i, r := range w.runs {
-		p := &w.points[i/w.seeds]
+	runs := make([]*Run, len(points)*s.Seeds)
+	_ = RunAll(ctx, len(runs), parallel, of, progress, func(i int, r *report.Report) {
+		runs[i] = &Run{of(i).Seed, r.Measured(), r.Trace, r.Violations}
+	}) // an error is that of ctx: the points are valid
+	for i, r := range runs {
+		p := &points[i/s.Seeds]
 		if r == nil {
-			p.Missing = append(p.Missing, p.Scenario.Seed+uint64(i%w.seeds))
+			p.Missing = append(p.Missing, of(i).Seed)
 		} else {
 			p.Runs = append(p.Runs, *r)
 		}
 	}
+	return points, nil
 }
 
 // Range is the values of one measure in several runs: the middle one, and how far they differ. All

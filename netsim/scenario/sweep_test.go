@@ -134,6 +134,22 @@ func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
 	}
 }
 
+// An error ends all runs, and what was finished before has been handed over.
+func TestErrorEndsAllRuns(t *testing.T) {
+	t.Parallel()
+	var got []int
+	err := RunAll(t.Context(), 100, 1, func(i int) Scenario {
+		s := sweepBase()
+		if i == 2 {
+			s.Members = 0
+		}
+		return s
+	}, nil, func(i int, _ *report.Report) { got = append(got, i) })
+	if len(Problems(err)) != 1 || !cmp.Equal(got, []int{0, 1}) {
+		t.Errorf("%v after %v", err, got)
+	}
+}
+
 func TestInterruptedSweepKeepsWhatIsDone(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())

@@ -46,6 +46,9 @@ func (s *Scenario) Lines() []Line {
 	if s.UntilSettled {
 		add("ends", "when nothing more happens and all views agree, or after %v", s.For)
 	}
+	if s.TimersFirst {
+		add("pauses", "overdue timers come first when a node runs on")
+	}
 	if s.Settle {
 		add("settle", "all is mended at %v, and views have to agree again", s.For)
 	}

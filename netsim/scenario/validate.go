@@ -17,7 +17,8 @@ import (
 const (
 	MaxTime   = 30 * 24 * time.Hour
 	maxEvents = cluster.MaxEvents
-	maxFaults = 1_000 // of faults, and of works: more than anybody writes or reads
+	maxFaults = 1_000 // more than anybody writes or reads
+	maxWork   = cluster.MaxEvents
 	// maxRegions bounds the table of paths, which has an entry for each pair.
 	maxRegions = 64
 	// maxTimes bounds how often one fault or work happens. Each time takes memory.
@@ -66,7 +67,7 @@ func (s *Scenario) Validate() error {
 	v.network()
 	v.regions()
 	v.bad(len(s.Faults) <= maxFaults, "faults", "%d: allowed 0 to %d", len(s.Faults), maxFaults)
-	v.bad(len(s.Work) <= maxFaults, "work", "%d: allowed 0 to %d", len(s.Work), maxFaults)
+	v.bad(len(s.Work) <= maxWork, "work", "%d: allowed 0 to %d", len(s.Work), maxWork)
 	for i := range s.Faults {
 		v.fault(fmt.Sprintf("faults[%d]", i), &s.Faults[i])
 	}
@@ -235,7 +236,7 @@ func (w *Who) set(m map[string]bool) {
 func (v *validator) fault(key string, f *Fault) {
 	set := map[string]bool{
 		"length": f.Length != 0, "every": f.Every != 0, "repeat": f.Repeat != 0, "gap": f.Gap != 0,
-		"snapshot": f.Snapshot, "move": f.Move, "to": f.To != nil, "way": f.Way != "",
+		"snapshot": f.Snapshot, "move": f.Move, "when_sending": f.WhenSending, "to": f.To != nil, "way": f.Way != "",
 		"delay": !f.Delay.IsZero(), "loss": f.Loss != 0, "duplicate": f.Duplicate != 0, "reorder": f.Reorder != 0,
 		"hold_back": !f.HoldBack.IsZero(), "bandwidth": f.Bandwidth != 0,
 		"joins": f.Joins != 0, "leaves": f.Leaves != 0, "crashes": f.Crashes != 0,

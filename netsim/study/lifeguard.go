@@ -1,182 +1,258 @@
-// Package study has experiments whose results the documentation shows: [Lifeguard] repeats those of
-// the Lifeguard paper, [Convergence] measures how long members that start together need to know
-// each other, and [Dissemination] how fast user events reach all. Each runs many seeds at a time.
+// Package study has experiments whose results the documentation shows, as scenarios to run with many
+// seeds: [Lifeguard] repeats those of the Lifeguard paper, [Convergence] measures how long members
+// that start together need to know each other, and [Dissemination] how fast user events reach all.
 package study
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
-	"serf/netsim/cluster"
+	"serf/netsim"
+	"serf/netsim/report"
 	"serf/netsim/scenario"
 	"serf/swim"
-	"serf/swim/serf"
 )
 
-// An Anomaly is one experiment of the Lifeguard paper (arXiv 1707.00788): some members' processes
-// stop at the same time, run on together after a while, stop again, and so on.
-type Anomaly struct {
-	Members int           // of the cluster, 2 to MaxMembers
-	Stopped int           // how many of them stop, always the same ones; at least 1, not all
-	Stop    time.Duration // how long each time
-	Run     time.Duration // how long they run in between; 0: they stop once only
-	// Anywhere: they stop wherever they are, as by a signal. Otherwise each stops when it next
-	// sends, as the paper's do.
-	Anywhere bool
-	Without  swim.Mechanism // what all members do without
+// A Variant is members that do without some mechanisms.
+type Variant struct {
+	Name    string
+	Without swim.Mechanism
+}
+
+// Variants are those of the paper, in its order, then this program's own, then this program's
+// without one of the mechanisms that the original hasn't.
+func Variants() []Variant {
+	list := []Variant{
+		{"swim", swim.WithoutAny},
+		{"lha-probe", swim.WithoutAny &^ swim.LocalHealth},
+		{"lha-suspicion", swim.WithoutAny &^ swim.Confirmation},
+		{"buddy", swim.WithoutAny &^ swim.Buddy},
+		{"lifeguard", swim.WithoutOurs},
+		{"ours", 0},
+	}
+	for m := swim.Mechanism(1); m != 0; m <<= 1 {
+		if m&swim.WithoutOurs != 0 {
+			list = append(list, Variant{"no-" + m.String(), m})
+		}
+	}
+	return list
+}
+
+// PaperVariants is how many of Variants are of interest beside the paper: those of the paper and
+// our own.
+const PaperVariants = 6
+
+// VariantNamed returns the variant with this name; the older names of mechanisms are accepted, too.
+func VariantNamed(name string) (Variant, bool) {
+	if lacking, ok := strings.CutPrefix(name, "no-"); ok {
+		if m := swim.ParseMechanism(lacking); m&swim.WithoutOurs != 0 {
+			name = "no-" + m.String()
+		}
+	}
+	list := Variants()
+	i := slices.IndexFunc(list, func(v Variant) bool { return v.Name == name })
+	if i < 0 {
+		return Variant{}, false
+	}
+	return list[i], true
+}
+
+// Lifeguard repeats the experiments of the Lifeguard paper (arXiv 1707.00788), with each variant:
+// some members' processes stop at the same time, run on together after a while, stop again, and so
+// on. All combinations of Stopped, Stops and Runs show false positives, and those of Stopped and
+// Stops with a single stop how soon true failures are found. docs/figures/lifeguard.md has results.
+type Lifeguard struct {
+	Variants []Variant
+	Stopped  []int           // how many members stop, always the same ones of a run
+	Stops    []time.Duration // how long each time
+	Runs     []time.Duration // how long they run in between
+	Anywhere bool            // they stop wherever they are, as by a signal; else when they next send
+	Repeat   int             // how often each combination is carried out, with a seed of its own
 	Seed     uint64
 }
 
+func millis(list ...int) []time.Duration {
+	var d []time.Duration
+	for _, ms := range list {
+		d = append(d, time.Duration(ms)*time.Millisecond)
+	}
+	return d
+}
+
+// PaperStudy is the whole of what the paper did.
+func PaperStudy() Lifeguard {
+	return Lifeguard{
+		Variants: Variants()[:PaperVariants],
+		Stopped:  []int{1, 4, 8, 12, 16, 20, 24, 28, 32},
+		Stops:    millis(128, 512, 2048, 8192, 16384, 32768),
+		Runs:     millis(1, 4, 16, 64, 256, 1024, 4096, 16384),
+		Repeat:   1, Seed: 1,
+	}
+}
+
+// Reduce leaves a small part of the combinations, with most of what there is to see.
+func (s *Lifeguard) Reduce() {
+	s.Stopped, s.Stops, s.Runs = []int{4, 16, 32}, millis(2048, 16384, 32768), millis(1, 64, 1024)
+}
+
 const (
-	// LifeguardMembers is the size of the paper's cluster.
-	LifeguardMembers = 128
-	lifeguardQuiet   = 15 * time.Second  // before the first stop
-	lifeguardFor     = 120 * time.Second // the least length of an experiment, from the first stop
+	lifeguardMembers = 128               // of the paper's cluster
+	lifeguardStart   = 17 * time.Second  // of the first stop: 2 s to settle, and 15 s of quiet
+	lifeguardFor     = 120 * time.Second // the least time from there to the end
 	// lifeguardMult is the paper's suspicion multiplier; what is in use now is 4.
 	lifeguardMult = 5
 )
 
-// AnomalyResult is what came of an Anomaly.
-type AnomalyResult struct {
-	False        int    // times that a member reported one as failed that never stopped
-	FalseHealthy int    // those of them at members that never stopped
-	Packets      uint64 // and exchanges on streams
-	Bytes        uint64
-	// Each member that others, which never stop, took for failed while it stood still: how long it
-	// had stood when the first of them did, and when the last did, if all did before it ran on.
-	First, All []time.Duration
-}
-
-func (a *Anomaly) validate() error {
-	if a.Stopped < 1 || a.Stopped >= a.Members {
-		return fmt.Errorf("%d of %d members stop: want at least 1, and not all", a.Stopped, a.Members)
-	}
-	if a.Stop <= 0 || a.Run < 0 || a.Stop > scenario.MaxTime || a.Run > scenario.MaxTime {
-		return fmt.Errorf("stop for %v, run for %v: want more than 0s and at least 0s, up to %v", a.Stop, a.Run, scenario.MaxTime)
-	}
-	return nil
-}
-
-const (
-	startTime = time.Second           // until all have been started
-	look      = 20 * time.Millisecond // between looks at whether all is quiet
-)
-
-// warmTime is more than any profile needs for all members to know each other.
-const warmTime = time.Hour
-
-// Simulate carries out the experiment.
-func (a *Anomaly) Simulate() (AnomalyResult, error) {
-	if err := a.validate(); err != nil {
-		return AnomalyResult{}, err
-	}
-	w := &anomalyWatch{Anomaly: a, deaths: make([]int, a.Members)}
-	c, err := w.cluster()
-	if err != nil {
-		return AnomalyResult{}, err
-	}
-	c.Boot(startTime)
-	c.Run(startTime)
-	for limit := swim.Time(warmTime); c.Now() < limit && !(c.Settled() && c.Idle()); {
-		c.Run(look)
-	}
-	c.Run(lifeguardQuiet)
-	before := c.Sim().Stats()
-	w.begin()
-	for end := c.Now().Add(lifeguardFor); c.Now() < end; {
-		w.stop()
-		c.Run(a.Stop)
-		w.resume()
-		if a.Run == 0 {
-			c.Run(end.Sub(c.Now()))
-			break
-		}
-		c.Run(a.Run)
-	}
-	n := c.Sim().Stats().Since(before)
-	w.result.Packets, w.result.Bytes = n.Sent+n.Streams, n.SentBytes+n.StreamBytes
-	return w.result, nil
-}
-
-// anomalyWatch stops members, and records which members report which others as failed.
-type anomalyWatch struct {
-	*Anomaly
-	c       *cluster.Cluster
-	chosen  []int
-	stops   []bool // by member: chosen
-	stopped bool   // those are, at the moment
-	since   swim.Time
-	deaths  []int // by member: how many healthy ones report it as failed in this stop
-	result  AnomalyResult
-}
-
-func (w *anomalyWatch) cluster() (c *cluster.Cluster, err error) {
-	p, err := cluster.ProfileByName("lan")
-	if err != nil {
-		return nil, err
-	}
-	w.c, err = cluster.New(cluster.Config{
-		Members: w.Members, Profile: p, Link: p.Link, Seed: w.Seed, TimersFirst: true,
-		Tune: func(_ int, c *serf.Config) { c.SuspicionMult, c.Without = lifeguardMult, w.Without },
-	})
-	if err == nil {
-		w.c.Sim().Observe(w)
-	}
-	return w.c, err
-}
-
-func (w *anomalyWatch) begin() {
-	w.chosen, w.stops = w.c.Pick(w.Stopped), make([]bool, w.Members)
-	for _, i := range w.chosen {
-		w.stops[i] = true
-	}
-}
-
-func (w *anomalyWatch) stop() {
-	w.stopped, w.since = true, w.c.Now()
-	clear(w.deaths)
-	for _, i := range w.chosen {
-		if w.Anywhere {
-			w.c.Sim().Pause(i)
-		} else {
-			w.c.Sim().Stall(i)
+// combinations are the scenarios in which all variants are compared.
+func (s *Lifeguard) combinations() []scenario.Scenario {
+	var list []scenario.Scenario
+	for repeat := range s.Repeat {
+		for _, run := range append(slices.Clone(s.Runs), 0) {
+			for _, stop := range s.Stops {
+				for _, stopped := range s.Stopped {
+					x := scenario.Default()
+					x.Members, x.Events, x.TimersFirst = lifeguardMembers, 0, true
+					x.Timing.SuspicionMult = new(lifeguardMult)
+					x.Seed = netsim.Mix(netsim.Mix(s.Seed, uint64(repeat)), uint64(len(list)))
+					f, length := scenario.Fault{
+						Kind: scenario.FaultPause, Who: scenario.Who{Count: stopped},
+						Start: scenario.Duration(lifeguardStart), Length: scenario.Duration(stop),
+						WhenSending: !s.Anywhere,
+					}, lifeguardFor
+					if run > 0 {
+						f.Gap, f.Repeat = scenario.Duration(run), int((length+stop+run-1)/(stop+run))
+						length = time.Duration(f.Repeat) * (stop + run)
+					}
+					x.Faults, x.For = []scenario.Fault{f}, scenario.Duration(lifeguardStart+length)
+					list = append(list, x)
+				}
+			}
 		}
 	}
+	return list
 }
 
-func (w *anomalyWatch) resume() {
-	w.stopped = false
-	for _, i := range w.chosen {
-		w.c.Sim().Resume(i)
-	}
+// VariantResult sums up runs with one variant. False positives are about members that never stop;
+// healthy are those that never stop, too.
+type VariantResult struct {
+	Variant
+	False, FalseHealthy uint64
+	Packets, Bytes      uint64 // exchanges on streams count as packets
+	Once                int    // stops of a member in the experiments with a single stop
+	First, All          report.Durations
+
+	pauses []report.Pause
 }
 
-// Event implements Observer.
-func (w *anomalyWatch) Event(now swim.Time, host int, e *swim.Event) {
-	if e.Kind != serf.EventMemberFailed || w.stops == nil {
+// add adds what came of a run.
+func (v *VariantResult) add(s *scenario.Scenario, r *VariantResult) {
+	if f := &s.Faults[0]; f.Repeat == 0 {
+		v.Once += f.Count
+		v.pauses = append(v.pauses, r.pauses...)
 		return
 	}
-	for _, id := range e.Members {
-		i, _ := w.c.Index(id)
-		switch {
-		case !w.stops[i]:
-			w.result.False++
-			if !w.stops[host] {
-				w.result.FalseHealthy++
-			}
-		case w.stopped && !w.stops[host]:
-			w.died(i, now.Sub(w.since))
-		}
-	}
+	v.False += r.False
+	v.FalseHealthy += r.FalseHealthy
+	v.Packets += r.Packets
+	v.Bytes += r.Bytes
 }
 
-// died records that one more healthy member reports stopped member i as failed.
-func (w *anomalyWatch) died(i int, after time.Duration) {
-	w.deaths[i]++
-	if w.deaths[i] == 1 {
-		w.result.First = append(w.result.First, after)
+// LifeguardResult is what came of a study.
+type LifeguardResult struct {
+	Combinations int // done, and how many there were
+	Of           int
+	Variants     []VariantResult
+}
+
+// Run carries out the study, with so many runs at a time. When ctx ends early the result is about the
+// combinations that are done, and the error is that of ctx. For progress see [scenario.RunAll].
+func (s *Lifeguard) Run(
+	ctx context.Context, parallel int, progress func(done float64),
+) (LifeguardResult, error) {
+	list, k := s.combinations(), len(s.Variants)
+	runs := make([]*VariantResult, len(list)*k)
+	err := scenario.RunAll(ctx, len(runs), parallel, func(i int) scenario.Scenario {
+		x := list[i/k].Clone()
+		x.Disable = scenario.Disabled(s.Variants[i%k].Without)
+		return x
+	}, progress, func(i int, r *report.Report) {
+		n := r.Network.Since(r.Series.SentUntil(lifeguardStart))
+		runs[i] = &VariantResult{
+			False: r.FalseFailures.OfFaultless, FalseHealthy: r.FalseFailures.AmongFaultless,
+			Packets: n.Sent + n.Streams, Bytes: n.SentBytes + n.StreamBytes, pauses: r.Pauses,
+		}
+	})
+	result := LifeguardResult{Of: len(list), Variants: make([]VariantResult, k)}
+	for i := range list {
+		of := runs[i*k : (i+1)*k]
+		if slices.Contains(of, nil) {
+			continue
+		}
+		result.Combinations++
+		for j, r := range of {
+			result.Variants[j].add(&list[i], r)
+		}
 	}
-	if w.deaths[i] == w.Members-w.Stopped {
-		w.result.All = append(w.result.All, after)
+	for j := range result.Variants {
+		v := &result.Variants[j]
+		v.Variant = s.Variants[j]
+		v.First, v.All = report.TimesNoticed(v.pauses)
 	}
+	return result, err
+}
+
+// paperFigures are the sums of the paper, in percent of SWIM's: false positives, those at healthy
+// members, messages, bytes. 0: not known.
+var paperFigures = map[string][4]float64{
+	"swim":          {100, 100, 100, 100},
+	"lha-probe":     {67.7, 32.9},
+	"lha-suspicion": {3.0, 6.7},
+	"buddy":         {94.1, 44.6},
+	"lifeguard":     {1.53, 1.89, 110.6, 98.0},
+}
+
+// String is the tables of the study, beside the paper's figures. Shares are of the first variant's.
+func (r *LifeguardResult) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d combinations\n\n", r.Combinations, r.Of)
+	fmt.Fprintf(&b, "%-18s%22s%22s%22s%22s\n", "", "false positives", "at healthy members", "messages", "bytes")
+	fmt.Fprintf(&b, "%-18s%s\n", "", strings.Repeat(fmt.Sprintf("%14s%8s", "here", "paper"), 4))
+	base := &r.Variants[0]
+	for i := range r.Variants {
+		v := &r.Variants[i]
+		fmt.Fprintf(&b, "%-18s", v.Name)
+		for k, x := range [][2]uint64{
+			{v.False, base.False}, {v.FalseHealthy, base.FalseHealthy},
+			{v.Packets, base.Packets}, {v.Bytes, base.Bytes},
+		} {
+			here := 100 * float64(x[0]) / float64(max(x[1], 1))
+			fmt.Fprintf(&b, "%14s%8s", shareText(here), shareText(paperFigures[v.Name][k]))
+		}
+		fmt.Fprintln(&b)
+	}
+	fmt.Fprintf(&b, "\n%-18s%10s%10s%10s%10s\n", "", "false", "healthy", "messages", "bytes")
+	for i := range r.Variants {
+		v := &r.Variants[i]
+		fmt.Fprintf(&b, "%-18s%10d%10d%9.2fM%9.1fM\n", v.Name, v.False, v.FalseHealthy,
+			float64(v.Packets)/1e6, float64(v.Bytes)/1e6)
+	}
+	fmt.Fprintf(&b, "\n%-18s%14s%30s%30s\n", "true failures", "found by", "by the first: median, 99th", "by all: median, 99th")
+	for i := range r.Variants {
+		v := &r.Variants[i]
+		fmt.Fprintf(&b, "%-18s%14s%15.2fs%13.2fs%16.2fs%12.2fs\n", v.Name,
+			fmt.Sprintf("%d/%d of %d", v.First.Count, v.All.Count, v.Once), v.First.Median.Seconds(),
+			v.First.P99.Seconds(), v.All.Median.Seconds(), v.All.P99.Seconds())
+	}
+	return b.String()
+}
+
+// shareText writes a share with three digits, and nothing for one that isn't known.
+func shareText(x float64) string {
+	if x == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3g %%", x)
 }

@@ -1,0 +1,92 @@
+package study
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"serf/internal/systest"
+	"serf/netsim"
+	"serf/netsim/cluster"
+	"serf/netsim/report"
+)
+
+// TestNobodyStraggles: all members know all others soon after they start at the same instant, not
+// half a minute later by the usual full exchange.
+func TestNobodyStraggles(t *testing.T) {
+	t.Parallel()
+	systest.Long(t, "many cold starts")
+	for name, x := range map[string]struct {
+		join int
+		over time.Duration
+		loss float64
+	}{
+		"at once":           {1, 0, 0},
+		"within a second":   {1, time.Second, 0},
+		"through three":     {3, 0, 0},
+		"with packets lost": {1, 0, 0.05},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := Convergence(x.join, x.over)
+			s.Members, s.Network.Loss = 40, netsim.Probability(x.loss)
+			r, err := Converge(t.Context(), s, 10, 2, nil)
+			if err != nil || r.Runs != 10 || len(r.Took) != 10 || r.Open > 0 {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			if most := x.over + 2*time.Second; r.Share(100) > most {
+				t.Errorf("the worst of 10 runs took %v, want %v at most", r.Share(100), most)
+			}
+			// As much as all 40 tell each other, and what three exchanges of states take.
+			if all := uint64(r.Runs * s.Members); r.PacketBytes > 40e3*all || r.StreamBytes > 30e3*all {
+				t.Errorf("a member sent %d bytes in packets and %d on streams", r.PacketBytes/all, r.StreamBytes/all)
+			}
+		})
+	}
+}
+
+// Runs that take longer than traffic is counted for are followed until views agree.
+func TestConvergenceIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := Convergence(1, 0)
+	s.Members, s.Network.Loss = 30, netsim.Probability(0.6)
+	r, err := Converge(t.Context(), s, 3, 2, nil)
+	if err != nil || r.Runs != 3 || len(r.Took) != 3 || r.Open > 0 || r.Share(100) < TrafficTime {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestEventsReachAll: with one packet in five lost, too, nobody has to wait for a full exchange.
+func TestEventsReachAll(t *testing.T) {
+	t.Parallel()
+	systest.Long(t, "a large cluster")
+	s := Dissemination(5, 10, time.Second, 5*time.Second)
+	s.Members, s.Network.Loss = 60, netsim.Probability(0.2)
+	var r Disseminated
+	if err := Seeds(t.Context(), &s, 4, 2, nil, r.Add); err != nil || r.Events != 200 || r.Pairs != 200*60 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if r.Late > 0 || r.Reached[len(report.Marks)-1] != r.Pairs {
+		t.Errorf("%d events aren't with all after a minute", r.Late)
+	}
+	if worst := report.QuantilesOf(r.ToAll).Worst; worst > 10*time.Second {
+		t.Errorf("the slowest event took %v", worst)
+	}
+}
+
+// The most events that are allowed make a valid scenario.
+func TestMostEvents(t *testing.T) {
+	s := Dissemination(1, cluster.MaxEvents, time.Second, 5*time.Second)
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInterruptedStudiesAreAboutWhatIsDone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r, err := Converge(ctx, Convergence(1, 0), 5, 2, nil); err != context.Canceled || r.Runs != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
