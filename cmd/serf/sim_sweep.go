@@ -251,8 +251,8 @@ func rangeCell(u report.Unit, r scenario.Range) string {
 	return text
 }
 
-// figureText has three significant digits, or all of a count, and not more than three after the point. A share
-// is in percent, and 100 only if it's all.
+// figureText has three significant digits, or all of a count, and not more than three after the
+// point. A share is in percent, and 100 only if it's all.
 func figureText(u report.Unit, v float64) string {
 	switch {
 	case u == report.UnitCount || v >= 1000:

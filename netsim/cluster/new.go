@@ -52,18 +52,6 @@ func allCheckers(c *Cluster) []checker {
 // Run lets d pass.
 func (c *Cluster) Run(d time.Duration) { c.sim.Run(c.sim.Now().Add(d)) }
 
-// RunContext lets d pass, or less if ctx ends, and then returns its error.
-func (c *Cluster) RunContext(ctx context.Context, d time.Duration) error {
-	const look = 20 * time.Millisecond // between looks at ctx
-	for end := c.Now().Add(d); c.Now() < end; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		c.Run(min(look, end.Sub(c.Now())))
-	}
-	return nil
-}
-
 // RunUntilSettled lets time pass until all views agree with the truth, for at most d, and reports
 // whether they do.
 func (c *Cluster) RunUntilSettled(d time.Duration) bool {

@@ -48,8 +48,8 @@ type FalseFailures struct {
 	// from reaching each other.
 	AcrossFaults uint64 `json:"across_faults"`
 	// OfFaultless is the part of All about members without a fault since they first started: they
-	// neither stopped nor were paused, and their connection had no fault. AmongFaultless is the part
-	// of these that members without a fault reported.
+	// neither stopped nor were paused, and their connection had no fault. AmongFaultless is the
+	// part of these that members without a fault reported.
 	OfFaultless    uint64 `json:"of_faultless"`
 	AmongFaultless uint64 `json:"among_faultless"`
 }

@@ -3,7 +3,6 @@ package scenario
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"serf/netsim"
 )
@@ -27,8 +26,8 @@ type Fault struct {
 	// otherwise it knows nothing. With Move, it starts at a new address.
 	Snapshot bool `json:"snapshot,omitzero"`
 	Move     bool `json:"move,omitzero"`
-	// With WhenSending, a process is stopped when it next sends, as one that blocks in a write to its
-	// socket. Until then its timers fire, but it reads nothing.
+	// With WhenSending, a process is stopped when it next sends, as one that blocks in a write to
+	// its socket. Until then its timers fire, but it reads nothing.
 	WhenSending bool `json:"when_sending,omitzero"`
 
 	// To limits a fault of the network to the traffic between Who and these. Nil means all others.
@@ -102,65 +101,37 @@ var faultKinds = []KindInfo{
 
 // String describes f in one line.
 func (f Fault) String() string {
-	var b strings.Builder
+	text := f.Who.String()
 	if f.Kind == FaultChurn {
-		fmt.Fprintf(&b, "%v joins, %v leaves, %v crashes a minute", f.Joins, f.Leaves, f.Crashes)
+		text = fmt.Sprintf("%v joins, %v leaves, %v crashes a minute", f.Joins, f.Leaves, f.Crashes)
 		if !f.all() {
-			fmt.Fprintf(&b, " among %v", f.Who)
-		}
-	} else {
-		b.WriteString(f.Who.String())
-	}
-	for _, x := range []struct {
-		name  string
-		value fmt.Stringer
-		set   bool
-	}{
-		{"delay", f.Delay, !f.Delay.IsZero()},
-		{"loss", f.Loss, f.Loss > 0},
-		{"duplicates", f.Duplicate, f.Duplicate > 0},
-		{"reordered", f.Reorder, f.Reorder > 0},
-		{"by", f.HoldBack, !f.HoldBack.IsZero()},
-		{"bandwidth", f.Bandwidth, f.Bandwidth > 0},
-	} {
-		if x.set {
-			fmt.Fprintf(&b, ", %s %v", x.name, x.value)
+			text += fmt.Sprintf(" among %v", f.Who)
 		}
 	}
-	if f.Way != "" {
-		fmt.Fprintf(&b, ", %s only", f.Way)
-	}
-	if f.To != nil {
-		fmt.Fprintf(&b, ", with %v", *f.To)
-	}
-	fmt.Fprintf(&b, " at %v", f.Start)
-	f.appendTimes(&b)
-	return b.String()
-}
-
-func (f *Fault) appendTimes(b *strings.Builder) {
-	if f.Every > 0 {
-		fmt.Fprintf(b, ", one every %v", f.Every)
-	}
+	text += withSet(", delay %v", f.Delay, ", loss %v", f.Loss, ", duplicates %v", f.Duplicate,
+		", reordered %v", f.Reorder, ", by %v", f.HoldBack, ", bandwidth %v", f.Bandwidth,
+		", %s only", f.Way, ", with %v", f.To) +
+		fmt.Sprintf(" at %v", f.Start) + withSet(", one every %v", f.Every)
 	switch {
 	case f.Length == 0 && f.lasts():
-		b.WriteString(" to the end")
+		text += " to the end"
 	case f.Length == 0:
 	case f.Kind == FaultCrash || f.Kind == FaultLeave:
-		fmt.Fprintf(b, ", back after %v", f.Length)
+		text += fmt.Sprintf(", back after %v", f.Length)
 	default:
-		fmt.Fprintf(b, " for %v", f.Length)
+		text += fmt.Sprintf(" for %v", f.Length)
 	}
 	if f.Snapshot {
-		b.WriteString(" with a snapshot")
+		text += " with a snapshot"
 	}
 	if f.WhenSending {
-		b.WriteString(", each when it next sends")
+		text += ", each when it next sends"
 	}
 	if f.Move {
-		b.WriteString(" at another address")
+		text += " at another address"
 	}
 	if f.Repeat > 1 {
-		fmt.Fprintf(b, ", %d times with %v between", f.Repeat, f.Gap)
+		text += fmt.Sprintf(", %d times with %v between", f.Repeat, f.Gap)
 	}
+	return text
 }

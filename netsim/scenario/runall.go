@@ -11,11 +11,11 @@ import (
 	"serf/netsim/report"
 )
 
-// RunAll runs n scenarios in order, so many at a time, and calls take with the number and the report
-// of each that was finished. After an error, or when ctx has ended, no further one begins and the
-// others are given up. It returns the first error, or else that of ctx. progress, unless nil, is
-// called often, with the share of the work that is done, from 0 to 1. Both are called by one
-// goroutine at a time.
+// RunAll runs n scenarios in order, so many at a time, and calls take with the number and the
+// report of each that was finished. After an error, or when ctx has ended, no further one begins
+// and the others are given up. It returns the first error, or else that of ctx. progress, unless
+// nil, is called often, with the share of the work that is done, from 0 to 1. Both are called by
+// one goroutine at a time.
 func RunAll(
 	ctx context.Context, n, parallel int, scenario func(i int) Scenario,
 	progress func(done float64), take func(i int, r *report.Report),

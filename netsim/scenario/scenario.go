@@ -55,8 +55,8 @@ type Scenario struct {
 	// UntilSettled ends the run before For, once all faults and work are over, all views agree and
 	// nothing waits to be gossiped.
 	UntilSettled bool `json:"until_settled,omitzero"`
-	// TimersFirst has members that run on after a pause handle their overdue timers before they read
-	// what waits for them. Otherwise the seed decides which comes first.
+	// TimersFirst has members that run on after a pause handle their overdue timers before they
+	// read what waits for them. Otherwise the seed decides which comes first.
 	TimersFirst bool `json:"timers_first,omitzero"`
 	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
@@ -147,21 +147,11 @@ func (s *Scenario) Clone() Scenario {
 	c.Faults, c.Work = slices.Clone(s.Faults), slices.Clone(s.Work)
 	for i := range c.Faults {
 		f := &c.Faults[i]
-		f.Names = slices.Clone(f.Names)
-		if f.To != nil {
-			to := *f.To
-			to.Names = slices.Clone(to.Names)
-			f.To = &to
-		}
+		f.Who, f.To = *f.Who.clone(), f.To.clone()
 	}
 	for i := range c.Work {
 		w := &c.Work[i]
-		w.Names = slices.Clone(w.Names)
-		if w.To != nil {
-			to := *w.To
-			to.Names = slices.Clone(to.Names)
-			w.To = &to
-		}
+		w.Who, w.To = *w.Who.clone(), w.To.clone()
 	}
 	return c // pointers of Timing and Start are shared: their targets are never changed
 }

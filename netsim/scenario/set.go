@@ -171,35 +171,22 @@ func (s *Scenario) WriteTo(w io.Writer) (int64, error) {
 // ParseFault reads a fault as "KIND,KEY=VALUE,...", with the keys of a file:
 // "crash,count=3,start=20s". Several members are joined by +, as members=m1+m4..m6, and the keys of
 // to begin with to. as in to.region=eu.
-func ParseFault(text string) (Fault, error) {
-	var f Fault
-	err := parseKeys(text, &f.Kind, faultKinds, reflect.ValueOf(&f).Elem(), func(key string) {
-		if strings.HasPrefix(key, "to.") && f.To == nil {
-			f.To = new(Who)
-		}
-	})
+func ParseFault(text string) (f Fault, err error) {
+	err = parseKeys(text, faultKinds, reflect.ValueOf(&f).Elem())
 	return f, err
 }
 
 // ParseWork reads a work as "KIND,KEY=VALUE,...", with the keys of a file:
 // "event,every=1s,size=100". Keys of to begin with to. as in a fault.
-func ParseWork(text string) (Work, error) {
-	var w Work
-	err := parseKeys(text, &w.Kind, workKinds, reflect.ValueOf(&w).Elem(), func(key string) {
-		if strings.HasPrefix(key, "to.") && w.To == nil {
-			w.To = new(Who)
-		}
-	})
+func ParseWork(text string) (w Work, err error) {
+	err = parseKeys(text, workKinds, reflect.ValueOf(&w).Elem())
 	return w, err
 }
 
-// parseKeys reads a kind, then pairs of key and value, into v. prepare is called with each key
-// before it is set.
-func parseKeys(
-	text string, kind *string, kinds []KindInfo, v reflect.Value, prepare func(key string),
-) error {
+// parseKeys reads a kind, then pairs of key and value, into v, a fault or work.
+func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	name, rest, _ := strings.Cut(text, ",")
-	*kind = name
+	jsonfile.FieldOf(v, "kind").SetString(name)
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
 		return fmt.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
 	}
@@ -208,7 +195,9 @@ func parseKeys(
 		if !ok {
 			return fmt.Errorf("%q: want KEY=VALUE", pair)
 		}
-		prepare(key)
+		if to := jsonfile.FieldOf(v, "to"); strings.HasPrefix(key, "to.") && to.IsNil() {
+			to.Set(reflect.ValueOf(new(Who)))
+		}
 		field, err := lookup(v, key)
 		if err == nil {
 			err = setText(field, value)

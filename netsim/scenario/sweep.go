@@ -11,8 +11,8 @@ import (
 	"serf/netsim/report"
 )
 
-// Sweep runs a scenario at each point of a grid: with each combination of the values along some axes,
-// and with several seeds.
+// Sweep runs a scenario at each point of a grid: with each combination of the values along some
+// axes, and with several seeds.
 type Sweep struct {
 	Base  Scenario
 	Axes  []Axis // at most maxAxes; the last one changes fastest

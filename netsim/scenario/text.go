@@ -25,8 +25,8 @@ func (s *Scenario) Lines() []Line {
 		add("about", "%s", s.About)
 	}
 	add("nodes", "%d, profile %s, %s, seed %d", s.Members, s.Profile, s.Start, s.Seed)
-	if set := timingText(&s.Timing); set != "" {
-		add("timing", "%s", set)
+	if s.Timing != (Timing{}) {
+		add("timing", "%s", timingText(&s.Timing))
 	}
 	add("network", "%v", s.networkText())
 	for i, n := range s.regionSizes() {
@@ -74,9 +74,7 @@ func (s Start) String() string {
 	if s.Warm {
 		text = "warm cluster"
 	}
-	if s.Over != nil {
-		text += " over " + s.Over.String()
-	}
+	text += withSet(" over %v", s.Over)
 	if s.Seeds > 1 {
 		text += fmt.Sprintf(" through %d seeds", s.Seeds)
 	}
@@ -105,18 +103,25 @@ func timingText(t *Timing) string {
 func (s *Scenario) networkText() string {
 	n := &s.Network
 	base, _, _ := s.links()
-	b := &strings.Builder{}
-	fmt.Fprintf(b, "latency %v", base.Latency)
-	if n.Jitter > 0 {
-		fmt.Fprintf(b, " and up to %v", n.Jitter)
-	}
-	fmt.Fprintf(b, ", loss %v, duplicates %v", n.Loss, n.Duplicate)
+	text := fmt.Sprintf("latency %v", base.Latency) + withSet(" and up to %v", n.Jitter) +
+		fmt.Sprintf(", loss %v, duplicates %v", n.Loss, n.Duplicate)
 	if n.Reorder > 0 {
-		fmt.Fprintf(b, ", reordered %v by %v", n.Reorder, n.HoldBack)
+		text += fmt.Sprintf(", reordered %v by %v", n.Reorder, n.HoldBack)
 	}
 	if n.Bandwidth > 0 {
-		fmt.Fprintf(b, ", %v a node with a queue of %v", n.Bandwidth,
+		text += fmt.Sprintf(", %v a node with a queue of %v", n.Bandwidth,
 			cmp.Or(time.Duration(n.Queue), netsim.DefaultQueue))
+	}
+	return text
+}
+
+// withSet takes pairs of a format and its value, and joins the texts of those that are set.
+func withSet(pairs ...any) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		if v := pairs[i+1]; !reflect.ValueOf(v).IsZero() {
+			fmt.Fprintf(&b, pairs[i].(string), v)
+		}
 	}
 	return b.String()
 }
@@ -131,23 +136,8 @@ func (p Path) String() string {
 	if p.From == p.To {
 		text = "within " + p.From
 	}
-	for _, x := range []struct {
-		name  string
-		value fmt.Stringer
-		set   bool
-	}{
-		{"latency", p.Latency, !p.Latency.IsZero()},
-		{"jitter", p.Jitter, p.Jitter > 0},
-		{"loss", p.Loss, p.Loss > 0},
-		{"duplicates", p.Duplicate, p.Duplicate > 0},
-		{"reordered", p.Reorder, p.Reorder > 0},
-		{"by", p.HoldBack, !p.HoldBack.IsZero()},
-	} {
-		if x.set {
-			text += fmt.Sprintf(", %s %v", x.name, x.value)
-		}
-	}
-	return text
+	return text + withSet(", latency %v", p.Latency, ", jitter %v", p.Jitter, ", loss %v", p.Loss,
+		", duplicates %v", p.Duplicate, ", reordered %v", p.Reorder, ", by %v", p.HoldBack)
 }
 
 // maxBands is more than a plot can show.

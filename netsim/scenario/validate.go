@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"serf/internal/jsonfile"
 	"serf/netsim"
 	"serf/netsim/cluster"
 	"serf/swim/serf"
@@ -200,49 +202,30 @@ func (v *validator) who(key string, w *Who) {
 	v.bad(w.Count == 0 || w.Share == 0, joinKey(key, "share"), "not together with count")
 }
 
-// kindOf looks up a kind and checks which keys are set for it.
-func (v *validator) kindOf(key, name string, kinds []KindInfo, set map[string]bool) (ok bool) {
+// kindOf looks up the kind of x, a fault or work, and checks which of its keys are set.
+func (v *validator) kindOf(key, name string, kinds []KindInfo, x any) (ok bool) {
 	i := slices.IndexFunc(kinds, func(k KindInfo) bool { return k.Name == name })
 	if i < 0 {
 		v.bad(false, key+".kind", "%q: allowed are %s", name, kindNames(kinds))
 		return false
 	}
-	k := &kinds[i]
-	for _, name := range slices.Sorted(mapKeys(set)) {
-		v.bad(slices.Contains(k.Keys, name), joinKey(key, name),
-			"means nothing for kind %s; allowed are %s", k.Name, strings.Join(k.Keys, ", "))
+	k, fields := &kinds[i], reflect.ValueOf(x).Elem()
+	set := func(name string) bool {
+		f := jsonfile.FieldOf(fields, name)
+		return !f.IsZero() && (f.Kind() != reflect.Slice || f.Len() > 0)
 	}
-	needed := func(name string) bool { return set[name] }
-	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, needed), key, "kind %s needs one of %s",
+	for _, name := range slices.Sorted(slices.Values(jsonfile.KeysOf(fields.Type()))) {
+		allowed := name == "kind" || name == "start" || slices.Contains(k.Keys, name)
+		v.bad(allowed || !set(name), joinKey(key, name), "means nothing for kind %s; allowed are %s",
+			k.Name, strings.Join(k.Keys, ", "))
+	}
+	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key, "kind %s needs one of %s",
 		k.Name, strings.Join(k.needs, ", "))
 	return true
 }
 
-// mapKeys yields the keys whose value is true.
-func mapKeys(set map[string]bool) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k, on := range set {
-			if on && !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-func (w *Who) set(m map[string]bool) {
-	m["count"], m["share"], m["region"], m["members"] = w.Count != 0, w.Share != 0, w.Region != "", len(w.Names) > 0
-}
-
 func (v *validator) fault(key string, f *Fault) {
-	set := map[string]bool{
-		"length": f.Length != 0, "every": f.Every != 0, "repeat": f.Repeat != 0, "gap": f.Gap != 0,
-		"snapshot": f.Snapshot, "move": f.Move, "when_sending": f.WhenSending, "to": f.To != nil, "way": f.Way != "",
-		"delay": !f.Delay.IsZero(), "loss": f.Loss != 0, "duplicate": f.Duplicate != 0, "reorder": f.Reorder != 0,
-		"hold_back": !f.HoldBack.IsZero(), "bandwidth": f.Bandwidth != 0,
-		"joins": f.Joins != 0, "leaves": f.Leaves != 0, "crashes": f.Crashes != 0,
-	}
-	f.Who.set(set)
-	if !v.kindOf(key, f.Kind, faultKinds, set) {
+	if !v.kindOf(key, f.Kind, faultKinds, f) {
 		return
 	}
 	v.who(key, &f.Who)
@@ -308,12 +291,7 @@ func (v *validator) churn(key string, f *Fault) {
 }
 
 func (v *validator) work(key string, w *Work) {
-	set := map[string]bool{
-		"every": w.Every != 0, "length": w.Length != 0, "name": w.Name != "", "size": w.Size != 0, "burst": w.Burst != 0,
-		"relay": w.Relay != 0, "to": w.To != nil, "prune": w.Prune, "keep_old": w.KeepOld,
-	}
-	w.Who.set(set)
-	if !v.kindOf(key, w.Kind, workKinds, set) {
+	if !v.kindOf(key, w.Kind, workKinds, w) {
 		return
 	}
 	v.who(key, &w.Who)

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,16 @@ type Who struct {
 	Share  netsim.Chance `json:"share,omitzero"`
 	Region string        `json:"region,omitempty"`
 	Names  []string      `json:"members,omitempty"` // "m3", or "m3..m9" for several
+}
+
+// clone returns a copy that shares nothing with w, nil of nil.
+func (w *Who) clone() *Who {
+	if w == nil {
+		return nil
+	}
+	c := *w
+	c.Names = slices.Clone(w.Names)
+	return &c
 }
 
 // all reports whether w means all members.

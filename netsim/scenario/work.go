@@ -69,33 +69,19 @@ var workKinds = []KindInfo{
 // String describes w in one line.
 func (w Work) String() string {
 	s := fmt.Sprintf("by %v at %v", w.who(), w.Start)
-	switch {
-	case w.Kind == WorkRotateKey:
+	if w.Kind == WorkRotateKey {
 		s += fmt.Sprintf(", a step every %v", w.Every)
 		if w.KeepOld {
 			s += ", old keys are kept"
 		}
 		return s
-	case w.Every > 0:
-		s += fmt.Sprintf(", every %v", w.Every)
-		if w.Length > 0 {
-			s += fmt.Sprintf(" for %v", w.Length)
-		}
 	}
-	if w.To != nil {
-		s += fmt.Sprintf(", about %v", *w.To)
-	}
+	s += withSet(", every %v", w.Every, " for %v", w.Length, ", about %v", w.To)
 	if w.Prune {
 		s += ", who are forgotten"
 	}
 	if w.Burst > 1 {
 		s += fmt.Sprintf(", %d at once", w.Burst)
 	}
-	if w.Relay > 0 {
-		s += fmt.Sprintf(", answers relayed by %d", w.Relay)
-	}
-	if w.Size > 0 {
-		s += fmt.Sprintf(", %d bytes", w.Size)
-	}
-	return s
+	return s + withSet(", answers relayed by %d", w.Relay, ", %d bytes", w.Size)
 }

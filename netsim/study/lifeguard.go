@@ -1,6 +1,7 @@
-// Package study has experiments whose results the documentation shows, as scenarios to run with many
-// seeds: [Lifeguard] repeats those of the Lifeguard paper, [Convergence] measures how long members
-// that start together need to know each other, and [Dissemination] how fast user events reach all.
+// Package study has experiments whose results the documentation shows, as scenarios to run with
+// many seeds: [Lifeguard] repeats those of the Lifeguard paper, [Convergence] measures how long
+// members that start together need to know each other, and [Dissemination] how fast user events
+// reach all.
 package study
 
 import (
@@ -167,8 +168,8 @@ type LifeguardResult struct {
 	Variants     []VariantResult
 }
 
-// Run carries out the study, with so many runs at a time. When ctx ends early the result is about the
-// combinations that are done, and the error is that of ctx. For progress see [scenario.RunAll].
+// Run carries out the study, with so many runs at a time. When ctx ends early the result is about
+// the combinations that are done, and the error is that of ctx. For progress see [scenario.RunAll].
 func (s *Lifeguard) Run(
 	ctx context.Context, parallel int, progress func(done float64),
 ) (LifeguardResult, error) {
