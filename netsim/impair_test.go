@@ -66,6 +66,11 @@ func TestImpairmentIsForThoseItIsAboutInItsDirectionUntilItEnds(t *testing.T) {
 	}
 }
 
+// cut stops all traffic from one host to another, in that direction, and returns what Repair takes.
+func cut(s *Sim, from, to int) (id int) {
+	return s.Impair([]int{from}, []int{to}, WayOut, Impairment{Cut: true})
+}
+
 func TestImpairmentsAddUp(t *testing.T) {
 	s, ms := toys(t, 2, Config{Link: Link{Latency: Constant(tick)}})
 	first := s.Impair([]int{0}, nil, WayOut, Impairment{Delay: Constant(10 * tick)})
@@ -125,7 +130,7 @@ func TestTrafficIsCountedByRegions(t *testing.T) {
 		say(s, 0, 1, 1) // 4 bytes each
 		say(s, 0, 2, 2)
 		say(s, 1, 3, 3)
-		s.Cut(2, 0)
+		cut(s, 2, 0)
 		say(s, 2, 0, 4)
 		s.Crash(3)
 		say(s, 2, 3, 5)

@@ -18,19 +18,6 @@ func (l Link) String() string {
 		l.Latency, l.Loss, l.Duplicate, l.Reorder, l.HoldBack)
 }
 
-// HostFaults are faults of one host's connection, in addition to the link's behaviour.
-type HostFaults struct {
-	Loss     Chance // of packets in either direction
-	Delay    Dist   // added in either direction
-	BlockIn  bool   // no packet gets in; streams work
-	BlockOut bool   // no packet gets out; streams work
-}
-
-// Any reports whether anything is wrong.
-func (f *HostFaults) Any() bool {
-	return f.Loss != 0 || len(f.Delay.quantiles) > 0 || f.BlockIn || f.BlockOut
-}
-
 // Impairment is what is wrong with the network between some hosts and others, in addition to the
 // link's own behaviour. All impairments that apply to a packet add up.
 type Impairment struct {

@@ -67,71 +67,24 @@ func (s *Sim) linkOf(from, to int32) *Link {
 	return &s.paths[int(s.region[from])*s.regions+int(s.region[to])]
 }
 
-// SetFaults replaces the faults of host h; the zero value ends them.
-func (s *Sim) SetFaults(h int, f HostFaults) {
-	p := &s.cold[h]
-	if p.faults.Any() {
-		s.faulty--
-	}
-	if p.faults = f; f.Any() {
-		s.faulty++
-	}
-}
-
-// Cut stops all traffic from one host to another, in that direction only. Streams need both
-// directions.
-func (s *Sim) Cut(from, to int) { s.cuts[pair{int32(from), int32(to)}] = struct{}{} }
-
-// Mend undoes Cut.
-func (s *Sim) Mend(from, to int) { delete(s.cuts, pair{int32(from), int32(to)}) }
-
-// Partition splits the network: a host reaches the hosts of its own group only. Hosts that aren't
-// named are in group 0, as all hosts are at first.
-func (s *Sim) Partition(group map[int]int) {
-	for h := range s.hosts {
-		s.setGroup(h, group[h])
-	}
-}
-
-// setGroup moves one host to another group of the partition.
-func (s *Sim) setGroup(h, group int) {
-	s.cold[h].group = int32(group)
-	s.split = s.split || group != 0
-}
-
-// Heal ends all partitions, cuts, impairments and host faults. Paused and crashed hosts stay so,
-// and the link stays as it is.
+// Heal ends all impairments. Paused and crashed hosts stay so, and the link stays as it is.
 func (s *Sim) Heal() {
-	clear(s.cuts)
 	for h := range s.cold {
-		p := &s.cold[h]
-		p.group, p.faults, p.out, p.in = 0, HostFaults{}, nil, nil
+		s.cold[h].out, s.cold[h].in = nil, nil
 	}
-	s.split, s.faulty, s.impairments = false, 0, 0
+	s.impairments = 0
 }
 
 // Reaches reports whether a packet from one host can reach the other, apart from random loss.
 func (s *Sim) Reaches(from, to int) bool {
 	f, t := int32(from), int32(to)
-	return s.reaches(f, t) &&
-		(s.faulty == 0 || !s.cold[from].faults.BlockOut && !s.cold[to].faults.BlockIn) &&
-		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP })) &&
-		!s.behindNAT(t)
+	return s.reaches(f, t) && !s.behindNAT(t) &&
+		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP }))
 }
 
 // reaches reports whether anything, packet or stream, can get from one host to the other.
 func (s *Sim) reaches(from, to int32) bool {
-	if s.split && s.cold[from].group != s.cold[to].group {
-		return false
-	}
-	if s.impairments > 0 && s.rules(from, to, func(r *rule) bool { return r.Cut }) {
-		return false
-	}
-	if len(s.cuts) == 0 {
-		return true
-	}
-	_, cut := s.cuts[pair{from, to}]
-	return !cut
+	return s.impairments == 0 || !s.rules(from, to, func(r *rule) bool { return r.Cut })
 }
 
 // quickest is the least time that any packet takes. The length of windows depends on it.
@@ -158,15 +111,13 @@ func (s *Sim) MaxLoss() Chance {
 // Choking reports whether any host's uplink is limited, or has been.
 func (s *Sim) Choking() bool { return s.uplinks }
 
-// lost draws whether a packet is lost, on the link or at either end.
+// unusedDraws are skipped for each packet, twice: without them all seeds would mean other runs.
+const unusedDraws = 2
+
+// lost draws whether a packet is lost.
 func (s *Sim) lost(d *Draws, from, to int32) bool {
 	lost := d.hits(s.linkOf(from, to).Loss)
-	if s.faulty == 0 {
-		d.skip(2)
-	} else {
-		lost = d.hits(s.cold[from].faults.Loss) || lost
-		lost = d.hits(s.cold[to].faults.Loss) || lost
-	}
+	d.skip(unusedDraws)
 	if s.impairments > 0 {
 		s.rules(from, to, func(r *rule) bool {
 			lost = r.Loss > 0 && d.hits(r.Loss) || lost
@@ -192,11 +143,7 @@ func (s *Sim) twice(d *Draws, from, to int32) bool {
 func (s *Sim) delay(d *Draws, from, to int32) time.Duration {
 	link := s.linkOf(from, to)
 	t := link.Latency.Draw(d.Next())
-	if s.faulty == 0 {
-		d.skip(2)
-	} else {
-		t += s.cold[from].faults.Delay.Draw(d.Next()) + s.cold[to].faults.Delay.Draw(d.Next())
-	}
+	d.skip(unusedDraws)
 	if d.hits(link.Reorder) {
 		t += link.HoldBack.Draw(d.Next())
 	}

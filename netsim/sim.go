@@ -30,7 +30,7 @@ const MaxWorkers = 64
 
 // New returns an empty simulation at time zero.
 func New(c Config) *Sim {
-	s := &Sim{seed: c.Seed, timersFirst: c.TimersFirst, link: c.Link, cuts: make(map[pair]struct{})}
+	s := &Sim{seed: c.Seed, timersFirst: c.TimersFirst, link: c.Link}
 	workers := min(max(c.Workers, 1), MaxWorkers)
 	for id := range workers {
 		s.workers = append(s.workers, newWorker(s, id, workers))

@@ -300,14 +300,14 @@ func TestWhatBlocksAPacketAndWhatDoesNot(t *testing.T) {
 		thereAfterFix bool
 	}{
 		{"nothing", func(*Sim) {}, true, true, true, true},
-		{"one-way cut", func(s *Sim) { s.Cut(0, 1) }, false, true, false, true},
-		{"other way cut", func(s *Sim) { s.Cut(1, 0) }, true, false, false, true},
-		{"cut and mended", func(s *Sim) { s.Cut(0, 1); s.Mend(0, 1) }, true, true, true, true},
-		{"partition", func(s *Sim) { s.Partition(map[int]int{1: 1}) }, false, false, false, true},
-		{"same side", func(s *Sim) { s.Partition(map[int]int{0: 1, 1: 1}) }, true, true, true, true},
-		{"UDP blocked in", func(s *Sim) { s.SetFaults(1, HostFaults{BlockIn: true}) }, false, true, true, true},
-		{"UDP blocked out", func(s *Sim) { s.SetFaults(1, HostFaults{BlockOut: true}) }, true, false, true, true},
-		{"all lost", func(s *Sim) { s.SetFaults(0, HostFaults{Loss: Always}) }, false, false, false, true},
+		{"one-way cut", func(s *Sim) { cut(s, 0, 1) }, false, true, false, true},
+		{"other way cut", func(s *Sim) { cut(s, 1, 0) }, true, false, false, true},
+		{"cut and mended", func(s *Sim) { s.Repair(cut(s, 0, 1)) }, true, true, true, true},
+		{"partition", func(s *Sim) { s.Impair([]int{1}, []int{0}, BothWays, Impairment{Cut: true}) }, false, false, false, true},
+		{"cut and healed", func(s *Sim) { s.Impair([]int{0, 1}, nil, BothWays, Impairment{Cut: true}); s.Heal() }, true, true, true, true},
+		{"UDP blocked in", func(s *Sim) { s.Impair([]int{1}, nil, WayIn, Impairment{BlockUDP: true}) }, false, true, true, true},
+		{"UDP blocked out", func(s *Sim) { s.Impair([]int{1}, nil, WayOut, Impairment{BlockUDP: true}) }, true, false, true, true},
+		{"all lost", func(s *Sim) { s.Impair([]int{0}, nil, BothWays, Impairment{Loss: Always}) }, false, false, false, true},
 		{"receiver down", func(s *Sim) { s.Crash(1) }, false, false, false, false},
 	}
 	for _, tt := range tests {
@@ -476,13 +476,13 @@ func TestStreamOutcomes(t *testing.T) {
 			[]string{"2ms failed 1: connection refused"}, nil},
 		{"server crashes before the request arrives", swim.StreamSend, func(s *Sim, _ []*toy) { s.At(at(2*tick), func() { s.Crash(1) }) },
 			[]string{"4ms failed 1: connection refused"}, nil},
-		{"cut: time-out", swim.StreamCall, func(s *Sim, _ []*toy) { s.Cut(0, 1) },
+		{"cut: time-out", swim.StreamCall, func(s *Sim, _ []*toy) { cut(s, 0, 1) },
 			[]string{"10s failed 1: i/o timeout"}, nil},
 		{"cut and healed: the next attempt to connect works", swim.StreamCall, func(s *Sim, _ []*toy) {
-			s.Cut(0, 1)
-			s.At(at(1500*tick), func() { s.Mend(0, 1) })
+			id := cut(s, 0, 1)
+			s.At(at(1500*tick), func() { s.Repair(id) })
 		}, []string{`2.004s reply 1 "re: hello"`}, []string{`2.003s request "hello"`}},
-		{"cut while the answer is due: time-out", swim.StreamCall, func(s *Sim, _ []*toy) { s.At(at(2*tick), func() { s.Cut(1, 0) }) },
+		{"cut while the answer is due: time-out", swim.StreamCall, func(s *Sim, _ []*toy) { s.At(at(2*tick), func() { cut(s, 1, 0) }) },
 			[]string{"10s failed 1: i/o timeout"}, []string{`3ms request "hello"`}},
 		{"server paused for a while: answered late", swim.StreamCall, func(s *Sim, _ []*toy) {
 			s.Pause(1)

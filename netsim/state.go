@@ -22,9 +22,6 @@ type Sim struct {
 	cold        []coldHost // by host
 	sent        []traffic  // by host
 	places      places
-	cuts        map[pair]struct{} // one-way
-	split       bool              // some host is in a group other than 0
-	faulty      int               // hosts with faults
 
 	regions         int  // paths, if there are any, has regions*regions
 	impairments     int  // in force
@@ -79,9 +76,7 @@ type coldHost struct {
 	sealer   sealerOf // the machine, if its streams are sealed
 	starts   uint32   // what was meant for the process before a restart is dropped
 	accepted uint64   // streams, for their IDs
-	faults   HostFaults
-	group    int32   // partition: only equal groups reach each other
-	out, in  []*rule // impairments of what this host sends, and of what is sent to it
+	out, in  []*rule  // impairments of what this host sends, and of what is sent to it
 	uplink   uplink
 	held     []held        // arrived while paused, in order of arrival
 	heldSize int           // bytes of socket buffer that held packets take
@@ -202,6 +197,3 @@ type uplink struct {
 	queue     time.Duration // how long a packet may wait
 	free      swim.Time     // when everything handed to it so far has been sent
 }
-
-// pair is a direction between two hosts.
-type pair struct{ from, to int32 }

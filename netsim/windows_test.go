@@ -83,8 +83,12 @@ func crowd(t *testing.T, seed uint64, latency Dist, workers int) (*Sim, *diary) 
 			t.Fatal(err)
 		}
 	}
-	s.At(at(10*tick), func() { s.Pause(1); s.Cut(2, 3); s.SetFaults(4, HostFaults{Delay: Uniform(0, tick)}) })
-	s.At(at(25*tick), func() { s.Crash(5); s.Partition(map[int]int{6: 1, 7: 1}) })
+	s.At(at(10*tick), func() {
+		s.Pause(1)
+		cut(s, 2, 3)
+		s.Impair([]int{4}, nil, BothWays, Impairment{Delay: Uniform(0, tick)})
+	})
+	s.At(at(25*tick), func() { s.Crash(5); s.Impair([]int{6, 7}, []int{0, 1, 2, 3, 4, 5}, BothWays, Impairment{Cut: true}) })
 	s.At(at(40*tick), func() {
 		s.Resume(1)
 		s.Heal()

@@ -92,7 +92,7 @@ func TestMemberInTroubleIsExcused(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
 	c.views.learn(0, 1, false)
-	c.SetFaults(1, netsim.HostFaults{Delay: netsim.Constant(time.Millisecond)})
+	c.Impair([]int{1}, nil, netsim.BothWays, netsim.Impairment{Delay: netsim.Constant(time.Millisecond)})
 	c.Run(2 * c.HealBound())
 	if len(c.Violations()) != 0 {
 		t.Errorf("found %v", c.Violations())
@@ -106,8 +106,8 @@ func TestDisagreementAtTheEndIsFound(t *testing.T) {
 	if len(c.Violations()) != 0 {
 		t.Fatalf("found %v", c.Violations())
 	}
-	c.Cut(1, 0)
-	c.Cut(1, 2)
+	cut(c, 1, 0)
+	cut(c, 1, 2)
 	if err := c.SetTags(1, map[string]string{"only": "here"}); err != nil {
 		t.Fatal(err)
 	}

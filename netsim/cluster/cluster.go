@@ -3,7 +3,7 @@
 // they differ, and holds all of them to invariants (check.go and the check_*.go files). Begin with
 // a [Profile] and [New], start the members with [Cluster.Boot], let time pass with
 // [Cluster.Run] or [Cluster.RunUntilSettled], and make things happen in between: [Cluster.Crash],
-// [Cluster.Partition], [Cluster.Impair], [Cluster.UserEvent]. [Cluster.Report] returns the
+// [Cluster.Impair], [Cluster.UserEvent]. [Cluster.Report] returns the
 // figures, and [Cluster.Violations] what the checkers found.
 package cluster
 
@@ -64,9 +64,7 @@ type member struct {
 	name        string
 	starts      int
 	leaving     bool
-	cut         bool // it is at either end of a Cut
-	bad         bool // its connection has faults
-	impairments int  // impairments in force that concern it
+	impairments int // impairments in force that concern it
 	// minEvent is the least Lamport time of events that it accepts: the process before it may have
 	// delivered earlier ones.
 	minEvent uint64
@@ -74,8 +72,7 @@ type member struct {
 	faulted  bool      // it has crashed, left or been paused, or its connection has had a fault
 	pause    *pause    // nil: its process isn't stopped
 
-	outages    []*outage // its outages, of which the last ones may be over
-	hostOutage *outage   // that of SetFaults; may be nil
+	outages []*outage // its outages, of which the last ones may be over
 }
 
 // Cluster is a simulated cluster of Serf nodes. Members are numbered from 0 and named m1, m2 and so
@@ -95,9 +92,7 @@ type Cluster struct {
 	random       netsim.Draws // for what the cluster decides, such as who joins when
 	queries      map[queryKey]*Query
 	querySpreads []report.Spread // queries' answers, for the first MaxEvents
-	split        bool            // a partition is in force
 	healed       int             // calls of Heal
-	sides        []*outage       // those of the partition in force
 	hadFaults    bool            // the network has had faults
 	up           int             // members that run or are paused
 	faultless    int             // members that have started, and had no fault since

@@ -248,7 +248,7 @@ func TestPartitionHeals(t *testing.T) { // F14
 					cfg.Tune = func(_ int, c *serf.Config) { c.ReconnectTimeout = 10 * time.Minute }
 				}
 			})
-			c.Partition([]int{0, 1, 2}, []int{3, 4, 5})
+			partition(c, []int{0, 1, 2}, []int{3, 4, 5})
 			c.Run(tt.cut)
 			if c.views.wrong != 18 {
 				t.Fatalf("%d views of others are wrong, want the 9 pairs that are cut, both ways", c.views.wrong)
@@ -266,7 +266,7 @@ func TestPartitionHeals(t *testing.T) { // F14
 func TestBothSidesOfACutAgreeInASmallCluster(t *testing.T) { // F20
 	t.Parallel()
 	c := bootCluster(t, 3, "lan", func(cfg *Config) { cfg.Check = false })
-	c.Partition([]int{0, 1}, []int{2})
+	partition(c, []int{0, 1}, []int{2})
 	c.Run(time.Minute)
 	for o, want := range [][]bool{{true, true, false}, {true, true, false}, {false, false, true}} {
 		for s := range want {
@@ -283,8 +283,8 @@ func TestMemberThatReachesOneOtherChangesNobodyElse(t *testing.T) { // F13
 	c := bootCluster(t, 10, "lan")
 	for i := range c.Len() {
 		if i != lonely && i != friend {
-			c.Cut(lonely, i)
-			c.Cut(i, lonely)
+			cut(c, lonely, i)
+			cut(c, i, lonely)
 		}
 	}
 	c.Run(5 * time.Minute)
@@ -341,7 +341,7 @@ func TestBlockedUDPDoesNotFlap(t *testing.T) { // F13
 	f := &flips{}
 	c := bootCluster(t, 6, "lan")
 	c.sim.Observe(f)
-	c.SetFaults(5, netsim.HostFaults{BlockIn: true, BlockOut: true})
+	c.Impair([]int{5}, nil, netsim.BothWays, netsim.Impairment{BlockUDP: true})
 	c.Run(5 * time.Minute)
 	// By stream it is reachable. If some do take it for failed, or it them, they do so once.
 	if f.failed > 2*(c.Len()-1) || f.joined > 0 {
@@ -608,7 +608,7 @@ func TestDigestsOfAPartition(t *testing.T) {
 	if got := digests(0, 1, 2, 3, 4, 5, 6, 7); len(got) != 1 {
 		t.Fatalf("before the partition: %v", got)
 	}
-	c.Partition([]int{0, 1, 2}, []int{3, 4, 5, 6, 7})
+	partition(c, []int{0, 1, 2}, []int{3, 4, 5, 6, 7})
 	c.Run(2 * time.Minute)
 	if a, b := digests(0, 1, 2), digests(3, 4, 5, 6, 7); len(a) != 1 || len(b) != 1 || a[0] == b[0] {
 		t.Errorf("apart: %v and %v", a, b)

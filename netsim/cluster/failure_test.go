@@ -59,7 +59,7 @@ func TestLeaveAmongMany(t *testing.T) { // F11
 func TestLeaveWithUnreachablePeersEndsInTime(t *testing.T) { // F11
 	t.Parallel()
 	c := bootCluster(t, 20, "lan", unchecked)
-	c.Partition([]int{7})
+	partition(c, nil, []int{7})
 	n := c.Node(7)
 	c.Leave(7)
 	limit := serf.DefaultConfig(c.cfg.Profile.Timing).LeaveTimeout + time.Second
@@ -114,7 +114,7 @@ func TestPartitionOfADayHeals(t *testing.T) { // F14
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := bootCluster(t, 6, "wan", unchecked, func(cfg *Config) { cfg.JoinOnce = joinOnce })
-			c.Partition([]int{0, 1, 2}, []int{3, 4, 5})
+			partition(c, []int{0, 1, 2}, []int{3, 4, 5})
 			c.Run(25 * time.Hour)
 			if got := c.statuses(c.Name(4)); got[serf.StatusNone] != 3 {
 				t.Fatalf("after 25 h it is seen as %v, want the other side to have reaped it", got)
@@ -195,7 +195,7 @@ func TestChurnLeavesMemoryFlat(t *testing.T) { // F10
 	systest.Long(t, "an hour of churn")
 	const members, churning = 20, 5
 	c := bootCluster(t, members, "lan", unchecked, withLoss(0.05))
-	c.SetFaults(members-1, netsim.HostFaults{BlockIn: true, BlockOut: true})
+	c.Impair([]int{members - 1}, nil, netsim.BothWays, netsim.Impairment{BlockUDP: true})
 	rng := rand.New(rand.NewPCG(10, 0))
 	cycle := func() {
 		for range 10 {

@@ -8,58 +8,6 @@ import (
 	"serf/swim"
 )
 
-// Cut stops all packets and streams from one member to another, in that direction.
-func (c *Cluster) Cut(from, to int) {
-	for _, i := range []int{from, to} {
-		c.members[i].cut = true
-		c.noteFault(i)
-	}
-	c.beginOutage([]int{from}, []int{to})
-	c.sim.Cut(from, to)
-}
-
-// Partition splits the cluster into groups. Members that aren't named belong to the first group.
-func (c *Cluster) Partition(groups ...[]int) {
-	group := make(map[int]int)
-	for g, members := range groups {
-		for _, i := range members {
-			group[i] = g
-		}
-	}
-	for i := range group {
-		c.noteFault(i)
-	}
-	for _, t := range c.sides {
-		t.stop(c.Now())
-	}
-	c.sides = c.sides[:0]
-	for g := 1; g < len(groups); g++ {
-		var others []int
-		for i := range c.members {
-			if group[i] != g {
-				others = append(others, i)
-			}
-		}
-		c.sides = append(c.sides, c.beginOutage(groups[g], others))
-	}
-	c.split = true
-	c.sim.Partition(group)
-}
-
-// SetFaults sets the faults of member i's connection; the zero value ends them.
-func (c *Cluster) SetFaults(i int, f netsim.HostFaults) {
-	m := &c.members[i]
-	m.bad = f.Any()
-	c.noteFault(i)
-	if m.hostOutage != nil {
-		m.hostOutage.stop(c.Now())
-	}
-	if m.bad {
-		m.hostOutage = c.beginOutage([]int{i}, nil)
-	}
-	c.sim.SetFaults(i, f)
-}
-
 // Impair impairs what passes between members and peers, in the given direction, until Heal or a
 // call of the function that it returns. Nil peers means all members.
 func (c *Cluster) Impair(
@@ -112,12 +60,11 @@ func (c *Cluster) SetLink(l netsim.Link) { c.sim.SetLink(l) }
 // stay so.
 func (c *Cluster) Heal() {
 	c.sim.Heal()
-	c.split = false
 	c.healed++
 	c.metrics.begin(c.Now(), "heal", nobody)
 	for i := range c.members {
 		m := &c.members[i]
-		m.cut, m.bad, m.impairments, m.changed = false, false, 0, c.Now()
+		m.impairments, m.changed = 0, c.Now()
 		for _, t := range m.outages {
 			t.stop(c.Now())
 		}
@@ -135,12 +82,10 @@ func (c *Cluster) noteFault(i int) {
 	m.faulted = true
 }
 
-// undisturbed reports whether member i has run without a fault of its connection for at least d. In
-// a partition, only members of the side that was cut off have a fault.
+// undisturbed reports whether member i has run without a fault of its connection for at least d.
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
-	return !c.split && !m.cut && !m.bad && m.impairments == 0 && c.sim.Running(i) &&
-		c.Now().Sub(m.changed) >= d
+	return m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
 }
 
 // beginOutage records that the network between members and peers, nil for all, is faulty until the

@@ -244,9 +244,9 @@ func (s *script) cut(args []string) error {
 	if len(members) != 2 {
 		return fmt.Errorf("between which two?")
 	}
-	s.cluster.Cut(members[0], members[1])
+	cut(s.cluster, members[0], members[1])
 	if !oneWay {
-		s.cluster.Cut(members[1], members[0])
+		cut(s.cluster, members[1], members[0])
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (s *script) partition(args []string) error {
 	if len(groups) < 2 {
 		return fmt.Errorf("%d groups, want two or more", len(groups))
 	}
-	s.cluster.Partition(groups...)
+	partition(s.cluster, groups...)
 	return nil
 }
 
@@ -272,7 +272,8 @@ func (s *script) block(args []string) error {
 	if err != nil {
 		return err
 	}
-	s.cluster.SetFaults(i, netsim.HostFaults{BlockIn: args[1] != "out", BlockOut: args[1] != "in"})
+	way := map[string]netsim.Way{"out": netsim.WayOut, "in": netsim.WayIn}[args[1]] // else both
+	s.cluster.Impair([]int{i}, nil, way, netsim.Impairment{BlockUDP: true})
 	return nil
 }
 
