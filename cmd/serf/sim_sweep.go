@@ -294,30 +294,18 @@ type sweepDocument struct {
 	Version   int               `json:"version"`
 	Command   string            `json:"command"`
 	Scenario  scenario.Scenario `json:"scenario"` // that all points change
-	Axes      []sweptAxis       `json:"knobs"`
+	Axes      []scenario.Axis   `json:"knobs"`
 	FirstSeed uint64            `json:"first_seed"`
 	Seeds     int               `json:"seeds"` // of each point
 	Points    []sweepPoint      `json:"points"`
 }
 
-type sweptAxis struct {
-	Name   string   `json:"name"`
-	Values []string `json:"values"`
-}
-
 type sweepPoint struct {
-	Values  map[string]string      `json:"values"`  // of axes
-	Command string                 `json:"command"` // of its first run
-	Figures map[string]*sweepRange `json:"figures"` // null: nothing to measure
-	Runs    []sweepRun             `json:"runs"`
-	Missing []uint64               `json:"missing"` // seeds of runs that weren't finished
-}
-
-type sweepRange struct {
-	Runs   int     `json:"runs"`
-	Median float64 `json:"median"`
-	Least  float64 `json:"least"`
-	Most   float64 `json:"most"`
+	Values  map[string]string          `json:"values"`  // of axes
+	Command string                     `json:"command"` // of its first run
+	Figures map[string]*scenario.Range `json:"figures"` // null: nothing to measure
+	Runs    []sweepRun                 `json:"runs"`
+	Missing []uint64                   `json:"missing"` // seeds of runs that weren't finished
 }
 
 type sweepRun struct {
@@ -329,11 +317,8 @@ type sweepRun struct {
 
 func (s *simSweep) document(points []scenario.Point) sweepDocument {
 	d := sweepDocument{
-		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base, Axes: []sweptAxis{},
-		FirstSeed: s.Base.Seed, Seeds: s.Seeds,
-	}
-	for _, k := range s.Axes {
-		d.Axes = append(d.Axes, sweptAxis(k))
+		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base,
+		Axes: append([]scenario.Axis{}, s.Axes...), FirstSeed: s.Base.Seed, Seeds: s.Seeds,
 	}
 	for i := range points {
 		d.Points = append(d.Points, s.documentPoint(&points[i]))
@@ -343,8 +328,9 @@ func (s *simSweep) document(points []scenario.Point) sweepDocument {
 
 func (s *simSweep) documentPoint(p *scenario.Point) sweepPoint {
 	x := sweepPoint{
-		Values: make(map[string]string), Command: s.command(p, strconv.FormatUint(s.Base.Seed, 10)),
-		Figures: make(map[string]*sweepRange), Runs: []sweepRun{}, Missing: append([]uint64{}, p.Missing...),
+		Values: make(map[string]string), Figures: make(map[string]*scenario.Range),
+		Command: s.command(p, strconv.FormatUint(s.Base.Seed, 10)),
+		Runs:    []sweepRun{}, Missing: append([]uint64{}, p.Missing...),
 	}
 	for j, v := range p.Values {
 		x.Values[s.Axes[j].Name] = v
@@ -352,11 +338,14 @@ func (s *simSweep) documentPoint(p *scenario.Point) sweepPoint {
 	for m, measure := range report.Measures() {
 		x.Figures[measure.Name] = nil
 		if r := p.Range(m); r.Count > 0 {
-			x.Figures[measure.Name] = &sweepRange{r.Count, r.Median, r.Least, r.Most}
+			x.Figures[measure.Name] = &r
 		}
 	}
 	for _, r := range p.Runs {
-		run := sweepRun{Seed: r.Seed, Figures: make(map[string]*float64), BrokenRules: []string{}, Trace: fmt.Sprintf("%016x", r.Trace)}
+		run := sweepRun{
+			Seed: r.Seed, Figures: make(map[string]*float64), BrokenRules: []string{},
+			Trace: fmt.Sprintf("%016x", r.Trace),
+		}
 		for m, measure := range report.Measures() {
 			run.Figures[measure.Name] = nil
 			if f := r.Figures[m]; f.There {

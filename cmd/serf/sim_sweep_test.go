@@ -47,7 +47,7 @@ func TestSweepCommandsReproduceTheirPoints(t *testing.T) {
 	if p.Command != simCommand([]string{"-for=20s", "-crash=1@2s", "-set=faults[0].count=2", "-loss=10%", "-seed=5"}) || p.Values["loss"] != "10%" {
 		t.Errorf("command %s, values %v", p.Command, p.Values)
 	}
-	if len(p.Figures) != len(report.Measures()) || p.Figures["known_median_seconds"].Runs != 2 || p.Figures["queries_answered"] != nil {
+	if len(p.Figures) != len(report.Measures()) || p.Figures["known_median_seconds"].Count != 2 || p.Figures["queries_answered"] != nil {
 		t.Errorf("figures %v", p.Figures)
 	}
 	args := strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(strings.TrimPrefix(p.Command, "serf sim ")))

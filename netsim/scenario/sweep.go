@@ -21,8 +21,8 @@ type Sweep struct {
 
 // Axis is a parameter of the scenario that a sweep changes, with its values.
 type Axis struct {
-	Name   string // an option of `serf sim` or a key: see Scenario.Set
-	Values []string
+	Name   string   `json:"name"` // an option of `serf sim` or a key: see Scenario.Set
+	Values []string `json:"values"`
 }
 
 // Limits of a sweep.
@@ -197,8 +197,10 @@ func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float6
 // Range is the values of one measure in several runs: the middle one, and how far they differ. All
 // are zero if no run has it.
 type Range struct {
-	Count               int
-	Median, Least, Most float64
+	Count  int     `json:"runs"`
+	Median float64 `json:"median"`
+	Least  float64 `json:"least"`
+	Most   float64 `json:"most"`
 }
 
 // Range sums up a measure, by its index, over the runs of p.
