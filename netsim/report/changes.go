@@ -16,22 +16,15 @@ type Episode struct {
 	Settled swim.Time // or Never
 }
 
-// A Change is the episodes of one kind: what happened, and how long it took until all views agreed.
-type Change struct {
-	What   string
-	Count  int
-	Agreed Durations // of those after which they did
-}
-
 // Changes sums up Episodes by kind, in the order in which they first happened.
-func (r *Report) Changes() []Change {
-	var list []Change
+func (r *Report) Changes() []ChangeFigures {
+	list := []ChangeFigures{}
 	var took [][]time.Duration
 	for _, e := range r.Episodes {
-		k := slices.IndexFunc(list, func(c Change) bool { return c.What == e.What })
+		k := slices.IndexFunc(list, func(c ChangeFigures) bool { return c.What == e.What })
 		if k < 0 {
 			k = len(list)
-			list, took = append(list, Change{What: e.What}), append(took, nil)
+			list, took = append(list, ChangeFigures{What: e.What}), append(took, nil)
 		}
 		list[k].Count++
 		if e.Settled != swim.Never {
@@ -39,7 +32,7 @@ func (r *Report) Changes() []Change {
 		}
 	}
 	for k := range list {
-		list[k].Agreed = QuantilesOf(took[k])
+		list[k].AgreedSeconds = inSeconds(QuantilesOf(took[k]))
 	}
 	return list
 }

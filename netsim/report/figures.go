@@ -166,40 +166,42 @@ type BrokenRule struct {
 func (r *Report) Figures() Figures {
 	f := Figures{
 		SimulatedSeconds: r.Time.Seconds(), Interrupted: r.Cut, Members: r.Members, Running: r.Running,
-		ViewsAgree: r.Settled, WrongViews: r.Wrong, Changes: []ChangeFigures{}, Faults: []FaultFigures{},
-		Crashes: r.crashFigures(), FalseFailures: r.FalseFailures, Suspicions: r.Suspicions, Refutations: r.Refutations,
+		ViewsAgree: r.Settled, WrongViews: r.Wrong, Changes: r.Changes(), Faults: []FaultFigures{},
+		Crashes: r.crashFigures(), FalseFailures: r.FalseFailures,
+		Suspicions: r.Suspicions, Refutations: r.Refutations,
 		Events:  r.newsFigures(r.Events, r.UserEvents, r.EventDeliveries, r.EventSpread),
 		Queries: r.newsFigures(r.Queries, len(r.Queries), reached(r.Queries), r.QuerySpread),
-		Traffic: r.trafficFigures(), Pairs: r.pairFigures(), GossipQueue: quantileFigures(r.Queue, func(n int) float64 { return float64(n) }),
-		Series: r.Series.figures(), BrokenRules: []BrokenRule{}, Trace: fmt.Sprintf("%016x", r.Trace),
-	}
-	for _, c := range r.Changes() {
-		f.Changes = append(f.Changes, ChangeFigures{c.What, c.Count, quantileFigures(c.Agreed, time.Duration.Seconds)})
+		Traffic: r.trafficFigures(), Pairs: r.Pairs(),
+		GossipQueue: quantileFigures(r.Queue, func(n int) float64 { return float64(n) }),
+		Series:      r.Series.figures(), BrokenRules: []BrokenRule{}, Trace: fmt.Sprintf("%016x", r.Trace),
 	}
 	for _, b := range r.Bands {
 		f.Faults = append(f.Faults, FaultFigures{b.What, b.From.Seconds(), b.To.Seconds()})
 	}
 	for _, v := range r.Violations {
-		f.BrokenRules = append(f.BrokenRules, BrokenRule{time.Duration(v.At).Seconds(), v.Check, v.Text})
+		f.BrokenRules = append(f.BrokenRules,
+			BrokenRule{time.Duration(v.At).Seconds(), v.Check, v.Text})
 	}
 	return f
 }
 
-func quantileFigures[T int | float64 | time.Duration](q Quantiles[T], number func(T) float64) *QuantileFigures {
+func quantileFigures[T int | float64 | time.Duration](
+	q Quantiles[T], number func(T) float64,
+) *QuantileFigures {
 	if q.Count == 0 {
 		return nil
 	}
 	return &QuantileFigures{q.Count, number(q.Median), number(q.P99), number(q.Worst)}
 }
 
+func inSeconds(d Durations) *QuantileFigures { return quantileFigures(d, time.Duration.Seconds) }
+
 func (r *Report) crashFigures() CrashFigures {
 	f := CrashFigures{
-		Count:                len(r.Detections),
-		Returned:             r.Returned,
+		Count: len(r.Detections), Returned: r.Returned,
 		ExpectedLeastSeconds: r.Bounds[0].Seconds(), ExpectedMostSeconds: r.Bounds[1].Seconds(),
-		FirstSeconds: quantileFigures(r.FirstNoticed, time.Duration.Seconds),
-		AllSeconds:   quantileFigures(r.AllNoticed, time.Duration.Seconds),
-		Each:         []SpreadFigures{},
+		FirstSeconds: inSeconds(r.FirstNoticed), AllSeconds: inSeconds(r.AllNoticed),
+		Each: []SpreadFigures{},
 	}
 	for i := range r.Detections {
 		d := &r.Detections[i]
@@ -217,27 +219,12 @@ func (r *Report) crashFigures() CrashFigures {
 func (r *Report) newsFigures(list []Spread, count int, deliveries uint64, all Durations) NewsFigures {
 	f := NewsFigures{
 		Count: count, Share: Share(list), Deliveries: deliveries,
-		AllSeconds: quantileFigures(all, time.Duration.Seconds), Each: []SpreadFigures{},
+		AllSeconds: inSeconds(all), Each: []SpreadFigures{},
 	}
 	for i := range list {
 		f.Each = append(f.Each, r.spreadFigures(&list[i]))
 	}
 	return f
-}
-
-func (r *Report) pairFigures() []PairFigures {
-	var list []PairFigures
-	for _, p := range r.Pairs() {
-		list = append(list, PairFigures{
-			From: r.Regions[p.From], To: r.Regions[p.To], Packets: p.Traffic.Packets, PacketBytes: p.Traffic.PacketBytes,
-			StreamBytes: p.Traffic.StreamBytes, Events: p.Events.figures(), Crashes: p.Crashes.figures(),
-		})
-	}
-	return list
-}
-
-func (d *Delivery) figures() DeliveryFigures {
-	return DeliveryFigures{d.Due, d.Reached, quantileFigures(d.ToAll, time.Duration.Seconds)}
 }
 
 func reached(list []Spread) (n uint64) {

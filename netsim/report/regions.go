@@ -1,44 +1,23 @@
 package report
 
-import (
-	"time"
+import "time"
 
-	"serf/netsim"
-)
-
-// Pair is what went from the members of one region to those of another, or to each other within
-// one.
-type Pair struct {
-	From, To int // of Report.Regions
-	Traffic  netsim.Traffic
-	Events   Delivery // of events that members of From sent
-	Crashes  Delivery // of the knowledge that a member of From crashed
-}
-
-// Delivery is how events, or the knowledge of crashes, from one region spread in another.
-type Delivery struct {
-	Due, Reached int       // members, over all events or crashes
-	ToAll        Durations // until all of the region had it, leaving out what some of it never had
-}
-
-// Share is how much of what was due was delivered, from 0 to 1.
-func (d *Delivery) Share() float64 {
-	return (&Spread{Due: d.Due, Reached: d.Reached}).Share()
-}
-
-// Pairs lists all pairs of regions, by From and then by To. There are none without regions.
-func (r *Report) Pairs() []Pair {
+// Pairs lists all pairs of regions, by the sender's and then by the receiver's. There are none
+// without regions.
+func (r *Report) Pairs() []PairFigures {
 	var crashes []Spread
 	for i := range r.Detections {
 		if d := &r.Detections[i]; !d.Void {
 			crashes = append(crashes, d.Spread)
 		}
 	}
-	var list []Pair
+	var list []PairFigures
 	for from := range r.Regions {
 		for to := range r.Regions {
-			list = append(list, Pair{
-				From: from, To: to, Traffic: r.Traffic[from*len(r.Regions)+to],
+			t := &r.Traffic[from*len(r.Regions)+to]
+			list = append(list, PairFigures{
+				From: r.Regions[from], To: r.Regions[to], Packets: t.Packets,
+				PacketBytes: t.PacketBytes, StreamBytes: t.StreamBytes,
 				Events: deliveryOf(r.Events, from, to), Crashes: deliveryOf(crashes, from, to),
 			})
 		}
@@ -46,8 +25,8 @@ func (r *Report) Pairs() []Pair {
 	return list
 }
 
-func deliveryOf(list []Spread, from, to int) Delivery {
-	var d Delivery
+func deliveryOf(list []Spread, from, to int) DeliveryFigures {
+	var d DeliveryFigures
 	var took []time.Duration
 	for i := range list {
 		s := &list[i]
@@ -61,6 +40,6 @@ func deliveryOf(list []Spread, from, to int) Delivery {
 			took = append(took, p.Last.Sub(s.At))
 		}
 	}
-	d.ToAll = QuantilesOf(took)
+	d.AllSeconds = inSeconds(QuantilesOf(took))
 	return d
 }

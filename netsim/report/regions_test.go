@@ -43,12 +43,12 @@ func twoRegions() Report {
 func TestPairsOfRegions(t *testing.T) {
 	t.Parallel()
 	r := twoRegions()
-	took := func(d time.Duration) Durations { return QuantilesOf([]time.Duration{d}) }
-	want := []Pair{
-		{0, 0, r.Traffic[0], Delivery{3, 3, took(400 * time.Millisecond)}, Delivery{}},
-		{0, 1, r.Traffic[1], Delivery{2, 1, Durations{}}, Delivery{}},
-		{1, 0, r.Traffic[2], Delivery{}, Delivery{1, 1, took(4 * time.Second)}},
-		{1, 1, r.Traffic[3], Delivery{}, Delivery{2, 2, took(6 * time.Second)}}, // that of who returned doesn't count
+	took := func(s float64) *QuantileFigures { return &QuantileFigures{1, s, s, s} }
+	want := []PairFigures{
+		{"eu", "eu", 1, 100, 300, DeliveryFigures{3, 3, took(0.4)}, DeliveryFigures{}},
+		{"eu", "us", 0, 40, 0, DeliveryFigures{2, 1, nil}, DeliveryFigures{}},
+		{"us", "eu", 0, 0, 60, DeliveryFigures{}, DeliveryFigures{1, 1, took(4)}},
+		{"us", "us", 0, 0, 0, DeliveryFigures{}, DeliveryFigures{2, 2, took(6)}}, // not that of the one that returned
 	}
 	if diff := cmp.Diff(want, r.Pairs()); diff != "" {
 		t.Error(diff)

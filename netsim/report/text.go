@@ -20,7 +20,7 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	f := r.Figures()
 	f.writeTimes(p)
 	r.writeMembers(p)
-	r.writePairs(p)
+	f.writePairs(p)
 	p.blank()
 	r.writeNews(p)
 	f.writeTraffic(p)
@@ -73,36 +73,35 @@ func (r *Report) writeMembers(p *printer) {
 const pairsMost = 50
 
 // writePairs is the table of what went between regions.
-func (r *Report) writePairs(p *printer) {
-	pairs := r.Pairs()
-	if len(pairs) == 0 || r.Time <= 0 {
+func (f *Figures) writePairs(p *printer) {
+	if len(f.Pairs) == 0 || f.SimulatedSeconds <= 0 {
 		return
 	}
 	p.blank()
 	p.row("from region to region", "bytes/s", "events", "median", "worst", "crashes", "median", "worst")
-	for i := range pairs[:min(len(pairs), pairsMost)] {
-		x := &pairs[i]
-		bytes := x.Traffic.PacketBytes + x.Traffic.StreamBytes
-		cells := []string{number(float64(bytes) / r.Time.Seconds())}
-		for _, d := range []*Delivery{&x.Events, &x.Crashes} {
+	for i := range f.Pairs[:min(len(f.Pairs), pairsMost)] {
+		x := &f.Pairs[i]
+		cells := []string{number(float64(x.PacketBytes+x.StreamBytes) / f.SimulatedSeconds)}
+		for _, d := range []*DeliveryFigures{&x.Events, &x.Crashes} {
 			cells = append(cells, d.cells()...)
 		}
-		p.row(r.Regions[x.From]+" to "+r.Regions[x.To], cells...)
+		p.row(x.From+" to "+x.To, cells...)
 	}
-	if n := len(pairs) - pairsMost; n > 0 {
+	if n := len(f.Pairs) - pairsMost; n > 0 {
 		p.line("", "and %d more pairs of regions, see -format=json", n)
 	}
 }
 
 // cells are how much of what was due was delivered, and how long that took.
-func (d *Delivery) cells() []string {
-	switch {
-	case d.Due == 0:
+func (d *DeliveryFigures) cells() []string {
+	if d.Due == 0 {
 		return []string{"-", "", ""}
-	case d.ToAll.Count == 0:
-		return []string{Percent(d.Share()), "", ""}
 	}
-	return []string{Percent(d.Share()), short(d.ToAll.Median), short(d.ToAll.Worst)}
+	share, q := Percent(float64(d.Reached)/float64(d.Due)), d.AllSeconds
+	if q == nil {
+		return []string{share, "", ""}
+	}
+	return []string{share, shortSeconds(q.Median), shortSeconds(q.Worst)}
 }
 
 // writeNews is about what members said of others, and what users had them say.

@@ -57,7 +57,7 @@ var shown = map[string]func(r *report.Report) bool{
 	},
 	"rescheduled": func(r *report.Report) bool {
 		back := r.Changes()
-		return len(back) == 1 && back[0].Count == 75 && back[0].Agreed.Worst < 5*time.Second && report.Share(r.Events) == 1 &&
+		return len(back) == 1 && back[0].Count == 75 && back[0].AgreedSeconds.Worst < 5 && report.Share(r.Events) == 1 &&
 			r.FalseFailures == report.FalseFailures{}
 	},
 	"outage-restart": func(r *report.Report) bool {
