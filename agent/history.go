@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/serf"
 )
@@ -33,12 +34,17 @@ func (a *Agent) History(name string) (h MemberHistory, ok bool) {
 	return h, listed || len(h.Changes) > 0
 }
 
-// Flaps returns who changed most within the last since, and who accused others most.
+// Flaps returns who changed most within the last since, who accused others most, and who answers
+// over TCP only.
 func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
 	a.read(func() {
 		now := time.Duration(a.now())
 		f = a.loop.history.Flaps(now-since, now, a.conf.Serf.Name, a.loop.node.Swim().Health())
+		f.AddTCPOnly(a.loop.tcpOnly.since(swim.Time(now-since), a.nameOf))
 	})
+	for i := range f.TCPOnly {
+		f.TCPOnly[i].Last = a.stamp(f.TCPOnly[i].At)
+	}
 	for i := range f.Members {
 		f.Members[i].Last = a.stamp(f.Members[i].At)
 	}

@@ -41,6 +41,7 @@ type loop struct {
 	node    *serf.Node
 	out     swim.Output
 	history history.Log
+	tcpOnly tcpOnly
 
 	ops     map[swim.OpID][]chan<- opResult // operations that someone waits for
 	queries map[swim.OpID]*Query            // running ones
@@ -251,6 +252,9 @@ func (a *Agent) sendPackets(packets []swim.Packet) {
 func (a *Agent) drain() {
 	out := &a.loop.out
 	for i := range out.Notes {
+		if n := &out.Notes[i]; n.Code == swim.NoteStreamOnly {
+			a.loop.tcpOnly.add(n.Member, a.now())
+		}
 		a.tellNote(&out.Notes[i])
 	}
 	for i := range out.Events {

@@ -15,12 +15,14 @@ type memNetwork struct {
 	hosts map[netip.AddrPort]*memHost
 	cut   map[netip.AddrPort]bool // hosts that nothing reaches, and that reach nobody
 
-	packetMax int  // bytes; larger ones are refused
-	deaf      bool // where no host is, packets are swallowed: nobody refuses a stream
+	noUDP     map[netip.AddrPort]bool // hosts whose packets are lost, to and fro
+	packetMax int                     // bytes; larger ones are refused
+	deaf      bool                    // where no host is, packets are swallowed: nobody refuses a stream
 }
 
 func newMemNetwork() *memNetwork {
-	return &memNetwork{hosts: make(map[netip.AddrPort]*memHost), cut: make(map[netip.AddrPort]bool), packetMax: 65507}
+	return &memNetwork{hosts: make(map[netip.AddrPort]*memHost), cut: make(map[netip.AddrPort]bool),
+		noUDP: make(map[netip.AddrPort]bool), packetMax: 65507}
 }
 
 func (n *memNetwork) PacketMax() int { return n.packetMax }
@@ -30,6 +32,24 @@ func (n *memNetwork) isolate(addr netip.AddrPort, cut bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cut[addr] = cut
+}
+
+// losePackets loses all packets to and from a host from now on. Streams get through.
+func (n *memNetwork) losePackets(addr netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.noUDP[addr] = true
+}
+
+// reachByPacket is reach for packets.
+func (n *memNetwork) reachByPacket(from, addr netip.AddrPort) *memHost {
+	n.mu.Lock()
+	lost := n.noUDP[from] || n.noUDP[addr]
+	n.mu.Unlock()
+	if lost {
+		return nil
+	}
+	return n.reach(from, addr)
 }
 
 // reach returns the host at addr if from can reach it.
@@ -117,7 +137,7 @@ func (h *memHost) WriteTo(b []byte, to netip.AddrPort) error {
 	if len(b) > h.net.packetMax {
 		return syscall.EMSGSIZE
 	}
-	other := h.net.reach(h.addr, to)
+	other := h.net.reachByPacket(h.addr, to)
 	if other == nil {
 		return nil // lost
 	}

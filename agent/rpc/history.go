@@ -85,5 +85,9 @@ func (c *Client) Flaps(ctx context.Context, since time.Duration) (history.Flaps,
 		}
 		f.Accusers = append(f.Accusers, a)
 	}
+	for _, t := range resp.TCPOnly {
+		f.TCPOnly = append(f.TCPOnly,
+			history.TCPOnly{Name: t.Name, Times: t.Times, Last: stampOf(t.Last)})
+	}
 	return f, nil
 }

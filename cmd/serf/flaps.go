@@ -16,7 +16,8 @@ Usage: serf flaps [options]
 
   Lists the members whose state changed more than once lately, and who accused members of not
   answering, as the agent saw it. If one accuser stands out, that one is likely the culprit: it
-  may be slow or cut off itself.
+  may be slow or cut off itself. Members that answer over TCP after their packets got lost are
+  accused by nobody; they are listed last.
 
 Options:
 
@@ -65,6 +66,14 @@ func writeFlaps(w io.Writer, f *history.Flaps) {
 		for _, a := range f.Accusers {
 			rows = append(rows, []string{printable(a.Name), strconv.Itoa(a.Accusations),
 				strconv.Itoa(a.Refuted), healthText(a.Health)})
+		}
+		fmt.Fprintln(w)
+		writeColumns(w, rows)
+	}
+	if len(f.TCPOnly) > 0 {
+		rows := [][]string{{"over TCP only", "probes", "last"}}
+		for _, t := range f.TCPOnly {
+			rows = append(rows, []string{printable(t.Name), strconv.Itoa(t.Times), t.Last.String()})
 		}
 		fmt.Fprintln(w)
 		writeColumns(w, rows)

@@ -22,6 +22,8 @@ type Flaps struct {
 	// Accusations are the suspicions that this node knows the accuser of, its own included.
 	Accusations int       `json:"accusations"`
 	Accusers    []Accuser `json:"accusers"`
+	// TCPOnly are members whose packets get lost, the most often first. Nobody accuses them.
+	TCPOnly []TCPOnly `json:"tcp_only,omitempty"`
 	// Summary is one sentence: what stands out.
 	Summary string `json:"summary"`
 }
@@ -44,6 +46,25 @@ type Accuser struct {
 	Refuted     int    `json:"refuted"`          // of them
 	Health      *int   `json:"health,omitempty"` // its health score, if it is known
 	Self        bool   `json:"self"`
+}
+
+// TCPOnly is a member that answered probes over TCP, after none of its packets had come over UDP.
+type TCPOnly struct {
+	Name  string        `json:"name"`
+	Times int           `json:"times"`
+	At    time.Duration `json:"-"` // of the last time
+	Last  Stamp         `json:"last,omitzero"`
+}
+
+// AddTCPOnly sets TCPOnly, and adds to the summary what stands out of it.
+func (f *Flaps) AddTCPOnly(list []TCPOnly) {
+	f.TCPOnly = list
+	if len(list) == 0 {
+		return
+	}
+	top := list[0]
+	f.Summary += "; " + clean(top.Name) + " answered " + plural(top.Times, "probe") +
+		" over TCP but not over UDP: packets to or from it get lost"
 }
 
 // tally is what Flaps counts of one name.

@@ -90,3 +90,14 @@ func TestFlapsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestSummaryOfMembersThatAnswerOverTCPOnly(t *testing.T) {
+	f := Flaps{Summary: "nobody was accused in the last 1h"}
+	f.AddTCPOnly(nil)
+	f.AddTCPOnly([]TCPOnly{{Name: "m\n3", Times: 2}, {Name: "m4", Times: 1}})
+	const want = "nobody was accused in the last 1h; m\\n3 answered 2 probes over TCP but not over UDP: " +
+		"packets to or from it get lost"
+	if f.Summary != want {
+		t.Errorf("%q\nwant %q", f.Summary, want)
+	}
+}

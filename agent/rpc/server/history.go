@@ -71,5 +71,9 @@ func (c *conn) handleFlaps(seq uint64, req protocol.FlapsRequest) {
 		}
 		resp.Accusers = append(resp.Accusers, b)
 	}
+	for _, t := range f.TCPOnly {
+		resp.TCPOnly = append(resp.TCPOnly,
+			protocol.TCPOnly{Name: t.Name, Times: t.Times, Last: t.Last.UnixMilli()})
+	}
 	c.reply(seq, "", &resp)
 }

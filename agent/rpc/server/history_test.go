@@ -62,6 +62,7 @@ func TestFlapsByRPC(t *testing.T) {
 		AsSeenBy: "n1", Since: 60, More: 2, Accusations: 5, Summary: "words",
 		Members:  []history.Flapper{{Name: "m", Changes: 3, Accused: 4, Failed: 2, Refuted: 1, Last: history.Stamp{Time: time.UnixMilli(1790000000123)}}},
 		Accusers: []history.Accuser{{Name: "n1", Accusations: 4, Refuted: 3, Health: &health, Self: true}, {Name: "n2", Accusations: 1}},
+		TCPOnly:  []history.TCPOnly{{Name: "n3", Times: 7, Last: history.Stamp{Time: time.UnixMilli(1790000000124)}}},
 	}
 	_, l := startServer(t, &fakeAgent{flaps: want}, Options{})
 	c := connect(t, l, "")

@@ -55,7 +55,15 @@ type FlapsResponse struct {
 	More        int
 	Accusations int
 	Accusers    Accusers
+	TCPOnly     TCPOnlys
 	Summary     string
+}
+
+// TCPOnly is a history.TCPOnly.
+type TCPOnly struct {
+	Name  string
+	Times int
+	Last  int64 // Unix time in milliseconds
 }
 
 // Flapper is a history.Flapper.
@@ -82,6 +90,7 @@ type (
 	Changes  []Change
 	Flappers []Flapper
 	Accusers []Accuser
+	TCPOnlys []TCPOnly
 )
 
 // AppendTo implements Appender.
@@ -93,6 +102,9 @@ func (l Flappers) AppendTo(b []byte) []byte { return appendStructs(b, l) }
 // AppendTo implements Appender.
 func (l Accusers) AppendTo(b []byte) []byte { return appendStructs(b, l) }
 
+// AppendTo implements Appender.
+func (l TCPOnlys) AppendTo(b []byte) []byte { return appendStructs(b, l) }
+
 // ParseFrom implements Parser.
 func (l *Changes) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Change](c, history.MemberMax) }
 
@@ -101,6 +113,9 @@ func (l *Flappers) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Flapper](c, 
 
 // ParseFrom implements Parser.
 func (l *Accusers) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Accuser](c, history.FlapsMax) }
+
+// ParseFrom implements Parser.
+func (l *TCPOnlys) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[TCPOnly](c, history.FlapsMax) }
 
 func appendStructs[T any](b []byte, list []T) []byte {
 	b = msgpack.AppendArray(b, len(list))
