@@ -47,12 +47,19 @@ const healthOf = (name) => state.views?.agents.find((g) => g.name === name)?.hea
 const changes = (m) => [h("b", {}, linkTo(m.name), ` changed state ${plural(m.changes, "time")} in the last hour`),
 	` (${[m.failed && `failed ${m.failed}×`, m.refuted && `refuted ${m.refuted}×`].filter(Boolean).join(", ")})`];
 
-// loss: a member that answers over TCP but not over UDP.
+const lossMin = 3; // probes answered over TCP alone: one or two happen
+
+// loss: members that answer over TCP, after none of their packets had come. If they are most of all,
+// the packets of this agent are the ones that get lost.
 function loss() {
-	const names = flappers().filter((m) => m.tcp_only > 0).map((m) => m.name);
+	const names = (state.flaps?.tcp_only ?? []).filter((t) => t.times >= lossMin).map((t) => t.name);
 	if (!names.length) return;
-	return finding("alert", h("b", {}, linksTo(names), names.length === 1 ? " answers" : " answer", " over TCP but not over UDP"),
-		": packets are lost on the way. Look at firewalls, its load and its network.");
+	if (names.length > 1 && names.length > (tally("alive") - 1) / 2) {
+		return finding("alert", h("b", {}, "Packets to and from this agent, ", linkTo(state.agent.name), ", get lost"),
+			": most others answer it over TCP but not over UDP. Look at its network, its firewall and its load.");
+	}
+	return finding("alert", h("b", {}, linksTo(names), names.length === 1 ? " answers" : " answer", " over TCP but often not over UDP"),
+		": packets get lost on the way. Look at its network, its firewall and its load.");
 }
 
 function flapping(but) {
