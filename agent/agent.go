@@ -112,6 +112,7 @@ type Agent struct {
 	sealer     atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
 	advertised atomic.Pointer[netip.AddrPort]    // address
 	sendable   swim.Families                     // of the node; the address watch owns it
+	unsaved    atomic.Pointer[string]            // why a restart would lose keys; nil: it wouldn't
 	tags       atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
 	calls   chan func(swim.Time) // unbuffered: callers wait with their context

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/swim"
+	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -19,6 +20,7 @@ const (
 // saveKeyring hands the newest keys to the worker, in place of older ones that it hasn't taken yet.
 func (a *Agent) saveKeyring() {
 	if a.loop.keyring == nil {
+		a.unsaved.Store(new(serf.KeysInMemory))
 		return
 	}
 	s := a.loop.node.Sealer()
@@ -59,7 +61,8 @@ func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 // the change.
 func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	err := a.conf.KeyringChanged(keys.Keys())
-	if err != nil {
+	if a.unsaved.Store(nil); err != nil {
+		a.unsaved.Store(new(err.Error()))
 		a.log.Repeatf(slog.LevelError, "agent", "keyring",
 			"failed to save the keyring, it will be tried again: %v", err)
 	} else if again {
@@ -69,4 +72,15 @@ func (a *Agent) trySave(keys *wire.Keyring, again bool) (saved bool) {
 	a.do(context.Background(),
 		func(now swim.Time) { a.loop.node.KeyringSaved(now, keys, err, &a.loop.out) })
 	return err == nil
+}
+
+// keyStats says whether the keys in use would survive a restart; nil without encryption.
+func (a *Agent) keyStats(encrypted bool) map[string]string {
+	switch problem := a.unsaved.Load(); {
+	case !encrypted:
+		return nil
+	case problem != nil:
+		return map[string]string{"saved": "false", "problem": *problem}
+	}
+	return map[string]string{"saved": "true"}
 }

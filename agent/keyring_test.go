@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/swim/serf"
 )
 
 // ringFile is a keyring file that can't be written for a while.
@@ -63,6 +65,12 @@ func TestKeyringThatCantBeWrittenIsAnAnswerAndTriedAgain(t *testing.T) {
 				t.Errorf("%+v, error %v", r, err)
 			}
 		}
+		if keys := b.Stats()["keys"]; keys["saved"] != "false" || keys["problem"] != f.broken.Error() {
+			t.Errorf("stats say %v of keys that aren't saved", keys)
+		}
+		if keys := a.Stats()["keys"]; keys["saved"] != "false" || keys["problem"] != serf.KeysInMemory {
+			t.Errorf("stats say %v of keys in memory", keys)
+		}
 		time.Sleep(10 * time.Minute)
 		tries := f.mend(nil)
 		if tries < 10 || tries > 20 {
@@ -71,6 +79,9 @@ func TestKeyringThatCantBeWrittenIsAnAnswerAndTriedAgain(t *testing.T) {
 		time.Sleep(keyringPauseMax)
 		if f.mend(nil) != tries+1 || len(f.keys) != 2 {
 			t.Errorf("%d tries, keys %q, though it can be written again", f.mend(nil), f.keys)
+		}
+		if keys := b.Stats()["keys"]; keys["saved"] != "true" || len(keys) != 1 {
+			t.Errorf("stats say %v of keys that are saved", keys)
 		}
 		if r, err := a.InstallKey(background, newKey); err != nil || len(r.InMemory()) != 1 {
 			t.Errorf("%+v, error %v", r, err)

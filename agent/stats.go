@@ -14,7 +14,7 @@ import (
 )
 
 // Stats returns statistics by section and name, as the RPC command stats does: sections agent,
-// runtime, serf, view, dropped, tags, event_handlers and handlers. Sections that need the node are
+// runtime, serf, view, keys (if encrypted), dropped, tags, event_handlers and handlers. Sections that need the node are
 // missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
@@ -29,6 +29,9 @@ func (a *Agent) Stats() map[string]map[string]string {
 	}
 	v := a.statsView()
 	stats["serf"] = serfStats(&v.stats)
+	if keys := a.keyStats(v.stats.Encrypted); keys != nil {
+		stats["keys"] = keys
+	}
 	stats["view"] = viewStats(&v.stats)
 	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)

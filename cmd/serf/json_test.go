@@ -34,7 +34,7 @@ func TestFieldsOfJSONAreDocumented(t *testing.T) {
 		}
 	}
 	for command, values := range map[string][]any{
-		"event": {jsonEvent{}}, "force-leave": {jsonForceLeave{}}, "join": {jsonJoin{}}, "keygen": {jsonKeygen{}},
+		"check": {checkResult{}, checkItem{}, checkFigure{}, configReport{}, configFault{}}, "event": {jsonEvent{}}, "force-leave": {jsonForceLeave{}}, "join": {jsonJoin{}}, "keygen": {jsonKeygen{}},
 		"keys": {jsonKeys{}}, "leave": {jsonLeave{}}, "members": {jsonMember{}, jsonProtocol{}},
 		"monitor": {jsonLine{}, jsonMonitorEvent{}}, "reachability": {reachability{}}, "rtt": {jsonRTT{}},
 		"tags": {jsonTags{}}, "version": {jsonVersion{}, jsonProtocolRange{}}, "watch": {watchLine{}},

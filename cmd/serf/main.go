@@ -53,6 +53,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
+		{name: "check", synopsis: "Judge the health of a cluster, or check a configuration",
+			run: runCheck},
 		{name: "completion", synopsis: "Print a script that completes commands in a shell",
 			run: runCompletion},
 		{name: "event", synopsis: "Send a user event to the cluster", run: runEvent},
