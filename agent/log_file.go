@@ -150,7 +150,7 @@ func (x *LogFile) run() {
 		case failing:
 			failing = false
 			x.log.Overf(slog.LevelInfo, "agent", logFileKey,
-				"The log file takes lines again; lost so far: %d", x.failed.Load())
+				"The log file takes lines again; lost so far: %d", x.Lost())
 		}
 	}
 }

@@ -33,7 +33,7 @@ var privateKeys = []string{"rpc_tls_key", "http_key"}
 func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 	for _, key := range credentialFiles {
 		path := c.textOf(key)
-		*path = env.credential(*path)
+		*path = env.Credential(*path)
 		if *path == "" || !slices.Contains(privateKeys, key) {
 			continue
 		}
@@ -61,7 +61,7 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 			*warnings = append(*warnings, c.Where(s.file)+": "+warning)
 		}
 		*secret = text
-		c.noteOrigin(s.secret, env.credential(*path))
+		c.noteOrigin(s.secret, env.Credential(*path))
 	}
 	return errors.Join(errs...)
 }
@@ -79,9 +79,9 @@ func (c *Config) textOf(key string) *string {
 // credentialsVar names the folder in which systemd puts the credentials of a unit.
 const credentialsVar = "CREDENTIALS_DIRECTORY"
 
-// credential is where the file of a credential is. A relative path begins in the folder of
+// Credential is where the file of a credential is. A relative path begins in the folder of
 // systemd's credentials, if there is one.
-func (e Env) credential(path string) string {
+func (e Env) Credential(path string) string {
 	if path == "" || filepath.IsAbs(path) || e.Getenv == nil {
 		return path
 	}
@@ -92,7 +92,7 @@ func (e Env) credential(path string) string {
 // if that is set, and a warning if all users may read it. Neither it nor the error shows the
 // secret.
 func ReadSecret(path string, env Env) (secret, warning string, err error) {
-	path = env.credential(path)
+	path = env.Credential(path)
 	f, err := env.Files.Open(path)
 	if err != nil {
 		return "", "", unreadable(path, err)

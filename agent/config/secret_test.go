@@ -60,7 +60,7 @@ func TestSecretsAreCredentials(t *testing.T) {
 	wantProblem(t, err, "-rpc-auth-file: "+filepath.Join(dir, "here")+": file does not exist")
 
 	path, err := filepath.Abs("rpc")
-	if got := env.credential(path); err != nil || got != path {
+	if got := env.Credential(path); err != nil || got != path {
 		t.Errorf("%s became %s", path, got)
 	}
 	if c, _, err = Load([]string{"-rpc-auth-file=rpc"}, secretsEnv(map[string]string{"rpc": "from here"}, "")); err != nil || c.RPCAuth != "from here" {

@@ -3,13 +3,12 @@ package rpc
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 
+	"serf/internal/certs"
 	"serf/internal/rpcaddr"
 )
 
@@ -61,14 +60,10 @@ type TLSFiles struct {
 // Config reads the files. It is for Options.TLS.
 func (f TLSFiles) Config() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.ServerName, MinVersion: tls.VersionTLS13}
+	var err error
 	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
-		if err != nil {
+		if c.RootCAs, err = certs.LoadPool(f.CA); err != nil {
 			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in PEM form is in it", f.CA)
 		}
 	}
 	if (f.Cert == "") != (f.Key == "") {
@@ -77,9 +72,9 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.Cert == "" {
 		return c, nil
 	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	pair, err := certs.LoadPair(f.Cert, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("%s, %s: %w", f.Cert, f.Key, err)
+		return nil, err
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil

@@ -5,11 +5,12 @@ package main
 import (
 	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"syscall"
 	"testing"
 	"time"
+
+	"serf/internal/systest"
 )
 
 // serviceManager is a socket that gets what a service manager is told.
@@ -21,12 +22,7 @@ type serviceManager struct {
 
 func startServiceManager(t *testing.T) *serviceManager {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sd") // paths of sockets are short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	path := filepath.Join(dir, "notify")
+	path := systest.SocketPath(t)
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -30,6 +29,10 @@ func listenerAt(t *testing.T, addr string, bound net.Addr) rpcListener {
 		t.Fatal(err)
 	}
 	return rpcListener{boundTo{addr: bound}, a}
+}
+
+func listenerAtSocket() rpcListener {
+	return rpcListener{boundTo{addr: &net.UnixAddr{Name: "/s"}}, rpcaddr.Addr{Network: rpcaddr.Unix, Address: "/s"}}
 }
 
 func TestShownAddr(t *testing.T) {
@@ -64,15 +67,10 @@ func TestDialAddr(t *testing.T) {
 	}
 }
 
-// socketURL is the address of a socket in a folder whose path is short enough.
+// socketURL is the address of a socket.
 func socketURL(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rpc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return rpcaddr.Addr{Network: rpcaddr.Unix, Address: filepath.Join(dir, "s")}.String()
+	return rpcaddr.Addr{Network: rpcaddr.Unix, Address: systest.SocketPath(t)}.String()
 }
 
 // members runs `serf members` with further arguments, after -rpc-addr.
@@ -133,11 +131,14 @@ func TestClientsThatDoNotFit(t *testing.T) {
 		{encrypted, "-rpc-tls-server-name=other -rpc-tls-ca=" + a.File, "certificate is valid for s, not other\n"},
 		{encrypted, "-rpc-tls-cert=" + own, "serf members: a client's certificate and its key are needed together\n"},
 		{encrypted, "-rpc-tls-ca=" + key, key + ": no certificate in PEM form is in it\n"},
-		{encrypted, "-rpc-tls-cert=" + own + " -rpc-tls-key=" + key, own + ", " + key + ": tls: private key does not match public key\n"},
+		{encrypted, "-rpc-tls-cert=" + own + " -rpc-tls-key=" + key, key + ": not the key of " + own + ": tls: private key does not match public key\n"},
 		{plain, "-rpc-tls-ca=" + a.File, "serf members: -rpc-tls-ca: only for an address tls://host:port, and -rpc-addr is " + plain + "\n"},
 		{"tls://" + plain, "-rpc-tls-ca=" + a.File, "dial tls://" + plain + ": no TLS is spoken there: is that the address for plain RPC? "},
 		{strings.TrimPrefix(encrypted, "tls://"), "", "it hangs up. Is that the agent's RPC port, and not the one for gossip, or for TLS?\n"},
 	} {
+		if runtime.GOOS == "windows" && tc.args == "" && tc.addr == encrypted {
+			continue // asks the system about authorities, which Wine can't answer
+		}
 		got := members(t, tc.addr, strings.Fields(tc.args)...)
 		if got.code != exitError || !strings.Contains(got.stderr, tc.want) {
 			t.Errorf("%s %s: exit code %d, %s\nwant %s", tc.addr, tc.args, got.code, got.stderr, tc.want)
@@ -235,7 +236,7 @@ func TestWarningsAboutOpenRPC(t *testing.T) {
 }
 
 func TestHandlersGetTheAddressThatFitsMostClients(t *testing.T) {
-	socket, port := listenerAt(t, "unix:///s", &net.UnixAddr{Name: "/s"}), listenerAt(t, "127.0.0.1:0", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+	socket, port := listenerAtSocket(), listenerAt(t, "127.0.0.1:0", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
 	encrypted := listenerAt(t, "tls://127.0.0.1:0", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 2})
 	for want, all := range map[string][]rpcListener{
 		"127.0.0.1:1": {encrypted, socket, port}, "unix:///s": {encrypted, socket}, "tls://127.0.0.1:2": {encrypted},

@@ -439,7 +439,7 @@ func TestOwnPortIsTold(t *testing.T) {
 		{"0.0.0.0:7", "127.0.0.1:7", true}, {"127.0.0.1:7", "[::]:7", true}, {"127.0.0.1:0", "127.0.0.1:7", false}, {"[::1]:7", "[::1]:7", true},
 	} {
 		s := setup{addrs: agent.Addresses{Bind: netip.MustParseAddrPort(tt.bind)}}
-		err := s.checkPorts([]rpcListener{listenerAt(t, "unix:///s", &net.UnixAddr{Name: "/s"}), listenerAt(t, tt.rpc, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))})
+		err := s.checkPorts([]rpcListener{listenerAtSocket(), listenerAt(t, tt.rpc, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))})
 		if (err != nil) != tt.same || err != nil && !strings.Contains(err.Error(), "is taken for RPC, by rpc_addr (-rpc-addr) of this agent") {
 			t.Errorf("gossip at %s, RPC at %s: %v", tt.bind, tt.rpc, err)
 		}

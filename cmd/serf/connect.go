@@ -30,14 +30,21 @@ const rpcHelp = `
         A file with that key instead, relative to $CREDENTIALS_DIRECTORY if that is set.
         Default: $SERF_RPC_AUTH_FILE, likewise.
 
-  -rpc-tls-ca=PATH, -rpc-tls-server-name=NAME
-        For tls://host:port: a PEM file with the authorities to trust, and the name that the
-        agent's certificate is for. Default: $SERF_RPC_TLS_CA and $SERF_RPC_TLS_SERVER_NAME,
-        likewise; otherwise the system's authorities, and the host of the address.
+  -rpc-tls-ca=PATH
+        A PEM file with the authorities to trust for tls://host:port. Default:
+        $SERF_RPC_TLS_CA, likewise; without it those of the system.
 
-  -rpc-tls-cert=PATH, -rpc-tls-key=PATH
-        For tls://host:port: PEM files with this client's certificate and its key, if the agent
-        demands one. Default: $SERF_RPC_TLS_CERT and $SERF_RPC_TLS_KEY, likewise.
+  -rpc-tls-server-name=NAME
+        The name that the agent's certificate is for. Default: $SERF_RPC_TLS_SERVER_NAME,
+        likewise; without it the host of the address.
+
+  -rpc-tls-cert=PATH
+        A PEM file with this client's certificate, if the agent demands one. Default:
+        $SERF_RPC_TLS_CERT, likewise.
+
+  -rpc-tls-key=PATH
+        A PEM file with its private key. Default: $SERF_RPC_TLS_KEY, likewise. The files of all
+        these options are relative to $CREDENTIALS_DIRECTORY if that is set.
 
   -rpc-timeout=DURATION
         How long to wait for the connection, and for each answer of the agent, such as
@@ -108,9 +115,7 @@ func (c *connection) readKey() error {
 		return errors.New("-rpc-auth and -rpc-auth-file, or SERF_RPC_AUTH and " +
 			"SERF_RPC_AUTH_FILE, exclude each other")
 	}
-	env := config.OS()
-	env.Getenv = func(name string) string { v, _ := c.o.e.LookupEnv(name); return v }
-	key, warning, err := config.ReadSecret(*c.authFile, env)
+	key, warning, err := config.ReadSecret(*c.authFile, c.system())
 	if warning != "" {
 		c.o.warn("%s", warning)
 	}
@@ -118,11 +123,20 @@ func (c *connection) readKey() error {
 	return err
 }
 
+// system is where files are, by the variables of this command.
+func (c *connection) system() config.Env {
+	env := config.OS()
+	env.Getenv = func(name string) string { v, _ := c.o.e.LookupEnv(name); return v }
+	return env
+}
+
 // readCerts reads the files for TLS. Those of the environment may be for another agent, so without
 // TLS they aren't read.
 func (c *connection) readCerts() (err error) {
 	if to, _ := rpcaddr.Parse(*c.addr, 1); to.Network == rpcaddr.TLS {
-		files := rpc.TLSFiles{CA: *c.tls[0], Cert: *c.tls[1], Key: *c.tls[2], ServerName: *c.tls[3]}
+		at := c.system().Credential
+		files := rpc.TLSFiles{CA: at(*c.tls[0]), Cert: at(*c.tls[1]), Key: at(*c.tls[2]),
+			ServerName: *c.tls[3]}
 		c.config, err = files.Config()
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package certs reads the certificates of a TLS listener, and replaces them while it listens:
+// Package certs reads the certificates of TLS, and replaces those of a listener while it listens:
 // connections that are there keep theirs, new ones get the new ones. It needs the paths of the
 // files, and leaves it to the caller when to read them again and where errors are shown.
 package certs
@@ -32,7 +32,7 @@ type Files struct {
 	ClientCA string
 }
 
-// Error is a file that can't be used. Part is the field of Files: "cert", "key" or "client_ca".
+// Error is a file that can't be used. Part is what it was to be: "cert", "key", "client_ca" or "ca".
 type Error struct {
 	Part, Path string
 	Err        error
@@ -52,23 +52,11 @@ type Set struct {
 // Load reads the files. Connections have at least the version min of TLS, such as
 // [tls.VersionTLS13]. The error is an *Error.
 func Load(f Files, min uint16) (*Set, error) {
-	cert, err := read("cert", f.Cert)
+	pair, pem, err := loadPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, err
 	}
-	key, err := read("key", f.Key)
-	if err != nil {
-		return nil, err
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(cert) {
-		return nil, &Error{"cert", f.Cert, errNoCert}
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return nil, &Error{"key", f.Key, fmt.Errorf("not the key of %s: %w", f.Cert, err)}
-	}
-	s := &Set{tls: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: min},
-		pem: bytes.Join([][]byte{cert, key}, nil)}
+	s := &Set{tls: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: min}, pem: pem}
 	if f.ClientCA == "" {
 		return s, nil
 	}
@@ -80,17 +68,57 @@ func Load(f Files, min uint16) (*Set, error) {
 
 // requireClients makes clients need a certificate of one of the authorities in a file.
 func (s *Set) requireClients(path string) error {
-	ca, err := read("client_ca", path)
+	pool, pem, err := loadPool("client_ca", path)
 	if err != nil {
 		return err
 	}
-	s.tls.ClientAuth = tls.RequireAndVerifyClientCert
-	s.tls.ClientCAs = x509.NewCertPool()
-	if !s.tls.ClientCAs.AppendCertsFromPEM(ca) {
-		return &Error{"client_ca", path, errNoCert}
-	}
-	s.pem = append(s.pem, ca...)
+	s.tls.ClientAuth, s.tls.ClientCAs = tls.RequireAndVerifyClientCert, pool
+	s.pem = append(s.pem, pem...)
 	return nil
+}
+
+// LoadPair reads a certificate, followed by those between it and its authority, and its private key.
+// The error is an *Error.
+func LoadPair(certPath, keyPath string) (tls.Certificate, error) {
+	pair, _, err := loadPair(certPath, keyPath)
+	return pair, err
+}
+
+// loadPair is LoadPair that also returns what is in the files.
+func loadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err error) {
+	cert, err := read("cert", certPath)
+	if err != nil {
+		return pair, nil, err
+	}
+	key, err := read("key", keyPath)
+	if err != nil {
+		return pair, nil, err
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(cert) {
+		return pair, nil, &Error{"cert", certPath, errNoCert}
+	}
+	if pair, err = tls.X509KeyPair(cert, key); err != nil {
+		return pair, nil, &Error{"key", keyPath, fmt.Errorf("not the key of %s: %w", certPath, err)}
+	}
+	return pair, append(cert, key...), nil
+}
+
+// LoadPool reads the certificates of authorities. The error is an *Error.
+func LoadPool(path string) (*x509.CertPool, error) {
+	pool, _, err := loadPool("ca", path)
+	return pool, err
+}
+
+// loadPool is LoadPool that also returns what is in the file.
+func loadPool(part, path string) (pool *x509.CertPool, pem []byte, err error) {
+	if pem, err = read(part, path); err != nil {
+		return nil, nil, err
+	}
+	pool = x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, nil, &Error{part, path, errNoCert}
+	}
+	return pool, pem, nil
 }
 
 // read reads a file of at most fileMax bytes.

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"serf/internal/systest"
 )
 
 // variables is an environment.
@@ -29,16 +30,6 @@ func fakeManager(t *testing.T, path string) (*net.UnixConn, variables) {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c, variables{"NOTIFY_SOCKET": path}
-}
-
-func shortPath(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "sd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "s")
 }
 
 func fromEnv(t *testing.T, env variables) *Manager {
@@ -64,7 +55,7 @@ func receive(t *testing.T, c *net.UnixConn) string {
 
 func TestMessages(t *testing.T) {
 	t.Parallel()
-	paths := []string{shortPath(t)}
+	paths := []string{systest.SocketPath(t)}
 	if runtime.GOOS == "linux" { // has abstract sockets
 		paths = append(paths, fmt.Sprintf("@serf-test-%d", os.Getpid()))
 	}
@@ -112,7 +103,7 @@ func TestReloadingHasTheTimeOfTheSystem(t *testing.T) {
 
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
-	_, env := fakeManager(t, shortPath(t))
+	_, env := fakeManager(t, systest.SocketPath(t))
 	if m := fromEnv(t, env); m.Watchdog != 0 {
 		t.Error("unasked for:", m.Watchdog)
 	}
@@ -155,7 +146,7 @@ func TestNobodyManages(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := FromEnv(variables{"NOTIFY_SOCKET": shortPath(t)}.lookup); err == nil {
+	if _, err := FromEnv(variables{"NOTIFY_SOCKET": systest.SocketPath(t)}.lookup); err == nil {
 		t.Error("nobody listens there, and there is no error")
 	}
 }

@@ -16,18 +16,6 @@ import (
 	"serf/internal/systest"
 )
 
-// socketPath is a path for a socket in a folder of its own. That of t.TempDir has the test's name
-// in it, and paths of sockets are short.
-func socketPath(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "rpc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "s")
-}
-
 func listenUnix(t *testing.T, path string) net.Listener {
 	t.Helper()
 	ln, err := ListenUnix(path, 0o600, NoGroup)
@@ -48,7 +36,7 @@ func url(path string) string {
 
 func TestServeOnSocketAndPort(t *testing.T) {
 	t.Parallel()
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +65,7 @@ func TestServeOnSocketAndPort(t *testing.T) {
 
 func TestSocketOfADeadAgentIsReplaced(t *testing.T) {
 	t.Parallel()
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +86,9 @@ func TestSocketOfADeadAgentIsReplaced(t *testing.T) {
 
 func TestSocketOfALivingOneIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	agent := socketPath(t)
+	agent := systest.SocketPath(t)
 	listenUnix(t, agent)
-	program := socketPath(t) // takes no lock
+	program := systest.SocketPath(t) // takes no lock
 	ln, err := net.Listen("unix", program)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +108,7 @@ func TestSocketOfALivingOneIsLeftAlone(t *testing.T) {
 
 func TestFileInPlaceOfASocketStays(t *testing.T) {
 	t.Parallel()
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +122,7 @@ func TestFileInPlaceOfASocketStays(t *testing.T) {
 
 func TestSocketNeedsItsFolder(t *testing.T) {
 	t.Parallel()
-	_, err := ListenUnix(filepath.Join(socketPath(t), "s"), 0o600, NoGroup)
+	_, err := ListenUnix(filepath.Join(systest.SocketPath(t), "s"), 0o600, NoGroup)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"serf/internal/systest"
 )
 
 func TestSocketHasItsMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fs.FileMode{0o600, 0o660, 0o666} {
-		path := socketPath(t)
+		path := systest.SocketPath(t)
 		ln, err := ListenUnix(path, mode, os.Getgid())
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +36,7 @@ func TestSocketHasItsMode(t *testing.T) {
 func TestSocketIsBornPrivate(t *testing.T) {
 	was := syscall.Umask(0)
 	defer syscall.Umask(was)
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	ln, err := bindUnix(path)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +55,7 @@ func TestSocketThatCannotBePermittedIsRemoved(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("root may give a socket to any group")
 	}
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	if _, err := ListenUnix(path, 0o660, 0); err == nil {
 		t.Fatal("no error")
 	}
@@ -64,7 +66,7 @@ func TestSocketThatCannotBePermittedIsRemoved(t *testing.T) {
 
 func TestFolderOfASocketThatAllCanChange(t *testing.T) {
 	t.Parallel()
-	path := socketPath(t)
+	path := systest.SocketPath(t)
 	if err := os.Chmod(filepath.Dir(path), 0o777); err != nil {
 		t.Fatal(err)
 	}
