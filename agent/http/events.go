@@ -159,7 +159,11 @@ func (l *eventLog) index() string {
 	return l.indexOf(l.last)
 }
 
-func (l *eventLog) indexOf(n uint64) string { return l.epoch + "-" + strconv.FormatUint(n, 10) }
+func (l *eventLog) indexOf(n uint64) string { return string(l.appendIndex(nil, n)) }
+
+func (l *eventLog) appendIndex(b []byte, n uint64) []byte {
+	return strconv.AppendUint(append(append(b, l.epoch...), '-'), n, 10)
+}
 
 // parseIndex reads an index. ok is false if it is none; n is of this epoch if ours.
 func (l *eventLog) parseIndex(index string) (n uint64, ours, ok bool) {
@@ -202,16 +206,17 @@ func (l *eventLog) kept() (oldest, last uint64) {
 
 // take returns what comes after event n and passes f, appended to text by frame.
 func (l *eventLog) take(n uint64, f eventfilter.Filters, text []byte,
-	frame func(b []byte, index string, e *event) []byte) batch {
+	frame func(b, index []byte, e *event) []byte) batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n+1 < l.first {
 		return batch{text: text, next: l.first - 1, gap: true}
 	}
+	var index [40]byte
 	for n < l.last && len(text) < batchMax {
 		n++
 		if e := &l.ring[l.at(n)]; f.Match(e.kind, e.name) {
-			text = frame(text, l.indexOf(n), e)
+			text = frame(text, l.appendIndex(index[:0], n), e)
 		}
 	}
 	return batch{text: text, next: n, end: l.ended && n == l.last, more: l.changed}

@@ -243,7 +243,7 @@ func TestLogOfEventsIsBounded(t *testing.T) {
 }
 
 // countFrames appends a byte for each event.
-func countFrames(b []byte, _ string, _ *event) []byte { return append(b, '.') }
+func countFrames(b, _ []byte, _ *event) []byte { return append(b, '.') }
 
 // An event about many members becomes several, each with its number.
 func TestLongEventsAreSplit(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 )
 
 // startAgent runs an agent alone on loopback.
-func startAgent(t *testing.T, change ...func(*agent.Config)) *agent.Agent {
+func startAgent(t testing.TB, change ...func(*agent.Config)) *agent.Agent {
 	t.Helper()
 	c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	c.Serf.Name, c.Serf.Tags = "a", map[string]string{"role": "web"}
@@ -31,7 +31,7 @@ func startAgent(t *testing.T, change ...func(*agent.Config)) *agent.Agent {
 	return a
 }
 
-func newHandler(t *testing.T, a *agent.Agent, o Options) *Handler {
+func newHandler(t testing.TB, a *agent.Agent, o Options) *Handler {
 	t.Helper()
 	h, err := New(a, o)
 	if err != nil {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -132,23 +133,25 @@ func (h *Handler) answerMembers(w http.ResponseWriter, index string, chosen []li
 	w.Header().Set("Content-Type", "application/json")
 	changes := h.recently()
 	head, _ := json.Marshal(membersHead{index, h.agent.Self().Name}) // texts only
-	b := append(slices.Clip(head[:len(head)-1]), `,"members":[`...)
+	var b bytes.Buffer
+	one := json.NewEncoder(&b)
+	b.Write(head[:len(head)-1])
+	b.WriteString(`,"members":[` + "\n")
 	for i := range chosen {
 		if i > 0 {
-			b = append(b, ',')
+			b.WriteByte(',')
 		}
 		m := shown(chosen[i].member, chosen[i].at)
 		m.Changes = changes[m.Name]
-		one, _ := json.Marshal(&m) // texts and numbers only
-		b = append(append(b, '\n'), one...)
-		if len(b) > pieceSize {
-			if _, err := w.Write(b); err != nil {
+		one.Encode(&m) // texts and numbers only, into memory
+		if b.Len() > pieceSize {
+			if _, err := b.WriteTo(w); err != nil {
 				return // nobody reads it
 			}
-			b = b[:0]
 		}
 	}
-	w.Write(append(b, "\n]}\n"...))
+	b.WriteString("]}\n")
+	b.WriteTo(w)
 }
 
 // answerText writes members in columns, as `serf members` does.

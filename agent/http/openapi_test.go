@@ -255,7 +255,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		agent.QueryEvent{LTime: 1, Name: "n", From: "a"}, agent.QueryEvent{LTime: 1, Name: "n"},
 	} {
 		for _, e := range encode(e, time.Now()) {
-			checkJSON(t, of, string(frameLine(nil, h.log.indexOf(1), &e)))
+			checkJSON(t, of, string(frameLine(nil, []byte(h.log.indexOf(1)), &e)))
 		}
 	}
 	checkJSON(t, of, string(h.appendGap(nil, &stream{frame: frameLine}, gapEpoch)))

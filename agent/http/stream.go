@@ -43,7 +43,7 @@ const (
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	frame   func(b []byte, index string, e *event) []byte
+	frame   func(b, index []byte, e *event) []byte
 	beat    string
 	filter  eventfilter.Filters
 	next    uint64 // the last event that the client has, or that was filtered
@@ -118,7 +118,7 @@ func (s *stream) choose(r *http.Request) {
 }
 
 // frameSSE appends a server-sent event.
-func frameSSE(b []byte, index string, e *event) []byte {
+func frameSSE(b, index []byte, e *event) []byte {
 	b = append(append(b, "id: "...), index...)
 	b = append(append(b, "\nevent: "...), e.kind...)
 	b = append(append(b, "\ndata: "...), e.data...)
@@ -126,7 +126,7 @@ func frameSSE(b []byte, index string, e *event) []byte {
 }
 
 // frameLine appends a line of JSON.
-func frameLine(b []byte, index string, e *event) []byte {
+func frameLine(b, index []byte, e *event) []byte {
 	b = append(append(b, `{"id":"`...), index...)
 	b = append(append(b, `","event":"`...), e.kind...)
 	b = append(append(b, `","data":`...), e.data...)
@@ -177,7 +177,7 @@ func (h *Handler) appendGap(b []byte, s *stream, reason string) []byte {
 	h.counts.gaps.Add(1)
 	index := h.log.indexOf(s.next)
 	data := `{"reason":` + strconv.Quote(reason) + `,"index":"` + index + `"}`
-	return s.frame(b, index, &event{kind: "gap", data: []byte(data)})
+	return s.frame(b, []byte(index), &event{kind: "gap", data: []byte(data)})
 }
 
 // send writes to the client. It reports false if that is gone or doesn't read.
