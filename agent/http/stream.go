@@ -137,6 +137,7 @@ func frameLine(b, index []byte, e *event) []byte {
 func (h *Handler) follow(ctx context.Context, s *stream, gap string) {
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
+	defer s.control.SetWriteDeadline(time.Time{})
 	b := []byte(s.beat) // so that the client knows at once that it is connected
 	if gap != "" {
 		b = h.appendGap(b[:0], s, gap)

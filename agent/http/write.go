@@ -191,6 +191,7 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 // relay writes the answers to a query. One that the client doesn't wait for goes on without it.
 func (h *Handler) relay(ctx context.Context, w http.ResponseWriter, q *agent.Query) {
 	control := http.NewResponseController(w)
+	defer control.SetWriteDeadline(time.Time{})
 	var counts [2]int // by kind
 	for {
 		select {
