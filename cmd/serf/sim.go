@@ -117,13 +117,14 @@ type setting struct {
 // simOptions collects what the command line says about the scenario: a file comes first, wherever it is named.
 type simOptions struct {
 	*options
-	file     string
-	agents   *[]string // configuration files
-	print    bool
-	workers  int
-	settings []setting
-	sweeps   *[]string
-	seeds    int
+	file      string
+	agents    *[]string // configuration files
+	print     bool
+	workers   int
+	explained string // what -explain was given
+	settings  []setting
+	sweeps    *[]string
+	seeds     int
 }
 
 // parseSim turns the command line into a run. If ok is false the command ends with code.
@@ -162,6 +163,9 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	}
 	if o.workers < 0 || o.workers > netsim.MaxWorkers {
 		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
+	}
+	if err := o.takeExplain(&r.scenario); err != nil {
+		return r, o.misused("%v", err), false
 	}
 	if o.wantsSweep() { // the scenario need make sense with the values of each point only
 		var err error
@@ -214,6 +218,7 @@ func (o *simOptions) define() {
 	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")
+	o.addExplain()
 	for _, p := range scenario.Params() {
 		set := func(text string) error {
 			apply := func(s *scenario.Scenario) error { return s.Set(p.Name, text) }

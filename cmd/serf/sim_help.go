@@ -47,6 +47,11 @@ Usage: serf sim [options]
         What users do, see below: -work=event,every=1s,size=100.
         May be repeated.
 
+  -explain=N
+        Also tell how the first N false failures came about, 3 without a number: who
+        accused, what each step of a probe brought, who confirmed it, how long there
+        was to refute, and how the nodes that had to do with it really were.
+
   -format=text
         text: a summary to read. json: all figures, among them how each crash and
         event spread, and a series of samples over the time simulated. Names of

@@ -58,6 +58,7 @@ type simDocument struct {
 	Seed     uint64            `json:"seed"`
 	Scenario scenario.Scenario `json:"scenario"` // what the options mean, in the form of a file
 	Report   report.Figures    `json:"report"`
+	Explain  []report.Told     `json:"explain,omitempty"`
 }
 
 // simDocumentVersion counts the changes of simDocument that programs must know of.
@@ -70,11 +71,14 @@ func (o *simOutput) write(e env, s *scenario.Scenario, r *report.Report) error {
 		}
 	}
 	if o.format == formatJSON {
-		return writeJSON(e.Stdout, simDocument{simDocumentVersion, o.command, s.Seed, *s, r.Figures()})
+		return writeJSON(e.Stdout, simDocument{
+			simDocumentVersion, o.command, s.Seed, *s, r.Figures(), r.Told()})
 	}
 	writeScenario(e.Stdout, s)
-	_, err := r.WriteTo(e.Stdout)
-	return err
+	if _, err := r.WriteTo(e.Stdout); err != nil {
+		return err
+	}
+	return r.WriteStories(e.Stdout)
 }
 
 func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {

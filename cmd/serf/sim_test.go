@@ -50,6 +50,50 @@ func TestSimTellsWhatWasSimulatedAndHowItWent(t *testing.T) {
 	}
 }
 
+// A false failure is told as an agent tells it, with what was true besides.
+func TestSimExplainsFalseFailures(t *testing.T) {
+	args := []string{"-nodes=12", "-for=50s", "-fault=pause,members=m3,start=15s,length=25s"}
+	code, out, errs := sim(t, t.Context(), append(args, "-explain=2")...)
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, want := range []string{
+		"\n\nFalse failure 1 of ", "\n\nFalse failure 2 of ", "\nm3 as m", " sees it: failed\n", "s  alive -> suspect\n    m", "no answer to a ping",
+		"s  suspect -> failed\n    m", "\nin truth: m3 was paused\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q isn't in the output:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "False failure 3") {
+		t.Error("more are told than were asked for")
+	}
+	_, out, _ = sim(t, t.Context(), append(args, "-explain", "-format=json")...)
+	var doc struct {
+		Explain []struct {
+			At      float64
+			Name    string
+			Changes []struct {
+				At       float64
+				To, Text string
+			}
+			Truth []string
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Explain) != explainDefault {
+		t.Fatalf("%d are told, want %d", len(doc.Explain), explainDefault)
+	}
+	for _, x := range doc.Explain {
+		last := x.Changes[len(x.Changes)-1]
+		if x.Name != "m3" || last.To != "failed" || last.At != x.At || last.Text == "" || x.Truth[0] != "m3 was paused" {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
 func TestSimRepeatsItself(t *testing.T) {
 	run := func(args ...string) string {
 		code, out, errs := sim(t, t.Context(), append([]string{"-for=20s", "-loss=0.05", "-profile=local"}, args...)...)
@@ -209,11 +253,14 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-partition=10s,10s,200", `invalid value "10s,10s,200" for option -partition: want START,LENGTH or START,LENGTH,SHARE`},
 		{"-for=0s", `-for 0s: allowed more than 0, up to 720h0m0s`},
 		{"-events=-1", `-events -1: allowed 0 to 10000`},
+		{"-explain=101", `-explain "101": want a number from 0 to 100`},
+		{"-explain -nodes=1001", `-explain: 1001 nodes, allowed 1000`},
+		{"-explain -seeds=2", `-explain tells of one run, and not of a sweep`},
 		{"-speed=9", `unknown option -speed`},
 		{"now", `unknown argument "now"`},
 	}
 	for _, tt := range tests {
-		code, out, errs := sim(t, t.Context(), tt.arg)
+		code, out, errs := sim(t, t.Context(), strings.Fields(tt.arg)...)
 		if code != exitError || out != "" || !strings.HasPrefix(errs, "serf sim: "+tt.want) {
 			t.Errorf("%s: exit %d, %q, want %q", tt.arg, code, errs, tt.want)
 		}

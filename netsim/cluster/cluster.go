@@ -11,6 +11,7 @@ import (
 	"serf/netsim"
 	"serf/netsim/report"
 	"serf/swim"
+	"serf/swim/history"
 	"serf/swim/serf"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	TimersFirst bool
 	// Later is the number of members, the last ones, that Boot and BootWarm don't start.
 	Later int
+	// Explain is how many false failures to tell in full, the first ones: at most ExplainMax, and
+	// in clusters of at most MaxChecked members.
+	Explain int
 	// Key, if set, seals all traffic: every keyring has it at first.
 	Key []byte
 	// Compress has members compress what they send.
@@ -97,6 +101,8 @@ type Cluster struct {
 	up           int             // members that run or are paused
 	faultless    int             // members that have started, and had no fault since
 	requested    swim.Time       // when users last wanted something of a member
+	histories    []*history.Log  // of each member, if failures are to be explained
+	stories      []report.Story  // of the first false failures
 }
 
 // checker holds a cluster to one rule. It reports violations to Violate.

@@ -138,6 +138,7 @@ func (c *Cluster) judgeFailure(observer, subject int) {
 		return
 	}
 	f.All++
+	c.explain(observer, subject)
 	if !c.members[subject].faulted {
 		f.OfFaultless++
 		if faultless {

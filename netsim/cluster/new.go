@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/netsim"
+	"serf/swim/history"
 )
 
 // New prepares a cluster. No member runs yet.
@@ -15,6 +16,13 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	if cfg.Check && cfg.Members > MaxChecked {
 		return nil, fmt.Errorf("members: %d, under check allowed are %d", cfg.Members, MaxChecked)
+	}
+	if cfg.Explain < 0 || cfg.Explain > ExplainMax {
+		return nil, fmt.Errorf("explain: %d, allowed 0 to %d", cfg.Explain, ExplainMax)
+	}
+	if cfg.Explain > 0 && cfg.Members > MaxChecked {
+		return nil, fmt.Errorf("members: %d, with explanations allowed are %d", cfg.Members,
+			MaxChecked)
 	}
 	cfg.Seeds = min(max(cfg.Seeds, 1), cfg.Members)
 	c := &Cluster{
@@ -29,6 +37,9 @@ func New(cfg Config) (*Cluster, error) {
 		Seed: cfg.Seed, Link: cfg.Link, TimersFirst: cfg.TimersFirst, Workers: cfg.Workers,
 	})
 	c.sim.Observe(c)
+	if cfg.Explain > 0 {
+		c.histories = make([]*history.Log, cfg.Members)
+	}
 	for i := range c.members {
 		c.sim.Add()
 		c.members[i] = member{name: "m" + strconv.Itoa(i+1)}

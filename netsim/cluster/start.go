@@ -136,7 +136,11 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 		k.restarted(i)
 	}
 	err := c.sim.Start(i, where, func(now swim.Time, out *swim.Output) (swim.Machine, error) {
-		return serf.New(now, cfg, out)
+		n, err := serf.New(now, cfg, out)
+		if err == nil {
+			c.record(i, now, n)
+		}
+		return n, err
 	})
 	if err != nil {
 		panic("BUG: " + err.Error()) // the configuration is ours

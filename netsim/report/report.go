@@ -26,7 +26,8 @@ type Report struct {
 	AllNoticed       Durations        // by the last
 	Bounds           [2]time.Duration // of FirstNoticed, with healthy members around
 	FalseFailures    FalseFailures
-	Troubled         bool // the network had faults
+	Stories          []Story // of the first of them, if they are to be explained
+	Troubled         bool    // the network had faults
 	Suspicions       uint64
 	Refutations      uint64
 	UserEvents       int      // fired

@@ -39,7 +39,7 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	cfg := cluster.Config{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
 		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
-		TimersFirst: s.TimersFirst,
+		TimersFirst: s.TimersFirst, Explain: s.Explain,
 	}
 	if s.Encrypt {
 		cfg.Key = s.key(0)

@@ -60,6 +60,8 @@ type Scenario struct {
 	TimersFirst bool `json:"timers_first,omitzero"`
 	// Check enables the checkers of package cluster, whose cost grows with the square of Members.
 	Check bool `json:"check,omitzero"`
+	// Explain is how many false failures the report tells in full, see [cluster.Config].
+	Explain int `json:"-"`
 	// Workers is how many processors may share the work, see [netsim.Config]. It doesn't change the
 	// outcome.
 	Workers int `json:"-"`

@@ -20,12 +20,22 @@ func (l *Log) makeRoom(subject string) {
 
 // mayGrow tells whether there may be another page of records.
 func (l *Log) mayGrow() bool {
-	return l.len == 0 || len(l.pages) < pagesMax && l.Bytes()+pageBytes <= BytesMax-slack
+	limit := l.limit()
+	pages := (len(l.pages) + 1) * pageBytes
+	return l.len == 0 || pages <= limit*3/4 && l.Bytes()+pageBytes <= limit // the rest is for names
+}
+
+func (l *Log) limit() int {
+	limit := l.Limit
+	if limit == 0 {
+		limit = BytesMax
+	}
+	return limit - limit/spare
 }
 
 // trim drops the oldest changes while they take too much memory together, but never the last.
 func (l *Log) trim() {
-	for l.Bytes() > BytesMax-slack && l.oldest != l.newest {
+	for l.Bytes() > l.limit() && l.oldest != l.newest {
 		l.drop(l.oldest)
 	}
 }

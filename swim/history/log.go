@@ -13,21 +13,22 @@ const (
 	relaysMax, confirmersMax = 4, 6
 
 	recordSize  = 64 // bytes
-	pageRecords = 256
+	pageRecords = 64
 	pageBytes   = pageRecords * recordSize
-	// pagesMax leaves a quarter of the memory to names.
-	pagesMax = BytesMax * 3 / 4 / pageBytes
-	// slack is what one change can take beyond the limit before old ones have gone, and what the
-	// allocator adds.
-	slack = 64 << 10
+	// spare is the part of the memory that is kept free: for what one change can take before old
+	// ones have gone, and for what the allocator adds.
+	spare = 64
 	// nameCost is what a name takes in the table and the index, in bytes, at most. Neither shrinks:
 	// the place of a name that nobody mentions any more is used again.
 	nameCost = 112
 )
 
-// Log keeps changes. The zero Log is empty and ready. Its memory grows as changes come, up to
-// BytesMax.
+// Log keeps changes. The zero Log is empty and ready. Its memory grows as changes come.
 type Log struct {
+	// Limit of the memory, in bytes; 0 means BytesMax, which is the most. It must not be changed
+	// once there are changes.
+	Limit int
+
 	pages []*[pageRecords]record
 	made  int    // records in pages that were ever in use; numbers start at 1
 	free  number // first of those that are free, by newer

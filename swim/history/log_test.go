@@ -79,6 +79,16 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+func TestTheLimitOfALogMayBeLower(t *testing.T) {
+	l := Log{Limit: 64 << 10}
+	for i := range 10_000 {
+		l.Add(fmt.Sprint("m", i%3000), &Change{To: Alive, Cause: Join})
+	}
+	if l.Bytes() > l.Limit || l.Len() < 250 {
+		t.Errorf("%d bytes, limit %d; %d changes", l.Bytes(), l.Limit, l.Len())
+	}
+}
+
 func TestAnEmptyLogTakesNothing(t *testing.T) {
 	var l Log
 	if list, dropped := l.Member("m"); list != nil || dropped != 0 || l.Bytes() != 0 {
