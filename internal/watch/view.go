@@ -358,7 +358,10 @@ func (m *Model) detailLines() (lines []Line) {
 	line(Plain, "")
 	line(Bold, "history")
 	for _, text := range m.history {
-		for part := range strings.SplitSeq(textwrap.FillTo(text, 0, m.width), "\n") {
+		text = textwrap.Escape(text, "")
+		indent := len(text) - len(strings.TrimLeft(text, " "))
+		filled := text[:indent] + textwrap.FillTo(text[indent:], indent, m.width)
+		for part := range strings.SplitSeq(filled, "\n") {
 			line(Plain, part)
 		}
 	}

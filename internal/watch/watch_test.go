@@ -92,7 +92,7 @@ func TestScreens(t *testing.T) {
 		"details": func() *Model {
 			m := typed(known(60, 14), "jj\r") // evil
 			m.History("web-1", []string{"of another"}, "")
-			m.History(m.Details(), []string{"12:00:01  alive -> suspect by n7\x1b: " + strings.Repeat("probe ", 12)}, "")
+			m.History(m.Details(), []string{"12:00:01  alive -> suspect", "    by n7\x1b: " + strings.Repeat("probe ", 12)}, "")
 			return m
 		},
 		"no history": func() *Model { return typed(known(60, 14), "\x1b[F\r") },
