@@ -69,7 +69,7 @@ function flapping(but) {
 }
 
 function failed() {
-	const n = tally("failed"), others = state.members.size - n;
+	const n = tally("failed");
 	if (!n) return;
 	const names = [];
 	for (const m of state.members.values()) if (m.status === "failed") names.push(m.name);
@@ -78,7 +78,7 @@ function failed() {
 	names.sort((a, b) => time(a) < time(b) ? 1 : -1);
 	return finding("alert", h("b", {}, linksTo(names), n === 1 ? " has failed" : " have failed"),
 		time(names[0]) && [n === 1 ? " at " : ", the last at ", when(time(names[0]))],
-		`. ${plural(others, "member")} of ${count(state.members.size)} ${others === 1 ? "hasn't" : "haven't"}.`);
+		`. ${count(tally("alive"))} of ${plural(state.members.size - tally("left"), "member")} are alive.`);
 }
 
 // lastFailures is when each member last failed, as far as the timeline goes.

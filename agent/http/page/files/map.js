@@ -6,7 +6,7 @@ import { on, state } from "./state.js";
 import { groupsOf, tagChoice } from "./tags.js";
 import { niceStep } from "./ticks.js";
 
-const margin = 34; // px around the members
+const margin = 24; // px around the members
 const reach = 16; // px within which the pointer finds a member
 const namesMax = 40; // members with names beside them
 const linksMax = 300; // members with their access links drawn
@@ -73,15 +73,16 @@ function draw() {
 	place();
 }
 
-// fitInto finds the scale at which all members are in sight.
-function fitInto(located, width, height) {
+// fitInto finds the scale at which all members, with their access links, are in sight.
+function fitInto(located, wide, tall) {
 	let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity];
-	for (const { x, y } of located) {
-		x0 = Math.min(x0, x); x1 = Math.max(x1, x); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
+	for (const { x, y, height } of located) {
+		const r = located.length <= linksMax ? height : 0;
+		x0 = Math.min(x0, x - r); x1 = Math.max(x1, x + r); y0 = Math.min(y0, y - r); y1 = Math.max(y1, y + r);
 	}
 	const least = 0.1; // ms: members of one host are at one place
-	const k = Math.min((width - 2 * margin) / Math.max(x1 - x0, least), (height - 2 * margin) / Math.max(y1 - y0, least));
-	return { k, x: width / 2 - k * (x0 + x1) / 2, y: height / 2 + k * (y0 + y1) / 2 };
+	const k = Math.min((wide - 2 * margin) / Math.max(x1 - x0, least), (tall - 2 * margin) / Math.max(y1 - y0, least));
+	return { k, x: wide / 2 - k * (x0 + x1) / 2, y: tall / 2 + k * (y0 + y1) / 2 };
 }
 
 const toX = (c) => scale.x + scale.k * c.x;
@@ -93,7 +94,7 @@ function drawMember(g, c, ink, bad, n) {
 	g.fillStyle = g.strokeStyle = failed ? bad : ink;
 	if (n <= linksMax) {
 		g.globalAlpha = 0.14;
-		disc(g, x, y, Math.min(Math.max(c.height, 0) * scale.k, 60));
+		disc(g, x, y, c.height * scale.k);
 		g.globalAlpha = 1;
 	}
 	const r = n > 2000 ? 2 : 4;
@@ -141,7 +142,7 @@ export const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 
 function writeAt(g, text, x, y, width, taken) {
 	const w = g.measureText(text).width;
-	const left = Math.max(2, Math.min(x, width - w - 2));
+	const left = x + w < width ? x : Math.max(2, x - w - 20); // to the left of it if there is no room
 	if (taken.some((t) => left < t.right && t.left < left + w && Math.abs(t.y - y) < 13)) return;
 	taken.push({ left, right: left + w, y });
 	g.strokeStyle = colourOf("--card");

@@ -32,6 +32,7 @@ function viewNote() {
 	if (state.asking) return "asking all agents …";
 	if (!state.views) return "ask all agents";
 	const others = state.views.agents.filter((g) => g.answer === "yes").length - 1;
+	if (!others) return state.members.size > 1 ? "no other agent answered" : "this agent is alone";
 	return state.views.agree ? `${plural(others, "other")} ${others === 1 ? "agrees" : "agree"}` : "not all agree";
 }
 
