@@ -42,11 +42,16 @@ func (o *Options) dial(ctx context.Context, to rpcaddr.Addr) (net.Conn, error) {
 	}
 	nc, err := d.DialContext(ctx, "tcp", to.Address)
 	var plain tls.RecordHeaderError
-	if errors.As(err, &plain) || errors.Is(err, io.EOF) {
-		err = fmt.Errorf("dial %v: no TLS is spoken there: is that the address for plain RPC? (%w)",
-			to, err)
+	var dial *net.OpError
+	switch {
+	case err == nil:
+		return nc, nil
+	case errors.As(err, &plain), errors.Is(err, io.EOF):
+		err = fmt.Errorf("no TLS is spoken there: is that the address for plain RPC? (%w)", err)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return nil, err // has the address
 	}
-	return nc, err
+	return nil, fmt.Errorf("dial %v: %w", to, err)
 }
 
 // TLSFiles are PEM files for connections by TLS. The zero value trusts the authorities of this

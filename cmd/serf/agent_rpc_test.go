@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"fmt"
 	"net"
 	"os"
 	"regexp"
@@ -73,6 +74,14 @@ func socketURL(t *testing.T) string {
 	return rpcaddr.Addr{Network: rpcaddr.Unix, Address: systest.SocketPath(t)}.String()
 }
 
+// processOf is what the log has of this process as a client, for a pattern.
+func processOf() string {
+	if runtime.GOOS != "linux" {
+		return ""
+	}
+	return fmt.Sprintf(` \(process %d, user %d\)`, os.Getpid(), os.Getuid())
+}
+
 // members runs `serf members` with further arguments, after -rpc-addr.
 func members(t *testing.T, addr string, args ...string) result {
 	t.Helper()
@@ -108,7 +117,7 @@ func TestAgentServesRPCEverywhere(t *testing.T) {
 	if got := runLine(t.Context(), vars, "members"); got.code != exitOK {
 		t.Errorf("what the environment has for TLS doesn't matter without it: %+v", got)
 	}
-	r.stdout.await(t, `agent.ipc: Accepted client: `+regexp.QuoteMeta(strings.TrimPrefix(addrs[1], "unix://"))+`\n`)
+	r.stdout.await(t, `agent.ipc: Accepted client: `+regexp.QuoteMeta(strings.TrimPrefix(addrs[1], "unix://"))+processOf()+`\n`)
 	stop(r)
 }
 

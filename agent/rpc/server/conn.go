@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/rpcaddr"
 )
 
 const (
@@ -92,12 +91,14 @@ func (c *conn) hangUp() {
 	c.nc.Close()
 }
 
-// peer is who the client is, for the log. Those of a Unix socket have no address of their own.
-func (c *conn) peer() net.Addr {
-	if addr := c.nc.LocalAddr(); addr.Network() == rpcaddr.Unix {
-		return addr
+// peer is who the client is, for the log. One at a Unix socket has no address of its own, but a
+// process and a user.
+func (c *conn) peer() string {
+	unix, ok := c.nc.(*net.UnixConn)
+	if !ok {
+		return c.nc.RemoteAddr().String()
 	}
-	return c.nc.RemoteAddr()
+	return unix.LocalAddr().String() + processOf(unix)
 }
 
 // serve reads and answers requests until the connection ends, and returns when all of its
