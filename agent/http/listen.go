@@ -2,8 +2,8 @@ package http
 
 import (
 	"crypto/x509"
+	"iter"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -20,8 +20,8 @@ type Logger interface {
 // A Server serves a Handler on a listener of its own, with a limit on everything that a client may
 // send or leave unread.
 type Server struct {
-	*http1.Server
-	h *Handler
+	*http1.Server // its Counters are part of ours
+	h             *Handler
 }
 
 // Serve starts a server of h on ln, which it takes over. The caller has to close it. What was
@@ -48,25 +48,6 @@ func HostOf(addr netip.Addr, cert func() *x509.Certificate) func(host string) bo
 	}
 }
 
-// stats returns the counts of the server and its handler, by name.
-func (s *Server) stats() map[string]string {
-	c := s.Server.Counters()
-	stats := map[string]string{"connections": strconv.Itoa(c.Open)}
-	for name, n := range map[string]uint64{
-		"connections_accepted": c.Accepted,
-		"connections_refused":  c.Refused,
-		"bad_requests":         c.Bad,
-		"headers_too_large":    c.TooLarge,
-		"timed_out":            c.TimedOut,
-		"cut_off":              c.CutOff,
-		"panics":               c.Panics,
-	} {
-		stats[name] = strconv.FormatUint(n, 10)
-	}
-	maps.Copy(stats, s.h.Counters())
-	return stats
-}
-
 // counters count what a Handler did and refused.
 type counters struct {
 	requests, unknown                            atomic.Uint64
@@ -74,28 +55,68 @@ type counters struct {
 	cut, gaps, lost                              atomic.Uint64
 }
 
-// Counters returns what the handler counts, by name: requests, and those refused by reason; streams
-// now, those that were cut off because nobody read them and those that resumed too late.
-func (h *Handler) Counters() map[string]string {
-	c := &h.counts
-	counts := map[string]string{
-		"streams": strconv.FormatInt(h.streams.taken.Load(), 10),
-		"polls":   strconv.FormatInt(h.polls.taken.Load(), 10),
+// Counters count since the start of a server.
+type Counters struct {
+	Connections, Streams, Polls, Queries int    // open now
+	Accepted                             uint64 // connections
+	Requests                             uint64 // that could be read
+	// Dropped has what was refused, cut off or lost, by reason: the names of section http of the
+	// agent's statistics.
+	Dropped iter.Seq2[string, uint64]
+}
+
+// Counters returns the present counts.
+func (s *Server) Counters() Counters {
+	h, c := s.h, s.Server.Counters()
+	return Counters{
+		Connections: c.Open, Streams: int(h.streams.taken.Load()), Polls: int(h.polls.taken.Load()),
+		Queries: int(h.queries.taken.Load()), Accepted: c.Accepted, Requests: h.counts.requests.Load(),
+		Dropped: func(yield func(string, uint64) bool) {
+			for i := range reasons {
+				if r := &reasons[i]; !yield(r.name, r.of(&h.counts, &c)) {
+					return
+				}
+			}
+		},
 	}
-	for name, n := range map[string]*atomic.Uint64{
-		"requests":        &c.requests,
-		"unknown":         &c.unknown,
-		"refused_host":    &c.hosts,
-		"refused_origin":  &c.origins,
-		"refused_token":   &c.tokens,
-		"refused_write":   &c.writes,
-		"refused_full":    &c.full,
-		"refused_body":    &c.bodies,
-		"streams_cut_off": &c.cut,
-		"stream_gaps":     &c.gaps,
-		"events_lost":     &c.lost,
-	} {
-		counts[name] = strconv.FormatUint(n.Load(), 10)
+}
+
+// reasons are those of Counters.Dropped. docs/http.md says what each means.
+var reasons = []struct {
+	name string
+	of   func(h *counters, s *http1.Counters) uint64
+}{
+	{"connections_refused", func(_ *counters, s *http1.Counters) uint64 { return s.Refused }},
+	{"bad_requests", func(_ *counters, s *http1.Counters) uint64 { return s.Bad }},
+	{"headers_too_large", func(_ *counters, s *http1.Counters) uint64 { return s.TooLarge }},
+	{"timed_out", func(_ *counters, s *http1.Counters) uint64 { return s.TimedOut }},
+	{"cut_off", func(_ *counters, s *http1.Counters) uint64 { return s.CutOff }},
+	{"panics", func(_ *counters, s *http1.Counters) uint64 { return s.Panics }},
+	{"unknown", func(h *counters, _ *http1.Counters) uint64 { return h.unknown.Load() }},
+	{"refused_host", func(h *counters, _ *http1.Counters) uint64 { return h.hosts.Load() }},
+	{"refused_origin", func(h *counters, _ *http1.Counters) uint64 { return h.origins.Load() }},
+	{"refused_token", func(h *counters, _ *http1.Counters) uint64 { return h.tokens.Load() }},
+	{"refused_write", func(h *counters, _ *http1.Counters) uint64 { return h.writes.Load() }},
+	{"refused_full", func(h *counters, _ *http1.Counters) uint64 { return h.full.Load() }},
+	{"refused_body", func(h *counters, _ *http1.Counters) uint64 { return h.bodies.Load() }},
+	{"streams_cut_off", func(h *counters, _ *http1.Counters) uint64 { return h.cut.Load() }},
+	{"stream_gaps", func(h *counters, _ *http1.Counters) uint64 { return h.gaps.Load() }},
+	{"events_lost", func(h *counters, _ *http1.Counters) uint64 { return h.lost.Load() }},
+}
+
+// stats returns the counts as the agent's statistics have them.
+func (s *Server) stats() map[string]string {
+	c := s.Counters()
+	stats := map[string]string{
+		"connections":          strconv.Itoa(c.Connections),
+		"connections_accepted": strconv.FormatUint(c.Accepted, 10),
+		"polls":                strconv.Itoa(c.Polls),
+		"queries":              strconv.Itoa(c.Queries),
+		"requests":             strconv.FormatUint(c.Requests, 10),
+		"streams":              strconv.Itoa(c.Streams),
 	}
-	return counts
+	for reason, n := range c.Dropped {
+		stats[reason] = strconv.FormatUint(n, 10)
+	}
+	return stats
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -259,6 +260,20 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 	}
 	checkJSON(t, of, string(h.appendGap(nil, &stream{frame: frameLine}, gapEpoch)))
+}
+
+// docs/http.md says what each reason to refuse something means.
+func TestReasonsAreExplained(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range reasons {
+		if !strings.Contains(string(page), "`"+r.name+"`") {
+			t.Errorf("docs/http.md doesn't explain %s", r.name)
+		}
+	}
 }
 
 // The parameters that an endpoint takes are those that are described.

@@ -62,7 +62,7 @@ func TestWritingIsGuarded(t *testing.T) {
 		}
 	}
 	if _, last := open.log.kept(); open.counts.tokens.Load() != 10 || open.counts.origins.Load() != 20 || shut.counts.writes.Load() != 5 || last > 1 {
-		t.Errorf("%v, %v", open.Counters(), shut.Counters())
+		t.Errorf("%+v, %+v", &open.counts, &shut.counts)
 	}
 }
 

@@ -186,6 +186,22 @@ var workFamilies = []family{
 				w.count(n, "command", command)
 			}
 		}},
+	{"serf_http_requests_total", counterKind,
+		"Requests by HTTP.", "",
+		func(w *writer, r *reading) { w.count(r.http.Requests) }},
+	{"serf_http_streams", gaugeKind,
+		"Streams of events by HTTP that are open.", "",
+		func(w *writer, r *reading) { w.count(uint64(r.http.Streams)) }},
+	{"serf_http_dropped_total", counterKind,
+		"What was refused, cut off or lost by HTTP, by reason.", "reason",
+		func(w *writer, r *reading) {
+			if r.http.Dropped == nil {
+				return
+			}
+			for reason, n := range r.http.Dropped {
+				w.count(n, "reason", reason)
+			}
+		}},
 	{"serf_handler_runs_total", counterKind,
 		"Scripts that ended: failed means an exit code other than 0 or no start, timeout and " +
 			"killed that the agent ended them.", "handler result",

@@ -27,6 +27,13 @@ type RPC struct {
 	Requests    iter.Seq2[string, uint64] // by command
 }
 
+// HTTP counts what HTTP clients do, and what became of those that were refused.
+type HTTP struct {
+	Requests uint64
+	Streams  int                       // of events, now
+	Dropped  iter.Seq2[string, uint64] // by reason
+}
+
 // Options say what the agent itself doesn't know.
 type Options struct {
 	Version, Commit string
@@ -34,6 +41,8 @@ type Options struct {
 	Node, Label string
 	// RPC reads the counters of the RPC server.
 	RPC func() RPC
+	// HTTP reads those of the HTTP server; nil if there is none.
+	HTTP func() HTTP
 }
 
 // Exporter writes an agent's metrics. Make it with New.
@@ -65,6 +74,7 @@ type reading struct {
 	agent.Metrics
 	o       *Options
 	rpc     RPC
+	http    HTTP
 	process *process
 	shown   []handler.HandlerStats // the handlers that have labels of their own, named for those
 }
@@ -75,6 +85,9 @@ func (r *reading) read(source Source) (ok bool) {
 		return false
 	}
 	r.rpc = r.o.RPC()
+	if r.o.HTTP != nil {
+		r.http = r.o.HTTP()
+	}
 	r.process.read()
 	r.shown = showHandlers(r.shown[:0], r.Handlers.Handlers)
 	return true

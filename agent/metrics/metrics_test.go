@@ -27,6 +27,8 @@ func (f *fakeSource) Metrics() (agent.Metrics, bool) { return f.metrics, !f.stop
 func testOptions() Options {
 	return Options{Version: "1.0", Commit: "abc", Node: "a", RPC: func() RPC {
 		return RPC{Connections: 3, Requests: maps.All(map[string]uint64{"members": 7})}
+	}, HTTP: func() HTTP {
+		return HTTP{Requests: 3, Streams: 2, Dropped: maps.All(map[string]uint64{"refused_host": 4})}
 	}}
 }
 
@@ -88,6 +90,7 @@ func TestFiguresAreShown(t *testing.T) {
 		`serf_dropped_total{reason="packet_label"} 3`, `serf_dropped_total{reason="packet_key"} 2`, `serf_dropped_total{reason="packet_malformed"} 5`, `serf_dropped_total{reason="message"} 9`,
 		`serf_dropped_total{reason="queue_full"} 21`, `serf_dropped_total{reason="handler"} 3`, `serf_dropped_total{reason="subscriber"} 5`,
 		`serf_user_events_total 7`, `serf_queries_total 8`, `serf_rpc_connections_total 3`, `serf_rpc_requests_total{command="members"} 7`,
+		`serf_http_requests_total 3`, `serf_http_streams 2`, `serf_http_dropped_total{reason="refused_host"} 4`,
 		`serf_handler_runs_total{handler="user=a",result="ok"} 4`, `serf_handler_runs_total{handler="user=a",result="failed"} 2`,
 		`serf_handler_runs_total{handler="user=a",result="timeout"} 3`, `serf_handler_runs_total{handler="user=a",result="killed"} 1`,
 	} {

@@ -297,7 +297,7 @@ func (d *daemon) describe(rpcAddr string) {
 		d.out.value("Advertise addr", "'"+d.setup.addrs.Advertise.String()+"'")
 	}
 	d.out.value("RPC addr", "'"+rpcAddr+"'")
-	if d.http.server != nil {
+	if d.http.shown != "" {
 		d.out.value("HTTP addr", "'"+d.http.shown+"'")
 	}
 	d.out.value("Encrypted", encryption(conf))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"serf/agent"
@@ -19,10 +20,10 @@ import (
 
 // httpSide is what serves HTTP, if it is configured.
 type httpSide struct {
-	ln     net.Listener // nil if HTTP is off
-	certs  *certs.Live  // nil without TLS
-	server *http.Server // nil before start
-	shown  string       // the address, as users know it
+	ln     net.Listener                // nil if HTTP is off
+	certs  *certs.Live                 // nil without TLS
+	server atomic.Pointer[http.Server] // nil before start; a scrape may be its first request
+	shown  string                      // the address, as users know it
 }
 
 // listen takes the HTTP port. Like that of RPC it comes before the agent.
@@ -94,7 +95,7 @@ func (d *daemon) startHTTP() {
 	if err != nil {
 		panic("BUG: unchecked settings of HTTP: " + err.Error())
 	}
-	x.server = http.Serve(x.ln, h, d.log)
+	x.server.Store(http.Serve(x.ln, h, d.log))
 	x.shown = shownAddr(addr, x.ln.Addr())
 }
 
@@ -107,7 +108,18 @@ func (d *daemon) exporter() *metrics.Exporter {
 		RPC: func() metrics.RPC {
 			return metrics.RPC{Connections: d.rpc.Counters().Accepted, Requests: d.rpc.Requests()}
 		},
+		HTTP: d.http.figures,
 	})
+}
+
+// figures are what metrics show of HTTP.
+func (x *httpSide) figures() metrics.HTTP {
+	s := x.server.Load()
+	if s == nil {
+		return metrics.HTTP{}
+	}
+	c := s.Counters()
+	return metrics.HTTP{Requests: c.Requests, Streams: c.Streams, Dropped: c.Dropped}
 }
 
 // certificate is the present one, or nil.
@@ -120,10 +132,9 @@ func (x *httpSide) certificate() *x509.Certificate {
 
 // close hangs up on all clients, or frees a port that wasn't used.
 func (x *httpSide) close() {
-	switch {
-	case x.server != nil:
-		x.server.Close()
-	case x.ln != nil:
+	if s := x.server.Load(); s != nil {
+		s.Close()
+	} else if x.ln != nil {
 		x.ln.Close()
 	}
 }
