@@ -258,11 +258,13 @@ func newShell(t *testing.T, folder, bin string) *shell {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		io.WriteString(in, "trap 'kill $(jobs -p) 2>/dev/null' EXIT; exit\n")
 		in.Close()
 		cmd.Wait()
 	})
-	return &shell{t, in, bufio.NewScanner(out)}
+	s := &shell{t, in, bufio.NewScanner(out)}
+	// Nothing outlives the shell. Not kill $(jobs -p): some shells forget their jobs in $().
+	s.run("trap 'jobs -p >.jobs; kill $(cat .jobs) 2>/dev/null' EXIT")
+	return s
 }
 
 // run runs a command and returns what it prints on standard output.
