@@ -55,7 +55,7 @@ type Exporter struct {
 // New returns an exporter of the metrics of source.
 func New(source Source, o Options) *Exporter {
 	e := &Exporter{source: source, o: o}
-	e.spare.New = func() any { return &scrape{reading: reading{o: &e.o, process: newProcess()}} }
+	e.spare.New = func() any { return &scrape{reading: reading{o: &e.o, process: new(process)}} }
 	return e
 }
 
