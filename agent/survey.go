@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -316,8 +317,8 @@ func (p *poll) views() survey.Views {
 			v.Disagreements[i].Agents = append(v.Disagreements[i].Agents, g.name)
 		}
 	}
-	slices.SortStableFunc(v.Disagreements, func(x, y survey.Disagreement) int {
-		return strings.Compare(x.Member, y.Member)
+	sort.SliceStable(v.Disagreements, func(i, j int) bool {
+		return v.Disagreements[i].Member < v.Disagreements[j].Member
 	})
 	v.Sum()
 	return v

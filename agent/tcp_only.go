@@ -2,7 +2,7 @@ package agent
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"time"
 
 	"serf/swim"
@@ -51,8 +51,9 @@ func (t *tcpOnly) since(from swim.Time, name func(swim.MemberID) string) (list [
 			list = append(list, c)
 		}
 	}
-	slices.SortFunc(list, func(a, b history.TCPOnly) int {
-		return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.Name, b.Name))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(b.Times, a.Times), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return list[:min(len(list), history.FlapsMax)]
 }

@@ -2,9 +2,9 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 )
 
@@ -105,8 +105,9 @@ func (m *merged) applyTo(s *state, rejoin bool) {
 	if m.cleared {
 		s.apply(leave, rejoin)
 	}
-	byOrder := func(a, b record) int { return cmp.Compare(a.order, b.order) }
-	for _, r := range slices.SortedFunc(maps.Values(m.last), byOrder) {
+	lines := slices.Collect(maps.Values(m.last))
+	sort.Slice(lines, func(i, j int) bool { return lines[i].order < lines[j].order })
+	for _, r := range lines {
 		s.apply(r, rejoin)
 	}
 	if m.leaving {

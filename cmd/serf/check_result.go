@@ -1,10 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -155,7 +155,7 @@ func (r *checkResult) write(w io.Writer, format string) error {
 func (r *checkResult) line() string {
 	var bad, good []string
 	checks := slices.Clone(r.Checks)
-	slices.SortStableFunc(checks, func(a, b checkItem) int { return cmp.Compare(b.Status, a.Status) })
+	sort.SliceStable(checks, func(i, j int) bool { return checks[i].Status > checks[j].Status })
 	for _, c := range checks {
 		if c.Status == verdictOK {
 			good = append(good, c.Text)

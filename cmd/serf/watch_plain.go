@@ -1,11 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -69,7 +68,7 @@ func (p *watchPrinter) print(now time.Time, u *watchUpdate) {
 
 // members prints those of a list whose status isn't the one that was printed last.
 func (p *watchPrinter) members(now time.Time, kind string, list []rpc.Member) {
-	slices.SortFunc(list, func(a, b rpc.Member) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	listed := make(map[string]bool, len(list))
 	for _, m := range list {
 		listed[m.Name] = true

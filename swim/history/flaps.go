@@ -2,7 +2,7 @@ package history
 
 import (
 	"cmp"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 )
@@ -93,11 +93,14 @@ func (l *Log) Flaps(since, now time.Duration, observer string, health int) Flaps
 	for n := range counts {
 		f.take(l.names[n].text, &counts[n], observer, health)
 	}
-	slices.SortFunc(f.Members, func(a, b Flapper) int {
-		return cmp.Or(cmp.Compare(b.Changes, a.Changes), cmp.Compare(a.Name, b.Name))
+	// slices.SortFunc would be compiled once more for each of these types: 13 kB each.
+	sort.Slice(f.Members, func(i, j int) bool {
+		a, b := &f.Members[i], &f.Members[j]
+		return cmp.Or(cmp.Compare(b.Changes, a.Changes), cmp.Compare(a.Name, b.Name)) < 0
 	})
-	slices.SortFunc(f.Accusers, func(a, b Accuser) int {
-		return cmp.Or(cmp.Compare(b.Accusations, a.Accusations), cmp.Compare(a.Name, b.Name))
+	sort.Slice(f.Accusers, func(i, j int) bool {
+		a, b := &f.Accusers[i], &f.Accusers[j]
+		return cmp.Or(cmp.Compare(b.Accusations, a.Accusations), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	f.Summary = f.summary()
 	f.More = max(0, len(f.Members)-FlapsMax)

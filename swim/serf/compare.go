@@ -2,8 +2,7 @@ package serf
 
 import (
 	"math/bits"
-	"slices"
-	"strings"
+	"sort"
 
 	"serf/internal/invariant"
 	"serf/swim"
@@ -195,8 +194,8 @@ func (n *Node) Compare(c *Comparison, r *Report) {
 			c.Differences = append(c.Differences, d)
 		}
 	}
-	slices.SortFunc(c.Differences, func(a, b Difference) int {
-		return strings.Compare(a.Member, b.Member)
+	sort.Slice(c.Differences, func(i, j int) bool {
+		return c.Differences[i].Member < c.Differences[j].Member
 	})
 	if len(c.todo) > 0 && c.rounds >= roundsMax || len(c.Differences) > differencesMax {
 		c.Differences = c.Differences[:min(len(c.Differences), differencesMax)]
