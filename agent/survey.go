@@ -49,6 +49,7 @@ func (a *Agent) Views(ctx context.Context, timeout time.Duration) (survey.Views,
 // poll asks all agents.
 type poll struct {
 	a       *Agent
+	history string // the member whose history is wanted, if one is
 	timeout time.Duration
 	began   time.Time
 
@@ -61,9 +62,10 @@ type polled struct {
 	name   string
 	status serf.Status
 	report *serf.Report
-	took   time.Duration
-	acked  bool // a ping
-	other  bool // it isn't of this implementation, as its ack says
+	took   time.Duration // until the report was here
+	at     swim.Time     // that moment
+	acked  bool          // a ping
+	other  bool          // it isn't of this implementation, as its ack says
 
 	differences []serf.Difference
 	incomplete  bool
@@ -87,7 +89,8 @@ func (p *poll) ask(ctx context.Context) error {
 			}
 		}
 		wait = min(n.DefaultQueryTimeout(), p.timeout) / 8
-		return n.Ask(now, serf.Question{Direct: true, Timeout: p.timeout}, &a.loop.out)
+		q := serf.Question{Direct: true, Timeout: p.timeout, History: p.history}
+		return n.Ask(now, q, &a.loop.out)
 	})
 	if err != nil {
 		return err
@@ -143,7 +146,7 @@ func (p *poll) take(answer *Answer) {
 		return
 	}
 	if r, err := serf.ParseReport(answer.Payload); err == nil && g.report == nil {
-		g.report, g.took = &r, time.Since(p.began)
+		g.report, g.took, g.at = &r, time.Since(p.began), p.a.now()
 	}
 }
 
@@ -152,7 +155,7 @@ func (p *poll) askFailed(ctx context.Context, names []string, question serf.Ques
 	a := p.a
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		for {
-			question.Nodes = names
+			question.Nodes, question.History = names, p.history
 			op, err := a.loop.node.Ask(now, question, &a.loop.out)
 			if err == nil || len(names) == 1 {
 				return op, err

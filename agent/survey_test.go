@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/survey"
+	"serf/swim/history"
 )
 
 // clusterViews asks all agents from a.
@@ -105,4 +106,65 @@ func TestRepliesOfAgentsThatDontAnswer(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// Each agent tells what it saw, and how long ago: what happened to d is in one order, with those
+// that saw the same together.
+func TestHistoryOfAllAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newMemNetwork()
+		agents := beginJoined(t, net, 4)
+		time.Sleep(time.Minute)
+		net.isolate(agents[3].Addr(), true)
+		time.Sleep(time.Minute)
+		m, ok, err := agents[0].HistoryOfAll(background, "d", 0)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if len(m.Witnesses) != 3 || !slices.Equal(m.Missing, []string{"d"}) || m.AsSeenBy != "a" {
+			t.Errorf("witnesses %+v, missing %v", m.Witnesses, m.Missing)
+		}
+		var states []string
+		for i, c := range m.Changes {
+			states = append(states, c.To.String())
+			if i > 0 && c.Time.Before(m.Changes[i-1].Time.Time) && !c.Reordered || c.Text == "" {
+				t.Errorf("change %d: %+v", i, c)
+			}
+		}
+		if got := strings.Join(slices.Compact(states), " "); got != "alive suspect failed" {
+			t.Errorf("%s:\n%s", got, m.Story(func(c *history.Change) string { return c.Time.String() }))
+		}
+		last := m.Changes[len(m.Changes)-1]
+		if len(last.Others) != 2 || last.Spread > 5000 {
+			t.Errorf("the end: %+v", last)
+		}
+		if _, ok, err := agents[0].HistoryOfAll(background, "nosuch", 0); ok || err != nil {
+			t.Errorf("a name that nobody knows: %v, %v", ok, err)
+		}
+	})
+}
+
+func TestFlapsKnowTheHealthOfAccusers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newMemNetwork()
+		agents := beginJoined(t, net, 4)
+		for range 4 { // whoever is cut off accuses all others, and is accused
+			net.isolate(agents[3].Addr(), true)
+			time.Sleep(3 * time.Second)
+			net.isolate(agents[3].Addr(), false)
+			time.Sleep(20 * time.Second)
+		}
+		f := agents[0].FlapsAndHealth(background, time.Hour)
+		if len(f.Accusers) < 2 {
+			t.Fatalf("accusers: %+v", f.Accusers)
+		}
+		for _, a := range f.Accusers {
+			if a.Health == nil {
+				t.Errorf("the health of %s isn't known", a.Name)
+			}
+		}
+		if strings.Contains(f.Summary, "isn't known") {
+			t.Error(f.Summary)
+		}
+	})
 }

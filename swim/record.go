@@ -27,6 +27,14 @@ func (n *Node) TrackHistory(now Time, h *history.Log) {
 	n.record(now, n.self, history.Change{To: history.Alive, Cause: history.Join})
 }
 
+// History is where changes are recorded; nil if nobody wants to know.
+func (n *Node) History() *history.Log {
+	if n.history == nil {
+		return nil
+	}
+	return n.history.log
+}
+
 // input notes what the next changes will come from.
 func (r *recorder) input(l history.Learned, from netip.AddrPort, member MemberID) {
 	if r != nil {

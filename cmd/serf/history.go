@@ -18,15 +18,23 @@ Usage: serf history [options] MEMBER
 
 Options:
 
+  -all
+        Ask all agents of this program, and tell in one order what they saw. They say how
+        long ago it was, so clocks of hosts needn't agree.
+
   -format=text
         text or json.
 `
 
 func runHistory(ctx context.Context, args []string, e env) int {
 	o := newOptions("history", historyHelp, e)
+	all := o.flag("all", false)
 	format := o.format()
 	o.takes(1, 1, "a node name")
 	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
+		if *all {
+			return historyOfAll(ctx, c, names[0], *format, e.Stdout)
+		}
 		h, ok, err := c.History(ctx, names[0])
 		if err != nil {
 			return fmt.Errorf("getting the history: %w", err)
@@ -37,9 +45,25 @@ func runHistory(ctx context.Context, args []string, e env) int {
 		if *format == formatJSON {
 			return writeJSON(e.Stdout, h)
 		}
-		_, err = io.WriteString(e.Stdout, h.Story(func(c *history.Change) string {
-			return c.Time.String()
-		}))
+		_, err = io.WriteString(e.Stdout, h.Story(timeOf))
 		return err
 	})
+}
+
+func timeOf(c *history.Change) string { return c.Time.String() }
+
+// historyOfAll prints what all agents know of a member.
+func historyOfAll(ctx context.Context, c *rpc.Client, name, format string, w io.Writer) error {
+	m, ok, err := c.HistoryOfAll(ctx, name, 0)
+	if err != nil {
+		return fmt.Errorf("getting the history: %w", err)
+	}
+	if !ok {
+		return fmt.Errorf("getting the history: no agent knows anything of a node %q", name)
+	}
+	if format == formatJSON {
+		return writeJSON(w, m)
+	}
+	_, err = io.WriteString(w, m.Story(timeOf))
+	return err
 }

@@ -25,6 +25,7 @@ import (
 	"serf/agent"
 	"serf/agent/rpc"
 	"serf/agent/rpc/server"
+	"serf/agent/survey"
 	"serf/internal/eventfilter"
 	"serf/internal/textwrap"
 	"serf/swim/history"
@@ -121,7 +122,7 @@ func (c *knownCluster) History(name string) (history.Member, bool) {
 	return h, true
 }
 
-func (c *knownCluster) Flaps(since time.Duration) history.Flaps {
+func (c *knownCluster) FlapsAndHealth(_ context.Context, since time.Duration) history.Flaps {
 	health := 6
 	f := history.Flaps{
 		AsSeenBy: "n1", Since: since.Seconds(), Members: []history.Flapper{}, Accusers: []history.Accuser{},
@@ -138,6 +139,34 @@ func (c *knownCluster) Flaps(since time.Duration) history.Flaps {
 	f.TCPOnly = []history.TCPOnly{{Name: "n4", Times: 17, Last: f.Members[0].Last}}
 	f.Summary = "11 of 12 accusations of the last 1h came from n1, and 4 of those were refuted; its health is 6: look there"
 	return f
+}
+
+// Views of agents, one of which disagrees, one of which is of HashiCorp's.
+func (c *knownCluster) Views(context.Context, time.Duration) (survey.Views, error) {
+	figures := survey.Figures{Digest: "a768785d4439f6de", Health: 1, Alive: 2, Suspect: 1, Failed: 1, Uptime: 60, Took: 0.42}
+	other := figures
+	other.Digest, other.Took = "f576b188329f7edd", 12
+	v := survey.Views{
+		AsSeenBy: "n1", Digest: figures.Digest,
+		Agents: []survey.Agent{
+			{Name: "evil\nn9 \x1b[31m", Status: "alive", Answer: survey.ReplyYes, Figures: &other, Incomplete: true},
+			{Name: "n1", Status: "alive", Answer: survey.ReplyYes, Figures: &figures},
+			{Name: "node-two", Status: "failed", Answer: survey.ReplyOther},
+		},
+		Disagreements: []survey.Disagreement{{Member: "node-two", Here: "failed", There: "alive", Agents: []string{"evil\nn9 \x1b[31m"}}},
+	}
+	v.Sum()
+	return v, nil
+}
+
+func (c *knownCluster) HistoryOfAll(_ context.Context, name string, _ time.Duration) (history.Merged, bool, error) {
+	h, ok := c.History(name)
+	m := history.Merge(name, "n1", []history.Account{
+		{Witness: history.Witness{Name: "n1", Status: h.Status, Dropped: h.Dropped}, Changes: h.Changes},
+		{Witness: history.Witness{Name: "n3", Status: "failed", Error: 0.25}, Changes: h.Changes[:max(len(h.Changes)-1, 0)]},
+	})
+	m.Missing = []string{"evil\nn9 \x1b[31m"}
+	return m, ok, nil
 }
 
 func (c *knownCluster) Join(_ context.Context, addrs []string, _ bool) (int, error) {

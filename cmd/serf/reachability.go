@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"serf/agent/rpc"
+	"serf/agent/survey"
 )
 
 const reachabilityHelp = `
 Usage: serf reachability [options]
 
   Sends a query to all members and compares who acknowledges it with who is believed to
-  be alive.
+  be alive. Then it asks all agents of this program whether they agree on that, and says
+  who disagrees about whom.
 
 Options:
 
@@ -21,7 +23,7 @@ Options:
         text or json.
 
   -verbose
-        Print each acknowledgement and the times.
+        Print each acknowledgement and the times, and what each agent says.
 `
 
 // pingQuery is acknowledged by all members and has no answer.
@@ -68,10 +70,16 @@ func runReachability(ctx context.Context, args []string, e env) int {
 		}
 		r := judgeReachability(live, acks)
 		r.Members = len(members)
+		if err := r.askViews(ctx, c); err != nil {
+			return err
+		}
 		if *format == formatJSON {
 			err = writeJSON(e.Stdout, r)
 		} else {
 			r.write(e.Stdout)
+			if r.Views != nil {
+				writeViews(e.Stdout, r.Views, *verbose)
+			}
 		}
 		if err == nil && !r.OK {
 			return errReported
@@ -116,6 +124,8 @@ type reachability struct {
 	Duplicates []string `json:"duplicates"` // several acks from one name
 	Extra      []string `json:"extra"`      // acks from names that aren't live
 	Missing    []string `json:"missing"`    // live, but no ack
+	// Views is what all agents say; nil if this one can't ask them.
+	Views *survey.Views `json:"views,omitempty"`
 }
 
 // judgeReachability compares the acks by name with the live members.

@@ -156,6 +156,16 @@ func (f *Flaps) take(name string, t *tally, observer string, health int) {
 	f.Accusers = append(f.Accusers, a)
 }
 
+// SetHealth says what the health scores of some members are.
+func (f *Flaps) SetHealth(scores map[string]int) {
+	for i := range f.Accusers {
+		if score, ok := scores[f.Accusers[i].Name]; ok {
+			f.Accusers[i].Health = &score
+		}
+	}
+	f.Summary = f.summary()
+}
+
 // summary words what stands out: an accuser, or a member that is accused, of more than half.
 func (f *Flaps) summary() string {
 	const few = 3 // accusations, of which nothing follows

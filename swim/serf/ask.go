@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"serf/swim"
+	"serf/swim/history"
 	"serf/wire"
 )
 
@@ -38,6 +39,8 @@ type Question struct {
 	Timeout     time.Duration
 	// Compare, if set, is what this node knows, to be compared.
 	Compare *Comparison
+	// History, unless it is empty, is the member whose history is wanted.
+	History string
 }
 
 // Ask asks other members of this implementation about their view. It is a query: ParseReport reads
@@ -48,7 +51,7 @@ func (n *Node) Ask(now swim.Time, q Question, out *swim.Output) (swim.OpID, erro
 		Name: askQuery, Nodes: q.Nodes, RelayFactor: q.RelayFactor, Timeout: q.Timeout,
 		Tags: map[string]string{askTag: askVersions}, direct: q.Direct,
 	}
-	m := wire.Ask{}
+	m := wire.Ask{Member: []byte(q.History)}
 	if q.Compare != nil {
 		n.askToCompare(&m, q.Compare, n.questionRoom(&q))
 	}
@@ -62,7 +65,7 @@ func (n *Node) Ask(now swim.Time, q Question, out *swim.Output) (swim.OpID, erro
 // questionRoom is how many bytes a question has for more than its head.
 func (n *Node) questionRoom(q *Question) int {
 	const head = 200 // the head of a query, without names
-	room := n.cfg.QuerySizeMax - head - len(n.cfg.Name)
+	room := n.cfg.QuerySizeMax - head - len(n.cfg.Name) - len(q.History)
 	if !q.Direct {
 		for _, name := range q.Nodes {
 			room -= len(name) + 3
@@ -81,6 +84,8 @@ type Report struct {
 	Alive, Suspect, Leaving, Failed, Left int
 	// Busy: it was asked too often, and didn't compare its view.
 	Busy bool
+	// Status is how it lists the member whose history was wanted.
+	Status Status
 
 	answer wire.AskAnswer // the rest, which borrows
 }
@@ -96,8 +101,17 @@ func ParseReport(data []byte) (Report, error) {
 		Digest: Digest(m.Digest), Health: int(m.Health),
 		Alive: int(m.Alive), Suspect: int(m.Suspect), Leaving: int(m.Leaving),
 		Failed: int(m.Failed), Left: int(m.Left),
-		Busy: m.Busy, answer: m,
+		Busy: m.Busy, Status: Status(m.Status), answer: m,
 	}, err
+}
+
+// History returns the last changes of the member whose history was wanted, the oldest first, and
+// how many older ones there were. Their At is negative: how long before the answer they were.
+func (r *Report) History() (changes []history.Change, dropped int, err error) {
+	if len(r.answer.History) == 0 {
+		return nil, 0, nil
+	}
+	return history.ParseCompact(r.answer.History)
 }
 
 // settleAsks handles that a member has replied r to q. If that is its only reply to a ping and says
@@ -135,6 +149,14 @@ func (n *Node) answerAsk(now swim.Time, q *inboundQuery, payload []byte) []byte 
 	if len(ask.Sums) > 0 {
 		if a.Busy = !n.inbound.mayCompare(now); !a.Busy {
 			n.answerComparison(&ask, &a, n.answerRoom(q, &a))
+		}
+	}
+	if len(ask.Member) > 0 {
+		a.Status = uint8(n.table.listed(n.lookup(ask.Member)))
+		if h := n.swim.History(); h != nil {
+			member := history.Member{}
+			member.Changes, member.Dropped = h.Member(string(ask.Member))
+			a.History = member.AppendCompact(nil, time.Duration(now), n.answerRoom(q, &a))
 		}
 	}
 	return a.Append(nil)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"serf/swim/history"
+	"serf/swim/internal/swimtest"
 	"serf/wire"
 )
 
@@ -225,5 +227,54 @@ func TestAskTagSelectsMembersOfThisImplementation(t *testing.T) {
 	tn.want("meant for this node", "event query *")
 	if _, ok := tn.n.Tags()[askTag]; ok {
 		t.Error("the tag is shown")
+	}
+}
+
+// A history tells how long ago changes were. As many as fit the response are sent, the newest.
+func TestHistoryIsAnswered(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.QueryResponseSizeMax = 400 }, "b", "c")
+	tn.n.TrackHistory(tn.now, new(history.Log))
+	tn.fails("c", "b", 1)
+	tn.advance(3 * time.Second)
+	asked := uint64(1)
+	account := func(name string) (Report, []history.Change, int) {
+		t.Helper()
+		asked++
+		tn.recv("b", queryFrom("b", asked, 7, asks(&wire.Ask{Member: []byte(name)})))
+		r := tn.report("asked by b", "b: answer ")
+		changes, dropped, err := r.History()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, changes, dropped
+	}
+	r, changes, dropped := account("c")
+	if r.Status != StatusFailed || len(changes) != 2 || dropped != 0 {
+		t.Fatalf("it is %v, after %+v", r.Status, changes)
+	}
+	if c := changes[0]; c.To != history.Suspect || c.Accuser != "b" || c.At != -3*time.Second {
+		t.Errorf("first %+v", c)
+	}
+	if c := changes[1]; c.To != history.Failed || c.At != -3*time.Second {
+		t.Errorf("then %+v", c)
+	}
+	if r, changes, _ := account("nosuch"); r.Status != StatusNone || len(changes) != 0 {
+		t.Errorf("a name that isn't known: %v, %+v", r.Status, changes)
+	}
+	const rounds = 40
+	for inc := range uint32(rounds) {
+		tn.member("c", alive("c", 2+inc)) // a refutation, but for the first
+		tn.member("b", swimtest.Suspect("c", 2+inc, "b"))
+	}
+	tn.did = nil
+	_, changes, dropped = account("c")
+	if len(changes) < 10 || len(changes)+dropped != 2+2*rounds {
+		t.Errorf("%d changes and %d left out, want %d together", len(changes), dropped, 2+2*rounds)
+	}
+	if last := changes[len(changes)-1]; last.To != history.Suspect {
+		t.Errorf("the last is %+v", last)
+	}
+	if c := tn.n.Counters(); c.RepliesRefused != 0 {
+		t.Errorf("counted %+v", c)
 	}
 }

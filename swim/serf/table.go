@@ -57,6 +57,14 @@ type table struct {
 // at returns the record of id, for reading. It is the zero record if id is unknown.
 func (t *table) at(id swim.MemberID) record { return t.recs.At(int(id)) }
 
+// listed returns the status of id; StatusNone if it isn't listed.
+func (t *table) listed(id swim.MemberID) Status {
+	if r := t.at(id); r.known() {
+		return r.status
+	}
+	return StatusNone
+}
+
 // edit returns the record of id, to change all but its status. It is valid until the next call.
 func (t *table) edit(id swim.MemberID) *record { return t.recs.Edit(int(id)) }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/survey"
 	"serf/internal/eventfilter"
 	"serf/swim/history"
 	"serf/swim/serf"
@@ -29,8 +30,15 @@ type Agent interface {
 	Coordinate(ctx context.Context, name string) (c coord.Coordinate, ok bool, err error)
 	// History returns why a member's state changed; ok is false if nothing is known of that name.
 	History(name string) (h history.Member, ok bool)
-	// Flaps returns who changed most within the last since, and who accused others.
-	Flaps(since time.Duration) history.Flaps
+	// FlapsAndHealth returns who changed most within the last since, and who accused others, after
+	// asking them how healthy they are.
+	FlapsAndHealth(ctx context.Context, since time.Duration) history.Flaps
+	// Views asks all agents about their views.
+	Views(ctx context.Context, timeout time.Duration) (survey.Views, error)
+	// HistoryOfAll asks all agents why a member's state changed; ok is false if nobody knows.
+	HistoryOfAll(
+		ctx context.Context, name string, timeout time.Duration,
+	) (m history.Merged, ok bool, err error)
 
 	Join(ctx context.Context, addrs []string, replay bool) (contacted int, err error)
 	Leave(ctx context.Context) error

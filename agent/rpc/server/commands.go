@@ -46,6 +46,8 @@ var commandTable = map[string]command{
 	protocol.CmdCoordinate:      withBody((*conn).handleCoordinate),
 	protocol.CmdHistory:         withBody((*conn).handleHistory),
 	protocol.CmdFlaps:           withBody((*conn).handleFlaps),
+	protocol.CmdViews:           withBody((*conn).handleViews),
+	protocol.CmdHistoryAll:      withBody((*conn).handleHistoryAll),
 }
 
 // withBody makes a command of a function that takes the request's body.

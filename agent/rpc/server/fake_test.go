@@ -12,6 +12,7 @@ import (
 	"serf/agent"
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
+	"serf/agent/survey"
 	"serf/internal/eventfilter"
 	"serf/swim/history"
 	"serf/swim/serf"
@@ -27,6 +28,10 @@ type fakeAgent struct {
 	keysErr error
 	history map[string]history.Member
 	flaps   history.Flaps
+	views   survey.Views
+	merged  map[string]history.Merged
+
+	surveyErr error
 
 	join      func(ctx context.Context, addrs []string) (int, error)
 	leave     func(ctx context.Context) error
@@ -69,7 +74,16 @@ func (a *fakeAgent) History(name string) (history.Member, bool) {
 	return h, ok
 }
 
-func (a *fakeAgent) Flaps(time.Duration) history.Flaps { return a.flaps }
+func (a *fakeAgent) FlapsAndHealth(context.Context, time.Duration) history.Flaps { return a.flaps }
+
+func (a *fakeAgent) Views(context.Context, time.Duration) (survey.Views, error) {
+	return a.views, a.surveyErr
+}
+
+func (a *fakeAgent) HistoryOfAll(_ context.Context, name string, _ time.Duration) (history.Merged, bool, error) {
+	m, ok := a.merged[name]
+	return m, ok, a.surveyErr
+}
 
 func (a *fakeAgent) Join(ctx context.Context, addrs []string, _ bool) (int, error) {
 	if a.join == nil {

@@ -51,9 +51,15 @@ func (c *conn) handleFlaps(seq uint64, req protocol.FlapsRequest) {
 		c.replyError(seq, err, &resp)
 		return
 	}
-	f := c.s.agent.Flaps(time.Duration(req.Since))
-	resp = protocol.FlapsResponse{
-		AsSeenBy: f.AsSeenBy, Since: req.Since, More: f.More, Accusations: f.Accusations,
+	c.wait(func() {
+		f := c.s.agent.FlapsAndHealth(c.ctx, time.Duration(req.Since))
+		c.reply(seq, "", flapsBody(&f, req.Since))
+	})
+}
+
+func flapsBody(f *history.Flaps, since int64) *protocol.FlapsResponse {
+	resp := protocol.FlapsResponse{
+		AsSeenBy: f.AsSeenBy, Since: since, More: f.More, Accusations: f.Accusations,
 		Summary: f.Summary,
 	}
 	for _, m := range f.Members {
@@ -75,5 +81,5 @@ func (c *conn) handleFlaps(seq uint64, req protocol.FlapsRequest) {
 		resp.TCPOnly = append(resp.TCPOnly,
 			protocol.TCPOnly{Name: t.Name, Times: t.Times, Last: t.Last.UnixMilli()})
 	}
-	c.reply(seq, "", &resp)
+	return &resp
 }

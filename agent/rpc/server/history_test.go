@@ -118,4 +118,10 @@ func TestHistoryFromAnAgentThatHasNone(t *testing.T) {
 	if _, err := c.Flaps(t.Context(), time.Hour); !errors.Is(err, rpc.ErrNoHistory) {
 		t.Errorf("flaps: %v", err)
 	}
+	if _, err := c.Views(t.Context(), 0); !errors.Is(err, rpc.ErrNoSurvey) {
+		t.Errorf("views: %v", err)
+	}
+	if _, _, err := c.HistoryOfAll(t.Context(), "m", 0); !errors.Is(err, rpc.ErrNoSurvey) {
+		t.Errorf("history of all: %v", err)
+	}
 }

@@ -44,6 +44,8 @@ const (
 	CmdCoordinate      = "get-coordinate"
 	CmdHistory         = "history"
 	CmdFlaps           = "flaps"
+	CmdViews           = "views"
+	CmdHistoryAll      = "history-all"
 )
 
 // Types of the records that a query's answers come in.

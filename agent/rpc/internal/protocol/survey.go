@@ -1,0 +1,115 @@
+package protocol
+
+import (
+	"serf/internal/msgpack"
+	"serf/swim/history"
+)
+
+// The commands that ask all agents are this implementation's own. Their fields are those of the
+// JSON that commands and the HTTP endpoint show.
+
+type ViewsRequest struct{ Timeout int64 } // nanoseconds; 0: the default
+
+type ViewsResponse struct {
+	AsSeenBy      string
+	Digest        string
+	Agree         bool
+	Agents        AgentViews
+	Disagreements Disagreements
+	Summary       string
+}
+
+// AgentView is a survey.Agent. The figures count if it answered.
+type AgentView struct {
+	Name       string
+	Status     string
+	Answer     string
+	Answered   bool
+	Digest     string
+	Health     int
+	Alive      int
+	Suspect    int
+	Leaving    int
+	Failed     int
+	Left       int
+	Uptime     float64 // seconds
+	Took       float64 // milliseconds
+	Incomplete bool
+}
+
+// Disagreement is a survey.Disagreement.
+type Disagreement struct {
+	Member string
+	Here   string
+	There  string
+	Agents []string
+}
+
+type HistoryAllRequest struct {
+	Name    string
+	Timeout int64 // nanoseconds; 0: the default
+}
+
+type HistoryAllResponse struct {
+	Name     string
+	AsSeenBy string
+	Agents   Witnesses
+	Missing  []string
+	Dropped  int
+	Changes  Joints
+	Known    bool // the rest is empty without it
+}
+
+// Witness is a history.Witness.
+type Witness struct {
+	Name       string
+	Status     string
+	Dropped    int
+	ClockError float64 // milliseconds
+}
+
+// Joint is a history.Joint.
+type Joint struct {
+	Change    Change
+	By        string
+	Others    []string
+	Spread    float64 // milliseconds
+	Reordered bool
+}
+
+// Lists of structs.
+type (
+	AgentViews    []AgentView
+	Disagreements []Disagreement
+	Witnesses     []Witness
+	Joints        []Joint
+)
+
+// agentsMax is how many agents an answer can be about: as many members as a cluster can have.
+const agentsMax = 1 << 20
+
+// AppendTo implements Appender.
+func (l AgentViews) AppendTo(b []byte) []byte { return appendStructs(b, l) }
+
+// AppendTo implements Appender.
+func (l Disagreements) AppendTo(b []byte) []byte { return appendStructs(b, l) }
+
+// AppendTo implements Appender.
+func (l Witnesses) AppendTo(b []byte) []byte { return appendStructs(b, l) }
+
+// AppendTo implements Appender.
+func (l Joints) AppendTo(b []byte) []byte { return appendStructs(b, l) }
+
+// ParseFrom implements Parser.
+func (l *AgentViews) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[AgentView](c, agentsMax) }
+
+// ParseFrom implements Parser.
+func (l *Disagreements) ParseFrom(c *msgpack.Cursor) {
+	*l = parseStructs[Disagreement](c, agentsMax)
+}
+
+// ParseFrom implements Parser.
+func (l *Witnesses) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Witness](c, agentsMax) }
+
+// ParseFrom implements Parser.
+func (l *Joints) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Joint](c, history.MergedMax) }

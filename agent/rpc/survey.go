@@ -1,0 +1,91 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"serf/agent/rpc/internal/protocol"
+	"serf/agent/survey"
+	"serf/swim/history"
+)
+
+// ErrNoSurvey means that the agent doesn't know the command: it is HashiCorp's, or an older one.
+var ErrNoSurvey = errors.New("the agent can't ask others what they know")
+
+func orNoSurvey(err error) error {
+	if errors.Is(err, RemoteError(protocol.TextUnsupportedCommand)) {
+		return ErrNoSurvey
+	}
+	return err
+}
+
+// Views asks all agents of the cluster about their views: whether they agree on who is alive, and
+// who disagrees about whom. Those that don't answer are waited for until timeout; 0 stands for some
+// seconds. The error is ErrNoSurvey if the agent can't ask; it hangs up then.
+func (c *Client) Views(ctx context.Context, timeout time.Duration) (survey.Views, error) {
+	var resp protocol.ViewsResponse
+	err := c.call(ctx, protocol.CmdViews, &protocol.ViewsRequest{Timeout: int64(timeout)}, &resp)
+	if err != nil {
+		return survey.Views{}, orNoSurvey(err)
+	}
+	v := survey.Views{
+		AsSeenBy: resp.AsSeenBy, Digest: resp.Digest, Agree: resp.Agree, Summary: resp.Summary,
+		Agents: []survey.Agent{}, Disagreements: []survey.Disagreement{},
+	}
+	for i := range resp.Agents {
+		b := &resp.Agents[i]
+		a := survey.Agent{
+			Name: b.Name, Status: b.Status, Answer: b.Answer, Incomplete: b.Incomplete,
+		}
+		if b.Answered {
+			a.Figures = &survey.Figures{
+				Digest: b.Digest, Health: b.Health, Alive: b.Alive, Suspect: b.Suspect,
+				Leaving: b.Leaving, Failed: b.Failed, Left: b.Left, Uptime: b.Uptime, Took: b.Took,
+			}
+		}
+		v.Agents = append(v.Agents, a)
+	}
+	for _, d := range resp.Disagreements {
+		v.Disagreements = append(v.Disagreements, survey.Disagreement(d))
+	}
+	return v, nil
+}
+
+// HistoryOfAll asks all agents of the cluster why a member's state changed, and returns what they
+// know in one order; ok is false if nobody knows anything of that name. See Views for timeout and
+// errors.
+func (c *Client) HistoryOfAll(
+	ctx context.Context, name string, timeout time.Duration,
+) (m history.Merged, ok bool, err error) {
+	var resp protocol.HistoryAllResponse
+	req := &protocol.HistoryAllRequest{Name: name, Timeout: int64(timeout)}
+	if err := c.call(ctx, protocol.CmdHistoryAll, req, &resp); err != nil {
+		return history.Merged{}, false, orNoSurvey(err)
+	}
+	m = history.Merged{
+		Name: resp.Name, AsSeenBy: resp.AsSeenBy, Missing: orEmpty(resp.Missing),
+		Dropped: resp.Dropped, Witnesses: []history.Witness{}, Changes: []history.Joint{},
+	}
+	for _, w := range resp.Agents {
+		m.Witnesses = append(m.Witnesses, history.Witness{
+			Name: w.Name, Status: w.Status, Dropped: w.Dropped, Error: w.ClockError,
+		})
+	}
+	for i := range resp.Changes {
+		j := &resp.Changes[i]
+		m.Changes = append(m.Changes, history.Joint{
+			Change: changeOf(&j.Change), By: j.By, Others: orEmpty(j.Others), Spread: j.Spread,
+			Reordered: j.Reordered,
+		})
+	}
+	return m, resp.Known, nil
+}
+
+// orEmpty is list, or one that JSON doesn't show as null.
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
