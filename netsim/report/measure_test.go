@@ -34,13 +34,13 @@ func TestMeasuresOfAReport(t *testing.T) {
 		"gossip_queue_p99":          {4, true},
 		"wrong_views_at_end":        {2, true},
 	}
-	for _, m := range measures {
-		if w, ok := want[m.Name]; ok && m.of(&r) != w {
-			t.Errorf("%s is %v, want %v", m.Name, m.of(&r), w)
+	for _, m := range r.measures() {
+		if w, ok := want[m.Name]; ok && m.figure != w {
+			t.Errorf("%s is %v, want %v", m.Name, m.figure, w)
 		}
 	}
-	for _, m := range measures {
-		if f := m.of(&Report{}); f.There && f.Value != 0 {
+	for _, m := range Measures() {
+		if f := m.figure; f.There && f.Value != 0 {
 			t.Errorf("%s of nothing is %v", m.Name, f)
 		}
 	}
