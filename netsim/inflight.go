@@ -69,7 +69,8 @@ func (f *packetsInFlight) turn() {
 func (f *packetsInFlight) at(i uint32) (from, to place, data []byte) {
 	b := f.chunks[i>>offsetBits].data[i&(1<<offsetBits-1)<<alignBits:]
 	n := binary.LittleEndian.Uint32(b[8:])
-	return place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:])), b[packetHead : packetHead+n : packetHead+n]
+	from, to = place(binary.LittleEndian.Uint32(b)), place(binary.LittleEndian.Uint32(b[4:]))
+	return from, to, b[packetHead : packetHead+n : packetHead+n]
 }
 
 // drop frees packet i.

@@ -71,9 +71,9 @@ func runSim(ctx context.Context, args []string, e env) int {
 	return r.judge(e, &report)
 }
 
-// collectOften has the garbage collector keep the memory of a cold start low, until the returned function
-// is called. What members know of each other has no pointers: collecting more often costs 6% more
-// time and saves a third of the memory. A warm start has little to collect.
+// collectOften has the garbage collector keep the memory of a cold start low, until the returned
+// function is called. What members know of each other has no pointers: collecting more often costs
+// 6% more time and saves a third of the memory. A warm start has little to collect.
 func collectOften(s *scenario.Scenario) (end func()) {
 	if s.Start.Warm || os.Getenv("GOGC") != "" {
 		return func() {}
@@ -114,7 +114,8 @@ type setting struct {
 	apply func(s *scenario.Scenario) error
 }
 
-// simOptions collects what the command line says about the scenario: a file comes first, wherever it is named.
+// simOptions collects what the command line says about the scenario: a file comes first, wherever
+// it is named.
 type simOptions struct {
 	*options
 	file      string
@@ -181,8 +182,8 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 	return r, exitOK, true
 }
 
-// simWorkers is how many processors a simulation gets if the user leaves it to us: in small clusters
-// they would wait for each other more than they work.
+// simWorkers is how many processors a simulation gets if the user leaves it to us: in small
+// clusters they would wait for each other more than they work.
 func simWorkers(asked, members int) int {
 	const worthwhile, most = 5000, 8 // members; processors
 	switch {
@@ -269,8 +270,8 @@ func (o *simOptions) adds(name string, parse func(text string) (func(*scenario.S
 	})
 }
 
-// takeTimings sets the profile and timings that agents are configured with. It returns the keys of the scenario that were
-// set, and where each is in its file.
+// takeTimings sets the profile and timings that agents are configured with. It returns the keys of
+// the scenario that were set, and where each is in its file.
 func (o *simOptions) takeTimings(s *scenario.Scenario) (origins map[string]string, err error) {
 	c, warnings, err := config.ReadFiles(*o.agents, config.OS())
 	for _, w := range warnings {
@@ -292,7 +293,8 @@ func (o *simOptions) takeTimings(s *scenario.Scenario) (origins map[string]strin
 	return origins, nil
 }
 
-// scenarioMax is more than anybody writes, in bytes: a path given by mistake must not fill the memory.
+// scenarioMax is more than anybody writes, in bytes: a path given by mistake must not fill the
+// memory.
 const scenarioMax = 4 << 20
 
 func readScenario(path string) (scenario.Scenario, map[string]scenario.Place, error) {

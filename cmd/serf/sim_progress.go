@@ -64,7 +64,8 @@ func progressLine(done float64, text string, elapsed time.Duration) string {
 	full := int(done * progressWidth)
 	line := fmt.Sprintf("%s [%s%s] %2.0f%%", text,
 		strings.Repeat("#", full), strings.Repeat(" ", progressWidth-full), 100*done)
-	if left := time.Duration(float64(elapsed) * (1 - done) / done); done > 0 && left >= time.Second {
+	if left := time.Duration(float64(elapsed) * (1 - done) / done); done > 0 &&
+		left >= time.Second {
 		line += fmt.Sprintf(", %v left", left.Round(time.Second))
 	}
 	return line

@@ -22,8 +22,8 @@ type simOutput struct {
 	file    *os.File
 }
 
-// open makes sure that the page can be written, before a run that may take long. An older page stays until there is something
-// new; a file that is no page is somebody's, and an error.
+// open makes sure that the page can be written, before a run that may take long. An older page
+// stays until there is something new; a file that is no page is somebody's, and an error.
 func (o *simOutput) open() (err error) {
 	if o.page == "" {
 		return nil
@@ -89,7 +89,8 @@ func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
 	}
 	run := page.Run{
 		Title: fmt.Sprintf("%d members, profile %s", s.Members, s.Profile), About: s.About,
-		Command: o.command, Scenario: scenario.String(), File: file.String(), Seed: s.Seed, Figures: r.Figures(),
+		Command: o.command, Scenario: scenario.String(), File: file.String(), Seed: s.Seed,
+		Figures: r.Figures(),
 	}
 	return replace(o.file, run.Write)
 }
@@ -129,8 +130,9 @@ func posixWord(a string) string {
 	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }
 
-// windowsWord is for cmd and PowerShell: the latter splits words at commas and dots. Both leave alone what is in
-// quotation marks, but for variables. A program takes backslashes for themselves, except before such a mark.
+// windowsWord is for cmd and PowerShell: the latter splits words at commas and dots. Both leave
+// alone what is in quotation marks, but for variables. A program takes backslashes for themselves,
+// except before such a mark.
 func windowsWord(a string) string {
 	if a != "" && strings.Trim(a, plainText+`\`) == "" {
 		return a

@@ -40,7 +40,8 @@ func (o *simOptions) wantsSweep() bool { return len(*o.sweeps) > 0 || o.seeds !=
 
 // sweep is what the options about sweeps mean. args is the command line.
 func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
-	s := &simSweep{to: r.to, args: without(o.set, args, "sweep", "seeds", "seed", "report", "format")}
+	s := &simSweep{to: r.to}
+	s.args = without(o.set, args, "sweep", "seeds", "seed", "report", "format")
 	s.Base, s.Seeds = r.scenario, o.seeds
 	if s.Seeds == 0 {
 		s.Seeds = 1
@@ -50,7 +51,8 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 		if err != nil {
 			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
 		}
-		if slices.ContainsFunc(s.Axes, func(other scenario.Axis) bool { return other.Name == k.Name }) {
+		same := func(other scenario.Axis) bool { return other.Name == k.Name }
+		if slices.ContainsFunc(s.Axes, same) {
 			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
 		s.args = without(o.set, s.args, k.Name)
@@ -94,7 +96,8 @@ func (s *simSweep) command(p *scenario.Point, seed string) string {
 // setting is the option that gives an axis a value.
 func (s *simSweep) setting(axis int, value string) string {
 	name := s.Axes[axis].Name
-	if slices.ContainsFunc(scenario.Params(), func(p scenario.Param) bool { return p.Name == name }) {
+	named := func(p scenario.Param) bool { return p.Name == name }
+	if slices.ContainsFunc(scenario.Params(), named) {
 		return "-" + name + "=" + value
 	}
 	return "-set=" + name + "=" + value
@@ -128,12 +131,14 @@ func (s *simSweep) verdict(e env, points []scenario.Point) int {
 		p := &points[i]
 		if len(p.Missing) > 0 {
 			code = exitError
-			fmt.Fprintf(e.Stderr, "Missing: %s\n", strings.TrimSpace(s.Name(p)+" "+seedList(p.Missing)))
+			where := strings.TrimSpace(s.Name(p) + " " + seedList(p.Missing))
+			fmt.Fprintf(e.Stderr, "Missing: %s\n", where)
 		}
 		for _, r := range p.Runs {
 			if len(r.Violations) > 0 {
 				code = exitError
-				fmt.Fprintf(e.Stderr, "Broken rule: %v\nTo run it again: %s\n", r.Violations[0], s.command(p, strconv.FormatUint(r.Seed, 10)))
+				fmt.Fprintf(e.Stderr, "Broken rule: %v\nTo run it again: %s\n", r.Violations[0],
+					s.command(p, strconv.FormatUint(r.Seed, 10)))
 			}
 		}
 	}
@@ -278,10 +283,12 @@ func (s *simSweep) writePage(points []scenario.Point) error {
 	}
 	title := "Sweep over " + strings.Join(names, " and ")
 	if len(names) == 0 {
-		title = fmt.Sprintf("%d members, profile %s, %d seeds", s.Base.Members, s.Base.Profile, s.Seeds)
+		title = fmt.Sprintf("%d members, profile %s, %d seeds", s.Base.Members, s.Base.Profile,
+			s.Seeds)
 	}
 	p := page.Sweep{
-		Title: title, Command: s.to.command, Scenario: scenario.String(), File: file.String(), Sweep: s.Sweep, Points: points,
+		Title: title, Command: s.to.command, Scenario: scenario.String(), File: file.String(),
+		Sweep: s.Sweep, Points: points,
 	}
 	for i := range points {
 		p.Commands = append(p.Commands, s.command(&points[i], strconv.FormatUint(s.Base.Seed, 10)))

@@ -90,8 +90,8 @@ type together struct {
 	seeds, workers int
 }
 
-func newTogether(name, help string, e env, mostNodes int, nodes, loss []int) *together {
-	t := &together{options: newOptions(name, help, e), nodes: nodes, loss: loss, seeds: 20}
+func newTogether(name, help string, e env, mostNodes int) *together {
+	t := &together{options: newOptions(name, help, e), seeds: 20}
 	t.rule.strict = true
 	t.workers = runtime.GOMAXPROCS(0)
 	t.profile = t.oneOf("profile", cluster.ProfileNames()...)
@@ -122,7 +122,8 @@ func (o *options) numbers(name string, v *[]int, least, most int) {
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
 			if err != nil || n < least || n > most {
-				return fmt.Errorf("want whole numbers from %d to %d, with commas in between", least, most)
+				return fmt.Errorf(
+					"want whole numbers from %d to %d, with commas in between", least, most)
 			}
 			list = append(list, n)
 		}
@@ -134,7 +135,8 @@ func (o *options) numbers(name string, v *[]int, least, most int) {
 // each runs s with each number of nodes and each loss, one after the other, until an error. run
 // writes what came of it.
 func (t *together) each(
-	s scenario.Scenario, run func(s *scenario.Scenario, loss int, progress func(done float64)) error,
+	s scenario.Scenario,
+	run func(s *scenario.Scenario, loss int, progress func(done float64)) error,
 ) int {
 	s.Profile, s.Seed = *t.profile, t.seed
 	began := time.Now()
@@ -146,7 +148,8 @@ func (t *together) each(
 			bar.clear()
 			switch {
 			case errors.Is(err, context.Canceled):
-				fmt.Fprintln(t.e.Stderr, "Interrupted: the last line is about the runs that were done, and others are missing")
+				fmt.Fprintln(t.e.Stderr, "Interrupted: the last line is about the runs that "+
+					"were done, and others are missing")
 				return exitError
 			case err != nil:
 				fmt.Fprintf(t.e.Stderr, "Error %v\n", err)
@@ -163,7 +166,8 @@ func (t *together) lastSeed() uint64 { return t.seed + uint64(t.seeds) - 1 }
 
 // runConvergence is `serf sim convergence`.
 func runConvergence(ctx context.Context, args []string, e env) int {
-	t := newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold, []int{50, 100, 200}, []int{0})
+	t := newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold)
+	t.nodes, t.loss = []int{50, 100, 200}, []int{0}
 	join := 1
 	t.whole("join", &join, joinMax)
 	over := t.duration("over")
@@ -194,14 +198,18 @@ func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
 		late += fmt.Sprintf(" (%d never)", r.Open)
 	}
 	all := 1e3 * float64(max(r.Runs, 1)*nodes)
-	fmt.Fprintf(w, "%6d %4d%% %5d | %8s %8s %8s %8s  %8s | %6.1f kB %6.1f kB\n", nodes, loss, r.Runs,
-		seconds(r.Share(50)), seconds(r.Share(90)), seconds(r.Share(99)), seconds(r.Share(100)), late,
-		float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
+	fmt.Fprintf(w, "%6d %4d%% %5d |", nodes, loss, r.Runs)
+	for _, percent := range []int{50, 90, 99, 100} {
+		fmt.Fprintf(w, " %8s", seconds(r.Share(percent)))
+	}
+	fmt.Fprintf(w, "  %8s | %6.1f kB %6.1f kB\n",
+		late, float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
 }
 
 // runEvents is `serf sim events`.
 func runEvents(ctx context.Context, args []string, e env) int {
-	t := newTogether("sim events", eventsHelp, e, cluster.MaxMembers, []int{1000}, []int{0, 5, 20})
+	t := newTogether("sim events", eventsHelp, e, cluster.MaxMembers)
+	t.nodes, t.loss = []int{1000}, []int{0, 5, 20}
 	bursts, events := 10, 1
 	t.whole("bursts", &bursts, cluster.MaxEvents)
 	t.whole("burst", &events, cluster.MaxEvents)
@@ -211,9 +219,11 @@ func runEvents(ctx context.Context, args []string, e env) int {
 	}
 	switch {
 	case events*bursts > cluster.MaxEvents:
-		return t.misused("-burst %d in each of %d bursts: allowed are %d in all", events, bursts, cluster.MaxEvents)
+		return t.misused("-burst %d in each of %d bursts: allowed are %d in all",
+			events, bursts, cluster.MaxEvents)
 	case *over > eventsEvery:
-		return t.misused("-over %v: allowed 0s to %v, when the next burst begins", *over, eventsEvery)
+		return t.misused("-over %v: allowed 0s to %v, when the next burst begins",
+			*over, eventsEvery)
 	}
 	fmt.Fprintf(e.Stdout, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
 		bursts, events, *over, *t.profile, t.seed, t.lastSeed())
@@ -233,13 +243,15 @@ func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {
 	}
 	for i, after := range report.Marks {
 		reached := r.Reached[i]
-		fmt.Fprintf(w, "  %6s  %10.5f%%  %d missing\n", after, 100*float64(reached)/float64(r.Pairs), r.Pairs-reached)
+		fmt.Fprintf(w, "  %6s  %10.5f%%  %d missing\n", after,
+			100*float64(reached)/float64(r.Pairs), r.Pairs-reached)
 		if reached == r.Pairs {
 			break
 		}
 	}
 	if all := report.QuantilesOf(r.ToAll); all.Count > 0 {
-		fmt.Fprintf(w, "  to all  median %s, 99%% %s, worst %s", seconds(all.Median), seconds(all.P99), seconds(all.Worst))
+		fmt.Fprintf(w, "  to all  median %s, 99%% %s, worst %s",
+			seconds(all.Median), seconds(all.P99), seconds(all.Worst))
 		fmt.Fprintf(w, "; %d events not with all after a minute\n", r.Late)
 	}
 	each := r.Seconds * float64(nodes)

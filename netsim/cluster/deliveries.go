@@ -96,7 +96,8 @@ func (l *deliveries) missing(
 		for i := range x.waiting {
 			if !refuses(i, x.time) {
 				at := time.Duration(x.spread.At)
-				out = append(out, fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, at))
+				out = append(out,
+					fmt.Sprintf("%s never got event %s, fired at %v", name(i), x.text, at))
 			}
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // Event takes in an event of a member. It implements [netsim.Observer].
 func (c *Cluster) Event(now swim.Time, host int, e *swim.Event) {
 	switch e.Kind {
-	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed, serf.EventMemberLeave, serf.EventMemberReap:
+	case serf.EventMemberJoin, serf.EventMemberUpdate, serf.EventMemberFailed,
+		serf.EventMemberLeave, serf.EventMemberReap:
 		for _, id := range e.Members {
 			if s, ok := c.Index(id); ok {
 				c.noteView(host, s, e.Kind)

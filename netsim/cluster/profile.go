@@ -92,7 +92,8 @@ func (p *Profile) pushPull(n int) time.Duration {
 	if n <= unscaled {
 		return p.Timing.PushPullInterval
 	}
-	return p.Timing.PushPullInterval * time.Duration(math.Ceil(math.Log2(float64(n))-math.Log2(unscaled))+1)
+	doublings := math.Ceil(math.Log2(float64(n)) - math.Log2(unscaled))
+	return p.Timing.PushPullInterval * time.Duration(doublings+1)
 }
 
 // DetectionBounds returns the earliest and the latest time after a crash at which the first member

@@ -73,8 +73,10 @@ func (r *Recorder) MaybeSample() bool {
 	r.lookAtQueues()
 	r.series.Samples = append(r.series.Samples, report.Sample{
 		At: c.Now().Sub(r.start), Running: c.up, Wrong: c.views.wrong,
-		Packets: sent.Sent, PacketBytes: sent.SentBytes, Streams: sent.Streams, StreamBytes: sent.StreamBytes,
-		Suspicions: seen.suspicions - r.seen.suspicions, Refutations: seen.refutations - r.seen.refutations,
+		Packets: sent.Sent, PacketBytes: sent.SentBytes,
+		Streams: sent.Streams, StreamBytes: sent.StreamBytes,
+		Suspicions:    seen.suspicions - r.seen.suspicions,
+		Refutations:   seen.refutations - r.seen.refutations,
 		FalseFailures: seen.falseFailures.Since(r.seen.falseFailures),
 		Queue:         r.depths.Quantiles(),
 	})

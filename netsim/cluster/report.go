@@ -11,11 +11,14 @@ import (
 func (c *Cluster) Report() report.Report {
 	m := &c.metrics
 	r := report.Report{
-		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()), Settled: c.Settled(), Wrong: c.views.wrong,
+		Members: c.Len(), Running: c.up, Time: time.Duration(c.Now()),
+		Settled: c.Settled(), Wrong: c.views.wrong,
 		Episodes: slices.Clone(m.episodes), Detections: slices.Clone(m.detections),
-		Pauses:        slices.Clone(m.pauses),
-		FalseFailures: m.falseFailures, Stories: slices.Clone(c.stories), Troubled: c.hadFaults, Suspicions: m.suspicions, Refutations: m.refutations,
-		UserEvents: c.deliveries.fired, EventDeliveries: c.deliveries.total, Events: c.deliveries.spreads(c.Name), Queries: slices.Clone(c.querySpreads),
+		Pauses: slices.Clone(m.pauses), Stories: slices.Clone(c.stories),
+		FalseFailures: m.falseFailures, Troubled: c.hadFaults,
+		Suspicions: m.suspicions, Refutations: m.refutations,
+		UserEvents: c.deliveries.fired, EventDeliveries: c.deliveries.total,
+		Events: c.deliveries.spreads(c.Name), Queries: slices.Clone(c.querySpreads),
 		Network: c.sim.Stats(), Trace: c.sim.TraceHash(), Violations: slices.Clone(c.broken),
 	}
 	r.Regions, r.Traffic = c.regions.names, c.traffic()

@@ -58,7 +58,8 @@ type FalseFailures struct {
 func (f FalseFailures) Since(earlier FalseFailures) FalseFailures {
 	return FalseFailures{
 		All: f.All - earlier.All, AtHealthy: f.AtHealthy - earlier.AtHealthy,
-		OfHealthy: f.OfHealthy - earlier.OfHealthy, AcrossFaults: f.AcrossFaults - earlier.AcrossFaults,
+		OfHealthy:      f.OfHealthy - earlier.OfHealthy,
+		AcrossFaults:   f.AcrossFaults - earlier.AcrossFaults,
 		OfFaultless:    f.OfFaultless - earlier.OfFaultless,
 		AmongFaultless: f.AmongFaultless - earlier.AmongFaultless,
 	}

@@ -12,26 +12,29 @@ import (
 // may come, none changes its meaning. Times are in seconds, and count from the start; a field that
 // has nothing to say is null.
 type Figures struct {
-	SimulatedSeconds float64          `json:"simulated_seconds"`
-	Interrupted      bool             `json:"interrupted"`
-	Members          int              `json:"members"`
-	Running          int              `json:"running"`     // members at the end, paused ones included
-	ViewsAgree       bool             `json:"views_agree"` // all of them, with the truth, at the end
-	WrongViews       int              `json:"wrong_views"` // pairs of a running member and another that it is wrong about, at the end
-	Changes          []ChangeFigures  `json:"changes"`     // by kind
-	Faults           []FaultFigures   `json:"faults"`      // what was wrong when
-	Crashes          CrashFigures     `json:"crashes"`
-	FalseFailures    FalseFailures    `json:"false_failures"`
-	Suspicions       uint64           `json:"suspicions"`
-	Refutations      uint64           `json:"refutations"`
-	Events           NewsFigures      `json:"events"`
-	Queries          NewsFigures      `json:"queries"`
-	Traffic          TrafficFigures   `json:"traffic"`
-	Pairs            []PairFigures    `json:"pairs,omitempty"` // of regions, if the scenario has regions
-	GossipQueue      *QuantileFigures `json:"gossip_queue"`    // messages that wait, by member and sample
-	Series           SeriesFigures    `json:"series"`
-	BrokenRules      []BrokenRule     `json:"broken_rules"`
-	Trace            string           `json:"trace"` // equal for equal runs
+	SimulatedSeconds float64 `json:"simulated_seconds"`
+	Interrupted      bool    `json:"interrupted"`
+	Members          int     `json:"members"`
+	// How things were at the end. Paused members run; views agree with each other and the truth;
+	// WrongViews are pairs of a running member and another that it is wrong about.
+	Running    int  `json:"running"`
+	ViewsAgree bool `json:"views_agree"`
+	WrongViews int  `json:"wrong_views"`
+
+	Changes       []ChangeFigures  `json:"changes"` // by kind
+	Faults        []FaultFigures   `json:"faults"`  // what was wrong when
+	Crashes       CrashFigures     `json:"crashes"`
+	FalseFailures FalseFailures    `json:"false_failures"`
+	Suspicions    uint64           `json:"suspicions"`
+	Refutations   uint64           `json:"refutations"`
+	Events        NewsFigures      `json:"events"`
+	Queries       NewsFigures      `json:"queries"`
+	Traffic       TrafficFigures   `json:"traffic"`
+	Pairs         []PairFigures    `json:"pairs,omitempty"` // of regions, if there are any
+	GossipQueue   *QuantileFigures `json:"gossip_queue"`    // what waits, by member and sample
+	Series        SeriesFigures    `json:"series"`
+	BrokenRules   []BrokenRule     `json:"broken_rules"`
+	Trace         string           `json:"trace"` // equal for equal runs
 }
 
 // QuantileFigures sums up some values; there is at least one.
@@ -59,19 +62,21 @@ type FaultFigures struct {
 
 // CrashFigures is how crashes were detected.
 type CrashFigures struct {
-	Count                int              `json:"count"`
-	Returned             int              `json:"returned"`               // members that were back before all knew
-	ExpectedLeastSeconds float64          `json:"expected_least_seconds"` // of FirstSeconds, with healthy members around
-	ExpectedMostSeconds  float64          `json:"expected_most_seconds"`
-	FirstSeconds         *QuantileFigures `json:"first_seconds"` // until the first other member said so
-	AllSeconds           *QuantileFigures `json:"all_seconds"`   // until the last one did
-	Each                 []SpreadFigures  `json:"each"`
+	Count    int `json:"count"`
+	Returned int `json:"returned"` // members that were back before all knew
+	// Of FirstSeconds, with healthy members around.
+	ExpectedLeastSeconds float64 `json:"expected_least_seconds"`
+	ExpectedMostSeconds  float64 `json:"expected_most_seconds"`
+
+	FirstSeconds *QuantileFigures `json:"first_seconds"` // until the first other member said so
+	AllSeconds   *QuantileFigures `json:"all_seconds"`   // until the last one did
+	Each         []SpreadFigures  `json:"each"`
 }
 
 // NewsFigures is how user events were delivered, or queries answered.
 type NewsFigures struct {
 	Count      int              `json:"count"`
-	Share      float64          `json:"share"`       // of deliveries or answers that were due, from 0 to 1
+	Share      float64          `json:"share"`       // of what was due, from 0 to 1
 	Deliveries uint64           `json:"deliveries"`  // to anybody
 	AllSeconds *QuantileFigures `json:"all_seconds"` // until all had it
 	Each       []SpreadFigures  `json:"each"`        // of very many the first only
@@ -85,20 +90,21 @@ type PairFigures struct {
 	PacketBytes uint64          `json:"packet_bytes"`
 	StreamBytes uint64          `json:"stream_bytes"`
 	Events      DeliveryFigures `json:"events"`  // that members of From sent
-	Crashes     DeliveryFigures `json:"crashes"` // of members of From that didn't return before all knew
+	Crashes     DeliveryFigures `json:"crashes"` // of members of From, unless they returned before
 }
 
 // DeliveryFigures is how events, or the knowledge of crashes, from one region spread in another.
 type DeliveryFigures struct {
-	Due        int              `json:"due"` // members, over all events or crashes
-	Reached    int              `json:"reached"`
-	AllSeconds *QuantileFigures `json:"all_seconds"` // until all of the region had it, leaving out what some of it never had
+	Due     int `json:"due"` // members, over all events or crashes
+	Reached int `json:"reached"`
+	// AllSeconds is until all of the region had it, leaving out what some of it never had.
+	AllSeconds *QuantileFigures `json:"all_seconds"`
 }
 
 // SpreadFigures is how one event, or the knowledge of one crash, spread.
 type SpreadFigures struct {
 	Name         string   `json:"name,omitempty"`     // of an event, and of its sender
-	Missed       []string `json:"missed,omitempty"`   // some of the members that an event should have reached and hasn't
+	Missed       []string `json:"missed,omitempty"`   // some of those that should have the event
 	Member       string   `json:"member,omitempty"`   // that crashed
 	Returned     bool     `json:"returned,omitempty"` // it was back before all knew
 	AtSeconds    float64  `json:"at_seconds"`
@@ -113,7 +119,8 @@ type SpreadFigures struct {
 
 // TrafficFigures is what members sent.
 type TrafficFigures struct {
-	PacketsPerSecond     *QuantileFigures `json:"packets_per_second"` // by member that runs at the end
+	// By member that runs at the end.
+	PacketsPerSecond     *QuantileFigures `json:"packets_per_second"`
 	PacketBytesPerSecond *QuantileFigures `json:"packet_bytes_per_second"`
 	StreamBytesPerSecond float64          `json:"stream_bytes_per_second"` // by member, on average
 	Packets              PacketFigures    `json:"packets"`
@@ -150,9 +157,10 @@ type SeriesFigures struct {
 	FalseFailures          []uint64  `json:"false_failures"`
 	FalseFailuresAtHealthy []uint64  `json:"false_failures_at_healthy"`
 	FalseFailuresOfHealthy []uint64  `json:"false_failures_of_healthy"`
-	GossipQueueMedian      []int     `json:"gossip_queue_median"` // at the end of the interval, as are the following
-	GossipQueueP99         []int     `json:"gossip_queue_p99"`
-	GossipQueueWorst       []int     `json:"gossip_queue_worst"`
+	// At the end of the interval.
+	GossipQueueMedian []int `json:"gossip_queue_median"`
+	GossipQueueP99    []int `json:"gossip_queue_p99"`
+	GossipQueueWorst  []int `json:"gossip_queue_worst"`
 }
 
 // BrokenRule is a rule of the checkers that didn't hold.
@@ -165,7 +173,8 @@ type BrokenRule struct {
 // Figures returns r for programs.
 func (r *Report) Figures() Figures {
 	f := Figures{
-		SimulatedSeconds: r.Time.Seconds(), Interrupted: r.Cut, Members: r.Members, Running: r.Running,
+		SimulatedSeconds: r.Time.Seconds(), Interrupted: r.Cut,
+		Members: r.Members, Running: r.Running,
 		ViewsAgree: r.Settled, WrongViews: r.Wrong, Changes: r.Changes(), Faults: []FaultFigures{},
 		Crashes: r.crashFigures(), FalseFailures: r.FalseFailures,
 		Suspicions: r.Suspicions, Refutations: r.Refutations,
@@ -173,7 +182,8 @@ func (r *Report) Figures() Figures {
 		Queries: r.newsFigures(r.Queries, len(r.Queries), reached(r.Queries), r.QuerySpread),
 		Traffic: r.trafficFigures(), Pairs: r.Pairs(),
 		GossipQueue: quantileFigures(r.Queue, func(n int) float64 { return float64(n) }),
-		Series:      r.Series.figures(), BrokenRules: []BrokenRule{}, Trace: fmt.Sprintf("%016x", r.Trace),
+		Series:      r.Series.figures(), BrokenRules: []BrokenRule{},
+		Trace: fmt.Sprintf("%016x", r.Trace),
 	}
 	for _, b := range r.Bands {
 		f.Faults = append(f.Faults, FaultFigures{b.What, b.From.Seconds(), b.To.Seconds()})
@@ -216,7 +226,9 @@ func (r *Report) crashFigures() CrashFigures {
 	return f
 }
 
-func (r *Report) newsFigures(list []Spread, count int, deliveries uint64, all Durations) NewsFigures {
+func (r *Report) newsFigures(
+	list []Spread, count int, deliveries uint64, all Durations,
+) NewsFigures {
 	f := NewsFigures{
 		Count: count, Share: Share(list), Deliveries: deliveries,
 		AllSeconds: inSeconds(all), Each: []SpreadFigures{},
@@ -236,11 +248,13 @@ func reached(list []Spread) (n uint64) {
 
 func (r *Report) spreadFigures(s *Spread) SpreadFigures {
 	f := SpreadFigures{
-		Name: s.Name, Missed: s.Missed, AtSeconds: time.Duration(s.At).Seconds(), Due: s.Due, Reached: s.Reached,
-		Spread: [][2]float64{},
+		Name: s.Name, Missed: s.Missed, AtSeconds: time.Duration(s.At).Seconds(), Due: s.Due,
+		Reached: s.Reached,
+		Spread:  [][2]float64{},
 	}
 	for _, x := range s.Steps {
-		f.Spread = append(f.Spread, [2]float64{x.After.Seconds(), float64(x.Reached) / float64(s.Due)})
+		share := float64(x.Reached) / float64(s.Due)
+		f.Spread = append(f.Spread, [2]float64{x.After.Seconds(), share})
 	}
 	if len(s.Steps) > 0 {
 		first := s.Steps[0].After.Seconds()
@@ -256,7 +270,8 @@ func (r *Report) spreadFigures(s *Spread) SpreadFigures {
 func (r *Report) trafficFigures() TrafficFigures {
 	n, same := &r.Network, func(x float64) float64 { return x }
 	return TrafficFigures{
-		PacketsPerSecond: quantileFigures(r.Packets, same), PacketBytesPerSecond: quantileFigures(r.Bytes, same),
+		PacketsPerSecond:     quantileFigures(r.Packets, same),
+		PacketBytesPerSecond: quantileFigures(r.Bytes, same),
 		StreamBytesPerSecond: r.StreamRate(),
 		Packets: PacketFigures{
 			Sent: n.Sent, SentBytes: n.SentBytes, Delivered: n.Delivered, Lost: n.Lost, Cut: n.Cut,

@@ -30,22 +30,24 @@ type Report struct {
 	Troubled         bool    // the network had faults
 	Suspicions       uint64
 	Refutations      uint64
-	UserEvents       int      // fired
-	EventDeliveries  uint64   // of all of them, to anybody
-	Events           []Spread // how each spread to the members that ran when it was sent; only the first cluster.MaxEvents
-	EventSpread      Durations
-	Queries          []Spread // the answers to each, from the members that ran when it was asked
-	QuerySpread      Durations
-	Packets, Bytes   Quantiles[float64] // sent in packets a second, by member that runs at the end
-	Queue            Quantiles[int]     // messages that wait to be gossiped, by member and sample
-	Network          netsim.Stats
-	Regions          []string         // their names
-	Traffic          []netsim.Traffic // from region a to b at a*len(Regions)+b
-	Series           Series
-	Bands            []Band
-	Trace            uint64
-	Violations       []Violation
-	Cut              bool // interrupted before its time
+	UserEvents       int    // fired
+	EventDeliveries  uint64 // of all of them, to anybody
+	// Events is how each spread to the members that ran when it was sent; of the first
+	// cluster.MaxEvents.
+	Events         []Spread
+	EventSpread    Durations
+	Queries        []Spread // the answers to each, from the members that ran when it was asked
+	QuerySpread    Durations
+	Packets, Bytes Quantiles[float64] // sent in packets a second, by member that runs at the end
+	Queue          Quantiles[int]     // messages that wait to be gossiped, by member and sample
+	Network        netsim.Stats
+	Regions        []string         // their names
+	Traffic        []netsim.Traffic // from region a to b at a*len(Regions)+b
+	Series         Series
+	Bands          []Band
+	Trace          uint64
+	Violations     []Violation
+	Cut            bool // interrupted before its time
 }
 
 // Band is a time in which something was wrong, or, if it has no length, a moment at which something

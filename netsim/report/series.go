@@ -49,22 +49,31 @@ func (s *Series) figures() SeriesFigures {
 		}
 		return float64(count) / every / float64(x.Running)
 	}
+	list := s.Samples
 	return SeriesFigures{
-		EverySeconds:           every,
-		AtSeconds:              column(s.Samples, func(x *Sample) float64 { return x.At.Seconds() }),
-		Running:                column(s.Samples, func(x *Sample) int { return x.Running }),
-		WrongViews:             column(s.Samples, func(x *Sample) int { return x.Wrong }),
-		PacketsPerSecond:       column(s.Samples, func(x *Sample) float64 { return rate(x.Packets, x) }),
-		PacketBytesPerSecond:   column(s.Samples, func(x *Sample) float64 { return rate(x.PacketBytes, x) }),
-		StreamBytesPerSecond:   column(s.Samples, func(x *Sample) float64 { return rate(x.StreamBytes, x) }),
-		Suspicions:             column(s.Samples, func(x *Sample) uint64 { return x.Suspicions }),
-		Refutations:            column(s.Samples, func(x *Sample) uint64 { return x.Refutations }),
-		FalseFailures:          column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.All }),
-		FalseFailuresAtHealthy: column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.AtHealthy }),
-		FalseFailuresOfHealthy: column(s.Samples, func(x *Sample) uint64 { return x.FalseFailures.OfHealthy }),
-		GossipQueueMedian:      column(s.Samples, func(x *Sample) int { return x.Queue.Median }),
-		GossipQueueP99:         column(s.Samples, func(x *Sample) int { return x.Queue.P99 }),
-		GossipQueueWorst:       column(s.Samples, func(x *Sample) int { return x.Queue.Worst }),
+		EverySeconds:     every,
+		AtSeconds:        column(list, func(x *Sample) float64 { return x.At.Seconds() }),
+		Running:          column(list, func(x *Sample) int { return x.Running }),
+		WrongViews:       column(list, func(x *Sample) int { return x.Wrong }),
+		PacketsPerSecond: column(list, func(x *Sample) float64 { return rate(x.Packets, x) }),
+		PacketBytesPerSecond: column(list, func(x *Sample) float64 {
+			return rate(x.PacketBytes, x)
+		}),
+		StreamBytesPerSecond: column(list, func(x *Sample) float64 {
+			return rate(x.StreamBytes, x)
+		}),
+		Suspicions:    column(list, func(x *Sample) uint64 { return x.Suspicions }),
+		Refutations:   column(list, func(x *Sample) uint64 { return x.Refutations }),
+		FalseFailures: column(list, func(x *Sample) uint64 { return x.FalseFailures.All }),
+		FalseFailuresAtHealthy: column(list, func(x *Sample) uint64 {
+			return x.FalseFailures.AtHealthy
+		}),
+		FalseFailuresOfHealthy: column(list, func(x *Sample) uint64 {
+			return x.FalseFailures.OfHealthy
+		}),
+		GossipQueueMedian: column(list, func(x *Sample) int { return x.Queue.Median }),
+		GossipQueueP99:    column(list, func(x *Sample) int { return x.Queue.P99 }),
+		GossipQueueWorst:  column(list, func(x *Sample) int { return x.Queue.Worst }),
 	}
 }
 

@@ -27,7 +27,8 @@ func (f *Figures) Times() []TimeRow {
 		add("views agree, "+x.What, x.Count, x.AgreedSeconds, "")
 	}
 	c := &f.Crashes
-	expected := fmt.Sprintf("expected %s to %s", shortSeconds(c.ExpectedLeastSeconds), shortSeconds(c.ExpectedMostSeconds))
+	expected := fmt.Sprintf("expected %s to %s", shortSeconds(c.ExpectedLeastSeconds),
+		shortSeconds(c.ExpectedMostSeconds))
 	add("crash noticed by one", c.Count, c.FirstSeconds, expected)
 	back := ""
 	if c.Returned > 0 {
@@ -49,8 +50,9 @@ type CountRow struct {
 // Fates says what became of the packets.
 func (p *PacketFigures) Fates() []CountRow {
 	return []CountRow{
-		{"delivered", p.Delivered, false}, {"lost by chance", p.Lost, true}, {"cut off", p.Cut, true},
-		{"duplicated", p.Duplicated, true}, {"to nobody", p.Nobody, true}, {"overflowed", p.Overflowed, true},
+		{"delivered", p.Delivered, false}, {"lost by chance", p.Lost, true},
+		{"cut off", p.Cut, true}, {"duplicated", p.Duplicated, true},
+		{"to nobody", p.Nobody, true}, {"overflowed", p.Overflowed, true},
 		{"choked by bandwidth", p.Choked, true},
 	}
 }
@@ -74,5 +76,6 @@ func (f *Figures) Counts() []CountRow {
 	for _, x := range f.Traffic.Packets.Fates() {
 		rows = append(rows, CountRow{"… " + x.Title, x.Count, x.Optional})
 	}
-	return append(rows, CountRow{"streams", f.Traffic.Streams, false}, CountRow{"… failed", f.Traffic.StreamsFailed, true})
+	return append(rows, CountRow{"streams", f.Traffic.Streams, false},
+		CountRow{"… failed", f.Traffic.StreamsFailed, true})
 }

@@ -16,7 +16,8 @@ func (r *Report) WriteTo(w io.Writer) (int64, error) {
 	if r.Cut {
 		cut = " (interrupted)"
 	}
-	p.line("simulated", "%v%s; at the end %d of %d members run, %s", r.Time, cut, r.Running, r.Members, r.agreement())
+	p.line("simulated", "%v%s; at the end %d of %d members run, %s", r.Time, cut, r.Running,
+		r.Members, r.agreement())
 	f := r.Figures()
 	f.writeTimes(p)
 	r.writeMembers(p)
@@ -39,7 +40,8 @@ func (r *Report) agreement() string {
 	case r.Settled:
 		return "all views agree"
 	}
-	return fmt.Sprintf("%d of %d views of another member are wrong", r.Wrong, r.Running*(r.Members-1))
+	return fmt.Sprintf("%d of %d views of another member are wrong", r.Wrong,
+		r.Running*(r.Members-1))
 }
 
 // writeTimes is the table of how long things took.
@@ -62,10 +64,15 @@ func (r *Report) writeMembers(p *printer) {
 	}
 	p.blank()
 	p.row("per member", "", "median", "99th", "worst")
-	p.row("packets sent a second", "", number(r.Packets.Median), number(r.Packets.P99), number(r.Packets.Worst))
-	p.row("bytes sent a second", "", number(r.Bytes.Median), number(r.Bytes.P99), number(r.Bytes.Worst))
+	for _, x := range []struct {
+		label string
+		Quantiles[float64]
+	}{{"packets sent a second", r.Packets}, {"bytes sent a second", r.Bytes}} {
+		p.row(x.label, "", number(x.Median), number(x.P99), number(x.Worst))
+	}
 	if q := r.Queue; q.Count > 0 {
-		p.row("messages to gossip", "", strconv.Itoa(q.Median), strconv.Itoa(q.P99), strconv.Itoa(q.Worst))
+		p.row("messages to gossip", "", strconv.Itoa(q.Median), strconv.Itoa(q.P99),
+			strconv.Itoa(q.Worst))
 	}
 }
 
@@ -78,7 +85,8 @@ func (f *Figures) writePairs(p *printer) {
 		return
 	}
 	p.blank()
-	p.row("from region to region", "bytes/s", "events", "median", "worst", "crashes", "median", "worst")
+	p.row("from region to region",
+		"bytes/s", "events", "median", "worst", "crashes", "median", "worst")
 	for i := range f.Pairs[:min(len(f.Pairs), pairsMost)] {
 		x := &f.Pairs[i]
 		cells := []string{number(float64(x.PacketBytes+x.StreamBytes) / f.SimulatedSeconds)}
@@ -112,7 +120,8 @@ func (r *Report) writeNews(p *printer) {
 		across = fmt.Sprintf("; and %d across faults of the network", f.AcrossFaults)
 	}
 	if f.All > 0 {
-		p.line("false failures", "%d, of which %d at healthy members, %d of these about healthy ones%s", f.All, f.AtHealthy, f.OfHealthy, across)
+		p.line("false failures", "%d, of which %d at healthy members, %d of these about healthy ones%s",
+			f.All, f.AtHealthy, f.OfHealthy, across)
 	} else {
 		p.line("false failures", "none%s", across)
 	}
@@ -138,7 +147,8 @@ func (r *Report) writeMissed(p *printer) {
 			continue
 		}
 		if n++; n <= missedMost {
-			p.line("event missed", "%s at %v, by %s", s.Name, short(time.Duration(s.At)), s.MissedBy())
+			p.line("event missed", "%s at %v, by %s", s.Name, short(time.Duration(s.At)),
+				s.MissedBy())
 		}
 	}
 	if n > missedMost {
@@ -159,7 +169,8 @@ func (f *Figures) writeTraffic(p *printer) {
 	if n.StreamsFailed > 0 {
 		failed = fmt.Sprintf(", %d failed", n.StreamsFailed)
 	}
-	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed, number(n.StreamBytesPerSecond))
+	p.line("streams", "%d opened%s, %s bytes a second and member", n.Streams, failed,
+		number(n.StreamBytesPerSecond))
 }
 
 // printer writes lines of a label and a text, and keeps the first error.

@@ -63,7 +63,8 @@ func (d *Disabled) UnmarshalText(text []byte) error {
 			}
 		}
 		if !known {
-			return fmt.Errorf("no mechanism %q; %s", name, jsonfile.Advice(name, append([]string{"none", "ours", "all"}, MechanismNames()...)))
+			return fmt.Errorf("no mechanism %q; %s", name,
+				jsonfile.Advice(name, append([]string{"none", "ours", "all"}, MechanismNames()...)))
 		}
 		sum |= set
 	}

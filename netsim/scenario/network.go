@@ -52,7 +52,8 @@ func (p *Path) on(base netsim.Link, jitter Duration) netsim.Link {
 		l.HoldBack = p.HoldBack
 	}
 	l.Jitter = upTo(jitter + p.Jitter)
-	l.Loss, l.Duplicate, l.Reorder = base.Loss.Or(p.Loss), base.Duplicate.Or(p.Duplicate), base.Reorder.Or(p.Reorder)
+	l.Loss, l.Duplicate = base.Loss.Or(p.Loss), base.Duplicate.Or(p.Duplicate)
+	l.Reorder = base.Reorder.Or(p.Reorder)
 	return l
 }
 

@@ -37,7 +37,8 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	base, paths, _ := s.links()
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := cluster.Config{
-		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds, Check: s.Check, Tune: run.tune,
+		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds,
+		Check: s.Check, Tune: run.tune,
 		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
 		TimersFirst: s.TimersFirst, Explain: s.Explain,
 	}

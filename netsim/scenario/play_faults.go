@@ -97,7 +97,8 @@ func (run *scenarioRun) applyTo(f *Fault, members, peers []int) {
 func (run *scenarioRun) impair(f *Fault, members, peers []int) {
 	what := netsim.Impairment{
 		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP, NAT: f.Kind == FaultNAT,
-		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack, Delay: f.Delay, Bandwidth: f.Bandwidth,
+		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack,
+		Delay: f.Delay, Bandwidth: f.Bandwidth,
 	}
 	if what.Cut && f.To == nil {
 		peers = run.complement(members)

@@ -82,7 +82,7 @@ var params = []Param{
 	{"until-settled", "until_settled",
 		"end the run early, once nothing more happens and all views agree"},
 	{"timers-first", "timers_first",
-		"nodes that run on after a pause handle timers before they read what waits"},
+		"overdue timers come first when nodes run on after a pause"},
 	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
 	{"disable", "disable", "mechanisms that nodes do without, see below"},

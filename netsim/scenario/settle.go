@@ -35,7 +35,8 @@ func (run *scenarioRun) settle(t *pacer) {
 	case c.Settled():
 		c.CheckQuiet()
 	default:
-		c.Violate("convergence", "views agreed, and differ again without a fault: %s", c.Disagreement())
+		c.Violate("convergence", "views agreed, and differ again without a fault: %s",
+			c.Disagreement())
 	}
 }
 
@@ -133,8 +134,8 @@ func (s *Scenario) lastChange() time.Duration {
 	}
 	for i := range s.Faults {
 		f := &s.Faults[i]
-		start := time.Duration(f.Start) + time.Duration(max(f.Repeat, 1)-1)*time.Duration(f.Length+f.Gap)
-		last = max(last, s.endOf(f, start))
+		start := f.Start + Duration(max(f.Repeat, 1)-1)*(f.Length+f.Gap)
+		last = max(last, s.endOf(f, time.Duration(start)))
 	}
 	for i := range s.Work {
 		w := &s.Work[i]

@@ -127,7 +127,8 @@ func (s *Sweep) Points() ([]Point, error) {
 		total = min(total*len(k.Values), maxRuns+1)
 	}
 	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
-		return nil, fmt.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs", s.Seeds, maxRuns)
+		return nil, fmt.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
+			s.Seeds, maxRuns)
 	}
 	points := make([]Point, total)
 	var errs []error
@@ -169,7 +170,9 @@ func (s *Sweep) Name(p *Point) string {
 // Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many.
 // It stops early when ctx ends; then runs that weren't finished are missing. For progress see
 // [RunAll].
-func (s *Sweep) Run(ctx context.Context, parallel int, progress func(done float64)) ([]Point, error) {
+func (s *Sweep) Run(
+	ctx context.Context, parallel int, progress func(done float64),
+) ([]Point, error) {
 	points, err := s.Points()
 	if err != nil {
 		return nil, err

@@ -182,7 +182,8 @@ func (f *Fault) label() string {
 		return who + " " + verb
 	}
 	return who + " " + map[string]string{
-		FaultPause: "paused", FaultPartition: "cut off", FaultBlockUDP: "without UDP", FaultNAT: "behind a NAT",
+		FaultPause: "paused", FaultPartition: "cut off", FaultBlockUDP: "without UDP",
+		FaultNAT:     "behind a NAT",
 		FaultNetwork: "with a worse network",
 	}[f.Kind]
 }

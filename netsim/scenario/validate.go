@@ -216,7 +216,8 @@ func (v *validator) kindOf(key, name string, kinds []KindInfo, x any) (ok bool) 
 	}
 	for _, name := range slices.Sorted(slices.Values(jsonfile.KeysOf(fields.Type()))) {
 		allowed := name == "kind" || name == "start" || slices.Contains(k.Keys, name)
-		v.bad(allowed || !set(name), joinKey(key, name), "means nothing for kind %s; allowed are %s",
+		v.bad(allowed || !set(name), joinKey(key, name),
+			"means nothing for kind %s; allowed are %s",
 			k.Name, strings.Join(k.Keys, ", "))
 	}
 	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key, "kind %s needs one of %s",

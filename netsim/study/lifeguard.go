@@ -70,7 +70,7 @@ type Lifeguard struct {
 	Stopped  []int           // how many members stop, always the same ones of a run
 	Stops    []time.Duration // how long each time
 	Runs     []time.Duration // how long they run in between
-	Anywhere bool            // they stop wherever they are, as by a signal; else when they next send
+	Anywhere bool            // they stop wherever they are, as by a signal; else when they send
 	Repeat   int             // how often each combination is carried out, with a seed of its own
 	Seed     uint64
 }
@@ -124,7 +124,8 @@ func (s *Lifeguard) combinations() []scenario.Scenario {
 						WhenSending: !s.Anywhere,
 					}, lifeguardFor
 					if run > 0 {
-						f.Gap, f.Repeat = scenario.Duration(run), int((length+stop+run-1)/(stop+run))
+						f.Gap = scenario.Duration(run)
+						f.Repeat = int((length + stop + run - 1) / (stop + run))
 						length = time.Duration(f.Repeat) * (stop + run)
 					}
 					x.Faults, x.For = []scenario.Fault{f}, scenario.Duration(lifeguardStart+length)
@@ -219,7 +220,8 @@ var paperFigures = map[string][4]float64{
 func (r *LifeguardResult) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d combinations\n\n", r.Combinations, r.Of)
-	fmt.Fprintf(&b, "%-18s%22s%22s%22s%22s\n", "", "false positives", "at healthy members", "messages", "bytes")
+	fmt.Fprintf(&b, "%-18s%22s%22s%22s%22s\n", "", "false positives", "at healthy members",
+		"messages", "bytes")
 	fmt.Fprintf(&b, "%-18s%s\n", "", strings.Repeat(fmt.Sprintf("%14s%8s", "here", "paper"), 4))
 	base := &r.Variants[0]
 	for i := range r.Variants {
@@ -240,11 +242,13 @@ func (r *LifeguardResult) String() string {
 		fmt.Fprintf(&b, "%-18s%10d%10d%9.2fM%9.1fM\n", v.Name, v.False, v.FalseHealthy,
 			float64(v.Packets)/1e6, float64(v.Bytes)/1e6)
 	}
-	fmt.Fprintf(&b, "\n%-18s%14s%30s%30s\n", "true failures", "found by", "by the first: median, 99th", "by all: median, 99th")
+	fmt.Fprintf(&b, "\n%-18s%14s%30s%30s\n", "true failures", "found by",
+		"by the first: median, 99th", "by all: median, 99th")
 	for i := range r.Variants {
 		v := &r.Variants[i]
 		fmt.Fprintf(&b, "%-18s%14s%15.2fs%13.2fs%16.2fs%12.2fs\n", v.Name,
-			fmt.Sprintf("%d/%d of %d", v.First.Count, v.All.Count, v.Once), v.First.Median.Seconds(),
+			fmt.Sprintf("%d/%d of %d", v.First.Count, v.All.Count, v.Once),
+			v.First.Median.Seconds(),
 			v.First.P99.Seconds(), v.All.Median.Seconds(), v.All.P99.Seconds())
 	}
 	return b.String()

@@ -66,12 +66,13 @@ func Converge(
 	s.For, s.UntilSettled = scenario.Duration(agreementLimit), true
 	longer := func(i int) scenario.Scenario { c := s.Clone(); c.Seed = open[i]; return c }
 	if err == nil {
-		err = scenario.RunAll(ctx, len(open), parallel, longer, progress, func(_ int, r *report.Report) {
-			if !x.agreed(r) {
-				x.Took = append(x.Took, agreementLimit)
-				x.Open++
-			}
-		})
+		err = scenario.RunAll(ctx, len(open), parallel, longer, progress,
+			func(_ int, r *report.Report) {
+				if !x.agreed(r) {
+					x.Took = append(x.Took, agreementLimit)
+					x.Open++
+				}
+			})
 	}
 	slices.Sort(x.Took)
 	return x, err

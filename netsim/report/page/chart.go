@@ -49,7 +49,7 @@ const unit = 1000
 
 // data is what the script knows. Its keys are short, since there is much of it.
 type data struct {
-	Near  bool      `json:"near"` // tell about the nearest line only; else about all at the pointer's X
+	Near  bool      `json:"near"` // about the nearest line only; else about all at the pointer's X
 	XUnit string    `json:"xu"`   // as package page's functions that write values: s, B/s, 1
 	YUnit string    `json:"yu"`
 	X     [3]any    `json:"x"` // low, top, whether logarithmic
@@ -95,7 +95,8 @@ func (c *chart) put(m *markup) error {
 	for _, t := range c.X.Ticks {
 		m.put(`<span style="left:%s%%">%s</span>`, number(t.At), t.Label)
 	}
-	m.put("</div>\n<div class=\"xname\">%s</div>\n</div>\n<script type=\"application/json\">", c.X.Name)
+	m.put("</div>\n<div class=\"xname\">%s</div>\n</div>\n<script type=\"application/json\">",
+		c.X.Name)
 	if err := m.putJSON(&c.Data); err != nil {
 		return err
 	}
@@ -143,12 +144,14 @@ func (c *chart) putLabels(m *markup) {
 // putPlot adds what lies between the axes, from the back to the front.
 func (c *chart) putPlot(m *markup) {
 	for _, z := range c.Zones {
-		m.put(`<div class="zone %s" style="left:%s%%;width:%s%%"></div>`, z.Class, number(z.Left), number(z.Width))
+		m.put(`<div class="zone %s" style="left:%s%%;width:%s%%"></div>`,
+			z.Class, number(z.Left), number(z.Width))
 	}
 	for _, t := range c.Y.Ticks {
 		m.put(`<div class="grid" style="bottom:%s%%"></div>`, number(t.At))
 	}
-	m.put("\n<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s\">", c.Title)
+	m.put("\n<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" "+
+		"role=\"img\" aria-label=\"%s\">", c.Title)
 	for _, s := range c.Shapes {
 		m.put(`<path class="%s" d="%s"/>`, s.Class, s.Path)
 	}

@@ -54,6 +54,12 @@ type table struct {
 	Closed bool // to be opened by the reader
 }
 
+func (t *table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
+
+func (d *document) alert(format string, args ...any) {
+	d.Alerts = append(d.Alerts, fmt.Sprintf(format, args...))
+}
+
 // alertsMost is how much goes wrong until more of it tells nothing new.
 const alertsMost = 20
 
@@ -181,7 +187,8 @@ func (t *table) put(m *markup) {
 
 // putAgain says how to do all of it again.
 func (d *document) putAgain(m *markup) {
-	m.put("<section class=\"again\">\n<h2>Run it again</h2>\n<pre>%s</pre>\n<pre>%s</pre>\n", d.Command, d.Scenario)
+	m.put("<section class=\"again\">\n<h2>Run it again</h2>\n<pre>%s</pre>\n<pre>%s</pre>\n",
+		d.Command, d.Scenario)
 	if len(d.Commands) > 0 {
 		m.put("<details><summary>Each point by itself</summary>")
 		for _, c := range d.Commands {

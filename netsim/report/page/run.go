@@ -34,10 +34,10 @@ func (r *Run) Write(w io.Writer) error {
 		d.Subtitle = r.About + " " + d.Subtitle + "."
 	}
 	if f.Interrupted {
-		d.Alerts = append(d.Alerts, "The run was interrupted: this is what was done until then.")
+		d.alert("The run was interrupted: this is what was done until then.")
 	}
 	for _, b := range f.BrokenRules {
-		d.Alerts = append(d.Alerts, fmt.Sprintf("Broken rule at %s: %s: %s", seconds(b.AtSeconds), b.Rule, b.Text))
+		d.alert("Broken rule at %s: %s: %s", seconds(b.AtSeconds), b.Rule, b.Text)
 	}
 	d.Charts, d.Tables = runCharts(f), tables(f)
 	return d.write(w)
@@ -46,7 +46,8 @@ func (r *Run) Write(w io.Writer) error {
 // runCharts are the plots for which there is something to plot.
 func runCharts(f *report.Figures) []*chart {
 	list := []*chart{
-		crashSpread(f), noticed(f), newsSpread("How each event spread", "event", "have it", &f.Events),
+		crashSpread(f), noticed(f), newsSpread("How each event spread", "event", "have it",
+			&f.Events),
 		newsSpread("How each query was answered", "query", "have answered", &f.Queries),
 		agreement(f), running(f), bytesSent(f), packetsSent(f), queues(f), doubts(f),
 	}
@@ -58,11 +59,13 @@ func tiles(f *report.Figures) []tile {
 	var list []tile
 	for _, c := range f.Changes {
 		if c.What == "cold start" && c.AgreedSeconds != nil {
-			list = append(list, tile{Label: "All know all", Value: seconds(c.AgreedSeconds.Worst), Note: "after the cold start"})
+			list = append(list, tile{Label: "All know all", Value: seconds(c.AgreedSeconds.Worst),
+				Note: "after the cold start"})
 		}
 	}
 	if c := &f.Crashes; c.Count > 0 {
-		t := tile{Label: "Crash known to all", Value: "–", Note: fmt.Sprintf("%d of %d", detected(c), c.Count)}
+		t := tile{Label: "Crash known to all", Value: "–",
+			Note: fmt.Sprintf("%d of %d", detected(c), c.Count)}
 		if q := c.AllSeconds; q != nil {
 			t.Value, t.Note = seconds(q.Median), "median; worst "+seconds(q.Worst)+"; "+t.Note
 		}
@@ -73,7 +76,8 @@ func tiles(f *report.Figures) []tile {
 		list = append(list, t)
 	}
 	ff := tile{
-		Label: "False failures", Value: count(f.FalseFailures.All), Bad: f.FalseFailures.OfHealthy > 0,
+		Label: "False failures", Value: count(f.FalseFailures.All),
+		Bad:  f.FalseFailures.OfHealthy > 0,
 		Note: fmt.Sprintf("%s at healthy members", count(f.FalseFailures.AtHealthy)),
 	}
 	if n := f.FalseFailures.AcrossFaults; n > 0 {
@@ -83,9 +87,11 @@ func tiles(f *report.Figures) []tile {
 	list = append(list, newsTiles("Events delivered", &f.Events)...)
 	list = append(list, newsTiles("Queries answered", &f.Queries)...)
 	if q := f.Traffic.PacketBytesPerSecond; q != nil {
-		list = append(list, tile{Label: "Sent by a member", Value: bytes(q.Median) + "/s", Note: "median, in packets; busiest " + bytes(q.Worst) + "/s"})
+		list = append(list, tile{Label: "Sent by a member", Value: bytes(q.Median) + "/s",
+			Note: "median, in packets; busiest " + bytes(q.Worst) + "/s"})
 	}
-	views := tile{Label: "Views at the end", Value: "agree", Note: fmt.Sprintf("%s of %s members run", count(f.Running), count(f.Members))}
+	views := tile{Label: "Views at the end", Value: "agree",
+		Note: fmt.Sprintf("%s of %s members run", count(f.Running), count(f.Members))}
 	if !f.ViewsAgree {
 		views.Value, views.Bad = "differ", true
 		views.Note += fmt.Sprintf("; %s views are wrong", count(f.WrongViews))
@@ -97,7 +103,8 @@ func newsTiles(label string, n *report.NewsFigures) []tile {
 	if n.Count == 0 {
 		return nil
 	}
-	t := tile{Label: label, Value: percent(n.Share), Bad: n.Share < 1, Note: count(n.Count) + " in all"}
+	t := tile{Label: label, Value: percent(n.Share), Bad: n.Share < 1,
+		Note: count(n.Count) + " in all"}
 	if q := n.AllSeconds; q != nil {
 		t.Note += "; median " + seconds(q.Median)
 	}
@@ -134,7 +141,8 @@ func tables(f *report.Figures) []table {
 }
 
 func timeTable(f *report.Figures) table {
-	t := table{Title: "How long things took", Head: []string{"Time until", "Count", "Median", "99th", "Worst"}}
+	t := table{Title: "How long things took",
+		Head: []string{"Time until", "Count", "Median", "99th", "Worst"}}
 	for _, x := range f.Times() {
 		row := []string{x.Title, count(x.Of), "–", "–", "–"}
 		if q := x.Took; q != nil {
@@ -143,23 +151,24 @@ func timeTable(f *report.Figures) table {
 			}
 			row[2], row[3], row[4] = seconds(q.Median), seconds(q.P99), seconds(q.Worst)
 		}
-		t.Rows = append(t.Rows, row)
+		t.add(row...)
 	}
 	return t
 }
 
 func memberTable(f *report.Figures) table {
-	t := table{Title: "What each member has to do", Head: []string{"Per member", "Median", "99th", "Worst"}}
+	t := table{Title: "What each member has to do",
+		Head: []string{"Per member", "Median", "99th", "Worst"}}
 	if q := f.Traffic.PacketsPerSecond; q != nil {
-		t.Rows = append(t.Rows, []string{"packets sent a second", digits(q.Median, 3), digits(q.P99, 3), digits(q.Worst, 3)})
+		t.add("packets sent a second", digits(q.Median, 3), digits(q.P99, 3), digits(q.Worst, 3))
 	}
 	if q := f.Traffic.PacketBytesPerSecond; q != nil {
-		t.Rows = append(t.Rows, []string{"sent in packets a second", bytes(q.Median), bytes(q.P99), bytes(q.Worst)})
+		t.add("sent in packets a second", bytes(q.Median), bytes(q.P99), bytes(q.Worst))
 	}
-	t.Rows = append(t.Rows, []string{"in streams a second, on average", bytes(f.Traffic.StreamBytesPerSecond), "", ""})
+	t.add("in streams a second, on average", bytes(f.Traffic.StreamBytesPerSecond), "", "")
 	if q := f.GossipQueue; q != nil {
 		whole := func(x float64) string { return strconv.FormatFloat(x, 'f', 0, 64) }
-		t.Rows = append(t.Rows, []string{"messages that wait to be gossiped", whole(q.Median), whole(q.P99), whole(q.Worst)})
+		t.add("messages that wait to be gossiped", whole(q.Median), whole(q.P99), whole(q.Worst))
 	}
 	return t
 }
@@ -168,7 +177,7 @@ func countTable(f *report.Figures) table {
 	t := table{Title: "What happened how often", Head: []string{"What", "Count"}}
 	for _, x := range f.Counts() {
 		if x.Count > 0 || !x.Optional {
-			t.Rows = append(t.Rows, []string{x.Title, count(x.Count)})
+			t.add(x.Title, count(x.Count))
 		}
 	}
 	return t
@@ -177,16 +186,18 @@ func countTable(f *report.Figures) table {
 // pairTable is what went between regions.
 func pairTable(f *report.Figures) table {
 	t := table{
-		Title: "Between regions", Head: []string{"From, to", "Sent a second", "Events", "to all of it", "Crashes", "to all of it"},
+		Title: "Between regions", Head: []string{"From, to", "Sent a second", "Events",
+			"to all of it", "Crashes", "to all of it"},
 		Closed: len(f.Pairs) > rowsOpen,
 	}
 	for i := range f.Pairs[:min(rowsMost, len(f.Pairs))] {
 		p := &f.Pairs[i]
-		row := []string{p.From + ", " + p.To, bytes(float64(p.PacketBytes+p.StreamBytes) / f.SimulatedSeconds)}
+		row := []string{p.From + ", " + p.To,
+			bytes(float64(p.PacketBytes+p.StreamBytes) / f.SimulatedSeconds)}
 		for _, d := range []*report.DeliveryFigures{&p.Events, &p.Crashes} {
 			row = append(row, deliveryCells(d)...)
 		}
-		t.Rows = append(t.Rows, row)
+		t.add(row...)
 	}
 	return t
 }
@@ -209,14 +220,15 @@ func deliveryCells(d *report.DeliveryFigures) []string {
 
 // missedTable names the events that some members should have and don't.
 func missedTable(f *report.Figures) table {
-	t := table{Title: "Events that didn't reach all", Head: []string{"Event, and some that miss it", "Sent at", "Missed by"}}
+	t := table{Title: "Events that didn't reach all",
+		Head: []string{"Event, and some that miss it", "Sent at", "Missed by"}}
 	for i := range f.Events.Each {
 		e := &f.Events.Each[i]
 		if e.Reached < e.Due && len(t.Rows) < rowsMost {
-			t.Rows = append(t.Rows, []string{
-				e.Name + "\n" + strings.Join(e.Missed, ", "), seconds(e.AtSeconds),
+			t.add(
+				e.Name+"\n"+strings.Join(e.Missed, ", "), seconds(e.AtSeconds),
 				fmt.Sprintf("%s of %s", count(e.Due-e.Reached), count(e.Due)),
-			})
+			)
 		}
 	}
 	t.Closed = len(t.Rows) > rowsOpen
@@ -224,9 +236,10 @@ func missedTable(f *report.Figures) table {
 }
 
 func faultTable(f *report.Figures) table {
-	t := table{Title: "What was wrong when", Head: []string{"What", "From", "To"}, Closed: len(f.Faults) > rowsOpen}
+	t := table{Title: "What was wrong when", Head: []string{"What", "From", "To"},
+		Closed: len(f.Faults) > rowsOpen}
 	for _, x := range f.Faults {
-		t.Rows = append(t.Rows, []string{x.What, seconds(x.FromSeconds), seconds(x.ToSeconds)})
+		t.add(x.What, seconds(x.FromSeconds), seconds(x.ToSeconds))
 	}
 	return t
 }
@@ -237,12 +250,14 @@ const (
 )
 
 func crashTable(f *report.Figures) table {
-	t := table{Title: "Each crash", Head: []string{"Member", "Crashed at", "Noticed after", "Known to all after", "Know of it"}}
+	t := table{Title: "Each crash", Head: []string{"Member", "Crashed at", "Noticed after",
+		"Known to all after", "Know of it"}}
 	for i := range f.Crashes.Each[:min(rowsMost, len(f.Crashes.Each))] {
 		c := &f.Crashes.Each[i]
-		t.Rows = append(t.Rows, []string{
-			c.Member, seconds(c.AtSeconds), orDash(c.FirstSeconds), orDash(c.AllSeconds), fmt.Sprintf("%s of %s", count(c.Reached), count(c.Due)),
-		})
+		t.add(
+			c.Member, seconds(c.AtSeconds), orDash(c.FirstSeconds), orDash(c.AllSeconds),
+			fmt.Sprintf("%s of %s", count(c.Reached), count(c.Due)),
+		)
 	}
 	t.Closed = len(t.Rows) > rowsOpen
 	return t
@@ -266,7 +281,9 @@ func evenly(list []report.SpreadFigures) []*report.SpreadFigures {
 			all = append(all, &list[i])
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *report.SpreadFigures) int { return cmp.Compare(lastStep(a), lastStep(b)) })
+	slices.SortStableFunc(all, func(a, b *report.SpreadFigures) int {
+		return cmp.Compare(lastStep(a), lastStep(b))
+	})
 	if len(all) <= linesMost {
 		return all
 	}

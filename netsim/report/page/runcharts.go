@@ -20,24 +20,28 @@ func durationAxis(name string, top float64) axis {
 
 // crashSpread shows how the knowledge of each crash spread.
 func crashSpread(f *report.Figures) *chart {
-	c := &chart{Title: "How each crash became known",
-		Note: "Each line is a crash: how many of the members that considered it alive have learned that it failed."}
-	return c.spreads(f.Crashes.Each, "after the crash", "of them know", func(s *report.SpreadFigures) string {
-		return fmt.Sprintf("%s, crashed at %s", s.Member, seconds(s.AtSeconds))
-	})
+	c := &chart{Title: "How each crash became known", Note: "Each line is a crash: " +
+		"how many of the members that considered it alive have learned that it failed."}
+	return c.spreads(f.Crashes.Each, "after the crash", "of them know",
+		func(s *report.SpreadFigures) string {
+			return fmt.Sprintf("%s, crashed at %s", s.Member, seconds(s.AtSeconds))
+		})
 }
 
 // newsSpread shows how each event spread, or how each query was answered.
 func newsSpread(title, what, verb string, n *report.NewsFigures) *chart {
-	c := &chart{Title: title,
-		Note: fmt.Sprintf("Each line is one %s: how many of the members that ran when it was sent %s.", what, verb)}
-	return c.spreads(n.Each, "after it was sent", "of members "+verb, func(s *report.SpreadFigures) string {
-		return fmt.Sprintf("%s sent at %s", what, seconds(s.AtSeconds))
-	})
+	c := &chart{Title: title, Note: fmt.Sprintf(
+		"Each line is one %s: how many of the members that ran when it was sent %s.", what, verb)}
+	return c.spreads(n.Each, "after it was sent", "of members "+verb,
+		func(s *report.SpreadFigures) string {
+			return fmt.Sprintf("%s sent at %s", what, seconds(s.AtSeconds))
+		})
 }
 
 // spreads draws a line for each of a list of spreads.
-func (c *chart) spreads(each []report.SpreadFigures, x, y string, name func(*report.SpreadFigures) string) *chart {
+func (c *chart) spreads(
+	each []report.SpreadFigures, x, y string, name func(*report.SpreadFigures) string,
+) *chart {
 	list := evenly(each)
 	if len(list) == 0 {
 		return nil
@@ -78,12 +82,14 @@ func (c *chart) spreads(each []report.SpreadFigures, x, y string, name func(*rep
 
 func (c *chart) spread(s *report.SpreadFigures, name string) {
 	class := "c1 thin"
-	note := fmt.Sprintf("first after %s, all after %s", orDash(s.FirstSeconds), orDash(s.AllSeconds))
+	note := fmt.Sprintf("first after %s, all after %s", orDash(s.FirstSeconds),
+		orDash(s.AllSeconds))
 	if s.AllSeconds == nil {
 		if class = "bad thin"; s.Returned {
 			class = "c6 thin"
 		}
-		note = fmt.Sprintf("first after %s, %s of %s reached", orDash(s.FirstSeconds), count(s.Reached), count(s.Due))
+		note = fmt.Sprintf("first after %s, %s of %s reached", orDash(s.FirstSeconds),
+			count(s.Reached), count(s.Due))
 	}
 	points := append([][2]float64{{c.X.Low, 0}}, s.Spread...)
 	points = append(points, [2]float64{c.X.Top, s.Spread[len(s.Spread)-1][1]})
@@ -111,7 +117,8 @@ func noticed(f *report.Figures) *chart {
 		return nil
 	}
 	c := &chart{Title: "How long detection takes",
-		Note: "How many of the crashes had been noticed by one other member, and by all, after so long. Shaded: when the first should notice if members around are healthy."}
+		Note: "How many of the crashes had been noticed by one other member, and by all, after " +
+			"so long. Shaded: when the first should notice if members around are healthy."}
 	if f.Crashes.Returned > 0 {
 		c.Note += fmt.Sprintf(" Left out: the %d that ran again before.", f.Crashes.Returned)
 	}
@@ -190,7 +197,8 @@ func agreement(f *report.Figures) *chart {
 		}
 	}
 	top := slices.Max(shares)
-	c := overTime(f, "Views that are wrong", "A view is what one running member believes of another. All agree where the line is at 0.",
+	c := overTime(f, "Views that are wrong",
+		"A view is what one running member believes of another. All agree where the line is at 0.",
 		linear("of views, %", top, 0.01, true), "%")
 	c.add("c3", "wrong", s.AtSeconds, shares)
 	c.Legend = nil
@@ -220,7 +228,8 @@ func bytesSent(f *report.Figures) *chart {
 	if len(at) == 0 {
 		return nil
 	}
-	c := overTime(f, "Bandwidth of a member", "Sent on average by each running member.", rateAxis(packets, streams, true), "B/s")
+	c := overTime(f, "Bandwidth of a member", "Sent on average by each running member.",
+		rateAxis(packets, streams, true), "B/s")
 	c.Data.At = rounded(at)
 	c.add("c1", "packets", at, packets)
 	c.add("c2", "streams", at, streams)
@@ -232,7 +241,8 @@ func packetsSent(f *report.Figures) *chart {
 	if len(at) == 0 {
 		return nil
 	}
-	c := overTime(f, "Packets of a member", "Sent on average by each running member.", rateAxis(packets, nil, false), "/s")
+	c := overTime(f, "Packets of a member", "Sent on average by each running member.",
+		rateAxis(packets, nil, false), "/s")
 	c.Data.At = rounded(at)
 	c.add("c1", "packets", at, packets)
 	c.Legend = nil
@@ -246,7 +256,9 @@ func rateAxis(a, b []float64, isBytes bool) axis {
 	case unequal && isBytes:
 		return logarithmic("a second", max(low, top/rateSpan), top, bytes)
 	case unequal:
-		return logarithmic("packets a second", max(low, top/rateSpan), top, func(v float64) string { return digits(v, 3) })
+		return logarithmic("packets a second", max(low, top/rateSpan), top, func(v float64) string {
+			return digits(v, 3)
+		})
 	case isBytes:
 		size, unit := byteUnit(top)
 		return linear(unit+" a second", top, size, true)
@@ -263,7 +275,8 @@ func queues(f *report.Figures) *chart {
 		return nil
 	}
 	top := float64(slices.Max(s.GossipQueueWorst))
-	c := overTime(f, "Gossip queue of a member", "Messages that wait to be gossiped, at the end of each interval.",
+	c := overTime(f, "Gossip queue of a member",
+		"Messages that wait to be gossiped, at the end of each interval.",
 		counting("messages", top), "1")
 	c.add("c3", "worst", s.AtSeconds, floats(s.GossipQueueWorst))
 	c.add("c2", "99th", s.AtSeconds, floats(s.GossipQueueP99))
@@ -281,7 +294,8 @@ func doubts(f *report.Figures) *chart {
 	failures, atHealthy := sums(s.FalseFailures), sums(s.FalseFailuresAtHealthy)
 	last := len(suspicions) - 1
 	top := max(suspicions[last], refuted[last], failures[last])
-	c := overTime(f, "Suspicions and false failures", "Counted from the start, at all members together.", counting("so far", top), "1")
+	c := overTime(f, "Suspicions and false failures",
+		"Counted from the start, at all members together.", counting("so far", top), "1")
 	c.add("c1", "suspicions", s.AtSeconds, suspicions)
 	c.add("c2", "refuted", s.AtSeconds, refuted)
 	c.add("bad", "false failures", s.AtSeconds, failures)

@@ -27,17 +27,18 @@ type Sweep struct {
 func (s *Sweep) Write(w io.Writer) error {
 	d := document{
 		Title: s.Title, Command: s.Command, Scenario: s.Scenario, File: s.File, Wide: true,
-		Subtitle: fmt.Sprintf("%s, %s each with seeds from %d", plural(len(s.Points), "point"), plural(s.Sweep.Seeds, "run"), s.Sweep.Base.Seed),
-		Charts:   s.charts(), Tables: s.tables(),
+		Subtitle: fmt.Sprintf("%s, %s each with seeds from %d", plural(len(s.Points), "point"),
+			plural(s.Sweep.Seeds, "run"), s.Sweep.Base.Seed),
+		Charts: s.charts(), Tables: s.tables(),
 	}
 	if n := s.missing(); n > 0 {
-		d.Alerts = append(d.Alerts, fmt.Sprintf("The sweep was interrupted. Missing: %s.", plural(n, "run")))
+		d.alert("The sweep was interrupted. Missing: %s.", plural(n, "run"))
 	}
 	for i := range s.Points {
 		p := &s.Points[i]
 		for _, r := range p.Runs {
 			for _, v := range r.Violations {
-				d.Alerts = append(d.Alerts, fmt.Sprintf("Broken rule, %s seed %d: %s: %s", s.Sweep.Name(p), r.Seed, v.Check, v.Text))
+				d.alert("Broken rule, %s seed %d: %s: %s", s.Sweep.Name(p), r.Seed, v.Check, v.Text)
 			}
 		}
 		d.Commands = append(d.Commands, [2]string{s.Sweep.Name(p), s.Commands[i]})
@@ -100,7 +101,7 @@ func (s *Sweep) table(title string, measures []int) table {
 		for _, m := range measures {
 			row = append(row, rangeText(report.Measures()[m].Unit, p.Range(m)))
 		}
-		t.Rows = append(t.Rows, row)
+		t.add(row...)
 	}
 	return t
 }
@@ -109,7 +110,8 @@ func (s *Sweep) onlyPoint() table {
 	t := table{Title: "Over all seeds", Head: []string{"What", "Runs", "Median", "Least", "Most"}}
 	for m, x := range report.Measures() {
 		if r := s.Points[0].Range(m); r.Count > 0 {
-			t.Rows = append(t.Rows, []string{x.Title, count(r.Count), value(x.Unit, r.Median), value(x.Unit, r.Least), value(x.Unit, r.Most)})
+			t.add(x.Title, count(r.Count), value(x.Unit, r.Median), value(x.Unit, r.Least),
+				value(x.Unit, r.Most))
 		}
 	}
 	return t
@@ -190,8 +192,10 @@ func (s *Sweep) overSeeds(m int) *chart {
 		}
 	}
 	slices.Sort(values)
-	c := &chart{Title: sentence(x.Title), Note: "How many of the runs have this value or a lesser one."}
-	c.setAxes(valueAxis(x.Unit, x.Title, append(values, values[len(values)-1]*1.04), false), shareAxis("of runs"))
+	c := &chart{Title: sentence(x.Title),
+		Note: "How many of the runs have this value or a lesser one."}
+	c.setAxes(valueAxis(x.Unit, x.Title, append(values, values[len(values)-1]*1.04), false),
+		shareAxis("of runs"))
 	c.Data.XUnit, c.Data.YUnit = unitName(x.Unit), "%"
 	c.distribution("c1", "runs", values, len(p.Runs))
 	c.Legend = nil
@@ -209,7 +213,8 @@ const (
 func (s *Sweep) overAxis(m int) *chart {
 	x, across := report.Measures()[m], s.across()
 	swept := &s.Sweep.Axes[across]
-	c := &chart{Title: sentence(x.Title), Note: "Median of the runs, and shaded from the least to the most."}
+	c := &chart{Title: sentence(x.Title),
+		Note: "Median of the runs, and shaded from the least to the most."}
 	var all []float64
 	for i := range s.Points {
 		if r := s.Points[i].Range(m); r.Count > 0 {
@@ -293,7 +298,8 @@ func (c *chart) rangeLine(class string, dashed bool, l axisLine, m int, u report
 			continue
 		}
 		about.Y[i] = round(r.Median)
-		xs, low, mid, high = append(xs, float64(i)), append(low, r.Least), append(mid, r.Median), append(high, r.Most)
+		xs, mid = append(xs, float64(i)), append(mid, r.Median)
+		low, high = append(low, r.Least), append(high, r.Most)
 	}
 	if len(xs) == 0 {
 		return
