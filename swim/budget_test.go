@@ -110,6 +110,34 @@ func TestHotPathsDontAllocate(t *testing.T) {
 	}
 }
 
+// A member flaps, and its changes are written down.
+func TestHistoryDoesntAllocate(t *testing.T) {
+	node, out := crowd(t, 100, nil)
+	node.TrackHistory(0, new(history.Log))
+	name, accuser, now, inc := []byte(crowdName(5)), []byte(crowdName(7)), Time(time.Hour), uint32(1)
+	flap := func() {
+		now = now.Add(time.Millisecond)
+		out.scratch.body = appendAccusation(out.scratch.body[:0], name, Suspect, inc, accuser)
+		node.Packet(now, crowdAddr(8), out.scratch.body, out)
+		inc++
+		m := wire.Alive{Inc: inc, Node: name, Addr: []byte{10, 2, 0, 5}, Port: 7946, Meta: []byte("\xff\x81\xa4role\xa3web"), Vsn: modern[:]}
+		out.scratch.body = m.Append(out.scratch.body[:0])
+		node.Packet(now, crowdAddr(5), out.scratch.body, out)
+		out.Reset()
+	}
+	for range history.MemberMax {
+		flap()
+	}
+	changes := node.history.log.Dropped()
+	got := testing.AllocsPerRun(200, flap)
+	if node.history.log.Dropped() < changes+400 {
+		t.Fatalf("%d changes were recorded, want 2 each time", node.history.log.Dropped()-changes)
+	}
+	if got != 0 {
+		t.Errorf("%.1f allocations, want none", got)
+	}
+}
+
 func BenchmarkHotPaths(b *testing.B) {
 	for kind, s := range sealers(b) {
 		node, out := crowd(b, 100, s)

@@ -1,6 +1,7 @@
 package swim
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -16,8 +17,8 @@ type recorder struct {
 	from    netip.AddrPort
 	member  MemberID // at from, if known already
 
-	// via is the member that was last found at an address: a packet often brings several changes.
-	via MemberID
+	// senders are members that were found at an address, by a hash of it. They may have moved since.
+	senders [64]MemberID
 }
 
 // TrackHistory records in h, from now on, the changes of all members, beginning with this node's
@@ -105,17 +106,24 @@ func (n *Node) sender() MemberID {
 		h.member = n.onlyMemberAt(h.from.Addr())
 		return h.member
 	}
-	if !n.view.has(h.via) || !n.memberAt(h.via, h.from) {
-		h.via = NoMember
-		for id := range n.view.all {
-			if n.memberAt(id, h.from) {
-				h.via = id
-				break
-			}
+	ip := h.from.Addr().As16()
+	hash := mix(binary.BigEndian.Uint64(ip[8:]) ^ uint64(h.from.Port()))
+	known := &h.senders[hash%uint64(len(h.senders))]
+	if !n.view.has(*known) || !n.memberAt(*known, h.from) {
+		*known = n.memberWith(h.from)
+	}
+	h.member = *known
+	return h.member
+}
+
+// memberWith returns the member at an address, or NoMember.
+func (n *Node) memberWith(addr netip.AddrPort) MemberID {
+	for id := range n.view.all {
+		if n.memberAt(id, addr) {
+			return id
 		}
 	}
-	h.member = h.via
-	return h.member
+	return NoMember
 }
 
 // onlyMemberAt returns the member with this IP if there is only one.
@@ -147,16 +155,14 @@ func (n *Node) recordSuspicion(now Time, id MemberID, a *accusation) {
 			c.Refute, c.Hoped = s.lead.Milliseconds(), 0
 		}
 	}
-	var relays [helpersMax]string
-	c.Probe = n.steps(a.probe, &relays)
+	c.Probe = n.steps(a.probe)
 	n.record(now, id, c)
 }
 
 // recordProbe records that this node's own probe of a suspect failed, too.
 func (n *Node) recordProbe(id MemberID, q *inquiry) {
 	if n.history != nil && q != nil {
-		var relays [helpersMax]string
-		n.history.log.Probed(n.roster.Name(id), n.steps(q, &relays))
+		n.history.log.Probed(n.roster.Name(id), n.steps(q))
 	}
 }
 
@@ -242,11 +248,11 @@ func (n *Node) accuserName(id MemberID, from []byte) string {
 }
 
 // steps describes a probe that failed; nil if there is none.
-func (n *Node) steps(q *inquiry, relays *[helpersMax]string) *history.Steps {
+func (n *Node) steps(q *inquiry) *history.Steps {
 	if q == nil {
 		return nil
 	}
-	p := &history.Steps{Nacks: q.nacks, NacksHoped: q.nacksHoped, TCP: q.tcp, Relays: relays[:0]}
+	p := &history.Steps{Nacks: q.nacks, NacksHoped: q.nacksHoped, TCP: q.tcp}
 	for _, id := range q.helpers {
 		if id != NoMember && n.view.has(id) {
 			p.Relays = append(p.Relays, n.roster.Name(id))
