@@ -136,6 +136,9 @@ type Agent struct {
 // Addr is where UDP and TCP listen.
 func (a *Agent) Addr() netip.AddrPort { return a.addr }
 
+// Started is when the agent began.
+func (a *Agent) Started() time.Time { return a.start }
+
 // Log is the log of Config.
 func (a *Agent) Log() *Log { return a.log }
 

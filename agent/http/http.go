@@ -57,11 +57,10 @@ type Options struct {
 
 // A Handler serves one agent. It needs no closing: it ends with the agent.
 type Handler struct {
-	agent   *agent.Agent
-	o       Options
-	started time.Time
-	log     *eventLog
-	views   viewsTaken
+	agent *agent.Agent
+	o     Options
+	log   *eventLog
+	views viewsTaken
 	// latencies is the map of members, which stays from answer to answer.
 	latencies latencyMap
 	cross     *http.CrossOriginProtection
@@ -81,7 +80,7 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 		o.SetTags = a.SetTags
 	}
 	h := &Handler{
-		agent: a, o: o, started: o.now(), cross: http.NewCrossOriginProtection(),
+		agent: a, o: o, cross: http.NewCrossOriginProtection(),
 		origins: make(map[string]bool),
 		streams: room{most: streamsMax}, polls: room{most: pollsMax},
 		queries: room{most: queriesMax},

@@ -100,6 +100,9 @@ func TestAgentServesHTTPS(t *testing.T) {
 	if status, _, _ := get("evil.example", "secret"); status != 421 {
 		t.Errorf("a name that the certificate doesn't have: %d", status)
 	}
+	if status, body := fetch(t, http.DefaultClient, "GET", "http://127.0.0.1:"+port); status != 400 || !strings.Contains(body, "speaks TLS") {
+		t.Errorf("a client without TLS: %d %s", status, body)
+	}
 	if reloadSignal == nil {
 		return
 	}

@@ -3,6 +3,7 @@ package http1
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math"
@@ -68,6 +69,7 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 	c.unread.N = int64(c.s.o.Header)
 	c.nc.SetReadDeadline(time.Now().Add(wait))
 	if _, err := c.r.Peek(1); err != nil {
+		c.fail(err)
 		return nil, false
 	}
 	c.nc.SetReadDeadline(time.Now().Add(c.s.o.Request))
@@ -90,6 +92,21 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 		c.refuse(http.StatusBadRequest)
 	}
 	return nil, false
+}
+
+// fail looks at why no request has begun: TLS may have found that the client doesn't speak it.
+func (c *conn) fail(err error) {
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &plain) && plain.Conn != nil:
+		c.s.counts.bad.Add(1)
+		plain.Conn.SetWriteDeadline(time.Now().Add(c.s.o.Write))
+		io.WriteString(plain.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"+
+			"This port speaks TLS: https://\n")
+	case err == io.EOF, errors.Is(err, os.ErrDeadlineExceeded), c.s.ctx.Err() != nil:
+	default:
+		c.s.counts.bad.Add(1)
+	}
 }
 
 // refuse answers what can't be read as a request, so the connection ends.

@@ -68,7 +68,7 @@ type Counters struct {
 	Accepted uint64 // connections
 	Refused  uint64 // connections, because there were too many
 	Requests uint64 // that reached the handler
-	Bad      uint64 // requests that made no sense
+	Bad      uint64 // requests that made no sense, TLS that failed, connections that broke
 	TooLarge uint64 // requests whose header is too large
 	TimedOut uint64 // requests that began and didn't arrive in time
 	CutOff   uint64 // connections of clients that didn't read
