@@ -331,6 +331,30 @@ func TestMonitorCommand(t *testing.T) {
 	}
 }
 
+// serf watch follows an agent of either kind, as lines, and ends when it is interrupted.
+func TestWatchCommand(t *testing.T) {
+	t.Parallel()
+	for _, p := range []program{originalProgram, ownProgram} {
+		t.Run(p.name+" agent", func(t *testing.T) {
+			t.Parallel()
+			a := p.start(t, options{name: "one"}, dialOwn)
+			var out transcript
+			watch := exec.Command(ownProgram.find(t), "watch", "-rpc-addr="+a.rpcAddr())
+			watch.Stdout, watch.Stderr = &out, &out
+			must(t, watch.Start())
+			t.Cleanup(func() { watch.Process.Kill() })
+			wantOutput(t, &out, "Z connected one\n")
+			wantOutput(t, &out, "Z member one 127.0.")
+			must(t, a.event("seen", []byte("x"), false))
+			wantOutput(t, &out, `Z user seen ltime=1 "x"`+"\n")
+			must(t, a.leave())
+			wantOutput(t, &out, "Z disconnected ")
+			must(t, watch.Process.Signal(os.Interrupt))
+			must(t, watch.Wait())
+		})
+	}
+}
+
 func wantOutput(t *testing.T, out *transcript, want string) {
 	t.Helper()
 	eventually(t, patience, want, func() error {

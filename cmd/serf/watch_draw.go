@@ -96,6 +96,7 @@ func (w *watchLoop) run(ctx context.Context, keys <-chan []byte, resized <-chan 
 			if err := w.show(); err != nil { // at once: somebody waits for it
 				return err
 			}
+			w.s.lookNow()
 		case now := <-frame.C:
 			if now.Unix() != w.t.drawn.Unix() {
 				w.dirty = true // ages and the clock
@@ -117,10 +118,7 @@ func (w *watchLoop) update(ctx context.Context, u *watchUpdate) {
 	case u.connected:
 		w.model.Connected(now, u.agent, u.members)
 		w.s.show(w.model.Visible())
-		select {
-		case w.s.wake <- struct{}{}: // round trips at once
-		default:
-		}
+		w.s.lookNow()
 	case u.members != nil:
 		w.model.Listed(now, u.members)
 	case u.event != nil:

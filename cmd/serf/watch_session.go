@@ -15,6 +15,7 @@ const (
 	watchRetryMin = 500 * time.Millisecond // pause before the next attempt to connect
 	watchRetryMax = 5 * time.Second        // to which it doubles
 	watchPoll     = 5 * time.Second        // pause between two looks at figures and round trips
+	watchPollMin  = time.Second            // the same while somebody scrolls
 	watchList     = 30 * time.Second       // and at the whole list, 2 MB for 10,000 members
 	watchAnswer   = 10 * time.Second       // an agent that takes longer is taken for lost
 	watchQueue    = 1024                   // updates that wait; then the connection waits
@@ -126,6 +127,14 @@ func (s *watchSession) once(ctx context.Context) error {
 	}
 }
 
+// lookNow has poll look soon, because other members are shown.
+func (s *watchSession) lookNow() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
 func (s *watchSession) use(c *rpc.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,14 +152,19 @@ func (s *watchSession) show(names []string) {
 func (s *watchSession) poll(ctx context.Context, c *rpc.Client, self string) error {
 	tick := time.NewTicker(watchPoll)
 	defer tick.Stop()
+	var looked time.Time
 	listed := time.Now()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.wake:
+			if time.Since(looked) < watchPollMin {
+				continue
+			}
 		case <-tick.C:
 		}
+		looked = time.Now()
 		if err := s.look(ctx, c, self); err != nil {
 			return err
 		}
