@@ -15,10 +15,10 @@ Usage: serf check [options]
 
   Judges the health of a cluster as one agent sees it, for monitoring systems: it prints one line,
   with figures after a bar, and its exit code is the verdict, as with plugins for Nagios. It warns
-  if members failed, and if the agent's keys would be lost with a restart. It is critical if the
-  agent doesn't answer.
+  if members failed, if agents disagree about who is alive, and if the agent's keys would be lost
+  with a restart. It is critical if the agent doesn't answer.
 
-      SERF WARNING: 1 failed (web-3); 2 alive | alive=2;;1:;0 failed=1;0;;0 ...
+      SERF WARNING: 1 failed (web-3); 2 alive, keys saved | alive=2;;1:;0 failed=1;0;;0 ...
 
   With -config-file or -config-dir it checks a configuration instead, as an agent with these
   options would at its start, on this host, and starts nothing. It prints all faults with file,
@@ -37,6 +37,10 @@ Options:
 
   -max-failed-warning=N
         Warning if more members failed. Default: 0.
+
+  -views=true
+        Whether to ask all agents for their views. Where each host runs a check, it is enough if
+        one of them does. Agents of HashiCorp's Serf can't ask.
 
   -format=text
         text or json.
@@ -63,6 +67,7 @@ const checkTimeout = 8 * time.Second
 type checkOptions struct {
 	members, membersWarning int
 	failed, failedWarning   int
+	views                   bool
 }
 
 func runCheck(ctx context.Context, args []string, e env) int {
@@ -75,6 +80,7 @@ func runCheck(ctx context.Context, args []string, e env) int {
 	o.countVar(&limits.membersWarning, "members-warning")
 	o.countVar(&limits.failed, "max-failed")
 	o.countVar(&limits.failedWarning, "max-failed-warning")
+	views := o.flag("views", true)
 	var files []string // options of an agent, in their order
 	for _, name := range []string{"config-file", "config-dir"} {
 		o.set.Func(name, "", func(path string) error {
@@ -93,6 +99,7 @@ func runCheck(ctx context.Context, args []string, e env) int {
 		o.misused("%v", err)
 		return int(verdictUnknown)
 	}
+	limits.views = *views
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout,
 		fmt.Errorf("no answer within %v", checkTimeout))
 	defer cancel()
@@ -167,6 +174,9 @@ func (r *checkResult) askAgent(ctx context.Context, c *rpc.Client, limits checkO
 	r.addKeys(stats)
 	if health, err := strconv.Atoi(stats["serf"]["health_score"]); err == nil {
 		r.figure("health", health, "", "")
+	}
+	if limits.views {
+		return r.askViews(ctx, c)
 	}
 	return nil
 }

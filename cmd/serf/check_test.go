@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"serf/agent/rpc"
+	"serf/agent/rpc/server"
+	"serf/agent/survey"
 )
 
 // aliveAndFailed is so many members alive and failed.
@@ -140,6 +143,35 @@ func TestCheckOfAConfiguration(t *testing.T) {
 		}
 		if strings.HasPrefix(tt.args, "-format") && !json.Valid([]byte(got.stdout)) {
 			t.Errorf("%s: %q", tt.args, got.stdout)
+		}
+	}
+}
+
+// hashiCorp is an agent that doesn't know the question about views.
+type hashiCorp struct{ knownCluster }
+
+func (*hashiCorp) Views(context.Context, time.Duration) (survey.Views, error) {
+	return survey.Views{}, rpc.RemoteError("Unsupported command")
+}
+
+// agreeing is an agent that agrees with all that answer.
+type agreeing struct{ knownCluster }
+
+func (*agreeing) Views(context.Context, time.Duration) (survey.Views, error) {
+	v := survey.Views{AsSeenBy: "n1", Agree: true, Agents: []survey.Agent{{Name: "n1", Answer: survey.ReplyYes}, {Name: "n2", Answer: survey.ReplyYes}}}
+	v.Sum()
+	return v, nil
+}
+
+func TestCheckOfViews(t *testing.T) {
+	t.Parallel()
+	for want, a := range map[string]server.Agent{
+		"views not compared: this agent can't ask the others": &hashiCorp{},
+		"all 2 agents that answered agree on who is alive":    &agreeing{},
+	} {
+		got := runLine(t.Context(), nil, "check", "-max-failed-warning=1", "-rpc-addr="+serveRPC(t, a, ""))
+		if got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("%+v, want %q", got, want)
 		}
 	}
 }
