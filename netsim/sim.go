@@ -70,9 +70,6 @@ func (s *Sim) TraceHash() uint64 {
 	return uint64(all)
 }
 
-// Hosts is how many hosts have been added, running or not.
-func (s *Sim) Hosts() int { return len(s.hosts) }
-
 // Running reports whether host h runs. A paused host doesn't.
 func (s *Sim) Running(h int) bool { return s.hosts[h].state == running }
 

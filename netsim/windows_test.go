@@ -57,7 +57,7 @@ func (d *diary) Event(now swim.Time, h int, e *swim.Event) {
 			d.acts++
 			d.log = append(d.log, fmt.Sprintf("action at %v", d.sim.Now()))
 			d.sim.Do(h, func(m swim.Machine, now swim.Time, out *swim.Output) {
-				out.Packets = append(out.Packets, swim.Packet{To: toyAddr((h + 1) % d.sim.Hosts()), Data: []byte{0, 0, 0, 3}})
+				out.Packets = append(out.Packets, swim.Packet{To: toyAddr((h + 1) % len(d.sim.hosts)), Data: []byte{0, 0, 0, 3}})
 				out.Events = append(out.Events, swim.Event{Kind: swim.EventAcked})
 			})
 		})

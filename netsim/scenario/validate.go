@@ -127,8 +127,7 @@ func (v *validator) network() {
 	n := &v.s.Network
 	v.within("network.jitter", n.Jitter, 0, netsim.MaxDelay)
 	v.within("network.queue", n.Queue, 0, netsim.MaxDelay)
-	v.bad(n.Reorder == 0 || !n.HoldBack.IsZero(), "network.hold_back",
-		"not set: say by how much packets that are reordered are held back")
+	v.heldBack("network", n.Reorder, n.HoldBack)
 	v.bad(n.Queue == 0 || n.Bandwidth > 0, "network.queue", "has no meaning without bandwidth")
 }
 
@@ -163,8 +162,15 @@ func (v *validator) path(key string, p *Path) {
 	v.region(key+".from", p.From)
 	v.region(key+".to", p.To)
 	v.within(key+".jitter", p.Jitter, 0, netsim.MaxDelay)
-	v.bad(p.Reorder == 0 || !p.HoldBack.IsZero() || !v.s.Network.HoldBack.IsZero(),
-		key+".hold_back", "not set: say by how much packets that are reordered are held back")
+	if v.s.Network.HoldBack.IsZero() {
+		v.heldBack(key, p.Reorder, p.HoldBack)
+	}
+}
+
+// heldBack checks that reordering says by how much.
+func (v *validator) heldBack(key string, reorder netsim.Chance, by netsim.Dist) {
+	v.bad(reorder == 0 || !by.IsZero(), key+".hold_back",
+		"not set: say by how much packets that are reordered are held back")
 }
 
 // region checks that a region of that name exists.
@@ -235,8 +241,7 @@ func (v *validator) fault(key string, f *Fault) {
 	}
 	v.bad(f.Way == "" || f.Way == "in" || f.Way == "out", key+".way",
 		"%q: allowed are in and out, or nothing for both", f.Way)
-	v.bad(f.Reorder == 0 || !f.HoldBack.IsZero(), key+".hold_back",
-		"not set: say by how much packets that are reordered are held back")
+	v.heldBack(key, f.Reorder, f.HoldBack)
 	v.bad(f.Bandwidth == 0 || f.To == nil && f.Way != "in", key+".bandwidth",
 		"limits what a node sends, to whomever: not together with to, nor with way in")
 	v.times(key, f)
