@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"serf/agent/survey"
 	"serf/swim/history"
+	"serf/wire"
 )
 
 // clusterViews asks all agents from a.
@@ -167,4 +169,37 @@ func TestFlapsKnowTheHealthOfAccusers(t *testing.T) {
 			t.Error(f.Summary)
 		}
 	})
+}
+
+// Only some of many failed members are asked, and waited for only shortly.
+func TestFewFailedMembersAreAsked(t *testing.T) {
+	for _, failed := range []int{failedAskedMax, failedAskedMax + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			net := newMemNetwork()
+			a := begin(t, memConfig(net, "a", 1))
+			for i := range failed {
+				m := wire.Alive{
+					Inc: 1, Node: fmt.Append(nil, "m", i), Addr: hostAddr(10 + i).Addr().AsSlice(),
+					Port: hostAddr(10 + i).Port(), Vsn: []byte{1, 5, 2, 2, 5, 5},
+				}
+				net.hosts[a.Addr()].packets <- datagram{from: hostAddr(10 + i), data: m.Append(nil)}
+			}
+			time.Sleep(10 * time.Minute)
+			_, before, _ := a.Counters()
+			began := time.Now()
+			v := clusterViews(t, a)
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if len(v.Agents) != 1+failed || v.Agents[1].Status != "failed" {
+				t.Fatalf("agents: %+v", v.Agents)
+			}
+			_, after, _ := a.Counters()
+			n := int(after.QueriesRepeated - before.QueriesRepeated)
+			if n == 0 || n%failedAskedMax != 0 {
+				t.Errorf("%d failed: %d questions, want some to each of %d", failed, n,
+					failedAskedMax)
+			}
+		})
+	}
 }

@@ -244,8 +244,13 @@ func within(ms float64) string {
 	return " within " + milliseconds64(ms)
 }
 
+// milliseconds64 words a number of milliseconds: whole ones from ten on, tenths below.
 func milliseconds64(ms float64) string {
-	return duration(time.Duration(ms * float64(time.Millisecond)).Round(100 * time.Microsecond))
+	unit := time.Millisecond
+	if ms < 10 {
+		unit = 100 * time.Microsecond
+	}
+	return duration(time.Duration(ms * float64(time.Millisecond)).Round(unit))
 }
 
 // some joins the first few names.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/internal/swimtest"
 	"serf/wire"
@@ -276,5 +277,33 @@ func TestHistoryIsAnswered(t *testing.T) {
 	}
 	if c := tn.n.Counters(); c.RepliesRefused != 0 {
 		t.Errorf("counted %+v", c)
+	}
+}
+
+// What a flood of questions costs a member of 1,000, beside other queries.
+func BenchmarkInboundQueries(b *testing.B) {
+	members := map[string]Status{}
+	for i := range 1000 {
+		members[fmt.Sprintf("web-%d.eu", i)] = StatusAlive
+	}
+	compare := wire.Ask{Sums: make([]byte, slicesMax*wire.SumSize)}
+	for name, set := range map[string]func(*wire.Query){
+		"figures":    asks(&wire.Ask{}),
+		"history":    asks(&wire.Ask{Member: []byte("web-7.eu")}),
+		"comparison": asks(&compare),
+		"conflict":   func(q *wire.Query) { q.Name, q.Payload = []byte(conflictQuery), []byte("web-7.eu") },
+		"user":       func(q *wire.Query) { q.Flags = wire.QueryWantAck },
+	} {
+		b.Run(name, func(b *testing.B) {
+			n := listing(b, "a", members)
+			var out swim.Output
+			n.TrackHistory(0, new(history.Log))
+			for i := uint64(1); b.Loop(); i++ {
+				msg := queryFrom("b", i, uint32(i), set)
+				n.call.begin(&out)
+				n.handleMessage(swim.Time(i)*swim.Time(time.Microsecond), addrOf("b"), msg, &out)
+				out.Reset()
+			}
+		})
 	}
 }
