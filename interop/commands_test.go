@@ -82,7 +82,7 @@ func (c *commandLine) normal(out string) string {
 	var lines []string
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(padding.ReplaceAllString(line, "  "))
-		if line != "" && !strings.HasPrefix(line, deprecation) {
+		if line != "" && !strings.HasPrefix(line, deprecation) && !strings.HasPrefix(line, views) {
 			lines = append(lines, tagList.ReplaceAllStringFunc(line, sortedTags))
 		}
 	}
@@ -90,8 +90,12 @@ func (c *commandLine) normal(out string) string {
 	return strings.Join(lines, "\n")
 }
 
-// deprecation begins a warning that the original prints on standard output.
-const deprecation = "Deprecation warning"
+// deprecation begins a warning that the original prints on standard output, views what our
+// reachability says of our agents.
+const (
+	deprecation = "Deprecation warning"
+	views       = "Views compared"
+)
 
 // sortedTags sorts k=v,k=v.
 func sortedTags(list string) string {
@@ -124,9 +128,9 @@ func sortArrays(v any) any {
 	return v
 }
 
-// ownSections are the sections of `info` that only our agents have: what they dropped, and what
-// waits for their handlers.
-var ownSections = []string{"dropped:", "handlers:"}
+// ownSections are the sections of `info` that only our agents have: what they dropped, what waits
+// for their handlers, and whom they consider alive.
+var ownSections = []string{"dropped:", "handlers:", "view:"}
 
 // keysOnly returns the names in the output of `info`, without our own sections. The values depend
 // on the machine and the moment.
