@@ -166,7 +166,8 @@ func (f *Flaps) SetHealth(scores map[string]int) {
 	f.Summary = f.summary()
 }
 
-// summary words what stands out: an accuser, or a member that is accused, of more than half.
+// summary words what stands out: a member from which more than half of the accusations came, or that
+// they were against, or both together: one that hears little accuses others and is accused.
 func (f *Flaps) summary() string {
 	const few = 3 // accusations, of which nothing follows
 	since := duration(time.Duration(f.Since * float64(time.Second)).Round(time.Second))
@@ -175,20 +176,23 @@ func (f *Flaps) summary() string {
 	}
 	of := plural(f.Accusations, "accusation") + " of the last " + since
 	top, accused := f.Accusers[0], f.mostAccused()
-	byOne := 2*top.Accusations > f.Accusations && f.Accusations >= few
-	ofOne := 2*accused.Accused > f.Accusations && f.Accusations >= few
+	most := func(n int) bool { return 2*n > f.Accusations && f.Accusations >= few }
 	against := strconv.Itoa(accused.Accused) + " were against " + clean(accused.Name)
 	switch {
-	case byOne:
+	case top.Name == accused.Name && most(top.Accusations+accused.Accused):
+		return strconv.Itoa(top.Accusations+accused.Accused) + " of " + of + " were against " +
+			clean(top.Name) + " (" + strconv.Itoa(accused.Accused) + ") or came from it (" +
+			strconv.Itoa(top.Accusations) + ")" + top.health() + ": look there"
+	case most(top.Accusations):
 		s := strconv.Itoa(top.Accusations) + " of " + of + " came from " + clean(top.Name)
 		if top.Refuted > 0 {
 			s += ", and " + strconv.Itoa(top.Refuted) + " of those were refuted"
 		}
-		if ofOne {
+		if most(accused.Accused) {
 			return s + "; " + against + ": look at both, and at what is between them"
 		}
 		return s + top.health() + ": look there"
-	case ofOne:
+	case most(accused.Accused):
 		return "of " + of + ", by " + plural(len(f.Accusers), "member") + ", " + against +
 			": look there"
 	}

@@ -63,6 +63,8 @@ func TestSummary(t *testing.T) {
 			Since: 600, Accusations: 3, Accusers: []Accuser{{Name: "m\n", Accusations: 3}}},
 		"3 of 3 accusations of the last 1h came from m7, and 1 of those were refuted; 2 were against m3: look at both, and at what is between them": {
 			Since: 3600, Accusations: 3, Accusers: []Accuser{{Name: "m7", Accusations: 3, Refuted: 1}}, Members: []Flapper{{Name: "m1", Accused: 1}, {Name: "m3", Accused: 2}}},
+		"51 of 51 accusations of the last 1h were against web-7 (32) or came from it (19); its health isn't known here: look there": {
+			Since: 3600, Accusations: 51, Accusers: []Accuser{{Name: "web-7", Accusations: 19, Refuted: 19}, {Name: "web-6", Accusations: 7}}, Members: []Flapper{{Name: "web-7", Accused: 32}}},
 		"of 4 accusations of the last 1h, by 2 members, 3 were against m3: look there": {
 			Since: 3600, Accusations: 4, Accusers: []Accuser{{Name: "a", Accusations: 2}, {Name: "b", Accusations: 2}}, Members: []Flapper{{Name: "m3", Accused: 3}}},
 		"4 accusations of the last 1m30s came from 2 members: no member stands out": {

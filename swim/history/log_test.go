@@ -178,3 +178,34 @@ func TestConfirmationsBeyondTheLimitAreCounted(t *testing.T) {
 		t.Error("a confirmation after the end changed something")
 	}
 }
+
+// The change that began a suspicion is dropped before the suspicion ends.
+func TestSuspicionWhoseBeginningIsNoLongerKept(t *testing.T) {
+	var l Log
+	l.Add("m", &Change{To: Suspect, Cause: Accusation, Accuser: "a"})
+	for range MemberMax {
+		l.Add("m", &Change{Cause: Conflict, Addr: "1.2.3.4:5"})
+	}
+	before, _ := l.Member("m")
+	l.Confirm("m", "b", time.Second)
+	l.Probed("m", &Steps{Nacks: 1})
+	if after, _ := l.Member("m"); !reflect.DeepEqual(before, after) {
+		t.Error("another change was confirmed instead")
+	}
+	l.Add("m", &Change{To: Failed, Cause: Timeout})
+	after, _ := l.Member("m")
+	if c := after[len(after)-1]; c.Accuser != "" || c.From != Suspect || c.To != Failed {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestOwnProbeIsRecordedOnce(t *testing.T) {
+	var l Log
+	l.Add("m", &Change{To: Suspect, Cause: Accusation, Accuser: "a"})
+	l.Probed("m", &Steps{Nacks: 1, NacksHoped: 3})
+	l.Probed("m", &Steps{Nacks: 2, NacksHoped: 3})
+	list, _ := l.Member("m")
+	if p := list[0].Probe; p == nil || p.Nacks != 1 {
+		t.Errorf("%+v", p)
+	}
+}
