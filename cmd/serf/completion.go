@@ -148,6 +148,9 @@ func complete(ctx context.Context, before []string, word string) manual.Completi
 
 // helpOf is the help text of a command, or of a part of it.
 func helpOf(ctx context.Context, c command, part string) string {
+	if c.help != nil {
+		return c.help()
+	}
 	var text strings.Builder
 	e := env{Stdout: &text, Stderr: io.Discard,
 		LookupEnv: func(string) (string, bool) { return "", false }}

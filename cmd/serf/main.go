@@ -44,6 +44,8 @@ type command struct {
 	ownSignals bool
 	// grace is how long the command may take to end after an interrupt; 0 means interruptGrace.
 	grace time.Duration
+	// help is the help text, of a command that does more than print it when it is run with -h.
+	help func() string
 	// parts are words after the name that are commands of their own, with their own help.
 	parts []string
 }
@@ -52,7 +54,8 @@ type command struct {
 // to it.
 func commands() []command {
 	return []command{
-		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true},
+		{name: "agent", synopsis: "Run a Serf agent", run: runAgent, ownSignals: true,
+			help: agentUsage},
 		{name: "check", synopsis: "Judge the health of a cluster, or check a configuration",
 			run: runCheck},
 		{name: "completion", synopsis: "Print a script that completes commands in a shell",
@@ -190,7 +193,7 @@ func writeUsage(w io.Writer) {
 		fmt.Fprintf(&b, "    %-13s %s\n", c.name, c.synopsis)
 	}
 	b.WriteString("\n'serf COMMAND -h' tells more about one of them; 'serf help -man DIR' writes " +
-		"manual pages.\n")
+		"manual pages.\nExit codes: 0 done, 1 an error, 127 no such command; 'serf check' has its own.\n")
 	io.WriteString(w, b.String())
 }
 
