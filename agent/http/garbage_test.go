@@ -17,8 +17,8 @@ var (
 	garbageAddr  = flag.String("garbage-addr", "", "where to, instead of an agent of its own")
 )
 
-// garbage are connections of clients that are broken, or mean ill. Those that end with "..." hang up
-// before they are answered.
+// garbage are connections of clients that are broken, or mean ill. Those that end with "..." hang
+// up before they are answered.
 var garbage = []string{
 	"GET /v1/members HTTP/1.1\r\nHost: evil.example\r\n\r\n",
 	"GET /v1/members HTTP/1.1\r\n\r\n",

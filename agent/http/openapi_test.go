@@ -1,12 +1,14 @@
 package http
 
 import (
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +17,8 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/survey"
+	"serf/swim/history"
 	"serf/swim/serf"
 )
 
@@ -63,6 +67,9 @@ var described = sync.OnceValue(func() (d openAPI) {
 
 // resolve follows a reference to a schema.
 func (s *schema) resolve() *schema {
+	if s == nil {
+		return nil
+	}
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
 		return described().Components.Schemas[name]
 	}
@@ -260,6 +267,83 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 	}
 	checkJSON(t, of, string(h.appendGap(nil, &stream{frame: frameLine}, gapEpoch)))
+}
+
+// The description has each field of what is answered, and says which may be left out.
+func TestEachFieldIsDescribed(t *testing.T) {
+	t.Parallel()
+	for name, v := range map[string]any{
+		"Agent": agentAnswer{}, "Member": member{}, "History": historyAnswer{}, "Flaps": history.Flaps{}, "Coordinates": coordinatesAnswer{}, "Views": survey.Views{},
+		"MemberEvent": memberData{}, "UserEvent": userData{}, "QueryEvent": queryData{}, "Gap": gapData{}, "Health": healthAnswer{}, "Answer": answerLine{},
+		"Join": joinBody{}, "Joined": joinAnswer{}, "SetTags": tagsBody{}, "Error": problem{}, "Change": history.Change{},
+	} {
+		compareType(t, name, described().Components.Schemas[name], reflect.TypeOf(v))
+	}
+}
+
+var marshalsText, marshalsJSON = reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[json.Marshaler]()
+
+// compareType compares a schema with a type that encoding/json writes.
+func compareType(t *testing.T, at string, s *schema, of reflect.Type) {
+	t.Helper()
+	if s = s.resolve(); s == nil {
+		t.Errorf("%s isn't described", at)
+		return
+	}
+	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Float64: "number", reflect.Slice: "array", reflect.Array: "array",
+		reflect.Struct: "object", reflect.Map: "object"}
+	want := kinds[of.Kind()]
+	switch {
+	case of.Kind() == reflect.Pointer:
+		compareType(t, at, s, of.Elem())
+		return
+	case of.Implements(marshalsText) && of.Kind() == reflect.Uint8:
+		want = "string"
+		for i := range 256 {
+			v := reflect.New(of).Elem()
+			v.SetUint(uint64(i))
+			text := fmt.Sprint(v.Interface())
+			if text != "unknown" && !slices.Contains(s.Enum, text) {
+				t.Errorf("%s can be %q, which isn't described", at, text)
+			}
+		}
+	case of.Implements(marshalsJSON) || of.Implements(marshalsText):
+		want = "string"
+	case of.Kind() == reflect.Struct:
+		compareFields(t, at, s, of)
+	case of.Kind() == reflect.Slice || of.Kind() == reflect.Array:
+		compareType(t, at+"[]", s.Items, of.Elem())
+	case of.Kind() == reflect.Map:
+		compareType(t, at+"{}", s.Others, of.Elem())
+	case want == "":
+		want = "integer"
+	}
+	if s.Type != want {
+		t.Errorf("%s is %s, described as %s", at, want, s.Type)
+	}
+}
+
+func compareFields(t *testing.T, at string, s *schema, of reflect.Type) {
+	t.Helper()
+	found := make(map[string]bool)
+	for _, f := range reflect.VisibleFields(of) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || f.Anonymous {
+			continue
+		}
+		found[name] = true
+		outer := of.FieldByIndex(f.Index[:1])
+		optional := strings.HasPrefix(options, "omit") || len(f.Index) > 1 && outer.Type.Kind() == reflect.Pointer
+		if required := slices.Contains(s.Required, name); s.Properties[name] != nil && required == optional && !strings.HasSuffix(of.Name(), "Body") {
+			t.Errorf("%s.%s: may be left out: %t; described as required: %t", at, name, optional, required)
+		}
+		compareType(t, at+"."+name, s.Properties[name], f.Type)
+	}
+	for name := range s.Properties {
+		if !found[name] {
+			t.Errorf("%s.%s is described, but doesn't exist", at, name)
+		}
+	}
 }
 
 // docs/http.md says what each reason to refuse something means.

@@ -2,11 +2,11 @@ package http
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -177,8 +177,8 @@ func (h *Handler) follow(ctx context.Context, s *stream, gap string) {
 func (h *Handler) appendGap(b []byte, s *stream, reason string) []byte {
 	h.counts.gaps.Add(1)
 	index := h.log.indexOf(s.next)
-	data := `{"reason":` + strconv.Quote(reason) + `,"index":"` + index + `"}`
-	return s.frame(b, []byte(index), &event{kind: "gap", data: []byte(data)})
+	data, _ := json.Marshal(gapData{reason, index}) // texts only
+	return s.frame(b, []byte(index), &event{kind: "gap", data: data})
 }
 
 // send writes to the client. It reports false if that is gone or doesn't read.
