@@ -51,7 +51,10 @@ Options:
 
   -config-dir=DIR
         Check the files *.json of this folder.
+`
 
+// checkCodes end the help text.
+const checkCodes = `
 Exit codes:
 
   0  OK; the configuration is valid, though there may be warnings.
@@ -73,7 +76,7 @@ type checkOptions struct {
 func runCheck(ctx context.Context, args []string, e env) int {
 	o := newOptions("check", checkHelp, e)
 	o.rule.strict = true
-	o.help += rpcHelp
+	o.help += rpcHelp + checkCodes
 	format := o.format()
 	limits := checkOptions{members: 1, membersWarning: -1, failed: -1}
 	o.countVar(&limits.members, "members")

@@ -13,7 +13,8 @@ Usage: serf watch [options]
 
   Shows the members and events of a cluster as they change, until q is pressed. The list can be
   scrolled, sorted and filtered; ? lists the keys. When the agent is restarted, the connection is
-  made again. It works with agents of Serf, too.
+  made again. It works with agents of Serf, too. Colours are left out if the environment variable
+  NO_COLOR is set.
 
   If standard output isn't a terminal, it prints a line for each change instead, beginning with
   those members that there are:
@@ -27,8 +28,6 @@ Options:
 
   -plain
         Print lines on a terminal, too.
-
-  Colours are left out if the environment variable NO_COLOR is set.
 `
 
 // runWatch is `serf watch`. It handles signals itself, because the terminal has to be restored.
