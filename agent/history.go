@@ -40,7 +40,8 @@ func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
 	a.read(func() {
 		now := time.Duration(a.now())
 		f = a.loop.history.Flaps(now-since, now, a.conf.Serf.Name, a.loop.node.Swim().Health())
-		f.AddTCPOnly(a.loop.tcpOnly.since(swim.Time(now-since), a.nameOf))
+		f.AddTCPOnly(a.loop.tcpOnly.since(swim.Time(now-since), a.nameOf),
+			a.loop.node.Stats().Alive-1)
 	})
 	for i := range f.TCPOnly {
 		f.TCPOnly[i].Last = a.stamp(f.TCPOnly[i].At)

@@ -12,8 +12,8 @@ import (
 // tcpOnlyMax is how many answers over TCP are remembered, at 16 bytes: an hour of one a second.
 const tcpOnlyMax = 3600
 
-// tcpOnly remembers which members answered probes over TCP but not over UDP. Nobody accuses them, so
-// their packets may get lost for long before anything else shows it.
+// tcpOnly remembers which members answered probes over TCP but not over UDP. Nobody accuses them,
+// so their packets may get lost for long before anything else shows it.
 type tcpOnly struct {
 	answers []tcpAnswer // a ring once it is full
 	next    int

@@ -56,10 +56,16 @@ type TCPOnly struct {
 	Last  Stamp         `json:"last,omitzero"`
 }
 
-// AddTCPOnly sets TCPOnly, and adds to the summary what stands out of it.
-func (f *Flaps) AddTCPOnly(list []TCPOnly) {
+// AddTCPOnly sets TCPOnly, and adds to the summary what stands out of it. If it is most of all
+// others that live, it is the observer whose packets get lost.
+func (f *Flaps) AddTCPOnly(list []TCPOnly, others int) {
 	f.TCPOnly = list
 	if len(list) == 0 {
+		return
+	}
+	if len(list) > 1 && 2*len(list) > others {
+		f.Summary += "; most others answered " + clean(f.AsSeenBy) +
+			" over TCP but not over UDP: packets to or from it get lost"
 		return
 	}
 	top := list[0]

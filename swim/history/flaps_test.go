@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -94,9 +95,15 @@ func TestFlapsAreBounded(t *testing.T) {
 }
 
 func TestSummaryOfMembersThatAnswerOverTCPOnly(t *testing.T) {
-	f := Flaps{Summary: "nobody was accused in the last 1h"}
-	f.AddTCPOnly(nil)
-	f.AddTCPOnly([]TCPOnly{{Name: "m\n3", Times: 2}, {Name: "m4", Times: 1}})
+	f := Flaps{AsSeenBy: "a", Summary: "nobody was accused in the last 1h"}
+	own := f
+	list := []TCPOnly{{Name: "m\n3", Times: 2}, {Name: "m4", Times: 1}}
+	f.AddTCPOnly(nil, 4)
+	f.AddTCPOnly(list, 4)
+	if own.AddTCPOnly(list, 3); !strings.HasSuffix(own.Summary,
+		"; most others answered a over TCP but not over UDP: packets to or from it get lost") {
+		t.Errorf("if they are two of three: %q", own.Summary)
+	}
 	const want = "nobody was accused in the last 1h; m\\n3 answered 2 probes over TCP but not over UDP: " +
 		"packets to or from it get lost"
 	if f.Summary != want {
