@@ -43,7 +43,9 @@ type latencyMap struct {
 }
 
 // place returns where members are on the plane of this version.
-func (m *latencyMap) place(version uint64, names []string, at []*coord.Coordinate) ([]projection.Point, float64) {
+func (m *latencyMap) place(
+	version uint64, names []string, at []*coord.Coordinate,
+) ([]projection.Point, float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.points == nil || version != m.version {
@@ -57,7 +59,9 @@ func (h *Handler) serveCoordinates(w http.ResponseWriter, r *http.Request) {
 	if !parameters(r).done(w) {
 		return
 	}
-	a := coordinatesAnswer{Index: h.log.index(), Self: h.agent.Self().Name, Coordinates: []coordinateAnswer{}}
+	a := coordinatesAnswer{
+		Index: h.log.index(), Self: h.agent.Self().Name, Coordinates: []coordinateAnswer{},
+	}
 	var names []string
 	var at []*coord.Coordinate
 	version, located := h.agent.Located()

@@ -24,7 +24,9 @@ type viewsTaken struct {
 }
 
 // take returns what agents said at most viewsAge before now.
-func (t *viewsTaken) take(now func() time.Time, ask func() (survey.Views, error)) (survey.Views, error) {
+func (t *viewsTaken) take(
+	now func() time.Time, ask func() (survey.Views, error),
+) (survey.Views, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.at.IsZero() && now().Sub(t.at) < viewsAge {

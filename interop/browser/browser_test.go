@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -54,8 +55,8 @@ type tab struct {
 	errors []string // of the console
 }
 
-// openTab opens a page of a width in pixels. At the end of the test its console must have no errors,
-// but for those that contain an expected text.
+// openTab opens a page of a width in pixels. At the end of the test its console must have no
+// errors, but for those that contain an expected text.
 func openTab(t *testing.T, url string, width int64, expected ...string) *tab {
 	t.Helper()
 	b := blankTab(t, width, expected...)
@@ -180,6 +181,26 @@ func (b *tab) write(selector, text string) {
 	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// worked is how long the page's scripts, styles and layout have taken so far.
+func (b *tab) worked() (d time.Duration) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, performance.Enable, performance.EnableParams{})
+		if err != nil {
+			return err
+		}
+		r, err := cdp.Call(ctx, t, performance.GetMetrics, cdp.Empty{})
+		for _, m := range r.Metrics {
+			switch m.Name {
+			case "ScriptDuration", "LayoutDuration", "RecalcStyleDuration":
+				d += time.Duration(m.Value * float64(time.Second))
+			}
+		}
+		return err
+	}))
+	return d
+}
+
 // dark makes the reader one who prefers a dark page.
 func (b *tab) dark() {
 	b.t.Helper()
@@ -190,7 +211,8 @@ func (b *tab) dark() {
 	}))
 }
 
-// picture writes a picture of the whole page into the folder that SERF_PICTURES names, if it is set.
+// picture writes a picture of the whole page into the folder that SERF_PICTURES names, if it is
+// set.
 func (b *tab) picture(name string) {
 	b.t.Helper()
 	dir := os.Getenv("SERF_PICTURES")

@@ -101,6 +101,8 @@ func await(t *testing.T, s *agent.Subscription, member string) {
 type stranger struct {
 	name string
 	tags []wire.Tag
+	at   wire.Coordinate // in its acks; the zero value for none
+	late time.Duration   // by which it acks
 }
 
 // announce tells an agent of members, by an exchange of states as any member could begin one. Their
@@ -112,7 +114,7 @@ func announce(t *testing.T, a *agent.Agent, members []stranger) {
 		t.Fatal(err)
 	}
 	var ended sync.WaitGroup
-	ended.Go(func() { answerPings(udp) })
+	ended.Go(func() { answerPings(udp, members) })
 	t.Cleanup(func() { udp.Close(); ended.Wait() })
 
 	at := udp.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -136,8 +138,12 @@ func announce(t *testing.T, a *agent.Agent, members []stranger) {
 	}
 }
 
-// answerPings answers each ping, whoever it is for, by coordinates that depend on its number.
-func answerPings(udp *net.UDPConn) {
+// answerPings acks each ping as the member that it is for would.
+func answerPings(udp *net.UDPConn, members []stranger) {
+	byName := make(map[string]*stranger)
+	for i := range members {
+		byName[members[i].name] = &members[i]
+	}
 	var sealer *wire.Sealer
 	var sc wire.Scratch
 	b := make([]byte, 1<<16)
@@ -152,10 +158,16 @@ func answerPings(udp *net.UDPConn) {
 			if wire.Type(m[0]) != wire.TypePing || err != nil {
 				continue
 			}
-			at := wire.Coordinate{Error: 0.2, Height: 1e-4}
-			at.Vec[0], at.Vec[1] = float64(ping.Seq%7)/100, float64(ping.Seq%5)/100
-			ack := wire.Ack{Seq: ping.Seq, Payload: wire.AppendAckPayload(nil, &at)}
-			udp.WriteToUDPAddrPort(ack.Append(nil), from)
+			s := byName[string(ping.Node)]
+			if s == nil {
+				s = new(stranger)
+			}
+			ack := wire.Ack{Seq: ping.Seq}
+			if s.at.Height > 0 {
+				ack.Payload = wire.AppendAckPayload(nil, &s.at)
+			}
+			answer := ack.Append(nil)
+			time.AfterFunc(s.late, func() { udp.WriteToUDPAddrPort(answer, from) })
 		}
 	}
 }

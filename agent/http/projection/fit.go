@@ -44,7 +44,8 @@ func (p *Plane) common(names []string, points []Point) (pairs []pair) {
 }
 
 // turnOf returns the angle that brings the points closest to the last ones, around their centres,
-// and whether they have to be mirrored first. Without direction, as for one point, it turns nothing.
+// and whether they have to be mirrored first. Without direction, as for one point, it turns
+// nothing.
 func turnOf(pairs []pair, from, to Point) (sin, cos float64, mirrored bool) {
 	var dot, cross, dotM, crossM float64 // sums of products, without and with mirroring
 	for _, c := range pairs {

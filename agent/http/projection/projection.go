@@ -16,7 +16,8 @@ import (
 type Point struct{ X, Y float64 }
 
 // Plane places members on one plane after the other. Each is turned, mirrored and moved to fit the
-// one before, so that members stay where a reader has seen them. The zero Plane has no plane before.
+// one before, so that members stay where a reader has seen them. The zero Plane has no plane
+// before.
 type Plane struct {
 	names  []string // of the last members, sorted
 	points []Point

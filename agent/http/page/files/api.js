@@ -4,7 +4,8 @@ import { changed, state } from "./state.js";
 
 const tokenKey = "serf-token"; // of sessionStorage: forgotten with the tab
 
-// patience is how long, in ms, an answer may take to begin. A paused agent still accepts connections.
+// patience is how long, in ms, an answer may take to begin. A paused agent still accepts
+// connections.
 const patience = 5000;
 
 export const hasToken = () => sessionStorage.getItem(tokenKey) !== null;
@@ -26,7 +27,9 @@ export async function request(path, { wait = patience, ...options } = {}) {
 	try {
 		response = await fetch(path, { ...options, headers, signal, cache: "no-store" });
 	} catch (e) {
-		throw slow.signal.aborted ? new Error(`no answer within ${wait / 1000} s`) : new Error("no connection", { cause: e });
+		throw slow.signal.aborted
+			? new Error(`no answer within ${wait / 1000} s`)
+			: new Error("no connection", { cause: e });
 	} finally {
 		clearTimeout(timer);
 	}

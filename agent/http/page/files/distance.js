@@ -12,4 +12,5 @@ export function estimate(a, b) {
 }
 
 // picture is by the two dimensions of the map.
-export const picture = (a, b) => adjusted(Math.hypot(a.x - b.x, a.y - b.y) + a.height + b.height, a, b);
+export const picture = (a, b) =>
+	adjusted(Math.hypot(a.x - b.x, a.y - b.y) + a.height + b.height, a, b);

@@ -22,7 +22,8 @@ function set(e, props) {
 	}
 }
 
-const filled = (children) => children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false);
+const filled = (children) =>
+	children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false);
 
 // fill replaces what is in an element.
 export const fill = (e, ...children) => e.replaceChildren(...filled(children));
@@ -45,7 +46,11 @@ export const hashOf = (name) => "#member=" + encodeURIComponent(name);
 export function linksTo(names, most = 4) {
 	const shown = names.length > most + 1 ? names.slice(0, most) : names;
 	const more = names.length - shown.length;
-	return shown.flatMap((name, i) => [i === 0 ? "" : i === shown.length - 1 && !more ? " and " : ", ", linkTo(name)])
+	return shown
+		.flatMap((name, i) => [
+			i === 0 ? "" : i === shown.length - 1 && !more ? " and " : ", ",
+			linkTo(name),
+		])
 		.concat(more ? [` and ${count(more)} more`] : []);
 }
 
@@ -54,12 +59,17 @@ export const count = (n) => n.toLocaleString("en-US");
 export const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
 
 // digits keeps two significant digits, and all before the point.
-const digits = (v) => v >= 10 ? String(Math.round(v)) : String(Number(v.toPrecision(2)));
+const digits = (v) => (v >= 10 ? String(Math.round(v)) : String(Number(v.toPrecision(2))));
 
 // ms writes milliseconds.
-export const ms = (v) => v === undefined ? "–" : v >= 1000 ? digits(v / 1000) + " s" : digits(Math.max(v, 0)) + " ms";
+export const ms = (v) =>
+	v === undefined ? "–" : v >= 1000 ? digits(v / 1000) + " s" : digits(Math.max(v, 0)) + " ms";
 
-const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockFormat = new Intl.DateTimeFormat("en-GB", {
+	hour: "2-digit",
+	minute: "2-digit",
+	second: "2-digit",
+});
 const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 // clock writes a time of day, with the date if that isn't today.

@@ -18,13 +18,18 @@ export async function follow() {
 		try {
 			stream = new AbortController();
 			await load();
-			await readEvents(() => { wait = backoff.first / backoff.factor; });
+			await readEvents(() => {
+				wait = backoff.first / backoff.factor;
+			});
 			throw new Error("the agent has ended the connection");
 		} catch (e) {
 			if (e instanceof Outdated) continue;
 			setDown(e, Date.now() + wait);
 		}
-		await new Promise((resolve) => { wake = resolve; setTimeout(resolve, wait * (0.9 + Math.random() / 5)); });
+		await new Promise((resolve) => {
+			wake = resolve;
+			setTimeout(resolve, wait * (0.9 + Math.random() / 5));
+		});
 	}
 }
 
@@ -36,7 +41,12 @@ class Outdated extends Error {}
 
 function setDown(error, retryAt) {
 	const { up, since } = state.link;
-	state.link = { up: false, since: up || !since ? new Date() : since, error: error.message, retry: retryAt };
+	state.link = {
+		up: false,
+		since: up || !since ? new Date() : since,
+		error: error.message,
+		retry: retryAt,
+	};
 	changed("link");
 }
 
@@ -65,7 +75,10 @@ async function load() {
 
 // readEvents follows the stream until it breaks.
 async function readEvents(received) {
-	const response = await request("v1/events?after=" + lastID, { headers: { Accept: "text/event-stream" }, signal: stream.signal });
+	const response = await request("v1/events?after=" + lastID, {
+		headers: { Accept: "text/event-stream" },
+		signal: stream.signal,
+	});
 	const stop = () => stream.abort();
 	let watchdog = setTimeout(stop, silence);
 	try {
@@ -115,7 +128,13 @@ function addEvent(e) {
 const waiting = new Map();
 function soon(f, delay) {
 	if (waiting.has(f)) return;
-	waiting.set(f, setTimeout(() => { waiting.delete(f); f().catch(() => {}); }, delay));
+	waiting.set(
+		f,
+		setTimeout(() => {
+			waiting.delete(f);
+			f().catch(() => {});
+		}, delay),
+	);
 }
 
 // Figures that no event reports. Nobody looks at a hidden page, so it asks for nothing.
@@ -138,8 +157,12 @@ const samplesMax = 150;
 function addSample(agent, stats) {
 	const sum = (section) => Object.values(section ?? {}).reduce((n, v) => n + (Number(v) || 0), 0);
 	state.samples.push({
-		time: Date.now(), alive: tally("alive"), failed: tally("failed"), health: agent.health,
-		queues: sum(agent.queues), dropped: sum(stats.dropped),
+		time: Date.now(),
+		alive: tally("alive"),
+		failed: tally("failed"),
+		health: agent.health,
+		queues: sum(agent.queues),
+		dropped: sum(stats.dropped),
 	});
 	if (state.samples.length > samplesMax) state.samples.shift();
 }
@@ -181,7 +204,7 @@ const askAllMax = 200; // members of clusters whose agents are asked without a c
 // every calls poll now and from time to time, one call at a time.
 function every(period, poll) {
 	const again = async () => {
-		if (state.link.up && !document.hidden) await poll().catch(() => {}); // it is tried again anyway
+		if (state.link.up && !document.hidden) await poll().catch(() => {}); // tried again anyway
 		setTimeout(again, state.link.up ? period() : 500);
 	};
 	again();
@@ -190,6 +213,9 @@ function every(period, poll) {
 export function poll() {
 	every(() => 2000, pollAgent);
 	every(() => 15_000, pollFlaps);
-	every(() => 30_000, async () => state.members.size <= askAllMax && await askAll());
-	every(() => state.members.size > 1000 ? 60_000 : 10_000, pollCoordinates);
+	every(
+		() => 30_000,
+		async () => state.members.size <= askAllMax && (await askAll()),
+	);
+	every(() => (state.members.size > 1000 ? 60_000 : 10_000), pollCoordinates);
 }

@@ -38,7 +38,10 @@ export function changed(...names) {
 	for (const name of names) topics.add(name);
 	if (due) return;
 	due = true;
-	setTimeout(() => document.hidden ? renderAll() : requestAnimationFrame(renderAll), Math.max(0, last + renderGap - performance.now()));
+	setTimeout(
+		() => (document.hidden ? renderAll() : requestAnimationFrame(renderAll)),
+		Math.max(0, last + renderGap - performance.now()),
+	);
 }
 
 function renderAll() {
@@ -60,7 +63,9 @@ export function putMember(m) {
 	state.counts[m.status] = (state.counts[m.status] ?? 0) + 1;
 	m.tags ??= {};
 	m.key = sortKey(m.name);
-	m.text = [m.name, m.addr, ...Object.entries(m.tags).map((t) => t.join("="))].join("\n").toLowerCase();
+	m.text = [m.name, m.addr, ...Object.entries(m.tags).map((t) => t.join("="))]
+		.join("\n")
+		.toLowerCase();
 	state.members.set(m.name, m);
 }
 

@@ -15,9 +15,15 @@ function groupable() {
 			if (values.get(k).size <= valuesMax) values.get(k).add(v);
 		}
 	}
-	const order = (k) => usual.includes(k) ? usual.indexOf(k) : usual.length;
-	return [...values.keys()].filter((k) => values.get(k).size <= valuesMax)
-		.sort((a, b) => order(a) - order(b) || (values.get(b).size > 1) - (values.get(a).size > 1) || (a < b ? -1 : 1));
+	const order = (k) => (usual.includes(k) ? usual.indexOf(k) : usual.length);
+	return [...values.keys()]
+		.filter((k) => values.get(k).size <= valuesMax)
+		.sort(
+			(a, b) =>
+				order(a) - order(b) ||
+				(values.get(b).size > 1) - (values.get(a).size > 1) ||
+				(a < b ? -1 : 1),
+		);
 }
 
 // chosen is the tag, or "" for none.
@@ -30,11 +36,24 @@ function chosen(keys) {
 export function tagChoice() {
 	const keys = groupable();
 	const tag = chosen(keys);
-	const choose = (e) => { state.tag = e.target.value; changed("coordinates"); };
+	const choose = (e) => {
+		state.tag = e.target.value;
+		changed("coordinates");
+	};
 	return {
 		tag,
-		choice: h("label", {}, "by tag ", h("select", { onchange: choose, id: undefined },
-			["", ...keys].map((k) => h("option", { value: k, selected: k === tag }, k === "" ? "none" : visible(k))))),
+		choice: h(
+			"label",
+			{},
+			"by tag ",
+			h(
+				"select",
+				{ onchange: choose, id: undefined },
+				["", ...keys].map((k) =>
+					h("option", { value: k, selected: k === tag }, k === "" ? "none" : visible(k)),
+				),
+			),
+		),
 	};
 }
 
@@ -47,5 +66,5 @@ export function groupsOf(tag, located) {
 		if (!groups.has(key)) groups.set(key, []);
 		groups.get(key).push(c);
 	}
-	return [...groups].sort(([a], [b]) => a < b ? -1 : 1);
+	return [...groups].sort(([a], [b]) => (a < b ? -1 : 1));
 }
