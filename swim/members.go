@@ -41,7 +41,7 @@ func (n *Node) View(id MemberID) (Member, bool) {
 	if !r.known() {
 		return Member{}, false
 	}
-	d := n.identity(id)
+	d := &n.roster.idents[r.ident]
 	return Member{
 		ID: id, Name: n.roster.members[id].name, Addr: d.addr, Meta: d.meta, Versions: d.versions,
 		State: r.state, Inc: r.inc, Since: r.since,

@@ -47,33 +47,3 @@ func (c *Cluster) Violate(check, format string, args ...any) {
 
 // Violations returns the rules broken so far, at most the first MaxViolations.
 func (c *Cluster) Violations() []report.Violation { return c.broken }
-
-// sweepViews is about how many views a sweep looks at. In larger clusters the observers take turns.
-// Views named in an event are looked at with the event.
-const sweepViews = 4000
-
-// eachView calls fn with what each running member whose turn it is knows of each member.
-func (c *Cluster) eachView(fn func(observer, subject int, v swim.Member)) {
-	turns := (c.Len()*c.Len() + sweepViews - 1) / sweepViews
-	turn := int(c.Now()/swim.Time(sweepInterval)) % turns
-	for s := range c.members {
-		for o := turn; o < c.Len(); o += turns {
-			if n := c.Node(o); n != nil {
-				v, _ := n.Swim().View(id(s))
-				fn(o, s, v)
-			}
-		}
-	}
-}
-
-// viewsIn calls fn with what a member knows of those that an event names.
-func (c *Cluster) viewsIn(
-	e *swim.Event, observer int, fn func(observer, subject int, v swim.Member),
-) {
-	for _, id := range e.Members {
-		if s, ok := c.Index(id); ok && c.Node(observer) != nil {
-			v, _ := c.Node(observer).Swim().View(id)
-			fn(observer, s, v)
-		}
-	}
-}

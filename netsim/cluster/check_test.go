@@ -38,8 +38,8 @@ func wantViolation(t *testing.T, c *Cluster, check, text string) {
 func TestIncarnationThatDecreasesIsFound(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
-	k := newIncarnationCheck(passive{c})
-	view := func(inc uint32, move int) swim.Member { return swim.Member{Inc: inc, Addr: addr(1, move)} }
+	k := newViewCheck(passive{c})
+	view := func(inc uint32, move int) *swim.Member { return &swim.Member{Inc: inc, Addr: addr(1, move)} }
 	k.look(0, 1, view(4, 0))
 	k.look(0, 1, view(5, 0))
 	k.look(0, 1, view(1, 1)) // moved: begins anew
@@ -57,9 +57,9 @@ func TestRevivalAtTheSameIncarnationIsFound(t *testing.T) {
 	t.Parallel()
 	for _, dead := range []swim.State{swim.Dead, swim.Left} {
 		c := broken(t)
-		k := newRevivalCheck(passive{c})
-		view := func(s swim.State, inc uint32, move int) swim.Member {
-			return swim.Member{State: s, Inc: inc, Addr: addr(1, move)}
+		k := newViewCheck(passive{c})
+		view := func(s swim.State, inc uint32, move int) *swim.Member {
+			return &swim.Member{State: s, Inc: inc, Addr: addr(1, move)}
 		}
 		k.look(0, 1, view(swim.Suspect, 4, 0))
 		k.look(0, 1, view(swim.Alive, 4, 0))

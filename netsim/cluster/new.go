@@ -54,8 +54,8 @@ func New(cfg Config) (*Cluster, error) {
 func allCheckers(c *Cluster) []checker {
 	p := passive{c}
 	return []checker{
-		newIncarnationCheck(p), newRevivalCheck(p), newConnectedCheck(p), &agreementCheck{p},
-		&deliveryCheck{p}, newClockCheck(p), &limitCheck{p},
+		newViewCheck(p), newConnectedCheck(p), &agreementCheck{p}, &deliveryCheck{p},
+		newClockCheck(p), &limitCheck{p},
 	}
 }
 

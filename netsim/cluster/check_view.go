@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"net/netip"
+
+	"serf/swim"
+)
+
+// viewCheck holds what a member knows of another to two rules. The incarnation never decreases, and
+// one that is considered dead or left becomes alive only at a higher incarnation. Neither holds when
+// the other has moved: a restart begins at 1 again.
+type viewCheck struct {
+	passive
+	known []seen // pairs
+}
+
+// seen is what an observer knew of a subject when last looked at.
+type seen struct {
+	inc   uint32 // 0: nothing
+	state swim.State
+	addr  netip.AddrPort
+}
+
+func newViewCheck(p passive) *viewCheck {
+	return &viewCheck{p, make([]seen, p.Len()*p.Len())}
+}
+
+func (k *viewCheck) restarted(i int) { clear(k.known[i*k.Len() : (i+1)*k.Len()]) }
+
+// sweepViews is about how many views a sweep looks at. In larger clusters the observers take turns.
+// Views named in an event are looked at with the event.
+const sweepViews = 4000
+
+func (k *viewCheck) sweep() {
+	turns := (k.Len()*k.Len() + sweepViews - 1) / sweepViews
+	for o := int(k.Now()/swim.Time(sweepInterval)) % turns; o < k.Len(); o += turns {
+		if k.Node(o) == nil {
+			continue
+		}
+		n := k.Node(o).Swim()
+		for s := range k.members {
+			v, _ := n.View(id(s))
+			k.look(o, s, &v)
+		}
+	}
+}
+
+func (k *viewCheck) event(_ swim.Time, observer int, e *swim.Event) {
+	for _, id := range e.Members {
+		if s, ok := k.Index(id); ok && k.Node(observer) != nil {
+			v, _ := k.Node(observer).Swim().View(id)
+			k.look(observer, s, &v)
+		}
+	}
+}
+
+func (k *viewCheck) look(observer, subject int, v *swim.Member) {
+	was := &k.known[observer*k.Len()+subject]
+	if *was != (seen{v.Inc, v.State, v.Addr}) {
+		k.judge(observer, subject, was, v)
+		*was = seen{v.Inc, v.State, v.Addr}
+	}
+}
+
+func (k *viewCheck) judge(observer, subject int, was *seen, v *swim.Member) {
+	if v.Addr != was.addr {
+		return
+	}
+	if v.Inc < was.inc {
+		k.Violate("incarnation", "%s knew %s at incarnation %d and now at %d",
+			k.Name(observer), k.Name(subject), was.inc, v.Inc)
+	}
+	if gone(was.state) && was.inc > 0 && !gone(v.State) && v.Inc <= was.inc {
+		k.Violate("revival", "%s had %s %v at incarnation %d and now %v at %d",
+			k.Name(observer), k.Name(subject), was.state, was.inc, v.State, v.Inc)
+	}
+}
+
+func gone(s swim.State) bool { return s == swim.Dead || s == swim.Left }
