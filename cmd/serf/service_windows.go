@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"os"
 
-	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 )
 
@@ -19,14 +17,10 @@ const stopHint = 15_000
 // paramchange" reads the configuration again.
 func asService(signals chan<- os.Signal, run func() int) int {
 	s := &service{signals: signals, run: run}
-	// Only the service manager knows whether it started this process. svc.IsWindowsService guesses
-	// by the parent's session.
-	err := svc.Run(serviceName, s)
-	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+	// Only the service manager knows whether it started this process: svc.IsWindowsService guesses
+	// by the parent's session. It can be asked once; a second agent of a process is no service.
+	if err := svc.Run(serviceName, s); err != nil && !s.began {
 		return run()
-	}
-	if err != nil {
-		return exitError
 	}
 	return s.code
 }
@@ -35,6 +29,7 @@ func asService(signals chan<- os.Signal, run func() int) int {
 type service struct {
 	signals chan<- os.Signal
 	run     func() int
+	began   bool
 	code    int
 }
 
@@ -42,6 +37,7 @@ type service struct {
 func (s *service) Execute(
 	_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status,
 ) (specific bool, code uint32) {
+	s.began, s.code = true, exitError // unless the agent says otherwise
 	const accepted = svc.AcceptStop | svc.AcceptShutdown | svc.AcceptParamChange
 	ended := make(chan int, 1)
 	status <- svc.Status{State: svc.StartPending}

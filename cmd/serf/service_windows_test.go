@@ -108,3 +108,14 @@ func eventually(t *testing.T, want string, get func() string) {
 		}
 	}
 }
+
+// TestAgentRunsWithoutTheServiceManager: it can be asked once per process, so any number of agents
+// run without it.
+func TestAgentRunsWithoutTheServiceManager(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		if code := asService(make(chan os.Signal), func() int { return 7 }); code != 7 {
+			t.Errorf("ended with %d, want the agent's 7", code)
+		}
+	}
+}
