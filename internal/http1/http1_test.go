@@ -381,7 +381,7 @@ func TestClientOfTheLibrary(t *testing.T) {
 
 // A body that the handler didn't want is read no further than a little, so that the answer arrives.
 func TestUnreadBodyEndsTheConnection(t *testing.T) {
-	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 403) },
+	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusForbidden) },
 		func(t *testing.T, s *Server, p *pipes) {
 			c := p.dial(t)
 			c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1000000))
