@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -75,7 +76,7 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 	c.nc.SetReadDeadline(time.Now().Add(c.s.o.Request))
 	r, err := http.ReadRequest(c.r)
 	switch {
-	case err == nil && r.ProtoMajor == 1:
+	case err == nil && r.ProtoMajor == 1 && wellFormed(r):
 		return r, true
 	case c.unread.N <= 0:
 		c.s.counts.tooLarge.Add(1)
@@ -84,7 +85,7 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 		c.s.counts.timedOut.Add(1)
 		c.refuse(http.StatusRequestTimeout)
 	case c.s.ctx.Err() != nil:
-	case err == nil:
+	case err == nil && r.ProtoMajor != 1:
 		c.s.counts.bad.Add(1)
 		c.refuse(http.StatusHTTPVersionNotSupported)
 	default:
@@ -92,6 +93,17 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 		c.refuse(http.StatusBadRequest)
 	}
 	return nil, false
+}
+
+// wellFormed reports whether a request has what ReadRequest doesn't ask for: names in its header
+// without spaces, which another server may read as if they weren't there, and a host.
+func wellFormed(r *http.Request) bool {
+	for name := range r.Header { // order-free: all are checked
+		if strings.Contains(name, " ") {
+			return false
+		}
+	}
+	return r.Host != "" || !r.ProtoAtLeast(1, 1)
 }
 
 // fail looks at why no request has begun: TLS may have found that the client doesn't speak it.
@@ -138,7 +150,9 @@ func (c *conn) answer(r *http.Request) (again bool) {
 		head: r.Method == http.MethodHead, plain: !r.ProtoAtLeast(1, 1),
 	}
 	b := &body{ReadCloser: r.Body, c: c, w: w, cancel: cancel}
-	b.expected = r.ProtoAtLeast(1, 1) && r.Header.Get("Expect") == "100-continue"
+	b.expected = r.ProtoAtLeast(1, 1) && r.ContentLength != 0 &&
+		strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+	w.request = b
 	// A body in chunks has no length to check another server's reading of it by.
 	w.close = w.close || len(r.TransferEncoding) > 0
 	c.unread.N = math.MaxInt64 // the handler bounds what it reads

@@ -4,15 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/internal/systest"
 )
 
 // pipes is a listener in memory, whose connections have no buffers: who doesn't read holds up the
@@ -345,37 +350,52 @@ func TestPanicOfAHandlerEndsItsConnectionOnly(t *testing.T) {
 		})
 }
 
-// The client of Go's library gets along with it, through sockets.
+// The client of Go's library gets along with it, through sockets: with TLS, too, where watching for
+// the end of a connection while a request is answered must not harm the next one.
 func TestClientOfTheLibrary(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := Serve(ln, http.HandlerFunc(echo), Options{})
-	defer s.Close()
-	c := &http.Client{Transport: &http.Transport{}}
-	defer c.CloseIdleConnections()
-	for _, expect := range []string{"", "100-continue"} {
-		for _, body := range []string{"", "abc", strings.Repeat("x", 1<<20)} {
-			r, err := http.NewRequestWithContext(context.Background(), "POST", "http://"+s.Addr().String()+"/p", strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Expect", expect)
-			a, err := c.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := io.ReadAll(a.Body)
-			if err != nil || string(got) != "POST /p "+body {
-				t.Errorf("%d bytes: %.20q, %v", len(body), got, err)
-			}
-			a.Body.Close()
+	authority := systest.NewAuthority(t)
+	for _, scheme := range []string{"http", "https"} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if n := s.Counters(); n.Accepted != 1 || n.Requests != 6 {
-		t.Errorf("%+v", n)
+		transport := &http.Transport{}
+		if scheme == "https" {
+			pair, err := tls.LoadX509KeyPair(authority.Server("h"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}})
+			pem, _ := os.ReadFile(authority.File)
+			transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+			transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+		}
+		s := Serve(ln, http.HandlerFunc(echo), Options{})
+		defer s.Close()
+		c := &http.Client{Transport: transport}
+		defer c.CloseIdleConnections()
+		for _, expect := range []string{"", "100-continue"} {
+			for _, body := range []string{"", "abc", strings.Repeat("x", 1<<20)} {
+				r, err := http.NewRequestWithContext(context.Background(), "POST", scheme+"://"+s.Addr().String()+"/p", strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Expect", expect)
+				a, err := c.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(a.Body)
+				if err != nil || string(got) != "POST /p "+body {
+					t.Errorf("%d bytes: %.20q, %v", len(body), got, err)
+				}
+				a.Body.Close()
+			}
+		}
+		if n := s.Counters(); n.Accepted != 1 || n.Requests != 6 {
+			t.Errorf("%s: %+v", scheme, n)
+		}
 	}
 }
 
@@ -385,7 +405,130 @@ func TestUnreadBodyEndsTheConnection(t *testing.T) {
 		func(t *testing.T, s *Server, p *pipes) {
 			c := p.dial(t)
 			c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1000000))
-			c.want("POST", 403, "no\n")
+			if r := c.want("POST", 403, "no\n"); !r.Close {
+				t.Error("the answer doesn't say that the connection ends")
+			}
 			c.wantClosed()
 		})
+}
+
+// What a handler says about the form of its answer can't make a client read the next answer at the
+// wrong place.
+func TestHandlersCannotBreakTheForm(t *testing.T) {
+	long := strings.Repeat("x", 2*bufferSize)
+	for name, tt := range map[string]struct {
+		headers []string
+		status  int
+		text    string
+	}{
+		"less than promised":         {[]string{"Content-Length", "100"}, 200, "abc"},
+		"more than promised":         {[]string{"Content-Length", "3"}, 200, long},
+		"no length":                  {[]string{"Content-Length", "-1 x"}, 200, "abc"},
+		"a length and no body":       {[]string{"Content-Length", "3"}, 204, ""},
+		"chunks that aren't any":     {[]string{"Transfer-Encoding", "chunked"}, 200, "abc"},
+		"line ends in a value":       {[]string{"X-A", "b\r\nContent-Length: 1\r\n\r\nHTTP/1.1 200 OK"}, 200, "abc"},
+		"line ends in a name":        {[]string{"X-A: b\r\nContent-Length: 1\r\nY", "c"}, 200, "abc"},
+		"a status of no last answer": {nil, 103, "abc"},
+	} {
+		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i < len(tt.headers); i += 2 {
+				w.Header()[tt.headers[i]] = []string{tt.headers[i+1]}
+			}
+			w.WriteHeader(tt.status)
+			io.WriteString(w, tt.text)
+		}, func(t *testing.T, s *Server, p *pipes) {
+			t.Log(name)
+			c := p.dial(t)
+			for range 2 {
+				c.send(get)
+				if tt.status < 200 {
+					c.want("GET", 200, tt.text)
+				} else if r := c.want("GET", tt.status, tt.text); tt.status == 204 && r.Header.Get("Content-Length") != "" {
+					t.Errorf("%s: %v", name, r.Header)
+				}
+			}
+		})
+	}
+}
+
+// A server in front of this one that sees another end of a request must not get an answer to what
+// it passed on as a part of that.
+func TestNothingIsSmuggledInABody(t *testing.T) {
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
+	for name, head := range map[string]string{
+		"length and chunks":         "Content-Length: 44\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"chunks and length":         "Transfer-Encoding: chunked\r\nContent-Length: 44\r\n\r\n0\r\n\r\n",
+		"space before the colon":    "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+		"another encoding":          "Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+		"two encodings":             "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a folded line":             "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+		"a length with a sign":      "Content-Length: +5\r\n\r\n0\r\n\r\n",
+		"two lengths":               "Content-Length: 5, 6\r\n\r\n0\r\n\r\n",
+		"a chunk with a sign":       "Transfer-Encoding: chunked\r\n\r\n+0\r\n\r\n",
+		"a NUL in a value":          "X: a\x00b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"a carriage return in one":  "X: a\rTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"chunks that end elsewhere": "Transfer-Encoding: chunked\r\n\r\n0;a\nb\r\n\r\n",
+	} {
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send("POST /x HTTP/1.1\r\nHost: h\r\n" + head + hidden)
+			for first := true; ; first = false {
+				r, err := http.ReadResponse(c.r, nil)
+				if err != nil {
+					break
+				}
+				b, _ := io.ReadAll(r.Body)
+				if !first || strings.Contains(string(b), "hidden") {
+					t.Errorf("%s: %s %q", name, r.Status, b)
+				}
+			}
+		})
+	}
+}
+
+// Targets that aren't paths reach the handler as net/http has them.
+func TestTargets(t *testing.T) {
+	for target, want := range map[string]string{
+		"GET http://other/a?b": "other /a", "OPTIONS *": "h *", "GET //x/../y": "h //x/../y",
+		"CONNECT other:22": "other:22 ", "GET /%2e%2e%2fx%00": "h /../x\x00",
+	} {
+		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, r.Host+" "+r.URL.Path)
+		}, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send(target + " HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			c.want("GET", 200, want)
+		})
+	}
+}
+
+func TestHostIsNeeded(t *testing.T) {
+	inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial(t)
+		c.send("GET /x HTTP/1.1\r\n\r\n")
+		c.want("GET", 400, "Bad Request\n")
+		c.wantClosed()
+		c = p.dial(t)
+		c.send("GET /x HTTP/1.0\r\n\r\n") // which is older than virtual hosts
+		c.want("GET", 200, "GET /x ")
+	})
+}
+
+func TestBodyIsAskedForIfTheClientWaits(t *testing.T) {
+	for expect, asked := range map[string]bool{
+		"Expect: 100-continue\r\nContent-Length: 3\r\n":          true,
+		"Expect: 100-Continue\r\nContent-Length: 3\r\n":          true,
+		"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n": true,
+		"Expect: 100-continue\r\n":                               false, // there is no body
+		"Expect: 100-continue\r\nContent-Length: 0\r\n":          false,
+	} {
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send("POST /x HTTP/1.1\r\nHost: h\r\n" + expect + "\r\n")
+			r, err := http.ReadResponse(c.r, nil)
+			if err != nil || (r.StatusCode == 100) != asked {
+				t.Errorf("%q: %v, %v", expect, r, err)
+			}
+		})
+	}
 }

@@ -11,12 +11,13 @@ import (
 // response is the http.ResponseWriter of one request. What fits its buffer has a Content-Length;
 // what is more, or is flushed before its end, is sent in chunks.
 type response struct {
-	c      *conn
-	header http.Header
-	status int    // 0 until it is set
-	body   []byte // until the header is sent
-	sent   bool   // the header
-	err    error  // of the connection: the first
+	c       *conn
+	request *body // nil if it couldn't be read
+	header  http.Header
+	status  int    // 0 until it is set
+	body    []byte // until the header is sent
+	sent    bool   // the header
+	err     error  // of the connection: the first
 
 	head    bool // the answer has no body, only its length
 	plain   bool // HTTP/1.0: no chunks, the end of the connection ends the body
@@ -27,9 +28,9 @@ type response struct {
 // Header is what will be sent, until the first byte of the body is.
 func (w *response) Header() http.Header { return w.header }
 
-// WriteHeader sets the status. Only the first call counts.
+// WriteHeader sets the status. Only the first call counts. Informational ones (1xx) aren't sent.
 func (w *response) WriteHeader(status int) {
-	if w.status == 0 {
+	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 	}
 }
@@ -80,19 +81,9 @@ func (w *response) finish() error {
 // begin sends the header and what there is of the body. whole tells whether that is all of it.
 func (w *response) begin(whole bool) {
 	w.sent = true
-	bodiless := w.status == http.StatusNoContent || w.status == http.StatusNotModified
-	known := w.header.Get("Content-Length") != ""
-	switch {
-	case bodiless || known:
-	case whole && (!w.head || len(w.body) > 0):
-		w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
-	case w.plain:
-		w.close = true
-	case !w.head:
-		w.chunked = true
-		w.header.Set("Transfer-Encoding", "chunked")
-	}
-	w.head = w.head || bodiless
+	w.frame(whole)
+	// After a body that nobody read, the next request would begin at an unknown place.
+	w.close = w.close || w.request != nil && !w.request.ended
 	if w.close {
 		w.header.Set("Connection", "close")
 	}
@@ -104,6 +95,29 @@ func (w *response) begin(whole bool) {
 	w.writeString("\r\n")
 	w.writeBody(w.body)
 	w.body = nil
+}
+
+// frame decides how the client learns where the body ends. A Content-Length of the handler counts
+// only for HEAD, whose answer has no body: a wrong one would hide where the next answer begins.
+func (w *response) frame(whole bool) {
+	h := w.header
+	h.Del("Transfer-Encoding")
+	none := w.status == http.StatusNoContent || w.status == http.StatusNotModified
+	if none || !w.head {
+		h.Del("Content-Length")
+	}
+	switch {
+	case none:
+		w.head = true
+	case h.Get("Content-Length") != "":
+	case whole && (!w.head || len(w.body) > 0):
+		h.Set("Content-Length", strconv.Itoa(len(w.body)))
+	case w.plain:
+		w.close = true
+	case !w.head:
+		w.chunked = true
+		h.Set("Transfer-Encoding", "chunked")
+	}
 }
 
 // writeBody writes a part of the body, once the header is sent.
