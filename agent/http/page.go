@@ -1,6 +1,7 @@
 package http
 
 import (
+	"io"
 	"net/http"
 
 	"serf/agent/http/page"
@@ -21,5 +22,5 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	set("Content-Type", contentType)
 	set("Content-Security-Policy", page.Policy)
 	set("Referrer-Policy", "no-referrer")
-	w.Write(body) // a client that is gone has nobody to report it to
+	io.WriteString(w, body) // a client that is gone has nobody to report it to
 }
