@@ -1,7 +1,9 @@
 package mdns
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -127,46 +129,79 @@ func question(cluster string) ([]byte, error) {
 // parseAnswer passes to found the members of cluster in a packet. Other services, printers for
 // instance, are ignored. An address of a link gets the zone, that of the packet's sender.
 func parseAnswer(packet []byte, cluster, zone string, found func(netip.AddrPort)) error {
-	var m dnsmessage.Message
-	if err := m.Unpack(packet); err != nil {
+	var p dnsmessage.Parser
+	if h, err := p.Start(packet); err != nil || !h.Response {
 		return err
 	}
-	if !m.Response {
-		return nil
+	a := announced{suffix: "." + serviceName(cluster) + ".local.", zone: zone}
+	err := cmp.Or(
+		p.SkipAllQuestions(),
+		a.read(&p, p.AnswerHeader, p.SkipAnswer),
+		p.SkipAllAuthorities(),
+		a.read(&p, p.AdditionalHeader, p.SkipAdditional))
+	if err != nil {
+		return err
 	}
-	resources := append(m.Answers, m.Additionals...)
-	suffix := "." + serviceName(cluster) + ".local."
-	for i := range resources {
-		srv, ok := resources[i].Body.(*dnsmessage.SRVResource)
-		name := resources[i].Header.Name.String()
-		n := len(name) - len(suffix)
-		if !ok || srv.Port == 0 || n <= 0 || !strings.EqualFold(name[n:], suffix) {
-			continue
-		}
-		for j := range resources {
-			if ip, ok := addressOf(&resources[j], srv.Target.String(), zone); ok {
-				found(netip.AddrPortFrom(ip, srv.Port))
-				break
-			}
+	for _, m := range a.members {
+		of := func(h host) bool { return strings.EqualFold(h.name, m.Target.String()) }
+		if i := slices.IndexFunc(a.hosts, of); i >= 0 {
+			found(netip.AddrPortFrom(a.hosts[i].ip, m.Port))
 		}
 	}
 	return nil
 }
 
-// addressOf is the address of host in a record, if that has it.
-func addressOf(r *dnsmessage.Resource, host, zone string) (ip netip.Addr, ok bool) {
-	if !strings.EqualFold(r.Header.Name.String(), host) {
-		return ip, false
-	}
-	switch body := r.Body.(type) {
-	case *dnsmessage.AResource:
-		return netip.AddrFrom4(body.A), true
-	case *dnsmessage.AAAAResource:
-		ip = netip.AddrFrom16(body.AAAA).Unmap()
-		if ip.IsLinkLocalUnicast() {
-			ip = ip.WithZone(zone)
+// announced is what a packet says of the members whose names end in suffix.
+type announced struct {
+	suffix, zone string
+	members      []dnsmessage.SRVResource
+	hosts        []host
+}
+
+type host struct {
+	name string
+	ip   netip.Addr
+}
+
+// read collects the records of one section, where next reads a header and skip passes over the
+// record after it. Records that aren't needed aren't parsed: the code that parses records of all
+// types makes the program 40 kB larger.
+func (a *announced) read(p *dnsmessage.Parser, next func() (dnsmessage.ResourceHeader, error),
+	skip func() error) error {
+	for {
+		h, err := next()
+		if err == dnsmessage.ErrSectionDone {
+			return nil
 		}
-		return ip, true
+		if err != nil {
+			return err
+		}
+		name := h.Name.String()
+		switch h.Type {
+		case dnsmessage.TypeSRV:
+			var r dnsmessage.SRVResource
+			r, err = p.SRVResource()
+			n := len(name) - len(a.suffix)
+			if r.Port != 0 && n > 0 && strings.EqualFold(name[n:], a.suffix) {
+				a.members = append(a.members, r)
+			}
+		case dnsmessage.TypeA:
+			var r dnsmessage.AResource
+			r, err = p.AResource()
+			a.hosts = append(a.hosts, host{name, netip.AddrFrom4(r.A)})
+		case dnsmessage.TypeAAAA:
+			var r dnsmessage.AAAAResource
+			r, err = p.AAAAResource()
+			ip := netip.AddrFrom16(r.AAAA).Unmap()
+			if ip.IsLinkLocalUnicast() {
+				ip = ip.WithZone(a.zone)
+			}
+			a.hosts = append(a.hosts, host{name, ip})
+		default:
+			err = skip()
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return ip, false
 }
