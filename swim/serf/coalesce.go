@@ -1,9 +1,8 @@
 package serf
 
 import (
-	"cmp"
 	"slices"
-	"strings"
+	"sort"
 	"time"
 
 	"serf/lamport"
@@ -89,9 +88,12 @@ func (c *coalescer) holds(id swim.MemberID) bool {
 func (n *Node) flushMembers() {
 	c := &n.coalesce
 	n.arm(timerFlushMembers, swim.Never)
-	slices.SortFunc(c.members, func(a, b memberChange) int {
-		byName := strings.Compare(n.roster.Name(a.id), n.roster.Name(b.id))
-		return cmp.Or(cmp.Compare(a.kind, b.kind), byName)
+	sort.Slice(c.members, func(i, j int) bool {
+		a, b := c.members[i], c.members[j]
+		if a.kind != b.kind {
+			return a.kind < b.kind
+		}
+		return n.roster.Name(a.id) < n.roster.Name(b.id)
 	})
 	for rest := c.members; len(rest) > 0; {
 		kind, at, flag := rest[0].kind, len(n.call.ids), false
@@ -146,9 +148,7 @@ func (n *Node) coalesceEvent(now swim.Time, t lamport.Time, name, payload []byte
 func (n *Node) flushUserEvents() {
 	c := &n.coalesce
 	n.arm(timerFlushUserEvents, swim.Never)
-	slices.SortStableFunc(c.events, func(a, b coalescedEvent) int {
-		return cmp.Compare(a.time, b.time)
-	})
+	sort.SliceStable(c.events, func(i, j int) bool { return c.events[i].time < c.events[j].time })
 	for _, e := range c.events {
 		if e.time < c.newest[string(e.name)] {
 			n.count.Coalesced++

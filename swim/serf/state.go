@@ -1,8 +1,7 @@
 package serf
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 
 	"serf/lamport"
 	"serf/swim"
@@ -153,9 +152,7 @@ func (n *Node) replay(now swim.Time, slots wire.EventSlots, out *swim.Output) {
 	for it := slots.Iter(); it.Next(); {
 		sorted = append(sorted, it.Slot)
 	}
-	slices.SortStableFunc(sorted, func(a, b wire.EventSlot) int {
-		return cmp.Compare(a.LTime, b.LTime)
-	})
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].LTime < sorted[j].LTime })
 	for _, slot := range sorted {
 		for it := slot.Iter(); it.Next(); {
 			e := userEvent{name: it.Event.Name, payload: it.Event.Payload}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
+	"sort"
 	"sync"
 
 	"serf/internal/msgpack"
@@ -81,9 +81,7 @@ func appendMap(b []byte, v reflect.Value) []byte {
 		return append(b, msgpack.Nil)
 	}
 	keys := v.MapKeys()
-	slices.SortFunc(keys, func(x, y reflect.Value) int {
-		return strings.Compare(x.String(), y.String())
-	})
+	sort.Slice(keys, func(i, j int) bool { return keys[i].String() < keys[j].String() })
 	b = msgpack.AppendMap(b, len(keys))
 	for _, key := range keys {
 		b = appendValue(msgpack.AppendString(b, key.String()), v.MapIndex(key))
@@ -109,9 +107,8 @@ func layoutOf(t reflect.Type) *layout {
 	for i := range t.NumField() {
 		l.declared = append(l.declared, field{t.Field(i).Name, i})
 	}
-	l.sorted = slices.SortedFunc(slices.Values(l.declared), func(a, b field) int {
-		return strings.Compare(a.name, b.name)
-	})
+	l.sorted = slices.Clone(l.declared)
+	sort.Slice(l.sorted, func(i, j int) bool { return l.sorted[i].name < l.sorted[j].name })
 	layouts.Store(t, l)
 	return l
 }
