@@ -104,7 +104,7 @@ func TestPageRecoversFromARestart(t *testing.T) {
 	b.untilText("#findings", "alone")
 	g.stop()
 	first.Shutdown()
-	b.untilText("#notices", "not reachable since")
+	b.untilText("#notices", "Not reachable since")
 	b.picture("away")
 	second := begin(t, "web-1", nil)
 	announce(t, second, []stranger{{name: "web-2"}})

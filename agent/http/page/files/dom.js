@@ -61,9 +61,12 @@ export const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one
 // digits keeps two significant digits, and all before the point.
 const digits = (v) => (v >= 10 ? String(Math.round(v)) : String(Number(v.toPrecision(2))));
 
-// ms writes milliseconds.
-export const ms = (v) =>
-	v === undefined ? "–" : v >= 1000 ? digits(v / 1000) + " s" : digits(Math.max(v, 0)) + " ms";
+// ms writes milliseconds, in the unit that suits them.
+export function ms(v) {
+	if (v === undefined) return "–";
+	if (v >= 1000) return digits(v / 1000) + " s";
+	return v < 0.1 ? digits(Math.max(v, 0) * 1000) + " µs" : digits(v) + " ms";
+}
 
 const clockFormat = new Intl.DateTimeFormat("en-GB", {
 	hour: "2-digit",

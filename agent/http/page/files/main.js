@@ -50,7 +50,7 @@ function renderNotices() {
 			h(
 				"p",
 				{ class: "alert" },
-				h("b", {}, `The agent is not reachable since ${clock(state.link.since)}. `),
+				h("b", {}, `Not reachable since ${clock(state.link.since)}. `),
 				state.agent ? "What is below is from before. " : "",
 				`Last attempt: ${visible(state.link.error)}; next in ${next} s. `,
 				h("button", { type: "button", onclick: retry }, "Try now"),

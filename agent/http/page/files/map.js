@@ -42,8 +42,8 @@ const placed = () => state.coordinates.coordinates;
 
 function render() {
 	const located = state.coordinates?.coordinates ?? [];
-	byID("map").hidden = byID("matrix").hidden = located.length === 0;
-	if (!located.length) return;
+	byID("map").hidden = byID("matrix").hidden = located.length < 2;
+	if (located.length < 2) return;
 	const { tag, choice } = tagChoice();
 	if (!bar.contains(document.activeElement)) {
 		fill(
