@@ -99,23 +99,27 @@ func (l *eventLog) add(events ...event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		l.last++
-		if l.last-l.first == eventsMax {
-			l.drop()
-		}
-		if at := l.at(l.last); at == len(l.ring) {
-			l.ring = append(l.ring, e)
-		} else {
-			l.ring[at] = e
-		}
-		for l.size += len(e.data); l.size > eventBytesMax && l.first < l.last; {
-			l.drop()
-		}
-		if e.kind != eventfilter.User && e.kind != eventfilter.Query {
-			l.members = l.last
-		}
+		l.append(e)
 	}
 	l.wake()
+}
+
+func (l *eventLog) append(e event) {
+	l.last++
+	if l.last-l.first == eventsMax {
+		l.drop()
+	}
+	if at := l.at(l.last); at == len(l.ring) {
+		l.ring = append(l.ring, e)
+	} else {
+		l.ring[at] = e
+	}
+	for l.size += len(e.data); l.size > eventBytesMax && l.first < l.last; {
+		l.drop()
+	}
+	if e.kind != eventfilter.User && e.kind != eventfilter.Query {
+		l.members = l.last
+	}
 }
 
 func (l *eventLog) at(n uint64) int { return int((n - 1) % eventsMax) }
@@ -130,13 +134,12 @@ func (l *eventLog) drop() {
 
 // forget notes that events are missing: whoever read the last one hears so.
 func (l *eventLog) forget() {
-	l.add(event{})
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.append(event{}) // the number of what is missing
 	for l.first <= l.last {
 		l.drop()
 	}
-	l.members = l.last
 	l.wake()
 }
 

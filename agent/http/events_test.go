@@ -428,3 +428,43 @@ func TestFollowingAnswersNoQueries(t *testing.T) {
 		seen = h.log.take(0, eventfilter.Filters{{Kind: eventfilter.Query}}, nil, countFrames)
 	}
 }
+
+// Whoever reads at the moment at which the log notes that events are missing gets a gap, and never
+// the place of what is missing as an event.
+func TestMissingEventsAreNoEvent(t *testing.T) {
+	t.Parallel()
+	l := newEventLog()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 100_000 { // for the moment is short
+			l.forget()
+		}
+	}()
+	all, err := parseTypes("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := func(b, _ []byte, e *event) []byte {
+		t.Errorf("event %q, %q", e.kind, e.data)
+		return b
+	}
+	next, gaps := uint64(0), 0
+	for over := false; !over; {
+		select {
+		case <-done:
+			over = true // after this time
+		default:
+		}
+		b := l.take(next, all, nil, frame)
+		if b.gap {
+			gaps++
+		} else if b.next != next {
+			t.Errorf("from %d to %d without a gap", next, b.next)
+		}
+		next = b.next
+	}
+	if _, last := l.kept(); next != last || gaps == 0 {
+		t.Errorf("%d of %d, %d gaps", next, last, gaps)
+	}
+}
