@@ -71,13 +71,15 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, rt *route) bool 
 }
 
 // crossSite reports whether a browser asks on behalf of a page of another site, not because its
-// user opens a link. The page couldn't read the answer, but could use up streams.
+// user opens a link. The page couldn't read the answer, but could use up streams, with frames, too.
 func (h *Handler) crossSite(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 		return false
 	}
-	return r.Header.Get("Sec-Fetch-Mode") != "navigate" && !h.origins[r.Header.Get("Origin")]
+	opened := r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document"
+	return !opened && !h.origins[r.Header.Get("Origin")]
 }
 
 // tokenIsIn reports whether a request has the token. The time it takes tells nothing about it.

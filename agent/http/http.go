@@ -113,6 +113,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	set := w.Header().Set
 	set("Cache-Control", "no-store")
 	set("X-Content-Type-Options", "nosniff")
+	set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // it is no page
+	set("Referrer-Policy", "no-referrer")
 	set("Cross-Origin-Resource-Policy", "same-origin")
 	if !h.knownHost(r.Host) {
 		refuse(w, &h.counts.hosts, http.StatusMisdirectedRequest,

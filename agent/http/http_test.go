@@ -181,7 +181,8 @@ func TestOriginsAreChecked(t *testing.T) {
 		{200, false, nil},
 		{200, false, []string{"Sec-Fetch-Site", "same-origin"}},
 		{200, false, []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}},
-		{200, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}},
+		{200, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
+		{403, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}},
 		{403, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}},
 		{403, false, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Origin", "http://localhost:3000"}},
 		{403, false, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors", "Origin", "null"}},
@@ -203,6 +204,22 @@ func TestOriginsAreChecked(t *testing.T) {
 	for _, bad := range []string{"*", "", "https://x/", "x", "https://"} {
 		if _, err := New(h.agent, Options{Origins: []string{bad}}); err == nil {
 			t.Errorf("origin %q is taken", bad)
+		}
+	}
+}
+
+// Browsers that show an answer by itself must neither run it, nor show it within another page, nor
+// keep it or its address.
+func TestBrowsersHearWhatTheyMayDo(t *testing.T) {
+	t.Parallel()
+	h := newHandler(t, startAgent(t), Options{Token: "t"})
+	for url, status := range map[string]int{"/": 200, "/page/main.js": 200, "/healthz": 200, "/v1/openapi.json": 200, "/v1/agent": 401, "/<script>": 404} {
+		w := ask(t, h, "GET", url, "")
+		policy := w.Header().Get("Content-Security-Policy")
+		if w.Code != status || !strings.HasPrefix(policy, "default-src 'none'; ") || !strings.Contains(policy, "frame-ancestors 'none'") ||
+			w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Referrer-Policy") != "no-referrer" ||
+			w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v", url, w.Code, w.Header())
 		}
 	}
 }

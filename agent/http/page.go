@@ -21,6 +21,5 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	set := w.Header().Set
 	set("Content-Type", contentType)
 	set("Content-Security-Policy", page.Policy)
-	set("Referrer-Policy", "no-referrer")
 	io.WriteString(w, body) // a client that is gone has nobody to report it to
 }
