@@ -112,7 +112,7 @@ func (e *Exporter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // keep lets another scrape use s.
 func (e *Exporter) keep(s *scrape) {
 	if cap(s.b) <= bufferKeep {
-		s.Metrics, s.rpc = agent.Metrics{}, RPC{} // pins nothing
+		s.Metrics, s.rpc, s.http = agent.Metrics{}, RPC{}, HTTP{} // pins nothing
 		clear(s.shown)
 		e.spare.Put(s)
 	}

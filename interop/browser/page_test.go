@@ -325,6 +325,10 @@ func TestPageWritesWithAToken(t *testing.T) {
 	url := serve(t, all[0], agenthttp.Options{Token: "open sesame", Write: true})
 	b := openTab(t, url, 1280, "401")
 	b.untilText("#notices", "asks for a token")
+	b.write("#token-form input", "пароль") // which can't be in a header
+	b.click("#token-form button")
+	b.until("the form keeps it", `document.querySelector("#token-form input").matches(":invalid")`)
+	b.run(`document.querySelector("#token-form input").value = ""`)
 	b.write("#token-form input", "wrong")
 	b.click("#token-form button")
 	b.untilText("#notices", "doesn't accept this token")

@@ -92,6 +92,8 @@ function tokenForm() {
 		name: "token",
 		autocomplete: "off",
 		required: true,
+		pattern: "[ -~]+", // no header can carry others
+		title: "ASCII characters only",
 	});
 	const submit = (e) => {
 		e.preventDefault();

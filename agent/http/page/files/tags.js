@@ -61,7 +61,9 @@ export function tagChoice() {
 export function groupsOf(tag, located) {
 	const groups = new Map();
 	for (const c of located) {
-		const value = state.members.get(c.name)?.tags[tag];
+		const tags = state.members.get(c.name)?.tags ?? {};
+		// A tag may be called "constructor", which all objects have.
+		const value = Object.hasOwn(tags, tag) ? tags[tag] : undefined;
 		const key = value === undefined ? "(without)" : value;
 		if (!groups.has(key)) groups.set(key, []);
 		groups.get(key).push(c);
