@@ -59,11 +59,9 @@ func (r *configReport) write(e env) error {
 	return err
 }
 
-// placed is a problem that begins with its place in a file.
-var placed = regexp.MustCompile(`^(.+?):(\d+):(\d+): (?s)(.*)$`)
-
+// faultOf takes apart a problem, which may begin with its place in a file.
 func faultOf(problem string) configFault {
-	m := placed.FindStringSubmatch(problem)
+	m := regexp.MustCompile(`^(.+?):(\d+):(\d+): (?s)(.*)$`).FindStringSubmatch(problem)
 	if m == nil {
 		return configFault{Text: problem}
 	}

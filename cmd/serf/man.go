@@ -124,11 +124,9 @@ func exitSection(code, text string) []manual.Block {
 	return list
 }
 
-// variable is an environment variable that the text of an option mentions.
-var variable = regexp.MustCompile(`\$(SERF_[A-Z_]+)`)
-
-// environmentSection lists the variables that stand in for options.
+// environmentSection lists the variables that stand in for options, whose texts mention them.
 func environmentSection(page *manual.Page) (list []manual.Block) {
+	variable := regexp.MustCompile(`\$(SERF_[A-Z_]+)`)
 	for _, o := range page.Options() {
 		if m := variable.FindStringSubmatch(o.Text); m != nil {
 			list = append(list, manual.Block{Kind: manual.Item, Term: m[1],
@@ -141,11 +139,9 @@ func environmentSection(page *manual.Page) (list []manual.Block) {
 	return append([]manual.Block{{Kind: manual.Heading, Text: "Environment"}}, list...)
 }
 
-// mention is a command that a help text mentions.
-var mention = regexp.MustCompile(`\bserf ([a-z-]+)`)
-
 // mentioned are the pages of other commands that a help text mentions.
 func mentioned(help, own string) (list []string) {
+	mention := regexp.MustCompile(`\bserf ([a-z-]+)`)
 	for _, m := range mention.FindAllStringSubmatch(help, -1) {
 		if _, ok := findCommand(m[1]); ok && m[1] != own && !slices.Contains(list, "serf-"+m[1]) {
 			list = append(list, "serf-"+m[1])

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"sync"
 
 	"serf/agent/rpc"
 )
@@ -17,12 +18,14 @@ type jsonLine struct {
 }
 
 // logLine is the form of a log's lines; some have no component.
-var logLine = regexp.MustCompile(
-	`^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) \[([A-Z]+)\] (?:([a-z][a-z0-9/-]*): )?(.*)$`)
+var logLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) ` +
+		`\[([A-Z]+)\] (?:([a-z][a-z0-9/-]*): )?(.*)$`)
+})
 
 // lineJSON is a line of the log as JSON. What isn't in the form of a log is all text.
 func lineJSON(line string) string {
-	m := logLine.FindStringSubmatch(line)
+	m := logLine().FindStringSubmatch(line)
 	if m == nil {
 		return jsonLineOf(jsonLine{Text: line})
 	}

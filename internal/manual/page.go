@@ -6,6 +6,7 @@ package manual
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Page is a help text taken apart.
@@ -74,11 +75,19 @@ func heading(lines []string) (title string, ok bool) {
 }
 
 var (
-	option    = regexp.MustCompile(`^  (-[a-z0-9][a-z0-9-]*(?:[= ]\S+)?)$`)
-	twoColumn = regexp.MustCompile(`^  (\S+(?: \S+)*) {2,}(\S.*)$`)
-	table     = regexp.MustCompile(`\S {2,}\S.*\S {2,}\S`)
-	deeper    = regexp.MustCompile(`^   `)
+	option    = pattern(`^  (-[a-z0-9][a-z0-9-]*(?:[= ]\S+)?)$`)
+	twoColumn = pattern(`^  (\S+(?: \S+)*) {2,}(\S.*)$`)
+	table     = pattern(`\S {2,}\S.*\S {2,}\S`)
 )
+
+// pattern is a regular expression that is compiled when it is first needed: most commands need none
+// of this package's.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+// deeper is what lines begin with that are indented deeper than items.
+const deeper = "   "
 
 // blocks takes the lines of a chunk apart, which has no heading any more.
 func blocks(lines []string) (list []Block) {
@@ -86,7 +95,7 @@ func blocks(lines []string) (list []Block) {
 		return nil
 	}
 	for _, line := range lines {
-		if table.MatchString(line) {
+		if table().MatchString(line) {
 			return []Block{{Kind: Literal, Text: strings.Join(lines, "\n")}}
 		}
 	}
@@ -96,7 +105,7 @@ func blocks(lines []string) (list []Block) {
 			return append(list, rest(lines[i:])...)
 		}
 		end := i + 1
-		for end < len(lines) && deeper.MatchString(lines[end]) {
+		for end < len(lines) && strings.HasPrefix(lines[end], deeper) {
 			end++
 		}
 		list = append(list, Block{Item, term, strings.TrimSpace(text + " " + joined(lines[i+1:end]))})
@@ -107,14 +116,14 @@ func blocks(lines []string) (list []Block) {
 
 // item is the item that some lines begin with. A term that is long has its text on the next lines.
 func item(lines []string) (term, text string, ok bool) {
-	if m := option.FindStringSubmatch(lines[0]); m != nil {
+	if m := option().FindStringSubmatch(lines[0]); m != nil {
 		return m[1], "", true
 	}
-	if m := twoColumn.FindStringSubmatch(lines[0]); m != nil {
+	if m := twoColumn().FindStringSubmatch(lines[0]); m != nil {
 		return m[1], m[2], true
 	}
 	alone := strings.TrimPrefix(lines[0], "  ")
-	if len(lines) > 1 && deeper.MatchString(lines[1]) && !strings.ContainsAny(alone, " ") {
+	if len(lines) > 1 && strings.HasPrefix(lines[1], deeper) && !strings.ContainsAny(alone, " ") {
 		return alone, "", true
 	}
 	return "", "", false
@@ -123,7 +132,7 @@ func item(lines []string) (term, text string, ok bool) {
 // rest is what has no items: a paragraph, or a literal text if some of its lines are indented more.
 func rest(lines []string) []Block {
 	for _, line := range lines {
-		if deeper.MatchString(line) {
+		if strings.HasPrefix(line, deeper) {
 			return []Block{{Kind: Literal, Text: strings.Join(lines, "\n")}}
 		}
 	}
@@ -166,7 +175,7 @@ func (o *Option) TakesWord() bool { return o.Separator != "" && !o.isSwitch() }
 func (o *Option) isSwitch() bool { return o.Value == "true" || o.Value == "false" }
 
 // choice is a list of words at the beginning of a text or after a colon: "lan, wan or local".
-var choice = regexp.MustCompile(`(?:^|: )([a-z0-9-]+(?:, [a-z0-9-]+)* or [a-z0-9-]+)(?:[.;,( ]|$)`)
+var choice = pattern(`(?:^|: )([a-z0-9-]+(?:, [a-z0-9-]+)* or [a-z0-9-]+)(?:[.;,( ]|$)`)
 
 // Choices are the values that the option may have, if its text lists them; for a switch with a
 // value they are true and false.
@@ -174,7 +183,7 @@ func (o *Option) Choices() []string {
 	if o.isSwitch() {
 		return []string{"true", "false"}
 	}
-	m := choice.FindStringSubmatch(o.Text)
+	m := choice().FindStringSubmatch(o.Text)
 	if m == nil || o.Separator == "" {
 		return nil
 	}

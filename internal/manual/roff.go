@@ -3,7 +3,6 @@ package manual
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,8 +118,8 @@ func term(t string) string {
 }
 
 var (
-	placeholder = regexp.MustCompile(`[A-Z]{2,}`)
-	reference   = regexp.MustCompile(`\\\(aq(serf[^\\]*(?:\\-[^\\]*)*)\\\(aq`)
+	placeholder = pattern(`[A-Z]{2,}`)
+	reference   = pattern(`\\\(aq(serf[^\\]*(?:\\-[^\\]*)*)\\\(aq`)
 )
 
 // synopsis has the words of the command in bold and the placeholders in italics.
@@ -131,11 +130,11 @@ func synopsis(usage, name string) string {
 	} else {
 		usage = strings.TrimPrefix(usage, command)
 	}
-	return `\fB` + escape(command) + `\fP` + placeholder.ReplaceAllString(escape(usage), `\fI$0\fP`)
+	return `\fB` + escape(command) + `\fP` + placeholder().ReplaceAllString(escape(usage), `\fI$0\fP`)
 }
 
 // references has commands that the text quotes in bold.
-func references(text string) string { return reference.ReplaceAllString(text, `\fB$1\fP`) }
+func references(text string) string { return reference().ReplaceAllString(text, `\fB$1\fP`) }
 
 // special are characters that roff would take for something else, or set as another character.
 var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`,
