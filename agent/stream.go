@@ -348,7 +348,7 @@ func (a *Agent) exchange(ctx context.Context, s swim.StreamOut) (told bool, err 
 	block, drawn, err := a.readBlock(conn, wire.NewAnswerReader(s.Sealer))
 	defer a.transport.budget.Add(drawn)
 	if err != nil {
-		return false, err
+		return false, answerError{err}
 	}
 	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamReply, From: s.To},
 		dialled: true}

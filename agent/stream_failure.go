@@ -43,6 +43,16 @@ func (e dialError) Is(target error) bool {
 	return target == swim.ErrStreamRefused && errors.Is(e.error, errConnRefused)
 }
 
+// answerError marks a failure to get an answer through a connection.
+type answerError struct{ error }
+
+func (e answerError) Unwrap() error { return e.error }
+
+// Is tells the node that the host is up, and the process silent.
+func (e answerError) Is(target error) bool {
+	return target == swim.ErrStreamSilent && errors.Is(e.error, os.ErrDeadlineExceeded)
+}
+
 // streamFailure classifies the error of a stream's goroutine.
 func streamFailure(err error) StreamFailure {
 	_, dial := errors.AsType[dialError](err)

@@ -27,6 +27,7 @@ func TestStreamFailuresHaveReasons(t *testing.T) {
 		{dialError{context.DeadlineExceeded}, StreamConnect},
 		{context.DeadlineExceeded, StreamTimeout},
 		{cutShort(5, op(os.ErrDeadlineExceeded)), StreamTimeout},
+		{answerError{op(os.ErrDeadlineExceeded)}, StreamTimeout},
 		{cutShort(0, io.EOF), StreamCut},
 		{cutShort(9, io.EOF), StreamCut},
 		{op(&os.SyscallError{Syscall: "write", Err: syscall.EPIPE}), StreamCut},
@@ -49,6 +50,18 @@ func TestStreamsThatAreRefusedAreToldApart(t *testing.T) {
 		errConnRefused: false,
 	} {
 		if got := errors.Is(err, swim.ErrStreamRefused); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
+		}
+	}
+}
+
+// Nor is one whose process stands still like one that closes the connection.
+func TestStreamsWithoutAnAnswerAreToldApart(t *testing.T) {
+	for err, want := range map[error]bool{
+		answerError{cutShort(0, os.ErrDeadlineExceeded)}: true, answerError{io.EOF}: false,
+		dialError{os.ErrDeadlineExceeded}: false,
+	} {
+		if got := errors.Is(err, swim.ErrStreamSilent); got != want {
 			t.Errorf("%v: %v, want %v", err, got, want)
 		}
 	}

@@ -31,6 +31,7 @@ func (n *Node) noticePause(now Time, out *Output) {
 	n.counters.Pauses++
 	out.note(Note{Level: Warn, Code: NotePaused, N: gap.Milliseconds()})
 	n.extendDeadlines(gap + n.cfg.ProbeTimeout)
+	n.recordPause(now, gap)
 }
 
 // extendDeadlines delays all pending judgements by d: the time that was lost, and some to read what

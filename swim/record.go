@@ -236,6 +236,16 @@ func (n *Node) recordAccused(now Time, inc uint32, from []byte) {
 	}
 }
 
+// recordPause records that this node stood still for gap, until now.
+func (n *Node) recordPause(now Time, gap time.Duration) {
+	if n.history != nil {
+		s := stateOf(n.view.at(n.self).state)
+		n.record(now, n.self, history.Change{
+			From: s, To: s, Cause: history.Pause, Paused: gap.Milliseconds(),
+		})
+	}
+}
+
 // accuserName is the name of who accuses id; none if nobody in particular does.
 func (n *Node) accuserName(id MemberID, from []byte) string {
 	if n.accuser(id, from) == nobody {

@@ -57,7 +57,7 @@ func TestHistoryOfAProbeThatFailed(t *testing.T) {
 	tn.recv("d", nack(tn.seqs["ping-req b"]))
 	tn.advance(500 * time.Millisecond)
 	wantStory(t, log, "b",
-		"alive > suspect: a suspected b: no answer to a ping, none to pings by d, f and e (2 said so, 1 nothing in time), and TCP failed; it had up to 24s to refute; health of a: 1 (0 is good)")
+		"alive > suspect: a suspected b: no answer to a ping, none to pings by d, f and e (2 said so, 1 didn't report back), and TCP failed; it had up to 24s to refute; health of a: 1 (0 is good)")
 }
 
 // The process is gone, and its host is up: what an operator wants to know first.
@@ -82,7 +82,7 @@ func TestHistoryOfAProbeOfASuspect(t *testing.T) {
 	tn.collect()
 	tn.advance(time.Second)
 	wantStory(t, log, "b",
-		"alive > suspect: c accused b (gossip from c); the probe of a failed, too: no answer to a ping, none to pings by c (which said nothing in time), none by TCP; it had up to 4s to refute; health of a: 0 (good)")
+		"alive > suspect: c accused b (gossip from c); the probe of a failed, too: no answer to a ping, none to pings by c (which didn't report back), none by TCP; it had up to 4s to refute; health of a: 0 (good)")
 }
 
 func TestHistoryOfAForgottenMember(t *testing.T) {
@@ -201,4 +201,29 @@ func TestHistoryOfAMoveAndAConflict(t *testing.T) {
 		"alive > alive: b moved to 10.0.0.120:7946")
 	wantStory(t, log, "c",
 		"alive > alive: a member at 10.0.0.121:7946 claims the name c, too")
+}
+
+// A process that is stopped: its host still takes connections. That is known when the probe ends, or
+// just after.
+func TestHistoryOfAProbeThatConnectedInVain(t *testing.T) {
+	silent := fmt.Errorf("read: %w", ErrStreamSilent)
+	for _, late := range []time.Duration{0, 500 * time.Millisecond} {
+		tn, log := recorded(t, func(*Config) {}, "b")
+		id, _ := tn.n.Lookup([]byte("b"))
+		tn.n.inquire(tn.now, &tn.n.probe.inquiry, id, &tn.out)
+		tn.collect()
+		tn.advance(500*time.Millisecond + late)
+		tn.n.Stream(tn.now, StreamIn{ID: tn.streams["b: stream ping b"], Kind: StreamFailed, Err: silent}, &tn.out)
+		tn.advance(500*time.Millisecond - late)
+		wantStory(t, log, "b",
+			"alive > suspect: a suspected b: no answer to a ping, and TCP connected without an answer: its host is up, but its process says nothing; it had up to 4s to refute; health of a: 1 (0 is good)")
+	}
+}
+
+func TestHistoryOfOwnPause(t *testing.T) {
+	tn, log := recorded(t, func(*Config) {}, "b", "c")
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.pause(20250 * time.Millisecond)
+	wantStory(t, log, "a",
+		"alive > alive: a stood still for 20.3s: its process was stopped, or its host slept or was overloaded")
 }

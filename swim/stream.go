@@ -206,10 +206,17 @@ func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 // Drivers that can tell wrap it.
 var ErrStreamRefused = errors.New("connection refused")
 
+// ErrStreamSilent is why a stream failed if it was connected, but no answer came in time. Drivers
+// that can tell wrap it.
+var ErrStreamSilent = errors.New("connected, but no answer in time")
+
 // tcpFailure is what the history says of a ping by stream that failed.
 func tcpFailure(err error) history.TCP {
-	if errors.Is(err, ErrStreamRefused) {
+	switch {
+	case errors.Is(err, ErrStreamRefused):
 		return history.TCPRefused
+	case errors.Is(err, ErrStreamSilent):
+		return history.TCPSilent
 	}
 	return history.TCPFailed
 }
@@ -222,6 +229,8 @@ func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 	case c.kind == callPing && err != nil:
 		if q := n.inquiryNo(c.seq); q != nil {
 			q.tcp = tcpFailure(err)
+		} else if n.history != nil && n.view.has(c.member) { // it ends with the probe, or just after
+			n.history.log.StreamEnded(n.roster.Name(c.member), tcpFailure(err))
 		}
 	case c.kind == callPushPull && err != nil:
 		n.counters.PushPullErrors++

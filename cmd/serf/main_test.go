@@ -137,7 +137,7 @@ func (c *knownCluster) FlapsAndHealth(_ context.Context, since time.Duration) hi
 	f.More, f.Accusations = 3, 12
 	f.Accusers = []history.Accuser{{Name: "n1", Accusations: 11, Refuted: 4, Health: &health, Self: true}, {Name: "n3", Accusations: 1}}
 	f.TCPOnly = []history.TCPOnly{{Name: "n4", Times: 17, Last: f.Members[0].Last}}
-	f.Summary = "11 of 12 accusations of the last 1h came from n1, and 4 of those were refuted; its health is 6: look there"
+	f.Summary = "11 of 12 accusations of the last hour came from n1, and 4 of those were refuted; its health is 6: look there"
 	return f
 }
 

@@ -13,7 +13,7 @@ import (
 //	dropped  uvarint
 //	changes, each:
 //	  state    byte: From, To (4 bits each)
-//	  cause    byte: Cause (4 bits), Learned (2), TCP (2)
+//	  cause    byte: Cause (4 bits), Learned (2), TCP (2 of its 3)
 //	  parts    byte: which of the optional parts follow
 //	  health   byte
 //	  age      uvarint, ms: of the first before the asking, of others before the one in front
@@ -22,7 +22,7 @@ import (
 //	  via      name
 //	  probe    byte: Nacks, NacksHoped; names
 //	  confirms byte: Confirmations, Hoped; names
-//	  refute   uvarint, ms
+//	  refute   uvarint, ms (Pause: how long it was)
 //
 // A name is a number: 0 for none, up to the number of names so far for one of these, one more for a
 // new one, which follows with its length, a byte, in front. Names are a count byte and as many
@@ -36,6 +36,7 @@ const (
 	partConfirms
 	partRefute
 	partLastPing
+	partTCP // no part: the third bit of TCP
 )
 
 // ErrCompact means that something isn't the compact form of changes.
@@ -79,11 +80,12 @@ func (e *encoder) change(c *Change, before time.Duration) {
 	if c.Probe != nil {
 		parts |= partProbe
 		tcp = c.Probe.TCP
+		parts |= byte(tcp>>2&1) * partTCP
 	}
 	if c.Confirmations > 0 || c.Hoped > 0 {
 		parts |= partConfirms
 	}
-	if c.Refute > 0 {
+	if c.Refute > 0 || c.Paused > 0 {
 		parts |= partRefute
 	}
 	if c.LastPing {
@@ -108,7 +110,7 @@ func (e *encoder) change(c *Change, before time.Duration) {
 		e.list(c.Confirmers, confirmersMax)
 	}
 	if parts&partRefute != 0 {
-		e.uvarint(uint64(c.Refute))
+		e.uvarint(uint64(max(c.Refute, c.Paused)))
 	}
 }
 
@@ -209,7 +211,7 @@ func (d *decoder) change(before time.Duration) (c Change) {
 	}
 	c.Via = d.name()
 	if parts&partProbe != 0 {
-		c.Probe = &Steps{TCP: TCP(how & 3)}
+		c.Probe = &Steps{TCP: TCP(how&3 | parts/partTCP&1<<2)}
 		c.Probe.Nacks, c.Probe.NacksHoped = nibbles(d.byte()).get()
 		c.Probe.Relays = d.list(relaysMax)
 	}
@@ -219,6 +221,7 @@ func (d *decoder) change(before time.Duration) (c Change) {
 	}
 	if parts&partRefute != 0 {
 		c.Refute = d.millis().Milliseconds()
+		c.splitPause()
 	}
 	c.LastPing = parts&partLastPing != 0
 	return c

@@ -25,16 +25,17 @@ func drawChange(t *rapid.T, at time.Duration) Change {
 		return list
 	}
 	c := Change{
-		At: at, From: State(small(6)), To: State(small(6)), Cause: Cause(small(12)), Learned: Learned(small(3)),
+		At: at, From: State(small(6)), To: State(small(6)), Cause: Cause(small(13)), Learned: Learned(small(3)),
 		Incarnation: rapid.Uint32().Draw(t, "inc"), Via: name(), Health: small(8), LastPing: small(1) == 1, Refute: int64(small(1 << 20)),
 	}
+	c.splitPause()
 	if c.Cause.addressed() {
 		c.Addr = name()
 	} else {
 		c.Accuser = name()
 	}
 	if small(1) == 1 {
-		c.Probe = &Steps{Relays: names(relaysMax), Nacks: small(15), NacksHoped: small(15), TCP: TCP(small(3))}
+		c.Probe = &Steps{Relays: names(relaysMax), Nacks: small(15), NacksHoped: small(15), TCP: TCP(small(4))}
 	}
 	if c.Hoped = small(4); c.Hoped > 0 {
 		c.Confirmations, c.Confirmers = small(15), names(confirmersMax)

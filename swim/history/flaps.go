@@ -118,6 +118,9 @@ func (l *Log) Flaps(since, now time.Duration, observer string, health int) Flaps
 // count takes in one record, which is older than all before, and returns how many accusations it
 // is.
 func count(counts []tally, r *record) (accusations int) {
+	if r.cause == Pause {
+		return 0
+	}
 	s := &counts[r.subject]
 	if s.changes == 0 {
 		s.last = r.at
@@ -176,7 +179,7 @@ func (f *Flaps) SetHealth(scores map[string]int) {
 // they were against, or both together: one that hears little accuses others and is accused.
 func (f *Flaps) summary() string {
 	const few = 3 // accusations, of which nothing follows
-	since := duration(time.Duration(f.Since * float64(time.Second)).Round(time.Second))
+	since := f.period()
 	if f.Accusations == 0 {
 		return "nobody was accused in the last " + since
 	}
@@ -205,6 +208,18 @@ func (f *Flaps) summary() string {
 	return of + " came from " + plural(len(f.Accusers), "member") + ": no member stands out"
 }
 
+// period is the time that is looked at, as it follows "the last".
+func (f *Flaps) period() string {
+	switch d := time.Duration(f.Since * float64(time.Second)).Round(time.Second); d {
+	case time.Hour:
+		return "hour"
+	case time.Minute:
+		return "minute"
+	default:
+		return duration(d)
+	}
+}
+
 // mostAccused returns the member that was accused most often; the zero Flapper if none was more
 // than once.
 func (f *Flaps) mostAccused() (most Flapper) {
@@ -231,11 +246,13 @@ func plural(n int, s string) string {
 	return strconv.Itoa(n) + " " + s
 }
 
-// Counts returns how many changes each member had since a time.
+// Counts returns how many changes of its state each member had since a time.
 func (l *Log) Counts(since time.Duration) map[string]int {
 	counts := make(map[string]int)
 	for i := l.newest; i != 0 && l.at(i).at >= since; i = l.at(i).older {
-		counts[l.names[l.at(i).subject].text]++
+		if r := l.at(i); r.cause != Pause {
+			counts[l.names[r.subject].text]++
+		}
 	}
 	return counts
 }

@@ -57,20 +57,20 @@ func TestFlaps(t *testing.T) {
 func TestSummary(t *testing.T) {
 	six := 6
 	for want, f := range map[string]Flaps{
-		"nobody was accused in the last 1h": {Since: 3600},
-		"11 of 12 accusations of the last 1h came from m7, and 9 of those were refuted; its health is 6: look there": {
+		"nobody was accused in the last hour": {Since: 3600},
+		"11 of 12 accusations of the last hour came from m7, and 9 of those were refuted; its health is 6: look there": {
 			Since: 3600, Accusations: 12, Accusers: []Accuser{{Name: "m7", Accusations: 11, Refuted: 9, Health: &six}, {Name: "m1", Accusations: 1}}},
 		"3 of 3 accusations of the last 10m came from m\\n; its health isn't known here: look there": {
 			Since: 600, Accusations: 3, Accusers: []Accuser{{Name: "m\n", Accusations: 3}}},
-		"3 of 3 accusations of the last 1h came from m7, and 1 of those were refuted; 2 were against m3: look at both, and at what is between them": {
+		"3 of 3 accusations of the last hour came from m7, and 1 of those were refuted; 2 were against m3: look at both, and at what is between them": {
 			Since: 3600, Accusations: 3, Accusers: []Accuser{{Name: "m7", Accusations: 3, Refuted: 1}}, Members: []Flapper{{Name: "m1", Accused: 1}, {Name: "m3", Accused: 2}}},
-		"51 of 51 accusations of the last 1h were against web-7 (32) or came from it (19); its health isn't known here: look there": {
+		"51 of 51 accusations of the last hour were against web-7 (32) or came from it (19); its health isn't known here: look there": {
 			Since: 3600, Accusations: 51, Accusers: []Accuser{{Name: "web-7", Accusations: 19, Refuted: 19}, {Name: "web-6", Accusations: 7}}, Members: []Flapper{{Name: "web-7", Accused: 32}}},
-		"of 4 accusations of the last 1h, by 2 members, 3 were against m3: look there": {
+		"of 4 accusations of the last hour, by 2 members, 3 were against m3: look there": {
 			Since: 3600, Accusations: 4, Accusers: []Accuser{{Name: "a", Accusations: 2}, {Name: "b", Accusations: 2}}, Members: []Flapper{{Name: "m3", Accused: 3}}},
 		"4 accusations of the last 1m30s came from 2 members: no member stands out": {
 			Since: 90, Accusations: 4, Accusers: []Accuser{{Name: "a", Accusations: 2}, {Name: "b", Accusations: 2}}},
-		"1 accusation of the last 1h came from 1 member: no member stands out": {
+		"1 accusation of the last hour came from 1 member: no member stands out": {
 			Since: 3600, Accusations: 1, Accusers: []Accuser{{Name: "a", Accusations: 1}}},
 	} {
 		if got := f.summary(); got != want {
@@ -95,7 +95,7 @@ func TestFlapsAreBounded(t *testing.T) {
 }
 
 func TestSummaryOfMembersThatAnswerOverTCPOnly(t *testing.T) {
-	f := Flaps{AsSeenBy: "a", Summary: "nobody was accused in the last 1h"}
+	f := Flaps{AsSeenBy: "a", Summary: "nobody was accused in the last hour"}
 	own := f
 	list := []TCPOnly{{Name: "m\n3", Times: 2}, {Name: "m4", Times: 1}}
 	f.AddTCPOnly(nil, 4)
@@ -104,7 +104,7 @@ func TestSummaryOfMembersThatAnswerOverTCPOnly(t *testing.T) {
 		"; most others answered a over TCP but not over UDP: packets to or from it get lost") {
 		t.Errorf("if they are two of three: %q", own.Summary)
 	}
-	const want = "nobody was accused in the last 1h; m\\n3 answered 2 probes over TCP but not over UDP: " +
+	const want = "nobody was accused in the last hour; m\\n3 answered 2 probes over TCP but not over UDP: " +
 		"packets to or from it get lost"
 	if f.Summary != want {
 		t.Errorf("%q\nwant %q", f.Summary, want)

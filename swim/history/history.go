@@ -52,11 +52,13 @@ const (
 	Moved
 	// Conflict: somebody at another address has the same name: see Change.Addr.
 	Conflict
+	// Pause: this node itself stood still: see Change.Paused.
+	Pause
 )
 
 var causeNames = []string{
 	"unknown", "probe", "accusation", "death", "timeout", "refutation", "join", "leave",
-	"force-leave", "reap", "stayed", "moved", "conflict",
+	"force-leave", "reap", "stayed", "moved", "conflict", "pause",
 }
 
 // Learned is how a node knows of a change.
@@ -85,9 +87,11 @@ const (
 	TCPFailed
 	// TCPRefused: the host is up, and nothing listens there.
 	TCPRefused
+	// TCPSilent: the host took the connection, and the process said nothing in time.
+	TCPSilent
 )
 
-var tcpNames = []string{"not tried", "no answer", "failed", "refused"}
+var tcpNames = []string{"not tried", "no answer", "failed", "refused", "silent"}
 
 func (s State) String() string   { return nameIn(stateNames, s) }
 func (c Cause) String() string   { return nameIn(causeNames, c) }
@@ -144,7 +148,7 @@ type Change struct {
 	Time Stamp         `json:"time,omitzero"`
 
 	From        State   `json:"from"`
-	To          State   `json:"to"` // From again with Moved, Conflict, and further suspicions
+	To          State   `json:"to"` // From again with Moved, Conflict, Pause, further suspicions
 	Cause       Cause   `json:"cause"`
 	Learned     Learned `json:"learned"`
 	Incarnation uint32  `json:"incarnation"`
@@ -168,6 +172,8 @@ type Change struct {
 	// Refute is how long a suspect has to refute, as of then; of a failure and a refutation, how
 	// long it took. In milliseconds.
 	Refute int64 `json:"time_to_refute_ms,omitempty"`
+	// Paused is how long a Pause was, in milliseconds.
+	Paused int64 `json:"paused_ms,omitempty"`
 	// LastPing: the suspect was asked once more before it was given up.
 	LastPing bool `json:"last_ping,omitempty"`
 

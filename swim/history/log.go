@@ -63,7 +63,7 @@ type record struct {
 	at          time.Duration
 	seq         uint64
 	incarnation uint32
-	refute      uint32 // ms
+	refute      uint32 // ms; of a Pause, how long it was
 
 	subject      number
 	accuser      number // or an address, see addressed
@@ -84,9 +84,9 @@ type record struct {
 // Bits of record.flags.
 const (
 	flagLearned  = 3 << 0
-	flagTCP      = 3 << 2
-	flagProbe    = 1 << 4
-	flagLastPing = 1 << 5
+	flagTCP      = 7 << 2
+	flagProbe    = 1 << 5
+	flagLastPing = 1 << 6
 
 	shiftTCP = 2
 )
@@ -110,8 +110,9 @@ func (l *Log) Add(subject string, c *Change) {
 	r := l.at(i)
 	l.seq++
 	*r = record{
-		at: c.At, seq: l.seq, incarnation: c.Incarnation, refute: milliseconds(time.Duration(c.Refute) * time.Millisecond),
-		from: c.From, to: c.To, cause: c.Cause, health: uint8(min(c.Health, 255)),
+		at: c.At, seq: l.seq, incarnation: c.Incarnation,
+		refute: milliseconds(time.Duration(max(c.Refute, c.Paused)) * time.Millisecond),
+		from:   c.From, to: c.To, cause: c.Cause, health: uint8(min(c.Health, 255)),
 		flags: uint8(c.Learned) & flagLearned,
 	}
 	if c.LastPing {
@@ -144,7 +145,7 @@ func (l *Log) link(i number) {
 		s.first = i
 	}
 	switch {
-	case r.cause == Conflict:
+	case r.cause == Conflict, r.cause == Pause:
 		r.to = r.from
 	case r.to == Suspect:
 		s.suspicion = i
@@ -203,6 +204,14 @@ func (l *Log) Probed(subject string, p *Steps) {
 	if r := l.suspicion(subject); r != nil && r.flags&flagProbe == 0 {
 		l.setSteps(r, p)
 		l.trim()
+	}
+}
+
+// StreamEnded records what became of the stream of a suspect's probe, if that was over before.
+func (l *Log) StreamEnded(subject string, tcp TCP) {
+	const unanswered = flagProbe | uint8(NoAnswer)<<shiftTCP
+	if r := l.suspicion(subject); r != nil && r.flags&(flagProbe|flagTCP) == unanswered {
+		r.flags = r.flags&^flagTCP | uint8(tcp)<<shiftTCP&flagTCP
 	}
 }
 
@@ -275,6 +284,7 @@ func (l *Log) change(r *record) Change {
 		Via: l.text(r.via), Refute: int64(r.refute), Health: int(r.health),
 		LastPing: r.flags&flagLastPing != 0,
 	}
+	c.splitPause()
 	if r.cause.addressed() {
 		c.Addr = l.text(r.accuser)
 	} else {
@@ -288,6 +298,13 @@ func (l *Log) change(r *record) Change {
 		c.Probe = p
 	}
 	return c
+}
+
+// splitPause says what a time means, which is kept in one place for all causes.
+func (c *Change) splitPause() {
+	if c.Cause == Pause {
+		c.Paused, c.Refute = c.Refute, 0
+	}
 }
 
 func (l *Log) text(n number) string {

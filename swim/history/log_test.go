@@ -209,3 +209,38 @@ func TestOwnProbeIsRecordedOnce(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// How a stream ended may be known late; it doesn't replace what was known in time.
+func TestStreamOfAProbeMayEndLate(t *testing.T) {
+	for was, want := range map[TCP]TCP{NoAnswer: TCPSilent, TCPRefused: TCPRefused, NotTried: NotTried} {
+		var l Log
+		l.StreamEnded("m", TCPSilent)
+		l.Add("m", &Change{To: Suspect, Cause: Probe, Probe: &Steps{Nacks: 1, TCP: was}})
+		l.StreamEnded("m", TCPSilent)
+		list, _ := l.Member("m")
+		if p := list[0].Probe; p.TCP != want || p.Nacks != 1 {
+			t.Errorf("%v: %+v", was, p)
+		}
+	}
+}
+
+// A pause is no change of state: it neither ends a suspicion nor counts as a flap.
+func TestPauseIsNoChangeOfState(t *testing.T) {
+	var l Log
+	l.Add("m", &Change{To: Suspect, Cause: Accusation, Accuser: "a"})
+	l.Add("m", &Change{From: Alive, To: Alive, Cause: Pause, Paused: 1500})
+	l.Add("m", &Change{To: Alive, Cause: Refutation})
+	list, _ := l.Member("m")
+	if c := list[1]; c.From != Suspect || c.To != Suspect || c.Paused != 1500 || c.Refute != 0 {
+		t.Errorf("%+v", c)
+	}
+	if c := list[2]; c.Accuser != "a" {
+		t.Errorf("%+v", c)
+	}
+	if n := l.Counts(0)["m"]; n != 2 {
+		t.Errorf("%d changes", n)
+	}
+	if f := l.Flaps(0, time.Hour, "x", 0); f.Members[0].Changes != 2 {
+		t.Errorf("%+v", f.Members)
+	}
+}

@@ -68,7 +68,7 @@ type joint struct {
 func jointOf(c *Change) joint {
 	j := joint{to: c.To, incarnation: c.Incarnation}
 	switch {
-	case c.Cause.addressed():
+	case c.Cause.addressed(), c.Cause == Pause:
 		j.detail, j.cause = c.Addr, c.Cause
 	case c.To == Suspect:
 		j.detail = c.Accuser
@@ -151,8 +151,8 @@ func waits(subject string, list []*Joint, done []bool, i int) bool {
 		case k == i:
 		case a.By == b.By && a.place < b.place && !done[k]:
 			return true
-		case a.To == Alive && (a.By == subject || a.Cause == Refutation) && !done[k] &&
-			b.To != Alive && b.Incarnation == a.Incarnation:
+		case a.To == Alive && a.Cause != Pause && (a.By == subject || a.Cause == Refutation) &&
+			!done[k] && b.To != Alive && b.Incarnation == a.Incarnation:
 			return true
 		case a.To == Suspect && (b.To == Failed && b.Incarnation == a.Incarnation ||
 			b.Cause == Refutation && b.Incarnation > a.Incarnation):
@@ -232,9 +232,8 @@ func (m *Merged) clocks() string {
 	for i := range m.Witnesses {
 		worst = max(worst, m.Witnesses[i].Error)
 	}
-	return "times are those of the clock of " + clean(m.AsSeenBy) + ", and those of other agents " +
-		"right to " + milliseconds64(worst) + "; where one change caused another, that decides " +
-		"their order"
+	return "times by the clock of " + clean(m.AsSeenBy) + "; those of other agents may be off by " +
+		milliseconds64(worst) + "; what caused a change comes before it, whatever its time"
 }
 
 func within(ms float64) string {

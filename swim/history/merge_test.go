@@ -154,8 +154,8 @@ func TestStoryOfAllAgents(t *testing.T) {
 	m.Missing = []string{"evil\x1b[2J"}
 	m.Witnesses[1].Dropped = 3
 	const want = `m7 as 3 agents see it: alive for c; failed for a and b
-    times are those of the clock of a, and those of other agents right to 400µs; where one change
-    caused another, that decides their order
+    times by the clock of a; those of other agents may be off by 400µs; what caused a change comes
+    before it, whatever its time
     no account from evil\x1b[2J
     3 older changes left out
 
@@ -172,6 +172,24 @@ func TestStoryOfAllAgents(t *testing.T) {
 `
 	got := m.Story(func(c *Change) string { return c.At.String() })
 	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The paused member's own account says why others failed it, and doesn't move what they saw.
+func TestPauseIsMerged(t *testing.T) {
+	m := Merge("m7", "a", []Account{
+		account("a", "alive", 0, joined(1*sec, 1), suspected(20*sec, "a", "a", 1), failed(24*sec, "a", 1),
+			Change{At: 40 * sec, From: Failed, To: Alive, Cause: Join, Learned: ByGossip, Incarnation: 2}),
+		account("m7", "alive", 0, joined(1*sec, 1),
+			Change{At: 39 * sec, From: Alive, To: Alive, Cause: Pause, Paused: 20_000, Incarnation: 1}),
+	})
+	const want = `m7 alive 1 + a 0ms
+a suspect 1 by a
+a failed 1
+m7 alive 1
+a alive 2`
+	if got := outline(&m); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -35,6 +35,9 @@ func (c *Change) Words(subject, observer string) string {
 		w.add(subject, " moved to ", w.Addr, w.source())
 	case Conflict:
 		w.add("a member at ", w.Addr, " claims the name ", subject, ", too")
+	case Pause:
+		w.add(subject, " stood still for ", pause(w.Paused), ": its process was stopped, or its ",
+			"host slept or was overloaded")
 	default:
 		w.add(subject, " became ", c.To.String(), w.source())
 	}
@@ -88,6 +91,8 @@ func (w *words) steps() string {
 		s += ", and TCP failed"
 	case TCPRefused:
 		s += ", and TCP was refused: its host is up, but nothing listens there"
+	case TCPSilent:
+		s += ", and TCP connected without an answer: its host is up, but its process says nothing"
 	}
 	return s
 }
@@ -104,9 +109,9 @@ func (p *Steps) said() string {
 	case silent == 0:
 		return " (which all said so)"
 	case p.Nacks == 0:
-		return " (which said nothing in time)"
+		return " (which didn't report back)"
 	}
-	return " (" + strconv.Itoa(p.Nacks) + " said so, " + strconv.Itoa(silent) + " nothing in time)"
+	return " (" + strconv.Itoa(p.Nacks) + " said so, " + strconv.Itoa(silent) + " didn't report back)"
 }
 
 // room says how much time there was to refute.
@@ -200,7 +205,11 @@ func (w *words) refutation() {
 	}
 	w.add(w.subject, " refuted ", w.claim())
 	if w.subject != w.observer {
-		w.add(" after ", seconds(w.Refute))
+		if w.Refute > 0 {
+			w.add(" after ", seconds(w.Refute))
+		} else {
+			w.add(" at once")
+		}
 		if w.Confirmations > 0 {
 			w.add(w.confirmed())
 		}
@@ -251,6 +260,11 @@ func (w *words) departure() {
 	default:
 		w.add(w.subject, " left", w.source())
 	}
+}
+
+// pause words a number of milliseconds, without what nobody needs of a long time.
+func pause(ms int64) string {
+	return duration((time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond))
 }
 
 // seconds words a number of milliseconds.

@@ -21,7 +21,7 @@ func sentences() (list []Change) {
 	probe(Steps{TCP: NoAnswer})
 	probe(Steps{Relays: []string{"c"}, TCP: TCPFailed})
 	probe(Steps{Relays: []string{"c"}, NacksHoped: 1, TCP: TCPRefused})
-	probe(Steps{Relays: []string{"c"}, NacksHoped: 1, Nacks: 1})
+	probe(Steps{Relays: []string{"c"}, NacksHoped: 1, Nacks: 1, TCP: TCPSilent})
 	probe(Steps{Relays: []string{"c", "d"}, NacksHoped: 2, Nacks: 2})
 	probe(Steps{Relays: []string{"c", "d", "e"}, NacksHoped: 3, Nacks: 1})
 
@@ -80,6 +80,7 @@ func TestWords(t *testing.T) {
 		{From: Alive, To: Suspect, Cause: Accusation, Accuser: "c", Learned: ByGossip, Via: "d", Health: 1},
 		{From: Suspect, To: Alive, Cause: Refutation, Accuser: "c", Learned: ByGossip, Via: "d", Incarnation: 3},
 		{From: Alive, To: Alive, Cause: Refutation, Incarnation: 8},
+		{From: Alive, To: Alive, Cause: Pause, Paused: 20199},
 		{From: Alive, To: Leaving, Cause: Leave},
 		{From: Leaving, To: Left, Cause: Leave},
 	} {
@@ -140,7 +141,7 @@ func TestNamesOfStatesAndCauses(t *testing.T) {
 			t.Errorf("TCP %d: %v", i, x)
 		}
 	}
-	if Reaped.String() != "reaped" || Conflict.String() != "conflict" || ByAnswer.String() != "answer" || TCPRefused.String() != "refused" {
-		t.Errorf("%v, %v, %v, %v", Reaped, Conflict, ByAnswer, TCPRefused)
+	if Reaped.String() != "reaped" || Conflict.String() != "conflict" || ByAnswer.String() != "answer" || TCPSilent.String() != "silent" || Pause.String() != "pause" {
+		t.Errorf("%v, %v, %v, %v, %v", Reaped, Conflict, ByAnswer, TCPSilent, Pause)
 	}
 }

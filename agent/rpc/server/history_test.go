@@ -23,7 +23,7 @@ func TestHistoryByRPC(t *testing.T) {
 		Seq: 1 << 40, Time: history.Stamp{Time: time.UnixMilli(1790000000123)}, From: history.Alive, To: history.Suspect,
 		Cause: history.Probe, Learned: history.ByExchange, Incarnation: 1<<32 - 1, Accuser: "a", Via: "v", Addr: "1.2.3.4:5",
 		Probe:         &history.Steps{Relays: []string{"r", "s"}, Nacks: 1, NacksHoped: 2, TCP: history.TCPFailed},
-		Confirmations: 7, Hoped: 4, Confirmers: []string{"c", "d"}, Refute: 1 << 31, LastPing: true, Health: 8, Text: "words",
+		Confirmations: 7, Hoped: 4, Confirmers: []string{"c", "d"}, Refute: 1 << 31, Paused: 1 << 32, LastPing: true, Health: 8, Text: "words",
 	}
 	for i, v := 0, reflect.ValueOf(full); i < v.NumField(); i++ {
 		if v.Field(i).IsZero() && v.Type().Field(i).Name != "At" {

@@ -41,6 +41,7 @@ type Change struct {
 	Hoped         int
 	Confirmers    []string
 	Refute        int64 // milliseconds
+	Paused        int64 // milliseconds
 	LastPing      bool
 	Health        int
 	Text          string
