@@ -27,7 +27,10 @@ const (
 // inboundQueries are the queries that came here.
 type inboundQueries struct {
 	window lamport.Queries
-	open   []inboundQuery // by op
+	open   []*inboundQuery // by op
+
+	expires  swim.Time // no open query expires before
+	doneFrom int       // none of open before this index is done; set back when one becomes so
 
 	unsaved []swim.OpID // about keys, waiting for the keyring to be saved; oldest first
 
@@ -103,7 +106,7 @@ func (n *Node) deliverQuery(
 	now swim.Time, from netip.AddrPort, m *wire.Query, own swim.OpID, out *swim.Output,
 ) {
 	name := string(m.Name)
-	q := inboundQuery{
+	q := &inboundQuery{
 		op: n.newOp(), own: own != 0, vote: name == conflictQuery,
 		time: lamport.Time(m.LTime), id: m.ID,
 		deadline: now.Add(min(max(time.Duration(m.Timeout), 0), QueryTimeoutMax)),
@@ -120,10 +123,10 @@ func (n *Node) deliverQuery(
 	internal := strings.HasPrefix(name, internalPrefix)
 	q.declined = !internal && n.cfg.Listener != nil && !n.cfg.Listener.WantsQuery(m.Name)
 	if m.Flags&wire.QueryWantAck != 0 {
-		n.sendAck(now, &q, out)
+		n.sendAck(now, q, out)
 	}
 	if internal {
-		later := n.answerInternal(now, &q, name, m.Payload, out)
+		later := n.answerInternal(now, q, name, m.Payload, out)
 		if later || q.extended {
 			n.keepInbound(now, q, out)
 		}
@@ -141,13 +144,13 @@ func (n *Node) deliverQuery(
 func (n *Node) repeatReply(
 	now swim.Time, from netip.AddrPort, m *wire.Query, out *swim.Output,
 ) bool {
-	i := slices.IndexFunc(n.inbound.open, func(q inboundQuery) bool {
+	i := slices.IndexFunc(n.inbound.open, func(q *inboundQuery) bool {
 		return q.id == m.ID && uint64(q.time) == m.LTime
 	})
 	if i < 0 || n.inbound.open[i].own {
 		return false
 	}
-	q := &n.inbound.open[i]
+	q := n.inbound.open[i]
 	if q.repeats >= repliesMax || now >= q.deadline {
 		return true
 	}
@@ -183,39 +186,70 @@ func (n *Node) refuseQuery(v lamport.Verdict, m *wire.Query, out *swim.Output) {
 }
 
 // keepInbound keeps a query until it is over.
-func (n *Node) keepInbound(now swim.Time, q inboundQuery, out *swim.Output) {
+func (n *Node) keepInbound(now swim.Time, q *inboundQuery, out *swim.Output) {
 	a := &n.inbound
 	if len(a.open) >= inboundMax {
-		n.expireInbound(now)
+		a.expire(now)
 	}
-	if len(a.open) >= inboundMax {
-		drop := slices.IndexFunc(a.open, func(q inboundQuery) bool { return q.done() })
-		if drop < 0 {
-			drop = 0
-			n.count.InboundQueriesDropped++
-			n.note(out, swim.Warn, NoteInboundQueriesFull, swim.Note{N: inboundMax})
-		}
-		a.open = slices.Delete(a.open, drop, drop+1)
+	if len(a.open) >= inboundMax && !a.dropOldest() {
+		n.count.InboundQueriesDropped++
+		n.note(out, swim.Warn, NoteInboundQueriesFull, swim.Note{N: inboundMax})
 	}
+	a.keep(q)
+}
+
+func (a *inboundQueries) keep(q *inboundQuery) {
+	if len(a.open) == 0 {
+		a.expires = q.deadline
+	}
+	a.expires = min(a.expires, q.deadline)
 	a.open = append(a.open, q)
-	a.limitKeptResponses()
+	if q.response != nil {
+		a.limitKeptResponses()
+	}
+}
+
+// dropOldest drops the oldest query that is done, or the oldest of all if none is. It says whether
+// that one was done.
+func (a *inboundQueries) dropOldest() (done bool) {
+	for a.doneFrom < len(a.open) && !a.open[a.doneFrom].done() {
+		a.doneFrom++
+	}
+	drop := a.doneFrom
+	if done = drop < len(a.open); !done {
+		drop = 0
+		a.doneFrom--
+	}
+	copy(a.open[1:], a.open[:drop]) // the few before it, mostly
+	a.open[0] = nil
+	a.open = a.open[1:]
+	return done
+}
+
+// expire drops the queries that are over.
+func (a *inboundQueries) expire(now swim.Time) {
+	if now < a.expires {
+		return
+	}
+	a.doneFrom = 0
+	a.open = slices.DeleteFunc(a.open, func(q *inboundQuery) bool { return now >= q.deadline })
+	for i, q := range a.open {
+		if i == 0 || q.deadline < a.expires {
+			a.expires = q.deadline
+		}
+	}
 }
 
 // limitKeptResponses drops the oldest of the kept responses while they exceed the limit together.
 func (a *inboundQueries) limitKeptResponses() {
 	sum := 0
-	for i := range a.open {
-		sum += len(a.open[i].response)
+	for _, q := range a.open {
+		sum += len(q.response)
 	}
 	for i := 0; sum > keptResponsesMax; i++ {
 		sum -= len(a.open[i].response)
 		a.open[i].response = nil
 	}
-}
-
-func (n *Node) expireInbound(now swim.Time) {
-	a := &n.inbound
-	a.open = slices.DeleteFunc(a.open, func(q inboundQuery) bool { return now >= q.deadline })
 }
 
 // Respond answers the query whose EventQuery had this Op, once. The error is ErrNoQuery, a
@@ -250,13 +284,13 @@ func (n *Node) Decline(now swim.Time, op swim.OpID, out *swim.Output) error {
 // inboundQuery returns the query of this operation that may still be answered, or nil.
 func (n *Node) inboundQuery(now swim.Time, op swim.OpID) *inboundQuery {
 	open := n.inbound.open
-	i, ok := slices.BinarySearchFunc(open, op, func(q inboundQuery, op swim.OpID) int {
+	i, ok := slices.BinarySearchFunc(open, op, func(q *inboundQuery, op swim.OpID) int {
 		return cmp.Compare(q.op, op)
 	})
 	if !ok || open[i].responded || now >= open[i].deadline {
 		return nil
 	}
-	return &open[i]
+	return open[i]
 }
 
 // newReply returns a reply to q that says nothing yet.
@@ -274,6 +308,7 @@ func (n *Node) respond(now swim.Time, q *inboundQuery, payload []byte, out *swim
 	}
 	// An unreachable asker gets the response when it repeats q itself.
 	q.responded = true
+	n.inbound.doneFrom = 0
 	if q.extended && !q.own {
 		q.response = msg
 	}
@@ -286,6 +321,7 @@ func (n *Node) decline(now swim.Time, q *inboundQuery, out *swim.Output) {
 		return
 	}
 	q.declined = true
+	n.inbound.doneFrom = 0
 	if q.extended {
 		n.sendAck(now, q, out)
 	}

@@ -1,9 +1,11 @@
 package serf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -438,6 +440,54 @@ func TestInboundQueriesAreBounded(t *testing.T) {
 	}
 	if err := tn.respond("x"); err != nil {
 		t.Errorf("the newest: %v", err)
+	}
+}
+
+// What becomes of queries while the list is full decides which one makes room for the next.
+func TestRoomForInboundQueries(t *testing.T) {
+	tn := converse(t, "b")
+	var ops []swim.OpID
+	query := func(timeout time.Duration) {
+		i := len(ops)
+		tn.recv("b", queryFrom("b", uint64(i/4+1), uint32(i), func(m *wire.Query) {
+			m.Timeout = int64(timeout)
+		}))
+		ops = append(ops, tn.lastOp)
+	}
+	open := func(i int) bool {
+		_, ok := slices.BinarySearchFunc(tn.n.inbound.open, ops[i],
+			func(q *inboundQuery, op swim.OpID) int { return cmp.Compare(q.op, op) })
+		return ok
+	}
+	claim := func(why string, i int, notes int) {
+		t.Helper()
+		query(time.Hour)
+		if got := tn.notes[NoteInboundQueriesFull]; open(i) || got != notes {
+			t.Errorf("%s: query %d is open: %v; %d notes, want %d", why, i, open(i), got, notes)
+		}
+		if got := len(tn.n.inbound.open); got != inboundMax || !open(len(ops)-1) {
+			t.Errorf("%s: %d are open", why, got)
+		}
+	}
+	for i := range inboundMax {
+		query(time.Hour - time.Duration(i/700)*time.Minute)
+	}
+	claim("all wait: the oldest goes", 0, 1)
+	tn.n.Respond(tn.now, ops[500], nil, &tn.out)
+	tn.n.Decline(tn.now, ops[20], &tn.out)
+	claim("two are done: the older of them goes", 20, 1)
+	claim("then the other", 500, 1)
+	claim("then the oldest again", 1, 2)
+	tn.n.Decline(tn.now, ops[600], &tn.out)
+	claim("one more is done", 600, 2)
+	tn.n.Respond(tn.now, ops[400], nil, &tn.out)
+	claim("and another", 400, 2)
+	tn.now = tn.now.Add(time.Hour - time.Minute)
+	tn.n.Decline(tn.now, ops[30], &tn.out)
+	query(time.Hour)
+	if open(700) || open(inboundMax-1) || !open(30) || !open(699) ||
+		tn.notes[NoteInboundQueriesFull] != 2 {
+		t.Error("those that are over go before those that are done")
 	}
 }
 

@@ -29,7 +29,7 @@ const (
 func (n *Node) reap(now swim.Time, out *swim.Output) {
 	n.intents.expire(now)
 	n.lost.expire(now)
-	n.expireInbound(now)
+	n.inbound.expire(now)
 	if n.table.quiet() {
 		return
 	}
