@@ -52,6 +52,18 @@ func bootCluster(t testing.TB, members int, profile string, tune ...func(*Config
 	return c
 }
 
+// runningCluster is newCluster, started as if it had been running for long: what a test asks of it isn't
+// about the start, which in a large cluster takes most of the time.
+func runningCluster(t testing.TB, members int, profile string, tune ...func(*Config)) *Cluster {
+	t.Helper()
+	c := newCluster(t, members, profile, tune...)
+	if err := c.BootWarm(); err != nil {
+		t.Fatal(err)
+	}
+	c.Run(bootTime)
+	return c
+}
+
 func withSeed(seed uint64) func(*Config) { return func(c *Config) { c.Seed = seed } }
 
 func withLoss(p float64) func(*Config) {

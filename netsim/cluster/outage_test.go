@@ -67,7 +67,7 @@ func TestMembersWithoutAFault(t *testing.T) {
 			t.Fatal(err)
 		}
 		fault(c)
-		c.Run(time.Hour)
+		c.Run(10 * time.Minute)
 		if c.faultless != 3 {
 			t.Errorf("%s: %d members without a fault", name, c.faultless)
 		}

@@ -51,7 +51,7 @@ func TestSurvivorsOfALostZone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(sized(3, 20)) {
+			for seed := range uint64(sized(2, 20)) {
 				c := loseZone(t, members, x.rest, 1+seed, x.without)
 				crashed := c.Now()
 				c.Run(x.events)

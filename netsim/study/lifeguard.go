@@ -73,6 +73,9 @@ type Lifeguard struct {
 	Anywhere bool            // they stop wherever they are, as by a signal; else when they send
 	Repeat   int             // how often each combination is carried out, with a seed of its own
 	Seed     uint64
+
+	members int
+	length  time.Duration // from the first stop to the end, at least
 }
 
 func millis(list ...int) []time.Duration {
@@ -90,7 +93,7 @@ func PaperStudy() Lifeguard {
 		Stopped:  []int{1, 4, 8, 12, 16, 20, 24, 28, 32},
 		Stops:    millis(128, 512, 2048, 8192, 16384, 32768),
 		Runs:     millis(1, 4, 16, 64, 256, 1024, 4096, 16384),
-		Repeat:   1, Seed: 1,
+		Repeat:   1, Seed: 1, members: 128, length: 120 * time.Second,
 	}
 }
 
@@ -100,9 +103,7 @@ func (s *Lifeguard) Reduce() {
 }
 
 const (
-	lifeguardMembers = 128               // of the paper's cluster
-	lifeguardStart   = 17 * time.Second  // of the first stop: 2 s to settle, and 15 s of quiet
-	lifeguardFor     = 120 * time.Second // the least time from there to the end
+	lifeguardStart = 17 * time.Second // of the first stop: 2 s to settle, and 15 s of quiet
 	// lifeguardMult is the paper's suspicion multiplier; what is in use now is 4.
 	lifeguardMult = 5
 )
@@ -115,14 +116,14 @@ func (s *Lifeguard) combinations() []scenario.Scenario {
 			for _, stop := range s.Stops {
 				for _, stopped := range s.Stopped {
 					x := scenario.Default()
-					x.Members, x.Events, x.TimersFirst = lifeguardMembers, 0, true
+					x.Members, x.Events, x.TimersFirst = s.members, 0, true
 					x.Timing.SuspicionMult = new(lifeguardMult)
 					x.Seed = netsim.Mix(netsim.Mix(s.Seed, uint64(repeat)), uint64(len(list)))
 					f, length := scenario.Fault{
 						Kind: scenario.FaultPause, Who: scenario.Who{Count: stopped},
 						Start: scenario.Duration(lifeguardStart), Length: scenario.Duration(stop),
 						WhenSending: !s.Anywhere,
-					}, lifeguardFor
+					}, s.length
 					if run > 0 {
 						f.Gap = scenario.Duration(run)
 						f.Repeat = int((length + stop + run - 1) / (stop + run))

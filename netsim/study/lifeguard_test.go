@@ -14,6 +14,7 @@ import (
 // smallStudy is what shows most in the least time.
 func smallStudy() Lifeguard {
 	s := PaperStudy()
+	s.members, s.length = 64, 80*time.Second
 	s.Stopped, s.Stops, s.Runs = []int{16}, millis(16384), millis(1)
 	s.Variants = []Variant{{"swim", swim.WithoutAny}, {"lifeguard", swim.WithoutOurs}, {"ours", 0}}
 	return s
@@ -23,7 +24,7 @@ func smallStudy() Lifeguard {
 // paper, and ours is no worse.
 func TestLifeguardStudy(t *testing.T) {
 	t.Parallel()
-	systest.Long(t, "128 members in three variants")
+	systest.Long(t, "64 members in three variants")
 	s := smallStudy()
 	r, err := s.Run(t.Context(), 2, nil)
 	if err != nil {
@@ -46,13 +47,13 @@ func TestLifeguardStudy(t *testing.T) {
 // quickStudy takes no time.
 func quickStudy() Lifeguard {
 	s := smallStudy()
+	s.members, s.length = 16, time.Minute
 	s.Variants, s.Stops, s.Runs, s.Stopped = s.Variants[2:], millis(128), millis(16384), []int{1}
 	return s
 }
 
 func TestStudyDoesNotDependOnWorkers(t *testing.T) {
 	t.Parallel()
-	systest.Long(t, "128 members in six runs")
 	text := func(workers int) string {
 		s := quickStudy()
 		r, err := s.Run(t.Context(), workers, nil)
