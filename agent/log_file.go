@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -66,8 +67,11 @@ func openLogFile(l *Log, level slog.Level, path string, format LogFormat,
 	return x, nil
 }
 
+// openAppend opens a file to append to. A pipe that nobody reads is an error at once: without
+// O_NONBLOCK the agent would wait for a reader before it starts.
 func openAppend(path string) (io.WriteCloser, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, logFileMode)
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NONBLOCK
+	f, err := os.OpenFile(path, flags, logFileMode)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, cause(err))
 	}
