@@ -164,6 +164,8 @@ func (c *conn) answer(r *http.Request) (again bool) {
 	ok := c.handle(w, r)
 	b.stopWatching()
 	switch {
+	case w.status == 0 && ctx.Err() != nil: // the handler gave up: that is no empty answer
+		return false
 	case !ok || w.finish() != nil:
 		return false
 	case !b.ended:

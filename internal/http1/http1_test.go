@@ -336,6 +336,35 @@ func TestHandlersHearThatTheClientIsGone(t *testing.T) {
 	})
 }
 
+// A client may say that it sends no more, and still read. It must not take the end of a handler that
+// has given up for an empty answer, but gets one that is there.
+func TestHandlersThatGiveUpDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		if r.URL.Path == "/all" {
+			io.WriteString(w, "all the same")
+		}
+	}), Options{})
+	defer s.Close()
+	for path, want := range map[string]string{"/none": "", "/all": "all the same"} {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: h\r\n\r\n")
+		c.(*net.TCPConn).CloseWrite()
+		if b, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(b), want) || want == "" && len(b) > 0 {
+			t.Errorf("%s: %q, %v", path, b, err)
+		}
+		c.Close()
+	}
+}
+
 func TestPanicOfAHandlerEndsItsConnectionOnly(t *testing.T) {
 	var value any
 	o := Options{Panicked: func(v any, _ []byte) { value = v }}
