@@ -11,6 +11,7 @@ import (
 
 	"serf/agent/survey"
 	"serf/swim/history"
+	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -107,6 +108,30 @@ func TestRepliesOfAgentsThatDontAnswer(t *testing.T) {
 		"no": survey.ReplyNo, "stranger": survey.ReplyOther}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Beyond comparedMax views that differ from this agent's, agents are known to disagree, but not
+// about whom.
+func TestComparisonsAreBounded(t *testing.T) {
+	for _, views := range []int{comparedMax, comparedMax + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			p := poll{a: beginJoined(t, newMemNetwork(), 2)[0], agents: make(map[string]*polled)}
+			for i := range views {
+				r := serf.Report{Digest: serf.Digest(i)}
+				p.agents[fmt.Sprint(i)] = &polled{name: "b", status: serf.StatusAlive, report: &r}
+			}
+			p.compare(background)
+			complete := 0
+			for _, g := range p.agents {
+				if !g.incomplete {
+					complete++
+				}
+			}
+			if complete != comparedMax {
+				t.Errorf("of %d views %d were compared, want %d", views, complete, comparedMax)
+			}
+		})
 	}
 }
 
