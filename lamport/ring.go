@@ -82,10 +82,10 @@ func (r *ring[T]) grow() {
 }
 
 // raise drops all times before floor, after showing their items to forget.
-func (r *ring[T]) raise(floor Time, forget func([]T)) {
+func (r *ring[T]) raise(floor Time, forget func(Time, []T)) {
 	for t := r.floor; t < min(floor, r.top); t++ {
 		if items := r.at(t); len(items) > 0 {
-			forget(items)
+			forget(t, items)
 			r.slot(t).release()
 			r.times--
 		}

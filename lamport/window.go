@@ -2,6 +2,7 @@ package lamport
 
 import (
 	"bytes"
+	"hash/crc32"
 	"iter"
 	"slices"
 )
@@ -32,7 +33,7 @@ const (
 	Duplicate
 	// BeforeMin: older than the minimum that was set.
 	BeforeMin
-	// TooOld: the window has moved on; whether it was seen is unknown.
+	// TooOld: the window has moved on, and the message isn't among the last that it had.
 	TooOld
 	// Ahead: not before the clock, which means that the clock refused the time.
 	Ahead
@@ -47,6 +48,11 @@ type Event struct {
 
 func (e Event) size() int { return len(e.Name) + len(e.Payload) + eventOverhead }
 
+// sum is a checksum.
+func (e Event) sum() uint32 {
+	return crc32.Update(crc32.ChecksumIEEE(e.Name), crc32.IEEETable, e.Payload)
+}
+
 // clone returns a copy of e in one piece of memory.
 func (e Event) clone() Event {
 	b := make([]byte, 0, len(e.Name)+len(e.Payload))
@@ -59,19 +65,24 @@ func (e Event) clone() Event {
 // The zero value is ready and takes no memory until used.
 type Events struct {
 	ring  ring[Event]
+	past  past
 	bytes int
 }
 
 // Add says whether an event of time t is fresh, and if so keeps a copy of it. now is the reading of
-// the clock after it has witnessed t.
+// the clock after it has witnessed t. Of the last few thousand events that the window has left
+// behind it knows that they are duplicates.
 //
 // Beyond 8 MiB the oldest times are dropped: they are TooOld from then on.
 func (w *Events) Add(now, t Time, name, payload []byte) Verdict {
 	w.ring.raise(windowFloor(now), w.forget)
-	if v := w.ring.judge(now, t); v != Fresh {
+	e := Event{Name: name, Payload: payload}
+	switch v := w.ring.judge(now, t); {
+	case v == TooOld && w.past.has(t, e.sum()):
+		return Duplicate
+	case v != Fresh:
 		return v
 	}
-	e := Event{Name: name, Payload: payload}
 	kept := w.ring.at(t)
 	for _, k := range kept {
 		if bytes.Equal(k.Name, e.Name) && bytes.Equal(k.Payload, e.Payload) {
@@ -97,8 +108,9 @@ func (w *Events) Times() int { return w.ring.times }
 func (w *Events) All() iter.Seq2[Time, []Event] { return w.ring.all }
 
 // forget accounts for events that are being dropped.
-func (w *Events) forget(events []Event) {
+func (w *Events) forget(t Time, events []Event) {
 	for _, e := range events {
+		w.past.add(t, e.sum())
 		w.bytes -= e.size()
 	}
 }
@@ -123,13 +135,17 @@ func (w *Events) makeRoom(t Time, n int) bool {
 // used.
 type Queries struct {
 	ring ring[uint32]
+	past past
 }
 
 // Add says whether a query of time t is fresh, and if so remembers it. now is the reading of the
 // clock after it has witnessed t.
 func (w *Queries) Add(now, t Time, id uint32) Verdict {
-	w.ring.raise(windowFloor(now), func([]uint32) {})
-	if v := w.ring.judge(now, t); v != Fresh {
+	w.ring.raise(windowFloor(now), w.forget)
+	switch v := w.ring.judge(now, t); {
+	case v == TooOld && w.past.has(t, id):
+		return Duplicate
+	case v != Fresh:
 		return v
 	}
 	seen := w.ring.at(t)
@@ -145,6 +161,13 @@ func (w *Queries) Add(now, t Time, id uint32) Verdict {
 
 // SetMin refuses queries before t from now on. It never goes back.
 func (w *Queries) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
+
+// forget remembers the queries that are being dropped for a while.
+func (w *Queries) forget(t Time, ids []uint32) {
+	for _, id := range ids {
+		w.past.add(t, id)
+	}
+}
 
 // windowFloor is the oldest time that isn't too old at now.
 func windowFloor(now Time) Time { return max(now, WindowTimes) - WindowTimes }

@@ -121,6 +121,32 @@ func TestClockJumpEmptiesTheWindow(t *testing.T) {
 	}
 }
 
+// In a burst, what a member has seen comes round again after its window has moved on: that isn't
+// news that it missed. So much is remembered and no more.
+func TestPastMessagesAreDuplicates(t *testing.T) {
+	var e Events
+	var q Queries
+	const now = 2 + pastMax + WindowTimes
+	for at := range Time(now) {
+		e.Add(at+1, at, []byte("n"), []byte{byte(at)})
+		q.Add(at+1, at, uint32(at))
+	}
+	again := func(why string, at Time, verdict Verdict) {
+		t.Helper()
+		want(t, "event: "+why, e.Add(now, at, []byte("n"), []byte{byte(at)}), verdict)
+		want(t, "query: "+why, q.Add(now, at, uint32(at)), verdict)
+	}
+	again("the oldest in the window", now-WindowTimes, Duplicate)
+	again("the newest behind it", now-WindowTimes-1, Duplicate)
+	again("the oldest that is remembered", 2, Duplicate)
+	again("one older", 1, TooOld)
+	want(t, "another event of that time", e.Add(now, 2, []byte("n"), nil), TooOld)
+	want(t, "another query of that time", q.Add(now, 2, 1), TooOld)
+	if len(e.past.keys) != pastMax || len(q.past.keys) != pastMax {
+		t.Errorf("%d and %d are remembered, want %d", len(e.past.keys), len(q.past.keys), pastMax)
+	}
+}
+
 func TestWindowsLimitOneTime(t *testing.T) {
 	var e Events
 	var q Queries
@@ -144,7 +170,8 @@ func TestEventsDropTheOldestForRoom(t *testing.T) {
 		want(t, "at the limit", add(at), Fresh)
 	}
 	want(t, "one more", add(50), Fresh)
-	want(t, "the oldest was dropped for it", add(10), TooOld)
+	want(t, "the oldest was dropped for it", w.Add(100, 10, []byte("n"), nil), TooOld)
+	want(t, "but is known", add(10), Duplicate)
 	want(t, "no other did", add(20), Duplicate)
 	want(t, "older than everything in a full window", add(15), Full)
 	if w.bytes != bytesMax {
@@ -227,7 +254,7 @@ func TestWindowsMatchAModel(t *testing.T) {
 				return Ahead
 			case at < least:
 				return BeforeMin
-			case at+WindowTimes < c.Now():
+			case at+WindowTimes < c.Now() && !slices.Contains(seen[at], id):
 				return TooOld
 			}
 			if slices.Contains(seen[at], id) {

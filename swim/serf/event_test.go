@@ -94,6 +94,28 @@ func TestUserEventWindow(t *testing.T) {
 	}
 }
 
+// An own event that others pass on for longer than the window lasts was delivered here: nothing is
+// lost.
+func TestPastEventsComeRoundUnnoticed(t *testing.T) {
+	tn := converse(t, "b")
+	tn.fire("x", "p")
+	tn.recv("b", userEventMsg("y", "p", 2))
+	tn.recv("b", queryFrom("b", 2, 9, nil))
+	tn.recv("b", userEventMsg("new", "", 1000))
+	tn.recv("b", queryFrom("b", 1000, 10, nil))
+	tn.advance(time.Second)
+	tn.did = nil
+	tn.recv("b", userEventMsg("x", "p", 1))
+	tn.recv("b", userEventMsg("y", "p", 2))
+	tn.recv("b", queryFrom("b", 2, 9, nil))
+	c := tn.n.Counters()
+	if c.EventDuplicates != 2 || c.EventsOld != 0 || c.QueryDuplicates != 1 || c.QueriesOld != 0 ||
+		tn.notes[NoteEventOld]+tn.notes[NoteQueryOld] > 0 {
+		t.Errorf("counted %+v, notes %v", c, tn.notes)
+	}
+	tn.wantIdle("nothing is delivered or answered again")
+}
+
 func TestUserEventSizes(t *testing.T) {
 	tn := converse(t, "b")
 	overhead := len((&wire.UserEvent{LTime: 1, Name: []byte("x"), Payload: make([]byte, 300)}).Append(nil)) - 301
