@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -159,9 +160,7 @@ func ParseCompact(p []byte) (changes []Change, dropped int, err error) {
 	if d.bad {
 		return nil, 0, ErrCompact
 	}
-	for i, j := 0, len(changes)-1; i < j; i, j = i+1, j-1 {
-		changes[i], changes[j] = changes[j], changes[i]
-	}
+	slices.Reverse(changes)
 	return changes, dropped, nil
 }
 

@@ -1,9 +1,7 @@
 package history
 
 import (
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"serf/internal/textwrap"
 )
@@ -22,7 +20,8 @@ type Member struct {
 // it why. when words the time of a change.
 func (m *Member) Story(when func(c *Change) string) string {
 	var b strings.Builder
-	b.WriteString(clean(m.Name) + " as " + clean(m.AsSeenBy) + " sees it: " + m.status() + "\n")
+	status := statusText(m.Status)
+	b.WriteString(clean(m.Name) + " as " + clean(m.AsSeenBy) + " sees it: " + status + "\n")
 	if m.Dropped > 0 {
 		b.WriteString(plural(m.Dropped, "older change") + " no longer kept\n")
 	}
@@ -40,37 +39,16 @@ func (m *Member) Story(when func(c *Change) string) string {
 	return b.String()
 }
 
-func (m *Member) status() string {
-	if m.Status == None.String() {
+func statusText(status string) string {
+	if status == None.String() {
 		return "no longer listed"
 	}
-	return m.Status
+	return status
 }
 
-// clean returns a name with what isn't printable written as in a Go string: it comes from another
-// member, and must not forge lines or drive a terminal.
-func clean(s string) string {
-	printable := true
-	for _, r := range s {
-		printable = printable && isPrint(r)
-	}
-	if printable {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if isPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRune(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
-
-// isPrint tells whether a character can be shown; what isn't UTF-8 can't.
-func isPrint(r rune) bool { return r != utf8.RuneError && strconv.IsPrint(r) }
+// clean returns a name with what isn't printable escaped: it comes from another member, and must
+// not forge lines or drive a terminal.
+func clean(s string) string { return textwrap.Escape(s, "") }
 
 // cleanAll is clean of each name.
 func cleanAll(names []string) []string {

@@ -214,13 +214,12 @@ func (m *Merged) statuses() string {
 	var parts []string
 	for _, s := range []State{Alive, Leaving, Left, Failed, None} {
 		names := by[s.String()]
-		status := Member{Status: s.String()}
 		switch {
 		case len(names) == 0:
 		case len(names) == len(m.Witnesses):
-			return status.status()
+			return statusText(s.String())
 		default:
-			parts = append(parts, status.status()+" for "+some(names))
+			parts = append(parts, statusText(s.String())+" for "+some(names))
 		}
 	}
 	return strings.Join(parts, "; ")

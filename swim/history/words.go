@@ -9,52 +9,36 @@ import (
 // Words describes a change of the member subject, as the member observer saw it, in one sentence
 // without a full stop. What isn't printable in a name is escaped.
 func (c *Change) Words(subject, observer string) string {
-	subject, observer = clean(subject), clean(observer)
-	own := *c
-	own.Accuser, own.Via, own.Addr = clean(c.Accuser), clean(c.Via), clean(c.Addr)
-	w := words{Change: &own, subject: subject, observer: observer}
+	w := words{Change: *c, subject: clean(subject), observer: clean(observer)}
+	w.Accuser, w.Via, w.Addr = clean(c.Accuser), clean(c.Via), clean(c.Addr)
 	switch c.Cause {
 	case Probe:
-		w.add(observer, " suspected ", subject, ": ", w.steps())
-		if w.Confirmations > 0 {
-			w.add(";", strings.TrimPrefix(w.confirmed(), ","))
-		}
-		w.room()
-		w.health()
+		return w.probe()
 	case Accusation, Death:
-		w.accusation()
+		return w.accusation()
 	case Timeout:
-		w.timeout()
+		return w.timeout()
 	case Refutation:
-		w.refutation()
+		return w.refutation()
 	case Join:
-		w.join()
+		return w.join() + w.source()
 	case Leave, ForceLeave, Reap, Stayed:
-		w.departure()
+		return w.departure()
 	case Moved:
-		w.add(subject, " moved to ", w.Addr, w.source())
+		return w.subject + " moved to " + w.Addr + w.source()
 	case Conflict:
-		w.add("a member at ", w.Addr, " claims the name ", subject, ", too")
+		return "a member at " + w.Addr + " claims the name " + w.subject + ", too"
 	case Pause:
-		w.add(subject, " stood still for ", pause(w.Paused), ": its process was stopped, or its ",
-			"host slept or was overloaded")
-	default:
-		w.add(subject, " became ", c.To.String(), w.source())
+		return w.subject + " stood still for " + pause(w.Paused) +
+			": its process was stopped, or its host slept or was overloaded"
 	}
-	return w.String()
+	return w.subject + " became " + c.To.String() + w.source()
 }
 
-// words is a sentence that is being made.
+// words is a change with names that are fit to print.
 type words struct {
-	strings.Builder
-	*Change
+	Change
 	subject, observer string
-}
-
-func (w *words) add(parts ...string) {
-	for _, p := range parts {
-		w.WriteString(p)
-	}
 }
 
 // source says how the observer learned of it.
@@ -115,54 +99,59 @@ func (p *Steps) said() string {
 }
 
 // room says how much time there was to refute.
-func (w *words) room() {
+func (w *words) room() string {
 	if w.Refute > 0 && w.To == Suspect && w.Cause != Death && w.subject != w.observer {
-		w.add("; it had up to ", seconds(w.Refute), " to refute")
+		return "; it had up to " + seconds(w.Refute) + " to refute"
 	}
+	return ""
 }
 
 // health says how healthy the observer was, which bears on its own judgement.
-func (w *words) health() {
-	w.add("; health of ", w.observer, ": ", strconv.Itoa(w.Health))
+func (w *words) health() string {
+	scale := " (0 is good)"
 	if w.Health == 0 {
-		w.add(" (good)")
-	} else {
-		w.add(" (0 is good)")
+		scale = " (good)"
 	}
+	return "; health of " + w.observer + ": " + strconv.Itoa(w.Health) + scale
 }
 
-func (w *words) accusation() {
-	verb := " accused "
-	if w.Cause == Death {
-		verb = " called "
+func (w *words) probe() string {
+	s := w.observer + " suspected " + w.subject + ": " + w.steps()
+	if w.Confirmations > 0 {
+		s += ";" + strings.TrimPrefix(w.confirmed(), ",")
 	}
+	return s + w.room() + w.health()
+}
+
+func (w *words) accusation() string {
+	var s string
 	switch {
-	case w.Accuser != "":
-		w.add(w.Accuser, verb, w.subject)
+	case w.Accuser == "":
+		s = w.subject + " was accused, it isn't known by whom"
+	case w.Cause == Death:
+		s = w.Accuser + " called " + w.subject + " dead"
 	default:
-		w.add(w.subject, " was accused, it isn't known by whom")
+		s = w.Accuser + " accused " + w.subject
 	}
-	if w.Cause == Death && w.Accuser != "" {
-		w.add(" dead")
-	}
-	w.add(w.source())
+	s += w.source()
 	switch {
 	case w.subject == w.observer:
 	case w.Cause == Death && w.To == Suspect:
-		w.add("; ", w.observer, " hadn't suspected it and asks it first")
+		s += "; " + w.observer + " hadn't suspected it and asks it first"
 	case w.Cause == Death && w.From == Suspect:
-		w.add(", ", seconds(w.Refute), " after the suspicion began", w.confirmed())
+		s += ", " + seconds(w.Refute) + " after the suspicion began" + w.confirmed()
 	}
 	if w.To == Suspect && w.Confirmations > 0 {
-		w.add(w.confirmed())
+		s += w.confirmed()
 	}
 	if w.Probe != nil {
-		w.add("; the probe of ", w.observer, " failed, too: ", w.steps())
+		s += "; the probe of " + w.observer + " failed, too: " + w.steps()
 	}
-	w.room()
+	s += w.room()
 	if w.Health > 0 || w.Probe != nil {
-		w.health()
+		s += w.health()
 	}
+	return s
 }
 
 // confirmed says who confirmed the accusation.
@@ -187,50 +176,46 @@ func (w *words) claim() string {
 	return "the accusation by " + w.Accuser
 }
 
-func (w *words) timeout() {
-	w.add(w.observer, " called ", w.subject, " failed: it didn't refute ", w.claim(), " in ",
-		seconds(w.Refute), w.confirmed())
+func (w *words) timeout() string {
+	s := w.observer + " called " + w.subject + " failed: it didn't refute " + w.claim() + " in " +
+		seconds(w.Refute) + w.confirmed()
 	if w.LastPing {
-		w.add(", and didn't answer a last ping")
+		s += ", and didn't answer a last ping"
 	}
-	w.health()
+	return s + w.health()
 }
 
-func (w *words) refutation() {
+func (w *words) refutation() string {
 	inc := strconv.FormatUint(uint64(w.Incarnation), 10)
 	if w.From != Suspect {
-		w.add(w.subject, " raised its incarnation to ", inc,
-			": others know one from before a restart")
-		return
+		return w.subject + " raised its incarnation to " + inc +
+			": others know one from before a restart"
 	}
-	w.add(w.subject, " refuted ", w.claim())
-	if w.subject != w.observer {
-		if w.Refute > 0 {
-			w.add(" after ", seconds(w.Refute))
-		} else {
-			w.add(" at once")
-		}
-		if w.Confirmations > 0 {
-			w.add(w.confirmed())
-		}
+	s := w.subject + " refuted " + w.claim()
+	if w.subject == w.observer {
+		return s + ": its incarnation is now " + inc
 	}
-	w.add(": its incarnation is now ", inc)
-	if w.subject != w.observer {
-		w.add(w.source())
+	if w.Refute > 0 {
+		s += " after " + seconds(w.Refute)
+	} else {
+		s += " at once"
 	}
+	if w.Confirmations > 0 {
+		s += w.confirmed()
+	}
+	return s + ": its incarnation is now " + inc + w.source()
 }
 
-func (w *words) join() {
+func (w *words) join() string {
 	switch {
 	case w.subject == w.observer && w.From == None:
-		w.add(w.subject, " started")
+		return w.subject + " started"
 	case w.From == None:
-		w.add(w.subject, " joined", w.source())
+		return w.subject + " joined"
 	case w.From == Reaped:
-		w.add(w.subject, " came back after it was no longer listed", w.source())
-	default:
-		w.add(w.subject, " came back after it had ", w.past(), w.source())
+		return w.subject + " came back after it was no longer listed"
 	}
+	return w.subject + " came back after it had " + w.past()
 }
 
 // past is the state before, as what the member has done.
@@ -241,25 +226,24 @@ func (w *words) past() string {
 	return "failed"
 }
 
-func (w *words) departure() {
+func (w *words) departure() string {
 	switch {
 	case w.Cause == Stayed:
-		w.add(w.subject, " stays, although a message had said that it leaves", w.source())
+		return w.subject + " stays, although a message had said that it leaves" + w.source()
 	case w.Cause == Reap:
-		w.add(w.subject, " is no longer listed: it had ", w.past(), " long ago")
+		return w.subject + " is no longer listed: it had " + w.past() + " long ago"
 	case w.Cause == ForceLeave && w.To == Reaped:
-		w.add(w.subject, " is no longer listed: an operator removed it", w.source())
+		return w.subject + " is no longer listed: an operator removed it" + w.source()
 	case w.Cause == ForceLeave:
-		w.add(w.subject, " counts as left: an operator said so", w.source())
+		return w.subject + " counts as left: an operator said so" + w.source()
 	case w.To == Leaving && w.subject == w.observer:
-		w.add(w.subject, " leaves")
+		return w.subject + " leaves"
 	case w.To == Leaving: // a force-leave of a living member looks the same
-		w.add("a message says that ", w.subject, " leaves", w.source())
+		return "a message says that " + w.subject + " leaves" + w.source()
 	case w.From == Failed:
-		w.add(w.subject, " counts as left: a message had said that it leaves")
-	default:
-		w.add(w.subject, " left", w.source())
+		return w.subject + " counts as left: a message had said that it leaves"
 	}
+	return w.subject + " left" + w.source()
 }
 
 // pause words a number of milliseconds, without what nobody needs of a long time.
