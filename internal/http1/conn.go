@@ -20,6 +20,9 @@ const (
 	// bufferSize is what a connection reads and writes at a time, in bytes: most requests and
 	// answers fit.
 	bufferSize = 4 << 10
+	// fieldsMax is how many fields a request's header may have: browsers send some 20. Small ones
+	// take much more memory than they have bytes, as long as the request lasts.
+	fieldsMax = 128
 	// lingerMax and lingerTime are how much, and for how long, is still read of a request that was
 	// refused: a connection closed before that takes the answer with it.
 	lingerMax  = 256 << 10
@@ -76,11 +79,11 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 	c.nc.SetReadDeadline(time.Now().Add(c.s.o.Request))
 	r, err := http.ReadRequest(c.r)
 	switch {
-	case err == nil && r.ProtoMajor == 1 && wellFormed(r):
-		return r, true
-	case c.unread.N <= 0:
+	case err != nil && c.unread.N <= 0, err == nil && fields(r) > fieldsMax:
 		c.s.counts.tooLarge.Add(1)
 		c.refuse(http.StatusRequestHeaderFieldsTooLarge)
+	case err == nil && r.ProtoMajor == 1 && wellFormed(r):
+		return r, true
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.s.counts.timedOut.Add(1)
 		c.refuse(http.StatusRequestTimeout)
@@ -93,6 +96,14 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 		c.refuse(http.StatusBadRequest)
 	}
 	return nil, false
+}
+
+// fields counts those of a request's header.
+func fields(r *http.Request) (n int) {
+	for _, values := range r.Header { // order-free: a sum
+		n += len(values)
+	}
+	return n
 }
 
 // wellFormed reports whether a request has what ReadRequest doesn't ask for: names in its header

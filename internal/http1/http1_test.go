@@ -214,6 +214,33 @@ func TestHeaderIsBounded(t *testing.T) {
 	})
 }
 
+func TestFieldsAreBounded(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		request := func(n int) string {
+			var b strings.Builder
+			b.WriteString("GET /x HTTP/1.1\r\nHost: h\r\n")
+			for i := range n {
+				if same {
+					i = 0
+				}
+				fmt.Fprintf(&b, "a%d:\r\n", i)
+			}
+			return b.String() + "\r\n"
+		}
+		inBubble(t, Options{}, echo, func(t *testing.T, s *Server, p *pipes) {
+			c := p.dial(t)
+			c.send(request(fieldsMax))
+			c.want("GET", 200, "GET /x ")
+			c.send(request(fieldsMax + 1))
+			c.want("GET", 431, "Request Header Fields Too Large\n")
+			c.Close()
+			if n := s.Counters(); n.TooLarge != 1 || n.Requests != 1 {
+				t.Errorf("%+v", n)
+			}
+		})
+	}
+}
+
 func TestNonsenseIsRefused(t *testing.T) {
 	for _, tt := range []struct {
 		request string
