@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"time"
@@ -24,8 +25,20 @@ type historyAnswer struct {
 	agent.MemberHistory
 }
 
+// historyOfAll is what it returns with all=true.
+type historyOfAll struct {
+	Index string `json:"index"`
+	history.Merged
+}
+
 func (h *Handler) serveHistory(w http.ResponseWriter, r *http.Request) {
-	if !parameters(r).done(w) {
+	p := parameters(r)
+	all := p.flag("all", false)
+	if !p.done(w) {
+		return
+	}
+	if all {
+		h.serveHistoryOfAll(w, r)
 		return
 	}
 	a := historyAnswer{Index: h.log.index()}
@@ -40,13 +53,72 @@ func (h *Handler) serveHistory(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, &a)
 }
 
+// serveHistoryOfAll asks all agents what they know.
+func (h *Handler) serveHistoryOfAll(w http.ResponseWriter, r *http.Request) {
+	if !h.enter(w, &h.queries, "queries") {
+		return
+	}
+	defer h.queries.leave()
+	a := historyOfAll{Index: h.log.index()}
+	name := r.PathValue("name")
+	var known bool
+	var err error
+	switch a.Merged, known, err = h.agent.HistoryOfAll(r.Context(), name, viewsTimeout); {
+	case err != nil:
+		fail(w, http.StatusServiceUnavailable, "the agents can't be asked: %v", err)
+		return
+	case !known:
+		fail(w, http.StatusNotFound, "no agent knows anything of a member %q", name)
+		return
+	}
+	if a.Changes == nil {
+		a.Changes = []history.Joint{}
+	}
+	answer(w, http.StatusOK, &a)
+}
+
+// accusersHealth is what the agents that accused others last said about their health.
+type accusersHealth struct {
+	mu     sync.Mutex // held while they are asked; nobody waits for it
+	at     time.Time
+	scores map[string]int
+}
+
+// take returns the flaps with the health of accusers: they are asked once in viewsAge at most.
+// Whoever comes while they are being asked gets the plain answer.
+func (c *accusersHealth) take(
+	now func() time.Time, plain, ask func() history.Flaps,
+) history.Flaps {
+	if !c.mu.TryLock() {
+		return plain()
+	}
+	defer c.mu.Unlock()
+	if c.scores != nil && now().Sub(c.at) < viewsAge {
+		f := plain()
+		f.SetHealth(c.scores)
+		return f
+	}
+	f := ask()
+	c.at, c.scores = now(), make(map[string]int)
+	for _, a := range f.Accusers {
+		if a.Health != nil {
+			c.scores[a.Name] = *a.Health
+		}
+	}
+	return f
+}
+
 func (h *Handler) serveFlaps(w http.ResponseWriter, r *http.Request) {
 	p := parameters(r)
 	since := p.duration("since", flapsDefault, flapsMost)
 	if !p.done(w) {
 		return
 	}
-	f := h.agent.Flaps(since)
+	f := h.accusers.take(h.o.now, func() history.Flaps { return h.agent.Flaps(since) },
+		func() history.Flaps {
+			// The scores are for others, too, so asking doesn't end with this request.
+			return h.agent.FlapsAndHealth(context.WithoutCancel(r.Context()), since)
+		})
 	if f.Members == nil {
 		f.Members = []history.Flapper{}
 	}

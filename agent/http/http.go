@@ -67,6 +67,7 @@ type Handler struct {
 	origins   map[string]bool
 
 	changes                 recentChanges
+	accusers                accusersHealth
 	streams, polls, queries room
 	counts                  counters
 }

@@ -34,6 +34,7 @@ type schema struct {
 	Enum        []string           `json:"enum"`
 	Pattern     string             `json:"pattern"`
 	OneOf       []*schema          `json:"oneOf"`
+	AllOf       []*schema          `json:"allOf"`
 }
 
 type content map[string]struct{ Schema *schema }
@@ -65,15 +66,24 @@ var described = sync.OnceValue(func() (d openAPI) {
 	return d
 })
 
-// resolve follows a reference to a schema.
+// resolve follows a reference to a schema, and makes one object of several that it consists of.
 func (s *schema) resolve() *schema {
 	if s == nil {
 		return nil
 	}
 	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
-		return described().Components.Schemas[name]
+		return described().Components.Schemas[name].resolve()
 	}
-	return s
+	if len(s.AllOf) == 0 {
+		return s
+	}
+	all := &schema{Type: "object", Properties: make(map[string]*schema)}
+	for _, part := range s.AllOf {
+		part = part.resolve()
+		all.Required = append(all.Required, part.Required...)
+		maps.Copy(all.Properties, part.Properties)
+	}
+	return all
 }
 
 // check returns what is wrong with a value, as json.Unmarshal makes it. Properties that aren't
@@ -273,7 +283,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 func TestEachFieldIsDescribed(t *testing.T) {
 	t.Parallel()
 	for name, v := range map[string]any{
-		"Agent": agentAnswer{}, "Member": member{}, "History": historyAnswer{}, "Flaps": history.Flaps{}, "Coordinates": coordinatesAnswer{}, "Views": survey.Views{},
+		"Agent": agentAnswer{}, "Member": member{}, "History": historyAnswer{}, "HistoryOfAll": historyOfAll{}, "Flaps": history.Flaps{}, "Coordinates": coordinatesAnswer{}, "Views": survey.Views{},
 		"MemberEvent": memberData{}, "UserEvent": userData{}, "QueryEvent": queryData{}, "Gap": gapData{}, "Health": healthAnswer{}, "Answer": answerLine{},
 		"Join": joinBody{}, "Joined": joinAnswer{}, "SetTags": tagsBody{}, "Error": problem{}, "Change": history.Change{},
 	} {
@@ -328,7 +338,7 @@ func compareFields(t *testing.T, at string, s *schema, of reflect.Type) {
 	found := make(map[string]bool)
 	for _, f := range reflect.VisibleFields(of) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" || f.Anonymous {
+		if name == "-" || f.Anonymous || !f.IsExported() {
 			continue
 		}
 		found[name] = true
@@ -365,7 +375,7 @@ func TestParametersAreDescribed(t *testing.T) {
 	t.Parallel()
 	h := writable(t, startAgent(t))
 	samples := map[string]string{"name": "x", "status": "alive", "tag": "x", "format": "json", "index": "0123456789abcdef-1", "wait": "0s", "since": "1m",
-		"type": "user", "after": "0123456789abcdef-1", "coalesce": "true", "timeout": "1s", "node": "x", "ack": "true", "prune": "true", "members": "0"}
+		"type": "user", "after": "0123456789abcdef-1", "coalesce": "true", "timeout": "1s", "node": "x", "ack": "true", "all": "true", "prune": "true", "members": "0"}
 	for i := range routes {
 		rt := &routes[i]
 		if rt.path == "/v1/events" || rt.path == "/metrics" || strings.HasPrefix(rt.path, "/page") {

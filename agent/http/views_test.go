@@ -2,10 +2,12 @@ package http
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"serf/agent/survey"
+	"serf/swim/history"
 )
 
 func TestViewsOfOneAgent(t *testing.T) {
@@ -43,5 +45,44 @@ func TestAgentsAreAskedOnceInAWhile(t *testing.T) {
 		if asked != step.want {
 			t.Errorf("asked %d times, want %d (%+v)", asked, step.want, step)
 		}
+	}
+}
+
+// Accusers are asked for their health once in a while; nobody waits while somebody else asks.
+func TestAccusersAreAskedOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	var c accusersHealth
+	now := time.Unix(1, 0)
+	asked := 0
+	plain := func() history.Flaps {
+		return history.Flaps{Accusations: 1, Accusers: []history.Accuser{{Name: "b"}}}
+	}
+	var ask func() history.Flaps
+	take := func() string {
+		f := c.take(func() time.Time { return now }, plain, ask)
+		if f.Accusers[0].Health == nil {
+			return "unknown"
+		}
+		return fmt.Sprint(*f.Accusers[0].Health)
+	}
+	ask = func() history.Flaps {
+		if got := take(); got != "unknown" {
+			t.Errorf("while it is asked: %s", got)
+		}
+		asked++
+		f := plain()
+		if asked < 3 {
+			f.SetHealth(map[string]int{"b": asked, "c": 7})
+		}
+		return f
+	}
+	for i, want := range []string{"1", "1", "2", "2", "unknown"} {
+		if got := take(); got != want {
+			t.Errorf("%d: health %s, want %s", i, got, want)
+		}
+		now = now.Add(viewsAge - time.Second*time.Duration(1-i%2))
+	}
+	if asked != 3 {
+		t.Errorf("asked %d times", asked)
 	}
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"serf/agent"
+	"serf/swim/history"
 	"serf/swim/serf"
 )
 
@@ -240,6 +242,23 @@ func TestHistoryAndFlaps(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	get(t, h, "/v1/members/nobody/history", 404, &problem{})
+	var all struct {
+		Name     string
+		AsSeenBy string            `json:"as_seen_by"`
+		Agents   []history.Witness `json:"agents"`
+		Missing  []string
+		Changes  []struct {
+			By, Text string
+			Others   []string
+		}
+	}
+	get(t, h, "/v1/members/"+url.PathEscape(name)+"/history?all=true", 200, &all)
+	if all.Name != name || all.AsSeenBy != "a" || len(all.Agents) != 2 || len(all.Missing) != 0 ||
+		len(all.Changes) != 1 || all.Changes[0].By != name || !slices.Equal(all.Changes[0].Others, []string{"a"}) {
+		t.Errorf("%+v", all)
+	}
+	get(t, h, "/v1/members/nobody/history?all=true", 404, &problem{})
+	get(t, h, "/v1/members/nobody/history?all=maybe", 400, &problem{})
 	var flaps struct {
 		AsSeenBy string            `json:"as_seen_by"`
 		Since    float64           `json:"since_s"`
