@@ -45,6 +45,14 @@ func TestPageShowsAFailure(t *testing.T) {
 	b.untilText("#member .story", "suspect → failed")
 	b.untilText("#member .story", "alive → suspect")
 	b.picture("failure")
+	b.click("#member-joint")
+	b.untilText("#member", "2 agents answered, not web-3")
+	b.untilText("#member .story", "suspect → failed as web-")
+	b.untilText("#member .story", "seen ")
+	b.picture("failure-all")
+	b.click("#member-joint")
+	b.until("this agent's own account again", `document.querySelector("#member .story") &&
+		!document.querySelector("#member .story").innerText.includes("saw it")`)
 }
 
 // Whatever strangers call themselves is text, and is seen.

@@ -1,29 +1,35 @@
 // One member: what it is, how far away, and how this agent came to its opinion of it.
 
 import { get } from "./api.js";
-import { byID, fill, h, linksTo, ms, nameOf, plural, visible, when } from "./dom.js";
+import { byID, fill, h, linksTo, linkTo, ms, nameOf, plural, visible, when } from "./dom.js";
 import { estimate, picture } from "./distance.js";
 import { changed, on, state } from "./state.js";
 
 export function startMember() {
 	const card = byID("member");
 	const load = async () => {
-		const name = state.selected;
+		const { selected: name, joint } = state;
+		if (joint && state.history) return; // asking all is a query: once for each click
 		const history =
 			name === undefined
 				? undefined
-				: await get(`v1/members/${encodeURIComponent(name)}/history`).catch((e) => ({
-						error: e.message,
-					}));
-		if (name !== state.selected) return;
+				: await get(pathOf(name)).catch((e) => ({ error: e.message }));
+		if (name !== state.selected || joint !== state.joint) return;
 		state.history = history;
 		changed("history");
+	};
+	const toggle = () => {
+		state.joint = !state.joint;
+		state.history = undefined;
+		changed("history");
+		load();
 	};
 	const choose = () => {
 		const name = fromHash();
 		if (name === state.selected) return;
 		state.selected = name;
 		state.history = undefined;
+		state.joint = false;
 		changed("selected", "history");
 	};
 	addEventListener("hashchange", () => {
@@ -31,9 +37,12 @@ export function startMember() {
 		if (state.selected !== undefined) reveal(card);
 	});
 	on(["selected"], load);
-	on(["history", "members", "coordinates", "flaps"], () => render(card));
+	on(["history", "members", "coordinates", "flaps"], () => render(card, toggle));
 	choose();
 }
+
+const pathOf = (name) =>
+	`v1/members/${encodeURIComponent(name)}/history${state.joint ? "?all=true" : ""}`;
 
 function fromHash() {
 	const [, name] = location.hash.match(/^#member=(.*)$/) ?? [];
@@ -55,7 +64,7 @@ const close = () => {
 	location.hash = "";
 };
 
-function render(card) {
+function render(card, toggle) {
 	const name = state.selected;
 	card.hidden = name === undefined;
 	if (card.hidden) return fill(card);
@@ -73,22 +82,51 @@ function render(card) {
 				name === state.agent?.name ? " (this agent)" : "",
 			),
 			m && h("span", { class: "status is-" + m.status }, m.status),
-			h(
-				"a",
-				{ class: "raw", href: `v1/members/${encodeURIComponent(name)}/history` },
-				"JSON",
-			),
+			h("a", { class: "raw", href: pathOf(name) }, "JSON"),
 			h("button", { type: "button", id: "member-close", onclick: close }, "Close"),
 		),
 		m ? facts(m) : h("p", { class: "note" }, "No member has this name now."),
 		h(
-			"h3",
-			{},
-			`How ${state.agent ? visible(state.agent.name) : "this agent"} came to its opinion`,
+			"div",
+			{ class: "bar" },
+			h("h3", {}, `How ${whose()} came to its opinion`),
+			h(
+				"button",
+				{
+					type: "button",
+					id: "member-joint",
+					"aria-pressed": String(state.joint),
+					onclick: toggle,
+				},
+				"As all agents saw it",
+			),
 		),
+		state.joint && accounts(),
 		story(),
 	);
 	if (focused) byID(focused)?.focus({ preventScroll: true });
+}
+
+const whose = () => {
+	if (state.joint) return "each agent";
+	return state.agent ? visible(state.agent.name) : "this agent";
+};
+
+// accounts says what the story of all agents is made of.
+function accounts() {
+	const { agents, missing, as_seen_by } = state.history ?? {};
+	if (!agents) return;
+	const off = Math.max(...agents.map((a) => a.clock_error_ms));
+	return h(
+		"p",
+		{ class: "note" },
+		`${plural(agents.length, "agent")} answered`,
+		missing.length > 0 && [", not ", linksTo(missing)],
+		". Times are by the clock of ",
+		nameOf(as_seen_by),
+		off > 0 && `, those of others right to ${ms(off)}`,
+		"; what caused a change comes before it.",
+	);
 }
 
 function facts(m) {
@@ -137,9 +175,11 @@ function distances(m) {
 }
 
 function story() {
-	const { error, changes, dropped } = state.history ?? {};
+	const { error, changes, dropped = 0, agents = [] } = state.history ?? {};
+	const older = agents.reduce((n, a) => n + a.dropped, dropped);
 	if (error) return h("p", { class: "note" }, visible(error));
-	if (!changes) return h("p", { class: "note" }, "Loading …");
+	if (!changes)
+		return h("p", { class: "note" }, state.joint ? "Asking all agents …" : "Loading …");
 	if (!changes.length) return h("p", { class: "note" }, "No changes are known.");
 	return [
 		h(
@@ -147,8 +187,8 @@ function story() {
 			{ class: "story", tabindex: "0", "aria-label": "Changes, newest first" },
 			[...changes].reverse().map(change),
 		),
-		dropped > 0 &&
-			h("p", { class: "note" }, `${plural(dropped, "older change")} no longer kept.`),
+		older > 0 &&
+			h("p", { class: "note" }, `${plural(older, "older change")} no longer kept or sent.`),
 	];
 }
 
@@ -166,14 +206,17 @@ const change = (c) =>
 				{},
 				c.from === c.to ? visible(c.cause) : `${visible(c.from)} → ${visible(c.to)}`,
 			),
+			c.by !== undefined && [" as ", linkTo(c.by), " saw it"],
+			c.reordered && ", placed by cause",
 		),
 		h("div", {}, visible(c.text)),
 		links(c),
 	);
 
 // links lead to the members that a change came from.
-function links({ accuser, via, probe, confirmers }) {
+function links({ accuser, via, probe, confirmers, others, spread_ms }) {
 	const list = [
+		[spread_ms > 0 ? `seen within ${ms(spread_ms)} by` : "seen by", others],
 		["accuser", accuser],
 		["heard from", via],
 		["relays", probe?.relays],

@@ -17,6 +17,7 @@ export const state = {
 	denied: false, // a token is missing or wrong
 	selected: undefined, // name of the member whose history is shown
 	history: undefined, // v1/members/NAME/history
+	joint: false, // whether that is, or will be, of all agents
 	tag: undefined, // by which map and matrix group
 };
 

@@ -169,7 +169,7 @@ export function startFlaps() {
 							i ? ", " : "",
 							linkTo(a.name),
 							` ${count(a.accusations)}`,
-							a.health ? ` (health ${a.health})` : "",
+							a.health === undefined ? "" : ` (health ${a.health})`,
 						]),
 				),
 		);
