@@ -18,6 +18,9 @@ type Appender interface{ AppendTo(b []byte) []byte }
 // A Parser is a list that reads its own encoding.
 type Parser interface{ ParseFrom(c *msgpack.Cursor) }
 
+// A bounded is a list of structs that has a limit.
+type bounded interface{ most() int }
+
 // Append appends the encodings of values to b: booleans, numbers, texts, bytes, lists, maps with
 // texts as keys, and structs of these. It panics if it is given anything else.
 func Append(b []byte, values ...any) []byte {
@@ -63,10 +66,13 @@ func appendSlice(b []byte, v reflect.Value) []byte {
 	case reflect.Uint8:
 		return msgpack.AppendBinary(b, v.Bytes())
 	case reflect.Struct:
-		return v.Interface().(Appender).AppendTo(b)
-	}
-	if v.IsNil() {
-		return append(b, msgpack.Nil)
+		if a, ok := v.Interface().(Appender); ok {
+			return a.AppendTo(b)
+		}
+	default:
+		if v.IsNil() {
+			return append(b, msgpack.Nil)
+		}
 	}
 	b = msgpack.AppendArray(b, v.Len())
 	for i := range v.Len() {
@@ -237,12 +243,18 @@ func parseSlice(c *msgpack.Cursor, v reflect.Value) {
 		v.SetBytes(bytes.Clone(parseBytes(c)))
 		return
 	case reflect.Struct:
-		v.Addr().Interface().(Parser).ParseFrom(c)
-		return
+		if p, ok := v.Addr().Interface().(Parser); ok {
+			p.ParseFrom(c)
+			return
+		}
 	}
 	n, isList := parseList(c)
 	if !isList {
 		c.Open(msgpack.KindArray) // a nil is an empty list
+	}
+	if l, ok := v.Interface().(bounded); ok && n > l.most() {
+		c.Fail(msgpack.ErrRange)
+		return
 	}
 	v.SetZero()
 	for ; n > 0 && c.OK(); n-- {

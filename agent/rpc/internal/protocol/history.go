@@ -1,11 +1,6 @@
 package protocol
 
-import (
-	"reflect"
-
-	"serf/internal/msgpack"
-	"serf/swim/history"
-)
+import "serf/swim/history"
 
 // The commands about history are this implementation's own. Their fields are those of the JSON that
 // the HTTP endpoint serves.
@@ -86,7 +81,7 @@ type Accuser struct {
 	Self        bool
 }
 
-// Lists of structs.
+// Lists of structs, and how many each may have.
 type (
 	Changes  []Change
 	Flappers []Flapper
@@ -94,52 +89,7 @@ type (
 	TCPOnlys []TCPOnly
 )
 
-// AppendTo implements Appender.
-func (l Changes) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l Flappers) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l Accusers) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l TCPOnlys) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// ParseFrom implements Parser.
-func (l *Changes) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Change](c, history.MemberMax) }
-
-// ParseFrom implements Parser.
-func (l *Flappers) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Flapper](c, history.FlapsMax) }
-
-// ParseFrom implements Parser.
-func (l *Accusers) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Accuser](c, history.FlapsMax) }
-
-// ParseFrom implements Parser.
-func (l *TCPOnlys) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[TCPOnly](c, history.FlapsMax) }
-
-func appendStructs[T any](b []byte, list []T) []byte {
-	b = msgpack.AppendArray(b, len(list))
-	for i := range list {
-		b = Append(b, &list[i])
-	}
-	return b
-}
-
-// parseStructs reads a list of at most this many.
-func parseStructs[T any](c *msgpack.Cursor, most int) (list []T) {
-	n, isNil := c.Array()
-	if isNil {
-		return nil
-	}
-	if n > most {
-		c.Fail(msgpack.ErrRange)
-		return nil
-	}
-	for ; n > 0 && c.OK(); n-- {
-		var x T
-		parseStruct(c, reflect.ValueOf(&x).Elem())
-		list = append(list, x)
-	}
-	return list
-}
+func (Changes) most() int  { return history.MemberMax }
+func (Flappers) most() int { return history.FlapsMax }
+func (Accusers) most() int { return history.FlapsMax }
+func (TCPOnlys) most() int { return history.FlapsMax }

@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"serf/internal/msgpack"
-	"serf/swim/history"
-)
+import "serf/swim/history"
 
 // The commands that ask all agents are this implementation's own. Their fields are those of the
 // JSON that commands and the HTTP endpoint show.
@@ -77,7 +74,7 @@ type Joint struct {
 	Reordered bool
 }
 
-// Lists of structs.
+// Lists of structs, and how many each may have.
 type (
 	AgentViews    []AgentView
 	Disagreements []Disagreement
@@ -88,28 +85,7 @@ type (
 // agentsMax is how many agents an answer can be about: as many members as a cluster can have.
 const agentsMax = 1 << 20
 
-// AppendTo implements Appender.
-func (l AgentViews) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l Disagreements) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l Witnesses) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// AppendTo implements Appender.
-func (l Joints) AppendTo(b []byte) []byte { return appendStructs(b, l) }
-
-// ParseFrom implements Parser.
-func (l *AgentViews) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[AgentView](c, agentsMax) }
-
-// ParseFrom implements Parser.
-func (l *Disagreements) ParseFrom(c *msgpack.Cursor) {
-	*l = parseStructs[Disagreement](c, agentsMax)
-}
-
-// ParseFrom implements Parser.
-func (l *Witnesses) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Witness](c, agentsMax) }
-
-// ParseFrom implements Parser.
-func (l *Joints) ParseFrom(c *msgpack.Cursor) { *l = parseStructs[Joint](c, history.MergedMax) }
+func (AgentViews) most() int    { return agentsMax }
+func (Disagreements) most() int { return agentsMax }
+func (Witnesses) most() int     { return agentsMax }
+func (Joints) most() int        { return history.MergedMax }
