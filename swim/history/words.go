@@ -21,7 +21,7 @@ func (c *Change) Words(subject, observer string) string {
 	case Refutation:
 		return w.refutation()
 	case Join:
-		return w.join() + w.source()
+		return w.join()
 	case Leave, ForceLeave, Reap, Stayed:
 		return w.departure()
 	case Moved:
@@ -211,11 +211,11 @@ func (w *words) join() string {
 	case w.subject == w.observer && w.From == None:
 		return w.subject + " started"
 	case w.From == None:
-		return w.subject + " joined"
+		return w.subject + " joined" + w.source()
 	case w.From == Reaped:
-		return w.subject + " came back after it was no longer listed"
+		return w.subject + " came back after it was no longer listed" + w.source()
 	}
-	return w.subject + " came back after it had " + w.past()
+	return w.subject + " came back after it had " + w.past() + w.source()
 }
 
 // past is the state before, as what the member has done.

@@ -76,7 +76,7 @@ func TestWords(t *testing.T) {
 	}
 	got.WriteString("\nof the node itself:\n")
 	for _, c := range []Change{
-		{To: Alive, Cause: Join},
+		{To: Alive, Cause: Join, Learned: ByGossip, Via: "c"}, // merged with what others saw
 		{From: Alive, To: Suspect, Cause: Accusation, Accuser: "c", Learned: ByGossip, Via: "d", Health: 1},
 		{From: Suspect, To: Alive, Cause: Refutation, Accuser: "c", Learned: ByGossip, Via: "d", Incarnation: 3},
 		{From: Alive, To: Alive, Cause: Refutation, Incarnation: 8},
