@@ -47,9 +47,6 @@ func (h *Handler) serveHistory(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "nothing is known of a member %q", r.PathValue("name"))
 		return
 	}
-	if a.Changes == nil {
-		a.Changes = []history.Change{}
-	}
 	answer(w, http.StatusOK, &a)
 }
 
@@ -70,9 +67,6 @@ func (h *Handler) serveHistoryOfAll(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		fail(w, http.StatusNotFound, "no agent knows anything of a member %q", name)
 		return
-	}
-	if a.Changes == nil {
-		a.Changes = []history.Joint{}
 	}
 	answer(w, http.StatusOK, &a)
 }
@@ -119,12 +113,6 @@ func (h *Handler) serveFlaps(w http.ResponseWriter, r *http.Request) {
 			// The scores are for others, too, so asking doesn't end with this request.
 			return h.agent.FlapsAndHealth(context.WithoutCancel(r.Context()), since)
 		})
-	if f.Members == nil {
-		f.Members = []history.Flapper{}
-	}
-	if f.Accusers == nil {
-		f.Accusers = []history.Accuser{}
-	}
 	answer(w, http.StatusOK, &f)
 }
 

@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"serf/internal/memberfilter"
+	"serf/internal/textwrap"
 	"serf/swim/serf"
 )
 
@@ -159,7 +159,6 @@ func (h *Handler) answerText(w http.ResponseWriter, index string, chosen []liste
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Serf-Index", index)
 	rows := make([][]string, len(chosen))
-	widths := make([]int, 4)
 	for i := range chosen {
 		m := chosen[i].member
 		rtt := "-"
@@ -167,19 +166,8 @@ func (h *Handler) answerText(w http.ResponseWriter, index string, chosen []liste
 			rtt = fmt.Sprintf("%.3fms", milliseconds(at.RTT))
 		}
 		rows[i] = []string{printable(m.Name), m.Addr.String(), m.Status.String(), rtt, tagText(m)}
-		for column := range widths {
-			widths[column] = max(widths[column], len([]rune(rows[i][column])))
-		}
 	}
-	var b strings.Builder
-	for _, row := range rows {
-		line := ""
-		for column, width := range widths {
-			line += fmt.Sprintf("%-*s  ", width, row[column])
-		}
-		b.WriteString(strings.TrimRight(line+row[len(widths)], " ") + "\n")
-	}
-	fmt.Fprint(w, b.String())
+	io.WriteString(w, textwrap.Columns(rows)) // a client that is gone has nobody to report it to
 }
 
 // tagText lists a member's tags as `serf members` does.
@@ -192,12 +180,6 @@ func tagText(m *serf.Member) string {
 	return strings.Join(tags, ",")
 }
 
-// printable is text without what would forge lines or drive a terminal: names and tags come from
-// other members.
-func printable(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 &&
-		utf8.ValidString(text) {
-		return text
-	}
-	return strconv.Quote(text)
-}
+// printable is text with what would forge lines or drive a terminal escaped: names and tags come
+// from other members.
+func printable(text string) string { return textwrap.Escape(text, "") }

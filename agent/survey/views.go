@@ -5,6 +5,8 @@ package survey
 import (
 	"fmt"
 	"strings"
+
+	"serf/internal/textwrap"
 )
 
 // Views is what the agents of a cluster say about their views, as seen from one of them. Its JSON
@@ -97,7 +99,7 @@ func (v *Views) summary() string {
 		fmt.Fprintf(&b, "%d of %d agents %s another view than %s", apart, answered, has, v.AsSeenBy)
 	default:
 		fmt.Fprintf(&b, "%d of %d agents %s with %s about %s", apart, answered,
-			verb(apart, "disagree"), v.AsSeenBy, counted(len(members), "member"))
+			verb(apart, "disagree"), v.AsSeenBy, textwrap.Count(len(members), "member"))
 	}
 	for _, kind := range []struct{ reply, text string }{
 		{ReplyNo, "no answer from "},
@@ -105,7 +107,7 @@ func (v *Views) summary() string {
 		{ReplyOther, "of another implementation, and not to be asked: "},
 	} {
 		if names := replies[kind.reply]; len(names) > 0 {
-			b.WriteString("; " + kind.text + shorten(names))
+			b.WriteString("; " + kind.text + textwrap.Some(names, fewNames))
 		}
 	}
 	return b.String()
@@ -122,10 +124,13 @@ func (v *Views) disagrees(name string) bool {
 	return false
 }
 
+// fewNames is how many agents a sentence names.
+const fewNames = 8
+
 // String says what the disagreement is, in a sentence.
 func (d *Disagreement) String() string {
 	return fmt.Sprintf("%s is %s here; %s %s it as %s", d.Member, listedAs(d.Here),
-		shorten(d.Agents), verb(len(d.Agents), "see"), listedAs(d.There))
+		textwrap.Some(d.Agents, fewNames), verb(len(d.Agents), "see"), listedAs(d.There))
 }
 
 func listedAs(status string) string {
@@ -135,26 +140,10 @@ func listedAs(status string) string {
 	return status
 }
 
-// shorten joins names, the first few of many.
-func shorten(names []string) string {
-	const few = 8
-	if len(names) <= few {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
-}
-
 // verb is the form of a verb that goes with so many.
 func verb(n int, plural string) string {
 	if n == 1 {
 		return plural + "s"
 	}
 	return plural
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

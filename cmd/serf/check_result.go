@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"serf/agent/rpc"
+	"serf/internal/textwrap"
 )
 
 // verdict is the exit code of a check.
@@ -126,11 +127,7 @@ const someNamesMax = 5
 
 func someNames(names []string) string {
 	slices.Sort(names)
-	text := strings.Join(names[:min(len(names), someNamesMax)], ", ")
-	if more := len(names) - someNamesMax; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return textwrap.Some(names, someNamesMax)
 }
 
 // addKeys judges whether the agent's keys would survive a restart, if it has any and says so.

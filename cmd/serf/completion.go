@@ -215,7 +215,7 @@ func memberNames(ctx context.Context, typed string, before []string, e env) (nam
 		found, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: regexp.QuoteMeta(typed) + ".*"})
 		for _, m := range found {
 			// Others can't be typed, or would be taken for something else.
-			if strings.IndexFunc(m.Name, unprintable) < 0 && !strings.HasPrefix(m.Name, ":") &&
+			if printable(m.Name) == m.Name && !strings.HasPrefix(m.Name, ":") &&
 				!strings.HasPrefix(m.Name, "-") {
 				names = append(names, m.Name)
 			}
@@ -224,8 +224,6 @@ func memberNames(ctx context.Context, typed string, before []string, e env) (nam
 	})
 	return names
 }
-
-func unprintable(r rune) bool { return !unicode.IsPrint(r) }
 
 // agentOptions are the options among words that say where the agent is, and how to get in.
 func agentOptions(words []string) (list []string) {

@@ -48,36 +48,27 @@ func runFlaps(ctx context.Context, args []string, e env) int {
 
 func writeFlaps(w io.Writer, f *history.Flaps) {
 	fmt.Fprintf(w, "As %s sees it: %s.\n", printable(f.AsSeenBy), printable(f.Summary))
-	if len(f.Members) > 0 {
-		rows := [][]string{{"member", "changes", "accused", "failed", "refuted", "last change"}}
-		for _, m := range f.Members {
-			rows = append(rows, []string{printable(m.Name), strconv.Itoa(m.Changes),
-				strconv.Itoa(m.Accused), strconv.Itoa(m.Failed), strconv.Itoa(m.Refuted),
-				m.Last.String()})
-		}
-		fmt.Fprintln(w)
-		writeColumns(w, rows)
+	rows := [][]string{{"member", "changes", "accused", "failed", "refuted", "last change"}}
+	for _, m := range f.Members {
+		rows = append(rows, []string{printable(m.Name), strconv.Itoa(m.Changes),
+			strconv.Itoa(m.Accused), strconv.Itoa(m.Failed), strconv.Itoa(m.Refuted),
+			m.Last.String()})
 	}
+	writeSection(w, rows)
 	if f.More > 0 {
 		fmt.Fprintf(w, "and %d more\n", f.More)
 	}
-	if len(f.Accusers) > 0 {
-		rows := [][]string{{"accuser", "accusations", "refuted", "health"}}
-		for _, a := range f.Accusers {
-			rows = append(rows, []string{printable(a.Name), strconv.Itoa(a.Accusations),
-				strconv.Itoa(a.Refuted), healthText(a.Health)})
-		}
-		fmt.Fprintln(w)
-		writeColumns(w, rows)
+	rows = [][]string{{"accuser", "accusations", "refuted", "health"}}
+	for _, a := range f.Accusers {
+		rows = append(rows, []string{printable(a.Name), strconv.Itoa(a.Accusations),
+			strconv.Itoa(a.Refuted), healthText(a.Health)})
 	}
-	if len(f.TCPOnly) > 0 {
-		rows := [][]string{{"over TCP only", "probes", "last"}}
-		for _, t := range f.TCPOnly {
-			rows = append(rows, []string{printable(t.Name), strconv.Itoa(t.Times), t.Last.String()})
-		}
-		fmt.Fprintln(w)
-		writeColumns(w, rows)
+	writeSection(w, rows)
+	rows = [][]string{{"over TCP only", "probes", "last"}}
+	for _, t := range f.TCPOnly {
+		rows = append(rows, []string{printable(t.Name), strconv.Itoa(t.Times), t.Last.String()})
 	}
+	writeSection(w, rows)
 }
 
 func healthText(score *int) string {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"serf/internal/textwrap"
 )
@@ -35,32 +34,20 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// writeColumns prints rows with aligned columns, two spaces apart, without spaces at the end of a
-// line. No rows give one empty line, as in HashiCorp's Serf.
+// writeColumns prints rows with aligned columns. No rows give one empty line, as in HashiCorp's Serf.
 func writeColumns(w io.Writer, rows [][]string) {
-	var widths []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
-		}
-		b.WriteString(strings.TrimRight(line.String(), " "))
-		b.WriteByte('\n')
-	}
 	if len(rows) == 0 {
-		b.WriteByte('\n')
+		fmt.Fprintln(w)
 	}
-	io.WriteString(w, b.String())
+	io.WriteString(w, textwrap.Columns(rows))
+}
+
+// writeSection prints rows below an empty line, or nothing if there is only the heading.
+func writeSection(w io.Writer, rows [][]string) {
+	if len(rows) > 1 {
+		fmt.Fprintln(w)
+		writeColumns(w, rows)
+	}
 }
 
 // printable returns s with control characters escaped. Names and tags come from other members: they

@@ -59,6 +59,5 @@ func writeAgents(w io.Writer, agents []survey.Agent) {
 		}
 		rows = append(rows, row)
 	}
-	fmt.Fprintln(w)
-	writeColumns(w, rows)
+	writeSection(w, rows)
 }

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strconv"
 	"time"
+
+	"serf/internal/textwrap"
 )
 
 // FlapsMax is how many members and how many accusers Flaps lists.
@@ -69,7 +71,7 @@ func (f *Flaps) AddTCPOnly(list []TCPOnly, others int) {
 		return
 	}
 	top := list[0]
-	f.Summary += "; " + clean(top.Name) + " answered " + plural(top.Times, "probe") +
+	f.Summary += "; " + clean(top.Name) + " answered " + textwrap.Count(top.Times, "probe") +
 		" over TCP but not over UDP: packets to or from it get lost"
 }
 
@@ -183,7 +185,7 @@ func (f *Flaps) summary() string {
 	if f.Accusations == 0 {
 		return "nobody was accused in the last " + since
 	}
-	of := plural(f.Accusations, "accusation") + " of the last " + since
+	of := textwrap.Count(f.Accusations, "accusation") + " of the last " + since
 	top, accused := f.Accusers[0], f.mostAccused()
 	most := func(n int) bool { return 2*n > f.Accusations && f.Accusations >= few }
 	against := strconv.Itoa(accused.Accused) + " were against " + clean(accused.Name)
@@ -202,10 +204,10 @@ func (f *Flaps) summary() string {
 		}
 		return s + top.health() + ": look there"
 	case most(accused.Accused):
-		return "of " + of + ", by " + plural(len(f.Accusers), "member") + ", " + against +
+		return "of " + of + ", by " + textwrap.Count(len(f.Accusers), "member") + ", " + against +
 			": look there"
 	}
-	return of + " came from " + plural(len(f.Accusers), "member") + ": no member stands out"
+	return of + " came from " + textwrap.Count(len(f.Accusers), "member") + ": no member stands out"
 }
 
 // period is the time that is looked at, as it follows "the last".
@@ -236,14 +238,6 @@ func (a *Accuser) health() string {
 		return "; its health isn't known here"
 	}
 	return "; its health is " + strconv.Itoa(*a.Health)
-}
-
-// plural is a number with what is counted.
-func plural(n int, s string) string {
-	if n != 1 {
-		s += "s"
-	}
-	return strconv.Itoa(n) + " " + s
 }
 
 // Counts returns how many changes of its state each member had since a time.

@@ -23,7 +23,7 @@ func (m *Member) Story(when func(c *Change) string) string {
 	status := statusText(m.Status)
 	b.WriteString(clean(m.Name) + " as " + clean(m.AsSeenBy) + " sees it: " + status + "\n")
 	if m.Dropped > 0 {
-		b.WriteString(plural(m.Dropped, "older change") + " no longer kept\n")
+		b.WriteString(textwrap.Count(m.Dropped, "older change") + " no longer kept\n")
 	}
 	const indent = "    "
 	for i := range m.Changes {

@@ -168,14 +168,14 @@ func (m *Merged) Story(when func(c *Change) string) string {
 	var b strings.Builder
 	const indent = "    "
 	fill := func(text string) { b.WriteString(indent + textwrap.Fill(text, len(indent)) + "\n") }
-	b.WriteString(clean(m.Name) + " as " + plural(len(m.Witnesses), "agent") + " see it: " +
+	b.WriteString(clean(m.Name) + " as " + textwrap.Count(len(m.Witnesses), "agent") + " see it: " +
 		m.statuses() + "\n")
 	fill(m.clocks())
 	if len(m.Missing) > 0 {
 		fill("no account from " + some(m.Missing))
 	}
 	if n := m.dropped(); n > 0 {
-		fill(plural(n, "older change") + " left out")
+		fill(textwrap.Count(n, "older change") + " left out")
 	}
 	for i := range m.Changes {
 		j := &m.Changes[i]
