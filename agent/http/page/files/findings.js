@@ -11,12 +11,14 @@ export function findings() {
 	const list = [
 		first?.finding,
 		loss(),
-		flapping(first?.name),
+		flapping(first),
 		failed(),
 		disagreement(),
 		recovered(first?.name),
 		unhealthy(),
-	].filter(Boolean);
+	]
+		.filter(Boolean)
+		.sort((a, b) => (a.level === "hint") - (b.level === "hint"));
 	return list.length ? list.slice(0, most) : [calm()];
 }
 
@@ -49,10 +51,11 @@ function culprit() {
 		if (episodes(changed) < 2) return; // it has failed, which is said elsewhere
 		return {
 			name,
+			accuses: by > 0,
 			finding: finding(
 				"alert",
 				changes(changed),
-				by ? `, and accused others ${plural(by, "time")}` : "",
+				by ? `; it accused others ${plural(by, "time")}` : "",
 				": look there first.",
 			),
 		};
@@ -60,6 +63,7 @@ function culprit() {
 	const health = first.health ?? healthOf(name);
 	return {
 		name,
+		accuses: true,
 		finding: finding(
 			"alert",
 			h(
@@ -81,9 +85,18 @@ function culprit() {
 const healthOf = (name) => state.views?.agents.find((g) => g.name === name)?.health;
 
 const changes = (m) => [
-	h("b", {}, linkTo(m.name), ` changed state ${plural(m.changes, "time")} in the last hour`),
-	` (${[m.failed && `failed ${m.failed}×`, m.refuted && `refuted ${m.refuted}×`].filter(Boolean).join(", ")})`,
+	h("b", {}, linkTo(m.name), " was ", episodesOf(m)),
+	" in the last hour",
 ];
+
+// episodesOf words what happened to a member that flaps.
+const episodesOf = (m) =>
+	[
+		m.failed && `called failed ${plural(m.failed, "time")}`,
+		m.refuted && `suspected ${plural(m.refuted, "time")} and refuted it`,
+	]
+		.filter(Boolean)
+		.join(", and ");
 
 const lossMin = 3; // probes answered over TCP alone: one or two happen
 
@@ -114,9 +127,20 @@ function loss() {
 	);
 }
 
-function flapping(but) {
-	const [worst, ...rest] = flappers().filter((m) => episodes(m) > 1 && m.name !== but);
+// flapping: members that flap, but for the one that is named already. If that one accuses others
+// wrongly it may be why they do.
+function flapping(culprit) {
+	const others = flappers().filter((m) => episodes(m) > 1 && m.name !== culprit?.name);
+	const [worst, ...rest] = others;
 	if (!worst) return;
+	if (culprit?.accuses)
+		return finding(
+			"hint",
+			h("b", {}, linksTo(others.map((m) => m.name))),
+			" flapped, too, perhaps because ",
+			linkTo(culprit.name),
+			" accused them.",
+		);
 	return finding(
 		"alert",
 		changes(worst),
@@ -159,25 +183,27 @@ function lastFailures() {
 }
 
 function recovered(but) {
-	const names = flappers()
-		.filter(
-			(m) =>
-				episodes(m) === 1 &&
-				m.name !== but &&
-				state.members.get(m.name)?.status === "alive",
-		)
-		.map((m) => m.name);
-	if (!names.length) return;
+	const list = flappers().filter(
+		(m) =>
+			episodes(m) === 1 && m.name !== but && state.members.get(m.name)?.status === "alive",
+	);
+	if (!list.length) return;
+	const what = list.every((m) => m.failed)
+		? "called failed"
+		: list.some((m) => m.failed)
+			? "suspected or called failed"
+			: "suspected";
 	return finding(
 		"hint",
 		h(
 			"b",
 			{},
-			linksTo(names),
-			names.length === 1 ? " was" : " were",
-			" suspected or called failed in the last hour",
+			linksTo(list.map((m) => m.name)),
+			` ${list.length === 1 ? "was" : "were"} ${what} in the last hour`,
 		),
-		", and came back.",
+		", and came back",
+		list.length === 1 && list[0].last && [" at ", when(list[0].last)],
+		". The history says why, best as all agents saw it.",
 	);
 }
 

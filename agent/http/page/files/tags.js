@@ -6,7 +6,8 @@ import { changed, state } from "./state.js";
 const usual = ["dc", "datacenter", "region", "zone", "az", "site", "rack", "role"];
 const valuesMax = 24;
 
-// groupable lists the tags that have some, but not too many, values; the likeliest first.
+// groupable lists the tags that have some, but not too many, values: first the apart of them that
+// have several, the likeliest first.
 function groupable() {
 	const values = new Map();
 	for (const m of state.members.values()) {
@@ -16,26 +17,26 @@ function groupable() {
 		}
 	}
 	const order = (k) => (usual.includes(k) ? usual.indexOf(k) : usual.length);
-	return [...values.keys()]
+	const several = (k) => values.get(k).size > 1;
+	const keys = [...values.keys()]
 		.filter((k) => values.get(k).size <= valuesMax)
 		.sort(
 			(a, b) =>
-				order(a) - order(b) ||
-				(values.get(b).size > 1) - (values.get(a).size > 1) ||
-				(a < b ? -1 : 1),
+				several(b) - several(a) || order(a) - order(b) || (a < b ? -1 : 1),
 		);
+	return { keys, apart: keys.filter(several).length };
 }
 
-// chosen is the tag, or "" for none.
-function chosen(keys) {
+// chosen is the tag, or "" for none. By itself none is chosen that all members have with one value.
+function chosen({ keys, apart }) {
 	if (state.tag === "" || keys.includes(state.tag)) return state.tag;
-	return keys[0] ?? "";
+	return apart ? keys[0] : "";
 }
 
 // tagChoice makes the element with which to choose, and says which tag is chosen.
 export function tagChoice() {
-	const keys = groupable();
-	const tag = chosen(keys);
+	const tags = groupable();
+	const tag = chosen(tags);
 	const choose = (e) => {
 		state.tag = e.target.value;
 		changed("coordinates");
@@ -49,7 +50,7 @@ export function tagChoice() {
 			h(
 				"select",
 				{ onchange: choose, id: undefined },
-				["", ...keys].map((k) =>
+				["", ...tags.keys].map((k) =>
 					h("option", { value: k, selected: k === tag }, k === "" ? "none" : visible(k)),
 				),
 			),
