@@ -17,6 +17,9 @@ type Logger interface {
 	Repeatf(level slog.Level, component, key, format string, args ...any)
 }
 
+// component marks this package's log lines.
+const component = "agent.http"
+
 // A Server serves a Handler on a listener of its own, with a limit on everything that a client may
 // send or leave unread.
 type Server struct {
@@ -28,10 +31,16 @@ type Server struct {
 // refused and cut off is in the agent's statistics from then on, in section http.
 func Serve(ln net.Listener, h *Handler, log Logger) *Server {
 	s := &Server{h: h}
-	s.Server = http1.Serve(ln, h, http1.Options{Panicked: func(value any, stack []byte) {
-		log.Repeatf(slog.LevelError, "agent.http", "panic", "BUG: a request failed: %v\n%s", value,
-			stack)
-	}})
+	s.Server = http1.Serve(ln, h, http1.Options{
+		Panicked: func(value any, stack []byte) {
+			log.Repeatf(slog.LevelError, component, "panic", "BUG: a request failed: %v\n%s", value,
+				stack)
+		},
+		AcceptFailed: func(err error) {
+			log.Repeatf(slog.LevelWarn, component, "accept",
+				"Failed to accept clients, trying again: %v", err)
+		},
+	})
 	h.agent.AddStats("http", s.stats)
 	return s
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"serf/internal/accept"
 )
 
 const (
@@ -56,15 +58,6 @@ func (c *conn) serve() {
 		}
 		wait = c.s.o.Idle
 	}
-}
-
-// hangUp closes the connection from another goroutine. It doesn't wait for TLS to say goodbye.
-func (c *conn) hangUp() {
-	if t, ok := c.nc.(interface{ NetConn() net.Conn }); ok {
-		t.NetConn().Close()
-		return
-	}
-	c.nc.Close()
 }
 
 // next waits for a request to begin, and reads its header. It reports false if the connection is to
@@ -142,12 +135,8 @@ func (c *conn) refuse(status int) {
 
 // linger lets the client read the answer before the connection is closed.
 func (c *conn) linger() {
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-	}
 	c.unread.N = lingerMax
-	c.nc.SetReadDeadline(time.Now().Add(lingerTime))
-	io.Copy(io.Discard, c.r)
+	accept.Linger(c.nc, c.r, lingerMax, lingerTime)
 }
 
 // answer has a request handled, and reports whether another may follow.

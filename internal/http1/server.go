@@ -9,12 +9,13 @@ package http1
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"serf/internal/accept"
 )
 
 // Limits and time-outs of a connection, for those of Options that are zero.
@@ -26,13 +27,8 @@ const (
 	writeDefault   = 10 * time.Second // for a piece of writeMax
 )
 
-const (
-	// writeMax is how many bytes one write may have, so that whoever reads at all is in time.
-	writeMax = 64 << 10
-	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out of
-	// file descriptors or the like.
-	acceptWaitMax = time.Second
-)
+// writeMax is how many bytes one write may have, so that whoever reads at all is in time.
+const writeMax = 64 << 10
 
 // Options limit what clients may do. Zero values mean the defaults.
 type Options struct {
@@ -43,6 +39,8 @@ type Options struct {
 	Write   time.Duration // until a client has taken the next 64 KiB
 	// Panicked is called with what a handler panicked with, and where. Its client is hung up on.
 	Panicked func(value any, stack []byte)
+	// AcceptFailed is called when no connection can be accepted, once until it works again.
+	AcceptFailed func(error)
 }
 
 // A Server serves one listener.
@@ -85,9 +83,12 @@ func Serve(ln net.Listener, h http.Handler, o Options) *Server {
 	o.Conns, o.Header = cmp.Or(o.Conns, connsDefault), cmp.Or(o.Header, headerDefault)
 	o.Request, o.Idle = cmp.Or(o.Request, requestDefault), cmp.Or(o.Idle, idleDefault)
 	o.Write = cmp.Or(o.Write, writeDefault)
+	if o.AcceptFailed == nil {
+		o.AcceptFailed = func(error) {}
+	}
 	s := &Server{handler: h, o: o, ln: ln, conns: make(map[*conn]struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.wg.Go(s.accept)
+	s.wg.Go(func() { accept.Loop(s.ctx, ln, s.admit, s.o.AcceptFailed) })
 	return s
 }
 
@@ -119,38 +120,12 @@ func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
 	for c := range s.conns { // order-free: all are closed
-		c.hangUp()
+		accept.HangUp(c.nc)
 	}
 	s.mu.Unlock()
 	s.cancel()
 	s.ln.Close()
 	s.wg.Wait()
-}
-
-func (s *Server) accept() {
-	var wait time.Duration
-	for {
-		nc, err := s.ln.Accept()
-		switch {
-		case err == nil:
-			wait = 0
-			s.admit(nc)
-		case errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil:
-			return
-		default:
-			wait = min(max(2*wait, 5*time.Millisecond), acceptWaitMax)
-			s.pause(wait)
-		}
-	}
-}
-
-func (s *Server) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.ctx.Done():
-	}
 }
 
 // admit starts to serve a connection, if there is room for it.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
+	"serf/internal/accept"
 )
 
 const (
@@ -80,15 +81,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 	return c
 }
 
-// hangUp ends the connection from any goroutine; serve does the rest. Below TLS, since that would
-// first tell the client, and wait for one that doesn't read.
+// hangUp ends the connection from any goroutine; serve does the rest.
 func (c *conn) hangUp() {
 	c.cancel()
-	if over, ok := c.nc.(interface{ NetConn() net.Conn }); ok {
-		over.NetConn().Close()
-		return
-	}
-	c.nc.Close()
+	accept.HangUp(c.nc)
 }
 
 // peer is who the client is, for the log. One at a Unix socket has no address of its own, but a
@@ -111,7 +107,7 @@ func (c *conn) serve() {
 		c.s.o.Log.Warnf(component, "Closing connection of client %v: %v", c.peer(), err)
 	}
 	if errors.Is(err, errRefused) {
-		c.linger()
+		accept.Linger(c.nc, c.nc, int64(protocol.RequestLimits.Bytes), lingerTimeout)
 	}
 	c.hangUp()
 	c.closeStreams()
@@ -203,15 +199,6 @@ func (c *conn) handle(cmd command, h protocol.RequestHeader, body []byte) error 
 		c.nc.SetReadDeadline(time.Time{})
 	}
 	return nil
-}
-
-// linger lets the client read the last answer before the connection closes.
-func (c *conn) linger() {
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-	}
-	c.nc.SetReadDeadline(time.Now().Add(lingerTimeout))
-	io.CopyN(io.Discard, c.nc, int64(protocol.RequestLimits.Bytes))
 }
 
 // wait runs f, which may wait for the cluster, on a goroutine of its own. If too many are running

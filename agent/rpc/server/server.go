@@ -9,7 +9,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
+
+	"serf/internal/accept"
 )
 
 const (
@@ -17,10 +18,6 @@ const (
 	connsMax = 1 << 14
 	// streamsMax bounds the streams, monitors and queries of all clients. Each costs some 10 KB.
 	streamsMax = 1 << 15
-
-	// acceptWaitMax is the longest pause between attempts to accept, when the system has run out of
-	// file descriptors or the like.
-	acceptWaitMax = time.Second
 )
 
 // Options are the settings of a server. The zero value serves every client that can connect.
@@ -136,35 +133,9 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) accept(ln net.Listener) {
-	var wait time.Duration
-	for {
-		nc, err := ln.Accept()
-		if errors.Is(err, net.ErrClosed) || s.ctx.Err() != nil {
-			if err == nil {
-				nc.Close()
-			}
-			return
-		}
-		if err != nil {
-			if wait == 0 {
-				s.o.Log.Warnf(component, "Failed to accept clients, trying again: %v", err)
-			}
-			wait = min(max(2*wait, 5*time.Millisecond), acceptWaitMax)
-			s.pause(wait)
-			continue
-		}
-		wait = 0
-		s.admit(nc)
-	}
-}
-
-func (s *Server) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.ctx.Done():
-	}
+	accept.Loop(s.ctx, ln, s.admit, func(err error) {
+		s.o.Log.Warnf(component, "Failed to accept clients, trying again: %v", err)
+	})
 }
 
 // admit starts to serve a client, if there is room for it.
