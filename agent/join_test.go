@@ -248,7 +248,7 @@ func TestSeeksAmongManyDeadSeeds(t *testing.T) {
 		c := memConfig(n, "a", 1)
 		c.Join = JoinConfig{Seeds: append(deadSeeds(300), hostAddr(2).String()), Interval: 30 * time.Second}
 		a := begin(t, c)
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
 		begin(t, memConfig(n, "b", 2))
 		time.Sleep(time.Minute)
 		wantMembers(t, a, 2)

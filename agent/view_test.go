@@ -139,7 +139,11 @@ func (v *viewedNode) step(rng *rand.Rand) {
 // stay as they were.
 func TestViewsAreWhatTheNodeKnows(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(sized(4, 40)) {
+	seeds := sized(4, 40)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		v := newViewedNode(t)
 		var kept *view

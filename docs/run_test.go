@@ -29,7 +29,7 @@ var build = sync.OnceValue(func() (err error) {
 		return err
 	}
 	program := filepath.Join(built, "serf")
-	out, err := exec.Command("go", "build", "-o", program, "../cmd/serf").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "../cmd/serf").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}

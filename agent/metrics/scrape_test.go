@@ -86,6 +86,7 @@ func (w *noResponse) WriteHeader(int)             {}
 func (w *noResponse) Write(b []byte) (int, error) { w.bytes += len(b); return len(b), nil }
 
 func TestScrapesOfALargeClusterAllocateLittle(t *testing.T) {
+	systest.Long(t, "a table of ten thousand members")
 	e := New(startLarge(t, largeCluster), testOptions())
 	w, r := &noResponse{header: make(http.Header)}, httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	e.ServeHTTP(w, r)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -39,6 +40,7 @@ func TestDisabledMechanismsAreReadAndWritten(t *testing.T) {
 // them from it, and don't with all mechanisms.
 func TestDisabledMechanismsAreMissed(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "60 members for two minutes, twice")
 	accused := func(d Disabled) uint64 {
 		s := Default()
 		s.Members, s.For, s.Events, s.Start.Warm, s.Disable = 60, Duration(2*time.Minute), 0, true, d

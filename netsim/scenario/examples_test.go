@@ -74,7 +74,7 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 	for name, s := range examples(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if time.Duration(s.For).Seconds()*float64(s.Members) > 10_000 {
+			if time.Duration(s.For).Seconds()*float64(s.Members) > 4_000 {
 				systest.Long(t, "hours of members' time, under check")
 			}
 			s.Check = true

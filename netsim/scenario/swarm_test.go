@@ -12,7 +12,7 @@ import (
 )
 
 // defaultSeeds is enough for each kind of fault to occur; a night has time for more.
-const defaultSeeds = 40
+const defaultSeeds = 30
 
 var (
 	seedFlag     = flag.Uint64("seed", 0, "play the scenario of this seed only")

@@ -13,12 +13,12 @@ import (
 // round of a hundred, everything by which it learns of the other may be lost.
 func TestNewcomerWithATakenNameYields(t *testing.T) {
 	t.Parallel()
-	rounds := 20
+	rounds := 10
 	switch {
 	case *long:
 		rounds = 100
 	case testing.Short():
-		rounds = 4
+		rounds = 2
 	}
 	for _, tt := range []struct {
 		others int

@@ -65,7 +65,7 @@ func (f *hubFeed) Close() {
 // get all events in order, and nothing is left of the others. The original panics within a second:
 // it sends on a closed channel.
 func TestStreamClientsComeAndGo(t *testing.T) {
-	const clients = 500
+	const clients = 200
 	h := &hub{feeds: make(map[*hubFeed]struct{})}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
