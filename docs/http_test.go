@@ -20,18 +20,18 @@ func TestHTTPPage(t *testing.T) {
 		t.Skip("no curl: ", err)
 	}
 	own := fmt.Sprintf("127.3.%d", os.Getpid()%256) // other runs may be under way
-	translate := strings.NewReplacer("127.0.0.1:8500", own+".1:8500", "127.0.0.11", own+".11").Replace
+	translate := strings.NewReplacer("127.0.0.1:7375", own+".1:7375", "127.0.0.11", own+".11").Replace
 	folder := t.TempDir()
 	writeFile(t, folder, "token", "a-token\n")
 	sh := newShell(t, folder, bin)
 	sh.run("curl() { command curl -sf --max-time 1 \"$@\"; code=$?; [ $code = 28 ] || return $code; }")
-	sh.run(fmt.Sprintf("serf agent -node=web-1 -tag=role=web -bind=%[1]s.11 -rpc-addr=%[1]s.11:0 -http-addr=%[1]s.1:8500 "+
+	sh.run(fmt.Sprintf("serf agent -node=web-1 -tag=role=web -bind=%[1]s.11 -rpc-addr=%[1]s.11:0 -http-addr=%[1]s.1:7375 "+
 		"-http-write -http-auth-file=token >agent.log 2>&1 &", own))
 	steps := sessionsOf(read(t, "docs/http.md"), "")
 	if len(steps) < 12 {
 		t.Fatalf("%d steps: are they still found?", len(steps))
 	}
-	for deadline := time.Now().Add(20 * time.Second); !slices.Equal(sh.run(translate("curl http://127.0.0.1:8500/healthz >&2; echo $?")), []string{"0"}); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !slices.Equal(sh.run(translate("curl http://127.0.0.1:7375/healthz >&2; echo $?")), []string{"0"}); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			log, _ := os.ReadFile(folder + "/agent.log")
 			t.Fatalf("the agent doesn't answer:\n%s", log)

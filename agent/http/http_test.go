@@ -89,7 +89,7 @@ func TestHealth(t *testing.T) {
 	get(t, h, "/healthz", 200, &got)
 	get(t, h, "/readyz", 200, &got)
 	get(t, h, "/readyz?members=2", 503, &got)
-	if len(got.Reasons) != 1 || got.Reasons[0] != "1 members are alive, want 2" {
+	if len(got.Reasons) != 1 || got.Reasons[0] != "1 alive, want 2 members" {
 		t.Errorf("%+v", got)
 	}
 	a.Shutdown()

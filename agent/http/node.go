@@ -133,7 +133,7 @@ func (h *Handler) serveReady(w http.ResponseWriter, r *http.Request) {
 	}
 	s, _ := h.agent.NodeStats()
 	if s.Alive < want {
-		reasons = append(reasons, fmt.Sprintf("%d members are alive, want %d", s.Alive, want))
+		reasons = append(reasons, fmt.Sprintf("%d alive, want %d members", s.Alive, want))
 	}
 	if status := h.agent.Self().Status; status != serf.StatusAlive {
 		reasons = append(reasons, "this member is "+status.String())
