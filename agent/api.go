@@ -10,7 +10,8 @@ import (
 	"serf/swim/serf/coord"
 )
 
-// Members returns copies of all members, sorted by name, this one included.
+// Members returns copies of all members, sorted by name, this one included. They are up to date:
+// whoever has read an event about a member finds the change here.
 func (a *Agent) Members() []serf.Member {
 	v := a.memberView()
 	list := make([]serf.Member, 0, v.len)
@@ -72,9 +73,10 @@ func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return n, err
 }
 
-// Leave tells the others that this member leaves, and returns when they had time to hear it. The
-// agent still runs, and should be shut down. A second call waits for the first, or returns its
-// result.
+// Leave tells the others that this member leaves, and returns when they had time to hear it: about
+// Serf.LeavePropagateDelay, or Serf.BroadcastTimeout longer if nobody can be told. A ctx that has
+// ended, such as that of the signal that stops the program, leaves nothing. The agent still runs,
+// and should be shut down. A second call waits for the first, or returns its result.
 func (a *Agent) Leave(ctx context.Context) error {
 	result := make(chan opResult, 1)
 	err := a.do(ctx, func(now swim.Time) {

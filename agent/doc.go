@@ -6,7 +6,9 @@
 //
 //   - [Agent.Members] and [Agent.Member] return the members, and [Agent.SetTags] changes this one's
 //     tags;
-//   - [Agent.Subscribe] delivers events: members that come and go, user events, queries to answer;
+//   - [Agent.WatchMembers] yields the members whenever they have changed;
+//   - [Agent.Subscribe] delivers events: members that come and go, user events, queries to answer.
+//     [ParseFilter] makes its filter from a text such as "user:deploy,query:version";
 //   - [Agent.UserEvent] fires an event at all members, [Agent.Query] asks them, and [Agent.Respond]
 //     answers;
 //   - [Agent.InstallKey], [Agent.UseKey], [Agent.RemoveKey] and [Agent.ListKeys] manage the keys of
@@ -18,9 +20,9 @@
 // events that is too slow is cut off rather than waited for: see [Subscription].
 //
 // One goroutine, the loop, owns the node. Packets, opened streams, the timer and the calls of this
-// API reach it through channels, and the node's outputs are carried out once the waiting inputs have
-// been handled. Nothing that can block (a dial, a disk, a script, a slow reader of events) runs on
-// the loop.
+// API reach it through channels, and the node's outputs are carried out once the waiting inputs
+// have been handled. Nothing that can block (a dial, a disk, a script, a slow reader of events)
+// runs on the loop.
 //
 // The packages below are parts of the command serf: config (options and files), handler (scripts),
 // rpc (the client of the control port) and rpc/server, snapshot, telemetry and mdns.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"time"
 
 	"serf/internal/eventfilter"
@@ -60,3 +61,28 @@ func (e QueryEvent) String() string  { return "query: " + e.Name }
 func (MemberEvent) event() {}
 func (UserEvent) event()   {}
 func (QueryEvent) event()  {}
+
+// ParseFilter reads a filter for [Agent.Subscribe] in the form that handlers and RPC have: one or
+// more of member-join, member-leave, member-failed, member-update, member-reap, user, user:NAME,
+// query, query:NAME and *, separated by commas. The error names the part that is none.
+func ParseFilter(text string) (func(Event) bool, error) {
+	f, err := eventfilter.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return func(e Event) bool { return f.Match(KindOf(e)) }, nil
+}
+
+// KindOf returns an event's kind as filters have it (member-join and so on, user or query), and the
+// name of a user event or query.
+func KindOf(e Event) (kind, name string) {
+	switch e := e.(type) {
+	case MemberEvent:
+		return e.Type, ""
+	case UserEvent:
+		return eventfilter.User, e.Name
+	case QueryEvent:
+		return eventfilter.Query, e.Name
+	}
+	panic(fmt.Sprintf("BUG: agent: event %T", e))
+}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 	"sync"
@@ -116,20 +115,8 @@ func (f *answerFeed) Len() int { return len(f.c) }
 func (f *answerFeed) Close()   { f.stop.Do(func() { close(f.stopped) }) }
 
 func (s served) StreamEvents(f eventfilter.Filters) (Feed[agent.Event], error) {
-	b := s.SubscribeBacklog(eventsMax, func(e agent.Event) bool { return f.Match(kindAndName(e)) })
+	b := s.SubscribeBacklog(eventsMax, func(e agent.Event) bool { return f.Match(agent.KindOf(e)) })
 	return b, b.Err()
-}
-
-func kindAndName(e agent.Event) (kind, name string) {
-	switch e := e.(type) {
-	case agent.MemberEvent:
-		return e.Type, ""
-	case agent.UserEvent:
-		return eventfilter.User, e.Name
-	case agent.QueryEvent:
-		return eventfilter.Query, e.Name
-	}
-	panic(fmt.Sprintf("BUG: rpc: event %T", e))
 }
 
 func (s served) Monitor(level string) (Feed[string], error) {

@@ -107,7 +107,7 @@ func TestEventsOfTheAgent(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", tt.in, diff)
 		}
-		if kind, _ := kindAndName(tt.in); kind != got.Type {
+		if kind, _ := agent.KindOf(tt.in); kind != got.Type {
 			t.Errorf("%v is filtered as %q and told as %q", tt.in, kind, got.Type)
 		}
 	}
