@@ -182,6 +182,9 @@ var workFamilies = []family{
 	{"serf_rpc_requests_total", counterKind,
 		"Requests by RPC; commands that don't exist count as unknown.", "command",
 		func(w *writer, r *reading) {
+			if r.rpc.Requests == nil {
+				return
+			}
 			for command, n := range r.rpc.Requests {
 				w.count(n, "command", command)
 			}

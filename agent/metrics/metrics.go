@@ -39,7 +39,7 @@ type Options struct {
 	Version, Commit string
 	// Node is the name of this member, and Label that of its cluster, if it has one.
 	Node, Label string
-	// RPC reads the counters of the RPC server.
+	// RPC reads the counters of the RPC server; nil if there is none.
 	RPC func() RPC
 	// HTTP reads those of the HTTP server; nil if there is none.
 	HTTP func() HTTP
@@ -84,7 +84,9 @@ func (r *reading) read(source Source) (ok bool) {
 	if r.Metrics, ok = source.Metrics(); !ok {
 		return false
 	}
-	r.rpc = r.o.RPC()
+	if r.o.RPC != nil {
+		r.rpc = r.o.RPC()
+	}
 	if r.o.HTTP != nil {
 		r.http = r.o.HTTP()
 	}

@@ -100,6 +100,17 @@ func TestFiguresAreShown(t *testing.T) {
 	}
 }
 
+// An agent in a program of one's own may have neither RPC nor a server of package http.
+func TestNoServers(t *testing.T) {
+	body := scraped(New(&fakeSource{}, Options{Node: "a"}), "").Body.String()
+	if got, want := lines(body, "serf_rpc_"), []string{"serf_rpc_connections_total 0"}; !slices.Equal(got, want) {
+		t.Errorf("of RPC: %q, want %q", got, want)
+	}
+	if got := lines(body, "serf_http_"); len(got) != 2 {
+		t.Errorf("of HTTP: %q, want two zeros", got)
+	}
+}
+
 func TestProcessIsShown(t *testing.T) {
 	body := scraped(New(new(fakeSource), testOptions()), "").Body.String()
 	for _, name := range []string{"process_start_time_seconds ", "process_cpu_seconds_total ", "go_goroutines ", "go_memstats_sys_bytes ", "go_gc_cycles_total "} {
