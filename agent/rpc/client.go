@@ -37,10 +37,12 @@ type RemoteError string
 
 func (e RemoteError) Error() string { return string(e) }
 
-// Answers of an agent to a client that has to send a key, or has sent a wrong one.
+// Answers of an agent to a client that has to send a key, or has sent a wrong one, and to a filter
+// of events that it doesn't understand: no use to ask the same again.
 const (
-	ErrAuthRequired = RemoteError(protocol.TextAuthRequired)
-	ErrInvalidToken = RemoteError(protocol.TextInvalidToken)
+	ErrAuthRequired  = RemoteError(protocol.TextAuthRequired)
+	ErrInvalidToken  = RemoteError(protocol.TextInvalidToken)
+	ErrInvalidFilter = RemoteError(protocol.TextInvalidFilter)
 )
 
 // Options are the settings of a client. The zero value is usable.
