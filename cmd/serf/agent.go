@@ -1,19 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
-	"net/netip"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -27,13 +22,9 @@ import (
 	"serf/internal/textwrap"
 )
 
-const (
-	// leaveTimeout bounds a graceful leave that a signal asked for. Service managers kill what
-	// takes much longer.
-	leaveTimeout = 3 * time.Second
-	// reloadTimeout bounds how long a reload waits for the agent to accept the tags.
-	reloadTimeout = 3 * time.Second
-)
+// leaveTimeout bounds a graceful leave that a signal asked for. Service managers kill what takes
+// much longer.
+const leaveTimeout = 3 * time.Second
 
 // gcPercent is how much an agent's memory may grow before garbage is collected: by half of what is
 // in use. The agent shares its host with what the host is there for, and has so little to do that
@@ -222,96 +213,6 @@ func (d *daemon) lockFiles() (err error) {
 	return err
 }
 
-// openSnapshot opens the snapshot, if there is to be one, and makes the agent continue from it.
-func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
-	conf := &d.setup.conf
-	if conf.Snapshot == "" {
-		return nil
-	}
-	d.snapshot, err = snapshot.Open(snapshot.Config{Path: conf.Snapshot, Rejoin: conf.Rejoin,
-		Log: d.log, Observe: d.extras.metrics.Snapshot})
-	if err != nil {
-		text := strings.TrimPrefix(err.Error(), "snapshot: ")
-		return fmt.Errorf("snapshot: %s: %s", conf.Where("snapshot_path"), text)
-	}
-	d.snapshot.Configure(ac)
-	return nil
-}
-
-// closeSnapshot writes what the snapshot still has; the agent has stopped, or never ran.
-func (d *daemon) closeSnapshot() {
-	if d.snapshot == nil {
-		return
-	}
-	if err := d.snapshot.Close(); err != nil {
-		d.out.fail("Error closing the %v", err)
-	}
-}
-
-// noteLeft is called by the RPC server, and must not wait.
-func (d *daemon) noteLeft() {
-	select {
-	case d.left <- struct{}{}:
-	default: // another client was first
-	}
-}
-
-// noteMoved is called by the agent, and must not wait.
-func (d *daemon) noteMoved(netip.AddrPort) {
-	select {
-	case d.moved <- struct{}{}:
-	default: // the present address is looked up when that is handled
-	}
-}
-
-// logStart logs automatic decisions, and warns of what is unwise.
-func (d *daemon) logStart(listeners []rpcListener) {
-	if a := &d.setup.addrs; a.Reason != "" {
-		d.log.Infof("agent", "advertising %v: %s", a.Advertise.Addr(), a.Reason)
-	}
-	for _, ln := range listeners {
-		d.warnOpen(&ln)
-	}
-}
-
-// encryption says whether messages are encrypted, and what is missing while encryption is being
-// turned on.
-func encryption(c *config.Config) string {
-	text := fmt.Sprint(len(c.Keys) > 0)
-	switch {
-	case len(c.Keys) == 0:
-	case !c.VerifyOutgoing:
-		text += " (plain text is sent and accepted)"
-	case !c.VerifyIncoming:
-		text += " (plain text is accepted)"
-	}
-	return text
-}
-
-// describe prints the main settings of the agent.
-func (d *daemon) describe(rpcAddr string) {
-	conf := &d.setup.conf
-	d.out.value("Node name", "'"+conf.Node+"'")
-	d.out.value("Bind addr", "'"+d.agent.Addr().String()+"'")
-	if conf.Advertise != "" {
-		d.out.value("Advertise addr", "'"+d.setup.addrs.Advertise.String()+"'")
-	}
-	d.out.value("RPC addr", "'"+rpcAddr+"'")
-	if d.http.shown != "" {
-		d.out.value("HTTP addr", "'"+d.http.shown+"'")
-	}
-	d.out.value("Encrypted", encryption(conf))
-	if conf.Label != "" {
-		d.out.value("Label", fmt.Sprintf("%q", conf.Label))
-	}
-	d.out.value("Snapshot", fmt.Sprint(conf.Snapshot != ""))
-	d.out.value("Profile", conf.Profile)
-	d.out.value("Message Compression Enabled", fmt.Sprint(conf.Compression))
-	if conf.Discover != "" {
-		d.out.value("mDNS cluster", conf.Discover)
-	}
-}
-
 // run joins, then waits for the end of the agent, and returns the exit code.
 func (d *daemon) run(ctx context.Context) int {
 	if code, ended := d.join(ctx); ended {
@@ -455,96 +356,6 @@ func (d *daemon) stop() {
 	d.out.mute() // unless the log is shown already
 	d.log.Close()
 	d.manager.Close()
-}
-
-// reload takes over what can change at run time from a configuration that was read again: log
-// level, event handlers, tags, and the effect of signals.
-func (d *daemon) reload(l loading) {
-	d.loading = false
-	if d.loadNext {
-		d.load()
-		return
-	}
-	defer func() { d.told(d.manager.Ready()) }()
-	s := l.setup
-	certChange, warning, err := "", "", l.err
-	if err == nil {
-		certChange, warning, err = d.http.reload(&d.began)
-	}
-	if err != nil {
-		d.out.problems(err)
-		d.out.fail("Failed to reload configs, nothing was changed")
-		return
-	}
-	for _, w := range append(s.warnings, warning) {
-		if w != "" {
-			d.out.warn("%s", w)
-		}
-	}
-	d.log.SetLevel(s.level())
-	d.extras.setLevel(s.level())
-	d.agent.SetHandlers(s.handlers)
-	d.agent.SetHandlerTimeout(s.handlerTimeout())
-	changes := config.LiveChanges(&d.setup.conf, &s.conf)
-	tags, err := d.reloadTags(s.conf.Tags)
-	if err != nil {
-		d.out.fail("Failed to update tags: %v", err)
-		s.conf.Tags = d.setup.conf.Tags // so that the next reload tries again
-	} else if tags != "" {
-		changes = append(changes, tags)
-	}
-	if certChange != "" {
-		changes = append(changes, certChange)
-	}
-	if d.reloadRPCCerts(&s) {
-		changes = append(changes, "the certificates for RPC are new")
-	}
-	d.out.step("Configuration reloaded: %s",
-		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
-	if fixed := config.NeedRestart(&d.began, &s.conf); len(fixed) > 0 {
-		d.out.warn("changes of these take a restart: %s", strings.Join(fixed, ", "))
-	}
-	d.setup = s
-}
-
-// reloadTags takes over the changes of the configuration's tags, and describes them. Tags set at
-// run time stay.
-func (d *daemon) reloadTags(next map[string]string) (changes string, err error) {
-	current := d.agent.Tags()
-	merged := config.MergeTags(d.setup.conf.Tags, current, next)
-	set, gone := tagChanges(current, merged)
-	if len(set)+len(gone) == 0 {
-		return "", nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
-	defer cancel()
-	if err := d.agent.SetTags(ctx, set, gone); err != nil {
-		return "", err
-	}
-	var parts []string
-	if len(set) > 0 {
-		parts = append(parts, "tags set: "+tagList(set))
-	}
-	if len(gone) > 0 {
-		parts = append(parts, "tags deleted: "+printable(strings.Join(gone, ",")))
-	}
-	return strings.Join(parts, "; "), nil
-}
-
-// tagChanges returns what to set and to delete to get from one set of tags to another.
-func tagChanges(from, to map[string]string) (set map[string]string, gone []string) {
-	set = make(map[string]string)
-	for key, value := range to { // order-free: each key by itself
-		if was, had := from[key]; !had || was != value {
-			set[key] = value
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(from)) {
-		if _, stays := to[key]; !stays {
-			gone = append(gone, key)
-		}
-	}
-	return set, gone
 }
 
 // rpcAgent is the agent as the RPC server sees it, with the file that keeps its tags.
