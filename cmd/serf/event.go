@@ -26,16 +26,13 @@ func runEvent(ctx context.Context, args []string, e env) int {
 	o := newOptions("event", eventHelp, e)
 	o.takesPayload("an event name")
 	coalesce := o.flag("coalesce", true)
-	format := o.format()
+	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		if err := c.UserEvent(ctx, args[0], o.sent, *coalesce); err != nil {
 			return fmt.Errorf("sending event: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonEvent{args[0], len(o.sent), *coalesce})
-		}
-		fmt.Fprintf(e.Stdout, "Event '%s' dispatched! Coalescing enabled: %t\n", args[0], *coalesce)
-		return nil
+		return o.print(jsonEvent{args[0], len(o.sent), *coalesce},
+			fmt.Sprintf("Event '%s' dispatched! Coalescing enabled: %t\n", args[0], *coalesce))
 	})
 }
 

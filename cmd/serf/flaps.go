@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"serf/agent/rpc"
@@ -32,17 +33,15 @@ func runFlaps(ctx context.Context, args []string, e env) int {
 	o := newOptions("flaps", flapsHelp, e)
 	since := o.patience("since")
 	*since = time.Hour
-	format := o.format()
+	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		f, err := c.Flaps(ctx, *since)
 		if err != nil {
 			return fmt.Errorf("getting the changes: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, f)
-		}
-		writeFlaps(e.Stdout, &f)
-		return nil
+		var text strings.Builder
+		writeFlaps(&text, &f)
+		return o.print(f, text.String())
 	})
 }
 

@@ -26,7 +26,7 @@ Options:
 func runForceLeave(ctx context.Context, args []string, e env) int {
 	o := newOptions("force-leave", forceLeaveHelp, e)
 	o.takes(1, 1, "a node name")
-	format := o.format()
+	o.format()
 	prune := o.flag("prune", false)
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		if err := warnOfStrangers(ctx, o, c, args); err != nil {
@@ -35,10 +35,7 @@ func runForceLeave(ctx context.Context, args []string, e env) int {
 		if err := c.ForceLeave(ctx, args[0], *prune); err != nil {
 			return fmt.Errorf("force leaving: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonForceLeave{args[0], *prune})
-		}
-		return nil
+		return o.print(jsonForceLeave{args[0], *prune}, "")
 	})
 }
 

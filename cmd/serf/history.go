@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"serf/agent/rpc"
 	"serf/swim/history"
@@ -29,11 +28,11 @@ Options:
 func runHistory(ctx context.Context, args []string, e env) int {
 	o := newOptions("history", historyHelp, e)
 	all := o.flag("all", false)
-	format := o.format()
+	o.format()
 	o.takes(1, 1, "a node name")
 	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
 		if *all {
-			return historyOfAll(ctx, c, names[0], *format, e.Stdout)
+			return o.historyOfAll(ctx, c, names[0])
 		}
 		h, ok, err := c.History(ctx, names[0])
 		if err != nil {
@@ -42,18 +41,14 @@ func runHistory(ctx context.Context, args []string, e env) int {
 		if !ok {
 			return fmt.Errorf("getting the history: nothing is known of a node %q", names[0])
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, h)
-		}
-		_, err = io.WriteString(e.Stdout, h.Story(timeOf))
-		return err
+		return o.print(h, h.Story(timeOf))
 	})
 }
 
 func timeOf(c *history.Change) string { return c.Time.String() }
 
 // historyOfAll prints what all agents know of a member.
-func historyOfAll(ctx context.Context, c *rpc.Client, name, format string, w io.Writer) error {
+func (o *options) historyOfAll(ctx context.Context, c *rpc.Client, name string) error {
 	m, ok, err := c.HistoryOfAll(ctx, name, 0)
 	if err != nil {
 		return fmt.Errorf("getting the history: %w", err)
@@ -61,9 +56,5 @@ func historyOfAll(ctx context.Context, c *rpc.Client, name, format string, w io.
 	if !ok {
 		return fmt.Errorf("getting the history: no agent knows anything of a node %q", name)
 	}
-	if format == formatJSON {
-		return writeJSON(w, m)
-	}
-	_, err = io.WriteString(w, m.Story(timeOf))
-	return err
+	return o.print(m, m.Story(timeOf))
 }

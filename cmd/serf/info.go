@@ -22,17 +22,13 @@ Options:
 
 func runInfo(ctx context.Context, args []string, e env) int {
 	o := newOptions("info", infoHelp, e)
-	format := o.format()
+	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		sections, err := c.Stats(ctx)
 		if err != nil {
 			return fmt.Errorf("querying agent: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, sections)
-		}
-		fmt.Fprint(e.Stdout, infoText(sections))
-		return nil
+		return o.print(sections, infoText(sections))
 	})
 }
 

@@ -25,18 +25,15 @@ Options:
 func runJoin(ctx context.Context, args []string, e env) int {
 	o := newOptions("join", joinHelp, e)
 	o.takes(1, anyNumber, "at least one address")
-	format := o.format()
+	o.format()
 	replay := o.flag("replay", false)
 	return o.run(ctx, args, func(c *rpc.Client, addrs []string) error {
 		n, err := c.Join(ctx, addrs, *replay)
 		if err != nil {
 			return fmt.Errorf("joining the cluster: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonJoin{n})
-		}
-		fmt.Fprintf(e.Stdout, "Successfully joined cluster by contacting %d nodes.\n", n)
-		return nil
+		return o.print(jsonJoin{n},
+			fmt.Sprintf("Successfully joined cluster by contacting %d nodes.\n", n))
 	})
 }
 

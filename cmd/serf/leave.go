@@ -21,16 +21,12 @@ Options:
 
 func runLeave(ctx context.Context, args []string, e env) int {
 	o := newOptions("leave", leaveHelp, e)
-	format := o.format()
+	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		if err := c.Leave(ctx); err != nil {
 			return fmt.Errorf("leaving: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonLeave{true})
-		}
-		fmt.Fprintln(e.Stdout, "Graceful leave complete")
-		return nil
+		return o.print(jsonLeave{true}, "Graceful leave complete\n")
 	})
 }
 

@@ -26,6 +26,8 @@ type options struct {
 	help string
 	set  *flag.FlagSet
 
+	chosen string // the format of the output: see format
+
 	rule  argumentRule
 	check func() error // of what was parsed; nil: nothing to check
 	sent  []byte       // the payload, if the rule has one
@@ -66,15 +68,24 @@ func (o *options) textVar(value *string, name string) {
 
 // format is the option for the output format.
 func (o *options) format() *string {
-	chosen := formatText
+	o.chosen = formatText
 	o.set.Func("format", "", func(s string) error {
-		if chosen = strings.ToLower(s); chosen != formatText && chosen != formatJSON {
+		if o.chosen = strings.ToLower(s); o.chosen != formatText && o.chosen != formatJSON {
 			//lint:ignore ST1005 the original begins with these words
 			return errors.New("Invalid output format, want text or json")
 		}
 		return nil
 	})
-	return &chosen
+	return &o.chosen
+}
+
+// print prints the result of a command in the chosen format: v as JSON, or text.
+func (o *options) print(v any, text string) error {
+	if o.chosen == formatJSON {
+		return writeJSON(o.e.Stdout, v)
+	}
+	_, err := io.WriteString(o.e.Stdout, text)
+	return err
 }
 
 // oneOf is an option with a choice of values. The first is the default.

@@ -24,7 +24,7 @@ Options:
 func runRTT(ctx context.Context, args []string, e env) int {
 	o := newOptions("rtt", rttHelp, e)
 	o.takes(1, 2, "a node name")
-	format := o.format()
+	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, names []string) error {
 		if len(names) == 1 {
 			self, err := agentName(ctx, c)
@@ -41,11 +41,8 @@ func runRTT(ctx context.Context, args []string, e env) int {
 			}
 		}
 		ms := coord.Distance(&at[0], &at[1]).Seconds() * 1000
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonRTT{names[0], names[1], math.Round(ms*1000) / 1000})
-		}
-		fmt.Fprintf(e.Stdout, "Estimated %s <-> %s rtt: %.3f ms\n", names[0], names[1], ms)
-		return nil
+		return o.print(jsonRTT{names[0], names[1], math.Round(ms*1000) / 1000},
+			fmt.Sprintf("Estimated %s <-> %s rtt: %.3f ms\n", names[0], names[1], ms))
 	})
 }
 

@@ -28,7 +28,7 @@ Options:
 
 func runTags(ctx context.Context, args []string, e env) int {
 	o := newOptions("tags", tagsHelp, e)
-	format := o.format()
+	o.format()
 	set := o.pairs("set")
 	remove := o.list("delete")
 	o.check = func() error {
@@ -44,11 +44,7 @@ func runTags(ctx context.Context, args []string, e env) int {
 		if err := c.SetTags(ctx, set, *remove); err != nil {
 			return fmt.Errorf("setting tags: %w", err)
 		}
-		if *format == formatJSON {
-			return writeJSON(e.Stdout, jsonTags{set, notNil(*remove)})
-		}
-		fmt.Fprintln(e.Stdout, "Successfully updated agent tags")
-		return nil
+		return o.print(jsonTags{set, notNil(*remove)}, "Successfully updated agent tags\n")
 	})
 }
 

@@ -4,6 +4,7 @@ package watch
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -118,7 +119,7 @@ func (m *Model) replace(members []rpc.Member, report bool) {
 		}
 		m.set(one, report && changed)
 	}
-	for name := range m.members { // order-free: the events below are sorted
+	for _, name := range slices.Sorted(maps.Keys(m.members)) {
 		if !names[name] {
 			delete(m.members, name)
 			if report {
