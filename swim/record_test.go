@@ -3,11 +3,11 @@ package swim
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
 	"serf/swim/history"
+	"serf/swim/internal/swimtest"
 )
 
 // recorded is converseWith whose node records why members change.
@@ -23,28 +23,8 @@ func recorded(t *testing.T, set func(*Config), others ...string) (*conversation,
 	return tn, log
 }
 
-// wantStory checks the changes of a member, beginning with the last that isn't its join.
-func wantStory(t *testing.T, log *history.Log, name string, want ...string) {
-	t.Helper()
-	changes, _ := log.Member(name)
-	var got []string
-	for i := range changes {
-		c := &changes[i]
-		got = append(got, fmt.Sprintf("%v > %v: %s", c.From, c.To, c.Words(name, "a")))
-	}
-	if len(got) > 0 {
-		got = got[1:]
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("history of %s:\n", name)
-		for _, s := range got {
-			t.Errorf("  got  %q,\n", s)
-		}
-		for _, s := range want {
-			t.Errorf("  want %q,\n", s)
-		}
-	}
-}
+// wantStory checks the changes of a member after its join.
+var wantStory = swimtest.WantStory
 
 func TestHistoryOfAProbeThatFailed(t *testing.T) {
 	tn, log := recorded(t, func(*Config) {}, "b", "c", "d", "e", "f")

@@ -1,12 +1,11 @@
 package serf
 
 import (
-	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"serf/swim/history"
+	"serf/swim/internal/swimtest"
 )
 
 // recorded is converseWith whose node records why members change.
@@ -22,24 +21,7 @@ func recorded(t *testing.T, set func(*Config), others ...string) (*conversation,
 }
 
 // wantStory checks the changes of a member after its join.
-func wantStory(t *testing.T, log *history.Log, name string, want ...string) {
-	t.Helper()
-	changes, _ := log.Member(name)
-	var got []string
-	for i := range changes[1:] {
-		c := &changes[i+1]
-		got = append(got, fmt.Sprintf("%v > %v: %s", c.From, c.To, c.Words(name, "a")))
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("history of %s:\n", name)
-		for _, s := range got {
-			t.Errorf("  got  %q,\n", s)
-		}
-		for _, s := range want {
-			t.Errorf("  want %q,\n", s)
-		}
-	}
-}
+var wantStory = swimtest.WantStory
 
 func TestHistoryOfADeparture(t *testing.T) {
 	tn, log := recorded(t, func(*Config) {}, "b", "c")
