@@ -68,8 +68,9 @@ func (h *Handler) serveAgent(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, &agentAnswer{
 		Name: self.Name, Addr: self.Addr.Addr().String(), Port: self.Addr.Port(),
 		Version: h.o.Version, Protocol: protocolOf(&self), Label: h.o.Label, Profile: h.o.Profile,
-		Epoch: h.log.epoch, Started: formatTime(h.agent.Started()), UptimeS: now.Sub(h.agent.Started()).Round(time.Millisecond).Seconds(),
-		Time: formatTime(now), Health: s.Health, Encrypted: s.Encrypted, Writable: h.o.Write,
+		Epoch: h.log.epoch, Started: formatTime(h.agent.Started()),
+		UptimeS: now.Sub(h.agent.Started()).Round(time.Millisecond).Seconds(),
+		Time:    formatTime(now), Health: s.Health, Encrypted: s.Encrypted, Writable: h.o.Write,
 		Auth: h.o.Token != "" && !h.o.OpenReads, Tags: tagsOf(&self), Index: index,
 		View: viewAnswer{Digest: s.Digest.String(), Members: s.Members, Alive: s.Alive,
 			Leaving: s.Leaving, Failed: s.Failed, Left: s.Left},

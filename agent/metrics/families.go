@@ -50,9 +50,7 @@ var viewFamilies = []family{
 		func(w *writer, r *reading) { w.count(uint64(r.Node.Health)) }},
 	{"serf_encryption_enabled", gaugeKind,
 		"Whether this agent has a key, 1 or 0.", "",
-		func(w *writer, r *reading) {
-			w.count(map[bool]uint64{true: 1}[r.Node.Encrypted])
-		}},
+		func(w *writer, r *reading) { w.flag(r.Node.Encrypted) }},
 	{"serf_lamport_time", gaugeKind,
 		"Lamport clocks: of intents about members, user events and queries.", "clock",
 		func(w *writer, r *reading) {

@@ -65,6 +65,15 @@ func (w *writer) count(n uint64, labels ...string) {
 	w.b = append(strconv.AppendUint(w.b, n, 10), '\n')
 }
 
+// flag writes a sample that is 1 or 0.
+func (w *writer) flag(on bool) {
+	if on {
+		w.count(1)
+	} else {
+		w.count(0)
+	}
+}
+
 // gauge writes a sample.
 func (w *writer) gauge(v float64, labels ...string) {
 	w.sample("", labels)

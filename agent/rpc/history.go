@@ -43,8 +43,8 @@ func changeOf(b *protocol.Change) history.Change {
 		To: history.ParseState(b.To), Cause: history.ParseCause(b.Cause),
 		Learned: history.ParseLearned(b.Learned), Incarnation: uint32(b.Incarnation),
 		Accuser: b.Accuser, Via: b.Via, Addr: b.Addr, Confirmations: b.Confirmations,
-		Hoped: b.Hoped, Confirmers: b.Confirmers, Refute: b.Refute, Paused: b.Paused, LastPing: b.LastPing,
-		Health: b.Health, Text: b.Text,
+		Hoped: b.Hoped, Confirmers: b.Confirmers, Refute: b.Refute, Paused: b.Paused,
+		LastPing: b.LastPing, Health: b.Health, Text: b.Text,
 	}
 	if b.Probed {
 		c.Probe = &history.Steps{

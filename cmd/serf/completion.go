@@ -169,7 +169,8 @@ func commandNames(word string, helpToo bool) (c manual.Completion) {
 	}
 	for _, known := range all {
 		if strings.HasPrefix(known.name, word) {
-			c.Candidates = append(c.Candidates, manual.Candidate{Word: known.name, Text: known.synopsis})
+			c.Candidates = append(c.Candidates,
+				manual.Candidate{Word: known.name, Text: known.synopsis})
 		}
 	}
 	return c

@@ -34,7 +34,8 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// writeColumns prints rows with aligned columns. No rows give one empty line, as in HashiCorp's Serf.
+// writeColumns prints rows with aligned columns. No rows give one empty line, as in HashiCorp's
+// Serf.
 func writeColumns(w io.Writer, rows [][]string) {
 	if len(rows) == 0 {
 		fmt.Fprintln(w)

@@ -108,7 +108,8 @@ func blocks(lines []string) (list []Block) {
 		for end < len(lines) && strings.HasPrefix(lines[end], deeper) {
 			end++
 		}
-		list = append(list, Block{Item, term, strings.TrimSpace(text + " " + joined(lines[i+1:end]))})
+		text = strings.TrimSpace(text + " " + joined(lines[i+1:end]))
+		list = append(list, Block{Item, term, text})
 		i = end
 	}
 	return list
@@ -195,7 +196,8 @@ func (o *Option) Choices() []string {
 func (p *Page) Arguments() (list []string) {
 	for _, word := range strings.Fields(p.Usage) {
 		word = strings.Trim(word, "[]")
-		if word == "..." || word != "" && word == strings.ToUpper(word) && strings.ContainsAny(word, letters) {
+		upper := word == strings.ToUpper(word) && strings.ContainsAny(word, letters)
+		if word == "..." || upper {
 			list = append(list, word)
 		}
 	}

@@ -96,7 +96,8 @@ const sourceWidth = 80
 
 // text is a text in lines. None of them begins with a character that makes it a request.
 func (r *roff) text(s string) {
-	for line := range strings.SplitSeq(textwrap.FillTo(references(escape(s)), 0, sourceWidth), "\n") {
+	filled := textwrap.FillTo(references(escape(s)), 0, sourceWidth)
+	for line := range strings.SplitSeq(filled, "\n") {
 		r.line("%s", guard(line))
 	}
 }
@@ -130,15 +131,16 @@ func synopsis(usage, name string) string {
 	} else {
 		usage = strings.TrimPrefix(usage, command)
 	}
-	return `\fB` + escape(command) + `\fP` + placeholder().ReplaceAllString(escape(usage), `\fI$0\fP`)
+	return `\fB` + escape(command) + `\fP` +
+		placeholder().ReplaceAllString(escape(usage), `\fI$0\fP`)
 }
 
 // references has commands that the text quotes in bold.
 func references(text string) string { return reference().ReplaceAllString(text, `\fB$1\fP`) }
 
 // special are characters that roff would take for something else, or set as another character.
-var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`,
-	`"`, `\(dq`)
+var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`,
+	"~", `\(ti`, `"`, `\(dq`)
 
 // escape is text for roff, but for a point at the beginning of a line.
 func escape(text string) string { return special.Replace(text) }

@@ -34,8 +34,8 @@ func changeBody(c *history.Change) protocol.Change {
 		Seq: c.Seq, Time: c.Time.UnixMilli(), From: c.From.String(), To: c.To.String(),
 		Cause: c.Cause.String(), Learned: c.Learned.String(), Incarnation: uint64(c.Incarnation),
 		Accuser: c.Accuser, Via: c.Via, Addr: c.Addr, Confirmations: c.Confirmations,
-		Hoped: c.Hoped, Confirmers: c.Confirmers, Refute: c.Refute, Paused: c.Paused, LastPing: c.LastPing,
-		Health: c.Health, Text: c.Text,
+		Hoped: c.Hoped, Confirmers: c.Confirmers, Refute: c.Refute, Paused: c.Paused,
+		LastPing: c.LastPing, Health: c.Health, Text: c.Text,
 	}
 	if p := c.Probe; p != nil {
 		b.Probed, b.Relays, b.TCP = true, p.Relays, p.TCP.String()
