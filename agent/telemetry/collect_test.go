@@ -200,14 +200,6 @@ func TestCollectsRuntime(t *testing.T) {
 	}
 }
 
-func members(names ...string) []serf.Member {
-	list := make([]serf.Member, len(names))
-	for i, n := range names {
-		list[i].Name = n
-	}
-	return list
-}
-
 func TestEventsByName(t *testing.T) {
 	c := newTestCollector(t, new(fakeSource), noIPC)
 	c.observe(agent.UserEvent{Name: "deploy"})

@@ -175,7 +175,6 @@ func answerPings(udp *net.UDPConn, members []stranger) {
 // gate serves one handler after the other at one address, as an agent that restarts does.
 type gate struct {
 	addr string
-	mu   sync.Mutex
 	stop func()
 }
 

@@ -186,7 +186,9 @@ func (n *Node) Compare(c *Comparison, r *Report) {
 		name, status := string(it.Elem[1:]), Status(it.Elem[0])
 		if inSlices(r.answer.Differ, &c.asked, c.width, c.asked.from, end, name) {
 			there[name] = status
-			here[name] = here[name] // StatusNone if it isn't listed
+			if _, listed := here[name]; !listed {
+				here[name] = StatusNone
+			}
 		}
 	}
 	for name, status := range here { // order-free: sorted below
