@@ -93,14 +93,14 @@ func (v memView) Dial(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net
 		return nil, ctx.Err()
 	}
 	if h == nil {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: syscall.ECONNREFUSED}
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: errConnRefused}
 	}
 	here, there := net.Pipe()
 	select {
 	case h.streams <- memConn{there, v.addr}:
 		return here, nil
 	case <-h.closed:
-		return nil, syscall.ECONNREFUSED
+		return nil, errConnRefused
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -23,7 +23,7 @@ func TestStreamFailuresHaveReasons(t *testing.T) {
 	}{
 		{errBusy, StreamBusy},
 		{errBudget, StreamBusy},
-		{dialError{op(syscall.ECONNREFUSED)}, StreamConnect},
+		{dialError{op(errConnRefused)}, StreamConnect},
 		{dialError{context.DeadlineExceeded}, StreamConnect},
 		{context.DeadlineExceeded, StreamTimeout},
 		{cutShort(5, op(os.ErrDeadlineExceeded)), StreamTimeout},
