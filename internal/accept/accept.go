@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -15,6 +16,10 @@ const (
 	pauseMin = 5 * time.Millisecond
 	pauseMax = time.Second
 )
+
+// notConnected is what AcceptEx of Wine says of a connection that was reset before it was accepted,
+// WSAENOTCONN. What Windows and others say then package net doesn't pass on.
+const notConnected = syscall.Errno(10057)
 
 // Loop hands connections to admit until ln is closed or ctx is done. failed is called when
 // accepting fails, once until it works again.
@@ -32,6 +37,8 @@ func Loop(ctx context.Context, ln net.Listener, admit func(net.Conn), failed fun
 			wait = 0
 			admit(nc)
 			continue
+		case errors.Is(err, notConnected):
+			continue // nothing is wrong here, and the next one may be waiting
 		case wait == 0:
 			failed(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,20 @@ func TestFailuresAreReportedOnceUntilItWorksAgain(t *testing.T) {
 		}
 		if d := time.Since(began); d != 4*pauseMin { // 1 and 2, and again 1
 			t.Errorf("paused for %v", d)
+		}
+	})
+}
+
+// Clients that hang up at once keep no others waiting.
+func TestConnectionsThatWereResetCostNoPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := &net.OpError{Op: "accept", Err: os.NewSyscallError("acceptex", notConnected)}
+		l := &outcomes{list: []error{gone, gone, nil}, last: net.ErrClosed}
+		admitted := 0
+		began := time.Now()
+		Loop(t.Context(), l, func(net.Conn) { admitted++ }, func(err error) { t.Error(err) })
+		if d := time.Since(began); admitted != 1 || d != 0 {
+			t.Errorf("%d admitted, after %v", admitted, d)
 		}
 	})
 }
