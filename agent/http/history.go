@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/swim"
 	"serf/swim/history"
 )
 
@@ -56,8 +57,16 @@ func (h *Handler) serveHistoryOfAll(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.queries.leave()
-	a := historyOfAll{Index: h.log.index()}
 	name := r.PathValue("name")
+	if len(name) > swim.NameMax {
+		fail(w, http.StatusNotFound, "no member has a name of %d bytes", len(name))
+		return
+	}
+	if !h.questions.enter(h.o.now()) {
+		h.refuseForNow(w, "all agents are asked about one member each second, no more")
+		return
+	}
+	a := historyOfAll{Index: h.log.index()}
 	var known bool
 	var err error
 	switch a.Merged, known, err = h.agent.HistoryOfAll(r.Context(), name, viewsTimeout); {

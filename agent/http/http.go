@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +69,7 @@ type Handler struct {
 
 	changes                 recentChanges
 	accusers                accusersHealth
+	questions               pace
 	streams, polls, queries room
 	counts                  counters
 }
@@ -141,6 +143,33 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Questions to all agents about one member can't be shared as those about views are, and each makes
+// every agent send up to a packet: questionsBurst may come at once, and then one in questionPause.
+const (
+	questionsBurst = 8
+	questionPause  = time.Second
+)
+
+// pace limits how often something happens.
+type pace struct {
+	mu   sync.Mutex
+	next time.Time // from which on the whole burst is there again
+}
+
+// enter takes a turn; it reports false if it comes too early.
+func (p *pace) enter(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	if p.next.Sub(now) > (questionsBurst-1)*questionPause {
+		return false
+	}
+	p.next = p.next.Add(questionPause)
+	return true
+}
+
 // room is a number of places.
 type room struct {
 	most  int
@@ -163,8 +192,12 @@ func (h *Handler) enter(w http.ResponseWriter, r *room, what string) bool {
 	if r.enter() {
 		return true
 	}
-	w.Header().Set("Retry-After", "1")
-	refuse(w, &h.counts.full, http.StatusServiceUnavailable, "%d %s are open, the limit",
-		r.most, what)
+	h.refuseForNow(w, "%d %s are open, the limit", r.most, what)
 	return false
+}
+
+// refuseForNow answers that there is no room at the moment.
+func (h *Handler) refuseForNow(w http.ResponseWriter, format string, args ...any) {
+	w.Header().Set("Retry-After", "1")
+	refuse(w, &h.counts.full, http.StatusServiceUnavailable, format, args...)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/serf"
 )
@@ -225,6 +226,29 @@ func TestNothingIsWrittenToAStoppedAgent(t *testing.T) {
 	h.wantStatus(t, 503, "POST", "/v1/query/n", "")
 	h.wantStatus(t, 503, "PUT", "/v1/tags", `{"delete": ["role"]}`)
 	h.wantStatus(t, http.StatusServiceUnavailable, "GET", "/v1/agent", "")
+}
+
+// Anybody who may read could otherwise keep all agents of the cluster busy.
+func TestQuestionsAboutOneMemberAreLimited(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	h := newHandler(t, startAgent(t), Options{now: func() time.Time { return now }})
+	long := strings.Repeat("n", swim.NameMax)
+	get(t, h, "/v1/members/"+long+"n/history?all=true", 404, &problem{}) // asks nobody
+	for range questionsBurst - 1 {
+		get(t, h, "/v1/members/a/history?all=true", 200, &struct{}{})
+	}
+	get(t, h, "/v1/members/"+long+"/history?all=true", 404, &problem{})
+	if w := ask(t, h, "GET", "/v1/members/a/history?all=true", ""); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	get(t, h, "/v1/members/a/history", 200, &struct{}{})
+	now = now.Add(questionPause)
+	get(t, h, "/v1/members/a/history?all=true", 200, &struct{}{})
+	get(t, h, "/v1/members/a/history?all=true", 503, &problem{})
+	if n := h.counts.full.Load(); n != 2 {
+		t.Errorf("%d refused, want 2", n)
+	}
 }
 
 func TestHistoryAndFlaps(t *testing.T) {
