@@ -1,7 +1,6 @@
 package http
 
 import (
-	"io"
 	"net/http"
 
 	"serf/agent/http/page"
@@ -21,5 +20,5 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
 	set := w.Header().Set
 	set("Content-Type", contentType)
 	set("Content-Security-Policy", page.Policy)
-	io.WriteString(w, body) // a client that is gone has nobody to report it to
+	w.Write(body) // a client that is gone has nobody to report it to
 }

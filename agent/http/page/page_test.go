@@ -1,58 +1,11 @@
 package page
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"errors"
-	"flag"
-	"maps"
-	"os"
 	"path"
 	"regexp"
 	"strings"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "pack the files of the page anew")
-
-// What is in the program is what is in the folder.
-func TestPackedFilesAreUpToDate(t *testing.T) {
-	list, err := os.ReadDir("files")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := make(map[string]string)
-	for _, f := range list {
-		body, err := os.ReadFile("files/" + f.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		want[f.Name()] = string(body)
-	}
-	if *update {
-		pack(t, want)
-		return // the next run has them
-	}
-	if !maps.Equal(want, files()) {
-		t.Error("page.gz isn't what is in the folder files: go test ./agent/http/page -update")
-	}
-}
-
-func pack(t *testing.T, all map[string]string) {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.NewEncoder(w).Encode(all); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Close(), os.WriteFile("page.gz", b.Bytes(), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestFilesOfThePage(t *testing.T) {
 	t.Parallel()
@@ -79,13 +32,21 @@ func TestFilesOfThePage(t *testing.T) {
 func TestFilesNameOnlyFilesThatExist(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile(`(?:from "\.|(?:href|src)=")(/?[\w/]+\.(?:js|css|svg))"`)
+	list, err := files.ReadDir("files")
+	if err != nil {
+		t.Fatal(err)
+	}
 	found := 0
-	for name, body := range files() {
-		for _, m := range named.FindAllStringSubmatch(body, -1) {
+	for _, f := range list {
+		body, err := files.ReadFile("files/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(body), -1) {
 			found++
 			url := "/page/" + path.Base(m[1])
 			if _, contentType, ok := File(url); !ok || contentType == "" {
-				t.Errorf("%s names %s", name, url)
+				t.Errorf("%s names %s", f.Name(), url)
 			}
 		}
 	}
@@ -100,10 +61,18 @@ func TestNothingMakesMarkupOfTexts(t *testing.T) {
 	t.Parallel()
 	unsafe := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|` +
 		`new Function|DOMParser|srcdoc|javascript:| style=|\bon[a-z]+="|https?://|<script>`)
-	for name, body := range files() {
-		text := strings.ReplaceAll(body, "http://www.w3.org/2000/svg", "") // a name, not loaded
+	list, err := files.ReadDir("files")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		body, err := files.ReadFile("files/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(body), "http://www.w3.org/2000/svg", "") // a name, not loaded
 		if m := unsafe.FindString(text); m != "" {
-			t.Errorf("%s has %q", name, m)
+			t.Errorf("%s has %q", f.Name(), m)
 		}
 	}
 	for _, unsafe := range []string{"unsafe-inline", "unsafe-eval", "http", "*", "data:"} {
