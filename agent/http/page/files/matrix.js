@@ -46,6 +46,7 @@ function render() {
 }
 
 function table(groups) {
+	const counted = groups.some(([, list]) => list.length > 1);
 	const few = groups.map(([value, list]) => [value, spread(list)]);
 	const cells = few.map(([, a]) => few.map(([, b]) => between(a, b)));
 	const top = Math.max(...cells.flat().map((v) => v ?? 0), 1e-3);
@@ -73,7 +74,7 @@ function table(groups) {
 						"th",
 						{ scope: "row" },
 						nameOf(value),
-						h("small", {}, ` ${count(groups[i][1].length)}`),
+						counted && h("small", {}, ` ${count(groups[i][1].length)}`),
 					),
 					cells[i].map((v) => heat(v, top)),
 				),

@@ -124,7 +124,7 @@ function accounts() {
 		missing.length > 0 && [", not ", linksTo(missing)],
 		". Times are by the clock of ",
 		nameOf(as_seen_by),
-		off > 0 && `, those of others right to ${ms(off)}`,
+		off > 0 && `, those of others may be off by ${ms(off)}`,
 		"; what caused a change comes before it.",
 	);
 }
