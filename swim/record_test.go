@@ -196,7 +196,7 @@ func TestHistoryOfAProbeThatConnectedInVain(t *testing.T) {
 		tn.n.Stream(tn.now, StreamIn{ID: tn.streams["b: stream ping b"], Kind: StreamFailed, Err: silent}, &tn.out)
 		tn.advance(500*time.Millisecond - late)
 		wantStory(t, log, "b",
-			"alive > suspect: a suspected b: no answer to a ping, and TCP connected without an answer: its host is up, but its process says nothing; it had up to 4s to refute; health of a: 1 (0 is good)")
+			"alive > suspect: a suspected b: no answer to a ping, and TCP connected, but no answer came: its host is up, so its process stands still or packets get lost; it had up to 4s to refute; health of a: 1 (0 is good)")
 	}
 }
 

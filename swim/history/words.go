@@ -76,7 +76,8 @@ func (w *words) steps() string {
 	case TCPRefused:
 		s += ", and TCP was refused: its host is up, but nothing listens there"
 	case TCPSilent:
-		s += ", and TCP connected without an answer: its host is up, but its process says nothing"
+		s += ", and TCP connected, but no answer came: its host is up, so its process stands still or " +
+			"packets get lost"
 	}
 	return s
 }
