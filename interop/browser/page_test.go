@@ -340,6 +340,12 @@ func TestPageWritesWithAToken(t *testing.T) {
 	b.write("#token-form input", "wrong")
 	b.click("#token-form button")
 	b.untilText("#notices", "doesn't accept this token")
+	b.run(`document.querySelector("#token-form input").focus()`)
+	b.run(`import("/page/state.js").then((s) => new Promise((rendered) => {
+		s.on(["link"], rendered);
+		s.changed("link");
+	}))`)
+	b.until("the focus stays where one types", `document.activeElement.name === "token"`)
 	b.write("#token-form input", "open sesame")
 	b.click("#token-form button")
 	b.untilText("#findings", "All 3 members are alive")

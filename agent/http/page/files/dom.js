@@ -25,8 +25,13 @@ function set(e, props) {
 const filled = (children) =>
 	children.flat(Infinity).filter((c) => c !== undefined && c !== null && c !== false);
 
-// fill replaces what is in an element.
-export const fill = (e, ...children) => e.replaceChildren(...filled(children));
+// fill replaces what is in an element. Elements that are there already stay: putting them in again
+// would take the focus from whoever types in them.
+export const fill = (e, ...children) => {
+	const next = filled(children);
+	const same = next.length === e.childNodes.length && next.every((c, i) => c === e.childNodes[i]);
+	if (!same) e.replaceChildren(...next);
+};
 
 export const byID = (id) => document.getElementById(id);
 
