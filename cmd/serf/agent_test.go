@@ -217,7 +217,7 @@ func TestAgentInterruptLeaves(t *testing.T) {
 	t.Parallel()
 	r := runTestAgent(t).started()
 	r.send(os.Interrupt)
-	r.stdout.await(t, `==> Caught signal: interrupt\n==> Gracefully shutting down agent...\n`)
+	r.stdout.await(t, `==> Caught signal: interrupt\n(    .*\n)*==> Gracefully shutting down agent...\n`)
 	r.wantExit(exitOK)
 	r.stdout.await(t, `\[INFO\] agent: requesting graceful leave from Serf`)
 }
@@ -322,12 +322,13 @@ func TestAgentReload(t *testing.T) {
 	rewrite(t, path, `{"tags": {"kept": "1", "changed": "2", "mine": "1", "added": "2"}, "log_level": "debug",
 		"event_handlers": ["user:x=true"], "start_join": ["127.0.31.2"]}`)
 	r.send(reloadSignal)
-	r.stdout.await(t, `==> Caught signal: (hangup|reload)\n==> Reloading configuration...\n`)
+	r.stdout.await(t, `==> Caught signal: (hangup|reload)\n(    .*\n)*==> Reloading configuration...\n`)
+	// Lines of the log may come between.
 	r.stdout.await(t, `==> Configuration reloaded: event_handlers is "user:x=true", was empty; log_level is debug, was info; `+
-		`tags set: added=2,changed=2; tags deleted: gone\n==> Warning: changes of these take a restart: start_join \(-join\)\n`)
+		`tags set: added=2,changed=2; tags deleted: gone\n(    .*\n)*==> Warning: changes of these take a restart: start_join \(-join\)\n`)
 	r.send(reloadSignal) // is taken when the first has been dealt with
 	r.stdout.await(t, `==> Configuration reloaded: nothing has changed that can while it runs\n`+
-		`==> Warning: changes of these take a restart: start_join \(-join\)\n`) // still
+		`(    .*\n)*==> Warning: changes of these take a restart: start_join \(-join\)\n`) // still
 
 	members, err := c.Members(t.Context())
 	if err != nil || len(members) != 1 {
