@@ -35,7 +35,7 @@ type Difference struct {
 type Comparison struct {
 	// Differences are those found so far, by name.
 	Differences []Difference
-	// More says that there are others.
+	// More says that there are others, beyond the limits of a comparison.
 	More bool
 
 	rounds int // questions answered
@@ -219,7 +219,7 @@ func (c *Comparison) plan(differ []byte, listed int) (end int) {
 		}
 	}
 	rest := c.asked
-	switch first := slice == c.firstDiffering(differ); {
+	switch first := slice == c.differing(differ, c.asked.from); {
 	case slice == count:
 		return count
 	case !first:
@@ -227,7 +227,7 @@ func (c *Comparison) plan(differ []byte, listed int) (end int) {
 	default: // it has too many members for an answer
 		rest.from = slice + 1
 	}
-	if rest.from < count {
+	if c.differing(differ, rest.from) < count { // or there is nothing more to find
 		c.todo = append(c.todo, rest)
 	}
 	if rest.from > slice {
@@ -240,11 +240,10 @@ func (c *Comparison) plan(differ []byte, listed int) (end int) {
 	return slice
 }
 
-// firstDiffering returns the first slice that differs, among those asked for.
-func (c *Comparison) firstDiffering(differ []byte) int {
-	slice := c.asked.from
-	for slice < 1<<c.width && !bit(differ, slice) {
-		slice++
+// differing returns the first slice from from on that differs, or the number of slices.
+func (c *Comparison) differing(differ []byte, from int) int {
+	for from < 1<<c.width && !bit(differ, from) {
+		from++
 	}
-	return slice
+	return from
 }
