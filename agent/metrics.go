@@ -118,14 +118,14 @@ func isState(message []byte) bool {
 	return len(message) > 0 && wire.Type(message[0]) == wire.TypePushPull
 }
 
-// countStateOut records the size of a message that is sent, if it is a state or a part of one.
+// countStateOut records the size of a message that is sent, if it is a whole state.
 func (a *Agent) countStateOut(message []byte) {
 	if isState(message) {
 		a.counts.stateOut.Store(uint64(len(message)))
 	}
 }
 
-// countStateIn counts a received message, if it is a state or a part of one.
+// countStateIn counts a received message, if it is a whole state.
 func (a *Agent) countStateIn(message []byte) {
 	if isState(message) {
 		a.counts.statesIn.Add(1)

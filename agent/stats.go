@@ -161,11 +161,11 @@ type Traffic struct {
 	StreamBytesOut  uint64
 	SubscribersCut  uint64 // subscriptions that ended for slowness
 	Rounds          Timing // of work that timers started: gossip, probes and so on
-	// PushPulls are the exchanges of states begun here that were answered, by
+	// PushPulls are the exchanges of the whole state begun here that were answered, by
 	// PushPullBounds.
 	PushPulls    histogram.Histogram
-	StateOut     uint64 // bytes of the last state that was sent, whole or not, unsealed
-	StatesIn     uint64 // states that came, and their bytes
+	StateOut     uint64 // bytes of the last whole state that was sent, before it was sealed
+	StatesIn     uint64 // whole states that came, and their bytes
 	StateBytesIn uint64
 }
 

@@ -48,8 +48,8 @@ type Config struct {
 	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
 	RetransmitMult int
 
-	// PushPullInterval is the time between push/pulls with a random member. Those of whole states
-	// are rarer with more than 32 members. 0 turns them off.
+	// PushPullInterval is the time between push/pulls with a random member. It grows with more than
+	// 32 members. 0 turns them off.
 	PushPullInterval time.Duration
 	// SuspicionMult: the least suspicion time is SuspicionMult * max(1, log10(n)) * ProbeInterval.
 	SuspicionMult int
@@ -265,24 +265,6 @@ type Carrier interface {
 	AppendAckPayload(b []byte) []byte
 	// State returns the user state for a push/pull.
 	State(join bool) wire.Rope
-}
-
-// Differ is a Carrier whose state can be compared and sent in parts. With any other Carrier whole
-// states are exchanged.
-type Differ interface {
-	Carrier
-	// Digest is that of what the state says about members that are here.
-	Digest() uint64
-	// MemberDigest is that of what the state says about a member.
-	MemberDigest(id MemberID) uint64
-	// AppendSums appends digests of what the state says about other things than members, by which
-	// another node finds out what to send.
-	AppendSums(b []byte) []byte
-	// SumsDiffer tells whether this node, or one with these sums, lacks something.
-	SumsDiffer(sums []byte) bool
-	// Part returns the state of the members for which in holds (nil: of none), and of other things
-	// that a node with these sums lacks (nil: of none).
-	Part(in func(MemberID) bool, sums []byte) wire.Rope
 }
 
 // Errors that callers can act on.

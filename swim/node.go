@@ -93,7 +93,6 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 		}
 		return n, nil
 	}
-	n.view.roster = n.roster
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
 		return nil, fmt.Errorf("roster: %d names, limit %d: %w",

@@ -15,7 +15,6 @@ type pushPull struct {
 	catchUp       catchUp
 	strangerAfter Time // until then none with a member that we don't know
 	cut           bool // the last state sent couldn't carry all members
-	differences
 }
 
 // catchUp brings push/pulls forward when many members come at once: gossip can't carry all their
@@ -41,20 +40,20 @@ const (
 
 // tickPushPull exchanges states with a random member, which brings what gossip missed.
 func (n *Node) tickPushPull(now Time, out *Output) {
-	wide := n.maybeWide(now)
 	n.scheduleNext(now)
 	if n.leaving.begun() {
 		return
 	}
-	if id, ok := n.pickPeer(now, wide); ok {
-		n.exchange(now, id, wide, out)
+	var buf [1]MemberID
+	for _, id := range n.RandomLive(buf[:0], 1, nil) {
+		n.PushPull(now, id, out)
 	}
 }
 
 // scheduleNext sets when the next exchange is due, at the time of one.
 func (n *Node) scheduleNext(now Time) {
 	c := &n.pushPull.catchUp
-	usual := n.usualInterval()
+	usual := pushPullScaled(n.cfg.PushPullInterval, n.view.live)
 	c.gap *= 2
 	if c.newcomers == 0 || c.gap >= usual/2 {
 		c.gap = 0
@@ -94,8 +93,7 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 	n.counters.PushPulls++
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
 	s := StreamOut{Kind: StreamCall, To: to, Deadline: now.Add(n.cfg.StreamTimeout)}
-	m := n.state(join, out)
-	s.Data, s.More = m.Pieces()
+	s.Data, s.More = n.state(join, out)
 	if c.key > 0 {
 		s.Sealer, s.Deadline = n.cfg.Sealer.WithKey(c.key), c.deadline
 	}
@@ -105,19 +103,18 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 // state returns a push/pull message with every record, also those of dead and left members: a
 // member that comes back learns what it has to outbid. If that is too much the last records are
 // left out, which are those of the dead and left.
-func (n *Node) state(join bool, out *Output) (r wire.Rope) {
+func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 	var user wire.Rope
 	if n.cfg.Carrier != nil {
 		user = n.cfg.Carrier.State(join)
 	}
 	fit, size := n.fitState(out)
+	var r wire.Rope
 	if n.cfg.Base == nil {
 		const header = 64
 		r.Own = make([]byte, 0, header+size+len(user.Own))
 	}
-	head := wire.PushPullHeader{
-		Join: join, Nodes: fit, UserStateLen: user.Len(), Diff: n.wholeDiff(),
-	}
+	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: user.Len()}
 	r.Own = head.Append(r.Own)
 	if fit == n.view.len() {
 		n.appendAll(&r)
@@ -125,7 +122,7 @@ func (n *Node) state(join bool, out *Output) (r wire.Rope) {
 		n.appendFirst(&r, fit)
 	}
 	r.Join(&user)
-	return r
+	return r.Pieces()
 }
 
 // appendAll appends all records by ID. Runs of pages that are as in the base aren't copied.
@@ -159,9 +156,14 @@ func (r *Roster) appendState(b []byte, id int, rec record) []byte {
 	}
 	d := &r.idents[rec.ident]
 	addr := addrBytes(d.addr.Addr())
+	state := rec.state
+	if state == Suspect && rec.unconfirmed {
+		// The receiver suspects it, but doesn't believe the rest, which it hasn't said at inc.
+		state = Dead
+	}
 	s := wire.NodeState{
 		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(MemberID(id)),
-		Port: d.addr.Port(), State: uint8(rec.sent()), Vsn: d.versions[:],
+		Port: d.addr.Port(), State: uint8(state), Vsn: d.versions[:],
 	}
 	return s.Append(b)
 }
@@ -199,7 +201,6 @@ func (n *Node) fitState(out *Output) (fit, size int) {
 // fullState is a push/pull that was read and is well-formed.
 type fullState struct {
 	join     bool
-	diff     wire.Diff
 	parts    []statePart
 	user     []byte
 	userMore [][]byte
@@ -219,8 +220,7 @@ func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
 		return fullState{}, err
 	}
 	recs := &n.view.recs
-	pp := fullState{join: head.Join, diff: head.Diff, parts: make([]statePart, 0, 1+len(more))}
-	left := head.Nodes
+	pp, left := fullState{join: head.Join, parts: make([]statePart, 0, 1+len(more))}, head.Nodes
 	for at := 0; ; at++ {
 		if run, ok := recs.Find(rest); ok && recs.Encoded(run) <= left {
 			left -= recs.Encoded(run)

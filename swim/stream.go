@@ -19,12 +19,10 @@ type streams struct {
 type call struct {
 	id     StreamID
 	kind   callKind
-	member MemberID      // callPing, and callPushPull if known
-	seq    uint32        // callPing
-	step   wire.DiffStep // callPushPull
-	wide   bool          // callPushPull: the sums are of all members
-	op     OpID          // callJoin
-	key    int           // callJoin: the number of the key in use, see retryJoin
+	member MemberID // callPing, and callPushPull if known
+	seq    uint32   // callPing
+	op     OpID     // callJoin
+	key    int      // callJoin: the number of the key in use, see retryJoin
 	to     netip.AddrPort
 
 	deadline Time
@@ -125,13 +123,8 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 			return false
 		}
 		// The answer comes first, without the caller's updates: it has those already.
-		m, ok := n.serveStep(&pp, out)
-		if !ok {
-			return false
-		}
-		data, more := m.Pieces()
+		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
-		n.noteStep(now, NoMember, pp.diff.Step)
 		n.merge(now, &pp, source{addr: in.From}, out)
 	default:
 		n.dropMessage(in.From, in.Data, errUnknownType, out)
@@ -188,7 +181,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 			return errBadAnswer
 		}
 		n.merge(now, &pp, source{addr: c.to, skipGossip: n.firstContact(c), requested: true}, out)
-		return n.followUp(now, c, &pp.diff, out)
+		return nil
 	}
 	return errBadAnswer
 }

@@ -133,8 +133,7 @@ var trafficFamilies = []family{
 			}
 		}},
 	{"serf_pushpull_duration_seconds", histogramKind,
-		"Exchanges of states that this agent began and that were answered; one that finds " +
-			"differences counts twice.", "",
+		"Exchanges of whole states that this agent began and that were answered.", "",
 		func(w *writer, r *reading) {
 			w.histogram(&r.Traffic.PushPulls, &agent.PushPullBounds)
 		}},

@@ -109,7 +109,7 @@ var params = []Param{
 	{"retransmit-mult", "timing.retransmit_mult",
 		"how often each message is gossiped, times log n"},
 	{"push-pull-interval", "timing.push_pull_interval",
-		"time between two exchanges of states that a node begins"},
+		"time between two full exchanges that a node begins"},
 	{"suspicion-mult", "timing.suspicion_mult",
 		"least time to refute a suspicion, in probe intervals, times log n"},
 	{"suspicion-max-mult", "timing.suspicion_max_mult",

@@ -46,7 +46,7 @@ func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 	b := &Base{swim: below, clock: 1}
 	for id := swim.MemberID(1); int(id) <= below.Len(); id++ {
 		b.table.set(id, below.Name(id), StatusAlive, now)
-		b.table.setTime(id, below.Name(id), b.clock)
+		b.table.edit(id).statusTime = b.clock
 		b.clock++
 	}
 	b.table.recs.Seal(func(buf []byte, i int, r record) []byte {
@@ -85,7 +85,7 @@ func (c *Config) identity() (swim.Identity, error) {
 func (n *Node) startWarm() {
 	b := n.cfg.Warm
 	t := &b.table
-	n.table = table{recs: t.recs.Fork(), count: t.count, digest: t.digest, root: t.root}
+	n.table = table{recs: t.recs.Fork(), count: t.count, digest: t.digest}
 	n.memberClock.Sync(b.clock)
 	n.eventClock.Sync(1)
 	n.queryClock.Sync(1)
