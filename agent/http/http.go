@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,11 +102,12 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 	return h, nil
 }
 
-// checkOrigin reports whether text is an origin as browsers send it.
+// checkOrigin returns an error unless text is one origin as browsers send it: no pattern of several.
 func checkOrigin(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme == "" || text != u.Scheme+"://"+u.Host {
-		return fmt.Errorf("origin %q, want scheme://host or scheme://host:port", text)
+	if err != nil || u.Hostname() == "" || u.Scheme == "" || strings.Contains(u.Host, "*") ||
+		text != u.Scheme+"://"+u.Host {
+		return fmt.Errorf("origin %q, want scheme://host or scheme://host:port, one origin each", text)
 	}
 	return nil
 }

@@ -201,7 +201,7 @@ func TestOriginsAreChecked(t *testing.T) {
 	if w := ask(t, h, "OPTIONS", "/v1/agent", "", "Origin", "https://evil.example"); w.Code != 405 {
 		t.Errorf("another page asks first: %d", w.Code)
 	}
-	for _, bad := range []string{"*", "", "https://x/", "x", "https://"} {
+	for _, bad := range []string{"https://*", "https://*.example", "https://:443", "*", "", "https://x/", "x", "https://"} {
 		if _, err := New(h.agent, Options{Origins: []string{bad}}); err == nil {
 			t.Errorf("origin %q is taken", bad)
 		}
