@@ -51,7 +51,7 @@ var (
 // streamInput is the report of a stream's goroutine to the loop.
 type streamInput struct {
 	swim.StreamIn
-	silent  bool                   // nothing to report to the node: a StreamSend succeeded
+	silent  bool                   // nothing to report to the node: see swim.StreamSend
 	dialled bool                   // a dial goroutine ends with this
 	answer  chan<- *swim.StreamOut // of a request; capacity 1; nil is sent if there is no answer
 }
@@ -307,7 +307,8 @@ func (a *Agent) dial(s swim.StreamOut) {
 		}
 		return
 	}
-	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, From: s.To}, dialled: true, silent: true}
+	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamSent, From: s.To},
+		dialled: true, silent: !s.Report}
 	if err != nil {
 		a.countFailure(streamFailure(err))
 		in.silent, in.Kind, in.Err = false, swim.StreamFailed, err

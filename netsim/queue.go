@@ -16,6 +16,7 @@ const (
 	kindReply                    // ref: a stream message; the caller gets the answer
 	kindRefused                  // ref: a stream message; the caller learns that the call failed
 	kindTimer                    // the machine may be due
+	kindSent                     // ref: a call; the caller learns that its block is on the way
 )
 
 // event is something that happens to a host. It has no pointers, so that the garbage collector

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,8 @@ func (m *toy) Stream(now swim.Time, in swim.StreamIn, out *swim.Output) {
 		m.note(now, "reply %d %q", in.ID, text(in.Data))
 	case swim.StreamFailed:
 		m.note(now, "failed %d: %v", in.ID, in.Err)
+	case swim.StreamSent:
+		m.note(now, "sent %d", in.ID)
 	}
 }
 
@@ -505,6 +508,41 @@ func TestStreamOutcomes(t *testing.T) {
 			}
 			if used, free := len(w.messages.slots), len(w.messages.free); used != free && len(s.cold[1].held) == 0 {
 				t.Errorf("%d letters, %d freed", used, free)
+			}
+		})
+	}
+}
+
+// A block counts as sent when the connection is there: nobody knows what becomes of it.
+func TestReportedStreams(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault func(*Sim, []*toy)
+		want  string
+	}{
+		"sent":           {func(*Sim, []*toy) {}, "2ms sent 1"},
+		"server down":    {func(s *Sim, _ []*toy) { s.Crash(1) }, "2ms failed 1: connection refused"},
+		"cut: time-out":  {func(s *Sim, _ []*toy) { cut(s, 0, 1) }, "10s failed 1: i/o timeout"},
+		"crashes after":  {func(s *Sim, _ []*toy) { s.At(at(2*tick), func() { s.Crash(1) }) }, "2ms sent 1"},
+		"caller crashes": {func(s *Sim, _ []*toy) { s.At(at(tick), func() { s.Crash(0) }) }, ""},
+		"slow uplink":    {func(s *Sim, _ []*toy) { s.SetUplink(0, 1_000, time.Second) }, "10s failed 1: i/o timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ms := toys(t, 2, fixed(tick))
+			ms[1].mute = true
+			tt.fault(s, ms)
+			s.Do(0, func(_ swim.Machine, now swim.Time, out *swim.Output) {
+				out.Streams = append(out.Streams, swim.StreamOut{
+					ID: 1, Kind: swim.StreamSend, To: toyAddr(1), Data: block(strings.Repeat("x", 2000)), Deadline: now.Add(10 * time.Second), Report: true,
+				})
+			})
+			s.Run(at(time.Minute))
+			if tt.want == "" {
+				wantLog(t, "caller", ms[0])
+			} else {
+				wantLog(t, "caller", ms[0], tt.want)
+			}
+			if w := s.workers[0]; len(w.calls.slots) != len(w.calls.free) {
+				t.Errorf("%d calls, %d freed", len(w.calls.slots), len(w.calls.free))
 			}
 		})
 	}

@@ -140,6 +140,7 @@ type call struct {
 	block    sealedBlock // until it is sent
 	sealer   *wire.Sealer
 	deadline swim.Time
+	report   bool // see swim.StreamOut
 	sent     bool // the block is on its way
 	done     bool // the caller knows the outcome
 }

@@ -88,6 +88,7 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 	i := w.calls.put(call{
 		id: o.ID, kind: o.Kind, caller: h, start: w.sim.cold[h].starts, seq: w.sim.hosts[h].seq,
 		to: o.To, block: sealed, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
+		report: o.Report,
 	})
 	w.schedule(kindExpired, i, h, max(o.Deadline, w.now))
 	w.schedule(kindDial, i, h, w.now)
@@ -107,7 +108,7 @@ func (w *worker) deliverStream(e *event) {
 	case kindDial:
 		w.dial(e.ref)
 	case kindExpired:
-		if c := &w.calls.slots[e.ref]; c.kind != swim.StreamSend || !c.sent {
+		if c := &w.calls.slots[e.ref]; c.kind != swim.StreamSend || !c.sent || c.report {
 			w.end(e.ref, func(c *call) { w.fail(c, ErrTimeout) })
 		}
 		w.calls.take(e.ref)
@@ -115,6 +116,10 @@ func (w *worker) deliverStream(e *event) {
 		x := w.messages.take(e.ref)
 		p.trace.bytes(x.block.traced())
 		w.request(h, &x)
+	case kindSent:
+		w.end(e.ref, func(c *call) {
+			w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamSent, From: c.to})
+		})
 	case kindReply, kindRefused:
 		x := w.messages.take(e.ref)
 		p.trace.bytes(x.block.traced())
@@ -169,6 +174,9 @@ func (w *worker) dial(i uint32) {
 		at := w.now.Add(connect + s.passage(&d, h, server))
 		wait, _ := w.transmit(h, c.block.len(), forEver)
 		x.block, c.block, c.sent = c.block, sealedBlock{}, true
+		if sent := w.now.Add(connect + wait); c.report && sent < c.deadline {
+			w.schedule(kindSent, i, h, sent)
+		}
 		w.post(kindRequest, x, h, server, at.Add(wait))
 	}
 }

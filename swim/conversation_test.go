@@ -206,10 +206,13 @@ func (tn *conversation) describeEvent(e Event) string {
 		EventJoined: "joined", EventFailed: "failed", EventLeft: "left", EventUpdated: "updated", EventSuspected: "suspected",
 		EventRefuted: "refuted", EventForgotten: "forgotten", EventConflict: "conflict", EventUser: "user", EventState: "state",
 		EventAcked: "acked", EventJoinDone: "join-done", EventLeaveDone: "leave-done", EventClaimed: "claimed",
+		EventSent: "sent",
 	}
 	switch e.Kind {
 	case EventUser, EventState:
 		return fmt.Sprintf("%s %q", names[e.Kind], e.Data)
+	case EventSent:
+		return fmt.Sprintf("sent to %s, op %d: %v", nameOf(e.Addr), e.Op, e.Err)
 	case EventJoinDone, EventLeaveDone:
 		return fmt.Sprintf("%s %d %v", names[e.Kind], e.N, e.Err)
 	}

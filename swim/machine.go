@@ -95,8 +95,8 @@ const (
 	// StreamCall opens a stream to To, writes Data, reads one block and returns it as a
 	// StreamReply, or a StreamFailed. The driver closes the stream.
 	StreamCall StreamKind = iota
-	// StreamSend opens a stream to To, writes Data and closes it. Only a failure is reported, as a
-	// StreamFailed.
+	// StreamSend opens a stream to To, writes Data and closes it. A failure is reported as a
+	// StreamFailed; success only with StreamOut.Report, as a StreamSent.
 	StreamSend
 	// StreamAnswer writes Data on the accepted stream ID and closes it.
 	StreamAnswer
@@ -113,6 +113,7 @@ type StreamOut struct {
 	More     [][]byte     // shared by the nodes of a Base, read-only. Nil without one
 	Sealer   *wire.Sealer // immutable; answers are sealed with what Sealer.OpenRequest returned
 	Deadline Time         // then the exchange has failed
+	Report   bool         // see StreamSend
 }
 
 // Message returns the message as one piece: Data, or a copy.
@@ -129,6 +130,9 @@ const (
 	StreamReply
 	// StreamFailed ends a StreamCall or StreamSend that failed: Err says why.
 	StreamFailed
+	// StreamSent ends a StreamSend whose Data this host's system has taken, on a connection to To.
+	// Nobody knows whether the other member reads it.
+	StreamSent
 )
 
 // StreamIn is an input from a stream. Data is one opened message, type byte first. A simulator that
@@ -185,6 +189,8 @@ const (
 	// EventClaimed: somebody says that Member, another member, is at Addr and not at its known
 	// address. It comes with every such claim, before it is checked; anybody can make one.
 	EventClaimed
+	// EventSent ends a SendReliable to Addr: it was written, or Err says why not.
+	EventSent
 
 	// EventAbove is the first kind of the layer above, which gives the fields its own meaning.
 	EventAbove EventKind = 64

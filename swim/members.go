@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"serf/internal/invariant"
 	"serf/swim/history"
 	"serf/wire"
 )
@@ -118,29 +117,6 @@ func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
 	n.announceAlive(n.self, out)
 	out.event(Event{Kind: EventUpdated, Member: n.self})
 	return nil
-}
-
-// SendUser sends a message of the layer above in a packet, with waiting gossip. The message must
-// not be larger than MaxUser.
-func (n *Node) SendUser(now Time, to netip.AddrPort, msg []byte, out *Output) {
-	invariant.Check(len(msg) <= n.MaxUser(), "swim: user message over limit")
-	out.scratch.msg = append(append(out.scratch.msg[:0], byte(wire.TypeUser)), msg...)
-	n.send(now, to, NoMember, out, out.scratch.msg)
-}
-
-// MaxUser is the size of the largest user message that fits a packet.
-func (n *Node) MaxUser() int {
-	const compound, kind = 4, 1 // bytes: header with one part, message type
-	return n.room() - compound - kind
-}
-
-// SendUserStream sends a message of the layer above by stream. Failures are counted.
-func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Output) {
-	head := wire.UserMsgHeader{Len: len(msg)}
-	n.openStream(StreamOut{
-		Kind: StreamSend, To: to, Data: append(head.Append(nil), msg...),
-		Deadline: now.Add(n.cfg.StreamTimeout),
-	}, out)
 }
 
 // Forget drops the record of another member that is dead or left; false if it isn't. Its ID and

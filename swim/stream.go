@@ -21,7 +21,7 @@ type call struct {
 	kind   callKind
 	member MemberID // callPing, and callPushPull if known
 	seq    uint32   // callPing
-	op     OpID     // callJoin
+	op     OpID     // callJoin, callUser
 	key    int      // callJoin: the number of the key in use, see retryJoin
 	to     netip.AddrPort
 
@@ -34,6 +34,7 @@ const (
 	callPing callKind = iota
 	callPushPull
 	callJoin
+	callUser
 )
 
 // maxCalls bounds the calls in flight. The driver ends each by its deadline.
@@ -226,6 +227,8 @@ func (n *Node) endCall(now Time, c *call, err error, out *Output) {
 	switch {
 	case c.kind == callJoin:
 		n.joined(now, c, err, out)
+	case c.kind == callUser:
+		out.event(Event{Kind: EventSent, Op: c.op, Addr: c.to, Err: err})
 	case c.kind == callPing && err != nil:
 		if q := n.inquiryNo(c.seq); q != nil {
 			q.tcp = tcpFailure(err)
