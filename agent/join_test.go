@@ -177,7 +177,7 @@ func TestManyDeadSeeds(t *testing.T) {
 		n.deaf = true
 		good := begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
-		c.Serf.Config.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
+		c.Serf.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
 		began := time.Now()
 		a := begin(t, c)
 		joinInBackground(t, a, append(deadSeeds(300), good.Addr().String())) // in this order
@@ -204,7 +204,7 @@ func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
 		n := newMemNetwork()
 		n.deaf = true
 		c := memConfig(n, "a", 1)
-		c.Serf.Config.StreamTimeout = swim.LAN().StreamTimeout
+		c.Serf.StreamTimeout = swim.LAN().StreamTimeout
 		c.Join = JoinConfig{Retry: deadSeeds(seeds), Interval: time.Second}
 		a := begin(t, c)
 		most := 0

@@ -91,20 +91,20 @@ func workedOut(t *testing.T, name, args string) string {
 // The table of timing profiles in protocol.md has the values of the code.
 func TestProfiles(t *testing.T) {
 	text := read(t, "docs/protocol.md")
-	profiles := []swim.Config{swim.LAN(), swim.WAN(), swim.Local()}
-	for setting, value := range map[string]func(*swim.Config) any{
-		"probe interval":     func(c *swim.Config) any { return c.ProbeInterval },
-		"probe timeout":      func(c *swim.Config) any { return c.ProbeTimeout },
-		"indirect probes":    func(c *swim.Config) any { return c.IndirectProbes },
-		"gossip interval":    func(c *swim.Config) any { return c.GossipInterval },
-		"gossip nodes":       func(c *swim.Config) any { return c.GossipNodes },
-		"gossip to the dead": func(c *swim.Config) any { return c.GossipToTheDead },
-		"push/pull interval": func(c *swim.Config) any { return c.PushPullInterval },
-		"suspicion mult":     func(c *swim.Config) any { return c.SuspicionMult },
-		"suspicion max mult": func(c *swim.Config) any { return c.SuspicionMaxMult },
-		"retransmit mult":    func(c *swim.Config) any { return c.RetransmitMult },
-		"awareness max":      func(c *swim.Config) any { return c.AwarenessMax },
-		"stream timeout":     func(c *swim.Config) any { return c.StreamTimeout },
+	profiles := []swim.Timing{swim.LAN(), swim.WAN(), swim.Local()}
+	for setting, value := range map[string]func(*swim.Timing) any{
+		"probe interval":     func(c *swim.Timing) any { return c.ProbeInterval },
+		"probe timeout":      func(c *swim.Timing) any { return c.ProbeTimeout },
+		"indirect probes":    func(c *swim.Timing) any { return c.IndirectProbes },
+		"gossip interval":    func(c *swim.Timing) any { return c.GossipInterval },
+		"gossip nodes":       func(c *swim.Timing) any { return c.GossipNodes },
+		"gossip to the dead": func(c *swim.Timing) any { return c.GossipToTheDead },
+		"push/pull interval": func(c *swim.Timing) any { return c.PushPullInterval },
+		"suspicion mult":     func(c *swim.Timing) any { return c.SuspicionMult },
+		"suspicion max mult": func(c *swim.Timing) any { return c.SuspicionMaxMult },
+		"retransmit mult":    func(c *swim.Timing) any { return c.RetransmitMult },
+		"awareness max":      func(c *swim.Timing) any { return c.AwarenessMax },
+		"stream timeout":     func(c *swim.Timing) any { return c.StreamTimeout },
 	} {
 		row := "| " + setting
 		for i := range profiles {

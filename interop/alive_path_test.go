@@ -73,7 +73,7 @@ func (m mergeTeller) MergeRemoteState([]byte, bool) { m.told <- struct{}{} }
 
 // silentNode is a node of ours that starts nothing by itself either: nobody calls Tick.
 func silentNode(tb testing.TB) (*swim.Node, *swim.Output) {
-	c := swim.LAN()
+	c := swim.DefaultConfig(swim.LAN())
 	c.Name, c.Addr, c.Seed, c.Versions = "self", netip.MustParseAddrPort("10.9.0.1:7946"), 1, [6]byte(exampleVsn)
 	out := new(swim.Output)
 	n, err := swim.New(0, c, out)

@@ -102,7 +102,7 @@ func (b *Base) NewRoster() *Roster {
 // startWarm starts a node that knows its whole base. Its timers are in random phases, as if it had
 // started long ago.
 func (n *Node) startWarm(now Time) error {
-	b, c := n.cfg.Base, &n.cfg
+	b, c := n.cfg.sim.Base, &n.cfg
 	n.self = b.Lookup([]byte(c.Name))
 	if n.self == NoMember {
 		return fmt.Errorf("base: %q: %w", c.Name, ErrUnknown)

@@ -37,14 +37,14 @@ func baseOf(t *testing.T, members iter.Seq[Identity]) *Base {
 }
 
 func baseConfig(b *Base, i int) Config {
-	c := LAN()
+	c := DefaultConfig(LAN())
 	for m := range identities(b.Len()) {
 		if i == 0 {
 			c.Name, c.Addr, c.Meta, c.Versions = m.Name, m.Addr, m.Meta, m.Versions
 		}
 		i--
 	}
-	c.Base = b
+	c.sim.Base = b
 	return c
 }
 
@@ -103,7 +103,7 @@ func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 	places := map[uint32]bool{}
 	for i := range members {
 		c := baseConfig(b, i)
-		c.Seed, c.Roster = uint64(i), r
+		c.Seed, c.sim.Roster = uint64(i), r
 		n, err := New(0, c, new(Output))
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func TestEncodingOfABaseIsThatOfANode(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := baseConfig(b, 0)
-	c.Base = nil
+	c.sim.Base = nil
 	cold, err := New(9, c, new(Output))
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +192,8 @@ func TestNodeMustFitItsBase(t *testing.T) {
 		"a stranger":               func(c *Config) { c.Name = "x" },
 		"another address":          func(c *Config) { c.Addr = crowdAddr(9) },
 		"other metadata":           func(c *Config) { c.Meta = nil },
-		"the roster of nobody":     func(c *Config) { c.Roster = NewRoster() },
-		"the roster of other ones": func(c *Config) { c.Roster = baseOf(t, identities(3)).NewRoster() },
+		"the roster of nobody":     func(c *Config) { c.sim.Roster = NewRoster() },
+		"the roster of other ones": func(c *Config) { c.sim.Roster = baseOf(t, identities(3)).NewRoster() },
 	} {
 		c := baseConfig(b, 1)
 		set(&c)
@@ -209,7 +209,7 @@ func TestNodeMustFitItsBase(t *testing.T) {
 	old := Identity{Name: "old", Addr: crowdAddr(7), Versions: [6]byte{1, 1, 1, 0, 0, 0}}
 	all := append(slices.Collect(identities(3)), old)
 	c = baseConfig(b, 1)
-	c.Base = baseOf(t, slices.Values(all))
+	c.sim.Base = baseOf(t, slices.Values(all))
 	if _, err := New(0, c, new(Output)); err == nil {
 		t.Error("one that a member doesn't understand is fine")
 	}

@@ -14,7 +14,7 @@ import (
 // crowd returns a node that knows n others, and an output for it.
 func crowd(tb testing.TB, n int, s *wire.Sealer) (*Node, *Output) {
 	tb.Helper()
-	c := LAN()
+	c := DefaultConfig(LAN())
 	c.Name, c.Addr, c.Seed, c.Sealer = "self", netip.MustParseAddrPort("10.1.0.1:7946"), 1, s
 	out := new(Output)
 	node, err := New(0, c, out)

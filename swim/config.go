@@ -11,8 +11,8 @@ import (
 	"serf/wire"
 )
 
-// Config has the parameters of a Node. Start from LAN, WAN or Local, then set at least Name and
-// Addr. New copies it.
+// Config has the parameters of a Node. Start from DefaultConfig, then set at least Name, Addr and
+// Seed. New copies it.
 type Config struct {
 	// Name is this member's name, unique in the cluster: 1 to NameMax bytes.
 	Name string
@@ -26,41 +26,8 @@ type Config struct {
 	// Versions as gossiped: protocol minimum, maximum and current, then those of the layer above.
 	Versions [6]byte
 
-	// ProbeInterval is the time between probes, before the health score scales it.
-	ProbeInterval time.Duration
-	// ProbeTimeout is how long a direct ping may take before helpers are asked. It is less than
-	// ProbeInterval.
-	ProbeTimeout time.Duration
-	// IndirectProbes is the number of helpers of an indirect probe.
-	IndirectProbes int
-	// DisableStreamPing turns off the ping by stream that goes along with an indirect probe.
-	DisableStreamPing bool
-
-	// GossipInterval is the time between gossip rounds while broadcasts wait.
-	GossipInterval time.Duration
-	// GossipNodes is the number of members that a round sends to.
-	GossipNodes int
-	// GossipRate is how many bytes a second gossip rounds may send while more broadcasts wait than
-	// a round carries: rounds then follow sooner than after GossipInterval. 0 means never sooner.
-	GossipRate int
-	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
-	GossipToTheDead time.Duration
-	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
-	RetransmitMult int
-
-	// PushPullInterval is the time between push/pulls with a random member. It grows with more than
-	// 32 members. 0 turns them off.
-	PushPullInterval time.Duration
-	// SuspicionMult: the least suspicion time is SuspicionMult * max(1, log10(n)) * ProbeInterval.
-	SuspicionMult int
-	// SuspicionMaxMult: the greatest suspicion time is SuspicionMaxMult times the least.
-	SuspicionMaxMult int
-	// AwarenessMax bounds the health score, which goes from 0 to AwarenessMax-1.
-	AwarenessMax int
-	// Without leaves mechanisms out, for comparisons. It is 0 in production.
-	Without Mechanism
-	// StreamTimeout bounds a call or a message by stream.
-	StreamTimeout time.Duration
+	// Timing is that of LAN, WAN or Local, perhaps with changes.
+	Timing
 	// DeadRetention is how long the record of a dead or left member is kept, so that outdated
 	// messages can't revive it. 0 means until Forget is called.
 	DeadRetention time.Duration
@@ -68,22 +35,16 @@ type Config struct {
 	// if others say that it is alive at the incarnation that it had: they may have missed its end.
 	// 0 means not at all.
 	VerifyForgotten time.Duration
-	// LeaveTimeout bounds the time of a Leave.
-	LeaveTimeout time.Duration
-
 	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
 	PacketMax int
 	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
 	Sealer *wire.Sealer
 	// Seed is that of this node's random numbers. No two nodes may share one.
 	Seed uint64
-	// Roster interns identities. The nodes of a simulation share one; nil means one of its own.
-	Roster *Roster
-	// Base, if set, is what this node, one of its members, knows from the start, as if it had run
-	// for long. No events report it. Roster, if set, must have been made from it.
-	Base *Base
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
+
+	sim Simulation // see NewSimulated
 }
 
 // Limits, in bytes.
@@ -103,58 +64,16 @@ const (
 	ProtocolDefault = 2
 )
 
-// LAN returns the profile for a local network.
-func LAN() Config {
+// DefaultConfig returns a configuration of these timings with everything that has a default: all
+// but Name, Addr and Seed.
+func DefaultConfig(t Timing) Config {
 	return Config{
-		Versions:         [6]byte{ProtocolMin, ProtocolMax, ProtocolDefault, 0, 0, 0},
-		ProbeInterval:    time.Second,
-		ProbeTimeout:     500 * time.Millisecond,
-		IndirectProbes:   3,
-		GossipInterval:   200 * time.Millisecond,
-		GossipNodes:      3,
-		GossipRate:       2 << 20,
-		GossipToTheDead:  30 * time.Second,
-		RetransmitMult:   4,
-		PushPullInterval: 30 * time.Second,
-		SuspicionMult:    4,
-		SuspicionMaxMult: 6,
-		AwarenessMax:     8,
-		StreamTimeout:    10 * time.Second,
-		DeadRetention:    24 * time.Hour,
-		VerifyForgotten:  24 * time.Hour,
-		LeaveTimeout:     5 * time.Second,
-		PacketMax:        PacketDefault,
+		Versions:        [6]byte{ProtocolMin, ProtocolMax, ProtocolDefault, 0, 0, 0},
+		Timing:          t,
+		DeadRetention:   24 * time.Hour,
+		VerifyForgotten: 24 * time.Hour,
+		PacketMax:       PacketDefault,
 	}
-}
-
-// WAN returns the profile for links across the internet.
-func WAN() Config {
-	c := LAN()
-	c.ProbeInterval = 5 * time.Second
-	c.ProbeTimeout = 3 * time.Second
-	c.GossipInterval = 500 * time.Millisecond
-	c.GossipNodes = 4
-	c.GossipRate = 256 << 10
-	c.GossipToTheDead = 60 * time.Second
-	c.PushPullInterval = 60 * time.Second
-	c.SuspicionMult = 6
-	c.StreamTimeout = 30 * time.Second
-	return c
-}
-
-// Local returns the profile for members on one host.
-func Local() Config {
-	c := LAN()
-	c.ProbeTimeout = 200 * time.Millisecond
-	c.IndirectProbes = 1
-	c.GossipInterval = 100 * time.Millisecond
-	c.GossipRate = 8 << 20
-	c.GossipToTheDead = 15 * time.Second
-	c.RetransmitMult = 2
-	c.PushPullInterval = 15 * time.Second
-	c.SuspicionMult = 3
-	c.StreamTimeout = time.Second
-	return c
 }
 
 // Problem is one thing that is wrong in a Config: "probe interval: 0s, at least 1ms".
@@ -186,12 +105,6 @@ func (c *Config) Validate() error {
 			errs = append(errs, NewProblem(format, args...))
 		}
 	}
-	within := func(field string, v, least, most int) {
-		bad(v >= least && v <= most, field+": %d, allowed %d to %d", v, least, most)
-	}
-	atLeast := func(field string, v, least time.Duration) {
-		bad(v >= least, field+": %v, at least %v", v, least)
-	}
 	notNegative := func(field string, v time.Duration) {
 		bad(v >= 0, field+": %v is negative", v)
 	}
@@ -205,26 +118,10 @@ func (c *Config) Validate() error {
 	} else {
 		bad(false, "address: not set")
 	}
-	within("families", int(c.Families), 0, int(IPv4|IPv6))
-	atLeast("probe interval", c.ProbeInterval, time.Millisecond)
-	bad(c.ProbeTimeout >= time.Millisecond && c.ProbeTimeout < c.ProbeInterval,
-		"probe timeout: %v, at least 1ms and less than the probe interval %v",
-		c.ProbeTimeout, c.ProbeInterval)
-	within("indirect probes", c.IndirectProbes, 0, 64)
-	atLeast("gossip interval", c.GossipInterval, time.Millisecond)
-	within("gossip nodes", c.GossipNodes, 1, 64)
-	bad(c.GossipRate >= 0, "gossip rate: %d is negative", c.GossipRate)
-	notNegative("gossip to the dead", c.GossipToTheDead)
-	within("retransmit mult", c.RetransmitMult, 1, 100)
-	bad(c.PushPullInterval == 0 || c.PushPullInterval >= 10*time.Millisecond,
-		"push pull interval: %v, allowed 0 or at least 10ms", c.PushPullInterval)
-	within("suspicion mult", c.SuspicionMult, 1, 100)
-	within("suspicion max mult", c.SuspicionMaxMult, 1, 100)
-	within("awareness max", c.AwarenessMax, 1, 64)
-	atLeast("stream timeout", c.StreamTimeout, time.Millisecond)
+	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
+	c.Timing.problems(bad)
 	notNegative("dead retention", c.DeadRetention)
 	notNegative("verify forgotten", c.VerifyForgotten)
-	notNegative("leave timeout", c.LeaveTimeout)
 	sealerErr := c.Sealer.Validate()
 	bad(sealerErr == nil, "%w", sealerErr)
 	floor := c.packetFloor()
@@ -233,7 +130,7 @@ func (c *Config) Validate() error {
 		c.PacketMax, floor, packetCeiling)
 	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
-	bad(c.Base == nil || c.Roster == nil || c.Roster.base == c.Base,
+	bad(c.sim.Base == nil || c.sim.Roster == nil || c.sim.Roster.base == c.sim.Base,
 		"roster: not made from the base")
 	return errors.Join(errs...)
 }

@@ -70,7 +70,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"verify_forgotten":   func(c *Config) { c.VerifyForgotten = -1 },
 		"leave_timeout":      func(c *Config) { c.LeaveTimeout = -1 },
 	} {
-		c := LAN()
+		c := DefaultConfig(LAN())
 		c.Name, c.Addr = "a", addrOf("a")
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func converse(t *testing.T, others ...string) *conversation {
 
 func converseWith(t *testing.T, set func(*Config), others ...string) *conversation {
 	t.Helper()
-	c := LAN()
+	c := DefaultConfig(LAN())
 	c.Name, c.Addr, c.Seed = "a", addrOf("a"), 1
 	c.PushPullInterval = 0 // tests of push/pulls turn it on
 	set(&c)

@@ -73,8 +73,9 @@ func TestJoinTriesManyInTurn(t *testing.T) {
 
 // swallow joins through addresses that never answer, so that each exchange lasts until its
 // deadline. It returns when the last was tried and the greatest number in flight.
-func swallow(t *testing.T, cfg Config, to []netip.AddrPort) (last time.Duration, most int) {
+func swallow(t *testing.T, timing Timing, to []netip.AddrPort) (last time.Duration, most int) {
 	t.Helper()
+	cfg := DefaultConfig(timing)
 	cfg.Name, cfg.Addr, cfg.Seed = "a", addrOf("a"), 1
 	var out Output
 	start := Time(time.Hour)
@@ -124,7 +125,7 @@ func deadAddrs(n int) (list []netip.AddrPort) {
 func TestJoinOfManyDeadAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		cfg    Config
+		timing Timing
 		count  int
 		within time.Duration
 	}{
@@ -136,7 +137,7 @@ func TestJoinOfManyDeadAddresses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			last, most := swallow(t, tt.cfg, deadAddrs(tt.count))
+			last, most := swallow(t, tt.timing, deadAddrs(tt.count))
 			t.Logf("the last after %v, %d in flight", last, most)
 			if last > tt.within || most > joinsFlying {
 				t.Errorf("the last was tried after %v, %d in flight; want within %v, at most %d",

@@ -3,7 +3,7 @@ package swim
 import "slices"
 
 // Mechanism is a set of measures against accusing members that are alive. A node applies all of
-// them; Config.Without leaves some out, so that experiments can show what each is worth.
+// them; Simulation.Without leaves some out, so that experiments can show what each is worth.
 type Mechanism uint32
 
 // What Lifeguard (Dadgar, Phillips, Currey 2017) adds to SWIM (Das, Gupta, Motivala 2002).
@@ -61,7 +61,7 @@ const (
 )
 
 // has tells whether the node applies m.
-func (n *Node) has(m Mechanism) bool { return n.cfg.Without&m == 0 }
+func (n *Node) has(m Mechanism) bool { return n.cfg.sim.Without&m == 0 }
 
 // mechanismNames are the names of single mechanisms. Any name after the first is an older one,
 // which ParseMechanism accepts too.

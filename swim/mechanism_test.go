@@ -7,7 +7,7 @@ import (
 
 // without returns a conversation with a node that leaves out m.
 func without(t *testing.T, m Mechanism, others ...string) *conversation {
-	return converseWith(t, func(c *Config) { c.Without = m }, others...)
+	return converseWith(t, func(c *Config) { c.sim.Without = m }, others...)
 }
 
 func TestMechanismsAreFoundByNewAndOldNames(t *testing.T) {

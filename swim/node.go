@@ -74,10 +74,10 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Roster == nil {
-		c.Roster = c.Base.NewRoster()
+	if c.sim.Roster == nil {
+		c.sim.Roster = c.sim.Base.NewRoster()
 	}
-	n := &Node{cfg: c, roster: c.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed))}
+	n := &Node{cfg: c, roster: c.sim.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed))}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
 	n.cfg.Addr = plainAddr(c.Addr)
@@ -87,7 +87,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 		n.gossip.last, n.gossip.gap = now.Add(-n.stagger(c.GossipInterval)), c.GossipInterval
 	}
 	n.leaving.deadline, n.pushPull.next = Never, Never
-	if c.Base != nil {
+	if c.sim.Base != nil {
 		if err := n.startWarm(now); err != nil {
 			return nil, err
 		}

@@ -77,7 +77,7 @@ const (
 )
 
 func newHarness(t *rapid.T) *harness {
-	c := LAN()
+	c := DefaultConfig(LAN())
 	c.Name, c.Addr = "a", addrOf("a")
 	c.Seed = rapid.Uint64().Draw(t, "seed")
 	c.DeadRetention = 30 * time.Second // short, so that records are forgotten
@@ -85,9 +85,9 @@ func newHarness(t *rapid.T) *harness {
 	c.PacketMax = rapid.SampledFrom([]int{PacketDefault, packetCeiling}).Draw(t, "packet max")
 	h := &harness{now: Time(time.Hour), live: map[string]bool{}, known: map[string]record{}}
 	if rapid.Bool().Draw(t, "warm") {
-		c.Base = harnessBase(h.now)
-		for id := MemberID(1); int(id) <= c.Base.Len(); id++ {
-			h.live[c.Base.Name(id)] = c.Base.Name(id) != c.Name
+		c.sim.Base = harnessBase(h.now)
+		for id := MemberID(1); int(id) <= c.sim.Base.Len(); id++ {
+			h.live[c.sim.Base.Name(id)] = c.sim.Base.Name(id) != c.Name
 		}
 		delete(h.live, c.Name)
 	}
@@ -99,7 +99,7 @@ func newHarness(t *rapid.T) *harness {
 		h.nodes[i] = n
 	}
 	unshare(h.nodes[1])
-	if c.Base != nil {
+	if c.sim.Base != nil {
 		c.Name, c.Addr = "b", addrOf("b")
 		h.peer, _ = New(h.now, c, new(Output))
 	}
@@ -117,7 +117,7 @@ func harnessBase(now Time) *Base {
 			if i > 5 {
 				name = string([]byte{'z', i})
 			}
-			if !yield(Identity{Name: name, Addr: addrOf(name), Versions: LAN().Versions}) {
+			if !yield(Identity{Name: name, Addr: addrOf(name), Versions: DefaultConfig(LAN()).Versions}) {
 				return
 			}
 		}

@@ -110,7 +110,7 @@ func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 	}
 	fit, size := n.fitState(out)
 	var r wire.Rope
-	if n.cfg.Base == nil {
+	if n.cfg.sim.Base == nil {
 		const header = 64
 		r.Own = make([]byte, 0, header+size+len(user.Own))
 	}

@@ -41,7 +41,7 @@ func TestSecondReturnHasToAnswer(t *testing.T) {
 }
 
 func TestWithoutRejoinCheck(t *testing.T) {
-	tn := converseWith(t, func(c *Config) { c.Without = RejoinCheck }, "b", "c", "d", "e")
+	tn := converseWith(t, func(c *Config) { c.sim.Without = RejoinCheck }, "b", "c", "d", "e")
 	tn.n.probe.next = Never
 	for inc := uint32(1); inc < 5; inc++ {
 		tn.declareDead("b", inc)

@@ -10,7 +10,7 @@ import (
 // relayed returns a conversation with a node that knows twelve members and can't reach b, of which
 // h passed on an ack.
 func relayed(t *testing.T, without Mechanism) *conversation {
-	tn := converseWith(t, func(c *Config) { c.Without = without }, "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
+	tn := converseWith(t, func(c *Config) { c.sim.Without = without }, "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")
 	tn.n.probe.next = Never
 	tn.n.inquire(tn.now, &tn.n.probe.inquiry, tn.n.member([]byte("b")), &tn.out)
 	tn.n.askOthers(tn.now, &tn.n.probe.inquiry, &tn.out)

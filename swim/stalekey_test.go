@@ -19,7 +19,7 @@ func staleKeyNode(t *testing.T) (n *Node, behind *wire.Sealer) {
 		}
 		return &wire.Sealer{Keys: ring, EncryptVersion: 1, Nonce: func(b []byte) { clear(b) }}
 	}
-	c := LAN()
+	c := DefaultConfig(LAN())
 	c.Name, c.Addr, c.Sealer = "a", netip.MustParseAddrPort("10.0.0.1:7946"), sealer(2, 1)
 	n, err := New(0, c, new(Output))
 	if err != nil {

@@ -265,7 +265,7 @@ func TestSuspectIsNotPingedBesideTooManyPings(t *testing.T) {
 }
 
 func TestWithoutFinalProbe(t *testing.T) {
-	tn := suspecting(t, func(c *Config) { c.Without = FinalProbe })
+	tn := suspecting(t, func(c *Config) { c.sim.Without = FinalProbe })
 	tn.advance(24 * time.Second)
 	tn.wantNone("unasked", "b: ping *")
 	tn.want("given up", "event failed b")

@@ -43,7 +43,7 @@ func (tn *conversation) heard() string {
 // It begins when two of four probes fail, and ends when four have succeeded.
 func TestUnresponsiveBeginsAndEnds(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e", "f")
-	tn.n.cfg.Without = LocalHealth // probes of one second each
+	tn.n.cfg.sim.Without = LocalHealth // probes of one second each
 	probe := func(answered bool) {
 		tn.advance(time.Second)
 		if answered {

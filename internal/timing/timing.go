@@ -38,7 +38,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 }
 
 // Timing overrides single timings of a profile; nil leaves the profile's. The names are those of
-// memberlist's and Serf's configuration, and mean the same as the fields of swim.Config and
+// memberlist's and Serf's configuration, and mean the same as the fields of swim.Timing and
 // serf.Config with that name.
 type Timing struct {
 	ProbeInterval     *Duration `json:"probe_interval,omitempty"`
@@ -62,16 +62,16 @@ type Timing struct {
 }
 
 // Profile returns the timings of the profile lan, wan or local.
-func Profile(name string) (c swim.Config, ok bool) {
-	profiles := map[string]func() swim.Config{"lan": swim.LAN, "wan": swim.WAN, "local": swim.Local}
+func Profile(name string) (t swim.Timing, ok bool) {
+	profiles := map[string]func() swim.Timing{"lan": swim.LAN, "wan": swim.WAN, "local": swim.Local}
 	if profiles[name] == nil {
-		return c, false
+		return t, false
 	}
 	return profiles[name](), true
 }
 
 // ApplySwim overrides the timings of membership.
-func (t *Timing) ApplySwim(c *swim.Config) {
+func (t *Timing) ApplySwim(c *swim.Timing) {
 	override(&c.ProbeInterval, t.ProbeInterval)
 	override(&c.ProbeTimeout, t.ProbeTimeout)
 	override(&c.IndirectProbes, t.IndirectProbes)
@@ -92,7 +92,7 @@ func (t *Timing) ApplySwim(c *swim.Config) {
 
 // Apply overrides all timings.
 func (t *Timing) Apply(c *serf.Config) {
-	t.ApplySwim(&c.Config)
+	t.ApplySwim(&c.Timing)
 	override(&c.ReconnectInterval, t.ReconnectInterval)
 	override(&c.ReconnectTimeout, t.ReconnectTimeout)
 	override(&c.TombstoneTimeout, t.TombstoneTimeout)
@@ -129,7 +129,7 @@ var intervals = map[string]bool{"probe_interval": true, "probe_timeout": true,
 	"gossip_interval": true, "stream_timeout": true}
 
 // Problems lists what is wrong with the timings of t applied to a profile.
-func (t *Timing) Problems(profile swim.Config) (list []Problem) {
+func (t *Timing) Problems(profile swim.Timing) (list []Problem) {
 	c := serf.DefaultConfig(profile)
 	t.Apply(&c)
 	c.Name, c.Addr = "m", netip.MustParseAddrPort("10.0.0.1:7946")

@@ -69,7 +69,7 @@ func TestApply(t *testing.T) {
 		timing := read(t, key, value)
 		before, after := serf.DefaultConfig(swim.LAN()), serf.DefaultConfig(swim.LAN())
 		timing.Apply(&after)
-		changed := append(changes(&before.Config, &after.Config), changes(&before, &after)...)
+		changed := append(changes(&before.Timing, &after.Timing), changes(&before, &after)...)
 		if key == "stream_ping" {
 			key = "disable_stream_ping"
 		}
@@ -83,7 +83,7 @@ func TestApply(t *testing.T) {
 func changes[T any](a, b *T) (names []string) {
 	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
 	for i := range x.NumField() {
-		if f := x.Type().Field(i); !f.Anonymous && !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+		if f := x.Type().Field(i); f.IsExported() && !f.Anonymous && !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
 			names = append(names, f.Name)
 		}
 	}

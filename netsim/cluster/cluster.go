@@ -32,6 +32,8 @@ type Config struct {
 	Check bool
 	// Tune, unless nil, changes a member's configuration before each of its starts.
 	Tune func(member int, c *serf.Config)
+	// Without leaves mechanisms of all members out.
+	Without swim.Mechanism
 	// TimersFirst has paused members run overdue timers before they read what waits for them.
 	TimersFirst bool
 	// Later is the number of members, the last ones, that Boot and BootWarm don't start.

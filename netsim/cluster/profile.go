@@ -14,7 +14,7 @@ import (
 // Profile is a set of timings and the network that they are meant for.
 type Profile struct {
 	Name   string
-	Timing swim.Config
+	Timing swim.Timing
 	Link   netsim.Link // without faults
 }
 

@@ -121,7 +121,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	m.leaving = false
 	cfg := c.config(i, where)
 	m.minEvent = uint64(cfg.MinEventTime)
-	cfg.Roster, cfg.Warm = c.roster(i), warm
+	simulation := serf.Simulation{Without: c.cfg.Without, Roster: c.roster(i), Warm: warm}
 	c.views.setTruth(i, true)
 	c.views.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
@@ -136,7 +136,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 		k.restarted(i)
 	}
 	err := c.sim.Start(i, where, func(now swim.Time, out *swim.Output) (swim.Machine, error) {
-		n, err := serf.New(now, cfg, out)
+		n, err := serf.NewSimulated(now, cfg, simulation, out)
 		if err == nil {
 			c.record(i, now, n)
 		}

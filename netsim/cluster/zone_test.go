@@ -6,7 +6,6 @@ import (
 
 	"serf/internal/systest"
 	"serf/swim"
-	"serf/swim/serf"
 )
 
 // loseZone crashes all but the first of a cluster that has run for long, at one instant.
@@ -15,7 +14,7 @@ func loseZone(t *testing.T, members, rest int, seed uint64, without swim.Mechani
 	p := profiles[0]
 	c, err := New(Config{
 		Members: members, Profile: p, Link: p.Link, Seed: seed,
-		Tune: func(_ int, c *serf.Config) { c.Without = without },
+		Without: without,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := cluster.Config{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds,
-		Check: s.Check, Tune: run.tune,
+		Check: s.Check, Tune: run.tune, Without: swim.Mechanism(s.Disable),
 		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
 		TimersFirst: s.TimersFirst, Explain: s.Explain,
 	}
@@ -131,7 +131,6 @@ func (run *scenarioRun) takeSnapshot(f *Fault, i int) {
 // tune completes the configuration of a member that is about to start.
 func (run *scenarioRun) tune(i int, cfg *serf.Config) {
 	run.s.Timing.Apply(cfg)
-	cfg.Without = swim.Mechanism(run.s.Disable)
 	if run.s.largeEvents() {
 		cfg.EventSizeMax = serf.EventSizeCeiling
 	}

@@ -25,8 +25,8 @@ type Base struct {
 //
 //	base, err := serf.NewBase(now, configs)
 //	roster := base.NewRoster()             // one a goroutine
-//	c.Warm, c.Roster = base, roster        // for each node
-//	n, err := serf.New(now, c, &out)
+//	s := serf.Simulation{Warm: base, Roster: roster}
+//	n, err := serf.NewSimulated(now, c, s, &out) // each node
 func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
 	var failed error
 	below, err := swim.NewBase(now, func(yield func(swim.Identity) bool) {
@@ -76,14 +76,12 @@ func (b *Base) membership() *swim.Base {
 // identity is what a member with this configuration says about itself.
 func (c *Config) identity() (swim.Identity, error) {
 	meta, err := encodeTags(c.protocol(), c.Tags)
-	who := swim.Identity{Name: c.Name, Addr: c.Addr, Meta: meta, Versions: c.Versions}
-	who.Versions[3], who.Versions[4], who.Versions[5] = ProtocolMin, ProtocolMax, c.protocol()
-	return who, err
+	return swim.Identity{Name: c.Name, Addr: c.Addr, Meta: meta, Versions: c.versions()}, err
 }
 
 // startWarm starts with what the base knows at this layer.
 func (n *Node) startWarm() {
-	b := n.cfg.Warm
+	b := n.cfg.sim.Warm
 	t := &b.table
 	n.table = table{recs: t.recs.Fork(), count: t.count, digest: t.digest}
 	n.memberClock.Sync(b.clock)

@@ -44,7 +44,7 @@ func warmNodes(t *testing.T, b *Base) (nodes [2]*Node, out *swim.Output) {
 	r := b.NewRoster()
 	for i := range nodes {
 		c := warmConfig(i)
-		c.Warm, c.Roster = b, r
+		c.sim.Warm, c.sim.Roster = b, r
 		n, err := New(9, c, out)
 		if err != nil {
 			t.Fatal(err)
@@ -167,7 +167,7 @@ func TestStateInPiecesEqualsAFlatOne(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		start := func(i int) (*Node, *swim.Output) {
 			c := warmConfig(i)
-			c.Warm = base
+			c.sim.Warm = base
 			out := new(swim.Output)
 			n, err := New(9, c, out)
 			if err != nil {

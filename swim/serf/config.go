@@ -2,9 +2,11 @@ package serf
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"serf/swim"
+	"serf/wire"
 )
 
 // Versions of the Serf protocol that this node speaks.
@@ -33,9 +35,21 @@ const (
 // Config configures a Node. Start from DefaultConfig, then set at least Name, Addr and Seed. New
 // copies it; what may change later has a setter.
 type Config struct {
-	// Config is that of the membership below. New overwrites its Meta, Carrier, Base, DeadRetention
-	// and the last three of its Versions.
-	swim.Config
+	// Name is this member's name, unique in the cluster: 1 to swim.NameMax bytes.
+	Name string
+	// Addr is the address that this node announces. See SetAddr.
+	Addr netip.AddrPort
+	// Families are the versions of IP that this node's sockets and host can send to. 0 means both.
+	// See SetFamilies.
+	Families swim.Families
+	// Timing is that of the membership below.
+	swim.Timing
+	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
+	PacketMax int
+	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
+	Sealer *wire.Sealer
+	// Seed is that of this node's random numbers. No two nodes may share one.
+	Seed uint64
 
 	// Protocol is the Serf protocol to speak, ProtocolMin to ProtocolMax; 0 means ProtocolMax.
 	Protocol uint8
@@ -76,10 +90,6 @@ type Config struct {
 	// Listener says which queries may be answered here. Nil: any.
 	Listener Listener
 
-	// Warm, if set, starts the node as a member of a cluster that has run for long, and whose
-	// members it knows already: see Base. There are no events about them.
-	Warm *Base
-
 	// BroadcastTimeout bounds how long Leave waits for its intent, and earlier own user events, to
 	// be gossiped.
 	BroadcastTimeout time.Duration
@@ -92,6 +102,26 @@ type Config struct {
 	// Previous are the live and failed members of an earlier run, from its snapshot: the node looks
 	// for each until it knows it. Those with its own name or address are ignored.
 	Previous []Previous
+
+	sim Simulation // see NewSimulated
+}
+
+// Simulation is what simulations set about a node and nobody else needs. Zero is a node as in
+// production.
+type Simulation struct {
+	// Without leaves mechanisms of the membership out, for comparisons.
+	Without swim.Mechanism
+	// Roster interns identities. The nodes of one goroutine share it; nil means one of its own.
+	Roster *swim.Roster
+	// Warm, if set, starts the node as a member of a cluster that has run for long, and whose
+	// members it knows already: see Base. There are no events about them.
+	Warm *Base
+}
+
+// NewSimulated is New for a node of a simulation.
+func NewSimulated(now swim.Time, c Config, s Simulation, out *swim.Output) (*Node, error) {
+	c.sim = s
+	return New(now, c, out)
 }
 
 // Listener is asked about the layer above. It must not call the node.
@@ -101,11 +131,12 @@ type Listener interface {
 	WantsQuery(name []byte) bool
 }
 
-// DefaultConfig returns the defaults on top of a membership profile: swim.LAN(), swim.WAN() or
-// swim.Local().
-func DefaultConfig(profile swim.Config) Config {
+// DefaultConfig returns the defaults for the timings of a membership profile: swim.LAN(),
+// swim.WAN() or swim.Local().
+func DefaultConfig(t swim.Timing) Config {
 	return Config{
-		Config:               profile,
+		Timing:               t,
+		PacketMax:            swim.PacketDefault,
 		Protocol:             ProtocolMax,
 		ReapInterval:         15 * time.Second,
 		ReconnectInterval:    30 * time.Second,
@@ -122,7 +153,7 @@ func DefaultConfig(profile swim.Config) Config {
 
 // Validate returns every problem of c, each a *swim.Problem, joined; nil if there are none.
 func (c *Config) Validate() error {
-	errs := []error{c.Config.Validate()}
+	errs := []error{c.membershipProblems()}
 	bad := func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, swim.NewProblem(format, args...))
@@ -162,6 +193,27 @@ func (c *Config) Validate() error {
 	size("query size", c.QuerySizeMax, messageCeiling)
 	size("query response size", c.QueryResponseSizeMax, messageCeiling)
 	return errors.Join(errs...)
+}
+
+// membership is the configuration of the membership below. It lacks what New makes.
+func (c *Config) membership() swim.Config {
+	below := swim.DefaultConfig(c.Timing)
+	below.Name, below.Addr, below.Families = c.Name, c.Addr, c.Families
+	below.PacketMax, below.Sealer, below.Seed = c.PacketMax, c.Sealer, c.Seed
+	below.Versions = c.versions()
+	below.DeadRetention = 0 // reap decides when to forget
+	return below
+}
+
+// versions are what this node gossips: of the membership protocol, then of Serf's.
+func (c *Config) versions() [6]byte {
+	return [6]byte{swim.ProtocolMin, swim.ProtocolMax, swim.ProtocolDefault,
+		ProtocolMin, ProtocolMax, c.protocol()}
+}
+
+func (c *Config) membershipProblems() error {
+	below := c.membership()
+	return below.Validate()
 }
 
 // CheckEventSize returns a *SizeError if name and payload of a user event are too large, before

@@ -15,7 +15,7 @@ import (
 )
 
 func TestProfilesAreValid(t *testing.T) {
-	for _, profile := range []swim.Config{swim.LAN(), swim.WAN(), swim.Local()} {
+	for _, profile := range []swim.Timing{swim.LAN(), swim.WAN(), swim.Local()} {
 		c := DefaultConfig(profile)
 		c.Name, c.Addr = "a", addrOf("a")
 		if err := c.Validate(); err != nil {

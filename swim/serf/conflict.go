@@ -136,7 +136,7 @@ func (n *Node) answerRival(now swim.Time, q *inboundQuery, name []byte) []byte {
 		return nil
 	}
 	a := wire.ConflictAnswer{
-		Known: true, Name: name, Versions: n.cfg.Versions,
+		Known: true, Name: name, Versions: n.cfg.versions(),
 		Status: uint8(StatusAlive), Tags: wire.NewTags(nil),
 	}
 	c := &n.conflict

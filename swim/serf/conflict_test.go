@@ -329,7 +329,7 @@ func TestRivalsAnswerEachOther(t *testing.T) {
 		tn.recvFrom(x, queryFrom("a", 3, 3, vote("a", x, tt.flags)))
 		if tt.want != nil {
 			m := own
-			m.Versions = n.cfg.Versions
+			m.Versions = n.cfg.versions()
 			tt.want(n, tn.now, &m)
 			tn.want(tt.name, answer(m))
 		}

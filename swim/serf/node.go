@@ -119,25 +119,26 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	if err := n.restoreClocks(); err != nil {
 		return nil, err
 	}
-	n.cfg.Base = c.Warm.membership()
-	if c.Roster == nil {
-		n.cfg.Roster = n.cfg.Base.NewRoster()
+	sim := swim.Simulation{
+		Without: c.sim.Without, Roster: c.sim.Roster, Base: c.sim.Warm.membership(),
 	}
-	n.roster = n.cfg.Roster
-	n.cfg.Meta, n.cfg.Versions = identity.Meta, identity.Versions
-	n.cfg.Carrier = carrier{n}
-	n.cfg.DeadRetention = 0 // reap decides when to forget
-	n.cfg.VerifyForgotten = c.TombstoneTimeout
+	if sim.Roster == nil {
+		sim.Roster = sim.Base.NewRoster()
+	}
+	n.roster = sim.Roster
+	below := c.membership()
+	below.Meta, below.Carrier = identity.Meta, carrier{n}
+	below.VerifyForgotten = c.TombstoneTimeout
 	for i := range n.due {
 		n.due[i] = swim.Never
 	}
 	n.coords.init(&n.cfg)
 
-	if c.Warm != nil {
+	if c.sim.Warm != nil {
 		n.startWarm()
 	}
 	n.call.begin(out)
-	if n.swim, err = swim.New(now, n.cfg.Config, out); err != nil {
+	if n.swim, err = swim.NewSimulated(now, below, sim, out); err != nil {
 		out.Events = out.Events[:n.call.mark]
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (n *Node) startTimers(now swim.Time) {
 		return time.Duration(n.swim.RandomFloat() * float64(of))
 	}
 	reap := n.cfg.ReapInterval
-	if n.cfg.Warm != nil {
+	if n.cfg.sim.Warm != nil {
 		reap = part(reap)
 	}
 	n.arm(timerReap, now.Add(reap))

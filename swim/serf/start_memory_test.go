@@ -24,7 +24,7 @@ func TestMemoryOfAColdStartIsBounded(t *testing.T) {
 	roster := swim.NewRoster()
 	start := func(i int) *Node {
 		c := testConfig("a")
-		c.Name, c.Roster = fmt.Sprint("node-", i), roster
+		c.Name, c.sim.Roster = fmt.Sprint("node-", i), roster
 		n, err := New(0, c, &out)
 		if err != nil {
 			t.Fatal(err)

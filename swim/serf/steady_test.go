@@ -63,7 +63,7 @@ func newSteady(tb testing.TB, members int) *steady {
 	for i := range members {
 		var c Config
 		steadyConfig(i, &c)
-		c.Warm, c.Roster = base, roster
+		c.sim.Warm, c.sim.Roster = base, roster
 		n, err := New(0, c, &s.out)
 		if err != nil {
 			tb.Fatal(err)
