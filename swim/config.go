@@ -155,8 +155,8 @@ func (c *Config) packetFloor() int {
 type Carrier interface {
 	// AppendBroadcasts adds messages to p while they fit. The packet goes to copies members.
 	AppendBroadcasts(now Time, p *wire.Packer, copies int)
-	// BroadcastsQueued is the number of waiting messages. Gossip rounds take place while there are
-	// any.
+	// BroadcastsQueued is the number of waiting messages, or BroadcastsUnknown. Gossip rounds take
+	// place while there are any.
 	BroadcastsQueued() int
 	// AppendAckPayload appends the payload of this node's acks, if they have any.
 	AppendAckPayload(b []byte) []byte
@@ -164,9 +164,15 @@ type Carrier interface {
 	State(join bool) wire.Rope
 }
 
+// BroadcastsUnknown is what a Carrier that doesn't know returns for BroadcastsQueued. It is asked for
+// messages in a gossip round each Config.GossipInterval, and for each packet with room.
+const BroadcastsUnknown = -1
+
 // Errors that callers can act on.
 var (
 	ErrTooLarge = errors.New("too large")
 	ErrLeaving  = errors.New("this node is leaving")
 	ErrUnknown  = errors.New("no such member")
+	ErrNoAnswer = errors.New("no answer in time")
+	ErrNoRoute  = errors.New("no route: this node can't send to addresses of that family")
 )

@@ -206,11 +206,15 @@ func (tn *conversation) describeEvent(e Event) string {
 		EventJoined: "joined", EventFailed: "failed", EventLeft: "left", EventUpdated: "updated", EventSuspected: "suspected",
 		EventRefuted: "refuted", EventForgotten: "forgotten", EventConflict: "conflict", EventUser: "user", EventState: "state",
 		EventAcked: "acked", EventJoinDone: "join-done", EventLeaveDone: "leave-done", EventClaimed: "claimed",
-		EventSent: "sent",
+		EventSent: "sent", EventPinged: "pinged", EventMetaDone: "meta-done",
 	}
 	switch e.Kind {
 	case EventUser, EventState:
 		return fmt.Sprintf("%s %q", names[e.Kind], e.Data)
+	case EventPinged:
+		return fmt.Sprintf("pinged %s in %v %q: %v", nameOf(e.Addr), e.RTT, e.Data, e.Err)
+	case EventMetaDone:
+		return fmt.Sprintf("meta-done, op %d: %v", e.Op, e.Err)
 	case EventSent:
 		return fmt.Sprintf("sent to %s, op %d: %v", nameOf(e.Addr), e.Op, e.Err)
 	case EventJoinDone, EventLeaveDone:

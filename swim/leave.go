@@ -25,6 +25,7 @@ func (n *Node) Leave(now Time, out *Output) OpID {
 	if n.leaving.begun() {
 		return n.leaving.op
 	}
+	n.endUpdate(ErrLeaving, out)
 	alone := n.others() == 0
 	n.leaving.op, n.leaving.deadline = n.nextOp(), now.Add(n.cfg.LeaveTimeout)
 	if m := n.moves.of(n.self); m != nil && m.stage != moveRefused {
@@ -49,18 +50,16 @@ func (n *Node) SpeedUpLeave() { n.leaving.fast = true }
 
 // leaveDeadline is when tickLeave is due: at once if all were told.
 func (n *Node) leaveDeadline() Time {
-	if n.leaving.deadline != Never && n.leaveTold() {
+	if n.leaving.deadline != Never && n.selfTold() {
 		return n.gossip.last
 	}
 	return n.leaving.deadline
 }
 
-func (n *Node) leaveTold() bool { return !n.gossip.queue.Has(uint64(n.self)) || n.others() == 0 }
-
 func (n *Node) tickLeave(now Time, out *Output) {
 	switch {
 	case n.leaving.deadline == Never:
-	case n.leaveTold():
+	case n.selfTold():
 		n.endLeave(nil, out)
 	case now >= n.leaving.deadline:
 		n.endLeave(ErrLeaveTimeout, out)

@@ -191,6 +191,11 @@ const (
 	EventClaimed
 	// EventSent ends a SendReliable to Addr: it was written, or Err says why not.
 	EventSent
+	// EventPinged ends a Ping of Addr: it was acked after RTT, and Data is the ack's payload, or
+	// Err says why not.
+	EventPinged
+	// EventMetaDone ends an UpdateMeta: all were told, or Err says what came in between.
+	EventMetaDone
 
 	// EventAbove is the first kind of the layer above, which gives the fields its own meaning.
 	EventAbove EventKind = 64

@@ -1,8 +1,6 @@
 package swim
 
 import (
-	"bytes"
-	"fmt"
 	"net/netip"
 
 	"serf/swim/history"
@@ -99,25 +97,6 @@ func (n *Node) RandomID() uint32 { return n.rng.id() }
 
 // RandomFloat returns a number in [0, 1) from this node's own source.
 func (n *Node) RandomFloat() float64 { return n.rng.float() }
-
-// SetMeta changes the metadata that is gossiped with this node. It is copied.
-func (n *Node) SetMeta(now Time, meta []byte, out *Output) error {
-	if len(meta) > MetaMax {
-		return fmt.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax, ErrTooLarge)
-	}
-	if n.leaving.begun() {
-		return ErrLeaving
-	}
-	if bytes.Equal(meta, n.identity(n.self).meta) {
-		return nil
-	}
-	n.identify(n.self, profile{n.cfg.Addr, meta, n.cfg.Versions})
-	n.raise(now, n.inc)
-	n.counters.AliveUpdates++
-	n.announceAlive(n.self, out)
-	out.event(Event{Kind: EventUpdated, Member: n.self})
-	return nil
-}
 
 // Forget drops the record of another member that is dead or left; false if it isn't. Its ID and
 // name stay valid until the next call into the node. For Config.VerifyForgotten from now, the

@@ -32,6 +32,7 @@ type Node struct {
 	staleKeys    staleKeyPeers
 	pushPull     pushPull
 	leaving      leave
+	update       update
 	gossip       gossip
 	lastSeq      uint32 // of pings
 	rng          rng
@@ -131,7 +132,7 @@ func (n *Node) Release() {
 func (n *Node) Deadline() Time {
 	d := min(n.probe.deadline(), n.unresponsive.deadline(), n.pings.deadline(),
 		n.suspicions.deadline(), n.moves.deadline(), n.pushPull.next,
-		n.leaveDeadline(), n.joinsDeadline())
+		n.leaveDeadline(), n.updateDeadline(), n.joinsDeadline())
 	if n.gossipPending() {
 		d = min(d, n.gossip.due())
 	}
@@ -155,6 +156,7 @@ func (n *Node) Tick(now Time, out *Output) {
 		n.tickGossip(now, out)
 	}
 	n.tickJoins(now, out)
+	n.tickUpdate(out)
 	n.tickLeave(now, out)
 	n.noteDrops(out)
 }

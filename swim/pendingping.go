@@ -16,8 +16,11 @@ type pendingPing struct {
 	member   MemberID // the target; NoMember if unknown
 	claim    *claim   // pingRejoin: applied if the target answers
 	deadline Time     // then it has failed
+	op       OpID     // pingAsked
+	sent     Time     // pingAsked
 
-	// to is where pingRoute went. The rest is about pingForOther: who asked, with which number.
+	// to is where pingRoute and pingAsked went. The rest is about pingForOther: who asked, with
+	// which number.
 	to       netip.AddrPort
 	asker    MemberID
 	askerSeq uint32
@@ -34,6 +37,7 @@ const (
 	pingRoute                     // does a member answer at to, an address that it doesn't tell?
 	pingRejoin                    // does a member answer that others say is alive again?
 	pingSelfCheck                 // do members that are alive answer this node in time?
+	pingAsked                     // the layer above wants to know; it went to address to
 )
 
 // pendingPings are few and short-lived: a slice is searched.
@@ -42,8 +46,9 @@ type pendingPings struct{ list []pendingPing }
 const (
 	// maxPendingPings bounds them. An indirect ping beyond it is answered with a nack at once.
 	maxPendingPings = 256
-	// maxDeferrable is the number of pending pings up to which pings begin that can wait: repeated
-	// claims, and early pings of suspects. The rest is for final probes, and for others.
+	// maxDeferrable is the number of pending pings up to which pings begin that can wait or fail:
+	// repeated claims, early pings of suspects, those that the layer above wants. The rest is for
+	// final probes, and for others.
 	maxDeferrable = maxPendingPings / 2
 	// maxForwards bounds the pings for others that one packet makes us send.
 	maxForwards = 8
@@ -75,7 +80,13 @@ func (p *pendingPings) remove(is func(*pendingPing) bool) {
 // begin adds a ping of this node's own, and returns its sequence number. It fails after a probe
 // interval.
 func (n *Node) begin(now Time, p pendingPing) uint32 {
-	p.seq, p.nackAt, p.deadline = n.nextSeq(), Never, now.Add(n.cfg.ProbeInterval)
+	p.deadline = now.Add(n.cfg.ProbeInterval)
+	return n.beginUntil(p)
+}
+
+// beginUntil is begin for a ping that has its deadline.
+func (n *Node) beginUntil(p pendingPing) uint32 {
+	p.seq, p.nackAt = n.nextSeq(), Never
 	n.pings.list = append(n.pings.list, p)
 	return p.seq
 }
@@ -153,7 +164,9 @@ func (n *Node) nackAfter() time.Duration {
 }
 
 // ackPending takes an ack, and tells whether seq belongs to a pending ping.
-func (n *Node) ackPending(now Time, from netip.AddrPort, seq uint32, out *Output) bool {
+func (n *Node) ackPending(
+	now Time, from netip.AddrPort, seq uint32, payload []byte, out *Output,
+) bool {
 	i := slices.IndexFunc(n.pings.list, func(p pendingPing) bool { return p.seq == seq })
 	if i < 0 {
 		return false
@@ -173,6 +186,10 @@ func (n *Node) ackPending(now Time, from netip.AddrPort, seq uint32, out *Output
 		n.spare(now, p.member)
 	case pingRoute:
 		n.takeDetour(now, &p, from, out)
+	case pingAsked:
+		out.event(Event{
+			Kind: EventPinged, Op: p.op, Addr: p.to, RTT: now.Sub(p.sent), Data: payload,
+		})
 	default:
 		ack := wire.Ack{Seq: p.askerSeq}
 		out.scratch.msg = ack.Append(out.scratch.msg[:0])
@@ -201,6 +218,8 @@ func (n *Node) expirePending(now Time, out *Output) {
 			n.noteNoAnswer(now, p.claim, out)
 		case p.kind == pingSelfCheck:
 			n.endSelfCheck(p, false, out)
+		case p.kind == pingAsked:
+			out.event(Event{Kind: EventPinged, Op: p.op, Addr: p.to, Err: ErrNoAnswer})
 		}
 	}
 	n.pings.remove(func(p *pendingPing) bool { return now >= p.deadline })

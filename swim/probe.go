@@ -415,7 +415,7 @@ func (n *Node) handleAck(now Time, from netip.AddrPort, body []byte, out *Output
 	switch q := n.inquiryNo(m.Seq); {
 	case q != nil:
 		n.ackProbe(now, from, q, m.Payload, out)
-	case n.ackPending(now, from, m.Seq, out):
+	case n.ackPending(now, from, m.Seq, m.Payload, out):
 	default:
 		n.ackMove(now, m.Seq, out)
 	}

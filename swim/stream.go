@@ -191,7 +191,7 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 func (n *Node) handleStreamAck(now Time, c *call, out *Output) {
 	q := n.inquiryNo(c.seq)
 	if q == nil || q.target != c.member {
-		if !n.ackPending(now, c.to, c.seq, out) {
+		if !n.ackPending(now, c.to, c.seq, nil, out) {
 			n.ackMove(now, c.seq, out)
 		}
 		return
