@@ -32,15 +32,20 @@ func (n *Node) gossipPending() bool {
 	if !n.has(PromptGossip) {
 		return true
 	}
-	return n.waiting() > 0 && (n.others() > 0 || n.gossip.due() < n.gossip.toDeadUntil)
+	return (n.waiting() > 0 || n.polls()) && (n.others() > 0 || n.gossip.due() < n.gossip.toDeadUntil)
 }
 
-// waiting is the number of queued broadcasts, those of the layer above included.
+// waiting is the number of queued broadcasts, those of the layer above included as far as it knows.
 func (n *Node) waiting() int {
 	if n.cfg.Carrier == nil {
 		return n.gossip.queue.Len()
 	}
-	return n.gossip.queue.Len() + n.cfg.Carrier.BroadcastsQueued()
+	return n.gossip.queue.Len() + max(n.cfg.Carrier.BroadcastsQueued(), 0)
+}
+
+// polls tells whether the layer above has to be asked whether it has broadcasts.
+func (n *Node) polls() bool {
+	return n.cfg.Carrier != nil && n.cfg.Carrier.BroadcastsQueued() == BroadcastsUnknown
 }
 
 // roundStart is the time that counts as the start of the round that is due at now.
