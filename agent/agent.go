@@ -47,6 +47,12 @@ type Config struct {
 	// finds, before Start has returned. Each comes from NewSubscription, for this agent alone; if
 	// Start fails they end with its error.
 	Subscriptions []*Subscription
+	// OnEvent, if set, is called with all events from the start on, in order, by one goroutine of the
+	// agent and not after Done. It may block, which delays nobody else, and may call all methods of
+	// the agent but Shutdown, which waits for it: ctx ends when the agent stops. While it is too slow
+	// it gets of each member only what it has come to, and the oldest user events and queries are
+	// dropped, see [Traffic].EventsDropped.
+	OnEvent func(ctx context.Context, e Event)
 
 	// Handlers are the event handlers: scripts that run for events. See SetHandlers.
 	Handlers []handler.Handler
@@ -105,6 +111,7 @@ type Agent struct {
 	transport transport
 
 	events     fanout
+	teller     *teller // of OnEvent; nil without it
 	counts     counters
 	moreStats  moreStats
 	runner     *handler.Runner

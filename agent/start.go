@@ -38,6 +38,10 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 		done:    make(chan struct{}),
 	}
 	err := a.adopt(c.Subscriptions)
+	if c.OnEvent != nil {
+		a.teller = newTeller(&c, &a.events)
+		a.events.add(a.teller)
+	}
 	if err == nil {
 		err = c.fill()
 	}
@@ -85,6 +89,9 @@ func (a *Agent) begin(c Config) error {
 	}
 	a.workers.Go(a.readPackets)
 	a.workers.Go(a.acceptStreams)
+	if a.teller != nil {
+		a.workers.Go(func() { a.teller.run(a.ctx) })
+	}
 	a.startJoins()
 	a.startAddressWatch()
 	go a.run()

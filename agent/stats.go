@@ -160,6 +160,7 @@ type Traffic struct {
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
 	SubscribersCut  uint64 // subscriptions that ended for slowness
+	EventsDropped   uint64 // that found no room while Config.OnEvent was too slow
 	Rounds          Timing // of work that timers started: gossip, probes and so on
 	// PushPulls are the exchanges of the whole state begun here that were answered, by
 	// PushPullBounds.
@@ -191,6 +192,7 @@ func (a *Agent) Traffic() Traffic {
 		StreamsDialled:  c.streamsDialled.Load(),
 		StreamBytesOut:  c.streamBytesOut.Load(),
 		SubscribersCut:  a.events.cut.Load(),
+		EventsDropped:   a.teller.dropped(),
 		Rounds:          c.rounds.load(),
 		PushPulls:       c.pushPulls.load(),
 		StateOut:        c.stateOut.Load(),
