@@ -297,10 +297,7 @@ func (a *Agent) handleEvent(e *swim.Event) {
 	case serf.EventQueryResponse:
 		l.answerQuery(e, AnswerResponse)
 	case serf.EventQueryDone:
-		if q := l.queries[e.Op]; q != nil {
-			delete(l.queries, e.Op)
-			close(q.answers)
-		}
+		l.endQuery(e.Op)
 	case serf.EventJournal:
 		a.journal(e.Data)
 	case serf.EventKeyring:

@@ -44,13 +44,30 @@ type Answer struct {
 
 // Query is a running query of this agent. It ends by itself and needs no Close.
 type Query struct {
-	answers chan Answer
+	agent   *Agent
+	op      swim.OpID
+	answers chan Answer // the loop closes it
 	dropped atomic.Uint64
 }
 
 // Answers delivers the answers as they arrive. The channel is closed when the query is over: at its
-// deadline, when all members asked have answered, or when the agent stops.
+// deadline, when all members asked have answered, by Close, or when the agent stops.
 func (q *Query) Answers() <-chan Answer { return q.answers }
+
+// Close closes Answers for a reader that has heard enough. Members that were asked may still
+// answer, which nobody hears. It may be called again.
+func (q *Query) Close() {
+	// A stopped agent has closed it.
+	q.agent.do(context.Background(), func(swim.Time) { q.agent.loop.endQuery(q.op) })
+}
+
+// endQuery ends a running query for its reader.
+func (l *loop) endQuery(op swim.OpID) {
+	if q := l.queries[op]; q != nil {
+		delete(l.queries, op)
+		close(q.answers)
+	}
+}
 
 // Dropped is how many answers were lost because they weren't read in time.
 func (q *Query) Dropped() uint64 { return q.dropped.Load() }
@@ -85,7 +102,7 @@ func (a *Agent) ask(ctx context.Context, f func(swim.Time) (swim.OpID, error)) (
 		}
 		// An ack and a response each, and some for members that appear meanwhile.
 		room := 2*a.loop.node.Swim().Len() + 16
-		q = &Query{answers: make(chan Answer, min(room, queryAnswersMax))}
+		q = &Query{agent: a, op: op, answers: make(chan Answer, min(room, queryAnswersMax))}
 		a.loop.queries[op] = q
 		return nil
 	})
@@ -119,26 +136,27 @@ func (r *KeyReport) Failure() error {
 // InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid even
 // with an error, which then says how many members failed.
 func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, serf.InstallKey, key)
+	return a.Keys(ctx, serf.KeyRequest{Command: serf.InstallKey, Key: key})
 }
 
 // UseKey makes an installed key the primary one on all members. See InstallKey for errors.
 func (a *Agent) UseKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, serf.UseKey, key)
+	return a.Keys(ctx, serf.KeyRequest{Command: serf.UseKey, Key: key})
 }
 
 // RemoveKey removes a key, which must not be primary, from all members. See InstallKey for errors.
 func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.keys(ctx, serf.RemoveKey, key)
+	return a.Keys(ctx, serf.KeyRequest{Command: serf.RemoveKey, Key: key})
 }
 
 // ListKeys asks all members for their keys. See InstallKey for errors.
 func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
-	return a.keys(ctx, serf.ListKeys, nil)
+	return a.Keys(ctx, serf.KeyRequest{Command: serf.ListKeys})
 }
 
-// keys runs one key operation and sums up the answers.
-func (a *Agent) keys(ctx context.Context, c serf.KeyCommand, key []byte) (KeyReport, error) {
+// Keys asks all members to do something about keys, as the methods above do, and sums up the
+// answers. See InstallKey for errors.
+func (a *Agent) Keys(ctx context.Context, request serf.KeyRequest) (KeyReport, error) {
 	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int),
 		Primary: make(map[string]int)}
 	silent := make(map[string]bool) // members that owe an answer
@@ -150,7 +168,7 @@ func (a *Agent) keys(ctx context.Context, c serf.KeyCommand, key []byte) (KeyRep
 				silent[m.Name] = true
 			}
 		}
-		return n.Keys(now, c, key, &a.loop.out)
+		return n.Keys(now, request, &a.loop.out)
 	})
 	if err != nil {
 		return r, err
@@ -162,14 +180,14 @@ func (a *Agent) keys(ctx context.Context, c serf.KeyCommand, key []byte) (KeyRep
 				for name := range silent { // order-free: a message each
 					r.Messages[name] = noAnswer
 				}
-				return r, a.concludeKeys(c, &r)
+				return r, a.concludeKeys(request.Command, &r)
 			}
 			r.add(answer)
 			if answer.Kind == AnswerResponse {
 				delete(silent, answer.From)
 			}
 			if r.NumResp == r.NumNodes {
-				return r, a.concludeKeys(c, &r)
+				return r, a.concludeKeys(request.Command, &r)
 			}
 		case <-ctx.Done():
 			return r, ctx.Err()

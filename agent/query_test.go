@@ -92,3 +92,31 @@ func TestQueryEndsWhenTheLastMemberFails(t *testing.T) {
 		}
 	})
 }
+
+// A reader that has heard enough needn't wait for the deadline, and answers that come later do no harm.
+func TestQueryCanBeClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		agents := beginJoined(t, newMemNetwork(), 2)
+		s := agents[1].Subscribe(8, func(e Event) bool { _, ok := e.(QueryEvent); return ok })
+		q, err := agents[0].Query(background, serf.QueryParams{Name: "load", Timeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := wantEvent(t, s, "the query").(QueryEvent)
+		began := time.Now()
+		q.Close()
+		q.Close()
+		for answer := range q.Answers() {
+			t.Errorf("after Close: %v", answer)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("Close and the end of Answers took %v", took)
+		}
+		if err := agents[1].Respond(background, asked.ID, nil); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		agents[0].Shutdown()
+		q.Close()
+	})
+}

@@ -73,7 +73,7 @@ func (c *Cluster) query(
 // Keys has member i ask all members to do something about a key.
 func (c *Cluster) Keys(i int, command serf.KeyCommand, key []byte) (*Query, error) {
 	return c.query(i, true, func(n *serf.Node, now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.Keys(now, command, key, out)
+		return n.Keys(now, serf.KeyRequest{Command: command, Key: key}, out)
 	})
 }
 

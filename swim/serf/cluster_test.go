@@ -404,9 +404,13 @@ func TestClusterKeyRotation(t *testing.T) {
 	}
 	a := c.node("a")
 	for _, step := range []func() (swim.OpID, error){
-		func() (swim.OpID, error) { return a.Keys(c.now, InstallKey, testKey(2), &a.out) },
-		func() (swim.OpID, error) { return a.Keys(c.now, UseKey, testKey(2), &a.out) },
-		func() (swim.OpID, error) { return a.Keys(c.now, RemoveKey, testKey(1), &a.out) },
+		func() (swim.OpID, error) {
+			return a.Keys(c.now, KeyRequest{Command: InstallKey, Key: testKey(2)}, &a.out)
+		},
+		func() (swim.OpID, error) { return a.Keys(c.now, KeyRequest{Command: UseKey, Key: testKey(2)}, &a.out) },
+		func() (swim.OpID, error) {
+			return a.Keys(c.now, KeyRequest{Command: RemoveKey, Key: testKey(1)}, &a.out)
+		},
 	} {
 		a.forget()
 		if _, err := step(); err != nil {

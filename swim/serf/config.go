@@ -64,6 +64,9 @@ type Config struct {
 	ReconnectInterval time.Duration
 	// ReconnectTimeout is how long a failed member is listed, TombstoneTimeout a left one.
 	ReconnectTimeout, TombstoneTimeout time.Duration
+	// ListedFor, if set, decides how long one failed or left member is listed; d is what it would be
+	// otherwise. It is asked at each ReapInterval, and must not call the node.
+	ListedFor func(m Member, d time.Duration) time.Duration
 
 	// EventSizeMax bounds name plus payload of a user event fired here, and the encoded event, in
 	// bytes: up to EventSizeCeiling.

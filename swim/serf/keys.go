@@ -25,12 +25,20 @@ const (
 	ListKeys KeyCommand = "list-keys"
 )
 
+// KeyRequest is what all members are asked to do about keys.
+type KeyRequest struct {
+	Command     KeyCommand
+	Key         []byte // 16, 24 or 32 bytes; none for ListKeys
+	RelayFactor uint8  // as in QueryParams
+}
+
 // Keys asks all members to do something about keys. It is a query: ParseKeyAnswer reads the
 // payloads of its responses, and EventQueryDone ends it.
-func (n *Node) Keys(now swim.Time, c KeyCommand, key []byte, out *swim.Output) (swim.OpID, error) {
-	m := wire.KeyRequest{Key: key}
+func (n *Node) Keys(now swim.Time, r KeyRequest, out *swim.Output) (swim.OpID, error) {
+	m := wire.KeyRequest{Key: r.Key}
 	n.call.begin(out)
-	p := QueryParams{Name: internalPrefix + string(c), Payload: m.Append(nil)}
+	p := QueryParams{Name: internalPrefix + string(r.Command), Payload: m.Append(nil),
+		RelayFactor: r.RelayFactor}
 	op, err := n.startQuery(now, p, out)
 	n.finish(now, out)
 	return op, err

@@ -124,7 +124,7 @@ func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
 
 func TestOwnKeyChangeWaitsForTheKeyring(t *testing.T) {
 	tn := converseWith(t, storing(StoreReports))
-	op, err := tn.n.Keys(tn.now, InstallKey, testKey(2), &tn.out)
+	op, err := tn.n.Keys(tn.now, KeyRequest{Command: InstallKey, Key: testKey(2)}, &tn.out)
 	if err != nil {
 		t.Fatal(err)
 	}

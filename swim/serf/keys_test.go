@@ -172,11 +172,15 @@ func TestLongKeyListIsCut(t *testing.T) {
 
 func TestAskingAboutKeys(t *testing.T) {
 	tn := converseWith(t, withKeys(1), "b")
-	op, err := tn.n.Keys(tn.now, InstallKey, testKey(2), &tn.out)
+	request := KeyRequest{Command: InstallKey, Key: testKey(2), RelayFactor: 2}
+	op, err := tn.n.Keys(tn.now, request, &tn.out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := tn.n.queries[0]
+	if m, err := wire.ParseQuery(q.repeat.msg[1:]); err != nil || m.RelayFactor != 2 {
+		t.Errorf("the query asks for %d relays, %v, want 2", m.RelayFactor, err)
+	}
 	for _, e := range tn.out.Events {
 		if e.Kind == EventQueryResponse {
 			if a, err := ParseKeyAnswer(e.Data); err != nil || !a.OK || e.Op != op ||

@@ -400,7 +400,7 @@ func (h *harness) ask(t *rapid.T) {
 func (h *harness) askOne(n *Node, p QueryParams, key []byte, which int,
 	out *swim.Output) (swim.OpID, error) {
 	if commands := []KeyCommand{InstallKey, UseKey, RemoveKey, ListKeys}; which < len(commands) {
-		return n.Keys(h.now, commands[which], key, out)
+		return n.Keys(h.now, KeyRequest{Command: commands[which], Key: key}, out)
 	}
 	return n.Query(h.now, p, out)
 }

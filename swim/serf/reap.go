@@ -42,13 +42,23 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 			}
 		case r.status == StatusLeaving && age > leavingMax:
 			n.stopLeaving(now, id)
-		case r.status == StatusFailed && age > n.cfg.ReconnectTimeout:
+		case r.status == StatusFailed && age > n.listedFor(id, n.cfg.ReconnectTimeout):
 			n.lost.add(lostMember{n.roster.Name(id), n.view(id).Addr, now})
 			n.reapMember(now, id, NoteMemberReap, out)
-		case r.status == StatusLeft && age > n.cfg.TombstoneTimeout && id != n.self:
+		case r.status == StatusLeft && id != n.self && age > n.listedFor(id, n.cfg.TombstoneTimeout):
 			n.reapMember(now, id, NoteMemberReap, out)
 		}
 	}
+}
+
+// listedFor returns how long id, which is gone, stays on the list: d unless the configuration decides
+// otherwise for this member.
+func (n *Node) listedFor(id swim.MemberID, d time.Duration) time.Duration {
+	if n.cfg.ListedFor == nil {
+		return d
+	}
+	m, _ := n.ByID(id)
+	return n.cfg.ListedFor(m, d)
 }
 
 // reapMember takes id off the list, with a note of this code.

@@ -70,3 +70,29 @@ func TestLostMembersAreBounded(t *testing.T) {
 		t.Error("the same member twice")
 	}
 }
+
+// How long a member is listed may be decided for each by itself, as by a tag of its own.
+func TestEachMemberIsListedForItsOwnTime(t *testing.T) {
+	tn := converseWith(t, func(c *Config) {
+		c.ReconnectTimeout, c.TombstoneTimeout = time.Hour, 2*time.Hour
+		c.ListedFor = func(m Member, d time.Duration) time.Duration {
+			switch {
+			case m.Name == "b" && m.Status == StatusFailed && d == time.Hour:
+				return time.Minute
+			case m.Name == "c" && m.Status == StatusLeft && d == 2*time.Hour:
+				return 10 * time.Minute
+			}
+			return d
+		}
+	}, "b", "c", "d")
+	tn.fails("b", "c", 1)
+	tn.fails("c", "d", 1)
+	tn.fails("d", "b", 1)
+	tn.recv("d", leaveIntent("c", 5))
+	tn.advance(2 * time.Minute)
+	tn.wantStatus("its minute is over", "b", StatusNone)
+	tn.wantStatus("it has ten", "c", StatusLeft)
+	tn.advance(10 * time.Minute)
+	tn.wantStatus("they are over", "c", StatusNone)
+	tn.wantStatus("it has the hour that all have", "d", StatusFailed)
+}
