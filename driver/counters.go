@@ -1,0 +1,146 @@
+package driver
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/internal/histogram"
+	"serf/swim"
+	"serf/wire"
+)
+
+// Counters are what a driver did and dropped since its start. What the machine did with packets and
+// messages is in the machine's own.
+type Counters struct {
+	SendErrors      uint64 // packets that the network refused to send
+	ReadErrors      uint64 // failures to read or accept
+	StreamsAccepted uint64
+	StreamFailures  [StreamFailures]uint64 // accepted or dialled, by reason
+	StreamErrors    uint64                 // accepted streams that brought nothing usable
+	StreamsDialled  uint64
+	StreamBytesOut  uint64
+	Rounds          Timing // of work that the clock started: gossip, probes and so on
+	// Turns is how long the turns of the loop took, by TurnBounds. What is asked of the driver waits
+	// for one at most.
+	Turns histogram.Histogram
+	// PushPulls are the exchanges of the whole state begun here that were answered, by
+	// PushPullBounds.
+	PushPulls    histogram.Histogram
+	StateOut     uint64 // bytes of the last whole state that was sent, before it was sealed
+	StatesIn     uint64 // whole states that came, and their bytes
+	StateBytesIn uint64
+}
+
+// Timing counts how often something was done, and how long that took in total.
+type Timing struct {
+	N    uint64
+	Took time.Duration
+}
+
+// PushPullBounds are the buckets of Counters.PushPulls: a small cluster's exchange takes a
+// millisecond, one of 10,000 members across the world some seconds.
+var PushPullBounds = histogram.Bounds{
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second,
+	10 * time.Second, 30 * time.Second,
+}
+
+// TurnBounds are the buckets of Counters.Turns: most take some ten microseconds.
+var TurnBounds = histogram.Bounds{
+	10 * time.Microsecond, 25 * time.Microsecond, 50 * time.Microsecond,
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, time.Second,
+}
+
+// Counters returns the current counts; it may be called at any time.
+func (d *Driver) Counters() Counters {
+	c := &d.counts
+	counts := Counters{
+		SendErrors:      c.sendErrors.Load(),
+		ReadErrors:      c.readErrors.Load(),
+		StreamsAccepted: c.streamsAccepted.Load(),
+		StreamErrors:    c.streamErrors.Load(),
+		StreamsDialled:  c.streamsDialled.Load(),
+		StreamBytesOut:  c.streamBytesOut.Load(),
+		Rounds:          c.rounds.load(),
+		Turns:           c.turns.load(),
+		PushPulls:       c.pushPulls.load(),
+		StateOut:        c.stateOut.Load(),
+		StatesIn:        c.statesIn.Load(),
+		StateBytesIn:    c.stateBytesIn.Load(),
+	}
+	for i := range counts.StreamFailures {
+		counts.StreamFailures[i] = c.streamFailures[i].Load()
+	}
+	return counts
+}
+
+// counters are the counts behind Counters.
+type counters struct {
+	sendErrors, readErrors           atomic.Uint64
+	streamsAccepted, streamErrors    atomic.Uint64
+	streamFailures                   [StreamFailures]atomic.Uint64
+	streamsDialled, streamBytesOut   atomic.Uint64
+	rounds                           timing
+	turns, pushPulls                 durations
+	stateOut, statesIn, stateBytesIn atomic.Uint64
+}
+
+// timing is a Timing that any goroutine may add to.
+type timing struct {
+	n    atomic.Uint64
+	took atomic.Int64
+}
+
+func (t *timing) add(took time.Duration) {
+	t.took.Add(int64(took))
+	t.n.Add(1)
+}
+
+func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
+
+// durations is a histogram that any goroutine may add to.
+type durations struct {
+	mu sync.Mutex
+	h  histogram.Histogram
+}
+
+func (d *durations) add(b *histogram.Bounds, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.h.Add(b, took)
+}
+
+func (d *durations) load() histogram.Histogram {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.h
+}
+
+// isPushPull reports whether an outgoing stream is a push/pull exchange.
+func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }
+
+// isState reports whether a message of a stream is a whole state.
+func isState(message []byte) bool {
+	return len(message) > 0 && wire.Type(message[0]) == wire.TypePushPull
+}
+
+// countStateOut records the size of a message that is sent, if it is a whole state.
+func (d *Driver) countStateOut(message []byte) {
+	if isState(message) {
+		d.counts.stateOut.Store(uint64(len(message)))
+	}
+}
+
+// countStateIn counts a received message, if it is a whole state.
+func (d *Driver) countStateIn(message []byte) {
+	if isState(message) {
+		d.counts.statesIn.Add(1)
+		d.counts.stateBytesIn.Add(uint64(len(message)))
+	}
+}
