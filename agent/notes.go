@@ -63,7 +63,9 @@ var swimNotes = map[swim.NoteCode]wording{
 	swim.NoteNoRoute: {"{member} at {from} can't be reached from here: " +
 		"this member and it have no version of IP in common, " +
 		"others that have both pass on what they say", false},
-	swim.NoteStateCut: {"Too many members for one exchange of states, {n} are left out", true},
+	swim.NoteNotAdmitted:  {"Ignoring '{text}' at {from}: {err}", true},
+	swim.NoteMergeRefused: {"Refused to merge with {from}: {err}", true},
+	swim.NoteStateCut:     {"Too many members for one exchange of states, {n} are left out", true},
 }
 
 // serfNotes words the notes of package serf, component serf. Those of level Warn and above are

@@ -3,6 +3,7 @@ package swim
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"net/netip"
 	"strings"
@@ -43,6 +44,17 @@ type Config struct {
 	Seed uint64
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
+	// Admit, if set, is asked before this node takes in that another member is alive, or what it
+	// says about itself: an error keeps that out, and is noted. A member that was never admitted
+	// isn't known at all; one that is known stays as it is. Admit must not call the node, and keeps
+	// nothing of the Peer.
+	Admit func(Peer) error
+	// AdmitMerge, if set, is asked before this node takes in the state of a join, its own or
+	// another member's, or of an exchange with a member that it doesn't know: after an error it
+	// takes nothing of it. The other member isn't told: it has this node's state by then, and
+	// decides for itself. Gossip may still introduce the members, which is up to Admit. The rules
+	// are Admit's.
+	AdmitMerge func(iter.Seq[Peer]) error
 
 	sim Simulation // see NewSimulated
 }
@@ -164,8 +176,8 @@ type Carrier interface {
 	State(join bool) wire.Rope
 }
 
-// BroadcastsUnknown is what a Carrier that doesn't know returns for BroadcastsQueued. It is asked for
-// messages in a gossip round each Config.GossipInterval, and for each packet with room.
+// BroadcastsUnknown is what a Carrier that doesn't know returns for BroadcastsQueued. It is asked
+// for messages in a gossip round each Config.GossipInterval, and for each packet with room.
 const BroadcastsUnknown = -1
 
 // Errors that callers can act on.

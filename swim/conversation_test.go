@@ -199,6 +199,7 @@ var noteNames = map[NoteCode]string{
 	NoteForwardRefused: "forward-refused", NoteReturned: "returned", NoteJoinFailed: "join-failed", NotePushPullFailed: "push/pull-failed",
 	NotePacketDropped: "packet-dropped", NoteQueueFull: "queue-full", NoteRefused: "refused",
 	NotePaused: "paused", NoteStateCut: "state-cut", NoteTableFull: "table-full", NoteNoRoute: "no-route", NoteDetour: "detour",
+	NoteNotAdmitted: "not-admitted", NoteMergeRefused: "merge-refused",
 }
 
 func (tn *conversation) describeEvent(e Event) string {

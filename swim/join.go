@@ -188,7 +188,7 @@ func (n *Node) firstContact(c *call) bool {
 
 // joined takes the end of an exchange of a join.
 func (n *Node) joined(now Time, c *call, err error, out *Output) {
-	if err != nil && n.retryJoin(now, c, out) {
+	if err != nil && !errors.Is(err, ErrMergeRefused) && n.retryJoin(now, c, out) {
 		return
 	}
 	i := slices.IndexFunc(n.joins, func(j join) bool { return j.op == c.op })

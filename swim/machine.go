@@ -172,7 +172,7 @@ const (
 	EventForgotten
 	// EventConflict: a member at Addr claims the name of Member, which answers at another address.
 	// If Member is this node, N is 1 if this node learned of the claim from the answer to its own
-	// push/pull; then this node is the later one.
+	// push/pull; then this node is the later one. Data is the claim's metadata.
 	EventConflict
 	// EventUser: Data is a user message from Addr, by packet or stream.
 	EventUser

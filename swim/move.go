@@ -232,7 +232,7 @@ func (n *Node) refuseMove(now Time, m *move, out *Output) {
 	}
 	out.note(Note{Level: Error, Code: NoteConflict, Member: m.member, From: m.addr})
 	n.recordConflict(now, m)
-	e := Event{Kind: EventConflict, Member: m.member, Addr: m.addr}
+	e := Event{Kind: EventConflict, Member: m.member, Addr: m.addr, Data: m.meta}
 	if m.requested && m.member == n.self {
 		e.N = 1
 	}

@@ -71,6 +71,10 @@ const (
 	NoteNoRoute
 	// NoteDetour: such a Member answers at From, too.
 	NoteDetour
+	// NoteNotAdmitted: Config.Admit refused Text, a name, at From; Err says why.
+	NoteNotAdmitted
+	// NoteMergeRefused: Config.AdmitMerge refused the state from From; Err says why.
+	NoteMergeRefused
 )
 
 // Counters count what a node has done and dropped since its start.
@@ -124,6 +128,8 @@ type Counters struct {
 	DroppedTooLarge     uint64 // messages to send that don't fit a packet
 	DroppedNoRoute      uint64 // packets to members without a route
 	DroppedStale        uint64 // messages that aren't newer than the record; normal in gossip
+	RefusedMembers      uint64 // claims that Config.Admit refused
+	RefusedMerges       uint64 // states that Config.AdmitMerge refused
 }
 
 // RTTBounds are the buckets of Counters.RTTs: from a local network's to round the world.

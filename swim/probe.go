@@ -351,10 +351,9 @@ func (n *Node) wrongName(name []byte, from netip.AddrPort, out *Output) bool {
 // restarted, and joined nobody. Anybody can send such a ping, so this happens once in a while, and
 // with the address that the packet came from.
 func (n *Node) meetStranger(now Time, from netip.AddrPort, out *Output) {
-	if now < n.pushPull.strangerAfter || n.leaving.begun() {
+	if n.leaving.begun() || !n.pushPull.strangers.admit(now) {
 		return
 	}
-	n.pushPull.strangerAfter = now.Add(strangerPause)
 	n.callPushPull(now, from, call{kind: callPushPull}, false, out)
 }
 

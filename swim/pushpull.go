@@ -11,10 +11,10 @@ import (
 
 // pushPull is when this node next exchanges its whole state with another member, and why so soon.
 type pushPull struct {
-	next          Time
-	catchUp       catchUp
-	strangerAfter Time // until then none with a member that we don't know
-	cut           bool // the last state sent couldn't carry all members
+	next      Time
+	catchUp   catchUp
+	strangers strangers
+	cut       bool // the last state sent couldn't carry all members
 }
 
 // catchUp brings push/pulls forward when many members come at once: gossip can't carry all their
@@ -34,8 +34,6 @@ const (
 	// catchUpShare: and at least one in catchUpShare of all members. Gossip about that many costs
 	// about as much as the exchange.
 	catchUpShare = 8
-	// strangerPause is the least time between two exchanges with strangers.
-	strangerPause = 5 * time.Second
 )
 
 // tickPushPull exchanges states with a random member, which brings what gossip missed.

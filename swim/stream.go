@@ -126,7 +126,9 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		// The answer comes first, without the caller's updates: it has those already.
 		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
-		n.merge(now, &pp, source{addr: in.From}, out)
+		if !pp.join || n.refusesMerge(&pp, in.From, out) == nil {
+			n.merge(now, &pp, source{addr: in.From}, out)
+		}
 	default:
 		n.dropMessage(in.From, in.Data, errUnknownType, out)
 	}
@@ -181,10 +183,26 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		n.merge(now, &pp, source{addr: c.to, skipGossip: n.firstContact(c), requested: true}, out)
-		return nil
+		return n.mergeReply(now, c, &pp, out)
 	}
 	return errBadAnswer
+}
+
+// mergeReply takes the state that a member answered with.
+func (n *Node) mergeReply(now Time, c *call, pp *fullState, out *Output) (err error) {
+	before := n.counters.RefusedMembers
+	stranger := c.kind == callPushPull && c.member == NoMember
+	if stranger || c.kind == callJoin {
+		err = n.refusesMerge(pp, c.to, out)
+	}
+	if err == nil {
+		from := source{addr: c.to, skipGossip: n.firstContact(c), requested: true}
+		n.merge(now, pp, from, out)
+	}
+	if stranger {
+		n.pushPull.strangers.ended(now, err != nil || n.counters.RefusedMembers > before)
+	}
+	return err
 }
 
 // handleStreamAck takes the answer to a ping by stream: of a probe, a rejoin check or a move.

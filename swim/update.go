@@ -74,12 +74,15 @@ func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, o
 // applyAlive merges an acceptable claim.
 func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	id := c.id
-	if id == NoMember {
-		n.meet(now, c, out)
-		return
-	}
 	if id == n.self {
 		n.applyOwnName(now, c, out)
+		return
+	}
+	if n.refuses(c, out) {
+		return
+	}
+	if id == NoMember {
+		n.meet(now, c, out)
 		return
 	}
 	r := n.view.at(id)
