@@ -28,16 +28,28 @@ type Base struct {
 	view     view
 	versions [][6]byte // each once
 	loopback bool      // somebody has a loopback address
+
+	zoneOf func(name, meta []byte) uint64 // see Zones.Of
+	mates  [][]MemberID                   // by number of a zone
 }
 
 // NewBase returns a base in which all members are alive since now. Their IDs are 1, 2 and so on, in
-// this order. It copies what it keeps; the error joins those of all members.
-func NewBase(now Time, members iter.Seq[Identity]) (*Base, error) {
-	b := &Base{roster: NewRoster()}
+// this order. It copies what it keeps; the error joins those of all members. zoneOf is the Zones.Of
+// of those nodes that have one.
+func NewBase(
+	now Time, zoneOf func(name, meta []byte) uint64, members iter.Seq[Identity],
+) (*Base, error) {
+	b := &Base{roster: NewRoster(), zoneOf: zoneOf}
 	var errs []error
 	for m := range members {
 		if err := b.add(now, &m); err != nil {
 			errs = append(errs, err)
+		}
+	}
+	b.mates = make([][]MemberID, len(b.view.zoning.zones))
+	for id := range b.view.all {
+		if zone := b.view.at(id).zone; zone != 0 {
+			b.mates[zone] = append(b.mates[zone], id)
 		}
 	}
 	b.view.recs.Seal(b.roster.appendState)
@@ -68,6 +80,9 @@ func (b *Base) add(now Time, m *Identity) error {
 	}
 	ident := r.acquireIdent(id, profile{addr, m.Meta, m.Versions})
 	b.view.add(id, ident, Alive, 1, now)
+	if b.zoneOf != nil {
+		b.view.place(id, b.zoneOf([]byte(m.Name), m.Meta))
+	}
 	b.view.size += r.stateSize(id, ident)
 	if !slices.Contains(b.versions, m.Versions) {
 		b.versions = append(b.versions, m.Versions)
@@ -119,6 +134,13 @@ func (n *Node) startWarm(now Time) error {
 	}
 	if b.loopback && !c.Addr.Addr().IsLoopback() {
 		return fmt.Errorf("base: %w", errLoopback)
+	}
+	n.view.zoning = v.zoning.fork()
+	if n.zoned() {
+		if b.zoneOf == nil {
+			return errors.New("base: made without zones")
+		}
+		n.view.settleShared(n.self, b.mates)
 	}
 	n.probe.next = now.Add(n.stagger(c.ProbeInterval))
 	n.probe.order.start(n.view.live, n.rng.pcg.Uint64())

@@ -29,7 +29,7 @@ func identities(n int) iter.Seq[Identity] {
 
 func baseOf(t *testing.T, members iter.Seq[Identity]) *Base {
 	t.Helper()
-	b, err := NewBase(7, members)
+	b, err := NewBase(7, nil, members)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestBaseRefuses(t *testing.T) {
 	} {
 		second := good
 		set(&second)
-		if _, err := NewBase(0, slices.Values([]Identity{good, second})); err == nil {
+		if _, err := NewBase(0, nil, slices.Values([]Identity{good, second})); err == nil {
 			t.Errorf("%s is fine", name)
 		}
 	}

@@ -36,6 +36,8 @@ type Config struct {
 	// if others say that it is alive at the incarnation that it had: they may have missed its end.
 	// 0 means not at all.
 	VerifyForgotten time.Duration
+	// Zones divides the members.
+	Zones Zones
 	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
 	PacketMax int
 	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
@@ -132,6 +134,9 @@ func (c *Config) Validate() error {
 	}
 	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
 	c.Timing.problems(bad)
+	if err := c.Zones.validate(); err != nil {
+		errs = append(errs, err)
+	}
 	notNegative("dead retention", c.DeadRetention)
 	notNegative("verify forgotten", c.VerifyForgotten)
 	sealerErr := c.Sealer.Validate()

@@ -89,7 +89,7 @@ func (n *Node) pickGossip(to []MemberID, now Time) (_ []MemberID, living int) {
 	ok := func(_ MemberID, r record) bool { return r.state.live() }
 	to = n.pickResponsive(to, n.cfg.GossipNodes, ok)
 	living = len(to)
-	to = n.pick(to, max(n.cfg.GossipNodes, living+1), ok)
+	to = n.pickNear(to, max(n.cfg.GossipNodes, living+1), ok)
 	if living == 0 {
 		living = len(to)
 	}
@@ -135,8 +135,22 @@ func (n *Node) paceBurst(sent int) {
 // last in every fourth packet, so that the layer above gets through while many members come and go
 // (F22).
 func (n *Node) fill(now Time, p *wire.Packer, copies int) {
-	above := n.cfg.Carrier
 	n.gossip.packets++
+	n.fillWith(now, p, copies, n.cfg.Carrier)
+}
+
+// fillAlong adds waiting broadcasts to p, a packet for one member that is sent anyway. To other
+// zones few have those of the layer above. All have those of the membership: an ack must carry a
+// refutation.
+func (n *Node) fillAlong(now Time, p *wire.Packer, to MemberID) {
+	if to == NoMember || n.passes(to) {
+		n.fill(now, p, 1)
+		return
+	}
+	n.fillWith(now, p, 1, nil)
+}
+
+func (n *Node) fillWith(now Time, p *wire.Packer, copies int, above Carrier) {
 	if above != nil && n.gossip.packets%carrierShare == 0 {
 		above.AppendBroadcasts(now, p, copies)
 		above = nil

@@ -101,6 +101,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	}
 	ident := n.roster.acquireIdent(n.self, profile{n.cfg.Addr, c.Meta, c.Versions})
 	n.view.add(n.self, ident, Alive, n.inc, now)
+	n.place(n.self)
 	n.counters.AliveUpdates++
 	n.view.size = n.roster.stateSize(n.self, ident)
 	// Staggered, so that members that start together don't act in step.
@@ -250,7 +251,7 @@ func (n *Node) dropMessage(from netip.AddrPort, m []byte, err error, out *Output
 // unknown: it decides whether the packet gets a checksum. Empty messages are left out.
 func (n *Node) send(now Time, addr netip.AddrPort, to MemberID, out *Output, msgs ...[]byte) {
 	n.pack(out, msgs)
-	n.fill(now, &out.scratch.packer, 1)
+	n.fillAlong(now, &out.scratch.packer, to)
 	n.ship(addr, to, out)
 }
 

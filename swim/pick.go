@@ -75,6 +75,13 @@ func (n *Node) RandomLive(dst []MemberID, k int, ok func(MemberID) bool) []Membe
 	})
 }
 
+// RandomNear is RandomLive that prefers this node's zone: see Config.Zones.
+func (n *Node) RandomNear(dst []MemberID, k int, ok func(MemberID) bool) []MemberID {
+	k = min(k, maxPick)
+	alive := func(id MemberID, r record) bool { return r.state == Alive && (ok == nil || ok(id)) }
+	return n.pickNear(n.pickResponsive(dst, k, alive), k, alive)
+}
+
 // pickResponsive is pick among the members heard from lately; there are none unless most members
 // don't answer.
 func (n *Node) pickResponsive(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {

@@ -107,7 +107,8 @@ func (n *Node) nextProbe(now Time) Time {
 // pickTarget walks the round to the next member that is alive or suspect.
 func (n *Node) pickTarget() MemberID {
 	return n.walkRound(func(id MemberID) bool {
-		return len(n.unresponsive.extra) == 0 || n.inquiryOf(id) == nil
+		return (len(n.unresponsive.extra) == 0 || n.inquiryOf(id) == nil) &&
+			(!n.cfg.Zones.Probes || n.passes(id))
 	})
 }
 
@@ -386,7 +387,7 @@ func (n *Node) sendAck(now Time, a ackDue, out *Output) {
 	if a.back {
 		n.packCorrections(out)
 	}
-	n.fill(now, &sc.packer, 1)
+	n.fillAlong(now, &sc.packer, a.source)
 	n.ship(a.to, a.source, out)
 }
 

@@ -83,6 +83,9 @@ func newHarness(t *rapid.T) *harness {
 	c.DeadRetention = 30 * time.Second // short, so that records are forgotten
 	c.PushPullInterval = 5 * time.Second
 	c.PacketMax = rapid.SampledFrom([]int{PacketDefault, packetCeiling}).Draw(t, "packet max")
+	if rapid.Bool().Draw(t, "zones") {
+		c.Zones = Zones{Of: harnessZone, Probes: c.Seed%2 == 0}
+	}
 	h := &harness{now: Time(time.Hour), live: map[string]bool{}, known: map[string]record{}}
 	if rapid.Bool().Draw(t, "warm") {
 		c.sim.Base = harnessBase(h.now)
@@ -111,7 +114,7 @@ func newHarness(t *rapid.T) *harness {
 
 // harnessBase has a few pages of members.
 func harnessBase(now Time) *Base {
-	base, err := NewBase(now, func(yield func(Identity) bool) {
+	base, err := NewBase(now, harnessZone, func(yield func(Identity) bool) {
 		for i := range byte(2 * paged.PageLen) {
 			name := string([]byte{'a' + i})
 			if i > 5 {
@@ -126,6 +129,15 @@ func harnessBase(now Time) *Base {
 		panic(err)
 	}
 	return base
+}
+
+// harnessZone divides members by name and metadata, some are in no zone.
+func harnessZone(name, meta []byte) uint64 {
+	zone := uint64(len(meta))
+	if len(name) > 0 {
+		zone += uint64(name[len(name)-1])
+	}
+	return zone % 4
 }
 
 // unshare gives n its own copy of its view. So of two nodes of a base, one takes all shortcuts for
@@ -404,6 +416,7 @@ func (h *harness) leave(t *rapid.T) {
 func (h *harness) check(t *rapid.T) {
 	n := h.nodes[0]
 	checkView(t, n)
+	checkZones(t, n)
 	checkSuspicions(t, n)
 	checkRoster(t, n)
 	checkReferences(t, n)

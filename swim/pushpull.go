@@ -43,7 +43,7 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 		return
 	}
 	var buf [1]MemberID
-	for _, id := range n.RandomLive(buf[:0], 1, nil) {
+	for _, id := range n.RandomNear(buf[:0], 1, nil) {
 		n.PushPull(now, id, out)
 	}
 }

@@ -168,6 +168,7 @@ func (n *Node) admit(now Time, c *claim, out *Output) {
 	}
 	ident := n.roster.acquireIdent(id, c.profile)
 	n.view.add(id, ident, Alive, c.inc, now)
+	n.place(id)
 	n.recordAlive(now, id, record{}, false, c)
 	n.counters.AliveUpdates++
 	n.view.size += n.roster.stateSize(id, ident)
@@ -217,6 +218,7 @@ func (n *Node) identify(id MemberID, p profile) (changed bool) {
 	if ident != old {
 		n.changes.Add(id)
 		n.view.setIdent(id, ident)
+		n.place(id)
 		n.view.size += n.roster.stateSize(id, ident) - n.roster.stateSize(id, old)
 	}
 	n.roster.releaseIdent(id, old)

@@ -44,6 +44,7 @@ type record struct {
 	// unconfirmed: inc comes from an accusation. What the member itself said at inc hasn't arrived:
 	// it may be at another address since.
 	unconfirmed bool
+	zone        uint16 // its number in zoning; 0: none
 }
 
 // yieldsTo tells whether a message that the member is in state s at incarnation inc replaces r:
@@ -71,6 +72,8 @@ type view struct {
 	order paged.Array[MemberID]
 	live  int // how many in front of order are alive or suspect
 	size  int // bytes of a push/pull with all records, at most; see Roster.stateSize
+
+	zoning zoning
 }
 
 // at returns the record of id, the zero record if there is none.
@@ -119,9 +122,11 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	case was && !is:
 		v.live--
 		v.swap(pos, v.live)
+		v.zoning.depart(id, r.zone)
 	case !was && is:
 		v.swap(pos, v.live)
 		v.live++
+		v.zoning.arrive(id, r.zone)
 	}
 }
 
@@ -135,6 +140,7 @@ func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident
 func (v *view) drop(id MemberID) {
 	r := v.at(id)
 	invariant.Check(!r.state.live(), "swim: record of a live member dropped")
+	v.place(id, 0)
 	last := v.order.Len() - 1
 	v.swap(int(r.pos), last)
 	v.order.Truncate(last)

@@ -34,6 +34,8 @@ type Config struct {
 	Tune func(member int, c *serf.Config)
 	// Without leaves mechanisms of all members out.
 	Without swim.Mechanism
+	// ZoneTag is the tag of the Zones of those members that Tune gives any.
+	ZoneTag string
 	// TimersFirst has paused members run overdue timers before they read what waits for them.
 	TimersFirst bool
 	// Later is the number of members, the last ones, that Boot and BootWarm don't start.

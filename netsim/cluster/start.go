@@ -30,7 +30,7 @@ func (c *Cluster) Boot(over time.Duration) {
 // configurations that Tune makes; Tune is called twice for each member.
 func (c *Cluster) BootWarm() error {
 	members := c.Len() - c.cfg.Later
-	warm, err := serf.NewBase(c.Now(), func(yield func(*serf.Config) bool) {
+	warm, err := serf.NewBase(c.Now(), c.cfg.ZoneTag, func(yield func(*serf.Config) bool) {
 		for i := range members {
 			if cfg := c.config(i, addr(i, 0)); !yield(&cfg) {
 				return

@@ -21,15 +21,15 @@ type Base struct {
 
 // NewBase returns a base of members with these configurations, all alive since now: what they say
 // about themselves counts. Their IDs are 1, 2 and so on, in this order. The configurations are
-// borrowed; the error joins those of all members.
+// borrowed; the error joins those of all members. zoneTag is the Tag of the Zones of those that have one.
 //
-//	base, err := serf.NewBase(now, configs)
+//	base, err := serf.NewBase(now, zoneTag, configs)
 //	roster := base.NewRoster()             // one a goroutine
 //	s := serf.Simulation{Warm: base, Roster: roster}
 //	n, err := serf.NewSimulated(now, c, s, &out) // each node
-func NewBase(now swim.Time, members iter.Seq[*Config]) (*Base, error) {
+func NewBase(now swim.Time, zoneTag string, members iter.Seq[*Config]) (*Base, error) {
 	var failed error
-	below, err := swim.NewBase(now, func(yield func(swim.Identity) bool) {
+	below, err := swim.NewBase(now, zonesByTag(zoneTag), func(yield func(swim.Identity) bool) {
 		for c := range members {
 			var who swim.Identity
 			if who, failed = c.identity(); failed != nil || !yield(who) {

@@ -24,7 +24,7 @@ func warmConfig(i int) Config {
 
 func warmBase(t *testing.T, members int) *Base {
 	t.Helper()
-	b, err := NewBase(5, func(yield func(*Config) bool) {
+	b, err := NewBase(5, "", func(yield func(*Config) bool) {
 		for i := range members {
 			if c := warmConfig(i); !yield(&c) {
 				return
@@ -137,7 +137,7 @@ func TestWarmNodesHaveNothingToSay(t *testing.T) {
 func TestBaseRefusesTagsThatAreTooLarge(t *testing.T) {
 	c := warmConfig(0)
 	c.Tags["large"] = string(make([]byte, TagsMax))
-	if _, err := NewBase(0, func(yield func(*Config) bool) { yield(&c) }); !errors.Is(err, swim.ErrTooLarge) {
+	if _, err := NewBase(0, "", func(yield func(*Config) bool) { yield(&c) }); !errors.Is(err, swim.ErrTooLarge) {
 		t.Errorf("NewBase: %v", err)
 	}
 }

@@ -55,6 +55,8 @@ type Config struct {
 	Protocol uint8
 	// Tags are gossiped with this member: at most TagsMax bytes when encoded.
 	Tags map[string]string
+	// Zones divides the members. See SetZones.
+	Zones Zones
 	// CheckNames requires the own name to consist of A-Z a-z 0-9 . - and to have at most 128 bytes.
 	CheckNames bool
 
@@ -204,6 +206,7 @@ func (c *Config) membership() swim.Config {
 	below.Name, below.Addr, below.Families = c.Name, c.Addr, c.Families
 	below.PacketMax, below.Sealer, below.Seed = c.PacketMax, c.Sealer, c.Seed
 	below.Versions = c.versions()
+	below.Zones = c.Zones.membership()
 	below.DeadRetention = 0 // reap decides when to forget
 	return below
 }

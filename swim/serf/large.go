@@ -63,7 +63,7 @@ func (n *Node) sendLarge(now swim.Time, out *swim.Output) {
 	limit := n.swim.Retransmits()
 	want := min(n.cfg.GossipNodes, limit-e.sent)
 	unsent := func(id swim.MemberID) bool { return !e.sentTo.has(id) }
-	n.picks = n.swim.RandomLive(n.picks[:0], want, unsent)
+	n.picks = n.swim.RandomNear(n.picks[:0], want, unsent)
 	for _, id := range n.picks {
 		e.sentTo.add(id)
 		n.swim.SendUserStream(now, n.view(id).Addr, e.msg, out)

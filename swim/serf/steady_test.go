@@ -54,7 +54,7 @@ func steadyConfigs(members int) iter.Seq[*Config] {
 }
 
 func newSteady(tb testing.TB, members int) *steady {
-	base, err := NewBase(0, steadyConfigs(members))
+	base, err := NewBase(0, "", steadyConfigs(members))
 	if err != nil {
 		tb.Fatal(err)
 	}
