@@ -35,8 +35,8 @@ func (d *Draws) Next() uint64 {
 // skip discards n numbers: what is drawn after them is the same as if they had been used.
 func (d *Draws) skip(n uint64) { d.state += n * mixA }
 
-// hits draws whether something of chance c happens.
-func (d *Draws) hits(c Chance) bool {
+// Hits draws whether something of chance c happens.
+func (d *Draws) Hits(c Chance) bool {
 	if c == 0 {
 		d.skip(1)
 		return false

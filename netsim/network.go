@@ -116,11 +116,11 @@ const unusedDraws = 2
 
 // lost draws whether a packet is lost.
 func (s *Sim) lost(d *Draws, from, to int32) bool {
-	lost := d.hits(s.linkOf(from, to).Loss)
+	lost := d.Hits(s.linkOf(from, to).Loss)
 	d.skip(unusedDraws)
 	if s.impairments > 0 {
 		s.rules(from, to, func(r *rule) bool {
-			lost = r.Loss > 0 && d.hits(r.Loss) || lost
+			lost = r.Loss > 0 && d.Hits(r.Loss) || lost
 			return false
 		})
 	}
@@ -129,10 +129,10 @@ func (s *Sim) lost(d *Draws, from, to int32) bool {
 
 // twice draws whether a packet arrives twice.
 func (s *Sim) twice(d *Draws, from, to int32) bool {
-	twice := d.hits(s.linkOf(from, to).Duplicate)
+	twice := d.Hits(s.linkOf(from, to).Duplicate)
 	if s.impairments > 0 {
 		s.rules(from, to, func(r *rule) bool {
-			twice = r.Duplicate > 0 && d.hits(r.Duplicate) || twice
+			twice = r.Duplicate > 0 && d.Hits(r.Duplicate) || twice
 			return false
 		})
 	}
@@ -144,7 +144,7 @@ func (s *Sim) delay(d *Draws, from, to int32) time.Duration {
 	link := s.linkOf(from, to)
 	t := link.Latency.Draw(d.Next())
 	d.skip(unusedDraws)
-	if d.hits(link.Reorder) {
+	if d.Hits(link.Reorder) {
 		t += link.HoldBack.Draw(d.Next())
 	}
 	if !link.Jitter.IsZero() {
@@ -155,7 +155,7 @@ func (s *Sim) delay(d *Draws, from, to int32) time.Duration {
 			if !r.Delay.IsZero() {
 				t += r.Delay.Draw(d.Next())
 			}
-			if r.Reorder > 0 && d.hits(r.Reorder) {
+			if r.Reorder > 0 && d.Hits(r.Reorder) {
 				t += r.HoldBack.Draw(d.Next())
 			}
 			return false

@@ -25,6 +25,7 @@ func drawScenario(seed uint64, largest int) Scenario {
 		k.add(g, at)
 		g.drawn[k.name]++
 	}
+	g.zones(seed)
 	return g.s
 }
 
@@ -116,6 +117,28 @@ func (g *drawing) network(timeout time.Duration) {
 		g.s.Regions = []Region{{Name: "a", Share: netsim.Probability(0.4)}, {Name: "b"}}
 		far := netsim.Uniform(timeout/500, timeout/time.Duration(10+g.Below(90)))
 		g.s.Paths = []Path{{From: "a", To: "b", Latency: far, Loss: g.chance(5), OneWay: g.coin()}}
+	}
+}
+
+// zones has some members gossip mostly within their region, in a third of the scenarios. It has a
+// stream of its own: the rest of a scenario is as without.
+func (g *drawing) zones(seed uint64) {
+	d := netsim.NewDraws(seed, 1, 0)
+	if d.Below(3) > 0 {
+		return
+	}
+	if len(g.s.Regions) == 0 {
+		sizes := [][]Region{
+			{{Name: "a"}, {Name: "b"}},
+			{{Name: "a"}, {Name: "b"}, {Name: "c"}},
+			{{Name: "a"}, {Name: "b", Members: 1}},
+			{{Name: "a"}, {Name: "b", Share: netsim.Probability(0.2)}, {Name: "c", Members: 1}},
+		}
+		g.s.Regions = sizes[d.Below(min(len(sizes), g.s.Members))]
+	}
+	g.s.Zones = Zones{
+		Members: []netsim.Chance{netsim.Always, netsim.Probability(0.5)}[d.Below(2)],
+		Share:   1 + d.Below(30), Probes: d.Below(2) == 0,
 	}
 }
 

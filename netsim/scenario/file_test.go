@@ -80,6 +80,11 @@ const everything = `{
       "hold_back": "4ms"
     }
   ],
+  "zones": {
+    "nodes": "50%",
+    "share": 20,
+    "probes": true
+  },
   "encrypt": true,
   "compress": true,
   "disable": "correction+relay",
@@ -192,7 +197,7 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 			t.Errorf("no %q: the test doesn't show that it works", key)
 		}
 	}
-	if got := places["faults[1].way"]; got != (Place{Line: 97, Column: 7}) {
+	if got := places["faults[1].way"]; got != (Place{Line: 102, Column: 7}) {
 		t.Errorf("way is at %v", got)
 	}
 }
@@ -215,7 +220,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{} {}`, `1:4: something follows the end of the object`},
 		{`[]`, `1:1: [], want an object in { and }`},
 		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
-			`encrypt, compress, disable, events, faults, work, settle, until_settled, timers_first, check`},
+			`zones, encrypt, compress, disable, events, faults, work, settle, until_settled, timers_first, check`},
 		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},

@@ -28,6 +28,8 @@ type scenarioRun struct {
 	// key is installed and to be used next, by a rotation that keeps old keys
 	use    bool
 	mended bool // no fault or work begins any more
+	// regionOf is the number of each member's region; nil without regions
+	regionOf []uint8
 }
 
 // newRun makes the cluster of a scenario.
@@ -40,7 +42,10 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds,
 		Check: s.Check, Tune: run.tune, Without: swim.Mechanism(s.Disable),
 		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
-		TimersFirst: s.TimersFirst, Explain: s.Explain,
+		TimersFirst: s.TimersFirst, Explain: s.Explain, ZoneTag: s.zoneTag(),
+	}
+	if len(s.Regions) > 0 {
+		run.regionOf = s.regionOf()
 	}
 	if s.Encrypt {
 		cfg.Key = s.key(0)
@@ -79,7 +84,7 @@ func (run *scenarioRun) setNetwork(
 		for _, r := range run.s.Regions {
 			names = append(names, r.Name)
 		}
-		run.c.SetRegions(names, run.s.regionOf(), paths)
+		run.c.SetRegions(names, run.regionOf, paths)
 	}
 	for i := range run.s.Members {
 		run.c.Sim().SetUplink(i, bandwidth, time.Duration(run.s.Network.Queue))
@@ -131,6 +136,7 @@ func (run *scenarioRun) takeSnapshot(f *Fault, i int) {
 // tune completes the configuration of a member that is about to start.
 func (run *scenarioRun) tune(i int, cfg *serf.Config) {
 	run.s.Timing.Apply(cfg)
+	run.tuneZone(i, cfg)
 	if run.s.largeEvents() {
 		cfg.EventSizeMax = serf.EventSizeCeiling
 	}

@@ -34,6 +34,8 @@ type Scenario struct {
 	Regions []Region `json:"regions,omitempty"`
 	// Paths are the links between regions and within them. The last one that applies counts.
 	Paths []Path `json:"paths,omitempty"`
+	// Zones has members spare the paths between regions.
+	Zones Zones `json:"zones,omitzero"`
 	// Encrypt seals all traffic. Keys are derived from Seed.
 	Encrypt bool `json:"encrypt,omitzero"`
 	// Compress compresses messages, as agents do by default.

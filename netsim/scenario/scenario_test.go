@@ -191,6 +191,11 @@ var scenarioProblems = []struct {
 	{func(s *Scenario) {
 		s.Regions, s.Paths = []Region{{Name: "eu"}}, []Path{{From: "eu", To: "us"}}
 	}, `paths[0].to "us": allowed are eu`},
+	{func(s *Scenario) { s.Zones.Members = 1 }, "zones.nodes there are no regions"},
+	{func(s *Scenario) { s.Regions, s.Zones = []Region{{Name: "eu"}}, Zones{Members: 1, Share: 101} },
+		"zones.share 101: allowed 1 to 100, or 0 for the default"},
+	{func(s *Scenario) { s.Regions, s.Zones = []Region{{Name: "eu"}}, Zones{Members: 1, Share: 100} }, ""},
+	{func(s *Scenario) { s.Zones.Probes = true }, "zones.nodes not set: say which share of the nodes tells zones apart"},
 	{func(s *Scenario) { s.Events, s.Faults[0].Count = -1, -1 },
 		"events -1: allowed 0 to 10000|faults[0].count -1: allowed 1 to the 12 nodes"},
 }

@@ -86,6 +86,10 @@ var params = []Param{
 	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
 	{"disable", "disable", "mechanisms that nodes do without, see below"},
+	{"zone-nodes", "zones.nodes",
+		"share of nodes that gossip mostly within their region"},
+	{"zone-share", "zones.share", "what of their gossip goes to other regions, in percent"},
+	{"zone-probes", "zones.probes", "their probes stay mostly within the region, too"},
 
 	{"latency", "network.latency", "one-way latency instead of the profile's"},
 	{"jitter", "network.jitter", "longest extra latency of a packet, evenly distributed"},

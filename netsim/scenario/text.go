@@ -35,6 +35,9 @@ func (s *Scenario) Lines() []Line {
 	for i := range s.Paths {
 		add("path", "%v", s.Paths[i])
 	}
+	if s.Zones.Members > 0 {
+		add("zones", "%v", s.Zones)
+	}
 	switch {
 	case s.Encrypt && s.Compress:
 		add("packets", "compressed and encrypted")

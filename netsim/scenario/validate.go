@@ -153,6 +153,12 @@ func (v *validator) regions() {
 		v.bad(sum == v.s.Members, "regions", "have %d nodes together, but there are %d", sum,
 			v.s.Members)
 	}
+	z := &v.s.Zones
+	v.bad(z.Members == 0 || len(v.s.Regions) > 0, "zones.nodes", "there are no regions")
+	v.bad(z.Share >= 0 && z.Share <= 100, "zones.share",
+		"%d: allowed 1 to 100, or 0 for the default", z.Share)
+	v.bad(z.Members > 0 || z.Share == 0 && !z.Probes, "zones.nodes",
+		"not set: say which share of the nodes tells zones apart")
 	for i := range v.s.Paths {
 		v.path(fmt.Sprintf("paths[%d]", i), &v.s.Paths[i])
 	}
