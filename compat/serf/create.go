@@ -1,0 +1,185 @@
+package serf
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"serf/agent"
+	"serf/agent/config"
+	"serf/agent/disk"
+	"serf/agent/snapshot"
+	"serf/compat/memberlist"
+	core "serf/swim/serf"
+)
+
+// Create starts a node. It is alone until Join, or until a snapshot tells it whom to join.
+func Create(conf *Config) (*Serf, error) {
+	conf.Init()
+	if err := conf.check(); err != nil {
+		return nil, err
+	}
+	if err := fillKeyring(conf.MemberlistConfig); err != nil {
+		return nil, fmt.Errorf("Failed to create memberlist: %w", err)
+	}
+	m, err := readMembership(conf.MemberlistConfig)
+	if err != nil {
+		return nil, fmt.Errorf("Failed to create memberlist: %w", err)
+	}
+	s := &Serf{
+		config: conf, encrypted: m.sealer.Keys != nil,
+		gossipInterval:   m.timing.GossipInterval,
+		queryTimeoutMult: cmp.Or(conf.QueryTimeoutMult, queryTimeoutMult),
+		shutdown:         make(chan struct{}),
+	}
+	s.keyManager = &KeyManager{serf: s}
+	if err := s.start(s.agentConfig(&m)); err != nil {
+		return nil, err
+	}
+	go s.awaitEnd()
+	return s, nil
+}
+
+// queryTimeoutMult is that of DefaultConfig.
+const queryTimeoutMult = 16
+
+// check returns what is wrong, in the original's words where it says the same.
+func (c *Config) check() error {
+	const outOfRange = "Protocol version '%d' too %s. Must be in range: [%d, %d]"
+	switch v := c.ProtocolVersion; {
+	case v < ProtocolVersionMin:
+		return fmt.Errorf(outOfRange, v, "low", ProtocolVersionMin, ProtocolVersionMax)
+	case v > ProtocolVersionMax:
+		return fmt.Errorf(outOfRange, v, "high", ProtocolVersionMin, ProtocolVersionMax)
+	case c.UserEventSizeLimit > UserEventSizeLimit:
+		return fmt.Errorf("user event size limit exceeds limit of %d bytes", UserEventSizeLimit)
+	case c.MemberlistConfig == nil:
+		return errors.New("MemberlistConfig isn't set: memberlist.DefaultLANConfig returns one")
+	}
+	if c.Merge != nil {
+		return errors.New("Config.Merge can't be used yet")
+	}
+	return c.validateName()
+}
+
+func (c *Config) validateName() error {
+	if !c.ValidateNodeNames {
+		return nil
+	}
+	bad := strings.ContainsFunc(c.NodeName, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
+	})
+	switch {
+	case bad:
+		return fmt.Errorf("Node name contains invalid characters %v , Valid characters include "+
+			"all alpha-numerics and dashes and '.' ", c.NodeName)
+	case len(c.NodeName) > MaxNodeNameLength:
+		return fmt.Errorf("Node name is %v characters. Valid length is between 1 and 128 characters",
+			len(c.NodeName))
+	}
+	return nil
+}
+
+// agentConfig is the configuration as the agent takes it.
+func (s *Serf) agentConfig(m *membership) agent.Config {
+	c := s.config
+	sc := core.DefaultConfig(m.timing)
+	sc.Name, sc.Addr, sc.Tags, sc.Protocol = c.NodeName, m.advertise, c.Tags, c.ProtocolVersion
+	if sc.Name == "" {
+		sc.Name, _ = os.Hostname() // the node refuses an empty name
+	}
+	sc.Sealer, sc.PacketMax = m.sealer, m.packetMax
+	setTo(&sc.ReapInterval, c.ReapInterval)
+	setTo(&sc.ReconnectInterval, c.ReconnectInterval)
+	setTo(&sc.ReconnectTimeout, c.ReconnectTimeout)
+	setTo(&sc.TombstoneTimeout, c.TombstoneTimeout)
+	setTo(&sc.BroadcastTimeout, c.BroadcastTimeout)
+	setTo(&sc.EventSizeMax, c.UserEventSizeLimit)
+	setTo(&sc.QuerySizeMax, c.QuerySizeLimit)
+	setTo(&sc.QueryResponseSizeMax, c.QueryResponseSizeLimit)
+	sc.LeavePropagateDelay = c.LeavePropagateDelay
+	sc.CoalescePeriod, sc.QuiescentPeriod = c.CoalescePeriod, c.QuiescentPeriod
+	sc.UserCoalescePeriod, sc.UserQuiescentPeriod = c.UserCoalescePeriod, c.UserQuiescentPeriod
+	sc.DisableCoordinates = c.DisableCoordinates
+	sc.DisableConflictResolution = !c.EnableNameConflictResolution
+	if o := c.ReconnectTimeoutOverride; o != nil {
+		sc.ListedFor = func(m core.Member, d time.Duration) time.Duration {
+			member := memberOf(&m)
+			return o.ReconnectTimeout(&member, d)
+		}
+	}
+	ac := agent.Config{Serf: sc, Bind: m.bind, Interface: m.nic}
+	if c.EventCh != nil {
+		ac.OnEvent = s.sendEvent
+	}
+	if s.encrypted {
+		ac.KeyringChanged = s.saveKeys
+	}
+	return ac
+}
+
+// setTo sets *v to what is given, unless that is zero.
+func setTo[T int | time.Duration](v *T, given T) { *v = cmp.Or(given, *v) }
+
+// saveKeys takes over keys that the cluster changed, and saves them.
+func (s *Serf) saveKeys(keys [][]byte) error {
+	err := setKeys(s.config.MemberlistConfig.Keyring, keys)
+	if path := s.config.KeyringFile; path != "" {
+		// The original's files end without a newline.
+		data := config.FormatKeyring(keys)
+		err = errors.Join(err, disk.Replace(path, data[:len(data)-1]))
+	}
+	return err
+}
+
+// start opens what the configuration names, and runs the agent.
+func (s *Serf) start(ac agent.Config) (err error) {
+	ac.Log = newLog(s.config)
+	if path := s.config.SnapshotPath; path != "" {
+		s.snapshot, err = snapshot.Open(snapshot.Config{Path: path,
+			Rejoin: s.config.RejoinAfterLeave, Log: ac.Log})
+		if err != nil {
+			ac.Log.Close()
+			return fmt.Errorf("Failed to setup snapshot: %w", err)
+		}
+		s.snapshot.Configure(&ac)
+	}
+	if s.agent, err = agent.Start(context.Background(), ac); err != nil {
+		s.closeFiles(ac.Log)
+		return startError(err)
+	}
+	m := s.config.MemberlistConfig
+	if m.BindPort == 0 {
+		m.BindPort = int(s.agent.Addr().Port())
+		m.AdvertisePort = m.BindPort
+	}
+	return nil
+}
+
+// startError has the original's words for errors that programs look for.
+func startError(err error) error {
+	var size *core.SizeError
+	var bind *agent.BindError
+	switch {
+	case errors.As(err, &size):
+		text := fmt.Sprintf("Encoded length of tags exceeds limit of %d bytes", memberlist.MetaMaxSize)
+		return &limitError{text, err}
+	case errors.As(err, &bind):
+		return fmt.Errorf("Failed to create memberlist: Could not set up network transport: "+
+			"failed to obtain an address: %w", err)
+	}
+	return fmt.Errorf("Failed to create memberlist: %w", err)
+}
+
+// closeFiles writes what snapshot and log still have.
+func (s *Serf) closeFiles(log *agent.Log) (err error) {
+	if s.snapshot != nil {
+		err = s.snapshot.Close()
+	}
+	log.Close()
+	return err
+}

@@ -1,0 +1,114 @@
+package serf
+
+import (
+	"fmt"
+	"maps"
+	"net"
+
+	core "serf/swim/serf"
+)
+
+// Member is what this node knows of a member.
+type Member struct {
+	Name string
+	Addr net.IP
+	Port uint16
+	// Tags are shared with other copies of the member and mustn't be changed, except those of
+	// [Serf.LocalMember], which are the caller's.
+	Tags   map[string]string
+	Status MemberStatus
+
+	// The versions of the membership protocol that the member understands and speaks, then those of
+	// the Serf protocol.
+	ProtocolMin uint8
+	ProtocolMax uint8
+	ProtocolCur uint8
+	DelegateMin uint8
+	DelegateMax uint8
+	DelegateCur uint8
+}
+
+// MemberStatus is what a member is considered to be.
+type MemberStatus int
+
+// The statuses of members.
+const (
+	StatusNone    MemberStatus = iota // not listed
+	StatusAlive                       // answers, as far as is known
+	StatusLeaving                     // has announced that it leaves
+	StatusLeft                        // left, or was removed
+	StatusFailed                      // has stopped answering
+)
+
+// String is the status in lower case. It panics for values that are none.
+func (s MemberStatus) String() string {
+	switch s {
+	case StatusNone:
+		return "none"
+	case StatusAlive:
+		return "alive"
+	case StatusLeaving:
+		return "leaving"
+	case StatusLeft:
+		return "left"
+	case StatusFailed:
+		return "failed"
+	}
+	panic(fmt.Sprintf("unknown MemberStatus: %d", s))
+}
+
+// statuses maps the statuses of a node to those of this package.
+var statuses = map[core.Status]MemberStatus{
+	core.StatusAlive:   StatusAlive,
+	core.StatusLeaving: StatusLeaving,
+	core.StatusLeft:    StatusLeft,
+	core.StatusFailed:  StatusFailed,
+}
+
+// memberOf makes a Member that shares the tags of m.
+func memberOf(m *core.Member) Member {
+	v := &m.Versions
+	tags := m.Tags
+	if tags == nil {
+		tags = make(map[string]string)
+	}
+	return Member{
+		Name: m.Name, Addr: m.Addr.Addr().AsSlice(), Port: m.Addr.Port(),
+		Tags: tags, Status: statuses[m.Status],
+		ProtocolMin: v[0], ProtocolMax: v[1], ProtocolCur: v[2],
+		DelegateMin: v[3], DelegateMax: v[4], DelegateCur: v[5],
+	}
+}
+
+func membersOf(list []core.Member) []Member {
+	members := make([]Member, len(list))
+	for i := range list {
+		members[i] = memberOf(&list[i])
+	}
+	return members
+}
+
+// LocalMember returns this node as a member. Its Tags are a copy, to be changed and given to
+// SetTags.
+func (s *Serf) LocalMember() Member {
+	self := s.agent.Self()
+	m := memberOf(&self)
+	m.Tags = maps.Clone(m.Tags)
+	return m
+}
+
+// Members returns all members, sorted by name, this one included, whatever their status.
+func (s *Serf) Members() []Member {
+	n, all := s.agent.AllMembers()
+	members := make([]Member, 0, n)
+	for m := range all {
+		members = append(members, memberOf(m))
+	}
+	return members
+}
+
+// NumNodes returns the number of members, whatever their status.
+func (s *Serf) NumNodes() int {
+	n, _ := s.agent.AllMembers()
+	return n
+}

@@ -1,0 +1,168 @@
+package serf
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"serf/agent"
+	"serf/compat/memberlist"
+	"serf/swim"
+	"serf/wire"
+)
+
+// membership is what a memberlist.Config says.
+type membership struct {
+	timing    swim.Timing
+	packetMax int
+	sealer    *wire.Sealer
+	bind      netip.AddrPort
+	advertise netip.AddrPort // port 0: the one bound
+	nic       string         // the interface that advertise was chosen from; empty if it was given
+}
+
+// readMembership checks c and reads it.
+func readMembership(c *memberlist.Config) (m membership, err error) {
+	if err := checkMembership(c); err != nil {
+		return m, err
+	}
+	m.timing, m.packetMax = timingOf(c), c.UDPBufferSize
+	if m.sealer, err = sealerOf(c); err != nil {
+		return m, err
+	}
+	return m, m.chooseAddresses(c)
+}
+
+// checkMembership refuses what a Serf can't do.
+func checkMembership(c *memberlist.Config) error {
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"Transport", c.Transport != nil},
+		{"Delegate", c.Delegate != nil},
+		{"Events", c.Events != nil},
+		{"Conflict", c.Conflict != nil},
+		{"Ping", c.Ping != nil},
+		{"Alive", c.Alive != nil},
+		{"Merge", c.Merge != nil},
+		{"CIDRsAllowed", len(c.CIDRsAllowed) > 0},
+		{"DisableTcpPingsForNode", c.DisableTcpPingsForNode != nil},
+	} {
+		if field.set {
+			return fmt.Errorf("MemberlistConfig.%s can't be used with Serf here", field.name)
+		}
+	}
+	if c.Logger != nil && c.LogOutput != nil {
+		return errors.New("Cannot specify both LogOutput and Logger. " +
+			"Please choose a single log configuration setting.")
+	}
+	return nil
+}
+
+// timingOf takes what c says. What it can't say is as by default.
+func timingOf(c *memberlist.Config) swim.Timing {
+	t := swim.LAN()
+	t.ProbeInterval, t.ProbeTimeout = c.ProbeInterval, c.ProbeTimeout
+	t.IndirectProbes, t.DisableStreamPing = c.IndirectChecks, c.DisableTcpPings
+	t.GossipInterval, t.GossipNodes = c.GossipInterval, c.GossipNodes
+	t.GossipToTheDead, t.RetransmitMult = c.GossipToTheDeadTime, c.RetransmitMult
+	t.PushPullInterval = c.PushPullInterval
+	t.SuspicionMult, t.SuspicionMaxMult = c.SuspicionMult, c.SuspicionMaxTimeoutMult
+	t.AwarenessMax, t.StreamTimeout = c.AwarenessMaxMultiplier, c.TCPTimeout
+	return t
+}
+
+// encryptVersion is that of all Serf protocols here: without padding.
+const encryptVersion = 1
+
+func sealerOf(c *memberlist.Config) (*wire.Sealer, error) {
+	s := &wire.Sealer{Label: c.Label, Compress: c.EnableCompression, EncryptVersion: encryptVersion,
+		PlainIn: !c.GossipVerifyIncoming, PlainOut: !c.GossipVerifyOutgoing}
+	if c.Keyring == nil || len(c.Keyring.GetKeys()) == 0 {
+		return s, nil
+	}
+	keys := c.Keyring.GetKeys()
+	ring, err := wire.NewKeyring(keys[0], keys[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	s.Keys = ring
+	return s, nil
+}
+
+// fillKeyring puts SecretKey into Keyring, as its primary key.
+func fillKeyring(c *memberlist.Config) error {
+	switch {
+	case len(c.SecretKey) == 0:
+		return nil
+	case c.Keyring == nil:
+		ring, err := memberlist.NewKeyring(nil, c.SecretKey)
+		c.Keyring = ring
+		return err
+	}
+	if err := c.Keyring.AddKey(c.SecretKey); err != nil {
+		return err
+	}
+	return c.Keyring.UseKey(c.SecretKey)
+}
+
+// setKeys makes ring have the keys of the node, the primary one first.
+func setKeys(ring *memberlist.Keyring, keys [][]byte) error {
+	var errs []error
+	kept := make(map[string]bool)
+	for _, key := range keys {
+		kept[string(key)] = true
+		errs = append(errs, ring.AddKey(key))
+	}
+	errs = append(errs, ring.UseKey(keys[0]))
+	for _, key := range ring.GetKeys() {
+		if !kept[string(key)] {
+			errs = append(errs, ring.RemoveKey(key))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// chooseAddresses determines where to listen, and what others are told.
+func (m *membership) chooseAddresses(c *memberlist.Config) error {
+	ip := netip.IPv4Unspecified()
+	if c.BindAddr != "" {
+		var err error
+		if ip, err = netip.ParseAddr(c.BindAddr); err != nil {
+			return fmt.Errorf("failed to parse bind address %q", c.BindAddr)
+		}
+	}
+	if c.BindPort < 0 || c.BindPort > 1<<16-1 {
+		return fmt.Errorf("bind port %d: allowed 0 to 65535", c.BindPort)
+	}
+	m.bind = netip.AddrPortFrom(ip, uint16(c.BindPort))
+	switch {
+	case c.AdvertiseAddr != "":
+		return m.advertiseGiven(c)
+	case !ip.IsUnspecified():
+		return nil
+	}
+	spec := agent.AddressSpec{Bind: m.bind.String()}
+	addrs, err := agent.ChooseAddresses(spec, agent.NetInterfaces)
+	m.bind, m.advertise, m.nic = addrs.Bind, addrs.Advertise, addrs.Interface
+	return err
+}
+
+// advertiseGiven takes the address that c says to advertise.
+func (m *membership) advertiseGiven(c *memberlist.Config) error {
+	ip, err := netip.ParseAddr(c.AdvertiseAddr)
+	if err != nil {
+		return fmt.Errorf("failed to parse advertise address %q", c.AdvertiseAddr)
+	}
+	port := c.AdvertisePort
+	if c.BindPort == 0 {
+		port = 0
+	}
+	if port < 0 || port > 1<<16-1 {
+		return errors.New("advertise port " + strconv.Itoa(port) + ": allowed 0 to 65535")
+	}
+	m.advertise = netip.AddrPortFrom(ip.Unmap(), uint16(port))
+	return nil
+}
