@@ -50,7 +50,7 @@ var (
 // streamInput is the report of a stream's goroutine to the loop.
 type streamInput struct {
 	swim.StreamIn
-	silent  bool                   // nothing to report to the node: a StreamSend succeeded
+	silent  bool                   // nothing to report to the machine: see swim.StreamSend
 	dialled bool                   // a dial goroutine ends with this
 	answer  chan<- *swim.StreamOut // of a request; capacity 1; nil is sent if there is no answer
 }
@@ -299,7 +299,8 @@ func (d *Driver) dial(s swim.StreamOut) {
 		}
 		return
 	}
-	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, From: s.To}, dialled: true, silent: true}
+	in := streamInput{StreamIn: swim.StreamIn{ID: s.ID, Kind: swim.StreamSent, From: s.To},
+		dialled: true, silent: !s.Report}
 	if err != nil {
 		d.countFailure(streamFailure(err))
 		in.silent, in.Kind, in.Err = false, swim.StreamFailed, err

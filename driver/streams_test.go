@@ -47,6 +47,31 @@ func TestServedStreamGivesTheBudgetBack(t *testing.T) {
 	})
 }
 
+// Whoever sends a message may want to know that it is over.
+func TestSentStreamIsReportedIfAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New(memnet.Config{})
+		var got []swim.StreamIn
+		d := start(t, n, 1, &machine{stream: func(in swim.StreamIn, _ *swim.Output) { got = append(got, in) }}, driver.Layer{})
+		other := start(t, n, 2, &machine{}, driver.Layer{})
+		send := func(id swim.StreamID, to netip.AddrPort, report bool) {
+			d.Do(t.Context(), func(now swim.Time, out *swim.Output) {
+				out.Streams = append(out.Streams, swim.StreamOut{
+					ID: id, Kind: swim.StreamSend, To: to, Data: large(10), Deadline: now.Add(time.Second), Report: report,
+				})
+			})
+			synctest.Wait()
+		}
+		send(1, other.Addr(), false)
+		send(2, other.Addr(), true)
+		send(3, hostAddr(9), true)
+		d.Close()
+		if len(got) != 2 || got[0].ID != 2 || got[0].Kind != swim.StreamSent || got[1].ID != 3 || got[1].Kind != swim.StreamFailed {
+			t.Errorf("reported: %+v, want the end of 2 and 3", got)
+		}
+	})
+}
+
 func TestSilentStreamIsClosedAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := memnet.New(memnet.Config{})

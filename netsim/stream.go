@@ -59,7 +59,7 @@ func (b *sealedBlock) traced() []byte {
 // seal seals a message. One that needs no sealing is sent without a copy, which would be most of
 // the work in the push/pull exchanges of a large cluster.
 func seal(s *wire.Sealer, o *swim.StreamOut, how func(dst, msg []byte) []byte) sealedBlock {
-	if s.Bare() {
+	if s.Bare() && o.User == nil {
 		return sealedBlock{o.Data, o.More}
 	}
 	return sealedBlock{data: how(nil, o.Message())}

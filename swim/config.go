@@ -181,6 +181,15 @@ type Carrier interface {
 	State(join bool) wire.Rope
 }
 
+// LateCarrier is a Carrier whose user state takes long to build. LateState is called instead of
+// State, and the function that it returns, unless nil, by the driver: once, outside of the node,
+// perhaps at the same time as the node runs. It returns at most room bytes. The other member's
+// state may arrive before.
+type LateCarrier interface {
+	Carrier
+	LateState(join bool) func(room int) []byte
+}
+
 // BroadcastsUnknown is what a Carrier that doesn't know returns for BroadcastsQueued. It is asked
 // for messages in a gossip round each Config.GossipInterval, and for each packet with room.
 const BroadcastsUnknown = -1

@@ -114,10 +114,18 @@ type StreamOut struct {
 	Sealer   *wire.Sealer // immutable; answers are sealed with what Sealer.OpenRequest returned
 	Deadline Time         // then the exchange has failed
 	Report   bool         // see StreamSend
+	// User, if set, returns the user state of at most room bytes that ends a push/pull, see
+	// LateCarrier. It may take long, so Message calls it: where the message is sealed.
+	User func(room int) []byte
 }
 
-// Message returns the message as one piece: Data, or a copy.
-func (s *StreamOut) Message() []byte { return wire.Flatten(s.Data, s.More) }
+// Message returns the message as one piece: Data, or a copy. A driver calls it once.
+func (s *StreamOut) Message() []byte {
+	if s.User == nil {
+		return wire.Flatten(s.Data, s.More)
+	}
+	return s.appendUser(wire.Flatten(s.Data, s.More))
+}
 
 // StreamInKind tells what happened on a stream.
 type StreamInKind uint8

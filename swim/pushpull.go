@@ -92,6 +92,7 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
 	s := StreamOut{Kind: StreamCall, To: to, Deadline: now.Add(n.cfg.StreamTimeout)}
 	s.Data, s.More = n.state(join, out)
+	s.User = n.lateState(join)
 	if c.key > 0 {
 		s.Sealer, s.Deadline = n.cfg.Sealer.WithKey(c.key), c.deadline
 	}
@@ -102,10 +103,7 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 // member that comes back learns what it has to outbid. If that is too much the last records are
 // left out, which are those of the dead and left.
 func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
-	var user wire.Rope
-	if n.cfg.Carrier != nil {
-		user = n.cfg.Carrier.State(join)
-	}
+	user := n.userState(join)
 	fit, size := n.fitState(out)
 	var r wire.Rope
 	if n.cfg.sim.Base == nil {

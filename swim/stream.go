@@ -126,6 +126,7 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 		// The answer comes first, without the caller's updates: it has those already.
 		data, more := n.state(pp.join, out)
 		n.answer(in.ID, data, more, out)
+		out.Streams[len(out.Streams)-1].User = n.lateState(pp.join)
 		if !pp.join || n.refusesMerge(&pp, in.From, out) == nil {
 			n.merge(now, &pp, source{addr: in.From}, out)
 		}
