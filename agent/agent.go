@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -75,8 +76,8 @@ type Config struct {
 	// answers then say that they are lost with a restart.
 	KeyringChanged func(keys [][]byte) error
 
-	network network   // nil for the operating system's; tests have their own
-	host    hostAddrs // likewise; without it no address is watched
+	network network       // nil for the operating system's; tests have their own
+	host    hostaddr.Host // likewise; without it no address is watched
 }
 
 // JoinConfig says which members an agent looks for by itself. Addresses are as in Agent.Join.

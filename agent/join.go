@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -48,10 +48,6 @@ func (a *Agent) join(ctx context.Context, addrs []string, replay bool) (n int, e
 	return 0, joinError(len(addrs), err)
 }
 
-// gatherTime is how long resolved addresses wait for those that are still being looked up, to be
-// contacted together.
-const gatherTime = 50 * time.Millisecond
-
 // reach contacts the members at join addresses. It returns how many answered, and how many of the
 // addresses are this member's own. A name that takes long to look up doesn't hold up the others.
 // err says why nobody answered, and which names couldn't be resolved.
@@ -59,7 +55,8 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 	var mu sync.Mutex // of n and failed
 	var failed error
 	var contacts sync.WaitGroup
-	own, err = a.resolveInBatches(ctx, addrs, func(batch []netip.AddrPort) {
+	find := hostaddr.Finder{Resolver: a.conf.Resolver, Port: a.addr.Port(), Own: a.localAddrs()}
+	own, err = find.Each(ctx, addrs, func(batch []netip.AddrPort) {
 		contacts.Go(func() {
 			reached, err := a.contact(ctx, batch, replay)
 			mu.Lock()
@@ -78,53 +75,6 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 		failed = nil
 	}
 	return n, own, errors.Join(failed, err)
-}
-
-// resolveInBatches resolves join addresses and passes them on in batches as they are resolved, each
-// once. It counts this member's own addresses instead. err is about names that couldn't be
-// resolved.
-func (a *Agent) resolveInBatches(ctx context.Context, addrs []string,
-	contact func(batch []netip.AddrPort)) (own int, err error) {
-	local := a.localAddrs()
-	seen := make(map[netip.AddrPort]bool)
-	results := resolveEach(ctx, a.conf.Resolver, addrs, a.addr.Port())
-	errs := make([]error, len(addrs), len(addrs)+1)
-	batch := make([][]netip.AddrPort, len(addrs)) // in the order of addrs
-	var full <-chan time.Time
-	flush := func() {
-		if all := slices.Concat(batch...); len(all) > 0 {
-			contact(all)
-		}
-		clear(batch)
-		full = nil
-	}
-	for {
-		select {
-		case r, ok := <-results:
-			if !ok {
-				flush()
-				if len(seen) > joinTargets {
-					errs = append(errs, tooManyTargets(len(seen)))
-				}
-				return own, errors.Join(errs...)
-			}
-			errs[r.index] = r.err
-			for _, addr := range r.targets {
-				switch fresh := !seen[addr]; {
-				case fresh && local[addr]:
-					own++
-				case fresh && len(seen) < joinTargets:
-					batch[r.index] = append(batch[r.index], addr)
-				}
-				seen[addr] = true
-			}
-			if full == nil {
-				full = time.After(gatherTime)
-			}
-		case <-full:
-			flush()
-		}
-	}
 }
 
 // contact exchanges states with addrs and returns how many answered; an error only if none did.
@@ -185,24 +135,9 @@ func joinError(n int, last error) error {
 	return fmt.Errorf("%w: %s: %w", ErrJoin, tried, last)
 }
 
-// localAddrs are the addresses at which this agent itself would answer.
+// localAddrs are the addresses by which this member reaches itself.
 func (a *Agent) localAddrs() map[netip.AddrPort]bool {
-	local := map[netip.AddrPort]bool{a.addr: true, *a.advertised.Load(): true}
-	if !a.addr.Addr().IsUnspecified() {
-		return local
-	}
-	ifaces, err := net.InterfaceAddrs()
-	if err != nil {
-		return local // less is known, but nothing is wrong
-	}
-	for _, i := range ifaces {
-		if n, ok := i.(*net.IPNet); ok {
-			if ip, ok := netip.AddrFromSlice(n.IP); ok {
-				local[netip.AddrPortFrom(ip.Unmap(), a.addr.Port())] = true
-			}
-		}
-	}
-	return local
+	return hostaddr.Own(a.addr, *a.advertised.Load())
 }
 
 // seek joins the addresses of Retry, and then looks every Interval for seeds that no living member
@@ -278,7 +213,7 @@ func (a *Agent) seekLost() {
 	ctx, cancel := context.WithTimeout(a.ctx, seekTimeout)
 	defer cancel()
 	seeds := slices.Concat(a.conf.Join.Retry, a.conf.Join.Seeds)
-	found, err := ResolveJoin(ctx, a.conf.Resolver, seeds, a.addr.Port())
+	found, err := hostaddr.Resolve(ctx, a.conf.Resolver, seeds, a.addr.Port())
 	if err != nil {
 		a.log.Repeatf(slog.LevelDebug, "agent", "seek resolve", "seeds: %v", err)
 	}

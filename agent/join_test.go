@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,14 +17,19 @@ import (
 	"serf/swim/serf"
 )
 
-// names is a Resolver. Names without addresses don't exist.
+// names is a Resolver. A name that isn't in it doesn't exist, one with nil hangs.
 type names map[string][]netip.Addr
 
-func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	if len(n[host]) == 0 {
+func (n names) LookupNetIP(ctx context.Context, _, host string) ([]netip.Addr, error) {
+	ips, ok := n[host]
+	if ok && ips == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if !ok {
 		return nil, errors.New("no such host")
 	}
-	return n[host], nil
+	return ips, nil
 }
 
 func (n names) LookupSRV(_ context.Context, _, _, host string) (string, []*net.SRV, error) {
@@ -226,9 +232,15 @@ func TestJoinDoesNotWaitForNames(t *testing.T) {
 		n := newMemNetwork()
 		good := begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
-		slow := fakeNames{}
+		slow := names{}
 		c.Resolver = slow
-		seeds := append(hanging(slow, 300), good.Addr().String())
+		seeds := []string{good.Addr().String()}
+		for i := range 300 {
+			name := fmt.Sprint("hangs", i)
+			slow[name] = nil
+			seeds = append(seeds, name)
+		}
+		slices.Reverse(seeds)
 		began := time.Now()
 		a := begin(t, c)
 		joinInBackground(t, a, seeds)
@@ -396,5 +408,40 @@ func TestErrorOfAFailedJoin(t *testing.T) {
 				t.Errorf("%d addresses: %v, want %s", n, err, want)
 			}
 		}
+	})
+}
+
+// movingService is a Resolver whose one service moves to another target at a certain time.
+type movingService struct {
+	names
+	from time.Time
+	late *net.SRV
+}
+
+func (m movingService) LookupSRV(context.Context, string, string, string) (string, []*net.SRV, error) {
+	if time.Now().Before(m.from) {
+		return "", []*net.SRV{{Target: "old.test.", Port: DefaultPort}}, nil
+	}
+	return "", []*net.SRV{m.late}, nil
+}
+
+func TestRetryJoinLooksUpServicesEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		b := begin(t, memConfig(n, "b", 2))
+		c := memConfig(n, "a", 1)
+		c.Resolver = movingService{
+			names: names{"old.test": {hostAddr(99).Addr()}, "new.test": {hostAddr(98).Addr(), b.Addr().Addr()}},
+			from:  time.Now().Add(time.Minute),
+			late:  &net.SRV{Target: "new.test.", Port: DefaultPort},
+		}
+		c.Join.Retry = []string{"_serf._tcp.test"}
+		a := begin(t, c)
+		time.Sleep(55 * time.Second)
+		if got := living(a); got != 1 {
+			t.Fatalf("%d living members before the name is right", got)
+		}
+		time.Sleep(time.Minute)
+		wantMembers(t, a, 2)
 	})
 }

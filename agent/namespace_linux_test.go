@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"serf/internal/hostaddr"
 	"serf/internal/systest"
 	"serf/swim"
 	"serf/swim/serf"
@@ -146,14 +147,17 @@ func (h *lanHost) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) 
 }
 
 // addrs reads the host's addresses.
-func (h *lanHost) addrs() hostAddrs {
-	s := systemAddrs
-	return hostAddrs{
-		all:   func() (l []NetInterface, err error) { h.on(func() { l, err = s.all() }); return l, err },
-		named: func(name string) (i NetInterface, err error) { h.on(func() { i, err = s.named(name) }); return i, err },
-		ips:   func() (ips []netip.Addr, err error) { h.on(func() { ips, err = s.ips() }); return ips, err },
-		poll:  s.poll / 10,
-		grace: s.grace / 10,
+func (h *lanHost) addrs() hostaddr.Host {
+	s := hostaddr.System
+	return hostaddr.Host{
+		All: func() (l []hostaddr.Interface, err error) { h.on(func() { l, err = s.All() }); return l, err },
+		Named: func(name string) (i hostaddr.Interface, err error) {
+			h.on(func() { i, err = s.Named(name) })
+			return i, err
+		},
+		IPs:   func() (ips []netip.Addr, err error) { h.on(func() { ips, err = s.IPs() }); return ips, err },
+		Poll:  s.Poll / 10,
+		Grace: s.Grace / 10,
 	}
 }
 
@@ -161,7 +165,7 @@ func (h *lanHost) addrs() hostAddrs {
 func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	h.t.Helper()
 	host := h.addrs()
-	addrs, err := ChooseAddresses(spec, host.all)
+	addrs, err := hostaddr.Choose(spec, host.All)
 	if err != nil {
 		h.t.Fatal(err)
 	}

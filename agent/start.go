@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
+	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -101,7 +101,7 @@ func (a *Agent) begin(c Config) error {
 // fill sets the defaults of Config.
 func (c *Config) fill() error {
 	if c.network == nil {
-		c.network, c.host = osNetwork{}, systemAddrs
+		c.network, c.host = osNetwork{}, hostaddr.System
 	}
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver
@@ -120,7 +120,7 @@ func (c *Config) fill() error {
 		return fmt.Errorf("join attempts: %d is negative", j.Max)
 	}
 	for _, addr := range slices.Concat(j.Retry, j.Seeds) {
-		if err := CheckJoin(addr); err != nil {
+		if err := hostaddr.Check(addr); err != nil {
 			return fmt.Errorf("join address: %w", err)
 		}
 	}
@@ -140,14 +140,14 @@ func (c *Config) fill() error {
 // startNode makes the node and handles its first outputs.
 func (a *Agent) startNode() error {
 	c := &a.conf.Serf
-	c.Addr = advertised(c.Addr, a.addr)
+	c.Addr = hostaddr.Complete(c.Addr, a.addr)
 	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // larger messages go by stream
 	a.advertised.Store(&c.Addr)
 	a.warnPublic(c.Addr.Addr())
 	local := a.localAddrs()
 	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous),
 		func(p serf.Previous) bool { return local[p.Addr] })
-	a.sendable = a.families()
+	a.sendable = a.conf.host.Families(a.addr.Addr(), c.Addr.Addr())
 	c.Families = a.sendable
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
@@ -175,19 +175,6 @@ func (a *Agent) startNode() error {
 	a.sealer.Store(node.Sealer())
 	a.drain()
 	return nil
-}
-
-// advertised is the address to advertise: addr as configured, with what it leaves open taken from
-// bound.
-func advertised(addr, bound netip.AddrPort) netip.AddrPort {
-	ip, port := addr.Addr(), addr.Port()
-	if !ip.IsValid() {
-		ip = bound.Addr()
-	}
-	if port == 0 {
-		port = bound.Port()
-	}
-	return netip.AddrPortFrom(ip, port)
 }
 
 // run owns the loop and all other goroutines of the agent, and ends when they have ended.

@@ -23,7 +23,6 @@ import (
 // setup is a configuration with everything in it parsed.
 type setup struct {
 	conf     config.Config
-	spec     agent.AddressSpec // with names resolved
 	addrs    agent.Addresses
 	handlers []handler.Handler
 	warnings []string
@@ -95,16 +94,9 @@ func (s *setup) checkJoins(key string, addrs []string) error {
 
 // chooseAddresses determines this member's addresses.
 func (s *setup) chooseAddresses() (err error) {
-	s.spec = agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface,
+	spec := agent.AddressSpec{Bind: s.conf.Bind, Interface: s.conf.Interface,
 		Advertise: s.conf.Advertise}
-	var names string
-	s.spec, names, err = agent.ResolveNames(context.Background(), net.DefaultResolver, s.spec)
-	if err != nil {
-		return err
-	}
-	if s.addrs, err = agent.ChooseAddresses(s.spec, agent.NetInterfaces); s.addrs.Reason == "" {
-		s.addrs.Reason = names
-	}
+	s.addrs, err = agent.ChooseAddresses(context.Background(), net.DefaultResolver, spec)
 	return err
 }
 

@@ -1,8 +1,10 @@
 package serf
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 
@@ -145,7 +147,7 @@ func (m *membership) chooseAddresses(c *memberlist.Config) error {
 		return nil
 	}
 	spec := agent.AddressSpec{Bind: m.bind.String()}
-	addrs, err := agent.ChooseAddresses(spec, agent.NetInterfaces)
+	addrs, err := agent.ChooseAddresses(context.Background(), net.DefaultResolver, spec)
 	m.bind, m.advertise, m.nic = addrs.Bind, addrs.Advertise, addrs.Interface
 	return err
 }

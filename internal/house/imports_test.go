@@ -15,7 +15,7 @@ var layers = []string{
 	"internal/http1 internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
 	"swim/serf driver",
-	"driver/memnet",
+	"driver/memnet internal/hostaddr",
 	"internal/timing internal/memberfilter",
 
 	"netsim",

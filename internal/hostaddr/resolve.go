@@ -1,4 +1,4 @@
-package agent
+package hostaddr
 
 import (
 	"context"
@@ -45,13 +45,13 @@ type lookups struct {
 	slots    chan struct{} // holds an item per lookup under way
 }
 
-// ResolveJoin turns join addresses into addresses to contact, each once, in the order given. A join
+// Resolve turns join addresses into addresses to contact, each once, in the order given. A join
 // address is host, host:port, IP, v6, [v6] or [v6]:port; a name and a slash before it (name/host)
 // are accepted and ignored. A host name stands for all its addresses. A name of the form
 // _service._proto.domain without a port stands for the targets of its SRV records, the preferred
 // first, if it has any; dnssrv+host does so for any name. Errors name the address and are joined;
 // whatever could be resolved is returned with them. ctx bounds the whole.
-func ResolveJoin(ctx context.Context, r Resolver, addrs []string,
+func Resolve(ctx context.Context, r Resolver, addrs []string,
 	defaultPort uint16) ([]netip.AddrPort, error) {
 	found := make([][]netip.AddrPort, len(addrs))
 	errs := make([]error, len(addrs), len(addrs)+1)
@@ -106,8 +106,8 @@ func resolveEach(ctx context.Context, r Resolver, addrs []string,
 	return results
 }
 
-// CheckJoin returns what is wrong with a join address, as far as that can be told without a lookup.
-func CheckJoin(text string) error {
+// Check returns what is wrong with a join address, as far as that can be told without a lookup.
+func Check(text string) error {
 	_, err := parseTarget(text, DefaultPort)
 	return err
 }

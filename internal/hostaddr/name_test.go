@@ -1,4 +1,4 @@
-package agent
+package hostaddr
 
 import (
 	"context"
@@ -29,20 +29,20 @@ func (hosts) LookupSRV(context.Context, string, string, string) (string, []*net.
 func TestNamesOfOwnAddressesAreResolved(t *testing.T) {
 	known := hosts{"localhost": {"::1", "127.0.0.1"}, "node-1": {"10.1.2.3"}, "six": {"2600::1"}, "both": {"2600::9", "9.9.9.9"}, "mapped.": {"::ffff:10.1.2.4"}, "3com": {"10.0.0.1"}}
 	for _, tt := range []struct {
-		spec, want AddressSpec
+		spec, want Spec
 		reason     string
 	}{
-		{AddressSpec{Bind: "localhost"}, AddressSpec{Bind: "127.0.0.1"}, "localhost is 127.0.0.1"},
-		{AddressSpec{Bind: "localhost:5"}, AddressSpec{Bind: "127.0.0.1:5"}, "localhost is 127.0.0.1"},
-		{AddressSpec{Bind: "six"}, AddressSpec{Bind: "2600::1"}, "six is 2600::1"},
-		{AddressSpec{Bind: "six:0"}, AddressSpec{Bind: "[2600::1]:0"}, "six is 2600::1"},
-		{AddressSpec{Bind: "mapped."}, AddressSpec{Bind: "10.1.2.4"}, "mapped. is 10.1.2.4"},
-		{AddressSpec{Bind: "3com"}, AddressSpec{Bind: "10.0.0.1"}, "3com is 10.0.0.1"},
-		{AddressSpec{Advertise: "both"}, AddressSpec{Advertise: "9.9.9.9"}, "both is 9.9.9.9"},
-		{AddressSpec{Bind: "six", Advertise: "both:7"}, AddressSpec{Bind: "2600::1", Advertise: "[2600::9]:7"}, "six is 2600::1, both is 2600::9"},
-		{AddressSpec{Bind: "::", Advertise: "both"}, AddressSpec{Bind: "::", Advertise: "9.9.9.9"}, "both is 9.9.9.9"},
-		{AddressSpec{Bind: "2600::1", Advertise: "node-1"}, AddressSpec{Bind: "2600::1", Advertise: "10.1.2.3"}, "node-1 is 10.1.2.3"},
-		{AddressSpec{Bind: "node-1", Interface: "eth0", Advertise: "9.9.9.9:1"}, AddressSpec{Bind: "10.1.2.3", Interface: "eth0", Advertise: "9.9.9.9:1"}, "node-1 is 10.1.2.3"},
+		{Spec{Bind: "localhost"}, Spec{Bind: "127.0.0.1"}, "localhost is 127.0.0.1"},
+		{Spec{Bind: "localhost:5"}, Spec{Bind: "127.0.0.1:5"}, "localhost is 127.0.0.1"},
+		{Spec{Bind: "six"}, Spec{Bind: "2600::1"}, "six is 2600::1"},
+		{Spec{Bind: "six:0"}, Spec{Bind: "[2600::1]:0"}, "six is 2600::1"},
+		{Spec{Bind: "mapped."}, Spec{Bind: "10.1.2.4"}, "mapped. is 10.1.2.4"},
+		{Spec{Bind: "3com"}, Spec{Bind: "10.0.0.1"}, "3com is 10.0.0.1"},
+		{Spec{Advertise: "both"}, Spec{Advertise: "9.9.9.9"}, "both is 9.9.9.9"},
+		{Spec{Bind: "six", Advertise: "both:7"}, Spec{Bind: "2600::1", Advertise: "[2600::9]:7"}, "six is 2600::1, both is 2600::9"},
+		{Spec{Bind: "::", Advertise: "both"}, Spec{Bind: "::", Advertise: "9.9.9.9"}, "both is 9.9.9.9"},
+		{Spec{Bind: "2600::1", Advertise: "node-1"}, Spec{Bind: "2600::1", Advertise: "10.1.2.3"}, "node-1 is 10.1.2.3"},
+		{Spec{Bind: "node-1", Interface: "eth0", Advertise: "9.9.9.9:1"}, Spec{Bind: "10.1.2.3", Interface: "eth0", Advertise: "9.9.9.9:1"}, "node-1 is 10.1.2.3"},
 	} {
 		got, reason, err := ResolveNames(t.Context(), known, tt.spec)
 		if err != nil || got != tt.want || reason != tt.reason {
@@ -52,10 +52,10 @@ func TestNamesOfOwnAddressesAreResolved(t *testing.T) {
 	}
 }
 
-// What isn't a name isn't looked up: ChooseAddresses accepts or refuses it.
+// What isn't a name isn't looked up: Choose accepts or refuses it.
 func TestAddressesAreNotLookedUp(t *testing.T) {
 	for _, text := range []string{"", "1.2.3.4", "1.2.3.4:5", ":5", "::", "::1", "[::1]:5", "[::1]", "fe80::1%eth0", "300.1.2.3", "1.2.3", "10", "a:b:c", "[a]:5", "a b", "10.0.0.0/8", "0x7f000001", "."} {
-		spec := AddressSpec{Bind: text, Advertise: text}
+		spec := Spec{Bind: text, Advertise: text}
 		if got, reason, err := ResolveNames(t.Context(), hosts{}, spec); err != nil || got != spec || reason != "" {
 			t.Errorf("%q: %+v, %q, %v", text, got, reason, err)
 		}
@@ -65,13 +65,13 @@ func TestAddressesAreNotLookedUp(t *testing.T) {
 func TestNamesThatCannotBeResolved(t *testing.T) {
 	known := hosts{"none": {}, "many": {"224.0.0.1"}}
 	for _, tt := range []struct {
-		spec AddressSpec
+		spec Spec
 		want string
 	}{
-		{AddressSpec{Bind: "gone"}, "bind: lookup gone: no such host"},
-		{AddressSpec{Advertise: "gone:5"}, "advertise: lookup gone: no such host"},
-		{AddressSpec{Bind: "none"}, "bind: none: the name has no addresses"},
-		{AddressSpec{Bind: "many"}, "bind: many: [224.0.0.1] is no address of a member"},
+		{Spec{Bind: "gone"}, "bind: lookup gone: no such host"},
+		{Spec{Advertise: "gone:5"}, "advertise: lookup gone: no such host"},
+		{Spec{Bind: "none"}, "bind: none: the name has no addresses"},
+		{Spec{Bind: "many"}, "bind: many: [224.0.0.1] is no address of a member"},
 	} {
 		got, _, err := ResolveNames(t.Context(), known, tt.spec)
 		if err == nil || err.Error() != tt.want || got != tt.spec {

@@ -1,37 +1,38 @@
-package agent
+package hostaddr
 
 import (
 	"net/netip"
 	"testing"
 	"time"
 
+	"serf/internal/errno"
 	"serf/swim"
 )
 
 // fakeHost is a host whose addresses a test changes.
 type fakeHost struct {
-	list []NetInterface
+	list []Interface
 	err  error
 }
 
-func (h *fakeHost) addrs() hostAddrs {
-	return hostAddrs{
-		all: func() ([]NetInterface, error) { return h.list, h.err },
-		named: func(name string) (NetInterface, error) {
+func (h *fakeHost) addrs() Host {
+	return Host{
+		All: func() ([]Interface, error) { return h.list, h.err },
+		Named: func(name string) (Interface, error) {
 			for _, i := range h.list {
 				if i.Name == name {
 					return i, h.err
 				}
 			}
-			return NetInterface{}, errNoInterface
+			return Interface{}, errNoInterface
 		},
-		ips: func() (ips []netip.Addr, err error) {
+		IPs: func() (ips []netip.Addr, err error) {
 			for _, i := range h.list {
 				ips = append(ips, i.Addrs...)
 			}
 			return ips, h.err
 		},
-		poll: addressPoll, grace: addressGrace,
+		Poll: pollEvery, Grace: graceTime,
 	}
 }
 
@@ -39,39 +40,37 @@ func (h *fakeHost) addrs() hostAddrs {
 type watched struct {
 	t   *testing.T
 	h   fakeHost
-	w   addressWatch
+	w   Watch
 	now time.Time
 }
 
 func watch(t *testing.T, told, on string, six bool) *watched {
 	ip := netip.MustParseAddr(told)
 	x := &watched{t: t, now: time.Unix(1, 0)}
-	x.w = addressWatch{
-		host: x.h.addrs(), six: six, advertised: netip.AddrPortFrom(ip, 7946), on: on, home: on, like: classify(ip),
-	}
+	x.w = *NewWatch(x.h.addrs(), six, netip.AddrPortFrom(ip, 7946), on)
 	return x
 }
 
 // has sets the interfaces of the host.
-func (x *watched) has(list ...NetInterface) { x.h.list = list }
+func (x *watched) has(list ...Interface) { x.h.list = list }
 
-// wantLooks looks that many times, one addressPoll apart, and requires that only the last look has
+// wantLooks looks that many times, one pollEvery apart, and requires that only the last look has
 // a result: an address to advertise, "lost", "back", or nothing.
 func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
 	x.t.Helper()
 	for i := range times {
-		s, err := x.w.look(x.now, alone)
-		x.now = x.now.Add(addressPoll)
+		s, err := x.w.Look(x.now, alone)
+		x.now = x.now.Add(pollEvery)
 		got := ""
 		switch {
 		case err != nil && x.h.err == nil:
 			x.t.Fatalf("%s: %v", reason, err)
-		case s.move.IsValid():
-			got = s.move.String()
-			x.w.moved(&s)
-		case s.lost:
+		case s.Move.IsValid():
+			got = s.Move.String()
+			x.w.Moved(&s)
+		case s.Lost:
 			got = "lost"
-		case s.back:
+		case s.Back:
 			got = "back"
 		}
 		if i < times-1 && got != "" || i == times-1 && got != want {
@@ -81,9 +80,9 @@ func (x *watched) wantLooks(reason string, times int, alone bool, want string) {
 }
 
 // graced is the number of looks until an address is given up.
-const graced = int(addressGrace/addressPoll) + 1
+const graced = int(graceTime/pollEvery) + 1
 
-func down(i NetInterface) NetInterface {
+func down(i Interface) Interface {
 	i.Up = false
 	return i
 }
@@ -174,7 +173,7 @@ func TestAddressWatchThatSeesNothing(t *testing.T) {
 	for _, on := range []string{"eth0", ""} {
 		x := watch(t, "10.0.0.5", on, false)
 		x.has(iface("eth0"))
-		x.h.err = errNoAddr
+		x.h.err = errno.NoAddr
 		x.wantLooks("what can't be read isn't gone", 10, false, "")
 	}
 }
@@ -185,29 +184,26 @@ func TestFamiliesOfAHost(t *testing.T) {
 	four, six := iface("eth0", "10.0.0.5", "fe80::1"), iface("eth1", "2600::5", "fe80::2")
 	for _, tc := range []struct {
 		bound, told string
-		host        []NetInterface
+		host        []Interface
 		want        swim.Families
 	}{
-		{"0.0.0.0", "10.0.0.5", []NetInterface{lo, four, six}, swim.IPv4},
-		{"10.0.0.5", "10.0.0.5", []NetInterface{lo, four, six}, swim.IPv4},
-		{"2600::5", "2600::5", []NetInterface{lo, four, six}, swim.IPv6},
-		{"::", "2600::5", []NetInterface{lo, four, six}, swim.IPv4 | swim.IPv6},
-		{"::", "10.0.0.5", []NetInterface{lo, four}, swim.IPv4},
-		{"::", "2600::5", []NetInterface{lo, six}, swim.IPv6},
-		{"::", "::1", []NetInterface{lo, six}, swim.IPv4 | swim.IPv6},
+		{"0.0.0.0", "10.0.0.5", []Interface{lo, four, six}, swim.IPv4},
+		{"10.0.0.5", "10.0.0.5", []Interface{lo, four, six}, swim.IPv4},
+		{"2600::5", "2600::5", []Interface{lo, four, six}, swim.IPv6},
+		{"::", "2600::5", []Interface{lo, four, six}, swim.IPv4 | swim.IPv6},
+		{"::", "10.0.0.5", []Interface{lo, four}, swim.IPv4},
+		{"::", "2600::5", []Interface{lo, six}, swim.IPv6},
+		{"::", "::1", []Interface{lo, six}, swim.IPv4 | swim.IPv6},
 		{"::", "2600::5", nil, 0}, // unknown
 	} {
 		h := fakeHost{list: tc.host}
-		a := &Agent{addr: netip.AddrPortFrom(netip.MustParseAddr(tc.bound), 7946), conf: Config{host: h.addrs()}}
-		told := netip.AddrPortFrom(netip.MustParseAddr(tc.told), 7946)
-		a.advertised.Store(&told)
-		if got := a.families(); got != tc.want {
+		bound, told := netip.MustParseAddr(tc.bound), netip.MustParseAddr(tc.told)
+		if got := h.addrs().Families(bound, told); got != tc.want {
 			t.Errorf("bound to %s, telling %s: %d, want %d", tc.bound, tc.told, got, tc.want)
 		}
 	}
-	h := fakeHost{list: []NetInterface{lo, four}, err: errNoAddr}
-	a := &Agent{addr: netip.MustParseAddrPort("[::]:7946"), conf: Config{host: h.addrs()}}
-	if got := a.families(); got != 0 {
+	h := fakeHost{list: []Interface{lo, four}, err: errNoInterface}
+	if got := h.addrs().Families(netip.IPv6Unspecified(), netip.MustParseAddr("10.0.0.5")); got != 0 {
 		t.Errorf("what can't be read is taken for %d", got)
 	}
 }

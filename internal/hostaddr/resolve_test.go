@@ -1,4 +1,4 @@
-package agent
+package hostaddr
 
 import (
 	"context"
@@ -93,7 +93,7 @@ func TestResolveJoin(t *testing.T) {
 		{"", nil},
 	} {
 		t.Run(tc.addrs, func(t *testing.T) {
-			got, err := ResolveJoin(t.Context(), names, strings.Fields(tc.addrs), 100)
+			got, err := Resolve(t.Context(), names, strings.Fields(tc.addrs), 100)
 			if d := cmp.Diff(tc.want, addrStrings(got)); d != "" || err != nil {
 				t.Error(err, d)
 			}
@@ -122,7 +122,7 @@ func TestResolveJoinErrorsNameTheAddress(t *testing.T) {
 		"0.0.0.0":      `0.0.0.0: [0.0.0.0] is no address of a member`,
 		"224.0.0.1:5":  `224.0.0.1:5: [224.0.0.1] is no address of a member`,
 	} {
-		got, err := ResolveJoin(t.Context(), names, []string{addr}, 100)
+		got, err := Resolve(t.Context(), names, []string{addr}, 100)
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, %v; want %s", addr, got, err, want)
 		}
@@ -130,7 +130,7 @@ func TestResolveJoinErrorsNameTheAddress(t *testing.T) {
 }
 
 func TestResolveJoinKeepsWhatWorks(t *testing.T) {
-	got, err := ResolveJoin(t.Context(), fakeNames{"one": ips("127.0.0.1")}, []string{"gone", "one", "lost"}, 100)
+	got, err := Resolve(t.Context(), fakeNames{"one": ips("127.0.0.1")}, []string{"gone", "one", "lost"}, 100)
 	if d := cmp.Diff([]string{"127.0.0.1:100"}, addrStrings(got)); d != "" {
 		t.Error(d)
 	}
@@ -154,7 +154,7 @@ func TestResolveJoinHangingNamesGiveWay(t *testing.T) {
 		names := fakeNames{"one": ips("127.0.0.1")}
 		addrs := append(hanging(names, joinLookups), "one", "127.0.0.2")
 		start := time.Now()
-		got, err := ResolveJoin(t.Context(), names, addrs, 100)
+		got, err := Resolve(t.Context(), names, addrs, 100)
 		if d := cmp.Diff([]string{"127.0.0.1:100", "127.0.0.2:100"}, addrStrings(got)); d != "" {
 			t.Error(d)
 		}
@@ -173,7 +173,7 @@ func TestResolveJoinEndsWithContext(t *testing.T) {
 		defer cancel()
 		names := fakeNames{}
 		start := time.Now()
-		_, err := ResolveJoin(ctx, names, hanging(names, 3*joinLookups), 100)
+		_, err := Resolve(ctx, names, hanging(names, 3*joinLookups), 100)
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("took %v with a limit of 3s", took)
 		}
@@ -189,10 +189,10 @@ func TestResolveJoinLimit(t *testing.T) {
 	for i := range joinTargets {
 		many = append(many, addr(i+1))
 	}
-	if got, err := ResolveJoin(t.Context(), nil, many, 100); err != nil || len(got) != joinTargets {
+	if got, err := Resolve(t.Context(), nil, many, 100); err != nil || len(got) != joinTargets {
 		t.Errorf("at the limit: %d addresses, error %v", len(got), err)
 	}
-	got, err := ResolveJoin(t.Context(), nil, append(many, addr(joinTargets+1)), 100)
+	got, err := Resolve(t.Context(), nil, append(many, addr(joinTargets+1)), 100)
 	if err == nil || len(got) != joinTargets {
 		t.Errorf("over the limit: %d addresses, error %v", len(got), err)
 	}

@@ -1,13 +1,9 @@
-package agent
+package hostaddr
 
 import (
-	"context"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -52,7 +48,7 @@ func TestResolveServices(t *testing.T) {
 		{"each address once", "_both._tcp.test one.test:6 _serf._tcp.test", []string{"127.0.0.1:6", "127.0.0.2:5", "[::1]:5"}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			got, err := ResolveJoin(t.Context(), serviceNames(), strings.Fields(tc.addrs), 100)
+			got, err := Resolve(t.Context(), serviceNames(), strings.Fields(tc.addrs), 100)
 			if d := cmp.Diff(tc.want, addrStrings(got)); d != "" || err != nil {
 				t.Error(err, d)
 			}
@@ -70,7 +66,7 @@ func TestResolveServiceErrors(t *testing.T) {
 		"dnssrv+plain.test:5": `"dnssrv+plain.test:5": SRV records say the port themselves`,
 		"dnssrv+a b":          `"dnssrv+a b": neither an address nor a name`,
 	} {
-		got, err := ResolveJoin(t.Context(), serviceNames(), []string{addr}, 100)
+		got, err := Resolve(t.Context(), serviceNames(), []string{addr}, 100)
 		if err == nil || err.Error() != want || len(got) != 0 {
 			t.Errorf("%q: got %v, %v; want %s", addr, got, err, want)
 		}
@@ -78,7 +74,7 @@ func TestResolveServiceErrors(t *testing.T) {
 }
 
 func TestResolveServiceKeepsWhatWorks(t *testing.T) {
-	got, err := ResolveJoin(t.Context(), serviceNames(), []string{"_half._tcp.test"}, 100)
+	got, err := Resolve(t.Context(), serviceNames(), []string{"_half._tcp.test"}, 100)
 	if d := cmp.Diff([]string{"127.0.0.1:6"}, addrStrings(got)); d != "" {
 		t.Error(d)
 	}
@@ -92,43 +88,8 @@ func TestResolveServiceLimit(t *testing.T) {
 	for i := range joinServices + 1 {
 		names.records["_serf._tcp.test"] = append(names.records["_serf._tcp.test"], &net.SRV{Target: "one.test.", Port: uint16(i + 1)})
 	}
-	got, err := ResolveJoin(t.Context(), names, []string{"_serf._tcp.test"}, 100)
+	got, err := Resolve(t.Context(), names, []string{"_serf._tcp.test"}, 100)
 	if err != nil || len(got) != joinServices {
 		t.Errorf("%d addresses, %v, want those of %d records", len(got), err, joinServices)
 	}
-}
-
-// movingService is a Resolver whose one service moves to another target at a certain time.
-type movingService struct {
-	fakeNames
-	from time.Time
-	late *net.SRV
-}
-
-func (m movingService) LookupSRV(context.Context, string, string, string) (string, []*net.SRV, error) {
-	if time.Now().Before(m.from) {
-		return "", []*net.SRV{{Target: "old.test.", Port: DefaultPort}}, nil
-	}
-	return "", []*net.SRV{m.late}, nil
-}
-
-func TestRetryJoinLooksUpServicesEachTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		b := begin(t, memConfig(n, "b", 2))
-		c := memConfig(n, "a", 1)
-		c.Resolver = movingService{
-			fakeNames: fakeNames{"old.test": ips("127.0.9.99"), "new.test": {netip.MustParseAddr("127.0.9.98"), b.Addr().Addr()}},
-			from:      time.Now().Add(time.Minute),
-			late:      &net.SRV{Target: "new.test.", Port: DefaultPort},
-		}
-		c.Join.Retry = []string{"_serf._tcp.test"}
-		a := begin(t, c)
-		time.Sleep(55 * time.Second)
-		if got := living(a); got != 1 {
-			t.Fatalf("%d living members before the name is right", got)
-		}
-		time.Sleep(time.Minute)
-		wantMembers(t, a, 2)
-	})
 }

@@ -1,4 +1,4 @@
-package agent
+package hostaddr
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // resolved to; empty if there were none. A name stands for its first IPv4 address; without one, or
 // when the address to bind to is IPv6, for its first IPv6 address.
 func ResolveNames(
-	ctx context.Context, r Resolver, spec AddressSpec,
-) (resolved AddressSpec, reason string, err error) {
+	ctx context.Context, r Resolver, spec Spec,
+) (resolved Spec, reason string, err error) {
 	l := &lookups{resolver: r, slots: make(chan struct{}, joinLookups)}
 	resolved = spec
 	var reasons []string
@@ -36,7 +36,7 @@ func ResolveNames(
 	if err := resolve("bind", &resolved.Bind, false); err != nil {
 		return spec, "", err
 	}
-	bind, err := ParseAddress(resolved.Bind, DefaultPort)
+	bind, err := Parse(resolved.Bind, DefaultPort)
 	six := err == nil && bind.Addr().Is6() && !bind.Addr().IsUnspecified()
 	if err := resolve("advertise", &resolved.Advertise, six); err != nil {
 		return spec, "", err
