@@ -176,6 +176,11 @@ func (a *Agent) changeTags(ctx context.Context,
 	})
 }
 
+// SetZones changes how this member divides the members into zones: see Config.
+func (a *Agent) SetZones(ctx context.Context, z serf.Zones) error {
+	return a.try(ctx, func(swim.Time) error { return a.loop.node.SetZones(z) })
+}
+
 // Tags returns a copy of this member's tags.
 func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 

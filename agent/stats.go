@@ -14,8 +14,8 @@ import (
 )
 
 // Stats returns statistics by section and name, as the RPC command stats does: sections agent,
-// runtime, serf, view, keys (if encrypted), dropped, tags, event_handlers and handlers. Sections that need the node are
-// missing once the agent has stopped.
+// runtime, serf, view, keys (if encrypted), zones (if members are divided), dropped, tags,
+// event_handlers and handlers. Sections that need the node are missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
 		"agent":          {"name": a.conf.Serf.Name},
@@ -33,6 +33,12 @@ func (a *Agent) Stats() map[string]map[string]string {
 		stats["keys"] = keys
 	}
 	stats["view"] = viewStats(&v.stats)
+	if tag := v.stats.ZoneTag; tag != "" {
+		stats["zones"] = map[string]string{
+			"tag": tag, "own": v.self.Tags[tag], "own_alive": strconv.Itoa(v.stats.ZoneMates),
+			"count": strconv.Itoa(v.stats.Zones),
+		}
+	}
 	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)
 	return stats

@@ -182,6 +182,20 @@ func (n *Node) SetZones(z Zones) error {
 	return nil
 }
 
+// ZoneCounts returns how many zones have members that are alive or suspect, and how many of those
+// members are in this node's zone, this node included: 0 if it is in none.
+func (n *Node) ZoneCounts() (zones, mates int) {
+	if !n.zoned() {
+		return 0, 0
+	}
+	for _, z := range n.view.zoning.zones {
+		if z.live > 0 {
+			zones++
+		}
+	}
+	return zones, len(n.view.zoning.mates)
+}
+
 // place records the zone of id, which has a record.
 func (n *Node) place(id MemberID) {
 	key := uint64(0)

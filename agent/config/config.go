@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/internal/timing"
+	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -102,6 +103,12 @@ type Config struct {
 	// HandlerTimeout is when scripts without a time-out of their own are killed; zero means never.
 	HandlerTimeout time.Duration
 
+	// ZoneTag names the tag whose value is a member's zone; empty: there are no zones. ZoneShare is
+	// what goes to other zones, in percent. ZoneProbes has probes stay within zones, too.
+	ZoneTag    string
+	ZoneShare  int
+	ZoneProbes bool
+
 	// LeaveOnTerminate and SkipLeaveOnInterrupt change what the signals TERM and INT do.
 	LeaveOnTerminate, SkipLeaveOnInterrupt bool
 	// BroadcastTimeout bounds how long leaving and force-leaving may take to tell the others.
@@ -145,6 +152,7 @@ func Default() Config {
 		Compression:            true,
 		VerifyIncoming:         true,
 		VerifyOutgoing:         true,
+		ZoneShare:              swim.ZoneShareDefault,
 		RetryInterval:          30 * time.Second,
 		BroadcastTimeout:       5 * time.Second,
 		HandlerTimeout:         time.Hour,

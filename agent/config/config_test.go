@@ -61,6 +61,13 @@ var settings = []struct {
 	{"-tag=a=b=c", `"tags": {"a": "b=c"}`, func(c *Config) { c.Tags = map[string]string{"a": "b=c"} }},
 	{"-tags-file=new.json", `"tags_file": "new.json"`, func(c *Config) { c.TagsFile = "new.json" }},
 	{"-role=r", `"role": "r"`, func(c *Config) { c.Role, c.Tags = "r", map[string]string{"role": "r"} }},
+	{"-tag=az=1 -zone-tag=az", `"tags": {"az": "1"}, "zone_tag": "az"`, func(c *Config) {
+		c.ZoneTag, c.Tags = "az", map[string]string{"az": "1"}
+	}},
+	{"-zone-share=25", `"zone_share": 25`, func(c *Config) { c.ZoneShare = 25 }},
+	{"-tag=az=1 -zone-tag=az -zone-probes", `"tags": {"az": "1"}, "zone_tag": "az", "zone_probes": true`, func(c *Config) {
+		c.ZoneTag, c.ZoneProbes, c.Tags = "az", true, map[string]string{"az": "1"}
+	}},
 	{"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", `"encrypt_key": "MDEyMzQ1Njc4OWFiY2RlZg=="`, func(c *Config) {
 		c.EncryptKey, c.Keys = "MDEyMzQ1Njc4OWFiY2RlZg==", [][]byte{[]byte("0123456789abcdef")}
 	}},
@@ -591,6 +598,9 @@ func TestTakenAsTheOriginalDoes(t *testing.T) {
 		{`{"mdns": null, "tags": {"a": null, "b": ""}}`, "", "", func(c *Config) { c.Tags = map[string]string{"a": "", "b": ""} }},
 		{`{"event_handlers": ["", "a.sh"]}`, "-event-handler=", "c.json:1:21: event_handlers: given, but empty: it does nothing|-event-handler: given, but empty: it does nothing",
 			func(c *Config) { c.EventHandlers = []string{"a.sh"} }},
+		{`{"zone_tag": "az", "tags": {"zone": "1"}}`, "", "c.json:1:2: zone_tag does nothing while this member has no tag of that name",
+			func(c *Config) { c.ZoneTag, c.Tags = "az", map[string]string{"zone": "1"} }},
+		{"", "-zone-probes", "-zone-probes does nothing without zone_tag (-zone-tag)", func(c *Config) { c.ZoneProbes = true }},
 		{`{"mdns": {"disable_ipv4": true, "disable_ipv6": true}}`, "",
 			"c.json:1:11: mdns.disable_ipv4 does nothing without discover (-discover)|c.json:1:33: mdns.disable_ipv6 does nothing without discover (-discover)",
 			func(c *Config) { c.MDNSDisableIPv4, c.MDNSDisableIPv6 = true, true }},

@@ -56,6 +56,15 @@ var options = []option{
 	{"role", "role", "name", "deprecated: same as -tag role=name",
 		func(c *Config) any { return &c.Role }},
 
+	{"zone-tag", "zone_tag", "name", "tag whose value is a member's zone: gossip and exchanges of " +
+		"states stay mostly within the own (default: no zones)",
+		func(c *Config) any { return &c.ZoneTag }},
+	{"zone-share", "zone_share", "n", "percentage of them that goes to other zones, " +
+		"more if the zone is small (default 10)",
+		func(c *Config) any { return &c.ZoneShare }},
+	{"zone-probes", "zone_probes", "", "probes, too, stay mostly within the own zone",
+		func(c *Config) any { return &c.ZoneProbes }},
+
 	{"encrypt", "encrypt_key", "key",
 		"base64 key of 16, 24 or 32 bytes to encrypt all traffic with (see serf keygen)",
 		func(c *Config) any { return &c.EncryptKey }},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -9,6 +10,7 @@ import (
 // live are the keys that a running agent can take over.
 var live = map[string]bool{
 	"log_level": true, "event_handlers": true, "handler_timeout": true, "tags": true, "role": true,
+	"zone_tag": true, "zone_share": true, "zone_probes": true,
 	"leave_on_terminate": true, "skip_leave_on_interrupt": true,
 	"rpc_tls_cert": true, "rpc_tls_key": true, "rpc_tls_client_ca": true,
 }
@@ -50,6 +52,8 @@ func shown(field any) string {
 			return "empty"
 		}
 		return fmt.Sprintf("%q", strings.Join(*f, ", "))
+	case *string:
+		return cmp.Or(*f, "empty")
 	default:
 		return fmt.Sprint(reflect.ValueOf(field).Elem().Interface())
 	}

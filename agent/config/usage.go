@@ -39,8 +39,8 @@ func notesFor(system string) string {
 const (
 	reloadPlace = "%RELOAD%"
 	noReload    = "They are read when the agent starts: a change of them needs a restart."
-	reload      = `HUP reads the files again: log level, event handlers and their time-out, tags and
-certificates change at once, and tags that were set at run time stay. The agent says what has
+	reload      = `HUP reads the files again: log level, event handlers and their time-out, tags, zones
+and certificates change at once, and tags that were set at run time stay. The agent says what has
 changed, and what needs a restart.`
 )
 

@@ -130,6 +130,8 @@ func (c *Config) checkLimits(p *problems) {
 			p.add(false, problem.Key, "%s", problem.Text)
 		}
 	}
+	p.add(c.ZoneShare >= 1 && c.ZoneShare <= 100, "zone_share", "%d, allowed 1 to 100 percent",
+		c.ZoneShare)
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
 
 	size := func(key string, n, limit int) {
@@ -189,6 +191,10 @@ func (c *Config) useless() (warnings []string) {
 			warnings = append(warnings, c.Where(key)+" does nothing "+why)
 		}
 	}
+	_, zoned := c.Tags[c.ZoneTag]
+	warn(c.ZoneTag != "" && !zoned && c.TagsFile == "", "zone_tag",
+		"while this member has no tag of that name")
+	warn(c.ZoneTag == "" && c.ZoneProbes, "zone_probes", "without zone_tag (-zone-tag)")
 	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
 	// This is no error: the options may be rolled out before the keys, and nothing is weaker than
 	// before.

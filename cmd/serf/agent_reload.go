@@ -15,7 +15,7 @@ import (
 const reloadTimeout = 3 * time.Second
 
 // reload takes over what can change at run time from a configuration that was read again: log
-// level, event handlers, tags, and the effect of signals.
+// level, event handlers, tags, zones, and the effect of signals.
 func (d *daemon) reload(l loading) {
 	d.loading = false
 	if d.loadNext {
@@ -42,6 +42,7 @@ func (d *daemon) reload(l loading) {
 	d.extras.setLevel(s.level())
 	d.agent.SetHandlers(s.handlers)
 	d.agent.SetHandlerTimeout(s.handlerTimeout())
+	d.reloadZones(&s.conf)
 	changes := config.LiveChanges(&d.setup.conf, &s.conf)
 	tags, err := d.reloadTags(s.conf.Tags)
 	if err != nil {
@@ -62,6 +63,21 @@ func (d *daemon) reload(l loading) {
 		d.out.warn("changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}
 	d.setup = s
+}
+
+// reloadZones takes over how members are divided into zones.
+func (d *daemon) reloadZones(next *config.Config) {
+	was := &d.setup.conf
+	if zones(was) == zones(next) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+	defer cancel()
+	if err := d.agent.SetZones(ctx, zones(next)); err != nil {
+		d.out.fail("Failed to update zones: %v", err)
+		// So that the next reload tries again.
+		next.ZoneTag, next.ZoneShare, next.ZoneProbes = was.ZoneTag, was.ZoneShare, was.ZoneProbes
+	}
 }
 
 // reloadTags takes over the changes of the configuration's tags, and describes them. Tags set at

@@ -196,6 +196,11 @@ func (s *setup) sealer() (*wire.Sealer, error) {
 	return sealer, nil
 }
 
+// zones is how members are divided.
+func zones(c *config.Config) serf.Zones {
+	return serf.Zones{Tag: c.ZoneTag, Share: c.ZoneShare, Probes: c.ZoneProbes}
+}
+
 // serfConfig is the configuration as the node takes it.
 func (s *setup) serfConfig() serf.Config {
 	c := &s.conf
@@ -204,7 +209,7 @@ func (s *setup) serfConfig() serf.Config {
 	c.Timing.Apply(&sc)
 	sc.Name, sc.Addr, sc.CheckNames = c.Node, s.addrs.Advertise, c.ValidateNodeNames
 	sc.Protocol = uint8(c.Protocol)
-	sc.Tags = c.Tags
+	sc.Tags, sc.Zones = c.Tags, zones(c)
 	sc.EventSizeMax = c.UserEventSizeLimit
 	sc.QuerySizeMax, sc.QueryResponseSizeMax = c.QuerySizeLimit, c.QueryResponseSizeLimit
 	sc.CoalescePeriod, sc.QuiescentPeriod = coalescePeriod, quiescentPeriod

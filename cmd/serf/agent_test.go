@@ -22,6 +22,7 @@ import (
 	"serf/agent/config"
 	"serf/agent/rpc"
 	"serf/agent/rpc/server"
+	"serf/swim/serf"
 )
 
 // testPatience is more than anything here takes; it only bounds failing tests.
@@ -348,6 +349,35 @@ func TestAgentReload(t *testing.T) {
 	r.stdout.await(t, `\[DEBUG\] agent: Requesting user event send: noise`)
 }
 
+// Zones can be turned on in a running cluster, one agent after the other.
+func TestAgentReloadsZones(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"tags": {"az": "eu-1"}}`)
+	r := runTestAgent(t, "-config-file", path).started()
+	zones := func() map[string]string {
+		stats, err := r.client().Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stats["zones"]
+	}
+	if z := zones(); z != nil {
+		t.Errorf("without zones: %v", z)
+	}
+	rewrite(t, path, `{"tags": {"az": "eu-1"}, "zone_tag": "az", "zone_share": 20}`)
+	r.send(reloadSignal)
+	r.stdout.await(t, `==> Configuration reloaded: zone_tag is az, was empty; zone_share is 20, was 10\n`)
+	if d := cmp.Diff(map[string]string{"tag": "az", "own": "eu-1", "own_alive": "1", "count": "1"}, zones()); d != "" {
+		t.Error(d)
+	}
+	rewrite(t, path, `{"tags": {"az": "eu-1"}}`)
+	r.send(reloadSignal)
+	r.stdout.await(t, `==> Configuration reloaded: zone_tag is empty, was az; zone_share is 10, was 20\n`)
+	if z := zones(); z != nil {
+		t.Errorf("turned off: %v", z)
+	}
+}
+
 func TestAgentReloadOfBrokenFileChangesNothing(t *testing.T) {
 	t.Parallel()
 	path := configFile(t, `{"tags": {"a": "1"}}`)
@@ -583,7 +613,8 @@ func TestSetupReachesTheNode(t *testing.T) {
 		"disable_coordinates": true, "disable_name_resolution": true, "validate_node_names": true,
 		"reconnect_interval": "11s", "reconnect_timeout": "12s", "tombstone_timeout": "13s"}`)
 	s, err := loadSetup([]string{"-config-file", path, "-node=n", "-bind=127.0.31.1:5", "-profile=wan", "-protocol=4", "-tag=a=b",
-		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-gossip-rate=17", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay"})
+		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-gossip-rate=17", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay",
+		"-zone-tag=a", "-zone-share=18", "-zone-probes"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -595,11 +626,11 @@ func TestSetupReachesTheNode(t *testing.T) {
 	got := []any{n.Name, n.Addr.String(), c.Bind.String(), n.ProbeInterval, n.Protocol, n.Tags, n.Sealer.Keys.Keys(), n.Sealer.Compress,
 		n.QuerySizeMax, n.QueryResponseSizeMax, n.EventSizeMax, n.DisableCoordinates, n.DisableConflictResolution, n.CheckNames,
 		n.ReconnectInterval, n.ReconnectTimeout, n.TombstoneTimeout, n.BroadcastTimeout, n.GossipRate,
-		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay}
+		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay, n.Zones}
 	want := []any{"n", "127.0.31.1:5", "127.0.31.1:5", 5 * time.Second, uint8(4), map[string]string{"a": "b"}, [][]byte{[]byte("0123456789abcdef")}, true,
 		1001, 1002, 1003, true, true, true,
 		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second, 17,
-		[]string{"x"}, 15 * time.Second, 16, true}
+		[]string{"x"}, 15 * time.Second, 16, true, serf.Zones{Tag: "a", Share: 18, Probes: true}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

@@ -62,11 +62,14 @@ type Stats struct {
 	Encrypted                           bool
 	Digest                              Digest
 	CoordinateResets                    uint64
+	ZoneTag                             string // of Config.Zones
+	Zones, ZoneMates                    int    // see swim.Node.ZoneCounts
 }
 
 // Stats returns the present figures.
 func (n *Node) Stats() Stats {
 	messages, bytes := n.gossip.sent()
+	zones, mates := n.swim.ZoneCounts()
 	return Stats{
 		Members: n.table.len(), Failed: n.Count(StatusFailed), Left: n.Count(StatusLeft),
 		Alive: n.Count(StatusAlive), Leaving: n.Count(StatusLeaving),
@@ -78,6 +81,6 @@ func (n *Node) Stats() Stats {
 		Backlog:    len(n.events.backlog), QueueDrops: n.gossip.drops(),
 		MessagesOut: messages, MessageBytesOut: bytes,
 		Encrypted: n.keyring() != nil, CoordinateResets: n.coords.client.Resets(),
-		Digest: n.table.digest,
+		Digest: n.table.digest, ZoneTag: n.cfg.Zones.Tag, Zones: zones, ZoneMates: mates,
 	}
 }
