@@ -82,6 +82,13 @@ type Config struct {
 	CoalescePeriod, QuiescentPeriod         time.Duration
 	UserCoalescePeriod, UserQuiescentPeriod time.Duration
 
+	// Admit, if set, is asked before another member is taken in, or what it says about itself: an
+	// error keeps that out, and is noted. AdmitMerge is asked before the state of a join, this
+	// node's or another's, is taken: after an error nothing of it is. See swim.Config; both must not
+	// call the node. The members have no ID, and the Status that the other node gives them.
+	Admit      func(Member) error
+	AdmitMerge func([]Member) error
+
 	// DisableCoordinates stops this node from estimating round trips.
 	DisableCoordinates bool
 	// CoordinatesMax is about how many members' last coordinates and round trips are kept, at 128
@@ -208,6 +215,7 @@ func (c *Config) membership() swim.Config {
 	below.Versions = c.versions()
 	below.Zones = c.Zones.membership()
 	below.DeadRetention = 0 // reap decides when to forget
+	c.admissions(&below)
 	return below
 }
 
