@@ -60,26 +60,23 @@ func (c *Config) check() error {
 	case c.MemberlistConfig == nil:
 		return errors.New("MemberlistConfig isn't set: memberlist.DefaultLANConfig returns one")
 	}
-	if c.Merge != nil {
-		return errors.New("Config.Merge can't be used yet")
-	}
-	return c.validateName()
+	return c.validateName(c.NodeName)
 }
 
-func (c *Config) validateName() error {
+func (c *Config) validateName(name string) error {
 	if !c.ValidateNodeNames {
 		return nil
 	}
-	bad := strings.ContainsFunc(c.NodeName, func(r rune) bool {
+	bad := strings.ContainsFunc(name, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	})
 	switch {
 	case bad:
 		return fmt.Errorf("Node name contains invalid characters %v , Valid characters include "+
-			"all alpha-numerics and dashes and '.' ", c.NodeName)
-	case len(c.NodeName) > MaxNodeNameLength:
+			"all alpha-numerics and dashes and '.' ", name)
+	case len(name) > MaxNodeNameLength:
 		return fmt.Errorf("Node name is %v characters. Valid length is between 1 and 128 characters",
-			len(c.NodeName))
+			len(name))
 	}
 	return nil
 }
@@ -92,6 +89,7 @@ func (s *Serf) agentConfig(m *membership) agent.Config {
 	if sc.Name == "" {
 		sc.Name, _ = os.Hostname() // the node refuses an empty name
 	}
+	s.name = sc.Name
 	sc.Sealer, sc.PacketMax = m.sealer, m.packetMax
 	setTo(&sc.ReapInterval, c.ReapInterval)
 	setTo(&sc.ReconnectInterval, c.ReconnectInterval)
@@ -111,6 +109,12 @@ func (s *Serf) agentConfig(m *membership) agent.Config {
 			member := memberOf(&m)
 			return o.ReconnectTimeout(&member, d)
 		}
+	}
+	if c.Merge != nil || c.MemberlistConfig.IPMustBeChecked() {
+		sc.Admit = c.admit
+	}
+	if c.Merge != nil {
+		sc.AdmitMerge = c.admitMerge
 	}
 	ac := agent.Config{Serf: sc, Bind: m.bind, Interface: m.nic}
 	if c.EventCh != nil {

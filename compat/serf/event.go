@@ -166,7 +166,7 @@ func (s *Serf) sendEvent(ctx context.Context, e agent.Event) {
 func (s *Serf) eventOf(e agent.Event) Event {
 	switch e := e.(type) {
 	case agent.MemberEvent:
-		return MemberEvent{Type: memberEvents[e.Type], Members: membersOf(e.Members)}
+		return MemberEvent{Type: memberEvents[e.Type], Members: s.exportAll(e.Members)}
 	case agent.UserEvent:
 		return UserEvent{LTime: LamportTime(e.LTime), Name: e.Name, Payload: e.Payload,
 			Coalesce: e.Coalesce}

@@ -13,8 +13,8 @@ type Member struct {
 	Name string
 	Addr net.IP
 	Port uint16
-	// Tags are shared with other copies of the member and mustn't be changed, except those of
-	// [Serf.LocalMember], which are the caller's.
+	// Tags are shared with other members and mustn't be changed, except this node's own, which
+	// are a copy.
 	Tags   map[string]string
 	Status MemberStatus
 
@@ -80,21 +80,10 @@ func memberOf(m *core.Member) Member {
 	}
 }
 
-func membersOf(list []core.Member) []Member {
-	members := make([]Member, len(list))
-	for i := range list {
-		members[i] = memberOf(&list[i])
-	}
-	return members
-}
-
-// LocalMember returns this node as a member. Its Tags are a copy, to be changed and given to
-// SetTags.
+// LocalMember returns this node as a member. Its Tags may be changed, and given to SetTags.
 func (s *Serf) LocalMember() Member {
 	self := s.agent.Self()
-	m := memberOf(&self)
-	m.Tags = maps.Clone(m.Tags)
-	return m
+	return s.export(&self)
 }
 
 // Members returns all members, sorted by name, this one included, whatever their status.
@@ -102,7 +91,25 @@ func (s *Serf) Members() []Member {
 	n, all := s.agent.AllMembers()
 	members := make([]Member, 0, n)
 	for m := range all {
-		members = append(members, memberOf(m))
+		members = append(members, s.export(m))
+	}
+	return members
+}
+
+// export is memberOf with a copy of the tags if they are this node's: programs change those in
+// order to set them.
+func (s *Serf) export(m *core.Member) Member {
+	out := memberOf(m)
+	if out.Name == s.name {
+		out.Tags = maps.Clone(out.Tags)
+	}
+	return out
+}
+
+func (s *Serf) exportAll(list []core.Member) []Member {
+	members := make([]Member, len(list))
+	for i := range list {
+		members[i] = s.export(&list[i])
 	}
 	return members
 }

@@ -49,7 +49,6 @@ func checkMembership(c *memberlist.Config) error {
 		{"Ping", c.Ping != nil},
 		{"Alive", c.Alive != nil},
 		{"Merge", c.Merge != nil},
-		{"CIDRsAllowed", len(c.CIDRsAllowed) > 0},
 		{"DisableTcpPingsForNode", c.DisableTcpPingsForNode != nil},
 	} {
 		if field.set {

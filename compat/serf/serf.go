@@ -22,6 +22,7 @@ var FeatureNotSupported = errors.New("Feature not supported")
 // Serf is a running node. Its methods may be called by any goroutine, readers of EventCh included.
 type Serf struct {
 	config           *Config
+	name             string
 	agent            *agent.Agent
 	snapshot         *snapshot.Snapshot // nil without one
 	keyManager       *KeyManager
@@ -42,7 +43,7 @@ func (s *Serf) ProtocolVersion() uint8 { return s.config.ProtocolVersion }
 func (s *Serf) EncryptionEnabled() bool { return s.encrypted }
 
 // ValidateNodeNames returns what is wrong with the own name, if Config.ValidateNodeNames is set.
-func (s *Serf) ValidateNodeNames() error { return s.config.validateName() }
+func (s *Serf) ValidateNodeNames() error { return s.config.validateName(s.config.NodeName) }
 
 // Join contacts members at addresses (IP, IP:port, name or name:port, each also after NODE/) and
 // exchanges states with them. It returns how many answered, and an error only if none did. With
@@ -110,7 +111,7 @@ func (s *Serf) GetCoordinate() (*coordinate.Coordinate, error) {
 	if s.config.DisableCoordinates {
 		return nil, errors.New("Coordinates are disabled")
 	}
-	c, ok := s.GetCachedCoordinate(s.agent.Self().Name)
+	c, ok := s.GetCachedCoordinate(s.name)
 	if !ok {
 		return nil, errors.New("no coordinate: the node has stopped")
 	}
