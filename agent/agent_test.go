@@ -647,13 +647,8 @@ func TestEveryNoteHasItsWords(t *testing.T) {
 			n := swim.Note{Member: a.loop.node.Self().ID, Other: swim.NoMember, From: hostAddr(2), N: 42, Err: ErrStopped}
 			words := func(code swim.NoteCode) string {
 				n.Code = code
-				component, text, _ := a.describe(&n)
-				return component + ": " + text()
-			}
-			for code := swim.NotePacketDropped; code <= swim.NoteDetour; code++ {
-				if got := words(code); !strings.HasPrefix(got, "memberlist: ") || swimNotes[code].text == "" || strings.ContainsAny(got, "{}") {
-					t.Errorf("note %d reads %q, want words for all of it", code, got)
-				}
+				component, w := wordingOf(&n)
+				return component + ": " + w.Fill(&n, a.subject)
 			}
 			for code := serf.NoteNone + 1; code < serf.NoteEnd; code++ {
 				if got := words(code); !strings.HasPrefix(got, "serf: ") || serfNotes[code] == "" || strings.ContainsAny(got, "{}") {
@@ -681,14 +676,6 @@ func TestEveryNoteHasItsWords(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-}
-
-func TestUnknownNoteIsTold(t *testing.T) {
-	a := new(Agent)
-	_, text, limited := a.describe(&swim.Note{Code: swim.NoteAbove - 1, Member: swim.NoMember, From: hostAddr(2), N: 7, Err: ErrStopped})
-	if got := text(); !limited || !strings.Contains(got, "255") || !strings.Contains(got, "127.0.9.2:7946 7") {
-		t.Errorf("got %q, limited %v, want what there is to tell, limited", got, limited)
-	}
 }
 
 func TestHandlersRun(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"serf/internal/repeats"
 )
 
 // LevelTrace is the level of lines that are made only when somebody wants them. The other levels
@@ -77,7 +79,8 @@ type Log struct {
 	ringLen  int
 	ringNext int
 	monitors []*Monitor // out is one of them
-	repeats  repeats
+	repeats  repeats.Conditions
+	timer    *time.Timer   // for their counts; nil if there are none
 	written  uint64        // of out.accepted, those that are written
 	idle     chan struct{} // closed when all is written; nil if nobody waits
 	closed   bool
@@ -161,7 +164,7 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 // Repeatf adds a line about a condition that may occur again and again: the first line with this
 // key is written, further ones are counted, and the count is written every 30 s while it grows.
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
-	l.repeat(level, component, repeatKey{text: key},
+	l.repeat(level, component, repeats.Key{Text: key},
 		func() string { return fmt.Sprintf(format, args...) })
 }
 
@@ -178,8 +181,8 @@ func (l *Log) Overf(level slog.Level, component, key, format string, args ...any
 		return
 	}
 	now := time.Now()
-	if r, ok := l.repeats.over(repeatKey{text: key}); ok && r.count > 0 {
-		l.add(NewLine(now, r.level, r.component, fmt.Sprintf("%s (%d more)", r.text, r.count)))
+	if r, ok := l.repeats.Over(repeats.Key{Text: key}); ok && r.Count > 0 {
+		l.add(NewLine(now, r.Level, r.Component, fmt.Sprintf("%s (%d more)", r.Text, r.Count)))
 	}
 	if l.Enabled(level) {
 		l.add(NewLine(now, level, component, fmt.Sprintf(format, args...)))
@@ -187,7 +190,7 @@ func (l *Log) Overf(level slog.Level, component, key, format string, args ...any
 }
 
 // repeat is Repeatf; text is called for the first line only.
-func (l *Log) repeat(level slog.Level, component string, key repeatKey, text func() string) {
+func (l *Log) repeat(level slog.Level, component string, key repeats.Key, text func() string) {
 	if !l.Enabled(level) {
 		return
 	}
@@ -196,15 +199,14 @@ func (l *Log) repeat(level slog.Level, component string, key repeatKey, text fun
 	if l.closed {
 		return
 	}
-	first, arm := l.repeats.note(key, level, component)
-	if arm {
-		l.repeats.timer = time.AfterFunc(repeatEvery, l.tellRepeats)
-	}
-	if !first {
+	if !l.repeats.Note(key, level, component) {
 		return
 	}
+	if l.timer == nil {
+		l.timer = time.AfterFunc(repeats.Every, l.tellRepeats)
+	}
 	t := text()
-	l.repeats.keep(key, t)
+	l.repeats.Keep(key, t)
 	l.add(NewLine(time.Now(), level, component, t))
 }
 
@@ -216,16 +218,15 @@ func (l *Log) tellRepeats() {
 		return
 	}
 	now := time.Now()
-	for _, r := range l.repeats.due() {
-		text := fmt.Sprintf("%s (%d more in the last %v)", r.text, r.count,
-			time.Duration(r.period())*repeatEvery)
-		l.add(NewLine(now, r.level, r.component, text))
+	for _, r := range l.repeats.Due() {
+		text := fmt.Sprintf("%s (%d more in the last %v)", r.Text, r.Count, r.Period())
+		l.add(NewLine(now, r.Level, r.Component, text))
 	}
-	if l.repeats.empty() {
-		l.repeats.timer = nil
+	if l.repeats.Empty() {
+		l.timer = nil
 		return
 	}
-	l.repeats.timer = time.AfterFunc(repeatEvery, l.tellRepeats)
+	l.timer = time.AfterFunc(repeats.Every, l.tellRepeats)
 }
 
 // NewLine makes a line. Control characters are replaced: a name or payload of another member can't
@@ -325,8 +326,8 @@ func (l *Log) Close() {
 	l.mu.Lock()
 	if !l.closed {
 		l.closed = true
-		if l.repeats.timer != nil {
-			l.repeats.timer.Stop()
+		if l.timer != nil {
+			l.timer.Stop()
 		}
 		for _, m := range l.monitors {
 			close(m.c)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"serf/internal/repeats"
 )
 
 // syncBuffer is a bytes.Buffer for concurrent use.
@@ -260,9 +262,9 @@ func TestRepeatedConditionIsCounted(t *testing.T) {
 			l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad")
 		}
 		l.Repeatf(slog.LevelWarn, "memberlist", "other", "so is this")
-		time.Sleep(repeatEvery + time.Second)
+		time.Sleep(repeats.Every + time.Second)
 		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad")
-		time.Sleep(10 * repeatEvery)
+		time.Sleep(10 * repeats.Every)
 		l.Repeatf(slog.LevelWarn, "memberlist", "key", "it is bad again")
 		wantWritten(t, written(l, &out),
 			"[WARN] memberlist: it is bad",
@@ -284,10 +286,10 @@ func TestConditionThatIsOver(t *testing.T) {
 			l.Repeatf(slog.LevelError, "agent", "disk", "it is full")
 		}
 		l.Overf(slog.LevelInfo, "agent", "disk", "it has room")
-		time.Sleep(2 * repeatEvery)
+		time.Sleep(2 * repeats.Every)
 		l.Overf(slog.LevelInfo, "agent", "disk", "it still has")
 		l.Repeatf(slog.LevelError, "agent", "disk", "it is full")
-		time.Sleep(2 * repeatEvery)
+		time.Sleep(2 * repeats.Every)
 		wantWritten(t, written(l, &out),
 			"[ERR] agent: it is full",
 			"[ERR] agent: it is full (2 more)",
@@ -302,13 +304,13 @@ func TestRepeatedConditionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out syncBuffer
 		l := NewLog(&out, slog.LevelInfo)
-		for i := range repeatKeysMax + 500 {
+		for i := range repeats.KeysMax + 500 {
 			l.Repeatf(slog.LevelWarn, "memberlist", fmt.Sprint(i), "from %d", i)
 		}
-		time.Sleep(repeatEvery + time.Second)
+		time.Sleep(repeats.Every + time.Second)
 		got := written(l, &out)
-		if n := strings.Count(got, "from "); n != repeatKeysMax {
-			t.Errorf("%d conditions told apart, limit %d", n, repeatKeysMax)
+		if n := strings.Count(got, "from "); n != repeats.KeysMax {
+			t.Errorf("%d conditions told apart, limit %d", n, repeats.KeysMax)
 		}
 		if !strings.Contains(got, "further conditions of this kind (500 more in the last 30s)") {
 			t.Error("the 500 beyond the limit aren't counted")
@@ -321,7 +323,7 @@ func TestRareConditionIsToldOnceAMinute(t *testing.T) {
 		var out syncBuffer
 		l := NewLog(&out, slog.LevelInfo)
 		for range 10*60 - 1 { // and not up to the moment of the tenth summary
-			l.repeat(slog.LevelWarn, "memberlist", repeatKey{text: "key", rare: true}, func() string { return "a stranger" })
+			l.repeat(slog.LevelWarn, "memberlist", repeats.Key{Text: "key", Rare: true}, func() string { return "a stranger" })
 			time.Sleep(time.Second)
 		}
 		got := written(l, &out)

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"serf/internal/repeats"
 	"serf/swim"
 	"serf/wire"
 )
@@ -146,9 +147,9 @@ func (a *Agent) serve(conn net.Conn) {
 	if err := a.serveRequest(ctx, conn, from); err != nil && a.ctx.Err() == nil {
 		a.counts.streamErrors.Add(1)
 		a.countFailure(streamFailure(err))
-		key := repeatKey{text: "serve", from: from.Addr(), rare: isForeign(err)}
+		key := repeats.Key{Text: "serve", From: from.Addr(), Rare: wire.IsForeign(err)}
 		a.log.repeat(slog.LevelWarn, "memberlist", key, func() string {
-			return fmt.Sprintf("Dropped a stream from %v: %s", from, errText(err))
+			return fmt.Sprintf("Dropped a stream from %v: %s", from, wire.ErrText(err))
 		})
 	}
 }

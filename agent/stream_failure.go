@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"serf/swim"
+	"serf/wire"
 )
 
 // StreamFailure is why a stream failed or was refused, accepted or dialled.
@@ -64,9 +65,9 @@ func streamFailure(err error) StreamFailure {
 		return StreamBusy
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return StreamTimeout
-	case isLabelError(err):
+	case wire.IsLabelError(err):
 		return StreamLabel
-	case isKeyError(err):
+	case wire.IsKeyError(err):
 		return StreamKey
 	case broken, errors.Is(err, errNoAnswer), errors.Is(err, io.EOF),
 		errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):

@@ -15,7 +15,9 @@ var layers = []string{
 	"internal/http1 internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
 	"swim/serf driver",
-	"driver/memnet internal/hostaddr",
+	"driver/memnet internal/hostaddr internal/repeats",
+	"internal/notes",
+	"internal/notes",
 	"internal/timing internal/memberfilter",
 
 	"netsim",
