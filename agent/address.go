@@ -6,9 +6,6 @@ import (
 	"serf/internal/hostaddr"
 )
 
-// DefaultPort is where members listen unless they are told otherwise.
-const DefaultPort = hostaddr.DefaultPort
-
 // Resolver looks names up. [net.Resolver] is one.
 type Resolver = hostaddr.Resolver
 

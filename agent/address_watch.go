@@ -12,7 +12,7 @@ import (
 // startAddressWatch starts watching the address, unless the user named one that this host need not
 // have.
 func (a *Agent) startAddressWatch() {
-	addr := a.conf.Serf.Addr
+	addr := a.conf.Advertise
 	w := hostaddr.NewWatch(a.conf.host, !a.addr.Addr().Is4(), addr, a.conf.Interface)
 	bound := a.addr.Addr() == addr.Addr() && !addr.Addr().IsLoopback()
 	followed, open := w.On != "" || bound, a.addr.Addr() == netip.IPv6Unspecified()
@@ -97,7 +97,7 @@ func lossOf(ip netip.Addr) string {
 
 // warnPublic warns if an address that everybody can send to is used without encryption.
 func (a *Agent) warnPublic(ip netip.Addr) {
-	if s := a.conf.Serf.Sealer; hostaddr.IsPublic(ip) && (s == nil || s.Keys == nil || s.PlainOut) {
+	if hostaddr.IsPublic(ip) && (len(a.conf.Keys) == 0 || a.conf.SendPlain) {
 		a.log.Warnf("memberlist", "Binding to public address without encryption!")
 	}
 }

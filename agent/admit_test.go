@@ -19,8 +19,8 @@ func TestMergeCanBeRefused(t *testing.T) {
 		var asked [2][]serf.Member
 		for i := range agents {
 			c := memConfig(n, string(rune('a'+i)), i+1)
-			c.Serf.Tags = map[string]string{"dc": string(rune('x' + i))}
-			c.Serf.AdmitMerge = func(members []serf.Member) error {
+			c.Tags = map[string]string{"dc": string(rune('x' + i))}
+			c.AdmitMerge = func(members []serf.Member) error {
 				asked[i] = members
 				return fmt.Errorf("data centre %s", members[0].Tags["dc"])
 			}
@@ -32,7 +32,7 @@ func TestMergeCanBeRefused(t *testing.T) {
 		}
 		for i, a := range agents {
 			if got := a.Members(); len(got) != 1 || len(asked[i]) != 1 {
-				t.Errorf("%s has members %v, was asked about %v", a.conf.Serf.Name, got, asked[i])
+				t.Errorf("%s has members %v, was asked about %v", a.conf.Name, got, asked[i])
 			}
 		}
 	})

@@ -9,9 +9,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
-	"serf/internal/hostaddr"
 	"serf/swim"
-	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -22,80 +20,6 @@ var (
 	// ErrJoin means that none of the addresses could be joined.
 	ErrJoin = errors.New("no member could be joined")
 )
-
-// Config configures an agent. Start copies it; maps and slices must not be changed later.
-type Config struct {
-	// Serf configures the node. Its Addr is the address to advertise: without one it is taken from
-	// Bind, and port 0 becomes the port bound. A Seed of 0 is replaced by a random one, and a
-	// Sealer without a nonce source gets crypto/rand. The Listener is the agent, KeyringStore
-	// follows from KeyringChanged, and Families from the socket and the host.
-	Serf serf.Config
-	// Bind is where UDP and TCP listen. Port 0 takes any port that is free for both.
-	Bind netip.AddrPort
-	// Interface, if set, means that Serf.Addr was chosen and not given by a user, and is this
-	// interface's (see Addresses). When this host loses the address, another is chosen and
-	// advertised.
-	Interface string
-	// AddressChanged is called with the new address when another is advertised, on a goroutine of
-	// the agent, which waits for it. Nil to ignore.
-	AddressChanged func(netip.AddrPort)
-	// Log receives the agent's log lines. Nil discards them.
-	Log *Log
-
-	// Join configures the agent's own attempts to join others.
-	Join JoinConfig
-	// Subscriptions get all events from the start on: that this member joined, and those that Join
-	// finds, before Start has returned. Each comes from NewSubscription, for this agent alone; if
-	// Start fails they end with its error.
-	Subscriptions []*Subscription
-	// OnEvent, if set, is called with all events from the start on, in order, by one goroutine of the
-	// agent and not after Done. It may block, which delays nobody else, and may call all methods of
-	// the agent but Shutdown, which waits for it: ctx ends when the agent stops. While it is too slow
-	// it gets of each member only what it has come to, and the oldest user events and queries are
-	// dropped, see [Traffic].EventsDropped.
-	OnEvent func(ctx context.Context, e Event)
-
-	// Handlers are the event handlers: scripts that run for events. See SetHandlers.
-	Handlers []handler.Handler
-	// HandlerTimeout is when scripts without a time-out of their own are killed: 0 means
-	// handler.DefaultTimeout, negative never. See SetHandlerTimeout.
-	HandlerTimeout time.Duration
-	// HandlerRPC is where this agent serves RPC, if it does: scripts find it in their environment.
-	HandlerRPC handler.RPC
-	// ObserveHandler, if set, is called by any goroutine with the time that each script took.
-	ObserveHandler func(script string, took time.Duration)
-
-	// Resolver looks up the names of join addresses; nil means the system's.
-	Resolver Resolver
-	// Journal stores the lines of the snapshot. Nil if there is none.
-	Journal Journal
-	// KeyringChanged saves the keys, primary first, after a change. Calls come one at a time from a
-	// goroutine of the agent, and may be fewer than the changes. The member that asked for the
-	// change is answered when it returns. An error becomes part of the answer, and is logged; the
-	// agent calls again until there is none, and once more when it stops. Nil if keys aren't saved:
-	// answers then say that they are lost with a restart.
-	KeyringChanged func(keys [][]byte) error
-
-	network network       // nil for the operating system's; tests have their own
-	host    hostaddr.Host // likewise; without it no address is watched
-}
-
-// JoinConfig says which members an agent looks for by itself. Addresses are as in Agent.Join.
-type JoinConfig struct {
-	// Retry lists addresses that are joined in the background: at once, again soon, then at growing
-	// pauses up to Interval, until one answers. After that they count as Seeds.
-	Retry []string
-	// Seeds lists addresses that are tried every Interval while no living member has one of them:
-	// this heals partitions that outlast the memory of failed members.
-	Seeds []string
-	// Replay asks for past events on the first join.
-	Replay bool
-	// Interval between attempts: 0 means 30 s; at least 1 s.
-	Interval time.Duration
-	// Max is how many attempts Retry makes, Interval apart, before the agent stops with an error.
-	// The earlier attempts of the beginning don't count. 0 means no limit.
-	Max int
-}
 
 // Agent is a running node. Its methods may be called by any goroutine, except from Config's
 // callbacks. Most take a context that bounds their waiting. Those that don't, such as Members and

@@ -18,7 +18,6 @@ import (
 	"serf/agent/handler"
 	"serf/swim"
 	"serf/swim/serf"
-	"serf/wire"
 )
 
 var background = context.Background()
@@ -30,9 +29,9 @@ func hostAddr(i int) netip.AddrPort {
 
 // memConfig configures the agent of host i.
 func memConfig(n *memNetwork, name string, i int) Config {
-	c := Config{Serf: serf.DefaultConfig(swim.Local()), Bind: hostAddr(i), network: n.at(hostAddr(i))}
-	c.Serf.Name = name
-	c.Serf.Seed = uint64(i) // for runs that repeat
+	c := Config{Timing: Local(), Bind: hostAddr(i), network: n.at(hostAddr(i))}
+	c.Name = name
+	c.seed = uint64(i) // for runs that repeat
 	return c
 }
 
@@ -80,7 +79,7 @@ func wantMembers(t *testing.T, a *Agent, count int) {
 		select {
 		case <-s.C:
 		case <-limit:
-			t.Fatalf("%s knows %v, want %d living", a.conf.Serf.Name, a.Members(), count)
+			t.Fatalf("%s knows %v, want %d living", a.conf.Name, a.Members(), count)
 		}
 	}
 }
@@ -421,7 +420,7 @@ func TestSetTags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Serf.Tags = map[string]string{"role": "web", "old": "1"}
+		c.Tags = map[string]string{"role": "web", "old": "1"}
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)
@@ -449,7 +448,7 @@ func TestReplaceTags(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Serf.Tags = map[string]string{"old": "1", "both": "1"}
+		c.Tags = map[string]string{"old": "1", "both": "1"}
 		a := begin(t, c)
 		next := map[string]string{"both": "2", "new": "3"}
 		if err := a.ReplaceTags(background, next); err != nil {
@@ -499,13 +498,9 @@ func TestStatsHasTheSectionsOfTheRPC(t *testing.T) {
 	})
 }
 
-// encrypted gives c a keyring.
+// encrypted gives c a key.
 func encrypted(c Config, key string) Config {
-	ring, err := wire.NewKeyring([]byte(key))
-	if err != nil {
-		panic(err)
-	}
-	c.Serf.Sealer = &wire.Sealer{Keys: ring, EncryptVersion: 1, Compress: true}
+	c.Keys, c.Compress = [][]byte{[]byte(key)}, true
 	return c
 }
 
@@ -612,7 +607,7 @@ func TestJournalGetsLines(t *testing.T) {
 		var journal strings.Builder // written by the loop, read when it has ended
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Journal = &testJournal{lines: &journal}
+		c.Snapshot = &testJournal{lines: &journal}
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)

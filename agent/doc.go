@@ -1,8 +1,7 @@
 // Package agent runs one Serf node on real sockets, and is the Go API for programs that embed one.
 //
-// [Start] takes a [Config]: a [serf.Config] from serf.DefaultConfig with a Name, and the address to
-// bind. The agent is alone until it joins others, by [Agent.Join] or by Config.Join, which keeps
-// trying. Then:
+// [Start] takes a [Config], whose zero value works. The agent is alone until it joins others, by
+// [Agent.Join] or by Config.Join, which keeps trying. Then:
 //
 //   - [Agent.Members] and [Agent.Member] return the members, and [Agent.SetTags] changes this one's
 //     tags;

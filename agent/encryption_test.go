@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"serf/wire"
 )
 
 // story is a cluster in memory whose members are restarted. It records whom any of them considers
@@ -20,19 +18,31 @@ type story struct {
 	agents  []*Agent
 	outs    []*syncBuffer // their logs, of their last lives
 	starts  uint64
-	sealers []wire.Sealer // of the next start
-	failed  chan string   // "a: c" if a takes c for failed
+	sealing []sealing   // of the next start
+	failed  chan string // "a: c" if a takes c for failed
 }
 
-func newStory(t *testing.T, members int, s wire.Sealer) *story {
+func newStory(t *testing.T, members int, s sealing) *story {
 	st := &story{t: t, net: newMemNetwork(), agents: make([]*Agent, members), outs: make([]*syncBuffer, members), failed: make(chan string, 1000)}
-	st.sealers = slices.Repeat([]wire.Sealer{s}, members)
+	st.sealing = slices.Repeat([]sealing{s}, members)
 	for i := range members {
 		st.start(i)
 	}
 	time.Sleep(settling)
 	st.wantWhole("at the start")
 	return st
+}
+
+// sealing is how a member seals its messages.
+type sealing struct {
+	keys                   [][]byte
+	label                  string
+	acceptPlain, sendPlain bool
+}
+
+func (s *sealing) put(c *Config) {
+	c.Keys, c.Label, c.AcceptPlain, c.SendPlain = s.keys, s.label, s.acceptPlain, s.sendPlain
+	c.Compress = true
 }
 
 // settling is time enough for all members to learn of any change.
@@ -45,9 +55,8 @@ func (s *story) start(i int) {
 	s.t.Helper()
 	s.starts++
 	c := memConfig(s.net, memberName(i), i+1)
-	c.Serf.Seed = s.starts
-	sealer := s.sealers[i]
-	c.Serf.Sealer = &sealer
+	c.seed = s.starts
+	s.sealing[i].put(&c)
 	for other := range s.agents {
 		if other != i {
 			c.Join.Retry = append(c.Join.Retry, hostAddr(other+1).String())
@@ -62,7 +71,7 @@ func (s *story) start(i int) {
 	go func() {
 		for e := range sub.C {
 			for _, m := range e.(MemberEvent).Members {
-				s.failed <- c.Serf.Name + ": " + m.Name
+				s.failed <- c.Name + ": " + m.Name
 			}
 		}
 	}()
@@ -74,7 +83,7 @@ func (s *story) wantWhole(when string) {
 	synctest.Wait()
 	for _, a := range s.agents {
 		if got := living(a); got != len(s.agents) {
-			s.t.Errorf("%s: %s knows %d living members", when, a.conf.Serf.Name, got)
+			s.t.Errorf("%s: %s knows %d living members", when, a.conf.Name, got)
 		}
 	}
 	for len(s.failed) > 0 {
@@ -112,25 +121,16 @@ func (s *story) wantEventReaches(from int, when string) {
 
 func storyKey(i byte) []byte { return slices.Repeat([]byte{i}, 32) }
 
-func storyRing(t *testing.T, keys ...byte) *wire.Keyring {
-	t.Helper()
-	ring, err := wire.NewKeyring(storyKey(keys[0]))
-	for _, k := range keys[1:] {
-		if err == nil {
-			ring, err = ring.Install(storyKey(k))
-		}
+func storyKeys(keys ...byte) (list [][]byte) {
+	for _, k := range keys {
+		list = append(list, storyKey(k))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ring
+	return list
 }
 
 func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		plain := wire.Sealer{EncryptVersion: 1, Compress: true}
-		s := newStory(t, 3, plain)
-		ring := storyRing(t, 1)
+		s := newStory(t, 3, sealing{})
 		for _, step := range []struct {
 			name              string
 			plainIn, plainOut bool
@@ -140,7 +140,7 @@ func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 			{"all insist", false, false},
 		} {
 			for i := range s.agents {
-				s.sealers[i].Keys, s.sealers[i].PlainIn, s.sealers[i].PlainOut = ring, step.plainIn, step.plainOut
+				s.sealing[i] = sealing{keys: storyKeys(1), acceptPlain: step.plainIn, sendPlain: step.plainOut}
 				s.agents[i].Shutdown()
 				s.start(i)
 				time.Sleep(settling)
@@ -162,16 +162,16 @@ func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 // Addresses are reused: one of a former member of blue is now that of a member of green.
 func TestLabelKeepsClustersApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		blue := newStory(t, 3, wire.Sealer{Label: "blue"})
+		blue := newStory(t, 3, sealing{label: "blue"})
 		blue.agents[2].Shutdown()
 		var out syncBuffer
 		log := NewLog(&out, slog.LevelWarn)
 		c := memConfig(blue.net, "g1", 3)
-		c.Serf.Sealer, c.Log = &wire.Sealer{Label: "green"}, log
+		c.Label, c.Log = "green", log
 		c.Join.Retry = []string{hostAddr(4).String()}
 		green := begin(t, c)
 		c = memConfig(blue.net, "g2", 4)
-		c.Serf.Sealer = &wire.Sealer{Label: "green"}
+		c.Label = "green"
 		mate := begin(t, c)
 		const minutes = 10
 		for range minutes { // a blue member gets the idea to join green now and then
@@ -183,13 +183,13 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 		for _, a := range []*Agent{blue.agents[0], blue.agents[1]} {
 			for _, m := range a.Members() {
 				if strings.HasPrefix(m.Name, "g") {
-					t.Errorf("%s knows %s of green", a.conf.Serf.Name, m.Name)
+					t.Errorf("%s knows %s of green", a.conf.Name, m.Name)
 				}
 			}
 		}
 		for _, a := range []*Agent{green, mate} {
 			if got := len(a.Members()); got != 2 {
-				t.Errorf("%s of green knows %d members", a.conf.Serf.Name, got)
+				t.Errorf("%s of green knows %d members", a.conf.Name, got)
 			}
 		}
 		m, _, _ := green.Counters()
@@ -215,7 +215,7 @@ func wantOneLineAMinute(t *testing.T, log, line string, minutes int) {
 // A member is down while the key is changed (F26 in docs/failures.md).
 func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStory(t, 3, wire.Sealer{Keys: storyRing(t, 1), EncryptVersion: 1})
+		s := newStory(t, 3, sealing{keys: storyKeys(1)})
 		s.agents[2].Shutdown()
 		time.Sleep(settling)
 		for _, change := range []func() (KeyReport, error){
@@ -255,7 +255,7 @@ func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 // What can't work is at least logged, on both sides (F26 in docs/failures.md).
 func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStory(t, 3, wire.Sealer{Keys: storyRing(t, 1), EncryptVersion: 1})
+		s := newStory(t, 3, sealing{keys: storyKeys(1)})
 		s.net.isolate(hostAddr(3), true)
 		time.Sleep(settling)
 		for _, change := range []func() (KeyReport, error){
@@ -286,7 +286,7 @@ func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 
 func TestKeysNameWhoDidNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStory(t, 3, wire.Sealer{Keys: storyRing(t, 1), EncryptVersion: 1})
+		s := newStory(t, 3, sealing{keys: storyKeys(1)})
 		s.net.isolate(hostAddr(3), true)
 		r, err := s.agents[0].InstallKey(background, storyKey(2))
 		if err == nil || r.NumNodes != 3 || r.NumResp != 2 || len(r.InMemory()) != 2 || r.Messages["c"] != noAnswer {

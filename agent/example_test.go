@@ -9,19 +9,16 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
 // start starts a member on a loopback port of the system's choice.
 func start(name string, tags map[string]string) *agent.Agent {
-	conf := agent.Config{
-		Serf: serf.DefaultConfig(swim.Local()), // Local for one host, LAN and WAN for networks
-		Bind: netip.MustParseAddrPort("127.0.0.1:0"),
-	}
-	conf.Serf.Name = name
-	conf.Serf.Tags = tags
-	a, err := agent.Start(context.Background(), conf)
+	a, err := agent.Start(context.Background(), agent.Config{
+		Name: name, Tags: tags,
+		Timing: agent.Local(), // Local for one host, LAN and WAN for networks
+		Bind:   netip.MustParseAddrPort("127.0.0.1:0"),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -145,13 +142,27 @@ func ExampleAgent_SetTags() {
 
 // A member that finds the others by itself, and encrypts, as a program would have it.
 func ExampleConfig() {
+	key := []byte("0123456789abcdef") // from a file, rather
 	conf := agent.Config{
-		Serf: serf.DefaultConfig(swim.LAN()),
-		Bind: netip.AddrPortFrom(netip.IPv4Unspecified(), agent.DefaultPort),
+		Name: "web-1",
+		Tags: map[string]string{"role": "web"},
 		Join: agent.JoinConfig{Retry: []string{"_serf._tcp.example.com", "10.0.0.7"}},
+		Keys: [][]byte{key},
 	}
-	conf.Serf.Name = "web-1"
-	conf.Serf.Addr = netip.MustParseAddrPort("10.0.0.8:7946") // what the others are told: Bind has none
-	fmt.Println(conf.Serf.Validate())
+	fmt.Println(conf.Validate())
+
+	conf.EventSizeMax = 10_000
+	fmt.Println(conf.Validate())
+	// Output:
+	// <nil>
+	// Config.EventSizeMax: 10000 bytes, allowed 1 to 9216
+}
+
+// The profile of a WAN, with another time until a member is suspected.
+func ExampleTiming() {
+	t := agent.WAN()
+	t.ProbeInterval, t.ProbeTimeout = 3*time.Second, 2*time.Second
+	conf := agent.Config{Name: "web-1", Timing: t}
+	fmt.Println(conf.Validate())
 	// Output: <nil>
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"fmt"
 	"math"
 	"net/netip"
 	"reflect"
@@ -9,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"serf/wire"
 )
 
 // extremes are unlikely values for fields of a kind; nil for kinds that aren't tried.
@@ -49,8 +46,6 @@ func eachField(v reflect.Value, path string, f func(path string, field reflect.V
 		case !kind.IsExported():
 		case kind.Type.Kind() == reflect.Struct && kind.Type != reflect.TypeFor[netip.AddrPort]():
 			eachField(field, path+kind.Name+".", f)
-		case kind.Type == reflect.TypeFor[*wire.Sealer]():
-			eachField(field.Elem(), path+kind.Name+".", f)
 		case extremes(kind.Type.Kind()) != nil:
 			f(path+kind.Name, field)
 		}
@@ -80,7 +75,7 @@ func TestNoValueOfConfigIsTooMuch(t *testing.T) {
 			})
 		}
 	})
-	if fields < 50 || refused < 100 {
+	if fields < 45 || refused < 100 {
 		t.Errorf("%d fields tried, %d values refused: the test doesn't see the Config",
 			fields, refused)
 	}
@@ -102,25 +97,4 @@ func lives(t *testing.T, n *memNetwork, c Config) bool {
 	time.Sleep(20 * time.Second)
 	a.Stats()
 	return true
-}
-
-func TestWhatASealerCantDoIsRefusedByStart(t *testing.T) {
-	for want, change := range map[string]func(s *wire.Sealer){
-		"label: 256 bytes, at most 255":            func(s *wire.Sealer) { s.Label = strings.Repeat("x", 256) },
-		"version of encryption: 2, allowed 0 to 1": func(s *wire.Sealer) { s.EncryptVersion = 2 },
-		"keyring: has no keys":                     func(s *wire.Sealer) { s.Keys = new(wire.Keyring) },
-		"":                                         func(s *wire.Sealer) { s.Label = strings.Repeat("x", 255) },
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			c := encrypted(memConfig(newMemNetwork(), "a", 1), "0123456789abcdef")
-			change(c.Serf.Sealer)
-			a, err := Start(background, c)
-			if err == nil {
-				a.Shutdown()
-			}
-			if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
-				t.Errorf("error %s, want %q", got, want)
-			}
-		})
-	}
 }

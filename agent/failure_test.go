@@ -113,7 +113,7 @@ func TestQuickRestartIsTold(t *testing.T) {
 		s := agents[0].Subscribe(8, nil)
 		agents[2].Shutdown()
 		c := memConfig(n, "c", 3)
-		c.Serf.Seed, c.Serf.Tags = 99, map[string]string{"version": "2"}
+		c.seed, c.Tags = 99, map[string]string{"version": "2"}
 		mustJoin(t, begin(t, c), agents[1])
 		for {
 			e := wantEvent(t, s, "c restarted").(MemberEvent)
@@ -151,7 +151,7 @@ func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 		if a.Traffic().StreamFailures[StreamRefused] == 0 {
 			t.Error("not counted")
 		}
-		time.Sleep(a.conf.Serf.StreamTimeout + time.Second) // not at the very moment
+		time.Sleep(a.conf.Timing.StreamTimeout + time.Second) // not at the very moment
 		synctest.Wait()
 		mustJoin(t, b, a)
 	})
@@ -171,7 +171,7 @@ func TestPublicAddressWithoutEncryptionIsTold(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var out syncBuffer
 			c := memConfig(newMemNetwork(), "a", 1)
-			c.Serf.Addr = netip.MustParseAddrPort(tt.addr)
+			c.Advertise = netip.MustParseAddrPort(tt.addr)
 			if tt.key != "" {
 				c = encrypted(c, tt.key)
 			}

@@ -28,7 +28,7 @@ func TestHandlerThatNeverEndsStopsNothing(t *testing.T) {
 	n := newMemNetwork()
 	c := memConfig(n, "a", 1)
 	c.Handlers = []handler.Handler{h}
-	c.Serf.CoalescePeriod = 0 // each member is an event
+	c.CoalescePeriod = 0 // each member is an event
 	a := begin(t, c)
 	b := begin(t, memConfig(n, "b", 2))
 	mustJoin(t, b, a)

@@ -21,7 +21,8 @@ const (
 // the calls. before is called on the loop when that is about to happen.
 func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce bool,
 	before func()) error {
-	if err := a.conf.Serf.CheckEventSize(len(name) + len(payload)); err != nil {
+	size := len(name) + len(payload)
+	if err := serf.CheckEventSize(size, a.conf.EventSizeMax); err != nil {
 		return err
 	}
 	defer a.firing.Add(-1)

@@ -20,7 +20,7 @@ func stuffed(t *testing.T, gossip time.Duration) *Agent {
 	n := newMemNetwork()
 	quiet := func(name string, i int) *Agent {
 		c := memConfig(n, name, i)
-		c.Serf.GossipInterval, c.Serf.GossipRate, c.Serf.ProbeInterval = gossip, 0, time.Hour
+		c.Timing.GossipInterval, c.Timing.GossipRate, c.Timing.ProbeInterval = gossip, 0, time.Hour
 		return begin(t, c)
 	}
 	a := quiet("a", 1)

@@ -14,7 +14,7 @@ type MemberHistory = history.Member
 // History returns the last changes of a member's state; ok is false if nothing is known of that
 // name. A member that is no longer listed may still have a history.
 func (a *Agent) History(name string) (h MemberHistory, ok bool) {
-	h = MemberHistory{Name: name, AsSeenBy: a.conf.Serf.Name, Status: serf.StatusNone.String()}
+	h = MemberHistory{Name: name, AsSeenBy: a.conf.Name, Status: serf.StatusNone.String()}
 	listed := false
 	a.read(func() {
 		h.Changes, h.Dropped = a.loop.history.Member(name)
@@ -39,7 +39,7 @@ func (a *Agent) History(name string) (h MemberHistory, ok bool) {
 func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
 	a.read(func() {
 		now := time.Duration(a.now())
-		f = a.loop.history.Flaps(now-since, now, a.conf.Serf.Name, a.loop.node.Swim().Health())
+		f = a.loop.history.Flaps(now-since, now, a.conf.Name, a.loop.node.Swim().Health())
 		f.AddTCPOnly(a.loop.tcpOnly.since(swim.Time(now-since), a.nameOf),
 			a.loop.node.Stats().Alive-1)
 	})

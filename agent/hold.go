@@ -7,12 +7,14 @@ import (
 	"serf/swim"
 )
 
-// Journal keeps the lines of the snapshot.
-type Journal interface {
+// Snapshot keeps over a restart what an agent knows. Package snapshot has one in a file.
+type Snapshot interface {
+	// Previous is what the last run knew. It is called before Append.
+	Previous() SnapshotState
 	// Append is given one line, with its newline, on the loop. It must return at once and copy what
 	// it keeps.
 	Append(line []byte)
-	// Notify is called once, before the first line. From then on the journal calls f, from any
+	// Notify is called once, before the first line. From then on the snapshot calls f, from any
 	// goroutine, with the number of lines so far that would survive if the process were killed.
 	Notify(f func(lines uint64))
 }
@@ -44,7 +46,7 @@ type heldEvent struct {
 }
 
 // init subscribes to the journal's progress.
-func (h *hold) init(j Journal) {
+func (h *hold) init(j Snapshot) {
 	h.wake = make(chan struct{}, 1)
 	if j == nil {
 		return
@@ -60,7 +62,7 @@ func (h *hold) init(j Journal) {
 
 // deliver publishes an event, once the journal has its time.
 func (a *Agent) deliver(e Event) {
-	if a.conf.Journal == nil {
+	if a.conf.Snapshot == nil {
 		a.publish(e)
 		return
 	}
@@ -73,9 +75,9 @@ func (a *Agent) deliver(e Event) {
 
 // journal passes a line to the journal.
 func (a *Agent) journal(line []byte) {
-	if a.conf.Journal != nil {
+	if a.conf.Snapshot != nil {
 		a.loop.hold.lines++
-		a.conf.Journal.Append(line)
+		a.conf.Snapshot.Append(line)
 	}
 }
 

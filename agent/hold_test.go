@@ -9,12 +9,15 @@ import (
 	"serf/swim"
 )
 
-// testJournal is a journal whose progress the test controls.
+// testJournal is a snapshot whose progress the test controls.
 type testJournal struct {
+	before SnapshotState
 	lines  io.Writer // nil: dropped
 	count  uint64
 	notify func(uint64)
 }
+
+func (j *testJournal) Previous() SnapshotState { return j.before }
 
 func (j *testJournal) Append(line []byte) {
 	j.count++
@@ -29,7 +32,7 @@ func (j *testJournal) Notify(f func(uint64)) { j.notify = f }
 func begun(t *testing.T, j *testJournal) (*Agent, *Subscription) {
 	t.Helper()
 	c := memConfig(newMemNetwork(), "a", 1)
-	c.Journal = j
+	c.Snapshot = j
 	a := begin(t, c)
 	time.Sleep(2 * holdTime)
 	synctest.Wait()

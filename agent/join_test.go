@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"serf/swim"
-	"serf/swim/serf"
 )
 
 // names is a Resolver. A name that isn't in it doesn't exist, one with nil hangs.
@@ -143,7 +142,7 @@ func TestRetryJoinThatComesTooEarly(t *testing.T) {
 			var agents []*Agent
 			for i := range 4 {
 				c := memConfig(n, string(rune('b'+i)), i+2)
-				c.Serf.Seed = uint64(4*run + i + 1)
+				c.seed = uint64(4*run + i + 1)
 				c.Join = JoinConfig{Retry: []string{hostAddr(1).String()}, Interval: 30 * time.Second}
 				agents = append(agents, begin(t, c))
 			}
@@ -154,7 +153,7 @@ func TestRetryJoinThatComesTooEarly(t *testing.T) {
 			for _, a := range agents {
 				if _, in := a.Member("a"); !in {
 					t.Errorf("the seed was %v late, but %s isn't in soon after",
-						late, a.conf.Serf.Name)
+						late, a.conf.Name)
 				}
 			}
 		})
@@ -183,7 +182,7 @@ func TestManyDeadSeeds(t *testing.T) {
 		n.deaf = true
 		good := begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
-		c.Serf.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
+		c.Timing.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
 		began := time.Now()
 		a := begin(t, c)
 		joinInBackground(t, a, append(deadSeeds(300), good.Addr().String())) // in this order
@@ -210,7 +209,7 @@ func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
 		n := newMemNetwork()
 		n.deaf = true
 		c := memConfig(n, "a", 1)
-		c.Serf.StreamTimeout = swim.LAN().StreamTimeout
+		c.Timing.StreamTimeout = swim.LAN().StreamTimeout
 		c.Join = JoinConfig{Retry: deadSeeds(seeds), Interval: time.Second}
 		a := begin(t, c)
 		most := 0
@@ -293,7 +292,7 @@ func TestNoIslands(t *testing.T) {
 			var agents []*Agent
 			for i := range 3 {
 				c := memConfig(n, string(rune('a'+i)), i+1)
-				c.Serf.Seed = uint64(3*run + i)
+				c.seed = uint64(3*run + i)
 				c.Resolver = dns
 				c.Join = JoinConfig{Retry: []string{"seeds"}, Interval: 5 * time.Second}
 				agents = append(agents, begin(t, c))
@@ -302,7 +301,7 @@ func TestNoIslands(t *testing.T) {
 			for _, a := range agents {
 				if got := living(a); got != 3 {
 					t.Errorf("run %d: %s knows %d living members, want 3",
-						run, a.conf.Serf.Name, got)
+						run, a.conf.Name, got)
 				}
 			}
 		})
@@ -324,7 +323,7 @@ func TestSeedsHealPartition(t *testing.T) {
 				var agents []*Agent
 				for i := range 2 {
 					c := memConfig(n, string(rune('a'+i)), i+1)
-					c.Serf.ReconnectInterval, c.Serf.ReconnectTimeout, c.Serf.TombstoneTimeout = 0, time.Minute, time.Minute
+					c.ReconnectInterval, c.ReconnectTimeout, c.TombstoneTimeout = -1, time.Minute, time.Minute
 					c.Join = join
 					agents = append(agents, begin(t, c))
 				}
@@ -356,9 +355,11 @@ func TestRejoinTriesPreviousMembersUntilOneAnswers(t *testing.T) {
 		n := newMemNetwork()
 		begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
+		var before SnapshotState
 		for i := range 4 {
-			c.Serf.Previous = append(c.Serf.Previous, serf.Previous{Name: fmt.Sprint(i), Addr: hostAddr(i + 1)})
+			before.Members = append(before.Members, Previous{Name: fmt.Sprint(i), Addr: hostAddr(i + 1)})
 		}
+		c.Snapshot = &testJournal{before: before}
 		a := begin(t, c)
 		wantMembers(t, a, 2)
 	})

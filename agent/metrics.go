@@ -45,7 +45,7 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 		for s := range read.Members {
 			read.Members[s] = node.Count(serf.Status(s))
 		}
-		read.Coordinate, _ = node.Coordinate(a.conf.Serf.Name)
+		read.Coordinate, _ = node.Coordinate(a.conf.Name)
 	})
 	if err != nil {
 		return Metrics{}, false
@@ -54,13 +54,13 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 	return read, true
 }
 
-// Timing counts how often something was done, and how long that took in total.
-type Timing struct {
+// Durations counts how often something was done, and how long that took in total.
+type Durations struct {
 	N    uint64
 	Took time.Duration
 }
 
-// timing is a Timing that any goroutine may add to.
+// timing is a Durations that any goroutine may add to.
 type timing struct {
 	n    atomic.Uint64
 	took atomic.Int64
@@ -71,7 +71,9 @@ func (t *timing) add(took time.Duration) {
 	t.n.Add(1)
 }
 
-func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
+func (t *timing) load() Durations {
+	return Durations{N: t.n.Load(), Took: time.Duration(t.took.Load())}
+}
 
 // PushPullBounds are the buckets of Traffic.PushPulls: a small cluster's exchange takes a
 // millisecond, one of 10,000 members across the world some seconds.

@@ -16,7 +16,6 @@ import (
 
 	"serf/internal/hostaddr"
 	"serf/internal/systest"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -169,10 +168,10 @@ func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := Config{Serf: serf.DefaultConfig(swim.LAN()), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
-	c.Serf.Name, c.Serf.Addr = name, addrs.Advertise
-	c.Serf.ProbeInterval /= 10
-	c.Serf.ProbeTimeout /= 10
+	c := Config{Timing: LAN(), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
+	c.Name, c.Advertise = name, addrs.Advertise
+	c.Timing.ProbeInterval /= 10
+	c.Timing.ProbeTimeout /= 10
 	a := begin(h.t, c)
 	if len(join) > 0 {
 		if n, err := a.Join(background, join, false); n != len(join) {
@@ -198,7 +197,7 @@ func wantPlaces(t *testing.T, within time.Duration, name, at string, agents ...*
 			case <-s.C:
 			case <-limit:
 				t.Fatalf("%s has %s at %v, %v, want alive at %v after %v",
-					a.conf.Serf.Name, name, m.Addr, m.Status, want, within)
+					a.conf.Name, name, m.Addr, m.Status, want, within)
 			}
 		}
 		s.Close()
@@ -274,7 +273,7 @@ func testFamilies(t *testing.T, l *lan, told string) {
 	for i := range failed {
 		select {
 		case e := <-failed[i].C:
-			t.Fatalf("at %s: %v %v", all[i].conf.Serf.Name, e, e.(MemberEvent).Members)
+			t.Fatalf("at %s: %v %v", all[i].conf.Name, e, e.(MemberEvent).Members)
 		case <-quiet:
 			quiet = time.After(0)
 		}
@@ -286,13 +285,13 @@ func testFamilies(t *testing.T, l *lan, told string) {
 		to, reaches := x.to.Self().Addr, false
 		x.from.read(func() { reaches = x.from.loop.node.Swim().CanReach(to) })
 		if reaches != x.want {
-			t.Errorf("from %s to %v there is a way: %v", x.from.conf.Serf.Name, to, reaches)
+			t.Errorf("from %s to %v there is a way: %v", x.from.conf.Name, to, reaches)
 		}
 	}
 	for addr, x := range map[string]*Agent{"10.77.0.3": a, "fd00::3": b} {
 		seed := netip.AddrPortFrom(netip.MustParseAddr(addr), DefaultPort)
 		if lost, _ := x.withoutLiving([]netip.AddrPort{seed}); len(lost) > 0 {
-			t.Errorf("to %s the other address of c is nobody's", x.conf.Serf.Name)
+			t.Errorf("to %s the other address of c is nobody's", x.conf.Name)
 		}
 	}
 	b.Shutdown()

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"serf/swim"
-	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -24,8 +23,8 @@ import (
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 func osConfig(name string, bind netip.AddrPort) Config {
-	c := Config{Serf: serf.DefaultConfig(swim.Local()), Bind: bind}
-	c.Serf.Name = name
+	c := Config{Timing: Local(), Bind: bind}
+	c.Name = name
 	return c
 }
 
@@ -70,7 +69,7 @@ func TestForeignAddressIsNamed(t *testing.T) {
 
 func TestFailedStartReleasesAll(t *testing.T) {
 	c := osConfig("a", loopback)
-	c.Serf.Name = strings.Repeat("x", swim.NameMax+1)
+	c.Name = strings.Repeat("x", swim.NameMax+1)
 	c.KeyringChanged = func([][]byte) error { return nil }
 	if _, err := Start(background, c); err == nil {
 		t.Fatal("a name that is too long was taken")
@@ -240,7 +239,7 @@ func garbage(r *rand.Rand, seeds [][]byte, b []byte) []byte {
 
 func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
 	conf := osConfig("a", loopback)
-	conf.Serf.StreamTimeout = time.Minute // none ends before the last has come, however busy the machine is
+	conf.Timing.StreamTimeout = time.Minute // none ends before the last has come, however busy the machine is
 	a := begin(t, conf)
 	for range acceptMax { // that say nothing
 		c, err := net.Dial("tcp4", a.Addr().String())

@@ -32,7 +32,7 @@ func answering(t *testing.T, a *Agent, query string) {
 	})
 	go func() {
 		for e := range s.C {
-			if err := a.Respond(background, e.(QueryEvent).ID, []byte(a.conf.Serf.Name)); err != nil {
+			if err := a.Respond(background, e.(QueryEvent).ID, []byte(a.conf.Name)); err != nil {
 				t.Error(err)
 			}
 		}

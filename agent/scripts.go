@@ -21,7 +21,7 @@ const scriptGrace = time.Second
 // newRunner returns the runner of this agent's event handlers.
 func (a *Agent) newRunner() *handler.Runner {
 	r := handler.New(handler.Config{
-		Self: func() (string, map[string]string) { return a.conf.Serf.Name, *a.tags.Load() },
+		Self: func() (string, map[string]string) { return a.conf.Name, *a.tags.Load() },
 		Log: func(level slog.Level, format string, args ...any) {
 			a.log.Logf(level, "agent", format, args...)
 		},

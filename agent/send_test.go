@@ -109,7 +109,7 @@ func TestMessageBeyondTheSystemsPacketsArrives(t *testing.T) {
 		var agents []*Agent
 		for i := range 2 {
 			c := memConfig(n, string(rune('a'+i)), i+1)
-			c.Serf.PacketMax, c.Serf.QueryResponseSizeMax = 60_000, 60_000
+			c.PacketMax, c.QueryResponseSizeMax = 60_000, 60_000
 			agents = append(agents, begin(t, c))
 		}
 		mustJoin(t, agents[1], agents[0])

@@ -2,11 +2,8 @@ package agent
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"time"
 
@@ -15,13 +12,6 @@ import (
 	"serf/swim/serf"
 	"serf/wire"
 )
-
-// retryIntervalMin is the shortest interval between joins: a shorter one would load the seeds
-// without finding them sooner.
-const retryIntervalMin = time.Second
-
-// retryIntervalDefault is that of HashiCorp's Serf.
-const retryIntervalDefault = 30 * time.Second
 
 // Start binds the sockets and runs the node. ctx bounds only the start: the agent runs until
 // Shutdown, or until it has to give up, which Done reports.
@@ -46,6 +36,9 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 		err = c.fill()
 	}
 	if err == nil {
+		err = c.validate()
+	}
+	if err == nil {
 		err = a.begin(c)
 	}
 	if err != nil {
@@ -59,11 +52,13 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 func (a *Agent) adopt(subs []*Subscription) error {
 	for i, s := range subs {
 		if s == nil || !a.events.adopt(s) {
-			return fmt.Errorf("subscription %d is nil, or was given to an agent before", i)
+			return newConfigError(fmt.Sprintf("Subscriptions[%d]", i), errUsedSubscription)
 		}
 	}
 	return nil
 }
+
+var errUsedSubscription = errors.New("is nil, or was given to an agent before")
 
 // begin is Start with a configuration that is complete.
 func (a *Agent) begin(c Config) error {
@@ -77,7 +72,7 @@ func (a *Agent) begin(c Config) error {
 	a.transport.budget.Store(streamBudget)
 	a.ctx, a.stop = context.WithCancelCause(context.Background())
 	a.handlers.Store(&c.Handlers)
-	a.tags.Store(&c.Serf.Tags)
+	a.tags.Store(&c.Tags)
 	a.runner = a.newRunner()
 	a.log.Infof("agent", "Serf agent starting")
 	if err := a.startNode(); err != nil {
@@ -98,70 +93,33 @@ func (a *Agent) begin(c Config) error {
 	return nil
 }
 
-// fill sets the defaults of Config.
-func (c *Config) fill() error {
-	if c.network == nil {
-		c.network, c.host = osNetwork{}, hostaddr.System
-	}
-	if c.Resolver == nil {
-		c.Resolver = net.DefaultResolver
-	}
-	if !c.Bind.IsValid() {
-		return errors.New("bind address: not set")
-	}
-	j := &c.Join
-	if j.Interval == 0 {
-		j.Interval = retryIntervalDefault
-	}
-	if j.Interval < retryIntervalMin {
-		return fmt.Errorf("join interval: %v, at least %v", j.Interval, retryIntervalMin)
-	}
-	if j.Max < 0 {
-		return fmt.Errorf("join attempts: %d is negative", j.Max)
-	}
-	for _, addr := range slices.Concat(j.Retry, j.Seeds) {
-		if err := hostaddr.Check(addr); err != nil {
-			return fmt.Errorf("join address: %w", err)
-		}
-	}
-	if c.Serf.Seed == 0 {
-		var seed [8]byte
-		rand.Read(seed[:])
-		c.Serf.Seed = binary.LittleEndian.Uint64(seed[:])
-	}
-	if s := c.Serf.Sealer; s != nil && s.Nonce == nil {
-		sealer := *s
-		sealer.Nonce = func(b []byte) { rand.Read(b) }
-		c.Serf.Sealer = &sealer
-	}
-	return nil
-}
-
 // startNode makes the node and handles its first outputs.
 func (a *Agent) startNode() error {
-	c := &a.conf.Serf
+	c, err := a.conf.node()
+	if err != nil {
+		return err
+	}
 	c.Addr = hostaddr.Complete(c.Addr, a.addr)
 	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // larger messages go by stream
-	a.advertised.Store(&c.Addr)
+	a.conf.Advertise = c.Addr
+	a.advertised.Store(&a.conf.Advertise)
 	a.warnPublic(c.Addr.Addr())
 	local := a.localAddrs()
-	c.Previous = slices.DeleteFunc(slices.Clone(c.Previous),
+	c.Previous = slices.DeleteFunc(c.Previous,
 		func(p serf.Previous) bool { return local[p.Addr] })
 	a.sendable = a.conf.host.Families(a.addr.Addr(), c.Addr.Addr())
 	c.Families = a.sendable
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)
-	l.hold.init(a.conf.Journal)
-	c.KeyringStore = serf.StoreNone
+	l.hold.init(a.conf.Snapshot)
 	if a.conf.KeyringChanged != nil {
-		c.KeyringStore = serf.StoreReports
 		l.keyring = make(chan *wire.Keyring, 1)
 		changes := l.keyring
 		a.workers.Go(func() { a.keyringWorker(changes) })
 	}
 	c.Listener = listener{a}
-	node, err := serf.New(a.now(), *c, &l.out)
+	node, err := serf.New(a.now(), c, &l.out)
 	if err != nil {
 		a.stop(err)
 		if l.keyring != nil {

@@ -18,7 +18,7 @@ import (
 // event_handlers and handlers. Sections that need the node are missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
-		"agent":          {"name": a.conf.Serf.Name},
+		"agent":          {"name": a.conf.Name},
 		"runtime":        runtimeStats(),
 		"event_handlers": a.handlerStats(),
 		"handlers":       handlerSection(a.HandlerStats(), time.Now()),
@@ -165,9 +165,9 @@ type Traffic struct {
 	StreamErrors    uint64                 // accepted streams that brought nothing usable
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
-	SubscribersCut  uint64 // subscriptions that ended for slowness
-	EventsDropped   uint64 // that found no room while Config.OnEvent was too slow
-	Rounds          Timing // of work that timers started: gossip, probes and so on
+	SubscribersCut  uint64    // subscriptions that ended for slowness
+	EventsDropped   uint64    // that found no room while Config.OnEvent was too slow
+	Rounds          Durations // of work that timers started: gossip, probes and so on
 	// PushPulls are the exchanges of the whole state begun here that were answered, by
 	// PushPullBounds.
 	PushPulls    histogram.Histogram

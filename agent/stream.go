@@ -139,7 +139,7 @@ func (a *Agent) acceptStreams() {
 // serve is the goroutine of one accepted stream: a request and its answer.
 func (a *Agent) serve(conn net.Conn) {
 	defer a.transport.conns.end(conn)
-	deadline := time.Now().Add(a.conf.Serf.StreamTimeout)
+	deadline := time.Now().Add(a.conf.Timing.StreamTimeout)
 	conn.SetDeadline(deadline)
 	ctx, cancel := context.WithDeadline(a.ctx, deadline)
 	defer cancel()

@@ -115,8 +115,8 @@ func TestSilentStreamIsClosedAtTheDeadline(t *testing.T) {
 		a, c := beginDialled(t)
 		began := time.Now()
 		c.Read(make([]byte, 1))
-		if took := time.Since(began); took != a.conf.Serf.StreamTimeout {
-			t.Errorf("closed after %v, want the stream timeout %v", took, a.conf.Serf.StreamTimeout)
+		if took := time.Since(began); took != a.conf.Timing.StreamTimeout {
+			t.Errorf("closed after %v, want the stream timeout %v", took, a.conf.Timing.StreamTimeout)
 		}
 		synctest.Wait()
 		if got := a.Traffic().StreamErrors; got != 1 {

@@ -147,8 +147,8 @@ func TestSubscriptionEndsWithAFailedStart(t *testing.T) {
 func TestHeldEventsAreToldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := memConfig(newMemNetwork(), "a", 1)
-		c.Serf.CoalescePeriod, c.Serf.QuiescentPeriod = time.Hour, time.Hour
-		c.Serf.UserCoalescePeriod, c.Serf.UserQuiescentPeriod = time.Hour, time.Hour
+		c.CoalescePeriod, c.QuiescentPeriod = time.Hour, time.Hour
+		c.UserCoalescePeriod, c.UserQuiescentPeriod = time.Hour, time.Hour
 		a := begin(t, c)
 		s := a.Subscribe(8, nil)
 		if err := a.UserEvent(background, "deploy", nil, true); err != nil {

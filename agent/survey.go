@@ -298,7 +298,7 @@ func (p *poll) sorted() []*polled {
 
 // views sums up.
 func (p *poll) views() survey.Views {
-	v := survey.Views{AsSeenBy: p.a.conf.Serf.Name, Digest: p.a.Digest().String(), Agree: true,
+	v := survey.Views{AsSeenBy: p.a.conf.Name, Digest: p.a.Digest().String(), Agree: true,
 		Agents: []survey.Agent{}, Disagreements: []survey.Disagreement{}}
 	type about struct{ member, here, there string }
 	places := make(map[about]int) // in v.Disagreements

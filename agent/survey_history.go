@@ -39,7 +39,7 @@ func (a *Agent) HistoryOfAll(
 			missing = append(missing, g.name)
 		}
 	}
-	m = history.Merge(name, a.conf.Serf.Name, accounts)
+	m = history.Merge(name, a.conf.Name, accounts)
 	m.Missing = append(m.Missing, missing...)
 	for i := range m.Changes {
 		c := &m.Changes[i]
@@ -51,7 +51,7 @@ func (a *Agent) HistoryOfAll(
 
 // account is what one agent knows, in terms of this agent's clock.
 func (p *poll) account(g *polled) (account history.Account, given bool) {
-	if g.name == p.a.conf.Serf.Name {
+	if g.name == p.a.conf.Name {
 		h, _ := p.a.History(p.history)
 		return history.Account{
 			Witness: history.Witness{Name: g.name, Status: h.Status, Dropped: h.Dropped},

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -13,9 +12,7 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
-	"serf/wire"
 )
 
 // own is a member of ours, in this process.
@@ -35,7 +32,8 @@ func callContext() (context.Context, context.CancelFunc) {
 func startOwn(t *testing.T, o options) (member, error) {
 	t.Helper()
 	l := agent.NewLog(newTranscript(t, o.name), slog.LevelDebug)
-	c := agent.Config{Serf: ownConfig(t, o), Bind: o.bind(), Log: l}
+	c := ownConfig(o)
+	c.Log = l
 	ctx, cancel := callContext()
 	defer cancel()
 	a, err := agent.Start(ctx, c)
@@ -61,8 +59,8 @@ func startOwn(t *testing.T, o options) (member, error) {
 	return m, nil
 }
 
-func ownConfig(t *testing.T, o options) serf.Config {
-	profile := swim.Local()
+func ownConfig(o options) agent.Config {
+	profile := agent.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = probeInterval, probeTimeout
 	profile.GossipInterval, profile.RetransmitMult = o.gossip(), retransmitMult
 	profile.SuspicionMult, profile.StreamTimeout = suspicionMult, streamTimeout
@@ -70,23 +68,19 @@ func ownConfig(t *testing.T, o options) serf.Config {
 	if o.exchanges {
 		profile.PushPullInterval = exchangeInterval
 	}
-	c := serf.DefaultConfig(profile)
-	c.Name, c.Tags, c.Protocol = o.name, o.tags, o.protocol
+	c := agent.Config{
+		Name: o.name, Bind: o.bind(), Tags: o.tags, Protocol: o.protocol, Timing: profile,
+		Keys: o.keys, Label: o.label, Compress: o.compress,
+		AcceptPlain: o.lenient && len(o.keys) > 0, SendPlain: o.lenient && len(o.keys) > 0,
+	}
 	c.BroadcastTimeout, c.LeavePropagateDelay = broadcastTimeout, leaveDelay
-	c.ReconnectInterval = 0
+	c.ReconnectInterval = -1
 	if o.reconnects {
 		c.ReconnectInterval = reconnectInterval
 	}
 	if o.coalesce {
 		c.UserCoalescePeriod, c.UserQuiescentPeriod = coalescePeriod, quiescentPeriod
 	}
-	sealer := &wire.Sealer{Label: o.label, Compress: o.compress, EncryptVersion: 1, Nonce: func(b []byte) { rand.Read(b) }}
-	if len(o.keys) > 0 {
-		ring, err := wire.NewKeyring(o.keys[0], o.keys[1:]...)
-		must(t, err)
-		sealer.Keys, sealer.PlainIn, sealer.PlainOut = ring, o.lenient, o.lenient
-	}
-	c.Sealer = sealer
 	return c
 }
 

@@ -15,8 +15,8 @@ func TestCoordinatesAnswer(t *testing.T) {
 	t.Parallel()
 	quick := func(name string) func(*agent.Config) {
 		return func(c *agent.Config) {
-			c.Serf.Name = name
-			c.Serf.ProbeInterval, c.Serf.ProbeTimeout = 20*time.Millisecond, 10*time.Millisecond
+			c.Name = name
+			c.Timing.ProbeInterval, c.Timing.ProbeTimeout = 20*time.Millisecond, 10*time.Millisecond
 		}
 	}
 	a, b := startAgent(t, quick("a")), startAgent(t, quick("b"))
@@ -45,7 +45,7 @@ func TestCoordinatesAnswer(t *testing.T) {
 
 func TestCoordinatesThatAreOff(t *testing.T) {
 	t.Parallel()
-	a := startAgent(t, func(c *agent.Config) { c.Serf.DisableCoordinates = true })
+	a := startAgent(t, func(c *agent.Config) { c.DisableCoordinates = true })
 	w := ask(t, newHandler(t, a, Options{}), "GET", "/v1/coordinates", "")
 	if want := `"explained":1,"coordinates":[]}` + "\n"; w.Code != 200 || !strings.HasSuffix(w.Body.String(), want) {
 		t.Errorf("%d %s, want an end of %s", w.Code, w.Body, want)

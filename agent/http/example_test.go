@@ -11,14 +11,12 @@ import (
 
 	"serf/agent"
 	agenthttp "serf/agent/http"
-	"serf/swim"
-	"serf/swim/serf"
 )
 
 // A program that embeds an agent serves it below a path of its own server.
 func ExampleNew() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
-	conf.Serf.Name = "web-1"
+	conf := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	conf.Name = "web-1"
 	a, err := agent.Start(context.Background(), conf)
 	if err != nil {
 		log.Fatal(err)

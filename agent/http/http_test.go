@@ -11,15 +11,13 @@ import (
 	"testing"
 
 	"serf/agent"
-	"serf/swim"
-	"serf/swim/serf"
 )
 
 // startAgent runs an agent alone on loopback.
 func startAgent(t testing.TB, change ...func(*agent.Config)) *agent.Agent {
 	t.Helper()
-	c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
-	c.Serf.Name, c.Serf.Tags = "a", map[string]string{"role": "web"}
+	c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c.Name, c.Tags = "a", map[string]string{"role": "web"}
 	for _, f := range change {
 		f(&c)
 	}

@@ -27,7 +27,7 @@ func startPair(t *testing.T, change ...func(*agent.Config)) (a, b *agent.Agent) 
 	t.Helper()
 	a = startAgent(t, change...)
 	b = startAgent(t, func(c *agent.Config) {
-		c.Serf.Name, c.Serf.Tags = "b\x1b[2J\u202e", map[string]string{"role": "<img>", "dc": "eu 1"}
+		c.Name, c.Tags = "b\x1b[2J\u202e", map[string]string{"role": "<img>", "dc": "eu 1"}
 	})
 	if n, err := b.Join(t.Context(), []string{a.Addr().String()}, false); n != 1 {
 		t.Fatal(err)

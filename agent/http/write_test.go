@@ -97,7 +97,7 @@ func TestFireEvent(t *testing.T) {
 
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
-	h := writable(t, startAgent(t, func(c *agent.Config) { c.Serf.QuerySizeMax = 60 << 10 }))
+	h := writable(t, startAgent(t, func(c *agent.Config) { c.QuerySizeMax = 60 << 10 }))
 	if text := h.wantStatus(t, 400, "POST", "/v1/event/n", strings.Repeat("x", bodyMax)); !strings.Contains(text, "limit") {
 		t.Errorf("at the limit of a body: %s", text) // the agent has less
 	}
@@ -111,7 +111,7 @@ func TestBodiesAreBounded(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	t.Parallel()
-	a, b := startAgent(t), startAgent(t, func(c *agent.Config) { c.Serf.Name = "b" })
+	a, b := startAgent(t), startAgent(t, func(c *agent.Config) { c.Name = "b" })
 	h := writable(t, a)
 	if got := h.wantStatus(t, 200, "POST", "/v1/join", fmt.Sprintf(`{"addrs": [%q], "replay": true}`, b.Addr())); got != "{\"joined\":1}\n" {
 		t.Error(got)
@@ -131,7 +131,7 @@ func TestJoin(t *testing.T) {
 func TestForceLeave(t *testing.T) {
 	t.Parallel()
 	a, b := startPair(t, func(c *agent.Config) { // that it has failed is known soon
-		c.Serf.ProbeInterval, c.Serf.ProbeTimeout, c.Serf.SuspicionMult = 50*time.Millisecond, 20*time.Millisecond, 1
+		c.Timing.ProbeInterval, c.Timing.ProbeTimeout, c.Timing.SuspicionMult = 50*time.Millisecond, 20*time.Millisecond, 1
 	})
 	h := writable(t, a)
 	failed := a.Subscribe(16, func(e agent.Event) bool { m, ok := e.(agent.MemberEvent); return ok && m.Type != agent.MemberJoin })

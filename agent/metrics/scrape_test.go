@@ -15,8 +15,6 @@ import (
 	"serf/agent"
 	"serf/agent/handler"
 	"serf/internal/systest"
-	"serf/swim"
-	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -30,9 +28,7 @@ const (
 // handlers.
 func startLarge(t testing.TB, others int) *agent.Agent {
 	t.Helper()
-	conf := serf.DefaultConfig(swim.Local())
-	conf.Name = "a"
-	c := agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c := agent.Config{Name: "a", Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	for i := range 8 {
 		c.Handlers = append(c.Handlers, mustHandler(t, fmt.Sprintf("user:e%d=exec:/usr/local/bin/deploy --step=%d", i, i)))
 	}

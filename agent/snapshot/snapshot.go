@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -26,7 +25,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/disk"
-	"serf/swim/serf"
 )
 
 const (
@@ -49,14 +47,10 @@ type Config struct {
 }
 
 // Member is a member known to an earlier run.
-type Member = serf.Previous
+type Member = agent.Previous
 
-// State is what an earlier run knew: the last Lamport times seen, 0 for none; the living members,
-// itself included, sorted by name; and those that had failed without leaving, oldest first.
-type State struct {
-	Members, Failed                  []Member
-	MemberTime, EventTime, QueryTime uint64
-}
+// State is what an earlier run knew.
+type State = agent.SnapshotState
 
 // Counters count since Open.
 type Counters struct {
@@ -185,24 +179,6 @@ func (s *state) export() State {
 // Previous is the state in the file when it was opened.
 func (s *Snapshot) Previous() State { return s.previous }
 
-// Configure makes the agent of c continue where the last run ended, and write its lines here. The
-// agent must have stopped before Close.
-func (s *Snapshot) Configure(c *agent.Config) {
-	p := &s.previous
-	// Members: the last time seen. Events and queries: the first time that is new.
-	c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime = p.MemberTime, p.EventTime+1,
-		p.QueryTime+1
-	c.Serf.Previous = nil
-	tried := make(map[netip.AddrPort]bool) // a member that changed its name is listed twice
-	for _, m := range slices.Concat(p.Members, p.Failed) {
-		if m.Name != c.Serf.Name && !tried[m.Addr] {
-			tried[m.Addr] = true
-			c.Serf.Previous = append(c.Serf.Previous, m)
-		}
-	}
-	c.Journal = s
-}
-
 // Append takes one line with its newline, and copies it. It never waits for the disk.
 func (s *Snapshot) Append(line []byte) {
 	if s.queue.push(line) {
@@ -213,7 +189,7 @@ func (s *Snapshot) Append(line []byte) {
 }
 
 // Notify makes the snapshot call f, after each write, with the number of lines that a killed
-// process would leave behind, as agent.Journal wants it. Lines that the disk refused count too;
+// process would leave behind, as agent.Snapshot wants it. Lines that the disk refused count too;
 // they are part of the next rewrite.
 func (s *Snapshot) Notify(f func(lines uint64)) { s.notify.Store(&f) }
 

@@ -13,12 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"serf/agent"
 	"serf/agent/disk"
 	"serf/internal/systest"
-	"serf/swim/serf"
 )
 
 // begin opens a snapshot on a disk; the test must close it.
@@ -211,21 +208,6 @@ func TestContentIsToldOf(t *testing.T) {
 				t.Errorf("not once: %q in:\n%s", want, &out)
 			}
 		}
-	})
-}
-
-func TestConfigure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := begin(t, newMemDisk("alive: me 10.0.0.1:1\nalive: b 10.0.0.2:1\nalive: was b 10.0.0.2:1\n# failed: c 10.0.0.3:1\n# failed: had its address 10.0.0.2:1\nclock: 3\nevent-clock: 4\nquery-clock: 5\n"), false)
-		var c agent.Config
-		c.Serf.Name = "me"
-		s.Configure(&c)
-		got := []any{c.Serf.LastMemberTime, c.Serf.MinEventTime, c.Serf.MinQueryTime, c.Serf.Previous, c.Journal != nil}
-		want := []any{uint64(3), uint64(5), uint64(6), []serf.Previous{member("b", "10.0.0.2:1"), member("c", "10.0.0.3:1")}, true}
-		if d := cmp.Diff(want, got, cmpAddr); d != "" {
-			t.Error(d)
-		}
-		wantClosed(t, s)
 	})
 }
 

@@ -289,17 +289,17 @@ func (c *Collector) readSamples(r *reading) {
 }
 
 // probes is the number of probes that have ended, and the time they took.
-func probes(r *reading) agent.Timing {
-	return agent.Timing{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
+func probes(r *reading) agent.Durations {
+	return agent.Durations{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
 }
 
 // pushPulls is the number of exchanges of states, and the time they took.
-func pushPulls(r *reading) agent.Timing {
+func pushPulls(r *reading) agent.Durations {
 	h := &r.Traffic.PushPulls
-	return agent.Timing{N: h.N(), Took: h.Sum}
+	return agent.Durations{N: h.N(), Took: h.Sum}
 }
 
 // since is the difference to an earlier reading.
-func since(t, earlier agent.Timing) agent.Timing {
-	return agent.Timing{N: t.N - earlier.N, Took: t.Took - earlier.Took}
+func since(t, earlier agent.Durations) agent.Durations {
+	return agent.Durations{N: t.N - earlier.N, Took: t.Took - earlier.Took}
 }

@@ -75,7 +75,7 @@ func TestCollectsAllFigures(t *testing.T) {
 		Handlers: handler.Stats{Waiting: 41, Running: 42, Total: handler.Counts{Runs: 43, Failed: 44, TimedOut: 45, Killed: 46, Dropped: 47, Lost: 48, Coalesced: 49}},
 		Traffic: agent.Traffic{
 			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17,
-			Rounds: agent.Timing{N: 10, Took: 20 * time.Millisecond}, PushPulls: histogram.Histogram{Counts: [...]uint64{2, 14: 0}, Sum: 8 * time.Millisecond},
+			Rounds: agent.Durations{N: 10, Took: 20 * time.Millisecond}, PushPulls: histogram.Histogram{Counts: [...]uint64{2, 14: 0}, Sum: 8 * time.Millisecond},
 			StateOut: 5000, StatesIn: 2, StateBytesIn: 7000,
 		},
 		Coordinate: coord.Coordinate{Height: 0.001},
@@ -231,9 +231,8 @@ func TestCollectorAnswersNoQueries(t *testing.T) {
 // realAgent starts an agent on loopback.
 func realAgent(t *testing.T) *agent.Agent {
 	t.Helper()
-	conf := serf.DefaultConfig(swim.Local())
-	conf.Name = "a"
-	a, err := agent.Start(t.Context(), agent.Config{Serf: conf, Bind: netip.MustParseAddrPort("127.0.0.1:0")})
+	conf := agent.Config{Name: "a", Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	a, err := agent.Start(t.Context(), conf)
 	if err != nil {
 		t.Fatal(err)
 	}

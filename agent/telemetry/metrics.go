@@ -115,7 +115,7 @@ func (m *Metrics) Samples(name string, n, sum uint64) {
 func (m *Metrics) Time(name string, took time.Duration) { m.Sample(name, milliseconds(took)) }
 
 // Times adds the time of something that was done several times. Servers get the mean.
-func (m *Metrics) Times(name string, t agent.Timing) {
+func (m *Metrics) Times(name string, t agent.Durations) {
 	if t.N > 0 {
 		m.add(sampleKind, name, t.N, milliseconds(t.Took))
 	}

@@ -161,10 +161,8 @@ func (d *daemon) start(ctx context.Context) error {
 		return err
 	}
 	d.log = agent.NewLogAs(d.setup.logFormat(), d.out, d.setup.level())
-	ac, err := d.setup.agentConfig()
-	if err == nil {
-		err = d.setup.checkPorts(listeners)
-	}
+	ac := d.setup.agentConfig()
+	err = d.setup.checkPorts(listeners)
 	if err == nil {
 		err = d.lockFiles()
 	}

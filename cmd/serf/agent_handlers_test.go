@@ -15,7 +15,7 @@ func TestHandlerTimeoutReachesTheAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c, err := s.agentConfig(); err != nil || c.HandlerTimeout != want {
+		if c := s.agentConfig(); c.HandlerTimeout != want {
 			t.Errorf("%q: %v, %v, want %v", option, c.HandlerTimeout, err, want)
 		}
 	}

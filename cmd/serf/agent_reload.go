@@ -41,7 +41,7 @@ func (d *daemon) reload(l loading) {
 	d.log.SetLevel(s.level())
 	d.extras.setLevel(s.level())
 	d.agent.SetHandlers(s.handlers)
-	d.agent.SetHandlerTimeout(s.handlerTimeout())
+	d.agent.SetHandlerTimeout(orNone(s.conf.HandlerTimeout))
 	d.reloadZones(&s.conf)
 	changes := config.LiveChanges(&d.setup.conf, &s.conf)
 	tags, err := d.reloadTags(s.conf.Tags)

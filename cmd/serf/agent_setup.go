@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -16,8 +15,8 @@ import (
 	"serf/agent/config"
 	"serf/agent/handler"
 	"serf/internal/timing"
+	"serf/swim"
 	"serf/swim/serf"
-	"serf/wire"
 )
 
 // setup is a configuration with everything in it parsed.
@@ -34,9 +33,6 @@ const (
 	coalescePeriod  = 3 * time.Second // at most
 	quiescentPeriod = time.Second     // after the last
 )
-
-// encryptVersion is the encryption of all Serf protocols since 2: without padding.
-const encryptVersion = 1
 
 // loadSetup reads options and files. The error has all problems, joined.
 func loadSetup(args []string) (setup, error) {
@@ -68,12 +64,13 @@ func loadSetup(args []string) (setup, error) {
 // checkNode finds what the node wouldn't accept, such as too many tags: here it is known what set
 // it.
 func (s *setup) checkNode() error {
-	c := s.serfConfig()
-	if c.Addr.Port() == 0 { // chosen when it is bound
-		c.Addr = netip.AddrPortFrom(c.Addr.Addr(), agent.DefaultPort)
-	}
+	c := s.agentConfig()
 	var errs []error
 	for _, err := range config.Problems(c.Validate()) {
+		var problem *swim.Problem // of the node, which names keys as files do
+		if errors.As(err, &problem) {
+			err = problem
+		}
 		if text, ok := strings.CutPrefix(err.Error(), "name: "); ok {
 			errs = append(errs, s.from("node_name", errors.New(text)))
 			continue
@@ -154,68 +151,44 @@ func (s *setup) logFormat() agent.LogFormat {
 }
 
 // agentConfig is the configuration as the agent takes it.
-func (s *setup) agentConfig() (agent.Config, error) {
+func (s *setup) agentConfig() agent.Config {
 	c := &s.conf
-	sealer, err := s.sealer()
-	if err != nil {
-		return agent.Config{}, err
-	}
 	ac := agent.Config{
-		Serf:      s.serfConfig(),
-		Bind:      s.addrs.Bind,
-		Interface: s.addrs.Interface,
-		Handlers:  s.handlers, HandlerTimeout: s.handlerTimeout(),
+		Name: c.Node, CheckNames: c.ValidateNodeNames, Tags: c.Tags, Zones: zones(c),
+		Bind: s.addrs.Bind, Advertise: s.addrs.Advertise, Interface: s.addrs.Interface,
 		Join: agent.JoinConfig{
 			Retry: c.RetryJoin, Seeds: c.Join, Replay: c.Replay, Interval: c.RetryInterval,
 			Max: c.RetryMax,
 		},
+		Keys: c.Keys, AcceptPlain: !c.VerifyIncoming, SendPlain: !c.VerifyOutgoing,
+		Label: c.Label, Compress: c.Compression,
+		BroadcastTimeout: orNone(c.BroadcastTimeout),
+		CoalescePeriod:   coalescePeriod, QuiescentPeriod: quiescentPeriod,
+		UserCoalescePeriod: coalescePeriod, UserQuiescentPeriod: quiescentPeriod,
+		EventSizeMax: c.UserEventSizeLimit, QuerySizeMax: c.QuerySizeLimit,
+		QueryResponseSizeMax:      c.QueryResponseSizeLimit,
+		Protocol:                  uint8(c.Protocol),
+		DisableCoordinates:        c.DisableCoordinates,
+		DisableConflictResolution: c.DisableNameResolution,
+		Handlers:                  s.handlers, HandlerTimeout: orNone(c.HandlerTimeout),
 	}
-	ac.Serf.Sealer = sealer
+	profile, _ := timing.Profile(c.Profile) // checked
+	n := serf.DefaultConfig(profile)
+	c.Timing.Apply(&n)
+	ac.Timing, ac.ReapInterval = n.Timing, n.ReapInterval
+	ac.ReconnectInterval = orNone(n.ReconnectInterval)
+	ac.ReconnectTimeout = orNone(n.ReconnectTimeout)
+	ac.TombstoneTimeout = orNone(n.TombstoneTimeout)
 	if path := c.KeyringFile; path != "" {
 		ac.KeyringChanged = func(keys [][]byte) error { return config.SaveKeyring(path, keys) }
 	}
-	return ac, nil
-}
-
-// handlerTimeout is the time-out for scripts as the agent wants it: zero would mean its default.
-func (s *setup) handlerTimeout() time.Duration { return cmp.Or(s.conf.HandlerTimeout, -1) }
-
-// sealer is what seals this member's messages.
-func (s *setup) sealer() (*wire.Sealer, error) {
-	sealer := &wire.Sealer{
-		Label: s.conf.Label, Compress: s.conf.Compression, EncryptVersion: encryptVersion,
-		PlainIn: !s.conf.VerifyIncoming, PlainOut: !s.conf.VerifyOutgoing,
-	}
-	if keys := s.conf.Keys; len(keys) > 0 {
-		ring, err := wire.NewKeyring(keys[0], keys[1:]...)
-		if err != nil {
-			return nil, err
-		}
-		sealer.Keys = ring
-	}
-	return sealer, nil
+	return ac
 }
 
 // zones is how members are divided.
-func zones(c *config.Config) serf.Zones {
-	return serf.Zones{Tag: c.ZoneTag, Share: c.ZoneShare, Probes: c.ZoneProbes}
+func zones(c *config.Config) agent.Zones {
+	return agent.Zones{Tag: c.ZoneTag, Share: c.ZoneShare, Probes: c.ZoneProbes}
 }
 
-// serfConfig is the configuration as the node takes it.
-func (s *setup) serfConfig() serf.Config {
-	c := &s.conf
-	profile, _ := timing.Profile(c.Profile) // checked
-	sc := serf.DefaultConfig(profile)
-	c.Timing.Apply(&sc)
-	sc.Name, sc.Addr, sc.CheckNames = c.Node, s.addrs.Advertise, c.ValidateNodeNames
-	sc.Protocol = uint8(c.Protocol)
-	sc.Tags, sc.Zones = c.Tags, zones(c)
-	sc.EventSizeMax = c.UserEventSizeLimit
-	sc.QuerySizeMax, sc.QueryResponseSizeMax = c.QuerySizeLimit, c.QueryResponseSizeLimit
-	sc.CoalescePeriod, sc.QuiescentPeriod = coalescePeriod, quiescentPeriod
-	sc.UserCoalescePeriod, sc.UserQuiescentPeriod = coalescePeriod, quiescentPeriod
-	sc.DisableCoordinates = c.DisableCoordinates
-	sc.DisableConflictResolution = c.DisableNameResolution
-	sc.BroadcastTimeout = c.BroadcastTimeout
-	return sc
-}
+// orNone is a time-out as the agent wants it: zero would mean its default.
+func orNone(d time.Duration) time.Duration { return cmp.Or(d, -1) }

@@ -21,7 +21,7 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 		text := strings.TrimPrefix(err.Error(), "snapshot: ")
 		return fmt.Errorf("snapshot: %s: %s", conf.Where("snapshot_path"), text)
 	}
-	d.snapshot.Configure(ac)
+	ac.Snapshot = d.snapshot
 	return nil
 }
 

@@ -618,15 +618,11 @@ func TestSetupReachesTheNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.agentConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &c.Serf
-	got := []any{n.Name, n.Addr.String(), c.Bind.String(), n.ProbeInterval, n.Protocol, n.Tags, n.Sealer.Keys.Keys(), n.Sealer.Compress,
-		n.QuerySizeMax, n.QueryResponseSizeMax, n.EventSizeMax, n.DisableCoordinates, n.DisableConflictResolution, n.CheckNames,
-		n.ReconnectInterval, n.ReconnectTimeout, n.TombstoneTimeout, n.BroadcastTimeout, n.GossipRate,
-		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay, n.Zones}
+	c := s.agentConfig()
+	got := []any{c.Name, c.Advertise.String(), c.Bind.String(), c.Timing.ProbeInterval, c.Protocol, c.Tags, c.Keys, c.Compress,
+		c.QuerySizeMax, c.QueryResponseSizeMax, c.EventSizeMax, c.DisableCoordinates, c.DisableConflictResolution, c.CheckNames,
+		c.ReconnectInterval, c.ReconnectTimeout, c.TombstoneTimeout, c.BroadcastTimeout, c.Timing.GossipRate,
+		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay, c.Zones}
 	want := []any{"n", "127.0.31.1:5", "127.0.31.1:5", 5 * time.Second, uint8(4), map[string]string{"a": "b"}, [][]byte{[]byte("0123456789abcdef")}, true,
 		1001, 1002, 1003, true, true, true,
 		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second, 17,
@@ -671,11 +667,8 @@ func TestSetupSavesKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.agentConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys := append([][]byte{make([]byte, 32)}, c.Serf.Sealer.Keys.Keys()...)
+	c := s.agentConfig()
+	keys := append([][]byte{make([]byte, 32)}, c.Keys...)
 	if err := c.KeyringChanged(keys); err != nil {
 		t.Fatal(err)
 	}
@@ -695,7 +688,7 @@ func TestLimitsOfConfigurationAndNodeAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := s.serfConfig()
+		c := s.agentConfig()
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", content, err)
 		}
@@ -719,12 +712,8 @@ func TestAgentShowsHowFarEncryptionIs(t *testing.T) {
 		if got := encryption(&s.conf); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.args, got, tc.want)
 		}
-		sealer, err := s.sealer()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if sealer.PlainIn == s.conf.VerifyIncoming || sealer.PlainOut == s.conf.VerifyOutgoing {
-			t.Errorf("%s: plain in %v, plain out %v", tc.args, sealer.PlainIn, sealer.PlainOut)
+		if c := s.agentConfig(); c.AcceptPlain == s.conf.VerifyIncoming || c.SendPlain == s.conf.VerifyOutgoing {
+			t.Errorf("%s: plain in %v, plain out %v", tc.args, c.AcceptPlain, c.SendPlain)
 		}
 	}
 }

@@ -9,8 +9,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/rpc/server"
-	"serf/swim"
-	"serf/swim/serf"
 )
 
 // Three real agents, and one of them stops without a word: the others tell which steps of a probe
@@ -20,9 +18,9 @@ func TestHistoryTellsWhyAMemberIsCalledFailed(t *testing.T) {
 	agents := make([]*agent.Agent, 3)
 	failed := make(chan struct{}, 2)
 	for i := range agents {
-		c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
-		c.Serf.Name = fmt.Sprint("web-", i+1)
-		c.Serf.ProbeInterval, c.Serf.ProbeTimeout = 100*time.Millisecond, 40*time.Millisecond
+		c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+		c.Name = fmt.Sprint("web-", i+1)
+		c.Timing.ProbeInterval, c.Timing.ProbeTimeout = 100*time.Millisecond, 40*time.Millisecond
 		a, err := agent.Start(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)

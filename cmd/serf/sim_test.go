@@ -368,8 +368,8 @@ func TestSimTakesTheTimingsOfAgents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := conf.serfConfig(); c.ProbeInterval != 7*time.Second || c.GossipNodes != 5 || c.ReapInterval != 9*time.Second {
-		t.Errorf("the agent has %v, %v, %v", c.ProbeInterval, c.GossipNodes, c.ReapInterval)
+	if c := conf.agentConfig(); c.Timing.ProbeInterval != 7*time.Second || c.Timing.GossipNodes != 5 || c.ReapInterval != 9*time.Second {
+		t.Errorf("the agent has %v, %v, %v", c.Timing.ProbeInterval, c.Timing.GossipNodes, c.ReapInterval)
 	}
 	for content, want := range map[string]string{
 		`{"gossip_nodes": 99}`: ":1:2: gossip_nodes 99, allowed 1 to 64\n", `{"gossip_nods": 9}`: ":1:2: gossip_nods: is no key here; did you mean gossip_nodes?\n",

@@ -31,7 +31,7 @@ func Create(conf *Config) (*Serf, error) {
 		return nil, fmt.Errorf("Failed to create memberlist: %w", err)
 	}
 	s := &Serf{
-		config: conf, encrypted: m.sealer.Keys != nil,
+		config: conf, encrypted: m.keys != nil,
 		gossipInterval:   m.timing.GossipInterval,
 		queryTimeoutMult: cmp.Or(conf.QueryTimeoutMult, queryTimeoutMult),
 		shutdown:         make(chan struct{}),
@@ -84,39 +84,38 @@ func (c *Config) validateName(name string) error {
 // agentConfig is the configuration as the agent takes it.
 func (s *Serf) agentConfig(m *membership) agent.Config {
 	c := s.config
-	sc := core.DefaultConfig(m.timing)
-	sc.Name, sc.Addr, sc.Tags, sc.Protocol = c.NodeName, m.advertise, c.Tags, c.ProtocolVersion
-	if sc.Name == "" {
-		sc.Name, _ = os.Hostname() // the node refuses an empty name
+	if s.name = c.NodeName; s.name == "" {
+		s.name, _ = os.Hostname() // the agent says why it fails
 	}
-	s.name = sc.Name
-	sc.Sealer, sc.PacketMax = m.sealer, m.packetMax
-	setTo(&sc.ReapInterval, c.ReapInterval)
-	setTo(&sc.ReconnectInterval, c.ReconnectInterval)
-	setTo(&sc.ReconnectTimeout, c.ReconnectTimeout)
-	setTo(&sc.TombstoneTimeout, c.TombstoneTimeout)
-	setTo(&sc.BroadcastTimeout, c.BroadcastTimeout)
-	setTo(&sc.EventSizeMax, c.UserEventSizeLimit)
-	setTo(&sc.QuerySizeMax, c.QuerySizeLimit)
-	setTo(&sc.QueryResponseSizeMax, c.QueryResponseSizeLimit)
-	sc.LeavePropagateDelay = c.LeavePropagateDelay
-	sc.CoalescePeriod, sc.QuiescentPeriod = c.CoalescePeriod, c.QuiescentPeriod
-	sc.UserCoalescePeriod, sc.UserQuiescentPeriod = c.UserCoalescePeriod, c.UserQuiescentPeriod
-	sc.DisableCoordinates = c.DisableCoordinates
-	sc.DisableConflictResolution = !c.EnableNameConflictResolution
+	ac := agent.Config{
+		Name: c.NodeName, Tags: c.Tags, Protocol: c.ProtocolVersion,
+		Bind: m.bind, Advertise: m.advertise, Interface: m.nic,
+		Timing: m.timing, PacketMax: m.packetMax,
+		Keys: m.keys, AcceptPlain: m.acceptPlain, SendPlain: m.sendPlain,
+		Label: m.label, Compress: m.compress,
+		ReapInterval: c.ReapInterval, ReconnectInterval: c.ReconnectInterval,
+		ReconnectTimeout: c.ReconnectTimeout, TombstoneTimeout: c.TombstoneTimeout,
+		BroadcastTimeout:    c.BroadcastTimeout,
+		LeavePropagateDelay: cmp.Or(c.LeavePropagateDelay, -1),
+		EventSizeMax:        c.UserEventSizeLimit, QuerySizeMax: c.QuerySizeLimit,
+		QueryResponseSizeMax: c.QueryResponseSizeLimit,
+		CoalescePeriod:       c.CoalescePeriod, QuiescentPeriod: c.QuiescentPeriod,
+		UserCoalescePeriod: c.UserCoalescePeriod, UserQuiescentPeriod: c.UserQuiescentPeriod,
+		DisableCoordinates:        c.DisableCoordinates,
+		DisableConflictResolution: !c.EnableNameConflictResolution,
+	}
 	if o := c.ReconnectTimeoutOverride; o != nil {
-		sc.ListedFor = func(m core.Member, d time.Duration) time.Duration {
+		ac.ListedFor = func(m core.Member, d time.Duration) time.Duration {
 			member := memberOf(&m)
 			return o.ReconnectTimeout(&member, d)
 		}
 	}
 	if c.Merge != nil || c.MemberlistConfig.IPMustBeChecked() {
-		sc.Admit = c.admit
+		ac.Admit = c.admit
 	}
 	if c.Merge != nil {
-		sc.AdmitMerge = c.admitMerge
+		ac.AdmitMerge = c.admitMerge
 	}
-	ac := agent.Config{Serf: sc, Bind: m.bind, Interface: m.nic}
 	if c.EventCh != nil {
 		ac.OnEvent = s.sendEvent
 	}
@@ -125,9 +124,6 @@ func (s *Serf) agentConfig(m *membership) agent.Config {
 	}
 	return ac
 }
-
-// setTo sets *v to what is given, unless that is zero.
-func setTo[T int | time.Duration](v *T, given T) { *v = cmp.Or(given, *v) }
 
 // saveKeys takes over keys that the cluster changed, and saves them.
 func (s *Serf) saveKeys(keys [][]byte) error {
@@ -150,7 +146,7 @@ func (s *Serf) start(ac agent.Config) (err error) {
 			ac.Log.Close()
 			return fmt.Errorf("Failed to setup snapshot: %w", err)
 		}
-		s.snapshot.Configure(&ac)
+		ac.Snapshot = s.snapshot
 	}
 	if s.agent, err = agent.Start(context.Background(), ac); err != nil {
 		s.closeFiles(ac.Log)

@@ -11,14 +11,18 @@ import (
 	"serf/agent"
 	"serf/compat/memberlist"
 	"serf/swim"
-	"serf/wire"
 )
 
 // membership is what a memberlist.Config says.
 type membership struct {
 	timing    swim.Timing
 	packetMax int
-	sealer    *wire.Sealer
+	keys      [][]byte // the one to encrypt with first
+	label     string
+	compress  bool
+
+	acceptPlain, sendPlain bool
+
 	bind      netip.AddrPort
 	advertise netip.AddrPort // port 0: the one bound
 	nic       string         // the interface that advertise was chosen from; empty if it was given
@@ -30,8 +34,10 @@ func readMembership(c *memberlist.Config) (m membership, err error) {
 		return m, err
 	}
 	m.timing, m.packetMax = timingOf(c), c.UDPBufferSize
-	if m.sealer, err = sealerOf(c); err != nil {
-		return m, err
+	m.label, m.compress = c.Label, c.EnableCompression
+	m.acceptPlain, m.sendPlain = !c.GossipVerifyIncoming, !c.GossipVerifyOutgoing
+	if c.Keyring != nil && len(c.Keyring.GetKeys()) > 0 {
+		m.keys = c.Keyring.GetKeys()
 	}
 	return m, m.chooseAddresses(c)
 }
@@ -73,24 +79,6 @@ func timingOf(c *memberlist.Config) swim.Timing {
 	t.SuspicionMult, t.SuspicionMaxMult = c.SuspicionMult, c.SuspicionMaxTimeoutMult
 	t.AwarenessMax, t.StreamTimeout = c.AwarenessMaxMultiplier, c.TCPTimeout
 	return t
-}
-
-// encryptVersion is that of all Serf protocols here: without padding.
-const encryptVersion = 1
-
-func sealerOf(c *memberlist.Config) (*wire.Sealer, error) {
-	s := &wire.Sealer{Label: c.Label, Compress: c.EnableCompression, EncryptVersion: encryptVersion,
-		PlainIn: !c.GossipVerifyIncoming, PlainOut: !c.GossipVerifyOutgoing}
-	if c.Keyring == nil || len(c.Keyring.GetKeys()) == 0 {
-		return s, nil
-	}
-	keys := c.Keyring.GetKeys()
-	ring, err := wire.NewKeyring(keys[0], keys[1:]...)
-	if err != nil {
-		return nil, err
-	}
-	s.Keys = ring
-	return s, nil
 }
 
 // fillKeyring puts SecretKey into Keyring, as its primary key.

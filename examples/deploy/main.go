@@ -15,13 +15,12 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
 func main() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.LAN())}
-	flag.StringVar(&conf.Serf.Name, "name", "app-1", "`name` of this member, which no other has")
+	var conf agent.Config
+	flag.StringVar(&conf.Name, "name", "app-1", "`name` of this member, which no other has")
 	flag.TextVar(&conf.Bind, "bind", netip.MustParseAddrPort("127.0.0.1:7946"), "gossip `IP:port`")
 	join := flag.String("join", "127.0.0.1:7946", "`address` of a member")
 	version := flag.String("release", "", "deploy this `version`, then say who lacks it")
@@ -48,7 +47,7 @@ func serve(ctx context.Context, conf agent.Config, seed string) error {
 	events := agent.NewSubscription(1024, filter) // nothing is missed before Start returns
 	context.AfterFunc(ctx, events.Close)
 	conf.Subscriptions = []*agent.Subscription{events}
-	conf.Serf.Tags = map[string]string{"role": "app"}
+	conf.Tags = map[string]string{"role": "app"}
 	conf.Join = agent.JoinConfig{Retry: []string{seed}, Replay: true}
 	a, err := agent.Start(ctx, conf)
 	if err != nil {

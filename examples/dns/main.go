@@ -17,18 +17,18 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/dns/dnsmessage"
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 const memberZone = ".node.serf."
 const packetMax = 512 // bytes, which all clients take
 
 func main() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.LAN())}
-	flag.StringVar(&conf.Serf.Name, "name", "dns-1", "`name` of this member, which no other has")
+	var conf agent.Config
+	flag.StringVar(&conf.Name, "name", "dns-1", "`name` of this member, which no other has")
 	flag.TextVar(&conf.Bind, "bind", netip.MustParseAddrPort("127.0.0.1:7946"), "gossip `IP:port`")
 	join := flag.String("join", "127.0.0.1:7946", "`address` of a member")
 	listen := flag.String("dns", "127.0.0.1:5353", "`IP:port` for DNS, by UDP")

@@ -23,13 +23,11 @@ import (
 	"serf/agent"
 	agenthttp "serf/agent/http"
 	"serf/agent/metrics"
-	"serf/swim"
-	"serf/swim/serf"
 )
 
 func main() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.LAN())}
-	flag.StringVar(&conf.Serf.Name, "name", "web-1", "`name` of this member, which no other has")
+	var conf agent.Config
+	flag.StringVar(&conf.Name, "name", "web-1", "`name` of this member, which no other has")
 	flag.TextVar(&conf.Bind, "bind", netip.MustParseAddrPort("127.0.0.1:7946"), "gossip `IP:port`")
 	join := flag.String("join", "127.0.0.1:7946", "`address` of a member")
 	listen := flag.String("http", "127.0.0.1:8080", "`IP:port` for HTTP")

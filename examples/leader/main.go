@@ -24,7 +24,6 @@ import (
 	"syscall"
 
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -32,8 +31,8 @@ import (
 const rankTag = "rank"
 
 func main() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.LAN())}
-	flag.StringVar(&conf.Serf.Name, "name", "web-1", "`name` of this member, which no other has")
+	var conf agent.Config
+	flag.StringVar(&conf.Name, "name", "web-1", "`name` of this member, which no other has")
 	flag.TextVar(&conf.Bind, "bind", netip.MustParseAddrPort("127.0.0.1:7946"),
 		"`IP:port` to listen on")
 	join := flag.String("join", "127.0.0.1:7946", "`address` of a member")
@@ -42,7 +41,7 @@ func main() {
 	flag.Parse()
 	conf.Join.Retry = []string{*join} // may be this member itself
 	if *rank >= 0 {
-		conf.Serf.Tags = map[string]string{rankTag: strconv.Itoa(*rank)}
+		conf.Tags = map[string]string{rankTag: strconv.Itoa(*rank)}
 	}
 	conf.Log = agent.NewLog(os.Stderr, slog.LevelWarn)
 	defer conf.Log.Close()
@@ -58,7 +57,7 @@ func main() {
 		switch name {
 		case "":
 			log.Print("there is no leader")
-		case conf.Serf.Name:
+		case conf.Name:
 			log.Print("this member leads") // begin what a leader does
 		default:
 			log.Printf("%s leads", name) // stop it

@@ -23,7 +23,6 @@ import (
 	"sync/atomic"
 
 	"serf/agent"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -34,14 +33,14 @@ const (
 )
 
 func main() {
-	conf := agent.Config{Serf: serf.DefaultConfig(swim.LAN())}
-	flag.StringVar(&conf.Serf.Name, "name", "cache-1", "`name` of this member, which no other has")
+	var conf agent.Config
+	flag.StringVar(&conf.Name, "name", "cache-1", "`name` of this member, which no other has")
 	flag.TextVar(&conf.Bind, "bind", netip.MustParseAddrPort("127.0.0.1:7946"), "gossip `IP:port`")
 	join := flag.String("join", "127.0.0.1:7946", "`address` of a member")
 	listen := flag.String("http", "127.0.0.1:8080", "`IP:port` for HTTP, as others reach it")
 	flag.Parse()
 	conf.Join.Retry = []string{*join}
-	conf.Serf.Tags = map[string]string{httpTag: *listen}
+	conf.Tags = map[string]string{httpTag: *listen}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -16,7 +16,6 @@ import (
 	"serf/agent"
 	agenthttp "serf/agent/http"
 	"serf/swim"
-	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -35,8 +34,8 @@ func begin(t *testing.T, name string, change func(c *agent.Config)) *agent.Agent
 	profile := swim.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	profile.SuspicionMult = 2
-	c := agent.Config{Serf: serf.DefaultConfig(profile), Bind: netip.AddrPortFrom(ownIP(), 7946)}
-	c.Serf.Name = name
+	c := agent.Config{Timing: profile, Bind: netip.AddrPortFrom(ownIP(), 7946)}
+	c.Name = name
 	if change != nil {
 		change(&c)
 	}
@@ -68,7 +67,7 @@ func trio(t *testing.T) [3]*agent.Agent {
 	for i := range all {
 		dc := []string{"north", "south", "north"}[i]
 		all[i] = begin(t, fmt.Sprint("web-", i+1), func(c *agent.Config) {
-			c.Serf.Tags = map[string]string{"dc": dc, "role": "web"}
+			c.Tags = map[string]string{"dc": dc, "role": "web"}
 		})
 	}
 	for _, a := range all[1:] {

@@ -174,8 +174,8 @@ func TestPageNamesTheCulprit(t *testing.T) {
 func TestPageMapsLatencies(t *testing.T) {
 	t.Parallel()
 	a := begin(t, "amsterdam-0", func(c *agent.Config) {
-		c.Serf.ProbeInterval, c.Serf.ProbeTimeout = 60*time.Millisecond, 50*time.Millisecond
-		c.Serf.Tags = map[string]string{"region": "amsterdam"}
+		c.Timing.ProbeInterval, c.Timing.ProbeTimeout = 60*time.Millisecond, 50*time.Millisecond
+		c.Tags = map[string]string{"region": "amsterdam"}
 	})
 	regions := []struct {
 		name string
@@ -234,8 +234,8 @@ func TestPageOfTenThousandMembers(t *testing.T) {
 	t.Parallel()
 	const members = 10_000
 	a := begin(t, "web-00000", func(c *agent.Config) {
-		c.Serf.ProbeInterval, c.Serf.PushPullInterval = time.Hour, 0
-		c.Serf.StreamTimeout = 10 * time.Second
+		c.Timing.ProbeInterval, c.Timing.PushPullInterval = time.Hour, 0
+		c.Timing.StreamTimeout = 10 * time.Second
 	})
 	var crowd []stranger
 	for i := 1; i < members; i++ {

@@ -231,13 +231,13 @@ func (c *Config) membershipProblems() error {
 }
 
 // CheckEventSize returns a *SizeError if name and payload of a user event are too large, before
-// they are encoded. size is the sum of their lengths in bytes.
-func (c *Config) CheckEventSize(size int) error {
-	if size <= c.EventSizeMax {
+// they are encoded. size is the sum of their lengths, limit Config.EventSizeMax, in bytes.
+func CheckEventSize(size, limit int) error {
+	if size <= limit {
 		return nil
 	}
 	return &SizeError{
-		What: "name and payload of user event", Size: size, Limit: c.EventSizeMax,
+		What: "name and payload of user event", Size: size, Limit: limit,
 		Setting: eventSizeKey,
 	}
 }

@@ -76,7 +76,7 @@ func (n *Node) UserEvent(
 func (n *Node) checkEvent(e *userEvent) error {
 	const encoding = 64 // bytes around name and payload at most
 	size := len(e.name) + len(e.payload)
-	if err := n.cfg.CheckEventSize(size); err != nil {
+	if err := CheckEventSize(size, n.cfg.EventSizeMax); err != nil {
 		return err
 	}
 	if limit := n.cfg.EventSizeMax; size+encoding > limit {

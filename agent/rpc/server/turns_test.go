@@ -11,7 +11,6 @@ import (
 	"serf/agent"
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/eventfilter"
-	"serf/swim"
 	"serf/swim/serf"
 )
 
@@ -79,8 +78,8 @@ func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
 
 // The same with an agent, which publishes an event while it fires it.
 func TestAnswersOfAnAgentComeFirst(t *testing.T) {
-	c := agent.Config{Serf: serf.DefaultConfig(swim.Local()), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
-	c.Serf.Name = "a"
+	c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c.Name = "a"
 	a, err := agent.Start(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

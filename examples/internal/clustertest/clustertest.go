@@ -22,9 +22,9 @@ func Config(name string, tags map[string]string) agent.Config {
 	profile := swim.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	profile.GossipInterval = 20 * time.Millisecond
-	conf := agent.Config{Serf: serf.DefaultConfig(profile), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
-	conf.Serf.Name, conf.Serf.Tags = name, tags
-	conf.Serf.LeavePropagateDelay = 0
+	conf := agent.Config{Timing: profile, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	conf.Name, conf.Tags = name, tags
+	conf.LeavePropagateDelay = -1
 	return conf
 }
 
