@@ -147,8 +147,8 @@ func (d *Driver) handleCall(c call) {
 func (d *Driver) handlePacket(p *datagram) {
 	now := d.inputTime()
 	d.loop.machine.Packet(now, p.from, p.data, d.loop.out)
+	d.handle(now) // events may borrow from the packet
 	p.recycle()
-	d.handle(now)
 }
 
 // handleStream takes the outcome of a stream, or a request and its answer.
