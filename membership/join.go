@@ -1,0 +1,172 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"serf/internal/hostaddr"
+	"serf/swim"
+)
+
+// Resolver looks up names; [net.Resolver] is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupSRV(ctx context.Context, service, proto, name string) (cname string, records []*net.SRV,
+		err error)
+}
+
+// JoinError is why a Join reached nobody.
+type JoinError struct {
+	// Failed has the addresses in the order in which they were given; a name may have several.
+	Failed []JoinFailure
+}
+
+// JoinFailure is why one address couldn't be joined.
+type JoinFailure struct {
+	Address string         // as it was given
+	Addr    netip.AddrPort // of the member; invalid if the name couldn't be looked up
+	Err     error
+}
+
+// Error is about the last failure.
+func (e *JoinError) Error() string {
+	if len(e.Failed) == 0 {
+		return "join: no address"
+	}
+	f := e.Failed[len(e.Failed)-1]
+	text := fmt.Sprintf("join %s: %v", f.Address, f.Err)
+	if n := len(e.Failed) - 1; n > 0 {
+		text = fmt.Sprintf("%s (and %d more failed)", text, n)
+	}
+	return text
+}
+
+// Unwrap are all errors.
+func (e *JoinError) Unwrap() []error {
+	errs := make([]error, len(e.Failed))
+	for i := range e.Failed {
+		errs[i] = e.Failed[i].Err
+	}
+	return errs
+}
+
+// checkJoin returns what is wrong with a join address.
+func checkJoin(address string) error { return hostaddr.Check(address) }
+
+// Join exchanges states with the members at these addresses, and returns with how many that worked.
+// An address is an IP or a name, perhaps with a port, else that of this node; what is before a
+// slash (name/10.0.0.1:7946) is ignored. A name stands for all its addresses;
+// _service._proto.domain, and dnssrv+name, for the targets of its SRV records. This node's own
+// addresses count as reached. When it returns, OnEvent has been told of all members that were
+// found, and OnState of their states. The error is a *JoinError if none was reached, or that of
+// ctx, after which addresses that are being tried may still be reached.
+func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err error) {
+	own := hostaddr.Own(n.driver.Addr(), n.Addr())
+	failed := make([][]JoinFailure, len(addresses))
+	var mu sync.Mutex // of reached
+	var tries sync.WaitGroup
+	for i, address := range addresses {
+		tries.Go(func() {
+			targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, addresses[i:i+1], n.driver.Addr().Port())
+			if err != nil {
+				failed[i] = append(failed[i], JoinFailure{Address: address, Err: err})
+			}
+			errs := n.reach(ctx, targets, own)
+			mu.Lock()
+			defer mu.Unlock()
+			for k, err := range errs {
+				if err == nil {
+					reached++
+					continue
+				}
+				failed[i] = append(failed[i], JoinFailure{address, targets[k], err})
+			}
+		})
+	}
+	tries.Wait()
+	n.flush(ctx)
+	if err := ctx.Err(); err != nil {
+		return reached, err
+	}
+	if reached > 0 || len(addresses) == 0 {
+		return reached, nil
+	}
+	e := new(JoinError)
+	for _, f := range failed {
+		e.Failed = append(e.Failed, f...)
+	}
+	return 0, e
+}
+
+// reach exchanges states with the members at these addresses.
+func (n *Node) reach(
+	ctx context.Context, targets []netip.AddrPort, own map[netip.AddrPort]bool,
+) []error {
+	errs := make([]error, len(targets))
+	var tries sync.WaitGroup
+	for i, to := range targets {
+		if own[to] {
+			continue
+		}
+		tries.Go(func() {
+			_, errs[i] = n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
+				return n.loop.core.Join(now, []netip.AddrPort{to}, out), nil
+			})
+		})
+	}
+	tries.Wait()
+	return errs
+}
+
+// seek tries the members in Config.Join until the node stops.
+func (n *Node) seek() {
+	ctx := n.driver.Context()
+	for pause := joinIntervalMin; ctx.Err() == nil; pause = min(2*pause, n.conf.JoinInterval) {
+		if n.seekOnce(ctx) {
+			pause = n.conf.JoinInterval
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
+}
+
+// seekOnce joins the first member in Config.Join that answers, unless one of them is a living
+// member already, and tells whether one is now.
+func (n *Node) seekOnce(ctx context.Context) bool {
+	targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, n.conf.Join, n.driver.Addr().Port())
+	if err != nil && ctx.Err() == nil {
+		n.log.repeat(slogWarn, "resolve", func() string { return "Failed to look up members to join: " + err.Error() })
+	}
+	living := make(map[netip.AddrPort]bool)
+	for _, m := range n.Members() {
+		living[m.Addr] = !m.Local
+	}
+	own := hostaddr.Own(n.driver.Addr(), n.Addr())
+	var try []netip.AddrPort
+	for _, to := range targets {
+		switch {
+		case living[to]:
+			return true
+		case !own[to]:
+			try = append(try, to)
+		}
+	}
+	if len(try) == 0 {
+		return false
+	}
+	_, err = n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.loop.core.JoinOne(now, try, out), nil
+	})
+	if err != nil && ctx.Err() == nil {
+		n.log.repeat(slogWarn, "join", func() string { return "Failed to join: " + err.Error() })
+	}
+	return err == nil
+}

@@ -1,0 +1,154 @@
+package membership
+
+import (
+	"iter"
+	"net/netip"
+	"time"
+
+	"serf/swim"
+)
+
+// Message is what another member, or this one, has sent.
+type Message struct {
+	// From is where it came from. Of a message by stream that isn't the address of a member, but
+	// its host's.
+	From netip.AddrPort
+	Data []byte // borrowed: valid until OnMessage returns
+}
+
+// RemoteState is what the State of another member returned.
+type RemoteState struct {
+	From netip.AddrPort // as of a Message
+	Data []byte         // borrowed: valid until OnState returns
+	Join bool           // one of the two joins
+}
+
+func (n *Node) callOnMessage(x *item) {
+	if !x.ack {
+		if f := n.conf.OnMessage; f != nil {
+			report(func() { f(Message{From: x.from, Data: x.data}) })
+		}
+		return
+	}
+	if m, ok := n.table.get(x.name); ok {
+		report(func() { n.conf.OnAck(m, x.rtt, x.data) })
+	}
+}
+
+func (n *Node) callOnState(x *item) {
+	report(func() { n.conf.OnState(RemoteState{From: x.from, Data: x.data, Join: x.join}) })
+}
+
+// decide has the core ask the functions of Config.
+func (n *Node) decide(c *swim.Config) {
+	if f := n.conf.Admit; f != nil {
+		c.Admit = func(p swim.Peer) (err error) {
+			m := memberOf(&p)
+			ask(func() { err = f(m) })
+			return err
+		}
+	}
+	if f := n.conf.AdmitMerge; f != nil {
+		c.AdmitMerge = func(peers iter.Seq[swim.Peer]) (err error) {
+			var all []Member
+			for p := range peers {
+				all = append(all, memberOf(&p))
+			}
+			ask(func() { err = f(all) })
+			return err
+		}
+	}
+}
+
+// handle takes the events and notes of a call into the core.
+func (n *Node) handle(now swim.Time, out *swim.Output) {
+	for i := range out.Notes {
+		n.log.note(n.loop.core, &out.Notes[i])
+	}
+	for i := range out.Events {
+		n.handleEvent(now, &out.Events[i])
+	}
+}
+
+func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
+	switch e.Kind {
+	case swim.EventJoined:
+		n.record(e.Member, Joined)
+	case swim.EventUpdated:
+		n.record(e.Member, Updated)
+	case swim.EventFailed:
+		n.record(e.Member, Failed)
+	case swim.EventLeft:
+		n.record(e.Member, Left)
+	case swim.EventSuspected, swim.EventRefuted:
+		n.record(e.Member, 0)
+	case swim.EventForgotten:
+		n.table.remove(n.loop.core.Roster().Name(e.Member))
+	case swim.EventConflict:
+		n.handleConflict(e)
+	case swim.EventUser:
+		if n.conf.OnMessage != nil && !n.messages.add(item{from: e.Addr, data: e.Data}, nil) {
+			n.log.dropped("message", e.Addr)
+		}
+	case swim.EventState:
+		if !n.states.add(item{from: e.Addr, data: e.Data, join: e.N == 1}, e.More) {
+			n.log.dropped("state", e.Addr)
+		}
+	case swim.EventAcked:
+		if n.conf.OnAck != nil {
+			name := n.loop.core.Roster().Name(e.Member)
+			n.messages.add(item{ack: true, name: name, rtt: e.RTT, data: e.Data}, nil)
+		}
+	case swim.EventJoinDone, swim.EventLeaveDone, swim.EventPinged, swim.EventSent,
+		swim.EventMetaDone:
+		n.endOp(e)
+	}
+}
+
+// record notes what the core knows of a member now, and tells of it.
+func (n *Node) record(id swim.MemberID, kind EventKind) {
+	v, ok := n.loop.core.View(id)
+	if !ok {
+		return
+	}
+	m := &Member{
+		Name: v.Name, Addr: v.Addr, Meta: v.Meta, State: stateOf(v.State),
+		Since: n.driver.Started().Add(time.Duration(v.Since)), Local: id == n.loop.core.Self(),
+	}
+	m.Protocol, m.Layer = versionsOf(v.Versions)
+	n.table.set(m, kind)
+}
+
+func (n *Node) handleConflict(e *swim.Event) {
+	name := n.loop.core.Roster().Name(e.Member)
+	n.table.conflict(name, Member{
+		Name: name, Addr: e.Addr, Meta: append([]byte(nil), e.Data...), State: StateAlive,
+	})
+}
+
+// endOp tells those who wait for an operation how it ended.
+func (n *Node) endOp(e *swim.Event) {
+	r := result{n: int(e.N), rtt: e.RTT, err: e.Err}
+	if len(e.Data) > 0 {
+		r.payload = append(r.payload, e.Data...)
+	}
+	if e.Kind == swim.EventLeaveDone {
+		n.loop.left = &r
+	}
+	for _, ended := range n.loop.ops[e.Op] {
+		ended <- r // there is room: an operation ends once
+	}
+	delete(n.loop.ops, e.Op)
+}
+
+// endTurn hands over what waits to be sent, and writes down what readers may want to know.
+func (n *Node) endTurn(now swim.Time) {
+	n.outbox.send(n.loop.core, now, n.loop.out)
+	n.noteCore()
+}
+
+// noteCore writes down what readers may want to know of the core.
+func (n *Node) noteCore() {
+	n.health.Store(int32(n.loop.core.Health()))
+	n.maxUser.Store(int32(n.loop.core.MaxUser()))
+}

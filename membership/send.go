@@ -1,0 +1,131 @@
+package membership
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"serf/swim"
+)
+
+// Limits of what waits to be sent.
+const (
+	// outboxMax and outboxBytes bound the messages of Send that wait for the loop, which takes them
+	// in its next turn.
+	outboxMax   = 4096
+	outboxBytes = 4 << 20
+	// sendingBytes bounds the messages of SendReliable under way, in bytes: three of the largest.
+	sendingBytes = 64 << 20
+)
+
+// StreamMessageMax is the size of the largest message of SendReliable, in bytes.
+const StreamMessageMax = swim.UserStreamMax
+
+// outbox has the messages of Send until the loop takes them.
+type outbox struct {
+	mu      sync.Mutex
+	waiting batch
+	spare   batch // the memory of the last one
+}
+
+// batch is some messages, one after the other.
+type batch struct {
+	heads []head
+	data  []byte
+}
+
+type head struct {
+	to   netip.AddrPort
+	size int
+}
+
+// MaxMessage is the size in bytes of the largest message of Send and Broadcast. It depends on
+// Config.PacketMax, the label, and whether packets are encrypted.
+func (n *Node) MaxMessage() int { return int(n.maxUser.Load()) }
+
+// Send sends a message in one packet, together with gossip that waits. It may get lost on the way,
+// and nobody says so. Send never waits: msg is copied. The error says that msg is larger than
+// MaxMessage, that too many wait (ErrBusy), or ErrClosed.
+func (n *Node) Send(to netip.AddrPort, msg []byte) error {
+	if !to.IsValid() || to.Port() == 0 {
+		return fmt.Errorf("address %v: no member can have it", to)
+	}
+	if err := n.checkPacket(msg); err != nil {
+		return err
+	}
+	if !n.outbox.put(to, msg) {
+		return ErrBusy
+	}
+	n.driver.Wake()
+	return nil
+}
+
+// checkPacket returns why msg can't be sent in a packet, or nil.
+func (n *Node) checkPacket(msg []byte) error {
+	if most := n.MaxMessage(); len(msg) > most {
+		return fmt.Errorf("message: %d bytes, limit %d: %w", len(msg), most, ErrTooLarge)
+	}
+	if n.driver.Context().Err() != nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+// put adds a message, or reports that there is no room.
+func (o *outbox) put(to netip.AddrPort, msg []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	b := &o.waiting
+	if len(b.heads) >= outboxMax || len(b.data)+len(msg) > outboxBytes {
+		return false
+	}
+	b.heads, b.data = append(b.heads, head{to, len(msg)}), append(b.data, msg...)
+	return true
+}
+
+// send hands all messages to the core.
+func (o *outbox) send(core *swim.Node, now swim.Time, out *swim.Output) {
+	o.mu.Lock()
+	if len(o.waiting.heads) == 0 {
+		o.mu.Unlock()
+		return
+	}
+	b := o.waiting
+	o.waiting, o.spare = o.spare, batch{}
+	o.mu.Unlock()
+	data := b.data
+	for _, h := range b.heads {
+		if h.size <= core.MaxUser() { // it fitted, but the keys may have changed
+			core.SendUser(now, h.to, data[:h.size], out)
+		}
+		data = data[h.size:]
+	}
+	o.mu.Lock()
+	if cap(b.data) <= outboxKeep {
+		o.spare = batch{heads: b.heads[:0], data: b.data[:0]}
+	}
+	o.mu.Unlock()
+}
+
+// outboxKeep bounds the memory that is kept for the next messages, in bytes.
+const outboxKeep = 64 << 10
+
+// SendReliable sends a message of up to StreamMessageMax bytes by a stream of its own, and waits
+// until it is written: then the other host has it or will get it, unless the connection breaks. It
+// takes as long as Timing.StreamTimeout at most, and goes on if ctx ends before.
+func (n *Node) SendReliable(ctx context.Context, to netip.AddrPort, msg []byte) error {
+	size := int64(len(msg))
+	if n.sending.Add(size) > sendingBytes {
+		n.sending.Add(-size)
+		return ErrBusy
+	}
+	defer n.sending.Add(-size)
+	_, err := n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
+		return n.loop.core.SendReliable(now, to, msg, out)
+	})
+	if err != nil {
+		return fmt.Errorf("send to %v: %w", to, err)
+	}
+	return nil
+}
