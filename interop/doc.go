@@ -4,6 +4,8 @@
 //
 //	cd interop && go test ./...    # 50 s on two processors
 //
+// Package interop/embed has the original's own tests of its Go API, on ours.
+//
 // Longer forms, and figures, with -v:
 //
 //	go test -run 'TestBurst|TestNothingTaken' -burst 10000 .

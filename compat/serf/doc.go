@@ -8,8 +8,8 @@
 // use instead. What differs on purpose:
 //
 //   - A full EventCh never holds up the node. What has no room waits in memory: see Config.EventCh.
-//   - A query ends, and its channels are closed, when all who can answer have, not only at its
-//     deadline.
+//   - A query is finished when all who can answer have, not only at its deadline: see
+//     QueryResponse.Finished.
 //   - Nothing is sent on EventCh once Shutdown has returned.
 //
 // docs/embedding.md has the whole list, and what isn't there.

@@ -72,6 +72,9 @@ func checkMembership(c *memberlist.Config) error {
 func timingOf(c *memberlist.Config) swim.Timing {
 	t := swim.LAN()
 	t.ProbeInterval, t.ProbeTimeout = c.ProbeInterval, c.ProbeTimeout
+	if t.ProbeTimeout >= t.ProbeInterval { // helpers would never be asked
+		t.ProbeTimeout = t.ProbeInterval / 2
+	}
 	t.IndirectProbes, t.DisableStreamPing = c.IndirectChecks, c.DisableTcpPings
 	t.GossipInterval, t.GossipNodes = c.GossipInterval, c.GossipNodes
 	t.GossipToTheDead, t.RetransmitMult = c.GossipToTheDeadTime, c.RetransmitMult

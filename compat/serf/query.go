@@ -90,6 +90,8 @@ type QueryResponse struct {
 	acks      chan string // nil unless asked for
 
 	mu     sync.Mutex // held while sending and closing
+	all    bool       // nothing more will come
+	timer  *time.Timer
 	closed bool
 }
 
@@ -99,25 +101,27 @@ type NodeResponse struct {
 	Payload []byte
 }
 
-// AckCh delivers the name of each member that got the query. It is closed when the query is
-// finished, and nil unless the query asked for acks.
+// AckCh delivers the name of each member that got the query. It is closed as ResponseCh is, and nil
+// unless the query asked for acks.
 func (r *QueryResponse) AckCh() <-chan string { return r.acks }
 
-// ResponseCh delivers the answers. It is closed when the query is finished: when all that can answer
-// have, at the deadline, by Close, or at the end of the Serf.
+// ResponseCh delivers the answers. It stays open until the deadline, since programs count on that,
+// or until Close.
 func (r *QueryResponse) ResponseCh() <-chan NodeResponse { return r.responses }
 
 // Deadline is when the query is finished at the latest.
 func (r *QueryResponse) Deadline() time.Time { return r.deadline }
 
-// Finished reports whether no more answers will come.
+// Finished reports whether there is nothing more to be read and never will be. Most queries are
+// finished long before their deadline: when all members that can answer have.
 func (r *QueryResponse) Finished() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.closed || time.Now().After(r.deadline)
+	read := len(r.responses) == 0 && len(r.acks) == 0
+	return r.closed || r.all && read || time.Now().After(r.deadline)
 }
 
-// Close finishes the query. It may be called again.
+// Close finishes the query, and closes its channels. It may be called again.
 func (r *QueryResponse) Close() {
 	r.close()
 	r.query.Close()
@@ -130,19 +134,26 @@ func (r *QueryResponse) close() {
 		return
 	}
 	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	close(r.responses)
 	if r.acks != nil {
 		close(r.acks)
 	}
 }
 
-// collect hands over the answers until the query is finished. The channels have room for as many as
-// the agent's.
+// collect hands over the answers as they come. The channels have room for as many as the agent's.
 func (r *QueryResponse) collect() {
 	for answer := range r.query.Answers() {
 		r.deliver(answer)
 	}
-	r.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = true
+	if !r.closed {
+		r.timer = time.AfterFunc(time.Until(r.deadline), r.close)
+	}
 }
 
 func (r *QueryResponse) deliver(answer agent.Answer) {
