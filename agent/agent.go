@@ -74,11 +74,11 @@ func (a *Agent) Started() time.Time { return a.start }
 // Log is the log of Config.
 func (a *Agent) Log() *Log { return a.log }
 
-// Done is closed when the agent has stopped, by Shutdown or by itself. By then all ports are free
+// Done is closed when the agent has stopped, by Close or by itself. By then all ports are free
 // and all goroutines have ended.
 func (a *Agent) Done() <-chan struct{} { return a.done }
 
-// Err is why the agent stopped by itself; nil before that, and after Shutdown.
+// Err is why the agent stopped by itself; nil before that, and after Close.
 func (a *Agent) Err() error {
 	select {
 	case <-a.done:
@@ -88,12 +88,8 @@ func (a *Agent) Err() error {
 	}
 }
 
-// Shutdown stops the agent immediately, without telling the cluster, and returns when everything is
-// released. It may be called again, also concurrently.
-func (a *Agent) Shutdown() {
-	a.stop(nil)
-	<-a.done
-}
+// Shutdown is Close.
+func (a *Agent) Shutdown() { a.Close() }
 
 // Subscribe returns a stream of the events that filter lets through (nil for all), with room for
 // capacity events. A reader that doesn't keep up is cut off, see Subscription. filter runs on the

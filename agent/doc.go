@@ -6,14 +6,16 @@
 //   - [Agent.Members] and [Agent.Member] return the members, and [Agent.SetTags] changes this one's
 //     tags;
 //   - [Agent.WatchMembers] yields the members whenever they have changed;
-//   - [Agent.Subscribe] delivers events: members that come and go, user events, queries to answer.
-//     [ParseFilter] makes its filter from a text such as "user:deploy,query:version";
+//   - [Agent.Events] yields events, and [Agent.MemberEvents], [Agent.UserEvents] and
+//     [Agent.Queries] those of one kind: members that come and go, user events, queries to answer.
+//     [Agent.Subscribe] delivers them by a channel. [ParseFilter] makes a filter from a text such
+//     as "user:deploy,query:version";
 //   - [Agent.UserEvent] fires an event at all members, [Agent.Query] asks them, and [Agent.Respond]
 //     answers;
 //   - [Agent.InstallKey], [Agent.UseKey], [Agent.RemoveKey] and [Agent.ListKeys] manage the keys of
 //     the whole cluster;
-//   - [Agent.Leave] leaves the cluster, and [Agent.Shutdown] stops the agent, with or without a
-//     leave before. [Agent.Done] reports that it stopped by itself.
+//   - [Agent.Leave] leaves the cluster, and [Agent.Close] stops the agent, with or without a leave
+//     before. [Agent.Wait] waits until it has stopped, and [Run] does all of that around a function.
 //
 // Whatever an agent returns is a copy, and all methods may be called by any goroutine. A reader of
 // events that is too slow is cut off rather than waited for: see [Subscription].

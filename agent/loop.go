@@ -297,7 +297,7 @@ func (a *Agent) handleEvent(e *swim.Event) {
 	case serf.EventQueryResponse:
 		l.answerQuery(e, AnswerResponse)
 	case serf.EventQueryDone:
-		l.endQuery(e.Op)
+		l.endQuery(e.Op, e.Members)
 	case serf.EventJournal:
 		a.journal(e.Data)
 	case serf.EventKeyring:

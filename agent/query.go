@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -46,8 +47,43 @@ type Answer struct {
 type Query struct {
 	agent   *Agent
 	op      swim.OpID
-	answers chan Answer // the loop closes it
+	answers chan Answer   // the loop closes it
+	over    chan struct{} // closed with answers
+	silent  []string      // set before
 	dropped atomic.Uint64
+}
+
+// All yields the answers as they arrive, until the query is over or ctx ends. A loop that ends
+// before closes the query.
+func (q *Query) All(ctx context.Context) iter.Seq[Answer] {
+	return func(yield func(Answer) bool) {
+		for {
+			select {
+			case a, open := <-q.answers:
+				if !open {
+					return
+				}
+				if yield(a) {
+					continue
+				}
+			case <-ctx.Done():
+			}
+			q.Close()
+			return
+		}
+	}
+}
+
+// Silent returns the names of the members that the query was meant for and that are here, but
+// neither responded nor said that they won't. It waits until the query is over: at its deadline, or
+// when nobody is silent. After Close, or if the agent stops, it returns nil: nobody knows.
+func (q *Query) Silent(ctx context.Context) ([]string, error) {
+	select {
+	case <-q.over:
+		return q.silent, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Answers delivers the answers as they arrive. The channel is closed when the query is over: at its
@@ -58,15 +94,28 @@ func (q *Query) Answers() <-chan Answer { return q.answers }
 // answer, which nobody hears. It may be called again.
 func (q *Query) Close() {
 	// A stopped agent has closed it.
-	q.agent.do(context.Background(), func(swim.Time) { q.agent.loop.endQuery(q.op) })
+	q.agent.do(context.Background(), func(swim.Time) { q.agent.loop.endQuery(q.op, nil) })
 }
 
-// endQuery ends a running query for its reader.
-func (l *loop) endQuery(op swim.OpID) {
-	if q := l.queries[op]; q != nil {
-		delete(l.queries, op)
-		close(q.answers)
+// endQuery ends a running query for its reader. silent are those that owe an answer.
+func (l *loop) endQuery(op swim.OpID, silent []swim.MemberID) {
+	q := l.queries[op]
+	if q == nil {
+		return
 	}
+	delete(l.queries, op)
+	for _, id := range silent {
+		if m, ok := l.node.ByID(id); ok {
+			q.silent = append(q.silent, m.Name)
+		}
+	}
+	slices.Sort(q.silent)
+	q.end()
+}
+
+func (q *Query) end() {
+	close(q.answers)
+	close(q.over)
 }
 
 // Dropped is how many answers were lost because they weren't read in time.
@@ -102,7 +151,8 @@ func (a *Agent) ask(ctx context.Context, f func(swim.Time) (swim.OpID, error)) (
 		}
 		// An ack and a response each, and some for members that appear meanwhile.
 		room := 2*a.loop.node.Swim().Len() + 16
-		q = &Query{agent: a, op: op, answers: make(chan Answer, min(room, queryAnswersMax))}
+		q = &Query{agent: a, op: op, answers: make(chan Answer, min(room, queryAnswersMax)),
+			over: make(chan struct{})}
 		a.loop.queries[op] = q
 		return nil
 	})

@@ -29,7 +29,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	}
 	err := a.adopt(c.Subscriptions)
 	if c.OnEvent != nil {
-		a.teller = newTeller(&c, &a.events)
+		a.teller = newTeller(nil, c.Log, &a.events)
 		a.events.add(a.teller)
 	}
 	if err == nil {
@@ -85,7 +85,7 @@ func (a *Agent) begin(c Config) error {
 	a.workers.Go(a.readPackets)
 	a.workers.Go(a.acceptStreams)
 	if a.teller != nil {
-		a.workers.Go(func() { a.teller.run(a.ctx) })
+		a.workers.Go(a.callOnEvent)
 	}
 	a.startJoins()
 	a.startAddressWatch()
@@ -154,7 +154,7 @@ func (a *Agent) run() {
 		close(l.keyring)
 	}
 	for _, q := range l.queries { // in any order: all end
-		close(q.answers)
+		q.end()
 	}
 	clear(l.queries)
 	a.events.close(ErrStopped)

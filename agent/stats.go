@@ -166,7 +166,7 @@ type Traffic struct {
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
 	SubscribersCut  uint64    // subscriptions that ended for slowness
-	EventsDropped   uint64    // that found no room while Config.OnEvent was too slow
+	EventsDropped   uint64    // that found no room while OnEvent or Events was too slow
 	Rounds          Durations // of work that timers started: gossip, probes and so on
 	// PushPulls are the exchanges of the whole state begun here that were answered, by
 	// PushPullBounds.
@@ -198,7 +198,7 @@ func (a *Agent) Traffic() Traffic {
 		StreamsDialled:  c.streamsDialled.Load(),
 		StreamBytesOut:  c.streamBytesOut.Load(),
 		SubscribersCut:  a.events.cut.Load(),
-		EventsDropped:   a.teller.dropped(),
+		EventsDropped:   a.events.untold.Load(),
 		Rounds:          c.rounds.load(),
 		PushPulls:       c.pushPulls.load(),
 		StateOut:        c.stateOut.Load(),

@@ -111,6 +111,7 @@ type fanout struct {
 	closed error        // why nobody can subscribe any more
 
 	cut    atomic.Uint64 // subscribers ended for slowness
+	untold atomic.Uint64 // events that found no room at tellers
 	queued atomic.Int64  // events that wait in backlogs
 }
 

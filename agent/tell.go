@@ -9,7 +9,7 @@ import (
 	"serf/wire"
 )
 
-// toldLimits bound what waits for a slow Config.OnEvent.
+// toldLimits bound what waits for a slow Config.OnEvent, or a slow loop over Agent.Events.
 type toldLimits struct {
 	// events and bytes are of user events and queries: beyond them the oldest is dropped, since
 	// whoever asked an old query is gone first.
@@ -23,9 +23,9 @@ type toldLimits struct {
 
 var told = toldLimits{events: 1 << 14, bytes: 16 << 20, members: 1 << 12, names: wire.NodeStatesMax}
 
-// teller hands all events to a function of the embedder, which may block.
+// teller keeps events for a consumer that may block.
 type teller struct {
-	tell   func(context.Context, Event)
+	filter func(Event) bool // nil for all
 	log    *Log
 	owner  *fanout
 	limits toldLimits
@@ -37,30 +37,18 @@ type teller struct {
 	compact int     // how many members are too many; it grows with what can't be left out
 	others  int     // user events and queries
 	bytes   int     // of their names and payloads
-	lost    uint64
 	ended   bool
 }
 
-func newTeller(c *Config, owner *fanout) *teller {
-	return &teller{tell: c.OnEvent, log: c.Log, owner: owner, limits: told,
+func newTeller(filter func(Event) bool, log *Log, owner *fanout) *teller {
+	return &teller{filter: filter, log: log, owner: owner, limits: told,
 		ready: make(chan struct{}, 1), compact: told.members}
 }
 
-// run tells the events until ctx ends.
-func (t *teller) run(ctx context.Context) {
-	for {
-		e := t.next(ctx)
-		if e == nil {
-			return
-		}
-		t.tell(ctx, e)
-	}
-}
-
-// next waits for the next event. It is nil once ctx has ended.
+// next waits for the next event. It is nil once ctx or the teller has ended.
 func (t *teller) next(ctx context.Context) Event {
 	for ctx.Err() == nil {
-		if e := t.take(); e != nil {
+		if e, ended := t.take(); e != nil || ended {
 			return e
 		}
 		select {
@@ -71,21 +59,21 @@ func (t *teller) next(ctx context.Context) Event {
 	return nil
 }
 
-// take removes the oldest event; nil if there is none.
-func (t *teller) take() Event {
+// take removes the oldest event; nil if there is none. ended says that none will come.
+func (t *teller) take() (e Event, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.events) == 0 {
-		return nil
+		return nil, t.ended
 	}
-	e := t.events[0]
+	e = t.events[0]
 	t.events[0] = nil // don't pin it
 	t.events = t.events[1:]
 	t.count(e, -1)
-	return e
+	return e, false
 }
 
-func (t *teller) wants(Event) bool { return true }
+func (t *teller) wants(e Event) bool { return t.filter == nil || t.filter(e) }
 
 func (t *teller) offer(e Event) bool {
 	t.mu.Lock()
@@ -101,17 +89,22 @@ func (t *teller) offer(e Event) bool {
 	if t.members > t.compact {
 		t.leaveOutOutdated()
 	}
+	t.wake()
+	return true
+}
+
+func (t *teller) wake() {
 	select {
 	case t.ready <- struct{}{}:
 	default: // next will look anyway
 	}
-	return true
 }
 
 func (t *teller) end(error) *fanout {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended, t.events = true, nil
+	t.wake()
 	return t.owner
 }
 
@@ -139,19 +132,9 @@ func (t *teller) dropOldest(member bool) {
 	copy(t.events[1:i+1], t.events[:i]) // mostly nothing
 	t.events[0] = nil
 	t.events = t.events[1:]
-	t.lost++
+	t.owner.untold.Add(1)
 	t.log.Repeatf(slog.LevelWarn, "agent", "untold",
 		"dropped an event: %d wait for a consumer that is too slow", len(t.events))
-}
-
-// dropped is how many events found no room.
-func (t *teller) dropped() uint64 {
-	if t == nil {
-		return 0
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.lost
 }
 
 // leaveOutOutdated leaves each member's last event only, which says what it has come to.

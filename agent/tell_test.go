@@ -16,7 +16,7 @@ import (
 // waiting lists what a teller has still to tell, for comparisons.
 func waiting(t *teller) (list []string) {
 	for {
-		e := t.take()
+		e, _ := t.take()
 		if e == nil {
 			return list
 		}
@@ -50,7 +50,7 @@ func eventOf(kind, names string) MemberEvent {
 
 func tellerOf(limits toldLimits) (*teller, *fanout) {
 	f := new(fanout)
-	x := newTeller(&Config{}, f)
+	x := newTeller(nil, nil, f)
 	x.limits, x.compact = limits, limits.members
 	f.add(x)
 	return x, f
@@ -63,14 +63,14 @@ func TestUntoldEventsAreBounded(t *testing.T) {
 	for _, name := range []string{"1", "2", "3"} {
 		f.publish(UserEvent{Name: name})
 	}
-	if x.dropped() != 0 {
+	if x.owner.untold.Load() != 0 {
 		t.Error("dropped an event at the limit")
 	}
 	f.publish(QueryEvent{Name: "4"})
 	f.publish(UserEvent{Name: "5", Payload: make([]byte, 8)}) // with 3 and 4, 11 bytes
 	want := []string{"member-join: a", "query: 4", "user-event: 5"}
-	if got := waiting(x); !slices.Equal(got, want) || x.dropped() != 3 {
-		t.Errorf("waiting: %v, %d dropped; want %v, 3", got, x.dropped(), want)
+	if got := waiting(x); !slices.Equal(got, want) || x.owner.untold.Load() != 3 {
+		t.Errorf("waiting: %v, %d dropped; want %v, 3", got, x.owner.untold.Load(), want)
 	}
 	f.publish(UserEvent{Name: "6", Payload: make([]byte, 100)})
 	if got := waiting(x); len(got) != 1 {
@@ -93,7 +93,7 @@ func TestUntoldMembersAreLeftOutButForTheirLastEvent(t *testing.T) {
 	f.publish(eventOf(MemberLeave, "a"))
 	want := []string{"member-join: c", "user-event: between", "member-join: b",
 		"member-update: d, restarted", "member-leave: a"}
-	if got := waiting(x); !slices.Equal(got, want) || x.dropped() != 0 {
+	if got := waiting(x); !slices.Equal(got, want) || x.owner.untold.Load() != 0 {
 		t.Errorf("waiting: %v, want %v", got, want)
 	}
 	if x.members != 0 || x.others != 0 || x.bytes != 0 {
@@ -108,9 +108,9 @@ func TestUntoldNamesAreBounded(t *testing.T) {
 		f.publish(eventOf(MemberReap, fmt.Sprint(i)))
 	}
 	got := waiting(x)
-	if len(got) > 8 || got[len(got)-1] != "member-reap: 11" || x.dropped() == 0 {
+	if len(got) > 8 || got[len(got)-1] != "member-reap: 11" || x.owner.untold.Load() == 0 {
 		t.Errorf("waiting: %v, %d dropped; want at most twice the limit of 4, the last included", got,
-			x.dropped())
+			x.owner.untold.Load())
 	}
 }
 

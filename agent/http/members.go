@@ -44,7 +44,7 @@ func shown(m *serf.Member, at *serf.Location) member {
 }
 
 // protocolOf is the version of the Serf protocol that a member speaks.
-func protocolOf(m *serf.Member) uint8 { return m.Versions[5] }
+func protocolOf(m *serf.Member) uint8 { return m.Versions.Serf().Current }
 
 // tagsOf is a member's tags, not nil.
 func tagsOf(m *serf.Member) map[string]string {

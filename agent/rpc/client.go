@@ -44,6 +44,9 @@ const (
 	ErrInvalidFilter = RemoteError(protocol.TextInvalidFilter)
 )
 
+// ErrNoNodes means that a query has a list of members, which is empty.
+var ErrNoNodes = errors.New("the list of members to ask is empty: nil means all")
+
 // Options are the settings of a client. The zero value is usable.
 type Options struct {
 	// AuthKey is sent after the handshake, unless it is empty. An agent that has a key refuses

@@ -101,3 +101,10 @@ func splitOne(nc net.Conn) {
 	r.Next()
 	r.Next()
 }
+
+// The client of a program that asks those that are missing, of whom there are none.
+func TestQueryOfNobodyIsAnError(t *testing.T) {
+	if _, err := new(Client).Query(t.Context(), QueryParams{Name: "x", Nodes: []string{}}); err != ErrNoNodes {
+		t.Error(err)
+	}
+}

@@ -56,6 +56,9 @@ func (c *Client) Monitor(ctx context.Context, level string) (*Stream[string], er
 // Query starts a query and returns the stream of its answers, which ends with io.EOF when the query
 // is over.
 func (c *Client) Query(ctx context.Context, q QueryParams) (*Stream[Answer], error) {
+	if q.Nodes != nil && len(q.Nodes) == 0 {
+		return nil, ErrNoNodes
+	}
 	req := &protocol.QueryRequest{
 		FilterNodes: q.Nodes,
 		FilterTags:  q.Tags,

@@ -60,7 +60,7 @@ type Event struct {
 type QueryParams struct {
 	Name        string
 	Payload     []byte
-	Nodes       []string          // ask only these members
+	Nodes       []string          // ask only these; nil means all, and an empty list is ErrNoNodes
 	Tags        map[string]string // ask only members whose tags match these regular expressions
 	WantAck     bool              // members acknowledge that they got the query
 	RelayFactor uint8             // how many other members relay each response, against loss

@@ -26,7 +26,6 @@ import (
 	"serf/agent/rpc"
 	"serf/agent/rpc/server"
 	"serf/agent/survey"
-	"serf/internal/eventfilter"
 	"serf/internal/textwrap"
 	"serf/swim/history"
 	"serf/swim/serf"
@@ -247,7 +246,7 @@ func (c *knownCluster) StartQuery(_ context.Context, q serf.QueryParams) (server
 	return newFeed(true, list...), nil
 }
 
-func (c *knownCluster) StreamEvents(eventfilter.Filters) (server.Feed[agent.Event], error) {
+func (c *knownCluster) StreamEvents(func(agent.Event) bool) (server.Feed[agent.Event], error) {
 	return newFeed[agent.Event](false), nil
 }
 

@@ -58,10 +58,14 @@ func (s *Serf) Query(name string, payload []byte, params *QueryParam) (*QueryRes
 		timeout = s.DefaultQueryTimeout()
 	}
 	deadline := time.Now().Add(timeout)
-	q, err := s.agent.Query(context.Background(), core.QueryParams{
+	p := core.QueryParams{
 		Name: name, Payload: payload, Nodes: params.FilterNodes, Tags: params.FilterTags,
 		WantAck: params.RequestAck, RelayFactor: params.RelayFactor, Timeout: timeout,
-	})
+	}
+	if len(p.Nodes) == 0 {
+		p.Nodes = nil // means all, as in the original
+	}
+	q, err := s.agent.Query(context.Background(), p)
 	var size *core.SizeError
 	switch {
 	case errors.As(err, &size):

@@ -1,6 +1,11 @@
 package serf
 
-import "serf/swim"
+import (
+	"iter"
+	"slices"
+
+	"serf/swim"
+)
 
 // call is what one call into the node collects: its events, and the memory that backs them.
 type call struct {
@@ -57,6 +62,13 @@ func (c *call) build(add func(arena []byte) []byte) []byte {
 	at := len(c.arena)
 	c.arena = add(c.arena)
 	return c.arena[at:len(c.arena):len(c.arena)]
+}
+
+// holdIDs returns a slice of some members that is valid until the next call.
+func (c *call) holdIDs(ids iter.Seq[swim.MemberID]) []swim.MemberID {
+	at := len(c.ids)
+	c.ids = slices.AppendSeq(c.ids, ids)
+	return c.ids[at:len(c.ids):len(c.ids)]
 }
 
 // holdID returns a slice of one member that is valid until the next call.

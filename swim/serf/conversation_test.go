@@ -449,7 +449,11 @@ func (tn *conversation) collectEvent(e *swim.Event) {
 	case EventQueryResponse:
 		tn.did.Add("event answer %s=%s", e.Name, e.Data)
 	case EventQueryDone:
-		tn.did.Add("event done %d", e.N)
+		silent := ""
+		for _, id := range e.Members {
+			silent += " " + tn.n.roster.Name(id)
+		}
+		tn.did.Add("event done %d%s", e.N, silent)
 	case EventKeyring:
 		tn.did.Add("event keyring")
 	case EventShutdown:

@@ -14,6 +14,8 @@ var (
 	// ErrInternalName: the name begins with a prefix that Serf reserves.
 	ErrInternalName = errors.New(
 		"names of queries cannot contain the prefix _serf_, which Serf keeps for itself")
+	// ErrNoNodes: a query is meant for the members of a list, which is empty. One for all has no list.
+	ErrNoNodes = errors.New("the list of members to ask is empty: nil means all")
 	// ErrNoQuery: no query with this operation can be answered: it was answered, is past its
 	// deadline, or never existed.
 	ErrNoQuery = errors.New("the query is past its deadline, or was answered already")

@@ -43,13 +43,16 @@ func (f *queryFilters) match(name string, tags map[string]string) bool {
 }
 
 // newQueryFilters returns the filters that a user gives, also as they are on the wire. The error
-// names the expression that doesn't compile.
+// is ErrNoNodes, or names the expression that doesn't compile.
 func newQueryFilters(
 	nodes []string, tags map[string]string,
 ) (queryFilters, wire.FilterList, error) {
 	var f queryFilters
 	var list wire.FilterList
-	if len(nodes) > 0 {
+	if nodes != nil && len(nodes) == 0 {
+		return f, list, ErrNoNodes
+	}
+	if nodes != nil {
 		list.AddNodes(nodes...)
 		f.addNames(slices.Values(nodes))
 	}

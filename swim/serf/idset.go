@@ -40,6 +40,12 @@ func (s *idSet) has(id swim.MemberID) bool {
 	return int(id/64) < len(s.bits) && s.bits[id/64]&(1<<(id%64)) != 0
 }
 
+// all yields the members in the order of their IDs.
+func (s *idSet) all(yield func(swim.MemberID) bool) {
+	for id, ok := s.from(0); ok && yield(id); id, ok = s.from(id + 1) {
+	}
+}
+
 // from returns the first member from id on, and whether there is one.
 func (s *idSet) from(id swim.MemberID) (swim.MemberID, bool) {
 	for w := int(id / 64); w < len(s.bits); w++ {

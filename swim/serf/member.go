@@ -48,8 +48,21 @@ type Member struct {
 	Addr     netip.AddrPort
 	Tags     map[string]string // shared, read-only
 	Status   Status
-	Versions [6]byte // of the membership protocol: min, max, current; then of Serf's
+	Versions Versions
 }
+
+// Versions are the protocol versions that a member gossips: least, greatest and current one of the
+// membership protocol, then of Serf's.
+type Versions [6]byte
+
+// VersionRange are the versions of one protocol.
+type VersionRange struct{ Min, Max, Current uint8 }
+
+// Membership returns the versions of the membership protocol.
+func (v Versions) Membership() VersionRange { return VersionRange{v[0], v[1], v[2]} }
+
+// Serf returns the versions of Serf's protocol.
+func (v Versions) Serf() VersionRange { return VersionRange{v[3], v[4], v[5]} }
 
 // restartWindow is how soon after an update a join intent proves a restart: a member that only sets
 // its tags sends no intent, one that starts sends both together.

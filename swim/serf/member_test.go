@@ -459,3 +459,10 @@ func TestPruneWinsATie(t *testing.T) {
 		})
 	}
 }
+
+func TestVersionsByProtocol(t *testing.T) {
+	v := Versions{1, 5, 2, 2, 4, 3}
+	if v.Membership() != (VersionRange{1, 5, 2}) || v.Serf() != (VersionRange{2, 4, 3}) {
+		t.Errorf("%+v, %+v", v.Membership(), v.Serf())
+	}
+}

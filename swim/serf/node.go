@@ -31,7 +31,8 @@ const (
 	// Data. Flag, with an ack: the member is of another implementation.
 	EventQueryAck
 	EventQueryResponse
-	// EventQueryDone ends an own query: Op; N is how many responses came. It comes as soon as every
+	// EventQueryDone ends an own query: Op; N is how many responses came; Members are the live ones
+	// that it was meant for and that neither responded nor declined. It comes as soon as every
 	// live member that the query is meant for has responded or declined, at the deadline otherwise.
 	EventQueryDone
 	// EventJournal: Data is one line for the snapshot, newline included.

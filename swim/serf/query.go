@@ -42,7 +42,7 @@ const (
 type QueryParams struct {
 	Name        string
 	Payload     []byte
-	Nodes       []string          // only these
+	Nodes       []string          // only these; nil means all, and an empty list is ErrNoNodes
 	Tags        map[string]string // only members whose tags match these regular expressions
 	WantAck     bool              // hand out acks; members send them anyway
 	RelayFactor uint8
@@ -114,7 +114,7 @@ func (n *Node) DefaultQueryTimeout() time.Duration {
 }
 
 // Query starts a query. It ends with EventQueryDone. It copies what p holds. The error is a
-// *SizeError, ErrInternalName, ErrBusy, or names the bad filter or timeout.
+// *SizeError, ErrInternalName, ErrNoNodes, ErrBusy, or names the bad filter or timeout.
 func (n *Node) Query(now swim.Time, p QueryParams, out *swim.Output) (swim.OpID, error) {
 	if strings.HasPrefix(p.Name, internalPrefix) && p.Name != PingQuery {
 		return 0, ErrInternalName
@@ -246,7 +246,8 @@ func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 			n.endVote(now, out)
 			continue
 		}
-		n.call.emit(swim.Event{Kind: EventQueryDone, Op: q.op, N: q.responses})
+		n.call.emit(swim.Event{Kind: EventQueryDone, Op: q.op, N: q.responses,
+			Members: n.call.holdIDs(q.pending.all)})
 	}
 }
 

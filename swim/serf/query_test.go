@@ -59,7 +59,7 @@ func TestOwnQuery(t *testing.T) {
 	tn.want("one ack and one response of each", "event ack b", "event answer b=yes")
 	tn.wantIdle("duplicates are ignored")
 	tn.advance(10 * time.Second)
-	tn.want("c never responded", "event done 1")
+	tn.want("neither this node nor c ever responded", "event done 1 a c")
 	tn.recv("c", answerMsg("c", 1, q.id, "late"))
 	tn.wantNote("the query is over", NoteResponseStray)
 	tn.wantIdle("it is over")
@@ -175,6 +175,7 @@ func TestQueryIsRefused(t *testing.T) {
 	}{
 		{"internal", QueryParams{Name: "_serf_conflict"}, ErrInternalName},
 		{"too large", QueryParams{Name: "q", Payload: make([]byte, 1024)}, swim.ErrTooLarge},
+		{"for a list of nobody", QueryParams{Name: "q", Nodes: []string{}}, ErrNoNodes},
 		{"bad expression", QueryParams{Name: "q", Tags: map[string]string{"a": "("}}, nil},
 		{"time before now", QueryParams{Name: "q", Timeout: -1}, nil},
 		{"time without end", QueryParams{Name: "q", Timeout: QueryTimeoutMax + 1}, nil},
@@ -541,5 +542,5 @@ func TestQueryOutlastsAPause(t *testing.T) {
 	tn.recv("c", answerMsg("c", 1, q.id, "no"))
 	tn.want("there is time to read it", "event answer c=no")
 	tn.advance(1)
-	tn.want("once", "event done 2")
+	tn.want("once", "event done 2 a")
 }

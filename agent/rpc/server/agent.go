@@ -10,7 +10,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/survey"
-	"serf/internal/eventfilter"
 	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -55,8 +54,9 @@ type Agent interface {
 
 	// StartQuery starts a query; the feed ends when the query does.
 	StartQuery(ctx context.Context, q serf.QueryParams) (Feed[agent.Answer], error)
-	// StreamEvents starts a feed of the events that pass f. It ends if it isn't read fast enough.
-	StreamEvents(f eventfilter.Filters) (Feed[agent.Event], error)
+	// StreamEvents starts a feed of the events that filter, which isn't nil, lets through. It ends
+	// if it isn't read fast enough.
+	StreamEvents(filter func(agent.Event) bool) (Feed[agent.Event], error)
 	// Monitor starts a feed of log lines of a level and above, beginning with the newest 512 there
 	// are. It drops lines rather than end, and must not log that it does.
 	Monitor(level string) (Feed[string], error)
@@ -114,8 +114,8 @@ func (f *answerFeed) Next() (agent.Answer, bool) {
 func (f *answerFeed) Len() int { return len(f.c) }
 func (f *answerFeed) Close()   { f.stop.Do(func() { close(f.stopped) }) }
 
-func (s served) StreamEvents(f eventfilter.Filters) (Feed[agent.Event], error) {
-	b := s.SubscribeBacklog(eventsMax, func(e agent.Event) bool { return f.Match(agent.KindOf(e)) })
+func (s served) StreamEvents(filter func(agent.Event) bool) (Feed[agent.Event], error) {
+	b := s.SubscribeBacklog(eventsMax, filter)
 	return b, b.Err()
 }
 

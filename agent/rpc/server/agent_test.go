@@ -11,7 +11,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/rpc"
-	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -94,7 +93,7 @@ func TestEventsOfTheAgent(t *testing.T) {
 			rpc.Event{Type: rpc.QueryEvent, ID: 1, LTime: 3, Name: "n", Payload: []byte("p")}, // the client's own ID
 		},
 	} {
-		subscribe := func(eventfilter.Filters) (Feed[agent.Event], error) { return newFeed(0, tt.in), nil }
+		subscribe := func(func(agent.Event) bool) (Feed[agent.Event], error) { return newFeed(0, tt.in), nil }
 		_, l := startServer(t, &fakeAgent{subscribe: subscribe}, Options{})
 		s, err := connect(t, l, "").Stream(t.Context(), "*")
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/rpc"
-	"serf/internal/eventfilter"
 )
 
 // hub publishes events to any number of feeds, like an agent: it ends a feed that is full.
@@ -25,7 +24,7 @@ type hubFeed struct {
 	c   chan agent.Event
 }
 
-func (h *hub) subscribe(eventfilter.Filters) (Feed[agent.Event], error) {
+func (h *hub) subscribe(func(agent.Event) bool) (Feed[agent.Event], error) {
 	f := &hubFeed{hub: h, c: make(chan agent.Event, 1<<14)}
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,7 +11,6 @@ import (
 	"serf/agent"
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -40,7 +39,7 @@ func TestAbandonedCallsAreSkipped(t *testing.T) {
 
 func TestStopEndsStream(t *testing.T) {
 	events := newFeed[agent.Event](8)
-	a := &fakeAgent{subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil }}
+	a := &fakeAgent{subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil }}
 	_, l := startServer(t, a, Options{})
 	c := connect(t, l, "")
 	s, err := c.Stream(t.Context(), "*")
@@ -62,7 +61,7 @@ func TestStopEndsStream(t *testing.T) {
 
 func TestNextLosesNothingWhenItsContextEnds(t *testing.T) {
 	events := newFeed[agent.Event](8)
-	a := &fakeAgent{subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil }}
+	a := &fakeAgent{subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil }}
 	_, l := startServer(t, a, Options{})
 	s, err := connect(t, l, "").Stream(t.Context(), "*")
 	if err != nil {
@@ -193,7 +192,7 @@ func TestAnswerTimeout(t *testing.T) {
 		events := newFeed[agent.Event](1)
 		a := &fakeAgent{
 			join:      func(ctx context.Context, _ []string) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
-			subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil },
+			subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil },
 		}
 		_, l := startServer(t, a, Options{})
 		c, err := rpc.NewClient(t.Context(), l.dial(), rpc.Options{AnswerTimeout: 3 * time.Second})

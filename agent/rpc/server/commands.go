@@ -238,7 +238,10 @@ func (c *conn) handleStream(seq uint64, req protocol.StreamRequest) {
 		return
 	}
 	begin(c, seq, &stream{},
-		func() (Feed[agent.Event], error) { return c.s.agent.StreamEvents(f) },
+		func() (Feed[agent.Event], error) {
+			pass := func(e agent.Event) bool { return f.Match(agent.KindOf(e)) }
+			return c.s.agent.StreamEvents(pass)
+		},
 		c.encodeEvent,
 		func() { c.cutOff("its stream of events ended before it did") })
 }
@@ -278,6 +281,9 @@ func (c *conn) handleQuery(seq uint64, req protocol.QueryRequest) {
 		WantAck:     req.RequestAck,
 		RelayFactor: req.RelayFactor,
 		Timeout:     time.Duration(req.Timeout),
+	}
+	if len(q.Nodes) == 0 {
+		q.Nodes = nil // clients of HashiCorp's Serf mean all
 	}
 	begin(c, seq, &stream{},
 		func() (Feed[agent.Answer], error) { return c.s.agent.StartQuery(c.ctx, q) },

@@ -224,7 +224,7 @@ func (a *fakeAgent) takeRecorded(t *testing.T, x exchange) {
 		}
 	}
 	a.monitor = func(string) (Feed[string], error) { return newFeed(0, lines...), nil }
-	a.subscribe = func(eventfilter.Filters) (Feed[agent.Event], error) { return newFeed(0, events...), nil }
+	a.subscribe = func(func(agent.Event) bool) (Feed[agent.Event], error) { return newFeed(0, events...), nil }
 }
 
 // recordedEvent reads the record of an event.

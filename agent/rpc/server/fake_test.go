@@ -13,7 +13,6 @@ import (
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
 	"serf/agent/survey"
-	"serf/internal/eventfilter"
 	"serf/swim/history"
 	"serf/swim/serf"
 	"serf/swim/serf/coord"
@@ -38,7 +37,7 @@ type fakeAgent struct {
 	userEvent func(name string) error
 	respond   func(id uint64, payload []byte) error
 	query     func(q serf.QueryParams) (Feed[agent.Answer], error)
-	subscribe func(f eventfilter.Filters) (Feed[agent.Event], error)
+	subscribe func(f func(agent.Event) bool) (Feed[agent.Event], error)
 	monitor   func(level string) (Feed[string], error)
 
 	mu    sync.Mutex
@@ -154,7 +153,7 @@ func (a *fakeAgent) Respond(_ context.Context, id uint64, payload []byte) error 
 	return a.respond(id, payload)
 }
 
-func (a *fakeAgent) StreamEvents(f eventfilter.Filters) (Feed[agent.Event], error) {
+func (a *fakeAgent) StreamEvents(f func(agent.Event) bool) (Feed[agent.Event], error) {
 	if a.subscribe == nil {
 		return newFeed[agent.Event](1), nil
 	}

@@ -17,7 +17,6 @@ import (
 	"serf/agent"
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -198,7 +197,7 @@ func TestAnswersInPiecesStayWhole(t *testing.T) {
 		events.c <- agent.UserEvent{Name: "x"}
 	}
 	a := &fakeAgent{members: manyMembers(3000)}
-	a.subscribe = func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil }
+	a.subscribe = func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil }
 	_, l := startServer(t, a, Options{})
 	c := connect(t, l, "")
 	stream, err := c.Stream(t.Context(), "*")

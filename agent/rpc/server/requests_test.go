@@ -6,7 +6,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/eventfilter"
+	"serf/swim/serf"
 )
 
 // Some clients send a body with every request. It is skipped, once, after a request without one.
@@ -32,7 +32,7 @@ func TestNeedlessBodiesAreSkipped(t *testing.T) {
 func TestThousandsOfStreamsAndConnections(t *testing.T) {
 	const streams, conns = 2000, 1200
 	var feeds []*feed[agent.Event]
-	subscribe := func(eventfilter.Filters) (Feed[agent.Event], error) {
+	subscribe := func(func(agent.Event) bool) (Feed[agent.Event], error) {
 		feeds = append(feeds, newFeed[agent.Event](1))
 		return feeds[len(feeds)-1], nil
 	}
@@ -73,4 +73,22 @@ func TestThousandsOfStreamsAndConnections(t *testing.T) {
 	if n := s.streams.Load(); n != 0 {
 		t.Errorf("%d streams are counted when none is left", n)
 	}
+}
+
+// Clients of HashiCorp's Serf send an empty list if they mean all.
+func TestQueryOfAnEmptyListIsForAll(t *testing.T) {
+	var asked serf.QueryParams
+	a := &fakeAgent{query: func(p serf.QueryParams) (Feed[agent.Answer], error) {
+		asked = p
+		return ended[agent.Answer](), nil
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		_, l := startServer(t, a, Options{})
+		r := dialRaw(t, l)
+		r.greet()
+		r.ask(protocol.CmdQuery, 4, &protocol.QueryRequest{Name: "q", FilterNodes: []string{}}, "")
+		if asked.Name != "q" || asked.Nodes != nil {
+			t.Errorf("asked %+v", asked)
+		}
+	})
 }

@@ -15,7 +15,6 @@ import (
 	"serf/agent"
 	"serf/agent/rpc"
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -178,15 +177,15 @@ func TestWaitingRequestsAreLimited(t *testing.T) {
 
 func TestStreams(t *testing.T) {
 	events := newFeed[agent.Event](8)
-	var filter eventfilter.Filters
-	a := &fakeAgent{subscribe: func(f eventfilter.Filters) (Feed[agent.Event], error) { filter = f; return events, nil }}
+	var filter func(agent.Event) bool
+	a := &fakeAgent{subscribe: func(f func(agent.Event) bool) (Feed[agent.Event], error) { filter = f; return events, nil }}
 	_, l := startServer(t, a, Options{})
 	r := dialRaw(t, l)
 	r.greet()
 	r.ask(protocol.CmdStream, 2, &protocol.StreamRequest{Type: "user:deploy,nonsense"}, protocol.TextInvalidFilter)
 	r.ask(protocol.CmdStream, 3, &protocol.StreamRequest{Type: "user:deploy"}, "")
 	r.ask(protocol.CmdStream, 3, &protocol.StreamRequest{Type: "*"}, protocol.TextStreamExists)
-	if !filter.Match(eventfilter.User, "deploy") || filter.Match(eventfilter.User, "other") {
+	if !filter(agent.UserEvent{Name: "deploy"}) || filter(agent.UserEvent{Name: "other"}) {
 		t.Error("the filter isn't the one asked for")
 	}
 	events.c <- agent.UserEvent{Name: "deploy", LTime: 5}
@@ -256,7 +255,7 @@ func TestRespond(t *testing.T) {
 	const id = 1 << 60
 	var got string
 	a := &fakeAgent{
-		subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) {
+		subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) {
 			return newFeed[agent.Event](0, agent.QueryEvent{ID: id}), nil
 		},
 		respond: func(to uint64, payload []byte) error {
@@ -359,7 +358,7 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 		events := newFeed[agent.Event](4)
 		a := &fakeAgent{
 			monitor:   func(string) (Feed[string], error) { return lines, nil },
-			subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil },
+			subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil },
 		}
 		log := &recordedLog{}
 		s, l := startServer(t, a, Options{Log: log})
@@ -396,7 +395,7 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 
 // A stream that ends because its client was too slow for the agent must not look complete.
 func TestClientWhoseEventsWereCutIsCutOff(t *testing.T) {
-	a := &fakeAgent{subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) {
+	a := &fakeAgent{subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) {
 		return ended[agent.Event](agent.UserEvent{Name: "last"}), nil
 	}}
 	s, l := startServer(t, a, Options{})

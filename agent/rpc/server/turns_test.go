@@ -10,7 +10,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/eventfilter"
 	"serf/swim/serf"
 )
 
@@ -22,7 +21,7 @@ func causing(after time.Duration) *fakeAgent {
 		time.Sleep(after)
 	}
 	return &fakeAgent{
-		subscribe: func(eventfilter.Filters) (Feed[agent.Event], error) { return events, nil },
+		subscribe: func(func(agent.Event) bool) (Feed[agent.Event], error) { return events, nil },
 		userEvent: func(string) error { cause(); return nil },
 		join:      func(context.Context, []string) (int, error) { cause(); return 1, nil },
 		leave:     func(context.Context) error { cause(); return nil },
