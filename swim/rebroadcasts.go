@@ -12,7 +12,11 @@ import (
 // moment; otherwise it would wait for a push/pull, minutes in a large cluster. A rebroadcast arms
 // no timer and takes no packet of its own. The zero Rebroadcasts is empty.
 type Rebroadcasts struct {
-	list []rebroadcast // oldest first
+	// FreshFirst sends those first that were sent least often, the oldest of them first. It is for
+	// when few packets carry any: in turns, new ones would wait behind many that all have had.
+	FreshFirst bool
+
+	list []rebroadcast // oldest first; with FreshFirst as sort has it
 	next int           // the first for the next packet
 	free [][]byte
 }
@@ -35,6 +39,9 @@ func (r *Rebroadcasts) Len() int { return len(r.list) }
 
 // Fill adds to p the broadcasts that fit, each once. It goes on where the last packet was full.
 func (r *Rebroadcasts) Fill(p *wire.Packer) {
+	if r.FreshFirst {
+		r.sort()
+	}
 	for range len(r.list) {
 		if r.next >= len(r.list) {
 			r.next = 0
@@ -51,9 +58,20 @@ func (r *Rebroadcasts) Fill(p *wire.Packer) {
 	}
 }
 
+// sort orders the list by how often each was sent, and those of equal number by age.
+func (r *Rebroadcasts) sort() {
+	slices.SortStableFunc(r.list, func(x, y rebroadcast) int { return y.left - x.left })
+	r.next = 0
+}
+
 // add keeps a copy of msg.
 func (r *Rebroadcasts) add(msg []byte) {
-	if len(r.list) >= RebroadcastsMax {
+	switch {
+	case len(r.list) < RebroadcastsMax:
+	case r.FreshFirst:
+		r.sort()
+		r.drop(len(r.list) - 1)
+	default:
 		r.drop(0)
 		r.next = max(r.next-1, 0)
 	}
@@ -69,6 +87,6 @@ func (r *Rebroadcasts) drop(i int) {
 	r.free = append(r.free, r.list[i].msg)
 	r.list = slices.Delete(r.list, i, i+1)
 	if len(r.list) == 0 {
-		*r = Rebroadcasts{}
+		*r = Rebroadcasts{FreshFirst: r.FreshFirst}
 	}
 }

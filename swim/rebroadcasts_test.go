@@ -108,3 +108,41 @@ func TestRebroadcastsDontAllocate(t *testing.T) {
 		t.Errorf("%v allocations for an event in a stream of them", n)
 	}
 }
+
+// Where few packets carry any, those that wait for their first turn don't wait for the others'.
+func TestFreshRebroadcastsGoFirst(t *testing.T) {
+	e := Rebroadcasts{FreshFirst: true}
+	const room = 2 + 3*(100+2) // three messages and the header
+	add := func(names string) {
+		for i := range names {
+			e.add(message(100, names[i]))
+		}
+	}
+	add("abcde")
+	for i, want := range []string{"abc", "dea", "deb"} {
+		if got := fillRebroadcasts(&e, room); got != want {
+			t.Errorf("packet %d repeats %q, want %q: all in turn", i+1, got, want)
+		}
+	}
+	add("fg")
+	if got := fillRebroadcasts(&e, room); got != "fgc" {
+		t.Errorf("it repeats %q, want the new ones and the one sent once", got)
+	}
+	for e.Len() < RebroadcastsMax {
+		add("x")
+	}
+	add("y")
+	seen := ""
+	for range RebroadcastsMax {
+		seen += fillRebroadcasts(&e, room)
+	}
+	if e.Len() != RebroadcastsMax || !slices.Contains([]byte(seen), 'y') {
+		t.Errorf("%d are kept, of which a full one must not push out the newest", e.Len())
+	}
+	for e.Len() > 0 {
+		fillRebroadcasts(&e, 1400)
+	}
+	if !e.FreshFirst {
+		t.Error("empty once, they go in turns again")
+	}
+}

@@ -115,6 +115,7 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	}
 	n := &Node{cfg: c, start: now}
 	n.gossip.init()
+	n.gossip.rebroadcasts.FreshFirst = c.Zones.Tag != ""
 	n.cfg.Tags, n.cfg.Previous = nil, nil
 	n.tags.own = cloneTags(c.Tags)
 	if err := n.restoreClocks(); err != nil {

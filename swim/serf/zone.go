@@ -49,6 +49,6 @@ func (n *Node) SetZones(z Zones) error {
 	if err := n.swim.SetZones(z.membership()); err != nil {
 		return err
 	}
-	n.cfg.Zones = z
+	n.cfg.Zones, n.gossip.rebroadcasts.FreshFirst = z, z.Tag != ""
 	return nil
 }
