@@ -64,6 +64,12 @@ func (r *Report) measures() []Measure {
 			median(r.EventSpread)},
 		{"events_worst_seconds", "event delivered to all, worst", "", UnitSeconds,
 			worst(r.EventSpread)},
+		{"events_half_median_seconds", "event delivered to half, median", "", UnitSeconds,
+			medianTo(r.Events, 0.5)},
+		{"events_99_median_seconds", "event delivered to 99%, median", "", UnitSeconds,
+			medianTo(r.Events, 0.99)},
+		{"events_all_99_seconds", "event delivered to all, 99th", "", UnitSeconds,
+			Figure{r.EventSpread.P99.Seconds(), r.EventSpread.Count > 0}},
 		{"events_delivered", "events delivered", "delivered %", UnitShare,
 			Figure{Share(r.Events), len(r.Events) > 0}},
 		{"queries_answered", "queries answered", "answered %", UnitShare,
@@ -72,6 +78,8 @@ func (r *Report) measures() []Measure {
 			r.perMemberSecond(n.Sent)},
 		{"bytes_per_member_second", "bytes of a member", "bytes/s", UnitBytes,
 			r.perMemberSecond(n.SentBytes + n.StreamBytes)},
+		{"region_bytes_per_member_second", "bytes of a member to other regions", "between B/s",
+			UnitBytes, r.betweenRegions()},
 		{"gossip_queue_p99", "gossip queue, 99th", "", UnitCount,
 			Figure{float64(r.Queue.P99), r.Queue.Count > 0}},
 		{"wrong_views_at_end", "wrong views at the end", "wrong", UnitCount,
@@ -102,6 +110,30 @@ func (r *Report) agreedWorst() Figure {
 		worst = max(worst, e.Settled.Sub(e.At))
 	}
 	return Figure{worst.Seconds(), worst >= 0}
+}
+
+// medianTo is the median of how long it took to reach a share of those that were due.
+func medianTo(list []Spread, share float64) Figure {
+	var took []time.Duration
+	for i := range list {
+		if d, ok := list[i].To(share); ok {
+			took = append(took, d)
+		}
+	}
+	return median(QuantilesOf(took))
+}
+
+// betweenRegions is what a member sends to other regions a second.
+func (r *Report) betweenRegions() Figure {
+	sum := uint64(0)
+	for i, t := range r.Traffic {
+		if n := len(r.Regions); i/n != i%n {
+			sum += t.PacketBytes + t.StreamBytes
+		}
+	}
+	f := r.perMemberSecond(sum)
+	f.There = f.There && len(r.Regions) > 1
+	return f
 }
 
 func median(d Durations) Figure { return Figure{d.Median.Seconds(), d.Count > 0} }

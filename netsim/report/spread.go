@@ -130,3 +130,14 @@ func (s *Spread) ToAll() (time.Duration, bool) {
 	}
 	return s.Last.Sub(s.At), true
 }
+
+// To is how long it took to reach a share of those that were due, and whether it has; to a hundredth
+// of them.
+func (s *Spread) To(share float64) (time.Duration, bool) {
+	for _, x := range s.Steps {
+		if float64(x.Reached) >= share*float64(s.Due) {
+			return x.After, true
+		}
+	}
+	return 0, false
+}

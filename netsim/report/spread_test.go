@@ -15,6 +15,12 @@ func TestSpreadOverFewKeepsEachStep(t *testing.T) {
 	if _, all := s.ToAll(); all || s.Share() != 0.75 || len(s.Steps) != 3 {
 		t.Errorf("3 of 4: all %v, share %v, %d steps", all, s.Share(), len(s.Steps))
 	}
+	if half, ok := s.To(0.5); half != 1 || !ok {
+		t.Errorf("to half: %v, %v", half, ok)
+	}
+	if _, ok := s.To(0.8); ok {
+		t.Error("it reached 80%")
+	}
 	s.Lose(0)
 	if took, all := s.ToAll(); !all || took != 2 || s.Share() != 1 {
 		t.Errorf("the 4th is gone: all %v after %v, share %v", all, took, s.Share())

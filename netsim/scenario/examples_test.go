@@ -63,6 +63,16 @@ var shown = map[string]func(r *report.Report) bool{
 	"outage-restart": func(r *report.Report) bool {
 		return r.FalseFailures.AcrossFaults == 30*29 && report.Share(r.Events) == 1
 	},
+	"zones": func(r *report.Report) bool {
+		between, all := 0, 0
+		for _, p := range r.Pairs() {
+			all += int(p.PacketBytes + p.StreamBytes)
+			if p.From != p.To {
+				between += int(p.PacketBytes + p.StreamBytes)
+			}
+		}
+		return between*100 < all*35 && report.Share(r.Events) == 1 // without zones 67%
+	},
 	"churn": func(r *report.Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
 	"lost-zone": func(r *report.Report) bool {
 		return r.AllNoticed.Count == 285 && r.AllNoticed.Worst < 60*time.Second && report.Share(r.Events) == 1 && r.FalseFailures == report.FalseFailures{}
