@@ -131,17 +131,22 @@ func newSuite(t *testing.T) *suite {
 					s.tests[f.Name.Name] = filepath.Base(path)
 				}
 			}
-			for _, i := range file.Imports {
-				of, _ := strconv.Unquote(i.Path.Value)
-				if to, ok := moved[of]; ok {
-					i.Path.Value = strconv.Quote(to)
-				}
-			}
+			exchangeImports(file, moved)
 			file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool { return removeImport(d, internalRace) })
 		})
 	}
 	s.files["race_test.go"] = []byte("package serf\n\nvar race struct{ Enabled bool }\n")
 	return s
+}
+
+// exchangeImports exchanges import lines.
+func exchangeImports(file *ast.File, exchange map[string]string) {
+	for _, i := range file.Imports {
+		of, _ := strconv.Unquote(i.Path.Value)
+		if to, ok := exchange[of]; ok {
+			i.Path.Value = strconv.Quote(to)
+		}
+	}
 }
 
 // internalRace is a package that can't be imported here.
@@ -187,9 +192,15 @@ func (s *suite) write(t *testing.T) string {
 		must(t, os.WriteFile(path, text, 0o600))
 		replace[filepath.Join(target, "original_"+name)] = path
 	}
+	return writeOverlay(t, s.dir, replace)
+}
+
+// writeOverlay writes the file that go -overlay reads.
+func writeOverlay(t *testing.T, dir string, replace map[string]string) (path string) {
+	t.Helper()
 	text, err := json.Marshal(map[string]any{"Replace": replace})
 	must(t, err)
-	path := filepath.Join(s.dir, "overlay.json")
+	path = filepath.Join(dir, "overlay.json")
 	must(t, os.WriteFile(path, text, 0o600))
 	return path
 }
