@@ -123,3 +123,18 @@ func within(t *testing.T, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// hangingLogger calls a function for each line.
+func hangingLogger(f func()) *slog.Logger { return slog.New(lineHandler{slog.DiscardHandler, f}) }
+
+type lineHandler struct {
+	slog.Handler
+	line func()
+}
+
+func (lineHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h lineHandler) Handle(context.Context, slog.Record) error {
+	h.line()
+	return nil
+}

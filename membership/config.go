@@ -27,6 +27,9 @@ func WAN() Timing { return swim.WAN() }
 // Local returns the timing for members on one host.
 func Local() Timing { return swim.Local() }
 
+// Zones divides the members, so that gossip and exchanges of states stay mostly within each part.
+type Zones = swim.Zones
+
 // Defaults and limits of Config.
 const (
 	// DefaultPort is where members listen unless they are told otherwise.
@@ -90,7 +93,7 @@ type Config struct {
 	// Timing is that of the membership. Zero means LAN().
 	Timing Timing
 	// Zones keeps most gossip within zones. The zero value has none.
-	Zones swim.Zones
+	Zones Zones
 	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400,
 	// which fits every common MTU.
 	PacketMax int

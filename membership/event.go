@@ -15,8 +15,9 @@ const (
 	Failed
 	// Left: it said that it leaves.
 	Left
-	// Conflict: Rival claims the name of Member, which answers where it is known. Rival has only a
-	// name, an address and metadata. If Member is Local, two nodes were given this node's name.
+	// Conflict: Rival claims the name of Member, which answers where it is known. Of Rival only the
+	// name, the address and the metadata are known. If Member is Local, two nodes were given this
+	// node's name.
 	Conflict
 )
 
@@ -40,8 +41,8 @@ func (k EventKind) String() string {
 // Event is a change of the membership.
 type Event struct {
 	Kind   EventKind
-	Member Member // as it is now
-	Rival  Member // of a Conflict
+	Member Member  // as it was then
+	Rival  *Member // of a Conflict
 }
 
 // String words the event: "web-1 joined at 10.0.0.1:7946".

@@ -124,8 +124,6 @@ func difference(before *Member, known bool, now *Member) EventKind {
 		return Left
 	case was && now.State == StateFailed:
 		return Failed
-	case known && before.State == StateFailed && now.State == StateLeft:
-		return Left
 	case was && (before.Addr != now.Addr || !bytes.Equal(before.Meta, now.Meta) ||
 		before.Protocol != now.Protocol || before.Layer != now.Layer):
 		return Updated

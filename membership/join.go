@@ -65,6 +65,9 @@ func checkJoin(address string) error { return hostaddr.Check(address) }
 // found, and OnState of their states. The error is a *JoinError if none was reached, or that of
 // ctx, after which addresses that are being tried may still be reached.
 func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err error) {
+	if asked() {
+		return 0, ErrInCallback
+	}
 	own := hostaddr.Own(n.driver.Addr(), n.Addr())
 	failed := make([][]JoinFailure, len(addresses))
 	var mu sync.Mutex // of reached

@@ -3,6 +3,7 @@ package membership
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -85,7 +86,11 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 	case swim.EventForgotten:
 		n.table.remove(n.loop.core.Roster().Name(e.Member))
 	case swim.EventConflict:
-		n.handleConflict(e)
+		n.handleConflict(now, e)
+	case swim.EventClaimed:
+		if e.N == 1 {
+			n.handleConflict(now, e)
+		}
 	case swim.EventUser:
 		if n.conf.OnMessage != nil && !n.messages.add(item{from: e.Addr, data: e.Data}, nil) {
 			n.log.dropped("message", e.Addr)
@@ -119,9 +124,33 @@ func (n *Node) record(id swim.MemberID, kind EventKind) {
 	n.table.set(m, kind)
 }
 
-func (n *Node) handleConflict(e *swim.Event) {
-	name := n.loop.core.Roster().Name(e.Member)
-	n.table.conflict(name, Member{
+const (
+	// conflictPause is how long a conflict that was reported isn't reported again: each message
+	// about the rival shows it.
+	conflictPause = 30 * time.Second
+	// conflictsMax bounds those that are remembered for that. Anybody can make them up.
+	conflictsMax = 16
+)
+
+// conflict is one that was reported.
+type conflict struct {
+	member swim.MemberID
+	rival  netip.AddrPort
+	until  swim.Time
+}
+
+func (n *Node) handleConflict(now swim.Time, e *swim.Event) {
+	l := &n.loop
+	l.conflicts = slices.DeleteFunc(l.conflicts, func(c conflict) bool { return now >= c.until })
+	known := slices.ContainsFunc(l.conflicts, func(c conflict) bool {
+		return c.member == e.Member && c.rival == e.Addr
+	})
+	if known || len(l.conflicts) >= conflictsMax {
+		return
+	}
+	l.conflicts = append(l.conflicts, conflict{e.Member, e.Addr, now.Add(conflictPause)})
+	name := l.core.Roster().Name(e.Member)
+	n.table.conflict(name, &Member{
 		Name: name, Addr: e.Addr, Meta: append([]byte(nil), e.Data...), State: StateAlive,
 	})
 }

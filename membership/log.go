@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"serf/driver"
@@ -25,6 +26,8 @@ type logger struct {
 	to      *slog.Logger
 	lines   chan slog.Record // capacity logQueue
 	written chan struct{}    // closed when all is written
+	// abandoned: the logger took too long, and gets no more lines.
+	abandoned atomic.Bool
 
 	mu      sync.Mutex
 	repeats repeats.Conditions
@@ -42,6 +45,9 @@ func newLogger(to *slog.Logger) *logger {
 func (l *logger) run() {
 	defer close(l.written)
 	for r := range l.lines {
+		if l.abandoned.Load() {
+			return
+		}
 		l.to.Handler().Handle(context.Background(), r)
 	}
 }

@@ -67,8 +67,9 @@ type Node struct {
 
 	loop loop // owned by the loop
 
-	reporting sync.WaitGroup // goroutines that call functions that report
-	working   sync.WaitGroup // other goroutines
+	reporting sync.WaitGroup // goroutines that call functions that report, and State
+	working   sync.WaitGroup // other goroutines, but finish's
+	finished  chan struct{}  // closed when all is over that doesn't wait for these functions
 }
 
 // loop is what the loop owns.
@@ -77,6 +78,8 @@ type loop struct {
 	out  *swim.Output
 	ops  map[swim.OpID][]chan<- result // operations that someone waits for
 	left *result                       // of Leave, when it is done
+
+	conflicts []conflict // reported lately
 }
 
 // result is how an operation ended.
@@ -95,7 +98,7 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
-	n := &Node{conf: c, log: newLogger(c.Logger)}
+	n := &Node{conf: c, log: newLogger(c.Logger), finished: make(chan struct{})}
 	var err error
 	n.driver, err = driver.Listen(driver.Config{
 		Network: c.Network, Bind: c.Bind, StreamTimeout: c.Timing.StreamTimeout,
@@ -110,11 +113,20 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 		n.log.close()
 		return nil, err
 	}
-	n.flush(ctx)
 	if len(c.Join) > 0 {
 		n.working.Go(n.seek)
 	}
+	go n.finish()
+	n.flush(ctx)
 	return n, nil
+}
+
+// finish releases what the node has, once it has stopped.
+func (n *Node) finish() {
+	<-n.driver.Done()
+	n.working.Wait()
+	n.log.close()
+	close(n.finished)
 }
 
 // begin makes the node and lets it run.
@@ -225,12 +237,10 @@ func (n *Node) Close() error {
 	}
 	ended, wait := make(chan struct{}), !reported()
 	go func() {
-		n.driver.Close()
-		n.working.Wait()
+		<-n.finished
 		if wait {
 			n.reporting.Wait()
 		}
-		n.log.close()
 		close(ended)
 	}()
 	t := time.NewTimer(CloseWait)
@@ -239,6 +249,7 @@ func (n *Node) Close() error {
 	case <-ended:
 		return nil
 	case <-t.C:
+		n.log.abandoned.Store(true)
 		return ErrStillRunning
 	}
 }

@@ -53,6 +53,9 @@ func (t *table) set(m *Member, kind EventKind) {
 	defer t.mu.Unlock()
 	i, ok := t.find(m.Name)
 	var before *Member
+	if kind == Left && (!ok || !t.members[i].State.Living()) {
+		kind = 0 // it was gone already
+	}
 	if ok {
 		before = t.members[i]
 		if bytes.Equal(before.Meta, m.Meta) {
@@ -88,7 +91,7 @@ func (t *table) remove(name string) {
 }
 
 // conflict tells the queues of a claim to a member's name.
-func (t *table) conflict(name string, rival Member) {
+func (t *table) conflict(name string, rival *Member) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i, ok := t.find(name); ok {

@@ -195,7 +195,9 @@ const (
 	// EventLeaveDone ends a Leave: the others were told, or couldn't be in time (Err).
 	EventLeaveDone
 	// EventClaimed: somebody says that Member, another member, is at Addr and not at its known
-	// address. It comes with every such claim, before it is checked; anybody can make one.
+	// address. It comes with every such claim, before it is checked; anybody can make one. N is 1 if
+	// the claim is at the known incarnation: a member that moves raises it, so these are two. Data is
+	// the claim's metadata.
 	EventClaimed
 	// EventSent ends a SendReliable to Addr: it was written, or Err says why not.
 	EventSent

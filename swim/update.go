@@ -88,7 +88,11 @@ func (n *Node) applyAlive(now Time, c *claim, out *Output) {
 	r := n.view.at(id)
 	ident := &n.roster.idents[r.ident]
 	if ident.addr != c.addr && r.state.live() {
-		out.event(Event{Kind: EventClaimed, Member: id, Addr: c.addr})
+		e := Event{Kind: EventClaimed, Member: id, Addr: c.addr, Data: c.meta}
+		if c.inc == r.inc && !r.unconfirmed {
+			e.N = 1
+		}
+		out.event(e)
 	}
 	switch {
 	case r.lacks(c.inc) && !ident.same(c.profile):

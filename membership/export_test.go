@@ -1,0 +1,7 @@
+package membership
+
+// Limits that tests go up to, and beyond.
+const (
+	EventQueueMax = eventQueueMax
+	OutboxMax     = outboxMax
+)
