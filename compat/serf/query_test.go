@@ -131,6 +131,7 @@ func TestQueryAsksWhomItNames(t *testing.T) {
 		want   []string
 	}{
 		{QueryParam{FilterNodes: []string{"b"}}, []string{"ack b"}},
+		{QueryParam{FilterNodes: []string{}, FilterTags: map[string]string{"role": "web"}}, []string{"ack a"}},
 		{QueryParam{FilterTags: map[string]string{"role": "^web-"}}, []string{"ack a"}},
 		{QueryParam{FilterTags: map[string]string{"role": "^db"}}, nil},
 	} {
