@@ -143,3 +143,49 @@ func TestKeysInMemoryAreLoggedByWhoAsksAndWhoHasThem(t *testing.T) {
 		a.Shutdown()
 	})
 }
+
+// A program may give each member its keys by itself, and replace them without a restart.
+func TestSetKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		old, fresh := make([]byte, 16), make([]byte, 32)
+		agents := make([]*Agent, 2)
+		for i := range agents {
+			c := memConfig(n, memberName(i), i+1)
+			c.Keys = [][]byte{old}
+			agents[i] = begin(t, c)
+		}
+		mustJoin(t, agents[1], agents[0])
+		s := agents[1].Subscribe(8, func(e Event) bool { _, ok := e.(UserEvent); return ok })
+		for i, keys := range [][][]byte{{old, fresh}, {fresh, old}, {fresh}} {
+			for _, a := range agents {
+				if err := a.SetKeys(background, keys...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := agents[0].UserEvent(background, string(rune('1'+i)), nil, false); err != nil {
+				t.Fatal(err)
+			}
+			wantEvent(t, s, "with other keys")
+		}
+		r, err := agents[0].ListKeys(background)
+		if err != nil || len(r.Keys) != 1 || len(r.Primary) != 1 {
+			t.Errorf("keys of the cluster: %+v, %v, want the new one alone", r, err)
+		}
+		if err := agents[0].SetKeys(background, []byte("short")); err == nil {
+			t.Error("a key of five bytes is accepted")
+		}
+		if err := agents[0].SetKeys(background); err != nil {
+			t.Fatal(err)
+		}
+		if err := agents[0].UserEvent(background, "plain", nil, false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		select {
+		case e := <-s.C:
+			t.Errorf("a member without keys is heard by one with: %v", e)
+		default:
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 
 	"serf/swim"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // queryAnswersMax bounds the answers that wait for their reader: two for each of 4,096 members.
@@ -202,6 +203,20 @@ func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
 // ListKeys asks all members for their keys. See InstallKey for errors.
 func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
 	return a.Keys(ctx, serf.KeyRequest{Command: serf.ListKeys})
+}
+
+// SetKeys replaces the keys of this member alone, as Config.Keys has them: for programs that give
+// each member its keys by other means. To replace a key of a running cluster, give all members the
+// new one, then have all encrypt with it, then take the old one away. KeyringChanged isn't called.
+func (a *Agent) SetKeys(ctx context.Context, keys ...[]byte) error {
+	var ring *wire.Keyring
+	if len(keys) > 0 {
+		var err error
+		if ring, err = wire.NewKeyring(keys[0], keys[1:]...); err != nil {
+			return err
+		}
+	}
+	return a.do(ctx, func(swim.Time) { a.loop.node.SetKeyring(ring) })
 }
 
 // Keys asks all members to do something about keys, as the methods above do, and sums up the

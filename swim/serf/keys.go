@@ -189,10 +189,19 @@ func (n *Node) changeKeys(name string, payload []byte) (changed bool, err error)
 	if err != nil || keys == old {
 		return false, err
 	}
-	sealer := *n.swim.Sealer()
+	n.SetKeyring(keys)
+	return true, nil
+}
+
+// SetKeyring changes the keys of this node alone, for what is sent and received from now on. Nil
+// means plain text.
+func (n *Node) SetKeyring(keys *wire.Keyring) {
+	var sealer wire.Sealer
+	if s := n.swim.Sealer(); s != nil {
+		sealer = *s
+	}
 	sealer.Keys = keys
 	n.swim.SetSealer(&sealer)
-	return true, nil
 }
 
 // listKeys returns an answer with as many of this node's keys as fit into a response.
