@@ -1,29 +1,18 @@
 // Command follow prints what happens in a cluster, which it learns from a running agent by RPC. When
 // the agent stops or can't be reached, it connects again. It has missed the events of meanwhile, so
-// it reads all members, and prints those whose status has changed.
+// it compares all members with those that it knows, and prints those whose status has changed.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
-	"slices"
-	"time"
 
 	"serf/agent/rpc"
 )
-
-// The pause before connecting again doubles from pauseMin up to pauseMax.
-const pauseMin, pauseMax = 100 * time.Millisecond, 10 * time.Second
-
-// final are the errors that don't go away by trying again.
-var final = []error{
-	rpc.ErrAuthRequired, rpc.ErrInvalidToken, rpc.ErrNeedlessKey, rpc.ErrInvalidFilter,
-}
 
 func main() {
 	addr := flag.String("rpc-addr", "127.0.0.1:7373", "RPC `address` of the agent")
@@ -48,52 +37,36 @@ type follower struct {
 	show         func(line string)
 }
 
-// run connects again and again until ctx ends. The error is one of final.
+// run shows what happens until ctx ends, or an error that trying again doesn't mend.
 func (f *follower) run(ctx context.Context) error {
-	pause := pauseMin
-	for {
-		connected, err := f.follow(ctx)
+	for e, err := range rpc.Follow(ctx, f.addr, f.filter, f.options) {
 		switch {
-		case ctx.Err() != nil:
-			return nil
-		case slices.ContainsFunc(final, func(e error) bool { return errors.Is(err, e) }):
+		case rpc.IsFinal(err):
 			return err
-		case connected:
-			pause = pauseMin
+		case err != nil:
+			f.show(fmt.Sprintf("trying again: %v", err))
+		case e.Type == rpc.MemberList:
+			f.forget(e.Members)
+			f.update("", e.Members)
+		case e.Type == rpc.UserEvent || e.Type == rpc.QueryEvent:
+			f.show(fmt.Sprintf("%s: %s %q", e.Type, e.Name, e.Payload))
+		default:
+			f.update(e.Type+": ", e.Members)
 		}
-		f.show(fmt.Sprintf("again in %v: %v", pause, err))
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-		pause = min(2*pause, pauseMax)
 	}
+	return nil
 }
 
-// follow shows what happens until the connection breaks.
-func (f *follower) follow(ctx context.Context) (connected bool, err error) {
-	c, err := rpc.Dial(ctx, f.addr, f.options)
-	if err != nil {
-		return false, err
+// forget shows which members aren't listed any more.
+func (f *follower) forget(listed []rpc.Member) {
+	there := make(map[string]bool)
+	for _, m := range listed {
+		there[m.Name] = true
 	}
-	defer c.Close()
-	events, err := c.Stream(ctx, f.filter) // before the members: nothing gets lost in between
-	if err != nil {
-		return true, err
-	}
-	members, err := c.Members(ctx)
-	if err != nil {
-		return true, err
-	}
-	f.update("", members)
-	for {
-		e, err := events.Next(ctx)
-		if err != nil {
-			return true, err
-		}
-		f.update(e.Type+": ", e.Members)
-		if e.Type == rpc.UserEvent || e.Type == rpc.QueryEvent {
-			f.show(fmt.Sprintf("%s: %s %q", e.Type, e.Name, e.Payload))
+	for name := range f.statuses {
+		if !there[name] {
+			delete(f.statuses, name)
+			f.show(name + " is gone")
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestFollowerConnectsAgain(t *testing.T) {
 	want(`user: deploy "v2"`)
 
 	s.Close()
-	want("again in 100ms")
+	want("trying again: ")
 	clustertest.Start(t, clustertest.Config("b", nil), a) // nobody tells the follower
 	serve(t, a, path, "")
 	want("b is alive")
