@@ -64,7 +64,8 @@ type counters struct {
 	cut, gaps, lost                              atomic.Uint64
 }
 
-// Counters count since the start of a server.
+// Counters count since the start of a server or handler. Those of a handler know nothing of
+// connections.
 type Counters struct {
 	Connections, Streams, Polls, Queries int    // open now
 	Accepted                             uint64 // connections
@@ -76,13 +77,27 @@ type Counters struct {
 
 // Counters returns the present counts.
 func (s *Server) Counters() Counters {
-	h, c := s.h, s.Server.Counters()
+	c := s.Server.Counters()
+	counts := s.h.counters(&c)
+	counts.Connections, counts.Accepted = c.Open, c.Accepted
+	return counts
+}
+
+// Counters returns the present counts of a handler that another server serves.
+func (h *Handler) Counters() Counters { return h.counters(nil) }
+
+// counters are those of the handler, with the reasons of its server, if it is given.
+func (h *Handler) counters(s *http1.Counters) Counters {
+	list := reasons
+	if s == nil {
+		list = reasons[serverReasons:]
+	}
 	return Counters{
-		Connections: c.Open, Streams: int(h.streams.taken.Load()), Polls: int(h.polls.taken.Load()),
-		Queries: int(h.queries.taken.Load()), Accepted: c.Accepted, Requests: h.counts.requests.Load(),
+		Streams: int(h.streams.taken.Load()), Polls: int(h.polls.taken.Load()),
+		Queries: int(h.queries.taken.Load()), Requests: h.counts.requests.Load(),
 		Dropped: func(yield func(string, uint64) bool) {
-			for i := range reasons {
-				if r := &reasons[i]; !yield(r.name, r.of(&h.counts, &c)) {
+			for i := range list {
+				if r := &list[i]; !yield(r.name, r.of(&h.counts, s)) {
 					return
 				}
 			}
@@ -101,6 +116,7 @@ var reasons = []struct {
 	{"timed_out", func(_ *counters, s *http1.Counters) uint64 { return s.TimedOut }},
 	{"cut_off", func(_ *counters, s *http1.Counters) uint64 { return s.CutOff }},
 	{"panics", func(_ *counters, s *http1.Counters) uint64 { return s.Panics }},
+	// From here on the handler's.
 	{"unknown", func(h *counters, _ *http1.Counters) uint64 { return h.unknown.Load() }},
 	{"refused_host", func(h *counters, _ *http1.Counters) uint64 { return h.hosts.Load() }},
 	{"refused_origin", func(h *counters, _ *http1.Counters) uint64 { return h.origins.Load() }},
@@ -112,6 +128,9 @@ var reasons = []struct {
 	{"stream_gaps", func(h *counters, _ *http1.Counters) uint64 { return h.gaps.Load() }},
 	{"events_lost", func(h *counters, _ *http1.Counters) uint64 { return h.lost.Load() }},
 }
+
+// serverReasons is how many of the reasons are a server's, the first ones.
+const serverReasons = 6
 
 // stats returns the counts as the agent's statistics have them.
 func (s *Server) stats() map[string]string {
