@@ -20,9 +20,18 @@ func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
 func (n *Node) correctSender(now Time, id MemberID, out *Output) {
 	due := &out.scratch.corrections
 	if len(*due) < correctionsMax && !slices.Contains(*due, id) && n.has(Correction) &&
-		(len(*due) > 0 || n.mayReply(now)) {
+		(len(*due) > 0 || n.askedAboutItself(id, out) || n.mayReply(now)) {
 		*due = append(*due, id)
 	}
+}
+
+// askedAboutItself tells whether a member pings this node, id, in the packet being read. Its ack then
+// says what it has refuted, whatever the budget: members that are cut off may accuse it so often
+// that nothing is left for one that hears it, and is about to give it up.
+func (n *Node) askedAboutItself(id MemberID, out *Output) bool {
+	return id == n.self && slices.ContainsFunc(out.scratch.acks, func(a ackDue) bool {
+		return a.back && n.memberAt(a.source, a.to)
+	})
 }
 
 // correctionsMax is how many members the correction of one packet is about.

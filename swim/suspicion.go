@@ -175,7 +175,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 	for n.suspicions.deadline() <= now {
 		s := n.suspicions.heap[0]
 		if !s.final() {
-			n.probeSuspect(now, &n.suspicions.heap[0], out)
+			n.probeSuspect(now, s.member, out)
 			continue
 		}
 		if s.got < s.hoped {
@@ -191,15 +191,16 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 // probeSuspect pings a suspect that is due: for the last time, or early if others accuse it. They
 // may be cut off from it while this node isn't; then it has refuted here by the time they call it
 // dead.
-func (n *Node) probeSuspect(now Time, s *suspicion, out *Output) {
+func (n *Node) probeSuspect(now Time, id MemberID, out *Output) {
+	s := n.suspicions.lookup(id)
 	if now >= s.deadline.Add(-s.lead) {
-		n.finalProbe(now, s.member, out)
+		n.finalProbe(now, id, out)
 		return
 	}
 	s.early = Never
-	n.suspicions.fix(s.member)
+	n.suspicions.fix(id) // s is another suspicion then
 	if len(n.pings.list) < maxDeferrable {
-		n.pingSuspect(now, s.member, out)
+		n.pingSuspect(now, id, out)
 	}
 }
 

@@ -78,6 +78,21 @@ func TestSuspectOfOthersIsPingedEarly(t *testing.T) {
 	tn.wantNone("then we have just asked", "d: ping d")
 }
 
+// Each of several suspects is asked, not the one that is due next.
+func TestEachSuspectOfOthersIsPingedEarly(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.recv("f", suspect("b", 1, "f"))
+	tn.n.probe.next = Never
+	tn.advance(time.Second)
+	tn.recv("f", suspect("c", 1, "f"))
+	tn.forget()
+	for _, name := range []string{"b", "c"} {
+		tn.advance(time.Second)
+		tn.want("half of its least time is over", name+": ping "+name)
+		tn.wantNone("the other's isn't", "*: ping [bc]")
+	}
+}
+
 // All accusers may be cut off from it while this node isn't.
 func TestSuspectOfManyIsProbed(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})

@@ -148,6 +148,25 @@ func TestOutdatedMessagesAreCorrected(t *testing.T) {
 	tn.wantIdle("the dead are not defended")
 }
 
+// Members that are cut off accuse all that they don't hear, again and again. One that does hear us
+// has missed the refutation, and asks before it gives us up.
+func TestMemberThatPingsASuspectHearsThatItRefuted(t *testing.T) {
+	tn := converse(t, "b", "c")
+	tn.recv("c", suspect("a", 1, "c"))
+	for range repliesMax + 1 {
+		tn.recv("c", suspect("a", 1, "c"))
+	}
+	tn.n.gossip.queue = Queue{}
+	tn.forget()
+	tn.recv("c", suspect("a", 1, "c"))
+	tn.wantNone("there is no end of these", "*: alive a@2")
+	tn.recv("b", ping(7, "a", "b"), suspect("a", 1, "b"))
+	tn.want("with the ack", "b: ack 7", "b: alive a@2")
+	tn.recvFrom(elsewhere, ping(8, "a", "x"), suspect("a", 1, "b"))
+	tn.want("anybody can send that", elsewhere.String()+": ack 8")
+	tn.wantNone("and the answer is longer than it is", "*: alive a@2")
+}
+
 // A member that restarted, and joined nobody who knows it, learns from the first that it pings what
 // it has to outbid to be believed at its address.
 func TestPingFromAnotherAddressIsCorrected(t *testing.T) {

@@ -49,7 +49,7 @@ func TestNobodyStraggles(t *testing.T) {
 func TestConvergenceIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := Convergence(1, 0)
-	s.Members, s.Network.Loss = 30, netsim.Probability(0.6)
+	s.Members, s.Network.Loss = 30, netsim.Probability(0.7)
 	r, err := Converge(t.Context(), s, 3, 2, nil)
 	if err != nil || r.Runs != 3 || len(r.Took) != 3 || r.Open > 0 || r.Share(100) < TrafficTime {
 		t.Errorf("%+v, %v", r, err)
