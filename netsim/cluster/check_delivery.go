@@ -10,3 +10,6 @@ func (k *deliveryCheck) quiet() {
 		k.Violate("delivery", "%s", text)
 	}
 }
+
+// Delivered reports whether each event has reached all that have to get it.
+func (c *Cluster) Delivered() bool { return len(c.missing()) == 0 }

@@ -2,6 +2,10 @@ package cluster
 
 import "serf/swim"
 
+// returnSteps is how many updates a member that returns elsewhere sends about its old address,
+// besides the one about itself.
+const returnSteps = 2
+
 // limitCheck: queues are bounded, those of membership updates by the number of members, and empty
 // when nothing is left to happen.
 type limitCheck struct{ passive }
@@ -13,7 +17,7 @@ func (k *limitCheck) sweep() {
 			continue
 		}
 		s := n.Stats()
-		k.bound(i, "membership queue", n.Swim().Queued(), k.Len())
+		k.bound(i, "membership queue", n.Swim().Queued(), k.Len()+returnSteps)
 		k.bound(i, "intent queue", s.IntentQueue, 2*k.Len()) // a join and a leave of each
 		k.bound(i, "event queue", s.EventQueue, swim.QueueMax)
 		k.bound(i, "query queue", s.QueryQueue, swim.QueueMax)

@@ -53,6 +53,23 @@ func TestIncarnationThatDecreasesIsFound(t *testing.T) {
 	wantViolation(t, c, "incarnation", "m1 knew m2 at incarnation 1 and now at 0")
 }
 
+// An observer that was paused may forget a member and hear of it again before the next sweep.
+func TestMemberThatWasForgottenMayBeMetAtTheSameIncarnation(t *testing.T) {
+	t.Parallel()
+	c := broken(t)
+	k := newViewCheck(passive{c})
+	k.look(0, 1, &swim.Member{Inc: 5, State: swim.Dead, Addr: addr(1, 0)})
+	k.event(c.Now(), 0, &swim.Event{Kind: swim.EventForgotten, Member: id(1)})
+	k.look(0, 1, &swim.Member{Inc: 5, Addr: addr(1, 0)})
+	if v := c.Violations(); len(v) != 0 {
+		t.Fatalf("found %v", v)
+	}
+	k.look(0, 1, &swim.Member{Inc: 5, State: swim.Dead, Addr: addr(1, 0)})
+	k.event(c.Now(), 2, &swim.Event{Kind: swim.EventForgotten, Member: id(1)})
+	k.look(0, 1, &swim.Member{Inc: 5, Addr: addr(1, 0)})
+	wantViolation(t, c, "revival", "m1 had m2 dead at incarnation 5") // it was another that forgot
+}
+
 func TestRevivalAtTheSameIncarnationIsFound(t *testing.T) {
 	t.Parallel()
 	for _, dead := range []swim.State{swim.Dead, swim.Left} {

@@ -8,7 +8,7 @@ import (
 
 // viewCheck holds what a member knows of another to two rules. The incarnation never decreases, and
 // one that is considered dead or left becomes alive only at a higher incarnation. Neither holds when
-// the other has moved: a restart begins at 1 again.
+// the other has moved, as a restart begins at 1 again, or was forgotten.
 type viewCheck struct {
 	passive
 	known []seen // pairs
@@ -46,6 +46,9 @@ func (k *viewCheck) sweep() {
 }
 
 func (k *viewCheck) event(_ swim.Time, observer int, e *swim.Event) {
+	if s, ok := k.Index(e.Member); ok && e.Kind == swim.EventForgotten {
+		k.known[observer*k.Len()+s] = seen{} // it may be met anew before the next sweep
+	}
 	for _, id := range e.Members {
 		if s, ok := k.Index(id); ok && k.Node(observer) != nil {
 			v, _ := k.Node(observer).Swim().View(id)

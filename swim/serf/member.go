@@ -188,6 +188,7 @@ func (n *Node) handleForgotten(now swim.Time, id swim.MemberID, out *swim.Output
 	n.conflict.forgetRivals(id)
 	n.tags.forget(id)
 	n.table.drop(id, n.roster.Name(id))
+	n.call.emit(swim.Event{Kind: swim.EventForgotten, Member: id})
 }
 
 // emitMember is the one place that reports a change of a member: to the log, to the snapshot, and
