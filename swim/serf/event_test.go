@@ -252,6 +252,22 @@ func TestEventsBeforeTheSnapshotAreNotDeliveredAgain(t *testing.T) {
 	tn.want("both are fresh", "event user new=@50", "event query q=@60")
 }
 
+// Queries of the past go round after a restart. One that is repeated is of a member whose clock is
+// behind: it would be refused until their next exchange.
+func TestMemberThatRepeatsAnOldQueryLearnsTheTime(t *testing.T) {
+	tn := converseWith(t, func(c *Config) { c.MinQueryTime = 60 }, "b")
+	tn.recv("b", queryFrom("b", 59, 1, extended))
+	tn.wantIdle("seen before the restart")
+	tn.recv("b", queryFrom("b", 59, 1, again))
+	tn.want("b asks just now", "b: push/pull")
+	tn.recv("b", queryFrom("b", 59, 1, again))
+	tn.recv("b", queryFrom("x", 59, 2, again))
+	tn.wantIdle("not each time, nor with strangers")
+	tn.advance(syncPause)
+	tn.recv("b", queryFrom("b", 59, 1, again))
+	tn.want("nor was that the last time", "b: push/pull")
+}
+
 func TestImpossibleSnapshotIsRefused(t *testing.T) {
 	c := testConfig("a")
 	c.MinEventTime = ^uint64(0)

@@ -22,6 +22,11 @@ const (
 	// repliesMax bounds how often replies to a query are repeated: more often than anybody asks in
 	// a day (see repeatShare), and few for an attacker who uses this node to flood the asker.
 	repliesMax = 32
+	// syncPause is the least time between two exchanges with members whose clocks are behind:
+	// anybody can send a query of the past. syncMembers is about how many begin one when a query is
+	// repeated to all: a state may be large.
+	syncPause   = 5 * time.Second
+	syncMembers = 4
 )
 
 // inboundQueries are the queries that came here.
@@ -35,6 +40,7 @@ type inboundQueries struct {
 	unsaved []swim.OpID // about keys, waiting for the keyring to be saved; oldest first
 
 	nextTurn swim.Time // of comparing views
+	nextSync swim.Time // with a member whose clock is behind
 }
 
 // inboundQuery is a query that may be answered here.
@@ -68,27 +74,44 @@ func (n *Node) handleQuery(
 		return err
 	}
 	const repeated = wire.QueryNoBroadcast | wire.QueryExtended
-	if m.Flags&repeated == repeated && n.repeatReply(now, from, &m, out) {
+	again := m.Flags&repeated == repeated
+	if again && n.repeatReply(now, from, &m, out) {
 		return nil
 	}
 	if !n.witness(&n.queryClock, lamport.Time(m.LTime), out) {
 		return nil
 	}
-	if n.acceptQuery(now, from, &m, 0, out) && m.Flags&wire.QueryNoBroadcast == 0 {
+	switch v := n.acceptQuery(now, from, &m, 0, out); {
+	case v == lamport.Fresh && m.Flags&wire.QueryNoBroadcast == 0:
 		n.broadcast(&n.gossip.queries, 0, msg)
+	case again && (v == lamport.BeforeMin || v == lamport.TooOld):
+		n.maybeSync(now, m.SourceNode, out)
 	}
 	return nil
 }
 
-// acceptQuery acks and delivers a query if it is fresh, and says whether it is. own is the
-// operation of a query that was asked here.
+// maybeSync exchanges states with an asker that repeats a query that is too old to be accepted: its
+// clock is behind, after a partition for example, and nothing that it asks would be answered here
+// until the next exchange.
+func (n *Node) maybeSync(now swim.Time, asker []byte, out *swim.Output) {
+	id := n.lookup(asker)
+	if !n.table.at(id).here() || now < n.inbound.nextSync ||
+		n.swim.RandomFloat()*float64(n.swim.Live()) >= syncMembers {
+		return
+	}
+	n.inbound.nextSync = now.Add(syncPause)
+	n.swim.PushPull(now, id, out)
+}
+
+// acceptQuery acks and delivers a query if it is fresh. own is the operation of a query that was
+// asked here.
 func (n *Node) acceptQuery(
 	now swim.Time, from netip.AddrPort, m *wire.Query, own swim.OpID, out *swim.Output,
-) (fresh bool) {
+) lamport.Verdict {
 	t := lamport.Time(m.LTime)
 	if v := n.inbound.window.Add(n.queryClock.Now(), t, m.ID); v != lamport.Fresh {
 		n.refuseQuery(v, m, out)
-		return false
+		return v
 	}
 	n.count.Queries++
 	n.journal.query = max(n.journal.query, t)
@@ -98,7 +121,7 @@ func (n *Node) acceptQuery(
 	case filters.match(n.cfg.Name, n.tags.own):
 		n.deliverQuery(now, from, m, own, out)
 	}
-	return true
+	return lamport.Fresh
 }
 
 // deliverQuery acks a query that is meant for this node, and answers it or hands it out.
