@@ -20,7 +20,7 @@ func (a *Agent) startAddressWatch() {
 		return
 	}
 	a.workers.Go(func() {
-		for sleep(a.ctx, a.conf.host.Poll) {
+		for a.driver.Sleep(a.conf.host.Poll) {
 			if followed {
 				a.watchAddress(w)
 			}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/swim"
-	"serf/wire"
 )
 
 // Errors that callers can act on.
@@ -21,55 +21,44 @@ var (
 	ErrJoin = errors.New("no member could be joined")
 )
 
+// BindError is an address that couldn't be bound.
+type BindError = driver.BindError
+
 // Agent is a running node. Its methods may be called by any goroutine, except from Config's
 // callbacks. Most take a context that bounds their waiting. Those that don't, such as Members and
 // Self, return the last state once the agent has stopped.
 type Agent struct {
-	conf  Config
-	log   *Log
-	addr  netip.AddrPort // bound
-	start time.Time      // zero of swim.Time
+	conf Config
+	log  *Log
+	addr netip.AddrPort // bound
 
-	network   network
-	udp       packetConn
-	tcp       streamListener
-	transport transport
+	driver *driver.Driver  // runs the node
+	ctx    context.Context // the driver's: ends when the agent is to stop
 
 	events     fanout
 	teller     *teller // of OnEvent; nil without it
-	counts     counters
 	moreStats  moreStats
 	runner     *handler.Runner
 	handlers   atomic.Pointer[[]handler.Handler] // the runner's, for Stats
-	sealer     atomic.Pointer[wire.Sealer]       // of the node, for goroutines of streams
 	advertised atomic.Pointer[netip.AddrPort]    // address
 	sendable   swim.Families                     // of the node; the address watch owns it
 	unsaved    atomic.Pointer[string]            // why a restart would lose keys; nil: it wouldn't
 	tags       atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 
-	calls   chan func(swim.Time) // unbuffered: callers wait with their context
-	fires   chan func(swim.Time) // the same for user events, which wait until the node has room
-	firing  atomic.Int32         // calls that fire user events, at most firingMax
-	packets chan *datagram       // capacity packetQueue; the reader waits, the kernel drops
-	streams chan streamInput     // unbuffered: at most acceptMax+dialMax goroutines wait
-
-	ctx     context.Context // ends when the agent is to stop
-	stop    context.CancelCauseFunc
-	workers sync.WaitGroup // all goroutines but run
-	idled   chan struct{}  // closed when run has ended the loop: the node changes no more
+	firing  atomic.Int32   // calls that fire user events, at most firingMax
+	workers sync.WaitGroup // all goroutines but run and the driver's
 	done    chan struct{}  // closed when all have ended and the ports are free
 	err     error          // set before done is closed
 
-	views views      // of the node's state, for readers
-	loop  loop       // owned by the loop goroutine
-	after sync.Mutex // held while reading the node once idled is closed
+	views views // of the node's state, for readers
+	loop  loop  // owned by the loop
 }
 
 // Addr is where UDP and TCP listen.
 func (a *Agent) Addr() netip.AddrPort { return a.addr }
 
 // Started is when the agent began.
-func (a *Agent) Started() time.Time { return a.start }
+func (a *Agent) Started() time.Time { return a.driver.Started() }
 
 // Log is the log of Config.
 func (a *Agent) Log() *Log { return a.log }
@@ -101,59 +90,28 @@ func (a *Agent) Subscribe(capacity int, filter func(Event) bool) *Subscription {
 }
 
 // read runs f, which changes nothing, on the loop, or directly once the loop has ended.
-func (a *Agent) read(f func()) {
-	if a.look(f) == nil {
-		return
-	}
-	<-a.idled
-	a.after.Lock()
-	defer a.after.Unlock()
-	f()
-}
+func (a *Agent) read(f func()) { a.driver.Read(f) }
 
 // do runs f on the loop and waits for it. If it returns an error f was not run.
 func (a *Agent) do(ctx context.Context, f func(now swim.Time)) error {
-	return a.doBy(ctx, a.calls, f)
-}
-
-// doBy is do with one of the channels from which the loop takes calls.
-func (a *Agent) doBy(ctx context.Context, calls chan<- func(swim.Time),
-	f func(now swim.Time)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return a.call(ctx, calls, func(now swim.Time) {
-		f(now)
-		a.views.count()
-	})
+	return stopped(a.driver.Do(ctx, func(now swim.Time, _ *swim.Output) { f(now) }))
 }
 
 // Check returns nil when the loop has taken a turn, which it does at once unless it is stuck or has
 // more to do than it can. If ctx ends before, or the agent has stopped, it returns that error.
 func (a *Agent) Check(ctx context.Context) error {
-	return a.call(ctx, a.calls, func(swim.Time) {})
+	return stopped(a.driver.Look(ctx, func() {}))
 }
 
 // look is do for a function that changes nothing.
 func (a *Agent) look(f func()) error {
-	return a.call(context.Background(), a.calls, func(swim.Time) { f() })
+	return stopped(a.driver.Look(context.Background(), f))
 }
 
-func (a *Agent) call(ctx context.Context, calls chan<- func(swim.Time),
-	f func(now swim.Time)) error {
-	ran := make(chan struct{})
-	call := func(now swim.Time) {
-		defer close(ran)
-		f(now)
-	}
-	select {
-	case calls <- call:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-a.ctx.Done():
+// stopped says of the agent what err says of its driver.
+func stopped(err error) error {
+	if errors.Is(err, driver.ErrStopped) {
 		return ErrStopped
 	}
-	// The loop has it and runs it in this turn, so f is all that there is to wait for.
-	<-ran
-	return nil
+	return err
 }

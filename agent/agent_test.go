@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/driver/memnet"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -27,9 +28,13 @@ func hostAddr(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 9, byte(i)}), DefaultPort)
 }
 
+// newMemNetwork is a network in memory, for tests in virtual time: nothing is lost, nothing takes
+// time.
+func newMemNetwork() *memnet.Network { return memnet.New(memnet.Config{}) }
+
 // memConfig configures the agent of host i.
-func memConfig(n *memNetwork, name string, i int) Config {
-	c := Config{Timing: Local(), Bind: hostAddr(i), network: n.at(hostAddr(i))}
+func memConfig(n *memnet.Network, name string, i int) Config {
+	c := Config{Timing: Local(), Bind: hostAddr(i), Network: n.Host(hostAddr(i).Addr())}
 	c.Name = name
 	c.seed = uint64(i) // for runs that repeat
 	return c
@@ -47,7 +52,7 @@ func begin(t *testing.T, c Config) *Agent {
 }
 
 // beginJoined starts agents a, b, c and so on, joined to the first.
-func beginJoined(t *testing.T, n *memNetwork, count int) []*Agent {
+func beginJoined(t *testing.T, n *memnet.Network, count int) []*Agent {
 	t.Helper()
 	agents := make([]*Agent, count)
 	for i := range agents {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
@@ -174,9 +175,12 @@ type Config struct {
 	// Resolver looks up the names of join addresses; nil means the system's.
 	Resolver Resolver
 
-	network network       // nil for the operating system's; tests have their own
-	host    hostaddr.Host // likewise; without it no address is watched
-	seed    uint64        // of the node's random numbers; 0 for a random one
+	// Network opens the sockets; nil means the operating system's. On another one, such as that of
+	// package memnet, no address is watched.
+	Network driver.Network
+
+	host hostaddr.Host // whose addresses are watched
+	seed uint64        // of the node's random numbers; 0 for a random one
 }
 
 // JoinConfig says which members an agent looks for by itself. Addresses are as in Agent.Join.

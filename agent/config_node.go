@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/swim/serf"
 	"serf/wire"
@@ -20,8 +21,8 @@ const encryptVersion = 1
 
 // fill sets the defaults of c. The error is one of finding them out.
 func (c *Config) fill() error {
-	if c.network == nil {
-		c.network, c.host = osNetwork{}, hostaddr.System
+	if c.Network == nil {
+		c.Network, c.host = driver.System(), hostaddr.System
 	}
 	if c.Resolver == nil {
 		c.Resolver = net.DefaultResolver

@@ -83,7 +83,7 @@ func TestAdvertisedAddressIsChosen(t *testing.T) {
 		{"", "8.8.8.8:2", "", "0.0.0.0:7946 8.8.8.8:2 "},
 		{"", "8.8.8.8:2", "eth0", "0.0.0.0:7946 8.8.8.8:2 eth0"},
 	} {
-		c := Config{Name: "a", Interface: tt.on, network: newMemNetwork().at(hostAddr(1)), host: host}
+		c := Config{Name: "a", Interface: tt.on, Network: newMemNetwork().Host(hostAddr(1).Addr()), host: host}
 		if tt.bind != "" {
 			c.Bind = netip.MustParseAddrPort(tt.bind)
 		}

@@ -8,13 +8,16 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/driver"
+	"serf/driver/memnet"
 )
 
 // story is a cluster in memory whose members are restarted. It records whom any of them considers
 // failed.
 type story struct {
 	t       *testing.T
-	net     *memNetwork
+	net     *memnet.Network
 	agents  []*Agent
 	outs    []*syncBuffer // their logs, of their last lives
 	starts  uint64
@@ -197,7 +200,7 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 			t.Errorf("%d packets of blue counted, stats %v",
 				m.DroppedLabels, green.Stats()["dropped"])
 		}
-		if got := mate.Traffic().StreamFailures[StreamLabel]; got == 0 {
+		if got := mate.Traffic().StreamFailures[driver.StreamLabel]; got == 0 {
 			t.Error("no stream of blue was counted")
 		}
 		wantOneLineAMinute(t, written(log, &out), "Dropped a packet from "+hostAddr(1).String()+": labelled, and not as this cluster", minutes)
@@ -256,7 +259,7 @@ func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t, 3, sealing{keys: storyKeys(1)})
-		s.net.isolate(hostAddr(3), true)
+		s.net.Isolate(hostAddr(3).Addr(), true)
 		time.Sleep(settling)
 		for _, change := range []func() (KeyReport, error){
 			func() (KeyReport, error) { return s.agents[0].InstallKey(background, storyKey(2)) },
@@ -268,7 +271,7 @@ func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		s.net.isolate(hostAddr(3), false)
+		s.net.Isolate(hostAddr(3).Addr(), false)
 		const minutes = 10
 		time.Sleep(minutes * time.Minute)
 		for hears, from := range map[int]int{0: 2, 2: 0} {
@@ -287,7 +290,7 @@ func TestRemovedKeyIsToldOnceAMinute(t *testing.T) {
 func TestKeysNameWhoDidNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t, 3, sealing{keys: storyKeys(1)})
-		s.net.isolate(hostAddr(3), true)
+		s.net.Isolate(hostAddr(3).Addr(), true)
 		r, err := s.agents[0].InstallKey(background, storyKey(2))
 		if err == nil || r.NumNodes != 3 || r.NumResp != 2 || len(r.InMemory()) != 2 || r.Messages["c"] != noAnswer {
 			t.Errorf("%v, %+v, want that c gave no answer", err, r)

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/driver/memnet"
 )
 
 // extremes are unlikely values for fields of a kind; nil for kinds that aren't tried.
@@ -82,7 +84,7 @@ func TestNoValueOfConfigIsTooMuch(t *testing.T) {
 }
 
 // lives starts an agent and uses it. It returns false if the agent doesn't start.
-func lives(t *testing.T, n *memNetwork, c Config) bool {
+func lives(t *testing.T, n *memnet.Network, c Config) bool {
 	other := begin(t, encrypted(memConfig(n, "b", 2), "0123456789abcdef"))
 	a, err := Start(background, c)
 	if err != nil {

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"serf/driver"
 )
 
 // Members come and go, some without a word, and one can't send packets: none of them leaves
@@ -22,14 +23,14 @@ func TestChurnLeaksNothing(t *testing.T) {
 		cycle := func(i int) {
 			c := memConfig(n, fmt.Sprint("guest-", i%3), 9)
 			if i%3 == 0 {
-				c.network = &troubled{network: c.network, writeErr: errors.New("operation not permitted")}
+				c.Network = mute{c.Network}
 			}
 			guest, err := Start(background, c) // and not begin, which keeps it to the end of the test
 			if err != nil {
 				t.Fatal(err)
 			}
 			mustJoin(t, guest, agents[i%2])
-			n.isolate(hostAddr(3), i%2 == 0)
+			n.Isolate(hostAddr(3).Addr(), i%2 == 0)
 			time.Sleep(20 * time.Second)
 			if i%4 == 0 {
 				_ = guest.Leave(background) // may fail: it can't tell anybody
@@ -41,7 +42,7 @@ func TestChurnLeaksNothing(t *testing.T) {
 			cycle(i)
 		}
 		settle := func() { // until no stream to the isolated one is in flight
-			n.isolate(hostAddr(3), false)
+			n.Isolate(hostAddr(3).Addr(), false)
 			time.Sleep(5 * time.Minute)
 			synctest.Wait()
 		}
@@ -138,8 +139,8 @@ func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
 		a, b := begin(t, memConfig(n, "a", 1)), begin(t, memConfig(n, "b", 2))
-		for range acceptMax {
-			c, err := n.at(hostAddr(7)).Dial(background, hostAddr(7).Addr(), a.Addr())
+		for range streamsMax {
+			c, err := n.Host(hostAddr(7).Addr()).Dial(background, netip.Addr{}, a.Addr())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +149,7 @@ func TestStreamsAreServedAgainAfterSilentOnes(t *testing.T) {
 		if got, err := b.Join(background, []string{a.Addr().String()}, false); got != 0 || err == nil {
 			t.Fatalf("joined %d, %v, want to be refused", got, err)
 		}
-		if a.Traffic().StreamFailures[StreamRefused] == 0 {
+		if a.Traffic().StreamFailures[driver.StreamRefused] == 0 {
 			t.Error("not counted")
 		}
 		time.Sleep(a.conf.Timing.StreamTimeout + time.Second) // not at the very moment

@@ -32,9 +32,9 @@ func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce 
 	wait, cancel := context.WithTimeout(ctx, fireWait)
 	defer cancel()
 	var result error
-	err := a.doBy(wait, a.fires, func(now swim.Time) {
+	err := a.driver.DoWhenReady(wait, func(now swim.Time, out *swim.Output) {
 		before()
-		result = a.loop.node.UserEvent(now, name, payload, coalesce, &a.loop.out)
+		result = a.loop.node.UserEvent(now, name, payload, coalesce, out)
 	})
 	switch {
 	case err == nil:
@@ -42,14 +42,5 @@ func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce 
 	case wait.Err() != nil && ctx.Err() == nil:
 		return fmt.Errorf("no room for a user event within %v: %w", fireWait, serf.ErrBusy)
 	}
-	return err
-}
-
-// fireable is where events to fire come from: nil, which nothing comes from, while the node has no
-// room.
-func (a *Agent) fireable() <-chan func(swim.Time) {
-	if a.loop.node.EventRoom() {
-		return a.fires
-	}
-	return nil
+	return stopped(err)
 }

@@ -33,7 +33,8 @@ func stuffed(t *testing.T, gossip time.Duration) *Agent {
 			if err := l.node.UserEvent(now, "x", nil, false, &l.out); err != nil {
 				t.Error(err)
 			}
-			a.drain()
+			a.handle(now, &l.out)
+			l.out.Events, l.out.Notes = nil, nil
 		}
 	})
 	if err != nil {

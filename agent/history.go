@@ -38,7 +38,7 @@ func (a *Agent) History(name string) (h MemberHistory, ok bool) {
 // over TCP only.
 func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
 	a.read(func() {
-		now := time.Duration(a.now())
+		now := time.Duration(a.driver.Now())
 		f = a.loop.history.Flaps(now-since, now, a.conf.Name, a.loop.node.Swim().Health())
 		f.AddTCPOnly(a.loop.tcpOnly.since(swim.Time(now-since), a.nameOf),
 			a.loop.node.Stats().Alive-1)
@@ -56,7 +56,7 @@ func (a *Agent) Flaps(since time.Duration) (f history.Flaps) {
 // didn't change are left out.
 func (a *Agent) ChangeCounts(since time.Duration) (counts map[string]int) {
 	a.read(func() {
-		counts = a.loop.history.Counts(time.Duration(a.now()) - since)
+		counts = a.loop.history.Counts(time.Duration(a.driver.Now()) - since)
 	})
 	return counts
 }
@@ -64,7 +64,7 @@ func (a *Agent) ChangeCounts(since time.Duration) (counts map[string]int) {
 // stamp is the wall-clock time of a reading of the node's clock. That clock knows nothing of what
 // was set or slept through since the agent started; whole seconds of it are made up for.
 func (a *Agent) stamp(at time.Duration) history.Stamp {
-	wall := time.Now().Round(0).Sub(a.start.Round(0)) // Round strips the monotonic reading
-	leap := (wall - time.Since(a.start)).Round(time.Second)
-	return history.Stamp{Time: a.start.Round(0).Add(at + leap)}
+	wall := time.Now().Round(0).Sub(a.driver.Started().Round(0)) // Round strips the monotonic reading
+	leap := (wall - time.Since(a.driver.Started())).Round(time.Second)
+	return history.Stamp{Time: a.driver.Started().Round(0).Add(at + leap)}
 }

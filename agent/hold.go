@@ -36,7 +36,6 @@ type hold struct {
 	marked int         // number of events whose line is known
 
 	written atomic.Uint64
-	wake    chan struct{} // capacity 1: written has grown
 }
 
 type heldEvent struct {
@@ -45,18 +44,14 @@ type heldEvent struct {
 	until swim.Time
 }
 
-// init subscribes to the journal's progress.
-func (h *hold) init(j Snapshot) {
-	h.wake = make(chan struct{}, 1)
+// init subscribes to the journal's progress, which wake is called for.
+func (h *hold) init(j Snapshot, wake func()) {
 	if j == nil {
 		return
 	}
 	j.Notify(func(lines uint64) {
 		h.written.Store(lines)
-		select {
-		case h.wake <- struct{}{}:
-		default:
-		}
+		wake()
 	})
 }
 
@@ -70,7 +65,7 @@ func (a *Agent) deliver(e Event) {
 	if len(h.events) >= holdMax {
 		a.release(1)
 	}
-	h.events = append(h.events, heldEvent{event: e, until: a.now().Add(holdTime)})
+	h.events = append(h.events, heldEvent{event: e, until: a.driver.Now().Add(holdTime)})
 }
 
 // journal passes a line to the journal.
@@ -89,9 +84,9 @@ func (h *hold) markHeld() {
 }
 
 // releaseWritten delivers the events that need not wait any longer.
-func (a *Agent) releaseWritten() {
+func (a *Agent) releaseWritten(now swim.Time) {
 	h := &a.loop.hold
-	written, now := h.written.Load(), a.now()
+	written := h.written.Load()
 	n := 0
 	for n < len(h.events) && (h.events[n].line <= written || h.events[n].until <= now) {
 		n++

@@ -147,7 +147,7 @@ func (a *Agent) seek() {
 	if len(a.conf.Join.Retry) > 0 && !a.joinRetrying() {
 		return
 	}
-	for sleep(a.ctx, a.conf.Join.Interval) {
+	for a.driver.Sleep(a.conf.Join.Interval) {
 		a.seekLost()
 	}
 }
@@ -173,7 +173,7 @@ func (a *Agent) joinRetrying() bool {
 			return true
 		case j.Max > 0 && left <= 0:
 			a.log.Errorf("agent", "maximum retry join attempts made, exiting")
-			a.stop(errExhausted)
+			a.driver.Stop(errExhausted)
 			return false
 		}
 		soon = min(soon, j.Interval)
@@ -185,7 +185,7 @@ func (a *Agent) joinRetrying() bool {
 		}
 		a.log.Repeatf(slog.LevelWarn, "agent", "retry join", "Join failed: %v, retrying in %v", err,
 			pause.Round(time.Millisecond))
-		if !sleep(a.ctx, pause) {
+		if !a.driver.Sleep(pause) {
 			return false
 		}
 		if soon == j.Interval && len(j.Seeds) > 0 {

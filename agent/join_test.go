@@ -9,10 +9,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"serf/driver"
+	"serf/driver/memnet"
+	"serf/internal/errno"
 	"serf/swim"
 )
 
@@ -178,8 +182,7 @@ func joinInBackground(t *testing.T, a *Agent, addrs []string) {
 
 func TestManyDeadSeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		n.deaf = true
+		n := memnet.New(memnet.Config{Silent: true})
 		good := begin(t, memConfig(n, "b", 2))
 		c := memConfig(n, "a", 1)
 		c.Timing.StreamTimeout = swim.WAN().StreamTimeout // the longest there is
@@ -201,23 +204,34 @@ func TestManyDeadSeeds(t *testing.T) {
 	})
 }
 
+// countingNetwork counts the streams that are being dialled.
+type countingNetwork struct {
+	driver.Network
+	dialling atomic.Int64
+}
+
+func (n *countingNetwork) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	n.dialling.Add(1)
+	defer n.dialling.Add(-1)
+	return n.Network.Dial(ctx, from, to)
+}
+
 // With that many addresses the first attempt ends before the next begins, and each attempt tries
 // each address once.
 func TestRetriesOfManyDeadSeedsDontOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const seeds = 300
-		n := newMemNetwork()
-		n.deaf = true
+		n := memnet.New(memnet.Config{Silent: true})
 		c := memConfig(n, "a", 1)
+		net := &countingNetwork{Network: c.Network}
+		c.Network = net
 		c.Timing.StreamTimeout = swim.LAN().StreamTimeout
 		c.Join = JoinConfig{Retry: deadSeeds(seeds), Interval: time.Second}
-		a := begin(t, c)
-		most := 0
+		begin(t, c)
+		most := int64(0)
 		for range 600 {
 			time.Sleep(100 * time.Millisecond)
-			if err := a.do(background, func(swim.Time) { most = max(most, a.loop.dialing+len(a.loop.waiting)) }); err != nil {
-				t.Fatal(err)
-			}
+			most = max(most, net.dialling.Load())
 		}
 		if most == 0 || most > seeds {
 			t.Errorf("%d streams at once, want those of one attempt at most", most)
@@ -254,8 +268,7 @@ func TestJoinDoesNotWaitForNames(t *testing.T) {
 // them to the others.
 func TestSeeksAmongManyDeadSeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNetwork()
-		n.deaf = true
+		n := memnet.New(memnet.Config{Silent: true})
 		c := memConfig(n, "a", 1)
 		c.Join = JoinConfig{Seeds: append(deadSeeds(300), hostAddr(2).String()), Interval: 30 * time.Second}
 		a := begin(t, c)
@@ -333,14 +346,14 @@ func TestSeedsHealPartition(t *testing.T) {
 				for _, a := range agents {
 					wantMembers(t, a, 2)
 				}
-				n.isolate(hostAddr(1), true)
+				n.Isolate(hostAddr(1).Addr(), true)
 				time.Sleep(10 * time.Minute)
 				for _, a := range agents {
 					if members := a.Members(); len(members) != 1 {
 						t.Fatalf("%v after 10 min, want the other forgotten", members)
 					}
 				}
-				n.isolate(hostAddr(1), false)
+				n.Isolate(hostAddr(1).Addr(), false)
 				time.Sleep(61 * time.Second)
 				for _, a := range agents {
 					wantMembers(t, a, 2)
@@ -395,7 +408,7 @@ func TestOwnAddressesOfAnOpenBind(t *testing.T) {
 func TestErrorOfAFailedJoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
-		refused := errConnRefused.Error() // in the system's words
+		refused := errno.ConnRefused.Error() // in the system's words
 		for n, want := range map[int]string{
 			1: "1 address tried: 127.0.9.101:7946: " + refused,
 			6: ":7946: " + refused + "; and 2 more",

@@ -31,7 +31,7 @@ func TestWatchMembersYieldsTheNewestState(t *testing.T) {
 					t.Fatalf("after three joins: %v, want all four members at once", members)
 				}
 				time.AfterFunc(time.Second, func() { a.UserEvent(background, "deploy", nil, false) })
-				n.isolate(hostAddr(4), true)
+				n.Isolate(hostAddr(4).Addr(), true)
 			default:
 				if failed := members[3]; failed.Name != "d" || failed.Status != serf.StatusFailed {
 					t.Fatalf("%v, want that d has failed, and nothing for a user event", members)

@@ -3,26 +3,7 @@ package agent
 import (
 	"testing"
 	"testing/synctest"
-
-	"serf/swim"
-	"serf/wire"
 )
-
-func TestOnlyExchangesOfStateAreTimed(t *testing.T) {
-	for _, tc := range []struct {
-		stream swim.StreamOut
-		want   bool
-	}{
-		{swim.StreamOut{Kind: swim.StreamCall, Data: []byte{byte(wire.TypePushPull)}}, true},
-		{swim.StreamOut{Kind: swim.StreamCall, Data: []byte{byte(wire.TypePing)}}, false},
-		{swim.StreamOut{Kind: swim.StreamSend, Data: []byte{byte(wire.TypePushPull)}}, false},
-		{swim.StreamOut{Kind: swim.StreamCall}, false},
-	} {
-		if got := isPushPull(&tc.stream); got != tc.want {
-			t.Errorf("%+v: %v", tc.stream, got)
-		}
-	}
-}
 
 func TestMetricsOfAPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -36,8 +17,8 @@ func TestMetricsOfAPair(t *testing.T) {
 		if tr := m.Traffic; tr.StatesIn != 1 || tr.StateBytesIn < 100 || tr.StateOut < 100 || m.States != [...]int{2, 0, 0, 0} {
 			t.Errorf("states: %+v, members %v", tr, m.States)
 		}
-		if n := m.Turns.N(); n < 3 || m.Turns.Sum < 0 {
-			t.Errorf("%d turns in %v", n, m.Turns.Sum)
+		if n := m.Traffic.Turns.N(); n < 3 || m.Traffic.Turns.Sum < 0 {
+			t.Errorf("%d turns in %v", n, m.Traffic.Turns.Sum)
 		}
 		if m.Coordinate.Height == 0 {
 			t.Error("no coordinate")

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/internal/systest"
 	"serf/swim/serf"
@@ -133,15 +134,15 @@ func apart(f func()) {
 	<-done
 }
 
-func (h *lanHost) PacketMax() int { return osNetwork{}.PacketMax() }
+func (h *lanHost) PacketMax() int { return driver.System().PacketMax() }
 
-func (h *lanHost) Listen(bind netip.AddrPort) (udp packetConn, tcp streamListener, err error) {
-	h.on(func() { udp, tcp, err = osNetwork{}.Listen(bind) })
+func (h *lanHost) Listen(bind netip.AddrPort) (udp driver.PacketConn, tcp driver.StreamListener, err error) {
+	h.on(func() { udp, tcp, err = driver.System().Listen(bind) })
 	return udp, tcp, err
 }
 
 func (h *lanHost) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (conn net.Conn, err error) {
-	h.on(func() { conn, err = osNetwork{}.Dial(ctx, from, to) })
+	h.on(func() { conn, err = driver.System().Dial(ctx, from, to) })
 	return conn, err
 }
 
@@ -168,7 +169,7 @@ func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := Config{Timing: LAN(), Bind: addrs.Bind, Interface: addrs.Interface, network: h, host: host}
+	c := Config{Timing: LAN(), Bind: addrs.Bind, Interface: addrs.Interface, Network: h, host: host}
 	c.Name, c.Advertise = name, addrs.Advertise
 	c.Timing.ProbeInterval /= 10
 	c.Timing.ProbeTimeout /= 10

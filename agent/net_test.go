@@ -8,16 +8,40 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"serf/driver"
+	"serf/driver/memnet"
+	"serf/internal/errno"
 	"serf/swim"
+	"serf/swim/serf"
 	"serf/wire"
 )
+
+// Limits of the driver.
+const (
+	streamsMax   = 128
+	streamBudget = 56 << 20 // bytes, of all streams together
+	streamFree   = 64 << 10 // and of each
+)
+
+// mute is a network on which no packet can be sent.
+type mute struct{ driver.Network }
+
+type muteConn struct{ driver.PacketConn }
+
+func (n mute) Listen(bind netip.AddrPort) (driver.PacketConn, driver.StreamListener, error) {
+	packets, streams, err := n.Network.Listen(bind)
+	return muteConn{packets}, streams, err
+}
+
+func (muteConn) WriteTo([]byte, netip.AddrPort) error { return errors.New("operation not permitted") }
 
 // loopback is where the tests with real sockets listen; the port is any free one.
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
@@ -31,8 +55,8 @@ func osConfig(name string, bind netip.AddrPort) Config {
 func TestTakenPortIsNamed(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	_, err := Start(background, osConfig("b", a.Addr()))
-	if !errors.Is(err, errAddrInUse) {
-		t.Fatalf("got %v, want %v", err, errAddrInUse)
+	if !errors.Is(err, errno.AddrInUse) {
+		t.Fatalf("got %v, want %v", err, errno.AddrInUse)
 	}
 	want := "bind " + a.Addr().String() + ": address already in use: another agent may be running there; stop it or choose another with Config.Bind"
 	if err.Error() != want {
@@ -42,7 +66,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 
 func TestPortTakenOnUDPAloneIsNamed(t *testing.T) {
 	// The system keeps ports of ended connections for a minute: take one that TCP can have.
-	udp, tcp, err := osNetwork{}.Listen(loopback)
+	udp, tcp, err := driver.System().Listen(loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +86,7 @@ func TestPortTakenOnUDPAloneIsNamed(t *testing.T) {
 func TestForeignAddressIsNamed(t *testing.T) {
 	foreign := netip.MustParseAddrPort("192.0.2.1:7946") // reserved for documentation
 	_, err := Start(background, osConfig("a", foreign))
-	if !errors.Is(err, errNoAddr) || !strings.Contains(err.Error(), "192.0.2.1:7946") {
+	if !errors.Is(err, errno.NoAddr) || !strings.Contains(err.Error(), "192.0.2.1:7946") {
 		t.Errorf("got %v, want that no interface has 192.0.2.1", err)
 	}
 }
@@ -237,37 +261,6 @@ func garbage(r *rand.Rand, seeds [][]byte, b []byte) []byte {
 	return b
 }
 
-func TestStreamsBeyondTheLimitAreRefused(t *testing.T) {
-	conf := osConfig("a", loopback)
-	conf.Timing.StreamTimeout = time.Minute // none ends before the last has come, however busy the machine is
-	a := begin(t, conf)
-	for range acceptMax { // that say nothing
-		c, err := net.Dial("tcp4", a.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-	}
-	c, err := net.Dial("tcp4", a.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the stream beyond the limit: %v, want it closed at once", err)
-	}
-	if got := a.Traffic(); got.StreamFailures[StreamRefused] != 1 {
-		t.Errorf("%+v, want one refused", got)
-	}
-	udp, err := net.Dial("udp4", a.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer udp.Close()
-	ping(t, udp, 1)
-}
-
 // Many push/pulls of the maximum size at once: the memory that they share is bounded, and the agent
 // still answers (F1 in docs/failures.md).
 func TestWholeStatesAtOnce(t *testing.T) {
@@ -341,7 +334,7 @@ func TestHostileStreamsCostLittle(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	head := wire.PushPullHeader{Nodes: 1 << 20, UserStateLen: 20 << 20}
 	msg := head.Append(nil)
-	for range acceptMax {
+	for range streamsMax {
 		c, err := net.Dial("tcp4", a.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -361,4 +354,52 @@ func TestHostileStreamsCostLittle(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
 		t.Errorf("heap grew by %d MiB for headers alone", grown>>20)
 	}
+}
+
+func TestStreamPingIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newMemNetwork()
+		a := begin(t, memConfig(n, "a", 1))
+		c, err := n.Host(hostAddr(7).Addr()).Dial(background, netip.Addr{}, a.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		m := wire.Ping{Seq: 9, Node: []byte("a")}
+		c.Write(m.Append(nil))
+		b := make([]byte, 100)
+		k, err := c.Read(b)
+		if err != nil || wire.Type(b[0]) != wire.TypeAck {
+			t.Fatalf("got %x, %v, want an ack", b[:k], err)
+		}
+		if ack, err := wire.ParseAck(b[1:k]); err != nil || ack.Seq != 9 {
+			t.Errorf("got %+v, %v, want an ack of 9", ack, err)
+		}
+	})
+}
+
+// Messages that are too large for the system's packets, but not for the configured size, go by
+// stream.
+func TestMessageBeyondTheSystemsPacketsArrives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New(memnet.Config{PacketMax: 9216}) // that of macOS
+		var agents []*Agent
+		for i := range 2 {
+			c := memConfig(n, string(rune('a'+i)), i+1)
+			c.PacketMax, c.QueryResponseSizeMax = 60_000, 60_000
+			agents = append(agents, begin(t, c))
+		}
+		mustJoin(t, agents[1], agents[0])
+		s := agents[1].Subscribe(1, func(e Event) bool { _, ok := e.(QueryEvent); return ok })
+		answer := strings.Repeat("x", 20_000)
+		go func() {
+			if err := agents[1].Respond(background, (<-s.C).(QueryEvent).ID, []byte(answer)); err != nil {
+				t.Error(err)
+			}
+		}()
+		got, _ := ask(t, agents[0], serf.QueryParams{Name: "all", Timeout: 5 * time.Second})
+		if !slices.Equal(got, []string{"response b " + answer}) {
+			t.Errorf("%d answers, want one of %d bytes", len(got), len(answer))
+		}
+	})
 }

@@ -4,7 +4,9 @@ import (
 	"log/slog"
 	"net/netip"
 
+	"serf/driver"
 	"serf/internal/notes"
+	"serf/internal/repeats"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -73,6 +75,12 @@ func (a *Agent) tellNote(n *swim.Note) {
 		return
 	}
 	a.log.repeat(level, component, notes.Key(n), text)
+}
+
+// tellProblem writes to the log what went wrong with a socket or stream.
+func (a *Agent) tellProblem(p driver.Problem) {
+	key := repeats.Key{Text: p.Kind.String(), From: p.Peer.Addr(), Rare: p.Foreign()}
+	a.log.repeat(p.Level(), "memberlist", key, p.String)
 }
 
 // wordingOf returns who speaks in a note, and in which words.

@@ -86,7 +86,7 @@ func TestQueryEndsWhenTheLastMemberFails(t *testing.T) {
 		n := newMemNetwork()
 		agents := beginJoined(t, n, 3)
 		agents[2].Subscribe(8, nil)
-		n.isolate(agents[2].Addr(), true)
+		n.Isolate(agents[2].Addr().Addr(), true)
 		if _, took := ask(t, agents[0], serf.QueryParams{Name: "load", Timeout: time.Hour}); took > time.Minute {
 			t.Errorf("it took %v though c has failed", took)
 		}

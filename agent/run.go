@@ -47,7 +47,7 @@ func (a *Agent) Wait(ctx context.Context) error {
 // ended, and the ports are free. It doesn't tell the cluster: see Leave. It may be called again,
 // also concurrently. The error is why the agent had stopped by itself, if it had.
 func (a *Agent) Close() error {
-	a.stop(nil)
+	a.driver.Stop(nil)
 	<-a.done
 	return a.err
 }

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
+	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
@@ -19,14 +19,7 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	a := &Agent{
-		calls:   make(chan func(swim.Time)),
-		fires:   make(chan func(swim.Time)),
-		packets: make(chan *datagram, packetQueue),
-		streams: make(chan streamInput),
-		idled:   make(chan struct{}),
-		done:    make(chan struct{}),
-	}
+	a := &Agent{done: make(chan struct{})}
 	err := a.adopt(c.Subscriptions)
 	if c.OnEvent != nil {
 		a.teller = newTeller(nil, c.Log, &a.events)
@@ -62,28 +55,22 @@ var errUsedSubscription = errors.New("is nil, or was given to an agent before")
 
 // begin is Start with a configuration that is complete.
 func (a *Agent) begin(c Config) error {
-	udp, tcp, err := c.network.Listen(c.Bind)
+	d, err := driver.Listen(driver.Config{Network: c.Network, Bind: c.Bind,
+		StreamTimeout: c.Timing.StreamTimeout, Report: a.tellProblem})
 	if err != nil {
 		return err
 	}
-	a.conf, a.log, a.network = c, c.Log, c.network
-	a.udp, a.tcp, a.addr, a.start = udp, tcp, udp.LocalAddr(), time.Now()
-	a.transport.opening = make(chan struct{}, openMax)
-	a.transport.budget.Store(streamBudget)
-	a.ctx, a.stop = context.WithCancelCause(context.Background())
+	a.conf, a.log, a.driver, a.ctx, a.addr = c, c.Log, d, d.Context(), d.Addr()
 	a.handlers.Store(&c.Handlers)
 	a.tags.Store(&c.Tags)
 	a.runner = a.newRunner()
 	a.log.Infof("agent", "Serf agent starting")
 	if err := a.startNode(); err != nil {
-		udp.Close()
-		tcp.Close()
+		d.Close()
 		a.closeScripts(scriptGrace)
 		a.workers.Wait()
 		return err
 	}
-	a.workers.Go(a.readPackets)
-	a.workers.Go(a.acceptStreams)
 	if a.teller != nil {
 		a.workers.Go(a.callOnEvent)
 	}
@@ -93,14 +80,14 @@ func (a *Agent) begin(c Config) error {
 	return nil
 }
 
-// startNode makes the node and handles its first outputs.
+// startNode makes the node, and has the driver run it.
 func (a *Agent) startNode() error {
 	c, err := a.conf.node()
 	if err != nil {
 		return err
 	}
 	c.Addr = hostaddr.Complete(c.Addr, a.addr)
-	c.PacketMax = min(c.PacketMax, a.network.PacketMax()) // larger messages go by stream
+	c.PacketMax = min(c.PacketMax, a.conf.Network.PacketMax()) // larger messages go by stream
 	a.conf.Advertise = c.Addr
 	a.advertised.Store(&a.conf.Advertise)
 	a.warnPublic(c.Addr.Addr())
@@ -112,16 +99,16 @@ func (a *Agent) startNode() error {
 	l := &a.loop
 	l.ops = make(map[swim.OpID][]chan<- opResult)
 	l.queries = make(map[swim.OpID]*Query)
-	l.hold.init(a.conf.Snapshot)
+	l.hold.init(a.conf.Snapshot, a.driver.Wake)
 	if a.conf.KeyringChanged != nil {
 		l.keyring = make(chan *wire.Keyring, 1)
 		changes := l.keyring
 		a.workers.Go(func() { a.keyringWorker(changes) })
 	}
 	c.Listener = listener{a}
-	node, err := serf.New(a.now(), c, &l.out)
+	node, err := serf.New(a.driver.Now(), c, &l.out)
 	if err != nil {
-		a.stop(err)
+		a.driver.Stop(err)
 		if l.keyring != nil {
 			close(l.keyring)
 		}
@@ -129,27 +116,21 @@ func (a *Agent) startNode() error {
 	}
 	l.node = node
 	node.TrackChanges(&a.views.changes)
-	node.TrackHistory(a.now(), &l.history)
-	a.sealer.Store(node.Sealer())
-	a.drain()
+	node.TrackHistory(a.driver.Now(), &l.history)
+	a.driver.Start(node, a.layer(), &l.out)
 	return nil
 }
 
-// run owns the loop and all other goroutines of the agent, and ends when they have ended.
+// run ends when the driver and all goroutines of the agent have ended.
 func (a *Agent) run() {
 	defer close(a.done)
-	a.runLoop()
-	close(a.idled)
+	<-a.driver.Done()
 	l := &a.loop
-	if cause := context.Cause(a.ctx); !errors.Is(cause, context.Canceled) {
-		a.err = cause
-		a.log.Errorf("agent", "stopping: %v", cause)
+	if a.err = a.driver.Err(); a.err != nil {
+		a.log.Errorf("agent", "stopping: %v", a.err)
 	} else if l.left == nil {
 		a.log.Warnf("serf", "Shutdown without a Leave")
 	}
-	a.udp.Close()
-	a.tcp.Close()
-	a.transport.conns.closeAll()
 	if l.keyring != nil {
 		close(l.keyring)
 	}

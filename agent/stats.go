@@ -5,10 +5,9 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"serf/internal/histogram"
+	"serf/driver"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -108,8 +107,8 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 		"packets":             c.DroppedPackets,
 		"packets_other_label": c.DroppedLabels,
 		"packets_no_key":      c.DroppedKeys,
-		"streams_other_label": t.StreamFailures[StreamLabel],
-		"streams_no_key":      t.StreamFailures[StreamKey],
+		"streams_other_label": t.StreamFailures[driver.StreamLabel],
+		"streams_no_key":      t.StreamFailures[driver.StreamKey],
 		"messages":            c.DroppedMessages + above.BadMessages,
 		"versions":            c.DroppedVersions,
 		"addresses":           c.DroppedAddresses,
@@ -158,55 +157,13 @@ func (a *Agent) NodeStats() (s serf.Stats, ok bool) {
 // Traffic counts what the agent's sockets and readers did since the start. The node's own counters,
 // of packets and messages, are in Counters.
 type Traffic struct {
-	SendErrors      uint64 // packets that the system refused to send
-	ReadErrors      uint64 // failures to read or accept
-	StreamsAccepted uint64
-	StreamFailures  [StreamFailures]uint64 // accepted or dialled, by reason
-	StreamErrors    uint64                 // accepted streams that brought nothing usable
-	StreamsDialled  uint64
-	StreamBytesOut  uint64
-	SubscribersCut  uint64    // subscriptions that ended for slowness
-	EventsDropped   uint64    // that found no room while OnEvent or Events was too slow
-	Rounds          Durations // of work that timers started: gossip, probes and so on
-	// PushPulls are the exchanges of the whole state begun here that were answered, by
-	// PushPullBounds.
-	PushPulls    histogram.Histogram
-	StateOut     uint64 // bytes of the last whole state that was sent, before it was sealed
-	StatesIn     uint64 // whole states that came, and their bytes
-	StateBytesIn uint64
-}
-
-// counters are the counts behind Traffic.
-type counters struct {
-	sendErrors, readErrors           atomic.Uint64
-	streamsAccepted, streamErrors    atomic.Uint64
-	streamFailures                   [StreamFailures]atomic.Uint64
-	streamsDialled, streamBytesOut   atomic.Uint64
-	rounds                           timing
-	pushPulls                        durations
-	stateOut, statesIn, stateBytesIn atomic.Uint64
+	driver.Counters
+	SubscribersCut uint64 // subscriptions that ended for slowness
+	EventsDropped  uint64 // that found no room while OnEvent or Events was too slow
 }
 
 // Traffic returns the current counts; it may be called at any time.
 func (a *Agent) Traffic() Traffic {
-	c := &a.counts
-	t := Traffic{
-		SendErrors:      c.sendErrors.Load(),
-		ReadErrors:      c.readErrors.Load(),
-		StreamsAccepted: c.streamsAccepted.Load(),
-		StreamErrors:    c.streamErrors.Load(),
-		StreamsDialled:  c.streamsDialled.Load(),
-		StreamBytesOut:  c.streamBytesOut.Load(),
-		SubscribersCut:  a.events.cut.Load(),
-		EventsDropped:   a.events.untold.Load(),
-		Rounds:          c.rounds.load(),
-		PushPulls:       c.pushPulls.load(),
-		StateOut:        c.stateOut.Load(),
-		StatesIn:        c.statesIn.Load(),
-		StateBytesIn:    c.stateBytesIn.Load(),
-	}
-	for i := range t.StreamFailures {
-		t.StreamFailures[i] = c.streamFailures[i].Load()
-	}
-	return t
+	return Traffic{Counters: a.driver.Counters(), SubscribersCut: a.events.cut.Load(),
+		EventsDropped: a.events.untold.Load()}
 }

@@ -146,7 +146,7 @@ func (p *poll) take(answer *Answer) {
 		return
 	}
 	if r, err := serf.ParseReport(answer.Payload); err == nil && g.report == nil {
-		g.report, g.took, g.at = &r, time.Since(p.began), p.a.now()
+		g.report, g.took, g.at = &r, time.Since(p.began), p.a.driver.Now()
 	}
 }
 
@@ -252,10 +252,12 @@ func (a *Agent) compareWith(ctx context.Context, name string, c *serf.Comparison
 		case !ok:
 			return false
 		case r.Busy:
-			if !sleep(ctx, busyPause) {
+			select {
+			case <-time.After(busyPause):
+				continue
+			case <-ctx.Done():
 				return false
 			}
-			continue
 		}
 		err = a.do(ctx, func(swim.Time) {
 			a.loop.node.Compare(c, &r)

@@ -60,7 +60,7 @@ func TestViewsOfAPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := newMemNetwork()
 		agents := beginJoined(t, net, 4)
-		net.isolate(agents[3].Addr(), true)
+		net.Isolate(agents[3].Addr().Addr(), true)
 		time.Sleep(time.Minute)
 		v := clusterViews(t, agents[0])
 		if got := replies(&v); got != "a alive yes, b alive yes, c alive yes, d failed no" {
@@ -69,7 +69,7 @@ func TestViewsOfAPartition(t *testing.T) {
 		if !v.Agree || !strings.HasSuffix(v.Summary, "; no answer from d") {
 			t.Errorf("while d is cut off: %+v", v)
 		}
-		net.isolate(agents[3].Addr(), false)
+		net.Isolate(agents[3].Addr().Addr(), false)
 		v = clusterViews(t, agents[0])
 		var said []string
 		for i := range v.Disagreements {
@@ -142,7 +142,7 @@ func TestHistoryOfAllAgents(t *testing.T) {
 		net := newMemNetwork()
 		agents := beginJoined(t, net, 4)
 		time.Sleep(time.Minute)
-		net.isolate(agents[3].Addr(), true)
+		net.Isolate(agents[3].Addr().Addr(), true)
 		time.Sleep(time.Minute)
 		m, ok, err := agents[0].HistoryOfAll(background, "d", 0)
 		if err != nil || !ok {
@@ -176,9 +176,9 @@ func TestFlapsKnowTheHealthOfAccusers(t *testing.T) {
 		net := newMemNetwork()
 		agents := beginJoined(t, net, 4)
 		for range 4 { // whoever is cut off accuses all others, and is accused
-			net.isolate(agents[3].Addr(), true)
+			net.Isolate(agents[3].Addr().Addr(), true)
 			time.Sleep(3 * time.Second)
-			net.isolate(agents[3].Addr(), false)
+			net.Isolate(agents[3].Addr().Addr(), false)
 			time.Sleep(20 * time.Second)
 		}
 		f := agents[0].FlapsAndHealth(background, time.Hour)
@@ -207,7 +207,12 @@ func TestFewFailedMembersAreAsked(t *testing.T) {
 					Inc: 1, Node: fmt.Append(nil, "m", i), Addr: hostAddr(10 + i).Addr().AsSlice(),
 					Port: hostAddr(10 + i).Port(), Vsn: []byte{1, 5, 2, 2, 5, 5},
 				}
-				net.hosts[a.Addr()].packets <- datagram{from: hostAddr(10 + i), data: m.Append(nil)}
+				host, _, err := net.Host(hostAddr(10 + i).Addr()).Listen(hostAddr(10 + i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				host.WriteTo(m.Append(nil), a.Addr())
+				host.Close()
 			}
 			time.Sleep(10 * time.Minute)
 			_, before, _ := a.Counters()

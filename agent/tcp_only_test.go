@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"serf/driver/memnet"
 	"serf/swim"
 	"serf/swim/history"
 )
@@ -17,7 +18,9 @@ func TestFlapsNameMembersThatAnswerOverTCPOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := newMemNetwork()
 		agents := beginJoined(t, net, 3)
-		net.losePackets(agents[2].Addr())
+		for i := range 2 {
+			net.SetLinks(agents[2].Addr().Addr(), agents[i].Addr().Addr(), memnet.Link{Loss: 1})
+		}
 		time.Sleep(20 * time.Second)
 		f := agents[0].Flaps(time.Hour)
 		if f.Accusations != 0 || len(f.TCPOnly) != 1 || f.TCPOnly[0].Name != "c" || f.TCPOnly[0].Times < 3 {

@@ -20,7 +20,7 @@ type Counters struct {
 	StreamErrors    uint64                 // accepted streams that brought nothing usable
 	StreamsDialled  uint64
 	StreamBytesOut  uint64
-	Rounds          Timing // of work that the clock started: gossip, probes and so on
+	Rounds          Durations // of work that the clock started: gossip, probes and so on
 	// Turns is how long the turns of the loop took, by TurnBounds. What is asked of the driver waits
 	// for one at most.
 	Turns histogram.Histogram
@@ -32,8 +32,8 @@ type Counters struct {
 	StateBytesIn uint64
 }
 
-// Timing counts how often something was done, and how long that took in total.
-type Timing struct {
+// Durations counts how often something was done, and how long that took in total.
+type Durations struct {
 	N    uint64
 	Took time.Duration
 }
@@ -91,7 +91,7 @@ type counters struct {
 	stateOut, statesIn, stateBytesIn atomic.Uint64
 }
 
-// timing is a Timing that any goroutine may add to.
+// timing is a Durations that any goroutine may add to.
 type timing struct {
 	n    atomic.Uint64
 	took atomic.Int64
@@ -102,7 +102,9 @@ func (t *timing) add(took time.Duration) {
 	t.n.Add(1)
 }
 
-func (t *timing) load() Timing { return Timing{N: t.n.Load(), Took: time.Duration(t.took.Load())} }
+func (t *timing) load() Durations {
+	return Durations{N: t.n.Load(), Took: time.Duration(t.took.Load())}
+}
 
 // durations is a histogram that any goroutine may add to.
 type durations struct {

@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -278,17 +277,5 @@ func (d *Driver) retryRead(what ProblemKind, err error) bool {
 	}
 	d.counts.readErrors.Add(1)
 	d.report(Problem{Kind: what, Err: err})
-	return sleep(d.ctx, readBackoff)
-}
-
-// sleep waits for t. It returns false if ctx ended first.
-func sleep(ctx context.Context, t time.Duration) bool {
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return d.Sleep(readBackoff)
 }

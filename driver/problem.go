@@ -29,6 +29,16 @@ const (
 	StreamDropped                    // a stream that Peer opened brought nothing usable
 )
 
+// String names the kind in a word or two.
+func (k ProblemKind) String() string {
+	names := [...]string{"send", "send blocked", "read packet", "read stream", "streams", "serve"}
+	return names[k]
+}
+
+// Foreign tells whether it is about a member of another cluster, or one that lacks the key: a
+// condition that lasts until somebody acts.
+func (p Problem) Foreign() bool { return p.Err != nil && wire.IsForeign(p.Err) }
+
 // Level is how much a problem matters.
 func (p Problem) Level() slog.Level {
 	switch p.Kind {
@@ -56,7 +66,7 @@ func (p Problem) String() string {
 	case StreamDropped:
 		return fmt.Sprintf("Dropped a stream from %v: %s", p.Peer, wire.ErrText(p.Err))
 	}
-	return fmt.Sprintf("problem %d", p.Kind)
+	return p.Kind.String()
 }
 
 // report passes a problem on to the driver's user.

@@ -1,8 +1,8 @@
 package metrics
 
 import (
-	"serf/agent"
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -129,13 +129,13 @@ var trafficFamilies = []family{
 		"reason",
 		func(w *writer, r *reading) {
 			for f, n := range r.Traffic.StreamFailures {
-				w.count(n, "reason", agent.StreamFailure(f).String())
+				w.count(n, "reason", driver.StreamFailure(f).String())
 			}
 		}},
 	{"serf_pushpull_duration_seconds", histogramKind,
 		"Exchanges of whole states that this agent began and that were answered.", "",
 		func(w *writer, r *reading) {
-			w.histogram(&r.Traffic.PushPulls, &agent.PushPullBounds)
+			w.histogram(&r.Traffic.PushPulls, &driver.PushPullBounds)
 		}},
 	{"serf_queue_messages", gaugeKind,
 		"What waits: broadcasts of each kind, own user events without a time yet (backlog), " +
@@ -170,7 +170,7 @@ var workFamilies = []family{
 	{"serf_loop_turn_seconds", histogramKind,
 		"Turns of the loop that does all of the agent's work on the cluster, a few inputs each.",
 		"",
-		func(w *writer, r *reading) { w.histogram(&r.Turns, &agent.TurnBounds) }},
+		func(w *writer, r *reading) { w.histogram(&r.Traffic.Turns, &driver.TurnBounds) }},
 	{"serf_queries_total", counterKind,
 		"Queries that were new here.", "",
 		func(w *writer, r *reading) { w.count(r.Above.Queries) }},

@@ -11,6 +11,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/serf"
@@ -65,7 +66,7 @@ func TestFiguresAreShown(t *testing.T) {
 			Digest: 0xfedcba9876543210},
 		Queued: 9, QueueDrops: 1,
 		Members:  [...]int{serf.StatusAlive: 5, serf.StatusLeaving: 1, serf.StatusLeft: 2, serf.StatusFailed: 3},
-		Traffic:  agent.Traffic{SendErrors: 1, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [agent.StreamFailures]uint64{agent.StreamConnect: 4}, SubscribersCut: 5},
+		Traffic:  agent.Traffic{Counters: driver.Counters{SendErrors: 1, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [driver.StreamFailures]uint64{driver.StreamConnect: 4}}, SubscribersCut: 5},
 		Handlers: handler.Stats{Waiting: 7, Total: handler.Counts{Dropped: 2, Lost: 1}, Handlers: []handler.HandlerStats{{Handler: "user=a", Counts: handler.Counts{Runs: 10, Failed: 6, TimedOut: 3, Killed: 1}}}},
 	}}
 	body := scraped(New(source, testOptions()), "").Body.String()

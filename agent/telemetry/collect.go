@@ -8,6 +8,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/swim"
 	"serf/swim/serf/coord"
 )
@@ -194,10 +195,10 @@ var counts = []count{
 	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
 	{"memberlist.dropped.label",
 		func(r *reading) uint64 {
-			return r.Membership.DroppedLabels + r.Traffic.StreamFailures[agent.StreamLabel]
+			return r.Membership.DroppedLabels + r.Traffic.StreamFailures[driver.StreamLabel]
 		}, nil},
 	{"memberlist.dropped.key",
-		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamFailures[agent.StreamKey] }, nil},
+		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamFailures[driver.StreamKey] }, nil},
 	{"memberlist.degraded.timeout",
 		func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
 	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
@@ -289,17 +290,17 @@ func (c *Collector) readSamples(r *reading) {
 }
 
 // probes is the number of probes that have ended, and the time they took.
-func probes(r *reading) agent.Durations {
-	return agent.Durations{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
+func probes(r *reading) driver.Durations {
+	return driver.Durations{N: r.Membership.ProbesEnded, Took: r.Membership.ProbeTime}
 }
 
 // pushPulls is the number of exchanges of states, and the time they took.
-func pushPulls(r *reading) agent.Durations {
+func pushPulls(r *reading) driver.Durations {
 	h := &r.Traffic.PushPulls
-	return agent.Durations{N: h.N(), Took: h.Sum}
+	return driver.Durations{N: h.N(), Took: h.Sum}
 }
 
 // since is the difference to an earlier reading.
-func since(t, earlier agent.Durations) agent.Durations {
-	return agent.Durations{N: t.N - earlier.N, Took: t.Took - earlier.Took}
+func since(t, earlier driver.Durations) driver.Durations {
+	return driver.Durations{N: t.N - earlier.N, Took: t.Took - earlier.Took}
 }

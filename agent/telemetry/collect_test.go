@@ -14,6 +14,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/driver"
 	"serf/internal/histogram"
 	"serf/swim"
 	"serf/swim/serf"
@@ -73,11 +74,11 @@ func TestCollectsAllFigures(t *testing.T) {
 		Node:   serf.Stats{Health: 2, IntentQueue: 13, EventQueue: 14, QueryQueue: 15, MessagesOut: 3, MessageBytesOut: 90},
 		States: [...]int{31, 32, 33, 34}, Queued: 35,
 		Handlers: handler.Stats{Waiting: 41, Running: 42, Total: handler.Counts{Runs: 43, Failed: 44, TimedOut: 45, Killed: 46, Dropped: 47, Lost: 48, Coalesced: 49}},
-		Traffic: agent.Traffic{
+		Traffic: agent.Traffic{Counters: driver.Counters{
 			StreamBytesOut: 1000, StreamsAccepted: 16, StreamsDialled: 17,
-			Rounds: agent.Durations{N: 10, Took: 20 * time.Millisecond}, PushPulls: histogram.Histogram{Counts: [...]uint64{2, 14: 0}, Sum: 8 * time.Millisecond},
+			Rounds: driver.Durations{N: 10, Took: 20 * time.Millisecond}, PushPulls: histogram.Histogram{Counts: [...]uint64{2, 14: 0}, Sum: 8 * time.Millisecond},
 			StateOut: 5000, StatesIn: 2, StateBytesIn: 7000,
-		},
+		}},
 		Coordinate: coord.Coordinate{Height: 0.001},
 	}
 	source.set(func(m *agent.Metrics) { *m = figures })

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"serf/agent"
+	"serf/driver"
 )
 
 const (
@@ -115,7 +116,7 @@ func (m *Metrics) Samples(name string, n, sum uint64) {
 func (m *Metrics) Time(name string, took time.Duration) { m.Sample(name, milliseconds(took)) }
 
 // Times adds the time of something that was done several times. Servers get the mean.
-func (m *Metrics) Times(name string, t agent.Durations) {
+func (m *Metrics) Times(name string, t driver.Durations) {
 	if t.N > 0 {
 		m.add(sampleKind, name, t.N, milliseconds(t.Took))
 	}

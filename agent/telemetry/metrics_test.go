@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"serf/agent"
+	"serf/driver"
 )
 
 // dumped is a dump with times relative to the start of a synctest bubble.
@@ -40,9 +40,9 @@ func TestDump(t *testing.T) {
 		m.Count("memberlist.udp.sent", 2, 300)
 		m.Count("serf.events", 0, 0)
 		m.Time("serf.snapshot.compact", 1500*time.Microsecond)
-		m.Times("memberlist.gossip", agent.Durations{N: 4, Took: 8 * time.Millisecond})
-		m.Times("memberlist.gossip", agent.Durations{N: 1, Took: 7 * time.Millisecond})
-		m.Times("memberlist.pushPullNode", agent.Durations{})
+		m.Times("memberlist.gossip", driver.Durations{N: 4, Took: 8 * time.Millisecond})
+		m.Times("memberlist.gossip", driver.Durations{N: 1, Took: 7 * time.Millisecond})
+		m.Times("memberlist.pushPullNode", driver.Durations{})
 		m.Script("./deploy.sh -x", time.Second)
 		want := `[0:00][G] 'serf-agent.memberlist.health.score': 2.000
 [0:00][C] 'serf-agent.memberlist.udp.sent': Count: 2 Sum: 300.000 at 0:03

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent"
+	"serf/driver"
 )
 
 func TestStatsd(t *testing.T) {
@@ -27,7 +28,7 @@ func TestStatsd(t *testing.T) {
 	m := newTestMetrics(t, Options{Statsd: server.LocalAddr().String(), Host: "a.example"})
 	m.Count("memberlist.udp.sent", 3, 450)
 	m.Gauge("memberlist.health.score", 1)
-	m.Times("memberlist.gossip", agent.Durations{N: 2, Took: 5 * time.Millisecond})
+	m.Times("memberlist.gossip", driver.Durations{N: 2, Took: 5 * time.Millisecond})
 	m.Flush()
 	b := make([]byte, 2*packetMax)
 	n, _, err := server.ReadFrom(b)

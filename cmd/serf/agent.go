@@ -17,6 +17,7 @@ import (
 	"serf/agent/handler"
 	"serf/agent/rpc/server"
 	"serf/agent/snapshot"
+	"serf/driver"
 	"serf/internal/certs"
 	"serf/internal/sdnotify"
 	"serf/internal/textwrap"
@@ -188,7 +189,7 @@ func (d *daemon) start(ctx context.Context) error {
 		var bind *agent.BindError
 		if errors.As(err, &bind) {
 			err = fmt.Errorf("bind %v: %s", bind.Addr,
-				agent.ExplainBind(bind.Err, conf.Setting("bind")))
+				driver.ExplainBind(bind.Err, conf.Setting("bind")))
 		}
 		return fmt.Errorf("starting Serf agent: %w", err)
 	}

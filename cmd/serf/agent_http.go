@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/http"
 	"serf/agent/metrics"
+	"serf/driver"
 	"serf/internal/certs"
 )
 
@@ -43,7 +43,7 @@ func (x *httpSide) listen(ctx context.Context, conf *config.Config, warn func(te
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("starting HTTP listener: %s: %s", addr,
-			agent.ExplainBind(err, conf.Setting("http_addr")))
+			driver.ExplainBind(err, conf.Setting("http_addr")))
 	}
 	if ip := ln.Addr().(*net.TCPAddr).IP; loopback && !ip.IsLoopback() {
 		ln.Close() // whoever set up this host has other ideas of localhost

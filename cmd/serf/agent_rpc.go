@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"serf/agent"
 	"serf/agent/rpc/server"
+	"serf/driver"
 	"serf/internal/certs"
 	"serf/internal/rpcaddr"
 )
@@ -113,7 +113,7 @@ func (d *daemon) listenAt(ctx context.Context, addr rpcaddr.Addr) (net.Listener,
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr.Address)
 	if err != nil {
-		return nil, errors.New(agent.ExplainBind(err, conf.Setting("rpc_addr")))
+		return nil, errors.New(driver.ExplainBind(err, conf.Setting("rpc_addr")))
 	}
 	if addr.Network == rpcaddr.TLS {
 		if d.rpcCerts == nil {
