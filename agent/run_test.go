@@ -30,6 +30,7 @@ func TestRunLeavesWhenItsContextEnds(t *testing.T) {
 			ended := make(chan error)
 			go func() { ended <- Run(ctx, c, f) }()
 			wantMembers(t, other, 2)
+			synctest.Wait() // until the answer to the join is there: it leaves those whom it knows
 			cancel()
 			if err := <-ended; err != nil {
 				t.Errorf("%s: %v", name, err)
