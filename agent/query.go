@@ -58,7 +58,7 @@ type Query struct {
 // before closes the query.
 func (q *Query) All(ctx context.Context) iter.Seq[Answer] {
 	return func(yield func(Answer) bool) {
-		for {
+		for ctx.Err() == nil {
 			select {
 			case a, open := <-q.answers:
 				if !open {
@@ -69,9 +69,9 @@ func (q *Query) All(ctx context.Context) iter.Seq[Answer] {
 				}
 			case <-ctx.Done():
 			}
-			q.Close()
-			return
+			break
 		}
+		q.Close()
 	}
 }
 
