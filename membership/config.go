@@ -18,6 +18,15 @@ import (
 // [Local], then change what should differ.
 type Timing = swim.Timing
 
+// Zones divides the members, so that gossip and exchanges of states stay mostly within each part.
+// For zones by metadata, for example:
+//
+//	Zones{Of: func(_, meta []byte) uint64 { return ZoneKey(meta) }}
+type Zones = swim.Zones
+
+// ZoneKey is a number for the zone of this name, for Zones.Of: a hash, and 0 for "", which is none.
+func ZoneKey[T string | []byte](name T) uint64 { return swim.ZoneKey(name) }
+
 // LAN returns the timing for a local network.
 func LAN() Timing { return swim.LAN() }
 
@@ -26,9 +35,6 @@ func WAN() Timing { return swim.WAN() }
 
 // Local returns the timing for members on one host.
 func Local() Timing { return swim.Local() }
-
-// Zones divides the members, so that gossip and exchanges of states stay mostly within each part.
-type Zones = swim.Zones
 
 // Defaults and limits of Config.
 const (
@@ -92,7 +98,8 @@ type Config struct {
 
 	// Timing is that of the membership. Zero means LAN().
 	Timing Timing
-	// Zones keeps most gossip within zones. The zero value has none.
+	// Zones keeps most gossip within zones. The zero value has none. Its Of is asked by the loop.
+	// See Node.SetZones.
 	Zones Zones
 	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400,
 	// which fits every common MTU.

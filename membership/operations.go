@@ -23,6 +23,14 @@ func (n *Node) SetMeta(ctx context.Context, meta []byte) error {
 	return err
 }
 
+// SetZones changes how members are divided into zones, from now on.
+func (n *Node) SetZones(ctx context.Context, z Zones) (err error) {
+	if done := n.do(ctx, func(swim.Time, *swim.Output) { err = n.loop.core.SetZones(z) }); done != nil {
+		return done
+	}
+	return err
+}
+
 // Pong is the answer to a ping.
 type Pong struct {
 	RTT     time.Duration

@@ -21,6 +21,18 @@ type Zones struct {
 	Probes bool
 }
 
+// ZoneKey is a number for the zone of this name, for Zones.Of: a hash, and 0 for "".
+func ZoneKey[T string | []byte](name T) uint64 {
+	if len(name) == 0 {
+		return 0
+	}
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(name) {
+		h = (h ^ uint64(name[i])) * 1099511628211
+	}
+	return max(mix(h), 1)
+}
+
 // ZoneShareDefault is the Share of Zones, in percent, if it isn't set.
 const ZoneShareDefault = 10
 

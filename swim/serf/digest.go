@@ -34,7 +34,7 @@ func (d *Digest) move(name string, was, is bool) {
 
 // nameHash is what a member adds to digests: FNV-1a of its name, 64 bits, whose bits are mixed by
 // the last step of splitmix64, since sums of similar names would otherwise be similar.
-func nameHash[T string | []byte](name T) Digest {
+func nameHash(name string) Digest {
 	h := uint64(0xcbf29ce484222325)
 	for i := range len(name) {
 		h = (h ^ uint64(name[i])) * 0x100000001b3

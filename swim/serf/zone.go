@@ -33,11 +33,8 @@ func zonesByTag(tag string) func(name, meta []byte) uint64 {
 		}
 		zone := uint64(0)
 		for it := tags.Iter(); it.Next(); {
-			if string(it.Key) != tag {
-				continue
-			}
-			if zone = 0; len(it.Value) > 0 {
-				zone = max(uint64(nameHash(it.Value)), 1)
+			if string(it.Key) == tag {
+				zone = swim.ZoneKey(it.Value)
 			}
 		}
 		return zone
