@@ -75,12 +75,8 @@ func ExampleSerf_Query() {
 	}
 	defer r.Close()
 	for !r.Finished() { // long before the minute is over
-		select {
-		case answer, ok := <-r.ResponseCh():
-			if ok {
-				fmt.Printf("%s: %s\n", answer.From, answer.Payload)
-			}
-		case <-time.After(time.Millisecond):
+		if answer, ok := <-r.ResponseCh(); ok {
+			fmt.Printf("%s: %s\n", answer.From, answer.Payload)
 		}
 	}
 	// Output: web-1: v2, asked by web-1

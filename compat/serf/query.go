@@ -73,7 +73,7 @@ func (s *Serf) Query(name string, payload []byte, params *QueryParam) (*QueryRes
 	case err != nil:
 		return nil, err
 	}
-	r := &QueryResponse{query: q, log: s.agent.Log(), deadline: deadline,
+	r := &QueryResponse{query: q, log: s.agent.Log(), deadline: deadline, all: make(chan struct{}),
 		responses: make(chan NodeResponse, cap(q.Answers()))}
 	if params.RequestAck {
 		r.acks = make(chan string, cap(q.Answers()))
@@ -93,8 +93,9 @@ type QueryResponse struct {
 	responses chan NodeResponse
 	acks      chan string // nil unless asked for
 
+	all chan struct{} // closed when nothing more will come
+
 	mu     sync.Mutex // held while sending and closing
-	all    bool       // nothing more will come
 	timer  *time.Timer
 	closed bool
 }
@@ -117,12 +118,34 @@ func (r *QueryResponse) ResponseCh() <-chan NodeResponse { return r.responses }
 func (r *QueryResponse) Deadline() time.Time { return r.deadline }
 
 // Finished reports whether there is nothing more to be read and never will be. Most queries are
-// finished long before their deadline: when all members that can answer have.
+// finished long before their deadline: when all members that can answer have. It may take a
+// millisecond.
 func (r *QueryResponse) Finished() bool {
+	switch over, read := r.progress(); {
+	case over:
+		return true
+	case !read:
+		return false
+	}
+	// The last answer comes some microseconds before it is known that it was the last.
+	select {
+	case <-r.all:
+		_, read := r.progress()
+		return read
+	case <-time.After(finishedWait):
+		return false
+	}
+}
+
+// finishedWait is much longer than the agent takes to end a query, and too short to be noticed.
+const finishedWait = time.Millisecond
+
+// progress says whether the channels are closed or the time is over, and whether all that has come
+// is read.
+func (r *QueryResponse) progress() (over, read bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	read := len(r.responses) == 0 && len(r.acks) == 0
-	return r.closed || r.all && read || time.Now().After(r.deadline)
+	return r.closed || time.Now().After(r.deadline), len(r.responses) == 0 && len(r.acks) == 0
 }
 
 // Close finishes the query, and closes its channels. It may be called again.
@@ -152,9 +175,9 @@ func (r *QueryResponse) collect() {
 	for answer := range r.query.Answers() {
 		r.deliver(answer)
 	}
+	close(r.all)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all = true
 	if !r.closed {
 		r.timer = time.AfterFunc(time.Until(r.deadline), r.close)
 	}

@@ -26,7 +26,8 @@ func answers(t *testing.T, r *QueryResponse) (list []string) {
 			if ok {
 				list = append(list, n.From+": "+string(n.Payload))
 			}
-		case <-time.After(time.Millisecond): // is it finished?
+		case <-time.After(10 * time.Second): // is it finished?
+			t.Fatalf("not finished within 10 s, have %v", list)
 		}
 	}
 	slices.Sort(list)

@@ -310,3 +310,23 @@ func TestStrings(t *testing.T) {
 		}()
 	}
 }
+
+// Programs ask the membership below for their own address, and for how many members there are.
+func TestMemberlistIsAnswered(t *testing.T) {
+	a, b, events := pair(t, nil)
+	m := a.Memberlist()
+	self := a.LocalMember()
+	if n := m.LocalNode(); n.Name != "a" || n.Port != self.Port || !n.Addr.Equal(self.Addr) || n.DCur != 4 {
+		t.Errorf("local node: %+v", n)
+	}
+	if n := len(m.Members()); n != 2 || m.NumMembers() != 2 || m.GetHealthScore() != 0 || m.ProtocolVersion() != 2 {
+		t.Errorf("%d members, %d, health %d, protocol %d", n, m.NumMembers(), m.GetHealthScore(), m.ProtocolVersion())
+	}
+	if err := b.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, events, "member-leave b")
+	if n := len(m.Members()); n != 1 || m.NumMembers() != 1 || b.Memberlist().LocalNode().State != memberlist.StateLeft {
+		t.Errorf("%d and %d members after a leave", n, m.NumMembers())
+	}
+}
