@@ -15,6 +15,7 @@ type Message struct {
 	// its host's.
 	From netip.AddrPort
 	Data []byte // borrowed: valid until OnMessage returns
+	Node *Node  // that got it
 }
 
 // RemoteState is what the State of another member returned.
@@ -22,12 +23,13 @@ type RemoteState struct {
 	From netip.AddrPort // as of a Message
 	Data []byte         // borrowed: valid until OnState returns
 	Join bool           // one of the two joins
+	Node *Node          // that got it
 }
 
 func (n *Node) callOnMessage(x *item) {
 	if !x.ack {
 		if f := n.conf.OnMessage; f != nil {
-			report(func() { f(Message{From: x.from, Data: x.data}) })
+			report(func() { f(Message{From: x.from, Data: x.data, Node: n}) })
 		}
 		return
 	}
@@ -37,7 +39,8 @@ func (n *Node) callOnMessage(x *item) {
 }
 
 func (n *Node) callOnState(x *item) {
-	report(func() { n.conf.OnState(RemoteState{From: x.from, Data: x.data, Join: x.join}) })
+	s := RemoteState{From: x.from, Data: x.data, Join: x.join, Node: n}
+	report(func() { n.conf.OnState(s) })
 }
 
 // decide has the core ask the functions of Config.

@@ -11,9 +11,6 @@ import (
 	"serf/membership"
 )
 
-// settle lets goroutines finish what they do.
-func settle() { synctest.Wait() }
-
 func TestMembersJoinFailAndLeave(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
 		nodes := cluster(t, net, 4, membership.Config{Meta: []byte("x")})
@@ -62,6 +59,7 @@ func TestOperations(t *testing.T) {
 			t.Error("sent to nobody")
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		lines := got.take()
 		slices.Sort(lines)
 		if want := []string{"packet", "stream"}; !slices.Equal(lines, want) {
@@ -89,7 +87,10 @@ func TestEventsAreReportedInTime(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
 		a := start(t, net, 1, membership.Config{})
 		var got journal
-		b := start(t, net, 2, membership.Config{OnEvent: got.event})
+		b := start(t, net, 2, membership.Config{OnEvent: func(e membership.Event) {
+			time.Sleep(time.Second) // and they wait
+			got.event(e)
+		}})
 		if lines := got.take(); !slices.Equal(lines, []string{"b joined"}) {
 			t.Errorf("Start reported %q", lines)
 		}

@@ -131,13 +131,23 @@ func (n *Node) finish() {
 
 // begin makes the node and lets it run.
 func (n *Node) begin() error {
+	if err := n.make(); err != nil {
+		return err
+	}
+	n.startReporting()
+	n.noteCore()
+	n.driver.Start(n.loop.core, driver.Layer{Handle: n.handle, EndTurn: n.endTurn}, n.loop.out)
+	return nil
+}
+
+// make makes the core.
+func (n *Node) make() (err error) {
 	core := n.conf.core()
 	core.Addr = hostaddr.Complete(n.conf.Advertise, n.driver.Addr())
 	core.PacketMax = min(core.PacketMax, n.driver.PacketMax())
 	var seed [8]byte
 	rand.Read(seed[:])
 	core.Seed = binary.LittleEndian.Uint64(seed[:])
-	var err error
 	if core.Sealer, err = n.seal.init(&n.conf); err != nil {
 		return err
 	}
@@ -147,13 +157,8 @@ func (n *Node) begin() error {
 	n.table.self = n.conf.Name
 	l := &n.loop
 	l.ops, l.out = make(map[swim.OpID][]chan<- result), new(swim.Output)
-	if l.core, err = swim.New(n.driver.Now(), core, l.out); err != nil {
-		return err
-	}
-	n.startReporting()
-	n.noteCore()
-	n.driver.Start(l.core, driver.Layer{Handle: n.handle, EndTurn: n.endTurn}, l.out)
-	return nil
+	l.core, err = swim.New(n.driver.Now(), core, l.out)
+	return err
 }
 
 // startReporting starts the goroutines that call the functions of Config that report.

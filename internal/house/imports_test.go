@@ -32,7 +32,7 @@ var layers = []string{
 
 	"internal/watch",
 	"cmd/serf internal/mutate",
-	"examples/deploy examples/dns examples/follow examples/http examples/jobs examples/leader examples/ring examples/service",
+	"examples/deploy examples/dns examples/flags examples/follow examples/http examples/jobs examples/leader examples/ring examples/service",
 }
 
 // apart are packages that know nothing of each other, in whatever order layers has them.
