@@ -133,6 +133,9 @@ type Config struct {
 	Broadcasts func(room int, add func(msg []byte) bool)
 	// AckPayload appends to b what acks are to carry.
 	AckPayload func(b []byte) []byte
+	// NoStreamPing is asked before a member that hasn't acked a packet is pinged by stream: true
+	// turns that off for this one. Timing.DisableStreamPing does it for all.
+	NoStreamPing func(name string) bool
 	// Admit is asked before this node takes in that another member is alive, or what it says about
 	// itself: an error keeps that out. A member that was never admitted isn't known at all; one
 	// that is known stays as it is.

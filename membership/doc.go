@@ -32,10 +32,10 @@
 // They wait for that no longer than their context lasts, and [ReportWait]; not at all when they are
 // called from a function that reports.
 //
-// Those that are asked (Admit, AdmitMerge, Broadcasts, AckPayload, Zones.Of) are called by the
-// loop, which waits: they have to be quick. They may call the methods without a context. The others
-// return [ErrInCallback] at once. State is asked by a goroutine of its own, one call at a time,
-// since it may have much to collect; an exchange goes on without it after half of
+// Those that are asked (Admit, AdmitMerge, Broadcasts, AckPayload, NoStreamPing, Zones.Of) are
+// called by the loop, which waits: they have to be quick. They may call the methods without a
+// context. The others return [ErrInCallback] at once. State is asked by a goroutine of its own, one
+// call at a time, since it may have much to collect; an exchange goes on without it after half of
 // Timing.StreamTimeout.
 //
 // Close waits for functions that are being called, but no longer than [CloseWait].
@@ -44,5 +44,6 @@
 //
 // Send puts a message into one packet, which may get lost. SendReliable opens a stream and reports
 // whether it was written. Broadcast gossips one to a few members at random, as often as news of a
-// member; who gets it may broadcast it again. All of them arrive in OnMessage.
+// member; who gets it may broadcast it again. All of them arrive in OnMessage, those of one packet
+// last first, as a sender puts its newest in front.
 package membership

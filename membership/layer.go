@@ -45,6 +45,12 @@ func (n *Node) callOnState(x *item) {
 
 // decide has the core ask the functions of Config.
 func (n *Node) decide(c *swim.Config) {
+	if f := n.conf.NoStreamPing; f != nil {
+		c.NoStreamPing = func(name []byte) (off bool) {
+			ask(func() { off = f(string(name)) })
+			return off
+		}
+	}
 	if f := n.conf.Admit; f != nil {
 		c.Admit = func(p swim.Peer) (err error) {
 			m := memberOf(&p)
@@ -64,13 +70,19 @@ func (n *Node) decide(c *swim.Config) {
 	}
 }
 
-// handle takes the events and notes of a call into the core.
+// handle takes the events and notes of a call into the core. The messages of one packet are taken
+// last first: who sends puts the newest in front, so that it gets a place.
 func (n *Node) handle(now swim.Time, out *swim.Output) {
 	for i := range out.Notes {
 		n.log.note(n.loop.core, &out.Notes[i])
 	}
 	for i := range out.Events {
 		n.handleEvent(now, &out.Events[i])
+	}
+	for i := len(out.Events) - 1; i >= 0; i-- {
+		if e := &out.Events[i]; e.Kind == swim.EventUser {
+			n.handleMessage(e)
+		}
 	}
 }
 
@@ -94,10 +106,6 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 		if e.N == 1 {
 			n.handleConflict(now, e)
 		}
-	case swim.EventUser:
-		if n.conf.OnMessage != nil && !n.messages.add(item{from: e.Addr, data: e.Data}, nil) {
-			n.log.dropped("message", e.Addr)
-		}
 	case swim.EventState:
 		if !n.states.add(item{from: e.Addr, data: e.Data, join: e.N == 1}, e.More) {
 			n.log.dropped("state", e.Addr)
@@ -110,6 +118,13 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 	case swim.EventJoinDone, swim.EventLeaveDone, swim.EventPinged, swim.EventSent,
 		swim.EventMetaDone:
 		n.endOp(e)
+	}
+}
+
+// handleMessage hands a message over.
+func (n *Node) handleMessage(e *swim.Event) {
+	if n.conf.OnMessage != nil && !n.messages.add(item{from: e.Addr, data: e.Data}, nil) {
+		n.log.dropped("message", e.Addr)
 	}
 }
 

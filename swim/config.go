@@ -46,6 +46,9 @@ type Config struct {
 	Seed uint64
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
+	// NoStreamPing, if set, is asked before another member is pinged by stream: true turns that off
+	// for this one. It must not call the node.
+	NoStreamPing func(name []byte) bool
 	// Admit, if set, is asked before this node takes in that another member is alive, or what it
 	// says about itself: an error keeps that out, and is noted. A member that was never admitted
 	// isn't known at all; one that is known stays as it is. Admit must not call the node, and keeps

@@ -212,6 +212,10 @@ func (tn *conversation) describeEvent(e Event) string {
 	switch e.Kind {
 	case EventUser, EventState:
 		return fmt.Sprintf("%s %q", names[e.Kind], e.Data)
+	case EventClaimed:
+		if e.N == 1 {
+			return "claimed in vain " + tn.n.roster.Name(e.Member) + " " + string(e.Data)
+		}
 	case EventPinged:
 		return fmt.Sprintf("pinged %s in %v %q: %v", nameOf(e.Addr), e.RTT, e.Data, e.Err)
 	case EventMetaDone:

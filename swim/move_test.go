@@ -37,10 +37,13 @@ func TestMovedMember(t *testing.T) {
 func TestOldAddressIsPingedByStreamToo(t *testing.T) {
 	for _, c := range []struct {
 		max     byte
-		off     bool
+		off     string
 		streams bool
-	}{{5, false, true}, {3, false, true}, {2, false, false}, {5, true, false}, {2, true, false}} {
-		tn := converseWith(t, func(cfg *Config) { cfg.DisableStreamPing = c.off }, "b")
+	}{{5, "", true}, {3, "", true}, {2, "", false}, {5, "all", false}, {2, "all", false}, {5, "b", false}, {5, "c", true}} {
+		tn := converseWith(t, func(cfg *Config) {
+			cfg.DisableStreamPing = c.off == "all"
+			cfg.NoStreamPing = func(name []byte) bool { return string(name) == c.off }
+		}, "b")
 		m := wire.Alive{
 			Inc: 2, Node: []byte("b"), Addr: elsewhere.Addr().AsSlice(), Port: elsewhere.Port(),
 			Vsn: []byte{1, c.max, 2, 0, 0, 0},
@@ -69,6 +72,15 @@ func TestTwoMembersOfOneName(t *testing.T) {
 	tn.advance(conflictPause)
 	tn.recvFrom(elsewhere, aliveAt("b", 4, elsewhere, ""))
 	tn.want("then asked anew", "b: ping b")
+}
+
+// The most usual case: both were started anew with that name.
+func TestTwoMembersOfOneNameAtOneIncarnation(t *testing.T) {
+	tn := converse(t, "b")
+	tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, "m"))
+	tn.want("nothing to ask", "event claimed in vain b m", "note conflict b")
+	tn.wantNone("it was told", "event conflict b")
+	tn.wantAddr("the first keeps the name", "b", addrOf("b"))
 }
 
 func TestGoneMemberMayReturnAtAnotherAddress(t *testing.T) {

@@ -223,7 +223,8 @@ func (n *Node) streamPing(
 	id MemberID, name []byte, versions [6]byte, to netip.AddrPort, seq uint32, deadline Time,
 	out *Output,
 ) bool {
-	if versions[1] < streamPingSince || n.cfg.DisableStreamPing {
+	if versions[1] < streamPingSince || n.cfg.DisableStreamPing ||
+		n.cfg.NoStreamPing != nil && n.cfg.NoStreamPing(name) {
 		return false
 	}
 	return n.callStream(StreamOut{
