@@ -1,3 +1,47 @@
-// Package memberlist has the API of github.com/hashicorp/memberlist 0.7: a program moves by an
-// import line.
+// Package memberlist has the API of github.com/hashicorp/memberlist 0.7, and speaks its protocol: a
+// program moves by an import line, and its members form one cluster with those that haven't moved.
+// The work is done by package serf/membership, which new programs better use directly.
+//
+// # Calls of delegates
+//
+// Delegate.NotifyMsg, Delegate.MergeRemoteState, the EventDelegate with the ConflictDelegate, and
+// Delegate.LocalState are each called by a goroutine of their own, one call after the other. They may
+// take their time, and call every method of the Memberlist: a slow one holds up neither the others
+// nor gossip and probes. NotifyPingComplete shares the goroutine of NotifyMsg.
+//
+// Delegate.GetBroadcasts, PingDelegate.AckPayload, AliveDelegate, MergeDelegate and
+// Config.DisableTcpPingsForNode are called by the goroutine that runs the node, which waits for them.
+// They may call the methods that read (Members, NumMembers, LocalNode, GetHealthScore,
+// ProtocolVersion) and those that send in a packet; the others return an error at once.
+//
+// Delegate.NodeMeta is called by whoever calls Create or UpdateNode.
+//
+// Before Create returns, NotifyJoin was called for this node; before Join does, NotifyJoin for the
+// nodes found and MergeRemoteState with their states; before UpdateNode does, NotifyUpdate; before
+// Leave does, NotifyLeave. None of them waits longer than two seconds for that: the delegate may wait
+// for a lock that the caller holds. Once Shutdown has returned no delegate is called any more.
+//
+// # What differs
+//
+//   - A Node is a snapshot: it doesn't change later, and its State is what it was at that time, in
+//     NotifyLeave as well.
+//   - No message, and no node that comes or goes, is waited for: events that a slow delegate can't
+//     take are summed up, messages beyond Config.HandoffQueueDepth are dropped, with a line in the log.
+//   - A message that doesn't fit a packet is an error of SendBestEffort.
+//   - A node that comes back at another address is taken there as soon as nobody answers at the old
+//     one: Config.DeadNodeReclaimTime isn't needed for that, and has no effect.
+//   - A node that was declared dead and then leaves has gone once.
+//   - AliveDelegate is asked about news, not about each message that repeats it, and not about this
+//     node.
+//   - Values of Config that make no sense, such as a ProbeTimeout beyond ProbeInterval, are taken for
+//     the nearest that make some. Intervals of 0 turn off what they time.
+//
+// # What isn't there
+//
+//   - Metrics: Config.MetricLabels and QueueCheckInterval have no effect. membership.Node.Stats has
+//     the counts.
+//   - Config.DNSConfigPath: names are looked up by Go's resolver.
+//   - Config.MsgpackUseNewTimeFormat: no message has a time in it.
+//   - Packets of more than 65,507 bytes, whatever Config.UDPBufferSize and the Transport allow.
+//   - CIDRsAllowed is about the addresses that nodes have, not about where packets come from.
 package memberlist

@@ -5,31 +5,29 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+
+	"serf/internal/hostaddr"
 )
 
-// carrierNAT is shared address space (RFC 6598); cloud networks use it as private.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
+// someAddress returns the address of this host that members are best told instead of an unspecified
+// one: the same one if there is none.
+func someAddress(unspecified netip.Addr) netip.Addr {
+	chosen, err := hostaddr.Choose(hostaddr.Spec{Bind: unspecified.String()}, hostaddr.Interfaces)
+	if err != nil {
+		return unspecified
+	}
+	return chosen.Advertise.Addr()
+}
 
-// privateIP returns the first private IPv4 address of the interfaces that are up.
+// privateIP returns the private address of this host that members are best told.
 func privateIP() (net.IP, error) {
-	interfaces, err := net.Interfaces()
+	chosen, err := hostaddr.Choose(hostaddr.Spec{Bind: "0.0.0.0"}, hostaddr.Interfaces)
 	if err != nil {
 		return nil, fmt.Errorf("failed to get interface addresses: %v", err)
 	}
-	for _, i := range interfaces {
-		if i.Flags&net.FlagUp == 0 {
-			continue
-		}
-		addrs, err := i.Addrs()
-		if err != nil {
-			return nil, fmt.Errorf("failed to get interface addresses: %v", err)
-		}
-		for _, addr := range addrs {
-			prefix, err := netip.ParsePrefix(addr.String())
-			if ip := prefix.Addr(); err == nil && ip.Is4() && (ip.IsPrivate() || carrierNAT.Contains(ip)) {
-				return ip.AsSlice(), nil
-			}
-		}
+	ip := chosen.Advertise.Addr()
+	if ip.IsLoopback() || hostaddr.IsPublic(ip) { // the choice is private if any is
+		return nil, errors.New("no private IP address found, and explicit IP not provided")
 	}
-	return nil, errors.New("no private IP address found, and explicit IP not provided")
+	return ip.AsSlice(), nil
 }

@@ -26,8 +26,8 @@ var layers = []string{
 	"netsim/page netsim/report/page netsim/study",
 
 	"agent/disk agent/handler agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection",
-	"agent agent/config compat/memberlist",
-	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics compat/coordinate",
+	"agent agent/config",
+	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics compat/coordinate compat/memberlist",
 	"compat/serf",
 
 	"internal/watch",

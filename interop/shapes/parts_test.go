@@ -249,3 +249,21 @@ func TestDefaultsOfBothAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+// Both read an address to advertise in the same way.
+func TestAddressesOfBothAreTheSame(t *testing.T) {
+	a, errA := memberlist.NewNetTransport(&memberlist.NetTransportConfig{BindAddrs: []string{"0.0.0.0"}})
+	b, errB := own.NewNetTransport(&own.NetTransportConfig{BindAddrs: []string{"0.0.0.0"}})
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	defer a.Shutdown()
+	defer b.Shutdown()
+	for _, given := range []string{"10.0.0.1", "::1", "fe80::1%lo", "name"} {
+		ipA, _, errA := a.FinalAdvertiseAddr(given, 1)
+		ipB, _, errB := b.FinalAdvertiseAddr(given, 1)
+		if !slices.Equal(ipA, ipB) && !ipA.Equal(ipB) || errText(errA) != errText(errB) {
+			t.Errorf("%q: theirs %s, %v, ours %s, %v", given, ipA, errA, ipB, errB)
+		}
+	}
+}

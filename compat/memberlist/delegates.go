@@ -1,0 +1,162 @@
+package memberlist
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"serf/membership"
+)
+
+// delegate hands what the node reports and asks to the delegates. Which ones there are is determined
+// now, who they are at each call: tests of programs exchange them.
+func (m *Memberlist) delegate(s *membership.Config) {
+	c := m.conf
+	if c.Events != nil || c.Conflict != nil {
+		s.OnEvent = (&events{conf: c, living: make(map[string]bool)}).event
+	}
+	if c.Delegate != nil {
+		s.OnMessage = func(msg membership.Message) { c.Delegate.NotifyMsg(msg.Data) }
+		s.State = func(join bool) []byte { return c.Delegate.LocalState(join) }
+		s.OnState = func(st membership.RemoteState) { c.Delegate.MergeRemoteState(st.Data, st.Join) }
+		s.Broadcasts = func(room int, add func([]byte) bool) { broadcasts(c.Delegate, room, add) }
+	}
+	if c.Ping != nil {
+		s.AckPayload = func(b []byte) []byte { return append(b, c.Ping.AckPayload()...) }
+		s.OnAck = func(other membership.Member, rtt time.Duration, payload []byte) {
+			n := nodeOf(&other)
+			c.Ping.NotifyPingComplete(&n, rtt, payload)
+		}
+	}
+	s.Admit, s.AdmitMerge, s.NoStreamPing = m.admit, m.admitMerge, c.DisableTcpPingsForNode
+}
+
+// broadcastOverhead is what each message of a delegate takes in a packet besides its bytes: the
+// length in a compound message, and the type.
+const broadcastOverhead = 2 + 1
+
+// broadcasts asks a delegate for messages. room is for one of them, without its overhead.
+func broadcasts(d Delegate, room int, add func([]byte) bool) {
+	for _, msg := range d.GetBroadcasts(broadcastOverhead, room+broadcastOverhead) {
+		if !add(msg) {
+			return // the delegate gave more than it was asked for
+		}
+	}
+}
+
+// events tells an EventDelegate and a ConflictDelegate. It is called by one goroutine.
+type events struct {
+	conf   *Config
+	living map[string]bool
+}
+
+// event tells of one event. A node that has failed and then left has gone once.
+func (e *events) event(ev membership.Event) {
+	n := nodeOf(&ev.Member)
+	d := e.conf.Events
+	switch ev.Kind {
+	case membership.Conflict:
+		if e.conf.Conflict != nil {
+			other := nodeOf(ev.Rival)
+			e.conf.Conflict.NotifyConflict(&n, &other)
+		}
+		return
+	case membership.Failed, membership.Left:
+		if d == nil || !e.living[n.Name] {
+			return
+		}
+		delete(e.living, n.Name)
+		d.NotifyLeave(&n)
+		return
+	}
+	if d == nil {
+		return
+	}
+	if known := e.living[n.Name]; known {
+		d.NotifyUpdate(&n)
+		return
+	}
+	e.living[n.Name] = true
+	d.NotifyJoin(&n)
+}
+
+// admit decides whether what a node says about itself is taken in.
+func (m *Memberlist) admit(member membership.Member) error {
+	if err := m.conf.IPAllowed(ipOf(member.Addr)); err != nil {
+		return err
+	}
+	if d := m.conf.Alive; d != nil {
+		n := nodeOf(&member)
+		if err := d.NotifyAlive(&n); err != nil {
+			return err
+		}
+	}
+	m.names.learn(member.Addr, member.Name)
+	return nil
+}
+
+// admitMerge decides whether the members of another cluster are taken in.
+func (m *Memberlist) admitMerge(members []membership.Member) error {
+	for i := range members {
+		if a := members[i].Addr; m.names.at(a) == "" {
+			m.names.learn(a, members[i].Name)
+		}
+	}
+	if err := checkVersions(members, m.known()); err != nil {
+		return refusal{err}
+	}
+	if m.conf.Merge == nil {
+		return nil
+	}
+	nodes := make([]Node, len(members))
+	peers := make([]*Node, len(members))
+	for i := range members {
+		nodes[i] = nodeOf(&members[i])
+		peers[i] = &nodes[i]
+	}
+	if err := m.conf.Merge.NotifyMerge(peers); err != nil {
+		return refusal{err}
+	}
+	return nil
+}
+
+// versionRange is what all of some members understand.
+type versionRange struct{ least, most uint8 }
+
+// narrow takes in what another member understands.
+func (r *versionRange) narrow(v membership.Versions) {
+	r.least, r.most = max(r.least, v.Min), min(r.most, v.Max)
+}
+
+// check returns an error unless all understand what a member speaks.
+func (r versionRange) check(name, what string, v membership.Versions) error {
+	if v.Current >= r.least && v.Current <= r.most {
+		return nil
+	}
+	return fmt.Errorf("Node '%s' %s version (%d) is incompatible: [%d, %d]",
+		name, what, v.Current, r.least, r.most)
+}
+
+// checkVersions returns an error unless all members would understand each other.
+func checkVersions(remote, own []membership.Member) error {
+	protocol, layer := versionRange{0, math.MaxUint8}, versionRange{0, math.MaxUint8}
+	for _, list := range [][]membership.Member{remote, own} {
+		for i := range list {
+			if list[i].State == membership.StateAlive {
+				protocol.narrow(list[i].Protocol)
+				layer.narrow(list[i].Layer)
+			}
+		}
+	}
+	for _, list := range [][]membership.Member{remote, own} {
+		for i := range list {
+			if err := protocol.check(list[i].Name, "protocol", list[i].Protocol); err != nil {
+				return err
+			}
+			if err := layer.check(list[i].Name, "delegate protocol", list[i].Layer); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
