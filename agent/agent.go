@@ -28,9 +28,10 @@ type BindError = driver.BindError
 // callbacks. Most take a context that bounds their waiting. Those that don't, such as Members and
 // Self, return the last state once the agent has stopped.
 type Agent struct {
-	conf Config
-	log  *Log
-	addr netip.AddrPort // bound
+	conf   Config
+	log    *Log
+	ownLog bool           // the agent closes it
+	addr   netip.AddrPort // bound
 
 	driver *driver.Driver  // runs the node
 	ctx    context.Context // the driver's: ends when the agent is to stop
@@ -60,7 +61,8 @@ func (a *Agent) Addr() netip.AddrPort { return a.addr }
 // Started is when the agent began.
 func (a *Agent) Started() time.Time { return a.driver.Started() }
 
-// Log is the log of Config.
+// Log is the agent's log: its methods add lines, and monitors read them. It is nil, which discards,
+// if Config.Logger wants nothing.
 func (a *Agent) Log() *Log { return a.log }
 
 // Done is closed when the agent has stopped, by Close or by itself. By then all ports are free

@@ -32,9 +32,12 @@ func hostAddr(i int) netip.AddrPort {
 // time.
 func newMemNetwork() *memnet.Network { return memnet.New(memnet.Config{}) }
 
+// silent is for agents whose log nobody reads.
+var silent = slog.New(slog.DiscardHandler)
+
 // memConfig configures the agent of host i.
 func memConfig(n *memnet.Network, name string, i int) Config {
-	c := Config{Timing: Local(), Bind: hostAddr(i), Network: n.Host(hostAddr(i).Addr())}
+	c := Config{Timing: Local(), Bind: hostAddr(i), Logger: silent, Network: n.Host(hostAddr(i).Addr())}
 	c.Name = name
 	c.seed = uint64(i) // for runs that repeat
 	return c
@@ -571,7 +574,7 @@ func TestLogTellsWhatPeopleGrepFor(t *testing.T) {
 		var out syncBuffer
 		n := newMemNetwork()
 		c := memConfig(n, "a", 1)
-		c.Log = NewLog(&out, slog.LevelInfo)
+		c.Logger = NewLog(&out, slog.LevelInfo)
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)
@@ -586,7 +589,7 @@ func TestLogTellsWhatPeopleGrepFor(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		a.Shutdown()
-		got := written(c.Log, &out)
+		got := written(c.Logger.(*Log), &out)
 		for _, want := range []string{
 			"[INFO] agent: Serf agent starting",
 			"[INFO] serf: EventMemberJoin: a 127.0.9.1",

@@ -70,8 +70,12 @@ type Config struct {
 	// AddressChanged is called with the new address when another is advertised, on a goroutine of
 	// the agent, which waits for it. Nil to ignore.
 	AddressChanged func(netip.AddrPort)
-	// Log receives the agent's log lines. Nil discards them.
-	Log *Log
+	// Logger gets the lines of the agent's log, with the part that reports as the attribute
+	// "component". They wait in a bounded queue, and one goroutine passes them on: a handler that
+	// blocks delays nobody, and what finds no room is counted in a later line. Nil means the default
+	// logger of package log, from slog.LevelInfo on. With slog.New(slog.DiscardHandler) nothing is
+	// logged.
+	Logger Logger
 
 	// Join configures the agent's own attempts to join others.
 	Join JoinConfig

@@ -66,8 +66,8 @@ func (s *story) start(i int) {
 		}
 	}
 	s.outs[i] = new(syncBuffer)
-	c.Log = NewLog(s.outs[i], slog.LevelWarn)
-	s.t.Cleanup(c.Log.Close)
+	c.Logger = NewLog(s.outs[i], slog.LevelWarn)
+	s.t.Cleanup(c.Logger.(*Log).Close)
 	a := begin(s.t, c)
 	s.agents[i] = a
 	sub := a.Subscribe(1000, func(e Event) bool { m, ok := e.(MemberEvent); return ok && m.Type == MemberFailed })
@@ -170,7 +170,7 @@ func TestLabelKeepsClustersApart(t *testing.T) {
 		var out syncBuffer
 		log := NewLog(&out, slog.LevelWarn)
 		c := memConfig(blue.net, "g1", 3)
-		c.Label, c.Log = "green", log
+		c.Label, c.Logger = "green", log
 		c.Join.Retry = []string{hostAddr(4).String()}
 		green := begin(t, c)
 		c = memConfig(blue.net, "g2", 4)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ func start(name string, tags map[string]string) *agent.Agent {
 		Name: name, Tags: tags,
 		Timing: agent.Local(), // Local for one host, LAN and WAN for networks
 		Bind:   netip.MustParseAddrPort("127.0.0.1:0"),
+		Logger: slog.New(slog.DiscardHandler), // without it, lines go where those of package log go
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -176,9 +176,9 @@ func TestPublicAddressWithoutEncryptionIsTold(t *testing.T) {
 			if tt.key != "" {
 				c = encrypted(c, tt.key)
 			}
-			c.Log = NewLog(&out, slog.LevelWarn)
+			c.Logger = NewLog(&out, slog.LevelWarn)
 			begin(t, c).Shutdown()
-			if got := strings.Contains(written(c.Log, &out), "[WARN] memberlist: Binding to public address without encryption!\n"); got != tt.want {
+			if got := strings.Contains(written(c.Logger.(*Log), &out), "[WARN] memberlist: Binding to public address without encryption!\n"); got != tt.want {
 				t.Errorf("%s, key %q: warned %v, want %v", tt.addr, tt.key, got, tt.want)
 			}
 		})

@@ -46,7 +46,7 @@ func ringCluster(t *testing.T, f *ringFile) (asker, keeper *Agent, log func() st
 	l := NewLog(&out, slog.LevelInfo)
 	t.Cleanup(func() { l.Close() })
 	c := encrypted(memConfig(n, "b", 2), "0123456789abcdef")
-	c.KeyringChanged, c.Log = f.save, l
+	c.KeyringChanged, c.Logger = f.save, l
 	asker, keeper = begin(t, encrypted(memConfig(n, "a", 1), "0123456789abcdef")), begin(t, c)
 	mustJoin(t, keeper, asker)
 	wantMembers(t, asker, 2)

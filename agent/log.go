@@ -98,9 +98,26 @@ func NewLog(w io.Writer, level slog.Level) *Log { return NewLogAs(LogText, w, le
 
 // NewLogAs is NewLog for a choice of formats.
 func NewLogAs(f LogFormat, w io.Writer, level slog.Level) *Log {
+	var b []byte
+	return startLog(level, func(m *Monitor) (lines int) {
+		if b, lines = m.appendNext(b[:0], f); lines > 0 {
+			w.Write(b) // if the output fails there is nowhere to report it
+		}
+		return lines
+	})
+}
+
+// startLog starts a log of which write takes the next lines of level and above, and returns how many
+// it took: 0 at the end. One goroutine calls it.
+func startLog(level slog.Level, write func(*Monitor) (lines int)) *Log {
 	l := &Log{done: make(chan struct{})}
 	l.out = l.Monitor(level, logQueue, "the output is too slow")
-	go l.write(f, w)
+	go func() {
+		defer close(l.done)
+		for write(l.out) > 0 {
+			l.noteWritten()
+		}
+	}()
 	return l
 }
 
@@ -111,8 +128,8 @@ func (l *Log) SetLevel(level slog.Level) {
 	}
 }
 
-// Enabled reports whether a line of this level goes anywhere.
-func (l *Log) Enabled(level slog.Level) bool { return l != nil && level >= l.lowest.Level() }
+// wants reports whether a line of this level goes anywhere.
+func (l *Log) wants(level slog.Level) bool { return l != nil && level >= l.lowest.Level() }
 
 // updateLowest computes lowest; l.mu is held. Debug lines are made at any level of the output, for
 // the ring and later monitors; trace lines only on demand.
@@ -152,7 +169,7 @@ func (l *Log) Errorf(component, format string, args ...any) {
 
 // Logf adds a line.
 func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
-	if !l.Enabled(level) {
+	if !l.wants(level) {
 		return
 	}
 	line := NewLine(time.Now(), level, component, fmt.Sprintf(format, args...))
@@ -184,14 +201,14 @@ func (l *Log) Overf(level slog.Level, component, key, format string, args ...any
 	if r, ok := l.repeats.Over(repeats.Key{Text: key}); ok && r.Count > 0 {
 		l.add(NewLine(now, r.Level, r.Component, fmt.Sprintf("%s (%d more)", r.Text, r.Count)))
 	}
-	if l.Enabled(level) {
+	if l.wants(level) {
 		l.add(NewLine(now, level, component, fmt.Sprintf(format, args...)))
 	}
 }
 
 // repeat is Repeatf; text is called for the first line only.
 func (l *Log) repeat(level slog.Level, component string, key repeats.Key, text func() string) {
-	if !l.Enabled(level) {
+	if !l.wants(level) {
 		return
 	}
 	l.mu.Lock()
@@ -272,20 +289,6 @@ func (l *Log) add(line Line) {
 	l.ringLen = min(l.ringLen+1, logRing)
 	for _, m := range l.monitors {
 		m.offer(line)
-	}
-}
-
-// write is the goroutine that owns the output. If the output fails there is nowhere to report it.
-func (l *Log) write(f LogFormat, w io.Writer) {
-	defer close(l.done)
-	var b []byte
-	for {
-		var n int
-		if b, n = l.out.appendNext(b[:0], f); n == 0 {
-			return
-		}
-		w.Write(b)
-		l.noteWritten()
 	}
 }
 

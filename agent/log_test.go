@@ -150,7 +150,7 @@ func TestMonitorHasItsOwnLevel(t *testing.T) {
 		t.Errorf("%d lines from before, of which none is important enough", n)
 	}
 	m.Close()
-	if l.Enabled(LevelTrace) {
+	if l.wants(LevelTrace) {
 		t.Error("trace lines are still made after the monitor has gone")
 	}
 	if got := written(l, &out); got != "" {

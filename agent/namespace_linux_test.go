@@ -169,7 +169,7 @@ func (h *lanHost) agent(name string, spec AddressSpec, join ...string) *Agent {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c := Config{Timing: LAN(), Bind: addrs.Bind, Interface: addrs.Interface, Network: h, host: host}
+	c := Config{Timing: LAN(), Logger: silent, Bind: addrs.Bind, Interface: addrs.Interface, Network: h, host: host}
 	c.Name, c.Advertise = name, addrs.Advertise
 	c.Timing.ProbeInterval /= 10
 	c.Timing.ProbeTimeout /= 10

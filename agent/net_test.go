@@ -47,7 +47,7 @@ func (muteConn) WriteTo([]byte, netip.AddrPort) error { return errors.New("opera
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 func osConfig(name string, bind netip.AddrPort) Config {
-	c := Config{Timing: Local(), Bind: bind}
+	c := Config{Timing: Local(), Bind: bind, Logger: silent}
 	c.Name = name
 	return c
 }
@@ -168,7 +168,7 @@ func ping(t *testing.T, c net.Conn, seq uint32) {
 func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 	var out syncBuffer
 	conf := osConfig("a", loopback)
-	conf.Log = NewLog(&out, slog.LevelDebug)
+	conf.Logger = NewLog(&out, slog.LevelDebug)
 	a := begin(t, conf)
 	c, err := net.DialUDP("udp4", net.UDPAddrFromAddrPort(loopback), net.UDPAddrFromAddrPort(a.Addr()))
 	if err != nil {
@@ -194,7 +194,7 @@ func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 		t.Errorf("%d counted as dropped, want most of %d", dropped, packets)
 	}
 	a.Shutdown()
-	got := written(conf.Log, &out)
+	got := written(conf.Logger.(*Log), &out)
 	if lines := strings.Count(got, "\n"); lines > 300 {
 		t.Errorf("%d lines in the log, want repeated conditions told once:\n%.2000s", lines, got)
 	}
@@ -216,7 +216,7 @@ func TestDroppedMessagesAreCountedLoggedAndShown(t *testing.T) {
 	} {
 		var out syncBuffer
 		conf := osConfig("a", loopback)
-		conf.Log = NewLog(&out, slog.LevelDebug)
+		conf.Logger = NewLog(&out, slog.LevelDebug)
 		a := begin(t, conf)
 		c, err := net.Dial("udp4", a.Addr().String())
 		if err != nil {
@@ -233,7 +233,7 @@ func TestDroppedMessagesAreCountedLoggedAndShown(t *testing.T) {
 			t.Errorf("%v: %s shown, want 1", test.message, got)
 		}
 		a.Shutdown()
-		got, want := written(conf.Log, &out), fmt.Sprintf(test.want, c.LocalAddr())
+		got, want := written(conf.Logger.(*Log), &out), fmt.Sprintf(test.want, c.LocalAddr())
 		if strings.Count(got, want) != 1 {
 			t.Errorf("%v: the log has not once %q:\n%s", test.message, want, got)
 		}

@@ -65,7 +65,7 @@ var serfNotes = map[swim.NoteCode]string{
 // tellNote writes a note to the log.
 func (a *Agent) tellNote(n *swim.Note) {
 	level := slog.Level(n.Level)
-	if !a.log.Enabled(level) {
+	if !a.log.wants(level) {
 		return
 	}
 	component, w := wordingOf(n)

@@ -13,16 +13,17 @@ import (
 	"serf/wire"
 )
 
-// Start binds the sockets and runs the node. ctx bounds only the start: the agent runs until
-// Shutdown, or until it has to give up, which Done reports.
+// Start binds the sockets and runs the node. ctx bounds only the start: the agent runs until Close,
+// or until it has to give up, which Done reports.
 func Start(ctx context.Context, c Config) (*Agent, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	a := &Agent{done: make(chan struct{})}
+	a.log, a.ownLog = logFor(c.Logger)
 	err := a.adopt(c.Subscriptions)
 	if c.OnEvent != nil {
-		a.teller = newTeller(nil, c.Log, &a.events)
+		a.teller = newTeller(nil, a.log, &a.events)
 		a.events.add(a.teller)
 	}
 	if err == nil {
@@ -36,9 +37,16 @@ func Start(ctx context.Context, c Config) (*Agent, error) {
 	}
 	if err != nil {
 		a.events.close(err)
+		a.closeLog()
 		return nil, err
 	}
 	return a, nil
+}
+
+func (a *Agent) closeLog() {
+	if a.ownLog {
+		a.log.Close()
+	}
 }
 
 // adopt takes over the subscriptions that exist before the agent.
@@ -60,7 +68,7 @@ func (a *Agent) begin(c Config) error {
 	if err != nil {
 		return err
 	}
-	a.conf, a.log, a.driver, a.ctx, a.addr = c, c.Log, d, d.Context(), d.Addr()
+	a.conf, a.driver, a.ctx, a.addr = c, d, d.Context(), d.Addr()
 	a.handlers.Store(&c.Handlers)
 	a.tags.Store(&c.Tags)
 	a.runner = a.newRunner()
@@ -141,4 +149,5 @@ func (a *Agent) run() {
 	a.events.close(ErrStopped)
 	a.closeScripts(scriptGrace)
 	a.workers.Wait()
+	a.closeLog()
 }

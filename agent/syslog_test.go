@@ -65,7 +65,7 @@ func TestSyslogFollowsLevel(t *testing.T) {
 	w := &fakeSyslog{}
 	log, s := logTo(t, slog.LevelWarn, w)
 	log.Infof("a", "hidden")
-	if log.Enabled(LevelTrace) {
+	if log.wants(LevelTrace) {
 		t.Error("trace lines are made although nobody wants them")
 	}
 	s.SetLevel(LevelTrace)

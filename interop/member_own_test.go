@@ -33,7 +33,7 @@ func startOwn(t *testing.T, o options) (member, error) {
 	t.Helper()
 	l := agent.NewLog(newTranscript(t, o.name), slog.LevelDebug)
 	c := ownConfig(o)
-	c.Log = l
+	c.Logger = l
 	ctx, cancel := callContext()
 	defer cancel()
 	a, err := agent.Start(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,7 +17,7 @@ import (
 // startAgent runs an agent alone on loopback.
 func startAgent(t testing.TB, change ...func(*agent.Config)) *agent.Agent {
 	t.Helper()
-	c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	c.Name, c.Tags = "a", map[string]string{"role": "web"}
 	for _, f := range change {
 		f(&c)

@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +29,7 @@ const (
 // handlers.
 func startLarge(t testing.TB, others int) *agent.Agent {
 	t.Helper()
-	c := agent.Config{Name: "a", Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c := agent.Config{Name: "a", Logger: slog.New(slog.DiscardHandler), Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	for i := range 8 {
 		c.Handlers = append(c.Handlers, mustHandler(t, fmt.Sprintf("user:e%d=exec:/usr/local/bin/deploy --step=%d", i, i)))
 	}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"log/slog"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -232,7 +233,7 @@ func TestCollectorAnswersNoQueries(t *testing.T) {
 // realAgent starts an agent on loopback.
 func realAgent(t *testing.T) *agent.Agent {
 	t.Helper()
-	conf := agent.Config{Name: "a", Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	conf := agent.Config{Name: "a", Logger: slog.New(slog.DiscardHandler), Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	a, err := agent.Start(t.Context(), conf)
 	if err != nil {
 		t.Fatal(err)

@@ -174,7 +174,7 @@ func (d *daemon) start(ctx context.Context) error {
 		err = d.openSnapshot(&ac)
 	}
 	if err == nil {
-		ac.Log, ac.AddressChanged = d.log, d.noteMoved
+		ac.Logger, ac.AddressChanged = d.log, d.noteMoved
 		ac.HandlerRPC = handler.RPC{Addr: handlerAddr(listeners), Auth: conf.RPCAuth}
 		d.agent, err = agent.Start(ctx, ac)
 	}

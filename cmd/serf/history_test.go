@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func TestHistoryTellsWhyAMemberIsCalledFailed(t *testing.T) {
 	agents := make([]*agent.Agent, 3)
 	failed := make(chan struct{}, 2)
 	for i := range agents {
-		c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+		c := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 		c.Name = fmt.Sprint("web-", i+1)
 		c.Timing.ProbeInterval, c.Timing.ProbeTimeout = 100*time.Millisecond, 40*time.Millisecond
 		a, err := agent.Start(t.Context(), c)

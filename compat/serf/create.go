@@ -138,18 +138,19 @@ func (s *Serf) saveKeys(keys [][]byte) error {
 
 // start opens what the configuration names, and runs the agent.
 func (s *Serf) start(ac agent.Config) (err error) {
-	ac.Log = newLog(s.config)
+	log := newLog(s.config)
+	ac.Logger = log
 	if path := s.config.SnapshotPath; path != "" {
 		s.snapshot, err = snapshot.Open(snapshot.Config{Path: path,
-			Rejoin: s.config.RejoinAfterLeave, Log: ac.Log})
+			Rejoin: s.config.RejoinAfterLeave, Log: log})
 		if err != nil {
-			ac.Log.Close()
+			log.Close()
 			return fmt.Errorf("Failed to setup snapshot: %w", err)
 		}
 		ac.Snapshot = s.snapshot
 	}
 	if s.agent, err = agent.Start(context.Background(), ac); err != nil {
-		s.closeFiles(ac.Log)
+		s.closeFiles(log)
 		return startError(err)
 	}
 	m := s.config.MemberlistConfig

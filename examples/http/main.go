@@ -12,7 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,8 +32,6 @@ func main() {
 	listen := flag.String("http", "127.0.0.1:8080", "`IP:port` for HTTP")
 	flag.Parse()
 	conf.Join.Retry = []string{*join}
-	conf.Log = agent.NewLog(os.Stderr, slog.LevelInfo)
-	defer conf.Log.Close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -15,7 +15,6 @@ import (
 	"context"
 	"flag"
 	"log"
-	"log/slog"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -43,8 +42,6 @@ func main() {
 	if *rank >= 0 {
 		conf.Tags = map[string]string{rankTag: strconv.Itoa(*rank)}
 	}
-	conf.Log = agent.NewLog(os.Stderr, slog.LevelWarn)
-	defer conf.Log.Close()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ func begin(t *testing.T, name string, change func(c *agent.Config)) *agent.Agent
 	profile := swim.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	profile.SuspicionMult = 2
-	c := agent.Config{Timing: profile, Bind: netip.AddrPortFrom(ownIP(), 7946)}
+	c := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: profile, Bind: netip.AddrPortFrom(ownIP(), 7946)}
 	c.Name = name
 	if change != nil {
 		change(&c)

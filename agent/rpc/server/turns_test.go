@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -77,7 +78,7 @@ func TestAnswerComesBeforeWhatTheRequestCauses(t *testing.T) {
 
 // The same with an agent, which publishes an event while it fires it.
 func TestAnswersOfAnAgentComeFirst(t *testing.T) {
-	c := agent.Config{Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	c := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: agent.Local(), Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	c.Name = "a"
 	a, err := agent.Start(t.Context(), c)
 	if err != nil {

@@ -5,6 +5,7 @@ package clustertest
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func Config(name string, tags map[string]string) agent.Config {
 	profile := swim.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	profile.GossipInterval = 20 * time.Millisecond
-	conf := agent.Config{Timing: profile, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
+	conf := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: profile, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
 	conf.Name, conf.Tags = name, tags
 	conf.LeavePropagateDelay = -1
 	return conf
