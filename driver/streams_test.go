@@ -3,10 +3,12 @@ package driver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -182,6 +184,74 @@ func TestDialsAreBounded(t *testing.T) {
 		}
 		if got := d.Counters().StreamFailures[driver.StreamBusy]; got != extra {
 			t.Errorf("%d counted as busy, want %d", got, extra)
+		}
+	})
+}
+
+// call has a driver open a stream to another one, and returns what its machine is told.
+func call(t *testing.T, n *memnet.Network, to *machine, kind swim.StreamKind) (got []string) {
+	t.Helper()
+	d := start(t, n, 1, to, driver.Layer{})
+	m := &machine{stream: func(in swim.StreamIn, _ *swim.Output) {
+		got = append(got, fmt.Sprint(in.ID, in.Kind, in.From, " ", string(in.Data), in.Err))
+	}}
+	caller := start(t, n, 2, m, driver.Layer{})
+	caller.Do(t.Context(), func(now swim.Time, out *swim.Output) {
+		ping := wire.Ping{Seq: 9, Node: []byte("a")}
+		out.Streams = append(out.Streams, swim.StreamOut{ID: 5, Kind: kind, To: d.Addr(), Data: ping.Append(nil), Deadline: now.Add(time.Hour)})
+	})
+	time.Sleep(time.Minute)
+	if caller.Close(); caller.Counters().StreamsDialled != 1 || d.Counters().StreamsAccepted != 1 {
+		t.Errorf("%+v", caller.Counters())
+	}
+	return got
+}
+
+func TestCallGetsItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ack := wire.Ack{Seq: 9}
+		answering := &machine{stream: func(in swim.StreamIn, out *swim.Output) {
+			out.Streams = append(out.Streams, swim.StreamOut{ID: in.ID, Kind: swim.StreamAnswer, Data: ack.Append(nil)})
+		}}
+		got := call(t, memnet.New(memnet.Config{}), answering, swim.StreamCall)
+		if want := fmt.Sprint(swim.StreamID(5), swim.StreamReply, hostAddr(1), " ", string(ack.Append(nil)), error(nil)); !slices.Equal(got, []string{want}) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestCallWithoutAnAnswerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := call(t, memnet.New(memnet.Config{}), &machine{}, swim.StreamCall)
+		if len(got) != 1 || !strings.Contains(got[0], "closed the connection without an answer") {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// The machine hears of messages that can't be sent, not of those that are.
+func TestMessagesThatWereSentAreNotReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var came []byte
+		m := &machine{stream: func(in swim.StreamIn, _ *swim.Output) { came = slices.Clone(in.Data) }}
+		if got := call(t, memnet.New(memnet.Config{}), m, swim.StreamSend); len(got) != 0 || len(came) == 0 {
+			t.Errorf("reported %q; %d bytes came", got, len(came))
+		}
+	})
+}
+
+// An address that swallows packets doesn't hold a stream for as long as an exchange may take.
+func TestConnectingEndsBeforeTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, took := time.Now(), time.Duration(0)
+		m := &machine{stream: func(in swim.StreamIn, _ *swim.Output) { took = time.Since(began) }}
+		d := start(t, memnet.New(memnet.Config{Silent: true}), 1, m, driver.Layer{})
+		d.Do(t.Context(), func(now swim.Time, out *swim.Output) {
+			out.Streams = append(out.Streams, callNobody(now.Add(time.Hour)))
+		})
+		time.Sleep(time.Minute)
+		if d.Close(); took != 10*time.Second || d.Counters().StreamFailures[driver.StreamConnect] != 1 {
+			t.Errorf("failed after %v, want 10s; %v", took, d.Counters().StreamFailures)
 		}
 	})
 }
