@@ -14,6 +14,7 @@ type gossip struct {
 	toDeadUntil Time          // until then some dead member still gets gossip
 	packets     uint32        // filled so far
 	dropsNoted  uint64        // of queue.Drops
+	sparing     bool          // see Sparing
 }
 
 // due is when the next round may start. After a quiet interval that is at once.
@@ -135,22 +136,8 @@ func (n *Node) paceBurst(sent int) {
 // last in every fourth packet, so that the layer above gets through while many members come and go
 // (F22).
 func (n *Node) fill(now Time, p *wire.Packer, copies int) {
+	above := n.cfg.Carrier
 	n.gossip.packets++
-	n.fillWith(now, p, copies, n.cfg.Carrier)
-}
-
-// fillAlong adds waiting broadcasts to p, a packet for one member that is sent anyway. To other
-// zones few have those of the layer above. All have those of the membership: an ack must carry a
-// refutation.
-func (n *Node) fillAlong(now Time, p *wire.Packer, to MemberID) {
-	if to == NoMember || n.passes(to) {
-		n.fill(now, p, 1)
-		return
-	}
-	n.fillWith(now, p, 1, nil)
-}
-
-func (n *Node) fillWith(now Time, p *wire.Packer, copies int, above Carrier) {
 	if above != nil && n.gossip.packets%carrierShare == 0 {
 		above.AppendBroadcasts(now, p, copies)
 		above = nil
@@ -162,6 +149,17 @@ func (n *Node) fillWith(now Time, p *wire.Packer, copies int, above Carrier) {
 		above.AppendBroadcasts(now, p, copies)
 	}
 }
+
+// fillAlong adds waiting broadcasts to p, a packet for one member that is sent anyway.
+func (n *Node) fillAlong(now Time, p *wire.Packer, to MemberID) {
+	n.gossip.sparing = to != NoMember && !n.passes(to)
+	n.fill(now, p, 1)
+	n.gossip.sparing = false
+}
+
+// Sparing tells the Carrier whether the packet that it adds to goes to another zone, so that it
+// should carry only what is new.
+func (n *Node) Sparing() bool { return n.gossip.sparing }
 
 // Retransmits is how often a broadcast is sent at the present number of members.
 func (n *Node) Retransmits() int { return retransmitLimit(n.cfg.RetransmitMult, n.view.live) }

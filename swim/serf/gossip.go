@@ -92,7 +92,7 @@ func (c carrier) AppendBroadcasts(_ swim.Time, p *wire.Packer, copies int) {
 	if g.queued > 0 {
 		g.fill(p, c.n.swim.Retransmits(), copies)
 	}
-	if copies == 1 { // a ping or an ack, which is sent anyway
+	if copies == 1 && !c.n.swim.Sparing() { // a ping or an ack, which is sent anyway
 		g.rebroadcasts.Fill(p)
 	}
 }

@@ -26,19 +26,22 @@ func zonesByTag(tag string) func(name, meta []byte) uint64 {
 	if tag == "" {
 		return nil
 	}
-	return func(_, meta []byte) uint64 {
-		tags, err := wire.ParseTags(meta)
-		if err != nil {
-			return 0
-		}
-		zone := uint64(0)
-		for it := tags.Iter(); it.Next(); {
-			if string(it.Key) == tag {
-				zone = swim.ZoneKey(it.Value)
-			}
-		}
-		return zone
+	return func(_, meta []byte) uint64 { return zoneOf(tag, meta) }
+}
+
+// zoneOf is the zone that the value of a tag names.
+func zoneOf(tag string, meta []byte) uint64 {
+	tags, err := wire.ParseTags(meta)
+	if err != nil {
+		return 0
 	}
+	zone := uint64(0)
+	for it := tags.Iter(); it.Next(); {
+		if string(it.Key) == tag {
+			zone = swim.ZoneKey(it.Value)
+		}
+	}
+	return zone
 }
 
 // SetZones changes how members are divided, from now on. The error is that of Config.Validate.
