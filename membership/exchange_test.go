@@ -40,7 +40,7 @@ func TestStatesAreExchanged(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		lines = got.take()
 		slices.Sort(lines)
-		if n := len(lines); n < 6 || n > 10 || lines[0] != "a got b false (false)" || lines[n-1] != "b got a false (false)" {
+		if n := len(lines); n < 6 || n > 12 || lines[0] != "a got b false (false)" || lines[n-1] != "b got a false (false)" {
 			t.Errorf("two intervals: %q", lines)
 		}
 	})
