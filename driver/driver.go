@@ -194,14 +194,14 @@ func (d *Driver) Now() swim.Time { return swim.Time(time.Since(d.start)) }
 // Started is the zero of that clock.
 func (d *Driver) Started() time.Time { return d.start }
 
-// Do runs f on the loop and waits for it, and for the layer to handle what came of it. If it returns
-// an error, which is that of ctx or ErrStopped, f was not run.
+// Do runs f on the loop and waits for it, and for the layer to handle what came of it. f must be
+// quick. If Do returns an error, which is that of ctx or ErrStopped, f was not run.
 func (d *Driver) Do(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {
 	return d.call(ctx, d.calls, call{do: f})
 }
 
 // DoWhenReady is Do for a function that has to wait until the layer is Ready. Those that wait run in
-// the order of their calls, as far as Go's channels keep it.
+// the order of their calls.
 func (d *Driver) DoWhenReady(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {
 	return d.call(ctx, d.gated, call{do: f})
 }

@@ -290,3 +290,33 @@ func TestFailedReadIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestStreamsThatFailAreReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := memnet.New(memnet.Config{})
+		problems := make(chan driver.Problem, 2*driver.AcceptMax) // room for all: Report must not wait
+		d, err := driver.Listen(driver.Config{Network: n.Host(hostAddr(1).Addr()), Bind: hostAddr(1), StreamTimeout: time.Minute,
+			Report: func(p driver.Problem) { problems <- p }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		d.Start(&machine{}, driver.Layer{}, new(swim.Output))
+		garbage := dialTo(t, n, d)
+		garbage.Write([]byte{0xff})
+		from := garbage.LocalAddr().(*net.TCPAddr).AddrPort()
+		if p := <-problems; p.Kind != driver.StreamDropped || p.Peer != from || p.Err == nil || p.Foreign() {
+			t.Errorf("garbage: %+v", p)
+		}
+		for range driver.AcceptMax + 1 {
+			dialTo(t, n, d)
+		}
+		if p := <-problems; p.Kind != driver.StreamsFull {
+			t.Errorf("beyond the limit: %+v", p)
+		}
+		began := time.Now()
+		if p := <-problems; p.Kind != driver.StreamDropped || time.Since(began) != time.Minute {
+			t.Errorf("silent ones: %+v after %v", p, time.Since(began))
+		}
+	})
+}
