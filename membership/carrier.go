@@ -36,7 +36,7 @@ var keySeed = maphash.MakeSeed()
 // empty key replaces nothing. At most 4,096 messages wait: then those sent most often are given up,
 // and counted in Stats. The error says that the message is larger than MaxMessage, or ErrClosed.
 func (n *Node) Broadcast(key string, msg []byte) error {
-	if err := n.checkPacket(msg); err != nil {
+	if err := n.checkPacket(msg, n.MaxMessage()); err != nil {
 		return err
 	}
 	b := &n.carrier.queued

@@ -104,6 +104,10 @@ type Config struct {
 	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400,
 	// which fits every common MTU.
 	PacketMax int
+	// SendPacketMax is the size of the largest packet of Send, in bytes: up to 65,507. A message
+	// that doesn't fit PacketMax has such a packet to itself. Networks cut it into pieces, and it is
+	// lost with each of them. 0 means PacketMax.
+	SendPacketMax int
 	// DeadRetention is how long a member that failed or left is remembered, so that outdated news
 	// can't bring it back. 0 means 24 hours.
 	DeadRetention time.Duration
@@ -232,7 +236,7 @@ func (c *Config) core() swim.Config {
 	s.Name, s.Meta, s.Zones = c.Name, c.Meta, c.Zones
 	s.Versions[2] = c.Protocol
 	s.Versions[3], s.Versions[4], s.Versions[5] = c.Layer.Min, c.Layer.Max, c.Layer.Current
-	s.PacketMax = c.PacketMax
+	s.PacketMax, s.UserPacketMax = c.PacketMax, c.SendPacketMax
 	if c.DeadRetention != 0 {
 		s.DeadRetention = c.DeadRetention
 	}

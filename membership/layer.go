@@ -198,4 +198,5 @@ func (n *Node) endTurn(now swim.Time) {
 func (n *Node) noteCore() {
 	n.health.Store(int32(n.loop.core.Health()))
 	n.maxUser.Store(int32(n.loop.core.MaxUser()))
+	n.maxSend.Store(int32(n.loop.core.MaxUserAlone()))
 }

@@ -64,6 +64,7 @@ type Node struct {
 	sending  atomic.Int64 // bytes of SendReliable under way
 	health   atomic.Int32
 	maxUser  atomic.Int32
+	maxSend  atomic.Int32
 
 	loop loop // owned by the loop
 
@@ -145,6 +146,7 @@ func (n *Node) make() (err error) {
 	core := n.conf.core()
 	core.Addr = hostaddr.Complete(n.conf.Advertise, n.driver.Addr())
 	core.PacketMax = min(core.PacketMax, n.driver.PacketMax())
+	core.UserPacketMax = min(core.UserPacketMax, n.driver.PacketMax())
 	var seed [8]byte
 	rand.Read(seed[:])
 	core.Seed = binary.LittleEndian.Uint64(seed[:])

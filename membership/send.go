@@ -40,18 +40,19 @@ type head struct {
 	size int
 }
 
-// MaxMessage is the size in bytes of the largest message of Send and Broadcast. It depends on
-// Config.PacketMax, the label, and whether packets are encrypted.
+// MaxMessage is the size in bytes of the largest message of Broadcast, and of Send unless
+// Config.SendPacketMax allows more. It depends on Config.PacketMax, the label, and whether packets
+// are encrypted.
 func (n *Node) MaxMessage() int { return int(n.maxUser.Load()) }
 
 // Send sends a message in one packet, together with gossip that waits. It may get lost on the way,
-// and nobody says so. Send never waits: msg is copied. The error says that msg is larger than
-// MaxMessage, that too many wait (ErrBusy), or ErrClosed.
+// and nobody says so. Send never waits: msg is copied. The error says that msg is too large for a
+// packet, that too many wait (ErrBusy), or ErrClosed.
 func (n *Node) Send(to netip.AddrPort, msg []byte) error {
 	if !to.IsValid() || to.Port() == 0 {
 		return fmt.Errorf("address %v: no member can have it", to)
 	}
-	if err := n.checkPacket(msg); err != nil {
+	if err := n.checkPacket(msg, int(n.maxSend.Load())); err != nil {
 		return err
 	}
 	if !n.outbox.put(to, msg) {
@@ -61,9 +62,9 @@ func (n *Node) Send(to netip.AddrPort, msg []byte) error {
 	return nil
 }
 
-// checkPacket returns why msg can't be sent in a packet, or nil.
-func (n *Node) checkPacket(msg []byte) error {
-	if most := n.MaxMessage(); len(msg) > most {
+// checkPacket returns why msg can't be sent in a packet that takes so many bytes at most, or nil.
+func (n *Node) checkPacket(msg []byte, most int) error {
+	if len(msg) > most {
 		return fmt.Errorf("message: %d bytes, limit %d: %w", len(msg), most, ErrTooLarge)
 	}
 	if n.driver.Context().Err() != nil {
@@ -96,7 +97,7 @@ func (o *outbox) send(core *swim.Node, now swim.Time, out *swim.Output) {
 	o.mu.Unlock()
 	data := b.data
 	for _, h := range b.heads {
-		if h.size <= core.MaxUser() { // it fitted, but the keys may have changed
+		if h.size <= core.MaxUserAlone() { // it fitted, but the keys may have changed
 			core.SendUser(now, h.to, data[:h.size], out)
 		}
 		data = data[h.size:]

@@ -40,6 +40,9 @@ type Config struct {
 	Zones Zones
 	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
 	PacketMax int
+	// UserPacketMax is that of a packet with nothing but a message of SendUser that doesn't fit
+	// PacketMax. 0 means PacketMax.
+	UserPacketMax int
 	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
 	Sealer *wire.Sealer
 	// Seed is that of this node's random numbers. No two nodes may share one.
@@ -148,6 +151,9 @@ func (c *Config) Validate() error {
 	bad(c.PacketMax >= floor && c.PacketMax <= packetCeiling,
 		"packet size: %d, with this name and encryption allowed %d to %d",
 		c.PacketMax, floor, packetCeiling)
+	bad(c.UserPacketMax == 0 || c.UserPacketMax >= c.PacketMax && c.UserPacketMax <= packetCeiling,
+		"size of packets with one message: %d, allowed 0, and %d to %d",
+		c.UserPacketMax, c.PacketMax, packetCeiling)
 	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
 	bad(c.sim.Base == nil || c.sim.Roster == nil || c.sim.Roster.base == c.sim.Base,

@@ -9,11 +9,23 @@ import (
 )
 
 // SendUser sends a message of the layer above in a packet, with waiting gossip. The message must
-// not be larger than MaxUser.
+// not be larger than MaxUserAlone. Beyond MaxUser it goes without gossip.
 func (n *Node) SendUser(now Time, to netip.AddrPort, msg []byte, out *Output) {
-	invariant.Check(len(msg) <= n.MaxUser(), "swim: user message over limit")
+	invariant.Check(len(msg) <= n.MaxUserAlone(), "swim: user message over limit")
 	out.scratch.msg = append(append(out.scratch.msg[:0], byte(wire.TypeUser)), msg...)
-	n.send(now, to, NoMember, out, out.scratch.msg)
+	if len(msg) <= n.MaxUser() {
+		n.send(now, to, NoMember, out, out.scratch.msg)
+		return
+	}
+	out.scratch.packer.Reset(len(out.scratch.msg))
+	out.scratch.packer.Add(out.scratch.msg)
+	n.ship(to, NoMember, out)
+}
+
+// MaxUserAlone is the size of the largest message that SendUser takes.
+func (n *Node) MaxUserAlone() int {
+	const kind = 1 // byte: message type
+	return max(n.MaxUser(), n.cfg.UserPacketMax-n.cfg.Sealer.Overhead()-kind)
 }
 
 // MaxUser is the size of the largest user message that fits a packet.

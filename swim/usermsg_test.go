@@ -1,6 +1,7 @@
 package swim
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -70,5 +71,22 @@ func TestReliableMessageSizes(t *testing.T) {
 		if len(block) > wire.StreamBlockMax {
 			t.Errorf("%s: a block of %d bytes, others take %d", kind, len(block), wire.StreamBlockMax)
 		}
+	}
+}
+
+// A message beyond MaxUser has a packet to itself: gossip waits for one of the usual size.
+func TestLargeMessagesGoAlone(t *testing.T) {
+	tn := converse(t, "b")
+	tn.n.cfg.UserPacketMax = 3000
+	tn.n.gossip.queue.Add(0, bytes.Repeat([]byte{8}, 20))
+	for _, size := range []int{tn.n.MaxUser() + 1, tn.n.MaxUserAlone()} {
+		tn.out.Reset()
+		tn.n.SendUser(tn.now, addrOf("b"), make([]byte, size), &tn.out)
+		if p := tn.out.Packets; len(p) != 1 || len(p[0].Data) != size+1 || size > 3000-1 {
+			t.Errorf("%d bytes: %d packets, the first of %d bytes", size, len(p), len(p[0].Data))
+		}
+	}
+	if tn.n.gossip.queue.Len() != 1 {
+		t.Error("gossip went along")
 	}
 }
