@@ -3,5 +3,6 @@ package membership
 // Limits that tests go up to, and beyond.
 const (
 	EventQueueMax = eventQueueMax
+	HeldMax       = heldMax
 	OutboxMax     = outboxMax
 )

@@ -28,6 +28,8 @@ type item struct {
 	name string        // of an ack
 	rtt  time.Duration // of an ack
 	data []byte        // its memory is used again
+
+	after *inbox // what follows waits until that one is done with what it has
 }
 
 // inbox has what waits for a function of Config. A goroutine calls it.

@@ -117,7 +117,9 @@ func (n *Node) reach(
 		}
 		tries.Go(func() {
 			_, errs[i] = n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
-				return n.loop.core.Join(now, []netip.AddrPort{to}, out), nil
+				op := n.loop.core.Join(now, []netip.AddrPort{to}, out)
+				n.loop.holds.begin(op, to)
+				return op, nil
 			})
 		})
 	}

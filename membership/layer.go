@@ -27,6 +27,10 @@ type RemoteState struct {
 }
 
 func (n *Node) callOnMessage(x *item) {
+	if x.after != nil {
+		n.waitFor(x.after)
+		return
+	}
 	if !x.ack {
 		if f := n.conf.OnMessage; f != nil {
 			report(func() { f(Message{From: x.from, Data: x.data, Node: n}) })
@@ -77,8 +81,11 @@ func (n *Node) handle(now swim.Time, out *swim.Output) {
 		n.log.note(n.loop.core, &out.Notes[i])
 	}
 	for i := range out.Events {
-		n.handleEvent(now, &out.Events[i])
+		if e := &out.Events[i]; e.Kind != swim.EventUser {
+			n.handleEvent(now, e)
+		}
 	}
+
 	for i := len(out.Events) - 1; i >= 0; i-- {
 		if e := &out.Events[i]; e.Kind == swim.EventUser {
 			n.handleMessage(e)
@@ -123,8 +130,16 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 
 // handleMessage hands a message over.
 func (n *Node) handleMessage(e *swim.Event) {
-	if n.conf.OnMessage != nil && !n.messages.add(item{from: e.Addr, data: e.Data}, nil) {
-		n.log.dropped("message", e.Addr)
+	x := item{from: e.Addr, data: e.Data}
+	if n.conf.OnMessage != nil && !n.loop.holds.hold(x) {
+		n.report(x)
+	}
+}
+
+// report hands a message over.
+func (n *Node) report(x item) {
+	if !n.messages.add(x, nil) {
+		n.log.dropped("message", x.from)
 	}
 }
 
@@ -186,6 +201,7 @@ func (n *Node) endOp(e *swim.Event) {
 		ended <- r // there is room: an operation ends once
 	}
 	delete(n.loop.ops, e.Op)
+	n.release(e.Op)
 }
 
 // endTurn hands over what waits to be sent, and writes down what readers may want to know.

@@ -81,6 +81,7 @@ type loop struct {
 	left *result                       // of Leave, when it is done
 
 	conflicts []conflict // reported lately
+	holds     holds
 }
 
 // result is how an operation ended.

@@ -1,0 +1,63 @@
+package membership_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serf/driver/memnet"
+	"serf/membership"
+)
+
+// A member that is joined has broadcasts that waited for somebody. They arrive by packet before the
+// state does, which takes round trips.
+func TestStateOfAJoinComesBeforeMessages(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		state := func(bool) []byte { return []byte("state") }
+		a := start(t, net, 1, membership.Config{State: state})
+		var told journal
+		b := start(t, net, 2, membership.Config{
+			State:     state,
+			OnState:   func(membership.RemoteState) { time.Sleep(50 * time.Millisecond); told.add("state") },
+			OnMessage: func(m membership.Message) { told.add(string(m.Data)) },
+		})
+		for i := range 3 {
+			if err := a.Broadcast("", fmt.Appendf(nil, "m%d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute) // nobody to gossip to: the next round is at once
+		join(t, a, b)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := told.take()
+		if s := strings.Join(got[:min(4, len(got))], " "); s != "state m0 m1 m2" {
+			t.Errorf("told of %s, want the state first", strings.Join(got, " "))
+		}
+	})
+}
+
+// As many as may wait do; what comes after them doesn't. None is lost.
+func TestMessagesThatWaitForAJoinAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		var told journal
+		a := start(t, net, 1, membership.Config{})
+		b := start(t, net, 2, membership.Config{
+			OnMessage: func(m membership.Message) { told.add(string(m.Data)) },
+		})
+		go b.Join(t.Context(), a.Addr().String())
+		for i := range membership.HeldMax + 1 {
+			if err := a.Send(b.Addr(), fmt.Appendf(nil, "m%d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		got := told.take()
+		if len(got) != membership.HeldMax+1 || got[0] != fmt.Sprintf("m%d", membership.HeldMax) || got[1] != "m0" {
+			t.Errorf("%d messages, first %v", len(got), got[:min(2, len(got))])
+		}
+	})
+}
