@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 
 	"serf/driver"
 	"serf/internal/hostaddr"
@@ -92,15 +93,17 @@ func (m *Memberlist) settings() membership.Config {
 		Layer: membership.Versions{
 			Min: c.DelegateProtocolMin, Max: c.DelegateProtocolMax, Current: c.DelegateProtocolVersion,
 		},
-		Protocol:     c.ProtocolVersion,
-		AcceptPlain:  !c.GossipVerifyIncoming,
-		SendPlain:    !c.GossipVerifyOutgoing,
-		Label:        c.Label,
-		Compress:     c.EnableCompression,
-		Timing:       c.timing(),
-		PacketMax:    min(c.UDPBufferSize, largestPacket),
-		MessageQueue: max(c.HandoffQueueDepth, 0),
-		Meta:         c.meta(),
+		Protocol:    c.ProtocolVersion,
+		AcceptPlain: !c.GossipVerifyIncoming,
+		SendPlain:   !c.GossipVerifyOutgoing,
+		Label:       c.Label,
+		Compress:    c.EnableCompression,
+		Timing:      c.timing(),
+		PacketMax:   min(c.UDPBufferSize, largestPacket),
+		// What is sent to one node may be larger: programs count on it.
+		SendPacketMax: largestPacket,
+		MessageQueue:  max(c.HandoffQueueDepth, 0),
+		Meta:          c.meta(),
 	}
 	if c.EncryptionEnabled() {
 		s.Keys = c.Keyring.GetKeys()
@@ -158,18 +161,26 @@ func (m *Memberlist) setPort(port int) {
 // listenOnSockets has the node open its own sockets.
 func (m *Memberlist) listenOnSockets(s *membership.Config) error {
 	c := m.conf
-	ip, err := netip.ParseAddr(c.BindAddr)
+	ip, err := netip.ParseAddr(strings.Trim(c.BindAddr, "[]"))
 	if err != nil {
 		ip = netip.IPv4Unspecified()
 	}
 	s.Bind = netip.AddrPortFrom(ip.Unmap(), uint16(c.BindPort))
-	if c.AdvertiseAddr != "" {
+	switch {
+	case c.AdvertiseAddr != "":
 		ip, err := netip.ParseAddr(c.AdvertiseAddr)
 		if err != nil {
 			return fmt.Errorf("failed to get final advertise address: "+
 				"failed to parse advertise address %q", c.AdvertiseAddr)
 		}
 		s.Advertise = netip.AddrPortFrom(ip.Unmap(), uint16(c.AdvertisePort))
+	case ip.IsUnspecified():
+		own, err := privateIP()
+		if err != nil {
+			return fmt.Errorf("failed to get final advertise address: %v", err)
+		}
+		addr, _ := netip.AddrFromSlice(own)
+		s.Advertise = netip.AddrPortFrom(addr, 0)
 	}
 	s.Network = socketNetwork{driver.System(), m}
 	return nil

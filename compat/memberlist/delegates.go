@@ -1,6 +1,7 @@
 package memberlist
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"time"
@@ -12,14 +13,12 @@ import (
 // now, who they are at each call: tests of programs exchange them.
 func (m *Memberlist) delegate(s *membership.Config) {
 	c := m.conf
-	if c.Events != nil || c.Conflict != nil {
-		s.OnEvent = (&events{conf: c, living: make(map[string]bool)}).event
-	}
+	s.OnEvent = (&events{m: m, living: make(map[string]bool)}).event
 	if c.Delegate != nil {
 		s.OnMessage = func(msg membership.Message) { c.Delegate.NotifyMsg(msg.Data) }
 		s.State = func(join bool) []byte { return c.Delegate.LocalState(join) }
 		s.OnState = func(st membership.RemoteState) { c.Delegate.MergeRemoteState(st.Data, st.Join) }
-		s.Broadcasts = func(room int, add func([]byte) bool) { broadcasts(c.Delegate, room, add) }
+		s.Broadcasts = (&overflow{conf: c}).fill
 	}
 	if c.Ping != nil {
 		s.AckPayload = func(b []byte) []byte { return append(b, c.Ping.AckPayload()...) }
@@ -35,30 +34,63 @@ func (m *Memberlist) delegate(s *membership.Config) {
 // length in a compound message, and the type.
 const broadcastOverhead = 2 + 1
 
-// broadcasts asks a delegate for messages. room is for one of them, without its overhead.
-func broadcasts(d Delegate, room int, add func([]byte) bool) {
-	for _, msg := range d.GetBroadcasts(broadcastOverhead, room+broadcastOverhead) {
-		if !add(msg) {
-			return // the delegate gave more than it was asked for
+// overflow has the messages of a delegate that gave more than it was asked for. The next packets take
+// them along.
+type overflow struct {
+	conf    *Config
+	waiting [][]byte
+}
+
+// overflowMax is how many may wait. A delegate that gives as many again and again loses the others.
+const overflowMax = 4096
+
+// fill asks the delegate for messages if those that wait leave room. room is for one message, without
+// its overhead.
+func (o *overflow) fill(room int, add func([]byte) bool) {
+	room += broadcastOverhead
+	for len(o.waiting) > 0 {
+		if !add(o.waiting[0]) {
+			return
 		}
+		room -= len(o.waiting[0]) + broadcastOverhead
+		o.waiting = o.waiting[1:]
+	}
+	o.waiting = nil
+	if room <= broadcastOverhead {
+		return
+	}
+	given := o.conf.Delegate.GetBroadcasts(broadcastOverhead, room)
+	for i, msg := range given {
+		if !add(msg) {
+			o.keep(given[i:])
+			return
+		}
+	}
+}
+
+// keep copies messages: they are the delegate's.
+func (o *overflow) keep(given [][]byte) {
+	for _, msg := range given[:min(len(given), overflowMax)] {
+		o.waiting = append(o.waiting, bytes.Clone(msg))
 	}
 }
 
 // events tells an EventDelegate and a ConflictDelegate. It is called by one goroutine.
 type events struct {
-	conf   *Config
+	m      *Memberlist
 	living map[string]bool
 }
 
 // event tells of one event. A node that has failed and then left has gone once.
 func (e *events) event(ev membership.Event) {
 	n := nodeOf(&ev.Member)
-	d := e.conf.Events
+	d := e.m.conf.Events
 	switch ev.Kind {
 	case membership.Conflict:
-		if e.conf.Conflict != nil {
+		e.m.names.learn(ev.Rival.Addr, ev.Rival.Name)
+		if e.m.conf.Conflict != nil {
 			other := nodeOf(ev.Rival)
-			e.conf.Conflict.NotifyConflict(&n, &other)
+			e.m.conf.Conflict.NotifyConflict(&n, &other)
 		}
 		return
 	case membership.Failed, membership.Left:
@@ -69,7 +101,7 @@ func (e *events) event(ev membership.Event) {
 		d.NotifyLeave(&n)
 		return
 	}
-	if d == nil {
+	if ev.Member.Local && !e.m.admitSelf(ev.Kind, &n) || d == nil {
 		return
 	}
 	if known := e.living[n.Name]; known {
@@ -80,16 +112,35 @@ func (e *events) event(ev membership.Event) {
 	d.NotifyJoin(&n)
 }
 
-// admit decides whether what a node says about itself is taken in.
-func (m *Memberlist) admit(member membership.Member) error {
-	if err := m.conf.IPAllowed(ipOf(member.Addr)); err != nil {
+// admitSelf asks about this node itself, when it starts and when it has changed. If it is refused at
+// the start it doesn't see itself, but the others do.
+func (m *Memberlist) admitSelf(kind membership.EventKind, n *Node) bool {
+	err := m.allow(n)
+	if err != nil {
+		m.logger.Printf("[WARN] memberlist: This node itself is refused: %v", err)
+	}
+	if kind == membership.Joined {
+		m.hidden.Store(err != nil)
+	}
+	return err == nil
+}
+
+// allow asks whether a node is let in.
+func (m *Memberlist) allow(n *Node) error {
+	if err := m.conf.IPAllowed(n.Addr); err != nil {
 		return err
 	}
 	if d := m.conf.Alive; d != nil {
-		n := nodeOf(&member)
-		if err := d.NotifyAlive(&n); err != nil {
-			return err
-		}
+		return d.NotifyAlive(n)
+	}
+	return nil
+}
+
+// admit decides whether what a node says about itself is taken in.
+func (m *Memberlist) admit(member membership.Member) error {
+	n := nodeOf(&member)
+	if err := m.allow(&n); err != nil {
+		return err
 	}
 	m.names.learn(member.Addr, member.Name)
 	return nil

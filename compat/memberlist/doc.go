@@ -27,12 +27,12 @@
 //     NotifyLeave as well.
 //   - No message, and no node that comes or goes, is waited for: events that a slow delegate can't
 //     take are summed up, messages beyond Config.HandoffQueueDepth are dropped, with a line in the log.
-//   - A message that doesn't fit a packet is an error of SendBestEffort.
+//   - A message that doesn't fit the largest packet, of 65,507 bytes, is an error of SendBestEffort.
 //   - A node that comes back at another address is taken there as soon as nobody answers at the old
 //     one: Config.DeadNodeReclaimTime isn't needed for that, and has no effect.
 //   - A node that was declared dead and then leaves has gone once.
-//   - AliveDelegate is asked about news, not about each message that repeats it, and not about this
-//     node.
+//   - AliveDelegate is asked about news, not about each message that repeats it. A node that refuses
+//     itself is hidden from itself, not from others.
 //   - Values of Config that make no sense, such as a ProbeTimeout beyond ProbeInterval, are taken for
 //     the nearest that make some. Intervals of 0 turn off what they time.
 //

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type Memberlist struct {
 	names     names     // of nodes by address, for transports
 	node      atomic.Pointer[membership.Node]
 	keys      keys
+	hidden    atomic.Bool // this node was refused, and doesn't see itself
 
 	leaving sync.Mutex // held by Leave
 	left    bool
@@ -34,6 +36,9 @@ type Memberlist struct {
 // names. They are the caller's.
 func (m *Memberlist) Members() []*Node {
 	members := m.node.Load().Members()
+	if m.hidden.Load() {
+		members = slices.DeleteFunc(members, func(m membership.Member) bool { return m.Local })
+	}
 	nodes := make([]Node, len(members))
 	list := make([]*Node, len(members))
 	for i := range members {
@@ -44,7 +49,13 @@ func (m *Memberlist) Members() []*Node {
 }
 
 // NumMembers returns the number of nodes that are alive or suspect, this one included.
-func (m *Memberlist) NumMembers() (alive int) { return m.node.Load().Len() }
+func (m *Memberlist) NumMembers() (alive int) {
+	alive = m.node.Load().Len()
+	if m.hidden.Load() {
+		alive--
+	}
+	return alive
+}
 
 // LocalNode returns this node.
 func (m *Memberlist) LocalNode() *Node {
@@ -173,8 +184,8 @@ func (m *Memberlist) SendBestEffort(to *Node, msg []byte) error {
 }
 
 // SendToAddress sends a message to the delegate of the node at an address, in one packet, which may
-// get lost. It never waits, and may be called by every function of a delegate. What fits depends on
-// Config.UDPBufferSize.
+// get lost. It never waits, and may be called by every function of a delegate. A message that doesn't
+// fit Config.UDPBufferSize has a packet of up to 65,507 bytes to itself.
 func (m *Memberlist) SendToAddress(a Address, msg []byte) error {
 	to, err := m.addressOf(a)
 	if err != nil {

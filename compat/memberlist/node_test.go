@@ -769,3 +769,58 @@ func TestDelegatesThatDoNotUnderstandEachOther(t *testing.T) {
 		c.join(t, a)
 	})
 }
+
+// An AliveDelegate is asked about its own node, too, which doesn't see itself if it is refused.
+func TestANodeThatRefusesItself(t *testing.T) {
+	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
+		a := start(t, network, "a")
+		b := start(t, network, "b", func(_ *memberlist.Config, r *recorder) {
+			r.hooks.refuse = func(n *memberlist.Node) error {
+				if n.Name == "b" {
+					return errors.New("not b")
+				}
+				return nil
+			}
+		})
+		want(t, "it doesn't see itself", fmt.Sprint(names(b.Members()), b.NumMembers()), "0")
+		want(t, "no event", b.saw("join b meta of b"), false)
+		b.join(t, a)
+		want(t, "but others", fmt.Sprint(names(b.Members()), b.NumMembers()), "a1")
+	})
+}
+
+// What a delegate gives beyond the room goes with the next packets.
+func TestDelegatesThatGiveTooMuch(t *testing.T) {
+	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
+		const messages = 500
+		a := start(t, network, "a")
+		var once sync.Once
+		b := start(t, network, "b", func(c *memberlist.Config, r *recorder) {
+			c.Delegate = generous{r, func() (all [][]byte) {
+				once.Do(func() {
+					for i := range messages {
+						all = append(all, fmt.Appendf(nil, "%d of many messages", i))
+					}
+				})
+				return all
+			}}
+		})
+		b.join(t, a)
+		time.Sleep(time.Minute)
+		var got int
+		for _, call := range a.take() {
+			if strings.HasSuffix(call, "of many messages") {
+				got++
+			}
+		}
+		want(t, "messages", got, messages)
+	})
+}
+
+// generous is a delegate that doesn't look at the limit.
+type generous struct {
+	*recorder
+	give func() [][]byte
+}
+
+func (g generous) GetBroadcasts(int, int) [][]byte { return g.give() }
