@@ -79,9 +79,6 @@ func (a *Agent) Err() error {
 	}
 }
 
-// Shutdown is Close.
-func (a *Agent) Shutdown() { a.Close() }
-
 // Subscribe returns a stream of the events that filter lets through (nil for all), with room for
 // capacity events. A reader that doesn't keep up is cut off, see Subscription. filter runs on the
 // loop: it must be quick and not call the agent. It may also be called with a QueryEvent that has

@@ -50,7 +50,7 @@ func begin(t *testing.T, c Config) *Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	return a
 }
 
@@ -197,7 +197,7 @@ func TestQueryEndsWithTheAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.Shutdown()
+		a.Close()
 		for range q.Answers() { // ends, or the bubble deadlocks
 		}
 	})
@@ -267,7 +267,7 @@ func TestConsumersMayCallTheAgent(t *testing.T) {
 			}
 			var stopping sync.WaitGroup
 			for _, agent := range []*Agent{a, b, a} { // one of them twice
-				stopping.Go(agent.Shutdown)
+				stopping.Go(func() { agent.Close() })
 			}
 			stopping.Wait()
 			consumers.Wait()
@@ -279,7 +279,7 @@ func TestStoppedAgentSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
 		s := a.Subscribe(8, nil)
-		a.Shutdown()
+		a.Close()
 		if err := a.UserEvent(background, "x", nil, false); !errors.Is(err, ErrStopped) {
 			t.Errorf("UserEvent: %v, want ErrStopped", err)
 		}
@@ -295,7 +295,7 @@ func TestStoppedAgentSaysSo(t *testing.T) {
 			t.Errorf("the subscription ended with %v, want ErrStopped", s.Err())
 		}
 		if a.Err() != nil {
-			t.Errorf("Err: %v, want nil after Shutdown", a.Err())
+			t.Errorf("Err: %v, want nil after Close", a.Err())
 		}
 	})
 }
@@ -306,7 +306,7 @@ func TestMembersAreKnownAfterTheEnd(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 3)
 		a := agents[0]
 		want := a.Members()
-		a.Shutdown()
+		a.Close()
 		if got := a.Members(); !reflect.DeepEqual(got, want) || len(got) != 3 {
 			t.Errorf("Members: %v, want as before the end %v", got, want)
 		}
@@ -362,7 +362,7 @@ func TestForceLeave(t *testing.T) {
 		agents := beginJoined(t, n, 3)
 		a := agents[0]
 		s := a.Subscribe(8, nil)
-		agents[2].Shutdown()
+		agents[2].Close()
 		if e := wantEvent(t, s, "c is gone").(MemberEvent); e.Type != MemberFailed || e.Members[0].Name != "c" {
 			t.Fatalf("got %+v, want that c failed", e)
 		}
@@ -543,7 +543,7 @@ func TestKeys(t *testing.T) {
 		if want := map[string]int{"ZmVkY2JhOTg3NjU0MzIxMA==": 2}; err != nil || fmt.Sprint(r.Keys) != fmt.Sprint(want) || fmt.Sprint(r.Primary) != fmt.Sprint(want) {
 			t.Errorf("list: %+v, %v, want %v", r, err, want)
 		}
-		a.Shutdown() // the worker has saved all
+		a.Close() // the worker has saved all
 		close(saved)
 		var last [][]byte
 		for keys := range saved {
@@ -588,7 +588,7 @@ func TestLogTellsWhatPeopleGrepFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		a.Shutdown()
+		a.Close()
 		got := written(c.Logger.(*Log), &out)
 		for _, want := range []string{
 			"[INFO] agent: Serf agent starting",
@@ -619,7 +619,7 @@ func TestJournalGetsLines(t *testing.T) {
 		a, b := begin(t, c), begin(t, memConfig(n, "b", 2))
 		mustJoin(t, b, a)
 		wantMembers(t, a, 2)
-		a.Shutdown()
+		a.Close()
 		if want := "alive: b 127.0.9.2:7946\n"; !strings.Contains(journal.String(), want) {
 			t.Errorf("journal %q, want %q in it", journal.String(), want)
 		}

@@ -85,7 +85,7 @@ type Config struct {
 	Subscriptions []*Subscription
 	// OnEvent, if set, is called with all events from the start on, in order, by one goroutine of the
 	// agent and not after Done. It may block, which delays nobody else, and may call all methods of
-	// the agent but Shutdown, which waits for it: ctx ends when the agent stops. While it is too slow
+	// the agent but Close, which waits for it: ctx ends when the agent stops. While it is too slow
 	// it gets of each member only what it has come to, and the oldest user events and queries are
 	// dropped, see [Traffic].EventsDropped.
 	OnEvent func(ctx context.Context, e Event)

@@ -144,7 +144,7 @@ func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 		} {
 			for i := range s.agents {
 				s.sealing[i] = sealing{keys: storyKeys(1), acceptPlain: step.plainIn, sendPlain: step.plainOut}
-				s.agents[i].Shutdown()
+				s.agents[i].Close()
 				s.start(i)
 				time.Sleep(settling)
 				s.wantWhole(step.name + ": " + memberName(i))
@@ -166,7 +166,7 @@ func TestEncryptionIsTurnedOnWithoutDowntime(t *testing.T) {
 func TestLabelKeepsClustersApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blue := newStory(t, 3, sealing{label: "blue"})
-		blue.agents[2].Shutdown()
+		blue.agents[2].Close()
 		var out syncBuffer
 		log := NewLog(&out, slog.LevelWarn)
 		c := memConfig(blue.net, "g1", 3)
@@ -219,7 +219,7 @@ func wantOneLineAMinute(t *testing.T, log, line string, minutes int) {
 func TestMemberThatMissedTheNewKeyRejoins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStory(t, 3, sealing{keys: storyKeys(1)})
-		s.agents[2].Shutdown()
+		s.agents[2].Close()
 		time.Sleep(settling)
 		for _, change := range []func() (KeyReport, error){
 			func() (KeyReport, error) { return s.agents[0].InstallKey(background, storyKey(2)) },

@@ -73,6 +73,15 @@ func ParseFilter(text string) (func(Event) bool, error) {
 	return func(e Event) bool { return f.Match(KindOf(e)) }, nil
 }
 
+// MustParseFilter is ParseFilter for a text that is known to be right: it panics if it isn't.
+func MustParseFilter(text string) func(Event) bool {
+	filter, err := ParseFilter(text)
+	if err != nil {
+		panic(err)
+	}
+	return filter
+}
+
 // KindOf returns an event's kind as filters have it (member-join and so on, user or query), and the
 // name of a user event or query.
 func KindOf(e Event) (kind, name string) {

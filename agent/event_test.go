@@ -25,3 +25,15 @@ func TestParseFilter(t *testing.T) {
 		t.Error("deploy isn't a kind of event, but there is no error")
 	}
 }
+
+func TestMustParseFilterPanicsOnWhatIsNone(t *testing.T) {
+	if MustParseFilter("user:deploy")(UserEvent{Name: "other"}) || !MustParseFilter("*")(UserEvent{}) {
+		t.Error("the filter isn't that of the text")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	MustParseFilter("users")
+}

@@ -50,9 +50,9 @@ func only(kind string) func(agent.Event) bool {
 func Example() {
 	ctx := context.Background()
 	a := start("web-1", map[string]string{"role": "web"})
-	defer a.Shutdown()
+	defer a.Close()
 	b := start("db-1", map[string]string{"role": "db"})
-	defer b.Shutdown()
+	defer b.Close()
 
 	n, err := b.Join(ctx, []string{a.Addr().String()}, false)
 	fmt.Println("joined", n, err)
@@ -78,8 +78,8 @@ func Example() {
 // Every member, this one too, gets a user event once.
 func ExampleAgent_UserEvent() {
 	a, b := pair()
-	defer a.Shutdown()
-	defer b.Shutdown()
+	defer a.Close()
+	defer b.Close()
 	events := b.Subscribe(16, func(e agent.Event) bool { _, ok := e.(agent.UserEvent); return ok })
 	defer events.Close()
 
@@ -95,8 +95,8 @@ func ExampleAgent_UserEvent() {
 func ExampleAgent_Query() {
 	ctx := context.Background()
 	a, b := pair()
-	defer a.Shutdown()
-	defer b.Shutdown()
+	defer a.Close()
+	defer b.Close()
 	for _, member := range []*agent.Agent{a, b} {
 		asked := member.Subscribe(16, func(e agent.Event) bool { _, ok := e.(agent.QueryEvent); return ok })
 		defer asked.Close()
@@ -128,8 +128,8 @@ func ExampleAgent_Query() {
 // Tags can change while a member runs; the others are told.
 func ExampleAgent_SetTags() {
 	a, b := pair()
-	defer a.Shutdown()
-	defer b.Shutdown()
+	defer a.Close()
+	defer b.Close()
 	updates := a.Subscribe(16, only(agent.MemberUpdate))
 	defer updates.Close()
 

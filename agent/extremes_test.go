@@ -90,12 +90,12 @@ func lives(t *testing.T, n *memnet.Network, c Config) bool {
 	if err != nil {
 		return false
 	}
-	defer a.Shutdown()
+	defer a.Close()
 	a.Join(background, []string{other.Addr().String()}, true) // of another cluster, it may be
 	a.UserEvent(background, "x", []byte("y"), false)
 	a.InstallKey(background, newKey)
 	time.Sleep(20 * time.Second)
-	other.Shutdown()
+	other.Close()
 	time.Sleep(20 * time.Second)
 	a.Stats()
 	return true

@@ -35,7 +35,7 @@ func TestChurnLeaksNothing(t *testing.T) {
 			if i%4 == 0 {
 				_ = guest.Leave(background) // may fail: it can't tell anybody
 			}
-			guest.Shutdown()
+			guest.Close()
 			time.Sleep(time.Minute)
 		}
 		for i := range 12 { // until buffers have their size
@@ -112,7 +112,7 @@ func TestQuickRestartIsTold(t *testing.T) {
 		n := newMemNetwork()
 		agents := beginJoined(t, n, 3)
 		s := agents[0].Subscribe(8, nil)
-		agents[2].Shutdown()
+		agents[2].Close()
 		c := memConfig(n, "c", 3)
 		c.seed, c.Tags = 99, map[string]string{"version": "2"}
 		mustJoin(t, begin(t, c), agents[1])
@@ -177,7 +177,7 @@ func TestPublicAddressWithoutEncryptionIsTold(t *testing.T) {
 				c = encrypted(c, tt.key)
 			}
 			c.Logger = NewLog(&out, slog.LevelWarn)
-			begin(t, c).Shutdown()
+			begin(t, c).Close()
 			if got := strings.Contains(written(c.Logger.(*Log), &out), "[WARN] memberlist: Binding to public address without encryption!\n"); got != tt.want {
 				t.Errorf("%s, key %q: warned %v, want %v", tt.addr, tt.key, got, tt.want)
 			}

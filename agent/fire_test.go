@@ -115,7 +115,7 @@ func TestUserEventDoesNotWaitForEver(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- a.UserEvent(background, "y", nil, false) }()
 		synctest.Wait()
-		a.Shutdown()
+		a.Close()
 		if err := <-done; !errors.Is(err, ErrStopped) {
 			t.Errorf("when the agent stops: %v", err)
 		}

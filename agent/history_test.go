@@ -16,7 +16,7 @@ func TestHistoryOfAMemberThatDied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 4)
 		died := time.Now()
-		agents[3].Shutdown()
+		agents[3].Close()
 		time.Sleep(20 * time.Second)
 		for _, a := range agents[:3] {
 			self := a.Self().Name
@@ -69,7 +69,7 @@ func TestHistoryOfNobody(t *testing.T) {
 		if !ok || len(h.Changes) != 1 || h.Changes[0].Text != "a started" {
 			t.Errorf("%+v, %v", h, ok)
 		}
-		a.Shutdown()
+		a.Close()
 		if again, ok := a.History("a"); !ok || len(again.Changes) != 1 {
 			t.Errorf("after the end: %+v, %v", again, ok)
 		}

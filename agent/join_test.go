@@ -390,7 +390,7 @@ func TestJoinConfigIsChecked(t *testing.T) {
 		c := memConfig(newMemNetwork(), "a", 1)
 		c.Join = j
 		if a, err := Start(background, c); err == nil {
-			a.Shutdown()
+			a.Close()
 			t.Errorf("%s: %+v was taken", why, j)
 		}
 	}

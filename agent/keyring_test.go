@@ -86,7 +86,7 @@ func TestKeyringThatCantBeWrittenIsAnAnswerAndTriedAgain(t *testing.T) {
 		if r, err := a.InstallKey(background, newKey); err != nil || len(r.InMemory()) != 1 {
 			t.Errorf("%+v, error %v", r, err)
 		}
-		b.Shutdown()
+		b.Close()
 		text := log()
 		if !strings.Contains(text, "[ERR] agent: failed to save the keyring, it will be tried again: ring.json: permission denied") ||
 			strings.Count(text, "the keyring is saved now") != 1 || strings.Count(text, "[ERR] agent: failed") > 12 {
@@ -103,7 +103,7 @@ func TestKeyringIsTriedOnceMoreAtTheEnd(t *testing.T) {
 			t.Error("not saved, but no error")
 		}
 		f.mend(nil)
-		b.Shutdown()
+		b.Close()
 		if len(f.keys) != 2 {
 			t.Errorf("keys %q", f.keys)
 		}
@@ -136,11 +136,11 @@ func TestKeysInMemoryAreLoggedByWhoAsksAndWhoHasThem(t *testing.T) {
 		if _, err := b.InstallKey(background, newKey); err != nil {
 			t.Fatal(err)
 		}
-		b.Shutdown()
+		b.Close()
 		if text := log(); !strings.Contains(text, "[WARN] agent: keys: install is done in memory only on a\n") {
 			t.Errorf("log:\n%s", text)
 		}
-		a.Shutdown()
+		a.Close()
 	})
 }
 

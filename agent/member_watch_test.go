@@ -56,7 +56,7 @@ func TestWatchMembersEnds(t *testing.T) {
 		yields := 0
 		for range a.WatchMembers(background) {
 			if yields++; yields == 1 {
-				time.AfterFunc(time.Second, a.Shutdown)
+				time.AfterFunc(time.Second, func() { a.Close() })
 			}
 		}
 		for members := range a.WatchMembers(background) {

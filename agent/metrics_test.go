@@ -23,7 +23,7 @@ func TestMetricsOfAPair(t *testing.T) {
 		if m.Coordinate.Height == 0 {
 			t.Error("no coordinate")
 		}
-		agents[1].Shutdown()
+		agents[1].Close()
 		if _, ok := agents[1].Metrics(); ok {
 			t.Error("read after the agent has stopped")
 		}

@@ -295,7 +295,7 @@ func testFamilies(t *testing.T, l *lan, told string) {
 			t.Errorf("to %s the other address of c is nobody's", x.conf.Name)
 		}
 	}
-	b.Shutdown()
+	b.Close()
 	wantEvent(t, failed[0], "the one with IPv6 is gone")
 	wantEvent(t, failed[2], "the one with IPv6 is gone")
 }

@@ -100,18 +100,18 @@ func TestFailedStartReleasesAll(t *testing.T) {
 	} // TestMain sees what is left
 }
 
-func TestShutdownFreesThePort(t *testing.T) {
+func TestCloseFreesThePort(t *testing.T) {
 	a := begin(t, osConfig("a", loopback))
 	addr := a.Addr()
 	for range sized(20, 1000) {
-		a.Shutdown()
+		a.Close()
 		b, err := Start(background, osConfig("a", addr))
 		if err != nil {
-			t.Fatal("the port isn't free when Shutdown has returned:", err)
+			t.Fatal("the port isn't free when Close has returned:", err)
 		}
 		a = b
 	}
-	a.Shutdown()
+	a.Close()
 }
 
 func TestRealSocketsCarryACluster(t *testing.T) {
@@ -193,7 +193,7 @@ func TestGarbageIsCountedAndTheAgentAnswers(t *testing.T) {
 	if dropped := counts.DroppedPackets + counts.DroppedMessages; dropped < packets/2 {
 		t.Errorf("%d counted as dropped, want most of %d", dropped, packets)
 	}
-	a.Shutdown()
+	a.Close()
 	got := written(conf.Logger.(*Log), &out)
 	if lines := strings.Count(got, "\n"); lines > 300 {
 		t.Errorf("%d lines in the log, want repeated conditions told once:\n%.2000s", lines, got)
@@ -232,7 +232,7 @@ func TestDroppedMessagesAreCountedLoggedAndShown(t *testing.T) {
 		if got := a.Stats()["dropped"]["messages"]; got != "1" {
 			t.Errorf("%v: %s shown, want 1", test.message, got)
 		}
-		a.Shutdown()
+		a.Close()
 		got, want := written(conf.Logger.(*Log), &out), fmt.Sprintf(test.want, c.LocalAddr())
 		if strings.Count(got, want) != 1 {
 			t.Errorf("%v: the log has not once %q:\n%s", test.message, want, got)

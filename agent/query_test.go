@@ -116,7 +116,7 @@ func TestQueryCanBeClosed(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Second)
-		agents[0].Shutdown()
+		agents[0].Close()
 		q.Close()
 	})
 }

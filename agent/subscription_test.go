@@ -111,13 +111,13 @@ func TestSubscriptionFromTheStart(t *testing.T) {
 			joins += len(e.Members)
 		}
 		if other, err := Start(background, c); err == nil {
-			other.Shutdown()
+			other.Close()
 			t.Error("a second agent has taken the subscription")
 		}
 		if err := s.Err(); err != nil {
 			t.Errorf("the first agent's subscription ended when another couldn't have it: %v", err)
 		}
-		a.Shutdown()
+		a.Close()
 		if drainAll(s); !errors.Is(s.Err(), ErrStopped) {
 			t.Errorf("ended with %v, want ErrStopped", s.Err())
 		}
@@ -154,7 +154,7 @@ func TestHeldEventsAreToldAtTheEnd(t *testing.T) {
 		if err := a.UserEvent(background, "deploy", nil, true); err != nil {
 			t.Fatal(err)
 		}
-		a.Shutdown()
+		a.Close()
 		var got []string
 		for _, e := range drainAll(s) {
 			got = append(got, e.String())

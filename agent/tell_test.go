@@ -123,7 +123,7 @@ func TestOnEventMayBlock(t *testing.T) {
 		c := memConfig(n, "a", 1)
 		c.OnEvent = func(ctx context.Context, e Event) {
 			if ended.Load() || busy.Swap(true) {
-				t.Error("called concurrently, or after Shutdown had returned")
+				t.Error("called concurrently, or after Close had returned")
 			}
 			defer busy.Store(false)
 			select {
@@ -143,7 +143,7 @@ func TestOnEventMayBlock(t *testing.T) {
 				t.Errorf("got %v, want %v", e, w)
 			}
 		}
-		a.Shutdown() // although nobody reads the rest
+		a.Close() // although nobody reads the rest
 		ended.Store(true)
 		time.Sleep(time.Minute)
 		if a.Traffic().EventsDropped != 0 {

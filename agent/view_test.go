@@ -282,7 +282,7 @@ func TestReadersSeeTheirOwnChanges(t *testing.T) {
 		if got := living(d); got != 4 {
 			t.Errorf("%d members after the join, want 4", got)
 		}
-		c.Shutdown()
+		c.Close()
 		for e := range events.C {
 			e, ok := e.(MemberEvent)
 			if !ok || e.Type == MemberUpdate {

@@ -51,7 +51,7 @@ func startOwn(t *testing.T, o options) (member, error) {
 		}
 	}()
 	t.Cleanup(func() {
-		a.Shutdown()
+		a.Close()
 		<-listening
 		l.Flush()
 		l.Close()
@@ -186,11 +186,11 @@ func (m *own) leave() error {
 	ctx, cancel := callContext()
 	defer cancel()
 	err := m.agent.Leave(ctx)
-	m.agent.Shutdown()
+	m.agent.Close()
 	return err
 }
 
-func (m *own) kill() { m.agent.Shutdown() }
+func (m *own) kill() { m.agent.Close() }
 
 func (m *own) keys(op, key string) (keyReport, error) {
 	raw, err := base64.StdEncoding.DecodeString(key)

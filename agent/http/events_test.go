@@ -403,7 +403,7 @@ func TestEventsOfAnAgent(t *testing.T) {
 	if data.Name != "deploy" || data.Payload != "djE=" {
 		t.Errorf("%+v", data)
 	}
-	a.Shutdown()
+	a.Close()
 	for lines.Scan() {
 	}
 	if err := lines.Err(); err != nil {

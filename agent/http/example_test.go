@@ -21,7 +21,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Shutdown()
+	defer a.Close()
 
 	h, err := agenthttp.New(a, agenthttp.Options{Token: "a-long-random-token"})
 	if err != nil {

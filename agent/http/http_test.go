@@ -26,7 +26,7 @@ func startAgent(t testing.TB, change ...func(*agent.Config)) *agent.Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	return a
 }
 
@@ -91,7 +91,7 @@ func TestHealth(t *testing.T) {
 	if len(got.Reasons) != 1 || got.Reasons[0] != "1 alive, want 2 members" {
 		t.Errorf("%+v", got)
 	}
-	a.Shutdown()
+	a.Close()
 	get(t, h, "/healthz", 503, &got)
 	get(t, h, "/readyz", 503, &got)
 	if len(got.Reasons) != 1 || got.Reasons[0] != agent.ErrStopped.Error() {

@@ -18,7 +18,7 @@ func TestViewsOfOneAgent(t *testing.T) {
 	if got.AsSeenBy != "a" || !got.Agree || len(got.Agents) != 1 || got.Digest != h.agent.Digest().String() {
 		t.Errorf("%+v", got)
 	}
-	h.agent.Shutdown()
+	h.agent.Close()
 	var problem problem
 	h.views.at = time.Time{} // what was said before counts for some seconds
 	get(t, h, "/v1/views", 503, &problem)

@@ -124,7 +124,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s: %s, want %s", body, got, want)
 		}
 	}
-	b.Shutdown()
+	b.Close()
 	h.wantStatus(t, 502, "POST", "/v1/join", fmt.Sprintf(`{"addrs": [%q]}`, b.Addr()))
 }
 
@@ -137,7 +137,7 @@ func TestForceLeave(t *testing.T) {
 	failed := a.Subscribe(16, func(e agent.Event) bool { m, ok := e.(agent.MemberEvent); return ok && m.Type != agent.MemberJoin })
 	h.wantStatus(t, 404, "POST", "/v1/force-leave/nobody", "")
 	h.wantStatus(t, 400, "POST", "/v1/force-leave/a", "")
-	b.Shutdown()
+	b.Close()
 	<-failed.C
 	h.wantStatus(t, 204, "POST", "/v1/force-leave/"+url.PathEscape(b.Self().Name), "")
 	<-failed.C
@@ -221,7 +221,7 @@ func TestNothingIsWrittenToAStoppedAgent(t *testing.T) {
 	t.Parallel()
 	a := startAgent(t)
 	h := writable(t, a)
-	a.Shutdown()
+	a.Close()
 	h.wantStatus(t, 503, "POST", "/v1/event/n", "")
 	h.wantStatus(t, 503, "POST", "/v1/query/n", "")
 	h.wantStatus(t, 503, "PUT", "/v1/tags", `{"delete": ["role"]}`)

@@ -37,7 +37,7 @@ func startLarge(t testing.TB, others int) *agent.Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	conn, err := net.Dial("tcp", a.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -238,7 +238,7 @@ func realAgent(t *testing.T) *agent.Agent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	return a
 }
 
@@ -272,7 +272,7 @@ func (s *subscriptions) Subscribe(capacity int, filter func(agent.Event) bool) *
 
 func TestCollectorSubscribesAgainInItsTurn(t *testing.T) {
 	stopped := realAgent(t)
-	stopped.Shutdown()
+	stopped.Close()
 	synctest.Test(t, func(t *testing.T) {
 		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
 		c := Collect(newTestMetrics(t, Options{}), source, noIPC)
@@ -297,7 +297,7 @@ func (s *countedSource) Metrics() (agent.Metrics, bool) {
 
 func TestCollectorReadsOftenOnlyToSend(t *testing.T) {
 	stopped := realAgent(t)
-	stopped.Shutdown()
+	stopped.Close()
 	for _, tc := range []struct {
 		name  string
 		sinks []*sink
@@ -324,7 +324,7 @@ func TestCollectorReadsOftenOnlyToSend(t *testing.T) {
 
 func TestReadOnDemand(t *testing.T) {
 	stopped := realAgent(t)
-	stopped.Shutdown()
+	stopped.Close()
 	synctest.Test(t, func(t *testing.T) {
 		source := &subscriptions{fakeSource: new(fakeSource), stopped: stopped}
 		m := newTestMetrics(t, Options{})
@@ -341,7 +341,7 @@ func TestReadOnDemand(t *testing.T) {
 
 func TestCollectorEndsWithTheAgent(t *testing.T) {
 	stopped := realAgent(t)
-	stopped.Shutdown()
+	stopped.Close()
 	synctest.Test(t, func(t *testing.T) {
 		c := Collect(newTestMetrics(t, Options{}), &subscriptions{fakeSource: &fakeSource{stopped: true}, stopped: stopped}, noIPC)
 		c.wg.Wait() // without Close

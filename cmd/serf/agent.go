@@ -346,7 +346,7 @@ func (d *daemon) stop() {
 	d.stopExtras()
 	d.http.close()
 	d.rpc.Close()
-	d.agent.Shutdown()
+	d.agent.Close()
 	d.extras.collector.CloseHandlers(d.agent.HandlerStats())
 	d.closeSnapshot()
 	d.locks.Release()

@@ -26,7 +26,7 @@ func TestHistoryTellsWhyAMemberIsCalledFailed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(a.Shutdown)
+		t.Cleanup(func() { a.Close() })
 		if agents[i] = a; i == 0 {
 			continue
 		}
@@ -45,7 +45,7 @@ func TestHistoryTellsWhyAMemberIsCalledFailed(t *testing.T) {
 			}
 		}()
 	}
-	agents[2].Shutdown()
+	agents[2].Close()
 	<-failed
 	<-failed
 

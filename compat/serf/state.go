@@ -71,7 +71,7 @@ func (s *Serf) maybeSet(to, from SerfState) (was SerfState) {
 // of the snapshot, which is incomplete then.
 func (s *Serf) Shutdown() error {
 	s.setShutdown()
-	s.agent.Shutdown()
+	s.agent.Close()
 	<-s.shutdown
 	return s.err
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/swim/serf"
 )
 
 func main() {
@@ -40,76 +39,64 @@ func main() {
 
 // serve runs a member on which versions are installed, until ctx or the agent ends.
 func serve(ctx context.Context, conf agent.Config, seed string) error {
-	filter, err := agent.ParseFilter("user:deploy,query:version")
-	if err != nil {
-		return err
-	}
-	events := agent.NewSubscription(1024, filter) // nothing is missed before Start returns
-	context.AfterFunc(ctx, events.Close)
-	conf.Subscriptions = []*agent.Subscription{events}
+	events := agent.NewSubscription(1024, agent.MustParseFilter("user:deploy,query:version"))
+	conf.Subscriptions = []*agent.Subscription{events} // from the start on
 	conf.Tags = map[string]string{"role": "app"}
 	conf.Join = agent.JoinConfig{Retry: []string{seed}, Replay: true}
-	a, err := agent.Start(ctx, conf)
-	if err != nil {
-		return err
-	}
-	defer a.Shutdown()
-	defer a.Leave(context.Background()) // ctx has ended
-	version, newest := "", uint64(0)
-	for e := range events.C {
-		switch e := e.(type) {
-		case agent.UserEvent: // maybe late, or by two operators at one time
-			if v := string(e.Payload); e.LTime > newest || e.LTime == newest && v > version {
-				version, newest = v, e.LTime // here it would be installed
+	return agent.Run(ctx, conf, func(ctx context.Context, a *agent.Agent) error {
+		version, newest := "", uint64(0)
+		for e := range events.All(ctx) {
+			switch e := e.(type) {
+			case agent.UserEvent: // maybe late, or by two operators at one time
+				if v := string(e.Payload); e.LTime > newest || e.LTime == newest && v > version {
+					version, newest = v, e.LTime // here it would be installed
+				}
+			case agent.QueryEvent:
+				a.Respond(ctx, e.ID, []byte(version)) // if it fails, the operator asks again
 			}
-		case agent.QueryEvent:
-			a.Respond(ctx, e.ID, []byte(version)) // if it fails, the operator asks again
 		}
-	}
-	return events.Err()
+		return events.Err()
+	})
 }
 
 // release deploys a version. The error says who hasn't got it when ctx ends.
 func release(ctx context.Context, conf agent.Config, seed, version string) error {
-	a, err := agent.Start(ctx, conf)
-	if err != nil {
-		return err
-	}
-	defer a.Shutdown()
-	defer a.Leave(context.Background()) // ctx may have ended
-	if _, err = a.Join(ctx, []string{seed}, false); err == nil {
-		err = a.UserEvent(ctx, "deploy", []byte(version), false)
-	}
-	if err != nil {
-		return err
-	}
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		missing, err := ask(a, version)
-		if len(missing) == 0 {
+	return agent.Run(ctx, conf, func(ctx context.Context, a *agent.Agent) error {
+		_, err := a.Join(ctx, []string{seed}, false)
+		if err == nil {
+			err = a.UserEvent(ctx, "deploy", []byte(version), false)
+		}
+		if err != nil {
 			return err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return fmt.Errorf("%s isn't everywhere: %v", version, missing)
+		for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+			missing, err := ask(a, version)
+			if len(missing) == 0 {
+				return err
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return fmt.Errorf("%s isn't everywhere: %v", version, missing)
+			}
 		}
-	}
+	})
 }
 
 // ask asks all members for their versions.
 func ask(a *agent.Agent, version string) (map[string]string, error) {
 	apps := map[string]string{"role": "^app$"} // a regular expression
-	q, err := a.Query(context.Background(), serf.QueryParams{Name: "version", Tags: apps})
+	q, err := a.Query(context.Background(), agent.QueryParams{Name: "version", Tags: apps})
 	if err != nil {
 		return nil, err
 	}
 	missing := make(map[string]string)
 	for _, m := range a.Members() {
-		if m.Tags["role"] == "app" && m.Status != serf.StatusLeft {
+		if m.Tags["role"] == "app" && m.Status != agent.StatusLeft {
 			missing[m.Name] = m.Status.String() + ", no answer"
 		}
 	}
-	for answer := range q.Answers() {
+	for answer := range q.All(context.Background()) {
 		missing[answer.From] = "has " + string(answer.Payload)
 		if string(answer.Payload) == version {
 			delete(missing, answer.From)

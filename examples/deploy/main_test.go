@@ -6,7 +6,6 @@ import (
 
 	"serf/agent"
 	"serf/examples/internal/clustertest"
-	"serf/swim/serf"
 )
 
 // cluster has a member to join, and two on which versions are installed. They leave when the
@@ -32,7 +31,7 @@ func serveApp(ctx context.Context, t *testing.T, name string, seed *agent.Agent)
 			t.Errorf("%s: %v", name, err)
 		}
 	})
-	clustertest.WaitFor(t, seed, name+" is there", func([]serf.Member) bool {
+	clustertest.WaitFor(t, seed, name+" is there", func([]agent.Member) bool {
 		_, ok := seed.Member(name)
 		return ok
 	})
@@ -74,7 +73,7 @@ func TestReleaseNamesWhoHasntGotIt(t *testing.T) {
 		}
 	}()
 	clustertest.Start(t, clustertest.Config("app-9", tags), seed) // waits for no queries
-	clustertest.WaitFor(t, seed, "all are there", func(members []serf.Member) bool { return len(members) == 6 })
+	clustertest.WaitFor(t, seed, "all are there", func(members []agent.Member) bool { return len(members) == 6 })
 
 	soon, stop := context.WithCancel(ctx)
 	defer stop()

@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"serf/agent"
-	"serf/swim/serf"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
@@ -37,19 +36,18 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	a, err := agent.Start(ctx, conf)
+	err := agent.Run(ctx, conf, func(ctx context.Context, a *agent.Agent) error {
+		conn, err := net.ListenPacket("udp", *listen)
+		if err != nil {
+			return err
+		}
+		context.AfterFunc(ctx, func() { conn.Close() })
+		serve(conn, a)
+		return nil // the member leaves
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Shutdown()
-	conn, err := net.ListenPacket("udp", *listen)
-	if err != nil {
-		log.Fatal(err)
-	}
-	context.AfterFunc(ctx, func() { conn.Close() })
-	go func() { <-a.Done(); stop() }() // it may have to give up
-	serve(conn, a)
-	a.Leave(context.Background()) // ctx has ended
 }
 
 // serve answers queries until conn is closed.
@@ -67,7 +65,7 @@ func serve(conn net.PacketConn, a *agent.Agent) {
 }
 
 // answer returns the reply to a query; nil if it is none.
-func answer(query []byte, members []serf.Member) (packed []byte) {
+func answer(query []byte, members []agent.Member) (packed []byte) {
 	var p dnsmessage.Parser
 	header, _ := p.Start(query)
 	q, err := p.Question() // fails, too, where Start did
@@ -97,13 +95,13 @@ func answer(query []byte, members []serf.Member) (packed []byte) {
 }
 
 // named says whether a name stands for a member, alone or with others.
-func named(m serf.Member, name string) bool {
+func named(m agent.Member, name string) bool {
 	own, shared := strings.ToLower(m.Name)+memberZone, strings.ToLower(m.Tags["role"])+".serf."
-	return m.Status == serf.StatusAlive && (name == own || name == shared)
+	return m.Status == agent.StatusAlive && (name == own || name == shared)
 }
 
 // record returns a member's record of a type, or nil.
-func record(m serf.Member, t dnsmessage.Type) dnsmessage.ResourceBody {
+func record(m agent.Member, t dnsmessage.Type) dnsmessage.ResourceBody {
 	ip := m.Addr.Addr().Unmap()
 	port, err := strconv.ParseUint(m.Tags["port"], 10, 16)
 	host, _ := dnsmessage.NewName(m.Name + memberZone)

@@ -14,7 +14,6 @@ import (
 
 	"serf/agent"
 	"serf/examples/internal/clustertest"
-	"serf/swim/serf"
 )
 
 // Go's resolver asks the program, and finds no member any more that has left.
@@ -40,7 +39,7 @@ func TestServe(t *testing.T) {
 	})
 	start("web-1", "8001", a)
 	web2 := start("Web-2", "8002", a)
-	clustertest.WaitFor(t, a, "three members", func(members []serf.Member) bool { return len(members) == 3 })
+	clustertest.WaitFor(t, a, "three members", func(members []agent.Member) bool { return len(members) == 3 })
 
 	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
@@ -67,7 +66,7 @@ func TestServe(t *testing.T) {
 	if err := web2.Leave(ctx); err != nil {
 		t.Fatal(err)
 	}
-	clustertest.WaitFor(t, a, "Web-2 has left", func(members []serf.Member) bool { return members[0].Status == serf.StatusLeft })
+	clustertest.WaitFor(t, a, "Web-2 has left", func(members []agent.Member) bool { return members[0].Status == agent.StatusLeft })
 	want("web-1.node.serf.:8001")
 	_, err = r.LookupNetIP(ctx, "ip4", "web-2.node.serf.")
 	if notFound := (*net.DNSError)(nil); !errors.As(err, &notFound) || !notFound.IsNotFound {
@@ -75,7 +74,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, name string, kind dnsmessage.Type, members []serf.Member) dnsmessage.Message {
+func ask(t *testing.T, name string, kind dnsmessage.Type, members []agent.Member) dnsmessage.Message {
 	t.Helper()
 	q := dnsmessage.Message{Header: dnsmessage.Header{ID: 7}, Questions: []dnsmessage.Question{
 		{Name: dnsmessage.MustNewName(name), Type: kind, Class: dnsmessage.ClassINET}}}
@@ -93,15 +92,15 @@ func ask(t *testing.T, name string, kind dnsmessage.Type, members []serf.Member)
 
 func TestAnswer(t *testing.T) {
 	t.Parallel()
-	var members []serf.Member
-	add := func(name, addr string, s serf.Status) {
-		members = append(members, serf.Member{Name: name, Addr: netip.MustParseAddrPort(addr), Status: s,
+	var members []agent.Member
+	add := func(name, addr string, s agent.Status) {
+		members = append(members, agent.Member{Name: name, Addr: netip.MustParseAddrPort(addr), Status: s,
 			Tags: map[string]string{"role": "web", "port": "80"}})
 	}
-	add("four", "127.0.0.1:1", serf.StatusAlive)
-	add("six", "[::1]:1", serf.StatusAlive)
-	add("failed", "127.0.0.2:1", serf.StatusFailed)
-	add(strings.Repeat("x", 64), "127.0.0.3:1", serf.StatusAlive) // no label of DNS
+	add("four", "127.0.0.1:1", agent.StatusAlive)
+	add("six", "[::1]:1", agent.StatusAlive)
+	add("failed", "127.0.0.2:1", agent.StatusFailed)
+	add(strings.Repeat("x", 64), "127.0.0.3:1", agent.StatusAlive) // no label of DNS
 	for _, tt := range []struct {
 		name    string
 		kind    dnsmessage.Type
@@ -122,7 +121,7 @@ func TestAnswer(t *testing.T) {
 		}
 	}
 	for i := range 100 {
-		add(fmt.Sprintf("web-%d", i), fmt.Sprintf("127.0.1.%d:1", i), serf.StatusAlive)
+		add(fmt.Sprintf("web-%d", i), fmt.Sprintf("127.0.1.%d:1", i), agent.StatusAlive)
 	}
 	if reply := ask(t, "web.serf.", dnsmessage.TypeA, members); !reply.Truncated || len(reply.Answers) < 25 {
 		t.Errorf("100 members: truncated %v, %d answers; want as many as fit", reply.Truncated, len(reply.Answers))

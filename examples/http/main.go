@@ -39,7 +39,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Shutdown()
+	defer a.Close()
 	ln, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
@@ -65,9 +65,9 @@ func serve(ctx context.Context, a *agent.Agent, ln net.Listener, token string) e
 	case <-a.Done():
 		err = a.Err()
 	}
-	// Streams end with the agent, and Shutdown waits for them.
+	// Streams end with the agent, and the server's Shutdown waits for them.
 	a.Leave(context.Background())
-	a.Shutdown()
+	a.Close()
 	soon, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(err, server.Shutdown(soon))
@@ -75,8 +75,13 @@ func serve(ctx context.Context, a *agent.Agent, ln net.Listener, token string) e
 
 // newHandler returns the program's pages and the agent's.
 func newHandler(a *agent.Agent, token string) (http.Handler, error) {
-	figures := metrics.New(a, metrics.Options{Node: a.Self().Name})
-	below, err := agenthttp.New(a, agenthttp.Options{
+	var below *agenthttp.Handler
+	figures := metrics.New(a, metrics.Options{Node: a.Self().Name, HTTP: func() metrics.HTTP {
+		c := below.Counters()
+		return metrics.HTTP{Requests: c.Requests, Streams: c.Streams, Dropped: c.Dropped}
+	}})
+	var err error
+	below, err = agenthttp.New(a, agenthttp.Options{
 		Token: token, OpenReads: true, Write: token != "", Metrics: figures,
 		// Names that this server is reached by, besides localhost and loopback addresses.
 		Host: func(host string) bool { return host == "web.example.com" },

@@ -23,7 +23,6 @@ import (
 	"syscall"
 
 	"serf/agent"
-	"serf/swim/serf"
 )
 
 // rankTag is the tag that makes a member a candidate.
@@ -45,25 +44,22 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	a, err := agent.Start(ctx, conf)
+	err := agent.Run(ctx, conf, func(ctx context.Context, a *agent.Agent) error {
+		follow(ctx, a, *quorum, func(name string) {
+			switch name {
+			case "":
+				log.Print("there is no leader")
+			case conf.Name:
+				log.Print("this member leads") // begin what a leader does
+			default:
+				log.Printf("%s leads", name) // stop it
+			}
+		})
+		return nil // the member leaves
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Shutdown()
-	follow(ctx, a, *quorum, func(name string) {
-		switch name {
-		case "":
-			log.Print("there is no leader")
-		case conf.Name:
-			log.Print("this member leads") // begin what a leader does
-		default:
-			log.Printf("%s leads", name) // stop it
-		}
-	})
-	if err := a.Err(); err != nil { // the agent had to give up
-		log.Fatal(err)
-	}
-	a.Leave(context.Background()) // ctx has ended
 }
 
 // follow calls changed with the name of the leader, empty if there is none: at first and whenever
@@ -80,15 +76,15 @@ func follow(ctx context.Context, a *agent.Agent, quorum int, changed func(name s
 
 // leader returns the name of the member that leads. It is empty if fewer than quorum candidates are
 // alive.
-func leader(members []serf.Member, quorum int) string {
-	candidates := slices.DeleteFunc(slices.Clone(members), func(m serf.Member) bool {
+func leader(members []agent.Member, quorum int) string {
+	candidates := slices.DeleteFunc(slices.Clone(members), func(m agent.Member) bool {
 		_, ok := rankOf(m)
-		return !ok || m.Status != serf.StatusAlive
+		return !ok || m.Status != agent.StatusAlive
 	})
 	if len(candidates) < max(quorum, 1) {
 		return ""
 	}
-	return slices.MinFunc(candidates, func(a, b serf.Member) int {
+	return slices.MinFunc(candidates, func(a, b agent.Member) int {
 		rankA, _ := rankOf(a)
 		rankB, _ := rankOf(b)
 		return cmp.Or(cmp.Compare(rankA, rankB), cmp.Compare(a.Name, b.Name))
@@ -96,7 +92,7 @@ func leader(members []serf.Member, quorum int) string {
 }
 
 // rankOf returns a member's rank; ok is false if it is no candidate.
-func rankOf(m serf.Member) (rank int, ok bool) {
+func rankOf(m agent.Member) (rank int, ok bool) {
 	rank, err := strconv.Atoi(m.Tags[rankTag])
 	return rank, err == nil
 }

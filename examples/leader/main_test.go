@@ -6,28 +6,27 @@ import (
 
 	"serf/agent"
 	"serf/examples/internal/clustertest"
-	"serf/swim/serf"
 )
 
 func TestLeader(t *testing.T) {
 	t.Parallel()
-	member := func(name, rank string, s serf.Status) serf.Member {
-		return serf.Member{Name: name, Status: s, Tags: map[string]string{rankTag: rank}}
+	member := func(name, rank string, s agent.Status) agent.Member {
+		return agent.Member{Name: name, Status: s, Tags: map[string]string{rankTag: rank}}
 	}
-	a, b := member("a", "2", serf.StatusAlive), member("b", "10", serf.StatusAlive)
+	a, b := member("a", "2", agent.StatusAlive), member("b", "10", agent.StatusAlive)
 	for _, tt := range []struct {
 		what    string
-		members []serf.Member
+		members []agent.Member
 		quorum  int
 		want    string
 	}{
-		{"ranks are numbers", []serf.Member{b, a}, 0, "a"},
-		{"of one rank, the first by name", []serf.Member{member("d", "1", a.Status), member("c", "1", a.Status)}, 1, "c"},
-		{"a failed member", []serf.Member{member("a", "2", serf.StatusFailed), b}, 1, "b"},
-		{"one that leaves", []serf.Member{member("a", "2", serf.StatusLeaving), b}, 1, "b"},
-		{"no candidate", []serf.Member{{Name: "x", Status: a.Status}, member("y", "first", a.Status)}, 0, ""},
-		{"too few candidates", []serf.Member{a, b, member("c", "1", serf.StatusFailed)}, 3, ""},
-		{"just enough", []serf.Member{a, b}, 2, "a"},
+		{"ranks are numbers", []agent.Member{b, a}, 0, "a"},
+		{"of one rank, the first by name", []agent.Member{member("d", "1", a.Status), member("c", "1", a.Status)}, 1, "c"},
+		{"a failed member", []agent.Member{member("a", "2", agent.StatusFailed), b}, 1, "b"},
+		{"one that leaves", []agent.Member{member("a", "2", agent.StatusLeaving), b}, 1, "b"},
+		{"no candidate", []agent.Member{{Name: "x", Status: a.Status}, member("y", "first", a.Status)}, 0, ""},
+		{"too few candidates", []agent.Member{a, b, member("c", "1", agent.StatusFailed)}, 3, ""},
+		{"just enough", []agent.Member{a, b}, 2, "a"},
 	} {
 		if got := leader(tt.members, tt.quorum); got != tt.want {
 			t.Errorf("%s: %q leads, want %q", tt.what, got, tt.want)
@@ -66,9 +65,9 @@ func TestFollow(t *testing.T) {
 		}
 	}
 	want("the lowest rank", "web-3")
-	first.Shutdown()
+	first.Close()
 	want("the leader crashed", "web-2")
-	second.Shutdown()
+	second.Close()
 	want("one of three is no quorum", "")
 	stop()
 	<-done

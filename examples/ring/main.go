@@ -23,7 +23,6 @@ import (
 	"sync/atomic"
 
 	"serf/agent"
-	"serf/swim/serf"
 )
 
 const (
@@ -44,18 +43,18 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	a, err := agent.Start(ctx, conf)
+	s := &share{addr: *listen}
+	s.ring.Store(newRing(nil))
+	go func() { log.Fatal(http.ListenAndServe(s.addr, s)) }() // set time-outs in yours
+	err := agent.Run(ctx, conf, func(ctx context.Context, a *agent.Agent) error {
+		for members := range a.WatchMembers(ctx) {
+			s.ring.Store(newRing(members))
+		}
+		return nil // the member leaves
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer a.Shutdown()
-	s := &share{addr: *listen}
-	s.ring.Store(newRing(a.Members()))
-	go func() { log.Fatal(http.ListenAndServe(s.addr, s)) }() // set time-outs in yours
-	for members := range a.WatchMembers(ctx) {
-		s.ring.Store(newRing(members))
-	}
-	a.Leave(context.Background()) // ctx has ended
 }
 
 // share is the part of the cache that this member serves.
@@ -88,10 +87,10 @@ type point struct {
 func (p point) compare(other point) int { return cmp.Compare(p.hash, other.hash) }
 
 // newRing returns the same ring wherever the same members are known to be alive.
-func newRing(members []serf.Member) *ring {
+func newRing(members []agent.Member) *ring {
 	var r ring
 	for _, m := range members {
-		if addr := m.Tags[httpTag]; addr != "" && m.Status == serf.StatusAlive {
+		if addr := m.Tags[httpTag]; addr != "" && m.Status == agent.StatusAlive {
 			for i := range points {
 				r = append(r, point{hash(fmt.Sprintf("%s %d", m.Name, i)), addr})
 			}

@@ -9,7 +9,6 @@ import (
 
 	"serf/agent"
 	"serf/examples/internal/clustertest"
-	"serf/swim/serf"
 )
 
 // keys is how many keys a test looks up.
@@ -20,14 +19,14 @@ const keys = 10_000
 func TestRingMovesOnlyOneShare(t *testing.T) {
 	t.Parallel()
 	const n = 10
-	members := make([]serf.Member, n)
+	members := make([]agent.Member, n)
 	for i := range members {
 		name := fmt.Sprintf("cache-%d", i)
-		members[i] = serf.Member{Name: name, Status: serf.StatusAlive, Tags: map[string]string{httpTag: name}}
+		members[i] = agent.Member{Name: name, Status: agent.StatusAlive, Tags: map[string]string{httpTag: name}}
 	}
 	joined := members[n/2].Name
 	with := newRing(members)
-	members[n/2].Status = serf.StatusFailed
+	members[n/2].Status = agent.StatusFailed
 	without := newRing(members)
 	moved, shares := 0, make(map[string]int)
 	for i := range keys {
@@ -66,7 +65,7 @@ func TestShares(t *testing.T) {
 	first, at1 := startNode(t, "cache-1")
 	second, at2 := startNode(t, "cache-2", first)
 	for a, s := range map[*agent.Agent]*share{first: at1, second: at2} {
-		clustertest.WaitFor(t, a, "two members", func(members []serf.Member) bool {
+		clustertest.WaitFor(t, a, "two members", func(members []agent.Member) bool {
 			s.ring.Store(newRing(members))
 			return len(members) == 2
 		})
@@ -87,8 +86,8 @@ func TestShares(t *testing.T) {
 	}
 
 	// The other one doesn't know yet that it is alone.
-	alone := newRing([]serf.Member{first.Self()})
-	at1.ring.Store(newRing([]serf.Member{second.Self()}))
+	alone := newRing([]agent.Member{first.Self()})
+	at1.ring.Store(newRing([]agent.Member{second.Self()}))
 	at2.ring.Store(alone)
 	if got, want := get(t, "http://"+at1.addr+"/x"), "/x of "+at2.addr+"\n"; got != want {
 		t.Errorf("passed on to a member that thinks it belongs here: %q, want %q", got, want)

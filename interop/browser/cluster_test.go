@@ -44,7 +44,7 @@ func begin(t *testing.T, name string, change func(c *agent.Config)) *agent.Agent
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Shutdown() })
+	t.Cleanup(func() { a.Close() })
 	return a
 }
 

@@ -29,7 +29,7 @@ func TestPageShowsAFailure(t *testing.T) {
 	b.untilText("#findings", "All 3 members are alive")
 	failures := all[0].Subscribe(16, memberFailed)
 	defer failures.Close()
-	all[2].Shutdown() // without leaving
+	all[2].Close() // without leaving
 	await(t, failures, "web-3")
 	known := time.Now()
 	b.until("the row of web-3 shows that it failed", `[...document.querySelectorAll(".rows .row")]
@@ -111,7 +111,7 @@ func TestPageRecoversFromARestart(t *testing.T) {
 	b := openTab(t, "http://"+g.addr+"/", 1280, "Failed to load resource: net::ERR_")
 	b.untilText("#findings", "alone")
 	g.stop()
-	first.Shutdown()
+	first.Close()
 	b.untilText("#notices", "Not reachable since")
 	b.picture("away")
 	second := begin(t, "web-1", nil)
@@ -377,7 +377,7 @@ func TestPageIsReadable(t *testing.T) {
 	all := trio(t)
 	failures := all[0].Subscribe(16, memberFailed)
 	defer failures.Close()
-	all[2].Shutdown()
+	all[2].Close()
 	await(t, failures, "web-3")
 	url := serve(t, all[0], agenthttp.Options{Write: true}) + "#member=web-3"
 	axe := axeCore(t)

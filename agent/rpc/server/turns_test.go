@@ -84,7 +84,7 @@ func TestAnswersOfAnAgentComeFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	_, l := startServer(t, ForAgent(a), Options{})
 	r := dialRaw(t, l)
 	r.greet()

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/swim"
-	"serf/swim/serf"
 )
 
 // patience is how long a test waits for what should take less than a second: hosts may be busy.
@@ -20,7 +18,7 @@ const patience = 30 * time.Second
 
 // Config configures a member of that name, on a free port.
 func Config(name string, tags map[string]string) agent.Config {
-	profile := swim.Local()
+	profile := agent.Local()
 	profile.ProbeInterval, profile.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	profile.GossipInterval = 20 * time.Millisecond
 	conf := agent.Config{Logger: slog.New(slog.DiscardHandler), Timing: profile, Bind: netip.MustParseAddrPort("127.0.0.1:0")}
@@ -36,7 +34,7 @@ func Start(t testing.TB, conf agent.Config, others ...*agent.Agent) *agent.Agent
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(a.Shutdown)
+	t.Cleanup(func() { a.Close() })
 	for _, other := range others {
 		if _, err := a.Join(t.Context(), []string{other.Addr().String()}, false); err != nil {
 			t.Fatal(err)
@@ -53,7 +51,7 @@ func Context(t testing.TB) context.Context {
 }
 
 // WaitFor waits until done finds what it wants among the members that a knows.
-func WaitFor(t testing.TB, a *agent.Agent, what string, done func(members []serf.Member) bool) {
+func WaitFor(t testing.TB, a *agent.Agent, what string, done func(members []agent.Member) bool) {
 	t.Helper()
 	for members := range a.WatchMembers(Context(t)) {
 		if done(members) {
