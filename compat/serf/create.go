@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/agent/config"
-	"serf/agent/disk"
 	"serf/agent/snapshot"
 	"serf/compat/memberlist"
 	core "serf/swim/serf"
@@ -36,7 +34,7 @@ func Create(conf *Config) (*Serf, error) {
 		queryTimeoutMult: cmp.Or(conf.QueryTimeoutMult, queryTimeoutMult),
 		shutdown:         make(chan struct{}),
 	}
-	s.keyManager = &KeyManager{serf: s}
+	s.keyManager, s.keys.serf = &KeyManager{serf: s}, s
 	if err := s.start(s.agentConfig(&m)); err != nil {
 		return nil, err
 	}
@@ -120,20 +118,9 @@ func (s *Serf) agentConfig(m *membership) agent.Config {
 		ac.OnEvent = s.sendEvent
 	}
 	if s.encrypted {
-		ac.KeyringChanged = s.saveKeys
+		ac.KeyringChanged = s.keys.save
 	}
 	return ac
-}
-
-// saveKeys takes over keys that the cluster changed, and saves them.
-func (s *Serf) saveKeys(keys [][]byte) error {
-	err := setKeys(s.config.MemberlistConfig.Keyring, keys)
-	if path := s.config.KeyringFile; path != "" {
-		// The original's files end without a newline.
-		data := config.FormatKeyring(keys)
-		err = errors.Join(err, disk.Replace(path, data[:len(data)-1]))
-	}
-	return err
 }
 
 // start opens what the configuration names, and runs the agent.
@@ -153,6 +140,7 @@ func (s *Serf) start(ac agent.Config) (err error) {
 		s.closeFiles(log)
 		return startError(err)
 	}
+	s.keys.follow()
 	m := s.config.MemberlistConfig
 	if m.BindPort == 0 {
 		m.BindPort = int(s.agent.Addr().Port())

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"serf/agent"
+	"serf/compat/internal/hooks"
 	"serf/compat/memberlist"
 	"serf/swim"
 )
@@ -33,7 +34,7 @@ func readMembership(c *memberlist.Config) (m membership, err error) {
 	if err := checkMembership(c); err != nil {
 		return m, err
 	}
-	m.timing, m.packetMax = timingOf(c), c.UDPBufferSize
+	m.timing, m.packetMax = hooks.Timing(c), c.UDPBufferSize
 	m.label, m.compress = c.Label, c.EnableCompression
 	m.acceptPlain, m.sendPlain = !c.GossipVerifyIncoming, !c.GossipVerifyOutgoing
 	if c.Keyring != nil && len(c.Keyring.GetKeys()) > 0 {
@@ -68,22 +69,6 @@ func checkMembership(c *memberlist.Config) error {
 	return nil
 }
 
-// timingOf takes what c says. What it can't say is as by default.
-func timingOf(c *memberlist.Config) swim.Timing {
-	t := swim.LAN()
-	t.ProbeInterval, t.ProbeTimeout = c.ProbeInterval, c.ProbeTimeout
-	if t.ProbeTimeout >= t.ProbeInterval { // helpers would never be asked
-		t.ProbeTimeout = t.ProbeInterval / 2
-	}
-	t.IndirectProbes, t.DisableStreamPing = c.IndirectChecks, c.DisableTcpPings
-	t.GossipInterval, t.GossipNodes = c.GossipInterval, c.GossipNodes
-	t.GossipToTheDead, t.RetransmitMult = c.GossipToTheDeadTime, c.RetransmitMult
-	t.PushPullInterval = c.PushPullInterval
-	t.SuspicionMult, t.SuspicionMaxMult = c.SuspicionMult, c.SuspicionMaxTimeoutMult
-	t.AwarenessMax, t.StreamTimeout = c.AwarenessMaxMultiplier, c.TCPTimeout
-	return t
-}
-
 // fillKeyring puts SecretKey into Keyring, as its primary key.
 func fillKeyring(c *memberlist.Config) error {
 	switch {
@@ -98,23 +83,6 @@ func fillKeyring(c *memberlist.Config) error {
 		return err
 	}
 	return c.Keyring.UseKey(c.SecretKey)
-}
-
-// setKeys makes ring have the keys of the node, the primary one first.
-func setKeys(ring *memberlist.Keyring, keys [][]byte) error {
-	var errs []error
-	kept := make(map[string]bool)
-	for _, key := range keys {
-		kept[string(key)] = true
-		errs = append(errs, ring.AddKey(key))
-	}
-	errs = append(errs, ring.UseKey(keys[0]))
-	for _, key := range ring.GetKeys() {
-		if !kept[string(key)] {
-			errs = append(errs, ring.RemoveKey(key))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // chooseAddresses determines where to listen, and what others are told.

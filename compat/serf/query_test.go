@@ -218,6 +218,37 @@ func TestKeysAreChangedEverywhere(t *testing.T) {
 	}
 }
 
+// A program may also change the keys of one member, in the Keyring that it configured.
+func TestKeyringMayBeChanged(t *testing.T) {
+	var ring *memberlist.Keyring
+	a, b, _ := pair(t, func(a, b *Config) {
+		for _, c := range []*Config{a, b} {
+			c.MemberlistConfig.SecretKey = []byte(strings.Repeat("1", 32))
+		}
+		var err error
+		ring, err = memberlist.NewKeyring(nil, a.MemberlistConfig.SecretKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.MemberlistConfig.Keyring = ring
+	})
+	if err := ring.AddKey([]byte(strings.Repeat("2", 32))); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*Serf{a, b} {
+		r, err := s.KeyManager().ListKeys()
+		if err != nil || r.Keys[key('1')] != 2 || r.Keys[key('2')] != 1 || len(r.PrimaryKeys) != 1 {
+			t.Errorf("keys as %s sees them: %+v, %v", s.name, r, err)
+		}
+	}
+	if _, err := b.KeyManager().InstallKey(key('3')); err != nil {
+		t.Fatal(err)
+	}
+	if got := ring.GetKeys(); len(got) != 3 || got[0][0] != '1' {
+		t.Errorf("after a change of the cluster the Keyring has %q", got)
+	}
+}
+
 // A member that comes back finds the others by its snapshot, and hears no event again.
 func TestSnapshotRejoins(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "snapshot")
@@ -321,6 +352,9 @@ func TestMembershipIsRead(t *testing.T) {
 		t.Error("addresses:", got)
 	}
 	c.BindPort = 0
+	if m.timing.ProbeInterval != 5*time.Second || m.timing.GossipNodes != 4 {
+		t.Errorf("timing: %+v", m.timing)
+	}
 	if m, err = readMembership(c); err != nil || m.advertise.Port() != 0 {
 		t.Errorf("a port that the system chooses: advertised as %v, %v", m.advertise, err)
 	}

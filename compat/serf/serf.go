@@ -26,6 +26,7 @@ type Serf struct {
 	agent            *agent.Agent
 	snapshot         *snapshot.Snapshot // nil without one
 	keyManager       *KeyManager
+	keys             keys
 	encrypted        bool
 	gossipInterval   time.Duration
 	queryTimeoutMult int

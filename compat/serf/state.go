@@ -87,6 +87,7 @@ func (s *Serf) setShutdown() {
 func (s *Serf) awaitEnd() {
 	<-s.agent.Done()
 	s.setShutdown()
+	s.keys.close()
 	s.err = s.closeFiles(s.agent.Log())
 	close(s.shutdown)
 }

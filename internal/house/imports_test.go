@@ -17,7 +17,7 @@ var layers = []string{
 	"swim/serf driver",
 	"driver/memnet internal/hostaddr internal/repeats",
 	"internal/notes",
-	"internal/timing internal/memberfilter membership",
+	"internal/timing internal/memberfilter membership compat/internal/hooks",
 
 	"netsim",
 	"netsim/report",

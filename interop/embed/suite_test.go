@@ -85,7 +85,6 @@ var exceptions = map[string]string{
 	"TestSerf_Query_sizeLimitIncreased": "Config is read once, by Create",
 	"TestSerf_joinLeave":                "a node that has left stays on its own list",
 	"TestSerf_update":                   "a member that restarted before it failed is reported by an update of its own",
-	"TestSerf_ListKeys":                 "keys are changed by KeyManager, not in Config's Keyring",
 }
 
 // suite is the original's test files, as they are laid over our package.
