@@ -1,0 +1,111 @@
+package membership
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serf/swim"
+)
+
+// However many rivals somebody makes up, the program isn't flooded with them.
+func TestConflictsAreBounded(t *testing.T) {
+	n := halted(t, Config{})
+	q := newEventQueue()
+	n.table.queues = append(n.table.queues, q)
+	claim := func(now swim.Time, port int) {
+		rival := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 9}), uint16(port))
+		n.handleConflict(now, &swim.Event{Member: n.loop.core.Self(), Addr: rival})
+	}
+	for port := range conflictsMax + 5 {
+		claim(0, 1000+port)
+		claim(0, 1000+port)
+	}
+	if q.n != conflictsMax {
+		t.Errorf("%d conflicts reported, limit %d", q.n, conflictsMax)
+	}
+	claim(swim.Time(conflictPause), 1000)
+	if q.n != conflictsMax+1 {
+		t.Error("the same conflict, later, isn't reported")
+	}
+}
+
+func TestReliableMessagesAreBounded(t *testing.T) {
+	n := halted(t, Config{})
+	n.sending.Store(sendingBytes - 1)
+	to := netip.MustParseAddrPort("10.0.0.2:7946")
+	if err := n.SendReliable(t.Context(), to, []byte("xx")); !errors.Is(err, ErrBusy) {
+		t.Errorf("one byte too many: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.SendReliable(ctx, to, []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("the last byte: %v", err)
+	}
+	if got := n.sending.Load(); got != sendingBytes-1 {
+		t.Errorf("%d bytes under way, want as before", got)
+	}
+}
+
+// hanging is a log that takes no more lines.
+type hanging struct {
+	slog.Handler
+	free chan struct{}
+}
+
+func (hanging) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h hanging) Handle(context.Context, slog.Record) error {
+	<-h.free
+	return nil
+}
+
+func TestLinesOfTheLogAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hanging{slog.DiscardHandler, make(chan struct{})}
+		l := newLogger(slog.New(h))
+		l.warn("the first, which it is writing")
+		synctest.Wait()
+		for range logQueue + 5 {
+			l.warn("x")
+		}
+		if l.lost != 5 {
+			t.Errorf("%d lines lost, want 5", l.lost)
+		}
+		close(h.free)
+		l.close()
+	})
+}
+
+// What repeats is counted, and the count is written.
+func TestRepeatsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []string
+		l := newLogger(slog.New(collecting{slog.DiscardHandler, &lines}))
+		for range 10 {
+			l.dropped("message", netip.AddrPort{})
+		}
+		time.Sleep(time.Minute)
+		l.close()
+		want := "Dropped a message from invalid AddrPort: too many wait for the program"
+		if len(lines) != 2 || lines[0] != want || lines[1] != want+" (9 times more in 30s)" {
+			t.Errorf("%q", lines)
+		}
+	})
+}
+
+type collecting struct {
+	slog.Handler
+	lines *[]string
+}
+
+func (collecting) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c collecting) Handle(_ context.Context, r slog.Record) error {
+	*c.lines = append(*c.lines, r.Message)
+	return nil
+}
