@@ -1,7 +1,9 @@
 package membership
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -37,12 +39,22 @@ func (e *JoinError) Error() string {
 	if len(e.Failed) == 0 {
 		return "join: no address"
 	}
-	f := e.Failed[len(e.Failed)-1]
-	text := fmt.Sprintf("join %s: %v", f.Address, f.Err)
+	text := e.Failed[len(e.Failed)-1].String()
 	if n := len(e.Failed) - 1; n > 0 {
 		text = fmt.Sprintf("%s (and %d more failed)", text, n)
 	}
-	return text
+	return "join: " + text
+}
+
+// String names the address as it was given, and what it stands for.
+func (f JoinFailure) String() string {
+	switch {
+	case !f.Addr.IsValid():
+		return f.Err.Error() // which names it
+	case f.Address == f.Addr.String():
+		return fmt.Sprintf("%s: %v", f.Address, f.Err)
+	}
+	return fmt.Sprintf("%s (%v): %v", f.Address, f.Addr, f.Err)
 }
 
 // Unwrap are all errors.
@@ -70,24 +82,18 @@ func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err 
 	}
 	own := hostaddr.Own(n.driver.Addr(), n.Addr())
 	failed := make([][]JoinFailure, len(addresses))
+	slots := make(chan struct{}, joinsAtOnce)
 	var mu sync.Mutex // of reached
 	var tries sync.WaitGroup
-	for i, address := range addresses {
+	for i := range addresses {
+		slots <- struct{}{}
 		tries.Go(func() {
-			targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, addresses[i:i+1], n.driver.Addr().Port())
-			if err != nil {
-				failed[i] = append(failed[i], JoinFailure{Address: address, Err: err})
-			}
-			errs := n.reach(ctx, targets, own)
+			defer func() { <-slots }()
+			var ok int
+			ok, failed[i] = n.joinOne(ctx, addresses[i:i+1], own)
 			mu.Lock()
 			defer mu.Unlock()
-			for k, err := range errs {
-				if err == nil {
-					reached++
-					continue
-				}
-				failed[i] = append(failed[i], JoinFailure{address, targets[k], err})
-			}
+			reached += ok
 		})
 	}
 	tries.Wait()
@@ -105,6 +111,28 @@ func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err 
 	return 0, e
 }
 
+// joinsAtOnce is how many addresses are looked up and tried at the same time. One that doesn't answer
+// takes the whole time-out of a stream.
+const joinsAtOnce = 256
+
+// joinOne joins the members that one address stands for.
+func (n *Node) joinOne(
+	ctx context.Context, address []string, own map[netip.AddrPort]bool,
+) (reached int, failed []JoinFailure) {
+	targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, address, n.driver.Addr().Port())
+	if err != nil {
+		failed = append(failed, JoinFailure{Address: address[0], Err: err})
+	}
+	for i, err := range n.reach(ctx, targets, own) {
+		if err == nil {
+			reached++
+		} else {
+			failed = append(failed, JoinFailure{address[0], targets[i], err})
+		}
+	}
+	return reached, failed
+}
+
 // reach exchanges states with the members at these addresses.
 func (n *Node) reach(
 	ctx context.Context, targets []netip.AddrPort, own map[netip.AddrPort]bool,
@@ -116,15 +144,24 @@ func (n *Node) reach(
 			continue
 		}
 		tries.Go(func() {
-			_, errs[i] = n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
+			_, err := n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
 				op := n.loop.core.Join(now, []netip.AddrPort{to}, out)
 				n.loop.holds.begin(op, to)
 				return op, nil
 			})
+			errs[i] = withoutAddress(err)
 		})
 	}
 	tries.Wait()
 	return errs
+}
+
+// withoutAddress is why the one address of a join failed, without the address.
+func withoutAddress(err error) error {
+	if failed, ok := errors.AsType[*swim.JoinError](err); ok {
+		return cmp.Or(errors.Unwrap(failed.Last), failed.Last)
+	}
+	return err
 }
 
 // seek tries the members in Config.Join until the node stops.

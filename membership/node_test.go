@@ -304,3 +304,28 @@ func TestSeedsAreSought(t *testing.T) {
 		wantNames(t, "together again", "abc", a, b, c)
 	})
 }
+
+// A list of addresses may be long, and its members gone.
+func TestJoinOfManyAddresses(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		a := start(t, net, 1, membership.Config{})
+		b := start(t, net, 2, membership.Config{})
+		addresses := []string{b.Addr().String()}
+		for i := range 2000 {
+			addresses = append(addresses, fmt.Sprintf("10.1.%d.%d", i/250, i%250+1))
+		}
+		if reached, err := a.Join(t.Context(), addresses...); reached != 1 || err != nil {
+			t.Errorf("%d, %v", reached, err)
+		}
+		_, err := a.Join(t.Context(), addresses[1:]...)
+		joined, ok := errors.AsType[*membership.JoinError](err)
+		if !ok || len(joined.Failed) != 2000 {
+			t.Fatalf("%v", err)
+		}
+		for i, f := range joined.Failed {
+			if f.Address != addresses[1+i] || !strings.Contains(f.Err.Error(), "refused") {
+				t.Fatalf("failure %d: %+v", i, f)
+			}
+		}
+	})
+}

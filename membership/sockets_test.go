@@ -93,7 +93,10 @@ func TestJoinOfNobody(t *testing.T) {
 	if !ok || len(joined.Failed) != 2 || !strings.Contains(joined.Failed[0].Err.Error(), "refused") || joined.Failed[1].Addr.IsValid() {
 		t.Errorf("%v", err)
 	}
-	if !strings.Contains(err.Error(), `"not a name"`) || !strings.Contains(err.Error(), "1 more") {
-		t.Errorf("%v", err)
+	if want := `join: "not a name": neither an address nor a name (and 1 more failed)`; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if got := joined.Failed[0].String(); strings.Count(got, addr) != 1 {
+		t.Errorf("%s names the address not once", got)
 	}
 }
