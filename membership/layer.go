@@ -190,6 +190,9 @@ func (n *Node) handleConflict(now swim.Time, e *swim.Event) {
 
 // endOp tells those who wait for an operation how it ended.
 func (n *Node) endOp(e *swim.Event) {
+	if e.Kind == swim.EventSent {
+		n.loop.sends.end(e.Op)
+	}
 	r := result{n: int(e.N), rtt: e.RTT, err: e.Err}
 	if len(e.Data) > 0 {
 		r.payload = append(r.payload, e.Data...)

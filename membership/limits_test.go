@@ -36,18 +36,40 @@ func TestConflictsAreBounded(t *testing.T) {
 
 func TestReliableMessagesAreBounded(t *testing.T) {
 	n := halted(t, Config{})
-	n.sending.Store(sendingBytes - 1)
+	l := &n.loop
 	to := netip.MustParseAddrPort("10.0.0.2:7946")
-	if err := n.SendReliable(t.Context(), to, []byte("xx")); !errors.Is(err, ErrBusy) {
+	l.sends.bytes = sendingBytes - 1
+	if _, err := l.sends.begin(l.core, 0, to, []byte("xx"), l.out); !errors.Is(err, ErrBusy) {
 		t.Errorf("one byte too many: %v", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := n.SendReliable(ctx, to, []byte("x")); !errors.Is(err, context.Canceled) {
-		t.Errorf("the last byte: %v", err)
+	op, err := l.sends.begin(l.core, 0, to, []byte("x"), l.out)
+	if err != nil || l.sends.bytes != sendingBytes {
+		t.Errorf("the last byte: %v, %d bytes under way", err, l.sends.bytes)
 	}
-	if got := n.sending.Load(); got != sendingBytes-1 {
-		t.Errorf("%d bytes under way, want as before", got)
+	l.core.Stream(0, swim.StreamIn{ID: l.out.Streams[0].ID, Kind: swim.StreamSent}, l.out)
+	n.handle(0, l.out)
+	if l.sends.bytes != sendingBytes-1 || len(l.sends.sizes) > 0 {
+		t.Errorf("after the end of %d: %d bytes under way, %v", op, l.sends.bytes, l.sends.sizes)
+	}
+}
+
+// A message that fitted before there was encryption.
+func TestMessagesThatFitNoMoreAreCounted(t *testing.T) {
+	n := halted(t, Config{})
+	to := netip.MustParseAddrPort("10.0.0.2:7946")
+	if err := n.Send(to, make([]byte, n.MaxMessage())); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := ringOf([][]byte{make([]byte, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer := *n.seal.now
+	sealer.Keys = ring
+	n.loop.core.SetSealer(&sealer)
+	n.endTurn(0)
+	if got := n.outbox.dropped.Load(); got != 1 || len(n.loop.out.Packets) > 0 {
+		t.Errorf("%d dropped, %d packets", got, len(n.loop.out.Packets))
 	}
 }
 

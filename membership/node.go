@@ -61,7 +61,6 @@ type Node struct {
 	outbox   outbox
 	carrier  carrier
 	seal     sealing
-	sending  atomic.Int64 // bytes of SendReliable under way
 	health   atomic.Int32
 	maxUser  atomic.Int32
 	maxSend  atomic.Int32
@@ -81,6 +80,7 @@ type loop struct {
 	left *result                       // of Leave, when it is done
 
 	conflicts []conflict // reported lately
+	sends     sends
 	holds     holds
 }
 

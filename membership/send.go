@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"serf/swim"
 )
@@ -27,6 +28,7 @@ type outbox struct {
 	mu      sync.Mutex
 	waiting batch
 	spare   batch // the memory of the last one
+	dropped atomic.Uint64
 }
 
 // batch is some messages, one after the other.
@@ -97,8 +99,10 @@ func (o *outbox) send(core *swim.Node, now swim.Time, out *swim.Output) {
 	o.mu.Unlock()
 	data := b.data
 	for _, h := range b.heads {
-		if h.size <= core.MaxUserAlone() { // it fitted, but the keys may have changed
+		if h.size <= core.MaxUserAlone() {
 			core.SendUser(now, h.to, data[:h.size], out)
+		} else { // it fitted, but the keys have changed since
+			o.dropped.Add(1)
 		}
 		data = data[h.size:]
 	}
@@ -114,19 +118,45 @@ const outboxKeep = 64 << 10
 
 // SendReliable sends a message of up to StreamMessageMax bytes by a stream of its own, and waits
 // until it is written: then the other host has it or will get it, unless the connection breaks. It
-// takes as long as Timing.StreamTimeout at most, and goes on if ctx ends before.
+// takes as long as Timing.StreamTimeout at most, and goes on if ctx ends before. The error is
+// ErrBusy while 64 MiB of such messages are under way.
 func (n *Node) SendReliable(ctx context.Context, to netip.AddrPort, msg []byte) error {
-	size := int64(len(msg))
-	if n.sending.Add(size) > sendingBytes {
-		n.sending.Add(-size)
-		return ErrBusy
-	}
-	defer n.sending.Add(-size)
 	_, err := n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.loop.core.SendReliable(now, to, msg, out)
+		return n.loop.sends.begin(n.loop.core, now, to, msg, out)
 	})
 	if err != nil {
 		return fmt.Errorf("send to %v: %w", to, err)
 	}
 	return nil
+}
+
+// sends are the messages of SendReliable under way, owned by the loop.
+type sends struct {
+	sizes map[swim.OpID]int // in bytes
+	bytes int
+}
+
+// begin sends a message, unless too many are under way.
+func (s *sends) begin(
+	core *swim.Node, now swim.Time, to netip.AddrPort, msg []byte, out *swim.Output,
+) (swim.OpID, error) {
+	if s.bytes+len(msg) > sendingBytes {
+		return 0, ErrBusy
+	}
+	op, err := core.SendReliable(now, to, msg, out)
+	if err != nil {
+		return 0, err
+	}
+	if s.sizes == nil {
+		s.sizes = make(map[swim.OpID]int)
+	}
+	s.sizes[op] = len(msg)
+	s.bytes += len(msg)
+	return op, nil
+}
+
+// end takes the end of one.
+func (s *sends) end(op swim.OpID) {
+	s.bytes -= s.sizes[op]
+	delete(s.sizes, op)
 }

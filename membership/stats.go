@@ -18,6 +18,9 @@ type Stats struct {
 	// StatesMissing are the exchanges that went on without what State returns: it was too large, or
 	// took too long.
 	StatesMissing uint64
+	// SendsDropped are messages of Send that didn't fit a packet any more when it was their turn:
+	// the keys had changed.
+	SendsDropped uint64
 	// BroadcastsDropped were given up because too many waited.
 	BroadcastsDropped uint64
 	// LinesLost of the log, because the logger was too slow.
@@ -38,6 +41,7 @@ func (n *Node) Stats() (s Stats) {
 	if n.provider != nil {
 		s.StatesMissing = n.provider.missing.Load()
 	}
+	s.SendsDropped = n.outbox.dropped.Load()
 	s.BroadcastsDropped = n.carrier.queued.drops.Load()
 	n.log.mu.Lock()
 	s.LinesLost = n.log.lost
