@@ -86,6 +86,7 @@ func TestRefusedUpdateIsNotTaken(t *testing.T) {
 // A member that restarts elsewhere is asked for before its old address is.
 func TestMovesAndReturnsAreAdmitted(t *testing.T) {
 	tn, questions := admitting(t, "b", "c")
+	tn.believeDeaths()
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
 	tn.recv("b", aliveAt("b", 2, addrOf("b"), "bad"))

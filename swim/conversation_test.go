@@ -73,6 +73,10 @@ func converseWith(t *testing.T, set func(*Config), others ...string) *conversati
 	return tn
 }
 
+// believeDeaths has the node believe at once that a member is dead that others have just begun to
+// suspect: how it finds out is another test's matter.
+func (tn *conversation) believeDeaths() { tn.n.cfg.sim.Without |= FinalProbe }
+
 func alive(name string, inc uint32) []byte { return aliveAt(name, inc, addrOf(name), "") }
 
 func aliveAt(name string, inc uint32, addr netip.AddrPort, meta string) []byte {

@@ -81,6 +81,7 @@ func TestPickAmongTheGone(t *testing.T) {
 // A member that died lately may be alive and refute; one that died long ago gets no gossip.
 func TestGossipGoesToTheRecentlyDead(t *testing.T) {
 	tn := converse(t, "b", "c")
+	tn.believeDeaths()
 	tn.n.probe.next = Never
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.advance(time.Second)

@@ -47,6 +47,7 @@ func TestLeaveReachesTheLiving(t *testing.T) {
 	names := []string{"b", "c", "d", "e", "f", "g", "h", "i", "j"}
 	for seed := range uint64(100) {
 		tn := converseWith(t, func(c *Config) { c.Seed = seed + 1 }, names...)
+		tn.believeDeaths()
 		for _, x := range names[:7] {
 			tn.recv("j", suspect(x, 1, "j"), dead(x, 1, "j"))
 		}
@@ -107,6 +108,7 @@ func TestSetMeta(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	tn := converse(t, "b", "c")
+	tn.believeDeaths()
 	b, _ := tn.n.Lookup([]byte("b"))
 	if tn.n.Forget(tn.now, b) {
 		t.Fatal("a live member was forgotten")

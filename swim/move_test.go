@@ -86,6 +86,7 @@ func TestTwoMembersOfOneNameAtOneIncarnation(t *testing.T) {
 func TestGoneMemberMayReturnAtAnotherAddress(t *testing.T) {
 	for _, from := range []string{"b", "c"} { // left, failed
 		tn := converse(t, "b", "c")
+		tn.believeDeaths()
 		tn.recv("c", suspect("b", 1, "c"), dead("b", 1, from))
 		tn.forget()
 		tn.recvFrom(elsewhere, aliveAt("b", 1, elsewhere, ""))

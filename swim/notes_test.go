@@ -5,6 +5,7 @@ import "testing"
 // Updates are counted on whatever way they come, and only if they are new.
 func TestUpdatesAreCountedOnce(t *testing.T) {
 	tn := converse(t)
+	tn.believeDeaths()
 	want := func(reason string, alive, suspect, dead uint64, states [Left + 1]int) {
 		t.Helper()
 		c := tn.n.Counters()

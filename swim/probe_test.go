@@ -340,6 +340,7 @@ func TestPingFindsReturnedMember(t *testing.T) {
 // Gossip sent to nobody would count as sent.
 func TestPingOfADeadMemberCarriesNoGossip(t *testing.T) {
 	tn := converse(t, "b")
+	tn.believeDeaths()
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.forget()
 	tn.n.gossip.queue.Add(0, alive("z", 1))

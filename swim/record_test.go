@@ -84,6 +84,7 @@ func TestHistoryOfAForgottenMember(t *testing.T) {
 // A member of which nobody hears any more has to answer before it is believed.
 func TestHistoryOfAReturnThatWasChecked(t *testing.T) {
 	tn, log := recorded(t, func(*Config) {}, "b", "c", "d", "e", "f")
+	tn.believeDeaths()
 	tn.n.probe.next = Never
 	tn.recv("c", suspect("b", 1, "c"), dead("b", 1, "c"))
 	tn.recv("b", alive("b", 2))
@@ -148,6 +149,7 @@ func TestHistoryOfDeaths(t *testing.T) {
 	tn, log := recorded(t, func(*Config) {}, "b", "c", "d", "e", "f")
 	tn.n.probe.next = Never
 	tn.recv("c", dead("b", 1, "c"))
+	tn.believeDeaths()
 	tn.recv("d", suspect("c", 1, "d"), dead("c", 1, "d"))
 	tn.advance(2 * time.Second)
 	tn.recv("b", alive("b", 2))

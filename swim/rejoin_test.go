@@ -10,6 +10,7 @@ import (
 // declareDead makes c suspect a member and declare it dead.
 func (tn *conversation) declareDead(name string, inc uint32) {
 	tn.t.Helper()
+	tn.believeDeaths()
 	tn.recv("c", suspect(name, inc, "c"), dead(name, inc, "c"))
 	tn.want("failed", "event failed "+name)
 	tn.forget()

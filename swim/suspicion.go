@@ -80,6 +80,9 @@ func (s *suspicion) due() Time {
 // many members accuse it, it is probed: all may repeat what one that is cut off says.
 func (s *suspicion) final() bool { return s.asked || s.lead == 0 }
 
+// mature tells whether the suspect has had time to hear of it and refute.
+func (s *suspicion) mature(now Time) bool { return now.Sub(s.start) >= s.least/2 }
+
 // hold keeps the deadline from being before t.
 func (s *suspicion) hold(t Time) { s.floor, s.deadline = t, max(s.deadline, t) }
 
@@ -142,9 +145,9 @@ func (n *Node) suspect(now Time, id MemberID, from []byte) suspicion {
 }
 
 // checksDeath tells whether the death of a member isn't believed yet: another calls it dead, and
-// nobody here suspected it at that incarnation. A member that is cut off for longer than a
-// suspicion lasts calls members dead that all others hear. The suspect is probed at once, with as
-// long to answer as in any final probe.
+// nobody here suspected it at that incarnation, or only just now. A member that is cut off for
+// longer than a suspicion lasts calls members dead that all others hear. The suspect is probed at
+// once, with as long to answer as in any final probe.
 func (n *Node) checksDeath(now Time, id MemberID, inc uint32, from []byte, out *Output) bool {
 	r := n.view.at(id)
 	if !n.has(FinalProbe) || !r.state.live() || !r.yieldsTo(Dead, inc) {
@@ -152,7 +155,7 @@ func (n *Node) checksDeath(now Time, id MemberID, inc uint32, from []byte, out *
 	}
 	if r.state != Suspect || r.inc != inc {
 		n.applySuspect(now, id, accusation{inc: inc, from: from, cause: history.Death}, out)
-	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody {
+	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody && s.mature(now) {
 		return s.checked
 	}
 	s := n.suspicions.lookup(id)

@@ -189,6 +189,24 @@ func TestDeathAfterAPushPullIsChecked(t *testing.T) {
 	tn.want("or not", "event failed c")
 }
 
+// When a partition ends, the accusations of those that were cut off arrive with the deaths.
+func TestSuspectThatHadNoTimeToRefuteIsProbed(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e", "f")
+	tn.n.probe.next = Never
+	tn.recv("c", suspect("b", 1, "c"))
+	tn.forget()
+	tn.advance(2*time.Second - 1)
+	tn.recv("c", dead("b", 1, "c"))
+	tn.want("half of its least time isn't over", "b: ping b")
+	tn.wantNone("it may have refuted", "event failed b")
+	tn.recv("b", ack(tn.seqs["ping b"]), alive("b", 2))
+	tn.wantState("it has", "b", Alive, 2)
+	tn.recv("c", suspect("b", 2, "c"))
+	tn.advance(2 * time.Second)
+	tn.recv("c", dead("b", 2, "c"))
+	tn.want("this time it could have", "event failed b")
+}
+
 // In a mass failure suspects still get their final probe.
 func TestEarlyPingsLeaveRoomForFinalProbes(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})

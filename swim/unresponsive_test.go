@@ -442,6 +442,7 @@ func TestSignsOfLife(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tn := silent(t, "bcde", "")
+			tn.believeDeaths()
 			x.do(tn)
 			if got := tn.heard(); got != x.want {
 				t.Errorf("heard are %q, want %q", got, x.want)

@@ -72,6 +72,7 @@ func TestClaimsAreCountedNewsOrNot(t *testing.T) {
 // A higher death outlives a late alive message in between (F3).
 func TestDeathIsNotUndone(t *testing.T) {
 	tn := converse(t, "b", "c")
+	tn.believeDeaths()
 	tn.recv("b", suspect("c", 1, "b"), dead("c", 1, "b"), dead("c", 10, "b"))
 	tn.want("once", "event failed c")
 	tn.wantNone("and only once", "event failed c")
@@ -84,6 +85,7 @@ func TestDeathIsNotUndone(t *testing.T) {
 // A restarted member learns why nobody believes it (F3).
 func TestStaleAliveLearnsWhatToOutbid(t *testing.T) {
 	tn := converse(t, "b", "c")
+	tn.believeDeaths()
 	tn.recv("b", suspect("c", 9, "b"), dead("c", 9, "b"))
 	tn.forget()
 	tn.recv("c", alive("c", 1))
@@ -464,6 +466,7 @@ func TestConfirmationsAreGossipedFirstKOnly(t *testing.T) {
 
 func TestLeaveOfAnother(t *testing.T) {
 	tn := converse(t, "b", "c")
+	tn.believeDeaths()
 	tn.recv("b", dead("b", 1, "b"))
 	tn.want("of its own will", "event left b")
 	tn.wantState("left", "b", Left, 1)
