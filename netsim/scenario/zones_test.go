@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/systest"
 	"serf/netsim"
 	"serf/netsim/report"
 	"serf/swim"
@@ -83,6 +84,7 @@ func TestZonesOfAnIdleClusterNeedProbesToStay(t *testing.T) {
 // stay in the zone that they come from, and nobody is left out or called failed.
 func TestEventsLeaveAndEnterEachZone(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "five runs of 80 members for 45 seconds, under check")
 	for _, x := range []struct {
 		name  string
 		sizes []int
@@ -123,6 +125,7 @@ func TestEventsLeaveAndEnterEachZone(t *testing.T) {
 // After a partition between zones all agree about as soon as without.
 func TestZoneThatWasCutOffIsBackAsSoon(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "three runs of 60 members for three minutes, under check")
 	s := threeZones()
 	s.Members, s.For, s.Check = 60, Duration(3*time.Minute), true
 	cut := Fault{Kind: FaultPartition, Start: Duration(20 * time.Second), Length: Duration(time.Minute)}
