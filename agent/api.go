@@ -6,15 +6,13 @@ import (
 	"maps"
 
 	"serf/swim"
-	"serf/swim/serf"
-	"serf/swim/serf/coord"
 )
 
 // Members returns copies of all members, sorted by name, this one included. They are up to date:
 // whoever has read an event about a member finds the change here.
-func (a *Agent) Members() []serf.Member {
+func (a *Agent) Members() []Member {
 	v := a.memberView()
-	list := make([]serf.Member, 0, v.len)
+	list := make([]Member, 0, v.len)
 	for m := range v.all {
 		list = append(list, *m)
 	}
@@ -23,15 +21,15 @@ func (a *Agent) Members() []serf.Member {
 
 // AllMembers returns the number of members, and yields them in the order of Members without
 // copying: they are shared and must not be changed. They never change by themselves.
-func (a *Agent) AllMembers() (n int, all iter.Seq[*serf.Member]) {
+func (a *Agent) AllMembers() (n int, all iter.Seq[*Member]) {
 	v := a.memberView()
 	return v.len, v.all
 }
 
 // EachMember is AllMembers with what is known of where each member is; nil if nothing is.
-func (a *Agent) EachMember() (n int, all iter.Seq2[*serf.Member, *serf.Location]) {
+func (a *Agent) EachMember() (n int, all iter.Seq2[*Member, *Location]) {
 	v := a.memberView()
-	return v.len, func(yield func(*serf.Member, *serf.Location) bool) {
+	return v.len, func(yield func(*Member, *Location) bool) {
 		for _, id := range v.sorted() {
 			if e := v.entry(id); !yield(&e.member, e.at) {
 				return
@@ -41,22 +39,22 @@ func (a *Agent) EachMember() (n int, all iter.Seq2[*serf.Member, *serf.Location]
 }
 
 // Member returns a copy of the member of that name, and whether there is one.
-func (a *Agent) Member(name string) (m serf.Member, ok bool) {
+func (a *Agent) Member(name string) (m Member, ok bool) {
 	e := a.memberView().find(name)
 	if e == nil {
-		return serf.Member{}, false
+		return Member{}, false
 	}
 	return e.member, true
 }
 
 // Self returns a copy of this member.
-func (a *Agent) Self() serf.Member {
+func (a *Agent) Self() Member {
 	return a.memberView().self
 }
 
 // Digest returns a digest of the members that are alive or leaving: equal for agents that agree on
 // them.
-func (a *Agent) Digest() serf.Digest { return a.memberView().digest }
+func (a *Agent) Digest() Digest { return a.memberView().digest }
 
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
 // exchanges the whole state with each. It returns how many answered, and an error only if none of
@@ -177,7 +175,7 @@ func (a *Agent) changeTags(ctx context.Context,
 }
 
 // SetZones changes how this member divides the members into zones: see Config.
-func (a *Agent) SetZones(ctx context.Context, z serf.Zones) error {
+func (a *Agent) SetZones(ctx context.Context, z Zones) error {
 	return a.try(ctx, func(swim.Time) error { return a.loop.node.SetZones(z) })
 }
 
@@ -186,22 +184,22 @@ func (a *Agent) Tags() map[string]string { return maps.Clone(a.Self().Tags) }
 
 // Coordinate returns the network coordinate of a member; ok is false if it isn't known here.
 func (a *Agent) Coordinate(ctx context.Context,
-	name string) (c coord.Coordinate, ok bool, err error) {
+	name string) (c Coordinate, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return coord.Coordinate{}, false, err
+		return Coordinate{}, false, err
 	}
 	e := a.memberView().find(name)
 	if e == nil || e.at == nil {
-		return coord.Coordinate{}, false, nil
+		return Coordinate{}, false, nil
 	}
 	return e.at.At, true, nil
 }
 
 // Located yields the members whose location is known, sorted by name and shared as those of
 // AllMembers. While version stays the same nothing has changed.
-func (a *Agent) Located() (version uint64, all iter.Seq2[*serf.Member, *serf.Location]) {
+func (a *Agent) Located() (version uint64, all iter.Seq2[*Member, *Location]) {
 	v := a.memberView()
-	return v.changes, func(yield func(*serf.Member, *serf.Location) bool) {
+	return v.changes, func(yield func(*Member, *Location) bool) {
 		for _, id := range v.sorted() {
 			if e := v.entry(id); e.at != nil && !yield(&e.member, e.at) {
 				return

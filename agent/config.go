@@ -72,9 +72,9 @@ type Config struct {
 	AddressChanged func(netip.AddrPort)
 	// Logger gets the lines of the agent's log, with the part that reports as the attribute
 	// "component". They wait in a bounded queue, and one goroutine passes them on: a handler that
-	// blocks delays nobody, and what finds no room is counted in a later line. Nil means the default
-	// logger of package log, from slog.LevelInfo on. With slog.New(slog.DiscardHandler) nothing is
-	// logged.
+	// blocks delays nobody, and what finds no room is counted in a later line. Nil means the
+	// default logger of package log, from slog.LevelInfo on. With slog.New(slog.DiscardHandler)
+	// nothing is logged.
 	Logger Logger
 
 	// Join configures the agent's own attempts to join others.
@@ -83,23 +83,23 @@ type Config struct {
 	// finds, before Start has returned. Each comes from NewSubscription, for this agent alone; if
 	// Start fails they end with its error.
 	Subscriptions []*Subscription
-	// OnEvent, if set, is called with all events from the start on, in order, by one goroutine of the
-	// agent and not after Done. It may block, which delays nobody else, and may call all methods of
-	// the agent but Close, which waits for it: ctx ends when the agent stops. While it is too slow
-	// it gets of each member only what it has come to, and the oldest user events and queries are
-	// dropped, see [Traffic].EventsDropped.
+	// OnEvent, if set, is called with all events from the start on, in order, by one goroutine of
+	// the agent and not after Done. It may block, which delays nobody else, and may call all
+	// methods of the agent but Close, which waits for it: ctx ends when the agent stops. While it
+	// is too slow it gets of each member only what it has come to, and the oldest user events and
+	// queries are dropped, see [Traffic].EventsDropped.
 	OnEvent func(ctx context.Context, e Event)
 	// Snapshot, if set, lets the agent continue where an earlier run ended, and keeps what the next
 	// one needs: see package snapshot. It may be closed when the agent has stopped.
 	Snapshot Snapshot
 
 	// Admit, if set, is asked before another member is taken in, or what it says about itself: an
-	// error keeps that out, and is noted in the log. AdmitMerge is asked before the state of a join,
-	// this member's or another's, is taken: after an error nothing of it is. They run on the loop:
-	// they must be quick and not call the agent. The members have the Status that the other node
-	// gives them, and no ID.
-	Admit      func(serf.Member) error
-	AdmitMerge func([]serf.Member) error
+	// error keeps that out, and is noted in the log. AdmitMerge is asked before the state of a
+	// join, this member's or another's, is taken: after an error nothing of it is. They run on the
+	// loop: they must be quick and not call the agent. The members have the Status that the other
+	// node gives them, and no ID.
+	Admit      func(Member) error
+	AdmitMerge func([]Member) error
 
 	// Keys encrypt all traffic, by AES: 16, 24 or 32 bytes each, the one to encrypt with first, and
 	// at most 64. Nil means plain text. All members need a key in common.
@@ -130,10 +130,10 @@ type Config struct {
 	// ReconnectTimeout is how long a failed member is listed, TombstoneTimeout a left one. 0 means
 	// DefaultReconnectTimeout and DefaultTombstoneTimeout, negative until ReapInterval is over.
 	ReconnectTimeout, TombstoneTimeout time.Duration
-	// ListedFor, if set, decides how long one failed or left member is listed; d is what it would be
-	// otherwise. It is asked at each ReapInterval, on the loop: it must be quick and not call the
-	// agent.
-	ListedFor func(m serf.Member, d time.Duration) time.Duration
+	// ListedFor, if set, decides how long one failed or left member is listed; d is what it would
+	// be otherwise. It is asked at each ReapInterval, on the loop: it must be quick and not call
+	// the agent.
+	ListedFor func(m Member, d time.Duration) time.Duration
 	// Zones divides the members by a tag: gossip stays mostly within each part. Zero doesn't.
 	Zones Zones
 	// BroadcastTimeout bounds how long Leave waits for its message, and earlier own user events, to
@@ -155,8 +155,8 @@ type Config struct {
 	// QuerySizeMax and QueryResponseSizeMax bound the encoded messages: up to 61,440 bytes, 0 means
 	// DefaultQuerySizeMax and DefaultQueryResponseSizeMax.
 	QuerySizeMax, QueryResponseSizeMax int
-	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400, which
-	// fits every common MTU. Larger messages go by stream.
+	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400,
+	// which fits every common MTU. Larger messages go by stream.
 	PacketMax int
 
 	// Protocol is the version of Serf's protocol to speak, 2 to 5. 0 means 5.

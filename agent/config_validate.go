@@ -122,8 +122,8 @@ func flatten(list []error) (flat []error) {
 	return flat
 }
 
-// fields are those of Config that a problem of the node calls by another name. Those of its
-// timing have their own names.
+// fields are those of Config that a problem of the node calls by another name. Those of its timing
+// have their own names.
 var fields = []struct{ problem, field string }{
 	{"name", "Name"}, {"address", "Advertise"}, {"label", "Label"}, {"tags", "Tags"},
 	{"packet size", "PacketMax"}, {"Serf protocol", "Protocol"}, {"keyring", "Keys"},

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"serf/internal/eventfilter"
-	"serf/swim/serf"
 )
 
 // Event is something that happened in the cluster: a [MemberEvent], [UserEvent] or [QueryEvent]. An
@@ -29,7 +28,7 @@ const (
 // MemberEvent says that the same thing happened to one or more members.
 type MemberEvent struct {
 	Type    string // MemberJoin and so on
-	Members []serf.Member
+	Members []Member
 	// Restarted is set with MemberUpdate if the members restarted or changed their address: what
 	// was set up with them before is gone.
 	Restarted bool

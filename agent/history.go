@@ -18,7 +18,7 @@ func (a *Agent) History(name string) (h MemberHistory, ok bool) {
 	listed := false
 	a.read(func() {
 		h.Changes, h.Dropped = a.loop.history.Member(name)
-		var m serf.Member
+		var m Member
 		if m, listed = a.loop.node.Member(name); listed {
 			h.Status = m.Status.String()
 		}

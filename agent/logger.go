@@ -18,9 +18,9 @@ type Logger interface {
 // and so on.
 const componentKey = "component"
 
-// LogTo starts a log that passes its lines to l, as Config.Logger describes it. It is for what has to
-// log before there is an agent, such as package snapshot; an agent whose Logger it is uses it, too.
-// Close it when they have ended.
+// LogTo starts a log that passes its lines to l, as Config.Logger describes it. It is for what has
+// to log before there is an agent, such as package snapshot; an agent whose Logger it is uses it,
+// too. Close it when they have ended.
 func LogTo(l Logger) *Log {
 	log, _ := logFor(l)
 	return log

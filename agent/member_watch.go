@@ -3,16 +3,14 @@ package agent
 import (
 	"context"
 	"iter"
-
-	"serf/swim/serf"
 )
 
 // WatchMembers yields the members, as Members does: at once, and again when some joined, left,
 // failed, changed or are no longer listed. Nothing waits for the caller: what happens while it is
 // busy is yielded at once afterwards, so that it may miss a state, but never the last one. The end
 // is that of ctx or of the agent, or comes at once where Subscribe finds too many subscriptions.
-func (a *Agent) WatchMembers(ctx context.Context) iter.Seq[[]serf.Member] {
-	return func(yield func([]serf.Member) bool) {
+func (a *Agent) WatchMembers(ctx context.Context) iter.Seq[[]Member] {
+	return func(yield func([]Member) bool) {
 		w := &memberWatch{changed: make(chan struct{}, 1), owner: &a.events}
 		a.events.add(w)
 		defer a.events.remove(w)

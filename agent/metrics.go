@@ -4,7 +4,6 @@ import (
 	"serf/agent/handler"
 	"serf/swim"
 	"serf/swim/serf"
-	"serf/swim/serf/coord"
 )
 
 // Metrics is one reading of all metrics of an agent. Those of the node are from the same moment.
@@ -20,7 +19,7 @@ type Metrics struct {
 	Traffic  Traffic
 	Handlers handler.Stats
 	// Coordinate is that of this member; zero if coordinates are off.
-	Coordinate coord.Coordinate
+	Coordinate Coordinate
 }
 
 // Metrics reads the metrics. ok is false once the agent has stopped.

@@ -131,7 +131,7 @@ func (q *Query) offer(a Answer) {
 }
 
 // Query asks the members that p selects. ctx bounds only the start.
-func (a *Agent) Query(ctx context.Context, p serf.QueryParams) (*Query, error) {
+func (a *Agent) Query(ctx context.Context, p QueryParams) (*Query, error) {
 	a.log.Debugf("agent", "Requesting query send: %s. Payload: %q", p.Name, p.Payload)
 	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		return a.loop.node.Query(now, p, &a.loop.out)
@@ -187,22 +187,22 @@ func (r *KeyReport) Failure() error {
 // InstallKey gives all members a key (16, 24 or 32 bytes) to decrypt with. The report is valid even
 // with an error, which then says how many members failed.
 func (a *Agent) InstallKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.Keys(ctx, serf.KeyRequest{Command: serf.InstallKey, Key: key})
+	return a.Keys(ctx, KeyRequest{Command: serf.InstallKey, Key: key})
 }
 
 // UseKey makes an installed key the primary one on all members. See InstallKey for errors.
 func (a *Agent) UseKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.Keys(ctx, serf.KeyRequest{Command: serf.UseKey, Key: key})
+	return a.Keys(ctx, KeyRequest{Command: serf.UseKey, Key: key})
 }
 
 // RemoveKey removes a key, which must not be primary, from all members. See InstallKey for errors.
 func (a *Agent) RemoveKey(ctx context.Context, key []byte) (KeyReport, error) {
-	return a.Keys(ctx, serf.KeyRequest{Command: serf.RemoveKey, Key: key})
+	return a.Keys(ctx, KeyRequest{Command: serf.RemoveKey, Key: key})
 }
 
 // ListKeys asks all members for their keys. See InstallKey for errors.
 func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
-	return a.Keys(ctx, serf.KeyRequest{Command: serf.ListKeys})
+	return a.Keys(ctx, KeyRequest{Command: serf.ListKeys})
 }
 
 // SetKeys replaces the keys of this member alone, as Config.Keys has them: for programs that give
@@ -221,7 +221,7 @@ func (a *Agent) SetKeys(ctx context.Context, keys ...[]byte) error {
 
 // Keys asks all members to do something about keys, as the methods above do, and sums up the
 // answers. See InstallKey for errors.
-func (a *Agent) Keys(ctx context.Context, request serf.KeyRequest) (KeyReport, error) {
+func (a *Agent) Keys(ctx context.Context, request KeyRequest) (KeyReport, error) {
 	r := KeyReport{Messages: make(map[string]string), Keys: make(map[string]int),
 		Primary: make(map[string]int)}
 	silent := make(map[string]bool) // members that owe an answer
