@@ -59,34 +59,31 @@ func waitBound(t *testing.T, a *agentProcess) {
 // TestBeside prints what membership takes beside memberlist, in clusters of processes. It asserts
 // that each member finds all others.
 func TestBeside(t *testing.T) {
-	sizes := []int{3}
-	settle, watch := time.Second, time.Second
-	if *ratios {
-		sizes, settle, watch = []int{3, 30, 300}, settleTime, idleTime
+	if !*ratios {
+		t.Skip("-ratios prints the table of members next to memberlist's; it takes five minutes")
 	}
 	if runtime.GOOS != "linux" {
 		t.Skip("what a process takes is read from /proc")
 	}
 	f := new(figures)
-	for _, size := range sizes {
-		measureBeside(t, f, size, settle, watch)
-	}
-	if *ratios {
-		f.print()
+	defer f.print()
+	for _, size := range []int{3, 30, 300} {
+		measureBeside(t, f, size)
 	}
 }
 
-func measureBeside(t *testing.T, f *figures, size int, settle, watch time.Duration) {
+// measureBeside measures clusters of this size that idle.
+func measureBeside(t *testing.T, f *figures, size int) {
 	var processor, switches, resident, private [2]float64
 	for i, p := range besides { // in turn: the processors are few
 		all := launchBeside(t, p, size)
-		time.Sleep(settle)
+		time.Sleep(settleTime)
 		var before []usage
 		for _, a := range all {
 			before = append(before, a.usage(t))
 		}
 		began := time.Now()
-		time.Sleep(watch)
+		time.Sleep(idleTime)
 		var c, s, r, v []float64
 		for k, a := range all {
 			u, took := a.usage(t), time.Since(began).Seconds()

@@ -257,7 +257,7 @@ func ExampleVersions() {
 // Timings are those of a profile, perhaps with changes.
 func ExampleTiming() {
 	c := config("web-1")
-	c.Timing = membership.LAN()
+	c.Timing = membership.WAN()
 	c.Timing.PushPullInterval = time.Minute
 	n, err := membership.Start(context.Background(), c)
 	if err != nil {

@@ -56,8 +56,7 @@ func TestInboxIsBoundedInBytes(t *testing.T) {
 func TestInboxKeepsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		next := 0
-		var b *inbox
-		b = newInbox(1000, func(x *item) {
+		b := newInbox(1000, func(x *item) {
 			if want := []byte{byte(next), byte(next >> 8)}; !bytes.Equal(x.data, want) {
 				t.Errorf("item %d is %v", next, x.data)
 			}
