@@ -11,11 +11,14 @@ import (
 	"serf/compat/memberlist"
 )
 
-// Versions of the Serf protocol, and limits in bytes.
-const (
-	ProtocolVersionMin uint8 = 2
-	ProtocolVersionMax       = 5
+// ProtocolVersionMin is the oldest version of the Serf protocol that Config.ProtocolVersion may name.
+const ProtocolVersionMin uint8 = 2
 
+// ProtocolVersionMax is the newest one.
+const ProtocolVersionMax = 5
+
+// Limits in bytes.
+const (
 	UserEventSizeLimit = 9 * 1024 // of name and payload of a user event
 	MaxNodeNameLength  = 128      // of a name, where Config.ValidateNodeNames is set
 )

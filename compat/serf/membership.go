@@ -63,8 +63,8 @@ func checkMembership(c *memberlist.Config) error {
 		}
 	}
 	if c.Logger != nil && c.LogOutput != nil {
-		return errors.New("Cannot specify both LogOutput and Logger. " +
-			"Please choose a single log configuration setting.")
+		return errors.New("cannot specify both LogOutput and Logger; " +
+			"please choose a single log configuration setting")
 	}
 	return nil
 }
