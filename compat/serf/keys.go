@@ -92,7 +92,7 @@ func (k *KeyManager) change(
 func (k *KeyManager) ask(
 	c core.KeyCommand, key string, opts *KeyRequestOptions,
 ) (*KeyResponse, error) {
-	request := core.KeyRequest{Command: c}
+	request := core.KeyRequest{Command: c, Timeout: k.serf.DefaultQueryTimeout()}
 	if opts != nil {
 		request.RelayFactor = opts.RelayFactor
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"serf/swim"
 	"serf/wire"
@@ -29,7 +30,8 @@ const (
 type KeyRequest struct {
 	Command     KeyCommand
 	Key         []byte // 16, 24 or 32 bytes; none for ListKeys
-	RelayFactor uint8  // as in QueryParams
+	RelayFactor uint8  // as in QueryParams, as is Timeout
+	Timeout     time.Duration
 }
 
 // Keys asks all members to do something about keys. It is a query: ParseKeyAnswer reads the
@@ -38,7 +40,7 @@ func (n *Node) Keys(now swim.Time, r KeyRequest, out *swim.Output) (swim.OpID, e
 	m := wire.KeyRequest{Key: r.Key}
 	n.call.begin(out)
 	p := QueryParams{Name: internalPrefix + string(r.Command), Payload: m.Append(nil),
-		RelayFactor: r.RelayFactor}
+		RelayFactor: r.RelayFactor, Timeout: r.Timeout}
 	op, err := n.startQuery(now, p, out)
 	n.finish(now, out)
 	return op, err

@@ -172,14 +172,15 @@ func TestLongKeyListIsCut(t *testing.T) {
 
 func TestAskingAboutKeys(t *testing.T) {
 	tn := converseWith(t, withKeys(1), "b")
-	request := KeyRequest{Command: InstallKey, Key: testKey(2), RelayFactor: 2}
+	request := KeyRequest{Command: InstallKey, Key: testKey(2), RelayFactor: 2, Timeout: time.Hour}
 	op, err := tn.n.Keys(tn.now, request, &tn.out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := tn.n.queries[0]
-	if m, err := wire.ParseQuery(q.repeat.msg[1:]); err != nil || m.RelayFactor != 2 {
-		t.Errorf("the query asks for %d relays, %v, want 2", m.RelayFactor, err)
+	m, err := wire.ParseQuery(q.repeat.msg[1:])
+	if err != nil || m.RelayFactor != 2 || m.Timeout != int64(time.Hour) {
+		t.Errorf("the query asks for %d relays and has %d ns, %v", m.RelayFactor, m.Timeout, err)
 	}
 	for _, e := range tn.out.Events {
 		if e.Kind == EventQueryResponse {
