@@ -43,9 +43,18 @@ func (c *Config) Validate() error {
 // validate is Validate for what fill has completed.
 func (c *Config) validate() error {
 	var errs []error
-	bad := func(field, format string, args ...any) {
+	whole := c.problems(func(field, format string, args ...any) {
 		errs = append(errs, newConfigError(field, fmt.Errorf(format, args...)))
+	})
+	if whole {
+		errs = append(errs, c.nodeProblems()...)
 	}
+	return errors.Join(errs...)
+}
+
+// problems reports what the node doesn't know of. It is false if the timing isn't one, so that
+// there is no use to look at the rest.
+func (c *Config) problems(bad func(field, format string, args ...any)) bool {
 	if i := c.Join.Interval; i < joinIntervalMin {
 		bad("Join.Interval", "%v, at least %v", i, joinIntervalMin)
 	}
@@ -69,9 +78,9 @@ func (c *Config) validate() error {
 	t := &c.Timing
 	if t.RetransmitMult == 0 && t.SuspicionMult == 0 { // neither may be
 		bad("Timing", "incomplete: begin with LAN(), WAN() or Local()")
-		return errors.Join(errs...)
+		return false
 	}
-	return errors.Join(append(errs, c.nodeProblems()...)...)
+	return true
 }
 
 // nodeProblems is what the node wouldn't accept.

@@ -120,11 +120,19 @@ func (p *Problem) Unwrap() error { return errors.Unwrap(p.err) }
 // Validate reports every problem of c, joined, or nil. Each is a *Problem.
 func (c *Config) Validate() error {
 	var errs []error
-	bad := func(ok bool, format string, args ...any) {
+	c.problems(func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, NewProblem(format, args...))
 		}
+	})
+	if err := c.Zones.validate(); err != nil {
+		errs = append(errs, err)
 	}
+	return errors.Join(errs...)
+}
+
+// problems reports what is wrong with c, but for its Zones.
+func (c *Config) problems(bad func(ok bool, format string, args ...any)) {
 	notNegative := func(field string, v time.Duration) {
 		bad(v >= 0, field+": %v is negative", v)
 	}
@@ -140,9 +148,6 @@ func (c *Config) Validate() error {
 	}
 	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
 	c.Timing.problems(bad)
-	if err := c.Zones.validate(); err != nil {
-		errs = append(errs, err)
-	}
 	notNegative("dead retention", c.DeadRetention)
 	notNegative("verify forgotten", c.VerifyForgotten)
 	sealerErr := c.Sealer.Validate()
@@ -158,7 +163,6 @@ func (c *Config) Validate() error {
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
 	bad(c.sim.Base == nil || c.sim.Roster == nil || c.sim.Roster.base == c.sim.Base,
 		"roster: not made from the base")
-	return errors.Join(errs...)
 }
 
 // packetFloor is the size of the largest packet that this node must be able to send: its own alive

@@ -166,11 +166,16 @@ func DefaultConfig(t swim.Timing) Config {
 // Validate returns every problem of c, each a *swim.Problem, joined; nil if there are none.
 func (c *Config) Validate() error {
 	errs := []error{c.membershipProblems()}
-	bad := func(ok bool, format string, args ...any) {
+	c.problems(func(ok bool, format string, args ...any) {
 		if !ok {
 			errs = append(errs, swim.NewProblem(format, args...))
 		}
-	}
+	})
+	return errors.Join(errs...)
+}
+
+// problems reports what is wrong with c itself.
+func (c *Config) problems(bad func(ok bool, format string, args ...any)) {
 	atLeast := func(name string, d, least time.Duration) {
 		bad(d >= least, name+": %v, at least %v", d, least)
 	}
@@ -204,7 +209,6 @@ func (c *Config) Validate() error {
 	size("user event size", c.EventSizeMax, EventSizeCeiling)
 	size("query size", c.QuerySizeMax, messageCeiling)
 	size("query response size", c.QueryResponseSizeMax, messageCeiling)
-	return errors.Join(errs...)
 }
 
 // membership is the configuration of the membership below. It lacks what New makes.
