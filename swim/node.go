@@ -388,5 +388,10 @@ func (n *Node) noteDrops(out *Output) {
 	}
 }
 
-func (o *Output) note(x Note)   { o.Notes = append(o.Notes, x) }
+// note and event copy large structs: inlined at all their calls, that is 24 kB of program.
+//
+//go:noinline
+func (o *Output) note(x Note) { o.Notes = append(o.Notes, x) }
+
+//go:noinline
 func (o *Output) event(e Event) { o.Events = append(o.Events, e) }

@@ -164,13 +164,22 @@ func AppendKey(b []byte, key string) []byte {
 	return append(append(b, fixRaw|byte(len(key))), key...)
 }
 
-// The functions below append a field: its key and its value.
+// The functions below append a field: its key and its value. They aren't inlined: that would make
+// the program 40 kB larger, to save about 2 ns a field.
 
+//go:noinline
 func RawField[S Text](b []byte, key string, v S) []byte { return AppendRaw(AppendKey(b, key), v) }
+
+//go:noinline
+func UintField(b []byte, key string, v uint64) []byte { return AppendUint(AppendKey(b, key), v) }
+
+//go:noinline
+func IntField(b []byte, key string, v int64) []byte { return AppendInt(AppendKey(b, key), v) }
+
+//go:noinline
+func BoolField(b []byte, key string, v bool) []byte { return AppendBool(AppendKey(b, key), v) }
+
 func RawOrNilField(b []byte, key string, v []byte) []byte {
 	return AppendRawOrNil(AppendKey(b, key), v)
 }
-func UintField(b []byte, key string, v uint64) []byte   { return AppendUint(AppendKey(b, key), v) }
-func IntField(b []byte, key string, v int64) []byte     { return AppendInt(AppendKey(b, key), v) }
-func BoolField(b []byte, key string, v bool) []byte     { return AppendBool(AppendKey(b, key), v) }
 func FloatField(b []byte, key string, v float64) []byte { return AppendFloat(AppendKey(b, key), v) }
