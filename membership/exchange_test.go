@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,22 @@ func TestStateThatIsTooLarge(t *testing.T) {
 		wantNames(t, "the exchange goes on", "abc", c)
 		if got := a.Stats().StatesMissing; got != 1 || len(sizes) > 0 {
 			t.Errorf("%d states counted as missing, %d arrived", got, len(sizes))
+		}
+	})
+}
+
+// A handler isn't asked for lines that it doesn't want.
+func TestLogKeepsToItsLevel(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		var log strings.Builder
+		errorsOnly := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})
+		a := start(t, net, 1, membership.Config{
+			Logger: slog.New(errorsOnly), State: func(bool) []byte { return make([]byte, 20<<20) },
+		})
+		join(t, a, start(t, net, 2, membership.Config{}))
+		missing := a.Stats().StatesMissing
+		if a.Close(); missing == 0 || log.Len() > 0 {
+			t.Errorf("%d states are missing; log: %s", missing, &log)
 		}
 	})
 }

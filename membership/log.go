@@ -85,6 +85,9 @@ func (l *logger) write(level slog.Level, text string, args ...any) {
 }
 
 func (l *logger) warn(text string, args ...any) {
+	if !l.enabled(slogWarn) {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.write(slogWarn, text, args...)
