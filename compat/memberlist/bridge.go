@@ -115,12 +115,26 @@ func (b *bridge) Dial(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net
 
 // send sends a packet, which the transport may keep.
 func (b *bridge) send(to netip.AddrPort, packet []byte) {
+	if b.ended() {
+		return
+	}
 	a, err := b.address(to)
 	if err == nil {
 		_, err = b.transport.WriteToAddress(packet, a)
 	}
-	if err != nil {
+	if err != nil && !b.ended() {
 		b.report("[ERR] memberlist: Failed to send a packet to %s: %v", &a, err)
+	}
+}
+
+// ended tells whether the bridge was closed. What waits in a lane then is given up, without a line in
+// the log: whoever wanted that may be gone.
+func (b *bridge) ended() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -18,7 +18,7 @@ func (m *Memberlist) delegate(s *membership.Config) {
 		s.OnMessage = func(msg membership.Message) { c.Delegate.NotifyMsg(msg.Data) }
 		s.State = func(join bool) []byte { return c.Delegate.LocalState(join) }
 		s.OnState = func(st membership.RemoteState) { c.Delegate.MergeRemoteState(st.Data, st.Join) }
-		s.Broadcasts = (&overflow{conf: c}).fill
+		s.Broadcasts = (&overflow{m: m}).fill
 	}
 	if c.Ping != nil {
 		s.AckPayload = func(b []byte) []byte { return append(b, c.Ping.AckPayload()...) }
@@ -37,7 +37,7 @@ const broadcastOverhead = 2 + 1
 // overflow has the messages of a delegate that gave more than it was asked for. The next packets take
 // them along.
 type overflow struct {
-	conf    *Config
+	m       *Memberlist
 	waiting [][]byte
 }
 
@@ -49,17 +49,23 @@ const overflowMax = 4096
 func (o *overflow) fill(room int, add func([]byte) bool) {
 	room += broadcastOverhead
 	for len(o.waiting) > 0 {
-		if !add(o.waiting[0]) {
-			return
+		msg := o.waiting[0]
+		switch {
+		case add(msg):
+			room -= len(msg) + broadcastOverhead
+		case len(msg) <= o.most():
+			return // the next packet has room
+		default: // it would keep all others waiting
+			o.m.logger.Printf("[ERR] memberlist: Dropped a broadcast of %d bytes, at most %d fit a packet",
+				len(msg), o.most())
 		}
-		room -= len(o.waiting[0]) + broadcastOverhead
 		o.waiting = o.waiting[1:]
 	}
 	o.waiting = nil
 	if room <= broadcastOverhead {
 		return
 	}
-	given := o.conf.Delegate.GetBroadcasts(broadcastOverhead, room)
+	given := o.m.conf.Delegate.GetBroadcasts(broadcastOverhead, room)
 	for i, msg := range given {
 		if !add(msg) {
 			o.keep(given[i:])
@@ -68,9 +74,21 @@ func (o *overflow) fill(room int, add func([]byte) bool) {
 	}
 }
 
+// most is the size of the largest message that a packet has room for.
+func (o *overflow) most() int {
+	if node := o.m.node.Load(); node != nil {
+		return node.MaxMessage()
+	}
+	return largestPacket // while the node is being started
+}
+
 // keep copies messages: they are the delegate's.
 func (o *overflow) keep(given [][]byte) {
-	for _, msg := range given[:min(len(given), overflowMax)] {
+	if n := len(given) - overflowMax; n > 0 {
+		o.m.logger.Printf("[ERR] memberlist: Dropped %d broadcasts: %d wait for a packet", n, overflowMax)
+		given = given[:overflowMax]
+	}
+	for _, msg := range given {
 		o.waiting = append(o.waiting, bytes.Clone(msg))
 	}
 }
@@ -148,12 +166,10 @@ func (m *Memberlist) admit(member membership.Member) error {
 
 // admitMerge decides whether the members of another cluster are taken in.
 func (m *Memberlist) admitMerge(members []membership.Member) error {
-	for i := range members {
-		if a := members[i].Addr; m.names.at(a) == "" {
-			m.names.learn(a, members[i].Name)
-		}
-	}
-	if err := checkVersions(members, m.known()); err != nil {
+	own := m.known()
+	m.names.introduce(own)
+	m.names.introduce(members)
+	if err := checkVersions(members, own); err != nil {
 		return refusal{err}
 	}
 	if m.conf.Merge == nil {

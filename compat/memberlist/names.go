@@ -36,10 +36,27 @@ func (n *names) at(a netip.AddrPort) string {
 	return name
 }
 
+// introduce records members at addresses that nobody is recorded at. It asks nobody: there may be
+// many.
+func (n *names) introduce(members []membership.Member) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range members {
+		if a := members[i].Addr; n.byAddr[a] == "" {
+			n.record(a, members[i].Name)
+		}
+	}
+}
+
 // learn records who is at an address.
 func (n *names) learn(a netip.AddrPort, name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.record(a, name)
+}
+
+// record is learn; n.mu is held.
+func (n *names) record(a netip.AddrPort, name string) {
 	if n.byAddr == nil {
 		n.byAddr = make(map[netip.AddrPort]string)
 	}
