@@ -35,6 +35,11 @@ func TestFieldsOfNotes(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
+	// Of two members on one host only the ports differ.
+	conflict := "Conflicting address for m1. Known: 10.0.0.1:7946 Claimed: 10.0.0.9:1"
+	if got := Of(swim.NoteConflict).Fill(&full, lookup); got != conflict {
+		t.Errorf("a conflict: %q, want %q", got, conflict)
+	}
 	empty := swim.Note{Member: swim.NoMember}
 	if got := (Wording{Text: "{member}|{addr}|{ip}|{from}|{err}"}).Fill(&empty, nil); got != "|?|?|an unknown address|unknown reason" {
 		t.Errorf("an empty note: %q", got)

@@ -18,7 +18,7 @@ var ofSwim = map[swim.NoteCode]Wording{
 	swim.NoteRefuting:       {"Refuting an accusation (from: {other}{text}), incarnation is now {n}", true},
 	swim.NoteStreamOnly: {"Was able to connect to {member} over TCP but UDP probes failed, " +
 		"network may be misconfigured", true},
-	swim.NoteConflict: {"Conflicting address for {member}. Known: {ip} Claimed: {from}", true},
+	swim.NoteConflict: {"Conflicting address for {member}. Known: {addr} Claimed: {from}", true},
 	swim.NoteMoved:    {"Updating address for {member}: its old one does not answer, it is at {from} now", false},
 	// Somebody's command caused it, most of the time.
 	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false},
