@@ -219,6 +219,10 @@ func (c *Config) check() error {
 		errs = append(errs, fmt.Errorf("join interval: %v, at least %v", c.JoinInterval,
 			joinIntervalMin))
 	}
+	if l := c.Layer; l.Current < l.Min || l.Current > l.Max {
+		errs = append(errs, fmt.Errorf("layer: current version %d, allowed %d to %d, as Min and Max say",
+			l.Current, l.Min, l.Max))
+	}
 	if c.Keys != nil && len(c.Keys) == 0 {
 		errs = append(errs, errors.New("keys: an empty list; nil means plain text"))
 	}

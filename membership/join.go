@@ -75,10 +75,13 @@ func checkJoin(address string) error { return hostaddr.Check(address) }
 // _service._proto.domain, and dnssrv+name, for the targets of its SRV records. This node's own
 // addresses count as reached. When it returns, OnEvent has been told of all members that were
 // found, and OnState of their states. The error is a *JoinError if none was reached, or that of
-// ctx, after which addresses that are being tried may still be reached.
+// ctx, after which addresses that are being tried may still be reached, or ErrLeaving after Leave.
 func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err error) {
-	if asked() {
+	switch {
+	case asked():
 		return 0, ErrInCallback
+	case n.hasLeft():
+		return 0, ErrLeaving
 	}
 	own := hostaddr.Own(n.driver.Addr(), n.Addr())
 	failed := make([][]JoinFailure, len(addresses))
@@ -110,6 +113,9 @@ func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err 
 	}
 	return 0, e
 }
+
+// hasLeft tells whether Leave was called. The others would answer a join, but take nobody who leaves.
+func (n *Node) hasLeft() bool { return n.Self().State == StateLeft }
 
 // joinsAtOnce is how many addresses are looked up and tried at the same time. One that doesn't answer
 // takes the whole time-out of a stream.
@@ -164,10 +170,10 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// seek tries the members in Config.Join until the node stops.
+// seek tries the members in Config.Join until the node leaves or stops.
 func (n *Node) seek() {
 	ctx := n.driver.Context()
-	for pause := joinIntervalMin; ctx.Err() == nil; pause = min(2*pause, n.conf.JoinInterval) {
+	for pause := joinIntervalMin; ctx.Err() == nil && !n.hasLeft(); pause = min(2*pause, n.conf.JoinInterval) {
 		if n.seekOnce(ctx) {
 			pause = n.conf.JoinInterval
 		}

@@ -27,6 +27,7 @@ func TestConfigIsChecked(t *testing.T) {
 			"message queue: -1":         {MessageQueue: -1},
 			"join interval: 1ms":        {JoinInterval: time.Millisecond},
 			`join: ""`:                  {Join: []string{""}},
+			"layer: current version 3":  {Layer: membership.Versions{Min: 1, Max: 2, Current: 3}},
 			"protocol version 6":        {Protocol: 6},
 			"probe interval: 0s":        {Timing: membership.Timing{GossipNodes: 3}},
 			"zone share: 101":           {Zones: membership.Zones{Share: 101}},
@@ -126,6 +127,38 @@ func TestLeaveTwice(t *testing.T) {
 		}
 		if err := a.SetMeta(t.Context(), nil); !errors.Is(err, membership.ErrLeaving) {
 			t.Errorf("after leaving: %v", err)
+		}
+	})
+}
+
+// The others would answer, and not take it, so that it would know them and they not it.
+func TestNobodyIsJoinedAfterLeave(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		a := start(t, net, 1, membership.Config{Join: []string{addrOf(2).String()}})
+		if err := a.Leave(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start(t, net, 2, membership.Config{})
+		if n, err := a.Join(t.Context(), addrOf(2).String()); n != 0 || !errors.Is(err, membership.ErrLeaving) {
+			t.Errorf("%d reached, %v", n, err)
+		}
+		time.Sleep(2 * membership.DefaultJoinInterval)
+		if len(a.Known()) != 1 {
+			t.Errorf("it has joined in the background: %v", a.Known())
+		}
+	})
+}
+
+func TestNothingIsSentToNoAddress(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		a := start(t, net, 1, membership.Config{})
+		_, pinged := a.Ping(t.Context(), "b", netip.AddrPort{})
+		for i, err := range []error{
+			pinged, a.Send(netip.AddrPort{}, nil), a.SendReliable(t.Context(), netip.AddrPort{}, nil),
+		} {
+			if err == nil || err.Error() != "no address to send to" {
+				t.Errorf("call %d: %v", i, err)
+			}
 		}
 	})
 }

@@ -40,6 +40,9 @@ type Pong struct {
 // Ping pings a member, and returns how long it took, or ErrNoAnswer after Timing.ProbeTimeout. With
 // an empty name anybody at the address answers. Nobody is suspected or believed because of it.
 func (n *Node) Ping(ctx context.Context, name string, addr netip.AddrPort) (Pong, error) {
+	if err := checkAddr(addr); err != nil {
+		return Pong{}, err
+	}
 	r, err := n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
 		return n.loop.core.Ping(now, []byte(name), addr, out)
 	})

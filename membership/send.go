@@ -2,6 +2,7 @@ package membership
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -51,8 +52,8 @@ func (n *Node) MaxMessage() int { return int(n.maxUser.Load()) }
 // and nobody says so. Send never waits: msg is copied. The error says that msg is too large for a
 // packet, that too many wait (ErrBusy), or ErrClosed.
 func (n *Node) Send(to netip.AddrPort, msg []byte) error {
-	if !to.IsValid() || to.Port() == 0 {
-		return fmt.Errorf("address %v: no member can have it", to)
+	if err := checkAddr(to); err != nil {
+		return err
 	}
 	if err := n.checkPacket(msg, int(n.maxSend.Load())); err != nil {
 		return err
@@ -61,6 +62,17 @@ func (n *Node) Send(to netip.AddrPort, msg []byte) error {
 		return ErrBusy
 	}
 	n.driver.Wake()
+	return nil
+}
+
+// checkAddr returns why nothing can be sent to an address, or nil.
+func checkAddr(to netip.AddrPort) error {
+	switch {
+	case to == netip.AddrPort{}:
+		return errors.New("no address to send to")
+	case !to.IsValid() || to.Port() == 0:
+		return fmt.Errorf("address %v: no member can have it", to)
+	}
 	return nil
 }
 
@@ -121,6 +133,9 @@ const outboxKeep = 64 << 10
 // takes as long as Timing.StreamTimeout at most, and goes on if ctx ends before. The error is
 // ErrBusy while 64 MiB of such messages are under way.
 func (n *Node) SendReliable(ctx context.Context, to netip.AddrPort, msg []byte) error {
+	if err := checkAddr(to); err != nil {
+		return err
+	}
 	_, err := n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
 		return n.loop.sends.begin(n.loop.core, now, to, msg, out)
 	})

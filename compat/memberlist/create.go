@@ -63,6 +63,10 @@ func (c *Config) check() error {
 	case c.LogOutput != nil && c.Logger != nil:
 		return errors.New("cannot specify both LogOutput and Logger; " +
 			"please choose a single log configuration setting")
+	case c.DelegateProtocolVersion < c.DelegateProtocolMin ||
+		c.DelegateProtocolVersion > c.DelegateProtocolMax:
+		return fmt.Errorf("delegate protocol version '%d' must be in range: [%d, %d]",
+			c.DelegateProtocolVersion, c.DelegateProtocolMin, c.DelegateProtocolMax)
 	case len(c.Label) > LabelMaxSize:
 		return fmt.Errorf("could not use %q as a label: too long", c.Label)
 	}

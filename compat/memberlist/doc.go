@@ -31,6 +31,8 @@
 //   - A node that comes back at another address is taken there as soon as nobody answers at the old
 //     one: Config.DeadNodeReclaimTime isn't needed for that, and has no effect.
 //   - A node that was declared dead and then leaves has gone once.
+//   - Join is an error after Leave: the others wouldn't take in a node that leaves. So is a
+//     DelegateProtocolVersion out of its range for Create: nobody could be joined.
 //   - AliveDelegate is asked about news, not about each message that repeats it. A node that refuses
 //     itself is hidden from itself, not from others.
 //   - Values of Config that make no sense, such as a ProbeTimeout beyond ProbeInterval, are taken for

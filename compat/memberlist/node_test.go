@@ -496,6 +496,9 @@ func TestLeave(t *testing.T) {
 			want(t, m.conf.Name, count(m.take(), "leave a meta of a"), 1)
 			want(t, "members", names(m.Members()), "b,c")
 		}
+		if n, err := a.Join([]string{"b"}); n != 0 || err == nil {
+			t.Errorf("a join afterwards: %d, %v", n, err)
+		}
 		_ = a.Shutdown()
 		defer func() { want(t, "after Shutdown", recover(), "leave after shutdown") }()
 		_ = a.Leave(time.Second)
@@ -723,6 +726,7 @@ func TestConfigurationsThatCreateRefuses(t *testing.T) {
 		}{
 			{func(c *memberlist.Config) { c.ProtocolVersion = 0 }, "protocol version '0' too low. Must be in range: [1, 5]"},
 			{func(c *memberlist.Config) { c.ProtocolVersion = 6 }, "protocol version '6' too high. Must be in range: [1, 5]"},
+			{func(c *memberlist.Config) { c.DelegateProtocolVersion = 2 }, "delegate protocol version '2' must be in range: [0, 0]"},
 			{func(c *memberlist.Config) { c.SecretKey = []byte("short") }, "key size must be 16, 24 or 32 bytes"},
 			{func(c *memberlist.Config) { c.SecretKey, c.Keyring = []byte("short"), ring }, "key size must be 16, 24 or 32 bytes"},
 			{func(c *memberlist.Config) { c.LogOutput = io.Discard },
