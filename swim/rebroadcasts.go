@@ -58,9 +58,15 @@ func (r *Rebroadcasts) Fill(p *wire.Packer) {
 	}
 }
 
-// sort orders the list by how often each was sent, and those of equal number by age.
+// sort orders the list by how often each was sent, and those of equal number by age. It is short, so
+// that insertion is as good as a library's sort, which would be 8 kB for this type.
 func (r *Rebroadcasts) sort() {
-	slices.SortStableFunc(r.list, func(x, y rebroadcast) int { return y.left - x.left })
+	for i, x := range r.list {
+		for ; i > 0 && r.list[i-1].left < x.left; i-- {
+			r.list[i] = r.list[i-1]
+		}
+		r.list[i] = x
+	}
 	r.next = 0
 }
 
