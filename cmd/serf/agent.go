@@ -357,12 +357,12 @@ func (d *daemon) stop() {
 	d.manager.Close()
 }
 
-// rpcAgent is the agent as the RPC server sees it, with the file that keeps its tags.
-func (d *daemon) rpcAgent() server.Agent {
-	served := server.ForAgent(d.agent)
-	if path := d.setup.conf.TagsFile; path != "" {
-		d.tags = &tagKeeper{Agent: served, path: path, tags: d.agent.Tags, log: d.log}
-		return d.tags
+// keepTags returns what sets the tags for clients: the agent, and the file that keeps them.
+func (d *daemon) keepTags() setTags {
+	path := d.setup.conf.TagsFile
+	if path == "" {
+		return d.agent.SetTags
 	}
-	return served
+	d.tags = &tagKeeper{set: d.agent.SetTags, path: path, tags: d.agent.Tags, log: d.log}
+	return d.tags.SetTags
 }

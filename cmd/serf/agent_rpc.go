@@ -133,8 +133,9 @@ func (d *daemon) reloadRPCCerts(s *setup) (changed bool) {
 // serveRPC serves clients at all listeners.
 func (d *daemon) serveRPC(all []rpcListener) {
 	d.out.step("Starting Serf agent RPC...")
-	d.rpc = server.Serve(all[0], d.rpcAgent(),
-		server.Options{AuthKey: d.setup.conf.RPCAuth, Log: d.log, Left: d.noteLeft})
+	d.rpc = server.Serve(all[0], server.ForAgent(d.agent), server.Options{
+		AuthKey: d.setup.conf.RPCAuth, Log: d.log, Left: d.noteLeft, SetTags: d.keepTags(),
+	})
 	for _, ln := range all[1:] {
 		d.rpc.Add(ln)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"serf/agent"
 	"serf/agent/config"
-	"serf/agent/rpc/server"
 )
 
 // Pauses before another attempt to write the tags file: short at first, then longer.
@@ -18,9 +17,12 @@ const (
 	tagsPauseMax = time.Minute
 )
 
+// setTags is agent.Agent's method of this name.
+type setTags func(ctx context.Context, set map[string]string, remove []string) error
+
 // tagKeeper writes the tags to a file when they change, and retries if that fails.
 type tagKeeper struct {
-	server.Agent
+	set  setTags
 	path string
 	tags func() map[string]string
 	log  *agent.Log
@@ -34,7 +36,7 @@ type tagKeeper struct {
 func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove []string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.Agent.SetTags(ctx, set, remove); err != nil {
+	if err := k.set(ctx, set, remove); err != nil {
 		return err
 	}
 	k.stopRetry()

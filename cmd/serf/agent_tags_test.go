@@ -11,14 +11,10 @@ import (
 	"time"
 
 	"serf/agent/disk"
-	"serf/agent/rpc/server"
 )
 
 // tagged is an agent with tags and nothing else.
-type tagged struct {
-	server.Agent
-	tags map[string]string
-}
+type tagged struct{ tags map[string]string }
 
 func (a *tagged) SetTags(_ context.Context, set map[string]string, _ []string) error {
 	maps.Copy(a.tags, set)
@@ -33,7 +29,7 @@ func keepTags(t *testing.T) (k *tagKeeper, saved func(string) bool, mend func())
 		t.Fatal(err)
 	}
 	a := &tagged{tags: make(map[string]string)}
-	k = &tagKeeper{Agent: a, path: path, tags: func() map[string]string { return a.tags }}
+	k = &tagKeeper{set: a.SetTags, path: path, tags: func() map[string]string { return a.tags }}
 	saved = func(text string) bool {
 		data, _ := os.ReadFile(path)
 		return strings.Contains(string(data), text)

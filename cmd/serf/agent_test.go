@@ -21,7 +21,6 @@ import (
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/rpc"
-	"serf/agent/rpc/server"
 	"serf/swim/serf"
 )
 
@@ -538,16 +537,14 @@ func TestAgentDumps(t *testing.T) {
 	r.errs.await(t, `\]\[G\] 'serf-agent\.runtime\.num_goroutines': \d(?s:.*)\]\[C\] 'serf-agent\.serf\.member\.join': Count: 1 Sum: 1\.000 LastUpdated: `)
 }
 
-// refusingAgent is an agent for RPC that refuses tags.
-type refusingAgent struct{ server.Agent }
-
 var errRefused = errors.New("refused")
 
-func (refusingAgent) SetTags(context.Context, map[string]string, []string) error { return errRefused }
+// refuseTags is an agent's SetTags that refuses.
+func refuseTags(context.Context, map[string]string, []string) error { return errRefused }
 
 func TestTagKeeperKeepsNothingRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tags.json")
-	k := &tagKeeper{Agent: refusingAgent{}, path: path, tags: func() map[string]string { return nil }}
+	k := &tagKeeper{set: refuseTags, path: path, tags: func() map[string]string { return nil }}
 	if err := k.SetTags(t.Context(), map[string]string{"a": "b"}, nil); !errors.Is(err, errRefused) {
 		t.Error(err)
 	}

@@ -106,7 +106,7 @@ func (c *conn) handleEvent(seq uint64, req protocol.EventRequest) {
 }
 
 func (c *conn) handleTags(seq uint64, req protocol.TagsRequest) {
-	c.replyError(seq, c.s.agent.SetTags(c.ctx, req.Tags, req.DeleteTags))
+	c.replyError(seq, c.s.o.SetTags(c.ctx, req.Tags, req.DeleteTags))
 }
 
 func (c *conn) handleForceLeave(seq uint64, req protocol.ForceLeaveRequest) {

@@ -29,6 +29,8 @@ type Options struct {
 	// Left is called after a client's leave was carried out and answered: the agent should stop. It
 	// runs on a goroutine that Close waits for, so it must not call Close.
 	Left func()
+	// SetTags sets the agent's tags; nil means the agent's own method.
+	SetTags func(ctx context.Context, set map[string]string, del []string) error
 
 	conns, streams int // limits; 0: connsMax and streamsMax. Tests make them small.
 }
@@ -73,6 +75,9 @@ type Counters struct {
 func Serve(ln net.Listener, a Agent, o Options) *Server {
 	if o.Log == nil {
 		o.Log = discard{}
+	}
+	if o.SetTags == nil {
+		o.SetTags = a.SetTags
 	}
 	o.conns, o.streams = cmp.Or(o.conns, connsMax), cmp.Or(o.streams, streamsMax)
 	s := &Server{agent: a, o: o, conns: make(map[*conn]struct{}),
