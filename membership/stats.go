@@ -10,6 +10,8 @@ type Stats struct {
 	// Members that are alive or suspect, and all that are known.
 	Living, Known int
 	Health        int
+	// Queued is how much news of members waits to be sent once more.
+	Queued int
 	// Dropped because too many waited for the functions of Config that report.
 	MessagesDropped, StatesDropped uint64
 	// EventsMerged were not reported one by one, because too many waited for a reader: it got what

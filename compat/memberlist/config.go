@@ -143,7 +143,7 @@ type Config struct {
 	// MetricLabels are put on all metrics.
 	MetricLabels []metrics.Label
 
-	// QueueCheckInterval is how often the length of the queue of broadcasts is measured.
+	// QueueCheckInterval is how often metrics are emitted. 0: never.
 	QueueCheckInterval time.Duration
 
 	// MsgpackUseNewTimeFormat has no effect: no message has a time in it.

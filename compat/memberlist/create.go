@@ -33,6 +33,7 @@ func Create(c *Config) (*Memberlist, error) {
 	}
 	m.node.Store(node)
 	m.keys.follow(m)
+	m.unmeter = startMeter(c, node)
 	if ip := node.Addr().Addr(); hostaddr.IsPublic(ip) && !c.EncryptionEnabled() {
 		m.logger.Print("[WARN] memberlist: Binding to public address without encryption!")
 	}

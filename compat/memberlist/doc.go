@@ -40,8 +40,9 @@
 //
 // # What isn't there
 //
-//   - Metrics: Config.MetricLabels and QueueCheckInterval have no effect. membership.Node.Stats has
-//     the counts.
+//   - The metrics memberlist.probeNode, gossip, pushPullNode and degraded.probe. The others are there,
+//     but are emitted every Config.QueueCheckInterval, with what has been counted since: none if that
+//     is 0.
 //   - Config.DNSConfigPath: names are looked up by Go's resolver.
 //   - Config.MsgpackUseNewTimeFormat: no message has a time in it.
 //   - Packets of more than 65,507 bytes, whatever Config.UDPBufferSize and the Transport allow.

@@ -25,6 +25,7 @@ type Memberlist struct {
 	node      atomic.Pointer[membership.Node]
 	keys      keys
 	hidden    atomic.Bool // this node was refused, and doesn't see itself
+	unmeter   func()      // ends the metrics
 
 	leaving sync.Mutex // held by Leave
 	left    bool
@@ -134,6 +135,7 @@ func (m *Memberlist) Shutdown() error {
 		return nil
 	}
 	m.keys.stop()
+	defer m.unmeter()
 	if t := m.transport; t != nil {
 		// Its goroutines may wait for somebody who takes what they have received.
 		if err := t.Shutdown(); err != nil {
