@@ -101,6 +101,9 @@ type Config struct {
 	// Zones keeps most gossip within zones. The zero value has none. Its Of is asked by the loop.
 	// See Node.SetZones.
 	Zones Zones
+	// PushPullNodes is with how many members states are exchanged each Timing.PushPullInterval, up
+	// to 66. 0 means one.
+	PushPullNodes int
 	// PacketMax is the size of the largest packet sent, in bytes: up to 65,507. 0 means 1,400,
 	// which fits every common MTU.
 	PacketMax int
@@ -137,6 +140,10 @@ type Config struct {
 	Broadcasts func(room int, add func(msg []byte) bool)
 	// AckPayload appends to b what acks are to carry.
 	AckPayload func(b []byte) []byte
+	// Select narrows down whom gossip goes to and with whom states are exchanged, instead of Zones:
+	// of the candidates it returns those that may be drawn, and one that is taken in any case, or
+	// nil. What it gets is valid until it returns. Members that are never selected by anybody hear of others by probes alone.
+	Select func(candidates []Member) (selected []Member, first *Member)
 	// NoStreamPing is asked before a member that hasn't acked a packet is pinged by stream: true
 	// turns that off for this one. Timing.DisableStreamPing does it for all.
 	NoStreamPing func(name string) bool
@@ -241,6 +248,7 @@ func (c *Config) core() swim.Config {
 	s.Versions[2] = c.Protocol
 	s.Versions[3], s.Versions[4], s.Versions[5] = c.Layer.Min, c.Layer.Max, c.Layer.Current
 	s.PacketMax, s.UserPacketMax = c.PacketMax, c.SendPacketMax
+	s.PushPullNodes = c.PushPullNodes
 	if c.DeadRetention != 0 {
 		s.DeadRetention = c.DeadRetention
 	}

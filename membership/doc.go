@@ -32,7 +32,7 @@
 // They wait for that no longer than their context lasts, and [ReportWait]; not at all when they are
 // called from a function that reports.
 //
-// Those that are asked (Admit, AdmitMerge, Broadcasts, AckPayload, NoStreamPing, Zones.Of) are
+// Those that are asked (Admit, AdmitMerge, Broadcasts, AckPayload, NoStreamPing, Select, Zones.Of) are
 // called by the loop, which waits: they have to be quick. They may call the methods without a
 // context. The others return [ErrInCallback] at once. State is asked by a goroutine of its own, one
 // call at a time, since it may have much to collect; an exchange goes on without it after half of

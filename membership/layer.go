@@ -49,6 +49,9 @@ func (n *Node) callOnState(x *item) {
 
 // decide has the core ask the functions of Config.
 func (n *Node) decide(c *swim.Config) {
+	if n.conf.Select != nil {
+		c.Select = n.selectMembers
+	}
 	if f := n.conf.NoStreamPing; f != nil {
 		c.NoStreamPing = func(name []byte) (off bool) {
 			ask(func() { off = f(string(name)) })
@@ -145,16 +148,23 @@ func (n *Node) report(x item) {
 
 // record notes what the core knows of a member now, and tells of it.
 func (n *Node) record(id swim.MemberID, kind EventKind) {
+	if m, ok := n.member(id); ok {
+		n.table.set(&m, kind)
+	}
+}
+
+// member is what the core knows of a member now; its Meta is borrowed.
+func (n *Node) member(id swim.MemberID) (Member, bool) {
 	v, ok := n.loop.core.View(id)
 	if !ok {
-		return
+		return Member{}, false
 	}
-	m := &Member{
+	m := Member{
 		Name: v.Name, Addr: v.Addr, Meta: v.Meta, State: stateOf(v.State),
 		Since: n.driver.Started().Add(time.Duration(v.Since)), Local: id == n.loop.core.Self(),
 	}
 	m.Protocol, m.Layer = versionsOf(v.Versions)
-	n.table.set(m, kind)
+	return m, true
 }
 
 const (

@@ -49,6 +49,13 @@ type Config struct {
 	Seed uint64
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
+	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead of
+	// Zones. It gets the members that could be drawn, in no order, and returns those that may be,
+	// perhaps in the same memory, and one that is taken in any case, or NoMember. It is asked once a
+	// round, and may only read the node.
+	Select func(candidates []MemberID) (selected []MemberID, first MemberID)
+	// PushPullNodes is with how many members states are exchanged each PushPullInterval. 0 means one.
+	PushPullNodes int
 	// NoStreamPing, if set, is asked before another member is pinged by stream: true turns that off
 	// for this one. It must not call the node.
 	NoStreamPing func(name []byte) bool
@@ -148,6 +155,8 @@ func (c *Config) problems(bad func(ok bool, format string, args ...any)) {
 	}
 	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
 	c.Timing.problems(bad)
+	bad(c.PushPullNodes >= 0 && c.PushPullNodes <= maxPick,
+		"push pull nodes: %d, allowed 0 to %d", c.PushPullNodes, maxPick)
 	notNegative("dead retention", c.DeadRetention)
 	notNegative("verify forgotten", c.VerifyForgotten)
 	sealerErr := c.Sealer.Validate()

@@ -51,6 +51,8 @@ type Node struct {
 	relays    relays
 	changes   *Changes  // nil if nobody wants to know
 	history   *recorder // nil if nobody wants to know
+
+	candidates []MemberID // memory for Config.Select
 }
 
 // scratch is working memory that any number of nodes share through their Output.

@@ -42,8 +42,8 @@ func (n *Node) tickPushPull(now Time, out *Output) {
 	if n.leaving.begun() {
 		return
 	}
-	var buf [1]MemberID
-	for _, id := range n.RandomNear(buf[:0], 1, nil) {
+	var buf [maxPick]MemberID
+	for _, id := range n.RandomNear(buf[:0], max(n.cfg.PushPullNodes, 1), nil) {
 		n.PushPull(now, id, out)
 	}
 }

@@ -227,6 +227,9 @@ func (n *Node) place(id MemberID) {
 // passes between two zones is the same both ways. So nobody gets more or less than without zones: it
 // only comes from nearer.
 func (n *Node) pickNear(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
+	if n.cfg.Select != nil {
+		return n.pickSelected(dst, k, ok)
+	}
 	if n.view.zoning.home == 0 {
 		return n.pick(dst, k, ok)
 	}

@@ -114,6 +114,17 @@ type Config struct {
 	Ping                    PingDelegate
 	Alive                   AliveDelegate
 
+	// NodeSelection narrows down whom gossip goes to and with whom states are exchanged. Nil: all.
+	// This and the next two come from a fork of memberlist, which some programs use.
+	NodeSelection NodeSelectionDelegate
+
+	// PushPullNodes is with how many nodes states are exchanged each PushPullInterval. 0: one.
+	PushPullNodes int
+
+	// CompressionAlgorithm is what EnableCompression compresses with: only CompressionAlgorithmLZW,
+	// which is what empty means, too.
+	CompressionAlgorithm CompressionAlgorithm
+
 	// DNSConfigPath has no effect: names are looked up by Go's resolver.
 	DNSConfigPath string
 

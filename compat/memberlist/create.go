@@ -68,6 +68,9 @@ func (c *Config) check() error {
 		c.DelegateProtocolVersion > c.DelegateProtocolMax:
 		return fmt.Errorf("delegate protocol version '%d' must be in range: [%d, %d]",
 			c.DelegateProtocolVersion, c.DelegateProtocolMin, c.DelegateProtocolMax)
+	case c.CompressionAlgorithm != "" && c.CompressionAlgorithm != CompressionAlgorithmLZW:
+		return fmt.Errorf("compression algorithm %q isn't supported, only %q",
+			c.CompressionAlgorithm, CompressionAlgorithmLZW)
 	case len(c.Label) > LabelMaxSize:
 		return fmt.Errorf("could not use %q as a label: too long", c.Label)
 	}
@@ -108,6 +111,7 @@ func (m *Memberlist) settings() membership.Config {
 		// What is sent to one node may be larger: programs count on it.
 		SendPacketMax: largestPacket,
 		MessageQueue:  max(c.HandoffQueueDepth, 0),
+		PushPullNodes: min(max(c.PushPullNodes, 0), countMax),
 		Meta:          c.meta(),
 	}
 	if c.EncryptionEnabled() {

@@ -27,6 +27,11 @@ func (m *Memberlist) delegate(s *membership.Config) {
 			c.Ping.NotifyPingComplete(&n, rtt, payload)
 		}
 	}
+	if c.NodeSelection != nil {
+		s.Select = func(all []membership.Member) ([]membership.Member, *membership.Member) {
+			return selectNodes(c.NodeSelection, all)
+		}
+	}
 	s.Admit, s.AdmitMerge, s.NoStreamPing = m.admit, m.admitMerge, c.DisableTcpPingsForNode
 }
 

@@ -5,21 +5,22 @@
 // # Calls of delegates
 //
 // Delegate.NotifyMsg, Delegate.MergeRemoteState, the EventDelegate with the ConflictDelegate, and
-// Delegate.LocalState are each called by a goroutine of their own, one call after the other. They may
-// take their time, and call every method of the Memberlist: a slow one holds up neither the others
-// nor gossip and probes. NotifyPingComplete shares the goroutine of NotifyMsg.
+// Delegate.LocalState are each called by a goroutine of their own, one call after the other. They
+// may take their time, and call every method of the Memberlist: a slow one holds up neither the
+// others nor gossip and probes. NotifyPingComplete shares the goroutine of NotifyMsg.
 //
-// Delegate.GetBroadcasts, PingDelegate.AckPayload, AliveDelegate, MergeDelegate and
-// Config.DisableTcpPingsForNode are called by the goroutine that runs the node, which waits for them.
-// They may call the methods that read (Members, NumMembers, LocalNode, GetHealthScore,
-// ProtocolVersion) and those that send in a packet; the others return an error at once.
+// Delegate.GetBroadcasts, PingDelegate.AckPayload, AliveDelegate, MergeDelegate,
+// NodeSelectionDelegate and Config.DisableTcpPingsForNode are called by the goroutine that runs the
+// node, which waits for them. They may call the methods that read (Members, NumMembers, LocalNode,
+// GetHealthScore, ProtocolVersion) and those that send in a packet; the others return an error at
+// once.
 //
 // Delegate.NodeMeta is called by whoever calls Create or UpdateNode.
 //
 // Before Create returns, NotifyJoin was called for this node; before Join does, NotifyJoin for the
 // nodes found and MergeRemoteState with their states; before UpdateNode does, NotifyUpdate; before
-// Leave does, NotifyLeave. None of them waits longer than two seconds for that: the delegate may wait
-// for a lock that the caller holds. Once Shutdown has returned no delegate is called any more.
+// Leave does, NotifyLeave. None of them waits longer than two seconds for that: the delegate may
+// wait for a lock that the caller holds. Once Shutdown has returned no delegate is called any more.
 //
 // # What differs
 //
@@ -44,6 +45,8 @@
 //     but are emitted every Config.QueueCheckInterval, with what has been counted since: none if that
 //     is 0.
 //   - Config.DNSConfigPath: names are looked up by Go's resolver.
+//   - Config.CompressionAlgorithm other than lzw, and NodeState.Incarnation: they come from a fork, as
+//     NodeSelection and PushPullNodes do, which work.
 //   - Config.MsgpackUseNewTimeFormat: no message has a time in it.
 //   - Packets of more than 65,507 bytes, whatever Config.UDPBufferSize and the Transport allow.
 //   - CIDRsAllowed is about the addresses that nodes have, not about where packets come from.

@@ -732,6 +732,7 @@ func TestConfigurationsThatCreateRefuses(t *testing.T) {
 			{func(c *memberlist.Config) { c.LogOutput = io.Discard },
 				"cannot specify both LogOutput and Logger; please choose a single log configuration setting"},
 			{func(c *memberlist.Config) { c.Label = strings.Repeat("l", 256) }, `could not use "` + strings.Repeat("l", 256) + `" as a label: too long`},
+			{func(c *memberlist.Config) { c.CompressionAlgorithm = "snappy" }, `compression algorithm "snappy" isn't supported, only "lzw"`},
 		} {
 			conf := memberlist.DefaultLANConfig()
 			conf.Name, conf.Transport, conf.Logger = "a", network.NewTransport("a"), log.New(io.Discard, "", 0)
