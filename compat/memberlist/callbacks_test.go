@@ -218,6 +218,25 @@ func TestShutdownByACallback(t *testing.T) {
 	})
 }
 
+// One that is called by others meanwhile doesn't keep them waiting for itself.
+func TestShutdownByACallbackWhileOthersCallIt(t *testing.T) {
+	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
+		all := cluster(t, network, 2)
+		a, b := all[0], all[1]
+		a.on(func(h *hooks) {
+			h.msg = func() {
+				time.Sleep(time.Second)
+				_ = a.Shutdown()
+			}
+		})
+		_ = b.SendBestEffort(a.LocalNode(), []byte("end"))
+		time.Sleep(time.Second / 2)
+		before := time.Now()
+		_ = a.Shutdown()
+		want(t, "until the callback returns", time.Since(before) < time.Second, true)
+	})
+}
+
 // More messages wait than may: those that come last are lost, and that is said.
 func TestMessagesThatWait(t *testing.T) {
 	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {

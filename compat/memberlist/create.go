@@ -20,7 +20,7 @@ func Create(c *Config) (*Memberlist, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	m := &Memberlist{conf: c, logger: loggerOf(c), transport: c.Transport}
+	m := &Memberlist{conf: c, logger: loggerOf(c), transport: c.Transport, deaf: make(chan struct{})}
 	m.names.known = m.known
 	own := m.settings()
 	if err := m.listen(&own); err != nil {
@@ -182,7 +182,11 @@ func (m *Memberlist) listenOnSockets(s *membership.Config) error {
 			return fmt.Errorf("failed to get final advertise address: "+
 				"failed to parse advertise address %q", c.AdvertiseAddr)
 		}
-		s.Advertise = netip.AddrPortFrom(ip.Unmap(), uint16(c.AdvertisePort))
+		port := c.AdvertisePort
+		if c.BindPort == 0 {
+			port = 0 // the one that is bound
+		}
+		s.Advertise = netip.AddrPortFrom(ip.Unmap(), uint16(port))
 	case ip.IsUnspecified():
 		own, err := privateIP()
 		if err != nil {

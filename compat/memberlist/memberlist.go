@@ -29,8 +29,8 @@ type Memberlist struct {
 
 	leaving sync.Mutex // held by Leave
 	left    bool
-	ending  sync.Mutex // held by Shutdown
 	ended   atomic.Bool
+	deaf    chan struct{} // closed when the transport has ended
 }
 
 // Members returns the nodes that are alive or suspect, this one included, in the order of their
@@ -129,23 +129,28 @@ func (m *Memberlist) Leave(timeout time.Duration) error {
 // it returns the ports are free, and nothing of the delegates is called any more, except by whom
 // Shutdown is called. It may be called again.
 func (m *Memberlist) Shutdown() error {
-	m.ending.Lock()
-	defer m.ending.Unlock()
-	if m.ended.Swap(true) {
-		return nil
+	if !m.ended.Swap(true) {
+		m.endTransport()
+		close(m.deaf)
 	}
-	m.keys.stop()
-	defer m.unmeter()
-	if t := m.transport; t != nil {
-		// Its goroutines may wait for somebody who takes what they have received.
-		if err := t.Shutdown(); err != nil {
-			m.logger.Printf("[ERR] memberlist: Failed to shutdown transport: %v", err)
-		}
-	}
+	<-m.deaf
 	if err := m.node.Load().Close(); err != nil {
 		m.logger.Printf("[WARN] memberlist: %v", err)
 	}
 	return nil
+}
+
+// endTransport ends the transport and what follows the node. The transport's goroutines may wait for
+// somebody who takes what they have received, so the node has to run until then.
+func (m *Memberlist) endTransport() {
+	m.keys.stop()
+	m.unmeter()
+	if m.transport == nil {
+		return
+	}
+	if err := m.transport.Shutdown(); err != nil {
+		m.logger.Printf("[ERR] memberlist: Failed to shutdown transport: %v", err)
+	}
 }
 
 // Ping asks the node with this name at addr to answer, and returns how long that took. Without an
