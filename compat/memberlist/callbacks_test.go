@@ -97,6 +97,23 @@ func TestCallbacksThatAskMayRead(t *testing.T) {
 	})
 }
 
+// Whoever is asked may change keys, too: the node takes them as soon as it doesn't wait any more.
+func TestKeysChangedByACallbackThatAsks(t *testing.T) {
+	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
+		first, second := []byte("sixteen bytes: 1"), []byte("sixteen bytes: 2")
+		all := cluster(t, network, 2, func(c *memberlist.Config, _ *recorder) { c.SecretKey = first })
+		change := sync.OnceFunc(func() {
+			if err := all[0].conf.Keyring.AddKey(second); err != nil {
+				t.Error(err)
+			}
+		})
+		all[0].on(func(h *hooks) { h.ask = func(string) { change() } })
+		time.Sleep(10 * time.Second)
+		c := start(t, network, "c", func(c *memberlist.Config, _ *recorder) { c.SecretKey = second })
+		c.join(t, all[0]) // it answers with the key of the question
+	})
+}
+
 // A program that answers a message under the lock that it also takes to give its state.
 func TestSendingUnderTheLockOfTheState(t *testing.T) {
 	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
@@ -400,18 +417,19 @@ func (u unpingable) WriteToAddress(b []byte, a memberlist.Address) (time.Time, e
 
 // A member that only streams reach stays one, unless pings by stream are turned off for it.
 func TestPingsByStreamCanBeTurnedOff(t *testing.T) {
-	for _, off := range []bool{false, true} {
-		bubbleIn(t, fmt.Sprint(off), func(t *testing.T, network *memberlist.MockNetwork) {
+	for off, view := range map[string]string{"": "a,b", "b": "a", "c": "a,b", "all": "a"} {
+		bubbleIn(t, "off for "+off, func(t *testing.T, network *memberlist.MockNetwork) {
 			var lost atomic.Bool
 			all := cluster(t, network, 2, func(c *memberlist.Config, _ *recorder) {
 				c.Transport = unpingable{c.Transport.(memberlist.NodeAwareTransport), &lost}
 				c.PushPullInterval = 0
-				c.DisableTcpPingsForNode = func(name string) bool { return off && name == "b" }
+				c.DisableTcpPings = off == "all" && c.Name == "a"
+				c.DisableTcpPingsForNode = func(name string) bool { return name == off }
 			})
 			lost.Store(true)
 			time.Sleep(5 * time.Minute)
 			want(t, "b's view", names(all[1].Members()), "a,b")
-			want(t, "a's view", names(all[0].Members()), map[bool]string{false: "a,b", true: "a"}[off])
+			want(t, "a's view", names(all[0].Members()), view)
 		})
 	}
 }

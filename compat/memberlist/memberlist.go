@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,10 +26,8 @@ type Memberlist struct {
 	hidden    atomic.Bool // this node was refused, and doesn't see itself
 	unmeter   func()      // ends the metrics
 
-	leaving sync.Mutex // held by Leave
-	left    bool
-	ended   atomic.Bool
-	deaf    chan struct{} // closed when the transport has ended
+	ended atomic.Bool
+	deaf  chan struct{} // closed when the transport has ended
 }
 
 // Members returns the nodes that are alive or suspect, this one included, in the order of their
@@ -105,17 +102,11 @@ func (c *Config) meta() []byte {
 }
 
 // Leave tells the others that this node leaves, and waits until they were told. A timeout of 0 is
-// none. The node goes on answering until Shutdown; another Leave does nothing.
+// none. The node goes on answering until Shutdown; another Leave waits for the same.
 func (m *Memberlist) Leave(timeout time.Duration) error {
-	m.leaving.Lock()
-	defer m.leaving.Unlock()
 	if m.ended.Load() {
 		panic("leave after shutdown")
 	}
-	if m.left {
-		return nil
-	}
-	m.left = true
 	ctx, cancel := within(timeout)
 	defer cancel()
 	err := m.node.Load().Leave(ctx)

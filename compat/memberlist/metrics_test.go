@@ -59,6 +59,7 @@ func TestMetrics(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var network MockNetwork
+		var b *Memberlist
 		for _, name := range []string{"a", "b"} {
 			c := DefaultLANConfig()
 			c.Name, c.Transport, c.Logger = name, network.NewTransport(name), log.New(io.Discard, "", 0)
@@ -68,11 +69,14 @@ func TestMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Shutdown()
+			b = m
 			if _, err := m.Join([]string{"127.0.0.1:1"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(31 * time.Second)
+		time.Sleep(91 * time.Second) // three times
+		_ = b.Shutdown()
+		synctest.Wait()
 		sink.mu.Lock()
 		defer sink.mu.Unlock()
 		got := sink.got
@@ -92,6 +96,10 @@ func TestMetrics(t *testing.T) {
 			if v, ok := got["p.memberlist.node.instances on=a node_state="+state]; !ok || v != 0 {
 				t.Errorf("%s: %v (%t)", state, v, ok)
 			}
+		}
+		total := float32(b.node.Load().Stats().Protocol.BytesOut)
+		if sum := got["p.memberlist.udp.sent on=b"]; sum > total || sum < total/2 {
+			t.Errorf("%v bytes were counted, of %v", sum, total)
 		}
 		if t.Failed() {
 			var names []string

@@ -267,23 +267,24 @@ func TestCreateTellsOfItself(t *testing.T) {
 	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
 		a := start(t, network, "a", func(c *memberlist.Config, _ *recorder) {
 			c.DelegateProtocolMin, c.DelegateProtocolMax, c.DelegateProtocolVersion = 2, 5, 4
+			c.ProtocolVersion = 3
 		})
 		want(t, "before Create returns", a.take(), []string{"meta 512", "join a meta of a"})
 		n := a.LocalNode()
 		want(t, "itself", *n, memberlist.Node{
 			Name: "a", Addr: n.Addr, Port: n.Port, Meta: []byte("meta of a"),
-			PMin: 1, PMax: 5, PCur: 2, DMin: 2, DMax: 5, DCur: 4,
+			PMin: 1, PMax: 5, PCur: 3, DMin: 2, DMax: 5, DCur: 4,
 		})
 		want(t, "members", names(a.Members()), "a")
 		want(t, "number", a.NumMembers(), 1)
 		want(t, "health", a.GetHealthScore(), 0)
-		want(t, "version", a.ProtocolVersion(), 2)
+		want(t, "version", a.ProtocolVersion(), 3)
 	})
 }
 
 func TestJoinTellsBeforeItReturns(t *testing.T) {
 	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
-		a, b, c := start(t, network, "a"), start(t, network, "b"), start(t, network, "c")
+		a, b, c := start(t, network, "a", noExchanges), start(t, network, "b", noExchanges), start(t, network, "c", noExchanges)
 		b.join(t, a)
 		time.Sleep(time.Second)
 		for _, m := range []*member{a, b, c} {
@@ -387,6 +388,9 @@ func TestMessagesOfOnePacketComeInOrder(t *testing.T) {
 	})
 }
 
+// noExchanges leaves out the calls that come at any time.
+func noExchanges(c *memberlist.Config, _ *recorder) { c.PushPullInterval = 0 }
+
 // cluster starts members that know each other.
 func cluster(t *testing.T, network *memberlist.MockNetwork, n int, change ...func(*memberlist.Config, *recorder)) []*member {
 	t.Helper()
@@ -420,6 +424,7 @@ func TestMessages(t *testing.T) {
 			a.SendToAddress(to.FullAddress(), []byte("four")),
 			a.SendToAddress(memberlist.Address{Addr: b.addr}, []byte("five")),
 			a.SendReliable(to, []byte("six")),
+			a.SendToAddress(memberlist.Address{Addr: "[::ffff:127.0.0.1]" + strings.TrimPrefix(b.addr, "127.0.0.1")}, []byte("seven")),
 			a.SendToTCP(to, []byte(large)),
 		} {
 			if err != nil {
@@ -428,7 +433,7 @@ func TestMessages(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		got := b.take()
-		for _, msg := range []string{"one", "two", "three", "four", "five", "six", large} {
+		for _, msg := range []string{"one", "two", "three", "four", "five", "six", "seven", large} {
 			want(t, "received once", count(got, "msg "+msg), 1)
 		}
 		err := a.SendReliable(&memberlist.Node{Name: "z", Addr: net.IPv4(127, 0, 0, 1), Port: 99}, []byte("lost"))
@@ -447,7 +452,7 @@ func count(calls []string, call string) (n int) {
 
 func TestUpdateNode(t *testing.T) {
 	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
-		all := cluster(t, network, 3)
+		all := cluster(t, network, 3, noExchanges)
 		a := all[0]
 		a.take()
 		a.setMeta("new")
