@@ -24,8 +24,9 @@
 // Those that report (OnEvent, OnMessage, OnAck, OnState) are called by goroutines that do nothing
 // else, so they may take their time and call all methods. OnEvent has one goroutine, OnMessage and
 // OnAck share one, OnState has one: each is called in the order of what happened, never twice at
-// the same time, and never after Close has returned. One that takes long holds up only its
-// goroutine. Events are never lost: after too many OnEvent is told of each member what it has come
+// the same time, and never after Close has returned. OnMessage and OnState are called after OnEvent
+// has returned from what came before, or hangs for 100 ms. Otherwise, one that takes long holds up
+// only its goroutine. Events are never lost: after too many OnEvent is told of each member what it has come
 // to. Messages, acks and states are dropped and counted once [Config.MessageQueue] of them wait,
 // see [Stats]. What Start causes, which is that this member joined, is reported before Start
 // returns; so is what Join finds before Join does, and that this member left before Leave does.

@@ -61,3 +61,56 @@ func TestMessagesThatWaitForAJoinAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// Who hears a message knows its sender: both come in one packet. An OnEvent that hangs holds messages
+// up once, and not for long.
+func TestEventsComeBeforeMessages(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		var told journal
+		hang := make(chan struct{})
+		a := start(t, net, 1, membership.Config{
+			OnEvent: func(e membership.Event) {
+				time.Sleep(50 * time.Millisecond)
+				told.event(e)
+				if e.Kind == membership.Updated {
+					<-hang
+				}
+			},
+			OnMessage: func(m membership.Message) { told.add(string(m.Data)) },
+		})
+		b := start(t, net, 2, membership.Config{})
+		told.take()
+		join(t, a, b)
+		send := func(msg string) {
+			if err := b.Send(a.Addr(), []byte(msg)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("m1")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := strings.Join(told.take(), ", "); got != "b joined, m1" {
+			t.Errorf("told of %s", got)
+		}
+		b.SetMeta(t.Context(), []byte("x"))
+		time.Sleep(time.Second)
+		told.take()
+		c := start(t, net, 3, membership.Config{})
+		go c.Join(t.Context(), a.Addr().String()) // an event that waits
+		time.Sleep(50 * time.Millisecond)
+		send("m2")
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		if got := told.take(); len(got) != 0 {
+			t.Errorf("told of %v before what came first", got)
+		}
+		time.Sleep(60 * time.Millisecond)
+		send("m3")
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		if got := strings.Join(told.take(), ", "); got != "m2, m3" {
+			t.Errorf("told of %s while OnEvent hangs", got)
+		}
+		close(hang)
+	})
+}

@@ -30,6 +30,7 @@ type item struct {
 	data []byte        // its memory is used again
 
 	after *inbox // what follows waits until that one is done with what it has
+	seen  uint64 // events that came before
 }
 
 // inbox has what waits for a function of Config. A goroutine calls it.

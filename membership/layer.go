@@ -31,6 +31,7 @@ func (n *Node) callOnMessage(x *item) {
 		n.waitFor(x.after)
 		return
 	}
+	n.events.reach(x.seen, &n.hangs[0])
 	if !x.ack {
 		if f := n.conf.OnMessage; f != nil {
 			report(func() { f(Message{From: x.from, Data: x.data, Node: n}) })
@@ -43,6 +44,7 @@ func (n *Node) callOnMessage(x *item) {
 }
 
 func (n *Node) callOnState(x *item) {
+	n.events.reach(x.seen, &n.hangs[1])
 	s := RemoteState{From: x.from, Data: x.data, Join: x.join, Node: n}
 	report(func() { n.conf.OnState(s) })
 }
@@ -117,7 +119,7 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 			n.handleConflict(now, e)
 		}
 	case swim.EventState:
-		if !n.states.add(item{from: e.Addr, data: e.Data, join: e.N == 1}, e.More) {
+		if !n.states.add(n.stateItem(e), e.More) {
 			n.log.dropped("state", e.Addr)
 		}
 	case swim.EventAcked:
@@ -131,9 +133,13 @@ func (n *Node) handleEvent(now swim.Time, e *swim.Event) {
 	}
 }
 
+func (n *Node) stateItem(e *swim.Event) item {
+	return item{from: e.Addr, data: e.Data, join: e.N == 1, seen: n.events.seen(&n.table)}
+}
+
 // handleMessage hands a message over.
 func (n *Node) handleMessage(e *swim.Event) {
-	x := item{from: e.Addr, data: e.Data}
+	x := item{from: e.Addr, data: e.Data, seen: n.events.seen(&n.table)}
 	if n.conf.OnMessage != nil && !n.loop.holds.hold(x) {
 		n.report(x)
 	}

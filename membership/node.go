@@ -57,6 +57,7 @@ type Node struct {
 	events   *reporter // nil without OnEvent; likewise the others
 	messages *inbox
 	states   *inbox
+	hangs    [2]uint64 // see reporter.reach: of messages, of states
 	provider *provider
 	outbox   outbox
 	carrier  carrier

@@ -2,7 +2,9 @@ package membership
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 )
 
 // reporter calls Config.OnEvent, on a goroutine of its own.
@@ -53,10 +55,13 @@ func (r *reporter) finish(done uint64) {
 
 // release tells the waiters whose time has come; r.mu is held.
 func (r *reporter) release() {
-	for len(r.waiters) > 0 && (r.closed || r.waiters[0].until <= r.done) {
-		close(r.waiters[0].ready)
-		r.waiters = r.waiters[1:]
-	}
+	r.waiters = slices.DeleteFunc(r.waiters, func(w waiter) bool {
+		ready := r.closed || w.until <= r.done
+		if ready {
+			close(w.ready)
+		}
+		return ready
+	})
 }
 
 // flush waits until the function has returned from what has happened until now, or ctx ends.
@@ -74,6 +79,45 @@ func (r *reporter) flush(ctx context.Context, t *table) {
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
+	}
+}
+
+// orderWait bounds how long a message or state waits for OnEvent to be told of what came before it.
+const orderWait = 100 * time.Millisecond
+
+// seen is how many events there were until now.
+func (r *reporter) seen(t *table) uint64 {
+	if r == nil {
+		return 0
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return r.queue.seq
+}
+
+// reach waits until the function has returned from the first events, so many as were seen before
+// something else, but no longer than orderWait: once, while it hangs in the same event. hung notes
+// in which, counted from 1.
+func (r *reporter) reach(seen uint64, hung *uint64) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	if r.closed || r.done >= seen || r.done+1 == *hung {
+		r.mu.Unlock()
+		return
+	}
+	w := waiter{until: seen, ready: make(chan struct{})}
+	r.waiters = append(r.waiters, w)
+	r.mu.Unlock()
+	timer := time.NewTimer(orderWait)
+	defer timer.Stop()
+	select {
+	case <-w.ready:
+	case <-timer.C:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		*hung = r.done + 1
 	}
 }
 

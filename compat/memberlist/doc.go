@@ -6,8 +6,9 @@
 //
 // Delegate.NotifyMsg, Delegate.MergeRemoteState, the EventDelegate with the ConflictDelegate, and
 // Delegate.LocalState are each called by a goroutine of their own, one call after the other. They
-// may take their time, and call every method of the Memberlist: a slow one holds up neither the
-// others nor gossip and probes. NotifyPingComplete shares the goroutine of NotifyMsg.
+// may take their time, and call every method of the Memberlist: a slow one holds up neither gossip
+// nor probes, and the others for a tenth of a second at most: NotifyMsg and MergeRemoteState wait so
+// long for the events that came before. NotifyPingComplete shares the goroutine of NotifyMsg.
 //
 // Delegate.GetBroadcasts, PingDelegate.AckPayload, AliveDelegate, MergeDelegate,
 // NodeSelectionDelegate and Config.DisableTcpPingsForNode are called by the goroutine that runs the
