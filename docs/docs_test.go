@@ -185,6 +185,9 @@ func TestPagesNameTestsThatExist(t *testing.T) {
 		}
 	}, "_test.go")
 	eachFile(t, func(path, text string) {
+		if strings.HasSuffix(path, "figures/foreign.md") {
+			return // it names those of other people's programs
+		}
 		for _, name := range testName.FindAllString(text, -1) {
 			if name != "TestName" && !exists[name] {
 				t.Errorf("%s names %s, which doesn't exist", path, name)

@@ -4,7 +4,8 @@
 //
 //	cd interop && go test ./...    # 50 s on two processors
 //
-// Package interop/embed has the original's own tests of its Go API, on ours.
+// Package interop/embed has the original's own tests of its Go API, on ours. Module interop/foreign
+// has those of programs that are built on memberlist.
 //
 // Longer forms, and figures, with -v:
 //

@@ -55,16 +55,31 @@ func judge(w io.Writer, all results) bool {
 
 // judgeTest returns whether a test did what it should, and says what it did otherwise.
 func judgeTest(w io.Writer, s *suite, r *result) bool {
-	known, listed := s.listed[r.test]
-	switch failed := r.action == "fail" || r.action == "run"; {
-	case failed && listed:
+	known, listed := s.known(r.test)
+	failed := r.action == "fail" || r.action == "run"
+	switch {
+	case failed && listed && (known.kind != flaky || r.again):
 		fmt.Fprintf(w, "%s: %s failed, as it may: %s\n", s.name, r.test, known.reason)
 	case failed:
 		fmt.Fprintf(w, "--- %s: %s %s\n%s", s.name, r.pkg, r.test, r.last(outputLines))
 		return false
-	case r.action == "pass" && known.always:
+	case r.action == "pass" && listed && known.kind == differ:
 		fmt.Fprintf(w, "%s: %s passes: take it off the list in suites.go\n", s.name, r.test)
 		return false
 	}
 	return true
+}
+
+// flaked returns the tests that failed and are listed as flaky.
+func (r results) flaked() (tests []*result) {
+	for _, t := range r.sorted() {
+		s := suiteOf(t.pkg)
+		if s == nil || t.test == "" || t.action != "fail" {
+			continue
+		}
+		if known, listed := s.known(t.test); listed && known.kind == flaky {
+			tests = append(tests, t)
+		}
+	}
+	return tests
 }

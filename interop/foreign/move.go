@@ -53,7 +53,7 @@ func (o options) move(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	if !judge(w, r) {
-		return fmt.Errorf("Alertmanager's tests fail when its import lines are changed")
+		return fmt.Errorf("tests of a program whose import lines were changed fail")
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type result struct {
 	action    string // "pass", "fail" or "skip"; "run" if it never ended
 	took      time.Duration
 	output    []string
+	again     bool // it failed, and passed when it was run again by itself
 }
 
 // results are those of one run, by package and test.

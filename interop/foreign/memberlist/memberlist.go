@@ -14,7 +14,7 @@ const (
 	LabelMaxSize               = memberlist.LabelMaxSize
 )
 
-// Kinds of events and states of members.
+// Kinds of events, states of members, and how to compress.
 const (
 	NodeJoin   = memberlist.NodeJoin
 	NodeLeave  = memberlist.NodeLeave
@@ -24,6 +24,9 @@ const (
 	StateSuspect = memberlist.StateSuspect
 	StateDead    = memberlist.StateDead
 	StateLeft    = memberlist.StateLeft
+
+	CompressionAlgorithmLZW    = memberlist.CompressionAlgorithmLZW
+	CompressionAlgorithmSnappy = memberlist.CompressionAlgorithmSnappy
 )
 
 // The types.
@@ -33,6 +36,7 @@ type (
 	Broadcast               = memberlist.Broadcast
 	ChannelEventDelegate    = memberlist.ChannelEventDelegate
 	Config                  = memberlist.Config
+	CompressionAlgorithm    = memberlist.CompressionAlgorithm
 	ConflictDelegate        = memberlist.ConflictDelegate
 	Delegate                = memberlist.Delegate
 	EventDelegate           = memberlist.EventDelegate
@@ -51,6 +55,8 @@ type (
 	NodeAwareTransport      = memberlist.NodeAwareTransport
 	NodeEvent               = memberlist.NodeEvent
 	NodeEventType           = memberlist.NodeEventType
+	NodeSelectionDelegate   = memberlist.NodeSelectionDelegate
+	NodeState               = memberlist.NodeState
 	NodeStateType           = memberlist.NodeStateType
 	Packet                  = memberlist.Packet
 	PingDelegate            = memberlist.PingDelegate
