@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,15 @@ func (hanging) Enabled(context.Context, slog.Level) bool { return true }
 func (h hanging) Handle(context.Context, slog.Record) error {
 	<-h.free
 	return nil
+}
+
+// A program may run many nodes, and most of them never write more than a few lines.
+func TestAnIdleLogIsSmall(t *testing.T) {
+	l := newLogger(slog.New(slog.DiscardHandler))
+	defer l.close()
+	if size := cap(l.lines) * int(reflect.TypeOf(l.lines).Elem().Size()); size > 8<<10 {
+		t.Errorf("%d bytes for lines that wait, want at most 8 kB", size)
+	}
 }
 
 func TestLinesOfTheLogAreBounded(t *testing.T) {

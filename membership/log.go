@@ -24,8 +24,8 @@ const slogWarn = slog.LevelWarn
 // is counted.
 type logger struct {
 	to      *slog.Logger
-	lines   chan slog.Record // capacity logQueue
-	written chan struct{}    // closed when all is written
+	lines   chan *slog.Record // capacity logQueue
+	written chan struct{}     // closed when all is written
 	// abandoned: the logger took too long, and gets no more lines.
 	abandoned atomic.Bool
 
@@ -37,7 +37,7 @@ type logger struct {
 }
 
 func newLogger(to *slog.Logger) *logger {
-	l := &logger{to: to, lines: make(chan slog.Record, logQueue), written: make(chan struct{})}
+	l := &logger{to: to, lines: make(chan *slog.Record, logQueue), written: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -48,7 +48,7 @@ func (l *logger) run() {
 		if l.abandoned.Load() {
 			return
 		}
-		l.to.Handler().Handle(context.Background(), r)
+		l.to.Handler().Handle(context.Background(), *r)
 	}
 }
 
@@ -78,7 +78,7 @@ func (l *logger) write(level slog.Level, text string, args ...any) {
 	r := slog.NewRecord(time.Now(), level, text, 0)
 	r.Add(args...)
 	select {
-	case l.lines <- r:
+	case l.lines <- &r:
 	default:
 		l.lost++
 	}

@@ -54,8 +54,8 @@ func (s *Sealer) Validate() error {
 // Scratch is working memory for sealing and opening packets. The zero value is ready to use. It
 // serves one call at a time, of any Sealer.
 type Scratch struct {
-	enc  lzwEncoder
-	dec  lzwDecoder
+	enc  *lzwEncoder // nil until something is compressed: they are large
+	dec  *lzwDecoder
 	lzw  []byte // compressed body of the packet being sealed
 	text []byte // decrypted packet
 	out  []byte // all decompressed parts of a packet; its capacity is PacketPlainMax
@@ -157,6 +157,9 @@ func (s *Sealer) SealPacket(dst, body []byte, crc bool, sc *Scratch) []byte {
 func (s *Sealer) appendCompressed(dst, body []byte, sc *Scratch) []byte {
 	if s == nil || !s.Compress || len(body) < compressFloor {
 		return append(dst, body...)
+	}
+	if sc.enc == nil {
+		sc.enc = new(lzwEncoder)
 	}
 	small, ok := sc.enc.encode(sc.lzw[:0], body, len(body)-compressHead-1)
 	sc.lzw = small[:0]
@@ -317,6 +320,9 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 	}
 	at := len(sc.out)
 	room := cap(sc.out) - at
+	if sc.dec == nil {
+		sc.dec = new(lzwDecoder)
+	}
 	sc.dec.start(data)
 	p, done, err := sc.dec.decode(sc.out[at:at], room+1, room)
 	sc.out = sc.out[:at+len(p)] // what failed counts against the limit, too

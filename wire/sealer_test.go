@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -545,5 +546,21 @@ func TestSealerValidate(t *testing.T) {
 		if err := tt.s.Validate(); (err == nil) != tt.ok {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+	}
+}
+
+// Every node has two, and most never compress anything, or never get anything compressed.
+func TestTablesAreMadeWhenNeeded(t *testing.T) {
+	if size := reflect.TypeFor[Scratch]().Size(); size > 256 {
+		t.Errorf("an unused Scratch has %d bytes, want at most 256", size)
+	}
+	sealer := &Sealer{Compress: true}
+	var sealed, opened Scratch
+	p := sealer.SealPacket(nil, bytes.Repeat([]byte{8, 1}, 100), false, &sealed)
+	if _, err := sealer.OpenPacket(p, &opened, nil); err != nil {
+		t.Fatal(err)
+	}
+	if sealed.enc == nil || sealed.dec != nil || opened.dec == nil || opened.enc != nil {
+		t.Error("want an encoder where something was sealed, a decoder where something was opened")
 	}
 }
