@@ -1,11 +1,13 @@
 package memberlist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,63 +22,64 @@ import (
 // addresses. Join returns how many addresses answered, and an error if none did. The delegates are
 // told of those found before it returns.
 func (m *Memberlist) Join(existing []string) (int, error) {
-	targets := make([][]target, len(existing))
-	errs := make([]joinedErrors, len(existing))
-	var busy sync.WaitGroup
-	slots := make(chan struct{}, joinsAtOnce)
-	for i, text := range existing {
-		busy.Go(func() {
-			var err error
-			if targets[i], err = m.resolve(text); err != nil {
-				errs[i] = joinedErrors{fmt.Errorf("failed to resolve %s: %w", text, err)}
-				m.logger.Printf("[WARN] memberlist: %v", errs[i][0])
-			}
-			for j := range targets[i] {
-				slots <- struct{}{}
-				m.joinOne(&targets[i][j])
-				<-slots
-			}
-		})
+	if m.waitedFor() {
+		return 0, membership.ErrInCallback
 	}
-	busy.Wait()
-	joined := 0
-	var all joinedErrors
-	for i := range existing {
-		all = append(all, errs[i]...)
-		for _, t := range targets[i] {
-			if t.err == nil {
-				joined++
-				continue
-			}
-			all = append(all, fmt.Errorf("failed to join %s: %w", t.addr, t.err))
-			m.logger.Printf("[DEBUG] memberlist: %v", all[len(all)-1])
+	targets := m.resolveAll(existing)
+	var addrs []string
+	for i := range targets {
+		if t := &targets[i]; t.err == nil {
+			_, t.err = m.addressOf(Address{Addr: t.addr.String(), Name: t.name})
+		}
+		if targets[i].err == nil {
+			addrs = append(addrs, targets[i].addr.String())
 		}
 	}
+	// By this goroutine: the node looks whether a delegate has called.
+	joined, err := m.node.Load().Join(context.Background(), addrs...)
 	if joined > 0 {
 		return joined, nil
 	}
-	return 0, all.err()
+	return 0, joinError(targets, err)
 }
 
-// joinsAtOnce bounds how many addresses are joined at the same time: each exchange carries the whole
-// membership.
-const joinsAtOnce = 16
+// joinError says of each target why it wasn't joined, and of those that were tried what err does.
+func joinError(targets []target, err error) error {
+	var tried []membership.JoinFailure
+	if join, ok := errors.AsType[*membership.JoinError](err); ok {
+		tried, err = join.Failed, nil
+	}
+	var all joinedErrors
+	for i := range targets {
+		switch t := &targets[i]; {
+		case t.err != nil && !t.addr.IsValid():
+			all = append(all, t.err)
+		case t.err != nil:
+			all = append(all, fmt.Errorf("failed to join %s: %w", t.addr, t.err))
+		case len(tried) > 0:
+			all = append(all, fmt.Errorf("failed to join %s: %w", t.addr, cause(tried[0].Err)))
+			tried = tried[1:]
+		}
+	}
+	if err != nil {
+		all = append(all, err)
+	}
+	return all.err()
+}
 
-// target is an address to join, and how that went.
+// waitedFor tells whether the node waits for the caller, a delegate that it asks.
+func (m *Memberlist) waitedFor() bool {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := m.node.Load().Join(over)
+	return errors.Is(err, membership.ErrInCallback)
+}
+
+// target is an address to join, or why there is none.
 type target struct {
 	addr netip.AddrPort
 	name string
 	err  error
-}
-
-// joinOne joins one address.
-func (m *Memberlist) joinOne(t *target) {
-	if _, t.err = m.addressOf(Address{Addr: t.addr.String(), Name: t.name}); t.err != nil {
-		return
-	}
-	if _, err := m.node.Load().Join(context.Background(), t.addr.String()); err != nil {
-		t.err = cause(err)
-	}
 }
 
 // cause is the reason why one address couldn't be joined: the address is named already.
@@ -84,16 +87,8 @@ func cause(err error) error {
 	if refused, ok := errors.AsType[refusal](err); ok {
 		return refused.error
 	}
-	join, ok := errors.AsType[*membership.JoinError](err)
-	if !ok || len(join.Failed) != 1 {
-		return err
-	}
-	err = join.Failed[0].Err
 	if last, ok := errors.AsType[*swim.JoinError](err); ok {
-		err = last.Last
-		if inner := errors.Unwrap(err); inner != nil {
-			err = inner
-		}
+		err = cmp.Or(errors.Unwrap(last.Last), last.Last)
 	}
 	return err
 }
@@ -103,6 +98,30 @@ type refusal struct{ error }
 
 // Unwrap is what the delegate returned.
 func (r refusal) Unwrap() error { return r.error }
+
+// lookupsAtOnce bounds how many names are looked up at the same time.
+const lookupsAtOnce = 16
+
+// resolveAll returns what the addresses given to Join stand for, in their order.
+func (m *Memberlist) resolveAll(existing []string) (targets []target) {
+	each := make([][]target, len(existing))
+	slots := make(chan struct{}, lookupsAtOnce)
+	var busy sync.WaitGroup
+	for i, text := range existing {
+		slots <- struct{}{}
+		busy.Go(func() {
+			defer func() { <-slots }()
+			var err error
+			if each[i], err = m.resolve(text); err != nil {
+				err = fmt.Errorf("failed to resolve %s: %w", text, err)
+				m.logger.Printf("[WARN] memberlist: %v", err)
+				each[i] = append(each[i], target{err: err})
+			}
+		})
+	}
+	busy.Wait()
+	return slices.Concat(each...)
+}
 
 // resolve returns the addresses that one given to Join stands for.
 func (m *Memberlist) resolve(text string) ([]target, error) {

@@ -40,25 +40,26 @@ func (k *keys) stop() {
 // changed hands the keys to the node. Whoever changes them waits for that, unless the node waits for
 // who changes them.
 func (k *keys) changed() {
-	if err := k.tell(); errors.Is(err, membership.ErrInCallback) {
-		go func() { _ = k.tell() }()
+	if k.m.waitedFor() {
+		go k.tell()
+		return
 	}
+	k.tell()
 }
 
 // tell hands the keys to the node, if it has others.
-func (k *keys) tell() error {
+func (k *keys) tell() {
 	k.busy.Lock()
 	defer k.busy.Unlock()
 	node := k.m.node.Load()
 	now := k.m.conf.Keyring.GetKeys()
 	if slices.EqualFunc(node.Keys(), now, bytes.Equal) {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), keysTimeout)
 	defer cancel()
 	err := node.SetKeys(ctx, now...)
-	if err != nil && !errors.Is(err, membership.ErrInCallback) && !errors.Is(err, membership.ErrClosed) {
+	if err != nil && !errors.Is(err, membership.ErrClosed) {
 		k.m.logger.Printf("[ERR] memberlist: Failed to change the keys: %v", err)
 	}
-	return err
 }

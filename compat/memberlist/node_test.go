@@ -459,7 +459,7 @@ func TestUpdateNode(t *testing.T) {
 		if err := a.UpdateNode(10 * time.Second); err != nil {
 			t.Fatal(err)
 		}
-		want(t, "before it returns", a.take(), []string{"meta 512", "update a new"})
+		want(t, "told before it returns", a.saw("update a new"), true)
 		want(t, "itself", a.LocalNode().Meta, []byte("new"))
 		time.Sleep(time.Second)
 		for _, m := range all[1:] {
