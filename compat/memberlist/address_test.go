@@ -1,6 +1,8 @@
 package memberlist
 
 import (
+	"log"
+	"strings"
 	"testing"
 
 	"serf/internal/hostaddr"
@@ -16,9 +18,17 @@ func TestAddressesOfSockets(t *testing.T) {
 		"localhost": "0.0.0.0:7946", // as it always was: an address is wanted
 	} {
 		var s membership.Config
-		m := &Memberlist{conf: &Config{BindAddr: bind, BindPort: 7946, AdvertiseAddr: "127.0.0.2"}}
+		var lines strings.Builder
+		m := &Memberlist{
+			conf:   &Config{BindAddr: bind, BindPort: 7946, AdvertiseAddr: "127.0.0.2"},
+			logger: log.New(&lines, "", 0),
+		}
 		if err := m.listenOnSockets(&s); err != nil || s.Bind.String() != want {
 			t.Errorf("%s: %v, %v, want %s", bind, s.Bind, err, want)
+		}
+		// Whoever says "localhost" may not mean all addresses.
+		if warned := strings.Contains(lines.String(), "[WARN] memberlist: BindAddr"); warned != (bind == "localhost") {
+			t.Errorf("%s: logged %q", bind, lines.String())
 		}
 	}
 }

@@ -173,6 +173,10 @@ func (m *Memberlist) listenOnSockets(s *membership.Config) error {
 	ip, err := netip.ParseAddr(strings.Trim(c.BindAddr, "[]"))
 	if err != nil {
 		ip = netip.IPv4Unspecified()
+		if c.BindAddr != "" {
+			m.logger.Printf("[WARN] memberlist: BindAddr %q isn't an IP address: listening on all addresses",
+				c.BindAddr)
+		}
 	}
 	s.Bind = netip.AddrPortFrom(ip.Unmap(), uint16(c.BindPort))
 	switch {
