@@ -159,7 +159,8 @@ func startError(err error) error {
 		return &limitError{text, err}
 	case errors.As(err, &bind):
 		return fmt.Errorf("Failed to create memberlist: Could not set up network transport: "+
-			"failed to obtain an address: %w", err)
+			"failed to obtain an address: failed to start TCP listener on %q port %d: %w",
+			bind.Addr.Addr().String(), bind.Addr.Port(), bind.Err)
 	}
 	return fmt.Errorf("Failed to create memberlist: %w", err)
 }

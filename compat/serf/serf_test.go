@@ -279,6 +279,20 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// The error names what a program sets, which is MemberlistConfig, and not the agent's Config.
+func TestCreateOnAPortInUse(t *testing.T) {
+	a := create(t, quick("a"))
+	c := quick("b")
+	c.MemberlistConfig.BindAddr = a.LocalMember().Addr.String()
+	c.MemberlistConfig.BindPort = int(a.LocalMember().Port)
+	_, err := Create(c)
+	want := fmt.Sprintf("Failed to create memberlist: Could not set up network transport: failed to obtain an "+
+		"address: failed to start TCP listener on %q port %d: ", c.MemberlistConfig.BindAddr, c.MemberlistConfig.BindPort)
+	if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "agent") {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // Names and values that programs print and match.
 func TestStrings(t *testing.T) {
 	var got []string
