@@ -24,11 +24,11 @@ type Counters struct {
 	// Turns is how long the turns of the loop took, by TurnBounds. What is asked of the driver waits
 	// for one at most.
 	Turns histogram.Histogram
-	// PushPulls are the exchanges of the whole state begun here that were answered, by
+	// PushPulls are the exchanges of states begun here that were answered, by
 	// PushPullBounds.
 	PushPulls    histogram.Histogram
-	StateOut     uint64 // bytes of the last whole state that was sent, before it was sealed
-	StatesIn     uint64 // whole states that came, and their bytes
+	StateOut     uint64 // bytes of the last state that was sent, whole or not, before it was sealed
+	StatesIn     uint64 // states that came, and their bytes
 	StateBytesIn uint64
 }
 
@@ -127,19 +127,19 @@ func (d *durations) load() histogram.Histogram {
 // isPushPull reports whether an outgoing stream is a push/pull exchange.
 func isPushPull(s *swim.StreamOut) bool { return s.Kind == swim.StreamCall && isState(s.Data) }
 
-// isState reports whether a message of a stream is a whole state.
+// isState reports whether a message of a stream is a state or a part of one.
 func isState(message []byte) bool {
 	return len(message) > 0 && wire.Type(message[0]) == wire.TypePushPull
 }
 
-// countStateOut records the size of a message that is sent, if it is a whole state.
+// countStateOut records the size of a message that is sent, if it is a state or a part of one.
 func (d *Driver) countStateOut(message []byte) {
 	if isState(message) {
 		d.counts.stateOut.Store(uint64(len(message)))
 	}
 }
 
-// countStateIn counts a received message, if it is a whole state.
+// countStateIn counts a received message, if it is a state or a part of one.
 func (d *Driver) countStateIn(message []byte) {
 	if isState(message) {
 		d.counts.statesIn.Add(1)

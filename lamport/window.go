@@ -100,6 +100,9 @@ func (w *Events) Add(now, t Time, name, payload []byte) Verdict {
 // SetMin refuses events before t from now on. It never goes back.
 func (w *Events) SetMin(t Time) { w.ring.min = max(w.ring.min, t) }
 
+// Min is the time before which events are refused.
+func (w *Events) Min() Time { return w.ring.min }
+
 // Times is the number of times that have events, which All yields.
 func (w *Events) Times() int { return w.ring.times }
 

@@ -40,6 +40,7 @@ func NewBase(
 	now Time, zoneOf func(name, meta []byte) uint64, members iter.Seq[Identity],
 ) (*Base, error) {
 	b := &Base{roster: NewRoster(), zoneOf: zoneOf}
+	b.view.roster = b.roster
 	var errs []error
 	for m := range members {
 		if err := b.add(now, &m); err != nil {
@@ -123,7 +124,10 @@ func (n *Node) startWarm(now Time) error {
 		return fmt.Errorf("base: %q: %w", c.Name, ErrUnknown)
 	}
 	v := &b.view
-	n.view = view{recs: v.recs.Fork(), order: v.order.Fork(), live: v.live, size: v.size}
+	n.view = view{
+		recs: v.recs.Fork(), order: v.order.Fork(), live: v.live, size: v.size,
+		root: v.root, roster: n.roster,
+	}
 	if d := n.identity(n.self); !d.same(profile{c.Addr, c.Meta, c.Versions}) {
 		return fmt.Errorf("base: %q has another address, metadata or versions there", c.Name)
 	}
@@ -146,7 +150,8 @@ func (n *Node) startWarm(now Time) error {
 	n.probe.order.start(n.view.live, n.rng.pcg.Uint64())
 	n.probe.order.next = uint32(n.rng.below(n.view.live))
 	if c.PushPullInterval > 0 {
-		n.pushPull.next = now.Add(n.stagger(pushPullScaled(c.PushPullInterval, n.view.live)))
+		n.pushPull.next = now.Add(n.stagger(n.usualInterval()))
+		n.pushPull.wide = now.Add(n.stagger(pushPullScaled(c.PushPullInterval, n.view.live)))
 	}
 	return nil
 }

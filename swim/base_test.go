@@ -99,7 +99,7 @@ func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 	const members = 200
 	b := baseOf(t, identities(members))
 	r := b.NewRoster()
-	var firstQuarter, syncs int
+	var firstQuarter, syncs, wide int
 	places := map[uint32]bool{}
 	for i := range members {
 		c := baseConfig(b, i)
@@ -111,14 +111,19 @@ func TestTimersOfABaseAreInAnyPhase(t *testing.T) {
 		if n.probe.next < Time(c.ProbeInterval/4) {
 			firstQuarter++
 		}
-		if all := pushPullScaled(c.PushPullInterval, members); n.pushPull.next < Time(all/4) {
+		if n.pushPull.next < Time(c.PushPullInterval/4) {
 			syncs++
-		} else if n.pushPull.next > Time(all) {
-			t.Fatalf("push/pull after %v, they come every %v", time.Duration(n.pushPull.next), all)
+		} else if n.pushPull.next > Time(c.PushPullInterval) {
+			t.Fatalf("push/pull after %v", time.Duration(n.pushPull.next))
+		}
+		if all := pushPullScaled(c.PushPullInterval, members); n.pushPull.wide < Time(all/4) {
+			wide++
+		} else if n.pushPull.wide > Time(all) {
+			t.Fatalf("wide push/pull after %v, they come every %v", time.Duration(n.pushPull.wide), all)
 		}
 		places[n.probe.order.next] = true
 	}
-	for what, k := range map[string]int{"probe": firstQuarter, "push/pull": syncs} {
+	for what, k := range map[string]int{"probe": firstQuarter, "push/pull": syncs, "wide push/pull": wide} {
 		if k < members/8 || k > members*3/8 {
 			t.Errorf("%d of %d %s in the first quarter", k, members, what)
 		}

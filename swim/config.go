@@ -216,6 +216,24 @@ type LateCarrier interface {
 // for messages in a gossip round each Config.GossipInterval, and for each packet with room.
 const BroadcastsUnknown = -1
 
+// Differ is a Carrier whose state can be compared and sent in parts. With any other Carrier whole
+// states are exchanged.
+type Differ interface {
+	Carrier
+	// Digest is that of what the state says about members that are here.
+	Digest() uint64
+	// MemberDigest is that of what the state says about a member.
+	MemberDigest(id MemberID) uint64
+	// AppendSums appends digests of what the state says about other things than members, by which
+	// another node finds out what to send.
+	AppendSums(b []byte) []byte
+	// SumsDiffer tells whether this node, or one with these sums, lacks something.
+	SumsDiffer(sums []byte) bool
+	// Part returns the state of the members for which in holds (nil: of none), and of other things
+	// that a node with these sums lacks (nil: of none).
+	Part(in func(MemberID) bool, sums []byte) wire.Rope
+}
+
 // Errors that callers can act on.
 var (
 	ErrTooLarge = errors.New("too large")

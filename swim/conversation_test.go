@@ -351,4 +351,4 @@ func (tn *conversation) answered() map[string]State {
 }
 
 // flat is a message as it comes over a real network.
-func flat(data []byte, more [][]byte) []byte { return wire.Flatten(data, more) }
+func flat(r wire.Rope) []byte { return wire.Flatten(r.Pieces()) }

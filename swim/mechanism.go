@@ -2,8 +2,9 @@ package swim
 
 import "slices"
 
-// Mechanism is a set of measures against accusing members that are alive. A node applies all of
-// them; Simulation.Without leaves some out, so that experiments can show what each is worth.
+// Mechanism is a set of measures, most of them against accusing members that are alive. A node
+// applies all of them; Simulation.Without leaves some out, so that experiments can show what each is
+// worth.
 type Mechanism uint32
 
 // What Lifeguard (Dadgar, Phillips, Currey 2017) adds to SWIM (Das, Gupta, Motivala 2002).
@@ -49,13 +50,17 @@ const (
 	// RejoinCheck: a member that came back and failed again without ever answering must answer a
 	// ping before it counts as alive again; so must one that was forgotten, if only others say so.
 	RejoinCheck
+	// Difference: members exchange what differs in their states, more often and at any size of the
+	// cluster, instead of whole states.
+	Difference
 )
 
 // Sets of mechanisms to leave out.
 const (
 	// WithoutOurs leaves Lifeguard, as memberlist has it.
 	WithoutOurs = PauseCompensation | FinalProbe | DeferredAck | PromptGossip | ProbeDead |
-		FirstHand | Correction | Relay | PreferResponsive | WideProbe | RejoinCheck
+		FirstHand | Correction | Relay | PreferResponsive | WideProbe | RejoinCheck |
+		Difference
 	// WithoutAny leaves plain SWIM.
 	WithoutAny = WithoutOurs | LocalHealth | Confirmation | Buddy
 )
@@ -80,6 +85,7 @@ var mechanismNames = map[Mechanism][]string{
 	PreferResponsive:  {"prefer-responsive", "heard"},
 	WideProbe:         {"wide-probe", "sweep"},
 	RejoinCheck:       {"rejoin-check", "proof"},
+	Difference:        {"difference"},
 }
 
 // String returns the name of a single mechanism, "" for a set.

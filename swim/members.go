@@ -112,6 +112,7 @@ func (n *Node) Forget(now Time, id MemberID) bool {
 	n.Record(now, id, history.Reaped, history.Reap)
 	n.moves.remove(id)
 	n.forgetHeard(id)
+	n.forgetPeer(id)
 	n.pings.remove(func(p *pendingPing) bool { return p.member == id })
 	n.gossip.queue.Remove(uint64(id))
 	n.rejoins.proven(id)

@@ -84,6 +84,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
 	n.cfg.Addr = plainAddr(c.Addr)
+	n.findDiffer()
 	n.pause.lastInput = now
 	n.gossip.last = now.Add(-c.GossipInterval)
 	if !n.has(PromptGossip) {
@@ -96,6 +97,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 		}
 		return n, nil
 	}
+	n.view.roster = n.roster
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
 		return nil, fmt.Errorf("roster: %d names, limit %d: %w",

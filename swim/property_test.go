@@ -300,10 +300,11 @@ func (h *harness) peerState(t *rapid.T) {
 		t.Skip("alone in its base")
 	}
 	in := StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: addrOf("b")}
-	in.Data, in.More = h.peer.state(rapid.Bool().Draw(t, "join"), new(Output))
+	state := h.peer.state(rapid.Bool().Draw(t, "join"), new(Output))
+	in.Data, in.More = state.Pieces()
 	h.both(t, func(n *Node, out *Output) {
 		if n == h.nodes[1] {
-			in.Data, in.More = flat(in.Data, in.More), nil
+			in.Data, in.More = flat(state), nil
 		}
 		n.Stream(h.now, in, out)
 	})
@@ -428,7 +429,7 @@ func (h *harness) check(t *rapid.T) {
 // checkView: records and order refer to each other, the living in front.
 func checkView(t *rapid.T, n *Node) {
 	v, records := &n.view, 0
-	size := 0
+	size, root := 0, uint64(0)
 	for id := range v.recs.Len() {
 		r := v.at(MemberID(id))
 		if !r.known() {
@@ -442,9 +443,15 @@ func checkView(t *rapid.T, n *Node) {
 			t.Fatalf("%d isn't where its record says", id)
 		}
 		size += n.roster.stateSize(MemberID(id), r.ident)
+		if r.state.live() {
+			root += r.hash(n.roster.idents[r.ident].hash)
+		}
 		if r.state.live() != (int(r.pos) < v.live) {
 			t.Fatalf("%d is %v at place %d, %d are live", id, r.state, r.pos, v.live)
 		}
+	}
+	if root != v.root {
+		t.Fatalf("root %x, that of the records is %x", v.root, root)
 	}
 	if records != v.len() || size != v.size {
 		t.Fatalf("%d records of %d bytes, %d in order, of %d bytes", records, size, v.len(), v.size)
@@ -521,9 +528,15 @@ func checkRoster(t *rapid.T, n *Node) {
 // checkReferences: everything that is pending is about a known member.
 func checkReferences(t *rapid.T, n *Node) {
 	if len(n.moves.list) > maxMoves || len(n.moves.at) != len(n.moves.list) ||
-		len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls {
+		len(n.pings.list) > maxPendingPings || len(n.streams.calls) > maxCalls ||
+		len(n.pushPull.peers) > peersMax {
 		t.Fatalf("over a limit: %d moves, %d pendingPings, %d calls",
 			len(n.moves.list), len(n.pings.list), len(n.streams.calls))
+	}
+	for _, id := range n.pushPull.peers {
+		if !n.view.has(id) {
+			t.Fatalf("%d exchanges differences, and isn't known", id)
+		}
 	}
 	seqs := map[uint32]bool{}
 	wait := func(what string, id MemberID, seq uint32) {
@@ -697,6 +710,9 @@ func drawMessage(t *rapid.T) []byte {
 func drawPushPull(t *rapid.T) []byte {
 	user := rapid.SampledFrom([]string{"", "state"}).Draw(t, "user state")
 	h := wire.PushPullHeader{Join: rapid.Bool().Draw(t, "join"), Nodes: rapid.IntRange(0, 5).Draw(t, "entries"), UserStateLen: len(user)}
+	if rapid.Bool().Draw(t, "differences") {
+		h.Diff = drawDiff(t)
+	}
 	b := h.Append(nil)
 	for range h.Nodes {
 		addr := drawAddr(t)
@@ -707,6 +723,18 @@ func drawPushPull(t *rapid.T) []byte {
 		b = s.Append(b)
 	}
 	return append(b, user...)
+}
+
+// drawDiff is often one that makes sense.
+func drawDiff(t *rapid.T) wire.Diff {
+	bytesOf := func(n int, what string) []byte {
+		n = rapid.SampledFrom([]int{0, n, n, n - 1}).Draw(t, what)
+		return rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, what)
+	}
+	return wire.Diff{
+		Step: wire.DiffStep(rapid.Uint8Range(0, 5).Draw(t, "step")), Root: rapid.Uint64Range(0, 1).Draw(t, "root"),
+		Sums: bytesOf(sumSize*partsMin, "sums"), Parts: bytesOf(partsMin/8, "parts"), Above: bytesOf(2, "above"),
+	}
 }
 
 // mutate changes or cuts one message in four.

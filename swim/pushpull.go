@@ -15,6 +15,7 @@ type pushPull struct {
 	catchUp   catchUp
 	strangers strangers
 	cut       bool // the last state sent couldn't carry all members
+	differences
 }
 
 // catchUp brings push/pulls forward when many members come at once: gossip can't carry all their
@@ -38,20 +39,21 @@ const (
 
 // tickPushPull exchanges states with a random member, which brings what gossip missed.
 func (n *Node) tickPushPull(now Time, out *Output) {
+	wide := n.maybeWide(now)
 	n.scheduleNext(now)
 	if n.leaving.begun() {
 		return
 	}
 	var buf [maxPick]MemberID
-	for _, id := range n.RandomNear(buf[:0], max(n.cfg.PushPullNodes, 1), nil) {
-		n.PushPull(now, id, out)
+	for _, id := range n.pickPeers(buf[:0], now, wide) {
+		n.exchange(now, id, wide, out)
 	}
 }
 
 // scheduleNext sets when the next exchange is due, at the time of one.
 func (n *Node) scheduleNext(now Time) {
 	c := &n.pushPull.catchUp
-	usual := pushPullScaled(n.cfg.PushPullInterval, n.view.live)
+	usual := n.usualInterval()
 	c.gap *= 2
 	if c.newcomers == 0 || c.gap >= usual/2 {
 		c.gap = 0
@@ -91,7 +93,8 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 	n.counters.PushPulls++
 	out.note(Note{Level: Debug, Code: NotePushPull, Member: c.member, From: to})
 	s := StreamOut{Kind: StreamCall, To: to, Deadline: now.Add(n.cfg.StreamTimeout)}
-	s.Data, s.More = n.state(join, out)
+	m := n.state(join, out)
+	s.Data, s.More = m.Pieces()
 	s.User = n.lateState(join)
 	if c.key > 0 {
 		s.Sealer, s.Deadline = n.cfg.Sealer.WithKey(c.key), c.deadline
@@ -102,15 +105,16 @@ func (n *Node) callPushPull(now Time, to netip.AddrPort, c call, join bool, out 
 // state returns a push/pull message with every record, also those of dead and left members: a
 // member that comes back learns what it has to outbid. If that is too much the last records are
 // left out, which are those of the dead and left.
-func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
+func (n *Node) state(join bool, out *Output) (r wire.Rope) {
 	user := n.userState(join)
 	fit, size := n.fitState(out)
-	var r wire.Rope
 	if n.cfg.sim.Base == nil {
 		const header = 64
 		r.Own = make([]byte, 0, header+size+len(user.Own))
 	}
-	head := wire.PushPullHeader{Join: join, Nodes: fit, UserStateLen: user.Len()}
+	head := wire.PushPullHeader{
+		Join: join, Nodes: fit, UserStateLen: user.Len(), Diff: n.wholeDiff(),
+	}
 	r.Own = head.Append(r.Own)
 	if fit == n.view.len() {
 		n.appendAll(&r)
@@ -118,7 +122,7 @@ func (n *Node) state(join bool, out *Output) (data []byte, more [][]byte) {
 		n.appendFirst(&r, fit)
 	}
 	r.Join(&user)
-	return r.Pieces()
+	return r
 }
 
 // appendAll appends all records by ID. Runs of pages that are as in the base aren't copied.
@@ -152,14 +156,9 @@ func (r *Roster) appendState(b []byte, id int, rec record) []byte {
 	}
 	d := &r.idents[rec.ident]
 	addr := addrBytes(d.addr.Addr())
-	state := rec.state
-	if state == Suspect && rec.unconfirmed {
-		// The receiver suspects it, but doesn't believe the rest, which it hasn't said at inc.
-		state = Dead
-	}
 	s := wire.NodeState{
 		Addr: addr.slice(), Inc: rec.inc, Meta: d.meta, Name: r.nameBytes(MemberID(id)),
-		Port: d.addr.Port(), State: uint8(state), Vsn: d.versions[:],
+		Port: d.addr.Port(), State: uint8(rec.sent()), Vsn: d.versions[:],
 	}
 	return s.Append(b)
 }
@@ -197,6 +196,7 @@ func (n *Node) fitState(out *Output) (fit, size int) {
 // fullState is a push/pull that was read and is well-formed.
 type fullState struct {
 	join     bool
+	diff     wire.Diff
 	parts    []statePart
 	user     []byte
 	userMore [][]byte
@@ -216,7 +216,8 @@ func (n *Node) readPushPull(body []byte, more [][]byte) (fullState, error) {
 		return fullState{}, err
 	}
 	recs := &n.view.recs
-	pp, left := fullState{join: head.Join, parts: make([]statePart, 0, 1+len(more))}, head.Nodes
+	pp := fullState{join: head.Join, diff: head.Diff, parts: make([]statePart, 0, 1+len(more))}
+	left := head.Nodes
 	for at := 0; ; at++ {
 		if run, ok := recs.Find(rest); ok && recs.Encoded(run) <= left {
 			left -= recs.Encoded(run)

@@ -27,7 +27,9 @@ func (r *rng) id() uint32 { return uint32(r.pcg.Uint64() >> 33) }
 // float returns a number in [0, 1).
 func (r *rng) float() float64 { return float64(r.pcg.Uint64()>>11) / (1 << 53) }
 
-// mix is splitmix64's finaliser.
+// Mix is splitmix64's finaliser: each bit of the result depends on each of x.
+func Mix(x uint64) uint64 { return mix(x) }
+
 func mix(x uint64) uint64 {
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9

@@ -41,6 +41,7 @@ type Roster struct {
 type rosterMember struct {
 	name   string
 	bytes  []byte  // name, for building messages without copying it
+	hash   uint64  // of the name; see NameHash
 	idents identID // first of its identities
 	refs   int32
 }
@@ -54,6 +55,7 @@ type profile struct {
 
 type identity struct {
 	profile
+	hash uint64 // of name and profile
 	refs int32
 	next identID // next identity of the same member
 }
@@ -94,6 +96,10 @@ func (r *Roster) stateSize(id MemberID, i identID) int {
 	return stateHead + len(r.members[id].name) + len(r.idents[i].meta)
 }
 
+// NameHash is the hash of the name of id: FNV-1a, 64 bits, whose bits are mixed by the last step of
+// splitmix64, since sums of similar names would otherwise be similar.
+func (r *Roster) NameHash(id MemberID) uint64 { return r.members[id].hash }
+
 func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
 
 // acquireMember interns name and takes a reference, or returns NoMember at the limit.
@@ -103,7 +109,7 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 		if r.spare() <= 0 {
 			return NoMember
 		}
-		m := rosterMember{name: string(name), bytes: bytes.Clone(name)}
+		m := rosterMember{name: string(name), bytes: bytes.Clone(name), hash: HashName(name)}
 		if k := len(r.freeM); k > 0 {
 			id = r.freeM[k-1]
 			r.freeM = r.freeM[:k-1]
@@ -145,7 +151,8 @@ func (r *Roster) acquireIdent(id MemberID, p profile) identID {
 			return i
 		}
 	}
-	d := identity{profile: p.clone(), refs: 1, next: r.members[id].idents}
+	m := &r.members[id]
+	d := identity{profile: p.clone(), hash: p.hash(m.hash), refs: 1, next: m.idents}
 	var i identID
 	if k := len(r.freeI); k > 0 {
 		i = r.freeI[k-1]
@@ -155,7 +162,7 @@ func (r *Roster) acquireIdent(id MemberID, p profile) identID {
 		i = identID(len(r.idents))
 		r.idents = append(r.idents, d)
 	}
-	r.members[id].idents = i
+	m.idents = i
 	return i
 }
 

@@ -19,10 +19,12 @@ type streams struct {
 type call struct {
 	id     StreamID
 	kind   callKind
-	member MemberID // callPing, and callPushPull if known
-	seq    uint32   // callPing
-	op     OpID     // callJoin, callUser
-	key    int      // callJoin: the number of the key in use, see retryJoin
+	member MemberID      // callPing, and callPushPull if known
+	seq    uint32        // callPing
+	step   wire.DiffStep // callPushPull
+	wide   bool          // callPushPull: the sums are of all members
+	op     OpID          // callJoin, callUser
+	key    int           // callJoin: the number of the key in use, see retryJoin
 	to     netip.AddrPort
 
 	deadline Time
@@ -124,9 +126,16 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 			return false
 		}
 		// The answer comes first, without the caller's updates: it has those already.
-		data, more := n.state(pp.join, out)
+		m, whole, ok := n.serveStep(&pp, out)
+		if !ok {
+			return false
+		}
+		data, more := m.Pieces()
 		n.answer(in.ID, data, more, out)
-		out.Streams[len(out.Streams)-1].User = n.lateState(pp.join)
+		if whole {
+			out.Streams[len(out.Streams)-1].User = n.lateState(pp.join)
+		}
+		n.noteStep(now, NoMember, pp.diff.Step)
 		if !pp.join || n.refusesMerge(&pp, in.From, out) == nil {
 			n.merge(now, &pp, source{addr: in.From}, out)
 		}
@@ -184,7 +193,10 @@ func (n *Node) handleReply(now Time, c *call, in *StreamIn, out *Output) error {
 		if err != nil {
 			return errBadAnswer
 		}
-		return n.mergeReply(now, c, &pp, out)
+		if err := n.mergeReply(now, c, &pp, out); err != nil {
+			return err
+		}
+		return n.followUp(now, c, &pp.diff, out)
 	}
 	return errBadAnswer
 }

@@ -27,8 +27,8 @@ type Timing struct {
 	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
 	RetransmitMult int
 
-	// PushPullInterval is the time between push/pulls with a random member. It grows with more than
-	// 32 members. 0 turns them off.
+	// PushPullInterval is the time between push/pulls with a random member. Those of whole states
+	// are rarer with more than 32 members. 0 turns them off.
 	PushPullInterval time.Duration
 	// SuspicionMult: the least suspicion time is SuspicionMult * max(1, log10(n)) * ProbeInterval.
 	SuspicionMult int

@@ -74,6 +74,16 @@ type view struct {
 	size  int // bytes of a push/pull with all records, at most; see Roster.stateSize
 
 	zoning zoning
+
+	root   uint64  // sum of the hashes of the living
+	roster *Roster // has the hashes of identities
+}
+
+// count adds the hash of a living member to the root, times by, which is 1 or -1.
+func (v *view) count(r *record, by int) {
+	if r.state.live() && r.known() {
+		v.root += uint64(by) * r.hash(v.roster.idents[r.ident].hash)
+	}
 }
 
 // at returns the record of id, the zero record if there is none.
@@ -101,7 +111,9 @@ func (v *view) all(yield func(MemberID) bool) {
 func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
 	invariant.Check(!v.has(id), "swim: record added twice")
 	last := v.order.Len()
-	*v.recs.Edit(int(id)) = record{since: now, inc: inc, ident: ident, pos: uint32(last), state: s}
+	r := v.recs.Edit(int(id))
+	*r = record{since: now, inc: inc, ident: ident, pos: uint32(last), state: s}
+	v.count(r, 1)
 	v.order.Append(id)
 	if s.live() {
 		v.swap(last, v.live)
@@ -112,12 +124,14 @@ func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
 // set changes the state of id.
 func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	r := v.recs.Edit(int(id))
+	v.count(r, -1)
 	was, pos := r.state.live(), int(r.pos)
 	if r.state != s {
 		r.state, r.since = s, now
 	}
 	r.unconfirmed = s != Alive && (inc > r.inc || r.unconfirmed)
 	r.inc = inc
+	v.count(r, 1)
 	switch is := s.live(); {
 	case was && !is:
 		v.live--
@@ -131,10 +145,20 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 }
 
 // confirm records that what id says about itself at its incarnation is known.
-func (v *view) confirm(id MemberID) { v.recs.Edit(int(id)).unconfirmed = false }
+func (v *view) confirm(id MemberID) {
+	r := v.recs.Edit(int(id))
+	v.count(r, -1)
+	r.unconfirmed = false
+	v.count(r, 1)
+}
 
 // setIdent changes the identity of id.
-func (v *view) setIdent(id MemberID, ident identID) { v.recs.Edit(int(id)).ident = ident }
+func (v *view) setIdent(id MemberID, ident identID) {
+	r := v.recs.Edit(int(id))
+	v.count(r, -1)
+	r.ident = ident
+	v.count(r, 1)
+}
 
 // drop removes the record of id, which is dead or left.
 func (v *view) drop(id MemberID) {

@@ -8,14 +8,57 @@ type PushPullHeader struct {
 	Join         bool
 	Nodes        int // at most NodeStatesMax
 	UserStateLen int // bytes, at most UserStateMax
+	Diff         Diff
 }
+
+// Diff is what a push/pull says about an exchange of differences. Members of the original skip
+// these fields, which are left out when zero. Byte strings are borrowed.
+type Diff struct {
+	Step DiffStep
+	// Root is the digest of what the sender knows of members that are here. 0: no root is compared,
+	// and the sums are those of all members.
+	Root uint64
+	// Sums are the digests of parts of the members, Salt what their hashes were mixed with. None:
+	// the roots are equal.
+	Sums []byte
+	Salt uint64
+	// Parts is a bit for each sum, the lowest of each byte first: the part differs, and the message
+	// has all of its members.
+	Parts []byte
+	// Above is the digests of the layer above.
+	Above []byte
+}
+
+// DiffStep tells what a push/pull is in an exchange of differences.
+type DiffStep uint8
+
+const (
+	// DiffNone: a whole state. The sender knows nothing of differences, or doesn't want any.
+	DiffNone DiffStep = iota
+	// DiffWhole: a whole state, of a member that understands the steps below.
+	DiffWhole
+	// DiffAsk asks whether the states differ. It is answered with DiffSums.
+	DiffAsk
+	// DiffSums tells where to look.
+	DiffSums
+	// DiffParts has the parts that differ. It is answered with the same parts.
+	DiffParts
+)
 
 // Append appends the header, type byte first.
 func (m *PushPullHeader) Append(b []byte) []byte {
-	b = msgpack.AppendMap(append(b, byte(TypePushPull)), 3)
-	b = msgpack.BoolField(b, "Join", m.Join)
-	b = msgpack.IntField(b, "Nodes", int64(m.Nodes))
-	return msgpack.IntField(b, "UserStateLen", int64(m.UserStateLen))
+	f := fieldList{b: append(b, byte(TypePushPull), 0)}
+	f.raw("Above", m.Diff.Above)
+	f.uint("Diff", uint64(m.Diff.Step))
+	f.b = msgpack.BoolField(f.b, "Join", m.Join)
+	f.b = msgpack.IntField(f.b, "Nodes", int64(m.Nodes))
+	f.raw("Parts", m.Diff.Parts)
+	f.uint("Root", m.Diff.Root)
+	f.uint("Salt", m.Diff.Salt)
+	f.raw("Sums", m.Diff.Sums)
+	f.b = msgpack.IntField(f.b, "UserStateLen", int64(m.UserStateLen))
+	f.n += 3
+	return f.end(len(b) + 1)
 }
 
 func (m *PushPullHeader) parse(c *msgpack.Cursor) {
@@ -27,6 +70,18 @@ func (m *PushPullHeader) parse(c *msgpack.Cursor) {
 			m.Nodes = parseCount(c, NodeStatesMax)
 		case "UserStateLen":
 			m.UserStateLen = parseCount(c, UserStateMax)
+		case "Above":
+			m.Diff.Above = c.Bytes()
+		case "Diff":
+			m.Diff.Step = DiffStep(c.Uint8())
+		case "Parts":
+			m.Diff.Parts = c.Bytes()
+		case "Root":
+			m.Diff.Root = c.Uint64()
+		case "Salt":
+			m.Diff.Salt = c.Uint64()
+		case "Sums":
+			m.Diff.Sums = c.Bytes()
 		default:
 			c.Skip()
 		}

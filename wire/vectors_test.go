@@ -102,7 +102,9 @@ func memberMessage(t testing.TB, v vector) message {
 			uint16(f.uint("Port")), f.raw(t, "Meta"), f.raw(t, "Vsn"),
 		}
 	case "push-pull-header":
-		return &PushPullHeader{f.bool("Join"), int(f.uint("Nodes")), int(f.uint("UserStateLen"))}
+		return &PushPullHeader{
+			Join: f.bool("Join"), Nodes: int(f.uint("Nodes")), UserStateLen: int(f.uint("UserStateLen")),
+		}
 	case "user-msg-header":
 		return &UserMsgHeader{int(f.uint("UserMsgLen"))}
 	}

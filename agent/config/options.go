@@ -220,7 +220,7 @@ var options = []option{
 		"(default: lan and wan 4, local 2)",
 		func(c *Config) any { return &c.Timing.RetransmitMult }},
 	{"", "push_pull_interval", "time",
-		"pause between two full exchanges, 0s: none (default: lan 30s, wan 1m, local 15s)",
+		"pause between two exchanges of states, 0s: none (default: lan 30s, wan 1m, local 15s)",
 		func(c *Config) any { return &c.Timing.PushPullInterval }},
 	{"", "suspicion_mult", "n", "least time to refute a suspicion, in probe intervals, times log " +
 		"of the members (default: lan 4, wan 6, local 3)",

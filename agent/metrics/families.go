@@ -133,7 +133,8 @@ var trafficFamilies = []family{
 			}
 		}},
 	{"serf_pushpull_duration_seconds", histogramKind,
-		"Exchanges of whole states that this agent began and that were answered.", "",
+		"Exchanges of states that this agent began and that were answered; one that finds " +
+			"differences counts twice.", "",
 		func(w *writer, r *reading) {
 			w.histogram(&r.Traffic.PushPulls, &driver.PushPullBounds)
 		}},

@@ -118,7 +118,7 @@ Values
 // simHelpValues goes on with the names of mechanisms.
 const simHelpValues = `  Mechanisms are none, ours (all that this program adds to Lifeguard), all (these and Lifeguard's:
   plain SWIM is left), or single ones joined by +, as -disable=correction+relay:
-  %s.
+  %s
 `
 
 const simHelpScenario = `
@@ -168,7 +168,7 @@ func simHelp() string {
 		fmt.Fprintf(&b, "  %-28s %s\n", "-"+p.Name+"="+value, textwrap.Fill(p.Usage, 31))
 	}
 	b.WriteString(simHelpFile)
-	fmt.Fprintf(&b, simHelpValues, textwrap.Fill(strings.Join(scenario.MechanismNames(), ", "), 2))
+	fmt.Fprintf(&b, simHelpValues, textwrap.Fill(strings.Join(scenario.MechanismNames(), ", ")+".", 2))
 	b.WriteString(simHelpScenario)
 	b.WriteString("  Kinds of faults, and their keys besides start and those that choose nodes:")
 	b.WriteString("\n\n")

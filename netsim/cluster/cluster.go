@@ -32,8 +32,9 @@ type Config struct {
 	Check bool
 	// Tune, unless nil, changes a member's configuration before each of its starts.
 	Tune func(member int, c *serf.Config)
-	// Without leaves mechanisms of all members out.
-	Without swim.Mechanism
+	// Without leaves mechanisms out, of all members or, with WithoutAt, of those for which it holds.
+	Without   swim.Mechanism
+	WithoutAt func(member int) bool
 	// ZoneTag is the tag of the Zones of those members that Tune gives any.
 	ZoneTag string
 	// TimersFirst has paused members run overdue timers before they read what waits for them.

@@ -121,7 +121,10 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	m.leaving = false
 	cfg := c.config(i, where)
 	m.minEvent = uint64(cfg.MinEventTime)
-	simulation := serf.Simulation{Without: c.cfg.Without, Roster: c.roster(i), Warm: warm}
+	simulation := serf.Simulation{Roster: c.roster(i), Warm: warm}
+	if c.cfg.WithoutAt == nil || c.cfg.WithoutAt(i) {
+		simulation.Without = c.cfg.Without
+	}
 	c.views.setTruth(i, true)
 	c.views.begin(i, warm != nil)
 	c.members[i].changed = c.Now()

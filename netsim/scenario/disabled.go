@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"serf/internal/jsonfile"
+	"serf/netsim"
 	"serf/swim"
 )
 
@@ -70,4 +71,23 @@ func (d *Disabled) UnmarshalText(text []byte) error {
 	}
 	*d = Disabled(sum)
 	return nil
+}
+
+const disableStream = 1 << 44
+
+// disables tells whether a member does without what is disabled.
+func (s *Scenario) disables(member int) bool {
+	if s.DisableMembers == 0 {
+		return true
+	}
+	d := netsim.NewDraws(s.Seed, disableStream, uint64(member))
+	return d.Hits(s.DisableMembers)
+}
+
+// disabledAt says which members do without what is disabled, if these aren't all.
+func (s *Scenario) disabledAt() string {
+	if s.DisableMembers == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at %v of the nodes", s.DisableMembers)
 }

@@ -88,6 +88,7 @@ const everything = `{
   "encrypt": true,
   "compress": true,
   "disable": "correction+relay",
+  "disable_nodes": "25%",
   "events": 0,
   "faults": [
     {
@@ -220,7 +221,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{} {}`, `1:4: something follows the end of the object`},
 		{`[]`, `1:1: [], want an object in { and }`},
 		{"\ufeff" + `{"node": 5}`, `1:2: node: is no key here; did you mean nodes? allowed are about, nodes, for, seed, profile, timing, start, network, regions, paths, ` +
-			`zones, encrypt, compress, disable, events, faults, work, settle, until_settled, timers_first, check`},
+			`zones, encrypt, compress, disable, disable_nodes, events, faults, work, settle, until_settled, timers_first, check`},
 		{`{"Nodes": 5, "nodes": 5, "nodes": 6}`, `1:2: Nodes: is no key here; did you mean nodes? *|1:26: nodes: is there twice, first at 1:14`},
 		{`{"nodes": "5", "seed": -1, "events": 1.5, "check": 1}`,
 			`1:11: nodes: "5", want a whole number|1:24: seed: -1, want a whole number, 0 or more|1:38: events: 1.5, want a whole number|1:52: check: 1, want true or false`},

@@ -40,7 +40,7 @@ func newRun(s *Scenario) (*scenarioRun, error) {
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := cluster.Config{
 		Members: s.Members, Profile: p, Link: base, Seed: s.Seed, Seeds: s.Start.Seeds,
-		Check: s.Check, Tune: run.tune, Without: swim.Mechanism(s.Disable),
+		Check: s.Check, Tune: run.tune, Without: swim.Mechanism(s.Disable), WithoutAt: s.disables,
 		Workers: s.Workers, Apart: s.Start.Apart, Later: s.Start.Later, Compress: s.Compress,
 		TimersFirst: s.TimersFirst, Explain: s.Explain, ZoneTag: s.zoneTag(),
 	}

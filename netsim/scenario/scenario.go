@@ -42,6 +42,9 @@ type Scenario struct {
 	Compress bool `json:"compress,omitzero"`
 	// Disable is what members do without, to see what it is worth.
 	Disable Disabled `json:"disable,omitzero"`
+	// DisableMembers is the share of members that do without it, among others that don't. 0 means
+	// all.
+	DisableMembers netsim.Chance `json:"disable_nodes,omitzero"`
 	// Events is the number of user events that random members send, evenly distributed over the
 	// run.
 	Events int `json:"events"`

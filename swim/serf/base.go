@@ -46,7 +46,7 @@ func NewBase(now swim.Time, zoneTag string, members iter.Seq[*Config]) (*Base, e
 	b := &Base{swim: below, clock: 1}
 	for id := swim.MemberID(1); int(id) <= below.Len(); id++ {
 		b.table.set(id, below.Name(id), StatusAlive, now)
-		b.table.edit(id).statusTime = b.clock
+		b.table.setTime(id, below.Name(id), b.clock)
 		b.clock++
 	}
 	b.table.recs.Seal(func(buf []byte, i int, r record) []byte {
@@ -83,7 +83,7 @@ func (c *Config) identity() (swim.Identity, error) {
 func (n *Node) startWarm() {
 	b := n.cfg.sim.Warm
 	t := &b.table
-	n.table = table{recs: t.recs.Fork(), count: t.count, digest: t.digest}
+	n.table = table{recs: t.recs.Fork(), count: t.count, digest: t.digest, root: t.root}
 	n.memberClock.Sync(b.clock)
 	n.eventClock.Sync(1)
 	n.queryClock.Sync(1)

@@ -1,6 +1,10 @@
 package serf
 
-import "fmt"
+import (
+	"fmt"
+
+	"serf/swim"
+)
 
 // Digest stands for a view of the cluster: which members it considers to be here. Two nodes have
 // equal digests if they list the same names as alive or leaving, in whatever order they learned of
@@ -32,14 +36,5 @@ func (d *Digest) move(name string, was, is bool) {
 	}
 }
 
-// nameHash is what a member adds to digests: FNV-1a of its name, 64 bits, whose bits are mixed by
-// the last step of splitmix64, since sums of similar names would otherwise be similar.
-func nameHash(name string) Digest {
-	h := uint64(0xcbf29ce484222325)
-	for i := range len(name) {
-		h = (h ^ uint64(name[i])) * 0x100000001b3
-	}
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return Digest(h ^ h>>31)
-}
+// nameHash is what a member adds to digests.
+func nameHash(name string) Digest { return Digest(swim.HashName(name)) }

@@ -117,11 +117,13 @@ func checkTable(t rapid.TB, n *Node) {
 	var count [len(n.table.count)]int
 	reaped := 0
 	var digest Digest
+	var root uint64
 	for id := range n.table.recs.Len() {
 		r := n.table.at(swim.MemberID(id))
 		if r.known() {
 			count[r.status]++
 			digest.move(n.roster.Name(swim.MemberID(id)), false, r.here())
+			root += r.hereHash(n.roster.Name(swim.MemberID(id)))
 		}
 		if r.marks&markReaped != 0 {
 			reaped++
@@ -130,6 +132,9 @@ func checkTable(t rapid.TB, n *Node) {
 	if count != n.table.count || reaped != n.table.reaped {
 		t.Fatalf("counted %v and %d reaped, there are %v and %d", n.table.count, n.table.reaped,
 			count, reaped)
+	}
+	if root != n.table.root {
+		t.Fatalf("the root is %x, that of the members that are here %x", n.table.root, root)
 	}
 	if digest != n.Digest() {
 		t.Fatalf("the digest is %v, that of the members that are here %v", n.Digest(), digest)

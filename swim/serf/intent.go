@@ -194,10 +194,9 @@ func (n *Node) applyLeaveIntent(
 		n.refuteLeave(now, out)
 		return false // only the refutation is passed on
 	}
-	e := n.table.edit(id)
-	e.statusTime = t
+	n.table.setTime(id, n.roster.Name(id), t)
 	if prune {
-		e.marks |= markPrune
+		n.table.edit(id).marks |= markPrune
 	}
 	switch effect {
 	case intentLeaving:
@@ -232,7 +231,7 @@ func (n *Node) refuteLeave(now swim.Time, out *swim.Output) {
 // sendJoinIntent tells everybody that this node is here, at a time later than any it knows.
 func (n *Node) sendJoinIntent() {
 	t := n.memberClock.Next()
-	n.table.edit(n.self).statusTime = t
+	n.table.setTime(n.self, n.cfg.Name, t)
 	m := wire.JoinIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}
 	n.buf = m.Append(n.buf[:0])
 	n.broadcastIntent(m.Node, n.buf)
@@ -252,7 +251,7 @@ func (n *Node) applyJoinIntent(now swim.Time, name []byte, t lamport.Time, out *
 	if t <= r.statusTime {
 		return false
 	}
-	n.table.edit(id).statusTime = t
+	n.table.setTime(id, n.roster.Name(id), t)
 	if id == n.self && n.leave.phase == leaveNone && now >= n.leave.nextRefute {
 		// This run didn't send it. It may be what is left of a leave intent that never got here: a
 		// stock node alone with this one keeps it to itself, and its push/pull carries the time but

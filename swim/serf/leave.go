@@ -48,7 +48,7 @@ func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
 	n.journalLeave()
 	n.swim.SpeedUpLeave()
 	t := n.memberClock.Next()
-	n.table.edit(n.self).statusTime = t
+	n.table.setTime(n.self, n.cfg.Name, t)
 	n.table.set(n.self, n.cfg.Name, StatusLeaving, now)
 	n.swim.Record(now, n.self, history.Leaving, history.Leave)
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(n.cfg.Name)}

@@ -81,7 +81,7 @@ func (n *Node) becomeAlive(now swim.Time, id swim.MemberID, out *swim.Output) {
 	r := n.table.edit(id)
 	if !was.known() {
 		if it, ok := n.intents.take(now, n.roster.Name(id)); ok && it.time > r.statusTime {
-			r.statusTime = it.time
+			n.table.setTime(id, n.roster.Name(id), it.time)
 			if it.leave && id != n.self {
 				status = StatusLeaving
 				r.marks |= it.marks()

@@ -43,6 +43,42 @@ func (n *Node) state() *wire.Rope {
 	return w.Rope()
 }
 
+// part returns this layer's part of a push/pull about the members for which in holds (nil: none),
+// with the events that a node lacks which has these sums (nil: none).
+func (n *Node) part(in func(swim.MemberID) bool, theirs []byte) *wire.Rope {
+	var events eventsPart
+	if theirs != nil {
+		events = n.eventsBeyond(theirs)
+	}
+	w := wire.AppendSerfState(nil, uint64(n.eventClock.Now()), len(events.times))
+	for i, t := range events.times {
+		w.Slot(uint64(t), len(events.of[i]))
+		for _, e := range events.of[i] {
+			w.Event(e.Name, e.Payload)
+		}
+	}
+	var members, left []swim.MemberID
+	if in != nil {
+		for id := range swim.MemberID(n.table.recs.Len()) {
+			if r := n.table.at(id); r.known() && in(id) {
+				members = append(members, id)
+				if r.status == StatusLeft {
+					left = append(left, id)
+				}
+			}
+		}
+	}
+	w.LeftMembers(uint64(n.memberClock.Now()), len(left))
+	for _, id := range left {
+		w.LeftMember(n.roster.Name(id))
+	}
+	w.StatusLTimes(uint64(n.queryClock.Now()), len(members))
+	for _, id := range members {
+		w.StatusLTime(n.roster.Name(id), uint64(n.table.at(id).joinTime()))
+	}
+	return w.Rope()
+}
+
 // joinTime is the status time as a push/pull carries it for a member that hasn't left: the receiver
 // treats it as a join at that time. For a leaving member it is one less, or it would mask the leave
 // intent, which has the same time.

@@ -46,6 +46,7 @@ type table struct {
 	count  [StatusFailed + 1]int // of listed members
 	reaped int                   // records of members that are no longer listed
 	digest Digest                // of the members that are here
+	root   uint64                // of them and their status times: see hash
 
 	changes *swim.Changes // nil if nobody wants to know
 
@@ -72,6 +73,7 @@ func (t *table) edit(id swim.MemberID) *record { return t.recs.Edit(int(id)) }
 func (t *table) set(id swim.MemberID, name string, s Status, now swim.Time) {
 	r := t.edit(id)
 	was := r.here()
+	t.root -= r.hereHash(name)
 	if r.known() {
 		t.count[r.status]--
 	} else {
@@ -83,6 +85,35 @@ func (t *table) set(id swim.MemberID, name string, s Status, now swim.Time) {
 	r.marks &^= markUpdated
 	t.count[s]++
 	t.digest.move(name, was, r.here())
+	t.root += r.hereHash(name)
+}
+
+// setTime changes the status time of id, whose name is given.
+func (t *table) setTime(id swim.MemberID, name string, time lamport.Time) {
+	r := t.edit(id)
+	t.root -= r.hereHash(name)
+	r.statusTime = time
+	t.root += r.hereHash(name)
+}
+
+// hash is that of what a push/pull says about the member, whose name has the given hash; 0 if it
+// says nothing.
+func (r record) hash(name uint64) uint64 {
+	switch {
+	case !r.known():
+		return 0
+	case r.status == StatusLeft:
+		return name + 1 // those who heard of it from others have another time
+	}
+	return swim.Mix(name + uint64(r.joinTime())<<1)
+}
+
+// hereHash is hash if the member is here, otherwise 0.
+func (r record) hereHash(name string) uint64 {
+	if !r.here() {
+		return 0
+	}
+	return r.hash(swim.HashName(name))
 }
 
 // list adds id to the order, if there is one.
@@ -101,6 +132,7 @@ func (t *table) reap(id swim.MemberID, name string, now swim.Time) {
 	r := t.edit(id)
 	invariant.Check(r.known(), "serf: unknown member reaped")
 	t.digest.move(name, r.here(), false)
+	t.root -= r.hereHash(name)
 	t.count[r.status]--
 	t.reaped++
 	r.marks = markReaped
@@ -120,6 +152,7 @@ func (t *table) unmarkReaped(r *record) {
 func (t *table) drop(id swim.MemberID, name string) {
 	r := t.edit(id)
 	t.digest.move(name, r.here(), false)
+	t.root -= r.hereHash(name)
 	if r.known() {
 		t.count[r.status]--
 	}
