@@ -8,6 +8,7 @@ import (
 	"serf/lamport"
 	"serf/netsim"
 	"serf/netsim/cluster"
+	"serf/swim"
 )
 
 // smallSwarm is the largest cluster in scenarios that are to be played quickly.
@@ -26,6 +27,7 @@ func drawScenario(seed uint64, largest int) Scenario {
 		g.drawn[k.name]++
 	}
 	g.zones(seed)
+	g.mix(seed)
 	return g.s
 }
 
@@ -117,6 +119,14 @@ func (g *drawing) network(timeout time.Duration) {
 		g.s.Regions = []Region{{Name: "a", Share: netsim.Probability(0.4)}, {Name: "b"}}
 		far := netsim.Uniform(timeout/500, timeout/time.Duration(10+g.Below(90)))
 		g.s.Paths = []Path{{From: "a", To: "b", Latency: far, Loss: g.chance(5), OneWay: g.coin()}}
+	}
+}
+
+// mix has half of the members exchange whole states as the original does, in a third of the
+// scenarios. It has a stream of its own, too.
+func (g *drawing) mix(seed uint64) {
+	if d := netsim.NewDraws(seed, 2, 0); d.Below(3) == 0 {
+		g.s.Disable, g.s.DisableMembers = Disabled(swim.Difference), netsim.Probability(0.5)
 	}
 }
 

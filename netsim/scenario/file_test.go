@@ -198,7 +198,7 @@ func TestScenarioFileIsReadAndWrittenAsItIs(t *testing.T) {
 			t.Errorf("no %q: the test doesn't show that it works", key)
 		}
 	}
-	if got := places["faults[1].way"]; got != (Place{Line: 102, Column: 7}) {
+	if got := places["faults[1].way"]; got != (Place{Line: 103, Column: 7}) {
 		t.Errorf("way is at %v", got)
 	}
 }

@@ -16,7 +16,8 @@ const defaultSeeds = 30
 
 var (
 	seedFlag     = flag.Uint64("seed", 0, "play the scenario of this seed only")
-	swarmSeeds   = flag.Uint64("swarm", defaultSeeds, "play the scenarios of so many seeds, from 1 upwards")
+	swarmSeeds   = flag.Uint64("swarm", defaultSeeds, "play the scenarios of so many seeds")
+	swarmFrom    = flag.Uint64("from", 1, "the first of these seeds")
 	swarmLargest = flag.Int("largest", smallSwarm, "how many members a drawn scenario may have")
 	swarmShrink  = flag.Bool("shrink", true, "take out of a scenario that fails what isn't needed for that")
 	swarmTwice   = flag.Bool("twice", false, "play each scenario twice: it must take the same course")
@@ -31,7 +32,7 @@ const repeatedSeeds = 5
 //	go test ./netsim/scenario -run TestSwarm -swarm 1000 -largest 200 -twice -timeout 0
 func TestSwarm(t *testing.T) {
 	t.Parallel()
-	first, count := uint64(1), *swarmSeeds
+	first, count := *swarmFrom, *swarmSeeds
 	switch {
 	case *seedFlag != 0:
 		first, count = *seedFlag, 1
