@@ -13,9 +13,7 @@ const eventQueueMax = 1024
 // A reader that falls behind loses nothing: what was known when the queue became full is kept, and
 // once the queue is empty, the difference to what is known then becomes events.
 type eventQueue struct {
-	events []Event // a ring
-	head   int
-	n      int
+	events ring[Event]
 	behind map[string]Member // what was known after the last event in the queue; nil: it has all
 	seq    uint64            // events so far, those summed up included
 	read   uint64            // how many of them the reader has taken
@@ -27,27 +25,15 @@ func newEventQueue() *eventQueue { return &eventQueue{wake: make(chan struct{}, 
 // add adds an event, or reports that there is no room, or that the reader is behind already.
 func (q *eventQueue) add(e Event) bool {
 	q.seq++
-	if q.behind != nil || q.n >= eventQueueMax {
+	if q.behind != nil || q.events.n >= eventQueueMax {
 		return false
 	}
-	q.push(e)
+	*q.events.push() = e
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 	return true
-}
-
-func (q *eventQueue) push(e Event) {
-	if q.n == len(q.events) {
-		ring := make([]Event, max(2*len(q.events), 8))
-		for i := range q.n {
-			ring[i] = q.events[(q.head+i)%len(q.events)]
-		}
-		q.events, q.head = ring, 0
-	}
-	q.events[(q.head+q.n)%len(q.events)] = e
-	q.n++
 }
 
 // fallBehind notes what was known before the event that found no room, which is about the member of
@@ -67,22 +53,17 @@ func (q *eventQueue) fallBehind(t *table, name string, before *Member) {
 
 // next takes the next event; false if there is none. The table's lock is held.
 func (q *eventQueue) next(t *table) (Event, bool) {
-	if q.n == 0 && q.behind != nil {
+	if q.events.n == 0 && q.behind != nil {
 		q.catchUp(t)
 	}
-	if q.n == 0 {
+	if q.events.n == 0 {
 		return Event{}, false
 	}
 	q.read++
-	e := q.events[q.head]
-	q.events[q.head] = Event{}
-	q.head = (q.head + 1) % len(q.events)
-	if q.n--; q.n == 0 {
-		q.head = 0
-		if len(q.events) > eventQueueKeep {
-			q.events = nil
-		}
-	}
+	first := q.events.first()
+	e := *first
+	*first = Event{}
+	q.events.drop(eventQueueKeep)
 	return e, true
 }
 
@@ -97,7 +78,7 @@ func (q *eventQueue) catchUp(t *table) {
 		before, known := was[m.Name]
 		delete(was, m.Name)
 		if kind := difference(&before, known, m); kind != 0 {
-			q.push(Event{Kind: kind, Member: *m})
+			*q.events.push() = Event{Kind: kind, Member: *m}
 		}
 	}
 	var gone []Member // and forgotten
@@ -109,9 +90,9 @@ func (q *eventQueue) catchUp(t *table) {
 	}
 	slices.SortFunc(gone, func(a, b Member) int { return byName(&a, b.Name) })
 	for _, m := range gone {
-		q.push(Event{Kind: Failed, Member: m})
+		*q.events.push() = Event{Kind: Failed, Member: m}
 	}
-	q.read = q.seq - uint64(q.n) // what becomes of a member is one event, out of one or more
+	q.read = q.seq - uint64(q.events.n) // what becomes of a member is one event, out of one or more
 }
 
 // difference is what became of a member.

@@ -39,21 +39,15 @@ type inbox struct {
 	limit int
 
 	mu      sync.Mutex
-	items   []item // a ring
-	head, n int
+	items   ring[item]
 	bytes   int
 	put     uint64 // items so far, and how many of them the function has returned from
 	done    uint64
-	waiters []waiter
 	dropped uint64
 	closed  bool
 	wake    chan struct{} // capacity 1
-}
 
-// waiter waits until the function has returned from so many items.
-type waiter struct {
-	until uint64
-	ready chan struct{}
+	progress progress // with done
 }
 
 func newInbox(limit int, call func(*item)) *inbox {
@@ -74,17 +68,16 @@ func (b *inbox) add(x item, more [][]byte) (ok bool) {
 	if b.closed {
 		return true
 	}
-	if b.n >= b.limit || b.bytes+size > inboxBytes && b.n > 0 {
+	if b.items.n >= b.limit || b.bytes+size > inboxBytes && b.items.n > 0 {
 		b.dropped++
 		return false
 	}
-	slot := b.slot()
+	slot := b.items.push()
 	x.data = append(slot.data[:0], x.data...)
 	for _, p := range more {
 		x.data = append(x.data, p...)
 	}
 	*slot = x
-	b.n++
 	b.put++
 	b.bytes += size
 	select {
@@ -92,18 +85,6 @@ func (b *inbox) add(x item, more [][]byte) (ok bool) {
 	default:
 	}
 	return true
-}
-
-// slot returns the next free one.
-func (b *inbox) slot() *item {
-	if b.n == len(b.items) {
-		ring := make([]item, max(2*len(b.items), 8))
-		for i := range b.n {
-			ring[i] = b.items[(b.head+i)%len(b.items)]
-		}
-		b.items, b.head = ring, 0
-	}
-	return &b.items[(b.head+b.n)%len(b.items)]
 }
 
 // run calls the function until the inbox is closed.
@@ -126,35 +107,23 @@ func (b *inbox) run() {
 func (b *inbox) first() (x *item, open bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.n == 0 {
+	if b.closed || b.items.n == 0 {
 		return nil, !b.closed
 	}
-	return &b.items[b.head], true
+	return b.items.first(), true
 }
 
 // finish frees the place of the first item.
 func (b *inbox) finish(size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if cap(b.items[b.head].data) > inboxKeepBytes {
-		b.items[b.head].data = nil
+	if x := b.items.first(); cap(x.data) > inboxKeepBytes {
+		x.data = nil
 	}
-	b.head = (b.head + 1) % len(b.items)
-	b.n--
+	b.items.drop(inboxKeep)
 	b.done++
 	b.bytes -= size
-	if b.n == 0 && len(b.items) > inboxKeep {
-		b.items, b.head = nil, 0
-	}
-	b.release()
-}
-
-// release tells the waiters whose time has come; b.mu is held.
-func (b *inbox) release() {
-	for len(b.waiters) > 0 && (b.closed || b.waiters[0].until <= b.done) {
-		close(b.waiters[0].ready)
-		b.waiters = b.waiters[1:]
-	}
+	b.progress.advance(b.done)
 }
 
 // flush waits until the function has returned from all that is in now, or ctx ends.
@@ -163,14 +132,9 @@ func (b *inbox) flush(ctx context.Context) {
 		return
 	}
 	b.mu.Lock()
-	w := waiter{until: b.put, ready: make(chan struct{})}
-	b.waiters = append(b.waiters, w)
-	b.release()
+	until := b.put
 	b.mu.Unlock()
-	select {
-	case <-w.ready:
-	case <-ctx.Done():
-	}
+	b.progress.wait(ctx, until)
 }
 
 // close ends run: the function isn't called again.
@@ -181,7 +145,7 @@ func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	b.release()
+	b.progress.close()
 	select {
 	case b.wake <- struct{}{}:
 	default:

@@ -70,8 +70,8 @@ func TestInboxKeepsOrder(t *testing.T) {
 			b.add(item{data: []byte{byte(i), byte(i >> 8)}}, nil)
 		}
 		b.flush(t.Context())
-		if b.close(); next != 900 || len(b.items) != 0 {
-			t.Errorf("%d items, memory for %d is kept", next, len(b.items))
+		if b.close(); next != 900 || len(b.items.items) != 0 {
+			t.Errorf("%d items, memory for %d is kept", next, len(b.items.items))
 		}
 	})
 }

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 
 	"serf/internal/hostaddr"
 	"serf/swim"
@@ -170,19 +170,15 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// seek tries the members in Config.Join until the node leaves or stops.
+// seek tries the members in Config.Join until the node leaves or stops. Nodes that start together
+// should not all ask at the same moment.
 func (n *Node) seek() {
 	ctx := n.driver.Context()
 	for pause := joinIntervalMin; ctx.Err() == nil && !n.hasLeft(); pause = min(2*pause, n.conf.JoinInterval) {
 		if n.seekOnce(ctx) {
 			pause = n.conf.JoinInterval
 		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-		}
+		n.driver.Sleep(pause - rand.N(pause/4))
 	}
 }
 

@@ -26,11 +26,11 @@ func TestConflictsAreBounded(t *testing.T) {
 		claim(0, 1000+port)
 		claim(0, 1000+port)
 	}
-	if q.n != conflictsMax {
-		t.Errorf("%d conflicts reported, limit %d", q.n, conflictsMax)
+	if q.events.n != conflictsMax {
+		t.Errorf("%d conflicts reported, limit %d", q.events.n, conflictsMax)
 	}
 	claim(swim.Time(conflictPause), 1000)
-	if q.n != conflictsMax+1 {
+	if q.events.n != conflictsMax+1 {
 		t.Error("the same conflict, later, isn't reported")
 	}
 }

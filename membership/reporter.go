@@ -2,30 +2,27 @@ package membership
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 )
 
 // reporter calls Config.OnEvent, on a goroutine of its own.
 type reporter struct {
-	call  func(Event)
-	queue *eventQueue
-
-	mu      sync.Mutex
-	done    uint64 // how many events of the queue's OnEvent has returned from
-	waiters []waiter
-	closed  bool
+	call     func(Event)
+	queue    *eventQueue
+	progress progress // with the queue's events
 }
 
 // run calls the function until the reporter is closed.
 func (r *reporter) run(t *table) {
-	for !r.isClosed() {
+	for {
+		if _, closed := r.progress.now(); closed {
+			return
+		}
 		e, read, ok := t.read(r.queue)
 		if ok {
 			r.call(e)
 		}
-		r.finish(read)
+		r.progress.advance(read)
 		if !ok {
 			<-r.queue.wake
 		}
@@ -40,46 +37,15 @@ func (t *table) read(q *eventQueue) (e Event, read uint64, ok bool) {
 	return e, q.read, ok
 }
 
-func (r *reporter) isClosed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.closed
-}
-
-func (r *reporter) finish(done uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done = done
-	r.release()
-}
-
-// release tells the waiters whose time has come; r.mu is held.
-func (r *reporter) release() {
-	r.waiters = slices.DeleteFunc(r.waiters, func(w waiter) bool {
-		ready := r.closed || w.until <= r.done
-		if ready {
-			close(w.ready)
-		}
-		return ready
-	})
-}
-
 // flush waits until the function has returned from what has happened until now, or ctx ends.
 func (r *reporter) flush(ctx context.Context, t *table) {
 	if r == nil {
 		return
 	}
 	t.mu.RLock()
-	w := waiter{until: r.queue.seq, ready: make(chan struct{})}
+	until := r.queue.seq
 	t.mu.RUnlock()
-	r.mu.Lock()
-	r.waiters = append(r.waiters, w)
-	r.release()
-	r.mu.Unlock()
-	select {
-	case <-w.ready:
-	case <-ctx.Done():
-	}
+	r.progress.wait(ctx, until)
 }
 
 // orderWait bounds how long a message or state waits for OnEvent to be told of what came before it.
@@ -102,22 +68,17 @@ func (r *reporter) reach(seen uint64, hung *uint64) {
 	if r == nil {
 		return
 	}
-	r.mu.Lock()
-	if r.closed || r.done >= seen || r.done+1 == *hung {
-		r.mu.Unlock()
+	done, closed := r.progress.now()
+	if closed || done >= seen || done+1 == *hung {
 		return
 	}
-	w := waiter{until: seen, ready: make(chan struct{})}
-	r.waiters = append(r.waiters, w)
-	r.mu.Unlock()
 	timer := time.NewTimer(orderWait)
 	defer timer.Stop()
 	select {
-	case <-w.ready:
+	case <-r.progress.after(seen):
 	case <-timer.C:
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		*hung = r.done + 1
+		done, _ = r.progress.now()
+		*hung = done + 1
 	}
 }
 
@@ -126,10 +87,7 @@ func (r *reporter) close() {
 	if r == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	r.release()
+	r.progress.close()
 	select {
 	case r.queue.wake <- struct{}{}:
 	default:
