@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"serf/internal/systest"
+	"serf/internal/cputime"
 	"serf/swim"
 )
 
@@ -70,11 +70,11 @@ func benchmarkEngine(b *testing.B, hosts, workers int) {
 		}
 	}
 	s.Run(swim.Time(2 * time.Second))
-	from := systest.CPUTime()
+	from := cputime.Used()
 	for b.Loop() {
 		s.Run(s.Now().Add(time.Second))
 	}
 	seconds := float64(hosts) * float64(b.N)
-	b.ReportMetric(seconds/(systest.CPUTime()-from).Seconds(), "host-s/cpu-s")
+	b.ReportMetric(seconds/(cputime.Used()-from).Seconds(), "host-s/cpu-s")
 	b.ReportMetric(seconds/b.Elapsed().Seconds(), "host-s/s")
 }

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
+
+	"serf/internal/http1"
 )
 
 // HTTPListen is HTTPAddr as host:port, and whether only this host can reach it. A port alone is one
@@ -54,7 +55,7 @@ func (c *Config) checkHTTP(p *problems) {
 		"not without http_auth, or http_auth_file (-http-auth-file)")
 	p.add(isToken(c.HTTPAuth), "http_auth", "has a character that headers of HTTP can't carry")
 	for i, origin := range c.HTTPOrigins {
-		p.add(isOrigin(origin), fmt.Sprintf("http_origins[%d]", i),
+		p.add(http1.IsOrigin(origin), fmt.Sprintf("http_origins[%d]", i),
 			"%q, want scheme://host or scheme://host:port, one origin each", origin)
 	}
 }
@@ -62,13 +63,6 @@ func (c *Config) checkHTTP(p *problems) {
 // isToken reports whether a header can carry text as one word.
 func isToken(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
-}
-
-// isOrigin reports whether text is an origin as browsers send it.
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && !strings.Contains(u.Host, "*") &&
-		text == u.Scheme+"://"+u.Host
 }
 
 // uselessHTTP names the settings of HTTP that have no effect.

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"serf/internal/cputime"
 )
 
 // began is when this process began, closely enough.
@@ -27,7 +29,7 @@ type process struct {
 func (p *process) read() {
 	p.goroutines = runtime.NumGoroutine()
 	runtime.ReadMemStats(&p.memory)
-	p.cpu, p.openMax = cpuTime(), openMax()
+	p.cpu, p.openMax = cputime.Used(), openMax()
 	p.readMemory()
 	p.open = openFiles()
 }

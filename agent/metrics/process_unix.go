@@ -2,19 +2,7 @@
 
 package metrics
 
-import (
-	"syscall"
-	"time"
-)
-
-// cpuTime is the processor time that this process has used.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+import "syscall"
 
 // openMax is how many files this process may have open.
 func openMax() uint64 {

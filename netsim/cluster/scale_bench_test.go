@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"serf/internal/systest"
+	"serf/internal/cputime"
 )
 
 // warmCluster is a large cluster, a while after its start.
@@ -32,12 +32,12 @@ func BenchmarkSteady(b *testing.B) {
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%d/workers=%d", members, workers), func(b *testing.B) {
 				c := warmCluster(b, members, workers)
-				from := systest.CPUTime()
+				from := cputime.Used()
 				for b.Loop() {
 					c.Run(time.Second)
 				}
 				seconds := float64(members) * float64(b.N)
-				b.ReportMetric(seconds/(systest.CPUTime()-from).Seconds(), "node-s/cpu-s")
+				b.ReportMetric(seconds/(cputime.Used()-from).Seconds(), "node-s/cpu-s")
 				b.ReportMetric(seconds/b.Elapsed().Seconds(), "node-s/s")
 			})
 		}
@@ -50,7 +50,7 @@ func BenchmarkCrashes(b *testing.B) {
 		for _, workers := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%d/workers=%d", members, workers), func(b *testing.B) {
 				c := warmCluster(b, members, workers)
-				cpu, begun := systest.CPUTime(), c.Now()
+				cpu, begun := cputime.Used(), c.Now()
 				for b.Loop() {
 					for _, i := range c.Pick(10) {
 						c.Crash(i)
@@ -61,7 +61,7 @@ func BenchmarkCrashes(b *testing.B) {
 				}
 				took := c.Now().Sub(begun).Seconds()
 				b.ReportMetric(took/float64(b.N), "virtual-s/op")
-				b.ReportMetric(took/(systest.CPUTime()-cpu).Seconds(), "virtual-s/cpu-s")
+				b.ReportMetric(took/(cputime.Used()-cpu).Seconds(), "virtual-s/cpu-s")
 				b.ReportMetric(took/b.Elapsed().Seconds(), "virtual-s/s")
 			})
 		}
@@ -74,7 +74,7 @@ func BenchmarkColdJoin(b *testing.B) {
 	const members = 1000
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("%d/workers=%d", members, workers), func(b *testing.B) {
-			cpu := systest.CPUTime()
+			cpu := cputime.Used()
 			for b.Loop() {
 				c, err := New(Config{Members: members, Profile: profiles[0], Link: profiles[0].Link, Seed: 1, Workers: workers})
 				if err != nil {
@@ -87,7 +87,7 @@ func BenchmarkColdJoin(b *testing.B) {
 				}
 				b.ReportMetric(time.Duration(c.Now()).Seconds(), "virtual-s/op")
 			}
-			b.ReportMetric((systest.CPUTime()-cpu).Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric((cputime.Used()-cpu).Seconds()/float64(b.N), "cpu-s/op")
 			b.ReportMetric(float64(peakMemory())/(members*members), "peak-B/pair")
 		})
 	}

@@ -1,13 +1,13 @@
-package systest
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// CPUTime is the processor time that this process has used. On a busy machine it says more than the
-// clock.
-func CPUTime() time.Duration {
+// Used is the processor time of this process until now, 0 if the system doesn't tell. On a busy
+// machine it says more than the clock.
+func Used() time.Duration {
 	self, err := syscall.GetCurrentProcess()
 	if err != nil {
 		return 0
