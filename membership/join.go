@@ -76,6 +76,7 @@ func checkJoin(address string) error { return hostaddr.Check(address) }
 // addresses count as reached. When it returns, OnEvent has been told of all members that were
 // found, and OnState of their states. The error is a *JoinError if none was reached, or that of
 // ctx, after which addresses that are being tried may still be reached, or ErrLeaving after Leave.
+// Without any address it does nothing, and that is no error.
 func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err error) {
 	switch {
 	case asked():

@@ -237,8 +237,9 @@ func (n *Node) Stop() {
 
 // Close stops the node without telling the others, which notice it as a failure: see Leave. It
 // returns when the ports are free and no function of Config is called any more, or ErrStillRunning
-// after CloseWait. From a function that reports it doesn't wait for such functions; one that is
-// asked calls Stop. It may be called again, also concurrently.
+// after CloseWait. Called by a function that reports it doesn't wait for such functions; called by
+// one that is asked it can't wait at all: it stops the node, as Stop does, and returns
+// ErrInCallback. It may be called again, also concurrently.
 func (n *Node) Close() error {
 	n.Stop()
 	if asked() {

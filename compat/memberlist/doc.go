@@ -30,6 +30,10 @@
 //   - No message, and no node that comes or goes, is waited for: events that a slow delegate can't
 //     take are summed up, messages beyond Config.HandoffQueueDepth are dropped, with a line in the log.
 //   - A message that doesn't fit the largest packet, of 65,507 bytes, is an error of SendBestEffort.
+//   - MergeRemoteState may be called before NotifyJoin of the node that sent the state: each has its
+//     goroutine. Both were called when Join returns.
+//   - MergeRemoteState may be called before NotifyJoin of the node that sent the state: each has a
+//     goroutine of its own. Both were called when Join returns.
 //   - A node that comes back at another address is taken there as soon as nobody answers at the old
 //     one: Config.DeadNodeReclaimTime isn't needed for that, and has no effect.
 //   - A node that was declared dead and then leaves has gone once.
