@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+
+	"serf/internal/textwrap"
 )
 
 // lines is a slog.Handler that writes lines such as "[WARN] memberlist: Refuting a suspect message":
@@ -30,7 +32,7 @@ func loggerOf(c *Config) *log.Logger {
 // Enabled is always true: whoever reads the lines filters them.
 func (h lines) Enabled(context.Context, slog.Level) bool { return true }
 
-// Handle writes a record.
+// Handle writes a record, in one line: names of members that are in it have any bytes.
 func (h lines) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	b.WriteString("[" + levelName(r.Level) + "] memberlist: " + r.Message + h.attrs)
@@ -38,7 +40,7 @@ func (h lines) Handle(_ context.Context, r slog.Record) error {
 		b.WriteString(h.format(a))
 		return true
 	})
-	h.logger.Print(b.String())
+	h.logger.Print(textwrap.Escape(b.String(), ""))
 	return nil
 }
 
