@@ -135,6 +135,7 @@ func TestLeaveTwice(t *testing.T) {
 func TestNobodyIsJoinedAfterLeave(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
 		a := start(t, net, 1, membership.Config{Join: []string{addrOf(2).String()}})
+		time.Sleep(500 * time.Millisecond) // what was begun before Leave goes on: it found nobody
 		if err := a.Leave(t.Context()); err != nil {
 			t.Fatal(err)
 		}
