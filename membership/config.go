@@ -108,8 +108,8 @@ type Config struct {
 	// which fits every common MTU.
 	PacketMax int
 	// SendPacketMax is the size of the largest packet of Send, in bytes: up to 65,507. A message
-	// that doesn't fit PacketMax has such a packet to itself. Networks cut it into pieces, and it is
-	// lost with each of them. 0 means PacketMax.
+	// that doesn't fit PacketMax has such a packet to itself. Networks cut it into pieces, and it
+	// is lost with each of them. 0 means PacketMax.
 	SendPacketMax int
 	// DeadRetention is how long a member that failed or left is remembered, so that outdated news
 	// can't bring it back. 0 means 24 hours.
@@ -142,7 +142,8 @@ type Config struct {
 	AckPayload func(b []byte) []byte
 	// Select narrows down whom gossip goes to and with whom states are exchanged, instead of Zones:
 	// of the candidates it returns those that may be drawn, and one that is taken in any case, or
-	// nil. What it gets is valid until it returns. Members that are never selected by anybody hear of others by probes alone.
+	// nil. What it gets is valid until it returns. Members that are never selected by anybody hear
+	// of others by probes alone.
 	Select func(candidates []Member) (selected []Member, first *Member)
 	// NoStreamPing is asked before a member that hasn't acked a packet is pinged by stream: true
 	// turns that off for this one. Timing.DisableStreamPing does it for all.
@@ -152,8 +153,10 @@ type Config struct {
 	// that is known stays as it is.
 	Admit func(m Member) error
 	// AdmitMerge is asked before this node takes in the members of a cluster that it joins, or that
-	// joins it: after an error none of them is taken. The other side isn't told, and decides for
-	// itself. Gossip may still introduce single members, which is up to Admit.
+	// joins it: after an error none of them is taken in. The other side doesn't learn of it, and
+	// decides for itself. It isn't asked in the regular exchanges between members, nor for single
+	// members that gossip introduces: those are up to Admit. So it keeps apart clusters that meet
+	// by mistake, not members that lie.
 	AdmitMerge func(members []Member) error
 }
 

@@ -84,6 +84,21 @@ func TestLogKeepsToItsLevel(t *testing.T) {
 	})
 }
 
+// What Join returns isn't a warning as well: programs that try again and again would fill their logs.
+func TestFailedJoinIsReturnedNotWarnedOf(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		var log strings.Builder
+		all := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
+		a := start(t, net, 1, membership.Config{Logger: slog.New(all)})
+		_, err := a.Join(t.Context(), "127.0.0.99:1")
+		a.Close()
+		if err == nil || strings.Contains(log.String(), "level=WARN") ||
+			!strings.Contains(log.String(), "127.0.0.99:1") {
+			t.Errorf("Join: %v; log: %s", err, &log)
+		}
+	})
+}
+
 func TestMessagesThatNobodyTakesAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
 		free := make(chan struct{})

@@ -131,6 +131,9 @@ func (l *logger) tellRepeats() {
 // note writes a note of the core.
 func (l *logger) note(core *swim.Node, x *swim.Note) {
 	level := slog.Level(x.Level)
+	if x.Code == swim.NoteJoinFailed {
+		level = slog.LevelDebug // Join returns it, and the search for Config.Join logs its own
+	}
 	if !l.enabled(level) {
 		return
 	}

@@ -1,14 +1,14 @@
 // Package memberlist has the API of github.com/hashicorp/memberlist 0.7, and speaks its protocol: a
 // program moves by an import line, and its members form one cluster with those that haven't moved.
-// The work is done by package serf/membership, which new programs better use directly.
+// The work is done by package serf/membership, which new programs should use directly.
 //
 // # Calls of delegates
 //
 // Delegate.NotifyMsg, Delegate.MergeRemoteState, the EventDelegate with the ConflictDelegate, and
 // Delegate.LocalState are each called by a goroutine of their own, one call after the other. They
 // may take their time, and call every method of the Memberlist: a slow one holds up neither gossip
-// nor probes, and the others for a tenth of a second at most: NotifyMsg and MergeRemoteState wait so
-// long for the events that came before. NotifyPingComplete shares the goroutine of NotifyMsg.
+// nor probes, and the others for a tenth of a second at most: NotifyMsg and MergeRemoteState wait
+// so long for the events that came before. NotifyPingComplete shares the goroutine of NotifyMsg.
 //
 // Delegate.GetBroadcasts, PingDelegate.AckPayload, AliveDelegate, MergeDelegate,
 // NodeSelectionDelegate and Config.DisableTcpPingsForNode are called by the goroutine that runs the
@@ -30,13 +30,11 @@
 //   - No message, and no node that comes or goes, is waited for: events that a slow delegate can't
 //     take are summed up, messages beyond Config.HandoffQueueDepth are dropped, with a line in the log.
 //   - A message that doesn't fit the largest packet, of 65,507 bytes, is an error of SendBestEffort.
-//   - MergeRemoteState may be called before NotifyJoin of the node that sent the state: each has its
-//     goroutine. Both were called when Join returns.
 //   - MergeRemoteState may be called before NotifyJoin of the node that sent the state: each has a
 //     goroutine of its own. Both were called when Join returns.
 //   - A node that comes back at another address is taken there as soon as nobody answers at the old
 //     one: Config.DeadNodeReclaimTime isn't needed for that, and has no effect.
-//   - A node that was declared dead and then leaves has gone once.
+//   - NotifyLeave is called once for a node that was declared dead and then says that it leaves.
 //   - Join is an error after Leave: the others wouldn't take in a node that leaves. So is a
 //     DelegateProtocolVersion out of its range for Create: nobody could be joined.
 //   - AliveDelegate is asked about news, not about each message that repeats it. A node that refuses

@@ -102,7 +102,8 @@ func (c *Config) meta() []byte {
 }
 
 // Leave tells the others that this node leaves, and waits until they were told. A timeout of 0 is
-// none. The node goes on answering until Shutdown; another Leave waits for the same.
+// none. The node goes on answering until Shutdown; another Leave waits for the same. After Shutdown
+// it panics, as memberlist's does.
 func (m *Memberlist) Leave(timeout time.Duration) error {
 	if m.ended.Load() {
 		panic("leave after shutdown")
