@@ -73,6 +73,7 @@ func TestTypedEventsAreFiltered(t *testing.T) {
 		if !slices.Equal(answers, []string{"a answer"}) {
 			t.Errorf("answers %q", answers)
 		}
+		synctest.Wait() // for "stop"
 		cancel()
 		<-answered
 		synctest.Wait()
