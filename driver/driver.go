@@ -29,8 +29,8 @@ type Machine interface {
 }
 
 // Layer is the driver's user, above the machine. Each field may be nil. The loop calls them, one at
-// a time, and waits for them; they mustn't wait for the driver: Do, Look, Read and Close would never
-// return.
+// a time, and waits for them; they mustn't wait for the driver: Do, Look, Read and Close would
+// never return.
 type Layer struct {
 	// Handle is called after every call into the machine, and after each function of Do. The events
 	// and notes in out, and what they point to, are valid until it returns. It may take further
@@ -57,11 +57,11 @@ type Config struct {
 	// Bind is where packets and streams are received. Port 0 takes any port that is free for both.
 	// Streams are dialled from its address, too, so that others see one host.
 	Bind netip.AddrPort
-	// StreamTimeout bounds the streams that others open, from accepting to the answer: 0 means 10 s.
-	// Those of the machine have a deadline of their own.
+	// StreamTimeout bounds the streams that others open, from accepting to the answer: 0 means 10
+	// s. Those of the machine have a deadline of their own.
 	StreamTimeout time.Duration
-	// Report, if set, is called with what goes wrong, by any goroutine, the loop among them: it must
-	// not wait.
+	// Report, if set, is called with what goes wrong, by any goroutine, the loop among them: it
+	// must not wait.
 	Report func(Problem)
 }
 
@@ -200,8 +200,8 @@ func (d *Driver) Do(ctx context.Context, f func(now swim.Time, out *swim.Output)
 	return d.call(ctx, d.calls, call{do: f})
 }
 
-// DoWhenReady is Do for a function that has to wait until the layer is Ready. Those that wait run in
-// the order of their calls.
+// DoWhenReady is Do for a function that has to wait until the layer is Ready. Those that wait run
+// in the order of their calls.
 func (d *Driver) DoWhenReady(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {
 	return d.call(ctx, d.gated, call{do: f})
 }
@@ -251,8 +251,8 @@ func (d *Driver) Sleep(t time.Duration) bool {
 // call counts; a cause of nil means that it was asked to.
 func (d *Driver) Stop(cause error) { d.stop(cause) }
 
-// Close stops the driver, if it hasn't stopped yet, and waits until all its goroutines have ended and
-// its ports are free; after that nothing of the layer is called. It may be called again, also
+// Close stops the driver, if it hasn't stopped yet, and waits until all its goroutines have ended
+// and its ports are free; after that nothing of the layer is called. It may be called again, also
 // concurrently, and returns what Err does.
 func (d *Driver) Close() error {
 	d.Stop(nil)

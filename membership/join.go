@@ -115,11 +115,12 @@ func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err 
 	return 0, e
 }
 
-// hasLeft tells whether Leave was called. The others would answer a join, but take nobody who leaves.
+// hasLeft tells whether Leave was called. The others would answer a join, but take nobody who
+// leaves.
 func (n *Node) hasLeft() bool { return n.Self().State == StateLeft }
 
-// joinsAtOnce is how many addresses are looked up and tried at the same time. One that doesn't answer
-// takes the whole time-out of a stream.
+// joinsAtOnce is how many addresses are looked up and tried at the same time. One that doesn't
+// answer takes the whole time-out of a stream.
 const joinsAtOnce = 256
 
 // joinOne joins the members that one address stands for.

@@ -49,12 +49,13 @@ type Config struct {
 	Seed uint64
 	// Carrier is the layer above. Nil if there is none.
 	Carrier Carrier
-	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead of
-	// Zones. It gets the members that could be drawn, in no order, and returns those that may be,
-	// perhaps in the same memory, and one that is taken in any case, or NoMember. It is asked once a
-	// round, and may only read the node.
+	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead
+	// of Zones. It gets the members that could be drawn, in no order, and returns those that may
+	// be, perhaps in the same memory, and one that is taken in any case, or NoMember. It is asked
+	// once a round, and may only read the node.
 	Select func(candidates []MemberID) (selected []MemberID, first MemberID)
-	// PushPullNodes is with how many members states are exchanged each PushPullInterval. 0 means one.
+	// PushPullNodes is with how many members states are exchanged each PushPullInterval. 0 means
+	// one.
 	PushPullNodes int
 	// NoStreamPing, if set, is asked before another member is pinged by stream: true turns that off
 	// for this one. It must not call the node.

@@ -10,12 +10,12 @@ import (
 // needn't agree on it, and nothing on the wire shows it.
 type Zones struct {
 	// Of returns the zone of a member, from what it says about itself: any number that members of
-	// the same zone share, or 0 for members of no zone. The same arguments must always give the same
-	// zone. They are borrowed. Nil: all members are of no zone.
+	// the same zone share, or 0 for members of no zone. The same arguments must always give the
+	// same zone. They are borrowed. Nil: all members are of no zone.
 	Of func(name, meta []byte) uint64
-	// Share is how much of its gossip, and how many of its exchanges, a member of a large zone sends
-	// to other zones, in percent: 1 to 100. More than there would be without zones has no effect. 0
-	// means ZoneShareDefault.
+	// Share is how much of its gossip, and how many of its exchanges, a member of a large zone
+	// sends to other zones, in percent: 1 to 100. More than there would be without zones has no
+	// effect. 0 means ZoneShareDefault.
 	Share int
 	// Probes has probes stay within zones as gossip does.
 	Probes bool
@@ -45,13 +45,13 @@ func (z *Zones) validate() error {
 }
 
 const (
-	// zoneOutlets: as much gossip leaves a zone as zoneOutlets members send, however large it is. So
-	// small zones gossip as if there were none, and what one member knows doesn't stay in its zone:
-	// of the 12 copies that each of 100 members sends, 48 leave, and none of them does with a chance
-	// of e^-48.
+	// zoneOutlets: as much gossip leaves a zone as zoneOutlets members send, however large it is.
+	// So small zones gossip as if there were none, and what one member knows doesn't stay in its
+	// zone: of the 12 copies that each of 100 members sends, 48 leave, and none of them does with a
+	// chance of e^-48.
 	zoneOutlets = 4
-	// zonesMax bounds the zones. Members of further ones count as those of none, for which gossip is
-	// as without zones.
+	// zonesMax bounds the zones. Members of further ones count as those of none, for which gossip
+	// is as without zones.
 	zonesMax = 1024
 	// mateTries is how many members of the own zone are drawn in place of one of another: most may
 	// be the recipients already, or not be wanted.
@@ -223,9 +223,9 @@ func (n *Node) place(id MemberID) {
 // pickNear is pick of members to gossip to, or to exchange states with. Those of other zones are
 // replaced by some of the own zone, unless they pass.
 //
-// A member drawn from all is of each zone with the chance that it would have without zones, and what
-// passes between two zones is the same both ways. So nobody gets more or less than without zones: it
-// only comes from nearer.
+// A member drawn from all is of each zone with the chance that it would have without zones, and
+// what passes between two zones is the same both ways. So nobody gets more or less than without
+// zones: it only comes from nearer.
 func (n *Node) pickNear(dst []MemberID, k int, ok func(MemberID, record) bool) []MemberID {
 	if n.cfg.Select != nil {
 		return n.pickSelected(dst, k, ok)

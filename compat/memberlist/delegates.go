@@ -9,8 +9,8 @@ import (
 	"serf/membership"
 )
 
-// delegate hands what the node reports and asks to the delegates. Which ones there are is determined
-// now, who they are at each call: tests of programs exchange them.
+// delegate hands what the node reports and asks to the delegates. Which ones there are is
+// determined now, who they are at each call: tests of programs exchange them.
 func (m *Memberlist) delegate(s *membership.Config) {
 	c := m.conf
 	s.OnEvent = (&events{m: m, living: make(map[string]bool)}).event
@@ -39,8 +39,8 @@ func (m *Memberlist) delegate(s *membership.Config) {
 // length in a compound message, and the type.
 const broadcastOverhead = 2 + 1
 
-// overflow has the messages of a delegate that gave more than it was asked for. The next packets take
-// them along.
+// overflow has the messages of a delegate that gave more than it was asked for. The next packets
+// take them along.
 type overflow struct {
 	m       *Memberlist
 	waiting [][]byte
@@ -49,8 +49,8 @@ type overflow struct {
 // overflowMax is how many may wait. A delegate that gives as many again and again loses the others.
 const overflowMax = 4096
 
-// fill asks the delegate for messages if those that wait leave room. room is for one message, without
-// its overhead.
+// fill asks the delegate for messages if those that wait leave room. room is for one message,
+// without its overhead.
 func (o *overflow) fill(room int, add func([]byte) bool) {
 	room += broadcastOverhead
 	for len(o.waiting) > 0 {
@@ -135,8 +135,8 @@ func (e *events) event(ev membership.Event) {
 	d.NotifyJoin(&n)
 }
 
-// admitSelf asks about this node itself, when it starts and when it has changed. If it is refused at
-// the start it doesn't see itself, but the others do.
+// admitSelf asks about this node itself, when it starts and when it has changed. If it is refused
+// at the start it doesn't see itself, but the others do.
 func (m *Memberlist) admitSelf(kind membership.EventKind, n *Node) bool {
 	err := m.allow(n)
 	if err != nil {

@@ -132,8 +132,8 @@ func (m *Memberlist) Shutdown() error {
 	return nil
 }
 
-// endTransport ends the transport and what follows the node. The transport's goroutines may wait for
-// somebody who takes what they have received, so the node has to run until then.
+// endTransport ends the transport and what follows the node. The transport's goroutines may wait
+// for somebody who takes what they have received, so the node has to run until then.
 func (m *Memberlist) endTransport() {
 	m.keys.stop()
 	m.unmeter()
@@ -183,8 +183,8 @@ func (m *Memberlist) SendBestEffort(to *Node, msg []byte) error {
 }
 
 // SendToAddress sends a message to the delegate of the node at an address, in one packet, which may
-// get lost. It never waits, and may be called by every function of a delegate. A message that doesn't
-// fit Config.UDPBufferSize has a packet of up to 65,507 bytes to itself.
+// get lost. It never waits, and may be called by every function of a delegate. A message that
+// doesn't fit Config.UDPBufferSize has a packet of up to 65,507 bytes to itself.
 func (m *Memberlist) SendToAddress(a Address, msg []byte) error {
 	to, err := m.addressOf(a)
 	if err != nil {
@@ -193,7 +193,8 @@ func (m *Memberlist) SendToAddress(a Address, msg []byte) error {
 	return m.node.Load().Send(to, msg)
 }
 
-// SendReliable sends a message to the delegate of a node by a stream, and waits until it is written.
+// SendReliable sends a message to the delegate of a node by a stream, and waits until it is
+// written.
 func (m *Memberlist) SendReliable(to *Node, msg []byte) error {
 	addr, err := m.addressOf(to.FullAddress())
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"serf/compat/memberlist"
 )
 
-// ProtocolVersionMin is the oldest version of the Serf protocol that Config.ProtocolVersion may name.
+// ProtocolVersionMin is the oldest version of the Serf protocol that Config.ProtocolVersion may
+// name.
 const ProtocolVersionMin uint8 = 2
 
 // ProtocolVersionMax is the newest one.
@@ -26,8 +27,8 @@ const (
 // InternalQueryPrefix begins the names of queries that Serf keeps for itself.
 const InternalQueryPrefix = "_serf_"
 
-// Config is what Create makes a Serf from. Start from DefaultConfig. Fields that are zero, and can't
-// be, have their defaults. It mustn't be changed once Create has it.
+// Config is what Create makes a Serf from. Start from DefaultConfig. Fields that are zero, and
+// can't be, have their defaults. It mustn't be changed once Create has it.
 type Config struct {
 	// NodeName is this node's name, unique in the cluster. Empty: the host's name.
 	NodeName string
@@ -58,8 +59,8 @@ type Config struct {
 	UserQuiescentPeriod time.Duration
 
 	// ReapInterval is how often it is checked which members have been listed for long enough since
-	// they failed (ReconnectTimeout) or left (TombstoneTimeout). Every ReconnectInterval some failed
-	// member is tried again.
+	// they failed (ReconnectTimeout) or left (TombstoneTimeout). Every ReconnectInterval some
+	// failed member is tried again.
 	ReapInterval      time.Duration
 	ReconnectInterval time.Duration
 	ReconnectTimeout  time.Duration
@@ -128,7 +129,8 @@ type Config struct {
 }
 
 // ReconnectTimeoutOverrider decides how long a failed or left member is listed; timeout is what the
-// configuration says. It is called by the node, which waits: it must be quick and not call the Serf.
+// configuration says. It is called by the node, which waits: it must be quick and not call the
+// Serf.
 type ReconnectTimeoutOverrider interface {
 	ReconnectTimeout(member *Member, timeout time.Duration) time.Duration
 }

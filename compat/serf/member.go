@@ -31,38 +31,21 @@ type Member struct {
 // MemberStatus is what a member is considered to be.
 type MemberStatus int
 
-// The statuses of members.
+// The statuses of members: their numbers are those of the node's own.
 const (
-	StatusNone    MemberStatus = iota // not listed
-	StatusAlive                       // answers, as far as is known
-	StatusLeaving                     // has announced that it leaves
-	StatusLeft                        // left, or was removed
-	StatusFailed                      // has stopped answering
+	StatusNone    = MemberStatus(core.StatusNone)    // not listed
+	StatusAlive   = MemberStatus(core.StatusAlive)   // answers, as far as is known
+	StatusLeaving = MemberStatus(core.StatusLeaving) // has announced that it leaves
+	StatusLeft    = MemberStatus(core.StatusLeft)    // left, or was removed
+	StatusFailed  = MemberStatus(core.StatusFailed)  // has stopped answering
 )
 
 // String is the status in lower case. It panics for values that are none.
 func (s MemberStatus) String() string {
-	switch s {
-	case StatusNone:
-		return "none"
-	case StatusAlive:
-		return "alive"
-	case StatusLeaving:
-		return "leaving"
-	case StatusLeft:
-		return "left"
-	case StatusFailed:
-		return "failed"
+	if s < StatusNone || s > StatusFailed {
+		panic(fmt.Sprintf("unknown MemberStatus: %d", s))
 	}
-	panic(fmt.Sprintf("unknown MemberStatus: %d", s))
-}
-
-// statuses maps the statuses of a node to those of this package.
-var statuses = map[core.Status]MemberStatus{
-	core.StatusAlive:   StatusAlive,
-	core.StatusLeaving: StatusLeaving,
-	core.StatusLeft:    StatusLeft,
-	core.StatusFailed:  StatusFailed,
+	return core.Status(s).String()
 }
 
 // memberOf makes a Member that shares the tags of m.
@@ -74,7 +57,7 @@ func memberOf(m *core.Member) Member {
 	}
 	return Member{
 		Name: m.Name, Addr: m.Addr.Addr().AsSlice(), Port: m.Addr.Port(),
-		Tags: tags, Status: statuses[m.Status],
+		Tags: tags, Status: MemberStatus(m.Status),
 		ProtocolMin: v[0], ProtocolMax: v[1], ProtocolCur: v[2],
 		DelegateMin: v[3], DelegateMax: v[4], DelegateCur: v[5],
 	}

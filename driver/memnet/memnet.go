@@ -1,5 +1,6 @@
-// Package memnet is a network in memory, for tests of programs that run machines, agents or members:
-// no port is opened, nothing leaves the process, and any number of hosts have any addresses.
+// Package memnet is a network in memory, for tests of programs that run machines, agents or
+// members: no port is opened, nothing leaves the process, and any number of hosts have any
+// addresses.
 //
 // It works inside the bubbles of testing/synctest, where time is virtual: a test that waits for
 // members to notice a crash takes milliseconds. Make the network within the bubble.
@@ -11,8 +12,8 @@
 //		...
 //	})
 //
-// Packets and streams are subject to the [Link] between two hosts, which may be changed at any time.
-// What becomes of the packets of one link is a function of the seed and of their order; Go's
+// Packets and streams are subject to the [Link] between two hosts, which may be changed at any
+// time. What becomes of the packets of one link is a function of the seed and of their order; Go's
 // scheduler decides which of several goroutines that are ready sends first.
 package memnet
 

@@ -66,8 +66,8 @@ type Config struct {
 	ReconnectInterval time.Duration
 	// ReconnectTimeout is how long a failed member is listed, TombstoneTimeout a left one.
 	ReconnectTimeout, TombstoneTimeout time.Duration
-	// ListedFor, if set, decides how long one failed or left member is listed; d is what it would be
-	// otherwise. It is asked at each ReapInterval, and must not call the node.
+	// ListedFor, if set, decides how long one failed or left member is listed; d is what it would
+	// be otherwise. It is asked at each ReapInterval, and must not call the node.
 	ListedFor func(m Member, d time.Duration) time.Duration
 
 	// EventSizeMax bounds name plus payload of a user event fired here, and the encoded event, in
@@ -84,8 +84,8 @@ type Config struct {
 
 	// Admit, if set, is asked before another member is taken in, or what it says about itself: an
 	// error keeps that out, and is noted. AdmitMerge is asked before the state of a join, this
-	// node's or another's, is taken: after an error nothing of it is. See swim.Config; both must not
-	// call the node. The members have no ID, and the Status that the other node gives them.
+	// node's or another's, is taken: after an error nothing of it is. See swim.Config; both must
+	// not call the node. The members have no ID, and the Status that the other node gives them.
 	Admit      func(Member) error
 	AdmitMerge func([]Member) error
 

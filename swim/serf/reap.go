@@ -51,8 +51,8 @@ func (n *Node) reap(now swim.Time, out *swim.Output) {
 	}
 }
 
-// listedFor returns how long id, which is gone, stays on the list: d unless the configuration decides
-// otherwise for this member.
+// listedFor returns how long id, which is gone, stays on the list: d unless the configuration
+// decides otherwise for this member.
 func (n *Node) listedFor(id swim.MemberID, d time.Duration) time.Duration {
 	if n.cfg.ListedFor == nil {
 		return d
