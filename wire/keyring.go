@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -116,4 +118,33 @@ func newKeyEntry(key []byte) (keyEntry, error) {
 	}
 	aead, err := cipher.NewGCM(block)
 	return keyEntry{key, aead}, err
+}
+
+// Fingerprint names a key where the key itself must not stand, in a file for example. It says
+// nothing about the key that helps to find it: keys are random, and of 16 bytes at least.
+type Fingerprint [8]byte
+
+// fingerprintPrefix keeps fingerprints apart from other hashes of keys.
+const fingerprintPrefix = "serf key fingerprint\x00"
+
+// FingerprintOf returns the fingerprint of a key.
+func FingerprintOf(key []byte) (f Fingerprint) {
+	sum := sha256.Sum256(append([]byte(fingerprintPrefix), key...))
+	copy(f[:], sum[:])
+	return f
+}
+
+// String returns the fingerprint in hexadecimal digits.
+func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
+
+// Fingerprints returns those of the keys, primary first; none for a nil keyring.
+func (k *Keyring) Fingerprints() []Fingerprint {
+	if k == nil {
+		return nil
+	}
+	list := make([]Fingerprint, len(k.entries))
+	for i, e := range k.entries {
+		list[i] = FingerprintOf(e.key)
+	}
+	return list
 }

@@ -564,3 +564,22 @@ func TestTablesAreMadeWhenNeeded(t *testing.T) {
 		t.Error("want an encoder where something was sealed, a decoder where something was opened")
 	}
 }
+
+// Files have fingerprints: they stay as they are.
+func TestFingerprintsStay(t *testing.T) {
+	primary, other := bytes.Repeat([]byte{1}, 16), bytes.Repeat([]byte{2}, 32)
+	keys, err := NewKeyring(primary, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(keys.Fingerprints())
+	if want := "[b76c3386000cd640 d1724732692a2d56]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if FingerprintOf(other) != keys.Fingerprints()[1] {
+		t.Error("a key has another fingerprint in a keyring")
+	}
+	if (*Keyring)(nil).Fingerprints() != nil {
+		t.Error("no keyring has fingerprints")
+	}
+}

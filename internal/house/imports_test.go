@@ -10,7 +10,7 @@ import (
 // layers lists the packages in an order in which they can be read: a package imports only packages
 // of earlier lines.
 var layers = []string{
-	"internal/accept internal/certs internal/cputime internal/errno internal/invariant internal/nearest internal/rpcaddr internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
+	"internal/accept internal/certs internal/checkpoint internal/cputime internal/errno internal/invariant internal/nearest internal/rpcaddr internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
 		"internal/sdnotify internal/theme",
 	"internal/http1 internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
 	"swim",
@@ -133,11 +133,11 @@ func imports(s *source) (paths []string) {
 }
 
 // core are the packages of the node, which is a function of its inputs.
-var core = []string{"internal/invariant", "internal/msgpack", "internal/histogram", "lamport", "wire", "swim"}
+var core = []string{"internal/invariant", "internal/checkpoint", "internal/msgpack", "internal/histogram", "lamport", "wire", "swim"}
 
 // coreImports is what the core may import of Go's library. Nothing in it reads a clock, a socket or
 // a global random source, but for the functions of impure.
-var coreImports = strings.Fields(`bytes cmp crypto/aes crypto/cipher encoding/base64 encoding/binary errors fmt hash/crc32 iter
+var coreImports = strings.Fields(`bytes cmp crypto/aes crypto/cipher crypto/sha256 encoding/base64 encoding/binary encoding/hex errors fmt hash/crc32 iter
 	maps math math/bits math/rand/v2 net/netip regexp slices sort strconv strings time unicode/utf8`)
 
 // impure are the functions of allowed packages that aren't functions of their inputs, by the
