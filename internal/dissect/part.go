@@ -1,0 +1,193 @@
+// Package dissect words packets, and messages of streams, field by field: for readers of
+// recordings, and as JSON. It has words for each type of message of package wire. Keys are shown by
+// their fingerprints only, and long payloads are cut.
+package dissect
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"serf/internal/textwrap"
+	"serf/wire"
+)
+
+// Part is a message, or a part of one.
+type Part struct {
+	Kind   string
+	Fields []Field
+	Parts  []Part // that it has inside
+}
+
+// Field is a field of a part. Its value is a string, a number or a bool.
+type Field struct {
+	Name  string
+	Value any
+}
+
+const (
+	// payloadMax is how many bytes of a payload are shown.
+	payloadMax = 64
+	// textMax is how many bytes of a name or of tags are shown.
+	textMax = 256
+)
+
+// add appends a field.
+func (p *Part) add(name string, value any) { p.Fields = append(p.Fields, Field{name, value}) }
+
+// text adds a name or text from the network.
+func (p *Part) text(name string, value []byte) {
+	text := string(value[:min(len(value), textMax)])
+	if len(text) < len(value) {
+		text += fmt.Sprintf("... (%d bytes)", len(value))
+	}
+	p.add(name, textwrap.Escape(text, ""))
+}
+
+// given adds a number that isn't 0.
+func (p *Part) given(name string, value uint64) {
+	if value != 0 {
+		p.add(name, value)
+	}
+}
+
+// set adds a bool that is true.
+func (p *Part) set(name string, value bool) {
+	if value {
+		p.add(name, true)
+	}
+}
+
+// payload adds bytes that mean something to somebody else: as text if they are, else in hex. The
+// size is added if they are cut.
+func (p *Part) payload(name string, value []byte) {
+	shown, isText := textual(value)
+	text := string(value[:shown])
+	if !isText {
+		text = "0x" + hex.EncodeToString(value[:shown])
+	}
+	if shown < len(value) {
+		text += "..."
+	}
+	p.add(name, text)
+	if shown < len(value) {
+		p.add(name+"_bytes", len(value))
+	}
+}
+
+// textual tells how many bytes to show, and whether these are text: whole characters.
+func textual(b []byte) (shown int, isText bool) {
+	for shown < min(len(b), payloadMax) {
+		r, size := utf8.DecodeRune(b[shown:])
+		if r == utf8.RuneError && size < 2 || !unicode.IsPrint(r) {
+			return min(len(b), payloadMax), false
+		}
+		shown += size
+	}
+	return shown, true
+}
+
+// addr adds an address of 4 or 16 bytes with its port, or what is there instead.
+func (p *Part) addr(name string, ip []byte, port uint16) {
+	a, ok := netip.AddrFromSlice(ip)
+	switch {
+	case ok:
+		p.add(name, netip.AddrPortFrom(a, port).String())
+	case len(ip) > 0 || port != 0:
+		p.add(name, fmt.Sprintf("0x%x:%d", ip, port))
+	}
+}
+
+// duration adds a duration.
+func (p *Part) duration(name string, d int64) { p.add(name, time.Duration(d).String()) }
+
+// broken replaces the fields, if there is an error, by why they can't be read.
+func (p *Part) broken(err error) {
+	if err != nil {
+		p.Fields = p.Fields[:0]
+		p.fault(err)
+	}
+}
+
+// fault adds what is wrong, if there is an error.
+func (p *Part) fault(err error) {
+	if err != nil {
+		p.add("error", strings.TrimPrefix(wire.ErrText(err), "msgpack: "))
+	}
+}
+
+// Text is the part in a line, and what it has inside in lines below, indented by two columns more.
+// At most most parts of each part are shown, and how many more there are.
+func (p *Part) Text(indent, most int) string {
+	var b strings.Builder
+	p.write(&b, indent, most)
+	return b.String()
+}
+
+func (p *Part) write(b *strings.Builder, indent, most int) {
+	b.WriteString(strings.Repeat(" ", indent) + p.Line() + "\n")
+	for i := range p.Parts {
+		if i == most {
+			fmt.Fprintf(b, "%*s... and %d more\n", indent+2, "", len(p.Parts)-most)
+			break
+		}
+		p.Parts[i].write(b, indent+2, most)
+	}
+}
+
+// Line is the part itself in a line.
+func (p *Part) Line() string {
+	var b strings.Builder
+	b.WriteString(p.Kind)
+	for _, f := range p.Fields {
+		b.WriteString(" " + f.Name)
+		if f.Value == true {
+			continue
+		}
+		text := fmt.Sprint(f.Value)
+		if text == "" || strings.ContainsAny(text, " \"\\=") && f.Name != "tags" {
+			text = strconv.Quote(text)
+		}
+		b.WriteString("=" + text)
+	}
+	return b.String()
+}
+
+// MarshalJSON implements json.Marshaler: an object with kind, the fields in their order, and parts.
+func (p *Part) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	member := func(name string, value any) error {
+		text, err := json.Marshal(value)
+		if b.Len() > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", name, text)
+		return err
+	}
+	b.WriteByte('{')
+	err := member("kind", p.Kind)
+	for _, f := range p.Fields {
+		if err == nil {
+			err = member(f.Name, f.Value)
+		}
+	}
+	if err == nil && len(p.Parts) > 0 {
+		err = member("parts", pointers(p.Parts))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), err
+}
+
+func pointers(parts []Part) (list []*Part) {
+	for i := range parts {
+		list = append(list, &parts[i])
+	}
+	return list
+}
