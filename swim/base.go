@@ -53,8 +53,10 @@ func NewBase(
 			b.mates[zone] = append(b.mates[zone], id)
 		}
 	}
-	b.view.recs.Seal(b.roster.appendState)
-	b.view.order.Seal(func(buf []byte, _ int, _ MemberID) []byte { return buf })
+	b.view.recs.Seal(b.roster.appendState, func(_ int, r record) uint64 { return b.roster.digest(r) })
+	b.view.order.Seal(
+		func(buf []byte, _ int, _ MemberID) []byte { return buf },
+		func(int, MemberID) uint64 { return 0 })
 	return b, errors.Join(errs...)
 }
 
@@ -110,7 +112,7 @@ func (b *Base) NewRoster() *Roster {
 	r := b.roster
 	return &Roster{
 		byName: maps.Clone(r.byName), members: slices.Clone(r.members),
-		idents: slices.Clone(r.idents), limit: r.limit,
+		hashes: slices.Clone(r.hashes), idents: slices.Clone(r.idents), limit: r.limit,
 		base: b, baseM: uint32(len(r.members) - 1), baseI: uint32(len(r.idents) - 1),
 	}
 }

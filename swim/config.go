@@ -223,8 +223,8 @@ type Differ interface {
 	Carrier
 	// Digest is that of what the state says about members that are here.
 	Digest() uint64
-	// MemberDigest is that of what the state says about a member.
-	MemberDigest(id MemberID) uint64
+	// MemberDigests sets to to those of what the state says about the members from first on.
+	MemberDigests(first MemberID, to []uint64)
 	// AppendSums appends digests of what the state says about other things than members, by which
 	// another node finds out what to send.
 	AppendSums(b []byte) []byte

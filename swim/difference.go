@@ -180,18 +180,19 @@ func (n *Node) partOf(id MemberID, count int) int {
 // sums returns the digests of count parts: of the living, or of all.
 func (n *Node) sums(above Differ, count int, salt uint64, all bool) []byte {
 	sums := make([]uint32, count)
-	recs := &n.view.recs
-	for p := range recs.Pages() {
-		for i, r := range recs.Page(p) {
-			if !r.known() || !all && !r.state.live() {
-				continue
+	var buf, bufAbove [paged.PageLen]uint64
+	for p := range n.view.recs.Pages() {
+		first := p * paged.PageLen
+		own := n.digests(p, all, buf[:])
+		of := bufAbove[:len(own)]
+		if above != nil {
+			above.MemberDigests(MemberID(first), of)
+		}
+		names := n.roster.hashes[first:]
+		for i, h := range own {
+			if h != 0 {
+				sums[names[i]&uint64(count-1)] += uint32(mix((h + of[i]) ^ salt))
 			}
-			id := MemberID(p*paged.PageLen + i)
-			h := r.hash(n.roster.idents[r.ident].hash)
-			if above != nil {
-				h += above.MemberDigest(id)
-			}
-			sums[n.partOf(id, count)] += uint32(mix(h ^ salt))
 		}
 	}
 	b := make([]byte, 0, sumSize*count)
@@ -199,6 +200,22 @@ func (n *Node) sums(above Differ, count int, salt uint64, all bool) []byte {
 		b = binary.BigEndian.AppendUint32(b, s)
 	}
 	return b
+}
+
+// digests returns those of the records of a page, perhaps in buf: 0 for one that is left out.
+func (n *Node) digests(page int, all bool, buf []uint64) []uint64 {
+	recs := &n.view.recs
+	own := recs.Page(page)
+	if shared := recs.Digests(page*paged.PageLen, len(own)); shared != nil {
+		return shared // all are alive in a base
+	}
+	for i, r := range own {
+		buf[i] = 0
+		if all || r.state.live() {
+			buf[i] = n.roster.digest(r)
+		}
+	}
+	return buf[:len(own)]
 }
 
 // partsIn returns how many parts a message has sums of or is about; 0 if that can't be.
@@ -306,7 +323,7 @@ func (n *Node) appendParts(b []byte, c *contents) (states []byte, nodes int) {
 			continue
 		}
 		r := n.view.at(id)
-		if _, known := c.known[r.hash(n.roster.idents[r.ident].hash)]; known {
+		if _, known := c.known[n.roster.digest(r)]; known {
 			continue
 		}
 		if len(b)+n.roster.stateSize(id, r.ident) > statesMax {

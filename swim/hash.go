@@ -29,6 +29,9 @@ func (p *profile) hash(name uint64) uint64 {
 	return mix(h)
 }
 
+// digest is the hash of a record.
+func (r *Roster) digest(rec record) uint64 { return rec.hash(r.idents[rec.ident].hash) }
+
 // hash is what r adds to digests, 0 if there is no record: all that a push/pull says about a
 // member. ident is the hash of its identity.
 func (r record) hash(ident uint64) uint64 {

@@ -444,7 +444,7 @@ func checkView(t *rapid.T, n *Node) {
 		}
 		size += n.roster.stateSize(MemberID(id), r.ident)
 		if r.state.live() {
-			root += r.hash(n.roster.idents[r.ident].hash)
+			root += n.roster.digest(r)
 		}
 		if r.state.live() != (int(r.pos) < v.live) {
 			t.Fatalf("%d is %v at place %d, %d are live", id, r.state, r.pos, v.live)

@@ -27,6 +27,7 @@ const maxMembers = 1 << 20
 type Roster struct {
 	byName  map[string]MemberID
 	members []rosterMember // by MemberID; 0 is nobody
+	hashes  []uint64       // of names, by MemberID; see NameHash
 	idents  []identity     // by identID; 0 is none
 	freeM   []MemberID
 	freeI   []identID
@@ -41,7 +42,6 @@ type Roster struct {
 type rosterMember struct {
 	name   string
 	bytes  []byte  // name, for building messages without copying it
-	hash   uint64  // of the name; see NameHash
 	idents identID // first of its identities
 	refs   int32
 }
@@ -65,6 +65,7 @@ func NewRoster() *Roster {
 	return &Roster{
 		byName:  make(map[string]MemberID),
 		members: make([]rosterMember, 1),
+		hashes:  make([]uint64, 1),
 		idents:  make([]identity, 1),
 		limit:   maxMembers,
 	}
@@ -98,7 +99,7 @@ func (r *Roster) stateSize(id MemberID, i identID) int {
 
 // NameHash is the hash of the name of id: FNV-1a, 64 bits, whose bits are mixed by the last step of
 // splitmix64, since sums of similar names would otherwise be similar.
-func (r *Roster) NameHash(id MemberID) uint64 { return r.members[id].hash }
+func (r *Roster) NameHash(id MemberID) uint64 { return r.hashes[id] }
 
 func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
 
@@ -109,14 +110,14 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 		if r.spare() <= 0 {
 			return NoMember
 		}
-		m := rosterMember{name: string(name), bytes: bytes.Clone(name), hash: HashName(name)}
+		m := rosterMember{name: string(name), bytes: bytes.Clone(name)}
 		if k := len(r.freeM); k > 0 {
 			id = r.freeM[k-1]
 			r.freeM = r.freeM[:k-1]
-			r.members[id] = m
+			r.members[id], r.hashes[id] = m, HashName(name)
 		} else {
 			id = MemberID(len(r.members))
-			r.members = append(r.members, m)
+			r.members, r.hashes = append(r.members, m), append(r.hashes, HashName(name))
 		}
 		r.byName[m.name] = id
 	}
@@ -152,7 +153,7 @@ func (r *Roster) acquireIdent(id MemberID, p profile) identID {
 		}
 	}
 	m := &r.members[id]
-	d := identity{profile: p.clone(), hash: p.hash(m.hash), refs: 1, next: m.idents}
+	d := identity{profile: p.clone(), hash: p.hash(r.hashes[id]), refs: 1, next: m.idents}
 	var i identID
 	if k := len(r.freeI); k > 0 {
 		i = r.freeI[k-1]

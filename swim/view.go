@@ -82,7 +82,7 @@ type view struct {
 // count adds the hash of a living member to the root, times by, which is 1 or -1.
 func (v *view) count(r *record, by int) {
 	if r.state.live() && r.known() {
-		v.root += uint64(by) * r.hash(v.roster.idents[r.ident].hash)
+		v.root += uint64(by) * v.roster.digest(*r)
 	}
 }
 

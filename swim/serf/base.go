@@ -54,6 +54,8 @@ func NewBase(now swim.Time, zoneTag string, members iter.Seq[*Config]) (*Base, e
 			return buf
 		}
 		return wire.AppendStatusLTime(buf, below.Name(swim.MemberID(i)), uint64(r.joinTime()))
+	}, func(i int, r record) uint64 {
+		return r.hash(swim.HashName(below.Name(swim.MemberID(i))))
 	})
 	return b, nil
 }

@@ -23,9 +23,17 @@ const (
 // Digest implements swim.Differ.
 func (c carrier) Digest() uint64 { return c.n.table.root }
 
-// MemberDigest implements swim.Differ.
-func (c carrier) MemberDigest(id swim.MemberID) uint64 {
-	return c.n.table.at(id).hash(c.n.roster.NameHash(id))
+// MemberDigests implements swim.Differ.
+func (c carrier) MemberDigests(first swim.MemberID, to []uint64) {
+	recs := &c.n.table.recs
+	if shared := recs.Digests(int(first), len(to)); shared != nil {
+		copy(to, shared)
+		return
+	}
+	for i := range to {
+		id := first + swim.MemberID(i)
+		to[i] = recs.At(int(id)).hash(c.n.roster.NameHash(id))
+	}
 }
 
 // Part implements swim.Differ.

@@ -29,6 +29,7 @@ type Array[T any] struct {
 	len  int       // of a fork
 
 	encoded *encoded // of a sealed array
+	digests []uint64 // likewise, of its elements
 }
 
 type dir[T any] [dirLen]*page[T]
@@ -36,9 +37,14 @@ type dir[T any] [dirLen]*page[T]
 type page[T any] [PageLen]T
 
 // Seal prepares an array that won't change any more for being forked. appendElem appends the
-// encoding of element i to b: no bytes if it has none.
-func (a *Array[T]) Seal(appendElem func(b []byte, i int, v T) []byte) {
+// encoding of element i to b: no bytes if it has none. digest is what Digests returns of element i.
+func (a *Array[T]) Seal(
+	appendElem func(b []byte, i int, v T) []byte, digest func(i int, v T) uint64,
+) {
 	a.encoded = encode(a, appendElem)
+	for i, v := range a.flat {
+		a.digests = append(a.digests, digest(i, v))
+	}
 	n := len(a.flat)
 	padded := append(a.flat, make([]T, a.Pages()*PageLen-n)...)
 	a.flat = padded[:n]
@@ -99,6 +105,15 @@ func (a *Array[T]) Page(p int) []T {
 func (a *Array[T]) Shares(p int) bool {
 	b := a.base
 	return b != nil && p < b.Pages() && a.dirs[p>>dirBits][p%dirLen] == b.dirs[p>>dirBits][p%dirLen]
+}
+
+// Digests returns the digests of n elements from i on, all of one page, if it is still the memory
+// that the array was forked from; otherwise nil. They are read-only.
+func (a *Array[T]) Digests(i, n int) []uint64 {
+	if n == 0 || !a.Shares(i>>pageBits) {
+		return nil
+	}
+	return a.base.digests[i : i+n]
 }
 
 // Runs yields all pages in order: shared ones in runs as long as possible, each other one by

@@ -16,7 +16,7 @@ func filled(n int) *Array[int] {
 	for i := range n {
 		a.Append(i)
 	}
-	a.Seal(appendElem)
+	a.Seal(appendElem, digest)
 	return a
 }
 
@@ -27,6 +27,8 @@ func appendElem(b []byte, i, v int) []byte {
 	}
 	return append(b, byte(v))
 }
+
+func digest(i, v int) uint64 { return uint64(1000*i + v) }
 
 func elements(a *Array[int]) []int {
 	s := make([]int, a.Len())
@@ -96,6 +98,11 @@ func TestSharesAllButTheWrittenPage(t *testing.T) {
 	for p := range a.Pages() {
 		if a.Shares(p) == (p == written) {
 			t.Errorf("page %d shared: %v", p, a.Shares(p))
+		}
+		d := a.Digests(p*PageLen, 2)
+		if p != written && !slices.Equal(d, []uint64{digest(p*PageLen, p*PageLen), digest(p*PageLen+1, p*PageLen+1)}) ||
+			p == written && d != nil {
+			t.Errorf("page %d has the digests %v", p, d)
 		}
 	}
 	for range PageLen {
