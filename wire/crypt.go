@@ -7,12 +7,12 @@ import (
 )
 
 // appendCryptHead appends the version and a fresh nonce.
-func (s *Sealer) appendCryptHead(dst []byte) []byte {
+func (s *Sealer) appendCryptHead(dst []byte, fill func([]byte)) []byte {
 	invariant.Check(s.EncryptVersion <= maxEncryption, "wire: unknown version of encryption")
-	invariant.Check(s.Nonce != nil, "wire: keys without a source of nonces")
+	invariant.Check(fill != nil, "wire: keys without a source of nonces")
 	dst = append(dst, s.EncryptVersion)
 	dst = append(dst, make([]byte, nonceSize)...)
-	s.Nonce(dst[len(dst)-nonceSize:])
+	fill(dst[len(dst)-nonceSize:])
 	return dst
 }
 

@@ -24,6 +24,9 @@ type Sealer struct {
 	// Nonce fills a nonce of 12 bytes, which must never repeat under one key. It is needed with
 	// Keys unless PlainOut.
 	Nonce func([]byte)
+	// PacketNonce, if set, is Nonce for packets: only SealPacket calls it, and need not be safe for
+	// concurrent use then. Who repeats a run needs the same nonces for the same packets.
+	PacketNonce func([]byte)
 	// EncryptVersion is the version of encryption to write, 0 or 1. Both are read. Members that
 	// speak protocol 1 write 0, all others 1.
 	EncryptVersion uint8
@@ -137,7 +140,11 @@ func (s *Sealer) SealPacket(dst, body []byte, crc bool, sc *Scratch) []byte {
 	dst, label := s.appendLabel(dst)
 	start := len(dst)
 	if s.encrypts() {
-		dst = s.appendCryptHead(dst)
+		nonce := s.Nonce
+		if s.PacketNonce != nil {
+			nonce = s.PacketNonce
+		}
+		dst = s.appendCryptHead(dst, nonce)
 	}
 	sum := len(dst)
 	if crc {

@@ -41,7 +41,7 @@ func (s *Sealer) sealStream(dst, msg, label []byte) []byte {
 	dst = slices.Grow(dst, streamHead+n)
 	dst = binary.BigEndian.AppendUint32(append(dst, byte(TypeEncrypt)), uint32(n))
 	extra := slices.Concat(dst[start:], label)
-	dst = append(s.appendCryptHead(dst), msg...)
+	dst = append(s.appendCryptHead(dst, s.Nonce), msg...)
 	return s.encrypt(dst, start+streamHead, extra)
 }
 

@@ -40,6 +40,9 @@ func (c *Coder) Restoring() bool { return c.restoring }
 // Saved returns what was saved, after what the slice given to Saver had.
 func (c *Coder) Saved() []byte { return c.b }
 
+// Left is how many bytes are still to be restored; none after an error.
+func (c *Coder) Left() int { return len(c.b) }
+
 // Err is why restoring failed first; nil while nothing did.
 func (c *Coder) Err() error { return c.err }
 

@@ -47,15 +47,28 @@ type Question struct {
 // the payloads of its responses, and EventQueryDone ends it. Members of the original don't notice
 // it. The error is as that of Query.
 func (n *Node) Ask(now swim.Time, q Question, out *swim.Output) (swim.OpID, error) {
-	p := QueryParams{
-		Name: askQuery, Nodes: q.Nodes, RelayFactor: q.RelayFactor, Timeout: q.Timeout,
-		Tags: map[string]string{askTag: askVersions}, direct: q.Direct,
-	}
+	return n.AskEncoded(now, q, n.EncodeQuestion(&q), out)
+}
+
+// EncodeQuestion returns the payload with which Ask sends q. It changes q.Compare, and nothing of
+// the node.
+func (n *Node) EncodeQuestion(q *Question) []byte {
 	m := wire.Ask{Member: []byte(q.History)}
 	if q.Compare != nil {
-		n.askToCompare(&m, q.Compare, n.questionRoom(&q))
+		n.askToCompare(&m, q.Compare, n.questionRoom(q))
 	}
-	p.Payload = m.Append(nil)
+	return m.Append(nil)
+}
+
+// AskEncoded is Ask with the payload that EncodeQuestion returned, here or when this call was
+// recorded: Compare and History are not used.
+func (n *Node) AskEncoded(
+	now swim.Time, q Question, payload []byte, out *swim.Output,
+) (swim.OpID, error) {
+	p := QueryParams{
+		Name: askQuery, Payload: payload, Nodes: q.Nodes, RelayFactor: q.RelayFactor,
+		Timeout: q.Timeout, Tags: map[string]string{askTag: askVersions}, direct: q.Direct,
+	}
 	n.call.begin(out)
 	op, err := n.startQuery(now, p, out)
 	n.finish(now, out)
