@@ -114,7 +114,7 @@ func TestSubcommandsAreSuggested(t *testing.T) {
 	for line, want := range map[string]string{
 		"sim lifegard":         "serf sim: unknown argument \"lifegard\". Did you mean 'serf sim lifeguard'?\n",
 		"sim event -h":         "serf sim: unknown argument \"event\". Did you mean 'serf sim events'?\n",
-		"sim frobnicate":       "serf sim: unknown argument \"frobnicate\"; there are lifeguard, convergence, events\n",
+		"sim frobnicate":       "serf sim: unknown argument \"frobnicate\"; there are lifeguard, convergence, events, merge\n",
 		"sim -nodes=3 events":  "serf sim: unexpected argument \"events\"\n",
 		"sim -node=3":          "serf sim: unknown option -node, did you mean -nodes?\n",
 		"help sim convergense": "serf help sim: unknown argument \"convergense\". Did you mean 'serf sim convergence'?\n",

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"serf/internal/nearest"
@@ -78,7 +79,7 @@ func commands() []command {
 			run: runReachability},
 		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
 		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, grace: simGrace,
-			parts: []string{"lifeguard", "convergence", "events"}},
+			parts: []string{"lifeguard", "convergence", "events", "merge"}},
 		{name: "tags", synopsis: "Change the tags of an agent", run: runTags},
 		{name: "version", synopsis: "Print the version", run: runVersion},
 		{name: "watch", synopsis: "Show members and events as they change", run: runWatch,
@@ -120,7 +121,11 @@ func dispatch(ctx context.Context, args []string, e env) int {
 	if c.ownSignals {
 		return c.run(ctx, args[1:], e)
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	signals := []os.Signal{os.Interrupt}
+	if c.grace > 0 { // a scheduler ends what it runs by this one
+		signals = append(signals, syscall.SIGTERM)
+	}
+	ctx, stop := signal.NotifyContext(ctx, signals...)
 	defer stop()
 	return interruptible(ctx, stop, e, &c, func() int { return c.run(ctx, args[1:], e) })
 }

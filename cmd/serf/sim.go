@@ -33,6 +33,8 @@ func runSim(ctx context.Context, args []string, e env) int {
 			return runConvergence(ctx, args[1:], e)
 		case "events":
 			return runEvents(ctx, args[1:], e)
+		case "merge":
+			return runMerge(ctx, args[1:], e)
 		}
 		if !strings.HasPrefix(args[0], "-") {
 			return newOptions("sim", "", e).misused("%s", unknownPart("sim", args[0]))
@@ -46,7 +48,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 		return printScenario(&r.scenario, e)
 	}
 	if r.sweep != nil {
-		return r.sweep.run(ctx, e)
+		return r.sweep.do(ctx, e)
 	}
 	defer collectOften(&r.scenario)()
 	bar := newProgress(e.Stderr)
@@ -126,6 +128,7 @@ type simOptions struct {
 	settings  []setting
 	sweeps    *[]string
 	seeds     int
+	shards    *shardOptions
 }
 
 // parseSim turns the command line into a run. If ok is false the command ends with code.
@@ -166,6 +169,9 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
 	}
 	if err := o.takeExplain(&r.scenario); err != nil {
+		return r, o.misused("%v", err), false
+	}
+	if err := o.checkShard(); err != nil {
 		return r, o.misused("%v", err), false
 	}
 	if o.wantsSweep() { // the scenario need make sense with the values of each point only

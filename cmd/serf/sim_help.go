@@ -15,7 +15,8 @@ Usage: serf sim [options]
   agents run the same code as 'serf agent'; clock and network are simulated.
   The same options and seed give the same output, on every machine.
   'serf sim lifeguard -h' describes a comparison with the literature,
-  'serf sim convergence -h' and 'serf sim events -h' experiments with many seeds.
+  'serf sim convergence -h' and 'serf sim events -h' experiments with many seeds,
+  'serf sim merge -h' how to put together what several machines did.
 
   -scenario=FILE
         Read a scenario from a JSON file, see below. Options override it.
@@ -60,7 +61,8 @@ Usage: serf sim [options]
 
   -workers=0
         How many processors share the work. It only changes how long that takes.
-        0: one, or up to 8 for clusters of 5000 nodes and more.
+        0: one, or up to 8 for clusters of 5000 nodes and more. Of a sweep: how many
+        runs there are at a time. 0: as many as there are processors.
 
   -report=FILE.html
         Also write a page with plots and tables to this file. It needs no
@@ -79,7 +81,7 @@ Usage: serf sim [options]
   -seeds=N
         Do each run with N seeds, those from -seed on, and print the median and
         from least to most.
-
+` + shardHelp + `
 `
 
 const simHelpFile = `

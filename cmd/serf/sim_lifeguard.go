@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/internal/textwrap"
+	"serf/netsim/scenario"
 	"serf/netsim/study"
 )
 
@@ -45,17 +46,30 @@ Usage: serf sim lifeguard [options]
   -workers=N
         Combinations at a time: by default as many as there are processors. The
         output doesn't depend on it.
-`
+` + shardHelp
+
+// lifeguardStudy is what a command line of `serf sim lifeguard` asks for.
+type lifeguardStudy struct {
+	study.Lifeguard
+	results[study.LifeguardRun]
+	workers int
+	options *options
+	shards  *shardOptions
+}
 
 // runLifeguard is `serf sim lifeguard`.
 func runLifeguard(ctx context.Context, args []string, e env) int {
-	x, workers, code, ok := parseLifeguard(args, e)
+	x, code, ok := parseLifeguard(args, e)
 	if !ok {
 		return code
 	}
+	if x.shards.shard.Of > 0 {
+		return runShard(ctx, x.options, x.shards, x, common(x.options.set, args))
+	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
-	result, err := x.Run(ctx, workers, bar.share("repeating the paper's experiments"))
+	err := x.run(ctx, every(x.size()), bar.share("repeating the paper's experiments"),
+		func(i int, r any) { x.results[i] = r.(*study.LifeguardRun) })
 	bar.clear()
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -64,12 +78,33 @@ func runLifeguard(ctx context.Context, args []string, e env) int {
 		fmt.Fprintf(e.Stderr, "Error %v\n", err)
 		return exitError
 	}
-	io.WriteString(e.Stdout, result.String())
+	x.write(e, nil)
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
 	if err != nil {
 		return exitError
 	}
 	return exitOK
+}
+
+func (x *lifeguardStudy) settings() any                   { return x.Lifeguard }
+func (x *lifeguardStudy) deal(shard scenario.Shard) []int { return x.Deal(shard) }
+
+func (x *lifeguardStudy) run(
+	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
+) error {
+	return x.RunSome(ctx, which, x.workers, progress,
+		func(i int, r study.LifeguardRun) { done(i, &r) })
+}
+
+func (x *lifeguardStudy) write(e env, _ *simOutput) error {
+	result := x.Sum(x.results)
+	_, err := io.WriteString(e.Stdout, result.String())
+	return err
+}
+
+func (x *lifeguardStudy) count() string {
+	result := x.Sum(x.results)
+	return fmt.Sprintf("%d of %d combinations", result.Combinations, result.Of)
 }
 
 // What keeps a slip of the finger from running for weeks, or from filling the memory.
@@ -78,7 +113,7 @@ const (
 	workersMax = 256
 )
 
-func parseLifeguard(args []string, e env) (x study.Lifeguard, workers, code int, ok bool) {
+func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool) {
 	var additions []string
 	for _, v := range study.Variants()[study.PaperVariants:] {
 		additions = append(additions, strings.TrimPrefix(v.Name, "no-"))
@@ -88,7 +123,8 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, workers, code int,
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
-	x = study.PaperStudy()
+	x = &lifeguardStudy{Lifeguard: study.PaperStudy(), workers: runtime.GOMAXPROCS(0), options: o,
+		shards: o.addShard()}
 	var variants []study.Variant
 	o.set.Func("variant", "", func(s string) error {
 		v, found := study.VariantNamed(s)
@@ -98,12 +134,14 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, workers, code int,
 		variants = append(variants, v)
 		return nil
 	})
-	workers = runtime.GOMAXPROCS(0)
 	o.whole("repeat", &x.Repeat, repeatMax)
-	o.whole("workers", &workers, workersMax)
+	o.whole("workers", &x.workers, workersMax)
 	o.set.Uint64Var(&x.Seed, "seed", x.Seed, "")
 	if _, code, ok = o.parse(args); !ok {
-		return x, workers, code, false
+		return nil, code, false
+	}
+	if err := o.needsShard(); err != nil {
+		return nil, o.misused("%v", err), false
 	}
 	if *reduced {
 		x.Reduce()
@@ -112,5 +150,6 @@ func parseLifeguard(args []string, e env) (x study.Lifeguard, workers, code int,
 		x.Variants = variants
 	}
 	x.Anywhere = *stop == "anywhere"
-	return x, workers, exitOK, true
+	x.results = make(results[study.LifeguardRun], x.Size())
+	return x, exitOK, true
 }

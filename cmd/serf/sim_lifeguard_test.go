@@ -8,11 +8,11 @@ import (
 
 func TestLifeguardOptions(t *testing.T) {
 	var e env
-	study, workers, _, ok := parseLifeguard([]string{"-reduced", "-variant=lifeguard", "-variant=no-standstill", "-stop=anywhere", "-repeat=3", "-seed=7", "-workers=2"}, e)
-	if !ok || len(study.Variants) != 2 || study.Variants[1].Name != "no-pause-compensation" || !study.Anywhere || study.Repeat != 3 || study.Seed != 7 || workers != 2 {
+	study, _, ok := parseLifeguard([]string{"-reduced", "-variant=lifeguard", "-variant=no-standstill", "-stop=anywhere", "-repeat=3", "-seed=7", "-workers=2"}, e)
+	if !ok || len(study.Variants) != 2 || study.Variants[1].Name != "no-pause-compensation" || !study.Anywhere || study.Repeat != 3 || study.Seed != 7 || study.workers != 2 {
 		t.Errorf("%v, %+v", ok, study)
 	}
-	whole, _, _, _ := parseLifeguard(nil, e)
+	whole, _, _ := parseLifeguard(nil, e)
 	if len(whole.Variants) != 6 || len(whole.Stopped)*len(whole.Stops)*len(whole.Runs) != 432 {
 		t.Errorf("the whole study: %+v", whole)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,13 +23,20 @@ import (
 // simSweep is what a command line with -sweep or -seeds asks for.
 type simSweep struct {
 	scenario.Sweep
-	to   simOutput
-	args []string // those that all runs have in common
+	results[scenario.Run]
+	points  []scenario.Point
+	to      simOutput
+	workers int      // runs at a time
+	given   []string // arguments, but for those about output and processors
+	args    []string // those of given that all runs have in common
+	options *options
+	shards  *shardOptions
 }
 
 // addSweep adds the options of sweeps.
 func (o *simOptions) addSweep() {
 	o.sweeps = o.list("sweep")
+	o.shards = o.addShard()
 	o.set.Func("seeds", "", func(text string) (err error) {
 		if o.seeds, err = strconv.Atoi(text); err != nil || o.seeds < 1 {
 			return errors.New("want a whole number, 1 or more")
@@ -40,28 +49,77 @@ func (o *simOptions) wantsSweep() bool { return len(*o.sweeps) > 0 || o.seeds !=
 
 // sweep is what the options about sweeps mean. args is the command line.
 func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
-	s := &simSweep{to: r.to}
-	s.args = without(o.set, args, "sweep", "seeds", "seed", "report", "format")
-	s.Base, s.Seeds = r.scenario, o.seeds
-	if s.Seeds == 0 {
-		s.Seeds = 1
-	}
+	x := scenario.Sweep{Base: r.scenario, Seeds: max(o.seeds, 1)}
 	for _, text := range *o.sweeps {
-		k, err := scenario.ParseAxis(text, &s.Base)
+		k, err := scenario.ParseAxis(text, &x.Base)
 		if err != nil {
 			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
 		}
 		same := func(other scenario.Axis) bool { return other.Name == k.Name }
-		if slices.ContainsFunc(s.Axes, same) {
+		if slices.ContainsFunc(x.Axes, same) {
 			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
-		s.args = without(o.set, s.args, k.Name)
-		s.Axes = append(s.Axes, k)
+		x.Axes = append(x.Axes, k)
 	}
-	if _, err := s.Points(); err != nil {
+	s, err := newSweep(x, o.set, common(o.set, args))
+	if err != nil {
+		return nil, err
+	}
+	s.to, s.workers, s.options, s.shards = r.to, o.workers, o.options, o.shards
+	return s, nil
+}
+
+// newSweep prepares a sweep that those arguments, which set knows, ask for.
+func newSweep(x scenario.Sweep, set *flag.FlagSet, given []string) (*simSweep, error) {
+	s := &simSweep{Sweep: x, given: given}
+	s.args = without(set, given, "sweep", "seeds", "seed")
+	for _, k := range x.Axes {
+		s.args = without(set, s.args, k.Name)
+	}
+	var err error
+	if s.points, err = s.Points(); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
+	s.results = make(results[scenario.Run], len(s.points)*s.Seeds)
 	return s, nil
+}
+
+// sweepSettings determine the runs of a sweep, whatever files its options name.
+type sweepSettings struct {
+	Scenario json.RawMessage `json:"scenario"` // with the first seed
+	Axes     []scenario.Axis `json:"knobs"`
+	Seeds    int             `json:"seeds"`
+}
+
+func (s *simSweep) settings() any {
+	base, _ := json.Marshal(s.Base) // a scenario can always be written
+	return sweepSettings{base, notNil(s.Axes), s.Seeds}
+}
+
+// sweepOf is the sweep that a part belongs to.
+func sweepOf(head *partHead) (*simSweep, error) {
+	var x sweepSettings
+	if err := json.Unmarshal(head.Settings, &x); err != nil {
+		return nil, err
+	}
+	base, _, err := scenario.Parse(x.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	o := &simOptions{options: newOptions("sim", "", env{})}
+	o.define()
+	o.addSweep()
+	return newSweep(scenario.Sweep{Base: base, Axes: x.Axes, Seeds: x.Seeds}, o.set, head.Args)
+}
+
+func (s *simSweep) deal(shard scenario.Shard) []int { return s.Deal(s.points, shard) }
+
+func (s *simSweep) run(
+	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
+) error {
+	parallel := cmp.Or(s.workers, runtime.GOMAXPROCS(0))
+	return s.RunSome(ctx, s.points, which, parallel, progress,
+		func(i int, r scenario.Run) { done(i, &r) })
 }
 
 // without returns args, which set has parsed, less some options.
@@ -103,37 +161,58 @@ func (s *simSweep) setting(axis int, value string) string {
 	return "-set=" + name + "=" + value
 }
 
-// run does the sweep and writes what came of it.
-func (s *simSweep) run(ctx context.Context, e env) int {
+// do does the sweep, or a share of it.
+func (s *simSweep) do(ctx context.Context, e env) int {
+	if s.shards.shard.Of > 0 {
+		return runShard(ctx, s.options, s.shards, s, s.given)
+	}
 	if err := s.to.open(); err != nil {
 		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
 		return exitError
 	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
-	points, err := s.Run(ctx, runtime.GOMAXPROCS(0), bar.share("sweeping"))
+	err := s.run(ctx, every(s.size()), bar.share("sweeping"),
+		func(i int, r any) { s.results[i] = r.(*scenario.Run) })
 	bar.clear()
-	if err == nil {
-		err = s.write(e, points)
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = s.write(e, &s.to)
 	}
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
 		return exitError
 	}
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Millisecond))
-	return s.verdict(e, points)
+	return max(s.complete(e), s.judge(e))
 }
 
-// verdict says what is missing and what is broken.
-func (s *simSweep) verdict(e env, points []scenario.Point) int {
+// every lists the numbers from 0 to n-1.
+func every(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// complete says what is missing.
+func (s *simSweep) complete(e env) int {
 	code := exitOK
-	for i := range points {
-		p := &points[i]
-		if len(p.Missing) > 0 {
+	for i := range s.points {
+		if p := &s.points[i]; len(p.Missing) > 0 {
 			code = exitError
 			where := strings.TrimSpace(s.Name(p) + " " + seedList(p.Missing))
 			fmt.Fprintf(e.Stderr, "Missing: %s\n", where)
 		}
+	}
+	return code
+}
+
+// judge says which rules were broken.
+func (s *simSweep) judge(e env) int {
+	code := exitOK
+	for i := range s.points {
+		p := &s.points[i]
 		for _, r := range p.Runs {
 			if len(r.Violations) > 0 {
 				code = exitError
@@ -167,16 +246,25 @@ func seedList(seeds []uint64) string {
 	return word + strings.Join(parts, ", ")
 }
 
-func (s *simSweep) write(e env, points []scenario.Point) error {
-	if s.to.file != nil {
-		if err := s.writePage(points); err != nil {
+func (s *simSweep) write(e env, to *simOutput) error {
+	s.Gather(s.points, s.results)
+	command := slices.Clone(s.given)
+	if to.format == formatJSON {
+		command = append(command, "-format=json")
+	}
+	if to.page != "" {
+		command = append(command, "-report="+to.page)
+	}
+	to.command = simCommand(command)
+	if to.file != nil {
+		if err := s.writePage(to, s.points); err != nil {
 			return err
 		}
 	}
-	if s.to.format == formatJSON {
-		return writeJSON(e.Stdout, s.document(points))
+	if to.format == formatJSON {
+		return writeJSON(e.Stdout, s.document(to, s.points))
 	}
-	return s.writeText(e.Stdout, points)
+	return s.writeText(e.Stdout, s.points)
 }
 
 // writeText writes a table, with a row for each point.
@@ -270,7 +358,7 @@ func figureText(u report.Unit, v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-func (s *simSweep) writePage(points []scenario.Point) error {
+func (s *simSweep) writePage(to *simOutput, points []scenario.Point) error {
 	var scenario, file strings.Builder
 	writeScenario(&scenario, &s.Base)
 	fmt.Fprintf(&scenario, "%-17s %s\n", "sweep", s.describe())
@@ -287,13 +375,13 @@ func (s *simSweep) writePage(points []scenario.Point) error {
 			s.Seeds)
 	}
 	p := page.Sweep{
-		Title: title, Command: s.to.command, Scenario: scenario.String(), File: file.String(),
+		Title: title, Command: to.command, Scenario: scenario.String(), File: file.String(),
 		Sweep: s.Sweep, Points: points,
 	}
 	for i := range points {
 		p.Commands = append(p.Commands, s.command(&points[i], strconv.FormatUint(s.Base.Seed, 10)))
 	}
-	return replace(s.to.file, p.Write)
+	return replace(to.file, p.Write)
 }
 
 // sweepDocument is what `serf sim -sweep -format=json` writes.
@@ -322,9 +410,9 @@ type sweepRun struct {
 	Trace       string              `json:"trace"`
 }
 
-func (s *simSweep) document(points []scenario.Point) sweepDocument {
+func (s *simSweep) document(to *simOutput, points []scenario.Point) sweepDocument {
 	d := sweepDocument{
-		Version: simDocumentVersion, Command: s.to.command, Scenario: s.Base,
+		Version: simDocumentVersion, Command: to.command, Scenario: s.Base,
 		Axes: append([]scenario.Axis{}, s.Axes...), FirstSeed: s.Base.Seed, Seeds: s.Seeds,
 	}
 	for i := range points {

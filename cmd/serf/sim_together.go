@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,22 +73,41 @@ const togetherHelp = `
   -workers=N
         Runs at a time: by default as many as there are processors. The output
         doesn't depend on it.
-`
+` + shardHelp
 
 const (
 	seedsMax    = 100_000
+	runsMax     = 1_000_000
 	joinMax     = 1000
 	lossMax     = 99              // percent
 	eventsEvery = 5 * time.Second // between bursts
 )
 
-// together is what the experiments with many seeds have in common.
+// together is what the experiments with many seeds have in common: each run is one of a cell, which
+// is a number of nodes with a loss.
 type together struct {
 	*options
 	nodes, loss    []int
 	profile        *string
 	seed           uint64
 	seeds, workers int
+	shards         *shardOptions
+
+	base scenario.Scenario
+	own  togetherSettings
+}
+
+// togetherSettings determine all runs.
+type togetherSettings struct {
+	Nodes   []int         `json:"nodes"`
+	Loss    []int         `json:"loss"`
+	Profile string        `json:"profile"`
+	Seed    uint64        `json:"seed"`
+	Seeds   int           `json:"seeds"`
+	Over    time.Duration `json:"over"`
+	Join    int           `json:"join,omitempty"`
+	Bursts  int           `json:"bursts,omitempty"`
+	Burst   int           `json:"burst,omitempty"`
 }
 
 func newTogether(name, help string, e env, mostNodes int) *together {
@@ -100,7 +120,106 @@ func newTogether(name, help string, e env, mostNodes int) *together {
 	t.whole("seeds", &t.seeds, seedsMax)
 	t.whole("workers", &t.workers, workersMax)
 	t.set.Uint64Var(&t.seed, "seed", 1, "")
+	t.shards = t.addShard()
 	return t
+}
+
+// prepare has runs of s with each number of nodes, each loss and each seed.
+func (t *together) prepare(s scenario.Scenario, own togetherSettings) error {
+	s.Profile = *t.profile
+	own.Nodes, own.Loss, own.Profile = t.nodes, t.loss, s.Profile
+	own.Seed, own.Seeds = t.seed, t.seeds
+	t.base, t.own = s, own
+	if n := t.runs(); n > runsMax {
+		return fmt.Errorf("%d runs in all: allowed are %d", n, runsMax)
+	}
+	return nil
+}
+
+func (t *together) runs() int { return len(t.nodes) * len(t.loss) * t.seeds }
+
+// scenario is that of a run. Seeds change fastest, then loss.
+func (t *together) scenario(i int) scenario.Scenario {
+	cell, s := i/t.seeds, t.base.Clone()
+	s.Members = t.nodes[cell/len(t.loss)]
+	s.Network.Loss = netsim.Probability(float64(t.loss[cell%len(t.loss)]) / 100)
+	s.Seed = t.seed + uint64(i%t.seeds)
+	return s
+}
+
+// some are the scenarios of some runs.
+func (t *together) some(which []int) func(k int) scenario.Scenario {
+	return func(k int) scenario.Scenario { return t.scenario(which[k]) }
+}
+
+func (t *together) settings() any { return t.own }
+
+func (t *together) deal(shard scenario.Shard) []int {
+	return shard.Deal(t.runs(), func(i int) float64 {
+		return float64(t.nodes[i/t.seeds/len(t.loss)])
+	})
+}
+
+// cells calls f for each cell with its numbers of nodes and loss, and those of its runs.
+func (t *together) cells(f func(nodes, loss int, runs []int) error) error {
+	all := every(t.runs())
+	for _, nodes := range t.nodes {
+		for _, loss := range t.loss {
+			if err := f(nodes, loss, all[:t.seeds]); err != nil {
+				return err
+			}
+			all = all[t.seeds:]
+		}
+	}
+	return nil
+}
+
+// cellWriter is an experiment that writes what came of the runs of a cell, of those that were
+// taken.
+type cellWriter interface {
+	experiment
+	writeHead(w io.Writer)
+	writeCell(w io.Writer, nodes, loss int, runs []int)
+	keep(i int, result any)
+}
+
+// do does the runs of an experiment, one cell after the other, until an error; or a shard's.
+func (t *together) do(ctx context.Context, x cellWriter, args []string) int {
+	if t.shards.shard.Of > 0 {
+		return runShard(ctx, t.options, t.shards, x, common(t.set, args))
+	}
+	began := time.Now()
+	x.writeHead(t.e.Stdout)
+	err := t.cells(func(nodes, loss int, runs []int) error {
+		bar := newProgress(t.e.Stderr)
+		err := x.run(ctx, runs, bar.share(fmt.Sprintf("%d nodes, %d%% loss", nodes, loss)), x.keep)
+		bar.clear()
+		x.writeCell(t.e.Stdout, nodes, loss, runs)
+		return err
+	})
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(t.e.Stderr, "Interrupted: the last line is about the runs that "+
+			"were done, and others are missing")
+		return exitError
+	case err != nil:
+		fmt.Fprintf(t.e.Stderr, "Error %v\n", err)
+		return exitError
+	}
+	fmt.Fprintf(t.e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
+	return exitOK
+}
+
+// writeCells writes all cells.
+func (t *together) writeCells(e env, x cellWriter) error {
+	var b bytes.Buffer
+	x.writeHead(&b)
+	_ = t.cells(func(nodes, loss int, runs []int) error {
+		x.writeCell(&b, nodes, loss, runs)
+		return nil
+	})
+	_, err := b.WriteTo(e.Stdout)
+	return err
 }
 
 // whole is an option from 1 to most.
@@ -132,64 +251,74 @@ func (o *options) numbers(name string, v *[]int, least, most int) {
 	})
 }
 
-// each runs s with each number of nodes and each loss, one after the other, until an error. run
-// writes what came of it.
-func (t *together) each(
-	s scenario.Scenario,
-	run func(s *scenario.Scenario, loss int, progress func(done float64)) error,
-) int {
-	s.Profile, s.Seed = *t.profile, t.seed
-	began := time.Now()
-	for _, s.Members = range t.nodes {
-		for _, loss := range t.loss {
-			s.Network.Loss = netsim.Probability(float64(loss) / 100)
-			bar := newProgress(t.e.Stderr)
-			err := run(&s, loss, bar.share(fmt.Sprintf("%d nodes, %d%% loss", s.Members, loss)))
-			bar.clear()
-			switch {
-			case errors.Is(err, context.Canceled):
-				fmt.Fprintln(t.e.Stderr, "Interrupted: the last line is about the runs that "+
-					"were done, and others are missing")
-				return exitError
-			case err != nil:
-				fmt.Fprintf(t.e.Stderr, "Error %v\n", err)
-				return exitError
-			}
-		}
-	}
-	fmt.Fprintf(t.e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
-	return exitOK
-}
-
 // lastSeed is the seed of the last run of each.
 func (t *together) lastSeed() uint64 { return t.seed + uint64(t.seeds) - 1 }
 
-// runConvergence is `serf sim convergence`.
+// convergence is `serf sim convergence`.
+type convergence struct {
+	*together
+	results[study.Agreement]
+}
+
 func runConvergence(ctx context.Context, args []string, e env) int {
+	x, code, ok := parseConvergence(args, e)
+	if !ok {
+		return code
+	}
+	return x.do(ctx, x, args)
+}
+
+func parseConvergence(args []string, e env) (x *convergence, code int, ok bool) {
 	t := newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold)
 	t.nodes, t.loss = []int{50, 100, 200}, []int{0}
 	join := 1
 	t.whole("join", &join, joinMax)
 	over := t.duration("over")
-	if _, code, ok := t.parse(args); !ok {
-		return code
+	if _, code, ok = t.parse(args); !ok {
+		return nil, code, false
 	}
+	err := t.needsShard()
 	switch least := slices.Min(t.nodes); {
+	case err != nil:
 	case join > least:
-		return t.misused("-join %d: allowed 1 to the %d nodes", join, least)
+		err = fmt.Errorf("-join %d: allowed 1 to the %d nodes", join, least)
 	case *over > study.TrafficTime:
-		return t.misused("-over %v: allowed 0s to %v", *over, study.TrafficTime)
+		err = fmt.Errorf("-over %v: allowed 0s to %v", *over, study.TrafficTime)
+	default:
+		err = t.prepare(study.Convergence(join, *over), togetherSettings{Over: *over, Join: join})
 	}
-	fmt.Fprintf(e.Stdout, "members join through %d, start within %v, profile %s, seeds %d to %d\n",
-		join, *over, *t.profile, t.seed, t.lastSeed())
-	fmt.Fprintf(e.Stdout, "%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n",
+	if err != nil {
+		return nil, t.misused("%v", err), false
+	}
+	return &convergence{t, make(results[study.Agreement], t.runs())}, exitOK, true
+}
+
+func (x *convergence) run(
+	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
+) error {
+	return study.Converge(ctx, len(which), x.some(which), x.workers, progress,
+		func(k int, a study.Agreement) { done(which[k], &a) })
+}
+
+func (x *convergence) keep(i int, result any) { x.results[i] = result.(*study.Agreement) }
+
+func (x *convergence) write(e env, _ *simOutput) error { return x.writeCells(e, x) }
+
+func (x *convergence) writeHead(w io.Writer) {
+	fmt.Fprintf(w, "members join through %d, start within %v, profile %s, seeds %d to %d\n",
+		x.own.Join, x.own.Over, x.own.Profile, x.seed, x.lastSeed())
+	fmt.Fprintf(w, "%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n",
 		"nodes", "loss", "runs", "median", "90%", "99%", "worst", "late", "packets", "streams")
-	return t.each(study.Convergence(join, *over),
-		func(s *scenario.Scenario, loss int, progress func(done float64)) error {
-			r, err := study.Converge(ctx, *s, t.seeds, t.workers, progress)
-			writeConverged(e.Stdout, s.Members, loss, &r)
-			return err
-		})
+}
+
+func (x *convergence) writeCell(w io.Writer, nodes, loss int, runs []int) {
+	var r study.Converged
+	for _, i := range runs {
+		if a := x.results[i]; a != nil {
+			r.Add(a)
+		}
+	}
+	writeConverged(w, nodes, loss, &r)
 }
 
 func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
@@ -206,34 +335,73 @@ func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
 		late, float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
 }
 
-// runEvents is `serf sim events`.
+// dissemination is `serf sim events`.
+type dissemination struct {
+	*together
+	results[study.Disseminated]
+}
+
 func runEvents(ctx context.Context, args []string, e env) int {
+	x, code, ok := parseEvents(args, e)
+	if !ok {
+		return code
+	}
+	return x.do(ctx, x, args)
+}
+
+func parseEvents(args []string, e env) (x *dissemination, code int, ok bool) {
 	t := newTogether("sim events", eventsHelp, e, cluster.MaxMembers)
 	t.nodes, t.loss = []int{1000}, []int{0, 5, 20}
 	bursts, events := 10, 1
 	t.whole("bursts", &bursts, cluster.MaxEvents)
 	t.whole("burst", &events, cluster.MaxEvents)
 	over := t.duration("over")
-	if _, code, ok := t.parse(args); !ok {
-		return code
+	if _, code, ok = t.parse(args); !ok {
+		return nil, code, false
 	}
+	err := t.needsShard()
 	switch {
+	case err != nil:
 	case events*bursts > cluster.MaxEvents:
-		return t.misused("-burst %d in each of %d bursts: allowed are %d in all",
-			events, bursts, cluster.MaxEvents)
+		err = fmt.Errorf("-burst %d in each of %d bursts: allowed are %d in all", events, bursts,
+			cluster.MaxEvents)
 	case *over > eventsEvery:
-		return t.misused("-over %v: allowed 0s to %v, when the next burst begins",
-			*over, eventsEvery)
+		err = fmt.Errorf("-over %v: allowed 0s to %v, when the next burst begins", *over,
+			eventsEvery)
+	default:
+		err = t.prepare(study.Dissemination(bursts, events, *over, eventsEvery),
+			togetherSettings{Over: *over, Bursts: bursts, Burst: events})
 	}
-	fmt.Fprintf(e.Stdout, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
-		bursts, events, *over, *t.profile, t.seed, t.lastSeed())
-	return t.each(study.Dissemination(bursts, events, *over, eventsEvery),
-		func(s *scenario.Scenario, loss int, progress func(done float64)) error {
-			var r study.Disseminated
-			err := study.Seeds(ctx, s, t.seeds, t.workers, progress, r.Add)
-			writeEvents(e.Stdout, s.Members, loss, &r)
-			return err
-		})
+	if err != nil {
+		return nil, t.misused("%v", err), false
+	}
+	return &dissemination{t, make(results[study.Disseminated], t.runs())}, exitOK, true
+}
+
+func (x *dissemination) run(
+	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
+) error {
+	return study.Disseminate(ctx, len(which), x.some(which), x.workers, progress,
+		func(k int, d study.Disseminated) { done(which[k], &d) })
+}
+
+func (x *dissemination) keep(i int, result any) { x.results[i] = result.(*study.Disseminated) }
+
+func (x *dissemination) write(e env, _ *simOutput) error { return x.writeCells(e, x) }
+
+func (x *dissemination) writeHead(w io.Writer) {
+	fmt.Fprintf(w, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
+		x.own.Bursts, x.own.Burst, x.own.Over, x.own.Profile, x.seed, x.lastSeed())
+}
+
+func (x *dissemination) writeCell(w io.Writer, nodes, loss int, runs []int) {
+	var r study.Disseminated
+	for _, i := range runs {
+		if d := x.results[i]; d != nil {
+			r.Add(d)
+		}
+	}
+	writeEvents(w, nodes, loss, &r)
 }
 
 func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {

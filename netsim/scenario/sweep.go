@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"serf/netsim/report"
 )
@@ -177,24 +178,54 @@ func (s *Sweep) Run(
 	if err != nil {
 		return nil, err
 	}
-	of := func(i int) Scenario {
-		x := points[i/s.Seeds].Scenario.Clone()
-		x.Seed += uint64(i % s.Seeds)
-		return x
-	}
 	runs := make([]*Run, len(points)*s.Seeds)
-	_ = RunAll(ctx, len(runs), parallel, of, progress, func(i int, r *report.Report) {
-		runs[i] = &Run{of(i).Seed, r.Measured(), r.Trace, r.Violations}
-	}) // an error is that of ctx: the points are valid
+	all := Shard{1, 1}.Deal(len(runs), func(i int) float64 { return -float64(i) })
+	_ = s.RunSome(ctx, points, all, parallel, progress, func(i int, r Run) { runs[i] = &r })
+	s.Gather(points, runs) // an error is that of ctx: the points are valid
+	return points, nil
+}
+
+// RunSome does some of the runs, in that order, and calls take with the number and what came of
+// each that was finished. The runs of a point follow each other, those of points as Points has
+// them. For the rest see [RunAll].
+func (s *Sweep) RunSome(
+	ctx context.Context, points []Point, which []int, parallel int, progress func(done float64),
+	take func(i int, r Run),
+) error {
+	return RunAll(ctx, len(which), parallel, func(k int) Scenario {
+		return s.scenario(points, which[k])
+	}, progress, func(k int, r *report.Report) {
+		i := which[k]
+		take(i, Run{s.seed(i), r.Measured(), r.Trace, r.Violations})
+	})
+}
+
+// Gather gives the points their runs: nil stands for one that is missing.
+func (s *Sweep) Gather(points []Point, runs []*Run) {
 	for i, r := range runs {
 		p := &points[i/s.Seeds]
 		if r == nil {
-			p.Missing = append(p.Missing, of(i).Seed)
+			p.Missing = append(p.Missing, s.seed(i))
 		} else {
 			p.Runs = append(p.Runs, *r)
 		}
 	}
-	return points, nil
+}
+
+// Deal returns the runs of a shard: see [Shard.Deal].
+func (s *Sweep) Deal(points []Point, shard Shard) []int {
+	return shard.Deal(len(points)*s.Seeds, func(i int) float64 {
+		x := &points[i/s.Seeds].Scenario
+		return float64(x.Members) * time.Duration(x.For).Seconds()
+	})
+}
+
+func (s *Sweep) seed(i int) uint64 { return s.Base.Seed + uint64(i%s.Seeds) }
+
+func (s *Sweep) scenario(points []Point, i int) Scenario {
+	x := points[i/s.Seeds].Scenario.Clone()
+	x.Seed = s.seed(i)
+	return x
 }
 
 // Range is the values of one measure in several runs: the middle one, and how far they differ. All

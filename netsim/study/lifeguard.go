@@ -19,8 +19,8 @@ import (
 
 // A Variant is members that do without some mechanisms.
 type Variant struct {
-	Name    string
-	Without swim.Mechanism
+	Name    string         `json:"name"`
+	Without swim.Mechanism `json:"without"`
 }
 
 // Variants are those of the paper, in its order, then this program's own, then this program's
@@ -66,13 +66,17 @@ func VariantNamed(name string) (Variant, bool) {
 // on. All combinations of Stopped, Stops and Runs show false positives, and those of Stopped and
 // Stops with a single stop how soon true failures are found. docs/figures/lifeguard.md has results.
 type Lifeguard struct {
-	Variants []Variant
-	Stopped  []int           // how many members stop, always the same ones of a run
-	Stops    []time.Duration // how long each time
-	Runs     []time.Duration // how long they run in between
-	Anywhere bool            // they stop wherever they are, as by a signal; else when they send
-	Repeat   int             // how often each combination is carried out, with a seed of its own
-	Seed     uint64
+	Variants []Variant `json:"variants"`
+	// Stopped is how many members stop, always the same ones of a run; Stops how long each time;
+	// Runs how long they run in between.
+	Stopped []int           `json:"stopped"`
+	Stops   []time.Duration `json:"stops"`
+	Runs    []time.Duration `json:"runs"`
+	// Anywhere: they stop wherever they are, as by a signal; else when they send.
+	Anywhere bool `json:"anywhere"`
+	// Repeat is how often each combination is carried out, with a seed of its own.
+	Repeat int    `json:"repeat"`
+	Seed   uint64 `json:"seed"`
 
 	members int
 	length  time.Duration // from the first stop to the end, at least
@@ -138,23 +142,30 @@ func (s *Lifeguard) combinations() []scenario.Scenario {
 	return list
 }
 
-// VariantResult sums up runs with one variant. False positives are about members that never stop;
-// healthy are those that never stop, too.
+// LifeguardRun is what came of one combination with one variant. False positives are about members
+// that never stop; healthy are those that never stop, too.
+type LifeguardRun struct {
+	False, FalseHealthy uint64
+	Packets, Bytes      uint64 // exchanges on streams count as packets
+	Pauses              []report.Pause
+}
+
+// VariantResult sums up the runs with one variant.
 type VariantResult struct {
 	Variant
 	False, FalseHealthy uint64
-	Packets, Bytes      uint64 // exchanges on streams count as packets
-	Once                int    // stops of a member in the experiments with a single stop
+	Packets, Bytes      uint64
+	Once                int // stops of a member in the experiments with a single stop
 	First, All          report.Durations
 
 	pauses []report.Pause
 }
 
 // add adds what came of a run.
-func (v *VariantResult) add(s *scenario.Scenario, r *VariantResult) {
+func (v *VariantResult) add(s *scenario.Scenario, r *LifeguardRun) {
 	if f := &s.Faults[0]; f.Repeat == 0 {
 		v.Once += f.Count
-		v.pauses = append(v.pauses, r.pauses...)
+		v.pauses = append(v.pauses, r.Pauses...)
 		return
 	}
 	v.False += r.False
@@ -170,24 +181,72 @@ type LifeguardResult struct {
 	Variants     []VariantResult
 }
 
+// Size is how many runs there are: the combinations one after the other, each with all variants.
+func (s *Lifeguard) Size() int { return len(s.combinations()) * len(s.Variants) }
+
+// Deal returns the runs of a shard: see [scenario.Shard.Deal]. All variants of a combination belong
+// to one shard, and combinations in which most happens come first.
+func (s *Lifeguard) Deal(shard scenario.Shard) (runs []int) {
+	list := s.combinations()
+	for _, i := range shard.Deal(len(list), func(i int) float64 { return telling(&list[i]) }) {
+		for j := range s.Variants {
+			runs = append(runs, i*len(s.Variants)+j)
+		}
+	}
+	return runs
+}
+
+// telling is greater for combinations in which there is more to see: members stop for longer than a
+// suspicion may last at least, and run for too short a time to hear of it.
+func telling(s *scenario.Scenario) float64 {
+	const long, short = 10 * time.Second, 300 * time.Millisecond
+	switch f := &s.Faults[0]; {
+	case time.Duration(f.Length) < long:
+		return 0
+	case f.Repeat > 0 && time.Duration(f.Gap) > short:
+		return 1
+	}
+	return 2
+}
+
 // Run carries out the study, with so many runs at a time. When ctx ends early the result is about
 // the combinations that are done, and the error is that of ctx. For progress see [scenario.RunAll].
 func (s *Lifeguard) Run(
 	ctx context.Context, parallel int, progress func(done float64),
 ) (LifeguardResult, error) {
+	runs := make([]*LifeguardRun, s.Size())
+	var all []int
+	for i := range runs {
+		all = append(all, i)
+	}
+	err := s.RunSome(ctx, all, parallel, progress, func(i int, r LifeguardRun) { runs[i] = &r })
+	return s.Sum(runs), err
+}
+
+// RunSome does some of the runs, in that order, and calls take with the number and what came of
+// each that was finished.
+func (s *Lifeguard) RunSome(
+	ctx context.Context, which []int, parallel int, progress func(done float64),
+	take func(i int, r LifeguardRun),
+) error {
 	list, k := s.combinations(), len(s.Variants)
-	runs := make([]*VariantResult, len(list)*k)
-	err := scenario.RunAll(ctx, len(runs), parallel, func(i int) scenario.Scenario {
-		x := list[i/k].Clone()
-		x.Disable = scenario.Disabled(s.Variants[i%k].Without)
+	return scenario.RunAll(ctx, len(which), parallel, func(i int) scenario.Scenario {
+		x := list[which[i]/k].Clone()
+		x.Disable = scenario.Disabled(s.Variants[which[i]%k].Without)
 		return x
 	}, progress, func(i int, r *report.Report) {
 		n := r.Network.Since(r.Series.SentUntil(lifeguardStart))
-		runs[i] = &VariantResult{
+		take(which[i], LifeguardRun{
 			False: r.FalseFailures.OfFaultless, FalseHealthy: r.FalseFailures.AmongFaultless,
-			Packets: n.Sent + n.Streams, Bytes: n.SentBytes + n.StreamBytes, pauses: r.Pauses,
-		}
+			Packets: n.Sent + n.Streams, Bytes: n.SentBytes + n.StreamBytes, Pauses: r.Pauses,
+		})
 	})
+}
+
+// Sum is the result of those combinations that were carried out with all variants; nil stands for a
+// run that is missing.
+func (s *Lifeguard) Sum(runs []*LifeguardRun) LifeguardResult {
+	list, k := s.combinations(), len(s.Variants)
 	result := LifeguardResult{Of: len(list), Variants: make([]VariantResult, k)}
 	for i := range list {
 		of := runs[i*k : (i+1)*k]
@@ -204,7 +263,7 @@ func (s *Lifeguard) Run(
 		v.Variant = s.Variants[j]
 		v.First, v.All = report.TimesNoticed(v.pauses)
 	}
-	return result, err
+	return result
 }
 
 // paperFigures are the sums of the paper, in percent of SWIM's: false positives, those at healthy

@@ -10,18 +10,6 @@ import (
 	"serf/swim"
 )
 
-// Seeds runs a scenario with several seeds, its own and those that follow: see [scenario.RunAll].
-func Seeds(
-	ctx context.Context, s *scenario.Scenario, seeds, parallel int, progress func(done float64),
-	take func(i int, r *report.Report),
-) error {
-	return scenario.RunAll(ctx, seeds, parallel, func(i int) scenario.Scenario {
-		x := s.Clone()
-		x.Seed += uint64(i)
-		return x
-	}, progress, take)
-}
-
 // TrafficTime is for how long after the first start of a member its traffic is counted: more than
 // what the start causes takes.
 const TrafficTime = 30 * time.Second
@@ -50,42 +38,64 @@ type Converged struct {
 	Open int
 }
 
-// Converge runs a Convergence with several seeds. If ctx ends, it is about the runs that are done.
-func Converge(
-	ctx context.Context, s scenario.Scenario, seeds, parallel int, progress func(done float64),
-) (x Converged, err error) {
-	var open []uint64 // seeds of runs that take longer
-	err = Seeds(ctx, &s, seeds, parallel, progress, func(i int, r *report.Report) {
-		x.Runs++
-		x.PacketBytes += r.Network.SentBytes
-		x.StreamBytes += r.Network.StreamBytes
-		if !x.agreed(r) {
-			open = append(open, s.Seed+uint64(i))
-		}
-	})
-	s.For, s.UntilSettled = scenario.Duration(agreementLimit), true
-	longer := func(i int) scenario.Scenario { c := s.Clone(); c.Seed = open[i]; return c }
-	if err == nil {
-		err = scenario.RunAll(ctx, len(open), parallel, longer, progress,
-			func(_ int, r *report.Report) {
-				if !x.agreed(r) {
-					x.Took = append(x.Took, agreementLimit)
-					x.Open++
-				}
-			})
-	}
-	slices.Sort(x.Took)
-	return x, err
+// Agreement is what came of one run of a Convergence.
+type Agreement struct {
+	Took                     time.Duration // agreementLimit if Open
+	Open                     bool
+	PacketBytes, StreamBytes uint64
 }
 
-// agreed adds the time until views agreed, and reports whether they did.
-func (x *Converged) agreed(r *report.Report) bool {
-	start := &r.Episodes[0]
-	if start.Settled == swim.Never {
-		return false
+// Converge runs n Convergences, so many at a time, and calls take with the number and what came of
+// each that was finished. For progress see [scenario.RunAll].
+func Converge(
+	ctx context.Context, n int, of func(i int) scenario.Scenario, parallel int,
+	progress func(done float64), take func(i int, a Agreement),
+) error {
+	traffic := make(map[int]Agreement) // of runs that take longer than that is measured
+	var open []int
+	err := scenario.RunAll(ctx, n, parallel, of, progress, func(i int, r *report.Report) {
+		a := Agreement{PacketBytes: r.Network.SentBytes, StreamBytes: r.Network.StreamBytes}
+		if a.takes(r); a.Open {
+			traffic[i] = a
+			open = append(open, i)
+		} else {
+			take(i, a)
+		}
+	})
+	if err != nil {
+		return err
 	}
-	x.Took = append(x.Took, start.Settled.Sub(start.At))
-	return true
+	return scenario.RunAll(ctx, len(open), parallel, func(k int) scenario.Scenario {
+		s := of(open[k])
+		s.For, s.UntilSettled = scenario.Duration(agreementLimit), true
+		return s
+	}, progress, func(k int, r *report.Report) {
+		a := traffic[open[k]]
+		a.takes(r)
+		take(open[k], a)
+	})
+}
+
+// takes sets how long it took until views agreed.
+func (a *Agreement) takes(r *report.Report) {
+	start := &r.Episodes[0]
+	if a.Open = start.Settled == swim.Never; a.Open {
+		a.Took = agreementLimit
+	} else {
+		a.Took = start.Settled.Sub(start.At)
+	}
+}
+
+// Add adds a run.
+func (x *Converged) Add(a *Agreement) {
+	x.Runs++
+	x.PacketBytes += a.PacketBytes
+	x.StreamBytes += a.StreamBytes
+	if a.Open {
+		x.Open++
+	}
+	at, _ := slices.BinarySearch(x.Took, a.Took)
+	x.Took = slices.Insert(x.Took, at, a.Took)
 }
 
 // Share is the least time that so many percent of the runs didn't exceed; 0 without runs.
@@ -140,10 +150,20 @@ type Disseminated struct {
 	Seconds                  float64
 }
 
-// Add adds a run.
-func (x *Disseminated) Add(_ int, r *report.Report) {
-	x.Runs++
-	x.Events += len(r.Events)
+// Disseminate runs n Disseminations, so many at a time, and calls take with the number and what
+// came of each that was finished. For progress see [scenario.RunAll].
+func Disseminate(
+	ctx context.Context, n int, of func(i int) scenario.Scenario, parallel int,
+	progress func(done float64), take func(i int, x Disseminated),
+) error {
+	return scenario.RunAll(ctx, n, parallel, of, progress,
+		func(i int, r *report.Report) { take(i, disseminated(r)) })
+}
+
+// disseminated is what came of a run.
+func disseminated(r *report.Report) Disseminated {
+	x := Disseminated{Runs: 1, Events: len(r.Events), PacketBytes: r.Network.SentBytes,
+		StreamBytes: r.Network.StreamBytes, Seconds: r.Time.Seconds()}
 	for i := range r.Events {
 		s := &r.Events[i]
 		x.Pairs += uint64(s.Due)
@@ -156,7 +176,20 @@ func (x *Disseminated) Add(_ int, r *report.Report) {
 			x.Late++
 		}
 	}
-	x.PacketBytes += r.Network.SentBytes
-	x.StreamBytes += r.Network.StreamBytes
-	x.Seconds += r.Time.Seconds()
+	return x
+}
+
+// Add adds other runs.
+func (x *Disseminated) Add(o *Disseminated) {
+	x.Runs += o.Runs
+	x.Events += o.Events
+	for k, n := range o.Reached {
+		x.Reached[k] += n
+	}
+	x.Pairs += o.Pairs
+	x.ToAll = append(x.ToAll, o.ToAll...)
+	x.Late += o.Late
+	x.PacketBytes += o.PacketBytes
+	x.StreamBytes += o.StreamBytes
+	x.Seconds += o.Seconds
 }

@@ -9,7 +9,19 @@ import (
 	"serf/netsim"
 	"serf/netsim/cluster"
 	"serf/netsim/report"
+	"serf/netsim/scenario"
 )
+
+// converge runs s with so many seeds.
+func converge(ctx context.Context, s scenario.Scenario, seeds int) (x Converged, err error) {
+	err = Converge(ctx, seeds, seeded(s), 2, nil, func(_ int, a Agreement) { x.Add(&a) })
+	return x, err
+}
+
+// seeded gives run i the seed of s and i more.
+func seeded(s scenario.Scenario) func(i int) scenario.Scenario {
+	return func(i int) scenario.Scenario { c := s.Clone(); c.Seed += uint64(i); return c }
+}
 
 // TestNobodyStraggles: all members know all others soon after they start at the same instant, not
 // half a minute later by the usual full exchange.
@@ -30,7 +42,7 @@ func TestNobodyStraggles(t *testing.T) {
 			t.Parallel()
 			s := Convergence(x.join, x.over)
 			s.Members, s.Network.Loss = 40, netsim.Probability(x.loss)
-			r, err := Converge(t.Context(), s, 5, 2, nil)
+			r, err := converge(t.Context(), s, 5)
 			if err != nil || r.Runs != 5 || len(r.Took) != 5 || r.Open > 0 {
 				t.Fatalf("%+v, %v", r, err)
 			}
@@ -50,7 +62,7 @@ func TestConvergenceIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := Convergence(1, 0)
 	s.Members, s.Network.Loss = 30, netsim.Probability(0.7)
-	r, err := Converge(t.Context(), s, 3, 2, nil)
+	r, err := converge(t.Context(), s, 3)
 	if err != nil || r.Runs != 3 || len(r.Took) != 3 || r.Open > 0 || r.Share(100) < TrafficTime {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -63,7 +75,8 @@ func TestEventsReachAll(t *testing.T) {
 	s := Dissemination(5, 10, time.Second, 5*time.Second)
 	s.Members, s.Network.Loss = 60, netsim.Probability(0.2)
 	var r Disseminated
-	if err := Seeds(t.Context(), &s, 4, 2, nil, r.Add); err != nil || r.Events != 200 || r.Pairs != 200*60 {
+	err := Disseminate(t.Context(), 4, seeded(s), 2, nil, func(_ int, x Disseminated) { r.Add(&x) })
+	if err != nil || r.Events != 200 || r.Pairs != 200*60 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if r.Late > 0 || r.Reached[len(report.Marks)-1] != r.Pairs {
@@ -86,7 +99,7 @@ func TestInterruptedStudiesAreAboutWhatIsDone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r, err := Converge(ctx, Convergence(1, 0), 5, 2, nil); err != context.Canceled || r.Runs != 0 {
+	if r, err := converge(ctx, Convergence(1, 0), 5); err != context.Canceled || r.Runs != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
