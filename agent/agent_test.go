@@ -17,6 +17,7 @@ import (
 
 	"serf/agent/handler"
 	"serf/driver/memnet"
+	"serf/internal/notes/serfnotes"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -643,35 +644,15 @@ func TestLostNameStopsTheAgent(t *testing.T) {
 	})
 }
 
-func TestEveryNoteHasItsWords(t *testing.T) {
+// The words of notes are those of package serfnotes, about the members that this agent knows.
+func TestNotesNameMembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
 		err := a.do(background, func(swim.Time) {
-			n := swim.Note{Member: a.loop.node.Self().ID, Other: swim.NoMember, From: hostAddr(2), N: 42, Err: ErrStopped}
-			words := func(code swim.NoteCode) string {
-				n.Code = code
-				component, w := wordingOf(&n)
-				return component + ": " + w.Fill(&n, a.subject)
-			}
-			for code := serf.NoteNone + 1; code < serf.NoteEnd; code++ {
-				if got := words(code); !strings.HasPrefix(got, "serf: ") || serfNotes[code] == "" || strings.ContainsAny(got, "{}") {
-					t.Errorf("note %d of serf reads %q, want words for all of it",
-						code-serf.NoteNone, got)
-				}
-			}
-			for code, want := range map[swim.NoteCode]string{
-				serf.NoteMemberJoin:       "EventMemberJoin: a 127.0.9.1",
-				serf.NoteMemberLeave:      "EventMemberLeave: a 127.0.9.1",
-				serf.NoteMemberFailed:     "EventMemberFailed: a 127.0.9.1",
-				serf.NoteMemberUpdate:     "EventMemberUpdate: a",
-				serf.NoteMemberReap:       "EventMemberReap: a",
-				serf.NoteMemberReapForced: "EventMemberReap (forced): a 127.0.9.1",
-			} {
-				if got := words(code); got != "serf: "+want {
-					t.Errorf("%q, want %q: people grep for it", got, want)
-				}
-			}
-			if got, want := words(serf.NoteReconnect), "serf: Attempting reconnect to a "+a.loop.node.Self().Addr.String(); got != want {
+			self := a.loop.node.Self()
+			n := swim.Note{Code: serf.NoteReconnect, Member: self.ID}
+			_, w := serfnotes.Of(&n)
+			if got, want := w.Fill(&n, a.subject), "Attempting reconnect to a "+self.Addr.String(); got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
 		})

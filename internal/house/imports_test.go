@@ -17,6 +17,7 @@ var layers = []string{
 	"swim/serf driver",
 	"driver/memnet internal/hostaddr internal/repeats",
 	"internal/notes",
+	"internal/notes/serfnotes",
 	"internal/timing internal/memberfilter membership compat/internal/hooks",
 
 	"netsim",
