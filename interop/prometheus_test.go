@@ -22,6 +22,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/agent/http/nethttp"
 	"serf/agent/metrics"
 )
 
@@ -132,7 +133,7 @@ func TestPrometheusReadsHostileLabels(t *testing.T) {
 		e := metrics.New(reading, metrics.Options{Node: hostile, Label: hostile, Version: hostile, Commit: hostile,
 			RPC: func() metrics.RPC { return metrics.RPC{Requests: maps.All(map[string]uint64{"members": 1})} }})
 		w := httptest.NewRecorder()
-		e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		nethttp.Handler(e).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		families := parsed(t, w.Body.Bytes())
 		want := hostile
 		for len(want) > 256 {

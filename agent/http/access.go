@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
-	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
+
+	"serf/internal/http1"
 )
 
 // knownHost reports whether a request's Host is this agent's. Names that anybody may give to our
@@ -30,7 +32,7 @@ func (h *Handler) knownHost(host string) bool {
 
 // allowOrigin tells browsers that pages of an allowed origin may use the answer. It reports true if
 // they only asked that.
-func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) (done bool) {
+func (h *Handler) allowOrigin(w http1.ResponseWriter, r *http1.Request) (done bool) {
 	origin := r.Header.Get("Origin")
 	if len(h.origins) > 0 {
 		w.Header().Add("Vary", "Origin")
@@ -41,28 +43,28 @@ func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) (done bool
 	set := w.Header().Set
 	set("Access-Control-Allow-Origin", origin)
 	set("Cross-Origin-Resource-Policy", "cross-origin")
-	if r.Method != http.MethodOptions {
+	if r.Method != "OPTIONS" {
 		return false
 	}
 	set("Access-Control-Allow-Methods", "GET, POST, PUT")
 	set("Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID")
 	set("Access-Control-Max-Age", "600")
-	w.WriteHeader(http.StatusNoContent)
+	w.WriteHeader(http1.StatusNoContent)
 	return true
 }
 
 // admit checks whether a request may be served, or answers why not.
-func (h *Handler) admit(w http.ResponseWriter, r *http.Request, rt *route) bool {
+func (h *Handler) admit(w http1.ResponseWriter, r *http1.Request, rt *route) bool {
 	switch writes := rt.writes(); {
 	case writes && !h.o.Write:
-		refuse(w, &h.counts.writes, http.StatusForbidden,
+		refuse(w, &h.counts.writes, http1.StatusForbidden,
 			"this agent is read only by HTTP: -http-write (http_write) allows to write")
-	case writes && h.cross.Check(r) != nil, h.crossSite(r):
-		refuse(w, &h.counts.origins, http.StatusForbidden,
+	case writes && h.crossOrigin(r), h.crossSite(r):
+		refuse(w, &h.counts.origins, http1.StatusForbidden,
 			"a page of another origin asks; http_origins lists those that may")
 	case !rt.open && (writes || !h.o.OpenReads) && !h.tokenIsIn(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="serf"`)
-		refuse(w, &h.counts.tokens, http.StatusUnauthorized,
+		refuse(w, &h.counts.tokens, http1.StatusUnauthorized,
 			"this needs the agent's token: Authorization: Bearer TOKEN")
 	default:
 		return true
@@ -70,9 +72,24 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, rt *route) bool 
 	return false
 }
 
+// crossOrigin reports whether a browser asks on behalf of a page of another origin. Old ones don't
+// say so, but name the origin of what may change something; curl and the like do neither.
+func (h *Handler) crossOrigin(r *http1.Request) bool {
+	origin := r.Header.Get("Origin")
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "":
+		if u, err := url.Parse(origin); origin == "" || err == nil && u.Host == r.Host {
+			return false
+		}
+	}
+	return !h.origins[origin]
+}
+
 // crossSite reports whether a browser asks on behalf of a page of another site, not because its
 // user opens a link. The page couldn't read the answer, but could use up streams, with frames, too.
-func (h *Handler) crossSite(r *http.Request) bool {
+func (h *Handler) crossSite(r *http1.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 		return false
@@ -83,7 +100,7 @@ func (h *Handler) crossSite(r *http.Request) bool {
 }
 
 // tokenIsIn reports whether a request has the token. The time it takes tells nothing about it.
-func (h *Handler) tokenIsIn(r *http.Request) bool {
+func (h *Handler) tokenIsIn(r *http1.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if h.o.Token == "" {
 		return true

@@ -3,11 +3,12 @@ package http
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"serf/internal/http1"
 )
 
 // timeFormat is how times are written: in UTC, with milliseconds.
@@ -16,7 +17,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
 // answer writes v as JSON.
-func answer(w http.ResponseWriter, status int, v any) {
+func answer(w http1.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic("BUG: an answer that is no JSON: " + err.Error())
@@ -32,12 +33,12 @@ type problem struct {
 }
 
 // fail answers that something is wrong, with a sentence that says what.
-func fail(w http.ResponseWriter, status int, format string, args ...any) {
+func fail(w http1.ResponseWriter, status int, format string, args ...any) {
 	answer(w, status, problem{fmt.Sprintf(format, args...)})
 }
 
 // refuse is fail for what is counted.
-func refuse(w http.ResponseWriter, count *atomic.Uint64, status int, format string, args ...any) {
+func refuse(w http1.ResponseWriter, count *atomic.Uint64, status int, format string, args ...any) {
 	count.Add(1)
 	fail(w, status, format, args...)
 }
@@ -52,7 +53,7 @@ type params struct {
 }
 
 // parameters begins to read the query of a URL.
-func parameters(r *http.Request) *params {
+func parameters(r *http1.Request) *params {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		err = fmt.Errorf("the query of the URL can't be read: %w", err)
@@ -145,13 +146,13 @@ func (p *params) prefixed(prefix string) map[string]string {
 
 // done answers what is wrong with the parameters, those that nobody asked for included. It reports
 // true if nothing is.
-func (p *params) done(w http.ResponseWriter) bool {
+func (p *params) done(w http1.ResponseWriter) bool {
 	for name := range p.values { // order-free: any of them
 		p.complain(name, p.values.Get(name), "no such parameter here")
 		break
 	}
 	if p.err != nil {
-		fail(w, http.StatusBadRequest, "%v", p.err)
+		fail(w, http1.StatusBadRequest, "%v", p.err)
 	}
 	return p.err == nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/internal/http1"
 	"serf/internal/memberfilter"
 	"serf/swim/serf"
 )
@@ -84,13 +85,14 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-// discard is an http.ResponseWriter that counts.
+// discard is a ResponseWriter that counts.
 type discard struct {
-	header http.Header
+	http1.ResponseWriter
+	header http1.Header
 	n      int
 }
 
-func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Header() http1.Header        { return d.header }
 func (d *discard) WriteHeader(int)             {}
 func (d *discard) Write(b []byte) (int, error) { d.n += len(b); return len(b), nil }
 
@@ -107,7 +109,7 @@ func BenchmarkMembers(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		d := &discard{header: make(http.Header)}
+		d := &discard{header: make(http1.Header)}
 		h.answerMembers(d, "0123456789abcdef-1", chosen)
 		b.SetBytes(int64(d.n))
 	}

@@ -2,10 +2,10 @@ package http
 
 import (
 	"math"
-	"net/http"
 	"sync"
 
 	"serf/agent/http/projection"
+	"serf/internal/http1"
 	"serf/swim/serf/coord"
 )
 
@@ -55,7 +55,7 @@ func (m *latencyMap) place(
 	return m.points, m.explained
 }
 
-func (h *Handler) serveCoordinates(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveCoordinates(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) {
 		return
 	}
@@ -81,7 +81,7 @@ func (h *Handler) serveCoordinates(w http.ResponseWriter, r *http.Request) {
 			c.Vec[d] = micro(v)
 		}
 	}
-	answer(w, http.StatusOK, &a)
+	answer(w, http1.StatusOK, &a)
 }
 
 // micro rounds to millionths.

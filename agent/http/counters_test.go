@@ -4,13 +4,15 @@ import (
 	"maps"
 	"net/http/httptest"
 	"testing"
+
+	"serf/agent/http/nethttp"
 )
 
 // A handler that another server serves counts what it does itself.
 func TestHandlerCounts(t *testing.T) {
 	h := newHandler(t, startAgent(t), Options{Token: "secret"})
 	for _, path := range []string{"/healthz", "/v1/members", "/nowhere"} {
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://localhost"+path, nil))
+		nethttp.Handler(h).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://localhost"+path, nil))
 	}
 	c := h.Counters()
 	dropped := maps.Collect(c.Dropped)

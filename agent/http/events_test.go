@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -14,21 +15,22 @@ import (
 
 	"serf/agent"
 	"serf/internal/eventfilter"
+	"serf/internal/http1"
 	"serf/swim/serf"
 )
 
-// tap is an http.ResponseWriter without a buffer: what isn't read holds up the writer until its
+// tap is a ResponseWriter without a buffer: what isn't read holds up the writer until its
 // deadline.
 type tap struct {
-	header   http.Header
+	header   http1.Header
 	status   int
 	pieces   chan string
 	deadline time.Time
 }
 
-func (w *tap) Header() http.Header                { return w.header }
+func (w *tap) Header() http1.Header               { return w.header }
 func (w *tap) WriteHeader(status int)             { w.status = status }
-func (w *tap) Flush()                             {}
+func (w *tap) Flush() error                       { return nil }
 func (w *tap) SetWriteDeadline(t time.Time) error { w.deadline = t; return nil }
 
 func (w *tap) Write(b []byte) (int, error) {
@@ -43,23 +45,33 @@ func (w *tap) Write(b []byte) (int, error) {
 // logHandler is a handler with events of the test alone.
 func logHandler() *Handler {
 	return &Handler{
-		o: Options{now: time.Now}, log: newEventLog(), cross: http.NewCrossOriginProtection(),
+		o: Options{now: time.Now}, log: newEventLog(),
 		streams: room{most: streamsMax}, polls: room{most: pollsMax},
 	}
+}
+
+// asked is a GET request.
+func asked(ctx context.Context, target string) *http1.Request {
+	u, err := url.Parse(target)
+	if err != nil {
+		panic(err)
+	}
+	r := &http1.Request{Method: "GET", URL: u, Host: "localhost", Header: make(http1.Header), Body: http.NoBody}
+	r.SetContext(ctx)
+	return r
 }
 
 // stream begins to follow the events; cancel ends that.
 func (h *Handler) stream(url string, headers ...string) (w *tap, cancel func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
-	r.Host = "localhost"
+	r := asked(ctx, url)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	w = &tap{header: make(http.Header), pieces: make(chan string)}
+	w = &tap{header: make(http1.Header), pieces: make(chan string)}
 	go func() {
 		defer close(w.pieces)
-		h.ServeHTTP(w, r)
+		h.Serve(w, r)
 	}()
 	return w, cancel
 }

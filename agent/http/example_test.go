@@ -11,6 +11,7 @@ import (
 
 	"serf/agent"
 	agenthttp "serf/agent/http"
+	"serf/agent/http/nethttp"
 )
 
 // A program that embeds an agent serves it below a path of its own server.
@@ -28,7 +29,7 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/serf/", http.StripPrefix("/serf", h))
+	mux.Handle("/serf/", http.StripPrefix("/serf", nethttp.Handler(h)))
 	server := httptest.NewServer(mux) // or an http.Server with time-outs, and TLS
 	defer server.Close()
 

@@ -2,11 +2,11 @@ package http
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
 	"serf/agent"
+	"serf/internal/http1"
 	"serf/swim"
 	"serf/swim/history"
 )
@@ -32,7 +32,7 @@ type historyOfAll struct {
 	history.Merged
 }
 
-func (h *Handler) serveHistory(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveHistory(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	all := p.flag("all", false)
 	if !p.done(w) {
@@ -45,21 +45,21 @@ func (h *Handler) serveHistory(w http.ResponseWriter, r *http.Request) {
 	a := historyAnswer{Index: h.log.index()}
 	var known bool
 	if a.MemberHistory, known = h.agent.History(r.PathValue("name")); !known {
-		fail(w, http.StatusNotFound, "nothing is known of a member %q", r.PathValue("name"))
+		fail(w, http1.StatusNotFound, "nothing is known of a member %q", r.PathValue("name"))
 		return
 	}
-	answer(w, http.StatusOK, &a)
+	answer(w, http1.StatusOK, &a)
 }
 
 // serveHistoryOfAll asks all agents what they know.
-func (h *Handler) serveHistoryOfAll(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveHistoryOfAll(w http1.ResponseWriter, r *http1.Request) {
 	if !h.enter(w, &h.queries, "queries") {
 		return
 	}
 	defer h.queries.leave()
 	name := r.PathValue("name")
 	if len(name) > swim.NameMax {
-		fail(w, http.StatusNotFound, "no member has a name of %d bytes", len(name))
+		fail(w, http1.StatusNotFound, "no member has a name of %d bytes", len(name))
 		return
 	}
 	if !h.questions.enter(h.o.now()) {
@@ -71,13 +71,13 @@ func (h *Handler) serveHistoryOfAll(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch a.Merged, known, err = h.agent.HistoryOfAll(r.Context(), name, viewsTimeout); {
 	case err != nil:
-		fail(w, http.StatusServiceUnavailable, "the agents can't be asked: %v", err)
+		fail(w, http1.StatusServiceUnavailable, "the agents can't be asked: %v", err)
 		return
 	case !known:
-		fail(w, http.StatusNotFound, "no agent knows anything of a member %q", name)
+		fail(w, http1.StatusNotFound, "no agent knows anything of a member %q", name)
 		return
 	}
-	answer(w, http.StatusOK, &a)
+	answer(w, http1.StatusOK, &a)
 }
 
 // accusersHealth is what the agents that accused others last said about their health.
@@ -111,7 +111,7 @@ func (c *accusersHealth) take(
 	return f
 }
 
-func (h *Handler) serveFlaps(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveFlaps(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	since := p.duration("since", flapsDefault, flapsMost)
 	if !p.done(w) {
@@ -122,7 +122,7 @@ func (h *Handler) serveFlaps(w http.ResponseWriter, r *http.Request) {
 			// The scores are for others, too, so asking doesn't end with this request.
 			return h.agent.FlapsAndHealth(context.WithoutCancel(r.Context()), since)
 		})
-	answer(w, http.StatusOK, &f)
+	answer(w, http1.StatusOK, &f)
 }
 
 // recentChanges counts the changes of members' states, so that many lists cost the agent's loop no

@@ -1,15 +1,14 @@
 // Package http serves an agent to browsers, curl and programs: who is a member, what happens, why,
 // and how the agent is. docs/http.md describes the endpoints, openapi.json their shapes.
 //
-// [New] returns a handler for any server of net/http; [Serve] is the one of the command serf. What
-// reads is answered from views that the agent publishes anyway, and events are encoded once, for
-// all streams: the agent never waits for a client.
+// [Serve] serves it as the command serf does; package nethttp makes a handler of net/http of it.
+// What reads is answered from views that the agent publishes anyway, and events are encoded once,
+// for all streams: the agent never waits for a client.
 package http
 
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +46,7 @@ type Options struct {
 	Origins []string
 
 	// Metrics answers at /metrics; nil if there are none.
-	Metrics http.Handler
+	Metrics http1.Handler
 	// Version, Profile and Label are shown to clients.
 	Version, Profile, Label string
 	// SetTags sets the agent's tags; nil means the agent's own method.
@@ -64,7 +63,6 @@ type Handler struct {
 	views viewsTaken
 	// latencies is the map of members, which stays from answer to answer.
 	latencies latencyMap
-	cross     *http.CrossOriginProtection
 	origins   map[string]bool
 
 	changes                 recentChanges
@@ -83,8 +81,7 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 		o.SetTags = a.SetTags
 	}
 	h := &Handler{
-		agent: a, o: o, cross: http.NewCrossOriginProtection(),
-		origins: make(map[string]bool),
+		agent: a, o: o, origins: make(map[string]bool),
 		streams: room{most: streamsMax}, polls: room{most: pollsMax},
 		queries: room{most: queriesMax},
 	}
@@ -93,17 +90,14 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 			return nil, fmt.Errorf("origin %q, want scheme://host or scheme://host:port, one origin "+
 				"each", origin)
 		}
-		if err := h.cross.AddTrustedOrigin(origin); err != nil {
-			return nil, err
-		}
 		h.origins[origin] = true
 	}
 	h.log = followEvents(a, &h.counts.lost, o.now)
 	return h, nil
 }
 
-// ServeHTTP answers a request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Serve answers a request.
+func (h *Handler) Serve(w http1.ResponseWriter, r *http1.Request) {
 	h.counts.requests.Add(1)
 	set := w.Header().Set
 	set("Cache-Control", "no-store")
@@ -112,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	set("Referrer-Policy", "no-referrer")
 	set("Cross-Origin-Resource-Policy", "same-origin")
 	if !h.knownHost(r.Host) {
-		refuse(w, &h.counts.hosts, http.StatusMisdirectedRequest,
+		refuse(w, &h.counts.hosts, http1.StatusMisdirectedRequest,
 			"this agent isn't reached as %q: use its address or localhost", r.Host)
 		return
 	}
@@ -123,11 +117,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rt == nil {
 		h.counts.unknown.Add(1)
 		if allowed == "" {
-			fail(w, http.StatusNotFound, "there is nothing at %q", r.URL.Path)
+			fail(w, http1.StatusNotFound, "there is nothing at %q", r.URL.Path)
 			return
 		}
 		set("Allow", allowed)
-		fail(w, http.StatusMethodNotAllowed, "%q takes %s only", r.URL.Path, allowed)
+		fail(w, http1.StatusMethodNotAllowed, "%q takes %s only", r.URL.Path, allowed)
 		return
 	}
 	if h.admit(w, r, rt) {
@@ -180,7 +174,7 @@ func (r *room) enter() bool {
 func (r *room) leave() { r.taken.Add(-1) }
 
 // enter takes a place in a room or answers that there is none.
-func (h *Handler) enter(w http.ResponseWriter, r *room, what string) bool {
+func (h *Handler) enter(w http1.ResponseWriter, r *room, what string) bool {
 	if r.enter() {
 		return true
 	}
@@ -189,7 +183,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *room, what string) bool {
 }
 
 // refuseForNow answers that there is no room at the moment.
-func (h *Handler) refuseForNow(w http.ResponseWriter, format string, args ...any) {
+func (h *Handler) refuseForNow(w http1.ResponseWriter, format string, args ...any) {
 	w.Header().Set("Retry-After", "1")
-	refuse(w, &h.counts.full, http.StatusServiceUnavailable, format, args...)
+	refuse(w, &h.counts.full, http1.StatusServiceUnavailable, format, args...)
 }

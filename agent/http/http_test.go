@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"serf/agent"
+	"serf/agent/http/nethttp"
+	"serf/internal/http1"
 )
 
 // startAgent runs an agent alone on loopback.
@@ -40,7 +41,7 @@ func newHandler(t testing.TB, a *agent.Agent, o Options) *Handler {
 }
 
 // ask has a request answered, as described. headers are pairs of name and value.
-func ask(t *testing.T, h http.Handler, method, url, body string, headers ...string) *httptest.ResponseRecorder {
+func ask(t *testing.T, h http1.Handler, method, url, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	r.Host = "localhost"
 	for i := 0; i < len(headers); i += 2 {
@@ -49,13 +50,13 @@ func ask(t *testing.T, h http.Handler, method, url, body string, headers ...stri
 		}
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	nethttp.Handler(h).ServeHTTP(w, r)
 	checkAnswer(t, r, w)
 	return w
 }
 
 // get asks and reads the answer into v.
-func get(t *testing.T, h http.Handler, url string, status int, v any) {
+func get(t *testing.T, h http1.Handler, url string, status int, v any) {
 	t.Helper()
 	w := ask(t, h, "GET", url, "")
 	b, _ := io.ReadAll(w.Body)
@@ -102,7 +103,7 @@ func TestHealth(t *testing.T) {
 func TestMetricsNeedATokenAndToBeServed(t *testing.T) {
 	t.Parallel()
 	a := startAgent(t)
-	some := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "up 1\n") })
+	some := http1.HandlerFunc(func(w http1.ResponseWriter, r *http1.Request) { io.WriteString(w, "up 1\n") })
 	for _, tc := range []struct {
 		o    Options
 		want int

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"serf/internal/http1"
 	"serf/internal/memberfilter"
 	"serf/internal/textwrap"
 	"serf/swim/serf"
@@ -60,7 +60,7 @@ type membersHead struct {
 	AsSeenBy string `json:"as_seen_by"`
 }
 
-func (h *Handler) serveMembers(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveMembers(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	f, err := memberfilter.New(p.text("name"), p.text("status"), p.prefixed("tag."))
 	format := p.choice("format", "json", "text")
@@ -85,7 +85,7 @@ func (h *Handler) serveMembers(w http.ResponseWriter, r *http.Request) {
 
 // awaitMembers waits until a member has changed since index. It reports false if the request was
 // refused, or nobody waits for the answer.
-func (h *Handler) awaitMembers(w http.ResponseWriter, r *http.Request, index string,
+func (h *Handler) awaitMembers(w http1.ResponseWriter, r *http1.Request, index string,
 	wait time.Duration) bool {
 	if !h.enter(w, &h.polls, "requests that wait for a change") {
 		return false
@@ -129,7 +129,7 @@ func (h *Handler) choose(f *memberfilter.Filter) (chosen []listed) {
 const pieceSize = 32 << 10
 
 // answerMembers writes members as they are encoded, so that a long list takes little memory.
-func (h *Handler) answerMembers(w http.ResponseWriter, index string, chosen []listed) {
+func (h *Handler) answerMembers(w http1.ResponseWriter, index string, chosen []listed) {
 	w.Header().Set("Content-Type", "application/json")
 	changes := h.recently()
 	head, _ := json.Marshal(membersHead{index, h.agent.Self().Name}) // texts only
@@ -155,7 +155,7 @@ func (h *Handler) answerMembers(w http.ResponseWriter, index string, chosen []li
 }
 
 // answerText writes members in columns, as `serf members` does.
-func (h *Handler) answerText(w http.ResponseWriter, index string, chosen []listed) {
+func (h *Handler) answerText(w http1.ResponseWriter, index string, chosen []listed) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Serf-Index", index)
 	rows := make([][]string, len(chosen))

@@ -3,7 +3,6 @@ package http
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/http/nethttp"
+	"serf/internal/http1"
 	"serf/swim/serf"
 )
 
@@ -107,12 +108,12 @@ func long(n int, text string) string { return strings.Repeat(text, n) }
 // poll asks for the members and waits for a change; the answer is ready when it comes out.
 func (h *Handler) poll(ctx context.Context, query string) <-chan *httptest.ResponseRecorder {
 	done := make(chan *httptest.ResponseRecorder, 1)
-	r, _ := http.NewRequestWithContext(ctx, "GET", "/v1/members?"+query, nil)
-	w := httptest.NewRecorder()
-	index := r.URL.Query().Get("index")
+	r, w := httptest.NewRequestWithContext(ctx, "GET", "/v1/members?"+query, nil), httptest.NewRecorder()
 	go func() {
 		defer func() { done <- w }()
-		h.awaitMembers(w, r, index, time.Minute)
+		nethttp.Handler(http1.HandlerFunc(func(w http1.ResponseWriter, r *http1.Request) {
+			h.awaitMembers(w, r, r.URL.Query().Get("index"), time.Minute)
+		})).ServeHTTP(w, r)
 	}()
 	return done
 }

@@ -3,9 +3,9 @@ package http
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
+	"serf/internal/http1"
 	"serf/swim/serf"
 )
 
@@ -54,18 +54,18 @@ type queuesAnswer struct {
 	Backlog int `json:"backlog"`
 }
 
-func (h *Handler) serveAgent(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveAgent(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) {
 		return
 	}
 	index := h.log.index()
 	s, running := h.agent.NodeStats()
 	if !running {
-		fail(w, http.StatusServiceUnavailable, "the agent has stopped")
+		fail(w, http1.StatusServiceUnavailable, "the agent has stopped")
 		return
 	}
 	self, now := h.agent.Self(), h.o.now()
-	answer(w, http.StatusOK, &agentAnswer{
+	answer(w, http1.StatusOK, &agentAnswer{
 		Name: self.Name, Addr: self.Addr.Addr().String(), Port: self.Addr.Port(),
 		Version: h.o.Version, Protocol: protocolOf(&self), Label: h.o.Label, Profile: h.o.Profile,
 		Epoch: h.log.epoch, Started: formatTime(h.agent.Started()),
@@ -79,9 +79,9 @@ func (h *Handler) serveAgent(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Handler) serveStats(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveStats(w http1.ResponseWriter, r *http1.Request) {
 	if parameters(r).done(w) {
-		answer(w, http.StatusOK, h.agent.Stats())
+		answer(w, http1.StatusOK, h.agent.Stats())
 	}
 }
 
@@ -91,16 +91,16 @@ type healthAnswer struct {
 	Reasons []string `json:"reasons,omitempty"`
 }
 
-func answerHealth(w http.ResponseWriter, reasons []string) {
+func answerHealth(w http1.ResponseWriter, reasons []string) {
 	if len(reasons) == 0 {
-		answer(w, http.StatusOK, healthAnswer{Status: "ok"})
+		answer(w, http1.StatusOK, healthAnswer{Status: "ok"})
 		return
 	}
-	answer(w, http.StatusServiceUnavailable, healthAnswer{Status: "unavailable", Reasons: reasons})
+	answer(w, http1.StatusServiceUnavailable, healthAnswer{Status: "unavailable", Reasons: reasons})
 }
 
 // serveHealth tells whether the agent's loop answers.
-func (h *Handler) serveHealth(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveHealth(w http1.ResponseWriter, r *http1.Request) {
 	if parameters(r).done(w) {
 		answerHealth(w, h.stuck(r.Context()))
 	}
@@ -121,7 +121,7 @@ func (h *Handler) stuck(ctx context.Context) (reasons []string) {
 
 // serveReady tells whether the agent takes part in a cluster of as many living members as asked
 // for.
-func (h *Handler) serveReady(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveReady(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	want := p.number("members", 1, 1<<20)
 	if !p.done(w) {
@@ -143,10 +143,10 @@ func (h *Handler) serveReady(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveMetrics answers GET /metrics.
-func (h *Handler) serveMetrics(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveMetrics(w http1.ResponseWriter, r *http1.Request) {
 	if h.o.Metrics == nil {
-		fail(w, http.StatusNotFound, "this agent's metrics aren't served")
+		fail(w, http1.StatusNotFound, "this agent's metrics aren't served")
 		return
 	}
-	h.o.Metrics.ServeHTTP(w, r)
+	h.o.Metrics.Serve(w, r)
 }

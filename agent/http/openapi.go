@@ -2,7 +2,8 @@ package http
 
 import (
 	_ "embed" // openapi.json
-	"net/http"
+
+	"serf/internal/http1"
 )
 
 // description describes all endpoints, in the form of OpenAPI 3.1.
@@ -10,7 +11,7 @@ import (
 //go:embed openapi.json
 var description []byte
 
-func (h *Handler) serveDescription(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveDescription(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) {
 		return
 	}

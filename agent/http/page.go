@@ -1,20 +1,19 @@
 package http
 
 import (
-	"net/http"
-
 	"serf/agent/http/page"
+	"serf/internal/http1"
 )
 
 // servePage serves the web page's files. Nothing in them is secret: what the page shows it asks for
 // like any client.
-func (h *Handler) servePage(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) servePage(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) {
 		return
 	}
 	body, contentType, ok := page.File(r.URL.Path)
 	if !ok {
-		fail(w, http.StatusNotFound, "there is nothing at %q", r.URL.Path)
+		fail(w, http1.StatusNotFound, "there is nothing at %q", r.URL.Path)
 		return
 	}
 	set := w.Header().Set

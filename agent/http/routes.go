@@ -1,10 +1,11 @@
 package http
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"serf/internal/http1"
 )
 
 // route is one endpoint.
@@ -12,7 +13,7 @@ type route struct {
 	method string
 	path   string // {name} stands for one part, percent-encoded: r.PathValue("name")
 	open   bool   // it is served without a token: nothing in it is secret
-	serve  func(h *Handler, w http.ResponseWriter, r *http.Request)
+	serve  func(h *Handler, w http1.ResponseWriter, r *http1.Request)
 }
 
 // routes are all endpoints. openapi.json describes each.
@@ -43,11 +44,11 @@ func init() { // routes refers to handlers, which refer to routes
 }
 
 // writes reports whether the endpoint changes something.
-func (rt *route) writes() bool { return rt.method != http.MethodGet }
+func (rt *route) writes() bool { return rt.method != "GET" }
 
 // find returns the endpoint that a request is for, and sets its path values. If there is none,
 // allowed lists the methods that its path takes.
-func find(r *http.Request) (found *route, allowed string) {
+func find(r *http1.Request) (found *route, allowed string) {
 	parts := strings.Split(r.URL.EscapedPath(), "/")
 	var methods []string
 	for i := range routes {
@@ -56,7 +57,7 @@ func find(r *http.Request) (found *route, allowed string) {
 		switch {
 		case !ok:
 			continue
-		case rt.method != r.Method && !(rt.method == http.MethodGet && r.Method == http.MethodHead):
+		case rt.method != r.Method && !(rt.method == "GET" && r.Method == "HEAD"):
 			methods = append(methods, rt.method)
 			continue
 		}

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"serf/internal/eventfilter"
+	"serf/internal/http1"
 )
 
 const (
@@ -41,16 +41,15 @@ const (
 
 // stream is a client that follows the events.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	frame   func(b, index []byte, e *event) []byte
-	beat    string
-	filter  eventfilter.Filters
-	next    uint64 // the last event that the client has, or that was filtered
+	w      http1.ResponseWriter
+	frame  func(b, index []byte, e *event) []byte
+	beat   string
+	filter eventfilter.Filters
+	next   uint64 // the last event that the client has, or that was filtered
 }
 
-func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
-	s := &stream{w: w, control: http.NewResponseController(w)}
+func (h *Handler) serveEvents(w http1.ResponseWriter, r *http1.Request) {
+	s := &stream{w: w}
 	p := parameters(r)
 	after := p.text("after")
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
@@ -68,7 +67,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.streams.leave()
-	if s.choose(r); r.Method == http.MethodHead {
+	if s.choose(r); r.Method == "HEAD" {
 		return
 	}
 	reason := ""
@@ -106,7 +105,7 @@ func parseTypes(text string) (eventfilter.Filters, error) {
 
 // choose takes the form that the client accepts: lines of JSON if it says so, or server-sent
 // events.
-func (s *stream) choose(r *http.Request) {
+func (s *stream) choose(r *http1.Request) {
 	kind := "text/event-stream"
 	s.frame, s.beat = frameSSE, ":\n\n"
 	if strings.Contains(r.Header.Get("Accept"), "application/x-ndjson") {
@@ -137,7 +136,7 @@ func frameLine(b, index []byte, e *event) []byte {
 func (h *Handler) follow(ctx context.Context, s *stream, gap string) {
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
-	defer s.control.SetWriteDeadline(time.Time{})
+	defer s.w.SetWriteDeadline(time.Time{})
 	b := []byte(s.beat) // so that the client knows at once that it is connected
 	if gap != "" {
 		b = h.appendGap(b[:0], s, gap)
@@ -183,10 +182,10 @@ func (h *Handler) appendGap(b []byte, s *stream, reason string) []byte {
 
 // send writes to the client. It reports false if that is gone or doesn't read.
 func (h *Handler) send(ctx context.Context, s *stream, b []byte) bool {
-	s.control.SetWriteDeadline(time.Now().Add(sendTimeout)) // where the server has none of its own
+	s.w.SetWriteDeadline(time.Now().Add(sendTimeout)) // where the server has none of its own
 	_, err := s.w.Write(b)
 	if err == nil {
-		err = s.control.Flush()
+		err = s.w.Flush()
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 		h.counts.cut.Add(1)

@@ -2,11 +2,11 @@ package http
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
 	"serf/agent/survey"
+	"serf/internal/http1"
 )
 
 // viewsAge is how old an answer to /v1/views may be: each is a query to all agents, however many
@@ -41,7 +41,7 @@ func (t *viewsTaken) take(
 }
 
 // serveViews asks all agents whether they agree.
-func (h *Handler) serveViews(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveViews(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) || !h.enter(w, &h.queries, "queries") {
 		return
 	}
@@ -51,8 +51,8 @@ func (h *Handler) serveViews(w http.ResponseWriter, r *http.Request) {
 		return h.agent.Views(context.WithoutCancel(r.Context()), viewsTimeout)
 	})
 	if err != nil {
-		fail(w, http.StatusServiceUnavailable, "the agents can't be asked: %v", err)
+		fail(w, http1.StatusServiceUnavailable, "the agents can't be asked: %v", err)
 		return
 	}
-	answer(w, http.StatusOK, &views)
+	answer(w, http1.StatusOK, &views)
 }

@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"serf/agent"
+	"serf/internal/http1"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -20,20 +20,20 @@ import (
 const joinTimeout = time.Minute
 
 // body reads the body of a request, or answers that it can't.
-func (h *Handler) body(w http.ResponseWriter, r *http.Request) (b []byte, ok bool) {
+func (h *Handler) body(w http1.ResponseWriter, r *http1.Request) (b []byte, ok bool) {
 	b, err := io.ReadAll(io.LimitReader(r.Body, bodyMax+1))
 	switch {
 	case err != nil:
-		fail(w, http.StatusBadRequest, "the body can't be read: %v", err)
+		fail(w, http1.StatusBadRequest, "the body can't be read: %v", err)
 	case len(b) > bodyMax:
-		refuse(w, &h.counts.bodies, http.StatusRequestEntityTooLarge,
+		refuse(w, &h.counts.bodies, http1.StatusRequestEntityTooLarge,
 			"the body is larger than %d bytes", bodyMax)
 	}
 	return b, err == nil && len(b) <= bodyMax
 }
 
 // object reads a body that is one JSON object with the fields of v, or answers that it isn't.
-func (h *Handler) object(w http.ResponseWriter, r *http.Request, v any) bool {
+func (h *Handler) object(w http1.ResponseWriter, r *http1.Request, v any) bool {
 	b, ok := h.body(w, r)
 	if !ok {
 		return false
@@ -45,15 +45,15 @@ func (h *Handler) object(w http.ResponseWriter, r *http.Request, v any) bool {
 		err = errors.New("something follows the object")
 	}
 	if err != nil {
-		fail(w, http.StatusBadRequest, "the body isn't what is wanted: %v", err)
+		fail(w, http1.StatusBadRequest, "the body isn't what is wanted: %v", err)
 	}
 	return err == nil
 }
 
 // conclude answers a request that has been carried out, or not.
-func conclude(w http.ResponseWriter, err error) {
+func conclude(w http1.ResponseWriter, err error) {
 	if err == nil {
-		w.WriteHeader(http.StatusNoContent)
+		w.WriteHeader(http1.StatusNoContent)
 		return
 	}
 	fail(w, statusOf(err), "%v", err)
@@ -64,16 +64,16 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, agent.ErrStopped), errors.Is(err, serf.ErrBusy),
 		errors.Is(err, swim.ErrLeaving):
-		return http.StatusServiceUnavailable
+		return http1.StatusServiceUnavailable
 	case errors.Is(err, agent.ErrJoin):
-		return http.StatusBadGateway
+		return http1.StatusBadGateway
 	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout
+		return http1.StatusGatewayTimeout
 	}
-	return http.StatusBadRequest
+	return http1.StatusBadRequest
 }
 
-func (h *Handler) serveEvent(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveEvent(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	coalesce := p.flag("coalesce", true)
 	if !p.done(w) {
@@ -95,18 +95,18 @@ type joinAnswer struct {
 	Joined int `json:"joined"` // addresses that answered
 }
 
-func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveJoin(w http1.ResponseWriter, r *http1.Request) {
 	var b joinBody
 	if !parameters(r).done(w) || !h.object(w, r, &b) {
 		return
 	}
 	if len(b.Addrs) == 0 {
-		fail(w, http.StatusBadRequest, `addrs is missing: {"addrs": ["10.0.0.1"]}`)
+		fail(w, http1.StatusBadRequest, `addrs is missing: {"addrs": ["10.0.0.1"]}`)
 		return
 	}
 	for _, addr := range b.Addrs {
 		if err := agent.CheckJoin(addr); err != nil {
-			fail(w, http.StatusBadRequest, "addrs: %v", err)
+			fail(w, http1.StatusBadRequest, "addrs: %v", err)
 			return
 		}
 	}
@@ -117,10 +117,10 @@ func (h *Handler) serveJoin(w http.ResponseWriter, r *http.Request) {
 		conclude(w, err)
 		return
 	}
-	answer(w, http.StatusOK, joinAnswer{n})
+	answer(w, http1.StatusOK, joinAnswer{n})
 }
 
-func (h *Handler) serveForceLeave(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveForceLeave(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	prune := p.flag("prune", false)
 	if !p.done(w) {
@@ -128,7 +128,7 @@ func (h *Handler) serveForceLeave(w http.ResponseWriter, r *http.Request) {
 	}
 	name := r.PathValue("name")
 	if _, known := h.agent.Member(name); !known {
-		fail(w, http.StatusNotFound, "there is no member %q", name)
+		fail(w, http1.StatusNotFound, "there is no member %q", name)
 		return
 	}
 	conclude(w, h.agent.ForceLeave(r.Context(), name, prune))
@@ -140,13 +140,13 @@ type tagsBody struct {
 	Delete []string          `json:"delete"`
 }
 
-func (h *Handler) serveTags(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveTags(w http1.ResponseWriter, r *http1.Request) {
 	var b tagsBody
 	if !parameters(r).done(w) || !h.object(w, r, &b) {
 		return
 	}
 	if len(b.Set)+len(b.Delete) == 0 {
-		fail(w, http.StatusBadRequest, `set and delete are missing: {"set": {"role": "web"}}`)
+		fail(w, http1.StatusBadRequest, `set and delete are missing: {"set": {"role": "web"}}`)
 		return
 	}
 	conclude(w, h.o.SetTags(r.Context(), b.Set, b.Delete))
@@ -164,7 +164,7 @@ type answerLine struct {
 }
 
 // serveQuery asks members and returns their answers as they come.
-func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) serveQuery(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	q := serf.QueryParams{
 		Name: r.PathValue("name"), Nodes: p.values["node"], Tags: p.prefixed("tag."),
@@ -189,9 +189,8 @@ func (h *Handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 }
 
 // relay writes the answers to a query. One that the client doesn't wait for goes on without it.
-func (h *Handler) relay(ctx context.Context, w http.ResponseWriter, q *agent.Query) {
-	control := http.NewResponseController(w)
-	defer control.SetWriteDeadline(time.Time{})
+func (h *Handler) relay(ctx context.Context, w http1.ResponseWriter, q *agent.Query) {
+	defer w.SetWriteDeadline(time.Time{})
 	var counts [2]int // by kind
 	for {
 		select {
@@ -208,11 +207,11 @@ func (h *Handler) relay(ctx context.Context, w http.ResponseWriter, q *agent.Que
 					line.Payload = &payload
 				}
 			}
-			control.SetWriteDeadline(time.Now().Add(sendTimeout)) // as for streams
+			w.SetWriteDeadline(time.Now().Add(sendTimeout)) // as for streams
 			if err := writeLine(w, line); err != nil || !open {
 				return
 			}
-			if len(q.Answers()) == 0 && control.Flush() != nil {
+			if len(q.Answers()) == 0 && w.Flush() != nil {
 				return
 			}
 		case <-ctx.Done():

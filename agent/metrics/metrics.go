@@ -8,12 +8,12 @@ package metrics
 import (
 	"io"
 	"iter"
-	"net/http"
 	"strconv"
 	"sync"
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/internal/http1"
 )
 
 // Source is the part of the agent that this package uses.
@@ -95,13 +95,14 @@ func (r *reading) read(source Source) (ok bool) {
 	return true
 }
 
-// ServeHTTP answers a scrape, in the format that it asks for.
-func (e *Exporter) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// Serve answers a scrape, in the format that it asks for. Package agent/http/nethttp makes a
+// handler of net/http of it.
+func (e *Exporter) Serve(w http1.ResponseWriter, req *http1.Request) {
 	s := e.spare.Get().(*scrape)
 	defer e.keep(s)
 	if !s.read(e.source) {
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.WriteHeader(http1.StatusServiceUnavailable)
 		io.WriteString(w, `{"error":"the agent has stopped"}`+"\n")
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/handler"
+	"serf/agent/http/nethttp"
 	"serf/driver"
 	"serf/internal/histogram"
 	"serf/swim"
@@ -38,7 +39,7 @@ func scraped(e *Exporter, accept string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Accept", accept)
 	w := httptest.NewRecorder()
-	e.ServeHTTP(w, r)
+	nethttp.Handler(e).ServeHTTP(w, r)
 	return w
 }
 

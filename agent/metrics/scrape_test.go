@@ -5,8 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -16,6 +14,7 @@ import (
 	"serf/agent"
 	"serf/agent/handler"
 	"serf/internal/cputime"
+	"serf/internal/http1"
 	"serf/internal/systest"
 	"serf/wire"
 )
@@ -73,26 +72,27 @@ func statesOf(members int) []byte {
 	return b
 }
 
-// noResponse is a http.ResponseWriter that allocates nothing.
+// noResponse is a ResponseWriter that allocates nothing.
 type noResponse struct {
-	header http.Header
+	http1.ResponseWriter
+	header http1.Header
 	bytes  int
 }
 
-func (w *noResponse) Header() http.Header         { return w.header }
+func (w *noResponse) Header() http1.Header        { return w.header }
 func (w *noResponse) WriteHeader(int)             {}
 func (w *noResponse) Write(b []byte) (int, error) { w.bytes += len(b); return len(b), nil }
 
 func TestScrapesOfALargeClusterAllocateLittle(t *testing.T) {
 	systest.Long(t, "a table of ten thousand members")
 	e := New(startLarge(t, largeCluster), testOptions())
-	w, r := &noResponse{header: make(http.Header)}, httptest.NewRequest(http.MethodGet, "/metrics", nil)
-	e.ServeHTTP(w, r)
+	w, r := &noResponse{header: make(http1.Header)}, &http1.Request{}
+	e.Serve(w, r)
 	const scrapes = 20
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range scrapes {
-		e.ServeHTTP(w, r)
+		e.Serve(w, r)
 	}
 	runtime.ReadMemStats(&after)
 	if got := (after.TotalAlloc - before.TotalAlloc) / scrapes; got > garbageMax {
@@ -106,12 +106,12 @@ func BenchmarkScrape(b *testing.B) {
 	for _, others := range []int{2, largeCluster} {
 		b.Run(fmt.Sprint(others+1, " members"), func(b *testing.B) {
 			e := New(startLarge(b, others), testOptions())
-			w, r := &noResponse{header: make(http.Header)}, httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			w, r := &noResponse{header: make(http1.Header)}, &http1.Request{}
 			b.ReportAllocs()
 			cpu := cputime.Used()
 			for b.Loop() {
 				w.bytes = 0
-				e.ServeHTTP(w, r)
+				e.Serve(w, r)
 			}
 			b.ReportMetric(float64(cputime.Used()-cpu)/float64(b.N), "cpu-ns/op")
 			b.ReportMetric(float64(w.bytes), "bytes/scrape")

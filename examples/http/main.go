@@ -21,6 +21,7 @@ import (
 
 	"serf/agent"
 	agenthttp "serf/agent/http"
+	"serf/agent/http/nethttp"
 	"serf/agent/metrics"
 )
 
@@ -90,7 +91,7 @@ func newHandler(a *agent.Agent, token string) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/serf/", http.StripPrefix("/serf", below))
+	mux.Handle("/serf/", http.StripPrefix("/serf", nethttp.Handler(below)))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := a.AllMembers()
 		fmt.Fprintf(w, "This is %s, one of %d members: see /serf/\n", a.Self().Name, n)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -62,7 +61,7 @@ func (c *conn) serve() {
 
 // next waits for a request to begin, and reads its header. It reports false if the connection is to
 // be closed.
-func (c *conn) next(wait time.Duration) (*http.Request, bool) {
+func (c *conn) next(wait time.Duration) (*Request, bool) {
 	c.unread.N = int64(c.s.o.Header)
 	c.nc.SetReadDeadline(time.Now().Add(wait))
 	if _, err := c.r.Peek(1); err != nil {
@@ -70,44 +69,25 @@ func (c *conn) next(wait time.Duration) (*http.Request, bool) {
 		return nil, false
 	}
 	c.nc.SetReadDeadline(time.Now().Add(c.s.o.Request))
-	r, err := http.ReadRequest(c.r)
+	r, err := readRequest(c.r)
 	switch {
-	case err != nil && c.unread.N <= 0, err == nil && fields(r) > fieldsMax:
-		c.s.counts.tooLarge.Add(1)
-		c.refuse(http.StatusRequestHeaderFieldsTooLarge)
-	case err == nil && r.ProtoMajor == 1 && wellFormed(r):
+	case err == nil:
 		return r, true
+	case c.unread.N <= 0, err == errFields:
+		c.s.counts.tooLarge.Add(1)
+		c.refuse(StatusRequestHeaderFieldsTooLarge)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.s.counts.timedOut.Add(1)
-		c.refuse(http.StatusRequestTimeout)
+		c.refuse(StatusRequestTimeout)
 	case c.s.ctx.Err() != nil:
-	case err == nil && r.ProtoMajor != 1:
+	case err == errVersion:
 		c.s.counts.bad.Add(1)
-		c.refuse(http.StatusHTTPVersionNotSupported)
+		c.refuse(StatusHTTPVersionNotSupported)
 	default:
 		c.s.counts.bad.Add(1)
-		c.refuse(http.StatusBadRequest)
+		c.refuse(StatusBadRequest)
 	}
 	return nil, false
-}
-
-// fields counts those of a request's header.
-func fields(r *http.Request) (n int) {
-	for _, values := range r.Header { // order-free: a sum
-		n += len(values)
-	}
-	return n
-}
-
-// wellFormed reports whether a request has what ReadRequest doesn't ask for: names in its header
-// without spaces, which another server may read as if they weren't there, and a host.
-func wellFormed(r *http.Request) bool {
-	for name := range r.Header { // order-free: all are checked
-		if strings.Contains(name, " ") {
-			return false
-		}
-	}
-	return r.Host != "" || !r.ProtoAtLeast(1, 1)
 }
 
 // fail looks at why no request has begun: TLS may have found that the client doesn't speak it.
@@ -127,8 +107,11 @@ func (c *conn) fail(err error) {
 
 // refuse answers what can't be read as a request, so the connection ends.
 func (c *conn) refuse(status int) {
-	w := response{c: c, close: true, header: make(http.Header)}
-	http.Error(&w, http.StatusText(status), status)
+	w := response{c: c, close: true, header: make(Header)}
+	w.header.Set("Content-Type", "text/plain; charset=utf-8")
+	w.header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	io.WriteString(&w, StatusText(status)+"\n")
 	w.finish()
 	c.linger()
 }
@@ -140,24 +123,22 @@ func (c *conn) linger() {
 }
 
 // answer has a request handled, and reports whether another may follow.
-func (c *conn) answer(r *http.Request) (again bool) {
+func (c *conn) answer(r *Request) (again bool) {
 	ctx, cancel := context.WithCancel(c.s.ctx)
 	defer cancel()
-	r = r.WithContext(ctx)
-	r.RemoteAddr = c.nc.RemoteAddr().String()
+	r.ctx = ctx
 	w := &response{
-		c: c, header: make(http.Header), close: r.Close || !r.ProtoAtLeast(1, 1),
-		head: r.Method == http.MethodHead, plain: !r.ProtoAtLeast(1, 1),
+		c: c, header: make(Header), head: r.Method == "HEAD", plain: r.minor == 0,
+		// A body in chunks has no length to check another server's reading of it by.
+		close: r.close || r.length == chunked,
 	}
-	b := &body{ReadCloser: r.Body, c: c, w: w, cancel: cancel}
-	b.expected = r.ProtoAtLeast(1, 1) && r.ContentLength != 0 &&
+	b := &body{Reader: r.Body, c: c, w: w, cancel: cancel}
+	b.expected = r.minor > 0 && r.length != 0 &&
 		strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 	w.request = b
-	// A body in chunks has no length to check another server's reading of it by.
-	w.close = w.close || len(r.TransferEncoding) > 0
 	c.unread.N = math.MaxInt64 // the handler bounds what it reads
 	r.Body = b
-	if r.ContentLength == 0 {
+	if r.length == 0 {
 		b.end()
 	}
 	c.s.counts.requests.Add(1)
@@ -176,10 +157,10 @@ func (c *conn) answer(r *http.Request) (again bool) {
 }
 
 // handle calls the handler. It reports false if that panicked: then nothing is known of the answer.
-func (c *conn) handle(w *response, r *http.Request) (ok bool) {
+func (c *conn) handle(w *response, r *Request) (ok bool) {
 	defer func() {
 		v := recover()
-		if v == nil || v == http.ErrAbortHandler {
+		if v == nil {
 			return
 		}
 		c.s.counts.panics.Add(1)
@@ -187,14 +168,14 @@ func (c *conn) handle(w *response, r *http.Request) (ok bool) {
 			c.s.o.Panicked(v, debug.Stack())
 		}
 	}()
-	c.s.handler.ServeHTTP(w, r)
+	c.s.handler.Serve(w, r)
 	return true
 }
 
 // body is that of a request. When it has been read, the connection is watched until the answer is
 // complete: a client that hangs up ends the request's context.
 type body struct {
-	io.ReadCloser
+	io.Reader
 	c        *conn
 	w        *response
 	expected bool // the client waits to be asked for it
@@ -209,7 +190,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.expected = false
 		b.w.askForBody()
 	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.Reader.Read(p)
 	switch {
 	case err == io.EOF:
 		b.end()

@@ -58,7 +58,7 @@ func (p *pipes) dial(t *testing.T) *client {
 }
 
 // inBubble runs a test with a server in virtual time.
-func inBubble(t *testing.T, o Options, h http.HandlerFunc, test func(t *testing.T, s *Server, p *pipes)) {
+func inBubble(t *testing.T, o Options, h HandlerFunc, test func(t *testing.T, s *Server, p *pipes)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
@@ -93,11 +93,16 @@ func (c *client) wantClosed() {
 	}
 }
 
+func refuseAs(w ResponseWriter, status int, text string) {
+	w.WriteHeader(status)
+	io.WriteString(w, text)
+}
+
 // echo answers with method, path and body.
-func echo(w http.ResponseWriter, r *http.Request) {
+func echo(w ResponseWriter, r *Request) {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
-		http.Error(w, "bad body", http.StatusBadRequest)
+		refuseAs(w, http.StatusBadRequest, "bad body\n")
 		return
 	}
 	fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.Path, b)
@@ -157,7 +162,7 @@ func TestHeadHasTheLengthOnly(t *testing.T) {
 func TestLongAnswersAreChunked(t *testing.T) {
 	long := strings.Repeat("x", 3*writeMax)
 	for _, version := range []string{"1.0", "1.1"} {
-		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 			io.WriteString(w, long[:10])
 			io.WriteString(w, long[10:])
 		}, func(t *testing.T, s *Server, p *pipes) {
@@ -171,10 +176,10 @@ func TestLongAnswersAreChunked(t *testing.T) {
 }
 
 func TestFlushedPiecesArriveAtOnce(t *testing.T) {
-	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+	inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 		for i := range 3 {
 			fmt.Fprintf(w, "piece %d\n", i)
-			http.NewResponseController(w).Flush()
+			w.Flush()
 			time.Sleep(time.Second)
 		}
 	}, func(t *testing.T, s *Server, p *pipes) {
@@ -322,7 +327,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 
 // Whoever reads slowly, but reads, gets all; whoever stops is cut off.
 func TestSlowReadersAreCutOff(t *testing.T) {
-	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+	inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 		w.Write(bytes.Repeat([]byte("x"), 10*writeMax))
 	}, func(t *testing.T, s *Server, p *pipes) {
 		slow, stuck := p.dial(t), p.dial(t)
@@ -344,7 +349,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 
 func TestHandlersHearThatTheClientIsGone(t *testing.T) {
 	gone := make(chan struct{})
-	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+	inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 		io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
 		gone <- struct{}{}
@@ -363,15 +368,15 @@ func TestHandlersHearThatTheClientIsGone(t *testing.T) {
 	})
 }
 
-// A client may say that it sends no more, and still read. It must not take the end of a handler that
-// has given up for an empty answer, but gets one that is there.
+// A client may say that it sends no more, and still read. It must not take the end of a handler
+// that has given up for an empty answer, but gets one that is there.
 func TestHandlersThatGiveUpDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := Serve(ln, HandlerFunc(func(w ResponseWriter, r *Request) {
 		<-r.Context().Done()
 		if r.URL.Path == "/all" {
 			io.WriteString(w, "all the same")
@@ -395,7 +400,7 @@ func TestHandlersThatGiveUpDoNotAnswer(t *testing.T) {
 func TestPanicOfAHandlerEndsItsConnectionOnly(t *testing.T) {
 	var value any
 	o := Options{Panicked: func(v any, _ []byte) { value = v }}
-	inBubble(t, o, func(w http.ResponseWriter, r *http.Request) { panic(r.URL.Path) },
+	inBubble(t, o, func(w ResponseWriter, r *Request) { panic(r.URL.Path) },
 		func(t *testing.T, s *Server, p *pipes) {
 			c := p.dial(t)
 			c.send(get)
@@ -427,7 +432,7 @@ func TestClientOfTheLibrary(t *testing.T) {
 			transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
 			transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
 		}
-		s := Serve(ln, http.HandlerFunc(echo), Options{})
+		s := Serve(ln, HandlerFunc(echo), Options{})
 		defer s.Close()
 		c := &http.Client{Transport: transport}
 		defer c.CloseIdleConnections()
@@ -457,7 +462,7 @@ func TestClientOfTheLibrary(t *testing.T) {
 
 // A body that the handler didn't want is read no further than a little, so that the answer arrives.
 func TestUnreadBodyEndsTheConnection(t *testing.T) {
-	inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusForbidden) },
+	inBubble(t, Options{}, func(w ResponseWriter, r *Request) { refuseAs(w, http.StatusForbidden, "no\n") },
 		func(t *testing.T, s *Server, p *pipes) {
 			c := p.dial(t)
 			c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 1000000))
@@ -486,7 +491,7 @@ func TestHandlersCannotBreakTheForm(t *testing.T) {
 		"line ends in a name":        {[]string{"X-A: b\r\nContent-Length: 1\r\nY", "c"}, 200, "abc"},
 		"a status of no last answer": {nil, 103, "abc"},
 	} {
-		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 			for i := 0; i < len(tt.headers); i += 2 {
 				w.Header()[tt.headers[i]] = []string{tt.headers[i+1]}
 			}
@@ -548,7 +553,7 @@ func TestTargets(t *testing.T) {
 		"GET http://other/a?b": "other /a", "OPTIONS *": "h *", "GET //x/../y": "h //x/../y",
 		"CONNECT other:22": "other:22 ", "GET /%2e%2e%2fx%00": "h /../x\x00",
 	} {
-		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		inBubble(t, Options{}, func(w ResponseWriter, r *Request) {
 			io.WriteString(w, r.Host+" "+r.URL.Path)
 		}, func(t *testing.T, s *Server, p *pipes) {
 			c := p.dial(t)

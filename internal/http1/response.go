@@ -2,18 +2,23 @@ package http1
 
 import (
 	"errors"
-	"net/http"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// response is the http.ResponseWriter of one request. What fits its buffer has a Content-Length;
-// what is more, or is flushed before its end, is sent in chunks.
+// timeFormat is how a header has times, in GMT.
+const timeFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// response is the ResponseWriter of one request. What fits its buffer has a Content-Length; what is
+// more, or is flushed before its end, is sent in chunks.
 type response struct {
 	c       *conn
 	request *body // nil if it couldn't be read
-	header  http.Header
+	header  Header
 	status  int    // 0 until it is set
 	body    []byte // until the header is sent
 	sent    bool   // the header
@@ -26,18 +31,18 @@ type response struct {
 }
 
 // Header is what will be sent, until the first byte of the body is.
-func (w *response) Header() http.Header { return w.header }
+func (w *response) Header() Header { return w.header }
 
 // WriteHeader sets the status. Only the first call counts. Informational ones (1xx) aren't sent.
 func (w *response) WriteHeader(status int) {
-	if w.status == 0 && status >= http.StatusOK {
+	if w.status == 0 && status >= StatusOK {
 		w.status = status
 	}
 }
 
 // Write sends a part of the body, or keeps it as long as it and all before fit the buffer.
 func (w *response) Write(p []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(StatusOK)
 	if w.err != nil {
 		return 0, w.err
 	}
@@ -52,9 +57,9 @@ func (w *response) Write(p []byte) (int, error) {
 	return len(p), w.err
 }
 
-// FlushError sends what was written so far.
-func (w *response) FlushError() error {
-	w.WriteHeader(http.StatusOK)
+// Flush sends what was written so far.
+func (w *response) Flush() error {
+	w.WriteHeader(StatusOK)
 	if !w.sent {
 		w.begin(false)
 	}
@@ -62,12 +67,12 @@ func (w *response) FlushError() error {
 	return w.err
 }
 
-// Flush is FlushError for callers that don't mind.
-func (w *response) Flush() { w.FlushError() }
+// SetWriteDeadline does nothing: every write has its time (Options.Write).
+func (w *response) SetWriteDeadline(time.Time) error { return nil }
 
 // finish completes the answer.
 func (w *response) finish() error {
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(StatusOK)
 	if !w.sent {
 		w.begin(true)
 	}
@@ -88,13 +93,29 @@ func (w *response) begin(whole bool) {
 		w.header.Set("Connection", "close")
 	}
 	if w.header.Get("Date") == "" {
-		w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+		w.header.Set("Date", time.Now().UTC().Format(timeFormat))
 	}
-	w.writeString("HTTP/1.1 " + strconv.Itoa(w.status) + " " + http.StatusText(w.status) + "\r\n")
-	w.keep(w.header.Write(w.c.w))
-	w.writeString("\r\n")
+	w.writeString("HTTP/1.1 " + strconv.Itoa(w.status) + " " + StatusText(w.status) + "\r\n")
+	w.writeHeader()
 	w.writeBody(w.body)
 	w.body = nil
+}
+
+// lineBreaks are made spaces in a field, which they would end.
+var lineBreaks = strings.NewReplacer("\n", " ", "\r", " ")
+
+// writeHeader writes the fields, in order, and the line that ends them. What can't be the name of a
+// field isn't sent.
+func (w *response) writeHeader() {
+	for _, name := range slices.Sorted(maps.Keys(w.header)) {
+		for _, value := range w.header[name] {
+			if !isToken(name) {
+				break
+			}
+			w.writeString(name + ": " + strings.TrimSpace(lineBreaks.Replace(value)) + "\r\n")
+		}
+	}
+	w.writeString("\r\n")
 }
 
 // frame decides how the client learns where the body ends. A Content-Length of the handler counts
@@ -102,7 +123,7 @@ func (w *response) begin(whole bool) {
 func (w *response) frame(whole bool) {
 	h := w.header
 	h.Del("Transfer-Encoding")
-	none := w.status == http.StatusNoContent || w.status == http.StatusNotModified
+	none := w.status == StatusNoContent || w.status == StatusNotModified
 	if none || !w.head {
 		h.Del("Content-Length")
 	}

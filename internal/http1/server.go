@@ -1,16 +1,16 @@
-// Package http1 serves HTTP/1.1 to the requests, handlers and clients of net/http, with a limit on
-// everything that a client can make it hold or wait for.
+// Package http1 serves HTTP/1.1, with a limit on everything that a client can make it hold or wait
+// for. Handlers look as those of net/http do, and package nethttp has that serve them, too.
 //
-// net/http's own server would do, but brings HTTP/2 along and can't be linked without it: half a
-// megabyte of a program whose handlers gain nothing from it. Requests are parsed by net/http, so
-// what is here is a loop around it: a connection's limits, time-outs and the form of the answer.
+// net/http would do, but is a megabyte of a program whose handlers gain nothing from it: its server
+// brings HTTP/2 along, and its types alone a proxy's settings and tables of Unicode. Lines, headers
+// and targets are parsed by net/textproto and net/url; a test compares what is made of them with
+// net/http.
 package http1
 
 import (
 	"cmp"
 	"context"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +45,7 @@ type Options struct {
 
 // A Server serves one listener.
 type Server struct {
-	handler http.Handler
+	handler Handler
 	o       Options
 	ln      net.Listener
 
@@ -79,7 +79,7 @@ type counters struct {
 }
 
 // Serve starts a server of h on ln, which it takes over. The caller has to close it.
-func Serve(ln net.Listener, h http.Handler, o Options) *Server {
+func Serve(ln net.Listener, h Handler, o Options) *Server {
 	o.Conns, o.Header = cmp.Or(o.Conns, connsDefault), cmp.Or(o.Header, headerDefault)
 	o.Request, o.Idle = cmp.Or(o.Request, requestDefault), cmp.Or(o.Idle, idleDefault)
 	o.Write = cmp.Or(o.Write, writeDefault)

@@ -16,6 +16,7 @@ import (
 
 	"serf/agent"
 	agenthttp "serf/agent/http"
+	"serf/agent/http/nethttp"
 	"serf/swim"
 	"serf/wire"
 )
@@ -55,7 +56,7 @@ func serve(t *testing.T, a *agent.Agent, o agenthttp.Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(h)
+	s := httptest.NewServer(nethttp.Handler(h))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.CloseClientConnections)
 	return s.URL + "/"
@@ -178,13 +179,13 @@ type gate struct {
 	stop func()
 }
 
-func (g *gate) open(t *testing.T, h http.Handler) {
+func (g *gate) open(t *testing.T, h *agenthttp.Handler) {
 	t.Helper()
 	ln, err := net.Listen("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: h}
+	s := &http.Server{Handler: nethttp.Handler(h)}
 	g.addr = ln.Addr().String()
 	g.stop = func() { s.Close() }
 	go s.Serve(ln)
