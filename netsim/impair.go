@@ -41,6 +41,7 @@ func (s *Sim) Impair(hosts, peers []int, way Way, what Impairment) (id int) {
 		if way != WayOut {
 			p.in = append(p.in, r)
 		}
+		s.addFlows(int32(h), r)
 	}
 	return r.id
 }
@@ -53,6 +54,7 @@ func (s *Sim) Repair(id int) {
 	for h := range s.cold {
 		p := &s.cold[h]
 		p.out, p.in = slices.DeleteFunc(p.out, ended), slices.DeleteFunc(p.in, ended)
+		s.removeFlows(int32(h), func(t *flowTable) bool { return t.rule == id })
 	}
 }
 
@@ -94,6 +96,17 @@ func (p *coldHost) bandwidth() Bandwidth {
 		}
 	}
 	return w
+}
+
+// buffer is how many bytes of packets wait for the host while it doesn't read.
+func (p *coldHost) buffer() int {
+	least := socketBuffer
+	for _, r := range p.in {
+		if r.Buffer > 0 {
+			least = min(least, r.Buffer)
+		}
+	}
+	return least
 }
 
 // transmit returns how long it takes until host h has sent size bytes, including what waits before

@@ -22,6 +22,7 @@ func (l Link) String() string {
 // link's own behaviour. All impairments that apply to a packet add up.
 type Impairment struct {
 	Cut       bool // nothing passes
+	Reject    bool // nothing passes, and who sends is told: an ICMP error, see ErrUnreachable
 	BlockUDP  bool // no packet passes; streams work
 	NAT       bool // the hosts receive answers on streams that they opened, and nothing else
 	Loss      Chance
@@ -30,7 +31,26 @@ type Impairment struct {
 	HoldBack  Dist
 	Delay     Dist
 	Bandwidth Bandwidth // of what the hosts send, to anybody; 0: no limit
+	// MTU is the largest packet that passes, in bytes with its headers; 0: no limit. Larger ones
+	// vanish, and so do blocks on streams, whose segments fill what the hosts' interfaces take.
+	MTU     int
+	Streams StreamFault // what is wrong with streams that are opened in this direction
+	// Buffer is how many bytes wait for a host that doesn't read, instead of socketBuffer.
+	// 0: no limit of this one.
+	Buffer int
+	Flows  Flows // what stands before each of the hosts, and remembers with whom it talks
 }
+
+// StreamFault is what is wrong with streams while packets pass.
+type StreamFault uint8
+
+// The faults of streams, the worst last.
+const (
+	StreamsPass   StreamFault = iota
+	StreamsSilent             // connections are accepted, and nobody reads or answers
+	StreamsHang               // attempts to connect get no answer
+	StreamsRefuse             // attempts to connect are refused
+)
 
 // Way is a direction, seen from the hosts that an impairment is about.
 type Way uint8

@@ -70,6 +70,7 @@ func (s *Sim) linkOf(from, to int32) *Link {
 // Heal ends all impairments. Paused and crashed hosts stay so, and the link stays as it is.
 func (s *Sim) Heal() {
 	for h := range s.cold {
+		s.removeFlows(int32(h), func(*flowTable) bool { return true })
 		s.cold[h].out, s.cold[h].in = nil, nil
 	}
 	s.impairments = 0
@@ -82,9 +83,32 @@ func (s *Sim) Reaches(from, to int) bool {
 		(s.impairments == 0 || !s.rules(f, t, func(r *rule) bool { return r.BlockUDP }))
 }
 
+// rejects reports whether what one host sends to the other is refused with an error.
+func (s *Sim) rejects(from, to int32) bool {
+	return s.impairments > 0 && s.rules(from, to, func(r *rule) bool { return r.Reject })
+}
+
+// fits reports whether a packet of so many bytes, with its headers, passes.
+func (s *Sim) fits(from, to int32, size int) bool {
+	return s.impairments == 0 ||
+		!s.rules(from, to, func(r *rule) bool { return r.tooLarge(size) })
+}
+
+// streamFault is the worst that is wrong with streams that one host opens to the other.
+func (s *Sim) streamFault(from, to int32) (worst StreamFault) {
+	if s.impairments > 0 {
+		s.rules(from, to, func(r *rule) bool {
+			worst = max(worst, r.Streams)
+			return false
+		})
+	}
+	return worst
+}
+
 // reaches reports whether anything, packet or stream, can get from one host to the other.
 func (s *Sim) reaches(from, to int32) bool {
-	return s.impairments == 0 || !s.rules(from, to, func(r *rule) bool { return r.Cut })
+	return s.impairments == 0 ||
+		!s.rules(from, to, func(r *rule) bool { return r.Cut || r.Reject })
 }
 
 // quickest is the least time that any packet takes. The length of windows depends on it.

@@ -70,8 +70,8 @@ func (s *Sim) TraceHash() uint64 {
 	return uint64(all)
 }
 
-// Running reports whether host h runs. A paused host doesn't.
-func (s *Sim) Running(h int) bool { return s.hosts[h].state == running }
+// Running reports whether host h runs. A paused host doesn't, one that is throttled does.
+func (s *Sim) Running(h int) bool { return s.hosts[h].state.runs() }
 
 // Down reports whether host h has not been started, or has crashed since.
 func (s *Sim) Down(h int) bool { return s.hosts[h].state == down }
@@ -86,7 +86,13 @@ func (s *Sim) Addr(h int) netip.AddrPort {
 
 // Machine is the machine on host h, nil when the host is down. It is for reading: calls that change
 // it go through Do.
-func (s *Sim) Machine(h int) swim.Machine { return s.hosts[h].machine }
+func (s *Sim) Machine(h int) swim.Machine {
+	m := s.hosts[h].machine
+	if c, ok := m.(*clocked); ok {
+		return c.Machine
+	}
+	return m
+}
 
 // Sent returns how many packets and bytes host h has sent.
 func (s *Sim) Sent(h int) (packets, bytes uint64) { return s.sent[h].packets, s.sent[h].bytes }
@@ -121,15 +127,16 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	}
 	w := s.enter(h)
 	w.enter()
-	m, err := f(s.now, &w.out)
+	m, err := f(s.Clock(h), &w.out)
 	if err != nil {
 		w.busy = false
 		w.out.Reset()
 		return fmt.Errorf("netsim: starting host %d: %w", h, err)
 	}
 	p, cold := &s.hosts[h], &s.cold[h]
-	p.place, p.machine, p.state = s.places.add(addr), m, running
+	p.place, p.machine, p.state = s.places.add(addr), s.clocked(h, m), running
 	s.places.hosts[p.place] = int32(h)
+	s.moveFlows(int32(h))
 	cold.sealer, _ = m.(sealerOf)
 	cold.starts++
 	s.mark(h, traceStart)
@@ -154,7 +161,7 @@ func (s *Sim) Crash(h int) {
 // Pause stops host h as SIGSTOP would: its timers don't fire, and packets and streams wait for it,
 // packets up to a socket buffer's worth.
 func (s *Sim) Pause(h int) {
-	if p := &s.hosts[h]; p.state == running {
+	if p := &s.hosts[h]; p.state.runs() {
 		p.state = paused
 		s.mark(h, tracePause)
 	}
@@ -163,15 +170,27 @@ func (s *Sim) Pause(h int) {
 // Stall pauses host h when it next sends a packet, like a process that blocks in a write to its
 // socket. Until then its timers fire, but it reads nothing.
 func (s *Sim) Stall(h int) {
-	if p := &s.hosts[h]; p.state == running {
+	if p := &s.hosts[h]; p.state.runs() {
 		p.state = stalling
 		s.mark(h, tracePause)
 	}
 }
 
+// First is what a host does first when it runs on.
+type First uint8
+
+const (
+	Either      First = iota // as the seed decides
+	TimersFirst              // its overdue timers run
+	ReadsFirst               // it reads what waits for it
+)
+
 // Resume continues a paused host. Its timers are overdue and packets wait for it; the seed decides
 // which it handles first, as a scheduler would.
-func (s *Sim) Resume(h int) {
+func (s *Sim) Resume(h int) { s.ResumeWith(h, Either) }
+
+// ResumeWith is Resume for a host of which it is known what comes first.
+func (s *Sim) ResumeWith(h int, first First) {
 	p := &s.hosts[h]
 	if !p.state.notReading() {
 		return
@@ -181,7 +200,7 @@ func (s *Sim) Resume(h int) {
 	w := s.enter(h)
 	w.sendStalled(int32(h))
 	d, _ := w.draw(int32(h))
-	if timersFirst := d.Next()&1 == 0 || s.timersFirst; timersFirst {
+	if timers := d.Next()&1 == 0 || s.timersFirst; timers && first == Either || first == TimersFirst {
 		w.tick(int32(h))
 	}
 	w.release(int32(h))
@@ -192,13 +211,12 @@ func (s *Sim) Resume(h int) {
 // Do calls fn with the machine of host h, as its user would, and carries out the effects. It
 // reports false, and does nothing, if the host isn't running.
 func (s *Sim) Do(h int, fn func(m swim.Machine, now swim.Time, out *swim.Output)) bool {
-	p := &s.hosts[h]
-	if p.state != running {
+	if !s.hosts[h].state.runs() {
 		return false
 	}
 	w := s.enter(h)
 	w.enter()
-	fn(p.machine, s.now, &w.out)
+	fn(s.Machine(h), s.Clock(h), &w.out)
 	w.leave(int32(h))
 	s.notifyObservers()
 	return true

@@ -27,6 +27,7 @@ type Sim struct {
 	impairments     int  // in force
 	impairmentsEver int  // so far, for their IDs
 	uplinks         bool // some host's uplink is limited, or has been
+	tables          int  // tables of flows in force
 
 	workers       []*worker
 	pool          *workerPool // while several workers are at work
@@ -50,11 +51,12 @@ const (
 	down hostState = iota
 	running
 	paused
-	stalling // runs but reads nothing; pauses when it sends
+	stalling  // runs but reads nothing; pauses when it sends
+	throttled // its share of processor time is used up for now
 )
 
 // notReading reports whether packets and streams wait for the host.
-func (s hostState) notReading() bool { return s == paused || s == stalling }
+func (s hostState) notReading() bool { return s == paused || s == stalling || s == throttled }
 
 // host is one machine and its address: what every packet needs, in one cache line. Only the host's
 // worker writes to it.
@@ -81,6 +83,8 @@ type coldHost struct {
 	held     []held        // arrived while paused, in order of arrival
 	heldSize int           // bytes of socket buffer that held packets take
 	unsent   []swim.Packet // the packets in whose sending it stalled
+	clock    *clock        // nil: as the simulation's
+	flows    []*flowTable  // before this host
 }
 
 // sealerOf is implemented by machines whose streams are sealed.
@@ -142,6 +146,7 @@ type call struct {
 	deadline swim.Time
 	report   bool // see swim.StreamOut
 	sent     bool // the block is on its way
+	silent   bool // it is connected, but the block goes nowhere
 	done     bool // the caller knows the outcome
 }
 

@@ -10,6 +10,9 @@ type Stats struct {
 	Nobody            uint64 // sent where no host runs
 	Overflowed        uint64 // dropped, as a paused host's socket buffer was full
 	Choked            uint64 // dropped, as the sender's bandwidth had no room
+	Rejected          uint64 // refused with an error to the sender
+	TooLarge          uint64 // dropped, as they were larger than an MTU
+	NoFlow            uint64 // dropped by a table of flows
 	Streams           uint64 // exchanges begun
 	StreamBytes       uint64 // in both directions
 	StreamsFailed     uint64 // that ended with StreamFailed
@@ -38,6 +41,9 @@ func (s Stats) Since(earlier Stats) Stats {
 	s.Nobody -= earlier.Nobody
 	s.Overflowed -= earlier.Overflowed
 	s.Choked -= earlier.Choked
+	s.Rejected -= earlier.Rejected
+	s.TooLarge -= earlier.TooLarge
+	s.NoFlow -= earlier.NoFlow
 	s.Streams -= earlier.Streams
 	s.StreamBytes -= earlier.StreamBytes
 	s.StreamsFailed -= earlier.StreamsFailed

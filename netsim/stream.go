@@ -16,6 +16,8 @@ import (
 var (
 	ErrRefused = swim.ErrStreamRefused
 	ErrTimeout = errors.New("i/o timeout")
+	// ErrUnreachable is what an ICMP error becomes.
+	ErrUnreachable = errors.New("no route to host")
 )
 
 // A stream is simulated as the exchange that it carries: connect, one block, perhaps one block
@@ -85,12 +87,13 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 	sealed := seal(o.Sealer, o, o.Sealer.SealStream)
 	w.countStream(h, w.sim.places.host(o.To), sealed.len())
 	w.stats.Streams++
+	deadline := max(w.sim.cold[h].clock.when(o.Deadline), w.now)
 	i := w.calls.put(call{
 		id: o.ID, kind: o.Kind, caller: h, start: w.sim.cold[h].starts, seq: w.sim.hosts[h].seq,
-		to: o.To, block: sealed, sealer: o.Sealer, deadline: max(o.Deadline, w.now),
+		to: o.To, block: sealed, sealer: o.Sealer, deadline: deadline,
 		report: o.Report,
 	})
-	w.schedule(kindExpired, i, h, max(o.Deadline, w.now))
+	w.schedule(kindExpired, i, h, deadline)
 	w.schedule(kindDial, i, h, w.now)
 }
 
@@ -109,7 +112,7 @@ func (w *worker) deliverStream(e *event) {
 		w.dial(e.ref)
 	case kindExpired:
 		if c := &w.calls.slots[e.ref]; c.kind != swim.StreamSend || !c.sent || c.report {
-			w.end(e.ref, func(c *call) { w.fail(c, ErrTimeout) })
+			w.end(e.ref, func(c *call) { w.fail(c, c.expiry()) })
 		}
 		w.calls.take(e.ref)
 	case kindRequest:
@@ -153,18 +156,18 @@ func (w *worker) dial(i uint32) {
 		return
 	}
 	s, h := w.sim, c.caller
+	server := s.places.host(c.to)
+	d, _ := w.draw(h)
+	refusal := s.refusal(h, server)
 	x := streamMessage{
+		err:  refusal,
 		call: i, seq: c.seq, id: c.id, kind: c.kind, caller: h,
 		from: s.hosts[h].place, to: s.places.find(c.to),
 	}
-	server := s.places.host(c.to)
-	d, _ := w.draw(h)
 	switch {
-	case server == none:
-		// The host is up but its program is not: a crash, not a cut cable.
-		x.err = ErrRefused
+	case refusal != nil:
 		w.post(kindRefused, x, h, h, w.now.Add(2*s.link.Latency.Draw(d.Next())))
-	case s.behindNAT(server) || !s.reaches(h, server) || !s.reaches(server, h):
+	case !w.connects(h, server):
 		if again := w.now.Add(dialRetry); again < c.deadline {
 			w.schedule(kindDial, i, h, again)
 		}
@@ -177,7 +180,9 @@ func (w *worker) dial(i uint32) {
 		if sent := w.now.Add(connect + wait); c.report && sent < c.deadline {
 			w.schedule(kindSent, i, h, sent)
 		}
-		w.post(kindRequest, x, h, server, at.Add(wait))
+		if c.silent = !s.carries(h, server, x.block.len()); !c.silent {
+			w.post(kindRequest, x, h, server, at.Add(wait))
+		}
 	}
 }
 
@@ -197,6 +202,9 @@ func (w *worker) request(h int32, x *streamMessage) {
 	if p.state == down || p.place != x.to {
 		w.hangUp(h, x, ErrRefused)
 		return
+	}
+	if w.sim.tables > 0 && !w.admitStream(h) {
+		return // the attempt to connect was dropped
 	}
 	msg, answerer, err := openRequest(cold.sealer, &x.block)
 	if err != nil {
@@ -256,7 +264,7 @@ func (w *worker) hangUp(h int32, x *streamMessage, err error) {
 // back sends a stream message from the server, host h, to the caller. If the way back is cut, the
 // caller waits for its deadline.
 func (w *worker) back(h int32, kind eventKind, x *streamMessage, sealed sealedBlock, err error) {
-	if !w.sim.reaches(h, x.caller) {
+	if !w.sim.reaches(h, x.caller) || !w.sim.fits(h, x.caller, sealed.len()+tcpHeader) {
 		return
 	}
 	d, _ := w.draw(h)

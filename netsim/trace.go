@@ -23,6 +23,7 @@ const (
 	traceResume
 	traceStream
 	traceEvent
+	traceClock
 )
 
 func (t *trace) add(words ...uint64) {

@@ -75,6 +75,8 @@ func (w *worker) deliverPacket(e *event) {
 	p := &w.sim.hosts[h]
 	from, to, data := w.inFlight.at(e.ref)
 	switch {
+	case w.sim.tables > 0 && !w.admitIn(h, from, &to):
+		w.stats.NoFlow++
 	case p.state == down || p.place != to:
 		w.stats.Nobody++
 	case p.state.notReading():
@@ -174,8 +176,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 	case to == none:
 		w.stats.Nobody++
 		return
-	case !s.Reaches(int(h), int(to)):
-		w.stats.Cut++
+	case s.impairments > 0 && w.stopped(h, to, at, len(p.Data)):
 		return
 	case s.lost(&d, h, to):
 		w.stats.Lost++
@@ -194,7 +195,7 @@ func (w *worker) launch(
 ) {
 	arrives := w.now.Add(wait + w.sim.delay(d, from, to))
 	e := event{at: arrives, order: orderOf(to, from), seq: seq, kind: kindPacket}
-	w.sendPacket(e, w.sim.hosts[from].place, at, data)
+	w.sendPacket(e, w.source(from, at), at, data)
 }
 
 const (
@@ -208,7 +209,7 @@ const (
 func (w *worker) hold(h int32, e *event, from place, data []byte) {
 	p := &w.sim.cold[h]
 	size := len(data) + packetOverhead
-	if p.heldSize+size > socketBuffer {
+	if p.heldSize+size > p.buffer() {
 		w.stats.Overflowed++
 		return
 	}

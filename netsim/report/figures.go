@@ -140,6 +140,9 @@ type PacketFigures struct {
 	Nobody     uint64 `json:"nobody"` // sent where nobody runs
 	Overflowed uint64 `json:"overflowed"`
 	Choked     uint64 `json:"choked"` // the sender's bandwidth had no room for them
+	Rejected   uint64 `json:"rejected"`
+	TooLarge   uint64 `json:"too_large"` // for an MTU
+	NoFlow     uint64 `json:"no_flow"`   // unknown to a firewall or NAT
 }
 
 // SeriesFigures is a Series by column: the n-th entries of all are the n-th sample. Rates are by
@@ -276,6 +279,7 @@ func (r *Report) trafficFigures() TrafficFigures {
 		Packets: PacketFigures{
 			Sent: n.Sent, SentBytes: n.SentBytes, Delivered: n.Delivered, Lost: n.Lost, Cut: n.Cut,
 			Duplicated: n.Duplicated, Nobody: n.Nobody, Overflowed: n.Overflowed, Choked: n.Choked,
+			Rejected: n.Rejected, TooLarge: n.TooLarge, NoFlow: n.NoFlow,
 		},
 		Streams: n.Streams, StreamsFailed: n.StreamsFailed, StreamBytes: n.StreamBytes,
 	}

@@ -53,7 +53,8 @@ func (p *PacketFigures) Fates() []CountRow {
 		{"delivered", p.Delivered, false}, {"lost by chance", p.Lost, true},
 		{"cut off", p.Cut, true}, {"duplicated", p.Duplicated, true},
 		{"to nobody", p.Nobody, true}, {"overflowed", p.Overflowed, true},
-		{"choked by bandwidth", p.Choked, true},
+		{"choked by bandwidth", p.Choked, true}, {"rejected", p.Rejected, true},
+		{"larger than an MTU", p.TooLarge, true}, {"dropped by a firewall or NAT", p.NoFlow, true},
 	}
 }
 
