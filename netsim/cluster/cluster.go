@@ -80,6 +80,7 @@ type member struct {
 	changed  swim.Time // when anything that undisturbed looks at last changed
 	faulted  bool      // it has crashed, left or been paused, or its connection has had a fault
 	pause    *pause    // nil: its process isn't stopped
+	ownName  int       // reasons why the names of others lead it to itself
 
 	outages []*outage // its outages, of which the last ones may be over
 }
@@ -102,6 +103,7 @@ type Cluster struct {
 	queries      map[queryKey]*Query
 	querySpreads []report.Spread // queries' answers, for the first MaxEvents
 	healed       int             // calls of Heal
+	hostFaults   []func()        // end the faults of hosts, those that are over as well
 	hadFaults    bool            // the network has had faults
 	up           int             // members that run or are paused
 	faultless    int             // members that have started, and had no fault since

@@ -30,11 +30,11 @@ func (c *Cluster) explain(observer, subject int) {
 	if len(c.stories) >= c.cfg.Explain {
 		return
 	}
-	at := time.Duration(c.Now())
 	changes, dropped := c.histories[observer].Member(c.Name(subject))
-	changes = slices.DeleteFunc(changes, func(x history.Change) bool { return x.At > at })
+	clock := time.Duration(c.sim.Clock(observer))
+	changes = slices.DeleteFunc(changes, func(x history.Change) bool { return x.At > clock })
 	c.stories = append(c.stories, report.Story{
-		At: at, Truth: c.truth(observer, subject, changes), Member: history.Member{
+		At: time.Duration(c.Now()), Truth: c.truth(observer, subject, changes), Member: history.Member{
 			Name: c.Name(subject), AsSeenBy: c.Name(observer), Status: history.Failed.String(),
 			Dropped: dropped, Changes: changes,
 		},

@@ -14,7 +14,8 @@ func (c *Cluster) Impair(
 	members, peers []int, way netsim.Way, what netsim.Impairment,
 ) (end func()) {
 	concerned := append(slices.Clone(members), peers...)
-	if peers == nil || what.Cut && len(peers)+len(members) == c.Len() {
+	apart := what.Cut || what.Reject
+	if peers == nil || apart && len(peers)+len(members) == c.Len() {
 		concerned = members // each pair that is concerned includes one of them
 	}
 	count := func(by int) {
@@ -33,7 +34,7 @@ func (c *Cluster) Impair(
 		c.sim.Repair(id)
 		count(-1)
 		t.stop(c.Now())
-		if what.Cut || what.BlockUDP || what.NAT || c.livingMisjudged() {
+		if apart || what.BlockUDP || what.NAT || c.livingMisjudged() {
 			c.metrics.begin(c.Now(), "heal", nobody)
 			c.settle()
 		}
@@ -56,9 +57,13 @@ func (c *Cluster) livingMisjudged() bool {
 // SetLink changes the link between all members.
 func (c *Cluster) SetLink(l netsim.Link) { c.sim.SetLink(l) }
 
-// Heal ends all faults of the network, but leaves the link as it is. Paused and crashed members
-// stay so.
+// Heal ends all faults of the network and of hosts, but leaves the link as it is. Paused and
+// crashed members stay so.
 func (c *Cluster) Heal() {
+	for _, end := range c.hostFaults {
+		end()
+	}
+	c.hostFaults = nil
 	c.sim.Heal()
 	c.healed++
 	c.metrics.begin(c.Now(), "heal", nobody)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"time"
 
+	"serf/netsim"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -43,18 +44,18 @@ func (c *Cluster) Leave(i int) {
 }
 
 // Pause stops the process of member i for d, while its host stays up.
-func (c *Cluster) Pause(i int, d time.Duration) { c.pause(i, d, c.sim.Pause) }
+func (c *Cluster) Pause(i int, d time.Duration) { c.pause(i, d, c.sim.Pause, netsim.Either) }
 
 // Stall is Pause for a process that stops when it next sends: see [netsim.Sim.Stall].
-func (c *Cluster) Stall(i int, d time.Duration) { c.pause(i, d, c.sim.Stall) }
+func (c *Cluster) Stall(i int, d time.Duration) { c.pause(i, d, c.sim.Stall, netsim.Either) }
 
-func (c *Cluster) pause(i int, d time.Duration, stop func(i int)) {
+func (c *Cluster) pause(i int, d time.Duration, stop func(i int), first netsim.First) {
 	if !c.sim.Running(i) {
 		return
 	}
 	life := c.members[i].starts
 	c.noteFault(i)
-	c.members[i].pause = &pause{since: c.Now()}
+	c.members[i].pause = &pause{since: c.Now(), first: first}
 	stop(i)
 	c.sim.After(d, func() {
 		if c.members[i].starts == life {
@@ -69,9 +70,12 @@ func (c *Cluster) Resume(i int) {
 		return
 	}
 	c.noteFault(i)
-	c.members[i].pause = nil
+	first := netsim.Either
+	if p := c.members[i].pause; p != nil {
+		first, c.members[i].pause = p.first, nil
+	}
 	if c.Alive(i) && c.views.wrongAbout(i) > 0 {
 		c.metrics.begin(c.Now(), "resume", i)
 	}
-	c.sim.Resume(i)
+	c.sim.ResumeWith(i, first)
 }

@@ -54,7 +54,7 @@ func New(cfg Config) (*Cluster, error) {
 func allCheckers(c *Cluster) []checker {
 	p := passive{c}
 	return []checker{
-		newViewCheck(p), newConnectedCheck(p), &agreementCheck{p}, &deliveryCheck{p},
+		newViewCheck(p), newConnectedCheck(p), &healthyCheck{p}, &agreementCheck{p}, &deliveryCheck{p},
 		newClockCheck(p), &limitCheck{p},
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"serf/netsim"
 	"serf/netsim/report"
 	"serf/swim"
 )
@@ -8,9 +9,10 @@ import (
 // pause is a stop of a member's process.
 type pause struct {
 	since   swim.Time
-	noticed int      // number of its entry in metrics.pauses, from 1; 0: nobody noticed it
-	by      []uint64 // members without a fault that reported the member as failed, a bit for each
-	count   int      // of them
+	first   netsim.First // what it does when it runs on
+	noticed int          // number of its entry in metrics.pauses, from 1; 0: nobody noticed it
+	by      []uint64     // members without a fault that reported the member as failed, a bit for each
+	count   int          // of them
 }
 
 // noticePause records that observer, which has had no fault, reports the paused member as failed.

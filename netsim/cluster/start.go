@@ -200,6 +200,9 @@ func (c *Cluster) joinSeeds(i int) {
 func (c *Cluster) Join(i int, others ...int) {
 	var to []netip.AddrPort
 	for _, o := range others {
+		if c.members[i].ownName > 0 {
+			o = i
+		}
 		to = append(to, c.sim.Addr(o))
 	}
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { n.Join(now, to, true, out) })
