@@ -183,9 +183,9 @@ func simHelp() string {
 
 func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
-		const column = 15
+		const column = 18
 		keys := "Keys: " + strings.Join(k.OwnKeys(), ", ")
-		fmt.Fprintf(b, "  %-11s  %s\n", k.Name, textwrap.Fill(k.Usage+".", column))
+		fmt.Fprintf(b, "  %-14s  %s\n", k.Name, textwrap.Fill(k.Usage+".", column))
 		fmt.Fprintf(b, "%*s%s\n", column, "", textwrap.Fill(keys, column))
 	}
 }

@@ -28,6 +28,7 @@ func drawScenario(seed uint64, largest int) Scenario {
 	}
 	g.zones(seed)
 	g.mix(seed)
+	g.systems(seed)
 	return g.s
 }
 

@@ -73,7 +73,30 @@ var shown = map[string]func(r *report.Report) bool{
 		}
 		return between*100 < all*35 && report.Share(r.Events) == 1 // without zones 67%
 	},
-	"churn": func(r *report.Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
+	"wrong-clocks": func(r *report.Report) bool {
+		return r.FalseFailures == report.FalseFailures{} && report.Share(r.Events) == 1
+	},
+	"suspended-machines": func(r *report.Report) bool {
+		return r.Network.Overflowed > 0 && r.FalseFailures.All == 0 && r.FalseFailures.AcrossFaults > 100
+	},
+	"small-mtu": func(r *report.Report) bool {
+		return r.Network.TooLarge > 0 && r.Suspicions == 0 && report.Share(r.Events) == 1
+	},
+	"half-open": func(r *report.Report) bool {
+		return r.Network.StreamsFailed > 0 && r.Suspicions == 0 && report.Share(r.Events) == 1
+	},
+	"rejecting-firewall": func(r *report.Report) bool {
+		return r.Network.Rejected > 0 && r.FalseFailures == report.FalseFailures{} && report.Share(r.Events) == 1
+	},
+	"full-conntrack": func(r *report.Report) bool {
+		return r.Network.NoFlow > 0 && r.FalseFailures == report.FalseFailures{} && report.Share(r.Events) == 1
+	},
+	"nat-ports": func(r *report.Report) bool { return r.Suspicions == 0 && report.Share(r.Events) == 1 },
+	"throttled": func(r *report.Report) bool {
+		return r.Network.Overflowed > 0 && r.FalseFailures == report.FalseFailures{} && report.Share(r.Events) == 1
+	},
+	"own-name": func(r *report.Report) bool { return r.Suspicions == 0 && report.Share(r.Events) == 1 },
+	"churn":    func(r *report.Report) bool { return len(r.Detections) > 5 && len(r.Changes()) == 3 },
 	"lost-zone": func(r *report.Report) bool {
 		return r.AllNoticed.Count == 285 && r.AllNoticed.Worst < 60*time.Second && report.Share(r.Events) == 1 && r.FalseFailures == report.FalseFailures{}
 	},

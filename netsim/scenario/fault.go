@@ -42,6 +42,33 @@ type Fault struct {
 	HoldBack  netsim.Dist      `json:"hold_back,omitzero"`
 	Bandwidth netsim.Bandwidth `json:"bandwidth,omitzero"`
 
+	// MTU is the largest packet that passes, in bytes with its headers.
+	MTU int `json:"mtu,omitzero"`
+	// TCP is how connections fail: "silent" means that they are accepted and nobody answers, "hang"
+	// that attempts get no answer. "" means silent.
+	TCP string `json:"tcp,omitempty"`
+	// Error is what senders are told: "unreachable", or "refused" for a closed port. "" means
+	// unreachable.
+	Error string `json:"error,omitempty"`
+	// Entries is how many flows a table of connections holds, and Idle for how long an unused flow
+	// is known. 0 means defaultIdle; for ports of a NAT, which change with each packet then, none.
+	Entries int      `json:"entries,omitzero"`
+	Idle    Duration `json:"idle,omitzero"`
+	// Buffer is how many bytes of packets wait for a member that doesn't read.
+	Buffer int `json:"buffer,omitzero"`
+
+	// Rate is how fast a clock runs, 1 being right. Jump is how far it leaps ahead at Start; a
+	// monotonic clock can't be set back, and stands still for as long instead.
+	Rate float64  `json:"rate,omitzero"`
+	Jump Duration `json:"jump,omitzero"`
+	// ClockStops has the clock of a suspended machine stand still; otherwise it leaps. First is
+	// what the member does first when it runs on: "timers" or "reads". "" means that the seed decides.
+	ClockStops bool   `json:"clock_stops,omitzero"`
+	First      string `json:"first,omitempty"`
+	// Quota is for how long of each Period a member runs. A Period of 0 means defaultPeriod.
+	Quota  Duration `json:"quota,omitzero"`
+	Period Duration `json:"period,omitzero"`
+
 	// Rates of churn per minute. Joins start members that aren't running.
 	Joins   float64 `json:"joins,omitzero"`
 	Leaves  float64 `json:"leaves,omitzero"`
@@ -50,13 +77,23 @@ type Fault struct {
 
 // network reports whether f is a fault of the network.
 func (f *Fault) network() bool {
-	return f.Kind == FaultPartition || f.Kind == FaultBlockUDP || f.Kind == FaultNAT ||
-		f.Kind == FaultNetwork
+	switch f.Kind {
+	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork, FaultMTU, FaultHalfOpen,
+		FaultReject, FaultConntrack, FaultNATPorts, FaultReceiveBuffer:
+		return true
+	}
+	return false
 }
 
 // lasts reports whether f goes on until it ends. A crash, leave or join is over at once.
 func (f *Fault) lasts() bool {
-	return f.network() || f.Kind == FaultPause || f.Kind == FaultChurn
+	switch f.Kind {
+	case FaultCrash, FaultLeave, FaultJoin:
+		return false
+	case FaultClock:
+		return f.Rate != 0
+	}
+	return true
 }
 
 // The kinds of faults.
@@ -70,6 +107,17 @@ const (
 	FaultBlockUDP  = "block-udp"
 	FaultNAT       = "nat"
 	FaultNetwork   = "network"
+
+	FaultMTU           = "mtu"
+	FaultHalfOpen      = "half-open"
+	FaultReject        = "reject"
+	FaultConntrack     = "conntrack"
+	FaultNATPorts      = "nat-ports"
+	FaultReceiveBuffer = "receive-buffer"
+	FaultClock         = "clock"
+	FaultSuspend       = "suspend"
+	FaultThrottle      = "throttle"
+	FaultOwnName       = "own-name"
 )
 
 // FaultKinds lists the kinds of faults.
@@ -97,6 +145,38 @@ var faultKinds = []KindInfo{
 		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
 		slices.Concat(whoKeys, oftenKeys, wayKeys, wrongKeys), wrongKeys},
+	{FaultMTU, "packets of more than mtu bytes, headers included, vanish, and TCP stalls on messages " +
+		"of more",
+		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"mtu"}), []string{"mtu"}},
+	{FaultHalfOpen, "TCP connections are accepted, and nobody answers; " +
+		"with tcp=hang nobody accepts them; UDP works",
+		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"tcp"}), whoKeys},
+	{FaultReject, "as a partition, but who sends is told (ICMP): TCP fails at once, " +
+		"with error=refused as if nobody listened",
+		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"error"}), whoKeys},
+	{FaultConntrack, "a firewall of each node knows entries flows at most, and drops all others; " +
+		"unused flows are forgotten after idle, 30s",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "entries", "idle"}),
+		[]string{"entries"}},
+	{FaultNATPorts, "a NAT sends on from ports that change, when idle for so long or else with each " +
+		"packet, and drops answers to old ones",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "idle"}), whoKeys},
+	{FaultReceiveBuffer, "sockets keep buffer bytes, and drop what comes after, " +
+		"while their process is paused or throttled",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "buffer"}), []string{"buffer"}},
+	{FaultClock, "monotonic clocks run at rate, 1 being right, or leap by jump; " +
+		"for a negative jump they stand still",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "rate", "jump"}),
+		[]string{"rate", "jump"}},
+	{FaultSuspend, "machines are suspended: packets beyond buffer bytes are lost, nothing connects; " +
+		"their clocks leap, or with clock_stops stand still; first is timers or reads",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "buffer", "clock_stops", "first"}),
+		whoKeys},
+	{FaultThrottle, "processes run for quota of each period, 100ms",
+		slices.Concat(whoKeys, oftenKeys, []string{"length", "quota", "period"}), []string{"quota"}},
+	{FaultOwnName, "the names of other nodes lead to the nodes themselves, which join at once, " +
+		"and again every 30s",
+		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
 }
 
 // String describes f in one line.
@@ -110,6 +190,9 @@ func (f Fault) String() string {
 	}
 	text += withSet(", delay %v", f.Delay, ", loss %v", f.Loss, ", duplicates %v", f.Duplicate,
 		", reordered %v", f.Reorder, ", by %v", f.HoldBack, ", bandwidth %v", f.Bandwidth,
+		", mtu %d", f.MTU, ", tcp %s", f.TCP, ", error %s", f.Error, ", %d entries", f.Entries,
+		", forgotten after %v", f.Idle, ", buffer %d bytes", f.Buffer, ", rate %v", f.Rate,
+		", jump %v", f.Jump, ", %v of each", f.Quota, " %v", f.period(), ", %s first", f.First,
 		", %s only", f.Way, ", with %v", f.To) +
 		fmt.Sprintf(" at %v", f.Start) + withSet(", one every %v", f.Every)
 	switch {
@@ -123,6 +206,9 @@ func (f Fault) String() string {
 	}
 	if f.Snapshot {
 		text += " with a snapshot"
+	}
+	if f.ClockStops {
+		text += ", clocks stand still"
 	}
 	if f.WhenSending {
 		text += ", each when it next sends"

@@ -140,6 +140,54 @@ const everything = `{
       "length": "10s",
       "count": 1,
       "when_sending": true
+    },
+    {
+      "kind": "mtu",
+      "start": "0s",
+      "count": 1,
+      "mtu": 1280
+    },
+    {
+      "kind": "half-open",
+      "start": "0s",
+      "count": 1,
+      "tcp": "hang"
+    },
+    {
+      "kind": "reject",
+      "start": "0s",
+      "count": 1,
+      "error": "refused"
+    },
+    {
+      "kind": "conntrack",
+      "start": "0s",
+      "count": 1,
+      "entries": 20,
+      "idle": "5s"
+    },
+    {
+      "kind": "clock",
+      "start": "0s",
+      "count": 1,
+      "rate": 1.01,
+      "jump": "-1s"
+    },
+    {
+      "kind": "suspend",
+      "start": "0s",
+      "length": "5s",
+      "count": 1,
+      "buffer": 5000,
+      "clock_stops": true,
+      "first": "reads"
+    },
+    {
+      "kind": "throttle",
+      "start": "0s",
+      "count": 1,
+      "quota": "20ms",
+      "period": "50ms"
     }
   ],
   "work": [

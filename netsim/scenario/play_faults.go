@@ -31,13 +31,13 @@ func (run *scenarioRun) fault(i int) {
 }
 
 // canHit returns whether a fault may choose a member: one that runs and isn't leaving or, for a
-// join, one that doesn't run. Faults of the network concern hosts, whether anything runs there or
-// not, unless some of them are to be drawn.
+// join, one that doesn't run. Faults of the network and of names concern hosts, whether anything
+// runs there or not, unless some of them are to be drawn.
 func (run *scenarioRun) canHit(f *Fault) func(i int) bool {
 	switch {
 	case f.Kind == FaultJoin:
 		return run.c.Sim().Down
-	case f.network() && f.Count == 0 && f.Share == 0:
+	case (f.network() || f.Kind == FaultOwnName) && f.Count == 0 && f.Share == 0:
 		return func(int) bool { return true }
 	}
 	return func(i int) bool { return run.c.Sim().Running(i) && run.c.Alive(i) }
@@ -60,10 +60,14 @@ func (run *scenarioRun) applyTo(f *Fault, members, peers []int) {
 	if run.mended {
 		return
 	}
+	if f.network() {
+		run.impair(f, members, peers)
+		return
+	}
 	c := run.c
 	switch f.Kind {
-	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork:
-		run.impair(f, members, peers)
+	case FaultClock, FaultSuspend, FaultThrottle, FaultOwnName:
+		run.disturb(f, members)
 		return
 	case FaultPause:
 		pause := c.Pause
@@ -98,9 +102,13 @@ func (run *scenarioRun) impair(f *Fault, members, peers []int) {
 	what := netsim.Impairment{
 		Cut: f.Kind == FaultPartition, BlockUDP: f.Kind == FaultBlockUDP, NAT: f.Kind == FaultNAT,
 		Loss: f.Loss, Duplicate: f.Duplicate, Reorder: f.Reorder, HoldBack: f.HoldBack,
-		Delay: f.Delay, Bandwidth: f.Bandwidth,
+		Delay: f.Delay, Bandwidth: f.Bandwidth, Reject: f.Kind == FaultReject, MTU: f.MTU,
+		Streams: f.streams(), Buffer: f.Buffer,
+		Flows: netsim.Flows{
+			Max: f.Entries, Idle: time.Duration(f.idle()), Ports: f.Kind == FaultNATPorts,
+		},
 	}
-	if what.Cut && f.To == nil {
+	if (what.Cut || what.Reject) && f.To == nil {
 		peers = run.complement(members)
 	}
 	way := map[string]netsim.Way{"out": netsim.WayOut, "in": netsim.WayIn}[f.Way] // else both

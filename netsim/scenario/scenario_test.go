@@ -136,7 +136,7 @@ var scenarioProblems = []struct {
 			`|faults[0].members[2] "m4..m3": allowed are m1 to m12, or several as m2..m5` +
 			`|faults[0].members[3] "m01": allowed are m1 to m12, or several as m2..m5`},
 	{func(s *Scenario) { s.Faults[0].Kind = "fire" },
-		`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, nat, network`},
+		`faults[0].kind "fire": allowed are crash, leave, join, pause, churn, partition, block-udp, nat, network, mtu, half-open, reject, conntrack, nat-ports, receive-buffer, clock, suspend, throttle, own-name`},
 	{func(s *Scenario) { s.Faults[0].Loss, s.Faults[0].Way = netsim.Always, "in" },
 		"faults[0].loss means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move" +
 			"|faults[0].way means nothing for kind crash; allowed are count, share, region, members, every, repeat, gap, length, snapshot, move"},
@@ -263,6 +263,10 @@ func TestFaultsHaveLabels(t *testing.T) {
 		"m5 behind a NAT":             {Kind: FaultNAT, Who: Who{Names: []string{"m5"}}},
 		"1 node with a worse network": {Kind: FaultNetwork, Who: Who{Count: 1}},
 		"all nodes paused":            {Kind: FaultPause},
+		"m5 rejected":                 {Kind: FaultReject, Who: Who{Names: []string{"m5"}}},
+		"2 nodes with a wrong clock":  {Kind: FaultClock, Who: Who{Count: 2}},
+		"region eu suspended":         {Kind: FaultSuspend, Who: Who{Region: "eu"}},
+		"1 node throttled":            {Kind: FaultThrottle, Who: Who{Count: 1}},
 		"all nodes crash":             {Kind: FaultCrash, Who: Who{Share: netsim.Always}},
 		"region us crashes":           {Kind: FaultCrash, Who: Who{Share: netsim.Always, Region: "us"}},
 		"2 nodes leave":               {Kind: FaultLeave, Who: Who{Count: 2}},

@@ -127,12 +127,15 @@ func shrunk(s Scenario, fails func(Scenario) bool) Scenario {
 
 func TestSwarmHasEachKindOfFaultAndMakesSense(t *testing.T) {
 	t.Parallel()
-	drawn := make(map[string]int)
+	drawn, used := make(map[string]int), make(map[string]int)
 	for seed := range uint64(defaultSeeds) {
 		g := newDrawing(seed+1, smallSwarm)
 		s := drawScenario(seed+1, smallSwarm)
 		if err := s.Validate(); err != nil {
 			t.Errorf("seed %d: %v", seed+1, err)
+		}
+		for _, f := range s.Faults {
+			used[f.Kind]++
 		}
 		for k, w := range g.weights {
 			if w > 0 {
@@ -143,6 +146,11 @@ func TestSwarmHasEachKindOfFaultAndMakesSense(t *testing.T) {
 	for _, k := range swarmKinds {
 		if drawn[k.name] == 0 {
 			t.Errorf("no seed has %s", k.name)
+		}
+	}
+	for _, k := range faultKinds {
+		if used[k.Name] == 0 {
+			t.Errorf("no seed has a fault of kind %s", k.Name)
 		}
 	}
 }

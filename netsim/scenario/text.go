@@ -188,6 +188,11 @@ func (f *Fault) label() string {
 		FaultPause: "paused", FaultPartition: "cut off", FaultBlockUDP: "without UDP",
 		FaultNAT:     "behind a NAT",
 		FaultNetwork: "with a worse network",
+		FaultMTU:     "behind a small MTU", FaultHalfOpen: "with half-open TCP",
+		FaultReject: "rejected", FaultConntrack: "with a full connection table",
+		FaultNATPorts:      "behind a NAT with changing ports",
+		FaultReceiveBuffer: "with small buffers", FaultClock: "with a wrong clock",
+		FaultSuspend: "suspended", FaultThrottle: "throttled", FaultOwnName: "under the others' names",
 	}[f.Kind]
 }
 

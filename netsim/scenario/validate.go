@@ -255,7 +255,8 @@ func (v *validator) fault(key string, f *Fault) {
 		"limits what a node sends, to whomever: not together with to, nor with way in")
 	v.times(key, f)
 	v.churn(key, f)
-	if f.Kind == FaultPartition {
+	v.system(key, f)
+	if f.Kind == FaultPartition || f.Kind == FaultReject {
 		v.bad(f.To != nil || f.Every > 0 || v.s.Members == 1 || len(v.errs) > 0 ||
 			v.s.number(&f.Who) < v.s.Members, key, "nobody is left on the other side")
 	}

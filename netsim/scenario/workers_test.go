@@ -20,7 +20,13 @@ const allAtOnce = `{
 		{"kind": "pause", "count": 5, "start": "3s", "length": "4s"},
 		{"kind": "block-udp", "count": 5, "start": "4s", "length": "5s"},
 		{"kind": "partition", "share": "30%", "start": "10s", "length": "4s"},
-		{"kind": "network", "loss": "10%", "duplicate": "5%", "start": "5s", "length": "5s"}
+		{"kind": "network", "loss": "10%", "duplicate": "5%", "start": "5s", "length": "5s"},
+		{"kind": "clock", "rate": 1.2, "jump": "3s", "start": "2s", "count": 5},
+		{"kind": "suspend", "buffer": 5000, "start": "5s", "length": "6s", "count": 5},
+		{"kind": "throttle", "quota": "10ms", "start": "3s", "length": "9s", "count": 5},
+		{"kind": "conntrack", "entries": 30, "idle": "4s", "start": "2s", "count": 9},
+		{"kind": "nat-ports", "start": "2s", "count": 9},
+		{"kind": "own-name", "start": "2s", "length": "9s", "count": 9}
 	],
 	"work": [
 		{"kind": "event", "every": "1s", "size": 100}, {"kind": "query", "every": "3s"},
