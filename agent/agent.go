@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/swim"
 )
@@ -45,6 +46,7 @@ type Agent struct {
 	sendable   swim.Families                     // of the node; the address watch owns it
 	unsaved    atomic.Pointer[string]            // why a restart would lose keys; nil: it wouldn't
 	tags       atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
+	recorder   *recording.Recorder               // nil without one; set before the loop runs
 
 	firing  atomic.Int32   // calls that fire user events, at most firingMax
 	workers sync.WaitGroup // all goroutines but run and the driver's

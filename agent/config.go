@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serf/agent/handler"
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/swim"
@@ -92,6 +93,10 @@ type Config struct {
 	// Snapshot, if set, lets the agent continue where an earlier run ended, and keeps what the next
 	// one needs: see package snapshot. It may be closed when the agent has stopped.
 	Snapshot Snapshot
+
+	// Record, if it has a directory, has the agent record there what happens to its node, for
+	// serf replay: tags, payloads and addresses are in it, keys are not.
+	Record recording.Config
 
 	// Admit, if set, is asked before another member is taken in, or what it says about itself: an
 	// error keeps that out, and is noted in the log. AdmitMerge is asked before the state of a

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/agent/recording"
 	"serf/internal/hostaddr"
 	"serf/wire"
 )
@@ -60,6 +61,9 @@ func (c *Config) problems(bad func(field, format string, args ...any)) bool {
 	}
 	if c.Join.Max < 0 {
 		bad("Join.Max", "%d is negative", c.Join.Max)
+	}
+	if l := c.Record.Limit; l != 0 && l < recording.LimitMin {
+		bad("Record.Limit", "%d bytes, at least %d", l, recording.LimitMin)
 	}
 	for i, addr := range slices.Concat(c.Join.Retry, c.Join.Seeds) {
 		if err := CheckJoin(addr); err != nil {

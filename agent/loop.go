@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/swim"
 	"serf/swim/history"
@@ -15,7 +16,7 @@ import (
 
 // loop is the state that the driver's loop owns. Others touch it only within Agent.do and read.
 type loop struct {
-	node    *serf.Node
+	node    *recording.Node
 	out     swim.Output // what the node wants done; the driver does it
 	history history.Log
 	tcpOnly tcpOnly
@@ -31,8 +32,8 @@ type loop struct {
 func (a *Agent) layer() driver.Layer {
 	return driver.Layer{
 		Handle:   a.handle,
-		EndTurn:  a.releaseWritten,
-		Deadline: a.loop.hold.deadline,
+		EndTurn:  a.endTurn,
+		Deadline: a.deadline,
 		Ready:    a.loop.node.EventRoom,
 		End:      a.end,
 	}
@@ -52,6 +53,17 @@ func (a *Agent) handle(now swim.Time, out *swim.Output) {
 		a.handleEvent(&out.Events[i])
 	}
 	a.loop.hold.markHeld()
+}
+
+// endTurn does what is due between two inputs.
+func (a *Agent) endTurn(now swim.Time) {
+	a.releaseWritten(now)
+	a.loop.node.EndTurn(now)
+}
+
+// deadline is when endTurn is due.
+func (a *Agent) deadline() swim.Time {
+	return min(a.loop.hold.deadline(), a.loop.node.WriteDeadline())
 }
 
 // end delivers what waits, at the end of the loop.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/internal/hostaddr"
 	"serf/swim"
@@ -114,7 +115,10 @@ func (a *Agent) startNode() error {
 		a.workers.Go(func() { a.keyringWorker(changes) })
 	}
 	c.Listener = listener{a}
-	node, err := serf.New(a.driver.Now(), c, &l.out)
+	recorder, err := a.openRecorder()
+	if err == nil {
+		l.node, err = recording.NewNode(a.driver.Now(), c, &l.history, recorder, &l.out)
+	}
 	if err != nil {
 		a.driver.Stop(err)
 		if l.keyring != nil {
@@ -122,11 +126,22 @@ func (a *Agent) startNode() error {
 		}
 		return err
 	}
-	l.node = node
-	node.TrackChanges(&a.views.changes)
-	node.TrackHistory(a.driver.Now(), &l.history)
-	a.driver.Start(node, a.layer(), &l.out)
+	l.node.TrackChanges(&a.views.changes)
+	a.driver.Start(l.node, a.layer(), &l.out)
 	return nil
+}
+
+// openRecorder begins the recording, if there is to be one.
+func (a *Agent) openRecorder() (*recording.Recorder, error) {
+	if a.conf.Record.Dir == "" {
+		return nil, nil
+	}
+	r, err := recording.Open(a.conf.Record, a.log)
+	if err != nil {
+		return nil, newConfigError("Record.Dir", err)
+	}
+	a.recorder = r
+	return r, nil
 }
 
 // run ends when the driver and all goroutines of the agent have ended.
@@ -134,6 +149,7 @@ func (a *Agent) run() {
 	defer close(a.done)
 	<-a.driver.Done()
 	l := &a.loop
+	l.node.Close()
 	if a.err = a.driver.Err(); a.err != nil {
 		a.log.Errorf("agent", "stopping: %v", a.err)
 	} else if l.left == nil {

@@ -94,7 +94,7 @@ func (a *Agent) statsView() *view {
 // publishView makes the loop build a view, step by step.
 func (a *Agent) publishView() (v *view) {
 	for v == nil {
-		a.read(func() { v = a.views.step(a.loop.node) })
+		a.read(func() { v = a.views.step(a.loop.node.Node) })
 	}
 	return v
 }

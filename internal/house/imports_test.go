@@ -26,7 +26,8 @@ var layers = []string{
 	"netsim/scenario",
 	"netsim/page netsim/report/page netsim/study",
 
-	"agent/disk agent/handler agent/recording agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection agent/http/nethttp",
+	"agent/disk agent/handler agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection agent/http/nethttp",
+	"agent/recording",
 	"agent agent/config internal/replay",
 	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics compat/coordinate compat/memberlist",
 	"compat/serf",

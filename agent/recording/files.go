@@ -1,0 +1,143 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"serf/agent/disk"
+)
+
+// Other users are kept out: tags, payloads and addresses are private.
+const fileMode, dirMode = 0o600, 0o700
+
+// lockName is the file whose lock keeps other agents out.
+const lockName = "recording"
+
+// files are the segments on the disk, which the writer owns.
+type files struct {
+	dir     string
+	limit   int64
+	lock    *disk.Lock
+	list    []segmentFile // oldest first
+	total   int64         // bytes
+	removed uint64
+	number  int            // of the last
+	current io.WriteCloser // the last of list; nil if none is written
+
+	create func(path string) (io.WriteCloser, error)
+}
+
+type segmentFile struct {
+	path string
+	size int64
+}
+
+// open finds what earlier runs have left. The error names the path.
+func (f *files) open() (err error) {
+	if f.create == nil {
+		f.create = createFile
+	}
+	if err := os.MkdirAll(f.dir, dirMode); err != nil {
+		return err
+	}
+	if f.lock, err = disk.LockFile(filepath.Join(f.dir, lockName)); err != nil {
+		if errors.Is(err, disk.ErrInUse) {
+			err = fmt.Errorf("%s: another agent records there; each needs a directory of its own", f.dir)
+		}
+		return err
+	}
+	names, err := segmentNames(f.dir)
+	for _, name := range names {
+		path := filepath.Join(f.dir, name)
+		info, statErr := os.Stat(path)
+		if err = errors.Join(err, statErr); err != nil {
+			break
+		}
+		f.list = append(f.list, segmentFile{path, info.Size()})
+		f.total += info.Size()
+		fmt.Sscanf(name, "%d-", &f.number) // 0 for a name that isn't ours
+	}
+	if err != nil {
+		f.lock.Release()
+	}
+	return err
+}
+
+func createFile(path string) (io.WriteCloser, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+}
+
+// write writes bytes to the current segment, or begins one with them if there is a header.
+func (f *files) write(b []byte, h *Header) error {
+	if err := f.makeRoom(int64(len(b)), h != nil); err != nil {
+		return err
+	}
+	if h != nil {
+		if err := f.next(h.Time); err != nil {
+			return err
+		}
+	}
+	n, err := f.current.Write(b)
+	f.list[len(f.list)-1].size += int64(n)
+	f.total += int64(n)
+	return err
+}
+
+// next begins a segment.
+func (f *files) next(now time.Time) error {
+	f.end()
+	f.number++
+	name := fmt.Sprintf("%08d-%s%s", f.number, now.Format("20060102T150405Z"), suffix)
+	path := filepath.Join(f.dir, name)
+	w, err := f.create(path)
+	if err != nil {
+		return err
+	}
+	f.current = w
+	f.list = append(f.list, segmentFile{path: path})
+	return nil
+}
+
+// end ends the current segment, if there is one.
+func (f *files) end() {
+	if f.current != nil {
+		f.current.Close()
+		f.current = nil
+	}
+}
+
+// makeRoom removes the oldest segments until n bytes more are within the limit. The current one
+// stays, unless it is over.
+func (f *files) makeRoom(n int64, over bool) error {
+	keep := 1
+	if over || f.current == nil {
+		keep = 0
+	}
+	var failed error
+	for i := 0; f.total+n > f.limit && i < len(f.list)-keep; {
+		if err := os.Remove(f.list[i].path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			failed = err // somebody has it open, where that matters
+			i++
+			continue
+		}
+		f.total -= f.list[i].size
+		f.removed++
+		f.list = append(f.list[:i], f.list[i+1:]...)
+	}
+	if f.total+n > f.limit {
+		return errors.Join(failed, fmt.Errorf(
+			"the limit of %d bytes leaves no room for %d more: a segment needs a fraction of it",
+			f.limit, n))
+	}
+	return nil
+}
+
+// close ends the recording.
+func (f *files) close() {
+	f.end()
+	f.lock.Release()
+}
