@@ -28,6 +28,8 @@ type conversation struct {
 	did  swimtest.Lines
 	seqs map[string]uint32 // last sequence number by kind and name: "ping b"
 
+	restores
+
 	streams map[string]StreamID
 	datas   map[string][]byte
 }
@@ -194,6 +196,7 @@ func (tn *conversation) collect() {
 		}
 	}
 	tn.out.Reset()
+	tn.restores.step(tn.t, tn.n)
 }
 
 var noteNames = map[NoteCode]string{

@@ -77,10 +77,9 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.sim.Roster == nil {
-		c.sim.Roster = c.sim.Base.NewRoster()
+	n := &Node{
+		cfg: c, roster: c.sim.roster(), rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)),
 	}
-	n := &Node{cfg: c, roster: c.sim.Roster, rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed))}
 	own := addrBytes(c.Addr.Addr())
 	n.ownAddr = bytes.Clone(own.slice())
 	n.cfg.Addr = plainAddr(c.Addr)

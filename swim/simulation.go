@@ -12,6 +12,14 @@ type Simulation struct {
 	Base *Base
 }
 
+// roster returns the one to use, a new one unless it is shared.
+func (s *Simulation) roster() *Roster {
+	if s.Roster != nil {
+		return s.Roster
+	}
+	return s.Base.NewRoster()
+}
+
 // NewSimulated is New for a node of a simulation.
 func NewSimulated(now Time, c Config, s Simulation, out *Output) (*Node, error) {
 	c.sim = s

@@ -214,22 +214,25 @@ func Slice[T any](c *Coder, s *[]T, least int) []T {
 	return *s
 }
 
-// Map codes a map whose entries take at least so many bytes each, in the order of its keys. A map
-// without entries is nil when it is restored.
+// Map codes a map whose entries take at least so many bytes each, in the order of its keys. When it
+// is restored it is never nil.
 func Map[K cmp.Ordered, V any](c *Coder, m *map[K]V, least int, entry func(k *K, v *V)) {
-	keys := slices.Sorted(maps.Keys(*m))
-	n := c.Len(len(keys), least)
+	MapFunc(c, m, cmp.Compare[K], least, entry)
+}
+
+// MapFunc is Map for keys that compare orders.
+func MapFunc[K comparable, V any](
+	c *Coder, m *map[K]V, compare func(a, b K) int, least int, entry func(k *K, v *V),
+) {
+	n := c.Len(len(*m), least)
 	if !c.restoring {
-		for _, k := range keys {
+		for _, k := range slices.SortedFunc(maps.Keys(*m), compare) {
 			v := (*m)[k]
 			entry(&k, &v)
 		}
 		return
 	}
-	*m = nil
-	if n > 0 {
-		*m = make(map[K]V, n)
-	}
+	*m = make(map[K]V, n)
 	for range n {
 		var k K
 		var v V
@@ -240,3 +243,46 @@ func Map[K cmp.Ordered, V any](c *Coder, m *map[K]V, least int, entry func(k *K,
 	}
 	c.Check(len(*m) == n)
 }
+
+// Error codes an error: its text, and which of known it is or wraps, in the order of known, to which
+// only more may be appended.
+func (c *Coder) Error(err *error, known ...error) {
+	text, is := "", uint64(0)
+	if *err != nil {
+		text, is = (*err).Error(), 1
+		for i, k := range known {
+			if errors.Is(*err, k) {
+				is |= 2 << i
+			}
+		}
+	}
+	Uint(c, &is)
+	c.Text(&text)
+	if !c.restoring {
+		return
+	}
+	if *err = nil; is == 0 {
+		return
+	}
+	r := &restoredError{text: text}
+	for i, k := range known {
+		if is&(2<<i) == 0 {
+			continue
+		}
+		if k.Error() == text {
+			*err = k
+			return
+		}
+		r.wraps = append(r.wraps, k)
+	}
+	*err = r
+}
+
+// restoredError is an error as far as it was saved.
+type restoredError struct {
+	text  string
+	wraps []error
+}
+
+func (e *restoredError) Error() string   { return e.text }
+func (e *restoredError) Unwrap() []error { return e.wraps }

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"net/netip"
 	"testing"
@@ -60,13 +61,13 @@ func restore(b []byte) (x all, err error) {
 
 func examples() []all {
 	return []all{
-		{},
+		{M: map[string]int{}},
 		{A: 255, B: math.MinInt64, C: -1, H: 1, F: -0.5, T: true, R: [3]byte{1, 2, 3}, P: []byte{},
 			S: "x", N: netip.MustParseAddrPort("[fe80::1%eth0]:7946"), L: []uint32{0, 1 << 31},
 			M: map[string]int{"b": -2, "a": 1, "": math.MaxInt64}},
 		{B: math.MaxInt64, C: math.MaxInt16, F: math.Inf(1), P: []byte("bytes"),
-			N: netip.MustParseAddrPort("10.0.0.1:7946")},
-		{N: netip.MustParseAddrPort("[::ffff:10.0.0.1]:1")},
+			N: netip.MustParseAddrPort("10.0.0.1:7946"), M: map[string]int{}},
+		{M: map[string]int{}, N: netip.MustParseAddrPort("[::ffff:10.0.0.1]:1")},
 	}
 }
 
@@ -188,4 +189,34 @@ func FuzzRestore(f *testing.F) {
 			t.Errorf("%+v: %v", again, err)
 		}
 	})
+}
+
+func TestErrorsKeepTheirTextAndWhatTheyWrap(t *testing.T) {
+	t.Parallel()
+	a, b, other := errors.New("a"), errors.New("b"), errors.New("other")
+	for _, tc := range []struct {
+		err       error
+		isA, isB  bool
+		isOneOfUs error // exactly
+	}{
+		{err: nil},
+		{err: a, isA: true, isOneOfUs: a},
+		{err: fmt.Errorf("x: %w", b), isB: true},
+		{err: errors.Join(a, b), isA: true, isB: true},
+		{err: other},
+		{err: errors.New("")},
+	} {
+		c := Saver(nil)
+		c.Error(&tc.err, a, b)
+		got := errors.New("to be overwritten")
+		r := Restorer(c.Saved())
+		if r.Error(&got, a, b); r.End() != nil {
+			t.Fatal(r.Err())
+		}
+		if (got == nil) != (tc.err == nil) || got != nil && got.Error() != tc.err.Error() ||
+			errors.Is(got, a) != tc.isA || errors.Is(got, b) != tc.isB ||
+			tc.isOneOfUs != nil && got != tc.isOneOfUs {
+			t.Errorf("%v became %v", tc.err, got)
+		}
+	}
 }

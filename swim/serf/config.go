@@ -130,6 +130,11 @@ type Simulation struct {
 	Warm *Base
 }
 
+// membership is what the layer below has of it.
+func (s *Simulation) membership() swim.Simulation {
+	return swim.Simulation{Without: s.Without, Roster: s.Roster, Base: s.Warm.membership()}
+}
+
 // NewSimulated is New for a node of a simulation.
 func NewSimulated(now swim.Time, c Config, s Simulation, out *swim.Output) (*Node, error) {
 	c.sim = s

@@ -38,6 +38,7 @@ type conversation struct {
 	journal bool
 	texts   []noteText // of notes
 	repeats []string   // the members that queries were repeated to
+	restores
 }
 
 type noteText struct {
@@ -313,6 +314,7 @@ func (tn *conversation) collect() {
 		}
 	}
 	tn.out.Reset()
+	tn.restores.step(tn.t, tn.n)
 }
 
 // failStreams fails all open streams.

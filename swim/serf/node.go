@@ -121,16 +121,8 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	if err := n.restoreClocks(); err != nil {
 		return nil, err
 	}
-	sim := swim.Simulation{
-		Without: c.sim.Without, Roster: c.sim.Roster, Base: c.sim.Warm.membership(),
-	}
-	if sim.Roster == nil {
-		sim.Roster = sim.Base.NewRoster()
-	}
-	n.roster = sim.Roster
-	below := c.membership()
-	below.Meta, below.Carrier = identity.Meta, carrier{n}
-	below.VerifyForgotten = c.TombstoneTimeout
+	below := n.below()
+	below.Meta = identity.Meta
 	for i := range n.due {
 		n.due[i] = swim.Never
 	}
@@ -140,11 +132,11 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 		n.startWarm()
 	}
 	n.call.begin(out)
-	if n.swim, err = swim.NewSimulated(now, below, sim, out); err != nil {
+	if n.swim, err = swim.NewSimulated(now, below, c.sim.membership(), out); err != nil {
 		out.Events = out.Events[:n.call.mark]
 		return nil, err
 	}
-	n.self = n.swim.Self()
+	n.roster, n.self = n.swim.Roster(), n.swim.Self()
 	n.drain(now, out)
 	if !n.table.at(n.self).known() {
 		n.becomeAlive(now, n.self, out)
@@ -153,6 +145,13 @@ func New(now swim.Time, c Config, out *swim.Output) (*Node, error) {
 	n.startRejoin(now, &c)
 	n.finish(now, out)
 	return n, nil
+}
+
+// below is the configuration of the membership, but for the metadata.
+func (n *Node) below() swim.Config {
+	c := n.cfg.membership()
+	c.Carrier, c.VerifyForgotten = carrier{n}, n.cfg.TombstoneTimeout
+	return c
 }
 
 // startTimers arms the timers that recur. Nodes that start together don't try the same failed
