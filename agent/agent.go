@@ -11,6 +11,7 @@ import (
 	"serf/agent/handler"
 	"serf/agent/recording"
 	"serf/driver"
+	"serf/internal/timing"
 	"serf/swim"
 )
 
@@ -47,6 +48,7 @@ type Agent struct {
 	unsaved    atomic.Pointer[string]            // why a restart would lose keys; nil: it wouldn't
 	tags       atomic.Pointer[map[string]string] // of the node, shared and read-only, for scripts
 	recorder   *recording.Recorder               // nil without one; set before the loop runs
+	timing     timing.Timing                     // of the node, all of it, for Stats
 
 	firing  atomic.Int32   // calls that fire user events, at most firingMax
 	workers sync.WaitGroup // all goroutines but run and the driver's

@@ -482,9 +482,13 @@ func TestStatsHasTheSectionsOfTheRPC(t *testing.T) {
 		a := begin(t, memConfig(newMemNetwork(), "a", 1))
 		stats := a.Stats()
 		for section, names := range map[string]string{
-			"agent":          "name",
-			"runtime":        "arch cpu_count goroutines max_procs os version",
-			"serf":           "coordinate_resets encrypted event_queue event_time failed health_score intent_queue left member_time members query_queue query_time",
+			"agent":   "name",
+			"runtime": "arch cpu_count goroutines max_procs os version",
+			"serf":    "coordinate_resets encrypted event_queue event_time failed health_score intent_queue left member_time members query_queue query_time",
+			"settings": "awareness_max enable_compression gossip_interval gossip_nodes gossip_rate gossip_to_the_dead indirect_probes " +
+				"probe_interval probe_timeout push_pull_interval reap_interval reconnect_interval reconnect_timeout retransmit_mult " +
+				"stream_ping stream_timeout suspicion_max_mult suspicion_mult tombstone_timeout",
+			"counters":       "events probes_direct probes_failed probes_relayed probes_tcp queries uptime",
 			"view":           "alive digest failed leaving left members",
 			"tags":           "",
 			"event_handlers": "",

@@ -9,6 +9,7 @@ import (
 	"serf/agent/recording"
 	"serf/driver"
 	"serf/internal/hostaddr"
+	"serf/internal/timing"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -115,6 +116,7 @@ func (a *Agent) startNode() error {
 		a.workers.Go(func() { a.keyringWorker(changes) })
 	}
 	c.Listener = listener{a}
+	a.timing = timing.Of(&c)
 	recorder, err := a.openRecorder()
 	if err == nil {
 		l.node, err = recording.NewNode(a.driver.Now(), c, &l.history, recorder, &l.out)

@@ -13,8 +13,9 @@ import (
 )
 
 // Stats returns statistics by section and name, as the RPC command stats does: sections agent,
-// runtime, serf, view, keys (if encrypted), zones (if members are divided), dropped, tags,
-// event_handlers and handlers. Sections that need the node are missing once the agent has stopped.
+// runtime, settings, counters, serf, view, keys (if encrypted), zones (if members are divided),
+// dropped, tags, event_handlers and handlers. Sections that need the node are missing once the agent
+// has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
 		"agent":          {"name": a.conf.Name},
@@ -27,6 +28,8 @@ func (a *Agent) Stats() map[string]map[string]string {
 		return stats
 	}
 	v := a.statsView()
+	stats["settings"] = a.settingStats()
+	stats["counters"] = a.counterStats(v)
 	stats["serf"] = serfStats(&v.stats)
 	if keys := a.keyStats(v.stats.Encrypted); keys != nil {
 		stats["keys"] = keys
@@ -85,6 +88,29 @@ func serfStats(s *serf.Stats) map[string]string {
 		"query_queue":       strconv.Itoa(s.QueryQueue),
 		"query_time":        strconv.FormatUint(s.QueryTime, 10),
 	}
+}
+
+// settingStats are the timings of the node, and other keys of the configuration that a simulation of
+// it needs.
+func (a *Agent) settingStats() map[string]string {
+	stats := a.timing.Texts()
+	stats["enable_compression"] = strconv.FormatBool(a.conf.Compress)
+	return stats
+}
+
+// counterStats says how often what happened that a simulation of the cluster has to be told, within
+// uptime.
+func (a *Agent) counterStats(v *view) map[string]string {
+	c := &v.membership
+	stats := map[string]string{"uptime": time.Since(a.Started()).Round(time.Millisecond).String()}
+	for name, n := range map[string]uint64{
+		"events": v.above.Events, "queries": v.above.Queries,
+		"probes_direct": c.ProbesDirect, "probes_relayed": c.ProbesRelayed,
+		"probes_tcp": c.StreamAcks, "probes_failed": c.ProbesFailed,
+	} {
+		stats[name] = strconv.FormatUint(n, 10)
+	}
+	return stats
 }
 
 // viewStats says which members this one considers to be here, to be compared with others.

@@ -99,10 +99,40 @@ func (t *Timing) Apply(c *serf.Config) {
 	override(&c.ReapInterval, t.ReapInterval)
 }
 
-// override sets *v to *given, unless given is nil.
-func override[T, G int | time.Duration | Duration](v *T, given *G) {
-	if given != nil {
-		*v = T(*given)
+// Of returns all timings of c, those that Apply would set.
+func Of(c *serf.Config) Timing {
+	in := &c.Timing
+	return Timing{
+		ProbeInterval: given(in.ProbeInterval), ProbeTimeout: given(in.ProbeTimeout),
+		IndirectProbes: new(in.IndirectProbes), StreamPing: new(!in.DisableStreamPing),
+		GossipInterval: given(in.GossipInterval), GossipNodes: new(in.GossipNodes),
+		GossipRate: new(in.GossipRate), GossipToTheDead: given(in.GossipToTheDead),
+		RetransmitMult: new(in.RetransmitMult), PushPullInterval: given(in.PushPullInterval),
+		SuspicionMult: new(in.SuspicionMult), SuspicionMaxMult: new(in.SuspicionMaxMult),
+		AwarenessMax: new(in.AwarenessMax), StreamTimeout: given(in.StreamTimeout),
+		ReconnectInterval: given(c.ReconnectInterval), ReconnectTimeout: given(c.ReconnectTimeout),
+		TombstoneTimeout: given(c.TombstoneTimeout), ReapInterval: given(c.ReapInterval),
+	}
+}
+
+func given(d time.Duration) *Duration { return new(Duration(d)) }
+
+// Texts returns the timings that are set by their keys, in the form that files have.
+func (t *Timing) Texts() map[string]string {
+	texts := make(map[string]string)
+	v := reflect.ValueOf(t).Elem()
+	for i, key := range Keys() {
+		if f := v.Field(i); !f.IsNil() {
+			texts[key] = fmt.Sprint(f.Elem().Interface())
+		}
+	}
+	return texts
+}
+
+// override sets *v to *to, unless to is nil.
+func override[T, G int | time.Duration | Duration](v *T, to *G) {
+	if to != nil {
+		*v = T(*to)
 	}
 }
 

@@ -124,3 +124,22 @@ func TestProfile(t *testing.T) {
 		t.Error("moon is a profile")
 	}
 }
+
+// Of leaves no timing out: applied to another profile, it gives the same.
+func TestOfIsWhatApplySets(t *testing.T) {
+	from, to := serf.DefaultConfig(swim.WAN()), serf.DefaultConfig(swim.Local())
+	from.ReconnectInterval, from.ReconnectTimeout, from.TombstoneTimeout, from.ReapInterval = 1, 2, 3, 4
+	from.DisableStreamPing, from.GossipRate = true, 77
+	x := Of(&from)
+	if n := len(x.Texts()); n != len(Keys()) {
+		t.Errorf("%d timings are set, want %d", n, len(Keys()))
+	}
+	x.Apply(&to)
+	if again := Of(&to); !reflect.DeepEqual(again, x) {
+		t.Errorf("after Apply: %v, want %v", again.Texts(), x.Texts())
+	}
+	from.ProbeInterval = 0
+	if *x.ProbeInterval == 0 {
+		t.Error("it shares memory with the configuration")
+	}
+}
