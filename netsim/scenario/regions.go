@@ -5,9 +5,9 @@ import (
 	"serf/netsim"
 )
 
-// regionSizes is the number of members of each region. A region with a count has that many. Shares
+// RegionSizes is the number of members of each region. A region with a count has that many. Shares
 // are rounded so that their sum is never off by a member. The others divide the rest evenly.
-func (s *Scenario) regionSizes() []int {
+func (s *Scenario) RegionSizes() []int {
 	sizes := make([]int, len(s.Regions))
 	left, rest := s.Members, 0
 	var share netsim.Chance
@@ -39,7 +39,7 @@ func (s *Scenario) regionSizes() []int {
 // regionOf is the number of the region of each member.
 func (s *Scenario) regionOf() []uint8 {
 	of := make([]uint8, 0, s.Members)
-	for r, n := range s.regionSizes() {
+	for r, n := range s.RegionSizes() {
 		for range n {
 			of = append(of, uint8(r))
 		}

@@ -29,7 +29,7 @@ func (s *Scenario) Lines() []Line {
 		add("timing", "%s", timingText(&s.Timing))
 	}
 	add("network", "%v", s.networkText())
-	for i, n := range s.regionSizes() {
+	for i, n := range s.RegionSizes() {
 		add("region "+s.Regions[i].Name, "%d nodes", n)
 	}
 	for i := range s.Paths {

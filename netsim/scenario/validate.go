@@ -148,7 +148,7 @@ func (v *validator) regions() {
 	}
 	if len(v.s.Regions) > 0 && len(v.errs) == 0 {
 		sum := 0
-		for _, n := range v.s.regionSizes() {
+		for _, n := range v.s.RegionSizes() {
 			v.bad(n >= 0, "regions", "have more than the %d nodes", v.s.Members)
 			sum += n
 		}

@@ -58,6 +58,12 @@ func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
 	return l.At, ok
 }
 
+// RoundTrips returns the last few round trips of direct probes of a member, the oldest first; none
+// if it isn't known. The slice is borrowed until time passes.
+func (n *Node) RoundTrips(name string) []time.Duration {
+	return n.coords.client.Trips(uint32(n.lookup([]byte(name))))
+}
+
 // Location is where a member is, as its last ack to this node said, and how far away that ack was.
 type Location struct {
 	At coord.Coordinate

@@ -58,6 +58,15 @@ func (c *Client) Last(member uint32) (at Coordinate, rtt time.Duration, ok bool)
 	return Coordinate{}, 0, false
 }
 
+// Trips returns the last round trips to a member, the oldest first; none if it isn't remembered. The
+// slice is borrowed until the next call of Update or Forget.
+func (c *Client) Trips(member uint32) []time.Duration {
+	if p := c.peers.find(member); p != nil {
+		return p.rtts[:p.n]
+	}
+	return nil
+}
+
 // Update moves the estimate by one observation: a round trip to a member that claims to be at
 // other. The member's key is the caller's choice. rng returns numbers in [0, 1) and is drawn from
 // only when places coincide. The error wraps ErrCoordinate or ErrRTT.

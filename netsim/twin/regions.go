@@ -1,0 +1,264 @@
+package twin
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serf/netsim"
+	"serf/netsim/scenario"
+)
+
+// region is a part of the members that are alive.
+type region struct {
+	name    string
+	members []int // in maker.alive
+}
+
+// regionMax is how many regions a scenario has at most.
+const regionMax = 64
+
+// takeRegions divides the members by their tag or coordinates.
+func (m *maker) takeRegions() (err error) {
+	if m.o.RegionTag != "" {
+		err = m.divideByTag(m.o.RegionTag)
+	} else if tag := m.in.Zones.Tag; tag != "" && m.divideByTag(tag) == nil {
+		m.found("regions", "by the tag %s, which divides the agent's zones", tag)
+	} else {
+		m.divideByPlace()
+	}
+	if err != nil {
+		return err
+	}
+	m.of = make(map[string]int)
+	for i := range m.alive {
+		m.of[m.alive[i].Name] = 0 // without regions
+	}
+	for r := range m.regions {
+		for _, i := range m.regions[r].members {
+			m.of[m.alive[i].Name] = r
+		}
+	}
+	m.shareOut()
+	for i := range m.regions {
+		m.found("region "+m.regions[i].name, "%d nodes: %s", len(m.regions[i].members),
+			m.some(m.regions[i].members))
+	}
+	return nil
+}
+
+// divideByTag makes a region of each value of a tag, and one of the members without it.
+func (m *maker) divideByTag(tag string) error {
+	by := make(map[string][]int)
+	var without []int
+	for i := range m.alive {
+		if v := m.alive[i].Tags[tag]; v != "" {
+			by[v] = append(by[v], i)
+		} else {
+			without = append(without, i)
+		}
+	}
+	if len(by) == 0 {
+		return fmt.Errorf("no member has the tag %q; %s", tag, m.tagsThere())
+	}
+	if len(without) > 0 {
+		name := "no-" + tag
+		for by[name] != nil {
+			name += "_"
+		}
+		by[name] = without
+		m.found("regions", "%d nodes have no tag %s, and form the region %s: %s", len(without), tag,
+			name, m.some(without))
+	}
+	if len(by) > regionMax {
+		return fmt.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
+			len(by), regionMax)
+	}
+	m.regions = nil
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		m.regions = append(m.regions, region{name, by[name]})
+	}
+	if len(by) == 1 {
+		m.found("regions", "the tag %s has one value: all nodes are in one region", tag)
+	}
+	return nil
+}
+
+// tagsThere says which tags members have.
+func (m *maker) tagsThere() string {
+	const most = 10
+	names := make(map[string]bool)
+	for i := range m.alive {
+		for tag := range m.alive[i].Tags {
+			names[tag] = true
+		}
+	}
+	list := slices.Sorted(maps.Keys(names))
+	switch {
+	case len(list) == 0:
+		return "members have no tags"
+	case len(list) > most:
+		list = append(list[:most], "...")
+	}
+	return "tags are " + strings.Join(list, ", ")
+}
+
+// divideByPlace makes a region of each group of coordinates. A tag that divides the members in the
+// same way names them.
+func (m *maker) divideByPlace() {
+	var places []place
+	for i := range m.alive {
+		if at := m.alive[i].At; at != nil {
+			places = append(places, place{i, at})
+		}
+	}
+	if len(places) < 2 {
+		m.found("regions", "none: the agent knows the coordinates of %d nodes. They come with "+
+			"probes, in time; -region-tag divides nodes by a tag", len(places))
+		return
+	}
+	groups := group(places, m.tripsOfPairs())
+	if len(groups) == 1 {
+		m.found("regions", "none: the coordinates of %d nodes form one group. -region-tag divides "+
+			"nodes by a tag", len(places))
+		return
+	}
+	lost := m.addUnplaced(groups, len(places))
+	if len(groups) > 0 {
+		by := "their size names them"
+		if tag := m.nameByTag(groups); tag != "" {
+			by = "each has one value of the tag " + tag + ", which names it"
+		} else {
+			m.nameBySize(groups)
+		}
+		m.found("regions", "%d groups of coordinates; %s", len(groups), by)
+	}
+	if lost > 0 {
+		m.found("regions", "%d nodes without coordinates are counted to the largest", lost)
+	}
+}
+
+// tripsOfPairs has the median of the measured round trips of each pair of members, in seconds.
+func (m *maker) tripsOfPairs() map[[2]int]float64 {
+	number := make(map[string]int)
+	for i := range m.alive {
+		number[m.alive[i].Name] = i
+	}
+	lists := make(map[[2]int][]float64)
+	for _, t := range m.in.Trips {
+		a, known := number[t.From]
+		b, knownToo := number[t.To]
+		if pair := [2]int{min(a, b), max(a, b)}; known && knownToo && a != b {
+			lists[pair] = append(lists[pair], t.RTT.Seconds())
+		}
+	}
+	trips := make(map[[2]int]float64)
+	for pair, list := range lists { // order-free: each by itself
+		trips[pair] = spreadOf(list).median
+	}
+	return trips
+}
+
+// addUnplaced adds the members without coordinates to the largest group, and returns their number.
+func (m *maker) addUnplaced(groups [][]int, placed int) int {
+	if placed == len(m.alive) {
+		return 0
+	}
+	largest := slices.MaxFunc(groups, func(a, b []int) int { return len(a) - len(b) })
+	g := slices.IndexFunc(groups, func(x []int) bool { return &x[0] == &largest[0] })
+	for i := range m.alive {
+		if m.alive[i].At == nil {
+			groups[g] = append(groups[g], i)
+		}
+	}
+	return len(m.alive) - placed
+}
+
+// nameByTag names each group by the value of the first tag that all its members share and no other
+// has, if there is such a tag.
+func (m *maker) nameByTag(groups [][]int) string {
+	first := m.alive[groups[0][0]].Tags
+	for _, tag := range slices.Sorted(maps.Keys(first)) {
+		var named []region
+		seen := make(map[string]bool)
+		for _, g := range groups {
+			value := m.alive[g[0]].Tags[tag]
+			other := func(i int) bool { return m.alive[i].Tags[tag] != value }
+			if value == "" || seen[value] || slices.ContainsFunc(g, other) {
+				break
+			}
+			seen[value] = true
+			named = append(named, region{value, g})
+		}
+		if len(named) == len(groups) {
+			m.regions = named
+			return tag
+		}
+	}
+	return ""
+}
+
+// nameBySize names groups r1, r2 and so on, the largest first.
+func (m *maker) nameBySize(groups [][]int) {
+	slices.SortStableFunc(groups, func(a, b []int) int { return len(b) - len(a) })
+	m.regions = nil
+	for i, g := range groups {
+		m.regions = append(m.regions, region{"r" + strconv.Itoa(i+1), g})
+	}
+}
+
+// some names the first of some members.
+func (m *maker) some(members []int) string {
+	const most = 3
+	var names []string
+	for _, i := range members[:min(len(members), most)] {
+		names = append(names, m.alive[i].Name)
+	}
+	if len(members) > most {
+		names = append(names, "...")
+	}
+	return strings.Join(names, ", ")
+}
+
+// shareOut gives the scenario its regions, by share, so that it can be played with more members or
+// fewer. The last one has the rest. Shares have as few digits as give the right numbers.
+func (m *maker) shareOut() {
+	m.Scenario.Regions = nil
+	for i := range m.regions {
+		m.Scenario.Regions = append(m.Scenario.Regions, scenario.Region{Name: m.regions[i].name})
+	}
+	const most = 9 // digits after the point: the resolution of a Chance
+	for digits := range most {
+		sum, before := 0, 0.0
+		for i := range len(m.regions) - 1 {
+			sum += len(m.regions[i].members)
+			upTo := round(100*float64(sum)/float64(len(m.alive)), digits)
+			var share netsim.Chance
+			if err := share.UnmarshalText(
+				[]byte(strconv.FormatFloat(upTo-before, 'f', digits, 64) + "%")); err != nil {
+				panic("BUG: twin: " + err.Error())
+			}
+			m.Scenario.Regions[i].Share, before = share, upTo
+		}
+		if m.sharesFit() {
+			return
+		}
+	}
+	for i := range m.regions { // shares that come to nothing: more regions than they can tell apart
+		m.Scenario.Regions[i] = scenario.Region{Name: m.regions[i].name,
+			Members: len(m.regions[i].members)}
+	}
+}
+
+// sharesFit reports whether the scenario's regions have as many members as the cluster's.
+func (m *maker) sharesFit() bool {
+	for i, n := range m.Scenario.RegionSizes() {
+		if n != len(m.regions[i].members) || i < len(m.regions)-1 &&
+			m.Scenario.Regions[i].Share == 0 {
+			return false
+		}
+	}
+	return true
+}
