@@ -51,7 +51,6 @@ Usage: serf sim lifeguard [options]
 // lifeguardStudy is what a command line of `serf sim lifeguard` asks for.
 type lifeguardStudy struct {
 	study.Lifeguard
-	results[study.LifeguardRun]
 	workers int
 	options *options
 	shards  *shardOptions
@@ -64,12 +63,12 @@ func runLifeguard(ctx context.Context, args []string, e env) int {
 		return code
 	}
 	if x.shards.shard.Of > 0 {
-		return runShard(ctx, x.options, x.shards, x, common(x.options.set, args))
+		return runShard(ctx, x.options, x.shards, x, args)
 	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
-	err := x.run(ctx, every(x.size()), bar.share("repeating the paper's experiments"),
-		func(i int, r any) { x.results[i] = r.(*study.LifeguardRun) })
+	r := make(results, x.size())
+	err := r.collect(ctx, x, every(x.size()), bar.share("repeating the paper's experiments"))
 	bar.clear()
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -78,7 +77,10 @@ func runLifeguard(ctx context.Context, args []string, e env) int {
 		fmt.Fprintf(e.Stderr, "Error %v\n", err)
 		return exitError
 	}
-	x.write(e, nil)
+	if err := x.write(e, nil, r); err != nil {
+		fmt.Fprintf(e.Stderr, "Error %v\n", err)
+		return exitError
+	}
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
 	if err != nil {
 		return exitError
@@ -93,18 +95,35 @@ func (x *lifeguardStudy) run(
 	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
 ) error {
 	return x.RunSome(ctx, which, x.workers, progress,
-		func(i int, r study.LifeguardRun) { done(i, &r) })
+		func(i int, r study.LifeguardRun) { done(i, r) })
 }
 
-func (x *lifeguardStudy) write(e env, _ *simOutput) error {
-	result := x.Sum(x.results)
-	_, err := io.WriteString(e.Stdout, result.String())
+func (x *lifeguardStudy) size() int { return x.Size() }
+
+func (x *lifeguardStudy) write(e env, _ *simOutput, r results) error {
+	sum, err := x.sum(r)
+	if err == nil {
+		_, err = io.WriteString(e.Stdout, sum.String())
+	}
 	return err
 }
 
-func (x *lifeguardStudy) count() string {
-	result := x.Sum(x.results)
-	return fmt.Sprintf("%d of %d combinations", result.Combinations, result.Of)
+func (x *lifeguardStudy) count(r results) string {
+	sum, _ := x.sum(r) // write has returned the error
+	return fmt.Sprintf("%d of %d combinations", sum.Combinations, sum.Of)
+}
+
+func (x *lifeguardStudy) sum(r results) (study.LifeguardResult, error) {
+	runs := make([]*study.LifeguardRun, len(r))
+	for i := range r {
+		var run study.LifeguardRun
+		if there, err := r.read(i, &run); err != nil {
+			return study.LifeguardResult{}, err
+		} else if there {
+			runs[i] = &run
+		}
+	}
+	return x.Sum(runs), nil
 }
 
 // What keeps a slip of the finger from running for weeks, or from filling the memory.
@@ -150,6 +169,5 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 		x.Variants = variants
 	}
 	x.Anywhere = *stop == "anywhere"
-	x.results = make(results[study.LifeguardRun], x.Size())
 	return x, exitOK, true
 }

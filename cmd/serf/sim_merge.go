@@ -58,11 +58,11 @@ func runMerge(_ context.Context, args []string, e env) int {
 	if err := to.open(); err != nil {
 		return fail(fmt.Errorf("opening the report: %w", err))
 	}
-	if err := m.x.write(e, &to); err != nil {
+	if err := m.x.write(e, &to, m.results); err != nil {
 		return fail(fmt.Errorf("writing the report: %w", err))
 	}
 	if *partial {
-		fmt.Fprintln(e.Stderr, m.x.count())
+		fmt.Fprintln(e.Stderr, m.x.count(m.results))
 	}
 	if s, ok := m.x.(*simSweep); ok {
 		s.complete(e)
@@ -80,6 +80,7 @@ type merger struct {
 	from  string   // its name
 	files []string // by part, less 1; "": not there
 	x     experiment
+	results
 }
 
 // readAll reads the files. The error joins all problems.
@@ -105,7 +106,14 @@ func partFiles(path string) ([]string, error) {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return []string{path}, nil
 	}
-	list, err := filepath.Glob(filepath.Join(path, "part-*-of-*.json"))
+	entries, err := os.ReadDir(path)
+	var list []string
+	for _, x := range entries {
+		name := x.Name()
+		if strings.HasPrefix(name, "part-") && strings.HasSuffix(name, ".json") {
+			list = append(list, filepath.Join(path, name))
+		}
+	}
 	if err == nil && list == nil {
 		err = fmt.Errorf("%s: no file of a part in this folder", path)
 	}
@@ -142,9 +150,7 @@ func (m *merger) read(path string) error {
 		if !ok {
 			return fmt.Errorf("run %d isn't one of part %v", r.Run, head.Shard)
 		}
-		if err := m.x.take(r.Run, r.Result); err != nil {
-			return fmt.Errorf("run %d: %w", r.Run, err)
-		}
+		m.results[r.Run] = r.Result
 		if done[r.Run] = true; !twice {
 			left--
 		}
@@ -210,7 +216,10 @@ func (m *merger) begin(head *partHead) (err error) {
 	if err != nil {
 		return err
 	}
-	if !ok || m.x.size() != head.Runs {
+	if ok {
+		m.results = make(results, m.x.size())
+	}
+	if !ok || len(m.results) != head.Runs {
 		return fmt.Errorf("its command isn't understood: serf %s %s", head.Command,
 			strings.Join(head.Args, " "))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,7 @@ import (
 	"serf/netsim/scenario"
 )
 
-// experiment is a number of runs that don't depend on each other, and what is made of them. The
-// results of runs are JSON, in the files of parts.
+// experiment is a number of runs that don't depend on each other, and what is made of them.
 type experiment interface {
 	// settings determine what all runs are, as a value to write as JSON.
 	settings() any
@@ -25,26 +25,42 @@ type experiment interface {
 	// run does some runs, in that order, and calls done with each result.
 	run(ctx context.Context, which []int, progress func(done float64),
 		done func(i int, result any)) error
-	// take keeps the result of a run for write.
-	take(i int, result json.RawMessage) error
-	// write writes what came of the runs that were taken. Commands that write one form only ignore
-	// what to asks for.
-	write(e env, to *simOutput) error
-	// count says how many of how many of what the experiment counts were taken: "3 of 8 runs".
-	count() string
+	// write writes what came of the runs. Commands that write one form only ignore what to asks
+	// for.
+	write(e env, to *simOutput, r results) error
+	// count says how many of how many of what the experiment counts were done: "3 of 8 runs".
+	count(r results) string
 }
 
-// results are those of an experiment's runs, by number; nil: not done.
-type results[R any] []*R
+// results are those of an experiment's runs, by number, as the files of parts have them; nil: not
+// done.
+type results []json.RawMessage
 
-func (r results[R]) take(i int, data json.RawMessage) error {
-	r[i] = new(R)
-	return json.Unmarshal(data, r[i])
+func (r results) keep(i int, result any) (err error) {
+	r[i], err = json.Marshal(result)
+	return err
 }
 
-func (r results[R]) size() int { return len(r) }
+// collect does some runs and keeps their results.
+func (r results) collect(
+	ctx context.Context, x experiment, which []int, progress func(done float64),
+) error {
+	var failed error
+	err := x.run(ctx, which, progress, func(i int, result any) {
+		failed = cmp.Or(failed, r.keep(i, result))
+	})
+	return cmp.Or(failed, err)
+}
 
-func (r results[R]) count() string {
+// read reads the result of a run, if it is there.
+func (r results) read(i int, into any) (there bool, err error) {
+	if r[i] == nil {
+		return false, nil
+	}
+	return true, json.Unmarshal(r[i], into)
+}
+
+func (r results) count() string {
 	done := 0
 	for _, x := range r {
 		if x != nil {
@@ -160,6 +176,7 @@ func common(set *flag.FlagSet, args []string) []string {
 
 // runShard does what is left of a shard's runs.
 func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, args []string) int {
+	args = common(o.set, args)
 	fail := func(err error) int {
 		fmt.Fprintf(o.e.Stderr, "Error %v\n", err)
 		return exitError

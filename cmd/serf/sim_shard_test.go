@@ -3,13 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"serf/netsim/report"
 	"serf/netsim/scenario"
@@ -350,19 +351,23 @@ func TestPartsAreNumberedAsTheirSchedulersDo(t *testing.T) {
 	}
 }
 
-// Results stay what they are through a file: numbers, too.
+// Results stay what they are through JSON: numbers, too.
 func TestResultsSurviveTheFile(t *testing.T) {
 	t.Parallel()
-	r := make(results[scenario.Run], 1)
-	run := scenario.Run{Seed: 1<<64 - 1, Trace: 1<<64 - 3}
+	r := make(results, 2)
+	run := scenario.Run{Seed: 1<<64 - 1, Trace: 1<<64 - 3, Violations: []report.Violation{{At: 7, Check: "a", Text: "<b>"}}}
 	for i := range 3 {
 		run.Figures = append(run.Figures, report.Figure{Value: 0.1 * float64(i+1), There: true})
 	}
-	data, err := json.Marshal(run)
+	var got scenario.Run
+	there, err := false, r.keep(0, run)
 	if err == nil {
-		err = r.take(0, data)
+		there, err = r.read(0, &got)
 	}
-	if err != nil || r[0].Seed != run.Seed || r[0].Trace != run.Trace || r[0].Figures[2] != run.Figures[2] || r.count() != "1 of 1 runs" {
-		t.Errorf("%+v, %v", r[0], err)
+	if err != nil || !there || !cmp.Equal(got, run) || r.count() != "1 of 2 runs" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if there, err = r.read(1, &got); there || err != nil {
+		t.Error("a run that isn't there is read")
 	}
 }

@@ -23,7 +23,6 @@ import (
 // simSweep is what a command line with -sweep or -seeds asks for.
 type simSweep struct {
 	scenario.Sweep
-	results[scenario.Run]
 	points  []scenario.Point
 	to      simOutput
 	workers int      // runs at a time
@@ -80,7 +79,6 @@ func newSweep(x scenario.Sweep, set *flag.FlagSet, given []string) (*simSweep, e
 	if s.points, err = s.Points(); err != nil {
 		return nil, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	s.results = make(results[scenario.Run], len(s.points)*s.Seeds)
 	return s, nil
 }
 
@@ -112,6 +110,8 @@ func sweepOf(head *partHead) (*simSweep, error) {
 	return newSweep(scenario.Sweep{Base: base, Axes: x.Axes, Seeds: x.Seeds}, o.set, head.Args)
 }
 
+func (s *simSweep) size() int { return len(s.points) * s.Seeds }
+
 func (s *simSweep) deal(shard scenario.Shard) []int { return s.Deal(s.points, shard) }
 
 func (s *simSweep) run(
@@ -119,7 +119,7 @@ func (s *simSweep) run(
 ) error {
 	parallel := cmp.Or(s.workers, runtime.GOMAXPROCS(0))
 	return s.RunSome(ctx, s.points, which, parallel, progress,
-		func(i int, r scenario.Run) { done(i, &r) })
+		func(i int, r scenario.Run) { done(i, r) })
 }
 
 // without returns args, which set has parsed, less some options.
@@ -172,11 +172,11 @@ func (s *simSweep) do(ctx context.Context, e env) int {
 	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
-	err := s.run(ctx, every(s.size()), bar.share("sweeping"),
-		func(i int, r any) { s.results[i] = r.(*scenario.Run) })
+	r := make(results, s.size())
+	err := r.collect(ctx, s, every(s.size()), bar.share("sweeping"))
 	bar.clear()
 	if err == nil || errors.Is(err, context.Canceled) {
-		err = s.write(e, &s.to)
+		err = s.write(e, &s.to, r)
 	}
 	if err != nil {
 		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
@@ -246,8 +246,19 @@ func seedList(seeds []uint64) string {
 	return word + strings.Join(parts, ", ")
 }
 
-func (s *simSweep) write(e env, to *simOutput) error {
-	s.Gather(s.points, s.results)
+func (s *simSweep) count(r results) string { return r.count() }
+
+func (s *simSweep) write(e env, to *simOutput, r results) error {
+	runs := make([]*scenario.Run, len(r))
+	for i := range r {
+		var run scenario.Run
+		if there, err := r.read(i, &run); err != nil {
+			return err
+		} else if there {
+			runs[i] = &run
+		}
+	}
+	s.Gather(s.points, runs)
 	command := slices.Clone(s.given)
 	if to.format == formatJSON {
 		command = append(command, "-format=json")

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +95,12 @@ type together struct {
 
 	base scenario.Scenario
 	own  togetherSettings
+
+	head string // of the output
+	// runSome is run; cell writes what came of some runs, with as many nodes and as much loss.
+	runSome func(ctx context.Context, which []int, progress func(done float64),
+		done func(i int, result any)) error
+	cell func(w io.Writer, nodes int, r results, loss int) error
 }
 
 // togetherSettings determine all runs.
@@ -130,13 +136,13 @@ func (t *together) prepare(s scenario.Scenario, own togetherSettings) error {
 	own.Nodes, own.Loss, own.Profile = t.nodes, t.loss, s.Profile
 	own.Seed, own.Seeds = t.seed, t.seeds
 	t.base, t.own = s, own
-	if n := t.runs(); n > runsMax {
+	if n := t.size(); n > runsMax {
 		return fmt.Errorf("%d runs in all: allowed are %d", n, runsMax)
 	}
 	return nil
 }
 
-func (t *together) runs() int { return len(t.nodes) * len(t.loss) * t.seeds }
+func (t *together) size() int { return len(t.nodes) * len(t.loss) * t.seeds }
 
 // scenario is that of a run. Seeds change fastest, then loss.
 func (t *together) scenario(i int) scenario.Scenario {
@@ -154,15 +160,21 @@ func (t *together) some(which []int) func(k int) scenario.Scenario {
 
 func (t *together) settings() any { return t.own }
 
+func (t *together) run(
+	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
+) error {
+	return t.runSome(ctx, which, progress, done)
+}
+
 func (t *together) deal(shard scenario.Shard) []int {
-	return shard.Deal(t.runs(), func(i int) float64 {
+	return shard.Deal(t.size(), func(i int) float64 {
 		return float64(t.nodes[i/t.seeds/len(t.loss)])
 	})
 }
 
 // cells calls f for each cell with its numbers of nodes and loss, and those of its runs.
 func (t *together) cells(f func(nodes, loss int, runs []int) error) error {
-	all := every(t.runs())
+	all := every(t.size())
 	for _, nodes := range t.nodes {
 		for _, loss := range t.loss {
 			if err := f(nodes, loss, all[:t.seeds]); err != nil {
@@ -174,28 +186,19 @@ func (t *together) cells(f func(nodes, loss int, runs []int) error) error {
 	return nil
 }
 
-// cellWriter is an experiment that writes what came of the runs of a cell, of those that were
-// taken.
-type cellWriter interface {
-	experiment
-	writeHead(w io.Writer)
-	writeCell(w io.Writer, nodes, loss int, runs []int)
-	keep(i int, result any)
-}
-
-// do does the runs of an experiment, one cell after the other, until an error; or a shard's.
-func (t *together) do(ctx context.Context, x cellWriter, args []string) int {
+// do does the runs, one cell after the other, until an error; or a shard's.
+func (t *together) do(ctx context.Context, args []string) int {
 	if t.shards.shard.Of > 0 {
-		return runShard(ctx, t.options, t.shards, x, common(t.set, args))
+		return runShard(ctx, t.options, t.shards, t, args)
 	}
 	began := time.Now()
-	x.writeHead(t.e.Stdout)
+	r := make(results, t.size())
+	io.WriteString(t.e.Stdout, t.head)
 	err := t.cells(func(nodes, loss int, runs []int) error {
 		bar := newProgress(t.e.Stderr)
-		err := x.run(ctx, runs, bar.share(fmt.Sprintf("%d nodes, %d%% loss", nodes, loss)), x.keep)
+		err := r.collect(ctx, t, runs, bar.share(fmt.Sprintf("%d nodes, %d%% loss", nodes, loss)))
 		bar.clear()
-		x.writeCell(t.e.Stdout, nodes, loss, runs)
-		return err
+		return cmp.Or(t.cell(t.e.Stdout, nodes, r[runs[0]:][:len(runs)], loss), err)
 	})
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -210,17 +213,16 @@ func (t *together) do(ctx context.Context, x cellWriter, args []string) int {
 	return exitOK
 }
 
-// writeCells writes all cells.
-func (t *together) writeCells(e env, x cellWriter) error {
-	var b bytes.Buffer
-	x.writeHead(&b)
-	_ = t.cells(func(nodes, loss int, runs []int) error {
-		x.writeCell(&b, nodes, loss, runs)
-		return nil
+func (t *together) write(e env, _ *simOutput, r results) error {
+	if _, err := io.WriteString(e.Stdout, t.head); err != nil {
+		return err
+	}
+	return t.cells(func(nodes, loss int, runs []int) error {
+		return t.cell(e.Stdout, nodes, r[runs[0]:][:len(runs)], loss)
 	})
-	_, err := b.WriteTo(e.Stdout)
-	return err
 }
+
+func (t *together) count(r results) string { return r.count() }
 
 // whole is an option from 1 to most.
 func (o *options) whole(name string, v *int, most int) {
@@ -254,22 +256,17 @@ func (o *options) numbers(name string, v *[]int, least, most int) {
 // lastSeed is the seed of the last run of each.
 func (t *together) lastSeed() uint64 { return t.seed + uint64(t.seeds) - 1 }
 
-// convergence is `serf sim convergence`.
-type convergence struct {
-	*together
-	results[study.Agreement]
-}
-
+// runConvergence is `serf sim convergence`.
 func runConvergence(ctx context.Context, args []string, e env) int {
-	x, code, ok := parseConvergence(args, e)
+	t, code, ok := parseConvergence(args, e)
 	if !ok {
 		return code
 	}
-	return x.do(ctx, x, args)
+	return t.do(ctx, args)
 }
 
-func parseConvergence(args []string, e env) (x *convergence, code int, ok bool) {
-	t := newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold)
+func parseConvergence(args []string, e env) (t *together, code int, ok bool) {
+	t = newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold)
 	t.nodes, t.loss = []int{50, 100, 200}, []int{0}
 	join := 1
 	t.whole("join", &join, joinMax)
@@ -290,38 +287,29 @@ func parseConvergence(args []string, e env) (x *convergence, code int, ok bool) 
 	if err != nil {
 		return nil, t.misused("%v", err), false
 	}
-	return &convergence{t, make(results[study.Agreement], t.runs())}, exitOK, true
+	t.head = fmt.Sprintf("members join through %d, start within %v, profile %s, seeds %d to %d\n",
+		join, *over, *t.profile, t.seed, t.lastSeed()) +
+		fmt.Sprintf("%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n",
+			"nodes", "loss", "runs", "median", "90%", "99%", "worst", "late", "packets", "streams")
+	t.runSome = func(ctx context.Context, which []int, progress func(done float64),
+		done func(i int, result any)) error {
+		return study.Converge(ctx, len(which), t.some(which), t.workers, progress,
+			func(k int, a study.Agreement) { done(which[k], a) })
+	}
+	t.cell = writeConverged
+	return t, exitOK, true
 }
 
-func (x *convergence) run(
-	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
-) error {
-	return study.Converge(ctx, len(which), x.some(which), x.workers, progress,
-		func(k int, a study.Agreement) { done(which[k], &a) })
-}
-
-func (x *convergence) keep(i int, result any) { x.results[i] = result.(*study.Agreement) }
-
-func (x *convergence) write(e env, _ *simOutput) error { return x.writeCells(e, x) }
-
-func (x *convergence) writeHead(w io.Writer) {
-	fmt.Fprintf(w, "members join through %d, start within %v, profile %s, seeds %d to %d\n",
-		x.own.Join, x.own.Over, x.own.Profile, x.seed, x.lastSeed())
-	fmt.Fprintf(w, "%6s %5s %5s | %8s %8s %8s %8s  %8s | %9s %9s\n",
-		"nodes", "loss", "runs", "median", "90%", "99%", "worst", "late", "packets", "streams")
-}
-
-func (x *convergence) writeCell(w io.Writer, nodes, loss int, runs []int) {
+func writeConverged(w io.Writer, nodes int, list results, loss int) error {
 	var r study.Converged
-	for _, i := range runs {
-		if a := x.results[i]; a != nil {
-			r.Add(a)
+	for i := range list {
+		var a study.Agreement
+		if there, err := list.read(i, &a); err != nil {
+			return err
+		} else if there {
+			r.Add(&a)
 		}
 	}
-	writeConverged(w, nodes, loss, &r)
-}
-
-func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
 	late := strconv.Itoa(r.Late())
 	if r.Open > 0 {
 		late += fmt.Sprintf(" (%d never)", r.Open)
@@ -331,26 +319,22 @@ func writeConverged(w io.Writer, nodes, loss int, r *study.Converged) {
 	for _, percent := range []int{50, 90, 99, 100} {
 		fmt.Fprintf(w, " %8s", seconds(r.Share(percent)))
 	}
-	fmt.Fprintf(w, "  %8s | %6.1f kB %6.1f kB\n",
+	_, err := fmt.Fprintf(w, "  %8s | %6.1f kB %6.1f kB\n",
 		late, float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
+	return err
 }
 
-// dissemination is `serf sim events`.
-type dissemination struct {
-	*together
-	results[study.Disseminated]
-}
-
+// runEvents is `serf sim events`.
 func runEvents(ctx context.Context, args []string, e env) int {
-	x, code, ok := parseEvents(args, e)
+	t, code, ok := parseEvents(args, e)
 	if !ok {
 		return code
 	}
-	return x.do(ctx, x, args)
+	return t.do(ctx, args)
 }
 
-func parseEvents(args []string, e env) (x *dissemination, code int, ok bool) {
-	t := newTogether("sim events", eventsHelp, e, cluster.MaxMembers)
+func parseEvents(args []string, e env) (t *together, code int, ok bool) {
+	t = newTogether("sim events", eventsHelp, e, cluster.MaxMembers)
 	t.nodes, t.loss = []int{1000}, []int{0, 5, 20}
 	bursts, events := 10, 1
 	t.whole("bursts", &bursts, cluster.MaxEvents)
@@ -375,39 +359,30 @@ func parseEvents(args []string, e env) (x *dissemination, code int, ok bool) {
 	if err != nil {
 		return nil, t.misused("%v", err), false
 	}
-	return &dissemination{t, make(results[study.Disseminated], t.runs())}, exitOK, true
+	t.head = fmt.Sprintf("%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
+		bursts, events, *over, *t.profile, t.seed, t.lastSeed())
+	t.runSome = func(ctx context.Context, which []int, progress func(done float64),
+		done func(i int, result any)) error {
+		return study.Disseminate(ctx, len(which), t.some(which), t.workers, progress,
+			func(k int, x study.Disseminated) { done(which[k], x) })
+	}
+	t.cell = writeEvents
+	return t, exitOK, true
 }
 
-func (x *dissemination) run(
-	ctx context.Context, which []int, progress func(done float64), done func(i int, result any),
-) error {
-	return study.Disseminate(ctx, len(which), x.some(which), x.workers, progress,
-		func(k int, d study.Disseminated) { done(which[k], &d) })
-}
-
-func (x *dissemination) keep(i int, result any) { x.results[i] = result.(*study.Disseminated) }
-
-func (x *dissemination) write(e env, _ *simOutput) error { return x.writeCells(e, x) }
-
-func (x *dissemination) writeHead(w io.Writer) {
-	fmt.Fprintf(w, "%d bursts of %d events within %v, profile %s, seeds %d to %d\n",
-		x.own.Bursts, x.own.Burst, x.own.Over, x.own.Profile, x.seed, x.lastSeed())
-}
-
-func (x *dissemination) writeCell(w io.Writer, nodes, loss int, runs []int) {
+func writeEvents(w io.Writer, nodes int, list results, loss int) error {
 	var r study.Disseminated
-	for _, i := range runs {
-		if d := x.results[i]; d != nil {
-			r.Add(d)
+	for i := range list {
+		var x study.Disseminated
+		if there, err := list.read(i, &x); err != nil {
+			return err
+		} else if there {
+			r.Add(&x)
 		}
 	}
-	writeEvents(w, nodes, loss, &r)
-}
-
-func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {
 	fmt.Fprintf(w, "\n%d nodes, loss %d%%, %d runs, %d events\n", nodes, loss, r.Runs, r.Events)
 	if r.Pairs == 0 {
-		return
+		return nil
 	}
 	for i, after := range report.Marks {
 		reached := r.Reached[i]
@@ -423,8 +398,9 @@ func writeEvents(w io.Writer, nodes, loss int, r *study.Disseminated) {
 		fmt.Fprintf(w, "; %d events not with all after a minute\n", r.Late)
 	}
 	each := r.Seconds * float64(nodes)
-	fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n",
+	_, err := fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n",
 		float64(r.PacketBytes)/each, float64(r.StreamBytes)/each)
+	return err
 }
 
 // seconds is a time with what is worth knowing of it.

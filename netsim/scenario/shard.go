@@ -30,9 +30,9 @@ func (s Shard) Deal(n int, weight func(i int) float64) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
+	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(weight(b), weight(a)),
-			cmp.Compare(netsim.Mix(shuffle, uint64(a)), netsim.Mix(shuffle, uint64(b))))
+			cmp.Compare(netsim.Mix(shuffle, uint64(a)), netsim.Mix(shuffle, uint64(b))), a-b)
 	})
 	var own []int
 	for k := s.Part - 1; k < n; k += s.Of {

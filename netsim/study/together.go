@@ -32,8 +32,8 @@ func Convergence(join int, over time.Duration) scenario.Scenario {
 type Converged struct {
 	Runs                     int
 	PacketBytes, StreamBytes uint64 // of all members and runs, within TrafficTime
-	// Took is the time from the first start until all views agreed, ascending. In Open runs they
-	// didn't by the limit, which stands in for it.
+	// Took is the time from the first start until all views agreed. In Open runs they didn't by the
+	// limit, which stands in for it.
 	Took []time.Duration
 	Open int
 }
@@ -94,8 +94,7 @@ func (x *Converged) Add(a *Agreement) {
 	if a.Open {
 		x.Open++
 	}
-	at, _ := slices.BinarySearch(x.Took, a.Took)
-	x.Took = slices.Insert(x.Took, at, a.Took)
+	x.Took = append(x.Took, a.Took)
 }
 
 // Share is the least time that so many percent of the runs didn't exceed; 0 without runs.
@@ -103,6 +102,7 @@ func (x *Converged) Share(percent int) time.Duration {
 	if len(x.Took) == 0 {
 		return 0
 	}
+	slices.Sort(x.Took)
 	return x.Took[max((len(x.Took)*percent+99)/100-1, 0)]
 }
 
