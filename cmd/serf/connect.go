@@ -22,7 +22,10 @@ const rpcHelp = `
   -rpc-addr=127.0.0.1:7373
         Where the agent's RPC listens: host:port, unix:///path or tls://host:port. Default:
         $SERF_RPC_ADDR, if set; an empty value is an error.
+` + rpcAccessHelp
 
+// rpcAccessHelp is the part of rpcHelp that doesn't say where the agent is.
+const rpcAccessHelp = `
   -rpc-auth=KEY
         The agent's RPC key. Default: $SERF_RPC_AUTH, likewise.
 
@@ -55,6 +58,7 @@ const rpcHelp = `
 // connection is how a command reaches an agent.
 type connection struct {
 	o              *options
+	option         string // that gives the address
 	addr           *string
 	auth, authFile *string
 	tls            [4]*string // the values of tlsOptions
@@ -74,14 +78,24 @@ var tlsOptions = [4]struct{ variable, option string }{
 
 // connection adds the options of a connection.
 func (o *options) connection() *connection {
-	c := &connection{o: o, timeout: o.patience("rpc-timeout")}
-	c.addr = c.fromEnv("SERF_RPC_ADDR", "rpc-addr", defaultRPCAddr, dialable)
+	c := &connection{o: o, option: "rpc-addr"}
+	c.addr = c.fromEnv("SERF_RPC_ADDR", c.option, defaultRPCAddr, dialable)
+	c.access()
+	return c
+}
+
+// accessOptions are the options of a connection that don't say where the agent is.
+var accessOptions = []string{"rpc-auth", "rpc-auth-file", "rpc-tls-ca", "rpc-tls-cert",
+	"rpc-tls-key", "rpc-tls-server-name", "rpc-timeout"}
+
+// access adds them.
+func (c *connection) access() {
+	c.timeout = c.o.patience("rpc-timeout")
 	c.auth = c.fromEnv("SERF_RPC_AUTH", "rpc-auth", "", nil)
 	c.authFile = c.fromEnv("SERF_RPC_AUTH_FILE", "rpc-auth-file", "", nil)
 	for i, opt := range tlsOptions {
 		c.tls[i] = c.fromEnv(opt.variable, opt.option, "", nil)
 	}
-	return c
 }
 
 // fromEnv is an option with a default from the environment, which check checks.
@@ -142,8 +156,8 @@ func (c *connection) readCerts() (err error) {
 	}
 	for _, opt := range tlsOptions {
 		if c.o.given(opt.option) {
-			return fmt.Errorf("-%s: only for an address tls://host:port, and -rpc-addr is %s",
-				opt.option, *c.addr)
+			return fmt.Errorf("-%s: only for an address tls://host:port, and -%s is %s",
+				opt.option, c.option, *c.addr)
 		}
 	}
 	return nil

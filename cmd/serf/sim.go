@@ -40,7 +40,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 			return newOptions("sim", "", e).misused("%s", unknownPart("sim", args[0]))
 		}
 	}
-	r, code, ok := parseSim(args, e)
+	r, code, ok := parseSim(ctx, args, e)
 	if !ok {
 		return code
 	}
@@ -121,6 +121,7 @@ type setting struct {
 type simOptions struct {
 	*options
 	file      string
+	like      likeOptions
 	agents    *[]string // configuration files
 	print     bool
 	workers   int
@@ -132,7 +133,7 @@ type simOptions struct {
 }
 
 // parseSim turns the command line into a run. If ok is false the command ends with code.
-func parseSim(args []string, e env) (r simRun, code int, ok bool) {
+func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok bool) {
 	o := &simOptions{options: newOptions("sim", simHelp(), e)}
 	o.rule.strict = true
 	o.define()
@@ -143,12 +144,21 @@ func parseSim(args []string, e env) (r simRun, code int, ok bool) {
 		return r, code, false
 	}
 	r = simRun{scenario: scenario.Default(), print: o.print}
+	args = without(o.set, args, secretOptions...)
 	r.to = simOutput{format: *format, page: *page, command: simCommand(args)}
 	var places map[string]scenario.Place
-	if o.file != "" {
+	if err := o.checkLike(); err != nil {
+		return r, o.misused("%v", err), false
+	}
+	switch {
+	case o.file != "":
 		var err error
 		if r.scenario, places, err = readScenario(o.file); err != nil {
 			return r, o.misused("%s", prefixed(o.file+":", err)), false
+		}
+	case o.like.addr != "":
+		if r.scenario, code, ok = o.twin(ctx); !ok {
+			return r, code, false
 		}
 	}
 	byAgent, err := o.takeTimings(&r.scenario)
@@ -203,10 +213,8 @@ func simWorkers(asked, members int) int {
 
 // keyOf is the key that an option sets.
 func keyOf(option string) string {
-	for _, p := range scenario.Params() {
-		if p.Name == option {
-			return p.Key
-		}
+	if p, ok := scenario.ParamNamed(option); ok {
+		return p.Key
 	}
 	return option
 }
@@ -222,6 +230,7 @@ func addedKey(list string, before, after int) string {
 // define adds the options.
 func (o *simOptions) define() {
 	o.textVar(&o.file, "scenario")
+	o.addLike()
 	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")

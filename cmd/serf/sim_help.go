@@ -21,6 +21,24 @@ Usage: serf sim [options]
   -scenario=FILE
         Read a scenario from a JSON file, see below. Options override it.
 
+  -like=ADDR
+        Make a scenario of the cluster of a running agent, whose RPC listens there
+        (host:port, unix:///path or tls://host:port): as many nodes, in regions, with
+        round trips, losses and timings like its own, and as many events and queries.
+        What each of these was made from goes to standard error. Options change it:
+        -like=10.0.0.1:7373 -fault=partition,region=eu,start=20s,length=30s says what
+        happens if the region eu is cut off. Each time the agent is asked anew;
+        -print-scenario makes a file to keep. See also the options at the end.
+
+  -region-tag=TAG
+        With -like, the tag that says which region a node is in. Without it, network
+        coordinates and round trips tell regions apart.
+
+  -like-for=DURATION
+        With -like, ask twice, so far apart, and count losses, events and queries in
+        between. By default they are counted from the agent's start, or for 10s if
+        the agent is HashiCorp's, which keeps no counts.
+
   -agent-config=PATH
         Take the profile and the timings of an agent's configuration file, or of a
         folder of such files. They replace those of the scenario. May be repeated.
@@ -157,6 +175,10 @@ const simHelpTail = `
   about.
 `
 
+const simHelpLike = `
+How -like connects to the agent
+`
+
 // simHelp is the help text, with the options and kinds that there are.
 func simHelp() string {
 	var b strings.Builder
@@ -178,6 +200,8 @@ func simHelp() string {
 	b.WriteString("\n  Kinds of work:\n\n")
 	writeKinds(&b, scenario.WorkKinds())
 	b.WriteString(simHelpTail)
+	b.WriteString(simHelpLike)
+	b.WriteString(rpcAccessHelp)
 	return b.String()
 }
 

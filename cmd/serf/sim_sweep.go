@@ -154,8 +154,7 @@ func (s *simSweep) command(p *scenario.Point, seed string) string {
 // setting is the option that gives an axis a value.
 func (s *simSweep) setting(axis int, value string) string {
 	name := s.Axes[axis].Name
-	named := func(p scenario.Param) bool { return p.Name == name }
-	if slices.ContainsFunc(scenario.Params(), named) {
+	if _, ok := scenario.ParamNamed(name); ok {
 		return "-" + name + "=" + value
 	}
 	return "-set=" + name + "=" + value

@@ -17,11 +17,14 @@ import (
 	"serf/netsim/scenario"
 )
 
+// noVariables is an environment without any.
+func noVariables(string) (string, bool) { return "", false }
+
 // sim runs `serf sim` and returns what it wrote.
 func sim(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	code = runSim(ctx, args, env{Stdout: &out, Stderr: &err, LookupEnv: func(string) (string, bool) { return "", false }})
+	code = runSim(ctx, args, env{Stdout: &out, Stderr: &err, LookupEnv: noVariables})
 	return code, out.String(), err.String()
 }
 
@@ -354,14 +357,14 @@ func TestSimNamesThePlaceInTheFile(t *testing.T) {
 func TestSimTakesTheTimingsOfAgents(t *testing.T) {
 	agentFile := configFile(t, `{"node_name": "a", "profile": "wan", "keyring_file": "/nowhere", "probe_interval": "7s", "gossip_nodes": 5, "reap_interval": "9s"}`)
 	scenario := writeScenarioFile(t, `{"profile": "local", "timing": {"gossip_nodes": 4, "suspicion_mult": 3}}`)
-	r, _, ok := parseSim([]string{"-gossip-nodes=6", "-agent-config", agentFile, "-scenario", scenario}, env{})
+	r, _, ok := parseSim(t.Context(), []string{"-gossip-nodes=6", "-agent-config", agentFile, "-scenario", scenario}, env{LookupEnv: noVariables})
 	s := &r.scenario
 	if !ok || s.Profile != "wan" || s.Timing.ProbeInterval.String() != "7s" || *s.Timing.GossipNodes != 6 || *s.Timing.SuspicionMult != 3 || s.Timing.ReapInterval.String() != "9s" {
 		t.Errorf("%v, profile %s, timing %+v", ok, s.Profile, s.Timing)
 	}
 	var warned bytes.Buffer
 	twice := configFile(t, `{"gossip_nodes": 5} {}`)
-	if _, _, ok := parseSim([]string{"-agent-config", twice}, env{Stderr: &warned}); !ok || warned.String() != "serf sim: warning: "+twice+":1:21: what follows the first object is ignored\n" {
+	if _, _, ok := parseSim(t.Context(), []string{"-agent-config", twice}, env{Stderr: &warned, LookupEnv: noVariables}); !ok || warned.String() != "serf sim: warning: "+twice+":1:21: what follows the first object is ignored\n" {
 		t.Errorf("%v, %q", ok, warned.String())
 	}
 	conf, err := loadSetup([]string{"-config-file", configFile(t, `{"probe_interval": "7s", "gossip_nodes": 5, "reap_interval": "9s"}`), "-node=a", "-bind=127.0.0.1"})
@@ -384,7 +387,7 @@ func TestSimTakesTheTimingsOfAgents(t *testing.T) {
 
 func TestSimSaysHowToSeeABrokenRuleAgain(t *testing.T) {
 	path := writeScenarioFile(t, "{}")
-	r, code, ok := parseSim([]string{"-scenario", path, "-seed=7", "-check"}, env{})
+	r, code, ok := parseSim(t.Context(), []string{"-scenario", path, "-seed=7", "-check"}, env{LookupEnv: noVariables})
 	if !ok {
 		t.Fatal(code)
 	}

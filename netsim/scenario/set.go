@@ -132,13 +132,29 @@ var params = []Param{
 // Params lists the values that have an option.
 func Params() []Param { return slices.Clone(params) }
 
+// ParamNamed returns the param of an option, of which an agent's configuration writes - as _:
+// "suspicion-mult" or "suspicion_mult".
+func ParamNamed(name string) (Param, bool) {
+	name = strings.ReplaceAll(name, "_", "-")
+	i := slices.IndexFunc(params, func(p Param) bool { return p.Name == name })
+	if i < 0 {
+		return Param{}, false
+	}
+	return params[i], true
+}
+
+// keyOf returns the key of an option, or name, which is a key already.
+func keyOf(name string) string {
+	if p, ok := ParamNamed(name); ok {
+		return p.Key
+	}
+	return name
+}
+
 // Set sets one value, named by its option or its key: "loss", "network.loss", "faults[0].count".
 // value has the form that options take. Items of lists must exist.
 func (s *Scenario) Set(key, value string) error {
-	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
-		key = params[i].Key
-	}
-	v, err := lookup(reflect.ValueOf(s).Elem(), key)
+	v, err := lookup(reflect.ValueOf(s).Elem(), keyOf(key))
 	if err != nil {
 		return err
 	}
@@ -147,11 +163,8 @@ func (s *Scenario) Set(key, value string) error {
 
 // Value returns the value of a key, in the form that Set takes; "" if it isn't set.
 func (s *Scenario) Value(key string) (string, error) {
-	if i := slices.IndexFunc(params, func(p Param) bool { return p.Name == key }); i >= 0 {
-		key = params[i].Key
-	}
 	c := s.Clone()
-	v, err := lookup(reflect.ValueOf(&c).Elem(), key)
+	v, err := lookup(reflect.ValueOf(&c).Elem(), keyOf(key))
 	if err != nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return "", err
 	}

@@ -42,6 +42,9 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 	if err := sweepable(name); err != nil {
 		return Axis{}, err
 	}
+	if p, ok := ParamNamed(name); ok {
+		name = p.Name
+	}
 	was, err := base.Value(name)
 	if err != nil {
 		return Axis{}, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/scenario"
 )
@@ -54,7 +55,8 @@ func (m *maker) divideByTag(tag string) error {
 	by := make(map[string][]int)
 	var without []int
 	for i := range m.alive {
-		if v := m.alive[i].Tags[tag]; v != "" {
+		// Names come from other members: they must not drive a terminal.
+		if v := textwrap.Escape(m.alive[i].Tags[tag], ""); v != "" {
 			by[v] = append(by[v], i)
 		} else {
 			without = append(without, i)
@@ -116,13 +118,13 @@ func (m *maker) divideByPlace() {
 	}
 	if len(places) < 2 {
 		m.found("regions", "none: the agent knows the coordinates of %d nodes. They come with "+
-			"probes, in time; -region-tag divides nodes by a tag", len(places))
+			"probes, in time. -region-tag divides nodes by a tag; %s", len(places), m.tagsThere())
 		return
 	}
 	groups := group(places, m.tripsOfPairs())
 	if len(groups) == 1 {
 		m.found("regions", "none: the coordinates of %d nodes form one group. -region-tag divides "+
-			"nodes by a tag", len(places))
+			"nodes by a tag; %s", len(places), m.tagsThere())
 		return
 	}
 	lost := m.addUnplaced(groups, len(places))
@@ -190,7 +192,7 @@ func (m *maker) nameByTag(groups [][]int) string {
 				break
 			}
 			seen[value] = true
-			named = append(named, region{value, g})
+			named = append(named, region{textwrap.Escape(value, ""), g})
 		}
 		if len(named) == len(groups) {
 			m.regions = named

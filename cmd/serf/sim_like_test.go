@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"serf/agent/rpc/server"
+	"serf/internal/timing"
+	"serf/netsim/scenario"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/swim/serf/coord"
+)
+
+// farCluster is a cluster of twelve in the regions eu and us, 40 ms apart, of which one has failed.
+// Methods that -like doesn't need are missing.
+type farCluster struct {
+	server.Agent
+	original bool // the agent is HashiCorp's: it tells neither settings nor counts
+	asked    uint64
+}
+
+func (c *farCluster) AllMembers() (int, iter.Seq[*serf.Member]) {
+	var list []*serf.Member
+	for i := range 12 {
+		m := &serf.Member{Name: fmt.Sprint("web-", i+1), Status: serf.StatusAlive, Tags: map[string]string{"dc": region(i)}}
+		if i == 11 {
+			m.Status = serf.StatusFailed
+		}
+		list = append(list, m)
+	}
+	return len(list), slices.Values(list)
+}
+
+func region(i int) string {
+	if i < 7 {
+		return "eu"
+	}
+	return "us"
+}
+
+func (c *farCluster) Coordinate(_ context.Context, name string) (coord.Coordinate, bool, error) {
+	var i int
+	fmt.Sscanf(name, "web-%d", &i)
+	at := coord.Coordinate{Height: 0.00025 + 0.00001*float64(i), Error: 0.1}
+	if region(i-1) == "us" {
+		at.Vec[0] = 0.04
+	}
+	return at, true, nil
+}
+
+func (c *farCluster) Stats() map[string]map[string]string {
+	c.asked++
+	stats := map[string]map[string]string{
+		"agent": {"name": "web-1"},
+		"serf":  {"encrypted": "true", "event_time": fmt.Sprint(100 + 3*c.asked), "query_time": "7"},
+	}
+	if c.original {
+		return stats
+	}
+	cfg := serf.DefaultConfig(swim.LAN())
+	cfg.SuspicionMult = 5
+	x := timing.Of(&cfg)
+	stats["settings"] = maps.Clone(x.Texts())
+	stats["settings"]["enable_compression"] = "true"
+	stats["settings"]["of_a_newer_agent"] = "17"
+	stats["counters"] = map[string]string{"uptime": fmt.Sprint(100*c.asked, "s"), "events": fmt.Sprint(60 * c.asked), "queries": "0",
+		"probes_direct": "980", "probes_relayed": "20", "probes_tcp": "0", "probes_failed": "3"}
+	return stats
+}
+
+// likeArgs are the options that make a twin of a cluster.
+func likeArgs(t *testing.T, c *farCluster, args ...string) []string {
+	return append([]string{"-like=" + serveRPC(t, c, "")}, args...)
+}
+
+func TestTwinOfARunningCluster(t *testing.T) {
+	t.Parallel()
+	code, out, errs := sim(t, t.Context(), likeArgs(t, &farCluster{}, "-print-scenario")...)
+	s, _, err := scenario.Parse([]byte(out))
+	if code != exitOK || err != nil {
+		t.Fatalf("exit %d, %v: %s", code, err, errs)
+	}
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if s.Members != 11 || fmt.Sprint(s.RegionSizes()) != "[7 4]" || !s.Start.Warm || !s.Encrypt || !s.Compress ||
+		s.Profile != "lan" || *s.Timing.SuspicionMult != 5 || s.Network.Loss == 0 || len(s.Paths) != 3 || len(s.Work) != 1 {
+		t.Errorf("%s", out)
+	}
+	for _, want := range []string{
+		"nodes", "11 alive, as web-1 sees them; 1 failed left out", "2 groups of coordinates; each has one value of the tag dc, which names it",
+		"the agent's: profile lan with suspicion_mult 5", "eu and us", "round trips 40.", "by coordinates of 28 pairs",
+		"loss", "of 1000 probes of the agent's within 1m40s, 20 were answered only by way of others", "60 within 1m40s, one every 1.667s",
+	} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %q in:\n%s", want, errs)
+		}
+	}
+}
+
+// The questions that twins are for, as operators ask them.
+func TestWhatIf(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-fault=partition,region=eu,start=20s,length=20s"}, []string{"region eu at 20s for 20s", "views agree, heal", "eu to us"}},
+		{[]string{"-fault=crash,share=30%,start=20s,length=5s"}, []string{"30% of the nodes at 20s"}},
+		{[]string{"-fault=partition,region=eu", "-for=40s"}, []string{"region eu"}},
+		{[]string{"-crash=2", "-sweep", "suspicion_mult=4,6"}, []string{"suspicion-mult 4 6", "-suspicion-mult=SUSPICION-MULT"}},
+		{[]string{"-suspicion-mult=6"}, []string{"suspicion mult 6"}},
+		{[]string{"-set=suspicion_mult=6"}, []string{"suspicion mult 6"}},
+		{[]string{"-nodes=22"}, []string{"region eu         14 nodes", "region us         8 nodes"}},
+	} {
+		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
+			t.Parallel()
+			code, out, errs := sim(t, t.Context(), likeArgs(t, &farCluster{}, tc.args...)...)
+			for _, want := range tc.want {
+				if code != exitOK || !strings.Contains(out, want) {
+					t.Fatalf("exit %d, no %q: %s\n%s", code, want, errs, out)
+				}
+			}
+		})
+	}
+}
+
+// Other timings than the agent's replace all of them.
+func TestTwinWithOtherTimings(t *testing.T) {
+	t.Parallel()
+	file := configFile(t, `{"profile": "wan", "gossip_nodes": 5}`)
+	for _, tc := range []struct{ arg, want, texts string }{
+		{"-profile=wan", "as -profile says, and not the agent's", "map[]"},
+		{"-agent-config=" + file, "as -agent-config says, and not the agent's", "map[gossip_nodes:5]"},
+	} {
+		code, out, errs := sim(t, t.Context(), likeArgs(t, &farCluster{}, "-print-scenario", tc.arg)...)
+		s, _, err := scenario.Parse([]byte(out))
+		if code != exitOK || err != nil || s.Profile != "wan" || fmt.Sprint(s.Timing.Texts()) != tc.texts || !strings.Contains(errs, tc.want) {
+			t.Errorf("exit %d, %v: %s\n%s", code, err, errs, out)
+		}
+	}
+}
+
+// HashiCorp's agent has no settings and counts: some are assumed, others seen in a while.
+func TestTwinOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	code, out, errs := sim(t, t.Context(), likeArgs(t, &farCluster{original: true}, "-print-scenario", "-like-for=20ms")...)
+	s, _, err := scenario.Parse([]byte(out))
+	if code != exitOK || err != nil || s.Profile != "lan" || s.Network.Loss != 0 || len(s.Regions) != 2 || len(s.Work) != 1 {
+		t.Errorf("exit %d, %v: %s\n%s", code, err, errs, out)
+	}
+	for _, want := range []string{
+		"Asking again in 20ms.", "the agent doesn't tell its own: profile lan is assumed", "0% is assumed: the agent doesn't count probes",
+		"at least 3 within 0s",
+	} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %q in:\n%s", want, errs)
+		}
+	}
+}
+
+func TestLikeRefuses(t *testing.T) {
+	t.Parallel()
+	addr := serveRPC(t, &farCluster{}, "")
+	locked := serveRPC(t, &farCluster{}, "secret")
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-region-tag=dc"}, "-region-tag: only together with -like"},
+		{[]string{"-rpc-auth=x"}, "-rpc-auth: only together with -like"},
+		{[]string{"-like=" + addr, "-scenario=x.json"}, "-like and -scenario exclude each other"},
+		{[]string{"-like="}, "invalid value"},
+		{[]string{"-like=:::"}, `-like ":::": `},
+		{[]string{"-like=" + addr, "-like-for=0s"}, "want a duration of more than 0"},
+		{[]string{"-like=" + addr, "-region-tag=zone"}, `no member has the tag "zone"; tags are dc`},
+		{[]string{"-like=" + addr, "-fault=crash,region=asia"}, `"asia": allowed are eu, us`},
+		{[]string{"-like=" + locked}, "The agent wants its RPC key (rpc_auth): give it with -rpc-auth"},
+		{[]string{"-like=127.0.0.1:1"}, "Its address is given by -like."},
+	} {
+		if code, _, errs := sim(t, t.Context(), tc.args...); code != exitError || !strings.Contains(errs, tc.want) {
+			t.Errorf("%v: exit %d, %q, want %q", tc.args, code, errs, tc.want)
+		}
+	}
+}
+
+// The command that repeats a run is shown on pages that are passed on: without the key.
+func TestLikeKeepsTheKeySecret(t *testing.T) {
+	t.Parallel()
+	addr := serveRPC(t, &farCluster{}, "secret")
+	for _, args := range [][]string{{"-format=json"}, {"-seeds=2"}} {
+		code, out, errs := sim(t, t.Context(), append(args, "-like="+addr, "-rpc-auth", "secret", "-for=20s")...)
+		if code != exitOK || strings.Contains(out+errs, "secret") || !strings.Contains(out, "serf sim") {
+			t.Errorf("exit %d: %s\n%s", code, errs, out)
+		}
+	}
+}

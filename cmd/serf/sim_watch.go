@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"serf/agent/rpc"
+	"serf/internal/timing"
+	"serf/netsim/scenario"
+	"serf/netsim/twin"
+)
+
+// watcher asks an agent what it has seen of its cluster.
+type watcher struct {
+	c      *rpc.Client
+	length time.Duration // between the two times that it is asked; 0: by default
+	tell   io.Writer     // that it takes a while
+}
+
+// agentStats are the figures of an agent, by section.
+type agentStats map[string]map[string]string
+
+// watch asks the agent. One that counts what happens needs not be asked twice.
+func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
+	first, err := w.stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &twin.Observed{Agent: first["agent"]["name"]}
+	if err := w.askMembers(ctx, o); err != nil {
+		return nil, err
+	}
+	last := first
+	if w.length == 0 && first["counters"] == nil {
+		w.length = likeWatch
+	}
+	if w.length > 0 {
+		fmt.Fprintf(w.tell, "Asking again in %v.\n", w.length)
+		select {
+		case <-time.After(w.length):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if last, err = w.stats(ctx); err != nil {
+			return nil, err
+		}
+	}
+	o.Counts = w.counts(first, last)
+	o.Timing = timingOf(last["settings"])
+	o.Compressed = last["settings"]["enable_compression"] == "true"
+	o.Encrypted = last["serf"]["encrypted"] == "true"
+	o.Zones.Tag = last["zones"]["tag"]
+	return o, nil
+}
+
+func (w *watcher) stats(ctx context.Context) (agentStats, error) { return w.c.Stats(ctx) }
+
+// number reads a count; 0 if there is none.
+func (s agentStats) number(section, name string) uint64 {
+	n, _ := strconv.ParseUint(s[section][name], 10, 64)
+	return n
+}
+
+// counts is what happened between two answers, or since the agent's start if it was asked once. An
+// agent that doesn't count has Lamport times: each event raises its clock, and those that were sent
+// at the same time share one.
+func (w *watcher) counts(first, last agentStats) twin.Counts {
+	if last["counters"] == nil {
+		return twin.Counts{
+			Over: w.length, AtLeast: true,
+			Events:  last.number("serf", "event_time") - first.number("serf", "event_time"),
+			Queries: last.number("serf", "query_time") - first.number("serf", "query_time"),
+		}
+	}
+	if w.length == 0 {
+		first = nil
+	}
+	since := func(name string) uint64 { return last.number("counters", name) - first.number("counters", name) }
+	return twin.Counts{
+		Over: last.uptime() - first.uptime(), Events: since("events"), Queries: since("queries"),
+		Probes: true, Direct: since("probes_direct"), Relayed: since("probes_relayed"),
+		Streams: since("probes_tcp"),
+	}
+}
+
+func (s agentStats) uptime() time.Duration {
+	d, _ := time.ParseDuration(s["counters"]["uptime"])
+	return d
+}
+
+// timingOf reads the timings that an agent tells, nil if it tells none. Those that are unknown here
+// are a newer agent's.
+func timingOf(settings map[string]string) *scenario.Timing {
+	var s scenario.Scenario
+	known := false
+	for key, text := range settings { // order-free: each by itself
+		if slices.Contains(timing.Keys(), key) && s.Set("timing."+key, text) == nil {
+			known = true
+		}
+	}
+	if !known {
+		return nil
+	}
+	return &s.Timing
+}
+
+// coordinatesAtOnce is how many questions about coordinates wait for answers at a time, which a
+// distant agent takes a round trip for.
+const coordinatesAtOnce = 32
+
+// askMembers asks for all members, and where those are that are alive.
+func (w *watcher) askMembers(ctx context.Context, o *twin.Observed) error {
+	list, err := w.c.Members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		o.Members = append(o.Members, twin.Member{Name: m.Name, Status: m.Status, Tags: m.Tags})
+	}
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var all sync.WaitGroup
+	for range coordinatesAtOnce {
+		all.Go(func() {
+			for failed.Load() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(o.Members) {
+					return
+				}
+				if err := w.locate(ctx, &o.Members[i]); err != nil {
+					failed.Store(&err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// locate asks where a member is.
+func (w *watcher) locate(ctx context.Context, m *twin.Member) error {
+	if m.Status != "alive" {
+		return nil
+	}
+	at, ok, err := w.c.Coordinate(ctx, m.Name)
+	if ok {
+		m.At = &at
+	}
+	return err
+}
