@@ -50,6 +50,7 @@ func (a *Agent) Views(ctx context.Context, timeout time.Duration) (survey.Views,
 type poll struct {
 	a       *Agent
 	history string // the member whose history is wanted, if one is
+	trips   bool   // round trips are wanted
 	timeout time.Duration
 	began   time.Time
 
@@ -89,7 +90,8 @@ func (p *poll) ask(ctx context.Context) error {
 			}
 		}
 		wait = min(n.DefaultQueryTimeout(), p.timeout) / 8
-		q := serf.Question{Direct: true, Timeout: p.timeout, History: p.history}
+		q := serf.Question{Direct: true, Timeout: p.timeout, History: p.history,
+			RoundTrips: p.trips}
 		return n.Ask(now, q, &a.loop.out)
 	})
 	if err != nil {

@@ -239,3 +239,29 @@ func TestFewFailedMembersAreAsked(t *testing.T) {
 		})
 	}
 }
+
+// Each agent has probed the others. One that is cut off doesn't answer, and the others' round trips
+// to it count.
+func TestRoundTripsOfAllAgents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newMemNetwork()
+		agents := beginJoined(t, net, 4)
+		time.Sleep(20 * time.Second)
+		net.Isolate(agents[3].Addr().Addr(), true)
+		got, err := agents[0].RoundTrips(background, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.AsSeenBy != "a" || got.Answered != 3 || !slices.Equal(got.Missing, []string{"d"}) {
+			t.Errorf("as seen by %s, %d answered, missing %v", got.AsSeenBy, got.Answered, got.Missing)
+		}
+		count := make(map[string]int)
+		for _, r := range got.Trips {
+			count[r.From+r.To]++
+		}
+		want := map[string]int{"ab": 3, "ac": 3, "ad": 3, "ba": 1, "bc": 1, "bd": 1, "ca": 1, "cb": 1, "cd": 1}
+		if !maps.Equal(count, want) {
+			t.Errorf("round trips %v, want %v", count, want)
+		}
+	})
+}

@@ -1,6 +1,11 @@
 package wire
 
-import "serf/internal/msgpack"
+import (
+	"encoding/binary"
+	"math"
+
+	"serf/internal/msgpack"
+)
 
 // Ask is what a member wants to know of another of this implementation: the payload of a query. The
 // answer always has the figures of its view; each group of fields below asks for more.
@@ -16,6 +21,9 @@ type Ask struct {
 
 	// Member is whose history is wanted; empty for nobody's.
 	Member []byte
+
+	// RoundTrips: those that the member has measured are wanted.
+	RoundTrips bool
 }
 
 // SumSize is the bytes of a sum in Ask.Sums: one slice in 16 million that differs looks equal.
@@ -28,6 +36,7 @@ func (m *Ask) Append(b []byte) []byte {
 	f.uint("From", uint64(m.From))
 	f.raw("Member", m.Member)
 	f.uint("Prefix", m.Prefix)
+	f.bool("RoundTrips", m.RoundTrips)
 	f.raw("Sums", m.Sums)
 	return f.end(len(b) + 1)
 }
@@ -46,6 +55,8 @@ func ParseAsk(body []byte) (Ask, error) {
 			m.Member = c.Name()
 		case "Prefix":
 			m.Prefix = c.Uint64()
+		case "RoundTrips":
+			m.RoundTrips = c.Bool()
 		case "Sums":
 			m.Sums = c.Bytes()
 		default:
@@ -76,6 +87,9 @@ type AskAnswer struct {
 	// what it is listed as.
 	History []byte
 	Status  uint8
+
+	// RoundTrips are the last that the member has measured, in the form of [AppendRoundTrip].
+	RoundTrips []byte
 }
 
 // Append appends the message, Serf type byte first. Fields that are zero are left out.
@@ -93,6 +107,7 @@ func (m *AskAnswer) Append(b []byte) []byte {
 	f.uint("Left", uint64(m.Left))
 	f.uint("Listed", uint64(m.Listed))
 	f.list("Members", m.Members)
+	f.raw("RoundTrips", m.RoundTrips)
 	f.uint("Status", uint64(m.Status))
 	f.uint("Suspect", uint64(m.Suspect))
 	return f.end(len(b) + 1)
@@ -128,6 +143,8 @@ func ParseAskAnswer(body []byte) (AskAnswer, error) {
 			m.Listed = c.Uint16()
 		case "Members":
 			m.Members = parseList(&c)
+		case "RoundTrips":
+			m.RoundTrips = c.Bytes()
 		case "Status":
 			m.Status = c.Uint8()
 		case "Suspect":
@@ -137,6 +154,37 @@ func ParseAskAnswer(body []byte) (AskAnswer, error) {
 		}
 	}
 	return m, c.Err
+}
+
+// RoundTrip is how long a ping of a member took, by the highest 32 bits of the hash of its name.
+type RoundTrip struct {
+	Member uint32
+	Micros uint32
+}
+
+// RoundTripMax is how many bytes a round trip takes at most.
+const RoundTripMax = 4 + binary.MaxVarintLen32
+
+// AppendRoundTrip appends a round trip: the member's four bytes, big-endian, and the time as a
+// varint of seven bits a byte, the lowest first.
+func AppendRoundTrip(b []byte, r RoundTrip) []byte {
+	return binary.AppendUvarint(binary.BigEndian.AppendUint32(b, r.Member), uint64(r.Micros))
+}
+
+// ParseRoundTrips reads what AppendRoundTrip wrote. An error means that it is something else.
+func ParseRoundTrips(b []byte) (list []RoundTrip, err error) {
+	for len(b) > 0 {
+		if len(b) < 4 {
+			return nil, msgpack.ErrFormat
+		}
+		micros, n := binary.Uvarint(b[4:])
+		if n <= 0 || micros > math.MaxUint32 {
+			return nil, msgpack.ErrFormat
+		}
+		list = append(list, RoundTrip{binary.BigEndian.Uint32(b), uint32(micros)})
+		b = b[4+n:]
+	}
+	return list, nil
 }
 
 // fieldList appends the fields of a map that are not zero, at most 15.

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"slices"
 	"testing"
 )
 
 func exampleAsk() Ask {
 	return Ask{
 		Sums: []byte{1, 2, 3, 4, 5, 6}, Depth: 8, Prefix: 0xab << 56, From: 1,
-		Member: []byte("m7"),
+		Member: []byte("m7"), RoundTrips: true,
 	}
 }
 
@@ -19,6 +20,7 @@ func exampleAskAnswer() AskAnswer {
 		Clock: 5_000_000, Digest: math.MaxUint64, Health: 2, Alive: 9, Suspect: 1, Leaving: 1,
 		Failed: 2, Left: 3, Busy: true, Differ: []byte{2}, Listed: 1,
 		Members: NewList("\x01m7", "\x04m8"), History: []byte{1, 0}, Status: 4,
+		RoundTrips: []byte{1, 2, 3, 4, 5},
 	}
 }
 
@@ -47,5 +49,27 @@ func TestAsk(t *testing.T) {
 				t.Errorf("%s cut to %d of %d bytes gives %+v", name, n, len(b), m)
 			}
 		}
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	want := []RoundTrip{{0xb1f1c6d5, 0}, {1, 127}, {2, 128}, {math.MaxUint32, math.MaxUint32}}
+	var b []byte
+	for _, r := range want {
+		before := len(b)
+		if b = AppendRoundTrip(b, r); len(b)-before > RoundTripMax {
+			t.Errorf("%v takes %d bytes", r, len(b)-before)
+		}
+	}
+	if got, err := ParseRoundTrips(b); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	for _, bad := range []string{"\x01", "\x01\x02\x03\x04", "\x01\x02\x03\x04\x80", "\x01\x02\x03\x04\x80\x80\x80\x80\x10"} {
+		if got, err := ParseRoundTrips([]byte(bad)); err == nil {
+			t.Errorf("%x is read as %v", bad, got)
+		}
+	}
+	if got, err := ParseRoundTrips(nil); got != nil || err != nil {
+		t.Errorf("nothing: %v, %v", got, err)
 	}
 }

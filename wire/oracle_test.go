@@ -113,11 +113,12 @@ type (
 		Result              bool
 	}
 	oracleAsk struct {
-		Depth  uint8
-		From   uint16
-		Member []byte
-		Prefix uint64
-		Sums   []byte
+		Depth      uint8
+		From       uint16
+		Member     []byte
+		Prefix     uint64
+		RoundTrips bool
+		Sums       []byte
 	}
 	oracleAskAnswer struct {
 		Alive         uint32
@@ -131,6 +132,7 @@ type (
 		Leaving, Left uint32
 		Listed        uint16
 		Members       []string
+		RoundTrips    []byte
 		Status        uint8
 		Suspect       uint32
 	}
@@ -292,11 +294,11 @@ func TestOracleSerf(t *testing.T) {
 		})
 	differ(t, "ask",
 		func(o oracleAsk) []byte {
-			return body(&Ask{o.Sums, o.Depth, o.Prefix, o.From, o.Member})
+			return body(&Ask{o.Sums, o.Depth, o.Prefix, o.From, o.Member, o.RoundTrips})
 		},
 		func(p []byte) (oracleAsk, error) {
 			m, err := ParseAsk(p)
-			return oracleAsk{m.Depth, m.From, m.Member, m.Prefix, m.Sums}, err
+			return oracleAsk{m.Depth, m.From, m.Member, m.Prefix, m.RoundTrips, m.Sums}, err
 		})
 	differ(t, "ask answer", askAnswerFromOracle, askAnswerToOracle)
 	differ(t, "state", stateFromOracle, stateToOracle)
@@ -315,6 +317,7 @@ func askAnswerFromOracle(o oracleAskAnswer) []byte {
 		Clock: o.Clock, Digest: o.Digest, Health: o.Health, Alive: o.Alive, Suspect: o.Suspect,
 		Leaving: o.Leaving, Failed: o.Failed, Left: o.Left, Busy: o.Busy, Differ: o.Differ,
 		Listed: o.Listed, Members: NewList(o.Members...), History: o.History, Status: o.Status,
+		RoundTrips: o.RoundTrips,
 	})
 }
 
@@ -322,7 +325,7 @@ func askAnswerToOracle(p []byte) (oracleAskAnswer, error) {
 	m, err := ParseAskAnswer(p)
 	return oracleAskAnswer{
 		m.Alive, m.Busy, m.Clock, m.Differ, m.Digest, m.Failed, m.Health, m.History, m.Leaving,
-		m.Left, m.Listed, stringsOf(m.Members), m.Status, m.Suspect,
+		m.Left, m.Listed, stringsOf(m.Members), m.RoundTrips, m.Status, m.Suspect,
 	}, err
 }
 

@@ -82,6 +82,25 @@ func (c *Client) HistoryOfAll(
 	return m, resp.Known, nil
 }
 
+// RoundTrips asks all agents of the cluster for the round trips that they measured. See Views for
+// timeout and errors.
+func (c *Client) RoundTrips(ctx context.Context, timeout time.Duration) (survey.RoundTrips, error) {
+	var resp protocol.RoundTripsResponse
+	req := &protocol.RoundTripsRequest{Timeout: int64(timeout)}
+	if err := c.call(ctx, protocol.CmdRoundTrips, req, &resp); err != nil {
+		return survey.RoundTrips{}, orNoSurvey(err)
+	}
+	t := survey.RoundTrips{AsSeenBy: resp.AsSeenBy, Answered: resp.Answered, Missing: resp.Missing}
+	known := func(i int) bool { return i >= 0 && i < len(resp.Names) }
+	for i := range min(len(resp.From), len(resp.To), len(resp.Micros)) {
+		if from, to := resp.From[i], resp.To[i]; known(from) && known(to) {
+			t.Trips = append(t.Trips, survey.RoundTrip{From: resp.Names[from], To: resp.Names[to],
+				Took: time.Duration(resp.Micros[i]) * time.Microsecond})
+		}
+	}
+	return t, nil
+}
+
 // orEmpty is list, or one that JSON doesn't show as null.
 func orEmpty(list []string) []string {
 	if list == nil {

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"serf/agent/rpc/server"
+	"serf/agent/survey"
 	"serf/internal/timing"
 	"serf/netsim/scenario"
 	"serf/swim"
@@ -54,6 +56,24 @@ func (c *farCluster) Coordinate(_ context.Context, name string) (coord.Coordinat
 	return at, true, nil
 }
 
+// RoundTrips between all members that take twice as long between regions as coordinates say: they
+// count more.
+func (c *farCluster) RoundTrips(context.Context, time.Duration) (survey.RoundTrips, error) {
+	t := survey.RoundTrips{AsSeenBy: "web-1", Answered: 11}
+	for i := range 11 {
+		for j := range 11 {
+			took := time.Duration(400+10*(i+j)) * time.Microsecond
+			if region(i) != region(j) {
+				took += 80 * time.Millisecond
+			}
+			if i != j {
+				t.Trips = append(t.Trips, survey.RoundTrip{From: fmt.Sprint("web-", i+1), To: fmt.Sprint("web-", j+1), Took: took})
+			}
+		}
+	}
+	return t, nil
+}
+
 func (c *farCluster) Stats() map[string]map[string]string {
 	c.asked++
 	stats := map[string]map[string]string{
@@ -95,7 +115,7 @@ func TestTwinOfARunningCluster(t *testing.T) {
 	}
 	for _, want := range []string{
 		"nodes", "11 alive, as web-1 sees them; 1 failed left out", "2 groups of coordinates; each has one value of the tag dc, which names it",
-		"the agent's: profile lan with suspicion_mult 5", "eu and us", "round trips 40.", "by coordinates of 28 pairs",
+		"the agent's: profile lan with suspicion_mult 5", "eu and us", "round trips 80.", "56 measured; 40.6", "by coordinates of 28 pairs", "110 round trips, measured by 11 agents",
 		"loss", "of 1000 probes of the agent's within 1m40s, 20 were answered only by way of others", "60 within 1m40s, one every 1.667s",
 	} {
 		if !strings.Contains(errs, want) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -56,7 +57,10 @@ func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
 	o.Compressed = last["settings"]["enable_compression"] == "true"
 	o.Encrypted = last["serf"]["encrypted"] == "true"
 	o.Zones.Tag = last["zones"]["tag"]
-	return o, nil
+	if last["settings"] != nil { // others, and older ones of ours, hang up
+		err = w.askTrips(ctx, o)
+	}
+	return o, err
 }
 
 func (w *watcher) stats(ctx context.Context) (agentStats, error) { return w.c.Stats(ctx) }
@@ -108,6 +112,22 @@ func timingOf(settings map[string]string) *scenario.Timing {
 		return nil
 	}
 	return &s.Timing
+}
+
+// askTrips asks what agents have measured. If some can't be asked, coordinates say the rest.
+func (w *watcher) askTrips(ctx context.Context, o *twin.Observed) error {
+	t, err := w.c.RoundTrips(ctx, 0)
+	switch {
+	case errors.Is(err, rpc.ErrNoSurvey):
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, r := range t.Trips {
+		o.Trips = append(o.Trips, twin.Trip{From: r.From, To: r.To, RTT: r.Took})
+	}
+	o.Answered = t.Answered
+	return nil
 }
 
 // coordinatesAtOnce is how many questions about coordinates wait for answers at a time, which a

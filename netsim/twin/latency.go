@@ -58,6 +58,9 @@ func keyOf(a, b int) pathKey { return pathKey{min(a, b), max(a, b)} }
 // regions, that is the network's.
 func (m *maker) takePaths() error {
 	measured, estimated := m.measured(), m.estimated()
+	if n := len(m.in.Trips); n > 0 {
+		m.found("network", "%d round trips, measured by %d agents", n, m.in.Answered)
+	}
 	names := m.Scenario.Regions
 	missing := 0
 	var assumed []string

@@ -20,6 +20,8 @@ type Observed struct {
 	Members []Member
 	// Trips are round trips that were measured, by this agent or others.
 	Trips []Trip
+	// Answered is how many agents told theirs.
+	Answered int
 	// Timing has all timings of the agent; nil if it doesn't tell them.
 	Timing *scenario.Timing
 	Counts Counts

@@ -18,8 +18,8 @@ const (
 	askTag, askVersions = "_serf_ask", "1"
 )
 
-// Comparing views takes time that grows with the cluster, 1 ms with 10,000 members. A member does
-// it compareBurst times in a row, and then once in comparePause: answering others must not become
+// Comparing views and listing round trips take time that grows with the cluster, 1 ms with 10,000
+// members. A member does it compareBurst times in a row, and then once in comparePause: answering others must not become
 // all it does.
 const (
 	compareBurst = 16
@@ -41,6 +41,8 @@ type Question struct {
 	Compare *Comparison
 	// History, unless it is empty, is the member whose history is wanted.
 	History string
+	// RoundTrips: those that members have measured are wanted.
+	RoundTrips bool
 }
 
 // Ask asks other members of this implementation about their view. It is a query: ParseReport reads
@@ -53,7 +55,7 @@ func (n *Node) Ask(now swim.Time, q Question, out *swim.Output) (swim.OpID, erro
 // EncodeQuestion returns the payload with which Ask sends q. It changes q.Compare, and nothing of
 // the node.
 func (n *Node) EncodeQuestion(q *Question) []byte {
-	m := wire.Ask{Member: []byte(q.History)}
+	m := wire.Ask{Member: []byte(q.History), RoundTrips: q.RoundTrips}
 	if q.Compare != nil {
 		n.askToCompare(&m, q.Compare, n.questionRoom(q))
 	}
@@ -95,7 +97,7 @@ type Report struct {
 	Health int
 	// The counts are of listed members. Suspects are alive, too.
 	Alive, Suspect, Leaving, Failed, Left int
-	// Busy: it was asked too often, and didn't compare its view.
+	// Busy: it was asked too often, and neither compared its view nor told its round trips.
 	Busy bool
 	// Status is how it lists the member whose history was wanted.
 	Status Status
@@ -125,6 +127,12 @@ func (r *Report) History() (changes []history.Change, dropped int, err error) {
 		return nil, 0, nil
 	}
 	return history.ParseCompact(r.answer.History)
+}
+
+// RoundTrips returns round trips that the member has measured: of all members the same few, if there
+// are many, those whose names' hashes are the least.
+func (r *Report) RoundTrips() ([]wire.RoundTrip, error) {
+	return wire.ParseRoundTrips(r.answer.RoundTrips)
 }
 
 // settleAsks handles that a member has replied r to q. If that is its only reply to a ping and says
@@ -162,6 +170,11 @@ func (n *Node) answerAsk(now swim.Time, q *inboundQuery, payload []byte) []byte 
 	if len(ask.Sums) > 0 {
 		if a.Busy = !n.inbound.mayCompare(now); !a.Busy {
 			n.answerComparison(&ask, &a, n.answerRoom(q, &a))
+		}
+	}
+	if ask.RoundTrips {
+		if a.Busy = !n.inbound.mayCompare(now); !a.Busy {
+			a.RoundTrips = n.appendRoundTrips(nil, n.answerRoom(q, &a))
 		}
 	}
 	if len(ask.Member) > 0 {

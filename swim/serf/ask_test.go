@@ -2,6 +2,7 @@ package serf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/internal/swimtest"
+	"serf/swim/serf/coord"
 	"serf/wire"
 )
 
@@ -305,5 +307,84 @@ func BenchmarkInboundQueries(b *testing.B) {
 				out.Reset()
 			}
 		})
+	}
+}
+
+// measure has the node know a round trip to a member.
+func (tn *conversation) measure(name string, rtt time.Duration) {
+	tn.t.Helper()
+	id := tn.n.lookup([]byte(name))
+	if err := tn.n.coords.client.Update(uint32(id), coord.Origin(), rtt, func() float64 { return 0.1 }); err != nil {
+		tn.t.Fatal(err)
+	}
+}
+
+func TestMembersTellTheirRoundTrips(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	tn.measure("b", 5*time.Millisecond)
+	tn.measure("b", 7*time.Millisecond)
+	tn.measure("c", 120*time.Millisecond)
+	tn.measure("d", time.Millisecond)
+	tn.fails("d", "b", 1)
+	tn.did = nil
+	tn.recv("b", queryFrom("b", 2, 7, asks(&wire.Ask{RoundTrips: true})))
+	r := tn.report("asked by b", "b: answer ")
+	got, err := r.RoundTrips()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[uint32]uint32{RoundTripHash("b"): 7000, RoundTripHash("c"): 120_000} // d has failed, e wasn't measured
+	if len(got) != len(want) {
+		t.Errorf("%d round trips, want %d", len(got), len(want))
+	}
+	for _, x := range got {
+		if want[x.Member] != x.Micros {
+			t.Errorf("%+v, want %v", x, want)
+		}
+	}
+	tn.recv("b", queryFrom("b", 3, 8, asks(&wire.Ask{})))
+	if r := tn.report("asked for nothing in particular", "b: answer "); r.answer.RoundTrips != nil {
+		t.Error("it tells its round trips unasked")
+	}
+}
+
+func TestRoundTripsFitTheResponse(t *testing.T) {
+	tn := converse(t, "b", "c", "d", "e")
+	var least []uint32
+	for _, name := range []string{"b", "c", "d", "e"} {
+		tn.measure(name, time.Second)
+		least = append(least, RoundTripHash(name))
+	}
+	slices.Sort(least)
+	const each = 4 + 3 // bytes: a second is 1,000,000 µs
+	for room, want := range map[int]int{0: 0, wire.RoundTripMax - 1: 0, wire.RoundTripMax: 1, each + wire.RoundTripMax: 2, 1000: 4} {
+		list, err := wire.ParseRoundTrips(tn.n.appendRoundTrips(nil, room))
+		if err != nil || len(list) != want {
+			t.Errorf("in %d bytes: %v, %v, want %d", room, list, err, want)
+		}
+		for i, x := range list {
+			if x.Member != least[i] {
+				t.Errorf("in %d bytes, number %d: %x, want %x", room, i, x.Member, least[i])
+			}
+		}
+	}
+}
+
+// Listing takes time, so it is bounded as comparing is.
+func TestRoundTripsAreToldAtALimitedRate(t *testing.T) {
+	tn := converse(t, "b")
+	tn.measure("b", time.Second)
+	told := 0
+	for i := range compareBurst + 3 {
+		tn.recv("b", queryFrom("b", uint64(i+2), uint32(i+7), asks(&wire.Ask{RoundTrips: true})))
+		r := tn.report("asked", "b: answer ")
+		if list, _ := r.RoundTrips(); len(list) > 0 {
+			told++
+		} else if !r.Busy {
+			t.Error("no round trips, and not busy")
+		}
+	}
+	if told != compareBurst {
+		t.Errorf("told %d times, want %d", told, compareBurst)
 	}
 }

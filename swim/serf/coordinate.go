@@ -1,6 +1,8 @@
 package serf
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"serf/swim"
@@ -62,6 +64,30 @@ func (n *Node) Coordinate(name string) (coord.Coordinate, bool) {
 // if it isn't known. The slice is borrowed until time passes.
 func (n *Node) RoundTrips(name string) []time.Duration {
 	return n.coords.client.Trips(uint32(n.lookup([]byte(name))))
+}
+
+// RoundTripHash is the hash of a member's name in a Report of round trips.
+func RoundTripHash(name string) uint32 { return uint32(nameHash(name) >> 32) }
+
+// appendRoundTrips appends the last round trip to each member that is alive, in at most room bytes.
+// If that isn't enough for all, they are those with the least hashes: all members then tell of the
+// same ones, and round trips between these are known both ways.
+func (n *Node) appendRoundTrips(b []byte, room int) []byte {
+	var list []wire.RoundTrip
+	for m := range n.All() {
+		if trips := n.coords.client.Trips(uint32(m.ID)); len(trips) > 0 && m.Status == StatusAlive {
+			micros := trips[len(trips)-1] / time.Microsecond // at most coord.RTTMax
+			list = append(list, wire.RoundTrip{Member: RoundTripHash(m.Name), Micros: uint32(micros)})
+		}
+	}
+	slices.SortFunc(list, func(x, y wire.RoundTrip) int { return cmp.Compare(x.Member, y.Member) })
+	for _, r := range list {
+		if len(b)+wire.RoundTripMax > room {
+			break
+		}
+		b = wire.AppendRoundTrip(b, r)
+	}
+	return b
 }
 
 // Location is where a member is, as its last ack to this node said, and how far away that ack was.

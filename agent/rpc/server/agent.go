@@ -37,6 +37,8 @@ type Agent interface {
 	HistoryOfAll(
 		ctx context.Context, name string, timeout time.Duration,
 	) (m history.Merged, ok bool, err error)
+	// RoundTrips asks all agents for the round trips that they measured.
+	RoundTrips(ctx context.Context, timeout time.Duration) (survey.RoundTrips, error)
 
 	Join(ctx context.Context, addrs []string, replay bool) (contacted int, err error)
 	Leave(ctx context.Context) error

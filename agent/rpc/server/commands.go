@@ -48,6 +48,7 @@ var commandTable = map[string]command{
 	protocol.CmdFlaps:           withBody((*conn).handleFlaps),
 	protocol.CmdViews:           withBody((*conn).handleViews),
 	protocol.CmdHistoryAll:      withBody((*conn).handleHistoryAll),
+	protocol.CmdRoundTrips:      withBody((*conn).handleRoundTrips),
 }
 
 // withBody makes a command of a function that takes the request's body.

@@ -28,6 +28,7 @@ type fakeAgent struct {
 	history map[string]history.Member
 	flaps   history.Flaps
 	views   survey.Views
+	trips   survey.RoundTrips
 	merged  map[string]history.Merged
 
 	surveyErr error
@@ -77,6 +78,10 @@ func (a *fakeAgent) FlapsAndHealth(context.Context, time.Duration) history.Flaps
 
 func (a *fakeAgent) Views(context.Context, time.Duration) (survey.Views, error) {
 	return a.views, a.surveyErr
+}
+
+func (a *fakeAgent) RoundTrips(context.Context, time.Duration) (survey.RoundTrips, error) {
+	return a.trips, a.surveyErr
 }
 
 func (a *fakeAgent) HistoryOfAll(_ context.Context, name string, _ time.Duration) (history.Merged, bool, error) {

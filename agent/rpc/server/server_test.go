@@ -50,6 +50,7 @@ func TestRefusedRequestsAreReadWhole(t *testing.T) {
 		protocol.CmdInstallKey: &protocol.KeyRequest{}, protocol.CmdUseKey: &protocol.KeyRequest{}, protocol.CmdRemoveKey: &protocol.KeyRequest{},
 		protocol.CmdHistory: &protocol.HistoryRequest{}, protocol.CmdFlaps: &protocol.FlapsRequest{},
 		protocol.CmdViews: &protocol.ViewsRequest{}, protocol.CmdHistoryAll: &protocol.HistoryAllRequest{},
+		protocol.CmdRoundTrips: &protocol.RoundTripsRequest{},
 		protocol.CmdCoordinate: &protocol.CoordinateRequest{}, protocol.CmdMembers: nil, protocol.CmdLeave: nil, protocol.CmdListKeys: nil, protocol.CmdStats: nil,
 	}
 	seq := uint64(10)

@@ -84,3 +84,33 @@ func (c *conn) handleHistoryAll(seq uint64, req protocol.HistoryAllRequest) {
 		c.replyError(seq, err, &resp)
 	})
 }
+
+// handleRoundTrips asks all agents for their round trips.
+func (c *conn) handleRoundTrips(seq uint64, req protocol.RoundTripsRequest) {
+	timeout, err := surveyTime(req.Timeout)
+	if err != nil {
+		c.replyError(seq, err, &protocol.RoundTripsResponse{})
+		return
+	}
+	c.wait(func() {
+		t, err := c.s.agent.RoundTrips(c.ctx, timeout)
+		resp := protocol.RoundTripsResponse{
+			AsSeenBy: t.AsSeenBy, Answered: t.Answered, Missing: t.Missing,
+		}
+		places := make(map[string]int)
+		place := func(name string) int {
+			i, ok := places[name]
+			if !ok {
+				i = len(resp.Names)
+				places[name], resp.Names = i, append(resp.Names, name)
+			}
+			return i
+		}
+		for _, r := range t.Trips {
+			resp.From = append(resp.From, place(r.From))
+			resp.To = append(resp.To, place(r.To))
+			resp.Micros = append(resp.Micros, int(r.Took/time.Microsecond))
+		}
+		c.replyError(seq, err, &resp)
+	})
+}

@@ -79,3 +79,20 @@ func TestFailureToAskIsReported(t *testing.T) {
 		t.Errorf("history: %v", err)
 	}
 }
+
+func TestRoundTripsByRPC(t *testing.T) {
+	want := survey.RoundTrips{AsSeenBy: "n1", Answered: 2, Missing: []string{"n3"}, Trips: []survey.RoundTrip{
+		{From: "n1", To: "n2", Took: time.Millisecond}, {From: "n1", To: "n3", Took: 0}, {From: "n2", To: "n1", Took: 10 * time.Second},
+	}}
+	_, l := startServer(t, &fakeAgent{trips: want}, Options{})
+	c := connect(t, l, "")
+	got, err := c.RoundTrips(t.Context(), surveyMax)
+	if diff := gocmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-sent +got):\n%s", err, diff)
+	}
+	for _, timeout := range []time.Duration{-1, surveyMax + 1} {
+		if _, err := c.RoundTrips(t.Context(), timeout); err == nil || !strings.Contains(err.Error(), "want at most 1m0s") {
+			t.Errorf("%v: %v", timeout, err)
+		}
+	}
+}

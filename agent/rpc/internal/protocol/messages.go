@@ -46,6 +46,7 @@ const (
 	CmdFlaps           = "flaps"
 	CmdViews           = "views"
 	CmdHistoryAll      = "history-all"
+	CmdRoundTrips      = "round-trips"
 )
 
 // Types of the records that a query's answers come in.

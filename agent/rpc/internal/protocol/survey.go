@@ -74,6 +74,20 @@ type Joint struct {
 	Reordered bool
 }
 
+type RoundTripsRequest struct{ Timeout int64 } // nanoseconds; 0: the default
+
+// RoundTripsResponse is a survey.RoundTrips. From, To and Micros are lists of equal length, with an
+// item for each round trip: two members, by their place in Names, and how long it took.
+type RoundTripsResponse struct {
+	AsSeenBy string
+	Answered int
+	Missing  []string
+	Names    []string
+	From     []int
+	To       []int
+	Micros   []int
+}
+
 // Lists of structs, and how many each may have.
 type (
 	AgentViews    []AgentView
