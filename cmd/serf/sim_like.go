@@ -20,6 +20,9 @@ type likeOptions struct {
 	to        *connection
 }
 
+// noVariables is an environment without any.
+func noVariables(string) (string, bool) { return "", false }
+
 // likeWatch is how long an agent is watched that doesn't count events.
 const likeWatch = 10 * time.Second
 
@@ -45,6 +48,10 @@ func (o *simOptions) checkLike() error {
 			}
 		}
 		return nil
+	}
+	if o.given("shard") {
+		return errors.New("-shard and -like exclude each other: each part would ask the agent anew. " +
+			"Keep its scenario in a file with -print-scenario, and give that with -scenario")
 	}
 	if o.file != "" {
 		return errors.New("-like and -scenario exclude each other: both say what the cluster is")

@@ -115,7 +115,7 @@ func TestTwinOfARunningCluster(t *testing.T) {
 	}
 	for _, want := range []string{
 		"nodes", "11 alive, as web-1 sees them; 1 failed left out", "2 groups of coordinates; each has one value of the tag dc, which names it",
-		"the agent's: profile lan with suspicion_mult 5", "eu and us", "round trips 80.", "56 measured; 40.6", "by coordinates of 28 pairs", "110 round trips, measured by 11 agents",
+		"the agent's: profile lan with suspicion_mult 5", "eu and us", "measured 56: 80.", "coordinates of 28 pairs 40.6", "110 were measured, by 11 agents",
 		"loss", "of 1000 probes of the agent's within 1m40s, 20 were answered only by way of others", "60 within 1m40s, one every 1.667s",
 	} {
 		if !strings.Contains(errs, want) {
@@ -197,6 +197,7 @@ func TestLikeRefuses(t *testing.T) {
 		{[]string{"-rpc-auth=x"}, "-rpc-auth: only together with -like"},
 		{[]string{"-like=" + addr, "-scenario=x.json"}, "-like and -scenario exclude each other"},
 		{[]string{"-like="}, "invalid value"},
+		{[]string{"-like=" + addr, "-shard=1/2", "-seeds=2"}, "-shard and -like exclude each other"},
 		{[]string{"-like=:::"}, `-like ":::": `},
 		{[]string{"-like=" + addr, "-like-for=0s"}, "want a duration of more than 0"},
 		{[]string{"-like=" + addr, "-region-tag=zone"}, `no member has the tag "zone"; tags are dc`},

@@ -104,7 +104,7 @@ func sweepOf(head *partHead) (*simSweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &simOptions{options: newOptions("sim", "", env{})}
+	o := &simOptions{options: newOptions("sim", "", env{LookupEnv: noVariables})}
 	o.define()
 	o.addSweep()
 	return newSweep(scenario.Sweep{Base: base, Axes: x.Axes, Seeds: x.Seeds}, o.set, head.Args)

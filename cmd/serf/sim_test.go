@@ -17,9 +17,6 @@ import (
 	"serf/netsim/scenario"
 )
 
-// noVariables is an environment without any.
-func noVariables(string) (string, bool) { return "", false }
-
 // sim runs `serf sim` and returns what it wrote.
 func sim(t *testing.T, ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	t.Helper()

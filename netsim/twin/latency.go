@@ -15,7 +15,7 @@ import (
 const (
 	// tripsLeast is how many round trips have to be measured between two regions before they count
 	// more than what coordinates say.
-	tripsLeast = 5
+	tripsLeast = 2
 	// estimateSample is of how many members of a region the distances are estimated.
 	estimateSample = 48
 )
@@ -58,9 +58,8 @@ func keyOf(a, b int) pathKey { return pathKey{min(a, b), max(a, b)} }
 // regions, that is the network's.
 func (m *maker) takePaths() error {
 	measured, estimated := m.measured(), m.estimated()
-	if n := len(m.in.Trips); n > 0 {
-		m.found("network", "%d round trips, measured by %d agents", n, m.in.Answered)
-	}
+	m.found("round trips", "%d were measured, by %d agents. Each line has their median, and between "+
+		"what a tenth and nine tenths of them take", len(m.in.Trips), m.in.Answered)
 	names := m.Scenario.Regions
 	missing := 0
 	var assumed []string
@@ -89,7 +88,7 @@ func (m *maker) takePaths() error {
 				m.Scenario.Paths = append(m.Scenario.Paths, scenario.Path{
 					From: names[a].Name, To: names[b].Name, Latency: latency})
 			}
-			m.found(what, "round trips %s; latency %v gives %v", how, latency, tripsOf(latency))
+			m.found(what, "%s; twin %v", how, tripsOf(latency))
 		}
 	}
 	if missing > 0 {
@@ -105,12 +104,12 @@ func choose(measured, estimated []float64) (s spread, how string) {
 	var by string
 	if len(estimated) > 0 {
 		s = spreadOf(estimated)
-		how = fmt.Sprintf("%v by coordinates of %d pairs", s, s.n)
+		how = fmt.Sprintf("coordinates of %d pairs %v", s.n, s)
 		by = how
 	}
 	if len(measured) >= tripsLeast || len(estimated) == 0 && len(measured) > 0 {
 		s = spreadOf(measured)
-		how = fmt.Sprintf("%v, %d measured", s, s.n)
+		how = fmt.Sprintf("measured %d: %v", s.n, s)
 		if by != "" {
 			how += "; " + by
 		}
@@ -179,27 +178,34 @@ func fit(s spread) netsim.Dist {
 		return netsim.Constant(rounded(s.median / 2))
 	}
 	best, off := netsim.Dist{}, math.Inf(1)
+	try := func(d netsim.Dist, sum spread) {
+		if x := s.off(sum); x < off {
+			best, off = d, x
+		}
+	}
 	if width < s.median { // a wider one would be cut off at 0
 		// From a tenth to nine tenths a normal distribution has 2.563 deviations.
-		best = netsim.Normal(rounded(s.median/2), rounded(width/2.563/math.Sqrt2))
-		off = s.off(spread{0, s.median - width/2, s.median, s.median + width/2})
+		try(netsim.Normal(rounded(s.median/2), rounded(width/2.563/math.Sqrt2)),
+			spread{0, s.median - width/2, s.median, s.median + width/2})
 	}
 	for _, shape := range sums {
-		scale := width / (shape.top - shape.low)
-		floor := (s.median - scale*shape.median) / 2
-		if floor < 0 {
-			floor, scale = 0, s.median/shape.median
-		}
-		sum := spread{0, 2*floor + scale*shape.low, s.median, 2*floor + scale*shape.top}
-		if x := s.off(sum); x < off {
-			best, off = netsim.LogNormal(rounded(floor), rounded(floor)+rounded(scale), shape.sigma), x
+		for _, scale := range []float64{ // that gives the width, or its lower half
+			width / (shape.top - shape.low), (s.median - s.low) / (shape.median - shape.low),
+		} {
+			scale = min(scale, s.median/shape.median)
+			floor := (s.median - scale*shape.median) / 2
+			try(netsim.LogNormal(rounded(floor), rounded(floor)+rounded(scale), shape.sigma),
+				spread{0, 2*floor + scale*shape.low, s.median, 2*floor + scale*shape.top})
 		}
 	}
 	return best
 }
 
-// off is how far another spread with the same median is from s.
-func (s spread) off(o spread) float64 { return math.Abs(s.low-o.low) + math.Abs(s.top-o.top) }
+// off is how far another spread with the same median is from s, relatively.
+func (s spread) off(o spread) float64 {
+	apart := func(x, y float64) float64 { return math.Abs(math.Log(max(x, 1e-6) / max(y, 1e-6))) }
+	return apart(s.low, o.low) + apart(s.top, o.top)
+}
 
 // rounded is a time in seconds, to a thousandth of itself.
 func rounded(s float64) time.Duration {
@@ -218,7 +224,7 @@ type sumOfTwo struct {
 
 // sums has a range of shapes, from nearly normal to wild.
 var sums = func() (list []sumOfTwo) {
-	for sigma := 0.1; sigma < 1.55; sigma += 0.1 {
+	for sigma := 0.1; sigma < 2.55; sigma += 0.1 {
 		d := netsim.LogNormal(0, time.Second, sigma)
 		list = append(list, sumOfTwo{math.Round(sigma*10) / 10, tripsOf(d)})
 	}

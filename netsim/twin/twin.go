@@ -21,7 +21,7 @@ type Observed struct {
 	// Trips are round trips that were measured, by this agent or others.
 	Trips []Trip
 	// Answered is how many agents told theirs.
-	Answered int
+	Answered int // this one included
 	// Timing has all timings of the agent; nil if it doesn't tell them.
 	Timing *scenario.Timing
 	Counts Counts
