@@ -124,11 +124,9 @@ func (q *Queue) Code(c *checkpoint.Coder, message func(*[]byte)) {
 	checkpoint.Uint(c, &q.drops, &q.sent, &q.sentBytes)
 	n := c.Len(q.n, 3)
 	if !c.Restoring() {
-		for t := range q.tiers {
-			for _, last := range q.tiers[t].last {
-				for s := last; s != 0; s = q.slots[s-1].prev {
-					q.slots[s-1].code(c, message)
-				}
+		for i := range q.lists {
+			for s := q.lists[i].last; s != 0; s = q.slots[s-1].prev {
+				q.slots[s-1].code(c, message)
 			}
 		}
 		return

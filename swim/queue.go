@@ -1,7 +1,7 @@
 package swim
 
 import (
-	"math/bits"
+	"slices"
 
 	"serf/wire"
 )
@@ -11,8 +11,9 @@ import (
 // filled well.
 //
 // The broadcasts sent equally often lie in classes by size, each a list with the newest in front.
-// Filling a packet looks at a few bits instead of at every broadcast. The zero Queue is empty and
-// has room for QueueMax broadcasts.
+// The lists that aren't empty are in one slice in the order in which they are sent: filling a packet
+// looks at a few of them instead of at every broadcast. The zero Queue is empty and has room for
+// QueueMax broadcasts.
 type Queue struct {
 	// Fair sends the oldest of those sent equally often first, whatever its size: otherwise the
 	// oldest could come too late in a burst. Set it before the first Add.
@@ -22,7 +23,7 @@ type Queue struct {
 
 	slots []slot
 	free  int16            // first free slot + 1, or 0
-	tiers []tier           // by times sent
+	lists []list           // by rank
 	byKey map[uint64]int16 // slot + 1
 	n     int
 	drops uint64
@@ -51,10 +52,19 @@ type slot struct {
 	sends      uint16
 }
 
-type tier struct {
-	first, last [classes]int16 // slot + 1
-	used        uint64         // bit c: class c isn't empty
+// list is the broadcasts of one size class that were sent equally often.
+type list struct {
+	rank        uint32 // see rankOf
+	first, last int16  // slot + 1
 }
+
+// rankOf orders lists: those sent less often go first, of these the larger.
+func rankOf(sends uint16, class int) uint32 { return uint32(sends)<<8 | uint32(classes-1-class) }
+
+func (l *list) class() int { return classes - 1 - int(l.rank&0xff) }
+
+// sends is how often the broadcasts of l were sent.
+func (l *list) sends() int { return int(l.rank >> 8) }
 
 // Len is the number of waiting broadcasts.
 func (q *Queue) Len() int { return q.n }
@@ -103,24 +113,24 @@ func (q *Queue) Remove(key uint64) {
 // Fill adds to p the broadcasts that fit, each once. The packet goes to copies members. Broadcasts
 // that were sent limit times are done.
 func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
-	var sent int16 // list of slots by next, back in their tiers when the packet is full
+	var sent int16 // list of slots by next, back in their lists when the packet is full
 	end := &sent
-	for t := 0; t < len(q.tiers) && q.n > 0; t++ {
-		for {
-			s := q.next(t, p.Room())
-			if s == 0 || !p.Add(q.slots[s-1].msg) {
-				break
-			}
-			q.unlink(s)
-			it := &q.slots[s-1]
-			it.sends += uint16(copies)
-			q.sent += uint64(copies)
-			q.sentBytes += uint64(copies * len(it.msg))
-			if q.Fair { // keeps the order: the oldest goes back first
-				it.next, *end, end = 0, s, &it.next
-			} else {
-				it.next, sent = sent, s
-			}
+	for i := 0; i < len(q.lists); {
+		l := q.lists[i]
+		s := q.next(&l, p.Room())
+		if s == 0 || !p.Add(q.slots[s-1].msg) {
+			i++
+			continue
+		}
+		q.unlink(s) // if it was the only one, the next list is at i now
+		it := &q.slots[s-1]
+		it.sends += uint16(copies)
+		q.sent += uint64(copies)
+		q.sentBytes += uint64(copies * len(it.msg))
+		if q.Fair { // keeps the order: the oldest goes back first
+			it.next, *end, end = 0, s, &it.next
+		} else {
+			it.next, sent = sent, s
 		}
 	}
 	for sent != 0 {
@@ -137,57 +147,30 @@ func (q *Queue) Fill(p *wire.Packer, limit, copies int) {
 	}
 }
 
-// next returns what tier t sends next in at most room bytes.
-func (q *Queue) next(t, room int) int16 {
-	switch {
-	case room <= 0:
+// next returns the first broadcast of l, or the first of a few after it, that has at most room
+// bytes. There may be thousands that are all a little too large.
+func (q *Queue) next(l *list, room int) int16 {
+	if !q.Fair && l.class() > classOf(room) {
 		return 0
-	case q.Fair:
-		return q.oldest(t, room)
 	}
-	return q.largest(t, room)
-}
-
-// oldest returns the oldest broadcast of tier t, or the first of a few after it that fits.
-func (q *Queue) oldest(t, room int) int16 {
-	s := q.tiers[t].last[0]
-	for range edgeLooks {
-		if s == 0 || len(q.slots[s-1].msg) <= room {
-			return s
-		}
-		s = q.slots[s-1].prev
+	s := l.first
+	if q.Fair {
+		s = l.last
 	}
-	return 0
-}
-
-// largest returns the newest of the largest broadcasts of tier t with at most room bytes. In the
-// class of room itself only the first few are tried: it may hold thousands that are all a little
-// too large.
-func (q *Queue) largest(t, room int) int16 {
-	tr := &q.tiers[t]
-	c := classOf(room)
-	s := tr.first[c]
 	for range edgeLooks {
 		if s == 0 {
 			break
 		}
-		if len(q.slots[s-1].msg) <= room {
+		it := &q.slots[s-1]
+		if len(it.msg) <= room {
 			return s
 		}
-		s = q.slots[s-1].next
+		s = it.next
+		if q.Fair {
+			s = it.prev
+		}
 	}
-	if c = tr.below(c - 1); c < 0 {
-		return 0
-	}
-	return tr.first[c]
-}
-
-// below returns the highest used class up to c, or -1.
-func (t *tier) below(c int) int {
-	if c < 0 {
-		return -1
-	}
-	return bits.Len64(t.used&(^uint64(0)>>(classes-1-c))) - 1
+	return 0
 }
 
 // class is the list that a slot belongs to; a fair queue has one a tier.
@@ -202,13 +185,10 @@ func classOf(size int) int { return min(size/classBytes, classes-1) }
 
 // dropOne drops the oldest of the broadcasts sent most often.
 func (q *Queue) dropOne() {
-	for t := len(q.tiers) - 1; t >= 0; t-- {
-		if c := q.tiers[t].below(classes - 1); c >= 0 {
-			q.drops++
-			q.remove(q.tiers[t].last[c])
-			return
-		}
-	}
+	most := q.lists[len(q.lists)-1].sends()
+	i, _ := q.find(rankOf(uint16(most), classes-1))
+	q.drops++
+	q.remove(q.lists[i].last)
 }
 
 func (q *Queue) remove(s int16) {
@@ -236,41 +216,48 @@ func (q *Queue) release(s int16) {
 	q.free = s
 	q.n--
 	if q.n == 0 && len(q.slots) > keepSlots {
-		q.slots, q.free, q.tiers, q.byKey = nil, 0, nil, nil
+		q.slots, q.free, q.lists, q.byKey = nil, 0, nil, nil
 	}
+}
+
+// find returns where in q.lists the list of this rank is, or belongs.
+func (q *Queue) find(rank uint32) (i int, found bool) {
+	return slices.BinarySearchFunc(q.lists, rank, func(l list, rank uint32) int {
+		return int(l.rank) - int(rank)
+	})
 }
 
 // push puts s in front of its list.
 func (q *Queue) push(s int16) {
 	it := &q.slots[s-1]
-	for int(it.sends) >= len(q.tiers) {
-		q.tiers = append(q.tiers, tier{})
+	rank := rankOf(it.sends, q.class(it))
+	i, found := q.find(rank)
+	if !found {
+		q.lists = slices.Insert(q.lists, i, list{rank: rank, last: s})
 	}
-	t, c := &q.tiers[it.sends], q.class(it)
-	it.prev, it.next = 0, t.first[c]
+	l := &q.lists[i]
+	it.prev, it.next = 0, l.first
 	if it.next != 0 {
 		q.slots[it.next-1].prev = s
-	} else {
-		t.last[c] = s
 	}
-	t.first[c] = s
-	t.used |= 1 << c
+	l.first = s
 }
 
 func (q *Queue) unlink(s int16) {
 	it := &q.slots[s-1]
-	t, c := &q.tiers[it.sends], q.class(it)
+	i, _ := q.find(rankOf(it.sends, q.class(it)))
+	l := &q.lists[i]
 	if it.prev != 0 {
 		q.slots[it.prev-1].next = it.next
 	} else {
-		t.first[c] = it.next
+		l.first = it.next
 	}
 	if it.next != 0 {
 		q.slots[it.next-1].prev = it.prev
 	} else {
-		t.last[c] = it.prev
+		l.last = it.prev
 	}
-	if t.first[c] == 0 {
-		t.used &^= 1 << c
+	if l.first == 0 {
+		q.lists = slices.Delete(q.lists, i, i+1)
 	}
 }

@@ -103,7 +103,7 @@ func TestQueueReleasesMemory(t *testing.T) {
 	for q.Len() > 0 {
 		fill(&q, 1400, 1)
 	}
-	if q.slots != nil || q.tiers != nil {
+	if q.slots != nil || q.lists != nil {
 		t.Fatal("an empty queue keeps the memory of a burst")
 	}
 }

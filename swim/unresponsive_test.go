@@ -120,12 +120,7 @@ func (tn *conversation) sends() int {
 	if tn.n.gossip.queue.n != 1 {
 		tn.t.Fatalf("%d broadcasts wait, want one", tn.n.gossip.queue.n)
 	}
-	for t := range tn.n.gossip.queue.tiers {
-		if tn.n.gossip.queue.tiers[t].used != 0 {
-			return t
-		}
-	}
-	return -1
+	return tn.n.gossip.queue.lists[0].sends()
 }
 
 // Gossip to a member that is probably down would be wasted.
