@@ -205,17 +205,18 @@ func (n *Node) sums(above Differ, count int, salt uint64, all bool) []byte {
 // digests returns those of the records of a page, perhaps in buf: 0 for one that is left out.
 func (n *Node) digests(page int, all bool, buf []uint64) []uint64 {
 	recs := &n.view.recs
-	own := recs.Page(page)
-	if shared := recs.Digests(page*paged.PageLen, len(own)); shared != nil {
+	first := page * paged.PageLen
+	buf = buf[:min(len(buf), recs.Len()-first)]
+	if shared := recs.Digests(first, len(buf)); shared != nil {
 		return shared // all are alive in a base
 	}
-	for i, r := range own {
+	for i := range buf {
 		buf[i] = 0
-		if all || r.state.live() {
+		if r := recs.At(first + i); all || r.state.live() {
 			buf[i] = n.roster.digest(r)
 		}
 	}
-	return buf[:len(own)]
+	return buf
 }
 
 // partsIn returns how many parts a message has sums of or is about; 0 if that can't be.

@@ -133,8 +133,8 @@ func (n *Node) appendAll(r *wire.Rope) {
 			r.Share(recs.Bytes(run))
 			continue
 		}
-		for i, rec := range recs.Page(run.From) {
-			r.Own = n.roster.appendState(r.Own, run.From*paged.PageLen+i, rec)
+		for i, rec := range recs.In(run) {
+			r.Own = n.roster.appendState(r.Own, i, rec)
 		}
 	}
 }

@@ -125,7 +125,7 @@ func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
 func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	r := v.recs.Edit(int(id))
 	v.count(r, -1)
-	was, pos := r.state.live(), int(r.pos)
+	was, pos, zone := r.state.live(), int(r.pos), r.zone
 	if r.state != s {
 		r.state, r.since = s, now
 	}
@@ -136,11 +136,11 @@ func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	case was && !is:
 		v.live--
 		v.swap(pos, v.live)
-		v.zoning.depart(id, r.zone)
+		v.zoning.depart(id, zone)
 	case !was && is:
 		v.swap(pos, v.live)
 		v.live++
-		v.zoning.arrive(id, r.zone)
+		v.zoning.arrive(id, zone)
 	}
 }
 
@@ -176,7 +176,8 @@ func (v *view) swap(i, j int) {
 		return
 	}
 	a, b := v.order.At(i), v.order.At(j)
-	*v.order.Edit(i), *v.order.Edit(j) = b, a
+	*v.order.Edit(i) = b
+	*v.order.Edit(j) = a
 	v.recs.Edit(int(a)).pos = uint32(j)
 	v.recs.Edit(int(b)).pos = uint32(i)
 }

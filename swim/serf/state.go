@@ -34,9 +34,9 @@ func (n *Node) state() *wire.Rope {
 			w.ShareStatusLTimes(recs.Bytes(run), recs.Encoded(run))
 			continue
 		}
-		for id, r := range n.table.page(run.From) {
+		for id, r := range recs.In(run) {
 			if r.known() {
-				w.StatusLTime(n.roster.Name(id), uint64(r.joinTime()))
+				w.StatusLTime(n.roster.Name(swim.MemberID(id)), uint64(r.joinTime()))
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package serf
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -177,23 +176,12 @@ func (t *table) quiet() bool { return t.reaped == 0 && t.len() == t.count[Status
 // own yields the records that may differ from a Base's, in which all members are alive; all records
 // without a Base. The caller may change the record.
 func (t *table) own(yield func(swim.MemberID, record) bool) {
-	for p := range t.recs.Pages() {
-		if t.recs.Shares(p) {
+	for run, shared := range t.recs.Runs {
+		if shared {
 			continue
 		}
-		for id, r := range t.page(p) {
-			if !yield(id, r) {
-				return
-			}
-		}
-	}
-}
-
-// page yields the records of one page.
-func (t *table) page(p int) iter.Seq2[swim.MemberID, record] {
-	return func(yield func(swim.MemberID, record) bool) {
-		for i, r := range t.recs.Page(p) {
-			if !yield(swim.MemberID(p*paged.PageLen+i), r) {
+		for id, r := range t.recs.In(run) {
+			if !yield(swim.MemberID(id), r) {
 				return
 			}
 		}

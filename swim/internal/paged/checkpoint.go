@@ -16,7 +16,7 @@ func Code[T comparable](c *checkpoint.Coder, a *Array[T], elem func(v *T)) {
 	if a.Truncate(n); a.base == nil {
 		a.flat = make([]T, n)
 	} else if n > 0 {
-		a.grow(n)
+		a.len = n
 	}
 	for i := range n {
 		var v T

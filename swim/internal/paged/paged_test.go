@@ -2,14 +2,18 @@ package paged
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// A few directories, so that lists, directories and pages are all shared and copied.
-const manyElements = 2*PageLen*dirLen + PageLen/2
+// More pages than a filter has bits, the last one not full.
+const (
+	manyPages    = 2 * 64
+	manyElements = manyPages*PageLen + PageLen/2
+)
 
 func filled(n int) *Array[int] {
 	a := new(Array[int])
@@ -46,8 +50,8 @@ func TestArrayInOnePiece(t *testing.T) {
 		a.At(-1) != 0 {
 		t.Errorf("elements %v", elements(&a))
 	}
-	if p := a.Page(1); !slices.Equal(p, []int{0, 7, 8}) || a.Pages() != 2 || a.Shares(0) {
-		t.Errorf("page of %v", p)
+	if a.Pages() != 2 || a.Shares(0) {
+		t.Errorf("%d pages, the first shared: %v", a.Pages(), a.Shares(0))
 	}
 	a.Truncate(PageLen)
 	if a.Len() != PageLen || a.At(PageLen+1) != 0 {
@@ -59,11 +63,11 @@ func TestArrayInOnePiece(t *testing.T) {
 // the other or what they come from.
 func TestForksAgainstSlices(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.SampledFrom([]int{0, 1, PageLen - 1, PageLen, PageLen*dirLen - 1, PageLen * dirLen, manyElements}).Draw(t, "elements")
+		n := rapid.SampledFrom([]int{0, 1, PageLen - 1, PageLen, 4 * PageLen, manyElements}).Draw(t, "elements")
 		base := filled(n)
 		arrays := [2]Array[int]{base.Fork(), base.Fork()}
 		models := [2][]int{elements(base), elements(base)}
-		for range rapid.IntRange(1, 20).Draw(t, "steps") {
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			w := rapid.IntRange(0, 1).Draw(t, "which")
 			a, m := &arrays[w], &models[w]
 			switch v := rapid.Int().Draw(t, "value"); {
@@ -93,7 +97,7 @@ func TestForksAgainstSlices(t *testing.T) {
 func TestSharesAllButTheWrittenPage(t *testing.T) {
 	base := filled(manyElements)
 	a := base.Fork()
-	written := dirLen + 3
+	written := 64 + 3
 	*a.Edit(written * PageLen) = -1
 	for p := range a.Pages() {
 		if a.Shares(p) == (p == written) {
@@ -113,15 +117,67 @@ func TestSharesAllButTheWrittenPage(t *testing.T) {
 	}
 }
 
-func TestPagesAreReadWhole(t *testing.T) {
-	base := filled(0)
+func TestRunsAreReadWhole(t *testing.T) {
+	base := filled(PageLen + 1)
 	a := base.Fork()
-	*a.Edit(PageLen + 1) = 7
-	if p := a.Page(0); p != nil {
-		t.Errorf("a page that was never written has %v", p)
+	*a.Edit(PageLen + 2) = 7
+	got := map[int]int{}
+	for i, v := range a.In(Run{1, 3}) {
+		got[i] = v
 	}
-	if p := a.Page(1); !slices.Equal(p, []int{0, 7}) || a.At(PageLen) != 0 || a.At(PageLen+2) != 0 || a.At(-1) != 0 {
-		t.Errorf("page of %v", p)
+	if want := map[int]int{PageLen: PageLen, PageLen + 1: 0, PageLen + 2: 7}; !maps.Equal(got, want) {
+		t.Errorf("elements %v, want %v", got, want)
+	}
+	if a.At(-1) != 0 || a.At(PageLen+3) != 0 {
+		t.Error("there are elements outside of it")
+	}
+}
+
+// Elements may be added to other pages than the last of the base, which isn't full.
+func TestDigestsOfAPageThatIsNotFull(t *testing.T) {
+	base := filled(PageLen + 1)
+	a := base.Fork()
+	*a.Edit(5 * PageLen) = 7
+	want := make([]uint64, PageLen)
+	want[0] = digest(PageLen, PageLen)
+	if got := a.Digests(PageLen, PageLen); !slices.Equal(got, want) {
+		t.Errorf("digests %v, want %v", got, want)
+	}
+	if got := a.Digests(2*PageLen, PageLen); got != nil {
+		t.Errorf("a page beyond the base has digests %v", got)
+	}
+}
+
+// A fork in which much differs takes as much memory as an array in one piece, not more, and still
+// knows which pages it shares.
+func TestForkInWhichMuchDiffers(t *testing.T) {
+	base := filled(manyElements)
+	a := base.Fork()
+	for i := range manyElements / flatShare {
+		*a.Edit(i) = -i
+		if cap(a.slots) > manyElements/flatShare*2 {
+			t.Fatalf("%d slots for %d elements", cap(a.slots), i)
+		}
+	}
+	last := manyElements / flatShare
+	*a.Edit(last) = -last
+	*a.Edit(last + 1) = -last - 1
+	if a.flat == nil || a.slots != nil {
+		t.Error("it isn't in one piece")
+	}
+	for i := range a.Len() {
+		want := i
+		if i <= last+1 {
+			want = -i
+		}
+		if a.At(i) != want {
+			t.Fatalf("element %d is %d", i, a.At(i))
+		}
+	}
+	for p := range a.Pages() {
+		if want := p*PageLen > last+1; a.Shares(p) != want {
+			t.Errorf("page %d is shared: %v", p, !want)
+		}
 	}
 }
 
@@ -139,7 +195,7 @@ func TestForkAndReadAllocateNothing(t *testing.T) {
 func TestRuns(t *testing.T) {
 	base := filled(manyElements)
 	a := base.Fork()
-	for _, p := range []int{0, 7, dirLen, dirLen + 1} {
+	for _, p := range []int{0, 7, 64, 65} {
 		*a.Edit(p * PageLen) = -1
 	}
 	for range PageLen {
@@ -160,7 +216,7 @@ func TestRuns(t *testing.T) {
 			runs = append(runs, r)
 		}
 	}
-	if want := []Run{{1, 7}, {8, dirLen}, {dirLen + 2, 2 * dirLen}}; next != a.Pages() || !slices.Equal(runs, want) {
+	if want := []Run{{1, 7}, {8, 64}, {66, manyPages}}; next != a.Pages() || !slices.Equal(runs, want) {
 		t.Errorf("%d of %d pages, shared %v, want %v", next, a.Pages(), runs, want)
 	}
 	for r, shared := range base.Runs {
