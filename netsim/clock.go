@@ -103,9 +103,31 @@ func (s *Sim) StartClock(h int) {
 	})
 }
 
-// Leap sets the clock of host h ahead. Streams under way keep their deadlines.
+// Leap sets the clock of host h ahead. Streams under way don't fail any sooner for it.
 func (s *Sim) Leap(h int, by time.Duration) {
 	s.setClock(h, func(c *clock) { c.shown = c.shown.Add(by) })
+}
+
+// clockCheck is how often a deadline is looked at that doesn't come while a clock stands still.
+const clockCheck = time.Second
+
+// expireAt schedules the end of call i of host h.
+func (w *worker) expireAt(t swim.Time, i uint32, h int32) {
+	if t == swim.Never {
+		t = w.now.Add(clockCheck)
+	}
+	w.schedule(kindExpired, i, h, t)
+}
+
+// postpone reports whether the deadline of call i of host h hasn't come, as its clock ran otherwise
+// than it did when that was scheduled, and schedules it anew.
+func (w *worker) postpone(i uint32, h int32) bool {
+	t := w.sim.cold[h].clock.when(w.calls.slots[i].due)
+	if t <= w.now {
+		return false
+	}
+	w.expireAt(t, i, h)
+	return true
 }
 
 // slowest is the least rate of a clock that doesn't stand still: a hundredth.

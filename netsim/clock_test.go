@@ -1,6 +1,7 @@
 package netsim
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,30 @@ func TestMachineLivesByItsClock(t *testing.T) {
 	})
 	s.Run(at(20 * time.Second))
 	wantLog(t, "a deadline after 10 s is one after 5", ms[0], "1m10.02s failed 1: i/o timeout")
+}
+
+// A stream's deadline is one of its caller's clock, however that runs meanwhile, also when nothing
+// else is left to happen.
+func TestDeadlineOfAStreamIsThatOfTheClock(t *testing.T) {
+	for _, tt := range []struct {
+		why  string
+		stop time.Duration // when the clock is stopped, for an hour
+	}{{"before it begins", 0}, {"meanwhile", 5 * time.Second}} {
+		s, ms := toys(t, 2, fixed(tick))
+		s.Impair([]int{1}, nil, WayIn, Impairment{Streams: StreamsHang})
+		s.At(at(tt.stop), func() { s.StopClock(0) })
+		s.At(1, func() { callToy(s, 0, 1, swim.StreamCall, "hello") })
+		s.At(at(tt.stop+time.Hour), func() { s.StartClock(0) })
+		s.Run(at(time.Hour + 9*time.Second))
+		wantLog(t, tt.why+": not yet", ms[0])
+		s.Run(at(time.Hour + 10*time.Second + time.Second))
+		if len(ms[0].log) != 1 || !strings.HasSuffix(ms[0].log[0], "s failed 1: i/o timeout") {
+			t.Errorf("%s: %q", tt.why, ms[0].log)
+		}
+		if calls := &s.workers[0].calls; len(calls.slots) != len(calls.free) {
+			t.Errorf("%s: the call is left", tt.why)
+		}
+	}
 }
 
 // The clock is the host's: a process that starts later sees it as well.

@@ -144,10 +144,11 @@ type call struct {
 	block    sealedBlock // until it is sent
 	sealer   *wire.Sealer
 	deadline swim.Time
-	report   bool // see swim.StreamOut
-	sent     bool // the block is on its way
-	silent   bool // it is connected, but the block goes nowhere
-	done     bool // the caller knows the outcome
+	due      swim.Time // deadline by the caller's clock
+	report   bool      // see swim.StreamOut
+	sent     bool      // the block is on its way
+	silent   bool      // it is connected, but the block goes nowhere
+	done     bool      // the caller knows the outcome
 }
 
 // streamMessage travels on a stream: a request, a reply, or a refusal. It names its call, since the

@@ -90,10 +90,10 @@ func (w *worker) open(h int32, o *swim.StreamOut) {
 	deadline := max(w.sim.cold[h].clock.when(o.Deadline), w.now)
 	i := w.calls.put(call{
 		id: o.ID, kind: o.Kind, caller: h, start: w.sim.cold[h].starts, seq: w.sim.hosts[h].seq,
-		to: o.To, block: sealed, sealer: o.Sealer, deadline: deadline,
+		to: o.To, block: sealed, sealer: o.Sealer, deadline: deadline, due: o.Deadline,
 		report: o.Report,
 	})
-	w.schedule(kindExpired, i, h, deadline)
+	w.expireAt(deadline, i, h)
 	w.schedule(kindDial, i, h, w.now)
 }
 
@@ -111,6 +111,9 @@ func (w *worker) deliverStream(e *event) {
 	case kindDial:
 		w.dial(e.ref)
 	case kindExpired:
+		if w.postpone(e.ref, h) {
+			return
+		}
 		if c := &w.calls.slots[e.ref]; c.kind != swim.StreamSend || !c.sent || c.report {
 			w.end(e.ref, func(c *call) { w.fail(c, c.expiry()) })
 		}

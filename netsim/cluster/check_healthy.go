@@ -6,7 +6,8 @@ import (
 )
 
 // healthyCheck: no member calls another failed while both have been running without a fault, and
-// without one between them, for as long as news may lag behind, whatever has happened to others.
+// without one between them, for as long as news may lag behind, whatever has happened to others. One
+// that knows an address where the other lived before may call that one failed.
 type healthyCheck struct{ passive }
 
 func (k *healthyCheck) event(_ swim.Time, host int, e *swim.Event) {
@@ -16,8 +17,8 @@ func (k *healthyCheck) event(_ swim.Time, host int, e *swim.Event) {
 	lag := k.lag()
 	for _, id := range e.Members {
 		s, ok := k.Index(id)
-		if ok && k.Alive(s) && k.undisturbed(host, lag) && k.undisturbed(s, lag) &&
-			!k.faultBetween(host, s, lag) {
+		if ok && k.Alive(s) && k.found(host, s) && !k.faultBetween(host, s, lag) &&
+			k.undisturbed(host, lag) && k.undisturbed(s, lag) {
 			k.Violate("healthy", "%s calls %s failed: both have run and been connected for %v",
 				k.Name(host), k.Name(s), lag)
 		}

@@ -105,6 +105,37 @@ func TestConnectedMemberTakenForFailedIsFound(t *testing.T) {
 	wantViolation(t, c, "connected", "m1 still doesn't take m2 for alive")
 }
 
+// failed has member o of a cluster report s as failed.
+func failed(c *Cluster, o, s int) {
+	c.Event(c.Now(), o, &swim.Event{Kind: serf.EventMemberFailed, Members: []swim.MemberID{id(s)}})
+}
+
+func TestHealthyMemberCalledFailedByAHealthyOneIsFound(t *testing.T) {
+	t.Parallel()
+	for why, trouble := range map[string]func(c *Cluster){
+		"the observer": func(c *Cluster) { c.Drift([]int{0}, netsim.RightRate/10) },
+		"the subject":  func(c *Cluster) { c.Throttle([]int{1}, time.Millisecond, time.Second) },
+		"just over":    func(c *Cluster) { c.Leap([]int{1}, time.Second) },
+		"between":      func(c *Cluster) { cut(c, 0, 1) },
+		"all lossy":    func(c *Cluster) { c.SetLink(netsim.Link{Loss: soundLoss + 1}) },
+		"moved":        func(c *Cluster) { c.Move(1); c.members[1].changed = 0 },
+		"down":         func(c *Cluster) { c.Crash(1) },
+	} {
+		c := broken(t)
+		c.Run(c.lag())
+		trouble(c)
+		failed(c, 0, 1)
+		if v := c.Violations(); len(v) > 0 {
+			t.Errorf("%s is excused, found %v", why, v)
+		}
+	}
+	c := broken(t)
+	c.Run(c.lag())
+	c.Drift([]int{2}, netsim.RightRate/10) // others don't matter
+	failed(c, 0, 1)
+	wantViolation(t, c, "healthy", "m1 calls m2 failed: both have run")
+}
+
 func TestMemberInTroubleIsExcused(t *testing.T) {
 	t.Parallel()
 	c := broken(t)
