@@ -375,3 +375,12 @@ func TestProblemsAreReported(t *testing.T) {
 		}
 	}
 }
+
+// A node's time is that of a monotonic clock: a wall clock that somebody sets doesn't touch it.
+func TestTimeOfANodeIsMonotonic(t *testing.T) {
+	t.Parallel()
+	d := start(t, memnet.New(memnet.Config{}), 1, &machine{}, driver.Layer{})
+	if began := d.Started(); began == began.Round(0) { // which strips the monotonic reading
+		t.Error("the time since the start is one of the wall clock")
+	}
+}
