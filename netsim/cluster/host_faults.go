@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"serf/netsim"
@@ -11,58 +10,60 @@ import (
 // Faults of hosts: what is wrong with the machine that a member runs on, rather than with its
 // network.
 
-// disturb notes that something is wrong with members until the function that it returns, or Heal,
-// is called. begin makes it so for one of them, and returns what ends it.
-func (c *Cluster) disturb(members []int, begin func(i int) (end func())) (end func()) {
-	ends := make([]func(), len(members))
-	for k, i := range members {
-		c.members[i].impairments++
-		c.noteFault(i)
-		ends[k] = begin(i)
-	}
-	members = slices.Clone(members)
-	end = sync.OnceFunc(func() {
-		for k, i := range members {
-			ends[k]()
-			c.members[i].impairments--
-			c.noteFault(i)
+// endsOnce returns a function that calls end the first time, and has Heal call it.
+func (c *Cluster) endsOnce(end func()) func() {
+	over := false
+	once := func() {
+		if !over {
+			over = true
+			end()
 		}
-	})
-	c.hostFaults = append(c.hostFaults, end)
-	return end
+	}
+	c.hostFaults = append(c.hostFaults, once)
+	return once
 }
+
+// disturb calls begin for each of some members, with which something is wrong until the function
+// that it returns, or Heal, is called. That calls end for each.
+func (c *Cluster) disturb(members []int, begin, end func(i int)) func() {
+	members = slices.Clone(members)
+	each := func(by int, what func(i int)) {
+		for _, i := range members {
+			c.members[i].impairments += by
+			c.noteFault(i)
+			what(i)
+		}
+	}
+	each(1, begin)
+	return c.endsOnce(func() { each(-1, end) })
+}
+
+func nothing(int) {}
 
 // Drift makes the clocks of members too fast by so much, or too slow.
 func (c *Cluster) Drift(members []int, by netsim.Rate) (end func()) {
-	return c.disturb(members, func(i int) func() {
-		c.sim.Drift(i, by)
-		return func() { c.sim.Drift(i, -by) }
-	})
+	return c.disturb(members, func(i int) { c.sim.Drift(i, by) },
+		func(i int) { c.sim.Drift(i, -by) })
 }
 
 // Leap sets the clocks of members ahead. Back, they stand still for as long: monotonic clocks never
 // go back.
 func (c *Cluster) Leap(members []int, by time.Duration) {
-	end := c.disturb(members, func(i int) func() {
-		if by < 0 {
-			return c.stopClock(i)
-		}
-		c.sim.Leap(i, by)
-		return func() {}
-	})
-	c.sim.After(max(-by, 0), end)
-}
-
-func (c *Cluster) stopClock(i int) (start func()) {
-	c.sim.StopClock(i)
-	return func() { c.sim.StartClock(i) }
+	begin, end := func(i int) { c.sim.Leap(i, by) }, nothing
+	if by < 0 {
+		begin, end = c.sim.StopClock, c.sim.StartClock
+	}
+	c.sim.After(max(-by, 0), c.disturb(members, begin, end))
 }
 
 // Throttle has members run for quota of each period, see [netsim.Sim.Throttle].
 func (c *Cluster) Throttle(members []int, quota, period time.Duration) (end func()) {
-	return c.disturb(members, func(i int) func() {
-		return c.sim.Throttle(i, quota, period, netsim.Uniform(0, period).Draw(c.random.Next()))
-	})
+	ends := make(map[int]func())
+	begin := func(i int) {
+		phase := netsim.Uniform(0, period).Draw(c.random.Next())
+		ends[i] = c.sim.Throttle(i, quota, period, phase)
+	}
+	return c.disturb(members, begin, func(i int) { ends[i]() })
 }
 
 // Suspension is how a machine is suspended.
@@ -85,12 +86,11 @@ func (c *Cluster) Suspend(i int, d time.Duration, how Suspension) {
 	connect := c.Impair([]int{i}, nil, netsim.WayIn, netsim.Impairment{
 		Buffer: max(how.Buffer, 1), Streams: netsim.StreamsHang, // no packet fits 1 byte
 	})
-	clock := c.disturb([]int{i}, func(i int) func() {
-		if how.ClockStops {
-			return c.stopClock(i)
-		}
-		return func() {}
-	})
+	stop, start := nothing, nothing
+	if how.ClockStops {
+		stop, start = c.sim.StopClock, c.sim.StartClock
+	}
+	clock := c.disturb([]int{i}, stop, start)
 	c.sim.After(d, func() { // before it runs on
 		clock()
 		connect()
@@ -108,11 +108,9 @@ func (c *Cluster) NameSelf(members []int) (end func()) {
 			c.Join(i, i)
 		}
 	}
-	end = sync.OnceFunc(func() {
+	return c.endsOnce(func() {
 		for _, i := range members {
 			c.members[i].ownName--
 		}
 	})
-	c.hostFaults = append(c.hostFaults, end)
-	return end
 }

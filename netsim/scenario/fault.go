@@ -123,61 +123,61 @@ const (
 // FaultKinds lists the kinds of faults.
 func FaultKinds() []KindInfo { return slices.Clone(faultKinds) }
 
-var faultKinds = []KindInfo{
+var faultKinds = kinds([]kind{
 	{FaultCrash, "nodes stop without a word; with length they start again after it",
-		slices.Concat(whoKeys, oftenKeys, returnKeys), whoKeys},
+		whoKeys + oftenKeys + returnKeys, whoKeys},
 	{FaultLeave, "nodes leave; with length they start again after it",
-		slices.Concat(whoKeys, oftenKeys, returnKeys), whoKeys},
+		whoKeys + oftenKeys + returnKeys, whoKeys},
 	{FaultJoin, "nodes that aren't running start",
-		slices.Concat(whoKeys, []string{"every", "snapshot", "move"}), whoKeys},
+		whoKeys + "every snapshot move", whoKeys},
 	{FaultPause, "processes are stopped, and run on after length; " +
 		"with when_sending each stops when it next sends a packet",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "when_sending"}), whoKeys},
+		whoKeys + oftenKeys + "length when_sending", whoKeys},
 	{FaultChurn, "nodes come and go at random: joins, leaves, crashes a minute",
-		slices.Concat(churnKeys, []string{"length", "region", "members", "snapshot", "move"}),
+		churnKeys + "length region members snapshot move",
 		churnKeys},
 	{FaultPartition, "nodes are cut off from the others, UDP and TCP",
-		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
+		whoKeys + oftenKeys + wayKeys, whoKeys},
 	{FaultBlockUDP, "no packet passes; TCP works",
-		slices.Concat(whoKeys, oftenKeys, wayKeys), whoKeys},
+		whoKeys + oftenKeys + wayKeys, whoKeys},
 	{FaultNAT, "a NAT forwards nothing to the nodes: " +
 		"they get answers on TCP connections that they opened, and no packet",
-		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
+		whoKeys + oftenKeys + "length", whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
-		slices.Concat(whoKeys, oftenKeys, wayKeys, wrongKeys), wrongKeys},
+		whoKeys + oftenKeys + wayKeys + wrongKeys, wrongKeys},
 	{FaultMTU, "packets of more than mtu bytes, headers included, vanish, and TCP stalls on messages " +
 		"of more",
-		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"mtu"}), []string{"mtu"}},
+		whoKeys + oftenKeys + wayKeys + "mtu", "mtu"},
 	{FaultHalfOpen, "TCP connections are accepted, and nobody answers; " +
 		"with tcp=hang nobody accepts them; UDP works",
-		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"tcp"}), whoKeys},
+		whoKeys + oftenKeys + wayKeys + "tcp", whoKeys},
 	{FaultReject, "as a partition, but who sends is told (ICMP): TCP fails at once, " +
 		"with error=refused as if nobody listened",
-		slices.Concat(whoKeys, oftenKeys, wayKeys, []string{"error"}), whoKeys},
+		whoKeys + oftenKeys + wayKeys + "error", whoKeys},
 	{FaultConntrack, "a firewall of each node knows entries flows at most, and drops all others; " +
 		"unused flows are forgotten after idle, 30s",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "entries", "idle"}),
-		[]string{"entries"}},
+		whoKeys + oftenKeys + "length entries idle",
+		"entries"},
 	{FaultNATPorts, "a NAT sends on from ports that change, when idle for so long or else with each " +
 		"packet, and drops answers to old ones",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "idle"}), whoKeys},
+		whoKeys + oftenKeys + "length idle", whoKeys},
 	{FaultReceiveBuffer, "sockets keep buffer bytes, and drop what comes after, " +
 		"while their process is paused or throttled",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "buffer"}), []string{"buffer"}},
+		whoKeys + oftenKeys + "length buffer", "buffer"},
 	{FaultClock, "monotonic clocks run at rate, 1 being right, or leap by jump; " +
 		"for a negative jump they stand still",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "rate", "jump"}),
-		[]string{"rate", "jump"}},
+		whoKeys + oftenKeys + "length rate jump",
+		"rate jump"},
 	{FaultSuspend, "machines are suspended: packets beyond buffer bytes are lost, nothing connects; " +
 		"their clocks leap, or with clock_stops stand still; first is timers or reads",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "buffer", "clock_stops", "first"}),
+		whoKeys + oftenKeys + "length buffer clock_stops first",
 		whoKeys},
 	{FaultThrottle, "processes run for quota of each period, 100ms",
-		slices.Concat(whoKeys, oftenKeys, []string{"length", "quota", "period"}), []string{"quota"}},
+		whoKeys + oftenKeys + "length quota period", "quota"},
 	{FaultOwnName, "the names of other nodes lead to the nodes themselves, which join at once, " +
 		"and again every 30s",
-		slices.Concat(whoKeys, oftenKeys, []string{"length"}), whoKeys},
-}
+		whoKeys + oftenKeys + "length", whoKeys},
+})
 
 // String describes f in one line.
 func (f Fault) String() string {

@@ -15,17 +15,30 @@ type KindInfo struct {
 // OwnKeys are the Keys that don't say which members it concerns.
 func (k *KindInfo) OwnKeys() []string {
 	return slices.DeleteFunc(slices.Clone(k.Keys),
-		func(key string) bool { return slices.Contains(whoKeys, key) })
+		func(key string) bool { return slices.Contains(strings.Fields(whoKeys), key) })
 }
 
-var (
-	whoKeys    = []string{"count", "share", "region", "members"}
-	oftenKeys  = []string{"every", "repeat", "gap"}
-	returnKeys = []string{"length", "snapshot", "move"}
-	wayKeys    = []string{"length", "to", "way"}
-	wrongKeys  = []string{"delay", "loss", "duplicate", "reorder", "hold_back", "bandwidth"}
-	churnKeys  = []string{"joins", "leaves", "crashes"}
+// Keys that several kinds have, each followed by a space.
+const (
+	whoKeys    = "count share region members "
+	oftenKeys  = "every repeat gap "
+	returnKeys = "length snapshot move "
+	wayKeys    = "length to way "
+	wrongKeys  = "delay loss duplicate reorder hold_back bandwidth "
+	churnKeys  = "joins leaves crashes "
 )
+
+// kind is a KindInfo in one line, with its keys separated by spaces: all of it is data, where lists
+// would take 10 kB of code.
+type kind struct{ name, usage, keys, needs string }
+
+func kinds(list []kind) []KindInfo {
+	out := make([]KindInfo, len(list))
+	for i, k := range list {
+		out[i] = KindInfo{k.name, k.usage, strings.Fields(k.keys), strings.Fields(k.needs)}
+	}
+	return out
+}
 
 func kindNames(kinds []KindInfo) string {
 	var names []string

@@ -3,6 +3,7 @@ package scenario
 import (
 	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"serf/netsim"
@@ -102,20 +103,25 @@ func (run *scenarioRun) disturb(f *Fault, members []int) {
 
 // system checks the keys of faults of systems. kindOf has seen to it that no others are set.
 func (v *validator) system(key string, f *Fault) {
-	number := func(name string, n, least, most int, unit string) {
-		v.bad(n == 0 || n >= least && n <= most, joinKey(key, name), "%d: allowed %d to %d%s", n,
-			least, most, unit)
+	for _, x := range []struct {
+		name        string
+		n           int
+		least, most int
+		unit        string
+	}{
+		{".mtu", f.MTU, minMTU, maxMTU, " bytes"}, {".entries", f.Entries, 1, maxEntries, ""},
+		{".buffer", f.Buffer, 1, maxBuffer, " bytes"},
+	} {
+		v.bad(x.n == 0 || x.n >= x.least && x.n <= x.most, key+x.name, "%d: allowed %d to %d%s",
+			x.n, x.least, x.most, x.unit)
 	}
-	word := func(name, got, one, other string) {
-		v.bad(got == "" || got == one || got == other, joinKey(key, name),
-			"%q: allowed are %s and %s", got, one, other)
+	for _, x := range [][4]string{
+		{".tcp", f.TCP, "silent", "hang"}, {".error", f.Error, "unreachable", "refused"},
+		{".first", f.First, "timers", "reads"},
+	} {
+		v.bad(x[1] == "" || slices.Contains(x[2:], x[1]), key+x[0], "%q: allowed are %s and %s",
+			x[1], x[2], x[3])
 	}
-	number("mtu", f.MTU, minMTU, maxMTU, " bytes")
-	number("entries", f.Entries, 1, maxEntries, "")
-	number("buffer", f.Buffer, 1, maxBuffer, " bytes")
-	word("tcp", f.TCP, "silent", "hang")
-	word("error", f.Error, "unreachable", "refused")
-	word("first", f.First, "timers", "reads")
 	v.within(key+".idle", f.Idle, 0, MaxTime)
 	v.within(key+".jump", f.Jump, -MaxTime, MaxTime)
 	v.bad(f.Rate == 0 || f.Rate >= minRate && f.Rate <= maxRate, key+".rate",
@@ -126,11 +132,8 @@ func (v *validator) system(key string, f *Fault) {
 }
 
 func (v *validator) quota(key string, f *Fault) {
-	if f.Kind != FaultThrottle {
-		return
+	if f.Kind == FaultThrottle && f.Quota != 0 {
+		v.within(key+".period", f.period(), minPeriod, maxPeriod)
+		v.within(key+".quota", f.Quota, minPeriod, time.Duration(f.period()))
 	}
-	v.bad(f.Period == 0 || f.Period >= Duration(minPeriod) && f.Period <= Duration(maxPeriod),
-		key+".period", "%v: allowed %v to %v", f.Period, minPeriod, maxPeriod)
-	v.bad(f.Quota == 0 || f.Quota >= Duration(minPeriod) && f.Quota <= f.period(), key+".quota",
-		"%v: allowed %v to the period, %v", f.Quota, minPeriod, f.period())
 }

@@ -130,8 +130,8 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 		"suspend,count=1,first=me":                `faults[0].first "me": allowed are timers and reads`,
 		"throttle,count=1":                        "faults[0] kind throttle needs one of quota",
 		"throttle,quota=100ms":                    "",
-		"throttle,quota=101ms":                    "faults[0].quota 101ms: allowed 1ms to the period, 100ms",
-		"throttle,quota=999us":                    "faults[0].quota 999µs: allowed 1ms to the period, 100ms",
+		"throttle,quota=101ms":                    "faults[0].quota 101ms: allowed 1ms to 100ms",
+		"throttle,quota=999us":                    "faults[0].quota 999µs: allowed 1ms to 100ms",
 		"throttle,quota=1s,period=1s":             "",
 		"throttle,quota=1ms,period=1001ms":        "faults[0].period 1.001s: allowed 1ms to 1s",
 	} {

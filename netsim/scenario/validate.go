@@ -53,6 +53,8 @@ func (v *validator) bad(ok bool, key, format string, args ...any) {
 }
 
 // within checks that a duration is within bounds.
+//
+//go:noinline
 func (v *validator) within(key string, d Duration, least, most time.Duration) {
 	v.bad(time.Duration(d) >= least && time.Duration(d) <= most, key, "%v: allowed %v to %v", d,
 		least, most)

@@ -52,19 +52,19 @@ const (
 // WorkKinds lists the kinds of work.
 func WorkKinds() []KindInfo { return slices.Clone(workKinds) }
 
-var workKinds = []KindInfo{
+var workKinds = kinds([]kind{
 	{WorkEvent, "a user event is sent, or burst of them at once",
-		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "burst"}), nil},
+		whoKeys + "every length name size burst", ""},
 	{WorkQuery, "a query is sent, which all nodes answer; relay other nodes pass on each answer",
-		slices.Concat(whoKeys, []string{"every", "length", "name", "size", "relay"}), nil},
+		whoKeys + "every length name size relay", ""},
 	{WorkTags, "a node changes its tags",
-		slices.Concat(whoKeys, []string{"every", "length", "size"}), nil},
+		whoKeys + "every length size", ""},
 	{WorkForceLeave, "a node declares those of to as left; with prune they are forgotten at once",
-		slices.Concat(whoKeys, []string{"every", "length", "to", "prune"}), []string{"to"}},
+		whoKeys + "every length to prune", "to"},
 	{WorkRotateKey, "a new key is installed, used after every, and the old one removed after " +
 		"every; with keep_old this goes on for length, and old keys stay until settle removes them",
-		slices.Concat(whoKeys, []string{"every", "length", "keep_old"}), []string{"every"}},
-}
+		whoKeys + "every length keep_old", "every"},
+})
 
 // String describes w in one line.
 func (w Work) String() string {
