@@ -77,11 +77,8 @@ type Driver struct {
 	transport transport
 	sealer    atomic.Pointer[wire.Sealer] // of the machine, for goroutines of streams
 
-	calls   chan call        // unbuffered: callers wait with their context
-	gated   chan call        // the same for those that wait until the layer is ready
-	packets chan *datagram   // capacity packetQueue; the reader waits, the kernel drops
-	streams chan streamInput // unbuffered: at most acceptMax+dialMax goroutines wait
-	woken   chan struct{}    // capacity 1: somebody wants a turn
+	inbox  inbox
+	waiter waiter
 
 	ctx     context.Context // ends when the driver is to stop
 	stop    context.CancelCauseFunc
@@ -116,10 +113,9 @@ func Listen(c Config) (*Driver, error) {
 	}
 	d := &Driver{
 		conf: c, udp: udp, tcp: tcp, start: time.Now(),
-		calls: make(chan call), gated: make(chan call),
-		packets: make(chan *datagram, packetQueue), streams: make(chan streamInput),
-		woken: make(chan struct{}, 1), idled: make(chan struct{}), done: make(chan struct{}),
+		idled: make(chan struct{}), done: make(chan struct{}),
 	}
+	d.waiter = newWaiter(d)
 	d.transport.init()
 	d.ctx, d.stop = context.WithCancelCause(context.Background())
 	return d, nil
@@ -138,7 +134,7 @@ func (d *Driver) Start(m Machine, l Layer, out *swim.Output) {
 	}
 	d.sealer.Store(m.Sealer())
 	d.handle(d.Now())
-	d.workers.Go(d.readPackets)
+	d.waiter.start()
 	d.workers.Go(d.acceptStreams)
 	go d.run()
 }
@@ -197,18 +193,18 @@ func (d *Driver) Started() time.Time { return d.start }
 // Do runs f on the loop and waits for it, and for the layer to handle what came of it. f must be
 // quick. If Do returns an error, which is that of ctx or ErrStopped, f was not run.
 func (d *Driver) Do(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {
-	return d.call(ctx, d.calls, call{do: f})
+	return d.hand(ctx, input{do: f}, false)
 }
 
 // DoWhenReady is Do for a function that has to wait until the layer is Ready. Those that wait run
 // in the order of their calls.
 func (d *Driver) DoWhenReady(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {
-	return d.call(ctx, d.gated, call{do: f})
+	return d.hand(ctx, input{do: f}, true)
 }
 
 // Look is Do for a function that changes nothing: the layer isn't told.
 func (d *Driver) Look(ctx context.Context, f func()) error {
-	return d.call(ctx, d.calls, call{look: f})
+	return d.hand(ctx, input{look: f}, false)
 }
 
 // Read is Look, but once the loop has ended f runs directly, and sees the machine's last state. The
@@ -224,12 +220,7 @@ func (d *Driver) Read(f func()) {
 }
 
 // Wake has the loop take a turn soon. It never waits.
-func (d *Driver) Wake() {
-	select {
-	case d.woken <- struct{}{}:
-	default:
-	}
-}
+func (d *Driver) Wake() { d.waiter.wake() }
 
 // Context ends when the driver is to stop; its cause is that of Stop. Goroutines that work for the
 // machine's user wait with it.
@@ -249,7 +240,10 @@ func (d *Driver) Sleep(t time.Duration) bool {
 
 // Stop begins to stop the driver and doesn't wait, so it may be called by the loop, too. The first
 // call counts; a cause of nil means that it was asked to.
-func (d *Driver) Stop(cause error) { d.stop(cause) }
+func (d *Driver) Stop(cause error) {
+	d.stop(cause)
+	d.waiter.wake()
+}
 
 // Close stops the driver, if it hasn't stopped yet, and waits until all its goroutines have ended
 // and its ports are free; after that nothing of the layer is called. It may be called again, also
@@ -279,29 +273,4 @@ func (d *Driver) Err() error {
 	default:
 		return nil
 	}
-}
-
-// call is a function for the loop: one of do and look.
-type call struct {
-	do   func(now swim.Time, out *swim.Output)
-	look func()
-	ran  chan struct{}
-}
-
-// call hands c to the loop and waits until it ran.
-func (d *Driver) call(ctx context.Context, calls chan<- call, c call) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	c.ran = make(chan struct{})
-	select {
-	case calls <- c:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-d.ctx.Done():
-		return ErrStopped
-	}
-	// The loop has it and runs it in this turn, so it is all that there is to wait for.
-	<-c.ran
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"serf/swim"
@@ -14,8 +13,8 @@ import (
 
 // Limits of the loop.
 const (
-	// turnInputs is how many inputs one turn takes before its effects are carried out: enough to
-	// share the cost of a flush, few enough that answers aren't late.
+	// turnInputs is how many packets, and how many other inputs, one turn takes before its effects
+	// are carried out: enough to share the cost of a flush, few enough that answers aren't late.
 	turnInputs = 64
 	// packetQueue is how many packets may wait for the loop. When it is full the reader waits, the
 	// kernel's buffer fills, and then the kernel drops.
@@ -42,58 +41,15 @@ type loop struct {
 	began swim.Time // of this turn; 0 until it has an input
 }
 
-// datagram is one received packet.
-type datagram struct {
-	from netip.AddrPort
-	data []byte
-}
-
-var datagrams = sync.Pool{New: func() any {
-	return &datagram{data: make([]byte, 0, datagramUsual)}
-}}
-
-// recycle returns d to the pool unless it grew.
-func (d *datagram) recycle() {
-	if cap(d.data) == datagramUsual {
-		datagrams.Put(d)
-	}
-}
-
 // runLoop runs the machine until the driver is to stop.
 func (d *Driver) runLoop() {
-	l := &d.loop
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-d.ctx.Done():
-			l.layer.End(d.Now(), l.out)
-			return
-		case c := <-d.calls:
-			d.handleCall(c)
-		case c := <-d.ready():
-			d.handleCall(c)
-		case p := <-d.packets:
-			d.handlePacket(p)
-		case in := <-d.streams:
-			d.handleStream(in)
-		case <-d.woken:
-		case <-timer.C:
-		}
-		d.takeMore()
+	for d.ctx.Err() == nil {
+		d.takeInputs()
 		d.handleTimer()
 		d.flush()
-		d.arm(timer, d.endTurn())
+		d.wait(d.endTurn())
 	}
-}
-
-// ready is where functions come from that wait until the layer is ready: nil, which nothing comes
-// from, while it isn't.
-func (d *Driver) ready() <-chan call {
-	if d.loop.layer.Ready() {
-		return d.gated
-	}
-	return nil
+	d.loop.layer.End(d.Now(), d.loop.out)
 }
 
 // inputTime reads the clock for an input. The first input begins the turn.
@@ -114,47 +70,50 @@ func (d *Driver) endTurn() (now swim.Time) {
 	return now
 }
 
-// takeMore handles further inputs that are ready, up to the limit of a turn.
-func (d *Driver) takeMore() {
-	for range turnInputs - 1 {
-		select {
-		case c := <-d.calls:
-			d.handleCall(c)
-		case c := <-d.ready():
-			d.handleCall(c)
-		case p := <-d.packets:
-			d.handlePacket(p)
-		case in := <-d.streams:
-			d.handleStream(in)
-		default:
+// takeInputs handles what has come in, up to the limit of a turn.
+func (d *Driver) takeInputs() {
+	for range turnInputs {
+		from, packet, ok := d.waiter.next()
+		if ok {
+			d.handlePacket(from, packet)
+		}
+		in := d.inbox.take(false)
+		if in == nil && d.loop.layer.Ready() {
+			in = d.inbox.take(true)
+		}
+		if in != nil {
+			d.handleInput(in)
+		}
+		if !ok && in == nil {
 			return
 		}
 	}
 }
 
-func (d *Driver) handleCall(c call) {
-	defer close(c.ran)
+func (d *Driver) handleInput(in *input) {
+	defer close(in.done)
 	now := d.inputTime()
-	if c.look != nil {
-		c.look()
-		return
+	switch {
+	case in.look != nil:
+		in.look()
+	case in.stream != nil:
+		d.handleStream(now, in.stream)
+	default:
+		in.do(now, d.loop.out)
+		d.handle(now)
 	}
-	c.do(now, d.loop.out)
+}
+
+func (d *Driver) handlePacket(from netip.AddrPort, packet []byte) {
+	now := d.inputTime()
+	d.loop.machine.Packet(now, from, packet, d.loop.out)
 	d.handle(now)
 }
 
-func (d *Driver) handlePacket(p *datagram) {
-	now := d.inputTime()
-	d.loop.machine.Packet(now, p.from, p.data, d.loop.out)
-	d.handle(now) // events may borrow from the packet
-	p.recycle()
-}
-
 // handleStream takes the outcome of a stream, or a request and its answer.
-func (d *Driver) handleStream(in streamInput) {
+func (d *Driver) handleStream(now swim.Time, in *streamInput) {
 	l := &d.loop
 	if !in.silent {
-		now := d.inputTime()
 		l.machine.Stream(now, in.StreamIn, l.out)
 		d.handle(now)
 	}
@@ -204,18 +163,14 @@ func (d *Driver) handle(now swim.Time) {
 	out.Events, out.Notes = out.Events[:0], out.Notes[:0]
 }
 
-// arm sets the timer to when the loop has something to do without any input, if ever.
-func (d *Driver) arm(timer *time.Timer, now swim.Time) {
+// wait returns when there is something to do for the next turn.
+func (d *Driver) wait(now swim.Time) {
 	l := &d.loop
 	deadline := min(l.machine.Deadline(), l.layer.Deadline())
-	switch {
-	case len(l.failed) > 0:
-		timer.Reset(0)
-	case deadline == swim.Never:
-		timer.Stop()
-	default:
-		timer.Reset(max(deadline.Sub(now), 0))
+	if len(l.failed) > 0 || !d.inbox.empty(l.layer.Ready()) {
+		deadline = now
 	}
+	d.waiter.wait(now, deadline)
 }
 
 // flush carries out the effects of a turn.
@@ -249,33 +204,16 @@ func (d *Driver) sendPackets(packets []swim.Packet) {
 	}
 }
 
-// readPackets is the goroutine that reads the packets.
-func (d *Driver) readPackets() {
-	b := make([]byte, datagramMax)
-	for {
-		n, from, err := d.udp.ReadFrom(b)
-		if err != nil {
-			if !d.retryRead(ReadFailed, err) {
-				return
-			}
-			continue
-		}
-		p := datagrams.Get().(*datagram)
-		p.from, p.data = from, append(p.data[:0], b[:n]...)
-		select {
-		case d.packets <- p:
-		case <-d.ctx.Done():
-			return
-		}
-	}
-}
-
 // retryRead reports, after a pause, whether a socket that failed is worth another try.
 func (d *Driver) retryRead(what ProblemKind, err error) bool {
 	if d.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 		return false
 	}
+	d.readFailed(what, err)
+	return d.Sleep(readBackoff)
+}
+
+func (d *Driver) readFailed(what ProblemKind, err error) {
 	d.counts.readErrors.Add(1)
 	d.report(Problem{Kind: what, Err: err})
-	return d.Sleep(readBackoff)
 }

@@ -202,12 +202,7 @@ func (d *Driver) openAndTell(ctx context.Context, sealer *wire.Sealer, block []b
 		return nil, err
 	}
 	d.countStateIn(in.Data)
-	select {
-	case d.streams <- in:
-		return answer, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return answer, d.hand(ctx, input{stream: &in}, false)
 }
 
 // readBlock reads one block as it arrives. drawn is what it took out of the budget, to be given
@@ -305,10 +300,7 @@ func (d *Driver) dial(s swim.StreamOut) {
 		d.countFailure(streamFailure(err))
 		in.silent, in.Kind, in.Err = false, swim.StreamFailed, err
 	}
-	select {
-	case d.streams <- in:
-	case <-d.ctx.Done():
-	}
+	d.hand(d.ctx, input{stream: &in}, false) // if the driver stops, nobody has to know
 }
 
 // exchange carries out s. told is true if the loop has the answer already.

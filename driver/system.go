@@ -112,6 +112,7 @@ type udpSocket struct {
 	conn   *net.UDPConn
 	sender *sender
 	local  netip.AddrPort
+	poller *poller // has taken the socket, if it isn't nil: conn is closed then
 }
 
 func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
@@ -120,6 +121,9 @@ func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
+	if s.poller != nil {
+		return s.poller.send(b, to)
+	}
 	if done, err := s.sender.send(b, to); done {
 		return err
 	}
@@ -130,7 +134,13 @@ func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
 }
 
 func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
-func (s *udpSocket) Close() error              { return s.conn.Close() }
+
+func (s *udpSocket) Close() error {
+	if s.poller != nil {
+		return s.poller.close()
+	}
+	return s.conn.Close()
+}
 
 // unmap returns an IPv4 address received on an IPv6 socket in its short form.
 func unmap(a netip.AddrPort) netip.AddrPort {

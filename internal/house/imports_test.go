@@ -47,7 +47,7 @@ var libraries = map[string][]string{
 
 	"golang.org/x/net":  {"agent/mdns", "examples/dns"},
 	"golang.org/x/sync": {"netsim/scenario"},
-	"golang.org/x/sys":  {"agent", "internal/errno", "agent/disk", "agent/handler", "cmd/serf", "internal/sdnotify", "internal/systest"},
+	"golang.org/x/sys":  {"agent", "driver", "internal/errno", "agent/disk", "agent/handler", "cmd/serf", "internal/sdnotify", "internal/systest"},
 	"golang.org/x/term": {"cmd/serf"},
 	"golang.org/x/text": {"internal/watch"},
 
