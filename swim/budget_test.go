@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -149,5 +150,27 @@ func BenchmarkHotPaths(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// A state of many new members takes the memory of the tables that stay, and little on top: tables
+// that grow step by step would take three times as much.
+func TestNewMembersTakeTheirMemoryOnce(t *testing.T) {
+	const members, perMember = 2000, 900 // bytes; 670 at 10,000
+	all := make([]entry, members)
+	for i := range all {
+		all[i] = entry{name: crowdName(i), inc: 1, addr: crowdAddr(i)}
+	}
+	state := pushPullMsg(false, "", all...)
+	node, out := crowd(t, 0, nil)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	node.Stream(0, StreamIn{ID: Inbound | 1, Kind: StreamRequest, From: crowdAddr(3), Data: state}, out)
+	runtime.ReadMemStats(&after)
+	if node.Live() != members+1 {
+		t.Fatalf("%d live members", node.Live())
+	}
+	if got := (after.TotalAlloc - before.TotalAlloc) / members; got > perMember {
+		t.Errorf("%d bytes a member, want at most %d", got, perMember)
 	}
 }

@@ -2,6 +2,7 @@ package swim
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"serf/internal/invariant"
@@ -268,6 +269,7 @@ type source struct {
 // merge takes over what another member knows, entry by entry: an entry that makes no sense doesn't
 // keep the others out (F5).
 func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
+	n.reserve(pp, out)
 	for i := range pp.parts {
 		part := &pp.parts[i]
 		n.mergeStates(now, part.states, from, out)
@@ -281,6 +283,19 @@ func (n *Node) merge(now Time, pp *fullState, from source, out *Output) {
 		out.event(Event{
 			Kind: EventState, Addr: from.addr, Data: pp.user, More: pp.userMore, N: join,
 		})
+	}
+}
+
+// reserve makes room for the members of a state that can't be known yet. Tables that grow step by
+// step are copied as often. The members have been read, so this isn't on the word of a header.
+func (n *Node) reserve(pp *fullState, out *Output) {
+	listed := 0
+	for i := range pp.parts {
+		listed += pp.parts[i].states.Len()
+	}
+	if more := listed - n.Len(); more > 0 {
+		out.Events = slices.Grow(out.Events, more)
+		n.roster.reserve(listed)
 	}
 }
 

@@ -2,7 +2,9 @@ package swim
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
+	"slices"
 
 	"serf/internal/invariant"
 )
@@ -102,6 +104,20 @@ func (r *Roster) stateSize(id MemberID, i identID) int {
 func (r *Roster) NameHash(id MemberID) uint64 { return r.hashes[id] }
 
 func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
+
+// reserve makes room for so many members in all.
+func (r *Roster) reserve(members int) {
+	members = min(members, r.limit)
+	more := members - len(r.byName)
+	if more <= len(r.byName) {
+		return // the tables double by themselves
+	}
+	byName := make(map[string]MemberID, members)
+	maps.Copy(byName, r.byName)
+	r.byName = byName
+	r.members, r.hashes = slices.Grow(r.members, more), slices.Grow(r.hashes, more)
+	r.idents = slices.Grow(r.idents, more)
+}
 
 // acquireMember interns name and takes a reference, or returns NoMember at the limit.
 func (r *Roster) acquireMember(name []byte) MemberID {
