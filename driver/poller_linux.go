@@ -57,7 +57,7 @@ type header struct {
 	bytes uint32
 }
 
-// newWaiter takes the socket out of package net if it is the system's.
+// newWaiter takes the socket out of package net if it is the system's, and the system lets it.
 func newWaiter(d *Driver) waiter {
 	if s, ok := d.udp.(*udpSocket); ok {
 		if p, err := newPoller(d, s); err == nil {
@@ -96,6 +96,9 @@ func newPoller(d *Driver, s *udpSocket) (_ *poller, err error) {
 		h.Name = (*byte)(unsafe.Pointer(&p.names[i]))
 	}
 	p.try = p.ready
+	if err := p.receive(); err != nil {
+		return nil, err // a sandbox doesn't know of it
+	}
 	s.conn.Close()
 	s.poller = p
 	return p, nil
@@ -191,6 +194,18 @@ func (p *poller) read() bool {
 	if p.paused > 0 && p.d.Now() < p.paused {
 		return false
 	}
+	if err := p.receive(); err != nil {
+		now := p.d.Now()
+		p.paused = now.Add(readBackoff)
+		p.due = min(p.due, p.paused)
+		p.arm(now, p.due)
+		p.d.readFailed(ReadFailed, err)
+	}
+	return p.n > 0
+}
+
+// receive takes packets out of the socket, if there are any.
+func (p *poller) receive() error {
 	for i := range p.headers {
 		p.headers[i].Namelen = unix.SizeofSockaddrInet6
 	}
@@ -201,13 +216,9 @@ func (p *poller) read() bool {
 		p.n = int(n)
 	case unix.EAGAIN, unix.EINTR:
 	default:
-		now := p.d.Now()
-		p.paused = now.Add(readBackoff)
-		p.due = min(p.due, p.paused)
-		p.arm(now, p.due)
-		p.d.readFailed(ReadFailed, os.NewSyscallError("recvmmsg", errno))
+		return os.NewSyscallError("recvmmsg", errno)
 	}
-	return p.n > 0
+	return nil
 }
 
 // from is where packet i came from.

@@ -28,8 +28,8 @@ func listenPoller(t *testing.T, bind string) *poller {
 	return p
 }
 
-// receive waits for a packet.
-func (p *poller) receive(t *testing.T) (netip.AddrPort, []byte) {
+// await waits for a packet.
+func (p *poller) await(t *testing.T) (netip.AddrPort, []byte) {
 	t.Helper()
 	for now := p.d.Now(); ; {
 		if from, data, ok := p.next(); ok {
@@ -54,7 +54,7 @@ func TestPollerReadsAllKindsOfPackets(t *testing.T) {
 				if err := a.send(packet, b.d.Addr()); err != nil {
 					t.Fatal(err)
 				}
-				if from, got := b.receive(t); from != a.d.Addr() || !bytes.Equal(got, packet) {
+				if from, got := b.await(t); from != a.d.Addr() || !bytes.Equal(got, packet) {
 					t.Errorf("%d bytes from %v, want %d", len(got), from, size)
 				}
 			}
@@ -65,7 +65,7 @@ func TestPollerReadsAllKindsOfPackets(t *testing.T) {
 				}
 			}
 			for i := range 2*packetsAtOnce + 1 {
-				if _, got := b.receive(t); len(got) != 1 || got[0] != byte(i) {
+				if _, got := b.await(t); len(got) != 1 || got[0] != byte(i) {
 					t.Fatalf("packet %d: %v", i, got)
 				}
 			}
@@ -80,7 +80,7 @@ func TestPollerMakesNoGarbage(t *testing.T) {
 		if err := a.send(packet, b.d.Addr()); err != nil {
 			t.Fatal(err)
 		}
-		if _, got := b.receive(t); string(got) != "hello" {
+		if _, got := b.await(t); string(got) != "hello" {
 			t.Fatalf("%q", got)
 		}
 	}); n != 0 {
