@@ -2,6 +2,7 @@ package agent
 
 import (
 	"serf/agent/handler"
+	"serf/agent/recording"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -18,6 +19,8 @@ type Metrics struct {
 	Members  [serf.StatusFailed + 1]int
 	Traffic  Traffic
 	Handlers handler.Stats
+	// Recording are the figures of the recorder; zero without one.
+	Recording recording.Stats
 	// Coordinate is that of this member; zero if coordinates are off.
 	Coordinate Coordinate
 }
@@ -40,5 +43,6 @@ func (a *Agent) Metrics() (m Metrics, ok bool) {
 		return Metrics{}, false
 	}
 	read.Traffic, read.Handlers = a.Traffic(), a.HandlerStats()
+	read.Recording, _ = a.recorder.Stats()
 	return read, true
 }

@@ -202,6 +202,8 @@ func fly(t *testing.T, seed uint64, long time.Duration, limit int64) (inputs, se
 // flights is how many hours of a cluster are recorded and replayed, each with another seed.
 var flights = flag.Int("flights", 0, "hours of a cluster to record and replay")
 
+var flightLimit = flag.Int64("flight-limit", 8<<20, "of each recording, in bytes")
+
 // What a node did, it does again: through restarts, kills, pauses, partitions, key rotation and
 // garbage.
 func TestRecordingIsReplayed(t *testing.T) {
@@ -212,10 +214,44 @@ func TestRecordingIsReplayed(t *testing.T) {
 	}
 	for seed := range runs {
 		synctest.Test(t, func(t *testing.T) {
-			inputs, segments := fly(t, uint64(seed), long, 0)
+			inputs, segments := fly(t, uint64(seed), long, *flightLimit)
 			t.Logf("seed %d: %d inputs in %d segments: every effect is the same", seed, inputs, segments)
 			if inputs < 1000 {
 				t.Errorf("%d inputs were recorded", inputs)
+			}
+		})
+	}
+}
+
+// A quiet cluster of ten fills at most 60 MB a day and member.
+func TestQuietRecordingIsSmall(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][][]byte{nil, storyKeys(1)} {
+		synctest.Test(t, func(t *testing.T) {
+			n := memnet.New(memnet.Config{Link: memnet.Link{Delay: time.Millisecond}})
+			dir := filepath.Join(t.TempDir(), "record")
+			var agents []*Agent
+			for i := range 10 {
+				c := memConfig(n, fmt.Sprintf("member-%d.example.com", i), i+1)
+				c.Timing, c.Keys, c.Compress, c.Tags = LAN(), keys, true, map[string]string{"role": "web", "dc": "eu1"}
+				if i == 0 {
+					c.Record.Dir = dir
+				}
+				agents = append(agents, begin(t, c))
+				if i > 0 {
+					mustJoin(t, agents[i], agents[0])
+				}
+			}
+			time.Sleep(time.Minute)
+			before, _ := agents[0].recorder.Stats()
+			const long = 10 * time.Minute
+			time.Sleep(long)
+			after, _ := agents[0].recorder.Stats()
+			day := (after.Bytes - before.Bytes) * int64(24*time.Hour/long)
+			t.Logf("encrypted %v: %.1f MB a day, %.1f inputs a second, %.0f bytes each", keys != nil, float64(day)/1e6,
+				float64(after.Inputs-before.Inputs)/long.Seconds(), float64(after.Bytes-before.Bytes)/float64(after.Inputs-before.Inputs))
+			if day > 60e6 || day == 0 {
+				t.Errorf("%d bytes a day", day)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/swim"
 	"serf/swim/serf"
@@ -14,14 +15,17 @@ import (
 
 // Stats returns statistics by section and name, as the RPC command stats does: sections agent,
 // runtime, settings, counters, serf, view, keys (if encrypted), zones (if members are divided),
-// dropped, tags, event_handlers and handlers. Sections that need the node are missing once the agent
-// has stopped.
+// dropped, tags, recording (if there is one), event_handlers and handlers. Sections that need the
+// node are missing once the agent has stopped.
 func (a *Agent) Stats() map[string]map[string]string {
 	stats := map[string]map[string]string{
 		"agent":          {"name": a.conf.Name},
 		"runtime":        runtimeStats(),
 		"event_handlers": a.handlerStats(),
 		"handlers":       handlerSection(a.HandlerStats(), time.Now()),
+	}
+	if r, ok := a.recorder.Stats(); ok {
+		stats["recording"] = recordingStats(&r)
 	}
 	a.moreStats.addTo(stats)
 	if a.ctx.Err() != nil {
@@ -147,6 +151,21 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 		"no_way":              c.DroppedNoRoute,
 	} {
 		stats[name] = strconv.FormatUint(n, 10)
+	}
+	return stats
+}
+
+// recordingStats says whether what happens is being recorded, and what of it is missing.
+func recordingStats(r *recording.Stats) map[string]string {
+	stats := map[string]string{
+		"on": strconv.FormatBool(r.On), "directory": r.Dir,
+		"bytes":            strconv.FormatInt(r.Bytes, 10),
+		"inputs":           strconv.FormatUint(r.Inputs, 10),
+		"lost":             strconv.FormatUint(r.Lost, 10),
+		"removed_segments": strconv.FormatUint(r.Removed, 10),
+	}
+	if r.Problem != "" {
+		stats["problem"] = r.Problem
 	}
 	return stats
 }

@@ -5,6 +5,7 @@ package config
 import (
 	"time"
 
+	"serf/agent/recording"
 	"serf/internal/timing"
 	"serf/swim"
 	"serf/swim/serf"
@@ -85,6 +86,10 @@ type Config struct {
 	// Snapshot is the path of the snapshot file.
 	Snapshot string
 
+	// Record is the directory of a recording, empty for none. RecordLimit is the most that it
+	// takes, as recording.ParseSize reads it.
+	Record, RecordLimit string
+
 	// Discover is the cluster's name on mDNS.
 	Discover                         string
 	MDNSInterface                    string
@@ -148,6 +153,7 @@ func Default() Config {
 		LogLevel:               "info",
 		LogFormat:              "text",
 		Profile:                "lan",
+		RecordLimit:            recording.SizeText(recording.LimitDefault),
 		Protocol:               serf.ProtocolMax,
 		Compression:            true,
 		VerifyIncoming:         true,

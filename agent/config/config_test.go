@@ -84,6 +84,8 @@ var settings = []struct {
 	{"-retry-max=7", `"retry_max_attempts": 7`, func(c *Config) { c.RetryMax = 7 }},
 	{"-replay", `"replay_on_join": true`, func(c *Config) { c.Replay = true }},
 	{"-rejoin", `"rejoin_after_leave": true`, func(c *Config) { c.Rejoin = true }},
+	{"-record=d", `"record": "d"`, func(c *Config) { c.Record = "d" }},
+	{"-record-limit=3MiB", `"record_limit": "3MiB"`, func(c *Config) { c.RecordLimit = "3MiB" }},
 	{"-snapshot=s", `"snapshot_path": "s"`, func(c *Config) { c.Snapshot = "s" }},
 	{"-handler-timeout=5m", `"handler_timeout": "5m"`, func(c *Config) { c.HandlerTimeout = 5 * time.Minute }},
 	{"-event-handler=user:x=a.sh", `"event_handlers": ["user:x=a.sh"]`, func(c *Config) { c.EventHandlers = []string{"user:x=a.sh"} }},

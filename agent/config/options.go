@@ -102,6 +102,12 @@ var options = []option{
 		func(c *Config) any { return &c.Snapshot }},
 	{"rejoin", "rejoin_after_leave", "", "rejoin from the snapshot even if this node had left",
 		func(c *Config) any { return &c.Rejoin }},
+	{"record", "record", "dir", "directory to record in what happens to this node, for serf replay; " +
+		"tags, payloads and addresses are in it, keys are not (default: none)",
+		func(c *Config) any { return &c.Record }},
+	{"record-limit", "record_limit", "size", "most that the files there take in all; the oldest " +
+		"go first (default 256MiB, at least 1MiB)",
+		func(c *Config) any { return &c.RecordLimit }},
 	{"discover", "discover", "name", "find the members of this cluster by mDNS",
 		func(c *Config) any { return &c.Discover }},
 	{"mdns-iface", "mdns.interface", "name", "interface for mDNS (default: that of -iface)",

@@ -87,7 +87,8 @@ $CREDENTIALS_DIRECTORY if that is set, as it is by LoadCredential= of systemd.
 
 The files of -snapshot, -tags-file and -keyring-file belong to one agent each. FILE.lock beside
 such a file keeps a second agent from it while the first one runs. The agent refuses a file with
-other content, and never overwrites what an agent hasn't written.
+other content, and never overwrites what an agent hasn't written. The directory of -record belongs
+to one agent, too.
 
 Event handlers
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/agent/recording"
 	"serf/internal/timing"
 	"serf/swim/serf"
 )
@@ -130,6 +131,10 @@ func (c *Config) checkLimits(p *problems) {
 			p.add(false, problem.Key, "%s", problem.Text)
 		}
 	}
+	limit, err := recording.ParseSize(c.RecordLimit)
+	p.add(err == nil, "record_limit", "%v", err)
+	p.add(err != nil || limit >= recording.LimitMin, "record_limit", "%s, at least %s",
+		c.RecordLimit, recording.SizeText(recording.LimitMin))
 	p.add(c.ZoneShare >= 1 && c.ZoneShare <= 100, "zone_share", "%d, allowed 1 to 100 percent",
 		c.ZoneShare)
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
@@ -196,6 +201,8 @@ func (c *Config) useless() (warnings []string) {
 		"while this member has no tag of that name")
 	warn(c.ZoneTag == "" && c.ZoneProbes, "zone_probes", "without zone_tag (-zone-tag)")
 	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
+	warn(c.Record == "" && c.RecordLimit != Default().RecordLimit, "record_limit",
+		"without record (-record)")
 	// This is no error: the options may be rolled out before the keys, and nothing is weaker than
 	// before.
 	plain := c.EncryptKey == "" && c.KeyringFile == ""

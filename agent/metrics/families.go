@@ -204,6 +204,21 @@ var workFamilies = []family{
 				w.count(n, "reason", reason)
 			}
 		}},
+	{"serf_recording", gaugeKind,
+		"Whether this agent is recording what happens to it, 1 or 0.", "",
+		func(w *writer, r *reading) { w.flag(r.Recording.On) }},
+	{"serf_recording_bytes", gaugeKind,
+		"Size of the recording, all segments together.", "",
+		func(w *writer, r *reading) { w.count(uint64(r.Recording.Bytes)) }},
+	{"serf_recording_inputs_total", counterKind,
+		"Inputs of the node: lost are those that a slow or full disk left out.", "result",
+		func(w *writer, r *reading) {
+			w.count(r.Recording.Inputs, "result", "recorded")
+			w.count(r.Recording.Lost, "result", "lost")
+		}},
+	{"serf_recording_removed_total", counterKind,
+		"Segments of the recording that its limit had no room for.", "",
+		func(w *writer, r *reading) { w.count(r.Recording.Removed) }},
 	{"serf_handler_runs_total", counterKind,
 		"Scripts that ended: failed means an exit code other than 0 or no start, timeout and " +
 			"killed that the agent ended them.", "handler result",

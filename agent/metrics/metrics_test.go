@@ -12,6 +12,7 @@ import (
 	"serf/agent"
 	"serf/agent/handler"
 	"serf/agent/http/nethttp"
+	"serf/agent/recording"
 	"serf/driver"
 	"serf/internal/histogram"
 	"serf/swim"
@@ -66,9 +67,10 @@ func TestFiguresAreShown(t *testing.T) {
 		Node: serf.Stats{Health: 2, IntentQueue: 1, EventQueue: 2, QueryQueue: 3, Backlog: 4, MemberTime: 11, EventTime: 12, QueryTime: 13, Encrypted: true, QueueDrops: 20,
 			Digest: 0xfedcba9876543210},
 		Queued: 9, QueueDrops: 1,
-		Members:  [...]int{serf.StatusAlive: 5, serf.StatusLeaving: 1, serf.StatusLeft: 2, serf.StatusFailed: 3},
-		Traffic:  agent.Traffic{Counters: driver.Counters{SendErrors: 1, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [driver.StreamFailures]uint64{driver.StreamConnect: 4}}, SubscribersCut: 5},
-		Handlers: handler.Stats{Waiting: 7, Total: handler.Counts{Dropped: 2, Lost: 1}, Handlers: []handler.HandlerStats{{Handler: "user=a", Counts: handler.Counts{Runs: 10, Failed: 6, TimedOut: 3, Killed: 1}}}},
+		Members:   [...]int{serf.StatusAlive: 5, serf.StatusLeaving: 1, serf.StatusLeft: 2, serf.StatusFailed: 3},
+		Traffic:   agent.Traffic{Counters: driver.Counters{SendErrors: 1, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [driver.StreamFailures]uint64{driver.StreamConnect: 4}}, SubscribersCut: 5},
+		Recording: recording.Stats{On: true, Bytes: 17, Inputs: 18, Lost: 19, Removed: 20},
+		Handlers:  handler.Stats{Waiting: 7, Total: handler.Counts{Dropped: 2, Lost: 1}, Handlers: []handler.HandlerStats{{Handler: "user=a", Counts: handler.Counts{Runs: 10, Failed: 6, TimedOut: 3, Killed: 1}}}},
 	}}
 	body := scraped(New(source, testOptions()), "").Body.String()
 	for _, want := range []string{
@@ -93,6 +95,8 @@ func TestFiguresAreShown(t *testing.T) {
 		`serf_dropped_total{reason="queue_full"} 21`, `serf_dropped_total{reason="handler"} 3`, `serf_dropped_total{reason="subscriber"} 5`,
 		`serf_user_events_total 7`, `serf_queries_total 8`, `serf_rpc_connections_total 3`, `serf_rpc_requests_total{command="members"} 7`,
 		`serf_http_requests_total 3`, `serf_http_streams 2`, `serf_http_dropped_total{reason="refused_host"} 4`,
+		`serf_recording 1`, `serf_recording_bytes 17`, `serf_recording_removed_total 20`,
+		`serf_recording_inputs_total{result="recorded"} 18`, `serf_recording_inputs_total{result="lost"} 19`,
 		`serf_handler_runs_total{handler="user=a",result="ok"} 4`, `serf_handler_runs_total{handler="user=a",result="failed"} 2`,
 		`serf_handler_runs_total{handler="user=a",result="timeout"} 3`, `serf_handler_runs_total{handler="user=a",result="killed"} 1`,
 	} {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"serf/agent/disk"
@@ -38,9 +40,6 @@ type segmentFile struct {
 
 // open finds what earlier runs have left. The error names the path.
 func (f *files) open() (err error) {
-	if f.create == nil {
-		f.create = createFile
-	}
 	if err := os.MkdirAll(f.dir, dirMode); err != nil {
 		return err
 	}
@@ -59,7 +58,10 @@ func (f *files) open() (err error) {
 		}
 		f.list = append(f.list, segmentFile{path, info.Size()})
 		f.total += info.Size()
-		fmt.Sscanf(name, "%d-", &f.number) // 0 for a name that isn't ours
+		digits, _, _ := strings.Cut(name, "-")
+		if n, err := strconv.Atoi(digits); err == nil { // else the name isn't ours
+			f.number = max(f.number, n)
+		}
 	}
 	if err != nil {
 		f.lock.Release()

@@ -16,10 +16,12 @@ import (
 
 // Limits of what waits for the disk.
 const (
-	// writeAfter is the age at which entries are handed to the writer at the end of a turn, and
-	// writeLatest the one for which a turn is asked for. A crash loses at most the last second.
-	writeAfter  = 800 * time.Millisecond
+	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the last
+	// second. That is done in turns that take place anyway: if the node has none to come before, in
+	// the present one, unless there were entries to write less than writePause ago. To wake the
+	// process up costs more than all else that the recorder does.
 	writeLatest = time.Second
+	writePause  = 500 * time.Millisecond
 	// writeSize is how many bytes don't wait for that.
 	writeSize = 64 << 10
 	// behindMax is how many bytes may wait for a slow disk. Beyond it inputs are dropped, up to the
@@ -68,6 +70,8 @@ type Recorder struct {
 	nonces Nonces
 	ring   *wire.Keyring // whose primary is seal
 	seal   *seal
+
+	flushed swim.Time // when entries were last written
 
 	began swim.Time // of the segment
 	size  int64     // of its entries
@@ -195,9 +199,16 @@ func (r *Recorder) endTurn(n *serf.Node, now swim.Time) {
 		if r.flush(n); r.mode == modeOn {
 			r.next(n, now, End{Reason: EndNext})
 		}
-	case waiting >= writeSize || now.Sub(r.oldest) >= writeAfter:
+	case waiting >= writeSize || r.due(now, n.Deadline()):
 		r.flush(n)
+		r.flushed = now
 	}
+}
+
+// due tells whether to write now, rather than in the node's next turn.
+func (r *Recorder) due(now, next swim.Time) bool {
+	latest := r.deadline()
+	return now >= latest || next > latest && latest != swim.Never && now.Sub(r.flushed) >= writePause
 }
 
 // next ends the segment and begins another.

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -62,20 +63,56 @@ type writer struct {
 }
 
 // Open begins to record in a directory. The error names the path.
-func Open(c Config, log Logger) (*Recorder, error) {
+func Open(c Config, log Logger) (*Recorder, error) { return open(c, log, createFile) }
+
+// open is Open with a function that makes files.
+func open(
+	c Config, log Logger, create func(path string) (io.WriteCloser, error),
+) (*Recorder, error) {
 	if c.Limit == 0 {
 		c.Limit = LimitDefault
 	}
 	w := &writer{log: log, chunks: make(chan chunk, queueMax), free: make(chan []byte, queueFree),
-		ended: make(chan struct{}), files: files{dir: c.Dir, limit: c.Limit}}
+		ended: make(chan struct{}), files: files{dir: c.Dir, limit: c.Limit, create: create}}
 	if err := w.files.open(); err != nil {
 		return nil, err
 	}
 	w.bytes.Store(w.files.total)
 	go w.write()
-	log.Infof("agent", "Recording to %s, at most %d bytes; tags, payloads and addresses are in it",
-		c.Dir, c.Limit)
+	log.Infof("agent", "Recording to %s, at most %s; tags, payloads and addresses are in it",
+		c.Dir, SizeText(c.Limit))
 	return &Recorder{writer: w, limit: c.Limit, build: c.Build}, nil
+}
+
+// Stats are the figures of a recorder.
+type Stats struct {
+	// On is false once the recording has stopped; Problem says why, if there was one.
+	On      bool
+	Problem string
+	Dir     string
+	// Bytes are those of all segments, Inputs what was recorded, Lost what a slow disk, or one that
+	// failed, left out. Removed are segments that the limit had no room for.
+	Bytes                 int64
+	Inputs, Lost, Removed uint64
+}
+
+// Stats returns the present figures; it may be called by any goroutine, and on nil.
+func (r *Recorder) Stats() (s Stats, ok bool) {
+	if r == nil {
+		return Stats{}, false
+	}
+	w := r.writer
+	s = Stats{Dir: w.files.dir, Bytes: w.bytes.Load(), Inputs: w.inputs.Load(),
+		Lost: w.lostInputs.Load(), Removed: w.removed.Load()}
+	select {
+	case <-w.ended:
+	default:
+		s.On = !w.failed.Load()
+	}
+	if problem := w.problem.Load(); problem != nil {
+		s.Problem = *problem
+	}
+	return s, true
 }
 
 // buffer returns memory for entries.

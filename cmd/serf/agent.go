@@ -191,7 +191,7 @@ func (d *daemon) start(ctx context.Context) error {
 			err = fmt.Errorf("bind %v: %s", bind.Addr,
 				driver.ExplainBind(bind.Err, conf.Setting("bind")))
 		}
-		return fmt.Errorf("starting Serf agent: %w", err)
+		return fmt.Errorf("starting Serf agent: %w", d.setup.recordError(err))
 	}
 	d.logStart(listeners)
 	d.serveRPC(listeners)

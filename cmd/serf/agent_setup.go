@@ -171,6 +171,7 @@ func (s *setup) agentConfig() agent.Config {
 		DisableCoordinates:        c.DisableCoordinates,
 		DisableConflictResolution: c.DisableNameResolution,
 		Handlers:                  s.handlers, HandlerTimeout: orNone(c.HandlerTimeout),
+		Record: s.record(),
 	}
 	profile, _ := timing.Profile(c.Profile) // checked
 	n := serf.DefaultConfig(profile)

@@ -20,6 +20,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/config"
+	"serf/agent/recording"
 	"serf/agent/rpc"
 	"serf/swim/serf"
 )
@@ -611,7 +612,7 @@ func TestSetupReachesTheNode(t *testing.T) {
 		"reconnect_interval": "11s", "reconnect_timeout": "12s", "tombstone_timeout": "13s"}`)
 	s, err := loadSetup([]string{"-config-file", path, "-node=n", "-bind=127.0.31.1:5", "-profile=wan", "-protocol=4", "-tag=a=b",
 		"-encrypt=MDEyMzQ1Njc4OWFiY2RlZg==", "-broadcast-timeout=14s", "-gossip-rate=17", "-retry-join=x", "-retry-interval=15s", "-retry-max=16", "-replay",
-		"-zone-tag=a", "-zone-share=18", "-zone-probes"})
+		"-zone-tag=a", "-zone-share=18", "-zone-probes", "-record=d", "-record-limit=19MiB"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -619,11 +620,12 @@ func TestSetupReachesTheNode(t *testing.T) {
 	got := []any{c.Name, c.Advertise.String(), c.Bind.String(), c.Timing.ProbeInterval, c.Protocol, c.Tags, c.Keys, c.Compress,
 		c.QuerySizeMax, c.QueryResponseSizeMax, c.EventSizeMax, c.DisableCoordinates, c.DisableConflictResolution, c.CheckNames,
 		c.ReconnectInterval, c.ReconnectTimeout, c.TombstoneTimeout, c.BroadcastTimeout, c.Timing.GossipRate,
-		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay, c.Zones}
+		c.Join.Retry, c.Join.Interval, c.Join.Max, c.Join.Replay, c.Zones, c.Record}
 	want := []any{"n", "127.0.31.1:5", "127.0.31.1:5", 5 * time.Second, uint8(4), map[string]string{"a": "b"}, [][]byte{[]byte("0123456789abcdef")}, true,
 		1001, 1002, 1003, true, true, true,
 		11 * time.Second, 12 * time.Second, 13 * time.Second, 14 * time.Second, 17,
-		[]string{"x"}, 15 * time.Second, 16, true, serf.Zones{Tag: "a", Share: 18, Probes: true}}
+		[]string{"x"}, 15 * time.Second, 16, true, serf.Zones{Tag: "a", Share: 18, Probes: true},
+		recording.Config{Dir: "d", Limit: 19 << 20, Build: build()}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
