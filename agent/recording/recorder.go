@@ -244,10 +244,9 @@ func (r *Recorder) flush(n *serf.Node) {
 		return
 	}
 	r.size += int64(len(b))
-	r.inputs.Add(r.count)
 	// A frame is sealed with a key that the node has: it may have lost the one of before.
 	r.useKeys(ringOf(n))
-	r.send(chunk{kind: frameEntries, content: b, seal: r.seal})
+	r.send(chunk{kind: frameEntries, content: b, inputs: r.count, seal: r.seal})
 	r.clear(r.buffer())
 }
 
@@ -268,8 +267,7 @@ func (r *Recorder) finish() {
 	switch r.mode {
 	case modeOn:
 		if b := r.coder.Saved(); len(b) > 0 {
-			r.inputs.Add(r.count)
-			r.send(chunk{kind: frameEntries, content: b, seal: r.seal})
+			r.send(chunk{kind: frameEntries, content: b, inputs: r.count, seal: r.seal})
 		}
 		r.end(End{Reason: EndClosed})
 	case modeGap:

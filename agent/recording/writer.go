@@ -42,6 +42,7 @@ type chunk struct {
 	kind    frameType
 	header  *Header // of a new segment, which the checkpoint begins
 	content []byte
+	inputs  uint64
 	seal    *seal
 	done    chan<- struct{} // closed when it was taken; nil if nobody waits
 }
@@ -170,6 +171,11 @@ func (w *writer) write() {
 		}
 		if !w.failed.Load() {
 			frame = w.writeChunk(frame[:0], &c)
+		}
+		if w.failed.Load() {
+			w.lostInputs.Add(c.inputs)
+		} else {
+			w.inputs.Add(c.inputs)
 		}
 		w.behind.Add(-int64(len(c.content)))
 		if cap(c.content) <= 2*writeSize {
