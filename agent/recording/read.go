@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -71,13 +72,30 @@ func segmentNames(dir string) (names []string, err error) {
 // add adds a segment to its run.
 func (r *Recording) add(path string) {
 	s := &Segment{Path: path}
-	_, s.Err = s.read()
+	s.Err = s.readHeader()
 	i := slices.IndexFunc(r.Runs, func(run *Run) bool { return run.ID == s.Run })
 	if i < 0 {
 		i = len(r.Runs)
 		r.Runs = append(r.Runs, &Run{ID: s.Run})
 	}
 	r.Runs[i].Segments = append(r.Runs[i].Segments, s)
+}
+
+// readHeader reads the header alone.
+func (s *Segment) readHeader() error {
+	f, err := os.Open(s.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, int64(len(magic)+headerMax+1)))
+	if err == nil {
+		s.Header, _, err = parseHeader(b)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Path, err)
+	}
+	return nil
 }
 
 // read returns the frames.

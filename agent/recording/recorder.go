@@ -193,6 +193,7 @@ func (r *Recorder) endTurn(n *serf.Node, now swim.Time) {
 	switch {
 	case r.mode == modeGap:
 		if r.behind.Load() == 0 {
+			r.log.Infof("agent", "Recording goes on: %d inputs are missing", r.lost)
 			r.next(n, now, End{Reason: EndGap, Lost: r.lost})
 		}
 	case now.Sub(r.began) >= segmentAge || r.size+int64(waiting) >= r.room:
