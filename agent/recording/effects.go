@@ -18,29 +18,43 @@ type Effects struct {
 	Out, Said uint32
 }
 
-// code writes or reads the effects.
-func (e *Effects) code(c *checkpoint.Coder) {
-	out := e.Out != 0 || e.Packets+e.Streams > 0
-	said := e.Said != 0 || e.Events+e.Notes > 0
-	c.Bool(&out)
-	c.Bool(&said)
-	if out {
-		checkpoint.Int(c, &e.Packets)
-		checkpoint.Int(c, &e.Streams)
-		codeSum(c, &e.Out)
+// append appends the effects: whether anything goes out and whether anything is said, then counts
+// and sum of each that is there. It is read's counterpart, in few instructions.
+func (e *Effects) append(b []byte) []byte {
+	at := len(b)
+	b = append(b, 0, 0)
+	if e.Out != 0 || e.Packets+e.Streams > 0 {
+		b[at] = 1
+		b = appendEffects(b, e.Packets, e.Streams, e.Out)
+	}
+	if e.Said != 0 || e.Events+e.Notes > 0 {
+		b[at+1] = 1
+		b = appendEffects(b, e.Events, e.Notes, e.Said)
+	}
+	return b
+}
+
+func appendEffects(b []byte, n, m int, sum uint32) []byte {
+	b = binary.AppendVarint(binary.AppendVarint(b, int64(n)), int64(m))
+	return binary.LittleEndian.AppendUint32(b, sum)
+}
+
+// read reads effects.
+func (e *Effects) read(c *checkpoint.Coder) {
+	var out, said bool
+	if c.Bool(&out, &said); out {
+		readEffects(c, &e.Packets, &e.Streams, &e.Out)
 	}
 	if said {
-		checkpoint.Int(c, &e.Events)
-		checkpoint.Int(c, &e.Notes)
-		codeSum(c, &e.Said)
+		readEffects(c, &e.Events, &e.Notes, &e.Said)
 	}
 }
 
-func codeSum(c *checkpoint.Coder, v *uint32) {
+func readEffects(c *checkpoint.Coder, n, m *int, sum *uint32) {
 	var b [4]byte
-	binary.LittleEndian.PutUint32(b[:], *v)
+	checkpoint.Int(c, n, m)
 	c.Raw(b[:])
-	*v = binary.LittleEndian.Uint32(b[:])
+	*sum = binary.LittleEndian.Uint32(b[:])
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -70,16 +84,26 @@ type Summer struct {
 // Sum returns the effects of a call that returned op and err.
 func (s *Summer) Sum(m Mark, out *swim.Output, op swim.OpID, err error) (e Effects) {
 	packets, streams, events, notes := m.Since(out)
-	e.Packets, e.Streams = len(packets), len(streams)
-	for i := range packets {
-		s.addr(packets[i].To)
-		s.bytes(packets[i].Data)
+	e.Packets, e.Streams, e.Events, e.Notes = len(packets), len(streams), len(events), len(notes)
+	if len(packets)+len(streams) > 0 {
+		for i := range packets {
+			s.addr(packets[i].To)
+			s.bytes(packets[i].Data)
+		}
+		for i := range streams {
+			s.stream(&streams[i])
+		}
+		e.Out = s.end()
 	}
-	for i := range streams {
-		s.stream(&streams[i])
+	if len(events)+len(notes) > 0 || op != 0 || err != nil {
+		e.Said = s.said(events, notes, op, err)
 	}
-	e.Out = s.end()
-	e.Events, e.Notes = len(events), len(notes)
+	return e
+}
+
+func (s *Summer) said(
+	events []swim.Event, notes []swim.Note, op swim.OpID, err error,
+) uint32 {
 	for i := range events {
 		s.event(&events[i])
 	}
@@ -90,8 +114,7 @@ func (s *Summer) Sum(m Mark, out *swim.Output, op swim.OpID, err error) (e Effec
 		s.numbers(uint64(op))
 		s.err(err)
 	}
-	e.Said = s.end()
-	return e
+	return s.end()
 }
 
 // end returns the sum, and begins the next.

@@ -59,7 +59,7 @@ func examples() []*Entry {
 }
 
 func encode(list []*Entry) []byte {
-	c, last, kind := checkpoint.Saver(nil), swim.Time(0), ended
+	c, last := checkpoint.Saver(nil), swim.Time(0)
 	for _, e := range list {
 		e.codeHead(c, last)
 		e.code(c)
@@ -68,8 +68,7 @@ func encode(list []*Entry) []byte {
 			checkpoint.Uint(c, &a.Kind)
 			a.code(c)
 		}
-		checkpoint.Uint(c, &kind)
-		e.Effects.code(c)
+		c = checkpoint.Saver(e.Effects.append(append(c.Saved(), byte(ended))))
 	}
 	return c.Saved()
 }

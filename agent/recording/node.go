@@ -73,9 +73,7 @@ func (n *Node) Packet(now swim.Time, from netip.AddrPort, p []byte, out *swim.Ou
 		n.Node.Packet(now, from, p, out)
 		return
 	}
-	e := n.input(KindPacket, now)
-	e.From, e.Data = from, p
-	n.give(out)
+	n.rec.packet(n.Node, now, from, p, out)
 }
 
 // Stream implements swim.Machine.
@@ -94,8 +92,7 @@ func (n *Node) Tick(now swim.Time, out *swim.Output) {
 		n.Node.Tick(now, out)
 		return
 	}
-	n.input(KindTick, now)
-	n.give(out)
+	n.rec.tick(n.Node, now, out)
 }
 
 // UserEvent is that of serf.Node.

@@ -243,7 +243,7 @@ func (e *Entry) decode(c *checkpoint.Coder, last swim.Time) {
 		var a Answer
 		if checkpoint.Uint(c, &a.Kind); a.Kind == ended {
 			e.Ended = true
-			e.Effects.code(c)
+			e.Effects.read(c)
 			return
 		}
 		a.code(c)

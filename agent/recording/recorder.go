@@ -3,8 +3,10 @@ package recording
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -53,29 +55,30 @@ const (
 // Recorder records the inputs of one node. The goroutine that owns the node owns it, too, but for
 // Stats.
 type Recorder struct {
+	// What every input needs comes first and together.
+	buf     []byte    // entries that wait
+	oldest  swim.Time // of them; Never if there are none
+	last    swim.Time // of the last entry
+	count   uint64    // of them
+	mode    mode
+	calling bool // into the node
+	sums    Summer
+	nonces  Nonces
 	*writer
+
+	flushed swim.Time     // when entries were last written
+	began   swim.Time     // of the segment
+	size    int64         // of its entries
+	room    int64         // for its entries
+	lost    uint64        // entries since the last that was written
+	ring    *wire.Keyring // whose primary is seal
+	seal    *seal
+
 	limit  int64
 	build  string
 	run    string
-	number int // of the next segment
-
+	number int         // of the next segment
 	conf   serf.Config // of the node
-	mode   mode
-	coder  checkpoint.Coder // writes into buf
-	count  uint64           // entries in buf
-	oldest swim.Time        // of them; Never if there are none
-	last   swim.Time        // of the last entry
-	lost   uint64           // entries since the last that was written
-	sums   Summer
-	nonces Nonces
-	ring   *wire.Keyring // whose primary is seal
-	seal   *seal
-
-	flushed swim.Time // when entries were last written
-
-	began swim.Time // of the segment
-	size  int64     // of its entries
-	room  int64     // for its entries
 }
 
 // start begins a recording: it has the node of c ask, and draw nonces, by way of the recorder.
@@ -128,8 +131,7 @@ func (r *Recorder) useKeys(keys *wire.Keyring) {
 
 // clear begins an empty buffer with this memory.
 func (r *Recorder) clear(b []byte) {
-	r.coder = *checkpoint.Saver(b[:0])
-	r.count, r.oldest = 0, swim.Never
+	r.buf, r.count, r.oldest = b[:0], 0, swim.Never
 }
 
 // record records an input and what comes of it.
@@ -143,35 +145,89 @@ func (r *Recorder) record(
 	if out == nil {
 		out = &nothing
 	}
+	c := checkpoint.Saver(r.buf)
+	e.codeHead(c, r.last)
+	e.code(c)
+	r.buf = c.Saved()
+	r.call(e.At)
+	defer r.returned()
 	m := MarkOf(out)
-	e.codeHead(&r.coder, r.last)
-	e.code(&r.coder)
-	r.last = e.At
-	r.oldest = min(r.oldest, e.At)
-	r.count++
-	returned := false
-	defer func() {
-		if !returned {
-			r.crash()
-		}
-	}()
 	op, err = apply()
-	returned = true
-	kind := ended
-	checkpoint.Uint(&r.coder, &kind)
-	effects := r.sums.Sum(m, out, op, err)
-	effects.code(&r.coder)
+	r.end(r.sums.Sum(m, out, op, err))
 	return op, err
 }
 
 // nothing is the output of a call that has none.
 var nothing swim.Output
 
+// call notes that the node is called.
+func (r *Recorder) call(now swim.Time) {
+	r.last = now
+	r.oldest = min(r.oldest, now)
+	r.count++
+	r.calling = true
+}
+
+// end records how a call ended.
+func (r *Recorder) end(e Effects) {
+	r.buf = e.append(append(r.buf, byte(ended)))
+	r.calling = false
+}
+
+// returned is deferred, so that a call that panics is written.
+func (r *Recorder) returned() {
+	if r.calling {
+		r.crash()
+	}
+}
+
+// Inputs that come all the time are written without an Entry: processors have forgotten about most
+// of this program between two packets of a quiet cluster, so the fewer of its instructions are
+// needed, the less a recording costs. The bytes are those of Entry.code.
+
+func (r *Recorder) packet(
+	n *serf.Node, now swim.Time, from netip.AddrPort, p []byte, out *swim.Output,
+) {
+	if r.mode != modeOn {
+		r.lose(1)
+		n.Packet(now, from, p, out)
+		return
+	}
+	b := binary.AppendVarint(append(r.buf, byte(KindPacket)), int64(now-r.last))
+	at := len(b) + 2
+	b, _ = from.AppendBinary(append(b, 1, 0)) // it never fails
+	if b[at-1] = byte(len(b) - at); len(b)-at > 0x7f {
+		b = b[:at] // no system has such a zone
+		b[at-1] = 0
+	}
+	r.buf = append(binary.AppendUvarint(append(b, 1), uint64(len(p))), p...)
+	r.call(now)
+	defer r.returned()
+	m := MarkOf(out)
+	n.Packet(now, from, p, out)
+	r.end(r.sums.Sum(m, out, 0, nil))
+}
+
+func (r *Recorder) tick(n *serf.Node, now swim.Time, out *swim.Output) {
+	if r.mode != modeOn {
+		r.lose(1)
+		n.Tick(now, out)
+		return
+	}
+	r.buf = binary.AppendVarint(append(r.buf, byte(KindTick)), int64(now-r.last))
+	r.call(now)
+	defer r.returned()
+	m := MarkOf(out)
+	n.Tick(now, out)
+	r.end(r.sums.Sum(m, out, 0, nil))
+}
+
 // answer records what was answered during an input.
 func (r *Recorder) answer(a Answer) {
-	if r.mode == modeOn {
-		checkpoint.Uint(&r.coder, &a.Kind)
-		a.code(&r.coder)
+	if r.calling {
+		c := checkpoint.Saver(append(r.buf, byte(a.Kind)))
+		a.code(c)
+		r.buf = c.Saved()
 	}
 }
 
@@ -189,7 +245,7 @@ func (r *Recorder) endTurn(n *serf.Node, now swim.Time) {
 		r.clear(nil)
 		return
 	}
-	waiting := len(r.coder.Saved())
+	waiting := len(r.buf)
 	switch {
 	case r.mode == modeGap:
 		if r.behind.Load() == 0 {
@@ -214,12 +270,13 @@ func (r *Recorder) due(now, next swim.Time) bool {
 
 // next ends the segment and begins another.
 func (r *Recorder) next(n *serf.Node, now swim.Time, end End) {
-	r.end(end)
+	r.endSegment(end)
 	r.lost = 0
 	r.begin(now, ringOf(n), n.AppendState(nil))
 }
 
-func (r *Recorder) end(end End) {
+// endSegment says how the segment ends.
+func (r *Recorder) endSegment(end End) {
 	text, _ := json.Marshal(end) // it has no values that could fail
 	r.send(chunk{kind: frameEnd, content: text, seal: r.seal})
 }
@@ -233,7 +290,7 @@ func ringOf(n *serf.Node) *wire.Keyring {
 
 // flush hands what waits to the writer. If that is too far behind, the recording has a gap.
 func (r *Recorder) flush(n *serf.Node) {
-	b := r.coder.Saved()
+	b := r.buf
 	if len(b) == 0 {
 		return
 	}
@@ -259,7 +316,7 @@ func (r *Recorder) lose(n uint64) {
 
 // crash writes what there is when a call doesn't return: its input is what matters most.
 func (r *Recorder) crash() {
-	r.send(chunk{kind: frameEntries, content: bytes.Clone(r.coder.Saved()), seal: r.seal})
+	r.send(chunk{kind: frameEntries, content: bytes.Clone(r.buf), seal: r.seal})
 	r.wait(crashWait)
 }
 
@@ -267,12 +324,12 @@ func (r *Recorder) crash() {
 func (r *Recorder) finish() {
 	switch r.mode {
 	case modeOn:
-		if b := r.coder.Saved(); len(b) > 0 {
+		if b := r.buf; len(b) > 0 {
 			r.send(chunk{kind: frameEntries, content: b, inputs: r.count, seal: r.seal})
 		}
-		r.end(End{Reason: EndClosed})
+		r.endSegment(End{Reason: EndClosed})
 	case modeGap:
-		r.end(End{Reason: EndGap, Lost: r.lost})
+		r.endSegment(End{Reason: EndGap, Lost: r.lost})
 	}
 	r.mode = modeStop
 	r.close(closeWait)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"serf/internal/checkpoint"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -378,10 +380,40 @@ func BenchmarkPacket(b *testing.B) {
 			for b.Loop() {
 				s.Packet(s.now, addrB, m, &s.out)
 				s.out.Reset()
-				if recorded && s.rec.coder.Left() > 32<<10 {
-					s.rec.clear(s.rec.coder.Saved())
+				if recorded && len(s.rec.buf) > 32<<10 {
+					s.rec.clear(s.rec.buf)
 				}
 			}
 		})
+	}
+}
+
+// Packets and ticks are written by functions of their own, in the bytes of all others.
+func TestFrequentInputsAreWrittenAsTheOthers(t *testing.T) {
+	t.Parallel()
+	for _, want := range []*Entry{
+		{Kind: KindTick}, {Kind: KindPacket, From: addrA, Data: []byte("x")}, {Kind: KindPacket, From: addrB, Data: make([]byte, 300)},
+		{Kind: KindPacket, From: netip.MustParseAddrPort("[fe80::1%eth0]:7946"), Data: []byte{}}, {Kind: KindPacket, From: netip.MustParseAddrPort("[::ffff:10.0.0.1]:1")},
+	} {
+		s := begin(t, Config{}, nodeConfig("a", addrA), createFile)
+		before := len(s.rec.buf)
+		want.At = s.now + 12345
+		if want.Kind == KindTick {
+			s.Tick(want.At, &s.out)
+		} else {
+			s.Packet(want.At, want.From, want.Data, &s.out)
+		}
+		own := bytes.Clone(s.rec.buf[before:])
+		e := s.input(want.Kind, want.At)
+		*e = *want
+		if want.Data == nil && want.Kind == KindPacket {
+			e.Data = []byte{}
+		}
+		c := checkpoint.Saver(nil)
+		e.codeHead(c, s.now)
+		e.code(c)
+		if !bytes.HasPrefix(own, append(c.Saved(), byte(ended))) {
+			t.Errorf("%v from %v: %q, want %q", want.Kind, want.From, own, c.Saved())
+		}
 	}
 }

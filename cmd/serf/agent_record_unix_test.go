@@ -46,10 +46,11 @@ func TestKillLosesTheLastSecondAtMost(t *testing.T) {
 	}
 	defer c.Close()
 	var fired []time.Time
-	for range 30 {
+	for range time.Tick(100 * time.Millisecond) {
 		sendEvent(t, c, fmt.Sprint("event-", len(fired)))
-		fired = append(fired, time.Now())
-		time.Sleep(100 * time.Millisecond)
+		if fired = append(fired, time.Now()); len(fired) == 30 {
+			break
+		}
 	}
 	killed := time.Now()
 	cmd.Process.Signal(syscall.SIGKILL)
