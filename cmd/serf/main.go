@@ -77,6 +77,8 @@ func commands() []command {
 		{name: "query", synopsis: "Ask the cluster and print the answers", run: runQuery},
 		{name: "reachability", synopsis: "Test whether all live members answer",
 			run: runReachability},
+		{name: "replay", synopsis: "Run what an agent recorded again, and tell what happened",
+			run: runReplay},
 		{name: "rtt", synopsis: "Estimate the round trip between two members", run: runRTT},
 		{name: "sim", synopsis: "Simulate a cluster in virtual time", run: runSim, grace: simGrace,
 			parts: []string{"lifeguard", "convergence", "events", "merge"}},

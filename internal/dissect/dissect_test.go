@@ -17,10 +17,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/vectors.txt")
 
-func tester() *Dissector {
-	return &Dissector{Fingerprint: func(key []byte) string { return fmt.Sprintf("fp-%02x", len(key)) }}
-}
-
 type vector struct{ Name, Hex string }
 
 func (v vector) bytes(t testing.TB) []byte {
@@ -44,14 +40,14 @@ func vectors(t testing.TB, file string) (list []vector) {
 
 // The words for what the original sends, to be read before they change.
 func TestWordsOfVectors(t *testing.T) {
-	d := tester()
+	var d Dissector
 	var b strings.Builder
 	for _, v := range vectors(t, "memberlist.json") {
-		packet, stream := d.Packet(v.bytes(t)), d.StreamMessage(v.bytes(t))
+		packet, stream := d.Packet(v.bytes(t)), StreamMessage(v.bytes(t))
 		fmt.Fprintf(&b, "# %s\n%sstream: %s", v.Name, packet.Text(0, 8), stream.Text(0, 8))
 	}
 	for _, v := range vectors(t, "serf.json") {
-		x := d.serf(v.bytes(t))
+		x := serf(v.bytes(t))
 		fmt.Fprintf(&b, "# %s\n%s", v.Name, x.Text(0, 8))
 	}
 	golden := filepath.Join("testdata", "vectors.txt")
@@ -76,7 +72,7 @@ func TestEachTypeHasWords(t *testing.T) {
 		if typ.String() == fmt.Sprintf("type %d", n) || layersOnly[typ] {
 			continue
 		}
-		if x := tester().Message([]byte{byte(n), 0x80}); len(x.Fields) > 0 && x.Fields[0].Name == "bytes" {
+		if x := Message([]byte{byte(n), 0x80}); len(x.Fields) > 0 && x.Fields[0].Name == "bytes" {
 			t.Errorf("no words for messages of type %v", typ)
 		}
 		if examples[typ.String()] == nil && typ != wire.TypePushPull {
@@ -88,7 +84,7 @@ func TestEachTypeHasWords(t *testing.T) {
 		if typ.String() == fmt.Sprintf("serf type %d", n) {
 			continue
 		}
-		if x := tester().serf([]byte{byte(n), 0x80, 0}); len(x.Fields) > 0 && x.Fields[0].Name == "bytes" {
+		if x := serf([]byte{byte(n), 0x80, 0}); len(x.Fields) > 0 && x.Fields[0].Name == "bytes" {
 			t.Errorf("no words for Serf's messages of type %v", typ)
 		}
 		if examples["serf "+typ.String()] == nil && typ != wire.SerfPushPull {
@@ -144,13 +140,12 @@ var examples = map[string]message{
 
 // Each field shows: without it, the words are others.
 func TestEachFieldShows(t *testing.T) {
-	d := tester()
 	text := func(kind string, m message) string {
 		var x Part
 		if strings.HasPrefix(kind, "serf ") {
-			x = d.serf(m.Append(nil))
+			x = serf(m.Append(nil))
 		} else {
-			x = d.Message(m.Append(nil))
+			x = Message(m.Append(nil))
 		}
 		return x.Text(0, 100)
 	}
@@ -192,7 +187,7 @@ func examplePushPull() []byte {
 }
 
 func TestPushPullShowsBothStatesAndTheDifference(t *testing.T) {
-	x := tester().StreamMessage(examplePushPull())
+	x := StreamMessage(examplePushPull())
 	want := `push/pull join difference=parts root=11 salt=12 sums_bytes=4 parts_that_differ=0x05 event_sums_bytes=3 members=1
   member node=n1 state=suspect incarnation=3 addr=10.0.0.1:7946 tags=role=web protocol=2(1-5) serf_protocol=5(2-5)
   serf state ltime=8 event_ltime=9 query_ltime=4
@@ -219,7 +214,7 @@ func TestKeysNeverShow(t *testing.T) {
 	relay := (&wire.Relay{DestName: name, Msg: response}).Append(nil)
 	hides := func(msg []byte) {
 		t.Helper()
-		p, s := tester().Message(wire.AppendUser(nil, msg)), tester().StreamMessage(append(
+		p, s := Message(wire.AppendUser(nil, msg)), StreamMessage(append(
 			(&wire.UserMsgHeader{Len: len(msg)}).Append(nil), msg...))
 		js, err := json.Marshal(&p)
 		if err != nil {
@@ -245,8 +240,8 @@ func TestKeysNeverShow(t *testing.T) {
 			hides(broken)
 		}
 	}
-	x := tester().serf(query)
-	if text := x.Text(0, 8); !strings.Contains(text, "key request key=fp-10") {
+	x := serf(query)
+	if text := x.Text(0, 8); !strings.Contains(text, "key request key="+wire.FingerprintOf(key).String()) {
 		t.Errorf("the fingerprint doesn't show in %s", text)
 	}
 }
@@ -258,12 +253,12 @@ func TestPacketShowsItsLayers(t *testing.T) {
 	}
 	s := &wire.Sealer{Label: "prod", Keys: keys, Nonce: func([]byte) {}, EncryptVersion: 1, Compress: true}
 	msg := wire.AppendUser(nil, (&wire.UserEvent{Name: name, Payload: make([]byte, 300)}).Append(nil))
-	d := tester()
+	var d Dissector
 	packet := s.SealPacket(nil, msg, true, new(wire.Scratch))
 	d.Sealer = s
 	x := d.Packet(packet)
-	want := fmt.Sprintf("packet bytes=%d label key=fp-10 encryption=1 checksum compressed\n"+
-		"  user event name=n1 ltime=0 payload=0x%s... payload_bytes=300\n", len(packet), strings.Repeat("00", 64))
+	want := fmt.Sprintf("packet bytes=%d label key=%v encryption=1 checksum compressed\n"+
+		"  user event name=n1 ltime=0 payload=0x%s... payload_bytes=300\n", len(packet), keys.Fingerprints()[0], strings.Repeat("00", 64))
 	if got := x.Text(0, 8); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
@@ -288,9 +283,9 @@ func FuzzDissect(f *testing.F) {
 		f.Add(msg)
 	}
 	f.Add(examplePushPull())
-	d := tester()
+	var d Dissector
 	f.Fuzz(func(t *testing.T, p []byte) {
-		for _, x := range []Part{d.Packet(p), d.StreamMessage(p), d.Message(p)} {
+		for _, x := range []Part{d.Packet(p), StreamMessage(p), Message(p)} {
 			text := x.Text(0, 8)
 			for _, r := range text {
 				if r != '\n' && r < ' ' {

@@ -11,8 +11,6 @@ import (
 type Dissector struct {
 	// Sealer opens packets; nil opens plain ones.
 	Sealer *wire.Sealer
-	// Fingerprint names a key without telling it.
-	Fingerprint func(key []byte) string
 
 	scratch wire.Scratch
 	msgs    [][]byte
@@ -24,18 +22,18 @@ const hiddenHead = 16
 // Packet words a packet: its layers, and each of its messages as a part.
 func (d *Dissector) Packet(p []byte) Part {
 	x := Part{Kind: "packet"}
-	x.add("bytes", len(p))
+	x.Add("bytes", len(p))
 	layers, err := d.Sealer.LayersOf(p, &d.scratch)
 	d.layers(&x, &layers)
 	if err != nil {
 		x.fault(err)
-		x.add("head", "0x"+hex.EncodeToString(p[:min(len(p), hiddenHead)]))
+		x.Add("head", "0x"+hex.EncodeToString(p[:min(len(p), hiddenHead)]))
 		return x
 	}
 	d.msgs, err = d.Sealer.OpenPacket(p, &d.scratch, d.msgs[:0])
 	x.fault(err)
 	for _, msg := range d.msgs {
-		x.Parts = append(x.Parts, d.Message(msg))
+		x.Parts = append(x.Parts, Message(msg))
 	}
 	return x
 }
@@ -43,40 +41,32 @@ func (d *Dissector) Packet(p []byte) Part {
 func (d *Dissector) layers(x *Part, l *wire.Layers) {
 	x.set("label", l.Label)
 	if l.Key != wire.NoKey {
-		x.add("key", d.key(d.Sealer.Keys.Keys()[l.Key]))
-		x.add("encryption", l.Encryption)
+		x.Add("key", d.Sealer.Keys.Fingerprints()[l.Key].String())
+		x.Add("encryption", l.Encryption)
 	}
 	x.set("checksum", l.CRC)
 	x.set("compressed", l.Compressed)
 	x.set("compound", l.Compound)
 }
 
-// key is how a key is shown.
-func (d *Dissector) key(key []byte) string {
-	if d.Fingerprint == nil {
-		return fmt.Sprintf("of %d bytes", len(key))
-	}
-	return d.Fingerprint(key)
-}
-
 // Message words a message of a packet, its type byte first.
-func (d *Dissector) Message(msg []byte) Part {
+func Message(msg []byte) Part {
 	if len(msg) == 0 {
 		return empty()
 	}
 	if t := wire.Type(msg[0]); t == wire.TypeUser {
-		return d.serf(msg[1:])
+		return serf(msg[1:])
 	}
-	return d.member(msg)
+	return member(msg)
 }
 
 // StreamMessage words a message of a stream, its type byte first.
-func (d *Dissector) StreamMessage(msg []byte) Part {
+func StreamMessage(msg []byte) Part {
 	if len(msg) == 0 {
 		return empty()
 	}
 	if wire.Type(msg[0]) != wire.TypeUser {
-		return d.member(msg)
+		return member(msg)
 	}
 	inner, err := wire.ParseUserMsg(msg[1:])
 	if err != nil {
@@ -84,7 +74,7 @@ func (d *Dissector) StreamMessage(msg []byte) Part {
 		x.broken(err)
 		return x
 	}
-	return d.serf(inner)
+	return serf(inner)
 }
 
 func empty() Part {
@@ -94,32 +84,32 @@ func empty() Part {
 }
 
 // member words a message of the membership.
-func (d *Dissector) member(msg []byte) Part {
+func member(msg []byte) Part {
 	t, body := wire.Type(msg[0]), msg[1:]
 	x := Part{Kind: t.String()}
 	switch t {
 	case wire.TypePing:
 		m, err := wire.ParsePing(body)
-		x.add("seq", m.Seq)
-		x.text("node", m.Node)
+		x.Add("seq", m.Seq)
+		x.Name("node", m.Node)
 		x.source(m.SourceNode, m.SourceAddr, m.SourcePort)
 		x.broken(err)
 	case wire.TypeIndirectPing:
 		m, err := wire.ParseIndirectPing(body)
-		x.add("seq", m.Seq)
-		x.text("node", m.Node)
+		x.Add("seq", m.Seq)
+		x.Name("node", m.Node)
 		x.addr("target", m.Target, m.Port)
 		x.set("nack", m.Nack)
 		x.source(m.SourceNode, m.SourceAddr, m.SourcePort)
 		x.broken(err)
 	case wire.TypeAck:
 		m, err := wire.ParseAck(body)
-		x.add("seq", m.Seq)
+		x.Add("seq", m.Seq)
 		x.ackPayload(m.Payload)
 		x.broken(err)
 	case wire.TypeNack:
 		m, err := wire.ParseNack(body)
-		x.add("seq", m.Seq)
+		x.Add("seq", m.Seq)
 		x.broken(err)
 	case wire.TypeSuspect:
 		m, err := wire.ParseSuspect(body)
@@ -130,35 +120,35 @@ func (d *Dissector) member(msg []byte) Part {
 	case wire.TypeAlive:
 		x.alive(body)
 	case wire.TypePushPull:
-		d.pushPull(&x, body)
+		pushPull(&x, body)
 	case wire.TypeErr:
 		m, err := wire.ParseErr(body)
-		x.text("text", m.Text)
+		x.Name("text", m.Text)
 		x.broken(err)
 	default: // a layer in the wrong place, or of a later version
-		x.add("bytes", len(msg))
+		x.Add("bytes", len(msg))
 	}
 	return x
 }
 
 func (p *Part) source(name, ip []byte, port uint16) {
 	if len(name) > 0 {
-		p.text("source", name)
+		p.Name("source", name)
 	}
 	p.addr("source_addr", ip, port)
 }
 
 func (p *Part) claim(m *wire.Suspect, err error) {
-	p.text("node", m.Node)
-	p.add("incarnation", m.Inc)
-	p.text("from", m.From)
+	p.Name("node", m.Node)
+	p.Add("incarnation", m.Inc)
+	p.Name("from", m.From)
 	p.broken(err)
 }
 
 func (p *Part) alive(body []byte) {
 	m, err := wire.ParseAlive(body)
-	p.text("node", m.Node)
-	p.add("incarnation", m.Inc)
+	p.Name("node", m.Node)
+	p.Add("incarnation", m.Inc)
 	p.identity(m.Addr, m.Port, m.Meta, m.Vsn)
 	p.broken(err)
 }
@@ -170,15 +160,15 @@ func (p *Part) identity(ip []byte, port uint16, meta, versions []byte) {
 	if len(versions) == 6 {
 		p.versions([6]byte(versions))
 	} else if len(versions) > 0 {
-		p.payload("versions", versions)
+		p.Payload("versions", versions)
 	}
 }
 
 // versions are the protocol in use and the range of those understood, of the membership and of
 // Serf.
 func (p *Part) versions(v [6]byte) {
-	p.add("protocol", fmt.Sprintf("%d(%d-%d)", v[2], v[0], v[1]))
-	p.add("serf_protocol", fmt.Sprintf("%d(%d-%d)", v[5], v[3], v[4]))
+	p.Add("protocol", fmt.Sprintf("%d(%d-%d)", v[2], v[0], v[1]))
+	p.Add("serf_protocol", fmt.Sprintf("%d(%d-%d)", v[5], v[3], v[4]))
 }
 
 // tags are the metadata of a member.
@@ -188,7 +178,7 @@ func (p *Part) tags(meta []byte) {
 	}
 	tags, err := wire.ParseTags(meta)
 	if err != nil {
-		p.payload("meta", meta)
+		p.Payload("meta", meta)
 		return
 	}
 	p.tagList(tags)
@@ -200,7 +190,7 @@ func (p *Part) tagList(tags wire.Tags) {
 		list += "," + string(it.Key) + "=" + string(it.Value)
 	}
 	if list != "" {
-		p.text("tags", []byte(list[1:]))
+		p.Name("tags", []byte(list[1:]))
 	}
 }
 
@@ -211,17 +201,17 @@ func (p *Part) ackPayload(payload []byte) {
 	}
 	c, err := wire.ParseAckPayload(payload)
 	if err != nil {
-		p.payload("payload", payload)
+		p.Payload("payload", payload)
 		return
 	}
 	vec := ""
 	for _, v := range c.Vec {
 		vec += "," + seconds(v)
 	}
-	p.add("coordinate", vec[1:])
-	p.add("coordinate_error", fmt.Sprintf("%.3g", c.Error))
-	p.add("height", seconds(c.Height))
-	p.add("adjustment", seconds(c.Adjustment))
+	p.Add("coordinate", vec[1:])
+	p.Add("coordinate_error", fmt.Sprintf("%.3g", c.Error))
+	p.Add("height", seconds(c.Height))
+	p.Add("adjustment", seconds(c.Adjustment))
 }
 
 // seconds is a part of a coordinate.

@@ -39,35 +39,35 @@ const (
 	textMax = 256
 )
 
-// add appends a field.
-func (p *Part) add(name string, value any) { p.Fields = append(p.Fields, Field{name, value}) }
+// Add appends a field.
+func (p *Part) Add(name string, value any) { p.Fields = append(p.Fields, Field{name, value}) }
 
-// text adds a name or text from the network.
-func (p *Part) text(name string, value []byte) {
+// Name adds a name or text from the network.
+func (p *Part) Name(name string, value []byte) {
 	text := string(value[:min(len(value), textMax)])
 	if len(text) < len(value) {
 		text += fmt.Sprintf("... (%d bytes)", len(value))
 	}
-	p.add(name, textwrap.Escape(text, ""))
+	p.Add(name, textwrap.Escape(text, ""))
 }
 
 // given adds a number that isn't 0.
 func (p *Part) given(name string, value uint64) {
 	if value != 0 {
-		p.add(name, value)
+		p.Add(name, value)
 	}
 }
 
 // set adds a bool that is true.
 func (p *Part) set(name string, value bool) {
 	if value {
-		p.add(name, true)
+		p.Add(name, true)
 	}
 }
 
-// payload adds bytes that mean something to somebody else: as text if they are, else in hex. The
+// Payload adds bytes that mean something to somebody else: as text if they are, else in hex. The
 // size is added if they are cut.
-func (p *Part) payload(name string, value []byte) {
+func (p *Part) Payload(name string, value []byte) {
 	shown, isText := textual(value)
 	text := string(value[:shown])
 	if !isText {
@@ -76,9 +76,9 @@ func (p *Part) payload(name string, value []byte) {
 	if shown < len(value) {
 		text += "..."
 	}
-	p.add(name, text)
+	p.Add(name, text)
 	if shown < len(value) {
-		p.add(name+"_bytes", len(value))
+		p.Add(name+"_bytes", len(value))
 	}
 }
 
@@ -99,14 +99,14 @@ func (p *Part) addr(name string, ip []byte, port uint16) {
 	a, ok := netip.AddrFromSlice(ip)
 	switch {
 	case ok:
-		p.add(name, netip.AddrPortFrom(a, port).String())
+		p.Add(name, netip.AddrPortFrom(a, port).String())
 	case len(ip) > 0 || port != 0:
-		p.add(name, fmt.Sprintf("0x%x:%d", ip, port))
+		p.Add(name, fmt.Sprintf("0x%x:%d", ip, port))
 	}
 }
 
 // duration adds a duration.
-func (p *Part) duration(name string, d int64) { p.add(name, time.Duration(d).String()) }
+func (p *Part) duration(name string, d int64) { p.Add(name, time.Duration(d).String()) }
 
 // broken replaces the fields, if there is an error, by why they can't be read.
 func (p *Part) broken(err error) {
@@ -119,7 +119,7 @@ func (p *Part) broken(err error) {
 // fault adds what is wrong, if there is an error.
 func (p *Part) fault(err error) {
 	if err != nil {
-		p.add("error", strings.TrimPrefix(wire.ErrText(err), "msgpack: "))
+		p.Add("error", strings.TrimPrefix(wire.ErrText(err), "msgpack: "))
 	}
 }
 
@@ -142,6 +142,9 @@ func (p *Part) write(b *strings.Builder, indent, most int) {
 	}
 }
 
+// Clean returns a text from the network with what isn't printable escaped.
+func Clean(text string) string { return textwrap.Escape(text, "") }
+
 // Line is the part itself in a line.
 func (p *Part) Line() string {
 	var b strings.Builder
@@ -161,7 +164,7 @@ func (p *Part) Line() string {
 }
 
 // MarshalJSON implements json.Marshaler: an object with kind, the fields in their order, and parts.
-func (p *Part) MarshalJSON() ([]byte, error) {
+func (p Part) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	member := func(name string, value any) error {
 		text, err := json.Marshal(value)
@@ -179,15 +182,8 @@ func (p *Part) MarshalJSON() ([]byte, error) {
 		}
 	}
 	if err == nil && len(p.Parts) > 0 {
-		err = member("parts", pointers(p.Parts))
+		err = member("parts", p.Parts)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), err
-}
-
-func pointers(parts []Part) (list []*Part) {
-	for i := range parts {
-		list = append(list, &parts[i])
-	}
-	return list
 }

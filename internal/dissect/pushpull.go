@@ -9,11 +9,11 @@ var stepNames = []string{"none", "whole", "ask", "sums", "parts"}
 var stateNames = []string{"alive", "suspect", "dead", "left"}
 
 // pushPull words a push/pull: what each side says of members, and the state of Serf.
-func (d *Dissector) pushPull(x *Part, body []byte) {
+func pushPull(x *Part, body []byte) {
 	h, rest, err := wire.ParsePushPullHeader(body)
 	x.set("join", h.Join)
 	x.difference(&h.Diff)
-	x.add("members", h.Nodes)
+	x.Add("members", h.Nodes)
 	x.broken(err)
 	if err != nil {
 		return
@@ -29,14 +29,14 @@ func (d *Dissector) pushPull(x *Part, body []byte) {
 	for it := states.Iter(); it.Next(); {
 		s := &it.State
 		m := Part{Kind: "member"}
-		m.text("node", s.Name)
-		m.add("state", named(stateNames, s.State))
-		m.add("incarnation", s.Inc)
+		m.Name("node", s.Name)
+		m.Add("state", named(stateNames, s.State))
+		m.Add("incarnation", s.Inc)
 		m.identity(s.Addr, s.Port, s.Meta, s.Vsn)
 		x.Parts = append(x.Parts, m)
 	}
 	if state := rest[:h.UserStateLen]; len(state) > 0 {
-		x.Parts = append(x.Parts, d.serf(state))
+		x.Parts = append(x.Parts, serf(state))
 	}
 }
 
@@ -45,12 +45,12 @@ func (p *Part) difference(f *wire.Diff) {
 	if f.Step == wire.DiffNone {
 		return
 	}
-	p.add("difference", named(stepNames, uint8(f.Step)))
+	p.Add("difference", named(stepNames, uint8(f.Step)))
 	p.given("root", f.Root)
 	p.given("salt", f.Salt)
 	p.given("sums_bytes", uint64(len(f.Sums)))
 	if len(f.Parts) > 0 {
-		p.payload("parts_that_differ", f.Parts)
+		p.Payload("parts_that_differ", f.Parts)
 	}
 	p.given("event_sums_bytes", uint64(len(f.Above)))
 }
@@ -66,30 +66,30 @@ func named(names []string, n uint8) any {
 // serfState words the state that Serf adds to a push/pull.
 func (p *Part) serfState(body []byte) {
 	s, err := wire.ParseSerfState(body)
-	p.add("ltime", s.LTime)
-	p.add("event_ltime", s.EventLTime)
-	p.add("query_ltime", s.QueryLTime)
+	p.Add("ltime", s.LTime)
+	p.Add("event_ltime", s.EventLTime)
+	p.Add("query_ltime", s.QueryLTime)
 	p.broken(err)
 	if err != nil {
 		return
 	}
 	for it := s.LeftMembers.Iter(); it.Next(); {
 		m := Part{Kind: "left"}
-		m.text("node", it.Elem)
+		m.Name("node", it.Elem)
 		p.Parts = append(p.Parts, m)
 	}
 	for it := s.StatusLTimes.Iter(); it.Next(); {
 		m := Part{Kind: "status"}
-		m.text("node", it.Name)
-		m.add("ltime", it.LTime)
+		m.Name("node", it.Name)
+		m.Add("ltime", it.LTime)
 		p.Parts = append(p.Parts, m)
 	}
 	for it := s.Events.Iter(); it.Next(); {
 		for events := it.Slot.Iter(); events.Next(); {
 			m := Part{Kind: "user event"}
-			m.text("name", events.Event.Name)
-			m.add("ltime", it.Slot.LTime)
-			m.payload("payload", events.Event.Payload)
+			m.Name("name", events.Event.Name)
+			m.Add("ltime", it.Slot.LTime)
+			m.Payload("payload", events.Event.Payload)
 			p.Parts = append(p.Parts, m)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // serf words a message of Serf, its type byte first.
-func (d *Dissector) serf(msg []byte) Part {
+func serf(msg []byte) Part {
 	if len(msg) == 0 {
 		return empty()
 	}
@@ -29,43 +29,43 @@ func (d *Dissector) serf(msg []byte) Part {
 		x.serfState(body)
 	case wire.SerfUserEvent:
 		m, err := wire.ParseUserEvent(body)
-		x.text("name", m.Name)
-		x.add("ltime", m.LTime)
+		x.Name("name", m.Name)
+		x.Add("ltime", m.LTime)
 		x.set("coalesce", m.CC)
-		x.payload("payload", m.Payload)
+		x.Payload("payload", m.Payload)
 		x.broken(err)
 	case wire.SerfQuery:
-		d.query(&x, body)
+		query(&x, body)
 	case wire.SerfQueryResponse:
-		d.response(&x, body)
+		response(&x, body)
 	case wire.SerfRelay:
 		m, err := wire.ParseRelay(body)
-		x.text("to", m.DestName)
+		x.Name("to", m.DestName)
 		x.addr("addr", m.DestIP, m.DestPort)
 		if len(m.DestZone) > 0 {
-			x.text("zone", m.DestZone)
+			x.Name("zone", m.DestZone)
 		}
 		x.broken(err)
 		if err == nil {
-			x.Parts = append(x.Parts, d.relayed(m.Msg))
+			x.Parts = append(x.Parts, relayed(m.Msg))
 		}
 	default: // those that only queries and responses carry, too
-		d.inner(&x, t, body)
+		carried(&x, t, body)
 	}
 	return x
 }
 
 // relayed words a message in a relay. A relay in it isn't opened: nobody passes one on.
-func (d *Dissector) relayed(msg []byte) Part {
+func relayed(msg []byte) Part {
 	if wire.SerfType(msg[0]) == wire.SerfRelay {
 		return Part{Kind: wire.SerfRelay.String()}
 	}
-	return d.serf(msg)
+	return serf(msg)
 }
 
 func (p *Part) intent(node []byte, ltime uint64, err error) {
-	p.text("node", node)
-	p.add("ltime", ltime)
+	p.Name("node", node)
+	p.Add("ltime", ltime)
 	p.broken(err)
 }
 
@@ -92,12 +92,12 @@ func (p *Part) flags(flags uint32, names []flagName) {
 	p.given("other_flags", uint64(flags))
 }
 
-func (d *Dissector) query(x *Part, body []byte) {
+func query(x *Part, body []byte) {
 	m, err := wire.ParseQuery(body)
-	x.text("name", m.Name)
-	x.add("id", m.ID)
-	x.add("ltime", m.LTime)
-	x.text("source", m.SourceNode)
+	x.Name("name", m.Name)
+	x.Add("id", m.ID)
+	x.Add("ltime", m.LTime)
+	x.Name("source", m.SourceNode)
 	x.addr("addr", m.Addr, m.Port)
 	x.duration("timeout", m.Timeout)
 	x.given("relay_factor", uint64(m.RelayFactor))
@@ -107,23 +107,23 @@ func (d *Dissector) query(x *Part, body []byte) {
 	switch internal := strings.HasPrefix(string(m.Name), internalPrefix); {
 	case len(m.Payload) == 0:
 	case internal || wire.SerfType(m.Payload[0]) == wire.SerfKeyRequest:
-		d.internal(x, string(m.Name), m.Payload)
+		between(x, string(m.Name), m.Payload)
 	default:
-		x.payload("payload", m.Payload)
+		x.Payload("payload", m.Payload)
 	}
 }
 
-// internal words the payload of a query between agents.
-func (d *Dissector) internal(x *Part, name string, payload []byte) {
+// between words the payload of a query between agents.
+func between(x *Part, name string, payload []byte) {
 	switch t := wire.SerfType(payload[0]); {
 	case name == internalPrefix+"conflict":
-		x.text("about", payload)
+		x.Name("about", payload)
 	case t == wire.SerfKeyRequest, t == wire.SerfAsk:
 		inner := Part{Kind: t.String()}
-		d.inner(&inner, t, payload[1:])
+		carried(&inner, t, payload[1:])
 		x.Parts = append(x.Parts, inner)
 	default: // it may be a key
-		x.add("payload_bytes", len(payload))
+		x.Add("payload_bytes", len(payload))
 	}
 }
 
@@ -138,11 +138,11 @@ func (p *Part) filters(list wire.FilterList) {
 			f.broken(err)
 		case wire.FilterTag:
 			m, err := wire.ParseTagFilter(it.Body)
-			f.text("tag", m.Tag)
-			f.text("expr", m.Expr)
+			f.Name("tag", m.Tag)
+			f.Name("expr", m.Expr)
 			f.broken(err)
 		default:
-			f.add("unknown_kind", uint8(it.Kind))
+			f.Add("unknown_kind", uint8(it.Kind))
 		}
 		p.Parts = append(p.Parts, f)
 	}
@@ -154,35 +154,43 @@ func (p *Part) names(name string, list wire.List) {
 	for it := list.Iter(); it.Next(); {
 		all = append(all, string(it.Elem))
 	}
-	p.text(name, []byte(strings.Join(all, ",")))
+	p.Name(name, []byte(strings.Join(all, ",")))
 }
 
-// response words a response. It doesn't have the name of its query, so that a payload is taken for
-// one between agents if it begins as such, and is one.
-func (d *Dissector) response(x *Part, body []byte) {
+// response words a response.
+func response(x *Part, body []byte) {
 	m, err := wire.ParseQueryResponse(body)
-	x.text("from", m.From)
-	x.add("id", m.ID)
-	x.add("ltime", m.LTime)
+	x.Name("from", m.From)
+	x.Add("id", m.ID)
+	x.Add("ltime", m.LTime)
 	x.flags(m.Flags, responseFlags)
 	x.broken(err)
 	if len(m.Payload) > 0 {
-		inner := Part{Kind: wire.SerfType(m.Payload[0]).String()}
-		t := wire.SerfType(m.Payload[0])
-		switch readable := d.inner(&inner, t, m.Payload[1:]); {
-		case readable:
-			x.Parts = append(x.Parts, inner)
-		case t == wire.SerfKeyAnswer || t == wire.SerfKeyRequest: // it may have keys
-			x.add("payload_bytes", len(m.Payload))
-		default:
-			x.payload("payload", m.Payload)
-		}
+		x.Parts = append(x.Parts, Payload(m.Payload))
 	}
 }
 
-// inner words a message that only queries and responses carry. It returns false, with the size, if
-// it is none.
-func (d *Dissector) inner(x *Part, t wire.SerfType, body []byte) bool {
+// Payload words the payload of a query or response, which isn't empty. A response doesn't have the
+// name of its query, so that a payload is taken for one between agents if it begins as such, and is
+// one.
+func Payload(payload []byte) Part {
+	t := wire.SerfType(payload[0])
+	x := Part{Kind: t.String()}
+	if carried(&x, t, payload[1:]) {
+		return x
+	}
+	x = Part{Kind: "payload"}
+	if t == wire.SerfKeyAnswer || t == wire.SerfKeyRequest { // it may have keys
+		x.Add("bytes", len(payload))
+		return x
+	}
+	x.Payload("text", payload)
+	return x
+}
+
+// carried words a message that only queries and responses carry. It returns false, with the size,
+// if it is none.
+func carried(x *Part, t wire.SerfType, body []byte) bool {
 	var err error
 	switch t {
 	case wire.SerfConflictAnswer:
@@ -193,12 +201,12 @@ func (d *Dissector) inner(x *Part, t wire.SerfType, body []byte) bool {
 	case wire.SerfKeyRequest:
 		var m wire.KeyRequest
 		if m, err = wire.ParseKeyRequest(body); err == nil && len(m.Key) > 0 {
-			x.add("key", d.key(m.Key))
+			x.Add("key", wire.FingerprintOf(m.Key).String())
 		}
 	case wire.SerfKeyAnswer:
 		var m wire.KeyAnswer
 		if m, err = wire.ParseKeyAnswer(body); err == nil {
-			d.keyAnswer(x, &m)
+			x.keyAnswer(&m)
 		}
 	case wire.SerfAsk:
 		var m wire.Ask
@@ -211,7 +219,7 @@ func (d *Dissector) inner(x *Part, t wire.SerfType, body []byte) bool {
 			x.askAnswer(&m)
 		}
 	default:
-		x.add("bytes", 1+len(body))
+		x.Add("bytes", 1+len(body))
 		return false
 	}
 	x.broken(err)
@@ -226,38 +234,38 @@ func (p *Part) conflictAnswer(m *wire.ConflictAnswer) {
 		p.set("unknown", true)
 		return
 	}
-	p.text("node", m.Name)
+	p.Name("node", m.Name)
 	p.addr("addr", m.Addr, m.Port)
-	p.add("status", named(statusNames, m.Status))
+	p.Add("status", named(statusNames, m.Status))
 	p.tagList(m.Tags)
 	p.versions(m.Versions)
 	p.given("uptime_ms", m.Uptime)
 }
 
-func (d *Dissector) keyAnswer(x *Part, m *wire.KeyAnswer) {
-	x.add("result", m.Result)
+func (p *Part) keyAnswer(m *wire.KeyAnswer) {
+	p.Add("result", m.Result)
 	if len(m.Message) > 0 {
-		x.text("message", m.Message)
+		p.Name("message", m.Message)
 	}
 	if len(m.PrimaryKey) > 0 {
-		x.add("primary", d.encodedKey(m.PrimaryKey))
+		p.Add("primary", encodedKey(m.PrimaryKey))
 	}
 	var keys []string
 	for it := m.Keys.Iter(); it.Next(); {
-		keys = append(keys, d.encodedKey(it.Elem))
+		keys = append(keys, encodedKey(it.Elem))
 	}
 	if len(keys) > 0 {
-		x.add("keys", strings.Join(keys, ","))
+		p.Add("keys", strings.Join(keys, ","))
 	}
 }
 
 // encodedKey shows a key in base64.
-func (d *Dissector) encodedKey(text []byte) string {
+func encodedKey(text []byte) string {
 	key, err := base64.StdEncoding.DecodeString(string(text))
 	if err != nil {
 		return "unreadable"
 	}
-	return d.key(key)
+	return wire.FingerprintOf(key).String()
 }
 
 func (p *Part) ask(m *wire.Ask) {
@@ -266,27 +274,27 @@ func (p *Part) ask(m *wire.Ask) {
 	p.given("prefix", m.Prefix)
 	p.given("from", uint64(m.From))
 	if len(m.Member) > 0 {
-		p.text("history_of", m.Member)
+		p.Name("history_of", m.Member)
 	}
 }
 
 func (p *Part) askAnswer(m *wire.AskAnswer) {
 	p.duration("clock", int64(min(m.Clock, 1<<53))*1000)
-	p.add("digest", m.Digest)
+	p.Add("digest", m.Digest)
 	p.given("health", uint64(m.Health))
-	p.add("alive", m.Alive)
+	p.Add("alive", m.Alive)
 	p.given("suspect", uint64(m.Suspect))
 	p.given("leaving", uint64(m.Leaving))
 	p.given("failed", uint64(m.Failed))
 	p.given("left", uint64(m.Left))
 	p.set("busy", m.Busy)
 	if len(m.Differ) > 0 {
-		p.payload("slices_that_differ", m.Differ)
+		p.Payload("slices_that_differ", m.Differ)
 	}
 	p.given("listed", uint64(m.Listed))
 	p.given("members", uint64(m.Members.Len()))
 	p.given("history_bytes", uint64(len(m.History)))
 	if m.Status != 0 {
-		p.add("status", named(statusNames, m.Status))
+		p.Add("status", named(statusNames, m.Status))
 	}
 }

@@ -29,6 +29,7 @@ var layers = []string{
 	"agent/disk agent/handler agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection agent/http/nethttp",
 	"agent/recording",
 	"agent agent/config internal/replay",
+	"internal/replay/conversation",
 	"agent/http agent/rpc agent/mdns agent/rpc/server agent/snapshot agent/telemetry agent/metrics compat/coordinate compat/memberlist",
 	"compat/serf",
 

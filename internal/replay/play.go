@@ -1,8 +1,10 @@
-// Package replay runs what an agent recorded again.
+// Package replay runs what an agent recorded again: it checks that the same comes of it, tells what
+// happened, and makes tests of it.
 package replay
 
 import (
 	"errors"
+	"net/netip"
 
 	"serf/agent/recording"
 	"serf/swim"
@@ -13,23 +15,31 @@ import (
 // Player is a node that gets the inputs of a recorded one.
 type Player struct {
 	Node *serf.Node
-	// Out has the effects of the inputs since the last Reset; Mark is where those of the last begin.
-	Out  swim.Output
-	Mark recording.Mark
-	// History is that of the node.
-	History history.Log
+	// Out has the effects of the last input.
+	Out swim.Output
+	// Wrong is how many questions the node asked during the last input that it hadn't asked when it
+	// was recorded, or the reverse.
+	Wrong int
 
+	op      swim.OpID // that the last call returned
+	err     error
+	history history.Log // of a node that was started here
 	keys    recording.Keys
 	conf    serf.Config
 	answers recording.Answers
 	nonces  recording.Nonces
 	sums    recording.Summer
+	words   words
+	byAddr  map[netip.AddrPort]string // names of members, as of named
+	named   serf.Digest
+	at      swim.Time // of the last input
 }
 
 // errNoStart: only the first segment of a run makes a node.
 var errNoStart = errors.New("the recording doesn't begin with the start of the agent")
 
-// Begin makes the node of a checkpoint, or gets ready to make it by the first entry.
+// Begin makes the node of a checkpoint, or gets ready to make it by the first entry. Keys that the
+// node comes to know are added to keys.
 func Begin(c *recording.Checkpoint, keys recording.Keys) (*Player, error) {
 	p := &Player{keys: keys}
 	conf, err := c.NodeConfig(keys, &p.answers, &p.nonces)
@@ -40,38 +50,35 @@ func Begin(c *recording.Checkpoint, keys recording.Keys) (*Player, error) {
 	if c.State == nil {
 		return p, nil
 	}
-	if p.Node, err = serf.Restore(conf, keys.Of, c.State); err != nil {
-		return nil, err
-	}
-	p.Node.TrackHistory(c.At, &p.History)
-	return p, nil
+	p.Node, err = serf.Restore(conf, keys.Of, c.State)
+	return p, err
 }
-
-// Continue goes on with the next segment of the same run, whose node this one should be.
-func (p *Player) Continue(c *recording.Checkpoint) { p.nonces.Seed(c.Nonces) }
 
 // Play gives an entry to the node. It returns what comes of it, which should be what e says. The
 // error is that there is no node.
-func (p *Player) Play(e *recording.Entry) (recording.Effects, error) {
+func (p *Player) Play(e *recording.Entry) (got recording.Effects, err error) {
+	p.Out.Reset()
 	p.answers.Give(e.Answers)
-	p.Mark = recording.MarkOf(&p.Out)
-	if e.Kind == recording.KindStart {
-		return p.start(e)
+	p.answers.Wrong = 0
+	p.op, p.err, p.at = 0, nil, e.At
+	switch {
+	case e.Kind == recording.KindStart:
+		if p.Node, err = serf.New(e.At, p.conf, &p.Out); err != nil {
+			return got, err
+		}
+		p.Node.TrackHistory(e.At, &p.history)
+	case p.Node == nil:
+		return got, errNoStart
+	default:
+		p.op, p.err = e.Apply(p.Node, &p.Out)
+		p.keys.AddFrom(p.Node)
 	}
-	if p.Node == nil {
-		return recording.Effects{}, errNoStart
-	}
-	op, err := e.Apply(p.Node, &p.Out)
-	p.keys.AddFrom(p.Node)
-	return p.sums.Sum(p.Mark, &p.Out, op, err), nil
+	p.Wrong = p.answers.Wrong + p.answers.Give(nil)
+	return p.sums.Sum(recording.Mark{}, &p.Out, p.op, p.err), nil
 }
 
-func (p *Player) start(e *recording.Entry) (recording.Effects, error) {
-	node, err := serf.New(e.At, p.conf, &p.Out)
-	if err != nil {
-		return recording.Effects{}, err
-	}
-	p.Node = node
-	node.TrackHistory(e.At, &p.History)
-	return p.sums.Sum(p.Mark, &p.Out, 0, nil), nil
-}
+// History is that of the node.
+func (p *Player) History() *history.Log { return p.Node.Swim().History() }
+
+// Name is that of the node.
+func (p *Player) Name() string { return p.conf.Name }

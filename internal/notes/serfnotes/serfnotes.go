@@ -1,5 +1,5 @@
-// Package serfnotes words the notes of a Serf node for logs: those of package serf, and those of the
-// membership below it.
+// Package serfnotes words the notes of a Serf node for logs: those of package serf, and those of
+// the membership below it.
 package serfnotes
 
 import (
@@ -19,7 +19,8 @@ func Of(n *swim.Note) (component string, w notes.Wording) {
 	return "serf", notes.Unknown(n.Code)
 }
 
-// words are those of the notes of package serf. Notes of level Warn and above are limited. People grep for the EventMember lines.
+// words are those of the notes of package serf. Notes of level Warn and above are limited. People
+// grep for the EventMember lines.
 var words = map[swim.NoteCode]string{
 	serf.NoteMemberJoin:         "EventMemberJoin: {member} {ip}",
 	serf.NoteMemberLeave:        "EventMemberLeave: {member} {ip}",

@@ -1,0 +1,338 @@
+package conversation
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"serf/agent/recording"
+	"serf/internal/dissect"
+	"serf/internal/replay"
+	"serf/swim"
+	"serf/wire"
+)
+
+// Exported says what an export has.
+type Exported struct {
+	Node   string
+	Inputs int
+	// Same counts the inputs of which as many effects of each kind come in the file as came when it
+	// was recorded.
+	Same int
+}
+
+// InputsMax bounds the inputs of a file: more aren't read by anybody.
+const InputsMax = 10_000
+
+var (
+	errTwoRuns = errors.New("the stretch has the start of another run of the agent: " +
+		"give a -from or -to that leaves one")
+	errTooMany = fmt.Errorf("more than %d inputs: give a shorter stretch by -from and -to",
+		InputsMax)
+	// ErrKeyShows means that a file would have a key, which is a bug.
+	ErrKeyShows = errors.New("BUG: a key would be in the file")
+)
+
+// Export makes a file of a stretch of a recording.
+func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]byte, Exported, error) {
+	x := exporter{in: in, keys: keys}
+	err := replay.Walk(r, keys, in, &replay.Visitor{
+		Segment: x.segment, Before: x.before, Step: x.step, Trouble: x.trouble,
+	})
+	err = errors.Join(err, x.err)
+	if err == nil && len(x.c.Inputs) == 0 {
+		err = replay.ErrNothing
+	}
+	if err != nil {
+		return nil, Exported{}, err
+	}
+	if err := x.head(r); err != nil {
+		return nil, Exported{}, err
+	}
+	text := x.c.Append(nil)
+	// What comes is that of the file, whose keys are others.
+	c, err := Parse(text)
+	if err != nil {
+		return nil, Exported{}, err
+	}
+	played, err := c.Play()
+	if err != nil {
+		return nil, Exported{}, err
+	}
+	for i := range played {
+		c.Inputs[i].Want = played[i].Came
+		if played[i].Effects == x.effects[i] {
+			x.done.Same++
+		}
+	}
+	x.done.Inputs = len(c.Inputs)
+	return c.Append(nil), x.done, c.shows(keys)
+}
+
+// shows returns an error if a key is in the file.
+func (c *Conversation) shows(keys recording.Keys) error {
+	all := [][]byte{c.Checkpoint.State}
+	for _, in := range c.Inputs {
+		all = append(append(all, in.Entry.Data, in.Entry.Stream.Data), in.Msgs...)
+		all = append(all, []byte(strings.Join(in.Lines, "\n")), []byte(strings.Join(in.Want, "\n")))
+	}
+	for _, b := range all {
+		for _, key := range keys { // order-free: any is an error
+			encoded := []byte(base64.StdEncoding.EncodeToString(key))
+			if bytes.Contains(b, key) || bytes.Contains(b, encoded) {
+				return ErrKeyShows
+			}
+		}
+	}
+	return nil
+}
+
+type exporter struct {
+	c    Conversation
+	in   replay.Stretch
+	keys recording.Keys
+	err  error
+	done Exported
+
+	start     *recording.Checkpoint // of the segment
+	first     time.Time
+	last      time.Time
+	begun     bool
+	run       string
+	state     []byte
+	stateAt   swim.Time
+	ring      []wire.Fingerprint
+	effects   []replay.Counts
+	dissector dissect.Dissector
+	scratch   wire.Scratch
+}
+
+func (x *exporter) segment(s *recording.Segment, c *recording.Checkpoint, p *replay.Player) {
+	x.start = c
+	x.done.Node = c.Config.Name
+}
+
+func (x *exporter) trouble(_ *recording.Segment, err error) {
+	if x.err == nil {
+		x.err = err
+	}
+}
+
+// before takes the input down, and the state of the node before the first.
+func (x *exporter) before(p *replay.Player, s *recording.Segment, e *recording.Entry, wall time.Time) {
+	if x.err != nil || !x.in.Has(wall) {
+		return
+	}
+	switch {
+	case x.begun && s.Run != x.run:
+		x.err = errTwoRuns
+		return
+	case len(x.c.Inputs) == InputsMax:
+		x.err = errTooMany
+		return
+	case e.Kind == recording.KindTick && p.Node.Deadline() > e.At:
+		return // it does nothing
+	}
+	if !x.begun {
+		x.begun, x.run, x.first = true, s.Run, wall
+		x.c.Checkpoint = *x.start
+		x.ring = x.start.Keys
+		if e.Kind != recording.KindStart {
+			x.state, x.stateAt = p.Node.AppendState(nil), e.At
+			x.ring = nil
+			if s := p.Node.Sealer(); s != nil {
+				x.ring = s.Keys.Fingerprints()
+			}
+		}
+	}
+	x.last = wall
+	x.c.Inputs = append(x.c.Inputs, &Input{Lines: x.lines(p, e)})
+}
+
+func (x *exporter) step(s *replay.Step) error {
+	if x.err != nil {
+		return x.err
+	}
+	if len(x.effects) < len(x.c.Inputs) {
+		x.effects = append(x.effects, replay.CountsOf(s.Got))
+	}
+	return nil
+}
+
+// head writes what comes before the first input.
+func (x *exporter) head(r *recording.Recording) error {
+	const form = "2006-01-02 15:04:05.000"
+	head := []string{
+		fmt.Sprintf("# %s from %s to %s, exported by serf replay.", dissect.Clean(x.done.Node),
+			x.first.Format(form), x.last.Format(form)),
+		"# go test ./swim/serf -run Conversations plays it from testdata/conversations; -update writes",
+		"# what comes of the inputs. Lines may be deleted; docs/replay.md says what they mean.",
+		"exact",
+	}
+	for print, key := range x.keys { // order-free: sorted below
+		head = append(head, fmt.Sprintf("key %v %d", print, len(key)))
+	}
+	sortTail(head, len(x.keys))
+	if len(x.ring) > 0 {
+		text := "ring"
+		for _, print := range x.ring {
+			text += " " + print.String()
+		}
+		head = append(head, text)
+	}
+	config, err := configLines(&x.c.Checkpoint)
+	if err != nil {
+		return err
+	}
+	head = append(head, config...)
+	if x.state != nil {
+		head = append(head, "state "+replay.NodeTime(x.stateAt))
+		head = append(head, wrapped("", x.hide(x.state))...)
+	}
+	x.c.Head = append(head, "")
+	return nil
+}
+
+// hide replaces keys by those that stand for them.
+func (x *exporter) hide(b []byte) []byte {
+	for print, key := range x.keys { // order-free: keys are no parts of each other
+		sub := SubstituteOf(print, len(key))
+		b = bytes.ReplaceAll(b, key, sub)
+		b = bytes.ReplaceAll(b, []byte(base64.StdEncoding.EncodeToString(key)),
+			[]byte(base64.StdEncoding.EncodeToString(sub)))
+	}
+	return b
+}
+
+// lines are those of an entry.
+func (x *exporter) lines(p *replay.Player, e *recording.Entry) []string {
+	at := replay.NodeTime(e.At)
+	var lines []string
+	switch e.Kind {
+	case recording.KindPacket:
+		lines = x.packet(p, e, at)
+	case recording.KindStream:
+		lines = streamLines(&e.Stream, at, x.hide)
+	case recording.KindStart, recording.KindTick, recording.KindLeave,
+		recording.KindFlushCoalesced:
+		lines = []string{at + " " + e.Kind.String()}
+	default:
+		lines = append(lines, at+" "+e.Kind.String())
+		if with := callOf(e, x.hide); with != "{}" {
+			lines = append(lines, "  with "+with)
+		}
+	}
+	for i := range e.Answers {
+		lines = append(lines, answerLine(&e.Answers[i]))
+	}
+	return lines
+}
+
+// packet is the lines of a packet: its messages, without the layers around them.
+func (x *exporter) packet(p *replay.Player, e *recording.Entry, at string) []string {
+	head := fmt.Sprintf("%s packet from %v", at, e.From)
+	sealer := p.Node.Sealer()
+	msgs, err := sealer.OpenPacket(e.Data, &x.scratch, nil)
+	if err != nil {
+		x.dissector.Sealer = sealer
+		words := x.dissector.Packet(e.Data)
+		return append([]string{head, "  # " + words.Line()}, wrapped("raw", x.hide(e.Data))...)
+	}
+	if sealer != nil && sealer.Keys != nil {
+		switch key := x.scratch.Key(); {
+		case key == wire.NoKey:
+			head += " plain"
+		case key > 0:
+			head += " key " + sealer.Keys.Fingerprints()[key].String()
+		}
+	}
+	lines := []string{head}
+	for _, msg := range msgs {
+		words := dissect.Message(msg)
+		lines = append(lines, comment(&words)...)
+		lines = append(lines, wrapped("msg", x.hide(msg))...)
+	}
+	return lines
+}
+
+// commentMax is how many parts of a message a comment shows.
+const commentMax = 16
+
+// comment words a message above its bytes.
+func comment(words *dissect.Part) (lines []string) {
+	for line := range strings.Lines(words.Text(0, commentMax)) {
+		lines = append(lines, "  # "+strings.TrimRight(line, "\n"))
+	}
+	return lines
+}
+
+func streamLines(in *swim.StreamIn, at string, hide func([]byte) []byte) []string {
+	head := at + " stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)] + " " +
+		streamID(in.ID)
+	if in.From.IsValid() {
+		head += " from " + in.From.String()
+	}
+	if in.Err != nil {
+		for word, target := range knownErrors { // order-free: it is one of them at most
+			if errors.Is(in.Err, target) {
+				head += " " + word
+			}
+		}
+		head += " error " + strconv.Quote(in.Err.Error())
+	}
+	lines := []string{head}
+	if in.Data != nil {
+		words := dissect.StreamMessage(in.Data)
+		lines = append(lines, comment(&words)...)
+		lines = append(lines, wrapped("msg", hide(in.Data))...)
+	}
+	return lines
+}
+
+// knownErrors are those of streams that a node tells apart.
+var knownErrors = map[string]error{
+	"refused": swim.ErrStreamRefused, "silent": swim.ErrStreamSilent,
+}
+
+// streamID marks the streams that others opened.
+func streamID(id swim.StreamID) string {
+	text := strconv.FormatUint(uint64(id&^swim.Inbound), 10)
+	if id&swim.Inbound != 0 {
+		return "in-" + text
+	}
+	return text
+}
+
+// callOf is the arguments of a call as JSON.
+func callOf(e *recording.Entry, hide func([]byte) []byte) string {
+	c := call{Name: e.Name, Data: hide(e.Data), Flag: e.Flag, Op: e.Op, Nodes: e.Nodes,
+		Tags: e.Tags, Relay: e.Relay, Timeout: e.Timeout, IP: e.IP}
+	if e.From.IsValid() {
+		c.Addr = e.From.String()
+	}
+	for _, a := range e.Addrs {
+		c.Addrs = append(c.Addrs, a.String())
+	}
+	if e.Kind == recording.KindSetZones {
+		c.Zones = &e.Zones
+	}
+	if e.Err != nil {
+		c.Err = e.Err.Error()
+	}
+	if e.KeyPrint != nil {
+		c.Key = e.KeyPrint.String()
+	}
+	for _, print := range e.Prints {
+		c.Ring = append(c.Ring, print.String())
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic("BUG: arguments don't marshal: " + err.Error())
+	}
+	return string(text)
+}

@@ -1,0 +1,253 @@
+package replay
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"serf/agent/recording"
+	"serf/internal/dissect"
+	"serf/internal/textwrap"
+)
+
+// Report is what a replay found out about a recording. The JSON names are for users and stay.
+type Report struct {
+	Dir      string    `json:"dir"`
+	Node     string    `json:"node"`
+	Runs     int       `json:"runs"`
+	Segments int       `json:"segments"`
+	Inputs   int       `json:"inputs"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	// Builds are the programs that recorded, one after the other.
+	Builds []string `json:"recorded_by"`
+	Build  string   `json:"replayed_by"`
+	// Lost counts inputs that weren't recorded because the disk was too slow.
+	Lost uint64 `json:"lost"`
+	Same bool   `json:"same"`
+	// Differ counts inputs of which something else came than was recorded.
+	Differ int `json:"differ"`
+	// Differences has the first difference of each kind.
+	Differences []*Difference `json:"differences"`
+	// Unplayed are segments that couldn't be played, or not to their end, and why.
+	Unplayed []string `json:"unplayed"`
+}
+
+// Difference is an input of which something else came than was recorded.
+type Difference struct {
+	// Kind is the input, and what differs.
+	Kind  string `json:"kind"`
+	Count int    `json:"count"`
+	// Follows counts those with another difference before them in their segment, of which they may
+	// be a consequence.
+	Follows int `json:"follow_another"`
+
+	// Of the first of them:
+	Segment  string         `json:"segment"`
+	Number   int            `json:"input_number"`
+	Time     time.Time      `json:"time"`
+	NodeTime string         `json:"node_time"`
+	Input    dissect.Part   `json:"input"`
+	Recorded Counts         `json:"recorded"`
+	Replayed Counts         `json:"replayed"`
+	Wrong    int            `json:"wrong_questions"`
+	Effects  []dissect.Part `json:"replayed_effects"`
+}
+
+// Counts are how many effects of each kind there are.
+type Counts struct {
+	Packets int `json:"packets"`
+	Streams int `json:"streams"`
+	Events  int `json:"events"`
+	Notes   int `json:"notes"`
+}
+
+// CountsOf counts the effects of an input.
+func CountsOf(e recording.Effects) Counts { return Counts{e.Packets, e.Streams, e.Events, e.Notes} }
+
+// Verify plays a stretch of a recording and compares what comes of each input with what is
+// recorded. build is that of this program.
+func Verify(r *recording.Recording, keys recording.Keys, in Stretch, build string) (*Report, error) {
+	v := newVerifier(r, build)
+	err := Walk(r, keys, in, v.visitor())
+	return v.report(), err
+}
+
+func newVerifier(r *recording.Recording, build string) *verifier {
+	return &verifier{Report: Report{Dir: r.Dir, Build: build, Builds: []string{},
+		Unplayed: []string{}, Differences: []*Difference{}}}
+}
+
+func (v *verifier) visitor() *Visitor {
+	return &Visitor{Step: v.step, Trouble: v.trouble, Segment: v.segment,
+		End: func(e recording.End) { v.Lost += e.Lost }}
+}
+
+func (v *verifier) report() *Report {
+	v.Same = v.Differ == 0 && len(v.Unplayed) == 0
+	return &v.Report
+}
+
+type verifier struct {
+	Report
+	run       string
+	differing *recording.Segment // that has a difference
+}
+
+func (v *verifier) segment(s *recording.Segment, c *recording.Checkpoint, p *Player) {
+	v.Segments++
+	v.Node = c.Config.Name
+	if s.Run != v.run {
+		v.Runs++
+		v.run = s.Run
+	}
+	if by := s.Build + " on " + s.System; len(v.Builds) == 0 || v.Builds[len(v.Builds)-1] != by {
+		v.Builds = append(v.Builds, by)
+	}
+}
+
+func (v *verifier) trouble(s *recording.Segment, err error) {
+	if err == ErrState {
+		err = fmt.Errorf("%s: %w", s.Path, err)
+	}
+	v.Unplayed = append(v.Unplayed, strings.TrimPrefix(err.Error(), v.Dir+"/"))
+}
+
+func (v *verifier) step(s *Step) error {
+	v.Inputs++
+	if v.From.IsZero() {
+		v.From = s.Wall
+	}
+	v.To = s.Wall
+	if s.Same() {
+		return nil
+	}
+	v.Differ++
+	d := v.kind(s)
+	d.Count++
+	if v.differing == s.Segment {
+		d.Follows++
+	}
+	v.differing = s.Segment
+	return nil
+}
+
+// kind returns the difference of the kind of a step.
+func (v *verifier) kind(s *Step) *Difference {
+	kind := s.Entry.Kind.String() + ": " + s.differs()
+	for _, d := range v.Differences {
+		if d.Kind == kind {
+			return d
+		}
+	}
+	d := &Difference{Kind: kind, Segment: s.Segment.Path, Number: s.Entry.Number, Time: s.Wall,
+		NodeTime: NodeTime(s.Entry.At), Input: s.Input(s.Entry), Recorded: CountsOf(s.Entry.Effects), Replayed: CountsOf(s.Got),
+		Wrong: s.Wrong, Effects: s.Effects()}
+	d.Segment = strings.TrimPrefix(d.Segment, v.Dir+"/")
+	v.Differences = append(v.Differences, d)
+	return d
+}
+
+// differs says what is another than was recorded.
+func (s *Step) differs() string {
+	want, got := s.Entry.Effects, s.Got
+	var what []string
+	differ := func(differs bool, name string) {
+		if differs {
+			what = append(what, name)
+		}
+	}
+	differ(want.Packets != got.Packets, "number of packets")
+	differ(want.Streams != got.Streams, "number of streams")
+	differ(want.Out != got.Out && len(what) == 0, "content of packets or streams")
+	outs := len(what)
+	differ(want.Events != got.Events, "number of events")
+	differ(want.Notes != got.Notes, "number of notes")
+	differ(want.Said != got.Said && len(what) == outs, "events, notes or what is returned")
+	differ(s.Wrong > 0, "questions to the layer above")
+	return strings.Join(what, ", ")
+}
+
+// timeForm is how times are shown: those of one day, most of the time.
+const timeForm = "2006-01-02 15:04:05.000"
+
+// Text is the report for a terminal.
+func (r *Report) Text() string {
+	var b strings.Builder
+	name := r.Node
+	if name == "" {
+		name = r.Dir
+	}
+	name = textwrap.Escape(name, "")
+	fmt.Fprintf(&b, "%s: %s in %s", name, textwrap.Count(r.Inputs, "input"),
+		textwrap.Count(r.Segments, "segment"))
+	if r.Inputs > 0 {
+		fmt.Fprintf(&b, " from %s to %s", r.From.Format(timeForm), r.To.Format(timeForm))
+	}
+	switch {
+	case r.Same:
+		b.WriteString(": every effect is the same\n")
+	case r.Differ > 0:
+		fmt.Fprintf(&b, ": %s with other effects\n", textwrap.Count(r.Differ, "input"))
+	default:
+		b.WriteString("\n")
+	}
+	for _, by := range r.Builds {
+		if !strings.HasPrefix(by, r.Build+" on ") {
+			fmt.Fprintf(&b, "  recorded by %s, replayed by %s\n", by, r.Build)
+		}
+	}
+	if r.Lost > 0 {
+		fmt.Fprintf(&b, "  %s not recorded: the disk was too slow\n",
+			textwrap.Count(int(r.Lost), "input"))
+	}
+	for _, text := range r.Unplayed {
+		fmt.Fprintf(&b, "  not played on: %s\n", text)
+	}
+	for i, d := range r.Differences {
+		d.write(&b, i == 0)
+	}
+	return b.String()
+}
+
+func (d *Difference) write(b *strings.Builder, first bool) {
+	fmt.Fprintf(b, "\n%s: %s", d.Kind, textwrap.Count(d.Count, "input"))
+	if d.Follows > 0 {
+		fmt.Fprintf(b, ", %d of them after another difference in their segment", d.Follows)
+	}
+	which := "the first of these"
+	if first {
+		which = "the first of all"
+	}
+	fmt.Fprintf(b, "\n  %s: input %d of %s\n  at %s, node time %s\n", which, d.Number, d.Segment,
+		d.Time.Format(time.RFC3339Nano), d.NodeTime)
+	b.WriteString("  input:\n" + d.Input.Text(4, shownMax))
+	fmt.Fprintf(b, "  recorded: %s\n  replayed: %s\n", d.Recorded, d.Replayed)
+	if d.Wrong > 0 {
+		fmt.Fprintf(b, "  %s to the layer above that differ\n",
+			textwrap.Count(d.Wrong, "question"))
+	}
+	for i := range d.Effects {
+		b.WriteString(d.Effects[i].Text(4, shownMax))
+	}
+}
+
+// shownMax is how many parts of a part are shown: a push/pull can have thousands.
+const shownMax = 16
+
+func (c Counts) String() string {
+	var what []string
+	add := func(n int, name string) {
+		if n > 0 {
+			what = append(what, textwrap.Count(n, name))
+		}
+	}
+	add(c.Packets, "packet")
+	add(c.Streams, "stream")
+	add(c.Events, "event")
+	add(c.Notes, "note")
+	if len(what) == 0 {
+		return "nothing"
+	}
+	return strings.Join(what, ", ")
+}

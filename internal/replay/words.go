@@ -1,0 +1,303 @@
+package replay
+
+import (
+	"bytes"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"serf/agent/recording"
+	"serf/internal/dissect"
+	"serf/internal/notes/serfnotes"
+	"serf/swim"
+	"serf/swim/serf"
+	"serf/wire"
+)
+
+// words words what goes into a node and what comes out.
+type words struct {
+	d      dissect.Dissector
+	sealer *wire.Sealer // of the node, when d got its own
+	keys   int          // that d's has
+}
+
+// sealer returns one that opens what the node's does, and what is sealed with other known keys.
+func (p *Player) sealer() *wire.Sealer {
+	w := &p.words
+	own := p.conf.Sealer
+	if p.Node != nil {
+		own = p.Node.Sealer()
+	}
+	if own == nil || own.Keys == nil {
+		return own
+	}
+	if own == w.sealer && w.keys == len(p.keys) {
+		return w.d.Sealer
+	}
+	w.sealer, w.keys = own, len(p.keys)
+	opener := *own
+	for _, key := range p.keys { // order-free: one key opens a packet, or none does
+		if ring, err := opener.Keys.Install(key); err == nil {
+			opener.Keys = ring
+		}
+	}
+	return &opener
+}
+
+// dissector returns one for what goes into the node and comes out.
+func (p *Player) dissector() *dissect.Dissector {
+	p.words.d.Sealer = p.sealer()
+	return &p.words.d
+}
+
+// Input words an entry.
+func (p *Player) Input(e *recording.Entry) dissect.Part {
+	switch e.Kind {
+	case recording.KindPacket:
+		x := p.dissector().Packet(e.Data)
+		x.Fields = append([]dissect.Field{{Name: "from", Value: e.From.String()}}, x.Fields...)
+		return x
+	case recording.KindStream:
+		return streamInput(&e.Stream)
+	}
+	x := dissect.Part{Kind: e.Kind.String()}
+	callFields(&x, e)
+	return x
+}
+
+// streamKinds are what happens on a stream, in words.
+var streamKinds = []string{"request", "reply", "failed", "sent"}
+
+func streamInput(in *swim.StreamIn) dissect.Part {
+	x := dissect.Part{Kind: "stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)]}
+	x.Add("stream", streamName(in.ID))
+	addr(&x, "from", in.From)
+	if in.Err != nil {
+		x.Name("error", []byte(in.Err.Error()))
+	}
+	if len(in.Data) > 0 {
+		x.Parts = append(x.Parts, dissect.StreamMessage(in.Data))
+	}
+	return x
+}
+
+// streamName numbers the streams that others opened apart from a node's own.
+func streamName(id swim.StreamID) string {
+	if id&swim.Inbound != 0 {
+		return "in-" + number(uint64(id&^swim.Inbound))
+	}
+	return number(uint64(id))
+}
+
+func addr(x *dissect.Part, name string, a netip.AddrPort) {
+	if a.IsValid() {
+		x.Add(name, a.String())
+	}
+}
+
+// callFields are the arguments of a call.
+func callFields(x *dissect.Part, e *recording.Entry) {
+	if e.Name != "" {
+		x.Name("name", []byte(e.Name))
+	}
+	if e.Op != 0 {
+		x.Add("op", uint64(e.Op))
+	}
+	addr(x, "addr", e.From)
+	var to, tags, keys []string
+	for _, a := range e.Addrs {
+		to = append(to, a.String())
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Tags)) {
+		tags = append(tags, key+"="+e.Tags[key])
+	}
+	if e.KeyPrint != nil {
+		keys = append(keys, e.KeyPrint.String())
+	}
+	for _, print := range e.Prints {
+		keys = append(keys, print.String())
+	}
+	list(x, "to", to)
+	list(x, "nodes", e.Nodes)
+	list(x, "tags", tags)
+	list(x, "keys", keys)
+	if e.Relay > 0 {
+		x.Add("relay_factor", e.Relay)
+	}
+	if e.Timeout != 0 {
+		x.Add("timeout", e.Timeout.String())
+	}
+	if e.Zones.Tag != "" {
+		x.Name("zone_tag", []byte(e.Zones.Tag))
+	}
+	if e.Flag {
+		x.Add(flagNames[e.Kind], true)
+	}
+	if e.Err != nil {
+		x.Name("error", []byte(e.Err.Error()))
+	}
+	if len(e.Data) > 0 {
+		x.Payload("payload", e.Data)
+	}
+}
+
+// list adds names or the like.
+func list(x *dissect.Part, name string, of []string) {
+	if len(of) > 0 {
+		x.Name(name, []byte(strings.Join(of, ",")))
+	}
+}
+
+// flagNames are what the flag of a call means.
+var flagNames = map[recording.Kind]string{
+	recording.KindUserEvent: "coalesce", recording.KindQuery: "want_ack",
+	recording.KindAsk: "direct", recording.KindJoin: "replay", recording.KindForceLeave: "prune",
+	recording.KindKeyringSaved: "present",
+}
+
+// Effects words what came of the last input: packets, streams, events, notes, and what the call
+// returned.
+func (p *Player) Effects() (all []dissect.Part) {
+	for _, packet := range p.Out.Packets {
+		x := p.dissector().Packet(packet.Data)
+		x.Fields = append([]dissect.Field{{Name: "to", Value: packet.To.String()}}, x.Fields...)
+		all = append(all, x)
+	}
+	streams := p.Out.Streams
+	for i := range streams {
+		all = append(all, streamOut(&streams[i]))
+	}
+	events := p.Out.Events
+	for i := range events {
+		all = append(all, p.event(&events[i]))
+	}
+	notes := p.Out.Notes
+	for i := range notes {
+		all = append(all, p.note(&notes[i]))
+	}
+	if p.op != 0 || p.err != nil {
+		x := dissect.Part{Kind: "return"}
+		if p.op != 0 {
+			x.Add("op", opName(p.op))
+		}
+		if p.err != nil {
+			x.Name("error", []byte(p.err.Error()))
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
+// streamActions are what a node wants done on a stream, in words.
+var streamActions = []string{"call", "send", "answer"}
+
+func streamOut(s *swim.StreamOut) dissect.Part {
+	x := dissect.Part{Kind: "stream " + streamActions[min(int(s.Kind), len(streamActions)-1)]}
+	x.Add("stream", streamName(s.ID))
+	addr(&x, "to", s.To)
+	x.Parts = append(x.Parts, dissect.StreamMessage(s.Message()))
+	return x
+}
+
+// levels are the names of levels of notes, as the agent's log has them.
+var levels = map[swim.Level]string{
+	swim.Trace: "TRACE", swim.Debug: "DEBUG", swim.Info: "INFO", swim.Warn: "WARN",
+	swim.Error: "ERR",
+}
+
+// NoteText words a note as the agent does, with the component of its log.
+func (p *Player) NoteText(n *swim.Note) (component, text string) {
+	component, w := serfnotes.Of(n)
+	return component, w.Fill(n, p.subject)
+}
+
+func (p *Player) note(n *swim.Note) dissect.Part {
+	component, text := p.NoteText(n)
+	x := dissect.Part{Kind: "note"}
+	x.Add("level", levels[n.Level])
+	x.Add("component", component)
+	x.Name("text", []byte(text))
+	return x
+}
+
+// subject returns the name and address of a member that a note is about.
+func (p *Player) subject(id swim.MemberID) (name string, addr netip.AddrPort) {
+	m, _ := p.Node.ByID(id)
+	return p.nameOf(id), m.Addr
+}
+
+func (p *Player) nameOf(id swim.MemberID) string { return p.Node.Swim().Roster().Name(id) }
+
+// eventNames are the events of a node.
+var eventNames = map[swim.EventKind]string{
+	swim.EventSuspected: "suspected", swim.EventRefuted: "refuted", swim.EventSent: "sent",
+	swim.EventPinged: "pinged", swim.EventMetaDone: "meta-done",
+	swim.EventJoinDone: "join-done", swim.EventLeaveDone: "leave-done",
+
+	serf.EventMemberJoin: "member-join", serf.EventMemberLeave: "member-leave",
+	serf.EventMemberFailed: "member-failed", serf.EventMemberUpdate: "member-update",
+	serf.EventMemberReap: "member-reap", serf.EventUserEvent: "user-event",
+	serf.EventQuery: "query", serf.EventQueryAck: "query-ack",
+	serf.EventQueryResponse: "query-response", serf.EventQueryDone: "query-done",
+	serf.EventJournal: "journal", serf.EventKeyring: "keyring", serf.EventShutdown: "shutdown",
+}
+
+// event words an event.
+func (p *Player) event(e *swim.Event) dissect.Part {
+	name := eventNames[e.Kind]
+	if name == "" {
+		name = "kind-" + number(uint64(e.Kind))
+	}
+	x := dissect.Part{Kind: "event " + name}
+	if e.Member != swim.NoMember {
+		x.Name("node", []byte(p.nameOf(e.Member)))
+	}
+	var names []string
+	for _, id := range e.Members {
+		names = append(names, p.nameOf(id))
+	}
+	list(&x, "nodes", names)
+	if len(e.Name) > 0 {
+		x.Name("name", e.Name)
+	}
+	if e.Op != 0 {
+		x.Add("op", opName(e.Op))
+	}
+	if e.LTime != 0 {
+		x.Add("ltime", e.LTime)
+	}
+	if e.N != 0 {
+		x.Add("n", e.N)
+	}
+	if e.RTT != 0 {
+		x.Add("rtt", e.RTT.String())
+	}
+	if e.Flag {
+		x.Add("flag", true)
+	}
+	addr(&x, "addr", e.Addr)
+	if e.Err != nil {
+		x.Name("error", []byte(e.Err.Error()))
+	}
+	switch {
+	case len(e.Data) == 0:
+	case e.Kind == serf.EventQueryResponse, e.Kind == serf.EventQuery:
+		x.Parts = append(x.Parts, dissect.Payload(e.Data))
+	default:
+		x.Payload("data", bytes.TrimSuffix(e.Data, []byte("\n"))) // of a line for the snapshot
+	}
+	return x
+}
+
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+// opName is a number of an operation without the bit that marks those of Serf.
+func opName(op swim.OpID) string { return number(uint64(op &^ (1 << 62))) }
+
+// wallOf is the wall-clock time of an entry of a segment that begins with c.
+func wallOf(c *recording.Checkpoint, e *recording.Entry) time.Time {
+	return c.Wall.Add(e.At.Sub(c.At))
+}
