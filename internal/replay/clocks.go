@@ -129,6 +129,8 @@ func (x *Moment) text() string {
 			fate = " LOST"
 		case Absent:
 			fate = ", which isn't running"
+		case GivenUp:
+			fate = ", which had given up"
 		}
 		fmt.Fprintf(&b, "    #%d -> %s%s: %s\n", m.ID, textwrap.Escape(to, ""), fate, brief(&m.What))
 	}

@@ -73,6 +73,7 @@ const (
 	Received    Fate = "received"
 	Lost        Fate = "lost"
 	Absent      Fate = "not running" // the receiver
+	GivenUp     Fate = "given up"    // the receiver had stopped to wait for an answer
 	NotRecorded Fate = "not recorded"
 )
 
@@ -262,8 +263,11 @@ func (s *sources) fate(m *Message) Fate {
 	if m.got != nil {
 		return Received
 	}
-	if m.node < 0 {
+	switch {
+	case m.node < 0:
 		return NotRecorded
+	case m.answer:
+		return GivenUp
 	}
 	for _, r := range s.runs {
 		if r.node == m.node && !m.at.Before(r.from) && m.at.Before(r.to) {

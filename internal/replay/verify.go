@@ -204,16 +204,27 @@ func (r *Report) Text() string {
 	for _, text := range r.Unplayed {
 		fmt.Fprintf(&b, "  not played on: %s\n", text)
 	}
+	var follow []string
 	for i, d := range r.Differences {
-		d.write(&b, i == 0)
+		if d.Follows < d.Count {
+			d.write(&b, i == 0)
+		} else {
+			follow = append(follow, fmt.Sprintf("  %s: %s, the first is input %d of %s", d.Kind,
+				textwrap.Count(d.Count, "input"), d.Number, d.Segment))
+		}
+	}
+	if len(follow) > 0 {
+		b.WriteString("\nonly after another difference in the same segment:\n" +
+			strings.Join(follow, "\n") + "\n")
 	}
 	return b.String()
 }
 
+// write writes a difference of which some don't follow another.
 func (d *Difference) write(b *strings.Builder, first bool) {
 	fmt.Fprintf(b, "\n%s: %s", d.Kind, textwrap.Count(d.Count, "input"))
 	if d.Follows > 0 {
-		fmt.Fprintf(b, ", %d of them after another difference in their segment", d.Follows)
+		fmt.Fprintf(b, ", %d of them after another difference in the same segment", d.Follows)
 	}
 	which := "the first of these"
 	if first {
