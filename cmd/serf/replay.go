@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -345,7 +345,7 @@ func (o *replayOptions) merged(
 			return err
 		}
 	}
-	slices.SortStableFunc(items, func(a, b item) int { return a.at.Compare(b.at) })
+	sort.SliceStable(items, func(i, j int) bool { return items[i].at.Before(items[j].at) })
 	for _, i := range items {
 		if err := i.print(); err != nil {
 			return err

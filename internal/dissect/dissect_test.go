@@ -133,9 +133,9 @@ var examples = map[string]message{
 		Message: name, PrimaryKey: []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))), Result: true},
 	"serf relay": &wire.Relay{DestIP: ip, DestPort: 1, DestName: name, DestZone: []byte("eth0"),
 		Msg: (&wire.JoinIntent{LTime: 1, Node: name}).Append(nil)},
-	"serf ask": &wire.Ask{Sums: name, Depth: 1, Prefix: 1, From: 1, Member: name},
+	"serf ask": &wire.Ask{Sums: name, Depth: 1, Prefix: 1, From: 1, Member: name, RoundTrips: true},
 	"serf ask answer": &wire.AskAnswer{Clock: 1, Digest: 1, Health: 1, Alive: 1, Suspect: 1, Leaving: 1, Failed: 1,
-		Left: 1, Busy: true, Differ: name, Listed: 1, Members: wire.NewList("x"), History: name, Status: 1},
+		Left: 1, Busy: true, Differ: name, Listed: 1, Members: wire.NewList("x"), History: name, Status: 1, RoundTrips: name},
 }
 
 // Each field shows: without it, the words are others.
@@ -188,12 +188,11 @@ func examplePushPull() []byte {
 
 func TestPushPullShowsBothStatesAndTheDifference(t *testing.T) {
 	x := StreamMessage(examplePushPull())
-	want := `push/pull join difference=parts root=11 salt=12 sums_bytes=4 parts_that_differ=0x05 event_sums_bytes=3 members=1
-  member node=n1 state=suspect incarnation=3 addr=10.0.0.1:7946 tags=role=web protocol=2(1-5) serf_protocol=5(2-5)
-  serf state ltime=8 event_ltime=9 query_ltime=4
-    left node=gone
-    status node=n1 ltime=6
-    user event name=deploy ltime=7 payload=v2
+	want := `push/pull Above=xyz Diff=parts Join Nodes=1 Parts=0x05 Root=11 Salt=12 Sums=abcd UserStateLen=117
+  member Addr=10.0.0.1 Incarnation=3 Tags=role=web Name=n1 Port=7946 State=suspect Vsn="1 5 2 2 5 5"
+  serf state EventLTime=9 LTime=8 LeftMembers=gone QueryLTime=4 StatusLTimes=n1=6
+    Events LTime=7
+      Events Name=deploy Payload=v2
 `
 	if got := x.Text(0, 8); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -241,7 +240,7 @@ func TestKeysNeverShow(t *testing.T) {
 		}
 	}
 	x := serf(query)
-	if text := x.Text(0, 8); !strings.Contains(text, "key request key="+wire.FingerprintOf(key).String()) {
+	if text := x.Text(0, 8); !strings.Contains(text, "key request Key="+wire.FingerprintOf(key).String()) {
 		t.Errorf("the fingerprint doesn't show in %s", text)
 	}
 }
@@ -258,7 +257,7 @@ func TestPacketShowsItsLayers(t *testing.T) {
 	d.Sealer = s
 	x := d.Packet(packet)
 	want := fmt.Sprintf("packet bytes=%d label key=%v encryption=1 checksum compressed\n"+
-		"  user event name=n1 ltime=0 payload=0x%s... payload_bytes=300\n", len(packet), keys.Fingerprints()[0], strings.Repeat("00", 64))
+		"  user event LTime=0 Name=n1 Payload=0x%s... Payload_bytes=300\n", len(packet), keys.Fingerprints()[0], strings.Repeat("00", 64))
 	if got := x.Text(0, 8); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

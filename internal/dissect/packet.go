@@ -2,8 +2,9 @@ package dissect
 
 import (
 	"encoding/hex"
-	"fmt"
+	"strings"
 
+	"serf/internal/msgpack"
 	"serf/wire"
 )
 
@@ -23,8 +24,15 @@ const hiddenHead = 16
 func (d *Dissector) Packet(p []byte) Part {
 	x := Part{Kind: "packet"}
 	x.Add("bytes", len(p))
-	layers, err := d.Sealer.LayersOf(p, &d.scratch)
-	d.layers(&x, &layers)
+	l, err := d.Sealer.LayersOf(p, &d.scratch)
+	x.set("label", l.Label)
+	if l.Key != wire.NoKey {
+		x.Add("key", d.Sealer.Keys.Fingerprints()[l.Key].String())
+		x.Add("encryption", l.Encryption)
+	}
+	x.set("checksum", l.CRC)
+	x.set("compressed", l.Compressed)
+	x.set("compound", l.Compound)
 	if err != nil {
 		x.fault(err)
 		x.Add("head", "0x"+hex.EncodeToString(p[:min(len(p), hiddenHead)]))
@@ -38,23 +46,9 @@ func (d *Dissector) Packet(p []byte) Part {
 	return x
 }
 
-func (d *Dissector) layers(x *Part, l *wire.Layers) {
-	x.set("label", l.Label)
-	if l.Key != wire.NoKey {
-		x.Add("key", d.Sealer.Keys.Fingerprints()[l.Key].String())
-		x.Add("encryption", l.Encryption)
-	}
-	x.set("checksum", l.CRC)
-	x.set("compressed", l.Compressed)
-	x.set("compound", l.Compound)
-}
-
 // Message words a message of a packet, its type byte first.
 func Message(msg []byte) Part {
-	if len(msg) == 0 {
-		return empty()
-	}
-	if t := wire.Type(msg[0]); t == wire.TypeUser {
+	if len(msg) > 0 && wire.Type(msg[0]) == wire.TypeUser {
 		return serf(msg[1:])
 	}
 	return member(msg)
@@ -62,16 +56,13 @@ func Message(msg []byte) Part {
 
 // StreamMessage words a message of a stream, its type byte first.
 func StreamMessage(msg []byte) Part {
-	if len(msg) == 0 {
-		return empty()
-	}
-	if wire.Type(msg[0]) != wire.TypeUser {
+	if len(msg) == 0 || wire.Type(msg[0]) != wire.TypeUser {
 		return member(msg)
 	}
 	inner, err := wire.ParseUserMsg(msg[1:])
 	if err != nil {
 		x := Part{Kind: wire.TypeUser.String()}
-		x.broken(err)
+		x.fault(err)
 		return x
 	}
 	return serf(inner)
@@ -79,140 +70,143 @@ func StreamMessage(msg []byte) Part {
 
 func empty() Part {
 	x := Part{Kind: "empty message"}
-	x.broken(wire.ErrShort)
+	x.fault(wire.ErrShort)
 	return x
 }
 
 // member words a message of the membership.
 func member(msg []byte) Part {
-	t, body := wire.Type(msg[0]), msg[1:]
+	if len(msg) == 0 {
+		return empty()
+	}
+	t := wire.Type(msg[0])
 	x := Part{Kind: t.String()}
+	c := msgpack.Cursor{P: msg[1:]}
 	switch t {
-	case wire.TypePing:
-		m, err := wire.ParsePing(body)
-		x.Add("seq", m.Seq)
-		x.Name("node", m.Node)
-		x.source(m.SourceNode, m.SourceAddr, m.SourcePort)
-		x.broken(err)
-	case wire.TypeIndirectPing:
-		m, err := wire.ParseIndirectPing(body)
-		x.Add("seq", m.Seq)
-		x.Name("node", m.Node)
-		x.addr("target", m.Target, m.Port)
-		x.set("nack", m.Nack)
-		x.source(m.SourceNode, m.SourceAddr, m.SourcePort)
-		x.broken(err)
-	case wire.TypeAck:
-		m, err := wire.ParseAck(body)
-		x.Add("seq", m.Seq)
-		x.ackPayload(m.Payload)
-		x.broken(err)
-	case wire.TypeNack:
-		m, err := wire.ParseNack(body)
-		x.Add("seq", m.Seq)
-		x.broken(err)
-	case wire.TypeSuspect:
-		m, err := wire.ParseSuspect(body)
-		x.claim(&m, err)
-	case wire.TypeDead:
-		m, err := wire.ParseDead(body)
-		x.claim((*wire.Suspect)(&m), err)
-	case wire.TypeAlive:
-		x.alive(body)
+	case wire.TypePing, wire.TypeIndirectPing, wire.TypeAck, wire.TypeNack, wire.TypeSuspect,
+		wire.TypeDead, wire.TypeAlive, wire.TypeErr:
+		x.fields(&c, 0)
 	case wire.TypePushPull:
-		pushPull(&x, body)
-	case wire.TypeErr:
-		m, err := wire.ParseErr(body)
-		x.Name("text", m.Text)
-		x.broken(err)
+		x.pushPull(&c)
 	default: // a layer in the wrong place, or of a later version
 		x.Add("bytes", len(msg))
 	}
 	return x
 }
 
-func (p *Part) source(name, ip []byte, port uint16) {
-	if len(name) > 0 {
-		p.Name("source", name)
-	}
-	p.addr("source_addr", ip, port)
-}
-
-func (p *Part) claim(m *wire.Suspect, err error) {
-	p.Name("node", m.Node)
-	p.Add("incarnation", m.Inc)
-	p.Name("from", m.From)
-	p.broken(err)
-}
-
-func (p *Part) alive(body []byte) {
-	m, err := wire.ParseAlive(body)
-	p.Name("node", m.Node)
-	p.Add("incarnation", m.Inc)
-	p.identity(m.Addr, m.Port, m.Meta, m.Vsn)
-	p.broken(err)
-}
-
-// identity is where and what a member is.
-func (p *Part) identity(ip []byte, port uint16, meta, versions []byte) {
-	p.addr("addr", ip, port)
-	p.tags(meta)
-	if len(versions) == 6 {
-		p.versions([6]byte(versions))
-	} else if len(versions) > 0 {
-		p.Payload("versions", versions)
-	}
-}
-
-// versions are the protocol in use and the range of those understood, of the membership and of
-// Serf.
-func (p *Part) versions(v [6]byte) {
-	p.Add("protocol", fmt.Sprintf("%d(%d-%d)", v[2], v[0], v[1]))
-	p.Add("serf_protocol", fmt.Sprintf("%d(%d-%d)", v[5], v[3], v[4]))
-}
-
-// tags are the metadata of a member.
-func (p *Part) tags(meta []byte) {
-	if len(meta) == 0 {
+// pushPull words a push/pull: what its sender knows of members, and the state of Serf.
+func (p *Part) pushPull(c *msgpack.Cursor) {
+	h, rest, err := wire.ParsePushPullHeader(c.P)
+	if p.fields(c, 0); err != nil {
+		p.fault(err)
 		return
 	}
-	tags, err := wire.ParseTags(meta)
-	if err != nil {
-		p.Payload("meta", meta)
+	states, user, err := wire.ParseNodeStates(rest, h.Nodes)
+	if err == nil && states.Len() < h.Nodes || len(user) < h.UserStateLen {
+		err = wire.ErrShort
+	}
+	if p.fault(err); err != nil {
 		return
 	}
-	p.tagList(tags)
-}
-
-func (p *Part) tagList(tags wire.Tags) {
-	list := ""
-	for it := tags.Iter(); it.Next(); {
-		list += "," + string(it.Key) + "=" + string(it.Value)
+	for range states.Len() {
+		m := Part{Kind: "member"}
+		m.fields(c, 0)
+		p.Parts = append(p.Parts, m)
 	}
-	if list != "" {
-		p.Name("tags", []byte(list[1:]))
+	if h.UserStateLen > 0 {
+		p.Parts = append(p.Parts, serf(user[:h.UserStateLen]))
 	}
 }
 
-// ackPayload is a coordinate most of the time.
-func (p *Part) ackPayload(payload []byte) {
-	if len(payload) == 0 {
+// serf words a message of Serf, its type byte first.
+func serf(msg []byte) Part {
+	if len(msg) == 0 {
+		return empty()
+	}
+	t, body := wire.SerfType(msg[0]), msg[1:]
+	x := Part{Kind: t.String()}
+	switch t {
+	case wire.SerfLeave, wire.SerfJoin:
+		x.Kind += " intent"
+	case wire.SerfPushPull:
+		x.Kind = "serf state"
+	case wire.SerfRelay:
+		m, err := wire.ParseRelay(body)
+		x.fields(&msgpack.Cursor{P: body}, 0)
+		switch {
+		case err != nil:
+			x.fault(err)
+		case wire.SerfType(m.Msg[0]) == wire.SerfRelay: // nobody passes one on
+			x.Parts = append(x.Parts, Part{Kind: t.String()})
+		default:
+			x.Parts = append(x.Parts, serf(m.Msg))
+		}
+		return x
+	case wire.SerfUserEvent, wire.SerfConflictAnswer, wire.SerfKeyRequest, wire.SerfKeyAnswer,
+		wire.SerfAsk, wire.SerfAskAnswer:
+	case wire.SerfQuery, wire.SerfQueryResponse:
+		x.payloads(t, body)
+		return x
+	default:
+		x.Add("bytes", len(msg))
+		return x
+	}
+	x.fields(&msgpack.Cursor{P: body}, 0)
+	return x
+}
+
+// internalPrefix begins the names of queries between agents.
+const internalPrefix = "_serf_"
+
+// payloads words a query or a response, whose payload may be a message between agents.
+func (p *Part) payloads(t wire.SerfType, body []byte) {
+	var internal bool
+	var payload []byte
+	if t == wire.SerfQuery {
+		m, err := wire.ParseQuery(body)
+		internal, payload = err != nil || strings.HasPrefix(string(m.Name), internalPrefix), m.Payload
+	} else {
+		m, _ := wire.ParseQueryResponse(body)
+		payload = m.Payload
+	}
+	if p.fields(&msgpack.Cursor{P: body}, 0); len(payload) == 0 || p.failed() {
 		return
 	}
-	c, err := wire.ParseAckPayload(payload)
-	if err != nil {
-		p.Payload("payload", payload)
+	x := Payload(payload)
+	if internal && x.Kind == "payload" && p.about(payload) {
 		return
 	}
-	vec := ""
-	for _, v := range c.Vec {
-		vec += "," + seconds(v)
-	}
-	p.Add("coordinate", vec[1:])
-	p.Add("coordinate_error", fmt.Sprintf("%.3g", c.Error))
-	p.Add("height", seconds(c.Height))
-	p.Add("adjustment", seconds(c.Adjustment))
+	p.Parts = append(p.Parts, x)
 }
 
-// seconds is a part of a coordinate.
-func seconds(v float64) string { return fmt.Sprintf("%.3g", v) }
+// about hides the payload of a query between agents that can't be read: it may be a key. That about
+// a name is the name.
+func (p *Part) about(payload []byte) (hidden bool) {
+	for _, f := range p.Fields {
+		if f.Name == "Name" && f.Value == internalPrefix+"conflict" {
+			return false
+		}
+	}
+	p.Add("Payload_bytes", len(payload))
+	return true
+}
+
+// Payload words the payload of a query or response, which isn't empty. A response doesn't have the
+// name of its query, so that a payload is taken for one between agents if it begins as such, and is
+// one.
+func Payload(payload []byte) Part {
+	switch t := wire.SerfType(payload[0]); t {
+	case wire.SerfConflictAnswer, wire.SerfKeyRequest, wire.SerfKeyAnswer, wire.SerfAsk,
+		wire.SerfAskAnswer:
+		x := serf(payload)
+		if !x.failed() {
+			return x
+		}
+		if t == wire.SerfKeyRequest || t == wire.SerfKeyAnswer {
+			return Part{Kind: "payload", Fields: []Field{{"bytes", len(payload)}}}
+		}
+	}
+	x := Part{Kind: "payload"}
+	x.Payload("text", payload)
+	return x
+}

@@ -8,10 +8,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -51,13 +49,6 @@ func (p *Part) Name(name string, value []byte) {
 	p.Add(name, textwrap.Escape(text, ""))
 }
 
-// given adds a number that isn't 0.
-func (p *Part) given(name string, value uint64) {
-	if value != 0 {
-		p.Add(name, value)
-	}
-}
-
 // set adds a bool that is true.
 func (p *Part) set(name string, value bool) {
 	if value {
@@ -94,34 +85,15 @@ func textual(b []byte) (shown int, isText bool) {
 	return shown, true
 }
 
-// addr adds an address of 4 or 16 bytes with its port, or what is there instead.
-func (p *Part) addr(name string, ip []byte, port uint16) {
-	a, ok := netip.AddrFromSlice(ip)
-	switch {
-	case ok:
-		p.Add(name, netip.AddrPortFrom(a, port).String())
-	case len(ip) > 0 || port != 0:
-		p.Add(name, fmt.Sprintf("0x%x:%d", ip, port))
-	}
-}
-
-// duration adds a duration.
-func (p *Part) duration(name string, d int64) { p.Add(name, time.Duration(d).String()) }
-
-// broken replaces the fields, if there is an error, by why they can't be read.
-func (p *Part) broken(err error) {
-	if err != nil {
-		p.Fields = p.Fields[:0]
-		p.fault(err)
-	}
-}
-
 // fault adds what is wrong, if there is an error.
 func (p *Part) fault(err error) {
 	if err != nil {
 		p.Add("error", strings.TrimPrefix(wire.ErrText(err), "msgpack: "))
 	}
 }
+
+// failed tells whether a part couldn't be read.
+func (p *Part) failed() bool { return len(p.Fields) == 1 && p.Fields[0].Name == "error" }
 
 // Text is the part in a line, and what it has inside in lines below, indented by two columns more.
 // At most most parts of each part are shown, and how many more there are.
@@ -155,7 +127,7 @@ func (p *Part) Line() string {
 			continue
 		}
 		text := fmt.Sprint(f.Value)
-		if text == "" || strings.ContainsAny(text, " \"\\=") && f.Name != "tags" {
+		if text == "" || strings.ContainsAny(text, " \"\\") {
 			text = strconv.Quote(text)
 		}
 		b.WriteString("=" + text)

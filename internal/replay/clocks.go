@@ -142,15 +142,15 @@ func (x *Moment) text() string {
 
 // brief is x in one line, without what few look for: coordinates.
 func brief(x *dissect.Part) string {
-	line := Compact(x)
-	if at := strings.Index(line, " coordinate="); at >= 0 {
-		const last = " adjustment="
-		if end := strings.Index(line[at:], last); end >= 0 {
-			rest := line[at+end+len(last):]
-			line = line[:at] + strings.TrimLeft(rest, "-+.0123456789aefInN")
+	less := *x
+	less.Parts = nil
+	for _, part := range x.Parts {
+		if part.Kind == "ack" {
+			part.Parts = nil
 		}
+		less.Parts = append(less.Parts, part)
 	}
-	return line
+	return Compact(&less)
 }
 
 // compactMax is how many messages of a packet are shown in one line.

@@ -81,7 +81,7 @@ func TestDifferenceIsNamed(t *testing.T) {
 	}
 	text := report.Text()
 	for _, want := range []string{
-		"with other effects", "packet: events, notes", "input:", "user event name=Deploy", "event user-event name=Deploy",
+		"with other effects", "packet: events, notes", "input:", "Name=Deploy", "event user-event name=Deploy",
 		"recorded: ", "replayed: ", "serfrec",
 	} {
 		if !strings.Contains(text, want) {
@@ -246,7 +246,7 @@ func TestPacketsOfAStretch(t *testing.T) {
 	}
 	for _, want := range []string{
 		"web-1 <- web-2 (127.0.0.12:7946): packet", "web-1 -> web-2 (127.0.0.12:7946): packet", "label key=", "stream request",
-		"stream answer", "query name=_serf_install-key", "key request key=",
+		"stream answer", "Name=_serf_install-key", "key request Key=",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)

@@ -5,7 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/netip"
-	"slices"
+	"sort"
 	"time"
 
 	"serf/agent/recording"
@@ -284,7 +284,9 @@ func (s *sources) order() {
 			s.Moments = append(s.Moments, x)
 		}
 	}
-	slices.SortStableFunc(s.Moments, func(a, b *Moment) int { return a.Time.Compare(b.Time) })
+	sort.SliceStable(s.Moments, func(i, j int) bool {
+		return s.Moments[i].Time.Before(s.Moments[j].Time)
+	})
 	id := 0
 	type pair struct{ from, to string }
 	counts := make(map[pair]*Loss)

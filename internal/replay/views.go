@@ -204,9 +204,16 @@ func latest(r *recording.Recording) time.Time {
 }
 
 // Members are those that a node lists, in the order of their names.
-func (p *Player) Members() []serf.Member {
-	members := slices.Collect(p.Node.All())
-	slices.SortFunc(members, func(a, b serf.Member) int { return strings.Compare(a.Name, b.Name) })
+func (p *Player) Members() (members []serf.Member) {
+	var names []string
+	for m := range p.Node.All() {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		m, _ := p.Node.Member(name)
+		members = append(members, m)
+	}
 	return members
 }
 

@@ -211,7 +211,7 @@ func TestWhatIsWanted(t *testing.T) {
 		{some + "  > note *\n  > note *\n  > note *\n", 1},
 		{strings.Replace(some, "config", "never event member-failed*\nconfig", 1), 0},
 		{strings.Replace(some, "config", "never *Refuting*\nconfig", 1), 1},
-		{some + "100ms run\n  > packet 127.0.0.12:7946: alive node=web-1 incarnation=2*\n", 0},
+		{some + "100ms run\n  > packet 127.0.0.12:7946: alive *Incarnation=2 Node=web-1*\n", 0},
 		{some + "100ms tick\n150ms leave\n  > return op=*\n", 0},
 		{some + "150ms user-event\n  with {\"Name\":\"deploy\",\"Data\":\"djI=\"}\n  > event user-event name=deploy *data=v2\n", 0},
 	} {

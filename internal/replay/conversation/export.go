@@ -54,12 +54,8 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	if err := x.head(r); err != nil {
 		return nil, Exported{}, err
 	}
-	text := x.c.Append(nil)
-	// What comes is that of the file, whose keys are others.
-	c, err := Parse(text)
-	if err != nil {
-		return nil, Exported{}, err
-	}
+	// What is wanted is what comes in the file, whose keys are others.
+	c := &x.c
 	played, err := c.Play()
 	if err != nil {
 		return nil, Exported{}, err
@@ -151,7 +147,7 @@ func (x *exporter) before(p *replay.Player, s *recording.Segment, e *recording.E
 		}
 	}
 	x.last = wall
-	x.c.Inputs = append(x.c.Inputs, &Input{Lines: x.lines(p, e)})
+	x.c.Inputs = append(x.c.Inputs, x.input(p, e))
 }
 
 func (x *exporter) step(s *replay.Step) error {
@@ -174,8 +170,11 @@ func (x *exporter) head(r *recording.Recording) error {
 		"# what comes of the inputs. Lines may be deleted; docs/replay.md says what they mean.",
 		"exact",
 	}
+	x.c.Keys, x.c.Checkpoint.Keys = recording.Keys{}, x.ring
+	x.c.Checkpoint.State = x.hide(x.state)
 	for print, key := range x.keys { // order-free: sorted below
 		head = append(head, fmt.Sprintf("key %v %d", print, len(key)))
+		x.c.Keys[print] = SubstituteOf(print, len(key))
 	}
 	sortTail(head, len(x.keys))
 	if len(x.ring) > 0 {
@@ -192,7 +191,7 @@ func (x *exporter) head(r *recording.Recording) error {
 	head = append(head, config...)
 	if x.state != nil {
 		head = append(head, "state "+replay.NodeTime(x.stateAt))
-		head = append(head, wrapped("", x.hide(x.state))...)
+		head = append(head, wrapped("", x.c.Checkpoint.State)...)
 	}
 	x.c.Head = append(head, "")
 	return nil
@@ -209,55 +208,75 @@ func (x *exporter) hide(b []byte) []byte {
 	return b
 }
 
-// lines are those of an entry.
-func (x *exporter) lines(p *replay.Player, e *recording.Entry) []string {
+// input is an entry as it is in the file, with other keys.
+func (x *exporter) input(p *replay.Player, e *recording.Entry) *Input {
+	in := &Input{Entry: *e}
+	c := &in.Entry
+	c.Data, c.Stream.Data = x.hide(e.Data), x.hide(e.Stream.Data)
+	if e.KeyPrint != nil {
+		c.Key = SubstituteOf(*e.KeyPrint, len(e.Key))
+	}
+	c.Ring = x.ringOf(e.Prints)
 	at := replay.NodeTime(e.At)
-	var lines []string
 	switch e.Kind {
 	case recording.KindPacket:
-		lines = x.packet(p, e, at)
+		x.packet(p, e, in)
 	case recording.KindStream:
-		lines = streamLines(&e.Stream, at, x.hide)
-	case recording.KindStart, recording.KindTick, recording.KindLeave,
-		recording.KindFlushCoalesced:
-		lines = []string{at + " " + e.Kind.String()}
+		in.Lines = streamLines(&c.Stream, at)
 	default:
-		lines = append(lines, at+" "+e.Kind.String())
-		if with := callOf(e, x.hide); with != "{}" {
-			lines = append(lines, "  with "+with)
+		in.Lines = []string{at + " " + e.Kind.String()}
+		if with := callOf(c); with != "{}" {
+			in.Lines = append(in.Lines, "  with "+with)
 		}
 	}
 	for i := range e.Answers {
-		lines = append(lines, answerLine(&e.Answers[i]))
+		in.Lines = append(in.Lines, answerLine(&e.Answers[i]))
 	}
-	return lines
+	return in
 }
 
-// packet is the lines of a packet: its messages, without the layers around them.
-func (x *exporter) packet(p *replay.Player, e *recording.Entry, at string) []string {
-	head := fmt.Sprintf("%s packet from %v", at, e.From)
+// ringOf is a keyring of other keys; nil for none.
+func (x *exporter) ringOf(prints []wire.Fingerprint) (ring *wire.Keyring) {
+	var keys [][]byte
+	for _, print := range prints {
+		keys = append(keys, SubstituteOf(print, len(x.keys[print])))
+	}
+	if len(keys) > 0 {
+		ring, _ = wire.NewKeyring(keys[0], keys[1:]...) // as large as the real one
+	}
+	return ring
+}
+
+// packet takes a packet down: its messages, without the layers around them.
+func (x *exporter) packet(p *replay.Player, e *recording.Entry, in *Input) {
+	head := fmt.Sprintf("%s packet from %v", replay.NodeTime(e.At), e.From)
 	sealer := p.Node.Sealer()
 	msgs, err := sealer.OpenPacket(e.Data, &x.scratch, nil)
 	if err != nil {
 		x.dissector.Sealer = sealer
 		words := x.dissector.Packet(e.Data)
-		return append([]string{head, "  # " + words.Line()}, wrapped("raw", x.hide(e.Data))...)
+		in.Raw = true
+		in.Lines = append([]string{head, "  # " + words.Line()}, wrapped("raw", in.Entry.Data)...)
+		return
 	}
 	if sealer != nil && sealer.Keys != nil {
 		switch key := x.scratch.Key(); {
 		case key == wire.NoKey:
+			in.Plain = true
 			head += " plain"
 		case key > 0:
-			head += " key " + sealer.Keys.Fingerprints()[key].String()
+			in.Key = &sealer.Keys.Fingerprints()[key]
+			head += " key " + in.Key.String()
 		}
 	}
-	lines := []string{head}
+	in.Lines = []string{head}
 	for _, msg := range msgs {
 		words := dissect.Message(msg)
-		lines = append(lines, comment(&words)...)
-		lines = append(lines, wrapped("msg", x.hide(msg))...)
+		msg = bytes.Clone(x.hide(msg)) // the memory is used again
+		in.Msgs = append(in.Msgs, msg)
+		in.Lines = append(in.Lines, comment(&words)...)
+		in.Lines = append(in.Lines, wrapped("msg", msg)...)
 	}
-	return lines
 }
 
 // commentMax is how many parts of a message a comment shows.
@@ -271,7 +290,7 @@ func comment(words *dissect.Part) (lines []string) {
 	return lines
 }
 
-func streamLines(in *swim.StreamIn, at string, hide func([]byte) []byte) []string {
+func streamLines(in *swim.StreamIn, at string) []string {
 	head := at + " stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)] + " " +
 		streamID(in.ID)
 	if in.From.IsValid() {
@@ -289,7 +308,7 @@ func streamLines(in *swim.StreamIn, at string, hide func([]byte) []byte) []strin
 	if in.Data != nil {
 		words := dissect.StreamMessage(in.Data)
 		lines = append(lines, comment(&words)...)
-		lines = append(lines, wrapped("msg", hide(in.Data))...)
+		lines = append(lines, wrapped("msg", in.Data)...)
 	}
 	return lines
 }
@@ -309,8 +328,8 @@ func streamID(id swim.StreamID) string {
 }
 
 // callOf is the arguments of a call as JSON.
-func callOf(e *recording.Entry, hide func([]byte) []byte) string {
-	c := call{Name: e.Name, Data: hide(e.Data), Flag: e.Flag, Op: e.Op, Nodes: e.Nodes,
+func callOf(e *recording.Entry) string {
+	c := call{Name: e.Name, Data: e.Data, Flag: e.Flag, Op: e.Op, Nodes: e.Nodes,
 		Tags: e.Tags, Relay: e.Relay, Timeout: e.Timeout, IP: e.IP}
 	if e.From.IsValid() {
 		c.Addr = e.From.String()
