@@ -47,6 +47,9 @@ func runSim(ctx context.Context, args []string, e env) int {
 	if r.print {
 		return printScenario(&r.scenario, e)
 	}
+	if r.cost > 0 {
+		return r.advise(ctx, e)
+	}
 	if r.sweep != nil {
 		return r.sweep.do(ctx, e)
 	}
@@ -108,6 +111,8 @@ type simRun struct {
 	print    bool // the scenario, instead of running it
 	to       simOutput
 	sweep    *simSweep // instead of a single run, or nil
+	cost     float64   // of what -advise looks for, instead of a single run; 0 without it
+	workers  int       // as given
 }
 
 // setting is an option that changes the scenario, with what changes it.
@@ -122,6 +127,7 @@ type simOptions struct {
 	*options
 	file      string
 	like      likeOptions
+	cost      float64   // what -advise may cost; 0 without it
 	agents    *[]string // configuration files
 	print     bool
 	workers   int
@@ -147,9 +153,10 @@ func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok
 	args = without(o.set, args, secretOptions...)
 	r.to = simOutput{format: *format, page: *page, command: simCommand(args)}
 	var places map[string]scenario.Place
-	if err := o.checkLike(); err != nil {
+	if err := errors.Join(o.checkLike(), o.checkAdvise()); err != nil {
 		return r, o.misused("%v", err), false
 	}
+	r.cost, r.workers = o.cost, o.workers
 	switch {
 	case o.file != "":
 		var err error
@@ -231,6 +238,7 @@ func addedKey(list string, before, after int) string {
 func (o *simOptions) define() {
 	o.textVar(&o.file, "scenario")
 	o.addLike()
+	o.addAdvise()
 	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
 	o.set.IntVar(&o.workers, "workers", 0, "")

@@ -39,6 +39,14 @@ Usage: serf sim [options]
         between. By default they are counted from the agent's start, or for 10s if
         the agent is HashiCorp's, which keeps no counts.
 
+  -advise=2
+        Look for timings with which crashes are noticed sooner, with no false
+        failures, and with at most so many times the bytes that members send now.
+        Crashes of some nodes and pauses of 2 s are added unless the scenario has
+        such faults. Prints what was tried, what the best costs, and a configuration
+        for 'serf agent -config-file'. A few minutes; -workers is how many runs
+        there are at a time, by default one for each processor.
+
   -agent-config=PATH
         Take the profile and the timings of an agent's configuration file, or of a
         folder of such files. They replace those of the scenario. May be repeated.

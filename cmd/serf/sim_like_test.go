@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -219,6 +221,54 @@ func TestLikeKeepsTheKeySecret(t *testing.T) {
 		code, out, errs := sim(t, t.Context(), append(args, "-like="+addr, "-rpc-auth", "secret", "-for=20s")...)
 		if code != exitOK || strings.Contains(out+errs, "secret") || !strings.Contains(out, "serf sim") {
 			t.Errorf("exit %d: %s\n%s", code, errs, out)
+		}
+	}
+}
+
+// The advice is a configuration that the agent takes; it is in the JSON, too.
+func TestSimAdvises(t *testing.T) {
+	t.Parallel()
+	code, out, errs := sim(t, t.Context(), "-advise=1.5", "-nodes=4", "-profile=local", "-events=0")
+	i := strings.LastIndex(out, "\n\n{\n")
+	if code != exitOK || i < 0 {
+		t.Fatalf("exit %d: %s\n%s", code, errs, out)
+	}
+	for _, want := range []string{"crash             1 node at 5s", "pause             10% of the nodes", "crash known to all, s", "advised", "the present one",
+		"No false failure in", "and up to 1.5 times the bytes"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	snippet := configFile(t, out[i:])
+	if _, err := loadSetup([]string{"-config-file", snippet, "-profile=local", "-node=a", "-bind=127.0.0.1"}); err != nil {
+		t.Error(err)
+	}
+	code, out, errs = sim(t, t.Context(), "-advise=1.5", "-nodes=4", "-profile=local", "-events=0", "-format=json")
+	var d adviceDocument
+	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitOK || d.Advice.Config == nil || d.Advice.Then.Known >= d.Advice.Now.Known {
+		t.Errorf("exit %d, %v: %s\n%s", code, err, errs, out)
+	}
+	want, _ := os.ReadFile(snippet)
+	var config timing.Timing
+	if err := json.Unmarshal(want, &config); err != nil || fmt.Sprint(config.Texts()) != fmt.Sprint(d.Advice.Config.Texts()) {
+		t.Errorf("%v: %v in the JSON, %v in the text", err, d.Advice.Config.Texts(), config.Texts())
+	}
+}
+
+func TestAdviseRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-advise", "-seeds=2"}, "-advise and -seeds exclude each other"},
+		{[]string{"-advise", "-print-scenario"}, "-advise and -print-scenario exclude each other"},
+		{[]string{"-advise=0.5"}, "want a number from 1 to 1000"},
+		{[]string{"-advise=NaN"}, "want a number from 1 to 1000"},
+		{[]string{"-advise", "-nodes=100000", "-join=warm"}, "too many to try settings with"},
+	} {
+		if code, _, errs := sim(t, t.Context(), tc.args...); code != exitError || !strings.Contains(errs, tc.want) {
+			t.Errorf("%v: exit %d, %q, want %q", tc.args, code, errs, tc.want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ var layers = []string{
 	"netsim/report",
 	"netsim/cluster",
 	"netsim/scenario",
-	"netsim/page netsim/report/page netsim/study netsim/twin",
+	"netsim/page netsim/report/page netsim/study netsim/twin netsim/advice",
 
 	"agent/disk agent/handler agent/survey agent/rpc/internal/protocol agent/http/page agent/http/projection agent/http/nethttp",
 	"agent/recording",

@@ -117,6 +117,19 @@ func Of(c *serf.Config) Timing {
 
 func given(d time.Duration) *Duration { return new(Duration(d)) }
 
+// Without returns the timings of t that aren't those of other.
+func (t *Timing) Without(other *Timing) (d Timing) {
+	from, than := reflect.ValueOf(t).Elem(), reflect.ValueOf(other).Elem()
+	to := reflect.ValueOf(&d).Elem()
+	for i := range from.NumField() {
+		f, o := from.Field(i), than.Field(i)
+		if !f.IsNil() && (o.IsNil() || f.Elem().Interface() != o.Elem().Interface()) {
+			to.Field(i).Set(f)
+		}
+	}
+	return d
+}
+
 // Texts returns the timings that are set by their keys, in the form that files have.
 func (t *Timing) Texts() map[string]string {
 	texts := make(map[string]string)

@@ -3,7 +3,6 @@ package twin
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"strings"
 	"time"
 
@@ -44,16 +43,8 @@ func differing(t *scenario.Timing, profile string) (d scenario.Timing, n int) {
 	base, _ := timing.Profile(profile)
 	c := serf.DefaultConfig(base)
 	of := timing.Of(&c)
-	from, than := reflect.ValueOf(t).Elem(), reflect.ValueOf(&of).Elem()
-	to := reflect.ValueOf(&d).Elem()
-	for i := range from.NumField() {
-		f := from.Field(i)
-		if !f.IsNil() && f.Elem().Interface() != than.Field(i).Elem().Interface() {
-			to.Field(i).Set(f)
-			n++
-		}
-	}
-	return d, n
+	d = t.Without(&of)
+	return d, len(d.Texts())
 }
 
 // differences lists the timings that are set.
