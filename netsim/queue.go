@@ -17,6 +17,7 @@ const (
 	kindRefused                  // ref: a stream message; the caller learns that the call failed
 	kindTimer                    // the machine may be due
 	kindSent                     // ref: a call; the caller learns that its block is on the way
+	kindRead                     // the machine has read a packet that waited
 )
 
 // event is something that happens to a host. It has no pointers, so that the garbage collector

@@ -203,7 +203,11 @@ func (s *Sim) ResumeWith(h int, first First) {
 	if timers := d.Next()&1 == 0 || s.timersFirst; timers && first == Either || first == TimersFirst {
 		w.tick(int32(h))
 	}
-	w.release(int32(h))
+	if s.cold[h].readTime > 0 {
+		w.releaseSlowly(int32(h))
+	} else {
+		w.release(int32(h))
+	}
 	w.rearm(int32(h))
 	s.notifyObservers()
 }

@@ -53,6 +53,7 @@ const (
 	paused
 	stalling  // runs but reads nothing; pauses when it sends
 	throttled // its share of processor time is used up for now
+	reading   // runs, and takes its time to read the packets that wait
 )
 
 // notReading reports whether packets and streams wait for the host.
@@ -83,6 +84,8 @@ type coldHost struct {
 	held     []held        // arrived while paused, in order of arrival
 	heldSize int           // bytes of socket buffer that held packets take
 	unsent   []swim.Packet // the packets in whose sending it stalled
+	readTime time.Duration // of a packet that waited; 0: none
+	readNext swim.Time     // when the first of held has been read, if the host is reading
 	clock    *clock        // nil: as the simulation's
 	flows    []*flowTable  // before this host
 }

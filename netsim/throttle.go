@@ -3,7 +3,10 @@ package netsim
 import "time"
 
 // runs reports whether the host's program runs, if perhaps not at this moment.
-func (s hostState) runs() bool { return s == running || s == throttled }
+func (s hostState) runs() bool { return s == running || s == throttled || s == reading }
+
+// ticks reports whether timers fire.
+func (s hostState) ticks() bool { return s == running || s == stalling || s == reading }
 
 // Throttle has host h run only in the first part of each period, as long as quota: what is left to
 // a process that is always busy under a cgroup's quota. The first period begins when start has

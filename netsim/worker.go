@@ -30,6 +30,8 @@ func (w *worker) deliver(e *event) {
 		w.deliverPacket(e)
 	case kindTimer:
 		w.fire(e.to())
+	case kindRead:
+		w.readOne(e.to())
 	default:
 		w.deliverStream(e)
 	}
@@ -43,7 +45,7 @@ func (w *worker) fire(h int32) {
 		return // an earlier entry has ticked it
 	}
 	p.armed = swim.Never
-	if p.state != running && p.state != stalling {
+	if !p.state.ticks() {
 		return
 	}
 	if p.due > w.now {
@@ -79,7 +81,7 @@ func (w *worker) deliverPacket(e *event) {
 		w.stats.NoFlow++
 	case p.state == down || p.place != to:
 		w.stats.Nobody++
-	case p.state.notReading():
+	case p.state.notReading() || p.state == reading:
 		w.hold(h, e, from, data)
 	default:
 		w.receive(h, e, from, data)
@@ -135,7 +137,7 @@ func (w *worker) logEvents(h int32) {
 }
 
 func (w *worker) rearm(h int32) {
-	if p := &w.sim.hosts[h]; p.state == running || p.state == stalling {
+	if p := &w.sim.hosts[h]; p.state.ticks() {
 		p.due = max(p.machine.Deadline(), w.now)
 		w.arm(h, p.due)
 	}

@@ -37,6 +37,11 @@ Usage: serf sim lifeguard [options]
         send: members stop when they next send, as in the paper.
         anywhere: wherever they are, as after kill -STOP.
 
+  -read-time=0s
+        What members that run on take to read each packet that waits, up to 1s; what
+        isn't read by the next stop waits on. 50us is about what the paper's cluster
+        takes, where 128 agents share processors.
+
   -repeat=1
         How often each combination is carried out, each time with another seed.
 
@@ -142,6 +147,7 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
+	read := o.duration("read-time")
 	x = &lifeguardStudy{Lifeguard: study.PaperStudy(), workers: runtime.GOMAXPROCS(0), options: o,
 		shards: o.addShard()}
 	var variants []study.Variant
@@ -168,6 +174,9 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 	if len(variants) > 0 {
 		x.Variants = variants
 	}
-	x.Anywhere = *stop == "anywhere"
+	x.Anywhere, x.ReadTime = *stop == "anywhere", *read
+	if *read > scenario.MaxReadTime {
+		return nil, o.misused("-read-time %v: allowed 0s to %v", *read, scenario.MaxReadTime), false
+	}
 	return x, exitOK, true
 }

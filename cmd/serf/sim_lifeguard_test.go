@@ -4,12 +4,13 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLifeguardOptions(t *testing.T) {
 	var e env
-	study, _, ok := parseLifeguard([]string{"-reduced", "-variant=lifeguard", "-variant=no-standstill", "-stop=anywhere", "-repeat=3", "-seed=7", "-workers=2"}, e)
-	if !ok || len(study.Variants) != 2 || study.Variants[1].Name != "no-pause-compensation" || !study.Anywhere || study.Repeat != 3 || study.Seed != 7 || study.workers != 2 {
+	study, _, ok := parseLifeguard([]string{"-reduced", "-variant=lifeguard", "-variant=no-standstill", "-stop=anywhere", "-read-time=50us", "-repeat=3", "-seed=7", "-workers=2"}, e)
+	if !ok || len(study.Variants) != 2 || study.Variants[1].Name != "no-pause-compensation" || !study.Anywhere || study.ReadTime != 50*time.Microsecond || study.Repeat != 3 || study.Seed != 7 || study.workers != 2 {
 		t.Errorf("%v, %+v", ok, study)
 	}
 	whole, _, _ := parseLifeguard(nil, e)
@@ -29,7 +30,7 @@ func TestLifeguardIsInterrupted(t *testing.T) {
 
 func TestLifeguardRefusals(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-variant=raft": "no such variant", "-variant=no-buddy": "no such variant", "-repeat=0": "from 1 to 100", "-workers=x": "whole number", "-stop=never": "want send or anywhere",
+		"-variant=raft": "no such variant", "-variant=no-buddy": "no such variant", "-repeat=0": "from 1 to 100", "-workers=x": "whole number", "-stop=never": "want send or anywhere", "-read-time=2s": "-read-time 2s: allowed 0s to 1s",
 	} {
 		if code, _, errs := sim(t, t.Context(), "lifeguard", arg); code != exitError || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit %d, %q", arg, code, errs)

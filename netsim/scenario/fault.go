@@ -29,6 +29,9 @@ type Fault struct {
 	// With WhenSending, a process is stopped when it next sends, as one that blocks in a write to
 	// its socket. Until then its timers fire, but it reads nothing.
 	WhenSending bool `json:"when_sending,omitzero"`
+	// ReadTime is how long a process that runs on takes to read each packet that waits for it: what
+	// isn't read by the next stop waits on. Up to MaxReadTime.
+	ReadTime Duration `json:"read_time,omitzero"`
 
 	// To limits a fault of the network to the traffic between Who and these. Nil means all others.
 	To *Who `json:"to,omitempty"`
@@ -131,8 +134,9 @@ var faultKinds = kinds([]kind{
 	{FaultJoin, "nodes that aren't running start",
 		whoKeys + "every snapshot move", whoKeys},
 	{FaultPause, "processes are stopped, and run on after length; " +
-		"with when_sending each stops when it next sends a packet",
-		whoKeys + oftenKeys + "length when_sending", whoKeys},
+		"with when_sending each stops when it next sends a packet; " +
+		"read_time is what each packet that waited takes then",
+		whoKeys + oftenKeys + "length when_sending read_time", whoKeys},
 	{FaultChurn, "nodes come and go at random: joins, leaves, crashes a minute",
 		churnKeys + "length region members snapshot move",
 		churnKeys},
@@ -213,6 +217,7 @@ func (f Fault) String() string {
 	if f.WhenSending {
 		text += ", each when it next sends"
 	}
+	text += withSet(", then %v for each packet that waited", f.ReadTime)
 	if f.Move {
 		text += " at another address"
 	}

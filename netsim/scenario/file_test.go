@@ -139,7 +139,8 @@ const everything = `{
       "start": "4m0s",
       "length": "10s",
       "count": 1,
-      "when_sending": true
+      "when_sending": true,
+      "read_time": "50µs"
     },
     {
       "kind": "mtu",

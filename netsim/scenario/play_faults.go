@@ -75,6 +75,7 @@ func (run *scenarioRun) applyTo(f *Fault, members, peers []int) {
 			pause = c.Stall
 		}
 		for _, i := range members {
+			c.Sim().SetReadTime(i, time.Duration(f.ReadTime))
 			pause(i, cmp.Or(time.Duration(f.Length), MaxTime))
 		}
 		return

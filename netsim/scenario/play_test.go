@@ -192,10 +192,13 @@ func TestRepeatedFaultHitsTheSameMembers(t *testing.T) {
 func TestKindsOfPausesDiffer(t *testing.T) {
 	t.Parallel()
 	traces := make(map[uint64]string)
-	for _, text := range []string{"", "when sending", "timers first"} {
+	for _, text := range []string{"", "when sending", "timers first", "reads slowly"} {
 		s := Default()
 		s.Faults = []Fault{{Kind: FaultPause, Start: Duration(10 * time.Second), Length: Duration(20 * time.Second), Who: Who{Count: 3}}}
 		s.TimersFirst, s.Faults[0].WhenSending = strings.Contains(text, "timers"), strings.Contains(text, "sending")
+		if strings.Contains(text, "slowly") {
+			s.Faults[0].ReadTime = Duration(time.Millisecond)
+		}
 		r, err := s.Run(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,8 @@ const (
 	maxWork   = cluster.MaxEvents
 	// maxRegions bounds the table of paths, which has an entry for each pair.
 	maxRegions = 64
+	// MaxReadTime is that of a process which hardly runs.
+	MaxReadTime = time.Second
 	// maxTimes bounds how often one fault or work happens. Each time takes memory.
 	maxTimes = 100_000
 	// maxChurn is a thousand changes a second: what a cluster of MaxMembers could do.
@@ -272,6 +274,7 @@ func (v *validator) times(key string, f *Fault) {
 	v.within(key+".length", f.Length, 0, run)
 	v.within(key+".every", f.Every, 0, run)
 	v.within(key+".gap", f.Gap, 0, run)
+	v.within(key+".read_time", f.ReadTime, 0, MaxReadTime)
 	v.bad(f.Repeat >= 0 && f.Repeat <= maxTimes, key+".repeat", "%d: allowed 1 to %d", f.Repeat,
 		maxTimes)
 	if f.Repeat > 1 {

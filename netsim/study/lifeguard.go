@@ -74,6 +74,8 @@ type Lifeguard struct {
 	Runs    []time.Duration `json:"runs"`
 	// Anywhere: they stop wherever they are, as by a signal; else when they send.
 	Anywhere bool `json:"anywhere"`
+	// ReadTime is what each packet that waited takes to read when they run on.
+	ReadTime time.Duration `json:"read_time"`
 	// Repeat is how often each combination is carried out, with a seed of its own.
 	Repeat int    `json:"repeat"`
 	Seed   uint64 `json:"seed"`
@@ -126,7 +128,7 @@ func (s *Lifeguard) combinations() []scenario.Scenario {
 					f, length := scenario.Fault{
 						Kind: scenario.FaultPause, Who: scenario.Who{Count: stopped},
 						Start: scenario.Duration(lifeguardStart), Length: scenario.Duration(stop),
-						WhenSending: !s.Anywhere,
+						WhenSending: !s.Anywhere, ReadTime: scenario.Duration(s.ReadTime),
 					}, s.length
 					if run > 0 {
 						f.Gap = scenario.Duration(run)
