@@ -37,10 +37,10 @@ Usage: serf sim lifeguard [options]
         send: members stop when they next send, as in the paper.
         anywhere: wherever they are, as after kill -STOP.
 
-  -read-time=0s
+  -read-time=50us
         What members that run on take to read each packet that waits, up to 1s; what
-        isn't read by the next stop waits on. 50us is about what the paper's cluster
-        takes, where 128 agents share processors.
+        isn't read by the next stop waits on. In the paper's cluster 128 agents share
+        processors. 0s: they read everything at once.
 
   -repeat=1
         How often each combination is carried out, each time with another seed.
@@ -147,9 +147,10 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 	o.rule.strict = true
 	reduced := o.flag("reduced", false)
 	stop := o.oneOf("stop", "send", "anywhere")
-	read := o.duration("read-time")
 	x = &lifeguardStudy{Lifeguard: study.PaperStudy(), workers: runtime.GOMAXPROCS(0), options: o,
 		shards: o.addShard()}
+	read := o.duration("read-time")
+	*read = x.ReadTime
 	var variants []study.Variant
 	o.set.Func("variant", "", func(s string) error {
 		v, found := study.VariantNamed(s)

@@ -74,7 +74,8 @@ type Lifeguard struct {
 	Runs    []time.Duration `json:"runs"`
 	// Anywhere: they stop wherever they are, as by a signal; else when they send.
 	Anywhere bool `json:"anywhere"`
-	// ReadTime is what each packet that waited takes to read when they run on.
+	// ReadTime is what each packet that waited takes to read when they run on. In a cluster of the
+	// original, many agents to a processor, reading and answering a ping takes about 50 µs.
 	ReadTime time.Duration `json:"read_time"`
 	// Repeat is how often each combination is carried out, with a seed of its own.
 	Repeat int    `json:"repeat"`
