@@ -31,16 +31,31 @@ func (n *Node) Leave(now Time, out *Output) OpID {
 	if m := n.moves.of(n.self); m != nil && m.stage != moveRefused {
 		n.inc = max(n.inc, m.inc) // tells those too that know us at another address
 	}
-	n.view.set(n.self, Left, n.inc, now)
+	n.announceLeave(now, out)
 	n.EndInput()
 	n.record(now, n.self, history.Change{
 		From: history.Alive, To: history.Left, Cause: history.Leave,
 	})
-	n.gossipAccusation(n.self, Left, n.inc, nil, out)
 	if alone {
 		n.endLeave(nil, out)
 	}
 	return n.leaving.op
+}
+
+// announceLeave tells the others that this node left at its incarnation.
+func (n *Node) announceLeave(now Time, out *Output) {
+	n.view.set(n.self, Left, n.inc, now)
+	n.gossipAccusation(n.self, Left, n.inc, nil, out)
+}
+
+// maybeLeaveAgain says once more that this node left, at an incarnation of it that others know and
+// it didn't: it left soon after a restart. They ignore a departure from before that. If another
+// member has this name, the incarnation is that one's.
+func (n *Node) maybeLeaveAgain(now Time, inc uint32, out *Output) {
+	if n.leaving.begun() && inc > n.inc && n.moves.of(n.self) == nil {
+		n.inc = inc
+		n.announceLeave(now, out)
+	}
 }
 
 // SpeedUpLeave makes gossip rounds leaveSpeedUp times as frequent from now on: this node is about

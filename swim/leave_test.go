@@ -14,7 +14,7 @@ func TestLeave(t *testing.T) {
 	tn.advance(time.Second)
 	tn.want("told", "b: dead a@1 from a", "c: dead a@1 from a", "event leave-done 0 <nil>")
 	tn.forget()
-	tn.recv("b", suspect("a", 1, "b"), dead("a", 5, "b"), alive("a", 5))
+	tn.recv("b", suspect("a", 1, "b"), dead("a", 1, "b"), alive("a", 1))
 	tn.advance(10 * time.Second)
 	tn.wantIdle("a node that leaves refutes nothing, probes nobody, and is told once")
 	tn.recv("b", ping(1, "a", "b"))
@@ -199,5 +199,27 @@ func TestGossipBeforeLeavingIsFaster(t *testing.T) {
 	tn.advance(3 * 200 * time.Millisecond / leaveSpeedUp)
 	for range retransmitLimit(4, 2) {
 		tn.want("all rounds in less than one interval", "b: dead a@1 from a")
+	}
+}
+
+// A member that leaves right after a restart doesn't know its earlier incarnation yet. To others,
+// who do, its departure is older than that: they would call it failed.
+func TestLeaveOutbidsAnEarlierRun(t *testing.T) {
+	for name, known := range map[string][]byte{
+		"that was alive":   alive("a", 3),
+		"that was suspect": suspect("a", 3, "b"),
+		"that was dead":    dead("a", 3, "b"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tn := converse(t, "b")
+			tn.n.Leave(tn.now, &tn.out)
+			tn.recv("b", known)
+			tn.advance(time.Second)
+			tn.want("it leaves at the incarnation that others know", "b: dead a@3 from a")
+			tn.forget()
+			tn.recv("b", known, alive("a", 2))
+			tn.advance(10 * time.Second)
+			tn.wantNone("once", "b: dead a@* from a")
+		})
 	}
 }

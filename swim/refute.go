@@ -9,6 +9,7 @@ const unpingedMax = 4
 // maybeRefute outbids an accusation of this node, unless it's outdated or true.
 func (n *Node) maybeRefute(now Time, inc uint32, from []byte, out *Output) {
 	if !n.refutes(inc) {
+		n.maybeLeaveAgain(now, inc, out)
 		return
 	}
 	n.counters.Refutations++
@@ -40,6 +41,9 @@ func (n *Node) applyOwnName(now Time, c *claim, out *Output) {
 	ident := n.identity(n.self)
 	switch {
 	case n.leaving.begun():
+		if c.addr == ident.addr {
+			n.maybeLeaveAgain(now, c.inc, out)
+		}
 	case c.addr != ident.addr:
 		n.checkMove(now, n.self, c, out) // stock members reject us, whatever its incarnation
 	case c.inc < n.inc:
