@@ -134,22 +134,30 @@ func compared(a *advice.Advice) [][]string {
 		rows[0] = append(rows[0], "advised")
 		results = append(results, a.Then)
 	}
-	add := func(title string, unit report.Unit, of func(r *advice.Result) float64) {
-		row := []string{title}
+	for i, title := range comparedTitles {
+		row := []string{title.text}
 		for _, r := range results {
-			row = append(row, figureText(unit, of(r)))
+			row = append(row, figureText(title.unit, figuresOf(r)[i]))
 		}
 		rows = append(rows, row)
 	}
-	add("crash noticed by one, s", report.UnitSeconds, func(r *advice.Result) float64 { return r.Noticed })
-	add("crash known to all, s", report.UnitSeconds, func(r *advice.Result) float64 { return r.Known })
-	add("nine of ten crashes, s", report.UnitSeconds, func(r *advice.Result) float64 { return r.KnownP9 })
-	add("crashes", report.UnitCount, func(r *advice.Result) float64 { return float64(r.Crashes) })
-	add("not known to all", report.UnitCount, func(r *advice.Result) float64 { return float64(r.Missed) })
-	add("false failures", report.UnitCount, func(r *advice.Result) float64 { return float64(r.False) })
-	add("packets/s of a member", report.UnitRate, func(r *advice.Result) float64 { return r.Packets })
-	add("bytes/s of a member", report.UnitBytes, func(r *advice.Result) float64 { return r.Bytes })
 	return rows
+}
+
+// comparedTitles are the rows of compared, and figuresOf their values.
+var comparedTitles = [...]struct {
+	text string
+	unit report.Unit
+}{
+	{"crash noticed by one, s", report.UnitSeconds}, {"crash known to all, s", report.UnitSeconds},
+	{"nine of ten crashes, s", report.UnitSeconds}, {"crashes", report.UnitCount},
+	{"not known to all", report.UnitCount}, {"false failures", report.UnitCount},
+	{"packets/s of a member", report.UnitRate}, {"bytes/s of a member", report.UnitBytes},
+}
+
+func figuresOf(r *advice.Result) [len(comparedTitles)]float64 {
+	return [...]float64{r.Noticed, r.Known, r.KnownP9, float64(r.Crashes), float64(r.Missed),
+		float64(r.False), r.Packets, r.Bytes}
 }
 
 // trialsShown is how many settings are written, the best first. The JSON has all.

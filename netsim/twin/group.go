@@ -1,7 +1,6 @@
 package twin
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -114,8 +113,12 @@ func sampleOf(places []place, trips map[[2]int]float64) []place {
 			most = max(most, known[m])
 		}
 	}
-	good := slices.DeleteFunc(slices.Clone(places),
-		func(p place) bool { return 2*known[p.member] < most })
+	var good []place
+	for _, p := range places {
+		if 2*known[p.member] >= most {
+			good = append(good, p)
+		}
+	}
 	if len(good) < min(len(places), groupSample) {
 		good = places
 	}
@@ -257,14 +260,13 @@ func apart(d [][]float64, labels []int) bool {
 
 // gather returns the members of each group. Those outside the sample join the group that is nearest,
 // by the median distance.
-func (r *ruler) gather(places, sample []place, labels []int) [][]int {
-	groups := make([][]int, slices.Max(labels)+1)
+func (r *ruler) gather(places, sample []place, labels []int) (groups [][]int) {
 	known := make(map[int]int)
 	for i, l := range labels {
 		known[sample[i].member] = l
 	}
 	nearest := func(p place) int {
-		by := make([][]float64, len(groups))
+		by := make([][]float64, slices.Max(labels)+1)
 		for i, l := range labels {
 			by[l] = append(by[l], r.distance(p, sample[i]))
 		}
@@ -277,13 +279,18 @@ func (r *ruler) gather(places, sample []place, labels []int) [][]int {
 		}
 		return best
 	}
+	number := make(map[int]int) // of a label, in the order of the members
 	for _, p := range places {
-		g, ok := known[p.member]
+		l, ok := known[p.member]
 		if !ok {
-			g = nearest(p)
+			l = nearest(p)
+		}
+		g, ok := number[l]
+		if !ok {
+			g = len(groups)
+			number[l], groups = g, append(groups, nil)
 		}
 		groups[g] = append(groups[g], p.member)
 	}
-	slices.SortFunc(groups, func(a, b []int) int { return cmp.Compare(a[0], b[0]) })
 	return groups
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -168,8 +169,12 @@ func (m *maker) addUnplaced(groups [][]int, placed int) int {
 	if placed == len(m.alive) {
 		return 0
 	}
-	largest := slices.MaxFunc(groups, func(a, b []int) int { return len(a) - len(b) })
-	g := slices.IndexFunc(groups, func(x []int) bool { return &x[0] == &largest[0] })
+	g := 0
+	for i := range groups {
+		if len(groups[i]) > len(groups[g]) {
+			g = i
+		}
+	}
 	for i := range m.alive {
 		if m.alive[i].At == nil {
 			groups[g] = append(groups[g], i)
@@ -204,7 +209,7 @@ func (m *maker) nameByTag(groups [][]int) string {
 
 // nameBySize names groups r1, r2 and so on, the largest first.
 func (m *maker) nameBySize(groups [][]int) {
-	slices.SortStableFunc(groups, func(a, b []int) int { return len(b) - len(a) })
+	sort.SliceStable(groups, func(i, j int) bool { return len(groups[i]) > len(groups[j]) })
 	m.regions = nil
 	for i, g := range groups {
 		m.regions = append(m.regions, region{"r" + strconv.Itoa(i+1), g})

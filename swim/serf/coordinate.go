@@ -1,7 +1,6 @@
 package serf
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -73,19 +72,22 @@ func RoundTripHash(name string) uint32 { return uint32(nameHash(name) >> 32) }
 // If that isn't enough for all, they are those with the least hashes: all members then tell of the
 // same ones, and round trips between these are known both ways.
 func (n *Node) appendRoundTrips(b []byte, room int) []byte {
-	var list []wire.RoundTrip
+	const bits = 31  // of µs
+	var list []int64 // the hash of each member, and its round trip in µs
 	for m := range n.All() {
 		if trips := n.coords.client.Trips(uint32(m.ID)); len(trips) > 0 && m.Status == StatusAlive {
 			micros := trips[len(trips)-1] / time.Microsecond // at most coord.RTTMax
-			list = append(list, wire.RoundTrip{Member: RoundTripHash(m.Name), Micros: uint32(micros)})
+			list = append(list, int64(RoundTripHash(m.Name))<<bits|int64(micros))
 		}
 	}
-	slices.SortFunc(list, func(x, y wire.RoundTrip) int { return cmp.Compare(x.Member, y.Member) })
+	slices.Sort(list)
 	for _, r := range list {
 		if len(b)+wire.RoundTripMax > room {
 			break
 		}
-		b = wire.AppendRoundTrip(b, r)
+		b = wire.AppendRoundTrip(b, wire.RoundTrip{
+			Member: uint32(r >> bits), Micros: uint32(r & (1<<bits - 1)),
+		})
 	}
 	return b
 }
