@@ -43,6 +43,8 @@ type QuantileFigures struct {
 	Median float64 `json:"median"`
 	P99    float64 `json:"p99"` // 99 % of the values don't exceed it
 	Worst  float64 `json:"worst"`
+	P10    float64 `json:"p10"`
+	P90    float64 `json:"p90"`
 }
 
 // ChangeFigures is about changes of the cluster of one kind: how long it took until all views
@@ -204,7 +206,8 @@ func quantileFigures[T int | float64 | time.Duration](
 	if q.Count == 0 {
 		return nil
 	}
-	return &QuantileFigures{q.Count, number(q.Median), number(q.P99), number(q.Worst)}
+	return &QuantileFigures{q.Count, number(q.Median), number(q.P99), number(q.Worst),
+		number(q.P10), number(q.P90)}
 }
 
 func inSeconds(d Durations) *QuantileFigures { return quantileFigures(d, time.Duration.Seconds) }

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Quantiles sums up some values: how many, the middle one, the one that 99 of 100 don't exceed, and
-// the greatest. The zero value is that of none.
+// Quantiles sums up some values: how many, the middle one, those that 99, 10 and 90 of 100 don't
+// exceed, and the greatest. The zero value is that of none.
 type Quantiles[T cmp.Ordered] struct {
 	Count              int
 	Median, P99, Worst T
+	P10, P90           T
 }
 
 // Durations sums up durations.
@@ -23,11 +24,12 @@ func QuantilesOf[T cmp.Ordered](list []T) Quantiles[T] {
 	}
 	slices.Sort(list)
 	n := len(list)
-	return Quantiles[T]{Count: n, Median: list[n/2], P99: list[rank99(n)], Worst: list[n-1]}
+	return Quantiles[T]{Count: n, Median: list[n/2], P99: list[rank(n, 99)], Worst: list[n-1],
+		P10: list[rank(n, 10)], P90: list[rank(n, 90)]}
 }
 
-// rank99 is the index, in a sorted list of n, of the least value that 99 % don't exceed.
-func rank99(n int) int { return (n*99+99)/100 - 1 }
+// rank is the index, in a sorted list of n, of the least value that so many percent don't exceed.
+func rank(n, percent int) int { return (n*percent+99)/100 - 1 }
 
 // Counts counts small numbers by value, so that a run's worth of samples is summed up exactly.
 type Counts struct {
@@ -53,7 +55,9 @@ func (d *Counts) Quantiles() Quantiles[int] {
 	if d.total == 0 {
 		return Quantiles[int]{}
 	}
-	return Quantiles[int]{d.total, d.at(d.total / 2), d.at(rank99(d.total)), d.at(d.total - 1)}
+	n := d.total
+	return Quantiles[int]{Count: n, Median: d.at(n / 2), P99: d.at(rank(n, 99)),
+		Worst: d.at(n - 1), P10: d.at(rank(n, 10)), P90: d.at(rank(n, 90))}
 }
 
 // at is the value with index k of all in order.

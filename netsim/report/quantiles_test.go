@@ -19,11 +19,11 @@ func TestQuantilesAreOfTheSortedValues(t *testing.T) {
 		want Quantiles[int]
 	}{
 		{nil, Quantiles[int]{}},
-		{[]int{5}, Quantiles[int]{1, 5, 5, 5}},
-		{[]int{3, 1, 2}, Quantiles[int]{3, 2, 3, 3}},
-		{upTo(99), Quantiles[int]{99, 50, 99, 99}},
-		{upTo(100), Quantiles[int]{100, 51, 99, 100}},
-		{upTo(1000), Quantiles[int]{1000, 501, 990, 1000}},
+		{[]int{5}, Quantiles[int]{1, 5, 5, 5, 5, 5}},
+		{[]int{3, 1, 2}, Quantiles[int]{3, 2, 3, 3, 1, 3}},
+		{upTo(99), Quantiles[int]{99, 50, 99, 99, 10, 90}},
+		{upTo(100), Quantiles[int]{100, 51, 99, 100, 10, 90}},
+		{upTo(1000), Quantiles[int]{1000, 501, 990, 1000, 100, 900}},
 	}
 	for _, tt := range tests {
 		if got := QuantilesOf(tt.list); got != tt.want {

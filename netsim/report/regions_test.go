@@ -43,7 +43,7 @@ func twoRegions() Report {
 func TestPairsOfRegions(t *testing.T) {
 	t.Parallel()
 	r := twoRegions()
-	took := func(s float64) *QuantileFigures { return &QuantileFigures{1, s, s, s} }
+	took := func(s float64) *QuantileFigures { return &QuantileFigures{1, s, s, s, s, s} }
 	want := []PairFigures{
 		{"eu", "eu", 1, 100, 300, DeliveryFigures{3, 3, took(0.4)}, DeliveryFigures{}},
 		{"eu", "us", 0, 40, 0, DeliveryFigures{2, 1, nil}, DeliveryFigures{}},

@@ -70,9 +70,9 @@ func sampleReport() Report {
 		Network: netsim.Stats{Sent: 1000, SentBytes: 90_000, Delivered: 950, Lost: 30, Cut: 15, Nobody: 5, Duplicated: 2, Overflowed: 1, Choked: 2,
 			Streams: 40, StreamBytes: 45_000, StreamsFailed: 4},
 		Series: Series{Every: 45 * time.Second, Samples: []Sample{
-			{At: 45 * time.Second, Running: 5, Packets: 600, PacketBytes: 50_000, StreamBytes: 40_000, Suspicions: 10, Queue: Quantiles[int]{4, 0, 6, 6}},
+			{At: 45 * time.Second, Running: 5, Packets: 600, PacketBytes: 50_000, StreamBytes: 40_000, Suspicions: 10, Queue: Quantiles[int]{4, 0, 6, 6, 0, 6}},
 			{At: 90 * time.Second, Running: 4, Wrong: 2, Packets: 400, PacketBytes: 40_000, StreamBytes: 5_000, Suspicions: 20, Refutations: 12,
-				FalseFailures: FalseFailures{7, 3, 1, 5, 2, 1}, Queue: Quantiles[int]{4, 0, 4, 4}},
+				FalseFailures: FalseFailures{7, 3, 1, 5, 2, 1}, Queue: Quantiles[int]{4, 0, 4, 4, 0, 4}},
 		}},
 		Bands:      []Band{{"2 crash", d(30), d(30)}, {"40% cut off", d(35), d(49)}},
 		Trace:      0x123456789abcdef,
