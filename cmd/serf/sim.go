@@ -19,6 +19,7 @@ import (
 	"serf/netsim/cluster"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
+	"serf/netsim/twin"
 )
 
 // Defaults of options that aren't parameters of a scenario.
@@ -164,9 +165,11 @@ func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok
 			return r, o.misused("%s", prefixed(o.file+":", err)), false
 		}
 	case o.like.addr != "":
-		if r.scenario, code, ok = o.twin(ctx); !ok {
+		var tw twin.Twin
+		if tw, code, ok = o.twin(ctx); !ok {
 			return r, code, false
 		}
+		r.scenario, r.to.trips = tw.Scenario, tw.RoundTrips
 	}
 	byAgent, err := o.takeTimings(&r.scenario)
 	if err != nil {

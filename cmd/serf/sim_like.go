@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/netsim/scenario"
 	"serf/netsim/twin"
 )
 
@@ -63,12 +62,12 @@ func (o *simOptions) checkLike() error {
 }
 
 // twin makes a scenario of an agent's cluster. If ok is false the command ends with code.
-func (o *simOptions) twin(ctx context.Context) (s scenario.Scenario, code int, ok bool) {
+func (o *simOptions) twin(ctx context.Context) (tw twin.Twin, code int, ok bool) {
 	c, err := o.like.to.dial(ctx)
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error connecting to Serf agent: %v\n", err)
 		o.hint(err, "Is an agent running there? Its address is given by -like.")
-		return s, exitError, false
+		return tw, exitError, false
 	}
 	defer c.Close()
 	w := watcher{c: c, length: *o.like.length, tell: o.e.Stderr}
@@ -76,16 +75,16 @@ func (o *simOptions) twin(ctx context.Context) (s scenario.Scenario, code int, o
 	if err != nil {
 		fmt.Fprintf(o.e.Stderr, "Error asking the agent: %v\n", err)
 		o.hint(err, "")
-		return s, exitError, false
+		return tw, exitError, false
 	}
-	tw, err := twin.Make(seen, twin.Options{RegionTag: o.like.regionTag, Timings: o.timings()})
+	tw, err = twin.Make(seen, twin.Options{RegionTag: o.like.regionTag, Timings: o.timings()})
 	if err != nil {
-		return s, o.misused("-like %s: %v", o.like.addr, err), false
+		return tw, o.misused("-like %s: %v", o.like.addr, err), false
 	}
 	writeFindings(o.e.Stderr, tw.Findings)
 	tw.Scenario.About = fmt.Sprintf("twin of the cluster of %s, seen at %s", seen.Agent,
 		time.Now().UTC().Format(time.RFC3339))
-	return tw.Scenario, exitOK, true
+	return tw, exitOK, true
 }
 
 // timings names the options that say what timings agents have.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -150,6 +151,25 @@ func TestWhatIf(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// To compare a twin with its cluster, the JSON has what was measured, and the ends of what the twin
+// does.
+func TestTwinInJSON(t *testing.T) {
+	t.Parallel()
+	code, out, errs := sim(t, t.Context(), likeArgs(t, &farCluster{}, "-format=json", "-crash=1@5s")...)
+	var d simDocument
+	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitOK || len(d.RoundTrips) != 3 {
+		t.Fatalf("exit %d, %v: %s\n%s", code, err, errs, out)
+	}
+	r := d.RoundTrips[1]
+	if r.From != "eu" || r.To != "us" || r.Measured.Count != 56 || r.Estimated.Count != 28 || r.Measured.Median < 0.08 || r.Estimated.Median > 0.05 ||
+		math.Abs(r.Twin.Median-r.Measured.Median) > 0.01*r.Measured.Median {
+		t.Errorf("%+v: measured %v, by coordinates %v, twin %v", r, r.Measured, r.Estimated, r.Twin)
+	}
+	if e := d.Report.Events.AllSeconds; e == nil || !(e.P10 <= e.Median && e.Median <= e.P90 && e.P90 <= e.P99) {
+		t.Errorf("events: %+v", e)
 	}
 }
 

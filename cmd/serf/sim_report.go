@@ -12,6 +12,7 @@ import (
 	"serf/netsim/report"
 	"serf/netsim/report/page"
 	"serf/netsim/scenario"
+	"serf/netsim/twin"
 )
 
 // simOutput is where the report of a simulation goes.
@@ -19,6 +20,7 @@ type simOutput struct {
 	format  string
 	page    string // file, or empty
 	command string // that does it again
+	trips   []twin.RoundTrips
 	file    *os.File
 }
 
@@ -59,6 +61,8 @@ type simDocument struct {
 	Scenario scenario.Scenario `json:"scenario"` // what the options mean, in the form of a file
 	Report   report.Figures    `json:"report"`
 	Explain  []report.Told     `json:"explain,omitempty"`
+	// RoundTrips are those of the cluster that -like simulates, and of its twin.
+	RoundTrips []twin.RoundTrips `json:"round_trips,omitempty"`
 }
 
 // simDocumentVersion counts the changes of simDocument that programs must know of.
@@ -72,7 +76,7 @@ func (o *simOutput) write(e env, s *scenario.Scenario, r *report.Report) error {
 	}
 	if o.format == formatJSON {
 		return writeJSON(e.Stdout, simDocument{
-			simDocumentVersion, o.command, s.Seed, *s, r.Figures(), r.Told()})
+			simDocumentVersion, o.command, s.Seed, *s, r.Figures(), r.Told(), o.trips})
 	}
 	writeScenario(e.Stdout, s)
 	if _, err := r.WriteTo(e.Stdout); err != nil {

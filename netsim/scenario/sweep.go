@@ -238,6 +238,9 @@ type Range struct {
 	Median float64 `json:"median"`
 	Least  float64 `json:"least"`
 	Most   float64 `json:"most"`
+	// A tenth, and nine tenths, of the values don't exceed these.
+	P10 float64 `json:"p10"`
+	P90 float64 `json:"p90"`
 }
 
 // Range sums up a measure, by its index, over the runs of p.
@@ -252,5 +255,7 @@ func (p *Point) Range(measure int) Range {
 		return Range{}
 	}
 	slices.Sort(list)
-	return Range{len(list), list[len(list)/2], list[0], list[len(list)-1]}
+	n := len(list)
+	return Range{Count: n, Median: list[n/2], Least: list[0], Most: list[n-1],
+		P10: list[(n*10+99)/100-1], P90: list[(n*90+99)/100-1]}
 }

@@ -180,7 +180,7 @@ func TestRangeIsOfTheRunsThatHaveTheFigure(t *testing.T) {
 	t.Parallel()
 	run := func(v float64, there bool) Run { return Run{Figures: []report.Figure{{Value: v, There: there}}} }
 	p := Point{Runs: []Run{run(3, true), run(99, false), run(1, true), run(2, true)}}
-	if got, want := p.Range(0), (Range{3, 2, 1, 3}); got != want {
+	if got, want := p.Range(0), (Range{3, 2, 1, 3, 1, 3}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	p.Runs = p.Runs[1:2]

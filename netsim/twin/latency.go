@@ -20,15 +20,29 @@ const (
 	estimateSample = 48
 )
 
-// spread is how long round trips take: a tenth, half and nine tenths of them take no longer, in
+// Spread is how long round trips take: a tenth, half and nine tenths of them take no longer, in
 // seconds.
-type spread struct {
-	n                int
-	low, median, top float64
+type Spread struct {
+	Count  int     `json:"count"` // of those that it sums up
+	Low    float64 `json:"p10"`
+	Median float64 `json:"median"`
+	Top    float64 `json:"p90"`
 }
 
-func (s spread) String() string {
-	return fmt.Sprintf("%s (%s to %s)", seconds(s.median), seconds(s.low), seconds(s.top))
+func (s Spread) String() string {
+	return fmt.Sprintf("%s (%s to %s)", seconds(s.Median), seconds(s.Low), seconds(s.Top))
+}
+
+// RoundTrips are those between two regions, or within one; without regions the names are empty. What
+// isn't known is nil.
+type RoundTrips struct {
+	From     string  `json:"from"`
+	To       string  `json:"to"`
+	Measured *Spread `json:"measured"`
+	// Estimated is by coordinates, of pairs of members.
+	Estimated *Spread `json:"estimated"`
+	// Twin is what the latency of the scenario comes to.
+	Twin *Spread `json:"twin"`
 }
 
 // seconds is a time with what is worth knowing of it.
@@ -42,11 +56,14 @@ func seconds(s float64) string {
 	return d.String()
 }
 
-// spreadOf sorts list, which isn't empty.
-func spreadOf(list []float64) spread {
+// spreadOf sorts list; nil of none.
+func spreadOf(list []float64) *Spread {
+	if len(list) == 0 {
+		return nil
+	}
 	slices.Sort(list)
 	at := func(percent int) float64 { return list[(len(list)-1)*percent/100] }
-	return spread{len(list), at(10), at(50), at(90)}
+	return &Spread{len(list), at(10), at(50), at(90)}
 }
 
 // pathKey is a pair of regions, the lesser number first.
@@ -61,60 +78,65 @@ func (m *maker) takePaths() error {
 	m.found("round trips", "%d were measured, by %d agents. Each line has their median, and between "+
 		"what a tenth and nine tenths of them take", len(m.in.Trips), m.in.Answered)
 	names := m.Scenario.Regions
-	missing := 0
 	var assumed []string
 	for a := range max(len(names), 1) {
 		for b := a; b < max(len(names), 1); b++ {
-			key := keyOf(a, b)
-			s, how := choose(measured[key], estimated[key])
+			var t RoundTrips
 			what := "network"
-			switch {
-			case len(names) > 0 && a == b:
-				what = "within " + names[a].Name
-			case len(names) > 0:
-				what = names[a].Name + " and " + names[b].Name
+			if len(names) > 0 {
+				t.From, t.To = names[a].Name, names[b].Name
+				what = t.From + " and " + t.To
 			}
-			if s.n == 0 {
+			if len(names) > 0 && a == b {
+				what = "within " + t.From
+			}
+			key := keyOf(a, b)
+			t.Measured, t.Estimated = spreadOf(measured[key]), spreadOf(estimated[key])
+			if t.best() == nil {
 				if a != b || len(names) == 0 || len(m.regions[a].members) > 1 {
-					missing++
 					assumed = append(assumed, what)
 				}
 				continue
 			}
-			latency := fit(s)
-			if len(names) == 0 {
-				m.Scenario.Network.Latency = latency
-			} else {
-				m.Scenario.Paths = append(m.Scenario.Paths, scenario.Path{
-					From: names[a].Name, To: names[b].Name, Latency: latency})
-			}
-			m.found(what, "%s; twin %v", how, tripsOf(latency))
+			m.takePath(what, &t)
 		}
 	}
-	if missing > 0 {
+	if len(assumed) > 0 {
 		m.found("network", "the profile's latency is assumed, since no round trip is known: %s",
 			strings.Join(assumed, "; "))
 	}
 	return nil
 }
 
-// choose prefers what was measured. Coordinates can't say how much round trips differ from one to
-// the next, and can't place regions whose round trips break the triangle inequality.
-func choose(measured, estimated []float64) (s spread, how string) {
-	var by string
-	if len(estimated) > 0 {
-		s = spreadOf(estimated)
-		how = fmt.Sprintf("coordinates of %d pairs %v", s.n, s)
-		by = how
+// takePath gives the scenario the latency that fits t.
+func (m *maker) takePath(what string, t *RoundTrips) {
+	latency := fit(t.best())
+	t.Twin = tripsOf(latency)
+	if t.From == "" {
+		m.Scenario.Network.Latency = latency
+	} else {
+		m.Scenario.Paths = append(m.Scenario.Paths,
+			scenario.Path{From: t.From, To: t.To, Latency: latency})
 	}
-	if len(measured) >= tripsLeast || len(estimated) == 0 && len(measured) > 0 {
-		s = spreadOf(measured)
-		how = fmt.Sprintf("measured %d: %v", s.n, s)
-		if by != "" {
-			how += "; " + by
-		}
+	m.RoundTrips = append(m.RoundTrips, *t)
+	text := ""
+	if t.Measured != nil {
+		text = fmt.Sprintf("measured %d: %v; ", t.Measured.Count, t.Measured)
 	}
-	return s, how
+	if t.Estimated != nil {
+		text += fmt.Sprintf("coordinates of %d pairs %v; ", t.Estimated.Count, t.Estimated)
+	}
+	m.found(what, "%stwin %v", text, t.Twin)
+}
+
+// best prefers what was measured, nil if nothing is known. Coordinates can't say how much round
+// trips differ from one to the next, and can't place regions whose round trips break the triangle
+// inequality.
+func (t *RoundTrips) best() *Spread {
+	if t.Measured != nil && (t.Measured.Count >= tripsLeast || t.Estimated == nil) {
+		return t.Measured
+	}
+	return t.Estimated
 }
 
 // region is the number of a member's region; false if there is no such member.
@@ -171,40 +193,40 @@ func (m *maker) estimated() map[pathKey][]float64 {
 
 // fit returns the latency of one way whose sum, there and back, comes closest to the spread s: normal
 // or log-normal above a least latency. Both ways are assumed to take equally long.
-func fit(s spread) netsim.Dist {
+func fit(s *Spread) netsim.Dist {
 	const least = 0.001 // of the median: what differs less is constant
-	width := s.top - s.low
-	if width <= least*s.median {
-		return netsim.Constant(rounded(s.median / 2))
+	width := s.Top - s.Low
+	if width <= least*s.Median {
+		return netsim.Constant(rounded(s.Median / 2))
 	}
 	best, off := netsim.Dist{}, math.Inf(1)
-	try := func(d netsim.Dist, sum spread) {
+	try := func(d netsim.Dist, sum Spread) {
 		if x := s.off(sum); x < off {
 			best, off = d, x
 		}
 	}
-	if width < s.median { // a wider one would be cut off at 0
+	if width < s.Median { // a wider one would be cut off at 0
 		// From a tenth to nine tenths a normal distribution has 2.563 deviations.
-		try(netsim.Normal(rounded(s.median/2), rounded(width/2.563/math.Sqrt2)),
-			spread{0, s.median - width/2, s.median, s.median + width/2})
+		try(netsim.Normal(rounded(s.Median/2), rounded(width/2.563/math.Sqrt2)),
+			Spread{0, s.Median - width/2, s.Median, s.Median + width/2})
 	}
 	for _, shape := range sums {
 		for _, scale := range []float64{ // that gives the width, or its lower half
-			width / (shape.top - shape.low), (s.median - s.low) / (shape.median - shape.low),
+			width / (shape.Top - shape.Low), (s.Median - s.Low) / (shape.Median - shape.Low),
 		} {
-			scale = min(scale, s.median/shape.median)
-			floor := (s.median - scale*shape.median) / 2
+			scale = min(scale, s.Median/shape.Median)
+			floor := (s.Median - scale*shape.Median) / 2
 			try(netsim.LogNormal(rounded(floor), rounded(floor)+rounded(scale), shape.sigma),
-				spread{0, 2*floor + scale*shape.low, s.median, 2*floor + scale*shape.top})
+				Spread{0, 2*floor + scale*shape.Low, s.Median, 2*floor + scale*shape.Top})
 		}
 	}
 	return best
 }
 
 // off is how far another spread with the same median is from s, relatively.
-func (s spread) off(o spread) float64 {
+func (s *Spread) off(o Spread) float64 {
 	apart := func(x, y float64) float64 { return math.Abs(math.Log(max(x, 1e-6) / max(y, 1e-6))) }
-	return apart(s.low, o.low) + apart(s.top, o.top)
+	return apart(s.Low, o.Low) + apart(s.Top, o.Top)
 }
 
 // rounded is a time in seconds, to a thousandth of itself.
@@ -219,7 +241,7 @@ func rounded(s float64) time.Duration {
 // sumOfTwo is the spread of the sum of two values that are log-normal with the median 1.
 type sumOfTwo struct {
 	sigma float64
-	spread
+	*Spread
 }
 
 // sums has a range of shapes, from nearly normal to wild.
@@ -232,7 +254,7 @@ var sums = func() (list []sumOfTwo) {
 }()
 
 // tripsOf is the spread of the round trips that a latency gives: of a value for each way.
-func tripsOf(latency netsim.Dist) spread {
+func tripsOf(latency netsim.Dist) *Spread {
 	const steps = 64
 	list := make([]float64, 0, steps*steps)
 	at := func(i int) float64 { return latency.Draw(uint64(2*i+1) << (63 - 6)).Seconds() }

@@ -159,7 +159,7 @@ func (m *maker) tripsOfPairs() map[[2]int]float64 {
 	}
 	trips := make(map[[2]int]float64)
 	for pair, list := range lists { // order-free: each by itself
-		trips[pair] = spreadOf(list).median
+		trips[pair] = spreadOf(list).Median
 	}
 	return trips
 }

@@ -75,6 +75,8 @@ type Options struct {
 type Twin struct {
 	Scenario scenario.Scenario
 	Findings []Finding
+	// RoundTrips are those of each pair of regions, and within each.
+	RoundTrips []RoundTrips
 }
 
 // Finding is what was found out about one part of the scenario.

@@ -138,7 +138,7 @@ func wantTrips(t *testing.T, got, want *scenario.Scenario) {
 	for _, p := range want.Paths {
 		has, should := tripsOf(paths[p.From+" "+p.To]), tripsOf(p.Latency)
 		off := func(got, want float64) float64 { return math.Abs(got-want) / want }
-		if off(has.median, should.median) > 0.1 || off(has.low, should.low) > 0.15 || off(has.top, should.top) > 0.15 {
+		if off(has.Median, should.Median) > 0.1 || off(has.Low, should.Low) > 0.15 || off(has.Top, should.Top) > 0.15 {
 			t.Errorf("%s to %s: round trips %v, want %v", p.From, p.To, has, should)
 		}
 	}
@@ -199,7 +199,7 @@ func TestOneRegion(t *testing.T) {
 				if n < 30 {
 					continue // too few to say how long they take
 				}
-				got, want := tripsOf(tw.Scenario.Network.Latency).median, tripsOf(dist(t, l)).median
+				got, want := tripsOf(tw.Scenario.Network.Latency).Median, tripsOf(dist(t, l)).Median
 				if math.Abs(got-want) > 0.1*want {
 					t.Errorf("%s, %d nodes, seed %d: round trips of %v, want %v", l, n, seed, got, want)
 				}
