@@ -145,6 +145,13 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	return nil
 }
 
+// Replace has host h, which isn't down, go on with another machine, whose next deadline is the same:
+// one that was restored from the state of its own.
+func (s *Sim) Replace(h int, m swim.Machine) {
+	s.hosts[h].machine = s.clocked(h, m)
+	s.cold[h].sealer, _ = m.(sealerOf)
+}
+
 // Crash stops host h at once: its state is lost, packets to it vanish, streams to it are refused.
 // What it sent before still arrives.
 func (s *Sim) Crash(h int) {

@@ -72,6 +72,7 @@ const (
 type member struct {
 	name        string
 	starts      int
+	warm        *serf.Base // that it started with; nil if it knew nothing
 	leaving     bool
 	impairments int // impairments in force that concern it
 	// minEvent is the least Lamport time of events that it accepts: the process before it may have

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"serf/netsim"
 	"serf/swim"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // Boot starts all members but those for later, at random times within over, and has each join the
@@ -121,10 +123,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	m.leaving = false
 	cfg := c.config(i, where)
 	m.minEvent = uint64(cfg.MinEventTime)
-	simulation := serf.Simulation{Roster: c.roster(i), Warm: warm}
-	if c.cfg.WithoutAt == nil || c.cfg.WithoutAt(i) {
-		simulation.Without = c.cfg.Without
-	}
+	m.warm = warm
 	c.views.setTruth(i, true)
 	c.views.begin(i, warm != nil)
 	c.members[i].changed = c.Now()
@@ -139,7 +138,7 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 		k.restarted(i)
 	}
 	err := c.sim.Start(i, where, func(now swim.Time, out *swim.Output) (swim.Machine, error) {
-		n, err := serf.NewSimulated(now, cfg, simulation, out)
+		n, err := serf.NewSimulated(now, cfg, c.simulation(i), out)
 		if err == nil {
 			c.record(i, now, n)
 		}
@@ -150,6 +149,33 @@ func (c *Cluster) start(i int, where netip.AddrPort, warm *serf.Base) {
 	}
 	c.up++
 	c.joinSeeds(i)
+}
+
+// simulation is what the node of member i is told about the simulation.
+func (c *Cluster) simulation(i int) serf.Simulation {
+	s := serf.Simulation{Roster: c.roster(i), Warm: c.members[i].warm}
+	if c.cfg.WithoutAt == nil || c.cfg.WithoutAt(i) {
+		s.Without = c.cfg.Without
+	}
+	return s
+}
+
+// Restore puts, in place of the node of member i, which isn't down, the one that is restored from its
+// state. Nothing must come of that. keyOf returns the keys of the cluster by their fingerprints.
+func (c *Cluster) Restore(i int, keyOf func(wire.Fingerprint) []byte) error {
+	state := c.Node(i).AppendState(nil)
+	n, err := serf.RestoreSimulated(c.config(i, c.sim.Addr(i)), c.simulation(i), keyOf, state)
+	if err != nil {
+		return err
+	}
+	if again := n.AppendState(nil); !bytes.Equal(again, state) {
+		return fmt.Errorf("%s: restored, its state of %d bytes has %d", c.Name(i), len(state), len(again))
+	}
+	if c.cfg.Explain > 0 {
+		c.histories[i] = n.Swim().History()
+	}
+	c.sim.Replace(i, n)
+	return nil
 }
 
 // forLong is longer than any time that undisturbed is asked about.

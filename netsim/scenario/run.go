@@ -21,7 +21,13 @@ func (s *Scenario) Run(
 	if err != nil {
 		return report.Report{}, err
 	}
-	c := run.c
+	return run.play(ctx, progress)
+}
+
+func (run *scenarioRun) play(
+	ctx context.Context, progress func(c *cluster.Cluster, left time.Duration),
+) (report.Report, error) {
+	s, c := run.s, run.c
 	if !s.Start.Warm {
 		c.Boot(s.Start.over())
 	} else if err := c.BootWarm(); err != nil {

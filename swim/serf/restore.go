@@ -46,6 +46,15 @@ func Restore(c Config, keyOf func(wire.Fingerprint) []byte, saved []byte) (*Node
 	return n, nil
 }
 
+// RestoreSimulated is Restore for a node of a simulation. If its roster is shared, that isn't part of
+// the state: it has what it had, the references of the node that was saved included.
+func RestoreSimulated(
+	c Config, s Simulation, keyOf func(wire.Fingerprint) []byte, saved []byte,
+) (*Node, error) {
+	c.sim = s
+	return Restore(c, keyOf, saved)
+}
+
 // restore makes n, the zero Node, the one whose state was saved.
 func (n *Node) restore(cfg Config, keyOf func(wire.Fingerprint) []byte, saved []byte) (err error) {
 	c := checkpoint.Restorer(saved)
