@@ -73,26 +73,37 @@ func (p *profile) code(c *checkpoint.Coder) {
 }
 
 func (v *view) code(c *checkpoint.Coder) {
-	paged.Code(c, &v.recs, func(r *record) { r.code(c) })
-	paged.Code(c, &v.order, func(id *MemberID) { checkpoint.Uint(c, id) })
+	paged.Code(c, &v.order, func(_ int, id *MemberID) { v.roster.CodeIDs(c, id) })
+	pos := v.positions(c)
+	paged.Code(c, &v.recs, func(i int, r *record) {
+		if r.code(c); c.Restoring() && r.known() && c.Err() == nil {
+			ok := i < len(pos) && int(r.ident) < len(v.roster.idents)
+			if c.Check(ok && v.order.At(int(pos[i])) == MemberID(i)); ok {
+				r.pos = pos[i]
+			}
+		}
+	})
+	if c.Restoring() {
+		for id := range v.all {
+			c.Check(v.has(id))
+		}
+	}
 	checkpoint.Int(c, &v.live, &v.size)
+	c.Check(v.live >= 0 && v.live <= v.order.Len())
 	c.Hash(&v.root)
 	v.zoning.code(c)
-	if !c.Restoring() {
-		return
+}
+
+// positions returns the places of members in the order, when it was restored.
+func (v *view) positions(c *checkpoint.Coder) (pos []uint32) {
+	if !c.Restoring() || c.Err() != nil {
+		return nil
 	}
-	c.Check(v.live >= 0 && v.live <= v.order.Len())
+	pos = make([]uint32, len(v.roster.members))
 	for i := range v.order.Len() {
-		id := v.order.At(i)
-		r := v.at(id)
-		ok := r.known() && int(id) < len(v.roster.members) && int(r.ident) < len(v.roster.idents)
-		if c.Check(ok && int(r.zone) <= len(v.zoning.zones)); c.Err() != nil {
-			return
-		}
-		if r.pos != uint32(i) {
-			v.recs.Edit(int(id)).pos = uint32(i)
-		}
+		pos[v.order.At(i)] = uint32(i)
 	}
+	return pos
 }
 
 // code leaves out the place in the order, which has it.

@@ -47,6 +47,7 @@ func holdInvariants(t *rapid.T) {
 		"call":    h.call,
 		"silence": h.silence,
 		"leave":   h.leave,
+		"restore": h.restore,
 		"":        h.check,
 	})
 	h.release(t)
@@ -641,6 +642,9 @@ func (h *harness) checkHistory(t *rapid.T, n *Node) {
 		t.Fatalf("%d others live, events say %d", live, len(h.live))
 	}
 }
+
+// restore restores the twin.
+func (h *harness) restore(t *rapid.T) { restored(t, h.nodes[1]) }
 
 // release: a node that ends leaves nothing behind.
 func (h *harness) release(t *rapid.T) {

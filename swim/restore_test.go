@@ -5,6 +5,8 @@ import (
 	"flag"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"serf/internal/checkpoint"
 )
 
@@ -23,7 +25,7 @@ func (r *restores) step(t testing.TB, n *Node) {
 
 // restored replaces n by what Restore makes of its state, in place, and checks that this has the same
 // state, of so many bytes.
-func restored(t testing.TB, n *Node) (size int) {
+func restored(t rapid.TB, n *Node) (size int) {
 	t.Helper()
 	s := checkpoint.Saver(nil)
 	n.Code(s)

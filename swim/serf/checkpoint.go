@@ -88,7 +88,7 @@ func (g *gossip) code(c *checkpoint.Coder, message func(*[]byte)) {
 
 // code leaves out the order, which is made when somebody asks for it.
 func (t *table) code(c *checkpoint.Coder) {
-	paged.Code(c, &t.recs, func(r *record) { r.code(c) })
+	paged.Code(c, &t.recs, func(_ int, r *record) { r.code(c) })
 	for i := range t.count {
 		checkpoint.Int(c, &t.count[i])
 	}

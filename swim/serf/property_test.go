@@ -51,6 +51,7 @@ func holdInvariants(t *rapid.T) {
 		"respond":  h.respond,
 		"call":     h.call,
 		"leave":    h.leave,
+		"restore":  h.restore,
 		"":         h.check,
 	})
 }
@@ -124,6 +125,14 @@ func (h *harness) both(t *rapid.T, do func(*Node, *swim.Output)) {
 		do(n, &h.outs[i])
 	}
 	h.drain(t)
+}
+
+// restore restores the twin. The node, which never was, has the same state.
+func (h *harness) restore(t *rapid.T) {
+	restored(t, h.nodes[1])
+	if !bytes.Equal(h.nodes[0].AppendState(nil), h.nodes[1].AppendState(nil)) {
+		t.Fatal("twins have different states")
+	}
 }
 
 func (h *harness) drain(t *rapid.T) {

@@ -5,6 +5,9 @@ import (
 	"flag"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"serf/internal/checkpoint"
 	"serf/swim/history"
 	"serf/wire"
 )
@@ -34,13 +37,14 @@ func (r *restores) step(t testing.TB, n *Node) {
 
 // restored replaces n by what Restore makes of its state, in place, and checks that this has the
 // same state, of so many bytes.
-func restored(t testing.TB, n *Node) (size int) {
+func restored(t rapid.TB, n *Node) (size int) {
 	t.Helper()
 	state := n.AppendState(nil)
+	keyOf := keysOf(n)
 	cfg, queries, changes := n.cfg, n.queries, n.table.changes
 	cfg.Addr, cfg.Families, cfg.Zones = addrOf("z"), 0, Zones{} // as they were when it began
 	*n = Node{}
-	if err := n.restore(cfg, testKeyOf, state); err != nil {
+	if err := n.restore(cfg, keyOf, state); err != nil {
 		t.Fatalf("restore: %v", err)
 	}
 	if !bytes.Equal(n.AppendState(nil), state) {
@@ -54,12 +58,25 @@ func restored(t testing.TB, n *Node) (size int) {
 	return len(state)
 }
 
-// testKeyOf returns the testKey of a fingerprint.
-func testKeyOf(f wire.Fingerprint) []byte {
-	for i := range 256 {
-		if key := testKey(i); wire.FingerprintOf(key) == f {
-			return key
+// keysOf returns the keys of n by their fingerprints: those in use, and those under way.
+func keysOf(n *Node) func(wire.Fingerprint) []byte {
+	keys := make(map[wire.Fingerprint][]byte)
+	collect := func(msg *[]byte) {
+		for _, k := range keysIn(*msg) {
+			keys[wire.FingerprintOf(k.key)] = k.key
 		}
 	}
-	return nil
+	n.gossip.queries.Code(checkpoint.Saver(nil), collect)
+	for _, q := range n.queries {
+		collect(&q.repeat.msg)
+	}
+	for _, q := range n.inbound.open {
+		collect(&q.response)
+	}
+	if ring := n.keyring(); ring != nil {
+		for _, key := range ring.Keys() {
+			keys[wire.FingerprintOf(key)] = key
+		}
+	}
+	return func(f wire.Fingerprint) []byte { return keys[f] }
 }

@@ -2,26 +2,44 @@ package paged
 
 import "serf/internal/checkpoint"
 
-// Code saves an array or restores it, whose elements take at least a byte each. Restored into a fork,
-// elements that are as in its base stay shared.
-func Code[T comparable](c *checkpoint.Coder, a *Array[T], elem func(v *T)) {
-	n := c.Len(a.Len(), 1)
-	if !c.Restoring() {
-		for i := range n {
-			v := a.At(i)
-			elem(&v)
-		}
+// Code saves an array or restores it, whose elements take at least a byte each. A fork is restored
+// into one of the same array: only the pages that were written to are saved.
+func Code[T comparable](c *checkpoint.Coder, a *Array[T], elem func(i int, v *T)) {
+	if a.base != nil {
+		codeFork(c, a, elem)
 		return
 	}
-	if a.Truncate(n); a.base == nil {
+	n := c.Len(len(a.flat), 1)
+	if c.Restoring() {
 		a.flat = make([]T, n)
-	} else if n > 0 {
+	}
+	for i := range a.flat {
+		elem(i, &a.flat[i])
+	}
+}
+
+// codeFork is Code for a fork. Of a page that was written to it keeps the elements that differ.
+func codeFork[T comparable](c *checkpoint.Coder, a *Array[T], elem func(i int, v *T)) {
+	n := a.Len()
+	if checkpoint.Int(c, &n); c.Restoring() {
 		a.len = n
 	}
-	for i := range n {
-		var v T
-		if elem(&v); v != a.At(i) {
-			*a.Edit(i) = v
+	for p := 0; p<<pageBits < n; p++ {
+		shared := a.Shares(p)
+		if c.Bool(&shared); shared {
+			continue
+		}
+		if c.Restoring() {
+			a.write(p << pageBits)
+		}
+		for i := p << pageBits; i < min(n, (p+1)<<pageBits); i++ {
+			v := a.At(i)
+			if c.Restoring() {
+				v = *new(T)
+			}
+			if elem(i, &v); v != a.At(i) {
+				*a.Edit(i) = v
+			}
 		}
 	}
 }
