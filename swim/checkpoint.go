@@ -7,9 +7,9 @@ import (
 	"serf/swim/history"
 )
 
-// What a node is between two inputs, as bytes: see serf.Node.AppendState. Each struct has a function
-// code that saves it, or restores it into a zero one. What follows from other fields isn't saved but
-// found again, and neither is what the configuration says or only lasts for one input.
+// What a node is between two inputs, as bytes: see serf.Node.AppendState. Each struct has a
+// function code that saves it, or restores it into a zero one. What follows from other fields isn't
+// saved but found again, and neither is what the configuration says or only lasts for one input.
 
 // Code saves n or, for Restore, restores it.
 func (n *Node) Code(c *checkpoint.Coder) {

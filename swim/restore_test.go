@@ -10,7 +10,7 @@ import (
 	"serf/internal/checkpoint"
 )
 
-var restoreAll = flag.Bool("restore", false, "restore each node of a conversation after each of its steps")
+var restoreAll = flag.Bool("restore", false, "restore the node of a conversation after each step")
 
 // restores replace a node again and again by what is restored of its state: a large one less often.
 type restores struct{ wait int }
@@ -23,8 +23,8 @@ func (r *restores) step(t testing.TB, n *Node) {
 	}
 }
 
-// restored replaces n by what Restore makes of its state, in place, and checks that this has the same
-// state, of so many bytes.
+// restored replaces n by what Restore makes of its state, in place, and checks that this has the
+// same state, of so many bytes.
 func restored(t rapid.TB, n *Node) (size int) {
 	t.Helper()
 	s := checkpoint.Saver(nil)

@@ -1,7 +1,7 @@
-// Package checkpoint turns the state of a machine into bytes and back: a checkpoint. One function for
-// each struct, which takes a *Coder, does both, so that what is saved and what is restored can't
-// drift apart. It is called for a struct that is complete to save it, and for a zero one to restore
-// it.
+// Package checkpoint turns the state of a machine into bytes and back: a checkpoint. One function
+// for each struct, which takes a *Coder, does both, so that what is saved and what is restored
+// can't drift apart. It is called for a struct that is complete to save it, and for a zero one to
+// restore it.
 //
 // Numbers take as many bytes as they need, and equal states are equal bytes: maps are written in
 // the order of their keys. Whoever restores doesn't trust the bytes. A length is bounded by the
@@ -244,8 +244,8 @@ func MapFunc[K comparable, V any](
 	c.Check(len(*m) == n)
 }
 
-// Error codes an error: its text, and which of known it is or wraps, in the order of known, to which
-// only more may be appended.
+// Error codes an error: its text, and which of known it is or wraps, in the order of known, to
+// which only more may be appended.
 func (c *Coder) Error(err *error, known ...error) {
 	text, is := "", uint64(0)
 	if *err != nil {

@@ -160,8 +160,9 @@ func (c *Cluster) simulation(i int) serf.Simulation {
 	return s
 }
 
-// Restore puts, in place of the node of member i, which isn't down, the one that is restored from its
-// state. Nothing must come of that. keyOf returns the keys of the cluster by their fingerprints.
+// Restore puts, in place of the node of member i, which isn't down, the one that is restored from
+// its state. Nothing must come of that. keyOf returns the keys of the cluster by their
+// fingerprints.
 func (c *Cluster) Restore(i int, keyOf func(wire.Fingerprint) []byte) error {
 	state := c.Node(i).AppendState(nil)
 	n, err := serf.RestoreSimulated(c.config(i, c.sim.Addr(i)), c.simulation(i), keyOf, state)

@@ -2,7 +2,8 @@ package history
 
 import "serf/internal/checkpoint"
 
-// Code saves the log or restores it. The numbers of records and names stay: those to come go by them.
+// Code saves the log or restores it. The numbers of records and names stay: those to come go by
+// them.
 func (l *Log) Code(c *checkpoint.Coder) {
 	checkpoint.Int(c, &l.Limit, &l.len)
 	checkpoint.Uint(c, &l.seq, &l.dropped)

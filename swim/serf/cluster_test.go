@@ -34,6 +34,8 @@ type clusterNode struct {
 	got    map[string]int // how often each user event, NAME=PAYLOAD
 	asked  []swim.OpID
 	answer string // to queries; none if empty
+
+	restores restores
 }
 
 type clusterPacket struct {
@@ -130,6 +132,7 @@ func (c *cluster) flush(n *clusterNode) {
 	}
 	streams := slices.Clone(n.out.Streams)
 	n.out.Reset()
+	n.restores.step(c.t, n.Node)
 	for _, s := range streams {
 		c.stream(n, s)
 	}

@@ -25,7 +25,7 @@ import (
 // and claimed by want. What the membership below does isn't shown. Other members have one-letter
 // names and the address 10.0.0.letter.
 type conversation struct {
-	t       *testing.T
+	t       testing.TB
 	n       *Node
 	out     swim.Output
 	now     swim.Time
@@ -47,7 +47,7 @@ type noteText struct {
 }
 
 // converse returns a node that knows others, all alive, and has nothing left to send.
-func converse(t *testing.T, others ...string) *conversation {
+func converse(t testing.TB, others ...string) *conversation {
 	return converseWith(t, func(*Config) {}, others...)
 }
 
@@ -60,7 +60,7 @@ func testConfig(name string) Config {
 	return c
 }
 
-func converseWith(t *testing.T, set func(*Config), others ...string) *conversation {
+func converseWith(t testing.TB, set func(*Config), others ...string) *conversation {
 	t.Helper()
 	c := testConfig("a")
 	set(&c)
@@ -373,7 +373,7 @@ func (tn *conversation) collectStream(s *swim.StreamOut) {
 	}
 }
 
-func describe(t *testing.T, msg []byte) string {
+func describe(t testing.TB, msg []byte) string {
 	var err error
 	line := ""
 	switch body := msg[1:]; wire.SerfType(msg[0]) {

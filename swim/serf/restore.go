@@ -28,10 +28,10 @@ func (n *Node) AppendState(b []byte) []byte {
 	return c.Saved()
 }
 
-// Restore returns the node whose state was saved. c is the configuration that New had: its functions
-// and Listener are called as they were, and what was changed since is in the state. So are the keys
-// of its Sealer, which has to be there if the node's had keys: keyOf returns the key of a
-// fingerprint, nil if it doesn't have it, and may be nil itself for a node without keys.
+// Restore returns the node whose state was saved. c is the configuration that New had: its
+// functions and Listener are called as they were, and what was changed since is in the state. So
+// are the keys of its Sealer, which has to be there if the node's had keys: keyOf returns the key
+// of a fingerprint, nil if it doesn't have it, and may be nil itself for a node without keys.
 //
 // Nothing is emitted. What a driver asked the node to track has to be asked for again, but for the
 // history, which is in the state: see swim.Node.History.
@@ -46,8 +46,8 @@ func Restore(c Config, keyOf func(wire.Fingerprint) []byte, saved []byte) (*Node
 	return n, nil
 }
 
-// RestoreSimulated is Restore for a node of a simulation. If its roster is shared, that isn't part of
-// the state: it has what it had, the references of the node that was saved included.
+// RestoreSimulated is Restore for a node of a simulation. If its roster is shared, that isn't part
+// of the state: it has what it had, the references of the node that was saved included.
 func RestoreSimulated(
 	c Config, s Simulation, keyOf func(wire.Fingerprint) []byte, saved []byte,
 ) (*Node, error) {
