@@ -2,6 +2,7 @@ package swim
 
 import (
 	"net/netip"
+	"sort"
 
 	"serf/internal/checkpoint"
 	"serf/swim/history"
@@ -91,18 +92,46 @@ func (n *Node) codeSpreading(c *checkpoint.Coder) {
 	n.counters.code(c)
 
 	d := &n.detours
-	checkpoint.MapFunc(c, &d.via, netip.AddrPort.Compare, 2, func(k, v *netip.AddrPort) { c.Addr(k, v) })
 	for i := range checkpoint.Slice(c, &d.noted, 1) {
 		n.members(c, &d.noted[i])
 	}
 	checkpoint.Int(c, &d.asked)
 	c.Addr(&d.helper)
-	checkpoint.MapFunc(c, (*map[netip.AddrPort]int)(&n.staleKeys), netip.AddrPort.Compare, 2,
-		func(k *netip.AddrPort, v *int) {
-			c.Addr(k)
-			checkpoint.Int(c, v)
-			c.Check(*v >= 0 && *v < n.cfg.Sealer.KeysOut())
-		})
+	n.codePeers(c)
+}
+
+// peerEntry is what is known of an address: a detour, and the number of a key.
+type peerEntry struct {
+	at, via netip.AddrPort
+	key     int
+}
+
+// codePeers codes what is known by address, in the order of the addresses.
+func (n *Node) codePeers(c *checkpoint.Coder) {
+	var list []peerEntry
+	for at, via := range n.detours.via {
+		list = append(list, peerEntry{at: at, via: via})
+	}
+	for at, key := range n.staleKeys {
+		list = append(list, peerEntry{at: at, key: key})
+	}
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return a.key == 0 && b.key > 0 || (a.key > 0) == (b.key > 0) && a.at.Compare(b.at) < 0
+	})
+	for i := range checkpoint.Slice(c, &list, 3) {
+		x := &list[i]
+		c.Addr(&x.at, &x.via)
+		checkpoint.Int(c, &x.key)
+		if c.Check(x.key >= 0 && x.key < max(n.cfg.Sealer.KeysOut(), 1)); !c.Restoring() {
+			continue
+		}
+		if x.key > 0 {
+			n.setStaleKey(x.at, x.key)
+		} else {
+			n.setDetour(x.at, x.via)
+		}
+	}
 }
 
 // codeExchanges codes what goes by streams.

@@ -101,15 +101,19 @@ func (n *Node) takeDetour(now Time, p *pendingPing, from netip.AddrPort, out *Ou
 	if from != p.to || !n.view.has(p.member) {
 		return
 	}
-	d := &n.detours
-	if d.via == nil || len(d.via) >= maxDetours {
-		d.via = make(map[netip.AddrPort]netip.AddrPort)
-	}
-	d.via[n.identity(p.member).addr] = from
+	n.setDetour(n.identity(p.member).addr, from)
 	out.note(Note{Level: Info, Code: NoteDetour, Member: p.member, From: from})
 	if q := n.inquiryOf(p.member); q != nil {
 		n.endProbe(now, q) // its ping went nowhere
 	}
+}
+
+func (n *Node) setDetour(to, via netip.AddrPort) {
+	d := &n.detours
+	if d.via == nil || len(d.via) >= maxDetours {
+		d.via = make(map[netip.AddrPort]netip.AddrPort)
+	}
+	d.via[to] = via
 }
 
 // noteNoRoute notes, once a member, that it and this node have no family in common.

@@ -27,10 +27,14 @@ func (n *Node) noteKey(from netip.AddrPort, key int) {
 		}
 		return
 	}
+	n.setStaleKey(from, key)
+}
+
+func (n *Node) setStaleKey(at netip.AddrPort, key int) {
 	if n.staleKeys == nil || len(n.staleKeys) >= maxStaleKeyPeers {
 		n.staleKeys = make(staleKeyPeers)
 	}
-	n.staleKeys[from] = key
+	n.staleKeys[at] = key
 }
 
 // staleKeySealer returns the sealer for a second copy of what goes to an address, or nil.

@@ -9,10 +9,8 @@
 package checkpoint
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -52,7 +50,10 @@ func (c *Coder) End() error {
 	return c.err
 }
 
-// Fail ends restoring with this error, unless it failed before.
+// Fail ends restoring with this error, unless it failed before. Inlined at all its calls, it and Check
+// would be 10 kB.
+//
+//go:noinline
 func (c *Coder) Fail(err error) {
 	if c.err == nil {
 		c.b, c.err = nil, err
@@ -60,6 +61,8 @@ func (c *Coder) Fail(err error) {
 }
 
 // Check ends restoring unless ok.
+//
+//go:noinline
 func (c *Coder) Check(ok bool) {
 	if !ok {
 		c.Fail(ErrDamaged)
@@ -216,32 +219,23 @@ func Slice[T any](c *Coder, s *[]T, least int) []T {
 
 // Map codes a map whose entries take at least so many bytes each, in the order of its keys. When it
 // is restored it is never nil.
-func Map[K cmp.Ordered, V any](c *Coder, m *map[K]V, least int, entry func(k *K, v *V)) {
-	MapFunc(c, m, cmp.Compare[K], least, entry)
-}
-
-// MapFunc is Map for keys that compare orders.
-func MapFunc[K comparable, V any](
-	c *Coder, m *map[K]V, compare func(a, b K) int, least int, entry func(k *K, v *V),
-) {
-	n := c.Len(len(*m), least)
-	if !c.restoring {
-		for _, k := range slices.SortedFunc(maps.Keys(*m), compare) {
-			v := (*m)[k]
-			entry(&k, &v)
-		}
-		return
+func Map[V any](c *Coder, m *map[string]V, least int, entry func(k *string, v *V)) {
+	keys := make([]string, 0, len(*m))
+	for k := range *m {
+		keys = append(keys, k)
 	}
-	*m = make(map[K]V, n)
-	for range n {
-		var k K
-		var v V
-		if entry(&k, &v); c.err != nil {
-			return
-		}
-		(*m)[k] = v
+	slices.Sort(keys)
+	n := c.Len(len(keys), least)
+	if c.restoring {
+		*m, keys = make(map[string]V, n), make([]string, n)
 	}
-	c.Check(len(*m) == n)
+	for _, k := range keys {
+		v := (*m)[k]
+		if entry(&k, &v); c.restoring && c.err == nil {
+			(*m)[k] = v
+		}
+	}
+	c.Check(len(*m) == n || !c.restoring)
 }
 
 // Error codes an error: its text, and which of known it is or wraps, in the order of known, to
