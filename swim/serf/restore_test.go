@@ -22,10 +22,7 @@ import (
 	"serf/wire"
 )
 
-var (
-	update     = flag.Bool("update", false, "write the state of the present version anew")
-	restoreAll = flag.Bool("restore", false, "restore the node of a conversation after each step")
-)
+var restoreAll = flag.Bool("restore", false, "restore the node of a conversation after each step")
 
 // restores replace a node again and again by what is restored of its state: a large one less often.
 type restores struct {
@@ -222,7 +219,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 func TestFormatOfStatesHasItsVersion(t *testing.T) {
 	path := fmt.Sprintf("testdata/state-%d", stateVersion)
 	tn := busy(t)
-	if *update {
+	if flag.Lookup("update").Value.String() == "true" { // see conversations_test.go
 		if err := os.WriteFile(path, tn.n.AppendState(nil), 0o666); err != nil {
 			t.Fatal(err)
 		}
