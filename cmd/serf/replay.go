@@ -250,14 +250,10 @@ func (o *replayOptions) tell() int {
 
 // verify compares effects.
 func (o *replayOptions) verify() int {
-	build, err := thisBuild()
-	if err != nil {
-		return o.failed(err)
-	}
 	code := exitOK
 	var reports []*replay.Report
 	for i, r := range o.all {
-		report, err := replay.Verify(r, o.keys, o.in, build)
+		report, err := replay.Verify(r, o.keys, o.in, build())
 		if err != nil {
 			return o.failed(err)
 		}

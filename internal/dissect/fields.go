@@ -155,7 +155,7 @@ func (p *Part) payload(b []byte) {
 		if _, err := wire.ParseAckPayload(b); err == nil {
 			x := Part{Kind: "coordinate"}
 			x.fields(&msgpack.Cursor{P: b[1:]}, 0)
-			p.Parts = append(p.Parts, x)
+			p.Put(x)
 			return
 		}
 	case wire.SerfQuery.String(), wire.SerfQueryResponse.String():
@@ -182,7 +182,7 @@ func (p *Part) nested(name string, c *msgpack.Cursor, depth int) {
 			p.Name(name, []byte(x.pairs()))
 			return
 		}
-		p.Parts = append(p.Parts, x)
+		p.Put(x)
 		return
 	}
 	n, _ := c.Array()
@@ -192,7 +192,7 @@ func (p *Part) nested(name string, c *msgpack.Cursor, depth int) {
 		switch kind := c.Kind(); {
 		case kind == msgpack.KindMap:
 			x.fields(c, depth)
-			p.Parts = append(p.Parts, x)
+			p.Put(x)
 		case kind == msgpack.KindRaw && name == "Filters":
 			p.filter(c.Bytes(), depth)
 		case kind == msgpack.KindRaw && name == "Keys":
@@ -232,5 +232,5 @@ func (p *Part) filter(b []byte, depth int) {
 	default:
 		x.Add("unknown_kind", b[0])
 	}
-	p.Parts = append(p.Parts, x)
+	p.Put(x)
 }

@@ -41,7 +41,7 @@ func (d *Dissector) Packet(p []byte) Part {
 	d.msgs, err = d.Sealer.OpenPacket(p, &d.scratch, d.msgs[:0])
 	x.fault(err)
 	for _, msg := range d.msgs {
-		x.Parts = append(x.Parts, Message(msg))
+		x.Put(Message(msg))
 	}
 	return x
 }
@@ -111,10 +111,10 @@ func (p *Part) pushPull(c *msgpack.Cursor) {
 	for range states.Len() {
 		m := Part{Kind: "member"}
 		m.fields(c, 0)
-		p.Parts = append(p.Parts, m)
+		p.Put(m)
 	}
 	if h.UserStateLen > 0 {
-		p.Parts = append(p.Parts, serf(user[:h.UserStateLen]))
+		p.Put(serf(user[:h.UserStateLen]))
 	}
 }
 
@@ -137,9 +137,9 @@ func serf(msg []byte) Part {
 		case err != nil:
 			x.fault(err)
 		case wire.SerfType(m.Msg[0]) == wire.SerfRelay: // nobody passes one on
-			x.Parts = append(x.Parts, Part{Kind: t.String()})
+			x.Put(Part{Kind: t.String()})
 		default:
-			x.Parts = append(x.Parts, serf(m.Msg))
+			x.Put(serf(m.Msg))
 		}
 		return x
 	case wire.SerfUserEvent, wire.SerfConflictAnswer, wire.SerfKeyRequest, wire.SerfKeyAnswer,
@@ -176,7 +176,7 @@ func (p *Part) payloads(t wire.SerfType, body []byte) {
 	if internal && x.Kind == "payload" && p.about(payload) {
 		return
 	}
-	p.Parts = append(p.Parts, x)
+	p.Put(x)
 }
 
 // about hides the payload of a query between agents that can't be read: it may be a key. That about

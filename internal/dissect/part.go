@@ -37,7 +37,9 @@ const (
 	textMax = 256
 )
 
-// Add appends a field.
+// Add appends a field. Inlined, its copies would be 20 kB.
+//
+//go:noinline
 func (p *Part) Add(name string, value any) { p.Fields = append(p.Fields, Field{name, value}) }
 
 // Name adds a name or text from the network.
@@ -50,6 +52,8 @@ func (p *Part) Name(name string, value []byte) {
 }
 
 // set adds a bool that is true.
+//
+//go:noinline
 func (p *Part) set(name string, value bool) {
 	if value {
 		p.Add(name, true)
@@ -116,6 +120,11 @@ func (p *Part) write(b *strings.Builder, indent, most int) {
 
 // Clean returns a text from the network with what isn't printable escaped.
 func Clean(text string) string { return textwrap.Escape(text, "") }
+
+// Put appends a part inside of this one. See Add.
+//
+//go:noinline
+func (p *Part) Put(x Part) { p.Parts = append(p.Parts, x) }
 
 // Line is the part itself in a line.
 func (p *Part) Line() string {

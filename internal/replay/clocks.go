@@ -148,7 +148,7 @@ func brief(x *dissect.Part) string {
 		if part.Kind == "ack" {
 			part.Parts = nil
 		}
-		less.Parts = append(less.Parts, part)
+		less.Put(part)
 	}
 	return Compact(&less)
 }

@@ -19,7 +19,7 @@ import (
 	"serf/swim/serf"
 )
 
-// make has the recordings in testdata made anew: go test ./internal/replay -run TestMake -make.
+// makeAnew: the recordings in testdata are made anew, by go test ./internal/replay -run TestMake -make.
 var makeAnew = flag.Bool("make", false, "make the recordings in testdata anew")
 
 // cluster is agents in virtual time that record.
@@ -48,7 +48,7 @@ func (c *cluster) start(name string) *agent.Agent {
 		Logger: slog.New(slog.DiscardHandler)}
 	conf.Timing.ProbeInterval, conf.Timing.ProbeTimeout, conf.Timing.GossipInterval = time.Second, 200*time.Millisecond, 200*time.Millisecond
 	conf.Name = name
-	conf.Record = recording.Config{Dir: filepath.Join(c.dir, name), Build: "1.0.0, commit 0123456"}
+	conf.Record = recording.Config{Dir: filepath.Join(c.dir, name), Build: "1.0.0 (0123456)"}
 	c.set(&conf)
 	a, err := agent.Start(context.Background(), conf)
 	if err != nil {

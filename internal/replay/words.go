@@ -79,7 +79,7 @@ func streamInput(in *swim.StreamIn) dissect.Part {
 		x.Name("error", []byte(in.Err.Error()))
 	}
 	if len(in.Data) > 0 {
-		x.Parts = append(x.Parts, dissect.StreamMessage(in.Data))
+		x.Put(dissect.StreamMessage(in.Data))
 	}
 	return x
 }
@@ -160,23 +160,24 @@ var flagNames = map[recording.Kind]string{
 
 // Effects words what came of the last input: packets, streams, events, notes, and what the call
 // returned.
-func (p *Player) Effects() (all []dissect.Part) {
+func (p *Player) Effects() []dissect.Part {
+	var all dissect.Part
 	for _, packet := range p.Out.Packets {
 		x := p.dissector().Packet(packet.Data)
 		x.Fields = append([]dissect.Field{{Name: "to", Value: packet.To.String()}}, x.Fields...)
-		all = append(all, x)
+		all.Put(x)
 	}
 	streams := p.Out.Streams
 	for i := range streams {
-		all = append(all, streamOut(&streams[i]))
+		all.Put(streamOut(&streams[i]))
 	}
 	events := p.Out.Events
 	for i := range events {
-		all = append(all, p.event(&events[i]))
+		all.Put(p.event(&events[i]))
 	}
 	notes := p.Out.Notes
 	for i := range notes {
-		all = append(all, p.note(&notes[i]))
+		all.Put(p.note(&notes[i]))
 	}
 	if p.op != 0 || p.err != nil {
 		x := dissect.Part{Kind: "return"}
@@ -186,9 +187,9 @@ func (p *Player) Effects() (all []dissect.Part) {
 		if p.err != nil {
 			x.Name("error", []byte(p.err.Error()))
 		}
-		all = append(all, x)
+		all.Put(x)
 	}
-	return all
+	return all.Parts
 }
 
 // streamActions are what a node wants done on a stream, in words.
@@ -198,7 +199,7 @@ func streamOut(s *swim.StreamOut) dissect.Part {
 	x := dissect.Part{Kind: "stream " + streamActions[min(int(s.Kind), len(streamActions)-1)]}
 	x.Add("stream", streamName(s.ID))
 	addr(&x, "to", s.To)
-	x.Parts = append(x.Parts, dissect.StreamMessage(s.Message()))
+	x.Put(dissect.StreamMessage(s.Message()))
 	return x
 }
 
@@ -285,7 +286,7 @@ func (p *Player) event(e *swim.Event) dissect.Part {
 	switch {
 	case len(e.Data) == 0:
 	case e.Kind == serf.EventQueryResponse, e.Kind == serf.EventQuery:
-		x.Parts = append(x.Parts, dissect.Payload(e.Data))
+		x.Put(dissect.Payload(e.Data))
 	default:
 		x.Payload("data", bytes.TrimSuffix(e.Data, []byte("\n"))) // of a line for the snapshot
 	}
