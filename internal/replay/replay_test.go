@@ -183,7 +183,7 @@ func TestLogOfARecording(t *testing.T) {
 	if err := replay.Log(r, keys, replay.Stretch{From: replay.First(r, keys).Add(12 * time.Second)}, swim.Trace, add); err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(lines, "\n"); strings.Contains(text, "web-2") || !strings.Contains(text, "EventMemberFailed: web-3") || len(lines) > all {
+	if text := strings.Join(lines, "\n"); strings.Contains(text, "EventMemberFailed: web-2") || !strings.Contains(text, "EventMemberFailed: web-3") || len(lines) > all {
 		t.Errorf("from 12 s on:\n%s", text)
 	}
 }
