@@ -95,32 +95,33 @@ func (p *parser) take(line string) error {
 }
 
 // endBlock takes what the indented lines since the last setting or message say together.
-func (p *parser) endBlock() (err error) {
+func (p *parser) endBlock() error {
 	block, text := p.block, p.text
 	p.block, p.text = "", nil
-	decode := func() []byte {
-		b, failed := base64.StdEncoding.DecodeString(string(text))
-		if failed != nil {
-			err = fmt.Errorf("%s: %w", block, failed)
-		}
-		return b
-	}
 	switch block {
 	case "config":
 		if len(text) > 0 {
 			return json.Unmarshal(append(append([]byte{'{'}, text[1:]...), '}'), &p.Checkpoint.Config)
 		}
 	case "state":
-		p.Checkpoint.State = decode()
+		p.Checkpoint.State = text
 	case "raw":
-		p.in.Raw, p.in.Entry.Data = true, decode()
+		p.in.Raw, p.in.Entry.Data = true, text
 	case "msg":
-		if msg := decode(); p.in.Entry.Kind == recording.KindStream {
-			p.in.Entry.Stream.Data = msg
+		if p.in.Entry.Kind == recording.KindStream {
+			p.in.Entry.Stream.Data = text
 		} else {
-			p.in.Msgs = append(p.in.Msgs, msg)
+			p.in.Msgs = append(p.in.Msgs, text)
 		}
 	}
+	return nil
+}
+
+// bytes takes a line of base64. Each can be read without the others, of which some may have been
+// deleted.
+func (p *parser) bytes(line string) error {
+	b, err := base64.StdEncoding.DecodeString(line)
+	p.text = append(p.text, b...)
 	return err
 }
 
@@ -135,7 +136,7 @@ func (p *parser) more(content string) error {
 		}
 		p.text = fmt.Appendf(p.text, ",%q:%s", name, value)
 	case "state":
-		p.text = append(p.text, content...)
+		return p.bytes(content)
 	}
 	return nil
 }
@@ -281,8 +282,8 @@ func (p *parser) detail(content string) error {
 	switch word {
 	case "msg", "raw":
 		err := p.endBlock()
-		p.block, p.text = word, []byte(rest)
-		return err
+		p.block = word
+		return errors.Join(err, p.bytes(rest))
 	case "with":
 		return errors.Join(p.endBlock(), p.call(rest))
 	case "<":
@@ -294,8 +295,7 @@ func (p *parser) detail(content string) error {
 	if p.block == "" {
 		return fmt.Errorf("unexpected %q: want msg, raw, with, < or >", word)
 	}
-	p.text = append(p.text, content...)
-	return nil
+	return p.bytes(content)
 }
 
 func (p *parser) call(text string) (err error) {
