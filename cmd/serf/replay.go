@@ -326,6 +326,7 @@ func (o *replayOptions) merged(
 		print func() error
 	}
 	var items []item
+	var other error // effects that differ: said at the end
 	count := 0
 	for _, r := range o.all {
 		var printed error
@@ -337,9 +338,10 @@ func (o *replayOptions) merged(
 				printed = print()
 			}
 		})
-		if err := cmp.Or(err, printed); err != nil {
-			return err
+		if printed != nil || !differs(err) {
+			return cmp.Or(printed, err)
 		}
+		other = cmp.Or(other, err)
 	}
 	sort.SliceStable(items, func(i, j int) bool { return items[i].at.Before(items[j].at) })
 	for _, i := range items {
@@ -350,7 +352,13 @@ func (o *replayOptions) merged(
 	if count == 0 {
 		return replay.ErrNothing
 	}
-	return nil
+	return other
+}
+
+// differs tells whether err is nil, or says that what was played isn't what happened.
+func differs(err error) bool {
+	var differ *replay.DifferError
+	return err == nil || errors.As(err, &differ)
 }
 
 // line prints v as JSON in one line.
@@ -361,11 +369,13 @@ func (o *replayOptions) line(v any) error {
 
 // eachMoment tells of each recording what was at -at.
 func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) error) error {
+	var other error
 	for i, r := range o.all {
 		p, last, err := replay.At(r, o.keys, o.then)
-		if err != nil {
+		if !differs(err) {
 			return fmt.Errorf("%s: %w", r.Dir, err)
 		}
+		other = cmp.Or(other, err)
 		if len(o.all) > 1 && o.chosen != formatJSON {
 			if i > 0 {
 				fmt.Fprintln(o.e.Stdout)
@@ -377,7 +387,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 			return err
 		}
 	}
-	return nil
+	return other
 }
 
 func (o *replayOptions) tellMembers(p *replay.Player, _ time.Time) error {
@@ -408,14 +418,14 @@ func (o *replayOptions) tellHistory(p *replay.Player, last time.Time) error {
 func (o *replayOptions) tellTimeline() error {
 	t, err := replay.Merge(o.all, o.keys, o.in)
 	switch {
-	case err != nil:
+	case !differs(err):
 		return err
 	case len(t.Moments) == 0:
 		return replay.ErrNothing
 	case o.chosen == formatJSON:
-		return writeJSON(o.e.Stdout, t)
+		return cmp.Or(writeJSON(o.e.Stdout, t), err)
 	}
-	return t.WriteText(o.e.Stdout)
+	return cmp.Or(t.WriteText(o.e.Stdout), err)
 }
 
 // writeTest exports a test.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -141,6 +142,25 @@ func TestReplayGoesOnAtTheNextCheckpoint(t *testing.T) {
 	}
 }
 
+// What is shown of a node that does something else than the recorded one isn't what happened.
+func TestWhoeverLooksIsToldOfDifferences(t *testing.T) {
+	r, keys := kept(t, "plain")
+	altered := -1
+	err := replay.Walk(r, keys, replay.Stretch{}, &replay.Visitor{
+		Before: func(_ *replay.Player, _ *recording.Segment, e *recording.Entry, _ time.Time) {
+			if e.Kind == recording.KindQuery {
+				e.Name, altered = "another", e.Number
+			}
+		},
+		Step: func(*replay.Step) error { return nil },
+	})
+	var differ *replay.DifferError
+	if !errors.As(err, &differ) || differ.Number < altered || altered < 0 || differ.Count == 0 ||
+		!strings.Contains(err.Error(), "not what happened") {
+		t.Errorf("altered input %d: %v", altered, err)
+	}
+}
+
 func TestMissingKeyIsNamed(t *testing.T) {
 	r, keys := kept(t, "encrypted")
 	if _, err := replay.Verify(r, recording.Keys{}, replay.Stretch{}, ""); err == nil || !strings.Contains(err.Error(), "fingerprint") {
@@ -198,7 +218,7 @@ func TestMembersAndHistoryAtATime(t *testing.T) {
 		{time.Second, "web-1 alive web-2 alive web-3 alive"},
 		{9 * time.Second, "web-1 alive web-2 failed web-3 alive"},
 		{12 * time.Second, "web-1 alive web-2 alive web-3 alive"},
-		{time.Hour, "web-1 alive web-2 alive web-3 failed"},
+		{30 * time.Second, "web-1 alive web-2 alive web-3 failed"},
 	} {
 		p, last, err := replay.At(r, keys, begin.Add(c.at))
 		if err != nil {
@@ -225,6 +245,9 @@ func TestMembersAndHistoryAtATime(t *testing.T) {
 	}
 	if _, _, err := replay.At(r, keys, begin.Add(-time.Hour)); err != replay.ErrNothing {
 		t.Errorf("before the recording: %v", err)
+	}
+	if _, _, err := replay.At(r, keys, begin.Add(time.Hour)); !errors.Is(err, replay.ErrNothing) {
+		t.Errorf("after the recording: %v", err)
 	}
 }
 

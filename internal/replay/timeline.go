@@ -114,21 +114,25 @@ type runTime struct {
 	from, to    time.Time
 }
 
-// Merge makes the timeline of a stretch, by the clock of the first recording's host.
+// Merge makes the timeline of a stretch, by the clock of the first recording's host. With a
+// *DifferError there is one, too.
 func Merge(all []*recording.Recording, keys recording.Keys, in Stretch) (*Timeline, error) {
 	s := sources{in: in, byAdr: make(map[netip.AddrPort]int),
 		byHost: make(map[netip.Addr]int), hosts: make(map[int]netip.Addr),
 		Timeline: Timeline{Losses: []Loss{}, Moments: []*Moment{}}}
+	var differs error
 	for i, r := range all {
 		s.Nodes = append(s.Nodes, r.Dir)
-		if err := s.play(i, r, keys, in); err != nil {
+		err := s.play(i, r, keys, in)
+		if !onlyDiffers(err) {
 			return nil, err
 		}
+		differs = cmp.Or(differs, err)
 	}
 	s.match()
 	s.settle()
 	s.order()
-	return &s.Timeline, nil
+	return &s.Timeline, differs
 }
 
 // margin is how much more than the stretch is looked at, before and after it by the clock of each
@@ -178,7 +182,7 @@ func (s *sources) play(node int, r *recording.Recording, keys recording.Keys, in
 				troubled = err
 			}
 		}})
-	return cmp.Or(err, troubled)
+	return cmp.Or(troubled, err)
 }
 
 // locate notes where a node is.

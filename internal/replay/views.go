@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -69,7 +70,7 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			}
 		},
 	})
-	return errors.Join(err, failed)
+	return cmp.Or(failed, err)
 }
 
 // Traffic is a packet, or what happens on a stream.
@@ -173,28 +174,36 @@ const packetForm = "2006-01-02 15:04:05.000000"
 // ErrNothing means that a recording has nothing of the time that was asked for.
 var ErrNothing = errors.New("the recording has nothing of that time")
 
-// At plays a recording up to a time, its end if that is zero, and returns the player and the time
-// of the last input before it.
+// endTolerance is how long after the last input a moment may be: more is beyond the recording.
+const endTolerance = time.Minute
+
+// At plays a recording up to a time, its end if that is zero, and returns the player and the time of
+// the last input before it: with a *DifferError, too.
 func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, last time.Time, err error) {
 	in := Stretch{From: at, To: at}
 	if at.IsZero() {
 		in.From = latest(r)
 	}
+	var failed error
 	err = Walk(r, keys, in, &Visitor{
 		Step: func(s *Step) error {
 			p, last = s.Player, s.Wall
 			return nil
 		},
 		Trouble: func(_ *recording.Segment, trouble error) {
-			if trouble != ErrState && err == nil {
-				err = trouble
+			if trouble != ErrState && failed == nil {
+				failed = trouble
 			}
 		},
 	})
-	if err == nil && (p == nil || p.Node == nil) {
-		err = ErrNothing
+	switch {
+	case failed != nil:
+	case onlyDiffers(err) && (p == nil || p.Node == nil):
+		failed = ErrNothing
+	case at.Sub(last) > endTolerance && !at.IsZero():
+		failed = fmt.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(timeForm))
 	}
-	return p, last, err
+	return p, last, cmp.Or(failed, err)
 }
 
 // latest is when the last segment of a recording begins.

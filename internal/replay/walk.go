@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/textwrap"
 	"serf/swim"
 )
 
@@ -45,20 +46,44 @@ type Visitor struct {
 // ErrState means that the node's state isn't that of the checkpoint that follows.
 var ErrState = errors.New("the state of the node isn't that of this checkpoint")
 
+// DifferError means that inputs had other effects than those recorded: what was shown is what this
+// program does, and not what happened.
+type DifferError struct {
+	Count   int
+	Segment string
+	Number  int // of the first
+}
+
+func (e *DifferError) Error() string {
+	return fmt.Sprintf("%s with other effects than those recorded, the first is input %d of %s: "+
+		"this is what this program does, and not what happened",
+		textwrap.Count(e.Count, "input"), e.Number, e.Segment)
+}
+
+// onlyDiffers tells whether err is nil or a DifferError.
+func onlyDiffers(err error) bool {
+	var differ *DifferError
+	return err == nil || errors.As(err, &differ)
+}
+
 // Walk plays the segments of a recording that may have a part of a stretch, each from its
 // checkpoint. Whether an entry is in the stretch is for the visitor to see; what comes after it
-// isn't played.
+// isn't played. If inputs had other effects, the error is a *DifferError, at the end.
 func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) error {
+	differ := new(DifferError)
 	for i, run := range r.Runs {
 		if i+1 < len(r.Runs) && !r.Runs[i+1].Segments[0].Time.After(in.From) {
 			continue // the stretch begins in a later run
 		}
-		w := walker{keys: keys, in: in, v: v}
+		w := walker{keys: keys, in: in, v: v, differ: differ}
 		for _, s := range covering(run.Segments, in) {
 			if err := w.segment(s); err != nil {
 				return err
 			}
 		}
+	}
+	if differ.Count > 0 {
+		return differ
 	}
 	return nil
 }
@@ -86,6 +111,7 @@ type walker struct {
 	in   Stretch
 	v    *Visitor
 
+	differ *DifferError
 	before *Player // that played the segment before, to its end
 }
 
@@ -159,6 +185,12 @@ func (w *walker) entries(s *recording.Segment, r *recording.Reader, p *Player) (
 			return false, nil
 		}
 		step.Segment, step.Wall = s, wall
+		if !step.Same() {
+			if w.differ.Count == 0 {
+				w.differ.Segment, w.differ.Number = s.Path, e.Number
+			}
+			w.differ.Count++
+		}
 		if err := w.v.Step(step); err != nil {
 			return false, err
 		}

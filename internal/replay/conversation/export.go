@@ -44,6 +44,10 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	err := replay.Walk(r, keys, in, &replay.Visitor{
 		Segment: x.segment, Before: x.before, Step: x.step, Trouble: x.trouble,
 	})
+	var differ *replay.DifferError
+	if errors.As(err, &differ) {
+		err = nil // what comes is that of this program, and counted below
+	}
 	err = errors.Join(err, x.err)
 	if err == nil && len(x.c.Inputs) == 0 {
 		err = replay.ErrNothing
@@ -155,7 +159,7 @@ func (x *exporter) step(s *replay.Step) error {
 		return x.err
 	}
 	if len(x.effects) < len(x.c.Inputs) {
-		x.effects = append(x.effects, replay.CountsOf(s.Got))
+		x.effects = append(x.effects, replay.CountsOf(s.Entry.Effects))
 	}
 	return nil
 }
