@@ -75,8 +75,12 @@ func keyOf(a, b int) pathKey { return pathKey{min(a, b), max(a, b)} }
 // regions, that is the network's.
 func (m *maker) takePaths() error {
 	measured, estimated := m.measured(), m.estimated()
-	m.found("round trips", "%d were measured, by %d agents. Each line has their median, and between "+
-		"what a tenth and nine tenths of them take", len(m.in.Trips), m.in.Answered)
+	by := "none was measured: coordinates estimate them"
+	if n := len(m.in.Trips); n > 0 {
+		by = fmt.Sprintf("%d were measured, by %d agents", n, m.in.Answered)
+	}
+	m.found("round trips", "%s. Lines have their median, and what a tenth and nine tenths of them "+
+		"don't exceed", by)
 	names := m.Scenario.Regions
 	var assumed []string
 	for a := range max(len(names), 1) {
