@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,27 +114,32 @@ func (f *files) end() {
 }
 
 // makeRoom removes the oldest segments until n bytes more are within the limit. The current one
-// stays, unless it is over.
+// stays, unless it is over. What can't have room removes nothing.
 func (f *files) makeRoom(n int64, over bool) error {
-	keep := 1
-	if over || f.current == nil {
-		keep = 0
+	removable := f.list
+	if !over && f.current != nil {
+		removable = f.list[:len(f.list)-1]
 	}
-	var failed error
-	for i := 0; f.total+n > f.limit && i < len(f.list)-keep; {
-		if err := os.Remove(f.list[i].path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			failed = err // somebody has it open, where that matters
-			i++
+	least := f.total + n
+	for i := range removable {
+		least -= removable[i].size
+	}
+	if least > f.limit {
+		return fmt.Errorf("%s: the limit of %s has no room for %d bytes more: a segment takes a "+
+			"part of it", f.dir, SizeText(f.limit), n)
+	}
+	for i := 0; f.total+n > f.limit; {
+		if i == len(removable) {
+			return fmt.Errorf("%s: no old segment could be removed, the limit is reached", f.dir)
+		}
+		if err := os.Remove(removable[i].path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			i++ // somebody has it open, where that matters
 			continue
 		}
-		f.total -= f.list[i].size
+		f.total -= removable[i].size
 		f.removed++
-		f.list = append(f.list[:i], f.list[i+1:]...)
-	}
-	if f.total+n > f.limit {
-		return errors.Join(failed, fmt.Errorf(
-			"the limit of %d bytes leaves no room for %d more: a segment needs a fraction of it",
-			f.limit, n))
+		f.list = slices.Delete(f.list, i, i+1)
+		removable = removable[:len(removable)-1]
 	}
 	return nil
 }

@@ -330,6 +330,20 @@ func TestLimitHolds(t *testing.T) {
 	}
 }
 
+// What the limit has no room for ends the recording, and removes nothing.
+func TestSegmentBeyondTheLimit(t *testing.T) {
+	t.Parallel()
+	s := begin(t, Config{Limit: LimitMin}, nodeConfig("a", addrA), createFile)
+	s.ping(1)
+	s.run(time.Second)
+	s.rec.send(chunk{kind: frameCheckpoint, header: new(Header), content: make([]byte, LimitMin)})
+	s.wait()
+	stats, _ := s.rec.Stats()
+	if stats.On || !strings.Contains(stats.Problem, "the limit of 1MiB has no room for 10486") || stats.Removed > 0 || stats.Bytes == 0 {
+		t.Errorf("got %+v, want that it stopped and removed nothing", stats)
+	}
+}
+
 // A segment of an hour ends, however little happens.
 func TestSegmentEndsByItsAge(t *testing.T) {
 	t.Parallel()
