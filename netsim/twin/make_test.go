@@ -159,10 +159,7 @@ func TestGroupsOfPlaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got []int
-		for _, n := range tw.Scenario.RegionSizes() {
-			got = append(got, n)
-		}
+		got := tw.Scenario.RegionSizes()
 		if !slices.Equal(got, sizes) {
 			t.Errorf("seed %d: %v nodes, want %v", seed, got, sizes)
 		}

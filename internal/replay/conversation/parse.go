@@ -24,12 +24,11 @@ func sortTail(lines []string, n int) { slices.Sort(lines[len(lines)-n:]) }
 // parser reads a file.
 type parser struct {
 	Conversation
-	line    int
-	in      *Input
-	block   string // that the indented lines belong to: config, state, msg, raw or none
-	text    []byte // of the block
-	keySize map[wire.Fingerprint]int
-	ring    []string
+	line  int
+	in    *Input
+	block string // that the indented lines belong to: config, state, msg, raw or none
+	text  []byte // of the block
+	ring  []string
 }
 
 // Parse reads a file. Errors name the line.
