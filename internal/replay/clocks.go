@@ -81,19 +81,27 @@ func (t *Timeline) head() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", textwrap.Count(len(t.Nodes), "recording"),
 		textwrap.Escape(strings.Join(t.Nodes, ", "), ""))
+	runs := make(map[string]int)
 	for i, c := range t.Clocks {
 		name := textwrap.Escape(c.Node, "")
+		if runs[c.Node]++; runs[c.Node] > 1 {
+			name += fmt.Sprintf(", run %d", runs[c.Node])
+		}
+		off := fmt.Sprintf("%v ahead", round(c.Ahead))
+		if c.Ahead < 0 {
+			off = fmt.Sprintf("%v behind", round(-c.Ahead))
+		}
 		switch {
 		case i == 0:
 			fmt.Fprintf(&b, "times are by the clock of %s\n", name)
 		case !c.Known:
 			fmt.Fprintf(&b, "clock of %s: taken as it is, as no packets went both ways\n", name)
-		case c.Ahead < 0:
-			fmt.Fprintf(&b, "clock of %s: %v behind, ±%v (%d packets)\n", name, round(-c.Ahead),
-				round(c.Within), c.Packets)
+		case c.Ahead.Abs() <= c.Within:
+			fmt.Fprintf(&b, "clock of %s: the same, ±%v (%d packets)\n", name, round(c.Within),
+				c.Packets)
 		default:
-			fmt.Fprintf(&b, "clock of %s: %v ahead, ±%v (%d packets)\n", name, round(c.Ahead),
-				round(c.Within), c.Packets)
+			fmt.Fprintf(&b, "clock of %s: %s, ±%v (%d packets)\n", name, off, round(c.Within),
+				c.Packets)
 		}
 	}
 	for _, l := range t.Losses {

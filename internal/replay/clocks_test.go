@@ -44,3 +44,22 @@ func TestClocksAreReconciled(t *testing.T) {
 		}
 	}
 }
+
+func TestClocksInWords(t *testing.T) {
+	line := Timeline{Nodes: []string{"a", "b"}, Clocks: []*Clock{
+		{Node: "a", Known: true}, {Node: "b", Known: true, Ahead: time.Second, Within: time.Millisecond, Packets: 7},
+		{Node: "b", Known: true, Ahead: -time.Second, Within: time.Millisecond, Packets: 8},
+		{Node: "b", Known: true, Ahead: time.Microsecond, Within: time.Millisecond, Packets: 9}, {Node: "c"},
+	}, Losses: []Loss{{"a", "b", 9, 0}, {"b", "a", 7, 2}}}
+	want := `2 recordings: a, b
+times are by the clock of a
+clock of b: 1s ahead, ±1ms (7 packets)
+clock of b, run 2: 1s behind, ±1ms (8 packets)
+clock of b, run 3: the same, ±1ms (9 packets)
+clock of c: taken as it is, as no packets went both ways
+b -> a: 2 of 7 lost
+`
+	if got := line.head(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
