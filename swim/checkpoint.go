@@ -63,6 +63,7 @@ func (n *Node) codeProbing(c *checkpoint.Coder) {
 	for i := range checkpoint.Slice(c, &n.pings.list, 12) {
 		n.codePing(c, &n.pings.list[i])
 	}
+	n.pings.settle()
 	n.codeUnresponsive(c)
 	n.codeMoves(c)
 	n.codeRejoins(c)

@@ -42,6 +42,7 @@ func (n *Node) extendDeadlines(d time.Duration) {
 	for i := range n.pings.list { // nacks stay due: the asker waits for them
 		n.pings.list[i].deadline = n.pings.list[i].deadline.Add(d)
 	}
+	n.pings.settle()
 	n.probe.extend(d)
 	n.unresponsive.extend(d)
 }

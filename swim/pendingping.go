@@ -41,7 +41,10 @@ const (
 )
 
 // pendingPings are few and short-lived: a slice is searched.
-type pendingPings struct{ list []pendingPing }
+type pendingPings struct {
+	list []pendingPing
+	due  Time // the first nack or deadline, if there are any
+}
 
 const (
 	// maxPendingPings bounds them. An indirect ping beyond it is answered with a nack at once.
@@ -55,11 +58,23 @@ const (
 )
 
 func (p *pendingPings) deadline() Time {
-	d := Never
-	for i := range p.list {
-		d = min(d, p.list[i].nackAt, p.list[i].deadline)
+	if len(p.list) == 0 {
+		return Never
 	}
-	return d
+	return p.due
+}
+
+func (p *pendingPings) add(x pendingPing) {
+	p.due = min(p.deadline(), x.nackAt, x.deadline)
+	p.list = append(p.list, x)
+}
+
+// settle finds out what is due first, after pings were changed or removed.
+func (p *pendingPings) settle() {
+	p.due = Never
+	for i := range p.list {
+		p.due = min(p.due, p.list[i].nackAt, p.list[i].deadline)
+	}
 }
 
 // has tells whether a ping for which is holds is in flight.
@@ -75,6 +90,7 @@ func (p *pendingPings) has(is func(*pendingPing) bool) bool {
 // remove removes the pings for which is holds.
 func (p *pendingPings) remove(is func(*pendingPing) bool) {
 	p.list = slices.DeleteFunc(p.list, func(x pendingPing) bool { return is(&x) })
+	p.settle()
 }
 
 // begin adds a ping of this node's own, and returns its sequence number. It fails after a probe
@@ -87,7 +103,7 @@ func (n *Node) begin(now Time, p pendingPing) uint32 {
 // beginUntil is begin for a ping that has its deadline.
 func (n *Node) beginUntil(p pendingPing) uint32 {
 	p.seq, p.nackAt = n.nextSeq(), Never
-	n.pings.list = append(n.pings.list, p)
+	n.pings.add(p)
 	return p.seq
 }
 
@@ -141,7 +157,7 @@ func (n *Node) handleIndirectPing(now Time, from netip.AddrPort, body []byte, ou
 		}
 		return true
 	}
-	n.pings.list = append(n.pings.list, p)
+	n.pings.add(p)
 	sc := &out.scratch
 	sc.msg = n.appendPing(sc.msg[:0], m.Node, p.seq)
 	cut := len(sc.msg)
@@ -173,6 +189,7 @@ func (n *Node) ackPending(
 	}
 	p := n.pings.list[i]
 	n.pings.list = slices.Delete(n.pings.list, i, i+1)
+	n.pings.settle()
 	n.rejoins.proven(p.member)
 	n.noteHeard(now, p.member)
 	switch p.kind {
@@ -206,6 +223,9 @@ func (n *Node) sendNack(now Time, p *pendingPing, out *Output) {
 
 // expirePending sends the nacks that are due, and ends pings without an answer.
 func (n *Node) expirePending(now Time, out *Output) {
+	if now < n.pings.deadline() {
+		return
+	}
 	for i := range n.pings.list {
 		p := &n.pings.list[i]
 		if now >= p.nackAt {

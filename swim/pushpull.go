@@ -347,10 +347,10 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		// A death learned second-hand is a suspicion, so that the member can still refute. That it
 		// left, it said itself.
 		if state == Left {
-			n.accuse(now, Left, s.Name, s.Inc, s.Name, out)
+			n.accuse(now, Left, c.id, s.Inc, s.Name, out)
 			return
 		}
-		n.accuse(now, Suspect, s.Name, s.Inc, n.pushPullAccuser(s.Name), out)
+		n.accuse(now, Suspect, c.id, s.Inc, n.pushPullAccuser(s.Name), out)
 		return
 	}
 	if !n.acceptable(&c, out) {
@@ -362,7 +362,7 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		n.applyAlive(now, &c, out)
 	}
 	if state == Suspect {
-		n.accuse(now, Suspect, s.Name, s.Inc, n.pushPullAccuser(s.Name), out)
+		n.accuse(now, Suspect, n.member(s.Name), s.Inc, n.pushPullAccuser(s.Name), out)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestClaimsThatAreCheckedAreBounded(t *testing.T) {
 	tn.want("once at a time", "b: ping b")
 	tn.wantNone("once at a time", "b: ping b")
 	for len(tn.n.pings.list) < maxDeferrable {
-		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
+		tn.n.pings.add(pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.declareDead("d", 1)
 	tn.recv("c", alive("d", 2))

@@ -211,7 +211,7 @@ func TestSuspectThatHadNoTimeToRefuteIsProbed(t *testing.T) {
 func TestEarlyPingsLeaveRoomForFinalProbes(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	for len(tn.n.pings.list) < maxDeferrable {
-		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
+		tn.n.pings.add(pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.advance(20 * time.Second)
 	tn.wantNone("it will be asked later", "b: ping b")
@@ -289,7 +289,7 @@ func TestSuspectIsNotPingedBesideTooManyPings(t *testing.T) {
 	tn := suspecting(t, func(*Config) {})
 	tn.advance(23 * time.Second)
 	for range maxPendingPings {
-		tn.n.pings.list = append(tn.n.pings.list, pendingPing{nackAt: Never, deadline: Never})
+		tn.n.pings.add(pendingPing{nackAt: Never, deadline: Never})
 	}
 	tn.advance(500 * time.Millisecond)
 	tn.wantNone("there's no room", "b: ping *")

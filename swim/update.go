@@ -45,14 +45,14 @@ func (n *Node) handleAccusation(
 		return false
 	}
 	n.counters.Claims[s]++
-	n.correct(now, n.member(name), inc, out)
-	n.accuse(now, s, name, inc, from, out)
+	id := n.member(name)
+	n.correct(now, id, inc, out)
+	n.accuse(now, s, id, inc, from, out)
 	return true
 }
 
 // accuse takes a message that a member is suspect, dead or left. from is the accuser's name.
-func (n *Node) accuse(now Time, s State, name []byte, inc uint32, from []byte, out *Output) {
-	id := n.member(name)
+func (n *Node) accuse(now Time, s State, id MemberID, inc uint32, from []byte, out *Output) {
 	if id == NoMember {
 		return // only alive makes a member known
 	}

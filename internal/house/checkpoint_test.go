@@ -30,6 +30,7 @@ var notSaved = map[string]string{
 	"swim.Rebroadcasts.free":  "memory to be used again",
 	"swim.differences.able":   "follows from the configuration",
 	"swim.differences.above":  "follows from the configuration",
+	"swim.pendingPings.due":   "follows from the pings",
 	"swim.Queue.Fair":         "never changes",
 	"swim.Queue.Rebroadcasts": "never changes",
 	"serf.coordinates.off":    "follows from the configuration",
