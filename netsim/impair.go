@@ -121,7 +121,7 @@ func (w *worker) transmit(h int32, size int, most time.Duration) (time.Duration,
 		return 0, true
 	}
 	begin := max(p.uplink.free, w.now)
-	if begin.Sub(w.now) > cmp.Or(most, DefaultQueue) {
+	if begin.Sub(w.now) > cmp.Or(most, p.uplink.queue, DefaultQueue) {
 		return 0, false
 	}
 	p.uplink.free = begin.Add(speed.time(size + ipHeader))

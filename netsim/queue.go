@@ -57,6 +57,7 @@ func (e *event) before(f *event) bool {
 // hosts.
 type eventQueue struct {
 	near   eventHeap // all before edge
+	fresh  bool      // near has events that weren't preloaded
 	far    eventHeap // beyond the ring when it was pushed
 	ring   []uint32  // the first block of each bucket, by time from edge on; nil until needed
 	full   [ringSize / 64]uint64
@@ -160,7 +161,7 @@ func (q *eventQueue) advance() bool {
 	if start == swim.Never {
 		return false
 	}
-	q.edge = start + bucketWidth
+	q.edge, q.fresh = start+bucketWidth, true
 	if b := bucketOf(start); q.full[b/64]>>(b%64)&1 == 1 {
 		q.empty(b)
 	}

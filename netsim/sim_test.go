@@ -109,7 +109,7 @@ func toys(t testing.TB, n int, c Config) (*Sim, []*toy) {
 	return s, ms
 }
 
-func addToy(t testing.TB, s *Sim, addr netip.AddrPort, m *toy) {
+func addToy(t testing.TB, s *Sim, addr netip.AddrPort, m swim.Machine) {
 	t.Helper()
 	if err := s.Start(s.Add(), addr, func(swim.Time, *swim.Output) (swim.Machine, error) { return m, nil }); err != nil {
 		t.Fatal(err)

@@ -69,6 +69,7 @@ type host struct {
 	armed   swim.Time // when the earliest timer in the queue fires, or Never
 	place   place
 	state   hostState
+	_       [8]byte // to 64 bytes
 }
 
 // traffic counts the packets that a host has sent.
@@ -110,6 +111,7 @@ type worker struct {
 	between  []Traffic // by region of the sender and of the receiver
 	steps    uint64
 	spin     spinGuard
+	loaded   uint64      // see preload
 	log      eventLog    // for the observers
 	outbox   [2][]outbox // by receiving worker; one is filled while the other is emptied
 }

@@ -17,6 +17,9 @@ func newWorker(s *Sim, id, workers int) *worker {
 
 // step handles the next event, of which there must be one.
 func (w *worker) step() {
+	if w.queue.fresh {
+		w.preload()
+	}
 	e := w.queue.pop()
 	invariant.Check(e.at >= w.now, "netsim: event in the past")
 	w.now = e.at
@@ -164,7 +167,7 @@ func (w *worker) send(h int32, p *swim.Packet) {
 	w.stats.Sent++
 	w.stats.SentBytes += uint64(len(p.Data))
 	d, seq := w.draw(h)
-	wait, room := w.transmit(h, len(p.Data), s.cold[h].uplink.queue)
+	wait, room := w.transmit(h, len(p.Data), 0)
 	at := s.places.find(p.To)
 	to := none
 	if at != nowhere {

@@ -43,6 +43,12 @@ func New(limit int) Client { return Client{here: Origin(), peers: peers{limit: l
 // Coordinate returns the present estimate.
 func (c *Client) Coordinate() Coordinate { return c.here }
 
+// Preload reads a field in each cache line of c: see swim.Node.Preload.
+func (c *Client) Preload() uint64 {
+	sum := c.here.Vec[0] + c.here.Height + c.adjust[0] + c.adjust[8] + c.adjust[16]
+	return math.Float64bits(sum) + uint64(c.adjustN) + uint64(len(c.peers.keys))
+}
+
 // Resets is how often the estimate went out of range and started over.
 func (c *Client) Resets() uint64 { return c.resets }
 
