@@ -200,16 +200,19 @@ func (s *Lifeguard) Deal(shard scenario.Shard) (runs []int) {
 }
 
 // telling is greater for combinations in which there is more to see: members stop for longer than a
-// suspicion may last at least, and run for too short a time to hear of it.
+// suspicion may last at least, and run for too short a time to hear of it; or they run for too short
+// a time to read what comes while they are stopped.
 func telling(s *scenario.Scenario) float64 {
-	const long, short = 10 * time.Second, 300 * time.Millisecond
-	switch f := &s.Faults[0]; {
-	case time.Duration(f.Length) < long:
-		return 0
-	case f.Repeat > 0 && time.Duration(f.Gap) > short:
+	f := &s.Faults[0]
+	stop, run := time.Duration(f.Length), time.Duration(f.Gap)
+	switch {
+	case stop > 10*time.Second && run < 300*time.Millisecond,
+		stop > time.Second && run < 5*time.Millisecond && f.Repeat > 0:
+		return 2
+	case stop > 10*time.Second:
 		return 1
 	}
-	return 2
+	return 0
 }
 
 // Run carries out the study, with so many runs at a time. When ctx ends early the result is about

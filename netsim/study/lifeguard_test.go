@@ -2,12 +2,14 @@ package study
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"serf/internal/systest"
+	"serf/netsim/scenario"
 	"serf/swim"
 )
 
@@ -81,6 +83,57 @@ func TestInterruptedStudyKeepsWhatIsDone(t *testing.T) {
 	}
 	if r.Combinations != 1 || r.Of != 2 || r.Variants[0].Packets == 0 || r.Variants[0].Once != 0 {
 		t.Errorf("want 1 of 2 combinations, that with several stops: %+v", r)
+	}
+}
+
+// Shares, whose results went through JSON, make the study that one process makes.
+func TestSharedStudyIsTheWhole(t *testing.T) {
+	t.Parallel()
+	s := quickStudy()
+	s.Variants = append(s.Variants, Variant{"lifeguard", swim.WithoutOurs})
+	whole, err := s.Run(t.Context(), 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []int{1, 2, 3} {
+		runs := make([]*LifeguardRun, s.Size())
+		for part := 1; part <= of; part++ {
+			err = errors.Join(err, s.RunSome(t.Context(), s.Deal(scenario.Shard{Part: part, Of: of}), 1, nil, func(i int, r LifeguardRun) {
+				data, err := json.Marshal(r)
+				runs[i] = new(LifeguardRun)
+				if err = errors.Join(err, json.Unmarshal(data, runs[i])); err != nil {
+					t.Error(err)
+				}
+			}))
+		}
+		if sum := s.Sum(runs); err != nil || sum.String() != whole.String() {
+			t.Errorf("%d shares, %v:\n%s\nthe whole:\n%s", of, err, &sum, &whole)
+		}
+	}
+}
+
+// All variants of a combination follow each other, and combinations in which most happens come
+// first, in each share.
+func TestSharesBeginWithWhatTells(t *testing.T) {
+	t.Parallel()
+	s := PaperStudy()
+	list, k := s.combinations(), len(s.Variants)
+	for part := 1; part <= 3; part++ {
+		last := 2.0
+		own := s.Deal(scenario.Shard{Part: part, Of: 3})
+		if first := list[own[0]/k].Faults[0]; len(own) != len(list)/3*k || time.Duration(first.Length) < 2*time.Second {
+			t.Errorf("part %d: %d runs, the first with stops of %v", part, len(own), first.Length)
+		}
+		for i, run := range own {
+			if run%k != i%k || run/k != own[i-i%k]/k {
+				t.Fatalf("part %d: run %d is of another combination than that before", part, i)
+			}
+			now := telling(&list[run/k])
+			if now > last {
+				t.Fatalf("part %d: run %d tells more than what came before", part, i)
+			}
+			last = now
+		}
 	}
 }
 
