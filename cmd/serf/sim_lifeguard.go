@@ -21,7 +21,7 @@ Usage: serf sim lifeguard [options]
   cluster of 128 some members stop, run on for a while, stop again, for two
   minutes. Prints how often others, that never stop, are taken for failed, and
   how soon members that do stop are found, for SWIM, for each part of Lifeguard,
-  for all of it, and for this program. It takes half an hour of two processors.
+  for all of it, and for this program. It takes 40 minutes of a processor.
   docs/figures/lifeguard.md tells what the figures mean.
 
   -reduced
