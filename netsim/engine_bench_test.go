@@ -5,6 +5,7 @@ package netsim
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -77,4 +78,34 @@ func benchmarkEngine(b *testing.B, hosts, workers int) {
 	seconds := float64(hosts) * float64(b.N)
 	b.ReportMetric(seconds/(cputime.Used()-from).Seconds(), "host-s/cpu-s")
 	b.ReportMetric(seconds/b.Elapsed().Seconds(), "host-s/s")
+}
+
+// BenchmarkCacheLines reads cache lines of 150 MB, the memory of 10,000 nodes, in random order: in
+// chains, in which each read waits for the one before.
+func BenchmarkCacheLines(b *testing.B) {
+	type line struct {
+		next uint32
+		_    [60]byte
+	}
+	lines := make([]line, 150<<20/64)
+	order := rand.New(rand.NewPCG(1, 2)).Perm(len(lines))
+	for i, at := range order {
+		lines[at].next = uint32(order[(i+1)%len(order)])
+	}
+	for _, chains := range []int{1, 4, 16} {
+		b.Run(fmt.Sprintf("chains=%d", chains), func(b *testing.B) {
+			at := make([]uint32, chains)
+			for i := range at {
+				at[i] = uint32(order[i*len(order)/chains])
+			}
+			reads := 0
+			for b.Loop() {
+				for i, now := range at {
+					at[i] = lines[now].next
+				}
+				reads += chains
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(reads), "ns/line")
+		})
+	}
 }
