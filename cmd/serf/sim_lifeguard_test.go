@@ -14,7 +14,7 @@ func TestLifeguardOptions(t *testing.T) {
 		t.Errorf("%v, %+v", ok, study)
 	}
 	whole, _, _ := parseLifeguard(nil, e)
-	if len(whole.Variants) != 6 || len(whole.Stopped)*len(whole.Stops)*len(whole.Runs) != 432 {
+	if len(whole.Variants) != 6 || len(whole.Stopped)*len(whole.Stops)*len(whole.Runs) != 432 || whole.ReadTime != 50*time.Microsecond {
 		t.Errorf("the whole study: %+v", whole)
 	}
 }

@@ -100,6 +100,7 @@ func PaperStudy() Lifeguard {
 		Stopped:  []int{1, 4, 8, 12, 16, 20, 24, 28, 32},
 		Stops:    millis(128, 512, 2048, 8192, 16384, 32768),
 		Runs:     millis(1, 4, 16, 64, 256, 1024, 4096, 16384),
+		ReadTime: 50 * time.Microsecond,
 		Repeat:   1, Seed: 1, members: 128, length: 120 * time.Second,
 	}
 }
