@@ -154,6 +154,27 @@ func TestFunctionsWaitUntilTheLayerIsReady(t *testing.T) {
 	})
 }
 
+// However many functions come all the time, one that waits for the layer has its turn.
+func TestFunctionsThatWaitForTheLayerAreNotStarved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := start(t, memnet.New(memnet.Config{}), 1, &machine{}, driver.Layer{})
+		defer d.Close()
+		busy, ran, before := make(chan bool), 0, -1
+		go d.Look(t.Context(), func() { <-busy })
+		synctest.Wait()
+		for range 100 {
+			go d.Look(t.Context(), func() { ran++ })
+		}
+		go d.DoWhenReady(t.Context(), func(swim.Time, *swim.Output) { before = ran })
+		synctest.Wait()
+		close(busy)
+		synctest.Wait()
+		if ran != 100 || before < 0 || before > 1 {
+			t.Errorf("%d of %d others ran before it, want 1 at most", before, ran)
+		}
+	})
+}
+
 // A timer for the end of all time would have a bubble's clock jump there.
 func TestMachineWithoutADeadlineIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 
 // Limits of the loop.
 const (
-	// turnInputs is how many packets, and how many other inputs, one turn takes before its effects
-	// are carried out: enough to share the cost of a flush, few enough that answers aren't late.
+	// turnInputs is how many packets, and how many of each other kind of inputs, one turn takes
+	// before its effects are carried out: enough to share the cost of a flush, few enough that
+	// answers aren't late.
 	turnInputs = 64
 	// packetQueue is how many packets may wait for the loop. When it is full the reader waits, the
 	// kernel's buffer fills, and then the kernel drops.
@@ -70,24 +71,29 @@ func (d *Driver) endTurn() (now swim.Time) {
 	return now
 }
 
-// takeInputs handles what has come in, up to the limit of a turn.
+// takeInputs handles what has come in, up to the limit of a turn. Packets, inputs, and those that
+// wait for the layer take turns: many of one kind don't keep the others from the loop.
 func (d *Driver) takeInputs() {
 	for range turnInputs {
-		from, packet, ok := d.waiter.next()
-		if ok {
+		from, packet, more := d.waiter.next()
+		if more {
 			d.handlePacket(from, packet)
 		}
-		in := d.inbox.take(false)
-		if in == nil && d.loop.layer.Ready() {
-			in = d.inbox.take(true)
-		}
-		if in != nil {
-			d.handleInput(in)
-		}
-		if !ok && in == nil {
+		more = d.takeInput(false) || more
+		more = d.loop.layer.Ready() && d.takeInput(true) || more
+		if !more {
 			return
 		}
 	}
+}
+
+// takeInput handles the first input of a queue. It reports whether there was one.
+func (d *Driver) takeInput(gated bool) bool {
+	in := d.inbox.take(gated)
+	if in != nil {
+		d.handleInput(in)
+	}
+	return in != nil
 }
 
 func (d *Driver) handleInput(in *input) {
