@@ -482,11 +482,11 @@ func checkSuspicions(t *rapid.T, n *Node) {
 		if i > 0 && s.less(i, (i-1)/2) {
 			t.Fatalf("suspicion %d is due before its parent", i)
 		}
-		least := x.least
-		if x.checked {
-			least = x.lead
+		earliest := x.start.Add(x.least)
+		if x.checked { // from the final probe on; a pause may have moved the start beyond it
+			earliest = min(x.start.Add(x.lead), x.floor)
 		}
-		if x.deadline < x.start.Add(least) || x.deadline > x.start.Add(x.most) {
+		if x.deadline < earliest || x.deadline > x.start.Add(x.most) {
 			t.Fatalf("suspicion of %d ends outside of its bounds", x.member)
 		}
 	}
