@@ -161,6 +161,31 @@ func TestWhoeverLooksIsToldOfDifferences(t *testing.T) {
 	}
 }
 
+// A file that is no segment is named, and what the others have is played all the same.
+func TestDamagedSegmentHidesNoOther(t *testing.T) {
+	r, keys := kept(t, "restarts")
+	whole, err := replay.Verify(r, keys, replay.Stretch{}, "this build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(r.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "99999999-20270101T000000Z.serfrec")
+	if err := os.WriteFile(file, []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := replay.Verify(read(t, dir), keys, replay.Stretch{}, "this build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Inputs != whole.Inputs || len(got.Unplayed) != 1 || got.Same {
+		t.Errorf("%d inputs, not played %q, want all %d inputs and the file named", got.Inputs,
+			got.Unplayed, whole.Inputs)
+	}
+}
+
 func TestMissingKeyIsNamed(t *testing.T) {
 	r, keys := kept(t, "encrypted")
 	if _, err := replay.Verify(r, recording.Keys{}, replay.Stretch{}, ""); err == nil || !strings.Contains(err.Error(), "fingerprint") {

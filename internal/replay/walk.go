@@ -72,7 +72,7 @@ func onlyDiffers(err error) bool {
 func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) error {
 	differ := new(DifferError)
 	for i, run := range r.Runs {
-		if i+1 < len(r.Runs) && !r.Runs[i+1].Segments[0].Time.After(in.From) {
+		if i+1 < len(r.Runs) && began(r.Runs[i+1].Segments[0], in.From) {
 			continue // the stretch begins in a later run
 		}
 		w := walker{keys: keys, in: in, v: v, differ: differ}
@@ -88,16 +88,21 @@ func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) e
 	return nil
 }
 
+// began tells whether a segment had begun by then. Of one without a header it isn't known.
+func began(s *recording.Segment, then time.Time) bool {
+	return s.Err == nil && !s.Time.After(then)
+}
+
 // covering returns the segments that may have a part of a stretch.
 func covering(all []*recording.Segment, in Stretch) []*recording.Segment {
 	first := 0
 	for i, s := range all {
-		if !s.Time.After(in.From) {
+		if began(s, in.From) {
 			first = i
 		}
 	}
 	last := slices.IndexFunc(all, func(s *recording.Segment) bool {
-		return !in.To.IsZero() && s.Time.After(in.To)
+		return !in.To.IsZero() && s.Err == nil && s.Time.After(in.To)
 	})
 	if last < 0 {
 		last = len(all)
