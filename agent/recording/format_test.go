@@ -217,7 +217,7 @@ func fill(v reflect.Value, n *int64) {
 
 // reading are the methods of serf.Node that change nothing that it does later.
 var reading = strings.Fields(`All AppendState ByID Compare Coordinate Count Counters Deadline DefaultQueryTimeout
-	Digest EncodeQuestion EventRoom Leaving Len Listed MaxID Member Members RoundTrips Sealer Self Stats Swim Tags TrackChanges`)
+	Digest EncodeQuestion EventRoom Leaving Len Listed MaxID Member Members Preload RoundTrips Sealer Self Stats Swim Tags TrackChanges`)
 
 // elsewhere are those that aren't called on a Node: at its start, by a simulation, by a replay.
 var elsewhere = strings.Fields("TrackHistory Release AskEncoded")
