@@ -17,6 +17,9 @@ import (
 // Other users are kept out: tags, payloads and addresses are private.
 const fileMode, dirMode = 0o600, 0o700
 
+// numberDigits is how long the number is that a segment's name begins with: names sort by it.
+const numberDigits = 8
+
 // lockName is the file whose lock keeps other agents out.
 const lockName = "recording"
 
@@ -52,6 +55,11 @@ func (f *files) open() (err error) {
 	}
 	names, err := segmentNames(f.dir)
 	for _, name := range names {
+		digits, _, _ := strings.Cut(name, "-")
+		n, notOurs := strconv.Atoi(digits)
+		if notOurs != nil || len(digits) != numberDigits {
+			continue // whoever put it there removes it
+		}
 		path := filepath.Join(f.dir, name)
 		info, statErr := os.Stat(path)
 		if err = errors.Join(err, statErr); err != nil {
@@ -59,10 +67,7 @@ func (f *files) open() (err error) {
 		}
 		f.list = append(f.list, segmentFile{path, info.Size()})
 		f.total += info.Size()
-		digits, _, _ := strings.Cut(name, "-")
-		if n, err := strconv.Atoi(digits); err == nil { // else the name isn't ours
-			f.number = max(f.number, n)
-		}
+		f.number = max(f.number, n)
 	}
 	if err != nil {
 		f.lock.Release()
@@ -87,14 +92,27 @@ func (f *files) write(b []byte, h *Header) error {
 	n, err := f.current.Write(b)
 	f.list[len(f.list)-1].size += int64(n)
 	f.total += int64(n)
+	if err != nil && h != nil {
+		f.discard()
+	}
 	return err
+}
+
+// discard removes the current segment: one without its checkpoint can't be replayed.
+func (f *files) discard() {
+	last := len(f.list) - 1
+	f.end()
+	if os.Remove(f.list[last].path) == nil {
+		f.total -= f.list[last].size
+		f.list = f.list[:last]
+	}
 }
 
 // next begins a segment.
 func (f *files) next(now time.Time) error {
 	f.end()
 	f.number++
-	name := fmt.Sprintf("%08d-%s%s", f.number, now.Format("20060102T150405Z"), suffix)
+	name := fmt.Sprintf("%0*d-%s%s", numberDigits, f.number, now.Format("20060102T150405Z"), suffix)
 	path := filepath.Join(f.dir, name)
 	w, err := f.create(path)
 	if err != nil {

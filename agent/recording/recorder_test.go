@@ -258,6 +258,51 @@ func TestFullDiskEndsTheRecording(t *testing.T) {
 	}
 }
 
+// A segment whose checkpoint doesn't fit on the disk isn't left there: it couldn't be replayed.
+func TestSegmentWithoutACheckpointIsNotLeft(t *testing.T) {
+	t.Parallel()
+	d := &device{room: 5000}
+	s := begin(t, Config{}, nodeConfig("a", addrA), d.create)
+	s.ping(1)
+	s.run(time.Second)
+	s.wait()
+	d.room = 100
+	s.rec.send(chunk{kind: frameCheckpoint, header: new(Header), content: make([]byte, 1000)})
+	s.wait()
+	stats, _ := s.rec.Stats()
+	dir := s.dir
+	s.end()
+	names, err := segmentNames(dir)
+	if err != nil || len(names) != 1 || stats.On || stats.Bytes != sizeOf(dir) {
+		t.Errorf("files %v, %v, stats %+v, want one whole segment and its size", names, err, stats)
+	}
+}
+
+// What somebody else put there isn't removed, whatever its name.
+func TestFilesOfOthersStay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var others []string
+	for _, name := range []string{"saved.serfrec", "1-of-march.serfrec", "00000001.txt"} {
+		others = append(others, filepath.Join(dir, name))
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, LimitMin), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := begin(t, Config{Dir: dir, Limit: LimitMin}, nodeConfig("a", addrA), createFile)
+	s.ping(1)
+	s.run(time.Second)
+	s.wait()
+	if stats, _ := s.rec.Stats(); !stats.On || stats.Removed > 0 || stats.Bytes > LimitMin {
+		t.Errorf("got %+v, want a recording beside them", stats)
+	}
+	for _, path := range others {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // While the disk doesn't answer the node goes on. When it does, the recording goes on with a
 // checkpoint, and says how much is missing.
 func TestSlowDiskLeavesAGap(t *testing.T) {
