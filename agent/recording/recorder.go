@@ -41,6 +41,8 @@ const (
 	// segmentShare is the part of the limit that a segment takes, segmentMin its least size.
 	segmentShare = 16
 	segmentMin   = 64 << 10
+	// segmentMost bounds it, too: whoever replays a segment reads it as a whole.
+	segmentMost = 64 << 20
 )
 
 // mode of a recorder.
@@ -113,7 +115,8 @@ func (r *Recorder) begin(now swim.Time, keys *wire.Keyring, state []byte) {
 	}
 	content := c.append(nil)
 	r.mode, r.number, r.began, r.last, r.size = modeOn, r.number+1, now, now, 0
-	r.room = max(r.limit/segmentShare-int64(len(content)), int64(len(content)), segmentMin)
+	size, head := min(r.limit/segmentShare, segmentMost), int64(len(content))
+	r.room = max(size-head, head, segmentMin)
 	r.clear(r.buffer())
 	r.send(chunk{kind: frameCheckpoint, header: &h, content: content, seal: r.seal})
 }

@@ -303,6 +303,15 @@ func TestFilesOfOthersStay(t *testing.T) {
 	}
 }
 
+// However large the limit is, a segment is no larger than what a replay reads.
+func TestSegmentsCanBeRead(t *testing.T) {
+	t.Parallel()
+	s := begin(t, Config{Limit: 1 << 50}, nodeConfig("a", addrA), createFile)
+	if s.rec.room > segmentMost || s.rec.room < segmentMost/2 || segmentMost+behindMax > segmentMax {
+		t.Errorf("room for %d bytes, at most %d are read", s.rec.room, segmentMax)
+	}
+}
+
 // While the disk doesn't answer the node goes on. When it does, the recording goes on with a
 // checkpoint, and says how much is missing.
 func TestSlowDiskLeavesAGap(t *testing.T) {
