@@ -10,6 +10,7 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/hostaddr"
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -45,12 +46,12 @@ func (c *Config) Validate() error {
 func (c *Config) validate() error {
 	var errs []error
 	whole := c.problems(func(field, format string, args ...any) {
-		errs = append(errs, newConfigError(field, fmt.Errorf(format, args...)))
+		errs = append(errs, newConfigError(field, std.Errorf(format, args...)))
 	})
 	if whole {
 		errs = append(errs, c.nodeProblems()...)
 	}
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // problems reports what the node doesn't know of. It is false if the timing isn't one, so that

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/internal/repeats"
+	"serf/internal/std"
 )
 
 // LevelTrace is the level of lines that are made only when somebody wants them. The other levels
@@ -46,7 +47,7 @@ func ParseLevel(s string) (slog.Level, error) {
 			return l.level, nil
 		}
 	}
-	return 0, fmt.Errorf("log level %q: want trace, debug, info, warn or err", s)
+	return 0, std.Errorf("log level %q: want trace, debug, info, warn or err", s)
 }
 
 // Limits of the log.

@@ -1,10 +1,11 @@
 package agent
 
 import (
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
+
+	"serf/internal/std"
 )
 
 const (
@@ -127,7 +128,7 @@ func facilityNumber(name string) (int, error) {
 		}
 		return i, nil
 	}
-	return 0, fmt.Errorf("syslog facility %q, allowed %s", name,
+	return 0, std.Errorf("syslog facility %q, allowed %s", name,
 		strings.Join(SyslogFacilities, ", "))
 }
 

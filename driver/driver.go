@@ -3,13 +3,13 @@ package driver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"serf/internal/invariant"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -100,7 +100,7 @@ func Listen(c Config) (*Driver, error) {
 	case !c.Bind.IsValid():
 		return nil, errors.New("bind address: not set")
 	case c.StreamTimeout < 0:
-		return nil, fmt.Errorf("stream timeout: %v is negative", c.StreamTimeout)
+		return nil, std.Errorf("stream timeout: %v is negative", c.StreamTimeout)
 	case c.StreamTimeout == 0:
 		c.StreamTimeout = streamTimeoutDefault
 	}

@@ -1,10 +1,10 @@
 package netsim
 
 import (
-	"fmt"
 	"net/netip"
 
 	"serf/internal/invariant"
+	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -123,7 +123,7 @@ func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now
 func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	s.Crash(h)
 	if other := s.places.host(addr); other != none {
-		return fmt.Errorf("netsim: address %v is taken by host %d", addr, other)
+		return std.Errorf("netsim: address %v is taken by host %d", addr, other)
 	}
 	w := s.enter(h)
 	w.enter()
@@ -131,7 +131,7 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	if err != nil {
 		w.busy = false
 		w.out.Reset()
-		return fmt.Errorf("netsim: starting host %d: %w", h, err)
+		return std.Errorf("netsim: starting host %d: %w", h, err)
 	}
 	p, cold := &s.hosts[h], &s.cold[h]
 	p.place, p.machine, p.state = s.places.add(addr), s.clocked(h, m), running

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"serf/agent/disk"
+	"serf/internal/std"
 )
 
 // kept is a file that the agent writes.
@@ -31,19 +32,19 @@ func (c *Config) checkFiles(env Env) error {
 	for i, f := range files {
 		for _, other := range files[:i] {
 			if same(f.path, other.path, env) {
-				errs = append(errs, fmt.Errorf("%s: %s is the file of %s, too", c.Where(f.key),
+				errs = append(errs, std.Errorf("%s: %s is the file of %s, too", c.Where(f.key),
 					f.path, c.Where(other.key)))
 			}
 		}
 		for _, path := range c.Paths {
 			if same(f.path, path, env) || strings.HasSuffix(f.path, ".json") &&
 				same(filepath.Dir(f.path), path, env) {
-				errs = append(errs, fmt.Errorf("%s: %s is read as configuration, too, by way of %s",
+				errs = append(errs, std.Errorf("%s: %s is read as configuration, too, by way of %s",
 					c.Where(f.key), f.path, path))
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // same reports whether two paths lead to the same file or directory, or will when it is made.
@@ -72,7 +73,7 @@ func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 		l, err := disk.LockFile(f.path)
 		if errors.Is(err, disk.ErrInUse) {
 			locks.Release()
-			return nil, nil, fmt.Errorf("%s: %s: %w", c.Where(f.key), f.path, err)
+			return nil, nil, std.Errorf("%s: %s: %w", c.Where(f.key), f.path, err)
 		}
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf(

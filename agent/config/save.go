@@ -1,10 +1,10 @@
 package config
 
 import (
-	"fmt"
 	"os"
 
 	"serf/agent/disk"
+	"serf/internal/std"
 )
 
 // save replaces a file that the agent keeps, unless its present content, checked by check, is
@@ -16,7 +16,7 @@ func save(path string, data []byte, check func([]byte) error) error {
 			err = check(there)
 		}
 		if err != nil {
-			return fmt.Errorf("%s isn't overwritten, it has become something else: %w", path, err)
+			return std.Errorf("%s isn't overwritten, it has become something else: %w", path, err)
 		}
 	}
 	return disk.Replace(path, data)

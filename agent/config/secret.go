@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -10,6 +8,7 @@ import (
 	"strings"
 
 	"serf/agent/disk"
+	"serf/internal/std"
 )
 
 // secretMax bounds, in bytes, a file with one secret: keys have 44, tokens seldom more than 100.
@@ -48,13 +47,13 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 			continue
 		}
 		if *secret != "" {
-			errs = append(errs, fmt.Errorf("%s: not allowed together with %s", c.Where(s.file),
+			errs = append(errs, std.Errorf("%s: not allowed together with %s", c.Where(s.file),
 				c.other(s.secret)))
 			continue
 		}
 		text, warning, err := ReadSecret(*path, env)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", c.Where(s.file), err))
+			errs = append(errs, std.Errorf("%s: %w", c.Where(s.file), err))
 			continue
 		}
 		if warning != "" {
@@ -63,7 +62,7 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 		*secret = text
 		c.noteOrigin(s.secret, env.Credential(*path))
 	}
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // textOf is the field of a key whose value is a text.
@@ -108,9 +107,9 @@ func ReadSecret(path string, env Env) (secret, warning string, err error) {
 	secret = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	switch {
 	case Blank(secret):
-		return "", "", fmt.Errorf("%s is empty, want one line with the secret", path)
+		return "", "", std.Errorf("%s is empty, want one line with the secret", path)
 	case strings.ContainsAny(secret, "\r\n"):
-		return "", "", fmt.Errorf("%s has several lines, want one with the secret", path)
+		return "", "", std.Errorf("%s has several lines, want one with the secret", path)
 	}
 	return secret, warning, nil
 }

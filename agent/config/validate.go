@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/swim/serf"
 )
@@ -45,7 +45,7 @@ type problems struct {
 
 func (p *problems) add(ok bool, key, format string, args ...any) {
 	if !ok {
-		p.errs = append(p.errs, fmt.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
+		p.errs = append(p.errs, std.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -69,7 +69,7 @@ func (c *Config) Validate() error {
 	c.checkLimits(&p)
 	c.checkMetrics(&p)
 	c.checkHTTP(&p)
-	return errors.Join(p.errs...)
+	return std.Join(p.errs...)
 }
 
 func (c *Config) checkIdentity(p *problems) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/internal/http1"
+	"serf/internal/std"
 )
 
 // timeFormat is how times are written: in UTC, with milliseconds.
@@ -56,14 +57,14 @@ type params struct {
 func parameters(r *http1.Request) *params {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		err = fmt.Errorf("the query of the URL can't be read: %w", err)
+		err = std.Errorf("the query of the URL can't be read: %w", err)
 	}
 	return &params{values: values, err: err}
 }
 
 func (p *params) complain(name, value, want string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("%s=%q, want %s", name, value, want)
+		p.err = std.Errorf("%s=%q, want %s", name, value, want)
 	}
 }
 

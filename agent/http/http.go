@@ -8,13 +8,13 @@ package http
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"serf/agent"
 	"serf/internal/http1"
+	"serf/internal/std"
 )
 
 // Limits of what clients may hold open or send.
@@ -87,7 +87,7 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 	}
 	for _, origin := range o.Origins {
 		if !http1.IsOrigin(origin) {
-			return nil, fmt.Errorf("origin %q, want scheme://host or scheme://host:port, one origin "+
+			return nil, std.Errorf("origin %q, want scheme://host or scheme://host:port, one origin "+
 				"each", origin)
 		}
 		h.origins[origin] = true

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"serf/internal/eventfilter"
 	"serf/internal/http1"
+	"serf/internal/std"
 )
 
 const (
@@ -86,7 +86,7 @@ func (h *Handler) serveEvents(w http1.ResponseWriter, r *http1.Request) {
 // parseTypes reads the filter of events. Beside those of event handlers there is "member-*".
 func parseTypes(text string) (eventfilter.Filters, error) {
 	if strings.Count(text, ",") >= filtersMax {
-		return nil, fmt.Errorf("type= has more than %d parts", filtersMax)
+		return nil, std.Errorf("type= has more than %d parts", filtersMax)
 	}
 	var members []string
 	for _, kind := range eventfilter.Kinds {

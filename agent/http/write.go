@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"serf/agent"
 	"serf/internal/http1"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -224,7 +224,7 @@ func (h *Handler) relay(ctx context.Context, w http1.ResponseWriter, q *agent.Qu
 func writeLine(w io.Writer, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("BUG: a line that is no JSON: %w", err)
+		return std.Errorf("BUG: a line that is no JSON: %w", err)
 	}
 	_, err = w.Write(append(b, '\n'))
 	return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/internal/std"
 )
 
 const (
@@ -239,11 +240,11 @@ func (s *Service) join(ctx context.Context) {
 // Check returns an error if the names can't be used for discovery: they become parts of DNS names.
 func Check(cluster, node string) error {
 	if strings.IndexFunc(cluster, notPlain) >= 0 || !fits(serviceName(cluster)) {
-		return fmt.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
+		return std.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
 			"no part between dots empty or over %d bytes", cluster, labelMax)
 	}
 	if !fits(node + "." + serviceName(cluster)) {
-		return fmt.Errorf("discover: node name %q: no part between dots may be empty or over %d "+
+		return std.Errorf("discover: node name %q: no part between dots may be empty or over %d "+
 			"bytes, "+
 			"%d with that of the cluster", node, labelMax, nameMax)
 	}
@@ -287,7 +288,7 @@ func interfaceByName(name string) (*net.Interface, error) {
 	}
 	i, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, fmt.Errorf("mdns interface %q: there is no such interface", name)
+		return nil, std.Errorf("mdns interface %q: there is no such interface", name)
 	}
 	return i, nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"serf/internal/std"
 )
 
 const (
@@ -76,7 +78,7 @@ func (m *multicast) announce() (stop func(), err error) {
 		})
 	}
 	if len(conns) == 0 {
-		return nil, errors.Join(errs...)
+		return nil, std.Join(errs...)
 	}
 	return func() {
 		for _, conn := range conns {

@@ -12,6 +12,7 @@ import (
 	"hash/crc32"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim/serf"
 	"serf/wire"
 )
@@ -63,7 +64,7 @@ func parseHeader(b []byte) (h Header, frames []byte, err error) {
 		return h, nil, errFormat
 	}
 	if err := json.Unmarshal(line, &h); err != nil {
-		return h, nil, fmt.Errorf("%w: header: %w", errFormat, err)
+		return h, nil, std.Errorf("%w: header: %w", errFormat, err)
 	}
 	return h, frames, nil
 }
@@ -142,9 +143,9 @@ func cutFrame(b []byte) (f frame, rest []byte, err error) {
 	body, rest := b[:n:n], b[n:]
 	switch {
 	case crc32.Checksum(body, castagnoli) != sum:
-		return f, nil, fmt.Errorf("%w: checksum of a frame", errFormat)
+		return f, nil, std.Errorf("%w: checksum of a frame", errFormat)
 	case len(body) < 2 || body[1] > 1 || body[1] == 1 && len(body) < 2+sealHead:
-		return f, nil, fmt.Errorf("%w: a frame of %d bytes", errFormat, n)
+		return f, nil, std.Errorf("%w: a frame of %d bytes", errFormat, n)
 	}
 	f.kind, f.content = frameType(body[0]), body[2:]
 	if body[1] == 1 {

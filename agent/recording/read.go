@@ -3,7 +3,6 @@ package recording
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"strings"
 
 	"serf/internal/checkpoint"
+	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -49,7 +49,7 @@ func Read(dir string) (*Recording, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: no segments of a recording (*%s)", dir, suffix)
+		return nil, std.Errorf("%s: no segments of a recording (*%s)", dir, suffix)
 	}
 	r := &Recording{Dir: dir}
 	for _, name := range names {
@@ -93,7 +93,7 @@ func (s *Segment) readHeader() error {
 		s.Header, _, err = parseHeader(b)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.Path, err)
+		return std.Errorf("%s: %w", s.Path, err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *Segment) read() (frames []byte, err error) {
 		return nil, err
 	}
 	if info.Size() > segmentMax {
-		return nil, fmt.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
+		return nil, std.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
 	}
 	b, err := os.ReadFile(s.Path)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Segment) read() (frames []byte, err error) {
 	}
 	s.Header, frames, err = parseHeader(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Path, err)
+		return nil, std.Errorf("%s: %w", s.Path, err)
 	}
 	return frames, nil
 }
@@ -156,13 +156,13 @@ func (s *Segment) Open(keys Keys) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*Reader, error) { return nil, fmt.Errorf("%s: %w", s.Path, err) }
+	fail := func(err error) (*Reader, error) { return nil, std.Errorf("%s: %w", s.Path, err) }
 	f, frames, err := cutFrame(frames)
 	if err != nil {
 		return fail(err)
 	}
 	if f.kind != frameCheckpoint {
-		return fail(fmt.Errorf("%w: it doesn't begin with a checkpoint", errFormat))
+		return fail(std.Errorf("%w: it doesn't begin with a checkpoint", errFormat))
 	}
 	content, err := f.open(keys)
 	if err != nil {
@@ -191,7 +191,7 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 				}
 			}
 			if err != nil {
-				yield(nil, fmt.Errorf("%s: after %d inputs: %w", r.path, r.number, err))
+				yield(nil, std.Errorf("%s: after %d inputs: %w", r.path, r.number, err))
 				return
 			}
 			if !r.entries(content, yield) {
@@ -223,7 +223,7 @@ func (r *Reader) entries(content []byte, yield func(*Entry, error) bool) (more b
 			err = e.findKeys(r.keys)
 		}
 		if err != nil {
-			yield(nil, fmt.Errorf("%s: input %d: %w", r.path, r.number, err))
+			yield(nil, std.Errorf("%s: input %d: %w", r.path, r.number, err))
 			return false
 		}
 		r.at = e.At

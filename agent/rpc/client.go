@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
+	"serf/internal/std"
 )
 
 const (
@@ -219,7 +220,7 @@ func (c *Client) read() {
 	for {
 		if err := c.readMessage(); err != nil {
 			if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = fmt.Errorf("the agent closed the connection: %w", io.ErrUnexpectedEOF)
+				err = std.Errorf("the agent closed the connection: %w", io.ErrUnexpectedEOF)
 			}
 			c.fail(err)
 			return
@@ -237,13 +238,13 @@ func (c *Client) readMessage() error {
 	}
 	var h protocol.ResponseHeader
 	if err := protocol.Parse(b, &h); err != nil {
-		return &notAnAnswerError{c.in.Arrived(unexpectedMax), fmt.Errorf("answer header: %w", err)}
+		return &notAnAnswerError{c.in.Arrived(unexpectedMax), std.Errorf("answer header: %w", err)}
 	}
 	c.mu.Lock()
 	r := c.calls[h.Seq]
 	c.mu.Unlock()
 	if r == nil {
-		return fmt.Errorf("answer to a request %d that isn't pending", h.Seq)
+		return std.Errorf("answer to a request %d that isn't pending", h.Seq)
 	}
 	more, last := r.header(h.Error)
 	if more {
@@ -251,7 +252,7 @@ func (c *Client) readMessage() error {
 			return err
 		}
 		if last, err = r.body(b); err != nil {
-			return fmt.Errorf("answer body: %w", err)
+			return std.Errorf("answer body: %w", err)
 		}
 	}
 	if last {
@@ -280,7 +281,7 @@ func (c *Client) request(name string, body any, r receiver) (seq uint64, err err
 		b = protocol.Append(b, body)
 	}
 	if err := c.write(b); err != nil {
-		c.fail(fmt.Errorf("sending %s: %w", name, err)) // and with it r
+		c.fail(std.Errorf("sending %s: %w", name, err)) // and with it r
 	}
 	return seq, nil
 }
@@ -318,7 +319,7 @@ func (c *Client) within(ctx context.Context) (context.Context, context.CancelFun
 	if c.answer <= 0 {
 		return ctx, func() {}
 	}
-	late := fmt.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded)
+	late := std.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded)
 	return context.WithTimeoutCause(ctx, c.answer, late)
 }
 

@@ -13,7 +13,6 @@ package snapshot
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -25,6 +24,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/disk"
+	"serf/internal/std"
 )
 
 const (
@@ -91,12 +91,12 @@ func Open(c Config) (*Snapshot, error) {
 	// A rewrite would replace a link, not the file that it leads to.
 	path, err := disk.Follow(c.Path)
 	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+		return nil, std.Errorf("snapshot: %w", err)
 	}
 	c.Path, c.keep = path, keepOld
 	lock, err := disk.LockFile(path)
 	if errors.Is(err, disk.ErrInUse) {
-		return nil, fmt.Errorf("snapshot: %s: %w", path, err)
+		return nil, std.Errorf("snapshot: %s: %w", path, err)
 	}
 	if err != nil {
 		c.Log.Warnf("serf",
@@ -133,7 +133,7 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 		observe: c.Observe}
 	read, err := s.writer.open()
 	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+		return nil, std.Errorf("snapshot: %w", err)
 	}
 	s.tellContent(&read, &c)
 	s.previous = read.export()
@@ -212,7 +212,7 @@ func (s *Snapshot) Close() error {
 	case <-s.done:
 		return s.err
 	case <-timeout.C:
-		return fmt.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
+		return std.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
 	}
 }
 
@@ -222,7 +222,7 @@ func (s *Snapshot) run() {
 	for s.next() {
 		s.save(false)
 	}
-	s.err = errors.Join(s.save(true), s.writer.close())
+	s.err = std.Join(s.save(true), s.writer.close())
 	s.lock.Release()
 }
 
@@ -252,7 +252,7 @@ func (s *Snapshot) save(sync bool) error {
 	}
 	switch {
 	case err != nil:
-		err = fmt.Errorf("snapshot: %w", err)
+		err = std.Errorf("snapshot: %w", err)
 		s.log.Repeatf(slog.LevelError, "serf", "snapshot",
 			"Failed to update snapshot, trying again every %v: %v", retryInterval, err)
 	case failing && s.writer.failed == nil:

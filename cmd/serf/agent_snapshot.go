@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"serf/agent"
 	"serf/agent/snapshot"
+	"serf/internal/std"
 )
 
 // openSnapshot opens the snapshot, if there is to be one, and makes the agent continue from it.
@@ -19,7 +19,7 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 		Log: d.log, Observe: d.extras.metrics.Snapshot})
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), "snapshot: ")
-		return fmt.Errorf("snapshot: %s: %s", conf.Where("snapshot_path"), text)
+		return std.Errorf("snapshot: %s: %s", conf.Where("snapshot_path"), text)
 	}
 	ac.Snapshot = d.snapshot
 	return nil

@@ -12,6 +12,7 @@ import (
 	"serf/agent/config"
 	"serf/agent/rpc"
 	"serf/internal/rpcaddr"
+	"serf/internal/std"
 )
 
 // defaultRPCAddr is the default RPC address of agents.
@@ -156,7 +157,7 @@ func (c *connection) readCerts() (err error) {
 	}
 	for _, opt := range tlsOptions {
 		if c.o.given(opt.option) {
-			return fmt.Errorf("-%s: only for an address tls://host:port, and -%s is %s",
+			return std.Errorf("-%s: only for an address tls://host:port, and -%s is %s",
 				opt.option, c.option, *c.addr)
 		}
 	}

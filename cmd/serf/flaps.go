@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 	"serf/swim/history"
 )
 
@@ -37,7 +38,7 @@ func runFlaps(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		f, err := c.Flaps(ctx, *since)
 		if err != nil {
-			return fmt.Errorf("getting the changes: %w", err)
+			return std.Errorf("getting the changes: %w", err)
 		}
 		var text strings.Builder
 		writeFlaps(&text, &f)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 const infoHelp = `
@@ -26,7 +27,7 @@ func runInfo(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		sections, err := c.Stats(ctx)
 		if err != nil {
-			return fmt.Errorf("querying agent: %w", err)
+			return std.Errorf("querying agent: %w", err)
 		}
 		return o.print(sections, infoText(sections))
 	})

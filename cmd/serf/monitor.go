@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 const monitorHelp = `
@@ -33,11 +34,11 @@ func runMonitor(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		events, err := c.Stream(ctx, "*")
 		if err != nil {
-			return fmt.Errorf("starting stream: %w", err)
+			return std.Errorf("starting stream: %w", err)
 		}
 		lines, err := c.Monitor(ctx, *level)
 		if err != nil {
-			return fmt.Errorf("starting monitor: %w", err)
+			return std.Errorf("starting monitor: %w", err)
 		}
 		if *format == formatJSON {
 			return follow(ctx, e.Stdout, lines, events, lineJSON, eventJSON)
@@ -71,7 +72,7 @@ func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("following the agent: %w", context.Cause(stop))
+	return std.Errorf("following the agent: %w", context.Cause(stop))
 }
 
 // each calls f for the records of a stream until one of them fails, and returns why.

@@ -14,6 +14,7 @@ import (
 
 	"serf/agent/config"
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 // errReported ends a command that has already reported its error.
@@ -94,7 +95,7 @@ func (o *options) oneOf(name string, values ...string) *string {
 	o.set.Func(name, "", func(s string) error {
 		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(s, v) })
 		if i < 0 {
-			return fmt.Errorf("want %s", strings.Join(values, " or "))
+			return std.Errorf("want %s", strings.Join(values, " or "))
 		}
 		chosen = values[i]
 		return nil
@@ -225,7 +226,7 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 	return value, func() error {
 		given := o.given(option)
 		if set && config.Blank(v) && !given {
-			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
+			return std.Errorf("%s: set in the environment, but empty; for the default unset it",
 				variable)
 		}
 		if valid == nil {
@@ -236,7 +237,7 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 			source = "environment variable " + variable
 		}
 		if err := valid(*value); err != nil {
-			return fmt.Errorf("invalid value %q of %s, %w", *value, source, err)
+			return std.Errorf("invalid value %q of %s, %w", *value, source, err)
 		}
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 	"serf/agent/rpc"
 	"serf/internal/replay"
 	"serf/internal/replay/conversation"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -142,19 +143,19 @@ func (o *replayOptions) combination(dirs []string) error {
 	}
 	if *o.log != "" {
 		if _, err := agent.ParseLevel(*o.log); err != nil {
-			return fmt.Errorf("-log: %w", err)
+			return std.Errorf("-log: %w", err)
 		}
 	}
 	moment := *o.members || *o.history != ""
 	switch {
 	case len(told) > 1:
-		return fmt.Errorf("%s: only one of them at a time", strings.Join(told, ", "))
+		return std.Errorf("%s: only one of them at a time", strings.Join(told, ", "))
 	case *o.at != "" && !moment:
 		return errors.New("-at: only with -members or -history; others take -from and -to")
 	case moment && (*o.from != "" || *o.to != ""):
-		return fmt.Errorf("%s: want -at instead of -from and -to", told[0])
+		return std.Errorf("%s: want -at instead of -from and -to", told[0])
 	case *o.test != "" && len(dirs) > 1:
-		return fmt.Errorf("-test: %d recordings, allowed is one", len(dirs))
+		return std.Errorf("-test: %d recordings, allowed is one", len(dirs))
 	case *o.test != "" && o.chosen == formatJSON:
 		return errors.New("-test: writes a file, for which there is no -format=json")
 	}
@@ -166,11 +167,11 @@ func (o *replayOptions) open(dirs []string) error {
 	for _, file := range *o.keyrings {
 		data, err := readFile(file, keyringMax)
 		if err != nil {
-			return fmt.Errorf("-keyring %s: %w", file, err)
+			return std.Errorf("-keyring %s: %w", file, err)
 		}
 		keys, err := config.ParseKeyring(file, data)
 		if err != nil {
-			return fmt.Errorf("-keyring: %w", err)
+			return std.Errorf("-keyring: %w", err)
 		}
 		o.keys.Add(keys...)
 	}
@@ -202,16 +203,16 @@ func (o *replayOptions) times() error {
 		}
 		t, err := replay.ParseTime(text, begin)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("invalid value %q of option -%s, %w", text, name, err))
+			errs = append(errs, std.Errorf("invalid value %q of option -%s, %w", text, name, err))
 		}
 		return t
 	}
 	o.in = replay.Stretch{From: read("from", *o.from), To: read("to", *o.to)}
 	o.then = read("at", *o.at)
 	if len(errs) == 0 && !o.in.To.IsZero() && o.in.To.Before(o.in.From) {
-		errs = append(errs, fmt.Errorf("-to %s: is before -from %s", *o.to, *o.from))
+		errs = append(errs, std.Errorf("-to %s: is before -from %s", *o.to, *o.from))
 	}
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // failed reports an error and returns the exit code.
@@ -258,7 +259,7 @@ func (o *replayOptions) verify() int {
 			return o.failed(err)
 		}
 		if report.Inputs == 0 && len(report.Unplayed) == 0 {
-			return o.failed(fmt.Errorf("%s: %w", r.Dir, replay.ErrNothing))
+			return o.failed(std.Errorf("%s: %w", r.Dir, replay.ErrNothing))
 		}
 		if !report.Same {
 			code = exitError
@@ -373,7 +374,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 	for i, r := range o.all {
 		p, last, err := replay.At(r, o.keys, o.then)
 		if !differs(err) {
-			return fmt.Errorf("%s: %w", r.Dir, err)
+			return std.Errorf("%s: %w", r.Dir, err)
 		}
 		other = cmp.Or(other, err)
 		if len(o.all) > 1 && o.chosen != formatJSON {
@@ -410,7 +411,7 @@ func versionsOf(v serf.VersionRange) rpc.Versions {
 func (o *replayOptions) tellHistory(p *replay.Player, last time.Time) error {
 	h, ok := p.HistoryOf(*o.history, last)
 	if !ok {
-		return fmt.Errorf("-history %s: %s knows nothing of such a member", *o.history, p.Name())
+		return std.Errorf("-history %s: %s knows nothing of such a member", *o.history, p.Name())
 	}
 	return o.print(h, h.Story(timeOf))
 }
@@ -432,10 +433,10 @@ func (o *replayOptions) tellTimeline() error {
 func (o *replayOptions) writeTest() error {
 	text, x, err := conversation.Export(o.all[0], o.keys, o.in)
 	if err != nil {
-		return fmt.Errorf("-test: %w", err)
+		return std.Errorf("-test: %w", err)
 	}
 	if err := os.WriteFile(*o.test, text, 0o600); err != nil {
-		return fmt.Errorf("-test: %w", err)
+		return std.Errorf("-test: %w", err)
 	}
 	fmt.Fprintf(o.e.Stdout, "%s: %d inputs of %s", *o.test, x.Inputs, printable(x.Node))
 	if x.Same < x.Inputs {

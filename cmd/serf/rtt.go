@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 	"serf/swim/serf/coord"
 )
 
@@ -55,7 +56,7 @@ type jsonRTT struct {
 func agentName(ctx context.Context, c *rpc.Client) (string, error) {
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return "", fmt.Errorf("querying agent: %w", err)
+		return "", std.Errorf("querying agent: %w", err)
 	}
 	return stats["agent"]["name"], nil
 }
@@ -64,9 +65,9 @@ func coordinateOf(ctx context.Context, c *rpc.Client, name string) (coord.Coordi
 	at, ok, err := c.Coordinate(ctx, name)
 	switch {
 	case err != nil:
-		return at, fmt.Errorf("getting coordinates: %w", err)
+		return at, std.Errorf("getting coordinates: %w", err)
 	case !ok:
-		return at, fmt.Errorf("getting coordinates: could not find a coordinate for node %q", name)
+		return at, std.Errorf("getting coordinates: could not find a coordinate for node %q", name)
 	}
 	return at, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim/advice"
 	"serf/netsim/report"
@@ -42,7 +43,7 @@ func (o *simOptions) checkAdvise() error {
 	}
 	for _, name := range []string{"sweep", "seeds", "shard", "report", "print-scenario", "explain"} {
 		if o.given(name) {
-			return fmt.Errorf("-advise and -%s exclude each other", name)
+			return std.Errorf("-advise and -%s exclude each other", name)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim/twin"
 )
 
@@ -43,7 +44,7 @@ func (o *simOptions) checkLike() error {
 	if o.like.addr == "" {
 		for _, name := range append([]string{"region-tag", "like-for"}, accessOptions...) {
 			if o.given(name) {
-				return fmt.Errorf("-%s: only together with -like", name)
+				return std.Errorf("-%s: only together with -like", name)
 			}
 		}
 		return nil
@@ -56,7 +57,7 @@ func (o *simOptions) checkLike() error {
 		return errors.New("-like and -scenario exclude each other: both say what the cluster is")
 	}
 	if err := dialable(o.like.addr); err != nil {
-		return fmt.Errorf("-like %q: %w", o.like.addr, err)
+		return std.Errorf("-like %q: %w", o.like.addr, err)
 	}
 	return o.like.to.check()
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
 
+	"serf/internal/std"
 	"serf/netsim/report"
 	"serf/netsim/report/page"
 	"serf/netsim/scenario"
@@ -48,7 +48,7 @@ func checkPage(path string) error {
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, page.HeadMax))
 	if err == nil && !page.Is(head) {
-		err = fmt.Errorf("%s is there already, and no page of serf sim", path)
+		err = std.Errorf("%s is there already, and no page of serf sim", path)
 	}
 	return err
 }
@@ -102,7 +102,7 @@ func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
 // replace writes a file's new contents and closes it.
 func replace(f *os.File, write func(io.Writer) error) error {
 	w := bufio.NewWriter(f)
-	return errors.Join(f.Truncate(0), write(w), w.Flush(), f.Close())
+	return std.Join(f.Truncate(0), write(w), w.Flush(), f.Close())
 }
 
 // simCommand is the command line with the given arguments, for a shell.

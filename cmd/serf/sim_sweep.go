@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim/report"
 	"serf/netsim/report/page"
 	"serf/netsim/scenario"
@@ -52,11 +53,11 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 	for _, text := range *o.sweeps {
 		k, err := scenario.ParseAxis(text, &x.Base)
 		if err != nil {
-			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
+			return nil, std.Errorf("-sweep=%s: %w", text, err)
 		}
 		same := func(other scenario.Axis) bool { return other.Name == k.Name }
 		if slices.ContainsFunc(x.Axes, same) {
-			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
+			return nil, std.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
 		x.Axes = append(x.Axes, k)
 	}

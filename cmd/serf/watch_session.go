@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 	"serf/swim/serf/coord"
 )
 
@@ -97,15 +97,15 @@ func (s *watchSession) once(ctx context.Context) error {
 	defer cancel(nil)
 	events, err := c.Stream(ctx, "*") // before the list, so that nothing is missed
 	if err != nil {
-		return fmt.Errorf("starting stream: %w", err)
+		return std.Errorf("starting stream: %w", err)
 	}
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return fmt.Errorf("querying agent: %w", err)
+		return std.Errorf("querying agent: %w", err)
 	}
 	members, err := c.Members(ctx)
 	if err != nil {
-		return fmt.Errorf("retrieving members: %w", err)
+		return std.Errorf("retrieving members: %w", err)
 	}
 	s.send(ctx, watchUpdate{connected: true, agent: stats["agent"]["name"], members: members})
 	s.send(ctx, watchUpdate{figures: stats})
@@ -174,7 +174,7 @@ func (s *watchSession) poll(ctx context.Context, c *rpc.Client, self string) err
 		listed = time.Now()
 		members, err := c.Members(ctx)
 		if err != nil {
-			return fmt.Errorf("retrieving members: %w", err)
+			return std.Errorf("retrieving members: %w", err)
 		}
 		s.send(ctx, watchUpdate{members: members})
 	}
@@ -185,11 +185,11 @@ func (s *watchSession) poll(ctx context.Context, c *rpc.Client, self string) err
 // answer is an error; one that has no coordinates isn't.
 func (s *watchSession) look(ctx context.Context, c *rpc.Client, self string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, watchAnswer,
-		fmt.Errorf("no answer within %v", watchAnswer))
+		std.Errorf("no answer within %v", watchAnswer))
 	defer cancel()
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return fmt.Errorf("querying agent: %w", err)
+		return std.Errorf("querying agent: %w", err)
 	}
 	s.send(ctx, watchUpdate{figures: stats})
 	s.mu.Lock()

@@ -14,6 +14,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"serf/internal/std"
 )
 
 // fileMax bounds a file of certificates, in bytes. A bundle of all authorities of the web has some
@@ -98,7 +100,7 @@ func loadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err e
 		return pair, nil, &Error{"cert", certPath, errNoCert}
 	}
 	if pair, err = tls.X509KeyPair(cert, key); err != nil {
-		return pair, nil, &Error{"key", keyPath, fmt.Errorf("not the key of %s: %w", certPath, err)}
+		return pair, nil, &Error{"key", keyPath, std.Errorf("not the key of %s: %w", certPath, err)}
 	}
 	return pair, append(cert, key...), nil
 }
@@ -134,7 +136,7 @@ func read(part, path string) ([]byte, error) {
 	case errors.As(err, &of):
 		return nil, &Error{part, path, of.Err}
 	case err == nil && len(data) > fileMax:
-		err = fmt.Errorf("more than %d bytes", fileMax)
+		err = std.Errorf("more than %d bytes", fileMax)
 	}
 	if err != nil {
 		return nil, &Error{part, path, err}

@@ -2,11 +2,12 @@ package hostaddr
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
+
+	"serf/internal/std"
 )
 
 // gatherTime is how long resolved addresses wait for those that are still being looked up, to be
@@ -44,7 +45,7 @@ func (f *Finder) Each(ctx context.Context, addrs []string,
 				if len(seen) > joinTargets {
 					errs = append(errs, tooManyTargets(len(seen)))
 				}
-				return own, errors.Join(errs...)
+				return own, std.Join(errs...)
 			}
 			errs[r.index] = r.err
 			for _, addr := range r.targets {

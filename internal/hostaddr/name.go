@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"serf/internal/std"
 )
 
 // ResolveNames replaces the host names in an address spec by addresses. reason says what the names
@@ -26,7 +28,7 @@ func ResolveNames(
 		}
 		found, err := l.resolveHost(ctx, host, 1) // only the address counts, so any port will do
 		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+			return std.Errorf("%s: %w", key, err)
 		}
 		ip := firstOfFamily(found, six)
 		*text = withPort(ip, rest)

@@ -6,11 +6,12 @@ package jsonfile
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"sort"
 	"strings"
+
+	"serf/internal/std"
 )
 
 // Place is where something is in a file: line and column, both from 1. Columns count bytes, as
@@ -90,7 +91,7 @@ func (f *File) More() (at Place, ok bool) { return f.place(f.more), f.more > 0 }
 func (f *File) Root() Value { return f.root }
 
 // Err returns all problems found so far, joined.
-func (f *File) Err() error { return errors.Join(f.errs...) }
+func (f *File) Err() error { return std.Join(f.errs...) }
 
 // Places returns the places of all keys and items that were read, by path.
 func (f *File) Places() map[string]Place { return f.places }

@@ -7,6 +7,7 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
+	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -111,7 +112,7 @@ func (v *verifier) segment(s *recording.Segment, c *recording.Checkpoint, p *Pla
 
 func (v *verifier) trouble(s *recording.Segment, err error) {
 	if err == ErrState {
-		err = fmt.Errorf("%s: %w", s.Path, err)
+		err = std.Errorf("%s: %w", s.Path, err)
 	}
 	v.Unplayed = append(v.Unplayed, strings.TrimPrefix(err.Error(), v.Dir+"/"))
 }

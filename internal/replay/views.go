@@ -11,6 +11,7 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/swim"
 	"serf/swim/history"
@@ -201,7 +202,7 @@ func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, l
 	case onlyDiffers(err) && (p == nil || p.Node == nil):
 		failed = ErrNothing
 	case at.Sub(last) > endTolerance && !at.IsZero():
-		failed = fmt.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(timeForm))
+		failed = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(timeForm))
 	}
 	return p, last, cmp.Or(failed, err)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/swim"
 )
@@ -145,7 +146,7 @@ func (w *walker) segment(s *recording.Segment) error {
 	}
 	p, err := Begin(r.Checkpoint, w.keys)
 	if err != nil {
-		w.trouble(s, fmt.Errorf("%s: %w", s.Path, err))
+		w.trouble(s, std.Errorf("%s: %w", s.Path, err))
 		return nil
 	}
 	if w.v.Segment != nil {
@@ -186,7 +187,7 @@ func (w *walker) entries(s *recording.Segment, r *recording.Reader, p *Player) (
 		}
 		step, err := w.play(p, e)
 		if err != nil {
-			w.trouble(s, fmt.Errorf("%s: input %d: %w", s.Path, e.Number, err))
+			w.trouble(s, std.Errorf("%s: input %d: %w", s.Path, e.Number, err))
 			return false, nil
 		}
 		step.Segment, step.Wall = s, wall
@@ -207,7 +208,7 @@ func (w *walker) entries(s *recording.Segment, r *recording.Reader, p *Player) (
 func (w *walker) play(p *Player, e *recording.Entry) (step *Step, err error) {
 	defer func() {
 		if broken := recover(); broken != nil {
-			err = fmt.Errorf("the node panicked: %v", broken)
+			err = std.Errorf("the node panicked: %v", broken)
 		}
 	}()
 	got, err := p.Play(e)

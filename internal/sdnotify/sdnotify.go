@@ -5,13 +5,14 @@ package sdnotify
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"serf/internal/std"
 )
 
 const (
@@ -42,7 +43,7 @@ func FromEnv(lookup func(name string) (string, bool)) (*Manager, error) {
 		return nil, nil
 	}
 	if path[0] != '/' && path[0] != '@' { // @ begins the name of an abstract socket
-		return nil, fmt.Errorf("NOTIFY_SOCKET: %q, want an absolute path or @name", path)
+		return nil, std.Errorf("NOTIFY_SOCKET: %q, want an absolute path or @name", path)
 	}
 	watchdog, err := watchdogFrom(lookup)
 	if err != nil {
@@ -50,7 +51,7 @@ func FromEnv(lookup func(name string) (string, bool)) (*Manager, error) {
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
+		return nil, std.Errorf("NOTIFY_SOCKET: %w", err)
 	}
 	return &Manager{conn: conn, Watchdog: watchdog}, nil
 }
@@ -66,7 +67,7 @@ func watchdogFrom(lookup func(name string) (string, bool)) (time.Duration, error
 	}
 	usec, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || usec <= 0 || usec > math.MaxInt64/int64(time.Microsecond) {
-		return 0, fmt.Errorf("WATCHDOG_USEC: %q, want a number of microseconds", text)
+		return 0, std.Errorf("WATCHDOG_USEC: %q, want a number of microseconds", text)
 	}
 	return time.Duration(usec) * time.Microsecond, nil
 }

@@ -6,9 +6,9 @@ package advice
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim"
 	"serf/netsim/cluster"
@@ -145,7 +145,7 @@ type Search struct {
 func (s *Search) Run(ctx context.Context) (a Advice, err error) {
 	each := float64(s.Base.Members) * time.Duration(s.Base.For).Seconds()
 	if each*settingsLeast*seedsLeast > workMost {
-		return a, fmt.Errorf("%d nodes for %v: too many to try settings with, about %d would do",
+		return a, std.Errorf("%d nodes for %v: too many to try settings with, about %d would do",
 			s.Base.Members, s.Base.For,
 			int(workMost/settingsLeast/seedsLeast/time.Duration(s.Base.For).Seconds()))
 	}

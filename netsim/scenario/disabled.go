@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"serf/internal/jsonfile"
+	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -64,7 +65,7 @@ func (d *Disabled) UnmarshalText(text []byte) error {
 			}
 		}
 		if !known {
-			return fmt.Errorf("no mechanism %q; %s", name,
+			return std.Errorf("no mechanism %q; %s", name,
 				jsonfile.Advice(name, append([]string{"none", "ours", "all"}, MechanismNames()...)))
 		}
 		sum |= set

@@ -13,6 +13,7 @@ import (
 
 	"serf/internal/invariant"
 	"serf/internal/jsonfile"
+	"serf/internal/std"
 	"serf/netsim"
 )
 
@@ -206,12 +207,12 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	name, rest, _ := strings.Cut(text, ",")
 	jsonfile.FieldOf(v, "kind").SetString(name)
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
-		return fmt.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
+		return std.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
 	}
 	for _, pair := range pairsOf(rest) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return fmt.Errorf("%q: want KEY=VALUE", pair)
+			return std.Errorf("%q: want KEY=VALUE", pair)
 		}
 		if to := jsonfile.FieldOf(v, "to"); strings.HasPrefix(key, "to.") && to.IsNil() {
 			to.Set(reflect.ValueOf(new(Who)))
@@ -221,7 +222,7 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 			err = setText(field, value)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", pair, err)
+			return std.Errorf("%s: %w", pair, err)
 		}
 	}
 	return nil
@@ -339,10 +340,10 @@ func setText(v reflect.Value, text string) error {
 	case reflect.String:
 		v.SetString(text)
 	default:
-		return fmt.Errorf("can't be set to %q", text)
+		return std.Errorf("can't be set to %q", text)
 	}
 	if err != nil {
-		return fmt.Errorf("want %s", jsonfile.WantOf(v))
+		return std.Errorf("want %s", jsonfile.WantOf(v))
 	}
 	return nil
 }

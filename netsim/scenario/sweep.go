@@ -3,12 +3,12 @@ package scenario
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim/report"
 )
 
@@ -57,7 +57,7 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 	chances := strings.HasSuffix(was, "%")
 	if chances {
 		if err := oneScale(values); err != nil {
-			return Axis{}, fmt.Errorf("%s %w", name, err)
+			return Axis{}, std.Errorf("%s %w", name, err)
 		}
 	}
 	k := Axis{Name: name}
@@ -65,13 +65,13 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 		v = strings.TrimSpace(v)
 		scratch := base.Clone()
 		if err := scratch.Set(name, v); err != nil {
-			return Axis{}, fmt.Errorf("%s %q: %w", name, v, err)
+			return Axis{}, std.Errorf("%s %q: %w", name, v, err)
 		}
 		if chances {
 			v, _ = scratch.Value(name) // Set has just found the name
 		}
 		if slices.Contains(k.Values, v) {
-			return Axis{}, fmt.Errorf("%s %q is there twice", name, v)
+			return Axis{}, std.Errorf("%s %q is there twice", name, v)
 		}
 		k.Values = append(k.Values, v)
 	}
@@ -92,7 +92,7 @@ func oneScale(values []string) error {
 		}
 	}
 	if fraction != "" && percentage {
-		return fmt.Errorf("%q: beside percentages, want one, too: %s%%", fraction, fraction)
+		return std.Errorf("%q: beside percentages, want one, too: %s%%", fraction, fraction)
 	}
 	return nil
 }
@@ -124,14 +124,14 @@ type Run struct {
 // Points returns the points of the grid, without runs, or all their problems.
 func (s *Sweep) Points() ([]Point, error) {
 	if len(s.Axes) > maxAxes {
-		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Axes), maxAxes)
+		return nil, std.Errorf("sweep: %d parameters, allowed are %d", len(s.Axes), maxAxes)
 	}
 	total := 1
 	for _, k := range s.Axes {
 		total = min(total*len(k.Values), maxRuns+1)
 	}
 	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
-		return nil, fmt.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
+		return nil, std.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
 			s.Seeds, maxRuns)
 	}
 	points := make([]Point, total)
@@ -142,14 +142,14 @@ func (s *Sweep) Points() ([]Point, error) {
 		p.Values = s.valuesAt(i)
 		for j, v := range p.Values {
 			if err := p.Scenario.Set(s.Axes[j].Name, v); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
+				errs = append(errs, std.Errorf("%s: %w", s.Name(p), err))
 			}
 		}
 		if err := p.Scenario.Validate(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
+			errs = append(errs, std.Errorf("%s: %w", s.Name(p), err))
 		}
 	}
-	return points, errors.Join(errs...)
+	return points, std.Join(errs...)
 }
 
 func (s *Sweep) valuesAt(i int) []string {

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"serf/internal/jsonfile"
+	"serf/internal/std"
 	"serf/netsim"
 	"serf/netsim/cluster"
 	"serf/swim/serf"
@@ -82,7 +82,7 @@ func (s *Scenario) Validate() error {
 	for i := range s.Work {
 		v.work(fmt.Sprintf("work[%d]", i), &s.Work[i])
 	}
-	return errors.Join(v.errs...)
+	return std.Join(v.errs...)
 }
 
 // profile checks the timings as a node does.

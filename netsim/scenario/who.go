@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serf/internal/std"
 	"serf/netsim"
 )
 
@@ -87,7 +88,7 @@ func memberRange(s string, members int) (from, to int, err error) {
 	}
 	from, to = number(first), number(last)
 	if from == 0 || to < from {
-		return 0, 0, fmt.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
+		return 0, 0, std.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
 	}
 	return from - 1, to, nil
 }

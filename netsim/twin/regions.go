@@ -1,13 +1,13 @@
 package twin
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/scenario"
@@ -64,7 +64,7 @@ func (m *maker) divideByTag(tag string) error {
 		}
 	}
 	if len(by) == 0 {
-		return fmt.Errorf("no member has the tag %q; %s", tag, m.tagsThere())
+		return std.Errorf("no member has the tag %q; %s", tag, m.tagsThere())
 	}
 	if len(without) > 0 {
 		name := "no-" + tag
@@ -76,7 +76,7 @@ func (m *maker) divideByTag(tag string) error {
 			name, m.some(without))
 	}
 	if len(by) > regionMax {
-		return fmt.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
+		return std.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
 			len(by), regionMax)
 	}
 	m.regions = nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim"
 	"serf/netsim/cluster"
@@ -31,7 +32,7 @@ func (m *maker) takeTimings() error {
 		}
 		p, _ := timing.Profile(s.Profile) // it is one of ProfileNames
 		if list := s.Timing.Problems(p); len(list) > 0 {
-			return fmt.Errorf("the agent's %s: %s", list[0].Key, list[0].Text)
+			return std.Errorf("the agent's %s: %s", list[0].Key, list[0].Text)
 		}
 		m.found("timing", "the agent's: profile %s%s", s.Profile, differences(&s.Timing))
 	}
@@ -186,7 +187,7 @@ func (m *maker) takeRest() error {
 		m.found("zones", "as the agent's, which all nodes are assumed to have")
 	}
 	if err := s.Validate(); err != nil {
-		return fmt.Errorf("the agent's cluster makes no scenario: %w", err)
+		return std.Errorf("the agent's cluster makes no scenario: %w", err)
 	}
 	return nil
 }

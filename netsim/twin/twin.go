@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim/cluster"
 	"serf/netsim/scenario"
 	"serf/swim/serf/coord"
@@ -132,9 +133,9 @@ func (m *maker) takeMembers() error {
 	n := len(m.alive)
 	switch {
 	case n == 0:
-		return fmt.Errorf("the agent sees no member alive")
+		return std.Errorf("the agent sees no member alive")
 	case n > cluster.MaxMembers:
-		return fmt.Errorf("%d members are alive, and a scenario has at most %d", n,
+		return std.Errorf("%d members are alive, and a scenario has at most %d", n,
 			cluster.MaxMembers)
 	}
 	m.Scenario.Members = n

@@ -13,6 +13,7 @@ import (
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/eventfilter"
 	"serf/internal/memberfilter"
+	"serf/internal/std"
 	"serf/swim/serf"
 )
 
@@ -188,7 +189,7 @@ func handleKey(op keyOperation) func(*conn, uint64, protocol.KeyRequest) {
 			var r agent.KeyReport
 			key, err := base64.StdEncoding.DecodeString(req.Key)
 			if err != nil {
-				err = fmt.Errorf("key: %w", err)
+				err = std.Errorf("key: %w", err)
 			} else {
 				r, err = op(c.s.agent, c.ctx, key)
 			}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net"
@@ -14,6 +13,7 @@ import (
 
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/accept"
+	"serf/internal/std"
 )
 
 const (
@@ -171,7 +171,7 @@ func (c *conn) header() (h protocol.RequestHeader, err error) {
 		return h, err
 	}
 	if err := protocol.Parse(b, &h); err != nil {
-		return h, fmt.Errorf("%w: %w", errNoHeader, err)
+		return h, std.Errorf("%w: %w", errNoHeader, err)
 	}
 	return h, nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"serf/internal/accept"
+	"serf/internal/std"
 )
 
 const (
@@ -134,7 +135,7 @@ func (s *Server) Close() error {
 		}
 	}
 	s.wg.Wait()
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 func (s *Server) accept(ln net.Listener) {

@@ -13,6 +13,7 @@ import (
 	"serf/agent/recording"
 	"serf/internal/dissect"
 	"serf/internal/replay"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -32,7 +33,7 @@ const InputsMax = 10_000
 var (
 	errTwoRuns = errors.New("the stretch has the start of another run of the agent: " +
 		"give a -from or -to that leaves one")
-	errTooMany = fmt.Errorf("more than %d inputs: give a shorter stretch by -from and -to",
+	errTooMany = std.Errorf("more than %d inputs: give a shorter stretch by -from and -to",
 		InputsMax)
 	// ErrKeyShows means that a file would have a key, which is a bug.
 	ErrKeyShows = errors.New("BUG: a key would be in the file")
@@ -48,7 +49,7 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	if errors.As(err, &differ) {
 		err = nil // what comes is that of this program, and counted below
 	}
-	err = errors.Join(err, x.err)
+	err = std.Join(err, x.err)
 	if err == nil && len(x.c.Inputs) == 0 {
 		err = replay.ErrNothing
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -38,16 +39,16 @@ func Parse(text []byte) (*Conversation, error) {
 	for line := range strings.Lines(string(text)) {
 		p.line++
 		if err := p.take(strings.TrimRight(line, "\r\n")); err != nil {
-			return nil, fmt.Errorf("line %d: %w", p.line, err)
+			return nil, std.Errorf("line %d: %w", p.line, err)
 		}
 	}
 	if err := p.endBlock(); err != nil {
-		return nil, fmt.Errorf("line %d: %w", p.line, err)
+		return nil, std.Errorf("line %d: %w", p.line, err)
 	}
 	for _, text := range p.ring {
 		print, err := fingerprint(text)
 		if err != nil {
-			return nil, fmt.Errorf("ring: %w", err)
+			return nil, std.Errorf("ring: %w", err)
 		}
 		p.Checkpoint.Keys = append(p.Checkpoint.Keys, print)
 	}
@@ -131,7 +132,7 @@ func (p *parser) more(content string) error {
 	case "config":
 		name, value, ok := strings.Cut(content, ":")
 		if !ok {
-			return fmt.Errorf("config: want NAME: VALUE, not %q", content)
+			return std.Errorf("config: want NAME: VALUE, not %q", content)
 		}
 		p.text = fmt.Appendf(p.text, ",%q:%s", name, value)
 	case "state":
@@ -163,14 +164,14 @@ func (p *parser) setting(words []string, line string) error {
 		}
 		print, err := fingerprint(words[1])
 		size, err2 := strconv.Atoi(words[2])
-		if err := errors.Join(err, err2); err != nil || size < 16 || size > 32 {
-			return fmt.Errorf("key: want its fingerprint and size, 16, 24 or 32")
+		if err := std.Join(err, err2); err != nil || size < 16 || size > 32 {
+			return std.Errorf("key: want its fingerprint and size, 16, 24 or 32")
 		}
 		p.Keys[print] = SubstituteOf(print, size)
 	case "ring":
 		p.ring = words[1:]
 	default:
-		return fmt.Errorf("unknown %q: want exact, never, key, ring, config, state or a time",
+		return std.Errorf("unknown %q: want exact, never, key, ring, config, state or a time",
 			words[0])
 	}
 	return nil
@@ -179,7 +180,7 @@ func (p *parser) setting(words []string, line string) error {
 func fingerprint(text string) (f wire.Fingerprint, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(f) {
-		return f, fmt.Errorf("%q is no fingerprint of a key", text)
+		return f, std.Errorf("%q is no fingerprint of a key", text)
 	}
 	return wire.Fingerprint(b), nil
 }
@@ -203,7 +204,7 @@ func (p *parser) input(words []string, line string) error {
 	}
 	switch e.Kind {
 	case 0:
-		return fmt.Errorf("unknown input %q", words[1])
+		return std.Errorf("unknown input %q", words[1])
 	case recording.KindPacket:
 		return p.packet(words[2:])
 	case recording.KindStream:
@@ -227,7 +228,7 @@ func (p *parser) packet(words []string) (err error) {
 			p.in.Plain = true
 			words = words[1:]
 		default:
-			return fmt.Errorf("packet: unexpected %q", words[0])
+			return std.Errorf("packet: unexpected %q", words[0])
 		}
 	}
 	return err
@@ -236,7 +237,7 @@ func (p *parser) packet(words []string) (err error) {
 func (p *parser) stream(words []string, line string) (err error) {
 	s := &p.in.Entry.Stream
 	if len(words) < 2 || !slices.Contains(streamKinds, words[0]) {
-		return fmt.Errorf("stream: want %s and a number", strings.Join(streamKinds, ", "))
+		return std.Errorf("stream: want %s and a number", strings.Join(streamKinds, ", "))
 	}
 	s.Kind = swim.StreamInKind(slices.Index(streamKinds, words[0]))
 	number, inbound := strings.CutPrefix(words[1], "in-")
@@ -259,7 +260,7 @@ func (p *parser) stream(words []string, line string) (err error) {
 			s.Err = &failure{text, known}
 			return err
 		default:
-			return fmt.Errorf("stream: unexpected %q", words[0])
+			return std.Errorf("stream: unexpected %q", words[0])
 		}
 	}
 	return err
@@ -282,17 +283,17 @@ func (p *parser) detail(content string) error {
 	case "msg", "raw":
 		err := p.endBlock()
 		p.block = word
-		return errors.Join(err, p.bytes(rest))
+		return std.Join(err, p.bytes(rest))
 	case "with":
-		return errors.Join(p.endBlock(), p.call(rest))
+		return std.Join(p.endBlock(), p.call(rest))
 	case "<":
-		return errors.Join(p.endBlock(), p.answer(rest))
+		return std.Join(p.endBlock(), p.answer(rest))
 	}
 	if p.block == "" && !strings.ContainsAny(content, ": ") {
 		return nil // of a message whose first line was deleted
 	}
 	if p.block == "" {
-		return fmt.Errorf("unexpected %q: want msg, raw, with, < or >", word)
+		return std.Errorf("unexpected %q: want msg, raw, with, < or >", word)
 	}
 	return p.bytes(content)
 }
@@ -302,7 +303,7 @@ func (p *parser) call(text string) (err error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
-		return fmt.Errorf("with: %w", err)
+		return std.Errorf("with: %w", err)
 	}
 	e := &p.in.Entry
 	e.Name, e.Data, e.Flag, e.Op, e.Nodes = c.Name, c.Data, c.Flag, c.Op, c.Nodes
@@ -312,7 +313,7 @@ func (p *parser) call(text string) (err error) {
 	}
 	for _, text := range c.Addrs {
 		a, failed := netip.ParseAddrPort(text)
-		err = errors.Join(err, failed)
+		err = std.Join(err, failed)
 		e.Addrs = append(e.Addrs, a)
 	}
 	if c.Zones != nil {
@@ -323,12 +324,12 @@ func (p *parser) call(text string) (err error) {
 	}
 	if c.Key != "" {
 		print, failed := fingerprint(c.Key)
-		err = errors.Join(err, failed)
+		err = std.Join(err, failed)
 		e.KeyPrint, e.Key = &print, p.Keys[print]
 	}
 	for _, text := range c.Ring {
 		print, failed := fingerprint(text)
-		err = errors.Join(err, failed)
+		err = std.Join(err, failed)
 		e.Prints = append(e.Prints, print)
 	}
 	if err == nil {
@@ -341,7 +342,7 @@ func (p *parser) answer(text string) (err error) {
 	words := strings.SplitN(text, " ", 3)
 	kind := slices.Index(answerKinds, words[0])
 	if kind <= 0 || len(words) < 2 {
-		return fmt.Errorf("unknown answer %q", text)
+		return std.Errorf("unknown answer %q", text)
 	}
 	a := recording.Answer{Kind: recording.AnswerKind(kind), Yes: words[1] == "true"}
 	if len(words) == 3 && a.Kind == recording.AnswerListedFor {

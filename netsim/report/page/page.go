@@ -14,6 +14,7 @@ import (
 	"io"
 	"strings"
 
+	"serf/internal/std"
 	"serf/internal/theme"
 )
 
@@ -142,7 +143,7 @@ func (d *document) putCharts(m *markup) error {
 	m.put("<section class=\"charts\" aria-label=\"Plots\">\n")
 	for _, c := range d.Charts {
 		if err := c.put(m); err != nil {
-			return fmt.Errorf("plot %q: %w", c.Title, err)
+			return std.Errorf("plot %q: %w", c.Title, err)
 		}
 	}
 	m.put("</section>\n")
