@@ -132,7 +132,7 @@ func TestIntentsAboutOneMemberDieDown(t *testing.T) { // F18
 	t.Parallel()
 	systest.Long(t, "200 members for two minutes")
 	const messages = 4 // its leave, in both layers, and two that force it
-	members := sized(200, 2000)
+	members := sized(200, 20_000)
 	c := runningCluster(t, members, "lan", unchecked)
 	quiet := c.packetsIn(time.Minute)
 	c.Leave(7)
