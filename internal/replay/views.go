@@ -49,10 +49,11 @@ func Log(r *recording.Recording, keys recording.Keys, in Stretch, least swim.Lev
 }
 
 // walkIn walks the part of a recording that is in a stretch. It ends with the error of what can't
-// be played.
+// be played, or with ErrNothing if no input is in the stretch.
 func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 	before func(*Player, *recording.Entry, time.Time) error, step func(*Step) error) error {
 	var failed error
+	inputs := 0
 	err := Walk(r, keys, in, &Visitor{
 		Before: func(p *Player, _ *recording.Segment, e *recording.Entry, wall time.Time) {
 			if before != nil && in.Has(wall) && failed == nil {
@@ -63,6 +64,7 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			if failed != nil || !in.Has(s.Wall) {
 				return failed
 			}
+			inputs++
 			return step(s)
 		},
 		Trouble: func(s *recording.Segment, err error) {
@@ -71,6 +73,9 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			}
 		},
 	})
+	if inputs == 0 && onlyDiffers(err) {
+		failed = cmp.Or(failed, ErrNothing)
+	}
 	return cmp.Or(failed, err)
 }
 
