@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -49,7 +50,7 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	if errors.As(err, &differ) {
 		err = nil // what comes is that of this program, and counted below
 	}
-	err = std.Join(err, x.err)
+	err = cmp.Or(x.err, err) // x.err may be the same
 	if err == nil && len(x.c.Inputs) == 0 {
 		err = replay.ErrNothing
 	}
