@@ -117,7 +117,7 @@ func TestTwinOfARunningCluster(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	for _, want := range []string{
-		"nodes", "11 alive, as web-1 sees them; 1 failed left out", "2 groups of coordinates; each has one value of the tag dc, which names it",
+		"nodes", "11 alive, as web-1 sees them; not simulated: 1 failed", "2 groups of coordinates; each has one value of the tag dc, which names it",
 		"the agent's: profile lan with suspicion_mult 5", "eu and us", "measured 56: 80.", "coordinates of 28 pairs 40.6", "110 were measured, by 11 agents",
 		"loss", "of 1000 probes of the agent's within 1m40s, 20 were answered only by way of others", "60 within 1m40s, one every 1.667s",
 	} {
@@ -233,6 +233,19 @@ func TestLikeRefuses(t *testing.T) {
 	}
 }
 
+// The cluster may have changed when the command is given again.
+func TestSweepSaysThatTheAgentIsAskedAnew(t *testing.T) {
+	t.Parallel()
+	args := []string{"-seeds=2", "-for=20s", "-like", serveRPC(t, &farCluster{}, "")}
+	code, out, errs := sim(t, t.Context(), args...)
+	if code != exitOK || !strings.Contains(out, "-print-scenario made.\n") {
+		t.Errorf("exit %d: %s\n%s", code, errs, out)
+	}
+	if _, out, _ := sim(t, t.Context(), "-seeds=2", "-for=20s"); strings.Contains(out, "anew") {
+		t.Errorf("without -like: %s", out)
+	}
+}
+
 // The command that repeats a run is shown on pages that are passed on: without the key.
 func TestLikeKeepsTheKeySecret(t *testing.T) {
 	t.Parallel()
@@ -285,6 +298,7 @@ func TestAdviseRefuses(t *testing.T) {
 		{[]string{"-advise", "-print-scenario"}, "-advise and -print-scenario exclude each other"},
 		{[]string{"-advise=0.5"}, "want a number from 1 to 1000"},
 		{[]string{"-advise=NaN"}, "want a number from 1 to 1000"},
+		{[]string{"-advise", "-nodes=1"}, "none to notice its crash"},
 		{[]string{"-advise", "-nodes=100000", "-join=warm"}, "too many to try settings with"},
 	} {
 		if code, _, errs := sim(t, t.Context(), tc.args...); code != exitError || !strings.Contains(errs, tc.want) {
