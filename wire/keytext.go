@@ -2,8 +2,8 @@ package wire
 
 import "encoding/base64"
 
-// KeyText is a key that a message carries, and the bytes of the message that are the key: itself, or
-// its base64.
+// KeyText is a key that a message carries, and the bytes of the message that are the key: itself,
+// or its base64.
 type KeyText struct{ Key, Text []byte }
 
 // KeysIn returns the keys that a message of Serf carries, in requests about keys and answers to

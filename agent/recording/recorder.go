@@ -18,10 +18,10 @@ import (
 
 // Limits of what waits for the disk.
 const (
-	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the last
-	// second. That is done in turns that take place anyway: if the node has none to come before, in
-	// the present one, unless there were entries to write less than writePause ago. To wake the
-	// process up costs more than all else that the recorder does.
+	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the
+	// last second. That is done in turns that take place anyway: if the node has none to come
+	// before, in the present one, unless there were entries to write less than writePause ago. To
+	// wake the process up costs more than all else that the recorder does.
 	writeLatest = time.Second
 	writePause  = 500 * time.Millisecond
 	// writeSize is how many bytes don't wait for that.
@@ -38,8 +38,8 @@ const (
 // When a segment ends.
 const (
 	segmentAge = time.Hour
-	// clockStep is by how much the host's clock may go wrong by the node's: times of inputs are counted
-	// from the checkpoint. More means that it was set, or that the host was suspended.
+	// clockStep is by how much the host's clock may go wrong by the node's: times of inputs are
+	// counted from the checkpoint. More means that it was set, or that the host was suspended.
 	clockStep = time.Second
 	// segmentShare is the part of the limit that a segment takes, segmentMin its least size.
 	segmentShare = 16
