@@ -306,3 +306,29 @@ func TestAdviseRefuses(t *testing.T) {
 		}
 	}
 }
+
+// An agent that restarts while it is watched counts from 0 again.
+func TestCountsOfAnAgentThatRestarts(t *testing.T) {
+	t.Parallel()
+	stats := func(uptime, events, eventTime string) agentStats {
+		return agentStats{"counters": {"uptime": uptime, "events": events}, "serf": {"event_time": eventTime}}
+	}
+	w := watcher{length: 10 * time.Second}
+	for _, c := range []struct {
+		name        string
+		first, last agentStats
+		over        time.Duration
+		events      uint64
+	}{
+		{"runs on", stats("1h", "100", "7"), stats("1h0m10s", "105", "9"), 10 * time.Second, 5},
+		{"restarts", stats("1h", "100", "7"), stats("4s", "3", "9"), 4 * time.Second, 3},
+	} {
+		if got := w.counts(c.first, c.last); got.Over != c.over || got.Events != c.events {
+			t.Errorf("%s: %d events in %v, want %d in %v", c.name, got.Events, got.Over, c.events, c.over)
+		}
+	}
+	first, last := agentStats{"serf": {"event_time": "70"}}, agentStats{"serf": {"event_time": "2"}}
+	if got := w.counts(first, last); got.Events != 2 {
+		t.Errorf("by its clock: %d events, want 2", got.Events)
+	}
+}
