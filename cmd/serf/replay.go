@@ -218,6 +218,12 @@ func (o *replayOptions) times() error {
 // failed reports an error and returns the exit code.
 func (o *replayOptions) failed(err error) int {
 	fmt.Fprintf(o.e.Stderr, "serf replay: %v\n", err)
+	if errors.Is(err, replay.ErrNothing) {
+		for _, r := range o.all {
+			fmt.Fprintf(o.e.Stderr, "%s begins at %s, its last segment at %s.\n", printable(r.Dir),
+				replay.First(r, o.keys).Format(time.RFC3339Nano), replay.Latest(r).Format(time.RFC3339Nano))
+		}
+	}
 	if missing := new(recording.KeyError); errors.As(err, &missing) {
 		fmt.Fprintf(o.e.Stderr, "Its keys are in the keyring files of that time: -keyring=FILE.\n")
 	}

@@ -188,7 +188,7 @@ const endTolerance = time.Minute
 func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, last time.Time, err error) {
 	in := Stretch{From: at, To: at}
 	if at.IsZero() {
-		in.From = latest(r)
+		in.From = Latest(r)
 	}
 	var failed error
 	err = Walk(r, keys, in, &Visitor{
@@ -212,8 +212,8 @@ func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, l
 	return p, last, cmp.Or(failed, err)
 }
 
-// latest is when the last segment of a recording begins.
-func latest(r *recording.Recording) time.Time {
+// Latest is when the last segment of a recording begins.
+func Latest(r *recording.Recording) time.Time {
 	segments := r.Runs[len(r.Runs)-1].Segments
 	return segments[len(segments)-1].Time
 }
