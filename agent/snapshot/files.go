@@ -29,7 +29,7 @@ const fileMode = 0o600
 
 type osFiles struct{ disk.OS }
 
-func (osFiles) Open(path string) (io.ReadCloser, error) {
+func (*osFiles) Open(path string) (io.ReadCloser, error) {
 	// Opening a pipe would wait for a writer.
 	info, err := os.Stat(path)
 	switch {
@@ -43,20 +43,20 @@ func (osFiles) Open(path string) (io.ReadCloser, error) {
 	return os.Open(path)
 }
 
-func (osFiles) Append(path string) (file, error) { return openFile(path, 0) }
-func (osFiles) New(path string) (file, error)    { return openFile(path, os.O_CREATE|os.O_EXCL) }
+func (*osFiles) Append(path string) (file, error) { return openFile(path, 0) }
+func (*osFiles) New(path string) (file, error)    { return openFile(path, os.O_CREATE|os.O_EXCL) }
 
 func openFile(path string, how int) (file, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|how, fileMode)
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return &osFile{f}, nil
 }
 
 type osFile struct{ *os.File }
 
-func (f osFile) At(path string) bool {
+func (f *osFile) At(path string) bool {
 	own, err := f.Stat()
 	if err != nil {
 		return false

@@ -102,7 +102,7 @@ func Open(c Config) (*Snapshot, error) {
 		c.Log.Warnf("serf",
 			"Snapshot %s can't be locked: another agent that uses it goes unnoticed: %v", path, err)
 	}
-	s, err := open(c, osFiles{}, lock)
+	s, err := open(c, &osFiles{}, lock)
 	if err != nil {
 		lock.Release()
 		return nil, err

@@ -84,12 +84,12 @@ const (
 )
 
 // ForAgent makes an agent what a Server serves.
-func ForAgent(a *agent.Agent) Agent { return served{a} }
+func ForAgent(a *agent.Agent) Agent { return &served{a} }
 
 // served adds the feeds to an agent.
 type served struct{ *agent.Agent }
 
-func (s served) StartQuery(ctx context.Context, p serf.QueryParams) (Feed[agent.Answer], error) {
+func (s *served) StartQuery(ctx context.Context, p serf.QueryParams) (Feed[agent.Answer], error) {
 	q, err := s.Query(ctx, p)
 	if err != nil {
 		return nil, err
@@ -116,23 +116,23 @@ func (f *answerFeed) Next() (agent.Answer, bool) {
 func (f *answerFeed) Len() int { return len(f.c) }
 func (f *answerFeed) Close()   { f.stop.Do(func() { close(f.stopped) }) }
 
-func (s served) StreamEvents(filter func(agent.Event) bool) (Feed[agent.Event], error) {
+func (s *served) StreamEvents(filter func(agent.Event) bool) (Feed[agent.Event], error) {
 	b := s.SubscribeBacklog(eventsMax, filter)
 	return b, b.Err()
 }
 
-func (s served) Monitor(level string) (Feed[string], error) {
+func (s *served) Monitor(level string) (Feed[string], error) {
 	l, err := agent.ParseLevel(level)
 	if err != nil {
 		return nil, errors.New("Unknown log level: " + strings.ToUpper(level))
 	}
-	return lineFeed{s.Log().Monitor(l, linesMax, "this monitor reads too slowly")}, nil
+	return &lineFeed{s.Log().Monitor(l, linesMax, "this monitor reads too slowly")}, nil
 }
 
 // lineFeed is a monitor of the log: the lines from before, then those that follow.
 type lineFeed struct{ *agent.Monitor }
 
-func (f lineFeed) Next() (string, bool) {
+func (f *lineFeed) Next() (string, bool) {
 	line, ok := f.Monitor.Next()
 	return line.Text, ok
 }

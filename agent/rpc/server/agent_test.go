@@ -20,7 +20,7 @@ func TestSlowMonitorFeedsNothingBack(t *testing.T) {
 	log := agent.NewLog(io.Discard, slog.LevelInfo)
 	defer log.Close()
 	log.Infof("agent", "before")
-	f := lineFeed{log.Monitor(agent.LevelTrace, 2, "slow")}
+	f := &lineFeed{log.Monitor(agent.LevelTrace, 2, "slow")}
 	const sent = 5
 	for i := range sent {
 		log.Infof("agent", "line %d", i)
@@ -48,7 +48,7 @@ func TestSlowMonitorFeedsNothingBack(t *testing.T) {
 	}
 }
 
-func (f lineFeed) wantNext(t *testing.T, part string) {
+func (f *lineFeed) wantNext(t *testing.T, part string) {
 	t.Helper()
 	if line, ok := f.Next(); !ok || !strings.Contains(line, part) {
 		t.Errorf("next line is %q, %t; want %q", line, ok, part)

@@ -56,15 +56,23 @@ var commandTable = map[string]command{
 func withBody[T any](f func(c *conn, seq uint64, req T)) command {
 	return command{body: true, handle: func(c *conn, seq uint64, body []byte) error {
 		var req T
-		if err := protocol.Parse(body, &req); err != nil {
-			// A body of another shape is likely none: the client and this server no longer agree
-			// where requests begin.
-			c.reply(seq, "Invalid request: "+err.Error())
-			return errRefused
+		if err := c.parse(seq, body, &req); err != nil {
+			return err
 		}
 		f(c, seq, req)
 		return nil
 	}}
+}
+
+// parse reads a request's body, or answers that it can't be read.
+func (c *conn) parse(seq uint64, body []byte, req any) error {
+	if err := protocol.Parse(body, req); err != nil {
+		// A body of another shape is likely none: the client and this server no longer agree where
+		// requests begin.
+		c.reply(seq, "Invalid request: "+err.Error())
+		return errRefused
+	}
+	return nil
 }
 
 // bare makes a command of a function for requests without a body.
