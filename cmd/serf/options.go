@@ -244,6 +244,9 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 }
 
 // given reports whether an option was given. It is called after parse.
+// It is called, not inlined: that is less code.
+//
+//go:noinline
 func (o *options) given(name string) (given bool) {
 	o.set.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given

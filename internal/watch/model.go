@@ -165,6 +165,9 @@ func (m *Model) Happened(now time.Time, ev rpc.Event) {
 	}
 }
 
+// addEvent adds a line to what happened. It is called, not inlined: that is less code.
+//
+//go:noinline
 func (m *Model) addEvent(kind, text string) {
 	if len(m.events) == eventsMax {
 		m.events = slices.Delete(m.events, 0, 1)

@@ -16,12 +16,19 @@ import (
 // Line is one line of a description: its subject and text.
 type Line struct{ Label, Text string }
 
+type lines []Line
+
+// add adds a line. It is called, not inlined: that is less code.
+//
+//go:noinline
+func (l *lines) add(label, format string, args ...any) {
+	*l = append(*l, Line{label, fmt.Sprintf(format, args...)})
+}
+
 // Lines describes s, so that the output of a run explains itself.
 func (s *Scenario) Lines() []Line {
-	var out []Line
-	add := func(label, format string, args ...any) {
-		out = append(out, Line{label, fmt.Sprintf(format, args...)})
-	}
+	var out lines
+	add := out.add
 	if s.About != "" {
 		add("about", "%s", s.About)
 	}

@@ -159,6 +159,9 @@ func (c *chart) putPlot(m *markup) {
 }
 
 // setAxes gives a chart its axes, and the script theirs.
+// It is called, not inlined: that is less code.
+//
+//go:noinline
 func (c *chart) setAxes(x, y axis) {
 	c.X, c.Y = x, y
 	c.Data.X, c.Data.Y = [3]any{x.Low, x.Top, x.Log}, [3]any{y.Low, y.Top, y.Log}
