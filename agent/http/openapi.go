@@ -1,15 +1,20 @@
 package http
 
 import (
-	"serf/agent/http/page"
+	_ "embed" // openapi.json
+
 	"serf/internal/http1"
 )
 
-// serveDescription answers with openapi.json, which describes all endpoints.
+// description describes all endpoints, in the form of OpenAPI 3.1.
+//
+//go:embed openapi.json
+var description []byte
+
 func (h *Handler) serveDescription(w http1.ResponseWriter, r *http1.Request) {
 	if !parameters(r).done(w) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(page.Description()) // a client that is gone has nobody to report it to
+	w.Write(description) // a client that is gone has nobody to report it to
 }

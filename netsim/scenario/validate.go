@@ -239,12 +239,8 @@ func (v *validator) kindOf(key, name string, kinds []KindInfo, x any) (ok bool) 
 			"means nothing for kind %s; allowed are %s",
 			k.Name, strings.Join(k.Keys, ", "))
 	}
-	needs := strings.Join(k.needs, ", ")
-	if len(k.needs) > 1 {
-		needs = "one of " + needs
-	}
-	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key,
-		"kind %s needs %s", k.Name, needs)
+	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key, "kind %s needs one of %s",
+		k.Name, strings.Join(k.needs, ", "))
 	return true
 }
 
