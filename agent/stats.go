@@ -103,12 +103,14 @@ func (a *Agent) settingStats() map[string]string {
 }
 
 // counterStats says how often what happened that a simulation of the cluster has to be told, within
-// uptime.
+// uptime. Queries are those of users: 'serf sim -like' asks for round trips by one, and mustn't take
+// that for a rate.
 func (a *Agent) counterStats(v *view) map[string]string {
 	c := &v.membership
+	own := min(a.surveys.Load(), v.above.Queries) // the view may be older
 	stats := map[string]string{"uptime": time.Since(a.Started()).Round(time.Millisecond).String()}
 	for name, n := range map[string]uint64{
-		"events": v.above.Events, "queries": v.above.Queries,
+		"events": v.above.Events, "queries": v.above.Queries - own,
 		"probes_direct": c.ProbesDirect, "probes_relayed": c.ProbesRelayed,
 		"probes_tcp": c.StreamAcks, "probes_failed": c.ProbesFailed,
 	} {

@@ -430,7 +430,7 @@ func TestProblemsOfOptions(t *testing.T) {
 		{[]string{"-node=a", "join", "-join=x"}, `unexpected argument "join" before -join=x: options start with a dash, switches take their value as -option=true`},
 		{[]string{"-retry-interval=10"}, `invalid value "10" for option -retry-interval: want a time such as "10s"`},
 		{[]string{"-retry-max=x"}, `invalid value "x" for option -retry-max: want a whole number`},
-		{[]string{"-replay=maybe"}, `invalid boolean value "maybe" for option -replay: want true or false`},
+		{[]string{"-replay=maybe"}, `invalid value "maybe" for option -replay: want true or false`},
 		{[]string{"-tag=novalue"}, `invalid value "novalue" for option -tag: want key=value`},
 		{[]string{"-tag==v"}, `invalid value "=v" for option -tag: want key=value`},
 		{[]string{"-bind"}, "option needs a value: -bind"},

@@ -160,6 +160,7 @@ const unknownOption = "unknown option "
 // FlagWording turns the flag package's words into ours: what it calls flags are options here.
 var FlagWording = strings.NewReplacer(
 	"flag provided but not defined: ", unknownOption,
+	"invalid boolean value ", "invalid value ", // also of options whose value may be left out
 	"flag needs an argument: ", "option needs a value: ",
 	"for flag -", "for option -",
 	"for -", "for option -",

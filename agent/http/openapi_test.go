@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/http/page"
 	"serf/agent/survey"
 	"serf/internal/http1"
 	"serf/swim/history"
@@ -61,7 +62,7 @@ type openAPI struct {
 }
 
 var described = sync.OnceValue(func() (d openAPI) {
-	if err := json.Unmarshal(description, &d); err != nil {
+	if err := json.Unmarshal(page.Description(), &d); err != nil {
 		panic(err)
 	}
 	return d

@@ -47,6 +47,7 @@ type subject struct {
 	past history.Log
 	log  lines
 	dir  string
+	wall time.Time // of the host's clock at the node's time 0
 }
 
 var (
@@ -80,7 +81,7 @@ func encrypted(c *serf.Config, keys ...[]byte) {
 // begin records a node.
 func begin(t testing.TB, c Config, node serf.Config, create func(string) (io.WriteCloser, error)) *subject {
 	t.Helper()
-	s := &subject{t: t, now: 1}
+	s := &subject{t: t, now: 1, wall: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	if c.Dir == "" {
 		c.Dir = filepath.Join(t.TempDir(), "record")
 	}
@@ -89,6 +90,7 @@ func begin(t testing.TB, c Config, node serf.Config, create func(string) (io.Wri
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.clock = func() time.Time { return s.wall.Add(time.Duration(s.now)) }
 	if s.Node, err = NewNode(s.now, node, &s.past, r, &s.out); err != nil {
 		t.Fatal(err)
 	}

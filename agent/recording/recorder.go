@@ -18,10 +18,10 @@ import (
 
 // Limits of what waits for the disk.
 const (
-	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the last
-	// second. That is done in turns that take place anyway: if the node has none to come before, in
-	// the present one, unless there were entries to write less than writePause ago. To wake the
-	// process up costs more than all else that the recorder does.
+	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the
+	// last second. That is done in turns that take place anyway: if the node has none to come
+	// before, in the present one, unless there were entries to write less than writePause ago. To
+	// wake the process up costs more than all else that the recorder does.
 	writeLatest = time.Second
 	writePause  = 500 * time.Millisecond
 	// writeSize is how many bytes don't wait for that.
@@ -38,6 +38,9 @@ const (
 // When a segment ends.
 const (
 	segmentAge = time.Hour
+	// clockStep is by how much the host's clock may go wrong by the node's: times of inputs are
+	// counted from the checkpoint. More means that it was set, or that the host was suspended.
+	clockStep = time.Second
 	// segmentShare is the part of the limit that a segment takes, segmentMin its least size.
 	segmentShare = 16
 	segmentMin   = 64 << 10
@@ -70,12 +73,14 @@ type Recorder struct {
 
 	flushed swim.Time     // when entries were last written
 	began   swim.Time     // of the segment
+	wall    time.Time     // the same by the host's clock
 	size    int64         // of its entries
 	room    int64         // for its entries
 	lost    uint64        // entries since the last that was written
 	ring    *wire.Keyring // whose primary is seal
 	seal    *seal
 
+	clock  func() time.Time // the host's
 	limit  int64
 	build  string
 	run    string
@@ -103,7 +108,7 @@ func (r *Recorder) start(now swim.Time, c *serf.Config) {
 
 // begin begins a segment with a node in this state.
 func (r *Recorder) begin(now swim.Time, keys *wire.Keyring, state []byte) {
-	c := Checkpoint{At: now, Wall: time.Now(), Config: saveConfig(&r.conf),
+	c := Checkpoint{At: now, Wall: r.clock(), Config: saveConfig(&r.conf),
 		Keys: keys.Fingerprints(), State: state}
 	rand.Read(c.Nonces[:])
 	r.nonces.Seed(c.Nonces)
@@ -115,6 +120,7 @@ func (r *Recorder) begin(now swim.Time, keys *wire.Keyring, state []byte) {
 	}
 	content := c.append(nil)
 	r.mode, r.number, r.began, r.last, r.size = modeOn, r.number+1, now, now, 0
+	r.wall = c.Wall.Round(0)
 	size, head := min(r.limit/segmentShare, segmentMost), int64(len(content))
 	r.room = max(size-head, head, segmentMin)
 	r.clear(r.buffer())
@@ -261,8 +267,15 @@ func (r *Recorder) endTurn(n *serf.Node, now swim.Time) {
 		}
 	case waiting >= writeSize || r.due(now, n.Deadline()):
 		r.flush(n)
-		r.flushed = now
+		if r.flushed = now; r.mode == modeOn && r.clockWasSet(now) {
+			r.next(n, now, End{Reason: EndNext})
+		}
 	}
+}
+
+// clockWasSet tells whether times counted from the checkpoint are no longer those of the host.
+func (r *Recorder) clockWasSet(now swim.Time) bool {
+	return (r.clock().Sub(r.wall) - now.Sub(r.began)).Abs() > clockStep
 }
 
 // due tells whether to write now, rather than in the node's next turn.

@@ -415,6 +415,33 @@ func TestSegmentEndsByItsAge(t *testing.T) {
 	}
 }
 
+// When the host's clock is set, forwards or back, a segment begins with the new time.
+func TestSegmentEndsWhenTheClockIsSet(t *testing.T) {
+	t.Parallel()
+	s := begin(t, Config{}, nodeConfig("a", addrA), createFile)
+	for _, step := range []time.Duration{0, time.Hour, clockStep, -clockStep, -2 * time.Hour} {
+		s.wall = s.wall.Add(step)
+		s.run(10 * time.Second)
+		s.wait()
+	}
+	dir := s.dir
+	s.end()
+	r, err := Read(dir)
+	if err != nil || len(r.Runs[0].Segments) != 3 {
+		t.Fatalf("%+v, %v, want three segments", r, err)
+	}
+	for i, off := range []time.Duration{0, time.Hour, -time.Hour} {
+		seg, err := r.Runs[0].Segments[i].Open(Keys{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := seg.Checkpoint
+		if got := c.Wall.Add(-time.Duration(c.At)).Sub(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)); got != off {
+			t.Errorf("the clock of segment %d is %v off, want %v", i, got, off)
+		}
+	}
+}
+
 // Recording an input allocates nothing.
 func TestRecordingAllocatesNothing(t *testing.T) {
 	c := nodeConfig("a", addrA)

@@ -82,7 +82,7 @@ func open(
 	go w.write()
 	log.Infof("agent", "Recording to %s, at most %s; tags, payloads and addresses are in it",
 		c.Dir, SizeText(c.Limit))
-	return &Recorder{writer: w, limit: c.Limit, build: c.Build}, nil
+	return &Recorder{writer: w, clock: time.Now, limit: c.Limit, build: c.Build}, nil
 }
 
 // Stats are the figures of a recorder.

@@ -141,7 +141,7 @@ func (o *replayOptions) combination(dirs []string) error {
 			told = append(told, "-"+name)
 		}
 	}
-	if *o.log != "" {
+	if o.given("log") {
 		if _, err := agent.ParseLevel(*o.log); err != nil {
 			return std.Errorf("-log: %w", err)
 		}
@@ -218,6 +218,12 @@ func (o *replayOptions) times() error {
 // failed reports an error and returns the exit code.
 func (o *replayOptions) failed(err error) int {
 	fmt.Fprintf(o.e.Stderr, "serf replay: %v\n", err)
+	if errors.Is(err, replay.ErrNothing) {
+		for _, r := range o.all {
+			fmt.Fprintf(o.e.Stderr, "%s begins at %s, its last segment at %s.\n", printable(r.Dir),
+				replay.First(r, o.keys).Format(time.RFC3339Nano), replay.Latest(r).Format(time.RFC3339Nano))
+		}
+	}
 	if missing := new(recording.KeyError); errors.As(err, &missing) {
 		fmt.Fprintf(o.e.Stderr, "Its keys are in the keyring files of that time: -keyring=FILE.\n")
 	}
@@ -284,7 +290,8 @@ func (o *replayOptions) tellLog() error {
 	if err != nil {
 		return err
 	}
-	return o.merged(func(r *recording.Recording, add func(time.Time, func() error)) error {
+	what := "log lines of level " + strings.ToUpper(*o.log) + " or above"
+	return o.merged(what, func(r *recording.Recording, add func(time.Time, func() error)) error {
 		return replay.Log(r, o.keys, o.in, swim.Level(least), func(l replay.LogLine) error {
 			add(l.Time, func() error {
 				if o.chosen == formatJSON {
@@ -305,7 +312,7 @@ func (o *replayOptions) tellLog() error {
 
 // tellPackets prints the packets of all nodes, in one order.
 func (o *replayOptions) tellPackets() error {
-	return o.merged(func(r *recording.Recording, add func(time.Time, func() error)) error {
+	return o.merged("packets", func(r *recording.Recording, add func(time.Time, func() error)) error {
 		return replay.Packets(r, o.keys, o.in, func(t *replay.Traffic) error {
 			add(t.Time, func() error {
 				if o.chosen == formatJSON {
@@ -319,8 +326,9 @@ func (o *replayOptions) tellPackets() error {
 	})
 }
 
-// merged prints what each recording has: one alone as it comes, several sorted by time.
-func (o *replayOptions) merged(
+// merged prints what each recording has: one alone as it comes, several sorted by time. If there
+// are no lines, it says which: that isn't an error.
+func (o *replayOptions) merged(what string,
 	each func(r *recording.Recording, add func(time.Time, func() error)) error) error {
 	type item struct {
 		at    time.Time
@@ -328,7 +336,7 @@ func (o *replayOptions) merged(
 	}
 	var items []item
 	var other error // effects that differ: said at the end
-	count := 0
+	count, nothing := 0, 0
 	for _, r := range o.all {
 		var printed error
 		err := each(r, func(at time.Time, print func() error) {
@@ -339,10 +347,14 @@ func (o *replayOptions) merged(
 				printed = print()
 			}
 		})
-		if printed != nil || !differs(err) {
+		switch {
+		case printed == nil && errors.Is(err, replay.ErrNothing):
+			nothing++
+		case printed != nil || !differs(err):
 			return cmp.Or(printed, err)
+		default:
+			other = cmp.Or(other, err)
 		}
-		other = cmp.Or(other, err)
 	}
 	sort.SliceStable(items, func(i, j int) bool { return items[i].at.Before(items[j].at) })
 	for _, i := range items {
@@ -350,8 +362,12 @@ func (o *replayOptions) merged(
 			return err
 		}
 	}
-	if count == 0 {
+	switch {
+	case nothing == len(o.all):
 		return replay.ErrNothing
+	case count == 0:
+		fmt.Fprintf(o.e.Stderr, "Nothing to show: the recording has inputs of that time, and no %s.\n",
+			what)
 	}
 	return other
 }

@@ -59,6 +59,10 @@ type adviceDocument struct {
 
 // advise looks for better timings.
 func (r *simRun) advise(ctx context.Context, e env) int {
+	if r.scenario.Members < 2 {
+		fmt.Fprintln(e.Stderr, "Error advising: one node alone, and none to notice its crash: 2 are needed")
+		return exitError
+	}
 	bar := newProgress(e.Stderr)
 	s := advice.Search{Base: advice.Prepare(&r.scenario), Cost: r.cost,
 		Parallel: cmp.Or(r.workers, runtime.GOMAXPROCS(0))}

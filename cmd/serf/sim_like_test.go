@@ -117,7 +117,7 @@ func TestTwinOfARunningCluster(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	for _, want := range []string{
-		"nodes", "11 alive, as web-1 sees them; 1 failed left out", "2 groups of coordinates; each has one value of the tag dc, which names it",
+		"nodes", "11 alive, as web-1 sees them; not simulated: 1 failed", "2 groups of coordinates; each has one value of the tag dc, which names it",
 		"the agent's: profile lan with suspicion_mult 5", "eu and us", "measured 56: 80.", "coordinates of 28 pairs 40.6", "110 were measured, by 11 agents",
 		"loss", "of 1000 probes of the agent's within 1m40s, 20 were answered only by way of others", "60 within 1m40s, one every 1.667s",
 	} {
@@ -233,6 +233,19 @@ func TestLikeRefuses(t *testing.T) {
 	}
 }
 
+// The cluster may have changed when the command is given again.
+func TestSweepSaysThatTheAgentIsAskedAnew(t *testing.T) {
+	t.Parallel()
+	args := []string{"-seeds=2", "-for=20s", "-like", serveRPC(t, &farCluster{}, "")}
+	code, out, errs := sim(t, t.Context(), args...)
+	if code != exitOK || !strings.Contains(out, "-print-scenario made.\n") {
+		t.Errorf("exit %d: %s\n%s", code, errs, out)
+	}
+	if _, out, _ := sim(t, t.Context(), "-seeds=2", "-for=20s"); strings.Contains(out, "anew") {
+		t.Errorf("without -like: %s", out)
+	}
+}
+
 // The command that repeats a run is shown on pages that are passed on: without the key.
 func TestLikeKeepsTheKeySecret(t *testing.T) {
 	t.Parallel()
@@ -285,10 +298,37 @@ func TestAdviseRefuses(t *testing.T) {
 		{[]string{"-advise", "-print-scenario"}, "-advise and -print-scenario exclude each other"},
 		{[]string{"-advise=0.5"}, "want a number from 1 to 1000"},
 		{[]string{"-advise=NaN"}, "want a number from 1 to 1000"},
+		{[]string{"-advise", "-nodes=1"}, "none to notice its crash"},
 		{[]string{"-advise", "-nodes=100000", "-join=warm"}, "too many to try settings with"},
 	} {
 		if code, _, errs := sim(t, t.Context(), tc.args...); code != exitError || !strings.Contains(errs, tc.want) {
 			t.Errorf("%v: exit %d, %q, want %q", tc.args, code, errs, tc.want)
 		}
+	}
+}
+
+// An agent that restarts while it is watched counts from 0 again.
+func TestCountsOfAnAgentThatRestarts(t *testing.T) {
+	t.Parallel()
+	stats := func(uptime, events, eventTime string) agentStats {
+		return agentStats{"counters": {"uptime": uptime, "events": events}, "serf": {"event_time": eventTime}}
+	}
+	w := watcher{length: 10 * time.Second}
+	for _, c := range []struct {
+		name        string
+		first, last agentStats
+		over        time.Duration
+		events      uint64
+	}{
+		{"runs on", stats("1h", "100", "7"), stats("1h0m10s", "105", "9"), 10 * time.Second, 5},
+		{"restarts", stats("1h", "100", "7"), stats("4s", "3", "9"), 4 * time.Second, 3},
+	} {
+		if got := w.counts(c.first, c.last); got.Over != c.over || got.Events != c.events {
+			t.Errorf("%s: %d events in %v, want %d in %v", c.name, got.Events, got.Over, c.events, c.over)
+		}
+	}
+	first, last := agentStats{"serf": {"event_time": "70"}}, agentStats{"serf": {"event_time": "2"}}
+	if got := w.counts(first, last); got.Events != 2 {
+		t.Errorf("by its clock: %d events, want 2", got.Events)
 	}
 }

@@ -283,7 +283,13 @@ func (s *simSweep) writeText(w io.Writer, points []scenario.Point) error {
 	writeScenario(w, &s.Base)
 	fmt.Fprintf(w, "%-17s %s\n\n", "sweep", s.describe())
 	writeColumns(w, s.rows(points))
-	_, err := fmt.Fprintf(w, "\n%sAny of the runs again:\n  %s\n", s.explain(), s.pattern())
+	anew := ""
+	if slices.ContainsFunc(s.args, func(arg string) bool {
+		return strings.HasPrefix(strings.TrimLeft(arg, "-"), "like")
+	}) {
+		anew = "That asks the agent anew. The same runs again: with a file that -print-scenario made.\n"
+	}
+	_, err := fmt.Fprintf(w, "\n%sAny of the runs again:\n  %s\n%s", s.explain(), s.pattern(), anew)
 	return err
 }
 

@@ -66,9 +66,6 @@ func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
 func (w *watcher) stats(ctx context.Context) (agentStats, error) { return w.c.Stats(ctx) }
 
 // number reads a count; 0 if there is none.
-// It is called, not inlined: that is less code.
-//
-//go:noinline
 func (s agentStats) number(section, name string) uint64 {
 	n, _ := strconv.ParseUint(s[section][name], 10, 64)
 	return n
@@ -81,19 +78,28 @@ func (w *watcher) counts(first, last agentStats) twin.Counts {
 	if last["counters"] == nil {
 		return twin.Counts{
 			Over: w.length, AtLeast: true,
-			Events:  last.number("serf", "event_time") - first.number("serf", "event_time"),
-			Queries: last.number("serf", "query_time") - first.number("serf", "query_time"),
+			Events:  last.since(first, "serf", "event_time"),
+			Queries: last.since(first, "serf", "query_time"),
 		}
 	}
-	if w.length == 0 {
+	if w.length == 0 || last.uptime() < first.uptime() { // or it has restarted meanwhile
 		first = nil
 	}
-	since := func(name string) uint64 { return last.number("counters", name) - first.number("counters", name) }
+	since := func(name string) uint64 { return last.since(first, "counters", name) }
 	return twin.Counts{
 		Over: last.uptime() - first.uptime(), Events: since("events"), Queries: since("queries"),
 		Probes: true, Direct: since("probes_direct"), Relayed: since("probes_relayed"),
 		Streams: since("probes_tcp"),
 	}
+}
+
+// since is by how much a count has grown. That of an agent that has restarted begins anew.
+func (s agentStats) since(first agentStats, section, name string) uint64 {
+	was, is := first.number(section, name), s.number(section, name)
+	if is < was {
+		return is
+	}
+	return is - was
 }
 
 func (s agentStats) uptime() time.Duration {

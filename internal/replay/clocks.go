@@ -125,6 +125,8 @@ func (x *Moment) text() string {
 		fmt.Fprintf(&b, "got #%d of %s after %v: ", c.ID, textwrap.Escape(c.From, ""), round(x.After))
 	case c != nil:
 		fmt.Fprintf(&b, "got what %s sent %v before: ", textwrap.Escape(c.From, ""), round(x.After))
+	case x.got.from.IsValid(): // the sender isn't recorded, or not at that time
+		fmt.Fprintf(&b, "got from %v: ", x.got.from)
 	}
 	b.WriteString(brief(&x.Input) + "\n")
 	for _, m := range x.Sent {

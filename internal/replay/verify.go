@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -147,7 +148,7 @@ func (v *verifier) kind(s *Step) *Difference {
 	d := &Difference{Kind: kind, Segment: s.Segment.Path, Number: s.Entry.Number, Time: s.Wall,
 		NodeTime: NodeTime(s.Entry.At), Input: s.Input(s.Entry), Recorded: CountsOf(s.Entry.Effects), Replayed: CountsOf(s.Got),
 		Wrong: s.Wrong, Effects: s.Effects()}
-	d.Segment = strings.TrimPrefix(d.Segment, v.Dir+"/")
+	d.Segment = strings.TrimPrefix(d.Segment, v.Dir+string(os.PathSeparator))
 	v.Differences = append(v.Differences, d)
 	return d
 }

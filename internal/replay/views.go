@@ -49,10 +49,11 @@ func Log(r *recording.Recording, keys recording.Keys, in Stretch, least swim.Lev
 }
 
 // walkIn walks the part of a recording that is in a stretch. It ends with the error of what can't
-// be played.
+// be played, or with ErrNothing if no input is in the stretch.
 func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 	before func(*Player, *recording.Entry, time.Time) error, step func(*Step) error) error {
 	var failed error
+	inputs := 0
 	err := Walk(r, keys, in, &Visitor{
 		Before: func(p *Player, _ *recording.Segment, e *recording.Entry, wall time.Time) {
 			if before != nil && in.Has(wall) && failed == nil {
@@ -63,6 +64,7 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			if failed != nil || !in.Has(s.Wall) {
 				return failed
 			}
+			inputs++
 			return step(s)
 		},
 		Trouble: func(s *recording.Segment, err error) {
@@ -71,6 +73,9 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			}
 		},
 	})
+	if inputs == 0 && onlyDiffers(err) {
+		failed = cmp.Or(failed, ErrNothing)
+	}
 	return cmp.Or(failed, err)
 }
 
@@ -183,7 +188,7 @@ const endTolerance = time.Minute
 func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, last time.Time, err error) {
 	in := Stretch{From: at, To: at}
 	if at.IsZero() {
-		in.From = latest(r)
+		in.From = Latest(r)
 	}
 	var failed error
 	err = Walk(r, keys, in, &Visitor{
@@ -207,8 +212,8 @@ func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, l
 	return p, last, cmp.Or(failed, err)
 }
 
-// latest is when the last segment of a recording begins.
-func latest(r *recording.Recording) time.Time {
+// Latest is when the last segment of a recording begins.
+func Latest(r *recording.Recording) time.Time {
 	segments := r.Runs[len(r.Runs)-1].Segments
 	return segments[len(segments)-1].Time
 }

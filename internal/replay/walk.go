@@ -3,7 +3,6 @@ package replay
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"serf/agent/recording"
@@ -73,7 +72,8 @@ func onlyDiffers(err error) bool {
 func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) error {
 	differ := new(DifferError)
 	for i, run := range r.Runs {
-		if i+1 < len(r.Runs) && began(r.Runs[i+1].Segments[0], in.From) {
+		last := run.Segments[len(run.Segments)-1]
+		if i+1 < len(r.Runs) && over(last, r.Runs[i+1].Segments[0], in.From) {
 			continue // the stretch begins in a later run
 		}
 		w := walker{keys: keys, in: in, v: v, differ: differ}
@@ -89,26 +89,25 @@ func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) e
 	return nil
 }
 
-// began tells whether a segment had begun by then. Of one without a header it isn't known.
-func began(s *recording.Segment, then time.Time) bool {
-	return s.Err == nil && !s.Time.After(then)
+// over tells whether a segment was over by then, since the next one began. That isn't known if one
+// has no header, or if the host's clock was set back meanwhile.
+func over(s, next *recording.Segment, by time.Time) bool {
+	return s.Err == nil && next.Err == nil && !next.Time.After(by) && !next.Time.Before(s.Time)
 }
 
 // covering returns the segments that may have a part of a stretch.
 func covering(all []*recording.Segment, in Stretch) []*recording.Segment {
-	first := 0
-	for i, s := range all {
-		if began(s, in.From) {
-			first = i
-		}
+	for len(all) > 1 && over(all[0], all[1], in.From) {
+		all = all[1:]
 	}
-	last := slices.IndexFunc(all, func(s *recording.Segment) bool {
+	later := func(s *recording.Segment) bool {
 		return !in.To.IsZero() && s.Err == nil && s.Time.After(in.To)
-	})
-	if last < 0 {
-		last = len(all)
 	}
-	return all[min(first, last):last]
+	n := len(all)
+	for n > 0 && later(all[n-1]) {
+		n--
+	}
+	return all[:n]
 }
 
 // walker plays a run.

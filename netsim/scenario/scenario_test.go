@@ -173,7 +173,7 @@ var scenarioProblems = []struct {
 		s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}}
 	},
 		`work[0].to.members[0] "m13": allowed are m1 to m12, or several as m2..m5`},
-	{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs one of to"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs to"},
 	{func(s *Scenario) {
 		s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}}
 	}, ""},

@@ -100,7 +100,7 @@ func TestFaultsOfSystemsMakeADifference(t *testing.T) {
 func TestFaultsOfSystemsAreValidated(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"mtu,count=1":                             "faults[0] kind mtu needs one of mtu",
+		"mtu,count=1":                             "faults[0] kind mtu needs mtu",
 		"mtu,mtu=68":                              "",
 		"mtu,mtu=67":                              "faults[0].mtu 67: allowed 68 to 65535 bytes",
 		"mtu,mtu=65535":                           "",
@@ -111,7 +111,7 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 		"half-open,count=1,mtu=99":                "faults[0].mtu means nothing for kind half-open; allowed are count, share, region, members, every, repeat, gap, length, to, way, tcp",
 		"reject,count=1,error=no":                 `faults[0].error "no": allowed are unreachable and refused`,
 		"reject,share=100%":                       "faults[0] nobody is left on the other side",
-		"conntrack,count=1":                       "faults[0] kind conntrack needs one of entries",
+		"conntrack,count=1":                       "faults[0] kind conntrack needs entries",
 		"conntrack,entries=-1":                    "faults[0].entries -1: allowed 1 to 262144",
 		"conntrack,entries=262144,idle=-1s":       "faults[0].idle -1s: allowed 0s to 720h0m0s",
 		"conntrack,entries=262145":                "faults[0].entries 262145: allowed 1 to 262144",
@@ -128,7 +128,7 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 		"clock,jump=1s,length=1s":                 "faults[0].length has no meaning without rate",
 		"clock,jump=1s,length=1s,repeat=2,gap=1s": "",
 		"suspend,count=1,first=me":                `faults[0].first "me": allowed are timers and reads`,
-		"throttle,count=1":                        "faults[0] kind throttle needs one of quota",
+		"throttle,count=1":                        "faults[0] kind throttle needs quota",
 		"throttle,quota=100ms":                    "",
 		"throttle,quota=101ms":                    "faults[0].quota 101ms: allowed 1ms to 100ms",
 		"throttle,quota=999us":                    "faults[0].quota 999µs: allowed 1ms to 100ms",

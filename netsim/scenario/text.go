@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"serf/internal/jsonfile"
+	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/report"
 )
@@ -37,7 +38,7 @@ func (s *Scenario) Lines() []Line {
 	}
 	add("network", "%v", s.networkText())
 	for i, n := range s.RegionSizes() {
-		add("region "+s.Regions[i].Name, "%d nodes", n)
+		add("region "+s.Regions[i].Name, "%s", textwrap.Count(n, "node"))
 	}
 	for i := range s.Paths {
 		add("path", "%v", s.Paths[i])

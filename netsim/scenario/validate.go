@@ -239,8 +239,12 @@ func (v *validator) kindOf(key, name string, kinds []KindInfo, x any) (ok bool) 
 			"means nothing for kind %s; allowed are %s",
 			k.Name, strings.Join(k.Keys, ", "))
 	}
-	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key, "kind %s needs one of %s",
-		k.Name, strings.Join(k.needs, ", "))
+	needs := strings.Join(k.needs, ", ")
+	if len(k.needs) > 1 {
+		needs = "one of " + needs
+	}
+	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key,
+		"kind %s needs %s", k.Name, needs)
 	return true
 }
 

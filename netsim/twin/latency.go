@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/scenario"
 	"serf/swim/serf/coord"
@@ -77,7 +78,7 @@ func (m *maker) takePaths() error {
 	measured, estimated := m.measured(), m.estimated()
 	by := "none was measured: coordinates estimate them"
 	if n := len(m.in.Trips); n > 0 {
-		by = fmt.Sprintf("%d were measured, by %d agents", n, m.in.Answered)
+		by = fmt.Sprintf("%d were measured, by %s", n, textwrap.Count(m.in.Answered, "agent"))
 	}
 	m.found("round trips", "%s. Lines have their median, and what a tenth and nine tenths of them "+
 		"don't exceed", by)
@@ -106,8 +107,11 @@ func (m *maker) takePaths() error {
 		}
 	}
 	if len(assumed) > 0 {
-		m.found("network", "the profile's latency is assumed, since no round trip is known: %s",
-			strings.Join(assumed, "; "))
+		where := ""
+		if len(names) > 0 {
+			where = ": " + strings.Join(assumed, "; ")
+		}
+		m.found("network", "the profile's latency is assumed, since no round trip is known%s", where)
 	}
 	return nil
 }
@@ -128,7 +132,8 @@ func (m *maker) takePath(what string, t *RoundTrips) {
 		text = fmt.Sprintf("measured %d: %v; ", t.Measured.Count, t.Measured)
 	}
 	if t.Estimated != nil {
-		text += fmt.Sprintf("coordinates of %d pairs %v; ", t.Estimated.Count, t.Estimated)
+		text += fmt.Sprintf("coordinates of %s %v; ",
+			textwrap.Count(t.Estimated.Count, "pair"), t.Estimated)
 	}
 	m.found(what, "%stwin %v", text, t.Twin)
 }

@@ -49,7 +49,7 @@ func TestMembersThatArentAliveAreLeftOut(t *testing.T) {
 	if err != nil || tw.Scenario.Members != 2 {
 		t.Fatalf("%d nodes, %v, want 2", tw.Scenario.Members, err)
 	}
-	if got, want := tw.about("nodes"), "2 alive, as n1 sees them; 1 failed left out; 1 left left out; 1 leaving left out"; got != want {
+	if got, want := tw.about("nodes"), "2 alive, as n1 sees them; not simulated: 1 failed, 1 left, 1 leaving"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if !tw.Scenario.Start.Warm {

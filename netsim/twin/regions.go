@@ -45,8 +45,8 @@ func (m *maker) takeRegions() (err error) {
 	}
 	m.shareOut()
 	for i := range m.regions {
-		m.found("region "+m.regions[i].name, "%d nodes: %s", len(m.regions[i].members),
-			m.some(m.regions[i].members))
+		m.found("region "+m.regions[i].name, "%s: %s",
+			textwrap.Count(len(m.regions[i].members), "node"), m.some(m.regions[i].members))
 	}
 	return nil
 }
@@ -72,8 +72,8 @@ func (m *maker) divideByTag(tag string) error {
 			name += "_"
 		}
 		by[name] = without
-		m.found("regions", "%d nodes have no tag %s, and form the region %s: %s", len(without), tag,
-			name, m.some(without))
+		m.found("regions", "%s without the tag %s, in the region %s: %s",
+			textwrap.Count(len(without), "node"), tag, name, m.some(without))
 	}
 	if len(by) > regionMax {
 		return std.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
@@ -118,8 +118,9 @@ func (m *maker) divideByPlace() {
 		}
 	}
 	if len(places) < 2 {
-		m.found("regions", "none: the agent knows the coordinates of %d nodes. They come with "+
-			"probes, in time. -region-tag divides nodes by a tag; %s", len(places), m.tagsThere())
+		m.found("regions", "none: the agent knows the coordinates of %s. They come with "+
+			"probes, in time. -region-tag divides nodes by a tag; %s",
+			textwrap.Count(len(places), "node"), m.tagsThere())
 		return
 	}
 	groups := group(places, m.tripsOfPairs())
@@ -139,7 +140,8 @@ func (m *maker) divideByPlace() {
 		m.found("regions", "%d groups of coordinates; %s", len(groups), by)
 	}
 	if lost > 0 {
-		m.found("regions", "%d nodes without coordinates are counted to the largest", lost)
+		m.found("regions", "the largest has %s without coordinates, too",
+			textwrap.Count(lost, "node"))
 	}
 }
 

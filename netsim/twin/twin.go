@@ -6,6 +6,7 @@ package twin
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"serf/internal/std"
@@ -140,10 +141,14 @@ func (m *maker) takeMembers() error {
 	}
 	m.Scenario.Members = n
 	text := fmt.Sprintf("%d alive, as %s sees them", n, m.in.Agent)
+	var others []string
 	for _, status := range []string{"failed", "left", "leaving"} {
 		if count[status] > 0 {
-			text += fmt.Sprintf("; %d %s left out", count[status], status)
+			others = append(others, fmt.Sprintf("%d %s", count[status], status))
 		}
+	}
+	if len(others) > 0 {
+		text += "; not simulated: " + strings.Join(others, ", ")
 	}
 	m.found("nodes", "%s", text)
 	return nil

@@ -21,23 +21,24 @@ func (m messageCoder) code(p *[]byte) {
 		m.restore(p)
 		return
 	}
-	texts := keysIn(*p)
+	texts := wire.KeysIn(*p)
 	rest, cuts := *p, []cut(nil)
 	for at := 0; at < len(rest) && len(texts) > 0; at++ {
 		for _, t := range texts {
-			if bytes.HasPrefix(rest[at:], t.text) {
+			if bytes.HasPrefix(rest[at:], t.Text) {
 				cuts = append(cuts, cut{rest[:at], t})
-				rest, at = rest[at+len(t.text):], -1
+				rest, at = rest[at+len(t.Text):], -1
 				break
 			}
 		}
 	}
 	for i := range checkpoint.Slice(m.c, &cuts, 1) {
 		x := &cuts[i]
-		f := wire.FingerprintOf(x.key.key)
+		f := wire.FingerprintOf(x.key.Key)
+		encoded := len(x.key.Text) > len(x.key.Key)
 		m.c.Bytes(&x.before)
 		m.c.Raw(f[:])
-		m.c.Bool(&x.key.base64)
+		m.c.Bool(&encoded)
 	}
 	m.c.Bytes(&rest)
 }
@@ -45,13 +46,7 @@ func (m messageCoder) code(p *[]byte) {
 // cut is a key in a message, and what comes before it and after the last one.
 type cut struct {
 	before []byte
-	key    keyText
-}
-
-// keyText is a key as a message has it.
-type keyText struct {
-	key, text []byte
-	base64    bool
+	key    wire.KeyText
 }
 
 func (m messageCoder) restore(p *[]byte) {
@@ -75,48 +70,4 @@ func (m messageCoder) restore(p *[]byte) {
 		return
 	}
 	*p = append(msg, rest...)
-}
-
-// keysIn returns the keys that a message carries.
-func keysIn(msg []byte) (list []keyText) {
-	if len(msg) > 0 && wire.Type(msg[0]) == wire.TypeUser {
-		msg = msg[1:]
-	}
-	if len(msg) == 0 {
-		return nil
-	}
-	add := func(key, text []byte, base64 bool) {
-		if _, err := wire.NewKeyring(key); err == nil {
-			list = append(list, keyText{key, text, base64})
-		}
-	}
-	switch wire.SerfType(msg[0]) {
-	case wire.SerfQuery:
-		m, err := wire.ParseQuery(msg[1:])
-		if err != nil || len(m.Payload) == 0 || wire.SerfType(m.Payload[0]) != wire.SerfKeyRequest {
-			return nil
-		}
-		if r, err := wire.ParseKeyRequest(m.Payload[1:]); err == nil {
-			add(r.Key, r.Key, false)
-		}
-	case wire.SerfQueryResponse:
-		m, err := wire.ParseQueryResponse(msg[1:])
-		if err != nil || len(m.Payload) == 0 || wire.SerfType(m.Payload[0]) != wire.SerfKeyAnswer {
-			return nil
-		}
-		a, err := wire.ParseKeyAnswer(m.Payload[1:])
-		if err != nil {
-			return nil
-		}
-		encoded := func(text []byte) {
-			if key, err := base64.StdEncoding.AppendDecode(nil, text); err == nil {
-				add(key, text, true)
-			}
-		}
-		for it := a.Keys.Iter(); it.Next(); {
-			encoded(it.Elem)
-		}
-		encoded(a.PrimaryKey)
-	}
-	return list
 }

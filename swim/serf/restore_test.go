@@ -72,8 +72,8 @@ func restored(t rapid.TB, n *Node) (size int) {
 func keysOf(n *Node) func(wire.Fingerprint) []byte {
 	keys := make(map[wire.Fingerprint][]byte)
 	collect := func(msg *[]byte) {
-		for _, k := range keysIn(*msg) {
-			keys[wire.FingerprintOf(k.key)] = k.key
+		for _, k := range wire.KeysIn(*msg) {
+			keys[wire.FingerprintOf(k.Key)] = k.Key
 		}
 	}
 	n.gossip.queries.Code(checkpoint.Saver(nil), collect)

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -49,7 +50,7 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	if errors.As(err, &differ) {
 		err = nil // what comes is that of this program, and counted below
 	}
-	err = std.Join(err, x.err)
+	err = cmp.Or(x.err, err) // x.err may be the same
 	if err == nil && len(x.c.Inputs) == 0 {
 		err = replay.ErrNothing
 	}
@@ -213,10 +214,23 @@ func (x *exporter) hide(b []byte) []byte {
 	return b
 }
 
+// learn adds the keys that a message carries to those to be hidden: the node may come to have them
+// later, or never, as those of another member in its answer.
+func (x *exporter) learn(msg []byte) {
+	for _, k := range wire.KeysIn(msg) {
+		x.keys.Add(k.Key)
+	}
+}
+
 // input is an entry as it is in the file, with other keys.
 func (x *exporter) input(p *replay.Player, e *recording.Entry) *Input {
 	in := &Input{Entry: *e}
 	c := &in.Entry
+	if data := e.Stream.Data; len(data) > 0 && wire.Type(data[0]) == wire.TypeUser {
+		if msg, err := wire.ParseUserMsg(data[1:]); err == nil {
+			x.learn(msg)
+		}
+	}
 	c.Data, c.Stream.Data = x.hide(e.Data), x.hide(e.Stream.Data)
 	if e.KeyPrint != nil {
 		c.Key = SubstituteOf(*e.KeyPrint, len(e.Key))
@@ -277,6 +291,7 @@ func (x *exporter) packet(p *replay.Player, e *recording.Entry, in *Input) {
 	in.Lines = []string{head}
 	for _, msg := range msgs {
 		words := dissect.Message(msg)
+		x.learn(msg)
 		msg = bytes.Clone(x.hide(msg)) // the memory is used again
 		in.Msgs = append(in.Msgs, msg)
 		in.Lines = append(in.Lines, comment(&words)...)
