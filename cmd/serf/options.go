@@ -52,6 +52,9 @@ func (o *options) takesPayload(name string) {
 }
 
 // text is an option whose value can't be empty.
+// It is called, not inlined: that is less code.
+//
+//go:noinline
 func (o *options) text(name, value string) *string {
 	o.textVar(&value, name)
 	return &value

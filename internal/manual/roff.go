@@ -51,6 +51,9 @@ type roff struct {
 	options bool // a heading or the first option has ended the description
 }
 
+// line adds a line. It is called, not inlined: that is less code.
+//
+//go:noinline
 func (r *roff) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
 
 func (r *roff) heading(text string) {
@@ -143,6 +146,9 @@ var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`
 	"~", `\(ti`, `"`, `\(dq`)
 
 // escape is text for roff, but for a point at the beginning of a line.
+// It is called, not inlined: that is less code.
+//
+//go:noinline
 func escape(text string) string { return special.Replace(text) }
 
 // quote is an argument of a macro.
