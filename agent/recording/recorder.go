@@ -80,7 +80,7 @@ type Recorder struct {
 	ring    *wire.Keyring // whose primary is seal
 	seal    *seal
 
-	clock  func() time.Time // the host's
+	clock  func(swim.Time) time.Time // what the host's clock says at a time of the node's
 	limit  int64
 	build  string
 	run    string
@@ -108,7 +108,7 @@ func (r *Recorder) start(now swim.Time, c *serf.Config) {
 
 // begin begins a segment with a node in this state.
 func (r *Recorder) begin(now swim.Time, keys *wire.Keyring, state []byte) {
-	c := Checkpoint{At: now, Wall: r.clock(), Config: saveConfig(&r.conf),
+	c := Checkpoint{At: now, Wall: r.clock(now), Config: saveConfig(&r.conf),
 		Keys: keys.Fingerprints(), State: state}
 	rand.Read(c.Nonces[:])
 	r.nonces.Seed(c.Nonces)
@@ -275,7 +275,7 @@ func (r *Recorder) endTurn(n *serf.Node, now swim.Time) {
 
 // clockWasSet tells whether times counted from the checkpoint are no longer those of the host.
 func (r *Recorder) clockWasSet(now swim.Time) bool {
-	return (r.clock().Sub(r.wall) - now.Sub(r.began)).Abs() > clockStep
+	return (r.clock(now).Sub(r.wall) - now.Sub(r.began)).Abs() > clockStep
 }
 
 // due tells whether to write now, rather than in the node's next turn.

@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"serf/swim"
 )
 
 // Config says where to record.
@@ -63,12 +65,16 @@ type writer struct {
 	files files
 }
 
-// Open begins to record in a directory. The error names the path.
-func Open(c Config, log Logger) (*Recorder, error) { return open(c, log, createFile) }
+// Open begins to record in a directory a node whose clock was zero at started. The error names the
+// path.
+func Open(c Config, started time.Time, log Logger) (*Recorder, error) {
+	return open(c, started, log, createFile)
+}
 
 // open is Open with a function that makes files.
 func open(
-	c Config, log Logger, create func(path string) (io.WriteCloser, error),
+	c Config, started time.Time, log Logger,
+	create func(path string) (io.WriteCloser, error),
 ) (*Recorder, error) {
 	if c.Limit == 0 {
 		c.Limit = LimitDefault
@@ -82,7 +88,12 @@ func open(
 	go w.write()
 	log.Infof("agent", "Recording to %s, at most %s; tags, payloads and addresses are in it",
 		c.Dir, SizeText(c.Limit))
-	return &Recorder{writer: w, clock: time.Now, limit: c.Limit, build: c.Build}, nil
+	// Not the time at which this is called: the loop may have read the node's some time ago.
+	clock := func(now swim.Time) time.Time {
+		t := time.Now()
+		return t.Add(time.Duration(now) - t.Sub(started))
+	}
+	return &Recorder{writer: w, clock: clock, limit: c.Limit, build: c.Build}, nil
 }
 
 // Stats are the figures of a recorder.
