@@ -523,7 +523,7 @@ func TestWallClockIsThatOfTheNodesTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.close()
+	defer r.close(time.Second)
 	if off := r.clock(swim.Time(read)).Sub(started.Add(read)).Abs(); off > time.Millisecond {
 		t.Errorf("off by %v", off)
 	}
