@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/netsim/scenario"
 )
@@ -189,7 +190,7 @@ How -like connects to the agent
 
 // simHelp is the help text, with the options and kinds that there are.
 func simHelp() string {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString(strings.TrimLeft(simHelpHead, "\n"))
 	defaults := scenario.Default()
 	for _, p := range scenario.Params() {
@@ -213,7 +214,7 @@ func simHelp() string {
 	return b.String()
 }
 
-func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
+func writeKinds(b *std.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
 		const column = 18
 		keys := "Keys: " + strings.Join(k.OwnKeys(), ", ")

@@ -178,7 +178,7 @@ const timeForm = "2006-01-02 15:04:05.000"
 
 // Text is the report for a terminal.
 func (r *Report) Text() string {
-	var b strings.Builder
+	var b std.Builder
 	name := r.Node
 	if name == "" {
 		name = r.Dir
@@ -226,7 +226,7 @@ func (r *Report) Text() string {
 }
 
 // write writes a difference of which some don't follow another.
-func (d *Difference) write(b *strings.Builder, first bool) {
+func (d *Difference) write(b *std.Builder, first bool) {
 	fmt.Fprintf(b, "\n%s: %s", d.Kind, textwrap.Count(d.Count, "input"))
 	if d.Follows > 0 {
 		fmt.Fprintf(b, ", %d of them after another difference in the same segment", d.Follows)

@@ -6,6 +6,7 @@ package std
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errorf is fmt.Errorf.
@@ -17,3 +18,11 @@ func Errorf(format string, args ...any) error { return fmt.Errorf(format, args..
 //
 //go:noinline
 func Join(errs ...error) error { return errors.Join(errs...) }
+
+// Builder is strings.Builder.
+type Builder struct{ strings.Builder }
+
+// WriteString is that of strings.Builder.
+//
+//go:noinline
+func (b *Builder) WriteString(s string) (int, error) { return b.Builder.WriteString(s) }

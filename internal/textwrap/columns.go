@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"serf/internal/std"
 )
 
 // Columns returns rows with aligned columns, two spaces apart, without spaces at the end of a line.
@@ -17,9 +19,9 @@ func Columns(rows [][]string) string {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var b strings.Builder
+	var b std.Builder
 	for _, row := range rows {
-		var line strings.Builder
+		var line std.Builder
 		for i, cell := range row {
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -35,7 +36,7 @@ type Line []Span
 
 // String is the text of the line.
 func (l Line) String() string {
-	var b strings.Builder
+	var b std.Builder
 	for _, s := range l {
 		b.WriteString(s.Text)
 	}
@@ -233,7 +234,7 @@ func (m *Model) titles(columns []column) Line {
 
 // cells aligns the cells of a row. The last column has what is left of the line.
 func (m *Model) cells(cells []string, columns []column) string {
-	var b strings.Builder
+	var b std.Builder
 	left := m.width
 	for i, c := range columns {
 		size := min(c.width, left)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"serf/internal/std"
 )
 
 // WriteTo writes the figures for people to read.
@@ -203,7 +205,7 @@ const (
 
 // row is a line of a table. It pads by letters and not by bytes: durations have a µ.
 func (p *printer) row(label string, cells ...string) {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString(label)
 	b.WriteString(strings.Repeat(" ", max(0, tableLabel-utf8.RuneCountInString(label))))
 	for _, c := range cells {

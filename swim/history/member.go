@@ -1,8 +1,7 @@
 package history
 
 import (
-	"strings"
-
+	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -19,7 +18,7 @@ type Member struct {
 // Story tells how the member's state came about: a line of when and what for each change, and below
 // it why. when words the time of a change.
 func (m *Member) Story(when func(c *Change) string) string {
-	var b strings.Builder
+	var b std.Builder
 	status := statusText(m.Status)
 	b.WriteString(clean(m.Name) + " as " + clean(m.AsSeenBy) + " sees it: " + status + "\n")
 	if m.Dropped > 0 {
