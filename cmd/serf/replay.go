@@ -350,7 +350,7 @@ func (o *replayOptions) merged(what string,
 		switch {
 		case printed == nil && errors.Is(err, replay.ErrNothing):
 			nothing++
-		case printed != nil || !differs(err):
+		case printed != nil || !replay.OnlyDiffers(err):
 			return cmp.Or(printed, err)
 		default:
 			other = cmp.Or(other, err)
@@ -372,12 +372,6 @@ func (o *replayOptions) merged(what string,
 	return other
 }
 
-// differs tells whether err is nil, or says that what was played isn't what happened.
-func differs(err error) bool {
-	var differ *replay.DifferError
-	return err == nil || errors.As(err, &differ)
-}
-
 // line prints v as JSON in one line.
 func (o *replayOptions) line(v any) error {
 	_, err := io.WriteString(o.e.Stdout, jsonLineOf(v))
@@ -389,7 +383,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 	var other error
 	for i, r := range o.all {
 		p, last, err := replay.At(r, o.keys, o.then)
-		if !differs(err) {
+		if !replay.OnlyDiffers(err) {
 			return std.Errorf("%s: %w", r.Dir, err)
 		}
 		other = cmp.Or(other, err)
@@ -398,7 +392,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 				fmt.Fprintln(o.e.Stdout)
 			}
 			fmt.Fprintf(o.e.Stdout, "%s at %s\n", printable(p.Name()),
-				last.Format("2006-01-02 15:04:05.000"))
+				last.Format(replay.TimeForm))
 		}
 		if err := tell(p, last); err != nil {
 			return err
@@ -435,7 +429,7 @@ func (o *replayOptions) tellHistory(p *replay.Player, last time.Time) error {
 func (o *replayOptions) tellTimeline() error {
 	t, err := replay.Merge(o.all, o.keys, o.in)
 	switch {
-	case !differs(err):
+	case !replay.OnlyDiffers(err):
 		return err
 	case len(t.Moments) == 0:
 		return replay.ErrNothing

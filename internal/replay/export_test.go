@@ -13,7 +13,7 @@ func VerifyAltered(r *recording.Recording, keys recording.Keys, in Stretch,
 	visitor := v.visitor()
 	visitor.Before = func(p *Player, s *recording.Segment, e *recording.Entry, _ time.Time) { alter(s, e) }
 	err := Walk(r, keys, in, visitor)
-	if onlyDiffers(err) {
+	if OnlyDiffers(err) {
 		err = nil
 	}
 	return v.report(), err

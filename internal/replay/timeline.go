@@ -124,7 +124,7 @@ func Merge(all []*recording.Recording, keys recording.Keys, in Stretch) (*Timeli
 	for i, r := range all {
 		s.Nodes = append(s.Nodes, r.Dir)
 		err := s.play(i, r, keys, in)
-		if !onlyDiffers(err) {
+		if !OnlyDiffers(err) {
 			return nil, err
 		}
 		differs = cmp.Or(differs, err)

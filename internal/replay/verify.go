@@ -72,7 +72,7 @@ func CountsOf(e recording.Effects) Counts { return Counts{e.Packets, e.Streams, 
 func Verify(r *recording.Recording, keys recording.Keys, in Stretch, build string) (*Report, error) {
 	v := newVerifier(r, build)
 	err := Walk(r, keys, in, v.visitor())
-	if onlyDiffers(err) {
+	if OnlyDiffers(err) {
 		err = nil
 	}
 	return v.report(), err
@@ -173,8 +173,8 @@ func (s *Step) differs() string {
 	return strings.Join(what, ", ")
 }
 
-// timeForm is how times are shown: those of one day, most of the time.
-const timeForm = "2006-01-02 15:04:05.000"
+// TimeForm is how times are shown.
+const TimeForm = "2006-01-02 15:04:05.000"
 
 // Text is the report for a terminal.
 func (r *Report) Text() string {
@@ -187,7 +187,7 @@ func (r *Report) Text() string {
 	fmt.Fprintf(&b, "%s: %s in %s", name, textwrap.Count(r.Inputs, "input"),
 		textwrap.Count(r.Segments, "segment"))
 	if r.Inputs > 0 {
-		fmt.Fprintf(&b, " from %s to %s", r.From.Format(timeForm), r.To.Format(timeForm))
+		fmt.Fprintf(&b, " from %s to %s", r.From.Format(TimeForm), r.To.Format(TimeForm))
 	}
 	switch {
 	case r.Same:

@@ -73,7 +73,7 @@ func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
 			}
 		},
 	})
-	if inputs == 0 && onlyDiffers(err) {
+	if inputs == 0 && OnlyDiffers(err) {
 		failed = cmp.Or(failed, ErrNothing)
 	}
 	return cmp.Or(failed, err)
@@ -204,10 +204,10 @@ func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, l
 	})
 	switch {
 	case failed != nil:
-	case onlyDiffers(err) && (p == nil || p.Node == nil):
+	case OnlyDiffers(err) && (p == nil || p.Node == nil):
 		failed = ErrNothing
 	case at.Sub(last) > endTolerance && !at.IsZero():
-		failed = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(timeForm))
+		failed = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(TimeForm))
 	}
 	return p, last, cmp.Or(failed, err)
 }

@@ -60,8 +60,8 @@ func (e *DifferError) Error() string {
 		textwrap.Count(e.Count, "input"), e.Number, e.Segment)
 }
 
-// onlyDiffers tells whether err is nil or a DifferError.
-func onlyDiffers(err error) bool {
+// OnlyDiffers tells whether err is nil or a DifferError.
+func OnlyDiffers(err error) bool {
 	var differ *DifferError
 	return err == nil || errors.As(err, &differ)
 }

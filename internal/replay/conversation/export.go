@@ -46,8 +46,7 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 	err := replay.Walk(r, keys, in, &replay.Visitor{
 		Segment: x.segment, Before: x.before, Step: x.step, Trouble: x.trouble,
 	})
-	var differ *replay.DifferError
-	if errors.As(err, &differ) {
+	if replay.OnlyDiffers(err) {
 		err = nil // what comes is that of this program, and counted below
 	}
 	err = cmp.Or(x.err, err) // x.err may be the same
@@ -168,10 +167,9 @@ func (x *exporter) step(s *replay.Step) error {
 
 // head writes what comes before the first input.
 func (x *exporter) head(r *recording.Recording) error {
-	const form = "2006-01-02 15:04:05.000"
 	head := []string{
 		fmt.Sprintf("# %s from %s to %s, exported by serf replay.", dissect.Clean(x.done.Node),
-			x.first.Format(form), x.last.Format(form)),
+			x.first.Format(replay.TimeForm), x.last.Format(replay.TimeForm)),
 		"# go test ./swim/serf -run Conversations plays it from testdata/conversations; -update writes",
 		"# what comes of the inputs. Lines may be deleted; docs/replay.md says what they mean.",
 		"exact",
