@@ -227,6 +227,7 @@ func TestViewsShareWhatIsAlike(t *testing.T) {
 func TestReadersDontWaitForTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := beginJoined(t, newMemNetwork(), 3)[0]
+		synctest.Wait() // nothing of this instant changes what is asked for next
 		a.Members()
 		a.Stats()
 		busy, free := make(chan struct{}), make(chan struct{})
