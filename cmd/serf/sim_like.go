@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/internal/std"
+	"serf/netsim/scenario"
 	"serf/netsim/twin"
 )
 
@@ -78,7 +79,9 @@ func (o *simOptions) twin(ctx context.Context) (tw twin.Twin, code int, ok bool)
 		o.hint(err, "")
 		return tw, exitError, false
 	}
-	tw, err = twin.Make(seen, twin.Options{RegionTag: o.like.regionTag, Timings: o.timings()})
+	tw, err = twin.Make(seen, twin.Options{
+		RegionTag: o.like.regionTag, Timings: o.timings(), For: o.runLength(),
+	})
 	if err != nil {
 		return tw, o.misused("-like %s: %v", o.like.addr, err), false
 	}
@@ -86,6 +89,17 @@ func (o *simOptions) twin(ctx context.Context) (tw twin.Twin, code int, ok bool)
 	tw.Scenario.About = fmt.Sprintf("twin of the cluster of %s, seen at %s", seen.Agent,
 		time.Now().UTC().Format(time.RFC3339))
 	return tw, exitOK, true
+}
+
+// runLength is what the option -for says, 0 without it. A wrong one is found when it is applied.
+func (o *simOptions) runLength() time.Duration {
+	var s scenario.Scenario
+	for _, x := range o.settings {
+		if x.name == "for" && x.apply(&s) != nil {
+			return 0
+		}
+	}
+	return time.Duration(s.For)
 }
 
 // timings names the options that say what timings agents have.

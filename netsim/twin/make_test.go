@@ -240,6 +240,20 @@ func TestWork(t *testing.T) {
 	}
 }
 
+// What comes more rarely than a short run lasts would make a scenario that can't be played.
+func TestWorkOfAShortRun(t *testing.T) {
+	in := &Observed{Members: members("dc", "eu"), Counts: Counts{Over: time.Minute, Events: 4}}
+	for length, want := range map[time.Duration]int{15 * time.Second: 1, 14 * time.Second: 0} {
+		tw, err := Make(in, Options{For: length})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tw.Scenario.Work) != want {
+			t.Errorf("in a run of %v: %v, want %d", length, tw.Scenario.Work, want)
+		}
+	}
+}
+
 // Few probes say nothing about loss, and members without UDP aren't lossy.
 func TestLossThatIsntKnown(t *testing.T) {
 	for _, tc := range []struct {

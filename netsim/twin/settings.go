@@ -167,7 +167,7 @@ func (m *maker) every(n uint64) scenario.Duration {
 		return 0
 	}
 	every := scenario.Duration(rounded(m.in.Counts.Over.Seconds() / float64(n)))
-	if every > everyMost {
+	if every > everyMost || m.o.For > 0 && every > scenario.Duration(m.o.For) {
 		return 0
 	}
 	return max(every, everyLeast)

@@ -71,6 +71,8 @@ type Options struct {
 	RegionTag string
 	// Timings says where timings come from instead of the agent, such as "-profile"; "" if nowhere.
 	Timings string
+	// For is how long the twin is simulated; 0: long enough for crashes to be found.
+	For time.Duration
 }
 
 // Twin is a scenario made from a cluster, and what each part was made from.
