@@ -94,7 +94,7 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	case n < r.least:
 		return "", std.Errorf("missing argument: %s", r.one)
 	case n > r.most:
-		//lint:ignore ST1005 the original begins with these words
+		// The original begins with these words.
 		return "", std.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n,
 			r.most, r.one)
 	}
