@@ -128,9 +128,11 @@ func sortArrays(v any) any {
 	return v
 }
 
-// ownSections are the sections of `info` that only our agents have: what they dropped, what waits
-// for their handlers, and whom they consider alive.
-var ownSections = []string{"dropped:", "handlers:", "view:"}
+// ownSections are the sections of `info` that only our agents have: what they counted, dropped and
+// recorded, what waits for their handlers, their timings, and whom they consider alive.
+var ownSections = []string{
+	"counters:", "dropped:", "handlers:", "recording:", "settings:", "view:",
+}
 
 // keysOnly returns the names in the output of `info`, without our own sections. The values depend
 // on the machine and the moment.
