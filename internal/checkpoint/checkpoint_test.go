@@ -64,7 +64,7 @@ func examples() []all {
 		{M: map[string]int{}},
 		{A: 255, B: math.MinInt64, C: -1, H: 1, F: -0.5, T: true, R: [3]byte{1, 2, 3}, P: []byte{},
 			S: "x", N: netip.MustParseAddrPort("[fe80::1%eth0]:7946"), L: []uint32{0, 1 << 31},
-			M: map[string]int{"b": -2, "a": 1, "": math.MaxInt64}},
+			M: map[string]int{"b": -2, "a": 1, "": math.MaxInt}},
 		{B: math.MaxInt64, C: math.MaxInt16, F: math.Inf(1), P: []byte("bytes"),
 			N: netip.MustParseAddrPort("10.0.0.1:7946"), M: map[string]int{}},
 		{M: map[string]int{}, N: netip.MustParseAddrPort("[::ffff:10.0.0.1]:1")},

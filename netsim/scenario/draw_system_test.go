@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"math/bits"
 	"time"
 
 	"serf/netsim"
@@ -16,7 +17,7 @@ func (g *drawing) systems(seed uint64) {
 	g.Draws = d
 	for range 1 + g.Below(6) {
 		f := systemFaults[g.Below(len(systemFaults))](g)
-		f.Start = Duration(g.Below(int(g.s.For)))
+		f.Start = g.below(time.Duration(g.s.For))
 		if f.Length = g.length(f.Start); f.Kind == FaultClock && f.Rate == 0 {
 			f.Length = 0
 		}
@@ -43,7 +44,13 @@ func (g *drawing) someTo() *Who {
 
 // upTo draws a duration of up to most, at least a millisecond.
 func (g *drawing) upTo(most time.Duration) Duration {
-	return Duration(time.Millisecond) + Duration(g.Below(int(most)))
+	return Duration(time.Millisecond) + g.below(most)
+}
+
+// below draws a duration in [0, d), the same on all processors: an int may have 32 bits.
+func (g *drawing) below(d time.Duration) Duration {
+	hi, _ := bits.Mul64(g.Next(), uint64(d))
+	return Duration(hi)
 }
 
 // systemFaults draw faults of each kind, without start and length.
