@@ -119,14 +119,9 @@ func (x *lifeguardStudy) count(r results) string {
 }
 
 func (x *lifeguardStudy) sum(r results) (study.LifeguardResult, error) {
-	runs := make([]*study.LifeguardRun, len(r))
-	for i := range r {
-		var run study.LifeguardRun
-		if there, err := r.read(i, &run); err != nil {
-			return study.LifeguardResult{}, err
-		} else if there {
-			runs[i] = &run
-		}
+	runs, err := resultsOf[study.LifeguardRun](r)
+	if err != nil {
+		return study.LifeguardResult{}, err
 	}
 	return x.Sum(runs), nil
 }

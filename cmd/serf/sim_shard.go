@@ -53,12 +53,19 @@ func (r results) collect(
 	return cmp.Or(failed, err)
 }
 
-// read reads the result of a run, if it is there.
-func (r results) read(i int, into any) (there bool, err error) {
-	if r[i] == nil {
-		return false, nil
+// resultsOf reads the results of runs; nil stands for a run whose result isn't there.
+func resultsOf[T any](r results) ([]*T, error) {
+	list := make([]*T, len(r))
+	for i, text := range r {
+		if text == nil {
+			continue
+		}
+		list[i] = new(T)
+		if err := json.Unmarshal(text, list[i]); err != nil {
+			return nil, err
+		}
 	}
-	return true, json.Unmarshal(r[i], into)
+	return list, nil
 }
 
 func (r results) count() string {

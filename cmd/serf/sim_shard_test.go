@@ -359,15 +359,15 @@ func TestResultsSurviveTheFile(t *testing.T) {
 	for i := range 3 {
 		run.Figures = append(run.Figures, report.Figure{Value: 0.1 * float64(i+1), There: true})
 	}
-	var got scenario.Run
-	there, err := false, r.keep(0, run)
-	if err == nil {
-		there, err = r.read(0, &got)
+	if err := r.keep(0, run); err != nil {
+		t.Fatal(err)
 	}
-	if err != nil || !there || !cmp.Equal(got, run) || r.count() != "1 of 2 runs" {
+	got, err := resultsOf[scenario.Run](r)
+	if err != nil || !cmp.Equal(got, []*scenario.Run{&run, nil}) || r.count() != "1 of 2 runs" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if there, err = r.read(1, &got); there || err != nil {
-		t.Error("a run that isn't there is read")
+	r[1] = []byte("{")
+	if got, err := resultsOf[scenario.Run](r); err == nil {
+		t.Errorf("half a result is read as %+v", got)
 	}
 }

@@ -249,14 +249,9 @@ func seedList(seeds []uint64) string {
 func (s *simSweep) count(r results) string { return r.count() }
 
 func (s *simSweep) write(e env, to *simOutput, r results) error {
-	runs := make([]*scenario.Run, len(r))
-	for i := range r {
-		var run scenario.Run
-		if there, err := r.read(i, &run); err != nil {
-			return err
-		} else if there {
-			runs[i] = &run
-		}
+	runs, err := resultsOf[scenario.Run](r)
+	if err != nil {
+		return err
 	}
 	s.Gather(s.points, runs)
 	command := slices.Clone(s.given)

@@ -302,13 +302,14 @@ func parseConvergence(args []string, e env) (t *together, code int, ok bool) {
 }
 
 func writeConverged(w io.Writer, nodes int, list results, loss int) error {
+	runs, err := resultsOf[study.Agreement](list)
+	if err != nil {
+		return err
+	}
 	var r study.Converged
-	for i := range list {
-		var a study.Agreement
-		if there, err := list.read(i, &a); err != nil {
-			return err
-		} else if there {
-			r.Add(&a)
+	for _, a := range runs {
+		if a != nil {
+			r.Add(a)
 		}
 	}
 	late := strconv.Itoa(r.Late())
@@ -320,7 +321,7 @@ func writeConverged(w io.Writer, nodes int, list results, loss int) error {
 	for _, percent := range []int{50, 90, 99, 100} {
 		fmt.Fprintf(w, " %8s", seconds(r.Share(percent)))
 	}
-	_, err := fmt.Fprintf(w, "  %8s | %6.1f kB %6.1f kB\n",
+	_, err = fmt.Fprintf(w, "  %8s | %6.1f kB %6.1f kB\n",
 		late, float64(r.PacketBytes)/all, float64(r.StreamBytes)/all)
 	return err
 }
@@ -372,13 +373,14 @@ func parseEvents(args []string, e env) (t *together, code int, ok bool) {
 }
 
 func writeEvents(w io.Writer, nodes int, list results, loss int) error {
+	runs, err := resultsOf[study.Disseminated](list)
+	if err != nil {
+		return err
+	}
 	var r study.Disseminated
-	for i := range list {
-		var x study.Disseminated
-		if there, err := list.read(i, &x); err != nil {
-			return err
-		} else if there {
-			r.Add(&x)
+	for _, x := range runs {
+		if x != nil {
+			r.Add(x)
 		}
 	}
 	fmt.Fprintf(w, "\n%d nodes, loss %d%%, %d runs, %d events\n", nodes, loss, r.Runs, r.Events)
@@ -399,7 +401,7 @@ func writeEvents(w io.Writer, nodes int, list results, loss int) error {
 		fmt.Fprintf(w, "; %d events not with all after a minute\n", r.Late)
 	}
 	each := r.Seconds * float64(nodes)
-	_, err := fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n",
+	_, err = fmt.Fprintf(w, "  a member sent %.0f bytes a second in packets, %.0f on streams\n",
 		float64(r.PacketBytes)/each, float64(r.StreamBytes)/each)
 	return err
 }
