@@ -403,6 +403,9 @@ func TestFaultIsReadFromAnOption(t *testing.T) {
 		"":                `kind "": allowed are crash, leave, `,
 		"fire,count=1":    `kind "fire": allowed are crash, leave, `,
 		"crash,3":         `"3": want KEY=VALUE`,
+		"half-open,tcp=":  "tcp=: no value is given", // not the default
+		"crash,region=":   "region=: no value is given",
+		"crash,count=":    "count=: no value is given",
 		"crash,coun=3":    `coun=3: coun doesn't exist; did you mean count? allowed are kind, start, `,
 		"crash,count=few": `count=few: want a whole number`,
 		"crash,to.x=few":  `to.x=few: to.x doesn't exist; allowed are `,

@@ -166,6 +166,11 @@ var scenarioProblems = []struct {
 		"work[0].size 8705: allowed 0 to 8704 bytes|work[0].burst 10001: allowed 1 to 10000"},
 	{func(s *Scenario) { s.Work = []Work{{Kind: WorkEvent, Every: 1e9, Burst: 1000}} },
 		"work[0].every 1s: 120000 times in all, limit 100000"},
+	// More than 64 bits: 10,000 in each of some 10^15 nanoseconds, by 12.
+	{func(s *Scenario) {
+		s.For = Duration(720 * time.Hour)
+		s.Work = []Work{{Kind: WorkEvent, Every: 1, Burst: maxBurst, Who: Who{Count: 12}}}
+	}, "work[0].every 1ns: 311040000000000000000 times in all, limit 100000"},
 	{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay}} }, ""},
 	{func(s *Scenario) { s.Work = []Work{{Kind: WorkQuery, Relay: maxRelay + 1, Burst: 2}} },
 		"work[0].burst means nothing for kind query; allowed are count, share, region, members, every, length, name, size, relay|work[0].relay 11: allowed 0 to 10"},

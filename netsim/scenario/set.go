@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -300,8 +301,12 @@ func namesAt(v reflect.Value) []string {
 	return append(names, "and the keys of scenario files, such as faults[0].count")
 }
 
-// setText sets v to the value that text describes.
+// setText sets v to the value that text describes. A value is never empty: that would mean the
+// default without saying so.
 func setText(v reflect.Value, text string) error {
+	if text == "" {
+		return errors.New("no value is given")
+	}
 	if v.Kind() == reflect.Pointer {
 		fresh := reflect.New(v.Type().Elem())
 		if err := setText(fresh.Elem(), text); err != nil {

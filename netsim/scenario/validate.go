@@ -343,8 +343,10 @@ func (v *validator) work(key string, w *Work) {
 	v.bad(len(w.Name) <= maxWorkName, key+".name", "%d bytes, limit %d", len(w.Name), maxWorkName)
 	v.bad(w.Kind != WorkRotateKey || v.s.Encrypt, key, "there is no key to rotate: set encrypt")
 	if w.Every > 0 && w.Kind != WorkRotateKey {
-		n := max(1, w.Count) * max(1, w.Burst) * int(w.span(v.s.For)/w.Every)
-		v.bad(n <= maxTimes, key+".every", "%v: %d times in all, limit %d", w.Every, n, maxTimes)
+		// As a float: the product may be beyond an int's range.
+		n := float64(max(1, w.Count)) * float64(max(1, w.Burst)) *
+			float64(w.span(v.s.For)/w.Every)
+		v.bad(n <= maxTimes, key+".every", "%v: %.0f times in all, limit %d", w.Every, n, maxTimes)
 	}
 }
 
