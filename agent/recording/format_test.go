@@ -306,6 +306,22 @@ func TestFilesThatAreNoSegments(t *testing.T) {
 	}
 }
 
+// Whoever has a recording of a later version is told so, not that the file is damaged.
+func TestStrangeFilesAreNamedForWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{
+		"":                       "is empty",
+		"serf recording 9\n{}\n": `is in version "9" of the format; this program reads version 1`,
+		"serf recording 1":       errFormat.Error(), // cut off
+		"serf recordings\n":      errFormat.Error(),
+		magicOfAny + strings.Repeat("9", versionMax+2) + "\n": errFormat.Error(),
+	} {
+		if _, _, err := parseHeader([]byte(content)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", content, err, want)
+		}
+	}
+}
+
 // What was sealed for one purpose can't be used for another.
 func TestFrameIsOpenedOnlyAsItself(t *testing.T) {
 	t.Parallel()

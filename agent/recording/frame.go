@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"time"
 
 	"serf/internal/std"
@@ -27,8 +28,11 @@ import (
 //
 // with the least significant byte of a number first.
 
-// magic is the first line of a segment. The second is a Header as JSON.
-const magic = "serf recording 1\n"
+// magic is the first line of a segment, with the version of the format. The second is a Header as JSON.
+const (
+	magic      = magicOfAny + "1\n"
+	magicOfAny = "serf recording " // and the version of the format
+)
 
 // headerMax bounds the second line, in bytes: it has no text of any length but two versions.
 const headerMax = 4 << 10
@@ -57,7 +61,7 @@ func (h *Header) append(b []byte) []byte {
 func parseHeader(b []byte) (h Header, frames []byte, err error) {
 	rest, ok := bytes.CutPrefix(b, []byte(magic))
 	if !ok {
-		return h, nil, errFormat
+		return h, nil, strange(b)
 	}
 	line, frames, ok := bytes.Cut(rest, []byte("\n"))
 	if !ok || len(line) > headerMax {
@@ -68,6 +72,21 @@ func parseHeader(b []byte) (h Header, frames []byte, err error) {
 	}
 	return h, frames, nil
 }
+
+// strange says what is wrong with a file that doesn't begin as a segment of this version does.
+func strange(b []byte) error {
+	if len(b) == 0 {
+		return errors.New("is empty")
+	}
+	line, _, ended := strings.Cut(string(b[:min(len(b), len(magic)+versionMax)]), "\n")
+	if version, ours := strings.CutPrefix(line, magicOfAny); ours && ended {
+		return std.Errorf("is in version %q of the format; this program reads version 1", version)
+	}
+	return errFormat
+}
+
+// versionMax is how long the version of a later format may be, in bytes.
+const versionMax = 16
 
 // frameType is what a frame has.
 type frameType byte
@@ -99,7 +118,7 @@ func newSeal(key []byte) (*seal, error) {
 }
 
 // extra is authenticated with a frame: no message of the cluster can be one, nor the reverse.
-func extra(t frameType) []byte { return append([]byte("serf recording "), byte(t)) }
+func extra(t frameType) []byte { return append([]byte(magicOfAny), byte(t)) }
 
 // appendFrame appends a frame.
 func appendFrame(b []byte, t frameType, content []byte, s *seal) []byte {

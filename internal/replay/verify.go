@@ -115,7 +115,12 @@ func (v *verifier) trouble(s *recording.Segment, err error) {
 	if err == ErrState {
 		err = std.Errorf("%s: %w", s.Path, err)
 	}
-	v.Unplayed = append(v.Unplayed, strings.TrimPrefix(err.Error(), v.Dir+"/"))
+	v.Unplayed = append(v.Unplayed, v.inDir(err.Error()))
+}
+
+// inDir is a text that begins with a path in the recording's directory, without the directory.
+func (v *verifier) inDir(text string) string {
+	return strings.TrimPrefix(text, v.Dir+string(os.PathSeparator))
 }
 
 func (v *verifier) step(s *Step) error {
@@ -145,10 +150,10 @@ func (v *verifier) kind(s *Step) *Difference {
 			return d
 		}
 	}
-	d := &Difference{Kind: kind, Segment: s.Segment.Path, Number: s.Entry.Number, Time: s.Wall,
-		NodeTime: NodeTime(s.Entry.At), Input: s.Input(s.Entry), Recorded: CountsOf(s.Entry.Effects), Replayed: CountsOf(s.Got),
+	d := &Difference{Kind: kind, Segment: v.inDir(s.Segment.Path), Number: s.Entry.Number,
+		Time: s.Wall, NodeTime: NodeTime(s.Entry.At), Input: s.Input(s.Entry),
+		Recorded: CountsOf(s.Entry.Effects), Replayed: CountsOf(s.Got),
 		Wrong: s.Wrong, Effects: s.Effects()}
-	d.Segment = strings.TrimPrefix(d.Segment, v.Dir+string(os.PathSeparator))
 	v.Differences = append(v.Differences, d)
 	return d
 }

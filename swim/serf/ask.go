@@ -19,8 +19,8 @@ const (
 )
 
 // Comparing views and listing round trips take time that grows with the cluster, 1 ms with 10,000
-// members. A member does it compareBurst times in a row, and then once in comparePause: answering others must not become
-// all it does.
+// members. A member does it compareBurst times in a row, and then once in comparePause: answering
+// others must not become all it does.
 const (
 	compareBurst = 16
 	comparePause = 100 * time.Millisecond
