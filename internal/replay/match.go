@@ -101,15 +101,17 @@ func (s *sources) senderAt(x *Moment) int {
 	return node
 }
 
-// matchRepeated takes for each message that arrived the last that had been sent by then.
+// matchRepeated takes for each message that arrived, from the last one on, the last that had been
+// sent by then and isn't taken: what waited for a node that stood still came, and the rest was lost.
 func (s *sources) matchRepeated(w *traffic) {
-	left := slices.Clone(w.sent)
-	for _, x := range w.got {
+	left := w.sent
+	for _, x := range slices.Backward(w.got) {
 		arrived := s.common(x.clock, x.at).Add(s.Clocks[x.clock].Within)
-		for i, m := range slices.Backward(left) {
+		for len(left) > 0 {
+			m := left[len(left)-1]
+			left = left[:len(left)-1]
 			if !s.common(m.clock, m.at).After(arrived) {
 				join(m, x)
-				left = left[i+1:] // earlier ones were lost
 				break
 			}
 		}

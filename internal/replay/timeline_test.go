@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,5 +122,32 @@ func TestTimelineKnowsWhoIsntRunning(t *testing.T) {
 	}
 	if absent == 0 || len(line.Moments) == 0 {
 		t.Errorf("%d packets to web-2, which was killed, in %d moments", absent, len(line.Moments))
+	}
+}
+
+// A node says the same again and again: which of it arrived is told by the times.
+func TestRepeatedMessagesAreToldApart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what            string
+		sent, got, want []int // milliseconds; indexes
+	}{
+		{"all arrive", []int{0, 100, 200}, []int{1, 101, 201}, []int{0, 1, 2}},
+		{"the first is lost", []int{0, 100}, []int{101}, []int{1}},
+		{"the last is lost", []int{0, 100}, []int{1}, []int{0}},
+		{"the receiver stood still", []int{0, 100, 200}, []int{900, 900, 901}, []int{0, 1, 2}},
+		{"it did, and the first is lost", []int{0, 100, 200}, []int{900, 901}, []int{1, 2}},
+		{"several at one moment", []int{0, 0, 0}, []int{1, 1, 1}, []int{0, 1, 2}},
+		{"one was sent before the stretch", []int{100}, []int{1, 101}, []int{-1, 0}},
+	} {
+		times := func(ms []int) (all []time.Duration) {
+			for _, n := range ms {
+				all = append(all, time.Duration(n)*time.Millisecond)
+			}
+			return all
+		}
+		if which := replay.Repeated(times(c.sent), times(c.got)); !slices.Equal(which, c.want) {
+			t.Errorf("%s: %v, want %v", c.what, which, c.want)
+		}
 	}
 }
