@@ -17,21 +17,27 @@ const (
 	keyringPauseMax = time.Minute
 )
 
-// saveKeyring hands the newest keys to the worker, in place of older ones that it hasn't taken yet.
+// saveKeyring has the present keys saved.
 func (a *Agent) saveKeyring() {
 	if a.loop.keyring == nil {
 		a.unsaved.Store(new(serf.KeysInMemory))
-		return
+	} else if s := a.loop.node.Sealer(); s != nil && s.Keys != nil {
+		a.setUnsaved(s.Keys)
 	}
-	s := a.loop.node.Sealer()
-	if s == nil || s.Keys == nil {
+}
+
+// setUnsaved hands keys to the worker, in place of those that it hasn't saved yet. Nil: nothing is
+// to be saved.
+func (a *Agent) setUnsaved(keys *wire.Keyring) {
+	if a.loop.keyring == nil {
+		a.unsaved.Store(nil)
 		return
 	}
 	select {
 	case <-a.loop.keyring:
 	default:
 	}
-	a.loop.keyring <- s.Keys // room was made, and nobody else sends
+	a.loop.keyring <- keys // room was made, and nobody else sends
 }
 
 // keyringWorker saves keys until the loop closes the channel, and retries what failed.
@@ -47,6 +53,8 @@ func (a *Agent) keyringWorker(changes <-chan *wire.Keyring) {
 		case <-retry:
 		}
 		if unsaved == nil {
+			a.unsaved.Store(nil)
+			retry = nil
 			continue
 		}
 		if a.trySave(unsaved, retry != nil) {

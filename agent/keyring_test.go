@@ -189,3 +189,26 @@ func TestSetKeys(t *testing.T) {
 		}
 	})
 }
+
+// What the cluster changed, and couldn't be saved, mustn't overwrite what the program has set since.
+func TestSetKeysWhileAChangeIsNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &ringFile{took: 2 * time.Second, broken: errors.New("disk full")}
+		a, b, _ := ringCluster(t, f)
+		go func() {
+			time.Sleep(time.Second)
+			if err := b.SetKeys(background, []byte("0123456789abcdef")); err != nil {
+				t.Error(err)
+			}
+		}()
+		began := time.Now()
+		r, err := a.InstallKey(background, newKey)
+		if err == nil || !strings.Contains(r.Messages["b"], "replaced") || time.Since(began) > f.took {
+			t.Errorf("%+v, error %v, after %v", r, err, time.Since(began))
+		}
+		time.Sleep(10 * time.Minute)
+		if tries := f.mend(nil); tries != 1 || b.Stats()["keys"]["saved"] != "true" {
+			t.Errorf("%d tries, stats say %v", tries, b.Stats()["keys"])
+		}
+	})
+}

@@ -207,7 +207,9 @@ func (a *Agent) ListKeys(ctx context.Context) (KeyReport, error) {
 
 // SetKeys replaces the keys of this member alone, as Config.Keys has them: for programs that give
 // each member its keys by other means. To replace a key of a running cluster, give all members the
-// new one, then have all encrypt with it, then take the old one away. KeyringChanged isn't called.
+// new one, then have all encrypt with it, then take the old one away. KeyringChanged isn't called:
+// what it has failed to save, or hasn't been called for yet, isn't saved any more, and the member
+// that asked for it is told so.
 func (a *Agent) SetKeys(ctx context.Context, keys ...[]byte) error {
 	var ring *wire.Keyring
 	if len(keys) > 0 {
@@ -216,7 +218,10 @@ func (a *Agent) SetKeys(ctx context.Context, keys ...[]byte) error {
 			return err
 		}
 	}
-	return a.do(ctx, func(swim.Time) { a.loop.node.SetKeyring(ring) })
+	return a.do(ctx, func(now swim.Time) {
+		a.loop.node.SetKeyring(now, ring, &a.loop.out)
+		a.setUnsaved(nil)
+	})
 }
 
 // Keys asks all members to do something about keys, as the methods above do, and sums up the

@@ -212,7 +212,7 @@ func (e *Entry) Apply(n *serf.Node, out *swim.Output) (op swim.OpID, err error) 
 	case KindSetFamilies:
 		n.SetFamilies(e.IP)
 	case KindSetKeyring:
-		n.SetKeyring(e.Ring)
+		n.SetKeyring(e.At, e.Ring, out)
 	case KindSetZones:
 		err = n.SetZones(e.Zones)
 	case KindKeyringSaved:

@@ -207,10 +207,10 @@ func (n *Node) SetZones(z serf.Zones) error {
 }
 
 // SetKeyring is that of serf.Node.
-func (n *Node) SetKeyring(keys *wire.Keyring) {
-	e := n.input(KindSetKeyring, n.now())
+func (n *Node) SetKeyring(now swim.Time, keys *wire.Keyring, out *swim.Output) {
+	e := n.input(KindSetKeyring, now)
 	e.Ring, e.Prints = keys, keys.Fingerprints()
-	n.give(nil)
+	n.give(out)
 }
 
 // KeyringSaved is that of serf.Node.

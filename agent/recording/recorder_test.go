@@ -98,7 +98,7 @@ func TestSecretsAreNotReadable(t *testing.T) {
 		s.Keys(s.now, serf.KeyRequest{Command: serf.InstallKey, Key: next}, &s.out)
 		if sealed {
 			ring, _ := s.Sealer().Keys.Install(next)
-			s.SetKeyring(ring)
+			s.SetKeyring(s.now, ring, &s.out)
 		}
 		s.run(5 * time.Second)
 		s.rec.next(s.Node.Node, s.now, End{Reason: EndNext}) // a checkpoint with all of it

@@ -145,8 +145,12 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 		m.Message = fmt.Appendf(nil,
 			"changed, but in memory only, as the keyring can't be saved: %.*s",
 			reasonMax, err.Error())
-		n.count.KeyErrors += uint64(len(n.inbound.unsaved))
 	}
+	n.answerUnsaved(now, &m, out)
+}
+
+// answerUnsaved answers the queries that wait for the keyring to be saved.
+func (n *Node) answerUnsaved(now swim.Time, m *wire.KeyAnswer, out *swim.Output) {
 	n.call.begin(out)
 	for _, op := range n.inbound.unsaved {
 		if q := n.inboundQuery(now, op); q != nil {
@@ -155,7 +159,9 @@ func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *s
 			}
 		}
 	}
-	if err == nil && len(n.inbound.unsaved) > 0 {
+	if !m.Result {
+		n.count.KeyErrors += uint64(len(n.inbound.unsaved))
+	} else if len(n.inbound.unsaved) > 0 {
 		n.note(out, swim.Info, NoteKeysSaved, swim.Note{})
 	}
 	n.inbound.unsaved = n.inbound.unsaved[:0]
@@ -191,13 +197,21 @@ func (n *Node) changeKeys(name string, payload []byte) (changed bool, err error)
 	if err != nil || keys == old {
 		return false, err
 	}
-	n.SetKeyring(keys)
+	n.useKeyring(keys)
 	return true, nil
 }
 
 // SetKeyring changes the keys of this node alone, for what is sent and received from now on. Nil
-// means plain text.
-func (n *Node) SetKeyring(keys *wire.Keyring) {
+// means plain text. Keys that are still to be saved won't be: who asked for them is told so.
+func (n *Node) SetKeyring(now swim.Time, keys *wire.Keyring, out *swim.Output) {
+	n.answerUnsaved(now, &wire.KeyAnswer{Message: []byte(keysReplaced)}, out)
+	n.useKeyring(keys)
+}
+
+// keysReplaced is the Message of a member whose program replaced the keys before they were saved.
+const keysReplaced = "not saved: the program has replaced the keys of this member"
+
+func (n *Node) useKeyring(keys *wire.Keyring) {
 	var sealer wire.Sealer
 	if s := n.swim.Sealer(); s != nil {
 		sealer = *s

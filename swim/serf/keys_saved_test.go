@@ -113,6 +113,26 @@ func TestOlderKeyringDoesntAnswerForANewer(t *testing.T) {
 	tn.wantIdle("both are answered")
 }
 
+// The asker hears at once, sealed by the keys that it knows, that its change didn't last.
+func TestKeysThatTheProgramReplacesAreNotSaved(t *testing.T) {
+	tn := converseWith(t, storing(StoreReports), "b")
+	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
+	tn.wantKeyring("the answer waits")
+	older := tn.n.Sealer().Keys
+	ring, err := wire.NewKeyring(testKey(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tn.n.SetKeyring(tn.now, ring, &tn.out)
+	tn.collect()
+	if a := tn.keyAnswer(); a.OK || a.Message != keysReplaced || tn.n.Sealer().Keys != ring {
+		t.Errorf("%+v, keys %v", a, tn.n.Sealer().Keys)
+	}
+	tn.n.KeyringSaved(tn.now, older, nil, &tn.out)
+	tn.saved(nil)
+	tn.wantIdle("it is answered once")
+}
+
 func TestNoAnswerAfterTheQueryIsOver(t *testing.T) {
 	tn := converseWith(t, storing(StoreReports), "b")
 	tn.recv("b", quietKeyQuery(installKeyQuery, 1, testKey(2)))
