@@ -482,12 +482,12 @@ func checkSuspicions(t *rapid.T, n *Node) {
 		if i > 0 && s.less(i, (i-1)/2) {
 			t.Fatalf("suspicion %d is due before its parent", i)
 		}
-		earliest := x.start.Add(x.least)
-		if x.checked { // from the final probe on; a pause may have moved the start beyond it
-			earliest = min(x.start.Add(x.lead), x.floor)
+		ends := x.floor // what is checked has as long as its final probe, and as its answer gives it
+		if !x.checked {
+			ends = max(ends, x.start.Add(suspicionFor(int(x.got), int(x.hoped), x.least, x.most)))
 		}
-		if x.deadline < earliest || x.deadline > x.start.Add(x.most) {
-			t.Fatalf("suspicion of %d ends outside of its bounds", x.member)
+		if x.deadline != ends {
+			t.Fatalf("suspicion of %d ends at %v, not at %v: %+v", x.member, x.deadline, ends, x)
 		}
 	}
 }
