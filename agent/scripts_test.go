@@ -7,7 +7,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"serf/agent/handler"
+	"serf/driver"
+	"serf/swim"
+	"serf/swim/serf"
 )
+
+// That a system doesn't count something isn't shown as if it had never happened.
+func TestStatsShowWhatTheKernelDropped(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		traffic := Traffic{Counters: driver.Counters{KernelDrops: 7, KernelDropsKnown: known}}
+		got, shown := droppedStats(new(swim.Counters), new(serf.Counters), traffic)["packets_kernel"]
+		if shown != known || known && got != "7" {
+			t.Errorf("known %v: %q is shown: %v", known, got, shown)
+		}
+	}
+}
 
 func TestStatsShowTheBacklog(t *testing.T) {
 	now := time.Unix(1e9, 0)

@@ -154,6 +154,9 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 	} {
 		stats[name] = strconv.FormatUint(n, 10)
 	}
+	if t.KernelDropsKnown {
+		stats["packets_kernel"] = strconv.FormatUint(t.KernelDrops, 10)
+	}
 	return stats
 }
 

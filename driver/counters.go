@@ -13,14 +13,18 @@ import (
 // Counters are what a driver did and dropped since its start. What the machine did with packets and
 // messages is in the machine's own.
 type Counters struct {
-	SendErrors      uint64 // packets that the network refused to send
-	ReadErrors      uint64 // failures to read or accept
-	StreamsAccepted uint64
-	StreamFailures  [StreamFailures]uint64 // accepted or dialled, by reason
-	StreamErrors    uint64                 // accepted streams that brought nothing usable
-	StreamsDialled  uint64
-	StreamBytesOut  uint64
-	Rounds          Durations // of work that the clock started: gossip, probes and so on
+	SendErrors uint64 // packets that the network refused to send
+	// KernelDrops are packets that the kernel dropped at the socket, nearly all for want of room in
+	// its buffer. KernelDropsKnown is false where it doesn't say: only Linux does.
+	KernelDrops      uint64
+	KernelDropsKnown bool
+	ReadErrors       uint64 // failures to read or accept
+	StreamsAccepted  uint64
+	StreamFailures   [StreamFailures]uint64 // accepted or dialled, by reason
+	StreamErrors     uint64                 // accepted streams that brought nothing usable
+	StreamsDialled   uint64
+	StreamBytesOut   uint64
+	Rounds           Durations // of work that the clock started: gossip, probes and so on
 	// Turns is how long the turns of the loop took, by TurnBounds. What is asked of the driver waits
 	// for one at most.
 	Turns histogram.Histogram
@@ -73,6 +77,9 @@ func (d *Driver) Counters() Counters {
 		StateOut:        c.stateOut.Load(),
 		StatesIn:        c.statesIn.Load(),
 		StateBytesIn:    c.stateBytesIn.Load(),
+	}
+	if s, ok := d.udp.(*udpSocket); ok {
+		counts.KernelDrops, counts.KernelDropsKnown = s.drops.count()
 	}
 	for i := range counts.StreamFailures {
 		counts.StreamFailures[i] = c.streamFailures[i].Load()

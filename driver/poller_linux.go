@@ -100,7 +100,7 @@ func newPoller(d *Driver, s *udpSocket) (_ *poller, err error) {
 		return nil, err // a sandbox doesn't know of it
 	}
 	s.conn.Close()
-	s.poller = p
+	s.poller, s.drops.socket = p, p
 	return p, nil
 }
 
@@ -283,6 +283,12 @@ func (p *poller) attempt(b []byte, to netip.AddrPort) syscall.Errno {
 			return errno
 		}
 	}
+}
+
+// Control lends the socket.
+func (p *poller) Control(f func(fd uintptr)) error {
+	f(uintptr(p.socket))
+	return nil
 }
 
 // close is called when the loop has ended, or never began.

@@ -65,7 +65,9 @@ func listenPair(bind netip.AddrPort) (PacketConn, StreamListener, error) {
 		tcp.Close()
 		return nil, nil, &BindError{Addr: bound, Err: err}
 	}
-	return &udpSocket{conn: udp, sender: sender, local: bound}, tcp, nil
+	s := &udpSocket{conn: udp, sender: sender, local: bound}
+	s.drops.socket, _ = udp.SyscallConn() // it fails only without a connection
+	return s, tcp, nil
 }
 
 // askForRoom makes a kernel buffer as large as the system permits, up to socketBuffer. Some systems
@@ -113,6 +115,7 @@ type udpSocket struct {
 	sender *sender
 	local  netip.AddrPort
 	poller *poller // has taken the socket, if it isn't nil: conn is closed then
+	drops  drops
 }
 
 func (s *udpSocket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
@@ -136,6 +139,7 @@ func (s *udpSocket) WriteTo(b []byte, to netip.AddrPort) error {
 func (s *udpSocket) LocalAddr() netip.AddrPort { return s.local }
 
 func (s *udpSocket) Close() error {
+	s.drops.close()
 	if s.poller != nil {
 		return s.poller.close()
 	}

@@ -6,8 +6,12 @@ type drop struct {
 	of     func(r *reading) uint64
 }
 
+// kernelDrops is the reason that not all systems know.
+const kernelDrops = "packet_kernel"
+
 // drops are the reasons of serf_dropped_total. docs/metrics.md says what each means.
 var drops = []drop{
+	{kernelDrops, func(r *reading) uint64 { return r.Traffic.KernelDrops }},
 	{"packet_label", func(r *reading) uint64 { return r.Membership.DroppedLabels }},
 	{"packet_key", func(r *reading) uint64 { return r.Membership.DroppedKeys }},
 	{"packet_malformed", func(r *reading) uint64 {

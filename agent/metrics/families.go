@@ -153,7 +153,9 @@ var trafficFamilies = []family{
 		"What was received or due and not used, by reason.", "reason",
 		func(w *writer, r *reading) {
 			for _, d := range drops {
-				w.count(d.of(r), "reason", d.reason)
+				if d.reason != kernelDrops || r.Traffic.KernelDropsKnown {
+					w.count(d.of(r), "reason", d.reason)
+				}
 			}
 		}},
 }

@@ -68,7 +68,7 @@ func TestFiguresAreShown(t *testing.T) {
 			Digest: 0xfedcba9876543210},
 		Queued: 9, QueueDrops: 1,
 		Members:   [...]int{serf.StatusAlive: 5, serf.StatusLeaving: 1, serf.StatusLeft: 2, serf.StatusFailed: 3},
-		Traffic:   agent.Traffic{Counters: driver.Counters{SendErrors: 1, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [driver.StreamFailures]uint64{driver.StreamConnect: 4}}, SubscribersCut: 5},
+		Traffic:   agent.Traffic{Counters: driver.Counters{SendErrors: 1, KernelDrops: 30, KernelDropsKnown: true, StreamsAccepted: 2, StreamsDialled: 3, StreamFailures: [driver.StreamFailures]uint64{driver.StreamConnect: 4}}, SubscribersCut: 5},
 		Recording: recording.Stats{On: true, Bytes: 17, Inputs: 18, Lost: 19, Removed: 20},
 		Handlers:  handler.Stats{Waiting: 7, Total: handler.Counts{Dropped: 2, Lost: 1}, Handlers: []handler.HandlerStats{{Handler: "user=a", Counts: handler.Counts{Runs: 10, Failed: 6, TimedOut: 3, Killed: 1}}}},
 	}}
@@ -91,7 +91,7 @@ func TestFiguresAreShown(t *testing.T) {
 		`serf_send_errors_total 1`, `serf_probes_total{result="direct"} 5`, `serf_probes_total{result="relayed"} 4`, `serf_probes_total{result="stream"} 3`, `serf_probes_total{result="failed"} 2`,
 		`serf_probes_total{result="abandoned"} 6`, `serf_probe_rtt_seconds_bucket{le="0.00025"} 0`, `serf_probe_rtt_seconds_bucket{le="0.0005"} 2`, `serf_probe_rtt_seconds_bucket{le="5"} 2`,
 		`serf_probe_rtt_seconds_bucket{le="+Inf"} 3`, `serf_probe_rtt_seconds_sum 0.0015`, `serf_probe_rtt_seconds_count 3`,
-		`serf_dropped_total{reason="packet_label"} 3`, `serf_dropped_total{reason="packet_key"} 2`, `serf_dropped_total{reason="packet_malformed"} 5`, `serf_dropped_total{reason="message"} 9`,
+		`serf_dropped_total{reason="packet_kernel"} 30`, `serf_dropped_total{reason="packet_label"} 3`, `serf_dropped_total{reason="packet_key"} 2`, `serf_dropped_total{reason="packet_malformed"} 5`, `serf_dropped_total{reason="message"} 9`,
 		`serf_dropped_total{reason="queue_full"} 21`, `serf_dropped_total{reason="handler"} 3`, `serf_dropped_total{reason="subscriber"} 5`,
 		`serf_user_events_total 7`, `serf_queries_total 8`, `serf_rpc_connections_total 3`, `serf_rpc_requests_total{command="members"} 7`,
 		`serf_http_requests_total 3`, `serf_http_streams 2`, `serf_http_dropped_total{reason="refused_host"} 4`,
@@ -114,6 +114,9 @@ func TestNoServers(t *testing.T) {
 	}
 	if got := lines(body, "serf_http_"); len(got) != 2 {
 		t.Errorf("of HTTP: %q, want two zeros", got)
+	}
+	if strings.Contains(body, kernelDrops) {
+		t.Error("what the kernel dropped is shown, though it isn't known")
 	}
 }
 
