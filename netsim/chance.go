@@ -54,7 +54,7 @@ func (c *Chance) UnmarshalText(b []byte) error {
 		p /= 100
 	}
 	if err != nil || !(p >= 0 && p <= 1) {
-		return errors.New("want a percentage from 0% to 100%, or a number from 0 to less than 1")
+		return errors.New("want a percentage up to 100, as 5% or 5, or a share below 1, as 0.05")
 	}
 	*c = Probability(p)
 	return nil

@@ -57,19 +57,19 @@ var options = []option{
 		func(c *Config) any { return &c.Role }},
 
 	{"zone-tag", "zone_tag", "name", "tag whose value is a member's zone: gossip and exchanges of " +
-		"states stay mostly within the own (default: no zones)",
+		"states stay mostly within its own (default: no zones)",
 		func(c *Config) any { return &c.ZoneTag }},
-	{"zone-share", "zone_share", "n", "percentage of them that goes to other zones, " +
+	{"zone-share", "zone_share", "n", "percentage of gossip and exchanges for other zones, " +
 		"more if the zone is small (default 10)",
 		func(c *Config) any { return &c.ZoneShare }},
-	{"zone-probes", "zone_probes", "", "probes, too, stay mostly within the own zone",
+	{"zone-probes", "zone_probes", "", "keep probes, too, mostly within the own zone",
 		func(c *Config) any { return &c.ZoneProbes }},
 
 	{"encrypt", "encrypt_key", "key",
 		"base64 key of 16, 24 or 32 bytes to encrypt all traffic with (see serf keygen)",
 		func(c *Config) any { return &c.EncryptKey }},
 	{"encrypt-key-file", "encrypt_key_file", "path",
-		"file with that key; relative to $CREDENTIALS_DIRECTORY, if that is set",
+		"file with the key of -encrypt; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.EncryptKeyFile }},
 	{"keyring-file", "keyring_file", "path",
 		"file that keeps the keys, updated when they are rotated; not together with -encrypt",
@@ -105,8 +105,8 @@ var options = []option{
 	{"record", "record", "dir", "directory to record in what happens to this node, for serf replay; " +
 		"tags, payloads and addresses are in it, keys are not (default: none)",
 		func(c *Config) any { return &c.Record }},
-	{"record-limit", "record_limit", "size", "most that the files there take in all; the oldest " +
-		"go first (default 256MiB, at least 1MiB)",
+	{"record-limit", "record_limit", "size", "most that the files in -record may take together; " +
+		"the oldest are removed first (default 256MiB, at least 1MiB)",
 		func(c *Config) any { return &c.RecordLimit }},
 	{"discover", "discover", "name", "find the members of this cluster by mDNS",
 		func(c *Config) any { return &c.Discover }},
@@ -143,7 +143,7 @@ var options = []option{
 	{"", "rpc_auth", "token", "token that RPC clients must present",
 		func(c *Config) any { return &c.RPCAuth }},
 	{"rpc-auth-file", "rpc_auth_file", "path",
-		"file with that token; relative to $CREDENTIALS_DIRECTORY, if that is set",
+		"file with the token of rpc_auth; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.RPCAuthFile }},
 	{"rpc-socket-mode", "rpc_socket_mode", "mode", "permissions of unix:///path, octal " +
 		"(default 0600; with -rpc-socket-group 0660)",
@@ -152,7 +152,7 @@ var options = []option{
 		func(c *Config) any { return &c.RPCSocketGroup }},
 	{"rpc-tls-cert", "rpc_tls_cert", "path", "PEM file with the certificate for tls://host:port",
 		func(c *Config) any { return &c.RPCTLSCert }},
-	{"rpc-tls-key", "rpc_tls_key", "path", "PEM file with its private key",
+	{"rpc-tls-key", "rpc_tls_key", "path", "PEM file with the private key of -rpc-tls-cert",
 		func(c *Config) any { return &c.RPCTLSKey }},
 	{"rpc-tls-client-ca", "rpc_tls_client_ca", "path", "PEM file with the authorities of " +
 		"clients: each then needs a certificate (default: none does)",
@@ -164,12 +164,12 @@ var options = []option{
 	{"", "http_auth", "token", "token that HTTP clients must present to write, and to read if " +
 		"the address isn't loopback", func(c *Config) any { return &c.HTTPAuth }},
 	{"http-auth-file", "http_auth_file", "path",
-		"file with that token; relative to $CREDENTIALS_DIRECTORY, if that is set",
+		"file with the token of http_auth; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.HTTPAuthFile }},
 	{"http-cert", "http_cert", "path", "PEM file with the certificate for HTTP, read again by " +
 		"a reload; relative to $CREDENTIALS_DIRECTORY, if that is set",
 		func(c *Config) any { return &c.HTTPCert }},
-	{"http-key", "http_key", "path", "PEM file with its private key, likewise",
+	{"http-key", "http_key", "path", "PEM file with the private key of -http-cert, read likewise",
 		func(c *Config) any { return &c.HTTPKey }},
 	{"http-write", "http_write", "", "let HTTP clients that have the token send events and " +
 		"queries, join, force members to leave and set tags",
@@ -179,7 +179,7 @@ var options = []option{
 		func(c *Config) any { return &c.HTTPOrigins }},
 
 	{"broadcast-timeout", "broadcast_timeout", "time",
-		"how long leaving may tell the others (default 5s, at least 1s)",
+		"how long an agent that leaves may take to announce it (default 5s, at least 1s)",
 		func(c *Config) any { return &c.BroadcastTimeout }},
 	{"disable-compression", "", "", "send messages uncompressed",
 		func(c *Config) any { return inverted{&c.Compression} }},

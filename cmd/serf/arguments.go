@@ -118,7 +118,7 @@ func quoted(list []string) (q []string) {
 // payloadHelp is part of the help of the named command, which sends something.
 func payloadHelp(command string) string {
 	return `
-  PAYLOAD is a text, - for what stands on standard input, or @FILE for what is in a file;
+  PAYLOAD is a text, - for what comes on standard input, or @FILE for what is in a file;
   @@ stands for an @ at the beginning of a text. After -- the text is taken as it is:
   serf ` + command + ` -- NAME "$PAYLOAD".
 `

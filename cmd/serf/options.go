@@ -98,7 +98,8 @@ func (o *options) oneOf(name string, values ...string) *string {
 	o.set.Func(name, "", func(s string) error {
 		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(s, v) })
 		if i < 0 {
-			return std.Errorf("want %s", strings.Join(values, " or "))
+			last := len(values) - 1
+			return std.Errorf("want %s or %s", strings.Join(values[:last], ", "), values[last])
 		}
 		chosen = values[i]
 		return nil

@@ -73,7 +73,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 		return exitError
 	}
 	took := time.Since(began)
-	fmt.Fprintf(e.Stderr, "%v of real time, %.3g times as fast as life\n",
+	fmt.Fprintf(e.Stderr, "%v of real time, %.1f times as fast as life\n",
 		took.Round(time.Millisecond), report.Time.Seconds()/took.Seconds())
 	return r.judge(e, &report)
 }

@@ -111,8 +111,8 @@ func writeAdvice(w io.Writer, a *advice.Advice, cost float64) error {
 		return err
 	}
 	if hours := a.Then.Hours; a.Then.False == 0 { // the rule of three
-		fmt.Fprintf(w, "No false failure in %.1f hours of members: with 95%% confidence there is "+
-			"less than one in %.1f.\n", hours, hours/3)
+		fmt.Fprintf(w, "No false failure in %.1f member-hours: with 95%% confidence there is "+
+			"less than one in %.1f member-hours.\n", hours, hours/3)
 	}
 	fmt.Fprint(w, "A configuration for 'serf agent -config-file':\n\n")
 	config, err := json.MarshalIndent(a.Config, "", "  ")

@@ -88,7 +88,7 @@ func TestSweepInterruptedSaysWhatIsMissing(t *testing.T) {
 func TestSweepNamesWhatIsWrong(t *testing.T) {
 	tests := []struct{ args, want string }{
 		{"-sweep=loss", "-sweep=loss: want NAME=VALUE,VALUE,..."},
-		{"-sweep=loss=0,x", `-sweep=loss=0,x: loss "x": want a percentage from 0% to 100%`},
+		{"-sweep=loss=0,x", `-sweep=loss=0,x: loss "x": want a percentage up to 100`},
 		{"-sweep=lass=1", "-sweep=lass=1: lass doesn't exist; did you mean loss? allowed are nodes, "},
 		{"-sweep=loss=0 -sweep=loss=1", "-sweep=loss=1: loss is swept twice"},
 		{"-sweep=seed=1", "-sweep=seed=1: seed: every point has several, as many as -seeds says"},

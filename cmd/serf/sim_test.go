@@ -241,13 +241,13 @@ func TestSimNamesTheOptionTheValueAndWhatIsAllowed(t *testing.T) {
 		{"-for=long", `invalid value "long" for option -for: want a duration such as 90s or 2h`},
 		{"-profile=moon", `-profile "moon": allowed are lan, wan, local`},
 		{"-join=hot", `invalid value "hot" for option -join: want cold or warm`},
-		{"-loss=101%", `invalid value "101%" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
+		{"-loss=101%", `invalid value "101%" for option -loss: want a percentage up to 100, as 5% or 5, or a share below 1, as 0.05`},
 		{"-loss=101", `invalid value "101" for option -loss: want a percentage`},
-		{"-loss=NaN", `invalid value "NaN" for option -loss: want a percentage from 0% to 100%, or a number from 0 to less than 1`},
+		{"-loss=NaN", `invalid value "NaN" for option -loss: want a percentage up to 100, as 5% or 5, or a share below 1, as 0.05`},
 		{"-latency=fast", `invalid value "fast" for option -latency: "fast" is no duration such as 5ms`},
 		{"-crash=0", `invalid value "0" for option -crash: want N or N@TIME, such as 3@20s, with N at least 1`},
 		{"-crash=1@soon", `invalid value "1@soon" for option -crash: want N or N@TIME, such as 3@20s`},
-		{"-crash=11", `-crash count 11: allowed 1 to the 10 nodes`},
+		{"-crash=11", `-crash count 11: allowed 1 to 10 nodes`},
 		{"-crash=1@2m", `-crash start 2m0s: allowed 0s to 1m0s, the length of the run`},
 		{"-partition=10s", `invalid value "10s" for option -partition: want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%`},
 		{"-partition=10s,10s,200", `invalid value "10s,10s,200" for option -partition: want START,LENGTH or START,LENGTH,SHARE`},
@@ -330,9 +330,9 @@ func TestSimNamesThePlaceInTheFile(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-scenario=" + path}, path + ":3:32: faults[0].count 30: allowed 1 to the 20 nodes\n"},
+		{[]string{"-scenario=" + path}, path + ":3:32: faults[0].count 30: allowed 1 to 20 nodes\n"},
 		{[]string{"-scenario=" + path, "-nodes=30", "-for=0s"}, "-for 0s: allowed more than 0, up to 720h0m0s\n"},
-		{[]string{"-scenario=" + path, "-nodes=30", "-crash=31"}, "-crash count 31: allowed 1 to the 30 nodes\n"},
+		{[]string{"-scenario=" + path, "-nodes=30", "-crash=31"}, "-crash count 31: allowed 1 to 30 nodes\n"},
 		{[]string{"-scenario=" + path + "x"}, path + "x: " + systest.NoSuchFile(t) + "\n"},
 		{[]string{"-scenario=" + writeScenarioFile(t, `{"node": 1, "for": 3}`)}, ":1:2: node: is no key here; did you mean nodes? allowed are "},
 		{[]string{"-start-over=1s", "-join=warm"}, "-start-over not together with warm: all have been there for long\n"},

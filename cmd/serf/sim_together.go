@@ -279,7 +279,7 @@ func parseConvergence(args []string, e env) (t *together, code int, ok bool) {
 	switch least := slices.Min(t.nodes); {
 	case err != nil:
 	case join > least:
-		err = std.Errorf("-join %d: allowed 1 to the %d nodes", join, least)
+		err = std.Errorf("-join %d: allowed 1 to %d nodes", join, least)
 	case *over > study.TrafficTime:
 		err = std.Errorf("-over %v: allowed 0s to %v", *over, study.TrafficTime)
 	default:

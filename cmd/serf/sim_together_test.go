@@ -39,7 +39,7 @@ func TestExperimentsRefuse(t *testing.T) {
 		"convergence -nodes=1":          "want whole numbers from 2 to 10000",
 		"convergence -nodes=ten":        "want whole numbers from 2 to 10000",
 		"events -nodes=5,100001":        "want whole numbers from 2 to 100000",
-		"convergence -nodes=5 -join=6":  "-join 6: allowed 1 to the 5 nodes",
+		"convergence -nodes=5 -join=6":  "-join 6: allowed 1 to 5 nodes",
 		"convergence -over=1h":          "-over 1h0m0s: allowed 0s to 30s",
 		"convergence -loss=100":         "want whole numbers from 0 to 99",
 		"events -bursts=0":              "want a whole number from 1",

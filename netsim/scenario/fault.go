@@ -149,34 +149,35 @@ var faultKinds = kinds([]kind{
 		whoKeys + oftenKeys + "length", whoKeys},
 	{FaultNetwork, "the network is worse: delay, loss, duplicate, reorder, hold_back, bandwidth",
 		whoKeys + oftenKeys + wayKeys + wrongKeys, wrongKeys},
-	{FaultMTU, "packets of more than mtu bytes, headers included, vanish, and TCP stalls on messages " +
-		"of more",
+	{FaultMTU, "packets of more than mtu bytes, headers included, vanish; " +
+		"TCP stalls on larger messages",
 		whoKeys + oftenKeys + wayKeys + "mtu", "mtu"},
 	{FaultHalfOpen, "TCP connections are accepted, and nobody answers; " +
 		"with tcp=hang nobody accepts them; UDP works",
 		whoKeys + oftenKeys + wayKeys + "tcp", whoKeys},
-	{FaultReject, "as a partition, but who sends is told (ICMP): TCP fails at once, " +
+	{FaultReject, "as a partition, but senders are notified (ICMP): TCP fails at once, " +
 		"with error=refused as if nobody listened",
 		whoKeys + oftenKeys + wayKeys + "error", whoKeys},
-	{FaultConntrack, "a firewall of each node knows entries flows at most, and drops all others; " +
-		"unused flows are forgotten after idle, 30s",
+	{FaultConntrack, "a firewall of each node tracks at most entries flows, and drops " +
+		"all others; unused flows are forgotten after idle, by default 30s",
 		whoKeys + oftenKeys + "length entries idle",
 		"entries"},
-	{FaultNATPorts, "a NAT sends on from ports that change, when idle for so long or else with each " +
-		"packet, and drops answers to old ones",
+	{FaultNATPorts, "a NAT changes its ports, for flows that were unused for idle, " +
+		"by default with each packet, and drops answers to old ones",
 		whoKeys + oftenKeys + "length idle", whoKeys},
-	{FaultReceiveBuffer, "sockets keep buffer bytes, and drop what comes after, " +
-		"while their process is paused or throttled",
+	{FaultReceiveBuffer, "sockets hold at most buffer bytes while their process is paused " +
+		"or throttled, and drop the rest",
 		whoKeys + oftenKeys + "length buffer", "buffer"},
 	{FaultClock, "monotonic clocks run at rate, 1 being right, or leap by jump; " +
-		"for a negative jump they stand still",
+		"for a negative jump they stand still for as long",
 		whoKeys + oftenKeys + "length rate jump",
 		"rate jump"},
 	{FaultSuspend, "machines are suspended: packets beyond buffer bytes are lost, nothing connects; " +
-		"their clocks leap, or with clock_stops stand still; first is timers or reads",
+		"their clocks leap, or with clock_stops stand still; first is " +
+		"what comes first after it, timers or reads",
 		whoKeys + oftenKeys + "length buffer clock_stops first",
 		whoKeys},
-	{FaultThrottle, "processes run for quota of each period, 100ms",
+	{FaultThrottle, "processes run for quota of each period, by default 100ms",
 		whoKeys + oftenKeys + "length quota period", "quota"},
 	{FaultOwnName, "the names of other nodes lead to the nodes themselves, which join at once, " +
 		"and again every 30s",
@@ -194,8 +195,8 @@ func (f Fault) String() string {
 	}
 	text += withSet(", delay %v", f.Delay, ", loss %v", f.Loss, ", duplicates %v", f.Duplicate,
 		", reordered %v", f.Reorder, ", by %v", f.HoldBack, ", bandwidth %v", f.Bandwidth,
-		", mtu %d", f.MTU, ", tcp %s", f.TCP, ", error %s", f.Error, ", %d entries", f.Entries,
-		", forgotten after %v", f.Idle, ", buffer %d bytes", f.Buffer, ", rate %v", f.Rate,
+		", mtu %d bytes", f.MTU, ", tcp %s", f.TCP, ", error %s", f.Error,
+		", entries %d", f.Entries, ", idle %v", f.Idle, ", buffer %d bytes", f.Buffer, ", rate %v", f.Rate,
 		", jump %v", f.Jump, ", %v of each", f.Quota, " %v", f.period(), ", %s first", f.First,
 		", %s only", f.Way, ", with %v", f.To) +
 		fmt.Sprintf(" at %v", f.Start) + withSet(", one every %v", f.Every)

@@ -277,7 +277,7 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{`{"for": 60, "profile": null, "about": 1e999}`,
 			`1:9: for: 60, want a duration such as "90s"|1:24: profile: null, want a text|1:39: about: 1e999, want a text`},
 		{`{"network": {"latency": "fast", "loss": 200, "bandwidth": "1bit"}}`,
-			`1:25: network.latency: "fast", "fast" is no duration such as 5ms|1:41: network.loss: 200, want a percentage from 0% to 100%, or a number from 0 to less than 1` +
+			`1:25: network.latency: "fast", "fast" is no duration such as 5ms|1:41: network.loss: 200, want a percentage up to 100, as 5% or 5, or a share below 1, as 0.05` +
 				`|1:59: network.bandwidth: "1bit", want a speed from "1kbit" to "1000gbit", such as "100mbit", or "0bit" for no limit`},
 		{`{"start": true, "faults": {}}`, `1:11: start: true, want an object in { and }|1:27: faults: {}, want a list in [ and ]`},
 		{"{\"faults\": [{\"kind\": \"crash\"},\n  {\"kind\": 1, \"who\": 3, \"to\": {\"al\": 1}}]}",
@@ -398,6 +398,10 @@ func TestFaultIsReadFromAnOption(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(f, want) {
 		t.Errorf("error %v, read %+v", err, f)
+	}
+	f, err = ParseFault("suspend,clock_stops,count=2")
+	if err != nil || !f.ClockStops || f.Count != 2 {
+		t.Errorf("a switch without a value: error %v, read %+v", err, f)
 	}
 	for text, want := range map[string]string{
 		"":                `kind "": allowed are crash, leave, `,

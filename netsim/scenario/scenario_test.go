@@ -127,8 +127,8 @@ var scenarioProblems = []struct {
 	{func(s *Scenario) { s.Network.Jitter = -1 }, "network.jitter -1ns: allowed 0s to 1h0m0s"},
 	{func(s *Scenario) { s.Faults[0].Count = 12 }, ""},
 	{func(s *Scenario) { s.Faults[0].Count = 0 }, "faults[0] kind crash needs one of count, share, region, members"},
-	{func(s *Scenario) { s.Faults[0].Count = 13 }, "faults[0].count 13: allowed 1 to the 12 nodes"},
-	{func(s *Scenario) { s.Faults[0].Names = []string{"m3..m5"}; s.Faults[0].Count = 4 }, "faults[0].count 4: allowed 1 to the 3 nodes that are named"},
+	{func(s *Scenario) { s.Faults[0].Count = 13 }, "faults[0].count 13: allowed 1 to 12 nodes"},
+	{func(s *Scenario) { s.Faults[0].Names = []string{"m3..m5"}; s.Faults[0].Count = 4 }, "faults[0].count 4: allowed 1 to 3 nodes that are named"},
 	{func(s *Scenario) { s.Faults[0].Share = 1 }, "faults[0].share not together with count"},
 	{func(s *Scenario) { s.Faults[0].Names = []string{"m12"}; s.Faults[0].Count = 0 }, ""},
 	{func(s *Scenario) { s.Faults[0].Names = []string{"m1", "m13", "m4..m3", "m01"}; s.Faults[0].Count = 0 },
@@ -178,7 +178,7 @@ var scenarioProblems = []struct {
 		s.Work = []Work{{Kind: WorkForceLeave, To: &Who{Names: []string{"m13"}}, Prune: true}}
 	},
 		`work[0].to.members[0] "m13": allowed are m1 to m12, or several as m2..m5`},
-	{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs to"},
+	{func(s *Scenario) { s.Work = []Work{{Kind: WorkForceLeave}} }, "work[0] kind force-leave needs the key to"},
 	{func(s *Scenario) {
 		s.Encrypt, s.Work = true, []Work{{Kind: WorkRotateKey, Every: 1, Length: 2, KeepOld: true}}
 	}, ""},
@@ -202,7 +202,7 @@ var scenarioProblems = []struct {
 	{func(s *Scenario) { s.Regions, s.Zones = []Region{{Name: "eu"}}, Zones{Members: 1, Share: 100} }, ""},
 	{func(s *Scenario) { s.Zones.Probes = true }, "zones.nodes not set: say which share of the nodes tells zones apart"},
 	{func(s *Scenario) { s.Events, s.Faults[0].Count = -1, -1 },
-		"events -1: allowed 0 to 10000|faults[0].count -1: allowed 1 to the 12 nodes"},
+		"events -1: allowed 0 to 10000|faults[0].count -1: allowed 1 to 12 nodes"},
 }
 
 func TestScenarioProblemsAreAllNamed(t *testing.T) {

@@ -210,7 +210,7 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
 		return std.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
 	}
-	for _, pair := range pairsOf(rest) {
+	for _, pair := range pairsOf(rest, v) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			return std.Errorf("%q: want KEY=VALUE", pair)
@@ -229,10 +229,14 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	return nil
 }
 
-// pairsOf splits text at its commas, except those within a value, as in delay=exp:1ms,5ms.
-func pairsOf(text string) []string {
+// pairsOf splits text at its commas, except those within a value, as in delay=exp:1ms,5ms. A switch
+// of v needs no value: clock_stops is clock_stops=true.
+func pairsOf(text string, v reflect.Value) []string {
 	var pairs []string
 	for part := range strings.SplitSeq(text, ",") {
+		if f := jsonfile.FieldOf(v, part); f.IsValid() && f.Kind() == reflect.Bool {
+			part += "=true"
+		}
 		switch last := len(pairs) - 1; {
 		case strings.Contains(part, "=") || part != "" && last < 0:
 			pairs = append(pairs, part)

@@ -100,7 +100,7 @@ func TestFaultsOfSystemsMakeADifference(t *testing.T) {
 func TestFaultsOfSystemsAreValidated(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"mtu,count=1":                             "faults[0] kind mtu needs mtu",
+		"mtu,count=1":                             "faults[0] kind mtu needs the key mtu",
 		"mtu,mtu=68":                              "",
 		"mtu,mtu=67":                              "faults[0].mtu 67: allowed 68 to 65535 bytes",
 		"mtu,mtu=65535":                           "",
@@ -111,7 +111,7 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 		"half-open,count=1,mtu=99":                "faults[0].mtu means nothing for kind half-open; allowed are count, share, region, members, every, repeat, gap, length, to, way, tcp",
 		"reject,count=1,error=no":                 `faults[0].error "no": allowed are unreachable and refused`,
 		"reject,share=100%":                       "faults[0] nobody is left on the other side",
-		"conntrack,count=1":                       "faults[0] kind conntrack needs entries",
+		"conntrack,count=1":                       "faults[0] kind conntrack needs the key entries",
 		"conntrack,entries=-1":                    "faults[0].entries -1: allowed 1 to 262144",
 		"conntrack,entries=262144,idle=-1s":       "faults[0].idle -1s: allowed 0s to 720h0m0s",
 		"conntrack,entries=262145":                "faults[0].entries 262145: allowed 1 to 262144",
@@ -128,7 +128,7 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 		"clock,jump=1s,length=1s":                 "faults[0].length has no meaning without rate",
 		"clock,jump=1s,length=1s,repeat=2,gap=1s": "",
 		"suspend,count=1,first=me":                `faults[0].first "me": allowed are timers and reads`,
-		"throttle,count=1":                        "faults[0] kind throttle needs quota",
+		"throttle,count=1":                        "faults[0] kind throttle needs the key quota",
 		"throttle,quota=100ms":                    "",
 		"throttle,quota=101ms":                    "faults[0].quota 101ms: allowed 1ms to 100ms",
 		"throttle,quota=999us":                    "faults[0].quota 999µs: allowed 1ms to 100ms",
@@ -154,10 +154,10 @@ func TestFaultsOfSystemsAreValidated(t *testing.T) {
 func TestFaultsOfSystemsAreDescribed(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"mtu,mtu=600,count=2,start=1s,way=in,to.region=eu":       "2 nodes, mtu 600, in only, with region eu at 1s to the end",
+		"mtu,mtu=600,count=2,start=1s,way=in,to.region=eu":       "2 nodes, mtu 600 bytes, in only, with region eu at 1s to the end",
 		"half-open,count=1,tcp=hang,length=3s":                   "1 node, tcp hang at 0s for 3s",
 		"reject,members=m1,error=refused,to.members=m2":          "m1, error refused, with m2 at 0s to the end",
-		"conntrack,count=1,entries=5,idle=4s":                    "1 node, 5 entries, forgotten after 4s at 0s to the end",
+		"conntrack,count=1,entries=5,idle=4s":                    "1 node, entries 5, idle 4s at 0s to the end",
 		"receive-buffer,count=1,buffer=3000":                     "1 node, buffer 3000 bytes at 0s to the end",
 		"clock,count=1,rate=1.01,length=1m":                      "1 node, rate 1.01 at 0s for 1m0s",
 		"clock,count=1,jump=5m":                                  "1 node, jump 5m0s at 0s",

@@ -217,7 +217,7 @@ func (v *validator) who(key string, w *Who) {
 		what = "nodes that are named"
 	}
 	v.bad(w.Count >= 0 && w.Count <= max(eligible, 1), joinKey(key, "count"),
-		"%d: allowed 1 to the %d %s", w.Count, eligible, what)
+		"%d: allowed 1 to %d %s", w.Count, eligible, what)
 	v.bad(w.Count == 0 || w.Share == 0, joinKey(key, "share"), "not together with count")
 }
 
@@ -239,12 +239,12 @@ func (v *validator) kindOf(key, name string, kinds []KindInfo, x any) (ok bool) 
 			"means nothing for kind %s; allowed are %s",
 			k.Name, strings.Join(k.Keys, ", "))
 	}
-	needs := strings.Join(k.needs, ", ")
+	needs := "the key "
 	if len(k.needs) > 1 {
-		needs = "one of " + needs
+		needs = "one of "
 	}
 	v.bad(len(k.needs) == 0 || slices.ContainsFunc(k.needs, set), key,
-		"kind %s needs %s", k.Name, needs)
+		"kind %s needs %s", k.Name, needs+strings.Join(k.needs, ", "))
 	return true
 }
 
