@@ -65,7 +65,7 @@ func runSim(ctx context.Context, args []string, e env) int {
 	report, err := r.scenario.Run(ctx, bar.run(time.Duration(r.scenario.For)))
 	bar.clear()
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "Error %v\n", err) // checked by parseSim: can't be
+		fmt.Fprintf(e.Stderr, "Error: %v\n", err) // checked by parseSim: can't be
 		return exitError
 	}
 	if err := r.to.write(e, &r.scenario, &report); err != nil {

@@ -79,11 +79,11 @@ func runLifeguard(ctx context.Context, args []string, e env) int {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(e.Stderr, "Interrupted: what follows is about a part of the combinations")
 	case err != nil:
-		fmt.Fprintf(e.Stderr, "Error %v\n", err)
+		fmt.Fprintf(e.Stderr, "Error: %v\n", err)
 		return exitError
 	}
 	if err := x.write(e, nil, r); err != nil {
-		fmt.Fprintf(e.Stderr, "Error %v\n", err)
+		fmt.Fprintf(e.Stderr, "Error: %v\n", err)
 		return exitError
 	}
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))

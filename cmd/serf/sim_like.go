@@ -86,7 +86,7 @@ func (o *simOptions) twin(ctx context.Context) (tw twin.Twin, code int, ok bool)
 		return tw, o.misused("-like %s: %v", o.like.addr, err), false
 	}
 	writeFindings(o.e.Stderr, tw.Findings)
-	tw.Scenario.About = fmt.Sprintf("twin of the cluster of %s, seen at %s", seen.Agent,
+	tw.Scenario.About = fmt.Sprintf("Twin of the cluster of %s, seen at %s.", seen.Agent,
 		time.Now().UTC().Format(time.RFC3339))
 	return tw, exitOK, true
 }

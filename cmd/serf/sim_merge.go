@@ -44,7 +44,7 @@ func runMerge(_ context.Context, args []string, e env) int {
 		return code
 	}
 	fail := func(err error) int {
-		fmt.Fprintf(e.Stderr, "Error %s\n", strings.ReplaceAll(err.Error(), "\n", "\nError "))
+		fmt.Fprintf(e.Stderr, "Error: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nError: "))
 		return exitError
 	}
 	m := merger{partial: *partial, e: e}
@@ -194,7 +194,8 @@ func (m *merger) begin(head *partHead) (err error) {
 	}
 	if head.Format != partFormat || head.Build != build {
 		own := partHead{Format: partFormat, Build: build}
-		return std.Errorf("by another program: %s", head.differs(&own, "of this program"))
+		return std.Errorf("by another program, which has to merge it: %s",
+			head.differs(&own, "of this one"))
 	}
 	if head.Shard.Of < 1 || head.Shard.Of > scenario.MaxShards {
 		return std.Errorf("%d parts: allowed are 1 to %d", head.Shard.Of, scenario.MaxShards)

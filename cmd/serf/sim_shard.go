@@ -186,7 +186,7 @@ func common(set *flag.FlagSet, args []string) []string {
 func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, args []string) int {
 	args = common(o.set, args)
 	fail := func(err error) int {
-		fmt.Fprintf(o.e.Stderr, "Error %v\n", err)
+		fmt.Fprintf(o.e.Stderr, "Error: %v\n", err)
 		return exitError
 	}
 	head, err := newPartHead(o.name, args, s.shard, x)

@@ -269,14 +269,14 @@ func TestMergeRefusesWhatDoesNotBelongTogether(t *testing.T) {
 		files []string
 		want  string
 	}{
-		{[]string{part(a, 1)}, "Error missing: part-2-of-3.json, part-3-of-3.json. -partial merges what is there\n"},
-		{[]string{a, part(a, 2)}, "Error " + part(a, 2) + ": part 2/3 is there twice: it is in " + part(a, 2) + ", too\n"},
-		{[]string{part(a, 1), part(b, 2)}, "Error " + part(b, 2) + ": not of the same experiment: seeds: 3 here, 2 in " + part(a, 1) + "\n"},
-		{[]string{part(a, 1), begun, part(a, 3)}, "Error " + begun + ": 2 of 3 runs are done: run the command of this part again, or merge what is there with -partial\n"},
-		{[]string{part(a, 1), torn, part(a, 3)}, "Error " + torn + ": the last 9 bytes aren't whole: run the command"},
-		{[]string{part(a, 1), stranger, "/no/such"}, "Error " + stranger + ": no part of a sweep, which 'serf sim -shard' writes\nError /no/such: "},
+		{[]string{part(a, 1)}, "Error: missing: part-2-of-3.json, part-3-of-3.json. -partial merges what is there\n"},
+		{[]string{a, part(a, 2)}, "Error: " + part(a, 2) + ": part 2/3 is there twice: it is in " + part(a, 2) + ", too\n"},
+		{[]string{part(a, 1), part(b, 2)}, "Error: " + part(b, 2) + ": not of the same experiment: seeds: 3 here, 2 in " + part(a, 1) + "\n"},
+		{[]string{part(a, 1), begun, part(a, 3)}, "Error: " + begun + ": 2 of 3 runs are done: run the command of this part again, or merge what is there with -partial\n"},
+		{[]string{part(a, 1), torn, part(a, 3)}, "Error: " + torn + ": the last 9 bytes aren't whole: run the command"},
+		{[]string{part(a, 1), stranger, "/no/such"}, "Error: " + stranger + ": no part of a sweep, which 'serf sim -shard' writes\nError: /no/such: "},
 		{[]string{part(a, 1), mixed}, "isn't one of part 2/3\n"},
-		{[]string{newer}, ": by another program: form of the file: 2 here, 1 of this program\n"},
+		{[]string{newer}, ": by another program, which has to merge it: form of the file: 2 here, 1 of this one\n"},
 		{[]string{t.TempDir()}, ": no file of a part in this folder\n"},
 		{nil, "serf sim merge: missing argument: the file of a part\n"},
 	} {

@@ -207,7 +207,7 @@ func (t *together) do(ctx context.Context, args []string) int {
 			"were done, and others are missing")
 		return exitError
 	case err != nil:
-		fmt.Fprintf(t.e.Stderr, "Error %v\n", err)
+		fmt.Fprintf(t.e.Stderr, "Error: %v\n", err)
 		return exitError
 	}
 	fmt.Fprintf(t.e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
