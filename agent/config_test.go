@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"serf/internal/fielderr"
 	"serf/internal/hostaddr"
 	"serf/swim"
 	"serf/swim/serf"
@@ -121,6 +122,10 @@ func TestValidateNamesTheField(t *testing.T) {
 		"Config.QueryResponseSizeMax: 61441 bytes, allowed 1 to 61440":      func(c *Config) { c.QueryResponseSizeMax = 61441 },
 		"Config.PacketMax: 65508, with this name and encryption allowed ":   func(c *Config) { c.PacketMax = 65508 },
 		"Config.Zones.Share: 101, allowed 1 to 100":                         func(c *Config) { c.Zones.Share = 101 },
+		"Config.Zones.Share: 20, allowed only if members have zones":        func(c *Config) { c.Zones.Share = 20 },
+		"Config.Zones.Probes: true, allowed only if members have zones":     func(c *Config) { c.Zones.Probes = true },
+		"Config.SendPlain: true, allowed only with AcceptPlain":             func(c *Config) { c.SendPlain = true },
+		"Config.Timing.LeaveTimeout: 0s, at least 1ms":                      func(c *Config) { c.Timing = LAN(); c.Timing.LeaveTimeout = 0 },
 		"Config.Protocol: 6: allowed 2 to 5":                                func(c *Config) { c.Protocol = 6 },
 		"Config.Join.Interval: 999ms, at least 1s":                          func(c *Config) { c.Join.Interval = 999 * time.Millisecond },
 		"Config.Join.Max: -1 is negative":                                   func(c *Config) { c.Join.Max = -1 },
@@ -146,7 +151,7 @@ func TestValidateReportsAllProblems(t *testing.T) {
 	c := valid()
 	c.Join.Max, c.Keys, c.EventSizeMax, c.Tags = -1, [][]byte{nil}, -1, map[string]string{"x": strings.Repeat("y", 600)}
 	var fields []string
-	for _, err := range flatten([]error{c.Validate()}) {
+	for _, err := range fielderr.Flatten(c.Validate()) {
 		var e *ConfigError
 		if errors.As(err, &e) {
 			fields = append(fields, e.Field)

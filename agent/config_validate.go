@@ -1,17 +1,15 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/fielderr"
 	"serf/internal/hostaddr"
 	"serf/internal/std"
-	"serf/wire"
 )
 
 // joinIntervalMin is the shortest interval between joins: a shorter one would load the seeds
@@ -80,6 +78,9 @@ func (c *Config) problems(bad func(field, format string, args ...any)) bool {
 			bad(fmt.Sprintf("Subscriptions[%d]", i), "is nil")
 		}
 	}
+	if err := fielderr.Plain(c.AcceptPlain, c.SendPlain); err != nil {
+		bad("SendPlain", "%w", err)
+	}
 	t := &c.Timing
 	if t.RetransmitMult == 0 && t.SuspicionMult == 0 { // neither may be
 		bad("Timing", "incomplete: begin with LAN(), WAN() or Local()")
@@ -90,11 +91,11 @@ func (c *Config) problems(bad func(field, format string, args ...any)) bool {
 
 // nodeProblems is what the node wouldn't accept.
 func (c *Config) nodeProblems() (errs []error) {
-	errs = c.keyProblems()
 	keyed := *c
-	if errs != nil {
+	fielderr.Keys(c.Keys, func(field string, err error) {
+		errs = append(errs, newConfigError(field, err))
 		keyed.Keys = nil // reported, and the rest doesn't depend on them
-	}
+	})
 	n, err := keyed.node()
 	if err != nil {
 		return append(errs, newConfigError("Keys", err))
@@ -103,42 +104,15 @@ func (c *Config) nodeProblems() (errs []error) {
 	if n.Addr.Port() == 0 { // known when it is bound
 		n.Addr = netip.AddrPortFrom(n.Addr.Addr(), DefaultPort)
 	}
-	if joined, ok := n.Validate().(interface{ Unwrap() []error }); ok {
-		for _, err := range flatten(joined.Unwrap()) {
-			errs = append(errs, problemOf(err))
-		}
+	for _, err := range fielderr.Flatten(n.Validate()) {
+		field, text := fields.Of(err)
+		errs = append(errs, &ConfigError{field, text, err})
 	}
 	return errs
 }
 
-// keyProblems is what is wrong with the keys one by one.
-func (c *Config) keyProblems() (errs []error) {
-	if c.Keys != nil && len(c.Keys) == 0 {
-		return []error{newConfigError("Keys", errEmptyKeys)}
-	}
-	for i, key := range c.Keys {
-		if _, err := wire.NewKeyring(key); err != nil {
-			errs = append(errs, newConfigError(fmt.Sprintf("Keys[%d]", i), err))
-		}
-	}
-	return errs
-}
-
-// flatten takes joined errors apart.
-func flatten(list []error) (flat []error) {
-	for _, err := range list {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			flat = append(flat, flatten(joined.Unwrap())...)
-			continue
-		}
-		flat = append(flat, err)
-	}
-	return flat
-}
-
-// fields are those of Config that a problem of the node calls by another name. Those of its timing
-// have their own names.
-var fields = []struct{ problem, field string }{
+// fields are those of Config that a problem of the node calls by another name.
+var fields = fielderr.Names{
 	{"name", "Name"}, {"address", "Advertise"}, {"label", "Label"}, {"tags", "Tags"},
 	{"packet size", "PacketMax"}, {"Serf protocol", "Protocol"}, {"keyring", "Keys"},
 	{"user event size", "EventSizeMax"}, {"query size", "QuerySizeMax"},
@@ -146,23 +120,5 @@ var fields = []struct{ problem, field string }{
 	{"reconnect interval", "ReconnectInterval"}, {"coalesce period", "CoalescePeriod"},
 	{"quiescent period", "QuiescentPeriod"}, {"user coalesce period", "UserCoalescePeriod"},
 	{"user quiescent period", "UserQuiescentPeriod"}, {"zone share", "Zones.Share"},
+	{"zone probes", "Zones.Probes"},
 }
-
-// problemOf says what a problem of the node means for Config.
-func problemOf(err error) *ConfigError {
-	text := err.Error()
-	for _, f := range fields {
-		if rest, ok := strings.CutPrefix(text, f.problem); ok {
-			return &ConfigError{f.field, strings.TrimLeft(rest, ": "), err}
-		}
-	}
-	name, rest, _ := strings.Cut(text, ": ")
-	var field strings.Builder
-	field.WriteString("Timing.")
-	for word := range strings.FieldsSeq(name) {
-		field.WriteString(strings.ToUpper(word[:1]) + word[1:])
-	}
-	return &ConfigError{field.String(), rest, err}
-}
-
-var errEmptyKeys = errors.New("empty: want at least one key, or nil for plain text")

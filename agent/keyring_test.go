@@ -203,8 +203,9 @@ func TestSetKeysWhileAChangeIsNotSaved(t *testing.T) {
 		}()
 		began := time.Now()
 		r, err := a.InstallKey(background, newKey)
-		if err == nil || !strings.Contains(r.Messages["b"], "replaced") || time.Since(began) > f.took {
-			t.Errorf("%+v, error %v, after %v", r, err, time.Since(began))
+		after := time.Since(began)
+		if err == nil || !strings.Contains(r.Messages["b"], "replaced") || after > f.took {
+			t.Errorf("%+v, error %v, after %v", r, err, after)
 		}
 		time.Sleep(10 * time.Minute)
 		if tries := f.mend(nil); tries != 1 || b.Stats()["keys"]["saved"] != "true" {

@@ -1,7 +1,6 @@
 package membership
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -49,7 +48,8 @@ const (
 
 // Config configures a node. The zero value works: it is a member named as its host, with the timing
 // of a LAN, at port 7946 of all addresses. What is zero has a default, which each field names.
-// Start says what is wrong with the rest, and copies a Config; slices must not be changed later.
+// Start says what is wrong with the rest, all of it joined, each a *ConfigError, and copies a
+// Config; slices must not be changed later.
 type Config struct {
 	// Name is this member's, unique in the cluster: up to NameMax bytes. Empty means the host's.
 	Name string
@@ -164,7 +164,7 @@ type Config struct {
 func (c *Config) fill() (err error) {
 	if c.Name == "" {
 		if c.Name, err = os.Hostname(); err != nil {
-			return fmt.Errorf("name: not set, and the host has none: %w", err)
+			return newConfigError("Name", fmt.Errorf("not set, and the host has none: %w", err))
 		}
 	}
 	if !c.Bind.IsValid() {
@@ -209,7 +209,7 @@ func (c *Config) chooseAddress() error {
 	}
 	chosen, err := hostaddr.Choose(hostaddr.Spec{Bind: c.Bind.String()}, hostaddr.Interfaces)
 	if err != nil {
-		return err
+		return newConfigError("Bind", err)
 	}
 	port := c.Advertise.Port()
 	c.Bind, c.Advertise = chosen.Bind, chosen.Advertise
@@ -217,31 +217,6 @@ func (c *Config) chooseAddress() error {
 		c.Advertise = netip.AddrPortFrom(c.Advertise.Addr(), port)
 	}
 	return nil
-}
-
-// check returns what is wrong with what the core doesn't check.
-func (c *Config) check() error {
-	var errs []error
-	if c.MessageQueue < 0 {
-		errs = append(errs, fmt.Errorf("message queue: %d is negative", c.MessageQueue))
-	}
-	if c.JoinInterval < joinIntervalMin {
-		errs = append(errs, fmt.Errorf("join interval: %v, at least %v", c.JoinInterval,
-			joinIntervalMin))
-	}
-	if l := c.Layer; l.Current < l.Min || l.Current > l.Max {
-		errs = append(errs, fmt.Errorf("layer: current version %d, allowed %d to %d, as Min and Max say",
-			l.Current, l.Min, l.Max))
-	}
-	if c.Keys != nil && len(c.Keys) == 0 {
-		errs = append(errs, errors.New("keys: an empty list; nil means plain text"))
-	}
-	for _, addr := range c.Join {
-		if err := checkJoin(addr); err != nil {
-			errs = append(errs, fmt.Errorf("join: %w", err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // core is the configuration of the node that runs.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"serf/internal/fielderr"
 	"serf/swim"
 	"serf/wire"
 )
@@ -28,22 +29,24 @@ type sealing struct {
 }
 
 // init returns what Config asks for.
-func (s *sealing) init(c *Config) (*wire.Sealer, error) {
+func (s *sealing) init(c *Config) (_ *wire.Sealer, err error) {
 	s.core = c.core()
 	s.core.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), DefaultPort)
-	sealer := &wire.Sealer{
+	s.now, err = c.sealer()
+	return s.now, err
+}
+
+// sealer is what seals this member's messages at first.
+func (c *Config) sealer() (s *wire.Sealer, err error) {
+	s = &wire.Sealer{
 		Label: c.Label, Compress: c.Compress, Nonce: func(b []byte) { rand.Read(b) },
 		EncryptVersion: 1, PlainIn: c.AcceptPlain, PlainOut: c.SendPlain,
 	}
 	if c.Protocol == 1 {
-		sealer.EncryptVersion = 0
+		s.EncryptVersion = 0
 	}
-	var err error
-	if sealer.Keys, err = ringOf(c.Keys); err != nil {
-		return nil, err
-	}
-	s.now = sealer
-	return sealer, nil
+	s.Keys, err = ringOf(c.Keys)
+	return s, err
 }
 
 // ringOf is a keyring of these keys, nil of none.
@@ -95,6 +98,9 @@ func (n *Node) RemoveKey(ctx context.Context, key []byte) error {
 
 // SetPlain changes Config.AcceptPlain and SendPlain.
 func (n *Node) SetPlain(ctx context.Context, accept, send bool) error {
+	if err := fielderr.Plain(accept, send); err != nil {
+		return newConfigError("SendPlain", err)
+	}
 	return n.changeSealer(ctx, func(s *wire.Sealer) error {
 		s.PlainIn, s.PlainOut = accept, send
 		return nil

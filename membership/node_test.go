@@ -17,30 +17,43 @@ import (
 
 func TestConfigIsChecked(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
+		hasty := membership.LAN()
+		hasty.LeaveTimeout = 0
 		for want, c := range map[string]membership.Config{
-			"name: 513 bytes":           {Name: strings.Repeat("n", 513)},
-			"metadata: 513 bytes":       {Meta: make([]byte, 513)},
-			"key must be 16, 24 or 32":  {Keys: [][]byte{[]byte("short")}},
-			"keys: an empty list":       {Keys: [][]byte{}},
-			"label: 256 bytes":          {Label: strings.Repeat("l", 256)},
-			"packet size: 100":          {PacketMax: 100},
-			"message queue: -1":         {MessageQueue: -1},
-			"join interval: 1ms":        {JoinInterval: time.Millisecond},
-			`join: ""`:                  {Join: []string{""}},
-			"layer: current version 3":  {Layer: membership.Versions{Min: 1, Max: 2, Current: 3}},
-			"protocol version 6":        {Protocol: 6},
-			"probe interval: 0s":        {Timing: membership.Timing{GossipNodes: 3}},
-			"zone share: 101":           {Zones: membership.Zones{Share: 101}},
-			"dead retention: -1ns":      {DeadRetention: -1},
-			"address 0.0.0.0:7946: the": {Advertise: netip.MustParseAddrPort("0.0.0.0:7946")},
+			"Name: 513 bytes, allowed 1 to 512":                {Name: strings.Repeat("n", 513)},
+			"Meta: 513 bytes, limit 512":                       {Meta: make([]byte, 513)},
+			"Keys[1]: 5 bytes: key must be 16, 24 or 32 bytes": {Keys: [][]byte{make([]byte, 16), []byte("short")}},
+			"Keys: empty: want at least one":                   {Keys: [][]byte{}},
+			"Label: 256 bytes, at most 255":                    {Label: strings.Repeat("l", 256)},
+			"PacketMax: 100, with this name":                   {PacketMax: 100},
+			"SendPacketMax: 65508, allowed 0, and 1400 to":     {SendPacketMax: 65508},
+			"PushPullNodes: 67, allowed 0 to 66":               {PushPullNodes: 67},
+			"MessageQueue: -1 is negative":                     {MessageQueue: -1},
+			"JoinInterval: 1ms, at least 1s":                   {JoinInterval: time.Millisecond},
+			`Join[1]: ""`:                                      {Join: []string{"10.0.0.1", ""}},
+			"Layer.Current: 3, allowed 1 to 2":                 {Layer: membership.Versions{Min: 1, Max: 2, Current: 3}},
+			"Protocol: 6: allowed 1 to 5":                      {Protocol: 6},
+			"Timing.ProbeInterval: 0s, at least 1ms":           {Timing: membership.Timing{GossipNodes: 3}},
+			"Timing.LeaveTimeout: 0s, at least 1ms":            {Timing: hasty},
+			"Zones.Share: 101, allowed 1 to 100":               {Zones: membership.Zones{Share: 101}},
+			"Zones.Share: 20, allowed only if":                 {Zones: membership.Zones{Share: 20}},
+			"Zones.Probes: true, allowed only if":              {Zones: membership.Zones{Probes: true}},
+			"SendPlain: true, allowed only with AcceptPlain":   {SendPlain: true},
+			"DeadRetention: -1ns is negative":                  {DeadRetention: -1},
+			"Advertise: 0.0.0.0:7946: the":                     {Advertise: netip.MustParseAddrPort("0.0.0.0:7946")},
 		} {
 			n, err := tryStart(t, net, 1, c)
 			if err == nil {
 				n.Close()
 			}
-			if err == nil || !strings.Contains(err.Error(), want) {
+			var e *membership.ConfigError
+			if want = "membership: Config." + want; !errors.As(err, &e) || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("%v, want %q", err, want)
 			}
+		}
+		_, err := tryStart(t, net, 1, membership.Config{MessageQueue: -1, Label: strings.Repeat("l", 256)})
+		if err == nil || len(strings.Split(err.Error(), "\n")) != 2 {
+			t.Errorf("not all is reported: %v", err)
 		}
 		start(t, net, 1, membership.Config{}) // the port is free
 	})

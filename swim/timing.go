@@ -119,5 +119,5 @@ func (t *Timing) problems(bad func(ok bool, format string, args ...any)) {
 	within("suspicion max mult", t.SuspicionMaxMult, 1, 100)
 	within("awareness max", t.AwarenessMax, 1, 64)
 	atLeast("stream timeout", t.StreamTimeout, time.Millisecond)
-	notNegative("leave timeout", t.LeaveTimeout)
+	atLeast("leave timeout", t.LeaveTimeout, time.Millisecond)
 }

@@ -364,7 +364,7 @@ func TestNullMeansUnsetButForGuards(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	c, warnings, err := Load([]string{"-retry-interval=1ms", "-broadcast-timeout=999ms", "-role=web", "-rejoin", "-verify-incoming=false"}, fakeEnv(nil))
+	c, warnings, err := Load([]string{"-retry-interval=1ms", "-broadcast-timeout=999ms", "-role=web", "-zone-share=20", "-rejoin", "-verify-incoming=false"}, fakeEnv(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,6 +372,7 @@ func TestWarnings(t *testing.T) {
 		"-retry-interval: 1ms is too low, using 1s",
 		"-broadcast-timeout: 999ms is too low, using 1s",
 		"-role is deprecated, use -tag role=web",
+		"-zone-share does nothing without zone_tag (-zone-tag)",
 		"-rejoin does nothing without a snapshot file",
 		"-verify-incoming does nothing without a key (-encrypt, -keyring-file)",
 	}

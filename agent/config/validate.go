@@ -200,6 +200,8 @@ func (c *Config) useless() (warnings []string) {
 	warn(c.ZoneTag != "" && !zoned && c.TagsFile == "", "zone_tag",
 		"while this member has no tag of that name")
 	warn(c.ZoneTag == "" && c.ZoneProbes, "zone_probes", "without zone_tag (-zone-tag)")
+	warn(c.ZoneTag == "" && c.ZoneShare != Default().ZoneShare, "zone_share",
+		"without zone_tag (-zone-tag)")
 	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
 	warn(c.Record == "" && c.RecordLimit != Default().RecordLimit, "record_limit",
 		"without record (-record)")

@@ -189,6 +189,9 @@ func (s *setup) agentConfig() agent.Config {
 
 // zones is how members are divided.
 func zones(c *config.Config) agent.Zones {
+	if c.ZoneTag == "" {
+		return agent.Zones{} // ZoneShare has a default
+	}
 	return agent.Zones{Tag: c.ZoneTag, Share: c.ZoneShare, Probes: c.ZoneProbes}
 }
 

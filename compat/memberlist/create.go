@@ -27,6 +27,10 @@ func Create(c *Config) (*Memberlist, error) {
 		return nil, err
 	}
 	m.delegate(&own)
+	if c.EncryptionEnabled() && c.GossipVerifyIncoming && !c.GossipVerifyOutgoing {
+		m.logger.Print("[WARN] memberlist: GossipVerifyOutgoing is off and GossipVerifyIncoming is on: " +
+			"what is sent is encrypted all the same")
+	}
 	node, err := membership.Start(context.Background(), own)
 	if err != nil {
 		return nil, m.startError(err)
@@ -103,7 +107,7 @@ func (m *Memberlist) settings() membership.Config {
 		},
 		Protocol:    c.ProtocolVersion,
 		AcceptPlain: !c.GossipVerifyIncoming,
-		SendPlain:   !c.GossipVerifyOutgoing,
+		SendPlain:   !c.GossipVerifyIncoming && !c.GossipVerifyOutgoing,
 		Label:       c.Label,
 		Compress:    c.EnableCompression,
 		Timing:      c.timing(),

@@ -834,3 +834,13 @@ type generous struct {
 }
 
 func (g generous) GetBroadcasts(int, int) [][]byte { return g.give() }
+
+// The original sends plain text then, which others that are set up likewise refuse.
+func TestMemberThatRefusesPlainTextSendsNone(t *testing.T) {
+	bubble(t, func(t *testing.T, network *memberlist.MockNetwork) {
+		set := func(c *memberlist.Config, _ *recorder) {
+			c.SecretKey, c.GossipVerifyOutgoing = []byte("sixteen bytes: 1"), false
+		}
+		start(t, network, "b", set).join(t, start(t, network, "a", set))
+	})
+}

@@ -142,6 +142,10 @@ func (s *Serf) start(ac agent.Config) (err error) {
 	}
 	s.keys.follow()
 	m := s.config.MemberlistConfig
+	if len(ac.Keys) > 0 && m.GossipVerifyIncoming && !m.GossipVerifyOutgoing {
+		log.Warnf("memberlist", "GossipVerifyOutgoing is off and GossipVerifyIncoming is on: "+
+			"what is sent is encrypted all the same")
+	}
 	if m.BindPort == 0 {
 		m.BindPort = int(s.agent.Addr().Port())
 		m.AdvertisePort = m.BindPort

@@ -36,7 +36,8 @@ func readMembership(c *memberlist.Config) (m membership, err error) {
 	}
 	m.timing, m.packetMax = hooks.Timing(c), c.UDPBufferSize
 	m.label, m.compress = c.Label, c.EnableCompression
-	m.acceptPlain, m.sendPlain = !c.GossipVerifyIncoming, !c.GossipVerifyOutgoing
+	m.acceptPlain = !c.GossipVerifyIncoming
+	m.sendPlain = m.acceptPlain && !c.GossipVerifyOutgoing // as compat/memberlist has it
 	if c.Keyring != nil && len(c.Keyring.GetKeys()) > 0 {
 		m.keys = c.Keyring.GetKeys()
 	}

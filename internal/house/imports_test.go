@@ -14,7 +14,7 @@ var layers = []string{
 	"internal/accept internal/certs internal/checkpoint internal/cputime internal/errno internal/invariant internal/nearest internal/rpcaddr internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
 		"internal/sdnotify internal/theme",
 	"internal/http1 internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",
-	"swim internal/dissect",
+	"swim internal/dissect internal/fielderr",
 	"swim/serf driver",
 	"driver/memnet internal/hostaddr internal/repeats",
 	"internal/notes",

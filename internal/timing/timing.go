@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/fielderr"
 	"serf/internal/jsonfile"
 	"serf/swim"
 	"serf/swim/serf"
@@ -176,7 +177,7 @@ func (t *Timing) Problems(profile swim.Timing) (list []Problem) {
 	c := serf.DefaultConfig(profile)
 	t.Apply(&c)
 	c.Name, c.Addr = "m", netip.MustParseAddrPort("10.0.0.1:7946")
-	for _, err := range flatten(c.Validate()) {
+	for _, err := range fielderr.Flatten(c.Validate()) {
 		var p *swim.Problem
 		if !errors.As(err, &p) || p.Field == "" {
 			panic("BUG: no problem of a timing: " + err.Error())
@@ -204,19 +205,6 @@ func (t *Timing) problem(p *swim.Problem, c *serf.Config) Problem {
 			fmt.Sprintf("%v, must be more than probe_timeout, %v", c.ProbeInterval, c.ProbeTimeout)}
 	}
 	return Problem{p.Field, p.Text}
-}
-
-func flatten(err error) (list []error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			list = append(list, flatten(e)...)
-		}
-		return list
-	}
-	if err != nil {
-		list = append(list, err)
-	}
-	return list
 }
 
 // Keys are the names of all timings, in the order of the fields.
