@@ -71,8 +71,12 @@ func release(ctx context.Context, conf agent.Config, seed, version string) error
 		}
 		for pause := 100 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 			missing, err := ask(a, version)
-			if len(missing) == 0 {
+			switch {
+			case err != nil:
 				return err
+			case len(missing) == 0:
+				log.Printf("%s is everywhere", version)
+				return nil
 			}
 			select {
 			case <-time.After(pause):
