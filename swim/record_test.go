@@ -154,12 +154,12 @@ func TestHistoryOfDeaths(t *testing.T) {
 	tn.advance(2 * time.Second)
 	tn.recv("b", alive("b", 2))
 	wantStory(t, log, "b",
-		"alive > suspect: c called b dead (gossip from c); a hadn't suspected it and asks it first",
+		"alive > suspect: c called b failed (gossip from c); a hadn't suspected it and asks it first",
 		"suspect > failed: a called b failed: it didn't refute the accusation by c in 500ms, and didn't answer a last ping; health of a: 0 (good)",
 		"failed > alive: b came back after it had failed (gossip from b)")
 	wantStory(t, log, "c",
 		"alive > suspect: d accused c (gossip from d); it had up to 24s to refute",
-		"suspect > failed: d called c dead (gossip from d), 0s after the suspicion began, which nobody confirmed")
+		"suspect > failed: d called c failed (gossip from d), 0s after the suspicion began, which nobody confirmed")
 }
 
 func TestHistoryOfOwnRefutation(t *testing.T) {

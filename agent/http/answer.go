@@ -149,8 +149,9 @@ func (p *params) prefixed(prefix string) map[string]string {
 // true if nothing is.
 func (p *params) done(w http1.ResponseWriter) bool {
 	for name := range p.values { // order-free: any of them
-		p.complain(name, p.values.Get(name), "no such parameter here")
-		break
+		if p.err == nil {
+			p.err = std.Errorf("%q: there is no such parameter here", name)
+		}
 	}
 	if p.err != nil {
 		fail(w, http1.StatusBadRequest, "%v", p.err)

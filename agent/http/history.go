@@ -114,6 +114,9 @@ func (c *accusersHealth) take(
 func (h *Handler) serveFlaps(w http1.ResponseWriter, r *http1.Request) {
 	p := parameters(r)
 	since := p.duration("since", flapsDefault, flapsMost)
+	if since == 0 {
+		p.complain("since", "0", "more than 0")
+	}
 	if !p.done(w) {
 		return
 	}

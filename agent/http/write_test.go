@@ -293,6 +293,7 @@ func TestHistoryAndFlaps(t *testing.T) {
 		t.Errorf("%+v", flaps)
 	}
 	get(t, h, "/v1/flaps?since=721h", 400, &problem{})
+	get(t, h, "/v1/flaps?since=0s", 400, &problem{})
 	var members membersBody
 	get(t, h, "/v1/members", 200, &members)
 	if members.Members[1].Changes == 0 {

@@ -130,7 +130,7 @@ func (w *words) accusation() string {
 	case w.Accuser == "":
 		s = w.subject + " was accused, it isn't known by whom"
 	case w.Cause == Death:
-		s = w.Accuser + " called " + w.subject + " dead"
+		s = w.Accuser + " called " + w.subject + " failed"
 	default:
 		s = w.Accuser + " accused " + w.subject
 	}

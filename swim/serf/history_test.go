@@ -41,7 +41,7 @@ func TestHistoryOfALeavingMemberThatFails(t *testing.T) {
 	wantStory(t, log, "b",
 		"alive > leaving: a message says that b leaves (gossip from c)",
 		"leaving > suspect: c accused b (gossip from c); it had up to 960h to refute",
-		"suspect > failed: c called b dead (gossip from c), 0s after the suspicion began",
+		"suspect > failed: c called b failed (gossip from c), 0s after the suspicion began",
 		"failed > left: b counts as left: a message had said that it leaves")
 }
 
@@ -68,7 +68,7 @@ func TestHistoryOfForcedDepartures(t *testing.T) {
 	tn.member("b", alive("b", 2))
 	wantStory(t, log, "b",
 		"alive > suspect: c accused b (gossip from c); it had up to 960h to refute",
-		"suspect > failed: c called b dead (gossip from c), 0s after the suspicion began",
+		"suspect > failed: c called b failed (gossip from c), 0s after the suspicion began",
 		"failed > left: b counts as left: an operator said so",
 		"left > reaped: b is no longer listed: an operator removed it (gossip from c)",
 		"reaped > alive: b came back after it was no longer listed (gossip from b)")
@@ -83,7 +83,7 @@ func TestHistoryOfAReapedMember(t *testing.T) {
 	}
 	wantStory(t, log, "b",
 		"alive > suspect: c accused b (gossip from c); it had up to 960h to refute",
-		"suspect > failed: c called b dead (gossip from c), 0s after the suspicion began",
+		"suspect > failed: c called b failed (gossip from c), 0s after the suspicion began",
 		"failed > reaped: b is no longer listed: it had failed long ago")
 }
 
