@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -125,8 +124,7 @@ func whole(raw []byte) []byte {
 	if err != nil || x != math.Trunc(x) || math.Abs(x) >= 1<<53 { // from there on fractions don't show
 		return raw
 	}
-	i, _ := big.NewFloat(x).Int64()
-	return strconv.AppendInt(nil, i, 10)
+	return strconv.AppendInt(nil, int64(x), 10)
 }
 
 // FieldOf is the field of struct v with a JSON name; invalid if there is none.

@@ -9,7 +9,7 @@ import (
 )
 
 // passive is a checker that checks nothing. The others embed it.
-type passive struct{ *Cluster }
+type passive struct{ c *Cluster }
 
 func (passive) event(swim.Time, int, *swim.Event) {}
 func (passive) sweep()                            {}

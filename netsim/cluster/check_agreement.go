@@ -15,47 +15,47 @@ type agreementCheck struct{ passive }
 
 func (k *agreementCheck) quiet() {
 	first, want, digest := -1, "", serf.Digest(0)
-	for i := range k.members {
-		if k.Node(i) == nil {
+	for i := range k.c.members {
+		if k.c.Node(i) == nil {
 			continue
 		}
 		got := k.listAlive(i)
 		if first < 0 {
-			first, want, digest = i, got, k.Node(i).Digest()
+			first, want, digest = i, got, k.c.Node(i).Digest()
 			k.compareToTruth(i)
 		} else if got != want {
-			k.Violate("agreement", "%s sees %s, but %s sees %s", k.Name(i), got, k.Name(first),
-				want)
-		} else if d := k.Node(i).Digest(); d != digest {
-			k.Violate("agreement", "%s has digest %v, but %s has %v", k.Name(i), d, k.Name(first),
-				digest)
+			k.c.Violate("agreement", "%s sees %s, but %s sees %s", k.c.Name(i), got,
+				k.c.Name(first), want)
+		} else if d := k.c.Node(i).Digest(); d != digest {
+			k.c.Violate("agreement", "%s has digest %v, but %s has %v", k.c.Name(i), d,
+				k.c.Name(first), digest)
 		}
 	}
 }
 
 func (k *agreementCheck) compareToTruth(i int) {
 	var got, want []string
-	for _, m := range k.Node(i).Members(nil) {
+	for _, m := range k.c.Node(i).Members(nil) {
 		if m.Status == serf.StatusAlive {
 			got = append(got, fmt.Sprintf("%s %v", m.Name, m.Addr))
 		}
 	}
-	for s := range k.members {
-		if k.Alive(s) {
-			want = append(want, fmt.Sprintf("%s %v", k.Name(s), k.sim.Addr(s)))
+	for s := range k.c.members {
+		if k.c.Alive(s) {
+			want = append(want, fmt.Sprintf("%s %v", k.c.Name(s), k.c.sim.Addr(s)))
 		}
 	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		k.Violate("agreement", "%s lists %q as alive, the truth is %q", k.Name(i), got, want)
+		k.c.Violate("agreement", "%s lists %q as alive, the truth is %q", k.c.Name(i), got, want)
 	}
 }
 
 // listAlive is what member i says of those that it considers alive.
 func (k *agreementCheck) listAlive(i int) string {
 	var b strings.Builder
-	for _, m := range k.Node(i).Members(nil) {
+	for _, m := range k.c.Node(i).Members(nil) {
 		if m.Status == serf.StatusAlive {
 			fmt.Fprintf(&b, "[%s %v %s]", m.Name, m.Addr, tagText(m.Tags))
 		}

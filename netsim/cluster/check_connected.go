@@ -15,25 +15,25 @@ type connectedCheck struct {
 }
 
 func newConnectedCheck(p passive) *connectedCheck {
-	return &connectedCheck{p, p.HealBound(), make([]bool, p.Len()*p.Len())}
+	return &connectedCheck{p, p.c.HealBound(), make([]bool, p.c.Len()*p.c.Len())}
 }
 
 func (k *connectedCheck) sweep() {
-	if k.Settled() || !k.sound() {
+	if k.c.Settled() || !k.c.sound() {
 		return
 	}
-	for o := range k.members {
-		if !k.undisturbed(o, k.bound) || !k.Alive(o) {
+	for o := range k.c.members {
+		if !k.c.undisturbed(o, k.bound) || !k.c.Alive(o) {
 			continue
 		}
-		for s := range k.members {
-			pair := o*k.Len() + s
-			if s != o && k.Alive(s) && k.undisturbed(s, k.bound) && !k.views.sees(o, s) &&
+		for s := range k.c.members {
+			pair := o*k.c.Len() + s
+			if s != o && k.c.Alive(s) && k.c.undisturbed(s, k.bound) && !k.c.views.sees(o, s) &&
 				!k.reported[pair] {
 				k.reported[pair] = true
-				k.Violate("connected",
+				k.c.Violate("connected",
 					"%s still doesn't take %s for alive: both have run and been connected for %v",
-					k.Name(o), k.Name(s), k.bound)
+					k.c.Name(o), k.c.Name(s), k.bound)
 			}
 		}
 	}

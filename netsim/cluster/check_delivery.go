@@ -6,8 +6,8 @@ package cluster
 type deliveryCheck struct{ passive }
 
 func (k *deliveryCheck) quiet() {
-	for _, text := range k.missing() {
-		k.Violate("delivery", "%s", text)
+	for _, text := range k.c.missing() {
+		k.c.Violate("delivery", "%s", text)
 	}
 }
 

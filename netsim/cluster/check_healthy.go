@@ -11,16 +11,16 @@ import (
 type healthyCheck struct{ passive }
 
 func (k *healthyCheck) event(_ swim.Time, host int, e *swim.Event) {
-	if e.Kind != serf.EventMemberFailed || !k.sound() {
+	if e.Kind != serf.EventMemberFailed || !k.c.sound() {
 		return
 	}
-	lag := k.lag()
+	lag := k.c.lag()
 	for _, id := range e.Members {
-		s, ok := k.Index(id)
-		if ok && k.Alive(s) && k.found(host, s) && !k.faultBetween(host, s, lag) &&
-			k.undisturbed(host, lag) && k.undisturbed(s, lag) {
-			k.Violate("healthy", "%s calls %s failed: both have run and been connected for %v",
-				k.Name(host), k.Name(s), lag)
+		s, ok := k.c.Index(id)
+		if ok && k.c.Alive(s) && k.c.found(host, s) && !k.c.faultBetween(host, s, lag) &&
+			k.c.undisturbed(host, lag) && k.c.undisturbed(s, lag) {
+			k.c.Violate("healthy", "%s calls %s failed: both have run and been connected for %v",
+				k.c.Name(host), k.c.Name(s), lag)
 		}
 	}
 }

@@ -22,23 +22,23 @@ type seen struct {
 }
 
 func newViewCheck(p passive) *viewCheck {
-	return &viewCheck{p, make([]seen, p.Len()*p.Len())}
+	return &viewCheck{p, make([]seen, p.c.Len()*p.c.Len())}
 }
 
-func (k *viewCheck) restarted(i int) { clear(k.known[i*k.Len() : (i+1)*k.Len()]) }
+func (k *viewCheck) restarted(i int) { clear(k.known[i*k.c.Len() : (i+1)*k.c.Len()]) }
 
 // sweepViews is about how many views a sweep looks at. In larger clusters the observers take turns.
 // Views named in an event are looked at with the event.
 const sweepViews = 4000
 
 func (k *viewCheck) sweep() {
-	turns := (k.Len()*k.Len() + sweepViews - 1) / sweepViews
-	for o := int(k.Now()/swim.Time(sweepInterval)) % turns; o < k.Len(); o += turns {
-		if k.Node(o) == nil {
+	turns := (k.c.Len()*k.c.Len() + sweepViews - 1) / sweepViews
+	for o := int(k.c.Now()/swim.Time(sweepInterval)) % turns; o < k.c.Len(); o += turns {
+		if k.c.Node(o) == nil {
 			continue
 		}
-		n := k.Node(o).Swim()
-		for s := range k.members {
+		n := k.c.Node(o).Swim()
+		for s := range k.c.members {
 			v, _ := n.View(id(s))
 			k.look(o, s, &v)
 		}
@@ -46,19 +46,19 @@ func (k *viewCheck) sweep() {
 }
 
 func (k *viewCheck) event(_ swim.Time, observer int, e *swim.Event) {
-	if s, ok := k.Index(e.Member); ok && e.Kind == swim.EventForgotten {
-		k.known[observer*k.Len()+s] = seen{} // it may be met anew before the next sweep
+	if s, ok := k.c.Index(e.Member); ok && e.Kind == swim.EventForgotten {
+		k.known[observer*k.c.Len()+s] = seen{} // it may be met anew before the next sweep
 	}
 	for _, id := range e.Members {
-		if s, ok := k.Index(id); ok && k.Node(observer) != nil {
-			v, _ := k.Node(observer).Swim().View(id)
+		if s, ok := k.c.Index(id); ok && k.c.Node(observer) != nil {
+			v, _ := k.c.Node(observer).Swim().View(id)
 			k.look(observer, s, &v)
 		}
 	}
 }
 
 func (k *viewCheck) look(observer, subject int, v *swim.Member) {
-	was := &k.known[observer*k.Len()+subject]
+	was := &k.known[observer*k.c.Len()+subject]
 	if *was != (seen{v.Inc, v.State, v.Addr}) {
 		k.judge(observer, subject, was, v)
 		*was = seen{v.Inc, v.State, v.Addr}
@@ -70,12 +70,12 @@ func (k *viewCheck) judge(observer, subject int, was *seen, v *swim.Member) {
 		return
 	}
 	if v.Inc < was.inc {
-		k.Violate("incarnation", "%s knew %s at incarnation %d and now at %d",
-			k.Name(observer), k.Name(subject), was.inc, v.Inc)
+		k.c.Violate("incarnation", "%s knew %s at incarnation %d and now at %d",
+			k.c.Name(observer), k.c.Name(subject), was.inc, v.Inc)
 	}
 	if gone(was.state) && was.inc > 0 && !gone(v.State) && v.Inc <= was.inc {
-		k.Violate("revival", "%s had %s %v at incarnation %d and now %v at %d",
-			k.Name(observer), k.Name(subject), was.state, was.inc, v.State, v.Inc)
+		k.c.Violate("revival", "%s had %s %v at incarnation %d and now %v at %d",
+			k.c.Name(observer), k.c.Name(subject), was.state, was.inc, v.State, v.Inc)
 	}
 }
 
