@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -305,7 +304,7 @@ func (p *poll) sorted() []*polled {
 	for _, g := range p.agents {
 		list = append(list, g)
 	}
-	slices.SortFunc(list, func(x, y *polled) int { return strings.Compare(x.name, y.name) })
+	sort.Slice(list, func(i, j int) bool { return list[i].name < list[j].name })
 	return list
 }
 

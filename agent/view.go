@@ -2,6 +2,7 @@ package agent
 
 import (
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,8 +204,8 @@ func (v *view) sorted() []swim.MemberID {
 				}
 			}
 		}
-		slices.SortFunc(ids, func(a, b swim.MemberID) int {
-			return strings.Compare(v.entry(a).member.Name, v.entry(b).member.Name)
+		sort.Slice(ids, func(i, j int) bool {
+			return v.entry(ids[i]).member.Name < v.entry(ids[j]).member.Name
 		})
 		v.names.ids = ids
 	})

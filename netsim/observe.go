@@ -1,9 +1,6 @@
 package netsim
 
-import (
-	"cmp"
-	"slices"
-)
+import "sort"
 
 // notifyObservers shows observers the events since the last call, and reports whether there were
 // any.
@@ -36,8 +33,9 @@ func (s *Sim) gather() []*loggedEvent {
 			list = append(list, &w.log.list[i])
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *loggedEvent) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.host, b.host))
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return a.at < b.at || a.at == b.at && a.host < b.host
 	})
 	s.merged = emptied(list, keepLogged)
 	return list

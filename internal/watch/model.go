@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -251,12 +252,12 @@ func (m *Model) list() []*member {
 		}
 	}
 	compare := orders[m.sort].compare
-	slices.SortFunc(m.shown, func(a, b *member) int {
-		order := cmp.Or(compare(a, b), strings.Compare(a.Name, b.Name))
+	sort.Slice(m.shown, func(i, j int) bool {
 		if m.reversed {
-			return -order
+			i, j = j, i
 		}
-		return order
+		a, b := m.shown[i], m.shown[j]
+		return cmp.Or(compare(a, b), strings.Compare(a.Name, b.Name)) < 0
 	})
 	return m.shown
 }

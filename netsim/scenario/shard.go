@@ -3,7 +3,7 @@ package scenario
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 
 	"serf/netsim"
 )
@@ -30,9 +30,10 @@ func (s Shard) Deal(n int, weight func(i int) float64) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
+	sort.Slice(order, func(i, j int) bool {
+		a, b := order[i], order[j]
 		return cmp.Or(cmp.Compare(weight(b), weight(a)),
-			cmp.Compare(netsim.Mix(shuffle, uint64(a)), netsim.Mix(shuffle, uint64(b))), a-b)
+			cmp.Compare(netsim.Mix(shuffle, uint64(a)), netsim.Mix(shuffle, uint64(b))), a-b) < 0
 	})
 	var own []int
 	for k := s.Part - 1; k < n; k += s.Of {

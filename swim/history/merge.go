@@ -1,8 +1,8 @@
 package history
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +100,7 @@ func Merge(subject, asker string, accounts []Account) Merged {
 			list = append(list, j)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *Joint) int { return cmp.Compare(a.At, b.At) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].At < list[j].At })
 	m.Dropped = max(0, len(list)-MergedMax)
 	m.Changes = inOrder(subject, list[m.Dropped:])
 	return m

@@ -2,7 +2,7 @@ package serf
 
 import (
 	"slices"
-	"strings"
+	"sort"
 
 	"serf/internal/invariant"
 	"serf/lamport"
@@ -208,9 +208,7 @@ func (t *table) sorted(r *swim.Roster) []swim.MemberID {
 			add(swim.MemberID(id))
 		}
 	}
-	slices.SortFunc(order, func(a, b swim.MemberID) int {
-		return strings.Compare(r.Name(a), r.Name(b))
-	})
+	sort.Slice(order, func(i, j int) bool { return r.Name(order[i]) < r.Name(order[j]) })
 	t.order, t.ordered, t.dirty = slices.Compact(order), true, false
 	return t.order
 }

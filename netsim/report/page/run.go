@@ -1,10 +1,10 @@
 package page
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -281,9 +281,7 @@ func evenly(list []report.SpreadFigures) []*report.SpreadFigures {
 			all = append(all, &list[i])
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *report.SpreadFigures) int {
-		return cmp.Compare(lastStep(a), lastStep(b))
-	})
+	sort.SliceStable(all, func(i, j int) bool { return lastStep(all[i]) < lastStep(all[j]) })
 	if len(all) <= linesMost {
 		return all
 	}
