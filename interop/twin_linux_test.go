@@ -22,6 +22,9 @@ var (
 		"how many agents TestTwinLive kills, one after the other; its full size is 20")
 	twinEvents = flag.Int("twin-events", 0,
 		"how many user events TestTwinLive fires; its full size is 50")
+	twinApart = flag.Duration("twin-apart", 3*time.Second,
+		"how far apart these events are, live and in the twin: one that comes while members still "+
+			"gossip about the last waits for their next round")
 	twinAgents = flag.String("twin-agents", "-profile=lan",
 		"more options for the agents of TestTwinLive, separated by spaces")
 )
@@ -46,9 +49,6 @@ const (
 	// roundTripNoise is what a busy machine adds to short ones.
 	roundTripShare = 0.10
 	roundTripNoise = 2 * time.Millisecond
-	// eventsApart is how far apart events are, live and in the twin: one that comes while members
-	// still gossip about the last waits for their next round.
-	eventsApart = time.Second
 	// noticedWithin bounds how long it takes until all know of a kill.
 	noticedWithin = 5 * time.Minute
 	// insideShare of the live times ought to be within the twin's 10th and 90th percentile;
@@ -66,7 +66,7 @@ func TestTwinLive(t *testing.T) {
 		ownProgram.find(t)
 		systest.RunInNamespace(t, []string{programsEnv + "=" + binDir},
 			fmt.Sprintf("-twin-kills=%d", *twinKills), fmt.Sprintf("-twin-events=%d", *twinEvents),
-			"-twin-agents="+*twinAgents)
+			fmt.Sprint("-twin-apart=", *twinApart), "-twin-agents="+*twinAgents)
 		return
 	}
 	preferThisProcess(t)
@@ -167,7 +167,7 @@ func (c *liveCluster) compareKills(twin string) {
 // twin.
 func (c *liveCluster) compareEvents(twin string) {
 	var all []float64
-	tick := time.NewTicker(eventsApart)
+	tick := time.NewTicker(*twinApart)
 	defer tick.Stop()
 	for i := range *twinEvents {
 		<-tick.C
@@ -184,8 +184,8 @@ func (c *liveCluster) compareEvents(twin string) {
 		}
 	}
 	const events = 500
-	out := c.sim("-scenario="+twin, fmt.Sprint("-events=", events),
-		fmt.Sprint("-for=", events*eventsApart), "-format=json")
+	out := c.sim("-scenario="+twin, "-events=0", fmt.Sprint("-work=event,every=", *twinApart),
+		fmt.Sprint("-for=", events**twinApart), "-format=json")
 	must(c.t, json.Unmarshal(out, &d))
 	c.compare("event delivered to all", all, d.Report.Events.All)
 }
