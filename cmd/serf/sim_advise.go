@@ -110,6 +110,9 @@ func writeAdvice(w io.Writer, a *advice.Advice, cost float64) error {
 		_, err := fmt.Fprintln(w, nothingBetter(a))
 		return err
 	}
+	if list := worse(a); len(list) > 0 {
+		fmt.Fprintf(w, "Worse than now: %s.\n", strings.Join(list, ", "))
+	}
 	if hours := a.Then.Hours; a.Then.False == 0 { // the rule of three
 		fmt.Fprintf(w, "No false failure in %.1f member-hours: with 95%% confidence there is "+
 			"less than one in %.1f member-hours.\n", hours, hours/3)
@@ -163,6 +166,17 @@ var comparedTitles = [...]struct {
 func figuresOf(r *advice.Result) [len(comparedTitles)]float64 {
 	return [...]float64{r.Noticed, r.Known, r.KnownP9, float64(r.Crashes), float64(r.Missed),
 		float64(r.False), r.Packets, r.Bytes}
+}
+
+// worse lists the figures that get worse with the advice: all but the number of crashes.
+func worse(a *advice.Advice) (list []string) {
+	now, then := figuresOf(&a.Now), figuresOf(a.Then)
+	for i, title := range comparedTitles {
+		if then[i] > now[i] && title.text != "crashes" {
+			list = append(list, title.text)
+		}
+	}
+	return list
 }
 
 // trialsShown is how many settings are written, the best first. The JSON has all.

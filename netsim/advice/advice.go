@@ -178,7 +178,7 @@ func (s *Search) improve(ctx context.Context, best *Trial) (improved bool, err e
 			if err != nil {
 				return false, err
 			}
-			if s.beats(&trial.Result, &best.Result) {
+			if s.beats(&trial.Result, &best.Result, &s.tried[0].Result) {
 				*best, improved = trial, true
 			}
 		}
@@ -186,14 +186,16 @@ func (s *Search) improve(ctx context.Context, best *Trial) (improved bool, err e
 	return improved, nil
 }
 
-// beats reports whether x is better than y: sound, cheap enough, and clearly quicker, or as quick
-// and clearly cheaper.
-func (s *Search) beats(x, y *Result) bool {
-	switch now := &s.tried[0].Result; {
+// beats reports whether x is better than y: cheap enough, sound, in no time slower than now, and
+// clearly quicker, or as quick and clearly cheaper. All are of the same seeds.
+func (s *Search) beats(x, y, now *Result) bool {
+	switch {
 	case x.Bytes > s.Cost*now.Bytes && x.Bytes > y.Bytes:
 		return false
 	case x.unsound() != y.unsound():
 		return x.unsound() < y.unsound()
+	case now.unsound() == 0 && x.slower(now):
+		return false
 	case x.Known < better*y.Known:
 		return true
 	}
@@ -202,6 +204,11 @@ func (s *Search) beats(x, y *Result) bool {
 
 // unsound is how much there is that mustn't be.
 func (r *Result) unsound() uint64 { return r.False + uint64(r.Missed) }
+
+// slower reports whether any of the times is longer than another result's.
+func (r *Result) slower(than *Result) bool {
+	return r.Noticed > than.Noticed || r.Known > than.Known || r.KnownP9 > than.KnownP9
+}
 
 // try runs a setting with the seeds of the search. Unless best is nil, it is given up after a few
 // if it can't be better.
@@ -277,28 +284,33 @@ func (s *Search) confirm(ctx context.Context, a *Advice) (err error) {
 	}
 	a.Now = now.result()
 	for range finalists {
-		best := -1
-		for i := range s.tried[1:] {
-			x := &s.tried[i+1]
-			fits := x.Result.unsound() == 0 && x.Result.Bytes <= s.Cost*s.tried[0].Result.Bytes
-			if fits && s.known[x.all] && (best < 0 || s.beats(&x.Result, &s.tried[best].Result)) {
-				best = i + 1
-			}
-		}
-		if best < 0 || !s.beats(&s.tried[best].Result, &s.tried[0].Result) {
+		x := s.best()
+		if x == nil {
 			return nil
 		}
-		x := &s.tried[best]
 		s.known[x.all] = false // not again
 		var then sum
 		if err = s.measure(ctx, &then, x.all, again, a.Again); err != nil {
 			return err
 		}
 		r := then.result()
-		if r.unsound() == 0 && (s.beats(&r, &a.Now) || a.Now.unsound() > 0) {
+		if r.unsound() == 0 && (s.beats(&r, &a.Now, &a.Now) || a.Now.unsound() > 0) {
 			a.Then, a.Config = &r, &x.Changes
 			return nil
 		}
 	}
 	return nil
+}
+
+// best is the best setting that may be advised; nil if none is better than the present one.
+func (s *Search) best() (best *Trial) {
+	now := &s.tried[0].Result
+	for i := range s.tried[1:] {
+		x := &s.tried[i+1]
+		if s.known[x.all] && x.Result.unsound() == 0 && x.Result.Bytes <= s.Cost*now.Bytes &&
+			s.beats(&x.Result, now, now) && (best == nil || s.beats(&x.Result, &best.Result, now)) {
+			best = x
+		}
+	}
+	return best
 }

@@ -163,7 +163,7 @@ func TestInterruptedSearch(t *testing.T) {
 }
 
 func TestBeats(t *testing.T) {
-	s := Search{Cost: 2, tried: []Trial{{Result: Result{Known: 10, Bytes: 100}}}}
+	s, now := Search{Cost: 2}, Result{Known: 10.2, KnownP9: 12, Bytes: 100}
 	for _, tc := range []struct {
 		name string
 		x, y Result
@@ -175,12 +175,14 @@ func TestBeats(t *testing.T) {
 		{"wrong", Result{Known: 1, False: 1, Bytes: 100}, Result{Known: 10, Bytes: 100}, false},
 		{"misses a crash", Result{Known: 1, Missed: 1, Bytes: 100}, Result{Known: 10, Bytes: 100}, false},
 		{"less wrong", Result{Known: 20, False: 1, Bytes: 100}, Result{Known: 10, False: 2, Bytes: 100}, true},
+		{"quicker, but not the slowest", Result{Known: 5, KnownP9: 13, Bytes: 100}, Result{Known: 10, Bytes: 100}, false},
+		{"known sooner, but noticed later", Result{Known: 5, Noticed: 1, Bytes: 100}, Result{Known: 10, Bytes: 100}, false},
 		{"as quick and cheaper", Result{Known: 10.1, Bytes: 80}, Result{Known: 10, Bytes: 100}, true},
 		{"as quick and hardly cheaper", Result{Known: 10, Bytes: 98}, Result{Known: 10, Bytes: 100}, false},
 		{"slower and cheaper", Result{Known: 11, Bytes: 10}, Result{Known: 10, Bytes: 100}, false},
 		{"itself", Result{Known: 10, Bytes: 100}, Result{Known: 10, Bytes: 100}, false},
 	} {
-		if got := s.beats(&tc.x, &tc.y); got != tc.want {
+		if got := s.beats(&tc.x, &tc.y, &now); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}
