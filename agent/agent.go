@@ -50,7 +50,6 @@ type Agent struct {
 	recorder   *recording.Recorder               // nil without one; set before the loop runs
 	timing     timing.Timing                     // of the node, all of it, for Stats
 
-	surveys atomic.Uint64  // queries of its own, not of users
 	firing  atomic.Int32   // calls that fire user events, at most firingMax
 	workers sync.WaitGroup // all goroutines but run and the driver's
 	done    chan struct{}  // closed when all have ended and the ports are free

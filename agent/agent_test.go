@@ -488,7 +488,7 @@ func TestStatsHasTheSectionsOfTheRPC(t *testing.T) {
 			"settings": "awareness_max enable_compression gossip_interval gossip_nodes gossip_rate gossip_to_the_dead indirect_probes " +
 				"probe_interval probe_timeout push_pull_interval reap_interval reconnect_interval reconnect_timeout retransmit_mult " +
 				"stream_ping stream_timeout suspicion_max_mult suspicion_mult tombstone_timeout",
-			"counters":       "events probes_direct probes_failed probes_relayed probes_tcp queries uptime",
+			"counters":       "event_bytes events probes_direct probes_failed probes_relayed probes_tcp queries query_bytes uptime",
 			"view":           "alive digest failed leaving left members",
 			"tags":           "",
 			"event_handlers": "",

@@ -103,14 +103,13 @@ func (a *Agent) settingStats() map[string]string {
 }
 
 // counterStats says how often what happened that a simulation of the cluster has to be told, within
-// uptime. Queries are those of users: 'serf sim -like' asks for round trips by one, and mustn't take
-// that for a rate.
+// uptime. Queries are those of users: 'serf sim -like' asks for round trips by one of its own.
 func (a *Agent) counterStats(v *view) map[string]string {
-	c := &v.membership
-	own := min(a.surveys.Load(), v.above.Queries) // the view may be older
+	c, above := &v.membership, &v.above
 	stats := map[string]string{"uptime": time.Since(a.Started()).Round(time.Millisecond).String()}
 	for name, n := range map[string]uint64{
-		"events": v.above.Events, "queries": v.above.Queries - own,
+		"events": above.Events, "queries": above.Queries - above.InternalQueries,
+		"event_bytes": above.EventBytes, "query_bytes": above.QueryBytes,
 		"probes_direct": c.ProbesDirect, "probes_relayed": c.ProbesRelayed,
 		"probes_tcp": c.StreamAcks, "probes_failed": c.ProbesFailed,
 	} {

@@ -80,7 +80,7 @@ func (p *poll) ask(ctx context.Context) error {
 	defer cancel()
 	var failed []string
 	var wait time.Duration
-	direct, err := a.survey(ctx, func(now swim.Time) (swim.OpID, error) {
+	direct, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		n := a.loop.node
 		for m := range n.All() {
 			p.agents[m.Name] = &polled{name: m.Name, status: m.Status}
@@ -151,19 +151,10 @@ func (p *poll) take(answer *Answer) {
 	}
 }
 
-// survey starts a query of the agent's own, and counts it.
-func (a *Agent) survey(ctx context.Context, f func(swim.Time) (swim.OpID, error)) (*Query, error) {
-	q, err := a.ask(ctx, f)
-	if err == nil {
-		a.surveys.Add(1)
-	}
-	return q, err
-}
-
 // askFailed asks failed members, as many as fit one query.
 func (p *poll) askFailed(ctx context.Context, names []string, question serf.Question) {
 	a := p.a
-	q, err := a.survey(ctx, func(now swim.Time) (swim.OpID, error) {
+	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		for {
 			question.Nodes, question.History = names, p.history
 			op, err := a.loop.node.Ask(now, question, &a.loop.out)
@@ -195,7 +186,7 @@ func (p *poll) ping(ctx context.Context) {
 	slices.Sort(silent)
 	params := serf.QueryParams{Name: serf.PingQuery, WantAck: true, RelayFactor: failedRelays,
 		Nodes: silent, Timeout: p.timeout}
-	q, err := a.survey(ctx, func(now swim.Time) (swim.OpID, error) {
+	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		op, err := a.loop.node.Query(now, params, &a.loop.out)
 		if err != nil { // too many names for one query
 			params.Nodes = nil
@@ -249,7 +240,7 @@ func (a *Agent) compareWith(ctx context.Context, name string, c *serf.Comparison
 	defer cancel()
 	for {
 		done := false
-		q, err := a.survey(ctx, func(now swim.Time) (swim.OpID, error) {
+		q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 			return a.loop.node.Ask(now, serf.Question{
 				Nodes: []string{name}, Direct: true, Timeout: compareTimeout, Compare: c,
 			}, &a.loop.out)

@@ -88,7 +88,7 @@ func (a *Agent) FlapsAndHealth(ctx context.Context, since time.Duration) history
 	if len(names) == 0 {
 		return f
 	}
-	q, err := a.survey(ctx, func(now swim.Time) (swim.OpID, error) {
+	q, err := a.ask(ctx, func(now swim.Time) (swim.OpID, error) {
 		return a.loop.node.Ask(now, serf.Question{
 			Nodes: names, Direct: true, Timeout: healthTimeout,
 		}, &a.loop.out)

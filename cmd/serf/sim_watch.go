@@ -88,6 +88,7 @@ func (w *watcher) counts(first, last agentStats) twin.Counts {
 	since := func(name string) uint64 { return last.since(first, "counters", name) }
 	return twin.Counts{
 		Over: last.uptime() - first.uptime(), Events: since("events"), Queries: since("queries"),
+		EventBytes: since("event_bytes"), QueryBytes: since("query_bytes"),
 		Probes: true, Direct: since("probes_direct"), Relayed: since("probes_relayed"),
 		Streams: since("probes_tcp"),
 	}

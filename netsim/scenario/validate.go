@@ -329,10 +329,7 @@ func (v *validator) work(key string, w *Work) {
 	v.within(key+".length", w.Length, 0, run)
 	v.within(key+".every", w.Every, 0, run)
 	v.bad(w.Length == 0 || w.Every > 0, key+".length", "has no meaning without every")
-	most := maxPayload
-	if w.Kind == WorkEvent {
-		most = maxEventPayload
-	}
+	most := w.MaxSize()
 	v.bad(w.Size >= 0 && w.Size <= most, key+".size", "%d: allowed 0 to %d bytes", w.Size, most)
 	v.bad(w.Burst >= 0 && w.Burst <= maxBurst, key+".burst", "%d: allowed 1 to %d", w.Burst,
 		maxBurst)

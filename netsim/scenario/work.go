@@ -40,6 +40,14 @@ func (w *Work) who() Who {
 	return who
 }
 
+// MaxSize is the largest Size that a work of this kind may have.
+func (w *Work) MaxSize() int {
+	if w.Kind == WorkEvent {
+		return maxEventPayload
+	}
+	return maxPayload
+}
+
 // The kinds of work.
 const (
 	WorkEvent      = "event"

@@ -222,9 +222,10 @@ func TestWork(t *testing.T) {
 		want   string
 	}{
 		{Counts{}, []time.Duration{0, 0}, ""},
-		{Counts{Over: minute, Events: 3, Queries: 2}, []time.Duration{20 * time.Second, 0}, "3 within 1m0s, one every 20s, of no size: sizes aren't counted"},
+		{Counts{Over: minute, Events: 3, Queries: 2}, []time.Duration{20 * time.Second, 0}, "3 within 1m0s, one every 20s, 0 bytes each on average"},
 		{Counts{Over: minute, Events: 2, AtLeast: true}, []time.Duration{0, 0}, "at least 2 within 1m0s: too few to matter"},
-		{Counts{Over: minute, Events: 1_000_000, Queries: 600}, []time.Duration{time.Millisecond, 100 * time.Millisecond}, "1000000 within 1m0s, one every 1ms, of no size: sizes aren't counted"},
+		{Counts{Over: minute, Events: 1_000_000, Queries: 600}, []time.Duration{time.Millisecond, 100 * time.Millisecond}, "1000000 within 1m0s, one every 1ms, 0 bytes each on average"},
+		{Counts{Over: minute, Events: 60, EventBytes: 6031, Queries: 60, QueryBytes: 60_000}, []time.Duration{time.Second, time.Second}, "60 within 1m0s, one every 1s, 100 bytes each on average"},
 	} {
 		tw, err := Make(&Observed{Members: members("dc", "eu"), Counts: tc.counts}, Options{})
 		if err != nil {
@@ -237,6 +238,15 @@ func TestWork(t *testing.T) {
 		if !slices.Equal(got, tc.every) || tw.about("event") != tc.want {
 			t.Errorf("%+v: %v, %q", tc.counts, got, tw.about("event"))
 		}
+	}
+}
+
+// The mean payload of queries, which may be configured to be larger, fits a scenario.
+func TestLargePayloads(t *testing.T) {
+	in := &Observed{Members: members("dc", "eu"), Counts: Counts{Over: time.Minute, Queries: 60, QueryBytes: 1 << 63}}
+	tw, err := Make(in, Options{})
+	if err != nil || len(tw.Scenario.Work) != 1 || tw.Scenario.Work[0].Size != tw.Scenario.Work[0].MaxSize() {
+		t.Errorf("%v, %+v", err, tw.Scenario.Work)
 	}
 }
 
@@ -263,6 +273,9 @@ func TestLossThatIsntKnown(t *testing.T) {
 	}{
 		{Counts{}, false, "the agent doesn't count probes"},
 		{Counts{Over: 1, Probes: true, Direct: 49, Relayed: 50}, false, "only 99 probes were answered"},
+		{Counts{Over: 1, Probes: true, Direct: 100}, false, "within 0% and 2.02% with 95% confidence"},
+		{Counts{Over: 1, Probes: true, Direct: 980, Relayed: 20}, true, "1.05% on every link"},
+		{Counts{Over: 1, Probes: true, Direct: 980, Relayed: 20}, true, "within 0.67% and 1.65% with"},
 		{Counts{Over: 1, Probes: true, Direct: 50, Relayed: 50}, true, "50 were answered only by way of others"},
 		{Counts{Over: 1, Probes: true, Direct: 5000, Streams: 51}, false, "51 probes were answered by TCP alone"},
 		{Counts{Over: 1, Probes: true, Relayed: 500}, true, "500 were answered only by way of others"},

@@ -82,16 +82,30 @@ func (m *maker) takeLoss() error {
 	case n < probesLeast:
 		m.found("loss", "0%% is assumed: only %d probes were answered, which is too few to tell", n)
 	default:
-		loss := lossOf(float64(c.Relayed)/float64(n), m.helpers())
-		m.Scenario.Network.Loss = netsim.Probability(round(loss, 4))
-		m.found("loss", "%v: of %d probes of the agent's within %v, %d were answered only by way of "+
-			"others", m.Scenario.Network.Loss, n, c.Over.Round(time.Second), c.Relayed)
+		share := float64(c.Relayed) / float64(n)
+		loss := func(share float64) netsim.Chance {
+			return netsim.Probability(round(lossOf(share, m.helpers()), 4))
+		}
+		m.Scenario.Network.Loss = loss(share)
+		low, high := interval(share, float64(n))
+		m.found("loss", "%v on every link: of %d probes of the agent's within %v, %d were answered only "+
+			"by way of others. The mean of the agent's own links is within %v and %v with 95%% "+
+			"confidence; by how much links differ isn't counted", m.Scenario.Network.Loss, n,
+			c.Over.Round(time.Second), c.Relayed, loss(low), loss(high))
 	}
 	if expected := float64(n) * 0.01; c.Probes && float64(c.Streams) > max(expected, 10) {
 		m.found("loss", "%d probes were answered by TCP alone: UDP doesn't reach some nodes from the "+
 			"agent, which the twin leaves out. -fault=block-udp adds it", c.Streams)
 	}
 	return nil
+}
+
+// interval is where a share of n is with 95 % confidence that was found to be p: the score interval
+// of Wilson.
+func interval(p, n float64) (low, high float64) {
+	const z = 1.96
+	middle, width := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return max(middle-width, 0) / (1 + z*z/n), (middle + width) / (1 + z*z/n)
 }
 
 // helpers is how many members are asked to probe one that doesn't answer.
@@ -130,14 +144,14 @@ func (m *maker) takeWork() error {
 		m.found("work", "the agent doesn't count events: %d are assumed", m.Scenario.Events)
 		return nil
 	}
+	atLeast, size := "", "%d bytes each on average"
+	if c.AtLeast {
+		atLeast, size = "at least ", "%d bytes each: the agent doesn't count sizes"
+	}
 	for _, w := range []struct {
-		kind string
-		n    uint64
-	}{{scenario.WorkEvent, c.Events}, {scenario.WorkQuery, c.Queries}} {
-		atLeast := ""
-		if c.AtLeast {
-			atLeast = "at least "
-		}
+		kind     string
+		n, bytes uint64
+	}{{scenario.WorkEvent, c.Events, c.EventBytes}, {scenario.WorkQuery, c.Queries, c.QueryBytes}} {
 		text := fmt.Sprintf("%s%d within %v", atLeast, w.n, c.Over.Round(time.Second))
 		if every := m.every(w.n); every == 0 {
 			text += ": too few to matter"
@@ -145,9 +159,10 @@ func (m *maker) takeWork() error {
 			if w.kind == scenario.WorkEvent {
 				m.Scenario.Events = 0
 			}
-			m.Scenario.Work = append(m.Scenario.Work,
-				scenario.Work{Kind: w.kind, Name: w.kind, Every: every})
-			text += fmt.Sprintf(", one every %v, of no size: sizes aren't counted", every)
+			x := scenario.Work{Kind: w.kind, Name: w.kind, Every: every}
+			x.Size = int(min(w.bytes/w.n, uint64(x.MaxSize())))
+			m.Scenario.Work = append(m.Scenario.Work, x)
+			text += fmt.Sprintf(", one every %v, "+size, every, x.Size)
 		}
 		m.found(w.kind, "%s", text)
 	}

@@ -53,9 +53,11 @@ type Counts struct {
 	// that another member passed on, or by TCP alone.
 	Probes                   bool
 	Direct, Relayed, Streams uint64
-	// Events and Queries are how many the cluster had; AtLeast if there may have been more.
-	Events, Queries uint64
-	AtLeast         bool
+	// Events and Queries are how many the cluster had; AtLeast if there may have been more, whose
+	// payloads aren't known.
+	Events, Queries        uint64
+	EventBytes, QueryBytes uint64 // of all payloads
+	AtLeast                bool
 }
 
 // Zones says whether the agent gossips mostly within its zone, see [scenario.Zones].

@@ -76,6 +76,11 @@ func TestMembersSayWhatTheySee(t *testing.T) {
 	tn.advance(time.Second)
 	tn.want("it is gossiped", "says leave d@10", "says query _serf_ask@2")
 	tn.wantIdle("nobody else hears of it, and there is no ack")
+	tn.recv("b", queryFrom("b", 3, 8, func(q *wire.Query) { q.Payload = []byte("four") }))
+	if c := tn.n.Counters(); c.Queries != 2 || c.InternalQueries != 1 || c.QueryBytes != 4 {
+		t.Errorf("counted %d queries, %d of them internal, %d bytes of payloads; want 2, 1, 4",
+			c.Queries, c.InternalQueries, c.QueryBytes)
+	}
 }
 
 // Members of the original log a warning about a query that they don't know, so they must not take

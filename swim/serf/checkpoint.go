@@ -240,5 +240,6 @@ func (k *Counters) code(c *checkpoint.Coder) {
 		&k.EventsOld, &k.EventsDropped, &k.EventsRefused, &k.QueriesOld, &k.QueriesDropped,
 		&k.InboundQueriesDropped, &k.ResponsesStray, &k.ResponsesDropped, &k.RepliesRefused,
 		&k.RelaysRefused, &k.RelaysDropped, &k.TooLargeToGossip, &k.LargeEventsDropped, &k.KeyErrors,
-		&k.CoordinatesRefused, &k.MessagesIn, &k.MessageBytesIn, &k.ZeroRTTs)
+		&k.CoordinatesRefused, &k.InternalQueries, &k.EventBytes, &k.QueryBytes, &k.MessagesIn,
+		&k.MessageBytesIn, &k.ZeroRTTs)
 }

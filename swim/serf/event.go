@@ -206,6 +206,7 @@ func (n *Node) deliverEvent(now swim.Time, t lamport.Time, e *userEvent, out *sw
 		return false
 	}
 	n.count.Events++
+	n.count.EventBytes += uint64(len(e.payload))
 	n.journal.event = max(n.journal.event, t)
 	if e.coalesce && n.cfg.coalescesEvents() {
 		n.coalesceEvent(now, t, e.name, e.payload)

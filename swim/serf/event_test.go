@@ -71,8 +71,10 @@ func TestUserEventsAreDeliveredOnceAndPassedOn(t *testing.T) {
 	tn.advance(time.Second)
 	tn.want("all are passed on", "says user x=p@7", "says user x=q@7", "says user y=p@7")
 	tn.wantIdle("once")
-	if got := tn.n.Counters().EventDuplicates; got != 1 {
-		t.Errorf("%d duplicates counted", got)
+	tn.fire("own", "four")
+	if c := tn.n.Counters(); c.EventDuplicates != 1 || c.Events != 4 || c.EventBytes != 3+4 {
+		t.Errorf("counted %d duplicates, %d events and %d bytes of payloads, want 1, 4, 7",
+			c.EventDuplicates, c.Events, c.EventBytes)
 	}
 }
 

@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -114,6 +115,11 @@ func (n *Node) acceptQuery(
 		return v
 	}
 	n.count.Queries++
+	if bytes.HasPrefix(m.Name, []byte(internalPrefix)) {
+		n.count.InternalQueries++
+	} else {
+		n.count.QueryBytes += uint64(len(m.Payload))
+	}
 	n.journal.query = max(n.journal.query, t)
 	switch filters, err := parseQueryFilters(m.Filters); {
 	case err != nil:

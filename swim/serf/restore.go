@@ -10,7 +10,7 @@ import (
 )
 
 // stateVersion is that of the format that AppendState writes. It rises with each change.
-const stateVersion = 2
+const stateVersion = 3
 
 // ErrStateVersion means that a state was saved by a program whose format is another.
 var ErrStateVersion = errors.New("state of another version of the program")

@@ -10,12 +10,15 @@ type Counters struct {
 	Conflicts                               uint64
 
 	Events, Queries uint64 // new here: delivered, unless a query isn't meant for this member
-	QueriesAsked    uint64
-	QueriesRepeated uint64 // messages to single members
-	RepliesRepeated uint64 // acks and responses sent again
-	Acks, Responses uint64 // to own queries; acks only if wanted
-	Relays          uint64 // responses passed on for others
-	Coalesced       uint64 // events replaced by newer ones of the same member or name
+	InternalQueries uint64 // of Queries: those that members ask by themselves, or for an operator
+	// EventBytes and QueryBytes are of payloads, those of internal queries not included.
+	EventBytes, QueryBytes uint64
+	QueriesAsked           uint64
+	QueriesRepeated        uint64 // messages to single members
+	RepliesRepeated        uint64 // acks and responses sent again
+	Acks, Responses        uint64 // to own queries; acks only if wanted
+	Relays                 uint64 // responses passed on for others
+	Coalesced              uint64 // events replaced by newer ones of the same member or name
 
 	// Duplicates and events from before a join are normal in gossip.
 	EventDuplicates, EventsBeforeMin  uint64
