@@ -162,7 +162,7 @@ func cutFrame(b []byte) (f frame, rest []byte, err error) {
 	body, rest := b[:n:n], b[n:]
 	switch {
 	case crc32.Checksum(body, castagnoli) != sum:
-		return f, nil, std.Errorf("%w: checksum of a frame", errFormat)
+		return f, nil, std.Errorf("%w: wrong checksum", errFormat)
 	case len(body) < 2 || body[1] > 1 || body[1] == 1 && len(body) < 2+sealHead:
 		return f, nil, std.Errorf("%w: a frame of %d bytes", errFormat, n)
 	}

@@ -58,7 +58,7 @@ func (d *daemon) reload(l loading) {
 		changes = append(changes, "the certificates for RPC are new")
 	}
 	d.out.step("Configuration reloaded: %s",
-		cmp.Or(strings.Join(changes, "; "), "nothing has changed that can while it runs"))
+		cmp.Or(strings.Join(changes, "; "), "nothing has changed that a reload applies"))
 	if fixed := config.NeedRestart(&d.began, &s.conf); len(fixed) > 0 {
 		d.out.warn("changes of these take a restart: %s", strings.Join(fixed, ", "))
 	}

@@ -328,7 +328,7 @@ func TestAgentReload(t *testing.T) {
 	r.stdout.await(t, `==> Configuration reloaded: event_handlers is "user:x=true", was empty; log_level is debug, was info; `+
 		`tags set: added=2,changed=2; tags deleted: gone\n(    .*\n)*==> Warning: changes of these take a restart: start_join \(-join\)\n`)
 	r.send(reloadSignal) // is taken when the first has been dealt with
-	r.stdout.await(t, `==> Configuration reloaded: nothing has changed that can while it runs\n`+
+	r.stdout.await(t, `==> Configuration reloaded: nothing has changed that a reload applies\n`+
 		`(    .*\n)*==> Warning: changes of these take a restart: start_join \(-join\)\n`) // still
 
 	members, err := c.Members(t.Context())

@@ -225,7 +225,7 @@ func (o *replayOptions) failed(err error) int {
 		}
 	}
 	if missing := new(recording.KeyError); errors.As(err, &missing) {
-		fmt.Fprintf(o.e.Stderr, "Its keys are in the keyring files of that time: -keyring=FILE.\n")
+		fmt.Fprintf(o.e.Stderr, "Give the keyring files of that time: -keyring=FILE.\n")
 	}
 	return exitError
 }

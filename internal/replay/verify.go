@@ -199,6 +199,8 @@ func (r *Report) Text() string {
 		b.WriteString(": every effect is the same\n")
 	case r.Differ > 0:
 		fmt.Fprintf(&b, ": %s with other effects\n", textwrap.Count(r.Differ, "input"))
+	case r.Inputs > 0:
+		b.WriteString(": every effect of these is the same\n")
 	default:
 		b.WriteString("\n")
 	}
@@ -212,7 +214,7 @@ func (r *Report) Text() string {
 			textwrap.Count(int(r.Lost), "input"))
 	}
 	for _, text := range r.Unplayed {
-		fmt.Fprintf(&b, "  not played on: %s\n", text)
+		fmt.Fprintf(&b, "  not played from there on: %s\n", text)
 	}
 	var follow []string
 	for i, d := range r.Differences {
