@@ -4,5 +4,6 @@ package membership
 const (
 	EventQueueMax = eventQueueMax
 	HeldMax       = heldMax
+	HeldBytes     = heldBytes
 	OutboxMax     = outboxMax
 )

@@ -13,13 +13,17 @@ import (
 // are old. So messages of one that is being joined wait until the join has ended and OnState has
 // returned.
 
-// heldMax is how many messages wait for a join. Later ones don't.
-const heldMax = 256
+// Limits of the messages that wait. Those that come beyond them don't.
+const (
+	heldMax   = 256     // for one join
+	heldBytes = 4 << 20 // for all joins: 3,000 packets of the usual size
+)
 
 // holds are the joins that run, owned by the loop.
 type holds struct {
 	joins map[swim.OpID]netip.AddrPort
 	held  map[netip.AddrPort]*held
+	bytes int // of all messages held
 }
 
 // held is what one being joined has sent meanwhile.
@@ -43,9 +47,10 @@ func (h *holds) begin(op swim.OpID, addr netip.AddrPort) {
 // hold keeps a copy of a message if its sender is being joined.
 func (h *holds) hold(x item) bool {
 	w := h.held[x.from]
-	if w == nil || len(w.messages) >= heldMax {
+	if w == nil || len(w.messages) >= heldMax || h.bytes+len(x.data) > heldBytes {
 		return false
 	}
+	h.bytes += len(x.data)
 	x.data = bytes.Clone(x.data)
 	w.messages = append(w.messages, x)
 	return true
@@ -63,6 +68,9 @@ func (h *holds) end(op swim.OpID) (messages []item, join bool) {
 		return nil, true
 	}
 	delete(h.held, addr)
+	for i := range w.messages {
+		h.bytes -= len(w.messages[i].data)
+	}
 	return w.messages, true
 }
 

@@ -62,6 +62,39 @@ func TestMessagesThatWaitForAJoinAreBounded(t *testing.T) {
 	})
 }
 
+// Some large messages are as good as many small ones; those that don't fit are handed over at once.
+func TestBytesThatWaitForJoinsAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		const size, fit = 64_000, membership.HeldBytes / 64_000
+		large := membership.Config{SendPacketMax: 65507}
+		a, c := start(t, net, 1, large), start(t, net, 3, large)
+		var sizes []int
+		large.OnMessage = func(m membership.Message) { sizes = append(sizes, len(m.Data)) }
+		b := start(t, net, 2, large)
+		for range 2 { // what was held is given back
+			go b.Join(t.Context(), a.Addr().String(), c.Addr().String())
+			for i := range fit {
+				from := []*membership.Node{a, c}[i%2] // two joins, one limit
+				if err := from.Send(b.Addr(), make([]byte, size)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(100 * time.Microsecond) // these first, from whichever of the two
+			for _, size := range []int{membership.HeldBytes%size + 1, membership.HeldBytes % size} {
+				if err := a.Send(b.Addr(), make([]byte, size)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if len(sizes) != fit+2 || sizes[0] != membership.HeldBytes%size+1 || sizes[1] != size {
+				t.Errorf("%d messages, first of %v bytes", len(sizes), sizes[:min(2, len(sizes))])
+			}
+			sizes = nil
+		}
+	})
+}
+
 // Who hears a message knows its sender: both come in one packet. An OnEvent that hangs holds messages
 // up once, and not for long.
 func TestEventsComeBeforeMessages(t *testing.T) {
