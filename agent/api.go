@@ -57,8 +57,9 @@ func (a *Agent) Self() Member {
 func (a *Agent) Digest() Digest { return a.memberView().digest }
 
 // Join contacts addresses (IP, IP:port, name or name:port; a name may stand for several) and
-// exchanges the whole state with each. It returns how many answered, and an error only if none of
-// at least one did. Without replay, past events are not delivered.
+// exchanges the whole state with each. It returns how many answered, and an error if there were
+// addresses and none did. A member of this one's name counts, too: one of the two quits after the
+// vote that follows, see Done. Without replay, past events are not delivered.
 func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, err error) {
 	a.log.Infof("agent", "joining: %v replay: %v", addrs, replay)
 	n, err = a.join(ctx, addrs, replay)

@@ -73,10 +73,12 @@ func checkJoin(address string) error { return hostaddr.Check(address) }
 // An address is an IP or a name, perhaps with a port, else that of this node; what is before a
 // slash (name/10.0.0.1:7946) is ignored. A name stands for all its addresses;
 // _service._proto.domain, and dnssrv+name, for the targets of its SRV records. This node's own
-// addresses count as reached. When it returns, OnEvent has been told of all members that were
-// found, and OnState of their states. The error is a *JoinError if none was reached, or that of
-// ctx, after which addresses that are being tried may still be reached, or ErrLeaving after Leave.
-// Without any address it does nothing, and that is no error.
+// addresses count as reached, as does a member of this one's name: whether that is another node, or
+// its own earlier address, is checked then, and a Conflict follows within Timing.ProbeTimeout. When
+// it returns, OnEvent has been told of all members that were found, and OnState of their states.
+// The error is a *JoinError if none was reached, or that of ctx, after which addresses that are
+// being tried may still be reached, or ErrLeaving after Leave. Without any address it does nothing,
+// and that is no error.
 func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err error) {
 	switch {
 	case asked():

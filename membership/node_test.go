@@ -329,6 +329,32 @@ func TestConflict(t *testing.T) {
 	})
 }
 
+// The exchange took place, so it counts: a member of one's own name may be one's own earlier
+// address. Once it has answered for itself it is a conflict.
+func TestJoiningOnesOwnName(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		conflicts := make(chan membership.Event, 10)
+		start(t, net, 1, membership.Config{Name: "same"})
+		b := start(t, net, 2, membership.Config{Name: "same", OnEvent: func(e membership.Event) {
+			if e.Kind == membership.Conflict {
+				conflicts <- e
+			}
+		}})
+		if reached, err := b.Join(t.Context(), addrOf(1).String()); reached != 1 || err != nil {
+			t.Errorf("%d reached, %v", reached, err)
+		}
+		time.Sleep(membership.LAN().ProbeTimeout)
+		select {
+		case e := <-conflicts:
+			if !e.Member.Local || e.Rival.Addr != addrOf(1) || b.Len() != 1 {
+				t.Errorf("%v: %+v, %d members", e, e.Rival, b.Len())
+			}
+		default:
+			t.Error("no conflict is reported")
+		}
+	})
+}
+
 // Seeds that aren't there yet, and a partition that outlasts the memory of failed members.
 func TestSeedsAreSought(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
