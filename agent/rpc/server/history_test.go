@@ -17,23 +17,27 @@ import (
 	"serf/swim/history"
 )
 
+// sampleChange has all fields.
+var sampleChange = history.Change{
+	Seq: 1 << 40, Time: history.Stamp{Time: time.UnixMilli(1790000000123)}, From: history.Alive, To: history.Suspect,
+	Cause: history.Probe, Learned: history.ByExchange, Incarnation: 1<<32 - 1, Accuser: "a", Via: "v", Addr: "1.2.3.4:5",
+	Probe:         &history.Steps{Relays: []string{"r", "s"}, Nacks: 1, NacksHoped: 2, TCP: history.TCPFailed},
+	Confirmations: 7, Hoped: 4, Confirmers: []string{"c", "d"}, Refute: 1 << 31, Paused: 1 << 32, LastPing: true, Health: 8, Text: "words",
+}
+
+var sampleHistory = history.Member{
+	Name: "m", AsSeenBy: "n1", Status: "failed", Dropped: 9,
+	Changes: []history.Change{sampleChange, {Seq: 2, Time: sampleChange.Time, To: history.Alive, Cause: history.Join}},
+}
+
 // Every field of a change gets across.
 func TestHistoryByRPC(t *testing.T) {
-	full := history.Change{
-		Seq: 1 << 40, Time: history.Stamp{Time: time.UnixMilli(1790000000123)}, From: history.Alive, To: history.Suspect,
-		Cause: history.Probe, Learned: history.ByExchange, Incarnation: 1<<32 - 1, Accuser: "a", Via: "v", Addr: "1.2.3.4:5",
-		Probe:         &history.Steps{Relays: []string{"r", "s"}, Nacks: 1, NacksHoped: 2, TCP: history.TCPFailed},
-		Confirmations: 7, Hoped: 4, Confirmers: []string{"c", "d"}, Refute: 1 << 31, Paused: 1 << 32, LastPing: true, Health: 8, Text: "words",
-	}
-	for i, v := 0, reflect.ValueOf(full); i < v.NumField(); i++ {
+	for i, v := 0, reflect.ValueOf(sampleChange); i < v.NumField(); i++ {
 		if v.Field(i).IsZero() && v.Type().Field(i).Name != "At" {
 			t.Errorf("the test leaves out %s", v.Type().Field(i).Name)
 		}
 	}
-	want := history.Member{
-		Name: "m", AsSeenBy: "n1", Status: "failed", Dropped: 9,
-		Changes: []history.Change{full, {Seq: 2, Time: full.Time, To: history.Alive, Cause: history.Join}},
-	}
+	want := sampleHistory
 	_, l := startServer(t, &fakeAgent{history: map[string]history.Member{"m": want}}, Options{})
 	c := connect(t, l, "")
 	got, ok, err := c.History(t.Context(), "m")
@@ -56,14 +60,15 @@ func TestHistoryByRPC(t *testing.T) {
 	}
 }
 
+var sampleFlaps = history.Flaps{
+	AsSeenBy: "n1", Since: 60, More: 2, Accusations: 5, Summary: "words",
+	Members:  []history.Flapper{{Name: "m", Changes: 3, Accused: 4, Failed: 2, Refuted: 1, Last: history.Stamp{Time: time.UnixMilli(1790000000123)}}},
+	Accusers: []history.Accuser{{Name: "n1", Accusations: 4, Refuted: 3, Health: new(0), Self: true}, {Name: "n2", Accusations: 1}},
+	TCPOnly:  []history.TCPOnly{{Name: "n3", Times: 7, Last: history.Stamp{Time: time.UnixMilli(1790000000124)}}},
+}
+
 func TestFlapsByRPC(t *testing.T) {
-	health := 0
-	want := history.Flaps{
-		AsSeenBy: "n1", Since: 60, More: 2, Accusations: 5, Summary: "words",
-		Members:  []history.Flapper{{Name: "m", Changes: 3, Accused: 4, Failed: 2, Refuted: 1, Last: history.Stamp{Time: time.UnixMilli(1790000000123)}}},
-		Accusers: []history.Accuser{{Name: "n1", Accusations: 4, Refuted: 3, Health: &health, Self: true}, {Name: "n2", Accusations: 1}},
-		TCPOnly:  []history.TCPOnly{{Name: "n3", Times: 7, Last: history.Stamp{Time: time.UnixMilli(1790000000124)}}},
-	}
+	want := sampleFlaps
 	_, l := startServer(t, &fakeAgent{flaps: want}, Options{})
 	c := connect(t, l, "")
 	got, err := c.Flaps(t.Context(), time.Minute)
