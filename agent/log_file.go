@@ -2,9 +2,7 @@ package agent
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -74,7 +72,7 @@ func openAppend(path string) (io.WriteCloser, error) {
 	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NONBLOCK
 	f, err := os.OpenFile(path, flags, logFileMode)
 	if err != nil {
-		return nil, std.Errorf("%s: %w", path, cause(err))
+		return nil, std.Errorf("%s: %w", path, std.WithoutPath(err))
 	}
 	return f, nil
 }
@@ -151,7 +149,7 @@ func (x *LogFile) run() {
 			failing = true
 			x.failed.Add(uint64(n - bytes.Count(b[:taken], []byte{'\n'})))
 			x.log.Repeatf(slog.LevelError, "agent", logFileKey,
-				"The log file takes no lines, they are lost: %s: %v", x.path, cause(err))
+				"The log file takes no lines, they are lost: %s: %v", x.path, std.WithoutPath(err))
 		case failing:
 			failing = false
 			x.log.Overf(slog.LevelInfo, "agent", logFileKey,
@@ -192,13 +190,4 @@ func (x *LogFile) Close() {
 	case <-x.done:
 	case <-t.C:
 	}
-}
-
-// cause is an error of a file without the path.
-func cause(err error) error {
-	var of *fs.PathError
-	if errors.As(err, &of) {
-		return of.Err
-	}
-	return err
 }

@@ -79,7 +79,7 @@ func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 			warnings = append(warnings, fmt.Sprintf(
 				"%s: what is changed at run time will be lost with a restart, as %s can't be "+
 					"written: %v",
-				c.Where(f.key), f.path, cause(err)))
+				c.Where(f.key), f.path, std.WithoutPath(err)))
 		}
 		locks = append(locks, l)
 	}

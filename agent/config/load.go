@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"serf/agent/disk"
+	"serf/internal/fielderr"
 	"serf/internal/std"
 )
 
@@ -176,48 +177,23 @@ func applyFile(c *Config, path string, env Env) (warnings []string, err error) {
 	return parseFile(c, path, data)
 }
 
-// split takes a joined error apart, recursively.
-func split(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		if err == nil {
-			return nil
-		}
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, split(e)...)
-	}
-	return all
-}
-
 // Problems returns the single problems of an error of Load.
 func Problems(err error) []error {
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
-	return split(err)
+	return fielderr.Flatten(err)
 }
 
 // readFile reads a file of any kind: the size of a pipe or a device isn't known in advance.
 func readFile(path string, env Env) ([]byte, error) {
 	f, err := env.Files.Open(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, std.WithoutPath(err)
 	}
 	defer f.Close() // it was only read
 	data, err := disk.ReadAll(f, fileMax)
-	return data, cause(err)
+	return data, std.WithoutPath(err)
 }
 
-func unreadable(path string, err error) error { return std.Errorf("%s: %w", path, cause(err)) }
-
-// cause strips the path that the system adds: our messages begin with it.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
+func unreadable(path string, err error) error { return std.Errorf("%s: %w", path, std.WithoutPath(err)) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -336,20 +335,11 @@ func readScenario(path string) (scenario.Scenario, map[string]scenario.Place, er
 func readFile(path string, limit int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, std.WithoutPath(err)
 	}
 	defer f.Close()
 	data, err := readAll(f, limit)
-	return data, cause(err)
-}
-
-// cause drops the path that the system adds: the message begins with it.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
+	return data, std.WithoutPath(err)
 }
 
 // prefixed puts prefix before each problem of err, one a line.

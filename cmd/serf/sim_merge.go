@@ -124,12 +124,12 @@ func partFiles(path string) ([]string, error) {
 func (m *merger) read(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return cause(err)
+		return std.WithoutPath(err)
 	}
 	defer f.Close()
 	head, runs, bad, err := readPart(f)
 	if err != nil {
-		return cause(err)
+		return std.WithoutPath(err)
 	}
 	if bad > 0 && !m.partial {
 		return std.Errorf("the last %d bytes aren't whole: %w", bad, errUnfinished)

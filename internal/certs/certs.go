@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"sync/atomic"
 	"time"
@@ -131,15 +130,11 @@ func read(part, path string) ([]byte, error) {
 		defer f.Close() // it was only read
 		data, err = io.ReadAll(io.LimitReader(f, fileMax+1))
 	}
-	var of *fs.PathError
-	switch {
-	case errors.As(err, &of):
-		return nil, &Error{part, path, of.Err}
-	case err == nil && len(data) > fileMax:
+	if err == nil && len(data) > fileMax {
 		err = std.Errorf("more than %d bytes", fileMax)
 	}
 	if err != nil {
-		return nil, &Error{part, path, err}
+		return nil, &Error{part, path, std.WithoutPath(err)}
 	}
 	return data, nil
 }

@@ -1,11 +1,12 @@
-// Package std has functions of Go's standard library, as calls. Go copies fmt.Errorf and errors.Join
-// to each place that calls them, which makes the program larger: it reports errors at hundreds of
-// places, none of them on a hot path.
+// Package std has functions of Go's standard library, as calls, and some that it lacks. Go copies
+// fmt.Errorf and errors.Join to each place that calls them, which makes the program larger: it
+// reports errors at hundreds of places, none of them on a hot path.
 package std
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -18,6 +19,14 @@ func Errorf(format string, args ...any) error { return fmt.Errorf(format, args..
 //
 //go:noinline
 func Join(errs ...error) error { return errors.Join(errs...) }
+
+// WithoutPath is an error of a file without the path that the system adds: messages begin with it.
+func WithoutPath(err error) error {
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		return of.Err
+	}
+	return err
+}
 
 // Builder is strings.Builder.
 type Builder struct{ strings.Builder }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"serf/internal/fielderr"
 	"serf/internal/jsonfile"
 )
 
@@ -20,14 +21,10 @@ func (p *Problem) Error() string { return strings.TrimPrefix(p.Key+" ", " ") + p
 // Problems returns the problems joined in an error of Validate.
 func Problems(err error) []*Problem {
 	var list []*Problem
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
-			list = append(list, Problems(e)...)
+	for _, e := range fielderr.Flatten(err) {
+		if p, ok := errors.AsType[*Problem](e); ok {
+			list = append(list, p)
 		}
-		return list
-	}
-	if p := (*Problem)(nil); errors.As(err, &p) {
-		list = append(list, p)
 	}
 	return list
 }
