@@ -1,6 +1,10 @@
 package agent
 
-import "sync"
+import (
+	"sync"
+
+	"serf/internal/std"
+)
 
 // Backlog is a subscription for programs that need many: its memory grows with the events that
 // wait, not with those that might. Nothing waits for its reader; it is cut off when too many events
@@ -91,7 +95,7 @@ func (b *Backlog) offer(e Event) bool {
 	}
 	b.events = append(b.events, e)
 	b.owner.queued.Add(1)
-	b.wake()
+	std.Wake(b.ready)
 	return true
 }
 
@@ -106,12 +110,5 @@ func (b *Backlog) end(err error) *fanout {
 
 func (b *Backlog) endLocked(err error) {
 	b.ended, b.err = true, err
-	b.wake()
-}
-
-func (b *Backlog) wake() {
-	select {
-	case b.ready <- struct{}{}:
-	default: // Next will look anyway
-	}
+	std.Wake(b.ready)
 }

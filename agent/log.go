@@ -321,7 +321,7 @@ func (l *Log) Flush() {
 	}
 	idle := l.idle
 	l.mu.Unlock()
-	l.wait(idle)
+	std.Await(idle, logCloseWait)
 }
 
 // Close writes what is pending, for 2 s at most, and ends the log and its monitors. Lines that come
@@ -342,14 +342,5 @@ func (l *Log) Close() {
 		l.monitors = nil
 	}
 	l.mu.Unlock()
-	l.wait(l.done)
-}
-
-func (l *Log) wait(done <-chan struct{}) {
-	t := time.NewTimer(logCloseWait)
-	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
-	}
+	std.Await(l.done, logCloseWait)
 }

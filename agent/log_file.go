@@ -184,10 +184,5 @@ func (x *LogFile) closeFile() {
 // Close writes the lines that wait, for 2 s at most. It may be called again.
 func (x *LogFile) Close() {
 	x.monitor.Close()
-	t := time.NewTimer(logFileCloseWait)
-	defer t.Stop()
-	select {
-	case <-x.done:
-	case <-t.C:
-	}
+	std.Await(x.done, logFileCloseWait)
 }

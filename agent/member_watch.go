@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"iter"
+
+	"serf/internal/std"
 )
 
 // WatchMembers yields the members, as Members does: at once, and again when some joined, left,
@@ -39,10 +41,7 @@ func (w *memberWatch) wants(e Event) bool {
 }
 
 func (w *memberWatch) offer(Event) bool {
-	select {
-	case w.changed <- struct{}{}:
-	default: // the caller will look anyway
-	}
+	std.Wake(w.changed)
 	return true
 }
 

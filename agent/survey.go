@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"serf/agent/survey"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -253,12 +254,10 @@ func (a *Agent) compareWith(ctx context.Context, name string, c *serf.Comparison
 		case !ok:
 			return false
 		case r.Busy:
-			select {
-			case <-time.After(busyPause):
-				continue
-			case <-ctx.Done():
+			if !std.Sleep(ctx, busyPause) {
 				return false
 			}
+			continue
 		}
 		err = a.do(ctx, func(swim.Time) {
 			a.loop.node.Compare(c, &r)

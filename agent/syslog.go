@@ -64,12 +64,7 @@ func (s *Syslog) Dropped() uint64 { return s.monitor.Dropped() }
 // Close sends the lines that wait, for 2 s at most. It may be called again.
 func (s *Syslog) Close() {
 	s.monitor.Close()
-	t := time.NewTimer(syslogCloseWait)
-	defer t.Stop()
-	select {
-	case <-s.done:
-	case <-t.C:
-	}
+	std.Await(s.done, syslogCloseWait)
 }
 
 // run is the goroutine that writes.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -89,22 +90,15 @@ func (t *teller) offer(e Event) bool {
 	if t.members > t.compact {
 		t.leaveOutOutdated()
 	}
-	t.wake()
+	std.Wake(t.ready)
 	return true
-}
-
-func (t *teller) wake() {
-	select {
-	case t.ready <- struct{}{}:
-	default: // next will look anyway
-	}
 }
 
 func (t *teller) end(error) *fanout {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended, t.events = true, nil
-	t.wake()
+	std.Wake(t.ready)
 	return t.owner
 }
 

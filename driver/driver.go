@@ -227,16 +227,7 @@ func (d *Driver) Wake() { d.waiter.wake() }
 func (d *Driver) Context() context.Context { return d.ctx }
 
 // Sleep waits for t. It returns false if the driver is to stop before.
-func (d *Driver) Sleep(t time.Duration) bool {
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-d.ctx.Done():
-		return false
-	}
-}
+func (d *Driver) Sleep(t time.Duration) bool { return std.Sleep(d.ctx, t) }
 
 // Stop begins to stop the driver and doesn't wait, so it may be called by the loop, too. The first
 // call counts; a cause of nil means that it was asked to.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -82,12 +83,7 @@ func (q *queued) next() (from netip.AddrPort, data []byte, ok bool) {
 	return q.last.from, q.last.data, true
 }
 
-func (q *queued) wake() {
-	select {
-	case q.woken <- struct{}{}:
-	default:
-	}
-}
+func (q *queued) wake() { std.Wake(q.woken) }
 
 // read is the goroutine that reads the packets.
 func (q *queued) read() {

@@ -3,6 +3,8 @@ package membership
 import (
 	"bytes"
 	"slices"
+
+	"serf/internal/std"
 )
 
 // eventQueueMax bounds the events that wait for one reader. Beyond it they are summed up.
@@ -29,10 +31,7 @@ func (q *eventQueue) add(e Event) bool {
 		return false
 	}
 	*q.events.push() = e
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
+	std.Wake(q.wake)
 	return true
 }
 

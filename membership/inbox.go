@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"serf/internal/std"
 )
 
 // Limits of what waits for the functions of Config that report.
@@ -80,10 +82,7 @@ func (b *inbox) add(x item, more [][]byte) (ok bool) {
 	*slot = x
 	b.put++
 	b.bytes += size
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	std.Wake(b.wake)
 	return true
 }
 
@@ -146,8 +145,5 @@ func (b *inbox) close() {
 	defer b.mu.Unlock()
 	b.closed = true
 	b.progress.close()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
+	std.Wake(b.wake)
 }

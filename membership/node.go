@@ -12,6 +12,7 @@ import (
 
 	"serf/driver"
 	"serf/internal/hostaddr"
+	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -253,15 +254,11 @@ func (n *Node) Close() error {
 		}
 		close(ended)
 	}()
-	t := time.NewTimer(CloseWait)
-	defer t.Stop()
-	select {
-	case <-ended:
-		return nil
-	case <-t.C:
+	if !std.Await(ended, CloseWait) {
 		n.log.abandoned.Store(true)
 		return ErrStillRunning
 	}
+	return nil
 }
 
 // do runs f on the loop and waits for it.

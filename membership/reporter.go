@@ -3,6 +3,8 @@ package membership
 import (
 	"context"
 	"time"
+
+	"serf/internal/std"
 )
 
 // reporter calls Config.OnEvent, on a goroutine of its own.
@@ -72,11 +74,7 @@ func (r *reporter) reach(seen uint64, hung *uint64) {
 	if closed || done >= seen || done+1 == *hung {
 		return
 	}
-	timer := time.NewTimer(orderWait)
-	defer timer.Stop()
-	select {
-	case <-r.progress.after(seen):
-	case <-timer.C:
+	if !std.Await(r.progress.after(seen), orderWait) {
 		done, _ = r.progress.now()
 		*hung = done + 1
 	}
@@ -88,10 +86,7 @@ func (r *reporter) close() {
 		return
 	}
 	r.progress.close()
-	select {
-	case r.queue.wake <- struct{}{}:
-	default:
-	}
+	std.Wake(r.queue.wake)
 }
 
 // subscribe adds a queue for one more reader, who knows nobody yet.

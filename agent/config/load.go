@@ -196,4 +196,6 @@ func readFile(path string, env Env) ([]byte, error) {
 	return data, std.WithoutPath(err)
 }
 
-func unreadable(path string, err error) error { return std.Errorf("%s: %w", path, std.WithoutPath(err)) }
+func unreadable(path string, err error) error {
+	return std.Errorf("%s: %w", path, std.WithoutPath(err))
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"serf/internal/histogram"
+	"serf/internal/std"
 )
 
 const (
@@ -64,21 +65,13 @@ func (q *queue) add(w waiting, limit int) (dropped bool) {
 		dropped = true
 	}
 	if dropped || q.crowded(limit) {
-		q.signal()
+		std.Wake(q.wake)
 	}
 	return dropped
 }
 
 // crowded reports whether so much waits that some of it will be lost unless the handler goes on.
 func (q *queue) crowded(limit int) bool { return len(q.events) > limit/2 || q.bytes > queueBytes/2 }
-
-// signal makes the queue's goroutine look again.
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default: // it will
-	}
-}
 
 // noteSlow lets other handlers run ahead of everything that this one still has to do.
 func (q *queue) noteSlow(running *step) {

@@ -15,6 +15,7 @@ import (
 
 	"serf/internal/eventfilter"
 	"serf/internal/histogram"
+	"serf/internal/std"
 )
 
 // Defaults of Config.
@@ -272,7 +273,7 @@ func (r *Runner) waitNoMore() {
 	defer r.mu.Unlock()
 	r.unordered = true
 	for _, q := range slices.Concat(r.queues, r.retired) {
-		q.signal()
+		std.Wake(q.wake)
 	}
 }
 

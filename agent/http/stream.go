@@ -147,7 +147,7 @@ func (h *Handler) follow(ctx context.Context, s *stream, gap string) {
 		}
 		if len(b) > 0 {
 			beat.Reset(heartbeat)
-			if !pause(ctx, gatherTime) {
+			if !std.Sleep(ctx, gatherTime) {
 				return
 			}
 		}
@@ -191,16 +191,4 @@ func (h *Handler) send(ctx context.Context, s *stream, b []byte) bool {
 		h.counts.cut.Add(1)
 	}
 	return err == nil
-}
-
-// pause waits for d; it reports false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -154,18 +155,13 @@ func (w *writer) send(c chunk) {
 func (w *writer) wait(most time.Duration) {
 	done := make(chan struct{})
 	w.send(chunk{done: done})
-	select {
-	case <-done:
-	case <-time.After(most):
-	}
+	std.Await(done, most)
 }
 
 // close ends the writer.
 func (w *writer) close(most time.Duration) {
 	close(w.chunks)
-	select {
-	case <-w.ended:
-	case <-time.After(most):
+	if !std.Await(w.ended, most) {
 		w.log.Warnf("agent", "Recording: the disk is too slow, the end is missing")
 	}
 }

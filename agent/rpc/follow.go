@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"serf/internal/std"
 )
 
 // MemberList is the type of the events in which Follow lists all members.
@@ -54,10 +56,7 @@ func follow(ctx context.Context, filter string, dial func() (*Client, error)) it
 			if ctx.Err() != nil || err == nil || !yield(Event{}, err) || IsFinal(err) {
 				return
 			}
-			select {
-			case <-time.After(pause - rand.N(pause/2)):
-			case <-ctx.Done():
-			}
+			std.Sleep(ctx, pause-rand.N(pause/2))
 			pause = min(2*pause, followPauseMax)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"serf/agent/rpc/internal/protocol"
+	"serf/internal/std"
 )
 
 // backlogMax bounds the records that wait in a client for Next: two for each member of a large
@@ -145,14 +146,7 @@ func (s *Stream[T]) end(err error) {
 		s.err = err
 	}
 	s.mu.Unlock()
-	s.wake()
-}
-
-func (s *Stream[T]) wake() {
-	select {
-	case s.ready <- struct{}{}:
-	default: // Next will look anyway
-	}
+	std.Wake(s.ready)
 }
 
 // The methods of a receiver. A stream stays registered after Stop, because the agent may have sent
@@ -187,7 +181,7 @@ func (s *Stream[T]) body(b []byte) (last bool, err error) {
 		s.queue = append(s.queue, v)
 	}
 	s.mu.Unlock()
-	s.wake()
+	std.Wake(s.ready)
 	return false, nil
 }
 

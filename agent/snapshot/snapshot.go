@@ -138,7 +138,7 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 	s.tellContent(&read, &c)
 	s.previous = read.export()
 	if s.writer.damaged {
-		signal(s.wake) // it needs a rewrite, which may fail here as well as later
+		std.Wake(s.wake) // it needs a rewrite, which may fail here as well as later
 	}
 	go s.run()
 	return s, nil
@@ -185,7 +185,7 @@ func (s *Snapshot) Append(line []byte) {
 		s.log.Repeatf(slog.LevelWarn, "serf", "snapshot queue",
 			"Snapshot %s: the disk is too slow, lines are merged", s.path)
 	}
-	signal(s.wake)
+	std.Wake(s.wake)
 }
 
 // Notify makes the snapshot call f, after each write, with the number of lines that a killed
@@ -206,14 +206,10 @@ func (s *Snapshot) Counters() Counters {
 // called again. An error means that the file is incomplete.
 func (s *Snapshot) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
-	timeout := time.NewTimer(closeWait)
-	defer timeout.Stop()
-	select {
-	case <-s.done:
-		return s.err
-	case <-timeout.C:
+	if !std.Await(s.done, closeWait) {
 		return std.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
 	}
+	return s.err
 }
 
 // run is the goroutine that owns the file.
@@ -259,12 +255,4 @@ func (s *Snapshot) save(sync bool) error {
 		s.log.Infof("serf", "Snapshot %s is complete again", s.path)
 	}
 	return err
-}
-
-// signal puts a token into a channel of capacity 1.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it is there already
-	}
 }

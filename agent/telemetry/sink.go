@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/internal/std"
 )
 
 const (
@@ -57,12 +58,7 @@ func (s *sink) queue(line []byte) {
 }
 
 // flush wakes the goroutine that sends.
-func (s *sink) flush() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
+func (s *sink) flush() { std.Wake(s.wake) }
 
 // takeDropped returns how many lines were dropped since the last call.
 func (s *sink) takeDropped() uint64 {
@@ -82,11 +78,7 @@ func (s *sink) run(ctx context.Context) {
 		}
 		s.log.Repeatf(slog.LevelWarn, "agent", "telemetry "+s.name,
 			"Failed to send metrics to %s, trying again every %v: %v", s.name, retryWait, err)
-		t := time.NewTimer(retryWait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !std.Sleep(ctx, retryWait) {
 			return
 		}
 	}

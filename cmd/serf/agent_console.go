@@ -12,6 +12,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/config"
+	"serf/internal/std"
 )
 
 const (
@@ -177,10 +178,5 @@ func (c *console) mute() { c.logOnce.Do(func() { close(c.muted) }) }
 // close writes what waits, for consoleCloseWait at most. It may be called again.
 func (c *console) close() {
 	c.endOnce.Do(func() { close(c.closed) })
-	t := time.NewTimer(consoleCloseWait)
-	defer t.Stop()
-	select {
-	case <-c.done:
-	case <-t.C:
-	}
+	std.Await(c.done, consoleCloseWait)
 }

@@ -36,17 +36,7 @@ func (d *daemon) closeSnapshot() {
 }
 
 // noteLeft is called by the RPC server, and must not wait.
-func (d *daemon) noteLeft() {
-	select {
-	case d.left <- struct{}{}:
-	default: // another client was first
-	}
-}
+func (d *daemon) noteLeft() { std.Wake(d.left) }
 
 // noteMoved is called by the agent, and must not wait.
-func (d *daemon) noteMoved(netip.AddrPort) {
-	select {
-	case d.moved <- struct{}{}:
-	default: // the present address is looked up when that is handled
-	}
-}
+func (d *daemon) noteMoved(netip.AddrPort) { std.Wake(d.moved) }

@@ -75,10 +75,7 @@ func (s *watchSession) run(ctx context.Context) {
 		if time.Since(began) > watchRetryMax {
 			pause = watchRetryMin
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		std.Sleep(ctx, pause)
 		pause = min(2*pause, watchRetryMax)
 	}
 }
@@ -128,12 +125,7 @@ func (s *watchSession) once(ctx context.Context) error {
 }
 
 // lookNow has poll look soon, because other members are shown.
-func (s *watchSession) lookNow() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it will
-	}
-}
+func (s *watchSession) lookNow() { std.Wake(s.wake) }
 
 func (s *watchSession) use(c *rpc.Client) {
 	s.mu.Lock()

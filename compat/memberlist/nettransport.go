@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-metrics"
+
+	"serf/internal/std"
 )
 
 // NetTransportConfig is what a NetTransport is made with.
@@ -206,10 +208,5 @@ func (t *NetTransport) goesOn(format string, err error) bool {
 	default:
 	}
 	t.logger.Printf(format, err)
-	select {
-	case <-t.done:
-		return false
-	case <-time.After(errorPause):
-		return true
-	}
+	return !std.Await(t.done, errorPause)
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"serf/internal/std"
 )
 
 // Pauses between attempts to accept, when the system has run out of file descriptors or the like.
@@ -43,16 +45,7 @@ func Loop(ctx context.Context, ln net.Listener, admit func(net.Conn), failed fun
 			failed(err)
 		}
 		wait = min(max(2*wait, pauseMin), pauseMax)
-		pause(ctx, wait)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		std.Sleep(ctx, wait)
 	}
 }
 

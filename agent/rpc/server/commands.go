@@ -274,11 +274,9 @@ func (c *conn) handleStop(seq uint64, req protocol.StopRequest) {
 const doneGrace = 50 * time.Millisecond
 
 func (c *conn) endQuery(seq uint64) {
-	select {
-	case <-time.After(doneGrace):
+	if std.Sleep(c.ctx, doneGrace) {
 		c.turns.wait(c.ctx.Done())
 		c.reply(seq, "", &protocol.QueryRecord{Type: protocol.RecordDone})
-	case <-c.ctx.Done():
 	}
 }
 

@@ -3,9 +3,9 @@ package server
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"serf/agent/rpc/internal/protocol"
+	"serf/internal/std"
 )
 
 // A stream sends the values of a feed to a client, until the feed or the connection ends. The
@@ -75,10 +75,7 @@ func (c *conn) stopAll() {
 			c.stop(seq)
 		}
 	})
-	select {
-	case <-stopped:
-	case <-time.After(lingerTimeout):
-	}
+	std.Await(stopped, lingerTimeout)
 }
 
 // closeStreams ends all feeds, and so all streams.
