@@ -1,6 +1,10 @@
 package swim
 
-import "serf/internal/checkpoint"
+import (
+	"slices"
+
+	"serf/internal/checkpoint"
+)
 
 func (n *Node) codeProbe(c *checkpoint.Coder) {
 	p := &n.probe
@@ -31,13 +35,15 @@ func (n *Node) codeSuspicions(c *checkpoint.Coder) {
 		n.members(c, &x.member)
 		x.code(c)
 	}
-	if c.Restoring() && len(s.heap) > 0 {
-		s.pos = make(map[MemberID]int)
-		for i, x := range s.heap {
-			s.pos[x.member] = i
+	if c.Restoring() {
+		for i := range s.heap {
+			id := s.heap[i].member
+			at, twice := s.find(id)
+			c.Check(!twice)
+			s.index = slices.Insert(s.index, at, suspectAt{id, uint32(i)})
 		}
+		s.order(0)
 	}
-	c.Check(len(s.pos) == len(s.heap))
 }
 
 // code leaves out the member.

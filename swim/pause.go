@@ -53,15 +53,6 @@ func (q *inquiry) extend(d time.Duration) {
 	}
 }
 
-func (s *suspicions) extend(d time.Duration) {
-	for i := range s.heap {
-		s.heap[i].start = s.heap[i].start.Add(d)
-		s.heap[i].deadline = s.heap[i].deadline.Add(d)
-		s.heap[i].floor = s.heap[i].floor.Add(d)
-		s.heap[i].early = s.heap[i].early.Add(d)
-	}
-}
-
 func (ms *moves) extend(d time.Duration) {
 	for i := range ms.list {
 		ms.list[i].begun = ms.list[i].begun.Add(d)

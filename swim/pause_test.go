@@ -107,6 +107,7 @@ func TestShortPauseIsCompensatedTwice(t *testing.T) {
 	tn := converse(t, "b", "c", "d", "e")
 	tn.recv("c", suspect("b", 1, "c"))
 	tn.n.probe.next, tn.n.suspicions.heap[0].lead = Never, 0
+	tn.n.suspicions.order(0)
 	tn.advance(24*time.Second - 1)
 	tn.pause(200*time.Millisecond + 1)
 	tn.advance(400*time.Millisecond - 200*time.Millisecond - 1)

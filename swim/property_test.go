@@ -462,8 +462,8 @@ func checkView(t *rapid.T, n *Node) {
 // checkSuspicions: there is one for each suspect and no other, in heap order.
 func checkSuspicions(t *rapid.T, n *Node) {
 	s := &n.suspicions
-	if len(s.pos) != len(s.heap) {
-		t.Fatalf("%d suspicions, %d in the index", len(s.heap), len(s.pos))
+	if len(s.index) != len(s.heap) {
+		t.Fatalf("%d suspicions, %d in the index", len(s.heap), len(s.index))
 	}
 	suspects := 0
 	for id := range n.view.all {
@@ -474,9 +474,12 @@ func checkSuspicions(t *rapid.T, n *Node) {
 	if suspects != len(s.heap) {
 		t.Fatalf("%d suspects, %d suspicions", suspects, len(s.heap))
 	}
+	if len(s.heap) > 0 && s.due != s.heap[0].due() {
+		t.Fatalf("suspicions are due at %d, the first at %d", s.due, s.heap[0].due())
+	}
 	for i := range s.heap {
 		x := &s.heap[i]
-		if st, ok := n.State(x.member); !ok || st != Suspect || s.pos[x.member] != i {
+		if st, ok := n.State(x.member); !ok || st != Suspect || s.lookup(x.member) != x {
 			t.Fatalf("suspicion of %d, which is %v", x.member, st)
 		}
 		if i > 0 && s.less(i, (i-1)/2) {

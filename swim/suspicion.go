@@ -11,7 +11,15 @@ import (
 // suspicion is the time that a suspect has left to refute (Lifeguard, LHA-Suspicion): the more
 // members confirm it, the less.
 type suspicion struct {
-	member   MemberID
+	// What an accusation is compared with comes first, in one cache line: most are known.
+	member  MemberID
+	asked   bool  // the final probe was sent
+	checked bool  // another member called it dead before it was a suspect here
+	hoped   uint8 // confirmations that shorten it
+	got     uint8
+	// from has the accusers: hashes of their names, the first accuser, or nobody, in front.
+	from [maxConfirmations + 1]uint64
+
 	start    Time
 	deadline Time // then it is dead
 	floor    Time // of deadline: the suspect answered, or was just pinged
@@ -19,12 +27,6 @@ type suspicion struct {
 	most     time.Duration
 	early    Time          // of the first ping of the suspect; Never: none is due
 	lead     time.Duration // from the final probe to the deadline; 0: there is none
-	asked    bool          // the final probe was sent
-	checked  bool          // another member called it dead before it was a suspect here
-	hoped    uint8         // confirmations that shorten it
-	got      uint8
-	// from has the accusers: hashes of their names, the first accuser, or nobody, in front.
-	from [maxConfirmations + 1]uint64
 }
 
 // nobody is the accuser of a suspect in a push/pull, which doesn't name the member that got no
@@ -242,57 +244,92 @@ func (n *Node) spare(now Time, id MemberID) {
 	}
 }
 
-// suspicions is a heap, the first to become due in front, with an index by member. It is nil until
-// used.
+// suspicions is a heap, the first to become due in front, with an index by member.
 type suspicions struct {
-	heap []suspicion
-	pos  map[MemberID]int
+	heap  []suspicion
+	index []suspectAt // in the order of the members
+	due   Time        // of the first, if there is one
+}
+
+// suspectAt is where the suspicion of a member is in the heap.
+type suspectAt struct {
+	member MemberID
+	pos    uint32
 }
 
 func (s *suspicions) deadline() Time {
 	if len(s.heap) == 0 {
 		return Never
 	}
-	return s.heap[0].due()
+	return s.due
+}
+
+// find returns where in the index a member is, or belongs.
+func (s *suspicions) find(id MemberID) (at int, found bool) {
+	end := len(s.index)
+	for at < end {
+		if mid := (at + end) / 2; s.index[mid].member < id {
+			at = mid + 1
+		} else {
+			end = mid
+		}
+	}
+	return at, at < len(s.index) && s.index[at].member == id
 }
 
 func (s *suspicions) lookup(id MemberID) *suspicion {
-	if i, ok := s.pos[id]; ok {
-		return &s.heap[i]
+	if at, found := s.find(id); found {
+		return &s.heap[s.index[at].pos]
 	}
 	return nil
 }
 
 func (s *suspicions) add(x suspicion) {
-	if s.pos == nil {
-		s.pos = make(map[MemberID]int)
-	}
-	invariant.Check(s.lookup(x.member) == nil, "swim: member suspected twice")
+	at, found := s.find(x.member)
+	invariant.Check(!found, "swim: member suspected twice")
+	last := len(s.heap)
 	s.heap = append(s.heap, x)
-	s.pos[x.member] = len(s.heap) - 1
-	s.up(len(s.heap) - 1)
+	s.index = slices.Insert(s.index, at, suspectAt{x.member, uint32(last)})
+	s.order(last)
 }
 
 // fix restores the order after the suspicion of id changed.
 func (s *suspicions) fix(id MemberID) {
-	s.down(s.pos[id])
-	s.up(s.pos[id])
+	at, _ := s.find(id)
+	s.order(int(s.index[at].pos))
 }
 
 // remove removes the suspicion of id, if there is one.
 func (s *suspicions) remove(id MemberID) {
-	i, ok := s.pos[id]
-	if !ok {
+	at, found := s.find(id)
+	if !found {
 		return
 	}
-	last := len(s.heap) - 1
+	i, last := int(s.index[at].pos), len(s.heap)-1
 	s.swap(i, last)
 	s.heap = s.heap[:last]
-	delete(s.pos, id)
-	if i < last {
-		s.down(i)
-		s.up(i)
+	s.index = slices.Delete(s.index, at, at+1)
+	s.order(min(i, last-1))
+}
+
+// extend delays all by d.
+func (s *suspicions) extend(d time.Duration) {
+	for i := range s.heap {
+		x := &s.heap[i]
+		x.start, x.deadline = x.start.Add(d), x.deadline.Add(d)
+		x.floor, x.early = x.floor.Add(d), x.early.Add(d)
 	}
+	s.order(0)
+}
+
+// order moves the suspicion at i to where it belongs.
+func (s *suspicions) order(i int) {
+	if len(s.heap) == 0 {
+		return
+	}
+	s.down(i)
+	s.up(i)
+	s.due = s.heap[0].due()
 }
 
 // less orders by due time, then by ID, so that runs repeat.
@@ -306,7 +343,10 @@ func (s *suspicions) less(i, j int) bool {
 
 func (s *suspicions) swap(i, j int) {
 	s.heap[i], s.heap[j] = s.heap[j], s.heap[i]
-	s.pos[s.heap[i].member], s.pos[s.heap[j].member] = i, j
+	for _, k := range [...]int{i, j} {
+		at, _ := s.find(s.heap[k].member)
+		s.index[at].pos = uint32(k)
+	}
 }
 
 func (s *suspicions) up(i int) {
