@@ -49,7 +49,7 @@ func (n *Node) acceptable(c *claim, out *Output) bool {
 		n.counters.DroppedAddresses++
 		x.Code, x.From, x.Err = NoteBadAddress, c.addr, err
 	default:
-		return n.credible(c.id, c.inc, out)
+		return n.credible(c.id, n.view.at(c.id), c.inc, out)
 	}
 	x.Text = ClipText(c.name)
 	out.note(x)
@@ -73,12 +73,9 @@ func compatible(own, v [6]byte) bool {
 	return true
 }
 
-// credible rejects incarnations that no honest member can have reached.
-func (n *Node) credible(id MemberID, inc uint32, out *Output) bool {
-	most := uint32(incJump)
-	if id != NoMember {
-		most = min(n.view.at(id).inc+incJump, incMax)
-	}
+// credible rejects incarnations that no honest member can have reached. r is the record of id.
+func (n *Node) credible(id MemberID, r record, inc uint32, out *Output) bool {
+	most := min(r.inc+incJump, incMax)
 	if id == n.self {
 		most -= incSpare
 	}

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// correct tells the sender of the packet being read that its message about id is outdated: id has
-// refuted it, or moved. The sender missed that gossip, and nobody would repeat it: without this its
+// correct tells the sender of the packet being read that its message about id, whose record is r,
+// is outdated: id has refuted it, or moved. The sender missed that gossip, and nobody would repeat it: without this its
 // view would stay wrong until the next push/pull.
-func (n *Node) correct(now Time, id MemberID, inc uint32, out *Output) {
-	if r := n.view.at(id); id != NoMember && r.state.live() && inc < r.inc {
+func (n *Node) correct(now Time, id MemberID, r record, inc uint32, out *Output) {
+	if inc < r.inc && r.state.live() {
 		n.correctSender(now, id, out)
 	}
 }

@@ -342,11 +342,18 @@ func (n *Node) identity(id MemberID) *identity {
 
 // member returns the ID of a name that this node has a record of, or NoMember.
 func (n *Node) member(name []byte) MemberID {
-	id := n.roster.Lookup(name)
-	if id == NoMember || !n.view.has(id) {
-		return NoMember
-	}
+	id, _ := n.find(name)
 	return id
+}
+
+// find returns the ID of a name and this node's record of it, or NoMember.
+func (n *Node) find(name []byte) (MemberID, record) {
+	id := n.roster.Lookup(name)
+	r := n.view.at(id)
+	if !r.known() {
+		return NoMember, record{}
+	}
+	return id, r
 }
 
 // memberAt tells whether addr is the known address of id, or the detour to it.

@@ -45,21 +45,18 @@ func (n *Node) handleAccusation(
 		return false
 	}
 	n.counters.Claims[s]++
-	id := n.member(name)
-	n.correct(now, id, inc, out)
+	id, r := n.find(name)
+	n.correct(now, id, r, inc, out)
 	n.accuse(now, s, id, inc, from, out)
 	return true
 }
 
 // accuse takes a message that a member is suspect, dead or left. from is the accuser's name.
 func (n *Node) accuse(now Time, s State, id MemberID, inc uint32, from []byte, out *Output) {
-	if id == NoMember {
-		return // only alive makes a member known
-	}
-	if !n.credible(id, inc, out) {
-		return
-	}
+	r := n.view.at(id)
 	switch {
+	case !r.known(): // only alive makes a member known
+	case !n.credible(id, r, inc, out):
 	case id == n.self:
 		n.recordAccused(now, inc, from)
 		n.maybeRefute(now, inc, from, out)
@@ -117,7 +114,7 @@ func (n *Node) rejectAlive(now Time, r record, ident *identity, c *claim, out *O
 		n.answerClaim(now, c.id, c, out)
 	}
 	if c.packet && c.addr != ident.addr && c.addr != c.from {
-		n.correct(now, c.id, c.inc, out)
+		n.correct(now, c.id, r, c.inc, out)
 	}
 	if r.state.live() && c.inc == r.inc && ident.addr != c.addr {
 		// A member that moves raises its incarnation: these are two.

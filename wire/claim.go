@@ -13,6 +13,25 @@ func (m *Suspect) Append(b []byte) []byte { return m.append(append(b, byte(TypeS
 
 // ParseSuspect parses a suspect without its type byte. The result borrows from body.
 func ParseSuspect(body []byte) (Suspect, error) {
+	if m, ok := usualSuspect(body); ok {
+		return m, nil
+	}
+	return parseSuspect(body)
+}
+
+// usualSuspect reads a suspect whose fields are in the order in which all known senders write them.
+func usualSuspect(body []byte) (m Suspect, ok bool) {
+	c := msgpack.Cursor{P: body}
+	ok = c.Literal("\x83\xa4From")
+	m.From = c.Name()
+	ok = ok && c.Literal("\xabIncarnation")
+	m.Inc = c.Uint32()
+	ok = ok && c.Literal("\xa4Node")
+	m.Node = c.Name()
+	return m, ok && c.OK()
+}
+
+func parseSuspect(body []byte) (Suspect, error) {
 	var m Suspect
 	c := msgpack.Cursor{P: body}
 	for n := c.Fields(); n > 0 && c.OK(); n-- {

@@ -73,23 +73,26 @@ func (a *Array[T]) At(i int) T {
 	if uint(i) < uint(len(a.flat)) {
 		return a.flat[i]
 	}
-	return a.inFork(i)
+	if v := a.inFork(i); v != nil {
+		return *v
+	}
+	return *new(T)
 }
 
-// inFork is At for a fork.
-func (a *Array[T]) inFork(i int) (v T) {
+// inFork is where a fork has element i; nil beyond the end.
+func (a *Array[T]) inFork(i int) *T {
 	if uint(i) >= uint(a.len) {
-		return v
+		return nil
 	}
 	if a.filter>>(i>>pageBits%64)&1 == 1 {
 		if s := a.find(i); s.key != 0 {
-			return s.value
+			return &s.value
 		}
 	}
 	if i < len(a.base.flat) {
-		v = a.base.flat[i]
+		return &a.base.flat[i]
 	}
-	return v
+	return nil
 }
 
 // find returns the slot of element i, or the free one in which it belongs.
@@ -209,7 +212,7 @@ func (a *Array[T]) grow() {
 func (a *Array[T]) flatten() {
 	flat := make([]T, a.len)
 	for i := range flat {
-		flat[i] = a.inFork(i)
+		flat[i] = a.At(i)
 	}
 	a.flat, a.len, a.slots, a.filter = flat, 0, nil, 0
 }
