@@ -19,14 +19,24 @@ type Config struct {
 	Name string
 	// Addr is the address that this node announces. See SetAddr.
 	Addr netip.AddrPort
-	// Families are the versions of IP that this node's sockets and host can send to. 0 means both.
-	// See SetFamilies.
-	Families Families
 	// Meta is gossiped with this member, at most MetaMax bytes. The node copies it.
 	Meta []byte
 	// Versions as gossiped: protocol minimum, maximum and current, then those of the layer above.
 	Versions [6]byte
 
+	// Seed is that of this node's random numbers. No two nodes may share one.
+	Seed uint64
+
+	sim Simulation // see NewSimulated
+	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
+	Sealer *wire.Sealer
+	// Carrier is the layer above. Nil if there is none.
+	Carrier Carrier
+	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
+	PacketMax int
+	// Families are the versions of IP that this node's sockets and host can send to. 0 means both.
+	// See SetFamilies.
+	Families Families
 	// Timing is that of LAN, WAN or Local, perhaps with changes.
 	Timing
 	// DeadRetention is how long the record of a dead or left member is kept, so that outdated
@@ -36,19 +46,11 @@ type Config struct {
 	// if others say that it is alive at the incarnation that it had: they may have missed its end.
 	// 0 means not at all.
 	VerifyForgotten time.Duration
-	// Zones divides the members.
-	Zones Zones
-	// PacketMax is the size of the largest packet sent, in bytes, after sealing.
-	PacketMax int
 	// UserPacketMax is that of a packet with nothing but a message of SendUser that doesn't fit
 	// PacketMax. 0 means PacketMax.
 	UserPacketMax int
-	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
-	Sealer *wire.Sealer
-	// Seed is that of this node's random numbers. No two nodes may share one.
-	Seed uint64
-	// Carrier is the layer above. Nil if there is none.
-	Carrier Carrier
+	// Zones divides the members.
+	Zones Zones
 	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead
 	// of Zones. It gets the members that could be drawn, in no order, and returns those that may
 	// be, perhaps in the same memory, and one that is taken in any case, or NoMember. It is asked
@@ -71,8 +73,6 @@ type Config struct {
 	// decides for itself. Gossip may still introduce the members, which is up to Admit. The rules
 	// are Admit's.
 	AdmitMerge func(iter.Seq[Peer]) error
-
-	sim Simulation // see NewSimulated
 }
 
 // Limits, in bytes.

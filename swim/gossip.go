@@ -8,13 +8,13 @@ import (
 
 // gossip is when the next gossip round is due, and the broadcasts that wait for one.
 type gossip struct {
-	queue       Queue
 	last        Time          // start of the last round
 	gap         time.Duration // from there to the next
 	toDeadUntil Time          // until then some dead member still gets gossip
-	packets     uint32        // filled so far
 	dropsNoted  uint64        // of queue.Drops
+	packets     uint32        // filled so far
 	sparing     bool          // see Sparing
+	queue       Queue
 }
 
 // due is when the next round may start. After a quiet interval that is at once.

@@ -82,8 +82,8 @@ const (
 // moves are the claims to other addresses.
 type moves struct {
 	list []move           // at most maxMoves
-	at   map[MemberID]int // in list
 	due  Time             // no deadline is earlier
+	at   map[MemberID]int // in list
 	wave Time             // when the last checks begin
 	many int              // how many of them
 }

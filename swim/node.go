@@ -14,43 +14,43 @@ import (
 // Node is one member of a cluster: SWIM with Lifeguard's extensions. It is a Machine; see there for
 // who owns what.
 type Node struct {
-	// The fields that most inputs read come first. With thousands of nodes in one process, an input
-	// costs what it takes to get its node's memory into the cache.
-	roster *Roster
-	self   MemberID
-	inc    uint32 // own incarnation
-	pause  pause
-	view   view
-	probe  probe
+	// What most inputs read comes first, see Preload. With thousands of nodes in one process, an
+	// input costs what it takes to get its node's memory into the cache.
+	roster    *Roster
+	self      MemberID
+	inc       uint32    // own incarnation
+	history   *recorder // nil if nobody wants to know
+	pause     pause
+	forgotten []forgotten // in the last call
+	probe     probe
+	health    int    // Lifeguard's local health multiplier: 0 is healthy
+	lastSeq   uint32 // of pings
+	unpinged  uint8  // refutations since another member last pinged this one
 
-	health       int // Lifeguard's local health multiplier: 0 is healthy
 	suspicions   suspicions
+	update       update
 	pings        pendingPings
+	leaving      leave
+	lastOp       OpID
+	joins        []join
 	unresponsive unresponsive
 	moves        moves
-	forgotten    []forgotten // in the last call
-	staleKeys    staleKeyPeers
-	pushPull     pushPull
-	leaving      leave
-	update       update
 	gossip       gossip
-	lastSeq      uint32 // of pings
+	pushPull     pushPull
 	rng          rng
+	staleKeys    staleKeyPeers
+	view         view
 	counters     Counters
+	cfg          Config
 
-	cfg       Config
 	detours   detours
 	ownAddr   []byte // as messages carry it
-	joins     []join
 	streams   streams
-	lastOp    OpID
-	forgetPos int   // of view.order: the next record that forgetOld looks at
-	unpinged  uint8 // refutations since another member last pinged this one
+	forgetPos int // of view.order: the next record that forgetOld looks at
 	rejoins   rejoins
 	replies   replyBudget
 	relays    relays
-	changes   *Changes  // nil if nobody wants to know
-	history   *recorder // nil if nobody wants to know
+	changes   *Changes // nil if nobody wants to know
 
 	candidates []MemberID // memory for Config.Select
 }

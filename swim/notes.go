@@ -82,6 +82,12 @@ type Counters struct {
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64
 
+	// Claims are messages about members that packets brought, by the state that they claim, whether
+	// they were news or not.
+	Claims [Left + 1]uint64
+	// DroppedStale are messages that aren't newer than the record; they are normal in gossip.
+	DroppedStale uint64
+
 	Probes      uint64
 	ProbesEnded uint64        // with an ack or without
 	ProbeTime   time.Duration // that those took, together
@@ -94,10 +100,6 @@ type Counters struct {
 
 	StreamsIn, StreamsOut uint64
 	StreamsFailed         uint64 // opened here, without success
-
-	// Claims are messages about members that packets brought, by the state that they claim, whether
-	// they were news or not.
-	Claims [Left + 1]uint64
 
 	// Changes of records, by gossip, by push/pull or by this node itself. A further suspicion of a
 	// suspect doesn't count.
@@ -127,7 +129,6 @@ type Counters struct {
 	DroppedMoves        uint64 // claims to another address: too many at once
 	DroppedTooLarge     uint64 // messages to send that don't fit a packet
 	DroppedNoRoute      uint64 // packets to members without a route
-	DroppedStale        uint64 // messages that aren't newer than the record; normal in gossip
 	RefusedMembers      uint64 // claims that Config.Admit refused
 	RefusedMerges       uint64 // states that Config.AdmitMerge refused
 }

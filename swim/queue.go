@@ -15,20 +15,20 @@ import (
 // looks at a few of them instead of at every broadcast. The zero Queue is empty and has room for
 // QueueMax broadcasts.
 type Queue struct {
+	n     int
+	drops uint64
+	slots []slot
+	lists []list           // by rank
+	byKey map[uint64]int16 // slot + 1
+	free  int16            // first free slot + 1, or 0
+
+	sent, sentBytes uint64
+
 	// Fair sends the oldest of those sent equally often first, whatever its size: otherwise the
 	// oldest could come too late in a burst. Set it before the first Add.
 	Fair bool
 	// Rebroadcasts takes the broadcasts that were sent often enough. Nil: they are dropped.
 	Rebroadcasts *Rebroadcasts
-
-	slots []slot
-	free  int16            // first free slot + 1, or 0
-	lists []list           // by rank
-	byKey map[uint64]int16 // slot + 1
-	n     int
-	drops uint64
-
-	sent, sentBytes uint64
 }
 
 // QueueMax bounds a queue. It overflows only if messages come faster than gossip sends them; those

@@ -24,13 +24,11 @@ func (s *Simulation) roster() *Roster {
 // it for many nodes at once. It changes nothing.
 func (n *Node) Preload() uint64 {
 	c, g := &n.cfg, &n.gossip
-	return uint64(n.self) + uint64(n.view.live) + uint64(n.view.recs.Len()) + n.view.root +
-		uint64(n.probe.sent) + uint64(n.health) + uint64(len(n.pings.list)) +
-		uint64(len(n.moves.list)) + uint64(n.pushPull.next) + uint64(n.leaving.op) +
-		uint64(g.queue.n) + uint64(g.last) + uint64(g.packets) + n.counters.PacketsIn +
-		n.counters.ProbesRelayed + n.counters.RTTs.Counts[0] +
-		uint64(len(c.Name)) + uint64(c.ProbeInterval) + uint64(c.GossipInterval) +
-		uint64(c.PacketMax) + uint64(len(n.ownAddr)) + uint64(n.unpinged) + uint64(n.lastOp)
+	return uint64(n.self) + uint64(n.probe.next) + uint64(n.health) + uint64(n.suspicions.due) +
+		uint64(n.lastOp) + uint64(len(n.joins)) + uint64(len(n.moves.list)) + uint64(g.last) +
+		uint64(g.queue.n) + uint64(n.pushPull.next) + uint64(len(n.staleKeys)) + uint64(n.view.live) +
+		uint64(n.view.recs.Len()) + uint64(n.view.order.Len()) + n.view.root +
+		n.counters.PacketsIn + uint64(c.sim.Without) + uint64(c.ProbeInterval)
 }
 
 // NewSimulated is New for a node of a simulation.

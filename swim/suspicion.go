@@ -27,6 +27,8 @@ type suspicion struct {
 	most     time.Duration
 	early    Time          // of the first ping of the suspect; Never: none is due
 	lead     time.Duration // from the final probe to the deadline; 0: there is none
+
+	_ [8]byte // to two lines
 }
 
 // nobody is the accuser of a suspect in a push/pull, which doesn't name the member that got no

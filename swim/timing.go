@@ -22,10 +22,10 @@ type Timing struct {
 	// GossipRate is how many bytes a second gossip rounds may send while more broadcasts wait than
 	// a round carries: rounds then follow sooner than after GossipInterval. 0 means never sooner.
 	GossipRate int
-	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
-	GossipToTheDead time.Duration
 	// RetransmitMult: a broadcast is sent RetransmitMult * ceil(log10(n+1)) times.
 	RetransmitMult int
+	// GossipToTheDead is how long a dead member still gets gossip, so that it may refute.
+	GossipToTheDead time.Duration
 
 	// PushPullInterval is the time between push/pulls with a random member. Those of whole states
 	// are rarer with more than 32 members. 0 turns them off.

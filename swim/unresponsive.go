@@ -14,9 +14,9 @@ import (
 //
 // What was heard before doesn't count: the members that are silent now were heard just as often.
 type unresponsive struct {
+	next      Time  // of the next extra probes
 	last      uint8 // which of the last probes failed; the newest is bit 0
 	on        bool
-	next      Time        // of the next extra probes
 	extra     []inquiry   // in flight besides the usual probe
 	restUntil Time        // see unresponsiveMost
 	heard     []lastHeard // since it began

@@ -68,10 +68,10 @@ func (r record) known() bool { return r.ident != 0 }
 // view is one node's table of members: dense records by MemberID, and an order to draw from, the
 // living in front. Both may be forks of a Base's.
 type view struct {
-	recs  paged.Array[record]
-	order paged.Array[MemberID]
 	live  int // how many in front of order are alive or suspect
 	size  int // bytes of a push/pull with all records, at most; see Roster.stateSize
+	recs  paged.Array[record]
+	order paged.Array[MemberID]
 
 	zoning zoning
 

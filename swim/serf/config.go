@@ -137,11 +137,9 @@ func (s *Simulation) membership() swim.Simulation {
 
 // Preload reads a field in each cache line of n that most inputs need: see swim.Node.Preload.
 func (n *Node) Preload() uint64 {
-	g := &n.gossip
-	return n.swim.Preload() + uint64(n.self) + uint64(n.due[0]) + uint64(n.due[timerLeave]) +
-		uint64(n.leave.phase) + uint64(n.journal.wroteQuery) + uint64(n.memberClock.Now()) +
-		uint64(n.queryClock.Now()) + uint64(len(n.events.backlog)) + uint64(g.queued) +
-		uint64(g.rebroadcasts.Len()) + n.coords.client.Preload() + n.count.MessagesIn
+	return n.swim.Preload() + uint64(n.self) + uint64(n.due[0]) + uint64(n.eventClock.Now()) +
+		uint64(n.leave.phase) + uint64(n.gossip.queued) + uint64(n.gossip.rebroadcasts.Len()) +
+		uint64(len(n.events.backlog)) + n.coords.client.Preload()
 }
 
 // NewSimulated is New for a node of a simulation.

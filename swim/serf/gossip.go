@@ -14,8 +14,8 @@ type gossip struct {
 	changed bool  // a message was queued or dropped since the last noteDrops
 	queued  int   // messages in all queues; see recount
 
-	intents, queries, events swim.Queue
 	rebroadcasts             swim.Rebroadcasts // of events; askers repeat queries themselves
+	intents, queries, events swim.Queue
 
 	buf   []byte                                  // of wrap
 	noted struct{ drops, tooLarge, large uint64 } // figures of the last notes

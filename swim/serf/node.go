@@ -50,20 +50,20 @@ const (
 // back. Operations that take time return an OpID and end with an event that carries it.
 type Node struct {
 	// What every call looks at comes first and together, as in swim.Node.
-	swim    *swim.Node
-	roster  *swim.Roster
-	self    swim.MemberID
-	call    call
-	due     [timers]swim.Time
-	leave   leaving
-	journal journal
-
-	memberClock, eventClock, queryClock lamport.Clock
-
-	events events
-	gossip gossip
-	coords coordinates
-	count  Counters
+	swim        *swim.Node
+	roster      *swim.Roster
+	self        swim.MemberID
+	call        call
+	due         [timers]swim.Time
+	eventClock  lamport.Clock
+	memberClock lamport.Clock
+	leave       leaving
+	journal     journal
+	gossip      gossip
+	queryClock  lamport.Clock
+	events      events
+	coords      coordinates
+	count       Counters
 
 	cfg      Config
 	start    swim.Time // of this run: votes over a name compare ages
