@@ -28,41 +28,37 @@ func wantReplayed(t *testing.T, dir string, keys ...[]byte) (inputs, segments in
 	}
 	known := recording.Keys{}
 	known.Add(keys...)
-	for _, run := range r.Runs {
-		var p *replay.Player
-		for i, s := range run.Segments {
-			if s.Err != nil {
-				t.Fatal(s.Err)
-			}
-			reader, err := s.Open(known)
+	var p *replay.Player
+	run := ""
+	for _, s := range r.Segments {
+		reader, err := s.Open(known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := reader.Checkpoint
+		if run == s.Run && !bytes.Equal(p.Node.AppendState(nil), c.State) {
+			t.Fatalf("%s: another state than that of its beginning", s.Path)
+		}
+		if p, err = replay.Begin(c, known); err != nil {
+			t.Fatalf("%s: %v", s.Path, err)
+		}
+		if c.State != nil && !bytes.Equal(p.Node.AppendState(nil), c.State) {
+			t.Fatalf("%s: the state is another after it was restored", s.Path)
+		}
+		segments++
+		run = s.Run
+		for e, err := range reader.Entries() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := reader.Checkpoint
-			if p != nil && !bytes.Equal(p.Node.AppendState(nil), c.State) {
-				t.Fatalf("%s: another state than that of its beginning", s.Path)
+			inputs++
+			got, err := p.Play(e)
+			if err != nil || got != e.Effects || !e.Ended {
+				t.Fatalf("%s: %d inputs, %v at %v: %+v, %v, want %+v", s.Path, e.Number, e.Kind, time.Duration(e.At), got, err, e.Effects)
 			}
-			if p, err = replay.Begin(c, known); err != nil {
-				t.Fatalf("%s: %v", s.Path, err)
-			}
-			if c.State != nil && !bytes.Equal(p.Node.AppendState(nil), c.State) {
-				t.Fatalf("%s: the state is another after it was restored", s.Path)
-			}
-			segments++
-			for e, err := range reader.Entries() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				inputs++
-				p.Out.Reset()
-				got, err := p.Play(e)
-				if err != nil || got != e.Effects || !e.Ended {
-					t.Fatalf("%s: segment %d, %d inputs, %v at %v: %+v, %v, want %+v", dir, i, e.Number, e.Kind, time.Duration(e.At), got, err, e.Effects)
-				}
-			}
-			if reader.End.Torn {
-				t.Errorf("%s: ends within a frame", s.Path)
-			}
+		}
+		if reader.End.Torn {
+			t.Errorf("%s: ends within a frame", s.Path)
 		}
 	}
 	return inputs, segments

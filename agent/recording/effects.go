@@ -13,8 +13,8 @@ import (
 // recognises them.
 type Effects struct {
 	Packets, Streams, Events, Notes int
-	// Out is the CRC-32C of the packets and streams, Said that of the events, the notes and what the
-	// call returned. Each is 0 if there is nothing.
+	// Out is the CRC-32C of the packets and streams, Said that of the events, the notes and what
+	// the call returned. Each is 0 if there is nothing.
 	Out, Said uint32
 }
 

@@ -45,8 +45,8 @@ func (k Kind) String() string {
 	if k == 0 || k >= kinds {
 		return "unknown"
 	}
-	return [kinds]string{"", "start", "packet", "stream", "tick", "user-event", "query", "ask", "keys",
-		"respond", "decline", "join", "join-one", "leave", "force-leave", "set-tags", "set-addr",
+	return [kinds]string{"", "start", "packet", "stream", "tick", "user-event", "query", "ask",
+		"keys", "respond", "decline", "join", "join-one", "leave", "force-leave", "set-tags", "set-addr",
 		"set-families", "set-keyring", "set-zones", "keyring-saved", "flush-coalesced"}[k]
 }
 
@@ -94,6 +94,7 @@ func (e *Entry) codeHead(c *checkpoint.Coder, last swim.Time) {
 	checkpoint.Uint(c, &e.Kind)
 	checkpoint.Int(c, &since)
 	e.At = last + since
+	c.Check(!c.Restoring() || since >= 0 && e.At >= last)
 }
 
 // code writes or reads what was given to the node.

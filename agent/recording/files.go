@@ -21,6 +21,9 @@ const fileMode, dirMode = 0o600, 0o700
 // numberDigits is how long the number is that a segment's name begins with: names sort by it.
 const numberDigits = 8
 
+// nameTime is the form of the time that follows it.
+const nameTime = "20060102T150405Z"
+
 // lockName is the file whose lock keeps other agents out.
 const lockName = "recording"
 
@@ -50,11 +53,16 @@ func (f *files) open() (err error) {
 	}
 	if f.lock, err = disk.LockFile(filepath.Join(f.dir, lockName)); err != nil {
 		if errors.Is(err, disk.ErrInUse) {
-			err = std.Errorf("%s: another agent records there; each needs a directory of its own", f.dir)
+			err = std.Errorf("%s: another agent records there; each needs a directory of its own",
+				f.dir)
 		}
 		return err
 	}
 	names, err := segmentNames(f.dir)
+	if err != nil {
+		f.lock.Release()
+		return err
+	}
 	for _, name := range names {
 		digits, _, _ := strings.Cut(name, "-")
 		n, notOurs := strconv.Atoi(digits)
@@ -62,18 +70,13 @@ func (f *files) open() (err error) {
 			continue // whoever put it there removes it
 		}
 		path := filepath.Join(f.dir, name)
-		info, statErr := os.Stat(path)
-		if err = std.Join(err, statErr); err != nil {
-			break
-		}
-		f.list = append(f.list, segmentFile{path, info.Size()})
-		f.total += info.Size()
 		f.number = max(f.number, n)
+		if info, err := os.Stat(path); err == nil {
+			f.list = append(f.list, segmentFile{path, info.Size()})
+			f.total += info.Size()
+		}
 	}
-	if err != nil {
-		f.lock.Release()
-	}
-	return err
+	return nil
 }
 
 func createFile(path string) (io.WriteCloser, error) {
@@ -113,7 +116,7 @@ func (f *files) discard() {
 func (f *files) next(now time.Time) error {
 	f.end()
 	f.number++
-	name := fmt.Sprintf("%0*d-%s%s", numberDigits, f.number, now.Format("20060102T150405Z"), suffix)
+	name := fmt.Sprintf("%0*d-%s%s", numberDigits, f.number, now.Format(nameTime), suffix)
 	path := filepath.Join(f.dir, name)
 	w, err := f.create(path)
 	if err != nil {

@@ -76,6 +76,7 @@ func encode(list []*Entry) []byte {
 // read reads the entries of a frame.
 func read(b []byte, keys ...[]byte) (list []*Entry, err error) {
 	r := &Reader{keys: Keys{}, frames: appendFrame(nil, frameEntries, b, nil)}
+	r.size = len(r.frames)
 	r.keys.Add(keys...)
 	for e, err := range r.Entries() {
 		if err != nil {
@@ -145,7 +146,7 @@ func TestDamagedEntriesAreAnError(t *testing.T) {
 		}
 	}
 	b[0] = byte(kinds)
-	if _, err := read(b); err == nil || !strings.Contains(err.Error(), "input 0") {
+	if _, err := read(b); err == nil || !strings.Contains(err.Error(), "at byte 0, after 0 inputs") {
 		t.Errorf("an unknown kind: %v", err)
 	}
 }
@@ -296,7 +297,7 @@ func TestFilesThatAreNoSegments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := r.Runs[0].Segments[0]
+		s := r.Segments[0]
 		if _, err := s.Open(Keys{}); err == nil || !strings.Contains(err.Error(), s.Path) {
 			t.Errorf("%s: error %v, want one that names the file", name, err)
 		}

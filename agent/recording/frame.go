@@ -28,7 +28,8 @@ import (
 //
 // with the least significant byte of a number first.
 
-// magic is the first line of a segment, with the version of the format. The second is a Header as JSON.
+// magic is the first line of a segment, with the version of the format. The second is a Header as
+// JSON.
 const (
 	magic      = magicOfAny + "1\n"
 	magicOfAny = "serf recording " // and the version of the format
@@ -69,6 +70,9 @@ func parseHeader(b []byte) (h Header, frames []byte, err error) {
 	}
 	if err := json.Unmarshal(line, &h); err != nil {
 		return h, nil, std.Errorf("%w: header: %w", errFormat, err)
+	}
+	if h.Segment < 0 {
+		return h, nil, std.Errorf("%w: segment %d", errFormat, h.Segment)
 	}
 	return h, frames, nil
 }

@@ -154,20 +154,18 @@ func entries(t *testing.T, dir string, keys ...[]byte) (list []*Entry, ends []En
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, run := range r.Runs {
-		for _, s := range run.Segments {
-			reader, err := s.Open(known)
+	for _, s := range r.Segments {
+		reader, err := s.Open(known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range reader.Entries() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for e, err := range reader.Entries() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				list = append(list, e)
-			}
-			ends = append(ends, reader.End)
+			list = append(list, e)
 		}
+		ends = append(ends, reader.End)
 	}
 	return list, ends
 }

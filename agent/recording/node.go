@@ -241,7 +241,7 @@ func (n *Node) WriteDeadline() swim.Time {
 	if n.rec == nil {
 		return swim.Never
 	}
-	return n.rec.deadline()
+	return n.rec.due
 }
 
 // Close ends the recording. No other method may be called then but those that read.

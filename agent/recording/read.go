@@ -7,8 +7,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
+	"time"
 
 	"serf/internal/checkpoint"
 	"serf/internal/std"
@@ -23,21 +24,17 @@ const segmentMax = 1 << 30
 
 // Recording is a directory of segments.
 type Recording struct {
-	Dir  string
-	Runs []*Run
-}
-
-// Run is one run of the agent, without the segments that have been deleted meanwhile.
-type Run struct {
-	ID       string
+	Dir string
+	// Segments are those of each run of the agent, one run after the other.
 	Segments []*Segment
 }
 
 // Segment is one file.
 type Segment struct {
 	Path string
+	// Header is guessed from the file's name and the files before it if it can't be read.
 	Header
-	// Err is why the file can't be read, beyond its header.
+	// Err is why the file can't be read.
 	Err error
 }
 
@@ -52,33 +49,55 @@ func Read(dir string) (*Recording, error) {
 		return nil, std.Errorf("%s: no segments of a recording (*%s)", dir, suffix)
 	}
 	r := &Recording{Dir: dir}
+	runs := make(map[string]int)
 	for _, name := range names {
-		r.add(filepath.Join(dir, name))
+		s := &Segment{Path: filepath.Join(dir, name)}
+		if s.Err = s.readHeader(); s.Err != nil {
+			s.guess(name, r.Segments)
+		} else if _, known := runs[s.Run]; !known {
+			runs[s.Run] = len(runs)
+		}
+		r.Segments = append(r.Segments, s)
+	}
+	sort.SliceStable(r.Segments, func(i, k int) bool {
+		a, b := r.Segments[i], r.Segments[k]
+		return runs[a.Run] < runs[b.Run] || a.Run == b.Run && a.Segment < b.Segment
+	})
+	for i, s := range r.Segments[1:] {
+		if before := r.Segments[i]; s.Err == nil && before.Err == nil && s.Run == before.Run &&
+			s.Segment == before.Segment {
+			s.Err = std.Errorf("%s: is segment %d of its run, as %s is", s.Path, s.Segment+1,
+				filepath.Base(before.Path))
+		}
 	}
 	return r, nil
+}
+
+// guess sets the header of a file that comes after others.
+func (s *Segment) guess(name string, before []*Segment) {
+	if len(before) > 0 {
+		last := before[len(before)-1]
+		s.Run, s.Segment, s.Time = last.Run, last.Segment+1, last.Time
+	}
+	_, begun, _ := strings.Cut(strings.TrimSuffix(name, suffix), "-")
+	if t, err := time.Parse(nameTime, begun); err == nil {
+		s.Time = t
+	}
 }
 
 // segmentNames lists the segments in a directory in their order.
 func segmentNames(dir string) (names []string, err error) {
 	entries, err := os.ReadDir(dir) // sorted
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), suffix) && e.Type().IsRegular() {
+		if !strings.HasSuffix(e.Name(), suffix) {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		if err != nil || info.Mode().IsRegular() {
 			names = append(names, e.Name())
 		}
 	}
 	return names, err
-}
-
-// add adds a segment to its run.
-func (r *Recording) add(path string) {
-	s := &Segment{Path: path}
-	s.Err = s.readHeader()
-	i := slices.IndexFunc(r.Runs, func(run *Run) bool { return run.ID == s.Run })
-	if i < 0 {
-		i = len(r.Runs)
-		r.Runs = append(r.Runs, &Run{ID: s.Run})
-	}
-	r.Runs[i].Segments = append(r.Runs[i].Segments, s)
 }
 
 // readHeader reads the header alone.
@@ -125,8 +144,9 @@ type Reader struct {
 	End End
 
 	keys   Keys
-	frames []byte
 	path   string
+	size   int    // of the file
+	frames []byte // not yet read
 	at     swim.Time
 	number int
 }
@@ -152,49 +172,69 @@ const (
 
 // Open reads the checkpoint. keys may be added to while entries are read.
 func (s *Segment) Open(keys Keys) (*Reader, error) {
-	frames, err := s.read()
+	if s.Err != nil {
+		return nil, s.Err
+	}
+	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*Reader, error) { return nil, std.Errorf("%s: %w", s.Path, err) }
-	f, frames, err := cutFrame(frames)
+	if info.Size() > segmentMax {
+		return nil, std.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
+	}
+	b, err := os.ReadFile(s.Path)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	if f.kind != frameCheckpoint {
-		return fail(std.Errorf("%w: it doesn't begin with a checkpoint", errFormat))
+	r := &Reader{keys: keys, path: s.Path, size: len(b)}
+	if _, r.frames, err = parseHeader(b); err != nil {
+		return nil, std.Errorf("%s: %w", s.Path, err)
 	}
-	content, err := f.open(keys)
+	at := r.offset()
+	content, kind, err := r.frame()
+	if err == nil && kind != frameCheckpoint {
+		err = std.Errorf("%w: it doesn't begin with a checkpoint", errFormat)
+	}
+	if err == nil {
+		r.Checkpoint, err = parseCheckpoint(content)
+	}
 	if err != nil {
-		return fail(err)
+		return nil, std.Errorf("%s: at byte %d: %w", s.Path, at, err)
 	}
-	c, err := parseCheckpoint(content)
-	if err != nil {
-		return fail(err)
-	}
-	return &Reader{Checkpoint: c, keys: keys, frames: frames, path: s.Path, at: c.At}, nil
+	r.at = r.Checkpoint.At
+	return r, nil
 }
+
+// offset is how many bytes have been read.
+func (r *Reader) offset() int { return r.size - len(r.frames) }
 
 // Entries yields the entries. The sequence can be taken once. An error is the last that it yields.
 // A frame that is cut off at the end is none: the recording ends there.
 func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		for len(r.frames) > 0 {
+			at := r.offset()
 			content, kind, err := r.frame()
-			if errors.Is(err, errTorn) {
+			switch {
+			case errors.Is(err, errTorn):
 				r.End.Torn, r.frames = true, nil
 				return
-			}
-			if err == nil && kind == frameEnd {
-				if err = json.Unmarshal(content, &r.End); err == nil {
+			case err != nil:
+			case kind == frameEnd && len(r.frames) > 0:
+				err = std.Errorf("%w: %d bytes after the end", errFormat, len(r.frames))
+			case kind == frameEnd:
+				err = json.Unmarshal(content, &r.End)
+			case kind == frameEntries:
+				var more bool
+				if more, err = r.entries(content, yield); err == nil && !more {
 					return
 				}
+			default:
+				err = std.Errorf("%w: a frame of type %q", errFormat, kind)
 			}
 			if err != nil {
-				yield(nil, std.Errorf("%s: after %d inputs: %w", r.path, r.number, err))
-				return
-			}
-			if !r.entries(content, yield) {
+				yield(nil, std.Errorf("%s: at byte %d, after %d inputs: %w", r.path, at, r.number,
+					err))
 				return
 			}
 		}
@@ -213,26 +253,20 @@ func (r *Reader) frame() (content []byte, kind frameType, err error) {
 }
 
 // entries yields those of a frame.
-func (r *Reader) entries(content []byte, yield func(*Entry, error) bool) (more bool) {
-	c := checkpoint.Restorer(content)
-	for c.Left() > 0 {
+func (r *Reader) entries(content []byte, yield func(*Entry, error) bool) (more bool, err error) {
+	for c := checkpoint.Restorer(content); c.Left() > 0; r.number++ {
 		e := &Entry{Number: r.number}
-		e.decode(c, r.at)
-		err := c.Err()
-		if err == nil {
-			err = e.findKeys(r.keys)
+		if e.decode(c, r.at); c.Err() != nil {
+			return false, c.Err()
 		}
-		if err != nil {
-			yield(nil, std.Errorf("%s: input %d: %w", r.path, r.number, err))
-			return false
+		if err := e.findKeys(r.keys); err != nil {
+			return false, err
 		}
-		r.at = e.At
-		r.number++
-		if !yield(e, nil) {
-			return false
+		if r.at = e.At; !yield(e, nil) {
+			return false, nil
 		}
 	}
-	return true
+	return true, nil
 }
 
 // decode reads an entry; last is the time of the one before.

@@ -15,18 +15,16 @@ func recorded(t *testing.T, dir string) (list []*recording.Entry, header recordi
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, run := range r.Runs {
-		for _, s := range run.Segments {
-			reader, err := s.Open(recording.Keys{})
+	for _, s := range r.Segments {
+		reader, err := s.Open(recording.Keys{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range reader.Entries() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for e, err := range reader.Entries() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				list, header = append(list, e), s.Header
-			}
+			list, header = append(list, e), s.Header
 		}
 	}
 	return list, header

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"sort"
 	"strings"
@@ -33,6 +33,8 @@ Usage: serf replay [options] DIR...
   With one of the options below it tells what happened instead. A recording of an encrypted
   cluster needs the keys; tags, payloads of events and queries, and addresses are in it.
 
+  What is missing or damaged is named, and the rest is shown all the same; the exit code is 1.
+
 What to tell:
 
   -log=LEVEL
@@ -55,9 +57,9 @@ What to tell:
         were lost. Differences of the hosts' clocks are estimated from the packets.
 
   -test=FILE
-        Write the stretch to a file that 'go test ./swim/serf' plays in the source code of this
-        program, from swim/serf/testdata/conversations: inputs, and what came of them. Keys are
-        replaced by others.
+        Write the stretch to a new file that 'go test ./swim/serf' plays in the source code of
+        this program, from swim/serf/testdata/conversations: inputs, and what came of them. Keys
+        are replaced by others.
 
 Options:
 
@@ -89,14 +91,12 @@ type replayOptions struct {
 	from, to, at               *string
 	keyrings                   *[]string
 
-	keys recording.Keys
-	all  []*recording.Recording
-	in   replay.Stretch
+	all  []*replay.Walk
 	then time.Time // -at
 }
 
 func runReplay(_ context.Context, args []string, e env) int {
-	o := &replayOptions{options: newOptions("replay", replayHelp, e), keys: recording.Keys{}}
+	o := &replayOptions{options: newOptions("replay", replayHelp, e)}
 	o.log = o.level("log", "debug")
 	o.members, o.packets = o.flag("members", false), o.flag("packets", false)
 	o.timeline = o.flag("timeline", false)
@@ -164,23 +164,35 @@ func (o *replayOptions) combination(dirs []string) error {
 
 // open reads the keyrings and finds the segments.
 func (o *replayOptions) open(dirs []string) error {
+	keys := recording.Keys{}
 	for _, file := range *o.keyrings {
 		data, err := readFile(file, keyringMax)
 		if err != nil {
 			return std.Errorf("-keyring %s: %w", file, err)
 		}
-		keys, err := config.ParseKeyring(file, data)
+		list, err := config.ParseKeyring(file, data)
 		if err != nil {
 			return std.Errorf("-keyring: %w", err)
 		}
-		o.keys.Add(keys...)
+		keys.Add(list...)
 	}
-	for _, dir := range dirs {
+	runs := make(map[string]int) // from 1, in which of dirs
+	for i, dir := range dirs {
 		r, err := recording.Read(dir)
 		if err != nil {
 			return err
 		}
-		o.all = append(o.all, r)
+		for _, s := range r.Segments {
+			other := runs[s.Run]
+			if other > 0 && other <= i {
+				return std.Errorf("%s and %s have segments of the same run: give each recording once",
+					dirs[other-1], dir)
+			}
+			if s.Err == nil {
+				runs[s.Run] = i + 1
+			}
+		}
+		o.all = append(o.all, &replay.Walk{Recording: r, Keys: keys})
 	}
 	return nil
 }
@@ -190,10 +202,10 @@ const keyringMax = 64 << 10
 
 // times reads the options that are times.
 func (o *replayOptions) times() error {
-	begin := replay.First(o.all[0], o.keys)
-	for _, r := range o.all[1:] {
-		if other := replay.First(r, o.keys); other.Before(begin) {
-			begin = other
+	var begin time.Time
+	for _, w := range o.all {
+		if first := replay.First(w); begin.IsZero() || first.Before(begin) {
+			begin = first
 		}
 	}
 	var errs []error
@@ -207,41 +219,32 @@ func (o *replayOptions) times() error {
 		}
 		return t
 	}
-	o.in = replay.Stretch{From: read("from", *o.from), To: read("to", *o.to)}
+	in := replay.Stretch{From: read("from", *o.from), To: read("to", *o.to)}
 	o.then = read("at", *o.at)
-	if len(errs) == 0 && !o.in.To.IsZero() && o.in.To.Before(o.in.From) {
+	if len(errs) == 0 && !in.To.IsZero() && in.To.Before(in.From) {
 		errs = append(errs, std.Errorf("-to %s: is before -from %s", *o.to, *o.from))
+	}
+	for _, w := range o.all {
+		w.In = in
 	}
 	return std.Join(errs...)
 }
 
-// failed reports an error and returns the exit code.
-func (o *replayOptions) failed(err error) int {
-	fmt.Fprintf(o.e.Stderr, "serf replay: %v\n", err)
-	if errors.Is(err, replay.ErrNothing) {
-		for _, r := range o.all {
-			fmt.Fprintf(o.e.Stderr, "%s begins at %s, its last segment at %s.\n", printable(r.Dir),
-				replay.First(r, o.keys).Format(time.RFC3339Nano), replay.Latest(r).Format(time.RFC3339Nano))
-		}
-	}
-	if missing := new(recording.KeyError); errors.As(err, &missing) {
-		fmt.Fprintf(o.e.Stderr, "Give the keyring files of that time: -keyring=FILE.\n")
-	}
-	return exitError
-}
-
-// tell does what the options ask for.
+// tell does what the options ask for. What couldn't be read, or isn't what happened, it says at the
+// end; the exit code is then 1.
 func (o *replayOptions) tell() int {
 	var err error
 	switch {
 	case *o.log != "":
-		err = o.tellLog()
+		least, _ := agent.ParseLevel(*o.log) // checked
+		err = o.lines("log lines of level "+strings.ToUpper(*o.log)+" or above",
+			func(w *replay.Walk) iter.Seq[replay.Line] { return replay.Log(w, swim.Level(least)) })
 	case *o.members:
 		err = o.eachMoment(o.tellMembers)
 	case *o.history != "":
 		err = o.eachMoment(o.tellHistory)
 	case *o.packets:
-		err = o.tellPackets()
+		err = o.lines("packets", replay.Packets)
 	case *o.timeline:
 		err = o.tellTimeline()
 	case *o.test != "":
@@ -249,23 +252,49 @@ func (o *replayOptions) tell() int {
 	default:
 		return o.verify()
 	}
+	code := exitOK
 	if err != nil {
-		return o.failed(err)
+		code = o.failed(err)
 	}
-	return exitOK
+	for _, w := range o.all {
+		for _, line := range w.Lines() {
+			fmt.Fprintf(o.e.Stderr, "serf replay: %s\n", printable(line))
+		}
+		if len(w.Unplayed) > 0 || w.Differ > 0 {
+			code = exitError
+		}
+		o.hintAtKeys(&w.Flaws)
+	}
+	return code
+}
+
+func (o *replayOptions) hintAtKeys(f *replay.Flaws) {
+	if f.NeedsKey {
+		fmt.Fprintln(o.e.Stderr, "Give the keyring files of that time: -keyring=FILE.")
+	}
+}
+
+// failed reports an error and returns the exit code.
+func (o *replayOptions) failed(err error) int {
+	fmt.Fprintf(o.e.Stderr, "serf replay: %v\n", err)
+	if errors.Is(err, replay.ErrNothing) {
+		for _, w := range o.all {
+			fmt.Fprintf(o.e.Stderr, "%s begins at %s, its last segment at %s.\n",
+				printable(w.Recording.Dir), replay.First(w).Format(time.RFC3339Nano),
+				replay.Latest(w).Format(time.RFC3339Nano))
+		}
+	}
+	return exitError
 }
 
 // verify compares effects.
 func (o *replayOptions) verify() int {
 	code := exitOK
 	var reports []*replay.Report
-	for i, r := range o.all {
-		report, err := replay.Verify(r, o.keys, o.in, build())
-		if err != nil {
-			return o.failed(err)
-		}
-		if report.Inputs == 0 && len(report.Unplayed) == 0 {
-			return o.failed(std.Errorf("%s: %w", r.Dir, replay.ErrNothing))
+	for i, w := range o.all {
+		report := replay.Verify(w, build())
+		if err := w.Nothing(); err != nil {
+			return o.failed(std.Errorf("%s: %w", w.Recording.Dir, err))
 		}
 		if !report.Same {
 			code = exitError
@@ -277,6 +306,7 @@ func (o *replayOptions) verify() int {
 			}
 			fmt.Fprint(o.e.Stdout, report.Text())
 		}
+		o.hintAtKeys(&w.Flaws)
 	}
 	if o.chosen == formatJSON {
 		writeJSON(o.e.Stdout, reports)
@@ -284,81 +314,37 @@ func (o *replayOptions) verify() int {
 	return code
 }
 
-// tellLog prints the notes of all nodes, in one order.
-func (o *replayOptions) tellLog() error {
-	least, err := agent.ParseLevel(*o.log)
-	if err != nil {
-		return err
-	}
-	what := "log lines of level " + strings.ToUpper(*o.log) + " or above"
-	return o.merged(what, func(r *recording.Recording, add func(time.Time, func() error)) error {
-		return replay.Log(r, o.keys, o.in, swim.Level(least), func(l replay.LogLine) error {
-			add(l.Time, func() error {
-				if o.chosen == formatJSON {
-					return o.line(l)
-				}
-				node := ""
-				if len(o.all) > 1 {
-					node = printable(l.Node) + " "
-				}
-				_, err := fmt.Fprintf(o.e.Stdout, "%s %s[%s] %s: %s\n",
-					l.Time.Format("2006/01/02 15:04:05.000"), node, l.LevelName, l.Component, l.Text)
-				return err
-			})
-			return nil
-		})
-	})
-}
-
-// tellPackets prints the packets of all nodes, in one order.
-func (o *replayOptions) tellPackets() error {
-	return o.merged("packets", func(r *recording.Recording, add func(time.Time, func() error)) error {
-		return replay.Packets(r, o.keys, o.in, func(t *replay.Traffic) error {
-			add(t.Time, func() error {
-				if o.chosen == formatJSON {
-					return o.line(t)
-				}
-				_, err := fmt.Fprint(o.e.Stdout, t.Text())
-				return err
-			})
-			return nil
-		})
-	})
-}
-
-// merged prints what each recording has: one alone as it comes, several sorted by time. If there
-// are no lines, it says which: that isn't an error.
-func (o *replayOptions) merged(what string,
-	each func(r *recording.Recording, add func(time.Time, func() error)) error) error {
+// lines prints what each recording has: one alone as it comes, several sorted by time, but each in
+// its order, though its clock was set back. If there are no lines, it says which: that isn't an
+// error.
+func (o *replayOptions) lines(what string, of func(*replay.Walk) iter.Seq[replay.Line]) error {
 	type item struct {
-		at    time.Time
-		print func() error
+		at   time.Time
+		line replay.Line
 	}
 	var items []item
-	var other error // effects that differ: said at the end
 	count, nothing := 0, 0
-	for _, r := range o.all {
-		var printed error
-		err := each(r, func(at time.Time, print func() error) {
-			count++
-			if len(o.all) > 1 {
-				items = append(items, item{at, print})
-			} else if printed == nil {
-				printed = print()
+	for _, w := range o.all {
+		var last time.Time
+		for l := range of(w) {
+			if count++; len(o.all) == 1 {
+				if err := o.line(l); err != nil {
+					return err
+				}
+				continue
 			}
-		})
-		switch {
-		case printed == nil && errors.Is(err, replay.ErrNothing):
+			if l.When().After(last) {
+				last = l.When()
+			}
+			items = append(items, item{last, l})
+		}
+		if w.Nothing() != nil {
 			nothing++
-		case printed != nil || !replay.OnlyDiffers(err):
-			return cmp.Or(printed, err)
-		default:
-			other = cmp.Or(other, err)
 		}
 	}
-	sort.SliceStable(items, func(i, j int) bool { return items[i].at.Before(items[j].at) })
+	sort.SliceStable(items, func(i, k int) bool { return items[i].at.Before(items[k].at) })
 	for _, i := range items {
-		if err := i.print(); err != nil {
+		if err := o.line(i.line); err != nil {
 			return err
 		}
 	}
@@ -369,36 +355,39 @@ func (o *replayOptions) merged(what string,
 		fmt.Fprintf(o.e.Stderr, "Nothing to show: the recording has inputs of that time, and no %s.\n",
 			what)
 	}
-	return other
+	return nil
 }
 
-// line prints v as JSON in one line.
-func (o *replayOptions) line(v any) error {
-	_, err := io.WriteString(o.e.Stdout, jsonLineOf(v))
+// line prints a line.
+func (o *replayOptions) line(l replay.Line) error {
+	text := ""
+	if o.chosen == formatJSON {
+		text = jsonLineOf(l)
+	} else {
+		text = l.Words(len(o.all) > 1)
+	}
+	_, err := io.WriteString(o.e.Stdout, text)
 	return err
 }
 
 // eachMoment tells of each recording what was at -at.
 func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) error) error {
-	var other error
-	for i, r := range o.all {
-		p, last, err := replay.At(r, o.keys, o.then)
-		if !replay.OnlyDiffers(err) {
-			return std.Errorf("%s: %w", r.Dir, err)
+	var errs []error
+	for i, w := range o.all {
+		p, last, err := replay.At(w, o.then)
+		if err != nil {
+			errs = append(errs, std.Errorf("%s: %w", w.Recording.Dir, err))
+			continue
 		}
-		other = cmp.Or(other, err)
-		if len(o.all) > 1 && o.chosen != formatJSON {
+		if (len(o.all) > 1 || len(w.Unplayed) > 0) && o.chosen != formatJSON {
 			if i > 0 {
 				fmt.Fprintln(o.e.Stdout)
 			}
-			fmt.Fprintf(o.e.Stdout, "%s at %s\n", printable(p.Name()),
-				last.Format(replay.TimeForm))
+			fmt.Fprintf(o.e.Stdout, "%s at %s\n", printable(p.Name()), last.Format(replay.TimeForm))
 		}
-		if err := tell(p, last); err != nil {
-			return err
-		}
+		errs = append(errs, tell(p, last))
 	}
-	return other
+	return std.Join(errs...)
 }
 
 func (o *replayOptions) tellMembers(p *replay.Player, _ time.Time) error {
@@ -427,25 +416,34 @@ func (o *replayOptions) tellHistory(p *replay.Player, last time.Time) error {
 }
 
 func (o *replayOptions) tellTimeline() error {
-	t, err := replay.Merge(o.all, o.keys, o.in)
+	t := replay.Merge(o.all, o.all[0].In)
 	switch {
-	case !replay.OnlyDiffers(err):
-		return err
 	case len(t.Moments) == 0:
 		return replay.ErrNothing
 	case o.chosen == formatJSON:
-		return cmp.Or(writeJSON(o.e.Stdout, t), err)
+		return writeJSON(o.e.Stdout, t)
 	}
-	return cmp.Or(t.WriteText(o.e.Stdout), err)
+	return t.WriteText(o.e.Stdout)
 }
 
-// writeTest exports a test.
+// writeTest exports a test. A file that is there may have been worked on: it stays.
 func (o *replayOptions) writeTest() error {
-	text, x, err := conversation.Export(o.all[0], o.keys, o.in)
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if info, err := os.Stat(*o.test); err == nil && !info.Mode().IsRegular() {
+		flags = os.O_WRONLY // such as /dev/stdout
+	}
+	f, err := os.OpenFile(*o.test, flags, 0o600)
 	if err != nil {
 		return std.Errorf("-test: %w", err)
 	}
-	if err := os.WriteFile(*o.test, text, 0o600); err != nil {
+	text, x, err := conversation.Export(o.all[0])
+	if err == nil {
+		_, err = f.Write(text)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		if flags&os.O_EXCL != 0 {
+			os.Remove(*o.test)
+		}
 		return std.Errorf("-test: %w", err)
 	}
 	fmt.Fprintf(o.e.Stdout, "%s: %d inputs of %s", *o.test, x.Inputs, printable(x.Node))

@@ -1,12 +1,9 @@
 package replay
 
 import (
-	"fmt"
-	"strings"
+	"math"
+	"sort"
 	"time"
-
-	"serf/internal/dissect"
-	"serf/internal/textwrap"
 )
 
 // Clock is the clock of a run of a node beside that of the first: a packet can't arrive before it
@@ -16,175 +13,132 @@ type Clock struct {
 	Run  string `json:"run"`
 	// Known: packets went both ways between this run and those before, or it is the first.
 	Known bool `json:"known"`
-	// Ahead is by how much the clock is ahead, give or take Within.
-	Ahead   time.Duration `json:"ahead_ns"`
-	Within  time.Duration `json:"within_ns"`
-	Packets int           `json:"packets"`
+	// Ahead is by how much the clock is ahead at first, give or take Within. Clocks drift, and are
+	// set: AheadAtEnd is by how much it is at last.
+	Ahead      time.Duration `json:"ahead_ns"`
+	AheadAtEnd time.Duration `json:"ahead_at_end_ns"`
+	Within     time.Duration `json:"within_ns"`
+	Packets    int           `json:"packets"`
+	// SetBack is by how much the clock was set back meanwhile: times after that are by the clock as
+	// it was.
+	SetBack time.Duration `json:"set_back_ns,omitempty"`
+
+	pieces []piece
 }
 
-// bound is the least time that a message took from one clock to another, with their difference in
-// it.
+// piece is from when on, by a clock, it is ahead by so much. The first is for the time before, too.
+type piece struct {
+	from  time.Time
+	ahead time.Duration
+}
+
+// common is a time of a run by the clock of the first.
+func (s *sources) common(run int, t time.Time) time.Time {
+	pieces := s.Clocks[run].pieces
+	if len(pieces) == 0 {
+		return t
+	}
+	after := sort.Search(len(pieces), func(i int) bool { return pieces[i].from.After(t) })
+	return t.Add(-pieces[max(after-1, 0)].ahead)
+}
+
+// bound is what a message says of a clock at a time by it: that it is ahead by at least low, or by
+// at most high.
 type bound struct {
-	least   time.Duration
-	packets int
+	at        time.Time
+	low, high time.Duration
 }
 
-// reconcile estimates the clocks of all runs. From the first run on it takes, time after time, the
-// run whose difference to one that is known is bounded best.
-func (s *sources) reconcile() []*Clock {
-	n := len(s.runs)
-	bounds := make([]bound, n*n) // from, to
-	for _, m := range s.sent {
-		if m.got == nil {
-			continue
-		}
-		b := &bounds[m.clock*n+m.got.clock]
-		took := m.got.at.Sub(m.at)
-		if b.packets == 0 || took < b.least {
-			b.least = took
-		}
-		b.packets++
-	}
-	clocks := make([]*Clock, n)
+// reconcile estimates the clocks of all runs: from the first on, time after time, that of the run
+// that has most messages to and from those that are known.
+func (s *sources) reconcile() {
+	s.Clocks = nil
 	for i, r := range s.runs {
-		clocks[i] = &Clock{Node: s.Nodes[r.node], Run: r.id}
-	}
-	if n > 0 {
-		clocks[0].Known = true
+		s.Clocks = append(s.Clocks, &Clock{Node: s.Nodes[r.node], Run: r.id, Known: i == 0,
+			SetBack: r.setBack})
 	}
 	for {
-		next, best := -1, Clock{}
-		for i, known := range clocks {
-			for k, c := range clocks {
-				there, back := bounds[i*n+k], bounds[k*n+i]
-				if !known.Known || c.Known || there.packets == 0 || back.packets == 0 {
-					continue
-				}
-				within := (there.least + back.least) / 2
-				if next < 0 || within < best.Within {
-					next = k
-					best = Clock{Node: c.Node, Run: c.Run, Known: true, Within: within,
-						Ahead:   known.Ahead + (there.least-back.least)/2,
-						Packets: there.packets + back.packets}
-				}
+		next, most := -1, 0
+		for i, c := range s.Clocks {
+			if n := s.bothWays(i); !c.Known && n > most {
+				next, most = i, n
 			}
 		}
 		if next < 0 {
-			return clocks
+			return
 		}
-		*clocks[next] = best
+		s.Clocks[next].fit(s.bounds(next))
 	}
 }
 
-// head is what comes above the moments: who, the clocks, the losses.
-func (t *Timeline) head() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", textwrap.Count(len(t.Nodes), "recording"),
-		textwrap.Escape(strings.Join(t.Nodes, ", "), ""))
-	runs := make(map[string]int)
-	for i, c := range t.Clocks {
-		name := textwrap.Escape(c.Node, "")
-		if runs[c.Node]++; runs[c.Node] > 1 {
-			name += fmt.Sprintf(", run %d", runs[c.Node])
-		}
-		off := fmt.Sprintf("%v ahead", round(c.Ahead))
-		if c.Ahead < 0 {
-			off = fmt.Sprintf("%v behind", round(-c.Ahead))
-		}
+// bothWays is how many messages a run exchanged with those whose clocks are known, in the direction
+// that has less.
+func (s *sources) bothWays(run int) int {
+	var there, back int
+	for _, m := range s.sent {
 		switch {
-		case i == 0:
-			fmt.Fprintf(&b, "times are by the clock of %s\n", name)
-		case !c.Known:
-			fmt.Fprintf(&b, "clock of %s: taken as it is, as no packets went both ways\n", name)
-		case c.Ahead.Abs() <= c.Within:
-			fmt.Fprintf(&b, "clock of %s: the same, ±%v (%d packets)\n", name, round(c.Within),
-				c.Packets)
-		default:
-			fmt.Fprintf(&b, "clock of %s: %s, ±%v (%d packets)\n", name, off, round(c.Within),
-				c.Packets)
+		case m.got == nil:
+		case m.by.run == run && s.Clocks[m.got.run].Known:
+			there++
+		case m.got.run == run && s.Clocks[m.by.run].Known:
+			back++
 		}
 	}
-	for _, l := range t.Losses {
-		if l.Lost > 0 {
-			fmt.Fprintf(&b, "%s -> %s: %d of %d lost\n", textwrap.Escape(l.From, ""),
-				textwrap.Escape(l.To, ""), l.Lost, l.Sent)
-		}
-	}
-	return b.String()
+	return min(there, back)
 }
 
-// round leaves out what no clock of a host has.
-func round(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
-
-// text is a moment in lines: what came in, and indented what came of it.
-func (x *Moment) text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s ", x.Time.Format(packetForm), textwrap.Escape(x.Node, ""))
-	switch c := x.Cause; {
-	case c != nil && c.ID > 0:
-		fmt.Fprintf(&b, "got #%d of %s after %v: ", c.ID, textwrap.Escape(c.From, ""), round(x.After))
-	case c != nil:
-		fmt.Fprintf(&b, "got what %s sent %v before: ", textwrap.Escape(c.From, ""), round(x.After))
-	case x.got.from.IsValid(): // the sender isn't recorded, or not at that time
-		fmt.Fprintf(&b, "got from %v: ", x.got.from)
-	}
-	b.WriteString(brief(&x.Input) + "\n")
-	for _, m := range x.Sent {
-		to, fate := m.To, ""
-		if to == "" {
-			to = "the asker"
-		}
-		switch m.Fate {
-		case Lost:
-			fate = " LOST"
-		case Absent:
-			fate = ", which isn't running"
-		case GivenUp:
-			fate = ", which had given up"
-		}
-		fmt.Fprintf(&b, "    #%d -> %s%s: %s\n", m.ID, textwrap.Escape(to, ""), fate, brief(&m.What))
-	}
-	for i := range x.Said {
-		b.WriteString("    " + brief(&x.Said[i]) + "\n")
-	}
-	return b.String()
-}
-
-// brief is x in one line, without what few look for: coordinates.
-func brief(x *dissect.Part) string {
-	less := *x
-	less.Parts = nil
-	for _, part := range x.Parts {
-		if part.Kind == "ack" {
-			part.Parts = nil
-		}
-		less.Put(part)
-	}
-	return Compact(&less)
-}
-
-// compactMax is how many messages of a packet are shown in one line.
-const compactMax = 6
-
-// Compact is a part in one line: the messages of a packet, without its layers.
-func Compact(x *dissect.Part) string {
-	line := ""
-	switch {
-	case len(x.Parts) == 0:
-		line = x.Line()
-	case strings.HasPrefix(x.Kind, "stream "):
-		line = x.Kind + ": "
-	case x.Kind != "packet":
-		line = x.Line() + ": "
-	}
-	for i := range x.Parts {
+// bounds are those of a run's clock, in their order.
+func (s *sources) bounds(run int) (list []bound) {
+	for _, m := range s.sent {
 		switch {
-		case i == compactMax:
-			return line + fmt.Sprintf("; and %d more", len(x.Parts)-i)
-		case i > 0:
-			line += "; "
+		case m.got == nil:
+		case m.by.run == run && s.Clocks[m.got.run].Known:
+			low := m.by.at.Sub(s.common(m.got.run, m.got.at))
+			list = append(list, bound{m.by.at, low, math.MaxInt64})
+		case m.got.run == run && s.Clocks[m.by.run].Known:
+			high := m.got.at.Sub(s.common(m.by.run, m.by.at))
+			list = append(list, bound{m.got.at, math.MinInt64, high})
 		}
-		line += Compact(&x.Parts[i])
 	}
-	return line
+	sort.SliceStable(list, func(i, k int) bool { return list[i].at.Before(list[k].at) })
+	return list
+}
+
+// fit estimates a clock. While one difference is within all bounds, that is in their middle. Where
+// the next bound leaves none, the clock has drifted or was set meanwhile, and another difference
+// begins, as early as the bounds before allow: packets that came late by the old one are of the new.
+func (c *Clock) fit(list []bound) {
+	c.Known, c.Packets = true, len(list)
+	first, now := 0, list[0]
+	end := func() {
+		ahead := c.AheadAtEnd // as near as the bounds allow, if there are none on one side
+		if now.low != math.MinInt64 && now.high != math.MaxInt64 {
+			ahead = now.low + (now.high-now.low)/2
+			c.Within = max(c.Within, (now.high-now.low)/2)
+		}
+		c.AheadAtEnd = min(max(ahead, now.low), now.high)
+		c.pieces = append(c.pieces, piece{list[first].at, c.AheadAtEnd})
+	}
+	for i := 1; i < len(list); i++ {
+		if now.narrow(list[i]) {
+			continue
+		}
+		end()
+		from := i
+		for now = list[i]; from > first+1 && now.narrow(list[from-1]); {
+			from--
+		}
+		first = from
+	}
+	end()
+	c.Ahead = c.pieces[0].ahead
+}
+
+// narrow adds a bound, if that leaves any difference.
+func (b *bound) narrow(by bound) bool {
+	low, high := max(b.low, by.low), min(b.high, by.high)
+	if low <= high {
+		b.low, b.high = low, high
+	}
+	return low <= high
 }

@@ -7,25 +7,23 @@ import (
 )
 
 // VerifyAltered is Verify of a recording whose entries are changed before they are played.
-func VerifyAltered(r *recording.Recording, keys recording.Keys, in Stretch,
-	alter func(*recording.Segment, *recording.Entry)) (*Report, error) {
-	v := newVerifier(r, "test")
-	visitor := v.visitor()
-	visitor.Before = func(p *Player, s *recording.Segment, e *recording.Entry, _ time.Time) { alter(s, e) }
-	err := Walk(r, keys, in, visitor)
-	if OnlyDiffers(err) {
-		err = nil
-	}
-	return v.report(), err
+func VerifyAltered(w *Walk, alter func(*recording.Segment, *recording.Entry)) *Report {
+	return verify(w, func(yield func(*Step) bool) {
+		for s := range w.Steps() {
+			if alter(s.Segment, s.Entry); !yield(s) {
+				return
+			}
+		}
+	}, "test")
 }
 
 // Repeated tells for each of the moments at which a message arrived which of those sent it was, by
 // its index, or -1.
 func Repeated(sent, got []time.Duration) []int {
-	s := sources{Timeline: Timeline{Clocks: []*Clock{{}}}}
+	s := sources{Timeline: Timeline{Clocks: []*Clock{{}}}, runs: []runTime{{}}}
 	begin, index, w := time.Unix(0, 0), make(map[*Message]int), new(traffic)
 	for i, at := range sent {
-		m := &Message{at: begin.Add(at)}
+		m := &Message{by: &Moment{at: begin.Add(at)}}
 		index[m] = i
 		w.sent = append(w.sent, m)
 	}

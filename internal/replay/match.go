@@ -3,7 +3,6 @@ package replay
 import (
 	"net/netip"
 	"slices"
-	"time"
 
 	"serf/swim"
 )
@@ -34,13 +33,24 @@ func (s *sources) match() {
 			join(w.sent[0], w.got[0])
 		}
 	}
-	s.Clocks = s.reconcile()
+	s.reconcile()
 	for _, w := range ways {
 		if len(w.sent) > 1 || len(w.got) > 1 {
 			s.matchRepeated(w)
 		}
 	}
 	s.matchAnswers()
+}
+
+// received yields what all nodes received.
+func (s *sources) received(yield func(*Moment) bool) {
+	for _, list := range s.got {
+		for _, x := range list {
+			if x.got.kind != noReceipt && !yield(x) {
+				return
+			}
+		}
+	}
 }
 
 func join(m *Message, x *Moment) { m.got, x.Cause = x, m }
@@ -71,9 +81,9 @@ func (s *sources) ways() []*traffic {
 		t := of(way{s.senderOf(m), node, m.sum, m.stream != 0})
 		t.sent = append(t.sent, m)
 	}
-	for _, x := range s.got {
-		if k := x.got.kind; k == packetReceipt || k == requestReceipt {
-			t := of(way{s.senderAt(x), s.runs[x.clock].node, x.got.sum, k == requestReceipt})
+	for x := range s.received {
+		if k := x.got.kind; k != replyReceipt {
+			t := of(way{s.senderAt(x), s.runs[x.run].node, x.got.sum, k == requestReceipt})
 			t.got = append(t.got, x)
 		}
 	}
@@ -82,7 +92,7 @@ func (s *sources) ways() []*traffic {
 
 // senderOf is the node that sent a message, as its receiver can know it.
 func (s *sources) senderOf(m *Message) int {
-	node := s.runs[m.clock].node
+	node := s.runs[m.by.run].node
 	if m.stream == 0 || s.byHost[s.hosts[node]] == node {
 		return node
 	}
@@ -106,11 +116,11 @@ func (s *sources) senderAt(x *Moment) int {
 func (s *sources) matchRepeated(w *traffic) {
 	left := w.sent
 	for _, x := range slices.Backward(w.got) {
-		arrived := s.common(x.clock, x.at).Add(s.Clocks[x.clock].Within)
+		arrived := s.common(x.run, x.at).Add(s.Clocks[x.run].Within)
 		for len(left) > 0 {
 			m := left[len(left)-1]
 			left = left[:len(left)-1]
-			if !s.common(m.clock, m.at).After(arrived) {
+			if !s.common(m.by.run, m.by.at).After(arrived) {
 				join(m, x)
 				break
 			}
@@ -118,33 +128,28 @@ func (s *sources) matchRepeated(w *traffic) {
 	}
 }
 
-// common is a time by the clock of the first run.
-func (s *sources) common(clock int, t time.Time) time.Time {
-	return t.Add(-s.Clocks[clock].Ahead)
-}
-
 // matchAnswers finds out which answers arrived: they go where the request came from.
 func (s *sources) matchAnswers() {
 	type stream struct {
-		clock int
-		id    swim.StreamID
+		run int
+		id  swim.StreamID
 	}
 	asked := make(map[stream]*Message) // by the stream on which the request arrived
-	for _, x := range s.got {
+	for x := range s.received {
 		if x.got.kind == requestReceipt && x.Cause != nil {
-			asked[stream{x.clock, x.got.stream}] = x.Cause
+			asked[stream{x.run, x.got.stream}] = x.Cause
 		}
 	}
 	answers := make(map[stream]*Message) // by the stream of the asker
 	for _, m := range s.sent {
-		if request := asked[stream{m.clock, m.stream}]; m.answer && request != nil {
-			m.node = s.runs[request.clock].node
+		if request := asked[stream{m.by.run, m.stream}]; m.answer && request != nil {
+			m.node = s.runs[request.by.run].node
 			m.To = s.Nodes[m.node]
-			answers[stream{request.clock, request.stream}] = m
+			answers[stream{request.by.run, request.stream}] = m
 		}
 	}
-	for _, x := range s.got {
-		if m := answers[stream{x.clock, x.got.stream}]; x.got.kind == replyReceipt && m != nil {
+	for x := range s.received {
+		if m := answers[stream{x.run, x.got.stream}]; x.got.kind == replyReceipt && m != nil {
 			join(m, x)
 		}
 	}

@@ -7,9 +7,11 @@ import (
 	"net/netip"
 
 	"serf/agent/recording"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/serf"
+	"serf/wire"
 )
 
 // Player is a node that gets the inputs of a recorded one.
@@ -25,6 +27,7 @@ type Player struct {
 	err     error
 	history history.Log // of a node that was started here
 	keys    recording.Keys
+	ring    *wire.Keyring // the node's, whose keys are among keys
 	conf    serf.Config
 	answers recording.Answers
 	nonces  recording.Nonces
@@ -55,8 +58,13 @@ func Begin(c *recording.Checkpoint, keys recording.Keys) (*Player, error) {
 }
 
 // Play gives an entry to the node. It returns what comes of it, which should be what e says. The
-// error is that there is no node.
+// error is that there is no node, or that one of another build breaks on it.
 func (p *Player) Play(e *recording.Entry) (got recording.Effects, err error) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			err = std.Errorf("the node panicked: %v", broken)
+		}
+	}()
 	p.Out.Reset()
 	p.answers.Give(e.Answers)
 	p.answers.Wrong = 0
@@ -71,7 +79,10 @@ func (p *Player) Play(e *recording.Entry) (got recording.Effects, err error) {
 		return got, errNoStart
 	default:
 		p.op, p.err = e.Apply(p.Node, &p.Out)
-		p.keys.AddFrom(p.Node)
+	}
+	if s := p.Node.Sealer(); s != nil && s.Keys != nil && s.Keys != p.ring {
+		p.ring = s.Keys
+		p.keys.Add(p.ring.Keys()...)
 	}
 	p.Wrong = p.answers.Wrong + p.answers.Give(nil)
 	return p.sums.Sum(recording.Mark{}, &p.Out, p.op, p.err), nil

@@ -28,8 +28,17 @@ func read(t *testing.T, dir string) *recording.Recording {
 	return r
 }
 
-// kept is a recording in testdata and its keys.
-func kept(t *testing.T, name string) (*recording.Recording, recording.Keys) {
+// walk goes through a recording.
+func walk(t *testing.T, dir string, keys recording.Keys) *replay.Walk {
+	t.Helper()
+	if keys == nil {
+		keys = recording.Keys{}
+	}
+	return &replay.Walk{Recording: read(t, dir), Keys: keys}
+}
+
+// kept is a recording in testdata, with its keys.
+func kept(t *testing.T, name string) *replay.Walk {
 	t.Helper()
 	keys := recording.Keys{}
 	file := filepath.Join("testdata", name, "keyring.json")
@@ -40,7 +49,7 @@ func kept(t *testing.T, name string) (*recording.Recording, recording.Keys) {
 		}
 		keys.Add(list...)
 	}
-	return read(t, filepath.Join("testdata", name, "web-1")), keys
+	return walk(t, filepath.Join("testdata", name, "web-1"), keys)
 }
 
 // What an earlier build of this program recorded, this one does, too: a difference is a change of
@@ -48,11 +57,7 @@ func kept(t *testing.T, name string) (*recording.Recording, recording.Keys) {
 // -make.
 func TestKeptRecordingsAreReplayed(t *testing.T) {
 	for name := range recordings {
-		r, keys := kept(t, name)
-		report, err := replay.Verify(r, keys, replay.Stretch{}, "this build")
-		if err != nil {
-			t.Fatal(err)
-		}
+		report := replay.Verify(kept(t, name), "this build")
 		if !report.Same || report.Inputs < 40 {
 			t.Errorf("%s: %s", name, report.Text())
 		}
@@ -61,18 +66,14 @@ func TestKeptRecordingsAreReplayed(t *testing.T) {
 
 // One byte of one packet is enough.
 func TestDifferenceIsNamed(t *testing.T) {
-	r, keys := kept(t, "plain")
 	altered := -1
-	report, err := replay.VerifyAltered(r, keys, replay.Stretch{}, func(_ *recording.Segment, e *recording.Entry) {
+	report := replay.VerifyAltered(kept(t, "plain"), func(_ *recording.Segment, e *recording.Entry) {
 		if at := strings.Index(string(e.Data), "deploy"); e.Kind == recording.KindPacket && at >= 0 && altered < 0 {
 			e.Data[at] = 'D'
 			binary.BigEndian.PutUint32(e.Data[1:], crc32.ChecksumIEEE(e.Data[5:]))
 			altered = e.Number
 		}
 	})
-	if err != nil || altered < 0 {
-		t.Fatalf("altered input %d, %v", altered, err)
-	}
 	if report.Same || report.Differ == 0 || len(report.Differences) == 0 {
 		t.Fatal("a user event with another name passes unnoticed")
 	}
@@ -107,24 +108,23 @@ func TestReplayGoesOnAtTheNextCheckpoint(t *testing.T) {
 			c.wait(300 * time.Millisecond)
 		}
 	})
-	r := read(t, filepath.Join(dir, "web-1"))
-	if n := len(r.Runs[0].Segments); n < 3 {
+	dir = filepath.Join(dir, "web-1")
+	r := read(t, dir)
+	if n := len(r.Segments); n < 3 {
 		t.Fatalf("%d segments, want several", n)
 	}
-	whole, err := replay.Verify(r, nil, replay.Stretch{}, "")
-	if err != nil || !whole.Same {
-		t.Fatalf("%v\n%s", err, whole.Text())
+	whole := replay.Verify(walk(t, dir, nil), "")
+	if !whole.Same {
+		t.Fatal(whole.Text())
 	}
-	second := r.Runs[0].Segments[1]
+	second := r.Segments[1]
 	altered := false
-	report, err := replay.VerifyAltered(r, nil, replay.Stretch{}, func(s *recording.Segment, e *recording.Entry) {
-		if s == second && e.Kind == recording.KindUserEvent && !altered {
+	alter := func(s *recording.Segment, e *recording.Entry) {
+		if s.Path == second.Path && e.Kind == recording.KindUserEvent && !altered {
 			e.Name, altered = "fall", true
 		}
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	report := replay.VerifyAltered(walk(t, dir, nil), alter)
 	for _, d := range report.Differences {
 		if d.Segment != filepath.Base(second.Path) {
 			t.Errorf("%s differs in %s, too", d.Kind, d.Segment)
@@ -139,52 +139,49 @@ func TestReplayGoesOnAtTheNextCheckpoint(t *testing.T) {
 	if len(report.Differences) == 0 || len(report.Unplayed) != 1 || report.Inputs != whole.Inputs {
 		t.Errorf("%d inputs, want %d\n%s", report.Inputs, whole.Inputs, report.Text())
 	}
-	// A stretch is played from its own segment.
-	late := replay.Stretch{From: second.Time.Add(time.Second), To: second.Time.Add(2 * time.Second)}
-	part, err := replay.Verify(r, nil, late, "")
-	if err != nil || !part.Same || part.Segments != 1 {
-		t.Errorf("a stretch of the second segment: %v\n%s", err, part.Text())
+	// A stretch is played from its own segment, but only its own inputs are counted.
+	late := walk(t, dir, nil)
+	late.In = replay.Stretch{From: second.Time.Add(time.Second), To: second.Time.Add(2 * time.Second)}
+	part := replay.Verify(late, "")
+	if !part.Same || part.Segments != 1 || part.From.Before(late.In.From) || part.Inputs > 40 {
+		t.Errorf("a stretch of the second segment: %s", part.Text())
+	}
+	// What differs before the stretch may be why its inputs do.
+	altered = false
+	late = walk(t, dir, nil)
+	late.In = replay.Stretch{From: second.Time.Add(5 * time.Second), To: second.Time.Add(6 * time.Second)}
+	if part := replay.VerifyAltered(late, alter); part.Same || part.Before == 0 || !strings.Contains(part.Text(), "other effects before") {
+		t.Errorf("a difference before the stretch: %s", part.Text())
 	}
 }
 
 // What is shown of a node that does something else than the recorded one isn't what happened.
 func TestWhoeverLooksIsToldOfDifferences(t *testing.T) {
-	r, keys := kept(t, "plain")
-	altered := -1
-	err := replay.Walk(r, keys, replay.Stretch{}, &replay.Visitor{
-		Before: func(_ *replay.Player, _ *recording.Segment, e *recording.Entry, _ time.Time) {
-			if e.Kind == recording.KindQuery {
-				e.Name, altered = "another", e.Number
-			}
-		},
-		Step: func(*replay.Step) error { return nil },
-	})
-	var differ *replay.DifferError
-	if !errors.As(err, &differ) || differ.Number < altered || altered < 0 || differ.Count == 0 ||
-		!strings.Contains(err.Error(), "not what happened") {
-		t.Errorf("altered input %d: %v", altered, err)
+	w, altered := kept(t, "plain"), -1
+	for s := range w.Steps() {
+		if e := s.Entry; e.Kind == recording.KindQuery {
+			e.Name, altered = "another", e.Number
+		}
+	}
+	text := strings.Join(w.Lines(), "\n")
+	if w.Differ == 0 || altered < 0 || !strings.Contains(text, "not what happened") || !strings.Contains(text, w.Recording.Segments[0].Path) {
+		t.Errorf("altered input %d: %s", altered, text)
 	}
 }
 
 // A file that is no segment is named, and what the others have is played all the same.
 func TestDamagedSegmentHidesNoOther(t *testing.T) {
-	r, keys := kept(t, "restarts")
-	whole, err := replay.Verify(r, keys, replay.Stretch{}, "this build")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := kept(t, "restarts")
+	whole := replay.Verify(w, "this build")
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(r.Dir)); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(w.Recording.Dir)); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "99999999-20270101T000000Z.serfrec")
 	if err := os.WriteFile(file, []byte("garbage"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := replay.Verify(read(t, dir), keys, replay.Stretch{}, "this build")
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := replay.Verify(walk(t, dir, nil), "this build")
 	if got.Inputs != whole.Inputs || len(got.Unplayed) != 1 || got.Same {
 		t.Errorf("%d inputs, not played %q, want all %d inputs and the file named", got.Inputs,
 			got.Unplayed, whole.Inputs)
@@ -192,30 +189,32 @@ func TestDamagedSegmentHidesNoOther(t *testing.T) {
 }
 
 func TestMissingKeyIsNamed(t *testing.T) {
-	r, keys := kept(t, "encrypted")
-	if _, err := replay.Verify(r, recording.Keys{}, replay.Stretch{}, ""); err == nil || !strings.Contains(err.Error(), "fingerprint") {
-		t.Errorf("without any key: %v", err)
+	w := kept(t, "encrypted")
+	for _, c := range []struct {
+		keys [][]byte
+		some bool // inputs are played
+	}{{nil, false}, {[][]byte{key(2)}, false}, {[][]byte{key(1)}, true}} {
+		given := recording.Keys{}
+		given.Add(c.keys...)
+		got := replay.Verify(walk(t, w.Recording.Dir, given), "")
+		if got.Same || (got.Inputs > 0) != c.some || len(got.Unplayed) != 1 || !strings.Contains(got.Unplayed[0], "fingerprint") {
+			t.Errorf("with %d keys: %s", len(c.keys), got.Text())
+		}
 	}
-	one := recording.Keys{}
-	one.Add(key(2))
-	if _, err := replay.Verify(r, one, replay.Stretch{}, ""); err == nil {
-		t.Error("the first key isn't needed")
-	}
-	if len(keys) != 2 {
-		t.Errorf("%d keys", len(keys))
+	if len(w.Keys) != 2 {
+		t.Errorf("%d keys", len(w.Keys))
 	}
 }
 
 func TestLogOfARecording(t *testing.T) {
-	r, keys := kept(t, "restarts")
-	var lines []string
-	add := func(l replay.LogLine) error {
-		lines = append(lines, l.LevelName+" "+l.Component+": "+l.Text)
-		return nil
+	log := func(w *replay.Walk, least swim.Level) (lines []string) {
+		for l := range replay.Log(w, least) {
+			l := l.(*replay.LogLine)
+			lines = append(lines, l.Level+" "+l.Component+": "+l.Text)
+		}
+		return lines
 	}
-	if err := replay.Log(r, keys, replay.Stretch{}, swim.Info, add); err != nil {
-		t.Fatal(err)
-	}
+	lines := log(kept(t, "restarts"), swim.Info)
 	text := strings.Join(lines, "\n")
 	for _, want := range []string{
 		"INFO serf: EventMemberJoin: web-2 127.0.0.12", "INFO serf: EventMemberFailed: web-2 127.0.0.12",
@@ -229,18 +228,16 @@ func TestLogOfARecording(t *testing.T) {
 		t.Error("debug lines at level info")
 	}
 	all := len(lines)
-	lines = nil
-	if err := replay.Log(r, keys, replay.Stretch{From: replay.First(r, keys).Add(12 * time.Second)}, swim.Trace, add); err != nil {
-		t.Fatal(err)
-	}
+	w := kept(t, "restarts")
+	w.In.From = replay.First(w).Add(12 * time.Second)
+	lines = log(w, swim.Trace)
 	if text := strings.Join(lines, "\n"); strings.Contains(text, "EventMemberFailed: web-2") || !strings.Contains(text, "EventMemberFailed: web-3") || len(lines) > all {
 		t.Errorf("from 12 s on:\n%s", text)
 	}
 }
 
 func TestMembersAndHistoryAtATime(t *testing.T) {
-	r, keys := kept(t, "restarts")
-	begin := replay.First(r, keys)
+	begin := replay.First(kept(t, "restarts"))
 	for _, c := range []struct {
 		at   time.Duration
 		want string
@@ -248,9 +245,9 @@ func TestMembersAndHistoryAtATime(t *testing.T) {
 		{time.Second, "web-1 alive web-2 alive web-3 alive"},
 		{9 * time.Second, "web-1 alive web-2 failed web-3 alive"},
 		{12 * time.Second, "web-1 alive web-2 alive web-3 alive"},
-		{30 * time.Second, "web-1 alive web-2 alive web-3 failed"},
+		{21 * time.Second, "web-1 alive web-2 alive web-3 failed"},
 	} {
-		p, last, err := replay.At(r, keys, begin.Add(c.at))
+		p, last, err := replay.At(kept(t, "restarts"), begin.Add(c.at))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +259,7 @@ func TestMembersAndHistoryAtATime(t *testing.T) {
 			t.Errorf("after %v: %s at %v, want %s", c.at, got, last, c.want)
 		}
 	}
-	p, last, err := replay.At(r, keys, time.Time{})
+	p, last, err := replay.At(kept(t, "restarts"), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,29 +270,31 @@ func TestMembersAndHistoryAtATime(t *testing.T) {
 	if _, ok := p.HistoryOf("nobody", last); ok {
 		t.Error("there is a history of nobody")
 	}
-	if _, _, err := replay.At(r, keys, begin.Add(-time.Hour)); err != replay.ErrNothing {
+	if _, _, err := replay.At(kept(t, "restarts"), begin.Add(-time.Hour)); err != replay.ErrNothing {
 		t.Errorf("before the recording: %v", err)
 	}
-	if _, _, err := replay.At(r, keys, begin.Add(time.Hour)); !errors.Is(err, replay.ErrNothing) {
-		t.Errorf("after the recording: %v", err)
+	for _, after := range []time.Duration{30 * time.Second, time.Hour} {
+		if _, _, err := replay.At(kept(t, "restarts"), begin.Add(after)); !errors.Is(err, replay.ErrNothing) || !strings.Contains(err.Error(), "it had stopped at 2000-01-01 00:00:22") {
+			t.Errorf("after the agent had stopped: %v", err)
+		}
 	}
 }
 
 func TestPacketsOfAStretch(t *testing.T) {
-	r, keys := kept(t, "encrypted")
 	var b strings.Builder
 	in := 0
-	err := replay.Packets(r, keys, replay.Stretch{}, func(x *replay.Traffic) error {
-		b.WriteString(x.Text())
-		if x.In {
+	for l := range replay.Packets(kept(t, "encrypted")) {
+		b.WriteString(l.Words(false))
+		if l.(*replay.Traffic).In {
 			in++
 		}
-		_, err := json.Marshal(x)
-		return err
-	})
+		if _, err := json.Marshal(l); err != nil {
+			t.Fatal(err)
+		}
+	}
 	text := b.String()
-	if err != nil || in == 0 {
-		t.Fatal(err, in)
+	if in == 0 {
+		t.Fatal("nothing came in")
 	}
 	for _, want := range []string{
 		"web-1 <- web-2 (127.0.0.12:7946): packet", "web-1 -> web-2 (127.0.0.12:7946): packet", "label key=", "stream request",

@@ -5,16 +5,18 @@ import (
 	"strings"
 	"time"
 
-	"serf/agent/recording"
+	"serf/swim"
 )
 
 // First is when a recording begins, by the clock of its host.
-func First(r *recording.Recording, keys recording.Keys) time.Time {
-	first := r.Runs[0].Segments[0]
-	if reader, err := first.Open(keys); err == nil {
-		return reader.Checkpoint.Wall // in the zone of the host
+func First(w *Walk) time.Time {
+	all := w.Recording.Segments
+	for _, s := range all {
+		if reader, err := s.Open(w.Keys); err == nil {
+			return all[0].Time.In(reader.Checkpoint.Wall.Location()) // the zone of the host
+		}
 	}
-	return first.Time
+	return all[0].Time
 }
 
 var errTime = errors.New("want a time as in 2026-11-30T06:12:01Z, 06:12:01 or +1h2m")
@@ -29,7 +31,8 @@ func ParseTime(text string, begin time.Time) (time.Time, error) {
 		}
 		return begin.Add(d), nil
 	}
-	for _, form := range []string{time.RFC3339, "2006-01-02 15:04:05"} {
+	for _, form := range []string{time.RFC3339, time.DateTime, "2006-01-02T15:04:05",
+		"2006/01/02 15:04:05"} {
 		if t, err := time.ParseInLocation(form, text, begin.Location()); err == nil {
 			return t, nil
 		}
@@ -45,3 +48,6 @@ func ParseTime(text string, begin time.Time) (time.Time, error) {
 	}
 	return t, nil
 }
+
+// NodeTime is the time of a node's clock, which begins with its process.
+func NodeTime(t swim.Time) string { return time.Duration(t).String() }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"serf/agent/recording"
 	"serf/internal/replay"
 )
 
@@ -16,13 +15,15 @@ func merged(t *testing.T, act func(c *cluster), in func(begin time.Time) replay.
 	t.Helper()
 	dir := t.TempDir()
 	record(t, dir, act)
-	var all []*recording.Recording
+	var all []*replay.Walk
 	for _, name := range []string{"web-1", "web-2", "web-3"} {
-		all = append(all, read(t, filepath.Join(dir, name)))
+		all = append(all, walk(t, filepath.Join(dir, name), nil))
 	}
-	line, err := replay.Merge(all, recording.Keys{}, in(replay.First(all[0], nil)))
-	if err != nil {
-		t.Fatal(err)
+	line := replay.Merge(all, in(replay.First(all[0])))
+	for _, w := range all {
+		if text := w.Lines(); len(text) > 0 {
+			t.Fatal(text)
+		}
 	}
 	return line
 }

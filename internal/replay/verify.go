@@ -2,7 +2,9 @@ package replay
 
 import (
 	"fmt"
+	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +29,10 @@ type Report struct {
 	// Lost counts inputs that weren't recorded because the disk was too slow.
 	Lost uint64 `json:"lost"`
 	Same bool   `json:"same"`
-	// Differ counts inputs of which something else came than was recorded.
+	// Differ counts inputs of which something else came than was recorded, Before those before the
+	// stretch: a replay begins with the segment.
 	Differ int `json:"differ"`
+	Before int `json:"differ_before"`
 	// Differences has the first difference of each kind.
 	Differences []*Difference `json:"differences"`
 	// Unplayed are segments that couldn't be played, or not to their end, and why.
@@ -67,94 +71,81 @@ type Counts struct {
 // CountsOf counts the effects of an input.
 func CountsOf(e recording.Effects) Counts { return Counts{e.Packets, e.Streams, e.Events, e.Notes} }
 
-// Verify plays a stretch of a recording and compares what comes of each input with what is
-// recorded. build is that of this program.
-func Verify(r *recording.Recording, keys recording.Keys, in Stretch, build string) (*Report, error) {
-	v := newVerifier(r, build)
-	err := Walk(r, keys, in, v.visitor())
-	if OnlyDiffers(err) {
-		err = nil
+// Verify compares what comes of each input with what is recorded. build is that of this program.
+func Verify(w *Walk, build string) *Report { return verify(w, w.Steps(), build) }
+
+func verify(w *Walk, steps iter.Seq[*Step], build string) *Report {
+	r := &Report{Dir: w.Recording.Dir, Build: build, Builds: []string{}, Unplayed: []string{},
+		Differences: []*Difference{}}
+	var last *recording.Segment
+	var differs *recording.Segment // the last that has a difference
+	for s := range steps {
+		if s.Segment != last {
+			r.begin(s, last)
+			last = s.Segment
+		}
+		if s.Play() != nil {
+			continue
+		}
+		if s.In {
+			if r.From.IsZero() {
+				r.From = s.Wall
+			}
+			r.To = s.Wall
+		}
+		switch {
+		case s.Same():
+		case !s.In:
+			r.Before++
+		default:
+			d := r.kind(s)
+			if d.Count++; differs == s.Segment || r.Before > 0 {
+				d.Follows++
+			}
+			differs = s.Segment
+		}
 	}
-	return v.report(), err
-}
-
-func newVerifier(r *recording.Recording, build string) *verifier {
-	return &verifier{Report: Report{Dir: r.Dir, Build: build, Builds: []string{},
-		Unplayed: []string{}, Differences: []*Difference{}}}
-}
-
-func (v *verifier) visitor() *Visitor {
-	return &Visitor{Step: v.step, Trouble: v.trouble, Segment: v.segment,
-		End: func(e recording.End) { v.Lost += e.Lost }}
-}
-
-func (v *verifier) report() *Report {
-	v.Same = v.Differ == 0 && len(v.Unplayed) == 0
-	return &v.Report
-}
-
-type verifier struct {
-	Report
-	run       string
-	differing *recording.Segment // that has a difference
-}
-
-func (v *verifier) segment(s *recording.Segment, c *recording.Checkpoint, p *Player) {
-	v.Segments++
-	v.Node = c.Config.Name
-	if s.Run != v.run {
-		v.Runs++
-		v.run = s.Run
+	r.Inputs, r.Lost, r.Differ = w.Inputs, w.Lost, w.Differ-r.Before
+	for _, text := range w.Unplayed {
+		r.Unplayed = append(r.Unplayed, r.inDir(text))
 	}
-	if by := s.Build + " on " + s.System; len(v.Builds) == 0 || v.Builds[len(v.Builds)-1] != by {
-		v.Builds = append(v.Builds, by)
-	}
+	r.Same = r.Inputs > 0 && w.Differ == 0 && len(r.Unplayed) == 0
+	return r
 }
 
-func (v *verifier) trouble(s *recording.Segment, err error) {
-	if err == ErrState {
-		err = std.Errorf("%s: %w", s.Path, err)
+// begin notes what a segment says of itself.
+func (r *Report) begin(s *Step, last *recording.Segment) {
+	r.Segments++
+	if last == nil || s.Segment.Run != last.Run {
+		r.Runs++
 	}
-	v.Unplayed = append(v.Unplayed, v.inDir(err.Error()))
+	if names := strings.Split(r.Node, ", "); !slices.Contains(names, s.Name()) {
+		r.Node = strings.TrimPrefix(r.Node+", "+s.Name(), ", ")
+	}
+	by := s.Segment.Build + " on " + s.Segment.System
+	if n := len(r.Builds); n == 0 || r.Builds[n-1] != by {
+		r.Builds = append(r.Builds, by)
+	}
 }
 
 // inDir is a text that begins with a path in the recording's directory, without the directory.
-func (v *verifier) inDir(text string) string {
-	return strings.TrimPrefix(text, v.Dir+string(os.PathSeparator))
-}
-
-func (v *verifier) step(s *Step) error {
-	v.Inputs++
-	if v.From.IsZero() {
-		v.From = s.Wall
-	}
-	v.To = s.Wall
-	if s.Same() {
-		return nil
-	}
-	v.Differ++
-	d := v.kind(s)
-	d.Count++
-	if v.differing == s.Segment {
-		d.Follows++
-	}
-	v.differing = s.Segment
-	return nil
+func (r *Report) inDir(text string) string {
+	return strings.TrimPrefix(text, r.Dir+string(os.PathSeparator))
 }
 
 // kind returns the difference of the kind of a step.
-func (v *verifier) kind(s *Step) *Difference {
+func (r *Report) kind(s *Step) *Difference {
 	kind := s.Entry.Kind.String() + ": " + s.differs()
-	for _, d := range v.Differences {
+	for _, d := range r.Differences {
 		if d.Kind == kind {
 			return d
 		}
 	}
-	d := &Difference{Kind: kind, Segment: v.inDir(s.Segment.Path), Number: s.Entry.Number,
+	d := &Difference{Kind: kind, Segment: r.inDir(s.Segment.Path), Number: s.Entry.Number,
 		Time: s.Wall, NodeTime: NodeTime(s.Entry.At), Input: s.Input(s.Entry),
 		Recorded: CountsOf(s.Entry.Effects), Replayed: CountsOf(s.Got),
 		Wrong: s.Wrong, Effects: s.Effects()}
-	v.Differences = append(v.Differences, d)
+	r.Differences = append(r.Differences, d)
 	return d
 }
 
@@ -210,11 +201,14 @@ func (r *Report) Text() string {
 		}
 	}
 	if r.Lost > 0 {
-		fmt.Fprintf(&b, "  %s not recorded: the disk was too slow\n",
-			textwrap.Count(int(r.Lost), "input"))
+		fmt.Fprintf(&b, "  %s%s\n", textwrap.Count(int(r.Lost), "input"), lostText)
+	}
+	if r.Before > 0 {
+		fmt.Fprintf(&b, "  %s with other effects before, since their segment begins: this one may "+
+			"follow from them\n", textwrap.Count(r.Before, "input"))
 	}
 	for _, text := range r.Unplayed {
-		fmt.Fprintf(&b, "  not played from there on: %s\n", text)
+		fmt.Fprintf(&b, "  %s\n", text)
 	}
 	var follow []string
 	for i, d := range r.Differences {

@@ -1,9 +1,8 @@
 package replay
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,65 +17,55 @@ import (
 	"serf/swim/serf"
 )
 
+// Line is one thing of a recording, of a log or the like. As JSON it is an object.
+type Line interface {
+	When() time.Time
+	// Words is the line for a terminal, one of those of several nodes or of one.
+	Words(several bool) string
+}
+
 // LogLine is a note of a node. The JSON names are for users and stay, as those below.
 type LogLine struct {
-	Time      time.Time  `json:"time"`
-	Node      string     `json:"node"`
-	Level     swim.Level `json:"-"`
-	LevelName string     `json:"level"`
-	Component string     `json:"component"`
-	Text      string     `json:"msg"`
+	Time      time.Time `json:"time"`
+	Node      string    `json:"node"`
+	Level     string    `json:"level"`
+	Component string    `json:"component"`
+	Text      string    `json:"msg"`
 }
 
-// Log passes the notes of a node in a stretch that are at least of a level, worded as in its log.
-func Log(r *recording.Recording, keys recording.Keys, in Stretch, least swim.Level,
-	pass func(LogLine) error) error {
-	return walkIn(r, keys, in, nil, func(s *Step) error {
-		for i := range s.Out.Notes {
-			n := &s.Out.Notes[i]
-			if n.Level < least {
+// When implements Line.
+func (l *LogLine) When() time.Time { return l.Time }
+
+// Words implements Line.
+func (l *LogLine) Words(several bool) string {
+	node := ""
+	if several {
+		node = dissect.Clean(l.Node) + " "
+	}
+	return fmt.Sprintf("%s %s[%s] %s: %s\n", l.Time.Format("2006/01/02 15:04:05.000"), node, l.Level,
+		l.Component, l.Text)
+}
+
+// Log has the notes of a node in a stretch that are at least of a level, worded as in its log.
+func Log(w *Walk, least swim.Level) iter.Seq[Line] {
+	return func(yield func(Line) bool) {
+		for s := range w.Steps() {
+			if !s.In || s.Play() != nil {
 				continue
 			}
-			component, text := s.NoteText(n)
-			err := pass(LogLine{s.Wall, s.conf.Name, n.Level, levels[n.Level], component,
-				textwrap.Escape(text, "")})
-			if err != nil {
-				return err
+			for i := range s.Out.Notes {
+				n := &s.Out.Notes[i]
+				if n.Level < least {
+					continue
+				}
+				component, text := s.NoteText(n)
+				if !yield(&LogLine{s.Wall, s.conf.Name, levels[n.Level], component,
+					textwrap.Escape(text, "")}) {
+					return
+				}
 			}
 		}
-		return nil
-	})
-}
-
-// walkIn walks the part of a recording that is in a stretch. It ends with the error of what can't
-// be played, or with ErrNothing if no input is in the stretch.
-func walkIn(r *recording.Recording, keys recording.Keys, in Stretch,
-	before func(*Player, *recording.Entry, time.Time) error, step func(*Step) error) error {
-	var failed error
-	inputs := 0
-	err := Walk(r, keys, in, &Visitor{
-		Before: func(p *Player, _ *recording.Segment, e *recording.Entry, wall time.Time) {
-			if before != nil && in.Has(wall) && failed == nil {
-				failed = before(p, e, wall)
-			}
-		},
-		Step: func(s *Step) error {
-			if failed != nil || !in.Has(s.Wall) {
-				return failed
-			}
-			inputs++
-			return step(s)
-		},
-		Trouble: func(s *recording.Segment, err error) {
-			if failed == nil && err != ErrState {
-				failed = err
-			}
-		},
-	})
-	if inputs == 0 && OnlyDiffers(err) {
-		failed = cmp.Or(failed, ErrNothing)
 	}
-	return cmp.Or(failed, err)
 }
 
 // Traffic is a packet, or what happens on a stream.
@@ -90,47 +79,54 @@ type Traffic struct {
 	What     dissect.Part `json:"what"`
 }
 
-// Packets passes what a node received and sent in a stretch, by packets and by streams.
-func Packets(r *recording.Recording, keys recording.Keys, in Stretch,
-	pass func(*Traffic) error) error {
-	at := func(p *Player, e *recording.Entry, wall time.Time) Traffic {
-		return Traffic{Time: wall, NodeTime: NodeTime(e.At), Node: p.conf.Name}
-	}
-	before := func(p *Player, e *recording.Entry, wall time.Time) error {
-		t := at(p, e, wall)
-		switch e.Kind {
-		case recording.KindPacket:
-			p.peer(&t, e.From)
-		case recording.KindStream:
-			p.peer(&t, e.Stream.From)
-		default:
-			return nil
-		}
-		t.In, t.What = true, p.Input(e)
-		return pass(&t)
-	}
-	return walkIn(r, keys, in, before, func(s *Step) error {
-		for i, x := range s.outgoing() {
-			t := at(s.Player, s.Entry, s.Wall)
-			to := netip.AddrPort{}
-			if n := len(s.Out.Packets); i < n {
-				to = s.Out.Packets[i].To
-			} else {
-				to = s.Out.Streams[i-n].To
+// Packets has what a node received and sent in a stretch, by packets and by streams.
+func Packets(w *Walk) iter.Seq[Line] {
+	return func(yield func(Line) bool) {
+		for s := range w.Steps() {
+			if !s.In {
+				continue
 			}
-			s.peer(&t, to)
-			t.What = x
-			if err := pass(&t); err != nil {
-				return err
+			at := Traffic{Time: s.Wall, NodeTime: NodeTime(s.Entry.At), Node: s.conf.Name}
+			switch t, e := at, s.Entry; e.Kind {
+			case recording.KindPacket, recording.KindStream:
+				s.peer(&t, peerOf(e))
+				t.In, t.What = true, s.Input(e)
+				if !yield(&t) {
+					return
+				}
+			}
+			if s.Play() != nil {
+				continue
+			}
+			for i, x := range s.outgoing() {
+				t := at
+				s.peer(&t, s.receiver(i))
+				if t.What = x; !yield(&t) {
+					return
+				}
 			}
 		}
-		return nil
-	})
+	}
 }
 
-// outgoing words the packets and streams of the last input.
+// peerOf is where a packet or a message of a stream came from.
+func peerOf(e *recording.Entry) netip.AddrPort {
+	if e.Kind == recording.KindStream {
+		return e.Stream.From
+	}
+	return e.From
+}
+
+// outgoing words the packets and streams of the last input, and receiver is where one goes.
 func (p *Player) outgoing() []dissect.Part {
 	return p.Effects()[:len(p.Out.Packets)+len(p.Out.Streams)]
+}
+
+func (p *Player) receiver(i int) netip.AddrPort {
+	if n := len(p.Out.Packets); i >= n {
+		return p.Out.Streams[i-n].To
+	}
+	return p.Out.Packets[i].To
 }
 
 // peer sets whom an address belongs to.
@@ -155,67 +151,62 @@ func (p *Player) names(addr netip.AddrPort) string {
 	return p.byAddr[addr]
 }
 
-// Text is the traffic in lines, for a terminal.
-func (t *Traffic) Text() string {
+// When implements Line.
+func (t *Traffic) When() time.Time { return t.Time }
+
+// Words implements Line.
+func (t *Traffic) Words(bool) string {
 	way := "->"
 	if t.In {
 		way = "<-"
 	}
 	peer := t.Peer
 	if t.PeerName != "" {
-		peer = fmt.Sprintf("%s (%s)", textwrap.Escape(t.PeerName, ""), t.Peer)
+		peer = fmt.Sprintf("%s (%s)", dissect.Clean(t.PeerName), t.Peer)
 	}
 	if peer == "" { // an answer, on a stream that the other opened
 		peer = "the asker"
 	}
 	text := t.What.Text(0, shownMax)
 	text = strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n    ")
-	return fmt.Sprintf("%s %s %s %s: %s\n", t.Time.Format(packetForm), textwrap.Escape(t.Node, ""),
-		way, peer, text)
+	return fmt.Sprintf("%s %s %s %s: %s\n", t.Time.Format(packetForm), dissect.Clean(t.Node), way,
+		peer, text)
 }
 
 // packetForm is how times of packets are shown.
 const packetForm = "2006-01-02 15:04:05.000000"
 
-// ErrNothing means that a recording has nothing of the time that was asked for.
-var ErrNothing = errors.New("the recording has nothing of that time")
-
 // endTolerance is how long after the last input a moment may be: more is beyond the recording.
 const endTolerance = time.Minute
 
 // At plays a recording up to a time, its end if that is zero, and returns the player and the time of
-// the last input before it: with a *DifferError, too.
-func At(r *recording.Recording, keys recording.Keys, at time.Time) (p *Player, last time.Time, err error) {
-	in := Stretch{From: at, To: at}
-	if at.IsZero() {
-		in.From = Latest(r)
+// the last input before it.
+func At(w *Walk, at time.Time) (p *Player, last time.Time, err error) {
+	if w.In = (Stretch{From: at, To: at}); at.IsZero() {
+		w.In.From = Latest(w)
 	}
-	var failed error
-	err = Walk(r, keys, in, &Visitor{
-		Step: func(s *Step) error {
-			p, last = s.Player, s.Wall
-			return nil
-		},
-		Trouble: func(_ *recording.Segment, trouble error) {
-			if trouble != ErrState && failed == nil {
-				failed = trouble
-			}
-		},
-	})
+	run := ""
+	for s := range w.Steps() {
+		if s.Play() == nil {
+			p, last, run = s.Player, s.Wall, s.Segment.Run
+		}
+	}
 	switch {
-	case failed != nil:
-	case OnlyDiffers(err) && (p == nil || p.Node == nil):
-		failed = ErrNothing
-	case at.Sub(last) > endTolerance && !at.IsZero():
-		failed = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(TimeForm))
+	case p == nil:
+		err = ErrNothing
+	case at.IsZero() || w.past && w.segment.Run == run:
+	case w.player == p && w.end.Reason == recording.EndClosed && at.After(last):
+		err = std.Errorf("%w: the agent wasn't running, it had stopped at %s", ErrNothing,
+			last.Format(TimeForm))
+	case at.Sub(last) > endTolerance:
+		err = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(TimeForm))
 	}
-	return p, last, cmp.Or(failed, err)
+	return p, last, err
 }
 
 // Latest is when the last segment of a recording begins.
-func Latest(r *recording.Recording) time.Time {
-	segments := r.Runs[len(r.Runs)-1].Segments
-	return segments[len(segments)-1].Time
+func Latest(w *Walk) time.Time {
+	return w.Recording.Segments[len(w.Recording.Segments)-1].Time
 }
 
 // Members are those that a node lists, in the order of their names.

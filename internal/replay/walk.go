@@ -3,12 +3,15 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"serf/agent/recording"
 	"serf/internal/std"
 	"serf/internal/textwrap"
-	"serf/swim"
+	"serf/wire"
 )
 
 // Stretch is a part of a recording's time. A zero time is no bound.
@@ -19,204 +22,218 @@ func (s Stretch) Has(t time.Time) bool {
 	return !t.Before(s.From) && (s.To.IsZero() || !t.After(s.To))
 }
 
-// Step is an input that was played, with the node as it is afterwards.
+// Walk plays a stretch of a recording, once.
+type Walk struct {
+	Recording *recording.Recording
+	// Keys are added to: a node learns keys while it is played.
+	Keys recording.Keys
+	In   Stretch
+	Flaws
+	// Inputs counts those of the stretch that were played.
+	Inputs int
+
+	segment *recording.Segment // the present one, or the last
+	past    bool               // it has inputs that come after the stretch
+	player  *Player            // of that segment, if all of it was played
+	end     recording.End      // of that segment, likewise
+}
+
+// Flaws are why what is shown isn't all that happened, or not what happened.
+type Flaws struct {
+	// Unplayed says of each segment that is missing, or that can't be played to its end, why. Each
+	// text begins with the path of a file.
+	Unplayed []string
+	// NeedsKey tells that one of them is for want of a key.
+	NeedsKey bool
+	// Lost counts inputs that weren't recorded because the disk was too slow.
+	Lost uint64
+	// Differ counts inputs of which something else came than was recorded, and First is the first.
+	Differ int
+	First  string
+
+	alike int              // files that the last of Unplayed stands for, if they need a key
+	needs wire.Fingerprint // that key
+}
+
+// Lines has a line for each flaw.
+func (f *Flaws) Lines() []string {
+	lines := slices.Clone(f.Unplayed)
+	if f.Lost > 0 {
+		lines = append(lines, textwrap.Count(int(f.Lost), "input")+lostText)
+	}
+	if f.Differ > 0 {
+		lines = append(lines, fmt.Sprintf("%s with other effects than those recorded, the first is "+
+			"%s: this is what this program does, and not what happened",
+			textwrap.Count(f.Differ, "input"), f.First))
+	}
+	return lines
+}
+
+const lostText = " not recorded: the disk was too slow"
+
+// ErrNothing means that a recording has nothing of the time that was asked for.
+var ErrNothing = errors.New("the recording has nothing of that time")
+
+// Nothing is ErrNothing if no input of the stretch was played, though none couldn't be.
+func (w *Walk) Nothing() error {
+	if w.Inputs == 0 && len(w.Unplayed) == 0 {
+		return ErrNothing
+	}
+	return nil
+}
+
+// unplayed notes why a segment can't be played. Files in a row that need the same key are one flaw.
+func (w *Walk) unplayed(err error) {
+	var key *recording.KeyError
+	n := len(w.Unplayed)
+	switch {
+	case !errors.As(err, &key):
+		w.alike = 0
+	case w.alike > 0 && w.needs == key.Key:
+		first, _, _ := strings.Cut(w.Unplayed[n-1], alikeText)
+		w.Unplayed[n-1] = first + alikeText + textwrap.Count(w.alike, "more file")
+		w.alike++
+		return
+	default:
+		w.NeedsKey, w.needs, w.alike = true, key.Key, 1
+	}
+	w.Unplayed = append(w.Unplayed, err.Error())
+}
+
+const alikeText = "; so do "
+
+// Step is an input, with the node as it is before the input is played, and after.
 type Step struct {
 	*Player
 	Segment *recording.Segment
+	Start   *recording.Checkpoint // of the segment
 	Entry   *recording.Entry
 	Wall    time.Time
+	In      bool // it is in the stretch
 	Got     recording.Effects
+
+	played bool
+	err    error
 }
 
-// Visitor is called with what is played.
-type Visitor struct {
-	// Before is called before an entry is played, and may be nil.
-	Before func(p *Player, s *recording.Segment, e *recording.Entry, wall time.Time)
-	// Step is called after each entry. An error ends the walk.
-	Step func(*Step) error
-	// Trouble is called, if it isn't nil, when a segment can't be played on, or its checkpoint
-	// isn't the state that the node has. The walk goes on with the next segment.
-	Trouble func(s *recording.Segment, err error)
-	// Segment, if not nil, is called when a segment begins.
-	Segment func(s *recording.Segment, c *recording.Checkpoint, p *Player)
-	// End, if not nil, is called when a segment was played to its end.
-	End func(recording.End)
-}
-
-// ErrState means that the node's state isn't that of the checkpoint that follows.
-var ErrState = errors.New("the state of the node isn't that of this checkpoint")
-
-// DifferError means that inputs had other effects than those recorded: what was shown is what this
-// program does, and not what happened.
-type DifferError struct {
-	Count   int
-	Segment string
-	Number  int // of the first
-}
-
-func (e *DifferError) Error() string {
-	return fmt.Sprintf("%s with other effects than those recorded, the first is input %d of %s: "+
-		"this is what this program does, and not what happened",
-		textwrap.Count(e.Count, "input"), e.Number, e.Segment)
-}
-
-// OnlyDiffers tells whether err is nil or a DifferError.
-func OnlyDiffers(err error) bool {
-	var differ *DifferError
-	return err == nil || errors.As(err, &differ)
-}
-
-// Walk plays the segments of a recording that may have a part of a stretch, each from its
-// checkpoint. Whether an entry is in the stretch is for the visitor to see; what comes after it
-// isn't played. If inputs had other effects, the error is a *DifferError, at the end.
-func Walk(r *recording.Recording, keys recording.Keys, in Stretch, v *Visitor) error {
-	differ := new(DifferError)
-	for i, run := range r.Runs {
-		last := run.Segments[len(run.Segments)-1]
-		if i+1 < len(r.Runs) && over(last, r.Runs[i+1].Segments[0], in.From) {
-			continue // the stretch begins in a later run
-		}
-		w := walker{keys: keys, in: in, v: v, differ: differ}
-		for _, s := range covering(run.Segments, in) {
-			if err := w.segment(s); err != nil {
-				return err
-			}
-		}
+// Play plays the input, unless that was done. The error says that it can't be.
+func (s *Step) Play() error {
+	if !s.played {
+		s.played = true
+		s.Got, s.err = s.Player.Play(s.Entry)
 	}
-	if differ.Count > 0 {
-		return differ
-	}
-	return nil
-}
-
-// over tells whether a segment was over by then, since the next one began. That isn't known if one
-// has no header, or if the host's clock was set back meanwhile.
-func over(s, next *recording.Segment, by time.Time) bool {
-	return s.Err == nil && next.Err == nil && !next.Time.After(by) && !next.Time.Before(s.Time)
-}
-
-// covering returns the segments that may have a part of a stretch.
-func covering(all []*recording.Segment, in Stretch) []*recording.Segment {
-	for len(all) > 1 && over(all[0], all[1], in.From) {
-		all = all[1:]
-	}
-	later := func(s *recording.Segment) bool {
-		return !in.To.IsZero() && s.Err == nil && s.Time.After(in.To)
-	}
-	n := len(all)
-	for n > 0 && later(all[n-1]) {
-		n--
-	}
-	return all[:n]
-}
-
-// walker plays a run.
-type walker struct {
-	keys recording.Keys
-	in   Stretch
-	v    *Visitor
-
-	differ *DifferError
-	before *Player // that played the segment before, to its end
-}
-
-func (w *walker) trouble(s *recording.Segment, err error) {
-	if w.v.Trouble != nil {
-		w.v.Trouble(s, err)
-	}
-}
-
-// segment plays a segment.
-func (w *walker) segment(s *recording.Segment) error {
-	before := w.before
-	w.before = nil
-	if s.Err != nil {
-		w.trouble(s, s.Err)
-		return nil
-	}
-	r, err := s.Open(w.keys)
-	if err != nil {
-		w.trouble(s, err)
-		return keyError(err)
-	}
-	if before != nil && r.Checkpoint.State != nil &&
-		string(before.Node.AppendState(nil)) != string(r.Checkpoint.State) {
-		w.trouble(s, ErrState)
-	}
-	p, err := Begin(r.Checkpoint, w.keys)
-	if err != nil {
-		w.trouble(s, std.Errorf("%s: %w", s.Path, err))
-		return nil
-	}
-	if w.v.Segment != nil {
-		w.v.Segment(s, r.Checkpoint, p)
-	}
-	done, err := w.entries(s, r, p)
-	if err == nil && done && w.v.End != nil {
-		w.v.End(r.End)
-	}
-	if err == nil && done && r.End.Reason == recording.EndNext {
-		w.before = p
-	}
-	return err
-}
-
-// keyError is err if it is for want of a key: without it nothing can be read.
-func keyError(err error) error {
-	var missing *recording.KeyError
-	if errors.As(err, &missing) {
-		return err
-	}
-	return nil
-}
-
-// entries plays the entries of a segment; done, if all of them were.
-func (w *walker) entries(s *recording.Segment, r *recording.Reader, p *Player) (done bool, err error) {
-	for e, err := range r.Entries() {
-		if err != nil {
-			w.trouble(s, err)
-			return false, keyError(err)
-		}
-		wall := wallOf(r.Checkpoint, e)
-		if !w.in.To.IsZero() && wall.After(w.in.To) {
-			return false, nil
-		}
-		if w.v.Before != nil {
-			w.v.Before(p, s, e, wall)
-		}
-		step, err := w.play(p, e)
-		if err != nil {
-			w.trouble(s, std.Errorf("%s: input %d: %w", s.Path, e.Number, err))
-			return false, nil
-		}
-		step.Segment, step.Wall = s, wall
-		if !step.Same() {
-			if w.differ.Count == 0 {
-				w.differ.Segment, w.differ.Number = s.Path, e.Number
-			}
-			w.differ.Count++
-		}
-		if err := w.v.Step(step); err != nil {
-			return false, err
-		}
-	}
-	return p.Node != nil, nil
-}
-
-// play plays an entry. A node of another build may break on it.
-func (w *walker) play(p *Player, e *recording.Entry) (step *Step, err error) {
-	defer func() {
-		if broken := recover(); broken != nil {
-			err = std.Errorf("the node panicked: %v", broken)
-		}
-	}()
-	got, err := p.Play(e)
-	return &Step{Player: p, Entry: e, Got: got}, err
+	return s.err
 }
 
 // Same tells whether what came of the input is what was recorded. An input within which the
 // recording ends has no effects to compare.
 func (s *Step) Same() bool { return !s.Entry.Ended || s.Got == s.Entry.Effects && s.Wrong == 0 }
 
-// NodeTime is the time of a node's clock, which begins with its process.
-func NodeTime(t swim.Time) string { return time.Duration(t).String() }
+// Steps yields the inputs of the segments that may have a part of the stretch, from the beginning of
+// the first, and each before it is played: that is done when the loop goes on, unless it did.
+func (w *Walk) Steps() iter.Seq[*Step] {
+	return func(yield func(*Step) bool) {
+		for _, s := range covering(w.Recording.Segments, w.In) {
+			w.follow(s)
+			if !w.play(s, yield) {
+				return
+			}
+		}
+	}
+}
+
+// covering returns the segments that may have a part of a stretch. If the host's clock was set back,
+// that are more.
+func covering(all []*recording.Segment, in Stretch) []*recording.Segment {
+	over := func(s, next *recording.Segment) bool {
+		return !next.Time.After(in.From) && !next.Time.Before(s.Time)
+	}
+	for len(all) > 1 && over(all[0], all[1]) {
+		all = all[1:]
+	}
+	n := len(all)
+	for n > 0 && !in.To.IsZero() && all[n-1].Time.After(in.To) {
+		n--
+	}
+	return all[:n]
+}
+
+// follow goes on to a segment, and notes what is missing between it and the one before.
+func (w *Walk) follow(s *recording.Segment) {
+	before := w.segment
+	w.segment, w.past = s, false
+	if before == nil || before.Run != s.Run || s.Err != nil {
+		return
+	}
+	switch missing := s.Segment - before.Segment - 1; {
+	case missing > 1:
+		w.unplayed(std.Errorf("%s: segments %d to %d of its run, which come before it, are missing",
+			s.Path, before.Segment+2, s.Segment))
+	case missing == 1:
+		w.unplayed(std.Errorf("%s: segment %d of its run, which comes before it, is missing", s.Path,
+			s.Segment))
+	case w.player != nil && w.end.Reason == recording.EndNone:
+		w.unplayed(std.Errorf("%s: the end is missing", before.Path))
+	default:
+		return
+	}
+	w.player = nil
+}
+
+// play plays a segment.
+func (w *Walk) play(s *recording.Segment, yield func(*Step) bool) (more bool) {
+	before := w.player
+	w.player = nil
+	r, err := s.Open(w.Keys)
+	if err != nil {
+		w.unplayed(err)
+		return true
+	}
+	start := r.Checkpoint
+	if before != nil && w.end.Reason == recording.EndNext && start.State != nil &&
+		string(before.Node.AppendState(nil)) != string(start.State) {
+		w.unplayed(std.Errorf("%s: the state of the node isn't that of this checkpoint", s.Path))
+	}
+	p, err := Begin(start, w.Keys)
+	if err != nil {
+		w.unplayed(std.Errorf("%s: %w", s.Path, err))
+		return true
+	}
+	for e, err := range r.Entries() {
+		if err != nil {
+			w.unplayed(err)
+			return true
+		}
+		step := &Step{Player: p, Segment: s, Start: start, Entry: e,
+			Wall: start.Wall.Add(e.At.Sub(start.At))}
+		if w.past = !w.In.To.IsZero() && step.Wall.After(w.In.To); w.past {
+			return true
+		}
+		if step.In = w.In.Has(step.Wall); !yield(step) {
+			return false
+		}
+		if err := step.Play(); err != nil {
+			w.unplayed(std.Errorf("%s: input %d: %w", s.Path, e.Number, err))
+			return true
+		}
+		w.count(step)
+	}
+	if p.Node != nil {
+		w.player, w.end = p, r.End
+	}
+	w.Lost += r.End.Lost
+	return true
+}
+
+// count counts an input that was played.
+func (w *Walk) count(s *Step) {
+	if s.In {
+		w.Inputs++
+	}
+	if s.Same() {
+		return
+	}
+	if w.Differ++; w.Differ == 1 {
+		w.First = fmt.Sprintf("input %d of %s", s.Entry.Number, s.Segment.Path)
+	}
+}

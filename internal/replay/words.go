@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
@@ -297,8 +296,3 @@ func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // opName is a number of an operation without the bit that marks those of Serf.
 func opName(op swim.OpID) string { return number(uint64(op &^ (1 << 62))) }
-
-// wallOf is the wall-clock time of an entry of a segment that begins with c.
-func wallOf(c *recording.Checkpoint, e *recording.Entry) time.Time {
-	return c.Wall.Add(e.At.Sub(c.At))
-}

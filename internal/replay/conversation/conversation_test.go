@@ -17,7 +17,7 @@ import (
 )
 
 // kept is one of the recordings of package replay, with its keys.
-func kept(t *testing.T, name string) (*recording.Recording, recording.Keys) {
+func kept(t *testing.T, name string) *replay.Walk {
 	t.Helper()
 	dir := filepath.Join("..", "testdata", name)
 	r, err := recording.Read(filepath.Join(dir, "web-1"))
@@ -32,19 +32,20 @@ func kept(t *testing.T, name string) (*recording.Recording, recording.Keys) {
 		}
 		keys.Add(list...)
 	}
-	return r, keys
+	return &replay.Walk{Recording: r, Keys: keys}
 }
 
 // stretch is from then to then after the beginning.
-func stretch(r *recording.Recording, keys recording.Keys, from, to time.Duration) replay.Stretch {
-	begin := replay.First(r, keys)
+func stretch(w *replay.Walk, from, to time.Duration) replay.Stretch {
+	begin := replay.First(w)
 	return replay.Stretch{From: begin.Add(from), To: begin.Add(to)}
 }
 
 func export(t *testing.T, name string, from, to time.Duration) ([]byte, conversation.Exported) {
 	t.Helper()
-	r, keys := kept(t, name)
-	text, x, err := conversation.Export(r, keys, stretch(r, keys, from, to))
+	w := kept(t, name)
+	w.In = stretch(w, from, to)
+	text, x, err := conversation.Export(w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestExportReproducesTheStretch(t *testing.T) {
 
 // A file goes to bug trackers and into a repository.
 func TestExportHasNoKeys(t *testing.T) {
-	_, keys := kept(t, "encrypted")
+	keys := kept(t, "encrypted").Keys
 	keyed := false
 	for _, from := range []time.Duration{0, 2105 * time.Millisecond} { // before the keys change, and amid
 		text, _ := export(t, "encrypted", from, time.Hour)

@@ -2,7 +2,6 @@ package conversation
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -40,23 +39,42 @@ var (
 	ErrKeyShows = errors.New("BUG: a key would be in the file")
 )
 
-// Export makes a file of a stretch of a recording.
-func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]byte, Exported, error) {
-	x := exporter{in: in, keys: keys}
-	err := replay.Walk(r, keys, in, &replay.Visitor{
-		Segment: x.segment, Before: x.before, Step: x.step, Trouble: x.trouble,
-	})
-	if replay.OnlyDiffers(err) {
-		err = nil // what comes is that of this program, and counted below
+// Export makes a file of a stretch of a recording. Flaws of the recording are w's: what is in the
+// file of them is what comes of the inputs in this program.
+func Export(w *replay.Walk) ([]byte, Exported, error) {
+	x := exporter{keys: w.Keys}
+	var run string
+	var flaws replay.Flaws // before the stretch
+	for s := range w.Steps() {
+		p, e := s.Player, s.Entry
+		if x.inputs() > 0 && (len(w.Unplayed) > len(flaws.Unplayed) || w.Lost > flaws.Lost) {
+			break // something is missing: what comes after it doesn't follow from what is here
+		}
+		switch {
+		case !s.In, e.Kind == recording.KindTick && p.Node != nil && p.Node.Deadline() > e.At:
+			continue // it does nothing
+		case x.inputs() == 0 && p.Node == nil && e.Kind != recording.KindStart:
+			continue // it can't be played
+		case x.inputs() == 0:
+			run, flaws = s.Segment.Run, w.Flaws
+			x.begin(s)
+		case s.Segment.Run != run:
+			return nil, Exported{}, errTwoRuns
+		case x.inputs() == InputsMax:
+			return nil, Exported{}, errTooMany
+		}
+		x.last = s.Wall
+		in := x.input(p, e)
+		if s.Play() != nil {
+			continue
+		}
+		x.c.Inputs = append(x.c.Inputs, in)
+		x.effects = append(x.effects, replay.CountsOf(e.Effects))
 	}
-	err = cmp.Or(x.err, err) // x.err may be the same
-	if err == nil && len(x.c.Inputs) == 0 {
-		err = replay.ErrNothing
+	if x.inputs() == 0 {
+		return nil, Exported{}, replay.ErrNothing
 	}
-	if err != nil {
-		return nil, Exported{}, err
-	}
-	if err := x.head(r); err != nil {
+	if err := x.head(); err != nil {
 		return nil, Exported{}, err
 	}
 	// What is wanted is what comes in the file, whose keys are others.
@@ -72,7 +90,7 @@ func Export(r *recording.Recording, keys recording.Keys, in replay.Stretch) ([]b
 		}
 	}
 	x.done.Inputs = len(c.Inputs)
-	return c.Append(nil), x.done, c.shows(keys)
+	return c.Append(nil), x.done, c.shows(w.Keys)
 }
 
 // shows returns an error if a key is in the file.
@@ -95,78 +113,36 @@ func (c *Conversation) shows(keys recording.Keys) error {
 
 type exporter struct {
 	c    Conversation
-	in   replay.Stretch
 	keys recording.Keys
-	err  error
 	done Exported
 
-	start     *recording.Checkpoint // of the segment
-	first     time.Time
-	last      time.Time
-	begun     bool
-	run       string
-	state     []byte
-	stateAt   swim.Time
-	ring      []wire.Fingerprint
-	effects   []replay.Counts
-	dissector dissect.Dissector
-	scratch   wire.Scratch
+	first, last time.Time
+	state       []byte
+	stateAt     swim.Time
+	ring        []wire.Fingerprint
+	effects     []replay.Counts
+	dissector   dissect.Dissector
+	scratch     wire.Scratch
 }
 
-func (x *exporter) segment(s *recording.Segment, c *recording.Checkpoint, p *replay.Player) {
-	x.start = c
-	x.done.Node = c.Config.Name
-}
+func (x *exporter) inputs() int { return len(x.c.Inputs) }
 
-func (x *exporter) trouble(_ *recording.Segment, err error) {
-	if x.err == nil {
-		x.err = err
-	}
-}
-
-// before takes the input down, and the state of the node before the first.
-func (x *exporter) before(p *replay.Player, s *recording.Segment, e *recording.Entry, wall time.Time) {
-	if x.err != nil || !x.in.Has(wall) {
-		return
-	}
-	switch {
-	case x.begun && s.Run != x.run:
-		x.err = errTwoRuns
-		return
-	case len(x.c.Inputs) == InputsMax:
-		x.err = errTooMany
-		return
-	case e.Kind == recording.KindTick && p.Node.Deadline() > e.At:
-		return // it does nothing
-	}
-	if !x.begun {
-		x.begun, x.run, x.first = true, s.Run, wall
-		x.c.Checkpoint = *x.start
-		x.ring = x.start.Keys
-		if e.Kind != recording.KindStart {
-			x.state, x.stateAt = p.Node.AppendState(nil), e.At
-			x.ring = nil
-			if s := p.Node.Sealer(); s != nil {
-				x.ring = s.Keys.Fingerprints()
-			}
+// begin takes down the node as it is before the first input.
+func (x *exporter) begin(s *replay.Step) {
+	x.done.Node, x.first = s.Name(), s.Wall
+	x.c.Checkpoint = *s.Start
+	x.ring = s.Start.Keys
+	if s.Entry.Kind != recording.KindStart {
+		x.state, x.stateAt = s.Node.AppendState(nil), s.Entry.At
+		x.ring = nil
+		if sealer := s.Node.Sealer(); sealer != nil {
+			x.ring = sealer.Keys.Fingerprints()
 		}
 	}
-	x.last = wall
-	x.c.Inputs = append(x.c.Inputs, x.input(p, e))
-}
-
-func (x *exporter) step(s *replay.Step) error {
-	if x.err != nil {
-		return x.err
-	}
-	if len(x.effects) < len(x.c.Inputs) {
-		x.effects = append(x.effects, replay.CountsOf(s.Entry.Effects))
-	}
-	return nil
 }
 
 // head writes what comes before the first input.
-func (x *exporter) head(r *recording.Recording) error {
+func (x *exporter) head() error {
 	head := []string{
 		fmt.Sprintf("# %s from %s to %s, exported by serf replay.", dissect.Clean(x.done.Node),
 			x.first.Format(replay.TimeForm), x.last.Format(replay.TimeForm)),
