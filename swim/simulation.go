@@ -31,6 +31,10 @@ func (n *Node) Preload() uint64 {
 		n.counters.PacketsIn + uint64(c.sim.Without) + uint64(c.ProbeInterval)
 }
 
+// ViewChanges is how often what View returns has changed, of any member. It starts anew in a node
+// that is restored.
+func (n *Node) ViewChanges() uint64 { return n.view.changes }
+
 // NewSimulated is New for a node of a simulation.
 func NewSimulated(now Time, c Config, s Simulation, out *Output) (*Node, error) {
 	c.sim = s

@@ -75,6 +75,8 @@ type view struct {
 
 	zoning zoning
 
+	changes uint64 // of state, incarnation or identity, in all records
+
 	root   uint64  // sum of the hashes of the living
 	roster *Roster // has the hashes of identities
 }
@@ -113,6 +115,7 @@ func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
 	last := v.order.Len()
 	r := v.recs.Edit(int(id))
 	*r = record{since: now, inc: inc, ident: ident, pos: uint32(last), state: s}
+	v.changes++
 	v.count(r, 1)
 	v.order.Append(id)
 	if s.live() {
@@ -124,6 +127,7 @@ func (v *view) add(id MemberID, ident identID, s State, inc uint32, now Time) {
 // set changes the state of id.
 func (v *view) set(id MemberID, s State, inc uint32, now Time) {
 	r := v.recs.Edit(int(id))
+	v.changes++
 	v.count(r, -1)
 	was, pos, zone := r.state.live(), int(r.pos), r.zone
 	if r.state != s {
@@ -155,6 +159,7 @@ func (v *view) confirm(id MemberID) {
 // setIdent changes the identity of id.
 func (v *view) setIdent(id MemberID, ident identID) {
 	r := v.recs.Edit(int(id))
+	v.changes++
 	v.count(r, -1)
 	r.ident = ident
 	v.count(r, 1)
@@ -168,6 +173,7 @@ func (v *view) drop(id MemberID) {
 	last := v.order.Len() - 1
 	v.swap(int(r.pos), last)
 	v.order.Truncate(last)
+	v.changes++
 	*v.recs.Edit(int(id)) = record{}
 }
 

@@ -21,6 +21,7 @@ var notSaved = map[string]string{
 	"swim.Config.Zones":       "the layer above has them",
 	"swim.Node.changes":       "belongs to a driver, which has to ask for it again",
 	"serf.table.changes":      "the same",
+	"swim.view.changes":       "is for simulations, which know a restored node as another one",
 	"swim.Node.candidates":    "memory that is used within a call",
 	"serf.Node.call":          "what one call collects",
 	"serf.Node.buf":           "memory that is used within a call",

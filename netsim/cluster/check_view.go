@@ -12,6 +12,7 @@ import (
 type viewCheck struct {
 	passive
 	known []seen // pairs
+	swept []sweptView
 }
 
 // seen is what an observer knew of a subject when last looked at.
@@ -21,14 +22,20 @@ type seen struct {
 	addr  netip.AddrPort
 }
 
+// sweptView says up to which change an observer's views have been looked at.
+type sweptView struct {
+	node    *swim.Node // a restart makes another, as does a restored state
+	changes uint64
+}
+
 func newViewCheck(p passive) *viewCheck {
-	return &viewCheck{p, make([]seen, p.c.Len()*p.c.Len())}
+	return &viewCheck{p, make([]seen, p.c.Len()*p.c.Len()), make([]sweptView, p.c.Len())}
 }
 
 func (k *viewCheck) restarted(i int) { clear(k.known[i*k.c.Len() : (i+1)*k.c.Len()]) }
 
-// sweepViews is about how many views a sweep looks at. In larger clusters the observers take turns.
-// Views named in an event are looked at with the event.
+// sweepViews is about how many views a sweep looks at, at most. In larger clusters the observers take
+// turns. Views named in an event are looked at with the event.
 const sweepViews = 4000
 
 func (k *viewCheck) sweep() {
@@ -38,6 +45,11 @@ func (k *viewCheck) sweep() {
 			continue
 		}
 		n := k.c.Node(o).Swim()
+		now := sweptView{n, n.ViewChanges()}
+		if now == k.swept[o] {
+			continue
+		}
+		k.swept[o] = now
 		for s := range k.c.members {
 			v, _ := n.View(id(s))
 			k.look(o, s, &v)
