@@ -33,12 +33,32 @@ func TestUserEventIsDeliveredHereAndGossiped(t *testing.T) {
 func TestEventsAreRebroadcastInAcks(t *testing.T) {
 	tn := converse(t, "b")
 	tn.recv("b", userEventMsg("deploy", "v1", 1))
+	wantRebroadcast(t, tn)
+}
+
+// An exchange of states brings whoever missed it that a member left, but not that it was pruned.
+func TestPrunesAreRebroadcastInAcks(t *testing.T) {
+	for _, byOther := range []bool{true, false} {
+		tn := converse(t, "b", "c")
+		tn.fails("b", "c", 1)
+		if byOther {
+			tn.recv("b", pruneIntent("c", 1))
+		} else {
+			tn.forceLeave("c", true)
+		}
+		wantRebroadcast(t, tn)
+	}
+}
+
+// wantRebroadcast requires that acks carry a message when it has been gossiped.
+func wantRebroadcast(t *testing.T, tn *conversation) {
+	t.Helper()
 	tn.advance(5 * time.Second)
 	if n := tn.n.Swim().Queued() + tn.n.gossip.queued; n > 0 {
 		t.Fatalf("%d broadcasts wait, want none: this test is about what follows", n)
 	}
 	if tn.n.gossip.rebroadcasts.Len() != 1 {
-		t.Fatal("the event has no echo")
+		t.Fatal("it has no echo")
 	}
 	var p wire.Packer
 	gossip, ack := 3, 1 // recipients of a packet
@@ -49,7 +69,7 @@ func TestEventsAreRebroadcastInAcks(t *testing.T) {
 	}
 	carrier{tn.n}.AppendBroadcasts(tn.now, &p, ack)
 	if p.Count() != 1 {
-		t.Errorf("%d messages come with an ack, want the event", p.Count())
+		t.Errorf("%d messages come with an ack, want one", p.Count())
 	}
 }
 

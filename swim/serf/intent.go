@@ -152,9 +152,19 @@ func (n *Node) handleLeaveMessage(now swim.Time, msg, body []byte, out *swim.Out
 		return err
 	}
 	if n.applyLeaveIntent(now, m.Node, lamport.Time(m.LTime), m.Prune, out) {
-		n.broadcastIntent(m.Node, msg)
+		n.broadcastLeave(&m, msg)
 	}
 	return nil
+}
+
+// broadcastLeave queues msg, a leave intent. One with Prune goes with the events, which are sent some
+// more times than intents: no exchange of states brings it to whom it misses.
+func (n *Node) broadcastLeave(m *wire.LeaveIntent, msg []byte) {
+	if m.Prune {
+		n.broadcast(&n.gossip.events, 0, msg)
+		return
+	}
+	n.broadcastIntent(m.Node, msg)
 }
 
 func (n *Node) handleJoinMessage(now swim.Time, msg, body []byte, out *swim.Output) error {
@@ -314,7 +324,7 @@ func (n *Node) ForceLeave(now swim.Time, name string, prune bool, out *swim.Outp
 	m := wire.LeaveIntent{LTime: uint64(t), Node: []byte(name), Prune: prune}
 	n.applyLeaveIntent(now, m.Node, t, prune, out)
 	n.buf = m.Append(n.buf[:0])
-	n.broadcastIntent(m.Node, n.buf)
+	n.broadcastLeave(&m, n.buf)
 	n.finish(now, out)
 	return nil
 }
