@@ -58,20 +58,27 @@ type Query struct {
 // before closes the query.
 func (q *Query) All(ctx context.Context) iter.Seq[Answer] {
 	return func(yield func(Answer) bool) {
+		for a := range q.each(ctx) {
+			if !yield(a) {
+				break
+			}
+		}
+		q.Close()
+	}
+}
+
+// each is All for a query that goes on when nobody reads its answers any more.
+func (q *Query) each(ctx context.Context) iter.Seq[Answer] {
+	return func(yield func(Answer) bool) {
 		for ctx.Err() == nil {
 			select {
 			case a, open := <-q.answers:
-				if !open {
+				if !open || !yield(a) {
 					return
-				}
-				if yield(a) {
-					continue
 				}
 			case <-ctx.Done():
 			}
-			break
 		}
-		q.Close()
 	}
 }
 
@@ -243,26 +250,23 @@ func (a *Agent) Keys(ctx context.Context, request KeyRequest) (KeyReport, error)
 	if err != nil {
 		return r, err
 	}
-	for {
-		select {
-		case answer, ok := <-q.Answers():
-			if !ok {
-				for name := range silent { // order-free: a message each
-					r.Messages[name] = noAnswer
-				}
-				return r, a.concludeKeys(request.Command, &r)
-			}
-			r.add(answer)
-			if answer.Kind == AnswerResponse {
-				delete(silent, answer.From)
-			}
-			if r.NumResp == r.NumNodes {
-				return r, a.concludeKeys(request.Command, &r)
-			}
-		case <-ctx.Done():
-			return r, ctx.Err()
+	for answer := range q.each(ctx) {
+		if answer.Kind != AnswerResponse {
+			continue
+		}
+		r.add(answer)
+		delete(silent, answer.From)
+		if r.NumResp == r.NumNodes {
+			return r, a.concludeKeys(request.Command, &r)
 		}
 	}
+	if ctx.Err() != nil {
+		return r, ctx.Err()
+	}
+	for name := range silent { // order-free: a message each
+		r.Messages[name] = noAnswer
+	}
+	return r, a.concludeKeys(request.Command, &r)
 }
 
 // concludeKeys logs the outcome of a key operation and returns its error.
@@ -293,11 +297,8 @@ func (r *KeyReport) InMemory() (names []string) {
 // noAnswer is the message about a member that didn't answer: the change may have reached it or not.
 const noAnswer = "no answer"
 
-// add counts one member's answer.
+// add counts one member's response.
 func (r *KeyReport) add(answer Answer) {
-	if answer.Kind != AnswerResponse {
-		return
-	}
 	r.NumResp++
 	k, err := serf.ParseKeyAnswer(answer.Payload)
 	switch {

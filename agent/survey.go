@@ -121,16 +121,8 @@ func (p *poll) ask(ctx context.Context) error {
 
 // collect takes the answers to one query.
 func (p *poll) collect(ctx context.Context, q *Query) {
-	for {
-		select {
-		case answer, ok := <-q.Answers():
-			if !ok {
-				return
-			}
-			p.take(&answer)
-		case <-ctx.Done():
-			return
-		}
+	for answer := range q.each(ctx) {
+		p.take(&answer)
 	}
 }
 
@@ -271,21 +263,13 @@ func (a *Agent) compareWith(ctx context.Context, name string, c *serf.Comparison
 
 // report waits for the report of one member.
 func (q *Query) report(ctx context.Context, name string) (serf.Report, bool) {
-	for {
-		select {
-		case answer, ok := <-q.Answers():
-			if !ok {
-				return serf.Report{}, false
-			}
-			if answer.Kind != AnswerResponse || answer.From != name {
-				continue
-			}
+	for answer := range q.each(ctx) {
+		if answer.Kind == AnswerResponse && answer.From == name {
 			r, err := serf.ParseReport(answer.Payload)
 			return r, err == nil
-		case <-ctx.Done():
-			return serf.Report{}, false
 		}
 	}
+	return serf.Report{}, false
 }
 
 // sorted returns the agents by name.

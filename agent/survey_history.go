@@ -97,18 +97,13 @@ func (a *Agent) FlapsAndHealth(ctx context.Context, since time.Duration) history
 		return f
 	}
 	scores := make(map[string]int)
-	for {
-		select {
-		case answer, more := <-q.Answers():
-			if !more {
-				f.SetHealth(scores)
-				return f
-			}
-			if r, err := serf.ParseReport(answer.Payload); err == nil {
-				scores[answer.From] = r.Health
-			}
-		case <-ctx.Done():
-			return f
+	for answer := range q.each(ctx) {
+		if r, err := serf.ParseReport(answer.Payload); err == nil {
+			scores[answer.From] = r.Health
 		}
 	}
+	if ctx.Err() == nil {
+		f.SetHealth(scores)
+	}
+	return f
 }
