@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,15 +50,15 @@ func (a *Agent) HandlerStats() handler.Stats { return a.runner.Stats() }
 
 // handlerSection is the "handlers" section of Stats: totals, and a line for each handler.
 func handlerSection(s handler.Stats, now time.Time) map[string]string {
-	section := map[string]string{
-		"waiting":   strconv.Itoa(s.Waiting),
-		"running":   strconv.Itoa(s.Running),
-		"runs":      strconv.FormatUint(s.Total.Runs, 10),
-		"failed":    strconv.FormatUint(s.Total.Failed, 10),
-		"timed_out": strconv.FormatUint(s.Total.TimedOut, 10),
-		"dropped":   strconv.FormatUint(s.Total.Dropped, 10),
-		"merged":    strconv.FormatUint(s.Total.Coalesced, 10),
-	}
+	section := texts(map[string]any{
+		"waiting":   s.Waiting,
+		"running":   s.Running,
+		"runs":      s.Total.Runs,
+		"failed":    s.Total.Failed,
+		"timed_out": s.Total.TimedOut,
+		"dropped":   s.Total.Dropped,
+		"merged":    s.Total.Coalesced,
+	})
 	for i := range s.Handlers {
 		h := &s.Handlers[i]
 		key := h.Handler

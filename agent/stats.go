@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"runtime"
 	"strconv"
@@ -40,10 +41,10 @@ func (a *Agent) Stats() map[string]map[string]string {
 	}
 	stats["view"] = viewStats(&v.stats)
 	if tag := v.stats.ZoneTag; tag != "" {
-		stats["zones"] = map[string]string{
-			"tag": tag, "own": v.self.Tags[tag], "own_alive": strconv.Itoa(v.stats.ZoneMates),
-			"count": strconv.Itoa(v.stats.Zones),
-		}
+		stats["zones"] = texts(map[string]any{
+			"tag": tag, "own": v.self.Tags[tag], "own_alive": v.stats.ZoneMates,
+			"count": v.stats.Zones,
+		})
 	}
 	stats["dropped"] = droppedStats(&v.membership, &v.above, a.Traffic())
 	stats["tags"] = maps.Clone(v.self.Tags)
@@ -77,21 +78,30 @@ func (s *moreStats) addTo(stats map[string]map[string]string) {
 	}
 }
 
-func serfStats(s *serf.Stats) map[string]string {
-	return map[string]string{
-		"coordinate_resets": strconv.FormatUint(s.CoordinateResets, 10),
-		"encrypted":         strconv.FormatBool(s.Encrypted),
-		"event_queue":       strconv.Itoa(s.EventQueue),
-		"event_time":        strconv.FormatUint(s.EventTime, 10),
-		"failed":            strconv.Itoa(s.Failed),
-		"health_score":      strconv.Itoa(s.Health),
-		"intent_queue":      strconv.Itoa(s.IntentQueue),
-		"left":              strconv.Itoa(s.Left),
-		"member_time":       strconv.FormatUint(s.MemberTime, 10),
-		"members":           strconv.Itoa(s.Members),
-		"query_queue":       strconv.Itoa(s.QueryQueue),
-		"query_time":        strconv.FormatUint(s.QueryTime, 10),
+// texts are values as statistics show them.
+func texts(values map[string]any) map[string]string {
+	shown := make(map[string]string, len(values))
+	for name, v := range values { // order-free: each by itself
+		shown[name] = fmt.Sprint(v)
 	}
+	return shown
+}
+
+func serfStats(s *serf.Stats) map[string]string {
+	return texts(map[string]any{
+		"coordinate_resets": s.CoordinateResets,
+		"encrypted":         s.Encrypted,
+		"event_queue":       s.EventQueue,
+		"event_time":        s.EventTime,
+		"failed":            s.Failed,
+		"health_score":      s.Health,
+		"intent_queue":      s.IntentQueue,
+		"left":              s.Left,
+		"member_time":       s.MemberTime,
+		"members":           s.Members,
+		"query_queue":       s.QueryQueue,
+		"query_time":        s.QueryTime,
+	})
 }
 
 // settingStats are the timings of the node, and other keys of the configuration that a simulation of
@@ -106,35 +116,31 @@ func (a *Agent) settingStats() map[string]string {
 // uptime. Queries are those of users: 'serf sim -like' asks for round trips by one of its own.
 func (a *Agent) counterStats(v *view) map[string]string {
 	c, above := &v.membership, &v.above
-	stats := map[string]string{"uptime": time.Since(a.Started()).Round(time.Millisecond).String()}
-	for name, n := range map[string]uint64{
+	return texts(map[string]any{
+		"uptime": time.Since(a.Started()).Round(time.Millisecond),
 		"events": above.Events, "queries": above.Queries - above.InternalQueries,
 		"event_bytes": above.EventBytes, "query_bytes": above.QueryBytes,
 		"probes_direct": c.ProbesDirect, "probes_relayed": c.ProbesRelayed,
 		"probes_tcp": c.StreamAcks, "probes_failed": c.ProbesFailed,
-	} {
-		stats[name] = strconv.FormatUint(n, 10)
-	}
-	return stats
+	})
 }
 
 // viewStats says which members this one considers to be here, to be compared with others.
 func viewStats(s *serf.Stats) map[string]string {
-	return map[string]string{
-		"alive":   strconv.Itoa(s.Alive),
-		"digest":  s.Digest.String(),
-		"failed":  strconv.Itoa(s.Failed),
-		"leaving": strconv.Itoa(s.Leaving),
-		"left":    strconv.Itoa(s.Left),
-		"members": strconv.Itoa(s.Members),
-	}
+	return texts(map[string]any{
+		"alive":   s.Alive,
+		"digest":  s.Digest,
+		"failed":  s.Failed,
+		"leaving": s.Leaving,
+		"left":    s.Left,
+		"members": s.Members,
+	})
 }
 
 // droppedStats counts what was received and not used, by reason. Growing counts of other labels or
 // missing keys mean that a member was left behind.
 func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]string {
-	stats := make(map[string]string)
-	for name, n := range map[string]uint64{
+	stats := texts(map[string]any{
 		"packets":             c.DroppedPackets,
 		"packets_other_label": c.DroppedLabels,
 		"packets_no_key":      c.DroppedKeys,
@@ -150,9 +156,7 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 		"moves":               c.DroppedMoves,
 		"too_large":           c.DroppedTooLarge,
 		"no_way":              c.DroppedNoRoute,
-	} {
-		stats[name] = strconv.FormatUint(n, 10)
-	}
+	})
 	if t.KernelDropsKnown {
 		stats["packets_kernel"] = strconv.FormatUint(t.KernelDrops, 10)
 	}
@@ -161,13 +165,13 @@ func droppedStats(c *swim.Counters, above *serf.Counters, t Traffic) map[string]
 
 // recordingStats says whether what happens is being recorded, and what of it is missing.
 func recordingStats(r *recording.Stats) map[string]string {
-	stats := map[string]string{
-		"on": strconv.FormatBool(r.On), "directory": r.Dir,
-		"bytes":            strconv.FormatInt(r.Bytes, 10),
-		"inputs":           strconv.FormatUint(r.Inputs, 10),
-		"lost":             strconv.FormatUint(r.Lost, 10),
-		"removed_segments": strconv.FormatUint(r.Removed, 10),
-	}
+	stats := texts(map[string]any{
+		"on": r.On, "directory": r.Dir,
+		"bytes":            r.Bytes,
+		"inputs":           r.Inputs,
+		"lost":             r.Lost,
+		"removed_segments": r.Removed,
+	})
 	if r.Problem != "" {
 		stats["problem"] = r.Problem
 	}
@@ -175,14 +179,14 @@ func recordingStats(r *recording.Stats) map[string]string {
 }
 
 func runtimeStats() map[string]string {
-	return map[string]string{
+	return texts(map[string]any{
 		"arch":       runtime.GOARCH,
-		"cpu_count":  strconv.Itoa(runtime.NumCPU()),
-		"goroutines": strconv.Itoa(runtime.NumGoroutine()),
-		"max_procs":  strconv.Itoa(runtime.GOMAXPROCS(0)),
+		"cpu_count":  runtime.NumCPU(),
+		"goroutines": runtime.NumGoroutine(),
+		"max_procs":  runtime.GOMAXPROCS(0),
 		"os":         runtime.GOOS,
 		"version":    runtime.Version(),
-	}
+	})
 }
 
 // Counters returns what the node did and dropped since its start: in the membership, and in Serf
