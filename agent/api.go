@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -29,13 +30,7 @@ func (a *Agent) AllMembers() (n int, all iter.Seq[*Member]) {
 // EachMember is AllMembers with what is known of where each member is; nil if nothing is.
 func (a *Agent) EachMember() (n int, all iter.Seq2[*Member, *Location]) {
 	v := a.memberView()
-	return v.len, func(yield func(*Member, *Location) bool) {
-		for _, id := range v.sorted() {
-			if e := v.entry(id); !yield(&e.member, e.at) {
-				return
-			}
-		}
-	}
+	return v.len, v.each
 }
 
 // Member returns a copy of the member of that name, and whether there is one.
@@ -77,8 +72,7 @@ func (a *Agent) Join(ctx context.Context, addrs []string, replay bool) (n int, e
 // ended, such as that of the signal that stops the program, leaves nothing. The agent still runs,
 // and should be shut down. A second call waits for the first, or returns its result.
 func (a *Agent) Leave(ctx context.Context) error {
-	result := make(chan opResult, 1)
-	err := a.do(ctx, func(now swim.Time) {
+	r, err := a.operate(ctx, func(now swim.Time, result chan<- opResult) {
 		l := &a.loop
 		if l.left != nil {
 			result <- *l.left
@@ -86,14 +80,7 @@ func (a *Agent) Leave(ctx context.Context) error {
 		}
 		l.wait(l.node.Leave(now, &l.out), result)
 	})
-	if err != nil {
-		return err
-	}
-	r, err := a.await(ctx, result)
-	if err != nil {
-		return err
-	}
-	return r.err
+	return cmp.Or(err, r.err)
 }
 
 // ForceLeave turns a failed member into one that left; with prune it is also removed from the list.
@@ -201,8 +188,8 @@ func (a *Agent) Coordinate(ctx context.Context,
 func (a *Agent) Located() (version uint64, all iter.Seq2[*Member, *Location]) {
 	v := a.memberView()
 	return v.changes, func(yield func(*Member, *Location) bool) {
-		for _, id := range v.sorted() {
-			if e := v.entry(id); e.at != nil && !yield(&e.member, e.at) {
+		for m, at := range v.each {
+			if at != nil && !yield(m, at) {
 				return
 			}
 		}
@@ -212,14 +199,18 @@ func (a *Agent) Located() (version uint64, all iter.Seq2[*Member, *Location]) {
 // try runs f on the loop and returns its error.
 func (a *Agent) try(ctx context.Context, f func(now swim.Time) error) error {
 	var result error
-	if err := a.do(ctx, func(now swim.Time) { result = f(now) }); err != nil {
-		return err
-	}
-	return result
+	err := a.do(ctx, func(now swim.Time) { result = f(now) })
+	return cmp.Or(err, result)
 }
 
-// await waits for the end of an operation.
-func (a *Agent) await(ctx context.Context, result <-chan opResult) (opResult, error) {
+// operate has begin start an operation on the loop, and waits for its result.
+func (a *Agent) operate(
+	ctx context.Context, begin func(now swim.Time, result chan<- opResult),
+) (opResult, error) {
+	result := make(chan opResult, 1)
+	if err := a.do(ctx, func(now swim.Time) { begin(now, result) }); err != nil {
+		return opResult{}, err
+	}
 	select {
 	case r := <-result:
 		return r, nil

@@ -93,12 +93,8 @@ func (a *Agent) contactOne(ctx context.Context, addrs []netip.AddrPort) error {
 
 // runJoin starts a join and waits for its end.
 func (a *Agent) runJoin(ctx context.Context, begin func(now swim.Time) swim.OpID) (int, error) {
-	result := make(chan opResult, 1)
-	err := a.do(ctx, func(now swim.Time) { a.loop.wait(begin(now), result) })
-	if err != nil {
-		return 0, err
-	}
-	r, err := a.await(ctx, result)
+	r, err := a.operate(ctx,
+		func(now swim.Time, result chan<- opResult) { a.loop.wait(begin(now), result) })
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -117,20 +118,13 @@ func (a *Agent) handleEvent(e *swim.Event) {
 	case serf.EventKeyring:
 		a.saveKeyring()
 	case serf.EventShutdown:
-		a.driver.Stop(errOr(e.Err, errConflictLost))
+		a.driver.Stop(cmp.Or(e.Err, errConflictLost))
 	case swim.EventJoinDone, swim.EventLeaveDone:
 		l.endOp(e)
 	}
 }
 
 var errConflictLost = errors.New("another member has this name and won the vote")
-
-func errOr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
 
 // memberEvents maps the node's member events to their types.
 var memberEvents = map[swim.EventKind]string{

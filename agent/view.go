@@ -226,8 +226,13 @@ func (v *view) find(name string) *viewEntry {
 
 // all yields the members by name.
 func (v *view) all(yield func(*serf.Member) bool) {
+	v.each(func(m *serf.Member, _ *serf.Location) bool { return yield(m) })
+}
+
+// each yields the members by name, and where each is; nil if that isn't known.
+func (v *view) each(yield func(*serf.Member, *serf.Location) bool) {
 	for _, id := range v.sorted() {
-		if !yield(&v.entry(id).member) {
+		if e := v.entry(id); !yield(&e.member, e.at) {
 			return
 		}
 	}
