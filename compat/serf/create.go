@@ -11,7 +11,7 @@ import (
 
 	"serf/agent"
 	"serf/agent/snapshot"
-	"serf/compat/memberlist"
+	"serf/compat/internal/hooks"
 	core "serf/swim/serf"
 )
 
@@ -21,7 +21,7 @@ func Create(conf *Config) (*Serf, error) {
 	if err := conf.check(); err != nil {
 		return nil, err
 	}
-	if err := fillKeyring(conf.MemberlistConfig); err != nil {
+	if err := hooks.FillKeyring(conf.MemberlistConfig); err != nil {
 		return nil, fmt.Errorf("Failed to create memberlist: %w", err)
 	}
 	m, err := readMembership(conf.MemberlistConfig)
@@ -155,16 +155,13 @@ func (s *Serf) start(ac agent.Config) (err error) {
 
 // startError has the original's words for errors that programs look for.
 func startError(err error) error {
-	var size *core.SizeError
-	var bind *agent.BindError
-	switch {
-	case errors.As(err, &size):
-		text := fmt.Sprintf("Encoded length of tags exceeds limit of %d bytes", memberlist.MetaMaxSize)
-		return &limitError{text, err}
-	case errors.As(err, &bind):
+	if bind, ok := errors.AsType[*agent.BindError](err); ok {
 		return fmt.Errorf("Failed to create memberlist: Could not set up network transport: "+
 			"failed to obtain an address: failed to start TCP listener on %q port %d: %w",
 			bind.Addr.Addr().String(), bind.Addr.Port(), bind.Err)
+	}
+	if size, ok := errors.AsType[*core.SizeError](err); ok && size.What == "tags" {
+		return overLimit(err, tagsTooLarge)
 	}
 	return fmt.Errorf("Failed to create memberlist: %w", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,16 +131,13 @@ func (q *Query) respond(buf []byte) error {
 		return errPastDeadline
 	}
 	err := q.serf.agent.Respond(context.Background(), q.id, buf)
-	var size *core.SizeError
 	switch {
 	case err == nil:
 		q.answered = true
-	case errors.As(err, &size):
-		return &limitError{fmt.Sprintf("response exceeds limit of %d bytes", size.Limit), err}
 	case errors.Is(err, core.ErrNoQuery): // the node's clock is ahead of the one read above
 		return errPastDeadline
 	}
-	return err
+	return overLimit(err, "response exceeds limit of %d bytes")
 }
 
 var errPastDeadline = errors.New("response is past the deadline")
@@ -148,6 +146,16 @@ var errPastDeadline = errors.New("response is past the deadline")
 type limitError struct {
 	text  string
 	cause error
+}
+
+// overLimit has the original's text for an error that says that something is too large; format is
+// given the limit. Other errors stay as they are.
+func overLimit(err error, format string) error {
+	size, ok := errors.AsType[*core.SizeError](err)
+	if !ok {
+		return err
+	}
+	return &limitError{fmt.Sprintf(format, size.Limit), err}
 }
 
 func (e *limitError) Error() string { return e.text }
@@ -166,7 +174,8 @@ func (s *Serf) sendEvent(ctx context.Context, e agent.Event) {
 func (s *Serf) eventOf(e agent.Event) Event {
 	switch e := e.(type) {
 	case agent.MemberEvent:
-		return MemberEvent{Type: memberEvents[e.Type], Members: s.exportAll(e.Members)}
+		return MemberEvent{Type: EventType(slices.Index(eventTypes, e.Type)),
+			Members: s.exportAll(e.Members)}
 	case agent.UserEvent:
 		return UserEvent{LTime: LamportTime(e.LTime), Name: e.Name, Payload: e.Payload,
 			Coalesce: e.Coalesce}
@@ -175,13 +184,4 @@ func (s *Serf) eventOf(e agent.Event) Event {
 			serf: s, id: e.ID, source: e.From, deadline: e.Deadline}
 	}
 	panic(fmt.Sprintf("BUG: event %T", e))
-}
-
-// memberEvents maps the agent's names of member events to their types.
-var memberEvents = map[string]EventType{
-	agent.MemberJoin:   EventMemberJoin,
-	agent.MemberLeave:  EventMemberLeave,
-	agent.MemberFailed: EventMemberFailed,
-	agent.MemberUpdate: EventMemberUpdate,
-	agent.MemberReap:   EventMemberReap,
 }

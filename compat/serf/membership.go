@@ -38,7 +38,7 @@ func readMembership(c *memberlist.Config) (m membership, err error) {
 	m.label, m.compress = c.Label, c.EnableCompression
 	m.acceptPlain = !c.GossipVerifyIncoming
 	m.sendPlain = m.acceptPlain && !c.GossipVerifyOutgoing // as compat/memberlist has it
-	if c.Keyring != nil && len(c.Keyring.GetKeys()) > 0 {
+	if c.EncryptionEnabled() {
 		m.keys = c.Keyring.GetKeys()
 	}
 	return m, m.chooseAddresses(c)
@@ -68,22 +68,6 @@ func checkMembership(c *memberlist.Config) error {
 			"please choose a single log configuration setting")
 	}
 	return nil
-}
-
-// fillKeyring puts SecretKey into Keyring, as its primary key.
-func fillKeyring(c *memberlist.Config) error {
-	switch {
-	case len(c.SecretKey) == 0:
-		return nil
-	case c.Keyring == nil:
-		ring, err := memberlist.NewKeyring(nil, c.SecretKey)
-		c.Keyring = ring
-		return err
-	}
-	if err := c.Keyring.AddKey(c.SecretKey); err != nil {
-		return err
-	}
-	return c.Keyring.UseKey(c.SecretKey)
 }
 
 // chooseAddresses determines where to listen, and what others are told.

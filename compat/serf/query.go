@@ -2,8 +2,6 @@ package serf
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"sync"
@@ -66,12 +64,8 @@ func (s *Serf) Query(name string, payload []byte, params *QueryParam) (*QueryRes
 		p.Nodes = nil // means all, as in the original
 	}
 	q, err := s.agent.Query(context.Background(), p)
-	var size *core.SizeError
-	switch {
-	case errors.As(err, &size):
-		return nil, &limitError{fmt.Sprintf("query exceeds limit of %d bytes", size.Limit), err}
-	case err != nil:
-		return nil, err
+	if err != nil {
+		return nil, overLimit(err, "query exceeds limit of %d bytes")
 	}
 	r := &QueryResponse{query: q, log: s.agent.Log(), deadline: deadline, all: make(chan struct{}),
 		responses: make(chan NodeResponse, cap(q.Answers()))}

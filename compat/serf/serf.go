@@ -3,7 +3,6 @@ package serf
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"serf/agent"
 	"serf/agent/snapshot"
 	"serf/compat/coordinate"
-	"serf/compat/memberlist"
 	core "serf/swim/serf"
 )
 
@@ -60,28 +58,19 @@ func (s *Serf) Join(existing []string, ignoreOld bool) (int, error) {
 // name. When many are under way it waits until there is room, for 30 s at most.
 func (s *Serf) UserEvent(name string, payload []byte, coalesce bool) error {
 	err := s.agent.UserEvent(context.Background(), name, payload, coalesce)
-	var size *core.SizeError
-	switch {
-	case !errors.As(err, &size):
-		return err
-	case size.Encoded:
-		return &limitError{fmt.Sprintf(
-			"encoded user event exceeds configured limit of %d bytes after encoding", size.Limit), err}
+	if size, ok := errors.AsType[*core.SizeError](err); ok && size.Encoded {
+		return overLimit(err, "encoded user event exceeds configured limit of %d bytes after encoding")
 	}
-	return &limitError{fmt.Sprintf(
-		"user event exceeds configured limit of %d bytes before encoding", size.Limit), err}
+	return overLimit(err, "user event exceeds configured limit of %d bytes before encoding")
 }
 
 // SetTags replaces this node's tags and tells the others.
 func (s *Serf) SetTags(tags map[string]string) error {
 	err := s.agent.ReplaceTags(context.Background(), tags)
-	var size *core.SizeError
-	if errors.As(err, &size) {
-		text := fmt.Sprintf("Encoded length of tags exceeds limit of %d bytes", memberlist.MetaMaxSize)
-		return &limitError{text, err}
-	}
-	return err
+	return overLimit(err, tagsTooLarge)
 }
+
+const tagsTooLarge = "Encoded length of tags exceeds limit of %d bytes"
 
 // RemoveFailedNode makes all members list a failed one as left. It may be unknown here.
 func (s *Serf) RemoveFailedNode(node string) error {
