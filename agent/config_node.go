@@ -3,7 +3,7 @@ package agent
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/binary"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -24,9 +24,7 @@ func (c *Config) fill() error {
 	if c.Network == nil {
 		c.Network, c.host = driver.System(), hostaddr.System
 	}
-	if c.Resolver == nil {
-		c.Resolver = net.DefaultResolver
-	}
+	c.Resolver = cmp.Or[Resolver](c.Resolver, net.DefaultResolver)
 	if c.Name == "" {
 		name, err := os.Hostname()
 		if err != nil {
@@ -34,18 +32,12 @@ func (c *Config) fill() error {
 		}
 		c.Name = name
 	}
-	if c.Timing == (Timing{}) {
-		c.Timing = LAN()
-	}
+	c.Timing = cmp.Or(c.Timing, LAN())
 	c.Join.Interval = cmp.Or(c.Join.Interval, DefaultJoinInterval)
 	c.EventSizeMax = cmp.Or(c.EventSizeMax, DefaultEventSizeMax)
 	c.QuerySizeMax = cmp.Or(c.QuerySizeMax, DefaultQuerySizeMax)
 	c.QueryResponseSizeMax = cmp.Or(c.QueryResponseSizeMax, DefaultQueryResponseSizeMax)
-	if c.seed == 0 {
-		var seed [8]byte
-		rand.Read(seed[:])
-		c.seed = binary.LittleEndian.Uint64(seed[:])
-	}
+	c.seed = cmp.Or(c.seed, mathrand.Uint64())
 	return c.fillAddresses()
 }
 

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
@@ -173,27 +174,13 @@ func (c *Config) fill() (err error) {
 	if err = c.chooseAddress(); err != nil {
 		return err
 	}
-	if c.Resolver == nil {
-		c.Resolver = net.DefaultResolver
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Timing == (Timing{}) {
-		c.Timing = LAN()
-	}
-	if c.Protocol == 0 {
-		c.Protocol = swim.ProtocolDefault
-	}
-	if c.PacketMax == 0 {
-		c.PacketMax = swim.PacketDefault
-	}
-	if c.MessageQueue == 0 {
-		c.MessageQueue = messageQueueDefault
-	}
-	if c.JoinInterval == 0 {
-		c.JoinInterval = DefaultJoinInterval
-	}
+	c.Resolver = cmp.Or[Resolver](c.Resolver, net.DefaultResolver)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Timing = cmp.Or(c.Timing, LAN())
+	c.Protocol = cmp.Or(c.Protocol, swim.ProtocolDefault)
+	c.PacketMax = cmp.Or(c.PacketMax, swim.PacketDefault)
+	c.MessageQueue = cmp.Or(c.MessageQueue, messageQueueDefault)
+	c.JoinInterval = cmp.Or(c.JoinInterval, DefaultJoinInterval)
 	return c.check()
 }
 
@@ -227,8 +214,6 @@ func (c *Config) core() swim.Config {
 	s.Versions[3], s.Versions[4], s.Versions[5] = c.Layer.Min, c.Layer.Max, c.Layer.Current
 	s.PacketMax, s.UserPacketMax = c.PacketMax, c.SendPacketMax
 	s.PushPullNodes = c.PushPullNodes
-	if c.DeadRetention != 0 {
-		s.DeadRetention = c.DeadRetention
-	}
+	s.DeadRetention = cmp.Or(c.DeadRetention, s.DeadRetention)
 	return s
 }

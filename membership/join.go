@@ -103,7 +103,7 @@ func (n *Node) Join(ctx context.Context, addresses ...string) (reached int, err 
 		})
 	}
 	tries.Wait()
-	n.flush(ctx)
+	n.flush(ctx, n.states)
 	if err := ctx.Err(); err != nil {
 		return reached, err
 	}
@@ -191,7 +191,7 @@ func (n *Node) seek() {
 func (n *Node) seekOnce(ctx context.Context) bool {
 	targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, n.conf.Join, n.driver.Addr().Port())
 	if err != nil && ctx.Err() == nil {
-		n.log.repeat(slogWarn, "resolve", func() string { return "Failed to look up members to join: " + err.Error() })
+		n.log.failed("resolve", "Failed to look up members to join: ", err)
 	}
 	living := make(map[netip.AddrPort]bool)
 	for _, m := range n.Members() {
@@ -214,7 +214,7 @@ func (n *Node) seekOnce(ctx context.Context) bool {
 		return n.loop.core.JoinOne(now, try, out), nil
 	})
 	if err != nil && ctx.Err() == nil {
-		n.log.repeat(slogWarn, "join", func() string { return "Failed to join: " + err.Error() })
+		n.log.failed("join", "Failed to join: ", err)
 	}
 	return err == nil
 }

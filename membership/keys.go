@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -138,8 +139,5 @@ func (n *Node) changeSealer(ctx context.Context, change func(*wire.Sealer) error
 		n.loop.core.SetSealer(&next)
 		n.noteCore()
 	})
-	if err != nil {
-		return err
-	}
-	return refused
+	return cmp.Or(err, refused)
 }

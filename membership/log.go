@@ -18,8 +18,6 @@ import (
 // logQueue bounds the lines that wait for the logger: beyond it they are dropped and counted.
 const logQueue = 512
 
-const slogWarn = slog.LevelWarn
-
 // logger writes lines to a *slog.Logger, from a goroutine of its own: it may wait. What is repeated
 // is counted.
 type logger struct {
@@ -85,20 +83,16 @@ func (l *logger) write(level slog.Level, text string, args ...any) {
 }
 
 func (l *logger) warn(text string, args ...any) {
-	if !l.enabled(slogWarn) {
+	if !l.enabled(slog.LevelWarn) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.write(slogWarn, text, args...)
+	l.write(slog.LevelWarn, text, args...)
 }
 
 // repeat writes a line about a condition that may last, and then how often it came again.
-func (l *logger) repeat(level slog.Level, condition string, text func() string) {
-	l.repeatKey(level, repeats.Key{Text: condition}, text)
-}
-
-func (l *logger) repeatKey(level slog.Level, key repeats.Key, text func() string) {
+func (l *logger) repeat(level slog.Level, key repeats.Key, text func() string) {
 	if !l.enabled(level) {
 		return
 	}
@@ -148,7 +142,7 @@ func (l *logger) note(core *swim.Node, x *swim.Note) {
 		})
 	}
 	if w.Limited {
-		l.repeatKey(level, notes.Key(x), text)
+		l.repeat(level, notes.Key(x), text)
 		return
 	}
 	l.mu.Lock()
@@ -159,12 +153,17 @@ func (l *logger) note(core *swim.Node, x *swim.Note) {
 // problem writes a problem of the driver.
 func (l *logger) problem(p driver.Problem) {
 	key := repeats.Key{Text: fmt.Sprint("driver ", p.Kind), From: p.Peer.Addr()}
-	l.repeatKey(p.Level(), key, p.String)
+	l.repeat(p.Level(), key, p.String)
+}
+
+// failed writes why something failed that is tried again.
+func (l *logger) failed(what, text string, err error) {
+	l.repeat(slog.LevelWarn, repeats.Key{Text: what}, func() string { return text + err.Error() })
 }
 
 // dropped writes that something from another member found no room.
 func (l *logger) dropped(what string, from netip.AddrPort) {
-	l.repeatKey(slogWarn, repeats.Key{Text: "dropped " + what}, func() string {
+	l.repeat(slog.LevelWarn, repeats.Key{Text: "dropped " + what}, func() string {
 		return fmt.Sprintf("Dropped a %s from %v: too many wait for the program", what, from)
 	})
 }

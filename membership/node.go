@@ -2,9 +2,8 @@ package membership
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -121,7 +120,7 @@ func Start(ctx context.Context, c Config) (*Node, error) {
 		n.working.Go(n.seek)
 	}
 	go n.finish()
-	n.flush(ctx)
+	n.flush(ctx, n.states)
 	return n, nil
 }
 
@@ -150,9 +149,7 @@ func (n *Node) make() (err error) {
 	core.Addr = hostaddr.Complete(n.conf.Advertise, n.driver.Addr())
 	core.PacketMax = min(core.PacketMax, n.driver.PacketMax())
 	core.UserPacketMax = min(core.UserPacketMax, n.driver.PacketMax())
-	var seed [8]byte
-	rand.Read(seed[:])
-	core.Seed = binary.LittleEndian.Uint64(seed[:])
+	core.Seed = rand.Uint64()
 	if core.Sealer, err = n.seal.init(&n.conf); err != nil {
 		return err
 	}
@@ -301,14 +298,16 @@ func (n *Node) operate(
 	}
 }
 
-// flush waits for the functions that report what has happened until now: as long as ctx lasts, and
-// ReportWait. A function that reports doesn't wait for itself.
-func (n *Node) flush(ctx context.Context) {
+// flush waits until OnEvent has returned from what has happened until now, and then the functions of
+// inboxes: as long as ctx lasts, and ReportWait. A function that reports doesn't wait for itself.
+func (n *Node) flush(ctx context.Context, inboxes ...*inbox) {
 	if reported() || asked() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, ReportWait)
 	defer cancel()
 	n.events.flush(ctx, &n.table)
-	n.states.flush(ctx)
+	for _, b := range inboxes {
+		b.flush(ctx)
+	}
 }

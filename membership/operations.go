@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -19,16 +20,14 @@ func (n *Node) SetMeta(ctx context.Context, meta []byte) error {
 	if errors.Is(err, swim.ErrSuperseded) {
 		err = nil
 	}
-	n.flushEvents(ctx)
+	n.flush(ctx)
 	return err
 }
 
 // SetZones changes how members are divided into zones, from now on.
 func (n *Node) SetZones(ctx context.Context, z Zones) (err error) {
-	if done := n.do(ctx, func(swim.Time, *swim.Output) { err = n.loop.core.SetZones(z) }); done != nil {
-		return done
-	}
-	return err
+	done := n.do(ctx, func(swim.Time, *swim.Output) { err = n.loop.core.SetZones(z) })
+	return cmp.Or(done, err)
 }
 
 // Pong is the answer to a ping.
@@ -68,7 +67,7 @@ func (n *Node) Leave(ctx context.Context) error {
 		}
 		return op, nil
 	})
-	n.flushEvents(ctx)
+	n.flush(ctx)
 	if already != nil {
 		return already.err
 	}
@@ -76,13 +75,3 @@ func (n *Node) Leave(ctx context.Context) error {
 }
 
 var errAlready = errors.New("over already")
-
-// flushEvents waits until OnEvent has returned from what has happened until now, as flush does.
-func (n *Node) flushEvents(ctx context.Context) {
-	if reported() || asked() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, ReportWait)
-	defer cancel()
-	n.events.flush(ctx, &n.table)
-}

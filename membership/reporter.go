@@ -2,6 +2,7 @@ package membership
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"serf/internal/std"
@@ -103,10 +104,5 @@ func (t *table) subscribe() *eventQueue {
 func (t *table) unsubscribe(q *eventQueue) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.queues {
-		if t.queues[i] == q {
-			t.queues = append(t.queues[:i:i], t.queues[i+1:]...)
-			return
-		}
-	}
+	t.queues = slices.DeleteFunc(t.queues, func(other *eventQueue) bool { return other == q })
 }
