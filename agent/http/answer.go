@@ -3,8 +3,11 @@ package http
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,13 +22,24 @@ func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
 // answer writes v as JSON.
 func answer(w http1.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("BUG: an answer that is no JSON: " + err.Error())
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(append(b, '\n')) // a client that is gone has nobody to report it to
+	writeLine(w, v) // a client that is gone has nobody to report it to
+}
+
+// writeLine writes v as a line of JSON.
+func writeLine(w io.Writer, v any) error {
+	_, err := w.Write(append(encoded(v), '\n'))
+	return err
+}
+
+// encoded is v as JSON, without a line end.
+func encoded(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("BUG: http: " + err.Error())
+	}
+	return b
 }
 
 // problem is what clients get instead of an answer.
@@ -123,10 +137,8 @@ func (p *params) flag(name string, otherwise bool) bool {
 // choice returns a parameter that is one of some texts.
 func (p *params) choice(name string, texts ...string) string {
 	text := p.text(name)
-	for _, one := range texts {
-		if text == one {
-			return text
-		}
+	if slices.Contains(texts, text) {
+		return text
 	}
 	if text != "" {
 		p.complain(name, text, fmt.Sprintf("one of %q", texts))
@@ -138,8 +150,8 @@ func (p *params) choice(name string, texts ...string) string {
 func (p *params) prefixed(prefix string) map[string]string {
 	found := make(map[string]string)
 	for name := range p.values { // order-free: a set
-		if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-			found[name[len(prefix):]] = p.text(name)
+		if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" {
+			found[rest] = p.text(name)
 		}
 	}
 	return found

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -251,11 +250,7 @@ type (
 func encode(e agent.Event, now time.Time) (events []event) {
 	at := formatTime(now)
 	one := func(kind, name string, data any) {
-		b, err := json.Marshal(data)
-		if err != nil {
-			panic("BUG: an event that is no JSON: " + err.Error())
-		}
-		events = append(events, event{kind, name, b})
+		events = append(events, event{kind, name, encoded(data)})
 	}
 	base64Of := base64.StdEncoding.EncodeToString
 	switch e := e.(type) {

@@ -133,7 +133,7 @@ const pieceSize = 32 << 10
 func (h *Handler) answerMembers(w http1.ResponseWriter, index string, chosen []listed) {
 	w.Header().Set("Content-Type", "application/json")
 	changes := h.recently()
-	head, _ := json.Marshal(membersHead{index, h.agent.Self().Name}) // texts only
+	head := encoded(membersHead{index, h.agent.Self().Name})
 	var b bytes.Buffer
 	one := json.NewEncoder(&b)
 	b.Write(head[:len(head)-1])

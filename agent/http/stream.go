@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"strings"
@@ -176,7 +175,7 @@ func (h *Handler) follow(ctx context.Context, s *stream, gap string) {
 func (h *Handler) appendGap(b []byte, s *stream, reason string) []byte {
 	h.counts.gaps.Add(1)
 	index := h.log.indexOf(s.next)
-	data, _ := json.Marshal(gapData{reason, index}) // texts only
+	data := encoded(gapData{reason, index})
 	return s.frame(b, []byte(index), &event{kind: "gap", data: data})
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"serf/agent"
 	"serf/internal/http1"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -218,14 +217,4 @@ func (h *Handler) relay(ctx context.Context, w http1.ResponseWriter, q *agent.Qu
 			return
 		}
 	}
-}
-
-// writeLine writes a line of JSON.
-func writeLine(w io.Writer, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return std.Errorf("BUG: a line that is no JSON: %w", err)
-	}
-	_, err = w.Write(append(b, '\n'))
-	return err
 }

@@ -276,10 +276,8 @@ func serviceName(cluster string) string { return "_serf_" + cluster + "._tcp" }
 
 // CheckInterface returns an error if there is no interface of that name.
 func CheckInterface(name string) error {
-	if _, err := interfaceByName(name); err != nil {
-		return err
-	}
-	return nil
+	_, err := interfaceByName(name)
+	return err
 }
 
 func interfaceByName(name string) (*net.Interface, error) {
