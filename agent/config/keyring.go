@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 
 	"serf/internal/jsonfile"
@@ -41,11 +40,7 @@ func FormatKeyring(keys [][]byte) []byte {
 	for i, key := range keys {
 		texts[i] = base64.StdEncoding.EncodeToString(key)
 	}
-	data, err := json.MarshalIndent(texts, "", "  ")
-	if err != nil {
-		panic("BUG: keys don't marshal: " + err.Error())
-	}
-	return append(data, '\n')
+	return indented(texts)
 }
 
 // SaveKeyring writes keys, the primary first, to a keyring file.

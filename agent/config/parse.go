@@ -68,10 +68,10 @@ func (v flagValue) Set(s string) (err error) {
 			return err
 		}
 	case *bool:
-		*f, err = parseBool(s)
+		*f, err = strconv.ParseBool(s)
 	case inverted:
 		var off bool
-		off, err = parseBool(s)
+		off, err = strconv.ParseBool(s)
 		*f.on = !off
 	case *int:
 		var n int
@@ -84,7 +84,10 @@ func (v flagValue) Set(s string) (err error) {
 			*f = &n
 		}
 	case *time.Duration:
-		err = setDuration(f, s)
+		var d time.Duration
+		if d, err = time.ParseDuration(s); err == nil {
+			*f = d
+		}
 	case *[]string:
 		if v.o.key == "event_handlers" && Blank(s) {
 			v.warn("-" + v.o.flag + ": " + blankHandler)
@@ -184,8 +187,6 @@ func optionAdvice(name string) string {
 	return ""
 }
 
-func parseBool(s string) (bool, error) { return strconv.ParseBool(s) }
-
 // ErrBlank refuses an empty text, which comes from a variable that isn't set. The default in its
 // place would silently turn off encryption, or listen on all addresses.
 var ErrBlank = errors.New("given, but empty; for the default leave it out")
@@ -202,14 +203,6 @@ func setText(f *string, s string) error {
 	}
 	*f = s
 	return nil
-}
-
-func setDuration(f *time.Duration, s string) error {
-	d, err := time.ParseDuration(s)
-	if err == nil {
-		*f = d
-	}
-	return err
 }
 
 func addTag(tags *map[string]string, key, value string) {

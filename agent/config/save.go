@@ -1,11 +1,21 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 
 	"serf/agent/disk"
 	"serf/internal/std"
 )
+
+// indented is the content of a file that the agent keeps.
+func indented(v any) []byte {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("BUG: texts don't marshal: " + err.Error())
+	}
+	return append(data, '\n')
+}
 
 // save replaces a file that the agent keeps, unless its present content, checked by check, is
 // something else.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"maps"
 
 	"serf/internal/jsonfile"
@@ -20,11 +19,7 @@ func FormatTags(tags map[string]string) []byte {
 	if tags == nil {
 		tags = map[string]string{}
 	}
-	data, err := json.MarshalIndent(tags, "", "  ") // in the order of the keys
-	if err != nil {
-		panic("BUG: tags don't marshal: " + err.Error())
-	}
-	return append(data, '\n')
+	return indented(tags) // in the order of the keys
 }
 
 // SaveTags writes tags to a tags file.

@@ -18,7 +18,7 @@ func (c *Client) History(ctx context.Context, name string) (h history.Member, ok
 	var resp protocol.HistoryResponse
 	err = c.call(ctx, protocol.CmdHistory, &protocol.HistoryRequest{Name: name}, &resp)
 	if err != nil || !resp.Known {
-		return history.Member{}, false, orNoHistory(err)
+		return history.Member{}, false, orUnknown(err, ErrNoHistory)
 	}
 	h = history.Member{
 		Name: resp.Name, AsSeenBy: resp.AsSeenBy, Status: resp.Status, Dropped: resp.Dropped,
@@ -30,9 +30,10 @@ func (c *Client) History(ctx context.Context, name string) (h history.Member, ok
 	return h, true, nil
 }
 
-func orNoHistory(err error) error {
+// orUnknown is err, or unknown if the agent doesn't know the command.
+func orUnknown(err, unknown error) error {
 	if errors.Is(err, RemoteError(protocol.TextUnsupportedCommand)) {
-		return ErrNoHistory
+		return unknown
 	}
 	return err
 }
@@ -63,7 +64,7 @@ func (c *Client) Flaps(ctx context.Context, since time.Duration) (history.Flaps,
 	var resp protocol.FlapsResponse
 	err := c.call(ctx, protocol.CmdFlaps, &protocol.FlapsRequest{Since: int64(since)}, &resp)
 	if err != nil {
-		return history.Flaps{}, orNoHistory(err)
+		return history.Flaps{}, orUnknown(err, ErrNoHistory)
 	}
 	f := history.Flaps{
 		AsSeenBy: resp.AsSeenBy, Since: time.Duration(resp.Since).Seconds(), More: resp.More,

@@ -13,13 +13,6 @@ import (
 // ErrNoSurvey means that the agent doesn't know the command: it is HashiCorp's, or an older one.
 var ErrNoSurvey = errors.New("the agent can't ask others what they know")
 
-func orNoSurvey(err error) error {
-	if errors.Is(err, RemoteError(protocol.TextUnsupportedCommand)) {
-		return ErrNoSurvey
-	}
-	return err
-}
-
 // Views asks all agents of the cluster about their views: whether they agree on who is alive, and
 // who disagrees about whom. Those that don't answer are waited for until timeout; 0 stands for some
 // seconds. The error is ErrNoSurvey if the agent can't ask; it hangs up then.
@@ -27,7 +20,7 @@ func (c *Client) Views(ctx context.Context, timeout time.Duration) (survey.Views
 	var resp protocol.ViewsResponse
 	err := c.call(ctx, protocol.CmdViews, &protocol.ViewsRequest{Timeout: int64(timeout)}, &resp)
 	if err != nil {
-		return survey.Views{}, orNoSurvey(err)
+		return survey.Views{}, orUnknown(err, ErrNoSurvey)
 	}
 	v := survey.Views{
 		AsSeenBy: resp.AsSeenBy, Digest: resp.Digest, Agree: resp.Agree, Summary: resp.Summary,
@@ -61,7 +54,7 @@ func (c *Client) HistoryOfAll(
 	var resp protocol.HistoryAllResponse
 	req := &protocol.HistoryAllRequest{Name: name, Timeout: int64(timeout)}
 	if err := c.call(ctx, protocol.CmdHistoryAll, req, &resp); err != nil {
-		return history.Merged{}, false, orNoSurvey(err)
+		return history.Merged{}, false, orUnknown(err, ErrNoSurvey)
 	}
 	m = history.Merged{
 		Name: resp.Name, AsSeenBy: resp.AsSeenBy, Missing: orEmpty(resp.Missing),
@@ -88,7 +81,7 @@ func (c *Client) RoundTrips(ctx context.Context, timeout time.Duration) (survey.
 	var resp protocol.RoundTripsResponse
 	req := &protocol.RoundTripsRequest{Timeout: int64(timeout)}
 	if err := c.call(ctx, protocol.CmdRoundTrips, req, &resp); err != nil {
-		return survey.RoundTrips{}, orNoSurvey(err)
+		return survey.RoundTrips{}, orUnknown(err, ErrNoSurvey)
 	}
 	t := survey.RoundTrips{AsSeenBy: resp.AsSeenBy, Answered: resp.Answered, Missing: resp.Missing}
 	known := func(i int) bool { return i >= 0 && i < len(resp.Names) }
