@@ -22,7 +22,7 @@ type story struct {
 	outs    []*syncBuffer // their logs, of their last lives
 	starts  uint64
 	sealing []sealing   // of the next start
-	failed  chan string // "a: c" if a takes c for failed
+	failed  chan string // "a: c" if a calls c failed
 }
 
 func newStory(t *testing.T, members int, s sealing) *story {
@@ -90,7 +90,7 @@ func (s *story) wantWhole(when string) {
 		}
 	}
 	for len(s.failed) > 0 {
-		s.t.Errorf("%s: taken for failed by %s", when, <-s.failed)
+		s.t.Errorf("%s: called failed by %s", when, <-s.failed)
 	}
 }
 

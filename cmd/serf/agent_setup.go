@@ -107,7 +107,7 @@ func (s *setup) checkPorts(rpc []rpcListener) error {
 		same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() ||
 			bind.Addr().IsUnspecified()
 		if at.IsValid() && same && at.Port() == bind.Port() {
-			return std.Errorf("%s: %v is taken for RPC, by %s of this agent: give them different "+
+			return std.Errorf("%s: %v is in use for RPC, by %s of this agent: give them different "+
 				"ports", s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
 		}
 	}

@@ -471,7 +471,7 @@ func TestOwnPortIsTold(t *testing.T) {
 	} {
 		s := setup{addrs: agent.Addresses{Bind: netip.MustParseAddrPort(tt.bind)}}
 		err := s.checkPorts([]rpcListener{listenerAtSocket(), listenerAt(t, tt.rpc, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(tt.rpc)))})
-		if (err != nil) != tt.same || err != nil && !strings.Contains(err.Error(), "is taken for RPC, by rpc_addr (-rpc-addr) of this agent") {
+		if (err != nil) != tt.same || err != nil && !strings.Contains(err.Error(), "is in use for RPC, by rpc_addr (-rpc-addr) of this agent") {
 			t.Errorf("gossip at %s, RPC at %s: %v", tt.bind, tt.rpc, err)
 		}
 	}

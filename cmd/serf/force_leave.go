@@ -12,7 +12,7 @@ Usage: serf force-leave [options] MEMBER
 
   Turns a failed member into one that left, so that the cluster stops trying to
   reach it. A member that is in fact alive soon shows up again. A name that the agent
-  doesn't know is told to the others all the same, with a warning.
+  doesn't know is passed on all the same, with a warning.
 
 Options:
 

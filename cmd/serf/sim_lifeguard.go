@@ -19,7 +19,7 @@ Usage: serf sim lifeguard [options]
 
   Repeats the experiments of the paper on Lifeguard (arXiv 1707.00788): in a
   cluster of 128 some members stop, run on for a while, stop again, for two
-  minutes. Prints how often others, that never stop, are taken for failed, and
+  minutes. Prints how often others, that never stop, are called failed, and
   how soon members that do stop are found, for SWIM, for each part of Lifeguard,
   for all of it, and for this program. It takes 40 minutes of a processor.
   docs/figures/lifeguard.md tells what the figures mean.

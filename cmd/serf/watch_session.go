@@ -17,7 +17,7 @@ const (
 	watchPoll     = 5 * time.Second        // pause between two looks at figures and round trips
 	watchPollMin  = time.Second            // the same while somebody scrolls
 	watchList     = 30 * time.Second       // and at the whole list, 2 MB for 10,000 members
-	watchAnswer   = 10 * time.Second       // an agent that takes longer is taken for lost
+	watchAnswer   = 10 * time.Second       // an agent that takes longer is considered lost
 	watchQueue    = 1024                   // updates that wait; then the connection waits
 )
 

@@ -24,7 +24,7 @@ var ofSwim = map[swim.NoteCode]Wording{
 	swim.NoteJoinFailed:     {"Failed to join {from}: {err}", false},
 	swim.NotePushPullFailed: {"Push/Pull with {member} failed: {err}", true},
 	swim.NoteRefused:        {"{from} refused an exchange: {text}", true},
-	swim.NoteReturned:       {"{member}, taken for failed, answers again", false},
+	swim.NoteReturned:       {"{member}, called failed, answers again", false},
 	swim.NoteTableFull:      {"No room for a further member, '{text}'", true},
 	swim.NoteDegraded:       {"Health score is now {n} (0 is healthy)", false},
 	swim.NoteForwardRefused: {"Refused to send for {from} to an address that is no member's", true},

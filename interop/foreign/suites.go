@@ -98,7 +98,7 @@ var suites = []suite{
 		module:   own,
 		packages: own,
 		listed: map[string]listed{
-			"TestGossip_MismatchedKeys": {differ, "ours doesn't answer whom it can't read, " +
+			"TestGossip_MismatchedKeys": {differ, "ours doesn't answer members that it can't read, " +
 				"and Join's error asks whether the key is the same"},
 			"TestMemberlist_JoinDifferentNetworksMultiMasks": {flaky, "expects gossip to have " +
 				"arrived; fails on the published memberlist, too"},

@@ -146,7 +146,7 @@ func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !r.Settled || r.FalseFailures.AcrossFaults != 30*29 {
-			t.Errorf("seed %d: settled %t, %d members taken for failed before", s.Seed, r.Settled, r.FalseFailures.AcrossFaults)
+			t.Errorf("seed %d: settled %t, %d members called failed before", s.Seed, r.Settled, r.FalseFailures.AcrossFaults)
 		}
 	}
 }

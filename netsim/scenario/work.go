@@ -86,7 +86,7 @@ func (w Work) String() string {
 	}
 	s += withSet(", every %v", w.Every, " for %v", w.Length, ", about %v", w.To)
 	if w.Prune {
-		s += ", who are forgotten"
+		s += ", then forgotten"
 	}
 	if w.Burst > 1 {
 		s += fmt.Sprintf(", %d at once", w.Burst)
