@@ -118,9 +118,13 @@ type simRun struct {
 
 // setting is an option that changes the scenario, with what changes it.
 type setting struct {
-	name  string
+	name  string // of the option, with the value if it can be given more than once
+	key   string // of the scenario, "" if it adds to a list
 	apply func(s *scenario.Scenario) error
 }
+
+// isSet reports whether an option is -set: another one for the same key is a mistake.
+func isSet(option string) bool { return strings.HasPrefix(option, "set=") }
 
 // simOptions collects what the command line says about the scenario: a file comes first, wherever
 // it is named.
@@ -178,10 +182,13 @@ func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok
 	byOption := make(map[string]string) // keys, and the option that set them
 	for _, x := range o.settings {
 		faults, works := len(r.scenario.Faults), len(r.scenario.Work)
+		if was := byOption[x.key]; x.key != "" && was != "" && (isSet(x.name) || isSet(was)) {
+			return r, o.misused("-%s: -%s sets it, too", x.name, was), false
+		}
 		if err := x.apply(&r.scenario); err != nil {
 			return r, o.misused("-%s: %v", x.name, err), false
 		}
-		byOption[keyOf(x.name)] = x.name
+		byOption[x.key] = x.name
 		byOption[addedKey("faults", faults, len(r.scenario.Faults))] = x.name
 		byOption[addedKey("work", works, len(r.scenario.Work))] = x.name
 	}
@@ -221,14 +228,6 @@ func simWorkers(asked, members int) int {
 	return min(runtime.NumCPU(), most)
 }
 
-// keyOf is the key that an option sets.
-func keyOf(option string) string {
-	if p, ok := scenario.ParamNamed(option); ok {
-		return p.Key
-	}
-	return option
-}
-
 // addedKey is the key of what has been added to a list, "" if nothing was.
 func addedKey(list string, before, after int) string {
 	if after == before {
@@ -249,7 +248,7 @@ func (o *simOptions) define() {
 	for _, p := range scenario.Params() {
 		set := func(text string) error {
 			apply := func(s *scenario.Scenario) error { return s.Set(p.Name, text) }
-			o.settings = append(o.settings, setting{p.Name, apply})
+			o.settings = append(o.settings, setting{p.Name, p.Key, apply})
 			scratch := scenario.Default()
 			return apply(&scratch)
 		}
@@ -278,8 +277,8 @@ func (o *simOptions) define() {
 		if !ok {
 			return errors.New("want KEY=VALUE, such as faults[0].count=3")
 		}
-		o.settings = append(o.settings,
-			setting{"set", func(s *scenario.Scenario) error { return s.Set(key, value) }})
+		o.settings = append(o.settings, setting{"set=" + text, scenario.KeyOf(key),
+			func(s *scenario.Scenario) error { return s.Set(key, value) }})
 		return nil
 	})
 	o.adds("crash", parseCrash)
@@ -290,8 +289,8 @@ func (o *simOptions) define() {
 func (o *simOptions) adds(name string, parse func(text string) (func(*scenario.Scenario), error)) {
 	o.set.Func(name, "", func(text string) error {
 		apply, err := parse(text)
-		o.settings = append(o.settings,
-			setting{name, func(s *scenario.Scenario) error { apply(s); return nil }})
+		o.settings = append(o.settings, setting{name: name + "=" + text,
+			apply: func(s *scenario.Scenario) error { apply(s); return nil }})
 		return err
 	})
 }
@@ -363,6 +362,9 @@ func (o *simOptions) explainOne(
 ) string {
 	for key, rest := p.Key, ""; ; {
 		if name, ok := byOption[key]; ok {
+			if strings.Contains(name, "=") {
+				name += ":"
+			}
 			return strings.Join(strings.Fields("-"+name+" "+rest+" "+p.Text), " ")
 		}
 		if origin, ok := byAgent[key]; ok {

@@ -55,9 +55,15 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 		if err != nil {
 			return nil, std.Errorf("-sweep=%s: %w", text, err)
 		}
-		same := func(other scenario.Axis) bool { return other.Name == k.Name }
+		key := scenario.KeyOf(k.Name)
+		same := func(a scenario.Axis) bool { return scenario.KeyOf(a.Name) == key }
 		if slices.ContainsFunc(x.Axes, same) {
 			return nil, std.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
+		}
+		for _, set := range o.settings {
+			if set.key == key && isSet(set.name) {
+				return nil, std.Errorf("-sweep=%s: -%s sets it, too", text, set.name)
+			}
 		}
 		x.Axes = append(x.Axes, k)
 	}

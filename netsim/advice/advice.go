@@ -6,6 +6,7 @@ package advice
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"serf/internal/std"
@@ -148,6 +149,10 @@ func (s *Search) Run(ctx context.Context) (a Advice, err error) {
 		return a, std.Errorf("%d nodes for %v: too many to try settings with, about %d would do",
 			s.Base.Members, s.Base.For,
 			int(workMost/settingsLeast/seedsLeast/time.Duration(s.Base.For).Seconds()))
+	}
+	if last := s.Base.Seed + (1+finalRuns)*seedsMost; last < s.Base.Seed {
+		return a, std.Errorf("seed %d: allowed are those up to %d", s.Base.Seed,
+			uint64(math.MaxUint64-(1+finalRuns)*seedsMost))
 	}
 	if s.most == 0 {
 		s.most = max(int(work/each), settingsLeast*seedsLeast)

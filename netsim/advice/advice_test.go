@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +145,11 @@ func TestClustersThatAreTooLarge(t *testing.T) {
 	s := lossy(100_000)
 	x := Search{Base: Prepare(&s), Cost: 2, Parallel: 1}
 	if _, err := x.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "100000 nodes for 1m") || !strings.Contains(err.Error(), "would do") {
+		t.Error(err)
+	}
+	x.Base = Prepare(new(lossy(3)))
+	x.Base.Seed = math.MaxUint64 - 35
+	if _, err := x.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "seed 18446744073709551580: allowed are those up to 18446744073709551579") {
 		t.Error(err)
 	}
 }

@@ -262,6 +262,9 @@ func TestScenarioFileSaysOnlyWhatDiffers(t *testing.T) {
 	}
 }
 
+// unset is the problem of a value that stands for the default.
+const unset = "empty or 0, it would count as not given: leave it out"
+
 func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ file, want string }{
@@ -283,6 +286,12 @@ func TestScenarioFileProblemsAreAllNamedWithTheirPlaces(t *testing.T) {
 		{"{\"faults\": [{\"kind\": \"crash\"},\n  {\"kind\": 1, \"who\": 3, \"to\": {\"al\": 1}}]}",
 			`2:12: faults[1].kind: 1, want a text|2:15: faults[1].who: is no key here; allowed are kind, start, length, count, *` +
 				`|2:32: faults[1].to.al: is no key here; allowed are count, share, region, members`},
+		{`{"about": "", "nodes": 5, "faults": [{"kind": "pause", "count": 0, "length": "0s", "members": [], "start": "0s", "gap": "1s"}], "work": []}`,
+			`1:2: about: ` + unset + `|1:56: faults[0].count: ` + unset + `|1:68: faults[0].length: ` + unset + `|1:84: faults[0].members: ` + unset},
+		{`{"faults": [{"kind": "network", "loss": 0, "way": "", "to": {"region": ""}}], "regions": [{"name": "eu", "share": 0, "nodes": 0}]}`,
+			`1:44: faults[0].way: ` + unset + `|1:62: faults[0].to.region: ` + unset + `|1:106: regions[0].share: ` + unset + `|1:118: regions[0].nodes: ` + unset},
+		{`{"start": {"over": "0s", "seeds": 0}, "network": {"jitter": "0s", "queue": "0s"}, "zones": {"nodes": 0}}`,
+			`1:26: start.seeds: ` + unset + `|1:67: network.queue: ` + unset},
 		{`{"timing": {"gossip_nodes": "` + strings.Repeat("x", 100) + `"}}`, `1:29: timing.gossip_nodes: "` + strings.Repeat("x", 59) + `..., want a whole number`},
 	}
 	for _, tt := range tests {
@@ -380,6 +389,8 @@ func TestSetNamesWhatIsWrong(t *testing.T) {
 		{"seed", "-1", "want a whole number, 0 or more"},
 		{"check", "maybe", "want true or false"},
 		{"gossip-interval", "fast", "want a duration such as 90s or 2h"},
+		{"start-seeds", "0", unset},
+		{"disable-nodes", "0", unset},
 	}
 	for _, tt := range tests {
 		s := Default()
@@ -404,15 +415,23 @@ func TestFaultIsReadFromAnOption(t *testing.T) {
 		t.Errorf("a switch without a value: error %v, read %+v", err, f)
 	}
 	for text, want := range map[string]string{
-		"":                `kind "": allowed are crash, leave, `,
-		"fire,count=1":    `kind "fire": allowed are crash, leave, `,
-		"crash,3":         `"3": want KEY=VALUE`,
-		"half-open,tcp=":  "tcp=: no value is given", // not the default
-		"crash,region=":   "region=: no value is given",
-		"crash,count=":    "count=: no value is given",
-		"crash,coun=3":    `coun=3: coun doesn't exist; did you mean count? allowed are kind, start, `,
-		"crash,count=few": `count=few: want a whole number`,
-		"crash,to.x=few":  `to.x=few: to.x doesn't exist; allowed are `,
+		"":                      `kind "": allowed are crash, leave, `,
+		"fire,count=1":          `kind "fire": allowed are crash, leave, `,
+		"crash,3":               `"3": want KEY=VALUE`,
+		"half-open,tcp=":        "tcp=: no value is given", // not the default
+		"crash,region=":         "region=: no value is given",
+		"crash,count=":          "count=: no value is given",
+		"crash,":                `"": want KEY=VALUE`,
+		"crash,,count=1":        `"": want KEY=VALUE`,
+		"crash,count=1,":        "count=1,: want a whole number",
+		"crash,count=0":         "count=0: " + unset,
+		"pause,length=0s":       "length=0s: " + unset,
+		"reject,to.count=0":     "to.count=0: " + unset,
+		"crash,count=1,count=2": "count=2: count is there twice",
+		"crash,kind=leave":      "kind=leave: kind is there twice",
+		"crash,coun=3":          `coun=3: coun doesn't exist; did you mean count? allowed are kind, start, `,
+		"crash,count=few":       `count=few: want a whole number`,
+		"crash,to.x=few":        `to.x=few: to.x doesn't exist; allowed are `,
 	} {
 		if _, err := ParseFault(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

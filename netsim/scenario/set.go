@@ -2,11 +2,13 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -25,7 +27,36 @@ func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 	s = Default()
 	f := jsonfile.Parse("", data).Whole()
 	f.Root().Read(&s)
-	return s, f.Places(), f.Err()
+	places, errs := f.Places(), []error{f.Err()}
+	order := func(a, b string) int {
+		x, y := places[a], places[b]
+		return cmp.Or(x.Line-y.Line, x.Column-y.Column)
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(places), order) {
+		v, err := lookup(reflect.ValueOf(&s).Elem(), key)
+		if err == nil && f.Err() == nil && meansDefault(key, v) {
+			errs = append(errs,
+				&jsonfile.Problem{Place: places[key], Key: key, Text: errDefault.Error()})
+		}
+	}
+	return s, places, std.Join(errs...)
+}
+
+// notZero are the keys whose zero stands for a default, for no end or for all members. Who gives it
+// means something else.
+var notZero = strings.Fields("count share length every repeat mtu entries idle buffer rate jump " +
+	"quota period burst queue seeds disable_nodes")
+
+var errDefault = errors.New("empty or 0, it would count as not given: leave it out")
+
+// meansDefault reports whether the value at a key is the one that stands for a default.
+func meansDefault(key string, v reflect.Value) bool {
+	if v.Kind() == reflect.String || v.Kind() == reflect.Slice {
+		return v.Len() == 0
+	}
+	name := key[strings.LastIndexByte(key, '.')+1:]
+	return v.IsZero() && (slices.Contains(notZero, name) ||
+		name == "nodes" && strings.HasPrefix(key, "regions["))
 }
 
 // Param is a single value of a scenario: an option of the command line, or an axis of a sweep.
@@ -73,7 +104,7 @@ var params = []Param{
 	{"profile", "profile", "timings, and the latency that goes with them: lan, wan or local"},
 	{"start-over", "start.over", "time in which the nodes of a cold start are started"},
 	{"start-seeds", "start.seeds",
-		"how many nodes, the first ones, the others join through; 0 means 1"},
+		"how many nodes, the first ones, the others join through"},
 	{"start-later", "start.later",
 		"how many nodes, the last ones, wait for a fault of kind join or churn to start them"},
 	{"start-apart", "start.apart",
@@ -88,7 +119,7 @@ var params = []Param{
 	{"settle", "settle", "mend everything after that time, and go on until all views agree"},
 	{"check", "check", "hold the run to the invariants"},
 	{"disable", "disable", "mechanisms that nodes do without, see below"},
-	{"disable-nodes", "disable_nodes", "share of nodes that do without them; 0 means all"},
+	{"disable-nodes", "disable_nodes", "share of nodes that do without them, all if not given"},
 	{"zone-nodes", "zones.nodes",
 		"share of nodes that gossip mostly within their region"},
 	{"zone-share", "zones.share", "what of their gossip goes to other regions, in percent"},
@@ -145,8 +176,8 @@ func ParamNamed(name string) (Param, bool) {
 	return params[i], true
 }
 
-// keyOf returns the key of an option, or name, which is a key already.
-func keyOf(name string) string {
+// KeyOf returns the key of an option, or name, which is a key already.
+func KeyOf(name string) string {
 	if p, ok := ParamNamed(name); ok {
 		return p.Key
 	}
@@ -156,17 +187,25 @@ func keyOf(name string) string {
 // Set sets one value, named by its option or its key: "loss", "network.loss", "faults[0].count".
 // value has the form that options take. Items of lists must exist.
 func (s *Scenario) Set(key, value string) error {
-	v, err := lookup(reflect.ValueOf(s).Elem(), keyOf(key))
-	if err != nil {
-		return err
+	return set(reflect.ValueOf(s).Elem(), KeyOf(key), value)
+}
+
+// set sets what is at key, starting from v.
+func set(v reflect.Value, key, text string) error {
+	field, err := lookup(v, key)
+	if err == nil {
+		err = setText(field, text)
 	}
-	return setText(v, value)
+	if err == nil && meansDefault(key, field) {
+		err = errDefault
+	}
+	return err
 }
 
 // Value returns the value of a key, in the form that Set takes; "" if it isn't set.
 func (s *Scenario) Value(key string) (string, error) {
 	c := s.Clone()
-	v, err := lookup(reflect.ValueOf(&c).Elem(), keyOf(key))
+	v, err := lookup(reflect.ValueOf(&c).Elem(), KeyOf(key))
 	if err != nil || v.Kind() == reflect.Pointer && v.IsNil() {
 		return "", err
 	}
@@ -205,24 +244,28 @@ func ParseWork(text string) (w Work, err error) {
 
 // parseKeys reads a kind, then pairs of key and value, into v, a fault or work.
 func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
-	name, rest, _ := strings.Cut(text, ",")
+	name, rest, more := strings.Cut(text, ",")
 	jsonfile.FieldOf(v, "kind").SetString(name)
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
 		return std.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
 	}
+	if !more {
+		return nil
+	}
+	seen := map[string]bool{"kind": true}
 	for _, pair := range pairsOf(rest, v) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			return std.Errorf("%q: want KEY=VALUE", pair)
 		}
+		if seen[key] {
+			return std.Errorf("%s: %s is there twice", pair, key)
+		}
+		seen[key] = true
 		if to := jsonfile.FieldOf(v, "to"); strings.HasPrefix(key, "to.") && to.IsNil() {
 			to.Set(reflect.ValueOf(new(Who)))
 		}
-		field, err := lookup(v, key)
-		if err == nil {
-			err = setText(field, value)
-		}
-		if err != nil {
+		if err := set(v, key, value); err != nil {
 			return std.Errorf("%s: %w", pair, err)
 		}
 	}
@@ -231,16 +274,14 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 
 // pairsOf splits text at its commas, except those within a value, as in delay=exp:1ms,5ms. A switch
 // of v needs no value: clock_stops is clock_stops=true.
-func pairsOf(text string, v reflect.Value) []string {
-	var pairs []string
+func pairsOf(text string, v reflect.Value) (pairs []string) {
 	for part := range strings.SplitSeq(text, ",") {
 		if f := jsonfile.FieldOf(v, part); f.IsValid() && f.Kind() == reflect.Bool {
 			part += "=true"
 		}
-		switch last := len(pairs) - 1; {
-		case strings.Contains(part, "=") || part != "" && last < 0:
+		if last := len(pairs) - 1; last < 0 || strings.Contains(part, "=") {
 			pairs = append(pairs, part)
-		case part != "":
+		} else {
 			pairs[last] += "," + part
 		}
 	}

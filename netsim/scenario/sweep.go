@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,17 +62,19 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 		}
 	}
 	k := Axis{Name: name}
+	seen := make(map[string]bool)
 	for _, v := range values {
 		v = strings.TrimSpace(v)
 		scratch := base.Clone()
 		if err := scratch.Set(name, v); err != nil {
 			return Axis{}, std.Errorf("%s %q: %w", name, v, err)
 		}
-		if chances {
-			v, _ = scratch.Value(name) // Set has just found the name
-		}
-		if slices.Contains(k.Values, v) {
+		meant, _ := scratch.Value(name) // Set has just found the name
+		if seen[meant] {
 			return Axis{}, std.Errorf("%s %q is there twice", name, v)
+		}
+		if seen[meant] = true; chances {
+			v = meant
 		}
 		k.Values = append(k.Values, v)
 	}
@@ -133,6 +136,10 @@ func (s *Sweep) Points() ([]Point, error) {
 	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
 		return nil, std.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
 			s.Seeds, maxRuns)
+	}
+	if last := s.Base.Seed + uint64(s.Seeds-1); last < s.Base.Seed {
+		return nil, std.Errorf("seed %d: with %d seeds the last would be above %d", s.Base.Seed,
+			s.Seeds, uint64(math.MaxUint64))
 	}
 	points := make([]Point, total)
 	var errs []error

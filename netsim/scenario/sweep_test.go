@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,9 @@ func TestAxesAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		{"=1", "want NAME=VALUE", nil},
 		{"loss=", "want NAME=VALUE", nil},
 		{"loss=1,1%", `loss "1%" is there twice`, nil},
+		{"nodes=5,05", `nodes "05" is there twice`, nil},
+		{"for=1m,60s", `for "60s" is there twice`, nil},
+		{"faults[0].count=1,0", `faults[0].count "0": ` + unset, nil},
 		{"loss=101", `loss "101": want a percentage`, nil},
 		{"nodes=ten", `nodes "ten": `, nil},
 		{"seed=1,2", "seed: every point has several", nil},
@@ -57,6 +61,20 @@ func TestAxesAreReadWithTheValuesOfTheirOptions(t *testing.T) {
 		case err == nil || !strings.Contains(err.Error(), tt.want):
 			t.Errorf("%s: error %v, want %q", tt.text, err, tt.want)
 		}
+	}
+}
+
+// The seeds of a sweep follow each other, and don't begin anew.
+func TestSeedsEndAtTheLargest(t *testing.T) {
+	t.Parallel()
+	s := Sweep{Base: sweepBase(), Seeds: 3}
+	s.Base.Seed = math.MaxUint64 - 2
+	if _, err := s.Points(); err != nil {
+		t.Error(err)
+	}
+	s.Seeds++
+	if _, err := s.Points(); err == nil || !strings.Contains(err.Error(), "seed 18446744073709551613: with 4 seeds") {
+		t.Error(err)
 	}
 }
 

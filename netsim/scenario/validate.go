@@ -124,7 +124,7 @@ func (v *validator) start() {
 	members := max(v.s.Members, 1)
 	seeds := min(max(s.Seeds, 1), members)
 	v.bad(s.Seeds >= 0 && s.Seeds <= members, "start.seeds",
-		"%d: allowed 0 (for 1) to the %d nodes", s.Seeds, members)
+		"%d: allowed 1 to the %d nodes", s.Seeds, members)
 	v.bad(s.Later >= 0 && s.Later <= members-seeds, "start.later",
 		"%d: allowed 0 to %d, the nodes that are not seeds", s.Later, members-seeds)
 }
@@ -163,7 +163,7 @@ func (v *validator) regions() {
 	z := &v.s.Zones
 	v.bad(z.Members == 0 || len(v.s.Regions) > 0, "zones.nodes", "there are no regions")
 	v.bad(z.Share >= 0 && z.Share <= 100, "zones.share",
-		"%d: allowed 1 to 100, or 0 for the default", z.Share)
+		"%d: allowed 1 to 100", z.Share)
 	v.bad(z.Members > 0 || z.Share == 0 && !z.Probes, "zones.nodes",
 		"not set: say which share of the nodes tells zones apart")
 	for i := range v.s.Paths {
@@ -257,7 +257,7 @@ func (v *validator) fault(key string, f *Fault) {
 		v.who(key+".to", f.To)
 	}
 	v.bad(f.Way == "" || f.Way == "in" || f.Way == "out", key+".way",
-		"%q: allowed are in and out, or nothing for both", f.Way)
+		"%q: allowed are in and out; for both leave it out", f.Way)
 	v.heldBack(key, f.Reorder, f.HoldBack)
 	v.bad(f.Bandwidth == 0 || f.To == nil && f.Way != "in", key+".bandwidth",
 		"limits what a node sends, to whomever: not together with to, nor with way in")
