@@ -1,8 +1,6 @@
 package driver
 
 import (
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"serf/internal/histogram"
@@ -63,72 +61,11 @@ var TurnBounds = histogram.Bounds{
 
 // Counters returns the current counts; it may be called at any time.
 func (d *Driver) Counters() Counters {
-	c := &d.counts
-	counts := Counters{
-		SendErrors:      c.sendErrors.Load(),
-		ReadErrors:      c.readErrors.Load(),
-		StreamsAccepted: c.streamsAccepted.Load(),
-		StreamErrors:    c.streamErrors.Load(),
-		StreamsDialled:  c.streamsDialled.Load(),
-		StreamBytesOut:  c.streamBytesOut.Load(),
-		Rounds:          c.rounds.load(),
-		Turns:           c.turns.load(),
-		PushPulls:       c.pushPulls.load(),
-		StateOut:        c.stateOut.Load(),
-		StatesIn:        c.statesIn.Load(),
-		StateBytesIn:    c.stateBytesIn.Load(),
-	}
+	counts := d.counts.Load()
 	if s, ok := d.udp.(*udpSocket); ok {
 		counts.KernelDrops, counts.KernelDropsKnown = s.drops.count()
 	}
-	for i := range counts.StreamFailures {
-		counts.StreamFailures[i] = c.streamFailures[i].Load()
-	}
 	return counts
-}
-
-// counters are the counts behind Counters.
-type counters struct {
-	sendErrors, readErrors           atomic.Uint64
-	streamsAccepted, streamErrors    atomic.Uint64
-	streamFailures                   [StreamFailures]atomic.Uint64
-	streamsDialled, streamBytesOut   atomic.Uint64
-	rounds                           timing
-	turns, pushPulls                 durations
-	stateOut, statesIn, stateBytesIn atomic.Uint64
-}
-
-// timing is a Durations that any goroutine may add to.
-type timing struct {
-	n    atomic.Uint64
-	took atomic.Int64
-}
-
-func (t *timing) add(took time.Duration) {
-	t.took.Add(int64(took))
-	t.n.Add(1)
-}
-
-func (t *timing) load() Durations {
-	return Durations{N: t.n.Load(), Took: time.Duration(t.took.Load())}
-}
-
-// durations is a histogram that any goroutine may add to.
-type durations struct {
-	mu sync.Mutex
-	h  histogram.Histogram
-}
-
-func (d *durations) add(b *histogram.Bounds, took time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.h.Add(b, took)
-}
-
-func (d *durations) load() histogram.Histogram {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.h
 }
 
 // isPushPull reports whether an outgoing stream is a push/pull exchange.
@@ -142,14 +79,16 @@ func isState(message []byte) bool {
 // countStateOut records the size of a message that is sent, if it is a state or a part of one.
 func (d *Driver) countStateOut(message []byte) {
 	if isState(message) {
-		d.counts.stateOut.Store(uint64(len(message)))
+		d.counts.Change(func(c *Counters) { c.StateOut = uint64(len(message)) })
 	}
 }
 
 // countStateIn counts a received message, if it is a state or a part of one.
 func (d *Driver) countStateIn(message []byte) {
 	if isState(message) {
-		d.counts.statesIn.Add(1)
-		d.counts.stateBytesIn.Add(uint64(len(message)))
+		d.counts.Change(func(c *Counters) {
+			c.StatesIn++
+			c.StateBytesIn += uint64(len(message))
+		})
 	}
 }

@@ -73,7 +73,7 @@ type Driver struct {
 	tcp   StreamListener
 	start time.Time // zero of swim.Time
 
-	counts    counters
+	counts    std.Guarded[Counters]
 	transport transport
 	sealer    atomic.Pointer[wire.Sealer] // of the machine, for goroutines of streams
 

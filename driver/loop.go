@@ -66,7 +66,7 @@ func (d *Driver) inputTime() swim.Time {
 func (d *Driver) endTurn() (now swim.Time) {
 	l := &d.loop
 	now = d.Now()
-	d.counts.turns.add(&TurnBounds, now.Sub(l.began))
+	d.counts.Change(func(c *Counters) { c.Turns.Add(&TurnBounds, now.Sub(l.began)) })
 	l.began = 0
 	return now
 }
@@ -156,7 +156,11 @@ func (d *Driver) handleTimer() {
 	if now := d.inputTime(); now >= l.machine.Deadline() {
 		l.machine.Tick(now, l.out)
 		d.handle(now)
-		d.counts.rounds.add(d.Now().Sub(now))
+		took := d.Now().Sub(now)
+		d.counts.Change(func(c *Counters) {
+			c.Rounds.N++
+			c.Rounds.Took += took
+		})
 	}
 }
 
@@ -200,11 +204,11 @@ func (d *Driver) sendPackets(packets []swim.Packet) {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			d.counts.sendErrors.Add(uint64(len(packets) - i))
+			d.counts.Change(func(c *Counters) { c.SendErrors += uint64(len(packets) - i) })
 			d.report(Problem{Kind: SendBlocked})
 			return
 		default:
-			d.counts.sendErrors.Add(1)
+			d.counts.Change(func(c *Counters) { c.SendErrors++ })
 			d.report(Problem{Kind: SendFailed, Peer: p.To, Err: err})
 		}
 	}
@@ -220,6 +224,6 @@ func (d *Driver) retryRead(what ProblemKind, err error) bool {
 }
 
 func (d *Driver) readFailed(what ProblemKind, err error) {
-	d.counts.readErrors.Add(1)
+	d.counts.Change(func(c *Counters) { c.ReadErrors++ })
 	d.report(Problem{Kind: what, Err: err})
 }

@@ -130,7 +130,7 @@ func (d *Driver) acceptStreams() {
 		if !d.transport.conns.add(conn) {
 			return
 		}
-		d.counts.streamsAccepted.Add(1)
+		d.counts.Change(func(c *Counters) { c.StreamsAccepted++ })
 		d.workers.Go(func() {
 			defer func() { <-slots }()
 			d.serve(conn)
@@ -147,7 +147,7 @@ func (d *Driver) serve(conn net.Conn) {
 	defer cancel()
 	from := remote(conn)
 	if err := d.serveRequest(ctx, conn, from); err != nil && d.ctx.Err() == nil {
-		d.counts.streamErrors.Add(1)
+		d.counts.Change(func(c *Counters) { c.StreamErrors++ })
 		d.countFailure(streamFailure(err))
 		d.report(Problem{Kind: StreamDropped, Peer: from, Err: err})
 	}
@@ -176,7 +176,7 @@ func (d *Driver) serveRequest(ctx context.Context, conn net.Conn, from netip.Add
 		message := answer.Message()
 		d.countStateOut(message)
 		n, err := conn.Write(sealer.SealAnswer(nil, message))
-		d.counts.streamBytesOut.Add(uint64(n))
+		d.counts.Change(func(c *Counters) { c.StreamBytesOut += uint64(n) })
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -290,7 +290,8 @@ func (d *Driver) dial(s swim.StreamOut) {
 	told, err := d.exchange(ctx, s)
 	if told {
 		if isPushPull(&s) {
-			d.counts.pushPulls.add(&PushPullBounds, time.Since(began))
+			took := time.Since(began)
+			d.counts.Change(func(c *Counters) { c.PushPulls.Add(&PushPullBounds, took) })
 		}
 		return
 	}
@@ -319,11 +320,11 @@ func (d *Driver) exchange(ctx context.Context, s swim.StreamOut) (told bool, err
 	defer d.transport.conns.end(conn)
 	deadline, _ := ctx.Deadline()
 	conn.SetDeadline(deadline)
-	d.counts.streamsDialled.Add(1)
+	d.counts.Change(func(c *Counters) { c.StreamsDialled++ })
 	message := s.Message()
 	d.countStateOut(message)
 	n, err := conn.Write(s.Sealer.SealStream(nil, message))
-	d.counts.streamBytesOut.Add(uint64(n))
+	d.counts.Change(func(c *Counters) { c.StreamBytesOut += uint64(n) })
 	if err != nil {
 		return false, err
 	}

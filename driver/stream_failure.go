@@ -80,6 +80,6 @@ func streamFailure(err error) StreamFailure {
 // countFailure counts a stream that failed, unless the driver's own end did that.
 func (d *Driver) countFailure(f StreamFailure) {
 	if d.ctx.Err() == nil {
-		d.counts.streamFailures[f].Add(1)
+		d.counts.Change(func(c *Counters) { c.StreamFailures[f]++ })
 	}
 }

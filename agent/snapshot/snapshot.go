@@ -61,14 +61,12 @@ type Counters struct {
 	Failures uint64 // rewrites that failed
 }
 
-type counters struct{ lines, merged, skipped, rewrites, failures atomic.Uint64 }
-
 // Snapshot is an open file. Its methods may be called by any goroutine.
 type Snapshot struct {
 	path     string
 	log      *agent.Log
 	previous State
-	counts   counters
+	counts   std.Guarded[Counters]
 
 	queue  queue
 	wake   chan struct{} // capacity 1: there are lines
@@ -194,13 +192,7 @@ func (s *Snapshot) Append(line []byte) {
 func (s *Snapshot) Notify(f func(lines uint64)) { s.notify.Store(&f) }
 
 // Counters returns the counts so far.
-func (s *Snapshot) Counters() Counters {
-	c := &s.counts
-	return Counters{
-		Lines: c.lines.Load(), Merged: c.merged.Load(), Skipped: c.skipped.Load(),
-		Rewrites: c.rewrites.Load(), Failures: c.failures.Load(),
-	}
-}
+func (s *Snapshot) Counters() Counters { return s.counts.Load() }
 
 // Close writes and syncs all lines, but gives up after a while on a disk that hangs. It may be
 // called again. An error means that the file is incomplete.

@@ -28,7 +28,7 @@ type writer struct {
 	disk   files
 	path   string
 	rejoin bool
-	counts *counters
+	counts *std.Guarded[Counters]
 	// observe is called with the duration of each operation. May be nil.
 	observe func(what string, took time.Duration)
 
@@ -96,7 +96,7 @@ func (w *writer) save(b batch, now time.Time, sync bool) error {
 		if w.failed == nil {
 			return nil // whatever went wrong before, the state is in the file now
 		}
-		w.counts.failures.Add(1)
+		w.counts.Change(func(c *Counters) { c.Failures++ })
 	}
 	return std.Join(err, w.failed)
 }
@@ -116,18 +116,23 @@ func (w *writer) timed(what string, f func() error) error {
 // again are left out.
 func (w *writer) apply(b batch) []byte {
 	w.out = w.out[:0]
+	var lines uint64
+	skipped := b.merged.unknown
 	for line := range bytes.Lines(b.lines) {
 		r, ok := parseLine(string(line[:len(line)-1]))
 		if !ok {
-			w.counts.skipped.Add(1)
+			skipped++
 			continue
 		}
 		w.state.apply(r, w.rejoin)
 		w.out = append(w.out, line...)
-		w.counts.lines.Add(1)
+		lines++
 	}
-	w.counts.skipped.Add(b.merged.unknown)
-	w.counts.merged.Add(b.merged.merged)
+	w.counts.Change(func(c *Counters) {
+		c.Lines += lines
+		c.Skipped += skipped
+		c.Merged += b.merged.merged
+	})
 	if b.merged.last != nil {
 		b.merged.applyTo(w.state, w.rejoin)
 		w.damaged = true // these lines aren't there to be appended
@@ -162,7 +167,7 @@ func (w *writer) limit() int64 {
 // rewrite replaces the file by one with the state alone. A crash at any moment leaves the old file
 // or the new one.
 func (w *writer) rewrite() error {
-	w.counts.rewrites.Add(1)
+	w.counts.Change(func(c *Counters) { c.Rewrites++ })
 	if err := w.checkPlace(); err != nil {
 		return err
 	}

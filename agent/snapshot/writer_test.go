@@ -10,11 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"serf/internal/std"
 	"serf/swim/serf"
 )
 
 func newWriter(d *memDisk, rejoin bool) *writer {
-	return &writer{disk: d, path: testPath, rejoin: rejoin, counts: new(counters)}
+	return &writer{disk: d, path: testPath, rejoin: rejoin, counts: new(std.Guarded[Counters])}
 }
 
 func openWriter(t interface {
@@ -77,7 +78,7 @@ func tell(t *testing.T, d *memDisk, rejoin bool) *life {
 			l.removed = true
 		}
 		w.damaged = w.damaged || step.rewrite
-		before, failed := w.counts.rewrites.Load(), w.counts.failures.Load()
+		before, failed := w.counts.Load().Rewrites, w.counts.Load().Failures
 		l.err = w.save(lines(step.lines), later(time.Duration(i)*retryInterval), step.sync)
 		l.removed = l.removed && d.content() == ""
 		for line := range strings.Lines(step.lines) {
@@ -86,7 +87,7 @@ func tell(t *testing.T, d *memDisk, rejoin bool) *life {
 		wantState(t, "the writer's state", l.states[len(l.states)-1], w.state.export())
 		if l.err == nil {
 			l.written = len(l.states) - 1
-			if step.sync || w.counts.rewrites.Load() > before && w.counts.failures.Load() == failed {
+			if step.sync || w.counts.Load().Rewrites > before && w.counts.Load().Failures == failed {
 				l.durable = l.written
 			}
 		}
@@ -226,11 +227,11 @@ func TestFailingRewriteIsNotTriedAllTheTime(t *testing.T) {
 	d.setRoom(0)
 	w.save(lines("clock: 1\n"), later(0), false)
 	w.save(lines("clock: 2\n"), later(retryInterval-1), false)
-	if n := w.counts.rewrites.Load(); n != 1 {
+	if n := w.counts.Load().Rewrites; n != 1 {
 		t.Errorf("%d rewrites within the interval, want 1", n)
 	}
 	w.save(lines("clock: 3\n"), later(retryInterval), false)
-	if n, failed := w.counts.rewrites.Load(), w.counts.failures.Load(); n != 2 || failed != 2 {
+	if n, failed := w.counts.Load().Rewrites, w.counts.Load().Failures; n != 2 || failed != 2 {
 		t.Errorf("%d rewrites, %d failed, want 2 and 2", n, failed)
 	}
 	d.setRoom(-1)
@@ -301,7 +302,7 @@ func TestCompaction(t *testing.T) {
 		}
 	}
 	pad(compactMin)
-	if n := w.counts.rewrites.Load(); n != 0 || len(d.content()) != compactMin {
+	if n := w.counts.Load().Rewrites; n != 0 || len(d.content()) != compactMin {
 		t.Fatalf("%d rewrites of %d bytes at the limit", n, len(d.content()))
 	}
 	if err := w.save(lines("#\n"), later(0), false); err != nil {
@@ -318,11 +319,11 @@ func TestCompaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	pad(1001 * 2 * bytesPerMember)
-	if n := w.counts.rewrites.Load(); n != 1 {
+	if n := w.counts.Load().Rewrites; n != 1 {
 		t.Errorf("%d rewrites: 1001 members may take more", n)
 	}
 	w.save(lines("#\n"), later(0), false)
-	if n := w.counts.rewrites.Load(); n != 2 {
+	if n := w.counts.Load().Rewrites; n != 2 {
 		t.Errorf("%d rewrites, want the second", n)
 	}
 }
@@ -337,7 +338,7 @@ func TestLongNamesDoNotCauseARewriteEachTime(t *testing.T) {
 	for i := range 20 {
 		w.save(lines(fmt.Sprintf("clock: %d\n", i+1)), later(0), false)
 	}
-	if n := w.counts.rewrites.Load(); n != 1 {
+	if n := w.counts.Load().Rewrites; n != 1 {
 		t.Errorf("%d rewrites, want 1", n)
 	}
 }
@@ -358,9 +359,9 @@ func TestLinesThatWouldNotBeReadAreNotWritten(t *testing.T) {
 	if err := w.save(lines("alive: x nowhere\nclock: 1\n#"+strings.Repeat("x", lineMax)+"\n"), later(0), false); err != nil {
 		t.Fatal(err)
 	}
-	if d.content() != "clock: 1\n" || w.counts.skipped.Load() != 2 || w.counts.lines.Load() != 1 {
+	if d.content() != "clock: 1\n" || w.counts.Load().Skipped != 2 || w.counts.Load().Lines != 1 {
 		t.Errorf("content %q, %d skipped, %d lines",
-			d.content(), w.counts.skipped.Load(), w.counts.lines.Load())
+			d.content(), w.counts.Load().Skipped, w.counts.Load().Lines)
 	}
 }
 

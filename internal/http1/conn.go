@@ -74,17 +74,17 @@ func (c *conn) next(wait time.Duration) (*Request, bool) {
 	case err == nil:
 		return r, true
 	case c.unread.N <= 0, err == errFields:
-		c.s.counts.tooLarge.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.TooLarge++ })
 		c.refuse(StatusRequestHeaderFieldsTooLarge)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.s.counts.timedOut.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.TimedOut++ })
 		c.refuse(StatusRequestTimeout)
 	case c.s.ctx.Err() != nil:
 	case err == errVersion:
-		c.s.counts.bad.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.Bad++ })
 		c.refuse(StatusHTTPVersionNotSupported)
 	default:
-		c.s.counts.bad.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.Bad++ })
 		c.refuse(StatusBadRequest)
 	}
 	return nil, false
@@ -95,13 +95,13 @@ func (c *conn) fail(err error) {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(err, &plain) && plain.Conn != nil:
-		c.s.counts.bad.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.Bad++ })
 		plain.Conn.SetWriteDeadline(time.Now().Add(c.s.o.Write))
 		io.WriteString(plain.Conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"+
 			"This port speaks TLS: https://\n")
 	case err == io.EOF, errors.Is(err, os.ErrDeadlineExceeded), c.s.ctx.Err() != nil:
 	default:
-		c.s.counts.bad.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.Bad++ })
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *conn) answer(r *Request) (again bool) {
 	if r.length == 0 {
 		b.end()
 	}
-	c.s.counts.requests.Add(1)
+	c.s.counts.Change(func(c *Counters) { c.Requests++ })
 	ok := c.handle(w, r)
 	b.stopWatching()
 	switch {
@@ -163,7 +163,7 @@ func (c *conn) handle(w *response, r *Request) (ok bool) {
 		if v == nil {
 			return
 		}
-		c.s.counts.panics.Add(1)
+		c.s.counts.Change(func(c *Counters) { c.Panics++ })
 		if c.s.o.Panicked != nil {
 			c.s.o.Panicked(v, debug.Stack())
 		}
@@ -195,7 +195,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.end()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.c.s.counts.timedOut.Add(1)
+		b.c.s.counts.Change(func(c *Counters) { c.TimedOut++ })
 	}
 	return n, err
 }

@@ -47,41 +47,35 @@ const (
 	StatusHTTPVersionNotSupported     = 505
 )
 
+// statusTexts are what the statuses are called.
+var statusTexts = []struct {
+	status int
+	text   string
+}{
+	{StatusOK, "OK"},
+	{StatusNoContent, "No Content"},
+	{StatusNotModified, "Not Modified"},
+	{StatusBadRequest, "Bad Request"},
+	{StatusUnauthorized, "Unauthorized"},
+	{StatusForbidden, "Forbidden"},
+	{StatusNotFound, "Not Found"},
+	{StatusMethodNotAllowed, "Method Not Allowed"},
+	{StatusRequestTimeout, "Request Timeout"},
+	{StatusRequestEntityTooLarge, "Request Entity Too Large"},
+	{StatusMisdirectedRequest, "Misdirected Request"},
+	{StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large"},
+	{StatusBadGateway, "Bad Gateway"},
+	{StatusServiceUnavailable, "Service Unavailable"},
+	{StatusGatewayTimeout, "Gateway Timeout"},
+	{StatusHTTPVersionNotSupported, "HTTP Version Not Supported"},
+}
+
 // StatusText is what a status is called; empty if it isn't one of the above.
 func StatusText(status int) string {
-	switch status {
-	case StatusOK:
-		return "OK"
-	case StatusNoContent:
-		return "No Content"
-	case StatusNotModified:
-		return "Not Modified"
-	case StatusBadRequest:
-		return "Bad Request"
-	case StatusUnauthorized:
-		return "Unauthorized"
-	case StatusForbidden:
-		return "Forbidden"
-	case StatusNotFound:
-		return "Not Found"
-	case StatusMethodNotAllowed:
-		return "Method Not Allowed"
-	case StatusRequestTimeout:
-		return "Request Timeout"
-	case StatusRequestEntityTooLarge:
-		return "Request Entity Too Large"
-	case StatusMisdirectedRequest:
-		return "Misdirected Request"
-	case StatusRequestHeaderFieldsTooLarge:
-		return "Request Header Fields Too Large"
-	case StatusBadGateway:
-		return "Bad Gateway"
-	case StatusServiceUnavailable:
-		return "Service Unavailable"
-	case StatusGatewayTimeout:
-		return "Gateway Timeout"
-	case StatusHTTPVersionNotSupported:
-		return "HTTP Version Not Supported"
+	for _, s := range statusTexts {
+		if s.status == status {
+			return s.text
+		}
 	}
 	return ""
 }

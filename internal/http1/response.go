@@ -186,7 +186,7 @@ func (t timedWriter) Write(p []byte) (n int, err error) {
 		n, p = n+part, p[part:]
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		t.c.s.counts.cutOff.Add(1)
+		t.c.s.counts.Change(func(c *Counters) { c.CutOff++ })
 	}
 	return n, err
 }

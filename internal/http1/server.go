@@ -12,10 +12,10 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"serf/internal/accept"
+	"serf/internal/std"
 )
 
 // Limits and time-outs of a connection, for those of Options that are zero.
@@ -57,7 +57,7 @@ type Server struct {
 	conns  map[*conn]struct{}
 	closed bool
 
-	counts counters
+	counts std.Guarded[Counters] // all but Open
 }
 
 // Counters count since the start of a server.
@@ -71,11 +71,6 @@ type Counters struct {
 	TimedOut uint64 // requests that began and didn't arrive in time
 	CutOff   uint64 // connections of clients that didn't read
 	Panics   uint64 // of handlers
-}
-
-// counters are the counts behind Counters.
-type counters struct {
-	accepted, refused, requests, bad, tooLarge, timedOut, cutOff, panics atomic.Uint64
 }
 
 // Serve starts a server of h on ln, which it takes over. The caller has to close it.
@@ -97,21 +92,11 @@ func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Counters returns the server's counters.
 func (s *Server) Counters() Counters {
+	c := s.counts.Load()
 	s.mu.Lock()
-	open := len(s.conns)
-	s.mu.Unlock()
-	c := &s.counts
-	return Counters{
-		Open:     open,
-		Accepted: c.accepted.Load(),
-		Refused:  c.refused.Load(),
-		Requests: c.requests.Load(),
-		Bad:      c.bad.Load(),
-		TooLarge: c.tooLarge.Load(),
-		TimedOut: c.timedOut.Load(),
-		CutOff:   c.cutOff.Load(),
-		Panics:   c.panics.Load(),
-	}
+	defer s.mu.Unlock()
+	c.Open = len(s.conns)
+	return c
 }
 
 // Close hangs up on all clients, ends the contexts of their requests, and returns when all
@@ -138,12 +123,12 @@ func (s *Server) admit(nc net.Conn) {
 	}
 	if len(s.conns) >= s.o.Conns {
 		nc.Close()
-		s.counts.refused.Add(1)
+		s.counts.Change(func(c *Counters) { c.Refused++ })
 		return
 	}
 	c := newConn(s, nc)
 	s.conns[c] = struct{}{}
-	s.counts.accepted.Add(1)
+	s.counts.Change(func(c *Counters) { c.Accepted++ })
 	s.wg.Go(c.serve)
 }
 
