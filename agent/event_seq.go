@@ -60,12 +60,15 @@ func only[T Event](a *Agent, ctx context.Context, want func(T) bool) iter.Seq[T]
 }
 
 // All yields the subscription's events until it ends, as Err then says, or ctx ends.
-func (s *Subscription) All(ctx context.Context) iter.Seq[Event] {
-	return func(yield func(Event) bool) {
+func (s *Subscription) All(ctx context.Context) iter.Seq[Event] { return received(ctx, s.c) }
+
+// received yields what comes from c, until that is closed or ctx ends.
+func received[T any](ctx context.Context, c <-chan T) iter.Seq[T] {
+	return func(yield func(T) bool) {
 		for ctx.Err() == nil {
 			select {
-			case e, open := <-s.c:
-				if !open || !yield(e) {
+			case v, open := <-c:
+				if !open || !yield(v) {
 					return
 				}
 			case <-ctx.Done():

@@ -68,19 +68,7 @@ func (q *Query) All(ctx context.Context) iter.Seq[Answer] {
 }
 
 // each is All for a query that goes on when nobody reads its answers any more.
-func (q *Query) each(ctx context.Context) iter.Seq[Answer] {
-	return func(yield func(Answer) bool) {
-		for ctx.Err() == nil {
-			select {
-			case a, open := <-q.answers:
-				if !open || !yield(a) {
-					return
-				}
-			case <-ctx.Done():
-			}
-		}
-	}
-}
+func (q *Query) each(ctx context.Context) iter.Seq[Answer] { return received(ctx, q.answers) }
 
 // Silent returns the names of the members that the query was meant for and that are here, but
 // neither responded nor said that they won't. It waits until the query is over: at its deadline, or

@@ -38,7 +38,7 @@ func (c *Config) check() error {
 			l.Current, l.Min, l.Max))
 	}
 	for i, addr := range c.Join {
-		if err := checkJoin(addr); err != nil {
+		if err := hostaddr.Check(addr); err != nil {
 			bad(fmt.Sprintf("Join[%d]", i), err)
 		}
 	}

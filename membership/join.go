@@ -66,9 +66,6 @@ func (e *JoinError) Unwrap() []error {
 	return errs
 }
 
-// checkJoin returns what is wrong with a join address.
-func checkJoin(address string) error { return hostaddr.Check(address) }
-
 // Join exchanges states with the members at these addresses, and returns with how many that worked.
 // An address is an IP or a name, perhaps with a port, else that of this node; what is before a
 // slash (name/10.0.0.1:7946) is ignored. A name stands for all its addresses;
