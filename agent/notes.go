@@ -7,7 +7,6 @@ import (
 	"serf/driver"
 	"serf/internal/notes"
 	"serf/internal/notes/serfnotes"
-	"serf/internal/repeats"
 	"serf/swim"
 )
 
@@ -28,8 +27,7 @@ func (a *Agent) tellNote(n *swim.Note) {
 
 // tellProblem writes to the log what went wrong with a socket or stream.
 func (a *Agent) tellProblem(p driver.Problem) {
-	key := repeats.Key{Text: p.Kind.String(), From: p.Peer.Addr(), Rare: p.Foreign()}
-	a.log.repeat(p.Level(), "memberlist", key, p.String)
+	a.log.repeat(p.Level(), "memberlist", notes.ProblemKey(p), p.String)
 }
 
 // subject returns the name and address of a member that a note is about.

@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"serf/driver"
 	"serf/swim"
+	"serf/wire"
 )
 
 // However many rivals somebody makes up, the program isn't flooded with them.
@@ -125,6 +128,23 @@ func TestRepeatsAreCounted(t *testing.T) {
 		l.close()
 		want := "Dropped a message from invalid AddrPort: too many wait for the program"
 		if len(lines) != 2 || lines[0] != want || lines[1] != want+" (9 times more in 30s)" {
+			t.Errorf("%q", lines)
+		}
+	})
+}
+
+// Streams of another cluster go on until somebody acts: as with its packets, that is said once a
+// minute.
+func TestForeignStreamsAreCountedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines []string
+		l := newLogger(slog.New(collecting{slog.DiscardHandler, &lines}))
+		for range 179 {
+			l.problem(driver.Problem{Kind: driver.StreamDropped, Err: wire.ErrLabel})
+			time.Sleep(time.Second)
+		}
+		l.close()
+		if len(lines) != 3 || !strings.HasSuffix(lines[2], " times more in 1m0s)") {
 			t.Errorf("%q", lines)
 		}
 	})

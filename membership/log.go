@@ -151,10 +151,7 @@ func (l *logger) note(core *swim.Node, x *swim.Note) {
 }
 
 // problem writes a problem of the driver.
-func (l *logger) problem(p driver.Problem) {
-	key := repeats.Key{Text: fmt.Sprint("driver ", p.Kind), From: p.Peer.Addr()}
-	l.repeat(p.Level(), key, p.String)
-}
+func (l *logger) problem(p driver.Problem) { l.repeat(p.Level(), notes.ProblemKey(p), p.String) }
 
 // failed writes why something failed that is tried again.
 func (l *logger) failed(what, text string, err error) {

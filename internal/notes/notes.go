@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serf/driver"
 	"serf/internal/repeats"
 	"serf/swim"
 	"serf/wire"
@@ -46,6 +47,11 @@ func Key(n *swim.Note) repeats.Key {
 		key.Text, key.Rare = n.Err.Error(), wire.IsForeign(n.Err)
 	}
 	return key
+}
+
+// ProblemKey is what repetitions of a problem have in common.
+func ProblemKey(p driver.Problem) repeats.Key {
+	return repeats.Key{Text: p.Kind.String(), From: p.Peer.Addr(), Rare: p.Foreign()}
 }
 
 // Fill returns the text about a note.
