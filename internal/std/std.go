@@ -1,4 +1,4 @@
-// Package std has functions of Go's standard library, as calls, and some that it lacks. Go copies
+// Package std has functions of Go's standard library, as calls, and a few that it lacks. Go copies
 // fmt.Errorf and errors.Join to each place that calls them, which makes the program larger: it
 // reports errors at hundreds of places, none of them on a hot path.
 package std
