@@ -34,8 +34,9 @@ type content struct {
 // no other lines, or bytes of zero.
 func (c *content) foreign() error {
 	if c.alien > c.known || c.known == 0 && c.comments > 0 {
-		return std.Errorf("not a snapshot: of its lines %d are, %d aren't; "+
-			"give it a file of its own, which may be a new one", c.known, c.alien+c.comments)
+		return std.Errorf("not a snapshot: %d of its %d lines aren't those of one; "+
+			"give it a file of its own, which needn't exist", c.alien+c.comments,
+			c.known+c.alien+c.comments)
 	}
 	return nil
 }

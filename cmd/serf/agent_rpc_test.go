@@ -137,7 +137,7 @@ func TestClientsThatDoNotFit(t *testing.T) {
 	}{
 		{encrypted, "-rpc-tls-ca=" + a.File, "remote error: tls: certificate required\nThe agent demands a certificate: give it with -rpc-tls-cert and -rpc-tls-key.\n"},
 		{encrypted, "", "If the agent's certificate isn't of an authority that this system trusts, give that with -rpc-tls-ca or SERF_RPC_TLS_CA.\n"},
-		{encrypted, "-rpc-tls-server-name=other -rpc-tls-ca=" + a.File, "certificate is valid for s, not other\n"},
+		{encrypted, "-rpc-tls-server-name=other -rpc-tls-ca=" + a.File, "certificate is valid for s, not other\nIf that is the agent, give a name of its certificate with -rpc-tls-server-name or SERF_RPC_TLS_SERVER_NAME.\n"},
 		{encrypted, "-rpc-tls-cert=" + own, "serf members: a client's certificate and its key are needed together\n"},
 		{encrypted, "-rpc-tls-ca=" + key, key + ": no certificate in PEM form is in it\n"},
 		{encrypted, "-rpc-tls-cert=" + own + " -rpc-tls-key=" + key, key + ": not the key of " + own + ": tls: private key does not match public key\n"},

@@ -73,7 +73,7 @@ func TestAgentSnapshotThatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	r := runTestAgent(t, "-snapshot", dir)
 	r.wantExit(exitError)
-	if want := "==> Error starting Serf agent: snapshot: -snapshot: " + dir + " is a directory, want a file\n"; r.errs.String() != want {
+	if want := "==> Error starting Serf agent: -snapshot: " + dir + " is a directory, want a file\n"; r.errs.String() != want {
 		t.Errorf("complaints %q, want %q", r.errs, want)
 	}
 }
@@ -107,7 +107,7 @@ func TestAgentLeavesForeignSnapshotAlone(t *testing.T) {
 	rewrite(t, path, content)
 	r := runTestAgent(t, "-snapshot", path)
 	r.wantExit(exitError)
-	r.errs.await(t, `agent: snapshot: -snapshot: `+regexp.QuoteMeta(path)+`: not a snapshot`)
+	r.errs.await(t, `agent: -snapshot: `+regexp.QuoteMeta(path)+`: not a snapshot`)
 	if data, err := os.ReadFile(path); string(data) != content || err != nil {
 		t.Errorf("it has %q, error %v", data, err)
 	}

@@ -183,7 +183,11 @@ const alertCertRequired = "tls: certificate required"
 // hint prints what to do about an error.
 func (o *options) hint(err error, otherwise string) {
 	var stranger x509.UnknownAuthorityError
+	var other x509.HostnameError
 	switch {
+	case errors.As(err, &other):
+		otherwise = "If that is the agent, give a name of its certificate with -rpc-tls-server-name or " +
+			"SERF_RPC_TLS_SERVER_NAME."
 	case errors.As(err, &stranger):
 		otherwise = "If the agent's certificate isn't of an authority that this system trusts, give " +
 			"that with -rpc-tls-ca or SERF_RPC_TLS_CA."
