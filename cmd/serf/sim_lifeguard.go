@@ -150,7 +150,8 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 	o.set.Func("variant", "", func(s string) error {
 		v, found := study.VariantNamed(s)
 		if !found {
-			return errors.New("no such variant: see the help")
+			return errors.New("no such variant: allowed are swim, lha-probe, lha-suspicion, " +
+				"buddy, lifeguard, ours, no-final-probe and so on")
 		}
 		variants = append(variants, v)
 		return nil
