@@ -21,8 +21,10 @@ const (
 	// themselves: every 30 s half the members of one side try one of the other, so that some
 	// succeed within two rounds.
 	lanReconnect = 2*30*time.Second + lanFailed/4
-	// lanExchange bounds how long it takes until each member has had a push/pull, and a return that
-	// a member missed has been gossiped again.
+	// lanExchange bounds how long it takes until each member has had a push/pull, which brings what
+	// gossip missed: in so small a cluster with bad lines, one in 500 times. The original's first is
+	// due at a random time of the second interval. A return that a member missed has been gossiped
+	// again by then, too.
 	lanExchange = (30 + 30) * time.Second
 )
 
@@ -46,7 +48,7 @@ func throughRelay(t *testing.T, r *relay, makes []program, args ...string) []*ru
 		}
 		all = append(all, m)
 	}
-	wantAgreementWithin(t, lanFailed, membersOf(all)...)
+	wantAgreementWithin(t, lanExchange, membersOf(all)...)
 	return all
 }
 
@@ -64,12 +66,12 @@ func TestRelayBadNetwork(t *testing.T) {
 	for _, m := range all {
 		wantEvent(t, "user from-"+m.name()+" x", membersOf(all)...)
 	}
-	wantAgreementWithin(t, lanFailed, membersOf(all)...)
+	wantAgreementWithin(t, lanExchange, membersOf(all)...)
 	r.waitForPings(t, 5, all...)
 	for _, m := range all {
 		wantNoFailures(t, m)
 	}
-	wantAgreementWithin(t, lanFailed, membersOf(all)...)
+	wantAgreementWithin(t, lanExchange, membersOf(all)...)
 }
 
 // waitForPings waits until each of these members has sent each other a number of further packets.
