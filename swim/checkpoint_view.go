@@ -43,7 +43,7 @@ func (r *Roster) codeMember(c *checkpoint.Coder, id MemberID) {
 	c.Text(&m.name)
 	checkpoint.Int(c, &m.refs)
 	if c.Restoring() && m.name != "" {
-		m.bytes, r.hashes[id] = []byte(m.name), HashName(m.name)
+		r.hashes[id] = HashName(m.name)
 		r.byName[m.name] = id
 	}
 	for at := &m.idents; ; {

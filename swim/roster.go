@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"serf/internal/invariant"
+	"serf/internal/std"
 )
 
 // MemberID stands for a member's name within one Roster. An ID is valid for as long as some node
@@ -43,7 +44,6 @@ type Roster struct {
 
 type rosterMember struct {
 	name   string
-	bytes  []byte  // name, for building messages without copying it
 	idents identID // first of its identities
 	refs   int32
 }
@@ -103,7 +103,8 @@ func (r *Roster) stateSize(id MemberID, i identID) int {
 // splitmix64, since sums of similar names would otherwise be similar.
 func (r *Roster) NameHash(id MemberID) uint64 { return r.hashes[id] }
 
-func (r *Roster) nameBytes(id MemberID) []byte { return r.members[id].bytes }
+// nameBytes is the name of id for messages, which only read it.
+func (r *Roster) nameBytes(id MemberID) []byte { return std.Bytes(r.members[id].name) }
 
 // reserve makes room for so many members in all.
 func (r *Roster) reserve(members int) {
@@ -126,7 +127,7 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 		if r.spare() <= 0 {
 			return NoMember
 		}
-		m := rosterMember{name: string(name), bytes: bytes.Clone(name)}
+		m := rosterMember{name: string(name)}
 		if k := len(r.freeM); k > 0 {
 			id = r.freeM[k-1]
 			r.freeM = r.freeM[:k-1]

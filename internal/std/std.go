@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unsafe"
 )
 
 // Errorf is fmt.Errorf.
@@ -35,3 +36,6 @@ type Builder struct{ strings.Builder }
 //
 //go:noinline
 func (b *Builder) WriteString(s string) (int, error) { return b.Builder.WriteString(s) }
+
+// Bytes is s without a copy of it: to be read only.
+func Bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
