@@ -21,7 +21,11 @@ func TestEventsAreYieldedUntilTheLoopEnds(t *testing.T) {
 		n := newMemNetwork()
 		a := begin(t, memConfig(n, "a", 1))
 		before := subscribers(a)
-		go begin(t, memConfig(n, "b", 2)).Join(background, []string{a.Addr().String()}, false)
+		b := begin(t, memConfig(n, "b", 2))
+		go func() {
+			synctest.Wait() // until the loop has begun: it gets what comes then
+			b.Join(background, []string{a.Addr().String()}, false)
+		}()
 		for e := range a.MemberEvents(background, MemberJoin) {
 			if e.Members[0].Name != "b" {
 				t.Errorf("%v joined", e.Members)

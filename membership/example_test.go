@@ -106,11 +106,13 @@ func ExampleNode_Events() {
 	a, b := pair(config("web-1"), config("web-2"))
 	defer a.Close()
 	defer b.Close()
-	go b.Leave(ctx)
 	for e := range a.Events(ctx) {
 		fmt.Println(e.Member.Name, e.Kind)
 		if e.Kind == membership.Left {
 			break
+		}
+		if e.Member.Name == "web-2" {
+			go b.Leave(ctx)
 		}
 	}
 	// Output:
