@@ -24,9 +24,6 @@ type Config struct {
 	// Versions as gossiped: protocol minimum, maximum and current, then those of the layer above.
 	Versions [6]byte
 
-	// Seed is that of this node's random numbers. No two nodes may share one.
-	Seed uint64
-
 	sim Simulation // see NewSimulated
 	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
 	Sealer *wire.Sealer
@@ -49,6 +46,8 @@ type Config struct {
 	// UserPacketMax is that of a packet with nothing but a message of SendUser that doesn't fit
 	// PacketMax. 0 means PacketMax.
 	UserPacketMax int
+	// Seed is that of this node's random numbers. No two nodes may share one.
+	Seed uint64
 	// Zones divides the members.
 	Zones Zones
 	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead

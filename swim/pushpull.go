@@ -12,11 +12,11 @@ import (
 
 // pushPull is when this node next exchanges its whole state with another member, and why so soon.
 type pushPull struct {
-	next      Time
+	differences
 	catchUp   catchUp
 	strangers strangers
 	cut       bool // the last state sent couldn't carry all members
-	differences
+	next      Time
 }
 
 // catchUp brings push/pulls forward when many members come at once: gossip can't carry all their

@@ -25,10 +25,10 @@ func (s *Simulation) roster() *Roster {
 func (n *Node) Preload() uint64 {
 	c, g := &n.cfg, &n.gossip
 	return uint64(n.self) + uint64(n.probe.next) + uint64(n.health) + uint64(n.suspicions.due) +
-		uint64(n.lastOp) + uint64(len(n.joins)) + uint64(len(n.moves.list)) + uint64(g.last) +
-		uint64(g.queue.n) + uint64(n.pushPull.next) + uint64(len(n.staleKeys)) + uint64(n.view.live) +
-		uint64(n.view.recs.Len()) + uint64(n.view.order.Len()) + n.view.root +
-		n.counters.PacketsIn + uint64(c.sim.Without) + uint64(c.ProbeInterval)
+		uint64(len(n.pings.list)) + uint64(len(n.joins)) + uint64(len(n.moves.list)) +
+		uint64(g.last) + uint64(g.queue.n) + g.queue.sent + uint64(n.pushPull.next) +
+		uint64(n.view.live) + uint64(n.view.at(n.self).inc) + uint64(n.view.order.Len()) +
+		n.counters.PacketsIn + uint64(c.PacketMax) + uint64(c.ProbeInterval)
 }
 
 // ViewChanges is how often what View returns has changed, of any member. It starts anew in a node

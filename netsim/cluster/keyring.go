@@ -11,13 +11,13 @@ import (
 // keyrings are the keyring files of the members, which outlive their processes. Without a first
 // key, nothing is encrypted.
 type keyrings struct {
-	compress bool
-	rings    []*wire.Keyring // by member; nil without encryption
-	nonces   []uint64        // used by each member so far, over all its starts
+	plain  wire.Sealer     // of all members, if nothing is encrypted
+	rings  []*wire.Keyring // by member; nil without encryption
+	nonces []uint64        // used by each member so far, over all its starts
 }
 
 func newKeyrings(members int, first []byte, compress bool) *keyrings {
-	k := &keyrings{compress: compress}
+	k := &keyrings{plain: wire.Sealer{Compress: compress}}
 	if first == nil {
 		return k
 	}
@@ -32,10 +32,10 @@ func newKeyrings(members int, first []byte, compress bool) *keyrings {
 
 // sealer is the sealer that member i starts with.
 func (k *keyrings) sealer(i int) *wire.Sealer {
-	s := &wire.Sealer{Compress: k.compress}
 	if k.rings == nil {
-		return s
+		return &k.plain
 	}
+	s := &wire.Sealer{Compress: k.plain.Compress}
 	s.Keys, s.EncryptVersion = k.rings[i], 1
 	s.Nonce = func(b []byte) { // a counter: members that share a key have different nonces
 		k.nonces[i]++

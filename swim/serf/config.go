@@ -137,9 +137,9 @@ func (s *Simulation) membership() swim.Simulation {
 
 // Preload reads a field in each cache line of n that most inputs need: see swim.Node.Preload.
 func (n *Node) Preload() uint64 {
-	return n.swim.Preload() + uint64(n.self) + uint64(n.due[0]) + uint64(n.eventClock.Now()) +
-		uint64(n.leave.phase) + uint64(n.gossip.queued) + uint64(n.gossip.rebroadcasts.Len()) +
-		uint64(len(n.events.backlog)) + n.coords.client.Preload()
+	return n.swim.Preload() + uint64(n.self) + uint64(len(n.call.arena)) +
+		uint64(n.due[timerRejoin]) + uint64(n.leave.phase) + uint64(n.journal.event) +
+		uint64(n.gossip.queued) + uint64(len(n.events.backlog)) + n.coords.client.Preload()
 }
 
 // NewSimulated is New for a node of a simulation.
