@@ -68,15 +68,14 @@ type eventQueue struct {
 
 // eventBlock is a part of a bucket.
 type eventBlock struct {
-	events [16]event
-	count  int
-	next   uint32
+	count, next uint32
+	events      [4]event
 }
 
 const (
-	bucketBits  = 18              // a bucket is 262 µs wide: a hundred events of 100,000 members
+	bucketBits  = 16              // a bucket is 66 µs wide, less than most packets take
 	bucketWidth = 1 << bucketBits // ns
-	ringSize    = 4096            // buckets: 1.07 s, longer than a probe interval
+	ringSize    = 1 << 14         // buckets: 1.07 s, longer than a probe interval
 )
 
 // next is the time of the first event, or Never.
@@ -113,7 +112,7 @@ func (q *eventQueue) wait(e event) {
 	}
 	b := bucketOf(e.at)
 	i := q.ring[b]
-	if i == 0 || q.blocks[i].count == len(q.blocks[i].events) {
+	if i == 0 || int(q.blocks[i].count) == len(q.blocks[i].events) {
 		i = q.newBlock(i)
 		q.ring[b] = i
 		q.full[b/64] |= 1 << (b % 64)
