@@ -1,7 +1,6 @@
 package swim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -23,8 +22,7 @@ func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 		return nil
 	}
 	old := home{was.profile.clone(), n.inc}
-	own := addrBytes(addr.Addr())
-	n.cfg.Addr, n.ownAddr = addr, bytes.Clone(own.slice())
+	n.cfg.Addr = addr
 	n.identify(n.self, profile{addr, old.meta, old.versions})
 	n.endProbes(now) // their answers went to the old address
 	n.moves.remove(n.self)

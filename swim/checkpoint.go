@@ -44,8 +44,6 @@ func Restore(cfg Config, s Simulation, c *checkpoint.Coder) (*Node, error) {
 	if n.Code(c); c.Err() != nil {
 		return nil, c.Err()
 	}
-	own := addrBytes(n.cfg.Addr.Addr())
-	n.ownAddr = append(n.ownAddr, own.slice()...)
 	c.Check(n.view.has(n.self) && n.roster.Name(n.self) == cfg.Name)
 	return n, c.Err()
 }

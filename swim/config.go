@@ -23,6 +23,14 @@ type Config struct {
 	Meta []byte
 	// Versions as gossiped: protocol minimum, maximum and current, then those of the layer above.
 	Versions [6]byte
+	// Seed is that of this node's random numbers. No two nodes may share one.
+	Seed uint64
+	// PushPullNodes is with how many members states are exchanged each PushPullInterval. 0 means
+	// one.
+	PushPullNodes int
+	// UserPacketMax is the size of the largest packet with nothing but a message of SendUser that doesn't fit
+	// PacketMax. 0 means PacketMax.
+	UserPacketMax int
 
 	sim Simulation // see NewSimulated
 	// Sealer seals packets and streams, and opens them. Nil means plain and uncompressed.
@@ -43,11 +51,6 @@ type Config struct {
 	// if others say that it is alive at the incarnation that it had: they may have missed its end.
 	// 0 means not at all.
 	VerifyForgotten time.Duration
-	// UserPacketMax is that of a packet with nothing but a message of SendUser that doesn't fit
-	// PacketMax. 0 means PacketMax.
-	UserPacketMax int
-	// Seed is that of this node's random numbers. No two nodes may share one.
-	Seed uint64
 	// Zones divides the members.
 	Zones Zones
 	// Select, if set, narrows down whom gossip goes to and with whom states are exchanged, instead
@@ -55,9 +58,6 @@ type Config struct {
 	// be, perhaps in the same memory, and one that is taken in any case, or NoMember. It is asked
 	// once a round, and may only read the node.
 	Select func(candidates []MemberID) (selected []MemberID, first MemberID)
-	// PushPullNodes is with how many members states are exchanged each PushPullInterval. 0 means
-	// one.
-	PushPullNodes int
 	// NoStreamPing, if set, is asked before another member is pinged by stream: true turns that off
 	// for this one. It must not call the node.
 	NoStreamPing func(name []byte) bool

@@ -148,10 +148,11 @@ const (
 
 // forgetOld forgets members that have been dead or left for Config.DeadRetention.
 func (n *Node) forgetOld(now Time, out *Output) {
-	if n.cfg.DeadRetention == 0 {
+	gone := n.view.gone()
+	if gone == 0 || n.cfg.DeadRetention == 0 {
 		return
 	}
-	for range min(forgetStep, n.view.gone()) {
+	for range min(forgetStep, gone) {
 		id := n.nextGone()
 		if now.Sub(n.view.at(id).since) >= n.cfg.DeadRetention && n.Forget(now, id) {
 			out.event(Event{Kind: EventForgotten, Member: id})

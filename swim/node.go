@@ -1,7 +1,6 @@
 package swim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -40,14 +39,13 @@ type Node struct {
 	rng          rng
 	staleKeys    staleKeyPeers
 	view         view
+	rejoins      rejoins
 	counters     Counters
 	cfg          Config
 
 	detours   detours
-	ownAddr   []byte // as messages carry it
 	streams   streams
 	forgetPos int // of view.order: the next record that forgetOld looks at
-	rejoins   rejoins
 	replies   replyBudget
 	relays    relays
 	changes   *Changes // nil if nobody wants to know
@@ -80,8 +78,6 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n := &Node{
 		cfg: c, roster: c.sim.roster(), rng: newRNG(c.Seed), inc: 1, lastSeq: uint32(mix(c.Seed)),
 	}
-	own := addrBytes(c.Addr.Addr())
-	n.ownAddr = bytes.Clone(own.slice())
 	n.cfg.Addr = plainAddr(c.Addr)
 	n.findDiffer()
 	n.pause.lastInput = now

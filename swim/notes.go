@@ -81,7 +81,6 @@ const (
 type Counters struct {
 	PacketsIn, PacketsOut uint64
 	BytesIn, BytesOut     uint64
-
 	// Claims are messages about members that packets brought, by the state that they claim, whether
 	// they were news or not.
 	Claims [Left + 1]uint64

@@ -164,9 +164,10 @@ func (n *Node) inquire(now Time, q *inquiry, id MemberID, out *Output) {
 
 // appendPing appends a ping of the member with this name.
 func (n *Node) appendPing(b []byte, name []byte, seq uint32) []byte {
+	own := addrBytes(n.cfg.Addr.Addr())
 	ping := wire.Ping{
 		Seq: seq, Node: name,
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
+		SourceAddr: own.slice(), SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
 	}
 	return ping.Append(b)
 }

@@ -79,10 +79,10 @@ func (n *Node) askAnyHelpers(now Time, id MemberID, addr netip.AddrPort, seq uin
 func (n *Node) appendIndirectPing(
 	b []byte, id MemberID, at netip.AddrPort, seq uint32, nack bool,
 ) []byte {
-	ip := addrBytes(at.Addr())
+	ip, own := addrBytes(at.Addr()), addrBytes(n.cfg.Addr.Addr())
 	ask := wire.IndirectPing{
 		Seq: seq, Target: ip.slice(), Port: at.Port(), Node: n.roster.nameBytes(id), Nack: nack,
-		SourceAddr: n.ownAddr, SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
+		SourceAddr: own.slice(), SourcePort: n.cfg.Addr.Port(), SourceNode: n.ownName(),
 	}
 	return ask.Append(b)
 }

@@ -28,7 +28,8 @@ func (n *Node) Preload() uint64 {
 		uint64(len(n.pings.list)) + uint64(len(n.joins)) + uint64(len(n.moves.list)) +
 		uint64(g.last) + uint64(g.queue.n) + g.queue.sent + uint64(n.pushPull.next) +
 		uint64(n.view.live) + uint64(n.view.at(n.self).inc) + uint64(n.view.order.Len()) +
-		n.counters.PacketsIn + uint64(c.PacketMax) + uint64(c.ProbeInterval)
+		uint64(n.view.zoning.home) + n.counters.PacketsIn + n.counters.BytesIn +
+		n.counters.Probes + uint64(c.PacketMax) + uint64(c.ProbeInterval)
 }
 
 // ViewChanges is how often what View returns has changed, of any member. It starts anew in a node

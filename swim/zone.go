@@ -65,8 +65,8 @@ const (
 
 // zoning is what a view knows about zones. It numbers them, since a record has two bytes for that.
 type zoning struct {
-	zones  []zone     // by number; 0 is no zone
 	home   uint16     // of this node; 0 unless it cares
+	zones  []zone     // by number; 0 is no zone
 	mates  []MemberID // alive or suspect in home, this node included, in any order
 	shared bool       // mates is that of a Base
 }

@@ -14,8 +14,8 @@ type Bounds [Buckets]time.Duration
 
 // Histogram is a count of durations. Whoever owns it passes the same Bounds every time.
 type Histogram struct {
-	Counts [Buckets + 1]uint64 // by bucket, not cumulative; the last is for those above all bounds
 	Sum    time.Duration
+	Counts [Buckets + 1]uint64 // by bucket, not cumulative; the last is for those above all bounds
 }
 
 // Add counts d.

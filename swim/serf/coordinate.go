@@ -11,8 +11,8 @@ import (
 
 // coordinates is this node's network coordinate and the last ones of others.
 type coordinates struct {
-	off    bool
 	client coord.Client
+	off    bool
 }
 
 func (c *coordinates) init(cfg *Config) {
