@@ -11,6 +11,7 @@ import (
 	"serf/agent/handler"
 	"serf/agent/recording"
 	"serf/driver"
+	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/swim"
 )
@@ -75,12 +76,10 @@ func (a *Agent) Done() <-chan struct{} { return a.done }
 
 // Err is why the agent stopped by itself; nil before that, and after Close.
 func (a *Agent) Err() error {
-	select {
-	case <-a.done:
-		return a.err
-	default:
+	if !std.Closed(a.done) {
 		return nil
 	}
+	return a.err
 }
 
 // Subscribe returns a stream of the events that filter lets through (nil for all), with room for

@@ -258,10 +258,8 @@ func (d *Driver) Done() <-chan struct{} { return d.done }
 
 // Err is the cause that Stop was called with; nil before Done is closed, or if there was none.
 func (d *Driver) Err() error {
-	select {
-	case <-d.done:
-		return d.err
-	default:
+	if !std.Closed(d.done) {
 		return nil
 	}
+	return d.err
 }

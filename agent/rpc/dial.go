@@ -67,7 +67,7 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.ServerName, MinVersion: tls.VersionTLS13}
 	var err error
 	if f.CA != "" {
-		if c.RootCAs, err = certs.LoadPool(f.CA); err != nil {
+		if c.RootCAs, _, err = certs.LoadPool("ca", f.CA); err != nil {
 			return nil, err
 		}
 	}
@@ -77,7 +77,7 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 	if f.Cert == "" {
 		return c, nil
 	}
-	pair, err := certs.LoadPair(f.Cert, f.Key)
+	pair, _, err := certs.LoadPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/driver"
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -129,14 +130,7 @@ func (b *bridge) send(to netip.AddrPort, packet []byte) {
 
 // ended tells whether the bridge was closed. What waits in a lane then is given up, without a line in
 // the log: whoever wanted that may be gone.
-func (b *bridge) ended() bool {
-	select {
-	case <-b.done:
-		return true
-	default:
-		return false
-	}
-}
+func (b *bridge) ended() bool { return std.Closed(b.done) }
 
 // close ends what waits to receive something.
 func (b *bridge) close() { b.end.Do(func() { close(b.done) }) }

@@ -202,10 +202,8 @@ const errorPause = 200 * time.Millisecond
 
 // goesOn logs an error and waits a little. It returns false if the transport has ended.
 func (t *NetTransport) goesOn(format string, err error) bool {
-	select {
-	case <-t.done:
+	if std.Closed(t.done) {
 		return false
-	default:
 	}
 	t.logger.Printf(format, err)
 	return !std.Await(t.done, errorPause)

@@ -12,6 +12,7 @@ import (
 
 	"serf/driver"
 	"serf/internal/errno"
+	"serf/internal/std"
 )
 
 // firstPort is where the range of ports begins that are taken for port 0 and for who dials.
@@ -85,10 +86,8 @@ func (h host) Dial(ctx context.Context, _ netip.Addr, to netip.AddrPort) (net.Co
 		return nil, dialError(to, errno.ConnRefused)
 	}
 	here, other := newPipe(n, from, to)
-	select {
-	case <-s.closed:
+	if std.Closed(s.closed) {
 		return nil, dialError(to, errno.ConnRefused)
-	default:
 	}
 	select {
 	case s.streams <- other:
@@ -156,10 +155,7 @@ func (s *socket) offer(p packet) bool {
 	s.sent++
 	p.n = s.sent
 	heap.Push(&s.packets, p)
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+	std.Wake(s.changed)
 	return true
 }
 
@@ -180,10 +176,8 @@ func (s *socket) next() (p packet, wait time.Duration) {
 // ReadFrom waits for a packet.
 func (s *socket) ReadFrom(b []byte) (int, netip.AddrPort, error) {
 	for {
-		select {
-		case <-s.closed:
+		if std.Closed(s.closed) {
 			return 0, netip.AddrPort{}, net.ErrClosed
-		default:
 		}
 		p, wait := s.next()
 		if wait == 0 {
@@ -210,10 +204,8 @@ func (s *socket) await(wait time.Duration) {
 
 // WriteTo sends a packet.
 func (s *socket) WriteTo(b []byte, to netip.AddrPort) error {
-	select {
-	case <-s.closed:
+	if std.Closed(s.closed) {
 		return net.ErrClosed
-	default:
 	}
 	if len(b) > s.net.conf.PacketMax {
 		return fmt.Errorf("packet of %d bytes, at most %d: %w", len(b), s.net.conf.PacketMax,
@@ -240,12 +232,7 @@ func (s *socket) Close() error {
 
 // closeStreams closes the streams that nobody will accept any more, if the socket is closed.
 func (s *socket) closeStreams() {
-	select {
-	case <-s.closed:
-	default:
-		return
-	}
-	for {
+	for std.Closed(s.closed) {
 		select {
 		case c := <-s.streams:
 			c.Close()
@@ -259,10 +246,8 @@ type listener struct{ s *socket }
 
 // Accept waits for a stream.
 func (l listener) Accept() (net.Conn, error) {
-	select {
-	case <-l.s.closed:
+	if std.Closed(l.s.closed) {
 		return nil, net.ErrClosed
-	default:
 	}
 	select {
 	case c := <-l.s.streams:

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"serf/internal/std"
 )
 
 // way is one direction between two hosts.
@@ -36,14 +38,10 @@ func (w way) wait(end <-chan struct{}) error {
 		case delay <= 0:
 			return nil
 		default:
-			t := time.NewTimer(delay)
-			defer t.Stop()
-			select {
-			case <-t.C:
-				return nil
-			case <-end:
+			if std.Await(end, delay) {
 				return errEnded
 			}
+			return nil
 		}
 	}
 }

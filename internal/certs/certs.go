@@ -53,7 +53,7 @@ type Set struct {
 // Load reads the files. Connections have at least the version min of TLS, such as
 // [tls.VersionTLS13]. The error is an *Error.
 func Load(f Files, min uint16) (*Set, error) {
-	pair, pem, err := loadPair(f.Cert, f.Key)
+	pair, pem, err := LoadPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func Load(f Files, min uint16) (*Set, error) {
 
 // requireClients makes clients need a certificate of one of the authorities in a file.
 func (s *Set) requireClients(path string) error {
-	pool, pem, err := loadPool("client_ca", path)
+	pool, pem, err := LoadPool("client_ca", path)
 	if err != nil {
 		return err
 	}
@@ -79,14 +79,8 @@ func (s *Set) requireClients(path string) error {
 }
 
 // LoadPair reads a certificate, followed by those between it and its authority, and its private key.
-// The error is an *Error.
-func LoadPair(certPath, keyPath string) (tls.Certificate, error) {
-	pair, _, err := loadPair(certPath, keyPath)
-	return pair, err
-}
-
-// loadPair is LoadPair that also returns what is in the files.
-func loadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err error) {
+// pem is what is in the files. The error is an *Error.
+func LoadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err error) {
 	cert, err := read("cert", certPath)
 	if err != nil {
 		return pair, nil, err
@@ -104,14 +98,9 @@ func loadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err e
 	return pair, append(cert, key...), nil
 }
 
-// LoadPool reads the certificates of authorities. The error is an *Error.
-func LoadPool(path string) (*x509.CertPool, error) {
-	pool, _, err := loadPool("ca", path)
-	return pool, err
-}
-
-// loadPool is LoadPool that also returns what is in the file.
-func loadPool(part, path string) (pool *x509.CertPool, pem []byte, err error) {
+// LoadPool reads the certificates of authorities; part is what the file is to be. pem is what is in
+// it. The error is an *Error.
+func LoadPool(part, path string) (pool *x509.CertPool, pem []byte, err error) {
 	if pem, err = read(part, path); err != nil {
 		return nil, nil, err
 	}

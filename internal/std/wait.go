@@ -14,6 +14,16 @@ func Wake(c chan<- struct{}) {
 	}
 }
 
+// Closed reports whether c, which nothing is sent on, is closed.
+func Closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // Sleep waits for d, and reports false if ctx has ended before.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
