@@ -14,10 +14,10 @@ import (
 const (
 	// flapsDefault is how far GET /v1/flaps looks back, and flapsMost how far it can.
 	flapsDefault, flapsMost = time.Hour, 30 * 24 * time.Hour
-	// recent is how far the counts of changes in a list of members go back.
-	recent = time.Hour
-	// recentFor is how long such counts are used: taking them goes through the whole history.
-	recentFor = time.Second
+	// changesSince is how far the counts of changes in a list of members go back.
+	changesSince = time.Hour
+	// changesAge is how long such counts are used: taking them goes through the whole history.
+	changesAge = time.Second
 )
 
 // historyAnswer is what GET /v1/members/NAME/history returns.
@@ -128,21 +128,11 @@ func (h *Handler) serveFlaps(w http1.ResponseWriter, r *http1.Request) {
 	answer(w, http1.StatusOK, &f)
 }
 
-// recentChanges counts the changes of members' states, so that many lists cost the agent's loop no
-// more than one.
-type recentChanges struct {
-	mu     sync.Mutex
-	at     time.Time
-	counts map[string]int // read-only
-}
-
-// recently returns how often each member's state changed lately.
+// recently returns how often each member's state changed lately, to be read only. Many lists cost the
+// agent's loop no more than one.
 func (h *Handler) recently() map[string]int {
-	c := &h.changes
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now := h.o.now(); c.counts == nil || now.Sub(c.at) >= recentFor {
-		c.at, c.counts = now, h.agent.ChangeCounts(recent)
-	}
-	return c.counts
+	counts, _ := h.changes.take(h.o.now, changesAge, func() (map[string]int, error) {
+		return h.agent.ChangeCounts(changesSince), nil
+	})
+	return counts
 }

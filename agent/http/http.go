@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"serf/agent"
+	"serf/agent/survey"
 	"serf/internal/http1"
 	"serf/internal/std"
 )
@@ -60,12 +61,12 @@ type Handler struct {
 	agent *agent.Agent
 	o     Options
 	log   *eventLog
-	views viewsTaken
+	views recent[survey.Views]
 	// latencies is the map of members, which stays from answer to answer.
 	latencies latencyMap
 	origins   map[string]bool
 
-	changes                 recentChanges
+	changes                 recent[map[string]int] // of members' states
 	accusers                accusersHealth
 	questions               pace
 	streams, polls, queries room

@@ -16,28 +16,25 @@ const viewsAge = 5 * time.Second
 // viewsTimeout is how long an agent may take to answer before it counts as silent.
 const viewsTimeout = 2 * time.Second
 
-// viewsTaken keeps what the agents of the cluster last said about their views.
-type viewsTaken struct {
-	mu    sync.Mutex // held while the agents are asked: others wait for the same answer
-	at    time.Time
-	views survey.Views
+// recent keeps the last answer to a question that costs the agent much.
+type recent[T any] struct {
+	mu     sync.Mutex // held while it is asked: others wait for the same answer
+	at     time.Time
+	answer T
 }
 
-// take returns what agents said at most viewsAge before now.
-func (t *viewsTaken) take(
-	now func() time.Time, ask func() (survey.Views, error),
-) (survey.Views, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.at.IsZero() && now().Sub(t.at) < viewsAge {
-		return t.views, nil
+// take returns an answer that is younger than age, of now if need be.
+func (r *recent[T]) take(now func() time.Time, age time.Duration, ask func() (T, error)) (T, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.at.IsZero() && now().Sub(r.at) < age {
+		return r.answer, nil
 	}
-	views, err := ask()
-	if err != nil {
-		return survey.Views{}, err
+	answer, err := ask()
+	if err == nil {
+		r.answer, r.at = answer, now()
 	}
-	t.views, t.at = views, now()
-	return views, nil
+	return answer, err
 }
 
 // serveViews asks all agents whether they agree.
@@ -46,7 +43,7 @@ func (h *Handler) serveViews(w http1.ResponseWriter, r *http1.Request) {
 		return
 	}
 	defer h.queries.leave()
-	views, err := h.views.take(h.o.now, func() (survey.Views, error) {
+	views, err := h.views.take(h.o.now, viewsAge, func() (survey.Views, error) {
 		// The answer is for others, too, so it doesn't end with this request.
 		return h.agent.Views(context.WithoutCancel(r.Context()), viewsTimeout)
 	})

@@ -27,7 +27,7 @@ func TestViewsOfOneAgent(t *testing.T) {
 // However many ask, the agents are asked once in a while. A question that failed doesn't count.
 func TestAgentsAreAskedOnceInAWhile(t *testing.T) {
 	t.Parallel()
-	var taken viewsTaken
+	var taken recent[survey.Views]
 	asked, now := 0, time.Unix(1, 0)
 	var problem error
 	clock := func() time.Time { return now }
@@ -41,7 +41,7 @@ func TestAgentsAreAskedOnceInAWhile(t *testing.T) {
 		{viewsAge, errors.New("busy"), 4}, {0, nil, 5},
 	} {
 		now, problem = now.Add(step.after), step.err
-		taken.take(clock, ask)
+		taken.take(clock, viewsAge, ask)
 		if asked != step.want {
 			t.Errorf("asked %d times, want %d (%+v)", asked, step.want, step)
 		}
