@@ -128,8 +128,8 @@ func (h *Handler) serveFlaps(w http1.ResponseWriter, r *http1.Request) {
 	answer(w, http1.StatusOK, &f)
 }
 
-// recently returns how often each member's state changed lately, to be read only. Many lists cost the
-// agent's loop no more than one.
+// recently returns how often each member's state changed lately, to be read only. Many lists cost
+// the agent's loop no more than one.
 func (h *Handler) recently() map[string]int {
 	counts, _ := h.changes.take(h.o.now, changesAge, func() (map[string]int, error) {
 		return h.agent.ChangeCounts(changesSince), nil

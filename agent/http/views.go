@@ -24,7 +24,9 @@ type recent[T any] struct {
 }
 
 // take returns an answer that is younger than age, of now if need be.
-func (r *recent[T]) take(now func() time.Time, age time.Duration, ask func() (T, error)) (T, error) {
+func (r *recent[T]) take(
+	now func() time.Time, age time.Duration, ask func() (T, error),
+) (T, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.at.IsZero() && now().Sub(r.at) < age {
