@@ -298,8 +298,8 @@ func (n *Node) operate(
 	}
 }
 
-// flush waits until OnEvent has returned from what has happened until now, and then the functions of
-// inboxes: as long as ctx lasts, and ReportWait. A function that reports doesn't wait for itself.
+// flush waits until OnEvent has returned from what has happened until now, and then the functions
+// of inboxes: as long as ctx lasts, and ReportWait. A function that reports doesn't wait for itself.
 func (n *Node) flush(ctx context.Context, inboxes ...*inbox) {
 	if reported() || asked() {
 		return

@@ -59,7 +59,8 @@ func (s *Serf) Join(existing []string, ignoreOld bool) (int, error) {
 func (s *Serf) UserEvent(name string, payload []byte, coalesce bool) error {
 	err := s.agent.UserEvent(context.Background(), name, payload, coalesce)
 	if size, ok := errors.AsType[*core.SizeError](err); ok && size.Encoded {
-		return overLimit(err, "encoded user event exceeds configured limit of %d bytes after encoding")
+		return overLimit(err,
+			"encoded user event exceeds configured limit of %d bytes after encoding")
 	}
 	return overLimit(err, "user event exceeds configured limit of %d bytes before encoding")
 }
