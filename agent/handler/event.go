@@ -2,13 +2,13 @@ package handler
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"serf/internal/eventfilter"
+	"serf/internal/std"
 )
 
 // Event is something to run scripts for. The runner keeps it until the scripts have run: its slices
@@ -89,7 +89,7 @@ func (e *Event) environ(name string, tags map[string]string) []string {
 		"SERF_SELF_NAME=" + name,
 		"SERF_SELF_ROLE=" + tags[roleTag],
 	}
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range std.SortedKeys(tags) {
 		env = append(env, "SERF_TAG_"+variable(k)+"="+tags[k])
 	}
 	switch e.Kind {
@@ -141,7 +141,7 @@ func withNewline(payload []byte) []byte {
 // their names.
 func (m *Member) appendLine(b []byte) []byte {
 	tags := make([]string, 0, len(m.Tags))
-	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {
+	for _, k := range std.SortedKeys(m.Tags) {
 		tags = append(tags, k+"="+m.Tags[k])
 	}
 	return fmt.Appendf(b, "%s\t%s\t%s\t%s\n", escape.Replace(m.Name), m.Addr,

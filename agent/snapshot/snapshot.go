@@ -15,9 +15,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,7 +165,7 @@ func (s *Snapshot) tellContent(c *content, conf *Config) {
 // export copies the state.
 func (s *state) export() State {
 	e := State{MemberTime: s.member, EventTime: s.event, QueryTime: s.query}
-	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
+	for _, name := range std.SortedKeys(s.alive) {
 		e.Members = append(e.Members, Member{Name: name, Addr: s.alive[name]})
 	}
 	e.Failed = append(e.Failed, s.failed...) // nil if there are none

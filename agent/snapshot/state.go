@@ -1,12 +1,12 @@
 package snapshot
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/swim/serf"
@@ -142,7 +142,7 @@ func (s *state) forget(name string) {
 // appendTo appends the shortest file with this state: members by name, failed ones by age, then
 // clocks.
 func (s *state) appendTo(b []byte) []byte {
-	for _, name := range slices.Sorted(maps.Keys(s.alive)) {
+	for _, name := range std.SortedKeys(s.alive) {
 		b = serf.AppendJournalAlive(b, name, s.alive[name])
 	}
 	for _, m := range s.failed {

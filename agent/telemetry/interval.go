@@ -2,9 +2,8 @@ package telemetry
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
+	"serf/internal/std"
 	"strconv"
 	"time"
 )
@@ -65,7 +64,7 @@ func (i *interval) add(k kind, name string, n uint64, sum float64, now time.Time
 // appendText appends a line per value.
 func (i *interval) appendText(b []byte) []byte {
 	for k, values := range i.values {
-		for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, name := range std.SortedKeys(values) {
 			b = fmt.Appendf(b, "[%v][%s] '%s': ", i.begin, kindLetters[k], name)
 			if kind(k) == gaugeKind {
 				b = fmt.Appendf(b, "%.3f\n", values[name].last)

@@ -3,12 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"serf/agent/config"
+	"serf/internal/std"
 )
 
 // reloadTimeout bounds how long a reload waits for the agent to accept the tags.
@@ -112,7 +111,7 @@ func tagChanges(from, to map[string]string) (set map[string]string, gone []strin
 			set[key] = value
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(from)) {
+	for _, key := range std.SortedKeys(from) {
 		if _, stays := to[key]; !stays {
 			gone = append(gone, key)
 		}

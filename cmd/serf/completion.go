@@ -70,7 +70,7 @@ func runCompletion(_ context.Context, args []string, e env) int {
 	script, known := completionScripts[rest[0]]
 	if !known {
 		return o.misused("unknown shell %q: there are %s", rest[0],
-			strings.Join(sortedKeys(completionScripts), ", "))
+			strings.Join(std.SortedKeys(completionScripts), ", "))
 	}
 	io.WriteString(e.Stdout, script)
 	return exitOK
@@ -138,7 +138,7 @@ func complete(ctx context.Context, before []string, word string) manual.Completi
 		found.Candidates = append(partsOf(c.name, word).Candidates, found.Candidates...)
 	}
 	if c.name == "completion" && len(before) == 1 {
-		for _, shell := range sortedKeys(completionScripts) {
+		for _, shell := range std.SortedKeys(completionScripts) {
 			if strings.HasPrefix(shell, word) {
 				found.Candidates = append(found.Candidates, manual.Candidate{Word: shell})
 			}

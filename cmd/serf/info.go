@@ -35,10 +35,10 @@ func runInfo(ctx context.Context, args []string, e env) int {
 
 func infoText(sections map[string]map[string]string) string {
 	var b strings.Builder
-	for _, section := range sortedKeys(sections) {
+	for _, section := range std.SortedKeys(sections) {
 		fmt.Fprintf(&b, "%s:\n", section)
 		values := sections[section]
-		for _, key := range sortedKeys(values) {
+		for _, key := range std.SortedKeys(values) {
 			fmt.Fprintf(&b, "\t%s = %s\n", printable(key), printable(values[key]))
 		}
 	}

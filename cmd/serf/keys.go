@@ -127,7 +127,7 @@ func listKeys(ctx context.Context, c *rpc.Client, e env) error {
 	}
 	fmt.Fprint(e.Stdout, "==> Keys gathered, listing cluster keys...\n\n")
 	var rows [][]string
-	for _, key := range sortedKeys(report.Keys) {
+	for _, key := range std.SortedKeys(report.Keys) {
 		rows = append(rows,
 			[]string{printable(key), fmt.Sprintf("[%d/%d]", report.Keys[key], report.Members)})
 	}
@@ -171,7 +171,7 @@ func writeKeysJSON(e env, operation string, r rpc.KeyReport, failed error) error
 // writeKeyFailures lists the members that failed, with the reasons, and then the others' remarks.
 func writeKeyFailures(e env, report rpc.KeyReport) {
 	var rows [][]string
-	for _, name := range sortedKeys(report.Messages) {
+	for _, name := range std.SortedKeys(report.Messages) {
 		if text := report.Messages[name]; text != serf.KeysInMemory {
 			rows = append(rows, []string{"failed:", printable(name), printable(text)})
 			delete(report.Messages, name)
@@ -188,7 +188,7 @@ func writeKeyFailures(e env, report rpc.KeyReport) {
 func writeKeyRemarks(e env, report rpc.KeyReport) {
 	var inMemory []string
 	var rows [][]string
-	for _, name := range sortedKeys(report.Messages) {
+	for _, name := range std.SortedKeys(report.Messages) {
 		if text := report.Messages[name]; text == serf.KeysInMemory {
 			inMemory = append(inMemory, printable(name))
 		} else {

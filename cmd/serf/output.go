@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -61,17 +61,8 @@ func printable(s string) string { return textwrap.Escape(s, "") }
 // tagList formats tags as k=v,k=v in the order of their keys.
 func tagList(tags map[string]string) string {
 	list := make([]string, 0, len(tags))
-	for _, k := range sortedKeys(tags) {
+	for _, k := range std.SortedKeys(tags) {
 		list = append(list, printable(k+"="+tags[k]))
 	}
 	return strings.Join(list, ",")
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m { // order-free: sorted below
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -133,7 +133,7 @@ type reachability struct {
 func judgeReachability(live map[string]bool, acks map[string]int) reachability {
 	r := reachability{Live: len(live), Duplicates: []string{}, Extra: []string{},
 		Missing: []string{}}
-	for _, name := range sortedKeys(acks) {
+	for _, name := range std.SortedKeys(acks) {
 		r.Acks += acks[name]
 		if acks[name] > 1 {
 			r.Duplicates = append(r.Duplicates, name)
@@ -142,7 +142,7 @@ func judgeReachability(live map[string]bool, acks map[string]int) reachability {
 			r.Extra = append(r.Extra, name)
 		}
 	}
-	for _, name := range sortedKeys(live) {
+	for _, name := range std.SortedKeys(live) {
 		if acks[name] == 0 {
 			r.Missing = append(r.Missing, name)
 		}

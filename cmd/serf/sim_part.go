@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 
@@ -110,7 +109,7 @@ func difference(path string, here, other any, there string) string {
 		if b, ok := other.(map[string]any); ok {
 			all := maps.Clone(a)
 			maps.Copy(all, b)
-			for _, k := range slices.Sorted(maps.Keys(all)) {
+			for _, k := range std.SortedKeys(all) {
 				key := strings.TrimPrefix(path+"."+k, ".")
 				if d := difference(key, a[k], b[k], there); d != "" {
 					return d

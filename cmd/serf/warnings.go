@@ -99,7 +99,7 @@ func warnOfMissingTags(ctx context.Context, o *options, c *rpc.Client, keys []st
 	tags := stats["tags"]
 	for _, key := range keys {
 		if _, ok := tags[key]; !ok {
-			o.warn("there is no tag %q to delete%s", key, suggestion(key, sortedKeys(tags)))
+			o.warn("there is no tag %q to delete%s", key, suggestion(key, std.SortedKeys(tags)))
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 // Kinds of lines beside those of events.
@@ -77,7 +78,7 @@ func (p *watchPrinter) members(now time.Time, kind string, list []rpc.Member) {
 		}
 		p.status[m.Name] = m.Status
 	}
-	for _, name := range sortedKeys(p.status) {
+	for _, name := range std.SortedKeys(p.status) {
 		if !listed[name] {
 			delete(p.status, name)
 			gone := &jsonMember{Name: name, Status: "none"}

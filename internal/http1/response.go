@@ -2,9 +2,8 @@ package http1
 
 import (
 	"errors"
-	"maps"
 	"os"
-	"slices"
+	"serf/internal/std"
 	"strconv"
 	"strings"
 	"time"
@@ -107,7 +106,7 @@ var lineBreaks = strings.NewReplacer("\n", " ", "\r", " ")
 // writeHeader writes the fields, in order, and the line that ends them. What can't be the name of a
 // field isn't sent.
 func (w *response) writeHeader() {
-	for _, name := range slices.Sorted(maps.Keys(w.header)) {
+	for _, name := range std.SortedKeys(w.header) {
 		for _, value := range w.header[name] {
 			if !isToken(name) {
 				break

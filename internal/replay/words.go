@@ -2,15 +2,14 @@ package replay
 
 import (
 	"bytes"
-	"maps"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
 	"serf/internal/notes/serfnotes"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -110,7 +109,7 @@ func callFields(x *dissect.Part, e *recording.Entry) {
 	for _, a := range e.Addrs {
 		to = append(to, a.String())
 	}
-	for _, key := range slices.Sorted(maps.Keys(e.Tags)) {
+	for _, key := range std.SortedKeys(e.Tags) {
 		tags = append(tags, key+"="+e.Tags[key])
 	}
 	if e.KeyPrint != nil {

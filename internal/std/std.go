@@ -1,12 +1,13 @@
 // Package std has functions of Go's standard library, as calls, and a few that it lacks. Go copies
-// fmt.Errorf and errors.Join to each place that calls them, which makes the program larger: it
-// reports errors at hundreds of places, none of them on a hot path.
+// fmt.Errorf, errors.Join and the loop of an iterator to each place that calls them, which makes the
+// program larger: it does so at hundreds of places, none of them on a hot path.
 package std
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -27,6 +28,18 @@ func WithoutPath(err error) error {
 		return of.Err
 	}
 	return err
+}
+
+// SortedKeys returns the keys of a map, sorted.
+//
+//go:noinline
+func SortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m { // order-free: sorted below
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Builder is strings.Builder.

@@ -4,13 +4,13 @@ package watch
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
 	"time"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 // Limits.
@@ -120,7 +120,7 @@ func (m *Model) replace(members []rpc.Member, report bool) {
 		}
 		m.set(one, report && changed)
 	}
-	for _, name := range slices.Sorted(maps.Keys(m.members)) {
+	for _, name := range std.SortedKeys(m.members) {
 		if !names[name] {
 			delete(m.members, name)
 			if report {

@@ -2,12 +2,11 @@ package watch
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode"
 
 	"serf/agent/rpc"
+	"serf/internal/std"
 )
 
 // addrText is ADDR:PORT, or :PORT if the agent knows no address.
@@ -20,7 +19,7 @@ func addrText(m rpc.Member) string {
 
 // tagPairs are tags as k=v in the order of their keys.
 func tagPairs(tags map[string]string) (list []string) {
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range std.SortedKeys(tags) {
 		list = append(list, k+"="+tags[k])
 	}
 	return list

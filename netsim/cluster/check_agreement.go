@@ -2,10 +2,10 @@ package cluster
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
+	"serf/internal/std"
 	"serf/swim/serf"
 )
 
@@ -66,7 +66,7 @@ func (k *agreementCheck) listAlive(i int) string {
 // tagText writes tags in key order.
 func tagText(tags map[string]string) string {
 	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range std.SortedKeys(tags) {
 		parts = append(parts, k+"="+tags[k])
 	}
 	return strings.Join(parts, ",")

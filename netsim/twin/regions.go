@@ -1,7 +1,6 @@
 package twin
 
 import (
-	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -80,7 +79,7 @@ func (m *maker) divideByTag(tag string) error {
 			len(by), regionMax)
 	}
 	m.regions = nil
-	for _, name := range slices.Sorted(maps.Keys(by)) {
+	for _, name := range std.SortedKeys(by) {
 		m.regions = append(m.regions, region{name, by[name]})
 	}
 	if len(by) == 1 {
@@ -98,7 +97,7 @@ func (m *maker) tagsThere() string {
 			names[tag] = true
 		}
 	}
-	list := slices.Sorted(maps.Keys(names))
+	list := std.SortedKeys(names)
 	switch {
 	case len(list) == 0:
 		return "members have no tags"
@@ -189,7 +188,7 @@ func (m *maker) addUnplaced(groups [][]int, placed int) int {
 // has, if there is such a tag.
 func (m *maker) nameByTag(groups [][]int) string {
 	first := m.alive[groups[0][0]].Tags
-	for _, tag := range slices.Sorted(maps.Keys(first)) {
+	for _, tag := range std.SortedKeys(first) {
 		var named []region
 		seen := make(map[string]bool)
 		for _, g := range groups {

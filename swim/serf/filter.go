@@ -3,10 +3,10 @@ package serf
 import (
 	"fmt"
 	"iter"
-	"maps"
 	"regexp"
 	"slices"
 
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -56,7 +56,7 @@ func newQueryFilters(
 		list.AddNodes(nodes...)
 		f.addNames(slices.Values(nodes))
 	}
-	for _, tag := range slices.Sorted(maps.Keys(tags)) {
+	for _, tag := range std.SortedKeys(tags) {
 		expr, err := regexp.Compile(tags[tag])
 		if err != nil {
 			return f, list, fmt.Errorf("filter of tag %q: %w", tag, err)

@@ -2,8 +2,8 @@ package serf
 
 import (
 	"maps"
-	"slices"
 
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -104,7 +104,7 @@ func encodeTags(protocol uint8, tags map[string]string) ([]byte, error) {
 // tagPairs returns tags in key order.
 func tagPairs(tags map[string]string) []wire.Tag {
 	pairs := make([]wire.Tag, 0, len(tags))
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
+	for _, k := range std.SortedKeys(tags) {
 		pairs = append(pairs, wire.Tag{Key: k, Value: tags[k]})
 	}
 	return pairs
