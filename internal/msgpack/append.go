@@ -51,15 +51,23 @@ type Text interface{ ~string | ~[]byte }
 
 // AppendRaw appends s in the old raw family.
 func AppendRaw[S Text](b []byte, s S) []byte {
-	switch n := len(s); {
-	case n <= fixRawMax:
+	if n := len(s); n <= fixRawMax {
 		b = append(b, fixRaw|byte(n))
-	case n <= math.MaxUint16:
-		b = append(b, codeRaw16, byte(n>>8), byte(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeRaw32), uint32(n))
+	} else {
+		b = appendLength(b, codeRaw16, n)
 	}
 	return append(b, s...)
+}
+
+// appendLength begins a value of n bytes, elements or pairs. code is its first byte if n takes two
+// bytes; the next one is for four.
+//
+//go:noinline
+func appendLength(b []byte, code byte, n int) []byte {
+	if n <= math.MaxUint16 {
+		return append(b, code, byte(n>>8), byte(n))
+	}
+	return binary.BigEndian.AppendUint32(append(b, code+1), uint32(n))
 }
 
 // AppendRawOrNil is AppendRaw for byte strings, of which nil is a value of its own.
@@ -85,10 +93,8 @@ func AppendBinary(b, v []byte) []byte {
 		return append(b, Nil)
 	case n <= math.MaxUint8:
 		b = append(b, codeBin8, byte(n))
-	case n <= math.MaxUint16:
-		b = append(b, codeBin8+1, byte(n>>8), byte(n))
 	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeBin8+2), uint32(n))
+		b = appendLength(b, codeBin8+1, n)
 	}
 	return append(b, v...)
 }
@@ -139,24 +145,18 @@ func AppendFloat(b []byte, v float64) []byte {
 
 // AppendArray begins an array; n values follow.
 func AppendArray(b []byte, n int) []byte {
-	switch {
-	case n <= fixCountMax:
+	if n <= fixCountMax {
 		return append(b, fixArray|byte(n))
-	case n <= math.MaxUint16:
-		return append(b, codeArray16, byte(n>>8), byte(n))
 	}
-	return binary.BigEndian.AppendUint32(append(b, codeArray32), uint32(n))
+	return appendLength(b, codeArray16, n)
 }
 
 // AppendMap begins a map; n pairs of a key and a value follow.
 func AppendMap(b []byte, n int) []byte {
-	switch {
-	case n <= fixCountMax:
+	if n <= fixCountMax {
 		return append(b, fixMap|byte(n))
-	case n <= math.MaxUint16:
-		return append(b, codeMap16, byte(n>>8), byte(n))
 	}
-	return binary.BigEndian.AppendUint32(append(b, codeMap32), uint32(n))
+	return appendLength(b, codeMap16, n)
 }
 
 // AppendKey appends the key of a field, at most 31 bytes.
@@ -179,7 +179,10 @@ func IntField(b []byte, key string, v int64) []byte { return AppendInt(AppendKey
 //go:noinline
 func BoolField(b []byte, key string, v bool) []byte { return AppendBool(AppendKey(b, key), v) }
 
+//go:noinline
 func RawOrNilField(b []byte, key string, v []byte) []byte {
 	return AppendRawOrNil(AppendKey(b, key), v)
 }
+
+//go:noinline
 func FloatField(b []byte, key string, v float64) []byte { return AppendFloat(AppendKey(b, key), v) }
