@@ -23,6 +23,7 @@ type ConfigError struct {
 	err   error
 }
 
+//go:noinline
 func newConfigError(field string, err error) *ConfigError {
 	return &ConfigError{Field: field, Text: err.Error(), err: err}
 }

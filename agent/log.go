@@ -284,6 +284,8 @@ func appendPrintable(b []byte, text string) []byte {
 }
 
 // add hands a line to the ring and the monitors. l.mu is held.
+//
+//go:noinline
 func (l *Log) add(line Line) {
 	if l.closed {
 		return

@@ -52,6 +52,8 @@ func (s *Sim) Workers() int { return len(s.workers) }
 func (s *Sim) Now() swim.Time { return s.now }
 
 // Stats returns the counts so far.
+//
+//go:noinline
 func (s *Sim) Stats() Stats {
 	var sum Stats
 	for _, w := range s.workers {

@@ -114,6 +114,8 @@ func (ms *moves) add(m move) *move {
 }
 
 // remove removes the claim about id, if there is one. When none is left their memory is released.
+//
+//go:noinline
 func (ms *moves) remove(id MemberID) {
 	i, ok := ms.at[id]
 	if !ok {

@@ -128,6 +128,8 @@ type Fingerprint [8]byte
 const fingerprintPrefix = "serf key fingerprint\x00"
 
 // FingerprintOf returns the fingerprint of a key.
+//
+//go:noinline
 func FingerprintOf(key []byte) (f Fingerprint) {
 	sum := sha256.Sum256(append([]byte(fingerprintPrefix), key...))
 	copy(f[:], sum[:])
@@ -135,6 +137,8 @@ func FingerprintOf(key []byte) (f Fingerprint) {
 }
 
 // String returns the fingerprint in hexadecimal digits.
+//
+//go:noinline
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
 // Fingerprints returns those of the keys, primary first; none for a nil keyring.

@@ -15,6 +15,8 @@ import (
 type kept struct{ key, path string }
 
 // keptFiles are the files that the agent will write.
+//
+//go:noinline
 func (c *Config) keptFiles() (files []kept) {
 	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile},
 		{"keyring_file", c.KeyringFile}, {"log_file", c.LogFile}} {

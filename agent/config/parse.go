@@ -126,6 +126,8 @@ func keep(field any) (restore func()) {
 
 // saysNothing reports whether a key has a value that HashiCorp's Serf treats as if the key were
 // missing.
+//
+//go:noinline
 func saysNothing(key string, field any) bool {
 	switch f := field.(type) {
 	case *int:

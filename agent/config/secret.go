@@ -66,6 +66,8 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 }
 
 // textOf is the field of a key whose value is a text.
+//
+//go:noinline
 func (c *Config) textOf(key string) *string {
 	for _, o := range options {
 		if o.key == key {

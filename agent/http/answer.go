@@ -76,6 +76,7 @@ func parameters(r *http1.Request) *params {
 	return &params{values: values, err: err}
 }
 
+//go:noinline
 func (p *params) complain(name, value, want string) {
 	if p.err == nil {
 		p.err = std.Errorf("%s=%q, want %s", name, value, want)

@@ -130,6 +130,7 @@ func (s *Summer) flush() {
 	s.b = s.b[:0]
 }
 
+//go:noinline
 func (s *Summer) numbers(v ...uint64) {
 	for _, n := range v {
 		s.b = binary.AppendUvarint(s.b, n)

@@ -58,6 +58,8 @@ func newWatchSession(to *connection, first *rpc.Client) *watchSession {
 }
 
 // send hands an update over, unless ctx ends.
+//
+//go:noinline
 func (s *watchSession) send(ctx context.Context, u watchUpdate) {
 	select {
 	case s.updates <- u:

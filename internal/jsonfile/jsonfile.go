@@ -192,6 +192,8 @@ func (v Value) String() string {
 const shownMax = 60
 
 // failWant reports that the value should be of another kind: "5, want a text".
+//
+//go:noinline
 func (v Value) failWant(want string) { v.failValue("want " + want) }
 
 // failValue reports what is wrong with the value, and shows it.
@@ -220,6 +222,8 @@ func (k Key) FailUnknown(advice string) {
 
 // Keys iterates over the keys of an object. same maps the spellings of a key to one; nil if there
 // is only one. A key that comes twice is a problem, as is a value that isn't an object.
+//
+//go:noinline
 func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		if len(v.raw) == 0 {
@@ -255,6 +259,8 @@ func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 }
 
 // Items iterates over the items of a list. A value that isn't a list is a problem.
+//
+//go:noinline
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if len(v.raw) == 0 {

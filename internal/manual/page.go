@@ -82,6 +82,8 @@ var (
 
 // pattern is a regular expression that is compiled when it is first needed: most commands need none
 // of this package's.
+//
+//go:noinline
 func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }

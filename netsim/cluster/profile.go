@@ -38,6 +38,8 @@ func ProfileByName(name string) (Profile, error) {
 }
 
 // ProfileNames lists the profiles.
+//
+//go:noinline
 func ProfileNames() []string {
 	var names []string
 	for _, p := range profiles {

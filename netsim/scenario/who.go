@@ -21,6 +21,8 @@ type Who struct {
 }
 
 // clone returns a copy that shares nothing with w, nil of nil.
+//
+//go:noinline
 func (w *Who) clone() *Who {
 	if w == nil {
 		return nil

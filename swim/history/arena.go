@@ -134,6 +134,8 @@ func (l *Log) newName(s string) number {
 }
 
 // release gives back a reference to a name.
+//
+//go:noinline
 func (l *Log) release(n number) {
 	if n == 0 {
 		return

@@ -157,6 +157,8 @@ type Listener interface {
 
 // DefaultConfig returns the defaults for the timings of a membership profile: swim.LAN(),
 // swim.WAN() or swim.Local().
+//
+//go:noinline
 func DefaultConfig(t swim.Timing) Config {
 	return Config{
 		Timing:               t,

@@ -327,6 +327,8 @@ const binsMost = 150
 
 // binned returns means over so many neighbours each that there are at most binsMost, and the ends
 // of their intervals.
+//
+//go:noinline
 func binned(at, values []float64) (ends, means []float64) {
 	width := (len(at) + binsMost - 1) / binsMost
 	for i := 0; i < len(at); i += width {
