@@ -154,11 +154,15 @@ func (l *Log) Debugf(component, format string, args ...any) {
 }
 
 // Infof is like Tracef.
+//
+//go:noinline
 func (l *Log) Infof(component, format string, args ...any) {
 	l.Logf(slog.LevelInfo, component, format, args...)
 }
 
 // Warnf is like Tracef.
+//
+//go:noinline
 func (l *Log) Warnf(component, format string, args ...any) {
 	l.Logf(slog.LevelWarn, component, format, args...)
 }

@@ -118,6 +118,8 @@ func (s *Sim) enter(h int) *worker {
 }
 
 // mark adds what is done to host h from outside to its trace.
+//
+//go:noinline
 func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now)) }
 
 // Start runs a new machine on host h at addr. A host that still runs crashes first. It fails if the

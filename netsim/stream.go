@@ -295,6 +295,8 @@ func (w *worker) outcome(c *call, x *streamMessage) {
 }
 
 // fail tells the caller's machine that the stream failed.
+//
+//go:noinline
 func (w *worker) fail(c *call, err error) {
 	w.stats.StreamsFailed++
 	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamFailed, From: c.to, Err: err})

@@ -103,6 +103,7 @@ func (ms *moves) of(id MemberID) *move {
 	return nil
 }
 
+//go:noinline
 func (ms *moves) add(m move) *move {
 	if len(ms.list) == 0 {
 		ms.at, ms.due = make(map[MemberID]int), Never

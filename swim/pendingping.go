@@ -64,6 +64,7 @@ func (p *pendingPings) deadline() Time {
 	return p.due
 }
 
+//go:noinline
 func (p *pendingPings) add(x pendingPing) {
 	p.due = min(p.deadline(), x.nackAt, x.deadline)
 	p.list = append(p.list, x)
@@ -95,12 +96,16 @@ func (p *pendingPings) remove(is func(*pendingPing) bool) {
 
 // begin adds a ping of this node's own, and returns its sequence number. It fails after a probe
 // interval.
+//
+//go:noinline
 func (n *Node) begin(now Time, p pendingPing) uint32 {
 	p.deadline = now.Add(n.cfg.ProbeInterval)
 	return n.beginUntil(p)
 }
 
 // beginUntil is begin for a ping that has its deadline.
+//
+//go:noinline
 func (n *Node) beginUntil(p pendingPing) uint32 {
 	p.seq, p.nackAt = n.nextSeq(), Never
 	n.pings.add(p)

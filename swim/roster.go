@@ -211,11 +211,13 @@ func profileOf(ip []byte, port uint16, meta, vsn []byte) profile {
 	return p
 }
 
+//go:noinline
 func (p profile) clone() profile {
 	p.meta = bytes.Clone(p.meta)
 	return p
 }
 
+//go:noinline
 func (p profile) same(q profile) bool {
 	return p.addr == q.addr && p.versions == q.versions && bytes.Equal(p.meta, q.meta)
 }

@@ -343,6 +343,7 @@ func (s *suspicions) less(i, j int) bool {
 	return a.member < b.member
 }
 
+//go:noinline
 func (s *suspicions) swap(i, j int) {
 	s.heap[i], s.heap[j] = s.heap[j], s.heap[i]
 	for _, k := range [...]int{i, j} {

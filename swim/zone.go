@@ -106,6 +106,8 @@ func (z *zoning) number(key uint64) uint16 {
 }
 
 // arrive counts that id, of the zone with this number, is alive.
+//
+//go:noinline
 func (z *zoning) arrive(id MemberID, number uint16) {
 	if number == 0 {
 		return

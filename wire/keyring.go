@@ -89,6 +89,8 @@ func (k *Keyring) Remove(key []byte) (*Keyring, error) {
 }
 
 // Keys returns copies of the keys, primary first.
+//
+//go:noinline
 func (k *Keyring) Keys() [][]byte {
 	keys := make([][]byte, len(k.entries))
 	for i, e := range k.entries {

@@ -42,6 +42,8 @@ func NewNode(
 }
 
 // input begins an input.
+//
+//go:noinline
 func (n *Node) input(kind Kind, now swim.Time) *Entry {
 	n.entry = Entry{Kind: kind, At: now}
 	return &n.entry

@@ -108,6 +108,7 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	return "", nil
 }
 
+//go:noinline
 func quoted(list []string) (q []string) {
 	for _, s := range list {
 		q = append(q, fmt.Sprintf("%q", s))

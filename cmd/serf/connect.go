@@ -100,6 +100,8 @@ func (c *connection) access() {
 }
 
 // fromEnv is an option with a default from the environment, which check checks.
+//
+//go:noinline
 func (c *connection) fromEnv(
 	variable, option, otherwise string, valid func(string) error,
 ) *string {

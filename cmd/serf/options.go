@@ -42,6 +42,8 @@ func newOptions(name, help string, e env) *options {
 }
 
 // takes sets how many arguments there may be, and what one of them is.
+//
+//go:noinline
 func (o *options) takes(least, most int, one string) {
 	o.rule = argumentRule{least: least, most: most, one: one}
 }

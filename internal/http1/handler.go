@@ -71,6 +71,8 @@ var statusTexts = []struct {
 }
 
 // StatusText is what a status is called; empty if it isn't one of the above.
+//
+//go:noinline
 func StatusText(status int) string {
 	for _, s := range statusTexts {
 		if s.status == status {

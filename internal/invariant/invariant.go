@@ -5,6 +5,9 @@ package invariant
 // Check panics with what was broken, "swim: member not in the view" say, unless ok.
 func Check(ok bool, what string) {
 	if !ok {
-		panic("BUG: " + what)
+		broken(what)
 	}
 }
+
+//go:noinline
+func broken(what string) { panic("BUG: " + what) }

@@ -80,6 +80,8 @@ func New(now time.Time, width, height int) *Model {
 func (m *Model) Resize(width, height int) { m.width, m.height = max(width, 1), max(height, 1) }
 
 // Tick says what time it is. Times of inputs never go back.
+//
+//go:noinline
 func (m *Model) Tick(now time.Time) {
 	if now.After(m.now) {
 		m.now = now

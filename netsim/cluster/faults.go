@@ -88,6 +88,8 @@ func (c *Cluster) noteFault(i int) {
 }
 
 // undisturbed reports whether member i has run without a fault of its connection for at least d.
+//
+//go:noinline
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
 	return m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d

@@ -88,6 +88,8 @@ func (r *Report) measures() []Measure {
 }
 
 // Measures lists the figures of runs, in the order of Report.Measured.
+//
+//go:noinline
 func Measures() []Measure { return new(Report).measures() }
 
 // Measured returns the figures of r, in the order of Measures.
@@ -136,9 +138,11 @@ func (r *Report) betweenRegions() Figure {
 	return f
 }
 
+//go:noinline
 func median(d Durations) Figure { return Figure{d.Median.Seconds(), d.Count > 0} }
-func worst(d Durations) Figure  { return Figure{d.Worst.Seconds(), d.Count > 0} }
-func counted(n uint64) Figure   { return Figure{float64(n), true} }
+
+func worst(d Durations) Figure { return Figure{d.Worst.Seconds(), d.Count > 0} }
+func counted(n uint64) Figure  { return Figure{float64(n), true} }
 
 // perMemberSecond counts all members, running or not.
 func (r *Report) perMemberSecond(n uint64) Figure {

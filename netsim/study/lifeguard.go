@@ -85,6 +85,7 @@ type Lifeguard struct {
 	length  time.Duration // from the first stop to the end, at least
 }
 
+//go:noinline
 func millis(list ...int) []time.Duration {
 	var d []time.Duration
 	for _, ms := range list {

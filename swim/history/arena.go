@@ -3,6 +3,8 @@ package history
 // The memory of a Log: pages of records, and a table of names that counts who mentions them.
 
 // at returns record i, which must be one.
+//
+//go:noinline
 func (l *Log) at(i number) *record {
 	k := int(i) - 1
 	return &l.pages[k/pageRecords][k%pageRecords]

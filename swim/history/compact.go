@@ -171,6 +171,7 @@ type decoder struct {
 	bad   bool
 }
 
+//go:noinline
 func (d *decoder) byte() byte {
 	if len(d.p) == 0 {
 		d.bad = true

@@ -22,6 +22,7 @@ const (
 	StatusFailed
 )
 
+//go:noinline
 func (s Status) String() string {
 	switch s {
 	case StatusNone:

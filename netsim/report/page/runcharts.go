@@ -304,6 +304,8 @@ func doubts(f *report.Figures) *chart {
 }
 
 // sums adds up a column.
+//
+//go:noinline
 func sums(list []uint64) []float64 {
 	out := make([]float64, len(list))
 	var sum uint64
