@@ -10,7 +10,7 @@ import (
 // layers lists the packages in an order in which they can be read: a package imports only packages
 // of earlier lines.
 var layers = []string{
-	"internal/std",
+	"internal/std internal/systest/lazygc",
 	"internal/accept internal/certs internal/checkpoint internal/cputime internal/errno internal/invariant internal/nearest internal/rpcaddr internal/textwrap internal/eventfilter internal/msgpack internal/histogram " +
 		"internal/sdnotify internal/theme",
 	"internal/http1 internal/jsonfile internal/manual lamport wire swim/internal/paged swim/history swim/serf/coord",

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	_ "serf/internal/systest/lazygc"
 )
 
 // NoSuchFile is what this system says of a file that isn't there.

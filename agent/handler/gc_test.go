@@ -1,0 +1,3 @@
+package handler
+
+import _ "serf/internal/systest/lazygc"

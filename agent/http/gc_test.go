@@ -1,0 +1,3 @@
+package http
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package recording
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package memberlist
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package driver
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package house
+
+import _ "serf/internal/systest/lazygc"

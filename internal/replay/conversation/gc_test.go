@@ -1,0 +1,3 @@
+package conversation
+
+import _ "serf/internal/systest/lazygc"

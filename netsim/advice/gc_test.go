@@ -1,0 +1,3 @@
+package advice
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package netsim
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package twin
+
+import _ "serf/internal/systest/lazygc"

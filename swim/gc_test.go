@@ -1,0 +1,3 @@
+package swim
+
+import _ "serf/internal/systest/lazygc"

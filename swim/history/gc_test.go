@@ -1,0 +1,3 @@
+package history
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package coord
+
+import _ "serf/internal/systest/lazygc"

@@ -1,0 +1,3 @@
+package serf
+
+import _ "serf/internal/systest/lazygc"
