@@ -26,6 +26,7 @@ type storm struct {
 	begin func(i int, c membership.Config) (*membership.Node, error)
 	nodes [stormSize]atomic.Pointer[membership.Node]
 	addrs [stormSize]atomic.Pointer[netip.AddrPort]
+	pace  time.Duration // between calls, at most; they have ten times as long
 	seed  atomic.Uint64
 	joins atomic.Int64 // that worked
 }
@@ -87,7 +88,7 @@ func (s *storm) call(i int, rng *rand.Rand) {
 	if n == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rng.IntN(2000))*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), upTo(rng, 10*s.pace))
 	defer cancel()
 	j := rng.IntN(stormSize)
 	to := *s.addrs[j].Load()
@@ -138,21 +139,23 @@ func (s *storm) call(i int, rng *rand.Rand) {
 	}
 }
 
-// run lets it go on, and stops all members.
-func (s *storm) run(d time.Duration) {
+// upTo is a time below d.
+func upTo(rng *rand.Rand, d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
+
+// run makes so many calls from each of two goroutines a member, and stops all members.
+func (s *storm) run(calls int) {
 	for i := range stormSize {
 		s.start(i)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), d)
-	defer cancel()
-	var busy sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	var callers, busy sync.WaitGroup
 	for i := range stormSize {
 		for range 2 {
 			rng := s.rng()
-			busy.Go(func() {
-				for ctx.Err() == nil {
+			callers.Go(func() {
+				for range calls {
 					s.call(i, rng)
-					time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
+					time.Sleep(upTo(rng, s.pace))
 				}
 			})
 		}
@@ -160,7 +163,7 @@ func (s *storm) run(d time.Duration) {
 			for ctx.Err() == nil {
 				for range s.nodes[i].Load().Events(ctx) {
 				}
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(s.pace / 2)
 			}
 		})
 		rng := s.rng()
@@ -172,10 +175,12 @@ func (s *storm) run(d time.Duration) {
 					s.start(i)
 				case <-ctx.Done():
 				}
-				time.Sleep(time.Duration(rng.IntN(5000)) * time.Millisecond)
+				time.Sleep(upTo(rng, 25*s.pace))
 			}
 		})
 	}
+	callers.Wait()
+	cancel()
 	busy.Wait()
 	for i := range stormSize {
 		s.close(i)
@@ -198,21 +203,21 @@ func TestStorm(t *testing.T) {
 		net := memnet.New(memnet.Config{Link: memnet.Link{
 			Delay: time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.05,
 		}})
-		s := &storm{t: t}
+		s := &storm{t: t, pace: 200 * time.Millisecond}
 		s.begin = func(i int, c membership.Config) (*membership.Node, error) {
 			return tryStart(t, net, i+1, c)
 		}
-		s.run(100 * time.Second)
+		s.run(1000)
 	})
 }
 
 func TestStormOnSockets(t *testing.T) {
-	systest.Long(t, "10 s of calls on real sockets")
+	systest.Long(t, "a second of calls on real sockets")
 	t.Parallel()
-	s := &storm{t: t}
+	s := &storm{t: t, pace: 10 * time.Millisecond}
 	s.begin = func(i int, c membership.Config) (*membership.Node, error) {
 		c.Bind, c.Logger = netip.MustParseAddrPort("127.0.0.1:0"), slog.New(slog.DiscardHandler)
 		return membership.Start(t.Context(), c)
 	}
-	s.run(10 * time.Second)
+	s.run(100)
 }
