@@ -311,10 +311,10 @@ func TestReadersAndChangesTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 3)
 		stop := make(chan struct{})
-		var all sync.WaitGroup
+		var readers, writers sync.WaitGroup
 		for _, a := range agents {
 			for range 3 {
-				all.Go(func() {
+				readers.Go(func() {
 					for {
 						select {
 						case <-stop:
@@ -332,7 +332,7 @@ func TestReadersAndChangesTogether(t *testing.T) {
 					}
 				})
 			}
-			all.Go(func() {
+			writers.Go(func() {
 				for i := range 100 {
 					v := fmt.Sprint(i)
 					if err := a.ReplaceTags(background, map[string]string{"x": v, "y": v}); err != nil {
@@ -342,9 +342,9 @@ func TestReadersAndChangesTogether(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(2 * time.Second)
+		writers.Wait()
 		close(stop)
-		all.Wait()
+		readers.Wait()
 	})
 }
 

@@ -117,7 +117,7 @@ func TestNoFailureWithoutAFault(t *testing.T) {
 	t.Parallel()
 	for _, loss := range []float64{0, 0.02} {
 		eachSize(t, func(t *testing.T, members int, profile string) {
-			c := bootCluster(t, members, profile, withLoss(loss))
+			c := runningCluster(t, members, profile, withLoss(loss))
 			c.Run(60 * c.cfg.Profile.Timing.ProbeInterval)
 			if n := c.metrics.falseFailures.All; n != 0 {
 				t.Errorf("loss %v: %d members were said to have failed, and all run", loss, n)
@@ -134,7 +134,7 @@ func TestCrashIsDetectedWithinTheBoundsOfTheProfile(t *testing.T) {
 	t.Parallel()
 	eachSize(t, func(t *testing.T, members int, profile string) {
 		for seed := range uint64(3) {
-			c := bootCluster(t, members, profile, withSeed(seed+1))
+			c := runningCluster(t, members, profile, withSeed(seed+1))
 			c.Crash(members - 1)
 			least, most := c.cfg.Profile.DetectionBounds(members)
 			spread := c.cfg.Profile.Spread(members)
@@ -156,7 +156,7 @@ func TestCrashIsDetectedWithinTheBoundsOfTheProfile(t *testing.T) {
 func TestUserEventReachesEachOnce(t *testing.T) {
 	t.Parallel()
 	eachSize(t, func(t *testing.T, members int, profile string) {
-		c := bootCluster(t, members, profile)
+		c := runningCluster(t, members, profile)
 		const events = 5
 		for k := range events {
 			if err := c.UserEvent(k%members, "e", fmt.Append(nil, k)); err != nil {

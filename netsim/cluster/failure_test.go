@@ -114,10 +114,10 @@ func TestPartitionOfADayHeals(t *testing.T) { // F14
 	for name, joinOnce := range map[string]bool{"by the seeds": false, "by what is remembered of the reaped": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := bootCluster(t, 4, "wan", unchecked, func(cfg *Config) { cfg.JoinOnce = joinOnce })
-			partition(c, []int{0, 1}, []int{2, 3})
+			c := bootCluster(t, 3, "wan", unchecked, func(cfg *Config) { cfg.JoinOnce = joinOnce })
+			partition(c, []int{0, 1}, []int{2})
 			c.Run(25 * time.Hour)
-			if got := c.statuses(c.Name(3)); got[serf.StatusNone] != 2 {
+			if got := c.statuses(c.Name(2)); got[serf.StatusNone] != 2 {
 				t.Fatalf("after 25 h it is seen as %v, want the other side to have reaped it", got)
 			}
 			c.Heal()
@@ -228,11 +228,11 @@ func TestChurnLeavesMemoryFlat(t *testing.T) { // F10
 		cycle()
 	}
 	before := heap()
-	for range 20 {
+	for range 5 {
 		cycle()
 	}
-	if grown := heap() - before; grown > 1<<20 {
-		t.Errorf("%d KiB more after 200 restarts", grown>>10)
+	if grown := heap() - before; grown > 1<<18 {
+		t.Errorf("%d KiB more after 50 restarts", grown>>10)
 	}
 	runtime.KeepAlive(c)
 }
@@ -249,7 +249,7 @@ func heap() int64 {
 func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 	t.Parallel()
 	systest.Long(t, "100 members with many pauses")
-	numbers := []int{1, 8, 32}
+	numbers := []int{8, 32}
 	if *long {
 		numbers = []int{1, 2, 4, 8, 16, 32}
 	}
@@ -260,7 +260,7 @@ func TestManyPausedMembersDoNotMakeHealthyOnesLookFailed(t *testing.T) { // F13
 			c := runningCluster(t, members, "lan", unchecked)
 			healthy := &falseAlarms{c: c, slow: slow}
 			c.sim.Observe(healthy)
-			for range sized(4, 30) {
+			for range sized(3, 30) {
 				for i := range slow {
 					c.Pause(members-1-i, 16*time.Second)
 				}

@@ -134,10 +134,10 @@ func TestExamplesEndWellUnderCheckAndShowWhatTheySay(t *testing.T) {
 // but their snapshots, the cluster is whole within ten seconds.
 func TestClusterIsWholeAfterAnOutageAndARestart(t *testing.T) {
 	t.Parallel()
-	systest.Long(t, "twenty outages")
+	systest.Long(t, "five outages")
 	s := examples(t)["outage-restart"]
 	const back, within = 11*time.Minute + 30*time.Second, 10 * time.Second
-	for seed := range uint64(20) {
+	for seed := range uint64(5) {
 		s.Seed = seed + 1
 		s.For = Duration(back + within)
 		s.Work = nil

@@ -12,7 +12,7 @@ import (
 )
 
 // restoredSeeds are few: a run with restores takes three times as long.
-const restoredSeeds = 6
+const restoredSeeds = 3
 
 // A node that is restored from its state goes on as the one that was saved, whatever it was in the
 // midst of: drawn scenarios take the same course if members are saved and restored at random times.

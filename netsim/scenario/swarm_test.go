@@ -24,7 +24,7 @@ var (
 )
 
 // repeatedSeeds are played twice in any case.
-const repeatedSeeds = 5
+const repeatedSeeds = 2
 
 // TestSwarm plays made-up scenarios under check. A scenario in which a rule is broken is written to
 // a file that serf sim plays and plots. The long form takes half an hour of processor time:

@@ -24,19 +24,19 @@ var systemExamples = map[string][]string{
 	FaultOwnName:       {""},
 }
 
-// eachSystemFault calls fn with a fault of each kind, from 30 s to 90 s.
+// eachSystemFault calls fn with a fault of each kind, from 10 s to 50 s.
 func eachSystemFault(t *testing.T, fn func(t *testing.T, f Fault)) {
 	t.Parallel()
 	for kind, list := range systemExamples {
 		for _, keys := range list {
 			t.Run(strings.TrimSuffix(kind+" "+keys, " "), func(t *testing.T) {
 				t.Parallel()
-				text := kind + ",members=m1..m5,start=30s"
+				text := kind + ",members=m1..m5,start=10s"
 				if keys != "" {
 					text += "," + keys
 				}
 				if !strings.HasPrefix(keys, "jump") {
-					text += ",length=1m"
+					text += ",length=40s"
 				}
 				f, err := ParseFault(text)
 				if err != nil {
@@ -62,7 +62,7 @@ func TestEachFaultOfSystemsHasAnExample(t *testing.T) {
 func TestFaultsOfSystemsConcernNobodyElseAndPass(t *testing.T) {
 	eachSystemFault(t, func(t *testing.T, f Fault) {
 		s := Default()
-		s.Members, s.For, s.Check, s.Settle, s.Start.Warm = 15, Duration(2*time.Minute), true, true, true
+		s.Members, s.For, s.Check, s.Settle, s.Start.Warm = 15, Duration(80*time.Second), true, true, true
 		s.Faults = []Fault{f}
 		s.Work = []Work{{Kind: WorkEvent, Every: Duration(5 * time.Second)}}
 		r := play(t, s)
@@ -83,12 +83,13 @@ func TestFaultsOfSystemsConcernNobodyElseAndPass(t *testing.T) {
 
 // A fault of systems shows in the course of a run, and the same way each time.
 func TestFaultsOfSystemsMakeADifference(t *testing.T) {
+	base := Default()
+	base.Members, base.For, base.Start.Warm = 10, Duration(55*time.Second), true
+	base.Faults = []Fault{{Kind: FaultPause, Who: Who{Names: []string{"m4"}}, Start: Duration(15 * time.Second), Length: Duration(20 * time.Second)}}
+	base.Work = []Work{{Kind: WorkEvent, Every: Duration(3 * time.Second), Size: maxPayload, Burst: 4}}
+	without := play(t, base)
 	eachSystemFault(t, func(t *testing.T, f Fault) {
-		s := Default()
-		s.Members, s.For, s.Start.Warm = 10, Duration(100*time.Second), true
-		s.Faults = []Fault{{Kind: FaultPause, Who: Who{Names: []string{"m4"}}, Start: Duration(35 * time.Second), Length: Duration(20 * time.Second)}}
-		s.Work = []Work{{Kind: WorkEvent, Every: Duration(3 * time.Second), Size: maxPayload, Burst: 4}}
-		without := play(t, s)
+		s := base.Clone()
 		s.Faults = append(s.Faults, f)
 		first, again := play(t, s), play(t, s)
 		if first.Trace != again.Trace || first.Trace == without.Trace {
