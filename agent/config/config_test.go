@@ -243,12 +243,14 @@ func TestWhatIsSkippedInFiles(t *testing.T) {
 		"tags.json": "\ufeff{\"role\": \"web\"}\r\n",
 		"ring.json": "\ufeff[\"MDEyMzQ1Njc4OWFiY2RlZg==\"]",
 	})
+	env.Files.(localFS).MapFS["dir/pipe.json"] = &fstest.MapFile{Mode: fs.ModeNamedPipe}
 	c, warnings, err := Load([]string{"-config-dir=dir", "-config-dir=empty", "-tags-file=tags.json", "-keyring-file=ring.json"}, env)
 	if err != nil || c.Node != "a" || c.Tags["role"] != "web" || len(c.Keys) != 1 {
 		t.Errorf("error %v, %+v", err, c)
 	}
 	dir := "dir" + string(filepath.Separator)
-	want := []string{dir + ".a.json is skipped: its name begins with a dot", dir + "a.json:2:1: what follows the first object is ignored", "empty has no files *.json"}
+	want := []string{dir + ".a.json is skipped: its name begins with a dot", dir + "a.json:2:1: what follows the first object is ignored",
+		dir + "pipe.json is skipped: it isn't a regular file", "empty has no files *.json"}
 	if d := cmp.Diff(want, warnings); d != "" {
 		t.Error(d)
 	}

@@ -159,6 +159,11 @@ func applyPath(c *Config, path string, env Env) (warnings []string, err error) {
 			warnings = append(warnings, name+" is skipped: its name begins with a dot")
 			continue
 		}
+		// Nobody may ever write to a pipe. One that is named by itself is meant.
+		if info, err := env.Files.Stat(name); err == nil && !info.Mode().IsRegular() {
+			warnings = append(warnings, name+" is skipped: it isn't a regular file")
+			continue
+		}
 		read++
 		more, err := applyFile(c, name, env)
 		warnings, errs = append(warnings, more...), append(errs, err)
