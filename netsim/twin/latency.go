@@ -80,8 +80,8 @@ func (m *maker) takePaths() error {
 	if n := len(m.in.Trips); n > 0 {
 		by = fmt.Sprintf("%d were measured, by %s", n, textwrap.Count(m.in.Answered, "agent"))
 	}
-	m.found("round trips", "%s. Lines have their median, and what a tenth and nine tenths of them "+
-		"don't exceed", by)
+	m.found("round trips", "%s. Lines have the median and, in brackets, "+
+		"the 10th and 90th percentile", by)
 	names := m.Scenario.Regions
 	var assumed []string
 	for a := range max(len(names), 1) {
