@@ -245,7 +245,7 @@ func (l *localNode) do(e event) (facts, bool) {
 		if !known || l.self || n.view.at(id).state != Alive {
 			return 0, false
 		}
-		n.applySuspect(l.now, id, accusation{inc: n.view.at(id).inc, from: n.ownName()}, out)
+		n.applySuspect(l.now, id, n.view.at(id), accusation{inc: n.view.at(id).inc, from: n.ownName()}, out)
 	case finalProbed:
 		s := n.suspicions.lookup(id)
 		if s == nil || s.final() {

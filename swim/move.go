@@ -241,7 +241,7 @@ func (n *Node) refuseMove(now Time, m *move, out *Output) {
 	}
 	out.event(e)
 	if m.left > 0 {
-		n.applyGone(now, m.member, Left, m.left, nil, out)
+		n.applyGone(now, m.member, n.view.at(m.member), Left, m.left, nil, out)
 	}
 }
 

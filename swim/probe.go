@@ -299,7 +299,7 @@ func (n *Node) failProbe(now Time, q *inquiry, out *Output) {
 	out.note(Note{Level: Info, Code: NoteSuspecting, Member: id})
 	// With q.inc, the suspicion is outdated if the target was alive at a higher incarnation since.
 	a := accusation{inc: q.inc, from: n.ownName(), cause: history.Probe, probe: q}
-	n.applySuspect(now, id, a, out)
+	n.applySuspect(now, id, n.view.at(id), a, out)
 }
 
 // handlePing queues an ack; Packet sends it.

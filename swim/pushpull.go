@@ -326,8 +326,9 @@ func (n *Node) mergeBase(now Time, run paged.Run, from source, out *Output) {
 }
 
 func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output) {
+	id, r := n.find(s.Name)
 	c := claim{
-		id: n.member(s.Name), name: s.Name, inc: s.Inc,
+		id: id, name: s.Name, inc: s.Inc,
 		profile: profileOf(s.Addr, s.Port, s.Meta, s.Vsn), vsn: len(s.Vsn),
 		from: from.addr, skipGossip: from.skipGossip, requested: from.requested,
 	}
@@ -347,22 +348,22 @@ func (n *Node) mergeEntry(now Time, s *wire.NodeState, from source, out *Output)
 		// A death learned second-hand is a suspicion, so that the member can still refute. That it
 		// left, it said itself.
 		if state == Left {
-			n.accuse(now, Left, c.id, s.Inc, s.Name, out)
+			n.accuse(now, Left, id, r, s.Inc, s.Name, out)
 			return
 		}
-		n.accuse(now, Suspect, c.id, s.Inc, n.pushPullAccuser(s.Name), out)
+		n.accuse(now, Suspect, id, r, s.Inc, n.pushPullAccuser(s.Name), out)
 		return
 	}
 	if !n.acceptable(&c, out) {
 		return
 	}
 	// A suspect that is new to us, or at a new incarnation, is alive at that incarnation first.
-	id := c.id
-	if state == Alive || id == NoMember || n.view.at(id).yieldsTo(Alive, c.inc) && id != n.self {
+	if state == Alive || id == NoMember || r.yieldsTo(Alive, c.inc) && id != n.self {
 		n.applyAlive(now, &c, out)
 	}
 	if state == Suspect {
-		n.accuse(now, Suspect, n.member(s.Name), s.Inc, n.pushPullAccuser(s.Name), out)
+		id, r = n.find(s.Name)
+		n.accuse(now, Suspect, id, r, s.Inc, n.pushPullAccuser(s.Name), out)
 	}
 }
 

@@ -222,9 +222,14 @@ func (q *Queue) release(s int16) {
 
 // find returns where in q.lists the list of this rank is, or belongs.
 func (q *Queue) find(rank uint32) (i int, found bool) {
-	return slices.BinarySearchFunc(q.lists, rank, func(l list, rank uint32) int {
-		return int(l.rank) - int(rank)
-	})
+	for end := len(q.lists); i < end; {
+		if mid := (i + end) / 2; q.lists[mid].rank < rank {
+			i = mid + 1
+		} else {
+			end = mid
+		}
+	}
+	return i, i < len(q.lists) && q.lists[i].rank == rank
 }
 
 // push puts s in front of its list.

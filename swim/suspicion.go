@@ -98,9 +98,9 @@ type accusation struct {
 	probe *inquiry      // if it is this node's own
 }
 
-// applySuspect merges the suspicion of another member, by a peer or by this node.
-func (n *Node) applySuspect(now Time, id MemberID, a accusation, out *Output) {
-	r := n.view.at(id)
+// applySuspect merges the suspicion of another member, whose record is r, by a peer or by this
+// node.
+func (n *Node) applySuspect(now Time, id MemberID, r record, a accusation, out *Output) {
 	inc, from := a.inc, a.from
 	switch {
 	case r.state == Suspect && inc == r.inc:
@@ -152,13 +152,14 @@ func (n *Node) suspect(now Time, id MemberID, from []byte) suspicion {
 // nobody here suspected it at that incarnation, or only just now. A member that is cut off for
 // longer than a suspicion lasts calls members dead that all others hear. The suspect is probed at
 // once, with as long to answer as in any final probe.
-func (n *Node) checksDeath(now Time, id MemberID, inc uint32, from []byte, out *Output) bool {
-	r := n.view.at(id)
+func (n *Node) checksDeath(
+	now Time, id MemberID, r record, inc uint32, from []byte, out *Output,
+) bool {
 	if !n.has(FinalProbe) || !r.state.live() || !r.yieldsTo(Dead, inc) {
 		return false
 	}
 	if r.state != Suspect || r.inc != inc {
-		n.applySuspect(now, id, accusation{inc: inc, from: from, cause: history.Death}, out)
+		n.applySuspect(now, id, r, accusation{inc: inc, from: from, cause: history.Death}, out)
 	} else if s := n.suspicions.lookup(id); s.asked || s.from[0] != nobody && s.mature(now) {
 		return s.checked
 	}
@@ -191,7 +192,7 @@ func (n *Node) expireSuspicions(now Time, out *Output) {
 		out.note(Note{Level: Info, Code: NoteFailing, Member: s.member, N: int64(s.got)})
 		r := n.view.at(s.member)
 		invariant.Check(r.state == Suspect, "swim: suspicion of a member that isn't suspect")
-		n.applyGone(now, s.member, Dead, r.inc, n.ownName(), out)
+		n.applyGone(now, s.member, r, Dead, r.inc, n.ownName(), out)
 	}
 }
 

@@ -283,7 +283,7 @@ func TestExtraProbesAreOfMembersWorthProbing(t *testing.T) {
 		name, id := crowdName(i), node.member([]byte(crowdName(i)))
 		switch {
 		case i < 50:
-			node.applySuspect(0, id, accusation{inc: 1, from: []byte("self")}, out)
+			node.applySuspect(0, id, node.view.at(id), accusation{inc: 1, from: []byte("self")}, out)
 		case i < 98:
 			for _, from := range []string{"x", "y", "z"} {
 				node.handleSuspect(0, suspect(name, 1, from)[1:], out)

@@ -47,13 +47,15 @@ func (n *Node) handleAccusation(
 	n.counters.Claims[s]++
 	id, r := n.find(name)
 	n.correct(now, id, r, inc, out)
-	n.accuse(now, s, id, inc, from, out)
+	n.accuse(now, s, id, r, inc, from, out)
 	return true
 }
 
-// accuse takes a message that a member is suspect, dead or left. from is the accuser's name.
-func (n *Node) accuse(now Time, s State, id MemberID, inc uint32, from []byte, out *Output) {
-	r := n.view.at(id)
+// accuse takes a message that a member, whose record is r, is suspect, dead or left. from is the
+// accuser's name.
+func (n *Node) accuse(
+	now Time, s State, id MemberID, r record, inc uint32, from []byte, out *Output,
+) {
 	switch {
 	case !r.known(): // only alive makes a member known
 	case !n.credible(id, r, inc, out):
@@ -61,10 +63,10 @@ func (n *Node) accuse(now Time, s State, id MemberID, inc uint32, from []byte, o
 		n.recordAccused(now, inc, from)
 		n.maybeRefute(now, inc, from, out)
 	case s == Suspect:
-		n.applySuspect(now, id, accusation{inc: inc, from: from, cause: history.Accusation}, out)
-	case s == Dead && n.checksDeath(now, id, inc, from, out):
+		n.applySuspect(now, id, r, accusation{inc: inc, from: from, cause: history.Accusation}, out)
+	case s == Dead && n.checksDeath(now, id, r, inc, from, out):
 	default:
-		n.applyGone(now, id, s, inc, from, out)
+		n.applyGone(now, id, r, s, inc, from, out)
 	}
 }
 
@@ -231,9 +233,10 @@ func (n *Node) announceAlive(id MemberID, out *Output) {
 	n.broadcast(id, out.scratch.msg)
 }
 
-// applyGone merges the death of another member, or that it left.
-func (n *Node) applyGone(now Time, id MemberID, s State, inc uint32, from []byte, out *Output) {
-	r := n.view.at(id)
+// applyGone merges the death of another member, whose record is r, or that it left.
+func (n *Node) applyGone(
+	now Time, id MemberID, r record, s State, inc uint32, from []byte, out *Output,
+) {
 	if !r.yieldsTo(s, inc) {
 		n.counters.DroppedStale++
 		return
