@@ -20,11 +20,12 @@
 // Whatever an agent returns is a copy, and all methods may be called by any goroutine. A reader of
 // events that is too slow is cut off rather than waited for: see [Subscription].
 //
-// One goroutine, the loop, owns the node. Packets, opened streams, the timer and the calls of this
-// API reach it through channels, and the node's outputs are carried out once the waiting inputs
-// have been handled. Nothing that can block (a dial, a disk, a script, a slow reader of events)
-// runs on the loop.
+// One goroutine, the loop, owns the node. In turns it takes packets, opened streams, the time and
+// the calls of this API, and carries out the node's outputs once the waiting inputs have been
+// handled. Nothing that can block (a dial, a disk, a script, a slow reader of events) runs on the
+// loop.
 //
 // The packages below are parts of the command serf: config (options and files), handler (scripts),
-// rpc (the client of the control port) and rpc/server, snapshot, telemetry and mdns.
+// rpc (the client of the control port) and rpc/server, http, snapshot, recording, metrics,
+// telemetry and mdns.
 package agent
