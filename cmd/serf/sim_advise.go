@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"serf/internal/std"
-	"serf/internal/timing"
 	"serf/netsim/advice"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
@@ -206,20 +205,8 @@ func trialRows(tried []advice.Trial, cost float64) [][]string {
 		rows = append(rows, []string{
 			figureText(report.UnitSeconds, r.Known), strconv.FormatUint(r.False, 10),
 			figureText(report.UnitRate, r.Packets), figureText(report.UnitBytes, r.Bytes),
-			strconv.Itoa(r.Runs), changesText(&x.Changes),
+			strconv.Itoa(r.Runs), cmp.Or(x.Changes.List(), "the present one"),
 		})
 	}
 	return rows
-}
-
-// changesText lists timings that differ from the present ones.
-func changesText(t *timing.Timing) string {
-	texts := t.Texts()
-	var list []string
-	for _, key := range timing.Keys() {
-		if text, ok := texts[key]; ok {
-			list = append(list, key+" "+text)
-		}
-	}
-	return cmp.Or(strings.Join(list, ", "), "the present one")
 }

@@ -138,8 +138,8 @@ func TestWhatIf(t *testing.T) {
 		{[]string{"-fault=crash,share=30%,start=20s,length=5s"}, []string{"30% of the nodes at 20s"}},
 		{[]string{"-fault=partition,region=eu", "-for=40s"}, []string{"region eu"}},
 		{[]string{"-crash=2", "-sweep", "suspicion_mult=4,6"}, []string{"suspicion-mult 4 6", "-suspicion-mult=SUSPICION-MULT"}},
-		{[]string{"-suspicion-mult=6"}, []string{"suspicion mult 6"}},
-		{[]string{"-set=suspicion_mult=6"}, []string{"suspicion mult 6"}},
+		{[]string{"-suspicion-mult=6"}, []string{"suspicion_mult 6"}},
+		{[]string{"-set=suspicion_mult=6"}, []string{"suspicion_mult 6"}},
 		{[]string{"-nodes=22"}, []string{"region eu         14 nodes", "region us         8 nodes"}},
 	} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {

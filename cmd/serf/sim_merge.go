@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -150,6 +151,9 @@ func (m *merger) read(path string) error {
 		twice, ok := done[r.Run]
 		if !ok {
 			return std.Errorf("run %d isn't one of part %v", r.Run, head.Shard)
+		}
+		if was := m.results[r.Run]; twice && !bytes.Equal(was, r.Result) {
+			return std.Errorf("run %d is there twice, with different results", r.Run)
 		}
 		m.results[r.Run] = r.Result
 		if done[r.Run] = true; !twice {

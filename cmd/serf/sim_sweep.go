@@ -259,6 +259,11 @@ func (s *simSweep) write(e env, to *simOutput, r results) error {
 	if err != nil {
 		return err
 	}
+	for i, x := range runs {
+		if want := len(report.Measures()); x != nil && len(x.Figures) != want {
+			return std.Errorf("run %d has %d figures instead of %d", i, len(x.Figures), want)
+		}
+	}
 	s.Gather(s.points, runs)
 	command := slices.Clone(s.given)
 	if to.format == formatJSON {

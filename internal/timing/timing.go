@@ -143,6 +143,18 @@ func (t *Timing) Texts() map[string]string {
 	return texts
 }
 
+// List is the timings that are set, in one line.
+func (t *Timing) List() string {
+	var list []string
+	texts := t.Texts()
+	for _, key := range Keys() {
+		if text, ok := texts[key]; ok {
+			list = append(list, key+" "+text)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
 // override sets *v to *to, unless to is nil.
 func override[T, G int | time.Duration | Duration](v *T, to *G) {
 	if to != nil {

@@ -12,7 +12,6 @@ import (
 	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim"
-	"serf/netsim/cluster"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
 	"serf/swim"
@@ -52,7 +51,7 @@ const (
 func Prepare(s *scenario.Scenario) scenario.Scenario {
 	x := s.Clone()
 	x.Start.Warm, x.Start.Over, x.Settle, x.UntilSettled, x.Check = true, nil, false, false, false
-	p := profile(&x)
+	p := x.Tuned()
 	_, latest := p.DetectionBounds(x.Members)
 	n := min(max(x.Members/crashShare, 1), crashMost)
 	has := make(map[string]bool)
@@ -76,13 +75,6 @@ func Prepare(s *scenario.Scenario) scenario.Scenario {
 			Every: scenario.Duration(time.Second)})
 	}
 	return x
-}
-
-// profile is the scenario's, which is valid, with its timings.
-func profile(s *scenario.Scenario) cluster.Profile {
-	p, _ := cluster.ProfileByName(s.Profile)
-	s.Timing.ApplySwim(&p.Timing)
-	return p
 }
 
 // Result is what came of some runs of one setting.
@@ -160,7 +152,7 @@ func (s *Search) Run(ctx context.Context) (a Advice, err error) {
 	s.seeds = min(max(s.most/settings, seedsLeast), seedsMost)
 	s.known = make(map[swim.Timing]bool)
 	a.FirstSeed, a.Seeds, a.Again = s.Base.Seed, s.seeds, finalRuns*s.seeds
-	best, err := s.try(ctx, profile(&s.Base).Timing, nil)
+	best, err := s.try(ctx, s.Base.Tuned().Timing, nil)
 	for improved := true; improved && err == nil; {
 		improved, err = s.improve(ctx, &best)
 	}
@@ -240,7 +232,7 @@ func (s *Search) try(ctx context.Context, t swim.Timing, best *Result) (Trial, e
 
 // changes are the timings of t that aren't the scenario's.
 func (s *Search) changes(t swim.Timing) timing.Timing {
-	now, then := serf.DefaultConfig(profile(&s.Base).Timing), serf.DefaultConfig(t)
+	now, then := serf.DefaultConfig(s.Base.Tuned().Timing), serf.DefaultConfig(t)
 	from, to := timing.Of(&now), timing.Of(&then)
 	return to.Without(&from)
 }

@@ -1,7 +1,6 @@
 package advice
 
 import (
-	"slices"
 	"time"
 
 	"serf/netsim/report"
@@ -39,20 +38,12 @@ func (m *sum) add(r *report.Report) {
 
 func (m *sum) result() Result {
 	x := m.result0
-	slices.Sort(m.first)
-	slices.Sort(m.all)
-	x.Noticed, x.Known, x.KnownP9 = at(m.first, 50), at(m.all, 50), at(m.all, 90)
+	all := report.QuantilesOf(m.all)
+	x.Noticed = report.QuantilesOf(m.first).Median.Seconds()
+	x.Known, x.KnownP9 = all.Median.Seconds(), all.P90.Seconds()
 	x.Hours = m.memberTime.Hours()
 	if seconds := m.memberTime.Seconds(); seconds > 0 {
 		x.Packets, x.Bytes = float64(m.packets)/seconds, float64(m.bytes)/seconds
 	}
 	return x
-}
-
-// at is what so many percent of the sorted times don't exceed, in seconds; 0 of none.
-func at(list []time.Duration, percent int) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	return list[max((len(list)*percent+99)/100-1, 0)].Seconds()
 }

@@ -50,7 +50,7 @@ func newDrawing(seed uint64, largest int) *drawing {
 	s := &g.s
 	names := cluster.ProfileNames()
 	s.Profile = names[g.Below(len(names))]
-	p := s.profile()
+	p := s.Tuned()
 	g.unit = p.Timing.ProbeInterval
 	s.About, s.Seed, s.Check = fmt.Sprintf("drawn from seed %d", seed), seed, true
 	s.Events = 1 + g.Below(8) // delivery is always under test

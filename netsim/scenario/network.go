@@ -15,7 +15,7 @@ func (s *Scenario) links() (base netsim.Link, paths []netsim.Link, bandwidth net
 		Reorder: n.Reorder, HoldBack: n.HoldBack,
 	}
 	if base.Latency.IsZero() {
-		p := s.profile()
+		p := s.Tuned()
 		base.Latency = p.Link.Latency
 	}
 	base.Jitter = upTo(n.Jitter)

@@ -35,7 +35,7 @@ type scenarioRun struct {
 // newRun makes the cluster of a scenario.
 func newRun(s *Scenario) (*scenarioRun, error) {
 	run := &scenarioRun{s: s, snapshots: make(map[int]snapshot)}
-	p := s.profile()
+	p := s.Tuned()
 	base, paths, _ := s.links()
 	p.Link.Latency = slowest(append(paths, base, p.Link))
 	cfg := cluster.Config{

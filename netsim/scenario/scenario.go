@@ -165,8 +165,8 @@ func (s *Scenario) Clone() Scenario {
 	return c // pointers of Timing and Start are shared: their targets are never changed
 }
 
-// profile returns the named profile with the scenario's timings. The name must be valid.
-func (s *Scenario) profile() cluster.Profile {
+// Tuned returns the named profile with the scenario's timings. The name must be valid.
+func (s *Scenario) Tuned() cluster.Profile {
 	p, err := cluster.ProfileByName(s.Profile)
 	if err != nil {
 		panic("BUG: " + err.Error()) // validated

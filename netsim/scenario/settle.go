@@ -73,7 +73,7 @@ func (s *Scenario) mendedLinks() (
 ) {
 	base, paths, _ = s.links()
 	base = mended(base)
-	base.Latency = s.profile().Link.Latency
+	base.Latency = s.Tuned().Link.Latency
 	for i := range paths {
 		paths[i] = mended(paths[i])
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,23 +177,6 @@ func (s *Sweep) Name(p *Point) string {
 	return strings.Join(parts, " ")
 }
 
-// Run runs all points and seeds, so many at a time: what comes of each doesn't depend on how many.
-// It stops early when ctx ends; then runs that weren't finished are missing. For progress see
-// [RunAll].
-func (s *Sweep) Run(
-	ctx context.Context, parallel int, progress func(done float64),
-) ([]Point, error) {
-	points, err := s.Points()
-	if err != nil {
-		return nil, err
-	}
-	runs := make([]*Run, len(points)*s.Seeds)
-	all := Shard{1, 1}.Deal(len(runs), func(i int) float64 { return -float64(i) })
-	_ = s.RunSome(ctx, points, all, parallel, progress, func(i int, r Run) { runs[i] = &r })
-	s.Gather(points, runs) // an error is that of ctx: the points are valid
-	return points, nil
-}
-
 // RunSome does some of the runs, in that order, and calls take with the number and what came of
 // each that was finished. The runs of a point follow each other, those of points as Points has
 // them. For the rest see [RunAll].
@@ -261,8 +243,6 @@ func (p *Point) Range(measure int) Range {
 	if len(list) == 0 {
 		return Range{}
 	}
-	slices.Sort(list)
-	n := len(list)
-	return Range{Count: n, Median: list[n/2], Least: list[0], Most: list[n-1],
-		P10: list[(n*10+99)/100-1], P90: list[(n*90+99)/100-1]}
+	q := report.QuantilesOf(list)
+	return Range{q.Count, q.Median, list[0], q.Worst, q.P10, q.P90}
 }

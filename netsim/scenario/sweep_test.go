@@ -131,6 +131,21 @@ func TestSweepsAreBounded(t *testing.T) {
 	}
 }
 
+// Run runs all points and seeds, so many at a time.
+func (s *Sweep) Run(
+	ctx context.Context, parallel int, progress func(done float64),
+) ([]Point, error) {
+	points, err := s.Points()
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]*Run, len(points)*s.Seeds)
+	all := Shard{1, 1}.Deal(len(runs), func(i int) float64 { return -float64(i) })
+	_ = s.RunSome(ctx, points, all, parallel, progress, func(i int, r Run) { runs[i] = &r })
+	s.Gather(points, runs) // an error is that of ctx: the points are valid
+	return points, nil
+}
+
 // What comes of a sweep is the same on any number of cores, and the same as of each run by itself.
 func TestSweepDoesntDependOnHowManyRunAtATime(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/jsonfile"
 	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/report"
@@ -34,7 +33,7 @@ func (s *Scenario) Lines() []Line {
 	}
 	add("nodes", "%d, profile %s, %s, seed %d", s.Members, s.Profile, s.Start, s.Seed)
 	if s.Timing != (Timing{}) {
-		add("timing", "%s", timingText(&s.Timing))
+		add("timing", "%s", s.Timing.List())
 	}
 	add("network", "%v", s.networkText())
 	for i, n := range s.RegionSizes() {
@@ -96,19 +95,6 @@ func (s Start) String() string {
 		text += ", no seeds"
 	}
 	return text
-}
-
-// timingText lists the timings that are set.
-func timingText(t *Timing) string {
-	var set []string
-	v := reflect.ValueOf(t).Elem()
-	for i := range v.NumField() {
-		if f := v.Field(i); !f.IsNil() {
-			name := strings.ReplaceAll(jsonfile.JSONName(v.Type().Field(i)), "_", " ")
-			set = append(set, fmt.Sprintf("%s %v", name, f.Elem().Interface()))
-		}
-	}
-	return strings.Join(set, ", ")
 }
 
 func (s *Scenario) networkText() string {

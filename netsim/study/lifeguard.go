@@ -217,22 +217,8 @@ func telling(s *scenario.Scenario) float64 {
 	return 0
 }
 
-// Run carries out the study, with so many runs at a time. When ctx ends early the result is about
-// the combinations that are done, and the error is that of ctx. For progress see [scenario.RunAll].
-func (s *Lifeguard) Run(
-	ctx context.Context, parallel int, progress func(done float64),
-) (LifeguardResult, error) {
-	runs := make([]*LifeguardRun, s.Size())
-	var all []int
-	for i := range runs {
-		all = append(all, i)
-	}
-	err := s.RunSome(ctx, all, parallel, progress, func(i int, r LifeguardRun) { runs[i] = &r })
-	return s.Sum(runs), err
-}
-
 // RunSome does some of the runs, in that order, and calls take with the number and what came of
-// each that was finished.
+// each that was finished. For progress see [scenario.RunAll].
 func (s *Lifeguard) RunSome(
 	ctx context.Context, which []int, parallel int, progress func(done float64),
 	take func(i int, r LifeguardRun),

@@ -22,6 +22,19 @@ func smallStudy() Lifeguard {
 	return s
 }
 
+// Run carries out the study, with so many runs at a time.
+func (s *Lifeguard) Run(
+	ctx context.Context, parallel int, progress func(done float64),
+) (LifeguardResult, error) {
+	runs := make([]*LifeguardRun, s.Size())
+	var all []int
+	for i := range runs {
+		all = append(all, i)
+	}
+	err := s.RunSome(ctx, all, parallel, progress, func(i int, r LifeguardRun) { runs[i] = &r })
+	return s.Sum(runs), err
+}
+
 // TestLifeguardStudy is a part of `serf sim lifeguard`: the order of the variants is that of the
 // paper, and ours is no worse.
 func TestLifeguardStudy(t *testing.T) {

@@ -3,12 +3,12 @@ package twin
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
 	"serf/internal/textwrap"
 	"serf/netsim"
+	"serf/netsim/report"
 	"serf/netsim/scenario"
 	"serf/swim/serf/coord"
 )
@@ -62,9 +62,8 @@ func spreadOf(list []float64) *Spread {
 	if len(list) == 0 {
 		return nil
 	}
-	slices.Sort(list)
-	at := func(percent int) float64 { return list[(len(list)-1)*percent/100] }
-	return &Spread{len(list), at(10), at(50), at(90)}
+	q := report.QuantilesOf(list)
+	return &Spread{q.Count, q.P10, q.Median, q.P90}
 }
 
 // pathKey is a pair of regions, the lesser number first.

@@ -3,7 +3,6 @@ package twin
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"serf/internal/std"
@@ -34,7 +33,11 @@ func (m *maker) takeTimings() error {
 		if list := s.Timing.Problems(p); len(list) > 0 {
 			return std.Errorf("the agent's %s: %s", list[0].Key, list[0].Text)
 		}
-		m.found("timing", "the agent's: profile %s%s", s.Profile, differences(&s.Timing))
+		with := ""
+		if least > 0 {
+			with = " with " + s.Timing.List()
+		}
+		m.found("timing", "the agent's: profile %s%s", s.Profile, with)
 	}
 	return nil
 }
@@ -46,21 +49,6 @@ func differing(t *scenario.Timing, profile string) (d scenario.Timing, n int) {
 	of := timing.Of(&c)
 	d = t.Without(&of)
 	return d, len(d.Texts())
-}
-
-// differences lists the timings that are set.
-func differences(t *scenario.Timing) string {
-	var list []string
-	texts := t.Texts()
-	for _, key := range timing.Keys() {
-		if text, ok := texts[key]; ok {
-			list = append(list, key+" "+text)
-		}
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	return " with " + strings.Join(list, ", ")
 }
 
 const (
@@ -192,8 +180,7 @@ func (m *maker) every(n uint64) scenario.Duration {
 // as one may take.
 func (m *maker) takeRest() error {
 	s := &m.Scenario
-	p, _ := cluster.ProfileByName(s.Profile) // one that was chosen above
-	s.Timing.ApplySwim(&p.Timing)
+	p := s.Tuned()
 	_, latest := p.DetectionBounds(s.Members)
 	s.For = max(s.For, scenario.Duration((2 * latest).Round(time.Minute)))
 	s.Encrypt, s.Compress = m.in.Encrypted, m.in.Compressed
