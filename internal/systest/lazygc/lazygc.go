@@ -8,11 +8,17 @@ import (
 	"runtime/debug"
 )
 
-// percent is how much the heap may grow, in percent of what is in use.
-const percent = 400
+const (
+	// percent is how much the heap may grow, in percent of what is in use.
+	percent = 400
+	// enough is the memory, in bytes, beyond which the collector runs as often as it has to: a few
+	// tests hold a hundred megabytes.
+	enough = 256 << 20
+)
 
 func init() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(enough)
 	}
 }
