@@ -167,7 +167,7 @@ func TestStorm(t *testing.T) {
 		for i := range stormSize {
 			s.start(i)
 		}
-		end := time.Now().Add(60 * time.Second)
+		end := time.Now().Add(30 * time.Second)
 		var busy sync.WaitGroup
 		for i := range stormSize {
 			for range 2 {

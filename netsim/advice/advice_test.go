@@ -23,10 +23,10 @@ func lossy(n int, faults ...scenario.Fault) scenario.Scenario {
 	return s
 }
 
-// search runs a short search.
-func search(t *testing.T, s scenario.Scenario, cost float64, parallel int) Advice {
+// search makes about so many runs at most.
+func search(t *testing.T, s scenario.Scenario, cost float64, parallel, most int) Advice {
 	t.Helper()
-	x := Search{Base: Prepare(&s), Cost: cost, Parallel: parallel, most: 100}
+	x := Search{Base: Prepare(&s), Cost: cost, Parallel: parallel, most: most}
 	a, err := x.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func search(t *testing.T, s scenario.Scenario, cost float64, parallel int) Advic
 
 func TestAdviceIsQuickerAndSound(t *testing.T) {
 	t.Parallel()
-	a := search(t, lossy(10), 2, 2)
+	a := search(t, lossy(10), 2, 2, 100)
 	if a.Then == nil || a.Config == nil {
 		t.Fatalf("nothing is better: %+v", a)
 	}
@@ -68,11 +68,12 @@ func TestAdviceIsQuickerAndSound(t *testing.T) {
 // A search repeats, however many runs there are at a time.
 func TestAdviceRepeats(t *testing.T) {
 	t.Parallel()
-	one, err := json.Marshal(search(t, lossy(6), 1.5, 1))
-	if err != nil {
-		t.Fatal(err)
+	alone := search(t, lossy(6), 1.5, 1, 20)
+	one, err := json.Marshal(alone)
+	if err != nil || len(alone.Tried) < 5 {
+		t.Fatalf("%d settings tried, %v", len(alone.Tried), err)
 	}
-	if two, err := json.Marshal(search(t, lossy(6), 1.5, 3)); err != nil || string(two) != string(one) {
+	if two, err := json.Marshal(search(t, lossy(6), 1.5, 3, 20)); err != nil || string(two) != string(one) {
 		t.Errorf("%v: with three at a time\n%s\nwith one\n%s", err, two, one)
 	}
 }
@@ -83,7 +84,7 @@ func TestAdviceIsPatientWhereItMustBe(t *testing.T) {
 	t.Parallel()
 	s := lossy(10, scenario.Fault{Kind: scenario.FaultPause, Who: scenario.Who{Share: netsim.Probability(0.3)},
 		Start: scenario.Duration(10 * time.Second), Length: scenario.Duration(8 * time.Second), Every: scenario.Duration(9 * time.Second)})
-	a := search(t, s, 2, 2)
+	a := search(t, s, 2, 2, 100)
 	if a.Now.False == 0 {
 		t.Fatal("the present setting has no false failures: the test shows nothing")
 	}

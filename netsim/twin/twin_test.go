@@ -148,7 +148,7 @@ func wantTrips(t *testing.T, got, want *scenario.Scenario) {
 func TestRoundTripsThatMembersMeasured(t *testing.T) {
 	for name, l := range map[string]latencies{"detours": detours, "metric": metric} {
 		for _, n := range [][]int{{15, 10, 5}, {40, 5, 6}, {5, 5, 5}} {
-			for seed := range uint64(3) {
+			for seed := range uint64(2) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					s := original(t, seed, l, n...)
@@ -166,7 +166,7 @@ func TestRoundTripsThatMembersMeasured(t *testing.T) {
 // An agent that can't ask others knows its own round trips, and estimates the rest.
 func TestRoundTripsByCoordinates(t *testing.T) {
 	for _, n := range [][]int{{15, 10, 5}, {40, 3, 4}, {4, 4, 4}} {
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
 				s := original(t, seed, metric, n...)
@@ -190,7 +190,7 @@ func TestRoundTripsByCoordinates(t *testing.T) {
 func TestOneRegion(t *testing.T) {
 	for _, l := range []string{"exp:100µs,500µs", "lognormal:10ms,60ms,0.4", "20ms"} {
 		for _, n := range []int{1, 2, 5, 30} {
-			for seed := range uint64(3) {
+			for seed := range uint64(2) {
 				s := original(t, seed, latencies{"a a": l}, n)
 				tw := twinOf(t, &s, seed > 0)
 				if len(tw.Scenario.Regions) > 0 {

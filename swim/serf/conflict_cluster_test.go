@@ -13,7 +13,7 @@ import (
 // round of a hundred, everything by which it learns of the other may be lost.
 func TestNewcomerWithATakenNameYields(t *testing.T) {
 	t.Parallel()
-	rounds := 10
+	rounds := 5
 	switch {
 	case *long:
 		rounds = 100

@@ -270,7 +270,7 @@ func TestClusterQueryWithLoss(t *testing.T) {
 			for _, n := range c.order {
 				n.answer = "I am " + n.name
 			}
-			const queries = 200
+			const queries = 100
 			a, answers, asked := c.node("a"), 0, 0
 			for range queries {
 				for _, n := range c.order { // members that failed because of losses are back first
