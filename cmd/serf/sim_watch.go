@@ -7,9 +7,9 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"serf/agent/rpc"
 	"serf/internal/timing"
@@ -29,7 +29,7 @@ type agentStats map[string]map[string]string
 
 // watch asks the agent. One that counts what happens needs not be asked twice.
 func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
-	first, err := w.stats(ctx)
+	first, err := w.c.Stats(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if last, err = w.stats(ctx); err != nil {
+		if last, err = w.c.Stats(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -62,8 +62,6 @@ func (w *watcher) watch(ctx context.Context) (*twin.Observed, error) {
 	}
 	return o, err
 }
-
-func (w *watcher) stats(ctx context.Context) (agentStats, error) { return w.c.Stats(ctx) }
 
 // number reads a count; 0 if there is none.
 func (s agentStats) number(section, name string) uint64 {
@@ -153,27 +151,12 @@ func (w *watcher) askMembers(ctx context.Context, o *twin.Observed) error {
 	for _, m := range list {
 		o.Members = append(o.Members, twin.Member{Name: m.Name, Status: m.Status, Tags: m.Tags})
 	}
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var all sync.WaitGroup
-	for range coordinatesAtOnce {
-		all.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(o.Members) {
-					return
-				}
-				if err := w.locate(ctx, &o.Members[i]); err != nil {
-					failed.Store(&err)
-				}
-			}
-		})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(coordinatesAtOnce)
+	for i := range o.Members {
+		g.Go(func() error { return w.locate(ctx, &o.Members[i]) })
 	}
-	all.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return g.Wait()
 }
 
 // locate asks where a member is.

@@ -48,7 +48,7 @@ var libraries = map[string][]string{
 	"github.com/hashicorp/go-metrics": {"compat/memberlist", "compat/serf"}, // a type of their API
 
 	"golang.org/x/net":  {"agent/mdns", "examples/dns"},
-	"golang.org/x/sync": {"netsim/scenario"},
+	"golang.org/x/sync": {"cmd/serf", "netsim/scenario"},
 	"golang.org/x/sys":  {"agent", "driver", "internal/errno", "agent/disk", "agent/handler", "cmd/serf", "internal/sdnotify", "internal/systest"},
 	"golang.org/x/term": {"cmd/serf"},
 	"golang.org/x/text": {"internal/watch"},

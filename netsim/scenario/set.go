@@ -67,12 +67,7 @@ type Param struct {
 }
 
 // Switch reports whether p is a boolean.
-func (p *Param) Switch() bool {
-	s := Default()
-	v, err := lookup(reflect.ValueOf(&s).Elem(), p.Key)
-	invariant.Check(err == nil, "scenario: parameter with a wrong key")
-	return v.Kind() == reflect.Bool
-}
+func (p *Param) Switch() bool { return p.Arg() == "true" }
 
 // Arg is the placeholder for a value of p in help texts.
 func (p *Param) Arg() string {

@@ -40,7 +40,7 @@ type ruler struct {
 // distance is in seconds.
 func (r *ruler) distance(a, b place) float64 {
 	d := flat(a.at, b.at)
-	if rtt, ok := r.trips[[2]int{min(a.member, b.member), max(a.member, b.member)}]; ok {
+	if rtt, ok := r.trips[keyOf(a.member, b.member)]; ok {
 		d = max(rtt-max(r.access[a.member], r.access[b.member]), rtt*accessMost)
 	}
 	return max(d, r.least)
@@ -75,7 +75,7 @@ func newRuler(sample []place, trips map[[2]int]float64) ruler {
 		for _, b := range sample[:i] {
 			pairs++
 			longest = max(longest, flat(a.at, b.at))
-			if _, ok := trips[[2]int{min(a.member, b.member), max(a.member, b.member)}]; ok {
+			if _, ok := trips[keyOf(a.member, b.member)]; ok {
 				known++
 			}
 		}

@@ -66,7 +66,7 @@ func spreadOf(list []float64) *Spread {
 	return &Spread{q.Count, q.P10, q.Median, q.P90}
 }
 
-// pathKey is a pair of regions, the lesser number first.
+// pathKey is a pair of regions, or of members, the lesser number first.
 type pathKey [2]int
 
 func keyOf(a, b int) pathKey { return pathKey{min(a, b), max(a, b)} }
@@ -74,7 +74,8 @@ func keyOf(a, b int) pathKey { return pathKey{min(a, b), max(a, b)} }
 // takePaths gives each pair of regions the latency that fits the round trips between them. Without
 // regions, that is the network's.
 func (m *maker) takePaths() error {
-	measured, estimated := m.measured(), m.estimated()
+	measured := m.measured(func(i int) int { return m.of[i] })
+	estimated := m.estimated()
 	by := "none was measured: coordinates estimate them"
 	if n := len(m.in.Trips); n > 0 {
 		by = fmt.Sprintf("%d were measured, by %s", n, textwrap.Count(m.in.Answered, "agent"))
@@ -147,20 +148,19 @@ func (t *RoundTrips) best() *Spread {
 	return t.Estimated
 }
 
-// region is the number of a member's region; false if there is no such member.
-func (m *maker) region(name string) (int, bool) {
-	r, ok := m.of[name]
-	return r, ok
-}
-
-// measured has the round trips that were measured between regions.
-func (m *maker) measured() map[pathKey][]float64 {
+// measured has the round trips, in seconds, that were measured between members, by what number says
+// of each.
+func (m *maker) measured(number func(i int) int) map[pathKey][]float64 {
+	index := make(map[string]int)
+	for i := range m.alive {
+		index[m.alive[i].Name] = i
+	}
 	by := make(map[pathKey][]float64)
 	for _, t := range m.in.Trips {
-		a, known := m.region(t.From)
-		b, knownToo := m.region(t.To)
-		if known && knownToo {
-			by[keyOf(a, b)] = append(by[keyOf(a, b)], t.RTT.Seconds())
+		a, known := index[t.From]
+		if b, knownToo := index[t.To]; known && knownToo {
+			key := keyOf(number(a), number(b))
+			by[key] = append(by[key], t.RTT.Seconds())
 		}
 	}
 	return by
@@ -170,7 +170,7 @@ func (m *maker) measured() map[pathKey][]float64 {
 func (m *maker) estimated() map[pathKey][]float64 {
 	located := make([][]*coord.Coordinate, max(len(m.regions), 1))
 	for i := range m.alive {
-		r := m.of[m.alive[i].Name]
+		r := m.of[i]
 		if at := m.alive[i].At; at != nil {
 			located[r] = append(located[r], at)
 		}

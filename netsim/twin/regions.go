@@ -33,13 +33,10 @@ func (m *maker) takeRegions() (err error) {
 	if err != nil {
 		return err
 	}
-	m.of = make(map[string]int)
-	for i := range m.alive {
-		m.of[m.alive[i].Name] = 0 // without regions
-	}
+	m.of = make([]int, len(m.alive)) // all 0 without regions
 	for r := range m.regions {
 		for _, i := range m.regions[r].members {
-			m.of[m.alive[i].Name] = r
+			m.of[i] = r
 		}
 	}
 	m.shareOut()
@@ -146,21 +143,11 @@ func (m *maker) divideByPlace() {
 
 // tripsOfPairs has the median of the measured round trips of each pair of members, in seconds.
 func (m *maker) tripsOfPairs() map[[2]int]float64 {
-	number := make(map[string]int)
-	for i := range m.alive {
-		number[m.alive[i].Name] = i
-	}
-	lists := make(map[[2]int][]float64)
-	for _, t := range m.in.Trips {
-		a, known := number[t.From]
-		b, knownToo := number[t.To]
-		if pair := [2]int{min(a, b), max(a, b)}; known && knownToo && a != b {
-			lists[pair] = append(lists[pair], t.RTT.Seconds())
-		}
-	}
 	trips := make(map[[2]int]float64)
-	for pair, list := range lists { // order-free: each by itself
-		trips[pair] = spreadOf(list).Median
+	for pair, list := range m.measured(func(i int) int { return i }) { // order-free: each by itself
+		if pair[0] != pair[1] {
+			trips[pair] = spreadOf(list).Median
+		}
 	}
 	return trips
 }
@@ -231,42 +218,18 @@ func (m *maker) some(members []int) string {
 }
 
 // shareOut gives the scenario its regions, by share, so that it can be played with more members or
-// fewer. The last one has the rest. Shares have as few digits as give the right numbers.
+// fewer. The last one has the rest. Shares have as many digits as tell each member.
 func (m *maker) shareOut() {
-	m.Scenario.Regions = nil
+	n := len(m.alive)
+	digits := len(strconv.Itoa(n)) + 1 // 2 of them before the point of a percentage
+	sum, before := 0, 0.0
 	for i := range m.regions {
-		m.Scenario.Regions = append(m.Scenario.Regions, scenario.Region{Name: m.regions[i].name})
-	}
-	const most = 9 // digits after the point: the resolution of a Chance
-	for digits := range most {
-		sum, before := 0, 0.0
-		for i := range len(m.regions) - 1 {
-			sum += len(m.regions[i].members)
-			upTo := round(100*float64(sum)/float64(len(m.alive)), digits)
-			var share netsim.Chance
-			if err := share.UnmarshalText(
-				[]byte(strconv.FormatFloat(upTo-before, 'f', digits, 64) + "%")); err != nil {
-				panic("BUG: twin: " + err.Error())
-			}
-			m.Scenario.Regions[i].Share, before = share, upTo
+		r := scenario.Region{Name: m.regions[i].name}
+		if sum += len(m.regions[i].members); i < len(m.regions)-1 {
+			upTo := round(float64(sum)/float64(n), digits)
+			r.Share = netsim.Probability(round(upTo-before, digits))
+			before = upTo
 		}
-		if m.sharesFit() {
-			return
-		}
+		m.Scenario.Regions = append(m.Scenario.Regions, r)
 	}
-	for i := range m.regions { // shares that come to nothing: more regions than they can tell apart
-		m.Scenario.Regions[i] = scenario.Region{Name: m.regions[i].name,
-			Members: len(m.regions[i].members)}
-	}
-}
-
-// sharesFit reports whether the scenario's regions have as many members as the cluster's.
-func (m *maker) sharesFit() bool {
-	for i, n := range m.Scenario.RegionSizes() {
-		if n != len(m.regions[i].members) || i < len(m.regions)-1 &&
-			m.Scenario.Regions[i].Share == 0 {
-			return false
-		}
-	}
-	return true
 }

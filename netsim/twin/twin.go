@@ -98,7 +98,7 @@ type maker struct {
 	o       *Options
 	alive   []Member
 	regions []region
-	of      map[string]int // the number of a member's region, by name
+	of      []int // the number of each one's region
 }
 
 // Make makes the twin of a cluster. The scenario is valid; an error is about the options, or says
