@@ -4,7 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
-	"strings"
+	"serf/internal/std"
 	"time"
 )
 
@@ -67,7 +67,7 @@ func (standardLog) LogAttrs(_ context.Context, level slog.Level, message string,
 
 // withAttrs adds attributes to a message, as text.
 func withAttrs(message string, attrs []slog.Attr) string {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString(message)
 	for _, a := range attrs {
 		b.WriteString(" " + a.String())

@@ -2,13 +2,13 @@ package swim
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"math"
 	"net/netip"
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -113,7 +113,7 @@ type Problem struct {
 // NewProblem returns a problem with this text, which begins with the field and a colon if it is
 // about one.
 func NewProblem(format string, args ...any) *Problem {
-	p := &Problem{err: fmt.Errorf(format, args...)}
+	p := &Problem{err: std.Errorf(format, args...)}
 	p.Text = p.err.Error()
 	if field, _, ok := strings.Cut(format, ": "); ok && !strings.Contains(field, "%") {
 		p.Field, p.Text = strings.ReplaceAll(field, " ", "_"), p.Text[len(field)+2:]
@@ -135,7 +135,7 @@ func (c *Config) Validate() error {
 	if err := c.Zones.validate(); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // problems reports what is wrong with c, but for its Zones.

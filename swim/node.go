@@ -2,10 +2,10 @@ package swim
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim/history"
 	"serf/wire"
 )
@@ -95,7 +95,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n.view.roster = n.roster
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
-		return nil, fmt.Errorf("roster: %d names, limit %d: %w",
+		return nil, std.Errorf("roster: %d names, limit %d: %w",
 			n.roster.Len(), maxMembers, ErrTooLarge)
 	}
 	ident := n.roster.acquireIdent(n.self, profile{n.cfg.Addr, c.Meta, c.Versions})

@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"serf/internal/std"
 	"slices"
 )
 
@@ -52,7 +52,7 @@ func (k *Keyring) Install(key []byte) (*Keyring, error) {
 		return k, nil
 	}
 	if len(k.entries) == KeysMax {
-		return nil, fmt.Errorf("%d keys: %w", KeysMax, ErrKeyLimit)
+		return nil, std.Errorf("%d keys: %w", KeysMax, ErrKeyLimit)
 	}
 	e, err := newKeyEntry(key)
 	if err != nil {
@@ -111,7 +111,7 @@ func (k *Keyring) index(key []byte) int {
 
 func newKeyEntry(key []byte) (keyEntry, error) {
 	if n := len(key); n != 16 && n != 24 && n != 32 {
-		return keyEntry{}, fmt.Errorf("%d bytes: %w", n, ErrKeySize)
+		return keyEntry{}, std.Errorf("%d bytes: %w", n, ErrKeySize)
 	}
 	key = bytes.Clone(key)
 	block, err := aes.NewCipher(key)

@@ -123,7 +123,7 @@ func parseTimeout(s string) (time.Duration, error) {
 // splitArgs splits a command line at spaces. Quotes of either kind keep spaces; nothing else has a
 // meaning, least of all backslashes, which every Windows path has.
 func splitArgs(s string) (args []string, err error) {
-	var arg strings.Builder
+	var arg std.Builder
 	var quote rune
 	began := false
 	for _, r := range s {

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -17,7 +16,7 @@ import (
 const backlogMax = 1 << 16
 
 // ErrBehind ends a stream whose records weren't taken fast enough.
-var ErrBehind = fmt.Errorf("rpc: stream fell more than %d records behind", backlogMax)
+var ErrBehind = std.Errorf("rpc: stream fell more than %d records behind", backlogMax)
 
 // A Stream is a sequence of records from the agent: events, log lines or the answers to a query.
 // Next may be called by one goroutine at a time.
@@ -235,5 +234,5 @@ func decodeAnswer(b []byte) (a Answer, last bool, err error) {
 	case protocol.RecordDone:
 		return Answer{}, true, nil
 	}
-	return Answer{}, false, fmt.Errorf("query record of type %q", r.Type)
+	return Answer{}, false, std.Errorf("query record of type %q", r.Type)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"serf/agent/rpc"
@@ -40,7 +39,7 @@ func runFlaps(ctx context.Context, args []string, e env) int {
 		if err != nil {
 			return std.Errorf("getting the changes: %w", err)
 		}
-		var text strings.Builder
+		var text std.Builder
 		writeFlaps(&text, &f)
 		return o.print(f, text.String())
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"serf/agent/rpc"
 	"serf/internal/std"
@@ -34,7 +33,7 @@ func runInfo(ctx context.Context, args []string, e env) int {
 }
 
 func infoText(sections map[string]map[string]string) string {
-	var b strings.Builder
+	var b std.Builder
 	for _, section := range std.SortedKeys(sections) {
 		fmt.Fprintf(&b, "%s:\n", section)
 		values := sections[section]

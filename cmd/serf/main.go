@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"serf/internal/nearest"
+	"serf/internal/std"
 )
 
 // env is the world as a command sees it, apart from its arguments; tests replace it.
@@ -193,7 +194,7 @@ func findCommand(name string) (command, bool) {
 }
 
 func writeUsage(w io.Writer) {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\n" +
 		"Available commands are:\n")
 	for _, c := range commands() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"serf/agent/rpc"
@@ -91,7 +90,7 @@ func each[T any](ctx context.Context, s *rpc.Stream[T], f func(T) error) error {
 func lineText(line string) string { return line + "\n" }
 
 func eventText(ev rpc.Event) string {
-	var b strings.Builder
+	var b std.Builder
 	fmt.Fprintf(&b, "Event Info:\n\tEvent: %q\n", ev.Type)
 	switch ev.Type {
 	case rpc.UserEvent:

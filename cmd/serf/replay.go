@@ -440,7 +440,7 @@ func (o *replayOptions) writeTest() error {
 	if err == nil {
 		_, err = f.Write(text)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = std.Join(err, f.Close()); err != nil {
 		if flags&os.O_EXCL != 0 {
 			os.Remove(*o.test)
 		}

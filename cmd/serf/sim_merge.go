@@ -205,7 +205,7 @@ func (m *merger) begin(head *partHead) (err error) {
 		return std.Errorf("%d parts: allowed are 1 to %d", head.Shard.Of, scenario.MaxShards)
 	}
 	silent := m.e
-	var said strings.Builder
+	var said std.Builder
 	silent.Stdout, silent.Stderr = &said, &said
 	ok := false
 	switch head.Command {

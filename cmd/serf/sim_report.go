@@ -86,7 +86,7 @@ func (o *simOutput) write(e env, s *scenario.Scenario, r *report.Report) error {
 }
 
 func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
-	var scenario, file strings.Builder
+	var scenario, file std.Builder
 	writeScenario(&scenario, s)
 	if _, err := s.WriteTo(&file); err != nil {
 		return err
@@ -107,7 +107,7 @@ func replace(f *os.File, write func(io.Writer) error) error {
 
 // simCommand is the command line with the given arguments, for a shell.
 func simCommand(args []string) string {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString("serf sim")
 	for _, a := range args {
 		b.WriteByte(' ')

@@ -382,7 +382,7 @@ func figureText(u report.Unit, v float64) string {
 }
 
 func (s *simSweep) writePage(to *simOutput, points []scenario.Point) error {
-	var scenario, file strings.Builder
+	var scenario, file std.Builder
 	writeScenario(&scenario, &s.Base)
 	fmt.Fprintf(&scenario, "%-17s %s\n", "sweep", s.describe())
 	if _, err := s.Base.WriteTo(&file); err != nil {

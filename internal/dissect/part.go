@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/wire"
 )
@@ -102,12 +103,12 @@ func (p *Part) failed() bool { return len(p.Fields) == 1 && p.Fields[0].Name == 
 // Text is the part in a line, and what it has inside in lines below, indented by two columns more.
 // At most most parts of each part are shown, and how many more there are.
 func (p *Part) Text(indent, most int) string {
-	var b strings.Builder
+	var b std.Builder
 	p.write(&b, indent, most)
 	return b.String()
 }
 
-func (p *Part) write(b *strings.Builder, indent, most int) {
+func (p *Part) write(b *std.Builder, indent, most int) {
 	b.WriteString(strings.Repeat(" ", indent) + p.Line() + "\n")
 	for i := range p.Parts {
 		if i == most {
@@ -128,7 +129,7 @@ func (p *Part) Put(x Part) { p.Parts = append(p.Parts, x) }
 
 // Line is the part itself in a line.
 func (p *Part) Line() string {
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString(p.Kind)
 	for _, f := range p.Fields {
 		b.WriteString(" " + f.Name)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -23,7 +24,7 @@ func (n Names) Of(problem error) (field, text string) {
 		}
 	}
 	name, rest, _ := strings.Cut(text, ": ")
-	var b strings.Builder
+	var b std.Builder
 	b.WriteString("Timing.")
 	for word := range strings.FieldsSeq(name) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])

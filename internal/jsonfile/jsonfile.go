@@ -30,7 +30,7 @@ type Problem struct {
 
 // Error is "c.json:3:5: key: text".
 func (p *Problem) Error() string {
-	var b strings.Builder
+	var b std.Builder
 	if p.Name != "" {
 		b.WriteString(p.Name + ":")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -46,7 +47,7 @@ func (p *Page) Roff(t Title, further ...Block) string {
 
 // roff collects a page.
 type roff struct {
-	strings.Builder
+	std.Builder
 	titled  bool // the last line is a heading, which has space below it
 	options bool // a heading or the first option has ended the description
 }

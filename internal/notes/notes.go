@@ -8,6 +8,7 @@ import (
 
 	"serf/driver"
 	"serf/internal/repeats"
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -57,7 +58,7 @@ func ProblemKey(p driver.Problem) repeats.Key {
 // Fill returns the text about a note.
 func (w Wording) Fill(n *swim.Note, lookup Lookup) string {
 	text := w.Text
-	var b strings.Builder
+	var b std.Builder
 	for {
 		before, rest, found := strings.Cut(text, "{")
 		b.WriteString(before)

@@ -1,6 +1,7 @@
 package textwrap
 
 import (
+	"serf/internal/std"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,7 +17,7 @@ func Escape(s, keep string) string {
 	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
 	}
-	var b strings.Builder
+	var b std.Builder
 	for _, r := range s {
 		if unprintable(r) {
 			quoted := strconv.QuoteRune(r)

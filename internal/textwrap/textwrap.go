@@ -3,6 +3,7 @@
 package textwrap
 
 import (
+	"serf/internal/std"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,7 +20,7 @@ func Fill(text string, indent int) string { return FillTo(text, indent, Width) }
 
 // FillTo is Fill for lines of another width.
 func FillTo(text string, indent, width int) string {
-	var b strings.Builder
+	var b std.Builder
 	column := indent
 	for i, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(word)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/report"
@@ -114,7 +115,7 @@ func (s *Scenario) networkText() string {
 
 // withSet takes pairs of a format and its value, and joins the texts of those that are set.
 func withSet(pairs ...any) string {
-	var b strings.Builder
+	var b std.Builder
 	for i := 0; i < len(pairs); i += 2 {
 		if v := pairs[i+1]; !reflect.ValueOf(v).IsZero() {
 			fmt.Fprintf(&b, pairs[i].(string), v)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
@@ -272,7 +273,7 @@ var paperFigures = map[string][4]float64{
 
 // String is the tables of the study, beside the paper's figures. Shares are of the first variant's.
 func (r *LifeguardResult) String() string {
-	var b strings.Builder
+	var b std.Builder
 	fmt.Fprintf(&b, "%d of %d combinations\n\n", r.Combinations, r.Of)
 	fmt.Fprintf(&b, "%-18s%22s%22s%22s%22s\n", "", "false positives", "at healthy members",
 		"messages", "bytes")

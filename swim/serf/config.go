@@ -1,10 +1,10 @@
 package serf
 
 import (
-	"errors"
 	"net/netip"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -185,7 +185,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, swim.NewProblem(format, args...))
 		}
 	})
-	return errors.Join(errs...)
+	return std.Join(errs...)
 }
 
 // problems reports what is wrong with c itself.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -201,6 +202,6 @@ func (n *Node) endVote(now swim.Time, out *swim.Output) {
 		return
 	}
 	n.note(out, swim.Warn, NoteVoteLost, swim.Note{Text: text})
-	err := fmt.Errorf("the name %q is another member's, by %s votes", n.cfg.Name, text)
+	err := std.Errorf("the name %q is another member's, by %s votes", n.cfg.Name, text)
 	n.call.emit(swim.Event{Kind: EventShutdown, Err: err})
 }

@@ -1,7 +1,6 @@
 package serf
 
 import (
-	"fmt"
 	"iter"
 	"regexp"
 	"slices"
@@ -59,7 +58,7 @@ func newQueryFilters(
 	for _, tag := range std.SortedKeys(tags) {
 		expr, err := regexp.Compile(tags[tag])
 		if err != nil {
-			return f, list, fmt.Errorf("filter of tag %q: %w", tag, err)
+			return f, list, std.Errorf("filter of tag %q: %w", tag, err)
 		}
 		list.AddTag(tag, tags[tag])
 		f.tags = append(f.tags, tagFilter{tag, expr})

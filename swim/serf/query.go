@@ -1,13 +1,13 @@
 package serf
 
 import (
-	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -131,7 +131,7 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		p.Timeout = n.DefaultQueryTimeout()
 	}
 	if p.Timeout < 0 || p.Timeout > QueryTimeoutMax {
-		return 0, fmt.Errorf("query timeout: %v, allowed up to %v", p.Timeout, QueryTimeoutMax)
+		return 0, std.Errorf("query timeout: %v, allowed up to %v", p.Timeout, QueryTimeoutMax)
 	}
 	filters, encoded, err := newQueryFilters(p.Nodes, p.Tags)
 	if err != nil {
@@ -143,7 +143,7 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		}
 	}
 	if len(n.queries) >= queriesMax {
-		return 0, fmt.Errorf("%d queries run: %w", queriesMax, ErrBusy)
+		return 0, std.Errorf("%d queries run: %w", queriesMax, ErrBusy)
 	}
 	m := wire.Query{
 		Addr: n.cfg.Addr.Addr().Unmap().AsSlice(), Port: n.cfg.Addr.Port(),

@@ -2,9 +2,9 @@ package page
 
 import (
 	"math"
+	"serf/internal/std"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // chart is one plot: what is drawn, and what the script says about the place at which the reader
@@ -191,7 +191,7 @@ func (c *chart) drawArea(class string, xs, low, high []float64) {
 
 // drawDots adds dots: lines without length, which have round ends.
 func (c *chart) drawDots(class string, points [][2]float64) {
-	var b strings.Builder
+	var b std.Builder
 	for _, p := range points {
 		b.WriteString(c.path([][2]float64{p}, false))
 		b.WriteString("h0")
