@@ -32,6 +32,8 @@ func ParseLogFormat(s string) (LogFormat, error) {
 }
 
 // Append appends a line with its newline.
+//
+//go:noinline
 func (f LogFormat) Append(b []byte, line Line) []byte {
 	if f == LogJSON {
 		return appendJSON(b, line)

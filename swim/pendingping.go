@@ -275,6 +275,8 @@ func (n *Node) welcomeBack(now Time, id MemberID, out *Output) {
 }
 
 // stillKnown returns id, or NoMember if its record is gone by now.
+//
+//go:noinline
 func (n *Node) stillKnown(id MemberID) MemberID {
 	if !n.view.has(id) {
 		return NoMember

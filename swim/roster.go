@@ -144,6 +144,7 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 	return id
 }
 
+//go:noinline
 func (r *Roster) releaseMember(id MemberID) {
 	if uint32(id) <= r.baseM {
 		return
@@ -205,6 +206,8 @@ func (r *Roster) releaseIdent(id MemberID, i identID) {
 }
 
 // profileOf is a profile from a message, which has vsn in up to 6 bytes.
+//
+//go:noinline
 func profileOf(ip []byte, port uint16, meta, vsn []byte) profile {
 	p := profile{addr: addrPort(ip, port), meta: meta}
 	copy(p.versions[:], vsn)

@@ -170,6 +170,8 @@ func (n *Node) checksDeath(
 }
 
 // accuser identifies who suspects id, as confirmations count it.
+//
+//go:noinline
 func (n *Node) accuser(id MemberID, from []byte) uint64 {
 	if n.has(FirstHand) && string(from) == n.roster.members[id].name {
 		return nobody

@@ -134,6 +134,8 @@ func (z *zoning) depart(id MemberID, number uint16) {
 }
 
 // own makes mates writable.
+//
+//go:noinline
 func (z *zoning) own() {
 	if z.shared {
 		z.mates, z.shared = slices.Clone(z.mates), false

@@ -105,6 +105,7 @@ func (k *Keyring) Primary() []byte { return bytes.Clone(k.entries[0].key) }
 // Len is the number of keys.
 func (k *Keyring) Len() int { return len(k.entries) }
 
+//go:noinline
 func (k *Keyring) index(key []byte) int {
 	return slices.IndexFunc(k.entries, func(e keyEntry) bool { return bytes.Equal(e.key, key) })
 }

@@ -342,6 +342,8 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 }
 
 // appendLabel appends the label header, and returns the label's bytes in it.
+//
+//go:noinline
 func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	if s == nil || s.Label == "" {
 		return dst, nil

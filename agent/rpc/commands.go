@@ -71,6 +71,8 @@ func (c *Client) Respond(ctx context.Context, id uint64, payload []byte) error {
 }
 
 // Stats returns the agent's figures: sections of names and values.
+//
+//go:noinline
 func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error) {
 	var resp map[string]map[string]string
 	err := c.call(ctx, protocol.CmdStats, nil, &resp)

@@ -163,6 +163,8 @@ func (p *Page) Options() (list []Option) {
 }
 
 // Option finds an option by its name.
+//
+//go:noinline
 func (p *Page) Option(name string) (Option, bool) {
 	for _, o := range p.Options() {
 		if o.Name == name {

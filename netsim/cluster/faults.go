@@ -78,6 +78,8 @@ func (c *Cluster) Heal() {
 }
 
 // noteFault records that a fault of member i begins or ends.
+//
+//go:noinline
 func (c *Cluster) noteFault(i int) {
 	m := &c.members[i]
 	m.changed = c.Now()

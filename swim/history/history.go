@@ -93,7 +93,9 @@ const (
 
 var tcpNames = []string{"not tried", "no answer", "failed", "refused", "silent"}
 
-func (s State) String() string   { return nameIn(stateNames, s) }
+//go:noinline
+func (s State) String() string { return nameIn(stateNames, s) }
+
 func (c Cause) String() string   { return nameIn(causeNames, c) }
 func (l Learned) String() string { return nameIn(learnedNames, l) }
 func (t TCP) String() string     { return nameIn(tcpNames, t) }

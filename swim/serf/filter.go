@@ -99,6 +99,7 @@ func parseQueryFilters(list wire.FilterList) (queryFilters, error) {
 	return filters, it.Err
 }
 
+//go:noinline
 func (f *queryFilters) addNames(names iter.Seq[string]) {
 	set := make(map[string]bool)
 	for name := range names {

@@ -372,6 +372,8 @@ func (n *Node) sendAck(now swim.Time, q *inboundQuery, out *swim.Output) {
 }
 
 // noteUnsent notes that an ack or response of this node to q could not be sent.
+//
+//go:noinline
 func (n *Node) noteUnsent(q *inboundQuery, err error, out *swim.Output) {
 	n.note(out, swim.Warn, NoteReplyUnsent, swim.Note{From: q.to, Err: err})
 }

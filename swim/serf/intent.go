@@ -113,6 +113,7 @@ func (s *pendingIntents) dropOldest() {
 	s.pop()
 }
 
+//go:noinline
 func (s *pendingIntents) pop() {
 	s.queue[0] = queuedIntent{}
 	s.queue = s.queue[1:]

@@ -298,6 +298,8 @@ func (n *Node) lookup(name []byte) swim.MemberID {
 }
 
 // view returns what the membership knows about id, which must have a record.
+//
+//go:noinline
 func (n *Node) view(id swim.MemberID) swim.Member {
 	v, _ := n.swim.View(id)
 	return v

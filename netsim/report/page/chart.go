@@ -168,11 +168,15 @@ func (c *chart) setAxes(x, y axis) {
 }
 
 // draw adds a line through points.
+//
+//go:noinline
 func (c *chart) draw(class string, points [][2]float64) {
 	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, false)})
 }
 
 // drawSteps adds a line that stays as it is until the next point.
+//
+//go:noinline
 func (c *chart) drawSteps(class string, points [][2]float64) {
 	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, true)})
 }
@@ -251,6 +255,8 @@ func (c *chart) freeRow(z *zone) int {
 }
 
 // pairs joins xs and ys.
+//
+//go:noinline
 func pairs(xs, ys []float64) [][2]float64 {
 	list := make([][2]float64, len(xs))
 	for i := range xs {

@@ -10,6 +10,8 @@ import (
 // The plots of a run. Each returns nil if there is nothing to plot.
 
 // shareAxis is for shares from 0 to 1.
+//
+//go:noinline
 func shareAxis(name string) axis { return linear(name+", %", 1, 0.01, true) }
 
 // durationAxis is for times from 0, in the best unit.
