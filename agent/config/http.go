@@ -66,15 +66,15 @@ func isToken(text string) bool {
 }
 
 // uselessHTTP names the settings of HTTP that have no effect.
-func (c *Config) uselessHTTP(warn func(useless bool, key, why string)) {
+func (c *Config) uselessHTTP(p *problems) {
 	off := c.HTTPAddr == ""
 	const why = "without http_addr (-http-addr)"
-	warn(off && c.HTTPAuth != "", "http_auth", why)
-	warn(off && c.HTTPCert != "", "http_cert", why)
-	warn(off && c.HTTPKey != "", "http_key", why)
-	warn(off && c.HTTPWrite, "http_write", why)
-	warn(off && len(c.HTTPOrigins) > 0, "http_origins[0]", why)
+	p.warn(off && c.HTTPAuth != "", "http_auth", why)
+	p.warn(off && c.HTTPCert != "", "http_cert", why)
+	p.warn(off && c.HTTPKey != "", "http_key", why)
+	p.warn(off && c.HTTPWrite, "http_write", why)
+	p.warn(off && len(c.HTTPOrigins) > 0, "http_origins[0]", why)
 	_, loopback := c.HTTPListen()
-	warn(!off && loopback && !c.HTTPWrite && c.HTTPAuth != "", "http_auth",
+	p.warn(!off && loopback && !c.HTTPWrite && c.HTTPAuth != "", "http_auth",
 		"on a loopback address without http_write (-http-write): reading takes no token there")
 }

@@ -65,15 +65,15 @@ func serves(all []rpcaddr.Addr, network string) bool {
 }
 
 // uselessRPC names the settings of RPC that have no effect.
-func (c *Config) uselessRPC(warn func(useless bool, key, why string)) {
+func (c *Config) uselessRPC(p *problems) {
 	all, err := rpcaddr.ParseList(c.RPCAddr)
 	if err != nil {
 		return // it is reported
 	}
 	socket, encrypted := serves(all, rpcaddr.Unix), serves(all, rpcaddr.TLS)
 	const noSocket = "without an address unix:///path in rpc_addr (-rpc-addr)"
-	warn(c.RPCSocketMode != "" && !socket, "rpc_socket_mode", noSocket)
-	warn(c.RPCSocketGroup != "" && !socket, "rpc_socket_group", noSocket)
-	warn(c.RPCTLSCert != "" && !encrypted, "rpc_tls_cert",
+	p.warn(c.RPCSocketMode != "" && !socket, "rpc_socket_mode", noSocket)
+	p.warn(c.RPCSocketGroup != "" && !socket, "rpc_socket_group", noSocket)
+	p.warn(c.RPCTLSCert != "" && !encrypted, "rpc_tls_cert",
 		"without an address tls://host:port in rpc_addr (-rpc-addr)")
 }

@@ -39,14 +39,35 @@ var facilities = []string{"KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "L
 
 // problems collects what is wrong, each problem with what set the key.
 type problems struct {
-	c    *Config
-	errs []error
+	c        *Config
+	errs     []error
+	warnings []string
 }
 
+//go:noinline
 func (p *problems) add(ok bool, key, format string, args ...any) {
 	if !ok {
 		p.errs = append(p.errs, std.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
 	}
+}
+
+// warn says that a setting does nothing.
+//
+//go:noinline
+func (p *problems) warn(useless bool, key, why string) {
+	if useless {
+		p.warnings = append(p.warnings, p.c.Where(key)+" does nothing "+why)
+	}
+}
+
+func (p *problems) atLeast(key string, d, least time.Duration) {
+	p.add(d >= 0, key, "%v is negative, want at least %v", d, least)
+	p.add(d < 0 || d >= least, key, "%v, at least %v", d, least)
+}
+
+func (p *problems) size(key string, n, limit int) {
+	p.add(n >= 1, key, "%d, allowed 1 to %d", n, limit)
+	p.add(n <= limit, key, "%d exceeds limit of %d bytes", n, limit)
 }
 
 // label names a setting by its key and option: "log_level (-log-level)".
@@ -119,13 +140,9 @@ func (c *Config) checkSecrets(p *problems) {
 }
 
 func (c *Config) checkLimits(p *problems) {
-	atLeast := func(key string, d, least time.Duration) {
-		p.add(d >= 0, key, "%v is negative, want at least %v", d, least)
-		p.add(d < 0 || d >= least, key, "%v, at least %v", d, least)
-	}
-	atLeast("retry_interval", c.RetryInterval, minRetryInterval)
-	atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
-	atLeast("handler_timeout", c.HandlerTimeout, 0)
+	p.atLeast("retry_interval", c.RetryInterval, minRetryInterval)
+	p.atLeast("broadcast_timeout", c.BroadcastTimeout, minBroadcastTimeout)
+	p.atLeast("handler_timeout", c.HandlerTimeout, 0)
 	if profile, ok := timing.Profile(c.Profile); ok {
 		for _, problem := range c.Timing.Problems(profile) {
 			p.add(false, problem.Key, "%s", problem.Text)
@@ -139,14 +156,10 @@ func (c *Config) checkLimits(p *problems) {
 		c.ZoneShare)
 	p.add(c.RetryMax >= 0, "retry_max_attempts", "%d, at least 0", c.RetryMax)
 
-	size := func(key string, n, limit int) {
-		p.add(n >= 1, key, "%d, allowed 1 to %d", n, limit)
-		p.add(n <= limit, key, "%d exceeds limit of %d bytes", n, limit)
-	}
 	p.add(len(c.Label) <= LabelMax, "label", "%d bytes, at most %d", len(c.Label), LabelMax)
-	size("user_event_size_limit", c.UserEventSizeLimit, userEventMax)
-	size("query_size_limit", c.QuerySizeLimit, queryMax)
-	size("query_response_size_limit", c.QueryResponseSizeLimit, queryMax)
+	p.size("user_event_size_limit", c.UserEventSizeLimit, userEventMax)
+	p.size("query_size_limit", c.QuerySizeLimit, queryMax)
+	p.size("query_response_size_limit", c.QueryResponseSizeLimit, queryMax)
 }
 
 // checkMetrics checks where metrics are sent to.
@@ -190,31 +203,28 @@ func (c *Config) adjust() (warnings []string) {
 }
 
 // useless names the settings that have no effect.
-func (c *Config) useless() (warnings []string) {
-	warn := func(useless bool, key, why string) {
-		if useless {
-			warnings = append(warnings, c.Where(key)+" does nothing "+why)
-		}
-	}
+func (c *Config) useless() []string {
+	p := problems{c: c}
 	_, zoned := c.Tags[c.ZoneTag]
-	warn(c.ZoneTag != "" && !zoned && c.TagsFile == "", "zone_tag",
+	p.warn(c.ZoneTag != "" && !zoned && c.TagsFile == "", "zone_tag",
 		"while this member has no tag of that name")
-	warn(c.ZoneTag == "" && c.ZoneProbes, "zone_probes", "without zone_tag (-zone-tag)")
-	warn(c.ZoneTag == "" && c.ZoneShare != Default().ZoneShare, "zone_share",
+	p.warn(c.ZoneTag == "" && c.ZoneProbes, "zone_probes", "without zone_tag (-zone-tag)")
+	p.warn(c.ZoneTag == "" && c.ZoneShare != Default().ZoneShare, "zone_share",
 		"without zone_tag (-zone-tag)")
-	warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
-	warn(c.Record == "" && c.RecordLimit != Default().RecordLimit, "record_limit",
+	p.warn(c.Rejoin && c.Snapshot == "", "rejoin_after_leave", "without a snapshot file")
+	p.warn(c.Record == "" && c.RecordLimit != Default().RecordLimit, "record_limit",
 		"without record (-record)")
 	// This is no error: the options may be rolled out before the keys, and nothing is weaker than
 	// before.
 	plain := c.EncryptKey == "" && c.KeyringFile == ""
-	warn(plain && !c.VerifyIncoming, "verify_incoming", "without a key (-encrypt, -keyring-file)")
-	warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")
-	warn(c.Discover == "" && c.MDNSDisableIPv4, "mdns.disable_ipv4", "without discover (-discover)")
-	warn(c.Discover == "" && c.MDNSDisableIPv6, "mdns.disable_ipv6", "without discover (-discover)")
-	c.uselessHTTP(warn)
-	warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility",
+	p.warn(plain && !c.VerifyIncoming, "verify_incoming", "without a key (-encrypt, -keyring-file)")
+	p.warn(plain && !c.VerifyOutgoing, "verify_outgoing", "without a key (-encrypt, -keyring-file)")
+	const undiscovered = "without discover (-discover)"
+	p.warn(c.Discover == "" && c.MDNSDisableIPv4, "mdns.disable_ipv4", undiscovered)
+	p.warn(c.Discover == "" && c.MDNSDisableIPv6, "mdns.disable_ipv6", undiscovered)
+	c.uselessHTTP(&p)
+	p.warn(!c.Syslog && !knownFacility(c.SyslogFacility), "syslog_facility",
 		"without enable_syslog (-syslog), and isn't one of "+strings.Join(facilities, ", "))
-	c.uselessRPC(warn)
-	return warnings
+	c.uselessRPC(&p)
+	return p.warnings
 }

@@ -72,6 +72,8 @@ func (m *Model) Screen() []Line {
 }
 
 // cut is a line of one style, cut at the width of the screen.
+//
+//go:noinline
 func (m *Model) cut(style Style, text string) Line {
 	return Line{{style, clip(textwrap.Escape(text, ""), m.width)}}
 }

@@ -248,18 +248,21 @@ func (c *conn) handleStream(seq uint64, req protocol.StreamRequest) {
 		return
 	}
 	begin(c, seq, &stream{},
-		func() (Feed[agent.Event], error) {
+		func() (records, error) {
 			pass := func(e agent.Event) bool { return f.Match(agent.KindOf(e)) }
-			return c.s.agent.StreamEvents(pass)
+			feed, err := c.s.agent.StreamEvents(pass)
+			return &encoded[agent.Event]{feed, c.encodeEvent}, err
 		},
-		c.encodeEvent,
 		func() { c.cutOff("its stream of events ended before it did") })
 }
 
 func (c *conn) handleMonitor(seq uint64, req protocol.MonitorRequest) {
 	begin(c, seq, &stream{monitor: true},
-		func() (Feed[string], error) { return c.s.agent.Monitor(req.LogLevel) },
-		func(line string) any { return &protocol.LogRecord{Log: line} },
+		func() (records, error) {
+			feed, err := c.s.agent.Monitor(req.LogLevel)
+			line := func(text string) any { return &protocol.LogRecord{Log: text} }
+			return &encoded[string]{feed, line}, err
+		},
 		c.hangUp)
 }
 
@@ -294,8 +297,10 @@ func (c *conn) handleQuery(seq uint64, req protocol.QueryRequest) {
 		q.Nodes = nil // clients of HashiCorp's Serf mean all
 	}
 	begin(c, seq, &stream{},
-		func() (Feed[agent.Answer], error) { return c.s.agent.StartQuery(c.ctx, q) },
-		encodeAnswer,
+		func() (records, error) {
+			feed, err := c.s.agent.StartQuery(c.ctx, q)
+			return &encoded[agent.Answer]{feed, encodeAnswer}, err
+		},
 		func() { c.endQuery(seq) })
 }
 

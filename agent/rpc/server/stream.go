@@ -89,10 +89,30 @@ func (c *conn) closeStreams() {
 	}
 }
 
-// begin answers a request for a stream and starts it. subscribe begins the feed, convert makes the
-// body of a record, and ended is called if the feed ends without having been stopped.
-func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], error),
-	convert func(T) any, ended func()) {
+// records are the values of a feed, as bodies of a stream's records.
+type records interface {
+	next() (body any, ok bool)
+	Len() int
+	Close()
+}
+
+// encoded makes records of a feed.
+type encoded[T any] struct {
+	Feed[T]
+	body func(T) any
+}
+
+func (e *encoded[T]) next() (any, bool) {
+	v, ok := e.Next()
+	if !ok {
+		return nil, false
+	}
+	return e.body(v), true
+}
+
+// begin answers a request for a stream and starts it. subscribe begins the feed, and ended is called
+// if it ends without having been stopped.
+func begin(c *conn, seq uint64, st *stream, subscribe func() (records, error), ended func()) {
 	if text := c.reserve(seq, st); text != "" {
 		c.reply(seq, text)
 		return
@@ -109,10 +129,10 @@ func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], er
 	c.reply(seq, "")
 	c.work.Go(func() {
 		defer close(st.done)
-		sent := pump(c, seq, feed, convert, st.stopped)
+		sent := pump(c, seq, feed, st.stopped)
 		feed.Close()
 		for ok := !sent; ok; { // nobody will read the rest
-			_, ok = feed.Next()
+			_, ok = feed.next()
 		}
 		if c.release(seq, st) && sent && c.ctx.Err() == nil {
 			ended()
@@ -122,21 +142,20 @@ func begin[T any](c *conn, seq uint64, st *stream, subscribe func() (Feed[T], er
 
 // pump sends the records of a feed until it ends, and reports whether all were sent. They wait for
 // answers that come first, unless stopped is closed.
-func pump[T any](c *conn, seq uint64, feed Feed[T], convert func(T) any,
-	stopped <-chan struct{}) bool {
+func pump(c *conn, seq uint64, feed records, stopped <-chan struct{}) bool {
 	header := &protocol.ResponseHeader{Seq: seq}
 	var b []byte
 	for {
-		v, ok := feed.Next()
+		body, ok := feed.next()
 		if !ok {
 			return true
 		}
-		b = protocol.Append(b[:0], header, convert(v))
+		b = protocol.Append(b[:0], header, body)
 		for len(b) < batchMax && feed.Len() > 0 {
-			if v, ok = feed.Next(); !ok {
+			if body, ok = feed.next(); !ok {
 				break
 			}
-			b = protocol.Append(b, header, convert(v))
+			b = protocol.Append(b, header, body)
 		}
 		c.turns.wait(stopped)
 		if !c.send(b) {

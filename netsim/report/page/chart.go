@@ -210,18 +210,15 @@ func (c *chart) path(points [][2]float64, steps bool) string {
 		b = strconv.AppendFloat(b, math.Round(v*unit*10)/10, 'f', -1, 64)
 	}
 	for i, p := range points {
-		x, y := c.X.at(p[0]), 1-c.Y.at(p[1])
+		right, down := byte('L'), byte(' ')
 		switch {
 		case i == 0:
-			coordinate('M', x)
-			coordinate(' ', y)
+			right = 'M'
 		case steps:
-			coordinate('H', x)
-			coordinate('V', y)
-		default:
-			coordinate('L', x)
-			coordinate(' ', y)
+			right, down = 'H', 'V'
 		}
+		coordinate(right, c.X.at(p[0]))
+		coordinate(down, 1-c.Y.at(p[1]))
 	}
 	return string(b)
 }
