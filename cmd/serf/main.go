@@ -35,6 +35,14 @@ const (
 	exitNoCommand = 127
 )
 
+// fail reports what went wrong, while doing what if that isn't "", and returns the exit code.
+//
+//go:noinline
+func (e env) fail(doing string, err error) int {
+	fmt.Fprintf(e.Stderr, "%s: %v\n", strings.TrimSpace("Error "+doing), err)
+	return exitError
+}
+
 // A command is one word of the command line.
 type command struct {
 	name     string

@@ -33,8 +33,7 @@ func writeManual(ctx context.Context, args []string, e env) int {
 		err = os.WriteFile(filepath.Join(args[0], page.name), []byte(page.text), 0o644)
 	}
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "Error writing manual pages: %v\n", err)
-		return exitError
+		return e.fail("writing manual pages", err)
 	}
 	return exitOK
 }

@@ -57,19 +57,16 @@ func runSim(ctx context.Context, args []string, e env) int {
 	defer collectOften(&r.scenario)()
 	bar := newProgress(e.Stderr)
 	if err := r.to.open(); err != nil {
-		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
-		return exitError
+		return e.fail("opening the report", err)
 	}
 	began := time.Now()
 	report, err := r.scenario.Run(ctx, bar.run(time.Duration(r.scenario.For)))
 	bar.clear()
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "Error: %v\n", err) // checked by parseSim: can't be
-		return exitError
+		return e.fail("", err) // checked by parseSim: can't be
 	}
 	if err := r.to.write(e, &r.scenario, &report); err != nil {
-		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
-		return exitError
+		return e.fail("writing the report", err)
 	}
 	took := time.Since(began)
 	fmt.Fprintf(e.Stderr, "%v of real time, %.1f times as fast as life\n",
@@ -438,8 +435,7 @@ func writeScenario(w io.Writer, s *scenario.Scenario) {
 // printScenario writes the scenario as a file to start from.
 func printScenario(s *scenario.Scenario, e env) int {
 	if _, err := s.WriteTo(e.Stdout); err != nil {
-		fmt.Fprintf(e.Stderr, "Error writing the scenario: %v\n", err)
-		return exitError
+		return e.fail("writing the scenario", err)
 	}
 	return exitOK
 }

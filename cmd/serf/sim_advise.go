@@ -74,8 +74,7 @@ func (r *simRun) advise(ctx context.Context, e env) int {
 	case errors.Is(err, context.Canceled) && len(a.Tried) > 0:
 		fmt.Fprintln(e.Stderr, "Interrupted: nothing was tried again")
 	case err != nil:
-		fmt.Fprintf(e.Stderr, "Error advising: %v\n", err)
-		return exitError
+		return e.fail("advising", err)
 	}
 	var failed error
 	if r.to.format == formatJSON {

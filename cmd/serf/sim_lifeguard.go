@@ -79,12 +79,10 @@ func runLifeguard(ctx context.Context, args []string, e env) int {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(e.Stderr, "Interrupted: what follows is about a part of the combinations")
 	case err != nil:
-		fmt.Fprintf(e.Stderr, "Error: %v\n", err)
-		return exitError
+		return e.fail("", err)
 	}
 	if err := x.write(e, nil, r); err != nil {
-		fmt.Fprintf(e.Stderr, "Error: %v\n", err)
-		return exitError
+		return e.fail("", err)
 	}
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
 	if err != nil {

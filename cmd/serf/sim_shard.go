@@ -185,18 +185,14 @@ func common(set *flag.FlagSet, args []string) []string {
 // runShard does what is left of a shard's runs.
 func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, args []string) int {
 	args = common(o.set, args)
-	fail := func(err error) int {
-		fmt.Fprintf(o.e.Stderr, "Error: %v\n", err)
-		return exitError
-	}
 	head, err := newPartHead(o.name, args, s.shard, x)
 	if err != nil {
-		return fail(err)
+		return o.e.fail("", err)
 	}
 	path := filepath.Join(s.out, partName(s.shard))
 	p, err := openPart(path, head)
 	if err != nil {
-		return fail(err)
+		return o.e.fail("", err)
 	}
 	defer p.close()
 	for _, warning := range p.warnings {
@@ -222,7 +218,7 @@ func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, ar
 	})
 	bar.clear()
 	if failed = std.Join(failed, p.sync()); failed != nil {
-		return fail(failed)
+		return o.e.fail("", failed)
 	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintf(o.e.Stderr, "Interrupted: %d of %d runs are in %s; the same command goes on\n",
@@ -230,7 +226,7 @@ func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, ar
 		return exitError
 	}
 	if err != nil {
-		return fail(err)
+		return o.e.fail("", err)
 	}
 	fmt.Fprintf(o.e.Stderr, "%d of %d runs are in %s; %v of real time\n", len(p.done), len(own), path,
 		time.Since(began).Round(time.Millisecond))

@@ -173,8 +173,7 @@ func (s *simSweep) do(ctx context.Context, e env) int {
 		return runShard(ctx, s.options, s.shards, s, s.given)
 	}
 	if err := s.to.open(); err != nil {
-		fmt.Fprintf(e.Stderr, "Error opening the report: %v\n", err)
-		return exitError
+		return e.fail("opening the report", err)
 	}
 	bar := newProgress(e.Stderr)
 	began := time.Now()
@@ -185,8 +184,7 @@ func (s *simSweep) do(ctx context.Context, e env) int {
 		err = s.write(e, &s.to, r)
 	}
 	if err != nil {
-		fmt.Fprintf(e.Stderr, "Error writing the report: %v\n", err)
-		return exitError
+		return e.fail("writing the report", err)
 	}
 	fmt.Fprintf(e.Stderr, "%v of real time\n", time.Since(began).Round(time.Millisecond))
 	return max(s.complete(e), s.judge(e))

@@ -207,8 +207,7 @@ func (t *together) do(ctx context.Context, args []string) int {
 			"were done, and others are missing")
 		return exitError
 	case err != nil:
-		fmt.Fprintf(t.e.Stderr, "Error: %v\n", err)
-		return exitError
+		return t.e.fail("", err)
 	}
 	fmt.Fprintf(t.e.Stderr, "%v of real time\n", time.Since(began).Round(time.Second))
 	return exitOK

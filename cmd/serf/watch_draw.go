@@ -28,8 +28,7 @@ func (s *watchSession) draw(ctx context.Context, in, out *os.File, e env) (code 
 		t.colours = true
 	}
 	if err := t.enter(); err != nil {
-		fmt.Fprintf(e.Stderr, "Error preparing the terminal: %v\n", err)
-		return exitError
+		return e.fail("preparing the terminal", err)
 	}
 	defer t.leave()
 	ctx, cancel := context.WithCancel(ctx)
@@ -43,8 +42,7 @@ func (s *watchSession) draw(ctx context.Context, in, out *os.File, e env) (code 
 	w.resize()
 	if err := w.run(ctx, keys, resized); err != nil {
 		t.leave()
-		fmt.Fprintf(e.Stderr, "Error drawing: %v\n", err)
-		return exitError
+		return e.fail("drawing", err)
 	}
 	return exitOK
 }

@@ -30,8 +30,7 @@ func (s *watchSession) printLines(ctx context.Context, format string, e env) int
 			return exitOK
 		case u := <-s.updates:
 			if p.print(time.Now(), &u); p.err != nil {
-				fmt.Fprintf(e.Stderr, "Error writing: %v\n", p.err)
-				return exitError
+				return e.fail("writing", p.err)
 			}
 		}
 	}
