@@ -30,6 +30,11 @@ func WithoutPath(err error) error {
 	return err
 }
 
+// DeleteFunc is slices.DeleteFunc, compiled once for all pointers.
+//
+//go:noinline
+func DeleteFunc[E any](s []E, del func(E) bool) []E { return slices.DeleteFunc(s, del) }
+
 // SortedKeys returns the keys of a map, sorted.
 //
 //go:noinline

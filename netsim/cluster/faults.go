@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -111,7 +112,7 @@ func (c *Cluster) beginOutage(members, peers []int) *outage {
 	lag := c.lag()
 	for _, i := range members {
 		m := &c.members[i]
-		m.outages = slices.DeleteFunc(m.outages,
+		m.outages = std.DeleteFunc(m.outages,
 			func(t *outage) bool { return !t.within(c.Now(), lag) })
 		m.outages = append(m.outages, t)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -261,7 +262,7 @@ func (a *inboundQueries) expire(now swim.Time) {
 		return
 	}
 	a.doneFrom = 0
-	a.open = slices.DeleteFunc(a.open, func(q *inboundQuery) bool { return now >= q.deadline })
+	a.open = std.DeleteFunc(a.open, func(q *inboundQuery) bool { return now >= q.deadline })
 	for i, q := range a.open {
 		if i == 0 || q.deadline < a.expires {
 			a.expires = q.deadline

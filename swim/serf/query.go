@@ -228,7 +228,7 @@ func (n *Node) armQueries() {
 // stepQueries ends those of this node's queries that are over, and repeats others.
 func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 	var done []*query
-	n.queries = slices.DeleteFunc(n.queries, func(q *query) bool {
+	n.queries = std.DeleteFunc(n.queries, func(q *query) bool {
 		over := now >= q.ends && !q.maybeExtend(now)
 		if over {
 			done = append(done, q)
