@@ -153,9 +153,7 @@ func (c *Collector) read() bool {
 	}
 	r.ipcAccepted, r.ipcCommands = c.ipc()
 	runtime.ReadMemStats(&r.memory)
-	for _, n := range counts {
-		n.read(c.to, &c.last, &r)
-	}
+	r.count(c.to, &c.last)
 	c.readGauges(&r)
 	c.readSamples(&r)
 	c.last = r
@@ -167,77 +165,73 @@ func (c *Collector) read() bool {
 func (c *Collector) CloseHandlers(s handler.Stats) {
 	r := c.last
 	r.Handlers = s
-	for _, n := range counts {
-		n.read(c.to, &c.last, &r)
-	}
+	r.count(c.to, &c.last)
 	c.last = r
 }
 
-// count is a counter that is derived from one that only grows.
-type count struct {
+// counter is one that only grows.
+type counter struct {
 	name string
-	of   func(*reading) uint64
-	// each, if set, is the number of things that the counter sums up: packets, for their bytes.
-	each func(*reading) uint64
+	sum  uint64
+	n    uint64 // of the things that it sums up: packets, for their bytes
 }
 
-var counts = []count{
-	{"memberlist.msg.alive", func(r *reading) uint64 { return r.Membership.AliveUpdates }, nil},
-	{"memberlist.msg.suspect", func(r *reading) uint64 { return r.Membership.SuspectUpdates }, nil},
-	{"memberlist.msg.dead", func(r *reading) uint64 { return r.Membership.DeadUpdates }, nil},
-	{"memberlist.udp.sent", func(r *reading) uint64 { return r.Membership.BytesOut },
-		func(r *reading) uint64 { return r.Membership.PacketsOut }},
-	{"memberlist.udp.received", func(r *reading) uint64 { return r.Membership.BytesIn },
-		func(r *reading) uint64 { return r.Membership.PacketsIn }},
-	{"memberlist.tcp.sent", func(r *reading) uint64 { return r.Traffic.StreamBytesOut },
-		func(r *reading) uint64 { return r.Traffic.StreamsDialled }},
-	{"memberlist.tcp.accept", func(r *reading) uint64 { return r.Traffic.StreamsAccepted }, nil},
-	{"memberlist.tcp.connect", func(r *reading) uint64 { return r.Traffic.StreamsDialled }, nil},
-	{"memberlist.dropped.label",
-		func(r *reading) uint64 {
-			return r.Membership.DroppedLabels + r.Traffic.StreamFailures[driver.StreamLabel]
-		}, nil},
-	{"memberlist.dropped.key",
-		func(r *reading) uint64 { return r.Membership.DroppedKeys + r.Traffic.StreamFailures[driver.StreamKey] }, nil},
-	{"memberlist.degraded.timeout",
-		func(r *reading) uint64 { return r.Membership.FailuresUnconfirmed }, nil},
-	{"serf.member.join", func(r *reading) uint64 { return r.Above.Joins }, nil},
-	{"serf.member.left", func(r *reading) uint64 { return r.Above.Leaves }, nil},
-	{"serf.member.failed", func(r *reading) uint64 { return r.Above.Failures }, nil},
-	{"serf.member.update", func(r *reading) uint64 { return r.Above.Updates }, nil},
-	{"serf.member.flap", func(r *reading) uint64 { return r.Above.Flaps }, nil},
-	{"serf.events", func(r *reading) uint64 { return r.Above.Events }, nil},
-	{"serf.queries", func(r *reading) uint64 { return r.Above.Queries }, nil},
-	{"serf.query_acks", func(r *reading) uint64 { return r.Above.Acks }, nil},
-	{"serf.query_responses", func(r *reading) uint64 { return r.Above.Responses }, nil},
-	{"serf.query_duplicate_acks", func(r *reading) uint64 { return r.Above.AckDuplicates }, nil},
-	{"serf.query_duplicate_responses",
-		func(r *reading) uint64 { return r.Above.ResponseDuplicates }, nil},
-	{"serf.coordinate.rejected", func(r *reading) uint64 { return r.Above.CoordinatesRefused },
-		nil},
-	{"serf.coordinate.zero-rtt", func(r *reading) uint64 { return r.Above.ZeroRTTs }, nil},
-	{"agent.handlers.runs", func(r *reading) uint64 { return r.Handlers.Total.Runs }, nil},
-	{"agent.handlers.failed", func(r *reading) uint64 { return r.Handlers.Total.Failed }, nil},
-	{"agent.handlers.timed_out", func(r *reading) uint64 { return r.Handlers.Total.TimedOut }, nil},
-	{"agent.handlers.dropped", func(r *reading) uint64 { return r.Handlers.Total.Dropped }, nil},
-	{"agent.handlers.merged", func(r *reading) uint64 { return r.Handlers.Total.Coalesced }, nil},
-	{"agent.handlers.killed", func(r *reading) uint64 { return r.Handlers.Total.Killed }, nil},
-	{"agent.handlers.lost", func(r *reading) uint64 { return r.Handlers.Total.Lost }, nil},
-	{"agent.ipc.accept", func(r *reading) uint64 { return r.ipcAccepted }, nil},
-	{"agent.ipc.command", func(r *reading) uint64 { return r.ipcCommands }, nil},
+type counters []counter
+
+//go:noinline
+func (c *counters) add(name string, n uint64) { c.sums(name, n, n) }
+
+func (c *counters) sums(name string, sum, n uint64) { *c = append(*c, counter{name, sum, n}) }
+
+// counters lists all counters.
+func (r *reading) counters() (c counters) {
+	m, a, h, t := &r.Membership, &r.Above, &r.Handlers.Total, &r.Traffic
+	c.add("memberlist.msg.alive", m.AliveUpdates)
+	c.add("memberlist.msg.suspect", m.SuspectUpdates)
+	c.add("memberlist.msg.dead", m.DeadUpdates)
+	c.sums("memberlist.udp.sent", m.BytesOut, m.PacketsOut)
+	c.sums("memberlist.udp.received", m.BytesIn, m.PacketsIn)
+	c.sums("memberlist.tcp.sent", t.StreamBytesOut, t.StreamsDialled)
+	c.add("memberlist.tcp.accept", t.StreamsAccepted)
+	c.add("memberlist.tcp.connect", t.StreamsDialled)
+	c.add("memberlist.dropped.label", m.DroppedLabels+t.StreamFailures[driver.StreamLabel])
+	c.add("memberlist.dropped.key", m.DroppedKeys+t.StreamFailures[driver.StreamKey])
+	c.add("memberlist.degraded.timeout", m.FailuresUnconfirmed)
+	c.add("serf.member.join", a.Joins)
+	c.add("serf.member.left", a.Leaves)
+	c.add("serf.member.failed", a.Failures)
+	c.add("serf.member.update", a.Updates)
+	c.add("serf.member.flap", a.Flaps)
+	c.add("serf.events", a.Events)
+	c.add("serf.queries", a.Queries)
+	c.add("serf.query_acks", a.Acks)
+	c.add("serf.query_responses", a.Responses)
+	c.add("serf.query_duplicate_acks", a.AckDuplicates)
+	c.add("serf.query_duplicate_responses", a.ResponseDuplicates)
+	c.add("serf.coordinate.rejected", a.CoordinatesRefused)
+	c.add("serf.coordinate.zero-rtt", a.ZeroRTTs)
+	c.add("agent.handlers.runs", h.Runs)
+	c.add("agent.handlers.failed", h.Failed)
+	c.add("agent.handlers.timed_out", h.TimedOut)
+	c.add("agent.handlers.dropped", h.Dropped)
+	c.add("agent.handlers.merged", h.Coalesced)
+	c.add("agent.handlers.killed", h.Killed)
+	c.add("agent.handlers.lost", h.Lost)
+	c.add("agent.ipc.accept", r.ipcAccepted)
+	c.add("agent.ipc.command", r.ipcCommands)
+	return c
 }
 
-// read counts what was added since the last reading.
-func (n *count) read(to *Metrics, last, r *reading) {
-	sum := n.of(r) - n.of(last)
-	times := sum
-	if n.each != nil {
-		times = n.each(r) - n.each(last)
-		if times == 0 && sum > 0 {
-			times = 1 // for instance the answer on an earlier stream
+// count counts what was added since the last reading.
+func (r *reading) count(to *Metrics, last *reading) {
+	were := last.counters()
+	for i, is := range r.counters() {
+		sum, n := is.sum-were[i].sum, is.n-were[i].n
+		if n == 0 && sum > 0 {
+			n = 1 // for instance the answer on an earlier stream
 		}
+		to.Count(is.name, n, float64(sum))
 	}
-	to.Count(n.name, times, float64(sum))
 }
 
 func (c *Collector) readGauges(r *reading) {
