@@ -34,7 +34,8 @@ func (n *Node) UpdateMeta(now Time, meta []byte, out *Output) (OpID, error) {
 
 func (n *Node) setMeta(now Time, meta []byte, out *Output) (changed bool, err error) {
 	if len(meta) > MetaMax {
-		return false, std.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax, ErrTooLarge)
+		return false, std.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax,
+			ErrTooLarge)
 	}
 	if n.leaving.begun() {
 		return false, ErrLeaving

@@ -13,8 +13,8 @@ type option struct {
 	key   string // a dot separates the parts of a nested key; "" if only a flag can set it
 	arg   string // what the help calls the value; "" for a switch
 	usage string
-	// in points at the setting in at: *string, *bool, inverted, *int, *time.Duration, *[]string (each
-	// use appends), *map[string]string (each use adds a pair) or a pointer of Timing.
+	// in points at the setting in at: *string, *bool, inverted, *int, *time.Duration, *[]string
+	// (each use appends), *map[string]string (each use adds a pair) or a pointer of Timing.
 	in any
 }
 

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -16,7 +17,7 @@ import (
 const backlogMax = 1 << 16
 
 // ErrBehind ends a stream whose records weren't taken fast enough.
-var ErrBehind = std.Errorf("rpc: stream fell more than %d records behind", backlogMax)
+var ErrBehind = fmt.Errorf("rpc: stream fell more than %d records behind", backlogMax)
 
 // A Stream is a sequence of records from the agent: events, log lines or the answers to a query.
 // Next may be called by one goroutine at a time.

@@ -110,8 +110,8 @@ func (e *encoded[T]) next() (any, bool) {
 	return e.body(v), true
 }
 
-// begin answers a request for a stream and starts it. subscribe begins the feed, and ended is called
-// if it ends without having been stopped.
+// begin answers a request for a stream and starts it. subscribe begins the feed, and ended is
+// called if it ends without having been stopped.
 func begin(c *conn, seq uint64, st *stream, subscribe func() (records, error), ended func()) {
 	if text := c.reserve(seq, st); text != "" {
 		c.reply(seq, text)
