@@ -346,6 +346,7 @@ func (d *daemon) stop() {
 	d.stopExtras()
 	d.http.close()
 	d.rpc.Close()
+	d.tags.close()
 	d.agent.Close()
 	d.extras.collector.CloseHandlers(d.agent.HandlerStats())
 	d.closeSnapshot()

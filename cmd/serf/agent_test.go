@@ -528,6 +528,24 @@ func TestAgentKeepsTagsInFile(t *testing.T) {
 	}
 }
 
+// What couldn't be written is tried again, when the agent ends at the latest.
+func TestAgentSavesTagsAtItsEnd(t *testing.T) {
+	t.Parallel()
+	path := configFile(t, `{"a": "1"}`)
+	r := runTestAgent(t, "-tags-file", path).started()
+	os.Remove(path)
+	os.Mkdir(path, 0o700) // in the way
+	err := r.client().SetTags(t.Context(), map[string]string{"b": "2"}, nil)
+	os.Remove(path)
+	if err == nil || !strings.Contains(err.Error(), "lost with a restart") {
+		t.Errorf("error %v", err)
+	}
+	stop(r)
+	if data, err := os.ReadFile(path); !strings.Contains(string(data), `"b"`) {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
 func TestAgentDumps(t *testing.T) {
 	t.Parallel()
 	if dumpSignal == nil {
