@@ -61,10 +61,7 @@ func (a *Agent) ChangeCounts(since time.Duration) (counts map[string]int) {
 	return counts
 }
 
-// stamp is the wall-clock time of a reading of the node's clock. That clock knows nothing of what
-// was set or slept through since the agent started; whole seconds of it are made up for.
+// stamp is the wall-clock time of a reading of the node's clock.
 func (a *Agent) stamp(at time.Duration) history.Stamp {
-	wall := time.Now().Round(0).Sub(a.driver.Started().Round(0)) // Round strips the monotonic reading
-	leap := (wall - time.Since(a.driver.Started())).Round(time.Second)
-	return history.Stamp{Time: a.driver.Started().Round(0).Add(at + leap)}
+	return history.Stamp{Time: a.driver.WallTime(swim.Time(at))}
 }

@@ -138,7 +138,7 @@ func (a *Agent) openRecorder() (*recording.Recorder, error) {
 	if a.conf.Record.Dir == "" {
 		return nil, nil
 	}
-	r, err := recording.Open(a.conf.Record, a.driver.Started(), a.log)
+	r, err := recording.Open(a.conf.Record, a.driver.WallTime, a.log)
 	if err != nil {
 		return nil, newConfigError("Record.Dir", err)
 	}

@@ -190,6 +190,14 @@ func (d *Driver) Now() swim.Time { return swim.Time(time.Since(d.start)) }
 // Started is the zero of that clock.
 func (d *Driver) Started() time.Time { return d.start }
 
+// WallTime is what the host's clock says at a time of that clock, which knows nothing of what was
+// set or slept through since: whole milliseconds of it are made up for.
+func (d *Driver) WallTime(at swim.Time) time.Time {
+	now, start := time.Now(), d.start.Round(0) // which strips the monotonic reading
+	leap := now.Round(0).Sub(start) - now.Sub(d.start)
+	return start.Add(time.Duration(at) + leap.Round(time.Millisecond))
+}
+
 // Do runs f on the loop and waits for it, and for the layer to handle what came of it. f must be
 // quick. If Do returns an error, which is that of ctx or ErrStopped, f was not run.
 func (d *Driver) Do(ctx context.Context, f func(now swim.Time, out *swim.Output)) error {

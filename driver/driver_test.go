@@ -405,3 +405,17 @@ func TestTimeOfANodeIsMonotonic(t *testing.T) {
 		t.Error("the time since the start is one of the wall clock")
 	}
 }
+
+// The host's clock at a time of the node is what it says now, less what has gone by since: it isn't
+// late by what the loop did between its look at its clock and the question.
+func TestWallTime(t *testing.T) {
+	t.Parallel()
+	d := start(t, memnet.New(memnet.Config{}), 1, &machine{}, driver.Layer{})
+	now := d.Now()
+	if off := time.Until(d.WallTime(now)).Abs(); off > time.Second {
+		t.Errorf("off by %v", off)
+	}
+	if since := d.WallTime(now).Sub(d.WallTime(now.Add(-time.Hour))); (since - time.Hour).Abs() > time.Second {
+		t.Errorf("%v went by in an hour", since)
+	}
+}

@@ -167,7 +167,7 @@ func (n *Node) member(id swim.MemberID) (Member, bool) {
 	}
 	m := Member{
 		Name: v.Name, Addr: v.Addr, Meta: v.Meta, State: stateOf(v.State),
-		Since: n.driver.Started().Add(time.Duration(v.Since)), Local: id == n.loop.core.Self(),
+		Since: n.driver.WallTime(v.Since), Local: id == n.loop.core.Self(),
 	}
 	m.Protocol, m.Layer = versionsOf(v.Versions)
 	return m, true

@@ -86,11 +86,11 @@ func begin(t testing.TB, c Config, node serf.Config, create func(string) (io.Wri
 		c.Dir = filepath.Join(t.TempDir(), "record")
 	}
 	s.dir = c.Dir
-	r, err := open(c, time.Now(), &s.log, create)
+	clock := func(now swim.Time) time.Time { return s.wall.Add(time.Duration(now)) }
+	r, err := open(c, clock, &s.log, create)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.clock = func(now swim.Time) time.Time { return s.wall.Add(time.Duration(now)) }
 	if s.Node, err = NewNode(s.now, node, &s.past, r, &s.out); err != nil {
 		t.Fatal(err)
 	}

@@ -166,7 +166,7 @@ func TestOthersCannotRead(t *testing.T) {
 func TestDirectoryOfAnother(t *testing.T) {
 	t.Parallel()
 	s := begin(t, Config{}, nodeConfig("a", addrA), createFile)
-	if _, err := Open(Config{Dir: s.dir}, time.Now(), &s.log); err == nil || !strings.Contains(err.Error(), s.dir+": another agent records there") {
+	if _, err := Open(Config{Dir: s.dir}, s.rec.clock, &s.log); err == nil || !strings.Contains(err.Error(), s.dir+": another agent records there") {
 		t.Errorf("error %v, want that another records there", err)
 	}
 	dir := s.dir
@@ -185,7 +185,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		if _, err := Open(Config{Dir: dir}, time.Now(), new(lines)); err == nil || !strings.Contains(err.Error(), file) {
+		if _, err := Open(Config{Dir: dir}, nil, new(lines)); err == nil || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: error %v, want one that names it", dir, err)
 		}
 	}
@@ -518,21 +518,5 @@ func TestFrequentInputsAreWrittenAsTheOthers(t *testing.T) {
 		if !bytes.HasPrefix(own, append(c.Saved(), byte(ended))) {
 			t.Errorf("%v from %v: %q, want %q", want.Kind, want.From, own, c.Saved())
 		}
-	}
-}
-
-// The loop reads the node's clock, then does other work, such as saving the node's state. The
-// times of a segment mustn't be late by that.
-func TestWallClockIsThatOfTheNodesTime(t *testing.T) {
-	t.Parallel()
-	const read, later = time.Second, time.Minute
-	started := time.Now().Add(-later)
-	r, err := Open(Config{Dir: t.TempDir()}, started, new(lines))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close(time.Second)
-	if off := r.clock(swim.Time(read)).Sub(started.Add(read)).Abs(); off > time.Millisecond {
-		t.Errorf("off by %v", off)
 	}
 }

@@ -66,15 +66,15 @@ type writer struct {
 	files files
 }
 
-// Open begins to record in a directory a node whose clock was zero at started. The error names the
-// path.
-func Open(c Config, started time.Time, log Logger) (*Recorder, error) {
-	return open(c, started, log, createFile)
+// Open begins to record in a directory a node, whose times clock turns into those of the host's
+// clock. The error names the path.
+func Open(c Config, clock func(swim.Time) time.Time, log Logger) (*Recorder, error) {
+	return open(c, clock, log, createFile)
 }
 
 // open is Open with a function that makes files.
 func open(
-	c Config, started time.Time, log Logger,
+	c Config, clock func(swim.Time) time.Time, log Logger,
 	create func(path string) (io.WriteCloser, error),
 ) (*Recorder, error) {
 	if c.Limit == 0 {
@@ -89,11 +89,6 @@ func open(
 	go w.write()
 	log.Infof("agent", "Recording to %s, at most %s; tags, payloads and addresses are in it",
 		c.Dir, SizeText(c.Limit))
-	// Not the time at which this is called: the loop may have read the node's some time ago.
-	clock := func(now swim.Time) time.Time {
-		t := time.Now()
-		return t.Add(time.Duration(now) - t.Sub(started))
-	}
 	return &Recorder{writer: w, clock: clock, limit: c.Limit, build: c.Build}, nil
 }
 
