@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"serf/internal/std"
-	"serf/swim/serf"
 	"serf/wire"
 )
 
@@ -211,13 +210,3 @@ func (k Keys) Add(keys ...[]byte) {
 		k[wire.FingerprintOf(key)] = bytes.Clone(key)
 	}
 }
-
-// AddFrom adds the keys that a node has, such as those that it received while it was replayed.
-func (k Keys) AddFrom(n *serf.Node) {
-	if s := n.Sealer(); s != nil && s.Keys != nil {
-		k.Add(s.Keys.Keys()...)
-	}
-}
-
-// Of returns the key with a fingerprint; nil if there is none.
-func (k Keys) Of(print wire.Fingerprint) []byte { return k[print] }

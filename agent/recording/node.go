@@ -13,8 +13,7 @@ import (
 // the node is here; those that only read are the node's own.
 type Node struct {
 	*serf.Node
-	rec   *Recorder // nil: nothing is recorded
-	entry Entry     // the present input
+	rec *Recorder // nil: nothing is recorded
 }
 
 // NewNode makes a node as serf.New does, and has it keep its history in h. With a recorder its
@@ -31,7 +30,7 @@ func NewNode(
 		begin()
 	} else {
 		r.start(now, &c)
-		r.record(n.input(KindStart, now), out, begin)
+		r.record(&Entry{Kind: KindStart, At: now}, out, begin)
 	}
 	if err != nil {
 		n.Close()
@@ -41,24 +40,24 @@ func NewNode(
 	return n, nil
 }
 
-// input begins an input.
-//
-//go:noinline
-func (n *Node) input(kind Kind, now swim.Time) *Entry {
-	n.entry = Entry{Kind: kind, At: now}
-	return &n.entry
+// give gives an input to the node.
+func (n *Node) give(e *Entry, out *swim.Output) (op swim.OpID, err error) {
+	if n.rec == nil {
+		return e.Apply(n.Node, out)
+	}
+	return n.rec.record(e, out, func() (swim.OpID, error) { return e.Apply(n.Node, out) })
 }
 
-// give gives the input to the node.
-func (n *Node) give(out *swim.Output) (op swim.OpID, err error) {
-	e := &n.entry
-	if n.rec == nil {
-		op, err = e.Apply(n.Node, out)
-	} else {
-		op, err = n.rec.record(e, out, func() (swim.OpID, error) { return e.Apply(n.Node, out) })
-	}
-	n.entry = Entry{} // pins nothing
-	return op, err
+// tell is give for a call that returns an error alone.
+func (n *Node) tell(e *Entry, out *swim.Output) error {
+	_, err := n.give(e, out)
+	return err
+}
+
+// begin is give for a call that returns an operation alone.
+func (n *Node) begin(e *Entry, out *swim.Output) swim.OpID {
+	op, _ := n.give(e, out)
+	return op
 }
 
 // now is the time of a call that has none.
@@ -80,12 +79,7 @@ func (n *Node) Packet(now swim.Time, from netip.AddrPort, p []byte, out *swim.Ou
 
 // Stream implements swim.Machine.
 func (n *Node) Stream(now swim.Time, in swim.StreamIn, out *swim.Output) {
-	if n.rec == nil {
-		n.Node.Stream(now, in, out)
-		return
-	}
-	n.input(KindStream, now).Stream = in
-	n.give(out)
+	n.give(&Entry{Kind: KindStream, At: now, Stream: in}, out)
 }
 
 // Tick implements swim.Machine.
@@ -101,133 +95,100 @@ func (n *Node) Tick(now swim.Time, out *swim.Output) {
 func (n *Node) UserEvent(
 	now swim.Time, name string, payload []byte, coalesce bool, out *swim.Output,
 ) error {
-	e := n.input(KindUserEvent, now)
-	e.Name, e.Data, e.Flag = name, payload, coalesce
-	_, err := n.give(out)
-	return err
+	e := &Entry{Kind: KindUserEvent, At: now, Name: name, Data: payload, Flag: coalesce}
+	return n.tell(e, out)
 }
 
 // Query is that of serf.Node.
 func (n *Node) Query(now swim.Time, p serf.QueryParams, out *swim.Output) (swim.OpID, error) {
-	e := n.input(KindQuery, now)
-	e.Name, e.Data, e.Nodes, e.Tags, e.Flag = p.Name, p.Payload, p.Nodes, p.Tags, p.WantAck
-	e.Relay, e.Timeout = p.RelayFactor, p.Timeout
-	return n.give(out)
+	return n.give(&Entry{Kind: KindQuery, At: now, Name: p.Name, Data: p.Payload, Nodes: p.Nodes,
+		Tags: p.Tags, Flag: p.WantAck, Relay: p.RelayFactor, Timeout: p.Timeout}, out)
 }
 
 // Ask is that of serf.Node.
 func (n *Node) Ask(now swim.Time, q serf.Question, out *swim.Output) (swim.OpID, error) {
-	e := n.input(KindAsk, now)
-	e.Data, e.Nodes, e.Flag = n.EncodeQuestion(&q), q.Nodes, q.Direct
-	e.Relay, e.Timeout = q.RelayFactor, q.Timeout
-	return n.give(out)
+	return n.give(&Entry{Kind: KindAsk, At: now, Data: n.EncodeQuestion(&q), Nodes: q.Nodes,
+		Flag: q.Direct, Relay: q.RelayFactor, Timeout: q.Timeout}, out)
 }
 
 // Keys is that of serf.Node.
 func (n *Node) Keys(now swim.Time, r serf.KeyRequest, out *swim.Output) (swim.OpID, error) {
-	e := n.input(KindKeys, now)
-	e.Name, e.Key, e.Relay, e.Timeout = string(r.Command), r.Key, r.RelayFactor, r.Timeout
+	e := &Entry{Kind: KindKeys, At: now, Name: string(r.Command), Key: r.Key, Relay: r.RelayFactor,
+		Timeout: r.Timeout}
 	if len(r.Key) > 0 {
 		print := wire.FingerprintOf(r.Key)
 		e.KeyPrint = &print
 	}
-	return n.give(out)
+	return n.give(e, out)
 }
 
 // Respond is that of serf.Node.
 func (n *Node) Respond(now swim.Time, op swim.OpID, payload []byte, out *swim.Output) error {
-	e := n.input(KindRespond, now)
-	e.Op, e.Data = op, payload
-	_, err := n.give(out)
-	return err
+	return n.tell(&Entry{Kind: KindRespond, At: now, Op: op, Data: payload}, out)
 }
 
 // Decline is that of serf.Node.
 func (n *Node) Decline(now swim.Time, op swim.OpID, out *swim.Output) error {
-	n.input(KindDecline, now).Op = op
-	_, err := n.give(out)
-	return err
+	return n.tell(&Entry{Kind: KindDecline, At: now, Op: op}, out)
 }
 
 // Join is that of serf.Node.
 func (n *Node) Join(
 	now swim.Time, to []netip.AddrPort, replay bool, out *swim.Output,
 ) swim.OpID {
-	e := n.input(KindJoin, now)
-	e.Addrs, e.Flag = to, replay
-	op, _ := n.give(out)
-	return op
+	return n.begin(&Entry{Kind: KindJoin, At: now, Addrs: to, Flag: replay}, out)
 }
 
 // JoinOne is that of serf.Node.
 func (n *Node) JoinOne(now swim.Time, to []netip.AddrPort, out *swim.Output) swim.OpID {
-	n.input(KindJoinOne, now).Addrs = to
-	op, _ := n.give(out)
-	return op
+	return n.begin(&Entry{Kind: KindJoinOne, At: now, Addrs: to}, out)
 }
 
 // Leave is that of serf.Node.
 func (n *Node) Leave(now swim.Time, out *swim.Output) swim.OpID {
-	n.input(KindLeave, now)
-	op, _ := n.give(out)
-	return op
+	return n.begin(&Entry{Kind: KindLeave, At: now}, out)
 }
 
 // ForceLeave is that of serf.Node.
 func (n *Node) ForceLeave(now swim.Time, name string, prune bool, out *swim.Output) error {
-	e := n.input(KindForceLeave, now)
-	e.Name, e.Flag = name, prune
-	_, err := n.give(out)
-	return err
+	return n.tell(&Entry{Kind: KindForceLeave, At: now, Name: name, Flag: prune}, out)
 }
 
 // SetTags is that of serf.Node.
 func (n *Node) SetTags(now swim.Time, tags map[string]string, out *swim.Output) error {
-	n.input(KindSetTags, now).Tags = tags
-	_, err := n.give(out)
-	return err
+	return n.tell(&Entry{Kind: KindSetTags, At: now, Tags: tags}, out)
 }
 
 // SetAddr is that of serf.Node.
 func (n *Node) SetAddr(now swim.Time, addr netip.AddrPort, out *swim.Output) error {
-	n.input(KindSetAddr, now).From = addr
-	_, err := n.give(out)
-	return err
+	return n.tell(&Entry{Kind: KindSetAddr, At: now, From: addr}, out)
 }
 
 // SetFamilies is that of serf.Node.
 func (n *Node) SetFamilies(f swim.Families) {
-	n.input(KindSetFamilies, n.now()).IP = f
-	n.give(nil)
+	n.give(&Entry{Kind: KindSetFamilies, At: n.now(), IP: f}, nil)
 }
 
 // SetZones is that of serf.Node.
 func (n *Node) SetZones(z serf.Zones) error {
-	n.input(KindSetZones, n.now()).Zones = z
-	_, err := n.give(nil)
-	return err
+	return n.tell(&Entry{Kind: KindSetZones, At: n.now(), Zones: z}, nil)
 }
 
 // SetKeyring is that of serf.Node.
 func (n *Node) SetKeyring(now swim.Time, keys *wire.Keyring, out *swim.Output) {
-	e := n.input(KindSetKeyring, now)
-	e.Ring, e.Prints = keys, keys.Fingerprints()
-	n.give(out)
+	n.give(&Entry{Kind: KindSetKeyring, At: now, Ring: keys, Prints: keys.Fingerprints()}, out)
 }
 
 // KeyringSaved is that of serf.Node.
 func (n *Node) KeyringSaved(now swim.Time, keys *wire.Keyring, err error, out *swim.Output) {
-	e := n.input(KindKeyringSaved, now)
 	s := n.Sealer()
-	e.Ring, e.Prints, e.Err = keys, keys.Fingerprints(), err
-	e.Flag = s != nil && s.Keys == keys
-	n.give(out)
+	n.give(&Entry{Kind: KindKeyringSaved, At: now, Ring: keys, Prints: keys.Fingerprints(), Err: err,
+		Flag: s != nil && s.Keys == keys}, out)
 }
 
 // FlushCoalesced is that of serf.Node.
 func (n *Node) FlushCoalesced(now swim.Time, out *swim.Output) {
-	n.input(KindFlushCoalesced, now)
-	n.give(out)
+	n.give(&Entry{Kind: KindFlushCoalesced, At: now}, out)
 }
 
 // EndTurn hands what was recorded to the disk when it is time to: the node's owner calls it when

@@ -99,7 +99,7 @@ func (r *Recorder) start(now swim.Time, c *serf.Config) {
 	rand.Read(id[:])
 	r.run = hex.EncodeToString(id[:])
 	r.last = now
-	r.interpose(c)
+	interpose(c, r.asked)
 	var keys *wire.Keyring
 	if s := c.Sealer; s != nil {
 		keys = s.Keys
@@ -239,13 +239,17 @@ func (r *Recorder) tick(n *serf.Node, now swim.Time, out *swim.Output) {
 	r.end(r.sums.Sum(m, out, 0, nil))
 }
 
-// answer records what was answered during an input.
-func (r *Recorder) answer(a Answer) {
+// asked records what is answered during an input.
+//
+//go:noinline
+func (r *Recorder) asked(_ AnswerKind, ask func() Answer) Answer {
+	a := ask()
 	if r.calling {
 		c := checkpoint.Saver(append(r.buf, byte(a.Kind)))
 		a.code(c)
 		r.buf = c.Saved()
 	}
+	return a
 }
 
 // endTurn hands over what has waited long enough, and begins a new segment if it is time to.

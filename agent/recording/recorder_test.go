@@ -79,8 +79,7 @@ func TestInputOfACrashIsWritten(t *testing.T) {
 	s := begin(t, Config{}, nodeConfig("a", addrA), createFile)
 	func() {
 		defer func() { recover() }()
-		e := s.input(KindPacket, s.now)
-		e.From, e.Data = addrB, []byte("deadly")
+		e := &Entry{Kind: KindPacket, At: s.now, From: addrB, Data: []byte("deadly")}
 		s.rec.record(e, &s.out, func() (swim.OpID, error) { panic("a rule was broken") })
 	}()
 	list, _ := entries(t, s.dir)
@@ -507,8 +506,7 @@ func TestFrequentInputsAreWrittenAsTheOthers(t *testing.T) {
 			s.Packet(want.At, want.From, want.Data, &s.out)
 		}
 		own := bytes.Clone(s.rec.buf[before:])
-		e := s.input(want.Kind, want.At)
-		*e = *want
+		e := *want
 		if want.Data == nil && want.Kind == KindPacket {
 			e.Data = []byte{}
 		}

@@ -41,6 +41,14 @@ func (c *Coder) Saved() []byte { return c.b }
 // Left is how many bytes are still to be restored; none after an error.
 func (c *Coder) Left() int { return len(c.b) }
 
+// Next is the next byte to be restored; 0 if there is none.
+func (c *Coder) Next() byte {
+	if len(c.b) == 0 {
+		return 0
+	}
+	return c.b[0]
+}
+
 // Err is why restoring failed first; nil while nothing did.
 func (c *Coder) Err() error { return c.err }
 

@@ -35,7 +35,7 @@ func (p *Part) value(name string, c *msgpack.Cursor, depth int) {
 	}
 	switch c.Kind() {
 	case msgpack.KindBool:
-		p.set(name, c.Bool())
+		p.Some(name, c.Bool())
 	case msgpack.KindInt:
 		p.number(name, c)
 	case msgpack.KindFloat:
@@ -100,7 +100,7 @@ func (p *Part) number(name string, c *msgpack.Cursor) {
 	if name == "Flags" {
 		for k, list := range flagNames[p.Kind] {
 			for i, word := range list {
-				p.set(word, n>>(8*k+i)&1 != 0)
+				p.Some(word, n>>(8*k+i)&1 != 0)
 			}
 		}
 	}

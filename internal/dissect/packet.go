@@ -25,14 +25,14 @@ func (d *Dissector) Packet(p []byte) Part {
 	x := Part{Kind: "packet"}
 	x.Add("bytes", len(p))
 	l, err := d.Sealer.LayersOf(p, &d.scratch)
-	x.set("label", l.Label)
+	x.Some("label", l.Label)
 	if l.Key != wire.NoKey {
 		x.Add("key", d.Sealer.Keys.Fingerprints()[l.Key].String())
 		x.Add("encryption", l.Encryption)
 	}
-	x.set("checksum", l.CRC)
-	x.set("compressed", l.Compressed)
-	x.set("compound", l.Compound)
+	x.Some("checksum", l.CRC)
+	x.Some("compressed", l.Compressed)
+	x.Some("compound", l.Compound)
 	if err != nil {
 		x.fault(err)
 		x.Add("head", "0x"+hex.EncodeToString(p[:min(len(p), hiddenHead)]))

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode"
@@ -52,12 +53,28 @@ func (p *Part) Name(name string, value []byte) {
 	p.Add(name, textwrap.Escape(text, ""))
 }
 
-// set adds a bool that is true.
-//
-//go:noinline
-func (p *Part) set(name string, value bool) {
-	if value {
-		p.Add(name, true)
+// Some adds a value unless it is zero or empty: texts and errors as Name does, lists with commas.
+func (p *Part) Some(name string, value any) {
+	switch v := value.(type) {
+	case []byte:
+		value = string(v)
+	case []string:
+		value = strings.Join(v, ",")
+	case error:
+		value = v.Error()
+	}
+	switch v := value.(type) {
+	case nil:
+	case string:
+		if v != "" {
+			p.Name(name, []byte(v))
+		}
+	default:
+		if text, ok := v.(fmt.Stringer); !reflect.ValueOf(v).IsZero() && ok {
+			p.Add(name, text.String())
+		} else if !reflect.ValueOf(v).IsZero() {
+			p.Add(name, v)
+		}
 	}
 }
 

@@ -53,7 +53,8 @@ func Begin(c *recording.Checkpoint, keys recording.Keys) (*Player, error) {
 	if c.State == nil {
 		return p, nil
 	}
-	p.Node, err = serf.Restore(conf, keys.Of, c.State)
+	keyOf := func(print wire.Fingerprint) []byte { return keys[print] }
+	p.Node, err = serf.Restore(conf, keyOf, c.State)
 	return p, err
 }
 

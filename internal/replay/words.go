@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
@@ -72,10 +71,8 @@ var streamKinds = []string{"request", "reply", "failed", "sent"}
 func streamInput(in *swim.StreamIn) dissect.Part {
 	x := dissect.Part{Kind: "stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)]}
 	x.Add("stream", streamName(in.ID))
-	addr(&x, "from", in.From)
-	if in.Err != nil {
-		x.Name("error", []byte(in.Err.Error()))
-	}
+	x.Some("from", in.From)
+	x.Some("error", in.Err)
 	if len(in.Data) > 0 {
 		x.Put(dissect.StreamMessage(in.Data))
 	}
@@ -90,21 +87,8 @@ func streamName(id swim.StreamID) string {
 	return number(uint64(id))
 }
 
-func addr(x *dissect.Part, name string, a netip.AddrPort) {
-	if a.IsValid() {
-		x.Add(name, a.String())
-	}
-}
-
 // callFields are the arguments of a call.
 func callFields(x *dissect.Part, e *recording.Entry) {
-	if e.Name != "" {
-		x.Name("name", []byte(e.Name))
-	}
-	if e.Op != 0 {
-		x.Add("op", uint64(e.Op))
-	}
-	addr(x, "addr", e.From)
 	var to, tags, keys []string
 	for _, a := range e.Addrs {
 		to = append(to, a.String())
@@ -118,34 +102,20 @@ func callFields(x *dissect.Part, e *recording.Entry) {
 	for _, print := range e.Prints {
 		keys = append(keys, print.String())
 	}
-	list(x, "to", to)
-	list(x, "nodes", e.Nodes)
-	list(x, "tags", tags)
-	list(x, "keys", keys)
-	if e.Relay > 0 {
-		x.Add("relay_factor", e.Relay)
-	}
-	if e.Timeout != 0 {
-		x.Add("timeout", e.Timeout.String())
-	}
-	if e.Zones.Tag != "" {
-		x.Name("zone_tag", []byte(e.Zones.Tag))
-	}
-	if e.Flag {
-		x.Add(flagNames[e.Kind], true)
-	}
-	if e.Err != nil {
-		x.Name("error", []byte(e.Err.Error()))
-	}
+	x.Some("name", e.Name)
+	x.Some("op", opNumber(e.Op))
+	x.Some("addr", e.From)
+	x.Some("to", to)
+	x.Some("nodes", e.Nodes)
+	x.Some("tags", tags)
+	x.Some("keys", keys)
+	x.Some("relay_factor", e.Relay)
+	x.Some("timeout", e.Timeout)
+	x.Some("zone_tag", e.Zones.Tag)
+	x.Some(flagNames[e.Kind], e.Flag)
+	x.Some("error", e.Err)
 	if len(e.Data) > 0 {
 		x.Payload("payload", e.Data)
-	}
-}
-
-// list adds names or the like.
-func list(x *dissect.Part, name string, of []string) {
-	if len(of) > 0 {
-		x.Name(name, []byte(strings.Join(of, ",")))
 	}
 }
 
@@ -179,12 +149,8 @@ func (p *Player) Effects() []dissect.Part {
 	}
 	if p.op != 0 || p.err != nil {
 		x := dissect.Part{Kind: "return"}
-		if p.op != 0 {
-			x.Add("op", opName(p.op))
-		}
-		if p.err != nil {
-			x.Name("error", []byte(p.err.Error()))
-		}
+		x.Some("op", opNumber(p.op))
+		x.Some("error", p.err)
 		all.Put(x)
 	}
 	return all.Parts
@@ -196,7 +162,7 @@ var streamActions = []string{"call", "send", "answer"}
 func streamOut(s *swim.StreamOut) dissect.Part {
 	x := dissect.Part{Kind: "stream " + streamActions[min(int(s.Kind), len(streamActions)-1)]}
 	x.Add("stream", streamName(s.ID))
-	addr(&x, "to", s.To)
+	x.Some("to", s.To)
 	x.Put(dissect.StreamMessage(s.Message()))
 	return x
 }
@@ -252,35 +218,21 @@ func (p *Player) event(e *swim.Event) dissect.Part {
 	}
 	x := dissect.Part{Kind: "event " + name}
 	if e.Member != swim.NoMember {
-		x.Name("node", []byte(p.nameOf(e.Member)))
+		x.Some("node", p.nameOf(e.Member))
 	}
 	var names []string
 	for _, id := range e.Members {
 		names = append(names, p.nameOf(id))
 	}
-	list(&x, "nodes", names)
-	if len(e.Name) > 0 {
-		x.Name("name", e.Name)
-	}
-	if e.Op != 0 {
-		x.Add("op", opName(e.Op))
-	}
-	if e.LTime != 0 {
-		x.Add("ltime", e.LTime)
-	}
-	if e.N != 0 {
-		x.Add("n", e.N)
-	}
-	if e.RTT != 0 {
-		x.Add("rtt", e.RTT.String())
-	}
-	if e.Flag {
-		x.Add("flag", true)
-	}
-	addr(&x, "addr", e.Addr)
-	if e.Err != nil {
-		x.Name("error", []byte(e.Err.Error()))
-	}
+	x.Some("nodes", names)
+	x.Some("name", e.Name)
+	x.Some("op", opNumber(e.Op))
+	x.Some("ltime", e.LTime)
+	x.Some("n", e.N)
+	x.Some("rtt", e.RTT)
+	x.Some("flag", e.Flag)
+	x.Some("addr", e.Addr)
+	x.Some("error", e.Err)
 	switch {
 	case len(e.Data) == 0:
 	case e.Kind == serf.EventQueryResponse, e.Kind == serf.EventQuery:
@@ -293,5 +245,5 @@ func (p *Player) event(e *swim.Event) dissect.Part {
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// opName is a number of an operation without the bit that marks those of Serf.
-func opName(op swim.OpID) string { return number(uint64(op &^ (1 << 62))) }
+// opNumber is a number of an operation without the bit that marks those of Serf.
+func opNumber(op swim.OpID) uint64 { return uint64(op &^ (1 << 62)) }

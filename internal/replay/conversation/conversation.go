@@ -27,6 +27,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,15 +155,26 @@ type call struct {
 	Op      swim.OpID         `json:",omitempty"`
 	Nodes   []string          `json:",omitempty"`
 	Tags    map[string]string `json:",omitempty"`
-	Addrs   []string          `json:",omitempty"`
-	Addr    string            `json:",omitempty"`
+	Addrs   []netip.AddrPort  `json:",omitempty"`
+	Addr    netip.AddrPort    `json:",omitzero"`
 	Relay   uint8             `json:",omitempty"`
 	Timeout time.Duration     `json:",omitempty"`
-	Zones   *serf.Zones       `json:",omitempty"`
+	Zones   serf.Zones        `json:",omitzero"`
 	IP      swim.Families     `json:",omitempty"`
 	Err     string            `json:",omitempty"`
-	Key     string            `json:",omitempty"`
-	Ring    []string          `json:",omitempty"`
+	Key     *print            `json:",omitempty"`
+	Ring    []print           `json:",omitempty"`
+}
+
+// print is a fingerprint in hex.
+type print wire.Fingerprint
+
+func (f print) MarshalText() ([]byte, error) { return []byte(wire.Fingerprint(f).String()), nil }
+
+func (f *print) UnmarshalText(text []byte) error {
+	read, err := fingerprint(string(text))
+	*f = print(read)
+	return err
 }
 
 // streamKinds are what happens on a stream.

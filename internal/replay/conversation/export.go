@@ -323,25 +323,14 @@ func streamID(id swim.StreamID) string {
 
 // callOf is the arguments of a call as JSON.
 func callOf(e *recording.Entry) string {
-	c := call{Name: e.Name, Data: e.Data, Flag: e.Flag, Op: e.Op, Nodes: e.Nodes,
-		Tags: e.Tags, Relay: e.Relay, Timeout: e.Timeout, IP: e.IP}
-	if e.From.IsValid() {
-		c.Addr = e.From.String()
-	}
-	for _, a := range e.Addrs {
-		c.Addrs = append(c.Addrs, a.String())
-	}
-	if e.Kind == recording.KindSetZones {
-		c.Zones = &e.Zones
-	}
+	c := call{Name: e.Name, Data: e.Data, Flag: e.Flag, Op: e.Op, Nodes: e.Nodes, Tags: e.Tags,
+		Addrs: e.Addrs, Addr: e.From, Relay: e.Relay, Timeout: e.Timeout, Zones: e.Zones, IP: e.IP,
+		Key: (*print)(e.KeyPrint)}
 	if e.Err != nil {
 		c.Err = e.Err.Error()
 	}
-	if e.KeyPrint != nil {
-		c.Key = e.KeyPrint.String()
-	}
-	for _, print := range e.Prints {
-		c.Ring = append(c.Ring, print.String())
+	for _, f := range e.Prints {
+		c.Ring = append(c.Ring, print(f))
 	}
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -307,34 +307,18 @@ func (p *parser) call(text string) (err error) {
 	}
 	e := &p.in.Entry
 	e.Name, e.Data, e.Flag, e.Op, e.Nodes = c.Name, c.Data, c.Flag, c.Op, c.Nodes
-	e.Tags, e.Relay, e.Timeout, e.IP = c.Tags, c.Relay, c.Timeout, c.IP
-	if c.Addr != "" {
-		e.From, err = netip.ParseAddrPort(c.Addr)
-	}
-	for _, text := range c.Addrs {
-		a, failed := netip.ParseAddrPort(text)
-		err = std.Join(err, failed)
-		e.Addrs = append(e.Addrs, a)
-	}
-	if c.Zones != nil {
-		e.Zones = *c.Zones
-	}
+	e.Tags, e.Addrs, e.From, e.Relay, e.Timeout = c.Tags, c.Addrs, c.Addr, c.Relay, c.Timeout
+	e.Zones, e.IP, e.KeyPrint = c.Zones, c.IP, (*wire.Fingerprint)(c.Key)
 	if c.Err != "" {
 		e.Err = errors.New(c.Err)
 	}
-	if c.Key != "" {
-		print, failed := fingerprint(c.Key)
-		err = std.Join(err, failed)
-		e.KeyPrint, e.Key = &print, p.Keys[print]
+	if c.Key != nil {
+		e.Key = p.Keys[*e.KeyPrint]
 	}
-	for _, text := range c.Ring {
-		print, failed := fingerprint(text)
-		err = std.Join(err, failed)
-		e.Prints = append(e.Prints, print)
+	for _, f := range c.Ring {
+		e.Prints = append(e.Prints, wire.Fingerprint(f))
 	}
-	if err == nil {
-		e.Ring, err = p.Keys.Ring(e.Prints)
-	}
+	e.Ring, err = p.Keys.Ring(e.Prints)
 	return err
 }
 
