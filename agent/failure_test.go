@@ -17,6 +17,9 @@ import (
 // Members come and go, some without a word, and one can't send packets: none of them leaves
 // anything behind (F10 in docs/failures.md).
 func TestChurnLeaksNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("72 agents come and go")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		n := newMemNetwork()
 		agents := beginJoined(t, n, 3)

@@ -44,6 +44,9 @@ func stuffed(t *testing.T, gossip time.Duration) *Agent {
 }
 
 func TestUserEventWaitsForRoom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("20,000 events")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		agents := beginJoined(t, newMemNetwork(), 3)
 		const all = 20_000 // more than the node takes

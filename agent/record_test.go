@@ -222,6 +222,9 @@ func TestRecordingIsReplayed(t *testing.T) {
 // A quiet cluster of ten fills at most 60 MB a day and member.
 func TestQuietRecordingIsSmall(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("ten agents for ten minutes")
+	}
 	for _, keys := range [][][]byte{nil, storyKeys(1)} {
 		synctest.Test(t, func(t *testing.T) {
 			n := memnet.New(memnet.Config{Link: memnet.Link{Delay: time.Millisecond}})

@@ -95,6 +95,9 @@ func (s *storm) call(a *Agent, rng *rand.Rand, mayClose bool) {
 
 func TestStorm(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("a minute of calls to all agents")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &storm{t: t, net: memnet.New(memnet.Config{Link: memnet.Link{
 			Delay: time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.05,

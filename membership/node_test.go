@@ -380,6 +380,9 @@ func TestSeedsAreSought(t *testing.T) {
 
 // A list of addresses may be long, and its members gone.
 func TestJoinOfManyAddresses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("4,000 addresses")
+	}
 	bubble(t, func(t *testing.T, net *memnet.Network) {
 		a := start(t, net, 1, membership.Config{})
 		b := start(t, net, 2, membership.Config{})

@@ -199,6 +199,7 @@ func (s *storm) close(i int) {
 
 func TestStorm(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "16,000 calls")
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New(memnet.Config{Link: memnet.Link{
 			Delay: time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.05,

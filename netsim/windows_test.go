@@ -110,6 +110,9 @@ func crowd(t *testing.T, seed uint64, latency Dist, workers int) (*Sim, *diary) 
 }
 
 func TestNumberOfWorkersChangesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a large simulation, several times")
+	}
 	latencies := map[string]Dist{
 		"constant": Constant(tick), "spread": Exponential(tick/2, tick), "none at all": {}, "next to none": Uniform(0, tick),
 	}

@@ -459,6 +459,9 @@ func (x *explorer) checkRest(w world, order int, trace func() string) {
 
 func TestExplore(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("all states of three members")
+	}
 	type what = explored
 	for name, c := range map[string]struct {
 		what

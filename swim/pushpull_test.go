@@ -83,6 +83,9 @@ func TestRecordsTakeNoMoreThanCounted(t *testing.T) {
 
 // No member accepts a larger one. The living come first.
 func TestStateFitsABlock(t *testing.T) {
+	if testing.Short() {
+		t.Skip("more members than fit a state")
+	}
 	tn := converse(t, "b")
 	meta := strings.Repeat("m", MetaMax)
 	each := stateHead + NameMax + MetaMax

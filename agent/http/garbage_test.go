@@ -63,6 +63,9 @@ func throw(t *testing.T, addr string, rng *rand.Rand) {
 // Whatever clients send, nothing is left of it: no connection, no stream, and the agent answers.
 func TestGarbage(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("thousands of requests")
+	}
 	addr := *garbageAddr
 	var s *Server
 	if addr == "" {

@@ -261,6 +261,9 @@ func TestLikeKeepsTheKeySecret(t *testing.T) {
 // The advice is a configuration that the agent takes; it is in the JSON, too.
 func TestSimAdvises(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("two searches")
+	}
 	code, out, errs := sim(t, t.Context(), "-advise=1.5", "-nodes=4", "-profile=local", "-events=0")
 	i := strings.LastIndex(out, "\n\n{\n")
 	if code != exitOK || i < 0 {

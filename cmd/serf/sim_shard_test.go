@@ -47,6 +47,9 @@ func shards(t *testing.T, line string, of int) (folder string) {
 // The parts of any number of shards, more than there are runs, too, make what one process prints.
 func TestMergedPartsAreWhatOneProcessPrints(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("sweeps in parts")
+	}
 	for name, line := range experiments {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -162,6 +162,9 @@ func (m *stormy) leave(timeout time.Duration) {
 
 func TestStorm(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("half a minute of calls to all members")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &storm{t: t}
 		for i := range stormSize {

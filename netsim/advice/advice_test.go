@@ -68,6 +68,9 @@ func TestAdviceIsQuickerAndSound(t *testing.T) {
 // A search repeats, however many runs there are at a time.
 func TestAdviceRepeats(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("two searches")
+	}
 	alone := search(t, lossy(6), 1.5, 1, 20)
 	one, err := json.Marshal(alone)
 	if err != nil || len(alone.Tried) < 5 {
@@ -82,6 +85,9 @@ func TestAdviceRepeats(t *testing.T) {
 // is more patient, though slower.
 func TestAdviceIsPatientWhereItMustBe(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("a search")
+	}
 	s := lossy(10, scenario.Fault{Kind: scenario.FaultPause, Who: scenario.Who{Share: netsim.Probability(0.3)},
 		Start: scenario.Duration(10 * time.Second), Length: scenario.Duration(8 * time.Second), Every: scenario.Duration(9 * time.Second)})
 	a := search(t, s, 2, 2, 100)

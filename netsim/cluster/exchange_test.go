@@ -25,6 +25,9 @@ var kinds = map[string]func(i int) bool{
 
 func TestExchangesOfDifferencesCostATenth(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("100 members for nine minutes, three times")
+	}
 	bytes := map[string]uint64{}
 	for name, whole := range kinds {
 		c := exchanging(t, 100, whole)

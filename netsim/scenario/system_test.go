@@ -83,6 +83,9 @@ func TestFaultsOfSystemsConcernNobodyElseAndPass(t *testing.T) {
 
 // A fault of systems shows in the course of a run, and the same way each time.
 func TestFaultsOfSystemsMakeADifference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two runs for each fault")
+	}
 	base := Default()
 	base.Members, base.For, base.Start.Warm = 10, Duration(55*time.Second), true
 	base.Faults = []Fault{{Kind: FaultPause, Who: Who{Names: []string{"m4"}}, Start: Duration(15 * time.Second), Length: Duration(20 * time.Second)}}

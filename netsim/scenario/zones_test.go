@@ -54,6 +54,7 @@ func meanToAll(t *testing.T, r *report.Report) time.Duration {
 
 func TestZonesSendEachOtherLittleAndEventsAreAsFast(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "300 members, twice")
 	without, with := play(t, threeZones()), play(t, inZones(threeZones(), 1))
 	if was, is := bytesBetween(&without), bytesBetween(&with); is*100 > was*30 {
 		t.Errorf("%d bytes between zones, %d without zones: want 70%% less", is, was)
@@ -69,6 +70,7 @@ func TestZonesSendEachOtherLittleAndEventsAreAsFast(t *testing.T) {
 // An idle cluster sends probes, mostly: exchanges are of differences and cost little.
 func TestZonesOfAnIdleClusterNeedProbesToStay(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "300 members, three times")
 	s := threeZones()
 	s.For, s.Work = Duration(time.Minute), nil
 	without, with := play(t, s), play(t, inZones(s, 1))

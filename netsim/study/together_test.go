@@ -60,6 +60,7 @@ func TestNobodyStraggles(t *testing.T) {
 // Runs that take longer than traffic is counted for are followed until views agree.
 func TestConvergenceIsWaitedFor(t *testing.T) {
 	t.Parallel()
+	systest.Long(t, "three cold starts with heavy loss")
 	s := Convergence(1, 0)
 	s.Members, s.Network.Loss = 30, netsim.Probability(0.7)
 	r, err := converge(t.Context(), s, 3)

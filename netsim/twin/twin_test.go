@@ -146,6 +146,9 @@ func wantTrips(t *testing.T, got, want *scenario.Scenario) {
 
 // What members measured is found again, also where no coordinates fit.
 func TestRoundTripsThatMembersMeasured(t *testing.T) {
+	if testing.Short() {
+		t.Skip("twelve clusters for five minutes")
+	}
 	for name, l := range map[string]latencies{"detours": detours, "metric": metric} {
 		for _, n := range [][]int{{15, 10, 5}, {40, 5, 6}, {5, 5, 5}} {
 			for seed := range uint64(2) {
@@ -165,6 +168,9 @@ func TestRoundTripsThatMembersMeasured(t *testing.T) {
 
 // An agent that can't ask others knows its own round trips, and estimates the rest.
 func TestRoundTripsByCoordinates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("six clusters for five minutes")
+	}
 	for _, n := range [][]int{{15, 10, 5}, {40, 3, 4}, {4, 4, 4}} {
 		for seed := range uint64(2) {
 			t.Run("", func(t *testing.T) {
@@ -188,6 +194,9 @@ func TestRoundTripsByCoordinates(t *testing.T) {
 
 // One region is one region, however much its round trips differ.
 func TestOneRegion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("24 clusters for five minutes")
+	}
 	for _, l := range []string{"exp:100µs,500µs", "lognormal:10ms,60ms,0.4", "20ms"} {
 		for _, n := range []int{1, 2, 5, 30} {
 			for seed := range uint64(2) {
@@ -210,6 +219,9 @@ func TestOneRegion(t *testing.T) {
 
 // The twin of a twin is about the twin.
 func TestTwinOfATwin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two clusters for five minutes")
+	}
 	s := original(t, 7, detours, 15, 10, 5)
 	s.Network.Loss = netsim.Probability(0.03)
 	s.Work = []scenario.Work{{Kind: scenario.WorkEvent, Every: scenario.Duration(2 * time.Second)}}

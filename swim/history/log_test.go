@@ -47,6 +47,9 @@ func heap() int {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("as many changes as fit")
+	}
 	// Names make the most of it one time, records the other.
 	for _, turn := range []struct {
 		what  string

@@ -67,6 +67,9 @@ var familyCases = []struct{ four, six, both, bothSix string }{
 // Nobody considers a live member failed, and members that die are failed for all.
 func TestFamiliesInOneCluster(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("a cluster for each case")
+	}
 	for _, tt := range familyCases {
 		c := startFamilies(t, tt.four, tt.six, tt.both, tt.bothSix)
 		c.run(5 * time.Minute)

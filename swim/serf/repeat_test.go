@@ -260,6 +260,9 @@ func TestClusterQueryEndsWithoutHandlers(t *testing.T) {
 // With 30% of all packets lost, 99% of the responses arrive in time.
 func TestClusterQueryWithLoss(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("200 queries")
+	}
 	for _, tt := range []struct {
 		name    string
 		timeout time.Duration

@@ -104,6 +104,9 @@ func (n *network) wrong() float64 {
 // In a grid of members with access links of different length, estimates that start from nothing
 // come close to the truth.
 func TestEstimatesConverge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many observations")
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		side := rapid.IntRange(3, 4).Draw(t, "side")
 		spacing := rapid.Float64Range(0.002, 0.050).Draw(t, "spacing")
