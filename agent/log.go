@@ -185,7 +185,6 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 
 // Repeatf adds a line about a condition that may occur again and again: the first line with this
 // key is written, further ones are counted, and the count is written every 30 s while it grows.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {

@@ -62,7 +62,6 @@ func (s *Sim) At(t swim.Time, fn func()) {
 }
 
 // After runs fn when d has passed.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func (s *Sim) After(d time.Duration, fn func()) { s.At(s.now.Add(d), fn) }

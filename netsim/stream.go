@@ -136,6 +136,8 @@ func (w *worker) deliverStream(e *event) {
 }
 
 // end ends call i, if the caller still waits for it.
+//
+//go:noinline
 func (w *worker) end(i uint32, how func(c *call)) {
 	c := w.calls.slots[i]
 	if c.done || !w.calling(&c) {

@@ -36,6 +36,7 @@ type home struct {
 	inc uint32
 }
 
+//go:noinline
 func homeOf(c *claim) home { return home{c.profile.clone(), c.inc} }
 
 // claimOf is what h says about id.

@@ -117,26 +117,6 @@ func (s *Segment) readHeader() error {
 	return nil
 }
 
-// read returns the frames.
-func (s *Segment) read() (frames []byte, err error) {
-	info, err := os.Stat(s.Path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > segmentMax {
-		return nil, std.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
-	}
-	b, err := os.ReadFile(s.Path)
-	if err != nil {
-		return nil, err
-	}
-	s.Header, frames, err = parseHeader(b)
-	if err != nil {
-		return nil, std.Errorf("%s: %w", s.Path, err)
-	}
-	return frames, nil
-}
-
 // Reader reads the entries of a segment.
 type Reader struct {
 	Checkpoint *Checkpoint

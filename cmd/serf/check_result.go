@@ -54,7 +54,7 @@ type checkFigure struct {
 	Critical string `json:"critical,omitempty"`
 }
 
-// add adds what was checked. It is called, not inlined: that is less code.
+// add adds what was checked.
 //
 //go:noinline
 func (r *checkResult) add(check string, v verdict, text string) {
@@ -62,7 +62,7 @@ func (r *checkResult) add(check string, v verdict, text string) {
 	r.Status = r.verdict()
 }
 
-// figure adds a number for graphs. It is called, not inlined: that is less code.
+// figure adds a number for graphs.
 //
 //go:noinline
 func (r *checkResult) figure(name string, value int, warning, critical string) {

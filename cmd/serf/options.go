@@ -54,7 +54,6 @@ func (o *options) takesPayload(name string) {
 }
 
 // text is an option whose value can't be empty.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func (o *options) text(name, value string) *string {
@@ -250,7 +249,6 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 }
 
 // given reports whether an option was given. It is called after parse.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func (o *options) given(name string) (given bool) {

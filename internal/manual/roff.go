@@ -52,7 +52,7 @@ type roff struct {
 	options bool // a heading or the first option has ended the description
 }
 
-// line adds a line. It is called, not inlined: that is less code.
+// line adds a line.
 //
 //go:noinline
 func (r *roff) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
@@ -147,7 +147,6 @@ var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`
 	"~", `\(ti`, `"`, `\(dq`)
 
 // escape is text for roff, but for a point at the beginning of a line.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func escape(text string) string { return special.Replace(text) }

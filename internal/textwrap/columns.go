@@ -33,7 +33,6 @@ func Columns(rows [][]string) string {
 }
 
 // Count is a number with what is counted: "1 member", "2 members".
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func Count(n int, what string) string {

@@ -13,7 +13,6 @@ const Width = 100
 
 // Fill breaks text at white space into lines of at most Width columns, if its words allow. The
 // first line begins at column indent, where the caller has come to; the others are indented so far.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func Fill(text string, indent int) string { return FillTo(text, indent, Width) }

@@ -168,7 +168,7 @@ func (m *Model) Happened(now time.Time, ev rpc.Event) {
 	}
 }
 
-// addEvent adds a line to what happened. It is called, not inlined: that is less code.
+// addEvent adds a line to what happened.
 //
 //go:noinline
 func (m *Model) addEvent(kind, text string) {

@@ -18,7 +18,7 @@ type Line struct{ Label, Text string }
 
 type lines []Line
 
-// add adds a line. It is called, not inlined: that is less code.
+// add adds a line.
 //
 //go:noinline
 func (l *lines) add(label, format string, args ...any) {

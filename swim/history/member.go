@@ -47,7 +47,6 @@ func statusText(status string) string {
 
 // clean returns a name with what isn't printable escaped: it comes from another member, and must
 // not forge lines or drive a terminal.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func clean(s string) string { return textwrap.Escape(s, "") }

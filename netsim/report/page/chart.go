@@ -159,7 +159,6 @@ func (c *chart) putPlot(m *markup) {
 }
 
 // setAxes gives a chart its axes, and the script theirs.
-// It is called, not inlined: that is less code.
 //
 //go:noinline
 func (c *chart) setAxes(x, y axis) {

@@ -55,12 +55,12 @@ type table struct {
 	Closed bool // to be opened by the reader
 }
 
-// add adds a row. It is called, not inlined: that is less code.
+// add adds a row.
 //
 //go:noinline
 func (t *table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// alert adds a warning above all else. It is called, not inlined: that is less code.
+// alert adds a warning above all else.
 //
 //go:noinline
 func (d *document) alert(format string, args ...any) {
