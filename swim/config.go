@@ -110,9 +110,9 @@ type Problem struct {
 	err   error
 }
 
-// NewProblem returns a problem with this text, which begins with the field and a colon if it is
+// newProblem returns a problem with this text, which begins with the field and a colon if it is
 // about one.
-func NewProblem(format string, args ...any) *Problem {
+func newProblem(format string, args ...any) *Problem {
 	p := &Problem{err: std.Errorf(format, args...)}
 	p.Text = p.err.Error()
 	if field, _, ok := strings.Cut(format, ": "); ok && !strings.Contains(field, "%") {
@@ -124,53 +124,74 @@ func NewProblem(format string, args ...any) *Problem {
 func (p *Problem) Error() string { return p.err.Error() }
 func (p *Problem) Unwrap() error { return errors.Unwrap(p.err) }
 
+// Problems collects what is wrong with a configuration: each is a *Problem.
+type Problems []error
+
+// Check adds a problem, unless ok. Its text begins with the field and a colon if it is about one:
+// "gossip rate: %d is negative".
+//
+//go:noinline
+func (p *Problems) Check(ok bool, format string, args ...any) {
+	if !ok {
+		*p = append(*p, newProblem(format, args...))
+	}
+}
+
+// AtLeast checks that a duration isn't too short.
+//
+//go:noinline
+func (p *Problems) AtLeast(field string, v, least time.Duration) {
+	p.Check(v >= least, field+": %v, at least %v", v, least)
+}
+
+//go:noinline
+func (p *Problems) notNegative(field string, v time.Duration) {
+	p.Check(v >= 0, field+": %v is negative", v)
+}
+
+//go:noinline
+func (p *Problems) within(field string, v, least, most int) {
+	p.Check(v >= least && v <= most, field+": %d, allowed %d to %d", v, least, most)
+}
+
 // Validate reports every problem of c, joined, or nil. Each is a *Problem.
 func (c *Config) Validate() error {
-	var errs []error
-	c.problems(func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, NewProblem(format, args...))
-		}
-	})
-	if err := c.Zones.validate(); err != nil {
-		errs = append(errs, err)
-	}
-	return std.Join(errs...)
+	var p Problems
+	c.problems(&p)
+	return std.Join(append(p, c.Zones.validate())...)
 }
 
 // problems reports what is wrong with c, but for its Zones.
-func (c *Config) problems(bad func(ok bool, format string, args ...any)) {
-	notNegative := func(field string, v time.Duration) {
-		bad(v >= 0, field+": %v is negative", v)
-	}
-	bad(len(c.Name) >= 1 && len(c.Name) <= NameMax,
+func (c *Config) problems(p *Problems) {
+	p.Check(len(c.Name) >= 1 && len(c.Name) <= NameMax,
 		"name: %d bytes, allowed 1 to %d", len(c.Name), NameMax)
-	bad(len(c.Meta) <= MetaMax,
+	p.Check(len(c.Meta) <= MetaMax,
 		"metadata: %d bytes, limit %d: %w", len(c.Meta), MetaMax, ErrTooLarge)
 	if c.Addr.IsValid() {
 		err := unusable(c.Addr)
-		bad(err == nil, "address %v: %w", c.Addr, err)
+		p.Check(err == nil, "address %v: %w", c.Addr, err)
 	} else {
-		bad(false, "address: not set")
+		p.Check(false, "address: not set")
 	}
-	bad(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
-	c.Timing.problems(bad)
-	bad(c.PushPullNodes >= 0 && c.PushPullNodes <= maxPick,
+	p.Check(c.Families <= IPv4|IPv6, "families: %d, allowed 0 to %d", c.Families, IPv4|IPv6)
+	c.Timing.problems(p)
+	p.Check(c.PushPullNodes >= 0 && c.PushPullNodes <= maxPick,
 		"push pull nodes: %d, allowed 0 to %d", c.PushPullNodes, maxPick)
-	notNegative("dead retention", c.DeadRetention)
-	notNegative("verify forgotten", c.VerifyForgotten)
+	p.notNegative("dead retention", c.DeadRetention)
+	p.notNegative("verify forgotten", c.VerifyForgotten)
 	sealerErr := c.Sealer.Validate()
-	bad(sealerErr == nil, "%w", sealerErr)
+	p.Check(sealerErr == nil, "%w", sealerErr)
 	floor := c.packetFloor()
-	bad(c.PacketMax >= floor && c.PacketMax <= packetCeiling,
+	p.Check(c.PacketMax >= floor && c.PacketMax <= packetCeiling,
 		"packet size: %d, with this name and encryption allowed %d to %d",
 		c.PacketMax, floor, packetCeiling)
-	bad(c.UserPacketMax == 0 || c.UserPacketMax >= c.PacketMax && c.UserPacketMax <= packetCeiling,
+	p.Check(c.UserPacketMax == 0 ||
+		c.UserPacketMax >= c.PacketMax && c.UserPacketMax <= packetCeiling,
 		"size of packets with one message: %d, allowed 0, and %d to %d",
 		c.UserPacketMax, c.PacketMax, packetCeiling)
-	bad(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
+	p.Check(c.Versions[0] > 0 && c.Versions[0] <= c.Versions[2] && c.Versions[2] <= c.Versions[1],
 		"protocol version %d: allowed %d to %d", c.Versions[2], c.Versions[0], c.Versions[1])
-	bad(c.sim.Base == nil || c.sim.Roster == nil || c.sim.Roster.base == c.sim.Base,
+	p.Check(c.sim.Base == nil || c.sim.Roster == nil || c.sim.Roster.base == c.sim.Base,
 		"roster: not made from the base")
 }
 

@@ -93,31 +93,22 @@ func Local() Timing {
 }
 
 // problems reports what is wrong with t.
-func (t *Timing) problems(bad func(ok bool, format string, args ...any)) {
-	within := func(field string, v, least, most int) {
-		bad(v >= least && v <= most, field+": %d, allowed %d to %d", v, least, most)
-	}
-	atLeast := func(field string, v, least time.Duration) {
-		bad(v >= least, field+": %v, at least %v", v, least)
-	}
-	notNegative := func(field string, v time.Duration) {
-		bad(v >= 0, field+": %v is negative", v)
-	}
-	atLeast("probe interval", t.ProbeInterval, time.Millisecond)
-	bad(t.ProbeTimeout >= time.Millisecond && t.ProbeTimeout < t.ProbeInterval,
+func (t *Timing) problems(p *Problems) {
+	p.AtLeast("probe interval", t.ProbeInterval, time.Millisecond)
+	p.Check(t.ProbeTimeout >= time.Millisecond && t.ProbeTimeout < t.ProbeInterval,
 		"probe timeout: %v, at least 1ms and less than the probe interval %v",
 		t.ProbeTimeout, t.ProbeInterval)
-	within("indirect probes", t.IndirectProbes, 0, 64)
-	atLeast("gossip interval", t.GossipInterval, time.Millisecond)
-	within("gossip nodes", t.GossipNodes, 1, 64)
-	bad(t.GossipRate >= 0, "gossip rate: %d is negative", t.GossipRate)
-	notNegative("gossip to the dead", t.GossipToTheDead)
-	within("retransmit mult", t.RetransmitMult, 1, 100)
-	bad(t.PushPullInterval == 0 || t.PushPullInterval >= 10*time.Millisecond,
+	p.within("indirect probes", t.IndirectProbes, 0, 64)
+	p.AtLeast("gossip interval", t.GossipInterval, time.Millisecond)
+	p.within("gossip nodes", t.GossipNodes, 1, 64)
+	p.Check(t.GossipRate >= 0, "gossip rate: %d is negative", t.GossipRate)
+	p.notNegative("gossip to the dead", t.GossipToTheDead)
+	p.within("retransmit mult", t.RetransmitMult, 1, 100)
+	p.Check(t.PushPullInterval == 0 || t.PushPullInterval >= 10*time.Millisecond,
 		"push pull interval: %v, allowed 0 or at least 10ms", t.PushPullInterval)
-	within("suspicion mult", t.SuspicionMult, 1, 100)
-	within("suspicion max mult", t.SuspicionMaxMult, 1, 100)
-	within("awareness max", t.AwarenessMax, 1, 64)
-	atLeast("stream timeout", t.StreamTimeout, time.Millisecond)
-	atLeast("leave timeout", t.LeaveTimeout, time.Millisecond)
+	p.within("suspicion mult", t.SuspicionMult, 1, 100)
+	p.within("suspicion max mult", t.SuspicionMaxMult, 1, 100)
+	p.within("awareness max", t.AwarenessMax, 1, 64)
+	p.AtLeast("stream timeout", t.StreamTimeout, time.Millisecond)
+	p.AtLeast("leave timeout", t.LeaveTimeout, time.Millisecond)
 }

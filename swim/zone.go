@@ -39,12 +39,12 @@ const ZoneShareDefault = 10
 func (z *Zones) validate() error {
 	switch {
 	case z.Share < 0 || z.Share > 100:
-		return NewProblem("zone share: %d, allowed 1 to 100 percent, or 0 for %d",
+		return newProblem("zone share: %d, allowed 1 to 100 percent, or 0 for %d",
 			z.Share, ZoneShareDefault)
 	case z.Of == nil && z.Share != 0:
-		return NewProblem("zone share: %d, allowed only if members have zones", z.Share)
+		return newProblem("zone share: %d, allowed only if members have zones", z.Share)
 	case z.Of == nil && z.Probes:
-		return NewProblem("zone probes: true, allowed only if members have zones")
+		return newProblem("zone probes: true, allowed only if members have zones")
 	}
 	return nil
 }

@@ -179,46 +179,39 @@ func DefaultConfig(t swim.Timing) Config {
 
 // Validate returns every problem of c, each a *swim.Problem, joined; nil if there are none.
 func (c *Config) Validate() error {
-	errs := []error{c.membershipProblems()}
-	c.problems(func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, swim.NewProblem(format, args...))
-		}
-	})
-	return std.Join(errs...)
+	var p swim.Problems
+	c.problems(&p)
+	return std.Join(append([]error{c.membershipProblems()}, p...)...)
 }
 
 // problems reports what is wrong with c itself.
-func (c *Config) problems(bad func(ok bool, format string, args ...any)) {
-	atLeast := func(name string, d, least time.Duration) {
-		bad(d >= least, name+": %v, at least %v", d, least)
-	}
+func (c *Config) problems(p *swim.Problems) {
 	size := func(name string, n, most int) {
-		bad(n >= 1 && n <= most, name+": %d bytes, allowed 1 to %d", n, most)
+		p.Check(n >= 1 && n <= most, name+": %d bytes, allowed 1 to %d", n, most)
 	}
-	bad(c.Protocol == 0 || c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax,
+	p.Check(c.Protocol == 0 || c.Protocol >= ProtocolMin && c.Protocol <= ProtocolMax,
 		"Serf protocol %d: allowed %d to %d", c.Protocol, ProtocolMin, ProtocolMax)
-	bad(!c.CheckNames || len(c.Name) <= checkedNameMax,
+	p.Check(!c.CheckNames || len(c.Name) <= checkedNameMax,
 		"name: %d bytes. Valid length is 1 to %d when names are checked",
 		len(c.Name), checkedNameMax)
-	bad(!c.CheckNames || plainName(c.Name),
+	p.Check(!c.CheckNames || plainName(c.Name),
 		"name: %q has invalid characters: allowed are letters, digits, dots and dashes", c.Name)
 	_, err := encodeTags(c.protocol(), c.Tags)
-	bad(err == nil, "%w", err)
-	atLeast("reap interval", c.ReapInterval, time.Millisecond)
-	bad(c.ReconnectInterval == 0 || c.ReconnectInterval >= time.Millisecond,
+	p.Check(err == nil, "%w", err)
+	p.AtLeast("reap interval", c.ReapInterval, time.Millisecond)
+	p.Check(c.ReconnectInterval == 0 || c.ReconnectInterval >= time.Millisecond,
 		"reconnect interval: %v, allowed 0 or at least 1ms", c.ReconnectInterval)
-	atLeast("reconnect timeout", c.ReconnectTimeout, 0)
-	atLeast("tombstone timeout", c.TombstoneTimeout, 0)
-	atLeast("coalesce period", c.CoalescePeriod, 0)
-	atLeast("quiescent period", c.QuiescentPeriod, 0)
-	atLeast("user coalesce period", c.UserCoalescePeriod, 0)
-	atLeast("user quiescent period", c.UserQuiescentPeriod, 0)
-	atLeast("broadcast timeout", c.BroadcastTimeout, 0)
-	atLeast("leave propagate delay", c.LeavePropagateDelay, 0)
-	bad(c.KeyringStore < keyringStores,
+	p.AtLeast("reconnect timeout", c.ReconnectTimeout, 0)
+	p.AtLeast("tombstone timeout", c.TombstoneTimeout, 0)
+	p.AtLeast("coalesce period", c.CoalescePeriod, 0)
+	p.AtLeast("quiescent period", c.QuiescentPeriod, 0)
+	p.AtLeast("user coalesce period", c.UserCoalescePeriod, 0)
+	p.AtLeast("user quiescent period", c.UserQuiescentPeriod, 0)
+	p.AtLeast("broadcast timeout", c.BroadcastTimeout, 0)
+	p.AtLeast("leave propagate delay", c.LeavePropagateDelay, 0)
+	p.Check(c.KeyringStore < keyringStores,
 		"keyring store: %d, allowed 0 to %d", c.KeyringStore, keyringStores-1)
-	bad(c.CoordinatesMax >= 0,
+	p.Check(c.CoordinatesMax >= 0,
 		"coordinates: at most %d are kept, which is negative", c.CoordinatesMax)
 	size("user event size", c.EventSizeMax, EventSizeCeiling)
 	size("query size", c.QuerySizeMax, messageCeiling)
