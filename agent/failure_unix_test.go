@@ -73,11 +73,17 @@ func comeAndGo(t *testing.T, a *Agent, name string) {
 	}
 }
 
+// wantQuickMembers wants one of three calls to be quick: on a machine with other work, one may wait
+// for the processor.
 func wantQuickMembers(t *testing.T, a *Agent) {
 	t.Helper()
-	began := time.Now()
-	a.Members()
-	if took := time.Since(began); took > 100*time.Millisecond {
-		t.Errorf("members took %v, limit 100 ms", took)
+	var took time.Duration
+	for range 3 {
+		began := time.Now()
+		a.Members()
+		if took = time.Since(began); took <= 100*time.Millisecond {
+			return
+		}
 	}
+	t.Errorf("three calls of Members took over 100 ms, the last %v", took)
 }
