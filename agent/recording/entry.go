@@ -120,7 +120,7 @@ func (e *Entry) code(c *checkpoint.Coder) {
 		checkpoint.Uint(c, &e.Op)
 		c.Bytes(&e.Data)
 	case KindJoin, KindJoinOne:
-		for i := range checkpoint.Slice(c, &e.Addrs, 1) {
+		for i := range checkpoint.Slice(c, &e.Addrs, addrLeast) {
 			c.Addr(&e.Addrs[i])
 		}
 		c.Bool(&e.Flag)
@@ -169,6 +169,9 @@ func (e *Entry) codeQuery(c *checkpoint.Coder) {
 	}
 	c.Raw(e.KeyPrint[:])
 }
+
+// addrLeast is how many bytes an address takes at least.
+const addrLeast = 4
 
 // Apply gives the input to a node. It returns what the method of the node does, which is zero for
 // those that return nothing. KindStart is not an input of a node: it makes one.

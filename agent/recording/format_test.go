@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"go/ast"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +150,26 @@ func TestDamagedEntriesAreAnError(t *testing.T) {
 	b[0] = byte(kinds)
 	if _, err := read(b); err == nil || !strings.Contains(err.Error(), "at byte 0, after 0 inputs") {
 		t.Errorf("an unknown kind: %v", err)
+	}
+}
+
+// A length that nothing is behind of allocates no more than some of what is there, and is an error.
+func TestLengthsAreNotTrusted(t *testing.T) {
+	for _, e := range []*Entry{{Kind: KindJoin}, {Kind: KindQuery, Nodes: []string{}}, {Kind: KindSetTags}, {Kind: KindSetKeyring}} {
+		const size = 1 << 20
+		c := checkpoint.Saver(nil)
+		e.codeHead(c, 0)
+		if e.Kind == KindQuery { // name, payload, whether there is a list
+			c = checkpoint.Saver(append(c.Saved(), 0, 0, 1))
+		}
+		b := append(binary.AppendUvarint(c.Saved(), size/16), bytes.Repeat([]byte{0xff}, size)...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := read(b)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; err == nil || used > 16*size {
+			t.Errorf("%v: %v, %d bytes for %d", e.Kind, err, used, size)
+		}
 	}
 }
 

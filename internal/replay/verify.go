@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"os"
@@ -175,13 +176,8 @@ const TimeForm = "2006-01-02 15:04:05.000"
 // Text is the report for a terminal.
 func (r *Report) Text() string {
 	var b std.Builder
-	name := r.Node
-	if name == "" {
-		name = r.Dir
-	}
-	name = textwrap.Escape(name, "")
-	fmt.Fprintf(&b, "%s: %s in %s", name, textwrap.Count(r.Inputs, "input"),
-		textwrap.Count(r.Segments, "segment"))
+	fmt.Fprintf(&b, "%s: %s in %s", dissect.Clean(cmp.Or(r.Node, r.Dir)),
+		textwrap.Count(r.Inputs, "input"), textwrap.Count(r.Segments, "segment"))
 	if r.Inputs > 0 {
 		fmt.Fprintf(&b, " from %s to %s", r.From.Format(TimeForm), r.To.Format(TimeForm))
 	}
@@ -254,17 +250,11 @@ const shownMax = 16
 
 func (c Counts) String() string {
 	var what []string
-	add := func(n int, name string) {
+	names := []string{"packet", "stream", "event", "note"}
+	for i, n := range []int{c.Packets, c.Streams, c.Events, c.Notes} {
 		if n > 0 {
-			what = append(what, textwrap.Count(n, name))
+			what = append(what, textwrap.Count(n, names[i]))
 		}
 	}
-	add(c.Packets, "packet")
-	add(c.Streams, "stream")
-	add(c.Events, "event")
-	add(c.Notes, "note")
-	if len(what) == 0 {
-		return "nothing"
-	}
-	return strings.Join(what, ", ")
+	return cmp.Or(strings.Join(what, ", "), "nothing")
 }

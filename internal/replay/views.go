@@ -98,7 +98,7 @@ func Packets(w *Walk) iter.Seq[Line] {
 			if s.Play() != nil {
 				continue
 			}
-			for i, x := range s.outgoing() {
+			for i, x := range s.Effects()[:len(s.Out.Packets)+len(s.Out.Streams)] {
 				t := at
 				s.peer(&t, s.receiver(i))
 				if t.What = x; !yield(&t) {
@@ -117,11 +117,7 @@ func peerOf(e *recording.Entry) netip.AddrPort {
 	return e.From
 }
 
-// outgoing words the packets and streams of the last input, and receiver is where one goes.
-func (p *Player) outgoing() []dissect.Part {
-	return p.Effects()[:len(p.Out.Packets)+len(p.Out.Streams)]
-}
-
+// receiver is where packet or stream i of the last input goes.
 func (p *Player) receiver(i int) netip.AddrPort {
 	if n := len(p.Out.Packets); i >= n {
 		return p.Out.Streams[i-n].To
@@ -131,10 +127,9 @@ func (p *Player) receiver(i int) netip.AddrPort {
 
 // peer sets whom an address belongs to.
 func (p *Player) peer(t *Traffic, addr netip.AddrPort) {
-	if !addr.IsValid() {
-		return
+	if addr.IsValid() {
+		t.Peer, t.PeerName = addr.String(), p.names(addr)
 	}
-	t.Peer, t.PeerName = addr.String(), p.names(addr)
 }
 
 // names returns the name of the member at an address, if there is one.

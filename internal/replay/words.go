@@ -65,12 +65,12 @@ func (p *Player) Input(e *recording.Entry) dissect.Part {
 	return x
 }
 
-// streamKinds are what happens on a stream, in words.
-var streamKinds = []string{"request", "reply", "failed", "sent"}
+// StreamKinds are what happens on a stream, in words.
+var StreamKinds = []string{"request", "reply", "failed", "sent"}
 
 func streamInput(in *swim.StreamIn) dissect.Part {
-	x := dissect.Part{Kind: "stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)]}
-	x.Add("stream", streamName(in.ID))
+	x := dissect.Part{Kind: "stream " + StreamKinds[min(int(in.Kind), len(StreamKinds)-1)]}
+	x.Add("stream", StreamName(in.ID))
 	x.Some("from", in.From)
 	x.Some("error", in.Err)
 	if len(in.Data) > 0 {
@@ -79,8 +79,8 @@ func streamInput(in *swim.StreamIn) dissect.Part {
 	return x
 }
 
-// streamName numbers the streams that others opened apart from a node's own.
-func streamName(id swim.StreamID) string {
+// StreamName numbers the streams that others opened apart from a node's own.
+func StreamName(id swim.StreamID) string {
 	if id&swim.Inbound != 0 {
 		return "in-" + number(uint64(id&^swim.Inbound))
 	}
@@ -161,7 +161,7 @@ var streamActions = []string{"call", "send", "answer"}
 
 func streamOut(s *swim.StreamOut) dissect.Part {
 	x := dissect.Part{Kind: "stream " + streamActions[min(int(s.Kind), len(streamActions)-1)]}
-	x.Add("stream", streamName(s.ID))
+	x.Add("stream", StreamName(s.ID))
 	x.Some("to", s.To)
 	x.Put(dissect.StreamMessage(s.Message()))
 	return x

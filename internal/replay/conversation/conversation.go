@@ -177,9 +177,6 @@ func (f *print) UnmarshalText(text []byte) error {
 	return err
 }
 
-// streamKinds are what happens on a stream.
-var streamKinds = []string{"request", "reply", "failed", "sent"}
-
 // answerKinds are what the node asks the layer above.
 var answerKinds = []string{"", "wants-query", "admit", "admit-merge", "listed-for"}
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func (x *exporter) head() error {
 		head = append(head, fmt.Sprintf("key %v %d", print, len(key)))
 		x.c.Keys[print] = SubstituteOf(print, len(key))
 	}
-	sortTail(head, len(x.keys))
+	slices.Sort(head[len(head)-len(x.keys):])
 	if len(x.ring) > 0 {
 		text := "ring"
 		for _, print := range x.ring {
@@ -285,8 +286,8 @@ func comment(words *dissect.Part) (lines []string) {
 }
 
 func streamLines(in *swim.StreamIn, at string) []string {
-	head := at + " stream " + streamKinds[min(int(in.Kind), len(streamKinds)-1)] + " " +
-		streamID(in.ID)
+	head := at + " stream " + replay.StreamKinds[min(int(in.Kind), len(replay.StreamKinds)-1)] +
+		" " + replay.StreamName(in.ID)
 	if in.From.IsValid() {
 		head += " from " + in.From.String()
 	}
@@ -310,15 +311,6 @@ func streamLines(in *swim.StreamIn, at string) []string {
 // knownErrors are those of streams that a node tells apart.
 var knownErrors = map[string]error{
 	"refused": swim.ErrStreamRefused, "silent": swim.ErrStreamSilent,
-}
-
-// streamID marks the streams that others opened.
-func streamID(id swim.StreamID) string {
-	text := strconv.FormatUint(uint64(id&^swim.Inbound), 10)
-	if id&swim.Inbound != 0 {
-		return "in-" + text
-	}
-	return text
 }
 
 // callOf is the arguments of a call as JSON.

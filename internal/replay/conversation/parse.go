@@ -14,13 +14,11 @@ import (
 	"time"
 
 	"serf/agent/recording"
+	"serf/internal/replay"
 	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
-
-// sortTail sorts the last n lines.
-func sortTail(lines []string, n int) { slices.Sort(lines[len(lines)-n:]) }
 
 // parser reads a file.
 type parser struct {
@@ -236,10 +234,10 @@ func (p *parser) packet(words []string) (err error) {
 
 func (p *parser) stream(words []string, line string) (err error) {
 	s := &p.in.Entry.Stream
-	if len(words) < 2 || !slices.Contains(streamKinds, words[0]) {
-		return std.Errorf("stream: want %s and a number", strings.Join(streamKinds, ", "))
+	if len(words) < 2 || !slices.Contains(replay.StreamKinds, words[0]) {
+		return std.Errorf("stream: want %s and a number", strings.Join(replay.StreamKinds, ", "))
 	}
-	s.Kind = swim.StreamInKind(slices.Index(streamKinds, words[0]))
+	s.Kind = swim.StreamInKind(slices.Index(replay.StreamKinds, words[0]))
 	number, inbound := strings.CutPrefix(words[1], "in-")
 	id, err := strconv.ParseUint(number, 10, 63)
 	if s.ID = swim.StreamID(id); inbound {
