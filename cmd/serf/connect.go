@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -64,6 +65,7 @@ type connection struct {
 	auth, authFile *string
 	tls            [4]*string // the values of tlsOptions
 	timeout        *time.Duration
+	answer         time.Duration // for an answer, if -rpc-timeout isn't given; 0: without end
 	checks         []func() error
 
 	config *tls.Config // nil without TLS
@@ -169,8 +171,8 @@ func (c *connection) readCerts() (err error) {
 // dial connects to the agent.
 func (c *connection) dial(ctx context.Context) (*rpc.Client, error) {
 	return rpc.Dial(ctx, *c.addr,
-		rpc.Options{AuthKey: *c.auth, Timeout: *c.timeout, AnswerTimeout: *c.timeout,
-			TLS: c.config})
+		rpc.Options{AuthKey: *c.auth, Timeout: *c.timeout,
+			AnswerTimeout: cmp.Or(*c.timeout, c.answer), TLS: c.config})
 }
 
 // dialable returns an error unless an agent's RPC can be at addr.

@@ -24,6 +24,10 @@ type likeOptions struct {
 // noVariables is an environment without any.
 func noVariables(string) (string, bool) { return "", false }
 
+// likeAnswer is how long an agent may take to answer by default. In a large cluster it asks the others
+// for round trips for half a minute.
+const likeAnswer = 2 * time.Minute
+
 // likeWatch is how long an agent is watched that doesn't count events.
 const likeWatch = 10 * time.Second
 
@@ -36,7 +40,7 @@ func (o *simOptions) addLike() {
 	o.textVar(&l.addr, "like")
 	o.textVar(&l.regionTag, "region-tag")
 	l.length = o.patience("like-for")
-	l.to = &connection{o: o.options, option: "like", addr: &l.addr}
+	l.to = &connection{o: o.options, option: "like", addr: &l.addr, answer: likeAnswer}
 	l.to.access()
 }
 

@@ -77,6 +77,9 @@ func (m *maker) takePaths() error {
 	measured := m.measured(func(i int) int { return m.of[i] })
 	estimated := m.estimated()
 	by := "none was measured: coordinates estimate them"
+	if len(estimated) == 0 {
+		by = "none is known"
+	}
 	if n := len(m.in.Trips); n > 0 {
 		by = fmt.Sprintf("%d were measured, by %s", n, textwrap.Count(m.in.Answered, "agent"))
 	}
