@@ -16,6 +16,7 @@ type recorder struct {
 	learned history.Learned
 	from    netip.AddrPort
 	member  MemberID // at from, if known already
+	nobody  bool     // no single member has the IP of from, when it was last looked for
 
 	// senders are members that were found at an address, by a hash of it. They may have moved since.
 	senders [64]MemberID
@@ -41,7 +42,7 @@ func (n *Node) History() *history.Log {
 // input notes what the next changes will come from.
 func (r *recorder) input(l history.Learned, from netip.AddrPort, member MemberID) {
 	if r != nil {
-		r.learned, r.from, r.member = l, from, member
+		r.learned, r.from, r.member, r.nobody = l, from, member, false
 	}
 }
 
@@ -66,6 +67,9 @@ func (n *Node) record(now Time, id MemberID, c history.Change) {
 	h := n.history
 	if h == nil {
 		return
+	}
+	if h.nobody && n.identity(id).addr.Addr() == h.from.Addr() {
+		h.nobody = false
 	}
 	r := n.view.at(id)
 	c.At, c.Health = time.Duration(now), n.health
@@ -105,7 +109,10 @@ func (n *Node) sender() MemberID {
 		return n.stillKnown(h.member)
 	}
 	if h.learned == history.ByExchange {
-		h.member = n.onlyMemberAt(h.from.Addr())
+		if !h.nobody { // once, not for each member that the exchange brings
+			h.member = n.onlyMemberAt(h.from.Addr())
+			h.nobody = h.member == NoMember
+		}
 		return h.member
 	}
 	ip := h.from.Addr().As16()

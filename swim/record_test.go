@@ -209,3 +209,25 @@ func TestHistoryOfOwnPause(t *testing.T) {
 	wantStory(t, log, "a",
 		"alive > alive: a stood still for 20.3s: its process was stopped, or its host slept or was overloaded")
 }
+
+// The sender is looked for among all members: once for an exchange, and again when a member at its
+// address turns up, not for each of 10,000 members that it brings.
+func TestSenderOfAnExchangeIsLookedForOnce(t *testing.T) {
+	tn, log := recorded(t, func(*Config) {}, "b")
+	h := tn.n.history
+	h.input(history.ByExchange, addrOf("x"), NoMember)
+	claims := func(name string) {
+		id, _ := tn.n.Lookup([]byte(name))
+		tn.n.record(tn.now, id, history.Change{To: history.Alive})
+	}
+	if claims("b"); !h.nobody {
+		t.Error("the next member lets the sender be looked for again")
+	}
+	tn.n.EndInput()
+	tn.request("x", pushPullMsg(true, "", entry{name: "c", inc: 1}, entry{name: "x", inc: 1}, entry{name: "d", inc: 1}))
+	for name, want := range map[string]string{"c": "", "x": "x", "d": "x"} {
+		if list, _ := log.Member(name); len(list) != 1 || list[0].Via != want {
+			t.Errorf("%s: %+v, want it by way of %q", name, list, want)
+		}
+	}
+}

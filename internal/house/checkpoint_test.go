@@ -64,6 +64,7 @@ var notSaved = map[string]string{
 	"paged.Array.sealed":      "a sealed array is the base's",
 	"swim.list.rank":          "follows from its messages",
 	"swim.list.first":         "the slots are saved in the order of their lists",
+	"swim.recorder.nobody":    "is found again when somebody asks for it",
 	"swim.zoning.shared":      "nobody else has what was restored",
 }
 
