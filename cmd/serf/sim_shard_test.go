@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +268,13 @@ func TestMergeRefusesWhatDoesNotBelongTogether(t *testing.T) {
 		other, _ := os.ReadFile(part(a, 1))
 		return lines[0] + strings.SplitAfter(string(other), "\n")[1]
 	})
+	number := regexp.MustCompile(`"result":.*`)
+	empty := edit(part(a, 2), func(lines []string) string {
+		return strings.Join(lines[:3], "") + number.ReplaceAllString(lines[3], `"result":{}}`)
+	})
+	twice := edit(part(a, 2), func(lines []string) string {
+		return strings.Join(lines, "") + number.ReplaceAllString(lines[3], `"result":{}}`)
+	})
 	newer := edit(part(a, 1), func(lines []string) string { return strings.Replace(lines[0], `"part_format":1`, `"part_format":2`, 1) })
 	for _, x := range []struct {
 		files []string
@@ -279,6 +287,9 @@ func TestMergeRefusesWhatDoesNotBelongTogether(t *testing.T) {
 		{[]string{part(a, 1), torn, part(a, 3)}, "Error: " + torn + ": the last 9 bytes aren't whole: run the command"},
 		{[]string{part(a, 1), stranger, "/no/such"}, "Error: " + stranger + ": no part of a sweep, which 'serf sim -shard' writes\nError: /no/such: "},
 		{[]string{part(a, 1), mixed}, "isn't one of part 2/3\n"},
+		{[]string{part(a, 1), empty, part(a, 3)}, "Error: writing the report: run "},
+		{[]string{part(a, 1), empty, part(a, 3)}, " has 0 figures instead of "},
+		{[]string{part(a, 1), twice, part(a, 3)}, " is there twice, with different results"},
 		{[]string{newer}, ": by another program, which has to merge it: form of the file: 2 here, 1 of this one\n"},
 		{[]string{t.TempDir()}, ": no file of a part in this folder\n"},
 		{nil, "serf sim merge: missing argument: the file of a part\n"},
