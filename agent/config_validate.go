@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"serf/agent/recording"
 	"serf/internal/fielderr"
 	"serf/internal/hostaddr"
-	"serf/internal/std"
 )
 
 // joinIntervalMin is the shortest interval between joins: a shorter one would load the seeds
@@ -23,7 +23,6 @@ type ConfigError struct {
 	err   error
 }
 
-//go:noinline
 func newConfigError(field string, err error) *ConfigError {
 	return &ConfigError{Field: field, Text: err.Error(), err: err}
 }
@@ -45,12 +44,12 @@ func (c *Config) Validate() error {
 func (c *Config) validate() error {
 	var errs []error
 	whole := c.problems(func(field, format string, args ...any) {
-		errs = append(errs, newConfigError(field, std.Errorf(format, args...)))
+		errs = append(errs, newConfigError(field, fmt.Errorf(format, args...)))
 	})
 	if whole {
 		errs = append(errs, c.nodeProblems()...)
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // problems reports what the node doesn't know of. It is false if the timing isn't one, so that

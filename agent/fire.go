@@ -2,9 +2,9 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -27,7 +27,7 @@ func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce 
 	}
 	defer a.firing.Add(-1)
 	if a.firing.Add(1) > firingMax {
-		return std.Errorf("%d user events wait for room: %w", firingMax, serf.ErrBusy)
+		return fmt.Errorf("%d user events wait for room: %w", firingMax, serf.ErrBusy)
 	}
 	wait, cancel := context.WithTimeout(ctx, fireWait)
 	defer cancel()
@@ -40,7 +40,7 @@ func (a *Agent) fire(ctx context.Context, name string, payload []byte, coalesce 
 	case err == nil:
 		return result
 	case wait.Err() != nil && ctx.Err() == nil:
-		return std.Errorf("no room for a user event within %v: %w", fireWait, serf.ErrBusy)
+		return fmt.Errorf("no room for a user event within %v: %w", fireWait, serf.ErrBusy)
 	}
 	return stopped(err)
 }

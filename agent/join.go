@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"serf/internal/hostaddr"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -67,7 +66,7 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 			case failed == nil:
 				failed = err
 			case err != nil:
-				failed = std.Errorf("%w; %w", failed, err)
+				failed = fmt.Errorf("%w; %w", failed, err)
 			}
 		})
 	})
@@ -75,7 +74,7 @@ func (a *Agent) reach(ctx context.Context, addrs []string, replay bool) (n, own 
 	if n > 0 {
 		failed = nil
 	}
-	return n, own, std.Join(failed, err)
+	return n, own, errors.Join(failed, err)
 }
 
 // contact exchanges states with addrs and returns how many answered; an error only if none did.
@@ -112,10 +111,10 @@ func joinFailures(err error) error {
 	}
 	all := e.First[0]
 	for _, next := range e.First[1:] {
-		all = std.Errorf("%w; %w", all, next)
+		all = fmt.Errorf("%w; %w", all, next)
 	}
 	if more := e.Failed - len(e.First); more > 0 {
-		all = std.Errorf("%w; and %d more", all, more)
+		all = fmt.Errorf("%w; and %d more", all, more)
 	}
 	return all
 }
@@ -127,9 +126,9 @@ func joinError(n int, last error) error {
 		tried = "1 address tried"
 	}
 	if last == nil {
-		return std.Errorf("%w: %s", ErrJoin, tried)
+		return fmt.Errorf("%w: %s", ErrJoin, tried)
 	}
-	return std.Errorf("%w: %s: %w", ErrJoin, tried, last)
+	return fmt.Errorf("%w: %s: %w", ErrJoin, tried, last)
 }
 
 // localAddrs are the addresses by which this member reaches itself.

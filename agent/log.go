@@ -47,7 +47,7 @@ func ParseLevel(s string) (slog.Level, error) {
 			return l.level, nil
 		}
 	}
-	return 0, std.Errorf("log level %q: want trace, debug, info, warn or err", s)
+	return 0, fmt.Errorf("log level %q: want trace, debug, info, warn or err", s)
 }
 
 // Limits of the log.
@@ -154,15 +154,11 @@ func (l *Log) Debugf(component, format string, args ...any) {
 }
 
 // Infof is like Tracef.
-//
-//go:noinline
 func (l *Log) Infof(component, format string, args ...any) {
 	l.Logf(slog.LevelInfo, component, format, args...)
 }
 
 // Warnf is like Tracef.
-//
-//go:noinline
 func (l *Log) Warnf(component, format string, args ...any) {
 	l.Logf(slog.LevelWarn, component, format, args...)
 }
@@ -185,8 +181,6 @@ func (l *Log) Logf(level slog.Level, component, format string, args ...any) {
 
 // Repeatf adds a line about a condition that may occur again and again: the first line with this
 // key is written, further ones are counted, and the count is written every 30 s while it grows.
-//
-//go:noinline
 func (l *Log) Repeatf(level slog.Level, component, key, format string, args ...any) {
 	l.repeat(level, component, repeats.Key{Text: key},
 		func() string { return fmt.Sprintf(format, args...) })
@@ -287,8 +281,6 @@ func appendPrintable(b []byte, text string) []byte {
 }
 
 // add hands a line to the ring and the monitors. l.mu is held.
-//
-//go:noinline
 func (l *Log) add(line Line) {
 	if l.closed {
 		return

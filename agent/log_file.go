@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -72,7 +73,7 @@ func openAppend(path string) (io.WriteCloser, error) {
 	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NONBLOCK
 	f, err := os.OpenFile(path, flags, logFileMode)
 	if err != nil {
-		return nil, std.Errorf("%s: %w", path, std.WithoutPath(err))
+		return nil, fmt.Errorf("%s: %w", path, std.WithoutPath(err))
 	}
 	return f, nil
 }

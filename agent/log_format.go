@@ -1,10 +1,9 @@
 package agent
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // LogFormat is how lines of a log are written.
@@ -28,12 +27,10 @@ func ParseLogFormat(s string) (LogFormat, error) {
 			return LogFormat(i), nil
 		}
 	}
-	return 0, std.Errorf("log format %q: want %s", s, strings.Join(logFormatNames, " or "))
+	return 0, fmt.Errorf("log format %q: want %s", s, strings.Join(logFormatNames, " or "))
 }
 
 // Append appends a line with its newline.
-//
-//go:noinline
 func (f LogFormat) Append(b []byte, line Line) []byte {
 	if f == LogJSON {
 		return appendJSON(b, line)

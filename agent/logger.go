@@ -4,7 +4,7 @@ import (
 	"context"
 	"log"
 	"log/slog"
-	"serf/internal/std"
+	"strings"
 	"time"
 )
 
@@ -67,7 +67,7 @@ func (standardLog) LogAttrs(_ context.Context, level slog.Level, message string,
 
 // withAttrs adds attributes to a message, as text.
 func withAttrs(message string, attrs []slog.Attr) string {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString(message)
 	for _, a := range attrs {
 		b.WriteString(" " + a.String())

@@ -176,7 +176,6 @@ func (a *Agent) publish(e Event) {
 	}
 }
 
-//go:noinline
 func (l *loop) answerQuery(e *swim.Event, kind AnswerKind) {
 	if q := l.queries[e.Op]; q != nil {
 		q.offer(Answer{Kind: kind, From: string(e.Name), Payload: bytes.Clone(e.Data),

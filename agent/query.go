@@ -2,12 +2,12 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
 
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -172,9 +172,9 @@ type KeyReport struct {
 func (r *KeyReport) Failure() error {
 	switch {
 	case r.NumErr != 0:
-		return std.Errorf("%d/%d nodes reported failure", r.NumErr, r.NumNodes)
+		return fmt.Errorf("%d/%d nodes reported failure", r.NumErr, r.NumNodes)
 	case r.NumResp != r.NumNodes:
-		return std.Errorf("%d/%d nodes reported success", r.NumResp, r.NumNodes)
+		return fmt.Errorf("%d/%d nodes reported success", r.NumResp, r.NumNodes)
 	}
 	return nil
 }

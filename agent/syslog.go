@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -123,7 +124,7 @@ func facilityNumber(name string) (int, error) {
 		}
 		return i, nil
 	}
-	return 0, std.Errorf("syslog facility %q, allowed %s", name,
+	return 0, fmt.Errorf("syslog facility %q, allowed %s", name,
 		strings.Join(SyslogFacilities, ", "))
 }
 

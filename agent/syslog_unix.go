@@ -3,9 +3,8 @@
 package agent
 
 import (
+	"fmt"
 	"log/syslog"
-
-	"serf/internal/std"
 )
 
 // openSyslog connects to the daemon of this machine.
@@ -16,7 +15,7 @@ func openSyslog(facility string) (syslogWriter, error) {
 	}
 	w, err := syslog.New(syslogPriority(n), syslogTag)
 	if err != nil {
-		return nil, std.Errorf("no daemon takes messages on this machine: %w", err)
+		return nil, fmt.Errorf("no daemon takes messages on this machine: %w", err)
 	}
 	return w, nil
 }

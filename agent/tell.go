@@ -103,8 +103,6 @@ func (t *teller) end(error) *fanout {
 }
 
 // count adds an event to what waits, or with -1 takes it off.
-//
-//go:noinline
 func (t *teller) count(e Event, n int) {
 	switch e := e.(type) {
 	case MemberEvent:

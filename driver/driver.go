@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -100,7 +101,7 @@ func Listen(c Config) (*Driver, error) {
 	case !c.Bind.IsValid():
 		return nil, errors.New("bind address: not set")
 	case c.StreamTimeout < 0:
-		return nil, std.Errorf("stream timeout: %v is negative", c.StreamTimeout)
+		return nil, fmt.Errorf("stream timeout: %v is negative", c.StreamTimeout)
 	case c.StreamTimeout == 0:
 		c.StreamTimeout = streamTimeoutDefault
 	}

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -10,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -240,7 +240,7 @@ func cutShort(n int, err error) error {
 	if n == 0 && errors.Is(err, io.EOF) {
 		return errNoAnswer
 	}
-	return std.Errorf("after %d bytes: %w", n, reason(err))
+	return fmt.Errorf("after %d bytes: %w", n, reason(err))
 }
 
 // startStream carries out a stream that the node asked for.

@@ -7,11 +7,8 @@ import (
 
 // report calls a function of Config that reports, ask one that is asked. Methods that wait look for
 // them among their callers: whoever is called by the node can't wait for it.
-//
-//go:noinline
 func report(f func()) { f() }
 
-//go:noinline
 func ask(f func()) { f() }
 
 var reportName, askName = nameOf(report), nameOf(ask)

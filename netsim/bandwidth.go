@@ -1,11 +1,10 @@
 package netsim
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"serf/internal/std"
 )
 
 // Bandwidth is a speed in bits a second, written as "100mbit". 0 means no limit.
@@ -57,7 +56,7 @@ func (w *Bandwidth) UnmarshalText(b []byte) error {
 		*w = Bandwidth(bits)
 		return nil
 	}
-	return std.Errorf(`want a speed from "%v" to "%v", such as "100mbit", or "0bit" for no limit`,
+	return fmt.Errorf(`want a speed from "%v" to "%v", such as "100mbit", or "0bit" for no limit`,
 		bandwidthMin, bandwidthMax)
 }
 

@@ -14,8 +14,6 @@ type Chance uint64
 const Always Chance = 1 << 32
 
 // Probability returns p, from 0 to 1, as a Chance.
-//
-//go:noinline
 func Probability(p float64) Chance {
 	return Chance(min(max(p, 0), 1) * float64(Always))
 }

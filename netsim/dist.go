@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"serf/internal/std"
 )
 
 // Dist is a distribution of delays. The zero value is no delay at all.
@@ -131,7 +129,7 @@ func ParseDist(s string) (Dist, error) {
 		}
 		sigma, err := strconv.ParseFloat(args[last+1:], 64)
 		if err != nil || !(sigma >= 0 && sigma <= maxSigma) {
-			return Dist{}, std.Errorf("spread %q: want a number from 0 to %v", args[last+1:],
+			return Dist{}, fmt.Errorf("spread %q: want a number from 0 to %v", args[last+1:],
 				maxSigma)
 		}
 		return LogNormal(lo, hi, sigma), nil
@@ -150,7 +148,7 @@ func twoDelays(s string) (lo, hi time.Duration, err error) {
 		return 0, 0, err
 	}
 	if lo > hi {
-		return 0, 0, std.Errorf("%v is more than %v", lo, hi)
+		return 0, 0, fmt.Errorf("%v is more than %v", lo, hi)
 	}
 	return lo, hi, nil
 }
@@ -158,7 +156,7 @@ func twoDelays(s string) (lo, hi time.Duration, err error) {
 func pairOfDelays(s string) (a, b time.Duration, err error) {
 	first, second, ok := strings.Cut(s, ",")
 	if !ok {
-		return 0, 0, std.Errorf("%q: want two durations with a comma in between", s)
+		return 0, 0, fmt.Errorf("%q: want two durations with a comma in between", s)
 	}
 	if a, err = delay(first); err != nil {
 		return 0, 0, err
@@ -173,10 +171,10 @@ const maxSigma = 3.0
 func delay(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(strings.TrimSpace(s))
 	if err != nil {
-		return 0, std.Errorf("%q is no duration such as 5ms", s)
+		return 0, fmt.Errorf("%q is no duration such as 5ms", s)
 	}
 	if d < 0 || d > MaxDelay {
-		return 0, std.Errorf("%v: allowed 0 to %v", d, MaxDelay)
+		return 0, fmt.Errorf("%v: allowed 0 to %v", d, MaxDelay)
 	}
 	return d, nil
 }

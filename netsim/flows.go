@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -86,7 +85,7 @@ func (s *Sim) closePorts(t *flowTable) {
 // removeFlows removes the tables before host h for which ok holds.
 func (s *Sim) removeFlows(h int32, ok func(*flowTable) bool) {
 	p := &s.cold[h]
-	p.flows = std.DeleteFunc(p.flows, func(t *flowTable) bool {
+	p.flows = slices.DeleteFunc(p.flows, func(t *flowTable) bool {
 		if !ok(t) {
 			return false
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"serf/internal/invariant"
-	"serf/internal/std"
 )
 
 func (r *rule) with(h int32) bool { return r.peers == nil || r.peers.has(h) }
@@ -54,7 +53,7 @@ func (s *Sim) Repair(id int) {
 	ended := func(r *rule) bool { return r.id == id }
 	for h := range s.cold {
 		p := &s.cold[h]
-		p.out, p.in = std.DeleteFunc(p.out, ended), slices.DeleteFunc(p.in, ended)
+		p.out, p.in = slices.DeleteFunc(p.out, ended), slices.DeleteFunc(p.in, ended)
 		s.removeFlows(int32(h), func(t *flowTable) bool { return t.rule == id })
 	}
 }

@@ -112,8 +112,6 @@ func (s *Sim) reaches(from, to int32) bool {
 }
 
 // quickest is the least time that any packet takes. The length of windows depends on it.
-//
-//go:noinline
 func (s *Sim) quickest() time.Duration {
 	least := s.link.Latency.Min()
 	for i := range s.paths {

@@ -62,8 +62,6 @@ func (s *Sim) At(t swim.Time, fn func()) {
 }
 
 // After runs fn when d has passed.
-//
-//go:noinline
 func (s *Sim) After(d time.Duration, fn func()) { s.At(s.now.Add(d), fn) }
 
 // nextAction is the time of the first action, or Never.

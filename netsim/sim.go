@@ -1,10 +1,10 @@
 package netsim
 
 import (
+	"fmt"
 	"net/netip"
 
 	"serf/internal/invariant"
-	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -52,8 +52,6 @@ func (s *Sim) Workers() int { return len(s.workers) }
 func (s *Sim) Now() swim.Time { return s.now }
 
 // Stats returns the counts so far.
-//
-//go:noinline
 func (s *Sim) Stats() Stats {
 	var sum Stats
 	for _, w := range s.workers {
@@ -118,8 +116,6 @@ func (s *Sim) enter(h int) *worker {
 }
 
 // mark adds what is done to host h from outside to its trace.
-//
-//go:noinline
 func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now)) }
 
 // Start runs a new machine on host h at addr. A host that still runs crashes first. It fails if the
@@ -127,7 +123,7 @@ func (s *Sim) mark(h int, what uint64) { s.hosts[h].trace.add(what, uint64(s.now
 func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	s.Crash(h)
 	if other := s.places.host(addr); other != none {
-		return std.Errorf("netsim: address %v is taken by host %d", addr, other)
+		return fmt.Errorf("netsim: address %v is taken by host %d", addr, other)
 	}
 	w := s.enter(h)
 	w.enter()
@@ -135,7 +131,7 @@ func (s *Sim) Start(h int, addr netip.AddrPort, f Factory) error {
 	if err != nil {
 		w.busy = false
 		w.out.Reset()
-		return std.Errorf("netsim: starting host %d: %w", h, err)
+		return fmt.Errorf("netsim: starting host %d: %w", h, err)
 	}
 	p, cold := &s.hosts[h], &s.cold[h]
 	p.place, p.machine, p.state = s.places.add(addr), s.clocked(h, m), running

@@ -136,8 +136,6 @@ func (w *worker) deliverStream(e *event) {
 }
 
 // end ends call i, if the caller still waits for it.
-//
-//go:noinline
 func (w *worker) end(i uint32, how func(c *call)) {
 	c := w.calls.slots[i]
 	if c.done || !w.calling(&c) {
@@ -297,8 +295,6 @@ func (w *worker) outcome(c *call, x *streamMessage) {
 }
 
 // fail tells the caller's machine that the stream failed.
-//
-//go:noinline
 func (w *worker) fail(c *call, err error) {
 	w.stats.StreamsFailed++
 	w.stream(c.caller, swim.StreamIn{ID: c.id, Kind: swim.StreamFailed, From: c.to, Err: err})

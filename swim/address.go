@@ -2,8 +2,8 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
-	"serf/internal/std"
 )
 
 // SetAddr changes the address that this node announces. From now on it is reachable there, and no
@@ -12,7 +12,7 @@ import (
 func (n *Node) SetAddr(now Time, addr netip.AddrPort, out *Output) error {
 	addr = plainAddr(addr)
 	if err := unusable(addr); err != nil {
-		return std.Errorf("address %v: %w", addr, err)
+		return fmt.Errorf("address %v: %w", addr, err)
 	}
 	if n.leaving.begun() {
 		return ErrLeaving

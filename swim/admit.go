@@ -2,12 +2,12 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"net/netip"
 	"time"
 
 	"serf/internal/invariant"
-	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -59,7 +59,7 @@ func (n *Node) refusesMerge(pp *fullState, from netip.AddrPort, out *Output) err
 	}
 	n.counters.RefusedMerges++
 	out.note(Note{Level: Warn, Code: NoteMergeRefused, From: from, Err: err})
-	return std.Errorf("%w: %w", ErrMergeRefused, err)
+	return fmt.Errorf("%w: %w", ErrMergeRefused, err)
 }
 
 // peers yields the members in a state, also those that make no sense.

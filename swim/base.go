@@ -2,10 +2,10 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"net/netip"
-	"serf/internal/std"
 	"slices"
 )
 
@@ -57,29 +57,29 @@ func NewBase(
 	b.view.order.Seal(
 		func(buf []byte, _ int, _ MemberID) []byte { return buf },
 		func(int, MemberID) uint64 { return 0 })
-	return b, std.Join(errs...)
+	return b, errors.Join(errs...)
 }
 
 func (b *Base) add(now Time, m *Identity) error {
 	r := b.roster
 	switch {
 	case len(m.Name) == 0 || len(m.Name) > NameMax:
-		return std.Errorf("name: %d bytes, allowed 1 to %d", len(m.Name), NameMax)
+		return fmt.Errorf("name: %d bytes, allowed 1 to %d", len(m.Name), NameMax)
 	case r.Lookup([]byte(m.Name)) != NoMember:
-		return std.Errorf("member %q: there twice", m.Name)
+		return fmt.Errorf("member %q: there twice", m.Name)
 	case len(m.Meta) > MetaMax:
-		return std.Errorf("member %q: metadata: %d bytes, limit %d: %w",
+		return fmt.Errorf("member %q: metadata: %d bytes, limit %d: %w",
 			m.Name, len(m.Meta), MetaMax, ErrTooLarge)
 	case !compatible(m.Versions, m.Versions):
-		return std.Errorf("member %q: versions %v", m.Name, m.Versions)
+		return fmt.Errorf("member %q: versions %v", m.Name, m.Versions)
 	}
 	addr := plainAddr(m.Addr)
 	if err := unusable(addr); err != nil {
-		return std.Errorf("member %q: address %v: %w", m.Name, addr, err)
+		return fmt.Errorf("member %q: address %v: %w", m.Name, addr, err)
 	}
 	id := r.acquireMember([]byte(m.Name))
 	if id == NoMember {
-		return std.Errorf("member %q: limit %d: %w", m.Name, maxMembers, ErrTooLarge)
+		return fmt.Errorf("member %q: limit %d: %w", m.Name, maxMembers, ErrTooLarge)
 	}
 	ident := r.acquireIdent(id, profile{addr, m.Meta, m.Versions})
 	b.view.add(id, ident, Alive, 1, now)
@@ -123,7 +123,7 @@ func (n *Node) startWarm(now Time) error {
 	b, c := n.cfg.sim.Base, &n.cfg
 	n.self = b.Lookup([]byte(c.Name))
 	if n.self == NoMember {
-		return std.Errorf("base: %q: %w", c.Name, ErrUnknown)
+		return fmt.Errorf("base: %q: %w", c.Name, ErrUnknown)
 	}
 	v := &b.view
 	n.view = view{
@@ -131,15 +131,15 @@ func (n *Node) startWarm(now Time) error {
 		root: v.root, roster: n.roster,
 	}
 	if d := n.identity(n.self); !d.same(profile{c.Addr, c.Meta, c.Versions}) {
-		return std.Errorf("base: %q has another address, metadata or versions there", c.Name)
+		return fmt.Errorf("base: %q has another address, metadata or versions there", c.Name)
 	}
 	for _, v := range b.versions {
 		if !compatible(c.Versions, v) {
-			return std.Errorf("base: versions %v can't be understood by %v", v, c.Versions)
+			return fmt.Errorf("base: versions %v can't be understood by %v", v, c.Versions)
 		}
 	}
 	if b.loopback && !c.Addr.Addr().IsLoopback() {
-		return std.Errorf("base: %w", errLoopback)
+		return fmt.Errorf("base: %w", errLoopback)
 	}
 	n.view.zoning = v.zoning.fork()
 	if n.zoned() {

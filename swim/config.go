@@ -2,13 +2,13 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"net/netip"
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -113,7 +113,7 @@ type Problem struct {
 // newProblem returns a problem with this text, which begins with the field and a colon if it is
 // about one.
 func newProblem(format string, args ...any) *Problem {
-	p := &Problem{err: std.Errorf(format, args...)}
+	p := &Problem{err: fmt.Errorf(format, args...)}
 	p.Text = p.err.Error()
 	if field, _, ok := strings.Cut(format, ": "); ok && !strings.Contains(field, "%") {
 		p.Field, p.Text = strings.ReplaceAll(field, " ", "_"), p.Text[len(field)+2:]
@@ -129,8 +129,6 @@ type Problems []error
 
 // Check adds a problem, unless ok. Its text begins with the field and a colon if it is about one:
 // "gossip rate: %d is negative".
-//
-//go:noinline
 func (p *Problems) Check(ok bool, format string, args ...any) {
 	if !ok {
 		*p = append(*p, newProblem(format, args...))
@@ -138,18 +136,14 @@ func (p *Problems) Check(ok bool, format string, args ...any) {
 }
 
 // AtLeast checks that a duration isn't too short.
-//
-//go:noinline
 func (p *Problems) AtLeast(field string, v, least time.Duration) {
 	p.Check(v >= least, field+": %v, at least %v", v, least)
 }
 
-//go:noinline
 func (p *Problems) notNegative(field string, v time.Duration) {
 	p.Check(v >= 0, field+": %v is negative", v)
 }
 
-//go:noinline
 func (p *Problems) within(field string, v, least, most int) {
 	p.Check(v >= least && v <= most, field+": %d, allowed %d to %d", v, least, most)
 }
@@ -158,7 +152,7 @@ func (p *Problems) within(field string, v, least, most int) {
 func (c *Config) Validate() error {
 	var p Problems
 	c.problems(&p)
-	return std.Join(append(p, c.Zones.validate())...)
+	return errors.Join(append(p, c.Zones.validate())...)
 }
 
 // problems reports what is wrong with c, but for its Zones.

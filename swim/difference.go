@@ -115,8 +115,6 @@ func (n *Node) noteStep(now Time, id MemberID, step wire.DiffStep) {
 }
 
 // forgetPeer takes id off the members that exchange differences.
-//
-//go:noinline
 func (n *Node) forgetPeer(id MemberID) {
 	p := &n.pushPull
 	if at := slices.Index(p.peers, id); at >= 0 {

@@ -30,8 +30,6 @@ func (p *profile) hash(name uint64) uint64 {
 }
 
 // digest is the hash of a record.
-//
-//go:noinline
 func (r *Roster) digest(rec record) uint64 { return rec.hash(r.idents[rec.ident].hash) }
 
 // hash is what r adds to digests, 0 if there is no record: all that a push/pull says about a

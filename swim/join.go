@@ -2,8 +2,8 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
-	"serf/internal/std"
 	"slices"
 	"time"
 )
@@ -113,7 +113,7 @@ func (n *Node) joining(ok func(*call) bool) (count int) {
 func (n *Node) failJoin(j *join, to netip.AddrPort, err error, out *Output) {
 	f := &j.failures
 	f.Failed++
-	f.Last = std.Errorf("%v: %w", to, err)
+	f.Last = fmt.Errorf("%v: %w", to, err)
 	if f.Failed <= joinErrorsMax {
 		f.First = append(f.First, f.Last)
 	}

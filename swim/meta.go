@@ -3,7 +3,7 @@ package swim
 import (
 	"bytes"
 	"errors"
-	"serf/internal/std"
+	"fmt"
 )
 
 // ErrSuperseded is in the EventMetaDone of metadata that were changed again before all were told.
@@ -34,7 +34,7 @@ func (n *Node) UpdateMeta(now Time, meta []byte, out *Output) (OpID, error) {
 
 func (n *Node) setMeta(now Time, meta []byte, out *Output) (changed bool, err error) {
 	if len(meta) > MetaMax {
-		return false, std.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax,
+		return false, fmt.Errorf("metadata: %d bytes, limit %d: %w", len(meta), MetaMax,
 			ErrTooLarge)
 	}
 	if n.leaving.begun() {

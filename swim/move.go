@@ -36,7 +36,6 @@ type home struct {
 	inc uint32
 }
 
-//go:noinline
 func homeOf(c *claim) home { return home{c.profile.clone(), c.inc} }
 
 // claimOf is what h says about id.
@@ -104,7 +103,6 @@ func (ms *moves) of(id MemberID) *move {
 	return nil
 }
 
-//go:noinline
 func (ms *moves) add(m move) *move {
 	if len(ms.list) == 0 {
 		ms.at, ms.due = make(map[MemberID]int), Never
@@ -116,8 +114,6 @@ func (ms *moves) add(m move) *move {
 }
 
 // remove removes the claim about id, if there is one. When none is left their memory is released.
-//
-//go:noinline
 func (ms *moves) remove(id MemberID) {
 	i, ok := ms.at[id]
 	if !ok {

@@ -2,10 +2,10 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim/history"
 	"serf/wire"
 )
@@ -95,7 +95,7 @@ func New(now Time, c Config, out *Output) (*Node, error) {
 	n.view.roster = n.roster
 	n.self = n.roster.acquireMember([]byte(c.Name))
 	if n.self == NoMember {
-		return nil, std.Errorf("roster: %d names, limit %d: %w",
+		return nil, fmt.Errorf("roster: %d names, limit %d: %w",
 			n.roster.Len(), maxMembers, ErrTooLarge)
 	}
 	ident := n.roster.acquireIdent(n.self, profile{n.cfg.Addr, c.Meta, c.Versions})
@@ -395,9 +395,6 @@ func (n *Node) noteDrops(out *Output) {
 }
 
 // note and event copy large structs: inlined at all their calls, that is 24 kB of program.
-//
-//go:noinline
 func (o *Output) note(x Note) { o.Notes = append(o.Notes, x) }
 
-//go:noinline
 func (o *Output) event(e Event) { o.Events = append(o.Events, e) }

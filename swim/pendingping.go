@@ -64,7 +64,6 @@ func (p *pendingPings) deadline() Time {
 	return p.due
 }
 
-//go:noinline
 func (p *pendingPings) add(x pendingPing) {
 	p.due = min(p.deadline(), x.nackAt, x.deadline)
 	p.list = append(p.list, x)
@@ -96,16 +95,12 @@ func (p *pendingPings) remove(is func(*pendingPing) bool) {
 
 // begin adds a ping of this node's own, and returns its sequence number. It fails after a probe
 // interval.
-//
-//go:noinline
 func (n *Node) begin(now Time, p pendingPing) uint32 {
 	p.deadline = now.Add(n.cfg.ProbeInterval)
 	return n.beginUntil(p)
 }
 
 // beginUntil is begin for a ping that has its deadline.
-//
-//go:noinline
 func (n *Node) beginUntil(p pendingPing) uint32 {
 	p.seq, p.nackAt = n.nextSeq(), Never
 	n.pings.add(p)
@@ -275,8 +270,6 @@ func (n *Node) welcomeBack(now Time, id MemberID, out *Output) {
 }
 
 // stillKnown returns id, or NoMember if its record is gone by now.
-//
-//go:noinline
 func (n *Node) stillKnown(id MemberID) MemberID {
 	if !n.view.has(id) {
 		return NoMember

@@ -2,8 +2,8 @@ package swim
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
-	"serf/internal/std"
 )
 
 var errTooManyPings = errors.New("too many pings in flight")
@@ -14,11 +14,11 @@ var errTooManyPings = errors.New("too many pings in flight")
 // have.
 func (n *Node) Ping(now Time, name []byte, to netip.AddrPort, out *Output) (OpID, error) {
 	if len(name) > NameMax {
-		return 0, std.Errorf("name: %d bytes, limit %d: %w", len(name), NameMax, ErrTooLarge)
+		return 0, fmt.Errorf("name: %d bytes, limit %d: %w", len(name), NameMax, ErrTooLarge)
 	}
 	to = plainAddr(to)
 	if err := unusable(to); err != nil {
-		return 0, std.Errorf("address %v: %w", to, err)
+		return 0, fmt.Errorf("address %v: %w", to, err)
 	}
 	e := Event{Kind: EventPinged, Op: n.nextOp(), Addr: to}
 	switch {

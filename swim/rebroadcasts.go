@@ -89,8 +89,6 @@ func (r *Rebroadcasts) add(msg []byte) {
 }
 
 // drop removes one. When none is left their memory is released.
-//
-//go:noinline
 func (r *Rebroadcasts) drop(i int) {
 	r.free = append(r.free, r.list[i].msg)
 	r.list = slices.Delete(r.list, i, i+1)

@@ -24,8 +24,6 @@ type recorder struct {
 
 // TrackHistory records in h, from now on, the changes of all members, beginning with this node's
 // start.
-//
-//go:noinline
 func (n *Node) TrackHistory(now Time, h *history.Log) {
 	n.history = &recorder{log: h}
 	n.record(now, n.self, history.Change{To: history.Alive, Cause: history.Join})

@@ -144,7 +144,6 @@ func (r *Roster) acquireMember(name []byte) MemberID {
 	return id
 }
 
-//go:noinline
 func (r *Roster) releaseMember(id MemberID) {
 	if uint32(id) <= r.baseM {
 		return
@@ -206,21 +205,17 @@ func (r *Roster) releaseIdent(id MemberID, i identID) {
 }
 
 // profileOf is a profile from a message, which has vsn in up to 6 bytes.
-//
-//go:noinline
 func profileOf(ip []byte, port uint16, meta, vsn []byte) profile {
 	p := profile{addr: addrPort(ip, port), meta: meta}
 	copy(p.versions[:], vsn)
 	return p
 }
 
-//go:noinline
 func (p profile) clone() profile {
 	p.meta = bytes.Clone(p.meta)
 	return p
 }
 
-//go:noinline
 func (p profile) same(q profile) bool {
 	return p.addr == q.addr && p.versions == q.versions && bytes.Equal(p.meta, q.meta)
 }

@@ -145,7 +145,6 @@ func (n *Node) serve(now Time, in *StreamIn, out *Output) bool {
 	return true
 }
 
-//go:noinline
 func (n *Node) answer(id StreamID, data []byte, more [][]byte, out *Output) {
 	out.Streams = append(out.Streams, StreamOut{
 		ID: id, Kind: StreamAnswer, Data: data, More: more, Sealer: n.cfg.Sealer, Deadline: Never,

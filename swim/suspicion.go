@@ -170,8 +170,6 @@ func (n *Node) checksDeath(
 }
 
 // accuser identifies who suspects id, as confirmations count it.
-//
-//go:noinline
 func (n *Node) accuser(id MemberID, from []byte) uint64 {
 	if n.has(FirstHand) && string(from) == n.roster.members[id].name {
 		return nobody
@@ -346,7 +344,6 @@ func (s *suspicions) less(i, j int) bool {
 	return a.member < b.member
 }
 
-//go:noinline
 func (s *suspicions) swap(i, j int) {
 	s.heap[i], s.heap[j] = s.heap[j], s.heap[i]
 	for _, k := range [...]int{i, j} {

@@ -1,10 +1,10 @@
 package swim
 
 import (
+	"fmt"
 	"net/netip"
 
 	"serf/internal/invariant"
-	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -47,7 +47,7 @@ func (n *Node) SendUserStream(now Time, to netip.AddrPort, msg []byte, out *Outp
 // than UserStreamMax.
 func (n *Node) SendReliable(now Time, to netip.AddrPort, msg []byte, out *Output) (OpID, error) {
 	if len(msg) > UserStreamMax {
-		return 0, std.Errorf("message: %d bytes, limit %d: %w",
+		return 0, fmt.Errorf("message: %d bytes, limit %d: %w",
 			len(msg), UserStreamMax, ErrTooLarge)
 	}
 	op, s := n.nextOp(), n.userStream(now, to, msg)

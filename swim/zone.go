@@ -106,8 +106,6 @@ func (z *zoning) number(key uint64) uint16 {
 }
 
 // arrive counts that id, of the zone with this number, is alive.
-//
-//go:noinline
 func (z *zoning) arrive(id MemberID, number uint16) {
 	if number == 0 {
 		return
@@ -134,8 +132,6 @@ func (z *zoning) depart(id MemberID, number uint16) {
 }
 
 // own makes mates writable.
-//
-//go:noinline
 func (z *zoning) own() {
 	if z.shared {
 		z.mates, z.shared = slices.Clone(z.mates), false

@@ -7,8 +7,6 @@ import (
 )
 
 // appendCryptHead appends the version and a fresh nonce.
-//
-//go:noinline
 func (s *Sealer) appendCryptHead(dst []byte, fill func([]byte)) []byte {
 	invariant.Check(s.EncryptVersion <= maxEncryption, "wire: unknown version of encryption")
 	invariant.Check(fill != nil, "wire: keys without a source of nonces")

@@ -7,7 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"serf/internal/std"
+	"fmt"
 	"slices"
 )
 
@@ -52,7 +52,7 @@ func (k *Keyring) Install(key []byte) (*Keyring, error) {
 		return k, nil
 	}
 	if len(k.entries) == KeysMax {
-		return nil, std.Errorf("%d keys: %w", KeysMax, ErrKeyLimit)
+		return nil, fmt.Errorf("%d keys: %w", KeysMax, ErrKeyLimit)
 	}
 	e, err := newKeyEntry(key)
 	if err != nil {
@@ -89,8 +89,6 @@ func (k *Keyring) Remove(key []byte) (*Keyring, error) {
 }
 
 // Keys returns copies of the keys, primary first.
-//
-//go:noinline
 func (k *Keyring) Keys() [][]byte {
 	keys := make([][]byte, len(k.entries))
 	for i, e := range k.entries {
@@ -105,14 +103,13 @@ func (k *Keyring) Primary() []byte { return bytes.Clone(k.entries[0].key) }
 // Len is the number of keys.
 func (k *Keyring) Len() int { return len(k.entries) }
 
-//go:noinline
 func (k *Keyring) index(key []byte) int {
 	return slices.IndexFunc(k.entries, func(e keyEntry) bool { return bytes.Equal(e.key, key) })
 }
 
 func newKeyEntry(key []byte) (keyEntry, error) {
 	if n := len(key); n != 16 && n != 24 && n != 32 {
-		return keyEntry{}, std.Errorf("%d bytes: %w", n, ErrKeySize)
+		return keyEntry{}, fmt.Errorf("%d bytes: %w", n, ErrKeySize)
 	}
 	key = bytes.Clone(key)
 	block, err := aes.NewCipher(key)
@@ -131,8 +128,6 @@ type Fingerprint [8]byte
 const fingerprintPrefix = "serf key fingerprint\x00"
 
 // FingerprintOf returns the fingerprint of a key.
-//
-//go:noinline
 func FingerprintOf(key []byte) (f Fingerprint) {
 	sum := sha256.Sum256(append([]byte(fingerprintPrefix), key...))
 	copy(f[:], sum[:])
@@ -140,8 +135,6 @@ func FingerprintOf(key []byte) (f Fingerprint) {
 }
 
 // String returns the fingerprint in hexadecimal digits.
-//
-//go:noinline
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
 // Fingerprints returns those of the keys, primary first; none for a nil keyring.

@@ -22,8 +22,6 @@ func (r *Rope) Share(part []byte) {
 }
 
 // Join appends the contents of o.
-//
-//go:noinline
 func (r *Rope) Join(o *Rope) {
 	at := len(r.Own)
 	for _, c := range o.cuts {
@@ -65,8 +63,6 @@ func (r *Rope) Pieces() (first []byte, more [][]byte) {
 }
 
 // Flatten returns the pieces as one slice, first itself if there are no more.
-//
-//go:noinline
 func Flatten(first []byte, more [][]byte) []byte {
 	if len(more) == 0 {
 		return first

@@ -3,12 +3,12 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"slices"
 
 	"serf/internal/invariant"
 	"serf/internal/msgpack"
-	"serf/internal/std"
 )
 
 // Sealer puts the layers around what is sent, and takes them off what is received: label,
@@ -42,9 +42,9 @@ func (s *Sealer) Validate() error {
 	switch {
 	case s == nil:
 	case len(s.Label) > LabelMax:
-		return std.Errorf("label: %d bytes, at most %d", len(s.Label), LabelMax)
+		return fmt.Errorf("label: %d bytes, at most %d", len(s.Label), LabelMax)
 	case s.EncryptVersion > maxEncryption:
-		return std.Errorf("version of encryption: %d, allowed 0 to %d",
+		return fmt.Errorf("version of encryption: %d, allowed 0 to %d",
 			s.EncryptVersion, maxEncryption)
 	case s.Keys != nil && s.Keys.Len() == 0:
 		return errors.New("keyring: has no keys")
@@ -342,8 +342,6 @@ func (u *unpacker) unpackCompress(body []byte, depth int) {
 }
 
 // appendLabel appends the label header, and returns the label's bytes in it.
-//
-//go:noinline
 func (s *Sealer) appendLabel(dst []byte) (out, label []byte) {
 	if s == nil || s.Label == "" {
 		return dst, nil

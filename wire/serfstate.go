@@ -302,8 +302,6 @@ type StatusLTimes struct {
 func (s StatusLTimes) Len() int { return s.n }
 
 // Pieces calls do with each piece in turn, for IterStatusLTimes.
-//
-//go:noinline
 func (s StatusLTimes) Pieces(do func(piece []byte)) {
 	do(s.raw)
 	for _, p := range s.more {

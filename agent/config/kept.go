@@ -15,8 +15,6 @@ import (
 type kept struct{ key, path string }
 
 // keptFiles are the files that the agent will write.
-//
-//go:noinline
 func (c *Config) keptFiles() (files []kept) {
 	for _, f := range []kept{{"snapshot_path", c.Snapshot}, {"tags_file", c.TagsFile},
 		{"keyring_file", c.KeyringFile}, {"log_file", c.LogFile}} {
@@ -34,19 +32,19 @@ func (c *Config) checkFiles(env Env) error {
 	for i, f := range files {
 		for _, other := range files[:i] {
 			if same(f.path, other.path, env) {
-				errs = append(errs, std.Errorf("%s: %s is the file of %s, too", c.Where(f.key),
+				errs = append(errs, fmt.Errorf("%s: %s is the file of %s, too", c.Where(f.key),
 					f.path, c.Where(other.key)))
 			}
 		}
 		for _, path := range c.Paths {
 			if same(f.path, path, env) || strings.HasSuffix(f.path, ".json") &&
 				same(filepath.Dir(f.path), path, env) {
-				errs = append(errs, std.Errorf("%s: %s is read as configuration, too, by way of %s",
+				errs = append(errs, fmt.Errorf("%s: %s is read as configuration, too, by way of %s",
 					c.Where(f.key), f.path, path))
 			}
 		}
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // same reports whether two paths lead to the same file or directory, or will when it is made.
@@ -75,7 +73,7 @@ func (c *Config) Lock() (locks Locks, warnings []string, err error) {
 		l, err := disk.LockFile(f.path)
 		if errors.Is(err, disk.ErrInUse) {
 			locks.Release()
-			return nil, nil, std.Errorf("%s: %s: %w", c.Where(f.key), f.path, err)
+			return nil, nil, fmt.Errorf("%s: %s: %w", c.Where(f.key), f.path, err)
 		}
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf(

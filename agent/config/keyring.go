@@ -3,9 +3,9 @@ package config
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 
 	"serf/internal/jsonfile"
-	"serf/internal/std"
 )
 
 // ParseKeyring reads data, the content of the keyring file called name: a JSON list of base64 keys,
@@ -62,5 +62,5 @@ func decodeKey(text string) ([]byte, error) {
 	case 16, 24, 32:
 		return key, nil
 	}
-	return nil, std.Errorf("%d bytes decoded, allowed 16, 24 or 32", len(key))
+	return nil, fmt.Errorf("%d bytes decoded, allowed 16, 24 or 32", len(key))
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	var errs []error
 	for _, path := range named.Paths {
 		if Blank(path) {
-			errs = append(errs, std.Errorf("-config-file or -config-dir: %w", ErrBlank))
+			errs = append(errs, fmt.Errorf("-config-file or -config-dir: %w", ErrBlank))
 			continue
 		}
 		more, err := applyPath(&c, path, env)
@@ -62,7 +63,7 @@ func Load(args []string, env Env) (c Config, warnings []string, err error) {
 	c.LogLevel, c.LogFormat = strings.ToLower(c.LogLevel), strings.ToLower(c.LogFormat)
 	warnings = append(warnings, c.adjust()...)
 	errs = append(errs, c.complete(env, &warnings), c.checkFiles(env), c.Validate())
-	return c, warnings, std.Join(errs...)
+	return c, warnings, errors.Join(errs...)
 }
 
 // ReadFiles returns the settings in the files and directories at paths, without defaults. Only
@@ -73,7 +74,7 @@ func ReadFiles(paths []string, env Env) (c Config, warnings []string, err error)
 		more, err := applyPath(&c, path, env)
 		warnings, errs = append(warnings, more...), append(errs, err)
 	}
-	return c, warnings, std.Join(errs...)
+	return c, warnings, errors.Join(errs...)
 }
 
 // complete fills in what the options refer to: the host's name, tags and keys.
@@ -82,7 +83,7 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 	if c.Node == "" {
 		host, err := env.Hostname()
 		if err != nil {
-			errs = append(errs, std.Errorf("%s: not set, and the host's name is unknown: %w",
+			errs = append(errs, fmt.Errorf("%s: not set, and the host's name is unknown: %w",
 				label("node_name"), err))
 		}
 		c.Node = host
@@ -98,7 +99,7 @@ func (c *Config) complete(env Env, warnings *[]string) error {
 		}
 	}
 	*warnings = append(*warnings, c.useless()...)
-	return std.Join(append(errs, c.loadTags(env), c.loadKeyring(env))...)
+	return errors.Join(append(errs, c.loadTags(env), c.loadKeyring(env))...)
 }
 
 // loadTags reads the tags from the tags file, if there is one yet.
@@ -107,14 +108,14 @@ func (c *Config) loadTags(env Env) error {
 		return nil
 	}
 	if len(c.Tags) > 0 {
-		return std.Errorf("%s: not allowed together with tags (-tag, -role)", c.Where("tags_file"))
+		return fmt.Errorf("%s: not allowed together with tags (-tag, -role)", c.Where("tags_file"))
 	}
 	data, err := readFile(c.TagsFile, env)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // written when a tag is set
 	}
 	if err != nil {
-		return std.Errorf("%s: %s: %w", c.Where("tags_file"), c.TagsFile, err)
+		return fmt.Errorf("%s: %s: %w", c.Where("tags_file"), c.TagsFile, err)
 	}
 	c.Tags, err = ParseTags(c.TagsFile, data)
 	c.noteOrigin("tags", c.TagsFile)
@@ -129,7 +130,7 @@ func (c *Config) loadKeyring(env Env) error {
 	}
 	data, err := readFile(c.KeyringFile, env)
 	if err != nil {
-		return std.Errorf("%s: %s: %w", c.Where("keyring_file"), c.KeyringFile, err)
+		return fmt.Errorf("%s: %s: %w", c.Where("keyring_file"), c.KeyringFile, err)
 	}
 	c.Keys, err = ParseKeyring(c.KeyringFile, data)
 	return err
@@ -171,7 +172,7 @@ func applyPath(c *Config, path string, env Env) (warnings []string, err error) {
 	if read == 0 {
 		warnings = append(warnings, path+" has no files *.json")
 	}
-	return warnings, std.Join(errs...)
+	return warnings, errors.Join(errs...)
 }
 
 func applyFile(c *Config, path string, env Env) (warnings []string, err error) {
@@ -202,5 +203,5 @@ func readFile(path string, env Env) ([]byte, error) {
 }
 
 func unreadable(path string, err error) error {
-	return std.Errorf("%s: %w", path, std.WithoutPath(err))
+	return fmt.Errorf("%s: %w", path, std.WithoutPath(err))
 }

@@ -6,8 +6,6 @@ import (
 )
 
 // noteOrigin records what set a key: "-bind", or "c.json:3:5".
-//
-//go:noinline
 func (c *Config) noteOrigin(key, origin string) {
 	if strings.HasPrefix(key, "[") {
 		return // -config-file, which has no key

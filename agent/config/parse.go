@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"serf/internal/nearest"
-	"serf/internal/std"
 	"serf/internal/timing"
 )
 
@@ -32,7 +31,7 @@ func parseFlags(c *Config, args []string) (warnings []string, err error) {
 	for i, arg := range set.Args() {
 		if strings.HasPrefix(arg, "-") && len(arg) > 1 {
 			// Otherwise it would silently be dropped, -join=x for instance.
-			return nil, std.Errorf("unexpected argument %q before %s: options start with a dash, "+
+			return nil, fmt.Errorf("unexpected argument %q before %s: options start with a dash, "+
 				"switches take their value as -option=true", set.Arg(0), arg)
 		}
 		if i == 0 {
@@ -103,7 +102,7 @@ func (v flagValue) Set(s string) (err error) {
 		v.c.noteOrigin(v.o.keyOf()+"."+key, "-"+v.o.flag)
 	}
 	if err != nil {
-		return std.Errorf("want %s", wants(v.field))
+		return fmt.Errorf("want %s", wants(v.field))
 	}
 	if saysNothing(v.o.key, v.field) {
 		restore()
@@ -126,8 +125,6 @@ func keep(field any) (restore func()) {
 
 // saysNothing reports whether a key has a value that HashiCorp's Serf treats as if the key were
 // missing.
-//
-//go:noinline
 func saysNothing(key string, field any) bool {
 	switch f := field.(type) {
 	case *int:

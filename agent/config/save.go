@@ -2,10 +2,10 @@ package config
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 
 	"serf/agent/disk"
-	"serf/internal/std"
 )
 
 // indented is the content of a file that the agent keeps.
@@ -26,7 +26,7 @@ func save(path string, data []byte, check func([]byte) error) error {
 			err = check(there)
 		}
 		if err != nil {
-			return std.Errorf("%s isn't overwritten, it has become something else: %w", path, err)
+			return fmt.Errorf("%s isn't overwritten, it has become something else: %w", path, err)
 		}
 	}
 	return disk.Replace(path, data)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -8,7 +10,6 @@ import (
 	"strings"
 
 	"serf/agent/disk"
-	"serf/internal/std"
 )
 
 // secretMax bounds, in bytes, a file with one secret: keys have 44, tokens seldom more than 100.
@@ -47,13 +48,13 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 			continue
 		}
 		if *secret != "" {
-			errs = append(errs, std.Errorf("%s: not allowed together with %s", c.Where(s.file),
+			errs = append(errs, fmt.Errorf("%s: not allowed together with %s", c.Where(s.file),
 				c.other(s.secret)))
 			continue
 		}
 		text, warning, err := ReadSecret(*path, env)
 		if err != nil {
-			errs = append(errs, std.Errorf("%s: %w", c.Where(s.file), err))
+			errs = append(errs, fmt.Errorf("%s: %w", c.Where(s.file), err))
 			continue
 		}
 		if warning != "" {
@@ -62,12 +63,10 @@ func (c *Config) loadSecrets(env Env, warnings *[]string) error {
 		*secret = text
 		c.noteOrigin(s.secret, env.Credential(*path))
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // textOf is the field of a key whose value is a text.
-//
-//go:noinline
 func (c *Config) textOf(key string) *string {
 	for _, o := range options {
 		if o.key == key {
@@ -109,9 +108,9 @@ func ReadSecret(path string, env Env) (secret, warning string, err error) {
 	secret = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	switch {
 	case Blank(secret):
-		return "", "", std.Errorf("%s is empty, want one line with the secret", path)
+		return "", "", fmt.Errorf("%s is empty, want one line with the secret", path)
 	case strings.ContainsAny(secret, "\r\n"):
-		return "", "", std.Errorf("%s has several lines, want one with the secret", path)
+		return "", "", fmt.Errorf("%s has several lines, want one with the secret", path)
 	}
 	return secret, warning, nil
 }

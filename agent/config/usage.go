@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -14,7 +13,7 @@ func Usage() string { return usage(runtime.GOOS) }
 
 // usage is Usage for a system.
 func usage(system string) string {
-	var flags, keys std.Builder
+	var flags, keys strings.Builder
 	for _, o := range options {
 		switch {
 		case o.flag != "":
@@ -47,7 +46,7 @@ changed, and what needs a restart.`
 
 // otherNames lists the keys that aren't spelt like their options.
 func otherNames() string {
-	var b std.Builder
+	var b strings.Builder
 	width := 0
 	for _, o := range options {
 		if o.flag == "" || o.key == "" || o.key == strings.ReplaceAll(o.flag, "-", "_") {
@@ -145,7 +144,7 @@ put the new key into its keyring file and restart it.
 // usageColumn is where explanations begin; longer names get a line of their own.
 const usageColumn = 28
 
-func entry(b *std.Builder, name, arg, usage string) {
+func entry(b *strings.Builder, name, arg, usage string) {
 	if arg != "" {
 		name += "=" + arg
 	}

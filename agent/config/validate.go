@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"serf/agent/recording"
-	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/swim/serf"
 )
@@ -44,16 +44,13 @@ type problems struct {
 	warnings []string
 }
 
-//go:noinline
 func (p *problems) add(ok bool, key, format string, args ...any) {
 	if !ok {
-		p.errs = append(p.errs, std.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
+		p.errs = append(p.errs, fmt.Errorf("%s: %s", p.c.Where(key), fmt.Sprintf(format, args...)))
 	}
 }
 
 // warn says that a setting does nothing.
-//
-//go:noinline
 func (p *problems) warn(useless bool, key, why string) {
 	if useless {
 		p.warnings = append(p.warnings, p.c.Where(key)+" does nothing "+why)
@@ -90,7 +87,7 @@ func (c *Config) Validate() error {
 	c.checkLimits(&p)
 	c.checkMetrics(&p)
 	c.checkHTTP(&p)
-	return std.Join(p.errs...)
+	return errors.Join(p.errs...)
 }
 
 func (c *Config) checkIdentity(p *problems) {

@@ -2,11 +2,10 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
-
-	"serf/internal/std"
 )
 
 // lockSuffix is added to the name of a file for the one that is locked instead of it: the file
@@ -42,7 +41,7 @@ func LockFile(path string) (*Lock, error) {
 		return nil, err
 	}
 	if strings.HasSuffix(path, lockSuffix) { // it would be replaced, and lock nothing any more
-		return nil, std.Errorf("a name in %s is that of a lock: %w", lockSuffix, ErrInUse)
+		return nil, fmt.Errorf("a name in %s is that of a lock: %w", lockSuffix, ErrInUse)
 	}
 	path += lockSuffix
 	for waited := time.Duration(0); ; waited += lockPause {
@@ -66,7 +65,7 @@ func LockFile(path string) (*Lock, error) {
 func ownLock(path string) error {
 	info, err := present(path)
 	if info != nil && (!info.Mode().IsRegular() || info.Size() > 0) {
-		return std.Errorf("%s is in the way of a lock", path)
+		return fmt.Errorf("%s is in the way of a lock", path)
 	}
 	return err
 }

@@ -1,9 +1,8 @@
 package disk
 
 import (
+	"fmt"
 	"io"
-
-	"serf/internal/std"
 )
 
 // ReadAll reads r to its end, or fails after limit bytes: an endless source, such as a device, must
@@ -11,7 +10,7 @@ import (
 func ReadAll(r io.Reader, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(data) > limit {
-		err = std.Errorf("more than %d bytes", limit)
+		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -10,8 +11,6 @@ import (
 	"runtime"
 	"syscall"
 	"time"
-
-	"serf/internal/std"
 )
 
 // TempSuffix is added to the name of a file for the one that is to replace it. It is always the
@@ -79,7 +78,7 @@ func write(f File, data []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return std.Join(err, f.Close())
+	return errors.Join(err, f.Close())
 }
 
 // linksMax is how many links in a row are followed, as by systems.
@@ -97,7 +96,7 @@ func Follow(path string) (string, error) {
 		}
 		path = to
 	}
-	return "", std.Errorf("%s: too many links", path)
+	return "", fmt.Errorf("%s: too many links", path)
 }
 
 // replaceable returns an error if a file must not replace what is at path: a device or a pipe would
@@ -105,7 +104,7 @@ func Follow(path string) (string, error) {
 func replaceable(path string) error {
 	info, err := present(path)
 	if info != nil && !info.Mode().IsRegular() {
-		return std.Errorf("%s is not a regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	}
 	return err
 }
@@ -145,7 +144,7 @@ func removeLeftover(path string) error {
 		return err
 	}
 	if kind := info.Mode().Type(); kind != 0 && kind != fs.ModeSymlink {
-		return std.Errorf("%s is in the way", path)
+		return fmt.Errorf("%s is in the way", path)
 	}
 	return os.Remove(path)
 }
@@ -180,7 +179,7 @@ func (OS) SyncDir(path string) error {
 	}
 	d, err := os.Open(path)
 	if err == nil {
-		err = std.Join(d.Sync(), d.Close())
+		err = errors.Join(d.Sync(), d.Close())
 	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EINVAL) ||
 		errors.Is(err, errors.ErrUnsupported) {

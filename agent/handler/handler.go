@@ -2,11 +2,11 @@ package handler
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"serf/internal/eventfilter"
-	"serf/internal/std"
 )
 
 // Filters say which events a script is run for.
@@ -60,7 +60,7 @@ func Parse(spec string) (Handler, error) {
 		when, script = "", spec
 	}
 	if strings.TrimSpace(script) == "" {
-		return Handler{}, std.Errorf("event handler %q %w: want [filter=]script", spec, ErrNoScript)
+		return Handler{}, fmt.Errorf("event handler %q %w: want [filter=]script", spec, ErrNoScript)
 	}
 	h := Handler{Script: script}
 	err := h.parseWhen(when)
@@ -69,7 +69,7 @@ func Parse(spec string) (Handler, error) {
 		h.Args, err = splitArgs(program)
 	}
 	if err != nil {
-		return Handler{}, std.Errorf("event handler %q: %w", spec, err)
+		return Handler{}, fmt.Errorf("event handler %q: %w", spec, err)
 	}
 	return h, nil
 }
@@ -92,7 +92,7 @@ func (h *Handler) parseWhen(s string) error {
 func (h *Handler) parseCondition(text string) (err error) {
 	if after, ok := strings.CutPrefix(text, timeoutPrefix); ok {
 		if h.Timeout != 0 {
-			return std.Errorf("a second %q", text)
+			return fmt.Errorf("a second %q", text)
 		}
 		h.Timeout, err = parseTimeout(after)
 		return err
@@ -100,9 +100,9 @@ func (h *Handler) parseCondition(text string) (err error) {
 	f, err := eventfilter.ParseOne(text)
 	switch {
 	case err != nil:
-		return std.Errorf("%w, %sTIME", err, timeoutPrefix)
+		return fmt.Errorf("%w, %sTIME", err, timeoutPrefix)
 	case f.Kind != text && strings.TrimSpace(f.Name) == "": // a variable that isn't set
-		return std.Errorf("event filter %q has no name; for all of them it's %q", text, f.Kind)
+		return fmt.Errorf("event filter %q has no name; for all of them it's %q", text, f.Kind)
 	}
 	h.Filters = append(h.Filters, f)
 	return nil
@@ -113,7 +113,7 @@ func parseTimeout(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	switch {
 	case err != nil || d < 0:
-		return 0, std.Errorf("%s%s: want a time such as 30s, or 0 for none", timeoutPrefix, s)
+		return 0, fmt.Errorf("%s%s: want a time such as 30s, or 0 for none", timeoutPrefix, s)
 	case d == 0:
 		return -1, nil
 	}
@@ -123,7 +123,7 @@ func parseTimeout(s string) (time.Duration, error) {
 // splitArgs splits a command line at spaces. Quotes of either kind keep spaces; nothing else has a
 // meaning, least of all backslashes, which every Windows path has.
 func splitArgs(s string) (args []string, err error) {
-	var arg std.Builder
+	var arg strings.Builder
 	var quote rune
 	began := false
 	for _, r := range s {
@@ -147,7 +147,7 @@ func splitArgs(s string) (args []string, err error) {
 	}
 	switch {
 	case quote != 0:
-		return nil, std.Errorf("a quote %c that isn't closed", quote)
+		return nil, fmt.Errorf("a quote %c that isn't closed", quote)
 	case len(args) == 0 || args[0] == "":
 		//lint:ignore ST1005 the prefix ends with a colon
 		return nil, errors.New("no program after " + execPrefix)

@@ -101,8 +101,6 @@ func (q *queue) maybeMerge(w waiting) bool {
 }
 
 // pop takes the oldest event, of which there must be one.
-//
-//go:noinline
 func (q *queue) pop() waiting {
 	w := q.events[0]
 	q.events[0] = waiting{} // don't pin it
@@ -119,7 +117,6 @@ func (q *queue) lose() {
 	}
 }
 
-//go:noinline
 func (q *queue) stats() HandlerStats {
 	return HandlerStats{Handler: q.handler.String(), Waiting: len(q.events), Began: q.began,
 		Took: q.took, Counts: q.counts}

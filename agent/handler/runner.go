@@ -100,8 +100,6 @@ type Counts struct {
 }
 
 // Add adds other counts.
-//
-//go:noinline
 func (c *Counts) Add(d Counts) {
 	c.Runs += d.Runs
 	c.Failed += d.Failed

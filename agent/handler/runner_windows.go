@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +10,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/windows"
-
-	"serf/internal/std"
 )
 
 // command returns the command for a handler. When ctx ends it is killed with all its descendants,
@@ -70,7 +69,7 @@ func run(cmd *exec.Cmd) error {
 func checkProgram(path string) error {
 	switch strings.ToLower(filepath.Ext(strings.TrimRight(path, " ."))) {
 	case ".bat", ".cmd":
-		return std.Errorf(
+		return fmt.Errorf(
 			"%q is a batch file, which cmd runs: it is no program, leave out %q or "+
 				"name one", path, execPrefix)
 	}

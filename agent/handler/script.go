@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -13,7 +14,6 @@ import (
 
 	"serf/internal/eventfilter"
 	"serf/internal/sdnotify"
-	"serf/internal/std"
 )
 
 // Why a script was killed.
@@ -40,7 +40,7 @@ func (r *Runner) run(q *queue, w *waiting, slow func()) error {
 		err = r.watch(cmd, &h, slow)
 	}
 	if ctx.Err() != nil && err != nil {
-		err = std.Errorf("killed: %w", context.Cause(ctx))
+		err = fmt.Errorf("killed: %w", context.Cause(ctx))
 	}
 	r.report(&h, e, &out, err)
 	if e.Kind == eventfilter.Query && !(err == nil && len(out.buf) > 0 && r.respond(e, out.buf)) {
@@ -83,7 +83,7 @@ func (r *Runner) limit(timeout time.Duration) (context.Context, context.CancelFu
 	if timeout < 0 {
 		return context.WithCancel(r.life)
 	}
-	return context.WithTimeoutCause(r.life, timeout, std.Errorf("%w %v", errTimeout, timeout))
+	return context.WithTimeoutCause(r.life, timeout, fmt.Errorf("%w %v", errTimeout, timeout))
 }
 
 // report logs how a script ended.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"serf/internal/http1"
-	"serf/internal/std"
 )
 
 // timeFormat is how times are written: in UTC, with milliseconds.
@@ -71,15 +70,14 @@ type params struct {
 func parameters(r *http1.Request) *params {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		err = std.Errorf("the query of the URL can't be read: %w", err)
+		err = fmt.Errorf("the query of the URL can't be read: %w", err)
 	}
 	return &params{values: values, err: err}
 }
 
-//go:noinline
 func (p *params) complain(name, value, want string) {
 	if p.err == nil {
-		p.err = std.Errorf("%s=%q, want %s", name, value, want)
+		p.err = fmt.Errorf("%s=%q, want %s", name, value, want)
 	}
 }
 
@@ -163,7 +161,7 @@ func (p *params) prefixed(prefix string) map[string]string {
 func (p *params) done(w http1.ResponseWriter) bool {
 	for name := range p.values { // order-free: any of them
 		if p.err == nil {
-			p.err = std.Errorf("%q: there is no such parameter here", name)
+			p.err = fmt.Errorf("%q: there is no such parameter here", name)
 		}
 	}
 	if p.err != nil {

@@ -88,6 +88,4 @@ func (h *Handler) serveCoordinates(w http1.ResponseWriter, r *http1.Request) {
 func micro(x float64) float64 { return math.Round(x*1e6) / 1e6 }
 
 // inMS turns seconds into milliseconds, rounded to microseconds.
-//
-//go:noinline
 func inMS(seconds float64) float64 { return math.Round(seconds*1e6) / 1e3 }

@@ -163,7 +163,6 @@ func (l *eventLog) index() string {
 
 func (l *eventLog) indexOf(n uint64) string { return string(l.appendIndex(nil, n)) }
 
-//go:noinline
 func (l *eventLog) appendIndex(b []byte, n uint64) []byte {
 	return strconv.AppendUint(append(append(b, l.epoch...), '-'), n, 10)
 }

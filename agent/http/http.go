@@ -8,6 +8,7 @@ package http
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"serf/agent"
 	"serf/agent/survey"
 	"serf/internal/http1"
-	"serf/internal/std"
 )
 
 // Limits of what clients may hold open or send.
@@ -88,7 +88,7 @@ func New(a *agent.Agent, o Options) (*Handler, error) {
 	}
 	for _, origin := range o.Origins {
 		if !http1.IsOrigin(origin) {
-			return nil, std.Errorf("origin %q, want scheme://host or scheme://host:port, one origin "+
+			return nil, fmt.Errorf("origin %q, want scheme://host or scheme://host:port, one origin "+
 				"each", origin)
 		}
 		h.origins[origin] = true

@@ -11,7 +11,6 @@ import (
 
 	"serf/internal/http1"
 	"serf/internal/memberfilter"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/swim/serf"
 )
@@ -70,7 +69,7 @@ func (h *Handler) serveMembers(w http1.ResponseWriter, r *http1.Request) {
 		p.err = err
 	}
 	if p.err == nil && index == "" && wait > 0 {
-		p.err = std.Errorf("wait=%v needs index=, that of an earlier answer", wait)
+		p.err = fmt.Errorf("wait=%v needs index=, that of an earlier answer", wait)
 	}
 	if !p.done(w) || wait > 0 && !h.awaitMembers(w, r, index, wait) {
 		return

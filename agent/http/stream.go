@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -85,7 +86,7 @@ func (h *Handler) serveEvents(w http1.ResponseWriter, r *http1.Request) {
 // parseTypes reads the filter of events. Beside those of event handlers there is "member-*".
 func parseTypes(text string) (eventfilter.Filters, error) {
 	if strings.Count(text, ",") >= filtersMax {
-		return nil, std.Errorf("type= has more than %d parts", filtersMax)
+		return nil, fmt.Errorf("type= has more than %d parts", filtersMax)
 	}
 	var members []string
 	for _, kind := range eventfilter.Kinds {

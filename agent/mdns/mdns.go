@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"serf/agent"
-	"serf/internal/std"
 )
 
 const (
@@ -240,11 +239,11 @@ func (s *Service) join(ctx context.Context) {
 // Check returns an error if the names can't be used for discovery: they become parts of DNS names.
 func Check(cluster, node string) error {
 	if strings.IndexFunc(cluster, notPlain) >= 0 || !fits(serviceName(cluster)) {
-		return std.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
+		return fmt.Errorf("discover: %q: only letters, digits, dots, dashes and underscores, "+
 			"no part between dots empty or over %d bytes", cluster, labelMax)
 	}
 	if !fits(node + "." + serviceName(cluster)) {
-		return std.Errorf("discover: node name %q: no part between dots may be empty or over %d "+
+		return fmt.Errorf("discover: node name %q: no part between dots may be empty or over %d "+
 			"bytes, "+
 			"%d with that of the cluster", node, labelMax, nameMax)
 	}
@@ -286,7 +285,7 @@ func interfaceByName(name string) (*net.Interface, error) {
 	}
 	i, err := net.InterfaceByName(name)
 	if err != nil {
-		return nil, std.Errorf("mdns interface %q: there is no such interface", name)
+		return nil, fmt.Errorf("mdns interface %q: there is no such interface", name)
 	}
 	return i, nil
 }

@@ -12,8 +12,6 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-
-	"serf/internal/std"
 )
 
 const (
@@ -78,7 +76,7 @@ func (m *multicast) announce() (stop func(), err error) {
 		})
 	}
 	if len(conns) == 0 {
-		return nil, std.Join(errs...)
+		return nil, errors.Join(errs...)
 	}
 	return func() {
 		for _, conn := range conns {

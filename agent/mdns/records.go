@@ -52,7 +52,6 @@ func newRecords(c *Config, host string) (*records, error) {
 	return &r, nil
 }
 
-//go:noinline
 func record(name dnsmessage.Name, body dnsmessage.ResourceBody) dnsmessage.Resource {
 	header := dnsmessage.ResourceHeader{Name: name, Class: dnsmessage.ClassINET, TTL: recordTTL}
 	return dnsmessage.Resource{Header: header, Body: body}

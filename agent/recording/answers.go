@@ -45,8 +45,6 @@ func (a *Answer) code(c *checkpoint.Coder) {
 }
 
 // admission is the answer of Admit or AdmitMerge.
-//
-//go:noinline
 func admission(kind AnswerKind, err error) Answer {
 	a := Answer{Kind: kind, Yes: err == nil, err: err}
 	if err != nil {
@@ -116,7 +114,6 @@ func (a *Answers) Give(list []Answer) (left int) {
 	return left
 }
 
-//go:noinline
 func (a *Answers) next(kind AnswerKind, _ func() Answer) Answer {
 	if len(a.list) == 0 || a.list[0].Kind != kind {
 		a.Wrong++

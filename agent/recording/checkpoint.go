@@ -2,11 +2,11 @@ package recording
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"serf/internal/checkpoint"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 	"serf/wire"
@@ -122,12 +122,12 @@ func parseCheckpoint(b []byte) (*Checkpoint, error) {
 	r.Bytes(&text)
 	r.Bytes(&state)
 	if r.End() != nil {
-		return nil, std.Errorf("%w: checkpoint", errFormat)
+		return nil, fmt.Errorf("%w: checkpoint", errFormat)
 	}
 	// What an older build didn't know has its default.
 	c := &Checkpoint{Config: savedConfig{Config: serf.DefaultConfig(swim.Timing{})}}
 	if err := json.Unmarshal(text, c); err != nil {
-		return nil, std.Errorf("%w: checkpoint: %w", errFormat, err)
+		return nil, fmt.Errorf("%w: checkpoint: %w", errFormat, err)
 	}
 	c.State = state
 	return c, nil

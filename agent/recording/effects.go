@@ -130,7 +130,6 @@ func (s *Summer) flush() {
 	s.b = s.b[:0]
 }
 
-//go:noinline
 func (s *Summer) numbers(v ...uint64) {
 	for _, n := range v {
 		s.b = binary.AppendUvarint(s.b, n)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"serf/agent/disk"
-	"serf/internal/std"
 )
 
 // Other users are kept out: tags, payloads and addresses are private.
@@ -53,7 +52,7 @@ func (f *files) open() (err error) {
 	}
 	if f.lock, err = disk.LockFile(filepath.Join(f.dir, lockName)); err != nil {
 		if errors.Is(err, disk.ErrInUse) {
-			err = std.Errorf("%s: another agent records there; each needs a directory of its own",
+			err = fmt.Errorf("%s: another agent records there; each needs a directory of its own",
 				f.dir)
 		}
 		return err
@@ -147,12 +146,12 @@ func (f *files) makeRoom(n int64, over bool) error {
 		least -= removable[i].size
 	}
 	if least > f.limit {
-		return std.Errorf("%s: the limit of %s has no room for %d bytes more: a segment takes a "+
+		return fmt.Errorf("%s: the limit of %s has no room for %d bytes more: a segment takes a "+
 			"part of it", f.dir, SizeText(f.limit), n)
 	}
 	for i := 0; f.total+n > f.limit; {
 		if i == len(removable) {
-			return std.Errorf("%s: no old segment could be removed, the limit is reached", f.dir)
+			return fmt.Errorf("%s: no old segment could be removed, the limit is reached", f.dir)
 		}
 		if err := os.Remove(removable[i].path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			i++ // somebody has it open, where that matters

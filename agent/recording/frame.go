@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -68,10 +67,10 @@ func parseHeader(b []byte) (h Header, frames []byte, err error) {
 		return h, nil, errFormat
 	}
 	if err := json.Unmarshal(line, &h); err != nil {
-		return h, nil, std.Errorf("%w: header: %w", errFormat, err)
+		return h, nil, fmt.Errorf("%w: header: %w", errFormat, err)
 	}
 	if h.Segment < 0 {
-		return h, nil, std.Errorf("%w: segment %d", errFormat, h.Segment)
+		return h, nil, fmt.Errorf("%w: segment %d", errFormat, h.Segment)
 	}
 	return h, frames, nil
 }
@@ -83,7 +82,7 @@ func strange(b []byte) error {
 	}
 	line, _, ended := strings.Cut(string(b[:min(len(b), len(magic)+versionMax)]), "\n")
 	if version, ours := strings.CutPrefix(line, magicOfAny); ours && ended {
-		return std.Errorf("is in version %q of the format; this program reads version 1", version)
+		return fmt.Errorf("is in version %q of the format; this program reads version 1", version)
 	}
 	return errFormat
 }
@@ -165,9 +164,9 @@ func cutFrame(b []byte) (f frame, rest []byte, err error) {
 	body, rest := b[:n:n], b[n:]
 	switch {
 	case crc32.Checksum(body, castagnoli) != sum:
-		return f, nil, std.Errorf("%w: wrong checksum", errFormat)
+		return f, nil, fmt.Errorf("%w: wrong checksum", errFormat)
 	case len(body) < 2 || body[1] > 1 || body[1] == 1 && len(body) < 2+sealHead:
-		return f, nil, std.Errorf("%w: a frame of %d bytes", errFormat, n)
+		return f, nil, fmt.Errorf("%w: a frame of %d bytes", errFormat, n)
 	}
 	f.kind, f.content = frameType(body[0]), body[2:]
 	if body[1] == 1 {

@@ -3,6 +3,7 @@ package recording
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"serf/internal/checkpoint"
-	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -46,7 +46,7 @@ func Read(dir string) (*Recording, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, std.Errorf("%s: no segments of a recording (*%s)", dir, suffix)
+		return nil, fmt.Errorf("%s: no segments of a recording (*%s)", dir, suffix)
 	}
 	r := &Recording{Dir: dir}
 	runs := make(map[string]int)
@@ -66,7 +66,7 @@ func Read(dir string) (*Recording, error) {
 	for i, s := range r.Segments[1:] {
 		if before := r.Segments[i]; s.Err == nil && before.Err == nil && s.Run == before.Run &&
 			s.Segment == before.Segment {
-			s.Err = std.Errorf("%s: is segment %d of its run, as %s is", s.Path, s.Segment+1,
+			s.Err = fmt.Errorf("%s: is segment %d of its run, as %s is", s.Path, s.Segment+1,
 				filepath.Base(before.Path))
 		}
 	}
@@ -112,7 +112,7 @@ func (s *Segment) readHeader() error {
 		s.Header, _, err = parseHeader(b)
 	}
 	if err != nil {
-		return std.Errorf("%s: %w", s.Path, err)
+		return fmt.Errorf("%s: %w", s.Path, err)
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func (s *Segment) Open(keys Keys) (*Reader, error) {
 		return nil, err
 	}
 	if info.Size() > segmentMax {
-		return nil, std.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
+		return nil, fmt.Errorf("%s: %d bytes, at most %d", s.Path, info.Size(), segmentMax)
 	}
 	b, err := os.ReadFile(s.Path)
 	if err != nil {
@@ -168,18 +168,18 @@ func (s *Segment) Open(keys Keys) (*Reader, error) {
 	}
 	r := &Reader{keys: keys, path: s.Path, size: len(b)}
 	if _, r.frames, err = parseHeader(b); err != nil {
-		return nil, std.Errorf("%s: %w", s.Path, err)
+		return nil, fmt.Errorf("%s: %w", s.Path, err)
 	}
 	at := r.offset()
 	content, kind, err := r.frame()
 	if err == nil && kind != frameCheckpoint {
-		err = std.Errorf("%w: it doesn't begin with a checkpoint", errFormat)
+		err = fmt.Errorf("%w: it doesn't begin with a checkpoint", errFormat)
 	}
 	if err == nil {
 		r.Checkpoint, err = parseCheckpoint(content)
 	}
 	if err != nil {
-		return nil, std.Errorf("%s: at byte %d: %w", s.Path, at, err)
+		return nil, fmt.Errorf("%s: at byte %d: %w", s.Path, at, err)
 	}
 	r.at = r.Checkpoint.At
 	return r, nil
@@ -201,7 +201,7 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 				return
 			case err != nil:
 			case kind == frameEnd && len(r.frames) > 0:
-				err = std.Errorf("%w: %d bytes after the end", errFormat, len(r.frames))
+				err = fmt.Errorf("%w: %d bytes after the end", errFormat, len(r.frames))
 			case kind == frameEnd:
 				err = json.Unmarshal(content, &r.End)
 			case kind == frameEntries:
@@ -210,10 +210,10 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 					return
 				}
 			default:
-				err = std.Errorf("%w: a frame of type %q", errFormat, kind)
+				err = fmt.Errorf("%w: a frame of type %q", errFormat, kind)
 			}
 			if err != nil {
-				yield(nil, std.Errorf("%s: at byte %d, after %d inputs: %w", r.path, at, r.number,
+				yield(nil, fmt.Errorf("%s: at byte %d, after %d inputs: %w", r.path, at, r.number,
 					err))
 				return
 			}

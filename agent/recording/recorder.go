@@ -240,8 +240,6 @@ func (r *Recorder) tick(n *serf.Node, now swim.Time, out *swim.Output) {
 }
 
 // asked records what is answered during an input.
-//
-//go:noinline
 func (r *Recorder) asked(_ AnswerKind, ask func() Answer) Answer {
 	a := ask()
 	if r.calling {

@@ -1,11 +1,10 @@
 package recording
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // units of sizes, the largest first.
@@ -27,7 +26,7 @@ func ParseSize(text string) (int64, error) {
 		}
 		return n * u.bytes, nil
 	}
-	return 0, std.Errorf("%q, want a whole number with B, KiB, MiB or GiB, such as 256MiB", text)
+	return 0, fmt.Errorf("%q, want a whole number with B, KiB, MiB or GiB, such as 256MiB", text)
 }
 
 // SizeText is the size in the largest unit of which it is a whole number.

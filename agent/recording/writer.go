@@ -137,8 +137,6 @@ func (w *writer) buffer() []byte {
 func (w *writer) full() bool { return len(w.chunks) >= cap(w.chunks)-2 }
 
 // send hands a chunk over. There is room: see full.
-//
-//go:noinline
 func (w *writer) send(c chunk) {
 	w.behind.Add(int64(len(c.content)))
 	select {

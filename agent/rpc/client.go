@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/std"
 )
 
 const (
@@ -220,7 +219,7 @@ func (c *Client) read() {
 	for {
 		if err := c.readMessage(); err != nil {
 			if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = std.Errorf("the agent closed the connection: %w", io.ErrUnexpectedEOF)
+				err = fmt.Errorf("the agent closed the connection: %w", io.ErrUnexpectedEOF)
 			}
 			c.fail(err)
 			return
@@ -238,13 +237,13 @@ func (c *Client) readMessage() error {
 	}
 	var h protocol.ResponseHeader
 	if err := protocol.Parse(b, &h); err != nil {
-		return &notAnAnswerError{c.in.Arrived(unexpectedMax), std.Errorf("answer header: %w", err)}
+		return &notAnAnswerError{c.in.Arrived(unexpectedMax), fmt.Errorf("answer header: %w", err)}
 	}
 	c.mu.Lock()
 	r := c.calls[h.Seq]
 	c.mu.Unlock()
 	if r == nil {
-		return std.Errorf("answer to a request %d that isn't pending", h.Seq)
+		return fmt.Errorf("answer to a request %d that isn't pending", h.Seq)
 	}
 	more, last := r.header(h.Error)
 	if more {
@@ -252,7 +251,7 @@ func (c *Client) readMessage() error {
 			return err
 		}
 		if last, err = r.body(b); err != nil {
-			return std.Errorf("answer body: %w", err)
+			return fmt.Errorf("answer body: %w", err)
 		}
 	}
 	if last {
@@ -281,7 +280,7 @@ func (c *Client) request(name string, body any, r receiver) (seq uint64, err err
 		b = protocol.Append(b, body)
 	}
 	if err := c.write(b); err != nil {
-		c.fail(std.Errorf("sending %s: %w", name, err)) // and with it r
+		c.fail(fmt.Errorf("sending %s: %w", name, err)) // and with it r
 	}
 	return seq, nil
 }
@@ -319,7 +318,7 @@ func (c *Client) within(ctx context.Context) (context.Context, context.CancelFun
 	if c.answer <= 0 {
 		return ctx, func() {}
 	}
-	late := std.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded)
+	late := fmt.Errorf("no answer within %v: %w", c.answer, context.DeadlineExceeded)
 	return context.WithTimeoutCause(ctx, c.answer, late)
 }
 

@@ -2,9 +2,9 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/std"
 	"serf/swim/serf/coord"
 )
 
@@ -71,8 +71,6 @@ func (c *Client) Respond(ctx context.Context, id uint64, payload []byte) error {
 }
 
 // Stats returns the agent's figures: sections of names and values.
-//
-//go:noinline
 func (c *Client) Stats(ctx context.Context) (map[string]map[string]string, error) {
 	var resp map[string]map[string]string
 	err := c.call(ctx, protocol.CmdStats, nil, &resp)
@@ -92,7 +90,7 @@ func (c *Client) Coordinate(ctx context.Context, name string) (coord.Coordinate,
 		Height:     resp.Coord.Height,
 	}
 	if n := copy(at.Vec[:], resp.Coord.Vec); n != coord.Dimensions || len(resp.Coord.Vec) != n {
-		return coord.Coordinate{}, false, std.Errorf("coordinate of %s has %d dimensions, want %d",
+		return coord.Coordinate{}, false, fmt.Errorf("coordinate of %s has %d dimensions, want %d",
 			name, len(resp.Coord.Vec), coord.Dimensions)
 	}
 	return at, true, nil

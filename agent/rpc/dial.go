@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 
 	"serf/internal/certs"
 	"serf/internal/rpcaddr"
-	"serf/internal/std"
 )
 
 // tlsAlert begins what a server that expects TLS answers to anything else.
@@ -20,7 +20,7 @@ var tlsAlert = []byte{0x15, 0x03}
 func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	to, err := rpcaddr.Parse(addr, 1)
 	if err != nil {
-		return nil, std.Errorf("rpc: address %q: %w", addr, err)
+		return nil, fmt.Errorf("rpc: address %q: %w", addr, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
@@ -47,11 +47,11 @@ func (o *Options) dial(ctx context.Context, to rpcaddr.Addr) (net.Conn, error) {
 	case err == nil:
 		return nc, nil
 	case errors.As(err, &plain), errors.Is(err, io.EOF):
-		err = std.Errorf("no TLS is spoken there: is that the address for plain RPC? (%w)", err)
+		err = fmt.Errorf("no TLS is spoken there: is that the address for plain RPC? (%w)", err)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return nil, err // has the address
 	}
-	return nil, std.Errorf("dial %v: %w", to, err)
+	return nil, fmt.Errorf("dial %v: %w", to, err)
 }
 
 // TLSFiles are PEM files for connections by TLS. The zero value trusts the authorities of this

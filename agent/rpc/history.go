@@ -56,7 +56,6 @@ func changeOf(b *protocol.Change) history.Change {
 	return c
 }
 
-//go:noinline
 func stampOf(ms int64) history.Stamp { return history.Stamp{Time: time.UnixMilli(ms)} }
 
 // Flaps returns who changed most within the last since, and who accused others, as the agent saw

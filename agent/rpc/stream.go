@@ -235,5 +235,5 @@ func decodeAnswer(b []byte) (a Answer, last bool, err error) {
 	case protocol.RecordDone:
 		return Answer{}, true, nil
 	}
-	return Answer{}, false, std.Errorf("query record of type %q", r.Type)
+	return Answer{}, false, fmt.Errorf("query record of type %q", r.Type)
 }

@@ -1,11 +1,11 @@
 package snapshot
 
 import (
+	"fmt"
 	"io"
 	"os"
 
 	"serf/agent/disk"
-	"serf/internal/std"
 )
 
 // files is the part of the file system that a snapshot uses. Tests have one that fails.
@@ -36,9 +36,9 @@ func (*osFiles) Open(path string) (io.ReadCloser, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, std.Errorf("%s is a directory, want a file", path)
+		return nil, fmt.Errorf("%s is a directory, want a file", path)
 	case !info.Mode().IsRegular():
-		return nil, std.Errorf("%s is not a regular file", path)
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	return os.Open(path)
 }

@@ -4,10 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // fileMax is the size of the largest file that is read, in bytes, and the size beyond which nothing
@@ -34,7 +33,7 @@ type content struct {
 // no other lines, or bytes of zero.
 func (c *content) foreign() error {
 	if c.alien > c.known || c.known == 0 && c.comments > 0 {
-		return std.Errorf("not a snapshot: %d of its %d lines aren't those of one; "+
+		return fmt.Errorf("not a snapshot: %d of its %d lines aren't those of one; "+
 			"give it a file of its own, which needn't exist", c.alien+c.comments,
 			c.known+c.alien+c.comments)
 	}
@@ -52,7 +51,7 @@ func load(r io.Reader, rejoin bool) (content, error) {
 		c.size += n
 		switch {
 		case c.size > fileMax:
-			return c, std.Errorf("more than %d bytes: not a snapshot", fileMax)
+			return c, fmt.Errorf("more than %d bytes: not a snapshot", fileMax)
 		case errors.Is(err, io.EOF):
 			c.torn = n > 0
 			if !beginsLine(plain(line, number)) {

@@ -13,6 +13,7 @@ package snapshot
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -87,12 +88,12 @@ func Open(c Config) (*Snapshot, error) {
 	// A rewrite would replace a link, not the file that it leads to.
 	path, err := disk.Follow(c.Path)
 	if err != nil {
-		return nil, std.Errorf("snapshot: %w", err)
+		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	c.Path, c.keep = path, keepOld
 	lock, err := disk.LockFile(path)
 	if errors.Is(err, disk.ErrInUse) {
-		return nil, std.Errorf("snapshot: %s: %w", path, err)
+		return nil, fmt.Errorf("snapshot: %s: %w", path, err)
 	}
 	if err != nil {
 		c.Log.Warnf("serf",
@@ -129,7 +130,7 @@ func open(c Config, on files, lock *disk.Lock) (*Snapshot, error) {
 		observe: c.Observe}
 	read, err := s.writer.open()
 	if err != nil {
-		return nil, std.Errorf("snapshot: %w", err)
+		return nil, fmt.Errorf("snapshot: %w", err)
 	}
 	s.tellContent(&read, &c)
 	s.previous = read.export()
@@ -197,7 +198,7 @@ func (s *Snapshot) Counters() Counters { return s.counts.Load() }
 func (s *Snapshot) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	if !std.Await(s.done, closeWait) {
-		return std.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
+		return fmt.Errorf("snapshot: %s: not written within %v", s.path, closeWait)
 	}
 	return s.err
 }
@@ -208,7 +209,7 @@ func (s *Snapshot) run() {
 	for s.next() {
 		s.save(false)
 	}
-	s.err = std.Join(s.save(true), s.writer.close())
+	s.err = errors.Join(s.save(true), s.writer.close())
 	s.lock.Release()
 }
 
@@ -238,7 +239,7 @@ func (s *Snapshot) save(sync bool) error {
 	}
 	switch {
 	case err != nil:
-		err = std.Errorf("snapshot: %w", err)
+		err = fmt.Errorf("snapshot: %w", err)
 		s.log.Repeatf(slog.LevelError, "serf", "snapshot",
 			"Failed to update snapshot, trying again every %v: %v", retryInterval, err)
 	case failing && s.writer.failed == nil:

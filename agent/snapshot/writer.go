@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -21,7 +22,7 @@ const (
 // retryInterval is the pause after a failed rewrite: asking a full disk often doesn't empty it.
 const retryInterval = 5 * time.Second
 
-var errTooLarge = std.Errorf("file would exceed %d bytes", fileMax)
+var errTooLarge = fmt.Errorf("file would exceed %d bytes", fileMax)
 
 // writer owns the file and the state in it. One goroutine uses it.
 type writer struct {
@@ -56,7 +57,7 @@ func (w *writer) open() (content, error) {
 			err = c.foreign()
 		}
 		if err != nil {
-			return c, std.Errorf("%s: %w", w.path, err)
+			return c, fmt.Errorf("%s: %w", w.path, err)
 		}
 		w.file, err = w.disk.Append(w.path)
 	} else if errors.Is(err, fs.ErrNotExist) {
@@ -65,7 +66,7 @@ func (w *writer) open() (content, error) {
 		}
 	}
 	if err != nil {
-		return c, std.Join(err, w.close())
+		return c, errors.Join(err, w.close())
 	}
 	w.state, w.size = c.state, c.size
 	// A line that was cut off must not be continued by the next one. And with rejoin, what came
@@ -98,7 +99,7 @@ func (w *writer) save(b batch, now time.Time, sync bool) error {
 		}
 		w.counts.Change(func(c *Counters) { c.Failures++ })
 	}
-	return std.Join(err, w.failed)
+	return errors.Join(err, w.failed)
 }
 
 // timed calls f and reports how long it took.
@@ -177,7 +178,7 @@ func (w *writer) rewrite() error {
 	if err == nil {
 		w.size, w.base = int64(len(w.out)), int64(len(w.out))
 	}
-	err = std.Join(err, w.reopen())
+	err = errors.Join(err, w.reopen())
 	w.damaged = err != nil
 	return err
 }
@@ -201,7 +202,7 @@ func (w *writer) checkPlace() error {
 		err = c.foreign()
 	}
 	if err != nil {
-		return std.Errorf("%s, which has come to the place of the snapshot: %w", w.path, err)
+		return fmt.Errorf("%s, which has come to the place of the snapshot: %w", w.path, err)
 	}
 	return nil
 }

@@ -4,8 +4,8 @@ package survey
 
 import (
 	"fmt"
+	"strings"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -84,7 +84,7 @@ func (v *Views) summary() string {
 			apart++
 		}
 	}
-	var b std.Builder
+	var b strings.Builder
 	answered := len(replies[ReplyYes])
 	switch {
 	case apart == 0 && answered == 1:

@@ -178,7 +178,6 @@ type counter struct {
 
 type counters []counter
 
-//go:noinline
 func (c *counters) add(name string, n uint64) { c.sums(name, n, n) }
 
 func (c *counters) sums(name string, sum, n uint64) { *c = append(*c, counter{name, sum, n}) }

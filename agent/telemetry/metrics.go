@@ -100,8 +100,6 @@ func (m *Metrics) Count(name string, n uint64, sum float64) {
 }
 
 // Gauge sets a gauge.
-//
-//go:noinline
 func (m *Metrics) Gauge(name string, value float64) { m.add(gaugeKind, m.gauges+name, 1, value) }
 
 // Sample adds one measurement.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -19,7 +20,6 @@ import (
 	"serf/driver"
 	"serf/internal/certs"
 	"serf/internal/sdnotify"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -188,10 +188,10 @@ func (d *daemon) start(ctx context.Context) error {
 		d.log.Close()
 		var bind *agent.BindError
 		if errors.As(err, &bind) {
-			err = std.Errorf("bind %v: %s", bind.Addr,
+			err = fmt.Errorf("bind %v: %s", bind.Addr,
 				driver.ExplainBind(bind.Err, conf.Setting("bind")))
 		}
-		return std.Errorf("starting Serf agent: %w", d.setup.recordError(err))
+		return fmt.Errorf("starting Serf agent: %w", d.setup.recordError(err))
 	}
 	d.logStart(listeners)
 	d.serveRPC(listeners)

@@ -78,8 +78,6 @@ func (c *console) write() {
 }
 
 // queue queues a piece of output, or drops it if too much waits.
-//
-//go:noinline
 func (c *console) queue(to io.Writer, text []byte) {
 	select {
 	case c.pieces <- piece{to, text}:
@@ -89,8 +87,6 @@ func (c *console) queue(to io.Writer, text []byte) {
 
 // say prints a message, after the prefix that it has for people. Where programs read the output, it
 // is a line of the log.
-//
-//go:noinline
 func (c *console) say(to io.Writer, level slog.Level, prefix, text string) {
 	c.queue(to, c.appendMessage(nil, level, prefix, text))
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 
 	"serf/agent"
 	"serf/agent/mdns"
 	"serf/agent/telemetry"
-	"serf/internal/std"
 )
 
 // extras are the parts of an agent besides the cluster itself: all but metrics are optional.
@@ -46,7 +46,7 @@ func (d *daemon) openExtras(ac *agent.Config) (err error) {
 	if conf.Syslog {
 		d.extras.syslog, err = agent.StartSyslog(d.log, d.setup.level(), conf.SyslogFacility)
 		if err != nil {
-			return std.Errorf("syslog: %w", err)
+			return fmt.Errorf("syslog: %w", err)
 		}
 	}
 	if conf.LogFile != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"runtime/debug"
 	"sync/atomic"
@@ -15,7 +16,6 @@ import (
 	"serf/agent/metrics"
 	"serf/driver"
 	"serf/internal/certs"
-	"serf/internal/std"
 )
 
 // httpSide is what serves HTTP, if it is configured.
@@ -34,7 +34,7 @@ func (x *httpSide) listen(ctx context.Context, conf *config.Config, warn func(te
 	addr, loopback := conf.HTTPListen()
 	set, warning, err := loadHTTPCerts(conf)
 	if err != nil {
-		return std.Errorf("starting HTTP listener: %w", err)
+		return fmt.Errorf("starting HTTP listener: %w", err)
 	}
 	if warning != "" {
 		warn(warning)
@@ -42,12 +42,12 @@ func (x *httpSide) listen(ctx context.Context, conf *config.Config, warn func(te
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return std.Errorf("starting HTTP listener: %s: %s", addr,
+		return fmt.Errorf("starting HTTP listener: %s: %s", addr,
 			driver.ExplainBind(err, conf.Setting("http_addr")))
 	}
 	if ip := ln.Addr().(*net.TCPAddr).IP; loopback && !ip.IsLoopback() {
 		ln.Close() // whoever set up this host has other ideas of localhost
-		return std.Errorf("starting HTTP listener: %s: %s is %v, which isn't a loopback address",
+		return fmt.Errorf("starting HTTP listener: %s: %s is %v, which isn't a loopback address",
 			conf.Where("http_addr"), addr, ip)
 	}
 	x.ln = ln
@@ -66,7 +66,7 @@ func loadHTTPCerts(conf *config.Config) (set *certs.Set, warning string, err err
 	set, err = certs.Load(certs.Files{Cert: conf.HTTPCert, Key: conf.HTTPKey}, tls.VersionTLS12)
 	var of *certs.Error
 	if errors.As(err, &of) {
-		return nil, "", std.Errorf("%s: %w", conf.Where("http_"+of.Part), err)
+		return nil, "", fmt.Errorf("%s: %w", conf.Where("http_"+of.Part), err)
 	}
 	if text := set.Warning(time.Now()); text != "" {
 		warning = conf.Where("http_cert") + ": " + text

@@ -29,8 +29,6 @@ func (d *daemon) findManager() {
 }
 
 // told notes that the service manager couldn't be told something.
-//
-//go:noinline
 func (d *daemon) told(err error) {
 	if err != nil {
 		d.log.Repeatf(slog.LevelWarn, "agent", "service manager",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os/user"
@@ -16,7 +17,6 @@ import (
 	"serf/driver"
 	"serf/internal/certs"
 	"serf/internal/rpcaddr"
-	"serf/internal/std"
 )
 
 // rpcSetup is what the settings of RPC refer to.
@@ -38,13 +38,13 @@ func (s *setup) checkRPC() error {
 		if c.RPCSocketGroup != "" {
 			errs = append(errs, s.from("rpc_socket_group", why))
 		}
-		return std.Join(append(errs, s.loadRPCCerts())...)
+		return errors.Join(append(errs, s.loadRPCCerts())...)
 	}
 	var err error
 	if c.RPCSocketGroup != "" {
 		s.rpc.gid, err = lookupGroup(c.RPCSocketGroup)
 	}
-	return std.Join(s.from("rpc_socket_group", err), s.loadRPCCerts())
+	return errors.Join(s.from("rpc_socket_group", err), s.loadRPCCerts())
 }
 
 // loadRPCCerts reads the certificates for addresses with TLS.
@@ -73,7 +73,7 @@ func lookupGroup(name string) (gid int, err error) {
 	}
 	g, err := user.LookupGroup(name)
 	if err != nil {
-		return 0, std.Errorf("this host has no group %q", name)
+		return 0, fmt.Errorf("this host has no group %q", name)
 	}
 	return strconv.Atoi(g.Gid)
 }
@@ -91,7 +91,7 @@ func (d *daemon) listenRPC(ctx context.Context) (all []rpcListener, err error) {
 		ln, err := d.listenAt(ctx, addr)
 		if err != nil {
 			closeRPC(all)
-			return nil, std.Errorf("starting RPC listener: %v: %w", addr, err)
+			return nil, fmt.Errorf("starting RPC listener: %v: %w", addr, err)
 		}
 		all = append(all, rpcListener{ln, addr})
 	}

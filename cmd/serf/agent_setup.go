@@ -14,7 +14,6 @@ import (
 	"serf/agent"
 	"serf/agent/config"
 	"serf/agent/handler"
-	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/swim"
 	"serf/swim/serf"
@@ -56,7 +55,7 @@ func loadSetup(args []string) (setup, error) {
 	errs = append(errs, s.checkJoins("start_join", conf.Join),
 		s.checkJoins("retry_join", conf.RetryJoin))
 	errs = append(errs, s.fromKey(s.chooseAddresses()), s.checkDiscovery(), s.checkRPC())
-	if err := std.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return s, err
 	}
 	return s, s.checkNode()
@@ -78,7 +77,7 @@ func (s *setup) checkNode() error {
 		}
 		errs = append(errs, s.fromKey(err))
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // checkJoins checks the form of join addresses, which would otherwise fail later, again and again.
@@ -87,7 +86,7 @@ func (s *setup) checkJoins(key string, addrs []string) error {
 	for i, addr := range addrs {
 		errs = append(errs, s.from(fmt.Sprintf("%s[%d]", key, i), agent.CheckJoin(addr)))
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // chooseAddresses determines this member's addresses.
@@ -107,7 +106,7 @@ func (s *setup) checkPorts(rpc []rpcListener) error {
 		same := at.Addr().Unmap() == bind.Addr().Unmap() || at.Addr().IsUnspecified() ||
 			bind.Addr().IsUnspecified()
 		if at.IsValid() && same && at.Port() == bind.Port() {
-			return std.Errorf("%s: %v is in use for RPC, by %s of this agent: give them different "+
+			return fmt.Errorf("%s: %v is in use for RPC, by %s of this agent: give them different "+
 				"ports", s.conf.Where("bind"), bind, s.conf.Where("rpc_addr"))
 		}
 	}
@@ -119,7 +118,7 @@ func (s *setup) from(key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return std.Errorf("%s: %w", s.conf.Where(key), err)
+	return fmt.Errorf("%s: %w", s.conf.Where(key), err)
 }
 
 // fromKey is from for an error that begins with its key.
@@ -128,7 +127,7 @@ func (s *setup) fromKey(err error) error {
 		return nil
 	}
 	if key, text, ok := strings.Cut(err.Error(), ": "); ok && !strings.Contains(key, " ") {
-		return std.Errorf("%s: %s", s.conf.Where(key), text)
+		return fmt.Errorf("%s: %s", s.conf.Where(key), text)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -19,7 +20,7 @@ func (d *daemon) openSnapshot(ac *agent.Config) (err error) {
 		Log: d.log, Observe: d.extras.metrics.Snapshot})
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), "snapshot: ")
-		return std.Errorf("%s: %s", conf.Where("snapshot_path"), text)
+		return fmt.Errorf("%s: %s", conf.Where("snapshot_path"), text)
 	}
 	ac.Snapshot = d.snapshot
 	return nil

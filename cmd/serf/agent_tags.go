@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"serf/agent"
 	"serf/agent/config"
-	"serf/internal/std"
 )
 
 // Pauses before another attempt to write the tags file: short at first, then longer.
@@ -42,7 +42,7 @@ func (k *tagKeeper) SetTags(ctx context.Context, set map[string]string, remove [
 	k.stopRetry()
 	k.pause = tagsPauseMin
 	if err := k.save(); err != nil {
-		return std.Errorf("the tags are set, but lost with a restart as long as their file can't "+
+		return fmt.Errorf("the tags are set, but lost with a restart as long as their file can't "+
 			"be written: %w", err)
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 
 	"serf/agent/config"
 	"serf/internal/nearest"
-	"serf/internal/std"
 )
 
 // argumentRule says which arguments may follow the options of a command.
@@ -49,7 +48,7 @@ func (o *options) split(args []string) (arguments, error) {
 			return arguments{slices.Concat(rest[:i], rest[i+1:]), true}, nil
 		}
 		if o.isOption(arg) {
-			return arguments{}, std.Errorf("option %s follows an argument: options come first, "+
+			return arguments{}, fmt.Errorf("option %s follows an argument: options come first, "+
 				"and what follows -- is no option", arg)
 		}
 	}
@@ -73,7 +72,7 @@ func (o *options) misplacedValue(before, rest []string) error {
 	if f := o.set.Lookup(strings.TrimLeft(last, "-")); f == nil || !isSwitch(f) {
 		return nil
 	}
-	return std.Errorf("%s %s: a switch takes its value as %s=%s", last, rest[0], last, rest[0])
+	return fmt.Errorf("%s %s: a switch takes its value as %s=%s", last, rest[0], last, rest[0])
 }
 
 func isSwitch(f *flag.Flag) bool {
@@ -87,15 +86,15 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	n := len(a.list)
 	switch {
 	case r.none() && r.strict && n > 0:
-		return "", std.Errorf("unexpected argument %q", a.list[0])
+		return "", fmt.Errorf("unexpected argument %q", a.list[0])
 	case r.none() && n > 0:
 		given := strings.Join(quoted(a.list), " ")
 		return given + " does nothing: this command takes no arguments", nil
 	case n < r.least:
-		return "", std.Errorf("missing argument: %s", r.one)
+		return "", fmt.Errorf("missing argument: %s", r.one)
 	case n > r.most:
 		// The original begins with these words.
-		return "", std.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n,
+		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n,
 			r.most, r.one)
 	}
 	names := a.list
@@ -103,12 +102,11 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 		names = names[:n-1]
 	}
 	if slices.ContainsFunc(names, config.Blank) {
-		return "", std.Errorf("%s: given, but empty", r.one)
+		return "", fmt.Errorf("%s: given, but empty", r.one)
 	}
 	return "", nil
 }
 
-//go:noinline
 func quoted(list []string) (q []string) {
 	for _, s := range list {
 		q = append(q, fmt.Sprintf("%q", s))
@@ -142,7 +140,7 @@ func (o *options) payload(a arguments) ([]byte, error) {
 	case text == "-":
 		data, err := readAll(o.e.Stdin, payloadMax)
 		if err != nil {
-			return nil, std.Errorf("payload from standard input: %w", err)
+			return nil, fmt.Errorf("payload from standard input: %w", err)
 		}
 		return data, nil
 	case strings.HasPrefix(text, "@@"):
@@ -152,7 +150,7 @@ func (o *options) payload(a arguments) ([]byte, error) {
 	case isFile:
 		data, err := readFile(file, payloadMax)
 		if err != nil {
-			return nil, std.Errorf("payload @%s: %w", file, err)
+			return nil, fmt.Errorf("payload @%s: %w", file, err)
 		}
 		return data, nil
 	}
@@ -163,7 +161,7 @@ func (o *options) payload(a arguments) ([]byte, error) {
 func readAll(r io.Reader, limit int) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	if err == nil && len(data) > limit {
-		return nil, std.Errorf("more than %d bytes", limit)
+		return nil, fmt.Errorf("more than %d bytes", limit)
 	}
 	return data, err
 }

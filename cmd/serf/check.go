@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const checkHelp = `
@@ -104,7 +104,7 @@ func runCheck(ctx context.Context, args []string, e env) int {
 	}
 	limits.views = *views
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout,
-		std.Errorf("no answer within %v", checkTimeout))
+		fmt.Errorf("no answer within %v", checkTimeout))
 	defer cancel()
 	r := checkAgent(ctx, to, limits)
 	if err := r.write(e.Stdout, *format); err != nil {

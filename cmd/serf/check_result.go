@@ -55,16 +55,12 @@ type checkFigure struct {
 }
 
 // add adds what was checked.
-//
-//go:noinline
 func (r *checkResult) add(check string, v verdict, text string) {
 	r.Checks = append(r.Checks, checkItem{check, v, text})
 	r.Status = r.verdict()
 }
 
 // figure adds a number for graphs.
-//
-//go:noinline
 func (r *checkResult) figure(name string, value int, warning, critical string) {
 	r.Figures = append(r.Figures, checkFigure{name, value, warning, critical})
 }

@@ -152,7 +152,7 @@ func helpOf(ctx context.Context, c command, part string) string {
 	if c.help != nil {
 		return c.help()
 	}
-	var text std.Builder
+	var text strings.Builder
 	e := env{Stdout: &text, Stderr: io.Discard,
 		LookupEnv: func(string) (string, bool) { return "", false }}
 	args := []string{"-h"}
@@ -189,7 +189,7 @@ func partsOf(name, word string) (c manual.Completion) {
 
 // writeCompletion prints a completion, with names of members if they are needed.
 func writeCompletion(ctx context.Context, c manual.Completion, before []string, e env) {
-	var b std.Builder
+	var b strings.Builder
 	for _, one := range c.Candidates {
 		b.WriteString(one.Word)
 		if one.Text != "" {
@@ -247,7 +247,7 @@ func agentOptions(words []string) (list []string) {
 // shellWords splits a line as shells do, without any expansion. The last word is the one that is
 // being typed: empty after a space.
 func shellWords(line string) (words []string) {
-	var word std.Builder
+	var word strings.Builder
 	var quote rune
 	escaped := false
 	for _, r := range line {

@@ -13,7 +13,6 @@ import (
 	"serf/agent/config"
 	"serf/agent/rpc"
 	"serf/internal/rpcaddr"
-	"serf/internal/std"
 )
 
 // defaultRPCAddr is the default RPC address of agents.
@@ -102,8 +101,6 @@ func (c *connection) access() {
 }
 
 // fromEnv is an option with a default from the environment, which check checks.
-//
-//go:noinline
 func (c *connection) fromEnv(
 	variable, option, otherwise string, valid func(string) error,
 ) *string {
@@ -161,7 +158,7 @@ func (c *connection) readCerts() (err error) {
 	}
 	for _, opt := range tlsOptions {
 		if c.o.given(opt.option) {
-			return std.Errorf("-%s: only for an address tls://host:port, and -%s is %s",
+			return fmt.Errorf("-%s: only for an address tls://host:port, and -%s is %s",
 				opt.option, c.option, *c.addr)
 		}
 	}

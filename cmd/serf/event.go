@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 var eventHelp = `
@@ -30,7 +29,7 @@ func runEvent(ctx context.Context, args []string, e env) int {
 	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, args []string) error {
 		if err := c.UserEvent(ctx, args[0], o.sent, *coalesce); err != nil {
-			return std.Errorf("sending event: %w", err)
+			return fmt.Errorf("sending event: %w", err)
 		}
 		return o.print(jsonEvent{args[0], len(o.sent), *coalesce},
 			fmt.Sprintf("Event '%s' dispatched! Coalescing enabled: %t\n", args[0], *coalesce))

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 	"serf/swim/history"
 )
 
@@ -37,9 +37,9 @@ func runFlaps(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		f, err := c.Flaps(ctx, *since)
 		if err != nil {
-			return std.Errorf("getting the changes: %w", err)
+			return fmt.Errorf("getting the changes: %w", err)
 		}
-		var text std.Builder
+		var text strings.Builder
 		writeFlaps(&text, &f)
 		return o.print(f, text.String())
 	})

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const forceLeaveHelp = `
@@ -33,7 +33,7 @@ func runForceLeave(ctx context.Context, args []string, e env) int {
 			return err
 		}
 		if err := c.ForceLeave(ctx, args[0], *prune); err != nil {
-			return std.Errorf("force leaving: %w", err)
+			return fmt.Errorf("force leaving: %w", err)
 		}
 		return o.print(jsonForceLeave{args[0], *prune}, "")
 	})

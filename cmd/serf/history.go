@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 	"serf/swim/history"
 )
 
@@ -36,10 +36,10 @@ func runHistory(ctx context.Context, args []string, e env) int {
 		}
 		h, ok, err := c.History(ctx, names[0])
 		if err != nil {
-			return std.Errorf("getting the history: %w", err)
+			return fmt.Errorf("getting the history: %w", err)
 		}
 		if !ok {
-			return std.Errorf("getting the history: nothing is known of a node %q", names[0])
+			return fmt.Errorf("getting the history: nothing is known of a node %q", names[0])
 		}
 		return o.print(h, h.Story(timeOf))
 	})
@@ -51,10 +51,10 @@ func timeOf(c *history.Change) string { return c.Time.String() }
 func (o *options) historyOfAll(ctx context.Context, c *rpc.Client, name string) error {
 	m, ok, err := c.HistoryOfAll(ctx, name, 0)
 	if err != nil {
-		return std.Errorf("getting the history: %w", err)
+		return fmt.Errorf("getting the history: %w", err)
 	}
 	if !ok {
-		return std.Errorf("getting the history: no agent knows anything of a node %q", name)
+		return fmt.Errorf("getting the history: no agent knows anything of a node %q", name)
 	}
 	return o.print(m, m.Story(timeOf))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"serf/agent/rpc"
 	"serf/internal/std"
@@ -26,14 +27,14 @@ func runInfo(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		sections, err := c.Stats(ctx)
 		if err != nil {
-			return std.Errorf("querying agent: %w", err)
+			return fmt.Errorf("querying agent: %w", err)
 		}
 		return o.print(sections, infoText(sections))
 	})
 }
 
 func infoText(sections map[string]map[string]string) string {
-	var b std.Builder
+	var b strings.Builder
 	for _, section := range std.SortedKeys(sections) {
 		fmt.Fprintf(&b, "%s:\n", section)
 		values := sections[section]

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const joinHelp = `
@@ -31,7 +30,7 @@ func runJoin(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, addrs []string) error {
 		n, err := c.Join(ctx, addrs, *replay)
 		if err != nil {
-			return std.Errorf("joining the cluster: %w", err)
+			return fmt.Errorf("joining the cluster: %w", err)
 		}
 		return o.print(jsonJoin{n},
 			fmt.Sprintf("Successfully joined cluster by contacting %d nodes.\n", n))

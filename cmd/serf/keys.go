@@ -115,7 +115,7 @@ func (k keyChange) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return std.Errorf("%s: %w", k.failure, err)
+	return fmt.Errorf("%s: %w", k.failure, err)
 }
 
 func listKeys(ctx context.Context, c *rpc.Client, e env) error {
@@ -141,7 +141,7 @@ func gathering(err error) error {
 	if err == nil {
 		return nil
 	}
-	return std.Errorf("gathering member keys: %w", err)
+	return fmt.Errorf("gathering member keys: %w", err)
 }
 
 // jsonKeys is the result of an operation on keys. Messages are those of members that failed, or
@@ -165,7 +165,7 @@ func writeKeysJSON(e env, operation string, r rpc.KeyReport, failed error) error
 	}
 	err := writeJSON(e.Stdout,
 		jsonKeys{operation, r.Members, r.Responses, r.Errors, r.Messages, r.Keys})
-	return std.Join(failed, err)
+	return errors.Join(failed, err)
 }
 
 // writeKeyFailures lists the members that failed, with the reasons, and then the others' remarks.

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const leaveHelp = `
@@ -24,7 +24,7 @@ func runLeave(ctx context.Context, args []string, e env) int {
 	o.format()
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		if err := c.Leave(ctx); err != nil {
-			return std.Errorf("leaving: %w", err)
+			return fmt.Errorf("leaving: %w", err)
 		}
 		return o.print(jsonLeave{true}, "Graceful leave complete\n")
 	})

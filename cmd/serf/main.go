@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"serf/internal/nearest"
-	"serf/internal/std"
 )
 
 // env is the world as a command sees it, apart from its arguments; tests replace it.
@@ -36,8 +35,6 @@ const (
 )
 
 // fail reports what went wrong, while doing what if that isn't "", and returns the exit code.
-//
-//go:noinline
 func (e env) fail(doing string, err error) int {
 	fmt.Fprintf(e.Stderr, "%s: %v\n", strings.TrimSpace("Error "+doing), err)
 	return exitError
@@ -202,7 +199,7 @@ func findCommand(name string) (command, bool) {
 }
 
 func writeUsage(w io.Writer) {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString("Usage: serf [-v] [-h] COMMAND [options] [arguments]\n\n" +
 		"Available commands are:\n")
 	for _, c := range commands() {

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const membersHelp = `
@@ -54,7 +53,7 @@ func runMembers(ctx context.Context, args []string, e env) int {
 		members, err := c.MembersFiltered(ctx,
 			rpc.MemberFilter{Name: *name, Status: *status, Tags: tags})
 		if err != nil {
-			return std.Errorf("retrieving members: %w", err)
+			return fmt.Errorf("retrieving members: %w", err)
 		}
 		if *format == formatJSON {
 			return writeMembersJSON(e.Stdout, members)

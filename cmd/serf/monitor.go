@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const monitorHelp = `
@@ -33,11 +33,11 @@ func runMonitor(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		events, err := c.Stream(ctx, "*")
 		if err != nil {
-			return std.Errorf("starting stream: %w", err)
+			return fmt.Errorf("starting stream: %w", err)
 		}
 		lines, err := c.Monitor(ctx, *level)
 		if err != nil {
-			return std.Errorf("starting monitor: %w", err)
+			return fmt.Errorf("starting monitor: %w", err)
 		}
 		if *format == formatJSON {
 			return follow(ctx, e.Stdout, lines, events, lineJSON, eventJSON)
@@ -71,7 +71,7 @@ func follow(ctx context.Context, w io.Writer, lines *rpc.Stream[string],
 	if ctx.Err() != nil {
 		return nil
 	}
-	return std.Errorf("following the agent: %w", context.Cause(stop))
+	return fmt.Errorf("following the agent: %w", context.Cause(stop))
 }
 
 // each calls f for the records of a stream until one of them fails, and returns why.
@@ -90,7 +90,7 @@ func each[T any](ctx context.Context, s *rpc.Stream[T], f func(T) error) error {
 func lineText(line string) string { return line + "\n" }
 
 func eventText(ev rpc.Event) string {
-	var b std.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "Event Info:\n\tEvent: %q\n", ev.Type)
 	switch ev.Type {
 	case rpc.UserEvent:

@@ -14,7 +14,6 @@ import (
 
 	"serf/agent/config"
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 // errReported ends a command that has already reported its error.
@@ -42,8 +41,6 @@ func newOptions(name, help string, e env) *options {
 }
 
 // takes sets how many arguments there may be, and what one of them is.
-//
-//go:noinline
 func (o *options) takes(least, most int, one string) {
 	o.rule = argumentRule{least: least, most: most, one: one}
 }
@@ -54,8 +51,6 @@ func (o *options) takesPayload(name string) {
 }
 
 // text is an option whose value can't be empty.
-//
-//go:noinline
 func (o *options) text(name, value string) *string {
 	o.textVar(&value, name)
 	return &value
@@ -100,7 +95,7 @@ func (o *options) oneOf(name string, values ...string) *string {
 		i := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(s, v) })
 		if i < 0 {
 			last := len(values) - 1
-			return std.Errorf("want %s or %s", strings.Join(values[:last], ", "), values[last])
+			return fmt.Errorf("want %s or %s", strings.Join(values[:last], ", "), values[last])
 		}
 		chosen = values[i]
 		return nil
@@ -231,7 +226,7 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 	return value, func() error {
 		given := o.given(option)
 		if set && config.Blank(v) && !given {
-			return std.Errorf("%s: set in the environment, but empty; for the default unset it",
+			return fmt.Errorf("%s: set in the environment, but empty; for the default unset it",
 				variable)
 		}
 		if valid == nil {
@@ -242,15 +237,13 @@ func (o *options) fromEnv(variable, option, otherwise string, valid func(string)
 			source = "environment variable " + variable
 		}
 		if err := valid(*value); err != nil {
-			return std.Errorf("invalid value %q of %s, %w", *value, source, err)
+			return fmt.Errorf("invalid value %q of %s, %w", *value, source, err)
 		}
 		return nil
 	}
 }
 
 // given reports whether an option was given. It is called after parse.
-//
-//go:noinline
 func (o *options) given(name string) (given bool) {
 	o.set.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given

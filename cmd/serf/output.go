@@ -53,8 +53,6 @@ func writeSection(w io.Writer, rows [][]string) {
 
 // printable returns s with control characters escaped. Names and tags come from other members: they
 // must not forge lines or drive the terminal.
-//
-//go:noinline
 func printable(s string) string { return textwrap.Escape(s, "") }
 
 // tagList formats tags as k=v,k=v in the order of their keys.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -62,7 +61,7 @@ func runQuery(ctx context.Context, args []string, e env) int {
 			Timeout:     *timeout,
 		})
 		if err != nil {
-			return std.Errorf("sending query: %w", err)
+			return fmt.Errorf("sending query: %w", err)
 		}
 		if *format == formatJSON {
 			return writeAnswersJSON(ctx, e.Stdout, answers)
@@ -80,7 +79,7 @@ func eachAnswer(ctx context.Context, answers *rpc.Stream[rpc.Answer], f func(rpc
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return std.Errorf("waiting for answers: %w", err)
+			return fmt.Errorf("waiting for answers: %w", err)
 		}
 		f(a)
 	}

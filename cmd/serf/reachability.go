@@ -52,7 +52,7 @@ func runReachability(ctx context.Context, args []string, e env) int {
 	return o.run(ctx, args, func(c *rpc.Client, _ []string) error {
 		members, err := c.Members(ctx)
 		if err != nil {
-			return std.Errorf("getting members: %w", err)
+			return fmt.Errorf("getting members: %w", err)
 		}
 		live := make(map[string]bool)
 		for _, m := range members {
@@ -93,7 +93,7 @@ func runReachability(ctx context.Context, args []string, e env) int {
 func gatherAcks(ctx context.Context, c *rpc.Client, e env, verbose bool) (map[string]int, error) {
 	answers, err := c.Query(ctx, rpc.QueryParams{Name: pingQuery, WantAck: true})
 	if err != nil {
-		return nil, std.Errorf("sending query: %w", err)
+		return nil, fmt.Errorf("sending query: %w", err)
 	}
 	fmt.Fprintln(e.Stdout, "Starting reachability test...")
 	start := time.Now()

@@ -10,7 +10,6 @@ import (
 
 	"serf/agent/rpc"
 	"serf/agent/survey"
-	"serf/internal/std"
 )
 
 // askViews asks all agents whether they agree on who is alive. An agent of HashiCorp's can't tell.
@@ -20,7 +19,7 @@ func (r *reachability) askViews(ctx context.Context, c *rpc.Client) error {
 		return nil
 	}
 	if err != nil {
-		return std.Errorf("asking for views: %w", err)
+		return fmt.Errorf("asking for views: %w", err)
 	}
 	r.Views = &v
 	r.OK = r.OK && v.Agree

@@ -17,7 +17,6 @@ import (
 	"serf/agent/rpc"
 	"serf/internal/replay"
 	"serf/internal/replay/conversation"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/serf"
 )
@@ -143,19 +142,19 @@ func (o *replayOptions) combination(dirs []string) error {
 	}
 	if o.given("log") {
 		if _, err := agent.ParseLevel(*o.log); err != nil {
-			return std.Errorf("-log: %w", err)
+			return fmt.Errorf("-log: %w", err)
 		}
 	}
 	moment := *o.members || *o.history != ""
 	switch {
 	case len(told) > 1:
-		return std.Errorf("%s: only one of them at a time", strings.Join(told, ", "))
+		return fmt.Errorf("%s: only one of them at a time", strings.Join(told, ", "))
 	case *o.at != "" && !moment:
 		return errors.New("-at: only with -members or -history; others take -from and -to")
 	case moment && (*o.from != "" || *o.to != ""):
-		return std.Errorf("%s: want -at instead of -from and -to", told[0])
+		return fmt.Errorf("%s: want -at instead of -from and -to", told[0])
 	case *o.test != "" && len(dirs) > 1:
-		return std.Errorf("-test: %d recordings, allowed is one", len(dirs))
+		return fmt.Errorf("-test: %d recordings, allowed is one", len(dirs))
 	case *o.test != "" && o.chosen == formatJSON:
 		return errors.New("-test: writes a file, for which there is no -format=json")
 	}
@@ -168,11 +167,11 @@ func (o *replayOptions) open(dirs []string) error {
 	for _, file := range *o.keyrings {
 		data, err := readFile(file, keyringMax)
 		if err != nil {
-			return std.Errorf("-keyring %s: %w", file, err)
+			return fmt.Errorf("-keyring %s: %w", file, err)
 		}
 		list, err := config.ParseKeyring(file, data)
 		if err != nil {
-			return std.Errorf("-keyring: %w", err)
+			return fmt.Errorf("-keyring: %w", err)
 		}
 		keys.Add(list...)
 	}
@@ -185,7 +184,7 @@ func (o *replayOptions) open(dirs []string) error {
 		for _, s := range r.Segments {
 			other := runs[s.Run]
 			if other > 0 && other <= i {
-				return std.Errorf("%s and %s have segments of the same run: give each recording once",
+				return fmt.Errorf("%s and %s have segments of the same run: give each recording once",
 					dirs[other-1], dir)
 			}
 			if s.Err == nil {
@@ -215,19 +214,19 @@ func (o *replayOptions) times() error {
 		}
 		t, err := replay.ParseTime(text, begin)
 		if err != nil {
-			errs = append(errs, std.Errorf("invalid value %q of option -%s, %w", text, name, err))
+			errs = append(errs, fmt.Errorf("invalid value %q of option -%s, %w", text, name, err))
 		}
 		return t
 	}
 	in := replay.Stretch{From: read("from", *o.from), To: read("to", *o.to)}
 	o.then = read("at", *o.at)
 	if len(errs) == 0 && !in.To.IsZero() && in.To.Before(in.From) {
-		errs = append(errs, std.Errorf("-to %s: is before -from %s", *o.to, *o.from))
+		errs = append(errs, fmt.Errorf("-to %s: is before -from %s", *o.to, *o.from))
 	}
 	for _, w := range o.all {
 		w.In = in
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // tell does what the options ask for. What couldn't be read, or isn't what happened, it says at the
@@ -294,7 +293,7 @@ func (o *replayOptions) verify() int {
 	for i, w := range o.all {
 		report := replay.Verify(w, build())
 		if err := w.Nothing(); err != nil {
-			return o.failed(std.Errorf("%s: %w", w.Recording.Dir, err))
+			return o.failed(fmt.Errorf("%s: %w", w.Recording.Dir, err))
 		}
 		if !report.Same {
 			code = exitError
@@ -376,7 +375,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 	for i, w := range o.all {
 		p, last, err := replay.At(w, o.then)
 		if err != nil {
-			errs = append(errs, std.Errorf("%s: %w", w.Recording.Dir, err))
+			errs = append(errs, fmt.Errorf("%s: %w", w.Recording.Dir, err))
 			continue
 		}
 		if (len(o.all) > 1 || len(w.Unplayed) > 0) && o.chosen != formatJSON {
@@ -387,7 +386,7 @@ func (o *replayOptions) eachMoment(tell func(p *replay.Player, last time.Time) e
 		}
 		errs = append(errs, tell(p, last))
 	}
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 func (o *replayOptions) tellMembers(p *replay.Player, _ time.Time) error {
@@ -410,7 +409,7 @@ func versionsOf(v serf.VersionRange) rpc.Versions {
 func (o *replayOptions) tellHistory(p *replay.Player, last time.Time) error {
 	h, ok := p.HistoryOf(*o.history, last)
 	if !ok {
-		return std.Errorf("-history %s: %s knows nothing of such a member", *o.history, p.Name())
+		return fmt.Errorf("-history %s: %s knows nothing of such a member", *o.history, p.Name())
 	}
 	return o.print(h, h.Story(timeOf))
 }
@@ -434,17 +433,17 @@ func (o *replayOptions) writeTest() error {
 	}
 	f, err := os.OpenFile(*o.test, flags, 0o600)
 	if err != nil {
-		return std.Errorf("-test: %w", err)
+		return fmt.Errorf("-test: %w", err)
 	}
 	text, x, err := conversation.Export(o.all[0])
 	if err == nil {
 		_, err = f.Write(text)
 	}
-	if err = std.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		if flags&os.O_EXCL != 0 {
 			os.Remove(*o.test)
 		}
-		return std.Errorf("-test: %w", err)
+		return fmt.Errorf("-test: %w", err)
 	}
 	fmt.Fprintf(o.e.Stdout, "%s: %d inputs of %s", *o.test, x.Inputs, printable(x.Node))
 	if x.Same < x.Inputs {

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 	"serf/swim/serf/coord"
 )
 
@@ -56,7 +55,7 @@ type jsonRTT struct {
 func agentName(ctx context.Context, c *rpc.Client) (string, error) {
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return "", std.Errorf("querying agent: %w", err)
+		return "", fmt.Errorf("querying agent: %w", err)
 	}
 	return stats["agent"]["name"], nil
 }
@@ -65,9 +64,9 @@ func coordinateOf(ctx context.Context, c *rpc.Client, name string) (coord.Coordi
 	at, ok, err := c.Coordinate(ctx, name)
 	switch {
 	case err != nil:
-		return at, std.Errorf("getting coordinates: %w", err)
+		return at, fmt.Errorf("getting coordinates: %w", err)
 	case !ok:
-		return at, std.Errorf("getting coordinates: could not find a coordinate for node %q", name)
+		return at, fmt.Errorf("getting coordinates: could not find a coordinate for node %q", name)
 	}
 	return at, nil
 }

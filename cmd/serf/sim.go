@@ -155,7 +155,7 @@ func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok
 	args = without(o.set, args, secretOptions...)
 	r.to = simOutput{format: *format, page: *page, command: simCommand(args)}
 	var places map[string]scenario.Place
-	if err := std.Join(o.checkLike(), o.checkAdvise()); err != nil {
+	if err := errors.Join(o.checkLike(), o.checkAdvise()); err != nil {
 		return r, o.misused("%v", err), false
 	}
 	r.cost, r.workers = o.cost, o.workers
@@ -322,7 +322,7 @@ const scenarioMax = 4 << 20
 func readScenario(path string) (scenario.Scenario, map[string]scenario.Place, error) {
 	data, err := readFile(path, scenarioMax)
 	if err != nil {
-		return scenario.Scenario{}, nil, std.Errorf(" %w", err)
+		return scenario.Scenario{}, nil, fmt.Errorf(" %w", err)
 	}
 	return scenario.Parse(data)
 }
@@ -417,7 +417,7 @@ func parseSplit(s string) (func(*scenario.Scenario), error) {
 	}
 	f := scenario.Fault{Kind: scenario.FaultPartition}
 	if len(parts) != 3 ||
-		std.Join(f.Start.UnmarshalText([]byte(parts[0])),
+		errors.Join(f.Start.UnmarshalText([]byte(parts[0])),
 			f.Length.UnmarshalText([]byte(parts[1])),
 			f.Share.UnmarshalText([]byte(parts[2]))) != nil || f.Start < 0 || f.Length <= 0 {
 		return nil, errors.New("want START,LENGTH or START,LENGTH,SHARE, such as 20s,1m,30%")

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"serf/internal/std"
 	"serf/netsim/advice"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
@@ -42,7 +41,7 @@ func (o *simOptions) checkAdvise() error {
 	}
 	for _, name := range []string{"sweep", "seeds", "shard", "report", "print-scenario", "explain"} {
 		if o.given(name) {
-			return std.Errorf("-advise and -%s exclude each other", name)
+			return fmt.Errorf("-advise and -%s exclude each other", name)
 		}
 	}
 	return nil

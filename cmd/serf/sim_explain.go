@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
-	"serf/internal/std"
 	"serf/netsim/cluster"
 	"serf/netsim/scenario"
 )
@@ -31,7 +31,7 @@ func (o *simOptions) takeExplain(s *scenario.Scenario) (err error) {
 	default:
 		if s.Explain, err = strconv.Atoi(o.explained); err != nil || s.Explain < 0 ||
 			s.Explain > cluster.ExplainMax {
-			return std.Errorf("-explain %q: want a number from 0 to %d", o.explained,
+			return fmt.Errorf("-explain %q: want a number from 0 to %d", o.explained,
 				cluster.ExplainMax)
 		}
 	}
@@ -39,7 +39,7 @@ func (o *simOptions) takeExplain(s *scenario.Scenario) (err error) {
 	case s.Explain > 0 && o.wantsSweep():
 		return errors.New("-explain tells of one run, and not of a sweep")
 	case s.Explain > 0 && s.Members > cluster.MaxChecked:
-		return std.Errorf("-explain: %d nodes, allowed %d", s.Members, cluster.MaxChecked)
+		return fmt.Errorf("-explain: %d nodes, allowed %d", s.Members, cluster.MaxChecked)
 	}
 	return nil
 }

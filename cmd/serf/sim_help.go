@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/netsim/scenario"
 )
@@ -190,7 +189,7 @@ How -like connects to the agent
 
 // simHelp is the help text, with the options and kinds that there are.
 func simHelp() string {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString(strings.TrimLeft(simHelpHead, "\n"))
 	defaults := scenario.Default()
 	for _, p := range scenario.Params() {
@@ -214,7 +213,7 @@ func simHelp() string {
 	return b.String()
 }
 
-func writeKinds(b *std.Builder, kinds []scenario.KindInfo) {
+func writeKinds(b *strings.Builder, kinds []scenario.KindInfo) {
 	for _, k := range kinds {
 		const column = 18
 		keys := "Keys: " + strings.Join(k.OwnKeys(), ", ")

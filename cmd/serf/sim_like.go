@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim/scenario"
 	"serf/netsim/twin"
 )
@@ -49,7 +48,7 @@ func (o *simOptions) checkLike() error {
 	if o.like.addr == "" {
 		for _, name := range append([]string{"region-tag", "like-for"}, accessOptions...) {
 			if o.given(name) {
-				return std.Errorf("-%s: only together with -like", name)
+				return fmt.Errorf("-%s: only together with -like", name)
 			}
 		}
 		return nil
@@ -62,7 +61,7 @@ func (o *simOptions) checkLike() error {
 		return errors.New("-like and -scenario exclude each other: both say what the cluster is")
 	}
 	if err := dialable(o.like.addr); err != nil {
-		return std.Errorf("-like %q: %w", o.like.addr, err)
+		return fmt.Errorf("-like %q: %w", o.like.addr, err)
 	}
 	return o.like.to.check()
 }

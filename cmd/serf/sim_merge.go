@@ -58,10 +58,10 @@ func runMerge(_ context.Context, args []string, e env) int {
 			m.head.Command)
 	}
 	if err := to.open(); err != nil {
-		return fail(std.Errorf("opening the report: %w", err))
+		return fail(fmt.Errorf("opening the report: %w", err))
 	}
 	if err := m.x.write(e, &to, m.results); err != nil {
-		return fail(std.Errorf("writing the report: %w", err))
+		return fail(fmt.Errorf("writing the report: %w", err))
 	}
 	if *partial {
 		fmt.Fprintln(e.Stderr, m.x.count(m.results))
@@ -93,11 +93,11 @@ func (m *merger) readAll(paths []string) error {
 		errs = append(errs, err)
 		for _, file := range list {
 			if err := m.read(file); err != nil {
-				errs = append(errs, std.Errorf("%s: %w", file, err))
+				errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			}
 		}
 	}
-	if err := std.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	return m.missing()
@@ -117,7 +117,7 @@ func partFiles(path string) ([]string, error) {
 		}
 	}
 	if err == nil && list == nil {
-		err = std.Errorf("%s: no file of a part in this folder", path)
+		err = fmt.Errorf("%s: no file of a part in this folder", path)
 	}
 	return list, err
 }
@@ -133,7 +133,7 @@ func (m *merger) read(path string) error {
 		return std.WithoutPath(err)
 	}
 	if bad > 0 && !m.partial {
-		return std.Errorf("the last %d bytes aren't whole: %w", bad, errUnfinished)
+		return fmt.Errorf("the last %d bytes aren't whole: %w", bad, errUnfinished)
 	}
 	if head.Format == 0 {
 		return nil // not even begun
@@ -150,10 +150,10 @@ func (m *merger) read(path string) error {
 	for _, r := range runs {
 		twice, ok := done[r.Run]
 		if !ok {
-			return std.Errorf("run %d isn't one of part %v", r.Run, head.Shard)
+			return fmt.Errorf("run %d isn't one of part %v", r.Run, head.Shard)
 		}
 		if was := m.results[r.Run]; twice && !bytes.Equal(was, r.Result) {
-			return std.Errorf("run %d is there twice, with different results", r.Run)
+			return fmt.Errorf("run %d is there twice, with different results", r.Run)
 		}
 		m.results[r.Run] = r.Result
 		if done[r.Run] = true; !twice {
@@ -161,7 +161,7 @@ func (m *merger) read(path string) error {
 		}
 	}
 	if left > 0 && !m.partial {
-		return std.Errorf("%d of %d runs are done: %w", len(own)-left, len(own), errUnfinished)
+		return fmt.Errorf("%d of %d runs are done: %w", len(own)-left, len(own), errUnfinished)
 	}
 	return nil
 }
@@ -177,13 +177,13 @@ func (m *merger) accept(path string, head *partHead) (err error) {
 		}
 		m.head, m.from, m.files = *head, path, make([]string, head.Shard.Of)
 	} else if d := head.differs(&m.head, "in "+m.from); d != "" {
-		return std.Errorf("not of the same experiment: %s", d)
+		return fmt.Errorf("not of the same experiment: %s", d)
 	}
 	if head.Shard.Part < 1 || head.Shard.Part > len(m.files) {
-		return std.Errorf("part %v doesn't exist", head.Shard)
+		return fmt.Errorf("part %v doesn't exist", head.Shard)
 	}
 	if was := &m.files[head.Shard.Part-1]; *was != "" {
-		return std.Errorf("part %v is there twice: it is in %s, too", head.Shard, *was)
+		return fmt.Errorf("part %v is there twice: it is in %s, too", head.Shard, *was)
 	} else {
 		*was = path
 	}
@@ -198,14 +198,14 @@ func (m *merger) begin(head *partHead) (err error) {
 	}
 	if head.Format != partFormat || head.Build != build {
 		own := partHead{Format: partFormat, Build: build}
-		return std.Errorf("by another program, which has to merge it: %s",
+		return fmt.Errorf("by another program, which has to merge it: %s",
 			head.differs(&own, "of this one"))
 	}
 	if head.Shard.Of < 1 || head.Shard.Of > scenario.MaxShards {
-		return std.Errorf("%d parts: allowed are 1 to %d", head.Shard.Of, scenario.MaxShards)
+		return fmt.Errorf("%d parts: allowed are 1 to %d", head.Shard.Of, scenario.MaxShards)
 	}
 	silent := m.e
-	var said std.Builder
+	var said strings.Builder
 	silent.Stdout, silent.Stderr = &said, &said
 	ok := false
 	switch head.Command {
@@ -226,7 +226,7 @@ func (m *merger) begin(head *partHead) (err error) {
 		m.results = make(results, m.x.size())
 	}
 	if !ok || len(m.results) != head.Runs {
-		return std.Errorf("its command isn't understood: serf %s %s", head.Command,
+		return fmt.Errorf("its command isn't understood: serf %s %s", head.Command,
 			strings.Join(head.Args, " "))
 	}
 	return nil
@@ -254,5 +254,5 @@ func (m *merger) missing() error {
 	if n := len(list); n > most {
 		list, more = slices.Clip(list[:most]), fmt.Sprintf(" and %d more", n-most)
 	}
-	return std.Errorf("missing: %s%s. -partial merges what is there", strings.Join(list, ", "), more)
+	return fmt.Errorf("missing: %s%s. -partial merges what is there", strings.Join(list, ", "), more)
 }

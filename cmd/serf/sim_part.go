@@ -192,7 +192,7 @@ func openPart(path string, head partHead) (p *part, err error) {
 	}()
 	switch p.lock, err = disk.LockFile(path); {
 	case errors.Is(err, disk.ErrInUse):
-		return p, std.Errorf("%s: another process is doing this part", path)
+		return p, fmt.Errorf("%s: another process is doing this part", path)
 	case err != nil: // some network file systems can't
 		p.warnings = append(p.warnings,
 			fmt.Sprintf("no lock keeps other processes from doing this part, too: %v", err))
@@ -214,7 +214,7 @@ func (p *part) goOn(path string, head partHead) error {
 	}
 	was, runs, bad, err := readPart(p.f)
 	if err != nil {
-		return std.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	if bad > 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf(
@@ -227,11 +227,11 @@ func (p *part) goOn(path string, head partHead) error {
 		}
 	}
 	if d := was.differs(&head, "in this command"); d != "" {
-		return std.Errorf("%s is there already and part of something else: %s. "+
+		return fmt.Errorf("%s is there already and part of something else: %s. "+
 			"Give another -out, or remove the file", path, d)
 	}
 	if was.Shard != head.Shard {
-		return std.Errorf("%s is part %v", path, was.Shard)
+		return fmt.Errorf("%s is part %v", path, was.Shard)
 	}
 	for _, x := range runs {
 		p.done[x.Run] = true

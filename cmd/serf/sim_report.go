@@ -2,13 +2,13 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
 
-	"serf/internal/std"
 	"serf/netsim/report"
 	"serf/netsim/report/page"
 	"serf/netsim/scenario"
@@ -48,7 +48,7 @@ func checkPage(path string) error {
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, page.HeadMax))
 	if err == nil && !page.Is(head) {
-		err = std.Errorf("%s is there already, and no page of serf sim", path)
+		err = fmt.Errorf("%s is there already, and no page of serf sim", path)
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func (o *simOutput) write(e env, s *scenario.Scenario, r *report.Report) error {
 }
 
 func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
-	var scenario, file std.Builder
+	var scenario, file strings.Builder
 	writeScenario(&scenario, s)
 	if _, err := s.WriteTo(&file); err != nil {
 		return err
@@ -102,12 +102,12 @@ func (o *simOutput) writePage(s *scenario.Scenario, r *report.Report) error {
 // replace writes a file's new contents and closes it.
 func replace(f *os.File, write func(io.Writer) error) error {
 	w := bufio.NewWriter(f)
-	return std.Join(f.Truncate(0), write(w), w.Flush(), f.Close())
+	return errors.Join(f.Truncate(0), write(w), w.Flush(), f.Close())
 }
 
 // simCommand is the command line with the given arguments, for a shell.
 func simCommand(args []string) string {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString("serf sim")
 	for _, a := range args {
 		b.WriteByte(' ')

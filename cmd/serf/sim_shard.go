@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim/scenario"
 )
 
@@ -137,7 +136,7 @@ func (o *simOptions) checkShard() error {
 func parseShard(text string, e env) (s scenario.Shard, err error) {
 	part, of, ok := strings.Cut(text, "/")
 	if s.Of, err = strconv.Atoi(of); !ok || err != nil || s.Of < 1 || s.Of > scenario.MaxShards {
-		return s, std.Errorf("want PART/OF or /OF, such as 3/16, with OF from 1 to %d",
+		return s, fmt.Errorf("want PART/OF or /OF, such as 3/16, with OF from 1 to %d",
 			scenario.MaxShards)
 	}
 	if part == "" {
@@ -145,7 +144,7 @@ func parseShard(text string, e env) (s scenario.Shard, err error) {
 		return s, err
 	}
 	if s.Part, err = strconv.Atoi(part); err != nil || s.Part < 1 || s.Part > s.Of {
-		return s, std.Errorf("parts are 1 to %d", s.Of)
+		return s, fmt.Errorf("parts are 1 to %d", s.Of)
 	}
 	return s, nil
 }
@@ -156,17 +155,17 @@ func partFromEnv(of int, e env) (int, error) {
 	name, text, first := kubernetesIndex, pod, 0
 	switch {
 	case isPod && isTask:
-		return 0, std.Errorf("both %s and %s are set: name the part, as 3/%d", kubernetesIndex,
+		return 0, fmt.Errorf("both %s and %s are set: name the part, as 3/%d", kubernetesIndex,
 			slurmIndex, of)
 	case isTask:
 		name, text, first = slurmIndex, task, 1
 	case !isPod:
-		return 0, std.Errorf("neither %s nor %s is set: name the part, as 3/%d", kubernetesIndex,
+		return 0, fmt.Errorf("neither %s nor %s is set: name the part, as 3/%d", kubernetesIndex,
 			slurmIndex, of)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < first || n >= first+of {
-		return 0, std.Errorf("%s is %q: want %d to %d", name, text, first, first+of-1)
+		return 0, fmt.Errorf("%s is %q: want %d to %d", name, text, first, first+of-1)
 	}
 	return n - first + 1, nil
 }
@@ -217,7 +216,7 @@ func runShard(ctx context.Context, o *options, s *shardOptions, x experiment, ar
 		}
 	})
 	bar.clear()
-	if failed = std.Join(failed, p.sync()); failed != nil {
+	if failed = errors.Join(failed, p.sync()); failed != nil {
 		return o.e.fail("", failed)
 	}
 	if errors.Is(err, context.Canceled) {

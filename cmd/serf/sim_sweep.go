@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim/report"
 	"serf/netsim/report/page"
 	"serf/netsim/scenario"
@@ -53,16 +52,16 @@ func (o *simOptions) sweep(r *simRun, args []string) (*simSweep, error) {
 	for _, text := range *o.sweeps {
 		k, err := scenario.ParseAxis(text, &x.Base)
 		if err != nil {
-			return nil, std.Errorf("-sweep=%s: %w", text, err)
+			return nil, fmt.Errorf("-sweep=%s: %w", text, err)
 		}
 		key := scenario.KeyOf(k.Name)
 		same := func(a scenario.Axis) bool { return scenario.KeyOf(a.Name) == key }
 		if slices.ContainsFunc(x.Axes, same) {
-			return nil, std.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
+			return nil, fmt.Errorf("-sweep=%s: %s is swept twice", text, k.Name)
 		}
 		for _, set := range o.settings {
 			if set.key == key && isSet(set.name) {
-				return nil, std.Errorf("-sweep=%s: -%s sets it, too", text, set.name)
+				return nil, fmt.Errorf("-sweep=%s: -%s sets it, too", text, set.name)
 			}
 		}
 		x.Axes = append(x.Axes, k)
@@ -259,7 +258,7 @@ func (s *simSweep) write(e env, to *simOutput, r results) error {
 	}
 	for i, x := range runs {
 		if want := len(report.Measures()); x != nil && len(x.Figures) != want {
-			return std.Errorf("run %d has %d figures instead of %d", i, len(x.Figures), want)
+			return fmt.Errorf("run %d has %d figures instead of %d", i, len(x.Figures), want)
 		}
 	}
 	s.Gather(s.points, runs)
@@ -380,7 +379,7 @@ func figureText(u report.Unit, v float64) string {
 }
 
 func (s *simSweep) writePage(to *simOutput, points []scenario.Point) error {
-	var scenario, file std.Builder
+	var scenario, file strings.Builder
 	writeScenario(&scenario, &s.Base)
 	fmt.Fprintf(&scenario, "%-17s %s\n", "sweep", s.describe())
 	if _, err := s.Base.WriteTo(&file); err != nil {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/netsim/cluster"
 	"serf/netsim/report"
@@ -138,7 +137,7 @@ func (t *together) prepare(s scenario.Scenario, own togetherSettings) error {
 	own.Seed, own.Seeds = t.seed, t.seeds
 	t.base, t.own = s, own
 	if n := t.size(); n > runsMax {
-		return std.Errorf("%d runs in all: allowed are %d", n, runsMax)
+		return fmt.Errorf("%d runs in all: allowed are %d", n, runsMax)
 	}
 	return nil
 }
@@ -229,7 +228,7 @@ func (o *options) whole(name string, v *int, most int) {
 	o.set.Func(name, "", func(s string) error {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > most {
-			return std.Errorf("want a whole number from 1 to %d", most)
+			return fmt.Errorf("want a whole number from 1 to %d", most)
 		}
 		*v = n
 		return nil
@@ -243,7 +242,7 @@ func (o *options) numbers(name string, v *[]int, least, most int) {
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
 			if err != nil || n < least || n > most {
-				return std.Errorf(
+				return fmt.Errorf(
 					"want whole numbers from %d to %d, with commas in between", least, most)
 			}
 			list = append(list, n)
@@ -278,9 +277,9 @@ func parseConvergence(args []string, e env) (t *together, code int, ok bool) {
 	switch least := slices.Min(t.nodes); {
 	case err != nil:
 	case join > least:
-		err = std.Errorf("-join %d: allowed 1 to %d nodes", join, least)
+		err = fmt.Errorf("-join %d: allowed 1 to %d nodes", join, least)
 	case *over > study.TrafficTime:
-		err = std.Errorf("-over %v: allowed 0s to %v", *over, study.TrafficTime)
+		err = fmt.Errorf("-over %v: allowed 0s to %v", *over, study.TrafficTime)
 	default:
 		err = t.prepare(study.Convergence(join, *over), togetherSettings{Over: *over, Join: join})
 	}
@@ -348,10 +347,10 @@ func parseEvents(args []string, e env) (t *together, code int, ok bool) {
 	switch {
 	case err != nil:
 	case events*bursts > cluster.MaxEvents:
-		err = std.Errorf("-burst %d in each of %d bursts: allowed are %d in all", events, bursts,
+		err = fmt.Errorf("-burst %d in each of %d bursts: allowed are %d in all", events, bursts,
 			cluster.MaxEvents)
 	case *over > eventsEvery:
-		err = std.Errorf("-over %v: allowed 0s to %v, when the next burst begins", *over,
+		err = fmt.Errorf("-over %v: allowed 0s to %v, when the next burst begins", *over,
 			eventsEvery)
 	default:
 		err = t.prepare(study.Dissemination(bursts, events, *over, eventsEvery),

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 )
 
 const tagsHelp = `
@@ -42,7 +42,7 @@ func runTags(ctx context.Context, args []string, e env) int {
 			return err
 		}
 		if err := c.SetTags(ctx, set, *remove); err != nil {
-			return std.Errorf("setting tags: %w", err)
+			return fmt.Errorf("setting tags: %w", err)
 		}
 		return o.print(jsonTags{set, notNil(*remove)}, "Successfully updated agent tags\n")
 	})

@@ -70,8 +70,6 @@ type jsonProtocolRange struct {
 }
 
 // commitOf is the commit that the program was built from, as the go command recorded it.
-//
-//go:noinline
 func commitOf(info *debug.BuildInfo) string {
 	if commit != "" {
 		return commit

@@ -20,7 +20,7 @@ func warnOfStrangers(ctx context.Context, o *options, c *rpc.Client, names []str
 	for _, name := range names {
 		found, err := c.MembersFiltered(ctx, rpc.MemberFilter{Name: regexp.QuoteMeta(name)})
 		if err != nil {
-			return std.Errorf("retrieving members: %w", err)
+			return fmt.Errorf("retrieving members: %w", err)
 		}
 		if len(found) == 0 {
 			strangers = append(strangers, name)
@@ -31,7 +31,7 @@ func warnOfStrangers(ctx context.Context, o *options, c *rpc.Client, names []str
 	}
 	members, err := c.Members(ctx) // all of them, which may be many, only now
 	if err != nil {
-		return std.Errorf("retrieving members: %w", err)
+		return fmt.Errorf("retrieving members: %w", err)
 	}
 	var known []string
 	for _, m := range members {
@@ -94,7 +94,7 @@ func warnOfMissingTags(ctx context.Context, o *options, c *rpc.Client, keys []st
 	}
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return std.Errorf("querying agent: %w", err)
+		return fmt.Errorf("querying agent: %w", err)
 	}
 	tags := stats["tags"]
 	for _, key := range keys {

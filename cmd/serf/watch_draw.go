@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
 
-	"serf/internal/std"
 	"serf/internal/watch"
 )
 
@@ -234,7 +234,7 @@ func (t *watchTerminal) forget() { t.shown = nil }
 
 // show draws those lines that have changed, in one write.
 func (t *watchTerminal) show(lines []watch.Line) error {
-	var b std.Builder
+	var b strings.Builder
 	if t.shown == nil {
 		b.WriteString("\x1b[2J")
 		t.shown = make([]string, 0, len(lines))
@@ -258,7 +258,7 @@ func (t *watchTerminal) show(lines []watch.Line) error {
 
 // text is a line with the sequences of its styles.
 func (t *watchTerminal) text(line watch.Line) string {
-	var b std.Builder
+	var b strings.Builder
 	for _, s := range line {
 		style := sgr[s.Style]
 		if s.Style >= watch.Red && !t.colours {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -58,8 +59,6 @@ func newWatchSession(to *connection, first *rpc.Client) *watchSession {
 }
 
 // send hands an update over, unless ctx ends.
-//
-//go:noinline
 func (s *watchSession) send(ctx context.Context, u watchUpdate) {
 	select {
 	case s.updates <- u:
@@ -96,15 +95,15 @@ func (s *watchSession) once(ctx context.Context) error {
 	defer cancel(nil)
 	events, err := c.Stream(ctx, "*") // before the list, so that nothing is missed
 	if err != nil {
-		return std.Errorf("starting stream: %w", err)
+		return fmt.Errorf("starting stream: %w", err)
 	}
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return std.Errorf("querying agent: %w", err)
+		return fmt.Errorf("querying agent: %w", err)
 	}
 	members, err := c.Members(ctx)
 	if err != nil {
-		return std.Errorf("retrieving members: %w", err)
+		return fmt.Errorf("retrieving members: %w", err)
 	}
 	s.send(ctx, watchUpdate{connected: true, agent: stats["agent"]["name"], members: members})
 	s.send(ctx, watchUpdate{figures: stats})
@@ -168,7 +167,7 @@ func (s *watchSession) poll(ctx context.Context, c *rpc.Client, self string) err
 		listed = time.Now()
 		members, err := c.Members(ctx)
 		if err != nil {
-			return std.Errorf("retrieving members: %w", err)
+			return fmt.Errorf("retrieving members: %w", err)
 		}
 		s.send(ctx, watchUpdate{members: members})
 	}
@@ -179,11 +178,11 @@ func (s *watchSession) poll(ctx context.Context, c *rpc.Client, self string) err
 // answer is an error; one that has no coordinates isn't.
 func (s *watchSession) look(ctx context.Context, c *rpc.Client, self string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, watchAnswer,
-		std.Errorf("no answer within %v", watchAnswer))
+		fmt.Errorf("no answer within %v", watchAnswer))
 	defer cancel()
 	stats, err := c.Stats(ctx)
 	if err != nil {
-		return std.Errorf("querying agent: %w", err)
+		return fmt.Errorf("querying agent: %w", err)
 	}
 	s.send(ctx, watchUpdate{figures: stats})
 	s.mu.Lock()

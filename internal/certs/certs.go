@@ -93,7 +93,7 @@ func LoadPair(certPath, keyPath string) (pair tls.Certificate, pem []byte, err e
 		return pair, nil, &Error{"cert", certPath, errNoCert}
 	}
 	if pair, err = tls.X509KeyPair(cert, key); err != nil {
-		return pair, nil, &Error{"key", keyPath, std.Errorf("not the key of %s: %w", certPath, err)}
+		return pair, nil, &Error{"key", keyPath, fmt.Errorf("not the key of %s: %w", certPath, err)}
 	}
 	return pair, append(cert, key...), nil
 }
@@ -120,7 +120,7 @@ func read(part, path string) ([]byte, error) {
 		data, err = io.ReadAll(io.LimitReader(f, fileMax+1))
 	}
 	if err == nil && len(data) > fileMax {
-		err = std.Errorf("more than %d bytes", fileMax)
+		err = fmt.Errorf("more than %d bytes", fileMax)
 	}
 	if err != nil {
 		return nil, &Error{part, path, std.WithoutPath(err)}

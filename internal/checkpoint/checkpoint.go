@@ -60,8 +60,6 @@ func (c *Coder) End() error {
 
 // Fail ends restoring with this error, unless it failed before. Inlined at all its calls, it and Check
 // would be 10 kB.
-//
-//go:noinline
 func (c *Coder) Fail(err error) {
 	if c.err == nil {
 		c.b, c.err = nil, err
@@ -69,8 +67,6 @@ func (c *Coder) Fail(err error) {
 }
 
 // Check ends restoring unless ok.
-//
-//go:noinline
 func (c *Coder) Check(ok bool) {
 	if !ok {
 		c.Fail(ErrDamaged)

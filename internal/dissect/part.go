@@ -14,7 +14,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/wire"
 )
@@ -40,8 +39,6 @@ const (
 )
 
 // Add appends a field. Inlined, its copies would be 20 kB.
-//
-//go:noinline
 func (p *Part) Add(name string, value any) { p.Fields = append(p.Fields, Field{name, value}) }
 
 // Name adds a name or text from the network.
@@ -120,12 +117,12 @@ func (p *Part) failed() bool { return len(p.Fields) == 1 && p.Fields[0].Name == 
 // Text is the part in a line, and what it has inside in lines below, indented by two columns more.
 // At most most parts of each part are shown, and how many more there are.
 func (p *Part) Text(indent, most int) string {
-	var b std.Builder
+	var b strings.Builder
 	p.write(&b, indent, most)
 	return b.String()
 }
 
-func (p *Part) write(b *std.Builder, indent, most int) {
+func (p *Part) write(b *strings.Builder, indent, most int) {
 	b.WriteString(strings.Repeat(" ", indent) + p.Line() + "\n")
 	for i := range p.Parts {
 		if i == most {
@@ -140,13 +137,11 @@ func (p *Part) write(b *std.Builder, indent, most int) {
 func Clean(text string) string { return textwrap.Escape(text, "") }
 
 // Put appends a part inside of this one. See Add.
-//
-//go:noinline
 func (p *Part) Put(x Part) { p.Parts = append(p.Parts, x) }
 
 // Line is the part itself in a line.
 func (p *Part) Line() string {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString(p.Kind)
 	for _, f := range p.Fields {
 		b.WriteString(" " + f.Name)

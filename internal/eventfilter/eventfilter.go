@@ -50,8 +50,6 @@ func (f Filter) String() string {
 type Filters []Filter
 
 // Match reports whether an event passes one of the filters.
-//
-//go:noinline
 func (fs Filters) Match(kind, name string) bool {
 	return slices.ContainsFunc(fs, func(f Filter) bool { return f.Match(kind, name) })
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"serf/internal/std"
 	"serf/wire"
 )
 
@@ -24,7 +23,7 @@ func (n Names) Of(problem error) (field, text string) {
 		}
 	}
 	name, rest, _ := strings.Cut(text, ": ")
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString("Timing.")
 	for word := range strings.FieldsSeq(name) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])

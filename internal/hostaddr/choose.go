@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // DefaultPort is where members listen unless they are told otherwise.
@@ -45,7 +43,7 @@ type Interface struct {
 func Interfaces() ([]Interface, error) {
 	all, err := net.Interfaces()
 	if err != nil {
-		return nil, std.Errorf("network interfaces: %w", err)
+		return nil, fmt.Errorf("network interfaces: %w", err)
 	}
 	list := make([]Interface, 0, len(all))
 	for _, i := range all {
@@ -61,7 +59,7 @@ func readInterface(i *net.Interface) (Interface, error) {
 	n := Interface{Name: i.Name, Up: i.Flags&net.FlagUp != 0}
 	addrs, err := i.Addrs()
 	if err != nil {
-		return n, std.Errorf("interface %s: %w", i.Name, err)
+		return n, fmt.Errorf("interface %s: %w", i.Name, err)
 	}
 	n.Addrs = addrsOf(addrs)
 	return n, nil
@@ -111,18 +109,18 @@ func Choose(
 	if spec.Bind != "" {
 		var err error
 		if bind, err = Parse(spec.Bind, DefaultPort); err != nil {
-			return Addresses{}, std.Errorf("bind: %w", err)
+			return Addresses{}, fmt.Errorf("bind: %w", err)
 		}
 	}
 	if bind.Addr().IsMulticast() {
-		return Addresses{}, std.Errorf("bind: %v is a multicast address", bind.Addr())
+		return Addresses{}, fmt.Errorf("bind: %v is a multicast address", bind.Addr())
 	}
 	a := Addresses{Bind: bind, Advertise: bind}
 	var list []Interface
 	if spec.Interface != "" || spec.Advertise == "" && bind.Addr().IsUnspecified() {
 		var err error
 		if list, err = interfaces(); err != nil {
-			return Addresses{}, std.Errorf("%w; name an address with bind or advertise", err)
+			return Addresses{}, fmt.Errorf("%w; name an address with bind or advertise", err)
 		}
 	}
 	if err := a.useInterface(spec.Interface, list); err != nil {
@@ -160,11 +158,11 @@ func (a *Addresses) useInterface(name string, interfaces []Interface) error {
 		if i.has(ip) {
 			return nil
 		}
-		return std.Errorf("interface: %s doesn't have the address %v, it has %v", name, ip, i.Addrs)
+		return fmt.Errorf("interface: %s doesn't have the address %v, it has %v", name, ip, i.Addrs)
 	}
 	picked, _, reason, ok := pickAddress([]Interface{i}, a.Bind.Addr().Is6())
 	if !ok {
-		return std.Errorf("interface: %s has no usable address, it has %v", name, i.Addrs)
+		return fmt.Errorf("interface: %s has no usable address, it has %v", name, i.Addrs)
 	}
 	a.Bind = netip.AddrPortFrom(picked, a.Bind.Port())
 	a.Advertise, a.Reason = a.Bind, reason
@@ -178,11 +176,11 @@ func findInterface(name string, interfaces []Interface) (Interface, error) {
 		case i.Name == name && i.Up:
 			return i, nil
 		case i.Name == name:
-			return Interface{}, std.Errorf("interface: %s is down", name)
+			return Interface{}, fmt.Errorf("interface: %s is down", name)
 		}
 		names = append(names, i.Name)
 	}
-	return Interface{}, std.Errorf("interface: no %q here, there are %s", name,
+	return Interface{}, fmt.Errorf("interface: no %q here, there are %s", name,
 		strings.Join(names, ", "))
 }
 
@@ -190,10 +188,10 @@ func findInterface(name string, interfaces []Interface) (Interface, error) {
 func (a *Addresses) advertise(text string) error {
 	addr, err := Parse(text, a.Bind.Port())
 	if err != nil {
-		return std.Errorf("advertise: %w", err)
+		return fmt.Errorf("advertise: %w", err)
 	}
 	if addr.Port() == 0 && a.Bind.Port() != 0 {
-		return std.Errorf("advertise: %q: nobody can reach port 0", text)
+		return fmt.Errorf("advertise: %q: nobody can reach port 0", text)
 	}
 	a.Advertise, a.Reason = addr, ""
 	return a.checkAdvertised("advertise")
@@ -214,7 +212,7 @@ func (a *Addresses) checkAdvertised(option string) error {
 		reason = "the others would send to themselves; bind to it to stay on this host"
 	}
 	if reason != "" {
-		return std.Errorf("%s: %v: %s", option, ip, reason)
+		return fmt.Errorf("%s: %v: %s", option, ip, reason)
 	}
 	return nil
 }
@@ -245,7 +243,7 @@ func Parse(text string, defaultPort uint16) (netip.AddrPort, error) {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
 		return netip.AddrPort{},
-			std.Errorf("%q: want IP, IP:port, [v6]:port, :port or the name of a host", text)
+			fmt.Errorf("%q: want IP, IP:port, [v6]:port, :port or the name of a host", text)
 	}
 	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
@@ -262,18 +260,18 @@ func splitPort(text string, defaultPort uint16) (host string, port uint16, err e
 	}
 	host, digits, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", 0, std.Errorf("%q: want host, host:port or [v6]:port", text)
+		return "", 0, fmt.Errorf("%q: want host, host:port or [v6]:port", text)
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil {
-		return "", 0, std.Errorf("%q: port %q, allowed 0 to 65535", text, digits)
+		return "", 0, fmt.Errorf("%q: port %q, allowed 0 to 65535", text, digits)
 	}
 	return host, uint16(n), nil
 }
 
 func nonEmpty(text, host string) error {
 	if host == "" {
-		return std.Errorf("%q: has no address", text)
+		return fmt.Errorf("%q: has no address", text)
 	}
 	return nil
 }

@@ -2,12 +2,11 @@ package hostaddr
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
-
-	"serf/internal/std"
 )
 
 // gatherTime is how long resolved addresses wait for those that are still being looked up, to be
@@ -45,7 +44,7 @@ func (f *Finder) Each(ctx context.Context, addrs []string,
 				if len(seen) > joinTargets {
 					errs = append(errs, tooManyTargets(len(seen)))
 				}
-				return own, std.Join(errs...)
+				return own, errors.Join(errs...)
 			}
 			errs[r.index] = r.err
 			for _, addr := range r.targets {

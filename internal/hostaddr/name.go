@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // ResolveNames replaces the host names in an address spec by addresses. reason says what the names
@@ -28,7 +26,7 @@ func ResolveNames(
 		}
 		found, err := l.resolveHost(ctx, host, 1) // only the address counts, so any port will do
 		if err != nil {
-			return std.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", key, err)
 		}
 		ip := firstOfFamily(found, six)
 		*text = withPort(ip, rest)

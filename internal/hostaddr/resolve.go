@@ -3,6 +3,7 @@ package hostaddr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,8 +11,6 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"serf/internal/std"
 )
 
 // Resolver looks names up. [net.Resolver] is one.
@@ -73,11 +72,11 @@ func Resolve(ctx context.Context, r Resolver, addrs []string,
 		targets = targets[:joinTargets]
 		errs = append(errs, tooManyTargets(n))
 	}
-	return targets, std.Join(errs...)
+	return targets, errors.Join(errs...)
 }
 
 func tooManyTargets(n int) error {
-	return std.Errorf("%d addresses to join, the first %d are used", n, joinTargets)
+	return fmt.Errorf("%d addresses to join, the first %d are used", n, joinTargets)
 }
 
 // resolved is the result for one join address.
@@ -131,10 +130,10 @@ func parseTarget(text string, defaultPort uint16) (t target, err error) {
 		return t, err
 	}
 	if t.host, t.srv = strings.CutPrefix(t.host, srvPrefix); t.srv && hasPort(text) {
-		return t, std.Errorf("%q: SRV records say the port themselves", text)
+		return t, fmt.Errorf("%q: SRV records say the port themselves", text)
 	}
 	if !canBeName(t.host) {
-		return t, std.Errorf("%q: neither an address nor a name", text) // no need to ask the resolver
+		return t, fmt.Errorf("%q: neither an address nor a name", text) // no need to ask the resolver
 	}
 	return t, nil
 }
@@ -212,7 +211,7 @@ func (l *lookups) services(ctx context.Context, name string) (records []*net.SRV
 	case err != nil && len(records) == 0: // with records, some of them were malformed
 		return nil, err
 	case len(records) == 0:
-		return nil, std.Errorf("%s: the name has no SRV records", name)
+		return nil, fmt.Errorf("%s: the name has no SRV records", name)
 	}
 	return records[:min(len(records), joinServices)], nil
 }
@@ -227,7 +226,7 @@ func (l *lookups) resolveRecords(ctx context.Context, name string,
 		wg.Go(func() { found[i], errs[i] = l.resolveRecord(ctx, name, r) })
 	}
 	wg.Wait()
-	return slices.Concat(found...), std.Join(errs...)
+	return slices.Concat(found...), errors.Join(errs...)
 }
 
 func (l *lookups) resolveRecord(ctx context.Context, name string,
@@ -235,9 +234,9 @@ func (l *lookups) resolveRecord(ctx context.Context, name string,
 	host := strings.TrimSuffix(r.Target, ".")
 	switch {
 	case host == "": // RFC 2782's way to say that there is no such service
-		return nil, std.Errorf("%s: its SRV record says that there is none", name)
+		return nil, fmt.Errorf("%s: its SRV record says that there is none", name)
 	case r.Port == 0:
-		return nil, std.Errorf("%s: its SRV record has port 0 for %s", name, host)
+		return nil, fmt.Errorf("%s: its SRV record has port 0 for %s", name, host)
 	}
 	return l.resolveHost(ctx, host, r.Port)
 }
@@ -254,7 +253,7 @@ func (l *lookups) resolveHost(ctx context.Context, host string,
 	case err != nil:
 		return nil, err
 	case len(ips) == 0:
-		return nil, std.Errorf("%s: the name has no addresses", host)
+		return nil, fmt.Errorf("%s: the name has no addresses", host)
 	}
 	return usableTargets(host, ips, port)
 }
@@ -265,7 +264,7 @@ func (l *lookups) lookup(ctx context.Context, host string, ask func(context.Cont
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
 	case <-ctx.Done():
-		return std.Errorf("%s: not looked up in time: %w", host, ctx.Err())
+		return fmt.Errorf("%s: not looked up in time: %w", host, ctx.Err())
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinLookupTimeout)
 	defer cancel()
@@ -274,12 +273,12 @@ func (l *lookups) lookup(ctx context.Context, host string, ask func(context.Cont
 		return nil
 	}
 	if ctx.Err() != nil {
-		return std.Errorf("%s: looking it up took too long: %w", host, ctx.Err())
+		return fmt.Errorf("%s: looking it up took too long: %w", host, ctx.Err())
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return err // names the host itself
 	}
-	return std.Errorf("%s: %w", host, err)
+	return fmt.Errorf("%s: %w", host, err)
 }
 
 // parseJoin splits a join address into host and port, and drops the member's name before the slash.
@@ -287,7 +286,7 @@ func parseJoin(text string, defaultPort uint16) (host string, port uint16, err e
 	rest := text
 	if name, after, ok := strings.Cut(text, "/"); ok {
 		if name == "" {
-			return "", 0, std.Errorf("%q: no name before the slash", text)
+			return "", 0, fmt.Errorf("%q: no name before the slash", text)
 		}
 		rest = after
 	}
@@ -296,9 +295,9 @@ func parseJoin(text string, defaultPort uint16) (host string, port uint16, err e
 	case err != nil:
 		return "", 0, err
 	case host == "":
-		return "", 0, std.Errorf("%q: has no host", text)
+		return "", 0, fmt.Errorf("%q: has no host", text)
 	case port == 0:
-		return "", 0, std.Errorf("%q: port 0, allowed 1 to 65535", text)
+		return "", 0, fmt.Errorf("%q: port 0, allowed 1 to 65535", text)
 	}
 	return host, port, nil
 }
@@ -313,7 +312,7 @@ func usableTargets(what string, ips []netip.Addr, port uint16) ([]netip.AddrPort
 		}
 	}
 	if len(targets) == 0 {
-		return nil, std.Errorf("%s: %v is no address of a member", what, ips)
+		return nil, fmt.Errorf("%s: %v is no address of a member", what, ips)
 	}
 	return targets, nil
 }

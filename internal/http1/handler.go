@@ -71,8 +71,6 @@ var statusTexts = []struct {
 }
 
 // StatusText is what a status is called; empty if it isn't one of the above.
-//
-//go:noinline
 func StatusText(status int) string {
 	for _, s := range statusTexts {
 		if s.status == status {

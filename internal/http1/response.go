@@ -155,7 +155,6 @@ func (w *response) writeBody(p []byte) {
 	}
 }
 
-//go:noinline
 func (w *response) writeString(s string) {
 	_, err := w.c.w.WriteString(s)
 	w.keep(err)

@@ -9,5 +9,4 @@ func Check(ok bool, what string) {
 	}
 }
 
-//go:noinline
 func broken(what string) { panic("BUG: " + what) }

@@ -6,12 +6,11 @@ package jsonfile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"sort"
 	"strings"
-
-	"serf/internal/std"
 )
 
 // Place is where something is in a file: line and column, both from 1. Columns count bytes, as
@@ -30,7 +29,7 @@ type Problem struct {
 
 // Error is "c.json:3:5: key: text".
 func (p *Problem) Error() string {
-	var b std.Builder
+	var b strings.Builder
 	if p.Name != "" {
 		b.WriteString(p.Name + ":")
 	}
@@ -91,7 +90,7 @@ func (f *File) More() (at Place, ok bool) { return f.place(f.more), f.more > 0 }
 func (f *File) Root() Value { return f.root }
 
 // Err returns all problems found so far, joined.
-func (f *File) Err() error { return std.Join(f.errs...) }
+func (f *File) Err() error { return errors.Join(f.errs...) }
 
 // Places returns the places of all keys and items that were read, by path.
 func (f *File) Places() map[string]Place { return f.places }
@@ -192,8 +191,6 @@ func (v Value) String() string {
 const shownMax = 60
 
 // failWant reports that the value should be of another kind: "5, want a text".
-//
-//go:noinline
 func (v Value) failWant(want string) { v.failValue("want " + want) }
 
 // failValue reports what is wrong with the value, and shows it.
@@ -222,8 +219,6 @@ func (k Key) FailUnknown(advice string) {
 
 // Keys iterates over the keys of an object. same maps the spellings of a key to one; nil if there
 // is only one. A key that comes twice is a problem, as is a value that isn't an object.
-//
-//go:noinline
 func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 	return func(yield func(Key) bool) {
 		if len(v.raw) == 0 {
@@ -259,8 +254,6 @@ func (v Value) Keys(same func(string) string) iter.Seq[Key] {
 }
 
 // Items iterates over the items of a list. A value that isn't a list is a problem.
-//
-//go:noinline
 func (v Value) Items() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if len(v.raw) == 0 {

@@ -82,8 +82,6 @@ var (
 
 // pattern is a regular expression that is compiled when it is first needed: most commands need none
 // of this package's.
-//
-//go:noinline
 func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
@@ -163,8 +161,6 @@ func (p *Page) Options() (list []Option) {
 }
 
 // Option finds an option by its name.
-//
-//go:noinline
 func (p *Page) Option(name string) (Option, bool) {
 	for _, o := range p.Options() {
 		if o.Name == name {

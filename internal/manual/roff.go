@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -47,14 +46,12 @@ func (p *Page) Roff(t Title, further ...Block) string {
 
 // roff collects a page.
 type roff struct {
-	std.Builder
+	strings.Builder
 	titled  bool // the last line is a heading, which has space below it
 	options bool // a heading or the first option has ended the description
 }
 
 // line adds a line.
-//
-//go:noinline
 func (r *roff) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
 
 func (r *roff) heading(text string) {
@@ -147,8 +144,6 @@ var special = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`
 	"~", `\(ti`, `"`, `\(dq`)
 
 // escape is text for roff, but for a point at the beginning of a line.
-//
-//go:noinline
 func escape(text string) string { return special.Replace(text) }
 
 // quote is an argument of a macro.

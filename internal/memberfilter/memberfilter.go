@@ -2,9 +2,9 @@
 package memberfilter
 
 import (
+	"fmt"
 	"regexp"
 
-	"serf/internal/std"
 	"serf/swim/serf"
 )
 
@@ -33,7 +33,7 @@ func New(name, status string, tags map[string]string) (f Filter, err error) {
 		return Filter{}, err
 	}
 	if len(tags) > tagsMax {
-		return Filter{}, std.Errorf("%d tags to filter by, limit %d", len(tags), tagsMax)
+		return Filter{}, fmt.Errorf("%d tags to filter by, limit %d", len(tags), tagsMax)
 	}
 	f.tags = make(map[string]*regexp.Regexp, len(tags))
 	for tag, expr := range tags { // order-free: a set of conditions
@@ -53,16 +53,16 @@ func compileUnlessEmpty(what, expr string) (*regexp.Regexp, error) {
 
 func compile(what, expr string) (*regexp.Regexp, error) {
 	if len(expr) > patternMax {
-		return nil, std.Errorf("filter by %s: regular expression of %d bytes, limit %d",
+		return nil, fmt.Errorf("filter by %s: regular expression of %d bytes, limit %d",
 			what, len(expr), patternMax)
 	}
 	// First by itself, so that the error shows what the client sent.
 	if _, err := regexp.Compile(expr); err != nil {
-		return nil, std.Errorf("filter by %s: %w", what, err)
+		return nil, fmt.Errorf("filter by %s: %w", what, err)
 	}
 	re, err := regexp.Compile("^(?:" + expr + ")$")
 	if err != nil {
-		return nil, std.Errorf("filter by %s: %w", what, err)
+		return nil, fmt.Errorf("filter by %s: %w", what, err)
 	}
 	return re, nil
 }

@@ -61,8 +61,6 @@ func AppendRaw[S Text](b []byte, s S) []byte {
 
 // appendLength begins a value of n bytes, elements or pairs. code is its first byte if n takes two
 // bytes; the next one is for four.
-//
-//go:noinline
 func appendLength(b []byte, code byte, n int) []byte {
 	if n <= math.MaxUint16 {
 		return append(b, code, byte(n>>8), byte(n))
@@ -167,22 +165,16 @@ func AppendKey(b []byte, key string) []byte {
 // The functions below append a field: its key and its value. They aren't inlined: that would make
 // the program 40 kB larger, to save about 2 ns a field.
 
-//go:noinline
 func RawField[S Text](b []byte, key string, v S) []byte { return AppendRaw(AppendKey(b, key), v) }
 
-//go:noinline
 func UintField(b []byte, key string, v uint64) []byte { return AppendUint(AppendKey(b, key), v) }
 
-//go:noinline
 func IntField(b []byte, key string, v int64) []byte { return AppendInt(AppendKey(b, key), v) }
 
-//go:noinline
 func BoolField(b []byte, key string, v bool) []byte { return AppendBool(AppendKey(b, key), v) }
 
-//go:noinline
 func RawOrNilField(b []byte, key string, v []byte) []byte {
 	return AppendRawOrNil(AppendKey(b, key), v)
 }
 
-//go:noinline
 func FloatField(b []byte, key string, v float64) []byte { return AppendFloat(AppendKey(b, key), v) }

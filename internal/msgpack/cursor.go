@@ -132,8 +132,6 @@ type Cursor struct {
 func (c *Cursor) OK() bool { return c.Err == nil }
 
 // Fail makes the cursor fail, unless it has already.
-//
-//go:noinline
 func (c *Cursor) Fail(err error) {
 	if c.Err == nil {
 		c.Err = err

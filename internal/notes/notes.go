@@ -8,7 +8,6 @@ import (
 
 	"serf/driver"
 	"serf/internal/repeats"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -58,7 +57,7 @@ func ProblemKey(p driver.Problem) repeats.Key {
 // Fill returns the text about a note.
 func (w Wording) Fill(n *swim.Note, lookup Lookup) string {
 	text := w.Text
-	var b std.Builder
+	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "{")
 		b.WriteString(before)

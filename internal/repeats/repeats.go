@@ -5,9 +5,9 @@ package repeats
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -121,7 +121,7 @@ func (r *Conditions) Over(key Key) (ended Repeat, ok bool) {
 		return Repeat{}, false
 	}
 	delete(r.byKey, key)
-	r.order = std.DeleteFunc(r.order, func(o *Repeat) bool { return o == e })
+	r.order = slices.DeleteFunc(r.order, func(o *Repeat) bool { return o == e })
 	return *e, true
 }
 

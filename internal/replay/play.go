@@ -4,10 +4,10 @@ package replay
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"serf/agent/recording"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/history"
 	"serf/swim/serf"
@@ -63,7 +63,7 @@ func Begin(c *recording.Checkpoint, keys recording.Keys) (*Player, error) {
 func (p *Player) Play(e *recording.Entry) (got recording.Effects, err error) {
 	defer func() {
 		if broken := recover(); broken != nil {
-			err = std.Errorf("the node panicked: %v", broken)
+			err = fmt.Errorf("the node panicked: %v", broken)
 		}
 	}()
 	p.Out.Reset()

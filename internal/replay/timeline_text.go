@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"serf/internal/dissect"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -24,7 +23,7 @@ func (t *Timeline) WriteText(w io.Writer) error {
 
 // head is what comes above the moments: who, the clocks, the losses.
 func (t *Timeline) head() string {
-	var b std.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", textwrap.Count(len(t.Nodes), "recording"),
 		dissect.Clean(strings.Join(t.Nodes, ", ")))
 	runs := make(map[string]int)
@@ -83,7 +82,7 @@ func round(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 
 // text is a moment in lines: what came in, and indented what came of it.
 func (x *Moment) text() string {
-	var b std.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s ", x.Time.Format(packetForm), dissect.Clean(x.Node))
 	switch c := x.Cause; {
 	case c != nil && c.ID > 0:

@@ -11,7 +11,6 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -175,7 +174,7 @@ const TimeForm = "2006-01-02 15:04:05.000"
 
 // Text is the report for a terminal.
 func (r *Report) Text() string {
-	var b std.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s in %s", dissect.Clean(cmp.Or(r.Node, r.Dir)),
 		textwrap.Count(r.Inputs, "input"), textwrap.Count(r.Segments, "segment"))
 	if r.Inputs > 0 {
@@ -223,7 +222,7 @@ func (r *Report) Text() string {
 }
 
 // write writes a difference of which some don't follow another.
-func (d *Difference) write(b *std.Builder, first bool) {
+func (d *Difference) write(b *strings.Builder, first bool) {
 	fmt.Fprintf(b, "\n%s: %s", d.Kind, textwrap.Count(d.Count, "input"))
 	if d.Follows > 0 {
 		fmt.Fprintf(b, ", %d of them after another difference in the same segment", d.Follows)

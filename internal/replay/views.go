@@ -10,7 +10,6 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/dissect"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/swim"
 	"serf/swim/history"
@@ -191,10 +190,10 @@ func At(w *Walk, at time.Time) (p *Player, last time.Time, err error) {
 		err = ErrNothing
 	case at.IsZero() || w.past && w.segment.Run == run:
 	case w.player == p && w.end.Reason == recording.EndClosed && at.After(last):
-		err = std.Errorf("%w: the agent wasn't running, it had stopped at %s", ErrNothing,
+		err = fmt.Errorf("%w: the agent wasn't running, it had stopped at %s", ErrNothing,
 			last.Format(TimeForm))
 	case at.Sub(last) > endTolerance:
-		err = std.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(TimeForm))
+		err = fmt.Errorf("%w: its last input before is of %s", ErrNothing, last.Format(TimeForm))
 	}
 	return p, last, err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"serf/agent/recording"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/wire"
 )
@@ -167,13 +166,13 @@ func (w *Walk) follow(s *recording.Segment) {
 	}
 	switch missing := s.Segment - before.Segment - 1; {
 	case missing > 1:
-		w.unplayed(std.Errorf("%s: segments %d to %d of its run, which come before it, are missing",
+		w.unplayed(fmt.Errorf("%s: segments %d to %d of its run, which come before it, are missing",
 			s.Path, before.Segment+2, s.Segment))
 	case missing == 1:
-		w.unplayed(std.Errorf("%s: segment %d of its run, which comes before it, is missing", s.Path,
+		w.unplayed(fmt.Errorf("%s: segment %d of its run, which comes before it, is missing", s.Path,
 			s.Segment))
 	case w.player != nil && w.end.Reason == recording.EndNone:
-		w.unplayed(std.Errorf("%s: the end is missing", before.Path))
+		w.unplayed(fmt.Errorf("%s: the end is missing", before.Path))
 	default:
 		return
 	}
@@ -192,11 +191,11 @@ func (w *Walk) play(s *recording.Segment, yield func(*Step) bool) (more bool) {
 	start := r.Checkpoint
 	if before != nil && w.end.Reason == recording.EndNext && start.State != nil &&
 		string(before.Node.AppendState(nil)) != string(start.State) {
-		w.unplayed(std.Errorf("%s: the state of the node isn't that of this checkpoint", s.Path))
+		w.unplayed(fmt.Errorf("%s: the state of the node isn't that of this checkpoint", s.Path))
 	}
 	p, err := Begin(start, w.Keys)
 	if err != nil {
-		w.unplayed(std.Errorf("%s: %w", s.Path, err))
+		w.unplayed(fmt.Errorf("%s: %w", s.Path, err))
 		return true
 	}
 	for e, err := range r.Entries() {
@@ -213,7 +212,7 @@ func (w *Walk) play(s *recording.Segment, yield func(*Step) bool) (more bool) {
 			return false
 		}
 		if err := step.Play(); err != nil {
-			w.unplayed(std.Errorf("%s: input %d: %w", s.Path, e.Number, err))
+			w.unplayed(fmt.Errorf("%s: input %d: %w", s.Path, e.Number, err))
 			return true
 		}
 		w.count(step)

@@ -5,14 +5,13 @@ package rpcaddr
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
-
-	"serf/internal/std"
 )
 
 // Networks of an address.
@@ -65,7 +64,7 @@ func Parse(s string, portMin int) (Addr, error) {
 			return Addr{network, address}, nil
 		}
 	}
-	return Addr{}, std.Errorf("want host:port, port %d to 65535, tls://host:port or unix:///path",
+	return Addr{}, fmt.Errorf("want host:port, port %d to 65535, tls://host:port or unix:///path",
 		portMin)
 }
 
@@ -78,7 +77,7 @@ func parsePath(path string) (Addr, error) {
 	case !filepath.IsAbs(path):
 		return Addr{}, errors.New("want an absolute path, as in unix:///run/serf/rpc.sock")
 	case len(path) > PathMax:
-		return Addr{}, std.Errorf("its path has %d bytes, and one of a socket at most %d here",
+		return Addr{}, fmt.Errorf("its path has %d bytes, and one of a socket at most %d here",
 			len(path), PathMax)
 	}
 	return Addr{Unix, path}, nil
@@ -91,13 +90,13 @@ func ParseList(s string) (all []Addr, err error) {
 		a, err := Parse(strings.TrimSpace(part), 0)
 		switch {
 		case err != nil && part != s:
-			return nil, std.Errorf("%w, at %q", err, strings.TrimSpace(part))
+			return nil, fmt.Errorf("%w, at %q", err, strings.TrimSpace(part))
 		case err != nil:
 			return nil, err
 		case slices.Contains(all, a):
-			return nil, std.Errorf("want each address once, and %v comes twice", a)
+			return nil, fmt.Errorf("want each address once, and %v comes twice", a)
 		case len(all) == ListMax:
-			return nil, std.Errorf("want at most %d addresses", ListMax)
+			return nil, fmt.Errorf("want at most %d addresses", ListMax)
 		}
 		all = append(all, a)
 	}

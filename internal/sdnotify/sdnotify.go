@@ -5,14 +5,13 @@ package sdnotify
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"serf/internal/std"
 )
 
 const (
@@ -43,7 +42,7 @@ func FromEnv(lookup func(name string) (string, bool)) (*Manager, error) {
 		return nil, nil
 	}
 	if path[0] != '/' && path[0] != '@' { // @ begins the name of an abstract socket
-		return nil, std.Errorf("NOTIFY_SOCKET: %q, want an absolute path or @name", path)
+		return nil, fmt.Errorf("NOTIFY_SOCKET: %q, want an absolute path or @name", path)
 	}
 	watchdog, err := watchdogFrom(lookup)
 	if err != nil {
@@ -51,7 +50,7 @@ func FromEnv(lookup func(name string) (string, bool)) (*Manager, error) {
 	}
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, std.Errorf("NOTIFY_SOCKET: %w", err)
+		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
 	}
 	return &Manager{conn: conn, Watchdog: watchdog}, nil
 }
@@ -67,7 +66,7 @@ func watchdogFrom(lookup func(name string) (string, bool)) (time.Duration, error
 	}
 	usec, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || usec <= 0 || usec > math.MaxInt64/int64(time.Microsecond) {
-		return 0, std.Errorf("WATCHDOG_USEC: %q, want a number of microseconds", text)
+		return 0, fmt.Errorf("WATCHDOG_USEC: %q, want a number of microseconds", text)
 	}
 	return time.Duration(usec) * time.Microsecond, nil
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"serf/internal/std"
 )
 
 // Columns returns rows with aligned columns, two spaces apart, without spaces at the end of a line.
@@ -19,9 +17,9 @@ func Columns(rows [][]string) string {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var b std.Builder
+	var b strings.Builder
 	for _, row := range rows {
-		var line std.Builder
+		var line strings.Builder
 		for i, cell := range row {
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
@@ -33,8 +31,6 @@ func Columns(rows [][]string) string {
 }
 
 // Count is a number with what is counted: "1 member", "2 members".
-//
-//go:noinline
 func Count(n int, what string) string {
 	if n != 1 {
 		what += "s"

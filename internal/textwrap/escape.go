@@ -1,7 +1,6 @@
 package textwrap
 
 import (
-	"serf/internal/std"
 	"strconv"
 	"strings"
 	"unicode"
@@ -17,7 +16,7 @@ func Escape(s, keep string) string {
 	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
 	}
-	var b std.Builder
+	var b strings.Builder
 	for _, r := range s {
 		if unprintable(r) {
 			quoted := strconv.QuoteRune(r)

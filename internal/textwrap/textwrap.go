@@ -3,7 +3,6 @@
 package textwrap
 
 import (
-	"serf/internal/std"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,13 +12,11 @@ const Width = 100
 
 // Fill breaks text at white space into lines of at most Width columns, if its words allow. The
 // first line begins at column indent, where the caller has come to; the others are indented so far.
-//
-//go:noinline
 func Fill(text string, indent int) string { return FillTo(text, indent, Width) }
 
 // FillTo is Fill for lines of another width.
 func FillTo(text string, indent, width int) string {
-	var b std.Builder
+	var b strings.Builder
 	column := indent
 	for i, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(word)

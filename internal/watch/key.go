@@ -151,8 +151,6 @@ func (m *Model) inDetails(key rune) {
 }
 
 // step is how many lines a key moves, on a screen of so many.
-//
-//go:noinline
 func (m *Model) step(key rune, page int) int {
 	const all = 1 << 30
 	switch key {

@@ -80,8 +80,6 @@ func New(now time.Time, width, height int) *Model {
 func (m *Model) Resize(width, height int) { m.width, m.height = max(width, 1), max(height, 1) }
 
 // Tick says what time it is. Times of inputs never go back.
-//
-//go:noinline
 func (m *Model) Tick(now time.Time) {
 	if now.After(m.now) {
 		m.now = now
@@ -169,8 +167,6 @@ func (m *Model) Happened(now time.Time, ev rpc.Event) {
 }
 
 // addEvent adds a line to what happened.
-//
-//go:noinline
 func (m *Model) addEvent(kind, text string) {
 	if len(m.events) == eventsMax {
 		m.events = slices.Delete(m.events, 0, 1)

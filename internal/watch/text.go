@@ -18,8 +18,6 @@ func addrText(m rpc.Member) string {
 }
 
 // tagPairs are tags as k=v in the order of their keys.
-//
-//go:noinline
 func tagPairs(tags map[string]string) (list []string) {
 	for _, k := range std.SortedKeys(tags) {
 		list = append(list, k+"="+tags[k])

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"serf/agent/rpc"
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -36,7 +35,7 @@ type Line []Span
 
 // String is the text of the line.
 func (l Line) String() string {
-	var b std.Builder
+	var b strings.Builder
 	for _, s := range l {
 		b.WriteString(s.Text)
 	}
@@ -72,8 +71,6 @@ func (m *Model) Screen() []Line {
 }
 
 // cut is a line of one style, cut at the width of the screen.
-//
-//go:noinline
 func (m *Model) cut(style Style, text string) Line {
 	return Line{{style, clip(textwrap.Escape(text, ""), m.width)}}
 }
@@ -236,7 +233,7 @@ func (m *Model) titles(columns []column) Line {
 
 // cells aligns the cells of a row. The last column has what is left of the line.
 func (m *Model) cells(cells []string, columns []column) string {
-	var b std.Builder
+	var b strings.Builder
 	left := m.width
 	for i, c := range columns {
 		size := min(c.width, left)

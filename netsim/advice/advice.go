@@ -6,10 +6,10 @@ package advice
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
-	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim"
 	"serf/netsim/report"
@@ -138,12 +138,12 @@ type Search struct {
 func (s *Search) Run(ctx context.Context) (a Advice, err error) {
 	each := float64(s.Base.Members) * time.Duration(s.Base.For).Seconds()
 	if each*settingsLeast*seedsLeast > workMost {
-		return a, std.Errorf("%d nodes for %v: too many to try settings with, about %d would do",
+		return a, fmt.Errorf("%d nodes for %v: too many to try settings with, about %d would do",
 			s.Base.Members, s.Base.For,
 			int(workMost/settingsLeast/seedsLeast/time.Duration(s.Base.For).Seconds()))
 	}
 	if last := s.Base.Seed + (1+finalRuns)*seedsMost; last < s.Base.Seed {
-		return a, std.Errorf("seed %d: allowed are those up to %d", s.Base.Seed,
+		return a, fmt.Errorf("seed %d: allowed are those up to %d", s.Base.Seed,
 			uint64(math.MaxUint64-(1+finalRuns)*seedsMost))
 	}
 	if s.most == 0 {

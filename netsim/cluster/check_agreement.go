@@ -54,7 +54,7 @@ func (k *agreementCheck) compareToTruth(i int) {
 
 // listAlive is what member i says of those that it considers alive.
 func (k *agreementCheck) listAlive(i int) string {
-	var b std.Builder
+	var b strings.Builder
 	for _, m := range k.c.Node(i).Members(nil) {
 		if m.Status == serf.StatusAlive {
 			fmt.Fprintf(&b, "[%s %v %s]", m.Name, m.Addr, tagText(m.Tags))

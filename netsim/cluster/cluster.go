@@ -141,16 +141,12 @@ func (c *Cluster) Settled() bool { return c.views.wrong == 0 }
 func (c *Cluster) Episodes() []report.Episode { return c.metrics.episodes }
 
 // Name of member i.
-//
-//go:noinline
 func (c *Cluster) Name(i int) string { return c.members[i].name }
 
 // Len is the number of members, running or not.
 func (c *Cluster) Len() int { return len(c.members) }
 
 // Node is the Serf node of member i, nil when it is down. It is for reading.
-//
-//go:noinline
 func (c *Cluster) Node(i int) *serf.Node {
 	n, _ := c.sim.Machine(i).(*serf.Node)
 	return n

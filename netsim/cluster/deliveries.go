@@ -105,8 +105,6 @@ func (l *deliveries) missing(
 }
 
 // waiting yields the members that are to get the event and haven't.
-//
-//go:noinline
 func (x *entry) waiting(yield func(member int) bool) {
 	for w := range x.due {
 		for rest := x.due[w] &^ x.got[w]; rest != 0; rest &= rest - 1 {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -79,8 +78,6 @@ func (c *Cluster) Heal() {
 }
 
 // noteFault records that a fault of member i begins or ends.
-//
-//go:noinline
 func (c *Cluster) noteFault(i int) {
 	m := &c.members[i]
 	m.changed = c.Now()
@@ -91,8 +88,6 @@ func (c *Cluster) noteFault(i int) {
 }
 
 // undisturbed reports whether member i has run without a fault of its connection for at least d.
-//
-//go:noinline
 func (c *Cluster) undisturbed(i int, d time.Duration) bool {
 	m := &c.members[i]
 	return m.impairments == 0 && c.sim.Running(i) && c.Now().Sub(m.changed) >= d
@@ -112,7 +107,7 @@ func (c *Cluster) beginOutage(members, peers []int) *outage {
 	lag := c.lag()
 	for _, i := range members {
 		m := &c.members[i]
-		m.outages = std.DeleteFunc(m.outages,
+		m.outages = slices.DeleteFunc(m.outages,
 			func(t *outage) bool { return !t.within(c.Now(), lag) })
 		m.outages = append(m.outages, t)
 	}

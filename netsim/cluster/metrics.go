@@ -28,7 +28,6 @@ type counters struct {
 // nobody is the Member of an episode that concerns several.
 const nobody = -1
 
-//go:noinline
 func (m *metrics) begin(now swim.Time, what string, member int) {
 	m.episodes = append(m.episodes,
 		report.Episode{What: what, Member: member, At: now, Settled: swim.Never})

@@ -1,10 +1,10 @@
 package cluster
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim/history"
 )
@@ -12,16 +12,16 @@ import (
 // New prepares a cluster. No member runs yet.
 func New(cfg Config) (*Cluster, error) {
 	if cfg.Members < 1 || cfg.Members > MaxMembers {
-		return nil, std.Errorf("members: %d, allowed 1 to %d", cfg.Members, MaxMembers)
+		return nil, fmt.Errorf("members: %d, allowed 1 to %d", cfg.Members, MaxMembers)
 	}
 	if cfg.Check && cfg.Members > MaxChecked {
-		return nil, std.Errorf("members: %d, under check allowed are %d", cfg.Members, MaxChecked)
+		return nil, fmt.Errorf("members: %d, under check allowed are %d", cfg.Members, MaxChecked)
 	}
 	if cfg.Explain < 0 || cfg.Explain > ExplainMax {
-		return nil, std.Errorf("explain: %d, allowed 0 to %d", cfg.Explain, ExplainMax)
+		return nil, fmt.Errorf("explain: %d, allowed 0 to %d", cfg.Explain, ExplainMax)
 	}
 	if cfg.Explain > 0 && cfg.Members > MaxChecked {
-		return nil, std.Errorf("members: %d, with explanations allowed are %d", cfg.Members,
+		return nil, fmt.Errorf("members: %d, with explanations allowed are %d", cfg.Members,
 			MaxChecked)
 	}
 	cfg.Seeds = min(max(cfg.Seeds, 1), cfg.Members)

@@ -1,12 +1,12 @@
 package cluster
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -31,15 +31,13 @@ var profiles = []Profile{
 func ProfileByName(name string) (Profile, error) {
 	i := slices.IndexFunc(profiles, func(p Profile) bool { return p.Name == name })
 	if i < 0 {
-		return Profile{}, std.Errorf("profile %q: allowed are %s", name,
+		return Profile{}, fmt.Errorf("profile %q: allowed are %s", name,
 			strings.Join(ProfileNames(), ", "))
 	}
 	return profiles[i], nil
 }
 
 // ProfileNames lists the profiles.
-//
-//go:noinline
 func ProfileNames() []string {
 	var names []string
 	for _, p := range profiles {

@@ -2,11 +2,11 @@ package cluster
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"time"
 
 	"serf/internal/invariant"
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 	"serf/swim/serf"
@@ -40,7 +40,7 @@ func (c *Cluster) BootWarm() error {
 		}
 	})
 	if err != nil {
-		return std.Errorf("warm start: %w", err)
+		return fmt.Errorf("warm start: %w", err)
 	}
 	c.makeRosters(warm.NewRoster)
 	for i := range members {
@@ -170,7 +170,7 @@ func (c *Cluster) Restore(i int, keyOf func(wire.Fingerprint) []byte) error {
 		return err
 	}
 	if again := n.AppendState(nil); !bytes.Equal(again, state) {
-		return std.Errorf("%s: restored, its state of %d bytes has %d", c.Name(i), len(state), len(again))
+		return fmt.Errorf("%s: restored, its state of %d bytes has %d", c.Name(i), len(state), len(again))
 	}
 	if c.cfg.Explain > 0 {
 		c.histories[i] = n.Swim().History()

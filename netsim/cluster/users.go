@@ -1,9 +1,9 @@
 package cluster
 
 import (
+	"fmt"
 	"math/bits"
 
-	"serf/internal/std"
 	"serf/netsim/report"
 	"serf/swim"
 	"serf/swim/serf"
@@ -41,7 +41,7 @@ func (c *Cluster) request(
 	i int, fn func(n *serf.Node, now swim.Time, out *swim.Output) error,
 ) error {
 	c.requested = c.Now()
-	err := std.Errorf("%s is not running", c.Name(i))
+	err := fmt.Errorf("%s is not running", c.Name(i))
 	c.do(i, func(n *serf.Node, now swim.Time, out *swim.Output) { err = fn(n, now, out) })
 	return err
 }

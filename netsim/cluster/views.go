@@ -262,8 +262,6 @@ func (d *deviations) maybeList() {
 }
 
 // each calls f with all members in the set, in order.
-//
-//go:noinline
 func (d *deviations) each(f func(s int)) {
 	for _, s := range d.few {
 		f(int(s))

@@ -88,8 +88,6 @@ func (r *Report) measures() []Measure {
 }
 
 // Measures lists the figures of runs, in the order of Report.Measured.
-//
-//go:noinline
 func Measures() []Measure { return new(Report).measures() }
 
 // Measured returns the figures of r, in the order of Measures.
@@ -138,7 +136,6 @@ func (r *Report) betweenRegions() Figure {
 	return f
 }
 
-//go:noinline
 func median(d Durations) Figure { return Figure{d.Median.Seconds(), d.Count > 0} }
 
 func worst(d Durations) Figure { return Figure{d.Worst.Seconds(), d.Count > 0} }

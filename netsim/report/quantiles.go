@@ -29,8 +29,6 @@ func QuantilesOf[T cmp.Ordered](list []T) Quantiles[T] {
 }
 
 // rank is the index, in a sorted list of n, of the least value that so many percent don't exceed.
-//
-//go:noinline
 func rank(n, percent int) int { return (n*percent+99)/100 - 1 }
 
 // Counts counts small numbers by value, so that a run's worth of samples is summed up exactly.

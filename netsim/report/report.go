@@ -81,8 +81,6 @@ func TimesToAll(list []Spread) Durations {
 }
 
 // Share is the part of the members that list was for, all together, that it reached: from 0 to 1.
-//
-//go:noinline
 func Share(list []Spread) float64 {
 	var total Spread
 	for i := range list {

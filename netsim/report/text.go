@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"serf/internal/std"
 )
 
 // WriteTo writes the figures for people to read.
@@ -205,7 +203,7 @@ const (
 
 // row is a line of a table. It pads by letters and not by bytes: durations have a µ.
 func (p *printer) row(label string, cells ...string) {
-	var b std.Builder
+	var b strings.Builder
 	b.WriteString(label)
 	b.WriteString(strings.Repeat(" ", max(0, tableLabel-utf8.RuneCountInString(label))))
 	for _, c := range cells {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"serf/internal/jsonfile"
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/swim"
 )
@@ -65,7 +64,7 @@ func (d *Disabled) UnmarshalText(text []byte) error {
 			}
 		}
 		if !known {
-			return std.Errorf("no mechanism %q; %s", name,
+			return fmt.Errorf("no mechanism %q; %s", name,
 				jsonfile.Advice(name, append([]string{"none", "ours", "all"}, MechanismNames()...)))
 		}
 		sum |= set

@@ -79,8 +79,6 @@ type Fault struct {
 }
 
 // network reports whether f is a fault of the network.
-//
-//go:noinline
 func (f *Fault) network() bool {
 	switch f.Kind {
 	case FaultPartition, FaultBlockUDP, FaultNAT, FaultNetwork, FaultMTU, FaultHalfOpen,

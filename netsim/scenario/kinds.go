@@ -40,7 +40,6 @@ func kinds(list []kind) []KindInfo {
 	return out
 }
 
-//go:noinline
 func kindNames(kinds []KindInfo) string {
 	var names []string
 	for _, k := range kinds {

@@ -73,8 +73,6 @@ type Scenario struct {
 }
 
 // Default is a scenario of ten members on a local network for a minute.
-//
-//go:noinline
 func Default() Scenario {
 	return Scenario{Members: 10, For: Duration(time.Minute), Seed: 1, Profile: "lan", Events: 3}
 }

@@ -16,7 +16,6 @@ import (
 
 	"serf/internal/invariant"
 	"serf/internal/jsonfile"
-	"serf/internal/std"
 	"serf/netsim"
 )
 
@@ -39,7 +38,7 @@ func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 				&jsonfile.Problem{Place: places[key], Key: key, Text: errDefault.Error()})
 		}
 	}
-	return s, places, std.Join(errs...)
+	return s, places, errors.Join(errs...)
 }
 
 // notZero are the keys whose zero stands for a default, for no end or for all members. Who gives it
@@ -242,7 +241,7 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	name, rest, more := strings.Cut(text, ",")
 	jsonfile.FieldOf(v, "kind").SetString(name)
 	if !slices.ContainsFunc(kinds, func(k KindInfo) bool { return k.Name == name }) {
-		return std.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
+		return fmt.Errorf("kind %q: allowed are %s", name, kindNames(kinds))
 	}
 	if !more {
 		return nil
@@ -251,17 +250,17 @@ func parseKeys(text string, kinds []KindInfo, v reflect.Value) error {
 	for _, pair := range pairsOf(rest, v) {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return std.Errorf("%q: want KEY=VALUE", pair)
+			return fmt.Errorf("%q: want KEY=VALUE", pair)
 		}
 		if seen[key] {
-			return std.Errorf("%s: %s is there twice", pair, key)
+			return fmt.Errorf("%s: %s is there twice", pair, key)
 		}
 		seen[key] = true
 		if to := jsonfile.FieldOf(v, "to"); strings.HasPrefix(key, "to.") && to.IsNil() {
 			to.Set(reflect.ValueOf(new(Who)))
 		}
 		if err := set(v, key, value); err != nil {
-			return std.Errorf("%s: %w", pair, err)
+			return fmt.Errorf("%s: %w", pair, err)
 		}
 	}
 	return nil
@@ -385,10 +384,10 @@ func setText(v reflect.Value, text string) error {
 	case reflect.String:
 		v.SetString(text)
 	default:
-		return std.Errorf("can't be set to %q", text)
+		return fmt.Errorf("can't be set to %q", text)
 	}
 	if err != nil {
-		return std.Errorf("want %s", jsonfile.WantOf(v))
+		return fmt.Errorf("want %s", jsonfile.WantOf(v))
 	}
 	return nil
 }

@@ -3,12 +3,12 @@ package scenario
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim/report"
 )
 
@@ -57,7 +57,7 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 	chances := strings.HasSuffix(was, "%")
 	if chances {
 		if err := oneScale(values); err != nil {
-			return Axis{}, std.Errorf("%s %w", name, err)
+			return Axis{}, fmt.Errorf("%s %w", name, err)
 		}
 	}
 	k := Axis{Name: name}
@@ -66,11 +66,11 @@ func ParseAxis(text string, base *Scenario) (Axis, error) {
 		v = strings.TrimSpace(v)
 		scratch := base.Clone()
 		if err := scratch.Set(name, v); err != nil {
-			return Axis{}, std.Errorf("%s %q: %w", name, v, err)
+			return Axis{}, fmt.Errorf("%s %q: %w", name, v, err)
 		}
 		meant, _ := scratch.Value(name) // Set has just found the name
 		if seen[meant] {
-			return Axis{}, std.Errorf("%s %q is there twice", name, v)
+			return Axis{}, fmt.Errorf("%s %q is there twice", name, v)
 		}
 		if seen[meant] = true; chances {
 			v = meant
@@ -94,7 +94,7 @@ func oneScale(values []string) error {
 		}
 	}
 	if fraction != "" && percentage {
-		return std.Errorf("%q: beside percentages, want one, too: %s%%", fraction, fraction)
+		return fmt.Errorf("%q: beside percentages, want one, too: %s%%", fraction, fraction)
 	}
 	return nil
 }
@@ -126,18 +126,18 @@ type Run struct {
 // Points returns the points of the grid, without runs, or all their problems.
 func (s *Sweep) Points() ([]Point, error) {
 	if len(s.Axes) > maxAxes {
-		return nil, std.Errorf("sweep: %d parameters, allowed are %d", len(s.Axes), maxAxes)
+		return nil, fmt.Errorf("sweep: %d parameters, allowed are %d", len(s.Axes), maxAxes)
 	}
 	total := 1
 	for _, k := range s.Axes {
 		total = min(total*len(k.Values), maxRuns+1)
 	}
 	if s.Seeds < 1 || s.Seeds > maxRuns || total*s.Seeds > maxRuns {
-		return nil, std.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
+		return nil, fmt.Errorf("seeds %d: allowed 1 to %d, with all points together as many runs",
 			s.Seeds, maxRuns)
 	}
 	if last := s.Base.Seed + uint64(s.Seeds-1); last < s.Base.Seed {
-		return nil, std.Errorf("seed %d: with %d seeds the last would be above %d", s.Base.Seed,
+		return nil, fmt.Errorf("seed %d: with %d seeds the last would be above %d", s.Base.Seed,
 			s.Seeds, uint64(math.MaxUint64))
 	}
 	points := make([]Point, total)
@@ -148,14 +148,14 @@ func (s *Sweep) Points() ([]Point, error) {
 		p.Values = s.valuesAt(i)
 		for j, v := range p.Values {
 			if err := p.Scenario.Set(s.Axes[j].Name, v); err != nil {
-				errs = append(errs, std.Errorf("%s: %w", s.Name(p), err))
+				errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
 			}
 		}
 		if err := p.Scenario.Validate(); err != nil {
-			errs = append(errs, std.Errorf("%s: %w", s.Name(p), err))
+			errs = append(errs, fmt.Errorf("%s: %w", s.Name(p), err))
 		}
 	}
-	return points, std.Join(errs...)
+	return points, errors.Join(errs...)
 }
 
 func (s *Sweep) valuesAt(i int) []string {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 	"serf/netsim"
 	"serf/netsim/report"
@@ -19,8 +18,6 @@ type Line struct{ Label, Text string }
 type lines []Line
 
 // add adds a line.
-//
-//go:noinline
 func (l *lines) add(label, format string, args ...any) {
 	*l = append(*l, Line{label, fmt.Sprintf(format, args...)})
 }
@@ -115,7 +112,7 @@ func (s *Scenario) networkText() string {
 
 // withSet takes pairs of a format and its value, and joins the texts of those that are set.
 func withSet(pairs ...any) string {
-	var b std.Builder
+	var b strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
 		if v := pairs[i+1]; !reflect.ValueOf(v).IsZero() {
 			fmt.Fprintf(&b, pairs[i].(string), v)

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"serf/internal/jsonfile"
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/netsim/cluster"
 	"serf/swim/serf"
@@ -46,8 +46,6 @@ type validator struct {
 }
 
 // bad records a problem of the value at key unless ok. Its copies at all calls would be 16 kB.
-//
-//go:noinline
 func (v *validator) bad(ok bool, key, format string, args ...any) {
 	if !ok {
 		v.errs = append(v.errs, &Problem{key, fmt.Sprintf(format, args...)})
@@ -55,8 +53,6 @@ func (v *validator) bad(ok bool, key, format string, args ...any) {
 }
 
 // within checks that a duration is within bounds.
-//
-//go:noinline
 func (v *validator) within(key string, d Duration, least, most time.Duration) {
 	v.bad(time.Duration(d) >= least && time.Duration(d) <= most, key, "%v: allowed %v to %v", d,
 		least, most)
@@ -82,7 +78,7 @@ func (s *Scenario) Validate() error {
 	for i := range s.Work {
 		v.work(fmt.Sprintf("work[%d]", i), &s.Work[i])
 	}
-	return std.Join(v.errs...)
+	return errors.Join(v.errs...)
 }
 
 // profile checks the timings as a node does.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"serf/internal/std"
 	"serf/netsim"
 )
 
@@ -21,8 +20,6 @@ type Who struct {
 }
 
 // clone returns a copy that shares nothing with w, nil of nil.
-//
-//go:noinline
 func (w *Who) clone() *Who {
 	if w == nil {
 		return nil
@@ -90,7 +87,7 @@ func memberRange(s string, members int) (from, to int, err error) {
 	}
 	from, to = number(first), number(last)
 	if from == 0 || to < from {
-		return 0, 0, std.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
+		return 0, 0, fmt.Errorf("%q: allowed are m1 to m%d, or several as m2..m5", s, members)
 	}
 	return from - 1, to, nil
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim"
 	"serf/netsim/report"
 	"serf/netsim/scenario"
@@ -86,7 +85,6 @@ type Lifeguard struct {
 	length  time.Duration // from the first stop to the end, at least
 }
 
-//go:noinline
 func millis(list ...int) []time.Duration {
 	var d []time.Duration
 	for _, ms := range list {
@@ -273,7 +271,7 @@ var paperFigures = map[string][4]float64{
 
 // String is the tables of the study, beside the paper's figures. Shares are of the first variant's.
 func (r *LifeguardResult) String() string {
-	var b std.Builder
+	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %d combinations\n\n", r.Combinations, r.Of)
 	fmt.Fprintf(&b, "%-18s%22s%22s%22s%22s\n", "", "false positives", "at healthy members",
 		"messages", "bytes")

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -60,7 +61,7 @@ func (m *maker) divideByTag(tag string) error {
 		}
 	}
 	if len(by) == 0 {
-		return std.Errorf("no member has the tag %q; %s", tag, m.tagsThere())
+		return fmt.Errorf("no member has the tag %q; %s", tag, m.tagsThere())
 	}
 	if len(without) > 0 {
 		name := "no-" + tag
@@ -72,7 +73,7 @@ func (m *maker) divideByTag(tag string) error {
 			textwrap.Count(len(without), "node"), tag, name, m.some(without))
 	}
 	if len(by) > regionMax {
-		return std.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
+		return fmt.Errorf("the tag %q has %d values, and a scenario has at most %d regions", tag,
 			len(by), regionMax)
 	}
 	m.regions = nil

@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"serf/internal/std"
 	"serf/internal/timing"
 	"serf/netsim"
 	"serf/netsim/cluster"
@@ -31,7 +30,7 @@ func (m *maker) takeTimings() error {
 		}
 		p, _ := timing.Profile(s.Profile) // it is one of ProfileNames
 		if list := s.Timing.Problems(p); len(list) > 0 {
-			return std.Errorf("the agent's %s: %s", list[0].Key, list[0].Text)
+			return fmt.Errorf("the agent's %s: %s", list[0].Key, list[0].Text)
 		}
 		with := ""
 		if least > 0 {
@@ -189,7 +188,7 @@ func (m *maker) takeRest() error {
 		m.found("zones", "as the agent's, which all nodes are assumed to have")
 	}
 	if err := s.Validate(); err != nil {
-		return std.Errorf("the agent's cluster makes no scenario: %w", err)
+		return fmt.Errorf("the agent's cluster makes no scenario: %w", err)
 	}
 	return nil
 }

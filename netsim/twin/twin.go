@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/netsim/cluster"
 	"serf/netsim/scenario"
 	"serf/swim/serf/coord"
@@ -118,8 +117,6 @@ func Make(in *Observed, o Options) (Twin, error) {
 }
 
 // found records a finding. Its copies at all calls would be some kB.
-//
-//go:noinline
 func (m *maker) found(subject, format string, args ...any) {
 	m.Findings = append(m.Findings, Finding{subject, fmt.Sprintf(format, args...)})
 }
@@ -138,9 +135,9 @@ func (m *maker) takeMembers() error {
 	n := len(m.alive)
 	switch {
 	case n == 0:
-		return std.Errorf("the agent sees no member alive")
+		return fmt.Errorf("the agent sees no member alive")
 	case n > cluster.MaxMembers:
-		return std.Errorf("%d members are alive, and a scenario has at most %d", n,
+		return fmt.Errorf("%d members are alive, and a scenario has at most %d", n,
 			cluster.MaxMembers)
 	}
 	m.Scenario.Members = n

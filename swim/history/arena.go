@@ -3,8 +3,6 @@ package history
 // The memory of a Log: pages of records, and a table of names that counts who mentions them.
 
 // at returns record i, which must be one.
-//
-//go:noinline
 func (l *Log) at(i number) *record {
 	k := int(i) - 1
 	return &l.pages[k/pageRecords][k%pageRecords]
@@ -136,8 +134,6 @@ func (l *Log) newName(s string) number {
 }
 
 // release gives back a reference to a name.
-//
-//go:noinline
 func (l *Log) release(n number) {
 	if n == 0 {
 		return

@@ -71,7 +71,6 @@ type encoder struct {
 	names []string
 }
 
-//go:noinline
 func (e *encoder) uvarint(n uint64)       { e.b = binary.AppendUvarint(e.b, n) }
 func (e *encoder) nibbles(x, y int)       { e.b = append(e.b, byte(nibblesOf(x, y))) }
 func (e *encoder) millis(d time.Duration) { e.uvarint(uint64(max(d, 0) / time.Millisecond)) }
@@ -171,7 +170,6 @@ type decoder struct {
 	bad   bool
 }
 
-//go:noinline
 func (d *decoder) byte() byte {
 	if len(d.p) == 0 {
 		d.bad = true

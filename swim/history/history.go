@@ -93,7 +93,6 @@ const (
 
 var tcpNames = []string{"not tried", "no answer", "failed", "refused", "silent"}
 
-//go:noinline
 func (s State) String() string { return nameIn(stateNames, s) }
 
 func (c Cause) String() string   { return nameIn(causeNames, c) }

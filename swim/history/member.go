@@ -1,8 +1,8 @@
 package history
 
 import (
-	"serf/internal/std"
 	"serf/internal/textwrap"
+	"strings"
 )
 
 // Member is what one agent knows of how a member's state came about. The JSON names are for users
@@ -18,7 +18,7 @@ type Member struct {
 // Story tells how the member's state came about: a line of when and what for each change, and below
 // it why. when words the time of a change.
 func (m *Member) Story(when func(c *Change) string) string {
-	var b std.Builder
+	var b strings.Builder
 	status := statusText(m.Status)
 	b.WriteString(clean(m.Name) + " as " + clean(m.AsSeenBy) + " sees it: " + status + "\n")
 	if m.Dropped > 0 {
@@ -47,8 +47,6 @@ func statusText(status string) string {
 
 // clean returns a name with what isn't printable escaped: it comes from another member, and must
 // not forge lines or drive a terminal.
-//
-//go:noinline
 func clean(s string) string { return textwrap.Escape(s, "") }
 
 // cleanAll is clean of each name.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/internal/textwrap"
 )
 
@@ -166,7 +165,7 @@ func waits(subject string, list []*Joint, done []bool, i int) bool {
 // Story tells the merged history: for each change when and what, and below it why. when words a
 // time.
 func (m *Merged) Story(when func(c *Change) string) string {
-	var b std.Builder
+	var b strings.Builder
 	const indent = "    "
 	fill := func(text string) { b.WriteString(indent + textwrap.Fill(text, len(indent)) + "\n") }
 	b.WriteString(clean(m.Name) + " as " + textwrap.Count(len(m.Witnesses), "agent") + " see it: " +

@@ -42,8 +42,6 @@ type words struct {
 }
 
 // source says how the observer learned of it.
-//
-//go:noinline
 func (w *words) source() string {
 	switch {
 	case w.Learned == ByGossip && w.Via != "":

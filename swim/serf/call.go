@@ -47,13 +47,9 @@ func (c *call) end(out *swim.Output) {
 }
 
 // emit hands an event to the driver at the end of the call. Inlined, its copies would be 4 kB.
-//
-//go:noinline
 func (c *call) emit(e swim.Event) { c.events = append(c.events, e) }
 
 // hold copies b until the next call. Nil stays nil.
-//
-//go:noinline
 func (c *call) hold(b []byte) []byte {
 	if b == nil {
 		return nil
@@ -62,8 +58,6 @@ func (c *call) hold(b []byte) []byte {
 }
 
 // build returns what add appends. It is valid until the next call.
-//
-//go:noinline
 func (c *call) build(add func(arena []byte) []byte) []byte {
 	at := len(c.arena)
 	c.arena = add(c.arena)

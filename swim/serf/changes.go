@@ -13,8 +13,6 @@ func (n *Node) TrackChanges(c *swim.Changes) {
 
 // TrackHistory records in h, from now on, why members change their state, beginning with this
 // node's start.
-//
-//go:noinline
 func (n *Node) TrackHistory(now swim.Time, h *history.Log) { n.swim.TrackHistory(now, h) }
 
 // Listed returns the listed member with this ID, and its location if that is known; ok is false if

@@ -1,10 +1,10 @@
 package serf
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -157,8 +157,6 @@ type Listener interface {
 
 // DefaultConfig returns the defaults for the timings of a membership profile: swim.LAN(),
 // swim.WAN() or swim.Local().
-//
-//go:noinline
 func DefaultConfig(t swim.Timing) Config {
 	return Config{
 		Timing:               t,
@@ -181,7 +179,7 @@ func DefaultConfig(t swim.Timing) Config {
 func (c *Config) Validate() error {
 	var p swim.Problems
 	c.problems(&p)
-	return std.Join(append([]error{c.membershipProblems()}, p...)...)
+	return errors.Join(append([]error{c.membershipProblems()}, p...)...)
 }
 
 // problems reports what is wrong with c itself.

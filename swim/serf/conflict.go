@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -202,6 +201,6 @@ func (n *Node) endVote(now swim.Time, out *swim.Output) {
 		return
 	}
 	n.note(out, swim.Warn, NoteVoteLost, swim.Note{Text: text})
-	err := std.Errorf("the name %q is another member's, by %s votes", n.cfg.Name, text)
+	err := fmt.Errorf("the name %q is another member's, by %s votes", n.cfg.Name, text)
 	n.call.emit(swim.Event{Kind: EventShutdown, Err: err})
 }

@@ -2,8 +2,8 @@ package serf
 
 import (
 	"bytes"
+	"fmt"
 
-	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -87,7 +87,7 @@ func (n *Node) checkEvent(e *userEvent) error {
 	}
 	if s := &n.events; len(s.backlog) >= backlogMax || s.backlogBytes+e.size() > backlogBytesMax {
 		n.count.EventsRefused++
-		return std.Errorf("%d user events wait to be sent: %w", len(s.backlog), ErrBusy)
+		return fmt.Errorf("%d user events wait to be sent: %w", len(s.backlog), ErrBusy)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package serf
 
 import (
+	"fmt"
 	"iter"
 	"regexp"
 	"slices"
@@ -58,7 +59,7 @@ func newQueryFilters(
 	for _, tag := range std.SortedKeys(tags) {
 		expr, err := regexp.Compile(tags[tag])
 		if err != nil {
-			return f, list, std.Errorf("filter of tag %q: %w", tag, err)
+			return f, list, fmt.Errorf("filter of tag %q: %w", tag, err)
 		}
 		list.AddTag(tag, tags[tag])
 		f.tags = append(f.tags, tagFilter{tag, expr})
@@ -99,7 +100,6 @@ func parseQueryFilters(list wire.FilterList) (queryFilters, error) {
 	return filters, it.Err
 }
 
-//go:noinline
 func (f *queryFilters) addNames(names iter.Seq[string]) {
 	set := make(map[string]bool)
 	for name := range names {

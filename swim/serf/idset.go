@@ -12,7 +12,6 @@ type idSet struct {
 	n    int
 }
 
-//go:noinline
 func (s *idSet) add(id swim.MemberID) {
 	if w := int(id / 64); w >= len(s.bits) {
 		s.bits = append(s.bits, make([]uint64, w+1-len(s.bits))...)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -262,7 +261,7 @@ func (a *inboundQueries) expire(now swim.Time) {
 		return
 	}
 	a.doneFrom = 0
-	a.open = std.DeleteFunc(a.open, func(q *inboundQuery) bool { return now >= q.deadline })
+	a.open = slices.DeleteFunc(a.open, func(q *inboundQuery) bool { return now >= q.deadline })
 	for i, q := range a.open {
 		if i == 0 || q.deadline < a.expires {
 			a.expires = q.deadline
@@ -373,8 +372,6 @@ func (n *Node) sendAck(now swim.Time, q *inboundQuery, out *swim.Output) {
 }
 
 // noteUnsent notes that an ack or response of this node to q could not be sent.
-//
-//go:noinline
 func (n *Node) noteUnsent(q *inboundQuery, err error, out *swim.Output) {
 	n.note(out, swim.Warn, NoteReplyUnsent, swim.Note{From: q.to, Err: err})
 }

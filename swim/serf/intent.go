@@ -113,7 +113,6 @@ func (s *pendingIntents) dropOldest() {
 	s.pop()
 }
 
-//go:noinline
 func (s *pendingIntents) pop() {
 	s.queue[0] = queuedIntent{}
 	s.queue = s.queue[1:]

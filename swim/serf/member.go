@@ -22,7 +22,6 @@ const (
 	StatusFailed
 )
 
-//go:noinline
 func (s Status) String() string {
 	switch s {
 	case StatusNone:
@@ -298,8 +297,6 @@ func (n *Node) lookup(name []byte) swim.MemberID {
 }
 
 // view returns what the membership knows about id, which must have a record.
-//
-//go:noinline
 func (n *Node) view(id swim.MemberID) swim.Member {
 	v, _ := n.swim.View(id)
 	return v

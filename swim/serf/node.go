@@ -348,8 +348,6 @@ func (n *Node) handleMessage(now swim.Time, from netip.AddrPort, msg []byte, out
 
 // refuse accounts for a message that is malformed, of unknown type, or not to be acted on. kind is
 // its type, see messageType.
-//
-//go:noinline
 func (n *Node) refuse(from netip.AddrPort, kind int64, err error, out *swim.Output) {
 	n.count.BadMessages++
 	n.note(out, swim.Warn, NoteBadMessage, swim.Note{From: from, N: kind, Err: err})

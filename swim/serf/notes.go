@@ -60,8 +60,6 @@ const (
 )
 
 // note isn't inlined for the reason of swim's: its copies would be 16 kB.
-//
-//go:noinline
 func (n *Node) note(out *swim.Output, level swim.Level, code swim.NoteCode, note swim.Note) {
 	note.Level, note.Code = level, code
 	out.Notes = append(out.Notes, note)

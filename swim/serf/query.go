@@ -1,13 +1,13 @@
 package serf
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
-	"serf/internal/std"
 	"serf/lamport"
 	"serf/swim"
 	"serf/wire"
@@ -131,7 +131,7 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		p.Timeout = n.DefaultQueryTimeout()
 	}
 	if p.Timeout < 0 || p.Timeout > QueryTimeoutMax {
-		return 0, std.Errorf("query timeout: %v, allowed up to %v", p.Timeout, QueryTimeoutMax)
+		return 0, fmt.Errorf("query timeout: %v, allowed up to %v", p.Timeout, QueryTimeoutMax)
 	}
 	filters, encoded, err := newQueryFilters(p.Nodes, p.Tags)
 	if err != nil {
@@ -143,7 +143,7 @@ func (n *Node) startQuery(now swim.Time, p QueryParams, out *swim.Output) (swim.
 		}
 	}
 	if len(n.queries) >= queriesMax {
-		return 0, std.Errorf("%d queries run: %w", queriesMax, ErrBusy)
+		return 0, fmt.Errorf("%d queries run: %w", queriesMax, ErrBusy)
 	}
 	m := wire.Query{
 		Addr: n.cfg.Addr.Addr().Unmap().AsSlice(), Port: n.cfg.Addr.Port(),
@@ -228,7 +228,7 @@ func (n *Node) armQueries() {
 // stepQueries ends those of this node's queries that are over, and repeats others.
 func (n *Node) stepQueries(now swim.Time, out *swim.Output) {
 	var done []*query
-	n.queries = std.DeleteFunc(n.queries, func(q *query) bool {
+	n.queries = slices.DeleteFunc(n.queries, func(q *query) bool {
 		over := now >= q.ends && !q.maybeExtend(now)
 		if over {
 			done = append(done, q)

@@ -2,9 +2,9 @@ package serf
 
 import (
 	"errors"
+	"fmt"
 
 	"serf/internal/checkpoint"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -41,7 +41,7 @@ func (n *Node) AppendState(b []byte) []byte {
 func Restore(c Config, keyOf func(wire.Fingerprint) []byte, saved []byte) (*Node, error) {
 	n := new(Node)
 	if err := n.restore(c, keyOf, saved); err != nil {
-		return nil, std.Errorf("restore: %w", err)
+		return nil, fmt.Errorf("restore: %w", err)
 	}
 	return n, nil
 }
@@ -135,7 +135,7 @@ func restoredKey(c *checkpoint.Coder, keyOf func(wire.Fingerprint) []byte) (key 
 		key = keyOf(f)
 	}
 	if key == nil {
-		c.Fail(std.Errorf("key %v: %w", f, wire.ErrKeyUnknown))
+		c.Fail(fmt.Errorf("key %v: %w", f, wire.ErrKeyUnknown))
 	}
 	return key
 }

@@ -197,7 +197,7 @@ func handleKey(op keyOperation) func(*conn, uint64, protocol.KeyRequest) {
 			var r agent.KeyReport
 			key, err := base64.StdEncoding.DecodeString(req.Key)
 			if err != nil {
-				err = std.Errorf("key: %w", err)
+				err = fmt.Errorf("key: %w", err)
 			} else {
 				r, err = op(c.s.agent, c.ctx, key)
 			}

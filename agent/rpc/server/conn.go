@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"net"
@@ -13,7 +14,6 @@ import (
 
 	"serf/agent/rpc/internal/protocol"
 	"serf/internal/accept"
-	"serf/internal/std"
 )
 
 const (
@@ -171,7 +171,7 @@ func (c *conn) header() (h protocol.RequestHeader, err error) {
 		return h, err
 	}
 	if err := protocol.Parse(b, &h); err != nil {
-		return h, std.Errorf("%w: %w", errNoHeader, err)
+		return h, fmt.Errorf("%w: %w", errNoHeader, err)
 	}
 	return h, nil
 }

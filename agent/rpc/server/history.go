@@ -1,10 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/swim/history"
 )
@@ -14,7 +14,7 @@ import (
 func (c *conn) handleHistory(seq uint64, req protocol.HistoryRequest) {
 	var resp protocol.HistoryResponse
 	if len(req.Name) == 0 || len(req.Name) > swim.NameMax {
-		err := std.Errorf("name: %d bytes, want 1 to %d", len(req.Name), swim.NameMax)
+		err := fmt.Errorf("name: %d bytes, want 1 to %d", len(req.Name), swim.NameMax)
 		c.replyError(seq, err, &resp)
 		return
 	}
@@ -47,7 +47,7 @@ func changeBody(c *history.Change) protocol.Change {
 func (c *conn) handleFlaps(seq uint64, req protocol.FlapsRequest) {
 	var resp protocol.FlapsResponse
 	if req.Since <= 0 {
-		err := std.Errorf("since: %v, want more than 0", time.Duration(req.Since))
+		err := fmt.Errorf("since: %v, want more than 0", time.Duration(req.Since))
 		c.replyError(seq, err, &resp)
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"serf/internal/accept"
-	"serf/internal/std"
 )
 
 const (
@@ -135,7 +134,7 @@ func (s *Server) Close() error {
 		}
 	}
 	s.wg.Wait()
-	return std.Join(errs...)
+	return errors.Join(errs...)
 }
 
 func (s *Server) accept(ln net.Listener) {

@@ -3,13 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"time"
 
 	"serf/agent/disk"
-	"serf/internal/std"
 )
 
 // NoGroup leaves a socket to the group that the system gives it.
@@ -84,7 +84,7 @@ func removeStale(path string) error {
 		return ErrSocketInUse
 	}
 	if !errors.Is(err, errConnRefused) { // such as a listener whose queue is full
-		return std.Errorf("%w: %w", ErrSocketInUse, err)
+		return fmt.Errorf("%w: %w", ErrSocketInUse, err)
 	}
 	return os.Remove(path)
 }

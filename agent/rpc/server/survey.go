@@ -1,10 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"time"
 
 	"serf/agent/rpc/internal/protocol"
-	"serf/internal/std"
 	"serf/swim"
 )
 
@@ -15,7 +15,7 @@ const surveyMax = time.Minute
 func surveyTime(ns int64) (time.Duration, error) {
 	d := time.Duration(ns)
 	if d < 0 || d > surveyMax {
-		return 0, std.Errorf("timeout: %v, want at most %v", d, surveyMax)
+		return 0, fmt.Errorf("timeout: %v, want at most %v", d, surveyMax)
 	}
 	return d, nil
 }
@@ -57,7 +57,7 @@ func (c *conn) handleViews(seq uint64, req protocol.ViewsRequest) {
 func (c *conn) handleHistoryAll(seq uint64, req protocol.HistoryAllRequest) {
 	timeout, err := surveyTime(req.Timeout)
 	if len(req.Name) == 0 || len(req.Name) > swim.NameMax {
-		err = std.Errorf("name: %d bytes, want 1 to %d", len(req.Name), swim.NameMax)
+		err = fmt.Errorf("name: %d bytes, want 1 to %d", len(req.Name), swim.NameMax)
 	}
 	if err != nil {
 		c.replyError(seq, err, &protocol.HistoryAllResponse{})

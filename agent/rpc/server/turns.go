@@ -1,7 +1,7 @@
 package server
 
 import (
-	"serf/internal/std"
+	"slices"
 	"sync"
 	"time"
 )
@@ -44,7 +44,7 @@ func (t *turns) renew(x *turn) {
 func (t *turns) end(x *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pending = std.DeleteFunc(t.pending, func(y *turn) bool { return x == y })
+	t.pending = slices.DeleteFunc(t.pending, func(y *turn) bool { return x == y })
 	close(x.answered)
 }
 

@@ -14,7 +14,6 @@ import (
 	"serf/agent/recording"
 	"serf/internal/dissect"
 	"serf/internal/replay"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -34,7 +33,7 @@ const InputsMax = 10_000
 var (
 	errTwoRuns = errors.New("the stretch has the start of another run of the agent: " +
 		"give a -from or -to that leaves one")
-	errTooMany = std.Errorf("more than %d inputs: give a shorter stretch by -from and -to",
+	errTooMany = fmt.Errorf("more than %d inputs: give a shorter stretch by -from and -to",
 		InputsMax)
 	// ErrKeyShows means that a file would have a key, which is a bug.
 	ErrKeyShows = errors.New("BUG: a key would be in the file")

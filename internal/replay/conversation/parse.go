@@ -15,7 +15,6 @@ import (
 
 	"serf/agent/recording"
 	"serf/internal/replay"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -37,16 +36,16 @@ func Parse(text []byte) (*Conversation, error) {
 	for line := range strings.Lines(string(text)) {
 		p.line++
 		if err := p.take(strings.TrimRight(line, "\r\n")); err != nil {
-			return nil, std.Errorf("line %d: %w", p.line, err)
+			return nil, fmt.Errorf("line %d: %w", p.line, err)
 		}
 	}
 	if err := p.endBlock(); err != nil {
-		return nil, std.Errorf("line %d: %w", p.line, err)
+		return nil, fmt.Errorf("line %d: %w", p.line, err)
 	}
 	for _, text := range p.ring {
 		print, err := fingerprint(text)
 		if err != nil {
-			return nil, std.Errorf("ring: %w", err)
+			return nil, fmt.Errorf("ring: %w", err)
 		}
 		p.Checkpoint.Keys = append(p.Checkpoint.Keys, print)
 	}
@@ -130,7 +129,7 @@ func (p *parser) more(content string) error {
 	case "config":
 		name, value, ok := strings.Cut(content, ":")
 		if !ok {
-			return std.Errorf("config: want NAME: VALUE, not %q", content)
+			return fmt.Errorf("config: want NAME: VALUE, not %q", content)
 		}
 		p.text = fmt.Appendf(p.text, ",%q:%s", name, value)
 	case "state":
@@ -162,14 +161,14 @@ func (p *parser) setting(words []string, line string) error {
 		}
 		print, err := fingerprint(words[1])
 		size, err2 := strconv.Atoi(words[2])
-		if err := std.Join(err, err2); err != nil || size < 16 || size > 32 {
-			return std.Errorf("key: want its fingerprint and size, 16, 24 or 32")
+		if err := errors.Join(err, err2); err != nil || size < 16 || size > 32 {
+			return fmt.Errorf("key: want its fingerprint and size, 16, 24 or 32")
 		}
 		p.Keys[print] = SubstituteOf(print, size)
 	case "ring":
 		p.ring = words[1:]
 	default:
-		return std.Errorf("unknown %q: want exact, never, key, ring, config, state or a time",
+		return fmt.Errorf("unknown %q: want exact, never, key, ring, config, state or a time",
 			words[0])
 	}
 	return nil
@@ -178,7 +177,7 @@ func (p *parser) setting(words []string, line string) error {
 func fingerprint(text string) (f wire.Fingerprint, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(f) {
-		return f, std.Errorf("%q is no fingerprint of a key", text)
+		return f, fmt.Errorf("%q is no fingerprint of a key", text)
 	}
 	return wire.Fingerprint(b), nil
 }
@@ -202,7 +201,7 @@ func (p *parser) input(words []string, line string) error {
 	}
 	switch e.Kind {
 	case 0:
-		return std.Errorf("unknown input %q", words[1])
+		return fmt.Errorf("unknown input %q", words[1])
 	case recording.KindPacket:
 		return p.packet(words[2:])
 	case recording.KindStream:
@@ -226,7 +225,7 @@ func (p *parser) packet(words []string) (err error) {
 			p.in.Plain = true
 			words = words[1:]
 		default:
-			return std.Errorf("packet: unexpected %q", words[0])
+			return fmt.Errorf("packet: unexpected %q", words[0])
 		}
 	}
 	return err
@@ -235,7 +234,7 @@ func (p *parser) packet(words []string) (err error) {
 func (p *parser) stream(words []string, line string) (err error) {
 	s := &p.in.Entry.Stream
 	if len(words) < 2 || !slices.Contains(replay.StreamKinds, words[0]) {
-		return std.Errorf("stream: want %s and a number", strings.Join(replay.StreamKinds, ", "))
+		return fmt.Errorf("stream: want %s and a number", strings.Join(replay.StreamKinds, ", "))
 	}
 	s.Kind = swim.StreamInKind(slices.Index(replay.StreamKinds, words[0]))
 	number, inbound := strings.CutPrefix(words[1], "in-")
@@ -258,7 +257,7 @@ func (p *parser) stream(words []string, line string) (err error) {
 			s.Err = &failure{text, known}
 			return err
 		default:
-			return std.Errorf("stream: unexpected %q", words[0])
+			return fmt.Errorf("stream: unexpected %q", words[0])
 		}
 	}
 	return err
@@ -281,17 +280,17 @@ func (p *parser) detail(content string) error {
 	case "msg", "raw":
 		err := p.endBlock()
 		p.block = word
-		return std.Join(err, p.bytes(rest))
+		return errors.Join(err, p.bytes(rest))
 	case "with":
-		return std.Join(p.endBlock(), p.call(rest))
+		return errors.Join(p.endBlock(), p.call(rest))
 	case "<":
-		return std.Join(p.endBlock(), p.answer(rest))
+		return errors.Join(p.endBlock(), p.answer(rest))
 	}
 	if p.block == "" && !strings.ContainsAny(content, ": ") {
 		return nil // of a message whose first line was deleted
 	}
 	if p.block == "" {
-		return std.Errorf("unexpected %q: want msg, raw, with, < or >", word)
+		return fmt.Errorf("unexpected %q: want msg, raw, with, < or >", word)
 	}
 	return p.bytes(content)
 }
@@ -301,7 +300,7 @@ func (p *parser) call(text string) (err error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
-		return std.Errorf("with: %w", err)
+		return fmt.Errorf("with: %w", err)
 	}
 	e := &p.in.Entry
 	e.Name, e.Data, e.Flag, e.Op, e.Nodes = c.Name, c.Data, c.Flag, c.Op, c.Nodes
@@ -324,7 +323,7 @@ func (p *parser) answer(text string) (err error) {
 	words := strings.SplitN(text, " ", 3)
 	kind := slices.Index(answerKinds, words[0])
 	if kind <= 0 || len(words) < 2 {
-		return std.Errorf("unknown answer %q", text)
+		return fmt.Errorf("unknown answer %q", text)
 	}
 	a := recording.Answer{Kind: recording.AnswerKind(kind), Yes: words[1] == "true"}
 	if len(words) == 3 && a.Kind == recording.AnswerListedFor {

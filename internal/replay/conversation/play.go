@@ -9,7 +9,6 @@ import (
 	"serf/agent/recording"
 	"serf/internal/dissect"
 	"serf/internal/replay"
-	"serf/internal/std"
 	"serf/swim"
 	"serf/wire"
 )
@@ -28,13 +27,13 @@ func (c *Conversation) Play() (all []Played, err error) {
 	}
 	p, err := replay.Begin(&c.Checkpoint, keys)
 	if err != nil {
-		return nil, std.Errorf("%w; a state is of one version of the program: "+
+		return nil, fmt.Errorf("%w; a state is of one version of the program: "+
 			"export the stretch again, or one from the start of the agent, which has none", err)
 	}
 	for _, in := range c.Inputs {
 		played, err := c.play(p, in)
 		if err != nil {
-			return nil, std.Errorf("line %d: %w", in.Line, err)
+			return nil, fmt.Errorf("line %d: %w", in.Line, err)
 		}
 		all = append(all, played)
 	}
@@ -73,7 +72,7 @@ func run(p *replay.Player, until swim.Time) (played Played, err error) {
 			return played, err
 		}
 	}
-	return played, std.Errorf("more than %d ticks", runMax)
+	return played, fmt.Errorf("more than %d ticks", runMax)
 }
 
 // input gives an entry to the node, and adds what comes of it.
@@ -119,7 +118,7 @@ func (c *Conversation) seal(p *replay.Player, in *Input) ([]byte, error) {
 	if in.Key != nil {
 		key, ok := c.Keys[*in.Key]
 		if !ok {
-			return nil, std.Errorf("key %v: not among those of the file", *in.Key)
+			return nil, fmt.Errorf("key %v: not among those of the file", *in.Key)
 		}
 		ring, err := wire.NewKeyring(key)
 		if err != nil {

@@ -2,9 +2,9 @@ package page
 
 import (
 	"math"
-	"serf/internal/std"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // chart is one plot: what is drawn, and what the script says about the place at which the reader
@@ -159,23 +159,17 @@ func (c *chart) putPlot(m *markup) {
 }
 
 // setAxes gives a chart its axes, and the script theirs.
-//
-//go:noinline
 func (c *chart) setAxes(x, y axis) {
 	c.X, c.Y = x, y
 	c.Data.X, c.Data.Y = [3]any{x.Low, x.Top, x.Log}, [3]any{y.Low, y.Top, y.Log}
 }
 
 // draw adds a line through points.
-//
-//go:noinline
 func (c *chart) draw(class string, points [][2]float64) {
 	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, false)})
 }
 
 // drawSteps adds a line that stays as it is until the next point.
-//
-//go:noinline
 func (c *chart) drawSteps(class string, points [][2]float64) {
 	c.Shapes = append(c.Shapes, shape{"line " + class, c.path(points, true)})
 }
@@ -194,7 +188,7 @@ func (c *chart) drawArea(class string, xs, low, high []float64) {
 
 // drawDots adds dots: lines without length, which have round ends.
 func (c *chart) drawDots(class string, points [][2]float64) {
-	var b std.Builder
+	var b strings.Builder
 	for _, p := range points {
 		b.WriteString(c.path([][2]float64{p}, false))
 		b.WriteString("h0")
@@ -251,8 +245,6 @@ func (c *chart) freeRow(z *zone) int {
 }
 
 // pairs joins xs and ys.
-//
-//go:noinline
 func pairs(xs, ys []float64) [][2]float64 {
 	list := make([][2]float64, len(xs))
 	for i := range xs {

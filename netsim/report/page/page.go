@@ -14,7 +14,6 @@ import (
 	"io"
 	"strings"
 
-	"serf/internal/std"
 	"serf/internal/theme"
 )
 
@@ -56,13 +55,9 @@ type table struct {
 }
 
 // add adds a row.
-//
-//go:noinline
 func (t *table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
 // alert adds a warning above all else.
-//
-//go:noinline
 func (d *document) alert(format string, args ...any) {
 	d.Alerts = append(d.Alerts, fmt.Sprintf(format, args...))
 }
@@ -149,7 +144,7 @@ func (d *document) putCharts(m *markup) error {
 	m.put("<section class=\"charts\" aria-label=\"Plots\">\n")
 	for _, c := range d.Charts {
 		if err := c.put(m); err != nil {
-			return std.Errorf("plot %q: %w", c.Title, err)
+			return fmt.Errorf("plot %q: %w", c.Title, err)
 		}
 	}
 	m.put("</section>\n")

@@ -3,11 +3,11 @@ package page
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
-	"serf/internal/std"
 	"serf/netsim/report"
 )
 
@@ -51,7 +51,7 @@ func runCharts(f *report.Figures) []*chart {
 		newsSpread("How each query was answered", "query", "have answered", &f.Queries),
 		agreement(f), running(f), bytesSent(f), packetsSent(f), queues(f), doubts(f),
 	}
-	return std.DeleteFunc(list, func(c *chart) bool { return c == nil })
+	return slices.DeleteFunc(list, func(c *chart) bool { return c == nil })
 }
 
 // tiles are the figures that most people come for.

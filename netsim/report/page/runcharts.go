@@ -10,8 +10,6 @@ import (
 // The plots of a run. Each returns nil if there is nothing to plot.
 
 // shareAxis is for shares from 0 to 1.
-//
-//go:noinline
 func shareAxis(name string) axis { return linear(name+", %", 1, 0.01, true) }
 
 // durationAxis is for times from 0, in the best unit.
@@ -306,8 +304,6 @@ func doubts(f *report.Figures) *chart {
 }
 
 // sums adds up a column.
-//
-//go:noinline
 func sums(list []uint64) []float64 {
 	out := make([]float64, len(list))
 	var sum uint64
@@ -331,8 +327,6 @@ const binsMost = 150
 
 // binned returns means over so many neighbours each that there are at most binsMost, and the ends
 // of their intervals.
-//
-//go:noinline
 func binned(at, values []float64) (ends, means []float64) {
 	width := (len(at) + binsMost - 1) / binsMost
 	for i := 0; i < len(at); i += width {

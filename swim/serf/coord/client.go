@@ -2,8 +2,8 @@ package coord
 
 import (
 	"errors"
+	"fmt"
 	"math"
-	"serf/internal/std"
 	"time"
 )
 
@@ -83,7 +83,7 @@ func (c *Client) Update(
 		return ErrCoordinate
 	}
 	if rtt < 0 || rtt > RTTMax {
-		return std.Errorf("%v, limit %v: %w", rtt, RTTMax, ErrRTT)
+		return fmt.Errorf("%v, limit %v: %w", rtt, RTTMax, ErrRTT)
 	}
 	p := c.peers.obtain(member)
 	p.at = other

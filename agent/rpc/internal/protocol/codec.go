@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -9,7 +10,6 @@ import (
 	"sync"
 
 	"serf/internal/msgpack"
-	"serf/internal/std"
 )
 
 // An Appender is a list that appends its own encoding to b.
@@ -175,7 +175,7 @@ func parseStruct(c *msgpack.Cursor, v reflect.Value) {
 			parseNamed(c, fields, v)
 		}
 	default:
-		c.Fail(std.Errorf("want a map or a list, got %v", kind))
+		c.Fail(fmt.Errorf("want a map or a list, got %v", kind))
 	}
 }
 
@@ -183,7 +183,7 @@ func parseStruct(c *msgpack.Cursor, v reflect.Value) {
 func parseNamed(c *msgpack.Cursor, fields []field, v reflect.Value) {
 	name := parseBytes(c)
 	if !c.OK() {
-		c.Err = std.Errorf("name of a field: %w", c.Err)
+		c.Err = fmt.Errorf("name of a field: %w", c.Err)
 		return
 	}
 	for _, f := range fields {
@@ -200,7 +200,7 @@ func parseField(c *msgpack.Cursor, name string, v reflect.Value) {
 	if parseValue(c, v); c.OK() {
 		return
 	}
-	c.Err = std.Errorf("%s: can't be taken from %v: %w", name, before.Kind(), c.Err)
+	c.Err = fmt.Errorf("%s: can't be taken from %v: %w", name, before.Kind(), c.Err)
 }
 
 // parseBytes reads text, bytes or a list of numbers up to 255; the result may be borrowed.

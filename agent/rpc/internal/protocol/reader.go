@@ -2,11 +2,11 @@ package protocol
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
 	"serf/internal/msgpack"
-	"serf/internal/std"
 )
 
 const (
@@ -111,10 +111,10 @@ func (v *Reader) read() error {
 			continue
 		}
 		if total += kids; total > uint64(v.max.Values) {
-			return std.Errorf("%w: more than %d values", ErrTooLarge, v.max.Values)
+			return fmt.Errorf("%w: more than %d values", ErrTooLarge, v.max.Values)
 		}
 		if level++; level == maxDepth {
-			return std.Errorf("%w: nested deeper than %d", ErrTooLarge, maxDepth)
+			return fmt.Errorf("%w: nested deeper than %d", ErrTooLarge, maxDepth)
 		}
 		left[level] = kids
 	}
@@ -135,7 +135,7 @@ func (v *Reader) value() (kids uint64, err error) {
 	if err != nil || h.Kind == msgpack.KindExt { // this protocol has no extensions
 		code := v.buf[v.pos]
 		v.pos++
-		return 0, std.Errorf("%w: byte 0x%02x", ErrMalformed, code)
+		return 0, fmt.Errorf("%w: byte 0x%02x", ErrMalformed, code)
 	}
 	return h.Kids, v.take(uint64(h.Size) + h.Body)
 }
@@ -143,7 +143,7 @@ func (v *Reader) value() (kids uint64, err error) {
 // take reads the next n bytes of the stream, or those there are before an error.
 func (v *Reader) take(n uint64) error {
 	if uint64(v.pos-v.start)+n > uint64(v.max.Bytes) {
-		return std.Errorf("%w: more than %d bytes", ErrTooLarge, v.max.Bytes)
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, v.max.Bytes)
 	}
 	for uint64(len(v.buf)-v.pos) < n {
 		if err := v.fill(); err != nil {
