@@ -93,7 +93,7 @@ func (r *argumentRule) check(a arguments) (warning string, err error) {
 	case n < r.least:
 		return "", fmt.Errorf("missing argument: %s", r.one)
 	case n > r.most:
-		// The original begins with these words.
+		//lint:ignore ST1005 the original begins with these words
 		return "", fmt.Errorf("Too many arguments: %d, at most %d are allowed, the first is %s", n,
 			r.most, r.one)
 	}
