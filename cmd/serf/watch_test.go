@@ -13,6 +13,7 @@ import (
 
 	"serf/agent/rpc"
 	"serf/agent/rpc/server"
+	"serf/internal/systest"
 	"serf/internal/watch"
 )
 
@@ -86,10 +87,11 @@ func watchInto(ctx context.Context, t *testing.T, addr string) (lines <-chan str
 // An agent that is restarted is followed again. An interrupt is the usual end, and no error.
 func TestWatchReconnects(t *testing.T) {
 	t.Parallel()
-	s := listenRPC(t, "127.0.0.1:0", &knownCluster{})
-	addr := s.Addr().String()
+	// Nobody else takes the path while the agent is down, as might happen to a port.
+	path := systest.SocketPath(t)
+	s := listenRPC(t, path, &knownCluster{})
 	ctx, cancel := context.WithCancel(t.Context())
-	lines, code := watchInto(ctx, t, addr)
+	lines, code := watchInto(ctx, t, "unix://"+path)
 	await := func(part string) {
 		t.Helper()
 		for line := range lines {
@@ -102,7 +104,7 @@ func TestWatchReconnects(t *testing.T) {
 	await(" member node-two ")
 	s.Close()
 	await(" disconnected ")
-	listenRPC(t, addr, &knownCluster{})
+	listenRPC(t, path, &knownCluster{})
 	await(" connected n1")
 	cancel()
 	if got := <-code; got != exitOK {
@@ -156,10 +158,14 @@ func TestWatchDrawsWhatChanged(t *testing.T) {
 	}
 }
 
-// listenRPC serves a cluster at an address.
-func listenRPC(t *testing.T, addr string, a server.Agent) *server.Server {
+// listenRPC serves a cluster on a Unix socket.
+func listenRPC(t *testing.T, path string, a server.Agent) *server.Server {
 	t.Helper()
-	s := server.Serve(listen(t, addr), a, server.Options{})
+	ln, err := server.ListenUnix(path, 0o600, server.NoGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := server.Serve(ln, a, server.Options{})
 	t.Cleanup(func() { s.Close() })
 	return s
 }
