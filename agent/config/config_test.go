@@ -31,6 +31,9 @@ func fakeEnv(files map[string]string) Env {
 type localFS struct{ fstest.MapFS }
 
 func (f localFS) Open(name string) (fs.File, error) { return f.MapFS.Open(filepath.ToSlash(name)) }
+func (f localFS) Stat(name string) (fs.FileInfo, error) {
+	return f.MapFS.Stat(filepath.ToSlash(name))
+}
 
 // load loads args, preceded by the file c.json unless content is empty.
 func load(t *testing.T, content string, args ...string) (Config, error) {

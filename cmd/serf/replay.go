@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"sort"
@@ -432,7 +433,10 @@ func (o *replayOptions) writeTest() error {
 		flags = os.O_WRONLY // such as /dev/stdout
 	}
 	f, err := os.OpenFile(*o.test, flags, 0o600)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("-test: %s is there already, and isn't overwritten", *o.test)
+	case err != nil:
 		return fmt.Errorf("-test: %w", err)
 	}
 	text, x, err := conversation.Export(o.all[0])

@@ -74,7 +74,7 @@ func TestReplayLeavesATestThatIsThere(t *testing.T) {
 	for _, want := range []struct {
 		code       int
 		told, said string
-	}{{exitOK, "inputs of web-1", ""}, {exitError, "", "-test: open " + file + ": file exists"}} {
+	}{{exitOK, "inputs of web-1", ""}, {exitError, "", "-test: " + file + " is there already, and isn't overwritten"}} {
 		r := runLine(t.Context(), nil, "replay", "-test="+file, "-to=+1s", keptRecording)
 		if r.code != want.code || !strings.Contains(r.stdout, want.told) || !strings.Contains(r.stderr, want.said) {
 			t.Errorf("%+v, want %+v", r, want)
