@@ -69,8 +69,8 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Join lists members to join in the background, as in Node.Join: at once, soon again, and then
-	// every JoinInterval while none of them is a living member. So partitions heal that outlast the
-	// memory of failed members.
+	// every JoinInterval some of those that aren't living members. So partitions heal that outlast
+	// the memory of failed members.
 	Join []string
 	// JoinInterval is at least 1 s; 0 means DefaultJoinInterval.
 	JoinInterval time.Duration

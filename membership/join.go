@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"serf/internal/hostaddr"
@@ -171,6 +173,10 @@ func withoutAddress(err error) error {
 	return err
 }
 
+// seekAtOnce is how many members in Config.Join one attempt to heal a partition contacts: one that
+// answers is enough, and other members contact others.
+const seekAtOnce = 3
+
 // seek tries the members in Config.Join until the node leaves or stops. Nodes that start together
 // should not all ask at the same moment.
 func (n *Node) seek() {
@@ -183,35 +189,32 @@ func (n *Node) seek() {
 	}
 }
 
-// seekOnce joins the first member in Config.Join that answers, unless one of them is a living
-// member already, and tells whether one is now.
+// seekOnce joins one of the members in Config.Join that aren't living members, so that two parts of a
+// cluster find each other even if each has some of them. It reports whether this node knows others.
 func (n *Node) seekOnce(ctx context.Context) bool {
 	targets, err := hostaddr.Resolve(ctx, n.conf.Resolver, n.conf.Join, n.driver.Addr().Port())
 	if err != nil && ctx.Err() == nil {
 		n.log.failed("resolve", "Failed to look up members to join: ", err)
 	}
-	living := make(map[netip.AddrPort]bool)
+	living, alone := hostaddr.Own(n.driver.Addr(), n.Addr()), true
 	for _, m := range n.Members() {
-		living[m.Addr] = !m.Local
+		living[m.Addr] = true
+		alone = alone && m.Local
 	}
-	own := hostaddr.Own(n.driver.Addr(), n.Addr())
-	var try []netip.AddrPort
-	for _, to := range targets {
-		switch {
-		case living[to]:
-			return true
-		case !own[to]:
-			try = append(try, to)
-		}
+	lost := slices.DeleteFunc(targets, func(to netip.AddrPort) bool { return living[to] })
+	if len(lost) == 0 {
+		return !alone
 	}
-	if len(try) == 0 {
-		return false
+	level := slog.LevelWarn
+	if !alone { // a member that is gone for good may be in the list
+		rand.Shuffle(len(lost), func(i, j int) { lost[i], lost[j] = lost[j], lost[i] })
+		lost, level = lost[:min(len(lost), seekAtOnce)], slog.LevelDebug
 	}
 	_, err = n.operate(ctx, func(now swim.Time, out *swim.Output) (swim.OpID, error) {
-		return n.loop.core.JoinOne(now, try, out), nil
+		return n.loop.core.JoinOne(now, lost, out), nil
 	})
 	if err != nil && ctx.Err() == nil {
-		n.log.failed("join", "Failed to join: ", err)
+		n.log.failedAt(level, "join", "Failed to join: ", err)
 	}
-	return err == nil
+	return err == nil || !alone
 }

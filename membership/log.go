@@ -155,7 +155,11 @@ func (l *logger) problem(p driver.Problem) { l.repeat(p.Level(), notes.ProblemKe
 
 // failed writes why something failed that is tried again.
 func (l *logger) failed(what, text string, err error) {
-	l.repeat(slog.LevelWarn, repeats.Key{Text: what}, func() string { return text + err.Error() })
+	l.failedAt(slog.LevelWarn, what, text, err)
+}
+
+func (l *logger) failedAt(level slog.Level, what, text string, err error) {
+	l.repeat(level, repeats.Key{Text: what}, func() string { return text + err.Error() })
 }
 
 // dropped writes that something from another member found no room.

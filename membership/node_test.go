@@ -378,6 +378,36 @@ func TestSeedsAreSought(t *testing.T) {
 	})
 }
 
+// Two halves, each with seeds of its own, find each other after both have forgotten the other.
+func TestHalvesWithSeedsMeetAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, net *memnet.Network) {
+		var seeds []string
+		for host := range 4 {
+			seeds = append(seeds, addrOf(host+1).String())
+		}
+		conf := membership.Config{Join: seeds, DeadRetention: time.Minute, JoinInterval: 10 * time.Second}
+		a, b := start(t, net, 1, conf), start(t, net, 2, conf)
+		c, d := start(t, net, 3, conf), start(t, net, 4, conf)
+		time.Sleep(10 * time.Second)
+		wantNames(t, "whole", "abcd", a, b, c, d)
+		part := func(cut bool) {
+			for _, left := range []int{1, 3} {
+				for _, right := range []int{2, 4} {
+					net.SetLinks(addrOf(left).Addr(), addrOf(right).Addr(), memnet.Link{Cut: cut})
+				}
+			}
+		}
+		part(true)
+		time.Sleep(10 * time.Minute)
+		if len(a.Known()) != 2 || len(b.Known()) != 2 {
+			t.Error("the halves remember each other, so that this shows nothing")
+		}
+		part(false)
+		time.Sleep(time.Minute)
+		wantNames(t, "together again", "abcd", a, b, c, d)
+	})
+}
+
 // A list of addresses may be long, and its members gone.
 func TestJoinOfManyAddresses(t *testing.T) {
 	if testing.Short() {
