@@ -25,7 +25,7 @@ type Sealer struct {
 	// Keys unless PlainOut.
 	Nonce func([]byte)
 	// PacketNonce, if set, is Nonce for packets: only SealPacket calls it, and need not be safe for
-	// concurrent use then. Who repeats a run needs the same nonces for the same packets.
+	// concurrent use then. Whoever repeats a run needs the same nonces for the same packets.
 	PacketNonce func([]byte)
 	// EncryptVersion is the version of encryption to write, 0 or 1. Both are read. Members that
 	// speak protocol 1 write 0, all others 1.

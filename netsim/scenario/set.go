@@ -41,8 +41,8 @@ func Parse(data []byte) (s Scenario, places map[string]Place, err error) {
 	return s, places, errors.Join(errs...)
 }
 
-// notZero are the keys whose zero stands for a default, for no end or for all members. Who gives it
-// means something else.
+// notZero are the keys whose zero stands for a default, for no end or for all members. Whoever
+// gives a zero means something else.
 var notZero = strings.Fields("count share length every repeat mtu entries idle buffer rate jump " +
 	"quota period burst queue seeds disable_nodes")
 
