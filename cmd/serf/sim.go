@@ -189,9 +189,6 @@ func parseSim(ctx context.Context, args []string, e env) (r simRun, code int, ok
 		byOption[addedKey("faults", faults, len(r.scenario.Faults))] = x.name
 		byOption[addedKey("work", works, len(r.scenario.Work))] = x.name
 	}
-	if o.workers < 0 || o.workers > netsim.MaxWorkers {
-		return r, o.misused("-workers %d: allowed 0 to %d", o.workers, netsim.MaxWorkers), false
-	}
 	if err := o.takeExplain(&r.scenario); err != nil {
 		return r, o.misused("%v", err), false
 	}
@@ -240,7 +237,7 @@ func (o *simOptions) define() {
 	o.addAdvise()
 	o.agents = o.list("agent-config")
 	o.set.BoolVar(&o.print, "print-scenario", false, "")
-	o.set.IntVar(&o.workers, "workers", 0, "")
+	o.whole("workers", &o.workers, 0, netsim.MaxWorkers)
 	o.addExplain()
 	for _, p := range scenario.Params() {
 		set := func(text string) error {

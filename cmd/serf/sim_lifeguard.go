@@ -154,9 +154,9 @@ func parseLifeguard(args []string, e env) (x *lifeguardStudy, code int, ok bool)
 		variants = append(variants, v)
 		return nil
 	})
-	o.whole("repeat", &x.Repeat, repeatMax)
-	o.whole("workers", &x.workers, workersMax)
-	o.set.Uint64Var(&x.Seed, "seed", x.Seed, "")
+	o.whole("repeat", &x.Repeat, 1, repeatMax)
+	o.whole("workers", &x.workers, 1, workersMax)
+	o.randomSeed(&x.Seed)
 	if _, code, ok = o.parse(args); !ok {
 		return nil, code, false
 	}

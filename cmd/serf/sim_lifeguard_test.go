@@ -30,7 +30,7 @@ func TestLifeguardIsInterrupted(t *testing.T) {
 
 func TestLifeguardRefusals(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-variant=raft": "no such variant", "-variant=no-buddy": "no such variant", "-repeat=0": "from 1 to 100", "-workers=x": "whole number", "-stop=never": "want send or anywhere", "-read-time=2s": "-read-time 2s: allowed 0s to 1s",
+		"-variant=raft": "no such variant", "-variant=no-buddy": "no such variant", "-repeat=0": "from 1 to 100", "-workers=x": "from 1 to 256", "-seed=-1": "want a whole number, 0 or more", "-stop=never": "want send or anywhere", "-read-time=2s": "-read-time 2s: allowed 0s to 1s",
 	} {
 		if code, _, errs := sim(t, t.Context(), "lifeguard", arg); code != exitError || !strings.Contains(errs, want) {
 			t.Errorf("%s: exit %d, %q", arg, code, errs)

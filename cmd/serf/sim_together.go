@@ -117,15 +117,15 @@ type togetherSettings struct {
 }
 
 func newTogether(name, help string, e env, mostNodes int) *together {
-	t := &together{options: newOptions(name, help, e), seeds: 20}
+	t := &together{options: newOptions(name, help, e), seeds: 20, seed: 1}
 	t.rule.strict = true
 	t.workers = runtime.GOMAXPROCS(0)
 	t.profile = t.oneOf("profile", cluster.ProfileNames()...)
 	t.numbers("nodes", &t.nodes, 2, mostNodes)
 	t.numbers("loss", &t.loss, 0, lossMax)
-	t.whole("seeds", &t.seeds, seedsMax)
-	t.whole("workers", &t.workers, workersMax)
-	t.set.Uint64Var(&t.seed, "seed", 1, "")
+	t.whole("seeds", &t.seeds, 1, seedsMax)
+	t.whole("workers", &t.workers, 1, workersMax)
+	t.randomSeed(&t.seed)
 	t.shards = t.addShard()
 	return t
 }
@@ -223,14 +223,24 @@ func (t *together) write(e env, _ *simOutput, r results) error {
 
 func (t *together) count(r results) string { return r.count() }
 
-// whole is an option from 1 to most.
-func (o *options) whole(name string, v *int, most int) {
+// whole is an option with a whole number from least to most.
+func (o *options) whole(name string, v *int, least, most int) {
 	o.set.Func(name, "", func(s string) error {
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > most {
-			return fmt.Errorf("want a whole number from 1 to %d", most)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("want a whole number from %d to %d", least, most)
 		}
 		*v = n
+		return nil
+	})
+}
+
+// randomSeed is the option -seed.
+func (o *options) randomSeed(v *uint64) {
+	o.set.Func("seed", "", func(s string) (err error) {
+		if *v, err = strconv.ParseUint(s, 10, 64); err != nil {
+			return errors.New("want a whole number, 0 or more")
+		}
 		return nil
 	})
 }
@@ -268,7 +278,7 @@ func parseConvergence(args []string, e env) (t *together, code int, ok bool) {
 	t = newTogether("sim convergence", convergenceHelp, e, cluster.MaxCold)
 	t.nodes, t.loss = []int{50, 100, 200}, []int{0}
 	join := 1
-	t.whole("join", &join, joinMax)
+	t.whole("join", &join, 1, joinMax)
 	over := t.duration("over")
 	if _, code, ok = t.parse(args); !ok {
 		return nil, code, false
@@ -337,8 +347,8 @@ func parseEvents(args []string, e env) (t *together, code int, ok bool) {
 	t = newTogether("sim events", eventsHelp, e, cluster.MaxMembers)
 	t.nodes, t.loss = []int{1000}, []int{0, 5, 20}
 	bursts, events := 10, 1
-	t.whole("bursts", &bursts, cluster.MaxEvents)
-	t.whole("burst", &events, cluster.MaxEvents)
+	t.whole("bursts", &bursts, 1, cluster.MaxEvents)
+	t.whole("burst", &events, 1, cluster.MaxEvents)
 	over := t.duration("over")
 	if _, code, ok = t.parse(args); !ok {
 		return nil, code, false
