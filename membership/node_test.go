@@ -17,8 +17,8 @@ import (
 
 func TestConfigIsChecked(t *testing.T) {
 	bubble(t, func(t *testing.T, net *memnet.Network) {
-		hasty := membership.LAN()
-		hasty.LeaveTimeout = 0
+		timing := membership.LAN()
+		timing.LeaveTimeout = 0
 		for want, c := range map[string]membership.Config{
 			"Name: 513 bytes, allowed 1 to 512":                {Name: strings.Repeat("n", 513)},
 			"Meta: 513 bytes, limit 512":                       {Meta: make([]byte, 513)},
@@ -34,7 +34,7 @@ func TestConfigIsChecked(t *testing.T) {
 			"Layer.Current: 3, allowed 1 to 2":                 {Layer: membership.Versions{Min: 1, Max: 2, Current: 3}},
 			"Protocol: 6: allowed 1 to 5":                      {Protocol: 6},
 			"Timing.ProbeInterval: 0s, at least 1ms":           {Timing: membership.Timing{GossipNodes: 3}},
-			"Timing.LeaveTimeout: 0s, at least 1ms":            {Timing: hasty},
+			"Timing.LeaveTimeout: 0s, at least 1ms":            {Timing: timing},
 			"Zones.Share: 101, allowed 1 to 100":               {Zones: membership.Zones{Share: 101}},
 			"Zones.Share: 20, allowed only if":                 {Zones: membership.Zones{Share: 20}},
 			"Zones.Probes: true, allowed only if":              {Zones: membership.Zones{Probes: true}},

@@ -18,15 +18,12 @@ import (
 
 // Limits of what waits for the disk.
 const (
-	// writeLatest is the age at which entries are handed to the writer: a crash loses at most the
-	// last second. Entries of which nothing came but packets, such as pings and acks, wait until
-	// WriteQuiet, unless there are others: each write wakes up threads that have nothing else to
-	// do, which costs a third of what the agent does in a silent cluster.
+	// WriteLatest is the age at which entries are handed to the writer: a crash loses at most the
+	// last second.
 	//
 	// That is done in turns that take place anyway: if the node has none to come before, in the
 	// present one, unless there were entries to write less than writePause ago.
-	writeLatest = time.Second
-	WriteQuiet  = 10 * time.Second
+	WriteLatest = time.Second
 	writePause  = 500 * time.Millisecond
 	// writeSize is how many bytes don't wait for that.
 	writeSize = 64 << 10
@@ -167,7 +164,6 @@ func (r *Recorder) record(
 	m := MarkOf(out)
 	op, err = apply()
 	r.end(r.sums.Sum(m, out, op, err))
-	r.due = min(r.due, e.At.Add(writeLatest))
 	return op, err
 }
 
@@ -177,7 +173,7 @@ var nothing swim.Output
 // call notes that the node is called.
 func (r *Recorder) call(now swim.Time) {
 	r.last = now
-	r.due = min(r.due, now.Add(WriteQuiet))
+	r.due = min(r.due, now.Add(WriteLatest))
 	r.count++
 	r.calling = true
 }
@@ -186,9 +182,6 @@ func (r *Recorder) call(now swim.Time) {
 func (r *Recorder) end(e Effects) {
 	r.buf = e.append(append(r.buf, byte(ended)))
 	r.calling = false
-	if e.Said != 0 || e.Streams > 0 {
-		r.due = min(r.due, r.last.Add(writeLatest))
-	}
 }
 
 // returned is deferred, so that a call that panics is written.

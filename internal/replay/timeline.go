@@ -351,7 +351,7 @@ func (s *sources) fate(m *Message) Fate {
 		if at.Before(r.to) {
 			return Lost
 		}
-		if !r.closed && at.Before(r.to.Add(recording.WriteQuiet)) {
+		if !r.closed && at.Before(r.to.Add(recording.WriteLatest)) {
 			return NotRecorded
 		}
 	}
